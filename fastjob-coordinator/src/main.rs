@@ -1,0 +1,2 @@
+//! The `fastjob` command.
+fn main() {}

@@ -1,0 +1,193 @@
+//! An attempt: one dispatch of a task to one executor, where it goes next, and how it ended.
+//!
+//! [`next`] is the one place that moves an attempt. It refuses by default; the attempt's id fences
+//! what arrives late.
+
+use serde::{Deserialize, Serialize};
+
+use AttemptState::*;
+
+/// Where an attempt is.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttemptState {
+    /// Recorded, not sent yet.
+    Planned,
+    /// Sent to its executor.
+    Dispatched,
+    /// Its handler has been entered.
+    Running,
+    /// Its handler returned a result.
+    Succeeded,
+    /// It failed; the [`FailReason`] says how.
+    Failed,
+    /// It ended because it was told to.
+    Stopped,
+    /// The block strategy refused it.
+    Skipped,
+}
+
+/// What happens to an attempt.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum AttemptEvent {
+    /// It was sent to its executor.
+    Dispatched,
+    /// It turned out that its executor never received it.
+    NotReceived,
+    /// Its handler was entered.
+    Started,
+    /// It is over, this way.
+    Ended(End),
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum End {
+    /// Its handler returned a result.
+    Succeeded,
+    /// It failed, for this reason.
+    Failed(FailReason),
+    /// It ended because it was told to.
+    Stopped,
+    /// The block strategy refused it.
+    Skipped,
+}
+
+/// Why an attempt failed.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Deserialize, Serialize)]
+pub enum FailReason {
+    /// The handler returned an error that a retry may mend.
+    #[serde(rename = "error")]
+    Error,
+    /// The handler returned an error that no retry mends.
+    #[serde(rename = "fatal error")]
+    Fatal,
+    /// It ran longer than its job allows.
+    #[serde(rename = "timed out")]
+    TimedOut,
+    /// Its executor went away with it.
+    #[serde(rename = "executor lost")]
+    ExecutorLost,
+    /// The handler panicked.
+    #[serde(rename = "panicked")]
+    Panicked,
+    /// No executor could take it in time.
+    #[serde(rename = "no executor")]
+    NoExecutor,
+}
+
+/// Where an attempt goes next; `None` refuses the event. Nothing else moves an attempt.
+pub const fn next(state: AttemptState, event: AttemptEvent) -> Option<AttemptState> {
+    use AttemptEvent as E;
+    match (state, event) {
+        (Planned, E::Dispatched) => Some(Dispatched),
+        (Dispatched, E::NotReceived) => Some(Planned),
+        // A reconnect may tell of a start before the answer to the dispatch is known.
+        (Planned | Dispatched | Running, E::Started) => Some(Running),
+        (Planned | Dispatched | Running, E::Ended(end)) => Some(end.state()),
+        (Dispatched | Running, E::Dispatched)
+        | (Planned | Running, E::NotReceived)
+        | (Succeeded | Failed | Stopped | Skipped, _) => None,
+    }
+}
+
+impl AttemptState {
+    /// Every state, in the order of a life.
+    pub const ALL: [Self; 7] = [Planned, Dispatched, Running, Succeeded, Failed, Stopped, Skipped];
+
+    /// Whether nothing moves the attempt any more.
+    pub const fn is_final(self) -> bool {
+        matches!(self, Succeeded | Failed | Stopped | Skipped)
+    }
+
+    /// The state's name, as in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Planned => "planned",
+            Dispatched => "dispatched",
+            Running => "running",
+            Succeeded => "succeeded",
+            Failed => "failed",
+            Stopped => "stopped",
+            Skipped => "skipped",
+        }
+    }
+}
+
+impl End {
+    /// The state of an attempt that ended so.
+    pub const fn state(self) -> AttemptState {
+        match self {
+            Self::Succeeded => Succeeded,
+            Self::Failed(_) => Failed,
+            Self::Stopped => Stopped,
+            Self::Skipped => Skipped,
+        }
+    }
+
+    /// The reason, if it failed.
+    pub const fn reason(self) -> Option<FailReason> {
+        match self {
+            Self::Failed(reason) => Some(reason),
+            Self::Succeeded | Self::Stopped | Self::Skipped => None,
+        }
+    }
+}
+
+impl FailReason {
+    /// The reason in words, as in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Fatal => "fatal error",
+            Self::TimedOut => "timed out",
+            Self::ExecutorLost => "executor lost",
+            Self::Panicked => "panicked",
+            Self::NoExecutor => "no executor",
+        }
+    }
+
+    /// Whether another attempt may do better.
+    pub const fn is_retryable(self) -> bool {
+        match self {
+            Self::Error | Self::TimedOut | Self::ExecutorLost | Self::Panicked => true,
+            // Waiting for an executor was the retry.
+            Self::Fatal | Self::NoExecutor => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ENDS: [End; 4] =
+        [End::Succeeded, End::Failed(FailReason::Error), End::Stopped, End::Skipped];
+
+    #[test]
+    fn nothing_moves_an_attempt_that_has_ended() {
+        let events = [AttemptEvent::Dispatched, AttemptEvent::NotReceived, AttemptEvent::Started];
+        let events = events.into_iter().chain(ENDS.map(AttemptEvent::Ended));
+        for event in events {
+            for state in AttemptState::ALL.into_iter().filter(|state| state.is_final()) {
+                assert_eq!(next(state, event), None, "{state:?} moved on {event:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_open_attempt_can_end_in_every_way() {
+        for state in [Planned, Dispatched, Running] {
+            for end in ENDS {
+                assert_eq!(next(state, AttemptEvent::Ended(end)), Some(end.state()));
+            }
+        }
+    }
+
+    #[test]
+    fn an_attempt_that_was_never_received_can_be_sent_again() {
+        let sent = next(Planned, AttemptEvent::Dispatched).unwrap();
+        assert_eq!(next(sent, AttemptEvent::NotReceived), Some(Planned));
+        assert_eq!(next(Running, AttemptEvent::NotReceived), None);
+    }
+}

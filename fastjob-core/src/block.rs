@@ -1,0 +1,64 @@
+//! What happens to an attempt of a job that is still running.
+
+/// Where the rule about overlapping holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BlockScope {
+    /// Within each executor.
+    #[default]
+    Executor,
+    /// Across all executors of the service.
+    Cluster,
+}
+
+/// What happens to an attempt of a job that is still running.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BlockStrategy {
+    /// It waits for its turn.
+    #[default]
+    Serial,
+    /// It is skipped.
+    SkipNew,
+    /// The running one is stopped, and those that wait are too; then it runs.
+    ReplaceRunning,
+    /// It runs beside the others.
+    Parallel,
+}
+
+/// A job's rule about overlapping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// What happens to an attempt of a job that is still running.
+    pub strategy: BlockStrategy,
+    /// Where that holds.
+    pub scope: BlockScope,
+    /// Most attempts that wait in a serial lane; what comes on top is skipped.
+    pub max_waiting: u32,
+    /// Most attempts that run beside each other, with [`BlockStrategy::Parallel`].
+    pub max_running: u32,
+}
+
+impl Default for Block {
+    fn default() -> Self {
+        Self {
+            strategy: BlockStrategy::Serial,
+            scope: BlockScope::Executor,
+            max_waiting: 1_000,
+            max_running: 16,
+        }
+    }
+}
+
+impl Block {
+    /// Largest bound that a job may set.
+    pub const MOST: u32 = 100_000;
+}
+
+impl BlockStrategy {
+    /// Every strategy with its name, the default first.
+    pub const NAMES: [(&'static str, Self); 4] = [
+        ("serial", Self::Serial),
+        ("skip_new", Self::SkipNew),
+        ("replace_running", Self::ReplaceRunning),
+        ("parallel", Self::Parallel),
+    ];
+}

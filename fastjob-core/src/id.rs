@@ -1,0 +1,144 @@
+//! Names of things: numbers handed out by the coordinator, and words chosen by people.
+//!
+//! Whoever holds one of the words never checks it again; text that breaks the rules is refused
+//! where it comes in. The numbers stay under 2^53, so that JSON clients keep them whole.
+
+use std::{fmt, str::FromStr, sync::Arc};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+macro_rules! numbers {
+    ($($(#[$doc:meta])* $name:ident)*) => {$(
+        $(#[$doc])*
+        #[derive(
+            Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize,
+        )]
+        #[serde(transparent)]
+        pub struct $name(pub i64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    )*};
+}
+
+numbers! {
+    /// Names one job of a store, for ever; a job keeps it when it is edited.
+    JobId
+    /// Names one started piece of work, for ever. It is the id of the task's first attempt.
+    TaskId
+    /// Names one dispatch of a task to one executor, for ever. XXL-JOB calls it `logId`.
+    AttemptId
+}
+
+impl TaskId {
+    /// The attempt that a task begins with.
+    pub const fn first_attempt(self) -> AttemptId {
+        AttemptId(self.0)
+    }
+}
+
+/// Longest name, in bytes.
+pub const NAME_MAX: usize = 128;
+
+/// Why a text is no name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidName {
+    /// There is nothing in it.
+    #[error("the name is empty")]
+    Empty,
+    /// It has more than [`NAME_MAX`] bytes.
+    #[error("the name has {0} bytes, at most {NAME_MAX} are allowed")]
+    TooLong(usize),
+    /// It has a character that names may not have.
+    #[error("`{0}` has the character `{1}`; letters, digits, `_`, `-`, `.` and `:` are allowed")]
+    Character(String, char),
+}
+
+fn check(text: &str) -> Result<Arc<str>, InvalidName> {
+    if text.is_empty() {
+        return Err(InvalidName::Empty);
+    }
+    if text.len() > NAME_MAX {
+        return Err(InvalidName::TooLong(text.len()));
+    }
+    match text.chars().find(|c| !c.is_alphanumeric() && !"_-.:".contains(*c)) {
+        Some(wrong) => Err(InvalidName::Character(text.to_owned(), wrong)),
+        None => Ok(text.into()),
+    }
+}
+
+macro_rules! words {
+    ($($(#[$doc:meta])* $name:ident)*) => {$(
+        $(#[$doc])*
+        ///
+        /// One to [`NAME_MAX`] bytes of letters, digits, `_`, `-`, `.` and `:`.
+        #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidName;
+
+            fn from_str(text: &str) -> Result<Self, InvalidName> {
+                check(text).map(Self)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    )*};
+}
+
+words! {
+    /// The name of a job, unique within its service.
+    JobName
+    /// The name of a service: executors that host the same handlers. XXL-JOB calls it `appname`.
+    ServiceName
+    /// The name of a handler within its service.
+    HandlerName
+    /// The name of one executor within its service, the same after a restart if it was configured.
+    ExecutorName
+    /// One life of an executor's process: a new value at each start.
+    Incarnation
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_has_letters_digits_and_a_few_signs() {
+        for good in ["a", "demoJobHandler", "billing-2.mail", "报表", "10.0.0.5:9999"] {
+            assert_eq!(good.parse::<JobName>().unwrap().as_str(), good);
+        }
+        for bad in ["", "a b", "a/b", "a\nb", "{}", &"x".repeat(129)] {
+            assert!(bad.parse::<JobName>().is_err(), "{bad:?} was accepted");
+        }
+    }
+}

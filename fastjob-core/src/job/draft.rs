@@ -1,0 +1,278 @@
+//! The shape in which jobs are written: the same in TOML, in JSON and in code.
+//!
+//! Reading a draft refuses unknown fields; what the fields say is judged when a draft becomes a
+//! [`Job`](super::Job).
+
+use std::{collections::BTreeMap, fmt, marker::PhantomData};
+
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{self, MapAccess, Visitor, value::MapAccessDeserializer},
+};
+
+/// A job as people and programs write it. Whatever is left out has its default.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct JobDraft {
+    /// Unique within the service.
+    pub name: String,
+    /// For people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The executors that may run it; the default is `default`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// The code; the job's name if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub handler: Option<String>,
+    /// A text, or any JSON.
+    #[serde(skip_serializing_if = "serde_json::Value::is_null")]
+    pub param: serde_json::Value,
+    /// Whether the schedule fires; `true` if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// For people and filters.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// `"none"`, or a table with one of `cron` (and `zone`), `fixed_rate`, `fixed_delay`, `once`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<WordOr<ScheduleDraft>>,
+    /// No fires before, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_at: Option<String>,
+    /// No fires after, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end_at: Option<String>,
+    /// Spreads fires over this long.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jitter: Option<String>,
+    /// Days and hours without fires.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exclude: Option<ExcludeDraft>,
+    /// `"skip"`, `"fire_once"`, or `{ fire_all = { max, window } }`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub misfire: Option<WordOr<MisfireDraft>>,
+    /// The name of a strategy, or `{ specific = "executor" }`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route: Option<WordOr<RouteDraft>>,
+    /// `"one"`, `"all"`, `{ dynamic = "filter" }` or `{ count = 8 }`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shard: Option<WordOr<ShardDraft>>,
+    /// The name of a strategy, or a table with `strategy`, `scope` and bounds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub block: Option<WordOr<BlockDraft>>,
+    /// Longest run of an attempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<String>,
+    /// Between the stop token and the abort; `"10s"` if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grace: Option<String>,
+    /// About attempts that fail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry: Option<RetryDraft>,
+    /// How long to wait for an executor; `"60s"` if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub no_executor: Option<String>,
+    /// Jobs to start afterwards.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub children: Vec<ChildDraft>,
+    /// Channels to tell.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub alarms: Vec<String>,
+}
+
+/// When a job fires; exactly one of the first four.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ScheduleDraft {
+    /// A cron expression.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cron: Option<String>,
+    /// Every so often.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fixed_rate: Option<String>,
+    /// So long after the end of the last task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fixed_delay: Option<String>,
+    /// At this instant, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub once: Option<String>,
+    /// The time zone of `cron`; UTC if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+}
+
+/// Calendars of days and hours without fires.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExcludeDraft {
+    /// Days such as `2026-12-25`.
+    pub days: Vec<String>,
+    /// Hours such as `22-6`.
+    pub hours: Vec<String>,
+}
+
+/// The misfire strategy that has numbers.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct MisfireDraft {
+    /// Make up for each missed fire.
+    pub fire_all: FireAllDraft,
+}
+
+/// Bounds of making up for missed fires.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FireAllDraft {
+    /// Most tasks; 10 if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max: Option<u32>,
+    /// How old a fire may be; any age if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<String>,
+}
+
+/// The route that has a name.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct RouteDraft {
+    /// The name of the executor.
+    pub specific: String,
+}
+
+/// The shard strategies that have a value; exactly one of them.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ShardDraft {
+    /// A filter over labels and figures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dynamic: Option<String>,
+    /// A fixed number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub count: Option<u32>,
+}
+
+/// The block strategy with its scope and bounds.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BlockDraft {
+    /// The name of the strategy; `serial` if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub strategy: Option<String>,
+    /// `executor` or `cluster`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    /// Most attempts that wait in a serial lane.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_waiting: Option<u32>,
+    /// Most attempts that run beside each other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_running: Option<u32>,
+}
+
+/// About attempts that fail: a number alone is a count.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct RetryDraft {
+    /// Most retries.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub count: Option<u32>,
+    /// Before the first retry; `"5s"` if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delay: Option<String>,
+    /// What each further delay is multiplied by; 2 if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub factor: Option<f64>,
+    /// Longest delay; `"5m"` if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_delay: Option<String>,
+    /// Part of the delay that chance decides, 0 to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jitter: Option<f64>,
+}
+
+/// A job to start afterwards.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ChildDraft {
+    /// Its name.
+    pub job: String,
+    /// `success`, `failure` or `always`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on: Option<String>,
+    /// Whether the parent's result becomes its param.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pass_result: Option<bool>,
+}
+
+/// A word, or a table that says more.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum WordOr<T> {
+    /// A word alone.
+    Word(String),
+    /// A table.
+    Table(T),
+}
+
+// By hand and not `untagged`, so that a mistake in a table is named.
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for WordOr<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Either<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Either<T> {
+            type Value = WordOr<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a word or a table")
+            }
+
+            fn visit_str<E: de::Error>(self, word: &str) -> Result<WordOr<T>, E> {
+                Ok(WordOr::Word(word.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<WordOr<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(WordOr::Table)
+            }
+        }
+        from.deserialize_any(Either(PhantomData))
+    }
+}
+
+impl<'de> Deserialize<'de> for RetryDraft {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        #[derive(Default, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        struct Table {
+            count: Option<u32>,
+            delay: Option<String>,
+            factor: Option<f64>,
+            max_delay: Option<String>,
+            jitter: Option<f64>,
+        }
+        struct CountOrTable;
+        impl<'de> Visitor<'de> for CountOrTable {
+            type Value = RetryDraft;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number of retries or a table")
+            }
+
+            fn visit_u64<E: de::Error>(self, count: u64) -> Result<RetryDraft, E> {
+                let count = u32::try_from(count).map_err(|_| E::custom("too many retries"))?;
+                Ok(RetryDraft { count: Some(count), ..RetryDraft::default() })
+            }
+
+            fn visit_i64<E: de::Error>(self, count: i64) -> Result<RetryDraft, E> {
+                let count =
+                    u64::try_from(count).map_err(|_| E::custom("a count is not negative"))?;
+                self.visit_u64(count)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<RetryDraft, A::Error> {
+                let Table { count, delay, factor, max_delay, jitter } =
+                    Table::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(RetryDraft { count, delay, factor, max_delay, jitter })
+            }
+        }
+        from.deserialize_any(CountOrTable)
+    }
+}

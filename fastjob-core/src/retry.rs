@@ -1,0 +1,82 @@
+//! Whether a failed attempt is followed by another, and after how long.
+
+use std::time::Duration;
+
+/// How often and when a failed attempt is tried again.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RetryPolicy {
+    /// Most retries of a task; 0 is none.
+    pub count: u32,
+    /// Before the first retry.
+    pub delay: Duration,
+    /// What each further delay is multiplied by, at least 1.
+    pub factor: f64,
+    /// Longest delay, before jitter.
+    pub max_delay: Duration,
+    /// Part of the delay that is added or taken away by chance, 0 to 1.
+    pub jitter: f64,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self {
+            count: 0,
+            delay: Duration::from_secs(5),
+            factor: 2.0,
+            max_delay: Duration::from_secs(300),
+            jitter: 0.0,
+        }
+    }
+}
+
+impl RetryPolicy {
+    /// Most retries that a job may ask for.
+    pub const MOST: u32 = 100;
+
+    /// How long to wait after the failure of attempt `number` (1 is the first); `None` when no
+    /// retry is left. `dice` is uniform in `0.0..1.0` and decides the jitter.
+    pub fn delay_after(&self, number: u32, dice: f64) -> Option<Duration> {
+        if number > self.count {
+            return None;
+        }
+        let steps = i32::try_from(number.saturating_sub(1)).unwrap_or(i32::MAX);
+        let grown = self.delay.as_secs_f64() * self.factor.powi(steps);
+        let capped = grown.min(self.max_delay.as_secs_f64());
+        let spread = capped * (1.0 + self.jitter * (2.0 * dice - 1.0));
+        let millis = Duration::try_from_secs_f64(spread.max(0.0)).unwrap_or(self.max_delay);
+        Some(Duration::from_millis(u64::try_from(millis.as_millis()).unwrap_or(u64::MAX)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn delays_grow_by_the_factor_up_to_the_longest() {
+        let retry =
+            RetryPolicy { count: 5, max_delay: Duration::from_secs(30), ..Default::default() };
+        let delays: Vec<_> =
+            (1..=6).map(|n| retry.delay_after(n, 0.5).map(|d| d.as_secs())).collect();
+        assert_eq!(delays, [Some(5), Some(10), Some(20), Some(30), Some(30), None]);
+    }
+
+    #[test]
+    fn without_a_count_nothing_is_retried() {
+        assert_eq!(RetryPolicy::default().delay_after(1, 0.5), None);
+    }
+
+    proptest! {
+        #[test]
+        fn jitter_stays_within_its_part_of_the_delay(number in 1u32..=100, dice in 0.0f64..1.0,
+            jitter in 0.0f64..=1.0, factor in 1.0f64..10.0) {
+            let retry = RetryPolicy { count: 100, factor, jitter, ..Default::default() };
+            let delay = retry.delay_after(number, dice).unwrap().as_secs_f64();
+            let plain = RetryPolicy { jitter: 0.0, ..retry }.delay_after(number, dice).unwrap().as_secs_f64();
+            prop_assert!(delay >= plain * (1.0 - jitter) - 0.002);
+            prop_assert!(delay <= plain * (1.0 + jitter) + 0.002);
+        }
+    }
+}

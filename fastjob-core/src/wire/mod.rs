@@ -1,0 +1,128 @@
+//! The protocol between executor and coordinator, and its translation to the words of this crate.
+//!
+//! [`v1`] is generated from `proto/fastjob/v1` and committed; a test compares. What cannot be
+//! translated is refused: a peer that sends it speaks another protocol.
+
+use jiff::Timestamp;
+
+use crate::{
+    attempt::{End, FailReason},
+    block::BlockStrategy,
+    task::Cause,
+};
+
+/// The messages and the service, as generated.
+#[expect(
+    missing_docs,
+    unreachable_pub,
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
+    reason = "generated code; the .proto files have the documentation"
+)]
+pub mod v1 {
+    include!("generated/fastjob.v1.rs");
+}
+
+/// The version of the protocol that this crate speaks.
+pub const PROTOCOL: u32 = 1;
+
+/// Largest message either side takes, in bytes.
+pub const MESSAGE_MAX: usize = 16 * 1024 * 1024;
+
+/// Most attempts or outcomes in one message.
+pub const BATCH_MAX: usize = 4_096;
+
+/// About how many bytes of params, results and log tails a sender puts into one message.
+pub const BATCH_BYTES: usize = 2 * 1024 * 1024;
+
+/// Most bytes of a log's tail that travel with an outcome.
+pub const LOG_TAIL_MAX: usize = 8 * 1024;
+
+/// A message with a value that this protocol does not have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the peer sent {what} {value}, which protocol {PROTOCOL} does not have")]
+pub struct UnknownValue {
+    what: &'static str,
+    value: i64,
+}
+
+/// An instant in whole milliseconds since the Unix epoch.
+///
+/// # Errors
+///
+/// Fails with [`UnknownValue`] if the instant is out of the range of dates.
+pub fn instant(millis: i64) -> Result<Timestamp, UnknownValue> {
+    Timestamp::from_millisecond(millis)
+        .map_err(|_| UnknownValue { what: "the instant", value: millis })
+}
+
+impl From<Cause> for v1::Cause {
+    fn from(cause: Cause) -> Self {
+        match cause {
+            Cause::Schedule => Self::Schedule,
+            Cause::Misfire => Self::Misfire,
+            Cause::Manual => Self::Manual,
+            Cause::Api => Self::Api,
+            Cause::Parent => Self::Parent,
+        }
+    }
+}
+
+impl TryFrom<v1::Cause> for Cause {
+    type Error = UnknownValue;
+
+    fn try_from(cause: v1::Cause) -> Result<Self, UnknownValue> {
+        Ok(match cause {
+            v1::Cause::Schedule => Self::Schedule,
+            v1::Cause::Misfire => Self::Misfire,
+            v1::Cause::Manual => Self::Manual,
+            v1::Cause::Api => Self::Api,
+            v1::Cause::Parent => Self::Parent,
+            v1::Cause::Unspecified => return Err(UnknownValue { what: "the cause", value: 0 }),
+        })
+    }
+}
+
+impl From<BlockStrategy> for v1::Block {
+    fn from(strategy: BlockStrategy) -> Self {
+        match strategy {
+            BlockStrategy::Serial => Self::Serial,
+            BlockStrategy::SkipNew => Self::SkipNew,
+            BlockStrategy::ReplaceRunning => Self::ReplaceRunning,
+            // No job can be saved with it, so no executor is asked for it.
+            BlockStrategy::Parallel => Self::Unspecified,
+        }
+    }
+}
+
+impl TryFrom<v1::Block> for BlockStrategy {
+    type Error = UnknownValue;
+
+    fn try_from(block: v1::Block) -> Result<Self, UnknownValue> {
+        Ok(match block {
+            v1::Block::Serial => Self::Serial,
+            v1::Block::SkipNew => Self::SkipNew,
+            v1::Block::ReplaceRunning => Self::ReplaceRunning,
+            v1::Block::Unspecified => {
+                return Err(UnknownValue { what: "the block strategy", value: 0 });
+            }
+        })
+    }
+}
+
+impl TryFrom<v1::End> for End {
+    type Error = UnknownValue;
+
+    fn try_from(end: v1::End) -> Result<Self, UnknownValue> {
+        Ok(match end {
+            v1::End::Succeeded => Self::Succeeded,
+            v1::End::Stopped => Self::Stopped,
+            v1::End::Skipped => Self::Skipped,
+            v1::End::Failed => Self::Failed(FailReason::Error),
+            v1::End::FailedFatal => Self::Failed(FailReason::Fatal),
+            v1::End::TimedOut => Self::Failed(FailReason::TimedOut),
+            v1::End::Panicked => Self::Failed(FailReason::Panicked),
+            v1::End::Unspecified => return Err(UnknownValue { what: "the end", value: 0 }),
+        })
+    }
+}
