@@ -96,7 +96,10 @@ impl From<serde_json::Value> for JobOutput {
         match value {
             serde_json::Value::Null => Self(None),
             serde_json::Value::String(text) => Self(Some(text)),
-            value => Self(Some(value.to_string())),
+            other @ (serde_json::Value::Bool(_)
+            | serde_json::Value::Number(_)
+            | serde_json::Value::Array(_)
+            | serde_json::Value::Object(_)) => Self(Some(other.to_string())),
         }
     }
 }

@@ -14,7 +14,6 @@ use crate::{
 /// The messages and the service, as generated.
 #[expect(
     missing_docs,
-    unreachable_pub,
     clippy::allow_attributes,
     clippy::allow_attributes_without_reason,
     reason = "generated code; the .proto files have the documentation"

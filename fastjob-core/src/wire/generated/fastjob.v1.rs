@@ -85,9 +85,10 @@ pub struct Hello {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Welcome {
-    /// The coordinator's node id.
+    /// The store behind the coordinator: attempt ids are unique within it.
     #[prost(string, tag = "1")]
-    pub node: ::prost::alloc::string::String,
+    pub cluster: ::prost::alloc::string::String,
+    /// The release of the coordinator.
     #[prost(string, tag = "2")]
     pub version: ::prost::alloc::string::String,
     /// How often the executor is to beat.
@@ -488,7 +489,7 @@ pub mod executor_link_client {
         }
         /// The first message is a Hello; the coordinator answers Welcome or ends the stream with a status
         /// that says why.
-        pub async fn connect(
+        pub async fn join(
             &mut self,
             request: impl tonic::IntoStreamingRequest<Message = super::FromExecutor>,
         ) -> std::result::Result<
@@ -505,11 +506,11 @@ pub mod executor_link_client {
                 })?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static(
-                "/fastjob.v1.ExecutorLink/Connect",
+                "/fastjob.v1.ExecutorLink/Join",
             );
             let mut req = request.into_streaming_request();
             req.extensions_mut()
-                .insert(GrpcMethod::new("fastjob.v1.ExecutorLink", "Connect"));
+                .insert(GrpcMethod::new("fastjob.v1.ExecutorLink", "Join"));
             self.inner.streaming(req, path, codec).await
         }
     }
@@ -527,18 +528,18 @@ pub mod executor_link_server {
     /// Generated trait containing gRPC methods that should be implemented for use with ExecutorLinkServer.
     #[async_trait]
     pub trait ExecutorLink: std::marker::Send + std::marker::Sync + 'static {
-        /// Server streaming response type for the Connect method.
-        type ConnectStream: tonic::codegen::tokio_stream::Stream<
+        /// Server streaming response type for the Join method.
+        type JoinStream: tonic::codegen::tokio_stream::Stream<
                 Item = std::result::Result<super::ToExecutor, tonic::Status>,
             >
             + std::marker::Send
             + 'static;
         /// The first message is a Hello; the coordinator answers Welcome or ends the stream with a status
         /// that says why.
-        async fn connect(
+        async fn join(
             &self,
             request: tonic::Request<tonic::Streaming<super::FromExecutor>>,
-        ) -> std::result::Result<tonic::Response<Self::ConnectStream>, tonic::Status>;
+        ) -> std::result::Result<tonic::Response<Self::JoinStream>, tonic::Status>;
     }
     #[derive(Debug)]
     pub struct ExecutorLinkServer<T> {
@@ -616,15 +617,15 @@ pub mod executor_link_server {
         }
         fn call(&mut self, req: http::Request<B>) -> Self::Future {
             match req.uri().path() {
-                "/fastjob.v1.ExecutorLink/Connect" => {
+                "/fastjob.v1.ExecutorLink/Join" => {
                     #[allow(non_camel_case_types)]
-                    struct ConnectSvc<T: ExecutorLink>(pub Arc<T>);
+                    struct JoinSvc<T: ExecutorLink>(pub Arc<T>);
                     impl<
                         T: ExecutorLink,
                     > tonic::server::StreamingService<super::FromExecutor>
-                    for ConnectSvc<T> {
+                    for JoinSvc<T> {
                         type Response = super::ToExecutor;
-                        type ResponseStream = T::ConnectStream;
+                        type ResponseStream = T::JoinStream;
                         type Future = BoxFuture<
                             tonic::Response<Self::ResponseStream>,
                             tonic::Status,
@@ -637,7 +638,7 @@ pub mod executor_link_server {
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
-                                <T as ExecutorLink>::connect(&inner, request).await
+                                <T as ExecutorLink>::join(&inner, request).await
                             };
                             Box::pin(fut)
                         }
@@ -648,7 +649,7 @@ pub mod executor_link_server {
                     let max_encoding_message_size = self.max_encoding_message_size;
                     let inner = self.inner.clone();
                     let fut = async move {
-                        let method = ConnectSvc(inner);
+                        let method = JoinSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -1,0 +1,206 @@
+//! What is shown of jobs, tasks and executors: the JSON of the REST interface.
+
+use std::collections::BTreeMap;
+
+use fastjob_core::{JobDraft, TaskState};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// One page of a list.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub struct Page<T> {
+    /// At most as many as asked for.
+    pub items: Vec<T>,
+    /// Where the next page begins; `null` on the last one.
+    pub next_cursor: Option<String>,
+}
+
+/// A job with what the coordinator knows of it.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub struct JobView {
+    /// Its number.
+    pub id: i64,
+    /// Counts saves, from 1.
+    pub revision: i64,
+    /// `code` while it follows the definition beside its handler, `api` once a person saved it.
+    pub origin: String,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it was last saved.
+    pub updated_at: Timestamp,
+    /// The next moment its schedule fires, if it does.
+    pub next_fire_at: Option<Timestamp>,
+    /// The definition, defaults included.
+    #[serde(flatten)]
+    pub job: JobDraft,
+}
+
+/// What saving a job did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Saved {
+    /// It is new.
+    Created,
+    /// It was changed.
+    Updated,
+    /// It was so already.
+    Unchanged,
+}
+
+/// What starting a job wants to know.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StartAsk {
+    /// In place of the job's param: a text or any JSON.
+    #[serde(skip_serializing_if = "serde_json::Value::is_null")]
+    pub param: serde_json::Value,
+    /// The executor that is to run it, whatever the job's route says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub executor: Option<String>,
+    /// When to start, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+    /// How long from now to start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delay: Option<String>,
+    /// Makes repeated starts one task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// `manual` when a person asks; `api` if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+}
+
+/// A task that was started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Started {
+    /// Its number.
+    pub task: i64,
+}
+
+/// A task that was told to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct StopAnswer {
+    /// Whether the task was still open, so that there was something to stop.
+    pub stopped: bool,
+    /// The task's state now: `stopping` until its executor has answered.
+    pub state: TaskState,
+}
+
+/// A task with its attempts.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub struct TaskView {
+    /// Its number.
+    pub id: i64,
+    /// The job's name.
+    pub job: String,
+    /// The job's service.
+    pub service: String,
+    /// Where it is.
+    pub state: TaskState,
+    /// Why it was started.
+    pub cause: String,
+    /// The moment of the schedule that it stands for.
+    pub fire_at: Option<Timestamp>,
+    /// When it was recorded.
+    pub created_at: Timestamp,
+    /// When its handler was first entered.
+    pub started_at: Option<Timestamp>,
+    /// When it came to its end.
+    pub ended_at: Option<Timestamp>,
+    /// Its own param, where it was started with one.
+    pub param: Option<String>,
+    /// What its handler returned.
+    pub result: Option<String>,
+    /// What else there is to say, such as which missed fires it stands for.
+    pub note: Option<String>,
+    /// In the order of their numbers.
+    pub attempts: Vec<AttemptView>,
+}
+
+/// An attempt of a task.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub struct AttemptView {
+    /// Its number among all attempts.
+    pub id: i64,
+    /// 1 for the first of the task.
+    pub number: u32,
+    /// Where it is.
+    pub state: String,
+    /// Why it failed.
+    pub reason: Option<String>,
+    /// The failure in the handler's words.
+    pub message: Option<String>,
+    /// The executor it was given to.
+    pub executor: Option<String>,
+    /// When it was to be dispatched.
+    pub due_at: Timestamp,
+    /// When its handler was entered.
+    pub started_at: Option<Timestamp>,
+    /// When it came to its end.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// A piece of a log.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub struct LogView {
+    /// The attempt that it is of.
+    pub attempt: i64,
+    /// Where the piece begins, in bytes.
+    pub offset: u64,
+    /// Where the next one begins.
+    pub next_offset: u64,
+    /// The piece.
+    pub text: String,
+    /// Whether no more will come.
+    pub ended: bool,
+    /// `executor` where the log was read there, `tail` where only what came with the outcome is
+    /// left.
+    pub source: String,
+}
+
+/// An executor that is connected, or was until just now.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub struct ExecutorView {
+    /// Its name.
+    pub name: String,
+    /// The service it belongs to.
+    pub service: String,
+    /// Whether its session is open.
+    pub connected: bool,
+    /// Whether it takes no more work because it stops.
+    pub leaving: bool,
+    /// This life of its process.
+    pub incarnation: String,
+    /// Where it says it is.
+    pub address: String,
+    /// The release of its library.
+    pub version: String,
+    /// Since when it is connected.
+    pub since: Timestamp,
+    /// Most attempts it takes at the same time.
+    pub capacity: u32,
+    /// Attempts it has been given that have not ended.
+    pub attempts: u32,
+    /// Handlers that run, by its last beat.
+    pub running: u32,
+    /// Attempts that wait in its lanes, by its last beat.
+    pub waiting: u32,
+    /// Load of its machine, 0 to 1.
+    pub cpu: f64,
+    /// Bytes of memory that its machine has free.
+    pub memory_free: u64,
+    /// Bytes of memory that its machine has.
+    pub memory_total: u64,
+    /// For filters.
+    pub labels: BTreeMap<String, String>,
+    /// Its handlers and their descriptions.
+    pub handlers: BTreeMap<String, String>,
+}
+
+/// The next fires of a schedule.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub struct Fires {
+    /// In order.
+    pub fires: Vec<Timestamp>,
+}
