@@ -1,1 +1,39 @@
-//! FastJob.
+//! The coordinator of FastJob: it decides what runs, when and where, follows it, and keeps the
+//! outcome.
+//!
+//! As a program it is `fastjob serve`. As a library it is embedded in another service:
+//!
+//! ```no_run
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! use fastjob_coordinator::{CancellationToken, Coordinator};
+//!
+//! let coordinator = Coordinator::builder().sqlite("fastjob-data/fastjob.db").bind().await?;
+//! coordinator.run(CancellationToken::new()).await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod api;
+pub mod cli;
+mod clock;
+pub mod config;
+mod coordinator;
+mod engine;
+mod ops;
+mod rpc;
+mod server;
+mod sessions;
+mod shell;
+mod store;
+mod sweep;
+
+pub use tokio_util::sync::CancellationToken;
+
+pub use self::{
+    config::Config,
+    coordinator::{Builder, Coordinator, RunError, StartError, migrate},
+    ops::{
+        AttemptView, ExecutorView, Fires, JobView, LogView, Page, Saved, StartAsk, Started,
+        StopAnswer, TaskView,
+    },
+};

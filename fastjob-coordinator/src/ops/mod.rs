@@ -18,7 +18,7 @@ pub use self::views::{
     TaskView,
 };
 pub(crate) use self::{jobs::SaveMode, tasks::ListTasks};
-use crate::{engine_handle::EngineHandle, sessions::Sessions, store};
+use crate::{sessions::Sessions, shell::EngineHandle, store};
 
 /// Most items of a page.
 pub(crate) const PAGE_MAX: u32 = 500;

@@ -162,6 +162,8 @@ pub(crate) struct Loaded {
     pub(crate) open: Vec<OpenAttempt>,
     /// The lives that the open attempts are placed on.
     pub(crate) lives: Vec<LifeRow>,
+    /// Above every life that is kept.
+    pub(crate) next_life: i64,
 }
 
 /// An attempt as it is shown.

@@ -82,6 +82,10 @@ pub struct Hello {
     /// Attempts that wait, run, or have ended without being acknowledged.
     #[prost(int64, repeated, tag = "11")]
     pub holding: ::prost::alloc::vec::Vec<i64>,
+    /// Which of its coordinator addresses the executor dialled, from 0: a reconnect has the number of
+    /// the session it replaces, a second address of the same coordinator has another.
+    #[prost(uint32, tag = "12")]
+    pub link: u32,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Welcome {
@@ -113,8 +117,12 @@ pub struct Beat {
     pub waiting: u32,
 }
 /// No more work please: the executor is stopping, what it holds it will finish or report.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Goodbye {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Goodbye {
+    /// Attempts whose handler was never entered: they are given back, for another executor.
+    #[prost(int64, repeated, tag = "1")]
+    pub returned: ::prost::alloc::vec::Vec<i64>,
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Start {
     #[prost(message, repeated, tag = "1")]

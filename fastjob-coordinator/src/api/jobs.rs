@@ -1,0 +1,137 @@
+//! Jobs: list, show, save, delete, enable, disable, and start a task of one.
+
+use std::fmt::Write as _;
+
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use fastjob_core::JobDraft;
+use http::{HeaderName, StatusCode, header::LOCATION};
+
+use super::{
+    Problem,
+    read::{MaybeTold, Name, NoParams, Params, Told},
+};
+use crate::ops::{JobView, Ops, Page, SaveMode, Saved, StartAsk, Started};
+
+/// Says what saving did.
+const SAVED: HeaderName = HeaderName::from_static("fastjob-saved");
+
+pub(super) async fn list(
+    State(ops): State<Ops>,
+    query: Params,
+) -> Result<Json<Page<JobView>>, Problem> {
+    let (cursor, limit) = query.read(|q| (q.text("cursor"), q.number("limit")))?;
+    Ok(Json(ops.list_jobs(cursor, limit).await?))
+}
+
+pub(super) async fn show(
+    State(ops): State<Ops>,
+    Name(name): Name,
+    _: NoParams,
+) -> Result<Json<JobView>, Problem> {
+    Ok(Json(ops.job(&name).await?))
+}
+
+pub(super) async fn create(
+    State(ops): State<Ops>,
+    _: NoParams,
+    Told(draft): Told<JobDraft>,
+) -> Result<Response, Problem> {
+    let (saved, job) = ops.save_job(draft, SaveMode::Create).await?;
+    Ok(written(saved, job))
+}
+
+pub(super) async fn replace(
+    State(ops): State<Ops>,
+    Name(name): Name,
+    _: NoParams,
+    Told(draft): Told<JobDraft>,
+) -> Result<Response, Problem> {
+    let (saved, job) = ops.save_job(draft, SaveMode::Replace(name)).await?;
+    Ok(written(saved, job))
+}
+
+pub(super) async fn delete(
+    State(ops): State<Ops>,
+    Name(name): Name,
+    _: NoParams,
+) -> Result<StatusCode, Problem> {
+    ops.delete_job(&name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn enable(
+    State(ops): State<Ops>,
+    Name(name): Name,
+    _: NoParams,
+) -> Result<Json<JobView>, Problem> {
+    Ok(Json(ops.enable_job(&name).await?))
+}
+
+pub(super) async fn disable(
+    State(ops): State<Ops>,
+    Name(name): Name,
+    _: NoParams,
+) -> Result<Json<JobView>, Problem> {
+    Ok(Json(ops.disable_job(&name).await?))
+}
+
+pub(super) async fn start(
+    State(ops): State<Ops>,
+    Name(name): Name,
+    _: NoParams,
+    MaybeTold(ask): MaybeTold<StartAsk>,
+) -> Result<Json<Started>, Problem> {
+    Ok(Json(ops.start(&name, ask).await?))
+}
+
+fn written(saved: Saved, job: JobView) -> Response {
+    let word = match saved {
+        Saved::Created => "created",
+        Saved::Updated => "updated",
+        Saved::Unchanged => "unchanged",
+    };
+    match saved {
+        Saved::Created => {
+            let at = location(&job.job);
+            (StatusCode::CREATED, [(SAVED, word)], [(LOCATION, at)], Json(job)).into_response()
+        }
+        Saved::Updated | Saved::Unchanged => ([(SAVED, word)], Json(job)).into_response(),
+    }
+}
+
+/// Where a job is, also once another service has one of the same name.
+fn location(job: &JobDraft) -> String {
+    let mut at = "/api/v1/jobs/".to_owned();
+    for part in [job.service.as_deref().map(|s| [s, "."]), Some([job.name.as_str(), ""])] {
+        for byte in part.into_iter().flatten().flat_map(str::bytes) {
+            if byte.is_ascii_alphanumeric() || b"-._~:".contains(&byte) {
+                at.push(char::from(byte));
+            } else {
+                write!(at, "%{byte:02X}").expect("a string takes every text");
+            }
+        }
+    }
+    at
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_job_is_at_the_address_of_its_service_and_name() {
+        #[track_caller]
+        fn check(service: Option<&str>, name: &str, at: &str) {
+            let service = service.map(str::to_owned);
+            let job = JobDraft { service, name: name.to_owned(), ..JobDraft::default() };
+            assert_eq!(location(&job), at);
+        }
+        check(None, "a-1", "/api/v1/jobs/a-1");
+        check(Some("billing"), "mail:x", "/api/v1/jobs/billing.mail:x");
+        check(Some("default"), "报 表", "/api/v1/jobs/default.%E6%8A%A5%20%E8%A1%A8");
+    }
+}

@@ -1,0 +1,251 @@
+//! Logs: a piece at a time, or followed as server-sent events.
+//!
+//! Who follows gets an event `log` for each piece and an event `end` after the last one; each piece
+//! carries an id from which a lost connection goes on. A log that cannot be read any more is told
+//! as an event `problem`, and the stream ends; so it does, without a word, when the server stops.
+
+use std::{convert::Infallible, time::Duration};
+
+use axum::{
+    Json,
+    extract::{Extension, State},
+    response::{
+        IntoResponse, Response,
+        sse::{Event, KeepAlive, Sse},
+    },
+};
+use futures_util::{Stream, StreamExt, stream};
+use http::{HeaderMap, header::ACCEPT};
+
+use super::{
+    Kind, Problem, Stopping,
+    read::{Id, Params},
+};
+use crate::ops::{self, LogView, Ops};
+
+/// Between two looks at a log that has not grown.
+const LOOK: Duration = Duration::from_millis(500);
+/// Between two signs of life on a stream.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// Where a browser says how far it has come.
+const LAST_EVENT_ID: &str = "last-event-id";
+
+pub(super) async fn show(
+    State(ops): State<Ops>,
+    Id(task): Id,
+    query: Params,
+    headers: HeaderMap,
+    stopping: Option<Extension<Stopping>>,
+) -> Result<Response, Problem> {
+    let (mut attempt, mut offset, limit) = query.read(|q| {
+        (q.number("attempt"), q.number::<u64>("offset").unwrap_or(0), q.number::<u32>("limit"))
+    })?;
+    let follows = wants_events(&headers);
+    if let (true, Some(place)) = (follows, Place::last(&headers)?) {
+        (attempt, offset) = (Some(place.attempt), place.offset);
+    }
+    let first = ops.task_log(task, attempt, offset, limit).await?;
+    if !follows {
+        return Ok(Json(first).into_response());
+    }
+    let read = move |place: Place| {
+        let ops = ops.clone();
+        async move { ops.task_log(task, Some(place.attempt), place.offset, limit).await }
+    };
+    let pieces = follow(first, read, stopping.map(|Extension(stopping)| stopping));
+    let events = pieces.map(|told| Ok::<_, Infallible>(told.event()));
+    let alive = KeepAlive::new().interval(KEEP_ALIVE);
+    Ok(([("x-accel-buffering", "no")], Sse::new(events).keep_alive(alive)).into_response())
+}
+
+fn wants_events(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(ACCEPT).iter().filter_map(|accept| accept.to_str().ok());
+    accepted
+        .flat_map(|accept| accept.split(','))
+        .filter_map(|media| media.split(';').next())
+        .any(|media| media.trim().eq_ignore_ascii_case("text/event-stream"))
+}
+
+/// A place in the log of a task: written `attempt-offset` in the id of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    attempt: i64,
+    offset: u64,
+}
+
+impl Place {
+    fn last(headers: &HeaderMap) -> Result<Option<Self>, Problem> {
+        let Some(id) = headers.get(LAST_EVENT_ID) else { return Ok(None) };
+        let place = id.to_str().ok().and_then(|text| text.split_once('-')).and_then(|(a, o)| {
+            Some(Self { attempt: a.parse().ok()?, offset: o.parse().ok()? })
+        });
+        let strange = || Problem::new(Kind::Invalid, "Last-Event-ID is not from this stream");
+        place.ok_or_else(strange).map(Some)
+    }
+
+    const fn after(piece: &LogView) -> Self {
+        Self { attempt: piece.attempt, offset: piece.next_offset }
+    }
+}
+
+/// What a follower is told.
+#[derive(Debug, PartialEq)]
+enum Told {
+    Piece(LogView),
+    Problem(Problem),
+    End,
+}
+
+impl Told {
+    fn event(self) -> Event {
+        let (name, id, data) = match self {
+            Self::Piece(piece) => {
+                let Place { attempt, offset } = Place::after(&piece);
+                ("log", Some(format!("{attempt}-{offset}")), serde_json::to_string(&piece))
+            }
+            Self::Problem(problem) => ("problem", None, serde_json::to_string(&problem.written())),
+            Self::End => ("end", None, Ok("{}".to_owned())),
+        };
+        let event = Event::default().event(name).data(data.unwrap_or_default());
+        match id {
+            Some(id) => event.id(id),
+            None => event,
+        }
+    }
+}
+
+/// What a follower is to be told next.
+enum Next {
+    Piece(LogView),
+    Look { place: Place, wait: Duration },
+    End,
+    Over,
+}
+
+impl Next {
+    fn after(piece: &LogView) -> Self {
+        let wait = if piece.text.is_empty() { LOOK } else { Duration::ZERO };
+        if piece.ended { Self::End } else { Self::Look { place: Place::after(piece), wait } }
+    }
+}
+
+/// Tells `first` and all that `read` finds after it, in the log of the same attempt.
+fn follow<R, F>(
+    first: LogView,
+    read: R,
+    stopping: Option<Stopping>,
+) -> impl Stream<Item = Told> + Send
+where
+    R: Fn(Place) -> F + Send + Sync,
+    F: Future<Output = Result<LogView, ops::Error>> + Send,
+{
+    let shared = std::sync::Arc::new((read, stopping));
+    stream::unfold(Next::Piece(first), move |mut next| {
+        let shared = shared.clone();
+        async move {
+            let (read, stopping) = &*shared;
+            loop {
+                next = match next {
+                    Next::Piece(piece) => {
+                        let after = Next::after(&piece);
+                        if !piece.text.is_empty() {
+                            return Some((Told::Piece(piece), after));
+                        }
+                        after
+                    }
+                    Next::Look { place, wait } => {
+                        tokio::select! {
+                            biased;
+                            () = stopped(stopping.as_ref()) => return None,
+                            () = tokio::time::sleep(wait) => {}
+                        }
+                        match read(place).await {
+                            Ok(piece) => Next::Piece(piece),
+                            Err(err) => return Some((Told::Problem(err.into()), Next::Over)),
+                        }
+                    }
+                    Next::End => return Some((Told::End, Next::Over)),
+                    Next::Over => return None,
+                }
+            }
+        }
+    })
+}
+
+async fn stopped(stopping: Option<&Stopping>) {
+    match stopping {
+        Some(Stopping(stop)) => stop.cancelled().await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+
+    fn piece(offset: u64, text: &str, ended: bool) -> LogView {
+        let next_offset = offset + text.len() as u64;
+        let (text, source) = (text.to_owned(), "executor".to_owned());
+        LogView { attempt: 9, offset, next_offset, text, ended, source }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_log_is_followed_to_its_end() {
+        let read = |place: Place| async move {
+            assert_eq!(place.attempt, 9);
+            match place.offset {
+                2 => Ok(piece(2, "cde", false)),
+                5 if tokio::time::Instant::now().elapsed() < LOOK => Ok(piece(5, "", true)),
+                other => Err(ops::Error::NotFound(other.to_string())),
+            }
+        };
+        let told: Vec<_> = follow(piece(0, "ab", false), read, None).collect().await;
+        let expected = [
+            Told::Piece(piece(0, "ab", false)),
+            Told::Piece(piece(2, "cde", false)),
+            Told::End,
+        ];
+        assert_eq!(told, expected);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_log_that_cannot_be_read_any_more_is_a_problem() {
+        let read = |_| async { Err(ops::Error::Unavailable("it is gone".into())) };
+        let told: Vec<_> = follow(piece(0, "", false), read, None).collect().await;
+        assert_eq!(told, [Told::Problem(Problem::new(Kind::Unavailable, "it is gone"))]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn following_ends_when_the_server_stops() {
+        let stop = CancellationToken::new();
+        let read = |place: Place| async move { Ok(piece(place.offset, "", false)) };
+        let stopping = Some(Stopping(stop.clone()));
+        let mut told = std::pin::pin!(follow(piece(0, "a", false), read, stopping));
+        assert!(told.next().await.is_some());
+        assert!(tokio::time::timeout(10 * LOOK, told.next()).await.is_err());
+        stop.cancel();
+        assert_eq!(told.next().await, None);
+    }
+
+    #[test]
+    fn events_are_asked_for_by_their_media_type() {
+        let asks = |accept: &str| {
+            wants_events(&HeaderMap::from_iter([(ACCEPT, accept.parse().unwrap())]))
+        };
+        assert!(asks("text/event-stream") && asks("text/html, Text/Event-Stream;q=0.9"));
+        assert!(!asks("application/json") && !asks("*/*") && !wants_events(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn a_follower_goes_on_where_it_was() {
+        let said = |id: &str| {
+            let name = http::HeaderName::from_static(LAST_EVENT_ID);
+            Place::last(&HeaderMap::from_iter([(name, id.parse().unwrap())]))
+        };
+        assert_eq!(said("9-120"), Ok(Some(Place { attempt: 9, offset: 120 })));
+        assert!(said("9").is_err() && said("-1").is_err() && said("a-b").is_err());
+        assert_eq!(Place::last(&HeaderMap::new()), Ok(None));
+    }
+}

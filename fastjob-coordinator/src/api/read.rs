@@ -1,0 +1,242 @@
+//! Reading requests: path, query and body, each as strictly as a job is read.
+//!
+//! Nothing unknown is passed over. What is wrong with a query is said all at once; a body is
+//! bounded in length and in time before anything is done with it.
+
+use std::time::Duration;
+
+use axum::{
+    body::{Body, Bytes},
+    extract::{FromRequest, FromRequestParts, Path, Query, Request},
+    response::IntoResponse,
+};
+use http::{
+    HeaderMap,
+    header::{CONTENT_LENGTH, CONTENT_TYPE},
+    request::Parts,
+};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+
+use super::problem::{Field, Kind, Problem};
+
+/// Longest body.
+pub(super) const BODY_MAX: usize = 1024 * 1024;
+/// Longest time that a body may take.
+const BODY_TIME: Duration = Duration::from_secs(30);
+
+/// The path of a job: its name, or `service.name`.
+pub(super) struct Name(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Name {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        path(parts, state).await.map(Self)
+    }
+}
+
+/// The id of a task.
+pub(super) struct Id(pub(super) i64);
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let text = path(parts, state).await?;
+        let no_number = |_| {
+            Problem::new(Kind::NotFound, format!("`{text}` is no id of a task: ids are numbers"))
+        };
+        text.parse().map(Self).map_err(no_number)
+    }
+}
+
+async fn path<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<String, Problem> {
+    match Path::from_request_parts(parts, state).await {
+        Ok(Path(text)) => Ok(text),
+        Err(_) => Err(Problem::new(Kind::Unreadable, "the path is not percent-encoded UTF-8")),
+    }
+}
+
+/// The parameters of a query, taken out one by one.
+#[derive(Debug)]
+pub(super) struct Params {
+    given: Vec<(String, String)>,
+    known: Vec<&'static str>,
+    problems: Vec<Field>,
+}
+
+impl<S: Sync> FromRequestParts<S> for Params {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        match Query::try_from_uri(&parts.uri) {
+            Ok(Query(given)) => Ok(Self { given, known: Vec::new(), problems: Vec::new() }),
+            Err(_) => Err(Problem::new(Kind::Unreadable, "the query cannot be read")),
+        }
+    }
+}
+
+impl Params {
+    /// Lets `take` take what it knows; all the rest is refused.
+    pub(super) fn read<T>(mut self, take: impl FnOnce(&mut Self) -> T) -> Result<T, Problem> {
+        let taken = take(&mut self);
+        for (name, _) in &self.given {
+            let known = match self.known.as_slice() {
+                [] => "there are none here".to_owned(),
+                known => format!("there are {}", known.join(", ")),
+            };
+            let message = format_args!("is not a parameter; {known}");
+            self.problems.push(Field::new(name.as_str(), message));
+        }
+        if self.problems.is_empty() { Ok(taken) } else { Err(Problem::invalid(self.problems)) }
+    }
+
+    /// A text; one that is empty counts as not given.
+    pub(super) fn text(&mut self, name: &'static str) -> Option<String> {
+        self.known.push(name);
+        let mut found = self.given.extract_if(.., |(key, _)| key == name).map(|(_, value)| value);
+        let (first, again) = (found.next(), found.next().is_some());
+        drop(found);
+        self.given.retain(|(key, _)| key != name);
+        if again {
+            self.problems.push(Field::new(name, "is given more than once"));
+        }
+        first.filter(|text| !text.is_empty())
+    }
+
+    /// A text that has to be there.
+    pub(super) fn must(&mut self, name: &'static str) -> String {
+        self.text(name).unwrap_or_else(|| {
+            self.problems.push(Field::new(name, "is missing"));
+            String::new()
+        })
+    }
+
+    /// A whole number.
+    pub(super) fn number<T: TryFrom<i128>>(&mut self, name: &'static str) -> Option<T> {
+        let text = self.text(name)?;
+        let message = match text.parse::<i128>().map(T::try_from) {
+            Ok(Ok(number)) => return Some(number),
+            Ok(Err(_)) => format!("{text} is out of range"),
+            Err(_) => format!("`{text}` is not a whole number"),
+        };
+        self.problems.push(Field::new(name, message));
+        None
+    }
+}
+
+/// For a path that has no parameters.
+pub(super) struct NoParams;
+
+impl<S: Sync> FromRequestParts<S> for NoParams {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        Params::from_request_parts(parts, state).await?.read(|_| Self)
+    }
+}
+
+/// A body of JSON.
+#[derive(Debug)]
+pub(super) struct Told<T>(pub(super) T);
+
+impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Told<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let (headers, bytes) = collect(request).await?;
+        json(&headers, &bytes).map(Self)
+    }
+}
+
+/// A body of JSON that may be left out.
+#[derive(Debug)]
+pub(super) struct MaybeTold<T>(pub(super) T);
+
+impl<S: Sync, T: DeserializeOwned + Default> FromRequest<S> for MaybeTold<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let (headers, bytes) = collect(request).await?;
+        if bytes.is_empty() {
+            return Ok(Self(T::default()));
+        }
+        json(&headers, &bytes).map(Self)
+    }
+}
+
+async fn collect(request: Request) -> Result<(HeaderMap, Bytes), Problem> {
+    let too_large =
+        || Problem::new(Kind::TooLarge, format!("the body has more than {BODY_MAX} bytes"));
+    let (parts, body) = request.into_parts();
+    let announced = parts.headers.get(CONTENT_LENGTH).and_then(|n| n.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|length: u64| length > BODY_MAX as u64) {
+        return Err(too_large());
+    }
+    match tokio::time::timeout(BODY_TIME, Limited::<Body>::new(body, BODY_MAX).collect()).await {
+        Ok(Ok(whole)) => Ok((parts.headers, whole.to_bytes())),
+        Ok(Err(err)) if err.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(_)) => Err(Problem::new(Kind::Unreadable, "the body ended before its time")),
+        Err(_) => Err(Problem::new(
+            Kind::TooSlow,
+            format!("the body did not arrive within {} s", BODY_TIME.as_secs()),
+        )),
+    }
+}
+
+fn json<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<T, Problem> {
+    if let Some(media) = headers.get(CONTENT_TYPE)
+        && !is_json(media.as_bytes())
+    {
+        let given = String::from_utf8_lossy(media.as_bytes());
+        let detail = format!("the content type is `{given}`; `application/json` is understood");
+        return Err(Problem::new(Kind::WrongMediaType, detail));
+    }
+    // serde would read an array as the fields in their order.
+    if bytes.trim_ascii_start().first().is_some_and(|first| b"[\"-0123456789tfn".contains(first)) {
+        serde_json::from_slice::<serde::de::IgnoredAny>(bytes).map_err(|err| judge("", &err))?;
+        return Err(Problem::invalid(vec![Field::new("body", "is not a JSON object")]));
+    }
+    let mut from = serde_json::Deserializer::from_slice(bytes);
+    let read = serde_path_to_error::deserialize(&mut from).map_err(|err| {
+        let path = err.path().to_string();
+        judge(&path, err.inner())
+    })?;
+    from.end().map_err(|err| judge("", &err))?;
+    Ok(read)
+}
+
+fn judge(path: &str, err: &serde_json::Error) -> Problem {
+    match err.classify() {
+        serde_json::error::Category::Data => {
+            let field = if path.is_empty() || path == "." { "body" } else { path };
+            Problem::invalid(vec![Field::new(field, err)])
+        }
+        serde_json::error::Category::Io
+        | serde_json::error::Category::Syntax
+        | serde_json::error::Category::Eof => {
+            Problem::new(Kind::Unreadable, format!("the body is not JSON: {err}"))
+        }
+    }
+}
+
+/// Whether a content type is JSON or something written in it.
+fn is_json(media: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(media) else { return false };
+    let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence == "application/json"
+        || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+/// Answers for a path that nothing is at.
+pub(crate) fn unknown_path(path: &str) -> axum::response::Response {
+    let detail = format!(
+        "nothing is served at {path}; there are /api/v1/jobs, /api/v1/tasks, /api/v1/executors, \
+         /api/v1/schedule/preview, /healthz and /readyz"
+    );
+    Problem::new(Kind::UnknownPath, detail).into_response()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,117 @@
+//! Requests that are read, and requests that are refused.
+
+use fastjob_core::JobDraft;
+
+use super::*;
+
+async fn params(query: &str) -> Params {
+    let request = Request::get(format!("http://localhost/x?{query}")).body(()).unwrap();
+    Params::from_request_parts(&mut request.into_parts().0, &()).await.unwrap()
+}
+
+fn lists(q: &mut Params) -> (Option<String>, Option<u32>) {
+    (q.text("job"), q.number("limit"))
+}
+
+#[tokio::test]
+async fn parameters_are_decoded_and_may_be_left_out() {
+    let read = params("job=%E6%8A%A5%E8%A1%A8&limit=20").await.read(lists).unwrap();
+    assert_eq!(read, (Some("报表".to_owned()), Some(20)));
+    assert_eq!(params("job=a+b%2B&limit=").await.read(lists), Ok((Some("a b+".to_owned()), None)));
+    assert_eq!(params("").await.read(lists), Ok((None, None)));
+}
+
+#[tokio::test]
+async fn every_wrong_parameter_is_named_at_once() {
+    let refused = params("job=a&job=b&limit=many&stat=x").await.read(lists).unwrap_err();
+    assert_eq!(
+        refused,
+        Problem::invalid(vec![
+            Field::new("job", "is given more than once"),
+            Field::new("limit", "`many` is not a whole number"),
+            Field::new("stat", "is not a parameter; there are job, limit"),
+        ])
+    );
+    let refused = params("limit=-1").await.read(lists).unwrap_err();
+    assert_eq!(refused, Problem::invalid(vec![Field::new("limit", "-1 is out of range")]));
+    let refused = params("").await.read(|q| q.must("cron")).unwrap_err();
+    assert_eq!(refused, Problem::invalid(vec![Field::new("cron", "is missing")]));
+}
+
+async fn body(media: Option<&str>, body: impl Into<Body>) -> Result<JobDraft, Problem> {
+    let mut request = Request::post("/x").body(body.into()).unwrap();
+    if let Some(media) = media {
+        request.headers_mut().insert(CONTENT_TYPE, media.parse().unwrap());
+    }
+    Told::from_request(request, &()).await.map(|Told(draft)| draft)
+}
+
+#[tokio::test]
+async fn json_is_read_whatever_its_charset_and_without_a_content_type() {
+    for media in [None, Some("application/json; charset=utf-8"), Some("application/x+json")] {
+        assert_eq!(body(media, r#"{"name":"a"}"#).await.unwrap().name, "a");
+    }
+    let refused = body(Some("text/plain"), r#"{"name":"a"}"#).await.unwrap_err();
+    assert_eq!(refused.kind(), Kind::WrongMediaType);
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_json_is_told_where() {
+    for (text, at) in [
+        ("{\n \"name\": oops}", "line 2 column 10"),
+        ("{\"name\":", "line 1 column 8"),
+        ("{} {}", "line 1 column 4"),
+        ("", "line 1 column 0"),
+    ] {
+        let refused = body(None, text).await.unwrap_err();
+        assert_eq!(refused.kind(), Kind::Unreadable, "{text}");
+        assert!(refused.detail().contains(at), "{text}: {}", refused.detail());
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_field_is_named_with_its_path() {
+    #[track_caller]
+    fn check(refused: Problem, field: &str, words: &str) {
+        assert_eq!(refused.kind(), Kind::Invalid);
+        assert!(refused.detail().starts_with(&format!("{field}: ")), "{}", refused.detail());
+        assert!(refused.detail().contains(words), "{}", refused.detail());
+    }
+    check(body(None, r#"{"nam":"a"}"#).await.unwrap_err(), "nam", "unknown field `nam`");
+    check(body(None, r#"{"name":1}"#).await.unwrap_err(), "name", "expected a string");
+    check(
+        body(None, r#"{"schedule":{"crom":"x"}}"#).await.unwrap_err(),
+        "schedule.crom",
+        "unknown field `crom`",
+    );
+    check(body(None, " []").await.unwrap_err(), "body", "is not a JSON object");
+    check(body(None, "7").await.unwrap_err(), "body", "is not a JSON object");
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_long_is_refused_announced_or_not() {
+    let long = vec![b' '; BODY_MAX + 1];
+    let refused = body(None, long.clone()).await.unwrap_err();
+    assert_eq!(refused.kind(), Kind::TooLarge);
+    let announced = Request::post("/x")
+        .header(CONTENT_LENGTH, "1048577")
+        .body(Body::from("{}"))
+        .unwrap();
+    assert_eq!(collect(announced).await.unwrap_err().kind(), Kind::TooLarge);
+    let just = body(None, long[..BODY_MAX].to_vec()).await.unwrap_err();
+    assert_eq!(just.kind(), Kind::Unreadable);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_never_ends_is_given_up() {
+    let stuck = tokio_stream::pending::<Result<Bytes, std::io::Error>>();
+    let refused = body(None, Body::from_stream(stuck)).await.unwrap_err();
+    assert_eq!(refused.kind(), Kind::TooSlow);
+}
+
+#[tokio::test]
+async fn a_body_may_be_left_out_where_that_is_said() {
+    let request = Request::post("/x").header(CONTENT_TYPE, "text/plain").body(Body::empty());
+    let MaybeTold(draft) = MaybeTold::from_request(request.unwrap(), &()).await.unwrap();
+    assert_eq!(draft, JobDraft::default());
+}

@@ -1,0 +1,27 @@
+//! Schedules: when a job fires next, and when one would that is not saved yet.
+
+use axum::{Json, extract::State};
+
+use super::{
+    Problem,
+    read::{Name, Params},
+};
+use crate::ops::{Fires, Ops};
+
+pub(super) async fn next(
+    State(ops): State<Ops>,
+    Name(name): Name,
+    query: Params,
+) -> Result<Json<Fires>, Problem> {
+    let count = query.read(|q| q.number("count"))?;
+    Ok(Json(ops.next_fires(&name, count).await?))
+}
+
+pub(super) async fn preview(
+    State(ops): State<Ops>,
+    query: Params,
+) -> Result<Json<Fires>, Problem> {
+    let (cron, zone, after, count) =
+        query.read(|q| (q.must("cron"), q.text("zone"), q.text("after"), q.number("count")))?;
+    Ok(Json(ops.preview(&cron, zone.as_deref(), after.as_deref(), count)?))
+}

@@ -1,0 +1,256 @@
+//! The one file that knows every part: it builds them, joins them, and stops them together.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    api,
+    clock::Clock,
+    config::{Config, StoreUrl},
+    engine::{self, Engine, Event},
+    ops::Ops,
+    rpc::{Link, Terms},
+    server::{self, Bound},
+    sessions::Sessions,
+    shell::{self, EngineHandle, Inbox},
+    store::{self, sqlite::Sqlite, writer::Writer},
+    sweep,
+};
+
+/// Why a coordinator could not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The settings do not fit together.
+    #[error("the configuration is not right: {0}")]
+    Config(String),
+    /// The address would be open to others.
+    #[error("{0}")]
+    Exposed(String),
+    /// The store cannot be used.
+    #[error("{message}")]
+    Store {
+        /// What is wrong with it, and what to do.
+        message: String,
+        /// The cause.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+    /// The port cannot be used.
+    #[error("{0}")]
+    Listen(String),
+}
+
+/// Why a coordinator stopped by itself.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// One of its loops ended, which is a fault.
+    #[error("the {0} ended by itself")]
+    LoopEnded(&'static str),
+}
+
+/// A coordinator that has its store and its port, and is ready to run.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// use fastjob_coordinator::{CancellationToken, Coordinator};
+///
+/// let stop = CancellationToken::new();
+/// let coordinator =
+///     Coordinator::builder().listen("127.0.0.1:7070".parse()?).sqlite("jobs.db").bind().await?;
+/// coordinator.run(stop).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Coordinator {
+    config: Config,
+    bound: Bound,
+    store: Arc<Sqlite>,
+    loaded: store::Loaded,
+}
+
+/// Settings of a coordinator that is to be embedded.
+#[derive(Clone, Debug, Default)]
+pub struct Builder {
+    config: Config,
+}
+
+impl Builder {
+    /// Takes all settings from a configuration.
+    #[must_use]
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// The address to listen on; port 0 takes a free one. Default: `127.0.0.1:7070`.
+    #[must_use]
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.config.coordinator.listen = address;
+        self
+    }
+
+    /// The file of the embedded store, which is created if it is not there.
+    #[must_use]
+    pub fn sqlite(mut self, path: impl Into<std::path::PathBuf>) -> Self {
+        self.config.coordinator.store = StoreUrl::Sqlite(path.into());
+        self
+    }
+
+    /// The token that executors and callers have to carry.
+    #[must_use]
+    pub fn token(mut self, token: impl Into<String>) -> Self {
+        self.config.coordinator.token = Some(token.into().into());
+        self
+    }
+
+    /// Opens the store and the port.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`StartError`] if a setting is wrong, the address would be open to others without
+    /// a token or TLS, the store is in use, unreadable or newer, or the port is taken.
+    pub async fn bind(self) -> Result<Coordinator, StartError> {
+        let config = self.config;
+        let problems = config.check();
+        if !problems.is_empty() {
+            let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+            return Err(StartError::Config(problems.join("; ")));
+        }
+        let security = server::security::Security::from_config(&config.coordinator)
+            .map_err(|err| StartError::Exposed(err.to_string()))?;
+        // The port first: a second coordinator on this machine is told so before it touches a file.
+        let bound = Bound::bind(config.coordinator.listen, security)
+            .await
+            .map_err(|err| StartError::Listen(err.to_string()))?;
+        let store = open_store(&config).await?;
+        let loaded = store::LoadStore::load(&*store).await.map_err(store_error)?;
+        Ok(Coordinator { config, bound, store, loaded })
+    }
+}
+
+async fn open_store(config: &Config) -> Result<Arc<Sqlite>, StartError> {
+    let StoreUrl::Sqlite(path) = &config.coordinator.store;
+    Ok(Arc::new(Sqlite::open(path).await.map_err(store_error)?))
+}
+
+fn store_error(err: store::Error) -> StartError {
+    let message = err.to_string();
+    let source = std::error::Error::source(&err).is_some().then(|| Box::new(err) as _);
+    StartError::Store { message, source }
+}
+
+/// Brings the store's schema up to this release.
+///
+/// # Errors
+///
+/// Fails with [`StartError::Store`] if the store is in use, unreadable or newer.
+pub async fn migrate(config: &Config) -> Result<(), StartError> {
+    open_store(config).await.map(drop)
+}
+
+impl Coordinator {
+    /// Settings for one that is to be embedded.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Where it listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.bound.local_addr()
+    }
+
+    /// Runs until told to stop; what was handed to the store is written before it returns.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`RunError`] if a part ends by itself.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), RunError> {
+        let Self { config, bound, store, loaded } = self;
+        let settings = config.coordinator;
+        let clock = Arc::new(Clock::start());
+        let sessions = Sessions::default();
+        let cluster = loaded.cluster.clone();
+        tracing::info!(
+            listen = %bound.local_addr(),
+            store = %settings.store,
+            jobs = loaded.jobs.iter().filter(|row| row.deleted_at.is_none()).count(),
+            open_attempts = loaded.open.len(),
+            "coordinator started"
+        );
+        // The writer outlives the rest, so that what was decided is written.
+        let writing = CancellationToken::new();
+        let (writer, writer_handle) = Writer::new(Arc::clone(&store) as Arc<dyn store::Store>);
+        let (engine_handle, inbox) = EngineHandle::new(writer_handle.health());
+        let engine = Engine::new(
+            engine::Config { executor_lost: settings.executor_lost, seed: rand::random() },
+            loaded,
+            clock.now(),
+        );
+        let ops = Ops {
+            engine: engine_handle.clone(),
+            store: Arc::clone(&store) as Arc<dyn store::Store>,
+            sessions: sessions.clone(),
+        };
+        let link = Link {
+            engine: engine_handle.clone(),
+            sessions: sessions.clone(),
+            terms: Terms { cluster, beat: settings.beat, silence: settings.beat * 3 },
+            stop: stop.clone(),
+        };
+        let mut loops = JoinSet::new();
+        let mut last = JoinSet::new();
+        let done = engine_handle.clone();
+        let writing_stop = writing.clone();
+        last.spawn(async move {
+            writer.run(writing_stop, move |ids| done.committed(ids)).await;
+        });
+        let engine_stop = stop.child_token();
+        loops.spawn(named("engine", run_engine(engine, clock, inbox, writer_handle, sessions, engine_stop)));
+        loops.spawn(named("sweep of the history", sweep::run(Arc::clone(&store) as _, settings.history, stop.child_token())));
+        let app = api::app(ops, link.into_service(), &bound);
+        let drain = settings.drain;
+        let server_stop = stop.child_token();
+        loops.spawn(named("server", bound.serve(app, server_stop, drain)));
+
+        // Told to stop, or a part has a fault: all stop.
+        let first = loops.join_next().await;
+        let told = stop.is_cancelled();
+        stop.cancel();
+        let rest = async { while loops.join_next().await.is_some() {} };
+        if tokio::time::timeout(drain + Duration::from_secs(2), rest).await.is_err() {
+            tracing::warn!("a part did not stop in time");
+        }
+        loops.abort_all();
+        writing.cancel();
+        let written = async { while last.join_next().await.is_some() {} };
+        if tokio::time::timeout(Duration::from_secs(15), written).await.is_err() {
+            tracing::warn!("the store did not take the last commits in time");
+        }
+        tracing::info!("coordinator stopped");
+        match first {
+            Some(Ok(name)) if !told => Err(RunError::LoopEnded(name)),
+            Some(Err(_)) if !told => Err(RunError::LoopEnded("part that panicked")),
+            _ => Ok(()),
+        }
+    }
+}
+
+async fn named(name: &'static str, part: impl Future<Output = ()>) -> &'static str {
+    part.await;
+    name
+}
+
+async fn run_engine(
+    engine: Engine,
+    clock: Arc<Clock>,
+    inbox: Inbox,
+    writer: store::writer::WriterHandle,
+    sessions: Sessions,
+    stop: CancellationToken,
+) {
+    shell::run(engine, clock, inbox, writer, sessions, stop).await;
+}

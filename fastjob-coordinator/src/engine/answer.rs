@@ -1,0 +1,89 @@
+//! What the engine answers to those who asked.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use fastjob_core::{
+    AttemptId, AttemptState, ExecutorName, HandlerName, Incarnation, ServiceName, TaskId,
+    TaskState,
+};
+use jiff::Timestamp;
+
+use super::event::{Beat, SavedRow, SessionId};
+
+/// Whether an executor may stay.
+#[derive(Debug)]
+pub(crate) enum ConnectAnswer {
+    /// It may.
+    Welcome,
+    /// Another session has its name.
+    Taken { why: String },
+}
+
+/// What became of a change to a job.
+pub(crate) type SaveAnswer = Result<(SaveDone, SavedRow), JobRefused>;
+
+/// What saving did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SaveDone {
+    Created,
+    Updated,
+    Unchanged,
+    Deleted,
+}
+
+/// Why a job was not found or not changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum JobRefused {
+    #[error("no job is named `{0}`")]
+    Unknown(String),
+    #[error("`{name}` is the name of jobs of several services: {}", choices.join(", "))]
+    Ambiguous { name: String, choices: Vec<String> },
+    #[error("there is a job named `{0}` already")]
+    Exists(String),
+    #[error("its one fire, {0}, is in the past, so it would never fire")]
+    TooLate(Timestamp),
+}
+
+/// What became of a start.
+pub(crate) type StartAnswer = Result<TaskId, JobRefused>;
+
+/// What became of a stop: the task's state, if it was open.
+pub(crate) type StopAnswer = Option<TaskState>;
+
+/// Ids of open tasks, newest first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct OpenPage {
+    pub(crate) tasks: Vec<TaskId>,
+}
+
+/// How an open task is just now.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct LiveTask {
+    pub(crate) task: TaskId,
+    pub(crate) state: TaskState,
+    pub(crate) attempt: AttemptId,
+    pub(crate) attempt_state: AttemptState,
+    pub(crate) started_at: Option<Timestamp>,
+    pub(crate) executor: Option<ExecutorName>,
+    /// Where the executor can be reached.
+    pub(crate) session: Option<SessionId>,
+}
+
+/// An executor, as the engine knows it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ExecutorFigures {
+    pub(crate) session: Option<SessionId>,
+    pub(crate) leaving: bool,
+    pub(crate) service: ServiceName,
+    pub(crate) executor: ExecutorName,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) address: String,
+    pub(crate) version: String,
+    pub(crate) since: Timestamp,
+    pub(crate) capacity: u32,
+    pub(crate) attempts: u32,
+    pub(crate) beat: Beat,
+    pub(crate) beat_age: Duration,
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) handlers: BTreeMap<HandlerName, String>,
+}

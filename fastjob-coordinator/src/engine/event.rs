@@ -1,0 +1,167 @@
+//! What the engine is told.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use fastjob_core::{
+    AttemptId, ExecutorName, HandlerName, Incarnation, Job, ServiceName, TaskId, TaskState,
+    attempt::End,
+};
+use jiff::Timestamp;
+use tokio::sync::oneshot;
+
+use super::answer::{
+    ConnectAnswer, ExecutorFigures, LiveTask, OpenPage, SaveAnswer, StartAnswer, StopAnswer,
+};
+use crate::store::{JobRow, Origin};
+
+/// The two clocks, as the shell reads them: the engine has none of its own.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Now {
+    /// The wall clock in whole milliseconds, held so that it never runs backwards.
+    pub(crate) wall: Timestamp,
+    /// Since the coordinator started; for waits, which no clock change may stretch.
+    pub(crate) uptime: Duration,
+}
+
+/// Names one connection of an executor while it lasts.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) struct SessionId(pub(crate) u64);
+
+/// Names one commit until the store has it.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) struct CommitId(pub(crate) u64);
+
+/// An executor that dialled in.
+#[derive(Clone, Debug)]
+pub(crate) struct Connected {
+    pub(crate) session: SessionId,
+    pub(crate) link: u32,
+    pub(crate) service: ServiceName,
+    pub(crate) executor: ExecutorName,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) address: String,
+    pub(crate) version: String,
+    pub(crate) capacity: u32,
+    pub(crate) labels: BTreeMap<String, String>,
+    /// Handlers and their descriptions.
+    pub(crate) handlers: BTreeMap<HandlerName, String>,
+    /// Default definitions of jobs.
+    pub(crate) jobs: Vec<Job>,
+    pub(crate) holding: Vec<AttemptId>,
+}
+
+/// What an executor reports of an attempt that ended.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Outcome {
+    pub(crate) attempt: AttemptId,
+    pub(crate) end: End,
+    pub(crate) result: Option<String>,
+    pub(crate) message: Option<String>,
+    pub(crate) started_at: Option<Timestamp>,
+    pub(crate) ended_at: Timestamp,
+    pub(crate) log_tail: String,
+}
+
+/// What an executor says of its machine and its work.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Beat {
+    pub(crate) cpu: f64,
+    pub(crate) memory_free: u64,
+    pub(crate) memory_total: u64,
+    pub(crate) running: u32,
+    pub(crate) waiting: u32,
+}
+
+/// Something that happened.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// Time has passed.
+    Tick,
+    /// These commits are durable.
+    Committed(Vec<CommitId>),
+    /// An executor dialled in.
+    Connected(Box<Connected>, oneshot::Sender<ConnectAnswer>),
+    /// An executor beat.
+    Beat(SessionId, Beat),
+    /// Handlers were entered.
+    Started(SessionId, Vec<(AttemptId, Timestamp)>),
+    /// Attempts ended.
+    Finished(SessionId, Vec<Outcome>),
+    /// An executor takes no more work, and gives back what it never entered.
+    Leaving(SessionId, Vec<AttemptId>),
+    /// A session ended.
+    Disconnected(SessionId),
+    /// Somebody asks for something.
+    Command(Command),
+}
+
+/// A job meant by name: `name`, or `service.name`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct JobPath(pub(crate) String);
+
+/// What somebody asks for; the answer comes when what it says is durable.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Save a job.
+    Save { job: Box<Job>, mode: SaveMode, origin: Origin, answer: oneshot::Sender<SaveAnswer> },
+    /// Delete a job.
+    Delete { job: JobPath, answer: oneshot::Sender<SaveAnswer> },
+    /// Let a job's schedule fire, or not.
+    Switch { job: JobPath, to: Switch, answer: oneshot::Sender<SaveAnswer> },
+    /// Start a job.
+    Start { ask: Start, answer: oneshot::Sender<StartAnswer> },
+    /// Stop a task.
+    Stop { task: TaskId, answer: oneshot::Sender<StopAnswer> },
+    /// Which tasks are open?
+    Open { ask: OpenAsk, answer: oneshot::Sender<OpenPage> },
+    /// How are these tasks just now?
+    Live { tasks: Vec<TaskId>, answer: oneshot::Sender<Vec<LiveTask>> },
+    /// Who is connected?
+    Executors { answer: oneshot::Sender<Vec<ExecutorFigures>> },
+}
+
+/// Whether a schedule fires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Switch {
+    On,
+    Off,
+}
+
+/// What may be there already when a job is saved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum SaveMode {
+    /// Nothing of that name.
+    Create,
+    /// Whatever is there is replaced.
+    Replace,
+}
+
+/// A start that was asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Start {
+    pub(crate) job: JobPath,
+    pub(crate) cause: fastjob_core::Cause,
+    pub(crate) param: Option<Arc<str>>,
+    pub(crate) at: When,
+}
+
+/// When a started task is due.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum When {
+    Now,
+    After(Duration),
+    At(Timestamp),
+}
+
+/// Which open tasks to list, newest first.
+#[derive(Clone, Debug)]
+pub(crate) struct OpenAsk {
+    pub(crate) state: TaskState,
+    pub(crate) job: Option<fastjob_core::JobId>,
+    pub(crate) since: Option<Timestamp>,
+    pub(crate) below: Option<TaskId>,
+    pub(crate) limit: u32,
+}
+
+/// A row for whoever asked to save a job.
+pub(crate) type SavedRow = Box<JobRow>;

@@ -1,0 +1,208 @@
+//! Changes to jobs: each is one commit, and holds from its answer on.
+//!
+//! A change takes back what the old schedule planned for later than its own instant, and the new
+//! schedule counts from that instant. A job that code declared follows the code until a person
+//! saves, switches or deletes it; from then on code leaves it alone.
+
+use std::sync::Arc;
+
+use fastjob_core::{Job, JobId, JobName, ServiceName, attempt::End};
+
+use super::{
+    Answer, Effects, Engine, JobPath, JobRefused, Now, SaveAnswer, SaveDone, SaveMode, Switch,
+    state::{After, Step},
+};
+use crate::store::{JobRow, Origin};
+
+impl Engine {
+    /// The living job that is meant.
+    pub(super) fn resolve(&self, path: &JobPath) -> Result<JobId, JobRefused> {
+        let text = path.0.as_str();
+        let unknown = || JobRefused::Unknown(text.to_owned());
+        let bare = text.parse::<JobName>().map_err(|_| unknown())?;
+        match self.by_bare_name.get(&bare).map(Vec::as_slice) {
+            Some([id]) => return Ok(*id),
+            Some(ids @ [_, ..]) => {
+                let full = |id: &JobId| self.jobs.get(id).map(|entry| full_name(&entry.row.job));
+                return Err(JobRefused::Ambiguous {
+                    name: text.to_owned(),
+                    choices: ids.iter().filter_map(full).collect(),
+                });
+            }
+            Some([]) | None => {}
+        }
+        text.match_indices('.')
+            .find_map(|(dot, _)| {
+                let service = text[..dot].parse::<ServiceName>().ok()?;
+                let name = text[dot + 1..].parse::<JobName>().ok()?;
+                self.living(&service, &name)
+            })
+            .ok_or_else(unknown)
+    }
+
+    fn living(&self, service: &ServiceName, name: &JobName) -> Option<JobId> {
+        let id = self.by_name.get(&(service.clone(), name.clone()))?;
+        self.jobs.get(id).filter(|entry| entry.row.deleted_at.is_none()).map(|_| *id)
+    }
+
+    /// Saves a job and says what that did.
+    pub(super) fn save(&mut self, now: Now, job: Job, mode: SaveMode, origin: Origin) -> SaveAnswer {
+        let key = (job.service.clone(), job.name.clone());
+        let Some(id) = self.by_name.get(&key).copied() else {
+            return self.create(now, job, origin);
+        };
+        let Some(entry) = self.jobs.get(&id) else {
+            return self.create(now, job, origin);
+        };
+        let row = entry.row.clone();
+        let by_code = origin == Origin::Code;
+        if by_code && (row.deleted_at.is_some() || row.origin == Origin::Api) {
+            return Ok((SaveDone::Unchanged, Box::new(row)));
+        }
+        if row.deleted_at.is_some() {
+            return self.create(now, job, origin);
+        }
+        if mode == SaveMode::Create {
+            return Err(JobRefused::Exists(full_name(&job)));
+        }
+        if *row.job == job && (by_code || row.origin == origin) {
+            return Ok((SaveDone::Unchanged, Box::new(row)));
+        }
+        if job.schedule != row.job.schedule {
+            too_late(&job, now)?;
+        }
+        Ok((SaveDone::Updated, self.change(now, id, job, origin)))
+    }
+
+    fn create(&mut self, now: Now, job: Job, origin: Origin) -> SaveAnswer {
+        too_late(&job, now)?;
+        let id = JobId(self.next_job);
+        self.next_job += 1;
+        let row = JobRow {
+            id,
+            job: Arc::new(job),
+            origin,
+            revision: 1,
+            anchor: now.wall,
+            created_at: now.wall,
+            updated_at: now.wall,
+            deleted_at: None,
+        };
+        self.admit(row.clone());
+        if let Some(entry) = self.jobs.get_mut(&id) {
+            entry.cursor = now.wall;
+        }
+        self.commit.jobs.push(row.clone());
+        self.schedule_next(id);
+        Ok((SaveDone::Created, Box::new(row)))
+    }
+
+    fn change(&mut self, now: Now, id: JobId, job: Job, origin: Origin) -> Box<JobRow> {
+        let refires = self.jobs.get(&id).is_some_and(|entry| !entry.row.job.fires_like(&job));
+        if refires {
+            self.take_back(now, id);
+        }
+        let Some(entry) = self.jobs.get_mut(&id) else {
+            // Not reached: whoever calls has just seen it.
+            return Box::new(JobRow {
+                id,
+                job: Arc::new(job),
+                origin,
+                revision: 1,
+                anchor: now.wall,
+                created_at: now.wall,
+                updated_at: now.wall,
+                deleted_at: None,
+            });
+        };
+        if refires {
+            entry.row.anchor = now.wall;
+            entry.cursor = now.wall;
+        }
+        entry.row.job = Arc::new(job);
+        entry.row.origin = origin;
+        entry.row.revision += 1;
+        entry.row.updated_at = now.wall;
+        let row = entry.row.clone();
+        self.commit.jobs.push(row.clone());
+        if refires {
+            self.schedule_next(id);
+        }
+        Box::new(row)
+    }
+
+    /// Lets a job's schedule fire, or not.
+    pub(super) fn switch(&mut self, now: Now, path: &JobPath, to: Switch) -> SaveAnswer {
+        let id = self.resolve(path)?;
+        let row = self.jobs.get(&id).map(|entry| entry.row.clone());
+        let row = row.ok_or_else(|| JobRefused::Unknown(path.0.clone()))?;
+        let enabled = to == Switch::On;
+        if row.job.enabled == enabled {
+            return Ok((SaveDone::Unchanged, Box::new(row)));
+        }
+        let job = Job { enabled, ..(*row.job).clone() };
+        Ok((SaveDone::Updated, self.change(now, id, job, Origin::Api)))
+    }
+
+    /// Deletes a job: what is planned is taken back, what waits is stopped, what runs may end.
+    pub(super) fn delete(&mut self, now: Now, path: &JobPath) -> SaveAnswer {
+        let id = self.resolve(path)?;
+        self.take_back(now, id);
+        let waiting: Vec<_> = self
+            .open
+            .iter()
+            .filter(|(_, open)| {
+                open.job == id && !matches!(open.step, Step::Sent | Step::Unsure)
+            })
+            .map(|(attempt, _)| *attempt)
+            .collect();
+        let Some(entry) = self.jobs.get_mut(&id) else {
+            return Err(JobRefused::Unknown(path.0.clone()));
+        };
+        entry.row.deleted_at = Some(now.wall);
+        entry.row.updated_at = now.wall;
+        entry.row.revision += 1;
+        entry.row.origin = Origin::Api;
+        entry.epoch = entry.epoch.wrapping_add(1);
+        let row = entry.row.clone();
+        self.commit.jobs.push(row.clone());
+        if let Some(ids) = self.by_bare_name.get_mut(&row.job.name) {
+            ids.retain(|other| *other != id);
+        }
+        for attempt in waiting {
+            let message = "its job was deleted".to_owned();
+            self.end_here(now, attempt, End::Stopped, Some(message));
+        }
+        Ok((SaveDone::Deleted, Box::new(row)))
+    }
+
+    /// Answers when everything handed over so far is durable.
+    pub(super) fn answer_when_durable(&mut self, answer: Answer) {
+        self.after.push(After::Answer(answer));
+    }
+
+    pub(super) fn answer_save(
+        &mut self,
+        to: tokio::sync::oneshot::Sender<SaveAnswer>,
+        answer: SaveAnswer,
+        out: &mut Effects,
+    ) {
+        match answer {
+            Ok(_) => self.answer_when_durable(Answer::Save(to, answer)),
+            Err(_) => out.answers.push(Answer::Save(to, answer)),
+        }
+    }
+}
+
+fn too_late(job: &Job, now: Now) -> Result<(), JobRefused> {
+    match job.schedule {
+        fastjob_core::Schedule::Once(at) if job.is_too_late(now.wall) => {
+            Err(JobRefused::TooLate(at))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn full_name(job: &Job) -> String {
+    format!("{}.{}", job.service, job.name)
+}

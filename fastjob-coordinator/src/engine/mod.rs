@@ -1,0 +1,256 @@
+//! The engine: every decision of a coordinator, as one deterministic state machine.
+//!
+//! It is told events and says what is to be done; it has no clock, no I/O and no chance of its own
+//! but seeded dice. The shell around it ([`crate::shell`]) writes commits, carries messages and
+//! reads the clocks.
+//!
+//! What holds at all times:
+//! - an attempt is sent only when its row, with its placement, is durable;
+//! - an outcome is acknowledged only when it is durable, together with what follows from it;
+//! - an answer is given only when what it says is durable;
+//! - every fire up to the watermark is recorded, in the same commit as the watermark or before.
+//!
+//! `plan` turns schedules into attempts, `place` gives them to executors, `track` follows the
+//! executors, `settle` takes outcomes in, `jobs` and `tasks` answer people.
+
+mod answer;
+mod effect;
+mod event;
+mod idmap;
+mod jobs;
+mod place;
+mod plan;
+mod settle;
+mod state;
+mod tasks;
+mod track;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{BTreeMap, BinaryHeap, HashMap, HashSet, VecDeque},
+    time::Duration,
+};
+
+use fastjob_core::{AttemptId, ExecutorName, HandlerName, JobId, JobName, ServiceName};
+use jiff::Timestamp;
+use rand::{SeedableRng, rngs::SmallRng};
+
+pub(crate) use self::{
+    answer::{
+        ConnectAnswer, ExecutorFigures, JobRefused, LiveTask, OpenPage, SaveAnswer, SaveDone,
+        StartAnswer, StopAnswer,
+    },
+    effect::{Answer, Effects, Message, StartAttempt},
+    event::{
+        Beat, Command, CommitId, Connected, Event, JobPath, Now, OpenAsk, Outcome, SaveMode,
+        SessionId, Start, Switch, When,
+    },
+};
+use self::{
+    idmap::IdMap,
+    state::{After, JobEntry, Life, Open, Timer, TimerEntry, WaitKey},
+};
+use crate::store::{Commit, LifeId, Loaded};
+
+/// How far ahead fires are planned, so that they are durable when they come due.
+pub(crate) const HORIZON: Duration = Duration::from_secs(1);
+/// Longest wait between two looks at the schedules.
+const LOOK: Duration = Duration::from_millis(250);
+/// How many ids are reserved at a time.
+const IDS: i64 = 1_000_000;
+/// Most inserts in one commit.
+const COMMIT_ROWS: usize = 2_000;
+
+/// What can be set.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Config {
+    /// How long an executor may be without a session before its attempts are lost.
+    pub(crate) executor_lost: Duration,
+    /// For the dice.
+    pub(crate) seed: u64,
+}
+
+/// Decides what runs, when and where.
+pub(crate) struct Engine {
+    config: Config,
+    dice: SmallRng,
+
+    next_id: i64,
+    ids_until: i64,
+    /// Every fire up to here is planned.
+    watermark: Timestamp,
+    jobs: IdMap<JobId, JobEntry>,
+    by_name: HashMap<(ServiceName, JobName), JobId>,
+    by_bare_name: HashMap<JobName, Vec<JobId>>,
+    next_job: i64,
+    /// The next fire of each job; an entry with an old epoch means nothing.
+    fires: BTreeMap<Timestamp, Vec<(JobId, u32)>>,
+
+    /// All attempts that have not ended.
+    open: IdMap<AttemptId, Open>,
+    /// The open attempt of a task whose first attempt is over.
+    retried: IdMap<fastjob_core::TaskId, AttemptId>,
+    /// Recorded attempts whose time has not come.
+    due: BTreeMap<Timestamp, Vec<AttemptId>>,
+    /// Ended, and not durable yet.
+    settling: HashSet<AttemptId>,
+    /// Due, and no executor could take them.
+    waiting: HashMap<WaitKey, VecDeque<AttemptId>>,
+
+    lives: IdMap<LifeId, Life>,
+    next_life: i64,
+    /// The lives that host a handler, sorted by the executor's name.
+    groups: HashMap<(ServiceName, HandlerName), Vec<LifeId>>,
+    /// The current life of each executor.
+    seats: HashMap<(ServiceName, ExecutorName), LifeId>,
+    sessions: HashMap<SessionId, LifeId>,
+
+    timers: BinaryHeap<TimerEntry>,
+
+    next_commit: u64,
+    commit: Commit,
+    after: Vec<After>,
+    in_flight: HashMap<CommitId, Vec<After>>,
+}
+
+impl Engine {
+    /// Carries on from what the store holds.
+    ///
+    /// Attempts that may have been dispatched before wait for their executor to come back and say
+    /// what it holds; the others go on as they were planned.
+    pub(crate) fn new(config: Config, loaded: Loaded, now: Now) -> Self {
+        let mut engine = Self {
+            config,
+            dice: SmallRng::seed_from_u64(config.seed),
+            next_id: loaded.ids_until.max(1),
+            ids_until: loaded.ids_until.max(1),
+            watermark: loaded.watermark.unwrap_or(now.wall),
+            jobs: IdMap::default(),
+            by_name: HashMap::new(),
+            by_bare_name: HashMap::new(),
+            next_job: 1,
+            fires: BTreeMap::new(),
+            open: IdMap::default(),
+            retried: IdMap::default(),
+            due: BTreeMap::new(),
+            settling: HashSet::new(),
+            waiting: HashMap::new(),
+            lives: IdMap::default(),
+            next_life: 1,
+            groups: HashMap::new(),
+            seats: HashMap::new(),
+            sessions: HashMap::new(),
+            timers: BinaryHeap::new(),
+            next_commit: 1,
+            commit: Commit::default(),
+            after: Vec::new(),
+            in_flight: HashMap::new(),
+        };
+        engine.next_life = loaded.next_life.max(1);
+        engine.load_lives(loaded.lives, now);
+        engine.load_open(loaded.open, now);
+        engine.load_jobs(loaded.jobs);
+        engine
+    }
+
+    /// Takes in what happened. What is to be done for it is complete after [`Engine::flush`].
+    pub(crate) fn handle(&mut self, now: Now, event: Event, out: &mut Effects) {
+        match event {
+            Event::Tick => {
+                self.run_timers(now, out);
+                self.plan(now);
+                self.dispatch_due(now, out);
+            }
+            Event::Committed(ids) => {
+                for id in ids {
+                    for after in self.in_flight.remove(&id).unwrap_or_default() {
+                        self.follow(now, after, out);
+                    }
+                }
+            }
+            Event::Connected(executor, answer) => self.connected(now, *executor, answer, out),
+            Event::Beat(session, beat) => self.beat(now, session, beat, out),
+            Event::Started(session, attempts) => self.started(session, attempts),
+            Event::Finished(session, outcomes) => self.finished(now, session, outcomes, out),
+            Event::Leaving(session, returned) => self.leaving(now, session, returned, out),
+            Event::Disconnected(session) => self.disconnected(now, session, out),
+            Event::Command(command) => self.command(now, command, out),
+        }
+        if self.commit.planned.len() + self.commit.ended.len() >= COMMIT_ROWS {
+            self.flush(out);
+        }
+    }
+
+    /// Hands over what has gathered as one commit.
+    pub(crate) fn flush(&mut self, out: &mut Effects) {
+        if self.commit == Commit::default() && self.after.is_empty() {
+            return;
+        }
+        let id = CommitId(self.next_commit);
+        self.next_commit += 1;
+        out.commits.push((id, std::mem::take(&mut self.commit)));
+        self.in_flight.insert(id, std::mem::take(&mut self.after));
+    }
+
+    /// When to be told [`Event::Tick`] again, if nothing else happens before.
+    pub(crate) fn wake_in(&self, now: Now) -> Duration {
+        let until = |at: Timestamp| Duration::try_from(at.duration_since(now.wall)).unwrap_or_default();
+        let mut wait = LOOK;
+        if let Some((at, _)) = self.due.first_key_value() {
+            wait = wait.min(until(*at));
+        }
+        if let Some((at, _)) = self.fires.first_key_value() {
+            wait = wait.min(until(*at).saturating_sub(HORIZON));
+        }
+        if let Some(timer) = self.timers.peek() {
+            wait = wait.min(timer.at.saturating_sub(now.uptime));
+        }
+        wait
+    }
+
+    /// Goes on with what had to wait for a commit.
+    fn follow(&mut self, now: Now, after: After, out: &mut Effects) {
+        match after {
+            After::Recorded(attempts) => {
+                for attempt in attempts {
+                    self.recorded(attempt);
+                }
+            }
+            After::Placed(attempts) => self.send_placed(now, attempts, out),
+            After::Settled(life, attempts) => {
+                for attempt in &attempts {
+                    self.settling.remove(attempt);
+                }
+                self.acknowledge(life, attempts, out);
+            }
+            After::Answer(answer) => out.answers.push(answer),
+        }
+    }
+
+    fn new_id(&mut self) -> i64 {
+        let id = self.next_id;
+        self.next_id += 1;
+        if id >= self.ids_until {
+            // The reservation travels with, or before, the first row that uses it.
+            self.ids_until = id + IDS;
+            self.commit.ids_until = Some(self.ids_until);
+        }
+        id
+    }
+
+    fn set_timer(&mut self, at: Duration, timer: Timer) {
+        self.timers.push(TimerEntry { at, timer });
+    }
+
+    fn run_timers(&mut self, now: Now, out: &mut Effects) {
+        while self.timers.peek().is_some_and(|next| next.at <= now.uptime) {
+            let Some(TimerEntry { timer, .. }) = self.timers.pop() else { return };
+            match timer {
+                Timer::Lost { life, epoch } => self.lost_if_still_away(now, life, epoch, out),
+                Timer::NoExecutor { attempt, epoch } => self.give_up_waiting(now, attempt, epoch),
+            }
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Single rules of the engine, each told as a short story.

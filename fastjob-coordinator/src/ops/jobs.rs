@@ -1,0 +1,289 @@
+//! Jobs: saved, switched, deleted, shown.
+
+use std::sync::Arc;
+
+use fastjob_core::{Job, JobDraft, JobName, ServiceName};
+use jiff::Timestamp;
+
+use super::{
+    Error, Fires, JobView, Ops, PAGE_DEFAULT, PAGE_MAX, Page, Saved, StartAsk, Started,
+};
+use crate::{
+    clock::wall_now,
+    engine::{self, Command, JobPath, JobRefused, SaveAnswer, SaveDone, Start, Switch, When},
+    store::{JobRow, Origin},
+};
+
+/// What may be there already when a job is saved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum SaveMode {
+    /// Nothing of that name.
+    Create,
+    /// The job that this path names is replaced, or created.
+    Replace(String),
+}
+
+impl Ops {
+    /// Jobs by service and name.
+    pub(crate) async fn list_jobs(
+        &self,
+        cursor: Option<String>,
+        limit: Option<u32>,
+    ) -> Result<Page<JobView>, Error> {
+        let limit = page(limit)?;
+        let after = cursor.map(|cursor| parse_cursor(&cursor)).transpose()?;
+        let rows = self.store.jobs(after, limit + 1).await?;
+        let more = rows.len() > limit as usize;
+        let now = wall_now();
+        let mut items: Vec<_> = rows.into_iter().map(|row| view(&row, now)).collect();
+        items.truncate(limit as usize);
+        let last = items.last().filter(|_| more);
+        let next_cursor = last.map(|job| {
+            format!("{}/{}", job.job.service.as_deref().unwrap_or_default(), job.job.name)
+        });
+        Ok(Page { items, next_cursor })
+    }
+
+    /// One job.
+    pub(crate) async fn job(&self, path: &str) -> Result<JobView, Error> {
+        Ok(view(&self.find(path).await?, wall_now()))
+    }
+
+    /// Saves a job.
+    pub(crate) async fn save_job(
+        &self,
+        mut draft: JobDraft,
+        mode: SaveMode,
+    ) -> Result<(Saved, JobView), Error> {
+        if let SaveMode::Replace(path) = &mode {
+            self.fit(path, &mut draft).await?;
+        }
+        let job = Job::try_from(draft).map_err(|err| Error::Invalid {
+            message: err.to_string(),
+            problems: err.problems,
+        })?;
+        let mode = match mode {
+            SaveMode::Create => engine::SaveMode::Create,
+            SaveMode::Replace(_) => engine::SaveMode::Replace,
+        };
+        let job = Box::new(job);
+        let saved = self
+            .engine
+            .ask(|answer| Command::Save { job, mode, origin: Origin::Api, answer })
+            .await?;
+        saved_view(saved)
+    }
+
+    /// Makes the draft say what the path says, or refuses a draft that says otherwise.
+    async fn fit(&self, path: &str, draft: &mut JobDraft) -> Result<(), Error> {
+        let differs = |said: &str| {
+            Error::Conflict(format!("the address names the job `{path}`, its definition `{said}`"))
+        };
+        if draft.name.is_empty() {
+            match self.find(path).await {
+                Ok(row) => {
+                    draft.name = row.job.name.to_string();
+                    draft.service.get_or_insert_with(|| row.job.service.to_string());
+                }
+                Err(Error::NotFound(_)) => match path.rsplit_once('.') {
+                    Some((service, name)) if draft.service.as_deref().is_none_or(|s| s == service) => {
+                        draft.name = name.to_owned();
+                        draft.service = Some(service.to_owned());
+                    }
+                    _ => draft.name = path.to_owned(),
+                },
+                Err(other) => return Err(other),
+            }
+        }
+        let service = draft.service.as_deref().unwrap_or("default");
+        let full = format!("{service}.{}", draft.name);
+        if path == full {
+            return Ok(());
+        }
+        if path != draft.name {
+            return Err(differs(&full));
+        }
+        if draft.service.is_none() {
+            // The name alone is enough where it tells which job is meant.
+            match self.find(path).await {
+                Ok(row) => draft.service = Some(row.job.service.to_string()),
+                Err(Error::NotFound(_)) => {}
+                Err(other) => return Err(other),
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes a job: what waits is stopped, what runs may end.
+    pub(crate) async fn delete_job(&self, path: &str) -> Result<(), Error> {
+        let job = JobPath(path.to_owned());
+        let deleted = self.engine.ask(|answer| Command::Delete { job, answer }).await?;
+        saved_view(deleted).map(|_| ())
+    }
+
+    /// Lets a job's schedule fire.
+    pub(crate) async fn enable_job(&self, path: &str) -> Result<JobView, Error> {
+        self.switch_job(path, Switch::On).await
+    }
+
+    /// Keeps a job's schedule from firing: after the answer it does not.
+    pub(crate) async fn disable_job(&self, path: &str) -> Result<JobView, Error> {
+        self.switch_job(path, Switch::Off).await
+    }
+
+    async fn switch_job(&self, path: &str, to: Switch) -> Result<JobView, Error> {
+        let job = JobPath(path.to_owned());
+        let switched = self.engine.ask(|answer| Command::Switch { job, to, answer }).await?;
+        saved_view(switched).map(|(_, view)| view)
+    }
+
+    /// The next fires of a job, as its schedule is now.
+    pub(crate) async fn next_fires(&self, path: &str, count: Option<u32>) -> Result<Fires, Error> {
+        let row = self.find(path).await?;
+        let mut fires = Vec::new();
+        let count = super::preview::count(count)?;
+        if row.job.enabled {
+            let mut after = wall_now();
+            while fires.len() < count {
+                let Some(next) = row.job.schedule.next_after(after, row.anchor) else { break };
+                fires.push(next);
+                after = next;
+            }
+        }
+        Ok(Fires { fires })
+    }
+
+    /// Starts a job and returns its task, which is recorded and will run.
+    pub(crate) async fn start(&self, path: &str, ask: StartAsk) -> Result<Started, Error> {
+        let not_yet = "is not available in this release";
+        if ask.executor.is_some() {
+            return Err(Error::invalid("executor", not_yet));
+        }
+        if ask.key.is_some() {
+            return Err(Error::invalid("key", not_yet));
+        }
+        let cause = match ask.cause.as_deref() {
+            None | Some("api") => fastjob_core::Cause::Api,
+            Some("manual") => fastjob_core::Cause::Manual,
+            Some(other) => {
+                let message = format!("`{other}` is unknown; there are api and manual");
+                return Err(Error::invalid("cause", message));
+            }
+        };
+        let param = fastjob_core::job::param_text(&ask.param);
+        if let Some(long) = param.as_ref().map(String::len).filter(|len| *len > fastjob_core::job::PARAM_MAX) {
+            let most = fastjob_core::job::PARAM_MAX;
+            let message = format!("it has {long} bytes, at most {most} are allowed");
+            return Err(Error::invalid("param", message));
+        }
+        let at = when(&ask)?;
+        let ask = Start {
+            job: JobPath(path.to_owned()),
+            cause,
+            param: param.map(Into::into),
+            at,
+        };
+        let task = self.engine.ask(|answer| Command::Start { ask, answer }).await??;
+        Ok(Started { task: task.0 })
+    }
+
+    /// The living job that a path means.
+    pub(crate) async fn find(&self, path: &str) -> Result<Arc<JobRow>, Error> {
+        let unknown = || Error::NotFound(format!("no job is named `{path}`"));
+        let bare: JobName = path.parse().map_err(|_| unknown())?;
+        let mut rows = self.store.jobs_named(&bare).await?;
+        if rows.len() > 1 {
+            let choices =
+                rows.iter().map(|row| format!("{}.{}", row.job.service, row.job.name)).collect();
+            return Err(Error::Ambiguous { name: path.to_owned(), choices });
+        }
+        if let Some(row) = rows.pop() {
+            return Ok(Arc::new(row));
+        }
+        for (dot, _) in path.match_indices('.') {
+            let (service, name) = (path[..dot].parse::<ServiceName>(), path[dot + 1..].parse());
+            if let (Ok(service), Ok(name)) = (service, name)
+                && let Some(row) = self.store.job(&service, &name).await?
+            {
+                return Ok(Arc::new(row));
+            }
+        }
+        Err(unknown())
+    }
+}
+
+fn when(ask: &StartAsk) -> Result<When, Error> {
+    match (&ask.at, &ask.delay) {
+        (None, None) => Ok(When::Now),
+        (Some(_), Some(_)) => Err(Error::invalid("at", "it excludes delay: give one of them")),
+        (Some(at), None) => {
+            let at: Timestamp = at.parse().map_err(|err| Error::invalid("at", err))?;
+            let at = Timestamp::from_millisecond(at.as_millisecond())
+                .map_err(|err| Error::invalid("at", err))?;
+            Ok(When::At(at))
+        }
+        (None, Some(delay)) => fastjob_core::duration::parse(delay)
+            .map(When::After)
+            .map_err(|err| Error::invalid("delay", err)),
+    }
+}
+
+fn saved_view(answer: SaveAnswer) -> Result<(Saved, JobView), Error> {
+    let (done, row) = answer?;
+    let saved = match done {
+        SaveDone::Created => Saved::Created,
+        SaveDone::Updated | SaveDone::Deleted => Saved::Updated,
+        SaveDone::Unchanged => Saved::Unchanged,
+    };
+    Ok((saved, view(&row, wall_now())))
+}
+
+fn view(row: &JobRow, now: Timestamp) -> JobView {
+    let origin = match row.origin {
+        Origin::Code => "code",
+        Origin::Api => "api",
+    };
+    JobView {
+        id: row.id.0,
+        revision: row.revision,
+        origin: origin.to_owned(),
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+        next_fire_at: row
+            .job
+            .enabled
+            .then(|| row.job.schedule.next_after(now, row.anchor))
+            .flatten(),
+        job: JobDraft::from(&*row.job),
+    }
+}
+
+/// The size of a page.
+pub(super) fn page(limit: Option<u32>) -> Result<u32, Error> {
+    match limit {
+        None => Ok(PAGE_DEFAULT),
+        Some(limit @ 1..=PAGE_MAX) => Ok(limit),
+        Some(other) => {
+            Err(Error::invalid("limit", format!("{other} is not between 1 and {PAGE_MAX}")))
+        }
+    }
+}
+
+fn parse_cursor(cursor: &str) -> Result<(ServiceName, JobName), Error> {
+    cursor
+        .split_once('/')
+        .and_then(|(service, name)| Some((service.parse().ok()?, name.parse().ok()?)))
+        .ok_or_else(|| Error::invalid("cursor", "it did not come from a list of jobs"))
+}
+
+impl From<JobRefused> for Error {
+    fn from(refused: JobRefused) -> Self {
+        let message = refused.to_string();
+        match refused {
+            JobRefused::Unknown(_) => Self::NotFound(message),
+            JobRefused::Ambiguous { name, choices } => Self::Ambiguous { name, choices },
+            JobRefused::Exists(_) => Self::Conflict(message),
+            JobRefused::TooLate(_) => Self::invalid("schedule.once", message),
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Tasks: listed, shown, stopped.
+//!
+//! The store knows what has ended; what is open is asked of the engine, which knows it now.
+
+use std::collections::HashMap;
+
+use fastjob_core::{TaskId, TaskState};
+use jiff::Timestamp;
+
+use super::{AttemptView, Error, Ops, Page, StopAnswer, TaskView, jobs::page};
+use crate::{
+    engine::{Command, LiveTask, OpenAsk},
+    store::{AttemptRow, TaskFilter, TaskRow},
+};
+
+/// Which tasks to list, as the caller wrote it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ListTasks {
+    pub(crate) job: Option<String>,
+    pub(crate) state: Option<String>,
+    pub(crate) since: Option<String>,
+    pub(crate) cursor: Option<String>,
+    pub(crate) limit: Option<u32>,
+}
+
+impl Ops {
+    /// Tasks, newest first.
+    pub(crate) async fn list_tasks(&self, ask: ListTasks) -> Result<Page<TaskView>, Error> {
+        let limit = page(ask.limit)?;
+        let job = match &ask.job {
+            Some(path) => Some(self.find(path).await?.id),
+            None => None,
+        };
+        let state = ask
+            .state
+            .map(|text| text.parse::<TaskState>().map_err(|err| Error::invalid("state", err)))
+            .transpose()?;
+        let since = ask
+            .since
+            .map(|text| text.parse::<Timestamp>().map_err(|err| Error::invalid("since", err)))
+            .transpose()?;
+        let below = ask.cursor.map(|text| cursor(&text)).transpose()?;
+        let rows = match state.filter(|state| !state.is_final()) {
+            Some(state) => {
+                let ask = OpenAsk { state, job, since, below, limit: limit + 1 };
+                let open = self.engine.query(|answer| Command::Open { ask, answer }).await?;
+                self.store.tasks_by_id(&open.tasks).await?
+            }
+            None => {
+                let filter = TaskFilter { job, state, since, below, limit: limit + 1 };
+                self.store.tasks(&filter).await?
+            }
+        };
+        let more = rows.len() > limit as usize;
+        let mut rows = rows;
+        rows.truncate(limit as usize);
+        let last = rows.last().map(|row| row.task).filter(|_| more);
+        let items = self.with_live(rows).await?;
+        Ok(Page { items, next_cursor: last.map(|task| task.to_string()) })
+    }
+
+    /// One task.
+    pub(crate) async fn task(&self, task: i64) -> Result<TaskView, Error> {
+        let row = self.store.task(TaskId(task)).await?.ok_or_else(|| unknown(task))?;
+        let mut views = self.with_live(vec![row]).await?;
+        views.pop().ok_or_else(|| unknown(task))
+    }
+
+    /// Asks for the end of a task.
+    pub(crate) async fn stop_task(&self, task: i64) -> Result<StopAnswer, Error> {
+        let stopped = self
+            .engine
+            .ask(|answer| Command::Stop { task: TaskId(task), answer })
+            .await?;
+        if let Some(state) = stopped {
+            return Ok(StopAnswer { stopped: true, state });
+        }
+        let row = self.store.task(TaskId(task)).await?.ok_or_else(|| unknown(task))?;
+        Ok(StopAnswer { stopped: false, state: row.state })
+    }
+
+    async fn with_live(&self, rows: Vec<TaskRow>) -> Result<Vec<TaskView>, Error> {
+        let open: Vec<_> =
+            rows.iter().filter(|row| !row.state.is_final()).map(|row| row.task).collect();
+        let live: HashMap<_, _> = if open.is_empty() {
+            HashMap::new()
+        } else {
+            let live =
+                self.engine.query(|answer| Command::Live { tasks: open, answer }).await?;
+            live.into_iter().map(|live| (live.task, live)).collect()
+        };
+        Ok(rows.into_iter().map(|row| { let live = live.get(&row.task); view(row, live) }).collect())
+    }
+}
+
+fn view(row: TaskRow, live: Option<&LiveTask>) -> TaskView {
+    let attempts: Vec<_> = row.attempts.into_iter().map(|row| attempt(row, live)).collect();
+    TaskView {
+        id: row.task.0,
+        job: row.name.to_string(),
+        service: row.service.to_string(),
+        state: live.map_or(row.state, |live| live.state),
+        cause: row.cause.as_str().to_owned(),
+        fire_at: row.fire_at,
+        created_at: row.created_at,
+        started_at: attempts.iter().find_map(|attempt| attempt.started_at),
+        ended_at: row.ended_at,
+        param: row.param,
+        result: row.result,
+        note: row.note,
+        attempts,
+    }
+}
+
+fn attempt(row: AttemptRow, live: Option<&LiveTask>) -> AttemptView {
+    let live = live.filter(|live| live.attempt == row.attempt && !row.state.is_final());
+    let state = live.map_or(row.state, |live| live.attempt_state);
+    let executor = match live {
+        Some(live) => live.executor.clone(),
+        None => row.executor,
+    };
+    AttemptView {
+        id: row.attempt.0,
+        number: row.number,
+        state: state.as_str().to_owned(),
+        reason: row.reason.map(|reason| reason.as_str().to_owned()),
+        message: row.message,
+        executor: executor.map(|name| name.to_string()),
+        due_at: row.due_at,
+        started_at: row.started_at.or_else(|| live.and_then(|live| live.started_at)),
+        ended_at: row.ended_at,
+    }
+}
+
+pub(super) fn unknown(task: i64) -> Error {
+    Error::NotFound(format!("there is no task {task}"))
+}
+
+fn cursor(text: &str) -> Result<TaskId, Error> {
+    text.parse()
+        .map(TaskId)
+        .map_err(|_| Error::invalid("cursor", "it did not come from a list of tasks"))
+}

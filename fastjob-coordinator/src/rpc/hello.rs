@@ -1,0 +1,103 @@
+//! The first message of an executor: read, bounded, or refused with what is wrong.
+
+use std::collections::BTreeMap;
+
+use fastjob_core::{
+    AttemptId, HandlerName, Job, JobDraft, ServiceName,
+    wire::{PROTOCOL, v1},
+};
+use tonic::Status;
+
+use crate::engine::{Connected, SessionId};
+
+/// Most handlers, and most job definitions, of one executor.
+const HANDLERS_MAX: usize = 10_000;
+/// Most attempts that an executor may hold.
+const HOLDING_MAX: usize = 1_000_000;
+const LABELS_MAX: usize = 64;
+const TEXT_MAX: usize = 4 * 1024;
+
+/// Reads a hello.
+///
+/// A job definition that is not valid is left out with a warning: the handlers beside it work.
+#[expect(clippy::result_large_err, reason = "tonic's own error, made once a session")]
+pub(super) fn read(session: SessionId, hello: v1::Hello) -> Result<Connected, Status> {
+    if hello.protocol != PROTOCOL {
+        return Err(Status::failed_precondition(format!(
+            "the executor speaks protocol {}, this coordinator {PROTOCOL}: bring both to releases \
+             that fit",
+            hello.protocol
+        )));
+    }
+    let service: ServiceName = name("service", &hello.service)?;
+    most("handlers", hello.metadata.len(), HANDLERS_MAX)?;
+    most("job definitions", hello.jobs.len(), HANDLERS_MAX)?;
+    most("attempts at hand", hello.holding.len(), HOLDING_MAX)?;
+    most("labels", hello.labels.len(), LABELS_MAX)?;
+    let long = hello.labels.iter().any(|(key, value)| key.len() + value.len() > TEXT_MAX)
+        || hello.metadata.values().any(|text| text.len() > TEXT_MAX)
+        || hello.address.len() + hello.version.len() > TEXT_MAX;
+    if long {
+        return Err(Status::invalid_argument(format!(
+            "a label, description or address has more than {TEXT_MAX} bytes"
+        )));
+    }
+    if hello.capacity == 0 {
+        return Err(Status::invalid_argument("the capacity is 0: nothing could ever run"));
+    }
+    let mut handlers = BTreeMap::new();
+    for (key, description) in hello.metadata {
+        let Some(handler) = key.strip_prefix("JobHandler.") else { continue };
+        handlers.insert(name::<HandlerName>("handler", handler)?, description);
+    }
+    let jobs = hello.jobs.iter().filter_map(|text| job(&service, text)).collect();
+    Ok(Connected {
+        session,
+        link: hello.link,
+        executor: name("executor", &hello.executor)?,
+        incarnation: name("incarnation", &hello.incarnation)?,
+        service,
+        address: hello.address,
+        version: hello.version,
+        capacity: hello.capacity,
+        labels: hello.labels.into_iter().collect(),
+        handlers,
+        jobs,
+        holding: hello.holding.into_iter().map(AttemptId).collect(),
+    })
+}
+
+/// A default definition; an executor speaks only for its own service.
+fn job(service: &ServiceName, text: &str) -> Option<Job> {
+    let draft = serde_json::from_str::<JobDraft>(text).map_err(|err| err.to_string());
+    let job = draft.and_then(|mut draft| {
+        draft.service.get_or_insert_with(|| service.to_string());
+        Job::try_from(draft).map_err(|err| err.to_string())
+    });
+    match job {
+        Ok(job) if job.service == *service => Some(job),
+        Ok(job) => {
+            tracing::warn!(%service, job = %job.name, of = %job.service,
+                "an executor declared a job of another service, which is left out");
+            None
+        }
+        Err(err) => {
+            tracing::warn!(%service, err, "an executor declared a job that is not valid");
+            None
+        }
+    }
+}
+
+#[expect(clippy::result_large_err, reason = "tonic's own error, made once a session")]
+fn name<T: std::str::FromStr<Err: std::fmt::Display>>(what: &str, text: &str) -> Result<T, Status> {
+    text.parse().map_err(|err| Status::invalid_argument(format!("the {what}'s name: {err}")))
+}
+
+#[expect(clippy::result_large_err, reason = "tonic's own error, made once a session")]
+fn most(what: &str, count: usize, most: usize) -> Result<(), Status> {
+    if count > most {
+        let message = format!("there are {count} {what}, at most {most} are allowed");
+        return Err(Status::invalid_argument(message));
+    }
+    Ok(())
+}

@@ -1,0 +1,244 @@
+//! The executors' edge: one bidirectional stream an executor.
+//!
+//! It reads messages, bounds them, and tells the engine; what the engine sends back goes out over
+//! the same stream. A stream that is silent too long, or breaks the protocol, is ended.
+
+mod hello;
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use fastjob_core::{
+    AttemptId,
+    attempt::End,
+    wire::{
+        BATCH_MAX, LOG_TAIL_MAX, MESSAGE_MAX, UnknownValue, instant,
+        v1::{self, executor_link_server::ExecutorLink, from_executor},
+    },
+};
+use tokio::sync::{mpsc, oneshot};
+use tokio_stream::{Stream, StreamExt};
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::{
+    engine::{Beat, ConnectAnswer, Event, Outcome, SessionId},
+    sessions::{Outbound, Sessions, to_wire},
+    shell::EngineHandle,
+};
+
+/// What executors are told when they are welcomed.
+#[derive(Clone, Debug)]
+pub(crate) struct Terms {
+    pub(crate) cluster: String,
+    pub(crate) beat: Duration,
+    /// After how long without a message either side gives the stream up.
+    pub(crate) silence: Duration,
+}
+
+/// The executors' edge.
+#[derive(Clone, Debug)]
+pub(crate) struct Link {
+    pub(crate) engine: EngineHandle,
+    pub(crate) sessions: Sessions,
+    pub(crate) terms: Terms,
+    pub(crate) stop: CancellationToken,
+}
+
+impl Link {
+    /// The service, with the bounds of the protocol.
+    pub(crate) fn into_service(
+        self,
+    ) -> v1::executor_link_server::ExecutorLinkServer<Self> {
+        v1::executor_link_server::ExecutorLinkServer::new(self)
+            .max_decoding_message_size(MESSAGE_MAX)
+            .max_encoding_message_size(MESSAGE_MAX)
+    }
+}
+
+#[tonic::async_trait]
+impl ExecutorLink for Link {
+    type JoinStream = Outgoing;
+
+    async fn join(
+        &self,
+        request: Request<Streaming<v1::FromExecutor>>,
+    ) -> Result<Response<Outgoing>, Status> {
+        let mut inbound = request.into_inner();
+        let hello = match tokio::time::timeout(self.terms.silence, inbound.next()).await {
+            Ok(Some(Ok(v1::FromExecutor {
+                message: Some(from_executor::Message::Hello(hello)),
+            }))) => hello,
+            Ok(Some(Err(status))) => return Err(status),
+            Ok(_) => return Err(Status::invalid_argument("the first message is not a hello")),
+            Err(_) => return Err(Status::deadline_exceeded("no hello came")),
+        };
+        let (session, outbound) = self.sessions.open();
+        let open = OpenSession { id: session, link: self.clone() };
+        let connected = hello::read(session, hello)?;
+        let name = format!("{}/{}", connected.service, connected.executor);
+        let (answer, wait) = oneshot::channel();
+        self.engine.tell(Event::Connected(Box::new(connected), answer));
+        match wait.await {
+            Ok(ConnectAnswer::Welcome) => {}
+            Ok(ConnectAnswer::Taken { why }) => return Err(Status::already_exists(why)),
+            Err(_) => return Err(Status::unavailable("the coordinator is stopping")),
+        }
+        tracing::info!(executor = %name, session = session.0, "executor connected");
+        let millis = |d: Duration| u32::try_from(d.as_millis()).unwrap_or(u32::MAX);
+        let welcome = v1::Welcome {
+            cluster: self.terms.cluster.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            beat_ms: millis(self.terms.beat),
+            silence_ms: millis(self.terms.silence),
+        };
+        tokio::spawn(listen(open, inbound, name));
+        let welcome =
+            v1::ToExecutor { message: Some(v1::to_executor::Message::Welcome(welcome)) };
+        Ok(Response::new(Outgoing { first: Some(welcome), outbound }))
+    }
+}
+
+/// What goes out over one stream; it ends when the session is closed.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    first: Option<v1::ToExecutor>,
+    outbound: mpsc::UnboundedReceiver<Outbound>,
+}
+
+impl Stream for Outgoing {
+    type Item = Result<v1::ToExecutor, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(Ok(first)));
+        }
+        self.outbound.poll_recv(cx).map(|next| next.map(|outbound| Ok(to_wire(outbound))))
+    }
+}
+
+/// Ends the session however its stream ends.
+struct OpenSession {
+    id: SessionId,
+    link: Link,
+}
+
+impl Drop for OpenSession {
+    fn drop(&mut self) {
+        self.link.sessions.close(self.id);
+        self.link.engine.tell(Event::Disconnected(self.id));
+    }
+}
+
+/// Reads one stream to its end. It lives as long as the stream, which the server bounds.
+async fn listen(open: OpenSession, mut inbound: Streaming<v1::FromExecutor>, name: String) {
+    let link = &open.link;
+    let why = loop {
+        let next = tokio::select! {
+            () = link.stop.cancelled() => break "the coordinator stops".to_owned(),
+            next = tokio::time::timeout(link.terms.silence, inbound.next()) => next,
+        };
+        let message = match next {
+            Err(_) => break format!("nothing was heard for {:?}", link.terms.silence),
+            Ok(None) => break "it closed the stream".to_owned(),
+            Ok(Some(Err(status))) => break status.message().to_owned(),
+            Ok(Some(Ok(message))) => message.message,
+        };
+        match message.map(|message| read(open.id, message)) {
+            Some(Ok(Heard::Event(event))) => link.engine.tell(event),
+            Some(Ok(Heard::Reply(reply))) => link.sessions.answered(open.id, reply),
+            // Said by a newer release; what it means is not ours to guess.
+            None => {}
+            Some(Err(err)) => break err.to_string(),
+        }
+    };
+    tracing::info!(executor = %name, session = open.id.0, why, "executor disconnected");
+}
+
+enum Heard {
+    Event(Event),
+    Reply(v1::StatReply),
+}
+
+/// Why a message was refused, and the stream with it.
+#[derive(Debug, thiserror::Error)]
+enum Refused {
+    #[error(transparent)]
+    Unknown(#[from] UnknownValue),
+    #[error("a second hello came")]
+    SecondHello,
+    #[error("a message names {0} attempts, at most {BATCH_MAX} are allowed")]
+    TooMany(usize),
+    #[error("the {what} of an outcome has {bytes} bytes, at most {most} are allowed")]
+    TooLong { what: &'static str, bytes: usize, most: usize },
+    #[error("an outcome has the end {0}, which this protocol does not have")]
+    End(i32),
+}
+
+fn read(session: SessionId, message: from_executor::Message) -> Result<Heard, Refused> {
+    use from_executor::Message as Wire;
+    let event = match message {
+        Wire::Hello(_) => return Err(Refused::SecondHello),
+        Wire::StatReply(reply) => return Ok(Heard::Reply(reply)),
+        Wire::Beat(beat) => Event::Beat(session, Beat {
+            cpu: if beat.cpu.is_finite() { beat.cpu.clamp(0.0, 1.0) } else { 0.0 },
+            memory_free: beat.memory_free,
+            memory_total: beat.memory_total,
+            running: beat.running,
+            waiting: beat.waiting,
+        }),
+        Wire::Started(started) => {
+            bound(started.attempts.len())?;
+            let attempts = started
+                .attempts
+                .into_iter()
+                .map(|started| Ok((AttemptId(started.attempt), instant(started.at)?)))
+                .collect::<Result<_, UnknownValue>>()?;
+            Event::Started(session, attempts)
+        }
+        Wire::Finished(finished) => {
+            bound(finished.outcomes.len())?;
+            let outcomes =
+                finished.outcomes.into_iter().map(outcome).collect::<Result<_, _>>()?;
+            Event::Finished(session, outcomes)
+        }
+        Wire::Goodbye(goodbye) => {
+            Event::Leaving(session, goodbye.returned.into_iter().map(AttemptId).collect())
+        }
+    };
+    Ok(Heard::Event(event))
+}
+
+fn bound(count: usize) -> Result<(), Refused> {
+    if count > BATCH_MAX { Err(Refused::TooMany(count)) } else { Ok(()) }
+}
+
+fn outcome(outcome: v1::Outcome) -> Result<Outcome, Refused> {
+    const MESSAGE: usize = 16 * 1024;
+    let short = |what, text: &str, most| match text.len() {
+        bytes if bytes > most => Err(Refused::TooLong { what, bytes, most }),
+        _ => Ok(()),
+    };
+    let end = v1::End::try_from(outcome.end).map_err(|_| Refused::End(outcome.end))?;
+    short("message", &outcome.message, MESSAGE)?;
+    short("log tail", &outcome.log_tail, LOG_TAIL_MAX)?;
+    if let Some(result) = &outcome.result {
+        short("result", result, fastjob_core::JobOutput::MAX)?;
+    }
+    let started_at = match outcome.started_at {
+        0 => None,
+        at => Some(instant(at)?),
+    };
+    Ok(Outcome {
+        attempt: AttemptId(outcome.attempt),
+        end: End::try_from(end)?,
+        result: outcome.result,
+        message: Some(outcome.message).filter(|message| !message.is_empty()),
+        started_at,
+        ended_at: instant(outcome.ended_at)?,
+        log_tail: outcome.log_tail,
+    })
+}

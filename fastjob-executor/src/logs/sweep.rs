@@ -1,0 +1,107 @@
+//! Removing logs that are older than the retention days.
+//!
+//! The folder's name decides, not the files' dates: a copy or a restore must not bring logs back to
+//! life. Only folders named like a day are looked at, and in them only files that an attempt made;
+//! anything else stays, and keeps its folder. A failure is told once and tried again each hour.
+
+use std::{
+    collections::HashSet,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+    time::Duration,
+};
+
+use fastjob_core::AttemptId;
+use jiff::{ToSpan, civil::Date};
+use tokio_util::sync::CancellationToken;
+
+use super::{Inner, Logs, clock, lock, utc_day};
+
+const INTERVAL: Duration = Duration::from_secs(3600);
+
+/// After so many files the disk gets a moment for others.
+const PIECE: usize = 256;
+const PAUSE: Duration = Duration::from_millis(5);
+
+impl Logs {
+    /// Removes old logs now and every hour, until told to stop.
+    pub(crate) async fn sweep_loop(&self, stop: CancellationToken) {
+        let mut told = HashSet::new();
+        while !stop.is_cancelled() {
+            let failures = self.sweep(utc_day(clock::now()), &stop).await;
+            for (path, error) in failures {
+                if told.insert(path.clone()) {
+                    tracing::warn!(path = %path.display(), %error, "cannot remove old logs");
+                }
+            }
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = tokio::time::sleep(INTERVAL) => {}
+            }
+        }
+    }
+
+    /// Removes what is too old `today`, and returns what could not be removed.
+    pub(super) async fn sweep(
+        &self,
+        today: Date,
+        stop: &CancellationToken,
+    ) -> Vec<(PathBuf, io::Error)> {
+        let (inner, stop) = (Arc::clone(&self.0), stop.clone());
+        let swept = tokio::task::spawn_blocking(move || inner.sweep(today, &stop)).await;
+        swept.unwrap_or_else(|err| vec![(self.0.root.clone(), io::Error::other(err))])
+    }
+}
+
+impl Inner {
+    fn sweep(&self, today: Date, stop: &CancellationToken) -> Vec<(PathBuf, io::Error)> {
+        if self.retention_days == 0 {
+            return Vec::new();
+        }
+        let days = match self.days() {
+            Ok(days) => days,
+            Err(err) => return vec![(self.root.clone(), err)],
+        };
+        let oldest_kept = today.saturating_sub(i64::from(self.retention_days).days());
+        let mut failures = Vec::new();
+        for day in days.into_iter().filter(|day| *day < oldest_kept) {
+            let folder = self.root.join(day.to_string());
+            if let Err(err) = self.sweep_folder(&folder, stop) {
+                failures.push((folder, err));
+            }
+        }
+        failures
+    }
+
+    fn sweep_folder(&self, folder: &Path, stop: &CancellationToken) -> io::Result<()> {
+        let mut keeps = false;
+        for (n, entry) in fs::read_dir(folder)?.enumerate() {
+            if stop.is_cancelled() {
+                return Ok(());
+            }
+            if n % PIECE == PIECE - 1 {
+                thread::sleep(PAUSE);
+            }
+            let entry = entry?;
+            match entry.file_name().to_str().and_then(attempt_of) {
+                Some(id) if !lock(&self.live).contains_key(&id) => gone(fs::remove_file(entry.path()))?,
+                Some(_) | None => keeps = true,
+            }
+        }
+        if keeps { Ok(()) } else { gone(fs::remove_dir(folder)) }
+    }
+}
+
+/// Somebody else removed it first: as good.
+fn gone(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+fn attempt_of(file_name: &str) -> Option<AttemptId> {
+    file_name.strip_suffix(".log")?.parse().ok().map(AttemptId)
+}

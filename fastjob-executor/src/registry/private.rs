@@ -1,0 +1,186 @@
+//! What `#[job]` writes code with; no one else does.
+//!
+//! Nothing here is a promise to users: the macro and this file are of one version.
+
+use std::{pin::Pin, sync::Arc};
+
+pub use fastjob_core::JobHandler;
+use fastjob_core::{
+    JobContext, JobError, JobOutput, JobResult,
+    job::{JobDraft, RetryDraft, ScheduleDraft, WordOr},
+};
+pub use inventory;
+use serde::{Serialize, de::DeserializeOwned};
+
+pub use super::{Declaration, Declared};
+
+/// A draft in the making; each method is an argument of `#[job]`.
+#[derive(Default)]
+pub struct Draft {
+    job: JobDraft,
+    schedule: Option<ScheduleDraft>,
+    retry: Option<RetryDraft>,
+}
+
+macro_rules! setters {
+    ($($name:ident($self:ident, $value:ident: $type:ty) $body:expr;)*) => {$(
+        #[must_use]
+        pub fn $name(mut $self, $value: $type) -> Self {
+            $body = Some($value.into());
+            $self
+        }
+    )*};
+}
+
+impl Draft {
+    /// The job of the handler `name`, by the same name.
+    pub fn new(name: &str) -> Self {
+        let handler = Some(name.to_owned());
+        let job = JobDraft { name: name.to_owned(), handler, ..JobDraft::default() };
+        Self { job, ..Self::default() }
+    }
+
+    setters! {
+        description(self, text: &str) self.job.description;
+        service(self, name: &str) self.job.service;
+        cron(self, text: &str) self.schedule.get_or_insert_default().cron;
+        zone(self, name: &str) self.schedule.get_or_insert_default().zone;
+        fixed_rate(self, period: &str) self.schedule.get_or_insert_default().fixed_rate;
+        fixed_delay(self, period: &str) self.schedule.get_or_insert_default().fixed_delay;
+        once(self, instant: &str) self.schedule.get_or_insert_default().once;
+        enabled(self, enabled: bool) self.job.enabled;
+        retry(self, count: u32) self.retry.get_or_insert_default().count;
+        retry_delay(self, delay: &str) self.retry.get_or_insert_default().delay;
+        timeout(self, longest: &str) self.job.timeout;
+        grace(self, grace: &str) self.job.grace;
+        no_executor(self, wait: &str) self.job.no_executor;
+    }
+
+    #[must_use]
+    pub fn param(mut self, text: &str) -> Self {
+        self.job.param = text.into();
+        self
+    }
+
+    #[must_use]
+    pub fn misfire(mut self, word: &str) -> Self {
+        self.job.misfire = Some(WordOr::Word(word.to_owned()));
+        self
+    }
+
+    #[must_use]
+    pub fn block(mut self, word: &str) -> Self {
+        self.job.block = Some(WordOr::Word(word.to_owned()));
+        self
+    }
+
+    #[must_use]
+    pub fn route(mut self, word: &str) -> Self {
+        self.job.route = Some(WordOr::Word(word.to_owned()));
+        self
+    }
+
+    #[must_use]
+    pub fn label(mut self, key: &str, value: &str) -> Self {
+        self.job.labels.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// The draft.
+    pub fn done(self) -> JobDraft {
+        let Self { job, schedule, retry } = self;
+        JobDraft { schedule: schedule.map(WordOr::Table), retry, ..job }
+    }
+}
+
+/// How a handler with state is made: not at all. It must be one, though.
+pub const fn stateful<T: JobHandler>() -> Option<fn() -> Arc<dyn JobHandler>> {
+    None
+}
+
+type Run = for<'a> fn(&'a JobContext) -> Pin<Box<dyn Future<Output = JobResult> + Send + 'a>>;
+
+struct FnHandler(Run);
+
+#[async_trait::async_trait]
+impl JobHandler for FnHandler {
+    async fn execute(&self, ctx: &JobContext) -> JobResult {
+        (self.0)(ctx).await
+    }
+}
+
+/// The handler of an `async fn`.
+pub fn from_fn(run: Run) -> Arc<dyn JobHandler> {
+    Arc::new(FnHandler(run))
+}
+
+/// Reads the param of an `async fn`; one that is wrong stays wrong, however often it is tried.
+pub fn param<T: DeserializeOwned>(ctx: &JobContext, handler: &str) -> Result<T, JobError> {
+    ctx.param().map_err(|err| {
+        JobError::fatal(format_args!("handler `{handler}`: {}", JobError::from(err)))
+    })
+}
+
+/// The result of an `async fn` that returns nothing.
+pub fn nothing() -> JobResult {
+    Ok(JobOutput::default())
+}
+
+/// A `Result`; a trait only for what the compiler says of anything else.
+#[diagnostic::on_unimplemented(
+    message = "a job cannot return `{Self}`",
+    label = "not a `Result`",
+    note = "a job returns nothing, `JobResult`, or `Result<T, E>` where `T` is `JobOutput` or \
+            serializes, and `E` converts into `JobError`"
+)]
+pub trait Returned<T, E> {
+    fn result(self) -> Result<T, E>;
+}
+
+impl<T, E> Returned<T, E> for Result<T, E> {
+    fn result(self) -> Self {
+        self
+    }
+}
+
+/// The value that an `async fn` returned.
+pub fn returned<T, E: Into<JobError>>(returned: impl Returned<T, E>) -> Result<T, JobError> {
+    returned.result().map_err(Into::into)
+}
+
+/// Tells a `JobOutput` from what is to become one: the first method that fits is taken, and
+/// that of the reference fits everything, but later.
+pub mod kind {
+    use super::{JobOutput, JobResult, Serialize};
+
+    pub struct Output;
+    pub struct Json;
+
+    pub trait OutputKind {
+        fn __fastjob_kind(&self) -> Output {
+            Output
+        }
+    }
+
+    impl OutputKind for JobOutput {}
+
+    pub trait JsonKind {
+        fn __fastjob_kind(&self) -> Json {
+            Json
+        }
+    }
+
+    impl<T> JsonKind for &T {}
+
+    impl Output {
+        pub fn output(self, output: JobOutput) -> JobResult {
+            Ok(output)
+        }
+    }
+
+    impl Json {
+        pub fn output<T: Serialize>(self, value: T) -> JobResult {
+            JobOutput::json(&value)
+        }
+    }
+}

@@ -1,0 +1,8 @@
+use fastjob_executor::job;
+
+struct JobContext;
+
+#[job("report")]
+async fn report(_: &JobContext) {}
+
+fn main() {}

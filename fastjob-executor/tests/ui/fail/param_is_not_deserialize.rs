@@ -1,0 +1,8 @@
+use fastjob_executor::{JobContext, job};
+
+struct Month;
+
+#[job("report")]
+async fn report(_: &JobContext, _month: Month) {}
+
+fn main() {}

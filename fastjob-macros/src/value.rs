@@ -1,0 +1,237 @@
+//! The values of `#[job(…)]`: literals, and what can be told of them at compile time.
+//!
+//! A check here is a courtesy: it refuses what could not be right. Whoever starts the executor
+//! judges the rest by the rules of FastJob itself.
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use syn::{Error, Expr, ExprLit, Lit, LitInt, LitStr, Result};
+
+/// Longest name, in bytes.
+const NAME_MAX: usize = 128;
+
+/// What sort of value an argument takes.
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
+    /// Any text.
+    Text,
+    /// The name of a handler or a service.
+    Name,
+    /// A cron expression.
+    Cron,
+    /// A duration such as `30s`.
+    Duration,
+    /// An instant, RFC 3339.
+    Instant,
+    /// One of some words.
+    Word(&'static [&'static str]),
+    /// A whole number.
+    Count,
+    /// `true` or `false`.
+    Flag,
+}
+
+impl Kind {
+    /// Takes the value of the argument `key` if it is a literal of this kind.
+    pub(crate) fn read(self, key: &str, value: &Expr) -> Result<TokenStream> {
+        match self {
+            Self::Count => count(key, value),
+            Self::Flag => match literal(value) {
+                Some(Lit::Bool(flag)) => Ok(flag.to_token_stream()),
+                _ => Err(wrong(value, format_args!("`{key}` takes true or false"))),
+            },
+            Self::Text
+            | Self::Name
+            | Self::Cron
+            | Self::Duration
+            | Self::Instant
+            | Self::Word(_) => {
+                let text = text(value).ok_or_else(|| {
+                    wrong(value, format_args!("`{key}` takes a text: {key} = \"…\""))
+                })?;
+                match self.problem(key, &text.value()) {
+                    Some(problem) => Err(Error::new(text.span(), problem)),
+                    None => Ok(text.to_token_stream()),
+                }
+            }
+        }
+    }
+
+    /// What is wrong with a text, as far as can be told.
+    fn problem(self, key: &str, text: &str) -> Option<String> {
+        match self {
+            Self::Text | Self::Count | Self::Flag => None,
+            Self::Name => name_problem(text).map(|problem| format!("`{key}`: {problem}")),
+            Self::Cron => (!looks_like_cron(text)).then(|| {
+                format!(
+                    "`{text}` is no cron expression: it has 5, 6 or 7 fields, such as \
+                     \"0 0 2 * * ?\", or is a word such as \"@daily\""
+                )
+            }),
+            Self::Duration => (!looks_like_duration(text)).then(|| {
+                format!(
+                    "`{text}` is not a duration; write it like \"30s\", \"10m\", \"1h 30m\" or \
+                     \"250ms\""
+                )
+            }),
+            Self::Instant => (!looks_like_instant(text)).then(|| {
+                format!("`{text}` is not an instant; write it like \"2030-01-01T00:00:00Z\"")
+            }),
+            Self::Word(words) => (!words.contains(&text))
+                .then(|| format!("`{text}` is unknown; `{key}` is one of {}", words.join(", "))),
+        }
+    }
+}
+
+/// The literal of an expression, also if a macro has passed it on.
+fn literal(value: &Expr) -> Option<&Lit> {
+    if let Expr::Group(group) = value {
+        return literal(&group.expr);
+    }
+    let Expr::Lit(ExprLit { lit, .. }) = value else { return None };
+    Some(lit)
+}
+
+/// The expression as a text literal, if it is one.
+pub(crate) fn text(value: &Expr) -> Option<&LitStr> {
+    let Some(Lit::Str(text)) = literal(value) else { return None };
+    Some(text)
+}
+
+fn count(key: &str, value: &Expr) -> Result<TokenStream> {
+    let wrong = || wrong(value, format_args!("`{key}` takes a whole number: {key} = 3"));
+    let Some(Lit::Int(number)) = literal(value) else { return Err(wrong()) };
+    let count: u32 = number.base10_parse().map_err(|_| wrong())?;
+    // Without the suffix that it may have.
+    Ok(LitInt::new(&count.to_string(), number.span()).to_token_stream())
+}
+
+/// An error at all of an expression.
+pub(crate) fn wrong(at: impl ToTokens, message: std::fmt::Arguments<'_>) -> Error {
+    Error::new_spanned(at, message)
+}
+
+/// Why a text is no name; the rule is `fastjob_core::HandlerName`'s.
+pub(crate) fn name_problem(name: &str) -> Option<String> {
+    if name.is_empty() {
+        return Some("the name is empty".to_owned());
+    }
+    if name.len() > NAME_MAX {
+        return Some(format!("the name has {} bytes, at most {NAME_MAX} are allowed", name.len()));
+    }
+    let wrong = name.chars().find(|c| !c.is_alphanumeric() && !"_-.:".contains(*c))?;
+    Some(format!(
+        "`{name}` has the character `{wrong}`; letters, digits, `_`, `-`, `.` and `:` are allowed"
+    ))
+}
+
+fn looks_like_cron(text: &str) -> bool {
+    match text.split_whitespace().count() {
+        1 => text.trim().len() > 1 && text.trim().starts_with('@'),
+        fields => (5..=7).contains(&fields),
+    }
+}
+
+/// Numbers that each have a unit: `1h 30m`, `2 hours`, `2d`.
+fn looks_like_duration(text: &str) -> bool {
+    const UNITS: &[&str] = &[
+        "d",
+        "h",
+        "hr",
+        "hrs",
+        "hour",
+        "hours",
+        "m",
+        "min",
+        "mins",
+        "minute",
+        "minutes",
+        "s",
+        "sec",
+        "secs",
+        "second",
+        "seconds",
+        "ms",
+        "msec",
+        "msecs",
+        "milli",
+        "millis",
+        "millisecond",
+        "milliseconds",
+    ];
+    let mut rest = text.trim();
+    let mut parts = 0;
+    while !rest.is_empty() {
+        let after_number = rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+        if after_number.len() == rest.len() || !rest.starts_with(|c: char| c.is_ascii_digit()) {
+            return false;
+        }
+        let unit_on = after_number.trim_start();
+        let after_unit = unit_on.trim_start_matches(|c: char| c.is_ascii_alphabetic());
+        if !UNITS.contains(&&unit_on[..unit_on.len() - after_unit.len()]) {
+            return false;
+        }
+        rest = after_unit.trim_start_matches(|c: char| c == ',' || c.is_whitespace());
+        parts += 1;
+    }
+    parts > 0
+}
+
+fn looks_like_instant(text: &str) -> bool {
+    let text = text.trim().as_bytes();
+    // A date, a time, and a zone: there is no instant without one.
+    text.len() >= 17
+        && text[..4].iter().all(u8::is_ascii_digit)
+        && text[4] == b'-'
+        && text[7] == b'-'
+        && matches!(text[10], b'T' | b't' | b' ')
+        && (text.ends_with(b"Z")
+            || text.ends_with(b"z")
+            || text[16..].iter().any(|b| b"+-".contains(b)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_units() {
+        for good in ["30s", "1h 30m", "1h30m", "250ms", "2d", "0s", "1.5s", "2 hours, 3 minutes"] {
+            assert!(looks_like_duration(good), "{good:?} was refused");
+        }
+        for bad in ["", " ", "30", "s", "-1s", "30x", "1 year", "s30", ".", "ten minutes"] {
+            assert!(!looks_like_duration(bad), "{bad:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn cron_expressions_have_5_to_7_fields_or_are_a_word() {
+        for good in ["* * * * *", "0/10 * * * * ?", "0 0 2 * * ? 2030", "@daily", " @hourly "] {
+            assert!(looks_like_cron(good), "{good:?} was refused");
+        }
+        for bad in ["", "daily", "* * * *", "@", "1 2 3 4 5 6 7 8", "@every 5m"] {
+            assert!(!looks_like_cron(bad), "{bad:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn instants_have_a_zone() {
+        for good in ["2030-01-01T00:00:00Z", "2030-01-01T00:00:00.5+02:00", "2030-01-01T00:00-05"] {
+            assert!(looks_like_instant(good), "{good:?} was refused");
+        }
+        for bad in ["", "tomorrow", "2030-01-01", "2030-01-01T00:00:00", "Ünicode-01-01T00:00:00Z"]
+        {
+            assert!(!looks_like_instant(bad), "{bad:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn names_follow_the_rule_of_core() {
+        for good in ["a", "demoJobHandler", "billing-2.mail", "报表", "a:b"] {
+            assert_eq!(name_problem(good), None);
+        }
+        for bad in ["", "a b", "a/b", &"x".repeat(129)] {
+            assert!(name_problem(bad).is_some(), "{bad:?} was accepted");
+        }
+    }
+}
