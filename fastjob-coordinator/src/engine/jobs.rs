@@ -195,12 +195,12 @@ impl Engine {
 }
 
 fn too_late(job: &Job, now: Now) -> Result<(), JobRefused> {
-    match job.schedule {
-        fastjob_core::Schedule::Once(at) if job.is_too_late(now.wall) => {
-            Err(JobRefused::TooLate(at))
-        }
-        _ => Ok(()),
+    if let fastjob_core::Schedule::Once(at) = job.schedule
+        && job.is_too_late(now.wall)
+    {
+        return Err(JobRefused::TooLate(at));
     }
+    Ok(())
 }
 
 fn full_name(job: &Job) -> String {

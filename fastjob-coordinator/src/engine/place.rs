@@ -217,10 +217,7 @@ impl Engine {
         let key = WaitKey {
             service: job.service.clone(),
             handler: job.handler.clone(),
-            executor: match &job.route {
-                RouteStrategy::Specific(name) => Some(name.clone()),
-                _ => None,
-            },
+            executor: job.route.names().cloned(),
         };
         let until = now.uptime + job.no_executor;
         self.waiting.entry(key).or_default().push_back(attempt);

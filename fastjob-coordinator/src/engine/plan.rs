@@ -134,10 +134,10 @@ impl Engine {
     pub(super) fn new_task(&mut self, now: Now, new: NewTask) -> TaskId {
         let id = self.new_id();
         let (attempt, task) = (AttemptId(id), TaskId(id));
-        if matches!(new.cause, Cause::Schedule | Cause::Misfire) {
-            if let Some(entry) = self.jobs.get_mut(&new.job) {
-                entry.scheduled += 1;
-            }
+        if matches!(new.cause, Cause::Schedule | Cause::Misfire)
+            && let Some(entry) = self.jobs.get_mut(&new.job)
+        {
+            entry.scheduled += 1;
         }
         let open = Open {
             task,

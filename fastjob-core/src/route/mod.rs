@@ -55,6 +55,11 @@ impl RouteStrategy {
         ("least_recently_used", Self::LeastRecentlyUsed),
         ("idle_first", Self::IdleFirst),
     ];
+
+    /// The executor that the strategy names, if it names one.
+    pub fn names(&self) -> Option<&ExecutorName> {
+        if let Self::Specific(name) = self { Some(name) } else { None }
+    }
 }
 
 /// A live executor that hosts the handler.

@@ -84,7 +84,7 @@ impl Logs {
         // Found out now, where somebody looks, not at the first line of the first attempt.
         let trial = root.join(format!(".trial-{}", std::process::id()));
         std::fs::write(&trial, b"").map_err(failed)?;
-        std::fs::remove_file(&trial).map_err(failed)?;
+        sweep::gone(std::fs::remove_file(&trial)).map_err(failed)?;
         let writer = Writer::start().map_err(failed)?;
         let (live, recent) = (Mutex::default(), Mutex::default());
         Ok(Self(Arc::new(Inner { root, retention_days, live, recent, writer })))

@@ -95,7 +95,7 @@ impl Inner {
 }
 
 /// Somebody else removed it first: as good.
-fn gone(removed: io::Result<()>) -> io::Result<()> {
+pub(super) fn gone(removed: io::Result<()>) -> io::Result<()> {
     match removed {
         Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other,

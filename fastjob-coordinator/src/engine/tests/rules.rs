@@ -1,1 +1,335 @@
 //! Single rules of the engine, each told as a short story.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use fastjob_core::{AttemptId, Cause, FailReason, Job, JobDraft, TaskState, attempt::End};
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::oneshot;
+
+use super::model::ModelStore;
+use crate::{
+    engine::{
+        Command, Config, ConnectAnswer, Connected, Effects, Engine, Event, JobPath, Message, Now,
+        Outcome, SaveAnswer, SaveDone, SaveMode, SessionId, Start, StartAttempt, Switch, When,
+    },
+    store::Origin,
+};
+
+/// An engine whose commits are durable at once.
+struct Story {
+    engine: Engine,
+    store: ModelStore,
+    now: Now,
+    sent: Vec<(SessionId, Message)>,
+}
+
+fn job(json: &str) -> Job {
+    Job::try_from(serde_json::from_str::<JobDraft>(json).unwrap()).unwrap()
+}
+
+impl Story {
+    fn begin() -> Self {
+        let wall = Timestamp::from_second(1_800_000_000).unwrap();
+        Self::carry_on(ModelStore::default(), Now { wall, uptime: Duration::ZERO })
+    }
+
+    fn carry_on(store: ModelStore, now: Now) -> Self {
+        let config = Config { executor_lost: Duration::from_secs(10), seed: 1 };
+        let engine = Engine::new(config, store.load(), now);
+        Self { engine, store, now, sent: Vec::new() }
+    }
+
+    fn tell(&mut self, event: Event) {
+        let mut effects = Effects::default();
+        self.engine.handle(self.now, event, &mut effects);
+        loop {
+            self.engine.handle(self.now, Event::Tick, &mut effects);
+            self.engine.flush(&mut effects);
+            self.sent.append(&mut effects.sends);
+            for answer in effects.answers.drain(..) {
+                answer.give();
+            }
+            if effects.commits.is_empty() {
+                return;
+            }
+            for (id, commit) in std::mem::take(&mut effects.commits) {
+                self.store.apply(&commit);
+                self.engine.handle(self.now, Event::Committed(vec![id]), &mut effects);
+            }
+        }
+    }
+
+    fn pass(&mut self, millis: i64) {
+        self.now.wall += SignedDuration::from_millis(millis);
+        self.now.uptime += Duration::from_millis(millis.unsigned_abs());
+        self.tell(Event::Tick);
+    }
+
+    fn save(&mut self, json: &str, origin: Origin) -> SaveAnswer {
+        let (answer, mut wait) = oneshot::channel();
+        let job = Box::new(job(json));
+        self.tell(Event::Command(Command::Save { job, mode: SaveMode::Replace, origin, answer }));
+        wait.try_recv().unwrap()
+    }
+
+    fn connect(&mut self, executor: &str, life: &str, session: u64, holding: &[i64]) -> ConnectAnswer {
+        let (answer, mut wait) = oneshot::channel();
+        let connected = Connected {
+            session: SessionId(session),
+            link: 0,
+            service: "default".parse().unwrap(),
+            executor: executor.parse().unwrap(),
+            incarnation: life.parse().unwrap(),
+            address: String::new(),
+            version: String::new(),
+            capacity: 2,
+            labels: BTreeMap::new(),
+            handlers: [("h".parse().unwrap(), String::new())].into(),
+            jobs: Vec::new(),
+            holding: holding.iter().copied().map(AttemptId).collect(),
+        };
+        self.tell(Event::Connected(Box::new(connected), answer));
+        wait.try_recv().unwrap()
+    }
+
+    fn start(&mut self, name: &str) -> AttemptId {
+        let (answer, mut wait) = oneshot::channel();
+        let job = JobPath(name.to_owned());
+        let ask = Start { job, cause: Cause::Api, param: None, at: When::Now };
+        self.tell(Event::Command(Command::Start { ask, answer }));
+        wait.try_recv().unwrap().unwrap().first_attempt()
+    }
+
+    fn finish(&mut self, session: u64, attempt: AttemptId, end: End) {
+        let outcome = Outcome {
+            attempt,
+            end,
+            result: None,
+            message: None,
+            started_at: Some(self.now.wall),
+            ended_at: self.now.wall,
+            log_tail: String::new(),
+        };
+        self.tell(Event::Finished(SessionId(session), vec![outcome]));
+    }
+
+    /// What was sent to a session since the last look.
+    fn starts(&mut self, session: u64) -> Vec<StartAttempt> {
+        let sent = std::mem::take(&mut self.sent);
+        sent.into_iter()
+            .filter(|(to, _)| *to == SessionId(session))
+            .filter_map(|(_, message)| if let Message::Start(s) = message { Some(s) } else { None })
+            .flatten()
+            .collect()
+    }
+
+    fn task_state(&self, attempt: AttemptId) -> TaskState {
+        self.store.attempts[&attempt].task_state
+    }
+
+    fn reason(&self, attempt: AttemptId) -> Option<FailReason> {
+        self.store.attempts[&attempt].ended.as_ref().and_then(|ended| ended.reason)
+    }
+}
+
+const MANUAL: &str = r#"{"name": "m", "handler": "h", "no_executor": "60s"}"#;
+
+#[test]
+fn a_task_that_no_executor_takes_fails_after_the_time_its_job_allows() {
+    let mut story = Story::begin();
+    story.save(MANUAL, Origin::Api).unwrap();
+    let attempt = story.start("m");
+    story.pass(59_000);
+    assert_eq!(story.task_state(attempt), TaskState::Queued);
+    story.pass(1_000);
+    assert_eq!(story.task_state(attempt), TaskState::Failed);
+    assert_eq!(story.reason(attempt), Some(FailReason::NoExecutor));
+}
+
+#[test]
+fn a_task_waits_for_an_executor_and_is_sent_when_one_comes() {
+    let mut story = Story::begin();
+    story.save(MANUAL, Origin::Api).unwrap();
+    let attempt = story.start("m");
+    story.pass(30_000);
+    story.connect("e", "i1", 1, &[]);
+    assert_eq!(story.starts(1)[0].attempt, attempt);
+    story.finish(1, attempt, End::Succeeded);
+    assert_eq!(story.task_state(attempt), TaskState::Succeeded);
+}
+
+#[test]
+fn an_executor_is_never_given_more_than_its_capacity() {
+    let mut story = Story::begin();
+    story.save(MANUAL, Origin::Api).unwrap();
+    story.connect("e", "i1", 1, &[]);
+    let attempts: Vec<_> = (0..5).map(|_| story.start("m")).collect();
+    assert_eq!(story.starts(1).len(), 2);
+    story.finish(1, attempts[0], End::Succeeded);
+    let next = story.starts(1);
+    assert_eq!(next.len(), 1);
+    assert_eq!(next[0].attempt, attempts[2]);
+}
+
+#[test]
+fn what_an_executor_was_sent_and_never_received_is_sent_again() {
+    let mut story = Story::begin();
+    story.save(MANUAL, Origin::Api).unwrap();
+    story.connect("e", "i1", 1, &[]);
+    let (lost, held) = (story.start("m"), story.start("m"));
+    story.tell(Event::Disconnected(SessionId(1)));
+    story.connect("e", "i1", 2, &[held.0]);
+    let again: Vec<_> = story.starts(2).iter().map(|start| start.attempt).collect();
+    assert_eq!(again, [lost]);
+}
+
+#[test]
+fn an_executor_that_stays_away_loses_its_attempts_and_they_are_retried_elsewhere() {
+    let mut story = Story::begin();
+    story
+        .save(r#"{"name": "m", "handler": "h", "retry": {"count": 1, "delay": "1s"}}"#, Origin::Api)
+        .unwrap();
+    story.connect("a", "i1", 1, &[]);
+    let attempt = story.start("m");
+    story.connect("b", "j1", 2, &[]);
+    story.tell(Event::Disconnected(SessionId(1)));
+    story.pass(9_000);
+    assert_eq!(story.reason(attempt), None);
+    story.pass(1_000);
+    assert_eq!(story.reason(attempt), Some(FailReason::ExecutorLost));
+    story.pass(1_000);
+    let retry = story.starts(2).remove(0);
+    assert_eq!((retry.number, retry.task), (2, fastjob_core::TaskId(attempt.0)));
+    // The lost one comes back with it: its late outcome changes nothing.
+    story.connect("a", "i1", 3, &[attempt.0]);
+    story.finish(3, attempt, End::Succeeded);
+    assert_eq!(story.task_state(attempt), TaskState::Running);
+    story.finish(2, retry.attempt, End::Succeeded);
+    assert_eq!(story.task_state(attempt), TaskState::Succeeded);
+}
+
+#[test]
+fn a_restarted_executor_has_lost_what_its_former_life_held() {
+    let mut story = Story::begin();
+    story.save(MANUAL, Origin::Api).unwrap();
+    story.connect("e", "i1", 1, &[]);
+    let attempt = story.start("m");
+    story.tell(Event::Disconnected(SessionId(1)));
+    story.connect("e", "i2", 2, &[]);
+    assert_eq!(story.reason(attempt), Some(FailReason::ExecutorLost));
+}
+
+#[test]
+fn a_second_process_of_the_same_name_is_refused_while_the_first_is_connected() {
+    let mut story = Story::begin();
+    story.connect("e", "i1", 1, &[]);
+    assert!(matches!(story.connect("e", "i2", 2, &[]), ConnectAnswer::Taken { .. }));
+    story.tell(Event::Disconnected(SessionId(1)));
+    assert!(matches!(story.connect("e", "i2", 3, &[]), ConnectAnswer::Welcome));
+}
+
+#[test]
+fn an_outcome_that_was_recorded_before_a_crash_is_acknowledged_after_it() {
+    let mut story = Story::begin();
+    story.save(MANUAL, Origin::Api).unwrap();
+    story.connect("e", "i1", 1, &[]);
+    let attempt = story.start("m");
+    story.finish(1, attempt, End::Succeeded);
+    let mut story = Story::carry_on(story.store, story.now);
+    story.connect("e", "i1", 1, &[attempt.0]);
+    story.sent.clear();
+    story.finish(1, attempt, End::Succeeded);
+    let acknowledged = story.sent.iter().any(
+        |(_, message)| matches!(message, Message::Recorded(attempts) if attempts.contains(&attempt)),
+    );
+    assert!(acknowledged, "{:?}", story.sent);
+}
+
+#[test]
+fn an_executor_that_stops_gives_back_what_it_never_entered() {
+    let mut story = Story::begin();
+    story.save(MANUAL, Origin::Api).unwrap();
+    story.connect("a", "i1", 1, &[]);
+    let attempt = story.start("m");
+    story.connect("b", "j1", 2, &[]);
+    story.tell(Event::Leaving(SessionId(1), vec![attempt]));
+    assert_eq!(story.starts(2)[0].attempt, attempt);
+}
+
+#[test]
+fn a_stop_ends_a_task_that_waits_at_once_and_asks_the_executor_of_one_that_runs() {
+    let mut story = Story::begin();
+    story.save(MANUAL, Origin::Api).unwrap();
+    let waiting = story.start("m");
+    let stop = |story: &mut Story, attempt: AttemptId| {
+        let (answer, mut wait) = oneshot::channel();
+        let task = fastjob_core::TaskId(attempt.0);
+        story.tell(Event::Command(Command::Stop { task, answer }));
+        wait.try_recv().unwrap()
+    };
+    assert_eq!(stop(&mut story, waiting), Some(TaskState::Stopped));
+    story.connect("e", "i1", 1, &[]);
+    let running = story.start("m");
+    assert_eq!(stop(&mut story, running), Some(TaskState::Stopping));
+    let asked = story.sent.iter().any(|(_, m)| matches!(m, Message::Stop(a) if a == &[running]));
+    assert!(asked);
+    story.finish(1, running, End::Failed(FailReason::Error));
+    assert_eq!(story.task_state(running), TaskState::Stopped);
+    assert_eq!(stop(&mut story, running), None);
+}
+
+#[test]
+fn a_fixed_delay_counts_from_the_end_of_the_last_task_also_after_a_restart() {
+    let mut story = Story::begin();
+    story.save(r#"{"name": "d", "handler": "h", "schedule": {"fixed_delay": "5s"}}"#, Origin::Api).unwrap();
+    story.connect("e", "i1", 1, &[]);
+    story.pass(5_000);
+    let first = story.starts(1).remove(0).attempt;
+    story.pass(7_000);
+    assert!(story.starts(1).is_empty(), "it fired while the last task ran");
+    story.finish(1, first, End::Succeeded);
+    let mut story = Story::carry_on(story.store, story.now);
+    story.connect("e", "i1", 2, &[]);
+    story.pass(4_900);
+    assert!(story.starts(2).is_empty());
+    story.pass(100);
+    assert_eq!(story.starts(2).len(), 1);
+}
+
+#[test]
+fn after_a_disable_nothing_fires_and_after_an_enable_it_counts_anew() {
+    let mut story = Story::begin();
+    story.save(r#"{"name": "r", "handler": "h", "schedule": {"fixed_rate": "1s"}}"#, Origin::Api).unwrap();
+    story.connect("e", "i1", 1, &[]);
+    story.pass(500);
+    let mut switch = |to| {
+        let (answer, mut wait) = oneshot::channel();
+        let job = JobPath("r".to_owned());
+        story.tell(Event::Command(Command::Switch { job, to, answer }));
+        wait.try_recv().unwrap().unwrap();
+        story.pass(3_000);
+        story.starts(1).len()
+    };
+    assert_eq!(switch(Switch::Off), 0);
+    // Three fires, and two places at the executor.
+    assert_eq!(switch(Switch::On), 2);
+}
+
+#[test]
+fn code_follows_code_until_a_person_saves_and_never_brings_back_what_was_deleted() {
+    let mut story = Story::begin();
+    let (a, b) = (r#"{"name": "c", "handler": "h"}"#, r#"{"name": "c", "handler": "h", "timeout": "5s"}"#);
+    assert_eq!(story.save(a, Origin::Code).unwrap().0, SaveDone::Created);
+    assert_eq!(story.save(a, Origin::Code).unwrap().0, SaveDone::Unchanged);
+    assert_eq!(story.save(b, Origin::Code).unwrap().0, SaveDone::Updated);
+    assert_eq!(story.save(a, Origin::Api).unwrap().0, SaveDone::Updated);
+    assert_eq!(story.save(b, Origin::Code).unwrap().0, SaveDone::Unchanged);
+    let (answer, mut wait) = oneshot::channel();
+    story.tell(Event::Command(Command::Delete { job: JobPath("c".to_owned()), answer }));
+    wait.try_recv().unwrap().unwrap();
+    let (done, row) = story.save(b, Origin::Code).unwrap();
+    assert!(done == SaveDone::Unchanged && row.deleted_at.is_some());
+    let mut story = Story::carry_on(story.store, story.now);
+    assert_eq!(story.save(b, Origin::Code).unwrap().0, SaveDone::Unchanged);
+    assert_eq!(story.save(b, Origin::Api).unwrap().0, SaveDone::Created);
+}

@@ -1,0 +1,159 @@
+//! The coordinator's settings: `[coordinator]` and `[coordinator.tls]`.
+
+use std::{
+    fs::File,
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use super::{Problem, StoreUrl, Token, read::Section};
+
+/// Shortest time between two beats of an executor.
+const BEAT_MIN: Duration = Duration::from_millis(100);
+/// Longest time between two beats of an executor.
+const BEAT_MAX: Duration = Duration::from_secs(3600);
+/// Longest time that the end may take.
+const DRAIN_MAX: Duration = Duration::from_secs(3600);
+
+/// How the coordinator listens, stores and judges.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct CoordinatorConfig {
+    /// Where it listens; port 0 takes a free one. Default: `127.0.0.1:7070`.
+    pub listen: SocketAddr,
+    /// Where it keeps jobs, tasks and outcomes. Default: `sqlite:fastjob-data/fastjob.db`.
+    pub store: StoreUrl,
+    /// What executors and callers have to carry. Default: none, which is for loopback only.
+    pub token: Option<Token>,
+    /// Lets it listen beyond loopback without TLS. Default: `false`.
+    pub insecure_plaintext: bool,
+    /// How long open requests and sessions may take to end when it is told to stop. Default: 10 s.
+    pub drain: Duration,
+    /// After how long without a session an executor's attempts are lost. Default: 10 s.
+    pub executor_lost: Duration,
+    /// Between two beats of an executor. Default: 3 s.
+    pub beat: Duration,
+    /// How long tasks that have ended are kept; zero keeps them for ever. Default: 30 days.
+    pub history: Duration,
+    /// Most connections at the same time. Default: 10,000.
+    pub max_connections: u32,
+    /// With what it proves who it is. Default: none, plain text.
+    pub tls: Option<TlsConfig>,
+}
+
+/// A certificate with its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TlsConfig {
+    /// The certificate and those that lead to its root, in PEM.
+    pub cert: PathBuf,
+    /// The private key, in PEM.
+    pub key: PathBuf,
+}
+
+impl TlsConfig {
+    /// A certificate with its key, both files in PEM.
+    pub fn new(cert: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        Self { cert: cert.into(), key: key.into() }
+    }
+}
+
+impl Default for CoordinatorConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7070)),
+            store: StoreUrl::default(),
+            token: None,
+            insecure_plaintext: false,
+            drain: Duration::from_secs(10),
+            executor_lost: Duration::from_secs(10),
+            beat: Duration::from_secs(3),
+            history: Duration::from_secs(30 * 24 * 3600),
+            max_connections: 10_000,
+            tls: None,
+        }
+    }
+}
+
+impl CoordinatorConfig {
+    pub(super) fn read(&mut self, section: &mut Section<'_>) {
+        section.parse("listen", &mut self.listen);
+        section.parse("store", &mut self.store);
+        section.parse_option("token", &mut self.token);
+        section.switch("insecure_plaintext", &mut self.insecure_plaintext);
+        section.duration("drain", &mut self.drain);
+        section.duration("executor_lost", &mut self.executor_lost);
+        section.duration("beat", &mut self.beat);
+        section.duration("history", &mut self.history);
+        section.number("max_connections", &mut self.max_connections);
+        section.section("tls", |section| {
+            // Half of it may come from a variable: what is missing is found by the check.
+            let cert = section.path("cert").unwrap_or_default();
+            let key = section.path("key").unwrap_or_default();
+            self.tls = Some(TlsConfig { cert, key });
+        });
+    }
+
+    pub(super) fn check(&self, problems: &mut Vec<Problem>) {
+        let mut problem = |key: &str, message: String| {
+            problems.push(Problem::new(format!("coordinator.{key}"), message));
+        };
+        if let Some(Err(err)) = self.token.as_ref().map(Token::check) {
+            problem("token", err.to_string());
+        }
+        if !self.listen.ip().to_canonical().is_loopback() {
+            let listen = self.listen;
+            if self.token.is_none() {
+                problem(
+                    "token",
+                    format!("{listen} can be reached by others: set a token, or FASTJOB_TOKEN"),
+                );
+            }
+            if self.tls.is_none() && !self.insecure_plaintext {
+                problem(
+                    "tls",
+                    format!(
+                        "{listen} can be reached by others, and the token would travel in plain \
+                         text: set cert and key, or insecure_plaintext = true if something else \
+                         keeps it safe"
+                    ),
+                );
+            }
+        }
+        if let Some(tls) = &self.tls {
+            for (key, path) in [("tls.cert", &tls.cert), ("tls.key", &tls.key)] {
+                if let Err(message) = readable(path) {
+                    problem(key, message);
+                }
+            }
+        }
+        if !(BEAT_MIN..=BEAT_MAX).contains(&self.beat) {
+            problem("beat", "it is not between 100ms and 1h".to_owned());
+        }
+        if self.executor_lost <= self.beat * 2 {
+            problem(
+                "executor_lost",
+                "it is not longer than two beats, so that one late beat would lose an executor"
+                    .to_owned(),
+            );
+        }
+        if self.drain > DRAIN_MAX {
+            problem("drain", "it is longer than 1h".to_owned());
+        }
+        if self.max_connections == 0 {
+            problem("max_connections", "it is 0, so that nobody could connect".to_owned());
+        }
+    }
+}
+
+/// Whether a file can be opened.
+pub(super) fn readable(path: &Path) -> Result<(), String> {
+    if path.as_os_str().is_empty() {
+        return Err("it is missing".to_owned());
+    }
+    match File::open(path) {
+        Ok(_) => Ok(()),
+        Err(err) => Err(format!("could not read {}: {err}", path.display())),
+    }
+}

@@ -1,0 +1,82 @@
+//! The variables: the same settings as in the file, for where there is none.
+
+use std::{fmt::Display, path::PathBuf, str::FromStr, time::Duration};
+
+use fastjob_core::duration;
+
+use super::{Config, Problem, TlsConfig, Token};
+
+/// Lays the variables over what the file says.
+pub(super) fn read(
+    config: &mut Config,
+    env: &impl Fn(&str) -> Option<String>,
+    problems: &mut Vec<Problem>,
+) {
+    let mut vars = Vars { env, problems };
+    let Config { coordinator, client } = config;
+    vars.set("FASTJOB_SERVER", parse, &mut client.server);
+    vars.set("FASTJOB_CA_CERT", path, &mut client.ca_cert);
+    vars.set("FASTJOB_LISTEN", parse, &mut coordinator.listen);
+    vars.set("FASTJOB_STORE", parse, &mut coordinator.store);
+    vars.set("FASTJOB_DRAIN", span, &mut coordinator.drain);
+    vars.set("FASTJOB_EXECUTOR_LOST", span, &mut coordinator.executor_lost);
+    vars.set("FASTJOB_BEAT", span, &mut coordinator.beat);
+    vars.set("FASTJOB_HISTORY", span, &mut coordinator.history);
+    vars.set("FASTJOB_MAX_CONNECTIONS", parse, &mut coordinator.max_connections);
+    // These two are of both sides.
+    if let Some(token) = vars.get("FASTJOB_TOKEN", parse::<Token>) {
+        coordinator.token = Some(token.clone());
+        client.token = Some(token);
+    }
+    if let Some(allowed) = vars.get("FASTJOB_INSECURE_PLAINTEXT", switch) {
+        coordinator.insecure_plaintext = allowed;
+        client.insecure_plaintext = allowed;
+    }
+    let (mut cert, mut key) = (None, None);
+    vars.set("FASTJOB_TLS_CERT", path, &mut cert);
+    vars.set("FASTJOB_TLS_KEY", path, &mut key);
+    if cert.is_some() || key.is_some() {
+        let tls = coordinator.tls.get_or_insert_with(|| TlsConfig::new("", ""));
+        tls.cert = cert.unwrap_or_else(|| tls.cert.clone());
+        tls.key = key.unwrap_or_else(|| tls.key.clone());
+    }
+}
+
+struct Vars<'a, E> {
+    env: &'a E,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl<E: Fn(&str) -> Option<String>> Vars<'_, E> {
+    fn set<T>(&mut self, name: &str, read: impl Fn(&str) -> Result<T, String>, to: &mut T) {
+        if let Some(value) = self.get(name, read) {
+            *to = value;
+        }
+    }
+
+    fn get<T>(&mut self, name: &str, read: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+        let text = (self.env)(name)?;
+        read(&text).map_err(|message| self.problems.push(Problem::new(name, message))).ok()
+    }
+}
+
+fn parse<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|err: T::Err| err.to_string())
+}
+
+fn span(text: &str) -> Result<Duration, String> {
+    duration::parse(text).map_err(|err| err.to_string())
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "it has the shape of the others")]
+fn path(text: &str) -> Result<Option<PathBuf>, String> {
+    Ok(Some(PathBuf::from(text)))
+}
+
+fn switch(text: &str) -> Result<bool, String> {
+    match text {
+        "true" | "1" => Ok(true),
+        "false" | "0" => Ok(false),
+        other => Err(format!("`{other}` is neither true nor false")),
+    }
+}

@@ -1,0 +1,88 @@
+//! Where a coordinator is, as those who ask it say it.
+
+use std::{fmt, str::FromStr};
+
+use reqwest::Url;
+
+/// The address of a coordinator: `http://127.0.0.1:7070`, `https://jobs.example.org/fastjob`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerUrl(Url);
+
+impl ServerUrl {
+    /// The address as text, without a slash at its end.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str().trim_end_matches('/')
+    }
+
+    /// The address of something that the coordinator serves.
+    pub(crate) fn join(&self, path: &[&str]) -> Url {
+        let mut url = self.0.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        url
+    }
+
+    /// Whether it says `http` and not `https`.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.0.scheme() == "http"
+    }
+
+    /// Whether it is this machine.
+    pub(crate) fn is_loopback(&self) -> bool {
+        let host = self.0.host_str().unwrap_or_default();
+        let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+        host == "localhost" || ip.is_ok_and(|ip| ip.to_canonical().is_loopback())
+    }
+
+    /// Whether what is sent there can be read on the way.
+    pub(super) fn is_open_to_others(&self) -> bool {
+        self.is_plain() && !self.is_loopback()
+    }
+}
+
+impl Default for ServerUrl {
+    fn default() -> Self {
+        Self(Url::parse("http://127.0.0.1:7070").expect("it is an address"))
+    }
+}
+
+impl fmt::Display for ServerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why a text is no address of a coordinator. Never holds the text, which may have a password in
+/// it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidServerUrl {
+    /// It cannot be read as one.
+    #[error("it is no address; write it like `http://127.0.0.1:7070` or `https://jobs.example.org`")]
+    Text,
+    /// It has a name or a password in it.
+    #[error("it has a name or password in it; what is needed is a token")]
+    Credentials,
+    /// It has something after the path.
+    #[error("it has something after `?` or `#`")]
+    More,
+}
+
+impl FromStr for ServerUrl {
+    type Err = InvalidServerUrl;
+
+    fn from_str(text: &str) -> Result<Self, InvalidServerUrl> {
+        let url = Url::parse(text).map_err(|_| InvalidServerUrl::Text)?;
+        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+            return Err(InvalidServerUrl::Text);
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(InvalidServerUrl::Credentials);
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(InvalidServerUrl::More);
+        }
+        Ok(Self(url))
+    }
+}

@@ -1,0 +1,50 @@
+//! The settings that apply, as `fastjob check` shows them.
+
+use fastjob_core::duration::to_text;
+use toml::{Table, Value};
+
+use super::{Config, Token};
+
+impl Config {
+    /// The settings in the shape of the file; tokens are not shown.
+    pub(crate) fn shown(&self) -> Table {
+        let (coordinator, client) = (&self.coordinator, &self.client);
+        let mut ours = Table::from_iter([
+            text("listen", coordinator.listen),
+            text("store", &coordinator.store),
+            text("drain", to_text(coordinator.drain)),
+            text("executor_lost", to_text(coordinator.executor_lost)),
+            text("beat", to_text(coordinator.beat)),
+            text("history", to_text(coordinator.history)),
+            flag("insecure_plaintext", coordinator.insecure_plaintext),
+            ("max_connections".to_owned(), Value::Integer(coordinator.max_connections.into())),
+        ]);
+        ours.extend(hidden(coordinator.token.as_ref()));
+        if let Some(tls) = &coordinator.tls {
+            let files = [text("cert", tls.cert.display()), text("key", tls.key.display())];
+            ours.insert("tls".to_owned(), Value::Table(files.into_iter().collect()));
+        }
+        let mut asking = Table::from_iter([
+            text("server", &client.server),
+            flag("insecure_plaintext", client.insecure_plaintext),
+        ]);
+        asking.extend(hidden(client.token.as_ref()));
+        asking.extend(client.ca_cert.as_ref().map(|path| text("ca_cert", path.display())));
+        Table::from_iter([
+            ("coordinator".to_owned(), Value::Table(ours)),
+            ("client".to_owned(), Value::Table(asking)),
+        ])
+    }
+}
+
+fn text(key: &str, value: impl ToString) -> (String, Value) {
+    (key.to_owned(), Value::String(value.to_string()))
+}
+
+fn flag(key: &str, value: bool) -> (String, Value) {
+    (key.to_owned(), Value::Boolean(value))
+}
+
+fn hidden(token: Option<&Token>) -> Option<(String, Value)> {
+    token.map(|_| text("token", "(set, not shown)"))
+}

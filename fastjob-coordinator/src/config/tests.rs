@@ -1,0 +1,228 @@
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+
+use super::*;
+
+const TOKEN: &str = "0123456789abcdef-secret";
+
+/// Reads a file with this text and these variables.
+fn load(toml: &str, vars: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("fastjob.toml");
+    std::fs::write(&path, toml).unwrap();
+    let vars: BTreeMap<_, _> = vars.iter().copied().collect();
+    Config::load(Some(&path), |name| vars.get(name).map(ToString::to_string))
+}
+
+fn problems(toml: &str, vars: &[(&str, &str)]) -> Vec<String> {
+    match load(toml, vars) {
+        Ok(config) => config.check().iter().map(ToString::to_string).collect(),
+        Err(ConfigError::Invalid(problems)) => problems.iter().map(ToString::to_string).collect(),
+        Err(other) => vec![other.to_string()],
+    }
+}
+
+#[track_caller]
+fn refused(toml: &str, because: &str) {
+    let found = problems(toml, &[]);
+    assert!(found.iter().any(|problem| problem.contains(because)), "{found:?}");
+}
+
+#[test]
+fn nothing_set_is_a_coordinator_on_loopback() {
+    let config = load("", &[]).unwrap();
+    assert_eq!(config, Config::default());
+    assert_eq!(config.coordinator.listen, SocketAddr::from(([127, 0, 0, 1], 7070)));
+    assert_eq!(config.coordinator.store.to_string(), "sqlite:fastjob-data/fastjob.db");
+    assert_eq!(config.client.server.as_str(), "http://127.0.0.1:7070");
+    assert_eq!(config.check(), []);
+}
+
+#[test]
+fn every_setting_is_read() {
+    let config = load(
+        r#"
+        [coordinator]
+        listen = "127.0.0.1:1"
+        store = "sqlite://jobs.db"
+        token = "0123456789abcdef-secret"
+        insecure_plaintext = true
+        drain = "1s"
+        executor_lost = "20s"
+        beat = "5s"
+        history = "0s"
+        max_connections = 7
+        tls = { cert = "c.pem", key = "k.pem" }
+        [client]
+        server = "https://jobs.example.org/fastjob/"
+        token = "0123456789abcdef-client"
+        ca_cert = "ca.pem"
+        [executor]
+        whatever = { this = "is" }
+        "#,
+        &[],
+    )
+    .unwrap();
+    let coordinator = &config.coordinator;
+    assert_eq!(coordinator.listen, "127.0.0.1:1".parse().unwrap());
+    assert_eq!(coordinator.store, StoreUrl::Sqlite("jobs.db".into()));
+    assert!(coordinator.insecure_plaintext);
+    assert_eq!(coordinator.executor_lost, Duration::from_secs(20));
+    assert_eq!((coordinator.beat, coordinator.drain), (Duration::from_secs(5), Duration::from_secs(1)));
+    assert_eq!((coordinator.history, coordinator.max_connections), (Duration::ZERO, 7));
+    assert_eq!(coordinator.tls, Some(TlsConfig::new("c.pem", "k.pem")));
+    assert_eq!(config.client.server.as_str(), "https://jobs.example.org/fastjob");
+    assert_eq!(config.client.ca_cert, Some("ca.pem".into()));
+    assert_eq!(config.client.token.as_ref().unwrap().expose(), "0123456789abcdef-client");
+}
+
+#[test]
+fn a_variable_wins_over_the_file_and_an_empty_one_is_not_set() {
+    let file = "[coordinator]\nlisten = '127.0.0.1:1'\nstore = 'sqlite:a.db'\nbeat = '1s'";
+    let vars = [
+        ("FASTJOB_LISTEN", "127.0.0.1:2"),
+        ("FASTJOB_STORE", ""),
+        ("FASTJOB_TOKEN", TOKEN),
+        ("FASTJOB_SERVER", "http://localhost:2"),
+        ("FASTJOB_TLS_CERT", "c.pem"),
+    ];
+    let config = load(file, &vars).unwrap();
+    assert_eq!(config.coordinator.listen, "127.0.0.1:2".parse().unwrap());
+    assert_eq!(config.coordinator.store.to_string(), "sqlite:a.db");
+    assert_eq!(config.coordinator.token, Some(TOKEN.parse().unwrap()));
+    assert_eq!(config.client.token, config.coordinator.token);
+    assert_eq!(config.client.server.as_str(), "http://localhost:2");
+    assert_eq!(config.coordinator.beat, Duration::from_secs(1));
+    assert_eq!(config.coordinator.tls, Some(TlsConfig::new("c.pem", "")));
+}
+
+#[test]
+fn the_file_may_be_named_by_a_variable_and_has_to_be_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("other.toml");
+    let env = |name: &str| {
+        (name == "FASTJOB_CONFIG").then(|| path.to_str().unwrap().to_owned())
+    };
+    let err = Config::load(None, env).unwrap_err();
+    assert!(matches!(err, ConfigError::Unreadable { .. }), "{err}");
+    std::fs::write(&path, "[client]\nserver = 'http://h:1'").unwrap();
+    assert_eq!(Config::load(None, env).unwrap().client.server.as_str(), "http://h:1");
+}
+
+#[test]
+fn all_that_cannot_be_read_is_named_at_once() {
+    let found = problems(
+        r#"
+        coordinater = 1
+        [coordinator]
+        listen = "here"
+        store = 7
+        beat = "soon"
+        max_connections = -1
+        colour = "red"
+        tls = { cert = "c", certt = "d" }
+        [client]
+        token = "short"
+        "#,
+        &[("FASTJOB_HISTORY", "long"), ("FASTJOB_INSECURE_PLAINTEXT", "yes")],
+    );
+    let begins = [
+        "coordinator.listen: ",
+        "coordinator.store: it is a value of type integer, not a text in quotes",
+        "coordinator.beat: `soon` is not a duration",
+        "coordinator.max_connections: -1 is not",
+        "coordinator.tls.certt: unknown key; there are cert, key",
+        "coordinator.colour: unknown key; there are listen, store, ",
+        "client.token: the token has 5 characters, at least 16 are needed",
+        "coordinater: unknown key; there are coordinator, client, executor",
+        "FASTJOB_HISTORY: ",
+        "FASTJOB_INSECURE_PLAINTEXT: ",
+    ];
+    for begin in begins {
+        assert!(found.iter().any(|problem| problem.starts_with(begin)), "{begin}: {found:#?}");
+    }
+    assert_eq!(found.len(), begins.len(), "{found:#?}");
+}
+
+#[test]
+fn what_is_no_toml_is_told_with_its_line() {
+    refused("[coordinator]\nlisten = = 1", "fastjob.toml:2: ");
+}
+
+#[test]
+fn an_address_that_others_reach_needs_a_token_and_tls() {
+    let found = problems("[coordinator]\nlisten = '0.0.0.0:7070'", &[]);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].starts_with("coordinator.token: ") && found[0].contains("FASTJOB_TOKEN"));
+    assert!(found[1].starts_with("coordinator.tls: "));
+    let plain = [("FASTJOB_TOKEN", TOKEN), ("FASTJOB_INSECURE_PLAINTEXT", "true")];
+    assert_eq!(problems("[coordinator]\nlisten = '[::]:7070'", &plain), [""; 0]);
+    assert_eq!(problems("[coordinator]\nlisten = '[::1]:7070'", &[]), [""; 0]);
+}
+
+#[test]
+fn what_makes_no_sense_together_is_named_at_once() {
+    refused("[coordinator]\nexecutor_lost = '6s'", "coordinator.executor_lost: ");
+    refused("[coordinator]\nbeat = '0s'", "coordinator.beat: ");
+    refused("[coordinator]\nmax_connections = 0", "coordinator.max_connections: ");
+    refused("[coordinator.tls]\ncert = '/nowhere/c.pem'", "coordinator.tls.key: it is missing");
+    refused("[coordinator.tls]\ncert = '/nowhere/c.pem'", "coordinator.tls.cert: could not read");
+    refused("[client]\nca_cert = '/nowhere/ca.pem'", "client.ca_cert: could not read");
+    refused(
+        &format!("[client]\nserver = 'http://jobs.example.org'\ntoken = '{TOKEN}'"),
+        "client.server: the token would travel in plain text",
+    );
+    let mut config = Config::default();
+    config.coordinator.token = Some(Token::from("short".to_owned()));
+    assert!(config.check()[0].message.contains("at least 16"));
+}
+
+#[test]
+fn a_store_is_a_file() {
+    for (text, path) in [
+        ("sqlite:a/b.db", "a/b.db"),
+        ("sqlite://a/b.db", "a/b.db"),
+        ("sqlite:///var/lib/f.db", "/var/lib/f.db"),
+        ("sqlite:/var/lib/f.db", "/var/lib/f.db"),
+    ] {
+        assert_eq!(text.parse(), Ok(StoreUrl::Sqlite(path.into())), "{text}");
+    }
+    for (text, why) in [
+        ("postgres://u:pass@h/db", InvalidStoreUrl::Postgres),
+        ("postgresql://h/db", InvalidStoreUrl::Postgres),
+        ("sqlite:", InvalidStoreUrl::NoPath),
+        ("sqlite://", InvalidStoreUrl::NoPath),
+        ("sqlite::memory:", InvalidStoreUrl::Memory),
+        ("sqlite:a.db?mode=ro", InvalidStoreUrl::Options),
+        ("mysql://u:pass@h/db", InvalidStoreUrl::Unknown),
+        ("a.db", InvalidStoreUrl::Unknown),
+    ] {
+        assert_eq!(text.parse::<StoreUrl>(), Err(why), "{text}");
+        assert!(why.to_string().contains("sqlite:") && !why.to_string().contains("pass"));
+    }
+    assert!(InvalidStoreUrl::Postgres.to_string().contains("no PostgreSQL store yet"));
+}
+
+#[test]
+fn a_server_is_an_address_without_secrets() {
+    let base: ServerUrl = "https://h/base/".parse().unwrap();
+    assert_eq!(base.join(&["api", "a b/c"]).as_str(), "https://h/base/api/a%20b%2Fc");
+    assert_eq!(ServerUrl::default().join(&["x"]).as_str(), "http://127.0.0.1:7070/x");
+    for wrong in ["localhost:7070", "ftp://h", "", "http://", "http://u:p@h", "http://h/?a=b"] {
+        assert!(wrong.parse::<ServerUrl>().is_err(), "{wrong:?} was accepted");
+    }
+    for here in ["http://localhost:1", "http://127.0.0.9", "http://[::1]:1"] {
+        assert!(here.parse::<ServerUrl>().unwrap().is_loopback(), "{here}");
+    }
+    assert!(!"http://localhost.example.org".parse::<ServerUrl>().unwrap().is_loopback());
+}
+
+#[test]
+fn tokens_are_never_shown() {
+    let file = format!("[coordinator]\ntoken = '{TOKEN}'\n[client]\ntoken = '{TOKEN}'");
+    let config = load(&file, &[]).unwrap();
+    assert!(!format!("{config:?}").contains("secret"));
+    let shown = config.shown().to_string();
+    assert!(!shown.contains("secret") && shown.contains("not shown"), "{shown}");
+    let err = load("[client]\ntoken = 'a secret with spaces in'", &[]).unwrap_err();
+    assert!(!format!("{err} {err:?}").contains("secret with"), "{err}");
+}

@@ -1,0 +1,71 @@
+//! Tokens: what executors and callers carry. They are never shown.
+
+use std::{fmt, str::FromStr};
+
+/// Fewest characters of a token.
+pub(crate) const TOKEN_MIN: usize = 16;
+/// Most characters of a token.
+const TOKEN_MAX: usize = 512;
+
+/// A secret that opens the coordinator. `Debug` does not show it, and there is no `Display`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token(String);
+
+impl Token {
+    /// The secret itself.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it can be used. One that was parsed can.
+    pub(super) fn check(&self) -> Result<(), InvalidToken> {
+        if !self.0.chars().all(|c| c.is_ascii_graphic()) {
+            return Err(InvalidToken::Character);
+        }
+        match self.0.len() {
+            short @ 0..TOKEN_MIN => Err(InvalidToken::Short(short)),
+            TOKEN_MIN..=TOKEN_MAX => Ok(()),
+            long => Err(InvalidToken::Long(long)),
+        }
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+/// Takes any text; [`Config::check`](super::Config::check) judges it.
+impl From<String> for Token {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl FromStr for Token {
+    type Err = InvalidToken;
+
+    fn from_str(text: &str) -> Result<Self, InvalidToken> {
+        let token = Self(text.to_owned());
+        token.check().map(|()| token)
+    }
+}
+
+/// Why a text is no token. Never holds the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidToken {
+    /// It could be guessed.
+    #[error(
+        "the token has {0} characters, at least {TOKEN_MIN} are needed; `openssl rand -hex 32` \
+         makes a good one"
+    )]
+    Short(usize),
+    /// It is beyond all measure.
+    #[error("the token has {0} characters, at most {TOKEN_MAX} are allowed")]
+    Long(usize),
+    /// It cannot travel in a header.
+    #[error("the token has a character that is not visible ASCII; letters, digits and signs are")]
+    Character,
+}

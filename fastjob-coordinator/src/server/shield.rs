@@ -1,0 +1,117 @@
+//! What every request goes through, REST and gRPC alike: the guard, bounds, and a net for panics.
+
+use std::panic::AssertUnwindSafe;
+
+use axum::{
+    Router,
+    extract::Request,
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+};
+use futures_util::FutureExt;
+use http::{HeaderMap, Uri};
+
+use super::{grpc, guard, guard::Guard};
+use crate::{
+    api::{self, Kind, Problem},
+    ops::Ops,
+};
+
+/// Longest path and query, in bytes.
+const URI_MAX: usize = 8 * 1024;
+
+/// Everything that the port serves: REST and the gRPC services, behind `guard`.
+pub(crate) fn app(ops: Ops, grpc: Router, guard: impl Into<Guard>) -> Router {
+    // Two routers with a fallback each do not merge, and tonic's has one.
+    shield(api::router(ops).merge(grpc.reset_fallback()), guard.into())
+}
+
+pub(super) fn shield(routes: Router, guard: Guard) -> Router {
+    routes
+        .fallback(nothing_here)
+        .layer(middleware::from_fn(bound_uri))
+        .layer(middleware::from_fn_with_state(guard, guard::stand))
+        .layer(middleware::from_fn(catch_panic))
+}
+
+async fn nothing_here(uri: Uri, headers: HeaderMap) -> Response {
+    if grpc::is_spoken(&headers) {
+        let message = format!("there is no method {}", uri.path());
+        return grpc::refusal(tonic::Code::Unimplemented, message);
+    }
+    api::unknown_path(uri.path())
+}
+
+async fn bound_uri(request: Request, next: Next) -> Response {
+    let length = request.uri().path_and_query().map_or(0, |whole| whole.as_str().len());
+    if length > URI_MAX {
+        let detail = format!("the address has {length} bytes, at most {URI_MAX} are allowed");
+        return Problem::new(Kind::UriTooLong, detail).into_response();
+    }
+    next.run(request).await
+}
+
+async fn catch_panic(request: Request, next: Next) -> Response {
+    let is_grpc = grpc::is_spoken(request.headers());
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let panic = match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+        Ok(response) => return response,
+        Err(panic) => panic,
+    };
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    tracing::error!(%method, path, panic = text, "a request met a mistake in the coordinator");
+    let detail = "a mistake in the coordinator; its log says more";
+    if is_grpc {
+        return grpc::refusal(tonic::Code::Internal, detail.to_owned());
+    }
+    Problem::new(Kind::Internal, detail).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{body::Body, routing::get};
+    use http::header::{CONTENT_TYPE, HOST};
+    use tower::ServiceExt;
+
+    use super::*;
+
+    async fn ask(uri: &str, media: &str) -> Response {
+        let routes = Router::new()
+            .route("/panic", get(|| async { panic!("secret") }).post(|| async { panic!("secret") }))
+            .route("/{any}", get(|| async { "here" }));
+        let request = Request::get(uri).header(HOST, "localhost").header(CONTENT_TYPE, media);
+        let request = request.body(Body::empty()).unwrap();
+        shield(routes, Guard::Local).oneshot(request).await.unwrap()
+    }
+
+    async fn text(response: Response) -> String {
+        let bytes = axum::body::to_bytes(response.into_body(), 64 * 1024).await.unwrap();
+        String::from_utf8(bytes.to_vec()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_problem_and_keeps_its_words() {
+        let answer = ask("/panic", "application/json").await;
+        assert_eq!(answer.status(), 500);
+        let body = text(answer).await;
+        assert!(body.contains("urn:fastjob:problem:internal") && !body.contains("secret"));
+        assert_eq!(ask("/panic", "application/grpc").await.headers()["grpc-status"], "13");
+    }
+
+    #[tokio::test]
+    async fn where_nothing_is_it_is_said_what_there_is() {
+        let answer = ask("/api/v1/openapi.json", "application/json").await;
+        assert_eq!(answer.status(), 404);
+        assert!(text(answer).await.contains("/api/v1/jobs"));
+        let answer = ask("/fastjob.v1.ExecutorLink/No", "application/grpc+proto").await;
+        assert_eq!((answer.status().as_u16(), &answer.headers()["grpc-status"]), (200, &"12".parse().unwrap()));
+    }
+
+    #[tokio::test]
+    async fn an_address_has_a_longest_length() {
+        let just = format!("/{}", "a".repeat(URI_MAX - 1));
+        assert_eq!(ask(&just, "application/json").await.status(), 200);
+        assert_eq!(ask(&format!("{just}a"), "application/json").await.status(), 414);
+    }
+}

@@ -1,0 +1,194 @@
+//! The port over real sockets.
+
+use std::time::Duration;
+
+use axum::{
+    body::Bytes,
+    extract::ConnectInfo,
+    routing::{get, post},
+};
+use http::{StatusCode, Version};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    task::JoinHandle,
+};
+
+use super::{
+    shield::shield,
+    tls::tests::{CERT, test_only},
+    *,
+};
+
+const SECRET: &str = "0123456789abcdef";
+const LONG: Duration = Duration::from_secs(20);
+
+/// A port that is being served.
+struct Served {
+    addr: SocketAddr,
+    stop: CancellationToken,
+    served: JoinHandle<()>,
+}
+
+fn routes() -> Router {
+    Router::new()
+        .route("/", get(|ConnectInfo(peer): ConnectInfo<SocketAddr>| async move {
+            peer.ip().to_string()
+        }))
+        .route("/slow", get(|| async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            "done"
+        }))
+        .route("/stuck", get(std::future::pending::<()>))
+        .route("/echo", post(|body: Bytes| async move { body }))
+}
+
+fn serve(guard: Guard, tls: Option<Tls>, limits: Limits, drain: Duration) -> Served {
+    let bound = Server::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let (addr, stop) = (bound.local_addr(), CancellationToken::new());
+    let app = shield(routes(), guard);
+    let served = tokio::spawn(bound.serve(app, tls, limits, stop.clone(), drain));
+    Served { addr, stop, served }
+}
+
+fn plain() -> Served {
+    serve(Guard::Local, None, Limits::default(), LONG)
+}
+
+fn client() -> reqwest::ClientBuilder {
+    // Whoever is second in this process finds the same one there.
+    let _there = rustls::crypto::ring::default_provider().install_default();
+    let root = reqwest::Certificate::from_pem(CERT).unwrap();
+    reqwest::Client::builder().no_proxy().tls_certs_only([root])
+}
+
+/// Sends bytes and reads until the other side closes.
+async fn raw(addr: SocketAddr, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(addr).await.unwrap();
+    stream.write_all(bytes).await.unwrap();
+    let mut answer = Vec::new();
+    let read = stream.read_to_end(&mut answer);
+    // A close with bytes unread is a reset: as good an end as any.
+    let _end = tokio::time::timeout(LONG, read).await.expect("the port never closed it");
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test]
+async fn http_1_and_http_2_are_spoken_on_one_port() {
+    let port = plain();
+    let url = format!("http://{}/", port.addr);
+    let one = client().http1_only().build().unwrap().get(&url).send().await.unwrap();
+    assert_eq!((one.version(), one.status()), (Version::HTTP_11, StatusCode::OK));
+    assert_eq!(one.text().await.unwrap(), "127.0.0.1");
+    let two = client().http2_prior_knowledge().build().unwrap().get(&url).send().await.unwrap();
+    assert_eq!((two.version(), two.status()), (Version::HTTP_2, StatusCode::OK));
+}
+
+#[tokio::test]
+async fn tls_agrees_on_either_http() {
+    let port = serve(Guard::Local, Some(test_only()), Limits::default(), LONG);
+    let url = format!("https://localhost:{}/", port.addr.port());
+    let two = client().build().unwrap().get(&url).send().await.unwrap();
+    assert_eq!((two.version(), two.status()), (Version::HTTP_2, StatusCode::OK));
+    let one = client().http1_only().build().unwrap().get(&url).send().await.unwrap();
+    assert_eq!((one.version(), one.status()), (Version::HTTP_11, StatusCode::OK));
+    let unencrypted = raw(port.addr, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    assert!(!unencrypted.contains("127.0.0.1"), "{unencrypted}");
+}
+
+#[tokio::test]
+async fn a_token_is_asked_of_rest_and_grpc() {
+    let guard = Guard::from(Some(Token::new(SECRET).unwrap()));
+    let port = serve(guard, None, Limits::default(), LONG);
+    let client = client().http2_prior_knowledge().build().unwrap();
+    let url = format!("http://{}/echo", port.addr);
+    for (token, media, status, grpc) in [
+        (None, "application/json", 401, None),
+        (Some("wrong"), "application/json", 401, None),
+        (Some(SECRET), "application/json", 200, None),
+        (None, "application/grpc", 200, Some("16")),
+        (Some("wrong"), "application/grpc", 200, Some("16")),
+        (Some(SECRET), "application/grpc", 200, None),
+    ] {
+        let ask = client.post(&url).header("content-type", media).body("x");
+        let ask = token.into_iter().fold(ask, reqwest::RequestBuilder::bearer_auth);
+        let answer = ask.send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), status, "{token:?} {media}");
+        let said = answer.headers().get("grpc-status").map(|said| said.to_str().unwrap());
+        assert_eq!(said, grpc, "{token:?} {media}");
+    }
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_said_with_what_to_do() {
+    let first = Server::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let said = Server::bind(first.local_addr()).unwrap_err().to_string();
+    assert!(said.contains(&first.local_addr().to_string()) && said.contains("--listen"), "{said}");
+    let elsewhere = Server::bind("192.0.2.1:7070".parse().unwrap()).unwrap_err();
+    assert!(matches!(elsewhere, ServeError::NotHere(_)), "{elsewhere}");
+}
+
+#[tokio::test]
+async fn whoever_says_too_little_is_given_up() {
+    let limits = Limits { patience: Duration::from_millis(100), ..Limits::default() };
+    let silent = serve(Guard::Local, None, limits.clone(), LONG);
+    assert_eq!(raw(silent.addr, b"").await, "");
+    assert_eq!(raw(silent.addr, b"PRI * HTTP/2.0").await, "");
+    let half = b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Half";
+    assert!(!raw(silent.addr, half).await.contains("200 OK"));
+    let tls = serve(Guard::Local, Some(test_only()), limits, LONG);
+    assert_eq!(raw(tls.addr, b"").await, "");
+}
+
+#[tokio::test]
+async fn a_head_that_is_too_long_is_refused() {
+    let port = plain();
+    let long = "a".repeat(20_000);
+    let head = format!("GET /{long} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    assert!(raw(port.addr, head.as_bytes()).await.contains("urn:fastjob:problem:uri-too-long"));
+    let long = "a".repeat(2 * 64 * 1024);
+    let head = format!("GET / HTTP/1.1\r\nHost: localhost\r\nX: {long}\r\n\r\n");
+    assert!(!raw(port.addr, head.as_bytes()).await.contains("200 OK"));
+}
+
+#[tokio::test]
+async fn one_connection_too_many_is_closed_and_the_next_finds_room() {
+    let port =
+        serve(Guard::Local, None, Limits { connections: 1, ..Limits::default() }, LONG);
+    let mut first = TcpStream::connect(port.addr).await.unwrap();
+    first.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    assert!(first.read(&mut [0; 64]).await.unwrap() > 0);
+    let ask = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    assert_eq!(raw(port.addr, ask).await, "");
+    drop(first);
+    let deadline = Instant::now() + LONG;
+    while !raw(port.addr, ask).await.contains("200 OK") {
+        assert!(Instant::now() < deadline, "there was no room again");
+    }
+}
+
+#[tokio::test]
+async fn stopping_lets_requests_end_and_takes_no_more() {
+    let port = plain();
+    let idle = client().build().unwrap();
+    idle.get(format!("http://{}/", port.addr)).send().await.unwrap();
+    let slow = client().http2_prior_knowledge().build().unwrap();
+    let slow = tokio::spawn(slow.get(format!("http://{}/slow", port.addr)).send());
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let begun = Instant::now();
+    port.stop.cancel();
+    port.served.await.unwrap();
+    assert!(begun.elapsed() < LONG / 2, "an idle connection held it up");
+    assert_eq!(slow.await.unwrap().unwrap().text().await.unwrap(), "done");
+    assert!(TcpStream::connect(port.addr).await.is_err());
+}
+
+#[tokio::test]
+async fn stopping_cuts_off_what_does_not_end() {
+    let port = serve(Guard::Local, None, Limits::default(), Duration::from_millis(100));
+    let url = format!("http://{}/stuck", port.addr);
+    let stuck = tokio::spawn(client().build().unwrap().get(url).send());
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    port.stop.cancel();
+    tokio::time::timeout(LONG, port.served).await.unwrap().unwrap();
+    assert!(stuck.await.unwrap().is_err());
+}

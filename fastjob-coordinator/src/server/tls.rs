@@ -1,0 +1,151 @@
+//! The certificate that the port shows, read once at start.
+//!
+//! What is wrong with the files is said with the file's name before anything listens.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use rustls::{
+    ServerConfig,
+    pki_types::{CertificateDer, PrivateKeyDer, pem, pem::PemObject},
+};
+use tokio_rustls::TlsAcceptor;
+
+/// Where the certificate and its key are, as PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TlsFiles {
+    /// The certificate, and after it those that lead to a root.
+    pub(crate) cert: PathBuf,
+    /// Its private key.
+    pub(crate) key: PathBuf,
+}
+
+/// A certificate and key that fit each other, ready to be served with.
+#[derive(Clone)]
+pub(crate) struct Tls(pub(super) TlsAcceptor);
+
+/// Why there is no TLS with these files.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TlsError {
+    #[error("could not read {path}")]
+    Unreadable {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("{path} is not whole PEM: {why}")]
+    NotPem { path: PathBuf, why: String },
+    #[error("there is no certificate in {0}: `BEGIN CERTIFICATE` is looked for")]
+    NoCertificate(PathBuf),
+    #[error(
+        "there is no private key in {0}: `BEGIN PRIVATE KEY`, `BEGIN RSA PRIVATE KEY` or \
+         `BEGIN EC PRIVATE KEY` is looked for, without a password"
+    )]
+    NoKey(PathBuf),
+    #[error("the key in {key} does not belong to the certificate in {cert}")]
+    Strangers { cert: PathBuf, key: PathBuf },
+    #[error("cannot serve with the certificate in {cert} and the key in {key}")]
+    Refused {
+        cert: PathBuf,
+        key: PathBuf,
+        #[source]
+        source: rustls::Error,
+    },
+}
+
+impl TlsFiles {
+    /// Reads both files.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a file cannot be read, does not hold what it should, or if the two do not fit.
+    pub(crate) fn load(&self) -> Result<Tls, TlsError> {
+        let chain = CertificateDer::pem_slice_iter(&read(&self.cert)?)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|err| not_pem(&self.cert, &err))?;
+        if chain.is_empty() {
+            return Err(TlsError::NoCertificate(self.cert.clone()));
+        }
+        let key = PrivateKeyDer::pem_slice_iter(&read(&self.key)?)
+            .next()
+            .ok_or_else(|| TlsError::NoKey(self.key.clone()))?
+            .map_err(|err| not_pem(&self.key, &err))?;
+        let (cert_path, key_path) = (self.cert.clone(), self.key.clone());
+        let refused = |source: rustls::Error| {
+            if let rustls::Error::InconsistentKeys(_) = source {
+                TlsError::Strangers { cert: cert_path.clone(), key: key_path.clone() }
+            } else {
+                TlsError::Refused { cert: cert_path.clone(), key: key_path.clone(), source }
+            }
+        };
+        let ring = Arc::new(rustls::crypto::ring::default_provider());
+        let mut config = ServerConfig::builder_with_provider(ring)
+            .with_safe_default_protocol_versions()
+            .map_err(&refused)?
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .map_err(&refused)?;
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(Tls(TlsAcceptor::from(Arc::new(config))))
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
+    std::fs::read(path).map_err(|source| TlsError::Unreadable { path: path.to_owned(), source })
+}
+
+fn not_pem(path: &Path, err: &pem::Error) -> TlsError {
+    TlsError::NotPem { path: path.to_owned(), why: err.to_string() }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(in super::super) const CERT: &[u8] = include_bytes!("testdata/test-only.cert.pem");
+    const KEY: &[u8] = include_bytes!("testdata/test-only.key.pem");
+    /// A key that belongs to no certificate.
+    const OTHER: &[u8] = include_bytes!("testdata/test-only-other.key.pem");
+
+    fn load(cert: &[u8], key: &[u8]) -> Result<Tls, TlsError> {
+        let dir = tempfile::tempdir().unwrap();
+        let files = TlsFiles { cert: dir.path().join("cert.pem"), key: dir.path().join("key.pem") };
+        std::fs::write(&files.cert, cert).unwrap();
+        std::fs::write(&files.key, key).unwrap();
+        files.load()
+    }
+
+    /// What the tests of the port serve with.
+    pub(in super::super) fn test_only() -> Tls {
+        load(CERT, KEY).unwrap_or_else(|err| panic!("{err}"))
+    }
+
+    #[test]
+    fn a_certificate_and_its_key_are_taken() {
+        assert!(load(CERT, KEY).is_ok());
+        assert!(load(&[CERT, KEY].concat(), &[CERT, KEY].concat()).is_ok());
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_the_name_of_the_file() {
+        #[track_caller]
+        fn check(cert: &[u8], key: &[u8], words: &[&str]) {
+            let said = load(cert, key).err().map(|err| err.to_string()).unwrap_or_default();
+            for word in words {
+                assert!(said.contains(word), "{said}");
+            }
+        }
+        check(KEY, KEY, &["no certificate in", "cert.pem"]);
+        check(CERT, b"", &["no private key in", "key.pem"]);
+        check(CERT, CERT, &["no private key in", "key.pem"]);
+        check(&CERT[..300], KEY, &["cert.pem", "not whole PEM"]);
+        check(CERT, OTHER, &["key.pem does not belong to", "cert.pem"]);
+        let sham = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        check(sham, KEY, &["cannot serve with", "cert.pem"]);
+        let nowhere = TlsFiles { cert: "no/such.pem".into(), key: "no/such.pem".into() };
+        let said = nowhere.load().err().map(|err| err.to_string());
+        assert_eq!(said.as_deref(), Some("could not read no/such.pem"));
+    }
+}

@@ -1,0 +1,35 @@
+//! What cron is held to: the table from Quartz, rows written by hand, and laws.
+
+mod errors;
+mod laws;
+mod table;
+
+use jiff::{Timestamp, tz::TimeZone};
+
+use super::Cron;
+
+#[track_caller]
+fn cron(text: &str) -> Cron {
+    text.parse().unwrap_or_else(|err| panic!("{err}"))
+}
+
+#[track_caller]
+fn zone(name: &str) -> TimeZone {
+    TimeZone::get(name).unwrap()
+}
+
+/// The first `count` fires after an instant, in UTC, and `none` where there are no more.
+fn fires(cron: &Cron, zone: &TimeZone, after: Timestamp, count: usize) -> Vec<String> {
+    let mut fires = Vec::new();
+    let mut at = after;
+    while fires.len() < count {
+        let Some(next) = cron.next_after(at, zone) else {
+            fires.push("none".to_owned());
+            break;
+        };
+        assert!(next > at, "{cron} stands still at {at}");
+        fires.push(next.to_string());
+        at = next;
+    }
+    fires
+}

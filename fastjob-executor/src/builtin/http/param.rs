@@ -1,0 +1,234 @@
+//! What to call: the param of `httpJobHandler`, checked as a whole before anything is sent.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use fastjob_core::{JobOutput, duration};
+use reqwest::{
+    Method, Url,
+    header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
+};
+use serde::Deserialize;
+use serde_json::Value;
+
+const MAX_RESPONSE: usize = 64 * 1024;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Param {
+    url: String,
+    #[serde(default = "get")]
+    method: String,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    /// A text goes as it is, anything else as JSON.
+    body: Option<Value>,
+    #[serde(default)]
+    expect: Expect,
+    #[serde(default = "half_a_minute")]
+    timeout: String,
+    /// Most bytes of the answer that are kept.
+    #[serde(default = "max_response")]
+    max_response: usize,
+}
+
+fn get() -> String {
+    "GET".to_owned()
+}
+
+fn half_a_minute() -> String {
+    "30s".to_owned()
+}
+
+fn max_response() -> usize {
+    MAX_RESPONSE
+}
+
+/// A request that can be sent.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) url: Url,
+    pub(super) method: Method,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Option<String>,
+    pub(super) expect: Expect,
+    pub(super) timeout: Duration,
+    pub(super) max_response: usize,
+}
+
+impl Request {
+    /// Reads the fields as JSON, or a text that is a URL. The error says what is wrong.
+    pub(super) fn read(text: Option<&str>) -> Result<Self, String> {
+        let text = text.map(str::trim).unwrap_or_default();
+        if text.is_empty() {
+            return Err("the param is missing: give a URL, or JSON with `url`".to_owned());
+        }
+        let param = if text.starts_with(['{', '"']) {
+            let value: Value =
+                serde_json::from_str(text).map_err(|err| format!("the param is not JSON: {err}"))?;
+            match value {
+                Value::String(url) => Param::of(url),
+                fields => serde_json::from_value(fields)
+                    .map_err(|err| format!("the param is not a request: {err}"))?,
+            }
+        } else {
+            Param::of(text.to_owned())
+        };
+        param.check()
+    }
+}
+
+impl Param {
+    fn of(url: String) -> Self {
+        Self {
+            url,
+            method: get(),
+            headers: BTreeMap::new(),
+            body: None,
+            expect: Expect::default(),
+            timeout: half_a_minute(),
+            max_response: MAX_RESPONSE,
+        }
+    }
+
+    fn check(self) -> Result<Request, String> {
+        let url = Url::parse(&self.url).map_err(|err| format!("the URL is wrong: {err}"))?;
+        if !["http", "https"].contains(&url.scheme()) {
+            return Err(format!("a URL begins with http:// or https://, not {}:", url.scheme()));
+        }
+        let method = Method::from_bytes(self.method.to_ascii_uppercase().as_bytes())
+            .map_err(|_| format!("`{}` is no method", self.method))?;
+        let mut headers = HeaderMap::new();
+        for (name, value) in &self.headers {
+            let key = HeaderName::try_from(name).map_err(|_| format!("`{name}` is no header"))?;
+            let mut value = HeaderValue::try_from(value)
+                .map_err(|_| format!("the value of header `{name}` has a forbidden character"))?;
+            value.set_sensitive(true);
+            headers.insert(key, value);
+        }
+        let body = match self.body {
+            None | Some(Value::Null) => None,
+            Some(Value::String(text)) => Some(text),
+            Some(json @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_))) => {
+                let json_type = HeaderValue::from_static("application/json");
+                headers.entry(CONTENT_TYPE).or_insert(json_type);
+                Some(json.to_string())
+            }
+        };
+        if !(1..=JobOutput::MAX).contains(&self.max_response) {
+            return Err(format!("`max_response` is 1 to {} bytes", JobOutput::MAX));
+        }
+        let timeout = duration::parse(&self.timeout).map_err(|err| format!("`timeout`: {err}"))?;
+        let (expect, max_response) = (self.expect, self.max_response);
+        Ok(Request { url, method, headers, body, expect, timeout, max_response })
+    }
+}
+
+/// The status codes that are a success: `204`, `"200-299"`, or a list of these.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(try_from = "Value")]
+pub(super) struct Expect(Vec<(u16, u16)>);
+
+impl Default for Expect {
+    fn default() -> Self {
+        Self(vec![(200, 299)])
+    }
+}
+
+impl Expect {
+    pub(super) fn has(&self, status: u16) -> bool {
+        self.0.iter().any(|(from, to)| (*from..=*to).contains(&status))
+    }
+}
+
+impl TryFrom<Value> for Expect {
+    type Error = String;
+
+    fn try_from(value: Value) -> Result<Self, String> {
+        match value {
+            Value::Array(list) if !list.is_empty() => list.iter().map(range).collect(),
+            one => range(&one).map(|range| vec![range]),
+        }
+        .map(Self)
+    }
+}
+
+fn range(value: &Value) -> Result<(u16, u16), String> {
+    let wrong = || format!("`expect` is like 204, \"200-299\" or [200, 404], not {value}");
+    let number = || value.as_u64().and_then(|code| u16::try_from(code).ok());
+    let (from, to) = match value.as_str() {
+        Some(text) => {
+            let (from, to) = text.split_once('-').unwrap_or((text, text));
+            (from.trim().parse().ok(), to.trim().parse().ok())
+        }
+        None => (number(), number()),
+    };
+    match (from, to) {
+        (Some(from), Some(to)) if 100 <= from && from <= to && to <= 999 => Ok((from, to)),
+        _ => Err(wrong()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_expect(text: &str, has: &[u16], not: &[u16]) {
+        let expect: Expect = serde_json::from_str(text).unwrap();
+        assert!(has.iter().all(|code| expect.has(*code)), "{expect:?}");
+        assert!(!not.iter().any(|code| expect.has(*code)), "{expect:?}");
+    }
+
+    #[test]
+    fn statuses_are_a_code_a_range_or_a_list() {
+        check_expect("204", &[204], &[200, 205]);
+        check_expect(r#""200-299""#, &[200, 204, 299], &[199, 300]);
+        check_expect(r#"[200, 404, "500 - 502"]"#, &[200, 404, 501], &[201, 503]);
+        for wrong in ["[]", "99", "\"299-200\"", "\"ok\"", "true", "[[200]]", "1.5", "70000"] {
+            assert!(serde_json::from_str::<Expect>(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_url_alone_is_a_get() {
+        for text in [" http://localhost/a ", r#""http://localhost/a""#] {
+            let request = Request::read(Some(text)).unwrap();
+            assert_eq!((request.method, request.url.path()), (Method::GET, "/a"));
+            assert_eq!(request.timeout, Duration::from_secs(30));
+        }
+    }
+
+    #[test]
+    fn json_bodies_say_so_unless_the_param_does() {
+        let read = |text| Request::read(Some(text)).unwrap();
+        let json = read(r#"{"url":"http://h/","method":"post","body":{"a":1}}"#);
+        assert_eq!(json.body.as_deref(), Some(r#"{"a":1}"#));
+        assert_eq!(json.headers[CONTENT_TYPE], "application/json");
+        let own = read(r#"{"url":"http://h/","body":[1],"headers":{"Content-Type":"x/y"}}"#);
+        assert_eq!(own.headers[CONTENT_TYPE], "x/y");
+        let text = read(r#"{"url":"http://h/","body":"{}"}"#);
+        assert!(text.headers.is_empty());
+    }
+
+    #[track_caller]
+    fn check_refused(text: &str, why: &str) {
+        let err = Request::read(Some(text)).unwrap_err();
+        assert!(err.contains(why), "{err}");
+    }
+
+    #[test]
+    fn what_makes_no_request_is_refused() {
+        check_refused("", "missing");
+        check_refused("pwd", "URL is wrong");
+        check_refused("file:///etc/passwd", "not file:");
+        check_refused(r#"{"url":"http://h/","verb":"GET"}"#, "unknown field `verb`");
+        check_refused(r#"{"url":"http://h/","method":"G T"}"#, "no method");
+        check_refused(r#"{"url":"http://h/","headers":{"a b":"c"}}"#, "no header");
+        check_refused(r#"{"url":"http://h/","timeout":"soon"}"#, "`timeout`");
+        check_refused(r#"{"url":"http://h/","max_response":0}"#, "max_response");
+        check_refused(r#"{"url":"http://h/","expect":"ok"}"#, "`expect`");
+        check_refused(r#"{"url":"#, "not JSON");
+        let err = Request::read(Some(r#"{"url":"http://h/","headers":{"x":"se\ncret"}}"#));
+        assert!(!err.unwrap_err().contains("cret"));
+    }
+}

@@ -1,0 +1,48 @@
+//! A context for the tests of handlers whose log can be looked at.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex},
+};
+
+use fastjob_core::{
+    AttemptFacts, AttemptId, Cause, JobContext, JobId, JobLog, Shard, TaskId,
+};
+use tokio_util::sync::CancellationToken;
+
+/// The lines that a handler logged.
+#[derive(Clone, Default)]
+pub(super) struct Lines(Arc<Mutex<Vec<String>>>);
+
+impl Lines {
+    pub(super) fn all(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+
+    pub(super) fn has(&self, text: &str) -> bool {
+        self.all().iter().any(|line| line.contains(text))
+    }
+}
+
+impl JobLog for Lines {
+    fn line(&self, text: fmt::Arguments<'_>) {
+        self.0.lock().unwrap().push(text.to_string());
+    }
+}
+
+pub(super) fn context(param: Option<&str>, shard: Shard) -> (JobContext, CancellationToken, Lines) {
+    let (stop, lines) = (CancellationToken::new(), Lines::default());
+    let facts = AttemptFacts {
+        task: TaskId(7),
+        attempt: AttemptId(8),
+        number: 1,
+        job: JobId(1),
+        job_name: "test".to_owned(),
+        handler: "test".to_owned(),
+        cause: Cause::Manual,
+        fire_at: None,
+        param: param.map(str::to_owned),
+        shard,
+    };
+    (JobContext::new(facts, stop.clone(), Box::new(lines.clone())), stop, lines)
+}
