@@ -6,15 +6,14 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    api,
     clock::Clock,
-    config::{Config, StoreUrl},
-    engine::{self, Engine, Event},
+    config::{Config, CoordinatorConfig, StoreUrl},
+    engine::{self, Engine},
     ops::Ops,
     rpc::{Link, Terms},
-    server::{self, Bound},
+    server::{self, Bound, Guard, Limits, Plaintext, Server, Tls, TlsFiles, TlsMode},
     sessions::Sessions,
-    shell::{self, EngineHandle, Inbox},
+    shell::{self, EngineHandle},
     store::{self, sqlite::Sqlite, writer::Writer},
     sweep,
 };
@@ -66,8 +65,10 @@ pub enum RunError {
 /// # }
 /// ```
 pub struct Coordinator {
-    config: Config,
+    config: CoordinatorConfig,
     bound: Bound,
+    guard: Guard,
+    tls: Option<Tls>,
     store: Arc<Sqlite>,
     loaded: store::Loaded,
 }
@@ -115,21 +116,42 @@ impl Builder {
     /// a token or TLS, the store is in use, unreadable or newer, or the port is taken.
     pub async fn bind(self) -> Result<Coordinator, StartError> {
         let config = self.config;
-        let problems = config.check();
+        let problems = config.check_coordinator();
         if !problems.is_empty() {
             let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
             return Err(StartError::Config(problems.join("; ")));
         }
-        let security = server::security::Security::from_config(&config.coordinator)
-            .map_err(|err| StartError::Exposed(err.to_string()))?;
+        let (guard, tls) = safety(&config.coordinator)?;
         // The port first: a second coordinator on this machine is told so before it touches a file.
-        let bound = Bound::bind(config.coordinator.listen, security)
-            .await
-            .map_err(|err| StartError::Listen(err.to_string()))?;
+        let bound = Server::bind(config.coordinator.listen).map_err(|err| {
+            let cause = std::error::Error::source(&err).map(|cause| format!(": {cause}"));
+            StartError::Listen(format!("{err}{}", cause.unwrap_or_default()))
+        })?;
         let store = open_store(&config).await?;
         let loaded = store::LoadStore::load(&*store).await.map_err(store_error)?;
-        Ok(Coordinator { config, bound, store, loaded })
+        Ok(Coordinator { config: config.coordinator, bound, guard, tls, store, loaded })
     }
+}
+
+/// Who is let in, and how the port is encrypted; refused if that leaves it open to others.
+fn safety(config: &CoordinatorConfig) -> Result<(Guard, Option<Tls>), StartError> {
+    let token = config
+        .token
+        .as_ref()
+        .map(|token| server::Token::new(token.expose()))
+        .transpose()
+        .map_err(|err| StartError::Config(err.to_string()))?;
+    let mode = if config.tls.is_some() { TlsMode::On } else { TlsMode::Off };
+    let plaintext =
+        if config.insecure_plaintext { Plaintext::Allowed } else { Plaintext::Refused };
+    server::check_exposure(config.listen, token.as_ref(), mode, plaintext)
+        .map_err(|err| StartError::Exposed(err.to_string()))?;
+    let files = config.tls.as_ref().map(|tls| TlsFiles { cert: tls.cert.clone(), key: tls.key.clone() });
+    let tls = files.map(|files| files.load()).transpose().map_err(|err| {
+        let cause = std::error::Error::source(&err).map(|cause| format!(": {cause}"));
+        StartError::Config(format!("{err}{}", cause.unwrap_or_default()))
+    })?;
+    Ok((token.into(), tls))
 }
 
 async fn open_store(config: &Config) -> Result<Arc<Sqlite>, StartError> {
@@ -169,8 +191,7 @@ impl Coordinator {
     ///
     /// Fails with [`RunError`] if a part ends by itself.
     pub async fn run(self, stop: CancellationToken) -> Result<(), RunError> {
-        let Self { config, bound, store, loaded } = self;
-        let settings = config.coordinator;
+        let Self { config: settings, bound, guard, tls, store, loaded } = self;
         let clock = Arc::new(Clock::start());
         let sessions = Sessions::default();
         let cluster = loaded.cluster.clone();
@@ -209,12 +230,16 @@ impl Coordinator {
             writer.run(writing_stop, move |ids| done.committed(ids)).await;
         });
         let engine_stop = stop.child_token();
-        loops.spawn(named("engine", run_engine(engine, clock, inbox, writer_handle, sessions, engine_stop)));
+        let running = shell::run(engine, clock, inbox, writer_handle, sessions, engine_stop);
+        loops.spawn(named("engine", running));
         loops.spawn(named("sweep of the history", sweep::run(Arc::clone(&store) as _, settings.history, stop.child_token())));
-        let app = api::app(ops, link.into_service(), &bound);
+        let grpc = tonic::service::Routes::new(link.into_service()).into_axum_router();
+        let app = server::app(ops, grpc, guard);
         let drain = settings.drain;
-        let server_stop = stop.child_token();
-        loops.spawn(named("server", bound.serve(app, server_stop, drain)));
+        let most = usize::try_from(settings.max_connections).unwrap_or(usize::MAX);
+        let limits = Limits { connections: most, ..Limits::default() };
+        let serving = bound.serve(app, tls, limits, stop.child_token(), drain);
+        loops.spawn(named("server", serving));
 
         // Told to stop, or a part has a fault: all stop.
         let first = loops.join_next().await;
@@ -242,15 +267,4 @@ impl Coordinator {
 async fn named(name: &'static str, part: impl Future<Output = ()>) -> &'static str {
     part.await;
     name
-}
-
-async fn run_engine(
-    engine: Engine,
-    clock: Arc<Clock>,
-    inbox: Inbox,
-    writer: store::writer::WriterHandle,
-    sessions: Sessions,
-    stop: CancellationToken,
-) {
-    shell::run(engine, clock, inbox, writer, sessions, stop).await;
 }

@@ -20,6 +20,7 @@ pub mod config;
 mod coordinator;
 mod engine;
 mod ops;
+mod record;
 mod rpc;
 mod server;
 mod sessions;

@@ -25,6 +25,6 @@ fn the_generated_protocol_code_is_current() {
 
 fn tempdir(root: &Path) -> std::path::PathBuf {
     let out = root.join("../target").join(format!("proto-{}", std::process::id()));
-    fs::create_dir_all(&out).unwrap();
+    fs::create_dir_all(&out).expect("the target folder can be written");
     out
 }

@@ -21,7 +21,7 @@ use super::{
     Kind, Problem, Stopping,
     read::{Id, Params},
 };
-use crate::ops::{self, LogView, Ops};
+use crate::ops::{self, LogView, Ops, TaskView};
 
 /// Between two looks at a log that has not grown.
 const LOOK: Duration = Duration::from_millis(500);
@@ -37,25 +37,37 @@ pub(super) async fn show(
     headers: HeaderMap,
     stopping: Option<Extension<Stopping>>,
 ) -> Result<Response, Problem> {
-    let (mut attempt, mut offset, limit) = query.read(|q| {
-        (q.number("attempt"), q.number::<u64>("offset").unwrap_or(0), q.number::<u32>("limit"))
+    let (attempt, offset, limit) = query.read(|q| {
+        (q.number("attempt"), q.number("offset").unwrap_or(0), q.number::<u32>("limit"))
     })?;
-    let follows = wants_events(&headers);
-    if let (true, Some(place)) = (follows, Place::last(&headers)?) {
-        (attempt, offset) = (Some(place.attempt), place.offset);
+    if !wants_events(&headers) {
+        return Ok(Json(ops.task_log(task, attempt, offset, limit).await?).into_response());
     }
+    let (attempt, offset) = match Place::last(&headers)? {
+        Some(place) => (Some(place.attempt), place.offset),
+        None => (attempt, offset),
+    };
     let first = ops.task_log(task, attempt, offset, limit).await?;
-    if !follows {
-        return Ok(Json(first).into_response());
-    }
-    let read = move |place: Place| {
+    let attempt = match attempt {
+        Some(number) => number,
+        None => number_of(first.attempt, &ops.task(task).await?)?,
+    };
+    let read = move |offset: u64| {
         let ops = ops.clone();
-        async move { ops.task_log(task, Some(place.attempt), place.offset, limit).await }
+        async move { ops.task_log(task, Some(attempt), offset, limit).await }
     };
     let pieces = follow(first, read, stopping.map(|Extension(stopping)| stopping));
-    let events = pieces.map(|told| Ok::<_, Infallible>(told.event()));
+    let events = pieces.map(move |told| Ok::<_, Infallible>(told.event(attempt)));
     let alive = KeepAlive::new().interval(KEEP_ALIVE);
     Ok(([("x-accel-buffering", "no")], Sse::new(events).keep_alive(alive)).into_response())
+}
+
+/// The number of an attempt within its task, so that following stays with it when a retry begins.
+fn number_of(attempt: i64, task: &TaskView) -> Result<i64, Problem> {
+    let found = task.attempts.iter().find(|other| other.id == attempt);
+    found.map(|found| i64::from(found.number)).ok_or_else(|| {
+        Problem::new(Kind::NotFound, format!("attempt {attempt} is not there any more"))
+    })
 }
 
 fn wants_events(headers: &HeaderMap) -> bool {
@@ -66,7 +78,7 @@ fn wants_events(headers: &HeaderMap) -> bool {
         .any(|media| media.trim().eq_ignore_ascii_case("text/event-stream"))
 }
 
-/// A place in the log of a task: written `attempt-offset` in the id of an event.
+/// A place in the log of a task: `number-offset` in the id of an event, with the attempt's number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Place {
     attempt: i64,
@@ -76,15 +88,12 @@ struct Place {
 impl Place {
     fn last(headers: &HeaderMap) -> Result<Option<Self>, Problem> {
         let Some(id) = headers.get(LAST_EVENT_ID) else { return Ok(None) };
-        let place = id.to_str().ok().and_then(|text| text.split_once('-')).and_then(|(a, o)| {
-            Some(Self { attempt: a.parse().ok()?, offset: o.parse().ok()? })
-        });
+        let place =
+            id.to_str().ok().and_then(|text| text.split_once('-')).and_then(|(a, o)| {
+                Some(Self { attempt: a.parse().ok()?, offset: o.parse().ok()? })
+            });
         let strange = || Problem::new(Kind::Invalid, "Last-Event-ID is not from this stream");
         place.ok_or_else(strange).map(Some)
-    }
-
-    const fn after(piece: &LogView) -> Self {
-        Self { attempt: piece.attempt, offset: piece.next_offset }
     }
 }
 
@@ -97,11 +106,11 @@ enum Told {
 }
 
 impl Told {
-    fn event(self) -> Event {
+    fn event(self, attempt: i64) -> Event {
         let (name, id, data) = match self {
             Self::Piece(piece) => {
-                let Place { attempt, offset } = Place::after(&piece);
-                ("log", Some(format!("{attempt}-{offset}")), serde_json::to_string(&piece))
+                let place = format!("{attempt}-{}", piece.next_offset);
+                ("log", Some(place), serde_json::to_string(&piece))
             }
             Self::Problem(problem) => ("problem", None, serde_json::to_string(&problem.written())),
             Self::End => ("end", None, Ok("{}".to_owned())),
@@ -117,7 +126,7 @@ impl Told {
 /// What a follower is to be told next.
 enum Next {
     Piece(LogView),
-    Look { place: Place, wait: Duration },
+    Look { offset: u64, wait: Duration },
     End,
     Over,
 }
@@ -125,18 +134,18 @@ enum Next {
 impl Next {
     fn after(piece: &LogView) -> Self {
         let wait = if piece.text.is_empty() { LOOK } else { Duration::ZERO };
-        if piece.ended { Self::End } else { Self::Look { place: Place::after(piece), wait } }
+        if piece.ended { Self::End } else { Self::Look { offset: piece.next_offset, wait } }
     }
 }
 
-/// Tells `first` and all that `read` finds after it, in the log of the same attempt.
+/// Tells `first` and all that `read` finds after it, in the same log.
 fn follow<R, F>(
     first: LogView,
     read: R,
     stopping: Option<Stopping>,
 ) -> impl Stream<Item = Told> + Send
 where
-    R: Fn(Place) -> F + Send + Sync,
+    R: Fn(u64) -> F + Send + Sync,
     F: Future<Output = Result<LogView, ops::Error>> + Send,
 {
     let shared = std::sync::Arc::new((read, stopping));
@@ -153,13 +162,13 @@ where
                         }
                         after
                     }
-                    Next::Look { place, wait } => {
+                    Next::Look { offset, wait } => {
                         tokio::select! {
                             biased;
                             () = stopped(stopping.as_ref()) => return None,
                             () = tokio::time::sleep(wait) => {}
                         }
-                        match read(place).await {
+                        match read(offset).await {
                             Ok(piece) => Next::Piece(piece),
                             Err(err) => return Some((Told::Problem(err.into()), Next::Over)),
                         }
@@ -193,20 +202,16 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_log_is_followed_to_its_end() {
-        let read = |place: Place| async move {
-            assert_eq!(place.attempt, 9);
-            match place.offset {
+        let read = |offset: u64| async move {
+            match offset {
                 2 => Ok(piece(2, "cde", false)),
                 5 if tokio::time::Instant::now().elapsed() < LOOK => Ok(piece(5, "", true)),
                 other => Err(ops::Error::NotFound(other.to_string())),
             }
         };
         let told: Vec<_> = follow(piece(0, "ab", false), read, None).collect().await;
-        let expected = [
-            Told::Piece(piece(0, "ab", false)),
-            Told::Piece(piece(2, "cde", false)),
-            Told::End,
-        ];
+        let expected =
+            [Told::Piece(piece(0, "ab", false)), Told::Piece(piece(2, "cde", false)), Told::End];
         assert_eq!(told, expected);
     }
 
@@ -220,7 +225,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn following_ends_when_the_server_stops() {
         let stop = CancellationToken::new();
-        let read = |place: Place| async move { Ok(piece(place.offset, "", false)) };
+        let read = |offset: u64| async move { Ok(piece(offset, "", false)) };
         let stopping = Some(Stopping(stop.clone()));
         let mut told = std::pin::pin!(follow(piece(0, "a", false), read, stopping));
         assert!(told.next().await.is_some());
@@ -231,9 +236,8 @@ mod tests {
 
     #[test]
     fn events_are_asked_for_by_their_media_type() {
-        let asks = |accept: &str| {
-            wants_events(&HeaderMap::from_iter([(ACCEPT, accept.parse().unwrap())]))
-        };
+        let asks =
+            |accept: &str| wants_events(&HeaderMap::from_iter([(ACCEPT, accept.parse().unwrap())]));
         assert!(asks("text/event-stream") && asks("text/html, Text/Event-Stream;q=0.9"));
         assert!(!asks("application/json") && !asks("*/*") && !wants_events(&HeaderMap::new()));
     }

@@ -21,7 +21,7 @@ use http::{HeaderValue, Uri, header};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::{
-    problem::{Chain, Kind, Problem},
+    problem::{Kind, Problem},
     read::unknown_path,
 };
 use crate::ops::Ops;

@@ -11,7 +11,7 @@ use axum::{
 };
 use http::{
     HeaderValue, StatusCode,
-    header::{CONTENT_TYPE, RETRY_AFTER},
+    header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
 };
 use serde::Serialize;
 
@@ -124,6 +124,7 @@ impl Problem {
     }
 
     /// In words.
+    #[cfg(test)]
     pub(crate) fn detail(&self) -> &str {
         &self.detail
     }
@@ -160,6 +161,7 @@ impl IntoResponse for Problem {
         let mut response = (self.kind.status(), Json(self.written())).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if self.kind.status() == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
@@ -202,7 +204,7 @@ fn store_failed(cause: &dyn std::error::Error) -> Problem {
 }
 
 /// An error with its causes.
-pub(crate) struct Chain<'a>(pub(crate) &'a dyn std::error::Error);
+struct Chain<'a>(&'a dyn std::error::Error);
 
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

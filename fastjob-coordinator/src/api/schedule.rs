@@ -17,10 +17,7 @@ pub(super) async fn next(
     Ok(Json(ops.next_fires(&name, count).await?))
 }
 
-pub(super) async fn preview(
-    State(ops): State<Ops>,
-    query: Params,
-) -> Result<Json<Fires>, Problem> {
+pub(super) async fn preview(State(ops): State<Ops>, query: Params) -> Result<Json<Fires>, Problem> {
     let (cron, zone, after, count) =
         query.read(|q| (q.must("cron"), q.text("zone"), q.text("after"), q.number("count")))?;
     Ok(Json(ops.preview(&cron, zone.as_deref(), after.as_deref(), count)?))

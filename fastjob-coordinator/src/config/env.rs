@@ -68,7 +68,6 @@ fn span(text: &str) -> Result<Duration, String> {
     duration::parse(text).map_err(|err| err.to_string())
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "it has the shape of the others")]
 fn path(text: &str) -> Result<Option<PathBuf>, String> {
     Ok(Some(PathBuf::from(text)))
 }

@@ -17,6 +17,7 @@ mod token;
 
 use std::path::{Path, PathBuf};
 
+use self::read::Section;
 pub use self::{
     client::ClientConfig,
     coordinator::{CoordinatorConfig, TlsConfig},
@@ -25,7 +26,6 @@ pub use self::{
     store_url::{InvalidStoreUrl, StoreUrl},
     token::{InvalidToken, Token},
 };
-use self::read::Section;
 
 /// The file that is read if it is there and no other is named.
 pub const DEFAULT_FILE: &str = "fastjob.toml";
@@ -96,6 +96,13 @@ impl Config {
         let mut problems = Vec::new();
         self.coordinator.check(&mut problems);
         self.client.check(&mut problems);
+        problems
+    }
+
+    /// Every problem of what a coordinator needs.
+    pub(crate) fn check_coordinator(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        self.coordinator.check(&mut problems);
         problems
     }
 }

@@ -111,13 +111,12 @@ impl<'a> Section<'a> {
     }
 
     fn text(&mut self, key: &'static str) -> Option<String> {
-        match self.take(key)? {
-            Value::String(text) => Some(text),
-            other => {
-                self.wrong_type(key, "a text in quotes", &other);
-                None
-            }
+        let value = self.take(key)?;
+        let text = value.as_str().map(str::to_owned);
+        if text.is_none() {
+            self.wrong_type(key, "a text in quotes", &value);
         }
+        text
     }
 
     fn take(&mut self, key: &'static str) -> Option<Value> {

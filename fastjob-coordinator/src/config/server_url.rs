@@ -59,7 +59,9 @@ impl fmt::Display for ServerUrl {
 #[non_exhaustive]
 pub enum InvalidServerUrl {
     /// It cannot be read as one.
-    #[error("it is no address; write it like `http://127.0.0.1:7070` or `https://jobs.example.org`")]
+    #[error(
+        "it is no address; write it like `http://127.0.0.1:7070` or `https://jobs.example.org`"
+    )]
     Text,
     /// It has a name or a password in it.
     #[error("it has a name or password in it; what is needed is a token")]

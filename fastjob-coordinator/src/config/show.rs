@@ -1,9 +1,13 @@
 //! The settings that apply, as `fastjob check` shows them.
 
+use std::time::Duration;
+
 use fastjob_core::duration::to_text;
 use toml::{Table, Value};
 
 use super::{Config, Token};
+
+const DAY: u64 = 24 * 3600;
 
 impl Config {
     /// The settings in the shape of the file; tokens are not shown.
@@ -15,7 +19,7 @@ impl Config {
             text("drain", to_text(coordinator.drain)),
             text("executor_lost", to_text(coordinator.executor_lost)),
             text("beat", to_text(coordinator.beat)),
-            text("history", to_text(coordinator.history)),
+            text("history", days(coordinator.history)),
             flag("insecure_plaintext", coordinator.insecure_plaintext),
             ("max_connections".to_owned(), Value::Integer(coordinator.max_connections.into())),
         ]);
@@ -34,6 +38,14 @@ impl Config {
             ("coordinator".to_owned(), Value::Table(ours)),
             ("client".to_owned(), Value::Table(asking)),
         ])
+    }
+}
+
+/// Whole days as such, which is how a retention is thought of.
+fn days(span: Duration) -> String {
+    match (span.as_secs() / DAY, span.as_secs() % DAY, span.subsec_nanos()) {
+        (days @ 1.., 0, 0) => format!("{days}d"),
+        _ => to_text(span),
     }
 }
 

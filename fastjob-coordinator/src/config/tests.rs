@@ -67,7 +67,10 @@ fn every_setting_is_read() {
     assert_eq!(coordinator.store, StoreUrl::Sqlite("jobs.db".into()));
     assert!(coordinator.insecure_plaintext);
     assert_eq!(coordinator.executor_lost, Duration::from_secs(20));
-    assert_eq!((coordinator.beat, coordinator.drain), (Duration::from_secs(5), Duration::from_secs(1)));
+    assert_eq!(
+        (coordinator.beat, coordinator.drain),
+        (Duration::from_secs(5), Duration::from_secs(1))
+    );
     assert_eq!((coordinator.history, coordinator.max_connections), (Duration::ZERO, 7));
     assert_eq!(coordinator.tls, Some(TlsConfig::new("c.pem", "k.pem")));
     assert_eq!(config.client.server.as_str(), "https://jobs.example.org/fastjob");
@@ -99,9 +102,7 @@ fn a_variable_wins_over_the_file_and_an_empty_one_is_not_set() {
 fn the_file_may_be_named_by_a_variable_and_has_to_be_there() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("other.toml");
-    let env = |name: &str| {
-        (name == "FASTJOB_CONFIG").then(|| path.to_str().unwrap().to_owned())
-    };
+    let env = |name: &str| (name == "FASTJOB_CONFIG").then(|| path.to_str().unwrap().to_owned());
     let err = Config::load(None, env).unwrap_err();
     assert!(matches!(err, ConfigError::Unreadable { .. }), "{err}");
     std::fs::write(&path, "[client]\nserver = 'http://h:1'").unwrap();

@@ -12,7 +12,7 @@ use super::{
     },
     event::{CommitId, SessionId},
 };
-use crate::store::Commit;
+use crate::record::Commit;
 
 /// What the shell is to do, in this order: what is sent and answered rests on commits that are
 /// durable already, never on those that are handed over here.

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use super::answer::{
     ConnectAnswer, ExecutorFigures, LiveTask, OpenPage, SaveAnswer, StartAnswer, StopAnswer,
 };
-use crate::store::{JobRow, Origin};
+use crate::record::{JobRow, Origin};
 
 /// The two clocks, as the shell reads them: the engine has none of its own.
 #[derive(Clone, Copy, Debug, PartialEq)]

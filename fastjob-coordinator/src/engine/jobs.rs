@@ -12,7 +12,7 @@ use super::{
     Answer, Effects, Engine, JobPath, JobRefused, Now, SaveAnswer, SaveDone, SaveMode, Switch,
     state::{After, Step},
 };
-use crate::store::{JobRow, Origin};
+use crate::record::{JobRow, Origin};
 
 impl Engine {
     /// The living job that is meant.

@@ -52,7 +52,7 @@ use self::{
     idmap::IdMap,
     state::{After, JobEntry, Life, Open, Timer, TimerEntry, WaitKey},
 };
-use crate::store::{Commit, LifeId, Loaded};
+use crate::record::{Commit, LifeId, Loaded};
 
 /// How far ahead fires are planned, so that they are durable when they come due.
 pub(crate) const HORIZON: Duration = Duration::from_secs(1);

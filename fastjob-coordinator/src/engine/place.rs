@@ -17,7 +17,7 @@ use super::{
     Effects, Engine, Message, Now, SessionId, StartAttempt,
     state::{After, Step, Timer, WaitKey},
 };
-use crate::store::{LifeId, Placed};
+use crate::record::{LifeId, Placed};
 
 /// Most attempts in one message: small enough that the first is entered while the rest travels.
 const SEND_MOST: usize = 512;

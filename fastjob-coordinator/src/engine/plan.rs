@@ -16,7 +16,7 @@ use super::{
     Engine, HORIZON, Now,
     state::{After, JobEntry, Open, Step},
 };
-use crate::store::{JobRow, NewAttempt, OpenAttempt};
+use crate::record::{JobRow, NewAttempt, OpenAttempt};
 
 /// A task to be made.
 pub(super) struct NewTask {

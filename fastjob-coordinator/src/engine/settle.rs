@@ -16,7 +16,7 @@ use super::{
     Effects, Engine, Message, Now, Outcome, SessionId,
     state::{After, Open, Step},
 };
-use crate::store::{EndedAttempt, LifeId};
+use crate::record::{EndedAttempt, LifeId};
 
 impl Engine {
     pub(super) fn finished(

@@ -12,7 +12,7 @@ use super::{
     effect::Answer,
     event::{Beat, SessionId},
 };
-use crate::store::{JobRow, LifeId};
+use crate::record::{JobRow, LifeId};
 
 /// A job and where its schedule is.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use super::{
     plan::NewTask,
     state::Step,
 };
-use crate::store::MovedTask;
+use crate::record::MovedTask;
 
 impl Engine {
     pub(super) fn command(&mut self, now: Now, command: Command, out: &mut Effects) {

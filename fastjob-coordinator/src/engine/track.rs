@@ -18,7 +18,7 @@ use super::{
     Answer, Beat, ConnectAnswer, Connected, Effects, Engine, Message, Now, SaveMode, SessionId,
     state::{Life, Step, Timer},
 };
-use crate::store::{LifeId, LifeRow, Origin};
+use crate::record::{LifeId, LifeRow, Origin};
 
 impl Engine {
     /// Executors of before the start: they have some time to come back.

@@ -1,7 +1,5 @@
 //! Jobs: saved, switched, deleted, shown.
 
-use std::sync::Arc;
-
 use fastjob_core::{Job, JobDraft, JobName, ServiceName};
 use jiff::Timestamp;
 
@@ -188,7 +186,7 @@ impl Ops {
     }
 
     /// The living job that a path means.
-    pub(crate) async fn find(&self, path: &str) -> Result<Arc<JobRow>, Error> {
+    pub(crate) async fn find(&self, path: &str) -> Result<JobRow, Error> {
         let unknown = || Error::NotFound(format!("no job is named `{path}`"));
         let bare: JobName = path.parse().map_err(|_| unknown())?;
         let mut rows = self.store.jobs_named(&bare).await?;
@@ -198,14 +196,14 @@ impl Ops {
             return Err(Error::Ambiguous { name: path.to_owned(), choices });
         }
         if let Some(row) = rows.pop() {
-            return Ok(Arc::new(row));
+            return Ok(row);
         }
         for (dot, _) in path.match_indices('.') {
             let (service, name) = (path[..dot].parse::<ServiceName>(), path[dot + 1..].parse());
             if let (Ok(service), Ok(name)) = (service, name)
                 && let Some(row) = self.store.job(&service, &name).await?
             {
-                return Ok(Arc::new(row));
+                return Ok(row);
             }
         }
         Err(unknown())

@@ -5,9 +5,7 @@ use http::{HeaderMap, header::CONTENT_TYPE};
 
 /// Whether a request is a gRPC call.
 pub(super) fn is_spoken(headers: &HeaderMap) -> bool {
-    headers
-        .get(CONTENT_TYPE)
-        .is_some_and(|media| media.as_bytes().starts_with(b"application/grpc"))
+    headers.get(CONTENT_TYPE).is_some_and(|media| media.as_bytes().starts_with(b"application/grpc"))
 }
 
 /// An answer of trailers only.

@@ -120,11 +120,10 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
 
 /// Whether every name under which the request was sent is one of this machine.
 fn is_asked_for_locally(uri: &Uri, headers: &HeaderMap) -> bool {
-    let mut names = 0;
-    let in_uri = uri.authority().map(|authority| is_local(authority.as_str()));
-    let in_headers =
-        headers.get_all(HOST).iter().map(|host| host.to_str().is_ok_and(|host| is_local(host)));
-    in_uri.into_iter().chain(in_headers).inspect(|_| names += 1).all(|local| local) && names > 0
+    let in_uri = uri.authority().map(|authority| Some(authority.as_str()));
+    let in_headers = headers.get_all(HOST).iter().map(|host| host.to_str().ok());
+    let mut names = in_uri.into_iter().chain(in_headers).peekable();
+    names.peek().is_some() && names.all(|name| name.is_some_and(is_local))
 }
 
 fn is_local(authority: &str) -> bool {

@@ -24,11 +24,9 @@ use tokio_util::sync::CancellationToken;
 use self::connection::Connections;
 pub(crate) use self::{
     guard::Guard,
-    security::{
-        Exposure, InvalidToken, Plaintext, TOKEN_MAX, TOKEN_MIN, TlsMode, Token, check_exposure,
-    },
+    security::{Plaintext, TlsMode, Token, check_exposure},
     shield::app,
-    tls::{Tls, TlsError, TlsFiles},
+    tls::{Tls, TlsFiles},
 };
 
 /// Connections that may wait to be accepted.
@@ -97,6 +95,10 @@ impl Server {
     ///
     /// Fails if the address cannot be had; the error tells what to do.
     pub(crate) fn bind(addr: SocketAddr) -> Result<Bound, ServeError> {
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "a long list that grows, and one answer"
+        )]
         listen(addr).map_err(|source| match source.kind() {
             io::ErrorKind::AddrInUse => ServeError::InUse(addr),
             io::ErrorKind::PermissionDenied => ServeError::NotAllowed(addr),
@@ -204,19 +206,19 @@ struct Refused {
 impl Refused {
     fn one_too_many(&mut self, stream: TcpStream, peer: SocketAddr, most: usize) {
         drop(stream);
-        if let Some(refused) = self.to_log() {
+        if let Some(refused) = self.next_line() {
             tracing::warn!(most, refused, %peer, "too many connections: closed one at once");
         }
     }
 
     fn not_accepted(&mut self, err: &io::Error) {
-        if let Some(refused) = self.to_log() {
+        if let Some(refused) = self.next_line() {
             tracing::error!(error = %err, refused, "could not accept a connection");
         }
     }
 
     /// How many there were since the last log line, if it is time for one.
-    fn to_log(&mut self) -> Option<u64> {
+    fn next_line(&mut self) -> Option<u64> {
         self.since += 1;
         let now = Instant::now();
         if self.logged.is_some_and(|logged| now < logged + REFUSED_LOG) {

@@ -10,9 +10,9 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 /// Fewest characters of a token.
-pub(crate) const TOKEN_MIN: usize = 16;
+const TOKEN_MIN: usize = 16;
 /// Most characters of a token.
-pub(crate) const TOKEN_MAX: usize = 1024;
+const TOKEN_MAX: usize = 512;
 
 /// The shared secret of a coordinator, its executors and its users. Only its hash is kept.
 #[derive(Clone)]
@@ -125,7 +125,7 @@ mod tests {
         assert!(Token::new(SECRET).is_ok());
         assert_eq!(Token::new(&SECRET[1..]).unwrap_err(), InvalidToken::TooShort(15));
         assert_eq!(Token::new("").unwrap_err(), InvalidToken::TooShort(0));
-        assert_eq!(Token::new(&"x".repeat(1025)).unwrap_err(), InvalidToken::TooLong(1025));
+        assert_eq!(Token::new(&"x".repeat(513)).unwrap_err(), InvalidToken::TooLong(513));
         for bad in ["0123456789abcde f", "0123456789abcdefü", "0123456789abcdef\n"] {
             assert_eq!(Token::new(bad).unwrap_err(), InvalidToken::Character);
         }

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use axum::{
     body::Bytes,
-    extract::ConnectInfo,
+    extract::{ConnectInfo, Extension},
     routing::{get, post},
 };
 use http::{StatusCode, Version};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
+    sync::Notify,
     task::JoinHandle,
 };
 
@@ -18,6 +19,7 @@ use super::{
     tls::tests::{CERT, test_only},
     *,
 };
+use crate::api::Stopping;
 
 const SECRET: &str = "0123456789abcdef";
 const LONG: Duration = Duration::from_secs(20);
@@ -27,27 +29,42 @@ struct Served {
     addr: SocketAddr,
     stop: CancellationToken,
     served: JoinHandle<()>,
+    /// Fires once a request is being answered that takes its time.
+    entered: Arc<Notify>,
 }
 
-fn routes() -> Router {
+fn routes(entered: &Arc<Notify>) -> Router {
+    let (until_stop, for_ever) = (entered.clone(), entered.clone());
     Router::new()
-        .route("/", get(|ConnectInfo(peer): ConnectInfo<SocketAddr>| async move {
-            peer.ip().to_string()
-        }))
-        .route("/slow", get(|| async {
-            tokio::time::sleep(Duration::from_millis(300)).await;
-            "done"
-        }))
-        .route("/stuck", get(std::future::pending::<()>))
+        .route(
+            "/",
+            get(|ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.ip().to_string() }),
+        )
+        .route(
+            "/until-stop",
+            get(|Extension(Stopping(stop))| async move {
+                until_stop.notify_one();
+                CancellationToken::cancelled(&stop).await;
+                "done"
+            }),
+        )
+        .route(
+            "/for-ever",
+            get(|| async move {
+                for_ever.notify_one();
+                std::future::pending::<()>().await;
+            }),
+        )
         .route("/echo", post(|body: Bytes| async move { body }))
 }
 
 fn serve(guard: Guard, tls: Option<Tls>, limits: Limits, drain: Duration) -> Served {
     let bound = Server::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let (addr, stop) = (bound.local_addr(), CancellationToken::new());
-    let app = shield(routes(), guard);
+    let entered = Arc::new(Notify::new());
+    let app = shield(routes(&entered), guard);
     let served = tokio::spawn(bound.serve(app, tls, limits, stop.clone(), drain));
-    Served { addr, stop, served }
+    Served { addr, stop, served, entered }
 }
 
 fn plain() -> Served {
@@ -152,8 +169,7 @@ async fn a_head_that_is_too_long_is_refused() {
 
 #[tokio::test]
 async fn one_connection_too_many_is_closed_and_the_next_finds_room() {
-    let port =
-        serve(Guard::Local, None, Limits { connections: 1, ..Limits::default() }, LONG);
+    let port = serve(Guard::Local, None, Limits { connections: 1, ..Limits::default() }, LONG);
     let mut first = TcpStream::connect(port.addr).await.unwrap();
     first.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     assert!(first.read(&mut [0; 64]).await.unwrap() > 0);
@@ -172,8 +188,8 @@ async fn stopping_lets_requests_end_and_takes_no_more() {
     let idle = client().build().unwrap();
     idle.get(format!("http://{}/", port.addr)).send().await.unwrap();
     let slow = client().http2_prior_knowledge().build().unwrap();
-    let slow = tokio::spawn(slow.get(format!("http://{}/slow", port.addr)).send());
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    let slow = tokio::spawn(slow.get(format!("http://{}/until-stop", port.addr)).send());
+    port.entered.notified().await;
     let begun = Instant::now();
     port.stop.cancel();
     port.served.await.unwrap();
@@ -185,9 +201,9 @@ async fn stopping_lets_requests_end_and_takes_no_more() {
 #[tokio::test]
 async fn stopping_cuts_off_what_does_not_end() {
     let port = serve(Guard::Local, None, Limits::default(), Duration::from_millis(100));
-    let url = format!("http://{}/stuck", port.addr);
+    let url = format!("http://{}/for-ever", port.addr);
     let stuck = tokio::spawn(client().build().unwrap().get(url).send());
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    port.entered.notified().await;
     port.stop.cancel();
     tokio::time::timeout(LONG, port.served).await.unwrap().unwrap();
     assert!(stuck.await.unwrap().is_err());

@@ -1,170 +1,21 @@
 //! What the coordinator keeps, in its own words.
 //!
-//! The engine decides, the store judges: a [`Commit`] is applied whole or not at all, and every
-//! part of it can be repeated without harm, so that a commit whose answer was lost is sent again.
-//! Inserts ignore what is there, the watermark only grows, an outcome is taken only by an attempt
-//! that is still open.
+//! The engine decides, the store judges: every change of state is checked against the state that it
+//! expects. The traits are small and speak our language; each database implements them all.
 
+mod codes;
 pub(crate) mod sqlite;
 pub(crate) mod writer;
 
-use std::sync::Arc;
-
 use fastjob_core::{
-    AttemptId, AttemptState, Cause, ExecutorName, FailReason, Incarnation, Job, JobId, JobName,
-    ServiceName, TaskId, TaskState,
+    AttemptId, AttemptState, Cause, ExecutorName, FailReason, JobId, JobName, ServiceName, TaskId,
+    TaskState,
 };
 use jiff::Timestamp;
 
-/// Names one life of an executor's process in the store, for ever.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(crate) struct LifeId(pub(crate) i64);
-
-/// Who made a job what it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Origin {
-    /// Declared beside its handler; follows the code until a person touches it.
-    Code,
-    /// Saved by a person or a program over the API; no code changes it.
-    Api,
-}
-
-/// A job as it is kept.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct JobRow {
-    pub(crate) id: JobId,
-    pub(crate) job: Arc<Job>,
-    pub(crate) origin: Origin,
-    /// Counts saves, from 1.
-    pub(crate) revision: i64,
-    /// Where its schedule counts from: when it was set or, for a fixed delay, the last end.
-    pub(crate) anchor: Timestamp,
-    pub(crate) created_at: Timestamp,
-    pub(crate) updated_at: Timestamp,
-    /// A deleted job keeps its row: its tasks refer to it, and code does not bring it back.
-    pub(crate) deleted_at: Option<Timestamp>,
-}
-
-/// One life of an executor's process.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct LifeRow {
-    pub(crate) id: LifeId,
-    pub(crate) service: ServiceName,
-    pub(crate) executor: ExecutorName,
-    pub(crate) incarnation: Incarnation,
-    pub(crate) since: Timestamp,
-}
-
-/// An attempt to insert. The first attempt of a task (`attempt.0 == task.0`) is also its head.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct NewAttempt {
-    pub(crate) attempt: AttemptId,
-    pub(crate) task: TaskId,
-    pub(crate) job: JobId,
-    /// 1 for the first.
-    pub(crate) number: u32,
-    pub(crate) cause: Cause,
-    /// The moment of the schedule, for tasks that a schedule started.
-    pub(crate) fire_at: Option<Timestamp>,
-    /// When it is to be dispatched: the fire, or the end of a retry's delay.
-    pub(crate) due_at: Timestamp,
-    pub(crate) created_at: Timestamp,
-    /// Where it was placed, if anywhere yet.
-    pub(crate) life: Option<LifeId>,
-    /// The task's own param; `None` on retries and where the job's param holds.
-    pub(crate) param: Option<Arc<str>>,
-    /// For people: what this task stands for.
-    pub(crate) note: Option<String>,
-    /// `Planned`, or `Skipped` for a task that records missed fires.
-    pub(crate) state: AttemptState,
-    /// `Queued` or `Skipped`, on a head; ignored on retries.
-    pub(crate) task_state: TaskState,
-}
-
-/// A planned attempt that was placed anew.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Placed {
-    pub(crate) attempt: AttemptId,
-    pub(crate) life: Option<LifeId>,
-}
-
-/// How an attempt ended; taken only if it is still open in the store.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct EndedAttempt {
-    pub(crate) attempt: AttemptId,
-    pub(crate) task: TaskId,
-    /// `Succeeded`, `Failed`, `Stopped` or `Skipped`.
-    pub(crate) state: AttemptState,
-    pub(crate) reason: Option<FailReason>,
-    pub(crate) message: Option<String>,
-    pub(crate) result: Option<String>,
-    /// Empty where the attempt logged nothing.
-    pub(crate) log_tail: String,
-    pub(crate) started_at: Option<Timestamp>,
-    pub(crate) ended_at: Timestamp,
-    /// Where the task goes with it, if it moves: the head gets this state and, if it is final,
-    /// `ended_at` and the result as the task's.
-    pub(crate) task_state: Option<TaskState>,
-}
-
-/// A task that moves without the end of an attempt: to `Stopping`, say.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct MovedTask {
-    pub(crate) task: TaskId,
-    pub(crate) state: TaskState,
-}
-
-/// Everything that goes into one transaction, in the order of the fields.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Commit {
-    /// Ids below this may have been handed out; only grows.
-    pub(crate) ids_until: Option<i64>,
-    /// Inserted, or replaced where the revision is not lower.
-    pub(crate) jobs: Vec<JobRow>,
-    /// Inserted; what is there is left.
-    pub(crate) lives: Vec<LifeRow>,
-    /// Inserted; what is there is left.
-    pub(crate) planned: Vec<NewAttempt>,
-    /// Removed if still planned, with the task if it is its head.
-    pub(crate) taken_back: Vec<AttemptId>,
-    pub(crate) placed: Vec<Placed>,
-    pub(crate) ended: Vec<EndedAttempt>,
-    /// Applied to heads that are not final.
-    pub(crate) moved: Vec<MovedTask>,
-    /// New anchors of fixed-delay jobs; only grow.
-    pub(crate) anchors: Vec<(JobId, Timestamp)>,
-    /// Every fire up to here is recorded; only grows.
-    pub(crate) watermark: Option<Timestamp>,
-}
-
-/// An open attempt, as a coordinator finds it when it starts.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct OpenAttempt {
-    pub(crate) planned: NewAttempt,
-    /// The head's state.
-    pub(crate) task_state: TaskState,
-    /// The param of the task's head.
-    pub(crate) task_param: Option<Arc<str>>,
-}
-
-/// What a coordinator needs to carry on.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Loaded {
-    /// The store's own name, made when it was created.
-    pub(crate) cluster: String,
-    /// Every id below may have been handed out.
-    pub(crate) ids_until: i64,
-    /// `None` in a store in which nothing was ever planned.
-    pub(crate) watermark: Option<Timestamp>,
-    /// All jobs, deleted ones too.
-    pub(crate) jobs: Vec<JobRow>,
-    /// All attempts that have not ended.
-    pub(crate) open: Vec<OpenAttempt>,
-    /// The lives that the open attempts are placed on.
-    pub(crate) lives: Vec<LifeRow>,
-    /// Above every life that is kept.
-    pub(crate) next_life: i64,
-}
+pub(crate) use crate::record::{
+    Commit, EndedAttempt, JobRow, LifeId, LifeRow, Loaded, NewAttempt, OpenAttempt, Origin,
+};
 
 /// An attempt as it is shown.
 #[derive(Clone, Debug, PartialEq)]

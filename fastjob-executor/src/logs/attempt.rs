@@ -87,6 +87,12 @@ impl Live {
         lock(&self.lines).ended
     }
 
+    /// Nothing is written while the guard lives.
+    #[cfg(test)]
+    pub(super) fn stall(&self) -> std::sync::MutexGuard<'_, ()> {
+        lock(&self.disk)
+    }
+
     fn append(self: &Arc<Self>, text: fmt::Arguments<'_>) {
         // Made before the lock: the values that print themselves are the user's code.
         let entry = text::entry(clock::now(), text);

@@ -93,10 +93,8 @@ async fn a_body_that_is_too_long_is_refused_announced_or_not() {
     let long = vec![b' '; BODY_MAX + 1];
     let refused = body(None, long.clone()).await.unwrap_err();
     assert_eq!(refused.kind(), Kind::TooLarge);
-    let announced = Request::post("/x")
-        .header(CONTENT_LENGTH, "1048577")
-        .body(Body::from("{}"))
-        .unwrap();
+    let announced =
+        Request::post("/x").header(CONTENT_LENGTH, "1048577").body(Body::from("{}")).unwrap();
     assert_eq!(collect(announced).await.unwrap_err().kind(), Kind::TooLarge);
     let just = body(None, long[..BODY_MAX].to_vec()).await.unwrap_err();
     assert_eq!(just.kind(), Kind::Unreadable);
@@ -112,6 +110,7 @@ async fn a_body_that_never_ends_is_given_up() {
 #[tokio::test]
 async fn a_body_may_be_left_out_where_that_is_said() {
     let request = Request::post("/x").header(CONTENT_TYPE, "text/plain").body(Body::empty());
-    let MaybeTold(draft) = MaybeTold::from_request(request.unwrap(), &()).await.unwrap();
+    let MaybeTold(draft) =
+        MaybeTold::<JobDraft>::from_request(request.unwrap(), &()).await.unwrap();
     assert_eq!(draft, JobDraft::default());
 }

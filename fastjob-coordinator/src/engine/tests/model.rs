@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use fastjob_core::{AttemptId, AttemptState, JobId, TaskState};
 use jiff::Timestamp;
 
-use crate::store::{
+use crate::record::{
     Commit, EndedAttempt, JobRow, LifeId, LifeRow, Loaded, NewAttempt, OpenAttempt,
 };
 

@@ -12,7 +12,7 @@ use crate::{
         Command, Config, ConnectAnswer, Connected, Effects, Engine, Event, JobPath, Message, Now,
         Outcome, SaveAnswer, SaveDone, SaveMode, SessionId, Start, StartAttempt, Switch, When,
     },
-    store::Origin,
+    record::Origin,
 };
 
 /// An engine whose commits are durable at once.

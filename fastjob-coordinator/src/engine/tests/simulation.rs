@@ -20,7 +20,7 @@ use crate::{
         Command, CommitId, Config, ConnectAnswer, Connected, Effects, Engine, Event, JobPath,
         Message, Now, Outcome, SaveMode, SessionId, Start, Switch, When,
     },
-    store::{Commit, Origin},
+    record::{Commit, Origin},
 };
 
 const LOST: Duration = Duration::from_secs(10);

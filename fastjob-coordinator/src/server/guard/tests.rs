@@ -10,7 +10,7 @@ const SECRET: &str = "0123456789abcdef";
 
 /// Judges a request that is written as its head.
 fn judge(guard: &Guard, head: &str) -> Result<(), Refusal> {
-    let mut lines = head.split('\n').map(str::trim);
+    let mut lines = head.split('\n');
     let (method, uri) = lines.next().unwrap().split_once(' ').unwrap();
     let mut request = Request::builder().method(method).uri(uri);
     for (name, value) in lines.map(|line| line.split_once(": ").unwrap()) {

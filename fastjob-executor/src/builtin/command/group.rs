@@ -1,12 +1,17 @@
 //! A process group and its end.
 //!
-//! The group is killed when this is dropped, unless the program ended in order: an aborted handler
-//! leaves no process behind. What a program put out of the group (a daemon) is on its own.
+//! Whoever drops a group before its program ended kills it: an aborted handler leaves no process
+//! behind. What a program itself put out of the group, as daemons do, is on its own.
 
-use std::{io, pin::pin, process::ExitStatus, time::Duration};
+use std::{
+    future, io,
+    pin::{Pin, pin},
+    process::ExitStatus,
+    time::Duration,
+};
 
-use fastjob_core::{JobContext, JobError};
-use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+use fastjob_core::JobContext;
+use rustix::process::{self, Signal, kill_process_group, test_kill_process_group};
 use tokio::{
     process::Child,
     time::{Instant, sleep, sleep_until, timeout},
@@ -17,23 +22,80 @@ use super::output::Output;
 /// Between the request to end and the kill.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// How long a process in the background may hold the output of a program that has ended.
+/// How long processes in the background may hold the output of a program that has ended.
 const PIPE_GRACE: Duration = Duration::from_millis(500);
 
 /// Between two looks whether the group is gone.
 const LOOK: Duration = Duration::from_millis(20);
 
-pub(super) struct Group(Option<Pid>);
+pub(super) struct Group(Option<process::Pid>);
+
+/// How waiting for the program itself went.
+struct Ended {
+    status: ExitStatus,
+    /// Somebody still holds the output.
+    open: bool,
+    /// When the rest of the group is killed, if it has been asked to end.
+    kill_at: Option<Instant>,
+}
 
 impl Group {
     /// The group of a program that was started as the leader of its own.
     pub(super) fn led_by(child: &Child) -> Self {
-        Self(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw))
+        let id = child.id().and_then(|id| i32::try_from(id).ok());
+        Self(id.and_then(process::Pid::from_raw))
+    }
+
+    /// Carries the output on until the program has ended, by itself or because it is to stop.
+    pub(super) async fn run(
+        mut self,
+        mut child: Child,
+        output: &mut Output,
+        ctx: &JobContext,
+    ) -> io::Result<ExitStatus> {
+        let mut carrying = pin!(output.carry(ctx));
+        let ended = self.wait(&mut child, carrying.as_mut(), ctx).await?;
+        if let Some(kill_at) = ended.kill_at {
+            while self.is_there() && Instant::now() < kill_at {
+                sleep(LOOK).await;
+            }
+            self.signal(Signal::KILL);
+        }
+        if ended.open && timeout(PIPE_GRACE, carrying.as_mut()).await.is_err() {
+            ctx.log("… processes in the background kept the output open: they are killed");
+            self.signal(Signal::KILL);
+            timeout(PIPE_GRACE, carrying).await.ok(); // one may have left the group: let it go
+        }
+        self.0 = None; // what it left in the background is meant to stay
+        Ok(ended.status)
+    }
+
+    async fn wait(
+        &self,
+        child: &mut Child,
+        mut carrying: Pin<&mut impl Future<Output = ()>>,
+        ctx: &JobContext,
+    ) -> io::Result<Ended> {
+        let (mut open, mut kill_at) = (true, None);
+        loop {
+            tokio::select! {
+                status = child.wait() => return Ok(Ended { status: status?, open, kill_at }),
+                () = carrying.as_mut(), if open => open = false,
+                () = ctx.stop_token().cancelled(), if kill_at.is_none() => {
+                    self.signal(Signal::TERM);
+                    kill_at = Some(Instant::now() + GRACE);
+                }
+                () = until(kill_at) => {
+                    self.signal(Signal::KILL);
+                    kill_at = Some(Instant::now() + GRACE);
+                }
+            }
+        }
     }
 
     fn signal(&self, signal: Signal) {
         if let Some(group) = self.0 {
-            // Fails if nobody is left in the group, which is what a signal is for.
+            // Fails if nobody is left in the group, which is what the signal is for.
             kill_process_group(group, signal).ok();
         }
     }
@@ -41,39 +103,17 @@ impl Group {
     fn is_there(&self) -> bool {
         self.0.is_some_and(|group| test_kill_process_group(group).is_ok())
     }
+}
 
-    /// Carries the output on until the program has ended, by itself or because it is to stop.
-    pub(super) async fn run(
-        mut self,
-        mut child: Child,
-        mut output: Output,
-        ctx: &JobContext,
-    ) -> Result<(ExitStatus, Output), JobError> {
-        let mut kill_at = None;
-        {
-            let mut carrying = pin!(output.carry(ctx));
-            let mut open = true;
-            let status = loop {
-                let kill_time = async {
-                    match kill_at {
-                        Some(at) => sleep_until(at).await,
-                        None => std::future::pending().await,
-                    }
-                };
-                tokio::select! {
-                    status = child.wait() => break status?,
-                    () = &mut carrying, if open => open = false,
-                    () = ctx.stop_token().cancelled(), if kill_at.is_none() => {
-                        self.signal(Signal::TERM);
-                        kill_at = Some(Instant::now() + GRACE);
-                    }
-                    () = kill_time => {
-                        self.signal(Signal::KILL);
-                        kill_at = Some(Instant::now() + GRACE);
-                    }
-                }
-            };
-        }
-        todo!()
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.signal(Signal::KILL);
+    }
+}
+
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => future::pending().await,
     }
 }

@@ -18,7 +18,7 @@ use std::{
 };
 
 use fastjob_core::{JobContext, JobError, JobHandler, JobResult};
-use tokio::process::{self, Child};
+use tokio::process;
 
 use self::{group::Group, output::Output, param::Call};
 use super::CommandPolicy;
@@ -48,9 +48,9 @@ impl JobHandler for Command {
         ctx.log(format_args!("$ {call}"));
         let mut child = prepare(&call, ctx).spawn().map_err(|err| no_start(&call, &err))?;
         let group = Group::led_by(&child);
-        let output = Output::of(&mut child, call.stdin.as_deref());
-        let (status, output) = group.run(child, output, ctx).await?;
-        judge(&call, status, output, ctx)
+        let mut output = Output::of(&mut child, call.stdin.clone());
+        let status = group.run(child, &mut output, ctx).await?;
+        judge(&call, status, &output, ctx)
     }
 }
 
@@ -123,7 +123,7 @@ fn no_start(call: &Call, err: &io::Error) -> JobError {
     }
 }
 
-fn judge(call: &Call, status: ExitStatus, output: Output, ctx: &JobContext) -> JobResult {
+fn judge(call: &Call, status: ExitStatus, output: &Output, ctx: &JobContext) -> JobResult {
     let how = match (status.code(), status.signal()) {
         (Some(code), _) if call.ok_exit.contains(&code) && !ctx.is_stopping() => {
             return Ok(output.result().into());

@@ -1,0 +1,49 @@
+//! One handler, several jobs: the code brings one along, a file defines two more.
+//!
+//! Beside a coordinator (`cargo run --bin fastjob -- serve`):
+//!
+//! ```text
+//! cargo run --bin code_and_file
+//! cargo run --bin fastjob -- job apply examples/jobs.toml
+//! cargo run --bin fastjob -- job list
+//! ```
+
+use std::{error::Error, path::PathBuf, process::ExitCode};
+
+use fastjob_examples::{exit, stop_on_signal};
+use fastjob_executor::prelude::*;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Folder {
+    path: PathBuf,
+}
+
+/// Counts the files of a folder.
+// The same as `[[job]]` in a file, until somebody saves the job: then what they saved holds.
+#[job("count-files", fixed_rate = "10s", param = r#"{"path": "."}"#)]
+async fn count_files(ctx: &JobContext, folder: Folder) -> Result<String, std::io::Error> {
+    let mut entries = tokio::fs::read_dir(&folder.path).await?;
+    let mut files = 0_u32;
+    while let Some(entry) = entries.next_entry().await? {
+        ctx.log(entry.path().display());
+        files += u32::from(entry.file_type().await?.is_file());
+    }
+    Ok(format!("{files} files in {}", folder.path.display()))
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    exit(run().await)
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
+    println!("the handler count-files is there; Ctrl-C stops");
+    Executor::builder("files")
+        .admin_addresses(["http://127.0.0.1:7070"])
+        .log_path("fastjob-data/files-logs")
+        .run(stop_on_signal()?)
+        .await?;
+    Ok(())
+}

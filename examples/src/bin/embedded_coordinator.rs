@@ -1,0 +1,81 @@
+//! A coordinator inside another service: they start and stop together, and are one process.
+//!
+//! The service counts its visitors on port 8080, and a job of its own reports the count:
+//!
+//! ```text
+//! cargo run --bin embedded_coordinator
+//! curl http://127.0.0.1:8080
+//! cargo run --bin fastjob -- task list --job visitors
+//! ```
+
+use std::{
+    error::Error,
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use fastjob_coordinator::{CancellationToken, Coordinator};
+use fastjob_examples::{exit, stop_on_signal};
+use fastjob_executor::prelude::*;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+};
+
+/// Reports how many visitors there were.
+#[job("visitors", cron = "0/10 * * * * ?")]
+struct Visitors(Arc<AtomicU64>);
+
+#[async_trait]
+impl JobHandler for Visitors {
+    async fn execute(&self, _: &JobContext) -> JobResult {
+        Ok(format!("{} visitors so far", self.0.load(Ordering::Relaxed)).into())
+    }
+}
+
+/// The service proper.
+async fn serve(listener: TcpListener, count: Arc<AtomicU64>) -> std::io::Result<()> {
+    loop {
+        let (mut visitor, _) = listener.accept().await?;
+        let number = count.fetch_add(1, Ordering::Relaxed) + 1;
+        tokio::spawn(async move {
+            let mut request = [0; 1024];
+            visitor.read(&mut request).await?;
+            let body = format!("You are visitor {number}.\n");
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n", body.len());
+            visitor.write_all(format!("{head}connection: close\r\n\r\n{body}").as_bytes()).await
+        });
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    exit(run().await)
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
+    let count = Arc::new(AtomicU64::new(0));
+    let listener = TcpListener::bind("127.0.0.1:8080").await?;
+    let coordinator = Coordinator::builder().sqlite("fastjob-data/visitors.db").bind().await?;
+    let address = format!("http://{}", coordinator.local_addr());
+    println!("visit http://127.0.0.1:8080; the coordinator is at {address}; Ctrl-C stops");
+
+    // The executor stops first, so that the coordinator can take in what it reports.
+    let (stop, last) = (stop_on_signal()?, CancellationToken::new());
+    let coordinating = tokio::spawn(coordinator.run(last.clone()));
+    let executing = Executor::builder("visits")
+        .admin_addresses([address])
+        .log_path("fastjob-data/visits-logs")
+        .handler(Visitors(Arc::clone(&count)))
+        .run(stop);
+    tokio::select! {
+        ended = executing => ended?,
+        ended = serve(listener, count) => ended?,
+    }
+    last.cancel();
+    coordinating.await??;
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! All of FastJob in one process: a coordinator with its store, and an executor with handlers of
+//! every kind.
+//!
+//! `cargo run --release --bin quickstart`, and Ctrl-C to stop.
+
+#[path = "quickstart/handlers.rs"]
+mod handlers;
+#[path = "quickstart/show.rs"]
+mod show;
+
+use std::{
+    error::Error,
+    net::{Ipv4Addr, SocketAddr},
+    path::Path,
+    process::ExitCode,
+};
+
+use fastjob_coordinator::{CancellationToken, Coordinator};
+use fastjob_examples::{Rest, exit, stop_on_signal};
+use fastjob_executor::Executor;
+use serde_json::json;
+use tracing_subscriber::EnvFilter;
+
+const SERVICE: &str = "quickstart";
+const DATA: &str = "fastjob-data/quickstart";
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    exit(run().await)
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
+    log();
+    let listen = match std::env::var("FASTJOB_LISTEN") {
+        Ok(text) => text.parse().map_err(|err| format!("FASTJOB_LISTEN: `{text}`: {err}"))?,
+        Err(_) => SocketAddr::from((Ipv4Addr::LOCALHOST, 7070)),
+    };
+    let data = Path::new(DATA);
+    let coordinator =
+        Coordinator::builder().listen(listen).sqlite(data.join("fastjob.db")).bind().await?;
+    let address = coordinator.local_addr();
+    let stop = stop_on_signal()?;
+
+    // The coordinator is the last to stop: it takes in what the executor still reports.
+    let last = CancellationToken::new();
+    let mut coordinating = tokio::spawn(coordinator.run(last.clone()));
+    let executing = Executor::builder(SERVICE)
+        .admin_addresses([format!("http://{address}")])
+        .allow_commands(["uname"])
+        .log_path(data.join("logs"))
+        .run(stop.clone());
+    let showing = async {
+        declare(&Rest::new(address)).await?;
+        show::start(address, data);
+        show::outcomes(&Rest::new(address)).await
+    };
+    let ended = tokio::select! {
+        ended = executing => ended.map_err(Into::into),
+        ended = showing => ended,
+        ended = &mut coordinating => return Ok(ended??),
+    };
+    last.cancel();
+    coordinating.await??;
+    println!("stopped; what ran is kept in {DATA}");
+    ended
+}
+
+/// The jobs of handlers that come with FastJob; those in `handlers` bring their own along.
+async fn declare(rest: &Rest) -> Result<(), Box<dyn Error>> {
+    let url = format!("http://{}/healthz", rest.address());
+    let jobs = [
+        json!({
+            "name": "health",
+            "service": SERVICE,
+            "handler": "httpJobHandler",
+            "param": { "url": url, "timeout": "2s" },
+            "schedule": { "fixed_rate": "5s" },
+        }),
+        json!({
+            "name": "uname",
+            "service": SERVICE,
+            "handler": "commandJobHandler",
+            "param": "uname -srm",
+            "schedule": { "fixed_delay": "12s" },
+        }),
+    ];
+    for job in jobs {
+        let name = job["name"].as_str().unwrap_or_default();
+        rest.put(&format!("/api/v1/jobs/{SERVICE}.{name}"), &job).await?;
+    }
+    Ok(())
+}
+
+/// Warnings go to the terminal; FASTJOB_LOG=info says more.
+fn log() {
+    let level = std::env::var("FASTJOB_LOG").unwrap_or_else(|_| "warn".to_owned());
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(level))
+        .with_writer(std::io::stderr)
+        .init();
+}

@@ -1,0 +1,83 @@
+//! What is printed: the start, and one line for each task that ends.
+
+use std::{collections::HashSet, error::Error, net::SocketAddr, path::Path, time::Duration};
+
+use fastjob_coordinator::{Page, TaskView};
+use fastjob_examples::Rest;
+
+const LOOK: Duration = Duration::from_millis(500);
+const RESULT_MAX: usize = 60;
+
+pub(crate) fn start(address: SocketAddr, data: &Path) {
+    let url = format!("http://{address}");
+    let server = match url.as_str() {
+        "http://127.0.0.1:7070" => String::new(),
+        other => format!(" --server {other}"),
+    };
+    println!(
+        r#"FastJob runs on {url}, a coordinator and an executor in one process.
+
+  job      schedule           what it does
+  tick     cron, every 5 s    says for which moment it was started
+  primes   every 7 s          counts the primes below its param
+  flaky    every 15 s         fails twice, then succeeds: it is retried
+  health   every 5 s          calls {url}/healthz (httpJobHandler)
+  uname    12 s after its end runs `uname -srm` (commandJobHandler)
+  greet    by hand            greets whoever its param names
+
+Its data: {data} (the store in fastjob.db, the logs of attempts in logs/).
+
+Try in another terminal:
+
+  cargo run --release --bin fastjob -- start greet --param '{{"name":"Ann"}}' --wait{server}
+  curl -X POST {url}/api/v1/jobs/greet/start -H 'content-type: application/json' \
+       -d '{{"param":{{"name":"Ann"}}}}'
+  curl '{url}/api/v1/tasks?limit=5'
+  cargo run --release --bin fastjob -- task list --job flaky{server}
+
+Ctrl-C stops it. What ends from here on (UTC):
+"#,
+        data = data.display()
+    );
+}
+
+/// Prints every task that ends, for ever.
+pub(crate) async fn outcomes(rest: &Rest) -> Result<(), Box<dyn Error>> {
+    let mut seen: Option<HashSet<i64>> = None;
+    loop {
+        let page: Page<TaskView> = rest.get("/api/v1/tasks?limit=100").await?;
+        let ended: Vec<_> = page.items.iter().filter(|task| task.state.is_final()).collect();
+        // What had ended before this start is no news.
+        if let Some(seen) = &seen {
+            for task in ended.iter().rev().filter(|task| !seen.contains(&task.id)) {
+                println!("{}", line(task));
+            }
+        }
+        seen = Some(ended.iter().map(|task| task.id).collect());
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+fn line(task: &TaskView) -> String {
+    let at = task.ended_at.unwrap_or(task.created_at).strftime("%H:%M:%S").to_string();
+    let took = match (task.started_at, task.ended_at) {
+        (Some(from), Some(to)) => format!(" in {} ms", to.duration_since(from).as_millis()),
+        _ => String::new(),
+    };
+    let attempts = match task.attempts.len() {
+        0 | 1 => String::new(),
+        many => format!(", {many} attempts"),
+    };
+    let last = task.attempts.last();
+    let said = [&task.result, &last.and_then(|last| last.message.clone()), &task.note];
+    let said = said.into_iter().flatten().next().map(|text| short(text)).unwrap_or_default();
+    format!("{at}  {:<7} task {:<4} {}{took}{attempts}  {said}", task.job, task.id, task.state)
+}
+
+fn short(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    match line.char_indices().nth(RESULT_MAX) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.to_owned(),
+    }
+}

@@ -1,0 +1,62 @@
+//! A handler with state: it is made by the program and given to the executor by value.
+//!
+//! Beside a coordinator (`cargo run --bin fastjob -- serve`):
+//!
+//! ```text
+//! cargo run --bin stateful_handler
+//! cargo run --bin fastjob -- start mail --param '{"to":"ann@example.org"}' --wait
+//! ```
+
+use std::{
+    error::Error,
+    path::PathBuf,
+    process::ExitCode,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use fastjob_examples::{exit, stop_on_signal};
+use fastjob_executor::prelude::*;
+use serde::Deserialize;
+
+/// Writes mails into a folder, where a real one would have an SMTP client.
+#[job("mail", retry = 3)]
+struct Mailer {
+    folder: PathBuf,
+    sent: AtomicU64,
+}
+
+#[derive(Deserialize)]
+struct Mail {
+    to: String,
+}
+
+#[async_trait]
+impl JobHandler for Mailer {
+    async fn execute(&self, ctx: &JobContext) -> JobResult {
+        let mail: Mail = ctx.param()?;
+        // A task may run more than once, so its id names the mail: the second one replaces it.
+        let file = self.folder.join(format!("{}.txt", ctx.task_id()));
+        tokio::fs::write(&file, format!("To: {}\n\nHello!\n", mail.to)).await?;
+        let sent = self.sent.fetch_add(1, Ordering::Relaxed) + 1;
+        ctx.log(format_args!("wrote {}", file.display()));
+        Ok(format!("mail {sent} of this process").into())
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    exit(run().await)
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
+    let folder = PathBuf::from("fastjob-data/mails");
+    tokio::fs::create_dir_all(&folder).await?;
+    println!("mails go to {}; Ctrl-C stops", folder.display());
+    Executor::builder("mailing")
+        .admin_addresses(["http://127.0.0.1:7070"])
+        .log_path("fastjob-data/mailing-logs")
+        .handler(Mailer { folder, sent: AtomicU64::new(0) })
+        .run(stop_on_signal()?)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,94 @@
+//! Calls over REST, one connection a call: enough for an example on one machine.
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The REST interface of a coordinator.
+#[derive(Clone, Copy, Debug)]
+pub struct Rest(SocketAddr);
+
+/// Why a call was not answered as it should be.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RestError {
+    /// The coordinator could not be reached.
+    #[error("could not reach the coordinator")]
+    Unreachable(#[from] io::Error),
+    /// It refused, in its own words.
+    #[error("the coordinator answered {status}: {detail}")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// What is wrong.
+        detail: String,
+    },
+    /// The answer is not what was asked for.
+    #[error("the coordinator's answer cannot be read")]
+    Unreadable(#[from] serde_json::Error),
+}
+
+impl Rest {
+    /// Of the coordinator that listens at `address`, without a token.
+    pub const fn new(address: SocketAddr) -> Self {
+        Self(address)
+    }
+
+    /// Where the coordinator listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.0
+    }
+
+    /// Reads what is at `path`.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`RestError`] if there is no answer, or not the one that was asked for.
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, RestError> {
+        Ok(serde_json::from_str(&self.call("GET", path, "").await?)?)
+    }
+
+    /// Saves `body` at `path`.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`RestError`] if it was not saved, or if that is not known.
+    pub async fn put(&self, path: &str, body: &Value) -> Result<(), RestError> {
+        self.call("PUT", path, &body.to_string()).await.map(drop)
+    }
+
+    async fn call(&self, method: &str, path: &str, body: &str) -> Result<String, RestError> {
+        let answer = timeout(PATIENCE, self.exchange(method, path, body))
+            .await
+            .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0);
+        if (200..300).contains(&status) {
+            return Ok(body.to_owned());
+        }
+        let problem: Value = serde_json::from_str(body).unwrap_or_default();
+        let detail = problem["detail"].as_str().unwrap_or(body).to_owned();
+        Err(RestError::Refused { status, detail })
+    }
+
+    async fn exchange(&self, method: &str, path: &str, body: &str) -> io::Result<String> {
+        let (address, length) = (self.0, body.len());
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
+             content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+        );
+        let mut stream = TcpStream::connect(address).await?;
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        Ok(answer)
+    }
+}

@@ -1,0 +1,187 @@
+//! Why a command was not done, and how that is told.
+
+use std::{fmt, process::ExitCode};
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::{out::remark, table::clean};
+use crate::config::{self, ConfigError};
+
+/// Why a command ended before it was done.
+#[derive(Debug)]
+pub(super) enum Error {
+    /// The command makes no sense.
+    Misuse(String),
+    /// It makes sense and was not done.
+    Failed(Box<Failure>),
+    /// It was not done, and its output says so.
+    Told,
+    /// Nobody reads the output any more.
+    Closed,
+}
+
+/// What went wrong, in words and fields.
+#[derive(Debug, Default)]
+pub(super) struct Failure {
+    /// What failed.
+    pub(super) title: String,
+    /// Each thing that is not right.
+    pub(super) problems: Vec<Field>,
+    /// What to do.
+    pub(super) hints: Vec<String>,
+    /// The problem details of the coordinator, if it was the one to refuse.
+    pub(super) details: Map<String, Value>,
+    /// Whether it may go better in a moment.
+    pub(super) passing: bool,
+}
+
+/// One thing that is not right.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub(super) struct Field {
+    #[serde(default)]
+    pub(super) field: String,
+    #[serde(default)]
+    pub(super) message: String,
+}
+
+impl Field {
+    pub(super) fn new(field: impl Into<String>, message: impl fmt::Display) -> Self {
+        Self { field: field.into(), message: message.to_string() }
+    }
+}
+
+impl Error {
+    pub(super) fn failed(title: impl Into<String>) -> Self {
+        Failure { title: title.into(), ..Failure::default() }.into()
+    }
+
+    /// With all its causes.
+    pub(super) fn from_chain(err: &dyn std::error::Error) -> Self {
+        Self::failed(chain(err))
+    }
+
+    /// Says it on the standard error, and returns the exit status.
+    pub(super) fn tell(self, json: bool) -> ExitCode {
+        match self {
+            Self::Closed => ExitCode::SUCCESS,
+            Self::Told => ExitCode::FAILURE,
+            Self::Misuse(message) => {
+                let failure = Failure { title: message, ..Failure::default() };
+                remark(failure.shown(json));
+                ExitCode::from(2)
+            }
+            Self::Failed(failure) => {
+                remark(failure.shown(json));
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+impl Failure {
+    fn shown(&self, json: bool) -> String {
+        if json { Value::Object(self.as_details()).to_string() } else { self.to_string() }
+    }
+
+    /// As problem details, also where no coordinator has written any.
+    pub(super) fn as_details(&self) -> Map<String, Value> {
+        let mut details = self.details.clone();
+        if !details.contains_key("title") {
+            details.insert("title".to_owned(), "Failed".into());
+            details.insert("detail".to_owned(), self.title.clone().into());
+            let problems = self.problems.iter().map(
+                |problem| serde_json::json!({ "field": problem.field, "message": problem.message }),
+            );
+            details.insert("problems".to_owned(), problems.collect());
+        }
+        details
+    }
+
+    /// What a coordinator answered when it refused.
+    pub(super) fn from_answer(status: u16, reason: &str, body: &str) -> Self {
+        let details: Map<String, Value> = serde_json::from_str(body).unwrap_or_default();
+        let text = |key: &str| details.get(key).and_then(Value::as_str).unwrap_or_default();
+        let problems: Vec<Field> = details
+            .get("problems")
+            .and_then(|problems| Vec::deserialize(problems).ok())
+            .unwrap_or_default();
+        let mut title = headline(text("detail"), problems.first());
+        if title.is_empty() {
+            title = text("title").to_owned();
+        }
+        if title.is_empty() {
+            let line: String = body.lines().next().unwrap_or_default().chars().take(200).collect();
+            title = format!("the coordinator answered {status} {reason}: {line}");
+            title.truncate(title.trim_end_matches([':', ' ']).len());
+        }
+        let mut hints = Vec::new();
+        if status == 401 {
+            hints.push("set --token or FASTJOB_TOKEN to a token of the coordinator".to_owned());
+        }
+        let passing = matches!(status, 429 | 502..=504);
+        Self { title, problems, hints, details, passing }
+    }
+}
+
+/// The detail without the problems, which are told one by one.
+fn headline(detail: &str, first: Option<&Field>) -> String {
+    let first = first.map(|first| format!("{}: {}", first.field, first.message));
+    let cut = first.and_then(|first| detail.find(&first)).unwrap_or(detail.len());
+    detail[..cut].trim_end_matches([':', ' ']).to_owned()
+}
+
+/// An error and all its causes, those that say something new.
+pub(super) fn chain(err: &dyn std::error::Error) -> String {
+    let mut text = err.to_string();
+    let mut cause = err.source();
+    while let Some(err) = cause {
+        let next = err.to_string();
+        if !text.contains(&next) {
+            text = format!("{text}: {next}");
+        }
+        cause = err.source();
+    }
+    text
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}", clean(&self.title))?;
+        for Field { field, message } in &self.problems {
+            write!(f, "\n  {}: {}", clean(field), clean(message))?;
+        }
+        for hint in &self.hints {
+            write!(f, "\n  {}", clean(hint))?;
+        }
+        Ok(())
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(Box::new(failure))
+    }
+}
+
+impl From<Vec<config::Problem>> for Failure {
+    fn from(problems: Vec<config::Problem>) -> Self {
+        let title = match problems.len() {
+            1 => "the configuration has a problem".to_owned(),
+            many => format!("the configuration has {many} problems"),
+        };
+        let problems = problems.into_iter().map(|p| Field::new(p.key, p.message)).collect();
+        Self { title, problems, ..Self::default() }
+    }
+}
+
+impl From<ConfigError> for Error {
+    fn from(err: ConfigError) -> Self {
+        match err {
+            ConfigError::Invalid(problems) => Failure::from(problems).into(),
+            other @ (ConfigError::Unreadable { .. } | ConfigError::NoToml { .. }) => {
+                Self::from_chain(&other)
+            }
+        }
+    }
+}

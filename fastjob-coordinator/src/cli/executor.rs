@@ -1,0 +1,69 @@
+//! `fastjob executor`: who is connected, and how they are.
+
+use clap::Subcommand;
+
+use super::{
+    client::Client,
+    error::Error,
+    out::Out,
+    table::{Table, seconds},
+};
+use crate::ExecutorView;
+
+#[derive(Subcommand)]
+pub(super) enum Executor {
+    /// List executors with what they run
+    List {
+        /// Show at most so many
+        #[arg(long)]
+        limit: Option<usize>,
+    },
+}
+
+impl Executor {
+    pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
+        let Self::List { limit } = self;
+        let list = client.list(&["executors"], &[], limit).await?;
+        if out.is_json() {
+            return out.json(&list);
+        }
+        let executors: Vec<ExecutorView> = list.read()?;
+        if executors.is_empty() {
+            return out.line("no executors");
+        }
+        let mut table = Table::new(&[
+            "EXECUTOR",
+            "SERVICE",
+            "STATE",
+            ">RUNNING",
+            ">WAITING",
+            ">CAPACITY",
+            ">CPU",
+            ">MEMORY FREE",
+            "HANDLERS",
+            "VERSION",
+            "SINCE",
+        ]);
+        for executor in executors {
+            let state = match (executor.connected, executor.leaving) {
+                (false, _) => "away",
+                (true, true) => "leaving",
+                (true, false) => "connected",
+            };
+            table.row([
+                executor.name,
+                executor.service,
+                state.to_owned(),
+                executor.running.to_string(),
+                executor.waiting.to_string(),
+                executor.capacity.to_string(),
+                format!("{:.0}%", executor.cpu * 100.0),
+                format!("{} MiB", executor.memory_free / (1024 * 1024)),
+                executor.handlers.into_keys().collect::<Vec<_>>().join(","),
+                executor.version,
+                seconds(Some(executor.since)),
+            ]);
+        }
+        out.line(table)
+    }
+}

@@ -1,0 +1,83 @@
+//! `fastjob job apply`: files into jobs.
+//!
+//! Everything is read and judged before anything is sent.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use super::files::{self, Definition};
+use crate::cli::{
+    client::Client,
+    error::{Error, Failure},
+    out::Out,
+};
+
+#[derive(Args)]
+pub(in crate::cli) struct Apply {
+    /// TOML with [[job]] tables, or JSON; - is the standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+impl Apply {
+    pub(super) async fn run(
+        self,
+        client: impl FnOnce() -> Result<Client, Error>,
+        out: &mut Out<'_>,
+    ) -> Result<(), Error> {
+        let jobs = files::read_all(&self.files).map_err(|problems| {
+            let title = match problems.len() {
+                1 => "there is a problem, so nothing was applied".to_owned(),
+                many => format!("there are {many} problems, so nothing was applied"),
+            };
+            Failure { title, problems, ..Failure::default() }
+        })?;
+        let client = client()?;
+        let mut done = Vec::new();
+        // A reader that has gone does not keep the rest from being applied.
+        let mut told = Ok(());
+        let mut failed = None;
+        for job in &jobs {
+            let Definition { name, draft, .. } = job;
+            match client.put(&["jobs", name], draft).await {
+                Ok(answer) => {
+                    let saved = answer.saved.unwrap_or_else(|| "saved".to_owned());
+                    if !out.is_json() {
+                        told = told.and_then(|()| out.line(format_args!("{saved} {name}")));
+                    }
+                    done.push(json!({ "job": name, "saved": saved }));
+                }
+                Err(err) => {
+                    failed = Some(broken_off(err, &jobs, done.len()));
+                    break;
+                }
+            }
+        }
+        if out.is_json() {
+            told = out.json(&json!({ "items": done }));
+        }
+        failed.map_or(told, Err)
+    }
+}
+
+/// Says what was applied and what was not when job number `at` failed.
+fn broken_off(err: Error, jobs: &[Definition], at: usize) -> Error {
+    let Error::Failed(mut failure) = err else { return err };
+    let names = |jobs: &[Definition]| jobs.iter().map(|job| job.name.clone()).collect::<Vec<_>>();
+    let (applied, failed, left) =
+        (names(&jobs[..at]), jobs[at].name.clone(), names(&jobs[at + 1..]));
+    let mut details = failure.as_details();
+    details.insert("applied".to_owned(), json!(applied));
+    details.insert("failed".to_owned(), json!(failed));
+    details.insert("not_applied".to_owned(), json!(left));
+    failure.details = details;
+    failure.title = format!("could not apply {failed}: {}", failure.title);
+    for (what, names) in [("applied before", applied), ("not applied", left)] {
+        if !names.is_empty() {
+            failure.hints.push(format!("{what}: {}", names.join(", ")));
+        }
+    }
+    Error::Failed(failure)
+}

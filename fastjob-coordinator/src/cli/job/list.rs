@@ -1,0 +1,70 @@
+//! `fastjob job list`.
+
+use clap::Args;
+use fastjob_core::{JobDraft, job::WordOr};
+
+use crate::{
+    JobView,
+    cli::{
+        client::Client,
+        error::Error,
+        out::Out,
+        table::{Table, seconds},
+    },
+};
+
+#[derive(Args)]
+pub(in crate::cli) struct List {
+    /// Show at most so many [default: all]
+    #[arg(long)]
+    limit: Option<usize>,
+}
+
+impl List {
+    pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
+        let list = client.list(&["jobs"], &[], self.limit).await?;
+        if out.is_json() {
+            return out.json(&list);
+        }
+        let jobs: Vec<JobView> = list.read()?;
+        if jobs.is_empty() {
+            return out.line("no jobs");
+        }
+        let mut table = Table::new(&["JOB", "HANDLER", "SCHEDULE", "ENABLED", "NEXT FIRE"]);
+        for view in jobs {
+            let schedule = schedule(&view.job);
+            table.row([
+                full_name(&view.job),
+                view.job.handler.unwrap_or(view.job.name),
+                schedule,
+                if view.job.enabled.unwrap_or(true) { "yes" } else { "no" }.to_owned(),
+                seconds(view.next_fire_at),
+            ]);
+        }
+        out.line(table)
+    }
+}
+
+/// A job's name behind its service's.
+pub(super) fn full_name(job: &JobDraft) -> String {
+    format!("{}.{}", job.service.as_deref().unwrap_or("default"), job.name)
+}
+
+/// A schedule in a few words.
+pub(super) fn schedule(job: &JobDraft) -> String {
+    let table = match &job.schedule {
+        None => return "none".to_owned(),
+        Some(WordOr::Word(word)) => return word.clone(),
+        Some(WordOr::Table(table)) => table,
+    };
+    let parts = [
+        ("cron", &table.cron),
+        ("fixed_rate", &table.fixed_rate),
+        ("fixed_delay", &table.fixed_delay),
+        ("once", &table.once),
+        ("zone", &table.zone),
+    ];
+    let given = parts.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
+    let words: Vec<_> = given.map(|(name, value)| format!("{name} {value}")).collect();
+    words.join(", ")
+}

@@ -1,0 +1,60 @@
+//! `fastjob job`: definitions.
+
+mod apply;
+mod files;
+mod list;
+mod next;
+mod show;
+mod switch;
+
+use clap::Subcommand;
+
+use super::{client::Client, error::Error, options::job_name, out::Out};
+
+#[derive(Subcommand)]
+pub(super) enum Job {
+    /// Create and update jobs from files
+    Apply(apply::Apply),
+    /// List jobs
+    List(list::List),
+    /// Show a job
+    Show(show::Show),
+    /// Let a job's schedule fire
+    Enable {
+        /// The job, as name or service.name
+        #[arg(value_parser = job_name)]
+        name: String,
+    },
+    /// Keep a job's schedule from firing
+    Disable {
+        /// The job, as name or service.name
+        #[arg(value_parser = job_name)]
+        name: String,
+    },
+    /// Delete a job: what waits is stopped, what runs may end
+    Delete {
+        /// The job, as name or service.name
+        #[arg(value_parser = job_name)]
+        name: String,
+    },
+    /// Show when a job fires next
+    Next(next::Next),
+}
+
+impl Job {
+    pub(super) async fn run(
+        self,
+        client: impl FnOnce() -> Result<Client, Error>,
+        out: &mut Out<'_>,
+    ) -> Result<(), Error> {
+        match self {
+            Self::Apply(apply) => apply.run(client, out).await,
+            Self::List(list) => list.run(&client()?, out).await,
+            Self::Show(show) => show.run(&client()?, out).await,
+            Self::Enable { name } => switch::enable(&name, &client()?, out).await,
+            Self::Disable { name } => switch::disable(&name, &client()?, out).await,
+            Self::Delete { name } => switch::delete(&name, &client()?, out).await,
+            Self::Next(next) => next.run(&client()?, out).await,
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! `fastjob job next`: when a job fires.
+
+use clap::Args;
+
+use crate::{
+    Fires,
+    cli::{client::Client, error::Error, options::job_name, out::Out, table::seconds},
+};
+
+#[derive(Args)]
+pub(in crate::cli) struct Next {
+    /// The job, as name or service.name
+    #[arg(value_parser = job_name)]
+    name: String,
+    /// How many fires to show
+    #[arg(long, default_value_t = 5)]
+    count: u32,
+}
+
+impl Next {
+    pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
+        let count = [("count", self.count.to_string())];
+        let answer = client.get(&["jobs", &self.name, "next"], &count).await?;
+        if out.is_json() {
+            return out.line(&answer.body);
+        }
+        let Fires { fires } = answer.read()?;
+        if fires.is_empty() {
+            return out.line(format_args!("{} does not fire", self.name));
+        }
+        fires.into_iter().try_for_each(|fire| out.line(seconds(Some(fire))))
+    }
+}

@@ -1,0 +1,27 @@
+//! `fastjob migrate`: the store's schema, brought up to this release.
+
+use clap::Args;
+
+use super::{error::Error, out::Out};
+use crate::{Config, config::StoreUrl};
+
+#[derive(Args)]
+pub(super) struct Migrate {
+    /// The store, as sqlite:PATH (FASTJOB_STORE)
+    #[arg(long, value_name = "URL")]
+    store: Option<StoreUrl>,
+}
+
+impl Migrate {
+    pub(super) async fn run(self, mut config: Config, out: &mut Out<'_>) -> Result<(), Error> {
+        if let Some(store) = self.store {
+            config.coordinator.store = store;
+        }
+        crate::migrate(&config).await.map_err(|err| Error::from_chain(&err))?;
+        let store = &config.coordinator.store;
+        if out.is_json() {
+            return out.json(&serde_json::json!({ "store": store.to_string() }));
+        }
+        out.line(format_args!("the schema of {store} is that of this release"))
+    }
+}

@@ -1,0 +1,110 @@
+//! The command line: `fastjob`, one subcommand a file.
+//!
+//! All but `serve`, `check` and `migrate` ask a running coordinator over REST; they decide nothing.
+//! What was asked for goes to the standard output, everything else to the standard error. The exit
+//! status is 0 if it was done, 1 if it failed, 2 if the command was misused.
+
+mod check;
+mod client;
+mod error;
+mod executor;
+mod job;
+mod migrate;
+mod options;
+mod out;
+mod serve;
+mod start;
+mod stop;
+mod table;
+mod task;
+mod wait;
+
+use std::{io::Write, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use self::{client::Client, error::Error, options::Options, out::Out};
+
+/// Schedules jobs across services: runs a coordinator, and asks one.
+#[derive(Parser)]
+#[command(
+    name = "fastjob",
+    version,
+    arg_required_else_help = true,
+    after_help = "Settings come from fastjob.toml, then from FASTJOB_… variables, then from flags; \
+                  a later one wins.\nExit status: 0 done, 1 failed, 2 misused."
+)]
+struct Cli {
+    #[command(flatten)]
+    options: Options,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a coordinator until it is told to stop
+    Serve(serve::Serve),
+    /// Define jobs, look at them, enable, disable and delete them
+    #[command(subcommand)]
+    Job(job::Job),
+    /// Start a task of a job now, or later
+    Start(start::Start),
+    /// Stop a task
+    Stop(stop::Stop),
+    /// Look at tasks and their logs
+    #[command(subcommand)]
+    Task(task::Task),
+    /// Look at executors
+    #[command(subcommand)]
+    Executor(executor::Executor),
+    /// Check the configuration and show the settings that apply
+    Check,
+    /// Bring the store's schema up to this release
+    Migrate(migrate::Migrate),
+}
+
+/// The whole of the `fastjob` command: reads the arguments and the environment of the process.
+///
+/// Call it inside a tokio runtime.
+pub async fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(err) => {
+            // Nobody reads it, so nobody misses it.
+            err.print().ok();
+            return u8::try_from(err.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
+        }
+    };
+    let env = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+    let json = cli.options.json;
+    match cli.run(&env, &mut std::io::stdout()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(err) => err.tell(json),
+    }
+}
+
+impl Cli {
+    async fn run(
+        self,
+        env: &impl Fn(&str) -> Option<String>,
+        stdout: &mut dyn Write,
+    ) -> Result<(), Error> {
+        let Self { options, command } = self;
+        let mut out = Out::new(stdout, options.json);
+        let client = || Client::new(&options.settings(env)?.client);
+        match command {
+            Command::Serve(serve) => serve.run(options.settings(env)?, env).await,
+            Command::Check => check::run(&options, env, &mut out),
+            Command::Migrate(migrate) => migrate.run(options.settings(env)?, &mut out).await,
+            Command::Job(job) => job.run(client, &mut out).await,
+            Command::Start(start) => start.run(client, &mut out).await,
+            Command::Stop(stop) => stop.run(&client()?, &mut out).await,
+            Command::Task(task) => task.run(&client()?, &mut out).await,
+            Command::Executor(executor) => executor.run(&client()?, &mut out).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,84 @@
+//! What every command takes.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use fastjob_core::JobName;
+
+use super::error::Error;
+use crate::config::{Config, ServerUrl, Token};
+
+/// Flags of every command.
+#[derive(Args)]
+pub(super) struct Options {
+    /// Read this file; else FASTJOB_CONFIG, else fastjob.toml if it is there
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Every command")]
+    pub(super) config: Option<PathBuf>,
+    /// Ask the coordinator there (FASTJOB_SERVER) [default: http://127.0.0.1:7070]
+    #[arg(long, global = true, value_name = "URL", help_heading = "Every command")]
+    server: Option<ServerUrl>,
+    /// Carry this token; FASTJOB_TOKEN keeps it out of the list of processes
+    #[arg(long, global = true, value_name = "TOKEN", help_heading = "Every command")]
+    token: Option<String>,
+    /// Trust the certificates in this file too (FASTJOB_CA_CERT)
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Every command")]
+    ca_cert: Option<PathBuf>,
+    /// Let a token travel in plain text to other machines (FASTJOB_INSECURE_PLAINTEXT)
+    #[arg(long, global = true, help_heading = "Every command")]
+    insecure_plaintext: bool,
+    /// Print the JSON of the coordinator, and errors as problem details
+    #[arg(long, global = true, help_heading = "Every command")]
+    pub(super) json: bool,
+}
+
+impl Options {
+    /// The file, the variables, and over them the flags.
+    pub(super) fn settings(&self, env: impl Fn(&str) -> Option<String>) -> Result<Config, Error> {
+        let mut config = Config::load(self.config.as_deref(), env)?;
+        self.lay_over(&mut config)?;
+        Ok(config)
+    }
+
+    pub(super) fn lay_over(&self, config: &mut Config) -> Result<(), Error> {
+        if let Some(server) = &self.server {
+            config.client.server = server.clone();
+        }
+        if let Some(token) = &self.token {
+            // Not by clap, which would print what it refuses.
+            let token: Token =
+                token.parse().map_err(|err| Error::Misuse(format!("--token: {err}")))?;
+            config.coordinator.token = Some(token.clone());
+            config.client.token = Some(token);
+        }
+        if let Some(path) = &self.ca_cert {
+            config.client.ca_cert = Some(path.clone());
+        }
+        if self.insecure_plaintext {
+            config.coordinator.insecure_plaintext = true;
+            config.client.insecure_plaintext = true;
+        }
+        Ok(())
+    }
+}
+
+/// Reads the name of a job, alone or behind its service's.
+pub(super) fn job_name(text: &str) -> Result<String, String> {
+    let whole = text.parse::<JobName>();
+    let split = |(dot, _)| {
+        text[..dot].parse::<JobName>().is_ok() && text[dot + 1..].parse::<JobName>().is_ok()
+    };
+    match whole {
+        _ if matches!(text, "." | "..") => Err("no job has this name".to_owned()),
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) if text.match_indices('.').any(split) => Ok(text.to_owned()),
+        Err(err) => Err(err.to_string()),
+    }
+}
+
+/// Reads the number of a task.
+pub(super) fn task_id(text: &str) -> Result<i64, String> {
+    match text.parse() {
+        Ok(id @ 1..) => Ok(id),
+        _ => Err("a task is named by its number, as `fastjob task list` shows it".to_owned()),
+    }
+}

@@ -1,0 +1,144 @@
+//! `fastjob serve`: a coordinator until it is told to stop.
+//!
+//! The first SIGINT or SIGTERM lets it end in order; the second ends it at once.
+
+use std::{
+    error::Error as StdError,
+    io::{self, IsTerminal},
+    net::SocketAddr,
+};
+
+use clap::{Args, ValueEnum};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+use super::error::{Error, Failure};
+use crate::{Config, Coordinator, config::StoreUrl};
+
+/// The exit status of a process that was interrupted.
+const INTERRUPTED: i32 = 130;
+
+#[derive(Args)]
+pub(super) struct Serve {
+    /// Listen here (FASTJOB_LISTEN) [default: 127.0.0.1:7070]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// Keep everything there, as sqlite:PATH (FASTJOB_STORE) [default: sqlite:fastjob-data/fastjob.db]
+    #[arg(long, value_name = "URL")]
+    store: Option<StoreUrl>,
+    /// How the log is written; FASTJOB_LOG says how much, such as debug
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum LogFormat {
+    /// For people
+    Text,
+    /// One object a line
+    Json,
+}
+
+impl Serve {
+    pub(super) async fn run(
+        self,
+        mut config: Config,
+        env: impl Fn(&str) -> Option<String>,
+    ) -> Result<(), Error> {
+        if let Some(listen) = self.listen {
+            config.coordinator.listen = listen;
+        }
+        if let Some(store) = self.store {
+            config.coordinator.store = store;
+        }
+        let problems = config.check_coordinator();
+        if !problems.is_empty() {
+            return Err(Failure::from(problems).into());
+        }
+        let level = env("FASTJOB_LOG").or_else(|| env("RUST_LOG")).filter(|text| !text.is_empty());
+        self.log_format.start(level.as_deref().unwrap_or("info"))?;
+        serve(config).await.map_err(|err| Error::from_chain(&*err))
+    }
+}
+
+async fn serve(config: Config) -> Result<(), Box<dyn StdError>> {
+    let mut signals = Signals::listen()?;
+    let stop = CancellationToken::new();
+    let work = async {
+        let scheme = if config.coordinator.tls.is_some() { "https" } else { "http" };
+        let store = config.coordinator.store.clone();
+        let coordinator = Coordinator::builder().config(config).bind().await?;
+        let address = coordinator.local_addr();
+        tracing::info!("listening on {scheme}://{address}, store {store}");
+        coordinator.run(stop.clone()).await?;
+        Ok(())
+    };
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            ended = &mut work => return ended,
+            () = signals.next() => {
+                if stop.is_cancelled() {
+                    tracing::warn!("told to stop twice, ending at once");
+                    std::process::exit(INTERRUPTED);
+                }
+                tracing::info!("told to stop");
+                stop.cancel();
+            }
+        }
+    }
+}
+
+impl LogFormat {
+    /// Sends the log of the process to the standard error.
+    fn start(self, filter: &str) -> Result<(), Error> {
+        let filter = EnvFilter::try_new(filter)
+            .map_err(|err| Error::Misuse(format!("FASTJOB_LOG: `{filter}`: {err}")))?;
+        let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+        let started = match self {
+            Self::Text => log.with_ansi(io::stderr().is_terminal()).try_init(),
+            Self::Json => log.json().try_init(),
+        };
+        started.map_err(|err| Error::from_chain(&*err))
+    }
+}
+
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending().await
+        }
+    }
+}

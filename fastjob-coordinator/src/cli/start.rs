@@ -1,0 +1,133 @@
+//! `fastjob start`: a task of a job, now or later.
+
+use std::{fs, io::Read, path::PathBuf, time::Duration};
+
+use clap::Args;
+use fastjob_core::{ExecutorName, TaskState, duration};
+use jiff::Timestamp;
+
+use super::{client::Client, error::Error, options::job_name, out::Out, wait::Pauses};
+use crate::{StartAsk, Started, TaskView};
+
+#[derive(Args)]
+pub(super) struct Start {
+    /// The job, as name or service.name
+    #[arg(value_parser = job_name)]
+    job: String,
+    /// In place of the job's param: a text, stored as it is
+    #[arg(long, short, conflicts_with = "param_file")]
+    param: Option<String>,
+    /// The param from a file; - is the standard input
+    #[arg(long, value_name = "FILE")]
+    param_file: Option<PathBuf>,
+    /// Have it run on this executor
+    #[arg(long)]
+    executor: Option<ExecutorName>,
+    /// Start so long from now, such as 5m
+    #[arg(long, value_parser = span, conflicts_with = "at")]
+    delay: Option<Duration>,
+    /// Start at this instant, such as 2026-12-01T08:00:00Z
+    #[arg(long)]
+    at: Option<Timestamp>,
+    /// Make repeated starts with this key one task
+    #[arg(long)]
+    key: Option<String>,
+    /// Wait for the end: exit with 0 if the task succeeded, else with 1
+    #[arg(long, short)]
+    wait: bool,
+    /// Wait no longer than this
+    #[arg(long, value_parser = span, requires = "wait")]
+    timeout: Option<Duration>,
+}
+
+fn span(text: &str) -> Result<Duration, String> {
+    duration::parse(text).map_err(|err| err.to_string())
+}
+
+impl Start {
+    pub(super) async fn run(
+        self,
+        client: impl FnOnce() -> Result<Client, Error>,
+        out: &mut Out<'_>,
+    ) -> Result<(), Error> {
+        let param = match &self.param_file {
+            Some(path) => Some(read(path)?),
+            None => self.param,
+        };
+        let ask = StartAsk {
+            param: param.map_or(serde_json::Value::Null, Into::into),
+            executor: self.executor.map(|name| name.to_string()),
+            at: self.at.map(|at| at.to_string()),
+            delay: self.delay.map(duration::to_text),
+            key: self.key,
+            cause: Some("manual".to_owned()),
+        };
+        let client = client()?;
+        let answer = client.post(&["jobs", &self.job, "start"], &ask).await?;
+        let Started { task } = answer.read()?;
+        if !out.is_json() {
+            out.line(format_args!("task {task} started"))?;
+        } else if !self.wait {
+            return out.line(&answer.body);
+        }
+        if !self.wait {
+            return Ok(());
+        }
+        let end = wait(&client, task, out);
+        match self.timeout {
+            None => end.await,
+            Some(most) => tokio::time::timeout(most, end).await.unwrap_or_else(|_| {
+                let most = duration::to_text(most);
+                Err(Error::failed(format!("task {task} has not ended after {most}; it goes on")))
+            }),
+        }
+    }
+}
+
+fn read(path: &std::path::Path) -> Result<String, Error> {
+    let read = if path.as_os_str() == "-" {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).map(|_| text)
+    } else {
+        fs::read_to_string(path)
+    };
+    read.map_err(|err| Error::failed(format!("could not read {}: {err}", path.display())))
+}
+
+async fn wait(client: &Client, task: i64, out: &mut Out<'_>) -> Result<(), Error> {
+    let path = ["tasks", &task.to_string()];
+    let mut pauses = Pauses::new(Duration::from_millis(100), Duration::from_secs(1));
+    loop {
+        if let Some(answer) = pauses.answer(client.get(&path, &[]).await)? {
+            let view: TaskView = answer.read()?;
+            if view.state.is_final() {
+                match out.is_json() {
+                    true => out.line(&answer.body)?,
+                    false => out.line(end(&view))?,
+                }
+                let succeeded = view.state == TaskState::Succeeded;
+                return if succeeded { Ok(()) } else { Err(Error::Told) };
+            }
+        }
+        pauses.pause().await;
+    }
+}
+
+/// How a task ended, in a sentence.
+fn end(task: &TaskView) -> String {
+    let mut text = format!("task {} {}", task.id, task.state);
+    let last = task.attempts.last();
+    let why = if task.state == TaskState::Succeeded {
+        vec![task.result.as_deref()]
+    } else {
+        vec![
+            last.and_then(|last| last.reason.as_deref()),
+            last.and_then(|last| last.message.as_deref()),
+            task.note.as_deref(),
+        ]
+    };
+    for part in why.into_iter().flatten().filter(|part| !part.is_empty()) {
+        text = format!("{text}: {part}");
+    }
+    super::table::clean(&text)
+}

@@ -1,0 +1,30 @@
+//! `fastjob stop`: asks for the end of a task.
+
+use clap::Args;
+
+use super::{client::Client, error::Error, options::task_id, out::Out};
+use crate::StopAnswer;
+
+#[derive(Args)]
+pub(super) struct Stop {
+    /// The task's number
+    #[arg(value_parser = task_id)]
+    task: i64,
+}
+
+impl Stop {
+    pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
+        let task = self.task;
+        let nothing = serde_json::json!({});
+        let answer = client.post(&["tasks", &task.to_string(), "stop"], &nothing).await?;
+        if out.is_json() {
+            return out.line(&answer.body);
+        }
+        match answer.read()? {
+            StopAnswer { stopped: true, state } => out.line(format_args!("task {task} is {state}")),
+            StopAnswer { stopped: false, state } => {
+                out.line(format_args!("task {task} had ended already: {state}"))
+            }
+        }
+    }
+}

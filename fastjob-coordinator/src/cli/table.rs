@@ -1,0 +1,154 @@
+//! Lists and facts, aligned for people.
+//!
+//! What others wrote is shown without control characters, so that no job can repaint a terminal.
+
+use jiff::Timestamp;
+
+/// Rows under headings.
+pub(super) struct Table {
+    rows: Vec<Vec<String>>,
+    right: Vec<bool>,
+}
+
+impl Table {
+    /// Headings; those that begin with `>` are of numbers, which stand to the right.
+    pub(super) fn new(headings: &[&str]) -> Self {
+        let right = headings.iter().map(|heading| heading.starts_with('>')).collect();
+        let row = headings.iter().map(|heading| heading.trim_start_matches('>').to_owned());
+        Self { rows: vec![row.collect()], right }
+    }
+
+    /// Adds a row. A cell without anything is shown as `-`.
+    pub(super) fn row<const N: usize>(&mut self, cells: [String; N]) {
+        let cells = cells.iter().map(|cell| match cell.as_str() {
+            "" => "-".to_owned(),
+            text => clean(text),
+        });
+        self.rows.push(cells.collect());
+    }
+}
+
+impl std::fmt::Display for Table {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let width = |column: usize| {
+            let cells = self.rows.iter().filter_map(|row| row.get(column));
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        };
+        let widths: Vec<_> = (0..self.right.len()).map(width).collect();
+        for (number, row) in self.rows.iter().enumerate() {
+            let mut line = String::new();
+            for ((cell, width), right) in row.iter().zip(&widths).zip(&self.right) {
+                let gap = if line.is_empty() { "" } else { "  " };
+                line += &match right {
+                    true => format!("{gap}{cell:>width$}"),
+                    false => format!("{gap}{cell:<width$}"),
+                };
+            }
+            let end = if number + 1 < self.rows.len() { "\n" } else { "" };
+            write!(f, "{}{end}", line.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// Facts, one a line, in the order in which they were added.
+#[derive(Default)]
+pub(super) struct Facts(Vec<(String, String)>);
+
+impl Facts {
+    /// Adds a fact, unless there is nothing to say.
+    pub(super) fn add(&mut self, name: impl Into<String>, value: impl Into<String>) {
+        let value = value.into();
+        if !value.is_empty() {
+            self.0.push((name.into(), value));
+        }
+    }
+}
+
+impl std::fmt::Display for Facts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let width = self.0.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+        for (number, (name, value)) in self.0.iter().enumerate() {
+            let start = if number > 0 { "\n" } else { "" };
+            for (part, line) in value.lines().enumerate() {
+                match part {
+                    0 => write!(f, "{start}{name:<width$}  {}", clean(line))?,
+                    _ => write!(f, "\n{:<width$}  {}", "", clean(line))?,
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Text without control characters: a line break becomes a space, others are spelled out.
+pub(super) fn clean(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' | '\r' | '\t' => shown.push(' '),
+            c if c.is_control() => shown.extend(c.escape_unicode()),
+            c => shown.push(c),
+        }
+    }
+    shown
+}
+
+/// An instant to the second; nothing for none.
+pub(super) fn seconds(at: Option<Timestamp>) -> String {
+    at.map(|at| format!("{at:.0}")).unwrap_or_default()
+}
+
+/// An instant to the millisecond; nothing for none.
+pub(super) fn millis(at: Option<Timestamp>) -> String {
+    at.map(|at| format!("{at:.3}")).unwrap_or_default()
+}
+
+/// How long something took, as `1.250s`; nothing if it has not ended.
+pub(super) fn took(from: Option<Timestamp>, to: Option<Timestamp>) -> String {
+    let (Some(from), Some(to)) = (from, to) else { return String::new() };
+    let millis = to.as_millisecond().saturating_sub(from.as_millisecond()).max(0);
+    match millis / 1000 {
+        whole @ 0..60 => format!("{whole}.{:03}s", millis % 1000),
+        whole @ 60..3600 => format!("{}m {:02}s", whole / 60, whole % 60),
+        whole => format!("{}h {:02}m", whole / 3600, whole / 60 % 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned_and_lines_have_no_blanks_at_their_end() {
+        let mut table = Table::new(&["JOB", ">COUNT", "STATE"]);
+        table.row(["a".into(), "1".into(), String::new()]);
+        table.row(["报表-long".into(), "1000".into(), "on\x1b[2J\nx".into()]);
+        let expected = "JOB      COUNT  STATE\n\
+                        a            1  -\n\
+                        报表-long   1000  on\\u{1b}[2J x";
+        assert_eq!(table.to_string(), expected);
+    }
+
+    #[test]
+    fn facts_are_aligned_and_keep_their_lines() {
+        let mut facts = Facts::default();
+        facts.add("id", "7");
+        facts.add("note", "");
+        facts.add("message", "one\ntwo");
+        assert_eq!(facts.to_string(), "id       7\nmessage  one\n         two");
+    }
+
+    #[test]
+    fn instants_are_in_utc() {
+        let at: Timestamp = "2026-11-23T08:00:01.2345+08:00".parse().unwrap();
+        assert_eq!(seconds(Some(at)), "2026-11-23T00:00:01Z");
+        assert_eq!(millis(Some(at)), "2026-11-23T00:00:01.234Z");
+        assert_eq!(seconds(None), "");
+        let later =
+            |millis| Some(Timestamp::from_millisecond(at.as_millisecond() + millis).unwrap());
+        assert_eq!(took(Some(at), later(1_250)), "1.250s");
+        assert_eq!(took(Some(at), later(61_000)), "1m 01s");
+        assert_eq!(took(Some(at), later(3_720_000)), "1h 02m");
+    }
+}

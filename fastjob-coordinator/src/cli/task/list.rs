@@ -1,0 +1,63 @@
+//! `fastjob task list`.
+
+use clap::Args;
+use fastjob_core::TaskState;
+use jiff::Timestamp;
+
+use crate::{
+    TaskView,
+    cli::{
+        client::Client,
+        error::Error,
+        options::job_name,
+        out::Out,
+        table::{Table, seconds, took},
+    },
+};
+
+#[derive(Args)]
+pub(in crate::cli) struct List {
+    /// Only those of this job
+    #[arg(long, value_name = "NAME", value_parser = job_name)]
+    job: Option<String>,
+    /// Only those in this state: queued, running, stopping, succeeded, failed, stopped, skipped
+    #[arg(long)]
+    state: Option<TaskState>,
+    /// Only those from this instant on, such as 2026-12-01T08:00:00Z
+    #[arg(long)]
+    since: Option<Timestamp>,
+    /// Show at most so many
+    #[arg(long, default_value_t = 50)]
+    limit: usize,
+}
+
+impl List {
+    pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
+        let mut filter = Vec::new();
+        filter.extend(self.job.map(|job| ("job", job)));
+        filter.extend(self.state.map(|state| ("state", state.to_string())));
+        filter.extend(self.since.map(|since| ("since", since.to_string())));
+        let list = client.list(&["tasks"], &filter, Some(self.limit)).await?;
+        if out.is_json() {
+            return out.json(&list);
+        }
+        let tasks: Vec<TaskView> = list.read()?;
+        if tasks.is_empty() {
+            return out.line("no tasks");
+        }
+        let mut table =
+            Table::new(&[">TASK", "JOB", "STATE", "CAUSE", "CREATED", "STARTED", ">TOOK"]);
+        for task in tasks {
+            table.row([
+                task.id.to_string(),
+                format!("{}.{}", task.service, task.job),
+                task.state.to_string(),
+                task.cause,
+                seconds(Some(task.created_at)),
+                seconds(task.started_at),
+                took(task.started_at, task.ended_at),
+            ]);
+        }
+        out.line(table)
+    }
+}

@@ -1,0 +1,33 @@
+//! `fastjob task`: tasks, and what they logged.
+
+mod list;
+mod log;
+mod show;
+
+use clap::Subcommand;
+
+use super::{client::Client, error::Error, options::task_id, out::Out};
+
+#[derive(Subcommand)]
+pub(super) enum Task {
+    /// List tasks, the newest first
+    List(list::List),
+    /// Show a task with its attempts
+    Show {
+        /// The task's number
+        #[arg(value_parser = task_id)]
+        task: i64,
+    },
+    /// Print the log of a task
+    Log(log::Log),
+}
+
+impl Task {
+    pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
+        match self {
+            Self::List(list) => list.run(client, out).await,
+            Self::Show { task } => show::run(task, client, out).await,
+            Self::Log(log) => log.run(client, out).await,
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Commands against a coordinator that is only an echo: what they send, print and answer.
+
+mod asking;
+mod fake;
+mod waiting;
+
+use clap::{CommandFactory, Parser};
+
+use super::*;
+
+/// What a command printed, and how it ended.
+struct Ran {
+    out: String,
+    result: Result<(), Error>,
+}
+
+impl Ran {
+    #[track_caller]
+    fn out(self) -> String {
+        match self.result {
+            Ok(()) => self.out,
+            Err(err) => panic!("it failed: {err:?}"),
+        }
+    }
+
+    #[track_caller]
+    fn failure(self) -> error::Failure {
+        match self.result {
+            Err(Error::Failed(failure)) => *failure,
+            other => panic!("it ended otherwise: {other:?}"),
+        }
+    }
+}
+
+/// Runs `fastjob` with these arguments, without the environment of the process.
+async fn fastjob(args: &[&str]) -> Ran {
+    let cli = Cli::try_parse_from([&["fastjob"], args].concat()).map_err(|err| err.to_string());
+    let cli = cli.unwrap_or_else(|err| panic!("{err}"));
+    let mut out = Vec::new();
+    // A file that says nothing, so that none is found where the tests run.
+    let nothing = tempfile::NamedTempFile::new().unwrap();
+    let env = |name: &str| {
+        (name == "FASTJOB_CONFIG").then(|| nothing.path().to_str().unwrap().to_owned())
+    };
+    let result = cli.run(&env, &mut out).await;
+    Ran { out: String::from_utf8(out).unwrap(), result }
+}
+
+#[track_caller]
+fn misused(args: &[&str], because: &str) {
+    let err = Cli::try_parse_from([&["fastjob"], args].concat()).err();
+    let err = err.unwrap_or_else(|| panic!("{args:?} was accepted"));
+    assert_eq!(err.exit_code(), 2, "{args:?}");
+    assert!(err.to_string().contains(because), "{err}");
+}
+
+#[test]
+fn the_commands_are_well_formed() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn what_makes_no_sense_is_misuse() {
+    misused(&[], "Usage");
+    misused(&["job"], "Usage");
+    misused(&["jobs"], "unrecognized subcommand");
+    misused(&["job", "apply"], "FILE");
+    misused(&["job", "show", "a b"], "has the character");
+    misused(&["job", "show", ".."], "no job has this name");
+    misused(&["job", "next", "a", "--count", "x"], "invalid value");
+    misused(&["start", "a", "--delay", "soon"], "is not a duration");
+    misused(&["start", "a", "--delay", "5m", "--at", "2027-01-01T00:00:00Z"], "cannot be used");
+    misused(&["start", "a", "--param", "x", "--param-file", "y"], "cannot be used");
+    misused(&["start", "a", "--timeout", "5s"], "--wait");
+    misused(&["stop", "0"], "named by its number");
+    misused(&["task", "list", "--state", "gone"], "is no task state");
+    misused(&["task", "list", "--since", "today"], "invalid value");
+    misused(&["serve", "--listen", "here"], "invalid value");
+    misused(&["serve", "--store", "postgres://h/db"], "no PostgreSQL store yet");
+    misused(&["job", "list", "--server", "localhost:7070"], "http://127.0.0.1:7070");
+}
+
+#[test]
+fn a_job_is_named_alone_or_behind_its_service() {
+    let long = format!("{}.{}", "s".repeat(100), "j".repeat(100));
+    for good in ["demo", "billing.report", "10.0.0.5:9", "报表", &long] {
+        assert_eq!(options::job_name(good).as_deref(), Ok(good));
+    }
+    for bad in ["", ".", "..", "a/b", &"x".repeat(129)] {
+        assert!(options::job_name(bad).is_err(), "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_is_refused_is_not_shown() {
+    let ran = fastjob(&["job", "list", "--token", "s3cret"]).await;
+    let Err(Error::Misuse(message)) = ran.result else { panic!("it was not misuse") };
+    assert!(message.contains("at least 16") && !message.contains("s3cret"), "{message}");
+}
+
+#[tokio::test]
+async fn a_token_does_not_travel_in_plain_text() {
+    let far = ["--server", "http://jobs.example.org", "--token", fake::TOKEN];
+    let failure = fastjob(&[&far[..], &["job", "list"]].concat()).await.failure();
+    assert!(failure.title.contains("in plain text"), "{failure}");
+}
+
+#[tokio::test]
+async fn flags_are_laid_over_the_file_and_check_tells_what_applies() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("fastjob.toml");
+    let text = "[coordinator]\nbeat = '1s'\n[client]\nserver = 'http://127.0.0.1:1'";
+    std::fs::write(&path, text).unwrap();
+    let path = path.to_str().unwrap();
+    let args = ["check", "--config", path, "--server", "http://[::1]:2", "--token", fake::TOKEN];
+    let shown = fastjob(&args).await.out();
+    assert!(shown.starts_with("the configuration is fine\n"), "{shown}");
+    assert!(shown.contains("http://[::1]:2") && shown.contains("beat = \"1s\""), "{shown}");
+    assert!(!shown.contains(fake::TOKEN), "{shown}");
+
+    std::fs::write(path, "[coordinator]\nlisten = '0.0.0.0:1'\nbeet = '1s'").unwrap();
+    let failure = fastjob(&["check", "--config", path]).await.failure();
+    assert_eq!(failure.title, "the configuration has 3 problems");
+    assert_eq!(failure.problems[0].field, "coordinator.beet");
+    let details = serde_json::Value::Object(failure.as_details());
+    assert_eq!(details["problems"][1]["field"], "coordinator.token");
+}
+
+#[tokio::test]
+async fn serve_refuses_an_address_that_others_reach() {
+    let failure = fastjob(&["serve", "--listen", "0.0.0.0:0"]).await.failure();
+    assert_eq!(failure.problems[0].field, "coordinator.token");
+}
+
+#[test]
+fn a_refusal_is_told_field_by_field() {
+    let body = serde_json::json!({
+        "type": "urn:fastjob:problem:invalid", "title": "Invalid request", "status": 422,
+        "detail": "job `a` is not valid: timeout: too short; block: unknown\u{1b}[2J",
+        "problems": [
+            { "field": "timeout", "message": "too short" },
+            { "field": "block", "message": "unknown\u{1b}[2J" },
+        ],
+    });
+    let failure = error::Failure::from_answer(422, "", &body.to_string());
+    let expected = "error: job `a` is not valid\n  timeout: too short\n  block: unknown\\u{1b}[2J";
+    assert_eq!(failure.to_string(), expected);
+    assert_eq!(serde_json::Value::Object(failure.as_details()), body);
+
+    let failure = error::Failure::from_answer(502, "Bad Gateway", "<html>\noh");
+    assert_eq!(failure.to_string(), "error: the coordinator answered 502 Bad Gateway: <html>");
+    let failure = error::Failure::from_answer(404, "Not Found", "");
+    assert_eq!(failure.to_string(), "error: the coordinator answered 404 Not Found");
+    assert_eq!(failure.as_details()["title"], "Failed");
+}

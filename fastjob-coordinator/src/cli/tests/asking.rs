@@ -1,0 +1,235 @@
+//! Commands that ask once.
+
+use fastjob_core::{Job, JobDraft};
+use serde_json::json;
+
+use super::{
+    fake::{Fake, TOKEN, job, problem, task},
+    fastjob,
+};
+use crate::cli::error::Error;
+
+#[tokio::test]
+async fn jobs_are_listed_page_by_page() {
+    let pages = [
+        (200, "", json!({ "items": [job("a")], "next_cursor": "billing/a" })),
+        (200, "", json!({ "items": [job("b")], "next_cursor": null })),
+    ];
+    let fake = Fake::answers(pages.clone()).await;
+    let out = fastjob(&["--server", &fake.url, "job", "list", "--token", TOKEN]).await.out();
+    let row =
+        "reportJobHandler  cron 0 0 2 ? * *, zone Asia/Shanghai  yes      2026-11-24T02:00:00Z";
+    let head =
+        "JOB        HANDLER           SCHEDULE                              ENABLED  NEXT FIRE";
+    assert_eq!(out, format!("{head}\nbilling.a  {row}\nbilling.b  {row}\n"));
+    assert_eq!(
+        fake.asked(),
+        [
+            "GET /api/v1/jobs?limit=500  Bearer 0123456789abcdef",
+            "GET /api/v1/jobs?limit=500&cursor=billing%2Fa  Bearer 0123456789abcdef",
+        ]
+    );
+
+    let fake = Fake::answers(pages).await;
+    let out =
+        fastjob(&["--json", "--server", &fake.url, "job", "list", "--limit", "1"]).await.out();
+    let expected = json!({ "items": [job("a")], "next_cursor": "billing/a" });
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&out).unwrap(), expected);
+    assert_eq!(fake.asked(), ["GET /api/v1/jobs?limit=1"]);
+}
+
+#[tokio::test]
+async fn a_job_is_shown_and_its_toml_can_be_applied_again() {
+    let fake = Fake::answering(job("report")).await;
+    let out = fastjob(&["--server", &fake.url, "job", "show", "billing.report"]).await.out();
+    for line in [
+        "job        billing.report\n",
+        "next fire  2026-11-24T02:00:00Z\n",
+        "retry      { count = 3, delay = \"5s\" }\n",
+        "created    2026-11-23T00:00:00Z\n",
+        "revision   2, saved by api\n",
+    ] {
+        assert!(out.contains(line), "{line:?} is missing in\n{out}");
+    }
+    assert_eq!(fake.asked(), ["GET /api/v1/jobs/billing.report"]);
+
+    let toml = fastjob(&["--server", &fake.url, "job", "show", "report", "--toml"]).await.out();
+    #[derive(serde::Deserialize)]
+    struct File {
+        job: Vec<JobDraft>,
+    }
+    let File { job: mut jobs } = toml::from_str(&toml).unwrap();
+    let job = Job::try_from(jobs.remove(0)).unwrap();
+    assert_eq!((job.service.as_str(), job.retry.count), ("billing", 3));
+    assert_eq!(job.param.as_deref(), Some(r#"{"n":1}"#));
+}
+
+#[tokio::test]
+async fn jobs_are_applied_one_by_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("jobs.toml");
+    std::fs::write(&file, "[[job]]\nname='a'\n[[job]]\nname='b'\n[[job]]\nname='c'").unwrap();
+    let file = file.to_str().unwrap();
+
+    let saved =
+        [(201, "created", job("a")), (200, "updated", job("b")), (200, "unchanged", job("c"))];
+    let fake = Fake::answers(saved.clone()).await;
+    let out = fastjob(&["--server", &fake.url, "job", "apply", file]).await.out();
+    assert_eq!(out, "created default.a\nupdated default.b\nunchanged default.c\n");
+    assert_eq!(fake.asked()[0], r#"PUT /api/v1/jobs/default.a {"name":"a"}"#);
+
+    let fake = Fake::answers(saved).await;
+    let out = fastjob(&["--json", "--server", &fake.url, "job", "apply", file]).await.out();
+    let out: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(out["items"][2], json!({ "job": "default.c", "saved": "unchanged" }));
+
+    let fake = Fake::answers([(201, "created", job("a")), problem(409, "it is taken")]).await;
+    let ran = fastjob(&["--server", &fake.url, "job", "apply", file]).await;
+    assert_eq!(ran.out, "created default.a\n");
+    let failure = ran.failure();
+    let expected = "error: could not apply default.b: it is taken\n  applied before: default.a\n  \
+                    not applied: default.c";
+    assert_eq!(failure.to_string(), expected);
+    assert_eq!(failure.details["not_applied"], json!(["default.c"]));
+}
+
+#[tokio::test]
+async fn nothing_is_sent_where_a_file_has_a_problem() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("jobs.toml");
+    std::fs::write(&file, "[[job]]\nname='a'\n[[job]]\nname='b c'").unwrap();
+    let fake = Fake::answering(json!({})).await;
+    let failure =
+        fastjob(&["--server", &fake.url, "job", "apply", file.to_str().unwrap()]).await.failure();
+    assert_eq!(failure.title, "there is a problem, so nothing was applied");
+    assert_eq!(fake.asked(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_job_is_switched_deleted_and_asked_for_its_next_fires() {
+    let fake = Fake::answering(job("a")).await;
+    let at = ["--server", fake.url.as_str()];
+    for (command, said) in [("enable", "enabled"), ("disable", "disabled"), ("delete", "deleted")] {
+        let out = fastjob(&[&at[..], &["job", command, "billing.a"]].concat()).await.out();
+        assert_eq!(out, format!("{said} billing.a\n"));
+    }
+    assert_eq!(
+        fake.asked(),
+        [
+            "POST /api/v1/jobs/billing.a/enable {}",
+            "POST /api/v1/jobs/billing.a/disable {}",
+            "DELETE /api/v1/jobs/billing.a",
+        ]
+    );
+    let fires = json!({ "fires": ["2026-11-24T02:00:00Z", "2026-11-25T02:00:00Z"] });
+    let fake = Fake::answers([(200, "", fires), (200, "", json!({ "fires": [] }))]).await;
+    let next = ["--server", &fake.url, "job", "next", "a", "--count", "2"];
+    assert_eq!(fastjob(&next).await.out(), "2026-11-24T02:00:00Z\n2026-11-25T02:00:00Z\n");
+    assert_eq!(fastjob(&next).await.out(), "a does not fire\n");
+    assert_eq!(fake.asked()[0], "GET /api/v1/jobs/a/next?count=2");
+}
+
+#[tokio::test]
+async fn tasks_are_listed_shown_and_stopped() {
+    let page = json!({ "items": [task("succeeded")], "next_cursor": null });
+    let fake = Fake::answering(page).await;
+    let args = ["--server", &fake.url, "task", "list", "--job", "report", "--state", "succeeded"];
+    let out = fastjob(&[&args[..], &["--since", "2026-11-23T00:00:00Z"]].concat()).await.out();
+    assert_eq!(
+        out.lines().nth(1).unwrap(),
+        "  42  billing.report  succeeded  manual  \
+        2026-11-23T00:00:00Z  2026-11-23T00:00:01Z  1.250s"
+    );
+    assert_eq!(
+        fake.asked(),
+        ["GET /api/v1/tasks?job=report&state=succeeded&since=2026-11-23T00%3A00%3A00Z&limit=50"]
+    );
+
+    let fake = Fake::answering(task("failed")).await;
+    let out = fastjob(&["--server", &fake.url, "task", "show", "42"]).await.out();
+    assert!(out.contains("took     1.250s\n") && out.contains("timed_out  over time\n"), "{out}");
+
+    let answers = [(true, "stopping"), (false, "failed")]
+        .map(|(stopped, state)| (200, "", json!({ "stopped": stopped, "state": state })));
+    let fake = Fake::answers(answers).await;
+    let stop = ["--server", &fake.url, "stop", "42"];
+    assert_eq!(fastjob(&stop).await.out(), "task 42 is stopping\n");
+    assert_eq!(fastjob(&stop).await.out(), "task 42 had ended already: failed\n");
+    assert_eq!(fake.asked()[0], "POST /api/v1/tasks/42/stop {}");
+}
+
+#[tokio::test]
+async fn executors_are_listed() {
+    let executor = json!({
+        "name": "executor-1", "service": "billing", "connected": true, "leaving": false,
+        "incarnation": "i", "address": "", "version": "0.1.0", "since": "2026-11-23T00:00:00Z",
+        "capacity": 16, "attempts": 2, "running": 1, "waiting": 1, "cpu": 0.25,
+        "memory_free": 1_073_741_824, "memory_total": 2_147_483_648_u64, "labels": {},
+        "handlers": { "a": "", "b": "" },
+    });
+    let fake = Fake::answering(json!({ "items": [executor], "next_cursor": null })).await;
+    let out = fastjob(&["--server", &fake.url, "executor", "list"]).await.out();
+    let row: Vec<_> = out.lines().nth(1).unwrap().split_whitespace().collect();
+    assert_eq!(
+        row,
+        [
+            "executor-1",
+            "billing",
+            "connected",
+            "1",
+            "1",
+            "16",
+            "25%",
+            "1024",
+            "MiB",
+            "a,b",
+            "0.1.0",
+            "2026-11-23T00:00:00Z"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_coordinator_that_is_not_there_is_told_with_what_to_do() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", free.local_addr().unwrap());
+    drop(free);
+    let failure = fastjob(&["--server", &url, "job", "list"]).await.failure();
+    let expected = format!(
+        "error: no coordinator answers at {url}: is it running? start one with `fastjob serve`, \
+         or say where it is with --server or FASTJOB_SERVER"
+    );
+    assert_eq!(failure.to_string(), expected);
+    assert_eq!(failure.as_details()["detail"], expected["error: ".len()..]);
+}
+
+#[tokio::test]
+async fn refusals_say_what_to_do() {
+    let fake = Fake::answers([problem(401, "there is no token")]).await;
+    let failure = fastjob(&["--server", &fake.url, "job", "list"]).await.failure();
+    assert!(failure.to_string().contains("set --token or FASTJOB_TOKEN"), "{failure}");
+
+    let fake = Fake::answers([(302, "", json!({}))]).await;
+    let failure = fastjob(&["--server", &fake.url, "job", "list"]).await.failure();
+    assert!(failure.to_string().contains("not followed"), "{failure}");
+
+    let fake = Fake::answering(json!("hello")).await;
+    let failure = fastjob(&["--server", &fake.url, "job", "list"]).await.failure();
+    assert!(failure.title.contains("is it a coordinator"), "{failure}");
+}
+
+#[tokio::test]
+async fn output_that_nobody_reads_ends_the_command_quietly() {
+    struct Gone;
+    impl std::io::Write for Gone {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(std::io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let err = crate::cli::out::Out::new(&mut Gone, false).line("x").unwrap_err();
+    assert!(matches!(err, Error::Closed));
+}

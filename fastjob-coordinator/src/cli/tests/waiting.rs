@@ -1,0 +1,97 @@
+//! Commands that ask again and again.
+
+use serde_json::{Value, json};
+
+use super::{
+    fake::{Fake, problem, task},
+    fastjob,
+};
+use crate::cli::error::Error;
+
+fn started() -> (u16, &'static str, Value) {
+    (200, "", json!({ "task": 42 }))
+}
+
+#[tokio::test]
+async fn a_start_sends_the_param_as_text_and_tells_the_task() {
+    let fake = Fake::answers([started()]).await;
+    let args = ["--server", &fake.url, "start", "report", "-p", r#"{"n": 1}"#, "--delay", "5m"];
+    assert_eq!(fastjob(&args).await.out(), "task 42 started\n");
+    assert_eq!(fastjob(&[&args[..], &["--json"]].concat()).await.out(), "{\"task\":42}\n");
+    let asked = fake.asked();
+    let body = asked[0].strip_prefix("POST /api/v1/jobs/report/start ").unwrap();
+    let body: Value = serde_json::from_str(body).unwrap();
+    assert_eq!(body, json!({ "param": r#"{"n": 1}"#, "delay": "5m", "cause": "manual" }));
+}
+
+#[tokio::test]
+async fn waiting_ends_with_the_task_also_over_a_restart() {
+    let states = ["queued", "running", "succeeded"].map(|state| (200, "", task(state)));
+    let [queued, running, succeeded] = states;
+    let fake =
+        Fake::answers([started(), queued, problem(503, "starting"), running, succeeded]).await;
+    let out = fastjob(&["--server", &fake.url, "start", "report", "--wait"]).await.out();
+    assert_eq!(out, "task 42 started\ntask 42 succeeded: done\n");
+    assert_eq!(fake.asked().len(), 5);
+    assert_eq!(fake.asked()[4], "GET /api/v1/tasks/42");
+}
+
+#[tokio::test]
+async fn waiting_for_a_task_that_fails_fails() {
+    let fake = Fake::answers([started(), (200, "", task("failed"))]).await;
+    let ran = fastjob(&["--server", &fake.url, "start", "report", "--wait"]).await;
+    assert!(matches!(ran.result, Err(Error::Told)));
+    assert_eq!(ran.out, "task 42 started\ntask 42 failed: timed_out: over time\n");
+
+    let fake = Fake::answers([started(), (200, "", task("failed"))]).await;
+    let ran = fastjob(&["--json", "--server", &fake.url, "start", "report", "--wait"]).await;
+    assert!(matches!(ran.result, Err(Error::Told)));
+    assert_eq!(serde_json::from_str::<Value>(&ran.out).unwrap(), task("failed"));
+}
+
+#[tokio::test]
+async fn waiting_has_an_end_if_it_is_given_one() {
+    let fake = Fake::answers([started(), (200, "", task("running"))]).await;
+    let args = ["--server", &fake.url, "start", "report", "--wait", "--timeout", "150ms"];
+    let failure = fastjob(&args).await.failure();
+    assert_eq!(failure.title, "task 42 has not ended after 150ms; it goes on");
+}
+
+fn piece(attempt: i64, offset: u64, text: &str, ended: bool) -> (u16, &'static str, Value) {
+    let next = offset + text.len() as u64;
+    let view = json!({
+        "attempt": attempt, "offset": offset, "next_offset": next, "text": text, "ended": ended,
+        "source": "executor",
+    });
+    (200, "", view)
+}
+
+#[tokio::test]
+async fn a_log_is_followed_until_it_has_ended() {
+    let fake = Fake::answers([
+        piece(42, 0, "one\n", false),
+        piece(42, 4, "", false),
+        problem(503, "away"),
+        piece(42, 4, "two\n", true),
+        piece(42, 8, "", true),
+    ])
+    .await;
+    let args = ["--server", &fake.url, "task", "log", "42", "--follow", "--attempt", "1"];
+    assert_eq!(fastjob(&args).await.out(), "one\ntwo\n");
+    let asked = fake.asked();
+    assert_eq!(asked[0], "GET /api/v1/tasks/42/log?offset=0&attempt=1");
+    assert_eq!(asked[4], "GET /api/v1/tasks/42/log?offset=8&attempt=1");
+}
+
+#[tokio::test]
+async fn a_log_is_read_whole_and_a_retry_begins_another() {
+    let fake = Fake::answers([
+        piece(42, 0, "one\n", false),
+        piece(43, 4, "cut", false),
+        piece(43, 0, "again\n", false),
+        piece(43, 6, "", false),
+    ])
+    .await;
+    let out = fastjob(&["--server", &fake.url, "task", "log", "42"]).await.out();
+    assert_eq!(out, "one\nagain\n");
+}

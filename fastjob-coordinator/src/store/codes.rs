@@ -1,0 +1,42 @@
+//! How states, causes and reasons stand in the store. A number that is not here is refused: a row
+//! that says something unknown is never read as something else.
+
+use fastjob_core::{AttemptState, Cause, FailReason, TaskState};
+
+use super::{Error, Origin, Result};
+
+macro_rules! codes {
+    ($($to:ident, $from:ident: $type:ident { $($variant:ident = $code:literal),* $(,)? })*) => {$(
+        pub(crate) const fn $to(value: $type) -> i64 {
+            match value { $($type::$variant => $code),* }
+        }
+
+        pub(crate) fn $from(code: i64) -> Result<$type> {
+            match code {
+                $($code => Ok($type::$variant),)*
+                other => Err(Error::Corrupt {
+                    what: format!("the {} {other}", stringify!($type)),
+                }),
+            }
+        }
+    )*};
+}
+
+codes! {
+    attempt_state_code, attempt_state: AttemptState {
+        Planned = 0, Dispatched = 1, Running = 2, Succeeded = 3, Failed = 4, Stopped = 5,
+        Skipped = 6,
+    }
+    task_state_code, task_state: TaskState {
+        Queued = 0, Running = 1, Stopping = 2, Succeeded = 3, Failed = 4, Stopped = 5, Skipped = 6,
+    }
+    cause_code, cause: Cause {
+        Schedule = 1, Misfire = 2, Manual = 3, Api = 4, Parent = 5,
+    }
+    reason_code, reason: FailReason {
+        Error = 1, Fatal = 2, TimedOut = 3, ExecutorLost = 4, Panicked = 5, NoExecutor = 6,
+    }
+    origin_code, origin: Origin {
+        Code = 1, Api = 2,
+    }
+}

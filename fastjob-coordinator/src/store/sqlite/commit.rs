@@ -1,0 +1,307 @@
+//! Commits: set-wise, one statement for a whole batch.
+//!
+//! The parts of all commits are gathered and applied part by part, in the order of [`Commit`]'s
+//! fields. That gives the same as applying one commit after the other: ids are never used twice, so
+//! what a later commit does to an attempt (take it back, place it, end it) comes after its insert
+//! in either order, and an earlier commit never touches what a later one inserts. Of a job that is
+//! there twice the later revision wins.
+
+use fastjob_core::JobDraft;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+use sqlx::{Connection, SqliteConnection};
+
+use super::{Sqlite, while_doing};
+use crate::store::{
+    Commit, CommitStore, EndedAttempt, NewAttempt, Result,
+    codes::{attempt_state_code, cause_code, origin_code, reason_code, task_state_code},
+};
+
+/// Rows in one statement.
+const ROWS: usize = 2_000;
+
+#[async_trait::async_trait]
+impl CommitStore for Sqlite {
+    async fn commit(&self, commits: &[Commit]) -> Result<()> {
+        let mut writer = self.writer.lock().await;
+        let doing = while_doing("write to the store");
+        let mut tx = writer.begin_with("begin immediate").await.map_err(&doing)?;
+        apply(&mut tx, commits).await.map_err(&doing)?;
+        tx.commit().await.map_err(&doing)
+    }
+
+    async fn remove_ended(&self, before: Timestamp, limit: u32) -> Result<u64> {
+        let doing = while_doing("remove old tasks");
+        // Ids grow with time: where the oldest rows are too young, all are.
+        let old: Vec<i64> = sqlx::query_scalar(
+            "select id from (select id, task_state, task_ended_at from attempts \
+             where task_state is not null order by id limit ?2 * 4) \
+             where task_state >= 3 and task_ended_at < ?1 limit ?2",
+        )
+        .bind(before.as_millisecond())
+        .bind(limit)
+        .fetch_all(&self.readers)
+        .await
+        .map_err(&doing)?;
+        if old.is_empty() {
+            return Ok(0);
+        }
+        let ids = Value::from(old.clone()).to_string();
+        let mut writer = self.writer.lock().await;
+        let mut tx = writer.begin_with("begin immediate").await.map_err(&doing)?;
+        for statement in [
+            "delete from logs where attempt in (select id from attempts where task_state is null \
+             and task in (select value from json_each(?)))",
+            "delete from logs where attempt in (select value from json_each(?))",
+            "delete from attempts where task_state is null \
+             and task in (select value from json_each(?))",
+            "delete from attempts where id in (select value from json_each(?))",
+        ] {
+            sqlx::query(statement).bind(&ids).execute(&mut *tx).await.map_err(&doing)?;
+        }
+        tx.commit().await.map_err(&doing)?;
+        Ok(old.len() as u64)
+    }
+}
+
+type Outcome = std::result::Result<(), sqlx::Error>;
+
+async fn apply(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
+    if let Some(until) = commits.iter().filter_map(|commit| commit.ids_until).max() {
+        grow(tx, "ids_until", until).await?;
+    }
+    jobs(tx, commits).await?;
+    let lives = commits.iter().flat_map(|commit| &commit.lives).map(|life| {
+        (
+            life.id.0,
+            life.service.as_str(),
+            life.executor.as_str(),
+            life.incarnation.as_str(),
+            life.since.as_millisecond(),
+        )
+    });
+    each(
+        tx,
+        batches(lives)?,
+        "insert into lives (id, service, executor, incarnation, since) \
+         select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 \
+         from json_each(?) where true on conflict do nothing",
+    )
+    .await?;
+    each(
+        tx,
+        batches(commits.iter().flat_map(|commit| &commit.planned).map(planned))?,
+        "insert into attempts (id, task, job, number, cause, fire_at, due_at, created_at, life, \
+         state, task_state, task_ended_at, param, note) \
+         select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, \
+         value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, \
+         value ->> 12, value ->> 13 \
+         from json_each(?) where true on conflict do nothing",
+    )
+    .await?;
+    each(
+        tx,
+        batches(commits.iter().flat_map(|commit| &commit.taken_back).map(|attempt| attempt.0))?,
+        "delete from attempts where state = 0 and id in (select value from json_each(?))",
+    )
+    .await?;
+    let placed = commits.iter().flat_map(|commit| &commit.placed);
+    each(
+        tx,
+        batches(placed.map(|placed| (placed.attempt.0, placed.life.map(|life| life.0))))?,
+        "update attempts set life = new.life \
+         from (select value ->> 0 as id, value ->> 1 as life from json_each(?)) as new \
+         where attempts.id = new.id and attempts.state = 0",
+    )
+    .await?;
+    ended(tx, commits).await?;
+    let moved = commits.iter().flat_map(|commit| &commit.moved);
+    each(
+        tx,
+        batches(moved.map(|moved| (moved.task.0, task_state_code(moved.state))))?,
+        "update attempts set task_state = new.state \
+         from (select value ->> 0 as id, value ->> 1 as state from json_each(?)) as new \
+         where attempts.id = new.id and attempts.task_state < 3",
+    )
+    .await?;
+    let anchors = commits.iter().flat_map(|commit| &commit.anchors);
+    each(
+        tx,
+        batches(anchors.map(|(job, anchor)| (job.0, anchor.as_millisecond())))?,
+        "update jobs set anchor = max(jobs.anchor, new.anchor) from \
+         (select value ->> 0 as id, max(value ->> 1) as anchor from json_each(?) group by 1) \
+         as new where jobs.id = new.id",
+    )
+    .await?;
+    if let Some(watermark) = commits.iter().filter_map(|commit| commit.watermark).max() {
+        grow(tx, "watermark", watermark.as_millisecond()).await?;
+    }
+    Ok(())
+}
+
+async fn grow(tx: &mut SqliteConnection, key: &str, value: i64) -> Outcome {
+    sqlx::query(
+        "insert into meta (key, value) values (?1, cast(?2 as text)) on conflict (key) do update \
+         set value = cast(max(cast(meta.value as integer), ?2) as text)",
+    )
+    .bind(key)
+    .bind(value)
+    .execute(tx)
+    .await
+    .map(drop)
+}
+
+/// Rows as JSON arrays, so many to a statement.
+fn batches<T: Serialize>(rows: impl Iterator<Item = T>) -> std::result::Result<Vec<String>, sqlx::Error> {
+    let mut batches = Vec::new();
+    let mut rows = rows.peekable();
+    while rows.peek().is_some() {
+        let mut batch = Vec::from(*b"[");
+        for row in rows.by_ref().take(ROWS) {
+            if batch.len() > 1 {
+                batch.push(b',');
+            }
+            serde_json::to_writer(&mut batch, &row)
+                .map_err(|err| sqlx::Error::Encode(err.into()))?;
+        }
+        batch.push(b']');
+        batches.push(String::from_utf8(batch).map_err(|err| sqlx::Error::Encode(err.into()))?);
+    }
+    Ok(batches)
+}
+
+/// Runs a statement over all batches.
+async fn each(tx: &mut SqliteConnection, batches: Vec<String>, statement: &'static str) -> Outcome {
+    for batch in batches {
+        sqlx::query(statement).bind(batch).execute(&mut *tx).await?;
+    }
+    Ok(())
+}
+
+async fn jobs(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
+    let mut latest: Vec<_> = commits.iter().flat_map(|commit| &commit.jobs).collect();
+    // A name that is given up is free before it is taken again.
+    latest.sort_by_key(|row| (row.deleted_at.is_none(), row.id, row.revision));
+    let rows = latest
+        .iter()
+        .enumerate()
+        .filter(|(i, row)| latest.get(i + 1).is_none_or(|next| next.id != row.id));
+    let rows = rows.map(|(_, row)| {
+        (
+            row.id.0,
+            row.job.service.as_str(),
+            row.job.name.as_str(),
+            serde_json::to_string(&JobDraft::from(&*row.job)).unwrap_or_default(),
+            origin_code(row.origin),
+            row.revision,
+            row.anchor.as_millisecond(),
+            row.created_at.as_millisecond(),
+            row.updated_at.as_millisecond(),
+            row.deleted_at.map(Timestamp::as_millisecond),
+        )
+    });
+    each(
+        tx,
+        batches(rows)?,
+        "insert into jobs (id, service, name, definition, origin, revision, anchor, created_at, \
+         updated_at, deleted_at) \
+         select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, \
+         value ->> 6, value ->> 7, value ->> 8, value ->> 9 from json_each(?) where true \
+         on conflict (id) do update set service = excluded.service, name = excluded.name, \
+         definition = excluded.definition, origin = excluded.origin, \
+         revision = excluded.revision, anchor = excluded.anchor, \
+         updated_at = excluded.updated_at, deleted_at = excluded.deleted_at \
+         where excluded.revision >= jobs.revision",
+    )
+    .await
+}
+
+fn planned(new: &NewAttempt) -> impl Serialize + '_ {
+    let is_head = new.attempt == new.task.first_attempt();
+    let ended = is_head && new.task_state.is_final();
+    (
+        new.attempt.0,
+        new.task.0,
+        new.job.0,
+        new.number,
+        cause_code(new.cause),
+        new.fire_at.map(Timestamp::as_millisecond),
+        new.due_at.as_millisecond(),
+        new.created_at.as_millisecond(),
+        new.life.map(|life| life.0),
+        attempt_state_code(new.state),
+        is_head.then(|| task_state_code(new.task_state)),
+        ended.then(|| new.created_at.as_millisecond()),
+        new.param.as_deref(),
+        new.note.as_deref(),
+    )
+}
+
+async fn ended(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
+    let all = || commits.iter().flat_map(|commit| &commit.ended);
+    each(
+        tx,
+        batches(all().map(ended_row))?,
+        "update attempts set state = new.state, reason = new.reason, message = new.message, \
+         result = new.result, started_at = new.started_at, ended_at = new.ended_at, \
+         task_state = coalesce(new.task_state, attempts.task_state), \
+         task_ended_at = new.task_ended_at \
+         from (select value ->> 0 as id, value ->> 1 as state, value ->> 2 as reason, \
+         value ->> 3 as message, value ->> 4 as result, value ->> 5 as started_at, \
+         value ->> 6 as ended_at, value ->> 7 as task_state, value ->> 8 as task_ended_at \
+         from json_each(?)) as new \
+         where attempts.id = new.id and attempts.state = 0",
+    )
+    .await?;
+    let of_retries = all().filter(|ended| ended.attempt != ended.task.first_attempt());
+    let heads = of_retries.filter_map(|ended| {
+        let state = ended.task_state?;
+        Some((
+            ended.task.0,
+            task_state_code(state),
+            state.is_final().then(|| ended.ended_at.as_millisecond()),
+            ended.result.as_deref().map(clean),
+        ))
+    });
+    each(
+        tx,
+        batches(heads)?,
+        "update attempts set task_state = new.state, task_ended_at = new.ended_at, \
+         task_result = new.result \
+         from (select value ->> 0 as id, value ->> 1 as state, value ->> 2 as ended_at, \
+         value ->> 3 as result from json_each(?)) as new \
+         where attempts.id = new.id and attempts.task_state < 3",
+    )
+    .await?;
+    let logged = all().filter(|ended| !ended.log_tail.is_empty());
+    each(
+        tx,
+        batches(logged.map(|ended| (ended.attempt.0, clean(&ended.log_tail))))?,
+        "insert into logs (attempt, tail) select value ->> 0, value ->> 1 from json_each(?) \
+         where true on conflict do nothing",
+    )
+    .await
+}
+
+fn ended_row(ended: &EndedAttempt) -> impl Serialize + '_ {
+    let is_head = ended.attempt == ended.task.first_attempt();
+    let state = ended.task_state.filter(|_| is_head);
+    let task_ended = state.is_some_and(fastjob_core::TaskState::is_final);
+    (
+        ended.attempt.0,
+        attempt_state_code(ended.state),
+        ended.reason.map(reason_code),
+        ended.message.as_deref().map(clean),
+        ended.result.as_deref().map(clean),
+        ended.started_at.map(Timestamp::as_millisecond),
+        ended.ended_at.as_millisecond(),
+        state.map(task_state_code),
+        task_ended.then(|| ended.ended_at.as_millisecond()),
+    )
+}
+
+/// SQL texts end at a NUL, so a handler's NUL is shown as what it is.
+fn clean(text: &str) -> std::borrow::Cow<'_, str> {
+    if text.contains('\0') { text.replace('\0', "\u{2400}").into() } else { text.into() }
+}

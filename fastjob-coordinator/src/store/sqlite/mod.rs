@@ -1,0 +1,150 @@
+//! The embedded store: one SQLite file, one writer, some readers.
+//!
+//! Every commit is on the disk when it returns (`synchronous = FULL`). The file belongs to one
+//! coordinator: a lock that the operating system drops with the process keeps others out.
+
+mod commit;
+mod jobs;
+mod load;
+mod tasks;
+
+use std::{
+    fs::{self, File, TryLockError},
+    io::Write,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use sqlx::{
+    ConnectOptions, SqliteConnection, SqlitePool,
+    migrate::{MigrateError, Migrator},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use tokio::sync::Mutex;
+
+use super::{Error, Result};
+
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// Readers at the same time.
+const READERS: u32 = 4;
+
+/// A store in one SQLite file.
+#[derive(Debug)]
+pub(crate) struct Sqlite {
+    writer: Mutex<SqliteConnection>,
+    readers: SqlitePool,
+    /// Held as long as the store is open.
+    _lock: File,
+}
+
+impl Sqlite {
+    /// Opens the file, creates it if it is not there, and brings its schema up to this release.
+    ///
+    /// # Errors
+    ///
+    /// Fails if another coordinator has it, if it is no store, if a newer release wrote it, or if
+    /// it cannot be read and written.
+    pub(crate) async fn open(path: &Path) -> Result<Self> {
+        let open = |why: String| Error::Open { path: path.display().to_string(), why };
+        if path.is_dir() {
+            return Err(open("it is a folder".to_owned()));
+        }
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            fs::create_dir_all(folder).map_err(|err| open(err.to_string()))?;
+        }
+        let lock = lock(path)?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_secs(10))
+            .foreign_keys(false)
+            .pragma("temp_store", "memory")
+            .pragma("cache_size", "-65536")
+            .statement_cache_capacity(64)
+            .disable_statement_logging();
+        let mut writer = options
+            .clone()
+            .pragma("wal_autocheckpoint", "4000")
+            .connect()
+            .await
+            .map_err(|err| open(not_a_store(&err)))?;
+        migrate(path, &mut writer).await?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .connect_with(options.create_if_missing(false).read_only(true))
+            .await
+            .map_err(|err| open(err.to_string()))?;
+        Ok(Self { writer: Mutex::new(writer), readers, _lock: lock })
+    }
+}
+
+/// Takes the lock beside the file. The process id in it is for people.
+fn lock(path: &Path) -> Result<File> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".lock");
+    let beside = PathBuf::from(beside);
+    let open = |err: std::io::Error| Error::Open {
+        path: path.display().to_string(),
+        why: format!("its lock {} cannot be had: {err}", beside.display()),
+    };
+    let mut file = File::options()
+        .create(true)
+        .write(true)
+        .truncate(false)
+        .open(&beside)
+        .map_err(open)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(Error::InUse(path.display().to_string())),
+        Err(TryLockError::Error(err)) => return Err(open(err)),
+    }
+    file.set_len(0).map_err(open)?;
+    writeln!(file, "{}", std::process::id()).map_err(open)?;
+    Ok(file)
+}
+
+async fn migrate(path: &Path, writer: &mut SqliteConnection) -> Result<()> {
+    let known = MIGRATIONS.iter().map(|step| step.version).max().unwrap_or(0);
+    let open = |why: String| Error::Open { path: path.display().to_string(), why };
+    let newest: Option<i64> = match sqlx::query_scalar("select max(version) from _sqlx_migrations")
+        .fetch_one(&mut *writer)
+        .await
+    {
+        Ok(newest) => newest,
+        Err(sqlx::Error::Database(err)) if err.message().contains("no such table") => None,
+        Err(err) => return Err(open(not_a_store(&err))),
+    };
+    if let Some(found) = newest.filter(|found| *found > known) {
+        return Err(Error::Newer { path: path.display().to_string(), found, known });
+    }
+    MIGRATIONS.run(&mut *writer).await.map_err(|err| match err {
+        MigrateError::VersionMismatch(version) => open(format!(
+            "its schema {version} is not the one that this release knows by that number"
+        )),
+        other => open(format!("its schema could not be brought up to date: {other}")),
+    })?;
+    let cluster = uuid::Uuid::new_v4().to_string();
+    sqlx::query("insert into meta (key, value) values ('cluster', ?) on conflict do nothing")
+        .bind(cluster)
+        .execute(&mut *writer)
+        .await
+        .map_err(|err| open(err.to_string()))?;
+    Ok(())
+}
+
+/// The driver's words, and what they mean where that is not plain.
+fn not_a_store(err: &sqlx::Error) -> String {
+    let text = err.to_string();
+    if text.contains("file is not a database") {
+        return "it is not a SQLite file".to_owned();
+    }
+    text
+}
+
+/// Names what was being done when the database refused.
+fn while_doing(doing: &'static str) -> impl Fn(sqlx::Error) -> Error {
+    move |source| Error::Database { doing, source }
+}

@@ -1,0 +1,156 @@
+//! Tasks, as people ask for them: heads in one query, retries of those that have any in another.
+
+use std::collections::HashMap;
+
+use fastjob_core::{AttemptId, ExecutorName, JobId, TaskId};
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, Row, sqlite::SqliteRow};
+
+use super::{
+    Sqlite,
+    load::{instant, name, number},
+    while_doing,
+};
+use crate::store::{
+    AttemptRow, Result, TaskFilter, TaskRow, TaskStore,
+    codes::{attempt_state, cause, reason, task_state, task_state_code},
+};
+
+/// Everything of an attempt; the last columns are the task's.
+const COLUMNS: &str = "a.id, a.task, a.number, a.state, a.reason, a.message, lives.executor, \
+                       a.due_at, a.started_at, a.ended_at, a.job, jobs.service, jobs.name, \
+                       a.task_state, a.cause, a.fire_at, a.created_at, a.task_ended_at, a.param, \
+                       coalesce(a.task_result, a.result), a.note";
+
+#[async_trait::async_trait]
+impl TaskStore for Sqlite {
+    async fn task(&self, task: TaskId) -> Result<Option<TaskRow>> {
+        Ok(self.tasks_by_id(&[task]).await?.pop())
+    }
+
+    async fn tasks_by_id(&self, tasks: &[TaskId]) -> Result<Vec<TaskRow>> {
+        let ids = Value::from(tasks.iter().map(|task| task.0).collect::<Vec<_>>()).to_string();
+        let sql = format!(
+            "select {COLUMNS} from attempts a join jobs on jobs.id = a.job \
+             left join lives on lives.id = a.life \
+             where a.id in (select value from json_each(?)) and a.task_state is not null \
+             order by a.id desc"
+        );
+        let heads = sqlx::query(AssertSqlSafe(sql))
+            .bind(ids)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(while_doing("read tasks"))?;
+        self.with_retries(&heads).await
+    }
+
+    async fn tasks(&self, filter: &TaskFilter) -> Result<Vec<TaskRow>> {
+        let mut wants = String::from("a.task_state is not null");
+        if filter.job.is_some() {
+            wants.push_str(" and a.job = ?1");
+        }
+        if let Some(state) = filter.state {
+            let code = task_state_code(state);
+            wants.push_str(&format!(" and a.task_state = {code}"));
+            if code > 3 && filter.job.is_none() {
+                wants.push_str(" and a.task_state > 3");
+            }
+        }
+        if filter.since.is_some() {
+            wants.push_str(" and a.created_at >= ?2");
+        }
+        if filter.below.is_some() {
+            wants.push_str(" and a.id < ?3");
+        }
+        let sql = format!(
+            "select {COLUMNS} from (select * from attempts a where {wants} \
+             order by a.id desc limit ?4) a join jobs on jobs.id = a.job \
+             left join lives on lives.id = a.life order by a.id desc"
+        );
+        let heads = sqlx::query(AssertSqlSafe(sql))
+            .bind(filter.job.map(|job| job.0))
+            .bind(filter.since.map(jiff::Timestamp::as_millisecond))
+            .bind(filter.below.map(|task| task.0))
+            .bind(filter.limit)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(while_doing("read tasks"))?;
+        self.with_retries(&heads).await
+    }
+
+    async fn log_tail(&self, attempt: AttemptId) -> Result<Option<String>> {
+        sqlx::query_scalar("select tail from logs where attempt = ?")
+            .bind(attempt.0)
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(while_doing("read a log"))
+    }
+}
+
+impl Sqlite {
+    async fn with_retries(&self, heads: &[SqliteRow]) -> Result<Vec<TaskRow>> {
+        let mut tasks = heads.iter().map(head).collect::<Result<Vec<_>>>()?;
+        let ids = Value::from(tasks.iter().map(|task| task.task.0).collect::<Vec<_>>()).to_string();
+        let rows = sqlx::query(
+            "select a.id, a.task, a.number, a.state, a.reason, a.message, lives.executor, \
+             a.due_at, a.started_at, a.ended_at \
+             from attempts a left join lives on lives.id = a.life \
+             where a.task_state is null and a.task in (select value from json_each(?)) \
+             order by a.task, a.number",
+        )
+        .bind(ids)
+        .fetch_all(&self.readers)
+        .await
+        .map_err(while_doing("read attempts"))?;
+        let mut retries: HashMap<i64, Vec<AttemptRow>> = HashMap::new();
+        for row in &rows {
+            let task = row.try_get(1).map_err(while_doing("read attempts"))?;
+            retries.entry(task).or_default().push(attempt(row)?);
+        }
+        for task in &mut tasks {
+            task.attempts.extend(retries.remove(&task.task.0).unwrap_or_default());
+        }
+        Ok(tasks)
+    }
+}
+
+fn attempt(row: &SqliteRow) -> Result<AttemptRow> {
+    let doing = while_doing("read an attempt");
+    let get = |index: usize| row.try_get::<i64, _>(index).map_err(&doing);
+    let maybe = |index: usize| row.try_get::<Option<i64>, _>(index).map_err(&doing);
+    let executor: Option<String> = row.try_get(6).map_err(&doing)?;
+    Ok(AttemptRow {
+        attempt: AttemptId(get(0)?),
+        number: number(get(2)?)?,
+        state: attempt_state(get(3)?)?,
+        reason: maybe(4)?.map(reason).transpose()?,
+        message: row.try_get(5).map_err(&doing)?,
+        executor: executor.as_deref().map(name::<ExecutorName>).transpose()?,
+        due_at: instant(get(7)?)?,
+        started_at: maybe(8)?.map(instant).transpose()?,
+        ended_at: maybe(9)?.map(instant).transpose()?,
+    })
+}
+
+fn head(row: &SqliteRow) -> Result<TaskRow> {
+    let doing = while_doing("read a task");
+    let get = |index: usize| row.try_get::<i64, _>(index).map_err(&doing);
+    let maybe = |index: usize| row.try_get::<Option<i64>, _>(index).map_err(&doing);
+    let text = |index: usize| row.try_get::<Option<String>, _>(index).map_err(&doing);
+    let first = attempt(row)?;
+    Ok(TaskRow {
+        task: TaskId(get(1)?),
+        job: JobId(get(10)?),
+        service: name(&text(11)?.unwrap_or_default())?,
+        name: name(&text(12)?.unwrap_or_default())?,
+        state: task_state(get(13)?)?,
+        cause: cause(get(14)?)?,
+        fire_at: maybe(15)?.map(instant).transpose()?,
+        created_at: instant(get(16)?)?,
+        ended_at: maybe(17)?.map(instant).transpose()?,
+        param: text(18)?,
+        result: text(19)?,
+        note: text(20)?,
+        attempts: vec![first],
+    })
+}

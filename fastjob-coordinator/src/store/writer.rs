@@ -1,0 +1,141 @@
+//! The group-commit writer: what waits to be written goes into one transaction.
+//!
+//! While one transaction is on its way to the disk, the next gathers, so the groups grow with the
+//! load by themselves. A commit that fails is sent again until it is taken: nothing that the engine
+//! decided is dropped, and nothing is dispatched or acknowledged before.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::{Commit, Store};
+
+/// Most rows in one transaction, so that one never holds up the next for long.
+const ROWS: usize = 20_000;
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// How long the last commits may take when the coordinator stops.
+const LAST: Duration = Duration::from_secs(10);
+
+/// Whether the store takes what is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Health {
+    Well,
+    /// It has refused; what waits is sent again and again.
+    Failing { why: String },
+}
+
+/// The way to the writer.
+#[derive(Clone, Debug)]
+pub(crate) struct WriterHandle {
+    commits: mpsc::UnboundedSender<(u64, Commit)>,
+    health: watch::Receiver<Health>,
+}
+
+impl WriterHandle {
+    /// Hands a commit over. Never waits, never reorders.
+    pub(crate) fn submit(&self, id: u64, commit: Commit) {
+        if self.commits.send((id, commit)).is_err() {
+            tracing::debug!("the writer has stopped, a commit is dropped");
+        }
+    }
+
+    /// Whether the store takes what is written.
+    pub(crate) fn health(&self) -> watch::Receiver<Health> {
+        self.health.clone()
+    }
+}
+
+/// The loop that writes.
+pub(crate) struct Writer {
+    store: Arc<dyn Store>,
+    commits: mpsc::UnboundedReceiver<(u64, Commit)>,
+    health: watch::Sender<Health>,
+}
+
+impl Writer {
+    pub(crate) fn new(store: Arc<dyn Store>) -> (Self, WriterHandle) {
+        let (commits, inbox) = mpsc::unbounded_channel();
+        let (health, watch) = watch::channel(Health::Well);
+        (Self { store, commits: inbox, health }, WriterHandle { commits, health: watch })
+    }
+
+    /// Writes until told to stop, and then what was handed over before. `done` is told which
+    /// commits are durable.
+    pub(crate) async fn run(mut self, stop: CancellationToken, mut done: impl FnMut(&[u64])) {
+        let (mut ids, mut group) = (Vec::new(), Vec::new());
+        let mut left = None;
+        loop {
+            let first = match left.take() {
+                Some(first) => first,
+                None => tokio::select! {
+                    biased;
+                    next = self.commits.recv() => match next {
+                        Some(next) => next,
+                        None => return,
+                    },
+                    () = stop.cancelled() => return,
+                },
+            };
+            let mut rows = first.1.rows();
+            ids.push(first.0);
+            group.push(first.1);
+            while let Ok((id, commit)) = self.commits.try_recv() {
+                if rows + commit.rows() > ROWS {
+                    left = Some((id, commit));
+                    break;
+                }
+                rows += commit.rows();
+                ids.push(id);
+                group.push(commit);
+            }
+            if !self.write(&group, &stop).await {
+                return;
+            }
+            done(&ids);
+            ids.clear();
+            group.clear();
+        }
+    }
+
+    /// Sends the group until it is taken; `false` if that did not come to pass before the end.
+    async fn write(&self, group: &[Commit], stop: &CancellationToken) -> bool {
+        let mut wait = FIRST_WAIT;
+        let mut deadline = None;
+        loop {
+            let Err(err) = self.store.commit(group).await else {
+                if *self.health.borrow() != Health::Well {
+                    tracing::info!("the store takes writes again");
+                    self.health.send_replace(Health::Well);
+                }
+                return true;
+            };
+            let why = chain(&err);
+            if *self.health.borrow() == Health::Well {
+                tracing::warn!(error = why, "the store cannot be written, trying on");
+            }
+            self.health.send_replace(Health::Failing { why });
+            if stop.is_cancelled() {
+                let until = *deadline.get_or_insert_with(|| tokio::time::Instant::now() + LAST);
+                if tokio::time::Instant::now() >= until {
+                    tracing::error!("the last commits could not be written before the end");
+                    return false;
+                }
+            }
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(LONGEST_WAIT);
+        }
+    }
+}
+
+fn chain(err: &dyn std::error::Error) -> String {
+    let mut text = err.to_string();
+    let mut source = err.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

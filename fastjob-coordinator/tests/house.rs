@@ -1,0 +1,83 @@
+//! The house: imports run downwards only. The table here is what `ARCHITECTURE.md` draws.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Which modules of the crate a module may import from; what is not listed may import anything.
+const MAY_IMPORT: &[(&str, &[&str])] = &[
+    ("record", &[]),
+    ("engine", &["record"]),
+    ("store", &["record"]),
+    ("clock", &["engine"]),
+    ("sessions", &["engine"]),
+    ("shell", &["clock", "engine", "ops", "sessions", "store", "record"]),
+    ("ops", &["clock", "engine", "record", "sessions", "shell", "store"]),
+    ("rpc", &["engine", "sessions", "shell"]),
+    ("api", &["ops"]),
+    ("server", &["api", "ops"]),
+    ("config", &[]),
+];
+
+fn files(folder: &Path, into: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path, into);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            into.push(path);
+        }
+    }
+}
+
+/// The modules that a file names after `crate::`.
+fn imports(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (at, _) in text.match_indices("crate::") {
+        let rest = &text[at + "crate::".len()..];
+        if let Some(block) = rest.strip_prefix('{') {
+            let mut depth = 0;
+            let mut word = String::new();
+            for c in block.chars() {
+                match c {
+                    '{' => depth += 1,
+                    '}' if depth == 0 => break,
+                    '}' => depth -= 1,
+                    ',' if depth == 0 => found.push(std::mem::take(&mut word)),
+                    c if depth == 0 => word.push(c),
+                    _ => {}
+                }
+            }
+            found.push(word);
+        } else {
+            let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+            found.push(rest[..end].to_owned());
+        }
+    }
+    let first = |word: String| word.trim().split("::").next().unwrap_or_default().to_owned();
+    found.into_iter().map(first).filter(|word| !word.is_empty()).collect()
+}
+
+#[test]
+fn imports_run_downwards_only() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut wrong = Vec::new();
+    let mut all = Vec::new();
+    files(&src, &mut all);
+    for path in all {
+        let relative = path.strip_prefix(&src).unwrap();
+        let module = relative.iter().next().unwrap().to_string_lossy();
+        let module = module.trim_end_matches(".rs");
+        let Some((_, allowed)) = MAY_IMPORT.iter().find(|(name, _)| *name == module) else {
+            continue;
+        };
+        for other in imports(&fs::read_to_string(&path).unwrap()) {
+            let is_module = src.join(&other).is_dir() || src.join(format!("{other}.rs")).exists();
+            if is_module && other != module && !allowed.contains(&other.as_str()) {
+                wrong.push(format!("{}: {module} imports {other}", relative.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -1,0 +1,239 @@
+use std::{fs, path::PathBuf, time::Duration};
+
+use fastjob_core::Shard;
+use rustix::process::{Pid, test_kill_process};
+use serde_json::json;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::builtin::testing::{Lines, context};
+
+const DEADLINE: Duration = Duration::from_secs(20);
+
+async fn run(allowed: &[&str], param: &str) -> (JobResult, Lines) {
+    let (ctx, _stop, lines) = context(Some(param), Shard { index: 1, total: 3 });
+    let result = timeout(DEADLINE, handler(allowed).execute(&ctx)).await;
+    (result.expect("the handler hangs"), lines)
+}
+
+fn handler(allowed: &[&str]) -> Command {
+    Command::new(CommandPolicy { allowed: allowed.iter().map(|name| (*name).to_owned()).collect() })
+}
+
+fn script(text: &str) -> String {
+    json!({"program": text, "shell": true}).to_string()
+}
+
+#[track_caller]
+fn check_error(result: &JobResult, retryable: bool, text: &str) {
+    let err = result.as_ref().unwrap_err();
+    assert!(err.message().contains(text), "{err:?}");
+    assert_eq!(err.is_retryable(), retryable, "{err:?}");
+}
+
+#[tokio::test]
+async fn a_plain_text_is_a_command() {
+    let (result, lines) = run(&["pwd"], "pwd").await;
+    let here = std::env::current_dir().unwrap().display().to_string();
+    assert_eq!(result.unwrap().as_str(), Some(here.as_str()));
+    assert_eq!(lines.all(), ["$ pwd".to_owned(), here]);
+    let (result, _) = run(&["echo"], "echo 'a  b' $HOME").await;
+    assert_eq!(result.unwrap().as_str(), Some("a  b $HOME"));
+}
+
+#[tokio::test]
+async fn what_is_not_listed_letter_by_letter_does_not_run() {
+    for (allowed, param) in [
+        (&["ls"][..], "pwd".to_owned()),
+        (&[], "pwd".to_owned()),
+        (&["pwd"], "/bin/pwd".to_owned()),
+        (&["/bin/pwd"], "pwd".to_owned()),
+        (&["pwd"], script("pwd")),
+        (&["pwd"], json!({"program": "pwd", "env": {"PATH": "/tmp"}}).to_string()),
+        (&["pwd"], json!({"program": "pwd", "env": {"LD_PRELOAD": "x"}}).to_string()),
+    ] {
+        let (result, lines) = run(allowed, &param).await;
+        assert!(!result.unwrap_err().is_retryable(), "{param}");
+        assert_eq!(lines.all(), [String::new(); 0], "{param}");
+    }
+    let (result, _) = run(&["pwd"], "ls").await;
+    check_error(&result, false, "`ls` is not among the programs that this executor allows");
+}
+
+#[tokio::test]
+async fn output_goes_to_the_log_and_its_end_is_the_result() {
+    let (result, lines) = run(&["sh"], &script("echo one; echo two >&2; printf three")).await;
+    assert_eq!(result.unwrap().as_str(), Some("one\nthree"));
+    assert!(lines.has("one") && lines.has("! two") && lines.has("three"), "{:?}", lines.all());
+}
+
+#[tokio::test]
+async fn only_the_expected_exit_is_a_success() {
+    let (result, _) = run(&["sh"], &script("echo why >&2; exit 3")).await;
+    check_error(&result, true, "exit status 3: why");
+    let ok = json!({"program": "exit 3", "shell": true, "ok_exit": [0, 3]}).to_string();
+    assert_eq!(run(&["sh"], &ok).await.0.unwrap().as_str(), Some(""));
+    let (result, _) = run(&["sh"], &script("kill -9 $$")).await;
+    check_error(&result, true, "killed by signal 9 (SIGKILL)");
+}
+
+#[tokio::test]
+async fn what_is_not_there_fails_for_good() {
+    let (result, _) = run(&["*"], "no-such-program-here").await;
+    check_error(&result, false, "there is no program `no-such-program-here`");
+    let (result, _) = run(&["*"], r#"{"program": "pwd", "dir": "/no/such/folder"}"#).await;
+    check_error(&result, false, "there is no folder `/no/such/folder`");
+    let (result, _) = run(&["*"], "/").await;
+    check_error(&result, false, "cannot run `/`");
+}
+
+#[tokio::test]
+async fn the_environment_is_small_and_tells_the_task() {
+    let param = json!({"program": "env", "env": {"MINE": "x", "FASTJOB_TASK": "0"}}).to_string();
+    let (result, _) = run(&["env"], &param).await;
+    let shown = result.unwrap().into_text().unwrap();
+    let names: Vec<_> = shown.lines().filter_map(|line| line.split_once('=')).collect();
+    for expected in [
+        ("MINE", "x"),
+        ("FASTJOB_TASK", "7"),
+        ("FASTJOB_ATTEMPT", "8"),
+        ("FASTJOB_SHARD_INDEX", "1"),
+        ("FASTJOB_SHARD_TOTAL", "3"),
+    ] {
+        assert!(names.contains(&expected), "{shown}");
+    }
+    let known = |name: &str| {
+        ENV_KEPT.contains(&name) || name == "MINE" || name.starts_with("FASTJOB_")
+    };
+    assert!(names.iter().all(|(name, _)| known(name)), "{shown}");
+}
+
+#[tokio::test]
+async fn it_reads_what_it_is_given_in_the_folder_it_is_given() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("here"), "").unwrap();
+    let param = json!({
+        "program": "cat; ls; echo $1", "args": ["a b"], "shell": true,
+        "stdin": "x".repeat(200_000) + "\n", "dir": dir.path(),
+    });
+    let (result, _) = run(&["sh"], &param.to_string()).await;
+    assert!(result.unwrap().as_str().unwrap().ends_with("x\nhere\na b"));
+}
+
+#[tokio::test]
+async fn a_program_need_not_read_its_input() {
+    let param = json!({"program": "true", "stdin": "x".repeat(2_000_000)}).to_string();
+    assert!(run(&["true"], &param).await.0.is_ok());
+}
+
+/// A script that starts a grandchild which writes its id to a file, then does the rest.
+struct Family {
+    dir: tempfile::TempDir,
+}
+
+impl Family {
+    fn new() -> Self {
+        Self { dir: tempfile::tempdir().unwrap() }
+    }
+
+    fn file(&self) -> PathBuf {
+        self.dir.path().join("pid")
+    }
+
+    /// `child` runs in the background, its id is written down, then `rest` follows.
+    fn script(&self, child: &str, rest: &str) -> String {
+        let file = self.file().display().to_string();
+        script(&format!("{child} & echo $! > {file}.new; mv {file}.new {file}; {rest}"))
+    }
+
+    async fn grandchild(&self) -> Pid {
+        let text = eventually(|| fs::read_to_string(self.file()).ok()).await;
+        Pid::from_raw(text.trim().parse().unwrap()).unwrap()
+    }
+}
+
+async fn eventually<T>(mut look: impl FnMut() -> Option<T>) -> T {
+    let looking = async {
+        loop {
+            if let Some(seen) = look() {
+                return seen;
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(DEADLINE, looking).await.expect("it never came")
+}
+
+/// Gone, or dead and not yet waited for by whoever inherited it.
+async fn is_gone(pid: Pid) {
+    eventually(|| {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
+        let dead = stat.is_ok_and(|stat| stat.contains(") Z "));
+        (dead || test_kill_process(pid).is_err()).then_some(())
+    })
+    .await;
+}
+
+fn start(
+    param: String,
+) -> (tokio::task::JoinHandle<JobResult>, CancellationToken, Lines) {
+    let (ctx, stop, lines) = context(Some(&param), Shard::WHOLE);
+    let running = tokio::spawn(async move { handler(&["sh"]).execute(&ctx).await });
+    (running, stop, lines)
+}
+
+#[tokio::test]
+async fn a_stop_ends_the_grandchildren_too() {
+    let family = Family::new();
+    let (running, stop, _) = start(family.script("sleep 1000", "wait"));
+    let grandchild = family.grandchild().await;
+    stop.cancel();
+    let result = timeout(DEADLINE, running).await.unwrap().unwrap();
+    check_error(&result, true, "stopped: killed by signal 15 (SIGTERM)");
+    is_gone(grandchild).await;
+}
+
+#[tokio::test]
+async fn who_does_not_listen_is_killed_after_a_grace() {
+    let family = Family::new();
+    let deaf = "trap '' TERM; echo deaf";
+    let (running, stop, lines) =
+        start(family.script(&format!("sh -c \"{deaf}; sleep 1000\""), &format!("{deaf}; wait; wait")));
+    let grandchild = family.grandchild().await;
+    eventually(|| (lines.all().iter().filter(|line| *line == "deaf").count() == 2).then_some(())).await;
+    stop.cancel();
+    let result = timeout(DEADLINE, running).await.unwrap().unwrap();
+    check_error(&result, true, "stopped: killed by signal 9 (SIGKILL)");
+    is_gone(grandchild).await;
+}
+
+#[tokio::test]
+async fn an_aborted_handler_leaves_no_process_behind() {
+    let family = Family::new();
+    let (running, _stop, _) = start(family.script("sleep 1000", "wait"));
+    let grandchild = family.grandchild().await;
+    running.abort();
+    assert!(running.await.unwrap_err().is_cancelled());
+    is_gone(grandchild).await;
+}
+
+#[tokio::test]
+async fn a_background_process_that_holds_the_output_does_not_hang_the_handler() {
+    let family = Family::new();
+    let (running, _stop, lines) = start(family.script("sleep 1000", "echo done"));
+    let result = timeout(DEADLINE, running).await.unwrap().unwrap();
+    assert_eq!(result.unwrap().as_str(), Some("done"));
+    assert!(lines.has("kept the output open"));
+    is_gone(family.grandchild().await).await;
+}
+
+#[tokio::test]
+async fn a_background_process_that_lets_go_of_the_output_stays() {
+    let family = Family::new();
+    let (running, _stop, _) = start(family.script("sleep 1000 >/dev/null 2>&1 </dev/null", "true"));
+    assert!(timeout(DEADLINE, running).await.unwrap().unwrap().is_ok());
+    let grandchild = family.grandchild().await;
+    assert!(test_kill_process(grandchild).is_ok());
+    rustix::process::kill_process(grandchild, rustix::process::Signal::KILL).unwrap();
+}
