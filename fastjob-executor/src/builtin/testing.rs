@@ -5,9 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use fastjob_core::{
-    AttemptFacts, AttemptId, Cause, JobContext, JobId, JobLog, Shard, TaskId,
-};
+use fastjob_core::{AttemptFacts, AttemptId, Cause, JobContext, JobId, JobLog, Shard, TaskId};
 use tokio_util::sync::CancellationToken;
 
 /// The lines that a handler logged.

@@ -44,7 +44,10 @@ struct Taps {
 
 /// How the events of handlers are seen.
 enum Tap {
-    Tee { tee: Dispatch, blind: bool },
+    Tee {
+        tee: Dispatch,
+        blind: bool,
+    },
     /// The user's subscriber has the layer.
     Layer,
 }

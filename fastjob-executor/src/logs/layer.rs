@@ -24,15 +24,16 @@ pub(super) fn is_wanted(metadata: &Metadata<'_>) -> bool {
 /// Appends an event to the log of the attempt it happened in, if it happened in one.
 pub(super) fn append(event: &Event<'_>) {
     // An error means that no handler is being polled: the event is none of ours.
-    CURRENT.try_with(|log| {
-        let mut words = Words::default();
-        event.record(&mut words);
-        let metadata = event.metadata();
-        let target = words.log_target.as_deref().unwrap_or(metadata.target());
-        let Words { message, fields, .. } = &words;
-        log.line(format_args!("{} {target}: {message}{fields}", metadata.level()));
-    })
-    .ok();
+    CURRENT
+        .try_with(|log| {
+            let mut words = Words::default();
+            event.record(&mut words);
+            let metadata = event.metadata();
+            let target = words.log_target.as_deref().unwrap_or(metadata.target());
+            let Words { message, fields, .. } = &words;
+            log.line(format_args!("{} {target}: {message}{fields}", metadata.level()));
+        })
+        .ok();
 }
 
 /// The words of an event; bounded, since an entry is.

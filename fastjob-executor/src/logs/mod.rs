@@ -26,9 +26,9 @@ use std::{
 use fastjob_core::AttemptId;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
-use self::{attempt::Live, writer::Writer};
-pub(crate) use self::{attempt::AttemptLog, capture::Capture, read::LogPage};
 pub use self::layer::{JobLogLayer, job_log_layer};
+pub(crate) use self::{attempt::AttemptLog, capture::Capture, read::LogPage};
+use self::{attempt::Live, writer::Writer};
 
 /// Days of this many finished attempts are remembered; older files are looked for.
 const RECENT_MAX: usize = 4096;

@@ -86,7 +86,9 @@ impl Inner {
             }
             let entry = entry?;
             match entry.file_name().to_str().and_then(attempt_of) {
-                Some(id) if !lock(&self.live).contains_key(&id) => gone(fs::remove_file(entry.path()))?,
+                Some(id) if !lock(&self.live).contains_key(&id) => {
+                    gone(fs::remove_file(entry.path()))?
+                }
                 Some(_) | None => keeps = true,
             }
         }

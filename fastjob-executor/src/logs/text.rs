@@ -55,7 +55,8 @@ impl Tail {
         if entry.len() > LOG_TAIL_MAX {
             self.0.clear();
         }
-        self.0.push_str(&entry[entry.ceil_char_boundary(entry.len().saturating_sub(LOG_TAIL_MAX))..]);
+        self.0
+            .push_str(&entry[entry.ceil_char_boundary(entry.len().saturating_sub(LOG_TAIL_MAX))..]);
         // Trimmed only now and then, so that a line costs its own bytes and not the whole tail.
         if self.0.len() > 2 * LOG_TAIL_MAX {
             self.0.drain(..last_lines(&self.0));
@@ -110,7 +111,9 @@ mod tests {
                 Err(fmt::Error)
             }
         }
-        assert!(entry(AT, format_args!("a {Broken}")).ends_with(" a … (the rest failed to print)\n"));
+        assert!(
+            entry(AT, format_args!("a {Broken}")).ends_with(" a … (the rest failed to print)\n")
+        );
     }
 
     #[test]

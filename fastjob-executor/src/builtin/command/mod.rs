@@ -68,7 +68,9 @@ fn allow(policy: &CommandPolicy, call: &Call) -> Result<(), String> {
         name.as_str() == "PATH" || name.starts_with("LD_") || name.starts_with("DYLD_")
     };
     match call.env.keys().find(turns) {
-        Some(name) => Err(format!("the variable `{name}` may not be set where programs are listed")),
+        Some(name) => {
+            Err(format!("the variable `{name}` may not be set where programs are listed"))
+        }
         None => Ok(()),
     }
 }

@@ -133,8 +133,7 @@ mod tests {
         let mut last = Vec::new();
         (0..50_000).for_each(|_| keep(&mut last, "é".as_bytes()));
         keep(&mut last, b"z\n");
-        let output =
-            Output { stdin: None, stdout: None, stderr: None, last, last_error: None };
+        let output = Output { stdin: None, stdout: None, stderr: None, last, last_error: None };
         let result = output.result();
         assert!(result.len() > RESULT_MAX - 4 && result.starts_with('é') && result.ends_with("éz"));
     }

@@ -34,7 +34,8 @@ impl Call {
     pub(super) fn read(text: Option<&str>) -> Result<Self, String> {
         let text = text.map(str::trim).unwrap_or_default();
         let call: Self = if text.starts_with('{') {
-            serde_json::from_str(text).map_err(|err| format!("the param is not a command: {err}"))?
+            serde_json::from_str(text)
+                .map_err(|err| format!("the param is not a command: {err}"))?
         } else {
             let mut words = words(text)?.into_iter();
             Self {

@@ -63,12 +63,13 @@ impl Request {
             return Err("the param is missing: give a URL, or JSON with `url`".to_owned());
         }
         let param = if text.starts_with(['{', '"']) {
-            let value: Value =
-                serde_json::from_str(text).map_err(|err| format!("the param is not JSON: {err}"))?;
-            match value {
-                Value::String(url) => Param::of(url),
-                fields => serde_json::from_value(fields)
-                    .map_err(|err| format!("the param is not a request: {err}"))?,
+            let value: Value = serde_json::from_str(text)
+                .map_err(|err| format!("the param is not JSON: {err}"))?;
+            if let Value::String(url) = value {
+                Param::of(url)
+            } else {
+                serde_json::from_value(value)
+                    .map_err(|err| format!("the param is not a request: {err}"))?
             }
         } else {
             Param::of(text.to_owned())
@@ -108,7 +109,9 @@ impl Param {
         let body = match self.body {
             None | Some(Value::Null) => None,
             Some(Value::String(text)) => Some(text),
-            Some(json @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_))) => {
+            Some(
+                json @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)),
+            ) => {
                 let json_type = HeaderValue::from_static("application/json");
                 headers.entry(CONTENT_TYPE).or_insert(json_type);
                 Some(json.to_string())
@@ -144,9 +147,9 @@ impl TryFrom<Value> for Expect {
     type Error = String;
 
     fn try_from(value: Value) -> Result<Self, String> {
-        match value {
-            Value::Array(list) if !list.is_empty() => list.iter().map(range).collect(),
-            one => range(&one).map(|range| vec![range]),
+        match value.as_array() {
+            Some(list) if !list.is_empty() => list.iter().map(range).collect(),
+            Some(_) | None => range(&value).map(|range| vec![range]),
         }
         .map(Self)
     }
