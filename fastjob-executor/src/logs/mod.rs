@@ -27,7 +27,7 @@ use fastjob_core::AttemptId;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 pub use self::layer::{JobLogLayer, job_log_layer};
-pub(crate) use self::{attempt::AttemptLog, capture::Capture, read::LogPage};
+pub(crate) use self::{attempt::AttemptLog, capture::Capture};
 use self::{attempt::Live, writer::Writer};
 
 /// Days of this many finished attempts are remembered; older files are looked for.

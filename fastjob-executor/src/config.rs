@@ -1,0 +1,336 @@
+//! Settings: plain data, from `fastjob.toml`, then `FASTJOB_…` variables, then the builder.
+//!
+//! A later source wins. Unknown keys are refused, and [`ExecutorConfig::check`] names everything
+//! that is wrong at once.
+
+use std::{collections::BTreeMap, fmt, path::{Path, PathBuf}, time::Duration};
+
+use fastjob_core::{ExecutorName, ServiceName, duration};
+use serde::Deserialize;
+
+/// The file that is read if it is there and no other is named.
+const DEFAULT_FILE: &str = "fastjob.toml";
+
+/// A token; never shown.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Token(pub(crate) String);
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+/// How an executor runs: the table `[executor]` of `fastjob.toml`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ExecutorConfig {
+    /// Where the coordinators are. Default: `http://127.0.0.1:7070`.
+    pub admin_addresses: Vec<String>,
+    /// The service that the executor belongs to. Default: `default`.
+    pub app_name: String,
+    /// The executor's name within the service. Default: `ip:port` if a port is set, else the
+    /// host's name and the process id.
+    pub executor_name: Option<String>,
+    /// The address of this process, for people. Default: none.
+    pub ip: Option<String>,
+    /// The port of this process, for people and as part of its name. Default: none.
+    pub port: Option<u16>,
+    pub(crate) access_token: Option<Token>,
+    /// Where the logs of attempts are kept. Default: `fastjob-logs`.
+    pub log_path: PathBuf,
+    /// How many days they are kept; 0 keeps them for ever. Default: 30.
+    pub log_retention_days: u32,
+    /// For filters. Default: none.
+    pub labels: BTreeMap<String, String>,
+    /// Most attempts it takes at the same time, waiting ones included. Default: 10,000.
+    pub capacity: u32,
+    /// Programs that `commandJobHandler` may run; without any, there is no such handler.
+    pub allow_commands: Vec<String>,
+    /// How long running attempts may take to end when the process stops. Default: 30 s.
+    #[serde(deserialize_with = "read_duration")]
+    pub stop_grace: Duration,
+    /// Lets the token travel in plain text beyond loopback. Default: `false`.
+    pub insecure_transport: bool,
+    /// A certificate to trust beside the system's, in PEM. Default: none.
+    pub ca_cert: Option<PathBuf>,
+}
+
+impl Default for ExecutorConfig {
+    fn default() -> Self {
+        Self {
+            admin_addresses: vec!["http://127.0.0.1:7070".to_owned()],
+            app_name: "default".to_owned(),
+            executor_name: None,
+            ip: None,
+            port: None,
+            access_token: None,
+            log_path: PathBuf::from("fastjob-logs"),
+            log_retention_days: 30,
+            labels: BTreeMap::new(),
+            capacity: 10_000,
+            allow_commands: Vec::new(),
+            stop_grace: Duration::from_secs(30),
+            insecure_transport: false,
+            ca_cert: None,
+        }
+    }
+}
+
+/// One thing that is wrong with the settings.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{key}: {message}")]
+pub struct Problem {
+    /// The setting.
+    pub key: &'static str,
+    /// What is wrong with it, and what would do.
+    pub message: String,
+}
+
+/// Why the settings could not be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("could not read {path}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: std::io::Error,
+    },
+    /// The file says something that is not known or not right.
+    #[error("{path}: {message}")]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// A variable says something that is not right.
+    #[error("{name}: {message}")]
+    Variable {
+        /// The variable.
+        name: &'static str,
+        /// What is wrong with it.
+        message: String,
+    },
+}
+
+#[derive(Default, Deserialize)]
+struct File {
+    // The other tables belong to the coordinator.
+    #[serde(default)]
+    executor: ExecutorConfig,
+}
+
+fn read_duration<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(from)?;
+    duration::parse(&text).map_err(serde::de::Error::custom)
+}
+
+impl ExecutorConfig {
+    /// Reads the file at `path`, else the one that `FASTJOB_CONFIG` names, else `fastjob.toml` if
+    /// it is there; then the variables that `env` knows.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ConfigError`] if a named file is not there, or if a file or variable says
+    /// something unknown.
+    pub fn load(
+        path: Option<&Path>,
+        env: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
+        let env = |name: &str| env(name).filter(|value| !value.is_empty());
+        let path = path
+            .map(Path::to_owned)
+            .or_else(|| env("FASTJOB_CONFIG").map(PathBuf::from))
+            .or_else(|| Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.exists()));
+        let mut config = match path {
+            None => Self::default(),
+            Some(path) => {
+                let text = std::fs::read_to_string(&path)
+                    .map_err(|source| ConfigError::Unreadable { path: path.clone(), source })?;
+                toml::from_str::<File>(&text)
+                    .map_err(|err| ConfigError::Invalid { path, message: err.to_string() })?
+                    .executor
+            }
+        };
+        config.read_env(env)?;
+        Ok(config)
+    }
+
+    fn read_env(&mut self, env: impl Fn(&str) -> Option<String>) -> Result<(), ConfigError> {
+        fn number<T: std::str::FromStr<Err: fmt::Display>>(
+            name: &'static str,
+            text: &str,
+        ) -> Result<T, ConfigError> {
+            text.trim().parse().map_err(|err: T::Err| ConfigError::Variable {
+                name,
+                message: err.to_string(),
+            })
+        }
+        let list = |text: String| -> Vec<String> {
+            text.split(',').map(|part| part.trim().to_owned()).filter(|p| !p.is_empty()).collect()
+        };
+        if let Some(text) = env("FASTJOB_ADMIN_ADDRESSES") {
+            self.admin_addresses = list(text);
+        }
+        if let Some(text) = env("FASTJOB_APP_NAME") {
+            self.app_name = text;
+        }
+        if let Some(text) = env("FASTJOB_EXECUTOR_NAME") {
+            self.executor_name = Some(text);
+        }
+        if let Some(text) = env("FASTJOB_IP") {
+            self.ip = Some(text);
+        }
+        if let Some(text) = env("FASTJOB_PORT") {
+            self.port = Some(number("FASTJOB_PORT", &text)?);
+        }
+        if let Some(text) = env("FASTJOB_ACCESS_TOKEN") {
+            self.access_token = Some(Token(text));
+        }
+        if let Some(text) = env("FASTJOB_LOG_PATH") {
+            self.log_path = text.into();
+        }
+        if let Some(text) = env("FASTJOB_LOG_RETENTION_DAYS") {
+            self.log_retention_days = number("FASTJOB_LOG_RETENTION_DAYS", &text)?;
+        }
+        if let Some(text) = env("FASTJOB_CAPACITY") {
+            self.capacity = number("FASTJOB_CAPACITY", &text)?;
+        }
+        if let Some(text) = env("FASTJOB_ALLOW_COMMANDS") {
+            self.allow_commands = list(text);
+        }
+        Ok(())
+    }
+
+    /// The token that the coordinator asks for.
+    pub fn set_access_token(&mut self, token: impl Into<String>) {
+        self.access_token = Some(Token(token.into()));
+    }
+
+    pub(crate) fn token(&self) -> Option<&Token> {
+        self.access_token.as_ref()
+    }
+
+    /// Every problem of the settings as they are.
+    pub fn check(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let mut problem =
+            |key, message: String| problems.push(Problem { key, message });
+        if let Err(err) = self.app_name.parse::<ServiceName>() {
+            problem("app_name", err.to_string());
+        }
+        if let Some(Err(err)) = self.executor_name.as_ref().map(|name| name.parse::<ExecutorName>())
+        {
+            problem("executor_name", err.to_string());
+        }
+        if self.admin_addresses.is_empty() {
+            problem("admin_addresses", "there is none".to_owned());
+        }
+        for address in &self.admin_addresses {
+            if let Err(message) = self.judge(address) {
+                problem("admin_addresses", message);
+            }
+        }
+        if self.capacity == 0 {
+            problem("capacity", "it is 0, so that nothing could ever run".to_owned());
+        }
+        if self.labels.len() > 64 {
+            problem("labels", format!("there are {}, at most 64 are allowed", self.labels.len()));
+        }
+        problems
+    }
+
+    fn judge(&self, address: &str) -> Result<(), String> {
+        let uri: tonic::transport::Uri = address
+            .parse()
+            .map_err(|_| format!("`{address}` is no address; write it like http://host:7070"))?;
+        let host = uri.host().ok_or_else(|| format!("`{address}` names no host"))?;
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let local = bare == "localhost"
+            || bare.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback());
+        match uri.scheme_str() {
+            Some("https") => Ok(()),
+            Some("http") if local || self.access_token.is_none() || self.insecure_transport => {
+                Ok(())
+            }
+            Some("http") => Err(format!(
+                "the token would travel to {address} in plain text: use https, or set \
+                 insecure_transport if something else protects the way"
+            )),
+            _ => Err(format!("`{address}` does not begin with http:// or https://")),
+        }
+    }
+
+    /// The executor's name, where none is set: where it listens, or the host and the process.
+    pub(crate) fn name(&self) -> String {
+        match (&self.executor_name, self.port) {
+            (Some(name), _) => name.clone(),
+            (None, Some(port)) => format!("{}:{port}", self.ip.clone().unwrap_or_else(host)),
+            (None, None) => format!("{}-{}", host(), std::process::id()),
+        }
+    }
+
+    pub(crate) fn address(&self) -> String {
+        match (&self.ip, self.port) {
+            (Some(ip), Some(port)) => format!("{ip}:{port}"),
+            (Some(ip), None) => ip.clone(),
+            (None, Some(port)) => format!("{}:{port}", host()),
+            (None, None) => String::new(),
+        }
+    }
+}
+
+/// The host's name, as far as it can be part of an executor's.
+fn host() -> String {
+    let name = sysinfo::System::host_name().unwrap_or_default();
+    let name: String = name.chars().filter(|c| c.is_alphanumeric() || "-._".contains(*c)).collect();
+    if name.is_empty() { "executor".to_owned() } else { name.chars().take(60).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str, env: &[(&str, &str)]) -> Result<ExecutorConfig, ConfigError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("fastjob.toml");
+        std::fs::write(&path, text).unwrap();
+        ExecutorConfig::load(Some(&path), |name| {
+            env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn a_variable_wins_over_the_file() {
+        let text = "[executor]\napp_name = 'billing'\ncapacity = 5\nstop_grace = '3s'\n[coordinator]\nlisten = 'x'";
+        let config =
+            load(text, &[("FASTJOB_CAPACITY", "7"), ("FASTJOB_ADMIN_ADDRESSES", "http://a:1, http://b:2")])
+                .unwrap();
+        assert_eq!((config.app_name.as_str(), config.capacity), ("billing", 7));
+        assert_eq!(config.admin_addresses, ["http://a:1", "http://b:2"]);
+        assert_eq!(config.stop_grace, Duration::from_secs(3));
+    }
+
+    #[test]
+    fn what_is_unknown_is_refused() {
+        assert!(load("[executor]\nappname = 'x'", &[]).unwrap_err().to_string().contains("appname"));
+        assert!(load("", &[("FASTJOB_PORT", "many")]).unwrap_err().to_string().contains("FASTJOB_PORT"));
+    }
+
+    #[test]
+    fn a_token_does_not_travel_in_plain_text_beyond_loopback_and_is_never_shown() {
+        let mut config = load("[executor]\nadmin_addresses = ['http://10.0.0.9:7070']", &[]).unwrap();
+        assert!(config.check().is_empty());
+        config.set_access_token("a-very-secret-token");
+        assert!(config.check()[0].message.contains("plain text"));
+        assert!(!format!("{config:?}").contains("secret"));
+        config.admin_addresses = vec!["http://127.0.0.1:7070".to_owned()];
+        assert!(config.check().is_empty());
+    }
+}

@@ -1,0 +1,278 @@
+//! The executor: it builds its parts, runs them, and stops them together.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use fastjob_core::{ExecutorName, Incarnation, JobHandler, ServiceName};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    builtin::{self, CommandPolicy},
+    config::{ConfigError, ExecutorConfig},
+    figures::Figures,
+    logs::{Capture, LogError, Logs},
+    registry::{Declared, Discovery, Registration, Registry, RegistryError},
+    runtime::Runtime,
+    session::{Identity, Link, Peers},
+};
+
+/// Why an executor could not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExecutorError {
+    /// The settings could not be read.
+    #[error("could not read the configuration")]
+    Config(#[from] ConfigError),
+    /// The settings are not right.
+    #[error("the configuration is not right: {0}")]
+    Invalid(String),
+    /// The handlers do not fit together.
+    #[error("could not set up the handlers")]
+    Registry(#[from] RegistryError),
+    /// The logs of attempts cannot be kept.
+    #[error("could not set up the logs of attempts")]
+    Logs(#[from] LogError),
+    /// The certificate to trust cannot be read.
+    #[error("could not read the certificate {path}")]
+    CaCert {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: std::io::Error,
+    },
+}
+
+/// Runs the handlers of a service.
+pub struct Executor;
+
+impl Executor {
+    /// An executor of a service, with the default settings.
+    pub fn builder(app_name: impl Into<String>) -> Builder {
+        let config = ExecutorConfig { app_name: app_name.into(), ..ExecutorConfig::default() };
+        Builder { config, handlers: Vec::new(), discovery: Discovery::On }
+    }
+
+    /// An executor with the settings of `fastjob.toml` and the `FASTJOB_…` variables.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ExecutorError::Config`] if they cannot be read.
+    pub fn configured() -> Result<Builder, ExecutorError> {
+        let config = ExecutorConfig::load(None, |name| std::env::var(name).ok())?;
+        Ok(Builder { config, handlers: Vec::new(), discovery: Discovery::On })
+    }
+}
+
+/// Settings and handlers of an executor.
+pub struct Builder {
+    config: ExecutorConfig,
+    handlers: Vec<Registration>,
+    discovery: Discovery,
+}
+
+impl Builder {
+    /// Takes all settings from `config`.
+    #[must_use]
+    pub fn config(mut self, config: ExecutorConfig) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Where the coordinators are. Default: `http://127.0.0.1:7070`.
+    #[must_use]
+    pub fn admin_addresses<T: Into<String>>(
+        mut self,
+        addresses: impl IntoIterator<Item = T>,
+    ) -> Self {
+        self.config.admin_addresses = addresses.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The executor's name within its service, which should be the same after a restart.
+    #[must_use]
+    pub fn executor_name(mut self, name: impl Into<String>) -> Self {
+        self.config.executor_name = Some(name.into());
+        self
+    }
+
+    /// The address of this process, for people.
+    #[must_use]
+    pub fn ip(mut self, ip: impl Into<String>) -> Self {
+        self.config.ip = Some(ip.into());
+        self
+    }
+
+    /// The port of this process, for people and as part of its name.
+    #[must_use]
+    pub fn port(mut self, port: u16) -> Self {
+        self.config.port = Some(port);
+        self
+    }
+
+    /// The token that the coordinator asks for.
+    #[must_use]
+    pub fn access_token(mut self, token: impl Into<String>) -> Self {
+        self.config.set_access_token(token);
+        self
+    }
+
+    /// Lets the token travel in plain text beyond loopback, where something else protects the way.
+    #[must_use]
+    pub fn insecure_transport(mut self) -> Self {
+        self.config.insecure_transport = true;
+        self
+    }
+
+    /// Where the logs of attempts are kept. Default: `fastjob-logs`.
+    #[must_use]
+    pub fn log_path(mut self, path: impl Into<PathBuf>) -> Self {
+        self.config.log_path = path.into();
+        self
+    }
+
+    /// How many days the logs of attempts are kept; 0 keeps them for ever. Default: 30.
+    #[must_use]
+    pub fn log_retention_days(mut self, days: u32) -> Self {
+        self.config.log_retention_days = days;
+        self
+    }
+
+    /// A label, for filters.
+    #[must_use]
+    pub fn label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.config.labels.insert(key.into(), value.into());
+        self
+    }
+
+    /// Most attempts it takes at the same time, waiting ones included. Default: 10,000.
+    #[must_use]
+    pub fn capacity(mut self, attempts: u32) -> Self {
+        self.config.capacity = attempts;
+        self
+    }
+
+    /// Switches `commandJobHandler` on for these programs, and `"*"` for all.
+    #[must_use]
+    pub fn allow_commands<T: Into<String>>(
+        mut self,
+        programs: impl IntoIterator<Item = T>,
+    ) -> Self {
+        self.config.allow_commands = programs.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// How long running attempts may take to end when the process stops. Default: 30 s.
+    #[must_use]
+    pub fn stop_grace(mut self, grace: Duration) -> Self {
+        self.config.stop_grace = grace;
+        self
+    }
+
+    /// Whether handlers without state are found by themselves. Default: they are.
+    #[must_use]
+    pub fn discovery(mut self, discovery: Discovery) -> Self {
+        self.discovery = discovery;
+        self
+    }
+
+    /// A handler with state, annotated with `#[job("…")]`.
+    #[must_use]
+    #[track_caller]
+    pub fn handler(mut self, handler: impl JobHandler + Declared) -> Self {
+        self.handlers.push(Registration::declared(handler));
+        self
+    }
+
+    /// A handler without annotation; it has no default job.
+    #[must_use]
+    #[track_caller]
+    pub fn handler_named(mut self, name: impl Into<String>, handler: impl JobHandler) -> Self {
+        self.handlers.push(Registration::named(name, handler));
+        self
+    }
+
+    /// Runs until told to stop. A coordinator that is away is waited for: an executor never ends
+    /// because of one.
+    ///
+    /// When told to stop it takes no more work, gives back what it has not entered, lets running
+    /// handlers end within the grace, and delivers what they returned.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ExecutorError`] if the settings, the handlers or the log path are not right.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), ExecutorError> {
+        let config = self.config;
+        let problems = config.check();
+        if !problems.is_empty() {
+            let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+            return Err(ExecutorError::Invalid(problems.join("; ")));
+        }
+        let invalid = |err: fastjob_core::InvalidName| ExecutorError::Invalid(err.to_string());
+        let service: ServiceName = config.app_name.parse().map_err(invalid)?;
+        let name: ExecutorName = config.name().parse().map_err(invalid)?;
+        let mut registry = Registry::collect(&service, self.discovery, self.handlers)?;
+        let policy = (!config.allow_commands.is_empty())
+            .then(|| CommandPolicy { allowed: config.allow_commands.clone() });
+        for (name, description, handler) in builtin::handlers(policy) {
+            registry.add_builtin(name, description, handler)?;
+        }
+        for name in registry.unregistered() {
+            tracing::warn!(
+                handler = name,
+                "a handler with state was not registered and is left out: pass its value to \
+                 `handler`"
+            );
+        }
+        let ca_cert = match &config.ca_cert {
+            None => None,
+            Some(path) => Some(std::fs::read(path).map_err(|source| ExecutorError::CaCert {
+                path: path.clone(),
+                source,
+            })?),
+        };
+        let logs = Logs::open(&config.log_path, config.log_retention_days)?;
+        let id = uuid::Uuid::new_v4().simple().to_string();
+        let incarnation: Incarnation = id[..16].parse().map_err(invalid)?;
+        tracing::info!(%service, executor = %name, "executor started");
+        let registry = Arc::new(registry);
+        let runtime = Runtime::new(Arc::clone(&registry), logs.clone(), Capture::new());
+        let identity = Arc::new(Identity {
+            service,
+            name,
+            incarnation,
+            registry,
+            figures: Figures::new(),
+            config: config.clone(),
+            ca_cert,
+        });
+        let peers = Peers::default();
+        // Links end when what is to be delivered has been, or at the deadline.
+        let (ending, done) = (CancellationToken::new(), CancellationToken::new());
+        let mut loops = JoinSet::new();
+        for (number, address) in config.admin_addresses.iter().enumerate() {
+            let link = Link {
+                number: u32::try_from(number).unwrap_or(u32::MAX),
+                address: address.clone(),
+                identity: Arc::clone(&identity),
+                runtime: runtime.clone(),
+                peers: peers.clone(),
+                leaving: ending.clone(),
+                stop: done.clone(),
+            };
+            loops.spawn(link.run());
+        }
+        let sweeping = done.clone();
+        let sweeper = logs.clone();
+        loops.spawn(async move { sweeper.sweep_loop(sweeping).await });
+        stop.cancelled().await;
+        tracing::info!("executor is stopping");
+        runtime.leave();
+        ending.cancel();
+        runtime.drain(config.stop_grace).await;
+        logs.flush().await;
+        done.cancel();
+        while loops.join_next().await.is_some() {}
+        tracing::info!("executor stopped");
+        Ok(())
+    }
+}

@@ -1,0 +1,255 @@
+//! One attempt: the handler with its context, its time limit, and its way to an end.
+//!
+//! When the time is up or somebody asks for the end, the stop token fires; after the grace the
+//! handler's future is dropped, which aborts it at its next `.await`. A panic ends the attempt and
+//! nothing else.
+
+use std::{
+    any::Any,
+    future::{Future, poll_fn},
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::{Pin, pin},
+    sync::{Arc, OnceLock},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use fastjob_core::{
+    AttemptFacts, AttemptId, Cause, JobContext, JobId, JobOutput, JobResult, Shard, TaskId,
+    duration, wire::v1,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{Arrived, Inner};
+use crate::clock;
+
+/// Most bytes of a failure's message.
+const MESSAGE_MAX: usize = 16 * 1024;
+
+/// Why an attempt is to end before its handler does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Why {
+    /// Somebody asked, or a newer attempt takes its place.
+    Asked,
+    /// Its time is up.
+    TimeIsUp,
+    /// The process stops.
+    Leaving,
+}
+
+/// The way to end an attempt that runs.
+pub(super) struct Control {
+    token: CancellationToken,
+    why: OnceLock<Why>,
+    abort: CancellationToken,
+    grace: Duration,
+}
+
+impl Control {
+    pub(super) fn new(attempt: &v1::Attempt) -> Self {
+        Self {
+            token: CancellationToken::new(),
+            why: OnceLock::new(),
+            abort: CancellationToken::new(),
+            grace: Duration::from_millis(attempt.grace_ms),
+        }
+    }
+
+    /// Fires the stop token. The first reason holds.
+    pub(super) fn stop(&self, why: Why) {
+        self.why.get_or_init(|| why);
+        self.token.cancel();
+    }
+
+    /// Drops the handler at its next `.await`.
+    pub(super) fn abort(&self) {
+        self.abort.cancel();
+    }
+}
+
+/// How the handler's future came to its end.
+enum Ended {
+    Returned(JobResult),
+    Panicked(String),
+    Aborted,
+}
+
+impl Inner {
+    /// Runs one attempt to its end, whatever that is.
+    pub(super) async fn run(&self, arrived: Arrived, control: &Arc<Control>) -> v1::Outcome {
+        let (link, attempt) = (arrived.link, arrived.attempt);
+        let started_at = clock::now();
+        let Some(handler) = self.registry.get(&attempt.handler).cloned() else {
+            let names: Vec<_> = self.registry.iter().map(|(name, _)| name).collect();
+            let message = format!(
+                "this executor has no handler `{}`; it has {}",
+                attempt.handler,
+                names.join(", ")
+            );
+            return super::unentered(attempt.attempt, v1::End::FailedFatal, &message);
+        };
+        let id = AttemptId(attempt.attempt);
+        let timeout = Duration::from_millis(attempt.timeout_ms);
+        let log = self.logs.attempt(id, started_at);
+        let facts = match facts(attempt) {
+            Ok(facts) => facts,
+            Err(message) => return super::unentered(id.0, v1::End::FailedFatal, &message),
+        };
+        let ctx = JobContext::new(facts, control.token.clone(), Box::new(log.clone()));
+        let work = pin!(handler.execute(&ctx));
+        let mut work = pin!(self.capture.scope(log.clone(), CatchPanic(work)));
+        // Most handlers that do little end at once: nobody needs to hear that they began.
+        let first = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await;
+        let ended = match first {
+            Poll::Ready(ended) => ended,
+            Poll::Pending => {
+                self.started(link, id.0);
+                watch(work, control, timeout).await
+            }
+        };
+        let why = control.why.get().copied();
+        let (end, result, message) = judge(ended, why, timeout, control.grace);
+        log.finish();
+        v1::Outcome {
+            attempt: id.0,
+            end: end.into(),
+            result,
+            message: cut(message),
+            started_at: started_at.as_millisecond(),
+            ended_at: clock::now_ms(),
+            log_tail: log.tail(),
+        }
+    }
+}
+
+/// Waits for the handler, its time limit, or the end of its grace.
+async fn watch(
+    mut work: Pin<&mut impl Future<Output = Ended>>,
+    control: &Control,
+    timeout: Duration,
+) -> Ended {
+    if timeout.is_zero() {
+        tokio::select! {
+            biased;
+            ended = work.as_mut() => return ended,
+            () = control.token.cancelled() => {}
+            () = control.abort.cancelled() => return Ended::Aborted,
+        }
+    } else {
+        tokio::select! {
+            biased;
+            ended = work.as_mut() => return ended,
+            () = control.token.cancelled() => {}
+            () = control.abort.cancelled() => return Ended::Aborted,
+            () = tokio::time::sleep(timeout) => control.stop(Why::TimeIsUp),
+        }
+    }
+    // When the process leaves, the runtime itself decides how long to wait.
+    let grace = match control.why.get() {
+        Some(Why::Leaving) => Duration::from_secs(3600),
+        _ => control.grace,
+    };
+    tokio::select! {
+        biased;
+        ended = work => ended,
+        () = control.abort.cancelled() => Ended::Aborted,
+        () = tokio::time::sleep(grace) => Ended::Aborted,
+    }
+}
+
+/// What is reported: the end, the result, the message.
+fn judge(
+    ended: Ended,
+    why: Option<Why>,
+    timeout: Duration,
+    grace: Duration,
+) -> (v1::End, Option<String>, String) {
+    let late = || format!("ran longer than {}", duration::to_text(timeout));
+    let aborted = |text: String| {
+        format!("{text}, and was aborted after a grace of {}", duration::to_text(grace))
+    };
+    match (ended, why) {
+        (Ended::Panicked(message), _) => (v1::End::Panicked, None, message),
+        (Ended::Returned(Ok(_)), Some(Why::TimeIsUp)) => (v1::End::TimedOut, None, late()),
+        (Ended::Returned(Ok(output)), _) => match output.into_text() {
+            Some(text) if text.len() > JobOutput::MAX => {
+                let message = format!(
+                    "the result has {} bytes, at most {} are allowed",
+                    text.len(),
+                    JobOutput::MAX
+                );
+                (v1::End::FailedFatal, None, message)
+            }
+            result => (v1::End::Succeeded, result, String::new()),
+        },
+        (Ended::Returned(Err(err)), Some(Why::TimeIsUp)) => {
+            (v1::End::TimedOut, None, format!("{}: {err}", late()))
+        }
+        (Ended::Returned(Err(err)), Some(Why::Asked)) => {
+            (v1::End::Stopped, None, err.to_string())
+        }
+        (Ended::Returned(Err(err)), None | Some(Why::Leaving)) => {
+            let end = if err.is_retryable() { v1::End::Failed } else { v1::End::FailedFatal };
+            (end, None, err.to_string())
+        }
+        (Ended::Aborted, Some(Why::TimeIsUp)) => (v1::End::TimedOut, None, aborted(late())),
+        (Ended::Aborted, Some(Why::Asked)) => {
+            (v1::End::Stopped, None, aborted("was asked to stop".to_owned()))
+        }
+        (Ended::Aborted, None | Some(Why::Leaving)) => {
+            (v1::End::Failed, None, "its executor stopped before it ended".to_owned())
+        }
+    }
+}
+
+fn facts(attempt: v1::Attempt) -> Result<AttemptFacts, String> {
+    let cause = v1::Cause::try_from(attempt.cause)
+        .map_err(|err| err.to_string())
+        .and_then(|cause| Cause::try_from(cause).map_err(|err| err.to_string()))?;
+    Ok(AttemptFacts {
+        task: TaskId(attempt.task),
+        attempt: AttemptId(attempt.attempt),
+        number: attempt.number,
+        job: JobId(attempt.job),
+        job_name: attempt.job_name,
+        handler: attempt.handler,
+        cause,
+        fire_at: attempt.fire_at.and_then(|at| jiff::Timestamp::from_millisecond(at).ok()),
+        param: attempt.param,
+        shard: Shard { index: attempt.shard_index, total: attempt.shard_total.max(1) },
+    })
+}
+
+fn cut(mut message: String) -> String {
+    if message.len() > MESSAGE_MAX {
+        message.truncate(message.floor_char_boundary(MESSAGE_MAX - 4));
+        message.push('…');
+    }
+    message
+}
+
+/// Polls a handler so that its panic is its own.
+struct CatchPanic<F>(F);
+
+impl<F: Future<Output = JobResult> + Unpin> Future for CatchPanic<F> {
+    type Output = Ended;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ended> {
+        // The future is dropped after a panic and never polled again, so that nobody sees what it
+        // left half done.
+        let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut self.0).poll(cx)));
+        match polled {
+            Ok(Poll::Ready(result)) => Poll::Ready(Ended::Returned(result)),
+            Ok(Poll::Pending) => Poll::Pending,
+            Err(panic) => Poll::Ready(Ended::Panicked(words(&*panic))),
+        }
+    }
+}
+
+fn words(panic: &(dyn Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned());
+    text.map_or_else(|| "the handler panicked".to_owned(), |text| format!("panicked: {text}"))
+}

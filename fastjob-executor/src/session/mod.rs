@@ -1,0 +1,340 @@
+//! Links: one for each coordinator address, dialled, kept, and dialled again.
+//!
+//! Whatever goes wrong with one, the executor goes on: what runs runs, and what has ended is kept
+//! until the coordinator has it.
+
+mod dial;
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use fastjob_core::{
+    ExecutorName, Incarnation, ServiceName,
+    wire::{MESSAGE_MAX, PROTOCOL, v1},
+};
+use tokio::{sync::mpsc, time::Instant};
+use tokio_stream::{StreamExt, wrappers::ReceiverStream};
+use tokio_util::sync::CancellationToken;
+use tonic::{Code, Status, Streaming, metadata::MetadataValue};
+use v1::{
+    executor_link_client::ExecutorLinkClient, from_executor::Message as Say,
+    to_executor::Message as Hear,
+};
+
+use crate::{config::ExecutorConfig, figures::Figures, registry::Registry, runtime::Runtime};
+
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// After an answer that will not be another one soon.
+const REFUSED_WAIT: Duration = Duration::from_secs(5);
+/// How long a coordinator may take to welcome.
+const WELCOME: Duration = Duration::from_secs(10);
+/// Messages on their way out of one link.
+const OUTBOUND: usize = 16;
+
+/// Who the executor is.
+pub(crate) struct Identity {
+    pub(crate) service: ServiceName,
+    pub(crate) name: ExecutorName,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) figures: Figures,
+    pub(crate) config: ExecutorConfig,
+    pub(crate) ca_cert: Option<Vec<u8>>,
+}
+
+/// The cluster that the executor works for: the first that welcomed it.
+#[derive(Clone, Default)]
+pub(crate) struct Peers(Arc<Mutex<Option<String>>>);
+
+impl Peers {
+    fn belongs(&self, cluster: &str) -> Result<(), LinkError> {
+        let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match first.get_or_insert_with(|| cluster.to_owned()) {
+            known if known == cluster => Ok(()),
+            known => Err(LinkError::OtherCluster(known.clone())),
+        }
+    }
+}
+
+/// Why a link ended.
+#[derive(Debug, thiserror::Error)]
+enum LinkError {
+    #[error("cannot connect")]
+    Dial(#[source] tonic::transport::Error),
+    #[error("{}", .0.message())]
+    Refused(Box<Status>),
+    #[error("it is a coordinator of another store than {0}, for which this executor works")]
+    OtherCluster(String),
+    #[error("nothing was heard for {0:?}")]
+    Silent(Duration),
+    #[error("it ended the stream")]
+    Closed,
+    #[error("it does not speak the protocol")]
+    NoWelcome,
+}
+
+impl LinkError {
+    /// Whether the answer will be the same for some time.
+    fn is_lasting(&self) -> bool {
+        match self {
+            Self::OtherCluster(_) | Self::NoWelcome => true,
+            Self::Refused(status) => matches!(
+                status.code(),
+                Code::Unauthenticated
+                    | Code::PermissionDenied
+                    | Code::InvalidArgument
+                    | Code::FailedPrecondition
+                    | Code::AlreadyExists
+                    | Code::Unimplemented
+            ),
+            Self::Dial(_) | Self::Silent(_) | Self::Closed => false,
+        }
+    }
+}
+
+impl From<Status> for LinkError {
+    fn from(status: Status) -> Self {
+        Self::Refused(Box::new(status))
+    }
+}
+
+/// One coordinator address.
+pub(crate) struct Link {
+    pub(crate) number: u32,
+    pub(crate) address: String,
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) runtime: Runtime,
+    pub(crate) peers: Peers,
+    /// Fires when the executor takes no more work.
+    pub(crate) leaving: CancellationToken,
+    /// Fires when all is delivered.
+    pub(crate) stop: CancellationToken,
+}
+
+impl Link {
+    /// Keeps a session with the coordinator until told to stop.
+    pub(crate) async fn run(self) {
+        let mut wait = FIRST_WAIT;
+        let mut told = String::new();
+        while !self.stop.is_cancelled() {
+            let mut welcomed = false;
+            let ended = tokio::select! {
+                ended = self.session(&mut welcomed) => ended,
+                () = self.stop.cancelled() => return,
+            };
+            if self.stop.is_cancelled() {
+                return;
+            }
+            if welcomed {
+                wait = FIRST_WAIT;
+            }
+            if let Err(err) = ended {
+                self.tell(&err, &mut told, welcomed);
+                wait = if err.is_lasting() { REFUSED_WAIT } else { wait };
+            }
+            // Jitter, so that a fleet does not come back in one moment.
+            let jitter = wait.mul_f64(f64::from(uuid::Uuid::new_v4().as_bytes()[0]) / 512.0);
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = tokio::time::sleep(wait / 2 + jitter) => {}
+            }
+            wait = (wait * 2).min(LONGEST_WAIT);
+        }
+    }
+
+    /// Says why there is no session, once for each reason.
+    fn tell(&self, err: &LinkError, told: &mut String, welcomed: bool) {
+        let mut why = err.to_string();
+        let mut source = std::error::Error::source(err);
+        while let Some(cause) = source {
+            why = format!("{why}: {cause}");
+            source = cause.source();
+        }
+        if *told == why && !welcomed {
+            tracing::debug!(coordinator = %self.address, why, "still no session");
+        } else if err.is_lasting() {
+            tracing::error!(coordinator = %self.address, why, "the coordinator refused this executor, trying on");
+        } else {
+            tracing::warn!(coordinator = %self.address, why, "no session with the coordinator, trying on");
+        }
+        *told = why;
+    }
+
+    async fn session(&self, welcomed: &mut bool) -> Result<(), LinkError> {
+        let channel = dial::channel(&self.address, &self.identity).await.map_err(LinkError::Dial)?;
+        let mut client = ExecutorLinkClient::new(channel)
+            .max_decoding_message_size(MESSAGE_MAX)
+            .max_encoding_message_size(MESSAGE_MAX);
+        let (say, outbound) = mpsc::channel(OUTBOUND);
+        let hello = v1::FromExecutor { message: Some(Say::Hello(self.hello())) };
+        if say.send(hello).await.is_err() {
+            return Err(LinkError::Closed);
+        }
+        let mut request = tonic::Request::new(ReceiverStream::new(outbound));
+        if let Some(token) = self.identity.config.token()
+            && let Ok(mut value) = format!("Bearer {}", token.0).parse::<MetadataValue<_>>()
+        {
+            value.set_sensitive(true);
+            request.metadata_mut().insert("authorization", value);
+        }
+        let joined = tokio::time::timeout(WELCOME, client.join(request)).await;
+        let mut inbound = joined.map_err(|_| LinkError::Silent(WELCOME))??.into_inner();
+        let first = tokio::time::timeout(WELCOME, inbound.next()).await;
+        let welcome = match first.map_err(|_| LinkError::Silent(WELCOME))? {
+            Some(Ok(v1::ToExecutor { message: Some(Hear::Welcome(welcome)) })) => welcome,
+            Some(Err(status)) => return Err(status.into()),
+            Some(Ok(_)) => return Err(LinkError::NoWelcome),
+            None => return Err(LinkError::Closed),
+        };
+        self.peers.belongs(&welcome.cluster)?;
+        *welcomed = true;
+        tracing::info!(coordinator = %self.address, release = welcome.version, "connected");
+        let beat = Duration::from_millis(u64::from(welcome.beat_ms.max(100)));
+        let silence = Duration::from_millis(u64::from(welcome.silence_ms)).max(beat * 2);
+        let wake = self.runtime.link(self.number);
+        self.runtime.reconnected(self.number);
+        tokio::select! {
+            ended = self.listen(&mut inbound, &say, silence) => ended,
+            ended = self.deliver(&say, &wake) => ended,
+            ended = self.beat(&say, beat) => ended,
+            ended = self.say_goodbye(&say) => ended,
+        }
+    }
+
+    fn hello(&self) -> v1::Hello {
+        let identity = &self.identity;
+        let metadata = identity.registry.iter().map(|(name, description)| {
+            (format!("JobHandler.{name}"), description.to_owned())
+        });
+        let jobs = identity.registry.drafts().iter().filter_map(|draft| {
+            serde_json::to_string(draft)
+                .inspect_err(|err| tracing::warn!(job = draft.name, %err, "a job cannot be told"))
+                .ok()
+        });
+        v1::Hello {
+            protocol: PROTOCOL,
+            service: identity.service.to_string(),
+            executor: identity.name.to_string(),
+            incarnation: identity.incarnation.to_string(),
+            address: identity.config.address(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            capacity: identity.config.capacity,
+            labels: identity.config.labels.clone().into_iter().collect(),
+            metadata: metadata.collect(),
+            jobs: jobs.collect(),
+            holding: self.runtime.holding(),
+            link: self.number,
+        }
+    }
+
+    async fn listen(
+        &self,
+        inbound: &mut Streaming<v1::ToExecutor>,
+        say: &mpsc::Sender<v1::FromExecutor>,
+        silence: Duration,
+    ) -> Result<(), LinkError> {
+        loop {
+            let next = tokio::time::timeout(silence, inbound.next()).await;
+            let message = match next.map_err(|_| LinkError::Silent(silence))? {
+                Some(Ok(message)) => message.message,
+                Some(Err(status)) => return Err(status.into()),
+                None => return Err(LinkError::Closed),
+            };
+            match message {
+                Some(Hear::Start(start)) => self.runtime.start(self.number, start.attempts),
+                Some(Hear::Stop(stop)) => self.runtime.stop(&stop.attempts),
+                Some(Hear::Recorded(recorded)) if recorded.attempts.is_empty() => {}
+                Some(Hear::Recorded(recorded)) => self.runtime.recorded(&recorded.attempts),
+                Some(Hear::Stat(stat)) => self.answer(stat, say.clone()),
+                // A second welcome, or something that a newer release says.
+                Some(Hear::Welcome(_)) | None => {}
+            }
+        }
+    }
+
+    /// Answers a question on its own, so that a slow disk holds nobody up. It ends with the link,
+    /// which takes the answer, or by itself.
+    fn answer(&self, stat: v1::Stat, say: mpsc::Sender<v1::FromExecutor>) {
+        let (runtime, identity) = (self.runtime.clone(), Arc::clone(&self.identity));
+        tokio::spawn(async move {
+            use v1::{stat::Kind as Ask, stat_reply::Kind as Reply};
+            let kind = match stat.kind {
+                Some(Ask::Log(ask)) => match runtime.stat_log(&ask).await {
+                    Ok(log) => Reply::Log(log),
+                    Err(why) => Reply::Error(why),
+                },
+                Some(Ask::Executor(_)) => Reply::Executor(v1::Figures {
+                    beat: Some(figures(&runtime, &identity)),
+                    handlers: identity.registry.iter().map(|(name, _)| name.to_owned()).collect(),
+                    holding: runtime.holding(),
+                }),
+                None => Reply::Error("this release does not know the question".to_owned()),
+            };
+            let reply = Say::StatReply(v1::StatReply { id: stat.id, kind: Some(kind) });
+            // If the link has ended, nobody waits for the answer.
+            drop(say.send(v1::FromExecutor { message: Some(reply) }).await);
+        });
+    }
+
+    async fn deliver(
+        &self,
+        say: &mpsc::Sender<v1::FromExecutor>,
+        wake: &tokio::sync::Notify,
+    ) -> Result<(), LinkError> {
+        loop {
+            while let Some((started, finished)) = self.runtime.to_deliver(self.number) {
+                if !started.attempts.is_empty() {
+                    self.say(say, Say::Started(started)).await?;
+                }
+                if !finished.outcomes.is_empty() {
+                    self.say(say, Say::Finished(finished)).await?;
+                }
+            }
+            wake.notified().await;
+        }
+    }
+
+    async fn beat(
+        &self,
+        say: &mpsc::Sender<v1::FromExecutor>,
+        every: Duration,
+    ) -> Result<(), LinkError> {
+        let mut next = Instant::now();
+        loop {
+            self.say(say, Say::Beat(figures(&self.runtime, &self.identity))).await?;
+            next = (next + every).max(Instant::now());
+            tokio::time::sleep_until(next).await;
+        }
+    }
+
+    async fn say_goodbye(&self, say: &mpsc::Sender<v1::FromExecutor>) -> Result<(), LinkError> {
+        self.leaving.cancelled().await;
+        let returned = self.runtime.give_back(self.number);
+        self.say(say, Say::Goodbye(v1::Goodbye { returned })).await?;
+        std::future::pending().await
+    }
+
+    async fn say(
+        &self,
+        say: &mpsc::Sender<v1::FromExecutor>,
+        message: Say,
+    ) -> Result<(), LinkError> {
+        let message = v1::FromExecutor { message: Some(message) };
+        say.send(message).await.map_err(|_| LinkError::Closed)
+    }
+}
+
+fn figures(runtime: &Runtime, identity: &Identity) -> v1::Beat {
+    let sample = identity.figures.sample();
+    let (running, waiting) = runtime.stat_counts();
+    v1::Beat {
+        cpu: sample.cpu,
+        memory_free: sample.memory_free,
+        memory_total: sample.memory_total,
+        running,
+        waiting,
+    }
+}
