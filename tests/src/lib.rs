@@ -1,1 +1,33 @@
-//! Tests.
+//! The support crate of the tests and benches: real processes, REST, and waiting for conditions.
+
+#![expect(
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "support of tests: what goes wrong here ends the test, and time is measured"
+)]
+
+pub mod bench;
+pub mod process;
+pub mod rest;
+
+use std::time::{Duration, Instant};
+
+/// Waits until `look` finds something, and fails after `deadline` with what was waited for.
+///
+/// # Panics
+///
+/// Panics if nothing was found in time.
+pub async fn eventually<T, F: Future<Output = Option<T>>>(
+    what: &str,
+    deadline: Duration,
+    mut look: impl FnMut() -> F,
+) -> T {
+    let until = Instant::now() + deadline;
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(Instant::now() < until, "not within {deadline:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(40)).await;
+    }
+}

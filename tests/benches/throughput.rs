@@ -1,0 +1,109 @@
+//! The most runs a second, end to end and recorded.
+//!
+//! So many jobs with a no-op handler on `* * * * * ?`, for 20 s: the rate holds if every fire of
+//! every second is recorded, and all but the last second's have ended when the time is over.
+//! `--rates 20000,40000` tries these, `--seconds 5` is shorter, `--starts` adds tasks started by
+//! API.
+
+use std::time::{Duration, Instant};
+
+use fastjob_executor::prelude::*;
+use fastjob_tests::bench::{self, Bench};
+use serde_json::{Value, json};
+
+#[job("noop")]
+async fn noop() {}
+
+fn main() {
+    if bench::play_role() {
+        return;
+    }
+    bench::only_sqlite();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(measure());
+}
+
+async fn measure() {
+    let rates = bench::flag("--rates").unwrap_or_else(|| "20000,40000,60000,80000".to_owned());
+    let seconds: u64 = bench::flag("--seconds").and_then(|s| s.parse().ok()).unwrap_or(20);
+    let mut tried = Vec::new();
+    let mut best = 0;
+    for rate in rates.split(',').filter_map(|rate| rate.trim().parse::<usize>().ok()) {
+        let figures = hold(rate, seconds).await;
+        println!("{figures}");
+        let holds = figures["holds"] == true;
+        tried.push(figures);
+        if !holds {
+            break;
+        }
+        best = rate;
+    }
+    let starts = starts().await;
+    bench::write(
+        "throughput.json",
+        &json!({
+            "store": "sqlite", "runs_per_s": best, "seconds": seconds, "starts_by_api_per_s": starts,
+            "tried": tried, "machine": bench::machine(),
+        }),
+    );
+}
+
+async fn hold(rate: usize, seconds: u64) -> Value {
+    let bench = Bench::start("throughput").await;
+    let job = |n: usize| {
+        json!({"name": format!("j{n}"), "handler": "noop", "enabled": true,
+            "schedule": {"cron": "* * * * * ?"}})
+    };
+    bench.save_jobs(rate, job).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let store = bench.store().await;
+    let now_ms = || jiff::Timestamp::now().as_millisecond();
+    let (from, cpu) = ((now_ms() / 1_000 + 1) * 1_000, bench.cpu());
+    let started = Instant::now();
+    tokio::time::sleep(Duration::from_secs(seconds + 1)).await;
+    let (took, after, memory) = (started.elapsed().as_secs_f64(), bench.cpu(), bench.memory());
+    let until = from + i64::try_from(seconds).unwrap_or(0) * 1_000;
+    tokio::time::sleep(Duration::from_millis(1_000)).await;
+    let (fires, distinct, ended): (i64, i64, i64) = sqlx::query_as(
+        "select count(*), count(distinct job * 4294967296 + fire_at / 1000 % 4294967296), \
+         coalesce(sum(state = 3), 0) from attempts where fire_at >= ? and fire_at < ?",
+    )
+    .bind(from)
+    .bind(until)
+    .fetch_one(&store)
+    .await
+    .expect("the store can be counted");
+    store.close().await;
+    let wanted = i64::try_from(rate).unwrap_or(0) * i64::try_from(seconds).unwrap_or(0);
+    json!({
+        "jobs": rate, "fires_wanted": wanted, "fires_recorded": fires, "distinct": distinct,
+        "succeeded": ended,
+        "holds": fires == wanted && distinct == wanted && ended == wanted,
+        "coordinator_cpu": (after.0 - cpu.0) / took, "executor_cpu": (after.1 - cpu.1) / took,
+        "coordinator_mib": memory.0, "executor_mib": memory.1,
+    })
+}
+
+/// Tasks started by REST from 64 connections for 5 s.
+async fn starts() -> f64 {
+    let bench = Bench::start("starts").await;
+    bench.rest.save(json!({"name": "s", "handler": "noop", "block": {"max_waiting": 100_000}})).await;
+    let until = Instant::now() + Duration::from_secs(5);
+    let mut callers = tokio::task::JoinSet::new();
+    for _ in 0..64 {
+        let rest = bench.rest.clone();
+        callers.spawn(async move {
+            let mut count = 0_u32;
+            while Instant::now() < until {
+                rest.start("s", json!({})).await;
+                count += 1;
+            }
+            count
+        });
+    }
+    let mut all = 0;
+    while let Some(count) = callers.join_next().await {
+        all += count.expect("a caller");
+    }
+    f64::from(all) / 5.0
+}

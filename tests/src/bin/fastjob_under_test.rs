@@ -1,0 +1,15 @@
+//! The `fastjob` command, built with the tests so that they always find the one they test.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // Whoever was first, it is the same provider.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime.block_on(fastjob_coordinator::cli::main()),
+        Err(err) => {
+            eprintln!("error: {err}");
+            ExitCode::FAILURE
+        }
+    }
+}

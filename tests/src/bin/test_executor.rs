@@ -1,0 +1,79 @@
+//! An executor with handlers that behave in every way that tests need.
+
+use std::{io::Write, time::Duration};
+
+use fastjob_executor::prelude::*;
+
+/// Writes down that an attempt was entered, where it survives a kill.
+fn record(ctx: &JobContext) {
+    let Ok(path) = std::env::var("TEST_RECORDS") else { return };
+    let line = format!("{} {}\n", std::process::id(), ctx.attempt_id());
+    let file = std::fs::File::options().create(true).append(true).open(path);
+    if let Err(err) = file.and_then(|mut file| file.write_all(line.as_bytes())) {
+        eprintln!("cannot record: {err}");
+    }
+}
+
+#[job("noop")]
+async fn noop(ctx: &JobContext) -> JobResult {
+    record(ctx);
+    Ok("done".into())
+}
+
+#[job("slow")]
+async fn slow(ctx: &JobContext, millis: u64) -> JobResult {
+    record(ctx);
+    ctx.log(format_args!("sleeping {millis} ms"));
+    tokio::select! {
+        () = tokio::time::sleep(Duration::from_millis(millis)) => Ok("slept".into()),
+        () = ctx.stop_token().cancelled() => Err(JobError::retryable("was told to stop")),
+    }
+}
+
+#[job("flaky")]
+async fn flaky(ctx: &JobContext, failures: u32) -> JobResult {
+    record(ctx);
+    if ctx.attempt() <= failures {
+        return Err(JobError::retryable(format!("failure {}", ctx.attempt())));
+    }
+    Ok(format!("after {} attempts", ctx.attempt()).into())
+}
+
+#[job("fatal")]
+async fn fatal() -> JobResult {
+    Err(JobError::fatal("no use"))
+}
+
+#[job("panics")]
+async fn panics() -> JobResult {
+    panic!("oh no");
+}
+
+#[job("stubborn")]
+async fn stubborn(ctx: &JobContext) -> JobResult {
+    record(ctx);
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    Ok("never".into())
+}
+
+#[tokio::main]
+async fn main() -> std::process::ExitCode {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    let stop = CancellationToken::new();
+    let told = stop.clone();
+    tokio::spawn(async move {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut term) = signal(SignalKind::terminate()) {
+            term.recv().await;
+            told.cancel();
+        }
+    });
+    let run = async { Executor::configured()?.stop_grace(Duration::from_secs(4)).run(stop).await };
+    match run.await {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(err) => {
+            eprintln!("error: {err:?}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}

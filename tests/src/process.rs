@@ -1,0 +1,233 @@
+//! Coordinators and executors as real processes, which end with the test.
+
+use std::{
+    io::{BufRead, BufReader},
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use crate::{eventually, rest::Rest};
+
+/// A process that is killed when it is dropped.
+pub struct Process(Child);
+
+impl Process {
+    /// Starts a program; what it says goes to a file beside the test's others.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it cannot be started.
+    pub fn start(command: &mut Command) -> Self {
+        Self(command.stdin(Stdio::null()).spawn().expect("the program can be started"))
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Ends it as the power does.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it cannot be waited for.
+    pub fn kill(&mut self) {
+        // It may have ended by itself.
+        drop(self.0.kill());
+        self.0.wait().expect("a child can be waited for");
+    }
+
+    /// Sends a signal such as `TERM`, `STOP` or `CONT`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no `kill` program.
+    pub fn signal(&self, name: &str) {
+        let id = self.0.id().to_string();
+        Command::new("kill").args(["-s", name, &id]).status().expect("there is a kill program");
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it cannot be waited for.
+    pub fn wait(&mut self) -> std::process::ExitStatus {
+        self.0.wait().expect("a child can be waited for")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// A port that is free now.
+///
+/// # Panics
+///
+/// Panics if there is none.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+    listener.local_addr().expect("it has an address").port()
+}
+
+/// A coordinator with a folder of its own.
+pub struct Coordinator {
+    folder: tempfile::TempDir,
+    program: PathBuf,
+    port: u16,
+    process: Option<Process>,
+}
+
+impl Coordinator {
+    /// Starts `program serve` and waits until it is ready.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it does not become ready.
+    pub async fn start(program: impl Into<PathBuf>) -> Self {
+        let folder = tempfile::tempdir().expect("there is a place for files");
+        let mut coordinator =
+            Self { folder, program: program.into(), port: free_port(), process: None };
+        coordinator.up().await;
+        coordinator
+    }
+
+    /// Starts it again, on the same port and store.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it does not become ready.
+    pub async fn up(&mut self) {
+        self.begin();
+        let rest = self.rest();
+        eventually("the coordinator is ready", Duration::from_secs(20), || async {
+            rest.get("/readyz").await.ok().filter(|(status, _)| *status == 200).map(drop)
+        })
+        .await;
+    }
+
+    /// Starts it again and does not wait.
+    pub fn begin(&mut self) {
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.folder.path().join("coordinator.log"))
+            .expect("a log file can be made");
+        let process = Process::start(
+            Command::new(&self.program)
+                .args(["serve", "--listen", &format!("127.0.0.1:{}", self.port), "--store"])
+                .arg(format!("sqlite:{}", self.store().display()))
+                .current_dir(self.folder.path())
+                .stdout(Stdio::null())
+                .stderr(log),
+        );
+        self.process = Some(process);
+    }
+
+    /// Kills it as the power does.
+    pub fn kill(&mut self) {
+        drop(self.process.take());
+    }
+
+    /// Tells it to stop and waits.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it is not running.
+    pub fn stop(&mut self) -> std::process::ExitStatus {
+        let mut process = self.process.take().expect("it runs");
+        process.signal("TERM");
+        process.wait()
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Its store.
+    pub fn store(&self) -> PathBuf {
+        self.folder.path().join("fastjob.db")
+    }
+
+    /// Where it answers.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// The way to ask it.
+    pub fn rest(&self) -> Rest {
+        Rest::new(self.url())
+    }
+
+    /// Its process id.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it is not running.
+    pub fn id(&self) -> u32 {
+        self.process.as_ref().expect("it runs").id()
+    }
+
+    /// Runs a command of the command line against it.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it cannot be started.
+    pub fn cli(&self, words: &[&str]) -> std::process::Output {
+        Command::new(&self.program)
+            .args(words)
+            .args(["--server", &self.url()])
+            .current_dir(self.folder.path())
+            .env_remove("FASTJOB_TOKEN")
+            .output()
+            .expect("the command can be started")
+    }
+
+    /// Starts an executor of this coordinator.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it cannot be started.
+    pub fn executor(&self, program: impl AsRef<Path>, name: &str) -> Process {
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.folder.path().join(format!("{name}.log")))
+            .expect("a log file can be made");
+        Process::start(
+            Command::new(program.as_ref())
+                .env("FASTJOB_ADMIN_ADDRESSES", self.url())
+                .env("FASTJOB_APP_NAME", "default")
+                .env("FASTJOB_EXECUTOR_NAME", name)
+                .env("FASTJOB_LOG_PATH", self.folder.path().join(format!("{name}-logs")))
+                .env("TEST_RECORDS", self.records())
+                .current_dir(self.folder.path())
+                .stdout(Stdio::null())
+                .stderr(log),
+        )
+    }
+
+    /// Where executors write what they entered.
+    pub fn records(&self) -> PathBuf {
+        self.folder.path().join("records")
+    }
+
+    /// How often each attempt was entered, by executor process.
+    pub fn entered(&self) -> std::collections::HashMap<(String, String), u32> {
+        let mut entered = std::collections::HashMap::new();
+        if let Ok(file) = std::fs::File::open(self.records()) {
+            for line in BufReader::new(file).lines().map_while(Result::ok) {
+                if let Some((process, attempt)) = line.split_once(' ') {
+                    *entered.entry((process.to_owned(), attempt.to_owned())).or_default() += 1;
+                }
+            }
+        }
+        entered
+    }
+}

@@ -1,0 +1,118 @@
+//! REST, as a program would ask.
+
+use std::sync::Once;
+
+use serde_json::{Value, json};
+
+/// One coordinator's REST interface.
+#[derive(Clone)]
+pub struct Rest {
+    base: String,
+    client: reqwest::Client,
+}
+
+impl Rest {
+    /// The interface at `base`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there can be no client.
+    pub fn new(base: String) -> Self {
+        static PROVIDER: Once = Once::new();
+        PROVIDER.call_once(|| {
+            // Another test may have been first.
+            drop(rustls::crypto::ring::default_provider().install_default());
+        });
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client can be made");
+        Self { base, client }
+    }
+
+    /// Asks, and returns the status with the body.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no answer.
+    pub async fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<String>,
+    ) -> Result<(u16, Value), reqwest::Error> {
+        let method = method.parse().expect("a method");
+        let mut request = self.client.request(method, format!("{}{path}", self.base));
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body);
+        }
+        let answer = request.send().await?;
+        let status = answer.status().as_u16();
+        let text = answer.text().await?;
+        Ok((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))
+    }
+
+    /// `GET`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no answer.
+    pub async fn get(&self, path: &str) -> Result<(u16, Value), reqwest::Error> {
+        self.ask("GET", path, None).await
+    }
+
+    /// Saves a job.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it is refused.
+    pub async fn save(&self, job: Value) {
+        let name = job["name"].as_str().expect("a job has a name").to_owned();
+        let path = format!("/api/v1/jobs/default.{name}");
+        let mut job = job;
+        job["service"] = json!("default");
+        let (status, answer) = self.ask("PUT", &path, Some(job.to_string())).await.expect("an answer");
+        assert!(status == 200 || status == 201, "{status} {answer}");
+    }
+
+    /// Starts a job and returns the task.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it is refused.
+    pub async fn start(&self, job: &str, ask: Value) -> i64 {
+        let path = format!("/api/v1/jobs/{job}/start");
+        let (status, answer) = self.ask("POST", &path, Some(ask.to_string())).await.expect("an answer");
+        assert_eq!(status, 200, "{answer}");
+        answer["task"].as_i64().expect("a task")
+    }
+
+    /// The task as it is now.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no answer.
+    pub async fn task(&self, task: i64) -> Value {
+        self.get(&format!("/api/v1/tasks/{task}")).await.expect("an answer").1
+    }
+
+    /// Waits for the end of a task.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it does not end in time.
+    pub async fn ended(&self, task: i64) -> Value {
+        self.reaches(task, &["succeeded", "failed", "stopped", "skipped"]).await
+    }
+
+    /// Waits until a task is in one of the states.
+    ///
+    /// # Panics
+    ///
+    /// Panics if that does not happen in time.
+    pub async fn reaches(&self, task: i64, states: &[&str]) -> Value {
+        let what = format!("task {task} is {states:?}");
+        crate::eventually(&what, std::time::Duration::from_secs(40), || async {
+            let (_, view) = self.get(&format!("/api/v1/tasks/{task}")).await.ok()?;
+            view["state"].as_str().is_some_and(|state| states.contains(&state)).then_some(view)
+        })
+        .await
+    }
+}

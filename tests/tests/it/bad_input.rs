@@ -1,0 +1,93 @@
+//! What is wrong is refused with a clear error, and nothing is half done.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::{FASTJOB, coordinator};
+
+fn text(answer: &Value) -> String {
+    answer.to_string()
+}
+
+#[tokio::test]
+async fn wrong_requests_are_refused_with_what_is_wrong() {
+    let coordinator = coordinator().await;
+    let rest = coordinator.rest();
+    let long = "x".repeat(10 * 1024 * 1024);
+    let half = "x".repeat(500 * 1024);
+    let cases = [
+        ("POST", "/api/v1/jobs", json!({"name": "a", "nonsense": 1}).to_string(), 422, "nonsense"),
+        ("POST", "/api/v1/jobs", json!({"name": "a", "schedule": {"cron": "0 0 25 * * ?"}}).to_string(), 422, "character 5"),
+        ("POST", "/api/v1/jobs", json!({"name": "a", "schedule": {"cron": "0 0 2 * * ?", "zone": "Mars/Base"}}).to_string(), 422, "Mars/Base"),
+        ("POST", "/api/v1/jobs", json!({"name": "a", "route": "random"}).to_string(), 422, "not available in this release"),
+        ("POST", "/api/v1/jobs", json!({"name": "a", "param": long}).to_string(), 413, "1"),
+        ("POST", "/api/v1/jobs", json!({"name": "a", "param": half}).to_string(), 422, "262144"),
+        ("POST", "/api/v1/jobs", "{".to_owned(), 400, "line"),
+        ("POST", "/api/v1/jobs/nobody/start", "{}".to_owned(), 404, "nobody"),
+        ("GET", "/api/v1/tasks/99999", String::new(), 404, "99999"),
+        ("GET", "/api/v1/tasks?state=gone", String::new(), 422, "gone"),
+        ("GET", "/api/v1/nowhere", String::new(), 404, "nowhere"),
+        ("DELETE", "/api/v1/tasks", String::new(), 405, "DELETE"),
+    ];
+    for (method, path, body, status, words) in cases {
+        let body = Some(body).filter(|body| !body.is_empty());
+        let (got, answer) = rest.ask(method, path, body).await.unwrap();
+        assert_eq!(got, status, "{method} {path}: {answer}");
+        assert!(text(&answer).contains(words), "{words} is missing in {answer}");
+        assert!(answer["title"].is_string() && answer["type"].is_string(), "{answer}");
+    }
+    let (_, page) = rest.get("/api/v1/jobs").await.unwrap();
+    assert_eq!(page["items"], json!([]), "something was half done");
+}
+
+#[tokio::test]
+async fn a_task_whose_handler_nobody_has_fails_and_says_so() {
+    let coordinator = coordinator().await;
+    let rest = coordinator.rest();
+    rest.save(json!({"name": "lonely", "handler": "nobodyHasIt", "no_executor": "300ms"})).await;
+    let task = rest.ended(rest.start("lonely", json!({})).await).await;
+    assert_eq!(task["attempts"][0]["reason"], "no executor");
+    assert!(text(&task).contains("nobodyHasIt"), "{task}");
+}
+
+/// Runs `fastjob serve` where it cannot, and returns what it says.
+fn refused(args: &[&str]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(FASTJOB)
+        .arg("serve")
+        .args(args)
+        .current_dir(folder.path())
+        .env_remove("FASTJOB_TOKEN")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[tokio::test]
+async fn a_coordinator_that_cannot_start_says_why() {
+    let mut coordinator = coordinator().await;
+    let store = format!("sqlite:{}", coordinator.store().display());
+    let said = refused(&["--listen", "127.0.0.1:0", "--store", &store]);
+    assert!(said.contains("in use by another coordinator"), "{said}");
+    let port = coordinator.url().replace("http://", "");
+    assert!(refused(&["--listen", &port]).contains("in use by another program"));
+    let open = refused(&["--listen", "0.0.0.0:0"]);
+    assert!(open.contains("FASTJOB_TOKEN"), "{open}");
+    assert!(refused(&["--listen", "127.0.0.1:0", "--store", "postgres://x"]).contains("PostgreSQL"));
+
+    assert!(coordinator.stop().success());
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(coordinator.store());
+    let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    sqlx::query(
+        "insert into _sqlx_migrations (version, description, success, checksum, execution_time) \
+         values (999, 'later', true, x'00', 0)",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    pool.close().await;
+    let said = refused(&["--listen", "127.0.0.1:0", "--store", &store]);
+    assert!(said.contains("newer release"), "{said}");
+}
