@@ -142,11 +142,11 @@ fn safety(config: &CoordinatorConfig) -> Result<(Guard, Option<Tls>), StartError
         .transpose()
         .map_err(|err| StartError::Config(err.to_string()))?;
     let mode = if config.tls.is_some() { TlsMode::On } else { TlsMode::Off };
-    let plaintext =
-        if config.insecure_plaintext { Plaintext::Allowed } else { Plaintext::Refused };
+    let plaintext = if config.insecure_plaintext { Plaintext::Allowed } else { Plaintext::Refused };
     server::check_exposure(config.listen, token.as_ref(), mode, plaintext)
         .map_err(|err| StartError::Exposed(err.to_string()))?;
-    let files = config.tls.as_ref().map(|tls| TlsFiles { cert: tls.cert.clone(), key: tls.key.clone() });
+    let files =
+        config.tls.as_ref().map(|tls| TlsFiles { cert: tls.cert.clone(), key: tls.key.clone() });
     let tls = files.map(|files| files.load()).transpose().map_err(|err| {
         let cause = std::error::Error::source(&err).map(|cause| format!(": {cause}"));
         StartError::Config(format!("{err}{}", cause.unwrap_or_default()))
@@ -232,7 +232,10 @@ impl Coordinator {
         let engine_stop = stop.child_token();
         let running = shell::run(engine, clock, inbox, writer_handle, sessions, engine_stop);
         loops.spawn(named("engine", running));
-        loops.spawn(named("sweep of the history", sweep::run(Arc::clone(&store) as _, settings.history, stop.child_token())));
+        loops.spawn(named(
+            "sweep of the history",
+            sweep::run(Arc::clone(&store) as _, settings.history, stop.child_token()),
+        ));
         let grpc = tonic::service::Routes::new(link.into_service()).into_axum_router();
         let app = server::app(ops, grpc, guard);
         let drain = settings.drain;

@@ -3,7 +3,12 @@
 //! A later source wins. Unknown keys are refused, and [`ExecutorConfig::check`] names everything
 //! that is wrong at once.
 
-use std::{collections::BTreeMap, fmt, path::{Path, PathBuf}, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use fastjob_core::{ExecutorName, ServiceName, duration};
 use serde::Deserialize;
@@ -167,10 +172,9 @@ impl ExecutorConfig {
             name: &'static str,
             text: &str,
         ) -> Result<T, ConfigError> {
-            text.trim().parse().map_err(|err: T::Err| ConfigError::Variable {
-                name,
-                message: err.to_string(),
-            })
+            text.trim()
+                .parse()
+                .map_err(|err: T::Err| ConfigError::Variable { name, message: err.to_string() })
         }
         let list = |text: String| -> Vec<String> {
             text.split(',').map(|part| part.trim().to_owned()).filter(|p| !p.is_empty()).collect()
@@ -220,8 +224,7 @@ impl ExecutorConfig {
     /// Every problem of the settings as they are.
     pub fn check(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
-        let mut problem =
-            |key, message: String| problems.push(Problem { key, message });
+        let mut problem = |key, message: String| problems.push(Problem { key, message });
         if let Err(err) = self.app_name.parse::<ServiceName>() {
             problem("app_name", err.to_string());
         }
@@ -309,9 +312,11 @@ mod tests {
     #[test]
     fn a_variable_wins_over_the_file() {
         let text = "[executor]\napp_name = 'billing'\ncapacity = 5\nstop_grace = '3s'\n[coordinator]\nlisten = 'x'";
-        let config =
-            load(text, &[("FASTJOB_CAPACITY", "7"), ("FASTJOB_ADMIN_ADDRESSES", "http://a:1, http://b:2")])
-                .unwrap();
+        let config = load(
+            text,
+            &[("FASTJOB_CAPACITY", "7"), ("FASTJOB_ADMIN_ADDRESSES", "http://a:1, http://b:2")],
+        )
+        .unwrap();
         assert_eq!((config.app_name.as_str(), config.capacity), ("billing", 7));
         assert_eq!(config.admin_addresses, ["http://a:1", "http://b:2"]);
         assert_eq!(config.stop_grace, Duration::from_secs(3));
@@ -319,13 +324,18 @@ mod tests {
 
     #[test]
     fn what_is_unknown_is_refused() {
-        assert!(load("[executor]\nappname = 'x'", &[]).unwrap_err().to_string().contains("appname"));
-        assert!(load("", &[("FASTJOB_PORT", "many")]).unwrap_err().to_string().contains("FASTJOB_PORT"));
+        assert!(
+            load("[executor]\nappname = 'x'", &[]).unwrap_err().to_string().contains("appname")
+        );
+        assert!(
+            load("", &[("FASTJOB_PORT", "many")]).unwrap_err().to_string().contains("FASTJOB_PORT")
+        );
     }
 
     #[test]
     fn a_token_does_not_travel_in_plain_text_beyond_loopback_and_is_never_shown() {
-        let mut config = load("[executor]\nadmin_addresses = ['http://10.0.0.9:7070']", &[]).unwrap();
+        let mut config =
+            load("[executor]\nadmin_addresses = ['http://10.0.0.9:7070']", &[]).unwrap();
         assert!(config.check().is_empty());
         config.set_access_token("a-very-secret-token");
         assert!(config.check()[0].message.contains("plain text"));

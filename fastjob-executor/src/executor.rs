@@ -225,10 +225,10 @@ impl Builder {
         }
         let ca_cert = match &config.ca_cert {
             None => None,
-            Some(path) => Some(std::fs::read(path).map_err(|source| ExecutorError::CaCert {
-                path: path.clone(),
-                source,
-            })?),
+            Some(path) => Some(
+                std::fs::read(path)
+                    .map_err(|source| ExecutorError::CaCert { path: path.clone(), source })?,
+            ),
         };
         let logs = Logs::open(&config.log_path, config.log_retention_days)?;
         let id = uuid::Uuid::new_v4().simple().to_string();

@@ -64,9 +64,7 @@ async fn measure() {
         let at = view["result"].as_str().and_then(|text| text.parse::<i64>().ok());
         idle.push(at.expect("an instant") - asked);
     }
-    let job = |n: usize| {
-        json!({"name": format!("j{n}"), "handler": "late", "schedule": {"cron": "0/5 * * * * ?"}})
-    };
+    let job = |n: usize| json!({"name": format!("j{n}"), "handler": "late", "schedule": {"cron": "0/5 * * * * ?"}});
     bench.save_jobs(jobs, job).await;
     let path = bench.folder.join("late").display().to_string();
     tokio::time::sleep(Duration::from_secs(6)).await;

@@ -87,7 +87,10 @@ async fn hold(rate: usize, seconds: u64) -> Value {
 /// Tasks started by REST from 64 connections for 5 s.
 async fn starts() -> f64 {
     let bench = Bench::start("starts").await;
-    bench.rest.save(json!({"name": "s", "handler": "noop", "block": {"max_waiting": 100_000}})).await;
+    bench
+        .rest
+        .save(json!({"name": "s", "handler": "noop", "block": {"max_waiting": 100_000}}))
+        .await;
     let until = Instant::now() + Duration::from_secs(5);
     let mut callers = tokio::task::JoinSet::new();
     for _ in 0..64 {

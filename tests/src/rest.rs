@@ -68,7 +68,8 @@ impl Rest {
         let path = format!("/api/v1/jobs/default.{name}");
         let mut job = job;
         job["service"] = json!("default");
-        let (status, answer) = self.ask("PUT", &path, Some(job.to_string())).await.expect("an answer");
+        let (status, answer) =
+            self.ask("PUT", &path, Some(job.to_string())).await.expect("an answer");
         assert!(status == 200 || status == 201, "{status} {answer}");
     }
 
@@ -79,7 +80,8 @@ impl Rest {
     /// Panics if it is refused.
     pub async fn start(&self, job: &str, ask: Value) -> i64 {
         let path = format!("/api/v1/jobs/{job}/start");
-        let (status, answer) = self.ask("POST", &path, Some(ask.to_string())).await.expect("an answer");
+        let (status, answer) =
+            self.ask("POST", &path, Some(ask.to_string())).await.expect("an answer");
         assert_eq!(status, 200, "{answer}");
         answer["task"].as_i64().expect("a task")
     }

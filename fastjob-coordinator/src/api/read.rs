@@ -22,6 +22,8 @@ use super::problem::{Field, Kind, Problem};
 
 /// Longest body.
 pub(super) const BODY_MAX: usize = 1024 * 1024;
+/// Longest body that is read past, so that its sender hears why it is refused.
+const PAST_MAX: usize = 32 * 1024 * 1024;
 /// Longest time that a body may take.
 const BODY_TIME: Duration = Duration::from_secs(30);
 
@@ -171,7 +173,11 @@ async fn collect(request: Request) -> Result<(HeaderMap, Bytes), Problem> {
         || Problem::new(Kind::TooLarge, format!("the body has more than {BODY_MAX} bytes"));
     let (parts, body) = request.into_parts();
     let announced = parts.headers.get(CONTENT_LENGTH).and_then(|n| n.to_str().ok()?.parse().ok());
-    if announced.is_some_and(|length: u64| length > BODY_MAX as u64) {
+    if let Some(length) = announced.filter(|length: &u64| *length > BODY_MAX as u64) {
+        if length <= PAST_MAX as u64 {
+            // A client that is still sending would meet a broken pipe in place of the answer.
+            drop(tokio::time::timeout(BODY_TIME, read_past(body)).await);
+        }
         return Err(too_large());
     }
     match tokio::time::timeout(BODY_TIME, Limited::<Body>::new(body, BODY_MAX).collect()).await {
@@ -183,6 +189,12 @@ async fn collect(request: Request) -> Result<(HeaderMap, Bytes), Problem> {
             format!("the body did not arrive within {} s", BODY_TIME.as_secs()),
         )),
     }
+}
+
+/// Reads a body to its end, or to the bound, and keeps nothing of it.
+async fn read_past(body: Body) {
+    let mut body = Limited::new(body, PAST_MAX);
+    while let Some(Ok(_)) = body.frame().await {}
 }
 
 fn json<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<T, Problem> {

@@ -3,8 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use fastjob_core::{
-    AttemptId, AttemptState, ExecutorName, HandlerName, Incarnation, ServiceName, TaskId,
-    TaskState,
+    AttemptId, AttemptState, ExecutorName, HandlerName, Incarnation, ServiceName, TaskId, TaskState,
 };
 use jiff::Timestamp;
 

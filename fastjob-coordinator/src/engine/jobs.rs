@@ -46,7 +46,13 @@ impl Engine {
     }
 
     /// Saves a job and says what that did.
-    pub(super) fn save(&mut self, now: Now, job: Job, mode: SaveMode, origin: Origin) -> SaveAnswer {
+    pub(super) fn save(
+        &mut self,
+        now: Now,
+        job: Job,
+        mode: SaveMode,
+        origin: Origin,
+    ) -> SaveAnswer {
         let key = (job.service.clone(), job.name.clone());
         let Some(id) = self.by_name.get(&key).copied() else {
             return self.create(now, job, origin);
@@ -151,9 +157,7 @@ impl Engine {
         let waiting: Vec<_> = self
             .open
             .iter()
-            .filter(|(_, open)| {
-                open.job == id && !matches!(open.step, Step::Sent | Step::Unsure)
-            })
+            .filter(|(_, open)| open.job == id && !matches!(open.step, Step::Sent | Step::Unsure))
             .map(|(attempt, _)| *attempt)
             .collect();
         let Some(entry) = self.jobs.get_mut(&id) else {

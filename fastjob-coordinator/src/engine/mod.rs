@@ -196,7 +196,8 @@ impl Engine {
 
     /// When to be told [`Event::Tick`] again, if nothing else happens before.
     pub(crate) fn wake_in(&self, now: Now) -> Duration {
-        let until = |at: Timestamp| Duration::try_from(at.duration_since(now.wall)).unwrap_or_default();
+        let until =
+            |at: Timestamp| Duration::try_from(at.duration_since(now.wall)).unwrap_or_default();
         let mut wait = LOOK;
         if let Some((at, _)) = self.due.first_key_value() {
             wait = wait.min(until(*at));

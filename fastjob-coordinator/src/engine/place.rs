@@ -282,13 +282,17 @@ impl Engine {
                 "no executor of service `{}` with the handler `{}` was connected for {waited}",
                 job.service, job.handler
             ),
-            (_, 1) => format!("the one executor with the handler `{}` was full for {waited}", job.handler),
-            (_, n) => format!("all {n} executors with the handler `{}` were full for {waited}", job.handler),
+            (_, 1) => {
+                format!("the one executor with the handler `{}` was full for {waited}", job.handler)
+            }
+            (_, n) => format!(
+                "all {n} executors with the handler `{}` were full for {waited}",
+                job.handler
+            ),
         };
         let end = End::Failed(fastjob_core::FailReason::NoExecutor);
         self.end_here(now, attempt, end, Some(message));
     }
-
 }
 
 /// Only an executor that can take an attempt now will do.

@@ -59,14 +59,17 @@ impl Engine {
             if let Some(entry) = self.jobs.get_mut(&id) {
                 entry.cursor = fire_at;
             }
-            self.new_task(now, NewTask {
-                job: id,
-                cause: Cause::Schedule,
-                fire_at: Some(fire_at),
-                due_at: fire_at,
-                param: None,
-                note: None,
-            });
+            self.new_task(
+                now,
+                NewTask {
+                    job: id,
+                    cause: Cause::Schedule,
+                    fire_at: Some(fire_at),
+                    due_at: fire_at,
+                    param: None,
+                    note: None,
+                },
+            );
         }
         self.schedule_next(id);
     }
@@ -91,14 +94,17 @@ impl Engine {
         for (index, fire_at) in plan.made_up.into_iter().enumerate() {
             let note = (index == last && plan.stands_for > 1)
                 .then(|| format!("stands for {} missed fires", plan.stands_for));
-            self.new_task(now, NewTask {
-                job: id,
-                cause: Cause::Misfire,
-                fire_at: Some(fire_at),
-                due_at: now.wall,
-                param: None,
-                note,
-            });
+            self.new_task(
+                now,
+                NewTask {
+                    job: id,
+                    cause: Cause::Misfire,
+                    fire_at: Some(fire_at),
+                    due_at: now.wall,
+                    param: None,
+                    note,
+                },
+            );
         }
     }
 
@@ -317,22 +323,25 @@ impl Engine {
             if step == Step::NotDue {
                 self.due.entry(planned.due_at).or_default().push(planned.attempt);
             }
-            self.open.insert(planned.attempt, Open {
-                task: planned.task,
-                job: planned.job,
-                number: planned.number,
-                cause: planned.cause,
-                fire_at: planned.fire_at,
-                due_at: planned.due_at,
-                created_at: planned.created_at,
-                param: task_param,
-                state: AttemptState::Planned,
-                task_state,
-                step,
-                life: planned.life,
-                started_at: None,
-                epoch: 0,
-            });
+            self.open.insert(
+                planned.attempt,
+                Open {
+                    task: planned.task,
+                    job: planned.job,
+                    number: planned.number,
+                    cause: planned.cause,
+                    fire_at: planned.fire_at,
+                    due_at: planned.due_at,
+                    created_at: planned.created_at,
+                    param: task_param,
+                    state: AttemptState::Planned,
+                    task_state,
+                    step,
+                    life: planned.life,
+                    started_at: None,
+                    epoch: 0,
+                },
+            );
         }
     }
 }

@@ -65,21 +65,27 @@ impl Engine {
         message: Option<String>,
     ) {
         let started_at = self.open.get(&attempt).and_then(|open| open.started_at);
-        self.settle(now, None, Outcome {
-            attempt,
-            end,
-            result: None,
-            message,
-            started_at,
-            ended_at: now.wall,
-            log_tail: String::new(),
-        });
+        self.settle(
+            now,
+            None,
+            Outcome {
+                attempt,
+                end,
+                result: None,
+                message,
+                started_at,
+                ended_at: now.wall,
+                log_tail: String::new(),
+            },
+        );
     }
 
     fn settle(&mut self, now: Now, reported_by: Option<LifeId>, outcome: Outcome) {
         let attempt = outcome.attempt;
         let Some(open) = self.open.get(&attempt) else { return };
-        let Some(state) = attempt::next(open.state, AttemptEvent::Ended(outcome.end)) else { return };
+        let Some(state) = attempt::next(open.state, AttemptEvent::Ended(outcome.end)) else {
+            return;
+        };
         let Some(open) = self.open.remove(&attempt) else { return };
         self.leave(&open, attempt);
         let retry = self.retry_at(now, &open, outcome.end);

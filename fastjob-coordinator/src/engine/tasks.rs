@@ -9,9 +9,7 @@ use jiff::SignedDuration;
 
 use super::{
     Answer, Command, Effects, Engine, ExecutorFigures, LiveTask, Message, Now, OpenAsk, OpenPage,
-    Start, StartAnswer, StopAnswer, When,
-    plan::NewTask,
-    state::Step,
+    Start, StartAnswer, StopAnswer, When, plan::NewTask, state::Step,
 };
 use crate::record::MovedTask;
 
@@ -64,14 +62,8 @@ impl Engine {
                 .and_then(|delay| now.wall.checked_add(delay).ok())
                 .unwrap_or(now.wall),
         };
-        let new = NewTask {
-            job,
-            cause: ask.cause,
-            fire_at: None,
-            due_at,
-            param: ask.param,
-            note: None,
-        };
+        let new =
+            NewTask { job, cause: ask.cause, fire_at: None, due_at, param: ask.param, note: None };
         Ok(self.new_task(now, new))
     }
 
@@ -79,7 +71,12 @@ impl Engine {
         let attempt = self.attempt_of(task)?;
         let open = self.open.get_mut(&attempt)?;
         if !matches!(open.step, Step::Sent | Step::Unsure) {
-            self.end_here(now, attempt, End::Stopped, Some("stopped before it was sent".to_owned()));
+            self.end_here(
+                now,
+                attempt,
+                End::Stopped,
+                Some("stopped before it was sent".to_owned()),
+            );
             return Some(TaskState::Stopped);
         }
         let stopping = task::next(open.task_state, TaskEvent::StopAsked)?;

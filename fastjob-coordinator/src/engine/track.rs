@@ -30,24 +30,27 @@ impl Engine {
             if newest {
                 self.seats.insert(seat, row.id);
             }
-            self.lives.insert(row.id, Life {
-                service: row.service,
-                executor: row.executor,
-                incarnation: row.incarnation,
-                link: 0,
-                session: None,
-                leaving: false,
-                epoch: 1,
-                since: row.since,
-                address: String::new(),
-                version: String::new(),
-                capacity: 0,
-                holds: 0,
-                labels: Default::default(),
-                handlers: Default::default(),
-                beat: Beat::default(),
-                beat_at: now.uptime,
-            });
+            self.lives.insert(
+                row.id,
+                Life {
+                    service: row.service,
+                    executor: row.executor,
+                    incarnation: row.incarnation,
+                    link: 0,
+                    session: None,
+                    leaving: false,
+                    epoch: 1,
+                    since: row.since,
+                    address: String::new(),
+                    version: String::new(),
+                    capacity: 0,
+                    holds: 0,
+                    labels: Default::default(),
+                    handlers: Default::default(),
+                    beat: Beat::default(),
+                    beat_at: now.uptime,
+                },
+            );
             let until = now.uptime + self.config.executor_lost;
             self.set_timer(until, Timer::Lost { life: row.id, epoch: 1 });
         }
@@ -139,24 +142,27 @@ impl Engine {
             });
             group.insert(at, id);
         }
-        self.lives.insert(id, Life {
-            service: new.service,
-            executor: new.executor,
-            incarnation: new.incarnation,
-            link: new.link,
-            session: Some(new.session),
-            leaving: false,
-            epoch,
-            since: now.wall,
-            address: new.address,
-            version: new.version,
-            capacity: new.capacity,
-            holds,
-            labels: new.labels,
-            handlers: new.handlers,
-            beat: Beat::default(),
-            beat_at: now.uptime,
-        });
+        self.lives.insert(
+            id,
+            Life {
+                service: new.service,
+                executor: new.executor,
+                incarnation: new.incarnation,
+                link: new.link,
+                session: Some(new.session),
+                leaving: false,
+                epoch,
+                since: now.wall,
+                address: new.address,
+                version: new.version,
+                capacity: new.capacity,
+                holds,
+                labels: new.labels,
+                handlers: new.handlers,
+                beat: Beat::default(),
+                beat_at: now.uptime,
+            },
+        );
         for job in jobs {
             // What code says of a job is no answer to anybody.
             drop(self.save(now, job, SaveMode::Replace, Origin::Code));
@@ -176,7 +182,9 @@ impl Engine {
         let mine: Vec<_> = self
             .open
             .iter()
-            .filter(|(_, open)| open.life == Some(id) && matches!(open.step, Step::Sent | Step::Unsure))
+            .filter(|(_, open)| {
+                open.life == Some(id) && matches!(open.step, Step::Sent | Step::Unsure)
+            })
             .map(|(attempt, _)| *attempt)
             .collect();
         let mut holds = 0;
@@ -200,7 +208,8 @@ impl Engine {
                 self.unplace(now, attempt);
             }
         }
-        let placing = self.open.values().filter(|open| open.life == Some(id) && open.step == Step::Placing);
+        let placing =
+            self.open.values().filter(|open| open.life == Some(id) && open.step == Step::Placing);
         let placing = u32::try_from(placing.count()).unwrap_or(u32::MAX);
         if let Some(life) = self.lives.get_mut(&id) {
             life.holds = holds + placing;

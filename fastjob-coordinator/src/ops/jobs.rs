@@ -3,9 +3,7 @@
 use fastjob_core::{Job, JobDraft, JobName, ServiceName};
 use jiff::Timestamp;
 
-use super::{
-    Error, Fires, JobView, Ops, PAGE_DEFAULT, PAGE_MAX, Page, Saved, StartAsk, Started,
-};
+use super::{Error, Fires, JobView, Ops, PAGE_DEFAULT, PAGE_MAX, Page, Saved, StartAsk, Started};
 use crate::{
     clock::wall_now,
     engine::{self, Command, JobPath, JobRefused, SaveAnswer, SaveDone, Start, Switch, When},
@@ -56,10 +54,8 @@ impl Ops {
         if let SaveMode::Replace(path) = &mode {
             self.fit(path, &mut draft).await?;
         }
-        let job = Job::try_from(draft).map_err(|err| Error::Invalid {
-            message: err.to_string(),
-            problems: err.problems,
-        })?;
+        let job = Job::try_from(draft)
+            .map_err(|err| Error::Invalid { message: err.to_string(), problems: err.problems })?;
         let mode = match mode {
             SaveMode::Create => engine::SaveMode::Create,
             SaveMode::Replace(_) => engine::SaveMode::Replace,
@@ -84,7 +80,9 @@ impl Ops {
                     draft.service.get_or_insert_with(|| row.job.service.to_string());
                 }
                 Err(Error::NotFound(_)) => match path.rsplit_once('.') {
-                    Some((service, name)) if draft.service.as_deref().is_none_or(|s| s == service) => {
+                    Some((service, name))
+                        if draft.service.as_deref().is_none_or(|s| s == service) =>
+                    {
                         draft.name = name.to_owned();
                         draft.service = Some(service.to_owned());
                     }
@@ -169,18 +167,15 @@ impl Ops {
             }
         };
         let param = fastjob_core::job::param_text(&ask.param);
-        if let Some(long) = param.as_ref().map(String::len).filter(|len| *len > fastjob_core::job::PARAM_MAX) {
+        if let Some(long) =
+            param.as_ref().map(String::len).filter(|len| *len > fastjob_core::job::PARAM_MAX)
+        {
             let most = fastjob_core::job::PARAM_MAX;
             let message = format!("it has {long} bytes, at most {most} are allowed");
             return Err(Error::invalid("param", message));
         }
         let at = when(&ask)?;
-        let ask = Start {
-            job: JobPath(path.to_owned()),
-            cause,
-            param: param.map(Into::into),
-            at,
-        };
+        let ask = Start { job: JobPath(path.to_owned()), cause, param: param.map(Into::into), at };
         let task = self.engine.ask(|answer| Command::Start { ask, answer }).await??;
         Ok(Started { task: task.0 })
     }

@@ -23,11 +23,8 @@ impl Ops {
         offset: u64,
         limit: Option<u32>,
     ) -> Result<LogView, Error> {
-        let row = self
-            .store
-            .task(fastjob_core::TaskId(task))
-            .await?
-            .ok_or_else(|| unknown(task))?;
+        let row =
+            self.store.task(fastjob_core::TaskId(task)).await?.ok_or_else(|| unknown(task))?;
         let limit = limit.unwrap_or(PIECE).clamp(4, PIECE_MAX);
         let found = match number {
             None => row.attempts.last(),

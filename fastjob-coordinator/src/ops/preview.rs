@@ -43,8 +43,6 @@ pub(super) fn count(count: Option<u32>) -> Result<usize, Error> {
     match count {
         None => Ok(5),
         Some(count @ 1..=MOST) => Ok(count as usize),
-        Some(other) => {
-            Err(Error::invalid("count", format!("{other} is not between 1 and {MOST}")))
-        }
+        Some(other) => Err(Error::invalid("count", format!("{other} is not between 1 and {MOST}"))),
     }
 }

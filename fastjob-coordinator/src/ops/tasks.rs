@@ -68,10 +68,8 @@ impl Ops {
 
     /// Asks for the end of a task.
     pub(crate) async fn stop_task(&self, task: i64) -> Result<StopAnswer, Error> {
-        let stopped = self
-            .engine
-            .ask(|answer| Command::Stop { task: TaskId(task), answer })
-            .await?;
+        let stopped =
+            self.engine.ask(|answer| Command::Stop { task: TaskId(task), answer }).await?;
         if let Some(state) = stopped {
             return Ok(StopAnswer { stopped: true, state });
         }
@@ -85,11 +83,16 @@ impl Ops {
         let live: HashMap<_, _> = if open.is_empty() {
             HashMap::new()
         } else {
-            let live =
-                self.engine.query(|answer| Command::Live { tasks: open, answer }).await?;
+            let live = self.engine.query(|answer| Command::Live { tasks: open, answer }).await?;
             live.into_iter().map(|live| (live.task, live)).collect()
         };
-        Ok(rows.into_iter().map(|row| { let live = live.get(&row.task); view(row, live) }).collect())
+        Ok(rows
+            .into_iter()
+            .map(|row| {
+                let live = live.get(&row.task);
+                view(row, live)
+            })
+            .collect())
     }
 }
 

@@ -50,9 +50,7 @@ pub(crate) struct Link {
 
 impl Link {
     /// The service, with the bounds of the protocol.
-    pub(crate) fn into_service(
-        self,
-    ) -> v1::executor_link_server::ExecutorLinkServer<Self> {
+    pub(crate) fn into_service(self) -> v1::executor_link_server::ExecutorLinkServer<Self> {
         v1::executor_link_server::ExecutorLinkServer::new(self)
             .max_decoding_message_size(MESSAGE_MAX)
             .max_encoding_message_size(MESSAGE_MAX)
@@ -96,8 +94,7 @@ impl ExecutorLink for Link {
             silence_ms: millis(self.terms.silence),
         };
         tokio::spawn(listen(open, inbound, name));
-        let welcome =
-            v1::ToExecutor { message: Some(v1::to_executor::Message::Welcome(welcome)) };
+        let welcome = v1::ToExecutor { message: Some(v1::to_executor::Message::Welcome(welcome)) };
         Ok(Response::new(Outgoing { first: Some(welcome), outbound }))
     }
 }
@@ -183,13 +180,16 @@ fn read(session: SessionId, message: from_executor::Message) -> Result<Heard, Re
     let event = match message {
         Wire::Hello(_) => return Err(Refused::SecondHello),
         Wire::StatReply(reply) => return Ok(Heard::Reply(reply)),
-        Wire::Beat(beat) => Event::Beat(session, Beat {
-            cpu: if beat.cpu.is_finite() { beat.cpu.clamp(0.0, 1.0) } else { 0.0 },
-            memory_free: beat.memory_free,
-            memory_total: beat.memory_total,
-            running: beat.running,
-            waiting: beat.waiting,
-        }),
+        Wire::Beat(beat) => Event::Beat(
+            session,
+            Beat {
+                cpu: if beat.cpu.is_finite() { beat.cpu.clamp(0.0, 1.0) } else { 0.0 },
+                memory_free: beat.memory_free,
+                memory_total: beat.memory_total,
+                running: beat.running,
+                waiting: beat.waiting,
+            },
+        ),
         Wire::Started(started) => {
             bound(started.attempts.len())?;
             let attempts = started
@@ -201,8 +201,7 @@ fn read(session: SessionId, message: from_executor::Message) -> Result<Heard, Re
         }
         Wire::Finished(finished) => {
             bound(finished.outcomes.len())?;
-            let outcomes =
-                finished.outcomes.into_iter().map(outcome).collect::<Result<_, _>>()?;
+            let outcomes = finished.outcomes.into_iter().map(outcome).collect::<Result<_, _>>()?;
             Event::Finished(session, outcomes)
         }
         Wire::Goodbye(goodbye) => {

@@ -154,9 +154,7 @@ pub(crate) fn to_wire(outbound: Outbound) -> v1::ToExecutor {
             Wire::Recorded(v1::Recorded { attempts: numbers(attempts) })
         }
         // Closing ends the stream and is never sent over it.
-        Outbound::Message(Message::Close) => {
-            Wire::Recorded(v1::Recorded { attempts: Vec::new() })
-        }
+        Outbound::Message(Message::Close) => Wire::Recorded(v1::Recorded { attempts: Vec::new() }),
     };
     v1::ToExecutor { message: Some(message) }
 }

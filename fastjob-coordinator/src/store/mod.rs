@@ -123,11 +123,7 @@ pub(crate) trait JobStore: Send + Sync {
     /// The jobs of this name in all services, deleted ones left out.
     async fn jobs_named(&self, name: &JobName) -> Result<Vec<JobRow>>;
     /// Jobs by service and name, after the given one, deleted ones left out; at most `limit`.
-    async fn jobs(
-        &self,
-        after: Option<(ServiceName, JobName)>,
-        limit: u32,
-    ) -> Result<Vec<JobRow>>;
+    async fn jobs(&self, after: Option<(ServiceName, JobName)>, limit: u32) -> Result<Vec<JobRow>>;
 }
 
 /// Tasks, as people ask for them.

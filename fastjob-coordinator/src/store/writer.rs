@@ -23,7 +23,9 @@ const LAST: Duration = Duration::from_secs(10);
 pub(crate) enum Health {
     Well,
     /// It has refused; what waits is sent again and again.
-    Failing { why: String },
+    Failing {
+        why: String,
+    },
 }
 
 /// The way to the writer.

@@ -17,10 +17,11 @@ use fastjob_core::{AttemptId, JobLog};
 use jiff::Timestamp;
 
 use super::{
-    Inner, clock, lock,
+    Inner, lock,
     text::{self, Tail},
     utc_day,
 };
+use crate::clock;
 
 /// Most bytes of one attempt's file.
 pub(super) const FILE_MAX: usize = 64 * 1024 * 1024;

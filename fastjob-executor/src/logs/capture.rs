@@ -38,7 +38,7 @@ pub(crate) struct Capture(Arc<Taps>);
 
 struct Taps {
     first: Tap,
-    /// Set once if there was no subscriber at first, and a global one came later.
+    /// Set once if there was no subscriber at first, and one came later.
     late: OnceLock<Tap>,
 }
 
@@ -67,11 +67,13 @@ impl Capture {
     }
 
     fn tap(&self) -> &Tap {
-        match &self.0.first {
-            Tap::Tee { blind: true, .. } if dispatcher::has_been_set() => {
-                self.0.late.get_or_init(Tap::here)
-            }
-            first @ (Tap::Tee { .. } | Tap::Layer) => first,
+        let Taps { first, late } = &*self.0;
+        match first {
+            Tap::Tee { blind: true, .. } => late.get().unwrap_or_else(|| {
+                let still_none = dispatcher::get_default(Dispatch::is::<NoSubscriber>);
+                if still_none { first } else { late.get_or_init(Tap::here) }
+            }),
+            Tap::Tee { .. } | Tap::Layer => first,
         }
     }
 }

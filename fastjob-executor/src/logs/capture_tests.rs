@@ -146,7 +146,7 @@ async fn spans_inside_and_outside_nest_as_always() {
         let printed = printed.text().replace(module_path!(), "m");
         let expected = [
             " INFO outside:inside{n=1 later=2}: m: deep",
-            " INFO outside:inside{n=1 later=2}:inside{n=1 later=2}: m: again",
+            " INFO outside:inside{n=1 later=2}: m: again",
             " INFO outside: m: back",
             " INFO outside: m: after",
         ];
@@ -234,6 +234,18 @@ async fn the_layer_does_the_same_where_the_user_placed_it() {
     dispatcher::with_default(&outer, || info!("elsewhere"));
     assert_eq!(attempt.said(), SAID);
     assert!(printed.text().ends_with("elsewhere\n"));
+}
+
+#[tokio::test]
+async fn a_subscriber_that_comes_late_is_found() {
+    let attempt = Attempt::new();
+    let capture = dispatcher::with_default(&Dispatch::none(), Capture::new);
+    let run = async || capture.scope(attempt.log.clone(), async { info!("hello") }).await;
+    run().with_subscriber(Dispatch::none()).await;
+    let (outer, printed) = filtered("info");
+    run().with_subscriber(outer).await;
+    assert_eq!(attempt.said(), ["INFO hello", "INFO hello"]);
+    assert_eq!(printed.text().lines().count(), 1);
 }
 
 #[tokio::test]

@@ -72,8 +72,11 @@ impl Visit for Words {
 /// the executor finds the layer and keeps out of the subscriber's way. The layer sees what the
 /// subscriber lets through; a filter of its own can be put on it.
 ///
-/// ```ignore
-/// tracing_subscriber::registry().with(fmt::layer()).with(fastjob_executor::job_log_layer()).init();
+/// ```no_run
+/// use tracing_subscriber::prelude::*;
+///
+/// let subscriber = tracing_subscriber::registry().with(tracing_subscriber::fmt::layer());
+/// subscriber.with(fastjob_executor::job_log_layer()).init();
 /// ```
 #[derive(Debug)]
 pub struct JobLogLayer(());

@@ -9,7 +9,6 @@
 
 mod attempt;
 mod capture;
-mod clock;
 mod layer;
 mod read;
 mod sweep;

@@ -17,7 +17,8 @@ use fastjob_core::AttemptId;
 use jiff::{ToSpan, civil::Date};
 use tokio_util::sync::CancellationToken;
 
-use super::{Inner, Logs, clock, lock, utc_day};
+use super::{Inner, Logs, lock, utc_day};
+use crate::clock;
 
 const INTERVAL: Duration = Duration::from_secs(3600);
 

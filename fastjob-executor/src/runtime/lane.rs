@@ -22,7 +22,10 @@ pub(super) enum Verdict {
     /// It is not run, and why.
     Skip(String),
     /// It waits for the running one, which is stopped; those that waited are not run.
-    Replace { running: i64, waiting: VecDeque<Arrived> },
+    Replace {
+        running: i64,
+        waiting: VecDeque<Arrived>,
+    },
 }
 
 impl Lane {

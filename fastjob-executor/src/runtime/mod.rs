@@ -18,12 +18,12 @@ use fastjob_core::wire::v1;
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
+pub(crate) use self::outbox::Outbox;
 use self::{
     lane::{Lane, Verdict},
     outbox::Remembered,
     run::Control,
 };
-pub(crate) use self::outbox::Outbox;
 use crate::{
     clock,
     logs::{Capture, Logs},
@@ -291,7 +291,11 @@ impl State {
                     control.stop(run::Why::Asked);
                 }
                 for old in waiting {
-                    let end = unentered(old.attempt.attempt, v1::End::Stopped, "replaced by a newer attempt");
+                    let end = unentered(
+                        old.attempt.attempt,
+                        v1::End::Stopped,
+                        "replaced by a newer attempt",
+                    );
                     self.ended(old.link, end);
                     self.wake(old.link);
                 }

@@ -115,8 +115,7 @@ impl Remembered {
     pub(super) fn add(&mut self, id: i64, now_ms: i64) {
         self.ids.insert(id);
         self.order.push_back((now_ms, id));
-        while self.order.len() > MOST
-            || self.order.front().is_some_and(|(at, _)| now_ms - at > AGE)
+        while self.order.len() > MOST || self.order.front().is_some_and(|(at, _)| now_ms - at > AGE)
         {
             if let Some((_, old)) = self.order.pop_front() {
                 self.ids.remove(&old);

@@ -185,9 +185,7 @@ fn judge(
         (Ended::Returned(Err(err)), Some(Why::TimeIsUp)) => {
             (v1::End::TimedOut, None, format!("{}: {err}", late()))
         }
-        (Ended::Returned(Err(err)), Some(Why::Asked)) => {
-            (v1::End::Stopped, None, err.to_string())
-        }
+        (Ended::Returned(Err(err)), Some(Why::Asked)) => (v1::End::Stopped, None, err.to_string()),
         (Ended::Returned(Err(err)), None | Some(Why::Leaving)) => {
             let end = if err.is_retryable() { v1::End::Failed } else { v1::End::FailedFatal };
             (end, None, err.to_string())

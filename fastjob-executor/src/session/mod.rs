@@ -164,7 +164,8 @@ impl Link {
     }
 
     async fn session(&self, welcomed: &mut bool) -> Result<(), LinkError> {
-        let channel = dial::channel(&self.address, &self.identity).await.map_err(LinkError::Dial)?;
+        let channel =
+            dial::channel(&self.address, &self.identity).await.map_err(LinkError::Dial)?;
         let mut client = ExecutorLinkClient::new(channel)
             .max_decoding_message_size(MESSAGE_MAX)
             .max_encoding_message_size(MESSAGE_MAX);
@@ -206,9 +207,10 @@ impl Link {
 
     fn hello(&self) -> v1::Hello {
         let identity = &self.identity;
-        let metadata = identity.registry.iter().map(|(name, description)| {
-            (format!("JobHandler.{name}"), description.to_owned())
-        });
+        let metadata = identity
+            .registry
+            .iter()
+            .map(|(name, description)| (format!("JobHandler.{name}"), description.to_owned()));
         let jobs = identity.registry.drafts().iter().filter_map(|draft| {
             serde_json::to_string(draft)
                 .inspect_err(|err| tracing::warn!(job = draft.name, %err, "a job cannot be told"))

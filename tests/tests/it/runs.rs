@@ -12,7 +12,8 @@ async fn a_cron_job_runs_every_second_and_its_tasks_say_what_happened() {
     let coordinator = coordinator().await;
     let _executor = coordinator.executor(EXECUTOR, "e1");
     let rest = coordinator.rest();
-    rest.save(json!({"name": "tick", "handler": "noop", "schedule": {"cron": "* * * * * ?"}})).await;
+    rest.save(json!({"name": "tick", "handler": "noop", "schedule": {"cron": "* * * * * ?"}}))
+        .await;
     let tasks = eventually("three ticks succeeded", Duration::from_secs(20), || async {
         let (_, page) = rest.get("/api/v1/tasks?job=tick&state=succeeded").await.ok()?;
         page["items"].as_array().filter(|items| items.len() >= 3).cloned()
@@ -44,10 +45,16 @@ async fn tasks_end_as_their_handlers_do() {
     rest.save(json!({"name": "late", "handler": "stubborn", "timeout": "300ms", "grace": "200ms"}))
         .await;
     let again = rest.ended(rest.start("again", json!({})).await).await;
-    assert_eq!((&again["state"], &again["result"]), (&json!("succeeded"), &json!("after 3 attempts")));
+    assert_eq!(
+        (&again["state"], &again["result"]),
+        (&json!("succeeded"), &json!("after 3 attempts"))
+    );
     assert_eq!(again["attempts"].as_array().map(Vec::len), Some(3));
     let never = rest.ended(rest.start("never", json!({})).await).await;
-    assert_eq!((&never["state"], &never["attempts"][1]["message"]), (&json!("failed"), &json!("failure 2")));
+    assert_eq!(
+        (&never["state"], &never["attempts"][1]["message"]),
+        (&json!("failed"), &json!("failure 2"))
+    );
     let useless = rest.ended(rest.start("useless", json!({})).await).await;
     assert_eq!(useless["attempts"].as_array().map(Vec::len), Some(1));
     assert_eq!(useless["attempts"][0]["reason"], "fatal error");
@@ -94,9 +101,7 @@ async fn block_strategies_keep_attempts_of_a_job_apart() {
     let coordinator = coordinator().await;
     let _executor = coordinator.executor(EXECUTOR, "e1");
     let rest = coordinator.rest();
-    let job = |name: &str, block: Value, millis: u32| {
-        json!({"name": name, "handler": "slow", "param": millis.to_string(), "block": block})
-    };
+    let job = |name: &str, block: Value, millis: u32| json!({"name": name, "handler": "slow", "param": millis.to_string(), "block": block});
     rest.save(job("skips", json!("skip_new"), 4_000)).await;
     rest.save(job("replaces", json!("replace_running"), 60_000)).await;
     rest.save(job("queues", json!({"strategy": "serial", "max_waiting": 1}), 1_500)).await;
@@ -134,14 +139,19 @@ async fn the_command_line_starts_waits_and_tells_by_its_exit_status() {
     assert_eq!(coordinator.cli(&["start", "fatal", "--wait"]).status.code(), Some(1));
     assert_eq!(coordinator.cli(&["start", "nobody"]).status.code(), Some(1));
     assert_eq!(coordinator.cli(&["start", "--nonsense"]).status.code(), Some(2));
-    for words in [&["job", "list", "--json"][..], &["task", "list", "--json"], &["executor", "list", "--json"]] {
+    for words in [
+        &["job", "list", "--json"][..],
+        &["task", "list", "--json"],
+        &["executor", "list", "--json"],
+    ] {
         let listed = coordinator.cli(words);
         let items: Value = serde_json::from_slice(&listed.stdout).unwrap();
         assert!(items["items"].as_array().is_some_and(|items| !items.is_empty()), "{items}");
     }
     assert_eq!(coordinator.cli(&["job", "disable", "noop"]).status.code(), Some(0));
     let shown: Value =
-        serde_json::from_slice(&coordinator.cli(&["job", "show", "noop", "--json"]).stdout).unwrap();
+        serde_json::from_slice(&coordinator.cli(&["job", "show", "noop", "--json"]).stdout)
+            .unwrap();
     assert_eq!((&shown["enabled"], &shown["origin"]), (&json!(false), &json!("api")));
 }
 
@@ -162,8 +172,10 @@ async fn two_executors_share_the_work_and_one_that_stops_gives_its_back() {
         names.push(task["attempts"][0]["executor"].as_str().unwrap().to_owned());
     }
     assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
-    rest.save(json!({"name": "here", "handler": "slow", "route": {"specific": "e1"}, "param": "1500"}))
-        .await;
+    rest.save(
+        json!({"name": "here", "handler": "slow", "route": {"specific": "e1"}, "param": "1500"}),
+    )
+    .await;
     let runs = rest.start("here", json!({})).await;
     rest.reaches(runs, &["running"]).await;
     let waits = rest.start("here", json!({})).await;
@@ -171,5 +183,8 @@ async fn two_executors_share_the_work_and_one_that_stops_gives_its_back() {
     one.signal("TERM");
     assert_eq!(rest.ended(runs).await["attempts"][0]["executor"], "e1");
     let moved = rest.ended(waits).await;
-    assert_eq!((&moved["state"], &moved["attempts"][0]["executor"]), (&json!("succeeded"), &json!("e2")));
+    assert_eq!(
+        (&moved["state"], &moved["attempts"][0]["executor"]),
+        (&json!("succeeded"), &json!("e2"))
+    );
 }

@@ -72,7 +72,13 @@ impl Story {
         wait.try_recv().unwrap()
     }
 
-    fn connect(&mut self, executor: &str, life: &str, session: u64, holding: &[i64]) -> ConnectAnswer {
+    fn connect(
+        &mut self,
+        executor: &str,
+        life: &str,
+        session: u64,
+        holding: &[i64],
+    ) -> ConnectAnswer {
         let (answer, mut wait) = oneshot::channel();
         let connected = Connected {
             session: SessionId(session),
@@ -281,7 +287,9 @@ fn a_stop_ends_a_task_that_waits_at_once_and_asks_the_executor_of_one_that_runs(
 #[test]
 fn a_fixed_delay_counts_from_the_end_of_the_last_task_also_after_a_restart() {
     let mut story = Story::begin();
-    story.save(r#"{"name": "d", "handler": "h", "schedule": {"fixed_delay": "5s"}}"#, Origin::Api).unwrap();
+    story
+        .save(r#"{"name": "d", "handler": "h", "schedule": {"fixed_delay": "5s"}}"#, Origin::Api)
+        .unwrap();
     story.connect("e", "i1", 1, &[]);
     story.pass(5_000);
     let first = story.starts(1).remove(0).attempt;
@@ -299,7 +307,9 @@ fn a_fixed_delay_counts_from_the_end_of_the_last_task_also_after_a_restart() {
 #[test]
 fn after_a_disable_nothing_fires_and_after_an_enable_it_counts_anew() {
     let mut story = Story::begin();
-    story.save(r#"{"name": "r", "handler": "h", "schedule": {"fixed_rate": "1s"}}"#, Origin::Api).unwrap();
+    story
+        .save(r#"{"name": "r", "handler": "h", "schedule": {"fixed_rate": "1s"}}"#, Origin::Api)
+        .unwrap();
     story.connect("e", "i1", 1, &[]);
     story.pass(500);
     let mut switch = |to| {
@@ -318,7 +328,8 @@ fn after_a_disable_nothing_fires_and_after_an_enable_it_counts_anew() {
 #[test]
 fn code_follows_code_until_a_person_saves_and_never_brings_back_what_was_deleted() {
     let mut story = Story::begin();
-    let (a, b) = (r#"{"name": "c", "handler": "h"}"#, r#"{"name": "c", "handler": "h", "timeout": "5s"}"#);
+    let (a, b) =
+        (r#"{"name": "c", "handler": "h"}"#, r#"{"name": "c", "handler": "h", "timeout": "5s"}"#);
     assert_eq!(story.save(a, Origin::Code).unwrap().0, SaveDone::Created);
     assert_eq!(story.save(a, Origin::Code).unwrap().0, SaveDone::Unchanged);
     assert_eq!(story.save(b, Origin::Code).unwrap().0, SaveDone::Updated);

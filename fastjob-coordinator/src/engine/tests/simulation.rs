@@ -7,9 +7,7 @@ use std::{
     time::Duration,
 };
 
-use fastjob_core::{
-    AttemptId, Cause, FailReason, Job, JobDraft, TaskId, TaskState, attempt::End,
-};
+use fastjob_core::{AttemptId, Cause, FailReason, Job, JobDraft, TaskId, TaskState, attempt::End};
 use jiff::{SignedDuration, Timestamp};
 use rand::{Rng, RngExt, SeedableRng, rngs::SmallRng};
 use tokio::sync::oneshot;
@@ -136,7 +134,11 @@ impl World {
                 if let Message::Start(attempts) = &message {
                     for start in attempts {
                         let row = &self.store.attempts.get(&start.attempt);
-                        assert!(row.is_some(), "attempt {} was sent before it was durable", start.attempt);
+                        assert!(
+                            row.is_some(),
+                            "attempt {} was sent before it was durable",
+                            start.attempt
+                        );
                     }
                 }
                 executor.inbound.push_back(message);
@@ -209,8 +211,7 @@ impl World {
             Message::Start(attempts) => {
                 for start in attempts {
                     let id = start.attempt;
-                    let known = executor.running.contains(&id)
-                        || executor.finished.contains(&id);
+                    let known = executor.running.contains(&id) || executor.finished.contains(&id);
                     if !known {
                         executor.running.insert(id);
                         let key = (executor.name.clone(), executor.incarnation, id);
@@ -363,8 +364,7 @@ impl World {
                 let of = &self.store.jobs[&row.new.job].job.name;
                 // One that somebody stopped before it was sent did not fire.
                 let stopped = row.ended.as_ref().is_some_and(|ended| ended.started_at.is_none());
-                let fired =
-                    of.as_str() == name && row.new.cause == Cause::Schedule && !stopped;
+                let fired = of.as_str() == name && row.new.cause == Cause::Schedule && !stopped;
                 let late = fired && row.new.fire_at.is_some_and(|at| at > *since);
                 assert!(!late, "{name} fired at {:?}, disabled since {since}", row.new.fire_at);
             }

@@ -153,7 +153,9 @@ async fn grow(tx: &mut SqliteConnection, key: &str, value: i64) -> Outcome {
 }
 
 /// Rows as JSON arrays, so many to a statement.
-fn batches<T: Serialize>(rows: impl Iterator<Item = T>) -> std::result::Result<Vec<String>, sqlx::Error> {
+fn batches<T: Serialize>(
+    rows: impl Iterator<Item = T>,
+) -> std::result::Result<Vec<String>, sqlx::Error> {
     let mut batches = Vec::new();
     let mut rows = rows.peekable();
     while rows.peek().is_some() {

@@ -38,11 +38,7 @@ impl JobStore for Sqlite {
         rows.iter().map(read).collect()
     }
 
-    async fn jobs(
-        &self,
-        after: Option<(ServiceName, JobName)>,
-        limit: u32,
-    ) -> Result<Vec<JobRow>> {
+    async fn jobs(&self, after: Option<(ServiceName, JobName)>, limit: u32) -> Result<Vec<JobRow>> {
         let (service, name) = match &after {
             Some((service, name)) => (service.as_str(), name.as_str()),
             None => ("", ""),

@@ -90,12 +90,8 @@ fn lock(path: &Path) -> Result<File> {
         path: path.display().to_string(),
         why: format!("its lock {} cannot be had: {err}", beside.display()),
     };
-    let mut file = File::options()
-        .create(true)
-        .write(true)
-        .truncate(false)
-        .open(&beside)
-        .map_err(open)?;
+    let mut file =
+        File::options().create(true).write(true).truncate(false).open(&beside).map_err(open)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Err(Error::InUse(path.display().to_string())),
