@@ -21,8 +21,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 ];
 
 fn files(folder: &Path, into: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
+    for entry in fs::read_dir(folder).expect("a folder can be read") {
+        let path = entry.expect("an entry can be read").path();
         if path.is_dir() {
             files(&path, into);
         } else if path.extension().is_some_and(|ending| ending == "rs") {

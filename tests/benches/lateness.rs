@@ -18,7 +18,7 @@ static LATE: Mutex<Vec<i64>> = Mutex::new(Vec::new());
 
 #[job("late")]
 async fn late(ctx: &JobContext) {
-    let now = jiff::Timestamp::now();
+    let now = fastjob_tests::now();
     if let Some(fire_at) = ctx.fire_at() {
         let late = now.as_microsecond() - fire_at.as_microsecond();
         LATE.lock().expect("no panic before").push(late);
@@ -41,7 +41,7 @@ async fn flush(path: &JobContext) -> JobResult {
 
 #[job("entered")]
 async fn entered() -> JobResult {
-    Ok(jiff::Timestamp::now().as_microsecond().to_string().into())
+    Ok(fastjob_tests::now().as_microsecond().to_string().into())
 }
 
 fn main() {
@@ -58,7 +58,7 @@ async fn measure() {
     let bench = Bench::start("lateness").await;
     let mut idle = Vec::new();
     for _ in 0..200 {
-        let asked = jiff::Timestamp::now().as_microsecond();
+        let asked = fastjob_tests::now().as_microsecond();
         let task = bench.rest.start("entered", json!({})).await;
         let view = bench.rest.ended(task).await;
         let at = view["result"].as_str().and_then(|text| text.parse::<i64>().ok());

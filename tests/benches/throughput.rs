@@ -57,7 +57,7 @@ async fn hold(rate: usize, seconds: u64) -> Value {
     bench.save_jobs(rate, job).await;
     tokio::time::sleep(Duration::from_secs(3)).await;
     let store = bench.store().await;
-    let now_ms = || jiff::Timestamp::now().as_millisecond();
+    let now_ms = || fastjob_tests::now().as_millisecond();
     let (from, cpu) = ((now_ms() / 1_000 + 1) * 1_000, bench.cpu());
     let started = Instant::now();
     tokio::time::sleep(Duration::from_secs(seconds + 1)).await;

@@ -1,11 +1,5 @@
 //! The support crate of the tests and benches: real processes, REST, and waiting for conditions.
 
-#![expect(
-    clippy::expect_used,
-    clippy::disallowed_methods,
-    reason = "support of tests: what goes wrong here ends the test, and time is measured"
-)]
-
 pub mod bench;
 pub mod process;
 pub mod rest;
@@ -30,4 +24,10 @@ pub async fn eventually<T, F: Future<Output = Option<T>>>(
         assert!(Instant::now() < until, "not within {deadline:?}: {what}");
         tokio::time::sleep(Duration::from_millis(40)).await;
     }
+}
+
+/// The wall clock of this machine, for what is measured and counted.
+#[expect(clippy::disallowed_methods, reason = "a bench measures")]
+pub fn now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
 }

@@ -43,7 +43,9 @@ async fn serve(listener: TcpListener, count: Arc<AtomicU64>) -> std::io::Result<
         let number = count.fetch_add(1, Ordering::Relaxed) + 1;
         tokio::spawn(async move {
             let mut request = [0; 1024];
-            visitor.read(&mut request).await?;
+            if visitor.read(&mut request).await? == 0 {
+                return Ok(()); // gone already
+            }
             let body = format!("You are visitor {number}.\n");
             let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n", body.len());
             visitor.write_all(format!("{head}connection: close\r\n\r\n{body}").as_bytes()).await

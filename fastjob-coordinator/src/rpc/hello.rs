@@ -20,7 +20,6 @@ const TEXT_MAX: usize = 4 * 1024;
 /// Reads a hello.
 ///
 /// A job definition that is not valid is left out with a warning: the handlers beside it work.
-#[expect(clippy::result_large_err, reason = "tonic's own error, made once a session")]
 pub(super) fn read(session: SessionId, hello: v1::Hello) -> Result<Connected, Status> {
     if hello.protocol != PROTOCOL {
         return Err(Status::failed_precondition(format!(
@@ -88,12 +87,10 @@ fn job(service: &ServiceName, text: &str) -> Option<Job> {
     }
 }
 
-#[expect(clippy::result_large_err, reason = "tonic's own error, made once a session")]
 fn name<T: std::str::FromStr<Err: std::fmt::Display>>(what: &str, text: &str) -> Result<T, Status> {
     text.parse().map_err(|err| Status::invalid_argument(format!("the {what}'s name: {err}")))
 }
 
-#[expect(clippy::result_large_err, reason = "tonic's own error, made once a session")]
 fn most(what: &str, count: usize, most: usize) -> Result<(), Status> {
     if count > most {
         let message = format!("there are {count} {what}, at most {most} are allowed");

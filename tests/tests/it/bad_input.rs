@@ -72,14 +72,14 @@ async fn a_task_whose_handler_nobody_has_fails_and_says_so() {
 
 /// Runs `fastjob serve` where it cannot, and returns what it says.
 fn refused(status: i32, args: &[&str]) -> String {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("there is a place");
     let output = Command::new(FASTJOB)
         .arg("serve")
         .args(args)
         .current_dir(folder.path())
         .env_remove("FASTJOB_TOKEN")
         .output()
-        .unwrap();
+        .expect("it can be started");
     assert_eq!(output.status.code(), Some(status), "{output:?}");
     String::from_utf8_lossy(&output.stderr).into_owned()
 }

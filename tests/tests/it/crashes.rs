@@ -19,7 +19,7 @@ fn soak() -> bool {
 async fn fires(coordinator: &Coordinator) -> HashMap<i64, Vec<i64>> {
     let options =
         sqlx::sqlite::SqliteConnectOptions::new().filename(coordinator.store()).read_only(true);
-    let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    let pool = sqlx::SqlitePool::connect_with(options).await.expect("the store can be read");
     eventually("every attempt has ended", Duration::from_secs(60), || async {
         let open: i64 = sqlx::query_scalar("select count(*) from attempts where state = 0")
             .fetch_one(&pool)
@@ -34,7 +34,7 @@ async fn fires(coordinator: &Coordinator) -> HashMap<i64, Vec<i64>> {
     )
     .fetch_all(&pool)
     .await
-    .unwrap();
+    .expect("the store can be read");
     pool.close().await;
     let mut fires: HashMap<i64, Vec<i64>> = HashMap::new();
     for row in rows {

@@ -22,7 +22,7 @@ async fn primes(_: &JobContext, below: u32) -> Result<String, JobError> {
     if below > 1_000_000 {
         return Err(JobError::fatal("that would take too long"));
     }
-    let is_prime = |n: &u32| (2..).take_while(|d| d * d <= *n).all(|d| n % d != 0);
+    let is_prime = |n: &u32| (2..).take_while(|d| d * d <= *n).all(|d| !n.is_multiple_of(d));
     let count = (2..below).filter(is_prime).count();
     Ok(format!("{count} primes below {below}"))
 }

@@ -116,11 +116,13 @@ async fn migrate(path: &Path, writer: &mut SqliteConnection) -> Result<()> {
     if let Some(found) = newest.filter(|found| *found > known) {
         return Err(Error::Newer { path: path.display().to_string(), found, known });
     }
-    MIGRATIONS.run(&mut *writer).await.map_err(|err| match err {
-        MigrateError::VersionMismatch(version) => open(format!(
-            "its schema {version} is not the one that this release knows by that number"
-        )),
-        other => open(format!("its schema could not be brought up to date: {other}")),
+    MIGRATIONS.run(&mut *writer).await.map_err(|err| {
+        if let MigrateError::VersionMismatch(version) = err {
+            return open(format!(
+                "its schema {version} is not the one that this release knows by that number"
+            ));
+        }
+        open(format!("its schema could not be brought up to date: {err}"))
     })?;
     let cluster = uuid::Uuid::new_v4().to_string();
     sqlx::query("insert into meta (key, value) values ('cluster', ?) on conflict do nothing")
