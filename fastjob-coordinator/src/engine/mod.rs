@@ -1,7 +1,7 @@
 //! The engine: every decision of a coordinator, as one deterministic state machine.
 //!
 //! It is told events and says what is to be done; it has no clock, no I/O and no chance of its own
-//! but seeded dice. The shell around it ([`crate::shell`]) writes commits, carries messages and
+//! but seeded dice. The shell around it (`shell.rs`) writes commits, carries messages and
 //! reads the clocks.
 //!
 //! What holds at all times:
