@@ -5,6 +5,7 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 
@@ -65,22 +66,29 @@ impl Drop for Process {
     }
 }
 
-/// A port that is free now.
+/// A port that is free now, and that no outgoing connection takes while its coordinator is down.
 ///
 /// # Panics
 ///
 /// Panics if there is none.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
-    listener.local_addr().expect("it has an address").port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Below those that the system hands out; apart from those of other test processes.
+    (0..10_000)
+        .map(|_| std::process::id().wrapping_mul(97) + NEXT.fetch_add(1, Ordering::Relaxed))
+        .filter_map(|n| u16::try_from(20_000 + n % 12_000).ok())
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .expect("there is a free port")
 }
 
 /// A coordinator with a folder of its own.
 pub struct Coordinator {
-    folder: tempfile::TempDir,
+    process: Option<Process>,
     program: PathBuf,
     port: u16,
-    process: Option<Process>,
+    store: PathBuf,
+    env: Vec<(String, String)>,
+    folder: tempfile::TempDir,
 }
 
 impl Coordinator {
@@ -90,11 +98,35 @@ impl Coordinator {
     ///
     /// Panics if it does not become ready.
     pub async fn start(program: impl Into<PathBuf>) -> Self {
-        let folder = tempfile::tempdir().expect("there is a place for files");
-        let mut coordinator =
-            Self { folder, program: program.into(), port: free_port(), process: None };
+        let mut coordinator = Self::prepare(program);
         coordinator.up().await;
         coordinator
+    }
+
+    /// One that is not started yet.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no place for its files.
+    pub fn prepare(program: impl Into<PathBuf>) -> Self {
+        let folder = tempfile::tempdir().expect("there is a place for files");
+        let store = folder.path().join("fastjob.db");
+        let (program, port) = (program.into(), free_port());
+        Self { process: None, program, port, store, env: Vec::new(), folder }
+    }
+
+    /// With a variable in its environment.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// With its store elsewhere.
+    #[must_use]
+    pub fn store_at(mut self, path: impl Into<PathBuf>) -> Self {
+        self.store = path.into();
+        self
     }
 
     /// Starts it again, on the same port and store.
@@ -121,7 +153,8 @@ impl Coordinator {
         let process = Process::start(
             Command::new(&self.program)
                 .args(["serve", "--listen", &format!("127.0.0.1:{}", self.port), "--store"])
-                .arg(format!("sqlite:{}", self.store().display()))
+                .arg(format!("sqlite:{}", self.store.display()))
+                .envs(self.env.iter().cloned())
                 .current_dir(self.folder.path())
                 .stdout(Stdio::null())
                 .stderr(log),
@@ -152,7 +185,12 @@ impl Coordinator {
 
     /// Its store.
     pub fn store(&self) -> PathBuf {
-        self.folder.path().join("fastjob.db")
+        self.store.clone()
+    }
+
+    /// What a process of this folder said so far: `coordinator`, or an executor's name.
+    pub fn said(&self, who: &str) -> String {
+        std::fs::read_to_string(self.folder.path().join(format!("{who}.log"))).unwrap_or_default()
     }
 
     /// Where it answers.
@@ -185,6 +223,7 @@ impl Coordinator {
             .args(["--server", &self.url()])
             .current_dir(self.folder.path())
             .env_remove("FASTJOB_TOKEN")
+            .env_remove("FASTJOB_CONFIG")
             .output()
             .expect("the command can be started")
     }
@@ -195,6 +234,20 @@ impl Coordinator {
     ///
     /// Panics if it cannot be started.
     pub fn executor(&self, program: impl AsRef<Path>, name: &str) -> Process {
+        self.executor_with(program, name, &[])
+    }
+
+    /// Starts an executor of this coordinator with more variables in its environment.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it cannot be started.
+    pub fn executor_with(
+        &self,
+        program: impl AsRef<Path>,
+        name: &str,
+        env: &[(&str, &str)],
+    ) -> Process {
         let log = std::fs::File::options()
             .create(true)
             .append(true)
@@ -207,6 +260,7 @@ impl Coordinator {
                 .env("FASTJOB_EXECUTOR_NAME", name)
                 .env("FASTJOB_LOG_PATH", self.folder.path().join(format!("{name}-logs")))
                 .env("TEST_RECORDS", self.records())
+                .envs(env.iter().copied())
                 .current_dir(self.folder.path())
                 .stdout(Stdio::null())
                 .stderr(log),
@@ -229,5 +283,23 @@ impl Coordinator {
             }
         }
         entered
+    }
+}
+
+impl Drop for Coordinator {
+    /// Shows what its processes said if the test failed, before the folder goes.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        for entry in std::fs::read_dir(self.folder.path()).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.extension().is_some_and(|extension| extension == "log") {
+                let text = std::fs::read_to_string(&path).unwrap_or_default();
+                let lines: Vec<_> = text.lines().collect();
+                let last = &lines[lines.len().saturating_sub(40)..];
+                eprintln!("--- {}\n{}", entry.file_name().display(), last.join("\n"));
+            }
+        }
     }
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 pub struct Rest {
     base: String,
     client: reqwest::Client,
+    token: Option<String>,
 }
 
 impl Rest {
@@ -24,7 +25,14 @@ impl Rest {
             drop(rustls::crypto::ring::default_provider().install_default());
         });
         let client = reqwest::Client::builder().no_proxy().build().expect("a client can be made");
-        Self { base, client }
+        Self { base, client, token: None }
+    }
+
+    /// The same with a token.
+    #[must_use]
+    pub fn with_token(mut self, token: &str) -> Self {
+        self.token = Some(token.to_owned());
+        self
     }
 
     /// Asks, and returns the status with the body.
@@ -40,6 +48,9 @@ impl Rest {
     ) -> Result<(u16, Value), reqwest::Error> {
         let method = method.parse().expect("a method");
         let mut request = self.client.request(method, format!("{}{path}", self.base));
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body);
         }
@@ -116,5 +127,54 @@ impl Rest {
             view["state"].as_str().is_some_and(|state| states.contains(&state)).then_some(view)
         })
         .await
+    }
+
+    /// The tasks of a job, newest first, at most 500.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no answer.
+    pub async fn tasks(&self, job: &str) -> Vec<Value> {
+        let path = format!("/api/v1/tasks?limit=500&job={job}");
+        let (_, page) = self.get(&path).await.expect("an answer");
+        page["items"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// `POST` without a body, which has to be done.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it is refused.
+    pub async fn post(&self, path: &str) -> Value {
+        let (status, answer) = self.ask("POST", path, None).await.expect("an answer");
+        assert_eq!(status, 200, "{path}: {answer}");
+        answer
+    }
+
+    /// Waits until so many executors are connected.
+    ///
+    /// # Panics
+    ///
+    /// Panics if that does not happen in time.
+    pub async fn executors(&self, count: usize) -> Vec<Value> {
+        let what = format!("{count} executors are connected");
+        crate::eventually(&what, std::time::Duration::from_secs(30), || async {
+            let (_, page) = self.get("/api/v1/executors").await.ok()?;
+            let mut items = page["items"].as_array()?.clone();
+            items.retain(|executor| executor["connected"] == true);
+            (items.len() == count).then_some(items)
+        })
+        .await
+    }
+
+    /// Follows a log until its end, as server-sent events, and returns them as they came.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no answer, or it breaks off.
+    pub async fn follow(&self, path: &str) -> Result<String, reqwest::Error> {
+        let url = format!("{}{path}", self.base);
+        let request = self.client.get(url).header("accept", "text/event-stream");
+        request.send().await?.error_for_status()?.text().await
     }
 }

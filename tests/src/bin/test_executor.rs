@@ -56,6 +56,20 @@ async fn stubborn(ctx: &JobContext) -> JobResult {
     Ok("never".into())
 }
 
+/// As many lines as the param says, one after the other.
+#[job("talks")]
+async fn talks(ctx: &JobContext, lines: u32) -> JobResult {
+    for line in 1..=lines {
+        ctx.log(format_args!("line {line}"));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok("said".into())
+}
+
+/// Leaves nothing behind, for load.
+#[job("quick")]
+async fn quick() {}
+
 #[tokio::main]
 async fn main() -> std::process::ExitCode {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
