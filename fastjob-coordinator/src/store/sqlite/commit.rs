@@ -10,7 +10,7 @@ use fastjob_core::JobDraft;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
-use sqlx::{Connection, SqliteConnection};
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
 use super::{Sqlite, while_doing};
 use crate::store::{
@@ -25,10 +25,14 @@ const ROWS: usize = 2_000;
 impl CommitStore for Sqlite {
     async fn commit(&self, commits: &[Commit]) -> Result<()> {
         let mut writer = self.writer.lock().await;
-        let doing = while_doing("write to the store");
-        let mut tx = writer.begin_with("begin immediate").await.map_err(&doing)?;
-        apply(&mut tx, commits).await.map_err(&doing)?;
-        tx.commit().await.map_err(&doing)
+        let done = write(&mut writer, commits).await;
+        if done.is_err() {
+            // A full disk leaves the connection in a transaction of its own: a new one is sure.
+            if let Ok(fresh) = self.options.connect().await {
+                *writer = fresh;
+            }
+        }
+        done.map_err(while_doing("write to the store"))
     }
 
     async fn remove_ended(&self, before: Timestamp, limit: u32) -> Result<u64> {
@@ -66,6 +70,12 @@ impl CommitStore for Sqlite {
 }
 
 type Outcome = std::result::Result<(), sqlx::Error>;
+
+async fn write(writer: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
+    let mut tx = writer.begin_with("begin immediate").await?;
+    apply(&mut tx, commits).await?;
+    tx.commit().await
+}
 
 async fn apply(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
     if let Some(until) = commits.iter().filter_map(|commit| commit.ids_until).max() {

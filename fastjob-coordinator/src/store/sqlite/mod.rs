@@ -33,6 +33,8 @@ const READERS: u32 = 4;
 #[derive(Debug)]
 pub(crate) struct Sqlite {
     writer: Mutex<SqliteConnection>,
+    /// How a writer is opened.
+    options: SqliteConnectOptions,
     readers: SqlitePool,
     /// Held as long as the store is open.
     _lock: File,
@@ -65,19 +67,15 @@ impl Sqlite {
             .pragma("cache_size", "-65536")
             .statement_cache_capacity(64)
             .disable_statement_logging();
-        let mut writer = options
-            .clone()
-            .pragma("wal_autocheckpoint", "4000")
-            .connect()
-            .await
-            .map_err(|err| open(not_a_store(&err)))?;
+        let writing = options.clone().pragma("wal_autocheckpoint", "4000");
+        let mut writer = writing.connect().await.map_err(|err| open(not_a_store(&err)))?;
         migrate(path, &mut writer).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .connect_with(options.create_if_missing(false).read_only(true))
             .await
             .map_err(|err| open(err.to_string()))?;
-        Ok(Self { writer: Mutex::new(writer), readers, _lock: lock })
+        Ok(Self { writer: Mutex::new(writer), options: writing, readers, _lock: lock })
     }
 }
 
