@@ -1,8 +1,20 @@
 //! What users rely on, over real processes and real sockets.
 
+#![expect(clippy::unwrap_used, reason = "what a test cannot do without ends it")]
+
 mod bad_input;
+mod code_first;
+mod command_line;
 mod crashes;
+mod disk;
+mod kills;
+mod load;
+mod logs;
+mod pages;
 mod runs;
+mod schedules;
+mod stops;
+mod tokens;
 
 use fastjob_tests::process::Coordinator;
 
@@ -11,4 +23,9 @@ const EXECUTOR: &str = env!("CARGO_BIN_EXE_test_executor");
 
 async fn coordinator() -> Coordinator {
     Coordinator::start(FASTJOB).await
+}
+
+/// Whether there is time for the long form of the tests that have one.
+fn soak() -> bool {
+    std::env::var_os("FASTJOB_SOAK").is_some()
 }

@@ -1,0 +1,72 @@
+//! Lists come in pages that neither leave out nor repeat.
+
+use fastjob_tests::rest::Rest;
+use serde_json::{Value, json};
+
+use crate::{EXECUTOR, coordinator};
+
+/// Walks a list with pages of three, and returns what `field` of its items says.
+async fn walk(rest: &Rest, list: &str, field: &str) -> Vec<Value> {
+    let (mut all, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let (status, page) = rest.get(&format!("{list}limit=3{cursor}")).await.unwrap();
+        assert_eq!(status, 200, "{page}");
+        let items = page["items"].as_array().unwrap();
+        assert!(items.len() <= 3 && !items.is_empty(), "{page}");
+        all.extend(items.iter().map(|item| item[field].clone()));
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return all,
+        }
+    }
+}
+
+#[tokio::test]
+async fn pages_of_jobs_and_tasks_are_walked_with_the_cursor() {
+    let coordinator = coordinator().await;
+    let rest = coordinator.rest();
+    let names: Vec<_> = (1..=7).map(|n| format!("job-{n}")).collect();
+    for name in &names {
+        rest.save(json!({"name": name, "handler": "noop"})).await;
+    }
+    assert_eq!(walk(&rest, "/api/v1/jobs?", "name").await, names);
+    let _executor = coordinator.executor(EXECUTOR, "e1");
+    let mut tasks = Vec::new();
+    for _ in 0..7 {
+        tasks.push(rest.start("job-1", json!({})).await);
+    }
+    for task in &tasks {
+        assert_eq!(rest.ended(*task).await["state"], "succeeded");
+    }
+    tasks.reverse();
+    let tasks: Vec<Value> = tasks.into_iter().map(Value::from).collect();
+    assert_eq!(walk(&rest, "/api/v1/tasks?", "id").await, tasks);
+    assert_eq!(walk(&rest, "/api/v1/tasks?job=default.job-1&", "id").await, tasks);
+    assert_eq!(walk(&rest, "/api/v1/tasks?state=succeeded&", "id").await, tasks);
+}
+
+#[tokio::test]
+async fn tasks_are_listed_by_job_state_and_time_while_they_are_open() {
+    let coordinator = coordinator().await;
+    let rest = coordinator.rest();
+    rest.save(json!({"name": "a", "handler": "noop"})).await;
+    rest.save(json!({"name": "b", "handler": "noop"})).await;
+    let mut queued = Vec::new();
+    for name in ["a", "b", "a", "b", "a"] {
+        queued.push(rest.start(name, json!({"delay": "1h"})).await);
+    }
+    queued.reverse();
+    let all: Vec<Value> = queued.iter().copied().map(Value::from).collect();
+    assert_eq!(walk(&rest, "/api/v1/tasks?state=queued&", "id").await, all);
+    let (_, page) = rest.get("/api/v1/tasks?job=b").await.unwrap();
+    let jobs: Vec<_> = page["items"].as_array().unwrap().iter().map(|task| &task["job"]).collect();
+    assert_eq!(jobs, ["b", "b"]);
+    let (_, page) = rest.get("/api/v1/tasks?state=failed").await.unwrap();
+    assert_eq!(page["items"], json!([]));
+    let (_, page) = rest.get("/api/v1/tasks?since=2100-01-01T00:00:00Z").await.unwrap();
+    assert_eq!(page["items"], json!([]));
+    for wrong in ["limit=0", "limit=501", "cursor=what", "since=yesterday", "page=2"] {
+        let (status, answer) = rest.get(&format!("/api/v1/tasks?{wrong}")).await.unwrap();
+        assert_eq!(status, 422, "{wrong}: {answer}");
+    }
+}
