@@ -62,6 +62,12 @@ const LOOK: Duration = Duration::from_millis(250);
 const IDS: i64 = 1_000_000;
 /// Most inserts in one commit.
 const COMMIT_ROWS: usize = 2_000;
+/// While more rows than this wait for the store, nothing is planned: a store that is slow or away
+/// is given what it can take, and fires that come too late for it are misfires.
+const UNWRITTEN_MOST: usize = 100_000;
+/// Most due attempts that are sent before other events have their turn, so that the first of a
+/// burst are entered while the last are still being sent.
+const BURST: usize = 512;
 
 /// What can be set.
 #[derive(Clone, Copy, Debug)]
@@ -112,7 +118,15 @@ pub(crate) struct Engine {
     next_commit: u64,
     commit: Commit,
     after: Vec<After>,
-    in_flight: HashMap<CommitId, Vec<After>>,
+    in_flight: HashMap<CommitId, InFlight>,
+    /// Rows of the commits in flight.
+    unwritten: usize,
+}
+
+/// A commit that was handed over.
+struct InFlight {
+    rows: usize,
+    after: Vec<After>,
 }
 
 impl Engine {
@@ -147,6 +161,7 @@ impl Engine {
             commit: Commit::default(),
             after: Vec::new(),
             in_flight: HashMap::new(),
+            unwritten: 0,
         };
         engine.next_life = loaded.next_life.max(1);
         engine.load_lives(loaded.lives, now);
@@ -165,7 +180,9 @@ impl Engine {
             }
             Event::Committed(ids) => {
                 for id in ids {
-                    for after in self.in_flight.remove(&id).unwrap_or_default() {
+                    let Some(done) = self.in_flight.remove(&id) else { continue };
+                    self.unwritten -= done.rows;
+                    for after in done.after {
                         self.follow(now, after, out);
                     }
                 }
@@ -190,8 +207,11 @@ impl Engine {
         }
         let id = CommitId(self.next_commit);
         self.next_commit += 1;
-        out.commits.push((id, std::mem::take(&mut self.commit)));
-        self.in_flight.insert(id, std::mem::take(&mut self.after));
+        let commit = std::mem::take(&mut self.commit);
+        let rows = commit.rows();
+        self.unwritten += rows;
+        self.in_flight.insert(id, InFlight { rows, after: std::mem::take(&mut self.after) });
+        out.commits.push((id, commit));
     }
 
     /// When to be told [`Event::Tick`] again, if nothing else happens before.
@@ -202,7 +222,9 @@ impl Engine {
         if let Some((at, _)) = self.due.first_key_value() {
             wait = wait.min(until(*at));
         }
-        if let Some((at, _)) = self.fires.first_key_value() {
+        if let Some((at, _)) = self.fires.first_key_value()
+            && self.unwritten <= UNWRITTEN_MOST
+        {
             wait = wait.min(until(*at).saturating_sub(HORIZON));
         }
         if let Some(timer) = self.timers.peek() {

@@ -14,7 +14,7 @@ use fastjob_core::{
 };
 
 use super::{
-    Effects, Engine, Message, Now, SessionId, StartAttempt,
+    BURST, Effects, Engine, Message, Now, SessionId, StartAttempt,
     state::{After, Step, Timer, WaitKey},
 };
 use crate::record::{LifeId, Placed};
@@ -82,11 +82,20 @@ impl Engine {
         self.due.entry(open.due_at).or_default().push(attempt);
     }
 
-    /// Sends whatever is due.
+    /// Sends what is due, up to [`BURST`] attempts; the rest follows at the next tick.
     pub(super) fn dispatch_due(&mut self, now: Now, out: &mut Effects) {
         let mut outgoing = Outgoing::default();
-        while let Some(entry) = self.due.first_entry().filter(|entry| *entry.key() <= now.wall) {
-            for attempt in entry.remove() {
+        let mut left = BURST;
+        while left > 0
+            && let Some(mut entry) = self.due.first_entry().filter(|entry| *entry.key() <= now.wall)
+        {
+            let attempts = entry.get_mut();
+            let burst: Vec<_> = attempts.drain(..attempts.len().min(left)).collect();
+            left -= burst.len();
+            if attempts.is_empty() {
+                entry.remove();
+            }
+            for attempt in burst {
                 let not_due = |open: &super::state::Open| open.step == Step::NotDue;
                 if self.open.get(&attempt).is_some_and(not_due) {
                     self.forget_planned(attempt);

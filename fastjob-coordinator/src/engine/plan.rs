@@ -13,7 +13,7 @@ use fastjob_core::{
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Engine, HORIZON, Now,
+    Engine, HORIZON, Now, UNWRITTEN_MOST,
     state::{After, JobEntry, Open, Step},
 };
 use crate::record::{JobRow, NewAttempt, OpenAttempt};
@@ -34,6 +34,9 @@ impl Engine {
     /// All of them go into one commit with the watermark, so that none is planned again after a
     /// crash, and none is left out.
     pub(super) fn plan(&mut self, now: Now) {
+        if self.unwritten > UNWRITTEN_MOST {
+            return;
+        }
         let horizon = now.wall + SignedDuration::try_from(HORIZON).unwrap_or_default();
         let mut planned = false;
         while let Some(entry) = self.fires.first_entry().filter(|entry| *entry.key() <= horizon) {
