@@ -9,9 +9,10 @@ use std::collections::HashMap;
 use fastjob_core::{
     AttemptId, AttemptState, JobId,
     attempt::{self, AttemptEvent, End},
-    route::{self, Candidate, RouteStrategy},
+    route::{self, Ask, Candidate, Figures, RouteStrategy},
     wire::BATCH_BYTES,
 };
+use rand::RngExt;
 
 use super::{
     BURST, Effects, Engine, Message, Now, SessionId, StartAttempt,
@@ -62,14 +63,21 @@ impl Engine {
                     Some(Sure) => life.has_place(),
                     None => life.session.is_some() && !life.leaving,
                 },
+                figures: Figures {
+                    running: life.beat.running,
+                    waiting: life.beat.waiting,
+                    holds: life.holds,
+                    ..Figures::default()
+                },
             })
             .collect();
-        let index = route::pick(&job.route, &candidates, &entry.memory)?;
-        let (id, life) = lives[index];
-        if entry.memory.last.as_ref() != Some(&life.executor) {
-            entry.memory.last = Some(life.executor.clone());
-        }
-        Some(id)
+        let ask = Ask { job: id, avoid: None };
+        let dice = &mut self.dice;
+        let index = route::pick(&job.route, ask, &candidates, &entry.memory, |below| {
+            dice.random_range(0..below)
+        })?;
+        entry.memory.given(&job.route, &candidates, index);
+        lives.get(index).map(|(life, _)| *life)
     }
 
     /// An attempt's row is durable.

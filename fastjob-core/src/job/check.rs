@@ -292,7 +292,7 @@ fn shard(draft: Option<&WordOr<ShardDraft>>, p: &mut Problems) -> ShardStrategy 
             p.word("shard", word, &names, ", { dynamic = \"filter\" } and { count = 8 }")
         }
         Some(WordOr::Table(ShardDraft { dynamic: Some(filter), count: None })) => {
-            Some(ShardStrategy::Dynamic(filter.clone()))
+            p.parse("shard.dynamic", filter).map(ShardStrategy::Dynamic)
         }
         Some(WordOr::Table(ShardDraft { dynamic: None, count: Some(count) })) => {
             Some(ShardStrategy::Count(p.at_most("shard.count", *count, 1, ShardStrategy::MOST)))
@@ -437,7 +437,7 @@ fn shard_draft(shard: &ShardStrategy) -> WordOr<ShardDraft> {
         ShardStrategy::One => WordOr::Word("one".to_owned()),
         ShardStrategy::All => WordOr::Word("all".to_owned()),
         ShardStrategy::Dynamic(filter) => {
-            WordOr::Table(ShardDraft { dynamic: Some(filter.clone()), count: None })
+            WordOr::Table(ShardDraft { dynamic: Some(filter.to_string()), count: None })
         }
         ShardStrategy::Count(count) => {
             WordOr::Table(ShardDraft { dynamic: None, count: Some(*count) })

@@ -1,11 +1,26 @@
 //! Which executor gets an attempt.
 //!
-//! [`pick`] is pure: it is given the live executors that host the handler and have a free place,
-//! and the job's own memory of earlier picks.
+//! [`pick`] is pure: it is given the live executors that host the handler, what is known of them,
+//! the job's own memory of earlier picks, and dice. Only executors with a place are picked; where
+//! none has one, or the strategy names one that has none, the answer is `None` and the attempt
+//! waits. Where a strategy holds several for equal, they take turns by name.
 
+mod by_chance;
+mod by_count;
+mod by_figures;
+mod by_hash;
+mod by_name;
+mod choice;
 mod in_turn;
+mod memory;
+mod smoothed;
 
-use crate::id::ExecutorName;
+#[cfg(test)]
+mod tests;
+
+use self::choice::Choice;
+pub use self::{memory::Memory, smoothed::Smoothed};
+use crate::id::{ExecutorName, JobId};
 
 /// How an executor is chosen among those that could take an attempt.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,29 +28,48 @@ pub enum RouteStrategy {
     /// Each in turn, by name.
     #[default]
     RoundRobin,
-    /// This one and no other.
+    /// This one and no other, a retry included.
     Specific(ExecutorName),
-    /// Any.
+    /// Any, each as likely as the others.
     Random,
-    /// The same one for the same job while it is there.
+    /// The same one for the same job, while others come and go.
+    ///
+    /// One executor more among n takes about one job in n over, and no other job moves. While a
+    /// job's executor has no place, another takes over; it is always the same one too.
     ConsistentHash,
-    /// The one that was given the fewest attempts.
+    /// The one that was given the fewest attempts of this job.
+    ///
+    /// An executor that is new, or comes back, starts with as many as the one with the fewest of
+    /// those that have a place: it is not given everything until it has caught up.
     LeastScheduled,
-    /// The one with the most free memory.
+    /// The one with the most free memory, among equals the one that holds the fewest attempts.
+    ///
+    /// An executor whose memory is not known counts as having none.
     MemoryFirst,
-    /// The one with the least load.
+    /// The one with the least load, among equals the one that holds the fewest attempts.
+    ///
+    /// An executor whose load is not known comes after those whose load is.
     CpuFirst,
-    /// The one that answers soonest.
+    /// The one that is likely to answer soonest: the smoothed time of its answers, times the
+    /// attempts it would then hold.
+    ///
+    /// An executor that has not answered yet comes first while it holds nothing, so that there is
+    /// something to go by, and last once it does.
     ResponseFirst,
-    /// The first that is healthy.
+    /// The one it went to before, while that is there and has a place; else the next by name.
+    ///
+    /// It stays with that one then, also when the earlier one is back. A retry counts as a move.
     Failover,
     /// The first by name.
     First,
     /// The last by name.
     Last,
-    /// The one whose last attempt is longest ago.
+    /// The one whose last attempt of this job is longest ago; one that never had any comes first.
     LeastRecentlyUsed,
-    /// The one with the fewest attempts at hand.
+    /// The one that holds the fewest attempts, of any job.
+    ///
+    /// What the coordinator gave it counts first, being known to the moment; among equals, what
+    /// the executor itself said is running and waiting.
     IdleFirst,
 }
 
@@ -69,34 +103,84 @@ pub struct Candidate<'a> {
     pub name: &'a ExecutorName,
     /// Whether it can take another attempt now.
     pub has_place: bool,
+    /// What is known of it.
+    pub figures: Figures,
 }
 
-/// What a job remembers of its earlier picks.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Memory {
-    /// The executor that was picked last.
-    pub last: Option<ExecutorName>,
+/// What is known of an executor and its machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Figures {
+    /// Load of the machine, 0 to 1 over all cores.
+    pub cpu: Option<f64>,
+    /// Free memory of the machine, in bytes.
+    pub memory_free: Option<u64>,
+    /// All memory of the machine, in bytes.
+    pub memory_total: Option<u64>,
+    /// How long it takes to answer, round trip and run, smoothed. `None` also where the last
+    /// answer is so long ago that it says nothing any more: then the executor is tried again.
+    pub response_ms: Option<f64>,
+    /// Attempts that it said are running.
+    pub running: u32,
+    /// Attempts that it said are waiting.
+    pub waiting: u32,
+    /// Attempts that the coordinator gave it and that have not ended.
+    pub holds: u32,
+}
+
+/// What a pick is for.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask<'a> {
+    /// The job.
+    pub job: JobId,
+    /// The executor that the attempt before this one failed on. It is left out while another has
+    /// a place; a strategy that names its executor pays no heed to it.
+    pub avoid: Option<&'a ExecutorName>,
 }
 
 /// Picks one of `from`, which is sorted by name, and returns its index; `None` if none will do.
 ///
-/// Strategies that a job cannot be saved with yet pick like round robin.
-pub fn pick(strategy: &RouteStrategy, from: &[Candidate<'_>], memory: &Memory) -> Option<usize> {
+/// `dice` is asked at most once, for a number below the one it is given, each as likely as the
+/// others. When the attempt is placed there, the memory is told with [`Memory::given`].
+///
+/// # Examples
+///
+/// ```
+/// use fastjob_core::{ExecutorName, JobId, route::*};
+///
+/// let names: Vec<ExecutorName> = vec!["a".parse()?, "b".parse()?];
+/// let free = |name| Candidate { name, has_place: true, figures: Figures::default() };
+/// let from: Vec<_> = names.iter().map(free).collect();
+/// let (strategy, mut memory) = (RouteStrategy::RoundRobin, Memory::default());
+/// let ask = Ask { job: JobId(1), avoid: None };
+/// for expected in [0, 1, 0] {
+///     let index = pick(&strategy, ask, &from, &memory, |_| 0);
+///     assert_eq!(index, Some(expected));
+///     memory.given(&strategy, &from, expected);
+/// }
+/// # Ok::<(), fastjob_core::InvalidName>(())
+/// ```
+pub fn pick(
+    strategy: &RouteStrategy,
+    ask: Ask<'_>,
+    from: &[Candidate<'_>],
+    memory: &Memory,
+    dice: impl FnOnce(usize) -> usize,
+) -> Option<usize> {
+    let choice = Choice::new(from, ask.avoid);
+    let last = memory.last();
     match strategy {
-        RouteStrategy::Specific(name) => {
-            from.iter().position(|candidate| candidate.name == name && candidate.has_place)
-        }
-        RouteStrategy::RoundRobin
-        | RouteStrategy::Random
-        | RouteStrategy::ConsistentHash
-        | RouteStrategy::LeastScheduled
-        | RouteStrategy::MemoryFirst
-        | RouteStrategy::CpuFirst
-        | RouteStrategy::ResponseFirst
-        | RouteStrategy::Failover
-        | RouteStrategy::First
-        | RouteStrategy::Last
-        | RouteStrategy::LeastRecentlyUsed
-        | RouteStrategy::IdleFirst => in_turn::round_robin(from, memory.last.as_ref()),
+        RouteStrategy::Specific(name) => by_name::specific(from, name),
+        RouteStrategy::First => by_name::first(&choice),
+        RouteStrategy::Last => by_name::last(&choice),
+        RouteStrategy::Failover => by_name::failover(&choice, last),
+        RouteStrategy::RoundRobin => in_turn::round_robin(&choice, last),
+        RouteStrategy::Random => by_chance::random(&choice, dice),
+        RouteStrategy::ConsistentHash => by_hash::consistent(&choice, ask.job),
+        RouteStrategy::LeastScheduled => by_count::least_scheduled(&choice, memory),
+        RouteStrategy::LeastRecentlyUsed => by_count::least_recently_used(&choice, memory),
+        RouteStrategy::MemoryFirst => by_figures::memory_first(&choice, last),
+        RouteStrategy::CpuFirst => by_figures::cpu_first(&choice, last),
+        RouteStrategy::ResponseFirst => by_figures::response_first(&choice, last),
+        RouteStrategy::IdleFirst => by_figures::idle_first(&choice, last),
     }
 }

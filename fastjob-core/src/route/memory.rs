@@ -1,0 +1,137 @@
+//! What a job remembers of its earlier picks.
+//!
+//! Most strategies need no more than the last pick, or nothing. Two count by executor; for them
+//! the memory holds exactly the candidates of the last pick, so it is bounded by the live
+//! executors, and one that was gone in between comes back as a new one. Memory is not stored:
+//! after a restart every job begins anew.
+
+use super::{Candidate, RouteStrategy};
+use crate::id::ExecutorName;
+
+/// What a job remembers of its earlier picks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    last: Option<ExecutorName>,
+    /// By executor, where the strategy counts.
+    seats: Option<Box<Seats>>,
+}
+
+/// The candidates of the last pick, in their order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Seats {
+    /// Attempts that were given: the clock by which `when` is told.
+    now: u64,
+    seats: Vec<Seat>,
+}
+
+/// What one executor was given by this job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Seat {
+    name: ExecutorName,
+    /// How many attempts, counted from where it started.
+    pub(super) given: u64,
+    /// At which count the last one was; 0 is never.
+    pub(super) when: u64,
+}
+
+impl Memory {
+    /// Returns the executor that was picked last, if the strategy asks for it.
+    pub const fn last(&self) -> Option<&ExecutorName> {
+        self.last.as_ref()
+    }
+
+    /// Notes that the attempt was placed on `from[index]`, the candidates being those of the pick.
+    ///
+    /// Costs nothing for strategies that remember nothing, and allocates nothing for those that
+    /// remember the last pick. An index beyond the candidates changes nothing.
+    pub fn given(&mut self, strategy: &RouteStrategy, from: &[Candidate<'_>], index: usize) {
+        let Some(picked) = from.get(index) else { return };
+        match Needs::of(strategy) {
+            Needs::Nothing => *self = Self::default(),
+            Needs::Last => {
+                self.seats = None;
+                self.note_last(picked.name);
+            }
+            Needs::Counts => {
+                self.seat_all(from);
+                self.note_last(picked.name);
+                let Some(counts) = &mut self.seats else { return };
+                counts.now += 1;
+                let Some(seat) = counts.seats.get_mut(index) else { return };
+                seat.given += 1;
+                seat.when = counts.now;
+            }
+        }
+    }
+
+    /// What the executor was given; `index` is where it stands, unless others came or went.
+    pub(super) fn seat(&self, index: usize, name: &ExecutorName) -> Option<&Seat> {
+        let seats = &self.seats.as_deref()?.seats;
+        if let Some(seat) = seats.get(index).filter(|seat| seat.name == *name) {
+            return Some(seat);
+        }
+        let found = seats.binary_search_by(|seat| seat.name.cmp(name)).ok()?;
+        seats.get(found)
+    }
+
+    /// How many attempts a new executor counts as having been given: the fewest of those that
+    /// have a place, or of all where none of those is known.
+    pub(super) fn start(&self, from: &[Candidate<'_>]) -> u64 {
+        let fewest = |only_free: bool| {
+            let among = from.iter().enumerate().filter(|(_, one)| one.has_place || !only_free);
+            among.filter_map(|(index, one)| Some(self.seat(index, one.name)?.given)).min()
+        };
+        fewest(true).or_else(|| fewest(false)).unwrap_or(0)
+    }
+
+    fn note_last(&mut self, name: &ExecutorName) {
+        if self.last.as_ref() != Some(name) {
+            self.last = Some(name.clone());
+        }
+    }
+
+    /// Remembers exactly `from`, in its order.
+    fn seat_all(&mut self, from: &[Candidate<'_>]) {
+        let counts = self.seats.get_or_insert_default();
+        let is_same = counts.seats.len() == from.len()
+            && counts.seats.iter().zip(from).all(|(seat, one)| seat.name == *one.name);
+        if is_same {
+            return;
+        }
+        let start = self.start(from);
+        let seat = |(index, one): (usize, &Candidate<'_>)| {
+            let known = self.seat(index, one.name).cloned();
+            known.unwrap_or_else(|| Seat { name: one.name.clone(), given: start, when: 0 })
+        };
+        let seats = from.iter().enumerate().map(seat).collect();
+        if let Some(counts) = &mut self.seats {
+            counts.seats = seats;
+        }
+    }
+}
+
+/// What a strategy has to remember.
+enum Needs {
+    Nothing,
+    Last,
+    Counts,
+}
+
+impl Needs {
+    const fn of(strategy: &RouteStrategy) -> Self {
+        match strategy {
+            RouteStrategy::Specific(_)
+            | RouteStrategy::Random
+            | RouteStrategy::ConsistentHash
+            | RouteStrategy::First
+            | RouteStrategy::Last => Self::Nothing,
+            RouteStrategy::RoundRobin
+            | RouteStrategy::MemoryFirst
+            | RouteStrategy::CpuFirst
+            | RouteStrategy::ResponseFirst
+            | RouteStrategy::Failover
+            | RouteStrategy::IdleFirst => Self::Last,
+            RouteStrategy::LeastScheduled | RouteStrategy::LeastRecentlyUsed => Self::Counts,
+        }
+    }
+}
