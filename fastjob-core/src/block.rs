@@ -62,3 +62,9 @@ impl BlockStrategy {
         ("parallel", Self::Parallel),
     ];
 }
+
+impl BlockScope {
+    /// Every scope with its name, the default first.
+    pub const NAMES: [(&'static str, Self); 2] =
+        [("executor", Self::Executor), ("cluster", Self::Cluster)];
+}

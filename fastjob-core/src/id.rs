@@ -124,6 +124,8 @@ words! {
     HandlerName
     /// The name of one executor within its service, the same after a restart if it was configured.
     ExecutorName
+    /// The name of a channel that alarms are sent to.
+    ChannelName
     /// One life of an executor's process: a new value at each start.
     Incarnation
 }

@@ -1,11 +1,12 @@
 //! The words and rules of FastJob.
 //!
-//! A [`Job`] says what to run and how; its [`Schedule`] says when. Each start of it is a **task**,
+//! A [`Job`] says what to run and how; its [`Timetable`] says when. Each start of it is a **task**,
 //! each dispatch of a task to an executor an **attempt**. The rules here know nothing of time,
 //! chance or I/O: they take `now` and dice, and return a decision.
 
 pub mod attempt;
 pub mod block;
+pub mod children;
 pub mod context;
 pub mod duration;
 pub mod handler;
@@ -25,10 +26,10 @@ pub use self::{
     context::{AttemptFacts, JobContext, JobLog, Shard},
     handler::{JobError, JobHandler, JobOutput, JobResult, ParamError},
     id::{
-        AttemptId, ExecutorName, HandlerName, Incarnation, InvalidName, JobId, JobName,
-        ServiceName, TaskId,
+        AttemptId, ChannelName, ExecutorName, HandlerName, Incarnation, InvalidName, JobId,
+        JobName, ServiceName, TaskId,
     },
     job::{InvalidJob, Job, JobDraft},
-    schedule::Schedule,
+    schedule::{Schedule, Timetable},
     task::{Cause, TaskState},
 };

@@ -2,11 +2,11 @@
 //!
 //! Fires less than [`GRACE`] late are no misfires: they are made up for as they are.
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::schedule::Schedule;
+use crate::schedule::Timetable;
 
 /// A fire later than this is a misfire.
 pub const GRACE: Duration = Duration::from_secs(5);
@@ -61,11 +61,11 @@ pub fn is_misfire(fire_at: Timestamp, now: Timestamp) -> bool {
     now.duration_since(fire_at) >= SignedDuration::from_secs(5)
 }
 
-/// Decides about the fires of `schedule` after `after` that are misfires at `now`, and returns the
+/// Decides about the fires of `timetable` after `after` that are misfires at `now`, and returns the
 /// instant from which fires count again.
 pub fn plan(
     strategy: MisfireStrategy,
-    schedule: &Schedule,
+    timetable: &Timetable,
     anchor: Timestamp,
     after: Timestamp,
     now: Timestamp,
@@ -86,24 +86,22 @@ pub fn plan(
         | MisfireStrategy::FireAll { window: None, .. } => Timestamp::MIN,
     };
     let mut plan = Plan::default();
-    let mut newest = std::collections::VecDeque::with_capacity(keep.min(64));
-    let mut count = 0;
-    let mut from = after;
-    // A day of a job that fires every second is 86,400 fires: count some, then look at the end.
-    while let Some(fire) = schedule.next_after(from, anchor).filter(|fire| *fire <= until) {
-        count += 1;
-        from = fire;
-        if count > COUNT_MOST {
-            skip_ahead(&mut from, schedule, anchor, until, keep);
-            if count > 2 * COUNT_MOST {
-                from = until;
-            }
-        }
+    let mut newest = VecDeque::with_capacity(keep.min(64));
+    let mut take = |fire, skipped: &mut Option<Missed>| {
         newest.push_back(fire);
         if newest.len() > keep {
             let left = newest.pop_front().unwrap_or(fire);
-            note(&mut plan.skipped, left);
+            note(skipped, left);
         }
+    };
+    // A day of a job that fires every second is 86,400 fires: count some, then look at the end.
+    let mut from = after;
+    for fire in missed(timetable, anchor, from, until).take(COUNT_MOST as usize) {
+        from = fire;
+        take(fire, &mut plan.skipped);
+    }
+    for fire in last_fires(timetable, anchor, from, until, keep + 1) {
+        take(fire, &mut plan.skipped);
     }
     while newest.front().is_some_and(|fire| *fire < oldest) {
         if let Some(left) = newest.pop_front() {
@@ -120,20 +118,49 @@ pub fn plan(
     (plan, until.max(after))
 }
 
-/// Moves near enough to `until` that the newest `keep` fires are still met.
-fn skip_ahead(
-    from: &mut Timestamp,
-    schedule: &Schedule,
+/// The fires later than `from` and not later than `until`.
+fn missed(
+    timetable: &Timetable,
     anchor: Timestamp,
+    from: Timestamp,
     until: Timestamp,
-    keep: usize,
-) {
-    let Some(next) = schedule.next_after(*from, anchor) else { return };
-    let gap = next.duration_since(*from).max(SignedDuration::from_millis(1));
-    let span = gap.saturating_mul(i32::try_from(keep.max(8) * 2).unwrap_or(i32::MAX));
-    if let Ok(near) = until.checked_sub(span) {
-        *from = (*from).max(near);
+) -> impl Iterator<Item = Timestamp> {
+    let next = move |after: &Timestamp| timetable.next_after(*after, anchor);
+    std::iter::successors(next(&from), next).take_while(move |fire| *fire <= until)
+}
+
+/// The last `most` of the fires later than `from` and not later than `until`.
+///
+/// They may be dense here and rare there, and nothing is known of them but what follows an instant.
+/// So the instant after which there are enough is searched by halving, and nowhere are many more
+/// fires looked at than are wanted.
+fn last_fires(
+    timetable: &Timetable,
+    anchor: Timestamp,
+    from: Timestamp,
+    until: Timestamp,
+    most: usize,
+) -> Vec<Timestamp> {
+    let few = 2 * most;
+    let look = |after| missed(timetable, anchor, after, until).take(few + 1).collect::<Vec<_>>();
+    // After `low` there are at least as many as are wanted, after `high` there are fewer.
+    let (mut low, mut high) = (from, until);
+    let mut found = look(low);
+    while found.len() > few {
+        let half = high.duration_since(low).as_millis() / 2;
+        let half = SignedDuration::from_millis(i64::try_from(half).unwrap_or(i64::MAX));
+        let Ok(middle) = low.checked_add(half) else { break };
+        if middle == low {
+            break;
+        }
+        let after = look(middle);
+        if after.len() < most {
+            high = middle;
+        } else {
+            (low, found) = (middle, after);
+        }
     }
+    found.split_off(found.len().saturating_sub(most))
 }
 
 fn note(skipped: &mut Option<Missed>, fire: Timestamp) {
@@ -150,6 +177,7 @@ fn note(skipped: &mut Option<Missed>, fire: Timestamp) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schedule::{Calendar, Limits, Schedule, Zone};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_800_000_000 + second).unwrap()
@@ -158,7 +186,7 @@ mod tests {
     /// Every 10 s since 0, looked at after 0, at 62: 10, 20, 30, 40, 50 are missed, 60 is not.
     #[track_caller]
     fn check(strategy: MisfireStrategy, made_up: &[i64], skipped: Option<(i64, i64, u32)>) {
-        let schedule = Schedule::FixedRate(Duration::from_secs(10));
+        let schedule = Timetable::from(Schedule::FixedRate(Duration::from_secs(10)));
         let (plan, from) = plan(strategy, &schedule, at(0), at(0), at(62));
         assert_eq!(plan.made_up, made_up.iter().map(|s| at(*s)).collect::<Vec<_>>());
         let skipped = skipped.map(|(a, b, count)| Missed { first: at(a), last: at(b), count });
@@ -178,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_month_of_missed_seconds_is_decided_without_walking_all_of_them() {
-        let schedule = Schedule::FixedRate(Duration::from_secs(1));
+        let schedule = Timetable::from(Schedule::FixedRate(Duration::from_secs(1)));
         let now = at(30 * 86_400);
         let (plan, _) =
             plan(MisfireStrategy::FireAll { max: 3, window: None }, &schedule, at(0), at(0), now);
@@ -186,5 +214,79 @@ mod tests {
         assert_eq!(plan.made_up.last(), Some(&newest));
         assert_eq!(plan.made_up.len(), 3);
         assert_eq!(plan.skipped.unwrap().count, COUNT_MOST);
+    }
+    /// 1,800,000,000 is 08:00 in UTC; the months of seconds end in hours without fires.
+    #[test]
+    fn the_newest_fires_are_those_before_the_hours_without() {
+        let exclude = Calendar::new(vec![], vec!["20-8".parse().unwrap()], Zone::default());
+        let limits = Limits { exclude: Some(exclude.unwrap()), ..Limits::default() };
+        let schedule = Schedule::FixedRate(Duration::from_secs(1));
+        let timetable = Timetable::new(schedule, limits);
+        let now = at(60 * 86_400 - 3600);
+        let closes = 59 * 86_400 + 12 * 3600;
+        for keep in [1, 3, 1000] {
+            let all = MisfireStrategy::FireAll { max: keep, window: None };
+            let (plan, _) = plan(all, &timetable, at(0), at(0), now);
+            let newest: Vec<_> = (1..=i64::from(keep)).rev().map(|n| at(closes - n)).collect();
+            assert_eq!(plan.made_up, newest);
+            let skipped = plan.skipped.unwrap();
+            assert_eq!((skipped.first, skipped.count), (at(1), COUNT_MOST));
+            assert_eq!(skipped.last, at(closes - i64::from(keep) - 1));
+        }
+    }
+
+    /// The same decision, found by walking from fire to fire.
+    fn by_walking(
+        keep: usize,
+        timetable: &Timetable,
+        after: Timestamp,
+        now: Timestamp,
+    ) -> (Vec<Timestamp>, Option<Missed>) {
+        let mut fires = Vec::new();
+        let mut from = after;
+        while let Some(fire) = timetable.next_after(from, at(0)) {
+            if !is_misfire(fire, now) {
+                break;
+            }
+            fires.push(fire);
+            from = fire;
+        }
+        let made_up = fires.split_off(fires.len().saturating_sub(keep));
+        let missed = fires.first().zip(fires.last()).map(|(first, last)| Missed {
+            first: *first,
+            last: *last,
+            count: (fires.len() as u32).min(COUNT_MOST),
+        });
+        (made_up, missed)
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig {
+            cases: 64,
+            failure_persistence: None,
+            ..Default::default()
+        })]
+
+        #[test]
+        fn no_fire_is_forgotten_however_many_there_are(
+            rate in 1000..60_000_u64,
+            seconds in 0..200_000_i64,
+            until in 0..24_u8,
+            keep in 1..200_u32,
+        ) {
+            let hours = format!("{}-{until}", (until + 11) % 24).parse().unwrap();
+            let exclude = Calendar::new(vec![], vec![hours], Zone::default()).unwrap();
+            let limits = Limits { exclude: Some(exclude), ..Limits::default() };
+            let schedule = Schedule::FixedRate(Duration::from_millis(rate));
+            let timetable = Timetable::new(schedule, limits);
+            let (after, now) = (at(0), at(seconds));
+            let all = MisfireStrategy::FireAll { max: keep, window: None };
+            let (plan, from) = plan(all, &timetable, at(0), after, now);
+            let (made_up, skipped) = by_walking(keep as usize, &timetable, after, now);
+            proptest::prop_assert_eq!(plan.made_up, made_up);
+            proptest::prop_assert_eq!(plan.skipped, skipped);
+            let next = timetable.next_after(from, at(0)).unwrap();
+            proptest::prop_assert!(!is_misfire(next, now));
+        }
     }
 }

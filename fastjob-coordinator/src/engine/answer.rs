@@ -41,6 +41,8 @@ pub(crate) enum JobRefused {
     Exists(String),
     #[error("its one fire, {0}, is in the past, so it would never fire")]
     TooLate(Timestamp),
+    #[error("{}: {}", .0.field, .0.message)]
+    NeverFires(fastjob_core::job::Problem),
 }
 
 /// What became of a start.

@@ -74,7 +74,7 @@ impl Engine {
         if *row.job == job && (by_code || row.origin == origin) {
             return Ok((SaveDone::Unchanged, Box::new(row)));
         }
-        if job.schedule != row.job.schedule {
+        if job.timetable != row.job.timetable {
             too_late(&job, now)?;
         }
         Ok((SaveDone::Updated, self.change(now, id, job, origin)))
@@ -199,12 +199,12 @@ impl Engine {
 }
 
 fn too_late(job: &Job, now: Now) -> Result<(), JobRefused> {
-    if let fastjob_core::Schedule::Once(at) = job.schedule
+    if let fastjob_core::Schedule::Once(at) = job.timetable.schedule()
         && job.is_too_late(now.wall)
     {
-        return Err(JobRefused::TooLate(at));
+        return Err(JobRefused::TooLate(*at));
     }
-    Ok(())
+    job.never_fires(now.wall).map_or(Ok(()), |problem| Err(JobRefused::NeverFires(problem)))
 }
 
 fn full_name(job: &Job) -> String {

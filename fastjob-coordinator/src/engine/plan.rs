@@ -82,9 +82,9 @@ impl Engine {
         let job = Arc::clone(&entry.row.job);
         let anchor = entry.row.anchor;
         let (plan, from) =
-            misfire::plan(job.misfire, &job.schedule, anchor, entry.cursor, now.wall);
+            misfire::plan(job.misfire, &job.timetable, anchor, entry.cursor, now.wall);
         entry.cursor = from;
-        if plan.made_up.is_empty() && job.schedule.follows_the_last_end() {
+        if plan.made_up.is_empty() && job.timetable.follows_the_last_end() {
             // There will be no end to count from.
             entry.row.anchor = now.wall;
             entry.cursor = now.wall;
@@ -217,10 +217,10 @@ impl Engine {
         if !job.enabled || entry.row.deleted_at.is_some() {
             return;
         }
-        if job.schedule.follows_the_last_end() && entry.scheduled > 0 {
+        if job.timetable.follows_the_last_end() && entry.scheduled > 0 {
             return; // the end of that task will set the next fire
         }
-        if let Some(fire_at) = job.schedule.next_after(entry.cursor, entry.row.anchor) {
+        if let Some(fire_at) = job.timetable.next_after(entry.cursor, entry.row.anchor) {
             self.fires.entry(fire_at).or_default().push((id, entry.epoch));
         }
     }

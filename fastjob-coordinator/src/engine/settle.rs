@@ -178,7 +178,7 @@ impl Engine {
         }
         let Some(entry) = self.jobs.get_mut(&open.job) else { return };
         entry.scheduled = entry.scheduled.saturating_sub(1);
-        if entry.row.job.schedule.follows_the_last_end() && entry.scheduled == 0 {
+        if entry.row.job.timetable.follows_the_last_end() && entry.scheduled == 0 {
             entry.row.anchor = entry.row.anchor.max(now.wall);
             let anchor = entry.row.anchor;
             self.commit.anchors.push((open.job, anchor));

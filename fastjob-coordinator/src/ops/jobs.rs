@@ -141,7 +141,7 @@ impl Ops {
         if row.job.enabled {
             let mut after = wall_now();
             while fires.len() < count {
-                let Some(next) = row.job.schedule.next_after(after, row.anchor) else { break };
+                let Some(next) = row.job.timetable.next_after(after, row.anchor) else { break };
                 fires.push(next);
                 after = next;
             }
@@ -245,7 +245,7 @@ fn view(row: &JobRow, now: Timestamp) -> JobView {
         next_fire_at: row
             .job
             .enabled
-            .then(|| row.job.schedule.next_after(now, row.anchor))
+            .then(|| row.job.timetable.next_after(now, row.anchor))
             .flatten(),
         job: JobDraft::from(&*row.job),
     }
@@ -277,6 +277,7 @@ impl From<JobRefused> for Error {
             JobRefused::Ambiguous { name, choices } => Self::Ambiguous { name, choices },
             JobRefused::Exists(_) => Self::Conflict(message),
             JobRefused::TooLate(_) => Self::invalid("schedule.once", message),
+            JobRefused::NeverFires(problem) => Self::invalid(&problem.field, problem.message),
         }
     }
 }

@@ -37,13 +37,13 @@ pub struct JobDraft {
     /// `"none"`, or a table with one of `cron` (and `zone`), `fixed_rate`, `fixed_delay`, `once`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schedule: Option<WordOr<ScheduleDraft>>,
-    /// No fires before, RFC 3339.
+    /// No fires before, RFC 3339; a fixed rate counts from here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_at: Option<String>,
     /// No fires after, RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end_at: Option<String>,
-    /// Spreads fires over this long.
+    /// Spreads fires over this long, at most `"1h"`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jitter: Option<String>,
     /// Days and hours without fires.
@@ -76,9 +76,12 @@ pub struct JobDraft {
     /// Jobs to start afterwards.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub children: Vec<ChildDraft>,
-    /// Channels to tell.
+    /// Channels to tell when a task failed for good, recovered, ran too long or started too late.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub alarms: Vec<String>,
+    /// What is too long and too late.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alarm_when: Option<AlarmWhenDraft>,
 }
 
 /// When a job fires; exactly one of the first four.
@@ -106,10 +109,15 @@ pub struct ScheduleDraft {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ExcludeDraft {
-    /// Days such as `2026-12-25`.
+    /// `2026-12-25`, `12-25` for every year, `sat`, and ranges such as `2026-12-24..2026-12-26`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub days: Vec<String>,
-    /// Hours such as `22-6`.
+    /// `22-6` or `12-13:30`; the end is not included.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hours: Vec<String>,
+    /// The time zone, for schedules other than `cron`, which has its own; UTC if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
 }
 
 /// The misfire strategy that has numbers.
@@ -202,6 +210,18 @@ pub struct ChildDraft {
     /// Whether the parent's result becomes its param.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pass_result: Option<bool>,
+}
+
+/// What is too long and too late.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AlarmWhenDraft {
+    /// An attempt that runs longer; never if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runs_longer: Option<String>,
+    /// A task that starts later than it is due; `"60s"` if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub starts_later: Option<String>,
 }
 
 /// A word, or a table that says more.

@@ -5,22 +5,23 @@
 
 mod check;
 mod draft;
+mod fires;
+mod not_yet;
 
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
-use jiff::Timestamp;
-
 pub use self::draft::{
-    BlockDraft, ChildDraft, ExcludeDraft, FireAllDraft, JobDraft, MisfireDraft, RetryDraft,
-    RouteDraft, ScheduleDraft, ShardDraft, WordOr,
+    AlarmWhenDraft, BlockDraft, ChildDraft, ExcludeDraft, FireAllDraft, JobDraft, MisfireDraft,
+    RetryDraft, RouteDraft, ScheduleDraft, ShardDraft, WordOr,
 };
 use crate::{
     block::Block,
-    id::{HandlerName, JobName, ServiceName},
+    children::Child,
+    id::{ChannelName, HandlerName, JobName, ServiceName},
     misfire::MisfireStrategy,
     retry::RetryPolicy,
     route::RouteStrategy,
-    schedule::Schedule,
+    schedule::Timetable,
     shard::ShardStrategy,
 };
 
@@ -42,7 +43,7 @@ pub struct Job {
     /// For people and filters.
     pub labels: BTreeMap<String, String>,
     /// When it fires.
-    pub schedule: Schedule,
+    pub timetable: Timetable,
     /// About fires that were missed.
     pub misfire: MisfireStrategy,
     /// Which executor gets an attempt.
@@ -59,6 +60,32 @@ pub struct Job {
     pub retry: RetryPolicy,
     /// How long to wait for an executor that can take an attempt.
     pub no_executor: Duration,
+    /// Jobs to start when a task has ended.
+    pub children: Vec<Child>,
+    /// Channels to tell when something is wrong, and when it is well again.
+    pub alarms: Vec<ChannelName>,
+    /// When running and waiting is something wrong.
+    pub alarm_after: AlarmAfter,
+}
+
+/// How long things may take before alarms are raised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AlarmAfter {
+    /// An attempt that runs longer; never if none.
+    pub runs: Option<Duration>,
+    /// A task that has not started so long after it was due.
+    pub starts: Duration,
+}
+
+impl AlarmAfter {
+    /// Shortest time that may be set.
+    pub const LEAST: Duration = Duration::from_secs(1);
+}
+
+impl Default for AlarmAfter {
+    fn default() -> Self {
+        Self { runs: None, starts: Duration::from_secs(60) }
+    }
 }
 
 /// Most bytes of a param.
@@ -111,19 +138,6 @@ pub fn param_text(value: &serde_json::Value) -> Option<String> {
         | serde_json::Value::Number(_)
         | serde_json::Value::Array(_)
         | serde_json::Value::Object(_)) => Some(other.to_string()),
-    }
-}
-
-impl Job {
-    /// Whether two definitions fire at the same instants, so that an edit from one to the other
-    /// takes nothing back.
-    pub fn fires_like(&self, other: &Self) -> bool {
-        self.enabled == other.enabled && self.schedule == other.schedule
-    }
-
-    /// Whether a `once` lies in the past, so that it would never fire.
-    pub fn is_too_late(&self, now: Timestamp) -> bool {
-        matches!(self.schedule, Schedule::Once(at) if at <= now)
     }
 }
 

@@ -1,6 +1,8 @@
-//! When a job fires: a pure function of its schedule and two instants.
+//! When a job fires: a pure function of its timetable and two instants.
 
+pub mod calendar;
 pub mod cron;
+pub mod timetable;
 pub mod zone;
 
 use std::time::Duration;
@@ -8,11 +10,13 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 pub use self::{
+    calendar::Calendar,
     cron::{Cron, InvalidCron},
+    timetable::{Limits, Timetable},
     zone::{UnknownZone, Zone},
 };
 
-/// When a job fires.
+/// When a job fires, if nothing limits it; see [`Timetable`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Schedule {
     /// Never by itself: it is started by API, by a person, or by its parent.

@@ -1,0 +1,147 @@
+//! Jobs that are started when a task of another has ended.
+//!
+//! The rule here says which; whether they exist, and whether they lead back to their parent, is for
+//! who knows all jobs to judge.
+
+use std::{fmt, str::FromStr, sync::Arc};
+
+use crate::{
+    id::{InvalidName, JobName, ServiceName},
+    task::TaskState,
+};
+
+/// Most children of a job.
+pub const CHILDREN_MOST: usize = 64;
+
+/// A job to start when a task of its parent has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Child {
+    /// Which job.
+    pub job: ChildPath,
+    /// After which end.
+    pub on: ChildOn,
+    /// Whether the parent's result becomes the child's param. Where there is no result, as after
+    /// most failures, the child has its own.
+    pub pass_result: bool,
+}
+
+/// After which end of its parent's task a child is started.
+///
+/// A task has one end, however many shards and retries it had.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ChildOn {
+    /// The task succeeded.
+    #[default]
+    Success,
+    /// It failed for good, after its last retry.
+    Failure,
+    /// It succeeded, failed or was stopped: for what has to be done in any case, such as cleaning
+    /// up. A stopped task counts, because what it had begun is left behind as after a failure. A
+    /// skipped one does not: it never began, and often because another is still running.
+    Always,
+}
+
+impl ChildOn {
+    /// Every choice with its name, the default first.
+    pub const NAMES: [(&'static str, Self); 3] =
+        [("success", Self::Success), ("failure", Self::Failure), ("always", Self::Always)];
+
+    /// Whether a child is started after this end; never after a state that is no end.
+    pub const fn follows(self, end: TaskState) -> bool {
+        match (self, end) {
+            (Self::Success | Self::Always, TaskState::Succeeded)
+            | (Self::Failure | Self::Always, TaskState::Failed)
+            | (Self::Always, TaskState::Stopped) => true,
+            (Self::Success | Self::Failure | Self::Always, _) => false,
+        }
+    }
+}
+
+/// The children to start when a task has come to the state `end`.
+pub fn to_start(children: &[Child], end: TaskState) -> impl Iterator<Item = &Child> {
+    children.iter().filter(move |child| child.on.follows(end))
+}
+
+/// A job as another one names it: `name`, or `service.name`.
+///
+/// Names may have dots of their own, so that only who knows all jobs can tell which is meant: the
+/// job of that whole name, or one of a service.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct ChildPath(Arc<str>);
+
+impl ChildPath {
+    /// The path as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the job `name` of `service` can be meant.
+    pub fn may_mean(&self, service: &ServiceName, name: &JobName) -> bool {
+        let rest = self.0.strip_prefix(service.as_str()).and_then(|rest| rest.strip_prefix('.'));
+        &*self.0 == name.as_str() || rest == Some(name.as_str())
+    }
+}
+
+impl FromStr for ChildPath {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        let alone = text.parse::<JobName>().map(|_| ());
+        let with_service = |(dot, _): (usize, &str)| {
+            text[..dot].parse::<ServiceName>().is_ok() && text[dot + 1..].parse::<JobName>().is_ok()
+        };
+        match alone {
+            Err(InvalidName::TooLong(_)) if text.match_indices('.').any(with_service) => {}
+            other => other?,
+        }
+        Ok(Self(text.into()))
+    }
+}
+
+impl fmt::Display for ChildPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_end_starts_the_children_that_wait_for_it() {
+        let children = ChildOn::NAMES.map(|(name, on)| Child {
+            job: name.parse().unwrap(),
+            on,
+            pass_result: false,
+        });
+        for state in TaskState::ALL {
+            let expected: &[&str] = match state {
+                TaskState::Succeeded => &["success", "always"],
+                TaskState::Failed => &["failure", "always"],
+                TaskState::Stopped => &["always"],
+                TaskState::Queued
+                | TaskState::Running
+                | TaskState::Stopping
+                | TaskState::Skipped => &[],
+            };
+            let started: Vec<_> = to_start(&children, state).map(|c| c.job.as_str()).collect();
+            assert_eq!(started, expected, "{state}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_a_name_or_a_service_and_a_name() {
+        let long = "x".repeat(128);
+        for good in ["mail", "billing.mail", "a.b.c", &format!("{long}.{long}")] {
+            assert_eq!(good.parse::<ChildPath>().unwrap().to_string(), good);
+        }
+        for bad in ["", "a b", "billing/mail", &format!("{long}x.b"), &format!("{long}{long}")] {
+            assert!(bad.parse::<ChildPath>().is_err(), "{bad:?} was accepted");
+        }
+        let (service, name) = ("a.b".parse().unwrap(), "c".parse().unwrap());
+        let means = |path: &str| path.parse::<ChildPath>().unwrap().may_mean(&service, &name);
+        assert!(means("c") && means("a.b.c"));
+        assert!(!means("b.c") && !means("a.b") && !means("a.bc"));
+    }
+}

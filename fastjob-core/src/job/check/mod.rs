@@ -1,0 +1,112 @@
+//! From a draft to a job and back.
+//!
+//! Every field is looked at, so that whoever wrote the draft sees all mistakes at once. A value
+//! whose behaviour does not exist in this release is refused: nothing is accepted and ignored.
+
+mod back;
+mod names;
+mod problems;
+mod strategies;
+mod timing;
+
+use std::time::Duration;
+
+pub(super) use self::problems::Problems;
+use super::{
+    DESCRIPTION_MAX, InvalidJob, Job, JobDraft, LABELS_MAX, PARAM_MAX, not_yet, param_text,
+};
+use crate::duration;
+
+const DEFAULT_SERVICE: &str = "default";
+const DEFAULT_NO_EXECUTOR: Duration = Duration::from_secs(60);
+const DEFAULT_GRACE: Duration = Duration::from_secs(10);
+
+impl TryFrom<JobDraft> for Job {
+    type Error = InvalidJob;
+
+    fn try_from(draft: JobDraft) -> Result<Self, InvalidJob> {
+        let refused = not_yet::not_yet(&draft).collect();
+        job(draft, Problems(refused))
+    }
+}
+
+/// The job of a draft that has these problems already.
+pub(super) fn job(draft: JobDraft, mut p: Problems) -> Result<Job, InvalidJob> {
+    let name = p.parse("name", &draft.name);
+    let service = p.parse("service", draft.service.as_deref().unwrap_or(DEFAULT_SERVICE));
+    let handler = match &draft.handler {
+        Some(handler) => p.parse("handler", handler),
+        // A wrong name has been told already.
+        None => draft.name.parse().ok(),
+    };
+    let description = draft.description.clone().unwrap_or_default();
+    if let Err(err) = check_length(&description, DESCRIPTION_MAX) {
+        p.add("description", err);
+    }
+    let param = param_text(&draft.param);
+    if let Some(Err(err)) = param.as_deref().map(|param| check_length(param, PARAM_MAX)) {
+        p.add("param", err);
+    }
+    labels(&draft, &mut p);
+    let timetable = timing::timetable(&draft, &mut p);
+    let misfire = strategies::misfire(draft.misfire.as_ref(), &mut p);
+    let route = strategies::route(draft.route.as_ref(), &mut p);
+    let shard = strategies::shard(draft.shard.as_ref(), &mut p);
+    let block = strategies::block(draft.block.as_ref(), &mut p);
+    let timeout =
+        draft.timeout.as_deref().and_then(|text| p.take("timeout", duration::parse(text)));
+    if timeout.is_some_and(|timeout| timeout.is_zero()) {
+        p.add("timeout", "it is zero; leave it out for no limit");
+    }
+    let grace = p.duration("grace", draft.grace.as_deref(), DEFAULT_GRACE);
+    let retry = strategies::retry(draft.retry.as_ref(), &mut p);
+    let no_executor = p.duration("no_executor", draft.no_executor.as_deref(), DEFAULT_NO_EXECUTOR);
+    let own = service.as_ref().zip(name.as_ref());
+    let children = names::children(&draft.children, own, &mut p);
+    let alarms = names::alarms(&draft.alarms, &mut p);
+    let alarm_after = names::alarm_after(&draft, &mut p);
+    match (name, service, handler) {
+        (Some(name), Some(service), Some(handler)) if p.0.is_empty() => Ok(Job {
+            name,
+            description,
+            service,
+            handler,
+            param: param.map(Into::into),
+            enabled: draft.enabled.unwrap_or(true),
+            labels: draft.labels,
+            timetable,
+            misfire,
+            route,
+            shard,
+            block,
+            timeout,
+            grace,
+            retry,
+            no_executor,
+            children,
+            alarms,
+            alarm_after,
+        }),
+        _ => Err(InvalidJob {
+            name: Some(draft.name).filter(|name| !name.is_empty()),
+            problems: p.0,
+        }),
+    }
+}
+
+/// Refuses a text that is too long.
+fn check_length(text: &str, most: usize) -> Result<(), String> {
+    if text.len() <= most {
+        return Ok(());
+    }
+    Err(format!("it has {} bytes, at most {most} are allowed", text.len()))
+}
+
+fn labels(draft: &JobDraft, p: &mut Problems) {
+    p.many("labels", draft.labels.len(), LABELS_MAX);
+    for (key, value) in &draft.labels {
+        if key.is_empty() || key.len() > 63 || value.len() > 255 {
+            p.add("labels", format_args!("`{key}`: keys have 1 to 63 bytes, values at most 255"));
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! The names of others in a draft: children, and channels of alarms.
+//!
+//! Whether anything has that name is not known here; what is wrong whatever there is, is refused.
+
+use super::{
+    super::{AlarmAfter, ChildDraft, JobDraft},
+    problems::Problems,
+};
+use crate::{
+    children::{CHILDREN_MOST, Child, ChildOn, ChildPath},
+    id::{ChannelName, JobName, ServiceName},
+};
+
+/// Most channels of a job.
+const ALARMS_MOST: usize = 16;
+
+pub(super) fn children(
+    drafts: &[ChildDraft],
+    own: Option<(&ServiceName, &JobName)>,
+    p: &mut Problems,
+) -> Vec<Child> {
+    p.many("children", drafts.len(), CHILDREN_MOST);
+    let mut children: Vec<Child> = Vec::new();
+    for (index, draft) in drafts.iter().enumerate().take(CHILDREN_MOST) {
+        let field = format!("children[{index}].job");
+        let path = p.parse::<ChildPath>(&field, &draft.job);
+        let on = match &draft.on {
+            None => Some(ChildOn::default()),
+            Some(word) => p.word(&format!("children[{index}].on"), word, &ChildOn::NAMES, ""),
+        };
+        let (Some(job), Some(on)) = (path, on) else { continue };
+        if own.is_some_and(|(service, name)| job.may_mean(service, name)) {
+            p.add(&field, format_args!("`{job}` is this job: it would start itself for ever"));
+        }
+        if children.iter().any(|child| child.job == job) {
+            p.add(
+                &field,
+                format_args!("`{job}` is a child already; `on = \"always\"` is for several ends"),
+            );
+        }
+        children.push(Child { job, on, pass_result: draft.pass_result.unwrap_or(false) });
+    }
+    children
+}
+
+pub(super) fn alarms(drafts: &[String], p: &mut Problems) -> Vec<ChannelName> {
+    p.many("alarms", drafts.len(), ALARMS_MOST);
+    let mut channels: Vec<ChannelName> = Vec::new();
+    for (index, text) in drafts.iter().enumerate().take(ALARMS_MOST) {
+        let field = format!("alarms[{index}]");
+        let Some(channel) = p.parse(&field, text) else { continue };
+        if channels.contains(&channel) {
+            p.add(&field, format_args!("`{channel}` is named already"));
+        }
+        channels.push(channel);
+    }
+    channels
+}
+
+pub(super) fn alarm_after(draft: &JobDraft, p: &mut Problems) -> AlarmAfter {
+    let whole = AlarmAfter::default();
+    let Some(when) = &draft.alarm_when else { return whole };
+    if draft.alarms.is_empty() {
+        p.add("alarm_when", "it goes with alarms: name a channel there");
+    }
+    let least = AlarmAfter::LEAST;
+    let runs = p.at_least("alarm_when.runs_longer", when.runs_longer.as_deref(), least);
+    let starts = p.at_least("alarm_when.starts_later", when.starts_later.as_deref(), least);
+    AlarmAfter { runs, starts: starts.unwrap_or(whole.starts) }
+}

@@ -1,0 +1,252 @@
+//! Calendars: days and hours on which a job does not fire.
+//!
+//! A calendar speaks of the clock on the wall in its time zone. An instant is left out if the wall
+//! shows a day or an hour that is; clock changes need no rule beyond that. Hours that the wall shows
+//! twice are left out twice, hours that it skips cannot be. The way out of a span is found in steps
+//! of whole spans, however long they are and however often the job would fire in them.
+
+mod entry;
+
+#[cfg(test)]
+mod tests;
+
+use jiff::{
+    Timestamp,
+    civil::{Date, DateTime, Time, Weekday},
+};
+
+use self::entry::{DAY, Day};
+pub use self::entry::{Days, Hours, InvalidEntry};
+use super::Zone;
+
+/// Most entries about days.
+pub const DAYS_MOST: usize = 366;
+/// Most entries about hours.
+pub const HOURS_MOST: usize = 24;
+
+/// Every combination of weekday and date comes again within so many days.
+const SEARCH: usize = 41 * 366;
+
+/// Days and hours without fires, in a time zone.
+///
+/// # Examples
+///
+/// ```
+/// use fastjob_core::schedule::{Zone, calendar::Calendar};
+/// use jiff::Timestamp;
+///
+/// let days = vec!["12-24..12-26".parse()?, "sun".parse()?];
+/// let calendar = Calendar::new(days, vec!["22-6".parse()?], "Europe/Berlin".parse::<Zone>()?)?;
+/// let christmas: Timestamp = "2026-12-25T12:00:00+01:00".parse()?;
+/// // The 26th is left out, the 27th is a Sunday, and the hours before six are left out.
+/// let opens = "2026-12-28T06:00:00+01:00".parse()?;
+/// assert!(calendar.excludes(christmas));
+/// assert_eq!(calendar.open_from(christmas), Some(opens));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Calendar {
+    days: Vec<Days>,
+    hours: Vec<Hours>,
+    zone: Zone,
+    /// Both ends included; in order and apart from each other.
+    dates: Vec<(Date, Date)>,
+    /// Bit n of month m - 1 stands for the nth.
+    yearly: [u32; 12],
+    /// Bit n stands for the nth day after Monday.
+    weekdays: u8,
+    /// Minutes of the day, the end not included; in order and apart from each other.
+    spans: Vec<(u16, u16)>,
+}
+
+/// Why entries are no calendar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidCalendar {
+    /// More than [`DAYS_MOST`].
+    #[error("there are {0} days, at most {DAYS_MOST} are allowed; a range is one entry")]
+    TooManyDays(usize),
+    /// More than [`HOURS_MOST`].
+    #[error("there are {0} spans of hours, at most {HOURS_MOST} are allowed")]
+    TooManyHours(usize),
+    /// No day is left.
+    #[error("the days leave out every day: nothing would ever fire")]
+    EveryDay,
+    /// No minute is left.
+    #[error("the hours leave out the whole day: nothing would ever fire")]
+    EveryHour,
+}
+
+impl Calendar {
+    /// A calendar of these days and hours.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`InvalidCalendar`] if there are too many entries, or if they leave nothing.
+    pub fn new(days: Vec<Days>, hours: Vec<Hours>, zone: Zone) -> Result<Self, InvalidCalendar> {
+        if days.len() > DAYS_MOST {
+            return Err(InvalidCalendar::TooManyDays(days.len()));
+        }
+        if hours.len() > HOURS_MOST {
+            return Err(InvalidCalendar::TooManyHours(hours.len()));
+        }
+        let (mut dates, mut yearly, mut weekdays) = (Vec::new(), [0; 12], 0);
+        for Days { from, to } in &days {
+            match (from, to) {
+                (Day::Date(first), Day::Date(last)) => dates.push((*first, *last)),
+                (Day::Yearly(first), Day::Yearly(last)) => mark_year(&mut yearly, *first, *last),
+                (Day::Weekday(first), Day::Weekday(last)) => {
+                    let mut day = *first;
+                    weekdays |= bit(day);
+                    while day != *last {
+                        day = day.next();
+                        weekdays |= bit(day);
+                    }
+                }
+                // Not reached: both ends of an entry are of one kind.
+                (Day::Date(_) | Day::Yearly(_) | Day::Weekday(_), _) => {}
+            }
+        }
+        let dates = merged(dates, |end, next| end.tomorrow().is_ok_and(|day| next <= day));
+        let spans = hours.iter().flat_map(|hours| {
+            let wraps = hours.until < hours.from;
+            let late = if wraps { (hours.from, DAY) } else { (hours.from, hours.until) };
+            [Some(late), wraps.then_some((0, hours.until))].into_iter().flatten()
+        });
+        let spans = merged(spans.collect(), |end, next| next <= end);
+        let calendar = Self { days, hours, zone, dates, yearly, weekdays, spans };
+        // Far from every date of the entries, so that only the rules for all years are judged.
+        if calendar.open_day(Date::constant(2200, 1, 1)).is_none() {
+            return Err(InvalidCalendar::EveryDay);
+        }
+        if calendar.spans == [(0, DAY)] {
+            return Err(InvalidCalendar::EveryHour);
+        }
+        Ok(calendar)
+    }
+
+    /// The entries about days, as they were given.
+    pub fn days(&self) -> &[Days] {
+        &self.days
+    }
+
+    /// The entries about hours, as they were given.
+    pub fn hours(&self) -> &[Hours] {
+        &self.hours
+    }
+
+    /// Whose clock on the wall is meant.
+    pub const fn zone(&self) -> &Zone {
+        &self.zone
+    }
+
+    /// Whether nothing fires at `at`.
+    pub fn excludes(&self, at: Timestamp) -> bool {
+        let wall = self.zone.time_zone().to_datetime(at);
+        self.closing_date(wall.date()).is_some() || self.closing_minute(wall.time()).is_some()
+    }
+
+    /// The first instant at or after `at` that is not left out; `None` if there is none.
+    pub fn open_from(&self, at: Timestamp) -> Option<Timestamp> {
+        let zone = self.zone.time_zone();
+        let mut at = at;
+        loop {
+            let offset = zone.to_offset(at);
+            let wall = offset.to_datetime(at);
+            let open = self.open_wall(wall)?;
+            if open == wall {
+                return Some(at);
+            }
+            // While the offset stays, the wall runs like time. Where it changes, look again.
+            let then = offset.to_timestamp(open).ok()?;
+            match zone.following(at).next().map(|change| change.timestamp()) {
+                Some(change) if change <= then => at = change,
+                Some(_) | None => return Some(then),
+            }
+        }
+    }
+
+    /// The first time at or after `wall` that is not left out, on a wall whose clock never changes.
+    fn open_wall(&self, mut wall: DateTime) -> Option<DateTime> {
+        loop {
+            let day = self.open_day(wall.date())?;
+            if day != wall.date() {
+                wall = day.at(0, 0, 0, 0);
+            }
+            match self.closing_minute(wall.time()) {
+                None => return Some(wall),
+                // No span is a whole day, so that the next midnight is the last that is met.
+                Some(DAY) => wall = wall.date().tomorrow().ok()?.at(0, 0, 0, 0),
+                Some(minute) => {
+                    let (hour, minute) = (minute / 60, minute % 60);
+                    let opens = Time::new(hour.try_into().ok()?, minute.try_into().ok()?, 0, 0);
+                    return Some(wall.date().to_datetime(opens.ok()?));
+                }
+            }
+        }
+    }
+
+    /// The first day at or after `date` that is not left out.
+    fn open_day(&self, mut date: Date) -> Option<Date> {
+        for _ in 0..SEARCH {
+            match self.closing_date(date) {
+                None => return Some(date),
+                Some(last) => date = last.tomorrow().ok()?,
+            }
+        }
+        None
+    }
+
+    /// The last day of the span of days that leaves out `date`, if one does.
+    fn closing_date(&self, date: Date) -> Option<Date> {
+        let after = self.dates.partition_point(|(first, _)| *first <= date);
+        let range = after.checked_sub(1).and_then(|index| self.dates.get(index));
+        if let Some((_, last)) = range.filter(|(_, last)| date <= *last) {
+            return Some(*last);
+        }
+        let month = self.yearly.get(usize::try_from(date.month() - 1).ok()?)?;
+        let closed = month & (1 << date.day()) != 0
+            || (self.weekdays != 0 && self.weekdays & bit(date.weekday()) != 0);
+        closed.then_some(date)
+    }
+
+    /// The end of the span of hours that leaves out `time`, if one does.
+    fn closing_minute(&self, time: Time) -> Option<u16> {
+        let minute = u16::try_from(time.hour()).ok()? * 60 + u16::try_from(time.minute()).ok()?;
+        let span = self.spans.iter().find(|(from, until)| (*from..*until).contains(&minute));
+        span.map(|(_, until)| *until)
+    }
+}
+
+const fn bit(day: Weekday) -> u8 {
+    1 << day.to_monday_zero_offset()
+}
+
+/// Marks the days from one to the other; over the end of the year if that comes first.
+fn mark_year(yearly: &mut [u32; 12], first: Date, last: Date) {
+    let mut day = first;
+    loop {
+        let month = usize::try_from(day.month() - 1).ok().and_then(|month| yearly.get_mut(month));
+        if let Some(month) = month {
+            *month |= 1 << day.day();
+        }
+        if day == last {
+            return;
+        }
+        let wrapped = Date::constant(first.year(), 1, 1);
+        day = day.tomorrow().ok().filter(|next| next.year() == first.year()).unwrap_or(wrapped);
+    }
+}
+
+/// Puts spans in order and joins those of which `meets` says so.
+fn merged<T: Copy + Ord>(mut spans: Vec<(T, T)>, meets: impl Fn(T, T) -> bool) -> Vec<(T, T)> {
+    spans.sort_unstable();
+    let mut joined: Vec<(T, T)> = Vec::with_capacity(spans.len());
+    for (from, to) in spans {
+        match joined.last_mut() {
+            Some((_, end)) if meets(*end, from) => *end = (*end).max(to),
+            Some(_) | None => joined.push((from, to)),
+        }
+    }
+    joined
+}
