@@ -34,7 +34,7 @@ pub use self::{
     config::Config,
     coordinator::{Builder, Coordinator, RunError, StartError, migrate},
     ops::{
-        AttemptView, ExecutorView, Fires, JobView, LogView, Page, Saved, StartAsk, Started,
-        StopAnswer, TaskView,
+        AttemptView, BackfillAsk, Backfilled, ExecutorView, Fires, JobView, LogView, Page, Saved,
+        StartAsk, Started, StopAnswer, TaskView,
     },
 };

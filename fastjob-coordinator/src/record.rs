@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use fastjob_core::{
     AttemptId, AttemptState, Cause, ExecutorName, FailReason, Incarnation, Job, JobId, ServiceName,
-    TaskId, TaskState,
+    Shard, TaskId, TaskState,
 };
 use jiff::Timestamp;
 
@@ -41,6 +41,9 @@ pub(crate) struct JobRow {
     pub(crate) deleted_at: Option<Timestamp>,
 }
 
+/// The shard of a head whose task is not laid out over executors yet.
+pub(crate) const NOT_SPREAD: Shard = Shard { index: 0, total: 0 };
+
 /// One life of an executor's process.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct LifeRow {
@@ -57,9 +60,17 @@ pub(crate) struct NewAttempt {
     pub(crate) attempt: AttemptId,
     pub(crate) task: TaskId,
     pub(crate) job: JobId,
-    /// 1 for the first.
+    /// Counts the attempts of its shard, from 1.
     pub(crate) number: u32,
+    /// Which part of the task it is; [`NOT_SPREAD`] on a head that waits to be laid out.
+    pub(crate) shard: Shard,
     pub(crate) cause: Cause,
+    /// The task whose end started this one; on heads.
+    pub(crate) parent: Option<TaskId>,
+    /// The executor that whoever started the task asked for; on heads.
+    pub(crate) wanted: Option<ExecutorName>,
+    /// Makes repeated starts of the job one task; on heads.
+    pub(crate) key: Option<Arc<str>>,
     /// The moment of the schedule, for tasks that a schedule started.
     pub(crate) fire_at: Option<Timestamp>,
     /// When it is to be dispatched: the fire, or the end of a retry's delay.
@@ -101,6 +112,24 @@ pub(crate) struct EndedAttempt {
     /// Where the task goes with it, if it moves: the head gets this state and, if it is final,
     /// `ended_at` and the result as the task's.
     pub(crate) task_state: Option<TaskState>,
+    /// The task's result where it is not the attempt's: the list of all shards' results.
+    pub(crate) task_result: Option<String>,
+}
+
+/// A head that was laid out over executors after it was recorded.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct SpreadTask {
+    pub(crate) task: TaskId,
+    /// Of how many shards the head is the first.
+    pub(crate) total: u32,
+}
+
+/// How far a shard of a task has come, in its handler's words.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Checkpoint {
+    pub(crate) task: TaskId,
+    pub(crate) shard: u32,
+    pub(crate) value: Arc<str>,
 }
 
 /// A task that moves without the end of an attempt: to `Stopping`, say.
@@ -123,7 +152,11 @@ pub(crate) struct Commit {
     pub(crate) planned: Vec<NewAttempt>,
     /// Removed if still planned, with the task if it is its head.
     pub(crate) taken_back: Vec<AttemptId>,
+    /// Applied to heads that are not spread yet.
+    pub(crate) spread: Vec<SpreadTask>,
     pub(crate) placed: Vec<Placed>,
+    /// The latest of a shard stays.
+    pub(crate) checkpoints: Vec<Checkpoint>,
     pub(crate) ended: Vec<EndedAttempt>,
     /// Applied to heads that are not final.
     pub(crate) moved: Vec<MovedTask>,
@@ -140,7 +173,9 @@ impl Commit {
             + self.lives.len()
             + self.planned.len()
             + self.taken_back.len()
+            + self.spread.len()
             + self.placed.len()
+            + self.checkpoints.len()
             + self.ended.len()
             + self.moved.len()
             + self.anchors.len()
@@ -155,6 +190,18 @@ pub(crate) struct OpenAttempt {
     pub(crate) task_state: TaskState,
     /// The param of the task's head.
     pub(crate) task_param: Option<Arc<str>>,
+    /// The latest of its shard.
+    pub(crate) checkpoint: Option<Arc<str>>,
+}
+
+/// A shard that has ended for good, of a task that has not.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct EndedShard {
+    pub(crate) task: TaskId,
+    pub(crate) shard: Shard,
+    /// `Succeeded`, `Failed`, `Stopped` or `Skipped`.
+    pub(crate) state: AttemptState,
+    pub(crate) result: Option<String>,
 }
 
 /// What a coordinator needs to carry on.
@@ -170,6 +217,8 @@ pub(crate) struct Loaded {
     pub(crate) jobs: Vec<JobRow>,
     /// All attempts that have not ended.
     pub(crate) open: Vec<OpenAttempt>,
+    /// The latest attempts of shards that have ended, of tasks that have not.
+    pub(crate) ended_shards: Vec<EndedShard>,
     /// The lives that the open attempts are placed on.
     pub(crate) lives: Vec<LifeRow>,
     /// Above every life that is kept.

@@ -31,7 +31,8 @@ pub struct Block {
     pub strategy: BlockStrategy,
     /// Where that holds.
     pub scope: BlockScope,
-    /// Most attempts that wait in a serial lane; what comes on top is skipped.
+    /// Most attempts that wait for their turn, with [`BlockStrategy::Serial`] and
+    /// [`BlockStrategy::Parallel`]; what comes on top is skipped.
     pub max_waiting: u32,
     /// Most attempts that run beside each other, with [`BlockStrategy::Parallel`].
     pub max_running: u32,
@@ -49,11 +50,22 @@ impl Default for Block {
 }
 
 impl Block {
+    /// Whether no two tasks of the job may run at the same time, on whatever executors.
+    pub const fn is_exclusive(&self) -> bool {
+        matches!(self.scope, BlockScope::Cluster)
+            && !matches!(self.strategy, BlockStrategy::Parallel)
+    }
+
     /// Largest bound that a job may set.
     pub const MOST: u32 = 100_000;
 }
 
 impl BlockStrategy {
+    /// Whether attempts wait for their turn, so that there is a bound on how many do.
+    pub const fn waits(self) -> bool {
+        matches!(self, Self::Serial | Self::Parallel)
+    }
+
     /// Every strategy with its name, the default first.
     pub const NAMES: [(&'static str, Self); 4] = [
         ("serial", Self::Serial),

@@ -1,4 +1,4 @@
-//! Jobs: list, show, save, delete, enable, disable, and start a task of one.
+//! Jobs: list, show, save, delete, enable, disable, and start tasks of one.
 
 use std::fmt::Write as _;
 
@@ -14,7 +14,7 @@ use super::{
     Problem,
     read::{MaybeTold, Name, NoParams, Params, Told},
 };
-use crate::ops::{JobView, Ops, Page, SaveMode, Saved, StartAsk, Started};
+use crate::ops::{BackfillAsk, Backfilled, JobView, Ops, Page, SaveMode, Saved, StartAsk, Started};
 
 /// Says what saving did.
 const SAVED: HeaderName = HeaderName::from_static("fastjob-saved");
@@ -86,6 +86,15 @@ pub(super) async fn start(
     MaybeTold(ask): MaybeTold<StartAsk>,
 ) -> Result<Json<Started>, Problem> {
     Ok(Json(ops.start(&name, ask).await?))
+}
+
+pub(super) async fn backfill(
+    State(ops): State<Ops>,
+    Name(name): Name,
+    _: NoParams,
+    Told(ask): Told<BackfillAsk>,
+) -> Result<Json<Backfilled>, Problem> {
+    Ok(Json(ops.backfill(&name, ask).await?))
 }
 
 fn written(saved: Saved, job: JobView) -> Response {

@@ -39,6 +39,7 @@ pub(crate) fn router(ops: Ops) -> Router {
         .route("/jobs", get(jobs::list).post(jobs::create))
         .route("/jobs/{name}", get(jobs::show).put(jobs::replace).delete(jobs::delete))
         .route("/jobs/{name}/start", post(jobs::start))
+        .route("/jobs/{name}/backfill", post(jobs::backfill))
         .route("/jobs/{name}/enable", post(jobs::enable))
         .route("/jobs/{name}/disable", post(jobs::disable))
         .route("/jobs/{name}/next", get(schedule::next))

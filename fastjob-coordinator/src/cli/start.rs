@@ -116,7 +116,9 @@ async fn wait(client: &Client, task: i64, out: &mut Out<'_>) -> Result<(), Error
 /// How a task ended, in a sentence.
 fn end(task: &TaskView) -> String {
     let mut text = format!("task {} {}", task.id, task.state);
-    let last = task.attempts.last();
+    // Of several shards, one that did not succeed says why.
+    let failed = task.attempts.iter().rev().find(|attempt| attempt.reason.is_some());
+    let last = failed.or(task.attempts.last());
     let why = if task.state == TaskState::Succeeded {
         vec![task.result.as_deref()]
     } else {

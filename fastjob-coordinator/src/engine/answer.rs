@@ -39,11 +39,20 @@ pub(crate) enum JobRefused {
     Ambiguous { name: String, choices: Vec<String> },
     #[error("there is a job named `{0}` already")]
     Exists(String),
+    #[error("its child `{child}` {why}")]
+    Child { child: String, why: String },
+    #[error("it is a child of {}: take it out of there first", parents.join(", "))]
+    IsChild { parents: Vec<String> },
+    #[error("{0}")]
+    NoBackfill(String),
     #[error("its one fire, {0}, is in the past, so it would never fire")]
     TooLate(Timestamp),
     #[error("{}: {}", .0.field, .0.message)]
     NeverFires(fastjob_core::job::Problem),
 }
+
+/// What became of a backfill: the tasks, and whether there would have been more.
+pub(crate) type BackfillAnswer = Result<(Vec<TaskId>, bool), JobRefused>;
 
 /// What became of a start.
 pub(crate) type StartAnswer = Result<TaskId, JobRefused>;
@@ -62,8 +71,15 @@ pub(crate) struct OpenPage {
 pub(crate) struct LiveTask {
     pub(crate) task: TaskId,
     pub(crate) state: TaskState,
+    /// Those that have not ended.
+    pub(crate) attempts: Vec<LiveAttempt>,
+}
+
+/// How an open attempt is just now.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct LiveAttempt {
     pub(crate) attempt: AttemptId,
-    pub(crate) attempt_state: AttemptState,
+    pub(crate) state: AttemptState,
     pub(crate) started_at: Option<Timestamp>,
     pub(crate) executor: Option<ExecutorName>,
     /// Where the executor can be reached.

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use fastjob_core::{AttemptId, Cause, Job, JobId, TaskId};
+use fastjob_core::{AttemptId, Cause, Job, JobId, Shard, TaskId};
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::{
     answer::{
-        ConnectAnswer, ExecutorFigures, LiveTask, OpenPage, SaveAnswer, StartAnswer, StopAnswer,
+        BackfillAnswer, ConnectAnswer, ExecutorFigures, LiveTask, OpenPage, SaveAnswer,
+        StartAnswer, StopAnswer,
     },
     event::{CommitId, SessionId},
 };
@@ -47,9 +48,12 @@ pub(crate) struct StartAttempt {
     pub(crate) job_id: JobId,
     pub(crate) job: Arc<Job>,
     pub(crate) number: u32,
+    pub(crate) shard: Shard,
     pub(crate) cause: Cause,
     pub(crate) fire_at: Option<Timestamp>,
     pub(crate) param: Option<Arc<str>>,
+    /// How far the attempt before it had come.
+    pub(crate) checkpoint: Option<Arc<str>>,
 }
 
 /// An answer and where it goes.
@@ -58,6 +62,7 @@ pub(crate) enum Answer {
     Connect(oneshot::Sender<ConnectAnswer>, ConnectAnswer),
     Save(oneshot::Sender<SaveAnswer>, SaveAnswer),
     Start(oneshot::Sender<StartAnswer>, StartAnswer),
+    Backfill(oneshot::Sender<BackfillAnswer>, BackfillAnswer),
     Stop(oneshot::Sender<StopAnswer>, StopAnswer),
     Open(oneshot::Sender<OpenPage>, OpenPage),
     Live(oneshot::Sender<Vec<LiveTask>>, Vec<LiveTask>),
@@ -71,6 +76,7 @@ impl Answer {
             Self::Connect(to, answer) => drop(to.send(answer)),
             Self::Save(to, answer) => drop(to.send(answer)),
             Self::Start(to, answer) => drop(to.send(answer)),
+            Self::Backfill(to, answer) => drop(to.send(answer)),
             Self::Stop(to, answer) => drop(to.send(answer)),
             Self::Open(to, answer) => drop(to.send(answer)),
             Self::Live(to, answer) => drop(to.send(answer)),

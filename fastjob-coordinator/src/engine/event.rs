@@ -10,7 +10,8 @@ use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::answer::{
-    ConnectAnswer, ExecutorFigures, LiveTask, OpenPage, SaveAnswer, StartAnswer, StopAnswer,
+    BackfillAnswer, ConnectAnswer, ExecutorFigures, LiveTask, OpenPage, SaveAnswer, StartAnswer,
+    StopAnswer,
 };
 use crate::record::{JobRow, Origin};
 
@@ -110,6 +111,8 @@ pub(crate) enum Command {
     Switch { job: JobPath, to: Switch, answer: oneshot::Sender<SaveAnswer> },
     /// Start a job.
     Start { ask: Start, answer: oneshot::Sender<StartAnswer> },
+    /// Start the fires of a past range.
+    Backfill { ask: Backfill, answer: oneshot::Sender<BackfillAnswer> },
     /// Stop a task.
     Stop { task: TaskId, answer: oneshot::Sender<StopAnswer> },
     /// Which tasks are open?
@@ -143,6 +146,21 @@ pub(crate) struct Start {
     pub(crate) cause: fastjob_core::Cause,
     pub(crate) param: Option<Arc<str>>,
     pub(crate) at: When,
+    /// This one and no other.
+    pub(crate) executor: Option<ExecutorName>,
+    /// Makes repeated starts of the job one task.
+    pub(crate) key: Option<Arc<str>>,
+}
+
+/// Fires of a past range, to be started now.
+#[derive(Clone, Debug)]
+pub(crate) struct Backfill {
+    pub(crate) job: JobPath,
+    pub(crate) cause: fastjob_core::Cause,
+    pub(crate) from: Timestamp,
+    pub(crate) until: Timestamp,
+    /// Most tasks.
+    pub(crate) most: u32,
 }
 
 /// When a started task is due.

@@ -10,7 +10,7 @@ use fastjob_core::{Job, JobId, JobName, ServiceName, attempt::End};
 
 use super::{
     Answer, Effects, Engine, JobPath, JobRefused, Now, SaveAnswer, SaveDone, SaveMode, Switch,
-    state::{After, Step},
+    state::After,
 };
 use crate::record::{JobRow, Origin};
 
@@ -40,7 +40,7 @@ impl Engine {
             .ok_or_else(unknown)
     }
 
-    fn living(&self, service: &ServiceName, name: &JobName) -> Option<JobId> {
+    pub(super) fn living(&self, service: &ServiceName, name: &JobName) -> Option<JobId> {
         let id = self.by_name.get(&(service.clone(), name.clone()))?;
         self.jobs.get(id).filter(|entry| entry.row.deleted_at.is_none()).map(|_| *id)
     }
@@ -54,6 +54,7 @@ impl Engine {
         origin: Origin,
     ) -> SaveAnswer {
         let key = (job.service.clone(), job.name.clone());
+        self.check_children(self.living(&key.0, &key.1), &job)?;
         let Some(id) = self.by_name.get(&key).copied() else {
             return self.create(now, job, origin);
         };
@@ -105,6 +106,8 @@ impl Engine {
 
     fn change(&mut self, now: Now, id: JobId, job: Job, origin: Origin) -> Box<JobRow> {
         let refires = self.jobs.get(&id).is_some_and(|entry| !entry.row.job.fires_like(&job));
+        let scope = job.block.scope;
+        let rescoped = self.jobs.get(&id).is_some_and(|entry| entry.row.job.block.scope != scope);
         if refires {
             self.take_back(now, id);
         }
@@ -134,6 +137,9 @@ impl Engine {
         if refires {
             self.schedule_next(id);
         }
+        if rescoped {
+            self.load_lanes(Some(id));
+        }
         Box::new(row)
     }
 
@@ -153,11 +159,15 @@ impl Engine {
     /// Deletes a job: what is planned is taken back, what waits is stopped, what runs may end.
     pub(super) fn delete(&mut self, now: Now, path: &JobPath) -> SaveAnswer {
         let id = self.resolve(path)?;
+        let parents = self.parents(id);
+        if !parents.is_empty() {
+            return Err(JobRefused::IsChild { parents });
+        }
         self.take_back(now, id);
         let waiting: Vec<_> = self
             .open
             .iter()
-            .filter(|(_, open)| open.job == id && !matches!(open.step, Step::Sent | Step::Unsure))
+            .filter(|(_, open)| open.job == id && !open.is_out())
             .map(|(attempt, _)| *attempt)
             .collect();
         let Some(entry) = self.jobs.get_mut(&id) else {

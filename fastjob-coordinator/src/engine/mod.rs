@@ -11,20 +11,28 @@
 //! - every fire up to the watermark is recorded, in the same commit as the watermark or before.
 //!
 //! `plan` turns schedules into attempts, `place` gives them to executors, `track` follows the
-//! executors, `settle` takes outcomes in, `jobs` and `tasks` answer people.
+//! executors, `settle` takes outcomes in; `spread` lays sharded tasks out, `lane` keeps rules across
+//! the cluster, `children` follows what ended; `jobs`, `start` and `tasks` answer people.
 
 mod answer;
+mod children;
 mod effect;
 mod event;
 mod idmap;
 mod jobs;
+mod lane;
+mod load;
 mod place;
 mod plan;
 mod settle;
+mod spread;
+mod start;
 mod state;
 mod tasks;
 mod track;
 
+#[cfg(any(test, feature = "simulation"))]
+pub mod simulation;
 #[cfg(test)]
 mod tests;
 
@@ -33,24 +41,25 @@ use std::{
     time::Duration,
 };
 
-use fastjob_core::{AttemptId, ExecutorName, HandlerName, JobId, JobName, ServiceName};
+use fastjob_core::{AttemptId, ExecutorName, HandlerName, JobId, JobName, ServiceName, TaskId};
 use jiff::Timestamp;
 use rand::{SeedableRng, rngs::SmallRng};
 
 pub(crate) use self::{
     answer::{
-        ConnectAnswer, ExecutorFigures, JobRefused, LiveTask, OpenPage, SaveAnswer, SaveDone,
-        StartAnswer, StopAnswer,
+        BackfillAnswer, ConnectAnswer, ExecutorFigures, JobRefused, LiveAttempt, LiveTask,
+        OpenPage, SaveAnswer, SaveDone, StartAnswer, StopAnswer,
     },
     effect::{Answer, Effects, Message, StartAttempt},
     event::{
-        Beat, Command, CommitId, Connected, Event, JobPath, Now, OpenAsk, Outcome, SaveMode,
-        SessionId, Start, Switch, When,
+        Backfill, Beat, Command, CommitId, Connected, Event, JobPath, Now, OpenAsk, Outcome,
+        SaveMode, SessionId, Start, Switch, When,
     },
 };
 use self::{
     idmap::IdMap,
-    state::{After, JobEntry, Life, Open, Timer, TimerEntry, WaitKey},
+    start::Keys,
+    state::{After, JobEntry, Lane, Life, Open, Spread, Timer, TimerEntry, WaitKey},
 };
 use crate::record::{Commit, LifeId, Loaded};
 
@@ -97,7 +106,13 @@ pub(crate) struct Engine {
     /// All attempts that have not ended.
     open: IdMap<AttemptId, Open>,
     /// The open attempt of a task whose first attempt is over.
-    retried: IdMap<fastjob_core::TaskId, AttemptId>,
+    retried: IdMap<TaskId, AttemptId>,
+    /// Open tasks that are laid out over executors.
+    spreads: IdMap<TaskId, Spread>,
+    /// What jobs with a rule across the cluster are doing.
+    lanes: IdMap<JobId, Lane>,
+    /// Starts with a key that the store may not show yet.
+    keys: Keys,
     /// Recorded attempts whose time has not come.
     due: BTreeMap<Timestamp, Vec<AttemptId>>,
     /// Ended, and not durable yet.
@@ -148,6 +163,9 @@ impl Engine {
             fires: BTreeMap::new(),
             open: IdMap::default(),
             retried: IdMap::default(),
+            spreads: IdMap::default(),
+            lanes: IdMap::default(),
+            keys: Keys::default(),
             due: BTreeMap::new(),
             settling: HashSet::new(),
             waiting: HashMap::new(),
@@ -167,6 +185,7 @@ impl Engine {
         engine.load_lives(loaded.lives, now);
         engine.load_open(loaded.open, now);
         engine.load_jobs(loaded.jobs);
+        engine.load_ended(loaded.ended_shards);
         engine
     }
 
@@ -175,6 +194,7 @@ impl Engine {
         match event {
             Event::Tick => {
                 self.run_timers(now, out);
+                self.forget_keys(now);
                 self.plan(now);
                 self.dispatch_due(now, out);
             }
@@ -189,7 +209,7 @@ impl Engine {
             }
             Event::Connected(executor, answer) => self.connected(now, *executor, answer, out),
             Event::Beat(session, beat) => self.beat(now, session, beat, out),
-            Event::Started(session, attempts) => self.started(session, attempts),
+            Event::Started(session, attempts) => self.started(now, session, attempts),
             Event::Finished(session, outcomes) => self.finished(now, session, outcomes, out),
             Event::Leaving(session, returned) => self.leaving(now, session, returned, out),
             Event::Disconnected(session) => self.disconnected(now, session, out),
@@ -238,7 +258,7 @@ impl Engine {
         match after {
             After::Recorded(attempts) => {
                 for attempt in attempts {
-                    self.recorded(attempt);
+                    self.recorded(now, attempt);
                 }
             }
             After::Placed(attempts) => self.send_placed(now, attempts, out),
@@ -273,6 +293,8 @@ impl Engine {
             match timer {
                 Timer::Lost { life, epoch } => self.lost_if_still_away(now, life, epoch, out),
                 Timer::NoExecutor { attempt, epoch } => self.give_up_waiting(now, attempt, epoch),
+                Timer::Due { attempt } => self.make_due(now, attempt),
+                Timer::Overdue { attempt, epoch } => self.overdue(now, attempt, epoch, out),
             }
         }
     }

@@ -7,18 +7,19 @@
 use std::collections::HashMap;
 
 use fastjob_core::{
-    AttemptId, AttemptState, JobId,
+    AttemptId, AttemptState,
     attempt::{self, AttemptEvent, End},
-    route::{self, Ask, Candidate, Figures, RouteStrategy},
+    route::{self, Ask, Candidate},
+    shard::{Facts, ShardStrategy},
     wire::BATCH_BYTES,
 };
 use rand::RngExt;
 
 use super::{
     BURST, Effects, Engine, Message, Now, SessionId, StartAttempt,
-    state::{After, Step, Timer, WaitKey},
+    state::{After, Life, Open, Step, Timer, WaitKey},
 };
-use crate::record::{LifeId, Placed};
+use crate::record::{LifeId, NOT_SPREAD, Placed};
 
 /// Most attempts in one message: small enough that the first is entered while the rest travels.
 const SEND_MOST: usize = 512;
@@ -48,46 +49,79 @@ impl Outgoing {
 }
 
 impl Engine {
-    /// Picks an executor for a job; with `sure`, only one that can take an attempt now.
-    pub(super) fn pick(&mut self, id: JobId, sure: Option<Sure>) -> Option<LifeId> {
-        let entry = self.jobs.get_mut(&id)?;
+    /// Picks an executor for an attempt.
+    pub(super) fn pick(&mut self, now: Now, open: &Open, sure: Sure) -> Option<LifeId> {
+        let entry = self.jobs.get_mut(&open.job)?;
         let job = &entry.row.job;
         let group = self.groups.get(&(job.service.clone(), job.handler.clone()))?;
-        let lives: Vec<_> =
-            group.iter().filter_map(|life| Some((*life, self.lives.get(life)?))).collect();
-        let candidates: Vec<_> = lives
-            .iter()
-            .map(|(_, life)| Candidate {
-                name: &life.executor,
-                has_place: match sure {
-                    Some(Sure) => life.has_place(),
-                    None => life.session.is_some() && !life.leaving,
-                },
-                figures: Figures {
-                    running: life.beat.running,
-                    waiting: life.beat.waiting,
-                    holds: life.holds,
-                    ..Figures::default()
-                },
-            })
-            .collect();
-        let ask = Ask { job: id, avoid: None };
+        let filter = match &job.shard {
+            ShardStrategy::Dynamic(filter) => Some(filter),
+            ShardStrategy::One | ShardStrategy::All | ShardStrategy::Count(_) => None,
+        };
+        let wanted = open.more().wanted.as_ref();
+        let mut lives = Vec::with_capacity(group.len());
+        let mut candidates = Vec::with_capacity(group.len());
+        for id in group {
+            let Some(life) = self.lives.get(id).filter(|life| life.is_live()) else { continue };
+            if wanted.is_some_and(|wanted| *wanted != life.executor) {
+                continue;
+            }
+            let figures = life.figures(now.uptime);
+            let facts = Facts { name: &life.executor, labels: &life.labels, figures: &figures };
+            if filter.is_some_and(|filter| !filter.matches(&facts)) {
+                continue;
+            }
+            let has_place = sure == Sure::No || life.has_place();
+            lives.push(*id);
+            candidates.push(Candidate { name: &life.executor, has_place, figures });
+        }
+        if wanted.is_some() {
+            return candidates.first().filter(|one| one.has_place).and_then(|_| lives.pop());
+        }
+        let ask = Ask { job: open.job, avoid: open.more().avoid.as_ref() };
         let dice = &mut self.dice;
-        let index = route::pick(&job.route, ask, &candidates, &entry.memory, |below| {
-            dice.random_range(0..below)
-        })?;
+        let index =
+            route::pick(&job.route, ask, &candidates, &entry.memory, |n| dice.random_range(0..n))?;
         entry.memory.given(&job.route, &candidates, index);
-        lives.get(index).map(|(life, _)| *life)
+        lives.get(index).copied()
+    }
+
+    /// Counts a planned attempt at the executor that it is planned for.
+    pub(super) fn promise(&mut self, open: &mut Open, life: Option<LifeId>) {
+        open.life = life;
+        if let Some(life) = life.and_then(|life| self.lives.get_mut(&life)) {
+            life.promised += 1;
+            open.promised = true;
+        }
+    }
+
+    pub(super) fn unpromise(&mut self, open: &mut Open) {
+        if std::mem::take(&mut open.promised)
+            && let Some(life) = open.life.and_then(|life| self.lives.get_mut(&life))
+        {
+            life.promised = life.promised.saturating_sub(1);
+        }
     }
 
     /// An attempt's row is durable.
-    pub(super) fn recorded(&mut self, attempt: AttemptId) {
+    pub(super) fn recorded(&mut self, now: Now, attempt: AttemptId) {
         let Some(open) = self.open.get_mut(&attempt) else { return }; // taken back or stopped
         if open.step != Step::Recording {
             return;
         }
         open.step = Step::NotDue;
-        self.due.entry(open.due_at).or_default().push(attempt);
+        match open.more().due_in {
+            Some(at) if at > now.uptime => self.set_timer(at, Timer::Due { attempt }),
+            Some(_) => self.due.entry(now.wall).or_default().push(attempt),
+            None => self.due.entry(open.due_at).or_default().push(attempt),
+        }
+    }
+
+    /// The delay of an attempt is over, by uptime.
+    pub(super) fn make_due(&mut self, now: Now, attempt: AttemptId) {
+        if self.open.get(&attempt).is_some_and(|open| open.step == Step::NotDue) {
+            self.due.entry(now.wall).or_default().push(attempt);
+        }
     }
 
     /// Sends what is due, up to [`BURST`] attempts; the rest follows at the next tick.
@@ -115,8 +149,13 @@ impl Engine {
     }
 
     fn forget_planned(&mut self, attempt: AttemptId) {
-        let Some(job) = self.open.get(&attempt).map(|open| open.job) else { return };
-        let Some(entry) = self.jobs.get_mut(&job) else { return };
+        let Some(open) = self.open.get_mut(&attempt) else { return };
+        if std::mem::take(&mut open.promised)
+            && let Some(life) = open.life.and_then(|life| self.lives.get_mut(&life))
+        {
+            life.promised = life.promised.saturating_sub(1);
+        }
+        let Some(entry) = self.jobs.get_mut(&open.job) else { return };
         if let Some(index) = entry.planned.iter().position(|planned| *planned == attempt) {
             entry.planned.swap_remove(index);
         }
@@ -131,21 +170,40 @@ impl Engine {
         out: &mut Effects,
     ) {
         let Some(open) = self.open.get(&attempt) else { return };
+        if open.shard == NOT_SPREAD {
+            return self.spread_late(now, attempt);
+        }
+        if !self.let_through(now, attempt, out) {
+            return;
+        }
+        let Some(open) = self.open.get(&attempt) else { return };
         let Some(entry) = self.jobs.get(&open.job) else { return };
         let job = &entry.row.job;
-        let stays = open.life.filter(|life| {
+        let bound =
+            open.more().bound.filter(|life| self.lives.get(life).is_some_and(Life::is_live));
+        let only = open.more().wanted.as_ref().or(job.route.names());
+        let stays = bound.or(open.life).filter(|life| {
             self.lives.get(life).is_some_and(|life| {
                 life.has_place()
                     && life.hosts(&job.service, &job.handler)
-                    && !matches!(&job.route, RouteStrategy::Specific(name) if *name != life.executor)
+                    && (bound.is_some() || only.is_none_or(|name| *name == life.executor))
             })
         });
-        match stays {
-            Some(life) => self.send(attempt, life, outgoing, out),
-            None => match self.pick(open.job, Some(Sure)) {
-                Some(life) => self.place_anew(attempt, Some(life)),
-                None => self.wait(now, attempt),
-            },
+        if let Some(life) = stays {
+            return match open.life == Some(life) {
+                true => self.send(attempt, life, outgoing, out),
+                false => self.place_anew(attempt, Some(life)),
+            };
+        }
+        if bound.is_some() {
+            return self.wait(now, attempt); // it is that executor's own shard
+        }
+        let Some(open) = self.open.remove(&attempt) else { return };
+        let picked = self.pick(now, &open, Sure::Yes);
+        self.open.insert(attempt, open);
+        match picked {
+            Some(life) => self.place_anew(attempt, Some(life)),
+            None => self.wait(now, attempt),
         }
     }
 
@@ -170,8 +228,10 @@ impl Engine {
         open.step = Step::NotDue;
         open.state = AttemptState::Planned;
         open.started_at = None;
-        let due_at = open.due_at.max(now.wall);
-        self.due.entry(due_at).or_default().push(attempt);
+        let job = open.job;
+        self.due.entry(now.wall).or_default().push(attempt);
+        // It takes its turn anew: others may have been let through meanwhile.
+        self.leave_lane(now, job, attempt);
     }
 
     /// The new placement of these attempts is durable.
@@ -217,28 +277,45 @@ impl Engine {
             job_id: open.job,
             job: std::sync::Arc::clone(&entry.row.job),
             number: open.number,
+            shard: open.shard,
             cause: open.cause,
             fire_at: open.fire_at,
             param: open.param.clone(),
+            checkpoint: open.more().checkpoint.clone(),
         };
         outgoing.add(session, start, out);
     }
 
-    fn wait(&mut self, now: Now, attempt: AttemptId) {
+    pub(super) fn wait(&mut self, now: Now, attempt: AttemptId) {
         let Some(open) = self.open.get_mut(&attempt) else { return };
         let Some(entry) = self.jobs.get(&open.job) else { return };
         let job = &entry.row.job;
         open.step = Step::Waiting;
         open.epoch = open.epoch.wrapping_add(1);
         let timer = Timer::NoExecutor { attempt, epoch: open.epoch };
+        let bound = open.more().bound.and_then(|life| self.lives.get(&life));
+        let bound = bound.filter(|life| life.is_live()).map(|life| &life.executor);
         let key = WaitKey {
             service: job.service.clone(),
             handler: job.handler.clone(),
-            executor: job.route.names().cloned(),
+            executor: bound.or(open.more().wanted.as_ref()).or(job.route.names()).cloned(),
         };
         let until = now.uptime + job.no_executor;
         self.waiting.entry(key).or_default().push_back(attempt);
         self.set_timer(until, timer);
+    }
+
+    /// Lets those look for another that waited for an executor that is gone.
+    pub(super) fn unbind(&mut self, now: Now, gone: LifeId) {
+        let waited: Vec<_> = self
+            .open
+            .iter()
+            .filter(|(_, open)| open.step == Step::Waiting && open.more().bound == Some(gone))
+            .map(|(attempt, _)| *attempt)
+            .collect();
+        for attempt in waited {
+            self.unplace(now, attempt);
+        }
     }
 
     /// Gives an executor that has places what waits for it.
@@ -291,18 +368,20 @@ impl Engine {
         let job = &entry.row.job;
         let waited = fastjob_core::duration::to_text(job.no_executor);
         let hosts = self.groups.get(&(job.service.clone(), job.handler.clone()));
-        let message = match (&job.route, hosts.map_or(0, |group| group.len())) {
-            (RouteStrategy::Specific(name), _) => {
-                format!("executor `{name}` could not take it for {waited}")
+        let only = open.more().wanted.as_ref().or(job.route.names());
+        let message = match (only, hosts.map_or(0, |group| group.len())) {
+            (Some(name), _) => format!("executor `{name}` could not take it for {waited}"),
+            (None, n @ 1..) if open.shard == NOT_SPREAD => {
+                format!("none of the {n} executors with the handler met the filter for {waited}")
             }
-            (_, 0) => format!(
+            (None, 0) => format!(
                 "no executor of service `{}` with the handler `{}` was connected for {waited}",
                 job.service, job.handler
             ),
-            (_, 1) => {
+            (None, 1) => {
                 format!("the one executor with the handler `{}` was full for {waited}", job.handler)
             }
-            (_, n) => format!(
+            (None, n) => format!(
                 "all {n} executors with the handler `{}` were full for {waited}",
                 job.handler
             ),
@@ -312,6 +391,9 @@ impl Engine {
     }
 }
 
-/// Only an executor that can take an attempt now will do.
-#[derive(Clone, Copy)]
-pub(super) struct Sure;
+/// Whether only an executor that can take an attempt now will do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sure {
+    Yes,
+    No,
+}

@@ -7,16 +7,23 @@
 use std::sync::Arc;
 
 use fastjob_core::{
-    AttemptId, AttemptState, Cause, JobId, TaskId, TaskState,
+    AttemptId, AttemptState, Cause, ExecutorName, JobId, Shard, TaskId, TaskState,
     misfire::{self, Missed},
+    shard::ShardStrategy,
 };
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Engine, HORIZON, Now, UNWRITTEN_MOST,
-    state::{After, JobEntry, Open, Step},
+    place::Sure,
+    state::{After, More, Open, ShardAt, Step},
 };
-use crate::record::{JobRow, NewAttempt, OpenAttempt};
+use crate::record::{LifeId, NOT_SPREAD, NewAttempt};
+
+/// What is due until then is placed at once.
+pub(super) fn soon(now: Now) -> Timestamp {
+    now.wall + SignedDuration::try_from(HORIZON).unwrap_or_default()
+}
 
 /// A task to be made.
 pub(super) struct NewTask {
@@ -25,7 +32,34 @@ pub(super) struct NewTask {
     pub(super) fire_at: Option<Timestamp>,
     pub(super) due_at: Timestamp,
     pub(super) param: Option<Arc<str>>,
+    pub(super) head: Head,
+    /// Due at this uptime, whatever the wall clock does until then.
+    pub(super) due_in: Option<std::time::Duration>,
+    /// On this executor and no other.
+    pub(super) wanted: Option<ExecutorName>,
+}
+
+/// What only the head of a task says.
+#[derive(Default)]
+pub(super) struct Head {
     pub(super) note: Option<String>,
+    pub(super) parent: Option<TaskId>,
+    pub(super) key: Option<Arc<str>>,
+}
+
+impl NewTask {
+    pub(super) fn new(job: JobId, cause: Cause, due_at: Timestamp) -> Self {
+        Self {
+            job,
+            cause,
+            fire_at: None,
+            due_at,
+            param: None,
+            head: Head::default(),
+            due_in: None,
+            wanted: None,
+        }
+    }
 }
 
 impl Engine {
@@ -37,7 +71,7 @@ impl Engine {
         if self.unwritten > UNWRITTEN_MOST {
             return;
         }
-        let horizon = now.wall + SignedDuration::try_from(HORIZON).unwrap_or_default();
+        let horizon = soon(now);
         let mut planned = false;
         while let Some(entry) = self.fires.first_entry().filter(|entry| *entry.key() <= horizon) {
             let (fire_at, jobs) = entry.remove_entry();
@@ -56,23 +90,14 @@ impl Engine {
     }
 
     fn fire(&mut self, now: Now, id: JobId, fire_at: Timestamp) {
-        if misfire::is_misfire(fire_at, now.wall) {
+        let Some(entry) = self.jobs.get_mut(&id) else { return };
+        let due_at = entry.row.job.timetable.due_at(id, fire_at);
+        if misfire::is_misfire(due_at, now.wall) {
             self.misfire(now, id);
         } else {
-            if let Some(entry) = self.jobs.get_mut(&id) {
-                entry.cursor = fire_at;
-            }
-            self.new_task(
-                now,
-                NewTask {
-                    job: id,
-                    cause: Cause::Schedule,
-                    fire_at: Some(fire_at),
-                    due_at: fire_at,
-                    param: None,
-                    note: None,
-                },
-            );
+            entry.cursor = fire_at;
+            let new = NewTask::new(id, Cause::Schedule, due_at);
+            self.new_task(now, NewTask { fire_at: Some(fire_at), ..new });
         }
         self.schedule_next(id);
     }
@@ -97,17 +122,9 @@ impl Engine {
         for (index, fire_at) in plan.made_up.into_iter().enumerate() {
             let note = (index == last && plan.stands_for > 1)
                 .then(|| format!("stands for {} missed fires", plan.stands_for));
-            self.new_task(
-                now,
-                NewTask {
-                    job: id,
-                    cause: Cause::Misfire,
-                    fire_at: Some(fire_at),
-                    due_at: now.wall,
-                    param: None,
-                    note,
-                },
-            );
+            let new = NewTask::new(id, Cause::Misfire, now.wall);
+            let head = Head { note, ..Head::default() };
+            self.new_task(now, NewTask { fire_at: Some(fire_at), head, ..new });
         }
     }
 
@@ -127,7 +144,11 @@ impl Engine {
             task: TaskId(id),
             job,
             number: 1,
+            shard: Shard::WHOLE,
             cause: Cause::Misfire,
+            parent: None,
+            wanted: None,
+            key: None,
             fire_at: Some(missed.first),
             due_at: now.wall,
             created_at: now.wall,
@@ -139,19 +160,24 @@ impl Engine {
         });
     }
 
-    /// Makes a task with its first attempt, places it if it is due soon, and has it recorded.
+    /// Makes a task with its first attempts, places them if they are due soon, and has them
+    /// recorded.
     pub(super) fn new_task(&mut self, now: Now, new: NewTask) -> TaskId {
         let id = self.new_id();
         let (attempt, task) = (AttemptId(id), TaskId(id));
-        if matches!(new.cause, Cause::Schedule | Cause::Misfire)
-            && let Some(entry) = self.jobs.get_mut(&new.job)
-        {
+        let Some(entry) = self.jobs.get_mut(&new.job) else { return task };
+        if matches!(new.cause, Cause::Schedule | Cause::Misfire) {
             entry.scheduled += 1;
         }
+        // Who asks for one executor asks for one shard.
+        let spreads = entry.row.job.shard != ShardStrategy::One && new.wanted.is_none();
+        let more = (new.due_in.is_some() || new.wanted.is_some())
+            .then(|| Box::new(More { due_in: new.due_in, wanted: new.wanted, ..More::default() }));
         let open = Open {
             task,
             job: new.job,
             number: 1,
+            shard: if spreads { NOT_SPREAD } else { Shard::WHOLE },
             cause: new.cause,
             fire_at: new.fire_at,
             due_at: new.due_at,
@@ -161,48 +187,69 @@ impl Engine {
             task_state: TaskState::Queued,
             step: Step::Recording,
             life: None,
+            promised: false,
             started_at: None,
             epoch: 0,
+            more,
         };
-        self.insert(now, attempt, open, new.note);
+        let soon = open.due_at <= soon(now);
+        match spreads.then(|| soon.then(|| self.layout(now, new.job).ok()).flatten()).flatten() {
+            Some(layout) => self.insert_spread(now, open, layout, new.head),
+            None => {
+                let life = if soon && !spreads { self.pick(now, &open, Sure::No) } else { None };
+                self.insert(attempt, open, life, new.head);
+            }
+        }
         task
     }
 
-    /// Takes an attempt in and has it recorded.
+    /// Takes an attempt in, promised to `life`, and has it recorded.
     pub(super) fn insert(
         &mut self,
-        now: Now,
         attempt: AttemptId,
         mut open: Open,
-        note: Option<String>,
+        life: Option<LifeId>,
+        head: Head,
     ) {
-        let soon = now.wall + SignedDuration::try_from(HORIZON).unwrap_or_default();
-        if open.due_at <= soon {
-            open.life = self.pick(open.job, None);
-        }
         let is_head = attempt == open.task.first_attempt();
+        self.promise(&mut open, life);
         self.commit.planned.push(NewAttempt {
             attempt,
             task: open.task,
             job: open.job,
             number: open.number,
+            shard: open.shard,
             cause: open.cause,
+            parent: head.parent,
+            wanted: if is_head { open.more().wanted.clone() } else { None },
+            key: head.key,
             fire_at: open.fire_at,
             due_at: open.due_at,
             created_at: open.created_at,
             life: open.life,
             param: if is_head { open.param.clone() } else { None },
-            note,
+            note: head.note,
             state: AttemptState::Planned,
             task_state: open.task_state,
         });
         if let Some(entry) = self.jobs.get_mut(&open.job) {
             entry.planned.push(attempt);
         }
-        if !is_head {
-            self.retried.insert(open.task, attempt);
+        match self.spreads.get_mut(&open.task) {
+            Some(spread) => {
+                if let Some(shard) = spread.shards.get_mut(open.shard.index as usize) {
+                    *shard = ShardAt::Open(attempt);
+                }
+            }
+            None if !is_head => drop(self.retried.insert(open.task, attempt)),
+            None => {}
         }
         self.open.insert(attempt, open);
+        self.recorded_with_this(attempt);
+    }
+
+    /// The attempt can be sent when what has gathered is durable.
+    pub(super) fn recorded_with_this(&mut self, attempt: AttemptId) {
         match self.after.last_mut() {
             Some(After::Recorded(attempts)) => attempts.push(attempt),
             _ => self.after.push(After::Recorded(vec![attempt])),
@@ -231,120 +278,21 @@ impl Engine {
         let planned = std::mem::take(&mut entry.planned);
         for attempt in planned {
             let later = self.open.get(&attempt).is_some_and(|open| {
-                open.cause == Cause::Schedule
-                    && open.number == 1
-                    && open.fire_at.is_some_and(|fire_at| fire_at > now.wall)
+                open.cause == Cause::Schedule && open.number == 1 && open.due_at > now.wall
             });
             if later {
                 // What is left of it in the queue of due attempts will not be found any more.
-                self.open.remove(&attempt);
+                let Some(mut open) = self.open.remove(&attempt) else { continue };
+                self.unpromise(&mut open);
                 self.commit.taken_back.push(attempt);
-                if let Some(entry) = self.jobs.get_mut(&id) {
+                self.spreads.remove(&open.task);
+                let is_head = attempt == open.task.first_attempt();
+                if let Some(entry) = self.jobs.get_mut(&id).filter(|_| is_head) {
                     entry.scheduled = entry.scheduled.saturating_sub(1);
                 }
             } else if let Some(entry) = self.jobs.get_mut(&id) {
                 entry.planned.push(attempt);
             }
-        }
-    }
-
-    pub(super) fn load_jobs(&mut self, rows: Vec<JobRow>) {
-        for row in rows {
-            self.next_job = self.next_job.max(row.id.0 + 1);
-            self.admit(row);
-        }
-        let scheduled: Vec<_> = self
-            .open
-            .iter()
-            .filter(|(_, open)| matches!(open.cause, Cause::Schedule | Cause::Misfire))
-            .map(|(_, open)| open.job)
-            .collect();
-        for job in scheduled {
-            if let Some(entry) = self.jobs.get_mut(&job) {
-                entry.scheduled += 1;
-            }
-        }
-        let not_due: Vec<_> = self
-            .open
-            .iter()
-            .filter(|(_, open)| open.step == Step::NotDue)
-            .map(|(attempt, open)| (*attempt, open.job))
-            .collect();
-        for (attempt, job) in not_due {
-            if let Some(entry) = self.jobs.get_mut(&job) {
-                entry.planned.push(attempt);
-            }
-        }
-        let ids: Vec<_> = self.jobs.keys().copied().collect();
-        for id in ids {
-            self.schedule_next(id);
-        }
-    }
-
-    /// Takes a job in under its names.
-    pub(super) fn admit(&mut self, row: JobRow) {
-        let (id, job) = (row.id, Arc::clone(&row.job));
-        // A tombstone keeps its name until a living job takes it.
-        let key = (job.service.clone(), job.name.clone());
-        let taken = row.deleted_at.is_some()
-            && self.by_name.get(&key).is_some_and(|other| {
-                self.jobs.get(other).is_some_and(|other| other.row.deleted_at.is_none())
-            });
-        if !taken {
-            self.by_name.insert(key, id);
-        }
-        if row.deleted_at.is_none() {
-            let ids = self.by_bare_name.entry(job.name.clone()).or_default();
-            if !ids.contains(&id) {
-                ids.push(id);
-            }
-        }
-        let cursor = self.watermark;
-        let entry = JobEntry {
-            row,
-            epoch: 0,
-            cursor,
-            memory: fastjob_core::route::Memory::default(),
-            planned: Vec::new(),
-            scheduled: 0,
-        };
-        self.jobs.insert(id, entry);
-    }
-
-    pub(super) fn load_open(&mut self, attempts: Vec<OpenAttempt>, now: Now) {
-        for OpenAttempt { planned, task_state, task_param } in attempts {
-            let step = match planned.life {
-                // Sent, perhaps: only its executor knows.
-                Some(life) if planned.due_at <= now.wall && self.lives.contains_key(&life) => {
-                    Step::Unsure
-                }
-                _ => Step::NotDue,
-            };
-            if planned.attempt != planned.task.first_attempt() {
-                self.retried.insert(planned.task, planned.attempt);
-            }
-            if step == Step::NotDue {
-                self.due.entry(planned.due_at).or_default().push(planned.attempt);
-            }
-            self.open.insert(
-                planned.attempt,
-                Open {
-                    task: planned.task,
-                    job: planned.job,
-                    number: planned.number,
-                    cause: planned.cause,
-                    fire_at: planned.fire_at,
-                    due_at: planned.due_at,
-                    created_at: planned.created_at,
-                    param: task_param,
-                    state: AttemptState::Planned,
-                    task_state,
-                    step,
-                    life: planned.life,
-                    started_at: None,
-                    epoch: 0,
-                },
-            );
         }
     }
 }

@@ -4,6 +4,8 @@
 //! next fire of a fixed delay. A late outcome, of an attempt that was given up, changes nothing
 //! and is acknowledged, so that its executor forgets it.
 
+use std::time::Duration;
+
 use fastjob_core::{
     AttemptId, AttemptState, Cause, TaskState,
     attempt::{self, AttemptEvent, End},
@@ -14,6 +16,8 @@ use rand::RngExt;
 
 use super::{
     Effects, Engine, Message, Now, Outcome, SessionId,
+    place::Sure,
+    plan::{Head, soon},
     state::{After, Open, Step},
 };
 use crate::record::{EndedAttempt, LifeId};
@@ -33,7 +37,10 @@ impl Engine {
                 continue; // acknowledged when it is durable
             }
             match self.open.get(&outcome.attempt) {
-                Some(open) if open.life == Some(life) => self.settle(now, Some(life), outcome),
+                Some(open) if open.life == Some(life) => {
+                    self.measure(now, life, &outcome);
+                    self.settle(now, Some(life), outcome);
+                }
                 _ => late.push(outcome.attempt),
             }
         }
@@ -41,6 +48,16 @@ impl Engine {
             self.acknowledge(Some(life), late, out);
         }
         self.pump(now, life, out);
+    }
+
+    /// Takes down how long a handler ran, for routes that go by it.
+    fn measure(&mut self, now: Now, life: LifeId, outcome: &Outcome) {
+        let (Some(started_at), Some(life)) = (outcome.started_at, self.lives.get_mut(&life)) else {
+            return;
+        };
+        let ran = outcome.ended_at.duration_since(started_at).as_secs_f64() * 1_000.0;
+        life.run_time.add(ran.max(0.0));
+        life.answered_at = now.uptime;
     }
 
     /// Tells the executor that it can forget these.
@@ -86,20 +103,18 @@ impl Engine {
         let Some(state) = attempt::next(open.state, AttemptEvent::Ended(outcome.end)) else {
             return;
         };
-        let Some(open) = self.open.remove(&attempt) else { return };
-        self.leave(&open, attempt);
+        let Some(mut open) = self.open.remove(&attempt) else { return };
+        self.leave(now, &mut open, attempt);
         let retry = self.retry_at(now, &open, outcome.end);
-        let event = match (outcome.end, retry) {
-            (_, Some(_)) => TaskEvent::RetryPlanned,
-            (End::Succeeded, None) => TaskEvent::AttemptSucceeded,
-            (End::Failed(_), None) => TaskEvent::AttemptFailed,
-            (End::Stopped, None) => TaskEvent::AttemptStopped,
-            (End::Skipped, None) => TaskEvent::AttemptSkipped,
-        };
-        let task_state = task::next(open.task_state, event).unwrap_or(TaskState::Failed);
+        let (task_state, task_result) = self.task_after(&open, &outcome, retry.is_some());
         // The clocks of executors may be off; what is kept has to make sense.
         let started_at = outcome.started_at.map(|at| at.max(open.created_at));
         let ended_at = outcome.ended_at.max(started_at.unwrap_or(open.created_at));
+        let ended = task_state.filter(|state| state.is_final());
+        if let Some(end) = ended {
+            let result = task_result.as_deref().or(outcome.result.as_deref());
+            self.start_children(now, (open.job, open.task), end, result);
+        }
         self.commit.ended.push(EndedAttempt {
             attempt,
             task: open.task,
@@ -110,7 +125,8 @@ impl Engine {
             log_tail: outcome.log_tail,
             started_at,
             ended_at,
-            task_state: Some(task_state),
+            task_state,
+            task_result,
         });
         if reported_by.is_some() {
             self.settling.insert(attempt);
@@ -124,52 +140,93 @@ impl Engine {
         if open.task.first_attempt() != attempt {
             self.retried.remove(&open.task);
         }
-        match retry {
-            Some(due_at) => self.retry(now, open, due_at),
-            None => self.task_ended(now, &open),
+        if let Some(delay) = retry {
+            self.retry(now, open, delay);
+        } else if ended.is_some() {
+            self.task_ended(now, &open);
+        }
+    }
+
+    /// Where a task goes with the end of one of its attempts, and its result if that is not the
+    /// attempt's.
+    fn task_after(
+        &mut self,
+        open: &Open,
+        outcome: &Outcome,
+        retried: bool,
+    ) -> (Option<TaskState>, Option<String>) {
+        let event = match outcome.end {
+            _ if retried => TaskEvent::RetryPlanned,
+            End::Succeeded => TaskEvent::AttemptSucceeded,
+            End::Failed(_) => TaskEvent::AttemptFailed,
+            End::Stopped => TaskEvent::AttemptStopped,
+            End::Skipped => TaskEvent::AttemptSkipped,
+        };
+        match self.spreads.get_mut(&open.task) {
+            None => (Some(task::next(open.task_state, event).unwrap_or(TaskState::Failed)), None),
+            Some(spread) if retried => {
+                let next = task::next(spread.state, event).filter(|next| *next != spread.state);
+                spread.state = next.unwrap_or(spread.state);
+                (next, None)
+            }
+            Some(_) => match self.shard_ended(open, outcome.end, outcome.result.as_deref()) {
+                Some((state, results)) => (Some(state), results),
+                None => (None, None),
+            },
         }
     }
 
     /// Takes an attempt off the executor and the lists that have it.
-    fn leave(&mut self, open: &Open, attempt: AttemptId) {
+    fn leave(&mut self, now: Now, open: &mut Open, attempt: AttemptId) {
         if matches!(open.step, Step::Sent | Step::Placing)
             && let Some(life) = open.life.and_then(|life| self.lives.get_mut(&life))
         {
             life.holds = life.holds.saturating_sub(1);
         }
+        self.unpromise(open);
         if matches!(open.step, Step::NotDue | Step::Recording)
             && let Some(entry) = self.jobs.get_mut(&open.job)
         {
             entry.planned.retain(|planned| *planned != attempt);
         }
+        self.leave_lane(now, open.job, attempt);
     }
 
-    /// When to try again, if at all.
-    fn retry_at(&mut self, now: Now, open: &Open, end: End) -> Option<jiff::Timestamp> {
+    /// After how long to try again, if at all.
+    fn retry_at(&mut self, now: Now, open: &Open, end: End) -> Option<Duration> {
         let reason = end.reason()?;
-        if !reason.is_retryable() || open.task_state == TaskState::Stopping {
+        if !reason.is_retryable() || self.task_state(open) == TaskState::Stopping {
             return None;
         }
         let entry = self.jobs.get(&open.job).filter(|entry| entry.row.deleted_at.is_none())?;
         let delay = entry.row.job.retry.delay_after(open.number, self.dice.random())?;
-        now.wall.checked_add(SignedDuration::try_from(delay).ok()?).ok()
+        now.wall.checked_add(SignedDuration::try_from(delay).ok()?).ok().map(|_| delay)
     }
 
-    fn retry(&mut self, now: Now, before: Open, due_at: jiff::Timestamp) {
+    fn retry(&mut self, now: Now, mut before: Open, delay: Duration) {
         let attempt = AttemptId(self.new_id());
+        let failed_on = before.life.and_then(|life| self.lives.get(&life));
+        let failed_on = failed_on.map(|life| life.executor.clone());
+        let more = before.more_mut();
+        more.due_in = Some(now.uptime + delay);
+        more.avoid = failed_on;
+        more.bound = None;
+        let delay = SignedDuration::try_from(delay).unwrap_or_default();
         let open = Open {
             number: before.number + 1,
-            due_at,
+            due_at: now.wall.checked_add(delay).unwrap_or(now.wall),
             created_at: now.wall,
             state: AttemptState::Planned,
             task_state: TaskState::Running,
             step: Step::Recording,
             life: None,
+            promised: false,
             started_at: None,
             epoch: 0,
             ..before
         };
-        self.insert(now, attempt, open, None);
+        let life = (open.due_at <= soon(now)).then(|| self.pick(now, &open, Sure::No)).flatten();
+        self.insert(attempt, open, life, Head::default());
     }
 
     fn task_ended(&mut self, now: Now, open: &Open) {

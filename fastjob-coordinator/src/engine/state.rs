@@ -1,10 +1,16 @@
 //! What the engine remembers of jobs, open attempts and executors.
 
-use std::{cmp::Ordering, collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 use fastjob_core::{
     AttemptId, AttemptState, Cause, ExecutorName, HandlerName, Incarnation, JobId, ServiceName,
-    TaskId, TaskState, route,
+    Shard, TaskId, TaskState,
+    route::{self, Figures, Smoothed},
 };
 use jiff::Timestamp;
 
@@ -35,18 +41,83 @@ pub(crate) struct Open {
     pub(crate) task: TaskId,
     pub(crate) job: JobId,
     pub(crate) number: u32,
+    /// Which part of the task; [`NOT_SPREAD`](crate::record::NOT_SPREAD) while that is open.
+    pub(crate) shard: Shard,
     pub(crate) cause: Cause,
     pub(crate) fire_at: Option<Timestamp>,
     pub(crate) due_at: Timestamp,
     pub(crate) created_at: Timestamp,
     pub(crate) param: Option<Arc<str>>,
     pub(crate) state: AttemptState,
+    /// Of a task that is spread, its [`Spread`] knows the state.
     pub(crate) task_state: TaskState,
     pub(crate) step: Step,
     pub(crate) life: Option<LifeId>,
+    /// Whether it is counted among what `life` was promised.
+    pub(crate) promised: bool,
     pub(crate) started_at: Option<Timestamp>,
     /// Marks its timer; an older one means nothing.
     pub(crate) epoch: u32,
+    /// What few attempts have.
+    pub(crate) more: Option<Box<More>>,
+}
+
+/// What few attempts have.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct More {
+    /// Due at this uptime, for waits that no change of the wall clock may stretch.
+    pub(crate) due_in: Option<Duration>,
+    /// The executor that whoever started the task asked for.
+    pub(crate) wanted: Option<ExecutorName>,
+    /// The executor whose shard it is, while that is there.
+    pub(crate) bound: Option<LifeId>,
+    /// Where the attempt before it failed.
+    pub(crate) avoid: Option<ExecutorName>,
+    /// How far its shard has come.
+    pub(crate) checkpoint: Option<Arc<str>>,
+}
+
+impl Open {
+    pub(crate) fn more(&self) -> &More {
+        const NONE: &More =
+            &More { due_in: None, wanted: None, bound: None, avoid: None, checkpoint: None };
+        self.more.as_deref().unwrap_or(NONE)
+    }
+
+    pub(crate) fn more_mut(&mut self) -> &mut More {
+        self.more.get_or_insert_default()
+    }
+
+    /// Whether it may be on an executor.
+    pub(crate) fn is_out(&self) -> bool {
+        matches!(self.step, Step::Sent | Step::Unsure)
+    }
+}
+
+/// A task that is laid out over several executors, while it is open.
+#[derive(Debug)]
+pub(crate) struct Spread {
+    pub(crate) state: TaskState,
+    /// By shard: its open attempt, or how it ended.
+    pub(crate) shards: Vec<ShardAt>,
+    /// How many have not ended.
+    pub(crate) open: usize,
+}
+
+/// Where a shard is.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum ShardAt {
+    Open(AttemptId),
+    Ended { state: AttemptState, result: Option<String> },
+}
+
+/// What a job with a rule across the cluster is doing.
+#[derive(Debug, Default)]
+pub(crate) struct Lane {
+    /// Attempts that were let through and have not ended, with their tasks.
+    pub(crate) active: BTreeMap<AttemptId, TaskId>,
+    /// Those that wait for their turn, in order.
+    pub(crate) queue: VecDeque<AttemptId>,
 }
 
 /// How far an attempt is on its way to an executor.
@@ -56,6 +127,8 @@ pub(crate) enum Step {
     Recording,
     /// Its time has not come.
     NotDue,
+    /// Due, and its job's rule across the cluster has it wait for its turn.
+    Queued,
     /// No executor could take it.
     Waiting,
     /// Its new placement is not durable yet.
@@ -84,16 +157,50 @@ pub(crate) struct Life {
     pub(crate) capacity: u32,
     /// Attempts it was sent that have not ended.
     pub(crate) holds: u32,
+    /// Attempts that are planned for it and not sent.
+    pub(crate) promised: u32,
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) handlers: BTreeMap<HandlerName, String>,
-    pub(crate) beat: Beat,
+    /// `None` before the first.
+    pub(crate) beat: Option<Beat>,
     pub(crate) beat_at: Duration,
+    pub(crate) round_trip: Smoothed,
+    pub(crate) run_time: Smoothed,
+    /// When the two were measured last.
+    pub(crate) answered_at: Duration,
 }
 
+/// After how long an answer says nothing any more about how fast the next will be.
+const ANSWER_AGE: Duration = Duration::from_secs(60);
+
 impl Life {
+    /// What routes and filters go by.
+    pub(crate) fn figures(&self, uptime: Duration) -> Figures {
+        let beat = self.beat.unwrap_or_default();
+        let fresh = uptime.saturating_sub(self.answered_at) < ANSWER_AGE;
+        let response = || match (self.round_trip.get(), self.run_time.get()) {
+            (None, None) => None,
+            (trip, run) => Some(trip.unwrap_or(0.0) + run.unwrap_or(0.0)),
+        };
+        Figures {
+            cpu: self.beat.map(|beat| beat.cpu),
+            memory_free: self.beat.map(|beat| beat.memory_free),
+            memory_total: self.beat.map(|beat| beat.memory_total),
+            response_ms: if fresh { response() } else { None },
+            running: beat.running,
+            waiting: beat.waiting,
+            holds: self.holds + self.promised,
+        }
+    }
+
+    /// Whether it takes attempts at all.
+    pub(crate) fn is_live(&self) -> bool {
+        self.session.is_some() && !self.leaving
+    }
+
     /// Whether it can be sent another attempt now.
     pub(crate) fn has_place(&self) -> bool {
-        self.session.is_some() && !self.leaving && self.holds < self.capacity
+        self.is_live() && self.holds < self.capacity
     }
 
     pub(crate) fn hosts(&self, service: &ServiceName, handler: &HandlerName) -> bool {
@@ -130,6 +237,10 @@ pub(crate) enum Timer {
     Lost { life: LifeId, epoch: u32 },
     /// No executor came in time.
     NoExecutor { attempt: AttemptId, epoch: u32 },
+    /// Its delay is over.
+    Due { attempt: AttemptId },
+    /// Its executor should have reported its end by now.
+    Overdue { attempt: AttemptId, epoch: u32 },
 }
 
 /// A timer and its time, the earliest first in a max-heap.

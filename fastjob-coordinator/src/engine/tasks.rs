@@ -1,15 +1,11 @@
 //! What people and programs ask about tasks and executors.
 
-use fastjob_core::{
-    AttemptId, TaskId, TaskState,
-    attempt::End,
-    task::{self, TaskEvent},
-};
-use jiff::SignedDuration;
+use fastjob_core::{AttemptId, TaskId, TaskState, attempt::End, task::TaskEvent};
 
 use super::{
-    Answer, Command, Effects, Engine, ExecutorFigures, LiveTask, Message, Now, OpenAsk, OpenPage,
-    Start, StartAnswer, StopAnswer, When, plan::NewTask, state::Step,
+    Answer, Command, Effects, Engine, ExecutorFigures, LiveAttempt, LiveTask, Message, Now,
+    OpenAsk, OpenPage, StopAnswer,
+    state::{Open, ShardAt, Step},
 };
 use crate::record::MovedTask;
 
@@ -35,8 +31,12 @@ impl Engine {
                 Ok(task) => self.answer_when_durable(Answer::Start(answer, Ok(task))),
                 Err(refused) => out.answers.push(Answer::Start(answer, Err(refused))),
             },
+            Command::Backfill { ask, answer } => match self.backfill(now, ask) {
+                Ok(done) => self.answer_when_durable(Answer::Backfill(answer, Ok(done))),
+                Err(refused) => out.answers.push(Answer::Backfill(answer, Err(refused))),
+            },
             Command::Stop { task, answer } => {
-                let stopped = self.stop(now, task, out);
+                let stopped = self.stop_task(now, task, "stopped before it was sent", out);
                 self.answer_when_durable(Answer::Stop(answer, stopped));
             }
             Command::Open { ask, answer } => {
@@ -52,52 +52,56 @@ impl Engine {
         }
     }
 
-    fn start(&mut self, now: Now, ask: Start) -> StartAnswer {
-        let job = self.resolve(&ask.job)?;
-        let due_at = match ask.at {
-            When::Now => now.wall,
-            When::At(at) => at.max(now.wall),
-            When::After(delay) => SignedDuration::try_from(delay)
-                .ok()
-                .and_then(|delay| now.wall.checked_add(delay).ok())
-                .unwrap_or(now.wall),
+    /// Stops a task with all its shards; its state, if it was open.
+    pub(super) fn stop_task(
+        &mut self,
+        now: Now,
+        task: TaskId,
+        why: &str,
+        out: &mut Effects,
+    ) -> StopAnswer {
+        let attempts = self.attempts_of(task);
+        let first = *attempts.first()?;
+        // What is on an executor ends when that says so; then the rest has ended already.
+        let (sent, unsent): (Vec<_>, Vec<_>) = attempts
+            .into_iter()
+            .partition(|attempt| self.open.get(attempt).is_some_and(Open::is_out));
+        let before = self.open.get(&first).map(|open| self.task_state(open))?;
+        let state = match sent.is_empty() {
+            true => TaskState::Stopped,
+            false => self.move_task(first, TaskEvent::StopAsked)?,
         };
-        let new =
-            NewTask { job, cause: ask.cause, fire_at: None, due_at, param: ask.param, note: None };
-        Ok(self.new_task(now, new))
+        if state != before && !sent.is_empty() {
+            self.commit.moved.push(MovedTask { task, state });
+        }
+        for attempt in unsent {
+            self.end_here(now, attempt, End::Stopped, Some(why.to_owned()));
+        }
+        for attempt in sent {
+            self.await_stop(now, attempt);
+            let life = self.open.get(&attempt).and_then(|open| open.life);
+            let life = life.and_then(|life| self.lives.get(&life));
+            // An executor that is away is told when it comes back.
+            if let Some(session) = life.and_then(|life| life.session) {
+                out.sends.push((session, Message::Stop(vec![attempt])));
+            }
+        }
+        Some(state)
     }
 
-    fn stop(&mut self, now: Now, task: TaskId, out: &mut Effects) -> StopAnswer {
-        let attempt = self.attempt_of(task)?;
-        let open = self.open.get_mut(&attempt)?;
-        if !matches!(open.step, Step::Sent | Step::Unsure) {
-            self.end_here(
-                now,
-                attempt,
-                End::Stopped,
-                Some("stopped before it was sent".to_owned()),
-            );
-            return Some(TaskState::Stopped);
+    /// The attempts that a task is at, if the task is open.
+    fn attempts_of(&self, task: TaskId) -> Vec<AttemptId> {
+        if let Some(spread) = self.spreads.get(&task) {
+            let open = spread.shards.iter().filter_map(|at| match at {
+                ShardAt::Open(attempt) => Some(*attempt),
+                ShardAt::Ended { .. } => None,
+            });
+            return open.filter(|attempt| self.open.contains_key(attempt)).collect();
         }
-        let stopping = task::next(open.task_state, TaskEvent::StopAsked)?;
-        if stopping != open.task_state {
-            open.task_state = stopping;
-            self.commit.moved.push(MovedTask { task, state: stopping });
-        }
-        let life = open.life.and_then(|life| self.lives.get(&life));
-        // An executor that is away is told when it comes back.
-        if let Some(session) = life.and_then(|life| life.session) {
-            out.sends.push((session, Message::Stop(vec![attempt])));
-        }
-        Some(stopping)
-    }
-
-    /// The attempt that a task is at, if the task is open.
-    fn attempt_of(&self, task: TaskId) -> Option<AttemptId> {
         let first = task.first_attempt();
         match self.open.get(&first) {
-            Some(open) if open.task == task => Some(first),
-            _ => self.retried.get(&task).copied(),
+            Some(open) if open.task == task => vec![first],
+            _ => self.retried.get(&task).copied().into_iter().collect(),
         }
     }
 
@@ -105,7 +109,7 @@ impl Engine {
         let mut tasks: Vec<_> = self
             .open
             .values()
-            .filter(|open| open.task_state == ask.state)
+            .filter(|open| self.task_state(open) == ask.state)
             .filter(|open| ask.job.is_none_or(|job| open.job == job))
             .filter(|open| ask.below.is_none_or(|below| open.task < below))
             .filter(|open| ask.since.is_none_or(|since| open.created_at >= since))
@@ -113,23 +117,27 @@ impl Engine {
             .map(|open| open.task)
             .collect();
         tasks.sort_unstable_by(|a, b| b.cmp(a));
+        tasks.dedup();
         tasks.truncate(ask.limit as usize);
         OpenPage { tasks }
     }
 
     fn live(&self, task: TaskId) -> Option<LiveTask> {
-        let attempt = self.attempt_of(task)?;
-        let open = self.open.get(&attempt)?;
-        let life = open.life.and_then(|life| self.lives.get(&life));
-        Some(LiveTask {
-            task,
-            state: open.task_state,
-            attempt,
-            attempt_state: open.state,
-            started_at: open.started_at,
-            executor: life.map(|life| life.executor.clone()),
-            session: life.and_then(|life| life.session),
-        })
+        let attempts = self.attempts_of(task);
+        let state = attempts.first().and_then(|id| self.open.get(id))?;
+        let state = self.task_state(state);
+        let live = |attempt: AttemptId| {
+            let open = self.open.get(&attempt)?;
+            let life = open.life.and_then(|life| self.lives.get(&life));
+            Some(LiveAttempt {
+                attempt,
+                state: open.state,
+                started_at: open.started_at,
+                executor: life.map(|life| life.executor.clone()),
+                session: life.and_then(|life| life.session),
+            })
+        };
+        Some(LiveTask { task, state, attempts: attempts.into_iter().filter_map(live).collect() })
     }
 
     fn executors(&self, now: Now) -> Vec<ExecutorFigures> {
@@ -147,7 +155,7 @@ impl Engine {
                 since: life.since,
                 capacity: life.capacity,
                 attempts: life.holds,
-                beat: life.beat,
+                beat: life.beat.unwrap_or_default(),
                 beat_age: now.uptime.saturating_sub(life.beat_at),
                 labels: life.labels.clone(),
                 handlers: life.handlers.clone(),

@@ -5,11 +5,13 @@
 //! A life that is gone, because another has taken its seat or because it stayed away too long,
 //! takes what it held along: those attempts are lost, and the retry strategy decides.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
 use fastjob_core::{
-    AttemptId, AttemptState, FailReason, TaskState,
+    AttemptId, AttemptState, FailReason, JobId, TaskState,
     attempt::{self, AttemptEvent, End},
+    route::Smoothed,
+    task::TaskEvent,
 };
 use jiff::Timestamp;
 use tokio::sync::oneshot;
@@ -19,6 +21,9 @@ use super::{
     state::{Life, Step, Timer},
 };
 use crate::record::{LifeId, LifeRow, Origin};
+
+/// How much later than it must an executor may report an end.
+const SLACK: Duration = Duration::from_secs(5);
 
 impl Engine {
     /// Executors of before the start: they have some time to come back.
@@ -45,10 +50,14 @@ impl Engine {
                     version: String::new(),
                     capacity: 0,
                     holds: 0,
+                    promised: 0,
                     labels: Default::default(),
                     handlers: Default::default(),
-                    beat: Beat::default(),
+                    beat: None,
                     beat_at: now.uptime,
+                    round_trip: Smoothed::default(),
+                    run_time: Smoothed::default(),
+                    answered_at: now.uptime,
                 },
             );
             let until = now.uptime + self.config.executor_lost;
@@ -82,7 +91,7 @@ impl Engine {
             }
             None => {
                 if let Some(gone) = before {
-                    self.lose(now, gone, "its executor was started anew", out);
+                    self.supersede(now, gone, out);
                 }
                 self.new_life(now, &new)
             }
@@ -132,8 +141,10 @@ impl Engine {
     /// Writes down what the executor said of itself and returns what it holds.
     fn take_seat(&mut self, now: Now, id: LifeId, new: Connected) -> HashSet<AttemptId> {
         let jobs = new.jobs;
-        let (epoch, holds) =
-            self.lives.get(&id).map_or((0, 0), |life| (life.epoch.wrapping_add(1), life.holds));
+        let (epoch, holds, promised) = self
+            .lives
+            .get(&id)
+            .map_or((0, 0, 0), |life| (life.epoch.wrapping_add(1), life.holds, life.promised));
         self.leave_groups(id);
         for handler in new.handlers.keys() {
             let group = self.groups.entry((new.service.clone(), handler.clone())).or_default();
@@ -157,10 +168,14 @@ impl Engine {
                 version: new.version,
                 capacity: new.capacity,
                 holds,
+                promised,
                 labels: new.labels,
                 handlers: new.handlers,
-                beat: Beat::default(),
+                beat: None,
                 beat_at: now.uptime,
+                round_trip: Smoothed::default(),
+                run_time: Smoothed::default(),
+                answered_at: now.uptime,
             },
         );
         for job in jobs {
@@ -190,8 +205,8 @@ impl Engine {
         let mut holds = 0;
         let mut stop = Vec::new();
         for attempt in mine {
+            let stopping = self.is_stopping(attempt);
             let Some(open) = self.open.get_mut(&attempt) else { continue };
-            let stopping = open.task_state == TaskState::Stopping;
             if holding.contains(&attempt) {
                 holds += 1;
                 open.step = Step::Sent;
@@ -228,14 +243,19 @@ impl Engine {
     pub(super) fn beat(&mut self, now: Now, session: SessionId, beat: Beat, out: &mut Effects) {
         let life = self.sessions.get(&session).and_then(|id| self.lives.get_mut(id));
         if let Some(life) = life {
-            life.beat = beat;
+            life.beat = Some(beat);
             life.beat_at = now.uptime;
             // The answer tells an idle executor that the coordinator lives.
             out.sends.push((session, Message::Recorded(Vec::new())));
         }
     }
 
-    pub(super) fn started(&mut self, session: SessionId, attempts: Vec<(AttemptId, Timestamp)>) {
+    pub(super) fn started(
+        &mut self,
+        now: Now,
+        session: SessionId,
+        attempts: Vec<(AttemptId, Timestamp)>,
+    ) {
         let Some(life) = self.sessions.get(&session).copied() else { return };
         for (attempt, at) in attempts {
             let Some(open) = self.open.get_mut(&attempt) else { continue };
@@ -245,10 +265,68 @@ impl Engine {
             if let Some(state) = attempt::next(open.state, AttemptEvent::Started) {
                 open.state = state;
                 open.started_at = Some(at);
-                let event = fastjob_core::task::TaskEvent::AttemptStarted;
-                open.task_state =
-                    fastjob_core::task::next(open.task_state, event).unwrap_or(open.task_state);
+                self.move_task(attempt, TaskEvent::AttemptStarted);
+                self.await_end(now, attempt);
             }
+        }
+    }
+
+    fn is_stopping(&self, attempt: AttemptId) -> bool {
+        self.open.get(&attempt).is_some_and(|open| self.task_state(open) == TaskState::Stopping)
+    }
+
+    /// Waits for the end of an attempt whose job has a time limit.
+    fn await_end(&mut self, now: Now, attempt: AttemptId) {
+        let Some(open) = self.open.get_mut(&attempt) else { return };
+        let Some(entry) = self.jobs.get(&open.job) else { return };
+        let job = &entry.row.job;
+        if let Some(timeout) = job.timeout {
+            open.epoch = open.epoch.wrapping_add(1);
+            let at = now.uptime.saturating_add(timeout + job.grace + SLACK);
+            let epoch = open.epoch;
+            self.set_timer(at, Timer::Overdue { attempt, epoch });
+        }
+    }
+
+    /// Waits for the end of an attempt that was told to stop.
+    pub(super) fn await_stop(&mut self, now: Now, attempt: AttemptId) {
+        let Some(open) = self.open.get_mut(&attempt) else { return };
+        let Some(entry) = self.jobs.get(&open.job) else { return };
+        open.epoch = open.epoch.wrapping_add(1);
+        let at = now.uptime.saturating_add(entry.row.job.grace + SLACK);
+        let epoch = open.epoch;
+        self.set_timer(at, Timer::Overdue { attempt, epoch });
+    }
+
+    /// Gives up an attempt whose executor is there and does not report what it must have ended.
+    ///
+    /// An executor that is away is another matter: it comes back or is lost. An attempt of a job
+    /// that is exclusive across the cluster is told to stop and stays open, for as long as it may
+    /// run no other may.
+    pub(super) fn overdue(&mut self, now: Now, attempt: AttemptId, epoch: u32, out: &mut Effects) {
+        let Some(open) = self.open.get(&attempt) else { return };
+        if open.step != Step::Sent || open.epoch != epoch {
+            return;
+        }
+        let life = open.life.and_then(|life| self.lives.get(&life));
+        let Some(session) = life.and_then(|life| life.session) else { return };
+        out.sends.push((session, Message::Stop(vec![attempt])));
+        if self.is_exclusive(open.job) {
+            return;
+        }
+        let (end, message) = if self.is_stopping(attempt) {
+            (End::Stopped, "its executor did not confirm that it ended")
+        } else {
+            (End::Failed(FailReason::TimedOut), "its executor did not report its end in time")
+        };
+        self.end_here(now, attempt, end, Some(message.to_owned()));
+    }
+
+    pub(super) fn round_trip(&mut self, now: Now, session: SessionId, took: Duration) {
+        let life = self.sessions.get(&session).and_then(|id| self.lives.get_mut(id));
+        if let Some(life) = life {
+            life.round_trip.add(took.as_secs_f64() * 1_000.0);
+            life.answered_at = now.uptime;
         }
     }
 
@@ -271,7 +349,7 @@ impl Engine {
             if let Some(life) = self.lives.get_mut(&id) {
                 life.holds = life.holds.saturating_sub(1);
             }
-            if open.task_state == TaskState::Stopping {
+            if self.is_stopping(attempt) {
                 self.end_here(now, attempt, End::Stopped, None);
             } else {
                 self.unplace(now, attempt);
@@ -319,17 +397,41 @@ impl Engine {
             self.sessions.remove(&session);
             out.sends.push((session, Message::Close));
         }
+        self.lose_attempts(now, id, why, |_| true);
+        self.unbind(now, id);
+    }
+
+    /// Another process has taken the seat of one that is away, which may still be running: what is
+    /// exclusive across the cluster is given up only when it must have stopped by itself.
+    fn supersede(&mut self, now: Now, id: LifeId, out: &mut Effects) {
+        let why = "its executor was started anew";
+        let holds_on = self
+            .open
+            .values()
+            .any(|open| open.life == Some(id) && open.is_out() && self.is_exclusive(open.job));
+        if !holds_on {
+            return self.lose(now, id, why, out);
+        }
+        self.leave_groups(id);
+        let exclusive: HashSet<_> = self
+            .jobs
+            .iter()
+            .filter(|(_, entry)| entry.row.job.block.is_exclusive())
+            .map(|(job, _)| *job)
+            .collect();
+        self.lose_attempts(now, id, why, |job| !exclusive.contains(&job));
+        self.unbind(now, id);
+    }
+
+    fn lose_attempts(&mut self, now: Now, id: LifeId, why: &str, which: impl Fn(JobId) -> bool) {
         let held: Vec<_> = self
             .open
             .iter()
-            .filter(|(_, open)| {
-                open.life == Some(id) && matches!(open.step, Step::Sent | Step::Unsure)
-            })
+            .filter(|(_, open)| open.life == Some(id) && open.is_out() && which(open.job))
             .map(|(attempt, _)| *attempt)
             .collect();
         for attempt in held {
-            let stopping =
-                self.open.get(&attempt).is_some_and(|open| open.task_state == TaskState::Stopping);
+            let stopping = self.is_stopping(attempt);
             let end = if stopping { End::Stopped } else { End::Failed(FailReason::ExecutorLost) };
             self.end_here(now, attempt, end, Some(why.to_owned()));
         }

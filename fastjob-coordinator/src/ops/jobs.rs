@@ -3,10 +3,10 @@
 use fastjob_core::{Job, JobDraft, JobName, ServiceName};
 use jiff::Timestamp;
 
-use super::{Error, Fires, JobView, Ops, PAGE_DEFAULT, PAGE_MAX, Page, Saved, StartAsk, Started};
+use super::{Error, Fires, JobView, Ops, PAGE_DEFAULT, PAGE_MAX, Page, Saved};
 use crate::{
     clock::wall_now,
-    engine::{self, Command, JobPath, JobRefused, SaveAnswer, SaveDone, Start, Switch, When},
+    engine::{self, Command, JobPath, JobRefused, SaveAnswer, SaveDone, Switch},
     store::{JobRow, Origin},
 };
 
@@ -149,37 +149,6 @@ impl Ops {
         Ok(Fires { fires })
     }
 
-    /// Starts a job and returns its task, which is recorded and will run.
-    pub(crate) async fn start(&self, path: &str, ask: StartAsk) -> Result<Started, Error> {
-        let not_yet = "is not available in this release";
-        if ask.executor.is_some() {
-            return Err(Error::invalid("executor", not_yet));
-        }
-        if ask.key.is_some() {
-            return Err(Error::invalid("key", not_yet));
-        }
-        let cause = match ask.cause.as_deref() {
-            None | Some("api") => fastjob_core::Cause::Api,
-            Some("manual") => fastjob_core::Cause::Manual,
-            Some(other) => {
-                let message = format!("`{other}` is unknown; there are api and manual");
-                return Err(Error::invalid("cause", message));
-            }
-        };
-        let param = fastjob_core::job::param_text(&ask.param);
-        if let Some(long) =
-            param.as_ref().map(String::len).filter(|len| *len > fastjob_core::job::PARAM_MAX)
-        {
-            let most = fastjob_core::job::PARAM_MAX;
-            let message = format!("it has {long} bytes, at most {most} are allowed");
-            return Err(Error::invalid("param", message));
-        }
-        let at = when(&ask)?;
-        let ask = Start { job: JobPath(path.to_owned()), cause, param: param.map(Into::into), at };
-        let task = self.engine.ask(|answer| Command::Start { ask, answer }).await??;
-        Ok(Started { task: task.0 })
-    }
-
     /// The living job that a path means.
     pub(crate) async fn find(&self, path: &str) -> Result<JobRow, Error> {
         let unknown = || Error::NotFound(format!("no job is named `{path}`"));
@@ -202,22 +171,6 @@ impl Ops {
             }
         }
         Err(unknown())
-    }
-}
-
-fn when(ask: &StartAsk) -> Result<When, Error> {
-    match (&ask.at, &ask.delay) {
-        (None, None) => Ok(When::Now),
-        (Some(_), Some(_)) => Err(Error::invalid("at", "it excludes delay: give one of them")),
-        (Some(at), None) => {
-            let at: Timestamp = at.parse().map_err(|err| Error::invalid("at", err))?;
-            let at = Timestamp::from_millisecond(at.as_millisecond())
-                .map_err(|err| Error::invalid("at", err))?;
-            Ok(When::At(at))
-        }
-        (None, Some(delay)) => fastjob_core::duration::parse(delay)
-            .map(When::After)
-            .map_err(|err| Error::invalid("delay", err)),
     }
 }
 
@@ -277,6 +230,9 @@ impl From<JobRefused> for Error {
             JobRefused::Ambiguous { name, choices } => Self::Ambiguous { name, choices },
             JobRefused::Exists(_) => Self::Conflict(message),
             JobRefused::TooLate(_) => Self::invalid("schedule.once", message),
+            JobRefused::Child { .. } => Self::invalid("children", message),
+            JobRefused::IsChild { .. } => Self::Conflict(message),
+            JobRefused::NoBackfill(_) => Self::invalid("job", message),
             JobRefused::NeverFires(problem) => Self::invalid(&problem.field, problem.message),
         }
     }

@@ -111,13 +111,15 @@ fn view(row: TaskRow, live: Option<&LiveTask>) -> TaskView {
         param: row.param,
         result: row.result,
         note: row.note,
+        parent: row.parent.map(|task| task.0),
         attempts,
     }
 }
 
 fn attempt(row: AttemptRow, live: Option<&LiveTask>) -> AttemptView {
-    let live = live.filter(|live| live.attempt == row.attempt && !row.state.is_final());
-    let state = live.map_or(row.state, |live| live.attempt_state);
+    let live = live.filter(|_| !row.state.is_final());
+    let live = live.and_then(|live| live.attempts.iter().find(|at| at.attempt == row.attempt));
+    let state = live.map_or(row.state, |live| live.state);
     let executor = match live {
         Some(live) => live.executor.clone(),
         None => row.executor,
@@ -125,6 +127,8 @@ fn attempt(row: AttemptRow, live: Option<&LiveTask>) -> AttemptView {
     AttemptView {
         id: row.attempt.0,
         number: row.number,
+        shard: row.shard.index,
+        shards: row.shard.total,
         state: state.as_str().to_owned(),
         reason: row.reason.map(|reason| reason.as_str().to_owned()),
         message: row.message,

@@ -78,6 +78,31 @@ pub struct Started {
     pub task: i64,
 }
 
+/// Which past fires of a job to start now.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackfillAsk {
+    /// From this instant on, RFC 3339.
+    pub from: String,
+    /// Up to this instant, which is left out, or now if that is earlier; RFC 3339.
+    pub until: String,
+    /// Most tasks, 1 to 1,000; 100 if left out. The earliest fires are started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max: Option<u32>,
+    /// `manual` when a person asks; `api` if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+}
+
+/// The tasks of past fires.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Backfilled {
+    /// Their numbers, the earliest fire first.
+    pub tasks: Vec<i64>,
+    /// Whether the range has more fires than were allowed.
+    pub more: bool,
+}
+
 /// A task that was told to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct StopAnswer {
@@ -114,8 +139,15 @@ pub struct TaskView {
     pub result: Option<String>,
     /// What else there is to say, such as which missed fires it stands for.
     pub note: Option<String>,
-    /// In the order of their numbers.
+    /// The task whose end started this one.
+    #[serde(default)]
+    pub parent: Option<i64>,
+    /// In the order of their shards and numbers.
     pub attempts: Vec<AttemptView>,
+}
+
+fn one() -> u32 {
+    1
 }
 
 /// An attempt of a task.
@@ -123,8 +155,14 @@ pub struct TaskView {
 pub struct AttemptView {
     /// Its number among all attempts.
     pub id: i64,
-    /// 1 for the first of the task.
+    /// 1 for the first of its shard.
     pub number: u32,
+    /// Which part of the task it is, from 0.
+    #[serde(default)]
+    pub shard: u32,
+    /// How many parts the task has; 0 while that is not known.
+    #[serde(default = "one")]
+    pub shards: u32,
     /// Where it is.
     pub state: String,
     /// Why it failed.

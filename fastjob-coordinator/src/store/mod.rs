@@ -8,13 +8,14 @@ pub(crate) mod sqlite;
 pub(crate) mod writer;
 
 use fastjob_core::{
-    AttemptId, AttemptState, Cause, ExecutorName, FailReason, JobId, JobName, ServiceName, TaskId,
-    TaskState,
+    AttemptId, AttemptState, Cause, ExecutorName, FailReason, JobId, JobName, ServiceName, Shard,
+    TaskId, TaskState,
 };
 use jiff::Timestamp;
 
 pub(crate) use crate::record::{
-    Commit, EndedAttempt, JobRow, LifeId, LifeRow, Loaded, NewAttempt, OpenAttempt, Origin,
+    Commit, EndedAttempt, EndedShard, JobRow, LifeId, LifeRow, Loaded, NewAttempt, OpenAttempt,
+    Origin,
 };
 
 /// An attempt as it is shown.
@@ -22,6 +23,7 @@ pub(crate) use crate::record::{
 pub(crate) struct AttemptRow {
     pub(crate) attempt: AttemptId,
     pub(crate) number: u32,
+    pub(crate) shard: Shard,
     /// As stored: `Planned` until it ends.
     pub(crate) state: AttemptState,
     pub(crate) reason: Option<FailReason>,
@@ -48,7 +50,9 @@ pub(crate) struct TaskRow {
     pub(crate) param: Option<String>,
     pub(crate) result: Option<String>,
     pub(crate) note: Option<String>,
-    /// In the order of their numbers.
+    /// The task whose end started it.
+    pub(crate) parent: Option<TaskId>,
+    /// In the order of their shards and numbers.
     pub(crate) attempts: Vec<AttemptRow>,
 }
 
@@ -135,6 +139,8 @@ pub(crate) trait TaskStore: Send + Sync {
     async fn tasks_by_id(&self, tasks: &[TaskId]) -> Result<Vec<TaskRow>>;
     /// Tasks that meet the filter, newest first, with their attempts.
     async fn tasks(&self, filter: &TaskFilter) -> Result<Vec<TaskRow>>;
+    /// The task that was started with this key, while it is kept.
+    async fn task_of_key(&self, job: JobId, key: &str) -> Result<Option<TaskId>>;
     /// The tail of an attempt's log that came with its outcome.
     async fn log_tail(&self, attempt: AttemptId) -> Result<Option<String>>;
 }

@@ -1,6 +1,7 @@
 //! `fastjob job`: definitions.
 
 mod apply;
+mod backfill;
 mod files;
 mod list;
 mod next;
@@ -39,6 +40,8 @@ pub(super) enum Job {
     },
     /// Show when a job fires next
     Next(next::Next),
+    /// Start tasks for the fires of a past range
+    Backfill(backfill::Backfill),
 }
 
 impl Job {
@@ -55,6 +58,7 @@ impl Job {
             Self::Disable { name } => switch::disable(&name, &client()?, out).await,
             Self::Delete { name } => switch::delete(&name, &client()?, out).await,
             Self::Next(next) => next.run(&client()?, out).await,
+            Self::Backfill(backfill) => backfill.run(&client()?, out).await,
         }
     }
 }

@@ -1,5 +1,3 @@
-//! The engine against a model of the store and of executors, driven by a seed.
+//! Single rules of the engine, each told as a short story; `simulation` tries them all at once.
 
-mod model;
 mod rules;
-mod simulation;

@@ -6,7 +6,7 @@ use fastjob_core::{AttemptId, Cause, FailReason, Job, JobDraft, TaskState, attem
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::oneshot;
 
-use super::model::ModelStore;
+use crate::engine::simulation::ModelStore;
 use crate::{
     engine::{
         Command, Config, ConnectAnswer, Connected, Effects, Engine, Event, JobPath, Message, Now,
@@ -101,7 +101,8 @@ impl Story {
     fn start(&mut self, name: &str) -> AttemptId {
         let (answer, mut wait) = oneshot::channel();
         let job = JobPath(name.to_owned());
-        let ask = Start { job, cause: Cause::Api, param: None, at: When::Now };
+        let ask =
+            Start { job, cause: Cause::Api, param: None, at: When::Now, executor: None, key: None };
         self.tell(Event::Command(Command::Start { ask, answer }));
         wait.try_recv().unwrap().unwrap().first_attempt()
     }

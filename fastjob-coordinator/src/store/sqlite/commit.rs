@@ -12,10 +12,10 @@ use serde::Serialize;
 use serde_json::Value;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
-use super::{Sqlite, while_doing};
+use super::{Sqlite, insert, while_doing};
 use crate::store::{
-    Commit, CommitStore, EndedAttempt, NewAttempt, Result,
-    codes::{attempt_state_code, cause_code, origin_code, reason_code, task_state_code},
+    Commit, CommitStore, EndedAttempt, Result,
+    codes::{attempt_state_code, origin_code, reason_code, task_state_code},
 };
 
 /// Rows in one statement.
@@ -58,6 +58,8 @@ impl CommitStore for Sqlite {
             "delete from logs where attempt in (select id from attempts where task_state is null \
              and task in (select value from json_each(?)))",
             "delete from logs where attempt in (select value from json_each(?))",
+            "delete from keys where task in (select value from json_each(?))",
+            "delete from checkpoints where task in (select value from json_each(?))",
             "delete from attempts where task_state is null \
              and task in (select value from json_each(?))",
             "delete from attempts where id in (select value from json_each(?))",
@@ -69,7 +71,7 @@ impl CommitStore for Sqlite {
     }
 }
 
-type Outcome = std::result::Result<(), sqlx::Error>;
+pub(super) type Outcome = std::result::Result<(), sqlx::Error>;
 
 async fn write(writer: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
     let mut tx = writer.begin_with("begin immediate").await?;
@@ -99,21 +101,20 @@ async fn apply(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
          from json_each(?) where true on conflict do nothing",
     )
     .await?;
-    each(
-        tx,
-        batches(commits.iter().flat_map(|commit| &commit.planned).map(planned))?,
-        "insert into attempts (id, task, job, number, cause, fire_at, due_at, created_at, life, \
-         state, task_state, task_ended_at, param, note) \
-         select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, \
-         value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, \
-         value ->> 12, value ->> 13 \
-         from json_each(?) where true on conflict do nothing",
-    )
-    .await?;
+    insert::attempts(tx, commits).await?;
     each(
         tx,
         batches(commits.iter().flat_map(|commit| &commit.taken_back).map(|attempt| attempt.0))?,
         "delete from attempts where state = 0 and id in (select value from json_each(?))",
+    )
+    .await?;
+    let spread = commits.iter().flat_map(|commit| &commit.spread);
+    each(
+        tx,
+        batches(spread.map(|spread| (spread.task.0, spread.total)))?,
+        "update attempts set shard_total = new.total \
+         from (select value ->> 0 as id, value ->> 1 as total from json_each(?)) as new \
+         where attempts.id = new.id and attempts.shard_total = 0",
     )
     .await?;
     let placed = commits.iter().flat_map(|commit| &commit.placed);
@@ -123,6 +124,15 @@ async fn apply(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
         "update attempts set life = new.life \
          from (select value ->> 0 as id, value ->> 1 as life from json_each(?)) as new \
          where attempts.id = new.id and attempts.state = 0",
+    )
+    .await?;
+    let checkpoints = commits.iter().flat_map(|commit| &commit.checkpoints);
+    each(
+        tx,
+        batches(checkpoints.map(|point| (point.task.0, point.shard, clean(&point.value))))?,
+        "insert into checkpoints (task, shard, value) \
+         select value ->> 0, value ->> 1, value ->> 2 from json_each(?) where true \
+         on conflict do update set value = excluded.value",
     )
     .await?;
     ended(tx, commits).await?;
@@ -163,7 +173,7 @@ async fn grow(tx: &mut SqliteConnection, key: &str, value: i64) -> Outcome {
 }
 
 /// Rows as JSON arrays, so many to a statement.
-fn batches<T: Serialize>(
+pub(super) fn batches<T: Serialize>(
     rows: impl Iterator<Item = T>,
 ) -> std::result::Result<Vec<String>, sqlx::Error> {
     let mut batches = Vec::new();
@@ -184,7 +194,11 @@ fn batches<T: Serialize>(
 }
 
 /// Runs a statement over all batches.
-async fn each(tx: &mut SqliteConnection, batches: Vec<String>, statement: &'static str) -> Outcome {
+pub(super) async fn each(
+    tx: &mut SqliteConnection,
+    batches: Vec<String>,
+    statement: &'static str,
+) -> Outcome {
     for batch in batches {
         sqlx::query(statement).bind(batch).execute(&mut *tx).await?;
     }
@@ -229,27 +243,6 @@ async fn jobs(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
     .await
 }
 
-fn planned(new: &NewAttempt) -> impl Serialize + '_ {
-    let is_head = new.attempt == new.task.first_attempt();
-    let ended = is_head && new.task_state.is_final();
-    (
-        new.attempt.0,
-        new.task.0,
-        new.job.0,
-        new.number,
-        cause_code(new.cause),
-        new.fire_at.map(Timestamp::as_millisecond),
-        new.due_at.as_millisecond(),
-        new.created_at.as_millisecond(),
-        new.life.map(|life| life.0),
-        attempt_state_code(new.state),
-        is_head.then(|| task_state_code(new.task_state)),
-        ended.then(|| new.created_at.as_millisecond()),
-        new.param.as_deref(),
-        new.note.as_deref(),
-    )
-}
-
 async fn ended(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
     let all = || commits.iter().flat_map(|commit| &commit.ended);
     each(
@@ -266,14 +259,13 @@ async fn ended(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
          where attempts.id = new.id and attempts.state = 0",
     )
     .await?;
-    let of_retries = all().filter(|ended| ended.attempt != ended.task.first_attempt());
-    let heads = of_retries.filter_map(|ended| {
+    let heads = all().filter(|ended| !moves_itself(ended)).filter_map(|ended| {
         let state = ended.task_state?;
         Some((
             ended.task.0,
             task_state_code(state),
             state.is_final().then(|| ended.ended_at.as_millisecond()),
-            ended.result.as_deref().map(clean),
+            ended.task_result.as_deref().or(ended.result.as_deref()).map(clean),
         ))
     });
     each(
@@ -296,9 +288,13 @@ async fn ended(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
     .await
 }
 
+/// Whether the attempt's row is its task's head too, and has its result.
+fn moves_itself(ended: &EndedAttempt) -> bool {
+    ended.attempt == ended.task.first_attempt() && ended.task_result.is_none()
+}
+
 fn ended_row(ended: &EndedAttempt) -> impl Serialize + '_ {
-    let is_head = ended.attempt == ended.task.first_attempt();
-    let state = ended.task_state.filter(|_| is_head);
+    let state = ended.task_state.filter(|_| moves_itself(ended));
     let task_ended = state.is_some_and(fastjob_core::TaskState::is_final);
     (
         ended.attempt.0,

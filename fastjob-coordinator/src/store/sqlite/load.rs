@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use fastjob_core::{AttemptId, AttemptState, JobId, TaskId};
+use fastjob_core::{AttemptId, AttemptState, JobId, Shard, TaskId};
 use sqlx::{Row, sqlite::SqliteRow};
 use tokio_stream::StreamExt;
 
 use super::{Sqlite, jobs, while_doing};
 use crate::store::{
-    Error, LifeId, LifeRow, LoadStore, Loaded, NewAttempt, OpenAttempt, Result,
-    codes::{cause, task_state},
+    EndedShard, Error, LifeId, LifeRow, LoadStore, Loaded, NewAttempt, OpenAttempt, Result,
+    codes::{attempt_state, cause, task_state},
 };
 
 #[async_trait::async_trait]
@@ -42,13 +42,31 @@ impl LoadStore for Sqlite {
         {
             let mut rows = sqlx::query(
                 "select a.id, a.task, a.job, a.number, a.cause, a.fire_at, a.due_at, \
-                 a.created_at, a.life, head.task_state, head.param \
+                 a.created_at, a.life, head.task_state, head.param, a.shard_index, \
+                 a.shard_total, head.wanted, c.value \
                  from attempts a join attempts head on head.id = a.task \
+                 left join checkpoints c on c.task = a.task and c.shard = a.shard_index \
                  where a.state = 0 order by a.id",
             )
             .fetch(&mut *writer);
             while let Some(row) = rows.next().await {
                 loaded.open.push(open(&row.map_err(&doing)?)?);
+            }
+        }
+        {
+            let mut rows = sqlx::query(
+                "with open as (select distinct task from attempts \
+                 where state = 0 and shard_total > 1) \
+                 select a.task, a.shard_index, a.shard_total, a.state, a.result, a.number \
+                 from open join attempts a on a.id = open.task where a.state > 2 \
+                 union all \
+                 select a.task, a.shard_index, a.shard_total, a.state, a.result, a.number \
+                 from open join attempts a on a.task = open.task and a.task_state is null \
+                 where a.state > 2 order by 1, 2, 6",
+            )
+            .fetch(&mut *writer);
+            while let Some(row) = rows.next().await {
+                loaded.ended_shards.push(ended_shard(&row.map_err(&doing)?)?);
             }
         }
         let lives = sqlx::query(
@@ -70,7 +88,9 @@ fn open(row: &SqliteRow) -> Result<OpenAttempt> {
     let get = |index: usize| row.try_get::<i64, _>(index).map_err(while_doing("read an attempt"));
     let maybe =
         |index: usize| row.try_get::<Option<i64>, _>(index).map_err(while_doing("read an attempt"));
-    let param: Option<String> = row.try_get(10).map_err(while_doing("read an attempt"))?;
+    let text = |index: usize| {
+        row.try_get::<Option<String>, _>(index).map_err(while_doing("read an attempt"))
+    };
     let task_state = task_state(get(9)?)?;
     Ok(OpenAttempt {
         planned: NewAttempt {
@@ -78,7 +98,11 @@ fn open(row: &SqliteRow) -> Result<OpenAttempt> {
             task: TaskId(get(1)?),
             job: JobId(get(2)?),
             number: number(get(3)?)?,
+            shard: Shard { index: number(get(11)?)?, total: number(get(12)?)? },
             cause: cause(get(4)?)?,
+            parent: None,
+            wanted: text(13)?.as_deref().map(name).transpose()?,
+            key: None,
             fire_at: maybe(5)?.map(instant).transpose()?,
             due_at: instant(get(6)?)?,
             created_at: instant(get(7)?)?,
@@ -89,7 +113,19 @@ fn open(row: &SqliteRow) -> Result<OpenAttempt> {
             task_state,
         },
         task_state,
-        task_param: param.map(Arc::from),
+        task_param: text(10)?.map(Arc::from),
+        checkpoint: text(14)?.map(Arc::from),
+    })
+}
+
+fn ended_shard(row: &SqliteRow) -> Result<EndedShard> {
+    let doing = while_doing("read a shard");
+    let get = |index: usize| row.try_get::<i64, _>(index).map_err(&doing);
+    Ok(EndedShard {
+        task: TaskId(get(0)?),
+        shard: Shard { index: number(get(1)?)?, total: number(get(2)?)? },
+        state: attempt_state(get(3)?)?,
+        result: row.try_get(4).map_err(&doing)?,
     })
 }
 

@@ -4,6 +4,7 @@
 //! coordinator: a lock that the operating system drops with the process keeps others out.
 
 mod commit;
+mod insert;
 mod jobs;
 mod load;
 mod tasks;

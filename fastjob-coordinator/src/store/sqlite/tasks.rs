@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use fastjob_core::{AttemptId, ExecutorName, JobId, TaskId};
+use fastjob_core::{AttemptId, ExecutorName, JobId, Shard, TaskId};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Row, sqlite::SqliteRow};
 
@@ -20,7 +20,8 @@ use crate::store::{
 const COLUMNS: &str = "a.id, a.task, a.number, a.state, a.reason, a.message, lives.executor, \
                        a.due_at, a.started_at, a.ended_at, a.job, jobs.service, jobs.name, \
                        a.task_state, a.cause, a.fire_at, a.created_at, a.task_ended_at, a.param, \
-                       coalesce(a.task_result, a.result), a.note";
+                       coalesce(a.task_result, a.result), a.note, a.parent, a.shard_index, \
+                       a.shard_total";
 
 #[async_trait::async_trait]
 impl TaskStore for Sqlite {
@@ -78,6 +79,16 @@ impl TaskStore for Sqlite {
         self.with_retries(&heads).await
     }
 
+    async fn task_of_key(&self, job: JobId, key: &str) -> Result<Option<TaskId>> {
+        sqlx::query_scalar("select task from keys where job = ? and key = ?")
+            .bind(job.0)
+            .bind(key)
+            .fetch_optional(&self.readers)
+            .await
+            .map(|task: Option<i64>| task.map(TaskId))
+            .map_err(while_doing("look for a key"))
+    }
+
     async fn log_tail(&self, attempt: AttemptId) -> Result<Option<String>> {
         sqlx::query_scalar("select tail from logs where attempt = ?")
             .bind(attempt.0)
@@ -93,10 +104,10 @@ impl Sqlite {
         let ids = Value::from(tasks.iter().map(|task| task.task.0).collect::<Vec<_>>()).to_string();
         let rows = sqlx::query(
             "select a.id, a.task, a.number, a.state, a.reason, a.message, lives.executor, \
-             a.due_at, a.started_at, a.ended_at \
+             a.due_at, a.started_at, a.ended_at, a.shard_index, a.shard_total \
              from attempts a left join lives on lives.id = a.life \
              where a.task_state is null and a.task in (select value from json_each(?)) \
-             order by a.task, a.number",
+             order by a.task, a.shard_index, a.number",
         )
         .bind(ids)
         .fetch_all(&self.readers)
@@ -105,16 +116,18 @@ impl Sqlite {
         let mut retries: HashMap<i64, Vec<AttemptRow>> = HashMap::new();
         for row in &rows {
             let task = row.try_get(1).map_err(while_doing("read attempts"))?;
-            retries.entry(task).or_default().push(attempt(row)?);
+            retries.entry(task).or_default().push(attempt(row, 10)?);
         }
         for task in &mut tasks {
             task.attempts.extend(retries.remove(&task.task.0).unwrap_or_default());
+            task.attempts.sort_by_key(|attempt| (attempt.shard.index, attempt.number));
         }
         Ok(tasks)
     }
 }
 
-fn attempt(row: &SqliteRow) -> Result<AttemptRow> {
+/// Reads an attempt; its shard is in the columns from `shard` on.
+fn attempt(row: &SqliteRow, shard: usize) -> Result<AttemptRow> {
     let doing = while_doing("read an attempt");
     let get = |index: usize| row.try_get::<i64, _>(index).map_err(&doing);
     let maybe = |index: usize| row.try_get::<Option<i64>, _>(index).map_err(&doing);
@@ -122,6 +135,7 @@ fn attempt(row: &SqliteRow) -> Result<AttemptRow> {
     Ok(AttemptRow {
         attempt: AttemptId(get(0)?),
         number: number(get(2)?)?,
+        shard: Shard { index: number(get(shard)?)?, total: number(get(shard + 1)?)? },
         state: attempt_state(get(3)?)?,
         reason: maybe(4)?.map(reason).transpose()?,
         message: row.try_get(5).map_err(&doing)?,
@@ -137,7 +151,7 @@ fn head(row: &SqliteRow) -> Result<TaskRow> {
     let get = |index: usize| row.try_get::<i64, _>(index).map_err(&doing);
     let maybe = |index: usize| row.try_get::<Option<i64>, _>(index).map_err(&doing);
     let text = |index: usize| row.try_get::<Option<String>, _>(index).map_err(&doing);
-    let first = attempt(row)?;
+    let first = attempt(row, 22)?;
     Ok(TaskRow {
         task: TaskId(get(1)?),
         job: JobId(get(10)?),
@@ -151,6 +165,7 @@ fn head(row: &SqliteRow) -> Result<TaskRow> {
         param: text(18)?,
         result: text(19)?,
         note: text(20)?,
+        parent: maybe(21)?.map(TaskId),
         attempts: vec![first],
     })
 }

@@ -121,7 +121,7 @@ fn block_draft(block: &Block) -> WordOr<BlockDraft> {
     WordOr::Table(BlockDraft {
         strategy: Some(found.map_or("serial", |(name, _)| name).to_owned()),
         scope: Some(scope.map_or("executor", |(name, _)| name).to_owned()),
-        max_waiting: (block.strategy == BlockStrategy::Serial).then_some(block.max_waiting),
+        max_waiting: block.strategy.waits().then_some(block.max_waiting),
         max_running: (block.strategy == BlockStrategy::Parallel).then_some(block.max_running),
     })
 }

@@ -86,8 +86,8 @@ pub(super) fn block(draft: Option<&WordOr<BlockDraft>>, p: &mut Problems) -> Blo
     let strategy = p.word(field, word, &BlockStrategy::NAMES, "").unwrap_or_default();
     let scope = table.scope.as_deref();
     let scope = scope.and_then(|word| p.word("block.scope", word, &BlockScope::NAMES, ""));
-    if table.max_waiting.is_some() && strategy != BlockStrategy::Serial {
-        p.add("block.max_waiting", "it goes with serial only");
+    if table.max_waiting.is_some() && !strategy.waits() {
+        p.add("block.max_waiting", "it goes with serial and parallel only");
     }
     if table.max_running.is_some() && strategy != BlockStrategy::Parallel {
         p.add("block.max_running", "it goes with parallel only");

@@ -1,34 +1,37 @@
 //! A model of the store: what a [`Commit`] means, in the plainest words.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use fastjob_core::{AttemptId, AttemptState, JobId, TaskState};
+use fastjob_core::{AttemptId, AttemptState, JobId, TaskId, TaskState};
 use jiff::Timestamp;
 
 use crate::record::{
-    Commit, EndedAttempt, JobRow, LifeId, LifeRow, Loaded, NewAttempt, OpenAttempt,
+    Commit, EndedAttempt, EndedShard, JobRow, LifeId, LifeRow, Loaded, NOT_SPREAD, NewAttempt,
+    OpenAttempt,
 };
 
 /// An attempt with what became of it.
 #[derive(Clone, Debug)]
-pub(super) struct Row {
-    pub(super) new: NewAttempt,
-    pub(super) ended: Option<EndedAttempt>,
+pub(in crate::engine) struct Row {
+    pub(in crate::engine) new: NewAttempt,
+    pub(in crate::engine) ended: Option<EndedAttempt>,
     /// The task's, on heads.
-    pub(super) task_state: TaskState,
+    pub(in crate::engine) task_state: TaskState,
 }
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct ModelStore {
-    pub(super) attempts: BTreeMap<AttemptId, Row>,
-    pub(super) jobs: BTreeMap<JobId, JobRow>,
-    lives: BTreeMap<LifeId, LifeRow>,
+pub(in crate::engine) struct ModelStore {
+    pub(in crate::engine) attempts: BTreeMap<AttemptId, Row>,
+    pub(in crate::engine) jobs: BTreeMap<JobId, JobRow>,
+    pub(super) lives: BTreeMap<LifeId, LifeRow>,
+    pub(super) keys: BTreeMap<(JobId, Arc<str>), TaskId>,
+    checkpoints: BTreeMap<(TaskId, u32), Arc<str>>,
     ids_until: i64,
     pub(super) watermark: Option<Timestamp>,
 }
 
 impl ModelStore {
-    pub(super) fn apply(&mut self, commit: &Commit) {
+    pub(in crate::engine) fn apply(&mut self, commit: &Commit) {
         self.ids_until = self.ids_until.max(commit.ids_until.unwrap_or(0));
         for job in &commit.jobs {
             self.jobs.insert(job.id, job.clone());
@@ -40,16 +43,28 @@ impl ModelStore {
             assert!(new.attempt.0 < self.ids_until, "an id was used before it was reserved");
             let row = Row { new: new.clone(), ended: None, task_state: new.task_state };
             self.attempts.entry(new.attempt).or_insert(row);
+            if let Some(key) = &new.key {
+                self.keys.entry((new.job, Arc::clone(key))).or_insert(new.task);
+            }
         }
         for attempt in &commit.taken_back {
             if self.attempts.get(attempt).is_some_and(|row| row.is_open()) {
                 self.attempts.remove(attempt);
             }
         }
+        for spread in &commit.spread {
+            let head = self.attempts.get_mut(&spread.task.first_attempt());
+            if let Some(row) = head.filter(|row| row.new.shard == NOT_SPREAD) {
+                row.new.shard.total = spread.total;
+            }
+        }
         for placed in &commit.placed {
             if let Some(row) = self.attempts.get_mut(&placed.attempt).filter(|row| row.is_open()) {
                 row.new.life = placed.life;
             }
+        }
+        for point in &commit.checkpoints {
+            self.checkpoints.insert((point.task, point.shard), Arc::clone(&point.value));
         }
         for ended in &commit.ended {
             let Some(row) = self.attempts.get_mut(&ended.attempt).filter(|row| row.is_open())
@@ -78,7 +93,7 @@ impl ModelStore {
         }
     }
 
-    pub(super) fn load(&self) -> Loaded {
+    pub(in crate::engine) fn load(&self) -> Loaded {
         let open: Vec<_> = self
             .attempts
             .values()
@@ -89,6 +104,7 @@ impl ModelStore {
                     planned: row.new.clone(),
                     task_state: head.task_state,
                     task_param: head.new.param.clone(),
+                    checkpoint: self.checkpoints.get(&(row.new.task, row.new.shard.index)).cloned(),
                 }
             })
             .collect();
@@ -98,7 +114,19 @@ impl ModelStore {
             .filter(|life| open.iter().any(|open| open.planned.life == Some(life.id)))
             .cloned()
             .collect();
+        let is_open = |task| open.iter().any(|open| open.planned.task == task);
+        let ended = self.attempts.values().filter(|row| row.new.shard.total > 1);
+        let ended = ended.filter(|row| is_open(row.new.task)).filter_map(|row| {
+            let ended = row.ended.as_ref()?;
+            Some(EndedShard {
+                task: row.new.task,
+                shard: row.new.shard,
+                state: ended.state,
+                result: ended.result.clone(),
+            })
+        });
         Loaded {
+            ended_shards: ended.collect(),
             cluster: "model".to_owned(),
             ids_until: self.ids_until,
             watermark: self.watermark,

@@ -1,0 +1,52 @@
+//! `fastjob job backfill`: tasks for the fires of a past range.
+
+use clap::Args;
+use jiff::Timestamp;
+
+use crate::{
+    BackfillAsk, Backfilled,
+    cli::{client::Client, error::Error, options::job_name, out::Out},
+};
+
+#[derive(Args)]
+pub(in crate::cli) struct Backfill {
+    /// The job, as name or service.name
+    #[arg(value_parser = job_name)]
+    name: String,
+    /// From this instant on, such as 2026-12-01T00:00:00Z
+    #[arg(long)]
+    from: Timestamp,
+    /// Up to this instant, which is left out; now if left out
+    #[arg(long)]
+    until: Option<Timestamp>,
+    /// Most tasks, up to 1000; the earliest fires are started
+    #[arg(long, default_value_t = 100)]
+    max: u32,
+}
+
+impl Backfill {
+    pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
+        let ask = BackfillAsk {
+            from: self.from.to_string(),
+            until: self.until.unwrap_or(Timestamp::MAX).to_string(),
+            max: Some(self.max),
+            cause: Some("manual".to_owned()),
+        };
+        let answer = client.post(&["jobs", &self.name, "backfill"], &ask).await?;
+        if out.is_json() {
+            return out.line(&answer.body);
+        }
+        let Backfilled { tasks, more } = answer.read()?;
+        let (count, s) = (tasks.len(), if tasks.len() == 1 { "" } else { "s" });
+        match (tasks.first(), tasks.last()) {
+            (Some(first), Some(last)) => {
+                out.line(format_args!("{count} task{s} started, {first} to {last}"))?;
+            }
+            _ => out.line("there was no fire in that range")?,
+        }
+        if more {
+            out.line(format_args!("there are more fires than {}: see --max", self.max))?;
+        }
+        Ok(())
+    }
+}

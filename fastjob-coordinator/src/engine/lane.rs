@@ -1,0 +1,134 @@
+//! Rules about overlapping that hold across all executors of a job.
+//!
+//! A due attempt is let through, or waits for its turn here, or is refused. What was let through
+//! counts until it has ended, also while its executor is away: that it is over is known when the
+//! executor says so, or is lost. Shards of one task never stand in each other's way, and a retry
+//! takes its turn anew.
+
+use fastjob_core::{
+    AttemptId, JobId, TaskId,
+    attempt::End,
+    block::{Block, BlockScope, BlockStrategy},
+};
+
+use super::{
+    Effects, Engine, Now,
+    state::{Lane, Step},
+};
+
+impl Lane {
+    /// Whether another attempt of `task` may run beside those that do.
+    fn has_room(&self, block: Block, task: TaskId) -> bool {
+        match block.strategy {
+            BlockStrategy::Parallel => self.active.len() < block.max_running as usize,
+            BlockStrategy::Serial | BlockStrategy::SkipNew | BlockStrategy::ReplaceRunning => {
+                self.active.values().all(|other| *other == task)
+            }
+        }
+    }
+}
+
+impl Engine {
+    /// Whether a due attempt may go to an executor; if not, it waits for its turn or has ended.
+    pub(super) fn let_through(&mut self, now: Now, attempt: AttemptId, out: &mut Effects) -> bool {
+        let Some(open) = self.open.get_mut(&attempt) else { return false };
+        let Some(entry) = self.jobs.get(&open.job) else { return false };
+        let block = entry.row.job.block;
+        if block.scope == BlockScope::Executor {
+            return true;
+        }
+        let lane = self.lanes.entry(open.job).or_default();
+        if lane.active.contains_key(&attempt) {
+            return true;
+        }
+        let (job, task) = (open.job, open.task);
+        let is_next = lane.queue.is_empty() || lane.active.values().any(|other| *other == task);
+        if is_next && lane.has_room(block, task) {
+            lane.active.insert(attempt, task);
+            return true;
+        }
+        let full = lane.queue.len() >= block.max_waiting as usize;
+        let refusal = match block.strategy {
+            BlockStrategy::SkipNew => Some("another task of the job was running".to_owned()),
+            BlockStrategy::Serial | BlockStrategy::Parallel if full => {
+                Some(format!("{} attempts of the job were waiting already", lane.queue.len()))
+            }
+            BlockStrategy::Serial | BlockStrategy::Parallel | BlockStrategy::ReplaceRunning => None,
+        };
+        if let Some(message) = refusal {
+            self.end_here(now, attempt, End::Skipped, Some(message));
+            return false;
+        }
+        open.step = Step::Queued;
+        lane.queue.push_back(attempt);
+        if block.strategy == BlockStrategy::ReplaceRunning {
+            self.replace(now, job, task, out);
+        }
+        false
+    }
+
+    /// Stops all other tasks in the lane of a job.
+    fn replace(&mut self, now: Now, job: JobId, by: TaskId, out: &mut Effects) {
+        let Some(lane) = self.lanes.get(&job) else { return };
+        let queued = lane.queue.iter().filter_map(|id| self.open.get(id)).map(|open| open.task);
+        let mut others: Vec<_> =
+            lane.active.values().copied().chain(queued).filter(|task| *task != by).collect();
+        others.sort_unstable();
+        others.dedup();
+        for task in others {
+            self.stop_task(now, task, &format!("replaced by task {by}"), out);
+        }
+    }
+
+    /// An attempt does not count any more; whoever is next is let through.
+    pub(super) fn leave_lane(&mut self, now: Now, job: JobId, attempt: AttemptId) {
+        let Some(lane) = self.lanes.get_mut(&job) else { return };
+        if lane.active.remove(&attempt).is_none() {
+            lane.queue.retain(|queued| *queued != attempt);
+        }
+        let Some(entry) = self.jobs.get(&job) else { return };
+        let mut block = entry.row.job.block;
+        if block.scope == BlockScope::Executor {
+            // The rule was changed meanwhile: nobody waits for anybody here any more.
+            block = Block { strategy: BlockStrategy::Parallel, max_running: u32::MAX, ..block };
+        }
+        while let Some(next) = lane.queue.front().copied() {
+            let Some(open) = self.open.get_mut(&next).filter(|open| open.step == Step::Queued)
+            else {
+                lane.queue.pop_front();
+                continue;
+            };
+            if !lane.has_room(block, open.task) {
+                break;
+            }
+            lane.queue.pop_front();
+            lane.active.insert(next, open.task);
+            open.step = Step::NotDue;
+            self.due.entry(now.wall).or_default().push(next);
+        }
+        if lane.active.is_empty() && lane.queue.is_empty() {
+            self.lanes.remove(&job);
+        }
+    }
+
+    /// Counts what is under way of jobs that have a rule across the cluster: of one job whose rule
+    /// has just become so, or of all after a start.
+    pub(super) fn load_lanes(&mut self, only: Option<JobId>) {
+        for (attempt, open) in &self.open {
+            let counts = only.is_none_or(|job| job == open.job)
+                && (open.is_out() || open.step == Step::Placing)
+                && self
+                    .jobs
+                    .get(&open.job)
+                    .is_some_and(|entry| entry.row.job.block.scope == BlockScope::Cluster);
+            if counts {
+                self.lanes.entry(open.job).or_default().active.insert(*attempt, open.task);
+            }
+        }
+    }
+
+    /// Whether no other task may run while this attempt may.
+    pub(super) fn is_exclusive(&self, job: JobId) -> bool {
+        self.jobs.get(&job).is_some_and(|entry| entry.row.job.block.is_exclusive())
+    }
+}

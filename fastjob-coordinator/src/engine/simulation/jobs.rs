@@ -1,0 +1,108 @@
+//! The jobs of a simulated world: together they have every strategy.
+
+use fastjob_core::JobDraft;
+
+/// Name and definition. A child comes before its parents.
+const JOBS: &[(&str, &str)] = &[
+    ("second", r#"{"schedule": {"fixed_rate": "1s"}, "misfire": {"fire_all": {"max": 1000}}}"#),
+    (
+        "retried",
+        r#"{"schedule": {"fixed_rate": "3s"}, "misfire": "fire_once",
+            "retry": {"count": 2, "delay": "1s"}}"#,
+    ),
+    ("delayed", r#"{"schedule": {"fixed_delay": "2s"}, "route": "random"}"#),
+    ("switched", r#"{"schedule": {"fixed_rate": "500ms"}, "route": "least_scheduled"}"#),
+    ("jittered", r#"{"schedule": {"fixed_rate": "2s"}, "jitter": "1500ms", "route": "failover"}"#),
+    ("manual", r#"{"route": "consistent_hash"}"#),
+    ("after_success", r#"{"route": "least_recently_used"}"#),
+    ("after_all", r#"{"block": "skip_new", "route": "last"}"#),
+    (
+        "parent",
+        r#"{"schedule": {"fixed_rate": "2s"}, "retry": {"count": 1, "delay": "300ms"},
+            "children": [{"job": "after_success", "pass_result": true},
+                         {"job": "after_all", "on": "always"}]}"#,
+    ),
+    (
+        "shards_all",
+        r#"{"schedule": {"fixed_rate": "3s"}, "shard": "all", "no_executor": "3s",
+            "retry": {"count": 1, "delay": "500ms"}, "children": [{"job": "after_success"}]}"#,
+    ),
+    ("shards_five", r#"{"schedule": {"fixed_rate": "4s"}, "shard": {"count": 5}}"#),
+    (
+        "shards_zone",
+        r#"{"schedule": {"fixed_rate": "3s"}, "shard": {"dynamic": "zone = a"},
+            "no_executor": "2s"}"#,
+    ),
+    (
+        "serial",
+        r#"{"schedule": {"fixed_rate": "700ms"}, "retry": {"count": 1, "delay": "200ms"},
+            "block": {"strategy": "serial", "scope": "cluster", "max_waiting": 3}}"#,
+    ),
+    (
+        "serial_shards",
+        r#"{"schedule": {"fixed_rate": "2s"}, "shard": "all",
+            "block": {"strategy": "serial", "scope": "cluster", "max_waiting": 9}}"#,
+    ),
+    (
+        "skip_new",
+        r#"{"schedule": {"fixed_rate": "800ms"},
+            "block": {"strategy": "skip_new", "scope": "cluster"}}"#,
+    ),
+    (
+        "replace",
+        r#"{"schedule": {"fixed_rate": "900ms"},
+            "block": {"strategy": "replace_running", "scope": "cluster"}}"#,
+    ),
+    (
+        "parallel",
+        r#"{"schedule": {"fixed_rate": "400ms"}, "block": {"strategy": "parallel",
+            "scope": "cluster", "max_running": 2, "max_waiting": 5}}"#,
+    ),
+    (
+        "hangs",
+        r#"{"schedule": {"fixed_rate": "5s"}, "timeout": "1s", "grace": "1s",
+            "route": "idle_first"}"#,
+    ),
+    ("edited", r#"{"schedule": {"fixed_rate": "600ms"}}"#),
+];
+
+fn draft(name: &str, text: &str) -> JobDraft {
+    let mut draft: JobDraft = serde_json::from_str(text).expect("a job of the simulation");
+    draft.name = name.to_owned();
+    draft.handler = Some("h".to_owned());
+    draft
+}
+
+pub(super) fn drafts() -> impl Iterator<Item = JobDraft> {
+    JOBS.iter().map(|(name, text)| draft(name, text))
+}
+
+pub(super) fn names() -> impl Iterator<Item = String> {
+    JOBS.iter().map(|(name, _)| (*name).to_owned())
+}
+
+/// Those that people switch on and off.
+pub(super) const fn switched() -> &'static [&'static str] {
+    &["switched", "jittered", "parent", "shards_all", "serial"]
+}
+
+/// Those that people start.
+pub(super) const fn started() -> &'static [&'static str] {
+    &["manual", "retried", "parent", "shards_five", "serial", "replace", "after_success"]
+}
+
+/// One of the shapes between which people change a job.
+pub(super) fn edited(shape: usize) -> JobDraft {
+    let text = match shape {
+        0 => r#"{"schedule": {"fixed_rate": "600ms"}}"#,
+        1 => r#"{"schedule": {"fixed_rate": "1100ms"}, "block": "skip_new"}"#,
+        2 => r#"{"schedule": {"fixed_delay": "400ms"}, "misfire": "fire_once"}"#,
+        _ => r#"{"schedule": {"fixed_rate": "600ms"}, "shard": "all", "enabled": true}"#,
+    };
+    draft("edited", text)
+}
+
+/// A name of any kind.
+pub(super) fn name<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
+    text.parse().expect("a name of the simulation")
+}

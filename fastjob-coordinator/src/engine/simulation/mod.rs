@@ -1,0 +1,135 @@
+//! The engine in a world that fails: coordinators and executors that crash, streams that break with
+//! what is on them, messages that come twice or in another order, commits that are lost or whose
+//! answer is lost, clocks that jump either way, and people who edit, switch, stop and delete. All
+//! of it comes from one seed, and what must hold is in `invariants`.
+//!
+//! A history that breaks an invariant is told again with less and less in it, until nothing can be
+//! left out: that is the story to read.
+
+mod action;
+mod executor;
+mod invariants;
+mod jobs;
+mod model;
+mod people;
+mod world;
+
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+#[cfg(test)]
+pub(super) use self::model::ModelStore;
+use self::{action::Action, world::World};
+
+/// Actions of one history.
+pub const STEPS: usize = 3_000;
+
+/// What one history was made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Tasks that were recorded.
+    pub tasks: u64,
+    /// Attempts that were recorded.
+    pub attempts: u64,
+    /// Events that the engine was told.
+    pub events: u64,
+}
+
+/// A seed whose history broke an invariant.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// The seed.
+    pub seed: u64,
+    /// What was found.
+    pub what: String,
+    /// The shortest history that was found with it, one action a line.
+    pub story: Vec<String>,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "seed {}: {}", self.seed, self.what)?;
+        writeln!(f, "in {} actions:", self.story.len())?;
+        self.story.iter().try_for_each(|action| writeln!(f, "  {action}"))
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// Tells the history of a seed to its end.
+///
+/// # Errors
+///
+/// Fails with the shortest story that was found, if an invariant is broken. Panics of the engine
+/// are caught and count; the panic hook should be silent, for shortening meets many.
+pub fn run(seed: u64, steps: usize) -> Result<Figures, Box<Failure>> {
+    let actions = action::actions(seed, steps);
+    tell(&actions).map_err(|_| {
+        let actions = if std::env::var("RAW").is_ok() { actions } else { shorten(actions) };
+        let what = tell(&actions).err().unwrap_or_default();
+        let story = actions.iter().map(|action| format!("{action:?}")).collect();
+        Box::new(Failure { seed, what, story })
+    })
+}
+
+fn tell(actions: &[Action]) -> Result<Figures, String> {
+    let told = catch_unwind(AssertUnwindSafe(|| {
+        let mut world = World::new();
+        for action in actions {
+            world.apply(*action);
+        }
+        world.rest();
+        let (tasks, attempts) = (world.witness.tasks, world.witness.attempts);
+        Figures { tasks, attempts, events: world.events }
+    }));
+    told.map_err(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+            .unwrap_or_else(|| "the engine panicked".to_owned())
+    })
+}
+
+/// Leaves out pieces, half the history at first and single actions at last, while it still fails.
+fn shorten(mut actions: Vec<Action>) -> Vec<Action> {
+    let mut piece = actions.len().div_ceil(2);
+    while piece > 0 {
+        let (mut at, before) = (0, actions.len());
+        while at < actions.len() {
+            let mut less = actions.clone();
+            less.drain(at..(at + piece).min(actions.len()));
+            match tell(&less) {
+                Err(_) => actions = less,
+                Ok(_) => at += piece,
+            }
+        }
+        if piece == 1 && actions.len() == before {
+            break;
+        }
+        piece = if piece == 1 { 1 } else { piece / 2 };
+    }
+    actions
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `FASTJOB_SEED=7 cargo test -p fastjob-coordinator whatever` replays one seed.
+    #[test]
+    fn whatever_fails_what_must_hold_holds() {
+        let seeds = match std::env::var("FASTJOB_SEED") {
+            Ok(seed) => {
+                let seed = seed.parse().expect("FASTJOB_SEED is a number");
+                seed..seed + 1
+            }
+            Err(_) => 0..300,
+        };
+        for seed in seeds {
+            if let Err(failure) = run(seed, STEPS) {
+                panic!("replay it with FASTJOB_SEED={seed}: {failure}");
+            }
+        }
+    }
+}

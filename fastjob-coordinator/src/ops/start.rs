@@ -1,0 +1,101 @@
+//! Starts that somebody asks for: one task, or one for each fire of a past range.
+
+use fastjob_core::{Cause, ExecutorName};
+use jiff::Timestamp;
+
+use super::{BackfillAsk, Backfilled, Error, Ops, StartAsk, Started};
+use crate::engine::{Backfill, Command, JobPath, Start, When};
+
+/// Most bytes of a key.
+const KEY_MAX: usize = 256;
+/// Most tasks that one backfill may start.
+const BACKFILL_MOST: u32 = 1_000;
+
+impl Ops {
+    /// Starts a job and returns its task, which is recorded and will run.
+    pub(crate) async fn start(&self, path: &str, ask: StartAsk) -> Result<Started, Error> {
+        let cause = cause(ask.cause.as_deref())?;
+        let executor = ask
+            .executor
+            .as_deref()
+            .map(|name| name.parse::<ExecutorName>().map_err(|err| Error::invalid("executor", err)))
+            .transpose()?;
+        if let Some(key) = &ask.key {
+            if key.is_empty() || key.len() > KEY_MAX {
+                let message = format!("it has {} bytes, 1 to {KEY_MAX} are allowed", key.len());
+                return Err(Error::invalid("key", message));
+            }
+            // What is too young to be seen here is known to the engine.
+            let job = self.find(path).await?.id;
+            if let Some(task) = self.store.task_of_key(job, key).await? {
+                return Ok(Started { task: task.0 });
+            }
+        }
+        let param = fastjob_core::job::param_text(&ask.param);
+        if let Some(long) =
+            param.as_ref().map(String::len).filter(|len| *len > fastjob_core::job::PARAM_MAX)
+        {
+            let most = fastjob_core::job::PARAM_MAX;
+            let message = format!("it has {long} bytes, at most {most} are allowed");
+            return Err(Error::invalid("param", message));
+        }
+        let at = when(&ask)?;
+        let ask = Start {
+            job: JobPath(path.to_owned()),
+            cause,
+            param: param.map(Into::into),
+            at,
+            executor,
+            key: ask.key.map(Into::into),
+        };
+        let task = self.engine.ask(|answer| Command::Start { ask, answer }).await??;
+        Ok(Started { task: task.0 })
+    }
+
+    /// Starts a task for each fire of a past range.
+    pub(crate) async fn backfill(&self, path: &str, ask: BackfillAsk) -> Result<Backfilled, Error> {
+        let instant = |field: &str, text: &str| {
+            text.parse::<Timestamp>().map_err(|err| Error::invalid(field, err))
+        };
+        let (from, until) = (instant("from", &ask.from)?, instant("until", &ask.until)?);
+        if from >= until {
+            return Err(Error::invalid("until", "it has to be later than from"));
+        }
+        let most = ask.max.unwrap_or(100);
+        if most == 0 || most > BACKFILL_MOST {
+            let message = format!("{most} is out of bounds, 1 to {BACKFILL_MOST} are allowed");
+            return Err(Error::invalid("max", message));
+        }
+        let cause = cause(ask.cause.as_deref())?;
+        let ask = Backfill { job: JobPath(path.to_owned()), cause, from, until, most };
+        let (tasks, more) = self.engine.ask(|answer| Command::Backfill { ask, answer }).await??;
+        Ok(Backfilled { tasks: tasks.into_iter().map(|task| task.0).collect(), more })
+    }
+}
+
+fn cause(word: Option<&str>) -> Result<Cause, Error> {
+    match word {
+        None | Some("api") => Ok(Cause::Api),
+        Some("manual") => Ok(Cause::Manual),
+        Some(other) => {
+            let message = format!("`{other}` is unknown; there are api and manual");
+            Err(Error::invalid("cause", message))
+        }
+    }
+}
+
+fn when(ask: &StartAsk) -> Result<When, Error> {
+    match (&ask.at, &ask.delay) {
+        (None, None) => Ok(When::Now),
+        (Some(_), Some(_)) => Err(Error::invalid("at", "it excludes delay: give one of them")),
+        (Some(at), None) => {
+            let at: Timestamp = at.parse().map_err(|err| Error::invalid("at", err))?;
+            let at = Timestamp::from_millisecond(at.as_millisecond())
+                .map_err(|err| Error::invalid("at", err))?;
+            Ok(When::At(at))
+        }
+        (None, Some(delay)) => fastjob_core::duration::parse(delay)
+            .map(When::After)
+            .map_err(|err| Error::invalid("delay", err)),
+    }
+}

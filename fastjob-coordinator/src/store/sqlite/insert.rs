@@ -1,0 +1,78 @@
+//! Attempts that are new. Most are the whole of a task that a schedule started: what others have
+//! besides is left out of their statement.
+
+use fastjob_core::Shard;
+use jiff::Timestamp;
+use serde::Serialize;
+use sqlx::SqliteConnection;
+
+use super::commit::{Outcome, batches, each};
+use crate::store::{
+    Commit, NewAttempt,
+    codes::{attempt_state_code, cause_code, task_state_code},
+};
+
+pub(super) async fn attempts(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
+    let all = || commits.iter().flat_map(|commit| &commit.planned);
+    each(
+        tx,
+        batches(all().filter(|new| is_plain(new)).map(plain))?,
+        "insert into attempts (id, task, job, number, cause, fire_at, due_at, created_at, life, \
+         state, task_state, task_ended_at, param, note) \
+         select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, \
+         value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, \
+         value ->> 12, value ->> 13 \
+         from json_each(?) where true on conflict do nothing",
+    )
+    .await?;
+    let others = all().filter(|new| !is_plain(new)).map(|new| {
+        let wanted = new.wanted.as_ref().map(|name| name.as_str());
+        (plain(new), new.shard.index, new.shard.total, new.parent.map(|task| task.0), wanted)
+    });
+    each(
+        tx,
+        batches(others)?,
+        "insert into attempts (id, task, job, number, cause, fire_at, due_at, created_at, life, \
+         state, task_state, task_ended_at, param, note, shard_index, shard_total, parent, wanted) \
+         select value ->> '$[0][0]', value ->> '$[0][1]', value ->> '$[0][2]', \
+         value ->> '$[0][3]', value ->> '$[0][4]', value ->> '$[0][5]', value ->> '$[0][6]', \
+         value ->> '$[0][7]', value ->> '$[0][8]', value ->> '$[0][9]', value ->> '$[0][10]', \
+         value ->> '$[0][11]', value ->> '$[0][12]', value ->> '$[0][13]', \
+         value ->> 1, value ->> 2, value ->> 3, value ->> 4 \
+         from json_each(?) where true on conflict do nothing",
+    )
+    .await?;
+    let keys = all().filter_map(|new| Some((new.job.0, new.key.as_deref()?, new.task.0)));
+    each(
+        tx,
+        batches(keys)?,
+        "insert into keys (job, key, task) select value ->> 0, value ->> 1, value ->> 2 \
+         from json_each(?) where true on conflict do nothing",
+    )
+    .await
+}
+
+fn is_plain(new: &NewAttempt) -> bool {
+    new.shard == Shard::WHOLE && new.parent.is_none() && new.wanted.is_none()
+}
+
+fn plain(new: &NewAttempt) -> impl Serialize + '_ {
+    let is_head = new.attempt == new.task.first_attempt();
+    let ended = is_head && new.task_state.is_final();
+    (
+        new.attempt.0,
+        new.task.0,
+        new.job.0,
+        new.number,
+        cause_code(new.cause),
+        new.fire_at.map(Timestamp::as_millisecond),
+        new.due_at.as_millisecond(),
+        new.created_at.as_millisecond(),
+        new.life.map(|life| life.0),
+        attempt_state_code(new.state),
+        is_head.then(|| task_state_code(new.task_state)),
+        ended.then(|| new.created_at.as_millisecond()),
+        new.param.as_deref(),
+        new.note.as_deref(),
+    )
+}
