@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fastjob_core::{AttemptId, Cause, Job, JobId, TaskId};
+use fastjob_core::{AttemptId, Cause, Job, JobId, Shard, TaskId};
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
@@ -50,6 +50,9 @@ pub(crate) struct StartAttempt {
     pub(crate) cause: Cause,
     pub(crate) fire_at: Option<Timestamp>,
     pub(crate) param: Option<Arc<str>>,
+    pub(crate) shard: Shard,
+    /// The last one of the attempt before, as JSON.
+    pub(crate) checkpoint: Option<Arc<str>>,
 }
 
 /// An answer and where it goes.

@@ -190,6 +190,8 @@ impl Engine {
             Event::Connected(executor, answer) => self.connected(now, *executor, answer, out),
             Event::Beat(session, beat) => self.beat(now, session, beat, out),
             Event::Started(session, attempts) => self.started(session, attempts),
+            // Trivial until the engine follows them.
+            Event::Checkpoints(..) | Event::Progress(..) | Event::RoundTrip(..) => {}
             Event::Finished(session, outcomes) => self.finished(now, session, outcomes, out),
             Event::Leaving(session, returned) => self.leaving(now, session, returned, out),
             Event::Disconnected(session) => self.disconnected(now, session, out),

@@ -220,6 +220,8 @@ impl Engine {
             cause: open.cause,
             fire_at: open.fire_at,
             param: open.param.clone(),
+            shard: fastjob_core::Shard::WHOLE,
+            checkpoint: None,
         };
         outgoing.add(session, start, out);
     }

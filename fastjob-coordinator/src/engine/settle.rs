@@ -76,6 +76,7 @@ impl Engine {
                 started_at,
                 ended_at: now.wall,
                 log_tail: String::new(),
+                checkpoint: None,
             },
         );
     }

@@ -249,6 +249,7 @@ impl World {
             started_at: Some(self.wall),
             ended_at: self.wall,
             log_tail: String::new(),
+            checkpoint: None,
         };
         executor.unacknowledged.insert(id, outcome.clone());
         if let Some(session) = executor.session {
