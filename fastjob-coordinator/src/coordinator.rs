@@ -219,7 +219,12 @@ impl Coordinator {
         let link = Link {
             engine: engine_handle.clone(),
             sessions: sessions.clone(),
-            terms: Terms { cluster, beat: settings.beat, silence: settings.beat * 3 },
+            terms: Terms {
+                cluster,
+                beat: settings.beat,
+                silence: settings.beat * 3,
+                exclusive: settings.executor_lost / 3,
+            },
             stop: stop.clone(),
         };
         let mut loops = JoinSet::new();

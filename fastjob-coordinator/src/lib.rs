@@ -19,6 +19,8 @@ mod clock;
 pub mod config;
 mod coordinator;
 mod engine;
+#[cfg(feature = "simulation")]
+pub use engine::simulation;
 mod ops;
 mod record;
 mod rpc;
@@ -34,7 +36,7 @@ pub use self::{
     config::Config,
     coordinator::{Builder, Coordinator, RunError, StartError, migrate},
     ops::{
-        AttemptView, BackfillAsk, Backfilled, ExecutorView, Fires, JobView, LogView, Page, Saved,
-        StartAsk, Started, StopAnswer, TaskView,
+        AttemptView, BackfillAsk, Backfilled, ExecutorView, Fires, JobView, LogView, Page,
+        ProgressView, Saved, StartAsk, Started, StopAnswer, TaskView,
     },
 };

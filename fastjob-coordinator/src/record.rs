@@ -164,6 +164,8 @@ pub(crate) struct Commit {
     pub(crate) anchors: Vec<(JobId, Timestamp)>,
     /// Every fire up to here is recorded; only grows.
     pub(crate) watermark: Option<Timestamp>,
+    /// The engine's wall clock when this was handed over; only grows.
+    pub(crate) clock: Option<Timestamp>,
 }
 
 impl Commit {
@@ -213,6 +215,8 @@ pub(crate) struct Loaded {
     pub(crate) ids_until: i64,
     /// `None` in a store in which nothing was ever planned.
     pub(crate) watermark: Option<Timestamp>,
+    /// The latest clock of a commit.
+    pub(crate) clock: Option<Timestamp>,
     /// All jobs, deleted ones too.
     pub(crate) jobs: Vec<JobRow>,
     /// All attempts that have not ended.

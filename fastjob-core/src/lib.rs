@@ -23,7 +23,7 @@ pub mod wire;
 
 pub use self::{
     attempt::{AttemptState, FailReason},
-    context::{AttemptFacts, JobContext, JobLog, Shard},
+    context::{AttemptFacts, CheckpointError, JobContext, JobLog, JobReports, Progress, Shard},
     handler::{JobError, JobHandler, JobOutput, JobResult, ParamError},
     id::{
         AttemptId, ChannelName, ExecutorName, HandlerName, Incarnation, InvalidName, JobId,

@@ -244,6 +244,7 @@ impl Builder {
             figures: Figures::new(),
             config: config.clone(),
             ca_cert,
+            began: tokio::time::Instant::now(),
         });
         let peers = Peers::default();
         // Links end when what is to be delivered has been, or at the deadline.
@@ -264,6 +265,8 @@ impl Builder {
         let sweeping = done.clone();
         let sweeper = logs.clone();
         loops.spawn(async move { sweeper.sweep_loop(sweeping).await });
+        let (watching, watched) = (done.clone(), runtime.clone());
+        loops.spawn(async move { watched.watch_silence(watching).await });
         stop.cancelled().await;
         tracing::info!("executor is stopping");
         runtime.leave();

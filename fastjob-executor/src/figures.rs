@@ -1,7 +1,8 @@
 //! How busy this machine is: the figures by which coordinators place work.
 //!
-//! Looked at no more than once a second, however often somebody asks. In a container the memory is
-//! the container's, where the system tells its limit.
+//! Looked at no more than once a second, however often somebody asks. The share of busy cores is
+//! that of the whole machine, smoothed so that one busy moment does not turn a choice round. In a
+//! container the memory is the container's, where the system tells its limit.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -10,13 +11,16 @@ use std::{
 
 use sysinfo::System;
 
-/// Between two looks; the share of busy cores is a mean over this time.
+/// Between two looks.
 const INTERVAL: Duration = Duration::from_secs(1);
+/// After this time about two thirds of a lasting change of the busy share are seen.
+const SMOOTH: Duration = Duration::from_secs(5);
 
 /// What a look showed.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Sample {
-    /// Busy share of all cores, 0 to 1; 0 until there were two looks.
+    /// Busy share of all cores, 0 to 1. At first the mean since the machine started, where the
+    /// system tells it, or 0.
     pub(crate) cpu: f64,
     /// Bytes that new work could use.
     pub(crate) memory_free: u64,
@@ -31,24 +35,37 @@ struct State {
     system: System,
     looked_at: Instant,
     sample: Sample,
+    /// Whether there was a look after the first, which has no time of its own.
+    has_mean: bool,
 }
 
 impl Figures {
     pub(crate) fn new() -> Self {
         let mut system = System::new();
         let sample = look(&mut system);
-        Self(Mutex::new(State { system, looked_at: Instant::now(), sample }))
+        Self(Mutex::new(State { system, looked_at: Instant::now(), sample, has_mean: false }))
     }
 
     /// The last look, or a new one if that is over a second ago.
     pub(crate) fn sample(&self) -> Sample {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.looked_at.elapsed() >= INTERVAL {
-            state.sample = look(&mut state.system);
+        let elapsed = state.looked_at.elapsed();
+        if elapsed >= INTERVAL {
+            let mut fresh = look(&mut state.system);
+            if state.has_mean {
+                fresh.cpu = smooth(state.sample.cpu, fresh.cpu, elapsed);
+            }
+            state.sample = fresh;
+            state.has_mean = true;
             state.looked_at = Instant::now();
         }
         state.sample
     }
+}
+
+/// Moves a figure towards what was measured over `elapsed`.
+fn smooth(old: f64, new: f64, elapsed: Duration) -> f64 {
+    old + (new - old) * (1.0 - (-elapsed.as_secs_f64() / SMOOTH.as_secs_f64()).exp())
 }
 
 fn look(system: &mut System) -> Sample {
@@ -84,6 +101,19 @@ mod tests {
         }
         let state = figures.0.lock().unwrap();
         assert!(looked_at.elapsed() > INTERVAL || state.looked_at == looked_at);
+    }
+
+    #[test]
+    fn the_busy_share_moves_by_the_time_that_was_measured() {
+        let second = Duration::from_secs(1);
+        let mut share = 0.0;
+        for _ in 0..5 {
+            share = smooth(share, 1.0, second);
+        }
+        assert!((share - smooth(0.0, 1.0, SMOOTH)).abs() < 1e-9);
+        assert!((0.6..0.7).contains(&share));
+        assert_eq!(smooth(0.5, 0.5, second), 0.5);
+        assert!((smooth(0.0, 1.0, second * 3_600) - 1.0).abs() < 1e-9);
     }
 
     #[test]

@@ -21,8 +21,13 @@
 //! retry strategy decides whether it is run again. The same attempt never runs twice on one
 //! executor.
 //!
-//! A handler that blocks its thread can neither be stopped nor aborted: move blocking work into
-//! `tokio::task::spawn_blocking`.
+//! A job whose block strategy holds across the cluster is run by one executor at a time: an
+//! executor that cannot hear the coordinator any more stops such attempts, and aborts them before
+//! the coordinator gives it up and places them anew.
+//!
+//! A handler that blocks its thread can neither be stopped nor aborted, and so may overlap with its
+//! successor: move blocking work into `tokio::task::spawn_blocking`, and let it look at
+//! [`JobContext::is_stopping`].
 
 mod builtin;
 mod clock;
@@ -36,8 +41,8 @@ mod session;
 
 pub use async_trait::async_trait;
 pub use fastjob_core::{
-    AttemptId, Cause, JobContext, JobError, JobHandler, JobId, JobOutput, JobResult, ParamError,
-    Shard, TaskId,
+    AttemptId, Cause, CheckpointError, JobContext, JobError, JobHandler, JobId, JobOutput,
+    JobResult, ParamError, Shard, TaskId,
 };
 pub use fastjob_macros::job;
 pub use tokio_util::sync::CancellationToken;

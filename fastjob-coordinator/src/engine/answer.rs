@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use fastjob_core::{
-    AttemptId, AttemptState, ExecutorName, HandlerName, Incarnation, ServiceName, TaskId, TaskState,
+    AttemptId, AttemptState, ExecutorName, HandlerName, Incarnation, Progress, ServiceName, TaskId,
+    TaskState,
 };
 use jiff::Timestamp;
 
@@ -81,6 +82,7 @@ pub(crate) struct LiveAttempt {
     pub(crate) attempt: AttemptId,
     pub(crate) state: AttemptState,
     pub(crate) started_at: Option<Timestamp>,
+    pub(crate) progress: Option<Progress>,
     pub(crate) executor: Option<ExecutorName>,
     /// Where the executor can be reached.
     pub(crate) session: Option<SessionId>,

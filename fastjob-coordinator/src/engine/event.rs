@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use fastjob_core::{
-    AttemptId, ExecutorName, HandlerName, Incarnation, Job, ServiceName, TaskId, TaskState,
-    attempt::End,
+    AttemptId, ExecutorName, HandlerName, Incarnation, Job, Progress, ServiceName, TaskId,
+    TaskState, attempt::End,
 };
 use jiff::Timestamp;
 use tokio::sync::oneshot;
@@ -61,6 +61,8 @@ pub(crate) struct Outcome {
     pub(crate) started_at: Option<Timestamp>,
     pub(crate) ended_at: Timestamp,
     pub(crate) log_tail: String,
+    /// The last one that is known, as JSON, if it did not succeed.
+    pub(crate) checkpoint: Option<String>,
 }
 
 /// What an executor says of its machine and its work.
@@ -86,6 +88,12 @@ pub(crate) enum Event {
     Beat(SessionId, Beat),
     /// Handlers were entered.
     Started(SessionId, Vec<(AttemptId, Timestamp)>),
+    /// The latest checkpoints of attempts, as JSON.
+    Checkpoints(SessionId, Vec<(AttemptId, Arc<str>)>),
+    /// How far attempts have come.
+    Progress(SessionId, Vec<(AttemptId, Progress)>),
+    /// How long a message to the executor and its answer took.
+    RoundTrip(SessionId, Duration),
     /// Attempts ended.
     Finished(SessionId, Vec<Outcome>),
     /// An executor takes no more work, and gives back what it never entered.

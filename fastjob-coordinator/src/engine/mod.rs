@@ -24,6 +24,7 @@ mod lane;
 mod load;
 mod place;
 mod plan;
+mod reports;
 mod settle;
 mod spread;
 mod start;
@@ -92,6 +93,9 @@ pub(crate) struct Engine {
     config: Config,
     dice: SmallRng,
 
+    /// The wall clock is taken to be at least this: what was done before a start was not done
+    /// later than after it.
+    floor: Timestamp,
     next_id: i64,
     ids_until: i64,
     /// Every fire up to here is planned.
@@ -150,7 +154,12 @@ impl Engine {
     /// Attempts that may have been dispatched before wait for their executor to come back and say
     /// what it holds; the others go on as they were planned.
     pub(crate) fn new(config: Config, loaded: Loaded, now: Now) -> Self {
+        // After a clock that was set back: all that was planned may have been sent by then.
+        let jumped = loaded.clock.filter(|clock| now.wall < *clock);
+        let floor = jumped.map_or(now.wall, |clock| plan::soon(Now { wall: clock, ..now }));
+        let now = Now { wall: floor, ..now };
         let mut engine = Self {
+            floor,
             config,
             dice: SmallRng::seed_from_u64(config.seed),
             next_id: loaded.ids_until.max(1),
@@ -191,6 +200,8 @@ impl Engine {
 
     /// Takes in what happened. What is to be done for it is complete after [`Engine::flush`].
     pub(crate) fn handle(&mut self, now: Now, event: Event, out: &mut Effects) {
+        let now = Now { wall: now.wall.max(self.floor), ..now };
+        self.floor = now.wall;
         match event {
             Event::Tick => {
                 self.run_timers(now, out);
@@ -210,6 +221,9 @@ impl Engine {
             Event::Connected(executor, answer) => self.connected(now, *executor, answer, out),
             Event::Beat(session, beat) => self.beat(now, session, beat, out),
             Event::Started(session, attempts) => self.started(now, session, attempts),
+            Event::Checkpoints(session, reached) => self.checkpoints(session, reached),
+            Event::Progress(session, told) => self.progress(session, told),
+            Event::RoundTrip(session, took) => self.round_trip(now, session, took),
             Event::Finished(session, outcomes) => self.finished(now, session, outcomes, out),
             Event::Leaving(session, returned) => self.leaving(now, session, returned, out),
             Event::Disconnected(session) => self.disconnected(now, session, out),
@@ -227,7 +241,8 @@ impl Engine {
         }
         let id = CommitId(self.next_commit);
         self.next_commit += 1;
-        let commit = std::mem::take(&mut self.commit);
+        let mut commit = std::mem::take(&mut self.commit);
+        commit.clock = Some(self.floor);
         let rows = commit.rows();
         self.unwritten += rows;
         self.in_flight.insert(id, InFlight { rows, after: std::mem::take(&mut self.after) });
@@ -236,6 +251,7 @@ impl Engine {
 
     /// When to be told [`Event::Tick`] again, if nothing else happens before.
     pub(crate) fn wake_in(&self, now: Now) -> Duration {
+        let now = Now { wall: now.wall.max(self.floor), ..now };
         let until =
             |at: Timestamp| Duration::try_from(at.duration_since(now.wall)).unwrap_or_default();
         let mut wait = LOOK;

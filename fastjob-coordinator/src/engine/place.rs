@@ -228,6 +228,9 @@ impl Engine {
         open.step = Step::NotDue;
         open.state = AttemptState::Planned;
         open.started_at = None;
+        if let Some(more) = &mut open.more {
+            more.waits_until = None;
+        }
         let job = open.job;
         self.due.entry(now.wall).or_default().push(attempt);
         // It takes its turn anew: others may have been let through meanwhile.
@@ -300,7 +303,9 @@ impl Engine {
             handler: job.handler.clone(),
             executor: bound.or(open.more().wanted.as_ref()).or(job.route.names()).cloned(),
         };
-        let until = now.uptime + job.no_executor;
+        let no_executor = job.no_executor;
+        // Whoever looks again in vain has not begun to wait anew.
+        let until = *open.more_mut().waits_until.get_or_insert(now.uptime + no_executor);
         self.waiting.entry(key).or_default().push_back(attempt);
         self.set_timer(until, timer);
     }
@@ -338,11 +343,16 @@ impl Engine {
             .collect();
         let mut outgoing = Outgoing::default();
         let mut left = true;
+        // Each once: one whose filter this executor does not meet waits again.
+        let mut counts: Vec<_> = keys.iter().map(|key| self.waiting[key].len()).collect();
         // One of each kind at a time, so that none starves.
-        while left && self.lives.get(&life).is_some_and(super::state::Life::has_place) {
+        while left && self.lives.get(&life).is_some_and(Life::has_place) {
             left = false;
-            for key in &keys {
-                let Some(queue) = self.waiting.get_mut(key) else { continue };
+            for (key, count) in keys.iter().zip(&mut counts) {
+                let Some(queue) = self.waiting.get_mut(key).filter(|_| *count > 0) else {
+                    continue;
+                };
+                *count -= 1;
                 let next = queue.pop_front();
                 if queue.is_empty() {
                     self.waiting.remove(key);

@@ -93,6 +93,7 @@ impl Engine {
                 started_at,
                 ended_at: now.wall,
                 log_tail: String::new(),
+                checkpoint: None,
             },
         );
     }
@@ -141,6 +142,7 @@ impl Engine {
             self.retried.remove(&open.task);
         }
         if let Some(delay) = retry {
+            self.last_checkpoint(&mut open, outcome.checkpoint);
             self.retry(now, open, delay);
         } else if ended.is_some() {
             self.task_ended(now, &open);
@@ -211,6 +213,7 @@ impl Engine {
         more.due_in = Some(now.uptime + delay);
         more.avoid = failed_on;
         more.bound = None;
+        more.progress = None;
         let delay = SignedDuration::try_from(delay).unwrap_or_default();
         let open = Open {
             number: before.number + 1,

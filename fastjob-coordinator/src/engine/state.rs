@@ -8,8 +8,8 @@ use std::{
 };
 
 use fastjob_core::{
-    AttemptId, AttemptState, Cause, ExecutorName, HandlerName, Incarnation, JobId, ServiceName,
-    Shard, TaskId, TaskState,
+    AttemptId, AttemptState, Cause, ExecutorName, HandlerName, Incarnation, JobId, Progress,
+    ServiceName, Shard, TaskId, TaskState,
     route::{self, Figures, Smoothed},
 };
 use jiff::Timestamp;
@@ -75,12 +75,23 @@ pub(crate) struct More {
     pub(crate) avoid: Option<ExecutorName>,
     /// How far its shard has come.
     pub(crate) checkpoint: Option<Arc<str>>,
+    /// Until when it waits for an executor, by uptime.
+    pub(crate) waits_until: Option<Duration>,
+    /// What its handler said last.
+    pub(crate) progress: Option<Progress>,
 }
 
 impl Open {
     pub(crate) fn more(&self) -> &More {
-        const NONE: &More =
-            &More { due_in: None, wanted: None, bound: None, avoid: None, checkpoint: None };
+        const NONE: &More = &More {
+            due_in: None,
+            wanted: None,
+            bound: None,
+            avoid: None,
+            checkpoint: None,
+            waits_until: None,
+            progress: None,
+        };
         self.more.as_deref().unwrap_or(NONE)
     }
 

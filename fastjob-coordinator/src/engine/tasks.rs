@@ -133,6 +133,7 @@ impl Engine {
                 attempt,
                 state: open.state,
                 started_at: open.started_at,
+                progress: open.more().progress.clone(),
                 executor: life.map(|life| life.executor.clone()),
                 session: life.and_then(|life| life.session),
             })

@@ -15,8 +15,8 @@ use std::sync::Arc;
 use fastjob_core::job::Problem;
 
 pub use self::views::{
-    AttemptView, BackfillAsk, Backfilled, ExecutorView, Fires, JobView, LogView, Page, Saved,
-    StartAsk, Started, StopAnswer, TaskView,
+    AttemptView, BackfillAsk, Backfilled, ExecutorView, Fires, JobView, LogView, Page,
+    ProgressView, Saved, StartAsk, Started, StopAnswer, TaskView,
 };
 pub(crate) use self::{jobs::SaveMode, tasks::ListTasks};
 use crate::{sessions::Sessions, shell::EngineHandle, store};

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use fastjob_core::{TaskId, TaskState};
 use jiff::Timestamp;
 
-use super::{AttemptView, Error, Ops, Page, StopAnswer, TaskView, jobs::page};
+use super::{AttemptView, Error, Ops, Page, ProgressView, StopAnswer, TaskView, jobs::page};
 use crate::{
     engine::{Command, LiveTask, OpenAsk},
     store::{AttemptRow, TaskFilter, TaskRow},
@@ -133,6 +133,11 @@ fn attempt(row: AttemptRow, live: Option<&LiveTask>) -> AttemptView {
         reason: row.reason.map(|reason| reason.as_str().to_owned()),
         message: row.message,
         executor: executor.map(|name| name.to_string()),
+        progress: live.and_then(|live| live.progress.clone()).map(|progress| ProgressView {
+            done: progress.done,
+            total: progress.total,
+            note: progress.note,
+        }),
         due_at: row.due_at,
         started_at: row.started_at.or_else(|| live.and_then(|live| live.started_at)),
         ended_at: row.ended_at,

@@ -146,6 +146,17 @@ pub struct TaskView {
     pub attempts: Vec<AttemptView>,
 }
 
+/// How far a handler is.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct ProgressView {
+    /// What is done.
+    pub done: u64,
+    /// Of how much; 0 where that is not known.
+    pub total: u64,
+    /// In words.
+    pub note: String,
+}
+
 fn one() -> u32 {
     1
 }
@@ -171,6 +182,9 @@ pub struct AttemptView {
     pub message: Option<String>,
     /// The executor it was given to.
     pub executor: Option<String>,
+    /// How far its handler says it is, while it runs.
+    #[serde(default)]
+    pub progress: Option<ProgressView>,
     /// When it was to be dispatched.
     pub due_at: Timestamp,
     /// When its handler was entered.

@@ -4,6 +4,10 @@
 //! the same stream. A stream that is silent too long, or breaks the protocol, is ended.
 
 mod hello;
+mod round_trips;
+
+#[cfg(test)]
+mod tests;
 
 use std::{
     pin::Pin,
@@ -12,18 +16,23 @@ use std::{
 };
 
 use fastjob_core::{
-    AttemptId,
+    AttemptId, Progress,
     attempt::End,
+    context::CHECKPOINT_MAX,
     wire::{
         BATCH_MAX, LOG_TAIL_MAX, MESSAGE_MAX, UnknownValue, instant,
         v1::{self, executor_link_server::ExecutorLink, from_executor},
     },
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 use tokio_stream::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
+use self::round_trips::RoundTrips;
 use crate::{
     engine::{Beat, ConnectAnswer, Event, Outcome, SessionId},
     sessions::{Outbound, Sessions, to_wire},
@@ -37,6 +46,9 @@ pub(crate) struct Terms {
     pub(crate) beat: Duration,
     /// After how long without a message either side gives the stream up.
     pub(crate) silence: Duration,
+    /// After how long without an answer an executor stops its exclusive attempts; at twice that
+    /// they have ended, and at three times it may be given up.
+    pub(crate) exclusive: Duration,
 }
 
 /// The executors' edge.
@@ -92,6 +104,7 @@ impl ExecutorLink for Link {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             beat_ms: millis(self.terms.beat),
             silence_ms: millis(self.terms.silence),
+            exclusive_ms: millis(self.terms.exclusive),
         };
         tokio::spawn(listen(open, inbound, name));
         let welcome = v1::ToExecutor { message: Some(v1::to_executor::Message::Welcome(welcome)) };
@@ -133,6 +146,7 @@ impl Drop for OpenSession {
 /// Reads one stream to its end. It lives as long as the stream, which the server bounds.
 async fn listen(open: OpenSession, mut inbound: Streaming<v1::FromExecutor>, name: String) {
     let link = &open.link;
+    let mut trips = RoundTrips::default();
     let why = loop {
         let next = tokio::select! {
             () = link.stop.cancelled() => break "the coordinator stops".to_owned(),
@@ -146,6 +160,16 @@ async fn listen(open: OpenSession, mut inbound: Streaming<v1::FromExecutor>, nam
         };
         match message.map(|message| read(open.id, message)) {
             Some(Ok(Heard::Event(event))) => link.engine.tell(event),
+            Some(Ok(Heard::Beat(beat, uptime_ms))) => {
+                link.engine.tell(Event::Beat(open.id, beat));
+                let id = trips.begin(Instant::now());
+                link.sessions.ping(open.id, v1::Ping { id, uptime_ms });
+            }
+            Some(Ok(Heard::Pong(id))) => {
+                if let Some(took) = trips.end(id, Instant::now()) {
+                    link.engine.tell(Event::RoundTrip(open.id, took));
+                }
+            }
             Some(Ok(Heard::Reply(reply))) => link.sessions.answered(open.id, reply),
             // Said by a newer release; what it means is not ours to guess.
             None => {}
@@ -157,6 +181,9 @@ async fn listen(open: OpenSession, mut inbound: Streaming<v1::FromExecutor>, nam
 
 enum Heard {
     Event(Event),
+    /// With the executor's uptime when it was sent.
+    Beat(Beat, u64),
+    Pong(u64),
     Reply(v1::StatReply),
 }
 
@@ -169,7 +196,7 @@ enum Refused {
     SecondHello,
     #[error("a message names {0} attempts, at most {BATCH_MAX} are allowed")]
     TooMany(usize),
-    #[error("the {what} of an outcome has {bytes} bytes, at most {most} are allowed")]
+    #[error("the {what} of an attempt has {bytes} bytes, at most {most} are allowed")]
     TooLong { what: &'static str, bytes: usize, most: usize },
     #[error("an outcome has the end {0}, which this protocol does not have")]
     End(i32),
@@ -180,16 +207,17 @@ fn read(session: SessionId, message: from_executor::Message) -> Result<Heard, Re
     let event = match message {
         Wire::Hello(_) => return Err(Refused::SecondHello),
         Wire::StatReply(reply) => return Ok(Heard::Reply(reply)),
-        Wire::Beat(beat) => Event::Beat(
-            session,
-            Beat {
+        Wire::Pong(pong) => return Ok(Heard::Pong(pong.id)),
+        Wire::Beat(beat) => {
+            let figures = Beat {
                 cpu: if beat.cpu.is_finite() { beat.cpu.clamp(0.0, 1.0) } else { 0.0 },
                 memory_free: beat.memory_free,
                 memory_total: beat.memory_total,
                 running: beat.running,
                 waiting: beat.waiting,
-            },
-        ),
+            };
+            return Ok(Heard::Beat(figures, beat.uptime_ms));
+        }
         Wire::Started(started) => {
             bound(started.attempts.len())?;
             let attempts = started
@@ -204,6 +232,31 @@ fn read(session: SessionId, message: from_executor::Message) -> Result<Heard, Re
             let outcomes = finished.outcomes.into_iter().map(outcome).collect::<Result<_, _>>()?;
             Event::Finished(session, outcomes)
         }
+        Wire::Checkpoints(checkpoints) => {
+            bound(checkpoints.attempts.len())?;
+            let attempts = checkpoints
+                .attempts
+                .into_iter()
+                .map(|told| {
+                    short("checkpoint", &told.checkpoint, CHECKPOINT_MAX)?;
+                    Ok((AttemptId(told.attempt), told.checkpoint.into()))
+                })
+                .collect::<Result<_, Refused>>()?;
+            Event::Checkpoints(session, attempts)
+        }
+        Wire::Progress(progress) => {
+            bound(progress.attempts.len())?;
+            let attempts = progress
+                .attempts
+                .into_iter()
+                .map(|told| {
+                    let v1::AttemptProgress { attempt, done, total, note } = told;
+                    short("note", &note, Progress::NOTE_MAX)?;
+                    Ok((AttemptId(attempt), Progress { done, total, note }))
+                })
+                .collect::<Result<_, Refused>>()?;
+            Event::Progress(session, attempts)
+        }
         Wire::Goodbye(goodbye) => {
             Event::Leaving(session, goodbye.returned.into_iter().map(AttemptId).collect())
         }
@@ -215,17 +268,21 @@ fn bound(count: usize) -> Result<(), Refused> {
     if count > BATCH_MAX { Err(Refused::TooMany(count)) } else { Ok(()) }
 }
 
+fn short(what: &'static str, text: &str, most: usize) -> Result<(), Refused> {
+    let bytes = text.len();
+    if bytes > most { Err(Refused::TooLong { what, bytes, most }) } else { Ok(()) }
+}
+
 fn outcome(outcome: v1::Outcome) -> Result<Outcome, Refused> {
     const MESSAGE: usize = 16 * 1024;
-    let short = |what, text: &str, most| match text.len() {
-        bytes if bytes > most => Err(Refused::TooLong { what, bytes, most }),
-        _ => Ok(()),
-    };
     let end = v1::End::try_from(outcome.end).map_err(|_| Refused::End(outcome.end))?;
     short("message", &outcome.message, MESSAGE)?;
     short("log tail", &outcome.log_tail, LOG_TAIL_MAX)?;
     if let Some(result) = &outcome.result {
         short("result", result, fastjob_core::JobOutput::MAX)?;
+    }
+    if let Some(checkpoint) = &outcome.checkpoint {
+        short("checkpoint", checkpoint, CHECKPOINT_MAX)?;
     }
     let started_at = match outcome.started_at {
         0 => None,
@@ -239,5 +296,6 @@ fn outcome(outcome: v1::Outcome) -> Result<Outcome, Refused> {
         started_at,
         ended_at: instant(outcome.ended_at)?,
         log_tail: outcome.log_tail,
+        checkpoint: outcome.checkpoint,
     })
 }

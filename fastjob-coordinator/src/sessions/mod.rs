@@ -14,6 +14,7 @@ use std::{
 
 use fastjob_core::{
     AttemptId,
+    block::{Block, BlockScope, BlockStrategy},
     wire::{BATCH_MAX, v1},
 };
 use tokio::sync::{mpsc, oneshot};
@@ -44,6 +45,7 @@ struct Session {
 pub(crate) enum Outbound {
     Message(Message),
     Stat(v1::Stat),
+    Ping(v1::Ping),
 }
 
 /// Why a question got no answer.
@@ -79,6 +81,14 @@ impl Sessions {
         if let Some(session) = self.lock().get(&id) {
             // A stream that has just ended takes nothing; the engine is about to learn of it.
             drop(session.outbound.send(Outbound::Message(message)));
+        }
+    }
+
+    /// Answers a beat, if the session still lives.
+    pub(crate) fn ping(&self, id: SessionId, ping: v1::Ping) {
+        if let Some(session) = self.lock().get(&id) {
+            // A stream that has just ended takes nothing; the engine is about to learn of it.
+            drop(session.outbound.send(Outbound::Ping(ping)));
         }
     }
 
@@ -143,6 +153,7 @@ pub(crate) fn to_wire(outbound: Outbound) -> v1::ToExecutor {
     let numbers = |attempts: Vec<AttemptId>| attempts.into_iter().map(|id| id.0).collect();
     let message = match outbound {
         Outbound::Stat(stat) => Wire::Stat(stat),
+        Outbound::Ping(ping) => Wire::Ping(ping),
         Outbound::Message(Message::Start(attempts)) => {
             debug_assert!(attempts.len() <= BATCH_MAX, "a batch is too long");
             Wire::Start(v1::Start { attempts: attempts.into_iter().map(start).collect() })
@@ -172,11 +183,93 @@ fn start(start: StartAttempt) -> v1::Attempt {
         cause: v1::Cause::from(start.cause).into(),
         fire_at: start.fire_at.map(jiff::Timestamp::as_millisecond),
         param: start.param.as_deref().or(job.param.as_deref()).map(str::to_owned),
-        shard_index: 0,
-        shard_total: 1,
+        shard_index: start.shard.index,
+        shard_total: start.shard.total,
         timeout_ms: job.timeout.map_or(0, millis),
         grace_ms: millis(job.grace),
-        block: v1::Block::from(job.block.strategy).into(),
+        block: lane_rule(&job.block).into(),
         max_waiting: job.block.max_waiting,
+        max_running: job.block.max_running,
+        exclusive: is_exclusive(&job.block),
+        checkpoint: start.checkpoint.as_deref().map(str::to_owned),
+    }
+}
+
+/// What the executor's lane is to do. Across the cluster the engine lets only those through that
+/// may run.
+fn lane_rule(block: &Block) -> v1::Block {
+    match block.scope {
+        BlockScope::Executor => block.strategy.into(),
+        BlockScope::Cluster => v1::Block::None,
+    }
+}
+
+/// Whether no other attempt of the job may run beside it, anywhere.
+fn is_exclusive(block: &Block) -> bool {
+    match block.strategy {
+        BlockStrategy::Serial | BlockStrategy::SkipNew | BlockStrategy::ReplaceRunning => {
+            block.scope == BlockScope::Cluster
+        }
+        BlockStrategy::Parallel => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use fastjob_core::{Cause, Job, JobDraft, JobId, Shard, TaskId};
+
+    use super::*;
+
+    fn named<T, const N: usize>(names: [(&str, T); N], wanted: &str) -> T {
+        names.into_iter().find(|(name, _)| *name == wanted).unwrap().1
+    }
+
+    fn sent(block: &str) -> v1::Attempt {
+        let draft = r#"{"name": "n", "service": "s", "handler": "h"}"#;
+        let draft: JobDraft = serde_json::from_str(draft).unwrap();
+        let mut job = Job::try_from(draft).unwrap();
+        let (strategy, scope) = block.split_once(' ').unwrap();
+        job.block.strategy = named(BlockStrategy::NAMES, strategy);
+        job.block.scope = named(BlockScope::NAMES, scope);
+        start(StartAttempt {
+            attempt: AttemptId(12),
+            task: TaskId(11),
+            job_id: JobId(1),
+            job: Arc::new(job),
+            number: 2,
+            cause: Cause::Api,
+            fire_at: None,
+            param: None,
+            shard: Shard { index: 3, total: 4 },
+            checkpoint: Some("7".into()),
+        })
+    }
+
+    #[track_caller]
+    fn check(block: &str, expected: v1::Block, exclusive: bool) {
+        let attempt = sent(block);
+        assert_eq!((attempt.block(), attempt.exclusive), (expected, exclusive));
+    }
+
+    #[test]
+    fn a_lane_has_nothing_to_decide_where_the_cluster_has() {
+        check("serial executor", v1::Block::Serial, false);
+        check("skip_new executor", v1::Block::SkipNew, false);
+        check("replace_running executor", v1::Block::ReplaceRunning, false);
+        check("parallel executor", v1::Block::Parallel, false);
+        check("serial cluster", v1::Block::None, true);
+        check("skip_new cluster", v1::Block::None, true);
+        check("replace_running cluster", v1::Block::None, true);
+        check("parallel cluster", v1::Block::None, false);
+    }
+
+    #[test]
+    fn an_attempt_travels_with_its_shard_and_the_checkpoint_before_it() {
+        let attempt = sent("parallel executor");
+        assert_eq!((attempt.shard_index, attempt.shard_total), (3, 4));
+        assert_eq!(attempt.checkpoint.as_deref(), Some("7"));
+        assert_eq!((attempt.max_waiting, attempt.max_running), (1_000, 16));
     }
 }

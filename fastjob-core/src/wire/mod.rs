@@ -88,24 +88,8 @@ impl From<BlockStrategy> for v1::Block {
             BlockStrategy::Serial => Self::Serial,
             BlockStrategy::SkipNew => Self::SkipNew,
             BlockStrategy::ReplaceRunning => Self::ReplaceRunning,
-            // No job can be saved with it, so no executor is asked for it.
-            BlockStrategy::Parallel => Self::Unspecified,
+            BlockStrategy::Parallel => Self::Parallel,
         }
-    }
-}
-
-impl TryFrom<v1::Block> for BlockStrategy {
-    type Error = UnknownValue;
-
-    fn try_from(block: v1::Block) -> Result<Self, UnknownValue> {
-        Ok(match block {
-            v1::Block::Serial => Self::Serial,
-            v1::Block::SkipNew => Self::SkipNew,
-            v1::Block::ReplaceRunning => Self::ReplaceRunning,
-            v1::Block::Unspecified => {
-                return Err(UnknownValue { what: "the block strategy", value: 0 });
-            }
-        })
     }
 }
 
@@ -121,6 +105,8 @@ impl TryFrom<v1::End> for End {
             v1::End::FailedFatal => Self::Failed(FailReason::Fatal),
             v1::End::TimedOut => Self::Failed(FailReason::TimedOut),
             v1::End::Panicked => Self::Failed(FailReason::Panicked),
+            // It was stopped in the place of an executor that is about to be given up.
+            v1::End::CutOff => Self::Failed(FailReason::ExecutorLost),
             v1::End::Unspecified => return Err(UnknownValue { what: "the end", value: 0 }),
         })
     }

@@ -5,7 +5,9 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use fastjob_core::{AttemptFacts, AttemptId, Cause, JobContext, JobId, JobLog, Shard, TaskId};
+use fastjob_core::{
+    AttemptFacts, AttemptId, Cause, JobContext, JobId, JobLog, JobReports, Progress, Shard, TaskId,
+};
 use tokio_util::sync::CancellationToken;
 
 /// The lines that a handler logged.
@@ -28,6 +30,15 @@ impl JobLog for Lines {
     }
 }
 
+/// Takes what a handler says of itself and keeps none of it.
+struct Unheard;
+
+impl JobReports for Unheard {
+    fn checkpoint(&self, _json: &Arc<str>) {}
+
+    fn progress(&self, _progress: Progress) {}
+}
+
 pub(super) fn context(param: Option<&str>, shard: Shard) -> (JobContext, CancellationToken, Lines) {
     let (stop, lines) = (CancellationToken::new(), Lines::default());
     let facts = AttemptFacts {
@@ -41,6 +52,8 @@ pub(super) fn context(param: Option<&str>, shard: Shard) -> (JobContext, Cancell
         fire_at: None,
         param: param.map(str::to_owned),
         shard,
+        checkpoint: None,
     };
-    (JobContext::new(facts, stop.clone(), Box::new(lines.clone())), stop, lines)
+    let log = Box::new(lines.clone());
+    (JobContext::new(facts, stop.clone(), log, Box::new(Unheard)), stop, lines)
 }

@@ -1,18 +1,24 @@
-//! One job's lane: what happens to an attempt that finds another one there.
+//! One job's lane: what happens to an attempt that finds others there.
 //!
-//! The strategy of the attempt that arrives decides.
+//! The strategy of the attempt that arrives decides. Shards of one task never skip or stop each
+//! other: where they meet on one executor, they take turns.
 
 use std::collections::VecDeque;
 
-use fastjob_core::{block::BlockStrategy, wire::v1};
+use fastjob_core::wire::v1;
 
 use super::Arrived;
 
-/// The attempt that runs, and those that wait for their turn.
+/// The attempts that run, and those that wait for their turn.
 #[derive(Default)]
 pub(super) struct Lane {
-    running: Option<i64>,
+    running: Vec<Running>,
     waiting: VecDeque<Arrived>,
+}
+
+struct Running {
+    attempt: i64,
+    task: i64,
 }
 
 /// What becomes of an attempt that arrives.
@@ -21,38 +27,53 @@ pub(super) enum Verdict {
     Wait,
     /// It is not run, and why.
     Skip(String),
-    /// It waits for the running one, which is stopped; those that waited are not run.
+    /// It waits until these have been stopped; those that waited are not run.
     Replace {
-        running: i64,
-        waiting: VecDeque<Arrived>,
+        running: Vec<i64>,
+        waiting: Vec<Arrived>,
     },
 }
 
 impl Lane {
     pub(super) fn arrive(&mut self, arrived: Arrived) -> Verdict {
-        let Some(running) = self.running else {
-            self.running = Some(arrived.attempt.attempt);
+        let attempt = &arrived.attempt;
+        let task = attempt.task;
+        let block = v1::Block::try_from(attempt.block).unwrap_or(v1::Block::Unspecified);
+        let at_once = block == v1::Block::None || self.waiting.is_empty();
+        if at_once && self.has_room(attempt) {
+            self.enter(attempt.attempt, task);
             return Verdict::Run(arrived);
-        };
-        let block = v1::Block::try_from(arrived.attempt.block).ok();
-        match block.and_then(|block| BlockStrategy::try_from(block).ok()) {
-            Some(BlockStrategy::Serial) => {
-                let most = arrived.attempt.max_waiting as usize;
+        }
+        match block {
+            // Such an attempt always has room.
+            v1::Block::None | v1::Block::Serial | v1::Block::Parallel => {
+                let most = attempt.max_waiting as usize;
                 if self.waiting.len() >= most {
                     return Verdict::Skip(format!("the lane is full: {most} attempts wait"));
                 }
                 self.waiting.push_back(arrived);
                 Verdict::Wait
             }
-            Some(BlockStrategy::SkipNew) => {
-                Verdict::Skip(format!("attempt {running} of the job is running"))
-            }
-            Some(BlockStrategy::ReplaceRunning) => {
-                let waiting = std::mem::take(&mut self.waiting);
+            v1::Block::SkipNew => match self.running.iter().find(|other| other.task != task) {
+                Some(other) => {
+                    Verdict::Skip(format!("attempt {} of the job is running", other.attempt))
+                }
+                None => {
+                    self.waiting.push_back(arrived);
+                    Verdict::Wait
+                }
+            },
+            v1::Block::ReplaceRunning => {
+                let (mine, others): (VecDeque<_>, _) = std::mem::take(&mut self.waiting)
+                    .into_iter()
+                    .partition(|other| other.attempt.task == task);
+                self.waiting = mine;
                 self.waiting.push_back(arrived);
-                Verdict::Replace { running, waiting }
+                let others_run = self.running.iter().filter(|other| other.task != task);
+                let running = others_run.map(|other| other.attempt).collect();
+                Verdict::Replace { running, waiting: Vec::from(others) }
             }
-            Some(BlockStrategy::Parallel) | None => Verdict::Skip(
+            v1::Block::Unspecified => Verdict::Skip(
                 "this executor does not know the job's block strategy: bring it to the \
                  coordinator's release"
                     .to_owned(),
@@ -60,10 +81,15 @@ impl Lane {
         }
     }
 
-    /// The running one has ended; the next to run.
-    pub(super) fn leave(&mut self) -> Option<Arrived> {
-        let next = self.waiting.pop_front();
-        self.running = next.as_ref().map(|next| next.attempt.attempt);
+    /// A running one has ended; those whose turn it is now.
+    pub(super) fn leave(&mut self, id: i64) -> Vec<Arrived> {
+        self.running.retain(|running| running.attempt != id);
+        let mut next = Vec::new();
+        while self.waiting.front().is_some_and(|first| self.has_room(&first.attempt)) {
+            let Some(first) = self.waiting.pop_front() else { break };
+            self.enter(first.attempt.attempt, first.attempt.task);
+            next.push(first);
+        }
         next
     }
 
@@ -71,42 +97,127 @@ impl Lane {
     pub(super) fn forget(&mut self, id: i64) {
         self.waiting.retain(|arrived| arrived.attempt.attempt != id);
     }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.running.is_empty() && self.waiting.is_empty()
+    }
+
+    fn enter(&mut self, attempt: i64, task: i64) {
+        self.running.push(Running { attempt, task });
+    }
+
+    /// Whether it may run beside those that run.
+    fn has_room(&self, attempt: &v1::Attempt) -> bool {
+        match v1::Block::try_from(attempt.block) {
+            Ok(v1::Block::None) => true,
+            Ok(v1::Block::Parallel) => self.running.len() < attempt.max_running.max(1) as usize,
+            Ok(v1::Block::Serial | v1::Block::SkipNew | v1::Block::ReplaceRunning) => {
+                self.running.is_empty()
+            }
+            Ok(v1::Block::Unspecified) | Err(_) => false,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use v1::Block::{None as NoBlock, Parallel, ReplaceRunning, Serial, SkipNew};
+
     use super::*;
 
-    fn attempt(id: i64, block: BlockStrategy, max_waiting: u32) -> Arrived {
-        let block = v1::Block::from(block).into();
-        let attempt = v1::Attempt { attempt: id, block, max_waiting, ..v1::Attempt::default() };
+    /// Attempt `id` of task `id / 10`; two may wait, and two may run beside each other.
+    fn attempt(id: i64, block: v1::Block) -> Arrived {
+        let attempt = v1::Attempt {
+            attempt: id,
+            task: id / 10,
+            block: block.into(),
+            max_waiting: 2,
+            max_running: 2,
+            ..v1::Attempt::default()
+        };
         Arrived { link: 0, attempt }
+    }
+
+    fn ids(arrived: &[Arrived]) -> Vec<i64> {
+        arrived.iter().map(|arrived| arrived.attempt.attempt).collect()
+    }
+
+    /// What became of an attempt, in a word.
+    fn arrive(lane: &mut Lane, id: i64, block: v1::Block) -> String {
+        match lane.arrive(attempt(id, block)) {
+            Verdict::Run(_) => "run".to_owned(),
+            Verdict::Wait => "wait".to_owned(),
+            Verdict::Skip(_) => "skip".to_owned(),
+            Verdict::Replace { running, waiting } => {
+                format!("stop {running:?}, end {:?}", ids(&waiting))
+            }
+        }
+    }
+
+    #[track_caller]
+    fn check(block: v1::Block, arrivals: &[(i64, &str)]) -> Lane {
+        let mut lane = Lane::default();
+        for (id, verdict) in arrivals {
+            assert_eq!(arrive(&mut lane, *id, block), *verdict, "attempt {id}");
+        }
+        lane
     }
 
     #[test]
     fn serial_attempts_wait_their_turn_up_to_the_bound() {
-        let mut lane = Lane::default();
-        assert!(matches!(lane.arrive(attempt(1, BlockStrategy::Serial, 2)), Verdict::Run(_)));
-        assert!(matches!(lane.arrive(attempt(2, BlockStrategy::Serial, 2)), Verdict::Wait));
-        assert!(matches!(lane.arrive(attempt(3, BlockStrategy::Serial, 2)), Verdict::Wait));
-        assert!(matches!(lane.arrive(attempt(4, BlockStrategy::Serial, 2)), Verdict::Skip(_)));
-        lane.forget(2);
-        assert_eq!(lane.leave().map(|next| next.attempt.attempt), Some(3));
-        assert!(lane.leave().is_none());
+        let mut lane = check(Serial, &[(10, "run"), (20, "wait"), (30, "wait"), (40, "skip")]);
+        lane.forget(20);
+        assert_eq!(ids(&lane.leave(10)), [30]);
+        assert!(lane.leave(30).is_empty() && lane.is_empty());
     }
 
     #[test]
     fn a_new_attempt_is_skipped_or_takes_over_as_its_job_says() {
-        let mut lane = Lane::default();
-        lane.arrive(attempt(1, BlockStrategy::Serial, 9));
-        assert!(matches!(lane.arrive(attempt(2, BlockStrategy::SkipNew, 0)), Verdict::Skip(_)));
-        lane.arrive(attempt(3, BlockStrategy::Serial, 9));
-        let Verdict::Replace { running, waiting } =
-            lane.arrive(attempt(4, BlockStrategy::ReplaceRunning, 0))
-        else {
-            panic!("it did not take over");
-        };
-        assert_eq!((running, waiting.len()), (1, 1));
-        assert_eq!(lane.leave().map(|next| next.attempt.attempt), Some(4));
+        check(SkipNew, &[(10, "run"), (20, "skip")]);
+        let mut lane = check(Serial, &[(10, "run"), (20, "wait")]);
+        assert_eq!(arrive(&mut lane, 30, ReplaceRunning), "stop [10], end [20]");
+        assert_eq!(ids(&lane.leave(10)), [30]);
+    }
+
+    #[test]
+    fn shards_of_one_task_take_turns_whatever_the_strategy() {
+        check(Serial, &[(10, "run"), (11, "wait"), (12, "wait")]);
+        let mut lane =
+            check(SkipNew, &[(10, "run"), (11, "wait"), (12, "wait"), (13, "wait"), (20, "skip")]);
+        assert_eq!(ids(&lane.leave(10)), [11]);
+        let mut lane =
+            check(ReplaceRunning, &[(10, "run"), (11, "stop [], end []"), (12, "stop [], end []")]);
+        assert_eq!(ids(&lane.leave(10)), [11]);
+        assert_eq!(arrive(&mut lane, 20, ReplaceRunning), "stop [11], end [12]");
+        assert_eq!(arrive(&mut lane, 21, ReplaceRunning), "stop [11], end []");
+        assert_eq!(ids(&lane.leave(11)), [20]);
+        assert_eq!(ids(&lane.leave(20)), [21]);
+    }
+
+    #[test]
+    fn parallel_attempts_run_beside_each_other_and_wait_up_to_the_bounds() {
+        let arrivals = [(10, "run"), (20, "run"), (30, "wait"), (40, "wait"), (50, "skip")];
+        let mut lane = check(Parallel, &arrivals);
+        assert_eq!(ids(&lane.leave(10)), [30]);
+        assert_eq!(ids(&lane.leave(20)), [40]);
+        assert!(lane.leave(30).is_empty() && !lane.is_empty());
+    }
+
+    #[test]
+    fn after_a_serial_attempt_as_many_parallel_ones_run_as_may() {
+        let mut lane = check(Serial, &[(10, "run"), (20, "wait")]);
+        lane.forget(20);
+        lane.waiting.extend([30, 40, 50].map(|id| attempt(id, Parallel)));
+        assert_eq!(ids(&lane.leave(10)), [30, 40]);
+        assert_eq!(ids(&lane.leave(30)), [50]);
+    }
+
+    #[test]
+    fn without_a_strategy_an_attempt_runs_at_once_and_an_unknown_one_is_skipped() {
+        let mut lane = check(Serial, &[(10, "run"), (20, "wait")]);
+        assert_eq!(arrive(&mut lane, 30, NoBlock), "run");
+        assert!(lane.leave(30).is_empty());
+        assert_eq!(ids(&lane.leave(10)), [20]);
+        check(v1::Block::Unspecified, &[(10, "skip")]);
     }
 }

@@ -1,28 +1,34 @@
 //! What the executor does with attempts: start, stop, and what has become of them.
 //!
 //! An attempt is held from the moment it arrives until its outcome is acknowledged, and remembered
-//! for some time after that: it never runs twice here. A job's attempts go through its lane, one at
-//! a time; what happens to one that finds another there is for the job's block strategy.
+//! for some time after that: it never runs twice here. A job's attempts go through its lane; what
+//! happens to one that finds others there is for the job's block strategy.
 
 mod lane;
 mod outbox;
+mod reports;
 mod run;
+mod silence;
+mod state;
+
+#[cfg(test)]
+mod tests;
 
 use std::{
-    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use fastjob_core::wire::v1;
-use tokio::sync::Notify;
-use tokio_util::task::TaskTracker;
+use fastjob_core::{
+    JobReports, Progress,
+    wire::v1::{self, from_executor::Message},
+};
+use tokio::{sync::Notify, time::Instant};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub(crate) use self::outbox::Outbox;
 use self::{
-    lane::{Lane, Verdict},
-    outbox::Remembered,
     run::Control,
+    state::{Held, State},
 };
 use crate::{
     clock,
@@ -45,31 +51,28 @@ struct Inner {
     tasks: TaskTracker,
     /// Something was acknowledged or ended.
     changed: Notify,
-}
-
-#[derive(Default)]
-struct State {
-    /// Attempts that wait or run, by id.
-    held: HashMap<i64, Held>,
-    /// By job.
-    lanes: HashMap<i64, Lane>,
-    /// By link.
-    outboxes: HashMap<u32, Arc<Notify>>,
-    outbox: Outbox,
-    remembered: Remembered,
-    leaving: bool,
-}
-
-/// An attempt that waits or runs.
-enum Held {
-    Waiting { link: u32 },
-    Running { link: u32, control: Arc<Control>, started_at: i64 },
+    /// A coordinator was heard.
+    heard: Notify,
 }
 
 /// An attempt that has arrived, and over which link.
 pub(super) struct Arrived {
     link: u32,
     attempt: v1::Attempt,
+}
+
+/// An attempt whose handler is to be entered.
+struct Ready {
+    arrived: Arrived,
+    control: Arc<Control>,
+}
+
+/// What a link is to say.
+pub(crate) struct Delivery {
+    /// In this order, as soon as the stream takes them.
+    pub(crate) messages: Vec<Message>,
+    /// When there is more, if there were none.
+    pub(crate) next_at: Option<Instant>,
 }
 
 impl Runtime {
@@ -81,6 +84,7 @@ impl Runtime {
             state: Mutex::default(),
             tasks: TaskTracker::new(),
             changed: Notify::new(),
+            heard: Notify::new(),
         }))
     }
 
@@ -96,15 +100,12 @@ impl Runtime {
             let mut state = self.0.lock();
             for attempt in attempts {
                 let arrived = Arrived { link, attempt };
-                if let Some(begin) = state.take_in(arrived) {
-                    ready.push(begin);
-                }
+                ready.extend(state.take_in(arrived));
             }
             state.wake(link);
         }
-        for (arrived, control) in ready {
-            let inner = Arc::clone(&self.0);
-            self.0.tasks.spawn(async move { inner.lane(arrived, control).await });
+        for ready in ready {
+            Inner::spawn(&self.0, ready);
         }
     }
 
@@ -112,17 +113,31 @@ impl Runtime {
     pub(crate) fn stop(&self, attempts: &[i64]) {
         let mut state = self.0.lock();
         for id in attempts {
-            match state.held.get(id) {
-                Some(Held::Running { control, .. }) => control.stop(run::Why::Asked),
-                Some(Held::Waiting { link }) => {
-                    let link = *link;
-                    for lane in state.lanes.values_mut() {
-                        lane.forget(*id);
-                    }
-                    state.ended(link, unentered(*id, v1::End::Stopped, "stopped while it waited"));
-                    state.wake(link);
+            state.stop(*id);
+        }
+    }
+
+    /// What was said to a coordinator at `at` has been answered: until `limit` has passed since, it
+    /// cannot have given this executor up. Zero says that it does not matter.
+    pub(crate) fn heard(&self, link: u32, at: Instant, limit: Duration) {
+        self.0.lock().silence.heard(link, at, limit);
+        self.0.heard.notify_one();
+    }
+
+    /// Ends the exclusive attempts of coordinators that are not heard any more, until told to stop.
+    pub(crate) async fn watch_silence(&self, stop: CancellationToken) {
+        loop {
+            let next = self.0.lock().cut_off(Instant::now());
+            let sleep = async {
+                match next {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
                 }
-                None => {}
+            };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.0.heard.notified() => {}
+                () = sleep => {}
             }
         }
     }
@@ -143,8 +158,7 @@ impl Runtime {
     /// How many attempts run and how many wait.
     pub(crate) fn stat_counts(&self) -> (u32, u32) {
         let state = self.0.lock();
-        let running =
-            state.held.values().filter(|held| matches!(held, Held::Running { .. })).count();
+        let running = state.held.values().filter(|held| matches!(held, Held::Running(_))).count();
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         (count(running), count(state.held.len() - running))
     }
@@ -157,27 +171,12 @@ impl Runtime {
 
     /// Begins the deliveries of a link anew: what was sent and not acknowledged is sent again.
     pub(crate) fn reconnected(&self, link: u32) {
-        let mut state = self.0.lock();
-        state.outbox.resend(link);
-        let running: Vec<_> = state
-            .held
-            .iter()
-            .filter_map(|(id, held)| match held {
-                Held::Running { link: of, started_at, .. } if *of == link => {
-                    Some((*id, *started_at))
-                }
-                Held::Running { .. } | Held::Waiting { .. } => None,
-            })
-            .collect();
-        for (id, at) in running {
-            state.outbox.started(link, id, at);
-        }
-        state.wake(link);
+        self.0.lock().reconnected(link);
     }
 
-    /// The next messages of a link: who started, and what ended.
-    pub(crate) fn to_deliver(&self, link: u32) -> Option<(v1::Started, v1::Finished)> {
-        self.0.lock().outbox.next(link)
+    /// What a link is to say next: who started, what they say of themselves, and what ended.
+    pub(crate) fn to_deliver(&self, link: u32) -> Delivery {
+        self.0.lock().deliver(link, Instant::now())
     }
 
     /// These outcomes are in the store.
@@ -200,20 +199,7 @@ impl Runtime {
 
     /// Gives back what has not been entered, so that another executor can run it.
     pub(crate) fn give_back(&self, link: u32) -> Vec<i64> {
-        let mut state = self.0.lock();
-        let waiting: Vec<_> = state
-            .held
-            .iter()
-            .filter(|(_, held)| matches!(held, Held::Waiting { link: of } if *of == link))
-            .map(|(id, _)| *id)
-            .collect();
-        for id in &waiting {
-            state.held.remove(id);
-            for lane in state.lanes.values_mut() {
-                lane.forget(*id);
-            }
-        }
-        waiting
+        self.0.lock().give_back(link)
     }
 
     /// Lets what runs end: by itself for half of the grace, then by its stop token; then it is
@@ -222,14 +208,14 @@ impl Runtime {
         let by_itself = self.wait_until(grace / 2, |state| state.held.is_empty());
         if !by_itself.await {
             for held in self.0.lock().held.values() {
-                if let Held::Running { control, .. } = held {
-                    control.stop(run::Why::Leaving);
+                if let Held::Running(running) = held {
+                    running.control.stop(run::Why::Leaving);
                 }
             }
             if !self.wait_until(grace / 2, |state| state.held.is_empty()).await {
                 for held in self.0.lock().held.values() {
-                    if let Held::Running { control, .. } = held {
-                        control.abort();
+                    if let Held::Running(running) = held {
+                        running.control.abort();
                     }
                 }
             }
@@ -254,120 +240,76 @@ impl Runtime {
     }
 }
 
-impl State {
-    /// Finds the place of an attempt; one that can run now is returned with its control.
-    fn take_in(&mut self, arrived: Arrived) -> Option<(Arrived, Arc<Control>)> {
-        let (id, link) = (arrived.attempt.attempt, arrived.link);
-        if let Some(Held::Running { started_at, .. }) = self.held.get(&id) {
-            let at = *started_at;
-            self.outbox.started(link, id, at);
-            return None;
-        }
-        if self.held.contains_key(&id)
-            || self.outbox.resend_one(id)
-            || self.remembered.has(id)
-            || self.leaving
-        {
-            return None; // known already, or not held and so given to another
-        }
-        let job = arrived.attempt.job;
-        let lane = self.lanes.entry(job).or_default();
-        match lane.arrive(arrived) {
-            Verdict::Run(arrived) => {
-                let control = Arc::new(Control::new(&arrived.attempt));
-                self.enter(&arrived, &control);
-                Some((arrived, control))
-            }
-            Verdict::Wait => {
-                self.held.insert(id, Held::Waiting { link });
-                None
-            }
-            Verdict::Skip(why) => {
-                self.ended(link, unentered(id, v1::End::Skipped, &why));
-                None
-            }
-            Verdict::Replace { running, waiting } => {
-                if let Some(Held::Running { control, .. }) = self.held.get(&running) {
-                    control.stop(run::Why::Asked);
-                }
-                for old in waiting {
-                    let end = unentered(
-                        old.attempt.attempt,
-                        v1::End::Stopped,
-                        "replaced by a newer attempt",
-                    );
-                    self.ended(old.link, end);
-                    self.wake(old.link);
-                }
-                self.held.insert(id, Held::Waiting { link });
-                None
-            }
-        }
-    }
-
-    fn enter(&mut self, arrived: &Arrived, control: &Arc<Control>) {
-        let held = Held::Running {
-            link: arrived.link,
-            control: Arc::clone(control),
-            started_at: clock::now_ms(),
-        };
-        self.held.insert(arrived.attempt.attempt, held);
-    }
-
-    fn ended(&mut self, link: u32, outcome: v1::Outcome) {
-        self.held.remove(&outcome.attempt);
-        self.outbox.add(link, outcome);
-    }
-
-    fn wake(&self, link: u32) {
-        if let Some(link) = self.outboxes.get(&link) {
-            link.notify_one();
-        }
-    }
-}
-
 impl Inner {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn spawn(inner: &Arc<Self>, ready: Ready) {
+        let lane = Arc::clone(inner);
+        inner.tasks.spawn(async move { lane.lane(ready).await });
+    }
+
     /// Runs an attempt, and then those that wait behind it.
-    async fn lane(&self, mut arrived: Arrived, mut control: Arc<Control>) {
+    async fn lane(self: Arc<Self>, mut ready: Ready) {
         loop {
-            let job = arrived.attempt.job;
-            let link = arrived.link;
-            let outcome = self.run(arrived, &control).await;
+            let (id, job) = (ready.arrived.attempt.attempt, ready.arrived.attempt.job);
+            let link = ready.arrived.link;
+            let outcome = Self::run(&self, ready).await;
             let mut state = self.lock();
             state.ended(link, outcome);
             state.wake(link);
-            let next = state.lanes.get_mut(&job).and_then(Lane::leave);
-            let next = next.map(|next| {
-                let control = Arc::new(Control::new(&next.attempt));
-                state.enter(&next, &control);
-                (next, control)
-            });
-            if next.is_none() {
-                state.lanes.remove(&job);
-            }
+            let next = state.next_in_lane(job, id);
             let leaving = state.leaving;
             drop(state);
             if leaving {
                 self.changed.notify_one();
             }
-            match next {
-                Some((next, its_control)) => (arrived, control) = (next, its_control),
-                None => return,
-            }
+            let mut next = next.into_iter();
+            let Some(first) = next.next() else { return };
+            next.for_each(|other| Self::spawn(&self, other));
+            ready = first;
         }
     }
 
     /// A handler did not come to its end at once.
-    fn started(&self, link: u32, id: i64) {
+    fn started(&self, id: i64) {
         let mut state = self.lock();
-        if let Some(Held::Running { started_at, .. }) = state.held.get(&id) {
-            let at = *started_at;
+        if let Some((link, at)) =
+            state.running(id).map(|running| (running.link, running.started_at))
+        {
             state.outbox.started(link, id, at);
             state.wake(link);
+        }
+    }
+}
+
+/// Takes what a handler says of its attempt; after the attempt's end that is nothing.
+struct Reporter {
+    inner: Arc<Inner>,
+    control: Arc<Control>,
+}
+
+impl JobReports for Reporter {
+    fn checkpoint(&self, json: &Arc<str>) {
+        let said = &self.control.said;
+        if said.checkpoint(json) {
+            let mut state = self.inner.lock();
+            if let Some(link) = state.running(self.control.id).map(|running| running.link) {
+                state.reports.checkpoint(link, said);
+                state.wake(link);
+            }
+        }
+    }
+
+    fn progress(&self, progress: Progress) {
+        let said = &self.control.said;
+        if said.progress(progress) {
+            let mut state = self.inner.lock();
+            if let Some(link) = state.running(self.control.id).map(|running| running.link) {
+                state.reports.progress(link, said);
+                state.wake(link);
+            }
         }
     }
 }
@@ -382,5 +324,6 @@ fn unentered(attempt: i64, end: v1::End, message: &str) -> v1::Outcome {
         started_at: 0,
         ended_at: clock::now_ms(),
         log_tail: String::new(),
+        checkpoint: None,
     }
 }

@@ -48,7 +48,8 @@ impl Outbox {
             let Some(outcome) = queue.unsent.pop_front() else { break };
             bytes += outcome.log_tail.len()
                 + outcome.message.len()
-                + outcome.result.as_ref().map_or(0, String::len);
+                + outcome.result.as_ref().map_or(0, String::len)
+                + outcome.checkpoint.as_ref().map_or(0, String::len);
             outcomes.push(outcome.clone());
             queue.sent.insert(outcome.attempt, outcome);
         }

@@ -20,11 +20,14 @@ use fastjob_core::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Arrived, Inner};
+use super::{Inner, Ready, Reporter, reports::Said};
 use crate::clock;
 
 /// Most bytes of a failure's message.
 const MESSAGE_MAX: usize = 16 * 1024;
+
+const UNHEARD: &str = "its executor could not hear the coordinator any more, and no other attempt \
+                       of the job may run beside it";
 
 /// Why an attempt is to end before its handler does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,10 +38,15 @@ pub(super) enum Why {
     TimeIsUp,
     /// The process stops.
     Leaving,
+    /// It is exclusive, and its coordinator is not heard any more.
+    CutOff,
 }
 
-/// The way to end an attempt that runs.
+/// The way to end an attempt that runs, and what it says of itself.
 pub(super) struct Control {
+    pub(super) id: i64,
+    pub(super) exclusive: bool,
+    pub(super) said: Arc<Said>,
     token: CancellationToken,
     why: OnceLock<Why>,
     abort: CancellationToken,
@@ -48,6 +56,9 @@ pub(super) struct Control {
 impl Control {
     pub(super) fn new(attempt: &v1::Attempt) -> Self {
         Self {
+            id: attempt.attempt,
+            exclusive: attempt.exclusive,
+            said: Arc::new(Said::new(attempt.attempt)),
             token: CancellationToken::new(),
             why: OnceLock::new(),
             abort: CancellationToken::new(),
@@ -76,11 +87,17 @@ enum Ended {
 
 impl Inner {
     /// Runs one attempt to its end, whatever that is.
-    pub(super) async fn run(&self, arrived: Arrived, control: &Arc<Control>) -> v1::Outcome {
-        let (link, attempt) = (arrived.link, arrived.attempt);
+    pub(super) async fn run(inner: &Arc<Self>, ready: Ready) -> v1::Outcome {
+        let Ready { arrived, control } = ready;
+        let attempt = arrived.attempt;
         let started_at = clock::now();
-        let Some(handler) = self.registry.get(&attempt.handler).cloned() else {
-            let names: Vec<_> = self.registry.iter().map(|(name, _)| name).collect();
+        if control.why.get() == Some(&Why::CutOff) {
+            let mut outcome = super::unentered(attempt.attempt, v1::End::CutOff, UNHEARD);
+            outcome.checkpoint = attempt.checkpoint;
+            return outcome;
+        }
+        let Some(handler) = inner.registry.get(&attempt.handler).cloned() else {
+            let names: Vec<_> = inner.registry.iter().map(|(name, _)| name).collect();
             let message = format!(
                 "this executor has no handler `{}`; it has {}",
                 attempt.handler,
@@ -90,26 +107,29 @@ impl Inner {
         };
         let id = AttemptId(attempt.attempt);
         let timeout = Duration::from_millis(attempt.timeout_ms);
-        let log = self.logs.attempt(id, started_at);
+        let log = inner.logs.attempt(id, started_at);
         let facts = match facts(attempt) {
             Ok(facts) => facts,
             Err(message) => return super::unentered(id.0, v1::End::FailedFatal, &message),
         };
-        let ctx = JobContext::new(facts, control.token.clone(), Box::new(log.clone()));
+        let reports = Reporter { inner: Arc::clone(inner), control: Arc::clone(&control) };
+        let token = control.token.clone();
+        let ctx = JobContext::new(facts, token, Box::new(log.clone()), Box::new(reports));
         let work = pin!(handler.execute(&ctx));
-        let mut work = pin!(self.capture.scope(log.clone(), CatchPanic(work)));
+        let mut work = pin!(inner.capture.scope(log.clone(), CatchPanic(work)));
         // Most handlers that do little end at once: nobody needs to hear that they began.
         let first = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await;
         let ended = match first {
             Poll::Ready(ended) => ended,
             Poll::Pending => {
-                self.started(link, id.0);
-                watch(work, control, timeout).await
+                inner.started(id.0);
+                watch(work, &control, timeout).await
             }
         };
         let why = control.why.get().copied();
         let (end, result, message) = judge(ended, why, timeout, control.grace);
         log.finish();
+        let last = ctx.checkpoint_text().filter(|_| end != v1::End::Succeeded);
         v1::Outcome {
             attempt: id.0,
             end: end.into(),
@@ -118,6 +138,7 @@ impl Inner {
             started_at: started_at.as_millisecond(),
             ended_at: clock::now_ms(),
             log_tail: log.tail(),
+            checkpoint: last.map(|json| json.to_string()),
         }
     }
 }
@@ -186,6 +207,9 @@ fn judge(
             (v1::End::TimedOut, None, format!("{}: {err}", late()))
         }
         (Ended::Returned(Err(err)), Some(Why::Asked)) => (v1::End::Stopped, None, err.to_string()),
+        (Ended::Returned(Err(err)), Some(Why::CutOff)) => {
+            (v1::End::CutOff, None, format!("{UNHEARD}: {err}"))
+        }
         (Ended::Returned(Err(err)), None | Some(Why::Leaving)) => {
             let end = if err.is_retryable() { v1::End::Failed } else { v1::End::FailedFatal };
             (end, None, err.to_string())
@@ -193,6 +217,9 @@ fn judge(
         (Ended::Aborted, Some(Why::TimeIsUp)) => (v1::End::TimedOut, None, aborted(late())),
         (Ended::Aborted, Some(Why::Asked)) => {
             (v1::End::Stopped, None, aborted("was asked to stop".to_owned()))
+        }
+        (Ended::Aborted, Some(Why::CutOff)) => {
+            (v1::End::CutOff, None, format!("{UNHEARD}; it was aborted"))
         }
         (Ended::Aborted, None | Some(Why::Leaving)) => {
             (v1::End::Failed, None, "its executor stopped before it ended".to_owned())
@@ -215,6 +242,7 @@ fn facts(attempt: v1::Attempt) -> Result<AttemptFacts, String> {
         fire_at: attempt.fire_at.and_then(|at| jiff::Timestamp::from_millisecond(at).ok()),
         param: attempt.param,
         shard: Shard { index: attempt.shard_index, total: attempt.shard_total.max(1) },
+        checkpoint: attempt.checkpoint.map(Arc::from),
     })
 }
 

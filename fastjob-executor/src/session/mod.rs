@@ -4,6 +4,10 @@
 //! until the coordinator has it.
 
 mod dial;
+mod terms;
+
+#[cfg(test)]
+mod tests;
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -23,6 +27,7 @@ use v1::{
     to_executor::Message as Hear,
 };
 
+use self::terms::Terms;
 use crate::{config::ExecutorConfig, figures::Figures, registry::Registry, runtime::Runtime};
 
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -43,6 +48,17 @@ pub(crate) struct Identity {
     pub(crate) figures: Figures,
     pub(crate) config: ExecutorConfig,
     pub(crate) ca_cert: Option<Vec<u8>>,
+    /// When the process started.
+    pub(crate) began: Instant,
+}
+
+impl Identity {
+    /// When the beat was sent that said so; never later than now.
+    fn beat_at(&self, uptime_ms: u64) -> Instant {
+        let now = Instant::now();
+        let at = self.began.checked_add(Duration::from_millis(uptime_ms));
+        at.map_or(now, |at| at.min(now))
+    }
 }
 
 /// The cluster that the executor works for: the first that welcomed it.
@@ -170,6 +186,7 @@ impl Link {
             .max_decoding_message_size(MESSAGE_MAX)
             .max_encoding_message_size(MESSAGE_MAX);
         let (say, outbound) = mpsc::channel(OUTBOUND);
+        let asked_at = Instant::now();
         let hello = v1::FromExecutor { message: Some(Say::Hello(self.hello())) };
         if say.send(hello).await.is_err() {
             return Err(LinkError::Closed);
@@ -193,12 +210,13 @@ impl Link {
         self.peers.belongs(&welcome.cluster)?;
         *welcomed = true;
         tracing::info!(coordinator = %self.address, release = welcome.version, "connected");
-        let beat = Duration::from_millis(u64::from(welcome.beat_ms.max(100)));
-        let silence = Duration::from_millis(u64::from(welcome.silence_ms)).max(beat * 2);
+        let terms = Terms::of(&welcome);
+        let beat = terms.beat;
         let wake = self.runtime.link(self.number);
+        self.runtime.heard(self.number, asked_at, terms.exclusive);
         self.runtime.reconnected(self.number);
         tokio::select! {
-            ended = self.listen(&mut inbound, &say, silence) => ended,
+            ended = self.listen(&mut inbound, &say, terms) => ended,
             ended = self.deliver(&say, &wake) => ended,
             ended = self.beat(&say, beat) => ended,
             ended = self.say_goodbye(&say) => ended,
@@ -236,11 +254,11 @@ impl Link {
         &self,
         inbound: &mut Streaming<v1::ToExecutor>,
         say: &mpsc::Sender<v1::FromExecutor>,
-        silence: Duration,
+        terms: Terms,
     ) -> Result<(), LinkError> {
         loop {
-            let next = tokio::time::timeout(silence, inbound.next()).await;
-            let message = match next.map_err(|_| LinkError::Silent(silence))? {
+            let next = tokio::time::timeout(terms.silence, inbound.next()).await;
+            let message = match next.map_err(|_| LinkError::Silent(terms.silence))? {
                 Some(Ok(message)) => message.message,
                 Some(Err(status)) => return Err(status.into()),
                 None => return Err(LinkError::Closed),
@@ -251,6 +269,11 @@ impl Link {
                 Some(Hear::Recorded(recorded)) if recorded.attempts.is_empty() => {}
                 Some(Hear::Recorded(recorded)) => self.runtime.recorded(&recorded.attempts),
                 Some(Hear::Stat(stat)) => self.answer(stat, say.clone()),
+                Some(Hear::Ping(ping)) => {
+                    let at = self.identity.beat_at(ping.uptime_ms);
+                    self.runtime.heard(self.number, at, terms.exclusive);
+                    self.say(say, Say::Pong(v1::Pong { id: ping.id })).await?;
+                }
                 // A second welcome, or something that a newer release says.
                 Some(Hear::Welcome(_)) | None => {}
             }
@@ -287,15 +310,22 @@ impl Link {
         wake: &tokio::sync::Notify,
     ) -> Result<(), LinkError> {
         loop {
-            while let Some((started, finished)) = self.runtime.to_deliver(self.number) {
-                if !started.attempts.is_empty() {
-                    self.say(say, Say::Started(started)).await?;
-                }
-                if !finished.outcomes.is_empty() {
-                    self.say(say, Say::Finished(finished)).await?;
+            let delivery = self.runtime.to_deliver(self.number);
+            if delivery.messages.is_empty() {
+                let next_at = async {
+                    match delivery.next_at {
+                        Some(at) => tokio::time::sleep_until(at).await,
+                        None => std::future::pending().await,
+                    }
+                };
+                tokio::select! {
+                    () = wake.notified() => {}
+                    () = next_at => {}
                 }
             }
-            wake.notified().await;
+            for message in delivery.messages {
+                self.say(say, message).await?;
+            }
         }
     }
 
@@ -338,5 +368,6 @@ fn figures(runtime: &Runtime, identity: &Identity) -> v1::Beat {
         memory_total: sample.memory_total,
         running,
         waiting,
+        uptime_ms: u64::try_from(identity.began.elapsed().as_millis()).unwrap_or(u64::MAX),
     }
 }

@@ -86,6 +86,7 @@ impl Executor {
             end,
             result,
             message: None,
+            checkpoint: None,
             started_at: Some(now),
             ended_at: now,
             log_tail: String::new(),

@@ -67,7 +67,7 @@ impl std::error::Error for Failure {}
 pub fn run(seed: u64, steps: usize) -> Result<Figures, Box<Failure>> {
     let actions = action::actions(seed, steps);
     tell(&actions).map_err(|_| {
-        let actions = if std::env::var("RAW").is_ok() { actions } else { shorten(actions) };
+        let actions = shorten(actions);
         let what = tell(&actions).err().unwrap_or_default();
         let story = actions.iter().map(|action| format!("{action:?}")).collect();
         Box::new(Failure { seed, what, story })

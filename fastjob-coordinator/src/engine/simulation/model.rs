@@ -21,6 +21,7 @@ pub(in crate::engine) struct Row {
 
 #[derive(Clone, Debug, Default)]
 pub(in crate::engine) struct ModelStore {
+    clock: Option<Timestamp>,
     pub(in crate::engine) attempts: BTreeMap<AttemptId, Row>,
     pub(in crate::engine) jobs: BTreeMap<JobId, JobRow>,
     pub(super) lives: BTreeMap<LifeId, LifeRow>,
@@ -84,6 +85,7 @@ impl ModelStore {
                 row.anchor = row.anchor.max(*anchor);
             }
         }
+        self.clock = self.clock.max(commit.clock);
         self.watermark = self.watermark.max(commit.watermark);
     }
 
@@ -130,6 +132,7 @@ impl ModelStore {
             cluster: "model".to_owned(),
             ids_until: self.ids_until,
             watermark: self.watermark,
+            clock: self.clock,
             jobs: self.jobs.values().cloned().collect(),
             open,
             lives,

@@ -358,7 +358,8 @@ impl World {
     }
 
     fn see_disabled(&mut self) {
-        let wall = self.wall;
+        let Some(engine) = &self.engine else { return };
+        let wall = engine.floor;
         for (wait, job) in &mut self.disabled {
             if let Ok(Ok(_)) = wait.try_recv() {
                 self.witness.off_since.insert(job.clone(), wall);

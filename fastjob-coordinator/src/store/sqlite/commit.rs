@@ -154,6 +154,9 @@ async fn apply(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
          as new where jobs.id = new.id",
     )
     .await?;
+    if let Some(clock) = commits.iter().filter_map(|commit| commit.clock).max() {
+        grow(tx, "clock", clock.as_millisecond()).await?;
+    }
     if let Some(watermark) = commits.iter().filter_map(|commit| commit.watermark).max() {
         grow(tx, "watermark", watermark.as_millisecond()).await?;
     }

@@ -29,6 +29,7 @@ impl LoadStore for Sqlite {
             match key.as_str() {
                 "cluster" => loaded.cluster = value,
                 "ids_until" => loaded.ids_until = number()?,
+                "clock" => loaded.clock = Some(instant(number()?)?),
                 "watermark" => loaded.watermark = Some(instant(number()?)?),
                 _ => {}
             }

@@ -1,0 +1,59 @@
+//! A long job that says how far it is, and whose retry goes on where it failed.
+//!
+//! Beside a coordinator (`cargo run --bin fastjob -- serve`):
+//!
+//! ```text
+//! cargo run --bin progress_and_checkpoint
+//! cargo run --bin fastjob -- start import --wait
+//! cargo run --bin fastjob -- task log …
+//! ```
+
+use std::{error::Error, process::ExitCode, time::Duration};
+
+use fastjob_examples::{exit, stop_on_signal};
+use fastjob_executor::prelude::*;
+use serde::{Deserialize, Serialize};
+
+const PAGES: u64 = 20;
+
+/// What the next attempt has to know.
+#[derive(Default, Deserialize, Serialize)]
+struct Imported {
+    pages: u64,
+    rows: u64,
+}
+
+/// Imports 20 pages; on the first attempt the connection breaks at page 12.
+#[job("import", description = "imports pages", retry = 3, retry_delay = "1s")]
+async fn import(ctx: &JobContext) -> Result<String, JobError> {
+    let mut done: Imported = ctx.last_checkpoint()?.unwrap_or_default();
+    ctx.log(format_args!("attempt {} goes on after page {}", ctx.attempt(), done.pages));
+    while done.pages < PAGES {
+        let page = done.pages + 1;
+        if page == 12 && ctx.attempt() == 1 {
+            return Err(JobError::retryable("the connection broke at page 12"));
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        done.pages = page;
+        done.rows += 100 + page;
+        // After the work on the page: an attempt that dies before this does that page again.
+        ctx.checkpoint(&done)?;
+        ctx.progress(done.pages, PAGES, format!("{} rows", done.rows));
+    }
+    Ok(format!("{} rows of {} pages", done.rows, done.pages))
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    exit(run().await)
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
+    println!("start import, and read its log; Ctrl-C stops");
+    Executor::builder("importing")
+        .admin_addresses(["http://127.0.0.1:7070"])
+        .log_path("fastjob-data/importing-logs")
+        .run(stop_on_signal()?)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,71 @@
+//! What executors say, read and bounded.
+
+use fastjob_core::FailReason;
+
+use super::*;
+
+const SESSION: SessionId = SessionId(1);
+
+fn heard(message: from_executor::Message) -> Result<String, Refused> {
+    read(SESSION, message).map(|heard| match heard {
+        Heard::Event(event) => format!("{event:?}"),
+        Heard::Beat(beat, uptime_ms) => format!("{beat:?} after {uptime_ms}"),
+        Heard::Pong(id) => format!("pong {id}"),
+        Heard::Reply(_) => "a reply".to_owned(),
+    })
+}
+
+fn checkpoint(bytes: usize) -> v1::AttemptCheckpoint {
+    v1::AttemptCheckpoint { attempt: 1, checkpoint: "1".repeat(bytes) }
+}
+
+fn progress(note: usize) -> v1::AttemptProgress {
+    v1::AttemptProgress { attempt: 1, done: 2, total: 3, note: "n".repeat(note) }
+}
+
+fn checkpoints(attempts: Vec<v1::AttemptCheckpoint>) -> Result<String, Refused> {
+    heard(from_executor::Message::Checkpoints(v1::Checkpoints { attempts }))
+}
+
+fn comes_on(attempts: Vec<v1::AttemptProgress>) -> Result<String, Refused> {
+    heard(from_executor::Message::Progress(v1::Progress { attempts }))
+}
+
+#[test]
+fn checkpoints_and_progress_are_bounded_in_number_and_length() {
+    assert!(checkpoints(vec![checkpoint(CHECKPOINT_MAX)]).is_ok());
+    let refused = checkpoints(vec![checkpoint(CHECKPOINT_MAX + 1)]);
+    assert!(matches!(refused, Err(Refused::TooLong { what: "checkpoint", .. })));
+    let refused = checkpoints(vec![checkpoint(1); BATCH_MAX + 1]);
+    assert!(matches!(refused, Err(Refused::TooMany(_))));
+
+    assert!(comes_on(vec![progress(Progress::NOTE_MAX); BATCH_MAX]).is_ok());
+    let refused = comes_on(vec![progress(Progress::NOTE_MAX + 1)]);
+    assert!(matches!(refused, Err(Refused::TooLong { what: "note", .. })));
+    assert!(matches!(comes_on(vec![progress(1); BATCH_MAX + 1]), Err(Refused::TooMany(_))));
+}
+
+#[test]
+fn progress_a_beat_and_a_pong_keep_their_figures() {
+    let told = comes_on(vec![progress(1)]).unwrap();
+    assert!(told.contains("done: 2, total: 3, note: \"n\""), "{told}");
+    let beat = v1::Beat { cpu: f64::NAN, uptime_ms: 9, ..v1::Beat::default() };
+    let told = heard(from_executor::Message::Beat(beat)).unwrap();
+    assert!(told.contains("cpu: 0.0") && told.ends_with("after 9"), "{told}");
+    assert_eq!(heard(from_executor::Message::Pong(v1::Pong { id: 4 })).unwrap(), "pong 4");
+}
+
+#[test]
+fn an_attempt_that_was_cut_off_is_lost_with_its_executor_and_keeps_its_checkpoint() {
+    let told = v1::Outcome {
+        attempt: 1,
+        end: v1::End::CutOff.into(),
+        checkpoint: Some("7".to_owned()),
+        ..v1::Outcome::default()
+    };
+    let taken = outcome(told.clone()).unwrap();
+    assert_eq!(taken.end, End::Failed(FailReason::ExecutorLost));
+    assert_eq!(taken.checkpoint.as_deref(), Some("7"));
+    let long = v1::Outcome { checkpoint: Some("1".repeat(CHECKPOINT_MAX + 1)), ..told };
+    assert!(matches!(outcome(long), Err(Refused::TooLong { what: "checkpoint", .. })));
+}

@@ -1,0 +1,326 @@
+//! What running attempts say of themselves: checkpoints and progress, of each the latest.
+//!
+//! A handler may say a thing as often as it likes: only the latest is kept, and a link is told no
+//! more often than every so often. What is not told when an attempt ends goes with its outcome, or
+//! just before it.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use fastjob_core::{
+    Progress,
+    wire::{BATCH_BYTES, BATCH_MAX, v1},
+};
+use tokio::time::Instant;
+
+/// Between two batches of checkpoints.
+const CHECKPOINTS: Duration = Duration::from_millis(100);
+/// Between two batches of progress.
+const PROGRESS: Duration = Duration::from_millis(500);
+
+/// What one attempt has said.
+pub(super) struct Said {
+    attempt: i64,
+    checkpoint: Mutex<Latest<Arc<str>>>,
+    progress: Mutex<Latest<Progress>>,
+}
+
+/// The latest of a kind, and whether it is still to be told.
+struct Latest<T> {
+    value: Option<T>,
+    untold: bool,
+}
+
+impl<T: Clone> Latest<T> {
+    const NOTHING: Self = Self { value: None, untold: false };
+
+    /// Whether this is news: nothing was to be told before.
+    fn say(&mut self, value: T) -> bool {
+        self.value = Some(value);
+        !std::mem::replace(&mut self.untold, true)
+    }
+
+    /// What is to be told, which then is.
+    fn tell(&mut self) -> Option<T> {
+        if std::mem::take(&mut self.untold) { self.value.clone() } else { None }
+    }
+
+    /// Whether there is something, which is to be told again.
+    fn again(&mut self) -> bool {
+        self.untold = self.value.is_some();
+        self.untold
+    }
+}
+
+fn lock<T>(latest: &Mutex<Latest<T>>) -> MutexGuard<'_, Latest<T>> {
+    latest.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Said {
+    pub(super) fn new(attempt: i64) -> Self {
+        Self {
+            attempt,
+            checkpoint: Mutex::new(Latest::NOTHING),
+            progress: Mutex::new(Latest::NOTHING),
+        }
+    }
+
+    /// Keeps it; returns whether the link is to be told that there is something.
+    pub(super) fn checkpoint(&self, json: &Arc<str>) -> bool {
+        lock(&self.checkpoint).say(Arc::clone(json))
+    }
+
+    /// Keeps it; returns whether the link is to be told that there is something.
+    pub(super) fn progress(&self, progress: Progress) -> bool {
+        lock(&self.progress).say(progress)
+    }
+
+    fn tell_checkpoint(&self) -> Option<v1::AttemptCheckpoint> {
+        let checkpoint = lock(&self.checkpoint).tell()?.to_string();
+        Some(v1::AttemptCheckpoint { attempt: self.attempt, checkpoint })
+    }
+
+    fn tell_progress(&self) -> Option<v1::AttemptProgress> {
+        let Progress { done, total, note } = lock(&self.progress).tell()?;
+        Some(v1::AttemptProgress { attempt: self.attempt, done, total, note })
+    }
+}
+
+/// What is to be told, by link.
+#[derive(Default)]
+pub(super) struct Reports {
+    links: HashMap<u32, Queue>,
+}
+
+#[derive(Default)]
+struct Queue {
+    checkpoints: Untold,
+    progress: Untold,
+    /// Of attempts that have ended: told before their outcomes.
+    last: VecDeque<v1::AttemptProgress>,
+}
+
+/// Attempts with something to tell, and when it may be told.
+#[derive(Default)]
+struct Untold {
+    attempts: VecDeque<Arc<Said>>,
+    not_before: Option<Instant>,
+}
+
+impl Untold {
+    fn is_due(&self, now: Instant) -> bool {
+        !self.attempts.is_empty() && self.not_before.is_none_or(|at| at <= now)
+    }
+
+    fn due_at(&self, now: Instant) -> Option<Instant> {
+        (!self.attempts.is_empty()).then(|| self.not_before.unwrap_or(now))
+    }
+
+    /// What is due, at most so many; when all of it is told, the next has to wait.
+    fn tell<T>(
+        &mut self,
+        now: Instant,
+        every: Duration,
+        most: usize,
+        tell: impl Fn(&Said) -> Option<(T, usize)>,
+    ) -> Vec<T> {
+        let (mut told, mut bytes) = (Vec::new(), 0);
+        if !self.is_due(now) {
+            return told;
+        }
+        while told.len() < most && bytes < BATCH_BYTES {
+            let Some(said) = self.attempts.pop_front() else { break };
+            if let Some((what, size)) = tell(&said) {
+                told.push(what);
+                bytes += size;
+            }
+        }
+        if self.attempts.is_empty() {
+            self.not_before = Some(now + every);
+        }
+        told
+    }
+}
+
+impl Reports {
+    /// An attempt has a new checkpoint.
+    pub(super) fn checkpoint(&mut self, link: u32, said: &Arc<Said>) {
+        self.queue(link).checkpoints.attempts.push_back(Arc::clone(said));
+    }
+
+    /// An attempt has come on.
+    pub(super) fn progress(&mut self, link: u32, said: &Arc<Said>) {
+        self.queue(link).progress.attempts.push_back(Arc::clone(said));
+    }
+
+    /// An attempt has ended. Its checkpoint is a matter of its outcome.
+    pub(super) fn ended(&mut self, link: u32, said: &Said) {
+        // Not told for itself: an outcome that is no success carries it.
+        drop(lock(&said.checkpoint).tell());
+        if let Some(progress) = said.tell_progress() {
+            self.queue(link).last.push_back(progress);
+        }
+    }
+
+    /// A new session knows nothing: the latest of what runs is told again.
+    pub(super) fn again<'a>(&mut self, link: u32, running: impl Iterator<Item = &'a Arc<Said>>) {
+        let queue = self.queue(link);
+        (queue.checkpoints, queue.progress) = (Untold::default(), Untold::default());
+        for said in running {
+            if lock(&said.checkpoint).again() {
+                queue.checkpoints.attempts.push_back(Arc::clone(said));
+            }
+            if lock(&said.progress).again() {
+                queue.progress.attempts.push_back(Arc::clone(said));
+            }
+        }
+    }
+
+    /// What a link is to be told now, bounded.
+    pub(super) fn next(&mut self, link: u32, now: Instant) -> (v1::Checkpoints, v1::Progress) {
+        let Some(queue) = self.links.get_mut(&link) else {
+            return (v1::Checkpoints::default(), v1::Progress::default());
+        };
+        let checkpoints = queue.checkpoints.tell(now, CHECKPOINTS, BATCH_MAX, |said| {
+            let told = said.tell_checkpoint()?;
+            let size = told.checkpoint.len();
+            Some((told, size))
+        });
+        // As many as outcomes, so that none overtakes its attempt's last word.
+        let last = queue.last.len().min(BATCH_MAX);
+        let mut attempts: Vec<_> = queue.last.drain(..last).collect();
+        attempts.extend(queue.progress.tell(now, PROGRESS, BATCH_MAX - last, |said| {
+            let told = said.tell_progress()?;
+            let size = told.note.len();
+            Some((told, size))
+        }));
+        (v1::Checkpoints { attempts: checkpoints }, v1::Progress { attempts })
+    }
+
+    /// When a link is to be told something.
+    pub(super) fn due_at(&self, link: u32, now: Instant) -> Option<Instant> {
+        let queue = self.links.get(&link)?;
+        let last = (!queue.last.is_empty()).then_some(now);
+        let rest = [queue.checkpoints.due_at(now), queue.progress.due_at(now)];
+        rest.into_iter().chain([last]).flatten().min()
+    }
+
+    fn queue(&mut self, link: u32) -> &mut Queue {
+        self.links.entry(link).or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An attempt that says things over link 0.
+    struct Speaker(Arc<Said>);
+
+    impl Speaker {
+        fn new(attempt: i64) -> Self {
+            Self(Arc::new(Said::new(attempt)))
+        }
+
+        fn progress(&self, reports: &mut Reports, done: u64) {
+            if self.0.progress(Progress { done, ..Progress::default() }) {
+                reports.progress(0, &self.0);
+            }
+        }
+
+        fn checkpoint(&self, reports: &mut Reports, json: &str) {
+            if self.0.checkpoint(&json.into()) {
+                reports.checkpoint(0, &self.0);
+            }
+        }
+    }
+
+    fn progress(reports: &mut Reports, now: Instant) -> Vec<(i64, u64)> {
+        let (_, progress) = reports.next(0, now);
+        progress.attempts.iter().map(|told| (told.attempt, told.done)).collect()
+    }
+
+    fn checkpoints(reports: &mut Reports, now: Instant) -> Vec<(i64, String)> {
+        let (checkpoints, _) = reports.next(0, now);
+        checkpoints.attempts.into_iter().map(|told| (told.attempt, told.checkpoint)).collect()
+    }
+
+    #[test]
+    fn only_the_latest_progress_is_told_and_not_too_often() {
+        let (mut reports, now) = (Reports::default(), Instant::now());
+        let (one, two) = (Speaker::new(1), Speaker::new(2));
+        for done in 0..1_000 {
+            one.progress(&mut reports, done);
+        }
+        two.progress(&mut reports, 5);
+        assert_eq!(progress(&mut reports, now), [(1, 999), (2, 5)]);
+        one.progress(&mut reports, 1_000);
+        one.progress(&mut reports, 1_001);
+        assert!(progress(&mut reports, now + PROGRESS / 2).is_empty());
+        assert_eq!(reports.due_at(0, now), Some(now + PROGRESS));
+        assert_eq!(progress(&mut reports, now + PROGRESS), [(1, 1_001)]);
+        assert_eq!(reports.due_at(0, now), None);
+    }
+
+    #[test]
+    fn the_last_progress_is_told_at_once_when_an_attempt_ends() {
+        let (mut reports, now) = (Reports::default(), Instant::now());
+        let one = Speaker::new(1);
+        one.progress(&mut reports, 1);
+        assert_eq!(progress(&mut reports, now), [(1, 1)]);
+        one.progress(&mut reports, 2);
+        one.checkpoint(&mut reports, "7");
+        reports.ended(0, &one.0);
+        assert_eq!(reports.due_at(0, now), Some(now));
+        let (checkpoints, told) = reports.next(0, now);
+        assert!(checkpoints.attempts.is_empty(), "the outcome carries it");
+        assert_eq!(told.attempts[0].done, 2);
+        assert!(progress(&mut reports, now + PROGRESS).is_empty());
+    }
+
+    #[test]
+    fn last_words_go_first_and_share_the_bound_with_what_runs() {
+        let (mut reports, now) = (Reports::default(), Instant::now());
+        let speakers: Vec<_> = (0..BATCH_MAX as i64 + 10).map(Speaker::new).collect();
+        for speaker in &speakers {
+            speaker.progress(&mut reports, 1);
+        }
+        let most = BATCH_MAX - 5;
+        for speaker in &speakers[10..10 + most] {
+            reports.ended(0, &speaker.0);
+        }
+        let first = progress(&mut reports, now);
+        assert_eq!(first.len(), BATCH_MAX);
+        assert_eq!((first[0], first[most]), ((10, 1), (0, 1)));
+        assert_eq!(progress(&mut reports, now).len(), 10 + 5 - 5);
+        assert_eq!(reports.due_at(0, now), None);
+    }
+
+    #[test]
+    fn after_a_reconnect_the_latest_of_what_runs_is_told_again() {
+        let (mut reports, now) = (Reports::default(), Instant::now());
+        let (one, silent) = (Speaker::new(1), Speaker::new(2));
+        one.checkpoint(&mut reports, "1");
+        assert_eq!(checkpoints(&mut reports, now), [(1, "1".to_owned())]);
+        one.checkpoint(&mut reports, "2");
+        one.checkpoint(&mut reports, "3");
+        reports.again(0, [&one.0, &silent.0].into_iter());
+        assert_eq!(checkpoints(&mut reports, now), [(1, "3".to_owned())]);
+        assert!(checkpoints(&mut reports, now + CHECKPOINTS).is_empty());
+    }
+
+    #[test]
+    fn a_batch_of_checkpoints_is_bounded_in_bytes_and_the_rest_follows_at_once() {
+        let (mut reports, now) = (Reports::default(), Instant::now());
+        let long = "x".repeat(fastjob_core::context::CHECKPOINT_MAX);
+        let speakers: Vec<_> = (0..40).map(Speaker::new).collect();
+        for speaker in &speakers {
+            speaker.checkpoint(&mut reports, &long);
+        }
+        assert_eq!(checkpoints(&mut reports, now).len(), BATCH_BYTES / long.len());
+        assert_eq!(checkpoints(&mut reports, now).len(), 8);
+    }
+}

@@ -1,0 +1,126 @@
+//! How long a coordinator has not been heard, and what that means for its exclusive attempts.
+//!
+//! A coordinator places an exclusive attempt anew when it has given this executor up. So that two
+//! never run at a time, the executor must have ended its own before: it counts from the beat that
+//! was last answered, which the coordinator heard later than it was sent. At the limit such
+//! attempts are stopped, at twice the limit aborted; the coordinator waits three times as long.
+
+use std::{collections::HashMap, time::Duration};
+
+use tokio::time::Instant;
+
+/// When each link's coordinator was last known to hear this executor.
+#[derive(Default)]
+pub(super) struct Silence {
+    links: HashMap<u32, Heard>,
+}
+
+struct Heard {
+    at: Instant,
+    /// Zero: silence means nothing.
+    limit: Duration,
+    done: Option<Cut>,
+}
+
+/// What is done to the exclusive attempts of a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
+pub(super) enum Cut {
+    Stop,
+    Abort,
+}
+
+impl Heard {
+    /// When it comes to this.
+    fn comes_at(&self, cut: Cut) -> Instant {
+        match cut {
+            Cut::Stop => self.at + self.limit,
+            Cut::Abort => self.at + self.limit * 2,
+        }
+    }
+
+    /// What comes next, and is not done yet.
+    fn next(&self) -> Option<Cut> {
+        match self.done {
+            _ if self.limit.is_zero() => None,
+            None => Some(Cut::Stop),
+            Some(Cut::Stop) => Some(Cut::Abort),
+            Some(Cut::Abort) => None,
+        }
+    }
+}
+
+impl Silence {
+    /// What was sent at `at` has been answered.
+    pub(super) fn heard(&mut self, link: u32, at: Instant, limit: Duration) {
+        let heard = self.links.entry(link).or_insert(Heard { at, limit, done: None });
+        heard.limit = limit;
+        if heard.at < at {
+            heard.at = at;
+            heard.done = None;
+        }
+    }
+
+    /// Whether exclusive attempts of the link must not run now.
+    pub(super) fn is_cut(&self, link: u32, now: Instant) -> bool {
+        let heard = self.links.get(&link);
+        heard.is_some_and(|heard| !heard.limit.is_zero() && heard.comes_at(Cut::Stop) <= now)
+    }
+
+    /// What has to be done by now; each step of a silence once.
+    pub(super) fn due(&mut self, now: Instant) -> Vec<(u32, Cut)> {
+        let mut due = Vec::new();
+        for (link, heard) in &mut self.links {
+            while let Some(cut) = heard.next().filter(|cut| heard.comes_at(*cut) <= now) {
+                heard.done = Some(cut);
+                due.push((*link, cut));
+            }
+        }
+        due
+    }
+
+    /// When something has to be done, unless something is heard before.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.links.values().filter_map(|heard| Some(heard.comes_at(heard.next()?))).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(3);
+
+    #[test]
+    fn each_step_of_a_silence_comes_once() {
+        let (mut silence, start) = (Silence::default(), Instant::now());
+        silence.heard(0, start, LIMIT);
+        assert!(silence.due(start).is_empty() && !silence.is_cut(0, start));
+        assert_eq!(silence.next(), Some(start + LIMIT));
+        assert_eq!(silence.due(start + LIMIT), [(0, Cut::Stop)]);
+        assert!(silence.is_cut(0, start + LIMIT));
+        assert_eq!(silence.next(), Some(start + LIMIT * 2));
+        assert_eq!(silence.due(start + LIMIT * 9), [(0, Cut::Abort)]);
+        assert!(silence.due(start + LIMIT * 9).is_empty() && silence.next().is_none());
+    }
+
+    #[test]
+    fn an_answer_counts_from_when_the_question_was_sent() {
+        let (mut silence, start) = (Silence::default(), Instant::now());
+        silence.heard(0, start + LIMIT, LIMIT);
+        silence.heard(0, start, LIMIT); // an older one that comes late
+        assert!(!silence.is_cut(0, start + LIMIT));
+        assert_eq!(silence.due(start + LIMIT * 3), [(0, Cut::Stop), (0, Cut::Abort)]);
+        silence.heard(0, start + LIMIT * 3, LIMIT);
+        assert!(!silence.is_cut(0, start + LIMIT * 3));
+        assert_eq!(silence.next(), Some(start + LIMIT * 4));
+    }
+
+    #[test]
+    fn without_a_limit_silence_means_nothing() {
+        let (mut silence, start) = (Silence::default(), Instant::now());
+        silence.heard(0, start, Duration::ZERO);
+        let late = start + LIMIT * 100;
+        assert!(silence.due(late).is_empty() && silence.next().is_none());
+        assert!(!silence.is_cut(0, late) && !silence.is_cut(1, late));
+    }
+}

@@ -1,0 +1,190 @@
+//! The runtime as a link sees it: attempts in, messages out. Time is tokio's, and paused.
+
+use std::time::Duration;
+
+use fastjob_core::{JobContext, JobHandler, JobResult, ServiceName};
+
+use super::*;
+use crate::{
+    logs::{Capture, Logs},
+    registry::{Discovery, Registration},
+};
+
+const LIMIT: Duration = Duration::from_secs(3);
+
+/// What the handler does when it is told to stop.
+struct Works {
+    gives_up: bool,
+}
+
+#[async_trait::async_trait]
+impl JobHandler for Works {
+    async fn execute(&self, ctx: &JobContext) -> JobResult {
+        let from = ctx.last_checkpoint::<u64>()?.unwrap_or(0);
+        ctx.checkpoint(&(from + 1))?;
+        ctx.progress(1, 2, "half");
+        ctx.stop_token().cancelled().await;
+        if !self.gives_up {
+            std::future::pending::<()>().await;
+        }
+        Err(fastjob_core::JobError::retryable("gave up"))
+    }
+}
+
+struct Bench {
+    runtime: Runtime,
+    stop: CancellationToken,
+    _folder: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let service: ServiceName = "test".parse().unwrap();
+        let handlers = vec![
+            Registration::named("gives-up", Works { gives_up: true }),
+            Registration::named("stubborn", Works { gives_up: false }),
+        ];
+        let registry = Registry::collect(&service, Discovery::Off, handlers).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let logs = Logs::open(folder.path(), 1).unwrap();
+        let runtime = Runtime::new(Arc::new(registry), logs, Capture::new());
+        let stop = CancellationToken::new();
+        let (watched, watching) = (runtime.clone(), stop.clone());
+        tokio::spawn(async move { watched.watch_silence(watching).await });
+        Self { runtime, stop, _folder: folder }
+    }
+
+    fn start(&self, id: i64, handler: &str, exclusive: bool) {
+        let attempt = v1::Attempt {
+            attempt: id,
+            task: id,
+            job: 1,
+            handler: handler.to_owned(),
+            cause: v1::Cause::Manual.into(),
+            grace_ms: 60_000,
+            block: v1::Block::None.into(),
+            exclusive,
+            checkpoint: Some("6".to_owned()),
+            ..v1::Attempt::default()
+        };
+        self.runtime.start(0, vec![attempt]);
+    }
+
+    /// What the link says now, attempts and figures of each message in words.
+    fn said(&self) -> Vec<String> {
+        let mut said = Vec::new();
+        loop {
+            let delivery = self.runtime.to_deliver(0);
+            if delivery.messages.is_empty() {
+                return said;
+            }
+            said.extend(delivery.messages.iter().map(words));
+        }
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+fn words(message: &Message) -> String {
+    let (what, of): (_, Vec<_>) = match message {
+        Message::Started(m) => {
+            ("started", m.attempts.iter().map(|a| a.attempt.to_string()).collect())
+        }
+        Message::Checkpoints(m) => (
+            "checkpoints",
+            m.attempts.iter().map(|a| format!("{}: {}", a.attempt, a.checkpoint)).collect(),
+        ),
+        Message::Progress(m) => (
+            "progress",
+            m.attempts
+                .iter()
+                .map(|a| format!("{}: {} of {}", a.attempt, a.done, a.total))
+                .collect(),
+        ),
+        Message::Finished(m) => ("finished", m.outcomes.iter().map(outcome).collect()),
+        Message::Hello(_)
+        | Message::Beat(_)
+        | Message::StatReply(_)
+        | Message::Goodbye(_)
+        | Message::Pong(_) => ("something else", Vec::new()),
+    };
+    format!("{what} {}", of.join(", "))
+}
+
+fn outcome(outcome: &v1::Outcome) -> String {
+    let checkpoint = outcome.checkpoint.as_deref().unwrap_or("none");
+    format!("{} {} with {checkpoint}", outcome.attempt, outcome.end().as_str_name())
+}
+
+/// Lets time pass, and the handlers with it.
+async fn pass(time: Duration) {
+    tokio::time::sleep(time).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_attempt_says_is_told_and_told_again_after_a_reconnect() {
+    let bench = Bench::new();
+    bench.start(1, "gives-up", false);
+    pass(Duration::from_millis(1)).await;
+    let told = ["started 1", "checkpoints 1: 7", "progress 1: 1 of 2"];
+    assert_eq!(bench.said(), told);
+    assert!(bench.said().is_empty());
+    bench.runtime.reconnected(0);
+    assert_eq!(bench.said(), told);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outcome_that_is_no_success_carries_the_last_checkpoint() {
+    let bench = Bench::new();
+    bench.start(1, "gives-up", false);
+    pass(Duration::from_millis(1)).await;
+    bench.runtime.stop(&[1]);
+    pass(Duration::from_millis(1)).await;
+    assert_eq!(bench.said(), ["progress 1: 1 of 2", "finished 1 END_STOPPED with 7"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn exclusive_attempts_are_stopped_after_a_silence_and_others_run_on() {
+    let bench = Bench::new();
+    bench.runtime.heard(0, Instant::now(), LIMIT);
+    bench.start(1, "gives-up", true);
+    bench.start(2, "gives-up", false);
+    pass(LIMIT / 2).await;
+    bench.runtime.heard(0, Instant::now(), LIMIT);
+    bench.said();
+    pass(LIMIT - Duration::from_millis(1)).await;
+    assert!(bench.said().is_empty());
+    pass(Duration::from_millis(2)).await;
+    assert_eq!(bench.said(), ["finished 1 END_CUT_OFF with 7"]);
+    pass(LIMIT * 10).await;
+    assert!(bench.said().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exclusive_attempt_that_does_not_stop_is_aborted_at_twice_the_limit() {
+    let bench = Bench::new();
+    bench.runtime.heard(0, Instant::now(), LIMIT);
+    bench.start(1, "stubborn", true);
+    pass(LIMIT * 2 - Duration::from_millis(1)).await;
+    assert_eq!(bench.said().len(), 3, "it still runs, though its grace is longer");
+    pass(Duration::from_millis(2)).await;
+    assert_eq!(bench.said(), ["finished 1 END_CUT_OFF with 7"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exclusive_attempt_that_comes_too_late_is_not_entered() {
+    let bench = Bench::new();
+    bench.runtime.heard(0, Instant::now(), LIMIT);
+    pass(LIMIT).await;
+    bench.start(1, "gives-up", true);
+    pass(Duration::from_millis(1)).await;
+    assert_eq!(bench.said(), ["finished 1 END_CUT_OFF with 6"]);
+    bench.runtime.heard(0, Instant::now(), LIMIT);
+    bench.start(2, "gives-up", true);
+    pass(Duration::from_millis(1)).await;
+    assert_eq!(bench.said()[0], "started 2");
+}

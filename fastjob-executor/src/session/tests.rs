@@ -1,0 +1,170 @@
+//! A link and a coordinator that is a script, over a real stream.
+
+use fastjob_core::{JobContext, JobError, JobHandler, JobResult};
+use tokio::{net::TcpListener, sync::mpsc};
+use tonic::{Request, Response, transport::server::TcpIncoming};
+use v1::executor_link_server::{ExecutorLink, ExecutorLinkServer};
+
+use super::*;
+use crate::{
+    logs::{Capture, Logs},
+    registry::{Discovery, Registration},
+};
+
+type Said = Result<v1::ToExecutor, Status>;
+
+/// Takes one session: what it hears goes to the test, what it says comes from there.
+struct Script {
+    heard: mpsc::UnboundedSender<Say>,
+    says: Mutex<Option<mpsc::Receiver<Said>>>,
+}
+
+#[tonic::async_trait]
+impl ExecutorLink for Script {
+    type JoinStream = ReceiverStream<Said>;
+
+    async fn join(
+        &self,
+        request: Request<Streaming<v1::FromExecutor>>,
+    ) -> Result<Response<Self::JoinStream>, Status> {
+        let says = self.says.lock().unwrap().take();
+        let says = says.ok_or_else(|| Status::unavailable("one session is enough"))?;
+        let (mut inbound, heard) = (request.into_inner(), self.heard.clone());
+        tokio::spawn(async move {
+            while let Some(Ok(v1::FromExecutor { message: Some(message) })) = inbound.next().await {
+                // The test may have seen enough.
+                drop(heard.send(message));
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(says)))
+    }
+}
+
+/// Runs until it is told to stop.
+struct Patient;
+
+#[async_trait::async_trait]
+impl JobHandler for Patient {
+    async fn execute(&self, ctx: &JobContext) -> JobResult {
+        ctx.stop_token().cancelled().await;
+        Err(JobError::retryable("told to stop"))
+    }
+}
+
+struct Coordinator {
+    says: mpsc::Sender<Said>,
+    hears: mpsc::UnboundedReceiver<Say>,
+    stop: CancellationToken,
+    _logs: tempfile::TempDir,
+}
+
+impl Drop for Coordinator {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl Coordinator {
+    /// Listens, and has an executor with the handler `patient` dial in.
+    async fn with_an_executor() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let (heard, hears) = mpsc::unbounded_channel();
+        let (says, script) = mpsc::channel(64);
+        let script = Script { heard, says: Mutex::new(Some(script)) };
+        let server =
+            tonic::transport::Server::builder().add_service(ExecutorLinkServer::new(script));
+        tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
+
+        let service: ServiceName = "test".parse().unwrap();
+        let handlers = vec![Registration::named("patient", Patient)];
+        let registry = Arc::new(Registry::collect(&service, Discovery::Off, handlers).unwrap());
+        let folder = tempfile::tempdir().unwrap();
+        let logs = Logs::open(folder.path(), 1).unwrap();
+        let runtime = Runtime::new(Arc::clone(&registry), logs, Capture::new());
+        let identity = Identity {
+            service,
+            name: "executor-1".parse().unwrap(),
+            incarnation: "life-1".parse().unwrap(),
+            registry,
+            figures: Figures::new(),
+            config: ExecutorConfig::default(),
+            ca_cert: None,
+            began: Instant::now(),
+        };
+        let stop = CancellationToken::new();
+        let (watched, watching) = (runtime.clone(), stop.clone());
+        tokio::spawn(async move { watched.watch_silence(watching).await });
+        let link = Link {
+            number: 0,
+            address,
+            identity: Arc::new(identity),
+            runtime,
+            peers: Peers::default(),
+            leaving: CancellationToken::new(),
+            stop: stop.clone(),
+        };
+        tokio::spawn(link.run());
+        Self { says, hears, stop, _logs: folder }
+    }
+
+    async fn say(&self, message: Hear) {
+        self.says.send(Ok(v1::ToExecutor { message: Some(message) })).await.unwrap();
+    }
+
+    /// The next message that is asked for; others are passed over.
+    async fn hear<T>(&mut self, wanted: impl Fn(Say) -> Option<T>) -> T {
+        let hear = async {
+            loop {
+                let message = self.hears.recv().await.expect("the stream is open");
+                if let Some(found) = wanted(message) {
+                    return found;
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), hear).await.expect("it was not said in time")
+    }
+}
+
+#[tokio::test]
+async fn a_ping_is_answered_and_exclusive_attempts_end_when_no_beat_is_answered_any_more() {
+    let mut coordinator = Coordinator::with_an_executor().await;
+    coordinator.hear(|said| matches!(said, Say::Hello(_)).then_some(())).await;
+    let welcome = v1::Welcome {
+        cluster: "test".to_owned(),
+        beat_ms: 60_000,
+        silence_ms: 180_000,
+        exclusive_ms: 900,
+        ..v1::Welcome::default()
+    };
+    coordinator.say(Hear::Welcome(welcome)).await;
+    let beat = |said| if let Say::Beat(beat) = said { Some(beat) } else { None };
+    let first = coordinator.hear(beat).await;
+    assert!((0.0..=1.0).contains(&first.cpu) && first.memory_free <= first.memory_total);
+    coordinator.say(Hear::Ping(v1::Ping { id: 7, uptime_ms: first.uptime_ms })).await;
+    let pong = coordinator.hear(|said| if let Say::Pong(pong) = said { Some(pong) } else { None });
+    assert_eq!(pong.await.id, 7);
+
+    let attempt = v1::Attempt {
+        attempt: 1,
+        task: 1,
+        job: 1,
+        handler: "patient".to_owned(),
+        cause: v1::Cause::Manual.into(),
+        block: v1::Block::None.into(),
+        exclusive: true,
+        grace_ms: 60_000,
+        ..v1::Attempt::default()
+    };
+    coordinator.say(Hear::Start(v1::Start { attempts: vec![attempt] })).await;
+    // It beats as often as its exclusive attempt needs; what is said but answers no beat is no help.
+    for _ in 0..2 {
+        let next = coordinator.hear(beat).await;
+        assert!(next.uptime_ms >= first.uptime_ms);
+        coordinator.say(Hear::Ping(v1::Ping { id: 8, uptime_ms: first.uptime_ms })).await;
+    }
+    let finished = |said| if let Say::Finished(finished) = said { Some(finished) } else { None };
+    let outcomes = coordinator.hear(finished).await.outcomes;
+    assert_eq!((outcomes[0].attempt, outcomes[0].end()), (1, v1::End::CutOff));
+    assert!(outcomes[0].message.ends_with("told to stop"), "{}", outcomes[0].message);
+}
