@@ -50,10 +50,10 @@ impl Default for Block {
 }
 
 impl Block {
-    /// Whether no two tasks of the job may run at the same time, on whatever executors.
+    /// Whether the rule holds across executors, so that one that is cut off from its coordinator
+    /// has to stop what it runs before another may be given it.
     pub const fn is_exclusive(&self) -> bool {
         matches!(self.scope, BlockScope::Cluster)
-            && !matches!(self.strategy, BlockStrategy::Parallel)
     }
 
     /// Largest bound that a job may set.

@@ -6,9 +6,10 @@ use fastjob_core::{AttemptState, Cause, shard::ShardStrategy};
 
 use super::{
     Engine, Now,
+    plan::soon,
     state::{JobEntry, More, Open, ShardAt, Spread, Step},
 };
-use crate::record::{EndedShard, JobRow, OpenAttempt};
+use crate::record::{EndedShard, JobRow, NewAttempt, OpenAttempt};
 
 impl Engine {
     pub(super) fn load_jobs(&mut self, rows: Vec<JobRow>) {
@@ -120,7 +121,7 @@ impl Engine {
         for OpenAttempt { planned, task_state, task_param, checkpoint } in attempts {
             let step = match planned.life {
                 // Sent, perhaps: only its executor knows.
-                Some(life) if planned.due_at <= now.wall && self.lives.contains_key(&life) => {
+                Some(life) if may_be_out(&planned, now) && self.lives.contains_key(&life) => {
                     Step::Unsure
                 }
                 _ => Step::NotDue,
@@ -157,4 +158,10 @@ impl Engine {
             );
         }
     }
+}
+
+/// Whether an attempt that has a place may have been sent: its time has come or, if it was made too
+/// early to get its place then, had come by the uptime of the coordinator that gave it one.
+fn may_be_out(planned: &NewAttempt, now: Now) -> bool {
+    planned.due_at <= now.wall || planned.due_at > soon(Now { wall: planned.created_at, ..now })
 }

@@ -197,9 +197,7 @@ impl Engine {
         let mine: Vec<_> = self
             .open
             .iter()
-            .filter(|(_, open)| {
-                open.life == Some(id) && matches!(open.step, Step::Sent | Step::Unsure)
-            })
+            .filter(|(_, open)| open.life == Some(id) && open.is_out())
             .map(|(attempt, _)| *attempt)
             .collect();
         let mut holds = 0;
@@ -259,7 +257,7 @@ impl Engine {
         let Some(life) = self.sessions.get(&session).copied() else { return };
         for (attempt, at) in attempts {
             let Some(open) = self.open.get_mut(&attempt) else { continue };
-            if open.life != Some(life) {
+            if open.life != Some(life) || !open.is_out() {
                 continue;
             }
             if let Some(state) = attempt::next(open.state, AttemptEvent::Started) {

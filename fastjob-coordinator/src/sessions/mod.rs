@@ -14,7 +14,7 @@ use std::{
 
 use fastjob_core::{
     AttemptId,
-    block::{Block, BlockScope, BlockStrategy},
+    block::{Block, BlockScope},
     wire::{BATCH_MAX, v1},
 };
 use tokio::sync::{mpsc, oneshot};
@@ -190,7 +190,7 @@ fn start(start: StartAttempt) -> v1::Attempt {
         block: lane_rule(&job.block).into(),
         max_waiting: job.block.max_waiting,
         max_running: job.block.max_running,
-        exclusive: is_exclusive(&job.block),
+        exclusive: job.block.is_exclusive(),
         checkpoint: start.checkpoint.as_deref().map(str::to_owned),
     }
 }
@@ -201,16 +201,6 @@ fn lane_rule(block: &Block) -> v1::Block {
     match block.scope {
         BlockScope::Executor => block.strategy.into(),
         BlockScope::Cluster => v1::Block::None,
-    }
-}
-
-/// Whether no other attempt of the job may run beside it, anywhere.
-fn is_exclusive(block: &Block) -> bool {
-    match block.strategy {
-        BlockStrategy::Serial | BlockStrategy::SkipNew | BlockStrategy::ReplaceRunning => {
-            block.scope == BlockScope::Cluster
-        }
-        BlockStrategy::Parallel => false,
     }
 }
 

@@ -11,7 +11,7 @@ use crate::record::{
 };
 
 /// An attempt with what became of it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(in crate::engine) struct Row {
     pub(in crate::engine) new: NewAttempt,
     pub(in crate::engine) ended: Option<EndedAttempt>,

@@ -327,10 +327,10 @@ impl World {
         let Some((id, commit)) = self.pending.pop_front() else { return };
         self.make_durable(&commit);
         if twice {
-            let before = format!("{:?}", self.store.attempts);
+            let before = self.store.attempts.clone();
             self.store.apply(&commit);
-            let after = format!("{:?}", self.store.attempts);
-            assert!(before == after, "a commit that was sent again changed something");
+            let same = before == self.store.attempts;
+            assert!(same, "a commit that was sent again changed something");
         }
         self.tell(Event::Committed(vec![id]));
     }
@@ -394,6 +394,10 @@ impl World {
             if self.store.attempts.values().all(|row| !row.is_open()) {
                 break;
             }
+        }
+        for row in self.store.attempts.values().filter(|row| row.is_open()) {
+            let engine = self.engine.as_ref().and_then(|engine| engine.open.get(&row.new.attempt));
+            panic!("an attempt stayed open: {row:?}, and the engine has {engine:?}");
         }
         self.witness.see_rest(&self.store);
     }
