@@ -1,11 +1,14 @@
 //! The one file that knows every part: it builds them, joins them, and stops them together.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use fastjob_core::ChannelName;
+
 use crate::{
+    alarm::{self, Alarm, Channel, Channels},
     clock::Clock,
     config::{Config, CoordinatorConfig, StoreUrl},
     engine::{self, Engine},
@@ -71,12 +74,14 @@ pub struct Coordinator {
     tls: Option<Tls>,
     store: Arc<Sqlite>,
     loaded: store::Loaded,
+    channels: Channels,
 }
 
 /// Settings of a coordinator that is to be embedded.
 #[derive(Clone, Debug, Default)]
 pub struct Builder {
     config: Config,
+    alarms: BTreeMap<String, Channel>,
 }
 
 impl Builder {
@@ -108,6 +113,13 @@ impl Builder {
         self
     }
 
+    /// A channel of one's own that jobs can name; it wins over a configured one of that name.
+    #[must_use]
+    pub fn alarm(mut self, name: impl Into<String>, alarm: impl Alarm + 'static) -> Self {
+        self.alarms.insert(name.into(), Channel::custom(alarm));
+        self
+    }
+
     /// Opens the store and the port.
     ///
     /// # Errors
@@ -121,6 +133,13 @@ impl Builder {
             let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
             return Err(StartError::Config(problems.join("; ")));
         }
+        let mut custom = BTreeMap::new();
+        for (name, channel) in self.alarms {
+            let parsed: Result<ChannelName, _> = name.parse();
+            let name = parsed.map_err(|err| StartError::Config(format!("alarms: {err}")))?;
+            custom.insert(name, channel);
+        }
+        let channels = Channels::new(&config.alarms, &custom).map_err(StartError::Config)?;
         let (guard, tls) = safety(&config.coordinator)?;
         // The port first: a second coordinator on this machine is told so before it touches a file.
         let bound = Server::bind(config.coordinator.listen).map_err(|err| {
@@ -129,7 +148,7 @@ impl Builder {
         })?;
         let store = open_store(&config).await?;
         let loaded = store::LoadStore::load(&*store).await.map_err(store_error)?;
-        Ok(Coordinator { config: config.coordinator, bound, guard, tls, store, loaded })
+        Ok(Coordinator { config: config.coordinator, bound, guard, tls, store, loaded, channels })
     }
 }
 
@@ -191,7 +210,7 @@ impl Coordinator {
     ///
     /// Fails with [`RunError`] if a part ends by itself.
     pub async fn run(self, stop: CancellationToken) -> Result<(), RunError> {
-        let Self { config: settings, bound, guard, tls, store, loaded } = self;
+        let Self { config: settings, bound, guard, tls, store, loaded, channels } = self;
         let clock = Arc::new(Clock::start());
         let sessions = Sessions::default();
         let cluster = loaded.cluster.clone();
@@ -215,6 +234,7 @@ impl Coordinator {
             engine: engine_handle.clone(),
             store: Arc::clone(&store) as Arc<dyn store::Store>,
             sessions: sessions.clone(),
+            channels: channels.clone(),
         };
         let link = Link {
             engine: engine_handle.clone(),
@@ -240,6 +260,10 @@ impl Coordinator {
         loops.spawn(named(
             "sweep of the history",
             sweep::run(Arc::clone(&store) as _, settings.history, stop.child_token()),
+        ));
+        loops.spawn(named(
+            "sender of alarms",
+            alarm::run(Arc::clone(&store) as _, channels, stop.child_token()),
         ));
         let grpc = tonic::service::Routes::new(link.into_service()).into_axum_router();
         let app = server::app(ops, grpc, guard);

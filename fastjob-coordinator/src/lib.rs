@@ -13,6 +13,7 @@
 //! # }
 //! ```
 
+pub mod alarm;
 mod api;
 pub mod cli;
 mod clock;

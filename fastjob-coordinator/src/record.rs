@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use fastjob_core::{
-    AttemptId, AttemptState, Cause, ExecutorName, FailReason, Incarnation, Job, JobId, ServiceName,
-    Shard, TaskId, TaskState,
+    AttemptId, AttemptState, Cause, ChannelName, ExecutorName, FailReason, Incarnation, Job, JobId,
+    ServiceName, Shard, TaskId, TaskState,
 };
 use jiff::Timestamp;
 
@@ -139,6 +139,38 @@ pub(crate) struct MovedTask {
     pub(crate) state: TaskState,
 }
 
+/// What an alarm tells of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum AlarmKind {
+    /// A task failed for good: no attempt is left.
+    Failed,
+    /// A task of a job that had failed succeeded.
+    Recovered,
+    /// A task runs longer than the job says.
+    RunsLong,
+    /// A task did not start when it should have.
+    StartsLate,
+}
+
+/// An alarm to send, once for each channel.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct AlarmRow {
+    /// Never used twice.
+    pub(crate) id: i64,
+    pub(crate) job: JobId,
+    pub(crate) task: Option<TaskId>,
+    pub(crate) kind: AlarmKind,
+    pub(crate) channels: Vec<ChannelName>,
+    pub(crate) at: Timestamp,
+    /// `service.name`.
+    pub(crate) job_name: String,
+    pub(crate) reason: String,
+    /// At most 1 KiB.
+    pub(crate) message: String,
+    pub(crate) executor: Option<String>,
+    pub(crate) attempts: u32,
+}
+
 /// Everything that goes into one transaction, in the order of the fields.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Commit {
@@ -162,6 +194,8 @@ pub(crate) struct Commit {
     pub(crate) moved: Vec<MovedTask>,
     /// New anchors of fixed-delay jobs; only grow.
     pub(crate) anchors: Vec<(JobId, Timestamp)>,
+    /// Inserted, a row a channel; what is there is left.
+    pub(crate) alarms: Vec<AlarmRow>,
     /// Every fire up to here is recorded; only grows.
     pub(crate) watermark: Option<Timestamp>,
     /// The engine's wall clock when this was handed over; only grows.
@@ -181,6 +215,7 @@ impl Commit {
             + self.ended.len()
             + self.moved.len()
             + self.anchors.len()
+            + self.alarms.iter().map(|alarm| alarm.channels.len()).sum::<usize>()
     }
 }
 
@@ -223,6 +258,8 @@ pub(crate) struct Loaded {
     pub(crate) open: Vec<OpenAttempt>,
     /// The latest attempts of shards that have ended, of tasks that have not.
     pub(crate) ended_shards: Vec<EndedShard>,
+    /// The jobs whose last alarm says that they failed.
+    pub(crate) failing: Vec<JobId>,
     /// The lives that the open attempts are placed on.
     pub(crate) lives: Vec<LifeRow>,
     /// Above every life that is kept.

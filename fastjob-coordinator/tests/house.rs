@@ -13,7 +13,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("clock", &["engine"]),
     ("sessions", &["engine"]),
     ("shell", &["clock", "engine", "ops", "sessions", "store", "record"]),
-    ("ops", &["clock", "engine", "record", "sessions", "shell", "store"]),
+    ("ops", &["alarm", "clock", "engine", "record", "sessions", "shell", "store"]),
     ("rpc", &["engine", "sessions", "shell"]),
     ("api", &["ops"]),
     ("server", &["api", "ops"]),

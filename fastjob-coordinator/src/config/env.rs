@@ -13,7 +13,8 @@ pub(super) fn read(
     problems: &mut Vec<Problem>,
 ) {
     let mut vars = Vars { env, problems };
-    let Config { coordinator, client } = config;
+    // Channels are many and have names of their own: no variable is for them.
+    let Config { coordinator, client, alarms: _ } = config;
     vars.set("FASTJOB_SERVER", parse, &mut client.server);
     vars.set("FASTJOB_CA_CERT", path, &mut client.ca_cert);
     vars.set("FASTJOB_LISTEN", parse, &mut coordinator.listen);

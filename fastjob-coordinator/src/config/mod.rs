@@ -5,6 +5,7 @@
 //! with its key; whether the values make sense together is asked of [`Config::check`], when every
 //! source has had its say.
 
+mod alarms;
 mod client;
 mod coordinator;
 mod env;
@@ -15,10 +16,18 @@ mod show;
 mod store_url;
 mod token;
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use fastjob_core::ChannelName;
 
 use self::read::Section;
 pub use self::{
+    alarms::{
+        AlarmConfig, AlarmTo, ChatConfig, ChatKind, EmailConfig, EmailTls, Secret, WebhookConfig,
+    },
     client::ClientConfig,
     coordinator::{CoordinatorConfig, TlsConfig},
     problem::{ConfigError, Problem},
@@ -47,6 +56,8 @@ pub struct Config {
     pub coordinator: CoordinatorConfig,
     /// The commands that ask a coordinator: `[client]`.
     pub client: ClientConfig,
+    /// Where alarms go: `[alarms.NAME]`.
+    pub alarms: BTreeMap<ChannelName, AlarmConfig>,
 }
 
 impl Config {
@@ -82,6 +93,11 @@ impl Config {
         let mut root = Section::root(table, &mut problems);
         root.section("coordinator", |section| config.coordinator.read(section));
         root.section("client", |section| config.client.read(section));
+        root.tables("alarms", |name, section| {
+            if let Some(alarm) = AlarmConfig::read(section) {
+                config.alarms.insert(name, alarm);
+            }
+        });
         // The executor library reads this part; here it is only known to belong.
         root.ignore("executor");
         root.finish();
@@ -93,8 +109,7 @@ impl Config {
     ///
     /// Looks at the files that the settings name, but opens no store and no port.
     pub fn check(&self) -> Vec<Problem> {
-        let mut problems = Vec::new();
-        self.coordinator.check(&mut problems);
+        let mut problems = self.check_coordinator();
         self.client.check(&mut problems);
         problems
     }
@@ -103,6 +118,9 @@ impl Config {
     pub(crate) fn check_coordinator(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         self.coordinator.check(&mut problems);
+        for (name, alarm) in &self.alarms {
+            alarm.check(name, &mut problems);
+        }
         problems
     }
 }

@@ -1,11 +1,11 @@
 //! Tables of the file, read key by key, so that all problems are found and each has its key.
 
-use std::{fmt::Display, path::PathBuf, str::FromStr, time::Duration};
+use std::{collections::BTreeMap, fmt::Display, path::PathBuf, str::FromStr, time::Duration};
 
 use fastjob_core::duration;
 use toml::{Table, Value};
 
-use super::Problem;
+use super::{Problem, Secret};
 
 /// A table of which keys are taken until nothing unknown is left.
 pub(super) struct Section<'a> {
@@ -35,6 +35,70 @@ impl<'a> Section<'a> {
             }
             Some(other) => self.wrong_type(key, "a table", &other),
         }
+    }
+
+    /// Reads every table within the table `key`; the name of each has to be one.
+    pub(super) fn tables<N: FromStr<Err: Display>>(
+        &mut self,
+        key: &'static str,
+        mut read: impl FnMut(N, &mut Section<'_>),
+    ) {
+        self.section(key, |all| {
+            for (name, value) in std::mem::take(&mut all.table) {
+                match (name.parse(), value) {
+                    (Err(err), _) => all.problem(&name, err),
+                    (Ok(parsed), Value::Table(table)) => {
+                        let (name, problems) = (all.key(&name), &mut *all.problems);
+                        let mut one = Section { name, table, known: Vec::new(), problems };
+                        read(parsed, &mut one);
+                        one.finish();
+                    }
+                    (Ok(_), other) => all.wrong_type(&name, "a table", &other),
+                }
+            }
+        });
+    }
+
+    /// Takes a list of texts; one text stands for a list of it.
+    pub(super) fn texts(&mut self, key: &'static str) -> Vec<String> {
+        let values = match self.take(key) {
+            None => return Vec::new(),
+            Some(Value::Array(values)) => values,
+            Some(one) => vec![one],
+        };
+        let mut texts = Vec::new();
+        for value in values {
+            match value.as_str() {
+                Some(text) => texts.push(text.to_owned()),
+                None => self.wrong_type(key, "a text in quotes", &value),
+            }
+        }
+        texts
+    }
+
+    /// Takes a table of texts, which may be secrets.
+    pub(super) fn texts_by_key(&mut self, key: &'static str) -> BTreeMap<String, Secret> {
+        let mut texts = BTreeMap::new();
+        match self.take(key) {
+            None => {}
+            Some(Value::Table(table)) => {
+                for (name, value) in table {
+                    match value {
+                        Value::String(text) => {
+                            texts.insert(name, text.into());
+                        }
+                        other => self.wrong_type(key, "a table of texts in quotes", &other),
+                    }
+                }
+            }
+            Some(other) => self.wrong_type(key, "a table", &other),
+        }
+        texts
+    }
+
+    /// Says nothing about what was not asked for: what it should be is not known.
+    pub(super) fn ignore_rest(&mut self) {
+        self.table.clear();
     }
 
     /// Takes a text that stands for something.
@@ -110,7 +174,7 @@ impl<'a> Section<'a> {
         text.parse().map_err(|err| self.problem(key, err)).ok()
     }
 
-    fn text(&mut self, key: &'static str) -> Option<String> {
+    pub(super) fn text(&mut self, key: &'static str) -> Option<String> {
         let value = self.take(key)?;
         let text = value.as_str().map(str::to_owned);
         if text.is_none() {

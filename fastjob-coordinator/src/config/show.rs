@@ -34,10 +34,21 @@ impl Config {
         ]);
         asking.extend(hidden(client.token.as_ref()));
         asking.extend(client.ca_cert.as_ref().map(|path| text("ca_cert", path.display())));
-        Table::from_iter([
+        let alarms = self.alarms.iter().map(|(name, alarm)| {
+            let shown = Table::from_iter([
+                text("type", alarm.to.name()),
+                text("group_wait", to_text(alarm.group_wait)),
+                text("group_interval", to_text(alarm.group_interval)),
+            ]);
+            (name.to_string(), Value::Table(shown))
+        });
+        let alarms = (!self.alarms.is_empty()).then(|| Value::Table(alarms.collect()));
+        let mut all = Table::from_iter([
             ("coordinator".to_owned(), Value::Table(ours)),
             ("client".to_owned(), Value::Table(asking)),
-        ])
+        ]);
+        all.extend(alarms.map(|alarms| ("alarms".to_owned(), alarms)));
+        all
     }
 }
 

@@ -134,7 +134,7 @@ fn all_that_cannot_be_read_is_named_at_once() {
         "coordinator.tls.certt: unknown key; there are cert, key",
         "coordinator.colour: unknown key; there are listen, store, ",
         "client.token: the token has 5 characters, at least 16 are needed",
-        "coordinater: unknown key; there are coordinator, client, executor",
+        "coordinater: unknown key; there are coordinator, client, alarms, executor",
         "FASTJOB_HISTORY: ",
         "FASTJOB_INSECURE_PLAINTEXT: ",
     ];

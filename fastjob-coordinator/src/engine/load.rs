@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fastjob_core::{AttemptState, Cause, shard::ShardStrategy};
+use fastjob_core::{AttemptState, Cause, JobId, shard::ShardStrategy};
 
 use super::{
     Engine, Now,
@@ -77,6 +77,15 @@ impl Engine {
         }
     }
 
+    /// Jobs of which people were told that they failed.
+    pub(super) fn load_failing(&mut self, jobs: Vec<JobId>) {
+        for job in jobs {
+            if let Some(entry) = self.jobs.get_mut(&job) {
+                entry.failing = true;
+            }
+        }
+    }
+
     /// How the shards ended that did.
     pub(super) fn load_ended(&mut self, ended: Vec<EndedShard>) {
         for EndedShard { task, shard, state, result } in ended {
@@ -113,6 +122,7 @@ impl Engine {
             memory: fastjob_core::route::Memory::default(),
             planned: Vec::new(),
             scheduled: 0,
+            failing: false,
         };
         self.jobs.insert(id, entry);
     }

@@ -14,6 +14,7 @@
 //! executors, `settle` takes outcomes in; `spread` lays sharded tasks out, `lane` keeps rules across
 //! the cluster, `children` follows what ended; `jobs`, `start` and `tasks` answer people.
 
+mod alarms;
 mod answer;
 mod children;
 mod effect;
@@ -195,6 +196,7 @@ impl Engine {
         engine.load_open(loaded.open, now);
         engine.load_jobs(loaded.jobs);
         engine.load_ended(loaded.ended_shards);
+        engine.load_failing(loaded.failing);
         engine
     }
 
@@ -310,6 +312,8 @@ impl Engine {
                 Timer::Lost { life, epoch } => self.lost_if_still_away(now, life, epoch, out),
                 Timer::NoExecutor { attempt, epoch } => self.give_up_waiting(now, attempt, epoch),
                 Timer::Due { attempt } => self.make_due(now, attempt),
+                Timer::StartsLate { attempt } => self.starts_late(now, attempt),
+                Timer::RunsLong { attempt } => self.runs_long(now, attempt),
                 Timer::Overdue { attempt, epoch } => self.overdue(now, attempt, epoch, out),
             }
         }

@@ -173,6 +173,7 @@ impl Engine {
         if open.shard == NOT_SPREAD {
             return self.spread_late(now, attempt);
         }
+        self.watch_start(now, attempt);
         if !self.let_through(now, attempt, out) {
             return;
         }

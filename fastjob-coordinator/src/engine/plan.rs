@@ -139,6 +139,7 @@ impl Engine {
                 missed.first, missed.last
             ),
         };
+        self.tell_missed(now, job, TaskId(id), &note);
         self.commit.planned.push(NewAttempt {
             attempt: AttemptId(id),
             task: TaskId(id),

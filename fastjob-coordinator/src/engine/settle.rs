@@ -115,6 +115,8 @@ impl Engine {
         if let Some(end) = ended {
             let result = task_result.as_deref().or(outcome.result.as_deref());
             self.start_children(now, (open.job, open.task), end, result);
+            let reason = outcome.end.reason().map(fastjob_core::FailReason::as_str);
+            self.tell_end(now, &open, end, reason, outcome.message.as_deref());
         }
         self.commit.ended.push(EndedAttempt {
             attempt,

@@ -33,6 +33,8 @@ pub(crate) struct JobEntry {
     pub(crate) planned: Vec<AttemptId>,
     /// Its open tasks that its schedule started.
     pub(crate) scheduled: u32,
+    /// Whether people were told that it failed, and not yet that it recovered.
+    pub(crate) failing: bool,
 }
 
 /// An attempt that has not ended, with what is needed of its task.
@@ -77,6 +79,8 @@ pub(crate) struct More {
     pub(crate) checkpoint: Option<Arc<str>>,
     /// Until when it waits for an executor, by uptime.
     pub(crate) waits_until: Option<Duration>,
+    /// Whether somebody will be told if it starts late.
+    pub(crate) watched: bool,
     /// What its handler said last.
     pub(crate) progress: Option<Progress>,
 }
@@ -90,6 +94,7 @@ impl Open {
             avoid: None,
             checkpoint: None,
             waits_until: None,
+            watched: false,
             progress: None,
         };
         self.more.as_deref().unwrap_or(NONE)
@@ -250,6 +255,10 @@ pub(crate) enum Timer {
     NoExecutor { attempt: AttemptId, epoch: u32 },
     /// Its delay is over.
     Due { attempt: AttemptId },
+    /// Its handler should have been entered by now.
+    StartsLate { attempt: AttemptId },
+    /// Its handler should have come to its end by now.
+    RunsLong { attempt: AttemptId },
     /// Its executor should have reported its end by now.
     Overdue { attempt: AttemptId, epoch: u32 },
 }

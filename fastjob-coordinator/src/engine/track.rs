@@ -265,6 +265,7 @@ impl Engine {
                 open.started_at = Some(at);
                 self.move_task(attempt, TaskEvent::AttemptStarted);
                 self.await_end(now, attempt);
+                self.watch_run(now, attempt);
             }
         }
     }

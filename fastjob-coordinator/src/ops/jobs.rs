@@ -1,6 +1,6 @@
 //! Jobs: saved, switched, deleted, shown.
 
-use fastjob_core::{Job, JobDraft, JobName, ServiceName};
+use fastjob_core::{InvalidJob, Job, JobDraft, JobName, ServiceName, job::Problem};
 use jiff::Timestamp;
 
 use super::{Error, Fires, JobView, Ops, PAGE_DEFAULT, PAGE_MAX, Page, Saved};
@@ -56,6 +56,15 @@ impl Ops {
         }
         let job = Job::try_from(draft)
             .map_err(|err| Error::Invalid { message: err.to_string(), problems: err.problems })?;
+        let unknown: Vec<_> = (0..)
+            .zip(&job.alarms)
+            .filter_map(|(i, name): (usize, _)| Some((i, self.channels.unknown(name)?)))
+            .map(|(i, message)| Problem { field: format!("alarms[{i}]"), message })
+            .collect();
+        if !unknown.is_empty() {
+            let err = InvalidJob { name: Some(job.name.to_string()), problems: unknown };
+            return Err(Error::Invalid { message: err.to_string(), problems: err.problems });
+        }
         let mode = match mode {
             SaveMode::Create => engine::SaveMode::Create,
             SaveMode::Replace(_) => engine::SaveMode::Replace,

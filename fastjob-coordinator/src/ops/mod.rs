@@ -19,7 +19,7 @@ pub use self::views::{
     ProgressView, Saved, StartAsk, Started, StopAnswer, TaskView,
 };
 pub(crate) use self::{jobs::SaveMode, tasks::ListTasks};
-use crate::{sessions::Sessions, shell::EngineHandle, store};
+use crate::{alarm::Channels, sessions::Sessions, shell::EngineHandle, store};
 
 /// Most items of a page.
 pub(crate) const PAGE_MAX: u32 = 500;
@@ -32,6 +32,7 @@ pub(crate) struct Ops {
     pub(crate) engine: EngineHandle,
     pub(crate) store: Arc<dyn store::Store>,
     pub(crate) sessions: Sessions,
+    pub(crate) channels: Channels,
 }
 
 /// Why something that was asked was not done.

@@ -210,6 +210,8 @@ mod tests {
 
     use fastjob_core::{Cause, Job, JobDraft, JobId, Shard, TaskId};
 
+    use fastjob_core::block::BlockStrategy;
+
     use super::*;
 
     fn named<T, const N: usize>(names: [(&str, T); N], wanted: &str) -> T {

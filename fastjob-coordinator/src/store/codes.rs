@@ -3,7 +3,7 @@
 
 use fastjob_core::{AttemptState, Cause, FailReason, TaskState};
 
-use super::{Error, Origin, Result};
+use super::{AlarmKind, Error, Origin, Result};
 
 macro_rules! codes {
     ($($to:ident, $from:ident: $type:ident { $($variant:ident = $code:literal),* $(,)? })*) => {$(
@@ -35,6 +35,9 @@ codes! {
     }
     reason_code, reason: FailReason {
         Error = 1, Fatal = 2, TimedOut = 3, ExecutorLost = 4, Panicked = 5, NoExecutor = 6,
+    }
+    alarm_kind_code, alarm_kind: AlarmKind {
+        Failed = 1, Recovered = 2, RunsLong = 3, StartsLate = 4,
     }
     origin_code, origin: Origin {
         Code = 1, Api = 2,

@@ -8,14 +8,14 @@ pub(crate) mod sqlite;
 pub(crate) mod writer;
 
 use fastjob_core::{
-    AttemptId, AttemptState, Cause, ExecutorName, FailReason, JobId, JobName, ServiceName, Shard,
-    TaskId, TaskState,
+    AttemptId, AttemptState, Cause, ChannelName, ExecutorName, FailReason, JobId, JobName,
+    ServiceName, Shard, TaskId, TaskState,
 };
 use jiff::Timestamp;
 
 pub(crate) use crate::record::{
-    Commit, EndedAttempt, EndedShard, JobRow, LifeId, LifeRow, Loaded, NewAttempt, OpenAttempt,
-    Origin,
+    AlarmKind, Commit, EndedAttempt, EndedShard, JobRow, LifeId, LifeRow, Loaded, NewAttempt,
+    OpenAttempt, Origin,
 };
 
 /// An attempt as it is shown.
@@ -68,6 +68,22 @@ pub(crate) struct TaskFilter {
     pub(crate) below: Option<TaskId>,
     /// At most so many.
     pub(crate) limit: u32,
+}
+
+/// An alarm that waits for its channel.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct WaitingAlarm {
+    /// Names the alarm on its channel, and grows with every commit.
+    pub(crate) number: i64,
+    pub(crate) job: JobId,
+    pub(crate) task: Option<TaskId>,
+    pub(crate) kind: AlarmKind,
+    pub(crate) at: Timestamp,
+    pub(crate) job_name: String,
+    pub(crate) reason: String,
+    pub(crate) message: String,
+    pub(crate) executor: Option<String>,
+    pub(crate) attempts: u32,
 }
 
 /// Why the store could not do what was asked.
@@ -145,7 +161,30 @@ pub(crate) trait TaskStore: Send + Sync {
     async fn log_tail(&self, attempt: AttemptId) -> Result<Option<String>>;
 }
 
-/// All of it.
-pub(crate) trait Store: CommitStore + LoadStore + JobStore + TaskStore {}
+/// Alarms, as they are sent.
+#[async_trait::async_trait]
+pub(crate) trait AlarmStore: Send + Sync {
+    /// What waits for the channel above the number, in order; at most `limit`.
+    async fn waiting_alarms(
+        &self,
+        channel: &ChannelName,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<WaitingAlarm>>;
+    /// Marks those that still wait as sent, and returns how many did.
+    async fn alarms_sent(&self, numbers: &[i64], at: Timestamp) -> Result<u64>;
+    /// Notes a try in vain; with an instant, they are given up.
+    async fn alarms_failed(
+        &self,
+        numbers: &[i64],
+        given_up: Option<Timestamp>,
+        error: &str,
+    ) -> Result<()>;
+    /// Removes at most `limit` that were done before `before`, and returns how many.
+    async fn remove_alarms(&self, before: Timestamp, limit: u32) -> Result<u64>;
+}
 
-impl<T: CommitStore + LoadStore + JobStore + TaskStore> Store for T {}
+/// All of it.
+pub(crate) trait Store: CommitStore + LoadStore + JobStore + TaskStore + AlarmStore {}
+
+impl<T: CommitStore + LoadStore + JobStore + TaskStore + AlarmStore> Store for T {}

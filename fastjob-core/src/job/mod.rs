@@ -6,7 +6,6 @@
 mod check;
 mod draft;
 mod fires;
-mod not_yet;
 
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 

@@ -129,6 +129,7 @@ impl ModelStore {
         });
         Loaded {
             ended_shards: ended.collect(),
+            failing: Vec::new(),
             cluster: "model".to_owned(),
             ids_until: self.ids_until,
             watermark: self.watermark,

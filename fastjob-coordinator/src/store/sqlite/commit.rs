@@ -15,7 +15,7 @@ use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use super::{Sqlite, insert, while_doing};
 use crate::store::{
     Commit, CommitStore, EndedAttempt, Result,
-    codes::{attempt_state_code, origin_code, reason_code, task_state_code},
+    codes::{alarm_kind_code, attempt_state_code, origin_code, reason_code, task_state_code},
 };
 
 /// Rows in one statement.
@@ -152,6 +152,34 @@ async fn apply(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
         "update jobs set anchor = max(jobs.anchor, new.anchor) from \
          (select value ->> 0 as id, max(value ->> 1) as anchor from json_each(?) group by 1) \
          as new where jobs.id = new.id",
+    )
+    .await?;
+    let alarms = commits.iter().flat_map(|commit| &commit.alarms);
+    let alarms = alarms.flat_map(|alarm| {
+        alarm.channels.iter().map(move |channel| {
+            (
+                alarm.id,
+                channel.as_str(),
+                alarm.job.0,
+                alarm.task.map(|task| task.0),
+                alarm_kind_code(alarm.kind),
+                alarm.at.as_millisecond(),
+                &alarm.job_name,
+                clean(&alarm.reason),
+                clean(&alarm.message),
+                &alarm.executor,
+                alarm.attempts,
+            )
+        })
+    });
+    each(
+        tx,
+        batches(alarms)?,
+        "insert into alarms (id, channel, job, task, kind, at, job_name, reason, message, \
+         executor, attempts) \
+         select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, \
+         value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10 \
+         from json_each(?) where true on conflict do nothing",
     )
     .await?;
     if let Some(clock) = commits.iter().filter_map(|commit| commit.clock).max() {

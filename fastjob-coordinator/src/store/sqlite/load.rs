@@ -70,6 +70,17 @@ impl LoadStore for Sqlite {
                 loaded.ended_shards.push(ended_shard(&row.map_err(&doing)?)?);
             }
         }
+        loaded.failing = sqlx::query_scalar(
+            "select job from alarms where id in \
+             (select max(id) from alarms where kind in (1, 2) group by job) and kind = 1 \
+             group by job",
+        )
+        .fetch_all(&mut *writer)
+        .await
+        .map_err(&doing)?
+        .into_iter()
+        .map(JobId)
+        .collect();
         let lives = sqlx::query(
             "select id, service, executor, incarnation, since from lives where id in \
              (select life from attempts where state = 0)",

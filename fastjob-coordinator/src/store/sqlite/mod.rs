@@ -3,6 +3,7 @@
 //! Every commit is on the disk when it returns (`synchronous = FULL`). The file belongs to one
 //! coordinator: a lock that the operating system drops with the process keeps others out.
 
+mod alarms;
 mod commit;
 mod insert;
 mod jobs;

@@ -12,9 +12,7 @@ mod timing;
 use std::time::Duration;
 
 pub(super) use self::problems::Problems;
-use super::{
-    DESCRIPTION_MAX, InvalidJob, Job, JobDraft, LABELS_MAX, PARAM_MAX, not_yet, param_text,
-};
+use super::{DESCRIPTION_MAX, InvalidJob, Job, JobDraft, LABELS_MAX, PARAM_MAX, param_text};
 use crate::duration;
 
 const DEFAULT_SERVICE: &str = "default";
@@ -25,13 +23,11 @@ impl TryFrom<JobDraft> for Job {
     type Error = InvalidJob;
 
     fn try_from(draft: JobDraft) -> Result<Self, InvalidJob> {
-        let refused = not_yet::not_yet(&draft).collect();
-        job(draft, Problems(refused))
+        job(draft, Problems::default())
     }
 }
 
-/// The job of a draft that has these problems already.
-pub(super) fn job(draft: JobDraft, mut p: Problems) -> Result<Job, InvalidJob> {
+fn job(draft: JobDraft, mut p: Problems) -> Result<Job, InvalidJob> {
     let name = p.parse("name", &draft.name);
     let service = p.parse("service", draft.service.as_deref().unwrap_or(DEFAULT_SERVICE));
     let handler = match &draft.handler {

@@ -1,0 +1,123 @@
+//! The channels by name: those of the configuration and those that a program brings.
+
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+
+use fastjob_core::ChannelName;
+
+use super::{Alarm, Error, Message, chat::Chat, email::Email, http::SEND, webhook::Webhook};
+use crate::{
+    clock::wall_now,
+    config::{AlarmConfig, AlarmTo},
+};
+
+/// A channel, and how messages to it are grouped.
+#[derive(Clone)]
+pub(crate) struct Channel {
+    /// As in the configuration; `custom` where a program brought it.
+    pub(crate) kind: &'static str,
+    pub(crate) group_wait: Duration,
+    pub(crate) group_interval: Duration,
+    pub(super) alarm: Arc<dyn Alarm>,
+}
+
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Channel").field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+impl Channel {
+    /// A channel that a program brings.
+    pub(crate) fn custom(alarm: impl Alarm + 'static) -> Self {
+        let grouping = AlarmConfig::GROUPING;
+        Self {
+            kind: "custom",
+            group_wait: grouping.0,
+            group_interval: grouping.1,
+            alarm: Arc::new(alarm),
+        }
+    }
+
+    fn configured(config: &AlarmConfig) -> Result<Self, Error> {
+        let alarm: Arc<dyn Alarm> = match &config.to {
+            AlarmTo::Email(email) => Arc::new(Email::new(email)?),
+            AlarmTo::Webhook(webhook) => Arc::new(Webhook::new(webhook.clone())?),
+            AlarmTo::Chat(chat) => Arc::new(Chat::new(chat.clone())?),
+        };
+        let (group_wait, group_interval) = (config.group_wait, config.group_interval);
+        Ok(Self { kind: config.to.name(), group_wait, group_interval, alarm })
+    }
+
+    /// Hands a message over within the time limit; the error is text with all its causes.
+    pub(super) async fn send(&self, message: &Message) -> Result<(), String> {
+        let alarm = Arc::clone(&self.alarm);
+        let message = message.clone();
+        // In a task of its own, so that a channel that panics is only a channel that failed.
+        let mut sending = tokio::spawn(async move { alarm.send(&message).await });
+        match tokio::time::timeout(SEND, &mut sending).await {
+            Ok(Ok(Ok(()))) => Ok(()),
+            Ok(Ok(Err(err))) => Err(causes(&*err)),
+            Ok(Err(_)) => Err("the channel panicked".to_owned()),
+            Err(_) => {
+                sending.abort();
+                Err(format!("it took longer than {} s", SEND.as_secs()))
+            }
+        }
+    }
+}
+
+fn causes(err: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = err.to_string();
+    let mut next = err.source();
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        next = cause.source();
+    }
+    text.chars().take(1_000).collect()
+}
+
+/// All channels.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Channels(BTreeMap<ChannelName, Channel>);
+
+impl Channels {
+    /// The channels of the configuration and the given ones, which win.
+    pub(crate) fn new(
+        configs: &BTreeMap<ChannelName, AlarmConfig>,
+        custom: &BTreeMap<ChannelName, Channel>,
+    ) -> Result<Self, String> {
+        let mut all = custom.clone();
+        for (name, config) in configs {
+            if !all.contains_key(name) {
+                let channel = Channel::configured(config)
+                    .map_err(|err| format!("alarms.{name}: {}", causes(&*err)))?;
+                all.insert(name.clone(), channel);
+            }
+        }
+        Ok(Self(all))
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&ChannelName, &Channel)> {
+        self.0.iter()
+    }
+
+    /// Says that there is no such channel, and which there are.
+    pub(crate) fn unknown(&self, name: &ChannelName) -> Option<String> {
+        if self.0.contains_key(name) {
+            return None;
+        }
+        let names: Vec<_> = self.0.keys().map(ChannelName::as_str).collect();
+        let there = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        Some(format!("no alarm channel is named `{name}`; there are {there}"))
+    }
+
+    /// Sends a test message; `None` if there is no such channel.
+    pub(crate) async fn test(&self, name: &ChannelName) -> Option<Result<(), String>> {
+        let channel = self.0.get(name)?;
+        Some(channel.send(&Message::test(name.as_str(), wall_now())).await)
+    }
+}

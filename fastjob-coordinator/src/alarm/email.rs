@@ -1,0 +1,54 @@
+//! E-mail over SMTP: a text and an HTML part. Certificates are checked as everywhere.
+
+use lettre::{
+    AsyncSmtpTransport, AsyncTransport, Tokio1Executor,
+    message::{Mailbox, MultiPart},
+    transport::smtp::authentication::Credentials,
+};
+
+use super::{Alarm, Error, Message, async_trait, http::SEND};
+use crate::config::{EmailConfig, EmailTls};
+
+pub(super) struct Email {
+    smtp: AsyncSmtpTransport<Tokio1Executor>,
+    from: Mailbox,
+    to: Vec<Mailbox>,
+}
+
+impl Email {
+    pub(super) fn new(config: &EmailConfig) -> Result<Self, Error> {
+        rustls::crypto::ring::default_provider().install_default().ok();
+        let host = config.server.as_str();
+        type Smtp = AsyncSmtpTransport<Tokio1Executor>;
+        let mut smtp = match config.tls {
+            EmailTls::StartTls => Smtp::starttls_relay(host)?,
+            EmailTls::Tls => Smtp::relay(host)?,
+            EmailTls::None => Smtp::builder_dangerous(host),
+        };
+        if let Some(port) = config.port {
+            smtp = smtp.port(port);
+        }
+        if let (Some(user), Some(password)) = (&config.user, &config.password) {
+            smtp = smtp.credentials(Credentials::new(user.clone(), password.expose().to_owned()));
+        }
+        Ok(Self {
+            smtp: smtp.timeout(Some(SEND)).build(),
+            from: config.from.parse()?,
+            to: config.to.iter().map(|to| to.parse()).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+#[async_trait]
+impl Alarm for Email {
+    async fn send(&self, message: &Message) -> Result<(), Error> {
+        let mut mail = lettre::Message::builder().from(self.from.clone());
+        for to in &self.to {
+            mail = mail.to(to.clone());
+        }
+        let subject = format!("[FastJob] {}", message.title());
+        let parts = MultiPart::alternative_plain_html(message.text(), message.html());
+        self.smtp.send(mail.subject(subject).multipart(parts)?).await?;
+        Ok(())
+    }
+}

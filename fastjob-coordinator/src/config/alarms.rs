@@ -1,0 +1,289 @@
+//! The channels of alarms: `[alarms.NAME]`, one table a channel. Secrets are never shown.
+
+use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
+
+use fastjob_core::ChannelName;
+use reqwest::Url;
+
+use super::{Problem, read::Section};
+use crate::alarm::Template;
+
+/// A text that `Debug` does not show: a password, or a URL that holds a key.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text itself.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// A channel, and how messages to it are grouped.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct AlarmConfig {
+    /// How long a message waits for more alarms of its kind. Default: 5 s.
+    pub group_wait: Duration,
+    /// Shortest time between two messages of the same job and kind. Default: 1 min.
+    pub group_interval: Duration,
+    /// Where it leads.
+    pub to: AlarmTo,
+}
+
+/// Where a channel leads.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum AlarmTo {
+    /// `type = "email"`.
+    Email(EmailConfig),
+    /// `type = "webhook"`.
+    Webhook(WebhookConfig),
+    /// `type = "dingtalk"`, `"feishu"`, `"lark"`, `"wecom"` or `"slack"`.
+    Chat(ChatConfig),
+}
+
+/// A mail server, and whom to write to.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct EmailConfig {
+    /// The host name of the mail server.
+    pub server: String,
+    /// Its port. Default: 587 with STARTTLS, 465 with TLS, 25 without.
+    pub port: Option<u16>,
+    /// How the way there is encrypted. Default: STARTTLS.
+    pub tls: EmailTls,
+    /// With whose name to log in. Default: no login.
+    pub user: Option<String>,
+    /// The password that goes with it.
+    pub password: Option<Secret>,
+    /// The sender.
+    pub from: String,
+    /// The receivers; at least one.
+    pub to: Vec<String>,
+}
+
+/// How the way to a mail server is encrypted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EmailTls {
+    /// From the second word on; refused where the server does not offer it.
+    #[default]
+    StartTls,
+    /// From the first byte on.
+    Tls,
+    /// Not at all: for a server on the same machine.
+    None,
+}
+
+impl FromStr for EmailTls {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "starttls" => Ok(Self::StartTls),
+            "tls" => Ok(Self::Tls),
+            "none" => Ok(Self::None),
+            other => Err(format!("`{other}` is none of starttls, tls, none")),
+        }
+    }
+}
+
+/// A URL that takes a POST.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct WebhookConfig {
+    /// Where to.
+    pub url: Secret,
+    /// Headers to carry.
+    pub headers: BTreeMap<String, Secret>,
+    /// The body, with `{{placeholders}}`. Default: JSON with all that a message says.
+    pub body: Option<String>,
+}
+
+/// A robot of a chat.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct ChatConfig {
+    /// Of which.
+    pub kind: ChatKind,
+    /// The URL that was given out for it.
+    pub url: Secret,
+    /// What to sign with: DingTalk and Feishu. Default: messages are not signed.
+    pub secret: Option<Secret>,
+}
+
+/// The chats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ChatKind {
+    /// DingTalk.
+    DingTalk,
+    /// Feishu, elsewhere named Lark.
+    Feishu,
+    /// WeCom, a WeChat for companies.
+    WeCom,
+    /// Slack.
+    Slack,
+}
+
+impl AlarmTo {
+    /// As `type` names it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Email(_) => "email",
+            Self::Webhook(_) => "webhook",
+            Self::Chat(chat) => match chat.kind {
+                ChatKind::DingTalk => "dingtalk",
+                ChatKind::Feishu => "feishu",
+                ChatKind::WeCom => "wecom",
+                ChatKind::Slack => "slack",
+            },
+        }
+    }
+}
+
+impl AlarmConfig {
+    /// The wait and the interval where none is set.
+    pub(crate) const GROUPING: (Duration, Duration) =
+        (Duration::from_secs(5), Duration::from_secs(60));
+
+    /// Reads one channel; `None` if it cannot be told where it leads.
+    pub(super) fn read(section: &mut Section<'_>) -> Option<Self> {
+        let (mut group_wait, mut group_interval) = Self::GROUPING;
+        section.duration("group_wait", &mut group_wait);
+        section.duration("group_interval", &mut group_interval);
+        let kind = section.text("type");
+        let chat = |kind, section: &mut Section<'_>| {
+            let url = section.text("url").unwrap_or_default().into();
+            let signs = matches!(kind, ChatKind::DingTalk | ChatKind::Feishu);
+            let secret = if signs { section.text("secret").map(Secret) } else { None };
+            AlarmTo::Chat(ChatConfig { kind, url, secret })
+        };
+        let to = match kind.as_deref() {
+            Some("email") => AlarmTo::Email(EmailConfig::read(section)),
+            Some("webhook") => AlarmTo::Webhook(WebhookConfig {
+                url: section.text("url").unwrap_or_default().into(),
+                headers: section.texts_by_key("headers"),
+                body: section.text("body"),
+            }),
+            Some("dingtalk") => chat(ChatKind::DingTalk, section),
+            Some("feishu" | "lark") => chat(ChatKind::Feishu, section),
+            Some("wecom") => chat(ChatKind::WeCom, section),
+            Some("slack") => chat(ChatKind::Slack, section),
+            Some(other) => {
+                let there = "email, webhook, dingtalk, feishu, lark, wecom, slack";
+                section.problem("type", format_args!("`{other}` is none of {there}"));
+                section.ignore_rest();
+                return None;
+            }
+            None => {
+                section.problem("type", "it is missing: email, webhook, dingtalk or another");
+                section.ignore_rest();
+                return None;
+            }
+        };
+        Some(Self { group_wait, group_interval, to })
+    }
+
+    pub(super) fn check(&self, name: &ChannelName, problems: &mut Vec<Problem>) {
+        let mut problem = |key: &str, message: String| {
+            problems.push(Problem::new(format!("alarms.{name}.{key}"), message));
+        };
+        if self.group_wait > Duration::from_secs(3600) {
+            problem("group_wait", "it is longer than 1h".to_owned());
+        }
+        if self.group_interval > Duration::from_secs(24 * 3600) {
+            problem("group_interval", "it is longer than 24h".to_owned());
+        }
+        match &self.to {
+            AlarmTo::Email(email) => email.check(&mut problem),
+            AlarmTo::Webhook(webhook) => {
+                check_url(&webhook.url, &mut problem);
+                for (name, value) in &webhook.headers {
+                    if name.parse::<http::HeaderName>().is_err()
+                        || value.expose().parse::<http::HeaderValue>().is_err()
+                    {
+                        problem("headers", format!("`{name}` cannot be a header"));
+                    }
+                }
+                if let Some(Err(why)) = webhook.body.as_deref().map(Template::parse) {
+                    problem("body", why);
+                }
+            }
+            AlarmTo::Chat(chat) => {
+                check_url(&chat.url, &mut problem);
+                if chat.secret.as_ref().is_some_and(|secret| secret.expose().is_empty()) {
+                    problem("secret", "it is empty".to_owned());
+                }
+            }
+        }
+    }
+}
+
+/// Never shows the URL.
+fn check_url(url: &Secret, problem: &mut impl FnMut(&str, String)) {
+    if url.expose().is_empty() {
+        return problem("url", "it is missing".to_owned());
+    }
+    match Url::parse(url.expose()) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => {}
+        Ok(_) => problem("url", "it is no http or https URL".to_owned()),
+        Err(err) => problem("url", format!("it is no URL: {err}")),
+    }
+}
+
+impl EmailConfig {
+    fn read(section: &mut Section<'_>) -> Self {
+        let mut port = 0;
+        section.number("port", &mut port);
+        let mut email = Self {
+            server: section.text("server").unwrap_or_default(),
+            user: section.text("user"),
+            password: section.text("password").map(Secret),
+            from: section.text("from").unwrap_or_default(),
+            to: section.texts("to"),
+            ..Self::default()
+        };
+        section.parse("tls", &mut email.tls);
+        match u16::try_from(port) {
+            Ok(0) => {}
+            Ok(port) => email.port = Some(port),
+            Err(_) => section.problem("port", "it is above 65535"),
+        }
+        email
+    }
+
+    fn check(&self, problem: &mut impl FnMut(&str, String)) {
+        if self.server.is_empty() {
+            problem("server", "it is missing".to_owned());
+        }
+        if self.user.is_some() != self.password.is_some() {
+            problem("password", "user and password go together".to_owned());
+        }
+        if self.to.is_empty() {
+            problem("to", "it names nobody".to_owned());
+        }
+        let from = [("from", &self.from)];
+        for (key, address) in from.into_iter().chain(self.to.iter().map(|to| ("to", to))) {
+            if let Err(err) = address.parse::<lettre::message::Mailbox>() {
+                problem(key, format!("`{address}` is no e-mail address: {err}"));
+            }
+        }
+        let local = matches!(self.server.as_str(), "localhost" | "127.0.0.1" | "::1");
+        if self.tls == EmailTls::None && self.password.is_some() && !local {
+            problem("tls", "the password would travel in plain text: use starttls or tls".into());
+        }
+    }
+}

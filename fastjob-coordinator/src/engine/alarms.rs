@@ -1,0 +1,150 @@
+//! What people are to be told: written with what it tells of, sent by `alarm`.
+//!
+//! Each task tells of a kind of trouble once; the store leaves out what is there already, so that a
+//! restart tells nothing a second time.
+
+use std::sync::Arc;
+
+use fastjob_core::{AttemptId, AttemptState, Job, JobId, TaskId, TaskState};
+
+use super::{
+    Engine, Now,
+    state::{Open, Timer},
+};
+use crate::record::{AlarmKind, AlarmRow};
+
+/// Most bytes of a message.
+const MESSAGE_MAX: usize = 1_024;
+
+/// What is told.
+struct Told<'a> {
+    kind: AlarmKind,
+    reason: &'a str,
+    message: &'a str,
+}
+
+impl Engine {
+    /// A task has come to its end.
+    pub(super) fn tell_end(
+        &mut self,
+        now: Now,
+        open: &Open,
+        end: TaskState,
+        reason: Option<&str>,
+        message: Option<&str>,
+    ) {
+        let Some(entry) = self.jobs.get_mut(&open.job) else { return };
+        if entry.row.job.alarms.is_empty() {
+            return;
+        }
+        let kind = match end {
+            TaskState::Failed => AlarmKind::Failed,
+            TaskState::Succeeded if entry.failing => AlarmKind::Recovered,
+            _ => return,
+        };
+        entry.failing = kind == AlarmKind::Failed;
+        let reason = match kind {
+            AlarmKind::Failed => reason.unwrap_or("a shard failed"),
+            AlarmKind::Recovered | AlarmKind::RunsLong | AlarmKind::StartsLate => "",
+        };
+        let told = Told { kind, reason, message: message.unwrap_or("") };
+        let executor = open.life.and_then(|life| self.lives.get(&life));
+        let executor = executor.map(|life| life.executor.to_string());
+        self.push_alarm(now, open.job, Some(open.task), executor, open.number, &told);
+    }
+
+    /// Fires were missed and nothing makes up for them.
+    pub(super) fn tell_missed(&mut self, now: Now, job: JobId, task: TaskId, note: &str) {
+        let told = Told { kind: AlarmKind::StartsLate, reason: "missed", message: note };
+        if self.tells(job).is_some() {
+            self.push_alarm(now, job, Some(task), None, 0, &told);
+        }
+    }
+
+    /// A due attempt is on its way: its handler should be entered soon.
+    pub(super) fn watch_start(&mut self, now: Now, attempt: AttemptId) {
+        let Some(open) = self.open.get_mut(&attempt) else { return };
+        let job = self.jobs.get(&open.job).map(|entry| &entry.row.job);
+        let Some(job) = job.filter(|job| !job.alarms.is_empty()) else { return };
+        if !std::mem::replace(&mut open.more_mut().watched, true) {
+            let at = now.uptime.saturating_add(job.alarm_after.starts);
+            self.set_timer(at, Timer::StartsLate { attempt });
+        }
+    }
+
+    /// A handler was entered: it should not run too long.
+    pub(super) fn watch_run(&mut self, now: Now, attempt: AttemptId) {
+        let Some(open) = self.open.get(&attempt) else { return };
+        let job = self.jobs.get(&open.job).map(|entry| &entry.row.job);
+        let runs = job.filter(|job| !job.alarms.is_empty()).and_then(|job| job.alarm_after.runs);
+        if let Some(runs) = runs {
+            self.set_timer(now.uptime.saturating_add(runs), Timer::RunsLong { attempt });
+        }
+    }
+
+    pub(super) fn starts_late(&mut self, now: Now, attempt: AttemptId) {
+        self.tell_open(now, attempt, AlarmKind::StartsLate);
+    }
+
+    pub(super) fn runs_long(&mut self, now: Now, attempt: AttemptId) {
+        self.tell_open(now, attempt, AlarmKind::RunsLong);
+    }
+
+    fn tell_open(&mut self, now: Now, attempt: AttemptId, kind: AlarmKind) {
+        let Some(open) = self.open.get(&attempt) else { return };
+        let Some(job) = self.tells(open.job) else { return };
+        let runs = open.state == AttemptState::Running;
+        let (reason, after) = match kind {
+            AlarmKind::StartsLate if !runs => ("not started", job.alarm_after.starts),
+            AlarmKind::RunsLong if runs => ("running", job.alarm_after.runs.unwrap_or_default()),
+            _ => return,
+        };
+        let message = format!("{reason} after {}", fastjob_core::duration::to_text(after));
+        let (job, task, number, life) = (open.job, open.task, open.number, open.life);
+        let told = Told { kind, reason, message: &message };
+        let executor = life.and_then(|life| self.lives.get(&life));
+        let executor = executor.map(|life| life.executor.to_string());
+        self.push_alarm(now, job, Some(task), executor, number, &told);
+    }
+
+    fn push_alarm(
+        &mut self,
+        now: Now,
+        id: JobId,
+        task: Option<TaskId>,
+        executor: Option<String>,
+        attempts: u32,
+        told: &Told<'_>,
+    ) {
+        let Some(job) = self.tells(id) else { return };
+        let alarm = self.new_id();
+        self.commit.alarms.push(AlarmRow {
+            id: alarm,
+            job: id,
+            task,
+            kind: told.kind,
+            channels: job.alarms.clone(),
+            at: now.wall,
+            job_name: format!("{}.{}", job.service, job.name),
+            reason: told.reason.to_owned(),
+            message: cut(told.message).to_owned(),
+            executor,
+            attempts,
+        });
+    }
+
+    /// The job, if anybody is to be told of it.
+    fn tells(&self, job: JobId) -> Option<Arc<Job>> {
+        let job = &self.jobs.get(&job)?.row.job;
+        (!job.alarms.is_empty()).then(|| Arc::clone(job))
+    }
+}
+
+/// The beginning of a text, whole characters.
+fn cut(text: &str) -> &str {
+    let mut end = text.len().min(MESSAGE_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
