@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test cannot do without ends it")]
 
+mod alarms;
 mod bad_input;
 mod code_first;
 mod command_line;
