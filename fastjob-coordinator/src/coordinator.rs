@@ -73,6 +73,7 @@ pub struct Coordinator {
     guard: Guard,
     tls: Option<Tls>,
     store: Arc<Sqlite>,
+    facts: store::StoreFacts,
     loaded: store::Loaded,
     channels: Channels,
 }
@@ -147,8 +148,11 @@ impl Builder {
             StartError::Listen(format!("{err}{}", cause.unwrap_or_default()))
         })?;
         let store = open_store(&config).await?;
-        let loaded = store::LoadStore::load(&*store).await.map_err(store_error)?;
-        Ok(Coordinator { config: config.coordinator, bound, guard, tls, store, loaded, channels })
+        let facts = store::LoadStore::facts(&*store).await.map_err(store_error)?;
+        let loaded = store::LoadStore::load(&*store, store::Partition(0)).await;
+        let loaded = loaded.map_err(store_error)?;
+        let config = config.coordinator;
+        Ok(Coordinator { config, bound, guard, tls, store, facts, loaded, channels })
     }
 }
 
@@ -210,10 +214,10 @@ impl Coordinator {
     ///
     /// Fails with [`RunError`] if a part ends by itself.
     pub async fn run(self, stop: CancellationToken) -> Result<(), RunError> {
-        let Self { config: settings, bound, guard, tls, store, loaded, channels } = self;
+        let Self { config: settings, bound, guard, tls, store, facts, loaded, channels } = self;
         let clock = Arc::new(Clock::start());
         let sessions = Sessions::default();
-        let cluster = loaded.cluster.clone();
+        let cluster = facts.cluster.clone();
         tracing::info!(
             listen = %bound.local_addr(),
             store = %settings.store,

@@ -12,6 +12,20 @@ use fastjob_core::{
 };
 use jiff::Timestamp;
 
+/// A slice of the jobs, and of all that belongs to them. What has an id is in the partition that the
+/// id leaves when it is divided by the number of partitions. A store that one coordinator uses has
+/// one partition.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Partition(pub(crate) u32);
+
+/// The right to act on a partition.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Lease {
+    pub(crate) partition: Partition,
+    /// Counts the holdings of the partition: whoever has a lower term has lost it.
+    pub(crate) term: i64,
+}
+
 /// Names one life of an executor's process in the store, for ever.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct LifeId(pub(crate) i64);
@@ -171,9 +185,32 @@ pub(crate) struct AlarmRow {
     pub(crate) attempts: u32,
 }
 
+/// A child whose job is in another partition, to be started by whoever holds that.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ChildStart {
+    /// Never used twice; from the ids of the parent's partition. The child's head has the key that
+    /// is made of it, so that it is started once.
+    pub(crate) id: i64,
+    /// The child's.
+    pub(crate) partition: Partition,
+    pub(crate) job: JobId,
+    pub(crate) parent: TaskId,
+    /// The parent's result, if the child is to have it.
+    pub(crate) param: Option<Arc<str>>,
+}
+
+impl ChildStart {
+    /// The key of the child's head. The store looks for it by this form.
+    pub(crate) fn key(&self) -> Arc<str> {
+        format!("fastjob:child:{}", self.id).into()
+    }
+}
+
 /// Everything that goes into one transaction, in the order of the fields.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Commit {
+    /// Refused, whole, if this is not the partition's lease any more.
+    pub(crate) lease: Lease,
     /// Ids below this may have been handed out; only grows.
     pub(crate) ids_until: Option<i64>,
     /// Inserted, or replaced where the revision is not lower.
@@ -196,6 +233,10 @@ pub(crate) struct Commit {
     pub(crate) anchors: Vec<(JobId, Timestamp)>,
     /// Inserted, a row a channel; what is there is left.
     pub(crate) alarms: Vec<AlarmRow>,
+    /// Inserted; what is there is left.
+    pub(crate) child_starts: Vec<ChildStart>,
+    /// Child starts of this partition that are tasks with this commit; removed.
+    pub(crate) children_started: Vec<i64>,
     /// Every fire up to here is recorded; only grows.
     pub(crate) watermark: Option<Timestamp>,
     /// The engine's wall clock when this was handed over; only grows.
@@ -216,6 +257,8 @@ impl Commit {
             + self.moved.len()
             + self.anchors.len()
             + self.alarms.iter().map(|alarm| alarm.channels.len()).sum::<usize>()
+            + self.child_starts.len()
+            + self.children_started.len()
     }
 }
 
@@ -241,18 +284,16 @@ pub(crate) struct EndedShard {
     pub(crate) result: Option<String>,
 }
 
-/// What a coordinator needs to carry on.
+/// What a coordinator needs to carry on with a partition.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Loaded {
-    /// The store's own name, made when it was created.
-    pub(crate) cluster: String,
     /// Every id below may have been handed out.
     pub(crate) ids_until: i64,
     /// `None` in a store in which nothing was ever planned.
     pub(crate) watermark: Option<Timestamp>,
     /// The latest clock of a commit.
     pub(crate) clock: Option<Timestamp>,
-    /// All jobs, deleted ones too.
+    /// All its jobs, deleted ones too.
     pub(crate) jobs: Vec<JobRow>,
     /// All attempts that have not ended.
     pub(crate) open: Vec<OpenAttempt>,
@@ -264,4 +305,6 @@ pub(crate) struct Loaded {
     pub(crate) lives: Vec<LifeRow>,
     /// Above every life that is kept.
     pub(crate) next_life: i64,
+    /// Children to start, in the order of their ids.
+    pub(crate) child_starts: Vec<ChildStart>,
 }

@@ -14,8 +14,8 @@ use fastjob_core::{
 use jiff::Timestamp;
 
 pub(crate) use crate::record::{
-    AlarmKind, Commit, EndedAttempt, EndedShard, JobRow, LifeId, LifeRow, Loaded, NewAttempt,
-    OpenAttempt, Origin,
+    AlarmKind, ChildStart, Commit, EndedAttempt, EndedShard, JobRow, Lease, LifeId, LifeRow,
+    Loaded, NewAttempt, OpenAttempt, Origin, Partition,
 };
 
 /// An attempt as it is shown.
@@ -104,6 +104,9 @@ pub(crate) enum Error {
          {known}): start that release, or restore a backup"
     )]
     Newer { path: String, found: i64, known: i64 },
+    /// Other nodes hold these partitions by now; nothing of the transaction was written.
+    #[error("{} of this node are held by others by now", partitions(.0))]
+    Fenced(Vec<Partition>),
     /// Something in it cannot be read.
     #[error("the store holds {what} that this release cannot read")]
     Corrupt { what: String },
@@ -116,23 +119,101 @@ pub(crate) enum Error {
     },
 }
 
+fn partitions(lost: &[Partition]) -> String {
+    let noun = if lost.len() == 1 { "partition" } else { "partitions" };
+    let numbers: Vec<_> = lost.iter().map(|partition| partition.0.to_string()).collect();
+    format!("{noun} {}", numbers.join(", "))
+}
+
 pub(crate) type Result<T> = std::result::Result<T, Error>;
 
 /// Writes.
 #[async_trait::async_trait]
 pub(crate) trait CommitStore: Send + Sync {
-    /// Applies all the commits in their order in one transaction; durable when it returns.
+    /// Applies all the commits in their order in one transaction; durable when it returns. If one of
+    /// them has a lease that is over, it is [`Error::Fenced`] and none is applied.
     async fn commit(&self, commits: &[Commit]) -> Result<()>;
     /// Removes at most `limit` tasks that ended before `before`, their attempts and logs, and
     /// returns how many.
     async fn remove_ended(&self, before: Timestamp, limit: u32) -> Result<u64>;
 }
 
+/// What the whole store is.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct StoreFacts {
+    /// The store's own name, made when it was created.
+    pub(crate) cluster: String,
+    /// Into how many partitions its jobs hash; never changes.
+    pub(crate) partitions: u32,
+    /// When it was created.
+    pub(crate) since: Timestamp,
+}
+
 /// What the engine starts from.
 #[async_trait::async_trait]
 pub(crate) trait LoadStore: Send + Sync {
-    /// Everything a coordinator needs to carry on.
-    async fn load(&self) -> Result<Loaded>;
+    /// What the whole store is.
+    async fn facts(&self) -> Result<StoreFacts>;
+    /// Everything a coordinator needs to carry on with the partition; what was committed before it
+    /// was acquired is in it.
+    async fn load(&self, partition: Partition) -> Result<Loaded>;
+    /// Children of the partition's jobs that wait to be started, in the order of their ids.
+    async fn child_starts(&self, partition: Partition) -> Result<Vec<ChildStart>>;
+}
+
+/// Names one run of a node's process.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) struct NodeId(pub(crate) String);
+
+/// A node as the others see it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct NodeRow {
+    pub(crate) id: NodeId,
+    /// Where executors and the other nodes reach it: `http://HOST:PORT`.
+    pub(crate) address: String,
+    pub(crate) version: String,
+    pub(crate) since: Timestamp,
+}
+
+/// A partition, and who holds it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Holding {
+    pub(crate) lease: Lease,
+    /// The node that took it last and did not release it, and whether that still beats.
+    pub(crate) holder: Option<(NodeId, Alive)>,
+}
+
+/// Whether a node's beats are recent enough, by the database's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Alive {
+    Yes,
+    No,
+}
+
+/// The cluster, as the database sees it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct ClusterView {
+    /// The nodes that beat, by id.
+    pub(crate) nodes: Vec<NodeRow>,
+    /// All partitions, by number.
+    pub(crate) partitions: Vec<Holding>,
+}
+
+/// Who may act on which partition; only of stores that several nodes share.
+///
+/// Time is the database's: a node is alive until its last beat is older than its lease.
+#[async_trait::async_trait]
+pub(crate) trait ClusterStore: Send + Sync {
+    /// Says that the node lives and for how long it may be taken to, and tells what there is.
+    /// Removes nodes that have been silent for a day.
+    async fn beat(&self, node: &NodeRow, lease: std::time::Duration) -> Result<ClusterView>;
+    /// Takes a partition that nobody holds, or whose holder is not alive; the new term, or `None`
+    /// if another was faster. Waits for commits of the old holder that are under way.
+    async fn acquire(&self, node: &NodeId, partition: Partition) -> Result<Option<Lease>>;
+    /// Gives a partition back, if this is still its lease.
+    async fn release(&self, node: &NodeId, lease: Lease) -> Result<()>;
+    /// Removes the node, and gives back what it still holds.
+    async fn leave(&self, node: &NodeId) -> Result<()>;
 }
 
 /// Jobs, as people ask for them.

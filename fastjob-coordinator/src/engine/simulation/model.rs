@@ -130,7 +130,7 @@ impl ModelStore {
         Loaded {
             ended_shards: ended.collect(),
             failing: Vec::new(),
-            cluster: "model".to_owned(),
+            child_starts: Vec::new(),
             ids_until: self.ids_until,
             watermark: self.watermark,
             clock: self.clock,

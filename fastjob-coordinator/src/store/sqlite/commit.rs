@@ -182,6 +182,24 @@ async fn apply(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
          from json_each(?) where true on conflict do nothing",
     )
     .await?;
+    let children = commits.iter().flat_map(|commit| &commit.child_starts).map(|child| {
+        let param = child.param.as_deref().map(clean);
+        (child.id, child.partition.0, child.job.0, child.parent.0, param)
+    });
+    each(
+        tx,
+        batches(children)?,
+        "insert into child_starts (id, partition, job, parent, param) \
+         select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 \
+         from json_each(?) where true on conflict do nothing",
+    )
+    .await?;
+    each(
+        tx,
+        batches(commits.iter().flat_map(|commit| &commit.children_started))?,
+        "delete from child_starts where id in (select value from json_each(?))",
+    )
+    .await?;
     if let Some(clock) = commits.iter().filter_map(|commit| commit.clock).max() {
         grow(tx, "clock", clock.as_millisecond()).await?;
     }

@@ -8,17 +8,45 @@ use tokio_stream::StreamExt;
 
 use super::{Sqlite, jobs, while_doing};
 use crate::store::{
-    EndedShard, Error, LifeId, LifeRow, LoadStore, Loaded, NewAttempt, OpenAttempt, Result,
+    ChildStart, EndedShard, Error, LifeId, LifeRow, LoadStore, Loaded, NewAttempt, OpenAttempt,
+    Partition, Result, StoreFacts,
     codes::{attempt_state, cause, task_state},
 };
 
 #[async_trait::async_trait]
 impl LoadStore for Sqlite {
-    async fn load(&self) -> Result<Loaded> {
+    async fn facts(&self) -> Result<StoreFacts> {
+        let doing = while_doing("read the store");
+        let meta = |key: &'static str| {
+            sqlx::query_scalar("select value from meta where key = ?").bind(key)
+        };
+        let cluster: String = meta("cluster").fetch_one(&self.readers).await.map_err(&doing)?;
+        let since: String = meta("since").fetch_one(&self.readers).await.map_err(&doing)?;
+        let since = since.parse().map_err(|_| Error::Corrupt { what: format!("since {since}") })?;
+        Ok(StoreFacts { cluster, partitions: 1, since: instant(since)? })
+    }
+
+    async fn child_starts(&self, partition: Partition) -> Result<Vec<ChildStart>> {
+        let doing = while_doing("read children to start");
+        let rows = sqlx::query(
+            // One whose commit was sent again after its child had started has a task by its key.
+            "select id, partition, job, parent, param from child_starts c where partition = ? \
+             and not exists (select 1 from keys where keys.job = c.job \
+             and keys.key = 'fastjob:child:' || c.id) order by id",
+        )
+        .bind(partition.0)
+        .fetch_all(&self.readers)
+        .await
+        .map_err(&doing)?;
+        rows.iter().map(child_start).collect()
+    }
+
+    async fn load(&self, partition: Partition) -> Result<Loaded> {
+        let child_starts = self.child_starts(partition).await?;
         let doing = while_doing("read the store");
         // The writer's connection: nothing is written meanwhile.
         let mut writer = self.writer.lock().await;
-        let mut loaded = Loaded::default();
+        let mut loaded = Loaded { child_starts, ..Loaded::default() };
         let meta = sqlx::query("select key, value from meta").fetch_all(&mut *writer).await;
         for row in meta.map_err(&doing)? {
             let (key, value): (String, String) =
@@ -27,7 +55,6 @@ impl LoadStore for Sqlite {
                 value.parse::<i64>().map_err(|_| Error::Corrupt { what: format!("{key} {value}") })
             };
             match key.as_str() {
-                "cluster" => loaded.cluster = value,
                 "ids_until" => loaded.ids_until = number()?,
                 "clock" => loaded.clock = Some(instant(number()?)?),
                 "watermark" => loaded.watermark = Some(instant(number()?)?),
@@ -127,6 +154,19 @@ fn open(row: &SqliteRow) -> Result<OpenAttempt> {
         task_state,
         task_param: text(10)?.map(Arc::from),
         checkpoint: text(14)?.map(Arc::from),
+    })
+}
+
+fn child_start(row: &SqliteRow) -> Result<ChildStart> {
+    let doing = while_doing("read a child to start");
+    let get = |index: usize| row.try_get::<i64, _>(index).map_err(&doing);
+    let param: Option<String> = row.try_get(4).map_err(&doing)?;
+    Ok(ChildStart {
+        id: get(0)?,
+        partition: Partition(number(get(1)?)?),
+        job: JobId(get(2)?),
+        parent: TaskId(get(3)?),
+        param: param.map(Arc::from),
     })
 }
 

@@ -130,6 +130,14 @@ async fn migrate(path: &Path, writer: &mut SqliteConnection) -> Result<()> {
         .execute(&mut *writer)
         .await
         .map_err(|err| open(err.to_string()))?;
+    sqlx::query(
+        "insert into meta (key, value) values \
+         ('since', cast(cast(unixepoch('subsec') * 1000 as integer) as text)) \
+         on conflict do nothing",
+    )
+    .execute(&mut *writer)
+    .await
+    .map_err(|err| open(err.to_string()))?;
     Ok(())
 }
 
