@@ -10,14 +10,13 @@ use fastjob_core::ChannelName;
 use crate::{
     alarm::{self, Alarm, Channel, Channels},
     clock::Clock,
+    cluster::{self, ClusterMap, Deadline, Engines, Keeper},
     config::{Config, CoordinatorConfig, StoreUrl},
-    engine::{self, Engine},
-    ops::Ops,
+    ops::{Ops, Peers},
     rpc::{Link, Terms},
     server::{self, Bound, Guard, Limits, Plaintext, Server, Tls, TlsFiles, TlsMode},
     sessions::Sessions,
-    shell::{self, EngineHandle},
-    store::{self, sqlite::Sqlite, writer::Writer},
+    store::{self, ClusterStore, Store, sqlite::Sqlite, writer::Writer},
     sweep,
 };
 
@@ -52,6 +51,23 @@ pub enum RunError {
     /// One of its loops ended, which is a fault.
     #[error("the {0} ended by itself")]
     LoopEnded(&'static str),
+    /// The store could not be read.
+    #[error("could not carry on from the store: {message}")]
+    Store {
+        /// What is wrong with it.
+        message: String,
+        /// The cause.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+}
+
+impl RunError {
+    fn load(err: store::Error) -> Self {
+        let message = err.to_string();
+        let source = std::error::Error::source(&err).is_some().then(|| Box::new(err) as _);
+        Self::Store { message, source }
+    }
 }
 
 /// A coordinator that has its store and its port, and is ready to run.
@@ -72,9 +88,9 @@ pub struct Coordinator {
     bound: Bound,
     guard: Guard,
     tls: Option<Tls>,
-    store: Arc<Sqlite>,
+    store: Opened,
     facts: store::StoreFacts,
-    loaded: store::Loaded,
+    peers: Peers,
     channels: Channels,
 }
 
@@ -148,11 +164,10 @@ impl Builder {
             StartError::Listen(format!("{err}{}", cause.unwrap_or_default()))
         })?;
         let store = open_store(&config).await?;
-        let facts = store::LoadStore::facts(&*store).await.map_err(store_error)?;
-        let loaded = store::LoadStore::load(&*store, store::Partition(0)).await;
-        let loaded = loaded.map_err(store_error)?;
+        let facts = store.whole().facts().await.map_err(store_error)?;
         let config = config.coordinator;
-        Ok(Coordinator { config, bound, guard, tls, store, facts, loaded, channels })
+        let peers = peers(&config)?;
+        Ok(Coordinator { config, bound, guard, tls, store, facts, peers, channels })
     }
 }
 
@@ -177,9 +192,41 @@ fn safety(config: &CoordinatorConfig) -> Result<(Guard, Option<Tls>), StartError
     Ok((token.into(), tls))
 }
 
-async fn open_store(config: &Config) -> Result<Arc<Sqlite>, StartError> {
+/// The way to the other nodes: they have this node's token, and its certificate or one of the
+/// system's.
+fn peers(config: &CoordinatorConfig) -> Result<Peers, StartError> {
+    let token = config.token.as_ref().map(|token| token.expose().to_owned());
+    let roots = match &config.tls {
+        Some(tls) => std::fs::read(&tls.cert).map_err(|err| StartError::Config(err.to_string()))?,
+        None => Vec::new(),
+    };
+    Peers::new(token, &roots).map_err(|err| StartError::Config(err.to_string()))
+}
+
+/// An open store.
+enum Opened {
+    /// One coordinator has it to itself.
+    Alone(Arc<Sqlite>),
+}
+
+impl Opened {
+    fn whole(&self) -> Arc<dyn Store> {
+        match self {
+            Self::Alone(store) => Arc::clone(store) as _,
+        }
+    }
+
+    /// What nodes share it by, if they do.
+    fn cluster(&self) -> Option<Arc<dyn ClusterStore>> {
+        match self {
+            Self::Alone(_) => None,
+        }
+    }
+}
+
+async fn open_store(config: &Config) -> Result<Opened, StartError> {
     let StoreUrl::Sqlite(path) = &config.coordinator.store;
-    Ok(Arc::new(Sqlite::open(path).await.map_err(store_error)?))
+    Ok(Opened::Alone(Arc::new(Sqlite::open(path).await.map_err(store_error)?)))
 }
 
 fn store_error(err: store::Error) -> StartError {
@@ -214,60 +261,79 @@ impl Coordinator {
     ///
     /// Fails with [`RunError`] if a part ends by itself.
     pub async fn run(self, stop: CancellationToken) -> Result<(), RunError> {
-        let Self { config: settings, bound, guard, tls, store, facts, loaded, channels } = self;
+        let Self { config: settings, bound, guard, tls, store, facts, peers, channels } = self;
         let clock = Arc::new(Clock::start());
         let sessions = Sessions::default();
-        let cluster = facts.cluster.clone();
-        tracing::info!(
-            listen = %bound.local_addr(),
-            store = %settings.store,
-            jobs = loaded.jobs.iter().filter(|row| row.deleted_at.is_none()).count(),
-            open_attempts = loaded.open.len(),
-            "coordinator started"
-        );
+        let (whole, shared) = (store.whole(), store.cluster());
+        let me = cluster::node(settings.advertised(bound.local_addr()));
+        let (map, deadline) = match &shared {
+            Some(_) => (ClusterMap::of(me.id.clone()), Deadline::passed()),
+            None => (ClusterMap::alone(), Deadline::never()),
+        };
+        tracing::info!(listen = %bound.local_addr(), store = %settings.store, "coordinator started");
         // The writer outlives the rest, so that what was decided is written.
         let writing = CancellationToken::new();
-        let (writer, writer_handle) = Writer::new(Arc::clone(&store) as Arc<dyn store::Store>);
-        let (engine_handle, inbox) = EngineHandle::new(writer_handle.health());
-        let engine = Engine::new(
-            engine::Config { executor_lost: settings.executor_lost, seed: rand::random() },
-            loaded,
-            clock.now(),
+        let (writer, writer_handle) = Writer::new(Arc::clone(&whole));
+        let engines = Engines::new(
+            facts.clone(),
+            Arc::clone(&clock),
+            deadline.clone(),
+            writer_handle.health(),
         );
         let ops = Ops {
-            engine: engine_handle.clone(),
-            store: Arc::clone(&store) as Arc<dyn store::Store>,
+            engines: engines.clone(),
+            map: map.clone(),
+            peers,
+            store: Arc::clone(&whole),
             sessions: sessions.clone(),
             channels: channels.clone(),
         };
         let link = Link {
-            engine: engine_handle.clone(),
+            engines: engines.clone(),
+            map: map.clone(),
             sessions: sessions.clone(),
             terms: Terms {
-                cluster,
+                cluster: facts.cluster,
+                node: me.id.0.clone(),
                 beat: settings.beat,
                 silence: settings.beat * 3,
                 exclusive: settings.executor_lost / 3,
             },
             stop: stop.clone(),
         };
+        let keeper = Keeper {
+            settings: cluster::Settings {
+                executor_lost: settings.executor_lost,
+                lease: settings.lease,
+            },
+            store: Arc::clone(&whole),
+            clock,
+            writer: writer_handle,
+            sessions,
+            engines: engines.clone(),
+            deadline,
+            map,
+        };
         let mut loops = JoinSet::new();
         let mut last = JoinSet::new();
-        let done = engine_handle.clone();
         let writing_stop = writing.clone();
-        last.spawn(async move {
-            writer.run(writing_stop, move |ids| done.committed(ids)).await;
-        });
-        let engine_stop = stop.child_token();
-        let running = shell::run(engine, clock, inbox, writer_handle, sessions, engine_stop);
-        loops.spawn(named("engine", running));
+        last.spawn(async move { writer.run(writing_stop, engines).await });
+        match shared {
+            Some(cluster) => {
+                loops.spawn(named("keeper", keeper.shared(cluster, me, stop.child_token())));
+            }
+            None => {
+                let loaded = whole.load(store::Partition(0)).await.map_err(RunError::load)?;
+                loops.spawn(named("engine", keeper.alone(loaded, stop.child_token())));
+            }
+        }
         loops.spawn(named(
             "sweep of the history",
-            sweep::run(Arc::clone(&store) as _, settings.history, stop.child_token()),
+            sweep::run(Arc::clone(&whole), settings.history, stop.child_token()),
         ));
         loops.spawn(named(
             "sender of alarms",
-            alarm::run(Arc::clone(&store) as _, channels, stop.child_token()),
+            alarm::run(Arc::clone(&whole), channels, stop.child_token()),
         ));
         let grpc = tonic::service::Routes::new(link.into_service()).into_axum_router();
         let app = server::app(ops, grpc, guard);

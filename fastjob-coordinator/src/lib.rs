@@ -17,6 +17,7 @@ pub mod alarm;
 mod api;
 pub mod cli;
 mod clock;
+mod cluster;
 pub mod config;
 mod coordinator;
 mod engine;

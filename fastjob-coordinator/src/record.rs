@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use fastjob_core::{
     AttemptId, AttemptState, Cause, ChannelName, ExecutorName, FailReason, Incarnation, Job, JobId,
-    ServiceName, Shard, TaskId, TaskState,
+    JobName, ServiceName, Shard, TaskId, TaskState,
 };
 use jiff::Timestamp;
 
@@ -17,6 +17,24 @@ use jiff::Timestamp;
 /// one partition.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Partition(pub(crate) u32);
+
+impl Partition {
+    /// That of an attempt, a task or a job by its id.
+    pub(crate) fn of_id(id: i64, partitions: u32) -> Self {
+        Self(u32::try_from(id.rem_euclid(i64::from(partitions.max(1)))).unwrap_or_default())
+    }
+
+    /// That of a job by its name: FNV-1a, which will be the same in every release.
+    pub(crate) fn of_name(service: &ServiceName, name: &JobName, partitions: u32) -> Self {
+        let bytes = service.as_str().bytes().chain([b'.']).chain(name.as_str().bytes());
+        let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        // The low bits of FNV are its weakest.
+        let mixed = hash ^ (hash >> 32);
+        Self(u32::try_from(mixed % u64::from(partitions.max(1))).unwrap_or_default())
+    }
+}
 
 /// The right to act on a partition.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]

@@ -10,10 +10,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Clock,
+    cluster::Deadline,
     engine::{Command, CommitId, Effects, Engine, Event},
     ops,
     sessions::Sessions,
-    store::writer::{Health, WriterHandle},
+    store::{
+        Lease,
+        writer::{Health, WriterHandle},
+    },
 };
 
 /// Most events that are taken in before time passes and a commit is handed over.
@@ -68,7 +72,7 @@ impl EngineHandle {
         self.tell(Event::Command(command(answer)));
         match tokio::time::timeout(ANSWER, wait).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(_)) => Err(ops::Error::Unavailable("the coordinator is stopping".to_owned())),
+            Ok(Err(_)) => Err(ops::Error::Moved),
             Err(_) => Err(ops::Error::Unavailable(
                 "the store did not answer in time: it is not known whether this was done"
                     .to_owned(),
@@ -85,49 +89,84 @@ impl EngineHandle {
             }
         }
     }
-
-    /// Says that these commits are durable.
-    pub(crate) fn committed(&self, ids: &[u64]) {
-        self.tell(Event::Committed(ids.iter().copied().map(CommitId).collect()));
-    }
 }
 
-/// Runs the engine until told to stop.
+/// What an engine works with.
+#[derive(Clone)]
+pub(crate) struct Around {
+    pub(crate) clock: Arc<Clock>,
+    pub(crate) writer: WriterHandle,
+    pub(crate) sessions: Sessions,
+    /// Until when the node may act.
+    pub(crate) deadline: Deadline,
+    pub(crate) lease: Lease,
+}
+
+/// How an engine's loop ends when it is told to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ending {
+    /// At once: what is not written yet is for whoever carries on.
+    pub(crate) lost: CancellationToken,
+    /// In order: nothing new is taken on, and what was decided is written.
+    pub(crate) retire: CancellationToken,
+}
+
+/// Runs the engine until it is told to end, or may not act any more.
 pub(crate) async fn run(
     mut engine: Engine,
-    clock: Arc<Clock>,
+    around: Around,
     Inbox(mut events): Inbox,
-    writer: WriterHandle,
-    sessions: Sessions,
-    stop: CancellationToken,
-) {
+    ending: Ending,
+) -> Lease {
     let mut batch = Vec::with_capacity(BATCH);
     let mut effects = Effects::default();
     loop {
-        let wait = engine.wake_in(clock.now());
+        let wait = engine.wake_in(around.clock.now());
         tokio::select! {
-            () = stop.cancelled() => return,
+            () = ending.lost.cancelled() => return around.lease,
+            () = ending.retire.cancelled() => break,
             _ = events.recv_many(&mut batch, BATCH) => {}
             () = tokio::time::sleep(wait) => {}
         }
-        let now = clock.now();
+        let now = around.clock.now();
+        if !around.deadline.holds(now.uptime) {
+            return around.lease;
+        }
         for event in batch.drain(..) {
             engine.handle(now, event, &mut effects);
         }
         engine.handle(now, Event::Tick, &mut effects);
         engine.flush(&mut effects);
-        carry_out(&mut effects, &writer, &sessions);
+        around.carry_out(&mut effects);
     }
+    engine.flush(&mut effects);
+    around.carry_out(&mut effects);
+    while !engine.is_written() {
+        let next = tokio::select! {
+            () = ending.lost.cancelled() => return around.lease,
+            next = events.recv() => next,
+        };
+        if let Some(Event::Committed(ids)) = next {
+            engine.handle(around.clock.now(), Event::Committed(ids), &mut effects);
+            effects.sends.clear();
+            around.carry_out(&mut effects);
+        }
+    }
+    around.lease
 }
 
-fn carry_out(effects: &mut Effects, writer: &WriterHandle, sessions: &Sessions) {
-    for (session, message) in effects.sends.drain(..) {
-        sessions.send(session, message);
-    }
-    for (CommitId(id), commit) in effects.commits.drain(..) {
-        writer.submit(id, commit);
-    }
-    for answer in effects.answers.drain(..) {
-        answer.give();
+impl Around {
+    fn carry_out(&self, effects: &mut Effects) {
+        // Looked at just before: a node that was paused must not start what is another's by now.
+        let may_act = effects.sends.is_empty() || self.deadline.holds(self.clock.now().uptime);
+        for (session, message) in effects.sends.drain(..).filter(|_| may_act) {
+            self.sessions.send(session, self.lease, message);
+        }
+        for (CommitId(id), commit) in effects.commits.drain(..) {
+            self.writer.submit(id, commit);
+        }
+        for answer in effects.answers.drain(..) {
+            answer.give();
+        }
     }
 }

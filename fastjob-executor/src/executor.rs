@@ -250,18 +250,20 @@ impl Builder {
         // Links end when what is to be delivered has been, or at the deadline.
         let (ending, done) = (CancellationToken::new(), CancellationToken::new());
         let mut loops = JoinSet::new();
-        for (number, address) in config.admin_addresses.iter().enumerate() {
-            let link = Link {
-                number: u32::try_from(number).unwrap_or(u32::MAX),
-                address: address.clone(),
+        let addresses = config.admin_addresses.clone();
+        let (linked, leaving, stopping) = (runtime.clone(), ending.clone(), done.clone());
+        loops.spawn(async move {
+            let new = |number, address| Link {
+                number,
+                address,
                 identity: Arc::clone(&identity),
-                runtime: runtime.clone(),
+                runtime: linked.clone(),
                 peers: peers.clone(),
-                leaving: ending.clone(),
-                stop: done.clone(),
+                leaving: leaving.clone(),
+                stop: stopping.clone(),
             };
-            loops.spawn(link.run());
-        }
+            peers.keep_links(&addresses, new).await;
+        });
         let sweeping = done.clone();
         let sweeper = logs.clone();
         loops.spawn(async move { sweeper.sweep_loop(sweeping).await });

@@ -4,6 +4,7 @@
 //! said by `ops`. What goes wrong is answered as a [`Problem`].
 
 mod alarms;
+mod ask;
 mod executors;
 mod health;
 mod jobs;
@@ -25,7 +26,7 @@ pub(crate) use self::{
     problem::{Kind, Problem},
     read::unknown_path,
 };
-use crate::ops::Ops;
+use crate::ops::{ASK_PATH, Ops};
 
 /// Where `GET` tells whether the process lives, and whether it can do its work.
 pub(crate) const HEALTH: [&str; 2] = ["/healthz", "/readyz"];
@@ -54,6 +55,7 @@ pub(crate) fn router(ops: Ops) -> Router {
         .route("/schedule/preview", get(schedule::preview));
     Router::new()
         .nest("/api/v1", v1)
+        .route(&format!("{ASK_PATH}/{{partition}}"), post(ask::answer))
         .route(HEALTH[0], get(health::alive))
         .route(HEALTH[1], get(health::ready))
         .method_not_allowed_fallback(wrong_method)

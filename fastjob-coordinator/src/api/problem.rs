@@ -176,7 +176,7 @@ impl From<ops::Error> for Problem {
             ops::Error::Ambiguous { .. } => Kind::AmbiguousName,
             ops::Error::Conflict(_) => Kind::Conflict,
             ops::Error::Invalid { .. } => Kind::Invalid,
-            ops::Error::Unavailable(_) => Kind::Unavailable,
+            ops::Error::Unavailable(_) | ops::Error::Moved => Kind::Unavailable,
             ops::Error::Store(cause) => return store_failed(cause),
         };
         let detail = err.to_string();
@@ -188,6 +188,7 @@ impl From<ops::Error> for Problem {
             | ops::Error::Ambiguous { .. }
             | ops::Error::Conflict(_)
             | ops::Error::Unavailable(_)
+            | ops::Error::Moved
             | ops::Error::Store(_) => Vec::new(),
         };
         Self { kind, detail, fields }

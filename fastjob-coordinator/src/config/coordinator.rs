@@ -7,12 +7,16 @@ use std::{
     time::Duration,
 };
 
-use super::{Problem, StoreUrl, Token, read::Section};
+use super::{Problem, ServerUrl, StoreUrl, Token, read::Section};
 
 /// Shortest time between two beats of an executor.
 const BEAT_MIN: Duration = Duration::from_millis(100);
 /// Longest time between two beats of an executor.
 const BEAT_MAX: Duration = Duration::from_secs(3600);
+/// Shortest lease: several beats to the database have to fit in.
+const LEASE_MIN: Duration = Duration::from_secs(1);
+/// Longest lease.
+const LEASE_MAX: Duration = Duration::from_secs(300);
 /// Longest time that the end may take.
 const DRAIN_MAX: Duration = Duration::from_secs(3600);
 
@@ -38,6 +42,11 @@ pub struct CoordinatorConfig {
     pub history: Duration,
     /// Most connections at the same time. Default: 10,000.
     pub max_connections: u32,
+    /// Where executors and other nodes reach it, as `http://HOST:PORT`. Default: where it listens.
+    pub advertise: Option<ServerUrl>,
+    /// After how long without word from a node the others carry on with its jobs; of a store that
+    /// several nodes share. Default: 6 s.
+    pub lease: Duration,
     /// With what it proves who it is. Default: none, plain text.
     pub tls: Option<TlsConfig>,
 }
@@ -71,6 +80,8 @@ impl Default for CoordinatorConfig {
             beat: Duration::from_secs(3),
             history: Duration::from_secs(30 * 24 * 3600),
             max_connections: 10_000,
+            advertise: None,
+            lease: Duration::from_secs(6),
             tls: None,
         }
     }
@@ -87,12 +98,23 @@ impl CoordinatorConfig {
         section.duration("beat", &mut self.beat);
         section.duration("history", &mut self.history);
         section.number("max_connections", &mut self.max_connections);
+        section.parse_option("advertise", &mut self.advertise);
+        section.duration("lease", &mut self.lease);
         section.section("tls", |section| {
             // Half of it may come from a variable: what is missing is found by the check.
             let cert = section.path("cert").unwrap_or_default();
             let key = section.path("key").unwrap_or_default();
             self.tls = Some(TlsConfig { cert, key });
         });
+    }
+
+    /// Where it tells others that they reach it.
+    pub(crate) fn advertised(&self, listening: SocketAddr) -> String {
+        match &self.advertise {
+            Some(url) => url.to_string(),
+            None if self.tls.is_some() => format!("https://{listening}"),
+            None => format!("http://{listening}"),
+        }
     }
 
     pub(super) fn check(&self, problems: &mut Vec<Problem>) {
@@ -137,6 +159,9 @@ impl CoordinatorConfig {
                 "it is not longer than two beats, so that one late beat would lose an executor"
                     .to_owned(),
             );
+        }
+        if !(LEASE_MIN..=LEASE_MAX).contains(&self.lease) {
+            problem("lease", "it is not between 1s and 5min".to_owned());
         }
         if self.drain > DRAIN_MAX {
             problem("drain", "it is longer than 1h".to_owned());

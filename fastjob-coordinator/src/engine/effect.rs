@@ -34,7 +34,7 @@ pub(crate) enum Message {
     Start(Vec<StartAttempt>),
     /// Stop these.
     Stop(Vec<AttemptId>),
-    /// The outcomes of these are durable. Empty in answer to a beat.
+    /// The outcomes of these are durable.
     Recorded(Vec<AttemptId>),
     /// Another session took its place.
     Close,

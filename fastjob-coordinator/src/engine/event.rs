@@ -9,11 +9,14 @@ use fastjob_core::{
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
-use super::answer::{
-    BackfillAnswer, ConnectAnswer, ExecutorFigures, LiveTask, OpenPage, SaveAnswer, StartAnswer,
-    StopAnswer,
+use super::{
+    answer::{
+        BackfillAnswer, ConnectAnswer, ExecutorFigures, LiveTask, OpenPage, SaveAnswer,
+        StartAnswer, StopAnswer,
+    },
+    directory::Directory,
 };
-use crate::record::{JobRow, Origin};
+use crate::record::{ChildStart, JobRow, Origin};
 
 /// The two clocks, as the shell reads them: the engine has none of its own.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -100,6 +103,10 @@ pub(crate) enum Event {
     Leaving(SessionId, Vec<AttemptId>),
     /// A session ended.
     Disconnected(SessionId),
+    /// Children of other partitions' tasks, to be started here.
+    ChildStarts(Vec<ChildStart>),
+    /// The jobs of other partitions, as they are by now.
+    Directory(Directory),
     /// Somebody asks for something.
     Command(Command),
 }

@@ -84,7 +84,7 @@ impl Engine {
     fn create(&mut self, now: Now, job: Job, origin: Origin) -> SaveAnswer {
         too_late(&job, now)?;
         let id = JobId(self.next_job);
-        self.next_job += 1;
+        self.next_job += self.config.step();
         let row = JobRow {
             id,
             job: Arc::new(job),

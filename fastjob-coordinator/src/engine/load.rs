@@ -14,7 +14,7 @@ use crate::record::{EndedShard, JobRow, NewAttempt, OpenAttempt};
 impl Engine {
     pub(super) fn load_jobs(&mut self, rows: Vec<JobRow>) {
         for row in rows {
-            self.next_job = self.next_job.max(row.id.0 + 1);
+            self.next_job = self.next_job.max(self.config.id_from(row.id.0 + 1));
             self.admit(row);
         }
         // By task, for a task may have several open attempts.

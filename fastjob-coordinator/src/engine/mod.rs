@@ -17,6 +17,7 @@
 mod alarms;
 mod answer;
 mod children;
+mod directory;
 mod effect;
 mod event;
 mod idmap;
@@ -47,6 +48,7 @@ use fastjob_core::{AttemptId, ExecutorName, HandlerName, JobId, JobName, Service
 use jiff::Timestamp;
 use rand::{SeedableRng, rngs::SmallRng};
 
+pub(crate) use self::directory::Directory;
 pub(crate) use self::{
     answer::{
         BackfillAnswer, ConnectAnswer, ExecutorFigures, JobRefused, LiveAttempt, LiveTask,
@@ -63,7 +65,7 @@ use self::{
     start::Keys,
     state::{After, JobEntry, Lane, Life, Open, Spread, Timer, TimerEntry, WaitKey},
 };
-use crate::record::{Commit, LifeId, Loaded};
+use crate::record::{Commit, Lease, LifeId, Loaded};
 
 /// How far ahead fires are planned, so that they are durable when they come due.
 pub(crate) const HORIZON: Duration = Duration::from_secs(1);
@@ -71,6 +73,8 @@ pub(crate) const HORIZON: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_millis(250);
 /// How many ids are reserved at a time.
 const IDS: i64 = 1_000_000;
+/// The same where there are several partitions, whose ids are not to drift apart.
+const IDS_OF_SEVERAL: i64 = 20_000;
 /// Most inserts in one commit.
 const COMMIT_ROWS: usize = 2_000;
 /// While more rows than this wait for the store, nothing is planned: a store that is slow or away
@@ -87,6 +91,31 @@ pub(crate) struct Config {
     pub(crate) executor_lost: Duration,
     /// For the dice.
     pub(crate) seed: u64,
+    /// What it acts on, and in which term.
+    pub(crate) lease: Lease,
+    /// How many partitions the store has.
+    pub(crate) partitions: u32,
+    /// When the store was created.
+    pub(crate) since: Timestamp,
+}
+
+impl Config {
+    /// Of a store that has one partition.
+    pub(crate) fn alone(executor_lost: Duration, seed: u64) -> Self {
+        let since = Timestamp::UNIX_EPOCH;
+        Self { executor_lost, seed, lease: Lease::default(), partitions: 1, since }
+    }
+
+    fn step(&self) -> i64 {
+        i64::from(self.partitions.max(1))
+    }
+
+    /// The first id of the partition that is not below.
+    fn id_from(&self, least: i64) -> i64 {
+        let own = i64::from(self.lease.partition.0);
+        let least = least.max(1);
+        least + (own - least).rem_euclid(self.step())
+    }
 }
 
 /// Decides what runs, when and where.
@@ -104,6 +133,8 @@ pub(crate) struct Engine {
     jobs: IdMap<JobId, JobEntry>,
     by_name: HashMap<(ServiceName, JobName), JobId>,
     by_bare_name: HashMap<JobName, Vec<JobId>>,
+    /// Jobs of other partitions.
+    directory: Directory,
     next_job: i64,
     /// The next fire of each job; an entry with an old epoch means nothing.
     fires: BTreeMap<Timestamp, Vec<(JobId, u32)>>,
@@ -163,13 +194,14 @@ impl Engine {
             floor,
             config,
             dice: SmallRng::seed_from_u64(config.seed),
-            next_id: loaded.ids_until.max(1),
+            next_id: config.id_from(loaded.ids_until),
             ids_until: loaded.ids_until.max(1),
             watermark: loaded.watermark.unwrap_or(now.wall),
             jobs: IdMap::default(),
             by_name: HashMap::new(),
             by_bare_name: HashMap::new(),
-            next_job: 1,
+            next_job: config.id_from(1),
+            directory: Directory::default(),
             fires: BTreeMap::new(),
             open: IdMap::default(),
             retried: IdMap::default(),
@@ -180,7 +212,7 @@ impl Engine {
             settling: HashSet::new(),
             waiting: HashMap::new(),
             lives: IdMap::default(),
-            next_life: 1,
+            next_life: config.id_from(loaded.next_life),
             groups: HashMap::new(),
             seats: HashMap::new(),
             sessions: HashMap::new(),
@@ -191,12 +223,13 @@ impl Engine {
             in_flight: HashMap::new(),
             unwritten: 0,
         };
-        engine.next_life = loaded.next_life.max(1);
         engine.load_lives(loaded.lives, now);
         engine.load_open(loaded.open, now);
         engine.load_jobs(loaded.jobs);
         engine.load_ended(loaded.ended_shards);
         engine.load_failing(loaded.failing);
+        engine.lift_ids(now);
+        engine.start_handed_over(now, loaded.child_starts);
         engine
     }
 
@@ -206,6 +239,7 @@ impl Engine {
         self.floor = now.wall;
         match event {
             Event::Tick => {
+                self.lift_ids(now);
                 self.run_timers(now, out);
                 self.forget_keys(now);
                 self.plan(now);
@@ -221,7 +255,7 @@ impl Engine {
                 }
             }
             Event::Connected(executor, answer) => self.connected(now, *executor, answer, out),
-            Event::Beat(session, beat) => self.beat(now, session, beat, out),
+            Event::Beat(session, beat) => self.beat(now, session, beat),
             Event::Started(session, attempts) => self.started(now, session, attempts),
             Event::Checkpoints(session, reached) => self.checkpoints(session, reached),
             Event::Progress(session, told) => self.progress(session, told),
@@ -229,6 +263,8 @@ impl Engine {
             Event::Finished(session, outcomes) => self.finished(now, session, outcomes, out),
             Event::Leaving(session, returned) => self.leaving(now, session, returned, out),
             Event::Disconnected(session) => self.disconnected(now, session, out),
+            Event::ChildStarts(children) => self.start_handed_over(now, children),
+            Event::Directory(directory) => self.directory = directory,
             Event::Command(command) => self.command(now, command, out),
         }
         if self.commit.planned.len() + self.commit.ended.len() >= COMMIT_ROWS {
@@ -244,6 +280,7 @@ impl Engine {
         let id = CommitId(self.next_commit);
         self.next_commit += 1;
         let mut commit = std::mem::take(&mut self.commit);
+        commit.lease = self.config.lease;
         commit.clock = Some(self.floor);
         let rows = commit.rows();
         self.unwritten += rows;
@@ -290,12 +327,29 @@ impl Engine {
         }
     }
 
+    /// Whether everything that was handed over is durable.
+    pub(crate) fn is_written(&self) -> bool {
+        self.in_flight.is_empty()
+    }
+
+    /// Keeps the ids of several partitions in about the order of time: each is ahead of as many as
+    /// there have been milliseconds.
+    fn lift_ids(&mut self, now: Now) {
+        if self.config.partitions > 1 {
+            let age = now.wall.duration_since(self.config.since).as_millis();
+            let age = i64::try_from(age).unwrap_or_default().max(0);
+            let least = self.config.id_from(age.saturating_mul(self.config.step()));
+            self.next_id = self.next_id.max(least);
+        }
+    }
+
     fn new_id(&mut self) -> i64 {
         let id = self.next_id;
-        self.next_id += 1;
+        self.next_id += self.config.step();
         if id >= self.ids_until {
             // The reservation travels with, or before, the first row that uses it.
-            self.ids_until = id + IDS;
+            let many = if self.config.partitions > 1 { IDS_OF_SEVERAL } else { IDS };
+            self.ids_until = id + many * self.config.step();
             self.commit.ids_until = Some(self.ids_until);
         }
         id

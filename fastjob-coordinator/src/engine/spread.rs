@@ -42,7 +42,7 @@ impl Engine {
             .map(|(_, life, figures)| Facts { name: &life.executor, labels: &life.labels, figures })
             .collect();
         // Ids grow, so that not every task begins at the same executor.
-        let offset = usize::try_from(self.next_id).unwrap_or_default();
+        let offset = usize::try_from(self.next_id / self.config.step()).unwrap_or_default();
         let spread = shard::spread(&job.shard, &facts, offset)?;
         let life = |index: usize| lives.get(index).map(|(id, _, _)| *id);
         Ok(Layout(spread.on.into_iter().map(|on| on.and_then(life)).collect()))

@@ -25,6 +25,24 @@ pub(super) struct Keys {
     order: VecDeque<(Duration, CommitId, (JobId, Arc<str>))>,
 }
 
+impl Keys {
+    pub(super) fn is_known(&self, key: &(JobId, Arc<str>)) -> bool {
+        self.known.contains_key(key)
+    }
+
+    /// Remembers a start that is written with `commit`.
+    pub(super) fn remember(
+        &mut self,
+        now: Now,
+        key: (JobId, Arc<str>),
+        task: TaskId,
+        commit: CommitId,
+    ) {
+        self.known.insert(key.clone(), task);
+        self.order.push_back((now.uptime, commit, key));
+    }
+}
+
 impl Engine {
     pub(super) fn start(&mut self, now: Now, ask: Start) -> StartAnswer {
         let job = self.resolve(&ask.job)?;
@@ -47,8 +65,7 @@ impl Engine {
         let new = NewTask { param: ask.param, wanted: ask.executor, due_in, head, ..new };
         let task = self.new_task(now, new);
         if let Some(key) = key {
-            self.keys.known.insert(key.clone(), task);
-            self.keys.order.push_back((now.uptime, CommitId(self.next_commit), key));
+            self.keys.remember(now, key, task, CommitId(self.next_commit));
         }
         Ok(task)
     }

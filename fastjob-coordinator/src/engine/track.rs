@@ -126,7 +126,7 @@ impl Engine {
 
     fn new_life(&mut self, now: Now, new: &Connected) -> LifeId {
         let id = LifeId(self.next_life);
-        self.next_life += 1;
+        self.next_life += self.config.step();
         self.seats.insert((new.service.clone(), new.executor.clone()), id);
         self.commit.lives.push(LifeRow {
             id,
@@ -238,13 +238,11 @@ impl Engine {
         }
     }
 
-    pub(super) fn beat(&mut self, now: Now, session: SessionId, beat: Beat, out: &mut Effects) {
+    pub(super) fn beat(&mut self, now: Now, session: SessionId, beat: Beat) {
         let life = self.sessions.get(&session).and_then(|id| self.lives.get_mut(id));
         if let Some(life) = life {
             life.beat = Some(beat);
             life.beat_at = now.uptime;
-            // The answer tells an idle executor that the coordinator lives.
-            out.sends.push((session, Message::Recorded(Vec::new())));
         }
     }
 

@@ -1,5 +1,7 @@
 //! Executors: who is connected and how they are.
 
+use std::collections::{BTreeMap, btree_map::Entry};
+
 use super::{Error, ExecutorView, Ops, Page, jobs::page};
 use crate::engine::{Command, ExecutorFigures};
 
@@ -11,12 +13,39 @@ impl Ops {
         limit: Option<u32>,
     ) -> Result<Page<ExecutorView>, Error> {
         let limit = page(limit)? as usize;
-        let all = self.engine.query(|answer| Command::Executors { answer }).await?;
+        let all = self.executors().await?;
         let key = |other: &ExecutorFigures| format!("{}/{}", other.service, other.executor);
         let from = cursor.map_or(0, |cursor| all.partition_point(|other| key(other) <= cursor));
         let next_cursor = (all.len() > from + limit).then(|| key(&all[from + limit - 1]));
         let items = all.into_iter().skip(from).take(limit).map(view).collect();
         Ok(Page { items, next_cursor })
+    }
+}
+
+impl Ops {
+    /// What the engines of this node know of executors, which have a session with every node.
+    async fn executors(&self) -> Result<Vec<ExecutorFigures>, Error> {
+        let mut all: BTreeMap<_, ExecutorFigures> = BTreeMap::new();
+        for engine in self.engines.all() {
+            let known = match engine.query(|answer| Command::Executors { answer }).await {
+                Ok(known) => known,
+                Err(Error::Moved) => continue,
+                Err(err) => return Err(err),
+            };
+            for other in known {
+                match all.entry((other.service.clone(), other.executor.clone())) {
+                    Entry::Vacant(entry) => drop(entry.insert(other)),
+                    Entry::Occupied(mut entry) => {
+                        let (sum, first) = (other.attempts + entry.get().attempts, entry.get_mut());
+                        if first.session.is_none() && other.session.is_some() {
+                            *first = other;
+                        }
+                        first.attempts = sum;
+                    }
+                }
+            }
+        }
+        Ok(all.into_values().collect())
     }
 }
 

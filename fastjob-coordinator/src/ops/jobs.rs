@@ -3,11 +3,14 @@
 use fastjob_core::{InvalidJob, Job, JobDraft, JobName, ServiceName, job::Problem};
 use jiff::Timestamp;
 
-use super::{Error, Fires, JobView, Ops, PAGE_DEFAULT, PAGE_MAX, Page, Saved};
+use super::{
+    Ask, Error, Fires, JobView, Ops, PAGE_DEFAULT, PAGE_MAX, Page, Reply, Saved, forward::odd,
+};
 use crate::{
     clock::wall_now,
-    engine::{self, Command, JobPath, JobRefused, SaveAnswer, SaveDone, Switch},
-    store::{JobRow, Origin},
+    engine::{self, Command, Directory, Event, JobPath, JobRefused, SaveAnswer, SaveDone, Switch},
+    shell::EngineHandle,
+    store::{JobRow, Origin, Partition},
 };
 
 /// What may be there already when a job is saved.
@@ -65,16 +68,51 @@ impl Ops {
             let err = InvalidJob { name: Some(job.name.to_string()), problems: unknown };
             return Err(Error::Invalid { message: err.to_string(), problems: err.problems });
         }
-        let mode = match mode {
-            SaveMode::Create => engine::SaveMode::Create,
-            SaveMode::Replace(_) => engine::SaveMode::Replace,
-        };
+        let create = mode == SaveMode::Create;
+        let partition = Partition::of_name(&job.service, &job.name, self.engines.partitions());
+        let draft = Box::new(JobDraft::from(&job));
+        match self.ask(partition, Ask::Save { draft, create }).await? {
+            Reply::Saved(saved, view) => Ok((saved, *view)),
+            _ => Err(odd()),
+        }
+    }
+
+    pub(super) async fn save_here(
+        &self,
+        engine: &EngineHandle,
+        draft: JobDraft,
+        create: bool,
+    ) -> Result<(Saved, JobView), Error> {
+        let mode = if create { engine::SaveMode::Create } else { engine::SaveMode::Replace };
+        let job = Job::try_from(draft)
+            .map_err(|err| Error::Invalid { message: err.to_string(), problems: err.problems })?;
+        if !job.children.is_empty() {
+            self.tell_jobs(engine).await?;
+        }
         let job = Box::new(job);
-        let saved = self
-            .engine
-            .ask(|answer| Command::Save { job, mode, origin: Origin::Api, answer })
-            .await?;
+        let saved =
+            engine.ask(|answer| Command::Save { job, mode, origin: Origin::Api, answer }).await?;
         saved_view(saved)
+    }
+
+    /// Lets the engine know the jobs of other partitions as they are now.
+    async fn tell_jobs(&self, engine: &EngineHandle) -> Result<(), Error> {
+        if self.engines.partitions() > 1 {
+            let rows = self.store.jobs_since(Timestamp::UNIX_EPOCH).await?;
+            engine.tell(Event::Directory(Directory::new(rows)));
+        }
+        Ok(())
+    }
+
+    /// The partition of the job that a path means, and a path that means it there.
+    pub(super) async fn place(&self, path: &str) -> Result<(Partition, String), Error> {
+        let partitions = self.engines.partitions();
+        if partitions == 1 {
+            return Ok((Partition::default(), path.to_owned()));
+        }
+        let job = self.find(path).await?.job;
+        let partition = Partition::of_name(&job.service, &job.name, partitions);
+        Ok((partition, format!("{}.{}", job.service, job.name)))
     }
 
     /// Makes the draft say what the path says, or refuses a draft that says otherwise.
@@ -121,25 +159,51 @@ impl Ops {
 
     /// Deletes a job: what waits is stopped, what runs may end.
     pub(crate) async fn delete_job(&self, path: &str) -> Result<(), Error> {
-        let job = JobPath(path.to_owned());
-        let deleted = self.engine.ask(|answer| Command::Delete { job, answer }).await?;
+        let (partition, job) = self.place(path).await?;
+        match self.ask(partition, Ask::Delete { job }).await? {
+            Reply::Done => Ok(()),
+            _ => Err(odd()),
+        }
+    }
+
+    pub(super) async fn delete_here(
+        &self,
+        engine: &EngineHandle,
+        job: String,
+    ) -> Result<(), Error> {
+        self.tell_jobs(engine).await?;
+        let job = JobPath(job);
+        let deleted = engine.ask(|answer| Command::Delete { job, answer }).await?;
         saved_view(deleted).map(|_| ())
     }
 
     /// Lets a job's schedule fire.
     pub(crate) async fn enable_job(&self, path: &str) -> Result<JobView, Error> {
-        self.switch_job(path, Switch::On).await
+        self.switch_job(path, true).await
     }
 
     /// Keeps a job's schedule from firing: after the answer it does not.
     pub(crate) async fn disable_job(&self, path: &str) -> Result<JobView, Error> {
-        self.switch_job(path, Switch::Off).await
+        self.switch_job(path, false).await
     }
 
-    async fn switch_job(&self, path: &str, to: Switch) -> Result<JobView, Error> {
-        let job = JobPath(path.to_owned());
-        let switched = self.engine.ask(|answer| Command::Switch { job, to, answer }).await?;
-        saved_view(switched).map(|(_, view)| view)
+    async fn switch_job(&self, path: &str, on: bool) -> Result<JobView, Error> {
+        let (partition, job) = self.place(path).await?;
+        match self.ask(partition, Ask::Switch { job, on }).await? {
+            Reply::Saved(_, view) => Ok(*view),
+            _ => Err(odd()),
+        }
+    }
+
+    pub(super) async fn switch_here(
+        &self,
+        engine: &EngineHandle,
+        job: String,
+        on: bool,
+    ) -> Result<(Saved, JobView), Error> {
+        let (job, to) = (JobPath(job), if on { Switch::On } else { Switch::Off });
+        let switched = engine.ask(|answer| Command::Switch { job, to, answer }).await?;
+        saved_view(switched)
     }
 
     /// The next fires of a job, as its schedule is now.

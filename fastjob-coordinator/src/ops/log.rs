@@ -1,13 +1,9 @@
 //! The log of a task: read at its executor while that is there, else what came with the outcome.
 
-use fastjob_core::{AttemptId, AttemptState, ExecutorName};
+use fastjob_core::{AttemptId, AttemptState};
 
 use super::{Error, LogView, Ops, tasks::unknown};
-use crate::{
-    engine::{Command, SessionId},
-    sessions::AskError,
-    store::TaskRow,
-};
+use crate::sessions::AskError;
 
 /// Bytes of a piece where the caller does not say.
 const PIECE: u32 = 64 * 1024;
@@ -40,7 +36,7 @@ impl Ops {
         if attempt.started_at.is_none() && matches!(attempt.state, AttemptState::Skipped) {
             return waits;
         }
-        if let Some(session) = self.session_of(&row, executor).await? {
+        if let Some(session) = self.sessions.of(&row.service, executor) {
             match self.sessions.read_log(session, id, offset, limit).await {
                 Ok(log) => {
                     return Ok(LogView {
@@ -63,18 +59,6 @@ impl Ops {
         }
         let tail = self.store.log_tail(id).await?.unwrap_or_default();
         Ok(tail_from(id, &tail, offset, limit, ended))
-    }
-
-    async fn session_of(
-        &self,
-        row: &TaskRow,
-        executor: &ExecutorName,
-    ) -> Result<Option<SessionId>, Error> {
-        let all = self.engine.query(|answer| Command::Executors { answer }).await?;
-        Ok(all
-            .into_iter()
-            .find(|other| other.service == row.service && other.executor == *executor)
-            .and_then(|other| other.session))
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod alarms;
 mod executors;
+mod forward;
 mod jobs;
 mod log;
 mod preview;
@@ -19,8 +20,17 @@ pub use self::views::{
     AttemptView, BackfillAsk, Backfilled, ChannelView, ExecutorView, Fires, JobView, LogView, Page,
     ProgressView, Saved, StartAsk, Started, StopAnswer, TaskView, Tested,
 };
-pub(crate) use self::{jobs::SaveMode, tasks::ListTasks};
-use crate::{alarm::Channels, sessions::Sessions, shell::EngineHandle, store};
+pub(crate) use self::{
+    forward::{Ask, PATH as ASK_PATH, Peers, Reply},
+    jobs::SaveMode,
+    tasks::ListTasks,
+};
+use crate::{
+    alarm::Channels,
+    cluster::{ClusterMap, Engines},
+    sessions::Sessions,
+    store::{self, writer::Health},
+};
 
 /// Most items of a page.
 pub(crate) const PAGE_MAX: u32 = 500;
@@ -30,7 +40,9 @@ pub(crate) const PAGE_DEFAULT: u32 = 50;
 /// Everything that can be asked of a coordinator.
 #[derive(Clone)]
 pub(crate) struct Ops {
-    pub(crate) engine: EngineHandle,
+    pub(crate) engines: Engines,
+    pub(crate) map: ClusterMap,
+    pub(crate) peers: Peers,
     pub(crate) store: Arc<dyn store::Store>,
     pub(crate) sessions: Sessions,
     pub(crate) channels: Channels,
@@ -54,6 +66,9 @@ pub(crate) enum Error {
     /// It cannot be done just now; nothing was done, or the answer is not known.
     #[error("{0}")]
     Unavailable(String),
+    /// Another node acts on it by now; nothing was done.
+    #[error("another node acts on it by now")]
+    Moved,
     /// The store failed.
     #[error("the store failed")]
     Store(#[from] store::Error),
@@ -69,6 +84,12 @@ impl Error {
 impl Ops {
     /// Whether the coordinator can do its work: the reason if not.
     pub(crate) fn ready(&self) -> Result<(), Error> {
-        self.engine.ready()
+        if let Health::Failing { why } = &*self.engines.health().borrow() {
+            return Err(Error::Unavailable(format!("the store cannot be written: {why}")));
+        }
+        if !self.engines.may_act() {
+            return Err(Error::Unavailable("this node could not renew its lease".to_owned()));
+        }
+        Ok(())
     }
 }

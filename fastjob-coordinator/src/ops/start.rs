@@ -3,8 +3,11 @@
 use fastjob_core::{Cause, ExecutorName};
 use jiff::Timestamp;
 
-use super::{BackfillAsk, Backfilled, Error, Ops, StartAsk, Started};
-use crate::engine::{Backfill, Command, JobPath, Start, When};
+use super::{Ask, BackfillAsk, Backfilled, Error, Ops, Reply, StartAsk, Started, forward::odd};
+use crate::{
+    engine::{Backfill, Command, JobPath, Start, When},
+    shell::EngineHandle,
+};
 
 /// Most bytes of a key.
 const KEY_MAX: usize = 256;
@@ -14,6 +17,19 @@ const BACKFILL_MOST: u32 = 1_000;
 impl Ops {
     /// Starts a job and returns its task, which is recorded and will run.
     pub(crate) async fn start(&self, path: &str, ask: StartAsk) -> Result<Started, Error> {
+        let (partition, job) = self.place(path).await?;
+        match self.ask(partition, Ask::Start { job, ask }).await? {
+            Reply::Started(started) => Ok(started),
+            _ => Err(odd()),
+        }
+    }
+
+    pub(super) async fn start_here(
+        &self,
+        engine: &EngineHandle,
+        path: String,
+        ask: StartAsk,
+    ) -> Result<Started, Error> {
         let cause = cause(ask.cause.as_deref())?;
         let executor = ask
             .executor
@@ -26,7 +42,7 @@ impl Ops {
                 return Err(Error::invalid("key", message));
             }
             // What is too young to be seen here is known to the engine.
-            let job = self.find(path).await?.id;
+            let job = self.find(&path).await?.id;
             if let Some(task) = self.store.task_of_key(job, key).await? {
                 return Ok(Started { task: task.0 });
             }
@@ -41,19 +57,32 @@ impl Ops {
         }
         let at = when(&ask)?;
         let ask = Start {
-            job: JobPath(path.to_owned()),
+            job: JobPath(path),
             cause,
             param: param.map(Into::into),
             at,
             executor,
             key: ask.key.map(Into::into),
         };
-        let task = self.engine.ask(|answer| Command::Start { ask, answer }).await??;
+        let task = engine.ask(|answer| Command::Start { ask, answer }).await??;
         Ok(Started { task: task.0 })
     }
 
     /// Starts a task for each fire of a past range.
     pub(crate) async fn backfill(&self, path: &str, ask: BackfillAsk) -> Result<Backfilled, Error> {
+        let (partition, job) = self.place(path).await?;
+        match self.ask(partition, Ask::Backfill { job, ask }).await? {
+            Reply::Backfilled(done) => Ok(done),
+            _ => Err(odd()),
+        }
+    }
+
+    pub(super) async fn backfill_here(
+        &self,
+        engine: &EngineHandle,
+        path: String,
+        ask: BackfillAsk,
+    ) -> Result<Backfilled, Error> {
         let instant = |field: &str, text: &str| {
             text.parse::<Timestamp>().map_err(|err| Error::invalid(field, err))
         };
@@ -67,8 +96,8 @@ impl Ops {
             return Err(Error::invalid("max", message));
         }
         let cause = cause(ask.cause.as_deref())?;
-        let ask = Backfill { job: JobPath(path.to_owned()), cause, from, until, most };
-        let (tasks, more) = self.engine.ask(|answer| Command::Backfill { ask, answer }).await??;
+        let ask = Backfill { job: JobPath(path), cause, from, until, most };
+        let (tasks, more) = engine.ask(|answer| Command::Backfill { ask, answer }).await??;
         Ok(Backfilled { tasks: tasks.into_iter().map(|task| task.0).collect(), more })
     }
 }

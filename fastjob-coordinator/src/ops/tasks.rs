@@ -7,10 +7,15 @@ use std::collections::HashMap;
 use fastjob_core::{TaskId, TaskState};
 use jiff::Timestamp;
 
-use super::{AttemptView, Error, Ops, Page, ProgressView, StopAnswer, TaskView, jobs::page};
+use super::{
+    Ask, AttemptView, Error, Ops, Page, ProgressView, Reply, StopAnswer, TaskView, forward::odd,
+    jobs::page,
+};
 use crate::{
+    cluster::Owner,
     engine::{Command, LiveTask, OpenAsk},
-    store::{AttemptRow, TaskFilter, TaskRow},
+    shell::EngineHandle,
+    store::{AttemptRow, Partition, TaskFilter, TaskRow},
 };
 
 /// Which tasks to list, as the caller wrote it.
@@ -43,8 +48,8 @@ impl Ops {
         let rows = match state.filter(|state| !state.is_final()) {
             Some(state) => {
                 let ask = OpenAsk { state, job, since, below, limit: limit + 1 };
-                let open = self.engine.query(|answer| Command::Open { ask, answer }).await?;
-                self.store.tasks_by_id(&open.tasks).await?
+                let open = self.open(&ask).await?;
+                self.store.tasks_by_id(&open).await?
             }
             None => {
                 let filter = TaskFilter { job, state, since, below, limit: limit + 1 };
@@ -68,13 +73,98 @@ impl Ops {
 
     /// Asks for the end of a task.
     pub(crate) async fn stop_task(&self, task: i64) -> Result<StopAnswer, Error> {
-        let stopped =
-            self.engine.ask(|answer| Command::Stop { task: TaskId(task), answer }).await?;
+        let partition = Partition::of_id(task, self.engines.partitions());
+        let Reply::Stopped(stopped) = self.ask(partition, Ask::Stop { task }).await? else {
+            return Err(odd());
+        };
         if let Some(state) = stopped {
             return Ok(StopAnswer { stopped: true, state });
         }
         let row = self.store.task(TaskId(task)).await?.ok_or_else(|| unknown(task))?;
         Ok(StopAnswer { stopped: false, state: row.state })
+    }
+
+    pub(super) async fn stop_here(
+        &self,
+        engine: &EngineHandle,
+        task: TaskId,
+    ) -> Result<Option<TaskState>, Error> {
+        engine.ask(|answer| Command::Stop { task, answer }).await
+    }
+
+    /// Open tasks of all nodes, newest first.
+    async fn open(&self, ask: &OpenAsk) -> Result<Vec<TaskId>, Error> {
+        let mut open = self.open_here(ask).await?;
+        let others = Ask::Open {
+            state: ask.state,
+            job: ask.job.map(|job| job.0),
+            since: ask.since,
+            below: ask.below.map(|task| task.0),
+            limit: ask.limit,
+        };
+        for reply in self.ask_others(&others).await {
+            if let Reply::Open(tasks) = reply {
+                open.extend(tasks.into_iter().map(TaskId));
+            }
+        }
+        open.sort_unstable_by(|a, b| b.cmp(a));
+        open.dedup();
+        open.truncate(ask.limit as usize);
+        Ok(open)
+    }
+
+    pub(super) async fn open_here(&self, ask: &OpenAsk) -> Result<Vec<TaskId>, Error> {
+        let mut open = Vec::new();
+        for engine in self.engines.all() {
+            let ask = ask.clone();
+            match engine.query(|answer| Command::Open { ask, answer }).await {
+                Ok(page) => open.extend(page.tasks),
+                Err(Error::Moved) => {}
+                Err(err) => return Err(err),
+            }
+        }
+        open.sort_unstable_by(|a, b| b.cmp(a));
+        open.truncate(ask.limit as usize);
+        Ok(open)
+    }
+
+    /// How these tasks are just now, wherever they are acted on; those that nobody acts on just now
+    /// are left out.
+    async fn live(&self, tasks: Vec<TaskId>) -> Result<Vec<LiveTask>, Error> {
+        let mut live = self.live_here(tasks.clone()).await?;
+        let mut by_node: HashMap<String, Vec<i64>> = HashMap::new();
+        for task in tasks {
+            let partition = Partition::of_id(task.0, self.engines.partitions());
+            if let Owner::There(address) = self.map.owner(partition) {
+                by_node.entry(address).or_default().push(task.0);
+            }
+        }
+        for (address, tasks) in by_node {
+            match self.peers.ask(&address, Partition::default(), &Ask::Live { tasks }).await {
+                Ok(Reply::Live(there)) => live.extend(there.into_iter().map(LiveTask::from)),
+                Ok(_) => return Err(odd()),
+                Err(err) => tracing::debug!(%err, node = address, "a node was not asked"),
+            }
+        }
+        Ok(live)
+    }
+
+    pub(super) async fn live_here(&self, tasks: Vec<TaskId>) -> Result<Vec<LiveTask>, Error> {
+        let mut by_partition: HashMap<Partition, Vec<TaskId>> = HashMap::new();
+        for task in tasks {
+            let partition = Partition::of_id(task.0, self.engines.partitions());
+            by_partition.entry(partition).or_default().push(task);
+        }
+        let mut live = Vec::new();
+        for (partition, tasks) in by_partition {
+            let Ok(engine) = self.engine(partition) else { continue };
+            match engine.query(|answer| Command::Live { tasks, answer }).await {
+                Ok(here) => live.extend(here),
+                Err(Error::Moved) => {}
+                Err(err) => return Err(err),
+            }
+        }
+        Ok(live)
     }
 
     async fn with_live(&self, rows: Vec<TaskRow>) -> Result<Vec<TaskView>, Error> {
@@ -83,7 +173,7 @@ impl Ops {
         let live: HashMap<_, _> = if open.is_empty() {
             HashMap::new()
         } else {
-            let live = self.engine.query(|answer| Command::Live { tasks: open, answer }).await?;
+            let live = self.live(open).await?;
             live.into_iter().map(|live| (live.task, live)).collect()
         };
         Ok(rows

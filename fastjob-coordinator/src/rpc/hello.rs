@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use fastjob_core::{
-    AttemptId, HandlerName, Job, JobDraft, ServiceName,
+    HandlerName, Job, JobDraft, ServiceName,
     wire::{PROTOCOL, v1},
 };
 use tonic::Status;
@@ -13,7 +13,7 @@ use crate::engine::{Connected, SessionId};
 /// Most handlers, and most job definitions, of one executor.
 const HANDLERS_MAX: usize = 10_000;
 /// Most attempts that an executor may hold.
-const HOLDING_MAX: usize = 1_000_000;
+pub(super) const HOLDING_MAX: usize = 1_000_000;
 const LABELS_MAX: usize = 64;
 const TEXT_MAX: usize = 4 * 1024;
 
@@ -31,7 +31,6 @@ pub(super) fn read(session: SessionId, hello: v1::Hello) -> Result<Connected, St
     let service: ServiceName = name("service", &hello.service)?;
     most("handlers", hello.metadata.len(), HANDLERS_MAX)?;
     most("job definitions", hello.jobs.len(), HANDLERS_MAX)?;
-    most("attempts at hand", hello.holding.len(), HOLDING_MAX)?;
     most("labels", hello.labels.len(), LABELS_MAX)?;
     let long = hello.labels.iter().any(|(key, value)| key.len() + value.len() > TEXT_MAX)
         || hello.metadata.values().any(|text| text.len() > TEXT_MAX)
@@ -62,7 +61,7 @@ pub(super) fn read(session: SessionId, hello: v1::Hello) -> Result<Connected, St
         labels: hello.labels.into_iter().collect(),
         handlers,
         jobs,
-        holding: hello.holding.into_iter().map(AttemptId).collect(),
+        holding: Vec::new(),
     })
 }
 

@@ -11,6 +11,7 @@ mod tests;
 
 use std::{
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -24,25 +25,25 @@ use fastjob_core::{
         v1::{self, executor_link_server::ExecutorLink, from_executor},
     },
 };
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::Instant,
-};
+use tokio::{sync::mpsc, time::Instant};
 use tokio_stream::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 use self::round_trips::RoundTrips;
 use crate::{
-    engine::{Beat, ConnectAnswer, Event, Outcome, SessionId},
+    cluster::{ClusterMap, Engines},
+    engine::{Beat, Connected, Event, Outcome, SessionId},
     sessions::{Outbound, Sessions, to_wire},
-    shell::EngineHandle,
+    store::{Lease, Partition},
 };
 
 /// What executors are told when they are welcomed.
 #[derive(Clone, Debug)]
 pub(crate) struct Terms {
     pub(crate) cluster: String,
+    /// Names this run of the process.
+    pub(crate) node: String,
     pub(crate) beat: Duration,
     /// After how long without a message either side gives the stream up.
     pub(crate) silence: Duration,
@@ -52,9 +53,10 @@ pub(crate) struct Terms {
 }
 
 /// The executors' edge.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Link {
-    pub(crate) engine: EngineHandle,
+    pub(crate) engines: Engines,
+    pub(crate) map: ClusterMap,
     pub(crate) sessions: Sessions,
     pub(crate) terms: Terms,
     pub(crate) stop: CancellationToken,
@@ -86,17 +88,16 @@ impl ExecutorLink for Link {
             Ok(_) => return Err(Status::invalid_argument("the first message is not a hello")),
             Err(_) => return Err(Status::deadline_exceeded("no hello came")),
         };
-        let (session, outbound) = self.sessions.open();
-        let open = OpenSession { id: session, link: self.clone() };
-        let connected = hello::read(session, hello)?;
-        let name = format!("{}/{}", connected.service, connected.executor);
-        let (answer, wait) = oneshot::channel();
-        self.engine.tell(Event::Connected(Box::new(connected), answer));
-        match wait.await {
-            Ok(ConnectAnswer::Welcome) => {}
-            Ok(ConnectAnswer::Taken { why }) => return Err(Status::already_exists(why)),
-            Err(_) => return Err(Status::unavailable("the coordinator is stopping")),
+        let session = self.sessions.next_id();
+        let executor = Arc::new(hello::read(session, hello)?);
+        let outbound = self.sessions.open(Arc::clone(&executor)).map_err(Status::already_exists)?;
+        let name = format!("{}/{}", executor.service, executor.executor);
+        let open = OpenSession { id: session, executor, link: self.clone() };
+        let nodes = self.map.nodes();
+        if !nodes.is_empty() {
+            self.sessions.tell_nodes_to(session, nodes);
         }
+        self.sessions.claim(session, &self.engines.leases());
         tracing::info!(executor = %name, session = session.0, "executor connected");
         let millis = |d: Duration| u32::try_from(d.as_millis()).unwrap_or(u32::MAX);
         let welcome = v1::Welcome {
@@ -105,6 +106,8 @@ impl ExecutorLink for Link {
             beat_ms: millis(self.terms.beat),
             silence_ms: millis(self.terms.silence),
             exclusive_ms: millis(self.terms.exclusive),
+            node: self.terms.node.clone(),
+            partitions: self.engines.partitions(),
         };
         tokio::spawn(listen(open, inbound, name));
         let welcome = v1::ToExecutor { message: Some(v1::to_executor::Message::Welcome(welcome)) };
@@ -133,13 +136,14 @@ impl Stream for Outgoing {
 /// Ends the session however its stream ends.
 struct OpenSession {
     id: SessionId,
+    executor: Arc<Connected>,
     link: Link,
 }
 
 impl Drop for OpenSession {
     fn drop(&mut self) {
         self.link.sessions.close(self.id);
-        self.link.engine.tell(Event::Disconnected(self.id));
+        self.link.engines.disconnected(self.id);
     }
 }
 
@@ -159,15 +163,22 @@ async fn listen(open: OpenSession, mut inbound: Streaming<v1::FromExecutor>, nam
             Ok(Some(Ok(message))) => message.message,
         };
         match message.map(|message| read(open.id, message)) {
-            Some(Ok(Heard::Event(event))) => link.engine.tell(event),
+            Some(Ok(Heard::Event(event))) => link.tell(event),
+            Some(Ok(Heard::Holding(leases, attempts))) => {
+                if let Some(why) = link.engines.connect(&open.executor, &leases, &attempts).await {
+                    break why;
+                }
+            }
             Some(Ok(Heard::Beat(beat, uptime_ms))) => {
-                link.engine.tell(Event::Beat(open.id, beat));
+                link.engines.tell_all(|| Event::Beat(open.id, beat));
                 let id = trips.begin(Instant::now());
-                link.sessions.ping(open.id, v1::Ping { id, uptime_ms });
+                let leases = link.engines.leases();
+                let partitions = leases.into_iter().map(|lease| lease.partition.0).collect();
+                link.sessions.ping(open.id, v1::Ping { id, uptime_ms, partitions });
             }
             Some(Ok(Heard::Pong(id))) => {
                 if let Some(took) = trips.end(id, Instant::now()) {
-                    link.engine.tell(Event::RoundTrip(open.id, took));
+                    link.engines.tell_all(|| Event::RoundTrip(open.id, took));
                 }
             }
             Some(Ok(Heard::Reply(reply))) => link.sessions.answered(open.id, reply),
@@ -179,8 +190,48 @@ async fn listen(open: OpenSession, mut inbound: Streaming<v1::FromExecutor>, nam
     tracing::info!(executor = %name, session = open.id.0, why, "executor disconnected");
 }
 
+impl Link {
+    /// Tells the engines that it is for.
+    fn tell(&self, event: Event) {
+        let engines = &self.engines;
+        match event {
+            Event::Started(id, parts) => {
+                engines.tell_parts(parts, |part| part.0, |parts| Event::Started(id, parts));
+            }
+            Event::Checkpoints(id, parts) => {
+                engines.tell_parts(parts, |part| part.0, |parts| Event::Checkpoints(id, parts));
+            }
+            Event::Progress(id, parts) => {
+                engines.tell_parts(parts, |part| part.0, |parts| Event::Progress(id, parts));
+            }
+            Event::Finished(id, parts) => {
+                engines.tell_parts(parts, |part| part.attempt, |parts| Event::Finished(id, parts));
+            }
+            Event::Leaving(id, returned) => {
+                let returned: Vec<AttemptId> = returned;
+                // All of them are to know that it leaves.
+                for partition in engines.held() {
+                    let mine = returned.iter().filter(|at| engines.partition_of(**at) == partition);
+                    engines.tell(partition, Event::Leaving(id, mine.copied().collect()));
+                }
+            }
+            Event::Tick
+            | Event::Committed(_)
+            | Event::Connected(..)
+            | Event::Beat(..)
+            | Event::RoundTrip(..)
+            | Event::Disconnected(_)
+            | Event::ChildStarts(_)
+            | Event::Directory(_)
+            | Event::Command(_) => {}
+        }
+    }
+}
+
 enum Heard {
     Event(Event),
+    /// What the executor holds of these partitions.
+    Holding(Vec<Lease>, Vec<AttemptId>),
     /// With the executor's uptime when it was sent.
     Beat(Beat, u64),
     Pong(u64),
@@ -208,6 +259,18 @@ fn read(session: SessionId, message: from_executor::Message) -> Result<Heard, Re
         Wire::Hello(_) => return Err(Refused::SecondHello),
         Wire::StatReply(reply) => return Ok(Heard::Reply(reply)),
         Wire::Pong(pong) => return Ok(Heard::Pong(pong.id)),
+        Wire::Holding(holding) => {
+            if holding.attempts.len() > hello::HOLDING_MAX {
+                return Err(Refused::TooMany(holding.attempts.len()));
+            }
+            let lease = |lease: v1::Lease| Lease {
+                partition: Partition(lease.partition),
+                term: lease.term,
+            };
+            let leases = holding.leases.into_iter().map(lease).collect();
+            let attempts = holding.attempts.into_iter().map(AttemptId).collect();
+            return Ok(Heard::Holding(leases, attempts));
+        }
         Wire::Beat(beat) => {
             let figures = Beat {
                 cpu: if beat.cpu.is_finite() { beat.cpu.clamp(0.0, 1.0) } else { 0.0 },

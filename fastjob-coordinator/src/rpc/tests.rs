@@ -10,6 +10,7 @@ fn heard(message: from_executor::Message) -> Result<String, Refused> {
     read(SESSION, message).map(|heard| match heard {
         Heard::Event(event) => format!("{event:?}"),
         Heard::Beat(beat, uptime_ms) => format!("{beat:?} after {uptime_ms}"),
+        Heard::Holding(_, attempts) => format!("{attempts:?}"),
         Heard::Pong(id) => format!("pong {id}"),
         Heard::Reply(_) => "a reply".to_owned(),
     })

@@ -4,7 +4,7 @@
 //! ended is dropped: the engine learns of the end and decides anew.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -13,13 +13,16 @@ use std::{
 };
 
 use fastjob_core::{
-    AttemptId,
+    AttemptId, ExecutorName, ServiceName,
     block::{Block, BlockScope},
     wire::{BATCH_MAX, v1},
 };
 use tokio::sync::{mpsc, oneshot};
 
-use crate::engine::{Message, SessionId, StartAttempt};
+use crate::{
+    engine::{Connected, Message, SessionId, StartAttempt},
+    store::{Lease, NodeRow},
+};
 
 /// How long an executor may take to answer a question.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -36,6 +39,10 @@ struct Inner {
 
 #[derive(Debug)]
 struct Session {
+    /// What it said of itself.
+    executor: Arc<Connected>,
+    /// What the executor was told that this node acts on.
+    claimed: HashSet<Lease>,
     outbound: mpsc::UnboundedSender<Outbound>,
     questions: HashMap<u64, oneshot::Sender<v1::StatReply>>,
 }
@@ -43,7 +50,9 @@ struct Session {
 /// What goes out over a stream. At most what an executor can hold is under way at a time.
 #[derive(Debug)]
 pub(crate) enum Outbound {
-    Message(Message),
+    Message(Lease, Message),
+    Leases(Vec<Lease>),
+    Nodes(Vec<NodeRow>),
     Stat(v1::Stat),
     Ping(v1::Ping),
 }
@@ -60,12 +69,75 @@ pub(crate) enum AskError {
 }
 
 impl Sessions {
-    /// Opens a session and returns what its stream is to send.
-    pub(crate) fn open(&self) -> (SessionId, mpsc::UnboundedReceiver<Outbound>) {
-        let id = SessionId(self.0.next.fetch_add(1, Ordering::Relaxed) + 1);
+    /// A name for a session that is to be opened.
+    pub(crate) fn next_id(&self) -> SessionId {
+        SessionId(self.0.next.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// Opens a session and returns what its stream is to send. It takes the place of an earlier
+    /// session of the same process over the same address.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the reason if another process, or the same one over another address, has a
+    /// session under that name.
+    pub(crate) fn open(
+        &self,
+        executor: Arc<Connected>,
+    ) -> Result<mpsc::UnboundedReceiver<Outbound>, String> {
+        let mut open = self.lock();
+        let seat = |other: &Connected| {
+            other.service == executor.service && other.executor == executor.executor
+        };
+        let before = open.iter().find(|(_, session)| seat(&session.executor));
+        if let Some((id, before)) = before.map(|(id, session)| (*id, &session.executor)) {
+            if let Some(why) = is_taken(before, &executor) {
+                return Err(why);
+            }
+            open.remove(&id);
+        }
         let (outbound, stream) = mpsc::unbounded_channel();
-        self.lock().insert(id, Session { outbound, questions: HashMap::new() });
-        (id, stream)
+        let id = executor.session;
+        let (claimed, questions) = (HashSet::new(), HashMap::new());
+        open.insert(id, Session { executor, claimed, outbound, questions });
+        Ok(stream)
+    }
+
+    /// Tells an executor that this node acts on these partitions; what it was told is left out.
+    pub(crate) fn claim(&self, id: SessionId, leases: &[Lease]) {
+        if let Some(session) = self.lock().get_mut(&id) {
+            session.claim(leases);
+        }
+    }
+
+    /// Tells all executors that this node acts on these partitions from now on.
+    pub(crate) fn claim_all(&self, leases: &[Lease]) {
+        for session in self.lock().values_mut() {
+            session.claim(leases);
+        }
+    }
+
+    /// Tells all executors which nodes there are.
+    pub(crate) fn tell_nodes(&self, nodes: &[NodeRow]) {
+        for session in self.lock().values() {
+            // A stream that has just ended takes nothing.
+            drop(session.outbound.send(Outbound::Nodes(nodes.to_vec())));
+        }
+    }
+
+    /// Tells one executor which nodes there are.
+    pub(crate) fn tell_nodes_to(&self, id: SessionId, nodes: Vec<NodeRow>) {
+        if let Some(session) = self.lock().get(&id) {
+            // A stream that has just ended takes nothing.
+            drop(session.outbound.send(Outbound::Nodes(nodes)));
+        }
+    }
+
+    /// The session of an executor, if it has one with this node.
+    pub(crate) fn of(&self, service: &ServiceName, executor: &ExecutorName) -> Option<SessionId> {
+        let open = self.lock();
+        let seat = |other: &Connected| other.service == *service && other.executor == *executor;
+        open.iter().find(|(_, session)| seat(&session.executor)).map(|(id, _)| *id)
     }
 
     /// Ends a session; its stream ends with it.
@@ -74,13 +146,13 @@ impl Sessions {
     }
 
     /// Sends a message, if the session still lives.
-    pub(crate) fn send(&self, id: SessionId, message: Message) {
+    pub(crate) fn send(&self, id: SessionId, lease: Lease, message: Message) {
         if matches!(message, Message::Close) {
             return self.close(id);
         }
         if let Some(session) = self.lock().get(&id) {
             // A stream that has just ended takes nothing; the engine is about to learn of it.
-            drop(session.outbound.send(Outbound::Message(message)));
+            drop(session.outbound.send(Outbound::Message(lease, message)));
         }
     }
 
@@ -147,6 +219,41 @@ impl Sessions {
     }
 }
 
+impl Session {
+    fn claim(&mut self, leases: &[Lease]) {
+        let new: Vec<_> =
+            leases.iter().filter(|lease| self.claimed.insert(**lease)).copied().collect();
+        if !new.is_empty() {
+            // A stream that has just ended takes nothing.
+            drop(self.outbound.send(Outbound::Leases(new)));
+        }
+    }
+}
+
+/// Why the seat cannot be had, if another process or another address of the same one has it.
+fn is_taken(before: &Connected, new: &Connected) -> Option<String> {
+    if before.incarnation == new.incarnation {
+        return (before.link != new.link).then(|| {
+            format!(
+                "executor `{}` has a session with this coordinator over another of its addresses",
+                new.executor
+            )
+        });
+    }
+    let from = &before.address;
+    let from = if from.is_empty() { String::new() } else { format!(" from {from}") };
+    Some(format!(
+        "an executor named `{}` of service `{}` is connected already{from}: give each process a \
+         name of its own",
+        new.executor, new.service,
+    ))
+}
+
+/// Puts a lease into the words of the protocol.
+pub(crate) fn lease_to_wire(lease: Lease) -> v1::Lease {
+    v1::Lease { partition: lease.partition.0, term: lease.term }
+}
+
 /// Puts a message into the words of the protocol.
 pub(crate) fn to_wire(outbound: Outbound) -> v1::ToExecutor {
     use v1::to_executor::Message as Wire;
@@ -154,18 +261,29 @@ pub(crate) fn to_wire(outbound: Outbound) -> v1::ToExecutor {
     let message = match outbound {
         Outbound::Stat(stat) => Wire::Stat(stat),
         Outbound::Ping(ping) => Wire::Ping(ping),
-        Outbound::Message(Message::Start(attempts)) => {
-            debug_assert!(attempts.len() <= BATCH_MAX, "a batch is too long");
-            Wire::Start(v1::Start { attempts: attempts.into_iter().map(start).collect() })
+        Outbound::Leases(leases) => {
+            let leases = leases.into_iter().map(lease_to_wire).collect();
+            Wire::Leases(v1::Leases { leases })
         }
-        Outbound::Message(Message::Stop(attempts)) => {
+        Outbound::Nodes(nodes) => {
+            let node = |row: NodeRow| v1::Node { node: row.id.0, address: row.address };
+            Wire::Nodes(v1::Nodes { nodes: nodes.into_iter().map(node).collect() })
+        }
+        Outbound::Message(lease, Message::Start(attempts)) => {
+            debug_assert!(attempts.len() <= BATCH_MAX, "a batch is too long");
+            let attempts = attempts.into_iter().map(start).collect();
+            Wire::Start(v1::Start { attempts, lease: Some(lease_to_wire(lease)) })
+        }
+        Outbound::Message(_, Message::Stop(attempts)) => {
             Wire::Stop(v1::Stop { attempts: numbers(attempts) })
         }
-        Outbound::Message(Message::Recorded(attempts)) => {
+        Outbound::Message(_, Message::Recorded(attempts)) => {
             Wire::Recorded(v1::Recorded { attempts: numbers(attempts) })
         }
         // Closing ends the stream and is never sent over it.
-        Outbound::Message(Message::Close) => Wire::Recorded(v1::Recorded { attempts: Vec::new() }),
+        Outbound::Message(_, Message::Close) => {
+            Wire::Recorded(v1::Recorded { attempts: Vec::new() })
+        }
     };
     v1::ToExecutor { message: Some(message) }
 }

@@ -157,8 +157,8 @@ pub(crate) trait LoadStore: Send + Sync {
     /// Everything a coordinator needs to carry on with the partition; what was committed before it
     /// was acquired is in it.
     async fn load(&self, partition: Partition) -> Result<Loaded>;
-    /// Children of the partition's jobs that wait to be started, in the order of their ids.
-    async fn child_starts(&self, partition: Partition) -> Result<Vec<ChildStart>>;
+    /// Children of these partitions' jobs that wait to be started, in the order of their ids.
+    async fn child_starts(&self, partitions: &[Partition]) -> Result<Vec<ChildStart>>;
 }
 
 /// Names one run of a node's process.
@@ -221,6 +221,8 @@ pub(crate) trait ClusterStore: Send + Sync {
 pub(crate) trait JobStore: Send + Sync {
     /// The job, unless it is unknown or deleted.
     async fn job(&self, service: &ServiceName, name: &JobName) -> Result<Option<JobRow>>;
+    /// Jobs of all partitions that were changed at or after the instant, deleted ones too.
+    async fn jobs_since(&self, since: Timestamp) -> Result<Vec<JobRow>>;
     /// The jobs of this name in all services, deleted ones left out.
     async fn jobs_named(&self, name: &JobName) -> Result<Vec<JobRow>>;
     /// Jobs by service and name, after the given one, deleted ones left out; at most `limit`.

@@ -4,12 +4,12 @@
 //! load by themselves. A commit that fails is sent again until it is taken: nothing that the engine
 //! decided is dropped, and nothing is dispatched or acknowledged before.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{Commit, Store};
+use super::{Commit, Error, Lease, Store};
 
 /// Most rows in one transaction, so that one never holds up the next for long.
 const ROWS: usize = 20_000;
@@ -49,9 +49,19 @@ impl WriterHandle {
     }
 }
 
+/// Who is told what became of commits.
+pub(crate) trait Told: Send + Sync {
+    /// These are durable.
+    fn durable(&self, commits: &[(Lease, u64)]);
+    /// The lease is over: nothing of it is written any more.
+    fn over(&self, lease: Lease);
+}
+
 /// The loop that writes.
 pub(crate) struct Writer {
     store: Arc<dyn Store>,
+    /// Leases that others have by now.
+    over: HashSet<Lease>,
     commits: mpsc::UnboundedReceiver<(u64, Commit)>,
     health: watch::Sender<Health>,
 }
@@ -60,12 +70,17 @@ impl Writer {
     pub(crate) fn new(store: Arc<dyn Store>) -> (Self, WriterHandle) {
         let (commits, inbox) = mpsc::unbounded_channel();
         let (health, watch) = watch::channel(Health::Well);
-        (Self { store, commits: inbox, health }, WriterHandle { commits, health: watch })
+        (
+            Self { store, over: HashSet::new(), commits: inbox, health },
+            WriterHandle { commits, health: watch },
+        )
     }
 
-    /// Writes until told to stop, and then what was handed over before. `done` is told which
-    /// commits are durable.
-    pub(crate) async fn run(mut self, stop: CancellationToken, mut done: impl FnMut(&[u64])) {
+    /// Writes until told to stop, and then what was handed over before.
+    ///
+    /// Commits of a lease that is over are dropped, with all that come after them: whoever has the
+    /// partition by now carries on from what was written before.
+    pub(crate) async fn run(mut self, stop: CancellationToken, told: impl Told) {
         let (mut ids, mut group) = (Vec::new(), Vec::new());
         let mut left = None;
         loop {
@@ -81,7 +96,7 @@ impl Writer {
                 },
             };
             let mut rows = first.1.rows();
-            ids.push(first.0);
+            ids.push((first.1.lease, first.0));
             group.push(first.1);
             while let Ok((id, commit)) = self.commits.try_recv() {
                 if rows + commit.rows() > ROWS {
@@ -89,23 +104,33 @@ impl Writer {
                     break;
                 }
                 rows += commit.rows();
-                ids.push(id);
+                ids.push((commit.lease, id));
                 group.push(commit);
             }
-            if !self.write(&group, &stop).await {
+            group.retain(|commit| !self.over.contains(&commit.lease));
+            if !self.write(&mut group, &stop, &told).await {
                 return;
             }
-            done(&ids);
+            ids.retain(|(lease, _)| !self.over.contains(lease));
+            told.durable(&ids);
             ids.clear();
             group.clear();
         }
     }
 
     /// Sends the group until it is taken; `false` if that did not come to pass before the end.
-    async fn write(&self, group: &[Commit], stop: &CancellationToken) -> bool {
+    async fn write(
+        &mut self,
+        group: &mut Vec<Commit>,
+        stop: &CancellationToken,
+        told: &impl Told,
+    ) -> bool {
         let mut wait = FIRST_WAIT;
         let mut deadline = None;
         loop {
+            if group.is_empty() {
+                return true;
+            }
             let Err(err) = self.store.commit(group).await else {
                 if *self.health.borrow() != Health::Well {
                     tracing::info!("the store takes writes again");
@@ -113,6 +138,18 @@ impl Writer {
                 }
                 return true;
             };
+            if let Error::Fenced(lost) = &err {
+                let mut over: Vec<_> = group.iter().map(|commit| commit.lease).collect();
+                over.retain(|lease| lost.contains(&lease.partition));
+                over.dedup();
+                group.retain(|commit| !lost.contains(&commit.lease.partition));
+                for lease in over {
+                    if self.over.insert(lease) {
+                        told.over(lease);
+                    }
+                }
+                continue;
+            }
             let why = chain(&err);
             if *self.health.borrow() == Health::Well {
                 tracing::warn!(error = why, "the store cannot be written, trying on");

@@ -7,13 +7,11 @@ use std::collections::VecDeque;
 
 use fastjob_core::wire::v1;
 
-use super::Arrived;
-
 /// The attempts that run, and those that wait for their turn.
 #[derive(Default)]
 pub(super) struct Lane {
     running: Vec<Running>,
-    waiting: VecDeque<Arrived>,
+    waiting: VecDeque<v1::Attempt>,
 }
 
 struct Running {
@@ -23,20 +21,20 @@ struct Running {
 
 /// What becomes of an attempt that arrives.
 pub(super) enum Verdict {
-    Run(Arrived),
+    Run(v1::Attempt),
     Wait,
     /// It is not run, and why.
     Skip(String),
     /// It waits until these have been stopped; those that waited are not run.
     Replace {
         running: Vec<i64>,
-        waiting: Vec<Arrived>,
+        waiting: Vec<v1::Attempt>,
     },
 }
 
 impl Lane {
-    pub(super) fn arrive(&mut self, arrived: Arrived) -> Verdict {
-        let attempt = &arrived.attempt;
+    pub(super) fn arrive(&mut self, arrived: v1::Attempt) -> Verdict {
+        let attempt = &arrived;
         let task = attempt.task;
         let block = v1::Block::try_from(attempt.block).unwrap_or(v1::Block::Unspecified);
         let at_once = block == v1::Block::None || self.waiting.is_empty();
@@ -66,7 +64,7 @@ impl Lane {
             v1::Block::ReplaceRunning => {
                 let (mine, others): (VecDeque<_>, _) = std::mem::take(&mut self.waiting)
                     .into_iter()
-                    .partition(|other| other.attempt.task == task);
+                    .partition(|other| other.task == task);
                 self.waiting = mine;
                 self.waiting.push_back(arrived);
                 let others_run = self.running.iter().filter(|other| other.task != task);
@@ -82,12 +80,12 @@ impl Lane {
     }
 
     /// A running one has ended; those whose turn it is now.
-    pub(super) fn leave(&mut self, id: i64) -> Vec<Arrived> {
+    pub(super) fn leave(&mut self, id: i64) -> Vec<v1::Attempt> {
         self.running.retain(|running| running.attempt != id);
         let mut next = Vec::new();
-        while self.waiting.front().is_some_and(|first| self.has_room(&first.attempt)) {
+        while self.waiting.front().is_some_and(|first| self.has_room(first)) {
             let Some(first) = self.waiting.pop_front() else { break };
-            self.enter(first.attempt.attempt, first.attempt.task);
+            self.enter(first.attempt, first.task);
             next.push(first);
         }
         next
@@ -95,7 +93,7 @@ impl Lane {
 
     /// One that waits is not to run.
     pub(super) fn forget(&mut self, id: i64) {
-        self.waiting.retain(|arrived| arrived.attempt.attempt != id);
+        self.waiting.retain(|arrived| arrived.attempt != id);
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -126,7 +124,7 @@ mod tests {
     use super::*;
 
     /// Attempt `id` of task `id / 10`; two may wait, and two may run beside each other.
-    fn attempt(id: i64, block: v1::Block) -> Arrived {
+    fn attempt(id: i64, block: v1::Block) -> v1::Attempt {
         let attempt = v1::Attempt {
             attempt: id,
             task: id / 10,
@@ -135,11 +133,11 @@ mod tests {
             max_running: 2,
             ..v1::Attempt::default()
         };
-        Arrived { link: 0, attempt }
+        attempt
     }
 
-    fn ids(arrived: &[Arrived]) -> Vec<i64> {
-        arrived.iter().map(|arrived| arrived.attempt.attempt).collect()
+    fn ids(arrived: &[v1::Attempt]) -> Vec<i64> {
+        arrived.iter().map(|arrived| arrived.attempt).collect()
     }
 
     /// What became of an attempt, in a word.

@@ -6,6 +6,7 @@
 
 mod lane;
 mod outbox;
+mod owners;
 mod reports;
 mod run;
 mod silence;
@@ -55,15 +56,9 @@ struct Inner {
     heard: Notify,
 }
 
-/// An attempt that has arrived, and over which link.
-pub(super) struct Arrived {
-    link: u32,
-    attempt: v1::Attempt,
-}
-
 /// An attempt whose handler is to be entered.
 struct Ready {
-    arrived: Arrived,
+    attempt: v1::Attempt,
     control: Arc<Control>,
 }
 
@@ -93,16 +88,37 @@ impl Runtime {
         Arc::clone(self.0.lock().outboxes.entry(link).or_default())
     }
 
-    /// Takes attempts in.
-    pub(crate) fn start(&self, link: u32, attempts: Vec<v1::Attempt>) {
+    /// What a coordinator says in its welcome of the store behind it.
+    pub(crate) fn partitions(&self, total: u32) {
+        self.0.lock().owners.set_total(total);
+    }
+
+    /// The link's coordinator acts on these partitions from now on.
+    pub(crate) fn take(&self, link: u32, leases: Vec<v1::Lease>) {
+        self.0.lock().take(link, leases);
+        self.0.heard.notify_one();
+    }
+
+    /// Takes attempts in, unless whoever sends them has lost their partition.
+    pub(crate) fn start(&self, link: u32, lease: &v1::Lease, attempts: Vec<v1::Attempt>) {
         let mut ready = Vec::new();
         {
             let mut state = self.0.lock();
-            for attempt in attempts {
-                let arrived = Arrived { link, attempt };
-                ready.extend(state.take_in(arrived));
+            if !state.owners.allows(link, lease) {
+                tracing::warn!(
+                    partition = lease.partition,
+                    term = lease.term,
+                    attempts = attempts.len(),
+                    "attempts of a coordinator that has lost their partition are refused"
+                );
+                return;
             }
-            state.wake(link);
+            for attempt in attempts {
+                if state.owners.partition(attempt.attempt) == lease.partition {
+                    ready.extend(state.take_in(attempt));
+                }
+            }
+            state.wake(lease.partition);
         }
         for ready in ready {
             Inner::spawn(&self.0, ready);
@@ -110,17 +126,20 @@ impl Runtime {
     }
 
     /// Stops attempts: those that wait end at once, those that run get their stop token.
-    pub(crate) fn stop(&self, attempts: &[i64]) {
+    pub(crate) fn stop(&self, link: u32, attempts: &[i64]) {
         let mut state = self.0.lock();
         for id in attempts {
-            state.stop(*id);
+            if state.owners.has(link, *id) {
+                state.stop(*id);
+            }
         }
     }
 
-    /// What was said to a coordinator at `at` has been answered: until `limit` has passed since, it
-    /// cannot have given this executor up. Zero says that it does not matter.
-    pub(crate) fn heard(&self, link: u32, at: Instant, limit: Duration) {
-        self.0.lock().silence.heard(link, at, limit);
+    /// What was said to a coordinator at `at` has been answered, and it acts on these partitions:
+    /// until `limit` has passed since, it cannot have given this executor up. Zero says that it does
+    /// not matter.
+    pub(crate) fn heard(&self, link: u32, at: Instant, limit: Duration, partitions: &[u32]) {
+        self.0.lock().heard(link, at, limit, partitions);
         self.0.heard.notify_one();
     }
 
@@ -169,7 +188,8 @@ impl Runtime {
         state.held.keys().copied().chain(state.outbox.attempts()).collect()
     }
 
-    /// Begins the deliveries of a link anew: what was sent and not acknowledged is sent again.
+    /// The link has a new session: nothing is delivered over it before its coordinator has said what
+    /// it acts on.
     pub(crate) fn reconnected(&self, link: u32) {
         self.0.lock().reconnected(link);
     }
@@ -253,12 +273,10 @@ impl Inner {
     /// Runs an attempt, and then those that wait behind it.
     async fn lane(self: Arc<Self>, mut ready: Ready) {
         loop {
-            let (id, job) = (ready.arrived.attempt.attempt, ready.arrived.attempt.job);
-            let link = ready.arrived.link;
+            let (id, job) = (ready.attempt.attempt, ready.attempt.job);
             let outcome = Self::run(&self, ready).await;
             let mut state = self.lock();
-            state.ended(link, outcome);
-            state.wake(link);
+            state.ended(outcome);
             let next = state.next_in_lane(job, id);
             let leaving = state.leaving;
             drop(state);
@@ -275,11 +293,10 @@ impl Inner {
     /// A handler did not come to its end at once.
     fn started(&self, id: i64) {
         let mut state = self.lock();
-        if let Some((link, at)) =
-            state.running(id).map(|running| (running.link, running.started_at))
-        {
-            state.outbox.started(link, id, at);
-            state.wake(link);
+        if let Some(at) = state.running(id).map(|running| running.started_at) {
+            let partition = state.owners.partition(id);
+            state.outbox.started(partition, id, at);
+            state.wake(partition);
         }
     }
 }
@@ -295,9 +312,10 @@ impl JobReports for Reporter {
         let said = &self.control.said;
         if said.checkpoint(json) {
             let mut state = self.inner.lock();
-            if let Some(link) = state.running(self.control.id).map(|running| running.link) {
-                state.reports.checkpoint(link, said);
-                state.wake(link);
+            if state.running(self.control.id).is_some() {
+                let partition = state.owners.partition(self.control.id);
+                state.reports.checkpoint(partition, said);
+                state.wake(partition);
             }
         }
     }
@@ -306,9 +324,10 @@ impl JobReports for Reporter {
         let said = &self.control.said;
         if said.progress(progress) {
             let mut state = self.inner.lock();
-            if let Some(link) = state.running(self.control.id).map(|running| running.link) {
-                state.reports.progress(link, said);
-                state.wake(link);
+            if state.running(self.control.id).is_some() {
+                let partition = state.owners.partition(self.control.id);
+                state.reports.progress(partition, said);
+                state.wake(partition);
             }
         }
     }

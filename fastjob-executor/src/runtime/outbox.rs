@@ -4,11 +4,11 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use fastjob_core::wire::{BATCH_BYTES, BATCH_MAX, v1};
 
-/// Outcomes that nobody has acknowledged, and handlers that were entered, of all links.
+/// Outcomes that nobody has acknowledged, and handlers that were entered, by partition.
 #[derive(Default)]
 pub(crate) struct Outbox {
-    links: HashMap<u32, Queue>,
-    /// Which link an outcome belongs to.
+    partitions: HashMap<u32, Queue>,
+    /// Which partition an outcome belongs to.
     of: HashMap<i64, u32>,
 }
 
@@ -20,19 +20,19 @@ struct Queue {
 }
 
 impl Outbox {
-    pub(super) fn add(&mut self, link: u32, outcome: v1::Outcome) {
-        self.of.insert(outcome.attempt, link);
-        self.links.entry(link).or_default().unsent.push_back(outcome);
+    pub(super) fn add(&mut self, partition: u32, outcome: v1::Outcome) {
+        self.of.insert(outcome.attempt, partition);
+        self.partitions.entry(partition).or_default().unsent.push_back(outcome);
     }
 
-    pub(super) fn started(&mut self, link: u32, id: i64, at: i64) {
-        self.links.entry(link).or_default().started.push((id, at));
+    pub(super) fn started(&mut self, partition: u32, id: i64, at: i64) {
+        self.partitions.entry(partition).or_default().started.push((id, at));
     }
 
-    /// The next messages of a link, bounded; `None` when there is nothing to say.
-    pub(super) fn next(&mut self, link: u32) -> Option<(v1::Started, v1::Finished)> {
+    /// The next messages of a partition, bounded; `None` when there is nothing to say.
+    pub(super) fn next(&mut self, partition: u32) -> Option<(v1::Started, v1::Finished)> {
         let of = &self.of;
-        let queue = self.links.get_mut(&link)?;
+        let queue = self.partitions.get_mut(&partition)?;
         if queue.started.is_empty() && queue.unsent.is_empty() {
             return None;
         }
@@ -56,9 +56,9 @@ impl Outbox {
         Some((v1::Started { attempts }, v1::Finished { outcomes }))
     }
 
-    /// What was sent over a link that has ended goes out again.
-    pub(super) fn resend(&mut self, link: u32) {
-        if let Some(queue) = self.links.get_mut(&link) {
+    /// What was sent over a session that has ended goes out again.
+    pub(super) fn resend(&mut self, partition: u32) {
+        if let Some(queue) = self.partitions.get_mut(&partition) {
             queue.started.clear();
             let mut sent: Vec<_> = queue.sent.drain().map(|(_, outcome)| outcome).collect();
             sent.sort_by_key(|outcome| outcome.attempt);
@@ -70,8 +70,8 @@ impl Outbox {
 
     /// Sends one outcome again; `false` if there is none.
     pub(super) fn resend_one(&mut self, id: i64) -> bool {
-        let Some(link) = self.of.get(&id) else { return false };
-        if let Some(queue) = self.links.get_mut(link)
+        let Some(partition) = self.of.get(&id) else { return false };
+        if let Some(queue) = self.partitions.get_mut(partition)
             && let Some(outcome) = queue.sent.remove(&id)
         {
             queue.unsent.push_back(outcome);
@@ -81,8 +81,8 @@ impl Outbox {
 
     /// Forgets an outcome; `false` if it was not known.
     pub(super) fn acknowledged(&mut self, id: i64) -> bool {
-        let Some(link) = self.of.remove(&id) else { return false };
-        if let Some(queue) = self.links.get_mut(&link)
+        let Some(partition) = self.of.remove(&id) else { return false };
+        if let Some(queue) = self.partitions.get_mut(&partition)
             && queue.sent.remove(&id).is_none()
         {
             // Acknowledged on an earlier session, and queued for this one again.

@@ -1,7 +1,7 @@
 //! What running attempts say of themselves: checkpoints and progress, of each the latest.
 //!
-//! A handler may say a thing as often as it likes: only the latest is kept, and a link is told no
-//! more often than every so often. What is not told when an attempt ends goes with its outcome, or
+//! A handler may say a thing as often as it likes: only the latest is kept, and it is told no more
+//! often than every so often. What is not told when an attempt ends goes with its outcome, or
 //! just before it.
 
 use std::{
@@ -68,12 +68,12 @@ impl Said {
         }
     }
 
-    /// Keeps it; returns whether the link is to be told that there is something.
+    /// Keeps it; returns whether it is to be told that there is something.
     pub(super) fn checkpoint(&self, json: &Arc<str>) -> bool {
         lock(&self.checkpoint).say(Arc::clone(json))
     }
 
-    /// Keeps it; returns whether the link is to be told that there is something.
+    /// Keeps it; returns whether it is to be told that there is something.
     pub(super) fn progress(&self, progress: Progress) -> bool {
         lock(&self.progress).say(progress)
     }
@@ -89,10 +89,10 @@ impl Said {
     }
 }
 
-/// What is to be told, by link.
+/// What is to be told, by partition.
 #[derive(Default)]
 pub(super) struct Reports {
-    links: HashMap<u32, Queue>,
+    partitions: HashMap<u32, Queue>,
 }
 
 #[derive(Default)]
@@ -147,27 +147,31 @@ impl Untold {
 
 impl Reports {
     /// An attempt has a new checkpoint.
-    pub(super) fn checkpoint(&mut self, link: u32, said: &Arc<Said>) {
-        self.queue(link).checkpoints.attempts.push_back(Arc::clone(said));
+    pub(super) fn checkpoint(&mut self, partition: u32, said: &Arc<Said>) {
+        self.queue(partition).checkpoints.attempts.push_back(Arc::clone(said));
     }
 
     /// An attempt has come on.
-    pub(super) fn progress(&mut self, link: u32, said: &Arc<Said>) {
-        self.queue(link).progress.attempts.push_back(Arc::clone(said));
+    pub(super) fn progress(&mut self, partition: u32, said: &Arc<Said>) {
+        self.queue(partition).progress.attempts.push_back(Arc::clone(said));
     }
 
     /// An attempt has ended. Its checkpoint is a matter of its outcome.
-    pub(super) fn ended(&mut self, link: u32, said: &Said) {
+    pub(super) fn ended(&mut self, partition: u32, said: &Said) {
         // Not told for itself: an outcome that is no success carries it.
         drop(lock(&said.checkpoint).tell());
         if let Some(progress) = said.tell_progress() {
-            self.queue(link).last.push_back(progress);
+            self.queue(partition).last.push_back(progress);
         }
     }
 
     /// A new session knows nothing: the latest of what runs is told again.
-    pub(super) fn again<'a>(&mut self, link: u32, running: impl Iterator<Item = &'a Arc<Said>>) {
-        let queue = self.queue(link);
+    pub(super) fn again<'a>(
+        &mut self,
+        partition: u32,
+        running: impl Iterator<Item = &'a Arc<Said>>,
+    ) {
+        let queue = self.queue(partition);
         (queue.checkpoints, queue.progress) = (Untold::default(), Untold::default());
         for said in running {
             if lock(&said.checkpoint).again() {
@@ -179,9 +183,9 @@ impl Reports {
         }
     }
 
-    /// What a link is to be told now, bounded.
-    pub(super) fn next(&mut self, link: u32, now: Instant) -> (v1::Checkpoints, v1::Progress) {
-        let Some(queue) = self.links.get_mut(&link) else {
+    /// What is to be told of a partition now, bounded.
+    pub(super) fn next(&mut self, partition: u32, now: Instant) -> (v1::Checkpoints, v1::Progress) {
+        let Some(queue) = self.partitions.get_mut(&partition) else {
             return (v1::Checkpoints::default(), v1::Progress::default());
         };
         let checkpoints = queue.checkpoints.tell(now, CHECKPOINTS, BATCH_MAX, |said| {
@@ -200,16 +204,16 @@ impl Reports {
         (v1::Checkpoints { attempts: checkpoints }, v1::Progress { attempts })
     }
 
-    /// When a link is to be told something.
-    pub(super) fn due_at(&self, link: u32, now: Instant) -> Option<Instant> {
-        let queue = self.links.get(&link)?;
+    /// When something of a partition is to be told.
+    pub(super) fn due_at(&self, partition: u32, now: Instant) -> Option<Instant> {
+        let queue = self.partitions.get(&partition)?;
         let last = (!queue.last.is_empty()).then_some(now);
         let rest = [queue.checkpoints.due_at(now), queue.progress.due_at(now)];
         rest.into_iter().chain([last]).flatten().min()
     }
 
-    fn queue(&mut self, link: u32) -> &mut Queue {
-        self.links.entry(link).or_default()
+    fn queue(&mut self, partition: u32) -> &mut Queue {
+        self.partitions.entry(partition).or_default()
     }
 }
 
@@ -217,7 +221,7 @@ impl Reports {
 mod tests {
     use super::*;
 
-    /// An attempt that says things over link 0.
+    /// An attempt of partition 0 that says things.
     struct Speaker(Arc<Said>);
 
     impl Speaker {

@@ -88,8 +88,7 @@ enum Ended {
 impl Inner {
     /// Runs one attempt to its end, whatever that is.
     pub(super) async fn run(inner: &Arc<Self>, ready: Ready) -> v1::Outcome {
-        let Ready { arrived, control } = ready;
-        let attempt = arrived.attempt;
+        let Ready { attempt, control } = ready;
         let started_at = clock::now();
         if control.why.get() == Some(&Why::CutOff) {
             let mut outcome = super::unentered(attempt.attempt, v1::End::CutOff, UNHEARD);

@@ -1,4 +1,5 @@
-//! How long a coordinator has not been heard, and what that means for its exclusive attempts.
+//! How long nobody has been heard who acts on a partition, and what that means for its exclusive
+//! attempts.
 //!
 //! A coordinator places an exclusive attempt anew when it has given this executor up. So that two
 //! never run at a time, the executor must have ended its own before: it counts from the beat that
@@ -9,10 +10,10 @@ use std::{collections::HashMap, time::Duration};
 
 use tokio::time::Instant;
 
-/// When each link's coordinator was last known to hear this executor.
+/// When whoever acts on a partition was last known to hear this executor.
 #[derive(Default)]
 pub(super) struct Silence {
-    links: HashMap<u32, Heard>,
+    partitions: HashMap<u32, Heard>,
 }
 
 struct Heard {
@@ -22,7 +23,7 @@ struct Heard {
     done: Option<Cut>,
 }
 
-/// What is done to the exclusive attempts of a link.
+/// What is done to the exclusive attempts of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
 pub(super) enum Cut {
     Stop,
@@ -51,8 +52,8 @@ impl Heard {
 
 impl Silence {
     /// What was sent at `at` has been answered.
-    pub(super) fn heard(&mut self, link: u32, at: Instant, limit: Duration) {
-        let heard = self.links.entry(link).or_insert(Heard { at, limit, done: None });
+    pub(super) fn heard(&mut self, partition: u32, at: Instant, limit: Duration) {
+        let heard = self.partitions.entry(partition).or_insert(Heard { at, limit, done: None });
         heard.limit = limit;
         if heard.at < at {
             heard.at = at;
@@ -60,19 +61,19 @@ impl Silence {
         }
     }
 
-    /// Whether exclusive attempts of the link must not run now.
-    pub(super) fn is_cut(&self, link: u32, now: Instant) -> bool {
-        let heard = self.links.get(&link);
+    /// Whether exclusive attempts of the partition must not run now.
+    pub(super) fn is_cut(&self, partition: u32, now: Instant) -> bool {
+        let heard = self.partitions.get(&partition);
         heard.is_some_and(|heard| !heard.limit.is_zero() && heard.comes_at(Cut::Stop) <= now)
     }
 
     /// What has to be done by now; each step of a silence once.
     pub(super) fn due(&mut self, now: Instant) -> Vec<(u32, Cut)> {
         let mut due = Vec::new();
-        for (link, heard) in &mut self.links {
+        for (partition, heard) in &mut self.partitions {
             while let Some(cut) = heard.next().filter(|cut| heard.comes_at(*cut) <= now) {
                 heard.done = Some(cut);
-                due.push((*link, cut));
+                due.push((*partition, cut));
             }
         }
         due
@@ -80,7 +81,7 @@ impl Silence {
 
     /// When something has to be done, unless something is heard before.
     pub(super) fn next(&self) -> Option<Instant> {
-        self.links.values().filter_map(|heard| Some(heard.comes_at(heard.next()?))).min()
+        self.partitions.values().filter_map(|heard| Some(heard.comes_at(heard.next()?))).min()
     }
 }
 

@@ -1,15 +1,16 @@
 //! What the executor knows of its attempts, under one lock: what it holds, the lanes, and what is to
 //! be told.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use fastjob_core::wire::v1::{self, from_executor::Message};
 use tokio::{sync::Notify, time::Instant};
 
 use super::{
-    Arrived, Delivery, Ready,
+    Delivery, Ready,
     lane::{Lane, Verdict},
     outbox::{Outbox, Remembered},
+    owners::Owners,
     reports::Reports,
     run::{Control, Why},
     silence::{Cut, Silence},
@@ -25,6 +26,11 @@ pub(super) struct State {
     lanes: HashMap<i64, Lane>,
     /// By link.
     pub(super) outboxes: HashMap<u32, Arc<Notify>>,
+    pub(super) owners: Owners,
+    /// By link, what its node has said to act on, to be answered.
+    taken: HashMap<u32, Vec<v1::Lease>>,
+    /// By link, when its node was heard last, and how much silence it allows.
+    heard: HashMap<u32, (Instant, Duration)>,
     pub(super) outbox: Outbox,
     pub(super) reports: Reports,
     pub(super) remembered: Remembered,
@@ -34,23 +40,22 @@ pub(super) struct State {
 
 /// An attempt that waits or runs.
 pub(super) enum Held {
-    Waiting { link: u32, job: i64 },
+    Waiting { job: i64 },
     Running(Running),
 }
 
 /// An attempt that runs.
 pub(super) struct Running {
-    pub(super) link: u32,
     pub(super) control: Arc<Control>,
     pub(super) started_at: i64,
 }
 
 impl State {
     /// Finds the place of an attempt; one that can run now is returned.
-    pub(super) fn take_in(&mut self, arrived: Arrived) -> Option<Ready> {
-        let (id, link, job) = (arrived.attempt.attempt, arrived.link, arrived.attempt.job);
+    pub(super) fn take_in(&mut self, arrived: v1::Attempt) -> Option<Ready> {
+        let (id, job) = (arrived.attempt, arrived.job);
         if let Some(at) = self.running(id).map(|running| running.started_at) {
-            self.outbox.started(link, id, at);
+            self.outbox.started(self.owners.partition(id), id, at);
             return None;
         }
         if self.held.contains_key(&id)
@@ -64,13 +69,13 @@ impl State {
         match lane.arrive(arrived) {
             Verdict::Run(arrived) => return Some(self.enter(arrived)),
             Verdict::Wait => {
-                self.held.insert(id, Held::Waiting { link, job });
+                self.held.insert(id, Held::Waiting { job });
             }
             Verdict::Skip(why) => {
                 if lane.is_empty() {
                     self.lanes.remove(&job);
                 }
-                self.ended(link, unentered(id, v1::End::Skipped, &why));
+                self.ended(unentered(id, v1::End::Skipped, &why));
             }
             Verdict::Replace { running, waiting } => {
                 for old in running {
@@ -80,27 +85,23 @@ impl State {
                 }
                 for old in waiting {
                     let why = "replaced by a newer attempt";
-                    self.ended(old.link, unentered(old.attempt.attempt, v1::End::Stopped, why));
-                    self.wake(old.link);
+                    self.ended(unentered(old.attempt, v1::End::Stopped, why));
                 }
-                self.held.insert(id, Held::Waiting { link, job });
+                self.held.insert(id, Held::Waiting { job });
             }
         }
         None
     }
 
-    fn enter(&mut self, arrived: Arrived) -> Ready {
-        let control = Arc::new(Control::new(&arrived.attempt));
-        if control.exclusive && self.silence.is_cut(arrived.link, Instant::now()) {
+    fn enter(&mut self, arrived: v1::Attempt) -> Ready {
+        let control = Arc::new(Control::new(&arrived));
+        let partition = self.owners.partition(arrived.attempt);
+        if control.exclusive && self.silence.is_cut(partition, Instant::now()) {
             control.stop(Why::CutOff);
         }
-        let running = Running {
-            link: arrived.link,
-            control: Arc::clone(&control),
-            started_at: clock::now_ms(),
-        };
-        self.held.insert(arrived.attempt.attempt, Held::Running(running));
-        Ready { arrived, control }
+        let running = Running { control: Arc::clone(&control), started_at: clock::now_ms() };
+        self.held.insert(arrived.attempt, Held::Running(running));
+        Ready { attempt: arrived, control }
     }
 
     pub(super) fn running(&self, id: i64) -> Option<&Running> {
@@ -110,9 +111,11 @@ impl State {
         }
     }
 
-    fn running_of(&self, link: u32) -> impl Iterator<Item = (i64, &Running)> {
+    fn running_of(&self, partition: u32) -> impl Iterator<Item = (i64, &Running)> {
         self.held.iter().filter_map(move |(id, held)| match held {
-            Held::Running(running) if running.link == link => Some((*id, running)),
+            Held::Running(running) if self.owners.partition(*id) == partition => {
+                Some((*id, running))
+            }
             Held::Running(_) | Held::Waiting { .. } => None,
         })
     }
@@ -121,21 +124,65 @@ impl State {
     pub(super) fn stop(&mut self, id: i64) {
         match self.held.get(&id) {
             Some(Held::Running(running)) => running.control.stop(Why::Asked),
-            Some(Held::Waiting { link, job }) => {
-                let (link, job) = (*link, *job);
+            Some(Held::Waiting { job }) => {
+                let job = *job;
                 self.forget(job, id);
-                self.ended(link, unentered(id, v1::End::Stopped, "stopped while it waited"));
-                self.wake(link);
+                self.ended(unentered(id, v1::End::Stopped, "stopped while it waited"));
             }
             None => {}
         }
     }
 
-    pub(super) fn ended(&mut self, link: u32, outcome: v1::Outcome) {
+    /// An attempt is over: its outcome is told.
+    pub(super) fn ended(&mut self, outcome: v1::Outcome) {
+        let partition = self.owners.partition(outcome.attempt);
         if let Some(Held::Running(running)) = self.held.remove(&outcome.attempt) {
-            self.reports.ended(link, &running.control.said);
+            self.reports.ended(partition, &running.control.said);
         }
-        self.outbox.add(link, outcome);
+        self.outbox.add(partition, outcome);
+        self.wake(partition);
+    }
+
+    /// A node was heard to act on these partitions when what was sent at `at` was answered.
+    pub(super) fn heard(&mut self, link: u32, at: Instant, limit: Duration, partitions: &[u32]) {
+        self.heard.insert(link, (at, limit));
+        for partition in partitions {
+            if self.owners.link(*partition) == Some(link) {
+                self.silence.heard(*partition, at, limit);
+            }
+        }
+    }
+
+    /// A node acts on these partitions from now on: all of them is told to it again.
+    pub(super) fn take(&mut self, link: u32, leases: Vec<v1::Lease>) {
+        let taken: Vec<_> =
+            leases.into_iter().filter(|lease| self.owners.take(link, lease)).collect();
+        for lease in &taken {
+            if let Some((at, limit)) = self.heard.get(&link) {
+                self.silence.heard(lease.partition, *at, *limit);
+            }
+            self.tell_again(lease.partition);
+        }
+        self.taken.entry(link).or_default().extend(taken);
+        if let Some(outbox) = self.outboxes.get(&link) {
+            outbox.notify_one();
+        }
+    }
+
+    /// What was said in an earlier session of the link is not to be answered in a new one.
+    pub(super) fn reconnected(&mut self, link: u32) {
+        self.taken.remove(&link);
+        self.owners.leave(link);
+    }
+
+    /// Everything of these partitions that is held.
+    fn holding(&self, leases: &[v1::Lease]) -> Vec<i64> {
+        let all = self.held.keys().copied().chain(self.outbox.attempts());
+        let of = |id: &i64| {
+            let partition = self.owners.partition(*id);
+            leases.iter().any(|lease| lease.partition == partition)
+        };
+        all.filter(of).collect()
     }
 
     /// An attempt has left its lane: those whose turn it is.
@@ -154,7 +201,7 @@ impl State {
             .held
             .iter()
             .filter_map(|(id, held)| match held {
-                Held::Waiting { link: of, job } if *of == link => Some((*id, *job)),
+                Held::Waiting { job } if self.owners.has(link, *id) => Some((*id, *job)),
                 Held::Waiting { .. } | Held::Running(_) => None,
             })
             .collect();
@@ -171,25 +218,38 @@ impl State {
         }
     }
 
-    /// A link has a new session, which knows nothing.
-    pub(super) fn reconnected(&mut self, link: u32) {
-        self.outbox.resend(link);
+    /// Whoever acts on the partition knows nothing of it.
+    fn tell_again(&mut self, partition: u32) {
+        self.outbox.resend(partition);
         let running: Vec<_> = self
-            .running_of(link)
+            .running_of(partition)
             .map(|(id, running)| (id, running.started_at, Arc::clone(&running.control.said)))
             .collect();
         for (id, at, _) in &running {
-            self.outbox.started(link, *id, *at);
+            self.outbox.started(partition, *id, *at);
         }
-        self.reports.again(link, running.iter().map(|(_, _, said)| said));
-        self.wake(link);
+        self.reports.again(partition, running.iter().map(|(_, _, said)| said));
     }
 
     /// What a link is to say next. An outcome comes after all else that its attempt has to say.
     pub(super) fn deliver(&mut self, link: u32, now: Instant) -> Delivery {
-        let (checkpoints, progress) = self.reports.next(link, now);
-        let (started, finished) = self.outbox.next(link).unwrap_or_default();
-        let mut messages = Vec::new();
+        let (mut messages, mut next_at) = (Vec::new(), None);
+        let taken = self.taken.remove(&link).unwrap_or_default();
+        if !taken.is_empty() {
+            let attempts = self.holding(&taken);
+            messages.push(Message::Holding(v1::Holding { leases: taken, attempts }));
+        }
+        for partition in self.owners.partitions(link) {
+            self.deliver_of(partition, now, &mut messages);
+            let at = self.reports.due_at(partition, now);
+            next_at = [next_at, at].into_iter().flatten().min();
+        }
+        Delivery { messages, next_at }
+    }
+
+    fn deliver_of(&mut self, partition: u32, now: Instant, messages: &mut Vec<Message>) {
+        let (checkpoints, progress) = self.reports.next(partition, now);
+        let (started, finished) = self.outbox.next(partition).unwrap_or_default();
         if !started.attempts.is_empty() {
             messages.push(Message::Started(started));
         }
@@ -202,15 +262,15 @@ impl State {
         if !finished.outcomes.is_empty() {
             messages.push(Message::Finished(finished));
         }
-        Delivery { messages, next_at: self.reports.due_at(link, now) }
     }
 
     /// Ends what must not run any more because its coordinator is not heard; returns when to look
     /// again.
     pub(super) fn cut_off(&mut self, now: Instant) -> Option<Instant> {
-        for (link, cut) in self.silence.due(now) {
+        for (partition, cut) in self.silence.due(now) {
             let mut count = 0;
-            for (_, running) in self.running_of(link).filter(|(_, run)| run.control.exclusive) {
+            for (_, running) in self.running_of(partition).filter(|(_, run)| run.control.exclusive)
+            {
                 running.control.stop(Why::CutOff);
                 if cut == Cut::Abort {
                     running.control.abort();
@@ -228,9 +288,11 @@ impl State {
         self.silence.next()
     }
 
-    pub(super) fn wake(&self, link: u32) {
-        if let Some(link) = self.outboxes.get(&link) {
-            link.notify_one();
+    /// Something of the partition is to be told.
+    pub(super) fn wake(&self, partition: u32) {
+        let link = self.owners.link(partition);
+        if let Some(outbox) = link.and_then(|link| self.outboxes.get(&link)) {
+            outbox.notify_one();
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::{
 };
 
 const LIMIT: Duration = Duration::from_secs(3);
+const LEASE: v1::Lease = v1::Lease { partition: 0, term: 1 };
 
 /// What the handler does when it is told to stop.
 struct Works {
@@ -51,6 +52,9 @@ impl Bench {
         let stop = CancellationToken::new();
         let (watched, watching) = (runtime.clone(), stop.clone());
         tokio::spawn(async move { watched.watch_silence(watching).await });
+        runtime.link(0);
+        runtime.take(0, vec![LEASE]);
+        runtime.to_deliver(0);
         Self { runtime, stop, _folder: folder }
     }
 
@@ -67,7 +71,7 @@ impl Bench {
             checkpoint: Some("6".to_owned()),
             ..v1::Attempt::default()
         };
-        self.runtime.start(0, vec![attempt]);
+        self.runtime.start(0, &LEASE, vec![attempt]);
     }
 
     /// What the link says now, attempts and figures of each message in words.
@@ -105,6 +109,7 @@ fn words(message: &Message) -> String {
                 .map(|a| format!("{}: {} of {}", a.attempt, a.done, a.total))
                 .collect(),
         ),
+        Message::Holding(m) => ("holding", m.attempts.iter().map(ToString::to_string).collect()),
         Message::Finished(m) => ("finished", m.outcomes.iter().map(outcome).collect()),
         Message::Hello(_)
         | Message::Beat(_)
@@ -134,7 +139,11 @@ async fn what_an_attempt_says_is_told_and_told_again_after_a_reconnect() {
     assert_eq!(bench.said(), told);
     assert!(bench.said().is_empty());
     bench.runtime.reconnected(0);
-    assert_eq!(bench.said(), told);
+    assert!(bench.said().is_empty(), "nobody has said to act on it");
+    bench.runtime.take(1, vec![v1::Lease { term: 2, ..LEASE }]);
+    assert!(bench.said().is_empty(), "another acts on it");
+    bench.runtime.take(0, vec![v1::Lease { term: 3, ..LEASE }]);
+    assert_eq!(bench.said(), [&["holding 1"], told.as_slice()].concat());
 }
 
 #[tokio::test(start_paused = true)]
@@ -142,7 +151,7 @@ async fn an_outcome_that_is_no_success_carries_the_last_checkpoint() {
     let bench = Bench::new();
     bench.start(1, "gives-up", false);
     pass(Duration::from_millis(1)).await;
-    bench.runtime.stop(&[1]);
+    bench.runtime.stop(0, &[1]);
     pass(Duration::from_millis(1)).await;
     assert_eq!(bench.said(), ["progress 1: 1 of 2", "finished 1 END_STOPPED with 7"]);
 }
@@ -150,11 +159,11 @@ async fn an_outcome_that_is_no_success_carries_the_last_checkpoint() {
 #[tokio::test(start_paused = true)]
 async fn exclusive_attempts_are_stopped_after_a_silence_and_others_run_on() {
     let bench = Bench::new();
-    bench.runtime.heard(0, Instant::now(), LIMIT);
+    bench.runtime.heard(0, Instant::now(), LIMIT, &[0]);
     bench.start(1, "gives-up", true);
     bench.start(2, "gives-up", false);
     pass(LIMIT / 2).await;
-    bench.runtime.heard(0, Instant::now(), LIMIT);
+    bench.runtime.heard(0, Instant::now(), LIMIT, &[0]);
     bench.said();
     pass(LIMIT - Duration::from_millis(1)).await;
     assert!(bench.said().is_empty());
@@ -167,7 +176,7 @@ async fn exclusive_attempts_are_stopped_after_a_silence_and_others_run_on() {
 #[tokio::test(start_paused = true)]
 async fn an_exclusive_attempt_that_does_not_stop_is_aborted_at_twice_the_limit() {
     let bench = Bench::new();
-    bench.runtime.heard(0, Instant::now(), LIMIT);
+    bench.runtime.heard(0, Instant::now(), LIMIT, &[0]);
     bench.start(1, "stubborn", true);
     pass(LIMIT * 2 - Duration::from_millis(1)).await;
     assert_eq!(bench.said().len(), 3, "it still runs, though its grace is longer");
@@ -178,12 +187,12 @@ async fn an_exclusive_attempt_that_does_not_stop_is_aborted_at_twice_the_limit()
 #[tokio::test(start_paused = true)]
 async fn an_exclusive_attempt_that_comes_too_late_is_not_entered() {
     let bench = Bench::new();
-    bench.runtime.heard(0, Instant::now(), LIMIT);
+    bench.runtime.heard(0, Instant::now(), LIMIT, &[0]);
     pass(LIMIT).await;
     bench.start(1, "gives-up", true);
     pass(Duration::from_millis(1)).await;
     assert_eq!(bench.said(), ["finished 1 END_CUT_OFF with 6"]);
-    bench.runtime.heard(0, Instant::now(), LIMIT);
+    bench.runtime.heard(0, Instant::now(), LIMIT, &[0]);
     bench.start(2, "gives-up", true);
     pass(Duration::from_millis(1)).await;
     assert_eq!(bench.said()[0], "started 2");

@@ -4,15 +4,13 @@
 //! until the coordinator has it.
 
 mod dial;
+mod peers;
 mod terms;
 
 #[cfg(test)]
 mod tests;
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use fastjob_core::{
     ExecutorName, Incarnation, ServiceName,
@@ -27,6 +25,7 @@ use v1::{
     to_executor::Message as Hear,
 };
 
+pub(crate) use self::peers::Peers;
 use self::terms::Terms;
 use crate::{config::ExecutorConfig, figures::Figures, registry::Registry, runtime::Runtime};
 
@@ -58,20 +57,6 @@ impl Identity {
         let now = Instant::now();
         let at = self.began.checked_add(Duration::from_millis(uptime_ms));
         at.map_or(now, |at| at.min(now))
-    }
-}
-
-/// The cluster that the executor works for: the first that welcomed it.
-#[derive(Clone, Default)]
-pub(crate) struct Peers(Arc<Mutex<Option<String>>>);
-
-impl Peers {
-    fn belongs(&self, cluster: &str) -> Result<(), LinkError> {
-        let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match first.get_or_insert_with(|| cluster.to_owned()) {
-            known if known == cluster => Ok(()),
-            known => Err(LinkError::OtherCluster(known.clone())),
-        }
     }
 }
 
@@ -114,6 +99,16 @@ impl LinkError {
 impl From<Status> for LinkError {
     fn from(status: Status) -> Self {
         Self::Refused(Box::new(status))
+    }
+}
+
+/// A session while it lasts.
+struct Session<'a>(&'a Link);
+
+impl Drop for Session<'_> {
+    fn drop(&mut self) {
+        self.0.peers.left(self.0.number);
+        self.0.runtime.reconnected(self.0.number);
     }
 }
 
@@ -213,8 +208,11 @@ impl Link {
         let terms = Terms::of(&welcome);
         let beat = terms.beat;
         let wake = self.runtime.link(self.number);
-        self.runtime.heard(self.number, asked_at, terms.exclusive);
+        self.runtime.partitions(welcome.partitions);
         self.runtime.reconnected(self.number);
+        self.runtime.heard(self.number, asked_at, terms.exclusive, &[]);
+        self.peers.joined(self.number, &welcome.node);
+        let _session = Session(self);
         tokio::select! {
             ended = self.listen(&mut inbound, &say, terms) => ended,
             ended = self.deliver(&say, &wake) => ended,
@@ -245,7 +243,6 @@ impl Link {
             labels: identity.config.labels.clone().into_iter().collect(),
             metadata: metadata.collect(),
             jobs: jobs.collect(),
-            holding: self.runtime.holding(),
             link: self.number,
         }
     }
@@ -264,14 +261,19 @@ impl Link {
                 None => return Err(LinkError::Closed),
             };
             match message {
-                Some(Hear::Start(start)) => self.runtime.start(self.number, start.attempts),
-                Some(Hear::Stop(stop)) => self.runtime.stop(&stop.attempts),
+                Some(Hear::Leases(leases)) => self.runtime.take(self.number, leases.leases),
+                Some(Hear::Start(start)) => {
+                    let lease = start.lease.unwrap_or_default();
+                    self.runtime.start(self.number, &lease, start.attempts);
+                }
+                Some(Hear::Stop(stop)) => self.runtime.stop(self.number, &stop.attempts),
+                Some(Hear::Nodes(nodes)) => self.peers.learn(nodes.nodes),
                 Some(Hear::Recorded(recorded)) if recorded.attempts.is_empty() => {}
                 Some(Hear::Recorded(recorded)) => self.runtime.recorded(&recorded.attempts),
                 Some(Hear::Stat(stat)) => self.answer(stat, say.clone()),
                 Some(Hear::Ping(ping)) => {
                     let at = self.identity.beat_at(ping.uptime_ms);
-                    self.runtime.heard(self.number, at, terms.exclusive);
+                    self.runtime.heard(self.number, at, terms.exclusive, &ping.partitions);
                     self.say(say, Say::Pong(v1::Pong { id: ping.id })).await?;
                 }
                 // A second welcome, or something that a newer release says.

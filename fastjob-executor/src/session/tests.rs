@@ -1,6 +1,8 @@
 //! A link and a coordinator that is a script, over a real stream.
 
 use fastjob_core::{JobContext, JobError, JobHandler, JobResult};
+use std::sync::Mutex;
+
 use tokio::{net::TcpListener, sync::mpsc};
 use tonic::{Request, Response, transport::server::TcpIncoming};
 use v1::executor_link_server::{ExecutorLink, ExecutorLinkServer};
@@ -138,10 +140,16 @@ async fn a_ping_is_answered_and_exclusive_attempts_end_when_no_beat_is_answered_
         ..v1::Welcome::default()
     };
     coordinator.say(Hear::Welcome(welcome)).await;
+    let lease = v1::Lease { partition: 0, term: 1 };
+    coordinator.say(Hear::Leases(v1::Leases { leases: vec![lease] })).await;
+    let holding = |said| if let Say::Holding(holding) = said { Some(holding) } else { None };
+    assert_eq!(coordinator.hear(holding).await.leases, [lease]);
     let beat = |said| if let Say::Beat(beat) = said { Some(beat) } else { None };
     let first = coordinator.hear(beat).await;
     assert!((0.0..=1.0).contains(&first.cpu) && first.memory_free <= first.memory_total);
-    coordinator.say(Hear::Ping(v1::Ping { id: 7, uptime_ms: first.uptime_ms })).await;
+    coordinator
+        .say(Hear::Ping(v1::Ping { id: 7, uptime_ms: first.uptime_ms, partitions: vec![0] }))
+        .await;
     let pong = coordinator.hear(|said| if let Say::Pong(pong) = said { Some(pong) } else { None });
     assert_eq!(pong.await.id, 7);
 
@@ -156,12 +164,14 @@ async fn a_ping_is_answered_and_exclusive_attempts_end_when_no_beat_is_answered_
         grace_ms: 60_000,
         ..v1::Attempt::default()
     };
-    coordinator.say(Hear::Start(v1::Start { attempts: vec![attempt] })).await;
+    coordinator.say(Hear::Start(v1::Start { attempts: vec![attempt], lease: Some(lease) })).await;
     // It beats as often as its exclusive attempt needs; what is said but answers no beat is no help.
     for _ in 0..2 {
         let next = coordinator.hear(beat).await;
         assert!(next.uptime_ms >= first.uptime_ms);
-        coordinator.say(Hear::Ping(v1::Ping { id: 8, uptime_ms: first.uptime_ms })).await;
+        coordinator
+            .say(Hear::Ping(v1::Ping { id: 8, uptime_ms: first.uptime_ms, partitions: vec![0] }))
+            .await;
     }
     let finished = |said| if let Say::Finished(finished) = said { Some(finished) } else { None };
     let outcomes = coordinator.hear(finished).await.outcomes;

@@ -130,7 +130,7 @@ impl World {
 
     fn start_coordinator(&mut self) {
         self.started += 1;
-        let config = Config { executor_lost: LOST, seed: self.started };
+        let config = Config::alone(LOST, self.started);
         self.wall = self.clock;
         self.engine = Some(Engine::new(config, self.store.load(), self.now()));
     }

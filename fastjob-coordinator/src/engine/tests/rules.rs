@@ -34,7 +34,7 @@ impl Story {
     }
 
     fn carry_on(store: ModelStore, now: Now) -> Self {
-        let config = Config { executor_lost: Duration::from_secs(10), seed: 1 };
+        let config = Config::alone(Duration::from_secs(10), 1);
         let engine = Engine::new(config, store.load(), now);
         Self { engine, store, now, sent: Vec::new() }
     }

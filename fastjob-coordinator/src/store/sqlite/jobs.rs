@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use fastjob_core::{Job, JobDraft, JobId, JobName, ServiceName};
+use jiff::Timestamp;
 use sqlx::{Row, sqlite::SqliteRow};
 
 use super::{Sqlite, load::instant, while_doing};
@@ -24,6 +25,18 @@ impl JobStore for Sqlite {
         .await
         .map_err(while_doing("read a job"))?;
         row.as_ref().map(read).transpose()
+    }
+
+    async fn jobs_since(&self, since: Timestamp) -> Result<Vec<JobRow>> {
+        let rows = sqlx::query(
+            "select id, definition, origin, revision, anchor, created_at, updated_at, deleted_at \
+             from jobs where updated_at >= ? order by updated_at",
+        )
+        .bind(since.as_millisecond())
+        .fetch_all(&self.readers)
+        .await
+        .map_err(while_doing("read jobs"))?;
+        rows.iter().map(read).collect()
     }
 
     async fn jobs_named(&self, name: &JobName) -> Result<Vec<JobRow>> {

@@ -26,15 +26,17 @@ impl LoadStore for Sqlite {
         Ok(StoreFacts { cluster, partitions: 1, since: instant(since)? })
     }
 
-    async fn child_starts(&self, partition: Partition) -> Result<Vec<ChildStart>> {
+    async fn child_starts(&self, partitions: &[Partition]) -> Result<Vec<ChildStart>> {
         let doing = while_doing("read children to start");
+        let partitions = serde_json::Value::from_iter(partitions.iter().map(|p| p.0)).to_string();
         let rows = sqlx::query(
             // One whose commit was sent again after its child had started has a task by its key.
-            "select id, partition, job, parent, param from child_starts c where partition = ? \
+            "select id, partition, job, parent, param from child_starts c \
+             where partition in (select value from json_each(?)) \
              and not exists (select 1 from keys where keys.job = c.job \
              and keys.key = 'fastjob:child:' || c.id) order by id",
         )
-        .bind(partition.0)
+        .bind(partitions)
         .fetch_all(&self.readers)
         .await
         .map_err(&doing)?;
@@ -42,7 +44,7 @@ impl LoadStore for Sqlite {
     }
 
     async fn load(&self, partition: Partition) -> Result<Loaded> {
-        let child_starts = self.child_starts(partition).await?;
+        let child_starts = self.child_starts(&[partition]).await?;
         let doing = while_doing("read the store");
         // The writer's connection: nothing is written meanwhile.
         let mut writer = self.writer.lock().await;

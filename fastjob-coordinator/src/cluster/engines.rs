@@ -1,0 +1,210 @@
+//! The engines that run in this node, one a partition: whoever has something to tell finds the one
+//! that it is for.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use fastjob_core::AttemptId;
+use tokio::sync::{oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::Deadline;
+use crate::{
+    clock::Clock,
+    engine::{CommitId, Connected, Event, SessionId},
+    shell::EngineHandle,
+    store::{Lease, Partition, StoreFacts, writer::Health},
+};
+
+/// The engines of this node. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Engines(Arc<Inner>);
+
+struct Inner {
+    facts: StoreFacts,
+    clock: Arc<Clock>,
+    deadline: Deadline,
+    health: watch::Receiver<Health>,
+    running: RwLock<BTreeMap<Partition, Running>>,
+}
+
+#[derive(Clone)]
+struct Running {
+    lease: Lease,
+    handle: EngineHandle,
+    /// Ends its loop at once.
+    lost: CancellationToken,
+}
+
+impl Engines {
+    pub(crate) fn new(
+        facts: StoreFacts,
+        clock: Arc<Clock>,
+        deadline: Deadline,
+        health: watch::Receiver<Health>,
+    ) -> Self {
+        Self(Arc::new(Inner { facts, clock, deadline, health, running: RwLock::default() }))
+    }
+
+    pub(crate) fn partitions(&self) -> u32 {
+        self.0.facts.partitions
+    }
+
+    pub(crate) fn facts(&self) -> &StoreFacts {
+        &self.0.facts
+    }
+
+    /// The partition of an attempt.
+    pub(crate) fn partition_of(&self, attempt: AttemptId) -> Partition {
+        Partition::of_id(attempt.0, self.partitions())
+    }
+
+    /// Whether the store takes writes.
+    pub(crate) fn health(&self) -> &watch::Receiver<Health> {
+        &self.0.health
+    }
+
+    /// What this node acts on just now; nothing once its lease is over.
+    pub(crate) fn leases(&self) -> Vec<Lease> {
+        if !self.may_act() {
+            return Vec::new();
+        }
+        self.read().values().map(|running| running.lease).collect()
+    }
+
+    /// The partitions that have an engine here.
+    pub(crate) fn held(&self) -> Vec<Partition> {
+        self.read().keys().copied().collect()
+    }
+
+    /// Whether this node's lease lasts.
+    pub(crate) fn may_act(&self) -> bool {
+        self.0.deadline.holds(self.0.clock.now().uptime)
+    }
+
+    /// The engine of a partition, if it is here.
+    pub(crate) fn at(&self, partition: Partition) -> Option<EngineHandle> {
+        self.read().get(&partition).map(|running| running.handle.clone())
+    }
+
+    /// All engines that are here.
+    pub(crate) fn all(&self) -> Vec<EngineHandle> {
+        self.read().values().map(|running| running.handle.clone()).collect()
+    }
+
+    /// Tells the engine of a partition, if it is here.
+    pub(crate) fn tell(&self, partition: Partition, event: Event) {
+        if let Some(running) = self.read().get(&partition) {
+            running.handle.tell(event);
+        }
+    }
+
+    /// Tells every engine.
+    pub(crate) fn tell_all(&self, event: impl Fn() -> Event) {
+        for running in self.read().values() {
+            running.handle.tell(event());
+        }
+    }
+
+    /// Tells each engine what is said of its attempts.
+    pub(crate) fn tell_parts<T>(
+        &self,
+        parts: Vec<T>,
+        attempt: impl Fn(&T) -> AttemptId,
+        event: impl Fn(Vec<T>) -> Event,
+    ) {
+        let Some(first) = parts.first().map(|part| self.partition_of(attempt(part))) else {
+            return;
+        };
+        // An executor says things of one partition at a time.
+        if parts.iter().all(|part| self.partition_of(attempt(part)) == first) {
+            return self.tell(first, event(parts));
+        }
+        let mut by_partition: BTreeMap<Partition, Vec<T>> = BTreeMap::new();
+        for part in parts {
+            by_partition.entry(self.partition_of(attempt(&part))).or_default().push(part);
+        }
+        for (partition, parts) in by_partition {
+            self.tell(partition, event(parts));
+        }
+    }
+
+    /// An executor has said what it holds of these partitions: their engines know it from now on.
+    /// Gives the reason if one of them does not want it.
+    pub(crate) async fn connect(
+        &self,
+        executor: &Connected,
+        leases: &[Lease],
+        holding: &[AttemptId],
+    ) -> Option<String> {
+        let mut answers = Vec::new();
+        for lease in leases {
+            let Some(running) = self.read().get(&lease.partition).cloned() else { continue };
+            if running.lease != *lease {
+                continue;
+            }
+            let mine = |id: &&AttemptId| self.partition_of(**id) == lease.partition;
+            let in_partition = |job: &&fastjob_core::Job| {
+                let partition = Partition::of_name(&job.service, &job.name, self.partitions());
+                partition == lease.partition
+            };
+            let connected = Connected {
+                holding: holding.iter().filter(mine).copied().collect(),
+                jobs: executor.jobs.iter().filter(in_partition).cloned().collect(),
+                ..executor.clone()
+            };
+            let (answer, wait) = oneshot::channel();
+            running.handle.tell(Event::Connected(Box::new(connected), answer));
+            answers.push(wait);
+        }
+        for wait in answers {
+            // An engine that has gone in the meantime minds nobody.
+            if let Ok(crate::engine::ConnectAnswer::Taken { why }) = wait.await {
+                return Some(why);
+            }
+        }
+        None
+    }
+
+    /// A session has ended.
+    pub(crate) fn disconnected(&self, session: SessionId) {
+        self.tell_all(|| Event::Disconnected(session));
+    }
+
+    /// Commits of these leases are durable.
+    pub(crate) fn committed(&self, done: &[(Lease, u64)]) {
+        let mut by_lease: BTreeMap<Lease, Vec<CommitId>> = BTreeMap::new();
+        for (lease, id) in done {
+            by_lease.entry(*lease).or_default().push(CommitId(*id));
+        }
+        for (lease, ids) in by_lease {
+            if let Some(running) = self.read().get(&lease.partition).filter(|r| r.lease == lease) {
+                running.handle.tell(Event::Committed(ids));
+            }
+        }
+    }
+
+    pub(super) fn add(&self, lease: Lease, handle: EngineHandle, lost: CancellationToken) {
+        self.write().insert(lease.partition, Running { lease, handle, lost });
+    }
+
+    /// Takes out an engine whose loop has ended or is to end at once.
+    pub(crate) fn remove(&self, lease: Lease) {
+        let mut running = self.write();
+        if running.get(&lease.partition).is_some_and(|running| running.lease == lease)
+            && let Some(running) = running.remove(&lease.partition)
+        {
+            running.lost.cancel();
+        }
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<Partition, Running>> {
+        self.0.running.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, BTreeMap<Partition, Running>> {
+        self.0.running.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,77 @@
+//! Who acts on what, as this node saw it last in the database: for whoever has to ask another node.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::store::{Alive, ClusterView, NodeId, NodeRow, Partition};
+
+/// Where a partition is acted on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    Here,
+    /// At the node with this address.
+    There(String),
+    /// Nobody has it just now, or its node does not beat.
+    Nobody,
+}
+
+/// The cluster as it was seen last. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct ClusterMap {
+    me: Option<NodeId>,
+    view: Arc<RwLock<Arc<ClusterView>>>,
+    /// Woken when somebody found the view to be wrong.
+    pub(super) stale: Arc<tokio::sync::Notify>,
+}
+
+impl ClusterMap {
+    /// Of a node that has the store to itself.
+    pub(crate) fn alone() -> Self {
+        Self { me: None, view: Arc::default(), stale: Arc::default() }
+    }
+
+    /// Of one node of several.
+    pub(crate) fn of(me: NodeId) -> Self {
+        Self { me: Some(me), view: Arc::default(), stale: Arc::default() }
+    }
+
+    /// Where the partition is acted on.
+    pub(crate) fn owner(&self, partition: Partition) -> Owner {
+        let Some(me) = &self.me else { return Owner::Here };
+        let view = self.view();
+        let holding = view.partitions.iter().find(|holding| holding.lease.partition == partition);
+        match holding.and_then(|holding| holding.holder.as_ref()) {
+            Some((node, Alive::Yes)) if node == me => Owner::Here,
+            Some((node, Alive::Yes)) => {
+                let node = view.nodes.iter().find(|row| row.id == *node);
+                node.map_or(Owner::Nobody, |row| Owner::There(row.address.clone()))
+            }
+            Some((_, Alive::No)) | None => Owner::Nobody,
+        }
+    }
+
+    /// Says that the view was found to be wrong.
+    pub(crate) fn is_stale(&self) {
+        self.stale.notify_one();
+    }
+
+    /// The nodes that live, this one among them; none where there is only one.
+    pub(crate) fn nodes(&self) -> Vec<NodeRow> {
+        self.view().nodes.clone()
+    }
+
+    /// The addresses of the nodes that live, but for this one.
+    pub(crate) fn others(&self) -> Vec<String> {
+        let view = self.view();
+        let others = view.nodes.iter().filter(|node| Some(&node.id) != self.me.as_ref());
+        others.map(|node| node.address.clone()).collect()
+    }
+
+    /// The whole view.
+    pub(crate) fn view(&self) -> Arc<ClusterView> {
+        Arc::clone(&self.view.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn set(&self, view: ClusterView) {
+        *self.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(view);
+    }
+}

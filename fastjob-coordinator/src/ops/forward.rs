@@ -1,0 +1,335 @@
+//! Calls that are for the node that acts on a partition: answered here if that is this node, else
+//! asked of it, in one hop.
+//!
+//! What is asked is JSON over the one port, with the token of the cluster. The node that is asked
+//! answers or says that it is not the one; it never asks a third.
+
+use std::time::Duration;
+
+use fastjob_core::{
+    AttemptId, AttemptState, ExecutorName, JobDraft, JobId, Progress, TaskId, TaskState,
+    job::Problem,
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{BackfillAsk, Backfilled, Error, JobView, Ops, ProgressView, Saved, StartAsk, Started};
+use crate::{
+    cluster::Owner,
+    engine::{LiveAttempt, LiveTask},
+    shell::EngineHandle,
+    store::Partition,
+};
+
+/// Where nodes ask each other.
+pub(crate) const PATH: &str = "/internal/v1/ask";
+/// How long a partition may be without an owner before a caller is told so.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Between two looks for the owner.
+const LOOK: Duration = Duration::from_millis(50);
+/// How long another node may take to answer.
+const ANSWER: Duration = Duration::from_secs(25);
+
+/// What one node asks another.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Ask {
+    Save {
+        draft: Box<JobDraft>,
+        create: bool,
+    },
+    Delete {
+        job: String,
+    },
+    Switch {
+        job: String,
+        on: bool,
+    },
+    Start {
+        job: String,
+        ask: StartAsk,
+    },
+    Backfill {
+        job: String,
+        ask: BackfillAsk,
+    },
+    Stop {
+        task: i64,
+    },
+    Live {
+        tasks: Vec<i64>,
+    },
+    Open {
+        state: TaskState,
+        job: Option<i64>,
+        since: Option<Timestamp>,
+        below: Option<i64>,
+        limit: u32,
+    },
+}
+
+/// What the other answers.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Reply {
+    Saved(Saved, Box<JobView>),
+    Done,
+    Started(Started),
+    Backfilled(Backfilled),
+    /// The task's state, if it was open.
+    Stopped(Option<TaskState>),
+    Live(Vec<LiveWire>),
+    Open(Vec<i64>),
+    Refused(Refusal),
+}
+
+/// An [`Error`] on its way.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Refusal {
+    NotFound(String),
+    Ambiguous { name: String, choices: Vec<String> },
+    Conflict(String),
+    Invalid { message: String, problems: Vec<(String, String)> },
+    Unavailable(String),
+    Moved,
+}
+
+/// A [`LiveTask`] on its way.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct LiveWire {
+    task: i64,
+    state: TaskState,
+    attempts: Vec<LiveAttemptWire>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+struct LiveAttemptWire {
+    attempt: i64,
+    state: AttemptState,
+    started_at: Option<Timestamp>,
+    progress: Option<ProgressView>,
+    executor: Option<ExecutorName>,
+}
+
+/// The way to the other nodes. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Peers {
+    client: reqwest::Client,
+    token: Option<String>,
+}
+
+/// Why other nodes cannot be asked.
+#[derive(Debug, thiserror::Error)]
+#[error("the way to the other nodes cannot be set up")]
+pub(crate) struct NoPeers(#[from] reqwest::Error);
+
+impl Peers {
+    /// With the token of the cluster, and certificates in PEM that are trusted beside the system's.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a certificate cannot be read.
+    pub(crate) fn new(token: Option<String>, roots: &[u8]) -> Result<Self, NoPeers> {
+        let mut client = reqwest::Client::builder()
+            .connect_timeout(Duration::from_secs(3))
+            .timeout(ANSWER)
+            .no_proxy();
+        if !roots.is_empty() {
+            for root in reqwest::Certificate::from_pem_bundle(roots)? {
+                client = client.add_root_certificate(root);
+            }
+        }
+        Ok(Self { client: client.build()?, token })
+    }
+
+    pub(super) async fn ask(
+        &self,
+        address: &str,
+        partition: Partition,
+        ask: &Ask,
+    ) -> Result<Reply, Error> {
+        let away = |err: reqwest::Error| {
+            let known =
+                if err.is_connect() { "" } else { ": it is not known whether this was done" };
+            Error::Unavailable(format!("the node at {address} did not answer{known}"))
+        };
+        let mut request = self.client.post(format!("{address}{PATH}/{}", partition.0)).json(ask);
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        let response = request.send().await.map_err(away)?;
+        let status = response.status();
+        if !status.is_success() {
+            return Err(Error::Unavailable(format!("the node at {address} answered {status}")));
+        }
+        match response.json().await.map_err(away)? {
+            Reply::Refused(refusal) => Err(refusal.into()),
+            reply => Ok(reply),
+        }
+    }
+}
+
+impl Ops {
+    /// Asks whoever acts on the partition, and waits for somebody to do so.
+    pub(super) async fn ask(&self, partition: Partition, ask: Ask) -> Result<Reply, Error> {
+        let until = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let answer = match self.map.owner(partition) {
+                Owner::Here => self.answer(partition, ask.clone()).await,
+                Owner::There(address) => self.peers.ask(&address, partition, &ask).await,
+                Owner::Nobody => Err(Error::Moved),
+            };
+            match answer {
+                // Nothing was done there.
+                Err(Error::Moved) if tokio::time::Instant::now() < until => {}
+                Err(Error::Moved) => {
+                    return Err(Error::Unavailable(format!(
+                        "no node acts on partition {} just now",
+                        partition.0
+                    )));
+                }
+                answer => return answer,
+            }
+            self.map.is_stale();
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// The partition that an ask of another node is about, and its answer.
+    pub(crate) async fn asked(&self, partition: u32, ask: Ask) -> Reply {
+        match self.answer(Partition(partition), ask).await {
+            Ok(reply) => reply,
+            Err(err) => Reply::Refused(err.into()),
+        }
+    }
+
+    /// The engine of a partition, if this node acts on it.
+    pub(super) fn engine(&self, partition: Partition) -> Result<EngineHandle, Error> {
+        self.engines.at(partition).ok_or(Error::Moved)
+    }
+
+    async fn answer(&self, partition: Partition, ask: Ask) -> Result<Reply, Error> {
+        let engine = || self.engine(partition);
+        match ask {
+            Ask::Save { draft, create } => {
+                let (saved, view) = self.save_here(&engine()?, *draft, create).await?;
+                Ok(Reply::Saved(saved, Box::new(view)))
+            }
+            Ask::Delete { job } => self.delete_here(&engine()?, job).await.map(|()| Reply::Done),
+            Ask::Switch { job, on } => {
+                let (saved, view) = self.switch_here(&engine()?, job, on).await?;
+                Ok(Reply::Saved(saved, Box::new(view)))
+            }
+            Ask::Start { job, ask } => {
+                self.start_here(&engine()?, job, ask).await.map(Reply::Started)
+            }
+            Ask::Backfill { job, ask } => {
+                self.backfill_here(&engine()?, job, ask).await.map(Reply::Backfilled)
+            }
+            Ask::Stop { task } => {
+                self.stop_here(&engine()?, TaskId(task)).await.map(Reply::Stopped)
+            }
+            Ask::Live { tasks } => {
+                let tasks = tasks.into_iter().map(TaskId).collect();
+                let live = self.live_here(tasks).await?;
+                Ok(Reply::Live(live.into_iter().map(LiveWire::from).collect()))
+            }
+            Ask::Open { state, job, since, below, limit } => {
+                let (job, below) = (job.map(JobId), below.map(TaskId));
+                let ask = crate::engine::OpenAsk { state, job, since, below, limit };
+                let open = self.open_here(&ask).await?;
+                Ok(Reply::Open(open.into_iter().map(|task| task.0).collect()))
+            }
+        }
+    }
+
+    /// Asks every node that lives but this one; one that does not answer is left out, since what it
+    /// acts on is about to be another's.
+    pub(super) async fn ask_others(&self, ask: &Ask) -> Vec<Reply> {
+        let mut replies = Vec::new();
+        for address in self.map.others() {
+            match self.peers.ask(&address, Partition::default(), ask).await {
+                Ok(reply) => replies.push(reply),
+                Err(err) => tracing::debug!(%err, node = address, "a node was not asked"),
+            }
+        }
+        replies
+    }
+}
+
+/// An answer to something else than what was asked.
+pub(super) fn odd() -> Error {
+    Error::Unavailable("another node answered something else than it was asked".to_owned())
+}
+
+impl From<Error> for Refusal {
+    fn from(err: Error) -> Self {
+        match err {
+            Error::NotFound(what) => Self::NotFound(what),
+            Error::Ambiguous { name, choices } => Self::Ambiguous { name, choices },
+            Error::Conflict(why) => Self::Conflict(why),
+            Error::Invalid { message, problems } => {
+                let problems = problems.into_iter().map(|p| (p.field, p.message)).collect();
+                Self::Invalid { message, problems }
+            }
+            Error::Unavailable(why) => Self::Unavailable(why),
+            Error::Moved => Self::Moved,
+            Error::Store(err) => {
+                tracing::error!(error = &err as &dyn std::error::Error, "the store failed");
+                Self::Unavailable("the store failed at the node that acts on it".to_owned())
+            }
+        }
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NotFound(what) => Self::NotFound(what),
+            Refusal::Ambiguous { name, choices } => Self::Ambiguous { name, choices },
+            Refusal::Conflict(why) => Self::Conflict(why),
+            Refusal::Invalid { message, problems } => {
+                let problem = |(field, message)| Problem { field, message };
+                Self::Invalid { message, problems: problems.into_iter().map(problem).collect() }
+            }
+            Refusal::Unavailable(why) => Self::Unavailable(why),
+            Refusal::Moved => Self::Moved,
+        }
+    }
+}
+
+impl From<LiveTask> for LiveWire {
+    fn from(live: LiveTask) -> Self {
+        let attempts = live.attempts.into_iter().map(|at| LiveAttemptWire {
+            attempt: at.attempt.0,
+            state: at.state,
+            started_at: at.started_at,
+            progress: at.progress.map(|Progress { done, total, note }| ProgressView {
+                done,
+                total,
+                note,
+            }),
+            executor: at.executor,
+        });
+        Self { task: live.task.0, state: live.state, attempts: attempts.collect() }
+    }
+}
+
+impl From<LiveWire> for LiveTask {
+    fn from(wire: LiveWire) -> Self {
+        let attempts = wire.attempts.into_iter().map(|at| LiveAttempt {
+            attempt: AttemptId(at.attempt),
+            state: at.state,
+            started_at: at.started_at,
+            progress: at.progress.map(|ProgressView { done, total, note }| Progress {
+                done,
+                total,
+                note,
+            }),
+            executor: at.executor,
+            session: None,
+        });
+        Self { task: TaskId(wire.task), state: wire.state, attempts: attempts.collect() }
+    }
+}

@@ -1,0 +1,100 @@
+//! Who acts on which partition: the link of the node that took it last.
+//!
+//! A node that lost a partition may not know it yet. What it still sends is told by its term, which
+//! is lower, and refused: so nothing is started by two nodes.
+
+use std::collections::HashMap;
+
+use fastjob_core::wire::v1;
+
+/// By partition, whoever acts on it.
+pub(super) struct Owners {
+    /// How many partitions there are.
+    total: u32,
+    owners: HashMap<u32, Owner>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Owner {
+    /// `None` until it says so again, after its session has ended.
+    link: Option<u32>,
+    term: i64,
+}
+
+impl Default for Owners {
+    fn default() -> Self {
+        Self { total: 1, owners: HashMap::new() }
+    }
+}
+
+impl Owners {
+    /// What a coordinator says in its welcome; the same for all of a cluster.
+    pub(super) fn set_total(&mut self, partitions: u32) {
+        self.total = partitions.max(1);
+    }
+
+    /// The partition of an attempt.
+    pub(super) fn partition(&self, attempt: i64) -> u32 {
+        u32::try_from(attempt.rem_euclid(i64::from(self.total))).unwrap_or_default()
+    }
+
+    /// A node acts on a partition from now on; `false` if another has taken it since.
+    pub(super) fn take(&mut self, link: u32, lease: &v1::Lease) -> bool {
+        let known = self.owners.get(&lease.partition);
+        if known.is_some_and(|known| known.term > lease.term) {
+            return false;
+        }
+        self.owners.insert(lease.partition, Owner { link: Some(link), term: lease.term });
+        true
+    }
+
+    /// The link's session has ended.
+    pub(super) fn leave(&mut self, link: u32) {
+        for owner in self.owners.values_mut().filter(|owner| owner.link == Some(link)) {
+            owner.link = None;
+        }
+    }
+
+    /// Whether attempts that come over the link with this lease are to be taken.
+    pub(super) fn allows(&self, link: u32, lease: &v1::Lease) -> bool {
+        self.owners.get(&lease.partition) == Some(&Owner { link: Some(link), term: lease.term })
+    }
+
+    /// Whether the attempt is in a partition that the link's node acts on.
+    pub(super) fn has(&self, link: u32, attempt: i64) -> bool {
+        self.link(self.partition(attempt)) == Some(link)
+    }
+
+    /// The link over which a partition is acted on.
+    pub(super) fn link(&self, partition: u32) -> Option<u32> {
+        self.owners.get(&partition).and_then(|owner| owner.link)
+    }
+
+    /// The partitions that the link's node acts on.
+    pub(super) fn partitions(&self, link: u32) -> Vec<u32> {
+        let mine = self.owners.iter().filter(|(_, owner)| owner.link == Some(link));
+        let mut partitions: Vec<_> = mine.map(|(partition, _)| *partition).collect();
+        partitions.sort_unstable();
+        partitions
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_that_lost_a_partition_can_start_nothing_of_it() {
+        let mut owners = Owners::default();
+        owners.set_total(32);
+        let lease = |partition, term| v1::Lease { partition, term };
+        assert!(!owners.allows(0, &lease(3, 1)), "nobody has taken it");
+        assert!(owners.take(0, &lease(3, 1)) && owners.take(0, &lease(4, 1)));
+        assert!(owners.allows(0, &lease(3, 1)) && !owners.allows(1, &lease(3, 1)));
+        assert!(owners.take(1, &lease(3, 2)));
+        assert!(!owners.allows(0, &lease(3, 1)) && owners.allows(1, &lease(3, 2)));
+        assert!(!owners.take(0, &lease(3, 1)), "it wakes up and does not know");
+        assert!(owners.has(1, 35) && !owners.has(0, 35) && owners.has(0, 36));
+        assert_eq!((owners.partitions(0), owners.partitions(1)), (vec![4], vec![3]));
+    }
+}

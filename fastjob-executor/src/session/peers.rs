@@ -1,0 +1,164 @@
+//! The nodes of the cluster that the executor works for: those it was told of in its settings, and
+//! those it learns of from them. It keeps a link with each.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use fastjob_core::wire::v1;
+use tokio::{sync::Notify, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use super::{Link, LinkError};
+
+/// What is known of the cluster. Cheap to clone.
+#[derive(Clone, Default)]
+pub(crate) struct Peers(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    known: Mutex<Known>,
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct Known {
+    /// The cluster that welcomed the executor first.
+    cluster: Option<String>,
+    /// By link, the node that it has a session with.
+    sessions: HashMap<u32, String>,
+    /// Node and address; the latest that any of them said.
+    nodes: Vec<(String, String)>,
+}
+
+/// Links to nodes that the settings do not name.
+#[derive(Default)]
+struct Learned {
+    by_node: HashMap<String, (u32, CancellationToken)>,
+    next: u32,
+}
+
+impl Peers {
+    /// Whether a coordinator is one of the cluster.
+    pub(super) fn belongs(&self, cluster: &str) -> Result<(), LinkError> {
+        let mut known = self.lock();
+        match known.cluster.get_or_insert_with(|| cluster.to_owned()) {
+            first if first == cluster => Ok(()),
+            first => Err(LinkError::OtherCluster(first.clone())),
+        }
+    }
+
+    /// A link has a session with this node.
+    pub(super) fn joined(&self, link: u32, node: &str) {
+        self.lock().sessions.insert(link, node.to_owned());
+        self.0.changed.notify_one();
+    }
+
+    /// A link's session has ended.
+    pub(super) fn left(&self, link: u32) {
+        self.lock().sessions.remove(&link);
+        self.0.changed.notify_one();
+    }
+
+    /// The nodes that there are, as one of them says.
+    pub(super) fn learn(&self, nodes: Vec<v1::Node>) {
+        let nodes = nodes.into_iter().map(|node| (node.node, node.address)).collect();
+        self.lock().nodes = nodes;
+        self.0.changed.notify_one();
+    }
+
+    /// Keeps a link with every address of `configured` and every node that is learned, until told
+    /// to stop.
+    pub(crate) async fn keep_links(
+        &self,
+        configured: &[String],
+        new: impl Fn(u32, String) -> Link,
+    ) {
+        let mut links = JoinSet::new();
+        let mut learned = Learned::default();
+        let mut stop = CancellationToken::new();
+        for address in configured {
+            let link = new(learned.next, address.clone());
+            stop = link.stop.clone();
+            learned.next += 1;
+            links.spawn(link.run());
+        }
+        while !stop.is_cancelled() {
+            for (number, address, token) in learned.update(&self.lock(), configured, &stop) {
+                tracing::info!(coordinator = %address, "another coordinator of the cluster");
+                links.spawn(Link { stop: token, ..new(number, address) }.run());
+            }
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = self.0.changed.notified() => {}
+                Some(_) = links.join_next() => {}
+            }
+        }
+        while links.join_next().await.is_some() {}
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Learned {
+    /// Ends the links that are not needed, and returns those that are new.
+    fn update(
+        &mut self,
+        known: &Known,
+        configured: &[String],
+        stop: &CancellationToken,
+    ) -> Vec<(u32, String, CancellationToken)> {
+        let reached_else = |node: &str, own: Option<u32>| {
+            known.sessions.iter().any(|(link, other)| other == node && Some(*link) != own)
+        };
+        self.by_node.retain(|node, (link, token)| {
+            let there = known.nodes.iter().any(|(other, _)| other == node);
+            let keep = there && !reached_else(node, Some(*link));
+            if !keep {
+                token.cancel();
+            }
+            keep
+        });
+        let mut new = Vec::new();
+        for (node, address) in &known.nodes {
+            let is_known = self.by_node.contains_key(node)
+                || configured.contains(address)
+                || reached_else(node, None);
+            if is_known {
+                continue;
+            }
+            let token = stop.child_token();
+            self.by_node.insert(node.clone(), (self.next, token.clone()));
+            new.push((self.next, address.clone(), token));
+            self.next += 1;
+        }
+        new
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_is_kept_with_every_node_that_is_learned_and_not_reached_otherwise() {
+        let (mut learned, stop) =
+            (Learned { next: 1, ..Learned::default() }, CancellationToken::new());
+        let configured = ["http://a:1".to_owned()];
+        let node = |name: &str| (name.to_owned(), format!("http://{name}:1"));
+        let mut known = Known { nodes: vec![node("a"), node("b"), node("c")], ..Known::default() };
+        known.sessions.insert(0, "c".to_owned()); // the address a is c's other name
+        let new = learned.update(&known, &configured, &stop);
+        let addresses: Vec<_> = new.iter().map(|(_, address, _)| address.as_str()).collect();
+        assert_eq!(addresses, ["http://b:1"]);
+        known.sessions.insert(new[0].0, "b".to_owned());
+        assert!(learned.update(&known, &configured, &stop).is_empty());
+        assert!(!new[0].2.is_cancelled(), "its own session is no other way to it");
+        known.nodes.retain(|(name, _)| name != "b");
+        assert!(learned.update(&known, &configured, &stop).is_empty());
+        assert!(new[0].2.is_cancelled());
+    }
+}
