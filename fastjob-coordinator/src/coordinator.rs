@@ -16,7 +16,7 @@ use crate::{
     rpc::{Link, Terms},
     server::{self, Bound, Guard, Limits, Plaintext, Server, Tls, TlsFiles, TlsMode},
     sessions::Sessions,
-    store::{self, ClusterStore, Store, sqlite::Sqlite, writer::Writer},
+    store::{self, ClusterStore, Store, postgres::Postgres, sqlite::Sqlite, writer::Writer},
     sweep,
 };
 
@@ -207,12 +207,15 @@ fn peers(config: &CoordinatorConfig) -> Result<Peers, StartError> {
 enum Opened {
     /// One coordinator has it to itself.
     Alone(Arc<Sqlite>),
+    /// Several may have it.
+    Shared(Arc<Postgres>),
 }
 
 impl Opened {
     fn whole(&self) -> Arc<dyn Store> {
         match self {
             Self::Alone(store) => Arc::clone(store) as _,
+            Self::Shared(store) => Arc::clone(store) as _,
         }
     }
 
@@ -220,13 +223,20 @@ impl Opened {
     fn cluster(&self) -> Option<Arc<dyn ClusterStore>> {
         match self {
             Self::Alone(_) => None,
+            Self::Shared(store) => Some(Arc::clone(store) as _),
         }
     }
 }
 
 async fn open_store(config: &Config) -> Result<Opened, StartError> {
-    let StoreUrl::Sqlite(path) = &config.coordinator.store;
-    Ok(Opened::Alone(Arc::new(Sqlite::open(path).await.map_err(store_error)?)))
+    Ok(match &config.coordinator.store {
+        StoreUrl::Sqlite(path) => {
+            Opened::Alone(Arc::new(Sqlite::open(path).await.map_err(store_error)?))
+        }
+        StoreUrl::Postgres(url) => {
+            Opened::Shared(Arc::new(Postgres::open(url).await.map_err(store_error)?))
+        }
+    })
 }
 
 fn store_error(err: store::Error) -> StartError {

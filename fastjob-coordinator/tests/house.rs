@@ -9,7 +9,7 @@ use std::{
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("record", &[]),
     ("engine", &["record"]),
-    ("store", &["record"]),
+    ("store", &["config", "record"]),
     ("clock", &["engine"]),
     ("sessions", &["engine", "store"]),
     ("shell", &["clock", "cluster", "engine", "ops", "sessions", "store"]),

@@ -1,6 +1,7 @@
 //! The support crate of the tests and benches: real processes, REST, and waiting for conditions.
 
 pub mod bench;
+pub mod postgres;
 pub mod process;
 pub mod rest;
 

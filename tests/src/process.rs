@@ -87,6 +87,8 @@ pub struct Coordinator {
     program: PathBuf,
     port: u16,
     store: PathBuf,
+    /// In place of the file.
+    store_url: Option<String>,
     env: Vec<(String, String)>,
     folder: tempfile::TempDir,
 }
@@ -112,7 +114,7 @@ impl Coordinator {
         let folder = tempfile::tempdir().expect("there is a place for files");
         let store = folder.path().join("fastjob.db");
         let (program, port) = (program.into(), free_port());
-        Self { process: None, program, port, store, env: Vec::new(), folder }
+        Self { process: None, program, port, store, store_url: None, env: Vec::new(), folder }
     }
 
     /// With a variable in its environment.
@@ -126,6 +128,13 @@ impl Coordinator {
     #[must_use]
     pub fn store_at(mut self, path: impl Into<PathBuf>) -> Self {
         self.store = path.into();
+        self
+    }
+
+    /// With its store in a database.
+    #[must_use]
+    pub fn store_url(mut self, url: impl Into<String>) -> Self {
+        self.store_url = Some(url.into());
         self
     }
 
@@ -153,7 +162,11 @@ impl Coordinator {
         let process = Process::start(
             Command::new(&self.program)
                 .args(["serve", "--listen", &format!("127.0.0.1:{}", self.port), "--store"])
-                .arg(format!("sqlite:{}", self.store.display()))
+                .arg(
+                    self.store_url
+                        .clone()
+                        .unwrap_or_else(|| format!("sqlite:{}", self.store.display())),
+                )
                 .envs(self.env.iter().cloned())
                 .current_dir(self.folder.path())
                 .stdout(Stdio::null())
@@ -201,6 +214,20 @@ impl Coordinator {
     /// The way to ask it.
     pub fn rest(&self) -> Rest {
         Rest::new(self.url())
+    }
+
+    /// Whether it was started and not killed or stopped.
+    pub fn is_up(&self) -> bool {
+        self.process.is_some()
+    }
+
+    /// Sends a signal such as `STOP` or `CONT`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it is not running.
+    pub fn signal(&self, name: &str) {
+        self.process.as_ref().expect("it runs").signal(name);
     }
 
     /// Its process id.

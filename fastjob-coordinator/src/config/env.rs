@@ -23,6 +23,8 @@ pub(super) fn read(
     vars.set("FASTJOB_EXECUTOR_LOST", span, &mut coordinator.executor_lost);
     vars.set("FASTJOB_BEAT", span, &mut coordinator.beat);
     vars.set("FASTJOB_HISTORY", span, &mut coordinator.history);
+    vars.set_option("FASTJOB_ADVERTISE", parse, &mut coordinator.advertise);
+    vars.set("FASTJOB_LEASE", span, &mut coordinator.lease);
     vars.set("FASTJOB_MAX_CONNECTIONS", parse, &mut coordinator.max_connections);
     // These two are of both sides.
     if let Some(token) = vars.get("FASTJOB_TOKEN", parse::<Token>) {
@@ -52,6 +54,17 @@ impl<E: Fn(&str) -> Option<String>> Vars<'_, E> {
     fn set<T>(&mut self, name: &str, read: impl Fn(&str) -> Result<T, String>, to: &mut T) {
         if let Some(value) = self.get(name, read) {
             *to = value;
+        }
+    }
+
+    fn set_option<T>(
+        &mut self,
+        name: &str,
+        read: impl Fn(&str) -> Result<T, String>,
+        to: &mut Option<T>,
+    ) {
+        if let Some(value) = self.get(name, read) {
+            *to = Some(value);
         }
     }
 

@@ -32,7 +32,7 @@ pub use self::{
     coordinator::{CoordinatorConfig, TlsConfig},
     problem::{ConfigError, Problem},
     server_url::{InvalidServerUrl, ServerUrl},
-    store_url::{InvalidStoreUrl, StoreUrl},
+    store_url::{InvalidStoreUrl, PostgresUrl, StoreUrl},
     token::{InvalidToken, Token},
 };
 

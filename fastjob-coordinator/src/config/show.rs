@@ -19,10 +19,12 @@ impl Config {
             text("drain", to_text(coordinator.drain)),
             text("executor_lost", to_text(coordinator.executor_lost)),
             text("beat", to_text(coordinator.beat)),
+            text("lease", to_text(coordinator.lease)),
             text("history", days(coordinator.history)),
             flag("insecure_plaintext", coordinator.insecure_plaintext),
             ("max_connections".to_owned(), Value::Integer(coordinator.max_connections.into())),
         ]);
+        ours.extend(coordinator.advertise.as_ref().map(|url| text("advertise", url)));
         ours.extend(hidden(coordinator.token.as_ref()));
         if let Some(tls) = &coordinator.tls {
             let files = [text("cert", tls.cert.display()), text("key", tls.key.display())];

@@ -2,7 +2,10 @@
 
 use std::{fmt, path::PathBuf, str::FromStr};
 
-const FORMS: &str = "write it like `sqlite:fastjob-data/fastjob.db`";
+use sqlx::postgres::PgConnectOptions;
+
+const FORMS: &str = "write it like `sqlite:fastjob-data/fastjob.db` or \
+                     `postgres://user:password@host:5432/database`";
 
 /// Where the coordinator keeps what it knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,6 +13,58 @@ const FORMS: &str = "write it like `sqlite:fastjob-data/fastjob.db`";
 pub enum StoreUrl {
     /// The embedded store in this file.
     Sqlite(PathBuf),
+    /// A PostgreSQL database, which several coordinators may share.
+    Postgres(PostgresUrl),
+}
+
+/// Where a PostgreSQL database is, and how to get in. Shown without the password.
+#[derive(Clone)]
+pub struct PostgresUrl {
+    text: String,
+    options: PgConnectOptions,
+}
+
+impl PostgresUrl {
+    /// How to connect.
+    pub(crate) fn options(&self) -> &PgConnectOptions {
+        &self.options
+    }
+}
+
+impl fmt::Debug for PostgresUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PostgresUrl({self})")
+    }
+}
+
+impl fmt::Display for PostgresUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let database = self.options.get_database().unwrap_or_default();
+        let (host, port) = (self.options.get_host(), self.options.get_port());
+        write!(f, "postgres://{host}:{port}/{database}")
+    }
+}
+
+impl PartialEq for PostgresUrl {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for PostgresUrl {}
+
+impl FromStr for PostgresUrl {
+    type Err = InvalidStoreUrl;
+
+    /// Reads `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, with `?sslmode=verify-full` and
+    /// `&sslrootcert=FILE` and the like after it.
+    fn from_str(text: &str) -> Result<Self, InvalidStoreUrl> {
+        let options: PgConnectOptions = text.parse().map_err(|_| InvalidStoreUrl::Postgres)?;
+        if options.get_database().is_none_or(str::is_empty) {
+            return Err(InvalidStoreUrl::NoDatabase);
+        }
+        Ok(Self { text: text.to_owned(), options })
+    }
 }
 
 impl Default for StoreUrl {
@@ -22,6 +77,7 @@ impl fmt::Display for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::Postgres(url) => url.fmt(f),
         }
     }
 }
@@ -30,9 +86,12 @@ impl fmt::Display for StoreUrl {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidStoreUrl {
-    /// It is a store of a later release.
-    #[error("this release has no PostgreSQL store yet; {FORMS}")]
+    /// It names no PostgreSQL database in a way that can be read.
+    #[error("the address of the database cannot be read; {FORMS}")]
     Postgres,
+    /// There is no database in it.
+    #[error("no database is named; {FORMS}")]
+    NoDatabase,
     /// There is no file in it.
     #[error("no file is named; {FORMS}")]
     NoPath,
@@ -50,12 +109,12 @@ pub enum InvalidStoreUrl {
 impl FromStr for StoreUrl {
     type Err = InvalidStoreUrl;
 
-    /// Reads `sqlite:PATH` or `sqlite://PATH`.
+    /// Reads `sqlite:PATH`, `sqlite://PATH`, or what [`PostgresUrl`] reads.
     fn from_str(text: &str) -> Result<Self, InvalidStoreUrl> {
         let (scheme, rest) = text.split_once(':').ok_or(InvalidStoreUrl::Unknown)?;
         match scheme {
             "sqlite" => {}
-            "postgres" | "postgresql" => return Err(InvalidStoreUrl::Postgres),
+            "postgres" | "postgresql" => return text.parse().map(Self::Postgres),
             _ => return Err(InvalidStoreUrl::Unknown),
         }
         match rest.strip_prefix("//").unwrap_or(rest) {

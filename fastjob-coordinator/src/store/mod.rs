@@ -4,6 +4,7 @@
 //! expects. The traits are small and speak our language; each database implements them all.
 
 mod codes;
+pub(crate) mod postgres;
 pub(crate) mod sqlite;
 pub(crate) mod writer;
 
@@ -89,7 +90,7 @@ pub(crate) struct WaitingAlarm {
 /// Why the store could not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// The file cannot be opened or created.
+    /// The file cannot be opened or created, or the database not reached.
     #[error("could not open the store {path}: {why}")]
     Open { path: String, why: String },
     /// Another coordinator holds the file.
@@ -106,7 +107,7 @@ pub(crate) enum Error {
     Newer { path: String, found: i64, known: i64 },
     /// Other nodes hold these partitions by now; nothing of the transaction was written.
     #[error("{} of this node are held by others by now", partitions(.0))]
-    Fenced(Vec<Partition>),
+    Fenced(Vec<Lease>),
     /// Something in it cannot be read.
     #[error("the store holds {what} that this release cannot read")]
     Corrupt { what: String },
@@ -119,9 +120,9 @@ pub(crate) enum Error {
     },
 }
 
-fn partitions(lost: &[Partition]) -> String {
+fn partitions(lost: &[Lease]) -> String {
     let noun = if lost.len() == 1 { "partition" } else { "partitions" };
-    let numbers: Vec<_> = lost.iter().map(|partition| partition.0.to_string()).collect();
+    let numbers: Vec<_> = lost.iter().map(|lease| lease.partition.0.to_string()).collect();
     format!("{noun} {}", numbers.join(", "))
 }
 

@@ -139,13 +139,10 @@ impl Writer {
                 return true;
             };
             if let Error::Fenced(lost) = &err {
-                let mut over: Vec<_> = group.iter().map(|commit| commit.lease).collect();
-                over.retain(|lease| lost.contains(&lease.partition));
-                over.dedup();
-                group.retain(|commit| !lost.contains(&commit.lease.partition));
-                for lease in over {
-                    if self.over.insert(lease) {
-                        told.over(lease);
+                group.retain(|commit| !lost.contains(&commit.lease));
+                for lease in lost {
+                    if self.over.insert(*lease) {
+                        told.over(*lease);
                     }
                 }
                 continue;

@@ -1,0 +1,158 @@
+-- Instants are whole milliseconds since the Unix epoch. The codes of states, causes and reasons are
+-- in store/codes.rs. What has an id is in the partition that the id leaves when it is divided by the
+-- number of partitions.
+
+create table meta (
+    key text not null primary key,
+    value text not null
+);
+
+insert into meta (key, value) values
+    ('cluster', gen_random_uuid()::text),
+    ('partitions', '32'),
+    ('since', (extract(epoch from clock_timestamp()) * 1000)::bigint::text);
+
+-- Who holds a partition, and how far it is. The term counts the holdings: a commit of an older one
+-- is refused. Every commit updates the row, so there is room for it in its page.
+create table partitions (
+    partition integer not null primary key,
+    node text,
+    term bigint not null default 0,
+    watermark bigint,
+    clock bigint,
+    ids_until bigint not null default 0
+) with (fillfactor = 10);
+
+insert into partitions (partition) select generate_series(0, 31);
+
+create table nodes (
+    id text not null primary key,
+    address text not null,
+    version text not null,
+    since bigint not null,
+    -- Until when it lives, by the clock of the database.
+    until timestamptz not null
+) with (fillfactor = 20);
+
+create table jobs (
+    id bigint not null primary key,
+    service text not null collate "C",
+    name text not null collate "C",
+    definition text not null,
+    origin smallint not null,
+    revision bigint not null,
+    anchor bigint not null,
+    created_at bigint not null,
+    updated_at bigint not null,
+    deleted_at bigint
+);
+
+create unique index jobs_by_name on jobs (service, name) where deleted_at is null;
+create index jobs_by_bare_name on jobs (name) where deleted_at is null;
+create index jobs_by_change on jobs (updated_at);
+
+create table lives (
+    id bigint not null primary key,
+    service text not null,
+    executor text not null,
+    incarnation text not null,
+    since bigint not null
+);
+
+-- One row an attempt. The first attempt of a task (id = task) is also its head: it alone has a
+-- task_state. So the usual task costs one insert and one update.
+create table attempts (
+    id bigint not null primary key,
+    task bigint not null,
+    job bigint not null,
+    fire_at bigint,
+    due_at bigint not null,
+    created_at bigint not null,
+    life bigint,
+    started_at bigint,
+    ended_at bigint,
+    task_ended_at bigint,
+    parent bigint,
+    number integer not null,
+    shard_index integer not null default 0,
+    -- 0 on a head that is not laid out over executors yet.
+    shard_total integer not null default 1,
+    cause smallint not null,
+    state smallint not null,
+    reason smallint,
+    task_state smallint,
+    message text,
+    result text,
+    -- Of a task whose result came from a retry, or from several shards.
+    task_result text,
+    param text,
+    note text,
+    wanted text
+) with (fillfactor = 80);
+
+create index attempts_open on attempts (id) where state = 0;
+create index heads_by_job on attempts (job, id) where id = task;
+create index heads_not_succeeded on attempts (task_state, id) where task_state > 3;
+create index retries on attempts (task, number) where id <> task;
+
+create table logs (
+    attempt bigint not null primary key,
+    tail text not null
+);
+
+-- Kept as long as the task.
+create table keys (
+    job bigint not null,
+    key text not null,
+    task bigint not null,
+    primary key (job, key)
+);
+
+create index keys_by_task on keys (task);
+
+create table checkpoints (
+    task bigint not null,
+    shard integer not null,
+    value text not null,
+    primary key (task, shard)
+);
+
+-- Children whose job is in another partition than their parent: written with the parent's end, and
+-- removed with the start of the child.
+create table child_starts (
+    id bigint not null primary key,
+    partition integer not null,
+    job bigint not null,
+    parent bigint not null,
+    param text
+);
+
+create index child_starts_by_partition on child_starts (partition, id);
+
+-- One row for each alarm and channel, written in the transaction of what it tells of. States: 0
+-- waiting, 1 sent, 2 given up.
+create table alarms (
+    number bigint generated always as identity primary key,
+    id bigint not null,
+    channel text not null,
+    job bigint not null,
+    task bigint,
+    kind smallint not null,
+    at bigint not null,
+    job_name text not null,
+    reason text not null,
+    message text not null,
+    executor text,
+    attempts integer not null,
+    state smallint not null default 0,
+    tries integer not null default 0,
+    done_at bigint,
+    last_error text
+);
+
+create unique index alarms_once on alarms (id, channel);
+create index alarms_waiting on alarms (channel, number) where state = 0;
+create index alarms_by_job on alarms (job, number);
+create index alarms_done on alarms (done_at) where state > 0;
+-- A task tells of a kind of trouble once.
+create unique index alarms_once_a_task on alarms (task, kind, channel) where task is not null;

@@ -1,0 +1,99 @@
+//! Alarms: what waits for a channel, and what became of it. A row that is done is never sent again.
+
+use fastjob_core::{ChannelName, JobId, TaskId};
+use jiff::Timestamp;
+use sqlx::{Row, postgres::PgRow};
+
+use super::{Postgres, load::instant, while_doing};
+use crate::store::{AlarmStore, Error, Result, WaitingAlarm, codes::alarm_kind};
+
+#[async_trait::async_trait]
+impl AlarmStore for Postgres {
+    async fn waiting_alarms(
+        &self,
+        channel: &ChannelName,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<WaitingAlarm>> {
+        sqlx::query(
+            "select number, job, task, kind, at, job_name, reason, message, executor, attempts \
+             from alarms where state = 0 and channel = $1 and number > $2 order by number limit $3",
+        )
+        .bind(channel.as_str())
+        .bind(after)
+        .bind(i64::from(limit))
+        .fetch_all(&self.readers)
+        .await
+        .map_err(while_doing("read alarms"))?
+        .iter()
+        .map(waiting)
+        .collect()
+    }
+
+    async fn alarms_sent(&self, numbers: &[i64], at: Timestamp) -> Result<u64> {
+        sqlx::query(
+            "update alarms set state = 1, tries = tries + 1, done_at = $2, last_error = null \
+             where state = 0 and number = any($1)",
+        )
+        .bind(numbers)
+        .bind(at.as_millisecond())
+        .execute(&self.readers)
+        .await
+        .map(|done| done.rows_affected())
+        .map_err(while_doing("mark alarms as sent"))
+    }
+
+    async fn alarms_failed(
+        &self,
+        numbers: &[i64],
+        given_up: Option<Timestamp>,
+        error: &str,
+    ) -> Result<()> {
+        sqlx::query(
+            "update alarms set state = case when $2::bigint is null then 0 else 2 end, tries = tries + 1, done_at = $2::bigint, \
+             last_error = $3 \
+             where state = 0 and number = any($1)",
+        )
+        .bind(numbers)
+        .bind(given_up.map(Timestamp::as_millisecond))
+        .bind(error.replace('\0', "\u{2400}"))
+        .execute(&self.readers)
+        .await
+        .map(drop)
+        .map_err(while_doing("note that alarms were not sent"))
+    }
+
+    async fn remove_alarms(&self, before: Timestamp, limit: u32) -> Result<u64> {
+        sqlx::query(
+            "delete from alarms where number in (select number from alarms \
+             where state > 0 and done_at < $1 order by done_at limit $2)",
+        )
+        .bind(before.as_millisecond())
+        .bind(i64::from(limit))
+        .execute(&self.readers)
+        .await
+        .map(|done| done.rows_affected())
+        .map_err(while_doing("remove old alarms"))
+    }
+}
+
+fn waiting(row: &PgRow) -> Result<WaitingAlarm> {
+    let doing = while_doing("read an alarm");
+    let get = |index: usize| row.try_get::<i64, _>(index).map_err(&doing);
+    let text = |index: usize| row.try_get::<String, _>(index).map_err(&doing);
+    let attempts: i32 = row.try_get(9).map_err(&doing)?;
+    let kind: i16 = row.try_get(3).map_err(&doing)?;
+    Ok(WaitingAlarm {
+        number: get(0)?,
+        job: JobId(get(1)?),
+        task: row.try_get::<Option<i64>, _>(2).map_err(&doing)?.map(TaskId),
+        kind: alarm_kind(kind.into())?,
+        at: instant(get(4)?)?,
+        job_name: text(5)?,
+        reason: text(6)?,
+        message: text(7)?,
+        executor: row.try_get(8).map_err(&doing)?,
+        attempts: u32::try_from(attempts)
+            .map_err(|_| Error::Corrupt { what: format!("{attempts} attempts") })?,
+    })
+}

@@ -1,0 +1,127 @@
+//! Nodes and leases. The clock is the database's.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sqlx::Connection;
+
+use super::{Postgres, int, while_doing};
+use crate::store::{
+    Alive, ClusterStore, ClusterView, Error, Holding, Lease, NodeId, NodeRow, Partition, Result,
+};
+
+#[async_trait::async_trait]
+impl ClusterStore for Postgres {
+    async fn beat(&self, node: &NodeRow, lease: Duration) -> Result<ClusterView> {
+        type Node = (String, String, String, i64);
+        type Held = (i32, Option<String>, i64, bool);
+        let millis = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX);
+        let rows = self.cluster.with(async |line| {
+            let mut tx = line.begin().await?;
+            sqlx::query(
+                "insert into nodes (id, address, version, since, until) \
+                 values ($1, $2, $3, $4, clock_timestamp() + $5 * interval '1 millisecond') \
+                 on conflict (id) do update set until = excluded.until",
+            )
+            .bind(&node.id.0)
+            .bind(&node.address)
+            .bind(&node.version)
+            .bind(node.since.as_millisecond())
+            .bind(millis)
+            .execute(&mut *tx)
+            .await?;
+            let nodes: Vec<Node> = sqlx::query_as(
+                "select id, address, version, since from nodes \
+                 where until > clock_timestamp() order by id",
+            )
+            .fetch_all(&mut *tx)
+            .await?;
+            let held: Vec<Held> = sqlx::query_as(
+                "select p.partition, p.node, p.term, \
+                 coalesce(n.until > clock_timestamp(), false) \
+                 from partitions p left join nodes n on n.id = p.node order by p.partition",
+            )
+            .fetch_all(&mut *tx)
+            .await?;
+            sqlx::query("delete from nodes where until < clock_timestamp() - interval '1 day'")
+                .execute(&mut *tx)
+                .await?;
+            tx.commit().await?;
+            Ok((nodes, held))
+        });
+        let (nodes, held) = rows.await.map_err(while_doing("renew the lease"))?;
+        let node = |(id, address, version, since): Node| {
+            let since = Timestamp::from_millisecond(since)
+                .map_err(|_| Error::Corrupt { what: format!("the instant {since}") })?;
+            Ok(NodeRow { id: NodeId(id), address, version, since })
+        };
+        let holding = |(partition, holder, term, alive): Held| {
+            let partition = u32::try_from(partition)
+                .map_err(|_| Error::Corrupt { what: format!("the partition {partition}") })?;
+            let alive = if alive { Alive::Yes } else { Alive::No };
+            Ok(Holding {
+                lease: Lease { partition: Partition(partition), term },
+                holder: holder.map(|id| (NodeId(id), alive)),
+            })
+        };
+        Ok(ClusterView {
+            nodes: nodes.into_iter().map(node).collect::<Result<_>>()?,
+            partitions: held.into_iter().map(holding).collect::<Result<_>>()?,
+        })
+    }
+
+    async fn acquire(&self, node: &NodeId, partition: Partition) -> Result<Option<Lease>> {
+        let term: Option<i64> = self
+            .cluster
+            .with(async |line| {
+                sqlx::query_scalar(
+                    "update partitions p set node = $1, term = term + 1 where partition = $2 \
+                     and (node is null or node = $1 or not exists (select 1 from nodes n \
+                     where n.id = p.node and n.until > clock_timestamp())) returning term",
+                )
+                .bind(&node.0)
+                .bind(int(partition.0))
+                .fetch_optional(line)
+                .await
+            })
+            .await
+            .map_err(while_doing("acquire a partition"))?;
+        Ok(term.map(|term| Lease { partition, term }))
+    }
+
+    async fn release(&self, node: &NodeId, lease: Lease) -> Result<()> {
+        self.cluster
+            .with(async |line| {
+                sqlx::query(
+                    "update partitions set node = null \
+                     where partition = $1 and node = $2 and term = $3",
+                )
+                .bind(int(lease.partition.0))
+                .bind(&node.0)
+                .bind(lease.term)
+                .execute(line)
+                .await
+                .map(drop)
+            })
+            .await
+            .map_err(while_doing("give a partition back"))
+    }
+
+    async fn leave(&self, node: &NodeId) -> Result<()> {
+        self.cluster
+            .with(async |line| {
+                let mut tx = line.begin().await?;
+                sqlx::query("update partitions set node = null where node = $1")
+                    .bind(&node.0)
+                    .execute(&mut *tx)
+                    .await?;
+                sqlx::query("delete from nodes where id = $1")
+                    .bind(&node.0)
+                    .execute(&mut *tx)
+                    .await?;
+                tx.commit().await
+            })
+            .await
+            .map_err(while_doing("leave the cluster"))
+    }
+}

@@ -1,0 +1,426 @@
+//! Commits: set-wise, one statement for a whole batch, for all partitions of the node at once.
+//!
+//! The first statement is the fence: it moves the partitions' rows on, as far as they are still held
+//! in the terms of the commits. Another node that takes one over changes the same row, so it waits
+//! for a commit that is under way, and a commit after it finds a newer term and is refused.
+//!
+//! The rest is applied part by part, in the order of [`Commit`]'s fields; why that is the same as
+//! one commit after the other is said beside SQLite's.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fastjob_core::JobDraft;
+use jiff::Timestamp;
+use sqlx::{Connection, PgConnection};
+
+use super::{Postgres, clean, insert, int, small, while_doing};
+use crate::store::{
+    Commit, CommitStore, EndedAttempt, Error, Lease, Result,
+    codes::{alarm_kind_code, attempt_state_code, origin_code, reason_code, task_state_code},
+};
+
+pub(super) type Outcome = sqlx::Result<()>;
+
+#[async_trait::async_trait]
+impl CommitStore for Postgres {
+    async fn commit(&self, commits: &[Commit]) -> Result<()> {
+        let over = self.writer.with(async |writer| {
+            let mut tx = writer.begin().await?;
+            let over = fence(&mut tx, commits).await?;
+            if over.is_empty() {
+                apply(&mut tx, commits).await?;
+                tx.commit().await?;
+            } else {
+                tx.rollback().await?;
+            }
+            Ok(over)
+        });
+        let over = over.await.map_err(while_doing("write to the store"))?;
+        if over.is_empty() { Ok(()) } else { Err(Error::Fenced(over)) }
+    }
+
+    async fn remove_ended(&self, before: Timestamp, limit: u32) -> Result<u64> {
+        let doing = while_doing("remove old tasks");
+        // Ids grow with time: where the oldest rows are too young, all are.
+        let old: Vec<i64> = sqlx::query_scalar(
+            "select id from (select id, task_state, task_ended_at from attempts \
+             where id = task order by id limit $2 * 4) oldest \
+             where task_state >= 3 and task_ended_at < $1 limit $2",
+        )
+        .bind(before.as_millisecond())
+        .bind(i64::from(limit))
+        .fetch_all(&self.readers)
+        .await
+        .map_err(&doing)?;
+        if old.is_empty() {
+            return Ok(0);
+        }
+        let mut tx = self.readers.begin().await.map_err(&doing)?;
+        for statement in [
+            "delete from logs where attempt in \
+             (select id from attempts where id <> task and task = any($1))",
+            "delete from logs where attempt = any($1)",
+            "delete from keys where task = any($1)",
+            "delete from checkpoints where task = any($1)",
+            "delete from attempts where id <> task and task = any($1)",
+            "delete from attempts where id = any($1)",
+        ] {
+            sqlx::query(statement).bind(&old).execute(&mut *tx).await.map_err(&doing)?;
+        }
+        tx.commit().await.map_err(&doing)?;
+        Ok(old.len() as u64)
+    }
+}
+
+/// Moves the partitions on; those leases that are over come back.
+async fn fence(tx: &mut PgConnection, commits: &[Commit]) -> sqlx::Result<Vec<Lease>> {
+    #[derive(Default)]
+    struct Reached {
+        watermark: Option<i64>,
+        clock: Option<i64>,
+        ids_until: Option<i64>,
+    }
+    let mut leases: BTreeMap<Lease, Reached> = BTreeMap::new();
+    for commit in commits {
+        let reached = leases.entry(commit.lease).or_default();
+        let millis = |at: Option<Timestamp>| at.map(Timestamp::as_millisecond);
+        reached.watermark = reached.watermark.max(millis(commit.watermark));
+        reached.clock = reached.clock.max(millis(commit.clock));
+        reached.ids_until = reached.ids_until.max(commit.ids_until);
+    }
+    let column = |get: fn(&Reached) -> Option<i64>| leases.values().map(get).collect::<Vec<_>>();
+    let held: Vec<(i32, i64)> = sqlx::query_as(
+        "update partitions p set watermark = greatest(p.watermark, new.watermark), \
+         clock = greatest(p.clock, new.clock), ids_until = greatest(p.ids_until, new.ids_until) \
+         from unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[]) \
+         as new (partition, term, watermark, clock, ids_until) \
+         where p.partition = new.partition and p.term = new.term \
+         returning p.partition, p.term",
+    )
+    .bind(leases.keys().map(|lease| int(lease.partition.0)).collect::<Vec<_>>())
+    .bind(leases.keys().map(|lease| lease.term).collect::<Vec<_>>())
+    .bind(column(|reached| reached.watermark))
+    .bind(column(|reached| reached.clock))
+    .bind(column(|reached| reached.ids_until))
+    .fetch_all(tx)
+    .await?;
+    let held: BTreeSet<_> = held.into_iter().collect();
+    let is_over = |lease: &&Lease| !held.contains(&(int(lease.partition.0), lease.term));
+    Ok(leases.keys().filter(is_over).copied().collect())
+}
+
+async fn apply(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
+    jobs(tx, commits).await?;
+    lives(tx, commits).await?;
+    insert::attempts(tx, commits).await?;
+    let back = commits.iter().flat_map(|commit| &commit.taken_back).map(|attempt| attempt.0);
+    let back: Vec<_> = back.collect();
+    if !back.is_empty() {
+        sqlx::query("delete from attempts where state = 0 and id = any($1)")
+            .bind(back)
+            .execute(&mut *tx)
+            .await?;
+    }
+    moves(tx, commits).await?;
+    ended(tx, commits).await?;
+    // After the ends: a task that has one does not move any more.
+    let moved = commits.iter().flat_map(|commit| &commit.moved);
+    let moved = latest(moved.map(|moved| (moved.task.0, small(task_state_code(moved.state)))));
+    if !moved.is_empty() {
+        let (tasks, states): (Vec<_>, Vec<_>) = moved.into_iter().unzip();
+        sqlx::query(
+            "update attempts a set task_state = new.state \
+             from unnest($1::bigint[], $2::smallint[]) as new (id, state) \
+             where a.id = new.id and a.task_state < 3",
+        )
+        .bind(tasks)
+        .bind(states)
+        .execute(&mut *tx)
+        .await?;
+    }
+    let anchors = commits.iter().flat_map(|commit| &commit.anchors);
+    let anchors = latest(anchors.map(|(job, anchor)| (job.0, anchor.as_millisecond())));
+    if !anchors.is_empty() {
+        let (jobs, anchors): (Vec<_>, Vec<_>) = anchors.into_iter().unzip();
+        sqlx::query(
+            "update jobs set anchor = greatest(jobs.anchor, new.anchor) \
+             from unnest($1::bigint[], $2::bigint[]) as new (id, anchor) where jobs.id = new.id",
+        )
+        .bind(jobs)
+        .bind(anchors)
+        .execute(&mut *tx)
+        .await?;
+    }
+    alarms(tx, commits).await?;
+    children(tx, commits).await
+}
+
+/// Of several with the same key the last one.
+fn latest<K: Ord, V>(rows: impl Iterator<Item = (K, V)>) -> BTreeMap<K, V> {
+    rows.collect()
+}
+
+async fn jobs(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
+    let mut all: Vec<_> = commits.iter().flat_map(|commit| &commit.jobs).collect();
+    all.sort_by_key(|row| (row.id, row.revision));
+    let mut rows: Vec<_> = latest(all.into_iter().map(|row| (row.id, row))).into_values().collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    // A name that is given up is free before it is taken again: in a statement of its own, for
+    // rows of one statement come in no order that can be relied on.
+    rows.sort_by_key(|row| row.deleted_at.is_none());
+    let living = rows.partition_point(|row| row.deleted_at.is_some());
+    for rows in [&rows[..living], &rows[living..]] {
+        if rows.is_empty() {
+            continue;
+        }
+        let column =
+            |get: fn(&&crate::store::JobRow) -> i64| rows.iter().map(get).collect::<Vec<_>>();
+        let text =
+            |get: fn(&&crate::store::JobRow) -> String| rows.iter().map(get).collect::<Vec<_>>();
+        sqlx::query(
+            "insert into jobs (id, service, name, definition, origin, revision, anchor, \
+             created_at, updated_at, deleted_at) \
+             select * from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], \
+             $5::smallint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], \
+             $10::bigint[]) \
+             on conflict (id) do update set service = excluded.service, name = excluded.name, \
+             definition = excluded.definition, origin = excluded.origin, \
+             revision = excluded.revision, anchor = excluded.anchor, \
+             updated_at = excluded.updated_at, deleted_at = excluded.deleted_at \
+             where excluded.revision >= jobs.revision",
+        )
+        .bind(column(|row| row.id.0))
+        .bind(text(|row| row.job.service.to_string()))
+        .bind(text(|row| row.job.name.to_string()))
+        .bind(text(|row| {
+            let text = serde_json::to_string(&JobDraft::from(&*row.job)).unwrap_or_default();
+            clean(&text).into_owned()
+        }))
+        .bind(rows.iter().map(|row| small(origin_code(row.origin))).collect::<Vec<_>>())
+        .bind(column(|row| row.revision))
+        .bind(column(|row| row.anchor.as_millisecond()))
+        .bind(column(|row| row.created_at.as_millisecond()))
+        .bind(column(|row| row.updated_at.as_millisecond()))
+        .bind(
+            rows.iter()
+                .map(|row| row.deleted_at.map(Timestamp::as_millisecond))
+                .collect::<Vec<_>>(),
+        )
+        .execute(&mut *tx)
+        .await?;
+    }
+    Ok(())
+}
+
+async fn lives(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
+    let rows: Vec<_> = commits.iter().flat_map(|commit| &commit.lives).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "insert into lives (id, service, executor, incarnation, since) \
+         select * from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[]) \
+         on conflict do nothing",
+    )
+    .bind(rows.iter().map(|life| life.id.0).collect::<Vec<_>>())
+    .bind(rows.iter().map(|life| life.service.to_string()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|life| life.executor.to_string()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|life| life.incarnation.to_string()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|life| life.since.as_millisecond()).collect::<Vec<_>>())
+    .execute(tx)
+    .await
+    .map(drop)
+}
+
+/// Tasks that were spread, attempts that were placed anew, and how far shards have come.
+async fn moves(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
+    let spread = commits.iter().flat_map(|commit| &commit.spread);
+    let spread = latest(spread.map(|spread| (spread.task.0, int(spread.total))));
+    if !spread.is_empty() {
+        let (tasks, totals): (Vec<_>, Vec<_>) = spread.into_iter().unzip();
+        sqlx::query(
+            "update attempts a set shard_total = new.total \
+             from unnest($1::bigint[], $2::int[]) as new (id, total) \
+             where a.id = new.id and a.shard_total = 0",
+        )
+        .bind(tasks)
+        .bind(totals)
+        .execute(&mut *tx)
+        .await?;
+    }
+    let placed = commits.iter().flat_map(|commit| &commit.placed);
+    let placed = latest(placed.map(|placed| (placed.attempt.0, placed.life.map(|life| life.0))));
+    if !placed.is_empty() {
+        let (attempts, lives): (Vec<_>, Vec<_>) = placed.into_iter().unzip();
+        sqlx::query(
+            "update attempts a set life = new.life \
+             from unnest($1::bigint[], $2::bigint[]) as new (id, life) \
+             where a.id = new.id and a.state = 0",
+        )
+        .bind(attempts)
+        .bind(lives)
+        .execute(&mut *tx)
+        .await?;
+    }
+    let points = commits.iter().flat_map(|commit| &commit.checkpoints);
+    let points = latest(points.map(|point| ((point.task.0, point.shard), clean(&point.value))));
+    if !points.is_empty() {
+        sqlx::query(
+            "insert into checkpoints (task, shard, value) \
+             select * from unnest($1::bigint[], $2::int[], $3::text[]) \
+             on conflict (task, shard) do update set value = excluded.value",
+        )
+        .bind(points.keys().map(|(task, _)| *task).collect::<Vec<_>>())
+        .bind(points.keys().map(|(_, shard)| int(*shard)).collect::<Vec<_>>())
+        .bind(points.values().map(|value| value.as_ref()).collect::<Vec<_>>())
+        .execute(&mut *tx)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Whether the attempt's row is its task's head too, and has its result.
+fn moves_itself(ended: &EndedAttempt) -> bool {
+    ended.attempt == ended.task.first_attempt() && ended.task_result.is_none()
+}
+
+async fn ended(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
+    let all: Vec<_> = commits.iter().flat_map(|commit| &commit.ended).collect();
+    if all.is_empty() {
+        return Ok(());
+    }
+    let own_state = |ended: &&EndedAttempt| ended.task_state.filter(|_| moves_itself(ended));
+    let column =
+        |get: &dyn Fn(&&EndedAttempt) -> Option<i64>| all.iter().map(get).collect::<Vec<_>>();
+    let text = |get: fn(&EndedAttempt) -> Option<&str>| {
+        all.iter().map(|ended| get(ended).map(clean)).collect::<Vec<_>>()
+    };
+    sqlx::query(
+        "update attempts a set state = new.state, reason = new.reason, message = new.message, \
+         result = new.result, started_at = new.started_at, ended_at = new.ended_at, \
+         task_state = coalesce(new.task_state, a.task_state), \
+         task_ended_at = new.task_ended_at \
+         from unnest($1::bigint[], $2::smallint[], $3::smallint[], $4::text[], $5::text[], \
+         $6::bigint[], $7::bigint[], $8::smallint[], $9::bigint[]) \
+         as new (id, state, reason, message, result, started_at, ended_at, task_state, \
+         task_ended_at) \
+         where a.id = new.id and a.state = 0",
+    )
+    .bind(all.iter().map(|ended| ended.attempt.0).collect::<Vec<_>>())
+    .bind(all.iter().map(|ended| small(attempt_state_code(ended.state))).collect::<Vec<_>>())
+    .bind(all.iter().map(|ended| ended.reason.map(|r| small(reason_code(r)))).collect::<Vec<_>>())
+    .bind(text(|ended| ended.message.as_deref()))
+    .bind(text(|ended| ended.result.as_deref()))
+    .bind(column(&|ended| ended.started_at.map(Timestamp::as_millisecond)))
+    .bind(column(&|ended| Some(ended.ended_at.as_millisecond())))
+    .bind(all.iter().map(|e| own_state(e).map(|s| small(task_state_code(s)))).collect::<Vec<_>>())
+    .bind(column(&|ended| {
+        own_state(ended).filter(|s| s.is_final()).map(|_| ended.ended_at.as_millisecond())
+    }))
+    .execute(&mut *tx)
+    .await?;
+    heads(tx, &all).await?;
+    let logged: Vec<_> = all.iter().filter(|ended| !ended.log_tail.is_empty()).collect();
+    if logged.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "insert into logs (attempt, tail) select * from unnest($1::bigint[], $2::text[]) \
+         on conflict do nothing",
+    )
+    .bind(logged.iter().map(|ended| ended.attempt.0).collect::<Vec<_>>())
+    .bind(logged.iter().map(|ended| clean(&ended.log_tail)).collect::<Vec<_>>())
+    .execute(&mut *tx)
+    .await
+    .map(drop)
+}
+
+/// Tasks that move with the end of an attempt that is not their head.
+async fn heads(tx: &mut PgConnection, all: &[&EndedAttempt]) -> Outcome {
+    let heads = all.iter().filter(|ended| !moves_itself(ended)).filter_map(|ended| {
+        let state = ended.task_state?;
+        let at = state.is_final().then(|| ended.ended_at.as_millisecond());
+        let result = ended.task_result.as_deref().or(ended.result.as_deref()).map(clean);
+        Some((ended.task.0, (small(task_state_code(state)), at, result)))
+    });
+    let heads = latest(heads);
+    if heads.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "update attempts a set task_state = new.state, task_ended_at = new.ended_at, \
+         task_result = new.result \
+         from unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::text[]) \
+         as new (id, state, ended_at, result) \
+         where a.id = new.id and a.task_state < 3",
+    )
+    .bind(heads.keys().copied().collect::<Vec<_>>())
+    .bind(heads.values().map(|head| head.0).collect::<Vec<_>>())
+    .bind(heads.values().map(|head| head.1).collect::<Vec<_>>())
+    .bind(heads.values().map(|head| head.2.clone()).collect::<Vec<_>>())
+    .execute(tx)
+    .await
+    .map(drop)
+}
+
+async fn alarms(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
+    let rows: Vec<_> = commits
+        .iter()
+        .flat_map(|commit| &commit.alarms)
+        .flat_map(|alarm| alarm.channels.iter().map(move |channel| (alarm, channel)))
+        .collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "insert into alarms (id, channel, job, task, kind, at, job_name, reason, message, \
+         executor, attempts) \
+         select * from unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], \
+         $5::smallint[], $6::bigint[], $7::text[], $8::text[], $9::text[], $10::text[], \
+         $11::int[]) on conflict do nothing",
+    )
+    .bind(rows.iter().map(|(alarm, _)| alarm.id).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(_, channel)| channel.to_string()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(alarm, _)| alarm.job.0).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(alarm, _)| alarm.task.map(|task| task.0)).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(alarm, _)| small(alarm_kind_code(alarm.kind))).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(alarm, _)| alarm.at.as_millisecond()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(alarm, _)| alarm.job_name.clone()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(alarm, _)| clean(&alarm.reason)).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(alarm, _)| clean(&alarm.message)).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(alarm, _)| alarm.executor.clone()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(alarm, _)| int(alarm.attempts)).collect::<Vec<_>>())
+    .execute(tx)
+    .await
+    .map(drop)
+}
+
+async fn children(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
+    let rows: Vec<_> = commits.iter().flat_map(|commit| &commit.child_starts).collect();
+    if !rows.is_empty() {
+        sqlx::query(
+            "insert into child_starts (id, partition, job, parent, param) \
+             select * from unnest($1::bigint[], $2::int[], $3::bigint[], $4::bigint[], \
+             $5::text[]) on conflict do nothing",
+        )
+        .bind(rows.iter().map(|child| child.id).collect::<Vec<_>>())
+        .bind(rows.iter().map(|child| int(child.partition.0)).collect::<Vec<_>>())
+        .bind(rows.iter().map(|child| child.job.0).collect::<Vec<_>>())
+        .bind(rows.iter().map(|child| child.parent.0).collect::<Vec<_>>())
+        .bind(rows.iter().map(|child| child.param.as_deref().map(clean)).collect::<Vec<_>>())
+        .execute(&mut *tx)
+        .await?;
+    }
+    let started = commits.iter().flat_map(|commit| &commit.children_started).copied();
+    let started: Vec<i64> = started.collect();
+    if started.is_empty() {
+        return Ok(());
+    }
+    sqlx::query("delete from child_starts where id = any($1)")
+        .bind(started)
+        .execute(tx)
+        .await
+        .map(drop)
+}

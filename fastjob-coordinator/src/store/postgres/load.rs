@@ -1,0 +1,224 @@
+//! What a coordinator starts from.
+
+use std::sync::Arc;
+
+use fastjob_core::{AttemptId, AttemptState, JobId, Shard, TaskId};
+use sqlx::{Row, postgres::PgRow};
+use tokio_stream::StreamExt;
+
+use super::{Postgres, int, jobs, while_doing};
+use crate::store::{
+    ChildStart, EndedShard, Error, LifeId, LifeRow, LoadStore, Loaded, NewAttempt, OpenAttempt,
+    Partition, Result, StoreFacts,
+    codes::{attempt_state, cause, task_state},
+};
+
+#[async_trait::async_trait]
+impl LoadStore for Postgres {
+    async fn facts(&self) -> Result<StoreFacts> {
+        let doing = while_doing("read the store");
+        let meta = |key: &'static str| {
+            sqlx::query_scalar("select value from meta where key = $1").bind(key)
+        };
+        let cluster: String = meta("cluster").fetch_one(&self.readers).await.map_err(&doing)?;
+        let since: String = meta("since").fetch_one(&self.readers).await.map_err(&doing)?;
+        let since = since.parse().map_err(|_| Error::Corrupt { what: format!("since {since}") })?;
+        Ok(StoreFacts { cluster, partitions: self.partitions, since: instant(since)? })
+    }
+
+    async fn child_starts(&self, partitions: &[Partition]) -> Result<Vec<ChildStart>> {
+        let doing = while_doing("read children to start");
+        let rows = sqlx::query(
+            // One whose commit was sent again after its child had started has a task by its key.
+            "select id, partition, job, parent, param from child_starts c \
+             where partition = any($1) \
+             and not exists (select 1 from keys where keys.job = c.job \
+             and keys.key = 'fastjob:child:' || c.id) order by id",
+        )
+        .bind(partitions.iter().map(|partition| int(partition.0)).collect::<Vec<_>>())
+        .fetch_all(&self.readers)
+        .await
+        .map_err(&doing)?;
+        rows.iter().map(child_start).collect()
+    }
+
+    async fn load(&self, partition: Partition) -> Result<Loaded> {
+        let child_starts = self.child_starts(&[partition]).await?;
+        let doing = while_doing("read the store");
+        let (own, all) = (i64::from(partition.0), i64::from(self.partitions));
+        let mut loaded = Loaded { child_starts, ..Loaded::default() };
+        // The lease is this node's: nobody writes to the partition meanwhile.
+        let (watermark, clock, ids_until): (Option<i64>, Option<i64>, i64) = sqlx::query_as(
+            "select watermark, clock, ids_until from partitions where partition = $1",
+        )
+        .bind(int(partition.0))
+        .fetch_one(&self.readers)
+        .await
+        .map_err(&doing)?;
+        loaded.watermark = watermark.map(instant).transpose()?;
+        loaded.clock = clock.map(instant).transpose()?;
+        loaded.ids_until = ids_until;
+        {
+            let mut rows = sqlx::query(
+                "select id, definition, origin, revision, anchor, created_at, updated_at, \
+                 deleted_at from jobs where id % $2 = $1",
+            )
+            .bind(own)
+            .bind(all)
+            .fetch(&self.readers);
+            while let Some(row) = rows.next().await {
+                loaded.jobs.push(jobs::read(&row.map_err(&doing)?)?);
+            }
+        }
+        {
+            let mut rows = sqlx::query(
+                "select a.id, a.task, a.job, a.number, a.cause, a.fire_at, a.due_at, \
+                 a.created_at, a.life, head.task_state, head.param, a.shard_index, \
+                 a.shard_total, head.wanted, c.value \
+                 from attempts a join attempts head on head.id = a.task \
+                 left join checkpoints c on c.task = a.task and c.shard = a.shard_index \
+                 where a.state = 0 and a.id % $2 = $1 order by a.id",
+            )
+            .bind(own)
+            .bind(all)
+            .fetch(&self.readers);
+            while let Some(row) = rows.next().await {
+                loaded.open.push(open(&row.map_err(&doing)?)?);
+            }
+        }
+        {
+            let mut rows = sqlx::query(
+                "with open as (select distinct task from attempts \
+                 where state = 0 and shard_total > 1 and id % $2 = $1) \
+                 select a.task, a.shard_index, a.shard_total, a.state, a.result, a.number \
+                 from open join attempts a on a.id = open.task where a.state > 2 \
+                 union all \
+                 select a.task, a.shard_index, a.shard_total, a.state, a.result, a.number \
+                 from open join attempts a on a.task = open.task and a.id <> a.task \
+                 where a.state > 2 order by 1, 2, 6",
+            )
+            .bind(own)
+            .bind(all)
+            .fetch(&self.readers);
+            while let Some(row) = rows.next().await {
+                loaded.ended_shards.push(ended_shard(&row.map_err(&doing)?)?);
+            }
+        }
+        loaded.failing = sqlx::query_scalar(
+            "select job from alarms where id in \
+             (select max(id) from alarms where kind in (1, 2) and job % $2 = $1 group by job) \
+             and kind = 1 group by job",
+        )
+        .bind(own)
+        .bind(all)
+        .fetch_all(&self.readers)
+        .await
+        .map_err(&doing)?
+        .into_iter()
+        .map(JobId)
+        .collect();
+        let lives = sqlx::query(
+            "select id, service, executor, incarnation, since from lives where id in \
+             (select life from attempts where state = 0 and id % $2 = $1)",
+        );
+        for row in lives.bind(own).bind(all).fetch_all(&self.readers).await.map_err(&doing)? {
+            loaded.lives.push(life(&row)?);
+        }
+        loaded.next_life =
+            sqlx::query_scalar("select coalesce(max(id), 0) + 1 from lives where id % $2 = $1")
+                .bind(own)
+                .bind(all)
+                .fetch_one(&self.readers)
+                .await
+                .map_err(&doing)?;
+        Ok(loaded)
+    }
+}
+
+fn open(row: &PgRow) -> Result<OpenAttempt> {
+    let doing = while_doing("read an attempt");
+    let get = |index: usize| row.try_get::<i64, _>(index).map_err(&doing);
+    let count = |index: usize| row.try_get::<i32, _>(index).map_err(&doing);
+    let code = |index: usize| row.try_get::<i16, _>(index).map_err(&doing);
+    let maybe =
+        |index: usize| row.try_get::<Option<i64>, _>(index).map_err(while_doing("read an attempt"));
+    let text = |index: usize| {
+        row.try_get::<Option<String>, _>(index).map_err(while_doing("read an attempt"))
+    };
+    let task_state = task_state(code(9)?.into())?;
+    Ok(OpenAttempt {
+        planned: NewAttempt {
+            attempt: AttemptId(get(0)?),
+            task: TaskId(get(1)?),
+            job: JobId(get(2)?),
+            number: number(count(3)?)?,
+            shard: Shard { index: number(count(11)?)?, total: number(count(12)?)? },
+            cause: cause(code(4)?.into())?,
+            parent: None,
+            wanted: text(13)?.as_deref().map(name).transpose()?,
+            key: None,
+            fire_at: maybe(5)?.map(instant).transpose()?,
+            due_at: instant(get(6)?)?,
+            created_at: instant(get(7)?)?,
+            life: maybe(8)?.map(LifeId),
+            param: None,
+            note: None,
+            state: AttemptState::Planned,
+            task_state,
+        },
+        task_state,
+        task_param: text(10)?.map(Arc::from),
+        checkpoint: text(14)?.map(Arc::from),
+    })
+}
+
+fn child_start(row: &PgRow) -> Result<ChildStart> {
+    let doing = while_doing("read a child to start");
+    let get = |index: usize| row.try_get::<i64, _>(index).map_err(&doing);
+    let param: Option<String> = row.try_get(4).map_err(&doing)?;
+    Ok(ChildStart {
+        id: get(0)?,
+        partition: Partition(number(row.try_get(1).map_err(&doing)?)?),
+        job: JobId(get(2)?),
+        parent: TaskId(get(3)?),
+        param: param.map(Arc::from),
+    })
+}
+
+fn ended_shard(row: &PgRow) -> Result<EndedShard> {
+    let doing = while_doing("read a shard");
+    let get = |index: usize| row.try_get::<i64, _>(index).map_err(&doing);
+    let count = |index: usize| row.try_get::<i32, _>(index).map_err(&doing);
+    let state: i16 = row.try_get(3).map_err(&doing)?;
+    Ok(EndedShard {
+        task: TaskId(get(0)?),
+        shard: Shard { index: number(count(1)?)?, total: number(count(2)?)? },
+        state: attempt_state(state.into())?,
+        result: row.try_get(4).map_err(&doing)?,
+    })
+}
+
+fn life(row: &PgRow) -> Result<LifeRow> {
+    let doing = while_doing("read an executor");
+    let text = |index: usize| row.try_get::<String, _>(index).map_err(&doing);
+    Ok(LifeRow {
+        id: LifeId(row.try_get(0).map_err(&doing)?),
+        service: name(&text(1)?)?,
+        executor: name(&text(2)?)?,
+        incarnation: name(&text(3)?)?,
+        since: instant(row.try_get(4).map_err(&doing)?)?,
+    })
+}
+
+pub(super) fn instant(millis: i64) -> Result<jiff::Timestamp> {
+    jiff::Timestamp::from_millisecond(millis)
+        .map_err(|_| Error::Corrupt { what: format!("the instant {millis}") })
+}
+
+pub(super) fn number(value: i32) -> Result<u32> {
+    u32::try_from(value).map_err(|_| Error::Corrupt { what: format!("the number {value}") })
+}
+
+pub(super) fn name<T: std::str::FromStr>(text: &str) -> Result<T> {
+    text.parse().map_err(|_| Error::Corrupt { what: format!("the name `{text}`") })
+}

@@ -1,0 +1,170 @@
+//! Tasks, as people ask for them: heads in one query, retries of those that have any in another.
+
+use std::collections::HashMap;
+
+use fastjob_core::{AttemptId, ExecutorName, JobId, Shard, TaskId};
+use sqlx::{AssertSqlSafe, QueryBuilder, Row, postgres::PgRow};
+
+use super::{
+    Postgres,
+    load::{instant, name, number},
+    while_doing,
+};
+use crate::store::{
+    AttemptRow, Result, TaskFilter, TaskRow, TaskStore,
+    codes::{attempt_state, cause, reason, task_state, task_state_code},
+};
+
+/// Everything of an attempt; the last columns are the task's.
+const COLUMNS: &str = "a.id, a.task, a.number, a.state, a.reason, a.message, lives.executor, \
+                       a.due_at, a.started_at, a.ended_at, a.job, jobs.service, jobs.name, \
+                       a.task_state, a.cause, a.fire_at, a.created_at, a.task_ended_at, a.param, \
+                       coalesce(a.task_result, a.result), a.note, a.parent, a.shard_index, \
+                       a.shard_total";
+
+#[async_trait::async_trait]
+impl TaskStore for Postgres {
+    async fn task(&self, task: TaskId) -> Result<Option<TaskRow>> {
+        Ok(self.tasks_by_id(&[task]).await?.pop())
+    }
+
+    async fn tasks_by_id(&self, tasks: &[TaskId]) -> Result<Vec<TaskRow>> {
+        let ids: Vec<_> = tasks.iter().map(|task| task.0).collect();
+        let sql = format!(
+            "select {COLUMNS} from attempts a join jobs on jobs.id = a.job \
+             left join lives on lives.id = a.life \
+             where a.id = any($1) and a.id = a.task \
+             order by a.id desc"
+        );
+        let heads = sqlx::query(AssertSqlSafe(sql))
+            .bind(ids)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(while_doing("read tasks"))?;
+        self.with_retries(&heads).await
+    }
+
+    async fn tasks(&self, filter: &TaskFilter) -> Result<Vec<TaskRow>> {
+        let mut sql = QueryBuilder::<sqlx::Postgres>::new(format!(
+            "select {COLUMNS} from (select * from attempts a where a.id = a.task"
+        ));
+        if let Some(job) = filter.job {
+            sql.push(" and a.job = ").push_bind(job.0);
+        }
+        if let Some(state) = filter.state {
+            let code = task_state_code(state);
+            sql.push(format!(" and a.task_state = {code}"));
+            if code > 3 && filter.job.is_none() {
+                sql.push(" and a.task_state > 3");
+            }
+        }
+        if let Some(since) = filter.since {
+            sql.push(" and a.created_at >= ").push_bind(since.as_millisecond());
+        }
+        if let Some(below) = filter.below {
+            sql.push(" and a.id < ").push_bind(below.0);
+        }
+        sql.push(" order by a.id desc limit ").push_bind(i64::from(filter.limit));
+        sql.push(
+            ") a join jobs on jobs.id = a.job left join lives on lives.id = a.life \
+             order by a.id desc",
+        );
+        let heads =
+            sql.build().fetch_all(&self.readers).await.map_err(while_doing("read tasks"))?;
+        self.with_retries(&heads).await
+    }
+
+    async fn task_of_key(&self, job: JobId, key: &str) -> Result<Option<TaskId>> {
+        sqlx::query_scalar("select task from keys where job = $1 and key = $2")
+            .bind(job.0)
+            .bind(key)
+            .fetch_optional(&self.readers)
+            .await
+            .map(|task: Option<i64>| task.map(TaskId))
+            .map_err(while_doing("look for a key"))
+    }
+
+    async fn log_tail(&self, attempt: AttemptId) -> Result<Option<String>> {
+        sqlx::query_scalar("select tail from logs where attempt = $1")
+            .bind(attempt.0)
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(while_doing("read a log"))
+    }
+}
+
+impl Postgres {
+    async fn with_retries(&self, heads: &[PgRow]) -> Result<Vec<TaskRow>> {
+        let mut tasks = heads.iter().map(head).collect::<Result<Vec<_>>>()?;
+        let ids: Vec<_> = tasks.iter().map(|task| task.task.0).collect();
+        let rows = sqlx::query(
+            "select a.id, a.task, a.number, a.state, a.reason, a.message, lives.executor, \
+             a.due_at, a.started_at, a.ended_at, a.shard_index, a.shard_total \
+             from attempts a left join lives on lives.id = a.life \
+             where a.id <> a.task and a.task = any($1) \
+             order by a.task, a.shard_index, a.number",
+        )
+        .bind(ids)
+        .fetch_all(&self.readers)
+        .await
+        .map_err(while_doing("read attempts"))?;
+        let mut retries: HashMap<i64, Vec<AttemptRow>> = HashMap::new();
+        for row in &rows {
+            let task = row.try_get(1).map_err(while_doing("read attempts"))?;
+            retries.entry(task).or_default().push(attempt(row, 10)?);
+        }
+        for task in &mut tasks {
+            task.attempts.extend(retries.remove(&task.task.0).unwrap_or_default());
+            task.attempts.sort_by_key(|attempt| (attempt.shard.index, attempt.number));
+        }
+        Ok(tasks)
+    }
+}
+
+/// Reads an attempt; its shard is in the columns from `shard` on.
+fn attempt(row: &PgRow, shard: usize) -> Result<AttemptRow> {
+    let doing = while_doing("read an attempt");
+    let get = |index: usize| row.try_get::<i64, _>(index).map_err(&doing);
+    let maybe = |index: usize| row.try_get::<Option<i64>, _>(index).map_err(&doing);
+    let count = |index: usize| row.try_get::<i32, _>(index).map_err(&doing);
+    let state: i16 = row.try_get(3).map_err(&doing)?;
+    let why: Option<i16> = row.try_get(4).map_err(&doing)?;
+    let executor: Option<String> = row.try_get(6).map_err(&doing)?;
+    Ok(AttemptRow {
+        attempt: AttemptId(get(0)?),
+        number: number(count(2)?)?,
+        shard: Shard { index: number(count(shard)?)?, total: number(count(shard + 1)?)? },
+        state: attempt_state(state.into())?,
+        reason: why.map(i64::from).map(reason).transpose()?,
+        message: row.try_get(5).map_err(&doing)?,
+        executor: executor.as_deref().map(name::<ExecutorName>).transpose()?,
+        due_at: instant(get(7)?)?,
+        started_at: maybe(8)?.map(instant).transpose()?,
+        ended_at: maybe(9)?.map(instant).transpose()?,
+    })
+}
+
+fn head(row: &PgRow) -> Result<TaskRow> {
+    let doing = while_doing("read a task");
+    let get = |index: usize| row.try_get::<i64, _>(index).map_err(&doing);
+    let maybe = |index: usize| row.try_get::<Option<i64>, _>(index).map_err(&doing);
+    let text = |index: usize| row.try_get::<Option<String>, _>(index).map_err(&doing);
+    let code = |index: usize| row.try_get::<i16, _>(index).map_err(&doing);
+    let first = attempt(row, 22)?;
+    Ok(TaskRow {
+        task: TaskId(get(1)?),
+        job: JobId(get(10)?),
+        service: name(&text(11)?.unwrap_or_default())?,
+        name: name(&text(12)?.unwrap_or_default())?,
+        state: task_state(code(13)?.into())?,
+        cause: cause(code(14)?.into())?,
+        fire_at: maybe(15)?.map(instant).transpose()?,
+        created_at: instant(get(16)?)?,
+        ended_at: maybe(17)?.map(instant).transpose()?,
+        param: text(18)?,
+        result: text(19)?,
+        note: text(20)?,
+        parent: maybe(21)?.map(TaskId),
+        attempts: vec![first],
+    })
+}
