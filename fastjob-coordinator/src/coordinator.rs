@@ -123,6 +123,14 @@ impl Builder {
         self
     }
 
+    /// The store, of any kind: `"postgres://user:password@host/database".parse()?` is one that
+    /// several coordinators may share.
+    #[must_use]
+    pub fn store(mut self, store: StoreUrl) -> Self {
+        self.config.coordinator.store = store;
+        self
+    }
+
     /// The token that executors and callers have to carry.
     #[must_use]
     pub fn token(mut self, token: impl Into<String>) -> Self {

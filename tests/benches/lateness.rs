@@ -10,7 +10,7 @@ use std::{
 };
 
 use fastjob_executor::prelude::*;
-use fastjob_tests::bench::{self, Bench};
+use fastjob_tests::bench::{self, Bench, Kind};
 use serde_json::json;
 
 /// Lateness in microseconds, written out now and then.
@@ -48,14 +48,14 @@ fn main() {
     if bench::play_role() {
         return;
     }
-    bench::only_sqlite();
+    let kind = Kind::asked();
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    runtime.block_on(measure());
+    runtime.block_on(measure(kind));
 }
 
-async fn measure() {
+async fn measure(kind: Kind) {
     let jobs: usize = bench::flag("--jobs").and_then(|jobs| jobs.parse().ok()).unwrap_or(6_000);
-    let bench = Bench::start("lateness").await;
+    let bench = Bench::start("lateness", kind).await;
     let mut idle = Vec::new();
     for _ in 0..200 {
         let asked = fastjob_tests::now().as_microsecond();
@@ -78,7 +78,7 @@ async fn measure() {
     bench::write(
         "lateness.json",
         &json!({
-            "store": "sqlite", "jobs": jobs, "measured": late.len(), "late_ms": figures(late),
+            "store": kind.name(), "nodes": kind.nodes(), "jobs": jobs, "measured": late.len(), "late_ms": figures(late),
             "start_to_entered_ms": figures(idle),
             "coordinator_cpu": (after.0 - cpu.0) / took, "executor_cpu": (after.1 - cpu.1) / took,
             "machine": bench::machine(),

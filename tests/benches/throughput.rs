@@ -2,13 +2,13 @@
 //!
 //! So many jobs with a no-op handler on `* * * * * ?`, for 20 s: the rate holds if every fire of
 //! every second is recorded, and all but the last second's have ended when the time is over.
-//! `--rates 20000,40000` tries these, `--seconds 5` is shorter, `--starts` adds tasks started by
-//! API.
+//! `--rates 20000,40000` tries these, `--seconds 5` is shorter; `--store postgres` measures on a
+//! PostgreSQL of its own, with `--nodes 2` by two coordinators. Tasks started by API come last.
 
 use std::time::{Duration, Instant};
 
 use fastjob_executor::prelude::*;
-use fastjob_tests::bench::{self, Bench};
+use fastjob_tests::bench::{self, Bench, Kind};
 use serde_json::{Value, json};
 
 #[job("noop")]
@@ -18,18 +18,18 @@ fn main() {
     if bench::play_role() {
         return;
     }
-    bench::only_sqlite();
+    let kind = Kind::asked();
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    runtime.block_on(measure());
+    runtime.block_on(measure(kind));
 }
 
-async fn measure() {
+async fn measure(kind: Kind) {
     let rates = bench::flag("--rates").unwrap_or_else(|| "20000,40000,60000,80000".to_owned());
     let seconds: u64 = bench::flag("--seconds").and_then(|s| s.parse().ok()).unwrap_or(20);
     let mut tried = Vec::new();
     let mut best = 0;
     for rate in rates.split(',').filter_map(|rate| rate.trim().parse::<usize>().ok()) {
-        let figures = hold(rate, seconds).await;
+        let figures = hold(kind, rate, seconds).await;
         println!("{figures}");
         let holds = figures["holds"] == true;
         tried.push(figures);
@@ -38,25 +38,24 @@ async fn measure() {
         }
         best = rate;
     }
-    let starts = starts().await;
+    let starts = starts(kind).await;
     bench::write(
         "throughput.json",
         &json!({
-            "store": "sqlite", "runs_per_s": best, "seconds": seconds, "starts_by_api_per_s": starts,
+            "store": kind.name(), "nodes": kind.nodes(), "runs_per_s": best, "seconds": seconds, "starts_by_api_per_s": starts,
             "tried": tried, "machine": bench::machine(),
         }),
     );
 }
 
-async fn hold(rate: usize, seconds: u64) -> Value {
-    let bench = Bench::start("throughput").await;
+async fn hold(kind: Kind, rate: usize, seconds: u64) -> Value {
+    let bench = Bench::start("throughput", kind).await;
     let job = |n: usize| {
         json!({"name": format!("j{n}"), "handler": "noop", "enabled": true,
             "schedule": {"cron": "* * * * * ?"}})
     };
     bench.save_jobs(rate, job).await;
     tokio::time::sleep(Duration::from_secs(3)).await;
-    let store = bench.store().await;
     let now_ms = || fastjob_tests::now().as_millisecond();
     let (from, cpu) = ((now_ms() / 1_000 + 1) * 1_000, bench.cpu());
     let started = Instant::now();
@@ -64,16 +63,7 @@ async fn hold(rate: usize, seconds: u64) -> Value {
     let (took, after, memory) = (started.elapsed().as_secs_f64(), bench.cpu(), bench.memory());
     let until = from + i64::try_from(seconds).unwrap_or(0) * 1_000;
     tokio::time::sleep(Duration::from_millis(1_000)).await;
-    let (fires, distinct, ended): (i64, i64, i64) = sqlx::query_as(
-        "select count(*), count(distinct job * 4294967296 + fire_at / 1000 % 4294967296), \
-         coalesce(sum(state = 3), 0) from attempts where fire_at >= ? and fire_at < ?",
-    )
-    .bind(from)
-    .bind(until)
-    .fetch_one(&store)
-    .await
-    .expect("the store can be counted");
-    store.close().await;
+    let (fires, distinct, ended) = bench.count(from, until).await;
     let wanted = i64::try_from(rate).unwrap_or(0) * i64::try_from(seconds).unwrap_or(0);
     json!({
         "jobs": rate, "fires_wanted": wanted, "fires_recorded": fires, "distinct": distinct,
@@ -85,8 +75,8 @@ async fn hold(rate: usize, seconds: u64) -> Value {
 }
 
 /// Tasks started by REST from 64 connections for 5 s.
-async fn starts() -> f64 {
-    let bench = Bench::start("starts").await;
+async fn starts(kind: Kind) -> f64 {
+    let bench = Bench::start("starts", kind).await;
     bench
         .rest
         .save(json!({"name": "s", "handler": "noop", "block": {"max_waiting": 100_000}}))

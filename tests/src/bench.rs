@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::{
     eventually,
+    postgres::Postgres,
     process::{Process, free_port},
     rest::Rest,
 };
@@ -21,6 +22,56 @@ use crate::{
 const ROLE: &str = "FASTJOB_BENCH_ROLE";
 const PORT: &str = "FASTJOB_BENCH_PORT";
 const FOLDER: &str = "FASTJOB_BENCH_FOLDER";
+const STORE: &str = "FASTJOB_BENCH_STORE";
+
+/// Which store is measured, by how many coordinators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// One coordinator with a file of its own.
+    Sqlite,
+    /// So many coordinators on one database, which waits for the disk.
+    Postgres {
+        /// How many.
+        nodes: usize,
+    },
+}
+
+impl Kind {
+    /// What `--store` and `--nodes` say; ends with a clear word where there is no such store.
+    pub fn asked() -> Self {
+        let nodes = flag("--nodes").map_or(Ok(1), |text| text.parse());
+        match (flag("--store").as_deref(), nodes) {
+            (None | Some("sqlite"), Ok(1)) => Self::Sqlite,
+            (Some("postgres"), Ok(nodes @ 1..)) => Self::Postgres { nodes },
+            (store, _) => {
+                eprintln!(
+                    "error: --store is sqlite, or postgres with --nodes N; not {}",
+                    store.unwrap_or("sqlite with several nodes")
+                );
+                std::process::exit(2);
+            }
+        }
+    }
+
+    /// How many coordinators there are.
+    pub fn nodes(self) -> usize {
+        match self {
+            Self::Sqlite => 1,
+            Self::Postgres { nodes } => nodes,
+        }
+    }
+
+    /// In words, with what matters.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite, WAL, synchronous=FULL",
+            Self::Postgres { .. } => "postgres on this machine, fsync=on, synchronous_commit=on",
+        }
+    }
+}
+
+/// Fires that were recorded, different ones among them, and those whose task succeeded.
+pub type Counted = (i64, i64, i64);
 
 /// The processes of one measurement, and their store.
 pub struct Bench {
@@ -28,8 +79,9 @@ pub struct Bench {
     pub rest: Rest,
     /// Where it keeps its store.
     pub folder: PathBuf,
-    coordinator: Process,
+    coordinators: Vec<Process>,
     executor: Process,
+    postgres: Option<Postgres>,
 }
 
 /// Plays the role that this process was started for, if it is one; `handlers` adds the bench's
@@ -46,9 +98,10 @@ pub fn play_role() -> bool {
     runtime.block_on(async {
         let stop = CancellationToken::new();
         if role == "coordinator" {
+            let store = std::env::var(STORE).expect("a store");
             let coordinator = fastjob_coordinator::Coordinator::builder()
                 .listen(format!("127.0.0.1:{port}").parse().expect("an address"))
-                .sqlite(folder.join("fastjob.db"))
+                .store(store.parse().expect("a store"))
                 .bind()
                 .await
                 .expect("a coordinator");
@@ -73,28 +126,41 @@ impl Bench {
     /// # Panics
     ///
     /// Panics if they do not become ready.
-    pub async fn start(name: &str) -> Self {
+    pub async fn start(name: &str, kind: Kind) -> Self {
         let folder = target().join("bench").join(name);
         drop(std::fs::remove_dir_all(&folder)); // of an earlier run, if any
         std::fs::create_dir_all(&folder).expect("a folder can be made");
-        let port = free_port().to_string();
-        let role = |role: &str| {
+        let (postgres, nodes, store) = match kind {
+            Kind::Sqlite => (None, 1, format!("sqlite:{}", folder.join("fastjob.db").display())),
+            Kind::Postgres { nodes } => {
+                let server = Postgres::start_durable().await;
+                let url = server.database("bench").await;
+                (Some(server), nodes, url)
+            }
+        };
+        let role = |role: &str, port: &str| {
             Process::start(
                 Command::new(std::env::current_exe().expect("this program"))
                     .env(ROLE, role)
-                    .env(PORT, &port)
+                    .env(PORT, port)
+                    .env(STORE, &store)
                     .env(FOLDER, &folder),
             )
         };
-        let coordinator = role("coordinator");
-        let executor = role("executor");
+        let ports: Vec<_> = (0..nodes).map(|_| free_port().to_string()).collect();
+        let coordinators = ports.iter().map(|port| role("coordinator", port)).collect();
+        let port = &ports[0];
+        let executor = role("executor", port);
         let rest = Rest::new(format!("http://127.0.0.1:{port}"));
-        eventually("the executor is connected", Duration::from_secs(30), || async {
-            let (_, page) = rest.get("/api/v1/executors").await.ok()?;
-            page["items"].as_array().filter(|items| items.len() == 1).map(drop)
-        })
-        .await;
-        Self { rest, folder, coordinator, executor }
+        for port in &ports {
+            let rest = Rest::new(format!("http://127.0.0.1:{port}"));
+            eventually("the executor is connected", Duration::from_secs(60), || async {
+                let (_, page) = rest.get("/api/v1/executors").await.ok()?;
+                page["items"].as_array().filter(|items| items.len() == 1).map(drop)
+            })
+            .await;
+        }
+        Self { rest, folder, coordinators, executor, postgres }
     }
 
     /// Saves jobs, many at a time.
@@ -118,30 +184,46 @@ impl Bench {
 
     /// Seconds of processor time that coordinator and executor have used.
     pub fn cpu(&self) -> (f64, f64) {
-        (cpu(self.coordinator.id()), cpu(self.executor.id()))
+        let coordinators = self.coordinators.iter().map(|process| cpu(process.id()));
+        (coordinators.sum(), cpu(self.executor.id()))
     }
 
     /// Mebibytes of memory of coordinator and executor.
     pub fn memory(&self) -> (u64, u64) {
-        (memory(self.coordinator.id()), memory(self.executor.id()))
+        let coordinators = self.coordinators.iter().map(|process| memory(process.id()));
+        (coordinators.sum(), memory(self.executor.id()))
     }
 
-    /// Opens the store beside the coordinator, to count.
+    /// Counts the fires from one instant up to another, in milliseconds, beside the coordinator.
     ///
     /// # Panics
     ///
-    /// Panics if it cannot be opened.
-    pub async fn store(&self) -> sqlx::SqlitePool {
+    /// Panics if the store cannot be read.
+    pub async fn count(&self, from: i64, until: i64) -> Counted {
+        if let Some(server) = &self.postgres {
+            let sql = "select count(*), count(distinct (job, fire_at)), \
+                       count(*) filter (where state = 3) from attempts \
+                       where fire_at >= $1 and fire_at < $2";
+            let store = server.pool("bench").await;
+            let counted = sqlx::query_as(sql).bind(from).bind(until).fetch_one(&store).await;
+            store.close().await;
+            return counted.expect("the store can be counted");
+        }
         let options = sqlx::sqlite::SqliteConnectOptions::new()
             .filename(self.folder.join("fastjob.db"))
             .read_only(true);
-        sqlx::SqlitePool::connect_with(options).await.expect("the store can be read")
+        let store = sqlx::SqlitePool::connect_with(options).await.expect("the store can be read");
+        let sql = "select count(*), count(distinct job * 4294967296 + fire_at / 1000 % 4294967296), \
+                   coalesce(sum(state = 3), 0) from attempts where fire_at >= ? and fire_at < ?";
+        let counted = sqlx::query_as(sql).bind(from).bind(until).fetch_one(&store).await;
+        store.close().await;
+        counted.expect("the store can be counted")
     }
 }
 
 impl Drop for Bench {
     fn drop(&mut self) {
-        self.coordinator.kill();
+        self.coordinators.iter_mut().for_each(Process::kill);
         self.executor.kill();
         drop(std::fs::remove_dir_all(&self.folder)); // what is left is only in the way
     }
@@ -179,7 +261,6 @@ pub fn machine() -> Value {
         "kernel": read("/proc/sys/kernel/osrelease").trim(),
         "fastjob": env!("CARGO_PKG_VERSION"),
         "profile": if cfg!(debug_assertions) { "debug" } else { "release" },
-        "store": "sqlite, WAL, synchronous=FULL",
     })
 }
 
@@ -198,12 +279,4 @@ pub fn write(name: &str, figures: &Value) {
 /// The value after a flag, if it is there.
 pub fn flag(name: &str) -> Option<String> {
     std::env::args().skip_while(|word| word != name).nth(1)
-}
-
-/// Ends with a clear word where another store is asked for.
-pub fn only_sqlite() {
-    if let Some(store) = flag("--store").filter(|store| store != "sqlite") {
-        eprintln!("error: this release has no {store} store; there is sqlite");
-        std::process::exit(2);
-    }
 }

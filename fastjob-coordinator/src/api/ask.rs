@@ -5,13 +5,13 @@ use axum::{
     extract::{Path, State},
 };
 
-use crate::ops::{Ask, Ops, Reply};
+use crate::ops::{Ask, Ops, Refusal, Reply};
 
 /// Answers, or says that another node acts on the partition by now.
 pub(super) async fn answer(
     State(ops): State<Ops>,
     Path(partition): Path<u32>,
     Json(ask): Json<Ask>,
-) -> Json<Reply> {
+) -> Json<Result<Reply, Refusal>> {
     Json(ops.asked(partition, ask).await)
 }

@@ -21,7 +21,7 @@ pub enum StoreUrl {
 #[derive(Clone)]
 pub struct PostgresUrl {
     text: String,
-    options: PgConnectOptions,
+    options: Box<PgConnectOptions>,
 }
 
 impl PostgresUrl {
@@ -63,7 +63,7 @@ impl FromStr for PostgresUrl {
         if options.get_database().is_none_or(str::is_empty) {
             return Err(InvalidStoreUrl::NoDatabase);
         }
-        Ok(Self { text: text.to_owned(), options })
+        Ok(Self { text: text.to_owned(), options: Box::new(options) })
     }
 }
 

@@ -80,7 +80,6 @@ pub(crate) enum Reply {
     Stopped(Option<TaskState>),
     Live(Vec<LiveWire>),
     Open(Vec<i64>),
-    Refused(Refusal),
 }
 
 /// An [`Error`] on its way.
@@ -163,10 +162,8 @@ impl Peers {
         if !status.is_success() {
             return Err(Error::Unavailable(format!("the node at {address} answered {status}")));
         }
-        match response.json().await.map_err(away)? {
-            Reply::Refused(refusal) => Err(refusal.into()),
-            reply => Ok(reply),
-        }
+        let reply: Result<Reply, Refusal> = response.json().await.map_err(away)?;
+        reply.map_err(Error::from)
     }
 }
 
@@ -197,11 +194,8 @@ impl Ops {
     }
 
     /// The partition that an ask of another node is about, and its answer.
-    pub(crate) async fn asked(&self, partition: u32, ask: Ask) -> Reply {
-        match self.answer(Partition(partition), ask).await {
-            Ok(reply) => reply,
-            Err(err) => Reply::Refused(err.into()),
-        }
+    pub(crate) async fn asked(&self, partition: u32, ask: Ask) -> Result<Reply, Refusal> {
+        self.answer(Partition(partition), ask).await.map_err(Refusal::from)
     }
 
     /// The engine of a partition, if this node acts on it.

@@ -71,10 +71,11 @@ impl Ops {
         let create = mode == SaveMode::Create;
         let partition = Partition::of_name(&job.service, &job.name, self.engines.partitions());
         let draft = Box::new(JobDraft::from(&job));
-        match self.ask(partition, Ask::Save { draft, create }).await? {
-            Reply::Saved(saved, view) => Ok((saved, *view)),
-            _ => Err(odd()),
-        }
+        let Reply::Saved(saved, view) = self.ask(partition, Ask::Save { draft, create }).await?
+        else {
+            return Err(odd());
+        };
+        Ok((saved, *view))
     }
 
     pub(super) async fn save_here(
@@ -160,10 +161,10 @@ impl Ops {
     /// Deletes a job: what waits is stopped, what runs may end.
     pub(crate) async fn delete_job(&self, path: &str) -> Result<(), Error> {
         let (partition, job) = self.place(path).await?;
-        match self.ask(partition, Ask::Delete { job }).await? {
-            Reply::Done => Ok(()),
-            _ => Err(odd()),
-        }
+        let Reply::Done = self.ask(partition, Ask::Delete { job }).await? else {
+            return Err(odd());
+        };
+        Ok(())
     }
 
     pub(super) async fn delete_here(
@@ -189,10 +190,10 @@ impl Ops {
 
     async fn switch_job(&self, path: &str, on: bool) -> Result<JobView, Error> {
         let (partition, job) = self.place(path).await?;
-        match self.ask(partition, Ask::Switch { job, on }).await? {
-            Reply::Saved(_, view) => Ok(*view),
-            _ => Err(odd()),
-        }
+        let Reply::Saved(_, view) = self.ask(partition, Ask::Switch { job, on }).await? else {
+            return Err(odd());
+        };
+        Ok(*view)
     }
 
     pub(super) async fn switch_here(

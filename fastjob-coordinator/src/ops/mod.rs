@@ -21,7 +21,7 @@ pub use self::views::{
     ProgressView, Saved, StartAsk, Started, StopAnswer, TaskView, Tested,
 };
 pub(crate) use self::{
-    forward::{Ask, PATH as ASK_PATH, Peers, Reply},
+    forward::{Ask, PATH as ASK_PATH, Peers, Refusal, Reply},
     jobs::SaveMode,
     tasks::ListTasks,
 };

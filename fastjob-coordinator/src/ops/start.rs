@@ -18,10 +18,10 @@ impl Ops {
     /// Starts a job and returns its task, which is recorded and will run.
     pub(crate) async fn start(&self, path: &str, ask: StartAsk) -> Result<Started, Error> {
         let (partition, job) = self.place(path).await?;
-        match self.ask(partition, Ask::Start { job, ask }).await? {
-            Reply::Started(started) => Ok(started),
-            _ => Err(odd()),
-        }
+        let Reply::Started(started) = self.ask(partition, Ask::Start { job, ask }).await? else {
+            return Err(odd());
+        };
+        Ok(started)
     }
 
     pub(super) async fn start_here(
@@ -71,10 +71,10 @@ impl Ops {
     /// Starts a task for each fire of a past range.
     pub(crate) async fn backfill(&self, path: &str, ask: BackfillAsk) -> Result<Backfilled, Error> {
         let (partition, job) = self.place(path).await?;
-        match self.ask(partition, Ask::Backfill { job, ask }).await? {
-            Reply::Backfilled(done) => Ok(done),
-            _ => Err(odd()),
-        }
+        let Reply::Backfilled(done) = self.ask(partition, Ask::Backfill { job, ask }).await? else {
+            return Err(odd());
+        };
+        Ok(done)
     }
 
     pub(super) async fn backfill_here(

@@ -125,15 +125,14 @@ mod tests {
 
     /// Attempt `id` of task `id / 10`; two may wait, and two may run beside each other.
     fn attempt(id: i64, block: v1::Block) -> v1::Attempt {
-        let attempt = v1::Attempt {
+        v1::Attempt {
             attempt: id,
             task: id / 10,
             block: block.into(),
             max_waiting: 2,
             max_running: 2,
             ..v1::Attempt::default()
-        };
-        attempt
+        }
     }
 
     fn ids(arrived: &[v1::Attempt]) -> Vec<i64> {

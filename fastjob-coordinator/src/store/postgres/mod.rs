@@ -193,6 +193,7 @@ fn is_race(err: &dyn sqlx::error::DatabaseError) -> bool {
 }
 
 /// An error with its causes, without what the driver says around them.
+#[expect(clippy::wildcard_enum_match_arm, reason = "a long list that grows, and one answer")]
 fn why(err: &sqlx::Error) -> String {
     match err {
         sqlx::Error::Database(err) => err.message().to_owned(),
