@@ -19,7 +19,7 @@ pub use self::views::{
     AttemptView, BackfillAsk, Backfilled, ChannelView, ExecutorView, Fires, JobView, LogView, Page,
     ProgressView, Saved, StartAsk, Started, StopAnswer, TaskView, Tested,
 };
-pub(crate) use self::{jobs::SaveMode, tasks::ListTasks};
+pub(crate) use self::{jobs::SaveMode, log::LogChoice, tasks::ListTasks};
 use crate::{alarm::Channels, sessions::Sessions, shell::EngineHandle, store};
 
 /// Most items of a page.
