@@ -1,7 +1,11 @@
 //! Where a strategy is shown: a coordinator and some executors in one process, on a store of their
 //! own that is gone afterwards.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use fastjob_coordinator::{CancellationToken, Coordinator};
 use fastjob_executor::Executor;
@@ -12,6 +16,9 @@ use crate::Rest;
 
 /// Whatever went wrong.
 pub type StageError = Box<dyn std::error::Error>;
+
+/// Any free port of this machine.
+const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// A coordinator and its executors, all of the service `default`.
 pub struct Stage {
@@ -32,26 +39,17 @@ impl Stage {
     pub async fn open(executors: &[(&str, &str)]) -> Result<Self, StageError> {
         let folder = std::env::temp_dir().join(format!("fastjob-stage-{}", std::process::id()));
         std::fs::create_dir_all(&folder)?;
-        let coordinator = Coordinator::builder()
-            .listen("127.0.0.1:0".parse()?)
-            .sqlite(folder.join("stage.db"))
-            .bind()
-            .await?;
-        let address = coordinator.local_addr();
-        let (stop, last) = (CancellationToken::new(), CancellationToken::new());
+        let mut coordinator = JoinSet::new();
+        let last = CancellationToken::new();
+        let address = coordinate(&mut coordinator, &folder, LOOPBACK, &last).await?;
         let mut stage = Self {
             rest: Rest::new(address),
             folder,
             executors: JoinSet::new(),
-            coordinator: JoinSet::new(),
-            stop,
-            last: last.clone(),
+            coordinator,
+            stop: CancellationToken::new(),
+            last,
         };
-        stage.coordinator.spawn(async move {
-            if let Err(err) = coordinator.run(last).await {
-                eprintln!("the coordinator failed: {err}");
-            }
-        });
         for (name, zone) in executors {
             let executor = Executor::builder("default")
                 .executor_name(*name)
@@ -65,10 +63,33 @@ impl Stage {
                 }
             });
         }
+        stage.connected(executors.len()).await?;
+        Ok(stage)
+    }
+
+    /// Stops the coordinator, and starts it again after some time. The executors stay.
+    ///
+    /// # Errors
+    ///
+    /// Fails if somebody has taken its address meanwhile, or an executor does not come back within
+    /// 10 s.
+    pub async fn interrupt(&mut self, down: Duration) -> Result<(), StageError> {
+        let executors = self.executors.len();
+        self.last.cancel();
+        while self.coordinator.join_next().await.is_some() {}
+        tokio::time::sleep(down).await;
+        self.last = CancellationToken::new();
+        let address = self.rest.address();
+        coordinate(&mut self.coordinator, &self.folder, address, &self.last).await?;
+        self.connected(executors).await
+    }
+
+    async fn connected(&self, executors: usize) -> Result<(), StageError> {
         for _ in 0..100 {
-            let page: Value = stage.rest.get("/api/v1/executors").await?;
-            if page["items"].as_array().is_some_and(|items| items.len() == executors.len()) {
-                return Ok(stage);
+            let page: Value = self.rest.get("/api/v1/executors").await?;
+            let here = page["items"].as_array().into_iter().flatten();
+            if here.filter(|executor| executor["connected"] == true).count() == executors {
+                return Ok(());
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
@@ -137,4 +158,22 @@ impl Stage {
         while self.coordinator.join_next().await.is_some() {}
         Ok(std::fs::remove_dir_all(&self.folder)?)
     }
+}
+
+/// Starts a coordinator on the store in `folder`, and returns where it listens.
+async fn coordinate(
+    coordinators: &mut JoinSet<()>,
+    folder: &Path,
+    listen: SocketAddr,
+    stop: &CancellationToken,
+) -> Result<SocketAddr, StageError> {
+    let store = folder.join("stage.db");
+    let coordinator = Coordinator::builder().listen(listen).sqlite(store).bind().await?;
+    let (address, stop) = (coordinator.local_addr(), stop.clone());
+    coordinators.spawn(async move {
+        if let Err(err) = coordinator.run(stop).await {
+            eprintln!("the coordinator failed: {err}");
+        }
+    });
+    Ok(address)
 }

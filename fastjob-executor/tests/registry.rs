@@ -189,7 +189,7 @@ fn a_name_that_is_none_is_refused() {
 #[test]
 fn a_default_job_that_breaks_the_rules_ends_the_start() {
     // Not in the inventory, since it is generic.
-    #[job("bad", fixed_rate = "1ms", route = "nearest")]
+    #[job("bad", fixed_rate = "1ms", shard(count = 0))]
     struct Bad<const N: usize>;
     #[async_trait::async_trait]
     impl JobHandler for Bad<1> {
@@ -202,7 +202,7 @@ fn a_default_job_that_breaks_the_rules_ends_the_start() {
     assert_eq!(handler, "bad");
     assert!(place.contains("registry.rs:"), "{place}");
     let fields: Vec<_> = source.problems.iter().map(|problem| problem.field.as_str()).collect();
-    assert_eq!(fields, ["schedule.fixed_rate", "route"]);
+    assert_eq!(fields, ["schedule.fixed_rate", "shard.count"]);
     assert!(err.to_string().starts_with("the default job of handler `bad` ("), "{err}");
 }
 

@@ -1,7 +1,7 @@
 //! What stands in the parentheses of `#[job(…)]`.
 //!
-//! [`ARGUMENTS`] says what there is. Everything that is wrong is reported at once, each mistake at
-//! its own words; only broken syntax ends the reading.
+//! [`ARGUMENTS`](crate::known::ARGUMENTS) says what there is. Everything that is wrong is reported at
+//! once, each mistake at its own words; only broken syntax ends the reading.
 
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
@@ -13,33 +13,10 @@ use syn::{
     token::Paren,
 };
 
-use crate::value::{Kind, name_problem, text, wrong};
-
-/// Every argument with a value, in the order in which people are told of them.
-const ARGUMENTS: [(&str, Kind); 17] = [
-    ("description", Kind::Text),
-    ("service", Kind::Name),
-    ("cron", Kind::Cron),
-    ("zone", Kind::Text),
-    ("fixed_rate", Kind::Duration),
-    ("fixed_delay", Kind::Duration),
-    ("once", Kind::Instant),
-    ("enabled", Kind::Flag),
-    ("param", Kind::Text),
-    ("retry", Kind::Count),
-    ("retry_delay", Kind::Duration),
-    ("timeout", Kind::Duration),
-    ("grace", Kind::Duration),
-    ("misfire", Kind::Word(&["skip", "fire_once", "fire_all"])),
-    ("block", Kind::Word(&["serial", "skip_new", "replace_running", "parallel"])),
-    ("route", Kind::Text),
-    ("no_executor", Kind::Duration),
-];
-
-const LABELS: &str = "labels";
-
-/// Arguments of which a job has one at most.
-const SCHEDULES: [&str; 4] = ["cron", "fixed_rate", "fixed_delay", "once"];
+use crate::{
+    known::{ARGUMENTS, Argument, LABELS, SCHEDULES, TOGETHER},
+    value::{name_problem, text, wrong},
+};
 
 /// The arguments, each known, given once, and of the right kind.
 pub(crate) struct Args {
@@ -50,50 +27,123 @@ pub(crate) struct Args {
 }
 
 struct Given {
+    /// As it was written.
     key: Ident,
+    /// The method that takes it: `retry`, `block_scope`.
+    setter: String,
     value: TokenStream,
 }
 
 impl Args {
     /// The value of an argument, if it was given.
-    pub(crate) fn value(&self, key: &str) -> Option<&TokenStream> {
-        self.given.iter().find(|given| given.key == key).map(|given| &given.value)
+    pub(crate) fn value(&self, setter: &str) -> Option<&TokenStream> {
+        self.given.iter().find(|given| given.setter == setter).map(|given| &given.value)
     }
 
     /// The calls that put the arguments into a draft: `.cron("…").retry(3)`.
     pub(crate) fn setters(&self) -> TokenStream {
-        let given = self.given.iter().filter(|given| given.key != "description");
-        let keys =
-            given.clone().map(|given| Ident::new(&given.key.to_string(), Span::mixed_site()));
+        let given = self.given.iter().filter(|given| given.setter != "description");
+        let setters = given.clone().map(|given| Ident::new(&given.setter, Span::mixed_site()));
         let values = given.map(|given| &given.value);
         let (labels, texts): (Vec<_>, Vec<_>) = self.labels.iter().cloned().unzip();
-        quote! { #(.#keys(#values))* #(.label(#labels, #texts))* }
-    }
-
-    fn key(&self, name: &str) -> Option<&Ident> {
-        self.given.iter().map(|given| &given.key).find(|key| *key == name)
+        quote! { #(.#setters(#values))* #(.label(#labels, #texts))* }
     }
 
     /// Reports arguments that do not go together.
     fn check(&self, errors: &mut Errors) {
-        let mut schedules =
-            self.given.iter().filter(|given| SCHEDULES.iter().any(|s| given.key == s));
-        if let Some(first) = schedules.next() {
-            for other in schedules {
-                errors.add(wrong(
-                    &other.key,
-                    format_args!(
-                        "a job has one schedule: `{}` does not go with `{}`",
-                        other.key, first.key
-                    ),
-                ));
+        self.one_at_most(&SCHEDULES, "a job has one schedule", errors);
+        self.one_at_most(&["shard_count", "shard_dynamic"], "a job has one shard strategy", errors);
+        for (setters, needs, what) in TOGETHER {
+            if needs.iter().any(|needed| self.value(needed).is_some()) {
+                continue;
+            }
+            for given in self.given.iter().filter(|given| setters.contains(&&*given.setter)) {
+                let key = &given.key;
+                errors.add(wrong(key, format_args!("`{key}` goes with {what} only")));
             }
         }
-        for (key, needs) in [("zone", "cron"), ("retry_delay", "retry")] {
-            if let (Some(key), None) = (self.key(key), self.key(needs)) {
-                errors.add(wrong(key, format_args!("`{key}` goes with `{needs}` only")));
+    }
+
+    fn one_at_most(&self, setters: &[&str], why: &str, errors: &mut Errors) {
+        let mut given = self.given.iter().filter(|given| setters.contains(&&*given.setter));
+        let Some(Given { key: first, .. }) = given.next() else { return };
+        for Given { key, .. } in given {
+            errors.add(wrong(key, format_args!("{why}: `{key}` does not go with `{first}`")));
+        }
+    }
+
+    /// Reads `key = value` or `key(…)`, which `known` names, into the setters that begin with
+    /// `prefix`.
+    fn read(
+        &mut self,
+        input: ParseStream<'_>,
+        known: &[Argument],
+        prefix: &str,
+        key: Ident,
+        errors: &mut Errors,
+    ) -> Result<()> {
+        let Some(argument) = known.iter().find(|argument| key == argument.name) else {
+            if !input.peek(Token![=]) && !input.peek(Paren) {
+                return Err(unknown(&key, known, prefix));
+            }
+            errors.add(unknown(&key, known, prefix));
+            return skip(input);
+        };
+        let setter = format!("{prefix}{key}");
+        if input.peek(Paren) && !argument.fields.is_empty() {
+            return self.fields(input, argument, &setter, &key, errors);
+        }
+        if !input.peek(Token![=]) {
+            return Err(wrong(
+                &key,
+                format_args!("`{key}` has no value: write {}", argument.forms()),
+            ));
+        }
+        input.parse::<Token![=]>()?;
+        let value: Expr = input.parse()?;
+        match argument.read(&value) {
+            Ok(value) => self.add(Given { key, setter, value }, errors),
+            Err(err) => errors.add(err),
+        }
+        Ok(())
+    }
+
+    /// `(strategy = "serial", scope = "cluster")`.
+    fn fields(
+        &mut self,
+        input: ParseStream<'_>,
+        argument: &Argument,
+        setter: &str,
+        key: &Ident,
+        errors: &mut Errors,
+    ) -> Result<()> {
+        let content;
+        parenthesized!(content in input);
+        if content.is_empty() {
+            errors.add(wrong(key, format_args!("`{key}` is empty: write {}", argument.forms())));
+        }
+        let prefix = format!("{setter}_");
+        let mut keys: Vec<Ident> = Vec::new();
+        while !content.is_empty() {
+            let key = content.call(Ident::parse_any)?;
+            once(&key, &mut keys, errors);
+            self.read(&content, argument.fields, &prefix, key, errors)?;
+            if !content.is_empty() {
+                content.parse::<Token![,]>()?;
             }
         }
+        Ok(())
+    }
+
+    /// Keeps a value; what a short and a long form both say is told.
+    fn add(&mut self, given: Given, errors: &mut Errors) {
+        let key = &given.key;
+        let other = self.given.iter().find(|other| other.setter == given.setter);
+        if let Some(other) = other.filter(|other| other.key != *key) {
+            let other = &other.key;
+            errors.add(wrong(key, format_args!("`{key}` says the same as `{other}`")));
+        }
+        self.given.push(given);
     }
 }
 
@@ -109,21 +159,11 @@ impl Parse for Args {
                 break;
             }
             let key = input.call(Ident::parse_any)?;
-            if keys.contains(&key) {
-                errors.add(wrong(&key, format_args!("`{key}` is given twice")));
-            }
-            keys.push(key.clone());
+            once(&key, &mut keys, &mut errors);
             if key == LABELS {
                 labels(input, &mut args.labels, &mut errors)?;
-                continue;
-            }
-            let value = value(input, &key)?;
-            match ARGUMENTS.iter().find(|(name, _)| key == name) {
-                None => errors.add(unknown(&key)),
-                Some((name, kind)) => match kind.read(name, &value) {
-                    Ok(value) => args.given.push(Given { key, value }),
-                    Err(err) => errors.add(err),
-                },
+            } else {
+                args.read(input, ARGUMENTS, "", key, &mut errors)?;
             }
         }
         args.check(&mut errors);
@@ -149,22 +189,30 @@ fn name(input: ParseStream<'_>, errors: &mut Errors) -> Result<LitStr> {
     Ok(name.clone())
 }
 
-/// The value that goes with `key`, if there is one.
-fn value(input: ParseStream<'_>, key: &Ident) -> Result<Expr> {
-    if input.peek(Token![=]) {
-        input.parse::<Token![=]>()?;
-        return input.parse();
+/// Reports a key that was there before.
+fn once(key: &Ident, keys: &mut Vec<Ident>, errors: &mut Errors) {
+    if keys.contains(key) {
+        errors.add(wrong(key, format_args!("`{key}` is given twice")));
     }
-    match ARGUMENTS.iter().any(|(name, _)| key == name) {
-        true => Err(wrong(key, format_args!("`{key}` has no value: write {key} = …"))),
-        false => Err(unknown(key)),
-    }
+    keys.push(key.clone());
 }
 
-fn unknown(key: &Ident) -> Error {
-    let names: Vec<_> = ARGUMENTS.iter().map(|(name, _)| *name).collect();
+fn unknown(key: &Ident, known: &[Argument], prefix: &str) -> Error {
+    let names: Vec<_> = known.iter().map(|argument| argument.name).collect();
     let names = names.join(", ");
-    wrong(key, format_args!("`{key}` is unknown; there are {names} and {LABELS}(key = \"…\")"))
+    let labels = if prefix.is_empty() { " and labels(key = \"…\")" } else { "" };
+    wrong(key, format_args!("`{key}` is unknown; there are {names}{labels}"))
+}
+
+/// Goes past the value of an argument that nobody knows.
+fn skip(input: ParseStream<'_>) -> Result<()> {
+    if input.peek(Paren) {
+        let content;
+        parenthesized!(content in input);
+        return content.parse::<TokenStream>().map(drop);
+    }
+    input.parse::<Token![=]>()?;
+    input.parse::<Expr>().map(drop)
 }
 
 /// `(team = "billing", "cost-centre" = "7")`.

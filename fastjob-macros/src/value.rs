@@ -3,9 +3,9 @@
 //! A check here is a courtesy: it refuses what could not be right. Whoever starts the executor
 //! judges the rest by the rules of FastJob itself.
 
-use proc_macro2::TokenStream;
-use quote::ToTokens;
-use syn::{Error, Expr, ExprLit, Lit, LitInt, LitStr, Result};
+use proc_macro2::{Literal, TokenStream};
+use quote::{ToTokens, quote};
+use syn::{Error, Expr, ExprLit, Lit, LitInt, LitStr, Result, spanned::Spanned};
 
 /// Longest name, in bytes.
 const NAME_MAX: usize = 128;
@@ -25,17 +25,24 @@ pub(crate) enum Kind {
     Instant,
     /// One of some words.
     Word(&'static [&'static str]),
+    /// Some texts.
+    Texts,
     /// A whole number.
     Count,
+    /// A number, also with a fraction.
+    Number,
     /// `true` or `false`.
     Flag,
 }
 
 impl Kind {
-    /// Takes the value of the argument `key` if it is a literal of this kind.
-    pub(crate) fn read(self, key: &str, value: &Expr) -> Result<TokenStream> {
+    /// Takes the value of the argument `key` if it is a literal of this kind; `long` is how else it
+    /// can be written, if it can.
+    pub(crate) fn read(self, key: &str, value: &Expr, long: &str) -> Result<TokenStream> {
         match self {
             Self::Count => count(key, value),
+            Self::Number => number(key, value),
+            Self::Texts => texts(key, value),
             Self::Flag => match literal(value) {
                 Some(Lit::Bool(flag)) => Ok(flag.to_token_stream()),
                 _ => Err(wrong(value, format_args!("`{key}` takes true or false"))),
@@ -50,6 +57,9 @@ impl Kind {
                     wrong(value, format_args!("`{key}` takes a text: {key} = \"…\""))
                 })?;
                 match self.problem(key, &text.value()) {
+                    Some(problem) if !long.is_empty() => {
+                        Err(Error::new(text.span(), format_args!("{problem}, or {long}")))
+                    }
                     Some(problem) => Err(Error::new(text.span(), problem)),
                     None => Ok(text.to_token_stream()),
                 }
@@ -60,7 +70,7 @@ impl Kind {
     /// What is wrong with a text, as far as can be told.
     fn problem(self, key: &str, text: &str) -> Option<String> {
         match self {
-            Self::Text | Self::Count | Self::Flag => None,
+            Self::Text | Self::Texts | Self::Count | Self::Number | Self::Flag => None,
             Self::Name => name_problem(text).map(|problem| format!("`{key}`: {problem}")),
             Self::Cron => (!looks_like_cron(text)).then(|| {
                 format!(
@@ -104,6 +114,28 @@ fn count(key: &str, value: &Expr) -> Result<TokenStream> {
     let count: u32 = number.base10_parse().map_err(|_| wrong())?;
     // Without the suffix that it may have.
     Ok(LitInt::new(&count.to_string(), number.span()).to_token_stream())
+}
+
+fn number(key: &str, value: &Expr) -> Result<TokenStream> {
+    let number: Option<f64> = match literal(value) {
+        Some(Lit::Int(number)) => number.base10_parse().ok(),
+        Some(Lit::Float(number)) => number.base10_parse().ok(),
+        _ => None,
+    };
+    let number = number.filter(|number| number.is_finite());
+    let number =
+        number.ok_or_else(|| wrong(value, format_args!("`{key}` takes a number: {key} = 1.5")))?;
+    let mut number = Literal::f64_suffixed(number);
+    number.set_span(value.span());
+    Ok(number.to_token_stream())
+}
+
+fn texts(key: &str, value: &Expr) -> Result<TokenStream> {
+    let wrong = |at: &Expr| wrong(at, format_args!("`{key}` takes texts: {key} = [\"…\", \"…\"]"));
+    let Expr::Array(array) = value else { return Err(wrong(value)) };
+    let texts = array.elems.iter().map(|item| text(item).ok_or_else(|| wrong(item)));
+    let texts = texts.collect::<Result<Vec<_>>>()?;
+    Ok(quote!(&[#(#texts),*]))
 }
 
 /// An error at all of an expression.

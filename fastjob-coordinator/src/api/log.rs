@@ -3,8 +3,11 @@
 //! Who follows gets an event `log` for each piece and an event `end` after the last one; each piece
 //! carries an id from which a lost connection goes on. A log that cannot be read any more is told
 //! as an event `problem`, and the stream ends; so it does, without a word, when the server stops.
+//!
+//! One stream is of one attempt: it ends with that, and does not go on with a retry or with the next
+//! shard.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, fmt, time::Duration};
 
 use axum::{
     Json,
@@ -21,7 +24,7 @@ use super::{
     Kind, Problem, Stopping,
     read::{Id, Params},
 };
-use crate::ops::{self, LogView, Ops, TaskView};
+use crate::ops::{self, LogChoice, LogView, Ops};
 
 /// Between two looks at a log that has not grown.
 const LOOK: Duration = Duration::from_millis(500);
@@ -37,37 +40,28 @@ pub(super) async fn show(
     headers: HeaderMap,
     stopping: Option<Extension<Stopping>>,
 ) -> Result<Response, Problem> {
-    let (attempt, offset, limit) = query.read(|q| {
-        (q.number("attempt"), q.number("offset").unwrap_or(0), q.number::<u32>("limit"))
+    let (choice, offset, limit) = query.read(|q| {
+        let choice = LogChoice { shard: q.number("shard"), attempt: q.number("attempt") };
+        (choice, q.number("offset").unwrap_or(0), q.number::<u32>("limit"))
     })?;
     if !wants_events(&headers) {
-        return Ok(Json(ops.task_log(task, attempt, offset, limit).await?).into_response());
+        return Ok(Json(ops.task_log(task, choice, offset, limit).await?).into_response());
     }
-    let (attempt, offset) = match Place::last(&headers)? {
-        Some(place) => (Some(place.attempt), place.offset),
-        None => (attempt, offset),
+    let (choice, offset) = match Place::last(&headers)? {
+        Some(place) => (place.choice(), place.offset),
+        None => (choice, offset),
     };
-    let first = ops.task_log(task, attempt, offset, limit).await?;
-    let attempt = match attempt {
-        Some(number) => number,
-        None => number_of(first.attempt, &ops.task(task).await?)?,
-    };
+    let first = ops.task_log(task, choice, offset, limit).await?;
+    // What was found is stayed with, also when a retry begins.
+    let choice = Place::after(&first).choice();
     let read = move |offset: u64| {
         let ops = ops.clone();
-        async move { ops.task_log(task, Some(attempt), offset, limit).await }
+        async move { ops.task_log(task, choice, offset, limit).await }
     };
     let pieces = follow(first, read, stopping.map(|Extension(stopping)| stopping));
-    let events = pieces.map(move |told| Ok::<_, Infallible>(told.event(attempt)));
+    let events = pieces.map(|told| Ok::<_, Infallible>(told.event()));
     let alive = KeepAlive::new().interval(KEEP_ALIVE);
     Ok(([("x-accel-buffering", "no")], Sse::new(events).keep_alive(alive)).into_response())
-}
-
-/// The number of an attempt within its task, so that following stays with it when a retry begins.
-fn number_of(attempt: i64, task: &TaskView) -> Result<i64, Problem> {
-    let found = task.attempts.iter().find(|other| other.id == attempt);
-    found.map(|found| i64::from(found.number)).ok_or_else(|| {
-        Problem::new(Kind::NotFound, format!("attempt {attempt} is not there any more"))
-    })
 }
 
 fn wants_events(headers: &HeaderMap) -> bool {
@@ -78,22 +72,39 @@ fn wants_events(headers: &HeaderMap) -> bool {
         .any(|media| media.trim().eq_ignore_ascii_case("text/event-stream"))
 }
 
-/// A place in the log of a task: `number-offset` in the id of an event, with the attempt's number.
+/// A place in the logs of a task: `shard-number-offset` in the id of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Place {
-    attempt: i64,
+    shard: u32,
+    attempt: u32,
     offset: u64,
 }
 
 impl Place {
+    /// Where the next piece begins.
+    fn after(piece: &LogView) -> Self {
+        Self { shard: piece.shard, attempt: piece.number, offset: piece.next_offset }
+    }
+
+    fn choice(self) -> LogChoice {
+        LogChoice { shard: Some(self.shard), attempt: Some(self.attempt) }
+    }
+
     fn last(headers: &HeaderMap) -> Result<Option<Self>, Problem> {
         let Some(id) = headers.get(LAST_EVENT_ID) else { return Ok(None) };
-        let place =
-            id.to_str().ok().and_then(|text| text.split_once('-')).and_then(|(a, o)| {
-                Some(Self { attempt: a.parse().ok()?, offset: o.parse().ok()? })
-            });
+        let place = id.to_str().ok().and_then(|text| {
+            let mut parts = text.splitn(3, '-');
+            let (shard, attempt) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+            Some(Self { shard, attempt, offset: parts.next()?.parse().ok()? })
+        });
         let strange = || Problem::new(Kind::Invalid, "Last-Event-ID is not from this stream");
         place.ok_or_else(strange).map(Some)
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}-{}", self.shard, self.attempt, self.offset)
     }
 }
 
@@ -106,10 +117,10 @@ enum Told {
 }
 
 impl Told {
-    fn event(self, attempt: i64) -> Event {
+    fn event(self) -> Event {
         let (name, id, data) = match self {
             Self::Piece(piece) => {
-                let place = format!("{attempt}-{}", piece.next_offset);
+                let place = Place::after(&piece).to_string();
                 ("log", Some(place), serde_json::to_string(&piece))
             }
             Self::Problem(problem) => ("problem", None, serde_json::to_string(&problem.written())),
@@ -197,7 +208,8 @@ mod tests {
     fn piece(offset: u64, text: &str, ended: bool) -> LogView {
         let next_offset = offset + text.len() as u64;
         let (text, source) = (text.to_owned(), "executor".to_owned());
-        LogView { attempt: 9, offset, next_offset, text, ended, source }
+        let (attempt, number, shard, shards) = (9, 1, 0, 1);
+        LogView { attempt, number, shard, shards, offset, next_offset, text, ended, source }
     }
 
     #[tokio::test(start_paused = true)]
@@ -248,8 +260,11 @@ mod tests {
             let name = http::HeaderName::from_static(LAST_EVENT_ID);
             Place::last(&HeaderMap::from_iter([(name, id.parse().unwrap())]))
         };
-        assert_eq!(said("9-120"), Ok(Some(Place { attempt: 9, offset: 120 })));
-        assert!(said("9").is_err() && said("-1").is_err() && said("a-b").is_err());
+        let place = Place { shard: 2, attempt: 9, offset: 120 };
+        assert_eq!(said(&place.to_string()), Ok(Some(place)));
+        for strange in ["9", "9-120", "-1-2", "a-b-c", "1-2-3-4"] {
+            assert!(said(strange).is_err(), "{strange:?} was accepted");
+        }
         assert_eq!(Place::last(&HeaderMap::new()), Ok(None));
     }
 }

@@ -1,37 +1,89 @@
 //! The log of a task: read at its executor while that is there, else what came with the outcome.
+//!
+//! Each attempt has a log of its own. Who does not say which gets the last attempt of the first
+//! shard, and is told so: of most tasks that is all there is.
 
-use fastjob_core::{AttemptId, AttemptState};
+use fastjob_core::AttemptState;
 
 use super::{Error, LogView, Ops, tasks::unknown};
-use crate::sessions::AskError;
+use crate::{
+    sessions::AskError,
+    store::{AttemptRow, TaskRow},
+};
 
 /// Bytes of a piece where the caller does not say.
 const PIECE: u32 = 64 * 1024;
 /// Most bytes of a piece.
 const PIECE_MAX: u32 = 1024 * 1024;
 
+/// Which of a task's logs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LogChoice {
+    /// From 0; the first if left out.
+    pub(crate) shard: Option<u32>,
+    /// The number of an attempt within its shard, from 1; the last if left out.
+    pub(crate) attempt: Option<u32>,
+}
+
+impl LogChoice {
+    /// The attempt that is meant.
+    fn among(self, row: &TaskRow) -> Result<&AttemptRow, Error> {
+        let task = row.task.0;
+        let shards = row.attempts.iter().map(|attempt| attempt.shard.total).max().unwrap_or(1);
+        if shards > 1 && self.shard.is_none() && self.attempt.is_some() {
+            let message = format!(
+                "task {task} has {shards} shards, and each numbers its own attempts: say which one"
+            );
+            return Err(Error::invalid("shard", message));
+        }
+        let shard = self.shard.unwrap_or(0);
+        match shards {
+            // They are told when somebody comes to run them.
+            0 if shard > 0 => {
+                return Err(Error::Unavailable(format!(
+                    "the shards of task {task} are not known yet: it waits for an executor"
+                )));
+            }
+            0 => {}
+            1 if shard > 0 => {
+                let message = format!("task {task} has no shard {shard}: its only one is 0");
+                return Err(Error::NotFound(message));
+            }
+            _ if shard >= shards => {
+                let last = shards - 1;
+                let message = format!("task {task} has no shard {shard}: it has 0 to {last}");
+                return Err(Error::NotFound(message));
+            }
+            _ => {}
+        }
+        let mut attempts = row.attempts.iter().filter(|attempt| attempt.shard.index == shard);
+        let found = match self.attempt {
+            None => attempts.next_back(),
+            Some(number) => attempts.find(|attempt| attempt.number == number),
+        };
+        found.ok_or_else(|| {
+            let of = if shards > 1 { format!("shard {shard} of ") } else { String::new() };
+            let number = self.attempt.unwrap_or(1);
+            Error::NotFound(format!("{of}task {task} has no attempt {number}"))
+        })
+    }
+}
+
 impl Ops {
-    /// A piece of the log of a task's last attempt, or of the one that is named by its number.
+    /// A piece of one of a task's logs.
     pub(crate) async fn task_log(
         &self,
         task: i64,
-        number: Option<i64>,
+        choice: LogChoice,
         offset: u64,
         limit: Option<u32>,
     ) -> Result<LogView, Error> {
         let row =
             self.store.task(fastjob_core::TaskId(task)).await?.ok_or_else(|| unknown(task))?;
         let limit = limit.unwrap_or(PIECE).clamp(4, PIECE_MAX);
-        let found = match number {
-            None => row.attempts.last(),
-            Some(number) => row.attempts.iter().find(|a| i64::from(a.number) == number),
-        };
-        let Some(attempt) = found else {
-            let number = number.unwrap_or_default();
-            return Err(Error::NotFound(format!("task {task} has no attempt {number}")));
-        };
+        let attempt = choice.among(&row)?;
         let (id, ended) = (attempt.attempt, attempt.state.is_final());
-        let waits = Ok(piece(id, offset, String::new(), ended));
+        let waits = Ok(piece(attempt, offset, String::new(), ended));
         let Some(executor) = &attempt.executor else { return waits };
         if attempt.started_at.is_none() && matches!(attempt.state, AttemptState::Skipped) {
             return waits;
@@ -40,12 +92,9 @@ impl Ops {
             match self.sessions.read_log(session, id, offset, limit).await {
                 Ok(log) => {
                     return Ok(LogView {
-                        attempt: id.0,
-                        offset: log.offset,
                         next_offset: log.next_offset,
-                        text: log.text,
-                        ended: log.ended && ended,
                         source: "executor".to_owned(),
+                        ..piece(attempt, log.offset, log.text, log.ended && ended)
                     });
                 }
                 // It has no such file: nothing was logged yet, or it was removed.
@@ -58,23 +107,25 @@ impl Ops {
             }
         }
         let tail = self.store.log_tail(id).await?.unwrap_or_default();
-        Ok(tail_from(id, &tail, offset, limit, ended))
+        Ok(tail_from(attempt, &tail, offset, limit))
     }
 }
 
 /// A piece of a tail, cut where a character begins.
-fn tail_from(id: AttemptId, tail: &str, offset: u64, limit: u32, ended: bool) -> LogView {
+fn tail_from(attempt: &AttemptRow, tail: &str, offset: u64, limit: u32) -> LogView {
     let from = usize::try_from(offset).unwrap_or(usize::MAX).min(tail.len());
     let from = tail.ceil_char_boundary(from);
     let to = tail.floor_char_boundary((from + limit as usize).min(tail.len()));
-    let mut view = piece(id, from as u64, tail[from..to].to_owned(), ended && to == tail.len());
-    view.offset = from as u64;
-    view
+    let ended = attempt.state.is_final() && to == tail.len();
+    piece(attempt, from as u64, tail[from..to].to_owned(), ended)
 }
 
-fn piece(id: AttemptId, offset: u64, text: String, ended: bool) -> LogView {
+fn piece(of: &AttemptRow, offset: u64, text: String, ended: bool) -> LogView {
     LogView {
-        attempt: id.0,
+        attempt: of.attempt.0,
+        number: of.number,
+        shard: of.shard.index,
+        shards: of.shard.total,
         offset,
         next_offset: offset + text.len() as u64,
         text,
@@ -85,13 +136,81 @@ fn piece(id: AttemptId, offset: u64, text: String, ended: bool) -> LogView {
 
 #[cfg(test)]
 mod tests {
+    use fastjob_core::{AttemptId, Cause, JobId, Shard, TaskId, TaskState};
+    use jiff::Timestamp;
+
     use super::*;
+
+    fn attempt(id: i64, shard: (u32, u32), number: u32) -> AttemptRow {
+        AttemptRow {
+            attempt: AttemptId(id),
+            number,
+            shard: Shard { index: shard.0, total: shard.1 },
+            state: AttemptState::Succeeded,
+            reason: None,
+            message: None,
+            executor: None,
+            due_at: Timestamp::UNIX_EPOCH,
+            started_at: None,
+            ended_at: None,
+        }
+    }
+
+    fn task(attempts: Vec<AttemptRow>) -> TaskRow {
+        TaskRow {
+            task: TaskId(7),
+            job: JobId(1),
+            service: "default".parse().unwrap(),
+            name: "a".parse().unwrap(),
+            state: TaskState::Running,
+            cause: Cause::Manual,
+            fire_at: None,
+            created_at: Timestamp::UNIX_EPOCH,
+            ended_at: None,
+            param: None,
+            result: None,
+            note: None,
+            parent: None,
+            attempts,
+        }
+    }
+
+    #[test]
+    fn a_log_is_chosen_by_shard_and_number() {
+        let choose = |row: &TaskRow, shard, attempt| {
+            let found = LogChoice { shard, attempt }.among(row).map(|row| row.attempt.0);
+            found.map_err(|err| err.to_string())
+        };
+        let whole = task(vec![attempt(7, (0, 1), 1), attempt(8, (0, 1), 2)]);
+        assert_eq!(choose(&whole, None, None), Ok(8));
+        assert_eq!(choose(&whole, Some(0), Some(1)), Ok(7));
+        assert_eq!(choose(&whole, None, Some(3)).unwrap_err(), "task 7 has no attempt 3");
+        let refused = "task 7 has no shard 1: its only one is 0";
+        assert_eq!(choose(&whole, Some(1), None).unwrap_err(), refused);
+
+        let rows = [((0, 3), 1), ((0, 3), 2), ((1, 3), 1), ((2, 3), 1)];
+        let spread = task((7..).zip(rows).map(|(id, (shard, n))| attempt(id, shard, n)).collect());
+        assert_eq!(choose(&spread, None, None), Ok(8));
+        assert_eq!(choose(&spread, Some(2), None), Ok(10));
+        assert_eq!(choose(&spread, Some(0), Some(1)), Ok(7));
+        let refused = "shard 1 of task 7 has no attempt 2";
+        assert_eq!(choose(&spread, Some(1), Some(2)).unwrap_err(), refused);
+        let refused = "task 7 has no shard 3: it has 0 to 2";
+        assert_eq!(choose(&spread, Some(3), None).unwrap_err(), refused);
+        let refused = choose(&spread, None, Some(1)).unwrap_err();
+        assert!(refused.starts_with("shard: task 7 has 3 shards"), "{refused}");
+
+        let waits = task(vec![attempt(7, (0, 0), 1)]);
+        assert_eq!(choose(&waits, None, None), Ok(7));
+        assert!(choose(&waits, Some(1), None).unwrap_err().contains("not known yet"));
+    }
 
     #[test]
     fn a_tail_is_read_in_pieces_that_never_split_a_character() {
+        let of = attempt(1, (0, 1), 1);
         let (mut offset, mut read) = (0, String::new());
         loop {
-            let piece = tail_from(AttemptId(1), "añb語c", offset, 4, true);
+            let piece = tail_from(&of, "añb語c", offset, 4);
             read.push_str(&piece.text);
             offset = piece.next_offset;
             if piece.ended {
@@ -99,6 +218,6 @@ mod tests {
             }
         }
         assert_eq!(read, "añb語c");
-        assert!(tail_from(AttemptId(1), "abc", 99, 4, true).ended);
+        assert!(tail_from(&of, "abc", 99, 4).ended);
     }
 }

@@ -23,6 +23,7 @@ pub use self::views::{
 pub(crate) use self::{
     forward::{Ask, PATH as ASK_PATH, Peers, Refusal, Reply},
     jobs::SaveMode,
+    log::LogChoice,
     tasks::ListTasks,
 };
 use crate::{

@@ -198,6 +198,15 @@ pub struct AttemptView {
 pub struct LogView {
     /// The attempt that it is of.
     pub attempt: i64,
+    /// Its number within its shard, from 1.
+    #[serde(default = "one")]
+    pub number: u32,
+    /// Which part of the task it is, from 0.
+    #[serde(default)]
+    pub shard: u32,
+    /// How many parts the task has; 0 while that is not known.
+    #[serde(default = "one")]
+    pub shards: u32,
     /// Where the piece begins, in bytes.
     pub offset: u64,
     /// Where the next one begins.

@@ -7,7 +7,10 @@ use std::{pin::Pin, sync::Arc};
 pub use fastjob_core::JobHandler;
 use fastjob_core::{
     JobContext, JobError, JobOutput, JobResult,
-    job::{JobDraft, RetryDraft, ScheduleDraft, WordOr},
+    job::{
+        BlockDraft, FireAllDraft, JobDraft, MisfireDraft, RetryDraft, RouteDraft, ScheduleDraft,
+        ShardDraft, WordOr,
+    },
 };
 pub use inventory;
 use serde::{Serialize, de::DeserializeOwned};
@@ -20,6 +23,9 @@ pub struct Draft {
     job: JobDraft,
     schedule: Option<ScheduleDraft>,
     retry: Option<RetryDraft>,
+    fire_all: Option<FireAllDraft>,
+    block: Option<BlockDraft>,
+    shard: Option<ShardDraft>,
 }
 
 macro_rules! setters {
@@ -28,6 +34,16 @@ macro_rules! setters {
         pub fn $name(mut $self, $value: $type) -> Self {
             $body = Some($value.into());
             $self
+        }
+    )*};
+}
+
+macro_rules! words {
+    ($($name:ident)*) => {$(
+        #[must_use]
+        pub fn $name(mut self, word: &str) -> Self {
+            self.job.$name = Some(WordOr::Word(word.to_owned()));
+            self
         }
     )*};
 }
@@ -48,12 +64,28 @@ impl Draft {
         fixed_rate(self, period: &str) self.schedule.get_or_insert_default().fixed_rate;
         fixed_delay(self, period: &str) self.schedule.get_or_insert_default().fixed_delay;
         once(self, instant: &str) self.schedule.get_or_insert_default().once;
+        start_at(self, instant: &str) self.job.start_at;
+        end_at(self, instant: &str) self.job.end_at;
+        jitter(self, longest: &str) self.job.jitter;
+        exclude_zone(self, name: &str) self.job.exclude.get_or_insert_default().zone;
         enabled(self, enabled: bool) self.job.enabled;
         retry(self, count: u32) self.retry.get_or_insert_default().count;
+        retry_count(self, count: u32) self.retry.get_or_insert_default().count;
         retry_delay(self, delay: &str) self.retry.get_or_insert_default().delay;
+        retry_factor(self, factor: f64) self.retry.get_or_insert_default().factor;
+        retry_max_delay(self, delay: &str) self.retry.get_or_insert_default().max_delay;
+        retry_jitter(self, part: f64) self.retry.get_or_insert_default().jitter;
         timeout(self, longest: &str) self.job.timeout;
         grace(self, grace: &str) self.job.grace;
         no_executor(self, wait: &str) self.job.no_executor;
+        misfire_fire_all_max(self, most: u32) self.fire_all.get_or_insert_default().max;
+        misfire_fire_all_window(self, age: &str) self.fire_all.get_or_insert_default().window;
+        block_strategy(self, word: &str) self.block.get_or_insert_default().strategy;
+        block_scope(self, word: &str) self.block.get_or_insert_default().scope;
+        block_max_waiting(self, most: u32) self.block.get_or_insert_default().max_waiting;
+        block_max_running(self, most: u32) self.block.get_or_insert_default().max_running;
+        shard_count(self, count: u32) self.shard.get_or_insert_default().count;
+        shard_dynamic(self, filter: &str) self.shard.get_or_insert_default().dynamic;
     }
 
     #[must_use]
@@ -62,21 +94,23 @@ impl Draft {
         self
     }
 
+    words! { misfire block route shard }
+
     #[must_use]
-    pub fn misfire(mut self, word: &str) -> Self {
-        self.job.misfire = Some(WordOr::Word(word.to_owned()));
+    pub fn route_specific(mut self, executor: &str) -> Self {
+        self.job.route = Some(WordOr::Table(RouteDraft { specific: executor.to_owned() }));
         self
     }
 
     #[must_use]
-    pub fn block(mut self, word: &str) -> Self {
-        self.job.block = Some(WordOr::Word(word.to_owned()));
+    pub fn exclude_days(mut self, days: &[&str]) -> Self {
+        self.job.exclude.get_or_insert_default().days = owned(days);
         self
     }
 
     #[must_use]
-    pub fn route(mut self, word: &str) -> Self {
-        self.job.route = Some(WordOr::Word(word.to_owned()));
+    pub fn exclude_hours(mut self, hours: &[&str]) -> Self {
+        self.job.exclude.get_or_insert_default().hours = owned(hours);
         self
     }
 
@@ -88,9 +122,17 @@ impl Draft {
 
     /// The draft.
     pub fn done(self) -> JobDraft {
-        let Self { job, schedule, retry } = self;
+        let Self { mut job, schedule, retry, fire_all, block, shard } = self;
+        let misfire = fire_all.map(|fire_all| WordOr::Table(MisfireDraft { fire_all }));
+        job.misfire = misfire.or(job.misfire);
+        job.block = block.map(WordOr::Table).or(job.block);
+        job.shard = shard.map(WordOr::Table).or(job.shard);
         JobDraft { schedule: schedule.map(WordOr::Table), retry, ..job }
     }
+}
+
+fn owned(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
 /// How a handler with state is made: not at all. It must be one, though.

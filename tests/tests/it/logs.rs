@@ -80,3 +80,42 @@ async fn each_attempt_has_a_log_of_its_own() {
     let (status, answer) = rest.get(&format!("/api/v1/tasks/{task}/log?attempt=3")).await.unwrap();
     assert_eq!(status, 404, "{answer}");
 }
+
+#[tokio::test]
+async fn each_shard_has_a_log_of_its_own() {
+    let coordinator = coordinator().await;
+    let _executor = coordinator.executor(EXECUTOR, "e1");
+    let rest = coordinator.rest();
+    rest.executors(1).await;
+    let job = json!({"name": "three", "handler": "talks", "param": "4", "shard": {"count": 3},
+        "block": "parallel"});
+    rest.save(job).await;
+    let task = rest.start("three", json!({})).await;
+    rest.ended(task).await;
+
+    let path = format!("/api/v1/tasks/{task}/log");
+    let mut attempts = Vec::new();
+    for shard in 0..3 {
+        assert_eq!(numbers(&read(&rest, task, &format!("&shard={shard}")).await), [1, 2, 3, 4]);
+        let (_, piece) = rest.get(&format!("{path}?shard={shard}&attempt=1")).await.unwrap();
+        assert_eq!((&piece["shard"], &piece["shards"]), (&json!(shard), &json!(3)), "{piece}");
+        assert_eq!(piece["number"], 1, "{piece}");
+        attempts.push(piece["attempt"].as_i64().unwrap());
+        let events = rest.follow(&format!("{path}?shard={shard}")).await.unwrap();
+        assert!(events.contains(&format!("id: {shard}-1-")), "{events}");
+    }
+    attempts.dedup();
+    assert_eq!(attempts.len(), 3, "{attempts:?}");
+
+    // Who does not say gets the first, and is told so.
+    let (_, piece) = rest.get(&path).await.unwrap();
+    assert_eq!((&piece["shard"], &piece["shards"]), (&json!(0), &json!(3)), "{piece}");
+
+    let (status, answer) = rest.get(&format!("{path}?shard=3")).await.unwrap();
+    assert_eq!(status, 404, "{answer}");
+    assert_eq!(answer["detail"], format!("task {task} has no shard 3: it has 0 to 2"));
+    let (status, answer) = rest.get(&format!("{path}?attempt=1")).await.unwrap();
+    assert_eq!((status, &answer["problems"][0]["field"]), (422, &json!("shard")), "{answer}");
+    let (status, answer) = rest.get(&format!("{path}?shard=x")).await.unwrap();
+    assert!((400..500).contains(&status), "{answer}");
+}

@@ -1,6 +1,7 @@
 //! `fastjob job apply`: files into jobs.
 //!
-//! Everything is read and judged before anything is sent.
+//! Everything is read and judged before anything is sent. Children are saved before their parents,
+//! whatever the order and the file they are written in.
 
 use std::path::PathBuf;
 

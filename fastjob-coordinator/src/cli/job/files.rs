@@ -12,7 +12,10 @@ use fastjob_core::{Job, JobDraft};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::list::full_name;
+use super::{
+    list::full_name,
+    order::{Cycle, children_first},
+};
 use crate::cli::error::Field;
 
 /// One job of a file, valid.
@@ -25,11 +28,12 @@ pub(super) struct Definition {
     place: String,
 }
 
-/// Reads all files.
+/// Reads all files, and puts children before their parents.
 ///
 /// # Errors
 ///
-/// Fails with every problem of every file, each with its place.
+/// Fails with every problem of every file, each with its place; and if children lead back to their
+/// parents, with the first such round.
 pub(super) fn read_all(files: &[PathBuf]) -> Result<Vec<Definition>, Vec<Field>> {
     let (mut jobs, mut problems) = (Vec::new(), Vec::new());
     for path in files {
@@ -51,7 +55,30 @@ pub(super) fn read_all(files: &[PathBuf]) -> Result<Vec<Definition>, Vec<Field>>
             problems.push(Field::new(&job.place, message));
         }
     }
-    if problems.is_empty() { Ok(jobs) } else { Err(problems) }
+    if problems.is_empty() {
+        in_order(jobs).map_err(|problem| vec![problem])
+    } else {
+        Err(problems)
+    }
+}
+
+fn in_order(jobs: Vec<Definition>) -> Result<Vec<Definition>, Field> {
+    let drafts: Vec<_> = jobs.iter().map(|job| &job.draft).collect();
+    match children_first(&drafts) {
+        Ok(order) => {
+            let mut jobs: Vec<_> = jobs.into_iter().map(Some).collect();
+            Ok(order.into_iter().filter_map(|at| jobs[at].take()).collect())
+        }
+        Err(Cycle(places)) => {
+            let round = places.iter().chain(places.first());
+            let names: Vec<_> = round.map(|at| jobs[*at].name.as_str()).collect();
+            let message = format!(
+                "children lead back to their parents, so that their tasks would never end: {}",
+                names.join(" -> ")
+            );
+            Err(Field::new(places.first().map_or("", |at| &jobs[*at].place), message))
+        }
+    }
 }
 
 fn read(

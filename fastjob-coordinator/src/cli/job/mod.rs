@@ -5,6 +5,7 @@ mod backfill;
 mod files;
 mod list;
 mod next;
+mod order;
 mod show;
 mod switch;
 

@@ -1,4 +1,7 @@
 //! `fastjob task log`: what the handler logged, also while it runs.
+//!
+//! A task in several shards has as many logs. They are printed one after the other, each under a
+//! line that says which it is, unless one is chosen.
 
 use std::time::Duration;
 
@@ -20,8 +23,11 @@ pub(in crate::cli) struct Log {
     /// The task's number
     #[arg(value_parser = task_id)]
     task: i64,
-    /// The attempt by its number within the task, from 1 [default: the last]
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    /// The shard, from 0 [default: all, one after the other]
+    #[arg(long, value_name = "I")]
+    shard: Option<u32>,
+    /// The attempt by its number within the shard, from 1 [default: the last]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     attempt: Option<u32>,
     /// Print what is added, until the attempt has ended
     #[arg(long, short)]
@@ -30,11 +36,29 @@ pub(in crate::cli) struct Log {
 
 impl Log {
     pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
+        let shards = self.print(self.shard, client, out).await?;
+        if self.shard.is_some() {
+            return Ok(());
+        }
+        for shard in 1..shards {
+            self.print(Some(shard), client, out).await?;
+        }
+        Ok(())
+    }
+
+    /// Prints the log of one shard, and returns how many shards there are.
+    async fn print(
+        &self,
+        shard: Option<u32>,
+        client: &Client,
+        out: &mut Out<'_>,
+    ) -> Result<u32, Error> {
         let task = self.task.to_string();
         let (mut offset, mut attempt) = (0, None);
-        let mut pauses = pauses();
+        let (mut pauses, mut is_headed) = (pauses(), false);
         loop {
             let mut query = vec![("offset", offset.to_string())];
+            query.extend(shard.map(|index| ("shard", index.to_string())));
             query.extend(self.attempt.map(|number| ("attempt", number.to_string())));
             let answer = client.get(&["tasks", &task, "log"], &query).await;
             let answer = if self.follow { pauses.answer(answer)? } else { Some(answer?) };
@@ -43,6 +67,12 @@ impl Log {
                 continue;
             };
             let piece: LogView = answer.read()?;
+            // As `tail` does it with many files; who has chosen one gets its text and no more.
+            if self.shard.is_none() && piece.shards > 1 && !is_headed && !out.is_json() {
+                let gap = if piece.shard > 0 { "\n" } else { "" };
+                out.line(format_args!("{gap}==> shard {} of {} <==", piece.shard, piece.shards))?;
+                is_headed = true;
+            }
             if attempt.replace(piece.attempt).is_some_and(|before| before != piece.attempt) {
                 // A retry has begun, and the log that it writes is another.
                 remark(format_args!("-- attempt {}", piece.attempt));
@@ -60,7 +90,7 @@ impl Log {
             }
             offset = piece.next_offset;
             match is_empty {
-                true if piece.ended || !self.follow => return Ok(()),
+                true if piece.ended || !self.follow => return Ok(piece.shards),
                 true => pauses.pause().await,
                 false => pauses = self::pauses(),
             }

@@ -34,11 +34,16 @@ pub(super) async fn run(task: i64, client: &Client, out: &mut Out<'_>) -> Result
         return Ok(());
     }
     let mut table = Table::new(&[
-        ">ATTEMPT", ">NUMBER", "STATE", "EXECUTOR", "DUE", "STARTED", "ENDED", "REASON", "MESSAGE",
+        ">ATTEMPT", "SHARD", ">NUMBER", "STATE", "EXECUTOR", "DUE", "STARTED", "ENDED", "REASON",
+        "MESSAGE",
     ]);
     for attempt in task.attempts {
         table.row([
             attempt.id.to_string(),
+            match attempt.shards {
+                0 | 1 => String::new(),
+                shards => format!("{} of {shards}", attempt.shard),
+            },
             attempt.number.to_string(),
             attempt.state,
             attempt.executor.unwrap_or_default(),

@@ -94,6 +94,27 @@ async fn jobs_are_applied_one_by_one() {
 }
 
 #[tokio::test]
+async fn children_are_applied_before_their_parents() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (parents, children) = (path("parents.toml"), path("children.toml"));
+    std::fs::write(&parents, "[[job]]\nname='a'\nchildren=[{job='b'}]").unwrap();
+    std::fs::write(&children, "[[job]]\nname='b'").unwrap();
+    let fake = Fake::answers([(201, "created", job("any"))]).await;
+    let apply = ["--server", &fake.url, "job", "apply", &parents, &children];
+    assert_eq!(fastjob(&apply).await.out(), "created default.b\ncreated default.a\n");
+
+    std::fs::write(&children, "[[job]]\nname='b'\nchildren=[{job='a'}]").unwrap();
+    let fake = Fake::answering(json!({})).await;
+    let failure =
+        fastjob(&["--server", &fake.url, "job", "apply", &parents, &children]).await.failure();
+    assert_eq!(failure.title, "there is a problem, so nothing was applied");
+    let cycle = "default.a -> default.b -> default.a";
+    assert!(failure.to_string().ends_with(cycle), "{failure}");
+    assert_eq!(fake.asked(), [""; 0]);
+}
+
+#[tokio::test]
 async fn nothing_is_sent_where_a_file_has_a_problem() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("jobs.toml");

@@ -95,3 +95,36 @@ async fn a_log_is_read_whole_and_a_retry_begins_another() {
     let out = fastjob(&["--server", &fake.url, "task", "log", "42"]).await.out();
     assert_eq!(out, "one\nagain\n");
 }
+
+#[tokio::test]
+async fn the_shards_of_a_task_are_printed_one_after_the_other() {
+    let of = |shard: u32, mut piece: (u16, &'static str, Value)| {
+        piece.2["shard"] = shard.into();
+        piece.2["shards"] = 2.into();
+        piece
+    };
+    let pieces = [
+        of(0, piece(42, 0, "one\n", true)),
+        of(0, piece(42, 4, "", true)),
+        of(1, piece(43, 0, "two\n", true)),
+        of(1, piece(43, 4, "", true)),
+    ];
+    let fake = Fake::answers(pieces.clone()).await;
+    let log = ["--server", &fake.url, "task", "log", "42"];
+    let expected = "==> shard 0 of 2 <==\none\n\n==> shard 1 of 2 <==\ntwo\n";
+    assert_eq!(fastjob(&log).await.out(), expected);
+    assert_eq!(
+        fake.asked(),
+        [
+            "GET /api/v1/tasks/42/log?offset=0",
+            "GET /api/v1/tasks/42/log?offset=4",
+            "GET /api/v1/tasks/42/log?offset=0&shard=1",
+            "GET /api/v1/tasks/42/log?offset=4&shard=1",
+        ]
+    );
+
+    let fake = Fake::answers(pieces[2..].to_vec()).await;
+    let log = ["--server", &fake.url, "task", "log", "42", "--shard", "1"];
+    assert_eq!(fastjob(&log).await.out(), "two\n");
+    assert_eq!(fake.asked()[0], "GET /api/v1/tasks/42/log?offset=0&shard=1");
+}

@@ -87,3 +87,28 @@ fn other_shapes_are_refused() {
     refused("x.json", "[]", &["x.json: there is no job in it; write [[job]] above each"]);
     assert_eq!(read_all(&["/nowhere/jobs.toml".into()]).unwrap_err().len(), 1);
 }
+
+#[test]
+fn children_come_first_whichever_file_they_are_in() {
+    let parents = "[[job]]\nname='a'\nchildren=[{job='b'}, {job='elsewhere'}]\n[[job]]\nname='x'";
+    let children = r#"[{"name": "b", "children": [{"job": "mail.c"}]},
+        {"name": "c", "service": "mail"}]"#;
+    assert_eq!(
+        names(&[("parents.toml", parents), ("children.json", children)]),
+        ["mail.c", "default.b", "default.a", "default.x"]
+    );
+}
+
+#[test]
+fn children_that_lead_back_are_refused() {
+    let toml = "[[job]]\nname='x'\n[[job]]\nname='a'\nchildren=[{job='b'}]\n\
+                [[job]]\nname='b'\nchildren=[{job='a'}]";
+    refused(
+        "jobs.toml",
+        toml,
+        &[
+            "jobs.toml:3: children lead back to their parents, so that their tasks would never end: \
+          default.a -> default.b -> default.a",
+        ],
+    );
+}

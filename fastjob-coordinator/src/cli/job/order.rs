@@ -1,0 +1,165 @@
+//! The order in which jobs are saved: children before their parents, which are refused without
+//! them, and otherwise as they are written.
+//!
+//! A name is understood as the coordinator will, as far as the files tell. What it may know better,
+//! such as a job of another file that is saved already, is left to it.
+
+use std::collections::BTreeMap;
+
+use fastjob_core::JobDraft;
+
+use super::list::full_name;
+
+/// The jobs whose children lead back to the first of them.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Cycle(pub(super) Vec<usize>);
+
+/// The places of `jobs`, children first.
+///
+/// # Errors
+///
+/// Fails with a [`Cycle`] if a job is its own child, or its child's, and so on.
+pub(super) fn children_first(jobs: &[&JobDraft]) -> Result<Vec<usize>, Cycle> {
+    let names = Names::of(jobs);
+    let all = jobs.iter().map(|job| names.children(job, Certainty::Likely)).collect();
+    walk(all).or_else(|_| {
+        // What leads back may be another job than it seems: only what is certain is a mistake.
+        walk(jobs.iter().map(|job| names.children(job, Certainty::Certain)).collect())
+    })
+}
+
+/// How sure it has to be that a job of the files is meant.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Certainty {
+    Certain,
+    /// The coordinator may know another of that name.
+    Likely,
+}
+
+/// Where jobs are, by `service.name` and by name alone.
+struct Names {
+    full: BTreeMap<String, usize>,
+    bare: BTreeMap<String, Vec<usize>>,
+}
+
+impl Names {
+    fn of(jobs: &[&JobDraft]) -> Self {
+        let mut names = Self { full: BTreeMap::new(), bare: BTreeMap::new() };
+        for (at, job) in jobs.iter().enumerate() {
+            names.full.insert(full_name(job), at);
+            names.bare.entry(job.name.clone()).or_default().push(at);
+        }
+        names
+    }
+
+    /// The children of `job` that are here: those of its own service first, as everywhere.
+    fn children(&self, job: &JobDraft, certainty: Certainty) -> Vec<usize> {
+        let service = job.service.as_deref().unwrap_or("default");
+        let find = |path: &str| {
+            let beside = self.full.get(&format!("{service}.{path}"));
+            if let Some(at) = beside.or_else(|| self.full.get(path)) {
+                return vec![*at];
+            }
+            match certainty {
+                Certainty::Certain => Vec::new(),
+                Certainty::Likely => self.bare.get(path).cloned().unwrap_or_default(),
+            }
+        };
+        job.children.iter().flat_map(|child| find(&child.job)).collect()
+    }
+}
+
+/// Visits everything in its order, but each after its children.
+fn walk(children: Vec<Vec<usize>>) -> Result<Vec<usize>, Cycle> {
+    let mut order = Vec::with_capacity(children.len());
+    let mut is_done = vec![false; children.len()];
+    for start in 0..children.len() {
+        // From `start` down, each with the children that are still to be visited.
+        let mut path = Vec::new();
+        let mut enter = Some(start);
+        loop {
+            if let Some(at) = enter.take().filter(|at| !is_done[*at]) {
+                if let Some(first) = path.iter().position(|(other, _)| *other == at) {
+                    return Err(Cycle(path[first..].iter().map(|(at, _)| *at).collect()));
+                }
+                path.push((at, children[at].iter()));
+            }
+            let Some((at, left)) = path.last_mut() else { break };
+            enter = left.next().copied();
+            if enter.is_none() {
+                is_done[*at] = true;
+                order.push(*at);
+                path.pop();
+            }
+        }
+    }
+    Ok(order)
+}
+
+#[cfg(test)]
+mod tests {
+    use fastjob_core::job::ChildDraft;
+
+    use super::*;
+
+    /// `a`, or `mail.a`; then its children.
+    fn job(name: &str, children: &[&str]) -> JobDraft {
+        let (service, name) = match name.split_once('.') {
+            Some((service, name)) => (Some(service.to_owned()), name),
+            None => (None, name),
+        };
+        let children = children
+            .iter()
+            .map(|child| ChildDraft { job: (*child).to_owned(), ..ChildDraft::default() })
+            .collect();
+        JobDraft { name: name.to_owned(), service, children, ..JobDraft::default() }
+    }
+
+    #[track_caller]
+    fn check(jobs: &[(&str, &[&str])], expected: Result<&[&str], &[&str]>) {
+        let drafts: Vec<_> = jobs.iter().map(|(name, children)| job(name, children)).collect();
+        let found = children_first(&drafts.iter().collect::<Vec<_>>());
+        let names = |places: Vec<usize>| places.iter().map(|at| jobs[*at].0).collect::<Vec<_>>();
+        let found = found.map(names).map_err(|Cycle(places)| names(places));
+        assert_eq!(found, expected.map(<[_]>::to_vec).map_err(<[_]>::to_vec));
+    }
+
+    #[test]
+    fn children_come_before_their_parents_and_the_rest_stays() {
+        check(&[("c", &[]), ("a", &[]), ("b", &[])], Ok(&["c", "a", "b"]));
+        check(&[("a", &["c"]), ("b", &[]), ("c", &[])], Ok(&["c", "a", "b"]));
+        check(&[("a", &["b"]), ("b", &["c"]), ("c", &[])], Ok(&["c", "b", "a"]));
+        // Two ways to one child.
+        check(&[("a", &["b", "c"]), ("b", &["d"]), ("c", &["d", "b"]), ("d", &[])], {
+            Ok(&["d", "b", "c", "a"])
+        });
+        // It is named twice, or is not in the files.
+        check(&[("a", &["b", "b", "z"]), ("b", &[])], Ok(&["b", "a"]));
+    }
+
+    #[test]
+    fn a_child_is_named_alone_or_behind_its_service() {
+        check(&[("a", &["mail.b"]), ("mail.b", &[]), ("b", &[])], Ok(&["mail.b", "a", "b"]));
+        check(&[("mail.a", &["b"]), ("b", &[]), ("mail.b", &[])], Ok(&["mail.b", "mail.a", "b"]));
+        // In another service, if there is one of that name alone.
+        check(&[("mail.a", &["b"]), ("b", &[])], Ok(&["b", "mail.a"]));
+        check(&[("a", &["default.b"]), ("b", &[])], Ok(&["b", "a"]));
+    }
+
+    #[test]
+    fn a_cycle_is_refused() {
+        check(&[("a", &["a"])], Err(&["a"]));
+        check(&[("x", &["b"]), ("a", &["b"]), ("b", &["c"]), ("c", &["a"])], Err(&["b", "c", "a"]));
+        check(&[("a", &["mail.b"]), ("mail.b", &["default.a"])], Err(&["a", "mail.b"]));
+        // `b` may be a job that is saved already, beside `a`: for the coordinator to judge.
+        check(&[("a", &["b"]), ("mail.b", &["default.a"])], Ok(&["a", "mail.b"]));
+    }
+
+    #[test]
+    fn a_long_chain_needs_no_deep_stack() {
+        let names: Vec<_> = (0..100_000).map(|n| format!("j{n}")).collect();
+        let jobs: Vec<_> = names.windows(2).map(|pair| job(&pair[0], &[&pair[1]])).collect();
+        let order = children_first(&jobs.iter().collect::<Vec<_>>()).unwrap();
+        assert!(order.into_iter().rev().eq(0..jobs.len()));
+    }
+}

@@ -1,0 +1,143 @@
+//! Every argument of `#[job]`, with what it takes.
+//!
+//! They have the names and the shape of a job in a file: `{ scope = "cluster" }` of `block` there is
+//! `block(scope = "cluster")` here. What only those who run the service can know has no argument:
+//! which jobs are its children, and whom to alarm.
+
+use proc_macro2::TokenStream;
+use syn::{Expr, Result};
+
+use crate::value::{Kind, wrong};
+
+/// An argument, or a field of one.
+pub(crate) struct Argument {
+    pub(crate) name: &'static str,
+    /// What is written `name = value`, if that can be.
+    value: Option<Kind>,
+    /// What is written `name(field = value)`.
+    pub(crate) fields: &'static [Argument],
+}
+
+/// In the order in which people are told of them.
+pub(crate) const ARGUMENTS: &[Argument] = &[
+    value("description", Kind::Text),
+    value("service", Kind::Name),
+    value("cron", Kind::Cron),
+    value("zone", Kind::Text),
+    value("fixed_rate", Kind::Duration),
+    value("fixed_delay", Kind::Duration),
+    value("once", Kind::Instant),
+    value("start_at", Kind::Instant),
+    value("end_at", Kind::Instant),
+    value("jitter", Kind::Duration),
+    fields(
+        "exclude",
+        &[value("days", Kind::Texts), value("hours", Kind::Texts), value("zone", Kind::Text)],
+    ),
+    value("enabled", Kind::Flag),
+    value("param", Kind::Text),
+    value("retry", Kind::Count).or(&[
+        value("count", Kind::Count),
+        value("delay", Kind::Duration),
+        value("factor", Kind::Number),
+        value("max_delay", Kind::Duration),
+        value("jitter", Kind::Number),
+    ]),
+    value("retry_delay", Kind::Duration),
+    value("timeout", Kind::Duration),
+    value("grace", Kind::Duration),
+    value("misfire", Kind::Word(&["skip", "fire_once", "fire_all"]))
+        .or(&[fields("fire_all", &[value("max", Kind::Count), value("window", Kind::Duration)])]),
+    value("block", Kind::Word(BLOCKS)).or(&[
+        value("strategy", Kind::Word(BLOCKS)),
+        value("scope", Kind::Word(&["executor", "cluster"])),
+        value("max_waiting", Kind::Count),
+        value("max_running", Kind::Count),
+    ]),
+    value("route", Kind::Word(ROUTES)).or(&[value("specific", Kind::Name)]),
+    value("shard", Kind::Word(&["one", "all"]))
+        .or(&[value("dynamic", Kind::Text), value("count", Kind::Count)]),
+    value("no_executor", Kind::Duration),
+];
+
+/// The one that is not in the table: its keys are the writer's own.
+pub(crate) const LABELS: &str = "labels";
+
+const BLOCKS: &[&str] = &["serial", "skip_new", "replace_running", "parallel"];
+
+const ROUTES: &[&str] = &[
+    "round_robin",
+    "random",
+    "consistent_hash",
+    "least_scheduled",
+    "memory_first",
+    "cpu_first",
+    "response_first",
+    "failover",
+    "first",
+    "last",
+    "least_recently_used",
+    "idle_first",
+];
+
+/// Arguments of which a job has one at most.
+pub(crate) const SCHEDULES: [&str; 4] = ["cron", "fixed_rate", "fixed_delay", "once"];
+
+/// The first go only with one of the second, which people know as the third.
+pub(crate) const TOGETHER: [(&[&str], &[&str], &str); 3] = [
+    (&["zone"], &["cron"], "`cron`"),
+    (
+        &["retry_delay", "retry_factor", "retry_max_delay", "retry_jitter"],
+        &["retry", "retry_count"],
+        "a number of retries",
+    ),
+    (
+        &["start_at", "end_at", "jitter", "exclude_days", "exclude_hours", "exclude_zone"],
+        &SCHEDULES,
+        "a schedule",
+    ),
+];
+
+const fn value(name: &'static str, kind: Kind) -> Argument {
+    Argument { name, value: Some(kind), fields: &[] }
+}
+
+const fn fields(name: &'static str, fields: &'static [Argument]) -> Argument {
+    Argument { name, value: None, fields }
+}
+
+impl Argument {
+    /// Or in full, with fields.
+    const fn or(mut self, fields: &'static [Argument]) -> Self {
+        self.fields = fields;
+        self
+    }
+
+    /// Takes what stands behind `name =`.
+    pub(crate) fn read(&self, value: &Expr) -> Result<TokenStream> {
+        let Some(kind) = self.value else {
+            let (name, forms) = (self.name, self.forms());
+            return Err(wrong(value, format_args!("`{name}` has fields: write {forms}")));
+        };
+        let long = if self.fields.is_empty() { String::new() } else { self.long() };
+        kind.read(self.name, value, &long)
+    }
+
+    /// How it can be written.
+    pub(crate) fn forms(&self) -> String {
+        match (self.value.is_some(), self.fields) {
+            (true, []) => format!("{} = …", self.name),
+            (true, _) => format!("{} = … or {}", self.name, self.long()),
+            (false, _) => self.long(),
+        }
+    }
+
+    fn long(&self) -> String {
+        let fields: Vec<_> = self.fields.iter().map(Self::short).collect();
+        format!("{}({})", self.name, fields.join(", "))
+    }
+
+    fn short(&self) -> String {
+        if self.value.is_some() { format!("{} = …", self.name) } else { self.long() }
+    }
+}
