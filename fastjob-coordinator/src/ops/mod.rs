@@ -7,6 +7,7 @@ mod executors;
 mod jobs;
 mod log;
 mod preview;
+mod silences;
 mod start;
 mod tasks;
 mod views;
@@ -16,10 +17,11 @@ use std::sync::Arc;
 use fastjob_core::job::Problem;
 
 pub use self::views::{
-    AttemptView, BackfillAsk, Backfilled, ChannelView, ExecutorView, Fires, JobView, LogView, Page,
-    ProgressView, Saved, StartAsk, Started, StopAnswer, TaskView, Tested,
+    AlarmView, AttemptView, BackfillAsk, Backfilled, ChannelView, ExecutorView, Fires, JobView,
+    LogView, Page, ProgressView, Saved, SilenceAsk, SilenceView, StartAsk, Started, StopAnswer,
+    TaskView, Tested,
 };
-pub(crate) use self::{jobs::SaveMode, tasks::ListTasks};
+pub(crate) use self::{alarms::ListAlarms, jobs::SaveMode, tasks::ListTasks};
 use crate::{alarm::Channels, sessions::Sessions, shell::EngineHandle, store};
 
 /// Most items of a page.
