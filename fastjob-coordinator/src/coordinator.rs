@@ -332,6 +332,8 @@ impl Coordinator {
             deadline,
             map,
         };
+        let senders = engines.clone();
+        let turn: alarm::Turn = Arc::new(move |channel| senders.sends_to(channel));
         let mut loops = JoinSet::new();
         let mut last = JoinSet::new();
         let writing_stop = writing.clone();
@@ -351,7 +353,7 @@ impl Coordinator {
         ));
         loops.spawn(named(
             "sender of alarms",
-            alarm::run(Arc::clone(&whole), channels, stop.child_token()),
+            alarm::run(Arc::clone(&whole), channels, turn, stop.child_token()),
         ));
         let grpc = tonic::service::Routes::new(link.into_service()).into_axum_router();
         let app = server::app(ops, grpc, guard);

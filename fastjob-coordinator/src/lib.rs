@@ -38,7 +38,8 @@ pub use self::{
     config::Config,
     coordinator::{Builder, Coordinator, RunError, StartError, migrate},
     ops::{
-        AttemptView, BackfillAsk, Backfilled, ChannelView, ExecutorView, Fires, JobView, LogView,
-        Page, ProgressView, Saved, StartAsk, Started, StopAnswer, TaskView, Tested,
+        AlarmView, AttemptView, BackfillAsk, Backfilled, ChannelView, ExecutorView, Fires, JobView,
+        LogView, Page, ProgressView, Saved, SilenceAsk, SilenceView, StartAsk, Started, StopAnswer,
+        TaskView, Tested,
     },
 };

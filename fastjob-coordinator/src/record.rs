@@ -24,10 +24,14 @@ impl Partition {
         Self(u32::try_from(id.rem_euclid(i64::from(partitions.max(1)))).unwrap_or_default())
     }
 
-    /// That of a job by its name: FNV-1a, which will be the same in every release.
+    /// That of a job by its name.
     pub(crate) fn of_name(service: &ServiceName, name: &JobName, partitions: u32) -> Self {
-        let bytes = service.as_str().bytes().chain([b'.']).chain(name.as_str().bytes());
-        let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        Self::of_text(&format!("{service}.{name}"), partitions)
+    }
+
+    /// That of a text: FNV-1a, which will be the same in every release.
+    pub(crate) fn of_text(text: &str, partitions: u32) -> Self {
+        let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
         // The low bits of FNV are its weakest.

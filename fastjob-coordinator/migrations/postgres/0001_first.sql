@@ -129,10 +129,20 @@ create table child_starts (
 
 create index child_starts_by_partition on child_starts (partition, id);
 
--- One row for each alarm and channel, written in the transaction of what it tells of. States: 0
--- waiting, 1 sent, 2 given up.
+-- Counts what has to be numbered in the order of the commits, whichever node they come from: who
+-- takes numbers holds the row until its commit.
+create table counters (
+    name text not null primary key,
+    value bigint not null
+) with (fillfactor = 10);
+
+insert into counters (name, value) values ('alarms', 0);
+
+-- One row for each alarm and channel, written in the transaction of what it tells of. The number
+-- follows the order of the commits, so that a sender reads on from where it was. States: 0 waiting,
+-- 1 sent, 2 given up, 3 silenced.
 create table alarms (
-    number bigint generated always as identity primary key,
+    number bigint not null primary key,
     id bigint not null,
     channel text not null,
     job bigint not null,
@@ -153,6 +163,22 @@ create table alarms (
 create unique index alarms_once on alarms (id, channel);
 create index alarms_waiting on alarms (channel, number) where state = 0;
 create index alarms_by_job on alarms (job, number);
+-- Past alarms of a channel, newest first.
+create index alarms_by_channel on alarms (channel, number);
 create index alarms_done on alarms (done_at) where state > 0;
 -- A task tells of a kind of trouble once.
 create unique index alarms_once_a_task on alarms (task, kind, channel) where task is not null;
+
+-- Of a job, of a channel, or of both: what is null is any. An alarm that one covers when it is to be
+-- sent gets state 3, silenced. At most a few hundred are there at the same time.
+create table silences (
+    id bigint generated always as identity primary key,
+    job bigint,
+    -- `service.name`, to be shown.
+    job_name text,
+    channel text,
+    until bigint not null,
+    reason text not null,
+    created_at bigint not null,
+    check (job is not null or channel is not null)
+);

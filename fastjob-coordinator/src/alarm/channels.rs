@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use fastjob_core::ChannelName;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{Alarm, Error, Message, chat::Chat, email::Email, http::SEND, webhook::Webhook};
 use crate::{
@@ -48,20 +49,18 @@ impl Channel {
         Ok(Self { kind: config.to.name(), group_wait, group_interval, alarm })
     }
 
-    /// Hands a message over within the time limit; the error is text with all its causes.
+    /// Hands a message over within the time limit; the error is text with all its causes. Dropping
+    /// the future cuts the sending.
     pub(super) async fn send(&self, message: &Message) -> Result<(), String> {
         let alarm = Arc::clone(&self.alarm);
         let message = message.clone();
         // In a task of its own, so that a channel that panics is only a channel that failed.
-        let mut sending = tokio::spawn(async move { alarm.send(&message).await });
-        match tokio::time::timeout(SEND, &mut sending).await {
+        let sending = tokio::spawn(async move { alarm.send(&message).await });
+        match tokio::time::timeout(SEND, AbortOnDropHandle::new(sending)).await {
             Ok(Ok(Ok(()))) => Ok(()),
             Ok(Ok(Err(err))) => Err(causes(&*err)),
             Ok(Err(_)) => Err("the channel panicked".to_owned()),
-            Err(_) => {
-                sending.abort();
-                Err(format!("it took longer than {} s", SEND.as_secs()))
-            }
+            Err(_) => Err(format!("it took longer than {} s", SEND.as_secs())),
         }
     }
 }

@@ -36,6 +36,8 @@ pub(crate) struct Group {
     pub(crate) first: WaitingAlarm,
     pub(crate) last: WaitingAlarm,
     pub(crate) examples: Vec<WaitingAlarm>,
+    /// Whether all are of one job and kind.
+    pub(crate) alike: bool,
     /// Tries in vain.
     pub(crate) tries: u32,
     opened: Duration,
@@ -50,14 +52,25 @@ impl Group {
             first: alarm.clone(),
             last: alarm.clone(),
             examples: vec![alarm],
+            alike: true,
             tries: 0,
             opened: now,
             not_before: Duration::ZERO,
         }
     }
 
+    /// The same with these alarms alone; `None` if there are none.
+    pub(crate) fn with_only(&self, alarms: Vec<WaitingAlarm>) -> Option<Self> {
+        let mut alarms = alarms.into_iter();
+        let mut group = Self::new(self.key, alarms.next()?, self.opened);
+        (group.tries, group.not_before) = (self.tries, self.not_before);
+        alarms.for_each(|alarm| group.add(alarm));
+        Some(group)
+    }
+
     fn add(&mut self, alarm: WaitingAlarm) {
         self.numbers.push(alarm.number);
+        self.alike &= alike(&self.first, &alarm);
         if alarm.at < self.first.at {
             self.first = alarm.clone();
         }
@@ -71,6 +84,7 @@ impl Group {
 
     fn merge(&mut self, other: Self) {
         self.numbers.extend(other.numbers);
+        self.alike &= other.alike && alike(&self.first, &other.first);
         if other.first.at < self.first.at {
             self.first = other.first;
         }
@@ -83,6 +97,10 @@ impl Group {
         self.opened = self.opened.min(other.opened);
         self.not_before = self.not_before.max(other.not_before);
     }
+}
+
+fn alike(one: &WaitingAlarm, other: &WaitingAlarm) -> bool {
+    (one.job, one.kind) == (other.job, other.kind)
 }
 
 /// The groups of one channel.
@@ -145,6 +163,11 @@ impl Groups {
         let doubled = RETRY_FIRST * 2_u32.saturating_pow(group.tries.min(10));
         group.not_before = now + doubled.min(RETRY_MOST);
         group.tries += 1;
+        self.put_back(group);
+    }
+
+    /// Puts a group back that was not tried.
+    pub(crate) fn put_back(&mut self, mut group: Group) {
         if let Some(newer) = self.open.remove(&group.key) {
             group.merge(newer);
         }

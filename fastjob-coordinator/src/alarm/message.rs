@@ -71,10 +71,9 @@ impl AlarmKind {
 
 impl Message {
     pub(super) fn of(group: &Group) -> Self {
-        let same = matches!(group.key, super::group::Key::Job(..));
         Self {
-            kind: same.then_some(group.first.kind),
-            job: same.then(|| group.first.job_name.clone()),
+            kind: group.alike.then_some(group.first.kind),
+            job: group.alike.then(|| group.first.job_name.clone()),
             count: group.numbers.len(),
             first_at: group.first.at,
             last_at: group.last.at,

@@ -3,7 +3,8 @@
 //! An alarm is stored in the transaction of what it tells of. Every channel has a loop that gathers
 //! what waits for it, sends it as one message, and marks it. A channel that is down is tried again
 //! for a day; it holds up no other channel, and never scheduling. An alarm is sent at least once:
-//! a coordinator that dies between the sending and the marking sends that one message again.
+//! a coordinator that dies between the sending and the marking sends that one message again. What a
+//! person has silenced is marked as such, and not sent later either.
 //!
 //! A channel of one's own takes ten lines:
 //!
@@ -31,6 +32,7 @@ mod http;
 mod message;
 mod sender;
 mod sign;
+mod sweep;
 mod template;
 mod webhook;
 
@@ -39,7 +41,7 @@ pub use async_trait::async_trait;
 pub use self::message::{Item, Message};
 pub(crate) use self::{
     channels::{Channel, Channels},
-    sender::run,
+    sender::{Turn, run},
     template::Template,
 };
 pub use crate::record::AlarmKind;

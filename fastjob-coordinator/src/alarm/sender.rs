@@ -1,6 +1,7 @@
 //! The loops that send: one a channel, so that one that is down holds up no other.
 //!
-//! The store is asked every second for what is new. Sent and given up is what the store was told;
+//! The store is asked every second for what is new. Whether an alarm is silenced is judged when it
+//! is about to be sent, by the store, which marks it. Sent and given up is what the store was told;
 //! while it cannot be told, nothing more is sent to that channel, so that nothing is sent twice.
 
 use std::{sync::Arc, time::Duration};
@@ -13,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Channel, Channels, Message,
     group::{Group, Groups, HELD},
+    sweep,
 };
 use crate::{clock::wall_now, store::Store};
 
@@ -21,22 +23,27 @@ const PAGE: u32 = 1_000;
 /// Between two looks into the store.
 const LOOK: Duration = Duration::from_secs(1);
 /// How long after it was raised an alarm is tried again.
-const GIVE_UP: SignedDuration = SignedDuration::from_hours(24);
-/// How long alarms that are done are kept.
-const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// Between two looks for old alarms.
-const SWEEP: Duration = Duration::from_secs(600);
-/// Rows that are removed at once.
-const PIECE: u32 = 500;
+pub(super) const GIVE_UP: SignedDuration = SignedDuration::from_hours(24);
+/// How long a message that is on its way may take once the coordinator stops.
+const LAST: Duration = Duration::from_secs(1);
+
+/// Whether it is this node's turn to send to a channel: of several nodes it is one's.
+pub(crate) type Turn = Arc<dyn Fn(&ChannelName) -> bool + Send + Sync>;
 
 /// Sends what waits to all channels until told to stop.
-pub(crate) async fn run(store: Arc<dyn Store>, channels: Channels, stop: CancellationToken) {
+pub(crate) async fn run(
+    store: Arc<dyn Store>,
+    channels: Channels,
+    turn: Turn,
+    stop: CancellationToken,
+) {
     let mut loops = JoinSet::new();
     for (name, channel) in channels.iter() {
-        let sender = Sender::new(Arc::clone(&store), name.clone(), channel.clone());
+        let sender =
+            Sender::new(Arc::clone(&store), name.clone(), channel.clone(), Arc::clone(&turn));
         loops.spawn(sender.run(stop.clone()));
     }
-    loops.spawn(sweep(store, stop.clone()));
+    loops.spawn(sweep::run(store, channels, stop.clone()));
     while let Some(ended) = loops.join_next().await {
         if let Err(err) = ended
             && err.is_panic()
@@ -46,27 +53,6 @@ pub(crate) async fn run(store: Arc<dyn Store>, channels: Channels, stop: Cancell
         }
     }
     stop.cancelled().await;
-}
-
-async fn sweep(store: Arc<dyn Store>, stop: CancellationToken) {
-    loop {
-        let wait = match wall_now().checked_sub(KEPT) {
-            Ok(before) => match store.remove_alarms(before, PIECE).await {
-                Ok(removed) if removed > 0 => Duration::from_millis(200),
-                Ok(_) => SWEEP,
-                Err(err) => {
-                    let error = &err as &dyn std::error::Error;
-                    tracing::warn!(error, "old alarms not removed");
-                    SWEEP
-                }
-            },
-            Err(_) => SWEEP,
-        };
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(wait) => {}
-        }
-    }
 }
 
 /// What became of a group, until the store knows it.
@@ -82,6 +68,7 @@ struct Sender {
     store: Arc<dyn Store>,
     name: ChannelName,
     channel: Channel,
+    turn: Turn,
     groups: Groups,
     /// Read up to this number.
     read: i64,
@@ -90,19 +77,25 @@ struct Sender {
 }
 
 impl Sender {
-    fn new(store: Arc<dyn Store>, name: ChannelName, channel: Channel) -> Self {
+    fn new(store: Arc<dyn Store>, name: ChannelName, channel: Channel, turn: Turn) -> Self {
         let groups = Groups::new(channel.group_wait, channel.group_interval);
-        Self { store, name, channel, groups, read: 0, started: Instant::now(), untold: None }
+        Self { store, name, channel, turn, groups, read: 0, started: Instant::now(), untold: None }
     }
 
     async fn run(mut self, stop: CancellationToken) {
         while !stop.is_cancelled() {
-            if let Err(err) = self.step().await {
-                let error = &err as &dyn std::error::Error;
-                tracing::warn!(error, alarm.channel = %self.name, "alarms wait for the store");
-            }
-            let due = self.groups.next().map(|at| at.saturating_sub(self.started.elapsed()));
-            let wait = due.map_or(LOOK, |due| due.min(LOOK)).max(Duration::from_millis(10));
+            let wait = match self.step(&stop).await {
+                Ok(()) => {
+                    let due = self.groups.next();
+                    let due = due.map(|at| at.saturating_sub(self.started.elapsed()));
+                    due.map_or(LOOK, |due| due.min(LOOK)).max(Duration::from_millis(10))
+                }
+                Err(err) => {
+                    let error = &err as &dyn std::error::Error;
+                    tracing::warn!(error, alarm.channel = %self.name, "alarms wait for the store");
+                    LOOK
+                }
+            };
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(wait) => {}
@@ -111,8 +104,16 @@ impl Sender {
     }
 
     /// Tells the store, reads what is new, and sends at most one message.
-    async fn step(&mut self) -> Result<(), crate::store::Error> {
+    async fn step(&mut self, stop: &CancellationToken) -> Result<(), crate::store::Error> {
         self.tell().await?;
+        if !(self.turn)(&self.name) {
+            if self.read > 0 {
+                // Another node goes on with what waits.
+                self.groups = Groups::new(self.channel.group_wait, self.channel.group_interval);
+                self.read = 0;
+            }
+            return Ok(());
+        }
         while self.groups.held() < HELD {
             let page = self.store.waiting_alarms(&self.name, self.read, PAGE).await?;
             let more = page.len() == PAGE as usize;
@@ -125,14 +126,43 @@ impl Sender {
             }
         }
         if let Some(group) = self.groups.due(self.started.elapsed()) {
-            self.send(group).await;
+            match self.without_silenced(&group).await {
+                Ok(Some(group)) => self.send(group, stop).await,
+                Ok(None) => {}
+                Err(err) => {
+                    self.groups.put_back(group);
+                    return Err(err);
+                }
+            }
             self.tell().await?;
         }
         Ok(())
     }
 
-    async fn send(&mut self, group: Group) {
-        let sent = self.channel.send(&Message::of(&group)).await;
+    /// What is left of a group once the store has marked what is silenced; `None` if nothing is.
+    async fn without_silenced(&self, group: &Group) -> Result<Option<Group>, crate::store::Error> {
+        let numbers = &group.numbers;
+        let left = match self.store.silence_alarms(&self.name, numbers, wall_now()).await? {
+            None => return Ok(Some(group.clone())),
+            Some(left) => left,
+        };
+        let silenced = numbers.len().saturating_sub(left.len());
+        if silenced > 0 {
+            tracing::debug!(alarm.channel = %self.name, alarms = silenced, "alarms silenced");
+        }
+        Ok(group.with_only(left))
+    }
+
+    async fn send(&mut self, group: Group, stop: &CancellationToken) {
+        let message = Message::of(&group);
+        let sent = tokio::select! {
+            sent = self.channel.send(&message) => sent,
+            () = stopped(stop) => {
+                tracing::warn!(alarm.channel = %self.name, alarms = group.numbers.len(),
+                    "a message was cut off by the stop, its alarms are sent at the next start");
+                return;
+            }
+        };
         let (now, at) = (self.started.elapsed(), wall_now());
         let numbers = group.numbers.clone();
         let error = sent.err();
@@ -168,4 +198,10 @@ impl Sender {
         self.untold = None;
         Ok(())
     }
+}
+
+/// Ends a moment after the coordinator was told to stop.
+async fn stopped(stop: &CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(LAST).await;
 }

@@ -18,7 +18,9 @@ use super::*;
 use crate::{
     Config,
     record::{AlarmRow, Commit},
-    store::{AlarmStore, CommitStore, sqlite::Sqlite},
+    store::{
+        AlarmFilter, AlarmState, AlarmStore, CommitStore, Silence, SilenceStore, sqlite::Sqlite,
+    },
 };
 
 async fn serve(app: Router) -> String {
@@ -39,6 +41,11 @@ fn channels(toml: &str) -> Channels {
 
 async fn test(toml: &str) -> Result<(), String> {
     channels(&format!("[alarms.ops]\n{toml}")).test(&"ops".parse().unwrap()).await.unwrap()
+}
+
+/// There is one node.
+fn always() -> Turn {
+    Arc::new(|_| true)
 }
 
 #[tokio::test]
@@ -138,7 +145,8 @@ async fn a_storm_is_one_message_that_is_retried_and_not_sent_again_after_a_resta
     store.commit(&[Commit { alarms, ..Commit::default() }]).await.unwrap();
     for _ in 0..2 {
         let stop = CancellationToken::new();
-        let running = tokio::spawn(run(Arc::clone(&store) as _, channels(&toml), stop.clone()));
+        let running =
+            tokio::spawn(run(Arc::clone(&store) as _, channels(&toml), always(), stop.clone()));
         let ops: ChannelName = "ops".parse().unwrap();
         for _ in 0..200 {
             if store.waiting_alarms(&ops, 0, 1).await.unwrap().is_empty() {
@@ -151,6 +159,137 @@ async fn a_storm_is_one_message_that_is_retried_and_not_sent_again_after_a_resta
         running.await.unwrap();
     }
     assert_eq!((asked.load(Ordering::SeqCst), taken.load(Ordering::SeqCst)), (2, 1));
+}
+
+/// Takes messages and is never done with them; counts them.
+struct Slow(Arc<AtomicUsize>);
+
+#[async_trait]
+impl Alarm for Slow {
+    async fn send(&self, _: &Message) -> Result<(), Error> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        std::future::pending().await
+    }
+}
+
+fn custom(name: &str, alarm: impl Alarm + 'static) -> Channels {
+    let mut channel = Channel::custom(alarm);
+    channel.group_wait = Duration::ZERO;
+    let custom = [(name.parse().unwrap(), channel)].into_iter().collect();
+    Channels::new(&Default::default(), &custom).unwrap()
+}
+
+async fn until(what: &str, mut look: impl AsyncFnMut() -> bool) {
+    let end = tokio::time::Instant::now() + Duration::from_secs(20);
+    while !look().await {
+        assert!(tokio::time::Instant::now() < end, "not in time: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+async fn states(store: &Sqlite, channel: &str) -> Vec<(i64, AlarmState, Option<String>)> {
+    let channel = Some(channel.parse().unwrap());
+    let filter = AlarmFilter { channel, limit: 100, ..AlarmFilter::default() };
+    let rows = store.past_alarms(&filter).await.unwrap().into_iter();
+    rows.map(|row| (row.alarm.job.0, row.state, row.last_error)).collect()
+}
+
+#[tokio::test]
+async fn what_is_silenced_when_it_is_to_be_sent_is_taken_out_of_its_message_for_good() {
+    struct Tell(Arc<std::sync::Mutex<Vec<Message>>>);
+
+    #[async_trait]
+    impl Alarm for Tell {
+        async fn send(&self, message: &Message) -> Result<(), Error> {
+            self.0.lock().unwrap().push(message.clone());
+            Ok(())
+        }
+    }
+
+    let dir = tempfile::tempdir().unwrap();
+    let store = Arc::new(Sqlite::open(&dir.path().join("jobs.db")).await.unwrap());
+    let now = crate::clock::wall_now();
+    let silence = |job: Option<i64>, channel: Option<&str>, hours: i64| Silence {
+        job: job.map(|job| (JobId(job), format!("billing.job{job}"))),
+        channel: channel.map(|name| name.parse().unwrap()),
+        until: now + jiff::SignedDuration::from_hours(hours),
+        reason: "known".to_owned(),
+    };
+    let most = 3;
+    let earlier = now - jiff::SignedDuration::from_hours(9);
+    let old = silence(None, Some("ops"), -1);
+    store.add_silence(&old, earlier, most).await.unwrap().unwrap();
+    for other in [silence(Some(1), None, 1), silence(Some(2), Some("other"), 1)] {
+        store.add_silence(&other, now, most).await.unwrap().unwrap();
+    }
+    let last = store.add_silence(&silence(Some(3), Some("ops"), 1), now, most).await.unwrap();
+    assert_eq!(store.add_silence(&silence(Some(4), None, 1), now, most).await.unwrap(), None);
+    // More jobs than groups may stand side by side: all go as one message.
+    let alarms = (1..=30).map(|id| row(id, id)).collect();
+    store.commit(&[Commit { alarms, ..Commit::default() }]).await.unwrap();
+    let told = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let (stop, channels) = (CancellationToken::new(), custom("ops", Tell(Arc::clone(&told))));
+    let running = tokio::spawn(run(Arc::clone(&store) as _, channels, always(), stop.clone()));
+    until("nothing waits", async || {
+        let states = states(&store, "ops").await;
+        states.iter().all(|(_, state, _)| *state != AlarmState::Waiting)
+    })
+    .await;
+    stop.cancel();
+    running.await.unwrap();
+    let silenced: Vec<_> = states(&store, "ops").await;
+    let silenced = silenced.into_iter().filter(|(_, state, _)| *state == AlarmState::Silenced);
+    assert_eq!(silenced.map(|(job, ..)| job).collect::<Vec<_>>(), [3, 1]);
+    let told = std::mem::take(&mut *told.lock().unwrap());
+    assert_eq!(told.iter().map(|message| message.count).sum::<usize>(), 28);
+    let of_silenced = |job: &str| matches!(job, "billing.job1" | "billing.job3");
+    assert!(told.iter().all(|message| !message.items.iter().any(|item| of_silenced(&item.job))));
+    // Nothing was sent over the other channel, so nothing of it was judged.
+    let other = states(&store, "other").await;
+    assert!(other.iter().all(|(_, state, _)| *state == AlarmState::Waiting));
+
+    // The sweep took the one that has expired, and no other.
+    let id = last.unwrap();
+    assert_eq!(store.silences(earlier).await.unwrap().len(), 3);
+    assert!(store.remove_silence(id, now).await.unwrap());
+    assert!(!store.remove_silence(id, now).await.unwrap());
+    assert_eq!(store.silences(now).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_message_in_flight_is_cut_off_at_the_stop_and_its_alarm_waits() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Arc::new(Sqlite::open(&dir.path().join("jobs.db")).await.unwrap());
+    store.commit(&[Commit { alarms: vec![row(1, 1)], ..Commit::default() }]).await.unwrap();
+    let (stop, asked) = (CancellationToken::new(), Arc::new(AtomicUsize::new(0)));
+    let channels = custom("ops", Slow(Arc::clone(&asked)));
+    let running = tokio::spawn(run(Arc::clone(&store) as _, channels, always(), stop.clone()));
+    until("it is on its way", async || asked.load(Ordering::SeqCst) == 1).await;
+    stop.cancel();
+    tokio::time::timeout(Duration::from_secs(5), running).await.unwrap().unwrap();
+    assert_eq!(states(&store, "ops").await, [(1, AlarmState::Waiting, None)]);
+}
+
+#[tokio::test]
+async fn alarms_of_a_channel_that_is_not_configured_are_given_up_after_a_day() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Arc::new(Sqlite::open(&dir.path().join("jobs.db")).await.unwrap());
+    let mut old = row(1, 1);
+    old.at -= jiff::SignedDuration::from_hours(25);
+    let alarms = vec![old, row(2, 2)];
+    store.commit(&[Commit { alarms, ..Commit::default() }]).await.unwrap();
+    let (stop, asked) = (CancellationToken::new(), Arc::new(AtomicUsize::new(0)));
+    let channels = custom("ops", Slow(Arc::clone(&asked)));
+    let running = tokio::spawn(run(Arc::clone(&store) as _, channels, always(), stop.clone()));
+    let given_up = (1, AlarmState::GivenUp, Some("the channel is not configured".to_owned()));
+    until("the old one is given up", async || {
+        states(&store, "other").await == [(2, AlarmState::Waiting, None), given_up.clone()]
+    })
+    .await;
+    let ops = states(&store, "ops").await;
+    assert!(ops.iter().all(|(_, state, _)| *state == AlarmState::Waiting), "{ops:?}");
+    stop.cancel();
+    running.await.unwrap();
 }
 
 #[test]

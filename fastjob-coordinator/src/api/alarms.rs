@@ -1,12 +1,26 @@
-//! Alarm channels: which there are, and whether one works.
+//! Alarms: those of the past, the channels, and what is silenced.
 
 use axum::{Json, extract::State};
+use http::StatusCode;
 
 use super::{
     Problem,
-    read::{Name, NoParams},
+    read::{Id, Name, NoParams, Params, Told},
 };
-use crate::ops::{ChannelView, Ops, Page, Tested};
+use crate::ops::{AlarmView, ChannelView, ListAlarms, Ops, Page, SilenceAsk, SilenceView, Tested};
+
+pub(super) async fn list(
+    State(ops): State<Ops>,
+    query: Params,
+) -> Result<Json<Page<AlarmView>>, Problem> {
+    let which = query.read(|q| ListAlarms {
+        job: q.text("job"),
+        channel: q.text("channel"),
+        cursor: q.text("cursor"),
+        limit: q.number("limit"),
+    })?;
+    Ok(Json(ops.list_alarms(which).await?))
+}
 
 pub(super) async fn channels(
     State(ops): State<Ops>,
@@ -21,4 +35,28 @@ pub(super) async fn test(
     _: NoParams,
 ) -> Result<Json<Tested>, Problem> {
     Ok(Json(ops.test_channel(&name).await?))
+}
+
+pub(super) async fn silences(
+    State(ops): State<Ops>,
+    _: NoParams,
+) -> Result<Json<Page<SilenceView>>, Problem> {
+    Ok(Json(ops.list_silences().await?))
+}
+
+pub(super) async fn silence(
+    State(ops): State<Ops>,
+    _: NoParams,
+    Told(ask): Told<SilenceAsk>,
+) -> Result<(StatusCode, Json<SilenceView>), Problem> {
+    Ok((StatusCode::CREATED, Json(ops.silence(ask).await?)))
+}
+
+pub(super) async fn unsilence(
+    State(ops): State<Ops>,
+    Id(silence): Id,
+    _: NoParams,
+) -> Result<StatusCode, Problem> {
+    ops.unsilence(silence).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

@@ -17,7 +17,7 @@ mod tasks;
 use axum::{
     Router,
     response::Response,
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 use http::{HeaderValue, Uri, header};
 use tokio_util::sync::CancellationToken;
@@ -50,6 +50,9 @@ pub(crate) fn router(ops: Ops) -> Router {
         .route("/tasks/{id}/stop", post(tasks::stop))
         .route("/tasks/{id}/log", get(log::show))
         .route("/executors", get(executors::list))
+        .route("/alarms", get(alarms::list))
+        .route("/alarms/silences", get(alarms::silences).post(alarms::silence))
+        .route("/alarms/silences/{id}", delete(alarms::unsilence))
         .route("/alarms/channels", get(alarms::channels))
         .route("/alarms/channels/{name}/test", post(alarms::test))
         .route("/schedule/preview", get(schedule::preview));

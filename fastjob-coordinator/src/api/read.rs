@@ -38,7 +38,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Name {
     }
 }
 
-/// The id of a task.
+/// The id of a task or another thing.
 pub(super) struct Id(pub(super) i64);
 
 impl<S: Send + Sync> FromRequestParts<S> for Id {
@@ -46,9 +46,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let text = path(parts, state).await?;
-        let no_number = |_| {
-            Problem::new(Kind::NotFound, format!("`{text}` is no id of a task: ids are numbers"))
-        };
+        let no_number =
+            |_| Problem::new(Kind::NotFound, format!("`{text}` is no id: ids are numbers"));
         text.parse().map(Self).map_err(no_number)
     }
 }
@@ -245,7 +244,7 @@ fn is_json(media: &[u8]) -> bool {
 pub(crate) fn unknown_path(path: &str) -> axum::response::Response {
     let detail = format!(
         "nothing is served at {path}; there are /api/v1/jobs, /api/v1/tasks, /api/v1/executors, \
-         /api/v1/schedule/preview, /healthz and /readyz"
+         /api/v1/alarms, /api/v1/schedule/preview, /healthz and /readyz"
     );
     Problem::new(Kind::UnknownPath, detail).into_response()
 }

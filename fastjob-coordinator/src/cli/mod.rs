@@ -59,7 +59,7 @@ enum Command {
     /// Look at executors
     #[command(subcommand)]
     Executor(executor::Executor),
-    /// Alarm channels: which there are, and whether they work
+    /// Alarms: what was told, the channels, and what is silenced
     #[command(subcommand)]
     Alarm(alarm::Alarm),
     /// Check the configuration and show the settings that apply

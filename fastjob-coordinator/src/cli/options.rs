@@ -1,9 +1,9 @@
 //! What every command takes.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
-use fastjob_core::JobName;
+use fastjob_core::{JobName, duration};
 
 use super::error::Error;
 use crate::config::{Config, ServerUrl, Token};
@@ -73,6 +73,11 @@ pub(super) fn job_name(text: &str) -> Result<String, String> {
         Err(_) if text.match_indices('.').any(split) => Ok(text.to_owned()),
         Err(err) => Err(err.to_string()),
     }
+}
+
+/// Reads how long something takes, such as `5m`.
+pub(super) fn span(text: &str) -> Result<Duration, String> {
+    duration::parse(text).map_err(|err| err.to_string())
 }
 
 /// Reads the number of a task.

@@ -6,7 +6,13 @@ use clap::Args;
 use fastjob_core::{ExecutorName, TaskState, duration};
 use jiff::Timestamp;
 
-use super::{client::Client, error::Error, options::job_name, out::Out, wait::Pauses};
+use super::{
+    client::Client,
+    error::Error,
+    options::{job_name, span},
+    out::Out,
+    wait::Pauses,
+};
 use crate::{StartAsk, Started, TaskView};
 
 #[derive(Args)]
@@ -38,10 +44,6 @@ pub(super) struct Start {
     /// Wait no longer than this
     #[arg(long, value_parser = span, requires = "wait")]
     timeout: Option<Duration>,
-}
-
-fn span(text: &str) -> Result<Duration, String> {
-    duration::parse(text).map_err(|err| err.to_string())
 }
 
 impl Start {

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use fastjob_core::AttemptId;
+use fastjob_core::{AttemptId, ChannelName};
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -82,6 +82,13 @@ impl Engines {
     /// Whether this node's lease lasts.
     pub(crate) fn may_act(&self) -> bool {
         self.0.deadline.holds(self.0.clock.now().uptime)
+    }
+
+    /// Whether this node is the one that sends to an alarm channel: the one that has the partition
+    /// that the channel's name hashes to.
+    pub(crate) fn sends_to(&self, channel: &ChannelName) -> bool {
+        let partition = Partition::of_text(channel.as_str(), self.partitions());
+        self.may_act() && self.read().contains_key(&partition)
     }
 
     /// The engine of a partition, if it is here.

@@ -1,10 +1,45 @@
-//! Alarms: which channels there are, and whether one works.
+//! Alarms: those of the past, which channels there are, and whether one works.
 
 use fastjob_core::ChannelName;
 
-use super::{ChannelView, Error, Ops, Tested};
+use super::{AlarmView, ChannelView, Error, Ops, Page, Tested, jobs::page};
+use crate::store::{AlarmFilter, PastAlarm};
+
+/// Which alarms to list, as the caller wrote it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ListAlarms {
+    pub(crate) job: Option<String>,
+    pub(crate) channel: Option<String>,
+    pub(crate) cursor: Option<String>,
+    pub(crate) limit: Option<u32>,
+}
 
 impl Ops {
+    /// Alarms and what became of them, newest first; one for each channel they go to.
+    pub(crate) async fn list_alarms(&self, ask: ListAlarms) -> Result<Page<AlarmView>, Error> {
+        let limit = page(ask.limit)?;
+        let job = match &ask.job {
+            Some(path) => Some(self.find(path).await?.id),
+            None => None,
+        };
+        // It may be one that is no longer configured.
+        let channel = ask
+            .channel
+            .map(|text| text.parse::<ChannelName>().map_err(|err| Error::invalid("channel", err)))
+            .transpose()?;
+        let below = ask
+            .cursor
+            .map(|text| text.parse::<i64>())
+            .transpose()
+            .map_err(|_| Error::invalid("cursor", "it did not come from a list of alarms"))?;
+        let filter = AlarmFilter { job, channel, below, limit: limit + 1 };
+        let mut rows = self.store.past_alarms(&filter).await?;
+        let more = rows.len() > limit as usize;
+        rows.truncate(limit as usize);
+        let last = rows.last().filter(|_| more).map(|row| row.alarm.number.to_string());
+        Ok(Page { items: rows.into_iter().map(view).collect(), next_cursor: last })
+    }
+
     /// The channels, by name.
     pub(crate) fn list_channels(&self) -> Vec<ChannelView> {
         self.channels
@@ -25,5 +60,25 @@ impl Ops {
             Some(sent) => Ok(Tested { sent: sent.is_ok(), error: sent.err() }),
             None => Err(Error::NotFound(self.channels.unknown(&name).unwrap_or_default())),
         }
+    }
+}
+
+fn view(row: PastAlarm) -> AlarmView {
+    let alarm = row.alarm;
+    AlarmView {
+        id: alarm.number,
+        kind: alarm.kind.as_str().to_owned(),
+        job: alarm.job_name,
+        task: alarm.task.map(|task| task.0),
+        channel: row.channel.to_string(),
+        state: row.state.as_str().to_owned(),
+        tries: row.tries,
+        last_error: row.last_error,
+        reason: alarm.reason,
+        message: alarm.message,
+        executor: alarm.executor,
+        attempts: alarm.attempts,
+        at: alarm.at,
+        done_at: row.done_at,
     }
 }

@@ -8,6 +8,7 @@ mod forward;
 mod jobs;
 mod log;
 mod preview;
+mod silences;
 mod start;
 mod tasks;
 mod views;
@@ -17,10 +18,12 @@ use std::sync::Arc;
 use fastjob_core::job::Problem;
 
 pub use self::views::{
-    AttemptView, BackfillAsk, Backfilled, ChannelView, ExecutorView, Fires, JobView, LogView, Page,
-    ProgressView, Saved, StartAsk, Started, StopAnswer, TaskView, Tested,
+    AlarmView, AttemptView, BackfillAsk, Backfilled, ChannelView, ExecutorView, Fires, JobView,
+    LogView, Page, ProgressView, Saved, SilenceAsk, SilenceView, StartAsk, Started, StopAnswer,
+    TaskView, Tested,
 };
 pub(crate) use self::{
+    alarms::ListAlarms,
     forward::{Ask, PATH as ASK_PATH, Peers, Refusal, Reply},
     jobs::SaveMode,
     log::LogChoice,

@@ -281,6 +281,77 @@ pub struct Tested {
     pub error: Option<String>,
 }
 
+/// An alarm on one channel, and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct AlarmView {
+    /// Its number; those that were raised later have higher ones.
+    pub id: i64,
+    /// What happened: `failed`, `recovered`, `runs_long` or `starts_late`.
+    pub kind: String,
+    /// The job as `service.name`.
+    pub job: String,
+    /// The task, if it is about one.
+    pub task: Option<i64>,
+    /// Where it is sent to.
+    pub channel: String,
+    /// `waiting`, `sent`, `given_up` or `silenced`.
+    pub state: String,
+    /// How often it was sent, in vain or not.
+    pub tries: u32,
+    /// Why the last try was in vain.
+    pub last_error: Option<String>,
+    /// Why it was raised, in a word or two.
+    pub reason: String,
+    /// What the handler or the coordinator said about it.
+    pub message: String,
+    /// Where the task ran, if anywhere.
+    pub executor: Option<String>,
+    /// How many attempts the task had.
+    pub attempts: u32,
+    /// When it was raised.
+    pub at: Timestamp,
+    /// When it was sent, given up or silenced.
+    pub done_at: Option<Timestamp>,
+}
+
+/// What to silence: a job, a channel, or a job on a channel.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SilenceAsk {
+    /// The job, as name or `service.name`; every job if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
+    /// The channel; every channel if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
+    /// Its end, RFC 3339, at most 30 days away; or `for`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+    /// For how long, such as `2h`, at most 30 days.
+    #[serde(rename = "for", skip_serializing_if = "Option::is_none")]
+    pub span: Option<String>,
+    /// Why, in at most 200 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// A silence.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct SilenceView {
+    /// Its number.
+    pub id: i64,
+    /// The job as `service.name`; `null` stands for every job.
+    pub job: Option<String>,
+    /// The channel; `null` stands for every channel.
+    pub channel: Option<String>,
+    /// When it ends.
+    pub until: Timestamp,
+    /// Why.
+    pub reason: String,
+    /// Since when it is there.
+    pub created_at: Timestamp,
+}
+
 /// The next fires of a schedule.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Fires {

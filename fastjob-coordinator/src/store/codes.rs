@@ -3,7 +3,7 @@
 
 use fastjob_core::{AttemptState, Cause, FailReason, TaskState};
 
-use super::{AlarmKind, Error, Origin, Result};
+use super::{AlarmKind, AlarmState, Error, Origin, Result};
 
 macro_rules! codes {
     ($($to:ident, $from:ident: $type:ident { $($variant:ident = $code:literal),* $(,)? })*) => {$(
@@ -38,6 +38,9 @@ codes! {
     }
     alarm_kind_code, alarm_kind: AlarmKind {
         Failed = 1, Recovered = 2, RunsLong = 3, StartsLate = 4,
+    }
+    alarm_state_code, alarm_state: AlarmState {
+        Waiting = 0, Sent = 1, GivenUp = 2, Silenced = 3,
     }
     origin_code, origin: Origin {
         Code = 1, Api = 2,

@@ -87,6 +87,67 @@ pub(crate) struct WaitingAlarm {
     pub(crate) attempts: u32,
 }
 
+/// Where an alarm is on its channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AlarmState {
+    Waiting,
+    Sent,
+    GivenUp,
+    Silenced,
+}
+
+impl AlarmState {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Sent => "sent",
+            Self::GivenUp => "given_up",
+            Self::Silenced => "silenced",
+        }
+    }
+}
+
+/// An alarm as it is shown.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct PastAlarm {
+    pub(crate) alarm: WaitingAlarm,
+    pub(crate) channel: ChannelName,
+    pub(crate) state: AlarmState,
+    pub(crate) tries: u32,
+    pub(crate) last_error: Option<String>,
+    pub(crate) done_at: Option<Timestamp>,
+}
+
+/// Which alarms to list, newest first.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct AlarmFilter {
+    pub(crate) job: Option<JobId>,
+    pub(crate) channel: Option<ChannelName>,
+    /// Below this number: where the last page ended.
+    pub(crate) below: Option<i64>,
+    /// At most so many.
+    pub(crate) limit: u32,
+}
+
+/// What people do not want to be told of for a while.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Silence {
+    /// The job and its `service.name`; `None` stands for every job.
+    pub(crate) job: Option<(JobId, String)>,
+    /// `None` stands for every channel.
+    pub(crate) channel: Option<ChannelName>,
+    pub(crate) until: Timestamp,
+    pub(crate) reason: String,
+}
+
+/// A silence as it is shown.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct SilenceRow {
+    pub(crate) id: i64,
+    pub(crate) silence: Silence,
+    pub(crate) created_at: Timestamp,
+}
+
 /// Why the store could not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -255,6 +316,8 @@ pub(crate) trait AlarmStore: Send + Sync {
         after: i64,
         limit: u32,
     ) -> Result<Vec<WaitingAlarm>>;
+    /// Alarms that meet the filter, newest first.
+    async fn past_alarms(&self, filter: &AlarmFilter) -> Result<Vec<PastAlarm>>;
     /// Marks those that still wait as sent, and returns how many did.
     async fn alarms_sent(&self, numbers: &[i64], at: Timestamp) -> Result<u64>;
     /// Notes a try in vain; with an instant, they are given up.
@@ -264,11 +327,51 @@ pub(crate) trait AlarmStore: Send + Sync {
         given_up: Option<Timestamp>,
         error: &str,
     ) -> Result<()>;
+    /// Gives up at most `limit` that wait since before `before` for a channel that is not among the
+    /// given ones, and returns their channels.
+    async fn give_up_alarms(
+        &self,
+        configured: &[ChannelName],
+        before: Timestamp,
+        now: Timestamp,
+        error: &str,
+        limit: u32,
+    ) -> Result<Vec<ChannelName>>;
     /// Removes at most `limit` that were done before `before`, and returns how many.
     async fn remove_alarms(&self, before: Timestamp, limit: u32) -> Result<u64>;
 }
 
-/// All of it.
-pub(crate) trait Store: CommitStore + LoadStore + JobStore + TaskStore + AlarmStore {}
+/// Silences: what is not to be sent.
+#[async_trait::async_trait]
+pub(crate) trait SilenceStore: Send + Sync {
+    /// Saves a silence and returns its id; `None` if there are `most` already.
+    async fn add_silence(
+        &self,
+        silence: &Silence,
+        now: Timestamp,
+        most: u32,
+    ) -> Result<Option<i64>>;
+    /// Those that have not expired, oldest first.
+    async fn silences(&self, now: Timestamp) -> Result<Vec<SilenceRow>>;
+    /// Ends a silence; `false` if there was none, or it had expired.
+    async fn remove_silence(&self, id: i64, now: Timestamp) -> Result<bool>;
+    /// Marks those of the channel's alarms that a silence covers now as silenced, and returns in
+    /// order those that still wait; `None` if there is nothing to judge: no silence is on the
+    /// channel.
+    async fn silence_alarms(
+        &self,
+        channel: &ChannelName,
+        numbers: &[i64],
+        now: Timestamp,
+    ) -> Result<Option<Vec<WaitingAlarm>>>;
+    /// Removes those that have expired, and returns how many.
+    async fn remove_expired_silences(&self, now: Timestamp) -> Result<u64>;
+}
 
-impl<T: CommitStore + LoadStore + JobStore + TaskStore + AlarmStore> Store for T {}
+/// All of it.
+pub(crate) trait Store:
+    CommitStore + LoadStore + JobStore + TaskStore + AlarmStore + SilenceStore
+{
+}
+
+impl<T: CommitStore + LoadStore + JobStore + TaskStore + AlarmStore + SilenceStore> Store for T {}

@@ -2,10 +2,17 @@
 
 use fastjob_core::{ChannelName, JobId, TaskId};
 use jiff::Timestamp;
-use sqlx::{Row, postgres::PgRow};
+use sqlx::{QueryBuilder, Row, postgres::PgRow};
 
-use super::{Postgres, load::instant, while_doing};
-use crate::store::{AlarmStore, Error, Result, WaitingAlarm, codes::alarm_kind};
+use super::{
+    Postgres,
+    load::{instant, name, number},
+    while_doing,
+};
+use crate::store::{
+    AlarmFilter, AlarmStore, PastAlarm, Result, WaitingAlarm,
+    codes::{alarm_kind, alarm_state},
+};
 
 #[async_trait::async_trait]
 impl AlarmStore for Postgres {
@@ -28,6 +35,30 @@ impl AlarmStore for Postgres {
         .iter()
         .map(waiting)
         .collect()
+    }
+
+    async fn past_alarms(&self, filter: &AlarmFilter) -> Result<Vec<PastAlarm>> {
+        let mut sql = QueryBuilder::<sqlx::Postgres>::new(
+            "select number, job, task, kind, at, job_name, reason, message, executor, attempts, \
+             channel, state, tries, last_error, done_at from alarms where true",
+        );
+        if let Some(job) = filter.job {
+            sql.push(" and job = ").push_bind(job.0);
+        }
+        if let Some(channel) = &filter.channel {
+            sql.push(" and channel = ").push_bind(channel.as_str());
+        }
+        if let Some(below) = filter.below {
+            sql.push(" and number < ").push_bind(below);
+        }
+        sql.push(" order by number desc limit ").push_bind(i64::from(filter.limit));
+        sql.build()
+            .fetch_all(&self.readers)
+            .await
+            .map_err(while_doing("read alarms"))?
+            .iter()
+            .map(past)
+            .collect()
     }
 
     async fn alarms_sent(&self, numbers: &[i64], at: Timestamp) -> Result<u64> {
@@ -63,6 +94,31 @@ impl AlarmStore for Postgres {
         .map_err(while_doing("note that alarms were not sent"))
     }
 
+    async fn give_up_alarms(
+        &self,
+        configured: &[ChannelName],
+        before: Timestamp,
+        now: Timestamp,
+        error: &str,
+        limit: u32,
+    ) -> Result<Vec<ChannelName>> {
+        let configured: Vec<_> = configured.iter().map(ChannelName::as_str).collect();
+        let channels: Vec<String> = sqlx::query_scalar(
+            "update alarms set state = 2, done_at = $3, last_error = $4 where number in (\
+             select number from alarms where state = 0 and at < $2 \
+             and channel <> all($1) limit $5) returning channel",
+        )
+        .bind(configured)
+        .bind(before.as_millisecond())
+        .bind(now.as_millisecond())
+        .bind(error)
+        .bind(i64::from(limit))
+        .fetch_all(&self.readers)
+        .await
+        .map_err(while_doing("give up alarms"))?;
+        channels.iter().map(|channel| name(channel)).collect()
+    }
+
     async fn remove_alarms(&self, before: Timestamp, limit: u32) -> Result<u64> {
         sqlx::query(
             "delete from alarms where number in (select number from alarms \
@@ -77,11 +133,28 @@ impl AlarmStore for Postgres {
     }
 }
 
+impl Postgres {
+    /// Those of the alarms that still wait, in order.
+    pub(super) async fn still_waiting(&self, numbers: &[i64]) -> Result<Vec<WaitingAlarm>> {
+        sqlx::query(
+            "select number, job, task, kind, at, job_name, reason, message, executor, attempts \
+             from alarms where state = 0 and number = any($1) \
+             order by number",
+        )
+        .bind(numbers)
+        .fetch_all(&self.readers)
+        .await
+        .map_err(while_doing("read alarms"))?
+        .iter()
+        .map(waiting)
+        .collect()
+    }
+}
+
 fn waiting(row: &PgRow) -> Result<WaitingAlarm> {
     let doing = while_doing("read an alarm");
     let get = |index: usize| row.try_get::<i64, _>(index).map_err(&doing);
     let text = |index: usize| row.try_get::<String, _>(index).map_err(&doing);
-    let attempts: i32 = row.try_get(9).map_err(&doing)?;
     let kind: i16 = row.try_get(3).map_err(&doing)?;
     Ok(WaitingAlarm {
         number: get(0)?,
@@ -93,7 +166,21 @@ fn waiting(row: &PgRow) -> Result<WaitingAlarm> {
         reason: text(6)?,
         message: text(7)?,
         executor: row.try_get(8).map_err(&doing)?,
-        attempts: u32::try_from(attempts)
-            .map_err(|_| Error::Corrupt { what: format!("{attempts} attempts") })?,
+        attempts: number(row.try_get(9).map_err(&doing)?)?,
+    })
+}
+
+fn past(row: &PgRow) -> Result<PastAlarm> {
+    let doing = while_doing("read an alarm");
+    let state: i16 = row.try_get(11).map_err(&doing)?;
+    let channel: String = row.try_get(10).map_err(&doing)?;
+    let done_at: Option<i64> = row.try_get(14).map_err(&doing)?;
+    Ok(PastAlarm {
+        alarm: waiting(row)?,
+        channel: name(&channel)?,
+        state: alarm_state(state.into())?,
+        tries: number(row.try_get(12).map_err(&doing)?)?,
+        last_error: row.try_get(13).map_err(&doing)?,
+        done_at: done_at.map(instant).transpose()?,
     })
 }

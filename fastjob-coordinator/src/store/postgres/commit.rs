@@ -151,8 +151,9 @@ async fn apply(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
         .execute(&mut *tx)
         .await?;
     }
-    alarms(tx, commits).await?;
-    children(tx, commits).await
+    children(tx, commits).await?;
+    // Last, for other nodes wait for the numbers that it takes.
+    alarms(tx, commits).await
 }
 
 /// Of several with the same key the last one.
@@ -374,12 +375,19 @@ async fn alarms(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
     if rows.is_empty() {
         return Ok(());
     }
+    let many = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+    let last: i64 = sqlx::query_scalar(
+        "update counters set value = value + $1 where name = 'alarms' returning value",
+    )
+    .bind(many)
+    .fetch_one(&mut *tx)
+    .await?;
     sqlx::query(
-        "insert into alarms (id, channel, job, task, kind, at, job_name, reason, message, \
+        "insert into alarms (number, id, channel, job, task, kind, at, job_name, reason, message, \
          executor, attempts) \
-         select * from unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], \
-         $5::smallint[], $6::bigint[], $7::text[], $8::text[], $9::text[], $10::text[], \
-         $11::int[]) on conflict do nothing",
+         select * from unnest($12::bigint[], $1::bigint[], $2::text[], $3::bigint[], \
+         $4::bigint[], $5::smallint[], $6::bigint[], $7::text[], $8::text[], $9::text[], \
+         $10::text[], $11::int[]) on conflict do nothing",
     )
     .bind(rows.iter().map(|(alarm, _)| alarm.id).collect::<Vec<_>>())
     .bind(rows.iter().map(|(_, channel)| channel.to_string()).collect::<Vec<_>>())
@@ -392,6 +400,7 @@ async fn alarms(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
     .bind(rows.iter().map(|(alarm, _)| clean(&alarm.message)).collect::<Vec<_>>())
     .bind(rows.iter().map(|(alarm, _)| alarm.executor.clone()).collect::<Vec<_>>())
     .bind(rows.iter().map(|(alarm, _)| int(alarm.attempts)).collect::<Vec<_>>())
+    .bind((last - many + 1..=last).collect::<Vec<_>>())
     .execute(tx)
     .await
     .map(drop)

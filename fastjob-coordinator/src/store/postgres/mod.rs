@@ -10,6 +10,7 @@ mod commit;
 mod insert;
 mod jobs;
 mod load;
+mod silences;
 mod tasks;
 
 #[cfg(test)]

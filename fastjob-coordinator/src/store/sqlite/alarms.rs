@@ -3,10 +3,17 @@
 use fastjob_core::{ChannelName, JobId, TaskId};
 use jiff::Timestamp;
 use serde_json::Value;
-use sqlx::{Row, sqlite::SqliteRow};
+use sqlx::{AssertSqlSafe, Row, sqlite::SqliteRow};
 
-use super::{Sqlite, load::instant, while_doing};
-use crate::store::{AlarmStore, Error, Result, WaitingAlarm, codes::alarm_kind};
+use super::{
+    Sqlite,
+    load::{instant, name, number},
+    while_doing,
+};
+use crate::store::{
+    AlarmFilter, AlarmStore, PastAlarm, Result, WaitingAlarm,
+    codes::{alarm_kind, alarm_state},
+};
 
 #[async_trait::async_trait]
 impl AlarmStore for Sqlite {
@@ -29,6 +36,33 @@ impl AlarmStore for Sqlite {
         .iter()
         .map(waiting)
         .collect()
+    }
+
+    async fn past_alarms(&self, filter: &AlarmFilter) -> Result<Vec<PastAlarm>> {
+        let mut wants = String::from("true");
+        for (given, want) in [
+            (filter.job.is_some(), " and job = ?1"),
+            (filter.channel.is_some(), " and channel = ?2"),
+            (filter.below.is_some(), " and number < ?3"),
+        ] {
+            wants.push_str(if given { want } else { "" });
+        }
+        let sql = format!(
+            "select number, job, task, kind, at, job_name, reason, message, executor, attempts, \
+             channel, state, tries, last_error, done_at from alarms where {wants} \
+             order by number desc limit ?4"
+        );
+        sqlx::query(AssertSqlSafe(sql))
+            .bind(filter.job.map(|job| job.0))
+            .bind(filter.channel.as_ref().map(ChannelName::as_str))
+            .bind(filter.below)
+            .bind(filter.limit)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(while_doing("read alarms"))?
+            .iter()
+            .map(past)
+            .collect()
     }
 
     async fn alarms_sent(&self, numbers: &[i64], at: Timestamp) -> Result<u64> {
@@ -66,6 +100,32 @@ impl AlarmStore for Sqlite {
         .map_err(while_doing("note that alarms were not sent"))
     }
 
+    async fn give_up_alarms(
+        &self,
+        configured: &[ChannelName],
+        before: Timestamp,
+        now: Timestamp,
+        error: &str,
+        limit: u32,
+    ) -> Result<Vec<ChannelName>> {
+        let configured: Vec<_> = configured.iter().map(ChannelName::as_str).collect();
+        let mut writer = self.writer.lock().await;
+        let channels: Vec<String> = sqlx::query_scalar(
+            "update alarms set state = 2, done_at = ?3, last_error = ?4 where number in (\
+             select number from alarms where state = 0 and at < ?2 \
+             and channel not in (select value from json_each(?1)) limit ?5) returning channel",
+        )
+        .bind(Value::from(configured).to_string())
+        .bind(before.as_millisecond())
+        .bind(now.as_millisecond())
+        .bind(error)
+        .bind(limit)
+        .fetch_all(&mut *writer)
+        .await
+        .map_err(while_doing("give up alarms"))?;
+        channels.iter().map(|channel| name(channel)).collect()
+    }
+
     async fn remove_alarms(&self, before: Timestamp, limit: u32) -> Result<u64> {
         let mut writer = self.writer.lock().await;
         sqlx::query(
@@ -81,11 +141,28 @@ impl AlarmStore for Sqlite {
     }
 }
 
+impl Sqlite {
+    /// Those of the alarms that still wait, in order.
+    pub(super) async fn still_waiting(&self, numbers: &[i64]) -> Result<Vec<WaitingAlarm>> {
+        sqlx::query(
+            "select number, job, task, kind, at, job_name, reason, message, executor, attempts \
+             from alarms where state = 0 and number in (select value from json_each(?)) \
+             order by number",
+        )
+        .bind(Value::from(numbers).to_string())
+        .fetch_all(&self.readers)
+        .await
+        .map_err(while_doing("read alarms"))?
+        .iter()
+        .map(waiting)
+        .collect()
+    }
+}
+
 fn waiting(row: &SqliteRow) -> Result<WaitingAlarm> {
     let doing = while_doing("read an alarm");
     let get = |index: usize| row.try_get::<i64, _>(index).map_err(&doing);
     let text = |index: usize| row.try_get::<String, _>(index).map_err(&doing);
-    let attempts = get(9)?;
     Ok(WaitingAlarm {
         number: get(0)?,
         job: JobId(get(1)?),
@@ -96,7 +173,21 @@ fn waiting(row: &SqliteRow) -> Result<WaitingAlarm> {
         reason: text(6)?,
         message: text(7)?,
         executor: row.try_get(8).map_err(&doing)?,
-        attempts: u32::try_from(attempts)
-            .map_err(|_| Error::Corrupt { what: format!("{attempts} attempts") })?,
+        attempts: number(get(9)?)?,
+    })
+}
+
+fn past(row: &SqliteRow) -> Result<PastAlarm> {
+    let doing = while_doing("read an alarm");
+    let get = |index: usize| row.try_get::<i64, _>(index).map_err(&doing);
+    let channel: String = row.try_get(10).map_err(&doing)?;
+    let done_at: Option<i64> = row.try_get(14).map_err(&doing)?;
+    Ok(PastAlarm {
+        alarm: waiting(row)?,
+        channel: name(&channel)?,
+        state: alarm_state(get(11)?)?,
+        tries: number(get(12)?)?,
+        last_error: row.try_get(13).map_err(&doing)?,
+        done_at: done_at.map(instant).transpose()?,
     })
 }

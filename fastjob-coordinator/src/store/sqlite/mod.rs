@@ -8,6 +8,7 @@ mod commit;
 mod insert;
 mod jobs;
 mod load;
+mod silences;
 mod tasks;
 
 use std::{

@@ -1,4 +1,7 @@
-//! `fastjob alarm`: the channels over which people are told.
+//! `fastjob alarm`: what people were told, over which channels, and what they do not want to hear.
+
+mod list;
+mod silence;
 
 use clap::Subcommand;
 
@@ -7,6 +10,8 @@ use crate::{ChannelView, Page, Tested};
 
 #[derive(Subcommand)]
 pub(super) enum Alarm {
+    /// List alarms, newest first, with what became of them
+    List(list::List),
     /// List the channels
     Channels,
     /// Send a test message over a channel
@@ -14,13 +19,23 @@ pub(super) enum Alarm {
         /// The channel, as jobs name it
         name: String,
     },
+    /// Tell nothing of a job or over a channel for a while
+    Silence(silence::Silence),
+    /// List what is silenced
+    Silences,
+    /// End a silence
+    Unsilence(silence::Unsilence),
 }
 
 impl Alarm {
     pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
         match self {
+            Self::List(list) => list.run(client, out).await,
             Self::Channels => channels(client, out).await,
             Self::Test { name } => test(&name, client, out).await,
+            Self::Silence(silence) => silence.run(client, out).await,
+            Self::Silences => silence::list(client, out).await,
+            Self::Unsilence(unsilence) => unsilence.run(client, out).await,
         }
     }
 }

@@ -1,0 +1,81 @@
+//! Tidies up: alarms that are long done, silences that have expired, and alarms for channels that
+//! are no longer configured, which nobody would ever send.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use fastjob_core::ChannelName;
+use jiff::{SignedDuration, Timestamp};
+use tokio_util::sync::CancellationToken;
+
+use super::{Channels, sender::GIVE_UP};
+use crate::{
+    clock::wall_now,
+    store::{Result, Store},
+};
+
+/// How long alarms that are done are kept.
+const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// Between two looks.
+const REST: Duration = Duration::from_secs(600);
+/// Between two pieces while there is more.
+const BREATH: Duration = Duration::from_millis(200);
+/// Rows that are changed at once.
+const PIECE: u32 = 500;
+/// What is noted with an alarm that nobody can send.
+const STRANGER: &str = "the channel is not configured";
+
+/// Tidies up at once and then now and then, until told to stop.
+pub(super) async fn run(store: Arc<dyn Store>, channels: Channels, stop: CancellationToken) {
+    let configured = channels.iter().map(|(name, _)| name.clone()).collect();
+    let mut sweep = Sweep { store, configured, told: HashSet::new() };
+    loop {
+        let wait = match sweep.tick(wall_now()).await {
+            Ok(true) => BREATH,
+            Ok(false) => REST,
+            Err(err) => {
+                let error = &err as &dyn std::error::Error;
+                tracing::warn!(error, "old alarms and silences not removed");
+                REST
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+}
+
+struct Sweep {
+    store: Arc<dyn Store>,
+    configured: Vec<ChannelName>,
+    /// Channels that are not configured, of which the log has told.
+    told: HashSet<ChannelName>,
+}
+
+impl Sweep {
+    /// Says whether there may be more to do.
+    async fn tick(&mut self, now: Timestamp) -> Result<bool> {
+        self.store.remove_expired_silences(now).await?;
+        let strangers = self.give_up_strangers(now).await?;
+        let removed = match now.checked_sub(KEPT) {
+            Ok(before) => self.store.remove_alarms(before, PIECE).await?,
+            Err(_) => 0,
+        };
+        Ok(removed > 0 || strangers >= PIECE as usize)
+    }
+
+    async fn give_up_strangers(&mut self, now: Timestamp) -> Result<usize> {
+        let Ok(before) = now.checked_sub(GIVE_UP) else { return Ok(0) };
+        let configured = &self.configured;
+        let given_up = self.store.give_up_alarms(configured, before, now, STRANGER, PIECE).await?;
+        let count = given_up.len();
+        for channel in given_up {
+            if !self.told.contains(&channel) {
+                tracing::error!(alarm.channel = %channel,
+                    "alarms given up after a day: the channel is not configured");
+                self.told.insert(channel);
+            }
+        }
+        Ok(count)
+    }
+}

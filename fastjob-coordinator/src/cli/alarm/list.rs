@@ -1,0 +1,68 @@
+//! `fastjob alarm list`.
+
+use clap::Args;
+
+use crate::{
+    AlarmView,
+    cli::{
+        client::Client,
+        error::Error,
+        options::job_name,
+        out::Out,
+        table::{Table, seconds},
+    },
+};
+
+#[derive(Args)]
+pub(in crate::cli) struct List {
+    /// Only those of this job
+    #[arg(long, value_name = "NAME", value_parser = job_name)]
+    job: Option<String>,
+    /// Only those on this channel
+    #[arg(long, value_name = "NAME")]
+    channel: Option<String>,
+    /// Show at most so many
+    #[arg(long, default_value_t = 50)]
+    limit: usize,
+}
+
+impl List {
+    pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
+        let mut filter = Vec::new();
+        filter.extend(self.job.map(|job| ("job", job)));
+        filter.extend(self.channel.map(|channel| ("channel", channel)));
+        let list = client.list(&["alarms"], &filter, Some(self.limit)).await?;
+        if out.is_json() {
+            return out.json(&list);
+        }
+        let alarms: Vec<AlarmView> = list.read()?;
+        if alarms.is_empty() {
+            return out.line("no alarms");
+        }
+        let mut table = Table::new(&[
+            "RAISED",
+            "JOB",
+            "KIND",
+            ">TASK",
+            "CHANNEL",
+            "STATE",
+            ">TRIES",
+            "DONE",
+            "LAST ERROR",
+        ]);
+        for alarm in alarms {
+            table.row([
+                seconds(Some(alarm.at)),
+                alarm.job,
+                alarm.kind,
+                alarm.task.map(|task| task.to_string()).unwrap_or_default(),
+                alarm.channel,
+                alarm.state,
+                alarm.tries.to_string(),
+                seconds(alarm.done_at),
+                alarm.last_error.unwrap_or_default(),
+            ]);
+        }
+        out.line(table)
+    }
+}

@@ -1,0 +1,92 @@
+//! `fastjob alarm silence`, `silences` and `unsilence`: what is not told for a while.
+
+use std::time::Duration;
+
+use clap::Args;
+use fastjob_core::duration;
+use jiff::Timestamp;
+
+use crate::{
+    Page, SilenceAsk, SilenceView,
+    cli::{
+        client::Client,
+        error::Error,
+        options::{job_name, span},
+        out::Out,
+        table::{Table, seconds},
+    },
+};
+
+#[derive(Args)]
+pub(in crate::cli) struct Silence {
+    /// Silence this job, on every channel or the one that is named
+    #[arg(long, value_name = "NAME", value_parser = job_name, required_unless_present = "channel")]
+    job: Option<String>,
+    /// Silence this channel, for every job or the one that is named
+    #[arg(long, value_name = "NAME")]
+    channel: Option<String>,
+    /// For so long, such as 2h, at most 30 days
+    #[arg(long = "for", value_name = "SPAN", value_parser = span)]
+    span: Option<Duration>,
+    /// Until this instant, such as 2026-12-01T08:00:00Z
+    #[arg(long, conflicts_with = "span", required_unless_present = "span")]
+    until: Option<Timestamp>,
+    /// Why, in at most 200 characters
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
+impl Silence {
+    pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
+        let ask = SilenceAsk {
+            job: self.job,
+            channel: self.channel,
+            until: self.until.map(|until| until.to_string()),
+            span: self.span.map(duration::to_text),
+            reason: self.reason,
+        };
+        let answer = client.post(&["alarms", "silences"], &ask).await?;
+        if out.is_json() {
+            return out.line(&answer.body);
+        }
+        let silence: SilenceView = answer.read()?;
+        let until = seconds(Some(silence.until));
+        out.line(format_args!("silence {} until {until}", silence.id))
+    }
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct Unsilence {
+    /// The silence's number, as `fastjob alarm silences` shows it
+    id: i64,
+}
+
+impl Unsilence {
+    pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
+        client.delete(&["alarms", "silences", &self.id.to_string()]).await?;
+        if out.is_json() { Ok(()) } else { out.line(format_args!("silence {} ended", self.id)) }
+    }
+}
+
+pub(super) async fn list(client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
+    let answer = client.get(&["alarms", "silences"], &[]).await?;
+    if out.is_json() {
+        return out.line(&answer.body);
+    }
+    let Page { items: silences, .. } = answer.read::<Page<SilenceView>>()?;
+    if silences.is_empty() {
+        return out.line("nothing is silenced");
+    }
+    let mut table = Table::new(&[">SILENCE", "JOB", "CHANNEL", "SINCE", "UNTIL", "REASON"]);
+    for silence in silences {
+        table.row([
+            silence.id.to_string(),
+            silence.job.unwrap_or_else(|| "every job".to_owned()),
+            silence.channel.unwrap_or_else(|| "every channel".to_owned()),
+            seconds(Some(silence.created_at)),
+            seconds(Some(silence.until)),
+            silence.reason,
+        ]);
+    }
+    out.line(table)
+}

@@ -1,0 +1,131 @@
+//! Silences: what people do not want to be told of for a while. An alarm that one covers when it is
+//! to be sent is done: it is not sent later either.
+
+use fastjob_core::{ChannelName, JobId};
+use jiff::Timestamp;
+use sqlx::{Row, postgres::PgRow};
+
+use super::{
+    Postgres,
+    load::{instant, name},
+    small, while_doing,
+};
+use crate::store::{
+    AlarmState, Result, Silence, SilenceRow, SilenceStore, WaitingAlarm, codes::alarm_state_code,
+};
+
+#[async_trait::async_trait]
+impl SilenceStore for Postgres {
+    async fn add_silence(
+        &self,
+        silence: &Silence,
+        now: Timestamp,
+        most: u32,
+    ) -> Result<Option<i64>> {
+        let (job, job_name) = match &silence.job {
+            Some((job, name)) => (Some(job.0), Some(name.as_str())),
+            None => (None, None),
+        };
+        sqlx::query_scalar(
+            "insert into silences (job, job_name, channel, until, reason, created_at) \
+             select $1::bigint, $2::text, $3::text, $4::bigint, $5::text, $6::bigint \
+             where (select count(*) from silences where until > $6) < $7 returning id",
+        )
+        .bind(job)
+        .bind(job_name)
+        .bind(silence.channel.as_ref().map(ChannelName::as_str))
+        .bind(silence.until.as_millisecond())
+        .bind(silence.reason.replace('\0', "\u{2400}"))
+        .bind(now.as_millisecond())
+        .bind(i64::from(most))
+        .fetch_optional(&self.readers)
+        .await
+        .map_err(while_doing("save a silence"))
+    }
+
+    async fn silences(&self, now: Timestamp) -> Result<Vec<SilenceRow>> {
+        sqlx::query(
+            "select id, job, job_name, channel, until, reason, created_at from silences \
+             where until > $1 order by id",
+        )
+        .bind(now.as_millisecond())
+        .fetch_all(&self.readers)
+        .await
+        .map_err(while_doing("read silences"))?
+        .iter()
+        .map(silence)
+        .collect()
+    }
+
+    async fn remove_silence(&self, id: i64, now: Timestamp) -> Result<bool> {
+        sqlx::query("delete from silences where id = $1 and until > $2")
+            .bind(id)
+            .bind(now.as_millisecond())
+            .execute(&self.readers)
+            .await
+            .map(|done| done.rows_affected() > 0)
+            .map_err(while_doing("remove a silence"))
+    }
+
+    async fn silence_alarms(
+        &self,
+        channel: &ChannelName,
+        numbers: &[i64],
+        now: Timestamp,
+    ) -> Result<Option<Vec<WaitingAlarm>>> {
+        // Nearly always there is none, and the writer is not disturbed.
+        let any: bool = sqlx::query_scalar(
+            "select exists (select 1 from silences \
+             where until > $1 and (channel is null or channel = $2))",
+        )
+        .bind(now.as_millisecond())
+        .bind(channel.as_str())
+        .fetch_one(&self.readers)
+        .await
+        .map_err(while_doing("look for silences"))?;
+        if !any {
+            return Ok(None);
+        }
+        sqlx::query(
+            "update alarms set state = $4, done_at = $1 \
+             where state = 0 and channel = $2 and number = any($3) \
+             and exists (select 1 from silences s where s.until > $1 \
+             and (s.channel is null or s.channel = $2) \
+             and (s.job is null or s.job = alarms.job))",
+        )
+        .bind(now.as_millisecond())
+        .bind(channel.as_str())
+        .bind(numbers)
+        .bind(small(alarm_state_code(AlarmState::Silenced)))
+        .execute(&self.readers)
+        .await
+        .map_err(while_doing("silence alarms"))?;
+        self.still_waiting(numbers).await.map(Some)
+    }
+
+    async fn remove_expired_silences(&self, now: Timestamp) -> Result<u64> {
+        sqlx::query("delete from silences where until <= $1")
+            .bind(now.as_millisecond())
+            .execute(&self.readers)
+            .await
+            .map(|done| done.rows_affected())
+            .map_err(while_doing("remove expired silences"))
+    }
+}
+
+fn silence(row: &PgRow) -> Result<SilenceRow> {
+    let doing = while_doing("read a silence");
+    let get = |index: usize| row.try_get::<i64, _>(index).map_err(&doing);
+    let text = |index: usize| row.try_get::<Option<String>, _>(index).map_err(&doing);
+    let job: Option<i64> = row.try_get(1).map_err(&doing)?;
+    Ok(SilenceRow {
+        id: get(0)?,
+        silence: Silence {
+            job: job.map(JobId).zip(text(2)?),
+            channel: text(3)?.as_deref().map(name::<ChannelName>).transpose()?,
+            until: instant(get(4)?)?,
+            reason: text(5)?.unwrap_or_default(),
+        },
+        created_at: instant(get(6)?)?,
+    })
+}
