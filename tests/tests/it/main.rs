@@ -14,6 +14,7 @@ mod pages;
 mod runs;
 mod schedules;
 mod stops;
+mod tls;
 mod tokens;
 
 use fastjob_tests::process::Coordinator;
