@@ -2,12 +2,14 @@
 
 mod rest;
 mod signal;
+mod stage;
 
 use std::{error::Error, process::ExitCode};
 
 pub use self::{
     rest::{Rest, RestError},
     signal::stop_on_signal,
+    stage::{Stage, StageError},
 };
 
 /// The exit status of a run: 0, or 1 with the error and its causes on the standard error.

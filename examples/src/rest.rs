@@ -65,6 +65,19 @@ impl Rest {
         self.call("PUT", path, &body.to_string()).await.map(drop)
     }
 
+    /// Posts `body` to `path` and reads the answer.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the coordinator cannot be reached, refuses, or answers something else.
+    pub async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &Value,
+    ) -> Result<T, RestError> {
+        Ok(serde_json::from_str(&self.call("POST", path, &body.to_string()).await?)?)
+    }
+
     async fn call(&self, method: &str, path: &str, body: &str) -> Result<String, RestError> {
         let answer = timeout(PATIENCE, self.exchange(method, path, body))
             .await

@@ -37,7 +37,7 @@ pub use self::{
     config::Config,
     coordinator::{Builder, Coordinator, RunError, StartError, migrate},
     ops::{
-        AttemptView, BackfillAsk, Backfilled, ExecutorView, Fires, JobView, LogView, Page,
-        ProgressView, Saved, StartAsk, Started, StopAnswer, TaskView,
+        AttemptView, BackfillAsk, Backfilled, ChannelView, ExecutorView, Fires, JobView, LogView,
+        Page, ProgressView, Saved, StartAsk, Started, StopAnswer, TaskView, Tested,
     },
 };

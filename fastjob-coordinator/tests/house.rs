@@ -17,7 +17,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("rpc", &["engine", "sessions", "shell"]),
     ("api", &["ops"]),
     ("server", &["api", "ops"]),
-    ("config", &[]),
+    // Whether the text of a message can be filled in is a rule of alarms.
+    ("config", &["alarm"]),
 ];
 
 fn files(folder: &Path, into: &mut Vec<PathBuf>) {

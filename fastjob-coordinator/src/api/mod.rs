@@ -3,6 +3,7 @@
 //! Each call reads, calls and writes, and decides nothing: what is possible and what is not is
 //! said by `ops`. What goes wrong is answered as a [`Problem`].
 
+mod alarms;
 mod executors;
 mod health;
 mod jobs;
@@ -48,6 +49,8 @@ pub(crate) fn router(ops: Ops) -> Router {
         .route("/tasks/{id}/stop", post(tasks::stop))
         .route("/tasks/{id}/log", get(log::show))
         .route("/executors", get(executors::list))
+        .route("/alarms/channels", get(alarms::channels))
+        .route("/alarms/channels/{name}/test", post(alarms::test))
         .route("/schedule/preview", get(schedule::preview));
     Router::new()
         .nest("/api/v1", v1)

@@ -4,6 +4,7 @@
 //! What was asked for goes to the standard output, everything else to the standard error. The exit
 //! status is 0 if it was done, 1 if it failed, 2 if the command was misused.
 
+mod alarm;
 mod check;
 mod client;
 mod error;
@@ -58,6 +59,9 @@ enum Command {
     /// Look at executors
     #[command(subcommand)]
     Executor(executor::Executor),
+    /// Alarm channels: which there are, and whether they work
+    #[command(subcommand)]
+    Alarm(alarm::Alarm),
     /// Check the configuration and show the settings that apply
     Check,
     /// Bring the store's schema up to this release
@@ -102,6 +106,7 @@ impl Cli {
             Command::Stop(stop) => stop.run(&client()?, &mut out).await,
             Command::Task(task) => task.run(&client()?, &mut out).await,
             Command::Executor(executor) => executor.run(&client()?, &mut out).await,
+            Command::Alarm(alarm) => alarm.run(&client()?, &mut out).await,
         }
     }
 }

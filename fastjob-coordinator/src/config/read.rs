@@ -87,7 +87,14 @@ impl<'a> Section<'a> {
                         Value::String(text) => {
                             texts.insert(name, text.into());
                         }
-                        other => self.wrong_type(key, "a table of texts in quotes", &other),
+                        other @ (Value::Integer(_)
+                        | Value::Float(_)
+                        | Value::Boolean(_)
+                        | Value::Datetime(_)
+                        | Value::Array(_)
+                        | Value::Table(_)) => {
+                            self.wrong_type(key, "a table of texts in quotes", &other);
+                        }
                     }
                 }
             }

@@ -40,7 +40,12 @@ impl Engine {
         let kind = match end {
             TaskState::Failed => AlarmKind::Failed,
             TaskState::Succeeded if entry.failing => AlarmKind::Recovered,
-            _ => return,
+            TaskState::Queued
+            | TaskState::Running
+            | TaskState::Stopping
+            | TaskState::Succeeded
+            | TaskState::Stopped
+            | TaskState::Skipped => return,
         };
         entry.failing = kind == AlarmKind::Failed;
         let reason = match kind {
@@ -97,7 +102,10 @@ impl Engine {
         let (reason, after) = match kind {
             AlarmKind::StartsLate if !runs => ("not started", job.alarm_after.starts),
             AlarmKind::RunsLong if runs => ("running", job.alarm_after.runs.unwrap_or_default()),
-            _ => return,
+            AlarmKind::Failed
+            | AlarmKind::Recovered
+            | AlarmKind::RunsLong
+            | AlarmKind::StartsLate => return,
         };
         let message = format!("{reason} after {}", fastjob_core::duration::to_text(after));
         let (job, task, number, life) = (open.job, open.task, open.number, open.life);

@@ -29,7 +29,13 @@ impl Engine {
                 JobRefused::Ambiguous { choices, .. } => {
                     refused(format!("could be one of {}: say which", choices.join(", ")))
                 }
-                _ => refused("is not known: save it first".to_owned()),
+                JobRefused::Unknown(_)
+                | JobRefused::Exists(_)
+                | JobRefused::Child { .. }
+                | JobRefused::IsChild { .. }
+                | JobRefused::NoBackfill(_)
+                | JobRefused::TooLate(_)
+                | JobRefused::NeverFires(_) => refused("is not known: save it first".to_owned()),
             })?;
             if let Some(id) = id
                 && self.leads_to(found, id, &mut HashSet::new())

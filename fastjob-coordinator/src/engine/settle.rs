@@ -45,7 +45,8 @@ impl Engine {
             }
         }
         if !late.is_empty() {
-            self.acknowledge(Some(life), late, out);
+            // What made it late may not be durable yet: forgotten by both it would stay open.
+            self.after.push(After::Settled(Some(life), late));
         }
         self.pump(now, life, out);
     }

@@ -2,6 +2,7 @@
 //!
 //! An edge turns words into these calls and their answers into words; it decides nothing.
 
+mod alarms;
 mod executors;
 mod jobs;
 mod log;
@@ -15,8 +16,8 @@ use std::sync::Arc;
 use fastjob_core::job::Problem;
 
 pub use self::views::{
-    AttemptView, BackfillAsk, Backfilled, ExecutorView, Fires, JobView, LogView, Page,
-    ProgressView, Saved, StartAsk, Started, StopAnswer, TaskView,
+    AttemptView, BackfillAsk, Backfilled, ChannelView, ExecutorView, Fires, JobView, LogView, Page,
+    ProgressView, Saved, StartAsk, Started, StopAnswer, TaskView, Tested,
 };
 pub(crate) use self::{jobs::SaveMode, tasks::ListTasks};
 use crate::{alarm::Channels, sessions::Sessions, shell::EngineHandle, store};

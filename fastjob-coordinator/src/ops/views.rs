@@ -250,6 +250,28 @@ pub struct ExecutorView {
     pub handlers: BTreeMap<String, String>,
 }
 
+/// A channel over which alarms are sent.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct ChannelView {
+    /// As jobs name it.
+    pub name: String,
+    /// What it is: `email`, `webhook` and so on; `custom` where a program brought it.
+    pub kind: String,
+    /// How long a first message waits for more of its kind.
+    pub group_wait: String,
+    /// Shortest time between two messages of a kind.
+    pub group_interval: String,
+}
+
+/// What became of a test message.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Tested {
+    /// Whether it was taken.
+    pub sent: bool,
+    /// Why not.
+    pub error: Option<String>,
+}
+
 /// The next fires of a schedule.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Fires {

@@ -208,9 +208,7 @@ fn lane_rule(block: &Block) -> v1::Block {
 mod tests {
     use std::sync::Arc;
 
-    use fastjob_core::{Cause, Job, JobDraft, JobId, Shard, TaskId};
-
-    use fastjob_core::block::BlockStrategy;
+    use fastjob_core::{Cause, Job, JobDraft, JobId, Shard, TaskId, block::BlockStrategy};
 
     use super::*;
 
@@ -254,7 +252,7 @@ mod tests {
         check("serial cluster", v1::Block::None, true);
         check("skip_new cluster", v1::Block::None, true);
         check("replace_running cluster", v1::Block::None, true);
-        check("parallel cluster", v1::Block::None, false);
+        check("parallel cluster", v1::Block::None, true);
     }
 
     #[test]

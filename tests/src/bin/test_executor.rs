@@ -70,6 +70,35 @@ async fn talks(ctx: &JobContext, lines: u32) -> JobResult {
 #[job("quick")]
 async fn quick() {}
 
+/// Which shard it was.
+#[job("part")]
+async fn part(ctx: &JobContext) -> JobResult {
+    record(ctx);
+    let shard = ctx.shard();
+    Ok(format!("{} of {}", shard.index, shard.total).into())
+}
+
+/// Tells its param.
+#[job("echo")]
+async fn echo(ctx: &JobContext) -> JobResult {
+    Ok(ctx.param_text().unwrap_or("nothing").into())
+}
+
+/// Counts to ten and fails at five, where the next attempt goes on.
+#[job("counts")]
+async fn counts(ctx: &JobContext, millis: u64) -> JobResult {
+    let from = ctx.last_checkpoint::<u64>()?.unwrap_or(0);
+    for step in from + 1..=10 {
+        tokio::time::sleep(Duration::from_millis(millis)).await;
+        ctx.progress(step, 10, format!("step {step}"));
+        ctx.checkpoint(&step)?;
+        if step == 5 && ctx.attempt() == 1 {
+            return Err(JobError::retryable("half way"));
+        }
+    }
+    Ok(format!("went on from {from}").into())
+}
+
 #[tokio::main]
 async fn main() -> std::process::ExitCode {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
@@ -82,7 +111,13 @@ async fn main() -> std::process::ExitCode {
             told.cancel();
         }
     });
-    let run = async { Executor::configured()?.stop_grace(Duration::from_secs(4)).run(stop).await };
+    let run = async {
+        let mut executor = Executor::configured()?.stop_grace(Duration::from_secs(4));
+        if let Ok(zone) = std::env::var("TEST_ZONE") {
+            executor = executor.label("zone", zone);
+        }
+        executor.run(stop).await
+    };
     match run.await {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(err) => {

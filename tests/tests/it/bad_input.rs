@@ -36,9 +36,9 @@ async fn wrong_requests_are_refused_with_what_is_wrong() {
         (
             "POST",
             "/api/v1/jobs",
-            json!({"name": "a", "route": "random"}).to_string(),
+            json!({"name": "a", "shard": {"dynamic": "zone is a"}}).to_string(),
             422,
-            "not available in this release",
+            "character 6",
         ),
         ("POST", "/api/v1/jobs", json!({"name": "a", "param": long}).to_string(), 413, "1"),
         ("POST", "/api/v1/jobs", json!({"name": "a", "param": half}).to_string(), 422, "262144"),

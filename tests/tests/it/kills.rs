@@ -12,7 +12,7 @@ use crate::{EXECUTOR, coordinator, soak};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn executors_that_are_killed_under_load_leave_nothing_running() {
-    let kills = if soak() { 20 } else { 6 };
+    let kills = if soak() { 30 } else { 6 };
     let mut coordinator = coordinator().await;
     let mut executors =
         [coordinator.executor(EXECUTOR, "e1"), coordinator.executor(EXECUTOR, "e2")];

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test cannot do without ends it")]
 
+mod alarms;
 mod bad_input;
 mod code_first;
 mod command_line;
@@ -15,6 +16,7 @@ mod runs;
 mod schedules;
 mod stops;
 mod tls;
+mod strategies;
 mod tokens;
 
 use fastjob_tests::process::Coordinator;

@@ -124,7 +124,7 @@ mod tests {
                 let seed = seed.parse().expect("FASTJOB_SEED is a number");
                 seed..seed + 1
             }
-            Err(_) => 0..300,
+            Err(_) => 0..2_000,
         };
         for seed in seeds {
             if let Err(failure) = run(seed, STEPS) {

@@ -395,7 +395,7 @@ impl World {
                 break;
             }
         }
-        for row in self.store.attempts.values().filter(|row| row.is_open()) {
+        if let Some(row) = self.store.attempts.values().find(|row| row.is_open()) {
             let engine = self.engine.as_ref().and_then(|engine| engine.open.get(&row.new.attempt));
             panic!("an attempt stayed open: {row:?}, and the engine has {engine:?}");
         }

@@ -1,0 +1,46 @@
+//! What happens to a task while another of its job runs: within an executor, and across them all.
+//!
+//! ```text
+//! cargo run --bin blocks
+//! ```
+
+use std::{process::ExitCode, time::Duration};
+
+use fastjob_examples::{Stage, StageError, exit};
+use fastjob_executor::prelude::*;
+use serde_json::json;
+
+#[job("takes-a-while")]
+async fn takes_a_while(ctx: &JobContext) -> JobResult {
+    tokio::select! {
+        () = tokio::time::sleep(Duration::from_millis(400)) => Ok("done".into()),
+        () = ctx.stop_token().cancelled() => Err(JobError::retryable("was told to stop")),
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    exit(show().await)
+}
+
+async fn show() -> Result<(), StageError> {
+    let stage = Stage::open(&[("e1", "a"), ("e2", "b")]).await?;
+    for scope in ["executor", "cluster"] {
+        for strategy in ["serial", "skip_new", "replace_running", "parallel"] {
+            let name = format!("{strategy}-{scope}");
+            let block = json!({"strategy": strategy, "scope": scope});
+            stage.save(json!({"name": name, "handler": "takes-a-while", "block": block})).await?;
+            let mut tasks = Vec::new();
+            for _ in 0..4 {
+                tasks.push(stage.start(&name, json!({})).await?);
+            }
+            let mut ends = Vec::new();
+            for task in tasks {
+                let task = stage.end(task).await?;
+                ends.push(task["state"].as_str().unwrap_or_default().to_owned());
+            }
+            println!("{name:25} {}", ends.join(", "));
+        }
+    }
+    stage.close().await
+}

@@ -1,0 +1,56 @@
+//! Jobs that follow others: after a success, after a failure, or after both, with the result.
+//!
+//! ```text
+//! cargo run --bin children
+//! ```
+
+use std::{process::ExitCode, time::Duration};
+
+use fastjob_examples::{Stage, StageError, exit};
+use fastjob_executor::prelude::*;
+use serde_json::{Value, json};
+
+#[job("counts")]
+async fn counts() -> JobResult {
+    Ok("42 orders".into())
+}
+
+#[job("fails")]
+async fn fails() -> JobResult {
+    Err(JobError::fatal("the shop is closed"))
+}
+
+#[job("tells")]
+async fn tells(ctx: &JobContext) -> JobResult {
+    Ok(format!("{} told of {:?}", ctx.job_name(), ctx.param_text()).into())
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    exit(show().await)
+}
+
+async fn show() -> Result<(), StageError> {
+    let stage = Stage::open(&[("e1", "a")]).await?;
+    for child in ["mail", "page-somebody", "clean-up"] {
+        stage.save(json!({"name": child, "handler": "tells"})).await?;
+    }
+    let children = json!([
+        {"job": "mail", "pass_result": true},
+        {"job": "page-somebody", "on": "failure"},
+        {"job": "clean-up", "on": "always"},
+    ]);
+    for parent in ["counts", "fails"] {
+        stage.save(json!({"name": parent, "handler": parent, "children": children})).await?;
+        let task = stage.run(parent).await?;
+        println!("{parent} {}", task["state"].as_str().unwrap_or_default());
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let page: Value = stage.rest().get("/api/v1/tasks").await?;
+    for task in page["items"].as_array().into_iter().flatten().rev() {
+        if task["parent"].is_number() {
+            println!("task {} after {}: {}", task["id"], task["parent"], task["result"]);
+        }
+    }
+    stage.close().await
+}

@@ -1,0 +1,49 @@
+//! Which of three executors runs a job: each route, and who ran how often.
+//!
+//! ```text
+//! cargo run --bin routes
+//! ```
+
+use std::{collections::BTreeMap, process::ExitCode};
+
+use fastjob_examples::{Stage, StageError, exit};
+use fastjob_executor::prelude::*;
+use serde_json::json;
+
+#[job("work")]
+async fn work() {}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    exit(show().await)
+}
+
+async fn show() -> Result<(), StageError> {
+    let stage = Stage::open(&[("e1", "a"), ("e2", "a"), ("e3", "b")]).await?;
+    let names = [
+        "round_robin",
+        "random",
+        "consistent_hash",
+        "least_scheduled",
+        "memory_first",
+        "cpu_first",
+        "response_first",
+        "failover",
+        "first",
+        "last",
+        "least_recently_used",
+        "idle_first",
+    ];
+    let routes = names.map(|name| (name, json!(name)));
+    for (name, route) in routes.into_iter().chain([("specific", json!({"specific": "e2"}))]) {
+        stage.save(json!({"name": name, "handler": "work", "route": route})).await?;
+        let mut who: BTreeMap<String, u32> = BTreeMap::new();
+        for _ in 0..6 {
+            let task = stage.run(name).await?;
+            let executor = task["attempts"][0]["executor"].as_str().unwrap_or_default().to_owned();
+            *who.entry(executor).or_default() += 1;
+        }
+        println!("{name:20} {who:?}");
+    }
+    stage.close().await
+}

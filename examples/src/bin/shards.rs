@@ -1,0 +1,41 @@
+//! One task over several executors: on all of them, on those that a filter names, in a fixed number
+//! of parts. The task's result is the list of its shards' results.
+//!
+//! ```text
+//! cargo run --bin shards
+//! ```
+
+use std::process::ExitCode;
+
+use fastjob_examples::{Stage, StageError, exit};
+use fastjob_executor::prelude::*;
+use serde_json::json;
+
+#[job("part")]
+async fn part(ctx: &JobContext) -> JobResult {
+    let shard = ctx.shard();
+    Ok(format!("part {} of {}", shard.index, shard.total).into())
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    exit(show().await)
+}
+
+async fn show() -> Result<(), StageError> {
+    let stage = Stage::open(&[("e1", "a"), ("e2", "a"), ("e3", "b")]).await?;
+    let shards = [
+        ("everywhere", json!("all")),
+        ("zone-a", json!({"dynamic": "zone = a and memory_free > 1MiB"})),
+        ("five", json!({"count": 5})),
+    ];
+    for (name, shard) in shards {
+        stage.save(json!({"name": name, "handler": "part", "shard": shard})).await?;
+        let task = stage.run(name).await?;
+        println!("{name}: {}", task["result"].as_str().unwrap_or_default());
+        for attempt in task["attempts"].as_array().into_iter().flatten() {
+            println!("  shard {} on {}", attempt["shard"], attempt["executor"]);
+        }
+    }
+    stage.close().await
+}

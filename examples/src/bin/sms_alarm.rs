@@ -1,0 +1,61 @@
+//! An alarm channel of one's own: a text message to whoever is on call.
+//!
+//! ```text
+//! cargo run --bin sms_alarm
+//! cargo run --bin fastjob -- start fails
+//! ```
+
+use std::{error::Error, process::ExitCode};
+
+use fastjob_coordinator::{
+    CancellationToken, Coordinator,
+    alarm::{self, Alarm, Message},
+};
+use fastjob_examples::{Rest, exit, stop_on_signal};
+use fastjob_executor::prelude::*;
+use serde_json::json;
+
+struct Sms {
+    to: String,
+}
+
+#[async_trait]
+impl Alarm for Sms {
+    async fn send(&self, message: &Message) -> Result<(), alarm::Error> {
+        // The call of the gateway stands here; an error has it tried again.
+        println!("to {}: {}", self.to, message.title());
+        Ok(())
+    }
+}
+
+#[job("fails")]
+async fn fails() -> JobResult {
+    Err(JobError::fatal("the account is closed"))
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    exit(run().await)
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
+    let coordinator = Coordinator::builder()
+        .sqlite("fastjob-data/sms.db")
+        .alarm("on-call", Sms { to: "+49 170 0000000".to_owned() })
+        .bind()
+        .await?;
+    let address = coordinator.local_addr();
+    let (stop, last) = (stop_on_signal()?, CancellationToken::new());
+    let coordinating = tokio::spawn(coordinator.run(last.clone()));
+    let job = json!({"name": "fails", "handler": "fails", "alarms": ["on-call"]});
+    Rest::new(address).put("/api/v1/jobs/fails", &job).await?;
+    println!("`fastjob start fails` sends a message some seconds later; Ctrl-C stops");
+    Executor::builder("default")
+        .admin_addresses([format!("http://{address}")])
+        .log_path("fastjob-data/sms-logs")
+        .run(stop)
+        .await?;
+    last.cancel();
+    coordinating.await??;
+    Ok(())
+}

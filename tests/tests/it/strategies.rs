@@ -1,0 +1,314 @@
+//! Every strategy, over real processes: three executors, two of them in zone a.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use fastjob_tests::{
+    eventually,
+    process::{Coordinator, Process},
+    rest::Rest,
+};
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::{EXECUTOR, coordinator};
+
+struct Three {
+    coordinator: Coordinator,
+    executors: Vec<Process>,
+    rest: Rest,
+}
+
+async fn three() -> Three {
+    let coordinator = coordinator().await;
+    let zones = [("e1", "a"), ("e2", "a"), ("e3", "b")];
+    let executors = zones
+        .map(|(name, zone)| coordinator.executor_with(EXECUTOR, name, &[("TEST_ZONE", zone)]))
+        .into();
+    let rest = coordinator.rest();
+    rest.executors(3).await;
+    Three { coordinator, executors, rest }
+}
+
+impl Three {
+    /// Runs the job so often, one after the other, and counts who ran it.
+    async fn runs(&self, job: &str, times: usize) -> BTreeMap<String, usize> {
+        let mut who = BTreeMap::new();
+        for _ in 0..times {
+            let task = self.rest.ended(self.rest.start(job, json!({})).await).await;
+            assert_eq!(task["state"], "succeeded", "{task}");
+            *who.entry(text(&task["attempts"][0]["executor"])).or_default() += 1;
+        }
+        who
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn counts(who: &[(&str, usize)]) -> BTreeMap<String, usize> {
+    who.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
+}
+
+#[tokio::test]
+async fn each_route_picks_who_it_says() {
+    let mut three = three().await;
+    for route in [
+        "round_robin",
+        "random",
+        "consistent_hash",
+        "least_scheduled",
+        "memory_first",
+        "cpu_first",
+        "response_first",
+        "failover",
+        "first",
+        "last",
+        "least_recently_used",
+        "idle_first",
+    ] {
+        let job = json!({"name": route, "handler": "noop", "route": route});
+        three.rest.save(job).await;
+    }
+    let even = counts(&[("e1", 2), ("e2", 2), ("e3", 2)]);
+    for route in ["round_robin", "least_scheduled", "least_recently_used", "idle_first"] {
+        assert_eq!(three.runs(route, 6).await, even, "{route}");
+    }
+    assert_eq!(three.runs("first", 3).await, counts(&[("e1", 3)]));
+    assert_eq!(three.runs("last", 3).await, counts(&[("e3", 3)]));
+    for route in ["memory_first", "cpu_first", "response_first", "random"] {
+        assert_eq!(three.runs(route, 3).await.values().sum::<usize>(), 3, "{route}");
+    }
+    three.rest.save(json!({"name": "one", "handler": "noop", "route": {"specific": "e2"}})).await;
+    assert_eq!(three.runs("one", 3).await, counts(&[("e2", 3)]));
+    assert_eq!(three.runs("failover", 3).await, counts(&[("e1", 3)]));
+    let hashed = three.runs("consistent_hash", 4).await;
+    assert_eq!(hashed.len(), 1, "a job stays on its executor: {hashed:?}");
+
+    three.executors[0].kill();
+    three.rest.executors(2).await;
+    assert_eq!(three.runs("failover", 2).await, counts(&[("e2", 2)]));
+    let again = three.runs("consistent_hash", 2).await;
+    if !hashed.contains_key("e1") {
+        assert_eq!(again.keys().next(), hashed.keys().next(), "it moved without need");
+    }
+}
+
+#[tokio::test]
+async fn a_start_can_name_its_executor_and_its_key() {
+    let three = three().await;
+    three.rest.save(json!({"name": "j", "handler": "noop", "route": "first"})).await;
+    let task = three.rest.ended(three.rest.start("j", json!({"executor": "e3"})).await).await;
+    assert_eq!(task["attempts"][0]["executor"], "e3");
+    let starts = (0..20).map(|_| three.rest.start("j", json!({"key": "order-7"})));
+    let tasks = join_all(starts).await;
+    assert!(tasks.iter().all(|task| *task == tasks[0]), "one key, one task: {tasks:?}");
+    three.rest.ended(tasks[0]).await;
+    assert_eq!(three.rest.start("j", json!({"key": "order-7"})).await, tasks[0]);
+    assert_ne!(three.rest.start("j", json!({"key": "order-8"})).await, tasks[0]);
+}
+
+#[tokio::test]
+async fn shards_run_where_they_should_and_their_results_are_the_tasks() {
+    let three = three().await;
+    let save = |name: &str, shard: Value| {
+        three.rest.save(json!({"name": name, "handler": "part", "shard": shard}))
+    };
+    save("all", json!("all")).await;
+    save("zone", json!({"dynamic": "zone = a"})).await;
+    save("five", json!({"count": 5})).await;
+    let ran = async |job: &str| {
+        let task = three.rest.ended(three.rest.start(job, json!({})).await).await;
+        assert_eq!(task["state"], "succeeded", "{task}");
+        let attempts = task["attempts"].as_array().unwrap().clone();
+        let who: Vec<_> = attempts.iter().map(|attempt| text(&attempt["executor"])).collect();
+        (text(&task["result"]), who)
+    };
+    let (result, who) = ran("all").await;
+    assert_eq!(result, r#"["0 of 3","1 of 3","2 of 3"]"#);
+    assert_eq!(who, ["e1", "e2", "e3"]);
+    assert_eq!(ran("zone").await.1, ["e1", "e2"]);
+    let (result, mut who) = ran("five").await;
+    assert!(result.starts_with(r#"["0 of 5","1 of 5""#), "{result}");
+    who.sort();
+    who.dedup();
+    assert_eq!(who, ["e1", "e2", "e3"], "they are spread");
+    // The whole task starts its child once.
+    three.rest.save(json!({"name": "after", "handler": "echo"})).await;
+    three
+        .rest
+        .save(json!({"name": "parent", "handler": "part", "shard": "all",
+            "children": [{"job": "after", "pass_result": true}]}))
+        .await;
+    let parent = three.rest.start("parent", json!({})).await;
+    three.rest.ended(parent).await;
+    let children = eventually("the child ended", Duration::from_secs(20), || async {
+        let children = three.rest.tasks("after").await;
+        children.first().is_some_and(|child| child["state"] == "succeeded").then_some(children)
+    })
+    .await;
+    assert_eq!(children.len(), 1);
+    assert_eq!((&children[0]["cause"], &children[0]["parent"]), (&json!("parent"), &json!(parent)));
+    assert_eq!(children[0]["result"], r#"["0 of 3","1 of 3","2 of 3"]"#);
+}
+
+/// Whether two tasks of the job ran at the same time.
+fn overlaps(tasks: &[Value]) -> bool {
+    let mut spans: Vec<_> = tasks
+        .iter()
+        .flat_map(|task| task["attempts"].as_array().cloned().unwrap_or_default())
+        .filter(|attempt| attempt["started_at"].is_string())
+        .map(|attempt| (text(&attempt["started_at"]), text(&attempt["ended_at"])))
+        .map(|(from, until)| {
+            (from.parse::<jiff::Timestamp>().unwrap(), until.parse::<jiff::Timestamp>().unwrap())
+        })
+        .collect();
+    spans.sort();
+    spans.windows(2).any(|pair| pair[1].0 < pair[0].1)
+}
+
+#[tokio::test]
+async fn a_rule_across_the_cluster_holds_on_three_executors() {
+    let three = three().await;
+    let save = |name: &str, block: Value| {
+        three.rest.save(json!({"name": name, "handler": "slow", "param": 300, "block": block}))
+    };
+    save("serial", json!({"strategy": "serial", "scope": "cluster"})).await;
+    save("skip", json!({"strategy": "skip_new", "scope": "cluster"})).await;
+    save("replace", json!({"strategy": "replace_running", "scope": "cluster"})).await;
+    save("two", json!({"strategy": "parallel", "scope": "cluster", "max_running": 2})).await;
+    let states = async |job: &str, times: usize| {
+        let tasks = join_all((0..times).map(|_| three.rest.start(job, json!({})))).await;
+        let mut ended = Vec::new();
+        for task in tasks {
+            ended.push(three.rest.ended(task).await);
+        }
+        ended
+    };
+    let count =
+        |tasks: &[Value], state: &str| tasks.iter().filter(|task| task["state"] == state).count();
+    let serial = states("serial", 5).await;
+    assert_eq!(count(&serial, "succeeded"), 5);
+    assert!(!overlaps(&serial), "{serial:?}");
+    let skip = states("skip", 4).await;
+    assert_eq!((count(&skip, "succeeded"), count(&skip, "skipped")), (1, 3));
+    let replace = states("replace", 4).await;
+    assert_eq!((count(&replace, "succeeded"), count(&replace, "stopped")), (1, 3));
+    assert!(!overlaps(&replace), "{replace:?}");
+    let two = states("two", 6).await;
+    assert_eq!(count(&two, "succeeded"), 6);
+    assert!(overlaps(&two), "two may run beside each other");
+}
+
+#[tokio::test]
+async fn children_follow_success_failure_or_both() {
+    let three = three().await;
+    for child in ["well", "badly", "anyway"] {
+        three.rest.save(json!({"name": child, "handler": "echo"})).await;
+    }
+    let children = json!([{"job": "well"}, {"job": "badly", "on": "failure"},
+        {"job": "anyway", "on": "always", "pass_result": true}]);
+    three.rest.save(json!({"name": "good", "handler": "noop", "children": children})).await;
+    three.rest.save(json!({"name": "bad", "handler": "fatal", "children": children})).await;
+    three.rest.ended(three.rest.start("good", json!({})).await).await;
+    three.rest.ended(three.rest.start("bad", json!({})).await).await;
+    eventually("all children ended", Duration::from_secs(20), || async {
+        let mut results = Vec::new();
+        for child in ["well", "badly", "anyway"] {
+            for task in three.rest.tasks(child).await {
+                task["ended_at"].as_str()?;
+                results.push((child, text(&task["result"])));
+            }
+        }
+        results.sort();
+        let wanted =
+            [("anyway", "done"), ("anyway", "nothing"), ("badly", "nothing"), ("well", "nothing")];
+        (results == wanted.map(|(child, result)| (child, result.to_owned()))).then_some(())
+    })
+    .await;
+    // A circle is refused, and so is the end of a child that has parents.
+    let (status, answer) = three
+        .rest
+        .ask(
+            "PUT",
+            "/api/v1/jobs/default.well",
+            Some(
+                json!({"name": "well", "handler": "echo",
+            "children": [{"job": "good"}]})
+                .to_string(),
+            ),
+        )
+        .await
+        .unwrap();
+    assert_eq!(status, 422, "{answer}");
+    assert!(answer.to_string().contains("leads back"), "{answer}");
+    let (status, answer) = three.rest.ask("DELETE", "/api/v1/jobs/well", None).await.unwrap();
+    assert_eq!(status, 409, "{answer}");
+}
+
+#[tokio::test]
+async fn a_retry_goes_on_from_the_checkpoint_on_another_executor() {
+    let three = three().await;
+    let job = json!({"name": "counts", "handler": "counts", "param": 60,
+        "retry": {"count": 1, "delay": "100ms"}, "route": "first"});
+    three.rest.save(job).await;
+    let task = three.rest.start("counts", json!({})).await;
+    eventually("it says how far it is", Duration::from_secs(20), || async {
+        let task = three.rest.task(task).await;
+        let attempts = task["attempts"].as_array()?;
+        attempts.iter().find_map(|attempt| attempt["progress"]["done"].as_u64())
+    })
+    .await;
+    let task = three.rest.ended(task).await;
+    assert_eq!(task["result"], "went on from 5", "{task}");
+    assert_ne!(task["attempts"][0]["executor"], task["attempts"][1]["executor"]);
+}
+
+#[tokio::test]
+async fn past_fires_are_started_on_request() {
+    let three = three().await;
+    let job = json!({"name": "daily", "handler": "noop", "schedule": {"cron": "0 0 3 * * ?"},
+        "exclude": {"days": ["2026-01-03"]}, "jitter": "10s"});
+    three.rest.save(job).await;
+    let ask = json!({"from": "2026-01-01T00:00:00Z", "until": "2026-01-06T00:00:00Z", "max": 3});
+    let (status, answer) =
+        three.rest.ask("POST", "/api/v1/jobs/daily/backfill", Some(ask.to_string())).await.unwrap();
+    assert_eq!((status, &answer["more"]), (200, &json!(true)), "{answer}");
+    let mut fires = Vec::new();
+    for task in answer["tasks"].as_array().unwrap() {
+        fires.push(text(&three.rest.ended(task.as_i64().unwrap()).await["fire_at"]));
+    }
+    assert_eq!(fires, ["2026-01-01T03:00:00Z", "2026-01-02T03:00:00Z", "2026-01-04T03:00:00Z"]);
+}
+
+#[tokio::test]
+async fn what_an_executor_held_when_it_was_killed_ends_elsewhere() {
+    let mut three = three().await;
+    three
+        .rest
+        .save(json!({"name": "shards", "handler": "slow", "param": 1_500, "shard": "all",
+            "retry": {"count": 2, "delay": "100ms"}}))
+        .await;
+    three
+        .rest
+        .save(json!({"name": "turns", "handler": "slow", "param": 400,
+            "retry": {"count": 2, "delay": "100ms"},
+            "block": {"strategy": "serial", "scope": "cluster"}}))
+        .await;
+    let shards = three.rest.start("shards", json!({})).await;
+    let turns = join_all((0..6).map(|_| three.rest.start("turns", json!({})))).await;
+    three.rest.reaches(shards, &["running"]).await;
+    three.executors[1].kill();
+    let shards = three.rest.ended(shards).await;
+    assert_eq!(shards["state"], "succeeded", "{shards}");
+    let lost = |attempt: &&Value| attempt["reason"] == "executor lost";
+    let attempts = shards["attempts"].as_array().unwrap();
+    assert_eq!(attempts.iter().filter(lost).count(), 1, "one shard was lost: {shards}");
+    let mut ended = Vec::new();
+    for task in turns {
+        ended.push(three.rest.ended(task).await);
+    }
+    assert!(ended.iter().all(|task| task["state"] == "succeeded"), "{ended:?}");
+    assert!(!overlaps(&ended), "{ended:?}");
+    assert!(three.coordinator.entered().values().all(|times| *times == 1));
+}
