@@ -5,6 +5,8 @@
 
 mod codes;
 pub(crate) mod sqlite;
+#[cfg(test)]
+mod suite;
 pub(crate) mod writer;
 
 use fastjob_core::{

@@ -15,8 +15,8 @@ mod pages;
 mod runs;
 mod schedules;
 mod stops;
-mod tls;
 mod strategies;
+mod tls;
 mod tokens;
 
 use fastjob_tests::process::Coordinator;

@@ -8,7 +8,10 @@ mod commit;
 mod insert;
 mod jobs;
 mod load;
+mod outcomes;
 mod tasks;
+#[cfg(test)]
+mod tests;
 
 use std::{
     fs::{self, File, TryLockError},

@@ -103,10 +103,8 @@ async fn task_ids(home: &impl Home) -> BTreeSet<i64> {
 
 pub(crate) async fn log_tails_are_of_attempts(home: &mut impl Home) {
     let said = |text: &str, ended| EndedAttempt { log_tail: text.to_owned(), ..ended };
-    let again = Commit {
-        planned: vec![retry(10, 11, 2)],
-        ..end([said("first\n", failed_once(10, 10))])
-    };
+    let again =
+        Commit { planned: vec![retry(10, 11, 2)], ..end([said("first\n", failed_once(10, 10))]) };
     let ends = end([said("second\n", succeeded(10, 11)), succeeded(12, 12)]);
     write(home, [base(), plan([head(10), head(12)]), again, ends]).await;
     for (attempt, tail) in [(10, Some("first\n")), (11, Some("second\n")), (12, None), (99, None)] {

@@ -31,6 +31,10 @@ pub(crate) trait Home: Sized {
     fn store(&self) -> Arc<dyn Store>;
     /// Closes the store and opens it again, as another process would find it.
     async fn reopen(&mut self);
+    /// Has the database refuse alarms, the last rows of a commit, from now on.
+    async fn refuse_alarms(&self);
+    /// Has it take them again.
+    async fn take_alarms(&self);
 }
 
 /// Writes the commits, each in a transaction of its own.
@@ -106,7 +110,12 @@ macro_rules! suite {
                 open_tasks_do_not_keep_old_ones,
                 what_is_removed_frees_its_key,
             }
-            batches { five_thousand_rows_of_each_part, many_small_commits }
+            batches {
+                five_thousand_rows_of_each_part,
+                twenty_thousand_rows_in_one_commit,
+                many_small_commits,
+                a_commit_that_fails_leaves_nothing,
+            }
             texts { any_text_comes_back, a_nul_is_shown, nothing_is_not_empty, extreme_instants }
             alarms {
                 a_row_a_channel_in_the_order_of_the_commits,

@@ -51,10 +51,7 @@ pub(crate) async fn the_first_outcome_of_a_retry_holds(home: &mut impl Home) {
 
 pub(crate) async fn the_first_of_two_outcomes_in_one_call_holds(home: &mut impl Home) {
     write(home, [base(), plan([head(10), head(11)])]).await;
-    let pairs = [
-        [succeeded(10, 10), failed(10, 10)],
-        [failed(11, 11), succeeded(11, 11)],
-    ];
+    let pairs = [[succeeded(10, 10), failed(10, 10)], [failed(11, 11), succeeded(11, 11)]];
     for pair in pairs {
         let (id, first) = (pair[0].task.0, pair[0].state);
         home.store().commit(&pair.map(|ended| end([ended]))).await.unwrap();

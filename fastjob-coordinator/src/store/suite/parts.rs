@@ -44,10 +44,7 @@ pub(crate) async fn a_retry_is_planned_with_the_outcome_before_it(home: &mut imp
 }
 
 pub(crate) async fn taking_back_removes_what_is_planned_and_its_head_only(home: &mut impl Home) {
-    let back = Commit {
-        taken_back: [10, 11, 13, 99].map(AttemptId).into(),
-        ..Commit::default()
-    };
+    let back = Commit { taken_back: [10, 11, 13, 99].map(AttemptId).into(), ..Commit::default() };
     let tasks = plan([head(10), head(11), head(12), retry(12, 13, 2), head(14)]);
     write(home, [base(), tasks, end([succeeded(11, 11), failed_once(12, 12)]), back]).await;
     assert_eq!(home.store().task(TaskId(10)).await.unwrap(), None, "the head went with it");

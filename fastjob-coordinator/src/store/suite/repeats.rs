@@ -125,11 +125,12 @@ pub(crate) async fn alarms(home: &mut impl Home) {
 pub(crate) async fn everything_at_once(home: &mut impl Home) {
     let commit = Commit {
         ids_until: Some(3_000),
-        planned: vec![head(20), retry(11, 21, 2), head(22), NewAttempt {
-            shard: Shard { index: 0, total: 1 },
-            key: Some("k".into()),
-            ..head(23)
-        }],
+        planned: vec![
+            head(20),
+            retry(11, 21, 2),
+            head(22),
+            NewAttempt { shard: Shard { index: 0, total: 1 }, key: Some("k".into()), ..head(23) },
+        ],
         taken_back: vec![AttemptId(10), AttemptId(22)],
         placed: vec![super::rows::placed(20, Some(1)), super::rows::placed(21, Some(2))],
         ended: vec![

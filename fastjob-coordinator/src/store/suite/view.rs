@@ -11,7 +11,7 @@ pub(super) struct View {
     pub(super) loaded: Loaded,
     pub(super) tasks: Vec<TaskRow>,
     tails: Vec<(AttemptId, String)>,
-    alarms: Vec<WaitingAlarm>,
+    pub(super) alarms: Vec<WaitingAlarm>,
 }
 
 /// Looks at everything. Tails are looked for at ids below 200, of attempts that are there or not.
