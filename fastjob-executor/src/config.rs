@@ -206,6 +206,9 @@ impl ExecutorConfig {
         if let Some(text) = env("FASTJOB_CAPACITY") {
             self.capacity = number("FASTJOB_CAPACITY", &text)?;
         }
+        if let Some(text) = env("FASTJOB_CA_CERT") {
+            self.ca_cert = Some(text.into());
+        }
         if let Some(text) = env("FASTJOB_ALLOW_COMMANDS") {
             self.allow_commands = list(text);
         }

@@ -1,9 +1,10 @@
 //! The support crate of the tests and benches: real processes, REST, and waiting for conditions.
 
 pub mod bench;
-pub mod postgres;
 pub mod process;
 pub mod rest;
+
+pub use fastjob_postgres as postgres;
 
 use std::time::{Duration, Instant};
 

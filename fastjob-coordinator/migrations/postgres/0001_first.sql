@@ -1,6 +1,7 @@
 -- Instants are whole milliseconds since the Unix epoch. The codes of states, causes and reasons are
 -- in store/codes.rs. What has an id is in the partition that the id leaves when it is divided by the
--- number of partitions.
+-- number of partitions, which stands in meta, in the rows of partitions, and in the indexes that a
+-- partition is loaded by.
 
 create table meta (
     key text not null primary key,
@@ -45,11 +46,12 @@ create table jobs (
     created_at bigint not null,
     updated_at bigint not null,
     deleted_at bigint
-);
+) with (fillfactor = 80);
 
 create unique index jobs_by_name on jobs (service, name) where deleted_at is null;
 create index jobs_by_bare_name on jobs (name) where deleted_at is null;
 create index jobs_by_change on jobs (updated_at);
+create index jobs_by_partition on jobs ((id % 32));
 
 create table lives (
     id bigint not null primary key,
@@ -90,7 +92,8 @@ create table attempts (
     wanted text
 ) with (fillfactor = 80);
 
-create index attempts_open on attempts (id) where state = 0;
+-- For loading only: what is looked up by its id is to be found by the primary key, see outcomes.rs.
+create index attempts_open on attempts ((id % 32), id) where state = 0;
 create index heads_by_job on attempts (job, id) where id = task;
 create index heads_not_succeeded on attempts (task_state, id) where task_state > 3;
 create index retries on attempts (task, number) where id <> task;
@@ -163,6 +166,8 @@ create table alarms (
 create unique index alarms_once on alarms (id, channel);
 create index alarms_waiting on alarms (channel, number) where state = 0;
 create index alarms_by_job on alarms (job, number);
+-- Which jobs fail: the latest of theirs says so.
+create index alarms_of_failures on alarms ((job % 32), job, id) where kind in (1, 2);
 -- Past alarms of a channel, newest first.
 create index alarms_by_channel on alarms (channel, number);
 create index alarms_done on alarms (done_at) where state > 0;

@@ -2,6 +2,7 @@
 
 use std::{fmt, path::PathBuf, str::FromStr};
 
+use reqwest::Url;
 use sqlx::postgres::PgConnectOptions;
 
 const FORMS: &str = "write it like `sqlite:fastjob-data/fastjob.db` or \
@@ -17,7 +18,23 @@ pub enum StoreUrl {
     Postgres(PostgresUrl),
 }
 
-/// Where a PostgreSQL database is, and how to get in. Shown without the password.
+/// What may follow a `?`; other options are refused, for nothing would heed them.
+const OPTIONS: [&str; 9] = [
+    "sslmode",
+    "sslrootcert",
+    "sslcert",
+    "sslkey",
+    "host",
+    "port",
+    "user",
+    "application_name",
+    "options",
+];
+
+/// Where a PostgreSQL database is, and how to get in. Shown without the user and the password.
+///
+/// What the address leaves out comes from where PostgreSQL's own programs look: `PGPASSWORD` and
+/// its like, and the file `~/.pgpass`.
 #[derive(Clone)]
 pub struct PostgresUrl {
     text: String,
@@ -40,6 +57,9 @@ impl fmt::Debug for PostgresUrl {
 impl fmt::Display for PostgresUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let database = self.options.get_database().unwrap_or_default();
+        if let Some(socket) = self.options.get_socket() {
+            return write!(f, "postgres:///{database}?host={}", socket.display());
+        }
         let (host, port) = (self.options.get_host(), self.options.get_port());
         write!(f, "postgres://{host}:{port}/{database}")
     }
@@ -59,10 +79,18 @@ impl FromStr for PostgresUrl {
     /// Reads `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, with `?sslmode=verify-full` and
     /// `&sslrootcert=FILE` and the like after it.
     fn from_str(text: &str) -> Result<Self, InvalidStoreUrl> {
-        let options: PgConnectOptions = text.parse().map_err(|_| InvalidStoreUrl::Postgres)?;
-        if options.get_database().is_none_or(str::is_empty) {
+        let url: Url = text.parse().map_err(|_| InvalidStoreUrl::Postgres)?;
+        let has = |name: &str| url.query_pairs().any(|(key, _)| key == name);
+        if url.query_pairs().any(|(key, _)| !OPTIONS.contains(&key.as_ref())) {
+            return Err(InvalidStoreUrl::PostgresOptions);
+        }
+        if url.host_str().is_none_or(str::is_empty) && !has("host") {
+            return Err(InvalidStoreUrl::NoHost);
+        }
+        if url.path().trim_matches('/').is_empty() {
             return Err(InvalidStoreUrl::NoDatabase);
         }
+        let options: PgConnectOptions = text.parse().map_err(|_| InvalidStoreUrl::Postgres)?;
         Ok(Self { text: text.to_owned(), options: Box::new(options) })
     }
 }
@@ -89,6 +117,12 @@ pub enum InvalidStoreUrl {
     /// It names no PostgreSQL database in a way that can be read.
     #[error("the address of the database cannot be read; {FORMS}")]
     Postgres,
+    /// It has an option that nothing heeds.
+    #[error("after `?` only {} are taken; {FORMS}", OPTIONS.join(", "))]
+    PostgresOptions,
+    /// There is no host in it.
+    #[error("no host is named; {FORMS}")]
+    NoHost,
     /// There is no database in it.
     #[error("no database is named; {FORMS}")]
     NoDatabase,

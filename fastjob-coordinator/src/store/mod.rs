@@ -6,6 +6,8 @@
 mod codes;
 pub(crate) mod postgres;
 pub(crate) mod sqlite;
+#[cfg(test)]
+mod suite;
 pub(crate) mod writer;
 
 use fastjob_core::{
@@ -270,7 +272,9 @@ pub(crate) trait ClusterStore: Send + Sync {
     /// Removes nodes that have been silent for a day.
     async fn beat(&self, node: &NodeRow, lease: std::time::Duration) -> Result<ClusterView>;
     /// Takes a partition that nobody holds, or whose holder is not alive; the new term, or `None`
-    /// if another was faster. Waits for commits of the old holder that are under way.
+    /// if another was faster. Waits for commits of the old holder that are under way. A node may
+    /// take its own partition again, in a new term that ends the one before: after it has been
+    /// silent for longer than its lease, say.
     async fn acquire(&self, node: &NodeId, partition: Partition) -> Result<Option<Lease>>;
     /// Gives a partition back, if this is still its lease.
     async fn release(&self, node: &NodeId, lease: Lease) -> Result<()>;

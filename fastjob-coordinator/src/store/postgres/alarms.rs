@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use sqlx::{QueryBuilder, Row, postgres::PgRow};
 
 use super::{
-    Postgres,
+    Postgres, clean,
     load::{instant, name, number},
     while_doing,
 };
@@ -81,13 +81,12 @@ impl AlarmStore for Postgres {
         error: &str,
     ) -> Result<()> {
         sqlx::query(
-            "update alarms set state = case when $2::bigint is null then 0 else 2 end, tries = tries + 1, done_at = $2::bigint, \
-             last_error = $3 \
-             where state = 0 and number = any($1)",
+            "update alarms set state = case when $2::bigint is null then 0 else 2 end, \
+             tries = tries + 1, done_at = $2::bigint, last_error = $3 where state = 0 and number = any($1)",
         )
         .bind(numbers)
         .bind(given_up.map(Timestamp::as_millisecond))
-        .bind(error.replace('\0', "\u{2400}"))
+        .bind(clean(error))
         .execute(&self.readers)
         .await
         .map(drop)
@@ -111,7 +110,7 @@ impl AlarmStore for Postgres {
         .bind(configured)
         .bind(before.as_millisecond())
         .bind(now.as_millisecond())
-        .bind(error)
+        .bind(clean(error))
         .bind(i64::from(limit))
         .fetch_all(&self.readers)
         .await

@@ -13,10 +13,10 @@ use fastjob_core::JobDraft;
 use jiff::Timestamp;
 use sqlx::{Connection, PgConnection};
 
-use super::{Postgres, clean, insert, int, small, while_doing};
+use super::{Postgres, clean, insert, int, outcomes, small, while_doing};
 use crate::store::{
-    Commit, CommitStore, EndedAttempt, Error, Lease, Result,
-    codes::{alarm_kind_code, attempt_state_code, origin_code, reason_code, task_state_code},
+    Commit, CommitStore, Error, Lease, Result,
+    codes::{alarm_kind_code, origin_code, task_state_code},
 };
 
 pub(super) type Outcome = sqlx::Result<()>;
@@ -41,11 +41,11 @@ impl CommitStore for Postgres {
 
     async fn remove_ended(&self, before: Timestamp, limit: u32) -> Result<u64> {
         let doing = while_doing("remove old tasks");
-        // Ids grow with time: where the oldest rows are too young, all are.
+        // Ids grow with time: where the oldest that have ended are too young, all are.
         let old: Vec<i64> = sqlx::query_scalar(
-            "select id from (select id, task_state, task_ended_at from attempts \
-             where id = task order by id limit $2 * 4) oldest \
-             where task_state >= 3 and task_ended_at < $1 limit $2",
+            "select id from (select id, task_ended_at from attempts \
+             where task_state >= 3 order by id limit $2 * 4) oldest \
+             where task_ended_at < $1 order by id limit $2",
         )
         .bind(before.as_millisecond())
         .bind(i64::from(limit))
@@ -56,6 +56,10 @@ impl CommitStore for Postgres {
             return Ok(0);
         }
         let mut tx = self.readers.begin().await.map_err(&doing)?;
+        // Of several nodes that remove the same at once, one does and the others wait for it.
+        let locked = "select id from attempts where id = any($1) order by id for update";
+        let old: Vec<i64> =
+            sqlx::query_scalar(locked).bind(old).fetch_all(&mut *tx).await.map_err(&doing)?;
         for statement in [
             "delete from logs where attempt in \
              (select id from attempts where id <> task and task = any($1))",
@@ -116,13 +120,20 @@ async fn apply(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
     let back = commits.iter().flat_map(|commit| &commit.taken_back).map(|attempt| attempt.0);
     let back: Vec<_> = back.collect();
     if !back.is_empty() {
-        sqlx::query("delete from attempts where state = 0 and id = any($1)")
+        sqlx::query(
+            "delete from keys where task in \
+             (select id from attempts where state + 0 = 0 and id = any($1))",
+        )
+        .bind(&back)
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query("delete from attempts where state + 0 = 0 and id = any($1)")
             .bind(back)
             .execute(&mut *tx)
             .await?;
     }
     moves(tx, commits).await?;
-    ended(tx, commits).await?;
+    outcomes::apply(tx, commits).await?;
     // After the ends: a task that has one does not move any more.
     let moved = commits.iter().flat_map(|commit| &commit.moved);
     let moved = latest(moved.map(|moved| (moved.task.0, small(task_state_code(moved.state)))));
@@ -139,7 +150,10 @@ async fn apply(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
         .await?;
     }
     let anchors = commits.iter().flat_map(|commit| &commit.anchors);
-    let anchors = latest(anchors.map(|(job, anchor)| (job.0, anchor.as_millisecond())));
+    let mut anchors: Vec<_> =
+        anchors.map(|(job, anchor)| (job.0, anchor.as_millisecond())).collect();
+    anchors.sort_unstable();
+    let anchors = latest(anchors.into_iter());
     if !anchors.is_empty() {
         let (jobs, anchors): (Vec<_>, Vec<_>) = anchors.into_iter().unzip();
         sqlx::query(
@@ -238,7 +252,8 @@ async fn lives(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
 /// Tasks that were spread, attempts that were placed anew, and how far shards have come.
 async fn moves(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
     let spread = commits.iter().flat_map(|commit| &commit.spread);
-    let spread = latest(spread.map(|spread| (spread.task.0, int(spread.total))));
+    // Of these the first holds.
+    let spread = latest(spread.rev().map(|spread| (spread.task.0, int(spread.total))));
     if !spread.is_empty() {
         let (tasks, totals): (Vec<_>, Vec<_>) = spread.into_iter().unzip();
         sqlx::query(
@@ -258,7 +273,7 @@ async fn moves(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
         sqlx::query(
             "update attempts a set life = new.life \
              from unnest($1::bigint[], $2::bigint[]) as new (id, life) \
-             where a.id = new.id and a.state = 0",
+             where a.id = new.id and a.state + 0 = 0",
         )
         .bind(attempts)
         .bind(lives)
@@ -280,90 +295,6 @@ async fn moves(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
         .await?;
     }
     Ok(())
-}
-
-/// Whether the attempt's row is its task's head too, and has its result.
-fn moves_itself(ended: &EndedAttempt) -> bool {
-    ended.attempt == ended.task.first_attempt() && ended.task_result.is_none()
-}
-
-async fn ended(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
-    let all: Vec<_> = commits.iter().flat_map(|commit| &commit.ended).collect();
-    if all.is_empty() {
-        return Ok(());
-    }
-    let own_state = |ended: &&EndedAttempt| ended.task_state.filter(|_| moves_itself(ended));
-    let column =
-        |get: &dyn Fn(&&EndedAttempt) -> Option<i64>| all.iter().map(get).collect::<Vec<_>>();
-    let text = |get: fn(&EndedAttempt) -> Option<&str>| {
-        all.iter().map(|ended| get(ended).map(clean)).collect::<Vec<_>>()
-    };
-    sqlx::query(
-        "update attempts a set state = new.state, reason = new.reason, message = new.message, \
-         result = new.result, started_at = new.started_at, ended_at = new.ended_at, \
-         task_state = coalesce(new.task_state, a.task_state), \
-         task_ended_at = new.task_ended_at \
-         from unnest($1::bigint[], $2::smallint[], $3::smallint[], $4::text[], $5::text[], \
-         $6::bigint[], $7::bigint[], $8::smallint[], $9::bigint[]) \
-         as new (id, state, reason, message, result, started_at, ended_at, task_state, \
-         task_ended_at) \
-         where a.id = new.id and a.state = 0",
-    )
-    .bind(all.iter().map(|ended| ended.attempt.0).collect::<Vec<_>>())
-    .bind(all.iter().map(|ended| small(attempt_state_code(ended.state))).collect::<Vec<_>>())
-    .bind(all.iter().map(|ended| ended.reason.map(|r| small(reason_code(r)))).collect::<Vec<_>>())
-    .bind(text(|ended| ended.message.as_deref()))
-    .bind(text(|ended| ended.result.as_deref()))
-    .bind(column(&|ended| ended.started_at.map(Timestamp::as_millisecond)))
-    .bind(column(&|ended| Some(ended.ended_at.as_millisecond())))
-    .bind(all.iter().map(|e| own_state(e).map(|s| small(task_state_code(s)))).collect::<Vec<_>>())
-    .bind(column(&|ended| {
-        own_state(ended).filter(|s| s.is_final()).map(|_| ended.ended_at.as_millisecond())
-    }))
-    .execute(&mut *tx)
-    .await?;
-    heads(tx, &all).await?;
-    let logged: Vec<_> = all.iter().filter(|ended| !ended.log_tail.is_empty()).collect();
-    if logged.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(
-        "insert into logs (attempt, tail) select * from unnest($1::bigint[], $2::text[]) \
-         on conflict do nothing",
-    )
-    .bind(logged.iter().map(|ended| ended.attempt.0).collect::<Vec<_>>())
-    .bind(logged.iter().map(|ended| clean(&ended.log_tail)).collect::<Vec<_>>())
-    .execute(&mut *tx)
-    .await
-    .map(drop)
-}
-
-/// Tasks that move with the end of an attempt that is not their head.
-async fn heads(tx: &mut PgConnection, all: &[&EndedAttempt]) -> Outcome {
-    let heads = all.iter().filter(|ended| !moves_itself(ended)).filter_map(|ended| {
-        let state = ended.task_state?;
-        let at = state.is_final().then(|| ended.ended_at.as_millisecond());
-        let result = ended.task_result.as_deref().or(ended.result.as_deref()).map(clean);
-        Some((ended.task.0, (small(task_state_code(state)), at, result)))
-    });
-    let heads = latest(heads);
-    if heads.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(
-        "update attempts a set task_state = new.state, task_ended_at = new.ended_at, \
-         task_result = new.result \
-         from unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::text[]) \
-         as new (id, state, ended_at, result) \
-         where a.id = new.id and a.task_state < 3",
-    )
-    .bind(heads.keys().copied().collect::<Vec<_>>())
-    .bind(heads.values().map(|head| head.0).collect::<Vec<_>>())
-    .bind(heads.values().map(|head| head.1).collect::<Vec<_>>())
-    .bind(heads.values().map(|head| head.2.clone()).collect::<Vec<_>>())
-    .execute(tx)
-    .await
-    .map(drop)
 }
 
 async fn alarms(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fastjob_core::{AttemptId, AttemptState, JobId, Shard, TaskId};
-use sqlx::{Row, postgres::PgRow};
+use sqlx::{AssertSqlSafe, Row, postgres::PgRow};
 use tokio_stream::StreamExt;
 
 use super::{Postgres, int, jobs, while_doing};
@@ -43,10 +43,7 @@ impl LoadStore for Postgres {
     }
 
     async fn load(&self, partition: Partition) -> Result<Loaded> {
-        let child_starts = self.child_starts(&[partition]).await?;
         let doing = while_doing("read the store");
-        let (own, all) = (i64::from(partition.0), i64::from(self.partitions));
-        let mut loaded = Loaded { child_starts, ..Loaded::default() };
         // The lease is this node's: nobody writes to the partition meanwhile.
         let (watermark, clock, ids_until): (Option<i64>, Option<i64>, i64) = sqlx::query_as(
             "select watermark, clock, ids_until from partitions where partition = $1",
@@ -55,84 +52,77 @@ impl LoadStore for Postgres {
         .fetch_one(&self.readers)
         .await
         .map_err(&doing)?;
-        loaded.watermark = watermark.map(instant).transpose()?;
-        loaded.clock = clock.map(instant).transpose()?;
-        loaded.ids_until = ids_until;
-        {
-            let mut rows = sqlx::query(
-                "select id, definition, origin, revision, anchor, created_at, updated_at, \
-                 deleted_at from jobs where id % $2 = $1",
-            )
-            .bind(own)
-            .bind(all)
-            .fetch(&self.readers);
-            while let Some(row) = rows.next().await {
-                loaded.jobs.push(jobs::read(&row.map_err(&doing)?)?);
-            }
+        let jobs = "select id, definition, origin, revision, anchor, created_at, updated_at, \
+                    deleted_at from jobs where id % $all = $1";
+        let attempts = "select a.id, a.task, a.job, a.number, a.cause, a.fire_at, a.due_at, \
+                        a.created_at, a.life, head.task_state, head.param, a.shard_index, \
+                        a.shard_total, head.wanted, c.value \
+                        from attempts a join attempts head on head.id = a.task \
+                        left join checkpoints c on c.task = a.task and c.shard = a.shard_index \
+                        where a.state = 0 and a.id % $all = $1 order by a.id";
+        let shards = "with open as (select distinct task from attempts \
+                      where state = 0 and id % $all = $1 and shard_total > 1) \
+                      select a.task, a.shard_index, a.shard_total, a.state, a.result, a.number \
+                      from open join attempts a on a.id = open.task where a.state > 2 \
+                      union all \
+                      select a.task, a.shard_index, a.shard_total, a.state, a.result, a.number \
+                      from open join attempts a on a.task = open.task and a.id <> a.task \
+                      where a.state > 2 order by 1, 2, 6";
+        let mut ended_shards: Vec<EndedShard> = Vec::new();
+        for ended in self.of_partition(shards, partition, ended_shard).await? {
+            // Of a shard that was tried again the latest counts.
+            ended_shards.pop_if(|last| {
+                (last.task, last.shard.index) == (ended.task, ended.shard.index)
+            });
+            ended_shards.push(ended);
         }
-        {
-            let mut rows = sqlx::query(
-                "select a.id, a.task, a.job, a.number, a.cause, a.fire_at, a.due_at, \
-                 a.created_at, a.life, head.task_state, head.param, a.shard_index, \
-                 a.shard_total, head.wanted, c.value \
-                 from attempts a join attempts head on head.id = a.task \
-                 left join checkpoints c on c.task = a.task and c.shard = a.shard_index \
-                 where a.state = 0 and a.id % $2 = $1 order by a.id",
-            )
-            .bind(own)
-            .bind(all)
-            .fetch(&self.readers);
-            while let Some(row) = rows.next().await {
-                loaded.open.push(open(&row.map_err(&doing)?)?);
-            }
-        }
-        {
-            let mut rows = sqlx::query(
-                "with open as (select distinct task from attempts \
-                 where state = 0 and shard_total > 1 and id % $2 = $1) \
-                 select a.task, a.shard_index, a.shard_total, a.state, a.result, a.number \
-                 from open join attempts a on a.id = open.task where a.state > 2 \
-                 union all \
-                 select a.task, a.shard_index, a.shard_total, a.state, a.result, a.number \
-                 from open join attempts a on a.task = open.task and a.id <> a.task \
-                 where a.state > 2 order by 1, 2, 6",
-            )
-            .bind(own)
-            .bind(all)
-            .fetch(&self.readers);
-            while let Some(row) = rows.next().await {
-                loaded.ended_shards.push(ended_shard(&row.map_err(&doing)?)?);
-            }
-        }
-        loaded.failing = sqlx::query_scalar(
-            "select job from alarms where id in \
-             (select max(id) from alarms where kind in (1, 2) and job % $2 = $1 group by job) \
-             and kind = 1 group by job",
-        )
-        .bind(own)
-        .bind(all)
-        .fetch_all(&self.readers)
-        .await
-        .map_err(&doing)?
-        .into_iter()
-        .map(JobId)
-        .collect();
-        let lives = sqlx::query(
-            "select id, service, executor, incarnation, since from lives where id in \
-             (select life from attempts where state = 0 and id % $2 = $1)",
-        );
-        for row in lives.bind(own).bind(all).fetch_all(&self.readers).await.map_err(&doing)? {
-            loaded.lives.push(life(&row)?);
-        }
-        loaded.next_life =
-            sqlx::query_scalar("select coalesce(max(id), 0) + 1 from lives where id % $2 = $1")
-                .bind(own)
-                .bind(all)
+        let failing = "select job from (select distinct on (job) job, kind from alarms \
+                       where kind in (1, 2) and job % $all = $1 order by job, id desc) latest \
+                       where kind = 1";
+        let lives = "select id, service, executor, incarnation, since from lives where id in \
+                     (select life from attempts where state = 0 and id % $all = $1)";
+        Ok(Loaded {
+            ids_until,
+            watermark: watermark.map(instant).transpose()?,
+            clock: clock.map(instant).transpose()?,
+            jobs: self.of_partition(jobs, partition, jobs::read).await?,
+            open: self.of_partition(attempts, partition, open).await?,
+            ended_shards,
+            failing: self.of_partition(failing, partition, job_id).await?,
+            lives: self.of_partition(lives, partition, life).await?,
+            // Above those of all partitions: that is an answer which the primary key has.
+            next_life: sqlx::query_scalar("select coalesce(max(id), 0) + 1 from lives")
                 .fetch_one(&self.readers)
                 .await
-                .map_err(&doing)?;
-        Ok(loaded)
+                .map_err(&doing)?,
+            child_starts: self.child_starts(&[partition]).await?,
+        })
     }
+}
+
+impl Postgres {
+    /// Reads rows of one partition, in the statement `$1`. `$all` stands for the number of
+    /// partitions: it has to be in the text, as it is in the indexes.
+    async fn of_partition<T>(
+        &self,
+        statement: &str,
+        partition: Partition,
+        read: impl Fn(&PgRow) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let statement = statement.replace("$all", &self.partitions.to_string());
+        let mut rows = sqlx::query(AssertSqlSafe(statement))
+            .bind(i64::from(partition.0))
+            .fetch(&self.readers);
+        let mut all = Vec::new();
+        while let Some(row) = rows.next().await {
+            all.push(read(&row.map_err(while_doing("read the store"))?)?);
+        }
+        Ok(all)
+    }
+}
+
+fn job_id(row: &PgRow) -> Result<JobId> {
+    row.try_get(0).map(JobId).map_err(while_doing("read an alarm"))
 }
 
 fn open(row: &PgRow) -> Result<OpenAttempt> {

@@ -10,6 +10,7 @@ mod commit;
 mod insert;
 mod jobs;
 mod load;
+mod outcomes;
 mod silences;
 mod tasks;
 
@@ -34,6 +35,18 @@ const READERS: u32 = 8;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a transaction may take: longer says that the way to the database is cut.
 const TRANSACTION: Duration = Duration::from_secs(30);
+/// What every connection is told: who holds rows and falls silent, because it is paused or cut off,
+/// is ended by the database, so that nobody waits for it longer than for a lease.
+const ALL: &[&str] = &["set idle_in_transaction_session_timeout = '10s'"];
+/// What the writer's connection is told besides: its statements find each row by its key, whatever
+/// the planner has seen of a table. A plan from when the table was empty would read all of it.
+const WRITER: &[&str] = &[
+    "set plan_cache_mode = force_generic_plan",
+    "set enable_hashjoin = off",
+    "set enable_mergejoin = off",
+    "set enable_seqscan = off",
+    "set jit = off",
+];
 /// How often the creation of a table is tried that another node creates at the same moment.
 const RACES: u32 = 20;
 
@@ -49,12 +62,21 @@ pub(crate) struct Postgres {
 /// A connection for one purpose, opened anew after an error.
 struct Line {
     options: PgConnectOptions,
+    /// Besides [`ALL`].
+    settings: &'static [&'static str],
     open: Mutex<Option<PgConnection>>,
 }
 
 impl Line {
-    fn new(options: &PgConnectOptions) -> Self {
-        Self { options: options.clone(), open: Mutex::new(None) }
+    fn new(options: &PgConnectOptions, settings: &'static [&'static str]) -> Self {
+        Self { options: options.clone(), settings, open: Mutex::new(None) }
+    }
+
+    async fn connect(&self) -> sqlx::Result<PgConnection> {
+        let mut connection = self.options.connect().await?;
+        set(&mut connection, ALL).await?;
+        set(&mut connection, self.settings).await?;
+        Ok(connection)
     }
 
     /// Does something over the connection; after an error, or if it takes too long, the next one
@@ -70,9 +92,7 @@ impl Line {
         let mut line = self.open.lock().await;
         let mut connection = match line.take() {
             Some(connection) => connection,
-            None => {
-                tokio::time::timeout(PATIENCE, self.options.connect()).await.map_err(late)??
-            }
+            None => tokio::time::timeout(PATIENCE, self.connect()).await.map_err(late)??,
         };
         // Until it is put back, whatever happens drops it.
         let done =
@@ -80,6 +100,20 @@ impl Line {
         *line = Some(connection);
         Ok(done)
     }
+}
+
+/// Says how a connection is to behave. A database that only speaks the protocol may not know it.
+async fn set(connection: &mut PgConnection, settings: &[&'static str]) -> sqlx::Result<()> {
+    for setting in settings {
+        match sqlx::raw_sql(*setting).execute(&mut *connection).await {
+            Ok(_) => {}
+            Err(sqlx::Error::Database(err)) => {
+                tracing::debug!(error = err.message(), setting, "the database has no such setting");
+            }
+            Err(err) => return Err(err),
+        }
+    }
+    Ok(())
 }
 
 impl Postgres {
@@ -117,8 +151,9 @@ impl Postgres {
             .max_connections(READERS)
             .acquire_timeout(PATIENCE)
             .idle_timeout(Duration::from_secs(300))
+            .after_connect(|connection, _| Box::pin(set(connection, ALL)))
             .connect_lazy_with(options.clone());
-        let (writer, cluster) = (Line::new(&options), Line::new(&options));
+        let (writer, cluster) = (Line::new(&options, WRITER), Line::new(&options, &[]));
         Ok(Self { writer, cluster, readers, partitions })
     }
 }
@@ -159,7 +194,10 @@ async fn migrate(
         .await
         .map_err(|err| open(why(&err)))?;
 
-    let mut second = options.connect().await.map_err(|err| open(why(&err)))?;
+    let mut second = tokio::time::timeout(PATIENCE, options.connect())
+        .await
+        .map_err(|_| open("it does not answer".to_owned()))?
+        .map_err(|err| open(why(&err)))?;
     let known = migrations.iter().map(|step| step.version).max().unwrap_or(0);
     let newest: Option<i64> = match sqlx::query_scalar("select max(version) from _sqlx_migrations")
         .fetch_one(&mut second)

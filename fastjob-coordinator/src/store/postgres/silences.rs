@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sqlx::{Row, postgres::PgRow};
 
 use super::{
-    Postgres,
+    Postgres, clean,
     load::{instant, name},
     small, while_doing,
 };
@@ -35,7 +35,7 @@ impl SilenceStore for Postgres {
         .bind(job_name)
         .bind(silence.channel.as_ref().map(ChannelName::as_str))
         .bind(silence.until.as_millisecond())
-        .bind(silence.reason.replace('\0', "\u{2400}"))
+        .bind(clean(&silence.reason))
         .bind(now.as_millisecond())
         .bind(i64::from(most))
         .fetch_optional(&self.readers)

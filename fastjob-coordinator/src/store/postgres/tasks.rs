@@ -6,7 +6,7 @@ use fastjob_core::{AttemptId, ExecutorName, JobId, Shard, TaskId};
 use sqlx::{AssertSqlSafe, QueryBuilder, Row, postgres::PgRow};
 
 use super::{
-    Postgres,
+    Postgres, clean,
     load::{instant, name, number},
     while_doing,
 };
@@ -77,7 +77,7 @@ impl TaskStore for Postgres {
     async fn task_of_key(&self, job: JobId, key: &str) -> Result<Option<TaskId>> {
         sqlx::query_scalar("select task from keys where job = $1 and key = $2")
             .bind(job.0)
-            .bind(key)
+            .bind(clean(key))
             .fetch_optional(&self.readers)
             .await
             .map(|task: Option<i64>| task.map(TaskId))

@@ -1,0 +1,63 @@
+//! Everything that a store shows, to compare what it was with what it is.
+
+use fastjob_core::{AttemptId, TaskId};
+
+use super::{Home, rows::name};
+use crate::store::{Loaded, Partition, Store, TaskFilter, TaskRow, WaitingAlarm};
+
+/// All that can be asked of a small store.
+#[derive(Debug, PartialEq)]
+pub(super) struct View {
+    pub(super) loaded: Loaded,
+    pub(super) tasks: Vec<TaskRow>,
+    tails: Vec<(AttemptId, String)>,
+    pub(super) alarms: Vec<WaitingAlarm>,
+}
+
+/// Looks at everything. Tails are looked for at ids below 200, of attempts that are there or not.
+pub(super) async fn view(home: &impl Home) -> View {
+    let store = home.store();
+    let loaded = load(&*store).await;
+    let filter = TaskFilter { limit: 10_000, ..TaskFilter::default() };
+    let tasks = store.tasks(&filter).await.unwrap();
+    let mut tails = Vec::new();
+    for attempt in (0..200).map(AttemptId) {
+        tails.extend(store.log_tail(attempt).await.unwrap().map(|tail| (attempt, tail)));
+    }
+    let alarms = store.waiting_alarms(&name("mail"), 0, 1_000).await.unwrap();
+    View { loaded, tasks, tails, alarms }
+}
+
+/// Loads all partitions as one, in the order of the ids: what belongs together need not be in one
+/// partition here.
+pub(super) async fn load(store: &dyn Store) -> Loaded {
+    let mut all = Loaded::default();
+    for partition in (0..store.facts().await.unwrap().partitions).map(Partition) {
+        let one = store.load(partition).await.unwrap();
+        all.ids_until = all.ids_until.max(one.ids_until);
+        all.watermark = all.watermark.max(one.watermark);
+        all.clock = all.clock.max(one.clock);
+        all.next_life = all.next_life.max(one.next_life);
+        all.jobs.extend(one.jobs);
+        all.open.extend(one.open);
+        all.ended_shards.extend(one.ended_shards);
+        all.failing.extend(one.failing);
+        all.lives.extend(one.lives);
+        all.child_starts.extend(one.child_starts);
+    }
+    // Their order is nobody's promise.
+    all.jobs.sort_by_key(|job| job.id);
+    all.open.sort_by_key(|open| open.planned.attempt);
+    all.ended_shards.sort_by_key(|ended| (ended.task, ended.shard.index));
+    all.ended_shards.dedup();
+    all.failing.sort();
+    all.lives.sort_by_key(|life| life.id);
+    all.lives.dedup();
+    all.child_starts.sort_by_key(|child| child.id);
+    all
+}
+
+/// The task, which has to be there.
+pub(super) async fn task(home: &impl Home, id: i64) -> TaskRow {
+    home.store().task(TaskId(id)).await.unwrap().unwrap_or_else(|| panic!("there is no task {id}"))
+}
