@@ -1,6 +1,6 @@
 //! What a coordinator starts from.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use fastjob_core::{AttemptId, AttemptState, JobId, Shard, TaskId};
 use sqlx::{AssertSqlSafe, Row, postgres::PgRow};
@@ -68,13 +68,17 @@ impl LoadStore for Postgres {
                       select a.task, a.shard_index, a.shard_total, a.state, a.result, a.number \
                       from open join attempts a on a.task = open.task and a.id <> a.task \
                       where a.state > 2 order by 1, 2, 6";
+        let open = self.of_partition(attempts, partition, open).await?;
+        let is_open: HashSet<_> =
+            open.iter().map(|open| (open.planned.task, open.planned.shard.index)).collect();
         let mut ended_shards: Vec<EndedShard> = Vec::new();
         for ended in self.of_partition(shards, partition, ended_shard).await? {
-            // Of a shard that was tried again the latest counts.
-            ended_shards.pop_if(|last| {
-                (last.task, last.shard.index) == (ended.task, ended.shard.index)
-            });
-            ended_shards.push(ended);
+            // Of a shard that was tried again the latest counts, and none while one is open.
+            let shard = (ended.task, ended.shard.index);
+            ended_shards.pop_if(|last| (last.task, last.shard.index) == shard);
+            if !is_open.contains(&shard) {
+                ended_shards.push(ended);
+            }
         }
         let failing = "select job from (select distinct on (job) job, kind from alarms \
                        where kind in (1, 2) and job % $all = $1 order by job, id desc) latest \
@@ -86,7 +90,7 @@ impl LoadStore for Postgres {
             watermark: watermark.map(instant).transpose()?,
             clock: clock.map(instant).transpose()?,
             jobs: self.of_partition(jobs, partition, jobs::read).await?,
-            open: self.of_partition(attempts, partition, open).await?,
+            open,
             ended_shards,
             failing: self.of_partition(failing, partition, job_id).await?,
             lives: self.of_partition(lives, partition, life).await?,

@@ -211,7 +211,8 @@ async fn migrate(
     if let Some(found) = newest.filter(|found| *found > known) {
         return Err(Error::Newer { path: name.to_owned(), found, known });
     }
-    migrations.run(&mut second).await.map_err(|err| {
+    // What `run` does, but a future that can be sent.
+    migrations.run_direct(None, &mut second, false).await.map_err(|err| {
         if let MigrateError::VersionMismatch(version) = err {
             return open(format!(
                 "its schema {version} is not the one that this release knows by that number"

@@ -120,7 +120,8 @@ async fn migrate(path: &Path, writer: &mut SqliteConnection) -> Result<()> {
     if let Some(found) = newest.filter(|found| *found > known) {
         return Err(Error::Newer { path: path.display().to_string(), found, known });
     }
-    MIGRATIONS.run(&mut *writer).await.map_err(|err| {
+    // What `run` does, but a future that can be sent.
+    MIGRATIONS.run_direct(None, &mut *writer, false).await.map_err(|err| {
         if let MigrateError::VersionMismatch(version) = err {
             return open(format!(
                 "its schema {version} is not the one that this release knows by that number"

@@ -13,25 +13,25 @@ use crate::{
 };
 
 /// The job that tasks belong to where nothing else is said.
-pub(super) const JOB: JobId = JobId(1);
+pub(crate) const JOB: JobId = JobId(1);
 /// Another one.
-pub(super) const OTHER: JobId = JobId(2);
+pub(crate) const OTHER: JobId = JobId(2);
 
 /// So many milliseconds after some moment.
-pub(super) fn at(millis: i64) -> Timestamp {
+pub(crate) fn at(millis: i64) -> Timestamp {
     Timestamp::from_millisecond(1_750_000_000_000 + millis).unwrap()
 }
 
 /// A name of any kind.
-pub(super) fn name<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
+pub(crate) fn name<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
     text.parse().unwrap()
 }
 
-pub(super) fn job(id: JobId, name: &str) -> JobRow {
+pub(crate) fn job(id: JobId, name: &str) -> JobRow {
     job_of(id, "default", name)
 }
 
-pub(super) fn job_of(id: JobId, service: &str, name: &str) -> JobRow {
+pub(crate) fn job_of(id: JobId, service: &str, name: &str) -> JobRow {
     let draft = JobDraft {
         name: name.to_owned(),
         service: Some(service.to_owned()),
@@ -50,7 +50,7 @@ pub(super) fn job_of(id: JobId, service: &str, name: &str) -> JobRow {
 }
 
 /// The next save of a job.
-pub(super) fn saved(before: &JobRow, description: &str) -> JobRow {
+pub(crate) fn saved(before: &JobRow, description: &str) -> JobRow {
     let mut draft = JobDraft::from(&*before.job);
     draft.description = Some(description.to_owned());
     JobRow {
@@ -61,7 +61,7 @@ pub(super) fn saved(before: &JobRow, description: &str) -> JobRow {
     }
 }
 
-pub(super) fn life(id: i64, executor: &str) -> LifeRow {
+pub(crate) fn life(id: i64, executor: &str) -> LifeRow {
     LifeRow {
         id: LifeId(id),
         service: name("default"),
@@ -72,7 +72,7 @@ pub(super) fn life(id: i64, executor: &str) -> LifeRow {
 }
 
 /// A task with its first attempt, planned and not placed.
-pub(super) fn head(id: i64) -> NewAttempt {
+pub(crate) fn head(id: i64) -> NewAttempt {
     NewAttempt {
         attempt: AttemptId(id),
         task: TaskId(id),
@@ -95,17 +95,17 @@ pub(super) fn head(id: i64) -> NewAttempt {
 }
 
 /// A further attempt of a task.
-pub(super) fn retry(task: i64, id: i64, number: u32) -> NewAttempt {
+pub(crate) fn retry(task: i64, id: i64, number: u32) -> NewAttempt {
     NewAttempt { task: TaskId(task), number, fire_at: None, ..head(id) }
 }
 
 /// The attempt of a shard; the first is the head.
-pub(super) fn shard(task: i64, id: i64, index: u32, total: u32) -> NewAttempt {
+pub(crate) fn shard(task: i64, id: i64, index: u32, total: u32) -> NewAttempt {
     NewAttempt { shard: Shard { index, total }, ..retry(task, id, 1) }
 }
 
 /// A task that ends with this outcome of its attempt.
-pub(super) fn last(task: i64, attempt: i64, state: AttemptState, to: TaskState) -> EndedAttempt {
+pub(crate) fn last(task: i64, attempt: i64, state: AttemptState, to: TaskState) -> EndedAttempt {
     let failed = state == AttemptState::Failed;
     EndedAttempt {
         attempt: AttemptId(attempt),
@@ -122,42 +122,42 @@ pub(super) fn last(task: i64, attempt: i64, state: AttemptState, to: TaskState) 
     }
 }
 
-pub(super) fn succeeded(task: i64, attempt: i64) -> EndedAttempt {
+pub(crate) fn succeeded(task: i64, attempt: i64) -> EndedAttempt {
     last(task, attempt, AttemptState::Succeeded, TaskState::Succeeded)
 }
 
-pub(super) fn failed(task: i64, attempt: i64) -> EndedAttempt {
+pub(crate) fn failed(task: i64, attempt: i64) -> EndedAttempt {
     last(task, attempt, AttemptState::Failed, TaskState::Failed)
 }
 
 /// An attempt that failed and is tried again.
-pub(super) fn failed_once(task: i64, attempt: i64) -> EndedAttempt {
+pub(crate) fn failed_once(task: i64, attempt: i64) -> EndedAttempt {
     last(task, attempt, AttemptState::Failed, TaskState::Running)
 }
 
 /// An outcome of a shard whose task goes on.
-pub(super) fn part(task: i64, attempt: i64, state: AttemptState) -> EndedAttempt {
+pub(crate) fn part(task: i64, attempt: i64, state: AttemptState) -> EndedAttempt {
     EndedAttempt { task_state: None, ..last(task, attempt, state, TaskState::Running) }
 }
 
-pub(super) fn placed(attempt: i64, life: Option<i64>) -> Placed {
+pub(crate) fn placed(attempt: i64, life: Option<i64>) -> Placed {
     Placed { attempt: AttemptId(attempt), life: life.map(LifeId) }
 }
 
-pub(super) fn moved(task: i64, state: TaskState) -> MovedTask {
+pub(crate) fn moved(task: i64, state: TaskState) -> MovedTask {
     MovedTask { task: TaskId(task), state }
 }
 
-pub(super) fn spread(task: i64, total: u32) -> SpreadTask {
+pub(crate) fn spread(task: i64, total: u32) -> SpreadTask {
     SpreadTask { task: TaskId(task), total }
 }
 
-pub(super) fn checkpoint(task: i64, shard: u32, value: &str) -> Checkpoint {
+pub(crate) fn checkpoint(task: i64, shard: u32, value: &str) -> Checkpoint {
     Checkpoint { task: TaskId(task), shard, value: value.into() }
 }
 
 /// An alarm of [`JOB`] for the channel `mail`.
-pub(super) fn alarm(id: i64, task: Option<i64>, kind: AlarmKind) -> AlarmRow {
+pub(crate) fn alarm(id: i64, task: Option<i64>, kind: AlarmKind) -> AlarmRow {
     AlarmRow {
         id,
         job: JOB,
@@ -174,7 +174,7 @@ pub(super) fn alarm(id: i64, task: Option<i64>, kind: AlarmKind) -> AlarmRow {
 }
 
 /// Two jobs, `default.a` and `default.b`, and the lives `e1` and `e2`.
-pub(super) fn base() -> Commit {
+pub(crate) fn base() -> Commit {
     Commit {
         jobs: vec![job(JOB, "a"), job(OTHER, "b")],
         lives: vec![life(1, "e1"), life(2, "e2")],
@@ -183,10 +183,10 @@ pub(super) fn base() -> Commit {
     }
 }
 
-pub(super) fn plan(planned: impl IntoIterator<Item = NewAttempt>) -> Commit {
+pub(crate) fn plan(planned: impl IntoIterator<Item = NewAttempt>) -> Commit {
     Commit { planned: planned.into_iter().collect(), ..Commit::default() }
 }
 
-pub(super) fn end(ended: impl IntoIterator<Item = EndedAttempt>) -> Commit {
+pub(crate) fn end(ended: impl IntoIterator<Item = EndedAttempt>) -> Commit {
     Commit { ended: ended.into_iter().collect(), ..Commit::default() }
 }

@@ -25,10 +25,12 @@ const TEXTS: [&str; 9] = [
 
 /// Writes a task in which every text of the user's is `text`, and looks what comes back.
 async fn check(home: &impl Home, id: i64, text: &str, expected: &str) {
+    // Longer ones are refused before they come to a store.
+    let key = Some(text).filter(|text| text.len() <= 256);
     let planned = NewAttempt {
         param: Some(text.into()),
         note: Some(text.to_owned()),
-        key: Some(text.into()),
+        key: key.map(Into::into),
         ..head(id)
     };
     let first = Commit {
@@ -41,8 +43,10 @@ async fn check(home: &impl Home, id: i64, text: &str, expected: &str) {
     let open = loaded.open.last().unwrap();
     assert_eq!(open.task_param.as_deref(), Some(expected), "param");
     assert_eq!(open.checkpoint.as_deref(), Some(expected), "checkpoint");
-    let keyed = home.store().task_of_key(JOB, text).await.unwrap();
-    assert_eq!(keyed.map(|task| task.0), Some(id), "key");
+    if let Some(key) = key {
+        let keyed = home.store().task_of_key(JOB, key).await.unwrap();
+        assert_eq!(keyed.map(|task| task.0), Some(id), "key");
+    }
 
     let ended = EndedAttempt {
         message: Some(text.to_owned()),
