@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod postgres;
 pub mod process;
+pub mod proxy;
 pub mod rest;
 
 use std::time::{Duration, Instant};
