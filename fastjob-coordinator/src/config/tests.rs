@@ -178,7 +178,7 @@ fn what_makes_no_sense_together_is_named_at_once() {
 }
 
 #[test]
-fn a_store_is_a_file() {
+fn a_store_is_a_file_or_a_database() {
     for (text, path) in [
         ("sqlite:a/b.db", "a/b.db"),
         ("sqlite://a/b.db", "a/b.db"),
@@ -188,19 +188,22 @@ fn a_store_is_a_file() {
         assert_eq!(text.parse(), Ok(StoreUrl::Sqlite(path.into())), "{text}");
     }
     for (text, why) in [
-        ("postgres://u:pass@h/db", InvalidStoreUrl::Postgres),
-        ("postgresql://h/db", InvalidStoreUrl::Postgres),
+        ("postgres://u:s3cret@h:port/db", InvalidStoreUrl::Postgres),
+        ("postgres://u:s3cret@h", InvalidStoreUrl::NoDatabase),
+        ("postgresql://h/", InvalidStoreUrl::NoDatabase),
         ("sqlite:", InvalidStoreUrl::NoPath),
         ("sqlite://", InvalidStoreUrl::NoPath),
         ("sqlite::memory:", InvalidStoreUrl::Memory),
         ("sqlite:a.db?mode=ro", InvalidStoreUrl::Options),
-        ("mysql://u:pass@h/db", InvalidStoreUrl::Unknown),
+        ("mysql://u:s3cret@h/db", InvalidStoreUrl::Unknown),
         ("a.db", InvalidStoreUrl::Unknown),
     ] {
         assert_eq!(text.parse::<StoreUrl>(), Err(why), "{text}");
-        assert!(why.to_string().contains("sqlite:") && !why.to_string().contains("pass"));
+        assert!(why.to_string().contains("sqlite:") && !why.to_string().contains("s3cret"));
     }
-    assert!(InvalidStoreUrl::Postgres.to_string().contains("no PostgreSQL store yet"));
+    let url: StoreUrl = "postgres://u:s3cret@h:7/db?sslmode=verify-full".parse().unwrap();
+    assert_eq!(url.to_string(), "postgres://h:7/db");
+    assert!(!format!("{url:?}").contains("s3cret"));
 }
 
 #[test]
