@@ -286,7 +286,7 @@ impl Coordinator {
         let me = cluster::node(settings.advertised(bound.local_addr()));
         let (map, deadline) = match &shared {
             Some(_) => (ClusterMap::of(me.id.clone()), Deadline::passed()),
-            None => (ClusterMap::alone(), Deadline::never()),
+            None => (ClusterMap::alone(me.clone()), Deadline::never()),
         };
         tracing::info!(listen = %bound.local_addr(), store = %settings.store, "coordinator started");
         // The writer outlives the rest, so that what was decided is written.

@@ -39,7 +39,7 @@ pub use self::{
     coordinator::{Builder, Coordinator, RunError, StartError, migrate},
     ops::{
         AlarmView, AttemptView, BackfillAsk, Backfilled, ChannelView, ExecutorView, Fires, JobView,
-        LogView, Page, ProgressView, Saved, SilenceAsk, SilenceView, StartAsk, Started, StopAnswer,
-        TaskView, Tested,
+        LogView, NodeView, Page, ProgressView, Saved, SilenceAsk, SilenceView, StartAsk, Started,
+        StopAnswer, TaskView, Tested,
     },
 };

@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod process;
+pub mod proxy;
 pub mod rest;
 
 pub use fastjob_postgres as postgres;

@@ -9,6 +9,7 @@ mod executors;
 mod health;
 mod jobs;
 mod log;
+mod nodes;
 mod problem;
 mod read;
 mod schedule;
@@ -50,6 +51,7 @@ pub(crate) fn router(ops: Ops) -> Router {
         .route("/tasks/{id}/stop", post(tasks::stop))
         .route("/tasks/{id}/log", get(log::show))
         .route("/executors", get(executors::list))
+        .route("/nodes", get(nodes::list))
         .route("/alarms", get(alarms::list))
         .route("/alarms/silences", get(alarms::silences).post(alarms::silence))
         .route("/alarms/silences/{id}", delete(alarms::unsilence))

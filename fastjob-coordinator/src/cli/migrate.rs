@@ -7,7 +7,7 @@ use crate::{Config, config::StoreUrl};
 
 #[derive(Args)]
 pub(super) struct Migrate {
-    /// The store, as sqlite:PATH (FASTJOB_STORE)
+    /// The store, as sqlite:PATH or postgres://… (FASTJOB_STORE)
     #[arg(long, value_name = "URL")]
     store: Option<StoreUrl>,
 }

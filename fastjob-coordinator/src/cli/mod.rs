@@ -11,6 +11,7 @@ mod error;
 mod executor;
 mod job;
 mod migrate;
+mod node;
 mod options;
 mod out;
 mod serve;
@@ -59,6 +60,9 @@ enum Command {
     /// Look at executors
     #[command(subcommand)]
     Executor(executor::Executor),
+    /// Look at the coordinators of the cluster
+    #[command(subcommand)]
+    Node(node::Node),
     /// Alarms: what was told, the channels, and what is silenced
     #[command(subcommand)]
     Alarm(alarm::Alarm),
@@ -106,6 +110,7 @@ impl Cli {
             Command::Stop(stop) => stop.run(&client()?, &mut out).await,
             Command::Task(task) => task.run(&client()?, &mut out).await,
             Command::Executor(executor) => executor.run(&client()?, &mut out).await,
+            Command::Node(node) => node.run(&client()?, &mut out).await,
             Command::Alarm(alarm) => alarm.run(&client()?, &mut out).await,
         }
     }

@@ -23,7 +23,7 @@ pub(super) struct Serve {
     /// Listen here (FASTJOB_LISTEN) [default: 127.0.0.1:7070]
     #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,
-    /// Keep everything there, as sqlite:PATH (FASTJOB_STORE) [default: sqlite:fastjob-data/fastjob.db]
+    /// Keep everything there, as sqlite:PATH or postgres://… (FASTJOB_STORE) [default: sqlite:fastjob-data/fastjob.db]
     #[arg(long, value_name = "URL")]
     store: Option<StoreUrl>,
     /// How the log is written; FASTJOB_LOG says how much, such as debug

@@ -76,7 +76,7 @@ fn what_makes_no_sense_is_misuse() {
     misused(&["task", "list", "--state", "gone"], "is no task state");
     misused(&["task", "list", "--since", "today"], "invalid value");
     misused(&["serve", "--listen", "here"], "invalid value");
-    misused(&["serve", "--store", "postgres://h/db"], "no PostgreSQL store yet");
+    misused(&["serve", "--store", "postgres://h"], "no database is named");
     misused(&["job", "list", "--server", "localhost:7070"], "http://127.0.0.1:7070");
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::store::{Alive, ClusterView, NodeId, NodeRow, Partition};
+use crate::store::{Alive, ClusterView, Holding, Lease, NodeId, NodeRow, Partition};
 
 /// Where a partition is acted on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,8 +25,11 @@ pub(crate) struct ClusterMap {
 
 impl ClusterMap {
     /// Of a node that has the store to itself.
-    pub(crate) fn alone() -> Self {
-        Self { me: None, view: Arc::default(), stale: Arc::default() }
+    pub(crate) fn alone(node: NodeRow) -> Self {
+        let holding =
+            Holding { lease: Lease::default(), holder: Some((node.id.clone(), Alive::Yes)) };
+        let view = ClusterView { nodes: vec![node], partitions: vec![holding] };
+        Self { me: None, view: Arc::new(RwLock::new(Arc::new(view))), stale: Arc::default() }
     }
 
     /// Of one node of several.
@@ -54,15 +57,27 @@ impl ClusterMap {
         self.stale.notify_one();
     }
 
-    /// The nodes that live, this one among them; none where there is only one.
+    /// The nodes that live, this one among them; none where the store is one's.
     pub(crate) fn nodes(&self) -> Vec<NodeRow> {
-        self.view().nodes.clone()
+        if self.me.is_none() { Vec::new() } else { self.view().nodes.clone() }
+    }
+
+    /// The nodes that live, how many partitions each has, and whether it is this one.
+    pub(crate) fn counted(&self) -> Vec<(NodeRow, u32, bool)> {
+        let view = self.view();
+        let count = |node: &NodeId| {
+            let of = |holding: &&Holding| matches!(&holding.holder, Some((holder, Alive::Yes)) if holder == node);
+            u32::try_from(view.partitions.iter().filter(of).count()).unwrap_or(u32::MAX)
+        };
+        let is_me = |node: &NodeId| self.me.as_ref().is_none_or(|me| me == node);
+        view.nodes.iter().map(|node| (node.clone(), count(&node.id), is_me(&node.id))).collect()
     }
 
     /// The addresses of the nodes that live, but for this one.
     pub(crate) fn others(&self) -> Vec<String> {
+        let Some(me) = &self.me else { return Vec::new() };
         let view = self.view();
-        let others = view.nodes.iter().filter(|node| Some(&node.id) != self.me.as_ref());
+        let others = view.nodes.iter().filter(|node| node.id != *me);
         others.map(|node| node.address.clone()).collect()
     }
 

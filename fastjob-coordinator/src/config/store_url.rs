@@ -61,6 +61,9 @@ impl fmt::Display for PostgresUrl {
             return write!(f, "postgres:///{database}?host={}", socket.display());
         }
         let (host, port) = (self.options.get_host(), self.options.get_port());
+        if host.contains(':') {
+            return write!(f, "postgres://[{host}]:{port}/{database}");
+        }
         write!(f, "postgres://{host}:{port}/{database}")
     }
 }
@@ -90,7 +93,13 @@ impl FromStr for PostgresUrl {
         if url.path().trim_matches('/').is_empty() {
             return Err(InvalidStoreUrl::NoDatabase);
         }
-        let options: PgConnectOptions = text.parse().map_err(|_| InvalidStoreUrl::Postgres)?;
+        let mut options: PgConnectOptions =
+            text.parse().map_err(|_| InvalidStoreUrl::Postgres)?;
+        // The brackets are the URL's, not the address's.
+        let bare = |host: &str| Some(host.strip_prefix('[')?.strip_suffix(']')?.to_owned());
+        if let Some(host) = bare(options.get_host()) {
+            options = options.host(&host);
+        }
         Ok(Self { text: text.to_owned(), options: Box::new(options) })
     }
 }

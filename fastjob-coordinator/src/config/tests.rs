@@ -178,7 +178,7 @@ fn what_makes_no_sense_together_is_named_at_once() {
 }
 
 #[test]
-fn a_store_is_a_file() {
+fn a_store_is_a_file_or_a_database() {
     for (text, path) in [
         ("sqlite:a/b.db", "a/b.db"),
         ("sqlite://a/b.db", "a/b.db"),
@@ -188,33 +188,32 @@ fn a_store_is_a_file() {
         assert_eq!(text.parse(), Ok(StoreUrl::Sqlite(path.into())), "{text}");
     }
     for (text, why) in [
-        ("postgres://u:pass@h:port/db", InvalidStoreUrl::Postgres),
-        ("postgres://u:pass@h/db?sslmode=maybe", InvalidStoreUrl::Postgres),
-        ("postgres://u:pass@h/db?sslmood=require", InvalidStoreUrl::PostgresOptions),
-        ("postgres://h/db?password=pass", InvalidStoreUrl::PostgresOptions),
+        ("postgres://u:s3cret@h:port/db", InvalidStoreUrl::Postgres),
+        ("postgres://u:s3cret@h/db?sslmode=maybe", InvalidStoreUrl::Postgres),
+        ("postgres://u:s3cret@h/db?sslmood=require", InvalidStoreUrl::PostgresOptions),
+        ("postgres://h/db?password=s3cret", InvalidStoreUrl::PostgresOptions),
         ("postgres:///db", InvalidStoreUrl::NoHost),
         ("postgres:db", InvalidStoreUrl::NoHost),
-        ("postgres://u:pass@h", InvalidStoreUrl::NoDatabase),
+        ("postgres://u:s3cret@h", InvalidStoreUrl::NoDatabase),
         ("postgresql://h/", InvalidStoreUrl::NoDatabase),
         ("sqlite:", InvalidStoreUrl::NoPath),
         ("sqlite://", InvalidStoreUrl::NoPath),
         ("sqlite::memory:", InvalidStoreUrl::Memory),
         ("sqlite:a.db?mode=ro", InvalidStoreUrl::Options),
-        ("mysql://u:pass@h/db", InvalidStoreUrl::Unknown),
+        ("mysql://u:s3cret@h/db", InvalidStoreUrl::Unknown),
         ("a.db", InvalidStoreUrl::Unknown),
     ] {
         assert_eq!(text.parse::<StoreUrl>(), Err(why), "{text}");
-        let said = why.to_string();
-        assert!(said.contains("sqlite:") && !said.replace(":password@", "").contains("pass"));
+        assert!(why.to_string().contains("sqlite:") && !why.to_string().contains("s3cret"));
     }
 }
 
 #[test]
 fn a_database_is_an_address_whose_password_is_not_shown() {
     for (text, shown) in [
-        ("postgres://u:pass@h/db", "postgres://h:5432/db"),
+        ("postgres://u:s3cret@h/db", "postgres://h:5432/db"),
         ("postgresql://h:99/db?sslmode=verify-full&sslrootcert=/ca", "postgres://h:99/db"),
-        ("postgres://u:p%40ss@[::1]:1/db", "postgres://[::1]:1/db"),
+        ("postgres://u:s3%40cret@[::1]:1/db", "postgres://[::1]:1/db"),
         ("postgres:///db?host=/var/run", "postgres:///db?host=/var/run"),
         ("postgres://%2Fvar%2Frun/db", "postgres:///db?host=/var/run"),
         ("postgres:///db?host=h&port=1&user=u", "postgres://h:1/db"),
@@ -222,7 +221,7 @@ fn a_database_is_an_address_whose_password_is_not_shown() {
         let url: StoreUrl = text.parse().unwrap();
         assert_eq!(url.to_string(), shown, "{text}");
         let debug = format!("{url:?}");
-        assert!(!debug.contains("pass") && !debug.contains("ss@"), "{debug}");
+        assert!(!debug.contains("s3") && !debug.contains("cret"), "{debug}");
         assert_eq!(text.parse(), Ok(url), "{text}");
     }
 }

@@ -7,6 +7,7 @@ mod executors;
 mod forward;
 mod jobs;
 mod log;
+mod nodes;
 mod preview;
 mod silences;
 mod start;
@@ -19,8 +20,8 @@ use fastjob_core::job::Problem;
 
 pub use self::views::{
     AlarmView, AttemptView, BackfillAsk, Backfilled, ChannelView, ExecutorView, Fires, JobView,
-    LogView, Page, ProgressView, Saved, SilenceAsk, SilenceView, StartAsk, Started, StopAnswer,
-    TaskView, Tested,
+    LogView, NodeView, Page, ProgressView, Saved, SilenceAsk, SilenceView, StartAsk, Started,
+    StopAnswer, TaskView, Tested,
 };
 pub(crate) use self::{
     alarms::ListAlarms,

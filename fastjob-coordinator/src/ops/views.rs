@@ -193,6 +193,23 @@ pub struct AttemptView {
     pub ended_at: Option<Timestamp>,
 }
 
+/// A coordinator of those that share a store.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct NodeView {
+    /// Names this run of its process.
+    pub id: String,
+    /// Where executors and the other nodes reach it.
+    pub address: String,
+    /// Its release.
+    pub version: String,
+    /// When it was started.
+    pub since: Timestamp,
+    /// How many partitions it acts on.
+    pub partitions: u32,
+    /// Whether it is the one that answers.
+    pub answers: bool,
+}
+
 /// A piece of a log.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct LogView {

@@ -215,9 +215,9 @@ impl Postgres {
         format!("postgres://fastjob@127.0.0.1:{}/{database}?sslmode=disable", self.port)
     }
 
-    /// Its port.
-    pub fn port(&self) -> u16 {
-        self.port
+    /// Where it listens.
+    pub fn address(&self) -> std::net::SocketAddr {
+        std::net::SocketAddr::from(([127, 0, 0, 1], self.port))
     }
 
     /// Connections for questions about what a coordinator wrote.

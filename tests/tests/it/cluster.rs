@@ -10,6 +10,7 @@ use fastjob_tests::{
     eventually,
     postgres::Postgres,
     process::{Coordinator, Process},
+    proxy::Proxy,
 };
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -27,11 +28,19 @@ struct Cluster {
 
 impl Cluster {
     async fn start(nodes: usize) -> Self {
+        Self::start_with(nodes).await.0
+    }
+
+    /// The way of the first node to the database can be cut.
+    async fn start_with(nodes: usize) -> (Self, Proxy) {
         let postgres = Postgres::start().await;
         let url = postgres.database("fastjob").await;
+        let proxy = Proxy::to(postgres.address()).await;
+        let over_proxy = url.replace(&postgres.address().to_string(), &proxy.address().to_string());
         let lease = format!("{}ms", LEASE.as_millis());
         let mut nodes: Vec<_> = (0..nodes)
-            .map(|_| Coordinator::prepare(FASTJOB).store_url(&url).env("FASTJOB_LEASE", &lease))
+            .map(|n| if n == 0 { &over_proxy } else { &url })
+            .map(|url| Coordinator::prepare(FASTJOB).store_url(url).env("FASTJOB_LEASE", &lease))
             .collect();
         // All at once: the schema is made by one of them.
         nodes.iter_mut().for_each(Coordinator::begin);
@@ -45,7 +54,7 @@ impl Cluster {
         let pool = postgres.pool("fastjob").await;
         let cluster = Self { nodes, postgres, pool };
         cluster.all_held().await;
-        cluster
+        (cluster, proxy)
     }
 
     /// Waits until every partition is held, in fair shares.
@@ -272,6 +281,47 @@ async fn a_node_that_sleeps_longer_than_its_lease_changes_nothing_when_it_wakes(
     let rest = cluster.nodes[0].rest();
     for n in 0..100 {
         rest.post(&format!("/api/v1/jobs/j{n}/disable")).await;
+    }
+    eventually("every attempt has ended", Duration::from_secs(30), || async {
+        (cluster.count("select count(*) from attempts where state = 0").await == 0).then_some(())
+    })
+    .await;
+    cluster.every_second_is_there(100).await;
+    let twice: Vec<_> =
+        cluster.nodes[0].entered().into_iter().filter(|(_, times)| *times > 1).collect();
+    assert!(twice.is_empty(), "entered twice: {twice:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_is_cut_off_from_the_database_is_taken_over_and_comes_back() {
+    let (cluster, proxy) = Cluster::start_with(3).await;
+    let _executor = cluster.executor("e1");
+    cluster.connected(1).await;
+    save_seconds(&cluster.nodes[1].rest(), 100).await;
+    proxy.cut();
+    let cut_off = cluster.nodes[0].rest();
+    eventually("the node says that it cannot work", LEASE * 4, || async {
+        let (status, _) = cut_off.get("/readyz").await.ok()?;
+        (status == 503).then_some(())
+    })
+    .await;
+    eventually("the others have everything", LEASE * 4, || async {
+        let held = cluster.held().await;
+        (held.len() == 2 && held.values().sum::<usize>() == 32).then_some(())
+    })
+    .await;
+    // The executor still has its session with it, and must not take anything from it.
+    tokio::time::sleep(LEASE * 2).await;
+    proxy.mend();
+    cluster.all_held().await;
+    eventually("the node works again", LEASE * 4, || async {
+        let (status, _) = cut_off.get("/readyz").await.ok()?;
+        (status == 200).then_some(())
+    })
+    .await;
+    tokio::time::sleep(LEASE).await; // all three work
+    for n in 0..100 {
+        cut_off.post(&format!("/api/v1/jobs/j{n}/disable")).await;
     }
     eventually("every attempt has ended", Duration::from_secs(30), || async {
         (cluster.count("select count(*) from attempts where state = 0").await == 0).then_some(())

@@ -1,0 +1,39 @@
+//! `fastjob node`: the coordinators of the cluster.
+
+use clap::Subcommand;
+
+use super::{
+    client::Client,
+    error::Error,
+    out::Out,
+    table::{Table, seconds},
+};
+use crate::NodeView;
+
+#[derive(Subcommand)]
+pub(super) enum Node {
+    /// List the coordinators that share the store, with how many partitions each acts on
+    List,
+}
+
+impl Node {
+    pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
+        let Self::List = self;
+        let list = client.list(&["nodes"], &[], None).await?;
+        if out.is_json() {
+            return out.json(&list);
+        }
+        let nodes: Vec<NodeView> = list.read()?;
+        if nodes.is_empty() {
+            return out.line("no nodes: this one cannot renew its lease");
+        }
+        let mut table = Table::new(&["ADDRESS", ">PARTITIONS", "VERSION", "SINCE", "NODE"]);
+        for node in nodes {
+            let address =
+                if node.answers { format!("{} (answers)", node.address) } else { node.address };
+            let partitions = node.partitions.to_string();
+            table.row([address, partitions, node.version, seconds(Some(node.since)), node.id]);
+        }
+        out.line(table)
+    }
+}
