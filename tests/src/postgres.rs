@@ -105,11 +105,15 @@ impl Postgres {
         process.wait();
     }
 
-    /// Ends it as the power does.
+    /// Ends it at once, as a crash does: it has to recover when it is started again.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it cannot be waited for.
     pub fn kill(&mut self) {
-        if let Some(process) = self.process.take() {
+        if let Some(mut process) = self.process.take() {
             process.signal("QUIT");
-            drop(process);
+            process.wait();
         }
     }
 
@@ -147,6 +151,13 @@ impl Postgres {
     async fn connect(&self, database: &str) -> Option<PgConnection> {
         let options: PgConnectOptions = self.url(database).parse().ok()?;
         PgConnection::connect_with(&options).await.ok()
+    }
+}
+
+impl Drop for Postgres {
+    /// Not by force: it would leave its shared memory behind.
+    fn drop(&mut self) {
+        self.kill();
     }
 }
 
