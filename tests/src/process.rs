@@ -90,6 +90,8 @@ pub struct Coordinator {
     /// In place of the file.
     store_url: Option<String>,
     env: Vec<(String, String)>,
+    /// The certificate that those who ask it over TLS trust.
+    trusted: Option<PathBuf>,
     folder: tempfile::TempDir,
 }
 
@@ -114,7 +116,8 @@ impl Coordinator {
         let folder = tempfile::tempdir().expect("there is a place for files");
         let store = folder.path().join("fastjob.db");
         let (program, port) = (program.into(), free_port());
-        Self { process: None, program, port, store, store_url: None, env: Vec::new(), folder }
+        let (store_url, env, trusted) = (None, Vec::new(), None);
+        Self { process: None, program, port, store, store_url, env, trusted, folder }
     }
 
     /// With a variable in its environment.
@@ -136,6 +139,16 @@ impl Coordinator {
     pub fn store_url(mut self, url: impl Into<String>) -> Self {
         self.store_url = Some(url.into());
         self
+    }
+
+    /// With TLS: `cert` and `key` are what it shows, `trusted` is what those who ask it rely on.
+    #[must_use]
+    pub fn tls(self, cert: &Path, key: &Path, trusted: &Path) -> Self {
+        let mut this = self
+            .env("FASTJOB_TLS_CERT", &cert.display().to_string())
+            .env("FASTJOB_TLS_KEY", &key.display().to_string());
+        this.trusted = Some(trusted.to_owned());
+        this
     }
 
     /// Starts it again, on the same port and store.
@@ -208,12 +221,23 @@ impl Coordinator {
 
     /// Where it answers.
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        let scheme = if self.trusted.is_some() { "https" } else { "http" };
+        format!("{scheme}://127.0.0.1:{}", self.port)
     }
 
     /// The way to ask it.
+    ///
+    /// # Panics
+    ///
+    /// Panics if what is to be trusted cannot be read.
     pub fn rest(&self) -> Rest {
-        Rest::new(self.url())
+        match &self.trusted {
+            None => Rest::new(self.url()),
+            Some(path) => {
+                let pem = std::fs::read(path).expect("the trusted certificate can be read");
+                Rest::trusting(self.url(), &pem)
+            }
+        }
     }
 
     /// Whether it was started and not killed or stopped.
@@ -245,9 +269,19 @@ impl Coordinator {
     ///
     /// Panics if it cannot be started.
     pub fn cli(&self, words: &[&str]) -> std::process::Output {
+        self.cli_at(&self.url(), words)
+    }
+
+    /// Runs a command of the command line against another address.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it cannot be started.
+    pub fn cli_at(&self, url: &str, words: &[&str]) -> std::process::Output {
         Command::new(&self.program)
             .args(words)
-            .args(["--server", &self.url()])
+            .args(["--server", url])
+            .env_remove("FASTJOB_CA_CERT")
             .current_dir(self.folder.path())
             .env_remove("FASTJOB_TOKEN")
             .env_remove("FASTJOB_CONFIG")

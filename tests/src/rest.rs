@@ -19,13 +19,30 @@ impl Rest {
     ///
     /// Panics if there can be no client.
     pub fn new(base: String) -> Self {
+        Self::with(base, |builder| builder)
+    }
+
+    /// The interface at `base`, an `https` address, trusting nobody but this certificate in PEM.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there can be no client with it.
+    pub fn trusting(base: String, pem: &[u8]) -> Self {
+        let trusted = reqwest::Certificate::from_pem(pem).expect("a certificate");
+        Self::with(base, |builder| builder.tls_certs_only([trusted]))
+    }
+
+    fn with(
+        base: String,
+        change: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+    ) -> Self {
         static PROVIDER: Once = Once::new();
         PROVIDER.call_once(|| {
             // Another test may have been first.
             drop(rustls::crypto::ring::default_provider().install_default());
         });
-        let client = reqwest::Client::builder().no_proxy().build().expect("a client can be made");
-        Self { base, client, token: None }
+        let builder = change(reqwest::Client::builder().no_proxy());
+        Self { base, client: builder.build().expect("a client can be made"), token: None }
     }
 
     /// The same with a token.

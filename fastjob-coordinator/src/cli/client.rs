@@ -200,6 +200,12 @@ impl Client {
             }
         } else {
             failure.title = format!("the talk with {server} broke off: {cause}");
+            // A TLS port answers plain text with an alert, which is no HTTP.
+            if cause.contains("invalid HTTP version") {
+                failure
+                    .hints
+                    .push("it does not seem to speak HTTP: is it https and not http?".to_owned());
+            }
         }
         failure.into()
     }

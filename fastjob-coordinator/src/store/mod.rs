@@ -6,6 +6,8 @@
 mod codes;
 pub(crate) mod postgres;
 pub(crate) mod sqlite;
+#[cfg(test)]
+mod suite;
 pub(crate) mod writer;
 
 use fastjob_core::{

@@ -17,6 +17,7 @@ mod runs;
 mod schedules;
 mod stops;
 mod strategies;
+mod tls;
 mod tokens;
 
 use fastjob_tests::process::Coordinator;

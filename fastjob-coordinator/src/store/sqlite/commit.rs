@@ -6,16 +6,21 @@
 //! in either order, and an earlier commit never touches what a later one inserts. Of a job that is
 //! there twice the later revision wins.
 
-use fastjob_core::JobDraft;
+use std::{
+    collections::{HashMap, HashSet},
+    hash::Hash,
+};
+
+use fastjob_core::{JobDraft, JobId};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
-use super::{Sqlite, insert, while_doing};
+use super::{Sqlite, insert, outcomes, while_doing};
 use crate::store::{
-    Commit, CommitStore, EndedAttempt, Result,
-    codes::{alarm_kind_code, attempt_state_code, origin_code, reason_code, task_state_code},
+    Commit, CommitStore, JobRow, Result,
+    codes::{alarm_kind_code, origin_code, task_state_code},
 };
 
 /// Rows in one statement.
@@ -37,11 +42,10 @@ impl CommitStore for Sqlite {
 
     async fn remove_ended(&self, before: Timestamp, limit: u32) -> Result<u64> {
         let doing = while_doing("remove old tasks");
-        // Ids grow with time: where the oldest rows are too young, all are.
+        // Ids grow with time: where the oldest that have ended are too young, all are.
         let old: Vec<i64> = sqlx::query_scalar(
-            "select id from (select id, task_state, task_ended_at from attempts \
-             where task_state is not null order by id limit ?2 * 4) \
-             where task_state >= 3 and task_ended_at < ?1 limit ?2",
+            "select id from (select id, task_ended_at from attempts \
+             where task_state >= 3 order by id limit ?2 * 4) where task_ended_at < ?1 limit ?2",
         )
         .bind(before.as_millisecond())
         .bind(limit)
@@ -102,25 +106,37 @@ async fn apply(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
     )
     .await?;
     insert::attempts(tx, commits).await?;
+    let taken_back = commits.iter().flat_map(|commit| &commit.taken_back).map(|attempt| attempt.0);
+    let taken_back = batches(taken_back)?;
     each(
         tx,
-        batches(commits.iter().flat_map(|commit| &commit.taken_back).map(|attempt| attempt.0))?,
+        taken_back.clone(),
+        "delete from keys where task in (select id from attempts \
+         where state = 0 and id in (select value from json_each(?)))",
+    )
+    .await?;
+    each(
+        tx,
+        taken_back,
         "delete from attempts where state = 0 and id in (select value from json_each(?))",
     )
     .await?;
     let spread = commits.iter().flat_map(|commit| &commit.spread);
+    // Of these the first holds.
+    let spread = latest(spread.rev(), |spread| spread.task);
     each(
         tx,
-        batches(spread.map(|spread| (spread.task.0, spread.total)))?,
+        batches(spread.iter().map(|spread| (spread.task.0, spread.total)))?,
         "update attempts set shard_total = new.total \
          from (select value ->> 0 as id, value ->> 1 as total from json_each(?)) as new \
          where attempts.id = new.id and attempts.shard_total = 0",
     )
     .await?;
     let placed = commits.iter().flat_map(|commit| &commit.placed);
+    let placed = latest(placed, |placed| placed.attempt);
     each(
         tx,
-        batches(placed.map(|placed| (placed.attempt.0, placed.life.map(|life| life.0))))?,
+        batches(placed.iter().map(|placed| (placed.attempt.0, placed.life.map(|life| life.0))))?,
         "update attempts set life = new.life \
          from (select value ->> 0 as id, value ->> 1 as life from json_each(?)) as new \
          where attempts.id = new.id and attempts.state = 0",
@@ -135,11 +151,12 @@ async fn apply(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
          on conflict do update set value = excluded.value",
     )
     .await?;
-    ended(tx, commits).await?;
+    outcomes::apply(tx, commits).await?;
     let moved = commits.iter().flat_map(|commit| &commit.moved);
+    let moved = latest(moved, |moved| moved.task);
     each(
         tx,
-        batches(moved.map(|moved| (moved.task.0, task_state_code(moved.state))))?,
+        batches(moved.iter().map(|moved| (moved.task.0, task_state_code(moved.state))))?,
         "update attempts set task_state = new.state \
          from (select value ->> 0 as id, value ->> 1 as state from json_each(?)) as new \
          where attempts.id = new.id and attempts.task_state < 3",
@@ -209,6 +226,15 @@ async fn apply(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
     Ok(())
 }
 
+/// The latest of each: an update that finds two for a row takes any.
+fn latest<T, K: Eq + Hash>(
+    rows: impl DoubleEndedIterator<Item = T>,
+    key: impl Fn(&T) -> K,
+) -> Vec<T> {
+    let mut seen = HashSet::new();
+    rows.rev().filter(|row| seen.insert(key(row))).collect()
+}
+
 async fn grow(tx: &mut SqliteConnection, key: &str, value: i64) -> Outcome {
     sqlx::query(
         "insert into meta (key, value) values (?1, cast(?2 as text)) on conflict (key) do update \
@@ -255,14 +281,17 @@ pub(super) async fn each(
 }
 
 async fn jobs(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
-    let mut latest: Vec<_> = commits.iter().flat_map(|commit| &commit.jobs).collect();
+    let mut saved: HashMap<JobId, &JobRow> = HashMap::new();
+    for row in commits.iter().flat_map(|commit| &commit.jobs) {
+        let latest = saved.entry(row.id).or_insert(row);
+        if row.revision >= latest.revision {
+            *latest = row;
+        }
+    }
+    let mut rows: Vec<_> = saved.into_values().collect();
     // A name that is given up is free before it is taken again.
-    latest.sort_by_key(|row| (row.deleted_at.is_none(), row.id, row.revision));
-    let rows = latest
-        .iter()
-        .enumerate()
-        .filter(|(i, row)| latest.get(i + 1).is_none_or(|next| next.id != row.id));
-    let rows = rows.map(|(_, row)| {
+    rows.sort_by_key(|row| (row.deleted_at.is_none(), row.id));
+    let rows = rows.into_iter().map(|row| {
         (
             row.id.0,
             row.job.service.as_str(),
@@ -292,73 +321,7 @@ async fn jobs(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
     .await
 }
 
-async fn ended(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
-    let all = || commits.iter().flat_map(|commit| &commit.ended);
-    each(
-        tx,
-        batches(all().map(ended_row))?,
-        "update attempts set state = new.state, reason = new.reason, message = new.message, \
-         result = new.result, started_at = new.started_at, ended_at = new.ended_at, \
-         task_state = coalesce(new.task_state, attempts.task_state), \
-         task_ended_at = new.task_ended_at \
-         from (select value ->> 0 as id, value ->> 1 as state, value ->> 2 as reason, \
-         value ->> 3 as message, value ->> 4 as result, value ->> 5 as started_at, \
-         value ->> 6 as ended_at, value ->> 7 as task_state, value ->> 8 as task_ended_at \
-         from json_each(?)) as new \
-         where attempts.id = new.id and attempts.state = 0",
-    )
-    .await?;
-    let heads = all().filter(|ended| !moves_itself(ended)).filter_map(|ended| {
-        let state = ended.task_state?;
-        Some((
-            ended.task.0,
-            task_state_code(state),
-            state.is_final().then(|| ended.ended_at.as_millisecond()),
-            ended.task_result.as_deref().or(ended.result.as_deref()).map(clean),
-        ))
-    });
-    each(
-        tx,
-        batches(heads)?,
-        "update attempts set task_state = new.state, task_ended_at = new.ended_at, \
-         task_result = new.result \
-         from (select value ->> 0 as id, value ->> 1 as state, value ->> 2 as ended_at, \
-         value ->> 3 as result from json_each(?)) as new \
-         where attempts.id = new.id and attempts.task_state < 3",
-    )
-    .await?;
-    let logged = all().filter(|ended| !ended.log_tail.is_empty());
-    each(
-        tx,
-        batches(logged.map(|ended| (ended.attempt.0, clean(&ended.log_tail))))?,
-        "insert into logs (attempt, tail) select value ->> 0, value ->> 1 from json_each(?) \
-         where true on conflict do nothing",
-    )
-    .await
-}
-
-/// Whether the attempt's row is its task's head too, and has its result.
-fn moves_itself(ended: &EndedAttempt) -> bool {
-    ended.attempt == ended.task.first_attempt() && ended.task_result.is_none()
-}
-
-fn ended_row(ended: &EndedAttempt) -> impl Serialize + '_ {
-    let state = ended.task_state.filter(|_| moves_itself(ended));
-    let task_ended = state.is_some_and(fastjob_core::TaskState::is_final);
-    (
-        ended.attempt.0,
-        attempt_state_code(ended.state),
-        ended.reason.map(reason_code),
-        ended.message.as_deref().map(clean),
-        ended.result.as_deref().map(clean),
-        ended.started_at.map(Timestamp::as_millisecond),
-        ended.ended_at.as_millisecond(),
-        state.map(task_state_code),
-        task_ended.then(|| ended.ended_at.as_millisecond()),
-    )
-}
-
 /// SQL texts end at a NUL, so a handler's NUL is shown as what it is.
-fn clean(text: &str) -> std::borrow::Cow<'_, str> {
+pub(super) fn clean(text: &str) -> std::borrow::Cow<'_, str> {
     if text.contains('\0') { text.replace('\0', "\u{2400}").into() } else { text.into() }
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::SqliteConnection;
 
-use super::commit::{Outcome, batches, each};
+use super::commit::{Outcome, batches, clean, each};
 use crate::store::{
     Commit, NewAttempt,
     codes::{attempt_state_code, cause_code, task_state_code},
@@ -42,7 +42,7 @@ pub(super) async fn attempts(tx: &mut SqliteConnection, commits: &[Commit]) -> O
          from json_each(?) where true on conflict do nothing",
     )
     .await?;
-    let keys = all().filter_map(|new| Some((new.job.0, new.key.as_deref()?, new.task.0)));
+    let keys = all().filter_map(|new| Some((new.job.0, clean(new.key.as_deref()?), new.task.0)));
     each(
         tx,
         batches(keys)?,
@@ -72,7 +72,7 @@ fn plain(new: &NewAttempt) -> impl Serialize + '_ {
         attempt_state_code(new.state),
         is_head.then(|| task_state_code(new.task_state)),
         ended.then(|| new.created_at.as_millisecond()),
-        new.param.as_deref(),
-        new.note.as_deref(),
+        new.param.as_deref().map(clean),
+        new.note.as_deref().map(clean),
     )
 }

@@ -8,8 +8,11 @@ mod commit;
 mod insert;
 mod jobs;
 mod load;
+mod outcomes;
 mod silences;
 mod tasks;
+#[cfg(test)]
+mod tests;
 
 use std::{
     fs::{self, File, TryLockError},

@@ -8,6 +8,7 @@ use sqlx::{AssertSqlSafe, Row, sqlite::SqliteRow};
 
 use super::{
     Sqlite,
+    commit::clean,
     load::{instant, name, number},
     while_doing,
 };
@@ -82,7 +83,7 @@ impl TaskStore for Sqlite {
     async fn task_of_key(&self, job: JobId, key: &str) -> Result<Option<TaskId>> {
         sqlx::query_scalar("select task from keys where job = ? and key = ?")
             .bind(job.0)
-            .bind(key)
+            .bind(clean(key).into_owned())
             .fetch_optional(&self.readers)
             .await
             .map(|task: Option<i64>| task.map(TaskId))

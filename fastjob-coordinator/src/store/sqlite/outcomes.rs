@@ -1,0 +1,117 @@
+//! Outcomes: the first one of an attempt holds, and moves its task; what comes later, in the same
+//! transaction or another, changes nothing.
+
+use std::collections::{HashMap, HashSet};
+
+use fastjob_core::TaskId;
+use jiff::Timestamp;
+use serde::Serialize;
+use sqlx::SqliteConnection;
+
+use super::commit::{Outcome, batches, clean, each};
+use crate::store::{
+    Commit, EndedAttempt,
+    codes::{attempt_state_code, reason_code, task_state_code},
+};
+
+pub(super) async fn apply(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
+    let all = commits.iter().flat_map(|commit| &commit.ended);
+    let mut seen = HashSet::new();
+    let first: Vec<_> = all.filter(|ended| seen.insert(ended.attempt)).collect();
+    // What depends on the attempt's being open comes before it is not.
+    let logged = first.iter().filter(|ended| !ended.log_tail.is_empty());
+    each(
+        tx,
+        batches(logged.map(|ended| (ended.attempt.0, clean(&ended.log_tail))))?,
+        "insert into logs (attempt, tail) select new.value ->> 0, new.value ->> 1 \
+         from json_each(?) as new where exists (select 1 from attempts \
+         where attempts.id = new.value ->> 0 and attempts.state = 0) on conflict do nothing",
+    )
+    .await?;
+    let heads = heads(tx, &first).await?;
+    each(
+        tx,
+        batches(first.iter().map(|ended| ended_row(ended)))?,
+        "update attempts set state = new.state, reason = new.reason, message = new.message, \
+         result = new.result, started_at = new.started_at, ended_at = new.ended_at, \
+         task_state = coalesce(new.task_state, attempts.task_state), \
+         task_ended_at = new.task_ended_at \
+         from (select value ->> 0 as id, value ->> 1 as state, value ->> 2 as reason, \
+         value ->> 3 as message, value ->> 4 as result, value ->> 5 as started_at, \
+         value ->> 6 as ended_at, value ->> 7 as task_state, value ->> 8 as task_ended_at \
+         from json_each(?)) as new \
+         where attempts.id = new.id and attempts.state = 0",
+    )
+    .await?;
+    each(
+        tx,
+        batches(heads.into_iter().map(head_row))?,
+        "update attempts set task_state = new.state, task_ended_at = new.ended_at, \
+         task_result = new.result \
+         from (select value ->> 0 as id, value ->> 1 as state, value ->> 2 as ended_at, \
+         value ->> 3 as result from json_each(?)) as new \
+         where attempts.id = new.id and attempts.task_state < 3",
+    )
+    .await
+}
+
+/// The outcomes that move another row than their own, a row a task: that of a retry or of a shard.
+/// Of the outcomes of open attempts it is the last, or the one that ends the task.
+async fn heads<'a>(
+    tx: &mut SqliteConnection,
+    first: &[&'a EndedAttempt],
+) -> std::result::Result<Vec<&'a EndedAttempt>, sqlx::Error> {
+    let others = || {
+        let moves = |ended: &&&EndedAttempt| ended.task_state.is_some() && !moves_itself(ended);
+        first.iter().filter(moves).copied()
+    };
+    let mut open: HashSet<i64> = HashSet::new();
+    for batch in batches(others().map(|ended| ended.attempt.0))? {
+        let ids: Vec<i64> = sqlx::query_scalar(
+            "select id from attempts where state = 0 and id in (select value from json_each(?))",
+        )
+        .bind(batch)
+        .fetch_all(&mut *tx)
+        .await?;
+        open.extend(ids);
+    }
+    let mut heads: HashMap<TaskId, &EndedAttempt> = HashMap::new();
+    for ended in others().filter(|ended| open.contains(&ended.attempt.0)) {
+        let head = heads.entry(ended.task).or_insert(ended);
+        if !head.task_state.is_some_and(fastjob_core::TaskState::is_final) {
+            *head = ended;
+        }
+    }
+    Ok(heads.into_values().collect())
+}
+
+fn head_row(ended: &EndedAttempt) -> impl Serialize + '_ {
+    let ends = ended.task_state.is_some_and(fastjob_core::TaskState::is_final);
+    (
+        ended.task.0,
+        ended.task_state.map(task_state_code),
+        ends.then(|| ended.ended_at.as_millisecond()),
+        ended.task_result.as_deref().or(ended.result.as_deref()).map(clean),
+    )
+}
+
+/// Whether the attempt's row is its task's head too, and has its result.
+fn moves_itself(ended: &EndedAttempt) -> bool {
+    ended.attempt == ended.task.first_attempt() && ended.task_result.is_none()
+}
+
+fn ended_row(ended: &EndedAttempt) -> impl Serialize + '_ {
+    let state = ended.task_state.filter(|_| moves_itself(ended));
+    let task_ended = state.is_some_and(fastjob_core::TaskState::is_final);
+    (
+        ended.attempt.0,
+        attempt_state_code(ended.state),
+        ended.reason.map(reason_code),
+        ended.message.as_deref().map(clean),
+        ended.result.as_deref().map(clean),
+        ended.started_at.map(Timestamp::as_millisecond),
+        ended.ended_at.as_millisecond(),
+        state.map(task_state_code),
+        task_ended.then(|| ended.ended_at.as_millisecond()),
+    )
+}

@@ -1,0 +1,108 @@
+//! SQLite does what every store must, and what only a file can.
+
+use std::sync::Arc;
+
+use tempfile::TempDir;
+
+use super::Sqlite;
+use crate::store::{
+    Error, Store,
+    suite::{Home, suite},
+};
+
+suite!(crate::store::sqlite::tests::File);
+
+/// A store in a folder of its own.
+pub(crate) struct File {
+    /// `None` only while it is opened again.
+    store: Option<Arc<Sqlite>>,
+    folder: TempDir,
+}
+
+impl File {
+    fn path(&self) -> std::path::PathBuf {
+        self.folder.path().join("fastjob.db")
+    }
+
+    fn sqlite(&self) -> &Arc<Sqlite> {
+        self.store.as_ref().unwrap()
+    }
+
+    async fn run(&self, statement: &'static str) {
+        let mut writer = self.sqlite().writer.lock().await;
+        sqlx::query(statement).execute(&mut *writer).await.unwrap();
+    }
+}
+
+impl Home for File {
+    async fn fresh() -> Self {
+        let mut home = Self { store: None, folder: tempfile::tempdir().unwrap() };
+        home.reopen().await;
+        home
+    }
+
+    fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(self.sqlite()) as Arc<dyn Store>
+    }
+
+    async fn reopen(&mut self) {
+        self.store = None;
+        self.store = Some(Arc::new(Sqlite::open(&self.path()).await.unwrap()));
+    }
+
+    async fn refuse_alarms(&self) {
+        self.run(
+            "create trigger refuse before insert on alarms begin select raise(abort, 'no'); end",
+        )
+        .await;
+    }
+
+    async fn take_alarms(&self) {
+        self.run("drop trigger refuse").await;
+    }
+}
+
+#[tokio::test]
+async fn a_file_belongs_to_one_coordinator() {
+    let mut home = File::fresh().await;
+    let other = Sqlite::open(&home.path()).await;
+    assert!(matches!(other, Err(Error::InUse(_))), "{other:?}");
+    home.reopen().await;
+}
+
+#[tokio::test]
+async fn a_store_of_a_newer_release_is_left_alone() {
+    let mut home = File::fresh().await;
+    home.run(
+        "insert into _sqlx_migrations (version, description, success, checksum, execution_time) \
+         values (9999, 'later', true, x'00', 0)",
+    )
+    .await;
+    home.store = None;
+    let newer = Sqlite::open(&home.path()).await;
+    assert!(matches!(newer, Err(Error::Newer { found: 9999, .. })), "{newer:?}");
+}
+
+#[tokio::test]
+async fn what_is_no_store_is_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notes.txt");
+    let text = "this is not a database, it is a text of some length ".repeat(40);
+    std::fs::write(&path, &text).unwrap();
+    let said = Sqlite::open(&path).await.unwrap_err().to_string();
+    assert!(said.contains("it is not a SQLite file"), "{said}");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+    let said = Sqlite::open(folder.path()).await.unwrap_err().to_string();
+    assert!(said.contains("it is a folder"), "{said}");
+}
+
+#[tokio::test]
+async fn a_row_that_says_something_unknown_is_refused() {
+    let home = File::fresh().await;
+    home.run(
+        "insert into jobs values (1, 'default', 'a', '{\"name\":\"a\"}', 99, 1, 0, 0, 0, null)",
+    )
+    .await;
+    let said = home.store().load().await.unwrap_err().to_string();
+    assert!(said.contains("the Origin 99"), "{said}");
+}

@@ -1,0 +1,118 @@
+//! Many rows at once, many commits in a row, and commits that fail: all of it, or nothing.
+
+use fastjob_core::{AttemptId, JobId, TaskId, TaskState};
+
+use super::{Home, rows::*, view::view, write};
+use crate::store::{AlarmKind, Commit, EndedAttempt, LifeId, NewAttempt, TaskFilter};
+
+/// More than any statement takes at once.
+const MANY: i64 = 5_000;
+
+pub(crate) async fn five_thousand_rows_of_each_part(home: &mut impl Home) {
+    let keyed = |id: i64| NewAttempt { key: Some(format!("k{id}").into()), ..head(id) };
+    let (ends, stays) = (0..MANY, MANY..2 * MANY);
+    let first = Commit {
+        jobs: (1..=MANY).map(|id| job(JobId(id), &format!("j{id}"))).collect(),
+        lives: (1..=MANY).map(|id| life(id, &format!("e{id}"))).collect(),
+        planned: ends.clone().map(head).chain(stays.clone().map(keyed)).collect(),
+        ..Commit::default()
+    };
+    let goes = (2 * MANY..3 * MANY).map(head).collect();
+    let second = Commit { planned: goes, ..Commit::default() };
+    let third = Commit {
+        taken_back: (2 * MANY..3 * MANY).map(AttemptId).collect(),
+        placed: stays.clone().map(|id| placed(id, Some(id - MANY + 1))).collect(),
+        checkpoints: stays.clone().map(|id| checkpoint(id, 0, &format!("c{id}"))).collect(),
+        ended: ends
+            .clone()
+            .map(|id| EndedAttempt { log_tail: format!("said {id}\n"), ..succeeded(id, id) })
+            .collect(),
+        moved: stays.clone().map(|id| moved(id, TaskState::Stopping)).collect(),
+        anchors: (1..=MANY).map(|id| (JobId(id), at(id))).collect(),
+        alarms: (1..=MANY).map(|id| alarm(id, None, AlarmKind::RunsLong)).collect(),
+        ..Commit::default()
+    };
+    write(home, [first, second, third]).await;
+    home.reopen().await;
+
+    let loaded = view(home).await.loaded;
+    assert_eq!(loaded.open.len(), 5_000, "what was taken back is gone");
+    for (open, id) in loaded.open.iter().zip(stays) {
+        assert_eq!((open.planned.attempt.0, open.task_state), (id, TaskState::Stopping));
+        assert_eq!(open.planned.life, Some(LifeId(id - MANY + 1)));
+        assert_eq!(open.checkpoint.as_deref(), Some(format!("c{id}").as_str()));
+    }
+    assert_eq!((loaded.lives.len(), loaded.next_life), (5_000, MANY + 1));
+    assert!(loaded.jobs.iter().all(|job| job.anchor == at(job.id.0)));
+    assert_eq!(loaded.jobs.len(), 5_000);
+
+    let store = home.store();
+    let ids: Vec<_> = (0..3 * MANY).map(TaskId).collect();
+    assert_eq!(store.tasks_by_id(&ids).await.unwrap().len(), 10_000);
+    let filter =
+        TaskFilter { state: Some(TaskState::Succeeded), limit: 20_000, ..TaskFilter::default() };
+    assert_eq!(store.tasks(&filter).await.unwrap().len(), 5_000);
+    let tail = store.log_tail(AttemptId(MANY - 1)).await.unwrap();
+    assert_eq!(tail.as_deref(), Some("said 4999\n"));
+    let key = store.task_of_key(JOB, "k9999").await.unwrap();
+    assert_eq!(key, Some(TaskId(2 * MANY - 1)));
+    let alarms = store.waiting_alarms(&name("mail"), 0, 20_000).await.unwrap();
+    assert_eq!(alarms.len(), 5_000);
+    let numbers: Vec<_> = alarms.iter().map(|alarm| alarm.number).collect();
+    assert_eq!(store.alarms_sent(&numbers, at(0)).await.unwrap(), 5_000);
+    assert_eq!(store.remove_ended(at(100_000), 20_000).await.unwrap(), 5_000);
+}
+
+pub(crate) async fn twenty_thousand_rows_in_one_commit(home: &mut impl Home) {
+    let tasks = 0..20_000;
+    write(home, [base(), plan(tasks.clone().map(head))]).await;
+    assert_eq!(home.store().load().await.unwrap().open.len(), 20_000);
+    write(home, [end(tasks.map(|id| succeeded(id, id)))]).await;
+    assert_eq!(home.store().load().await.unwrap().open, []);
+}
+
+pub(crate) async fn many_small_commits(home: &mut impl Home) {
+    let commit = |id| Commit { ended: vec![succeeded(id, id)], ..plan([head(id)]) };
+    let commits: Vec<_> = (0..MANY).map(commit).collect();
+    write(home, [base()]).await;
+    home.store().commit(&commits).await.unwrap();
+    home.store().commit(&[]).await.unwrap();
+    home.store().commit(&[Commit::default(), Commit::default()]).await.unwrap();
+    let filter = TaskFilter { limit: 10_000, ..TaskFilter::default() };
+    let tasks = home.store().tasks(&filter).await.unwrap();
+    assert_eq!(tasks.len(), 5_000);
+    assert!(tasks.iter().all(|task| task.state == TaskState::Succeeded));
+}
+
+pub(crate) async fn a_commit_that_fails_leaves_nothing(home: &mut impl Home) {
+    write(home, [base(), plan([head(10), head(11)])]).await;
+    let before = view(home).await;
+    let commit = Commit {
+        ids_until: Some(9_000),
+        jobs: vec![saved(&job(JOB, "a"), "saved"), job(JobId(3), "c")],
+        lives: vec![life(3, "e3")],
+        planned: vec![head(12)],
+        taken_back: vec![AttemptId(11)],
+        placed: vec![placed(10, Some(1))],
+        ended: vec![EndedAttempt { log_tail: "said\n".to_owned(), ..succeeded(10, 10) }],
+        checkpoints: vec![checkpoint(10, 0, "half")],
+        anchors: vec![(OTHER, at(90))],
+        alarms: vec![alarm(1, Some(10), AlarmKind::Failed)],
+        watermark: Some(at(50)),
+        clock: Some(at(51)),
+        ..Commit::default()
+    };
+    home.refuse_alarms().await;
+    let calls = [vec![commit.clone()], vec![plan([head(13)]), commit.clone(), plan([head(14)])]];
+    for commits in calls {
+        home.store().commit(&commits).await.unwrap_err();
+        assert_eq!(view(home).await, before);
+    }
+    write(home, [plan([head(15)])]).await;
+    home.take_alarms().await;
+    write(home, [commit]).await;
+    let loaded = view(home).await.loaded;
+    let open: Vec<_> = loaded.open.iter().map(|open| open.planned.attempt.0).collect();
+    assert_eq!(open, [12, 15], "the store goes on, and the commit is taken when it can be");
+    assert_eq!((loaded.ids_until, loaded.watermark), (9_000, Some(at(50))));
+}

@@ -1,0 +1,112 @@
+//! Jobs: the latest save holds, and a name belongs to one job that is not deleted.
+
+use fastjob_core::{JobId, JobName, ServiceName};
+
+use super::{Home, rows::*, view::view, write};
+use crate::store::{Commit, JobRow, Origin};
+
+fn save(jobs: impl IntoIterator<Item = JobRow>) -> Commit {
+    Commit { jobs: jobs.into_iter().collect(), ..Commit::default() }
+}
+
+/// The save that deletes a job.
+fn deleted(before: &JobRow) -> JobRow {
+    JobRow { deleted_at: Some(at(99)), ..saved(before, "deleted") }
+}
+
+async fn found(home: &impl Home, text: &str) -> Option<JobRow> {
+    home.store().job(&name("default"), &name(text)).await.unwrap()
+}
+
+pub(crate) async fn a_lower_revision_changes_nothing(home: &mut impl Home) {
+    let first = job(JOB, "a");
+    let second = JobRow { origin: Origin::Code, anchor: at(7), ..saved(&first, "second") };
+    let third = saved(&second, "third");
+    write(home, [save([first.clone()]), save([third.clone()])]).await;
+    write(home, [save([second.clone()]), save([first])]).await;
+    assert_eq!(found(home, "a").await, Some(third.clone()));
+    // The same revision again is the same save, or its row as it was mended.
+    let mended = JobRow { anchor: at(8), ..third };
+    write(home, [save([mended.clone()])]).await;
+    assert_eq!(found(home, "a").await, Some(mended));
+}
+
+pub(crate) async fn the_latest_revision_in_one_call_holds(home: &mut impl Home) {
+    let first = job(JOB, "a");
+    let second = saved(&first, "second");
+    let third = saved(&second, "third");
+    home.store().commit(&[first, second, third.clone()].map(|row| save([row]))).await.unwrap();
+    assert_eq!(found(home, "a").await, Some(third));
+}
+
+pub(crate) async fn a_deleted_job_keeps_its_row_and_frees_its_name(home: &mut impl Home) {
+    let (first, gone) = (job(JOB, "a"), deleted(&job(JOB, "a")));
+    write(home, [save([first]), plan([head(10)]), save([gone.clone()])]).await;
+    assert_eq!(found(home, "a").await, None);
+    assert_eq!(home.store().jobs(None, 10).await.unwrap(), []);
+    assert_eq!(home.store().jobs_named(&name("a")).await.unwrap(), []);
+    assert_eq!(home.store().load().await.unwrap().jobs, std::slice::from_ref(&gone));
+    let tasks = view(home).await.tasks;
+    assert_eq!((tasks.len(), tasks[0].name.as_str()), (1, "a"), "its tasks refer to it");
+
+    let second = job(OTHER, "a");
+    write(home, [save([second.clone()])]).await;
+    assert_eq!(found(home, "a").await, Some(second.clone()));
+    let again = deleted(&second);
+    write(home, [save([again.clone()]), save([job(JobId(3), "a")])]).await;
+    assert_eq!(view(home).await.loaded.jobs, [gone, again, job(JobId(3), "a")]);
+}
+
+pub(crate) async fn a_name_changes_hands_in_one_call(home: &mut impl Home) {
+    let second = job(OTHER, "a");
+    write(home, [save([job(JOB, "a")])]).await;
+    let gone = deleted(&job(JOB, "a"));
+    home.store().commit(&[save([gone]), save([second.clone()])]).await.unwrap();
+    assert_eq!(found(home, "a").await, Some(second.clone()));
+    // Made, deleted and made anew, all in one call.
+    let third = job(JobId(3), "a");
+    let fourth = job(JobId(4), "a");
+    let story = [deleted(&second), third.clone(), deleted(&third), fourth.clone()];
+    home.store().commit(&story.map(|row| save([row]))).await.unwrap();
+    assert_eq!(found(home, "a").await, Some(fourth));
+}
+
+pub(crate) async fn jobs_are_found_by_name_in_all_services(home: &mut impl Home) {
+    let rows = [
+        job_of(JobId(1), "billing", "report"),
+        job_of(JobId(2), "mail", "report"),
+        job_of(JobId(3), "mail", "reports"),
+        deleted(&job_of(JobId(4), "stock", "report")),
+    ];
+    write(home, [save(rows.clone())]).await;
+    let mut named = home.store().jobs_named(&name("report")).await.unwrap();
+    named.sort_by_key(|row| row.id);
+    assert_eq!(named, rows[..2]);
+    let (service, report): (ServiceName, JobName) = (name("mail"), name("report"));
+    assert_eq!(home.store().job(&service, &report).await.unwrap().as_ref(), Some(&rows[1]));
+    let nobody: ServiceName = name("nobody");
+    assert_eq!(home.store().job(&nobody, &report).await.unwrap(), None);
+    assert_eq!(home.store().jobs_named(&name("Report")).await.unwrap(), [], "case matters");
+}
+
+pub(crate) async fn pages_of_jobs_leave_nothing_out(home: &mut impl Home) {
+    let rows: Vec<_> = (0..25)
+        .map(|n| job_of(JobId(n), ["b", "a", "报表"][n as usize % 3], &format!("j{n}")))
+        .collect();
+    write(home, [save(rows.clone()), save([deleted(&rows[7])])]).await;
+    for limit in [1, 2, 7, 24, 100] {
+        let (mut all, mut after) = (Vec::new(), None);
+        loop {
+            let page = home.store().jobs(after, limit).await.unwrap();
+            assert!(page.len() <= limit as usize);
+            let Some(end) = page.last() else { break };
+            after = Some((end.job.service.clone(), end.job.name.clone()));
+            all.extend(page.into_iter().map(|row| (row.job.service.clone(), row.job.name.clone())));
+        }
+        let mut sorted = all.clone();
+        sorted.sort();
+        sorted.dedup();
+        assert_eq!(all, sorted, "in order, by service and name");
+        assert_eq!(all.len(), 24, "limit {limit}");
+    }
+}

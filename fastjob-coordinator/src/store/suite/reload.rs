@@ -1,0 +1,130 @@
+//! What a coordinator finds when it starts is what the one before it committed.
+
+use fastjob_core::{AttemptState, Cause, Shard, TaskId, TaskState};
+
+use super::{Home, rows::*, view::view, write};
+use crate::{
+    record::NOT_SPREAD,
+    store::{AlarmKind, Commit, EndedShard, LifeId, Loaded, NewAttempt, OpenAttempt},
+};
+
+pub(crate) async fn a_new_store_is_empty(home: &mut impl Home) {
+    let loaded = home.store().load().await.unwrap();
+    assert_eq!(loaded.cluster.len(), 36, "it has a name of its own: {}", loaded.cluster);
+    let empty = Loaded { cluster: loaded.cluster.clone(), next_life: 1, ..Loaded::default() };
+    assert_eq!(loaded, empty);
+    home.reopen().await;
+    assert_eq!(home.store().load().await.unwrap(), empty, "and keeps the name");
+}
+
+pub(crate) async fn what_was_committed_comes_back(home: &mut impl Home) {
+    let mut deleted = saved(&job(OTHER, "b"), "gone");
+    deleted.deleted_at = Some(at(77));
+    let commit = Commit {
+        jobs: vec![deleted.clone()],
+        planned: vec![NewAttempt { life: Some(LifeId(2)), ..head(10) }, head(11)],
+        alarms: vec![alarm(1, Some(11), AlarmKind::Failed)],
+        watermark: Some(at(5)),
+        clock: Some(at(6)),
+        ..Commit::default()
+    };
+    write(home, [base(), commit, end([failed(11, 11)])]).await;
+    let before = view(home).await;
+    home.reopen().await;
+    let after = view(home).await;
+    assert_eq!(after, before);
+    let loaded = after.loaded;
+    assert_eq!((loaded.ids_until, loaded.next_life), (1_000, 3));
+    assert_eq!((loaded.watermark, loaded.clock), (Some(at(5)), Some(at(6))));
+    assert_eq!(loaded.jobs, [job(JOB, "a"), deleted]);
+    assert_eq!(loaded.lives, [life(2, "e2")]);
+    assert_eq!(loaded.failing, [JOB]);
+    write(home, [end([succeeded(10, 10)])]).await;
+    assert_eq!(view(home).await.loaded.open, [], "it takes writes as before");
+}
+
+pub(crate) async fn what_is_open_comes_back_with_what_it_needs(home: &mut impl Home) {
+    let tried = NewAttempt {
+        param: Some("own".into()),
+        wanted: Some(name("e2")),
+        key: Some("k".into()),
+        parent: Some(TaskId(3)),
+        note: Some("by hand".to_owned()),
+        cause: Cause::Api,
+        fire_at: None,
+        ..head(10)
+    };
+    let waiting = NewAttempt { shard: NOT_SPREAD, ..head(12) };
+    let second = NewAttempt { life: Some(LifeId(1)), due_at: at(600), ..retry(10, 13, 2) };
+    let again = Commit {
+        planned: vec![second.clone()],
+        checkpoints: vec![checkpoint(10, 0, "half")],
+        ..end([failed_once(10, 10)])
+    };
+    let stop = Commit { moved: vec![moved(12, TaskState::Stopping)], ..Commit::default() };
+    write(home, [base(), plan([tried.clone(), waiting.clone()]), again, stop]).await;
+    home.reopen().await;
+    let open = view(home).await.loaded.open;
+    // What is of heads only and not needed to carry on stays behind.
+    assert_eq!(
+        open,
+        [
+            OpenAttempt {
+                planned: NewAttempt { task_state: TaskState::Stopping, ..waiting },
+                task_state: TaskState::Stopping,
+                task_param: None,
+                checkpoint: None,
+            },
+            OpenAttempt {
+                planned: NewAttempt {
+                    task_state: TaskState::Running,
+                    wanted: tried.wanted.clone(),
+                    ..second
+                },
+                task_state: TaskState::Running,
+                task_param: Some("own".into()),
+                checkpoint: Some("half".into()),
+            },
+        ]
+    );
+}
+
+pub(crate) async fn shards_that_have_ended_come_back_while_their_task_is_open(
+    home: &mut impl Home,
+) {
+    let three = (0..3).map(|i| shard(10, 10 + i, u32::try_from(i).unwrap(), 3));
+    let retried = NewAttempt { shard: Shard { index: 1, total: 3 }, ..retry(10, 20, 2) };
+    let first = end([part(10, 10, AttemptState::Succeeded), part(10, 11, AttemptState::Failed)]);
+    let second = Commit { planned: vec![retried], ..Commit::default() };
+    let third = end([part(10, 20, AttemptState::Succeeded)]);
+    write(home, [base(), plan(three), first, second, third]).await;
+    home.reopen().await;
+    let ended = |index, state, result: Option<&str>| EndedShard {
+        task: TaskId(10),
+        shard: Shard { index, total: 3 },
+        state,
+        result: result.map(str::to_owned),
+    };
+    assert_eq!(
+        view(home).await.loaded.ended_shards,
+        [
+            ended(0, AttemptState::Succeeded, Some("result 10")),
+            ended(1, AttemptState::Succeeded, Some("result 20")),
+        ]
+    );
+    let again = NewAttempt { shard: Shard { index: 2, total: 3 }, ..retry(10, 21, 2) };
+    write(home, [Commit { planned: vec![again], ..end([failed_once(10, 12)]) }]).await;
+    let shards = view(home).await.loaded.ended_shards;
+    assert_eq!(shards.len(), 2, "a shard that is tried again has not ended: {shards:?}");
+    write(home, [end([succeeded(10, 21)])]).await;
+    assert_eq!(view(home).await.loaded.ended_shards, [], "the task has ended");
+}
+
+pub(crate) async fn lives_that_nothing_is_placed_on_stay_away(home: &mut impl Home) {
+    let on = |id, life| NewAttempt { life: Some(LifeId(life)), ..head(id) };
+    let more = Commit { lives: vec![life(7, "e1")], ..plan([on(10, 1), on(11, 7), on(12, 7)]) };
+    write(home, [base(), more, end([succeeded(10, 10)])]).await;
+    let loaded = view(home).await.loaded;
+    assert_eq!(loaded.lives, [life(7, "e1")]);
+    assert_eq!(loaded.next_life, 8, "ids of lives are not used twice");
+}

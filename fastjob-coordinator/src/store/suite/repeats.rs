@@ -1,0 +1,150 @@
+//! A commit whose answer was lost is sent again: whatever part it has, the second time changes
+//! nothing.
+
+use fastjob_core::{AttemptId, AttemptState, TaskState};
+
+use super::{Home, rows::*, view::view, write};
+use crate::store::{AlarmKind, Commit, EndedAttempt, NewAttempt, Shard};
+
+/// Writes `before`, then `commit` once, again, and twice in one call.
+async fn check(home: &mut impl Home, before: Vec<Commit>, commit: Commit) {
+    write(home, before).await;
+    let before = view(home).await;
+    write(home, [commit.clone()]).await;
+    let once = view(home).await;
+    assert_ne!(before, once, "it does something");
+    write(home, [commit.clone()]).await;
+    assert_eq!(view(home).await, once, "again");
+    home.store().commit(&[commit.clone(), commit]).await.unwrap();
+    assert_eq!(view(home).await, once, "twice in one call");
+}
+
+pub(crate) async fn ids_and_clocks(home: &mut impl Home) {
+    let commit = Commit {
+        ids_until: Some(2_000),
+        watermark: Some(at(5)),
+        clock: Some(at(6)),
+        ..Commit::default()
+    };
+    check(home, vec![base()], commit).await;
+}
+
+pub(crate) async fn jobs(home: &mut impl Home) {
+    let deleted = |mut row: crate::store::JobRow| {
+        row.deleted_at = Some(at(9));
+        row
+    };
+    let commit = Commit {
+        jobs: vec![
+            saved(&job(JOB, "a"), "saved"),
+            deleted(saved(&job(OTHER, "b"), "")),
+            job(fastjob_core::JobId(3), "c"),
+        ],
+        ..Commit::default()
+    };
+    check(home, vec![base()], commit).await;
+}
+
+pub(crate) async fn lives(home: &mut impl Home) {
+    let commit = Commit { lives: vec![life(3, "e3")], ..Commit::default() };
+    check(home, vec![base()], commit).await;
+}
+
+pub(crate) async fn planned(home: &mut impl Home) {
+    let commit = plan([
+        NewAttempt { param: Some("p".into()), note: Some("n".to_owned()), ..head(10) },
+        NewAttempt { key: Some("k".into()), ..head(11) },
+        NewAttempt { wanted: Some(name("e1")), life: Some(crate::store::LifeId(1)), ..head(12) },
+        shard(13, 13, 0, 2),
+        shard(13, 14, 1, 2),
+    ]);
+    check(home, vec![base()], commit).await;
+}
+
+pub(crate) async fn taken_back(home: &mut impl Home) {
+    let commit = Commit { taken_back: vec![AttemptId(10), AttemptId(12)], ..Commit::default() };
+    let before = plan([head(10), head(11), retry(11, 12, 2)]);
+    check(home, vec![base(), before, end([failed_once(11, 11)])], commit).await;
+}
+
+pub(crate) async fn spread(home: &mut impl Home) {
+    let commit = Commit {
+        spread: vec![super::rows::spread(10, 2)],
+        planned: vec![shard(10, 11, 1, 2)],
+        ..Commit::default()
+    };
+    let waiting = NewAttempt { shard: crate::record::NOT_SPREAD, ..head(10) };
+    check(home, vec![base(), plan([waiting])], commit).await;
+}
+
+pub(crate) async fn placed(home: &mut impl Home) {
+    let placed = [super::rows::placed(10, Some(2)), super::rows::placed(11, None)];
+    let commit = Commit { placed: placed.into(), ..Commit::default() };
+    let on_one = |id| NewAttempt { life: Some(crate::store::LifeId(1)), ..head(id) };
+    check(home, vec![base(), plan([on_one(10), on_one(11)])], commit).await;
+}
+
+pub(crate) async fn checkpoints(home: &mut impl Home) {
+    let points = [checkpoint(10, 0, "first"), checkpoint(10, 0, "half"), checkpoint(10, 1, "none")];
+    let commit = Commit { checkpoints: points.into(), ..Commit::default() };
+    check(home, vec![base(), plan([shard(10, 10, 0, 2), shard(10, 11, 1, 2)])], commit).await;
+}
+
+pub(crate) async fn ended(home: &mut impl Home) {
+    let commit = Commit {
+        planned: vec![retry(11, 12, 2)],
+        ended: vec![
+            EndedAttempt { log_tail: "said\n".to_owned(), ..succeeded(10, 10) },
+            failed_once(11, 11),
+            EndedAttempt { task_result: Some("[1,2]".to_owned()), ..succeeded(13, 13) },
+        ],
+        ..Commit::default()
+    };
+    check(home, vec![base(), plan([head(10), head(11), head(13)])], commit).await;
+}
+
+pub(crate) async fn moved(home: &mut impl Home) {
+    let commit =
+        Commit { moved: vec![super::rows::moved(10, TaskState::Stopping)], ..Commit::default() };
+    check(home, vec![base(), plan([head(10)])], commit).await;
+}
+
+pub(crate) async fn anchors(home: &mut impl Home) {
+    let commit = Commit { anchors: vec![(JOB, at(5)), (JOB, at(7))], ..Commit::default() };
+    check(home, vec![base()], commit).await;
+}
+
+pub(crate) async fn alarms(home: &mut impl Home) {
+    let commit = Commit {
+        alarms: vec![alarm(1, None, AlarmKind::Failed), alarm(2, Some(10), AlarmKind::StartsLate)],
+        ..Commit::default()
+    };
+    check(home, vec![base()], commit).await;
+}
+
+pub(crate) async fn everything_at_once(home: &mut impl Home) {
+    let commit = Commit {
+        ids_until: Some(3_000),
+        planned: vec![
+            head(20),
+            retry(11, 21, 2),
+            head(22),
+            NewAttempt { shard: Shard { index: 0, total: 1 }, key: Some("k".into()), ..head(23) },
+        ],
+        taken_back: vec![AttemptId(10), AttemptId(22)],
+        placed: vec![super::rows::placed(20, Some(1)), super::rows::placed(21, Some(2))],
+        ended: vec![
+            failed_once(11, 11),
+            succeeded(12, 12),
+            last(23, 23, AttemptState::Skipped, TaskState::Skipped),
+        ],
+        moved: vec![super::rows::moved(20, TaskState::Stopping)],
+        checkpoints: vec![checkpoint(20, 0, "half")],
+        anchors: vec![(JOB, at(100))],
+        alarms: vec![alarm(1, Some(11), AlarmKind::RunsLong)],
+        watermark: Some(at(50)),
+        clock: Some(at(51)),
+        ..base()
+    };
+    check(home, vec![base(), plan([head(10), head(11), head(12)])], commit).await;
+}

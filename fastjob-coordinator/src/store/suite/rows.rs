@@ -1,0 +1,192 @@
+//! Rows to write: each is whole and plain, and a test changes only what it is about.
+
+use std::sync::Arc;
+
+use fastjob_core::{
+    AttemptId, AttemptState, Cause, FailReason, Job, JobDraft, JobId, Shard, TaskId, TaskState,
+};
+use jiff::Timestamp;
+
+use crate::{
+    record::{AlarmRow, Checkpoint, MovedTask, Placed, SpreadTask},
+    store::{AlarmKind, Commit, EndedAttempt, JobRow, LifeId, LifeRow, NewAttempt, Origin},
+};
+
+/// The job that tasks belong to where nothing else is said.
+pub(super) const JOB: JobId = JobId(1);
+/// Another one.
+pub(super) const OTHER: JobId = JobId(2);
+
+/// So many milliseconds after some moment.
+pub(super) fn at(millis: i64) -> Timestamp {
+    Timestamp::from_millisecond(1_750_000_000_000 + millis).unwrap()
+}
+
+/// A name of any kind.
+pub(super) fn name<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
+    text.parse().unwrap()
+}
+
+pub(super) fn job(id: JobId, name: &str) -> JobRow {
+    job_of(id, "default", name)
+}
+
+pub(super) fn job_of(id: JobId, service: &str, name: &str) -> JobRow {
+    let draft = JobDraft {
+        name: name.to_owned(),
+        service: Some(service.to_owned()),
+        ..JobDraft::default()
+    };
+    JobRow {
+        id,
+        job: Arc::new(Job::try_from(draft).unwrap()),
+        origin: Origin::Api,
+        revision: 1,
+        anchor: at(0),
+        created_at: at(0),
+        updated_at: at(0),
+        deleted_at: None,
+    }
+}
+
+/// The next save of a job.
+pub(super) fn saved(before: &JobRow, description: &str) -> JobRow {
+    let mut draft = JobDraft::from(&*before.job);
+    draft.description = Some(description.to_owned());
+    JobRow {
+        job: Arc::new(Job::try_from(draft).unwrap()),
+        revision: before.revision + 1,
+        updated_at: at(before.revision),
+        ..before.clone()
+    }
+}
+
+pub(super) fn life(id: i64, executor: &str) -> LifeRow {
+    LifeRow {
+        id: LifeId(id),
+        service: name("default"),
+        executor: name(executor),
+        incarnation: name(&format!("life{id}")),
+        since: at(id),
+    }
+}
+
+/// A task with its first attempt, planned and not placed.
+pub(super) fn head(id: i64) -> NewAttempt {
+    NewAttempt {
+        attempt: AttemptId(id),
+        task: TaskId(id),
+        job: JOB,
+        number: 1,
+        shard: Shard::WHOLE,
+        cause: Cause::Schedule,
+        parent: None,
+        wanted: None,
+        key: None,
+        fire_at: Some(at(id)),
+        due_at: at(id),
+        created_at: at(id),
+        life: None,
+        param: None,
+        note: None,
+        state: AttemptState::Planned,
+        task_state: TaskState::Queued,
+    }
+}
+
+/// A further attempt of a task.
+pub(super) fn retry(task: i64, id: i64, number: u32) -> NewAttempt {
+    NewAttempt { task: TaskId(task), number, fire_at: None, ..head(id) }
+}
+
+/// The attempt of a shard; the first is the head.
+pub(super) fn shard(task: i64, id: i64, index: u32, total: u32) -> NewAttempt {
+    NewAttempt { shard: Shard { index, total }, ..retry(task, id, 1) }
+}
+
+/// A task that ends with this outcome of its attempt.
+pub(super) fn last(task: i64, attempt: i64, state: AttemptState, to: TaskState) -> EndedAttempt {
+    let failed = state == AttemptState::Failed;
+    EndedAttempt {
+        attempt: AttemptId(attempt),
+        task: TaskId(task),
+        state,
+        reason: failed.then_some(FailReason::Error),
+        message: failed.then(|| format!("attempt {attempt} failed")),
+        result: (state == AttemptState::Succeeded).then(|| format!("result {attempt}")),
+        log_tail: String::new(),
+        started_at: Some(at(attempt + 1)),
+        ended_at: at(attempt + 10),
+        task_state: Some(to),
+        task_result: None,
+    }
+}
+
+pub(super) fn succeeded(task: i64, attempt: i64) -> EndedAttempt {
+    last(task, attempt, AttemptState::Succeeded, TaskState::Succeeded)
+}
+
+pub(super) fn failed(task: i64, attempt: i64) -> EndedAttempt {
+    last(task, attempt, AttemptState::Failed, TaskState::Failed)
+}
+
+/// An attempt that failed and is tried again.
+pub(super) fn failed_once(task: i64, attempt: i64) -> EndedAttempt {
+    last(task, attempt, AttemptState::Failed, TaskState::Running)
+}
+
+/// An outcome of a shard whose task goes on.
+pub(super) fn part(task: i64, attempt: i64, state: AttemptState) -> EndedAttempt {
+    EndedAttempt { task_state: None, ..last(task, attempt, state, TaskState::Running) }
+}
+
+pub(super) fn placed(attempt: i64, life: Option<i64>) -> Placed {
+    Placed { attempt: AttemptId(attempt), life: life.map(LifeId) }
+}
+
+pub(super) fn moved(task: i64, state: TaskState) -> MovedTask {
+    MovedTask { task: TaskId(task), state }
+}
+
+pub(super) fn spread(task: i64, total: u32) -> SpreadTask {
+    SpreadTask { task: TaskId(task), total }
+}
+
+pub(super) fn checkpoint(task: i64, shard: u32, value: &str) -> Checkpoint {
+    Checkpoint { task: TaskId(task), shard, value: value.into() }
+}
+
+/// An alarm of [`JOB`] for the channel `mail`.
+pub(super) fn alarm(id: i64, task: Option<i64>, kind: AlarmKind) -> AlarmRow {
+    AlarmRow {
+        id,
+        job: JOB,
+        task: task.map(TaskId),
+        kind,
+        channels: vec![name("mail")],
+        at: at(id),
+        job_name: "default.a".to_owned(),
+        reason: "error".to_owned(),
+        message: format!("alarm {id}"),
+        executor: Some("e1".to_owned()),
+        attempts: 1,
+    }
+}
+
+/// Two jobs, `default.a` and `default.b`, and the lives `e1` and `e2`.
+pub(super) fn base() -> Commit {
+    Commit {
+        jobs: vec![job(JOB, "a"), job(OTHER, "b")],
+        lives: vec![life(1, "e1"), life(2, "e2")],
+        ids_until: Some(1_000),
+        ..Commit::default()
+    }
+}
+
+pub(super) fn plan(planned: impl IntoIterator<Item = NewAttempt>) -> Commit {
+    Commit { planned: planned.into_iter().collect(), ..Commit::default() }
+}
+
+pub(super) fn end(ended: impl IntoIterator<Item = EndedAttempt>) -> Commit {
+    Commit { ended: ended.into_iter().collect(), ..Commit::default() }
+}

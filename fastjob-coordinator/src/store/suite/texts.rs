@@ -1,0 +1,129 @@
+//! Texts and instants at their extremes.
+
+use fastjob_core::{AttemptId, TaskId};
+use jiff::Timestamp;
+
+use super::{
+    Home,
+    rows::*,
+    view::{task, view},
+    write,
+};
+use crate::store::{AlarmKind, Commit, EndedAttempt, NewAttempt};
+
+/// What breaks a statement, a JSON or an encoding that is put together by hand.
+const TEXTS: [&str; 9] = [
+    "'; drop table attempts; --",
+    "\"quoted\" and \\ back \\\" slashes \\u0041",
+    "$1 ?1 :a @b %s {} [[1]] null",
+    "tab\t, line\r\n, bell\u{7}, escape\u{1b}[31m",
+    "任务 завершена ✓ 🦀 e\u{301}",
+    "\u{feff}\u{202e}\u{fffd}\u{10ffff}",
+    "  spaces  ",
+    "3.0",
+    "{\"a\":[1,2,null,1e400,123456789012345678901234567890]}",
+];
+
+/// Writes a task in which every text of the user's is `text`, and looks what comes back.
+async fn check(home: &impl Home, id: i64, text: &str, expected: &str) {
+    let planned = NewAttempt {
+        param: Some(text.into()),
+        note: Some(text.to_owned()),
+        key: Some(text.into()),
+        ..head(id)
+    };
+    let first = Commit {
+        planned: vec![planned],
+        checkpoints: vec![checkpoint(id, 0, text)],
+        ..Commit::default()
+    };
+    write(home, [first]).await;
+    let loaded = view(home).await.loaded;
+    let open = loaded.open.last().unwrap();
+    assert_eq!(open.task_param.as_deref(), Some(expected), "param");
+    assert_eq!(open.checkpoint.as_deref(), Some(expected), "checkpoint");
+    let keyed = home.store().task_of_key(JOB, text).await.unwrap();
+    assert_eq!(keyed.map(|task| task.0), Some(id), "key");
+
+    let ended = EndedAttempt {
+        message: Some(text.to_owned()),
+        result: Some(text.to_owned()),
+        log_tail: text.to_owned(),
+        ..failed(id, id)
+    };
+    let mut told = alarm(id, None, AlarmKind::Failed);
+    (told.reason, told.message) = (text.to_owned(), text.to_owned());
+    write(home, [Commit { alarms: vec![told], ..end([ended]) }]).await;
+    let task = task(home, id).await;
+    assert_eq!(task.param.as_deref(), Some(expected), "param");
+    assert_eq!(task.note.as_deref(), Some(expected), "note");
+    assert_eq!(task.result.as_deref(), Some(expected), "result");
+    assert_eq!(task.attempts[0].message.as_deref(), Some(expected), "message");
+    let tail = home.store().log_tail(AttemptId(id)).await.unwrap();
+    assert_eq!(tail.as_deref(), Some(expected), "log");
+    let alarms = home.store().waiting_alarms(&name("mail"), 0, 100).await.unwrap();
+    let told = alarms.last().unwrap();
+    assert_eq!((told.reason.as_str(), told.message.as_str()), (expected, expected), "alarm");
+}
+
+pub(crate) async fn any_text_comes_back(home: &mut impl Home) {
+    write(home, [base()]).await;
+    for (id, text) in (10..).zip(TEXTS) {
+        check(home, id, text, text).await;
+    }
+    let long = "长 and 🦀 long; ".repeat(20_000);
+    check(home, 50, &long, &long).await;
+}
+
+pub(crate) async fn a_nul_is_shown(home: &mut impl Home) {
+    write(home, [base()]).await;
+    check(home, 10, "a\0b\0", "a\u{2400}b\u{2400}").await;
+}
+
+pub(crate) async fn nothing_is_not_empty(home: &mut impl Home) {
+    let empty = NewAttempt {
+        param: Some("".into()),
+        note: Some(String::new()),
+        key: Some("".into()),
+        ..head(10)
+    };
+    let said = |text: Option<&str>, id| EndedAttempt {
+        message: text.map(str::to_owned),
+        result: text.map(str::to_owned),
+        ..succeeded(id, id)
+    };
+    write(home, [base(), plan([empty, head(11)]), end([said(Some(""), 10), said(None, 11)])]).await;
+    for (id, expected) in [(10, Some("")), (11, None)] {
+        let task = task(home, id).await;
+        assert_eq!(task.param.as_deref(), expected);
+        assert_eq!(task.note.as_deref(), expected);
+        assert_eq!(task.result.as_deref(), expected);
+        assert_eq!(task.attempts[0].message.as_deref(), expected);
+    }
+    let found = home.store().task_of_key(JOB, "").await.unwrap();
+    assert_eq!(found.map(|task| task.0), Some(10));
+}
+
+pub(crate) async fn extreme_instants(home: &mut impl Home) {
+    // Ids stay below 2^53; jiff takes milliseconds up to the beginning of its last second.
+    let whole = |instant: Timestamp| Timestamp::from_second(instant.as_second()).unwrap();
+    let (min, max) = (whole(Timestamp::MIN), whole(Timestamp::MAX));
+    let id = (1 << 53) - 1;
+    let planned = NewAttempt {
+        attempt: AttemptId(id),
+        task: TaskId(id),
+        fire_at: Some(min),
+        due_at: max,
+        created_at: min,
+        ..head(10)
+    };
+    let last = Commit { watermark: Some(max), ids_until: Some(id + 1), ..plan([planned]) };
+    write(home, [base(), last]).await;
+    home.reopen().await;
+    let loaded = home.store().load().await.unwrap();
+    let open = &loaded.open[0].planned;
+    assert_eq!((open.attempt.0, loaded.ids_until), (id, id + 1));
+    assert_eq!((open.fire_at, open.due_at), (Some(min), max));
+    assert_eq!(open.created_at, min);
+    assert_eq!(loaded.watermark, Some(max));
+}

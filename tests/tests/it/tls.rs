@@ -1,0 +1,162 @@
+//! TLS from end to end: who trusts the authority gets in, and everybody else is told why not.
+//!
+//! The certificates are made anew for each test, so that none of them ever runs out.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use fastjob_tests::{
+    eventually,
+    process::{Coordinator, Process},
+};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use serde_json::json;
+
+use crate::{EXECUTOR, FASTJOB, coordinator};
+
+/// The files of one test.
+struct Files {
+    cert: PathBuf,
+    key: PathBuf,
+    /// The authority that signed the certificate.
+    authority: PathBuf,
+    /// One that did not.
+    stranger: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl Files {
+    fn make() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: String| {
+            let path = folder.path().join(name);
+            fs::write(&path, text).unwrap();
+            path
+        };
+        let issuer = authority("the authority");
+        let key = KeyPair::generate().unwrap();
+        let cert = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        let cert = cert.signed_by(&key, &issuer).unwrap();
+        Self {
+            cert: file("cert.pem", cert.pem()),
+            key: file("key.pem", key.serialize_pem()),
+            authority: file("authority.pem", issuer.pem()),
+            stranger: file("stranger.pem", authority("a stranger").pem()),
+            _folder: folder,
+        }
+    }
+}
+
+fn authority(name: &str) -> CertifiedIssuer<'static, KeyPair> {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.distinguished_name.push(DnType::CommonName, name);
+    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+}
+
+async fn guarded(files: &Files) -> Coordinator {
+    let mut coordinator =
+        Coordinator::prepare(FASTJOB).tls(&files.cert, &files.key, &files.authority);
+    coordinator.up().await;
+    coordinator
+}
+
+/// An executor that asks at `url` and trusts `ca` too.
+fn executor(coordinator: &Coordinator, name: &str, url: &str, ca: Option<&PathBuf>) -> Process {
+    // An empty variable says nothing.
+    let ca = ca.map(|path| path.display().to_string()).unwrap_or_default();
+    let env = [("FASTJOB_CA_CERT", ca.as_str()), ("FASTJOB_ADMIN_ADDRESSES", url)];
+    coordinator.executor_with(EXECUTOR, name, &env)
+}
+
+/// One that reads from a file whom to trust.
+fn configured(coordinator: &Coordinator, name: &str, ca: &Path) -> Process {
+    let config = coordinator.folder().join(format!("{name}.toml"));
+    let line = format!("[executor]\nca_cert = {:?}\n", ca.display().to_string());
+    fs::write(&config, line).unwrap();
+    let config = config.display().to_string();
+    coordinator.executor_with(EXECUTOR, name, &[("FASTJOB_CONFIG", &config)])
+}
+
+/// What a command that has to fail says.
+#[track_caller]
+fn refused(coordinator: &Coordinator, url: &str, words: &[&str]) -> String {
+    let done = coordinator.cli_at(url, &[&["job", "list"], words].concat());
+    assert_eq!(done.status.code(), Some(1), "{done:?}");
+    String::from_utf8_lossy(&done.stderr).into_owned()
+}
+
+#[tokio::test]
+async fn a_job_runs_over_tls_from_the_command_line_to_the_handler() {
+    let files = Files::make();
+    let coordinator = guarded(&files).await;
+    let url = coordinator.url();
+    assert!(url.starts_with("https://"));
+    let _executors = [
+        executor(&coordinator, "e1", &url, Some(&files.authority)),
+        configured(&coordinator, "e2", &files.authority),
+    ];
+    let rest = coordinator.rest();
+    rest.executors(2).await;
+    rest.save(json!({"name": "s", "handler": "slow", "param": "10"})).await;
+    let ca = files.authority.display().to_string();
+    let done = coordinator.cli(&["start", "s", "--wait", "--ca-cert", &ca]);
+    assert_eq!(done.status.code(), Some(0), "{done:?}");
+    for name in ["e1", "e2"] {
+        let task = rest.start("s", json!({"executor": name})).await;
+        let ended = rest.ended(task).await;
+        assert_eq!(ended["state"], "succeeded", "{ended}");
+        assert_eq!(ended["attempts"][0]["executor"], name);
+    }
+    let tasks = rest.tasks("s").await;
+    assert_eq!((tasks.len(), &tasks[2]["state"]), (3, &json!("succeeded")));
+}
+
+#[tokio::test]
+async fn a_coordinator_that_cannot_prove_who_it_is_is_not_trusted() {
+    let files = Files::make();
+    let coordinator = guarded(&files).await;
+    let url = coordinator.url();
+    let stranger = files.stranger.display().to_string();
+    for words in [&["--ca-cert", stranger.as_str()][..], &[]] {
+        let said = refused(&coordinator, &url, words);
+        assert!(said.contains("could not prove who it is"), "{said}");
+        assert!(said.contains("--ca-cert"), "it does not say what would do: {said}");
+    }
+    let _wrong = executor(&coordinator, "wrong", &url, Some(&files.stranger));
+    let _none = executor(&coordinator, "none", &url, None);
+    for name in ["wrong", "none"] {
+        eventually("the executor says why", Duration::from_secs(20), || async {
+            coordinator.said(name).contains("invalid peer certificate").then_some(())
+        })
+        .await;
+    }
+    let (_, page) = coordinator.rest().get("/api/v1/executors").await.unwrap();
+    assert_eq!(page["items"], json!([]));
+}
+
+#[tokio::test]
+async fn who_speaks_plain_http_to_a_tls_port_is_told_so() {
+    let files = Files::make();
+    let coordinator = guarded(&files).await;
+    let plain = coordinator.url().replace("https://", "http://");
+    let said = refused(&coordinator, &plain, &[]);
+    assert!(said.contains("is it https and not http?"), "{said}");
+    let _executor = executor(&coordinator, "plain", &plain, None);
+    eventually("the executor says why", Duration::from_secs(20), || async {
+        coordinator.said("plain").contains("no session with the coordinator").then_some(())
+    })
+    .await;
+    let (_, page) = coordinator.rest().get("/api/v1/executors").await.unwrap();
+    assert_eq!(page["items"], json!([]));
+}
+
+#[tokio::test]
+async fn who_speaks_tls_to_a_plain_port_is_told_so() {
+    let coordinator = coordinator().await;
+    let said = refused(&coordinator, &coordinator.url().replace("http://", "https://"), &[]);
+    assert!(said.contains("is it http and not https?"), "{said}");
+}
