@@ -317,9 +317,14 @@ mod tests {
         let text = "[executor]\napp_name = 'billing'\ncapacity = 5\nstop_grace = '3s'\n[coordinator]\nlisten = 'x'";
         let config = load(
             text,
-            &[("FASTJOB_CAPACITY", "7"), ("FASTJOB_ADMIN_ADDRESSES", "http://a:1, http://b:2")],
+            &[
+                ("FASTJOB_CAPACITY", "7"),
+                ("FASTJOB_ADMIN_ADDRESSES", "http://a:1, http://b:2"),
+                ("FASTJOB_CA_CERT", "authority.pem"),
+            ],
         )
         .unwrap();
+        assert_eq!(config.ca_cert, Some("authority.pem".into()));
         assert_eq!((config.app_name.as_str(), config.capacity), ("billing", 7));
         assert_eq!(config.admin_addresses, ["http://a:1", "http://b:2"]);
         assert_eq!(config.stop_grace, Duration::from_secs(3));

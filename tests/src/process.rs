@@ -116,16 +116,8 @@ impl Coordinator {
         let folder = tempfile::tempdir().expect("there is a place for files");
         let store = folder.path().join("fastjob.db");
         let (program, port) = (program.into(), free_port());
-        Self {
-            process: None,
-            program,
-            port,
-            store,
-            store_url: None,
-            env: Vec::new(),
-            trusted: None,
-            folder,
-        }
+        let (store_url, env, trusted) = (None, Vec::new(), None);
+        Self { process: None, program, port, store, store_url, env, trusted, folder }
     }
 
     /// With a variable in its environment.

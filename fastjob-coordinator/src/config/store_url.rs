@@ -93,8 +93,7 @@ impl FromStr for PostgresUrl {
         if url.path().trim_matches('/').is_empty() {
             return Err(InvalidStoreUrl::NoDatabase);
         }
-        let mut options: PgConnectOptions =
-            text.parse().map_err(|_| InvalidStoreUrl::Postgres)?;
+        let mut options: PgConnectOptions = text.parse().map_err(|_| InvalidStoreUrl::Postgres)?;
         // The brackets are the URL's, not the address's.
         let bare = |host: &str| Some(host.strip_prefix('[')?.strip_suffix(']')?.to_owned());
         if let Some(host) = bare(options.get_host()) {

@@ -101,7 +101,7 @@ pub(crate) struct Config {
 
 impl Config {
     /// Of a store that has one partition.
-    #[cfg(any(test, feature = "simulation"))]
+    #[cfg(test)]
     pub(crate) fn alone(executor_lost: Duration, seed: u64) -> Self {
         let since = Timestamp::UNIX_EPOCH;
         Self { executor_lost, seed, lease: Lease::default(), partitions: 1, since }

@@ -161,12 +161,13 @@ impl Postgres {
         self.end("INT");
     }
 
-    /// Ends it as the power does.
+    /// Ends it at once, as a crash does: it has to recover when it is started again.
     ///
     /// # Panics
     ///
     /// Panics if it does not run.
     pub fn kill(&mut self) {
+        // Not by force: it would leave its shared memory behind.
         self.end("QUIT");
     }
 

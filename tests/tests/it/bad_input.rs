@@ -94,7 +94,7 @@ async fn a_coordinator_that_cannot_start_says_why() {
     assert!(refused(1, &["--listen", &port]).contains("in use by another program"));
     let open = refused(1, &["--listen", "0.0.0.0:0"]);
     assert!(open.contains("FASTJOB_TOKEN"), "{open}");
-    assert!(refused(2, &["--store", "postgres://x"]).contains("PostgreSQL"));
+    assert!(refused(2, &["--store", "postgres://x"]).contains("no database is named"));
 
     assert!(coordinator.stop().success());
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(coordinator.store());

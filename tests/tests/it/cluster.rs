@@ -24,15 +24,12 @@ struct Cluster {
     nodes: Vec<Coordinator>,
     postgres: Postgres,
     pool: PgPool,
+    /// The way of the first node to the database.
+    proxy: Proxy,
 }
 
 impl Cluster {
     async fn start(nodes: usize) -> Self {
-        Self::start_with(nodes).await.0
-    }
-
-    /// The way of the first node to the database can be cut.
-    async fn start_with(nodes: usize) -> (Self, Proxy) {
         let postgres = Postgres::start().await;
         let url = postgres.database("fastjob").await;
         let proxy = Proxy::to(postgres.address()).await;
@@ -52,9 +49,9 @@ impl Cluster {
             .await;
         }
         let pool = postgres.pool("fastjob").await;
-        let cluster = Self { nodes, postgres, pool };
+        let cluster = Self { nodes, postgres, pool, proxy };
         cluster.all_held().await;
-        (cluster, proxy)
+        cluster
     }
 
     /// Waits until every partition is held, in fair shares.
@@ -294,11 +291,11 @@ async fn a_node_that_sleeps_longer_than_its_lease_changes_nothing_when_it_wakes(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_is_cut_off_from_the_database_is_taken_over_and_comes_back() {
-    let (cluster, proxy) = Cluster::start_with(3).await;
+    let cluster = Cluster::start(3).await;
     let _executor = cluster.executor("e1");
     cluster.connected(1).await;
     save_seconds(&cluster.nodes[1].rest(), 100).await;
-    proxy.cut();
+    cluster.proxy.cut();
     let cut_off = cluster.nodes[0].rest();
     eventually("the node says that it cannot work", LEASE * 4, || async {
         let (status, _) = cut_off.get("/readyz").await.ok()?;
@@ -312,7 +309,7 @@ async fn a_node_that_is_cut_off_from_the_database_is_taken_over_and_comes_back()
     .await;
     // The executor still has its session with it, and must not take anything from it.
     tokio::time::sleep(LEASE * 2).await;
-    proxy.mend();
+    cluster.proxy.mend();
     cluster.all_held().await;
     eventually("the node works again", LEASE * 4, || async {
         let (status, _) = cut_off.get("/readyz").await.ok()?;

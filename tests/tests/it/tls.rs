@@ -2,7 +2,11 @@
 //!
 //! The certificates are made anew for each test, so that none of them ever runs out.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use fastjob_tests::{
     eventually,
@@ -62,12 +66,19 @@ async fn guarded(files: &Files) -> Coordinator {
 
 /// An executor that asks at `url` and trusts `ca` too.
 fn executor(coordinator: &Coordinator, name: &str, url: &str, ca: Option<&PathBuf>) -> Process {
-    let config = coordinator.folder().join(format!("{name}.toml"));
-    let line = ca.map(|path| format!("ca_cert = {:?}\n", path.display().to_string()));
-    fs::write(&config, format!("[executor]\n{}", line.unwrap_or_default())).unwrap();
-    let config = config.display().to_string();
-    let env = [("FASTJOB_CONFIG", config.as_str()), ("FASTJOB_ADMIN_ADDRESSES", url)];
+    // An empty variable says nothing.
+    let ca = ca.map(|path| path.display().to_string()).unwrap_or_default();
+    let env = [("FASTJOB_CA_CERT", ca.as_str()), ("FASTJOB_ADMIN_ADDRESSES", url)];
     coordinator.executor_with(EXECUTOR, name, &env)
+}
+
+/// One that reads from a file whom to trust.
+fn configured(coordinator: &Coordinator, name: &str, ca: &Path) -> Process {
+    let config = coordinator.folder().join(format!("{name}.toml"));
+    let line = format!("[executor]\nca_cert = {:?}\n", ca.display().to_string());
+    fs::write(&config, line).unwrap();
+    let config = config.display().to_string();
+    coordinator.executor_with(EXECUTOR, name, &[("FASTJOB_CONFIG", &config)])
 }
 
 /// What a command that has to fail says.
@@ -84,16 +95,24 @@ async fn a_job_runs_over_tls_from_the_command_line_to_the_handler() {
     let coordinator = guarded(&files).await;
     let url = coordinator.url();
     assert!(url.starts_with("https://"));
-    let _executor = executor(&coordinator, "e1", &url, Some(&files.authority));
+    let _executors = [
+        executor(&coordinator, "e1", &url, Some(&files.authority)),
+        configured(&coordinator, "e2", &files.authority),
+    ];
     let rest = coordinator.rest();
-    rest.executors(1).await;
+    rest.executors(2).await;
     rest.save(json!({"name": "s", "handler": "slow", "param": "10"})).await;
     let ca = files.authority.display().to_string();
     let done = coordinator.cli(&["start", "s", "--wait", "--ca-cert", &ca]);
     assert_eq!(done.status.code(), Some(0), "{done:?}");
+    for name in ["e1", "e2"] {
+        let task = rest.start("s", json!({"executor": name})).await;
+        let ended = rest.ended(task).await;
+        assert_eq!(ended["state"], "succeeded", "{ended}");
+        assert_eq!(ended["attempts"][0]["executor"], name);
+    }
     let tasks = rest.tasks("s").await;
-    assert_eq!((tasks.len(), &tasks[0]["state"]), (1, &json!("succeeded")));
-    assert_eq!(tasks[0]["attempts"][0]["executor"], "e1");
+    assert_eq!((tasks.len(), &tasks[2]["state"]), (3, &json!("succeeded")));
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
-//! An executor as the engine sees it: it runs what it is sent once, holds outcomes until they are
-//! acknowledged, and stops what is exclusive when it does not hear from its coordinator.
+//! An executor as the engines see it: it runs what it is sent once, holds outcomes until they are
+//! acknowledged, takes attempts of a partition only from the node that took it last, and stops what
+//! is exclusive when nobody who acts on its partition is heard.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -9,69 +10,161 @@ use std::{
 use fastjob_core::{AttemptId, attempt::End};
 use jiff::Timestamp;
 
-use crate::engine::{Message, Outcome, SessionId, StartAttempt};
+use crate::{
+    engine::{Message, Outcome, SessionId, StartAttempt},
+    record::{Lease, Partition},
+};
 
 /// What an executor says.
 #[derive(Clone, Debug)]
 pub(super) enum Said {
     Started(AttemptId, Timestamp),
     Finished(Outcome),
+    /// What it holds of these partitions.
+    Holding(Vec<Lease>, Vec<AttemptId>),
+}
+
+/// What an executor is told.
+#[derive(Clone, Debug)]
+pub(super) enum Told {
+    Message(Lease, Message),
+    /// The node acts on these from now on.
+    Leases(Vec<Lease>),
+}
+
+/// The stream between an executor and one node.
+#[derive(Debug, Default)]
+pub(super) struct Link {
+    pub(super) session: Option<SessionId>,
+    /// To the executor.
+    pub(super) inbound: VecDeque<Told>,
+    /// From it.
+    pub(super) outbound: VecDeque<Said>,
+}
+
+/// A process that runs on while another has taken its seat: nobody hears it, and it hears nobody.
+#[derive(Debug)]
+pub(super) struct Ghost {
+    pub(super) running: BTreeMap<AttemptId, StartAttempt>,
+    heard_at: BTreeMap<Partition, Duration>,
 }
 
 #[derive(Debug)]
 pub(super) struct Executor {
     pub(super) name: String,
     pub(super) incarnation: u32,
-    pub(super) session: Option<SessionId>,
-    /// To it, on the stream.
-    pub(super) inbound: VecDeque<Message>,
-    /// From it, on the stream.
-    pub(super) outbound: VecDeque<Said>,
+    partitions: u32,
+    /// By node.
+    pub(super) links: Vec<Link>,
+    /// Which node took a partition last, and in which term.
+    owners: BTreeMap<Partition, (usize, i64)>,
     pub(super) running: BTreeMap<AttemptId, StartAttempt>,
     pub(super) unacknowledged: BTreeMap<AttemptId, Outcome>,
     /// Everything that was entered in this life.
     pub(super) entered: BTreeSet<AttemptId>,
-    /// When it heard from the coordinator last.
-    pub(super) heard_at: Duration,
+    /// When it heard from a partition's owner last.
+    heard_at: BTreeMap<Partition, Duration>,
+    pub(super) ghosts: Vec<Ghost>,
 }
 
 impl Executor {
-    pub(super) fn new(n: usize) -> Self {
+    pub(super) fn new(n: usize, nodes: usize, partitions: u32) -> Self {
         Self {
             name: format!("e{n}"),
             incarnation: 1,
-            session: None,
-            inbound: VecDeque::new(),
-            outbound: VecDeque::new(),
+            partitions,
+            links: (0..nodes).map(|_| Link::default()).collect(),
+            owners: BTreeMap::new(),
             running: BTreeMap::new(),
             unacknowledged: BTreeMap::new(),
             entered: BTreeSet::new(),
-            heard_at: Duration::ZERO,
+            heard_at: BTreeMap::new(),
+            ghosts: Vec::new(),
         }
     }
 
-    /// The stream is gone, with what was under way on it.
-    pub(super) fn cut(&mut self) -> Option<SessionId> {
-        self.inbound.clear();
-        self.outbound.clear();
-        self.session.take()
+    fn partition(&self, attempt: AttemptId) -> Partition {
+        Partition::of_id(attempt.0, self.partitions)
+    }
+
+    /// The stream to a node is gone, with what was under way on it.
+    pub(super) fn cut(&mut self, node: usize) -> Option<SessionId> {
+        let link = std::mem::take(&mut self.links[node]);
+        link.session
     }
 
     /// The process is another one.
     pub(super) fn restart(&mut self) {
         self.incarnation += 1;
+        self.owners.clear();
         self.running.clear();
         self.unacknowledged.clear();
         self.entered.clear();
+        self.heard_at.clear();
     }
 
-    pub(super) fn holding(&self) -> Vec<AttemptId> {
-        self.running.keys().chain(self.unacknowledged.keys()).copied().collect()
+    /// The process is another one, and the old one runs on.
+    pub(super) fn haunt(&mut self) {
+        let running = std::mem::take(&mut self.running);
+        let heard_at = std::mem::take(&mut self.heard_at);
+        self.ghosts.push(Ghost { running, heard_at });
+        self.restart();
     }
 
-    pub(super) fn say(&mut self, said: Said) {
-        if self.session.is_some() {
-            self.outbound.push_back(said);
+    /// A node acts on these partitions: it hears what is held of them, and all of it again.
+    pub(super) fn take(
+        &mut self,
+        node: usize,
+        leases: Vec<Lease>,
+        uptime: Duration,
+        wall: Timestamp,
+    ) {
+        let newer = |lease: &Lease| {
+            self.owners.get(&lease.partition).is_none_or(|(_, term)| *term <= lease.term)
+        };
+        let taken: Vec<_> = leases.into_iter().filter(newer).collect();
+        for lease in &taken {
+            self.owners.insert(lease.partition, (node, lease.term));
+            self.heard_at.insert(lease.partition, uptime);
+        }
+        let of = |id: &AttemptId| {
+            let partition = Partition::of_id(id.0, self.partitions);
+            taken.iter().any(|lease| lease.partition == partition)
+        };
+        let running: Vec<_> = self.running.keys().copied().filter(of).collect();
+        let ended: Vec<_> =
+            self.unacknowledged.values().filter(|outcome| of(&outcome.attempt)).cloned().collect();
+        let ids = running.iter().copied().chain(ended.iter().map(|outcome| outcome.attempt));
+        let holding = Said::Holding(taken.clone(), ids.collect());
+        let link = &mut self.links[node].outbound;
+        link.push_back(holding);
+        link.extend(running.into_iter().map(|id| Said::Started(id, wall)));
+        link.extend(ended.into_iter().map(Said::Finished));
+    }
+
+    /// Whether attempts with this lease are taken from the node.
+    pub(super) fn allows(&self, node: usize, lease: Lease) -> bool {
+        self.owners.get(&lease.partition) == Some(&(node, lease.term))
+    }
+
+    /// Whether the attempt is the node's to stop.
+    pub(super) fn is_of(&self, node: usize, attempt: AttemptId) -> bool {
+        self.owners.get(&self.partition(attempt)).is_some_and(|owner| owner.0 == node)
+    }
+
+    /// Says something of an attempt to the node that acts on its partition.
+    pub(super) fn say(&mut self, attempt: AttemptId, said: Said) {
+        let Some((node, _)) = self.owners.get(&self.partition(attempt)).copied() else { return };
+        let link = &mut self.links[node];
+        if link.session.is_some() {
+            link.outbound.push_back(said);
+        }
+    }
+
+    /// A node that acts on the partition answers its beats.
+    pub(super) fn hear(&mut self, node: usize, partition: Partition, uptime: Duration) {
+        if self.owners.get(&partition).is_some_and(|owner| owner.0 == node) {
+            self.heard_at.insert(partition, uptime);
         }
     }
 
@@ -92,13 +185,29 @@ impl Executor {
             log_tail: String::new(),
         };
         self.unacknowledged.insert(attempt, outcome.clone());
-        self.say(Said::Finished(outcome));
+        self.say(attempt, Said::Finished(outcome));
     }
 
     /// Ends what no other executor may run at the same time, before another may be given it.
-    pub(super) fn stop_exclusive(&mut self, now: Timestamp) {
+    pub(super) fn stop_exclusive(&mut self, uptime: Duration, limit: Duration, now: Timestamp) {
+        let silent = |heard: &BTreeMap<Partition, Duration>, id: AttemptId| {
+            let heard = heard.get(&Partition::of_id(id.0, self.partitions));
+            uptime.saturating_sub(heard.copied().unwrap_or_default()) > limit
+        };
         let exclusive = self.running.values().filter(|start| start.job.block.is_exclusive());
-        for attempt in exclusive.map(|start| start.attempt).collect::<Vec<_>>() {
+        let stopped: Vec<_> =
+            exclusive.map(|start| start.attempt).filter(|id| silent(&self.heard_at, *id)).collect();
+        let partitions = self.partitions;
+        for ghost in &mut self.ghosts {
+            let heard = &ghost.heard_at;
+            ghost.running.retain(|id, start| {
+                let heard = heard.get(&Partition::of_id(id.0, partitions));
+                let silent = uptime.saturating_sub(heard.copied().unwrap_or_default()) > limit;
+                !(start.job.block.is_exclusive() && silent)
+            });
+        }
+        self.ghosts.retain(|ghost| !ghost.running.is_empty());
+        for attempt in stopped {
             self.finish(attempt, End::Failed(fastjob_core::FailReason::ExecutorLost), now);
         }
     }

@@ -105,7 +105,10 @@ impl Witness {
         }
 
         let block = start.job.block;
-        let others = all.iter().flat_map(|executor| executor.running.values());
+        let others = all.iter().flat_map(|executor| {
+            let ghosts = executor.ghosts.iter().flat_map(|ghost| ghost.running.values());
+            executor.running.values().chain(ghosts)
+        });
         let others = others.filter(|other| other.job_id == start.job_id);
         if block.is_exclusive() && block.strategy != BlockStrategy::Parallel {
             let other = others.clone().find(|other| other.task != start.task);
@@ -137,6 +140,7 @@ impl Witness {
                 check_shards(*task, head.new.shard.total, attempts, store);
             }
         }
+        assert!(store.child_starts.is_empty(), "never started: {:?}", store.child_starts);
         for ((job, key), task) in &store.keys {
             let heads = store
                 .attempts

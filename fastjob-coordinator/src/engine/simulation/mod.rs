@@ -3,6 +3,9 @@
 //! answer is lost, clocks that jump either way, and people who edit, switch, stop and delete. All
 //! of it comes from one seed, and what must hold is in `invariants`.
 //!
+//! Odd seeds tell of three nodes that share four partitions by leases: they are cut off from the
+//! database, sleep past their lease and wake, die and come back, and their clocks do not run alike.
+//!
 //! A history that breaks an invariant is told again with less and less in it, until nothing can be
 //! left out: that is the story to read.
 
@@ -11,6 +14,7 @@ mod executor;
 mod invariants;
 mod jobs;
 mod model;
+mod node;
 mod people;
 mod world;
 
@@ -21,7 +25,10 @@ use std::{
 
 #[cfg(test)]
 pub(super) use self::model::ModelStore;
-use self::{action::Action, world::World};
+use self::{
+    action::{Action, Shape},
+    world::World,
+};
 
 /// Actions of one history.
 pub const STEPS: usize = 3_000;
@@ -65,18 +72,18 @@ impl std::error::Error for Failure {}
 /// Fails with the shortest story that was found, if an invariant is broken. Panics of the engine
 /// are caught and count; the panic hook should be silent, for shortening meets many.
 pub fn run(seed: u64, steps: usize) -> Result<Figures, Box<Failure>> {
-    let actions = action::actions(seed, steps);
-    tell(&actions).map_err(|_| {
-        let actions = shorten(actions);
-        let what = tell(&actions).err().unwrap_or_default();
+    let (actions, shape) = (action::actions(seed, steps), Shape::of(seed));
+    tell(&actions, shape).map_err(|_| {
+        let actions = shorten(actions, shape);
+        let what = tell(&actions, shape).err().unwrap_or_default();
         let story = actions.iter().map(|action| format!("{action:?}")).collect();
         Box::new(Failure { seed, what, story })
     })
 }
 
-fn tell(actions: &[Action]) -> Result<Figures, String> {
+fn tell(actions: &[Action], shape: Shape) -> Result<Figures, String> {
     let told = catch_unwind(AssertUnwindSafe(|| {
-        let mut world = World::new();
+        let mut world = World::new(shape);
         for action in actions {
             world.apply(*action);
         }
@@ -92,14 +99,14 @@ fn tell(actions: &[Action]) -> Result<Figures, String> {
 }
 
 /// Leaves out pieces, half the history at first and single actions at last, while it still fails.
-fn shorten(mut actions: Vec<Action>) -> Vec<Action> {
+fn shorten(mut actions: Vec<Action>, shape: Shape) -> Vec<Action> {
     let mut piece = actions.len().div_ceil(2);
     while piece > 0 {
         let (mut at, before) = (0, actions.len());
         while at < actions.len() {
             let mut less = actions.clone();
             less.drain(at..(at + piece).min(actions.len()));
-            match tell(&less) {
+            match tell(&less, shape) {
                 Err(_) => actions = less,
                 Ok(_) => at += piece,
             }

@@ -1,13 +1,13 @@
 //! A model of the store: what a [`Commit`] means, in the plainest words.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use fastjob_core::{AttemptId, AttemptState, JobId, TaskId, TaskState};
 use jiff::Timestamp;
 
 use crate::record::{
-    Commit, EndedAttempt, EndedShard, JobRow, LifeId, LifeRow, Loaded, NOT_SPREAD, NewAttempt,
-    OpenAttempt,
+    ChildStart, Commit, EndedAttempt, EndedShard, JobRow, Lease, LifeId, LifeRow, Loaded,
+    NOT_SPREAD, NewAttempt, OpenAttempt, Partition,
 };
 
 /// An attempt with what became of it.
@@ -21,19 +21,45 @@ pub(in crate::engine) struct Row {
 
 #[derive(Clone, Debug, Default)]
 pub(in crate::engine) struct ModelStore {
-    clock: Option<Timestamp>,
+    partitions: u32,
     pub(in crate::engine) attempts: BTreeMap<AttemptId, Row>,
     pub(in crate::engine) jobs: BTreeMap<JobId, JobRow>,
     pub(super) lives: BTreeMap<LifeId, LifeRow>,
     pub(super) keys: BTreeMap<(JobId, Arc<str>), TaskId>,
     checkpoints: BTreeMap<(TaskId, u32), Arc<str>>,
+    pub(super) child_starts: BTreeMap<i64, ChildStart>,
+    reached: BTreeMap<Partition, Reached>,
+    /// By partition: its term, and which node took it last.
+    pub(super) holders: BTreeMap<Partition, (i64, Option<usize>)>,
+    /// Which nodes are taken to live until when, by the database's uptime.
+    pub(super) alive_until: BTreeMap<usize, Duration>,
+}
+
+/// How far a partition is.
+#[derive(Clone, Copy, Debug, Default)]
+struct Reached {
     ids_until: i64,
-    pub(super) watermark: Option<Timestamp>,
+    watermark: Option<Timestamp>,
+    clock: Option<Timestamp>,
 }
 
 impl ModelStore {
+    pub(super) fn of(partitions: u32) -> Self {
+        Self { partitions, ..Self::default() }
+    }
+
+    /// Whether the lease is the partition's.
+    pub(super) fn holds(&self, lease: Lease) -> bool {
+        self.holders.get(&lease.partition).is_none_or(|(term, _)| *term == lease.term)
+    }
+
     pub(in crate::engine) fn apply(&mut self, commit: &Commit) {
-        self.ids_until = self.ids_until.max(commit.ids_until.unwrap_or(0));
+        assert!(self.holds(commit.lease), "a lease that is over wrote {commit:?}");
+        let reached = self.reached.entry(commit.lease.partition).or_default();
+        reached.ids_until = reached.ids_until.max(commit.ids_until.unwrap_or(0));
+        reached.clock = reached.clock.max(commit.clock);
+        reached.watermark = reached.watermark.max(commit.watermark);
+        let ids_until = reached.ids_until;
         for job in &commit.jobs {
             self.jobs.insert(job.id, job.clone());
         }
@@ -41,7 +67,7 @@ impl ModelStore {
             self.lives.entry(life.id).or_insert_with(|| life.clone());
         }
         for new in &commit.planned {
-            assert!(new.attempt.0 < self.ids_until, "an id was used before it was reserved");
+            assert!(new.attempt.0 < ids_until, "an id was used before it was reserved");
             let row = Row { new: new.clone(), ended: None, task_state: new.task_state };
             self.attempts.entry(new.attempt).or_insert(row);
             if let Some(key) = &new.key {
@@ -85,8 +111,23 @@ impl ModelStore {
                 row.anchor = row.anchor.max(*anchor);
             }
         }
-        self.clock = self.clock.max(commit.clock);
-        self.watermark = self.watermark.max(commit.watermark);
+        for child in &commit.child_starts {
+            if !self.keys.contains_key(&(child.job, child.key())) {
+                self.child_starts.insert(child.id, child.clone());
+            }
+        }
+        for child in &commit.children_started {
+            self.child_starts.remove(child);
+        }
+    }
+
+    /// Children of the partition's jobs that wait to be started.
+    pub(super) fn children_of(&self, partition: Partition) -> Vec<ChildStart> {
+        self.child_starts.values().filter(|child| child.partition == partition).cloned().collect()
+    }
+
+    fn is_in(&self, id: i64, partition: Partition) -> bool {
+        Partition::of_id(id, self.partitions.max(1)) == partition
     }
 
     fn move_task(&mut self, head: AttemptId, state: TaskState) {
@@ -95,11 +136,17 @@ impl ModelStore {
         }
     }
 
+    #[cfg(test)]
     pub(in crate::engine) fn load(&self) -> Loaded {
+        self.load_partition(Partition::default())
+    }
+
+    pub(super) fn load_partition(&self, partition: Partition) -> Loaded {
+        let reached = self.reached.get(&partition).copied().unwrap_or_default();
         let open: Vec<_> = self
             .attempts
             .values()
-            .filter(|row| row.is_open())
+            .filter(|row| row.is_open() && self.is_in(row.new.attempt.0, partition))
             .map(|row| {
                 let head = &self.attempts[&row.new.task.first_attempt()];
                 OpenAttempt {
@@ -130,14 +177,23 @@ impl ModelStore {
         Loaded {
             ended_shards: ended.collect(),
             failing: Vec::new(),
-            child_starts: Vec::new(),
-            ids_until: self.ids_until,
-            watermark: self.watermark,
-            clock: self.clock,
-            jobs: self.jobs.values().cloned().collect(),
+            child_starts: self.children_of(partition),
+            ids_until: reached.ids_until,
+            watermark: reached.watermark,
+            clock: reached.clock,
+            jobs: self
+                .jobs
+                .values()
+                .filter(|row| self.is_in(row.id.0, partition))
+                .cloned()
+                .collect(),
             open,
             lives,
-            next_life: self.lives.keys().next_back().map_or(1, |id| id.0 + 1),
+            next_life: self
+                .lives
+                .keys()
+                .rfind(|id| self.is_in(id.0, partition))
+                .map_or(1, |id| id.0 + 1),
         }
     }
 }

@@ -23,7 +23,8 @@ impl World {
                 let job = JobPath("edited".to_owned());
                 if dice.random_bool(0.3) {
                     let (answer, _) = oneshot::channel();
-                    self.command(Command::Delete { job, answer });
+                    let partition = self.partition_of(&job.0);
+                    self.command(partition, Command::Delete { job, answer });
                 } else {
                     self.save(jobs::edited(dice.random_range(0..4)));
                 }
@@ -39,7 +40,8 @@ impl World {
                 if !open.is_empty() {
                     let task = open[dice.random_range(0..open.len())];
                     let (answer, _) = oneshot::channel();
-                    self.command(Command::Stop { task, answer });
+                    let partition = self.partition_of_id(task.0);
+                    self.command(partition, Command::Stop { task, answer });
                 }
             }
         }
@@ -64,7 +66,8 @@ impl World {
             let (answer, _) = oneshot::channel();
             let key = key.map(Into::into);
             let ask = Start { job, cause: Cause::Api, param: Some("p".into()), at, executor, key };
-            self.command(Command::Start { ask, answer });
+            let partition = self.partition_of(&ask.job.0);
+            self.command(partition, Command::Start { ask, answer });
         }
     }
 }

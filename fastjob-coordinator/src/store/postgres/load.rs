@@ -114,9 +114,8 @@ impl Postgres {
         read: impl Fn(&PgRow) -> Result<T>,
     ) -> Result<Vec<T>> {
         let statement = statement.replace("$all", &self.partitions.to_string());
-        let mut rows = sqlx::query(AssertSqlSafe(statement))
-            .bind(i64::from(partition.0))
-            .fetch(&self.readers);
+        let mut rows =
+            sqlx::query(AssertSqlSafe(statement)).bind(i64::from(partition.0)).fetch(&self.readers);
         let mut all = Vec::new();
         while let Some(row) = rows.next().await {
             all.push(read(&row.map_err(while_doing("read the store"))?)?);

@@ -6,9 +6,12 @@
 //! in either order, and an earlier commit never touches what a later one inserts. Of a job that is
 //! there twice the later revision wins.
 
-use std::{collections::HashSet, hash::Hash};
+use std::{
+    collections::{HashMap, HashSet},
+    hash::Hash,
+};
 
-use fastjob_core::JobDraft;
+use fastjob_core::{JobDraft, JobId};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -16,7 +19,7 @@ use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
 use super::{Sqlite, insert, outcomes, while_doing};
 use crate::store::{
-    Commit, CommitStore, Result,
+    Commit, CommitStore, JobRow, Result,
     codes::{alarm_kind_code, origin_code, task_state_code},
 };
 
@@ -278,14 +281,17 @@ pub(super) async fn each(
 }
 
 async fn jobs(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
-    let mut latest: Vec<_> = commits.iter().flat_map(|commit| &commit.jobs).collect();
+    let mut saved: HashMap<JobId, &JobRow> = HashMap::new();
+    for row in commits.iter().flat_map(|commit| &commit.jobs) {
+        let latest = saved.entry(row.id).or_insert(row);
+        if row.revision >= latest.revision {
+            *latest = row;
+        }
+    }
+    let mut rows: Vec<_> = saved.into_values().collect();
     // A name that is given up is free before it is taken again.
-    latest.sort_by_key(|row| (row.deleted_at.is_none(), row.id, row.revision));
-    let rows = latest
-        .iter()
-        .enumerate()
-        .filter(|(i, row)| latest.get(i + 1).is_none_or(|next| next.id != row.id));
-    let rows = rows.map(|(_, row)| {
+    rows.sort_by_key(|row| (row.deleted_at.is_none(), row.id));
+    let rows = rows.into_iter().map(|row| {
         (
             row.id.0,
             row.job.service.as_str(),

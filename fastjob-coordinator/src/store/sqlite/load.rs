@@ -1,6 +1,6 @@
 //! What a coordinator starts from.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use fastjob_core::{AttemptId, AttemptState, JobId, Shard, TaskId};
 use sqlx::{Row, sqlite::SqliteRow};
@@ -95,8 +95,16 @@ impl LoadStore for Sqlite {
                  where a.state > 2 order by 1, 2, 6",
             )
             .fetch(&mut *writer);
+            let open: HashSet<_> = loaded.open.iter().map(|open| shard_of(&open.planned)).collect();
             while let Some(row) = rows.next().await {
-                loaded.ended_shards.push(ended_shard(&row.map_err(&doing)?)?);
+                let ended = ended_shard(&row.map_err(&doing)?)?;
+                let shard = (ended.task, ended.shard.index);
+                let before = loaded.ended_shards.last_mut();
+                match before.filter(|before| (before.task, before.shard.index) == shard) {
+                    _ if open.contains(&shard) => {}
+                    Some(before) => *before = ended,
+                    None => loaded.ended_shards.push(ended),
+                }
             }
         }
         loaded.failing = sqlx::query_scalar(
@@ -170,6 +178,10 @@ fn child_start(row: &SqliteRow) -> Result<ChildStart> {
         parent: TaskId(get(3)?),
         param: param.map(Arc::from),
     })
+}
+
+fn shard_of(attempt: &NewAttempt) -> (TaskId, u32) {
+    (attempt.task, attempt.shard.index)
 }
 
 fn ended_shard(row: &SqliteRow) -> Result<EndedShard> {

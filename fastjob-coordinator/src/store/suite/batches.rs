@@ -2,7 +2,12 @@
 
 use fastjob_core::{AttemptId, JobId, TaskId, TaskState};
 
-use super::{Home, rows::*, view::{load, view}, write};
+use super::{
+    Home,
+    rows::*,
+    view::{load, view},
+    write,
+};
 use crate::store::{AlarmKind, Commit, EndedAttempt, LifeId, NewAttempt, TaskFilter};
 
 /// More than any statement takes at once.

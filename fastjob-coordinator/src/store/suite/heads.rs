@@ -2,7 +2,12 @@
 
 use fastjob_core::{AttemptState, Cause, FailReason, Shard, TaskState};
 
-use super::{Home, rows::*, view::{load, task}, write};
+use super::{
+    Home,
+    rows::*,
+    view::{load, task},
+    write,
+};
 use crate::store::{Commit, EndedAttempt, NewAttempt};
 
 /// Plans a retry with the outcome that it follows.

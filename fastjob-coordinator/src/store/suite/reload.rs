@@ -2,7 +2,12 @@
 
 use fastjob_core::{AttemptState, Cause, Shard, TaskId, TaskState};
 
-use super::{Home, rows::*, view::{load, view}, write};
+use super::{
+    Home,
+    rows::*,
+    view::{load, view},
+    write,
+};
 use crate::{
     record::NOT_SPREAD,
     store::{AlarmKind, Commit, EndedShard, LifeId, Loaded, NewAttempt, OpenAttempt},
@@ -113,7 +118,11 @@ pub(crate) async fn shards_that_have_ended_come_back_while_their_task_is_open(
             ended(1, AttemptState::Succeeded, Some("result 20")),
         ]
     );
-    write(home, [end([succeeded(10, 12)])]).await;
+    let again = NewAttempt { shard: Shard { index: 2, total: 3 }, ..retry(10, 21, 2) };
+    write(home, [Commit { planned: vec![again], ..end([failed_once(10, 12)]) }]).await;
+    let shards = view(home).await.loaded.ended_shards;
+    assert_eq!(shards.len(), 2, "a shard that is tried again has not ended: {shards:?}");
+    write(home, [end([succeeded(10, 21)])]).await;
     assert_eq!(view(home).await.loaded.ended_shards, [], "the task has ended");
 }
 

@@ -1,6 +1,7 @@
 //! Texts and instants at their extremes.
 
-use fastjob_core::AttemptId;
+use fastjob_core::{AttemptId, TaskId};
+use jiff::Timestamp;
 
 use super::{
     Home,
@@ -108,20 +109,25 @@ pub(crate) async fn nothing_is_not_empty(home: &mut impl Home) {
 }
 
 pub(crate) async fn extreme_instants(home: &mut impl Home) {
-    // Ids stay below 2^53; instants end at the years -9999 and 9999.
-    let (min, max) = (jiff::Timestamp::MIN, jiff::Timestamp::MAX);
-    let whole = |instant: jiff::Timestamp| {
-        jiff::Timestamp::from_millisecond(instant.as_millisecond()).unwrap()
-    };
+    // Ids stay below 2^53; jiff takes milliseconds up to the beginning of its last second.
+    let whole = |instant: Timestamp| Timestamp::from_second(instant.as_second()).unwrap();
+    let (min, max) = (whole(Timestamp::MIN), whole(Timestamp::MAX));
     let id = (1 << 53) - 1;
-    let planned = NewAttempt { fire_at: Some(min), due_at: max, created_at: min, ..head(id) };
+    let planned = NewAttempt {
+        attempt: AttemptId(id),
+        task: TaskId(id),
+        fire_at: Some(min),
+        due_at: max,
+        created_at: min,
+        ..head(10)
+    };
     let last = Commit { watermark: Some(max), ids_until: Some(id + 1), ..plan([planned]) };
     write(home, [base(), last]).await;
     home.reopen().await;
     let loaded = load(&*home.store()).await;
     let open = &loaded.open[0].planned;
     assert_eq!((open.attempt.0, loaded.ids_until), (id, id + 1));
-    assert_eq!((open.fire_at, open.due_at), (Some(whole(min)), whole(max)));
-    assert_eq!(open.created_at, whole(min));
-    assert_eq!(loaded.watermark, Some(whole(max)));
+    assert_eq!((open.fire_at, open.due_at), (Some(min), max));
+    assert_eq!(open.created_at, min);
+    assert_eq!(loaded.watermark, Some(max));
 }

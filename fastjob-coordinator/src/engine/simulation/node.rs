@@ -1,0 +1,66 @@
+//! A node as the others see it: it acts on partitions while its lease lasts, by a clock of its own
+//! that runs a little differently.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+
+use crate::{
+    engine::{CommitId, Engine},
+    record::{Commit, Lease, Partition},
+};
+
+/// The engine of a partition.
+pub(super) struct Running {
+    pub(super) lease: Lease,
+    pub(super) engine: Engine,
+}
+
+pub(super) struct Node {
+    pub(super) up: bool,
+    /// Whether the database can be reached.
+    pub(super) reaches: bool,
+    /// Asleep until then, by the world's time.
+    pub(super) sleeps_until: Duration,
+    /// How many thousandths its clock is faster, or slower.
+    drift: i32,
+    /// The wall clock that it goes by: held monotonic while it lives.
+    pub(super) wall: Timestamp,
+    /// Until when it may act, by its own clock; `None` if for ever.
+    pub(super) deadline: Option<Duration>,
+    pub(super) engines: BTreeMap<Partition, Running>,
+    pub(super) pending: VecDeque<(Lease, CommitId, Commit)>,
+}
+
+impl Node {
+    pub(super) fn new(n: usize, alone: bool, wall: Timestamp) -> Self {
+        Self {
+            up: true,
+            reaches: true,
+            sleeps_until: Duration::ZERO,
+            drift: if alone { 0 } else { [0, 40, -40][n % 3] },
+            wall,
+            deadline: (!alone).then_some(Duration::ZERO),
+            engines: BTreeMap::new(),
+            pending: VecDeque::new(),
+        }
+    }
+
+    /// Its own clock.
+    pub(super) fn uptime(&self, world: Duration) -> Duration {
+        let thousandths = u32::try_from(1_000 + self.drift).unwrap_or(1_000);
+        world * thousandths / 1_000
+    }
+
+    pub(super) fn is_awake(&self, world: Duration) -> bool {
+        self.up && self.sleeps_until <= world
+    }
+
+    /// Whether its lease lasts, as it sees it.
+    pub(super) fn may_act(&self, world: Duration) -> bool {
+        self.deadline.is_none_or(|deadline| self.uptime(world) < deadline)
+    }
+}
