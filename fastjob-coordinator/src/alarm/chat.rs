@@ -41,6 +41,8 @@ impl Alarm for Chat {
                 json!({"msgtype": "markdown", "markdown": {"title": message.title(), "text": text}})
             }
             ChatKind::Feishu => {
+                // In a text this alone is markup: it names people, or everybody.
+                let text = text.replace("<at", "< at");
                 let mut body = json!({"msg_type": "text", "content": {"text": text}});
                 if let Some(secret) = secret {
                     let seconds = now.as_second();

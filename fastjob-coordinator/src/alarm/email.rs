@@ -1,10 +1,15 @@
-//! E-mail over SMTP: a text and an HTML part. Certificates are checked as everywhere.
+//! E-mail over SMTP: a text and an HTML part. Certificates are checked as everywhere; one's own can
+//! be trusted beside those of the machine.
 
 use lettre::{
     AsyncSmtpTransport, AsyncTransport, Tokio1Executor,
     message::{Mailbox, MultiPart},
-    transport::smtp::authentication::Credentials,
+    transport::smtp::{
+        authentication::Credentials,
+        client::{Certificate, Tls, TlsParameters},
+    },
 };
+use rustls::pki_types::{CertificateDer, pem::PemObject};
 
 use super::{Alarm, Error, Message, async_trait, http::SEND};
 use crate::config::{EmailConfig, EmailTls};
@@ -21,8 +26,8 @@ impl Email {
         let host = config.server.as_str();
         type Smtp = AsyncSmtpTransport<Tokio1Executor>;
         let mut smtp = match config.tls {
-            EmailTls::StartTls => Smtp::starttls_relay(host)?,
-            EmailTls::Tls => Smtp::relay(host)?,
+            EmailTls::StartTls => Smtp::starttls_relay(host)?.tls(Tls::Required(tls(config)?)),
+            EmailTls::Tls => Smtp::relay(host)?.tls(Tls::Wrapper(tls(config)?)),
             EmailTls::None => Smtp::builder_dangerous(host),
         };
         if let Some(port) = config.port {
@@ -37,6 +42,24 @@ impl Email {
             to: config.to.iter().map(|to| to.parse()).collect::<Result<_, _>>()?,
         })
     }
+}
+
+fn tls(config: &EmailConfig) -> Result<TlsParameters, Error> {
+    let mut tls = TlsParameters::builder(config.server.clone());
+    if let Some(path) = &config.ca_cert {
+        let unreadable =
+            |why: String| format!("could not read certificates in {}: {why}", path.display());
+        let pem = std::fs::read(path).map_err(|err| unreadable(err.to_string()))?;
+        let certs = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
+        let certs = certs.map_err(|err| unreadable(err.to_string()))?;
+        if certs.is_empty() {
+            return Err(unreadable("there are none".to_owned()).into());
+        }
+        for cert in certs {
+            tls = tls.add_root_certificate(Certificate::from_der(cert.to_vec())?);
+        }
+    }
+    Ok(tls.build()?)
 }
 
 #[async_trait]

@@ -297,10 +297,13 @@ fn secrets_are_not_shown_and_wrong_channels_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("fastjob.toml");
     let text = "[alarms.a]\ntype='slack'\nurl='https://hooks/KEY'\n[alarms.b]\ntype='email'\n\
-                [alarms.c]\ntype='webhook'\nurl='http://x/'\nbody='{{jbo}}'";
+                [alarms.c]\ntype='webhook'\nurl='http://x/'\nbody='{{jbo}}'\n\
+                [alarms.d]\ntype='email'\nserver='localhost'\nfrom='a@b.c'\nto='a@b.c'\n\
+                tls='none'\nca_cert='/not/there.pem'";
     std::fs::write(&path, text).unwrap();
     let config = Config::load(Some(&path), |_| None).unwrap();
     assert!(!format!("{config:?}").contains("KEY"));
     let problems: Vec<_> = config.check().iter().map(|p| p.key.clone()).collect();
-    assert_eq!(problems, ["alarms.b.server", "alarms.b.to", "alarms.b.from", "alarms.c.body"]);
+    let right = ["b.server", "b.to", "b.from", "c.body", "d.ca_cert", "d.ca_cert"];
+    assert_eq!(problems, right.map(|key| format!("alarms.{key}")));
 }

@@ -1,11 +1,11 @@
 //! The channels of alarms: `[alarms.NAME]`, one table a channel. Secrets are never shown.
 
-use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
+use std::{collections::BTreeMap, fmt, path::PathBuf, str::FromStr, time::Duration};
 
 use fastjob_core::ChannelName;
 use reqwest::Url;
 
-use super::{Problem, read::Section};
+use super::{Problem, coordinator::readable, read::Section};
 use crate::alarm::Template;
 
 /// A text that `Debug` does not show: a password, or a URL that holds a key.
@@ -69,6 +69,9 @@ pub struct EmailConfig {
     pub user: Option<String>,
     /// The password that goes with it.
     pub password: Option<Secret>,
+    /// Certificates to trust beside those of the machine, in PEM: of a mail server with a
+    /// certificate of one's own. Default: none.
+    pub ca_cert: Option<PathBuf>,
     /// The sender.
     pub from: String,
     /// The receivers; at least one.
@@ -252,6 +255,7 @@ impl EmailConfig {
             server: section.text("server").unwrap_or_default(),
             user: section.text("user"),
             password: section.text("password").map(Secret),
+            ca_cert: section.path("ca_cert"),
             from: section.text("from").unwrap_or_default(),
             to: section.texts("to"),
             ..Self::default()
@@ -280,6 +284,12 @@ impl EmailConfig {
             if let Err(err) = address.parse::<lettre::message::Mailbox>() {
                 problem(key, format!("`{address}` is no e-mail address: {err}"));
             }
+        }
+        if let Some(Err(message)) = self.ca_cert.as_deref().map(readable) {
+            problem("ca_cert", message);
+        }
+        if self.tls == EmailTls::None && self.ca_cert.is_some() {
+            problem("ca_cert", "it goes with starttls or tls".to_owned());
         }
         let local = matches!(self.server.as_str(), "localhost" | "127.0.0.1" | "::1");
         if self.tls == EmailTls::None && self.password.is_some() && !local {

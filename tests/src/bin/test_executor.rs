@@ -44,6 +44,12 @@ async fn fatal() -> JobResult {
     Err(JobError::fatal("no use"))
 }
 
+/// Fails with its param as the reason.
+#[job("complains")]
+async fn complains(ctx: &JobContext) -> JobResult {
+    Err(JobError::fatal(ctx.param_text().unwrap_or("nothing").to_owned()))
+}
+
 #[job("panics")]
 async fn panics() -> JobResult {
     panic!("oh no");

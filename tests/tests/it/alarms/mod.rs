@@ -1,0 +1,107 @@
+//! People are told, of what they want to be told of, over every kind of channel.
+
+mod channels;
+mod hook;
+mod mail;
+mod silences;
+
+use std::time::Duration;
+
+use fastjob_tests::{eventually, process::Coordinator, rest::Rest};
+use serde_json::{Value, json};
+
+use self::hook::Hook;
+use crate::{EXECUTOR, FASTJOB};
+
+async fn coordinator(channels: &str) -> Coordinator {
+    let mut coordinator = Coordinator::prepare(FASTJOB);
+    std::fs::write(coordinator.folder().join("fastjob.toml"), channels).unwrap();
+    coordinator.up().await;
+    coordinator
+}
+
+/// The alarms of a job that the coordinator shows, newest first.
+async fn shown(rest: &Rest, job: &str) -> Vec<Value> {
+    let (status, page) = rest.get(&format!("/api/v1/alarms?job={job}")).await.unwrap();
+    assert_eq!(status, 200, "{page}");
+    page["items"].as_array().unwrap().clone()
+}
+
+/// Fails a job once, and waits until that was told, or not: returns the alarm.
+async fn fails(rest: &Rest, job: &str, state: &str) -> Value {
+    let task = rest.start(job, json!({})).await;
+    rest.ended(task).await;
+    eventually(&format!("the alarm of {job} is {state}"), Duration::from_secs(20), || async {
+        let alarm = shown(rest, job).await.into_iter().next()?;
+        (alarm["task"] == task && alarm["state"] == state).then_some(alarm)
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_a_recovery_a_storm_and_a_late_start_are_told_once_each() {
+    let hook = Hook::listen().await;
+    let mut coordinator = coordinator(&format!(
+        "[alarms.hook]\ntype = \"webhook\"\nurl = \"http://127.0.0.1:{}/\"\n\
+         group_wait = \"1s\"\ngroup_interval = \"1s\"\n",
+        hook.port
+    ))
+    .await;
+    let _executor = coordinator.executor(EXECUTOR, "e1");
+    let rest = coordinator.rest();
+    rest.executors(1).await;
+
+    rest.save(json!({"name": "bad", "handler": "fatal", "alarms": ["hook"]})).await;
+    rest.ended(rest.start("bad", json!({})).await).await;
+    let told = hook.gets("failed").await;
+    assert_eq!((&told["job"], &told["count"]), (&json!("default.bad"), &json!(1)), "{told}");
+
+    // The same job, mended.
+    rest.save(json!({"name": "bad", "handler": "noop", "alarms": ["hook"]})).await;
+    rest.ended(rest.start("bad", json!({})).await).await;
+    hook.gets("recovered").await;
+
+    rest.save(json!({"name": "storm", "handler": "fatal", "alarms": ["hook"],
+        "block": {"max_waiting": 1000}}))
+        .await;
+    for _ in 0..200 {
+        rest.start("storm", json!({})).await;
+    }
+    eventually("all of the storm is told", Duration::from_secs(20), || async {
+        let failed = hook.of("failed");
+        let told = failed.iter().filter(|told| told["job"] == "default.storm");
+        (told.filter_map(|told| told["count"].as_u64()).sum::<u64>() == 200).then_some(())
+    })
+    .await;
+    let storm = hook.of("failed").iter().filter(|told| told["job"] == "default.storm").count();
+    assert!(storm <= 4, "a storm of 200 was told in {storm} messages");
+
+    rest.save(json!({"name": "nobody", "handler": "nowhere", "alarms": ["hook"],
+        "alarm_when": {"starts_later": "1s"}}))
+        .await;
+    rest.start("nobody", json!({})).await;
+    hook.gets("starts_late").await;
+
+    // What was told is not told again by the next process.
+    let before = hook.requests().len();
+    coordinator.kill();
+    coordinator.up().await;
+    let rest = coordinator.rest();
+    rest.save(json!({"name": "last", "handler": "fatal", "alarms": ["hook"]})).await;
+    rest.executors(1).await;
+    rest.ended(rest.start("last", json!({})).await).await;
+    eventually("the last one is told", Duration::from_secs(20), || async {
+        hook.of("failed").iter().any(|told| told["job"] == "default.last").then_some(())
+    })
+    .await;
+    assert_eq!(hook.requests().len(), before + 1, "{:?}", hook.requests());
+
+    let unknown = json!({"name": "x", "handler": "noop", "alarms": ["nowhere"]}).to_string();
+    let (status, answer) = rest.ask("POST", "/api/v1/jobs", Some(unknown)).await.unwrap();
+    assert_eq!(status, 422, "{answer}");
+    assert!(answer.to_string().contains("there are hook"), "{answer}");
+    let tested = coordinator.cli(&["alarm", "test", "hook"]);
+    assert!(tested.status.success(), "{tested:?}");
+    let listed = coordinator.cli(&["alarm", "channels"]);
+    assert!(String::from_utf8_lossy(&listed.stdout).contains("webhook"), "{listed:?}");
+}
