@@ -72,6 +72,11 @@ impl Engine {
         answer: oneshot::Sender<ConnectAnswer>,
         out: &mut Effects,
     ) {
+        if self.sessions.contains_key(&new.session) {
+            // Said again in one session: attempts may be under way that it did not hold yet.
+            out.answers.push(Answer::Connect(answer, ConnectAnswer::Welcome));
+            return;
+        }
         let seat = (new.service.clone(), new.executor.clone());
         let before = self.seats.get(&seat).copied();
         if let Some(why) = before.and_then(|id| self.is_taken(id, &new)) {

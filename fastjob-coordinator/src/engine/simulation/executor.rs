@@ -28,8 +28,10 @@ pub(super) enum Said {
 #[derive(Clone, Debug)]
 pub(super) enum Told {
     Message(Lease, Message),
-    /// The node acts on these from now on.
-    Leases(Vec<Lease>),
+    /// The node acts on these, as of then.
+    Leases(Vec<Lease>, Duration),
+    /// The node acted on these when it answered a beat.
+    Heard(Vec<Partition>, Duration),
 }
 
 /// The stream between an executor and one node.
@@ -112,20 +114,15 @@ impl Executor {
     }
 
     /// A node acts on these partitions: it hears what is held of them, and all of it again.
-    pub(super) fn take(
-        &mut self,
-        node: usize,
-        leases: Vec<Lease>,
-        uptime: Duration,
-        wall: Timestamp,
-    ) {
+    pub(super) fn take(&mut self, node: usize, leases: Vec<Lease>, at: Duration, wall: Timestamp) {
         let newer = |lease: &Lease| {
             self.owners.get(&lease.partition).is_none_or(|(_, term)| *term <= lease.term)
         };
         let taken: Vec<_> = leases.into_iter().filter(newer).collect();
         for lease in &taken {
             self.owners.insert(lease.partition, (node, lease.term));
-            self.heard_at.insert(lease.partition, uptime);
+            let heard_at = self.heard_at.entry(lease.partition).or_default();
+            *heard_at = at.max(*heard_at);
         }
         let of = |id: &AttemptId| {
             let partition = Partition::of_id(id.0, self.partitions);
@@ -161,18 +158,41 @@ impl Executor {
         }
     }
 
-    /// A node that acts on the partition answers its beats.
-    pub(super) fn hear(&mut self, node: usize, partition: Partition, uptime: Duration) {
-        if self.owners.get(&partition).is_some_and(|owner| owner.0 == node) {
-            self.heard_at.insert(partition, uptime);
+    /// A node that acts on these partitions has answered a beat.
+    pub(super) fn hear(&mut self, node: usize, partitions: &[Partition], at: Duration) {
+        for partition in partitions {
+            if self.owners.get(partition).is_some_and(|owner| owner.0 == node) {
+                let heard_at = self.heard_at.entry(*partition).or_default();
+                *heard_at = at.max(*heard_at);
+            }
         }
+    }
+
+    /// Whether nobody who acts on the attempt's partition was heard for so long that what is
+    /// exclusive must not run.
+    pub(super) fn is_cut(&self, attempt: AttemptId, uptime: Duration, limit: Duration) -> bool {
+        is_silent(&self.heard_at, self.partition(attempt), uptime, limit)
+    }
+
+    /// An attempt that came too late is not entered.
+    pub(super) fn refuse(&mut self, attempt: AttemptId, now: Timestamp) {
+        self.ended(attempt, End::Failed(fastjob_core::FailReason::ExecutorLost), None, now);
     }
 
     /// An attempt ends here; the job knows whether its result is worth a text.
     pub(super) fn finish(&mut self, attempt: AttemptId, end: End, now: Timestamp) {
-        if self.running.remove(&attempt).is_none() {
-            return;
+        if self.running.remove(&attempt).is_some() {
+            self.ended(attempt, end, Some(now), now);
         }
+    }
+
+    fn ended(
+        &mut self,
+        attempt: AttemptId,
+        end: End,
+        started_at: Option<Timestamp>,
+        now: Timestamp,
+    ) {
         let result = (end == End::Succeeded).then(|| attempt.to_string());
         let outcome = Outcome {
             attempt,
@@ -180,7 +200,7 @@ impl Executor {
             result,
             message: None,
             checkpoint: None,
-            started_at: Some(now),
+            started_at,
             ended_at: now,
             log_tail: String::new(),
         };
@@ -190,20 +210,17 @@ impl Executor {
 
     /// Ends what no other executor may run at the same time, before another may be given it.
     pub(super) fn stop_exclusive(&mut self, uptime: Duration, limit: Duration, now: Timestamp) {
-        let silent = |heard: &BTreeMap<Partition, Duration>, id: AttemptId| {
-            let heard = heard.get(&Partition::of_id(id.0, self.partitions));
-            uptime.saturating_sub(heard.copied().unwrap_or_default()) > limit
-        };
         let exclusive = self.running.values().filter(|start| start.job.block.is_exclusive());
-        let stopped: Vec<_> =
-            exclusive.map(|start| start.attempt).filter(|id| silent(&self.heard_at, *id)).collect();
+        let stopped: Vec<_> = exclusive
+            .map(|start| start.attempt)
+            .filter(|id| self.is_cut(*id, uptime, limit))
+            .collect();
         let partitions = self.partitions;
         for ghost in &mut self.ghosts {
             let heard = &ghost.heard_at;
             ghost.running.retain(|id, start| {
-                let heard = heard.get(&Partition::of_id(id.0, partitions));
-                let silent = uptime.saturating_sub(heard.copied().unwrap_or_default()) > limit;
-                !(start.job.block.is_exclusive() && silent)
+                let partition = Partition::of_id(id.0, partitions);
+                !(start.job.block.is_exclusive() && is_silent(heard, partition, uptime, limit))
             });
         }
         self.ghosts.retain(|ghost| !ghost.running.is_empty());
@@ -211,4 +228,14 @@ impl Executor {
             self.finish(attempt, End::Failed(fastjob_core::FailReason::ExecutorLost), now);
         }
     }
+}
+
+fn is_silent(
+    heard_at: &BTreeMap<Partition, Duration>,
+    partition: Partition,
+    uptime: Duration,
+    limit: Duration,
+) -> bool {
+    let heard = heard_at.get(&partition).copied().unwrap_or_default();
+    uptime.saturating_sub(heard) > limit
 }

@@ -9,7 +9,7 @@ use std::{
 use jiff::Timestamp;
 
 use crate::{
-    engine::{CommitId, Engine},
+    engine::{CommitId, Engine, SessionId},
     record::{Commit, Lease, Partition},
 };
 
@@ -32,6 +32,8 @@ pub(super) struct Node {
     /// Until when it may act, by its own clock; `None` if for ever.
     pub(super) deadline: Option<Duration>,
     pub(super) engines: BTreeMap<Partition, Running>,
+    /// Streams that broke while it slept.
+    pub(super) gone: Vec<SessionId>,
     pub(super) pending: VecDeque<(Lease, CommitId, Commit)>,
 }
 
@@ -45,6 +47,7 @@ impl Node {
             wall,
             deadline: (!alone).then_some(Duration::ZERO),
             engines: BTreeMap::new(),
+            gone: Vec::new(),
             pending: VecDeque::new(),
         }
     }

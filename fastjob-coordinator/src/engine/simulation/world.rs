@@ -93,6 +93,7 @@ impl World {
     }
 
     pub(super) fn apply(&mut self, action: Action) {
+        self.see_gone();
         match action {
             Action::Pass(millis) => {
                 self.pass(millis);
@@ -181,7 +182,7 @@ impl World {
         for executor in &mut self.executors {
             let link = &mut executor.links[m];
             if link.session.is_some() {
-                link.inbound.push_back(Told::Leases(vec![lease]));
+                link.inbound.push_back(Told::Leases(vec![lease], self.uptime));
             }
         }
     }
@@ -286,11 +287,12 @@ impl World {
             if !node.is_awake(self.uptime) || !node.may_act(self.uptime) {
                 continue;
             }
-            for executor in &mut self.executors {
-                if executor.links[m].session.is_some() {
-                    for partition in node.engines.keys() {
-                        executor.hear(m, *partition, self.uptime);
-                    }
+            let heard = || Told::Heard(node.engines.keys().copied().collect(), self.uptime);
+            for link in self.executors.iter_mut().map(|executor| &mut executor.links[m]) {
+                // After all that was said before; of several in a row the last says it all.
+                link.inbound.pop_back_if(|last| matches!(last, Told::Heard(..)));
+                if link.session.is_some() {
+                    link.inbound.push_back(heard());
                 }
             }
         }
@@ -387,7 +389,7 @@ impl World {
         let link = &mut self.executors[n].links[m];
         link.session = Some(session);
         if !leases.is_empty() {
-            link.inbound.push_back(Told::Leases(leases));
+            link.inbound.push_back(Told::Leases(leases, self.uptime));
         }
     }
 
@@ -427,7 +429,19 @@ impl World {
 
     fn disconnect(&mut self, n: usize, m: usize) {
         if let Some(session) = self.executors[n].cut(m) {
-            self.tell_all(m, || Event::Disconnected(session));
+            self.nodes[m].gone.push(session);
+            self.see_gone();
+        }
+    }
+
+    /// Nodes see which streams are broken, those that slept when they wake.
+    fn see_gone(&mut self) {
+        for m in 0..self.nodes.len() {
+            if self.nodes[m].is_awake(self.uptime) {
+                for session in std::mem::take(&mut self.nodes[m].gone) {
+                    self.tell_all(m, || Event::Disconnected(session));
+                }
+            }
         }
     }
 
@@ -448,8 +462,11 @@ impl World {
         for attempt in running {
             self.executors[n].finish(attempt, End::Failed(FailReason::Error), self.wall);
         }
+        // A node that sleeps hears nothing of it before the stream is gone.
         for m in 0..self.nodes.len() {
-            while !self.executors[n].links[m].outbound.is_empty() {
+            while self.nodes[m].is_awake(self.uptime)
+                && !self.executors[n].links[m].outbound.is_empty()
+            {
                 self.receive(n, m);
             }
         }
@@ -460,8 +477,12 @@ impl World {
     fn deliver(&mut self, n: usize, m: usize) {
         let Some(told) = self.executors[n].links[m].inbound.pop_front() else { return };
         let (lease, message) = match told {
-            Told::Leases(leases) => {
-                return self.executors[n].take(m, leases, self.uptime, self.wall);
+            Told::Heard(partitions, at) => {
+                self.executors[n].hear(m, &partitions, at);
+                return self.deliver(n, m);
+            }
+            Told::Leases(leases, at) => {
+                return self.executors[n].take(m, leases, at, self.wall);
             }
             Told::Message(lease, message) => (lease, message),
         };
@@ -473,6 +494,14 @@ impl World {
                 for start in attempts {
                     if self.executors[n].entered.contains(&start.attempt) {
                         continue; // it answers with what it knows
+                    }
+                    let exclusive = start.job.block.is_exclusive();
+                    if exclusive && self.executors[n].is_cut(start.attempt, self.uptime, CUT_OFF) {
+                        // It travelled for longer than its node is known to act.
+                        let executor = &mut self.executors[n];
+                        executor.entered.insert(start.attempt);
+                        executor.refuse(start.attempt, self.wall);
+                        continue;
                     }
                     let due_at = self.store.attempts[&start.attempt].new.due_at;
                     self.witness.see_enter(&start, due_at, n, &self.executors);
@@ -653,6 +682,7 @@ impl World {
             self.nodes[m].reaches = true;
             self.nodes[m].sleeps_until = Duration::ZERO;
         }
+        self.see_gone();
         // Every partition has an owner again before the schedules are switched off.
         for _ in 0..100 {
             self.pass(100);
