@@ -229,7 +229,8 @@ async fn migrate(
 /// Whether two sessions created the same thing at the same moment: unique_violation in the catalog,
 /// duplicate_table.
 fn is_race(err: &dyn sqlx::error::DatabaseError) -> bool {
-    matches!(err.code().as_deref(), Some("23505" | "42P07"))
+    // unique_violation, duplicate_table, duplicate_object: of a table, of its row type
+    matches!(err.code().as_deref(), Some("23505" | "42P07" | "42710"))
 }
 
 /// An error with its causes, without what the driver says around them.
