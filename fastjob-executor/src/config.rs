@@ -50,7 +50,10 @@ pub struct ExecutorConfig {
     pub log_retention_days: u32,
     /// For filters. Default: none.
     pub labels: BTreeMap<String, String>,
-    /// Most attempts it takes at the same time, waiting ones included. Default: 10,000.
+    /// Most attempts that run at the same time. Default: 10,000.
+    ///
+    /// A coordinator sends no more than that, attempts that wait for others of their job included.
+    /// Where several coordinators share the work, what they send beyond it waits for a place.
     pub capacity: u32,
     /// Programs that `commandJobHandler` may run; without any, there is no such handler.
     pub allow_commands: Vec<String>,

@@ -144,7 +144,10 @@ impl Builder {
         self
     }
 
-    /// Most attempts it takes at the same time, waiting ones included. Default: 10,000.
+    /// Most attempts that run at the same time. Default: 10,000.
+    ///
+    /// A coordinator sends no more than that, attempts that wait for others of their job included.
+    /// Where several coordinators share the work, what they send beyond it waits for a place.
     #[must_use]
     pub fn capacity(mut self, attempts: u32) -> Self {
         self.config.capacity = attempts;
@@ -235,7 +238,8 @@ impl Builder {
         let incarnation: Incarnation = id[..16].parse().map_err(invalid)?;
         tracing::info!(%service, executor = %name, "executor started");
         let registry = Arc::new(registry);
-        let runtime = Runtime::new(Arc::clone(&registry), logs.clone(), Capture::new());
+        let runtime =
+            Runtime::new(Arc::clone(&registry), logs.clone(), Capture::new(), config.capacity);
         let identity = Arc::new(Identity {
             service,
             name,

@@ -60,6 +60,7 @@ impl Engine {
         };
         let wanted = open.more().wanted.as_ref();
         let mut lives = Vec::with_capacity(group.len());
+        let mut crowded = Vec::new();
         let mut candidates = Vec::with_capacity(group.len());
         for id in group {
             let Some(life) = self.lives.get(id).filter(|life| life.is_live()) else { continue };
@@ -72,11 +73,18 @@ impl Engine {
                 continue;
             }
             let has_place = sure == Sure::No || life.has_place();
+            if sure == Sure::Yes && has_place && life.is_crowded() {
+                crowded.push(lives.len());
+            }
             lives.push(*id);
             candidates.push(Candidate { name: &life.executor, has_place, figures });
         }
         if wanted.is_some() {
             return candidates.first().filter(|one| one.has_place).and_then(|_| lives.pop());
+        }
+        // What a beat said may be over: who is full by it is asked only if all are.
+        if candidates.iter().filter(|one| one.has_place).count() > crowded.len() {
+            crowded.into_iter().for_each(|index| candidates[index].has_place = false);
         }
         let ask = Ask { job: open.job, avoid: open.more().avoid.as_ref() };
         let dice = &mut self.dice;
@@ -187,6 +195,7 @@ impl Engine {
             self.lives.get(life).is_some_and(|life| {
                 life.has_place()
                     && life.hosts(&job.service, &job.handler)
+                    && (bound.is_some() || !life.is_crowded())
                     && (bound.is_some() || only.is_none_or(|name| *name == life.executor))
             })
         });
@@ -201,8 +210,10 @@ impl Engine {
         }
         let Some(open) = self.open.remove(&attempt) else { return };
         let picked = self.pick(now, &open, Sure::Yes);
+        let placed = open.life;
         self.open.insert(attempt, open);
         match picked {
+            Some(life) if placed == Some(life) => self.send(attempt, life, outgoing, out),
             Some(life) => self.place_anew(attempt, Some(life)),
             None => self.wait(now, attempt),
         }

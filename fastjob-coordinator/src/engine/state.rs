@@ -219,6 +219,11 @@ impl Life {
         self.is_live() && self.holds < self.capacity
     }
 
+    /// Whether its last beat said that all its places are taken: other engines send to it, too.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.beat.is_some_and(|beat| beat.running.saturating_add(beat.waiting) >= self.capacity)
+    }
+
     pub(crate) fn hosts(&self, service: &ServiceName, handler: &HandlerName) -> bool {
         self.service == *service && self.handlers.contains_key(handler)
     }

@@ -2,7 +2,8 @@
 //!
 //! An attempt is held from the moment it arrives until its outcome is acknowledged, and remembered
 //! for some time after that: it never runs twice here. A job's attempts go through its lane; what
-//! happens to one that finds others there is for the job's block strategy.
+//! happens to one that finds others there is for the job's block strategy. Whatever the lanes let run
+//! waits while all places of the executor are taken.
 
 mod lane;
 mod outbox;
@@ -71,12 +72,18 @@ pub(crate) struct Delivery {
 }
 
 impl Runtime {
-    pub(crate) fn new(registry: Arc<Registry>, logs: Logs, capture: Capture) -> Self {
+    /// Of an executor that runs at most `capacity` attempts at a time.
+    pub(crate) fn new(
+        registry: Arc<Registry>,
+        logs: Logs,
+        capture: Capture,
+        capacity: u32,
+    ) -> Self {
         Self(Arc::new(Inner {
             registry,
             logs,
             capture,
-            state: Mutex::default(),
+            state: Mutex::new(State::new(capacity)),
             tasks: TaskTracker::new(),
             changed: Notify::new(),
             heard: Notify::new(),
@@ -277,7 +284,7 @@ impl Inner {
             let outcome = Self::run(&self, ready).await;
             let mut state = self.lock();
             state.ended(outcome);
-            let next = state.next_in_lane(job, id);
+            let next = state.next_to_run(job, id);
             let leaving = state.leaving;
             drop(state);
             if leaving {

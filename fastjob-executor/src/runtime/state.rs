@@ -1,7 +1,11 @@
 //! What the executor knows of its attempts, under one lock: what it holds, the lanes, and what is to
 //! be told.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 use fastjob_core::wire::v1::{self, from_executor::Message};
 use tokio::{sync::Notify, time::Instant};
@@ -22,6 +26,7 @@ use crate::clock;
 pub(super) struct State {
     /// Attempts that wait or run, by id.
     pub(super) held: HashMap<i64, Held>,
+    places: Places,
     /// By job.
     lanes: HashMap<i64, Lane>,
     /// By link.
@@ -38,6 +43,16 @@ pub(super) struct State {
     pub(super) leaving: bool,
 }
 
+/// The executor's capacity. Each engine counts what it has sent itself: where several share an
+/// executor, together they may send more than it runs, and the rest waits here.
+#[derive(Default)]
+struct Places {
+    most: usize,
+    taken: usize,
+    /// Those whose lanes let them run.
+    waiting: VecDeque<v1::Attempt>,
+}
+
 /// An attempt that waits or runs.
 pub(super) enum Held {
     Waiting { job: i64 },
@@ -51,6 +66,12 @@ pub(super) struct Running {
 }
 
 impl State {
+    /// Of an executor that runs at most so many attempts at a time.
+    pub(super) fn new(capacity: u32) -> Self {
+        let places = Places { most: capacity as usize, ..Places::default() };
+        Self { places, ..Self::default() }
+    }
+
     /// Finds the place of an attempt; one that can run now is returned.
     pub(super) fn take_in(&mut self, arrived: v1::Attempt) -> Option<Ready> {
         let (id, job) = (arrived.attempt, arrived.job);
@@ -67,7 +88,11 @@ impl State {
         }
         let lane = self.lanes.entry(job).or_default();
         match lane.arrive(arrived) {
-            Verdict::Run(arrived) => return Some(self.enter(arrived)),
+            Verdict::Run(arrived) => {
+                self.held.insert(id, Held::Waiting { job });
+                self.places.waiting.push_back(arrived);
+                return self.next_with_place();
+            }
             Verdict::Wait => {
                 self.held.insert(id, Held::Waiting { job });
             }
@@ -78,19 +103,32 @@ impl State {
                 self.ended(unentered(id, v1::End::Skipped, &why));
             }
             Verdict::Replace { running, waiting } => {
-                for old in running {
-                    if let Some(old) = self.running(old) {
-                        old.control.stop(Why::Asked);
-                    }
-                }
+                let why = "replaced by a newer attempt";
                 for old in waiting {
-                    let why = "replaced by a newer attempt";
                     self.ended(unentered(old.attempt, v1::End::Stopped, why));
                 }
                 self.held.insert(id, Held::Waiting { job });
+                for old in running {
+                    if let Some(old) = self.running(old) {
+                        old.control.stop(Why::Asked);
+                    } else {
+                        self.forget(job, old);
+                        self.ended(unentered(old, v1::End::Stopped, why));
+                    }
+                }
             }
         }
         None
+    }
+
+    /// The first that waits for a place, if there is one.
+    fn next_with_place(&mut self) -> Option<Ready> {
+        if self.places.taken >= self.places.most {
+            return None;
+        }
+        let first = self.places.waiting.pop_front()?;
+        self.places.taken += 1;
+        Some(self.enter(first))
     }
 
     fn enter(&mut self, arrived: v1::Attempt) -> Ready {
@@ -138,6 +176,7 @@ impl State {
         let partition = self.owners.partition(outcome.attempt);
         if let Some(Held::Running(running)) = self.held.remove(&outcome.attempt) {
             self.reports.ended(partition, &running.control.said);
+            self.places.taken -= 1;
         }
         self.outbox.add(partition, outcome);
         self.wake(partition);
@@ -185,14 +224,19 @@ impl State {
         all.filter(of).collect()
     }
 
-    /// An attempt has left its lane: those whose turn it is.
-    pub(super) fn next_in_lane(&mut self, job: i64, id: i64) -> Vec<Ready> {
-        let Some(lane) = self.lanes.get_mut(&job) else { return Vec::new() };
-        let next = lane.leave(id);
+    /// An attempt that ran has left its lane: those whose turn it is.
+    pub(super) fn next_to_run(&mut self, job: i64, id: i64) -> Vec<Ready> {
+        self.leave_lane(job, id);
+        std::iter::from_fn(|| self.next_with_place()).collect()
+    }
+
+    /// Those that were behind it in its lane wait for a place now.
+    fn leave_lane(&mut self, job: i64, id: i64) {
+        let Some(lane) = self.lanes.get_mut(&job) else { return };
+        self.places.waiting.extend(lane.leave(id));
         if lane.is_empty() {
             self.lanes.remove(&job);
         }
-        next.into_iter().map(|arrived| self.enter(arrived)).collect()
     }
 
     /// Gives back what waits.
@@ -212,8 +256,12 @@ impl State {
         waiting.into_iter().map(|(id, _)| id).collect()
     }
 
+    /// One that waits, in its lane or for a place, is not to run.
     fn forget(&mut self, job: i64, id: i64) {
-        if let Some(lane) = self.lanes.get_mut(&job) {
+        if let Some(at) = self.places.waiting.iter().position(|other| other.attempt == id) {
+            self.places.waiting.remove(at);
+            self.leave_lane(job, id);
+        } else if let Some(lane) = self.lanes.get_mut(&job) {
             lane.forget(id);
         }
     }

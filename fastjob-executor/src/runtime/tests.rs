@@ -11,6 +11,7 @@ use crate::{
 };
 
 const LIMIT: Duration = Duration::from_secs(3);
+const CAPACITY: u32 = 3;
 const LEASE: v1::Lease = v1::Lease { partition: 0, term: 1 };
 
 /// What the handler does when it is told to stop.
@@ -48,7 +49,7 @@ impl Bench {
         let registry = Registry::collect(&service, Discovery::Off, handlers).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let logs = Logs::open(folder.path(), 1).unwrap();
-        let runtime = Runtime::new(Arc::new(registry), logs, Capture::new());
+        let runtime = Runtime::new(Arc::new(registry), logs, Capture::new(), CAPACITY);
         let stop = CancellationToken::new();
         let (watched, watching) = (runtime.clone(), stop.clone());
         tokio::spawn(async move { watched.watch_silence(watching).await });
@@ -59,19 +60,21 @@ impl Bench {
     }
 
     fn start(&self, id: i64, handler: &str, exclusive: bool) {
-        let attempt = v1::Attempt {
-            attempt: id,
-            task: id,
-            job: 1,
-            handler: handler.to_owned(),
-            cause: v1::Cause::Manual.into(),
-            grace_ms: 60_000,
-            block: v1::Block::None.into(),
-            exclusive,
-            checkpoint: Some("6".to_owned()),
-            ..v1::Attempt::default()
-        };
+        self.start_one(v1::Attempt { handler: handler.to_owned(), exclusive, ..attempt(id) });
+    }
+
+    fn start_one(&self, attempt: v1::Attempt) {
         self.runtime.start(0, &LEASE, vec![attempt]);
+    }
+
+    /// An attempt of a job with a block strategy.
+    fn start_blocked(&self, id: i64, job: i64, block: v1::Block) {
+        self.start_one(v1::Attempt { job, block: block.into(), max_waiting: 9, ..attempt(id) });
+    }
+
+    async fn stop(&self, id: i64) {
+        self.runtime.stop(0, &[id]);
+        pass(Duration::from_millis(1)).await;
     }
 
     /// What the link says now, attempts and figures of each message in words.
@@ -90,6 +93,20 @@ impl Bench {
 impl Drop for Bench {
     fn drop(&mut self) {
         self.stop.cancel();
+    }
+}
+
+fn attempt(id: i64) -> v1::Attempt {
+    v1::Attempt {
+        attempt: id,
+        task: id,
+        job: 1,
+        handler: "gives-up".to_owned(),
+        cause: v1::Cause::Manual.into(),
+        grace_ms: 60_000,
+        block: v1::Block::None.into(),
+        checkpoint: Some("6".to_owned()),
+        ..v1::Attempt::default()
     }
 }
 
@@ -196,4 +213,81 @@ async fn an_exclusive_attempt_that_comes_too_late_is_not_entered() {
     bench.start(2, "gives-up", true);
     pass(Duration::from_millis(1)).await;
     assert_eq!(bench.said()[0], "started 2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_run_at_a_time_than_the_executor_has_places() {
+    let bench = Bench::new();
+    for id in 1..=5 {
+        bench.start(id, "gives-up", false);
+    }
+    pass(Duration::from_millis(1)).await;
+    assert_eq!(bench.said()[0], "started 1, 2, 3");
+    assert_eq!(bench.runtime.stat_counts(), (3, 2));
+    assert_eq!(bench.runtime.holding().len(), 5);
+    bench.stop(2).await;
+    assert_eq!(bench.said()[0], "started 4", "the first that came");
+    bench.stop(5).await;
+    assert_eq!(bench.said().last().unwrap(), "finished 5 END_STOPPED with none", "not entered");
+    bench.stop(1).await;
+    assert_eq!(bench.runtime.stat_counts(), (2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_a_place_has_its_turn_in_its_lane() {
+    let bench = Bench::new();
+    for id in 1..=3 {
+        bench.start(id, "gives-up", false);
+    }
+    for id in 11..=13 {
+        bench.start_blocked(id, 2, v1::Block::Serial);
+    }
+    pass(Duration::from_millis(1)).await;
+    bench.said();
+    // The one behind it gets its turn, and waits for a place in its stead.
+    bench.stop(11).await;
+    assert_eq!(bench.said(), ["finished 11 END_STOPPED with none"]);
+    bench.stop(1).await;
+    bench.stop(2).await;
+    assert_eq!(bench.said()[0], "started 12", "and 13 has not its turn");
+    assert_eq!(bench.runtime.stat_counts(), (2, 1));
+    bench.stop(12).await;
+    assert_eq!(bench.said()[0], "started 13");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_a_place_is_replaced_or_skipped_for_like_what_runs() {
+    let bench = Bench::new();
+    for id in 1..=3 {
+        bench.start(id, "gives-up", false);
+    }
+    pass(Duration::from_millis(1)).await;
+    bench.said();
+    bench.start_blocked(11, 2, v1::Block::ReplaceRunning);
+    bench.start_blocked(12, 2, v1::Block::ReplaceRunning);
+    bench.start_blocked(21, 3, v1::Block::SkipNew);
+    bench.start_blocked(22, 3, v1::Block::SkipNew);
+    assert_eq!(bench.said(), ["finished 11 END_STOPPED with none, 22 END_SKIPPED with none"]);
+    bench.stop(1).await;
+    bench.stop(2).await;
+    assert_eq!(bench.runtime.stat_counts(), (3, 0));
+    assert_eq!(bench.runtime.give_back(0), Vec::<i64>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_a_place_is_given_back_when_the_process_leaves() {
+    let bench = Bench::new();
+    for id in 1..=3 {
+        bench.start(id, "gives-up", false);
+    }
+    for id in 11..=13 {
+        bench.start_blocked(id, 2, v1::Block::Serial);
+    }
+    pass(Duration::from_millis(1)).await;
+    bench.runtime.leave();
+    let mut returned = bench.runtime.give_back(0);
+    returned.sort_unstable();
+    assert_eq!(returned, [11, 12, 13]);
+    bench.stop(1).await;
+    assert_eq!(bench.runtime.stat_counts(), (2, 0), "nobody takes the place");
 }

@@ -83,7 +83,7 @@ impl Coordinator {
         let registry = Arc::new(Registry::collect(&service, Discovery::Off, handlers).unwrap());
         let folder = tempfile::tempdir().unwrap();
         let logs = Logs::open(folder.path(), 1).unwrap();
-        let runtime = Runtime::new(Arc::clone(&registry), logs, Capture::new());
+        let runtime = Runtime::new(Arc::clone(&registry), logs, Capture::new(), 10);
         let identity = Identity {
             service,
             name: "executor-1".parse().unwrap(),

@@ -388,48 +388,97 @@ async fn a_node_that_stops_in_order_hands_over_at_once() {
     cluster.every_second_is_there(60).await;
 }
 
+/// What a person has done to a job last, and when it was acknowledged.
+enum Done {
+    Disabled(i64),
+    Deleted(i64),
+    /// Its param is another one.
+    Edited(i64, String),
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_fires_after_a_disable_that_any_node_has_acknowledged() {
+async fn owners_follow_what_is_done_through_any_node_and_nothing_fires_after_it_was_switched_off() {
     let jobs = if soak() { 200 } else { 40 };
     let cluster = Cluster::start(3).await;
     let _executor = cluster.executor("e1");
     cluster.connected(1).await;
-    save_seconds(&cluster.nodes[0].rest(), jobs).await;
-    let mut disabled = HashMap::new();
-    for round in 0..4_usize {
+    let draft = |name: &str, param: &str| {
+        json!({"name": name, "handler": "echo", "param": param,
+            "schedule": {"cron": "* * * * * ?"}})
+    };
+    for n in 0..jobs {
+        cluster.nodes[n % 3].rest().save(draft(&format!("j{n}"), "first")).await;
+    }
+    let mut done = HashMap::new();
+    for round in 0..5_usize {
         for n in 0..jobs {
             let rest = cluster.nodes[(n * 7 + round) % 3].rest();
             let name = format!("j{n}");
-            match (n + round) % 4 {
+            if matches!(done.get(&name), Some(Done::Deleted(_))) {
+                let (status, gone) =
+                    rest.get(&format!("/api/v1/jobs/{name}")).await.expect("it answers");
+                assert_eq!(status, 404, "{gone}");
+                continue;
+            }
+            let now = || fastjob_tests::now().as_millisecond();
+            match (n + round) % 5 {
                 0 => {
                     rest.post(&format!("/api/v1/jobs/{name}/disable")).await;
-                    disabled.insert(name, fastjob_tests::now().as_millisecond());
+                    done.insert(name, Done::Disabled(now()));
                 }
                 1 => {
-                    disabled.remove(&name);
+                    done.remove(&name);
                     rest.post(&format!("/api/v1/jobs/{name}/enable")).await;
                 }
                 2 => {
-                    disabled.remove(&name);
-                    rest.save(json!({"name": name, "handler": "noop", "jitter": "100ms",
-                        "schedule": {"cron": "* * * * * ?"}, "description": format!("{round}")}))
-                        .await;
+                    let param = format!("of round {round}");
+                    let text = draft(&name, &param).to_string();
+                    let path = format!("/api/v1/jobs/{name}");
+                    let (status, said) = rest.ask("PUT", &path, Some(text)).await.unwrap();
+                    assert_eq!(status, 200, "{said}");
+                    done.insert(name, Done::Edited(now(), param));
+                }
+                3 if n % 3 == 0 => {
+                    let path = format!("/api/v1/jobs/{name}");
+                    let (status, said) = rest.ask("DELETE", &path, None).await.unwrap();
+                    assert_eq!(status, 204, "{said}");
+                    done.insert(name, Done::Deleted(now()));
                 }
                 _ => {}
             }
         }
+        tokio::time::sleep(Duration::from_millis(500)).await; // some fires pass
     }
-    tokio::time::sleep(Duration::from_secs(3)).await; // some fires pass
-    for (name, at) in disabled {
-        let late: i64 = sqlx::query_scalar(
-            "select count(*) from attempts a join jobs j on j.id = a.job \
-             where j.name = $1 and a.cause = 1 and a.due_at > $2",
-        )
-        .bind(&name)
-        .bind(at)
-        .fetch_one(&cluster.pool)
-        .await
-        .unwrap();
-        assert_eq!(late, 0, "{name} fired after {at}");
+    tokio::time::sleep(Duration::from_secs(3)).await; // and some more
+    let count = |sql: &'static str, name: String, at: i64, param: String| {
+        let query = sqlx::query_scalar::<_, i64>(sql).bind(name).bind(at).bind(param);
+        query.fetch_one(&cluster.pool)
+    };
+    let (mut off, mut edited) = (0, 0);
+    for (name, done) in done {
+        match done {
+            Done::Disabled(at) | Done::Deleted(at) => {
+                let sql = "select count(*) from attempts a join jobs j on j.id = a.job \
+                           where j.name = $1 and a.cause = 1 and a.due_at > $2 and $3 = ''";
+                let late = count(sql, name.clone(), at, String::new()).await.unwrap();
+                assert_eq!(late, 0, "{name} fired after {at}");
+                off += 1;
+            }
+            Done::Edited(at, param) => {
+                // Within a second.
+                let sql = "select count(*) from attempts a join jobs j on j.id = a.job \
+                           where j.name = $1 and a.due_at > $2 + 1000 and a.state = 3 \
+                           and a.result = $3";
+                let new = count(sql, name.clone(), at, param.clone()).await.unwrap();
+                assert!(new > 0, "{name} does not run with what it was given at {at}");
+                let sql = "select count(*) from attempts a join jobs j on j.id = a.job \
+                           where j.name = $1 and a.due_at > $2 + 1000 and a.state = 3 \
+                           and a.result <> $3";
+                let old = count(sql, name.clone(), at, param).await.unwrap();
+                assert_eq!(old, 0, "{name} ran as it was before {at}");
+                edited += 1;
+            }
+        }
     }
+    assert!(off > jobs / 8 && edited > jobs / 8, "{off} switched off, {edited} edited");
 }

@@ -9,8 +9,8 @@ use tokio::sync::oneshot;
 use crate::engine::simulation::ModelStore;
 use crate::{
     engine::{
-        Command, Config, ConnectAnswer, Connected, Effects, Engine, Event, JobPath, Message, Now,
-        Outcome, SaveAnswer, SaveDone, SaveMode, SessionId, Start, StartAttempt, Switch, When,
+        Beat, Command, Config, ConnectAnswer, Connected, Effects, Engine, Event, JobPath, Message,
+        Now, Outcome, SaveAnswer, SaveDone, SaveMode, SessionId, Start, StartAttempt, Switch, When,
     },
     record::Origin,
 };
@@ -177,6 +177,26 @@ fn an_executor_is_never_given_more_than_its_capacity() {
     let next = story.starts(1);
     assert_eq!(next.len(), 1);
     assert_eq!(next[0].attempt, attempts[2]);
+}
+
+#[test]
+fn an_executor_that_others_fill_is_given_something_only_if_all_are_full() {
+    let mut story = Story::begin();
+    story.save(r#"{"name": "m", "handler": "h", "route": "first"}"#, Origin::Api).unwrap();
+    story.connect("a", "i1", 1, &[]);
+    let full = |session| {
+        let beat = Beat { running: 1, waiting: 1, ..Beat::default() };
+        Event::Beat(SessionId(session), beat)
+    };
+    story.tell(full(1));
+    story.start("m");
+    assert_eq!(story.starts(1).len(), 1, "there is no other");
+    story.connect("b", "j1", 2, &[]);
+    story.start("m");
+    assert_eq!(story.starts(2).len(), 1);
+    story.tell(full(2));
+    story.start("m");
+    assert_eq!(story.starts(1).len(), 1, "the first of those that are full");
 }
 
 #[test]
