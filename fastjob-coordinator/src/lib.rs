@@ -20,6 +20,7 @@ mod clock;
 mod cluster;
 pub mod config;
 mod coordinator;
+mod crypto;
 mod engine;
 #[cfg(feature = "simulation")]
 pub use engine::simulation;

@@ -22,7 +22,7 @@ pub(super) struct Email {
 
 impl Email {
     pub(super) fn new(config: &EmailConfig) -> Result<Self, Error> {
-        rustls::crypto::ring::default_provider().install_default().ok();
+        crate::crypto::choose();
         let host = config.server.as_str();
         type Smtp = AsyncSmtpTransport<Tokio1Executor>;
         let mut smtp = match config.tls {

@@ -15,8 +15,7 @@ const ANSWER: usize = 64 * 1024;
 const SHOWN: usize = 200;
 
 pub(super) fn client() -> Result<Client, reqwest::Error> {
-    // An embedded coordinator may be the first to need TLS; that one is chosen already is as good.
-    rustls::crypto::ring::default_provider().install_default().ok();
+    crate::crypto::choose();
     Client::builder().timeout(SEND).redirect(redirect::Policy::none()).build()
 }
 

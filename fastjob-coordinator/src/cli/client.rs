@@ -62,10 +62,7 @@ fn not_understood(err: &serde_json::Error) -> Error {
 impl Client {
     pub(super) fn new(config: &ClientConfig) -> Result<Self, Error> {
         config.token_is_safe().map_err(Error::failed)?;
-        if rustls::crypto::CryptoProvider::get_default().is_none() {
-            // Another may be quicker to choose the same.
-            rustls::crypto::ring::default_provider().install_default().ok();
-        }
+        crate::crypto::choose();
         let mut http = reqwest::Client::builder()
             .user_agent(concat!("fastjob/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())

@@ -130,6 +130,7 @@ impl Peers {
     ///
     /// Fails if a certificate cannot be read.
     pub(crate) fn new(token: Option<String>, roots: &[u8]) -> Result<Self, NoPeers> {
+        crate::crypto::choose();
         let mut client = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(3))
             .timeout(ANSWER)

@@ -3,8 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // Whoever was first, it is the same provider.
-    drop(rustls::crypto::ring::default_provider().install_default());
     match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime.block_on(fastjob_coordinator::cli::main()),
         Err(err) => {
