@@ -11,13 +11,17 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("engine", &["record"]),
     ("store", &["config", "record"]),
     ("clock", &["engine"]),
+    ("crypto", &[]),
     ("sessions", &["engine", "store"]),
     ("shell", &["clock", "cluster", "engine", "ops", "sessions", "store"]),
     ("cluster", &["clock", "engine", "sessions", "shell", "store"]),
-    ("ops", &["alarm", "clock", "cluster", "engine", "record", "sessions", "shell", "store"]),
+    (
+        "ops",
+        &["alarm", "clock", "cluster", "crypto", "engine", "record", "sessions", "shell", "store"],
+    ),
     ("rpc", &["cluster", "engine", "sessions", "store"]),
     ("api", &["ops"]),
-    ("server", &["api", "ops"]),
+    ("server", &["api", "crypto", "ops"]),
     // Whether the text of a message can be filled in is a rule of alarms.
     ("config", &["alarm"]),
 ];

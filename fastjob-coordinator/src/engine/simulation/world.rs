@@ -179,6 +179,7 @@ impl World {
         };
         let engine = Engine::new(config, self.store.load_partition(lease.partition), self.now(m));
         self.nodes[m].engines.insert(lease.partition, Running { lease, engine });
+        self.nodes[m].knows_jobs = 0;
         for executor in &mut self.executors {
             let link = &mut executor.links[m];
             if link.session.is_some() {
@@ -347,8 +348,11 @@ impl World {
             let Some(partition) = self.nodes[m].engines.keys().next_back().copied() else { break };
             self.release(m, partition);
         }
-        let directory = Directory::new(self.store.jobs.values().cloned());
-        self.tell_all(m, || Event::Directory(directory.clone()));
+        if self.nodes[m].knows_jobs != self.store.job_changes {
+            self.nodes[m].knows_jobs = self.store.job_changes;
+            let directory = Directory::new(self.store.jobs.values().cloned());
+            self.tell_all(m, || Event::Directory(directory.clone()));
+        }
         let held: Vec<_> = self.nodes[m].engines.keys().copied().collect();
         for partition in held {
             let children = self.store.children_of(partition);
