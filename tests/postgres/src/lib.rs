@@ -103,6 +103,25 @@ impl Postgres {
         server
     }
 
+    /// One that takes connections over TLS alone; certificate and key are PEM.
+    ///
+    /// # Panics
+    ///
+    /// Panics if PostgreSQL is not installed, or does not start.
+    pub async fn start_tls(cert: &str, key: &str) -> Self {
+        let mut server = Self::begin(Disk::Ignored);
+        server.stop();
+        let data = server.folder.path().join("data");
+        let hba = "hostssl all all 127.0.0.1/32 trust\n";
+        for (name, text) in [("server.crt", cert), ("server.key", key), ("pg_hba.conf", hba)] {
+            write_private(&data.join(name), text).expect("its files can be written");
+        }
+        let conf = std::fs::File::options().append(true).open(data.join("postgresql.conf"));
+        conf.and_then(|mut conf| conf.write_all(b"\nssl = on\n")).expect("it can be configured");
+        server.begin_again();
+        server
+    }
+
     /// Starts it again, on the same port and data.
     ///
     /// # Panics
@@ -290,6 +309,17 @@ fn bin() -> Option<PathBuf> {
         folders.extend(versions.into_iter().rev().map(|version| version.join("bin")));
     }
     folders.into_iter().find(|bin| bin.join("initdb").exists() && bin.join("postgres").exists())
+}
+
+/// Writes a file that its server alone can read.
+fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::write(path, text)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    if is_root() {
+        Command::new("chown").arg("postgres").arg(path).status()?;
+    }
+    Ok(())
 }
 
 fn is_root() -> bool {

@@ -10,6 +10,7 @@ use std::{
 
 use fastjob_tests::{
     eventually,
+    postgres::Postgres,
     process::{Coordinator, Process},
 };
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
@@ -159,4 +160,35 @@ async fn who_speaks_tls_to_a_plain_port_is_told_so() {
     let coordinator = coordinator().await;
     let said = refused(&coordinator, &coordinator.url().replace("http://", "https://"), &[]);
     assert!(said.contains("is it http and not https?"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_way_to_the_database_is_encrypted_and_who_answers_there_has_to_prove_it() {
+    let files = Files::make();
+    let read = |path: &Path| fs::read_to_string(path).unwrap();
+    let postgres = Postgres::start_tls(&read(&files.cert), &read(&files.key)).await;
+    let trusting = |authority: &Path| {
+        let tls = format!("sslmode=verify-full&sslrootcert={}", authority.display());
+        postgres.url("postgres").replace("sslmode=disable", &tls)
+    };
+    let url = trusting(&files.authority);
+    let mut coordinator = Coordinator::prepare(FASTJOB).store_url(&url);
+    let migrate = |store: &str| {
+        let done = coordinator.cli(&["migrate", "--store", store]);
+        (done.status.code(), String::from_utf8_lossy(&done.stderr).into_owned())
+    };
+    let (status, said) = migrate(&trusting(&files.stranger));
+    assert!(status == Some(1) && said.contains("certificate"), "{status:?} {said}");
+    let (status, said) = migrate(&postgres.url("postgres"));
+    assert!(status == Some(1) && said.contains("no encryption"), "{status:?} {said}");
+    assert_eq!(migrate(&url), (Some(0), String::new()));
+    assert_eq!(migrate(&url), (Some(0), String::new()), "once more");
+
+    coordinator.up().await;
+    let _executor = coordinator.executor(EXECUTOR, "e1");
+    let rest = coordinator.rest();
+    rest.executors(1).await;
+    rest.save(json!({"name": "s", "handler": "slow", "param": "10"})).await;
+    let task = rest.start("s", json!({})).await;
+    assert_eq!(rest.ended(task).await["state"], "succeeded");
 }
