@@ -95,6 +95,23 @@ impl Cluster {
         sqlx::query_scalar(sql).fetch_one(&self.pool).await.unwrap()
     }
 
+    /// Each of the jobs has run for a second that has come since this was called.
+    async fn all_ran(&self, jobs: i64) {
+        let since = fastjob_tests::now().as_millisecond();
+        eventually("every job runs", Duration::from_secs(30), || async {
+            let fired: i64 = sqlx::query_scalar(
+                "select count(distinct job) from attempts \
+                 where id = task and task_state = 3 and fire_at > $1",
+            )
+            .bind(since)
+            .fetch_one(&self.pool)
+            .await
+            .unwrap();
+            (fired == jobs).then_some(())
+        })
+        .await;
+    }
+
     /// Every second of every job between the first and the last that was recorded has exactly one
     /// task, or is covered by a record of missed fires.
     async fn every_second_is_there(&self, jobs: usize) {
@@ -180,6 +197,32 @@ async fn a_task_that_runs_is_seen_and_stopped_through_any_node() {
         other.post(&format!("/api/v1/tasks/{task}/stop")).await;
         assert_eq!(other.ended(task).await["state"], "stopped");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_executor_runs_no_more_at_a_time_than_it_has_places_whatever_the_nodes_send() {
+    let cluster = Cluster::start(2).await;
+    let places = [("FASTJOB_CAPACITY", "2")];
+    let _executor = cluster.nodes[0].executor_with(EXECUTOR, "e1", &places);
+    cluster.connected(1).await;
+    let mut tasks = Vec::new();
+    for n in 0..12 {
+        let rest = cluster.nodes[n % 2].rest();
+        rest.save(json!({"name": format!("j{n}"), "handler": "slow", "param": "200"})).await;
+    }
+    for n in 0..12 {
+        let rest = cluster.nodes[n % 2].rest();
+        tasks.push(rest.start(&format!("j{n}"), json!({})).await);
+    }
+    for task in tasks {
+        assert_eq!(cluster.nodes[0].rest().ended(task).await["state"], "succeeded");
+    }
+    // At each start: itself, and those that had begun and not ended.
+    let most = cluster.count(
+        "select max((select count(*) from attempts b \
+         where b.started_at <= a.started_at and b.ended_at > a.started_at)) from attempts a",
+    );
+    assert_eq!(most.await, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -270,11 +313,11 @@ async fn a_node_that_sleeps_longer_than_its_lease_changes_nothing_when_it_wakes(
         (held.get(&cluster.nodes[1].url()) == Some(&32)).then_some(())
     })
     .await;
-    tokio::time::sleep(LEASE).await; // it sleeps on while the other works
+    cluster.all_ran(100).await; // it sleeps on
     cluster.nodes[0].signal("CONT");
     cluster.all_held().await;
     assert!(cluster.count("select sum(term)::bigint from partitions").await > before);
-    tokio::time::sleep(LEASE).await; // both work
+    cluster.all_ran(100).await;
     let rest = cluster.nodes[0].rest();
     for n in 0..100 {
         rest.post(&format!("/api/v1/jobs/j{n}/disable")).await;
@@ -316,7 +359,7 @@ async fn a_node_that_is_cut_off_from_the_database_is_taken_over_and_comes_back()
         (status == 200).then_some(())
     })
     .await;
-    tokio::time::sleep(LEASE).await; // all three work
+    cluster.all_ran(100).await;
     for n in 0..100 {
         cut_off.post(&format!("/api/v1/jobs/j{n}/disable")).await;
     }
@@ -352,7 +395,7 @@ async fn when_the_database_is_away_executors_go_on_and_nothing_is_forgotten() {
     let ended = cluster.nodes[1].rest().ended(long).await;
     assert_eq!(ended["state"], "succeeded", "{ended}");
     assert_eq!(ended["attempts"].as_array().unwrap().len(), 1, "{ended}");
-    tokio::time::sleep(LEASE).await; // what was missed is made up for
+    cluster.all_ran(50).await;
     let rest = cluster.nodes[0].rest();
     for n in 0..50 {
         rest.post(&format!("/api/v1/jobs/j{n}/disable")).await;
@@ -370,12 +413,14 @@ async fn a_node_that_stops_in_order_hands_over_at_once() {
     let _executor = cluster.executor("e1");
     cluster.connected(1).await;
     save_seconds(&cluster.nodes[0].rest(), 60).await;
+    cluster.all_ran(60).await;
     // Also the one that the executor was told of.
     for leaves in [1, 0] {
         let stopped = Instant::now();
         assert!(cluster.nodes[leaves].stop().success());
         cluster.all_held().await;
         eprintln!("handed over after {:?}", stopped.elapsed());
+        cluster.all_ran(60).await;
     }
     let rest = cluster.nodes[2].rest();
     for n in 0..60 {
