@@ -10,6 +10,7 @@ mod show;
 
 use std::{
     error::Error,
+    io::IsTerminal as _,
     net::{Ipv4Addr, SocketAddr},
     path::Path,
     process::ExitCode,
@@ -97,5 +98,6 @@ fn log() {
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(level))
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
 }

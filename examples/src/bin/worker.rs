@@ -6,7 +6,7 @@
 //!
 //! It is told of one coordinator and learns the others from it. `scripts/cluster` starts two.
 
-use std::{process::ExitCode, time::Duration};
+use std::{io::IsTerminal as _, process::ExitCode, time::Duration};
 
 use fastjob_executor::prelude::*;
 
@@ -29,7 +29,8 @@ async fn long(ctx: &JobContext) -> JobResult {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    tracing_subscriber::fmt().with_target(false).init();
+    let colours = std::io::stdout().is_terminal();
+    tracing_subscriber::fmt().with_target(false).with_ansi(colours).init();
     let stop = CancellationToken::new();
     let stopping = stop.clone();
     let signals = async move {
