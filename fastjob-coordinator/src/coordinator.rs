@@ -377,6 +377,13 @@ impl Coordinator {
         if tokio::time::timeout(Duration::from_secs(15), written).await.is_err() {
             tracing::warn!("the store did not take the last commits in time");
         }
+        match tokio::time::timeout(Duration::from_secs(5), whole.close()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(err)) => {
+                tracing::warn!(error = &err as &dyn std::error::Error, "the store was not closed");
+            }
+            Err(_) => tracing::warn!("the store did not close in time"),
+        }
         tracing::info!("coordinator stopped");
         match first {
             Some(Ok(name)) if !told => Err(RunError::LoopEnded(name)),

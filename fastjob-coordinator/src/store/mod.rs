@@ -200,6 +200,9 @@ pub(crate) trait CommitStore: Send + Sync {
     /// Removes at most `limit` tasks that ended before `before`, their attempts and logs, and
     /// returns how many.
     async fn remove_ended(&self, before: Timestamp, limit: u32) -> Result<u64>;
+    /// Lets go of the connections, at the end of the process that used them. A store that is a file
+    /// is then all in that file, as whoever copies it expects.
+    async fn close(&self) -> Result<()>;
 }
 
 /// What the whole store is.

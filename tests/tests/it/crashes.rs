@@ -97,6 +97,17 @@ async fn an_executor_delivers_what_it_finished_while_the_coordinator_was_down() 
 }
 
 #[tokio::test]
+async fn a_store_of_a_coordinator_that_stopped_in_order_is_one_file() {
+    let mut coordinator = coordinator().await;
+    let job = json!({"name": "one", "handler": "noop", "schedule": {"cron": "* * * * * ?"}});
+    coordinator.rest().save(job).await;
+    assert!(coordinator.stop().success());
+    let beside = coordinator.store().with_extension("db-wal");
+    let left = std::fs::metadata(&beside).map_or(0, |file| file.len());
+    assert_eq!(left, 0, "{} holds what was written", beside.display());
+}
+
+#[tokio::test]
 async fn attempts_of_a_killed_executor_are_lost_or_retried_and_none_stays_running() {
     let coordinator = coordinator().await;
     let mut executor = coordinator.executor(EXECUTOR, "e1");

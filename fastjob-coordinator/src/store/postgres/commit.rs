@@ -74,6 +74,14 @@ impl CommitStore for Postgres {
         tx.commit().await.map_err(&doing)?;
         Ok(old.len() as u64)
     }
+
+    async fn close(&self) -> Result<()> {
+        self.readers.close().await;
+        for line in [&self.writer, &self.cluster] {
+            line.close().await.map_err(while_doing("say goodbye to the database"))?;
+        }
+        Ok(())
+    }
 }
 
 /// Moves the partitions on; those leases that are over come back.

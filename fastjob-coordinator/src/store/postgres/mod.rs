@@ -100,6 +100,13 @@ impl Line {
         *line = Some(connection);
         Ok(done)
     }
+
+    async fn close(&self) -> sqlx::Result<()> {
+        match self.open.lock().await.take() {
+            Some(connection) => connection.close().await,
+            None => Ok(()),
+        }
+    }
 }
 
 /// Says how a connection is to behave. A database that only speaks the protocol may not know it.

@@ -73,6 +73,14 @@ impl CommitStore for Sqlite {
         tx.commit().await.map_err(&doing)?;
         Ok(old.len() as u64)
     }
+
+    async fn close(&self) -> Result<()> {
+        // A reader would keep the log from being folded into the file.
+        self.readers.close().await;
+        let mut writer = self.writer.lock().await;
+        let folded = sqlx::query("pragma wal_checkpoint(truncate)").execute(&mut *writer).await;
+        folded.map(drop).map_err(while_doing("fold the log into the store's file"))
+    }
 }
 
 pub(super) type Outcome = std::result::Result<(), sqlx::Error>;

@@ -71,6 +71,21 @@ async fn a_file_belongs_to_one_coordinator() {
 }
 
 #[tokio::test]
+async fn a_store_that_was_closed_is_all_in_its_file() {
+    let home = File::fresh().await;
+    home.run("insert into meta (key, value) values ('left', 'behind')").await;
+    home.store().close().await.unwrap();
+    let copy = home.folder.path().join("copy.db");
+    std::fs::copy(home.path(), &copy).unwrap();
+    let copied = Sqlite::open(&copy).await.unwrap();
+    let kept: String = sqlx::query_scalar("select value from meta where key = 'left'")
+        .fetch_one(&copied.readers)
+        .await
+        .unwrap();
+    assert_eq!(kept, "behind");
+}
+
+#[tokio::test]
 async fn a_store_of_a_newer_release_is_left_alone() {
     let mut home = File::fresh().await;
     home.run(
