@@ -259,7 +259,8 @@ fn store_error(err: store::Error) -> StartError {
 ///
 /// Fails with [`StartError::Store`] if the store is in use, unreadable or newer.
 pub async fn migrate(config: &Config) -> Result<(), StartError> {
-    open_store(config).await.map(drop)
+    let store = open_store(config).await?.whole();
+    store.close().await.map_err(store_error)
 }
 
 impl Coordinator {

@@ -2,20 +2,20 @@
 
 use clap::Args;
 
-use super::{error::Error, out::Out};
-use crate::{Config, config::StoreUrl};
+use super::{error::Error, options, out::Out};
+use crate::Config;
 
 #[derive(Args)]
 pub(super) struct Migrate {
     /// The store, as sqlite:PATH or postgres://… (FASTJOB_STORE)
     #[arg(long, value_name = "URL")]
-    store: Option<StoreUrl>,
+    store: Option<String>,
 }
 
 impl Migrate {
     pub(super) async fn run(self, mut config: Config, out: &mut Out<'_>) -> Result<(), Error> {
         if let Some(store) = self.store {
-            config.coordinator.store = store;
+            config.coordinator.store = options::store(&store)?;
         }
         crate::migrate(&config).await.map_err(|err| Error::from_chain(&err))?;
         let store = &config.coordinator.store;

@@ -6,7 +6,7 @@ use clap::Args;
 use fastjob_core::{JobName, duration};
 
 use super::error::Error;
-use crate::config::{Config, ServerUrl, Token};
+use crate::config::{Config, ServerUrl, StoreUrl, Token};
 
 /// Flags of every command.
 #[derive(Args)]
@@ -59,6 +59,11 @@ impl Options {
         }
         Ok(())
     }
+}
+
+/// Reads the address of a store.
+pub(super) fn store(text: &str) -> Result<StoreUrl, Error> {
+    text.parse().map_err(|err| Error::Misuse(format!("--store: {err}")))
 }
 
 /// Reads the name of a job, alone or behind its service's.

@@ -12,8 +12,11 @@ use clap::{Args, ValueEnum};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
-use super::error::{Error, Failure};
-use crate::{Config, Coordinator, config::StoreUrl};
+use super::{
+    error::{Error, Failure},
+    options,
+};
+use crate::{Config, Coordinator};
 
 /// The exit status of a process that was interrupted.
 const INTERRUPTED: i32 = 130;
@@ -25,7 +28,7 @@ pub(super) struct Serve {
     listen: Option<SocketAddr>,
     /// Keep everything there, as sqlite:PATH or postgres://… (FASTJOB_STORE) [default: sqlite:fastjob-data/fastjob.db]
     #[arg(long, value_name = "URL")]
-    store: Option<StoreUrl>,
+    store: Option<String>,
     /// How the log is written; FASTJOB_LOG says how much, such as debug
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     log_format: LogFormat,
@@ -49,7 +52,8 @@ impl Serve {
             config.coordinator.listen = listen;
         }
         if let Some(store) = self.store {
-            config.coordinator.store = store;
+            // Not by clap, which would print what it refuses: a password may be in it.
+            config.coordinator.store = options::store(&store)?;
         }
         let problems = config.check_coordinator();
         if !problems.is_empty() {

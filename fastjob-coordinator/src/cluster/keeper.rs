@@ -241,7 +241,7 @@ impl Node {
                     self.failing = false;
                 }
                 self.keeper.deadline.set(began + told * 9 / 10);
-                self.act(view).await;
+                self.act(view, began + told / 4).await;
                 return;
             }
             Ok(Err(err)) => chain(&err),
@@ -257,7 +257,9 @@ impl Node {
         }
     }
 
-    async fn act(&mut self, view: ClusterView) {
+    /// Takes what it is to have until `beat_by`: what is left waits until it has beaten again, for a
+    /// node that takes long to load must not lose what it has loaded.
+    async fn act(&mut self, view: ClusterView, beat_by: Duration) {
         self.collect();
         let lost: Vec<_> = self
             .ending
@@ -298,6 +300,9 @@ impl Node {
         }
         self.release(plan.release).await;
         for partition in plan.acquire {
+            if self.keeper.clock.now().uptime > beat_by {
+                break;
+            }
             if let Err(err) = self.acquire(partition).await {
                 tracing::warn!(partition = partition.0, error = chain(&err), "not acquired");
             }
@@ -411,10 +416,6 @@ impl Node {
 }
 
 impl Engines {
-    fn direct(&self, directory: &Directory) {
-        self.tell_all(|| Event::Directory(directory.clone()));
-    }
-
     fn start_children(&self, children: Vec<store::ChildStart>) {
         for child in children {
             self.tell(child.partition, Event::ChildStarts(vec![child]));

@@ -177,11 +177,11 @@ impl Engine {
         outgoing: &mut Outgoing,
         out: &mut Effects,
     ) {
+        self.watch_start(now, attempt);
         let Some(open) = self.open.get(&attempt) else { return };
         if open.shard == NOT_SPREAD {
             return self.spread_late(now, attempt);
         }
-        self.watch_start(now, attempt);
         if !self.let_through(now, attempt, out) {
             return;
         }

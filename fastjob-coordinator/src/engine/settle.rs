@@ -165,6 +165,8 @@ impl Engine {
             End::Succeeded => TaskEvent::AttemptSucceeded,
             End::Failed(_) => TaskEvent::AttemptFailed,
             End::Stopped => TaskEvent::AttemptStopped,
+            // It ran before and failed: that its retry was refused is no reason not to say so.
+            End::Skipped if open.number > 1 => TaskEvent::AttemptFailed,
             End::Skipped => TaskEvent::AttemptSkipped,
         };
         match self.spreads.get_mut(&open.task) {
@@ -217,6 +219,8 @@ impl Engine {
         more.avoid = failed_on;
         more.bound = None;
         more.progress = None;
+        // It waits for a place by itself, not for what is left of the wait of the one before.
+        more.waits_until = None;
         let delay = SignedDuration::try_from(delay).unwrap_or_default();
         let open = Open {
             number: before.number + 1,

@@ -262,6 +262,34 @@ async fn children_of_other_partitions_are_started_once_and_circles_are_refused_a
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_takes_a_parent_over_starts_its_children_in_other_partitions() {
+    let mut cluster = Cluster::start(2).await;
+    let _executor = cluster.executor("e1");
+    cluster.connected(1).await;
+    let rest = cluster.nodes[1].rest();
+    let children: Vec<_> = (0..4).map(|n| format!("child{n}")).collect();
+    for child in &children {
+        rest.save(json!({"name": child, "handler": "noop"})).await;
+    }
+    let all: Vec<Value> = children.iter().map(|job| json!({"job": job})).collect();
+    for n in 0..8 {
+        let parent = json!({"name": format!("parent{n}"), "handler": "noop", "children": all});
+        rest.save(parent).await;
+    }
+    assert!(cluster.nodes[0].stop().success());
+    cluster.all_held().await;
+    for n in 0..8 {
+        rest.start(&format!("parent{n}"), json!({})).await;
+    }
+    let started = "select count(*) from attempts where id = task and parent is not null \
+                   and task_state = 3";
+    eventually("each child has succeeded", Duration::from_secs(20), || async {
+        (cluster.count(started).await == 8 * 4).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nodes_that_are_killed_are_taken_over_and_no_second_is_lost_or_doubled() {
     let (jobs, kills) = if soak() { (3_000, 9) } else { (300, 3) };
     let mut cluster = Cluster::start(3).await;

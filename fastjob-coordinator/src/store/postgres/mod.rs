@@ -37,7 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const TRANSACTION: Duration = Duration::from_secs(30);
 /// What every connection is told: who holds rows and falls silent, because it is paused or cut off,
 /// is ended by the database, so that nobody waits for it longer than for a lease.
-const ALL: &[&str] = &["set idle_in_transaction_session_timeout = '10s'"];
+const ALL: &[&str] = &["set idle_in_transaction_session_timeout = '2s'"];
 /// What the writer's connection is told besides: its statements find each row by its key, whatever
 /// the planner has seen of a table. A plan from when the table was empty would read all of it.
 const WRITER: &[&str] = &[

@@ -61,6 +61,9 @@ impl Sqlite {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             fs::create_dir_all(folder).map_err(|err| open(err.to_string()))?;
         }
+        // One file has one lock, whichever link leads to it.
+        let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let path = real.as_path();
         let lock = lock(path)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
