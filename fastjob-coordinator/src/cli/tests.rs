@@ -76,7 +76,6 @@ fn what_makes_no_sense_is_misuse() {
     misused(&["task", "list", "--state", "gone"], "is no task state");
     misused(&["task", "list", "--since", "today"], "invalid value");
     misused(&["serve", "--listen", "here"], "invalid value");
-    misused(&["serve", "--store", "postgres://h"], "no database is named");
     misused(&["job", "list", "--server", "localhost:7070"], "http://127.0.0.1:7070");
 }
 
@@ -130,6 +129,17 @@ async fn flags_are_laid_over_the_file_and_check_tells_what_applies() {
 async fn serve_refuses_an_address_that_others_reach() {
     let failure = fastjob(&["serve", "--listen", "0.0.0.0:0"]).await.failure();
     assert_eq!(failure.problems[0].field, "coordinator.token");
+}
+
+#[tokio::test]
+async fn a_store_that_is_refused_is_named_without_its_password() {
+    let refused = fastjob(&["serve", "--store", "postgres://u:hidden@h/d?sslmod=x"]).await;
+    match refused.result {
+        Err(Error::Misuse(said)) => {
+            assert!(said.starts_with("--store: ") && !said.contains("hidden"), "{said}");
+        }
+        other => panic!("it ended otherwise: {other:?}"),
+    }
 }
 
 #[test]

@@ -143,6 +143,13 @@ impl CoordinatorConfig {
                 );
             }
         }
+        let shared = matches!(self.store, StoreUrl::Postgres(_));
+        if shared && self.listen.ip().is_unspecified() && self.advertise.is_none() {
+            problem(
+                "advertise",
+                format!("others cannot reach {}: say where they reach this node", self.listen),
+            );
+        }
         if let Some(tls) = &self.tls {
             for (key, path) in [("tls.cert", &tls.cert), ("tls.key", &tls.key)] {
                 if let Err(message) = readable(path) {

@@ -256,7 +256,7 @@ impl Engine {
                 }
             }
             Event::Connected(executor, answer) => self.connected(now, *executor, answer, out),
-            Event::Beat(session, beat) => self.beat(now, session, beat),
+            Event::Beat(session, beat) => self.beat(now, session, beat, out),
             Event::Started(session, attempts) => self.started(now, session, attempts),
             Event::Checkpoints(session, reached) => self.checkpoints(session, reached),
             Event::Progress(session, told) => self.progress(session, told),

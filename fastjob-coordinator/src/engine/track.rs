@@ -243,12 +243,13 @@ impl Engine {
         }
     }
 
-    pub(super) fn beat(&mut self, now: Now, session: SessionId, beat: Beat) {
-        let life = self.sessions.get(&session).and_then(|id| self.lives.get_mut(id));
-        if let Some(life) = life {
-            life.beat = Some(beat);
-            life.beat_at = now.uptime;
-        }
+    pub(super) fn beat(&mut self, now: Now, session: SessionId, beat: Beat, out: &mut Effects) {
+        let Some(id) = self.sessions.get(&session).copied() else { return };
+        let Some(life) = self.lives.get_mut(&id) else { return };
+        life.beat = Some(beat);
+        life.beat_at = now.uptime;
+        // Its figures may be what a task waits for.
+        self.pump(now, id, out);
     }
 
     pub(super) fn started(

@@ -366,3 +366,53 @@ fn code_follows_code_until_a_person_saves_and_never_brings_back_what_was_deleted
     assert_eq!(story.save(b, Origin::Code).unwrap().0, SaveDone::Unchanged);
     assert_eq!(story.save(b, Origin::Api).unwrap().0, SaveDone::Created);
 }
+
+#[test]
+fn a_retry_waits_for_an_executor_as_long_as_its_job_allows() {
+    let mut story = Story::begin();
+    let job = r#"{"name": "m", "handler": "h", "no_executor": "60s",
+        "retry": {"count": 1, "delay": "1s"}}"#;
+    story.save(job, Origin::Api).unwrap();
+    let attempt = story.start("m");
+    story.pass(50_000);
+    story.connect("e", "i1", 1, &[]);
+    assert_eq!(story.starts(1).len(), 1);
+    story.tell(Event::Disconnected(SessionId(1)));
+    story.pass(10_000);
+    assert_eq!(story.reason(attempt), Some(FailReason::ExecutorLost));
+    story.pass(30_000);
+    assert_eq!(story.task_state(attempt), TaskState::Running);
+    story.connect("e", "i2", 2, &[]);
+    assert_eq!(story.starts(2).len(), 1);
+}
+
+#[test]
+fn a_task_that_failed_and_whose_retry_is_refused_has_failed() {
+    let mut story = Story::begin();
+    let job = r#"{"name": "m", "handler": "h", "block": {"strategy": "skip_new", "scope": "cluster"},
+        "retry": {"count": 1, "delay": "5s"}}"#;
+    story.save(job, Origin::Api).unwrap();
+    story.connect("e", "i1", 1, &[]);
+    let failing = story.start("m");
+    story.finish(1, failing, End::Failed(FailReason::Error));
+    assert_eq!(story.task_state(failing), TaskState::Running, "it is to be tried again");
+    story.starts(1);
+    story.start("m");
+    assert_eq!(story.starts(1).len(), 1);
+    story.pass(10_000);
+    assert_eq!(story.task_state(failing), TaskState::Failed);
+}
+
+#[test]
+fn what_waits_for_figures_goes_on_when_a_beat_brings_them() {
+    let mut story = Story::begin();
+    let job = r#"{"name": "m", "handler": "h", "shard": {"dynamic": "memory_free > 2GiB"}}"#;
+    story.save(job, Origin::Api).unwrap();
+    story.connect("e", "i1", 1, &[]);
+    story.start("m");
+    assert!(story.starts(1).is_empty(), "its figures are not known yet");
+    let beat = Beat { memory_free: 4 << 30, memory_total: 8 << 30, ..Beat::default() };
+    story.tell(Event::Beat(SessionId(1), beat));
+    story.pass(0);
+    assert_eq!(story.starts(1).len(), 1);
+}

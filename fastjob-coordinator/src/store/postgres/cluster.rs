@@ -74,8 +74,11 @@ impl ClusterStore for Postgres {
         let term: Option<i64> = self
             .cluster
             .with(async |line| {
+                // Terms grow with time, too: executors remember those of before a backup was
+                // restored.
                 sqlx::query_scalar(
-                    "update partitions p set node = $1, term = term + 1 where partition = $2 \
+                    "update partitions p set node = $1, term = greatest(term + 1, \
+                     cast(extract(epoch from clock_timestamp()) as bigint)) where partition = $2 \
                      and (node is null or node = $1 or not exists (select 1 from nodes n \
                      where n.id = p.node and n.until > clock_timestamp())) returning term",
                 )

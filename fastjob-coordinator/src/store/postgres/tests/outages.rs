@@ -110,7 +110,7 @@ async fn what_the_writer_is_told_is_known_here() {
     for (name, value) in [
         ("plan_cache_mode", "force_generic_plan"),
         ("enable_seqscan", "off"),
-        ("idle_in_transaction_session_timeout", "10s"),
+        ("idle_in_transaction_session_timeout", "2s"),
         ("synchronous_commit", "on"),
     ] {
         let set: String = sqlx::query_scalar("select current_setting($1)")
