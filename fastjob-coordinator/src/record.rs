@@ -66,6 +66,8 @@ pub(crate) enum Origin {
 pub(crate) struct JobRow {
     pub(crate) id: JobId,
     pub(crate) job: Arc<Job>,
+    /// The jobs that its children's names meant when it was saved, in the same order.
+    pub(crate) children: Arc<[JobId]>,
     pub(crate) origin: Origin,
     /// Counts saves, from 1.
     pub(crate) revision: i64,

@@ -57,11 +57,6 @@ impl ChildOn {
     }
 }
 
-/// The children to start when a task has come to the state `end`.
-pub fn to_start(children: &[Child], end: TaskState) -> impl Iterator<Item = &Child> {
-    children.iter().filter(move |child| child.on.follows(end))
-}
-
 /// A job as another one names it: `name`, or `service.name`.
 ///
 /// Names may have dots of their own, so that only who knows all jobs can tell which is meant: the
@@ -125,7 +120,8 @@ mod tests {
                 | TaskState::Stopping
                 | TaskState::Skipped => &[],
             };
-            let started: Vec<_> = to_start(&children, state).map(|c| c.job.as_str()).collect();
+            let started = children.iter().filter(|child| child.on.follows(state));
+            let started: Vec<_> = started.map(|child| child.job.as_str()).collect();
             assert_eq!(started, expected, "{state}");
         }
     }

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::Deadline;
 use crate::{
     clock::Clock,
-    engine::{CommitId, Connected, Directory, Event, SessionId},
+    engine::{CommitId, Connected, Event, SessionId},
     shell::EngineHandle,
     store::{Lease, Partition, StoreFacts, writer::Health},
 };
@@ -28,8 +28,6 @@ struct Inner {
     deadline: Deadline,
     health: watch::Receiver<Health>,
     running: RwLock<BTreeMap<Partition, Running>>,
-    /// The jobs of all partitions, as they were read last.
-    directory: RwLock<Option<Directory>>,
 }
 
 #[derive(Clone)]
@@ -47,8 +45,7 @@ impl Engines {
         deadline: Deadline,
         health: watch::Receiver<Health>,
     ) -> Self {
-        let (running, directory) = (RwLock::default(), RwLock::default());
-        Self(Arc::new(Inner { facts, clock, deadline, health, running, directory }))
+        Self(Arc::new(Inner { facts, clock, deadline, health, running: RwLock::default() }))
     }
 
     pub(crate) fn partitions(&self) -> u32 {
@@ -67,13 +64,6 @@ impl Engines {
     /// Whether the store takes writes.
     pub(crate) fn health(&self) -> &watch::Receiver<Health> {
         &self.0.health
-    }
-
-    /// Tells all engines which jobs there are in other partitions, and those that are added later.
-    pub(crate) fn direct(&self, directory: &Directory) {
-        let mut kept = self.0.directory.write().unwrap_or_else(PoisonError::into_inner);
-        *kept = Some(directory.clone());
-        self.tell_all(|| Event::Directory(directory.clone()));
     }
 
     /// What this node acts on just now; nothing once its lease is over.
@@ -204,11 +194,6 @@ impl Engines {
     }
 
     pub(super) fn add(&self, lease: Lease, handle: EngineHandle, lost: CancellationToken) {
-        // Held meanwhile: what is read next comes after.
-        let directory = self.0.directory.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(directory) = &*directory {
-            handle.tell(Event::Directory(directory.clone()));
-        }
         self.write().insert(lease.partition, Running { lease, handle, lost });
     }
 

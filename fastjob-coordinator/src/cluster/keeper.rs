@@ -7,28 +7,23 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{ClusterMap, Deadline, Engines, lease::plan};
 use crate::{
     clock::{Clock, wall_now},
-    engine::{self, Directory, Engine, Event},
+    engine::{self, Engine, Event},
     sessions::Sessions,
     shell::{self, Around, Ending, EngineHandle},
     store::{
-        self, ClusterStore, ClusterView, JobRow, Lease, NodeRow, Partition, Store,
+        self, ClusterStore, ClusterView, Lease, NodeRow, Partition, Store,
         writer::{Told, WriterHandle},
     },
 };
 
 /// Between two looks for children to start.
 const CHILDREN: Duration = Duration::from_millis(250);
-/// Between two looks at the jobs of all partitions.
-const JOBS: Duration = Duration::from_secs(2);
-/// By how much the clocks of nodes that write jobs may differ.
-const SKEW: SignedDuration = SignedDuration::from_secs(60);
 /// How long engines may take to write what they have decided when the node stops.
 const RETIRE: Duration = Duration::from_secs(8);
 /// How long the database may take to hear that the node leaves.
@@ -97,23 +92,21 @@ impl Keeper {
             ending: HashMap::new(),
             failing: false,
         };
-        let directory = node.keeper.jobs_loop(stop.clone());
-        let children = node.keeper.children_loop(stop.clone());
-        let (mut loops, told) = (JoinSet::new(), stop.clone());
-        loops.spawn(directory);
-        loops.spawn(children);
+        let children = tokio::spawn(node.keeper.children_loop(stop.clone()));
         while !stop.is_cancelled() {
             node.tick().await;
             let stale = Arc::clone(&node.keeper.map.stale);
             tokio::select! {
-                () = told.cancelled() => break,
+                () = stop.cancelled() => break,
                 () = tokio::time::sleep(node.beat) => {}
                 () = stale.notified() => {}
                 Some(ended) = node.running.join_next() => node.ended(ended),
             }
         }
         node.leave().await;
-        while loops.join_next().await.is_some() {}
+        if let Err(err) = children.await {
+            tracing::error!(%err, "the loop that starts children panicked");
+        }
     }
 
     /// An engine that carries on from what was loaded; its loop ends with the lease.
@@ -145,25 +138,6 @@ impl Keeper {
         shell::run(engine, around, inbox, ending)
     }
 
-    /// Tells the engines which jobs there are in other partitions, whenever that changes.
-    fn jobs_loop(&self, stop: CancellationToken) -> impl Future<Output = ()> + Send + 'static {
-        let (store, engines) = (Arc::clone(&self.store), self.engines.clone());
-        async move {
-            let mut jobs = Jobs::default();
-            while !stop.is_cancelled() {
-                match jobs.refresh(&*store).await {
-                    Ok(Some(directory)) => engines.direct(&directory),
-                    Ok(None) => {}
-                    Err(err) => tracing::debug!(%err, "the jobs of other partitions not read"),
-                }
-                tokio::select! {
-                    () = stop.cancelled() => return,
-                    () = tokio::time::sleep(JOBS) => {}
-                }
-            }
-        }
-    }
-
     /// Hands children of other partitions' tasks to the engines that are to start them.
     fn children_loop(&self, stop: CancellationToken) -> impl Future<Output = ()> + Send + 'static {
         let (store, engines) = (Arc::clone(&self.store), self.engines.clone());
@@ -182,34 +156,6 @@ impl Keeper {
                 }
             }
         }
-    }
-}
-
-/// The jobs of all partitions, read as far as they have changed.
-#[derive(Default)]
-pub(crate) struct Jobs {
-    rows: HashMap<fastjob_core::JobId, JobRow>,
-    latest: Option<Timestamp>,
-}
-
-impl Jobs {
-    /// Reads what has changed; `None` if nothing has.
-    pub(crate) async fn refresh(
-        &mut self,
-        store: &dyn Store,
-    ) -> Result<Option<Directory>, store::Error> {
-        let since = self.latest.and_then(|at| at.checked_sub(SKEW).ok());
-        let rows = store.jobs_since(since.unwrap_or(Timestamp::UNIX_EPOCH)).await?;
-        let mut changed = false;
-        for row in rows {
-            self.latest = self.latest.max(Some(row.updated_at));
-            let known = self.rows.get(&row.id);
-            if known.is_none_or(|known| known.revision < row.revision) {
-                changed = true;
-                self.rows.insert(row.id, row);
-            }
-        }
-        Ok(changed.then(|| Directory::new(self.rows.values().cloned())))
     }
 }
 

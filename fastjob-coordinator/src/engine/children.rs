@@ -1,6 +1,9 @@
 //! Jobs that are started when a task of another has ended, in the same commit as that end: so a
 //! child is started once, whichever side of the commit a crash falls on.
 //!
+//! Which job a child's name means is decided when its parent is saved, and kept: jobs that are saved
+//! later change nothing about it. A child cannot be deleted while it is one.
+//!
 //! A child whose job is in another partition is written down with that end, and started by whoever
 //! holds the other partition: in one commit it becomes a task and is crossed out.
 
@@ -8,14 +11,14 @@ use std::{collections::HashSet, sync::Arc};
 
 use fastjob_core::{
     Cause, Job, JobId, JobName, ServiceName, TaskId, TaskState,
-    children::{ChildPath, to_start},
+    children::{Child, ChildPath},
 };
 
 use super::{
     CommitId, Engine, JobPath, JobRefused, Now,
     plan::{Head, NewTask},
 };
-use crate::record::{ChildStart, Partition};
+use crate::record::{ChildStart, JobRow, Partition};
 
 impl Engine {
     /// The job that a parent means: one of its own service first.
@@ -56,7 +59,7 @@ impl Engine {
             [id] => return Ok(*id),
             [] => {}
             [_, ..] => {
-                let full = |job: &Arc<Job>| format!("{}.{}", job.service, job.name);
+                let full = |row: &JobRow| format!("{}.{}", row.job.service, row.job.name);
                 let mut choices: Vec<_> =
                     found.iter().filter_map(|id| self.job_anywhere(*id)).map(full).collect();
                 choices.sort();
@@ -73,24 +76,26 @@ impl Engine {
     }
 
     /// A living job, whatever its partition.
-    fn job_anywhere(&self, id: JobId) -> Option<&Arc<Job>> {
+    fn job_anywhere(&self, id: JobId) -> Option<&JobRow> {
         if self.is_mine(self.partition_of(id)) {
-            let living = self.jobs.get(&id).filter(|entry| entry.row.deleted_at.is_none());
-            return living.map(|entry| &entry.row.job);
+            return self.jobs.get(&id).map(|entry| &entry.row).filter(|row| is_living(row));
         }
         self.directory.job(id)
     }
 
-    fn living_jobs(&self) -> impl Iterator<Item = (JobId, &Arc<Job>)> {
-        let mine = self.jobs.iter().filter(|(_, entry)| entry.row.deleted_at.is_none());
-        let mine = mine.map(|(id, entry)| (*id, &entry.row.job));
-        let others = self.directory.jobs();
-        mine.chain(others.filter(|(id, _)| !self.is_mine(self.partition_of(*id))))
+    fn living_jobs(&self) -> impl Iterator<Item = &JobRow> {
+        let mine = self.jobs.values().map(|entry| &entry.row).filter(|row| is_living(row));
+        mine.chain(self.directory.jobs().filter(|row| !self.is_mine(self.partition_of(row.id))))
     }
 
-    /// Refuses children that do not exist, and those that lead back to the job itself.
-    pub(super) fn check_children(&self, id: Option<JobId>, job: &Job) -> Result<(), JobRefused> {
-        for child in &job.children {
+    /// The jobs that its children's names mean now. Refuses children that do not exist, and those
+    /// that lead back to the job itself.
+    pub(super) fn resolve_children(
+        &self,
+        id: Option<JobId>,
+        job: &Job,
+    ) -> Result<Arc<[JobId]>, JobRefused> {
+        let resolve = |child: &Child| {
             let refused =
                 |why: String| JobRefused::Child { child: child.job.as_str().to_owned(), why };
             let found = self.child(&job.service, &child.job).map_err(|err| match err {
@@ -110,8 +115,9 @@ impl Engine {
             {
                 return Err(refused("leads back to it: its tasks would never end".to_owned()));
             }
-        }
-        Ok(())
+            Ok(found)
+        };
+        job.children.iter().map(resolve).collect()
     }
 
     fn leads_to(&self, from: JobId, to: JobId, seen: &mut HashSet<JobId>) -> bool {
@@ -121,22 +127,16 @@ impl Engine {
         if !seen.insert(from) {
             return false;
         }
-        let Some(job) = self.job_anywhere(from) else { return false };
-        job.children
-            .iter()
-            .filter_map(|child| self.child(&job.service, &child.job).ok())
-            .any(|child| self.leads_to(child, to, seen))
+        let Some(row) = self.job_anywhere(from) else { return false };
+        row.children.iter().any(|child| self.leads_to(*child, to, seen))
     }
 
     /// The jobs that have it as a child.
     pub(super) fn parents(&self, id: JobId) -> Vec<String> {
         let mut parents: Vec<_> = self
             .living_jobs()
-            .filter(|(_, job)| {
-                let mut children = job.children.iter();
-                children.any(|child| self.child(&job.service, &child.job) == Ok(id))
-            })
-            .map(|(_, job)| format!("`{}.{}`", job.service, job.name))
+            .filter(|row| row.children.contains(&id))
+            .map(|row| format!("`{}.{}`", row.job.service, row.job.name))
             .collect();
         parents.sort();
         parents
@@ -150,15 +150,13 @@ impl Engine {
         end: TaskState,
         result: Option<&str>,
     ) {
-        let Some(entry) =
-            self.jobs.get(&parent.0).filter(|entry| !entry.row.job.children.is_empty())
+        let Some(entry) = self.jobs.get(&parent.0).filter(|entry| !entry.row.children.is_empty())
         else {
             return;
         };
-        let job = Arc::clone(&entry.row.job);
-        for child in to_start(&job.children, end) {
-            // Known when the parent was saved, and not to be deleted while it is a child.
-            let Ok(id) = self.child(&job.service, &child.job) else { continue };
+        let (job, ids) = (Arc::clone(&entry.row.job), Arc::clone(&entry.row.children));
+        let children = job.children.iter().zip(&*ids);
+        for (child, &id) in children.filter(|(child, _)| child.on.follows(end)) {
             let param = result.filter(|_| child.pass_result).map(Arc::from);
             let partition = self.partition_of(id);
             if !self.is_mine(partition) {
@@ -166,6 +164,9 @@ impl Engine {
                 let start = ChildStart { id: start, partition, job: id, parent: parent.1, param };
                 self.commit.child_starts.push(start);
                 continue;
+            }
+            if self.job_anywhere(id).is_none() {
+                continue; // deleted since
             }
             let head = Head { parent: Some(parent.1), ..Head::default() };
             let new = NewTask::new(id, Cause::Parent, now.wall);
@@ -181,8 +182,7 @@ impl Engine {
                 continue; // it was read before its commit was durable
             }
             self.commit.children_started.push(child.id);
-            let living = |entry: &super::JobEntry| entry.row.deleted_at.is_none();
-            if !self.jobs.get(&child.job).is_some_and(living) {
+            if self.job_anywhere(child.job).is_none() {
                 continue; // deleted since
             }
             let head = Head {
@@ -195,4 +195,8 @@ impl Engine {
             self.keys.remember(now, key, task, CommitId(self.next_commit));
         }
     }
+}
+
+fn is_living(row: &JobRow) -> bool {
+    row.deleted_at.is_none()
 }

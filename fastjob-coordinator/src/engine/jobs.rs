@@ -54,14 +54,10 @@ impl Engine {
         origin: Origin,
     ) -> SaveAnswer {
         let key = (job.service.clone(), job.name.clone());
-        self.check_children(self.living(&key.0, &key.1), &job)?;
-        let Some(id) = self.by_name.get(&key).copied() else {
+        let known = self.by_name.get(&key).and_then(|id| self.jobs.get(id));
+        let Some(row) = known.map(|entry| entry.row.clone()) else {
             return self.create(now, job, origin);
         };
-        let Some(entry) = self.jobs.get(&id) else {
-            return self.create(now, job, origin);
-        };
-        let row = entry.row.clone();
         let by_code = origin == Origin::Code;
         if by_code && (row.deleted_at.is_some() || row.origin == Origin::Api) {
             return Ok((SaveDone::Unchanged, Box::new(row)));
@@ -78,16 +74,22 @@ impl Engine {
         if job.timetable != row.job.timetable {
             too_late(&job, now)?;
         }
-        Ok((SaveDone::Updated, self.change(now, id, job, origin)))
+        let children = self.resolve_children(Some(row.id), &job)?;
+        Ok((
+            SaveDone::Updated,
+            self.change(now, JobRow { job: job.into(), children, origin, ..row }),
+        ))
     }
 
     fn create(&mut self, now: Now, job: Job, origin: Origin) -> SaveAnswer {
         too_late(&job, now)?;
+        let children = self.resolve_children(None, &job)?;
         let id = JobId(self.next_job);
         self.next_job += self.config.step();
         let row = JobRow {
             id,
             job: Arc::new(job),
+            children,
             origin,
             revision: 1,
             anchor: now.wall,
@@ -104,35 +106,23 @@ impl Engine {
         Ok((SaveDone::Created, Box::new(row)))
     }
 
-    fn change(&mut self, now: Now, id: JobId, job: Job, origin: Origin) -> Box<JobRow> {
-        let refires = self.jobs.get(&id).is_some_and(|entry| !entry.row.job.fires_like(&job));
-        let scope = job.block.scope;
-        let rescoped = self.jobs.get(&id).is_some_and(|entry| entry.row.job.block.scope != scope);
+    /// Saves a job that is known as `row` says, in its next revision.
+    fn change(&mut self, now: Now, row: JobRow) -> Box<JobRow> {
+        let id = row.id;
+        let before = self.jobs.get(&id).map(|entry| Arc::clone(&entry.row.job));
+        let refires = before.as_ref().is_some_and(|before| !before.fires_like(&row.job));
+        let rescoped = before.is_some_and(|before| before.block.scope != row.job.block.scope);
         if refires {
             self.take_back(now, id);
         }
-        let Some(entry) = self.jobs.get_mut(&id) else {
-            // Not reached: whoever calls has just seen it.
-            return Box::new(JobRow {
-                id,
-                job: Arc::new(job),
-                origin,
-                revision: 1,
-                anchor: now.wall,
-                created_at: now.wall,
-                updated_at: now.wall,
-                deleted_at: None,
-            });
-        };
-        if refires {
-            entry.row.anchor = now.wall;
-            entry.cursor = now.wall;
+        let anchor = if refires { now.wall } else { row.anchor };
+        let row = JobRow { revision: row.revision + 1, updated_at: now.wall, anchor, ..row };
+        if let Some(entry) = self.jobs.get_mut(&id) {
+            entry.row = row.clone();
+            if refires {
+                entry.cursor = now.wall;
+            }
         }
-        entry.row.job = Arc::new(job);
-        entry.row.origin = origin;
-        entry.row.revision += 1;
-        entry.row.updated_at = now.wall;
-        let row = entry.row.clone();
         self.commit.jobs.push(row.clone());
         if refires {
             self.schedule_next(id);
@@ -153,7 +143,8 @@ impl Engine {
             return Ok((SaveDone::Unchanged, Box::new(row)));
         }
         let job = Job { enabled, ..(*row.job).clone() };
-        Ok((SaveDone::Updated, self.change(now, id, job, Origin::Api)))
+        let row = JobRow { job: job.into(), origin: Origin::Api, ..row };
+        Ok((SaveDone::Updated, self.change(now, row)))
     }
 
     /// Deletes a job: what is planned is taken back, what waits is stopped, what runs may end.

@@ -88,7 +88,7 @@ impl Ops {
         let job = Job::try_from(draft)
             .map_err(|err| Error::Invalid { message: err.to_string(), problems: err.problems })?;
         if !job.children.is_empty() {
-            self.tell_jobs(engine).await?;
+            self.tell_jobs(engine, &job).await?;
         }
         let job = Box::new(job);
         let saved =
@@ -96,12 +96,25 @@ impl Ops {
         saved_view(saved)
     }
 
-    /// Lets the engine know the jobs of other partitions as they are now.
-    async fn tell_jobs(&self, engine: &EngineHandle) -> Result<(), Error> {
-        if self.engines.partitions() > 1 {
-            let rows = self.store.jobs_since(Timestamp::UNIX_EPOCH).await?;
-            engine.tell(Event::Directory(Directory::new(rows)));
+    /// Lets the engine know the jobs of other partitions as they are now: those that the children's
+    /// names can mean, and those that have children themselves.
+    async fn tell_jobs(&self, engine: &EngineHandle, job: &Job) -> Result<(), Error> {
+        if self.engines.partitions() == 1 {
+            return Ok(());
         }
+        let mut rows = self.store.parents().await?;
+        for child in &job.children {
+            let path = child.job.as_str();
+            if let Ok(name) = path.parse() {
+                rows.extend(self.store.jobs_named(&name).await?);
+            }
+            for (dot, _) in path.match_indices('.') {
+                if let (Ok(service), Ok(name)) = (path[..dot].parse(), path[dot + 1..].parse()) {
+                    rows.extend(self.store.job(&service, &name).await?);
+                }
+            }
+        }
+        engine.tell(Event::Directory(Directory::new(rows)));
         Ok(())
     }
 
@@ -172,7 +185,11 @@ impl Ops {
         engine: &EngineHandle,
         job: String,
     ) -> Result<(), Error> {
-        self.tell_jobs(engine).await?;
+        if self.engines.partitions() > 1 {
+            // Whether it is a child of one of them.
+            let parents = self.store.parents().await?;
+            engine.tell(Event::Directory(Directory::new(parents)));
+        }
         let job = JobPath(job);
         let deleted = engine.ask(|answer| Command::Delete { job, answer }).await?;
         saved_view(deleted).map(|_| ())

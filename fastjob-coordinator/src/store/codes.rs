@@ -1,7 +1,9 @@
 //! How states, causes and reasons stand in the store. A number that is not here is refused: a row
 //! that says something unknown is never read as something else.
 
-use fastjob_core::{AttemptState, Cause, FailReason, TaskState};
+use std::sync::Arc;
+
+use fastjob_core::{AttemptState, Cause, FailReason, JobId, TaskState};
 
 use super::{AlarmKind, AlarmState, Error, Origin, Result};
 
@@ -45,4 +47,16 @@ codes! {
     origin_code, origin: Origin {
         Code = 1, Api = 2,
     }
+}
+
+/// Ids of jobs, as a JSON array.
+pub(crate) fn ids_code(ids: &[JobId]) -> String {
+    let ids: Vec<_> = ids.iter().map(|id| id.0.to_string()).collect();
+    format!("[{}]", ids.join(","))
+}
+
+pub(crate) fn ids(code: &str) -> Result<Arc<[JobId]>> {
+    let ids: Vec<i64> = serde_json::from_str(code)
+        .map_err(|err| Error::Corrupt { what: format!("the ids of jobs {code}: {err}") })?;
+    Ok(ids.into_iter().map(JobId).collect())
 }

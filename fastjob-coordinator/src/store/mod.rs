@@ -290,8 +290,8 @@ pub(crate) trait ClusterStore: Send + Sync {
 pub(crate) trait JobStore: Send + Sync {
     /// The job, unless it is unknown or deleted.
     async fn job(&self, service: &ServiceName, name: &JobName) -> Result<Option<JobRow>>;
-    /// Jobs of all partitions that were changed at or after the instant, deleted ones too.
-    async fn jobs_since(&self, since: Timestamp) -> Result<Vec<JobRow>>;
+    /// The jobs of all partitions that have children, deleted ones left out.
+    async fn parents(&self) -> Result<Vec<JobRow>>;
     /// The jobs of this name in all services, deleted ones left out.
     async fn jobs_named(&self, name: &JobName) -> Result<Vec<JobRow>>;
     /// Jobs by service and name, after the given one, deleted ones left out; at most `limit`.

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, HashMap};
 
 use fastjob_core::{
     AttemptId, AttemptState, Cause, JobId, TaskId, TaskState, block::BlockStrategy,
-    children::to_start,
 };
 use jiff::Timestamp;
 
@@ -133,7 +132,8 @@ impl Witness {
             let head = &store.attempts[&task.first_attempt()];
             assert!(head.task_state.is_final(), "a task stayed open: {head:?}");
             let job = &store.jobs[&head.new.job].job;
-            let wanted = to_start(&job.children, head.task_state).count();
+            let wanted =
+                job.children.iter().filter(|child| child.on.follows(head.task_state)).count();
             let found = children.get(task).copied().unwrap_or(0);
             assert_eq!(found as usize, wanted, "children of {task}, {:?}", head.task_state);
             if head.new.shard.total > 1 {

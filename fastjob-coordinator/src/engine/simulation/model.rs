@@ -24,8 +24,6 @@ pub(in crate::engine) struct ModelStore {
     partitions: u32,
     pub(in crate::engine) attempts: BTreeMap<AttemptId, Row>,
     pub(in crate::engine) jobs: BTreeMap<JobId, JobRow>,
-    /// How many commits have changed a job.
-    pub(super) job_changes: u64,
     pub(super) lives: BTreeMap<LifeId, LifeRow>,
     pub(super) keys: BTreeMap<(JobId, Arc<str>), TaskId>,
     checkpoints: BTreeMap<(TaskId, u32), Arc<str>>,
@@ -62,7 +60,6 @@ impl ModelStore {
         reached.clock = reached.clock.max(commit.clock);
         reached.watermark = reached.watermark.max(commit.watermark);
         let ids_until = reached.ids_until;
-        self.job_changes += u64::from(!commit.jobs.is_empty());
         for job in &commit.jobs {
             self.jobs.insert(job.id, job.clone());
         }

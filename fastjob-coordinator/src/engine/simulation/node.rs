@@ -32,8 +32,6 @@ pub(super) struct Node {
     /// Until when it may act, by its own clock; `None` if for ever.
     pub(super) deadline: Option<Duration>,
     pub(super) engines: BTreeMap<Partition, Running>,
-    /// As of which change of jobs its engines know those of all partitions.
-    pub(super) knows_jobs: u64,
     /// Streams that broke while it slept.
     pub(super) gone: Vec<SessionId>,
     pub(super) pending: VecDeque<(Lease, CommitId, Commit)>,
@@ -49,7 +47,6 @@ impl Node {
             wall,
             deadline: (!alone).then_some(Duration::ZERO),
             engines: BTreeMap::new(),
-            knows_jobs: 0,
             gone: Vec::new(),
             pending: VecDeque::new(),
         }

@@ -179,7 +179,6 @@ impl World {
         };
         let engine = Engine::new(config, self.store.load_partition(lease.partition), self.now(m));
         self.nodes[m].engines.insert(lease.partition, Running { lease, engine });
-        self.nodes[m].knows_jobs = 0;
         for executor in &mut self.executors {
             let link = &mut executor.links[m];
             if link.session.is_some() {
@@ -347,11 +346,6 @@ impl World {
         while self.nodes[m].engines.len() > share {
             let Some(partition) = self.nodes[m].engines.keys().next_back().copied() else { break };
             self.release(m, partition);
-        }
-        if self.nodes[m].knows_jobs != self.store.job_changes {
-            self.nodes[m].knows_jobs = self.store.job_changes;
-            let directory = Directory::new(self.store.jobs.values().cloned());
-            self.tell_all(m, || Event::Directory(directory.clone()));
         }
         let held: Vec<_> = self.nodes[m].engines.keys().copied().collect();
         for partition in held {

@@ -1,3 +1,5 @@
 //! Single rules of the engine, each told as a short story; `simulation` tries them all at once.
 
+mod children;
 mod rules;
+mod story;

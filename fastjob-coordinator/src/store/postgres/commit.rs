@@ -16,7 +16,7 @@ use sqlx::{Connection, PgConnection};
 use super::{Postgres, clean, insert, int, outcomes, small, while_doing};
 use crate::store::{
     Commit, CommitStore, Error, Lease, Result,
-    codes::{alarm_kind_code, origin_code, task_state_code},
+    codes::{alarm_kind_code, ids_code, origin_code, task_state_code},
 };
 
 pub(super) type Outcome = sqlx::Result<()>;
@@ -204,12 +204,13 @@ async fn jobs(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
             |get: fn(&&crate::store::JobRow) -> String| rows.iter().map(get).collect::<Vec<_>>();
         sqlx::query(
             "insert into jobs (id, service, name, definition, origin, revision, anchor, \
-             created_at, updated_at, deleted_at) \
+             created_at, updated_at, deleted_at, children) \
              select * from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], \
              $5::smallint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], \
-             $10::bigint[]) \
+             $10::bigint[], $11::text[]) \
              on conflict (id) do update set service = excluded.service, name = excluded.name, \
-             definition = excluded.definition, origin = excluded.origin, \
+             definition = excluded.definition, children = excluded.children, \
+             origin = excluded.origin, \
              revision = excluded.revision, anchor = excluded.anchor, \
              updated_at = excluded.updated_at, deleted_at = excluded.deleted_at \
              where excluded.revision >= jobs.revision",
@@ -231,6 +232,7 @@ async fn jobs(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
                 .map(|row| row.deleted_at.map(Timestamp::as_millisecond))
                 .collect::<Vec<_>>(),
         )
+        .bind(text(|row| ids_code(&row.children)))
         .execute(&mut *tx)
         .await?;
     }

@@ -3,18 +3,20 @@
 use std::sync::Arc;
 
 use fastjob_core::{Job, JobDraft, JobId, JobName, ServiceName};
-use jiff::Timestamp;
 use sqlx::{Row, postgres::PgRow};
 
 use super::{Postgres, load::instant, while_doing};
-use crate::store::{Error, JobRow, JobStore, Result, codes::origin};
+use crate::store::{
+    Error, JobRow, JobStore, Result,
+    codes::{ids, origin},
+};
 
 #[async_trait::async_trait]
 impl JobStore for Postgres {
     async fn job(&self, service: &ServiceName, name: &JobName) -> Result<Option<JobRow>> {
         let row = sqlx::query(
-            "select id, definition, origin, revision, anchor, created_at, updated_at, deleted_at \
-             from jobs where service = $1 and name = $2 and deleted_at is null",
+            "select id, definition, origin, revision, anchor, created_at, updated_at, deleted_at, \
+             children from jobs where service = $1 and name = $2 and deleted_at is null",
         )
         .bind(service.as_str())
         .bind(name.as_str())
@@ -24,12 +26,11 @@ impl JobStore for Postgres {
         row.as_ref().map(read).transpose()
     }
 
-    async fn jobs_since(&self, since: Timestamp) -> Result<Vec<JobRow>> {
+    async fn parents(&self) -> Result<Vec<JobRow>> {
         let rows = sqlx::query(
-            "select id, definition, origin, revision, anchor, created_at, updated_at, deleted_at \
-             from jobs where updated_at >= $1 order by updated_at",
+            "select id, definition, origin, revision, anchor, created_at, updated_at, deleted_at, \
+             children from jobs where children <> '[]' and deleted_at is null",
         )
-        .bind(since.as_millisecond())
         .fetch_all(&self.readers)
         .await
         .map_err(while_doing("read jobs"))?;
@@ -38,8 +39,8 @@ impl JobStore for Postgres {
 
     async fn jobs_named(&self, name: &JobName) -> Result<Vec<JobRow>> {
         let rows = sqlx::query(
-            "select id, definition, origin, revision, anchor, created_at, updated_at, deleted_at \
-             from jobs where name = $1 and deleted_at is null order by service",
+            "select id, definition, origin, revision, anchor, created_at, updated_at, deleted_at, \
+             children from jobs where name = $1 and deleted_at is null order by service",
         )
         .bind(name.as_str())
         .fetch_all(&self.readers)
@@ -54,8 +55,8 @@ impl JobStore for Postgres {
             None => ("", ""),
         };
         let rows = sqlx::query(
-            "select id, definition, origin, revision, anchor, created_at, updated_at, deleted_at \
-             from jobs where deleted_at is null and (service, name) > ($1, $2) \
+            "select id, definition, origin, revision, anchor, created_at, updated_at, deleted_at, \
+             children from jobs where deleted_at is null and (service, name) > ($1, $2) \
              order by service, name limit $3",
         )
         .bind(service)
@@ -79,9 +80,11 @@ pub(super) fn read(row: &PgRow) -> Result<JobRow> {
     let job = Job::try_from(draft).map_err(|err| corrupt(err.to_string()))?;
     let code: i16 = row.try_get(2).map_err(&doing)?;
     let deleted_at: Option<i64> = row.try_get(7).map_err(&doing)?;
+    let children: String = row.try_get(8).map_err(&doing)?;
     Ok(JobRow {
         id,
         job: Arc::new(job),
+        children: ids(&children)?,
         origin: origin(code.into())?,
         revision: get(3)?,
         anchor: instant(get(4)?)?,

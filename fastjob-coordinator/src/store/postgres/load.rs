@@ -53,7 +53,7 @@ impl LoadStore for Postgres {
         .await
         .map_err(&doing)?;
         let jobs = "select id, definition, origin, revision, anchor, created_at, updated_at, \
-                    deleted_at from jobs where id % $all = $1";
+                    deleted_at, children from jobs where id % $all = $1";
         let attempts = "select a.id, a.task, a.job, a.number, a.cause, a.fire_at, a.due_at, \
                         a.created_at, a.life, head.task_state, head.param, a.shard_index, \
                         a.shard_total, head.wanted, c.value \

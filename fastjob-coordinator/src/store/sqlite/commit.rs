@@ -20,7 +20,7 @@ use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use super::{Sqlite, insert, outcomes, while_doing};
 use crate::store::{
     Commit, CommitStore, JobRow, Result,
-    codes::{alarm_kind_code, origin_code, task_state_code},
+    codes::{alarm_kind_code, ids_code, origin_code, task_state_code},
 };
 
 /// Rows in one statement.
@@ -311,17 +311,20 @@ async fn jobs(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
             row.created_at.as_millisecond(),
             row.updated_at.as_millisecond(),
             row.deleted_at.map(Timestamp::as_millisecond),
+            ids_code(&row.children),
         )
     });
     each(
         tx,
         batches(rows)?,
         "insert into jobs (id, service, name, definition, origin, revision, anchor, created_at, \
-         updated_at, deleted_at) \
+         updated_at, deleted_at, children) \
          select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, \
-         value ->> 6, value ->> 7, value ->> 8, value ->> 9 from json_each(?) where true \
+         value ->> 6, value ->> 7, value ->> 8, value ->> 9, \
+         value ->> 10 from json_each(?) where true \
          on conflict (id) do update set service = excluded.service, name = excluded.name, \
-         definition = excluded.definition, origin = excluded.origin, \
+         definition = excluded.definition, children = excluded.children, \
+         origin = excluded.origin, \
          revision = excluded.revision, anchor = excluded.anchor, \
          updated_at = excluded.updated_at, deleted_at = excluded.deleted_at \
          where excluded.revision >= jobs.revision",

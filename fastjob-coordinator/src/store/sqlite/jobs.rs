@@ -3,21 +3,23 @@
 use std::sync::Arc;
 
 use fastjob_core::{Job, JobDraft, JobId, JobName, ServiceName};
-use jiff::Timestamp;
 use sqlx::{Row, sqlite::SqliteRow};
 
 use super::{Sqlite, load::instant, while_doing};
-use crate::store::{Error, JobRow, JobStore, Result, codes::origin};
+use crate::store::{
+    Error, JobRow, JobStore, Result,
+    codes::{ids, origin},
+};
 
 pub(super) const SELECT_ALL: &str = "select id, definition, origin, revision, anchor, created_at, \
-                                     updated_at, deleted_at from jobs";
+                                     updated_at, deleted_at, children from jobs";
 
 #[async_trait::async_trait]
 impl JobStore for Sqlite {
     async fn job(&self, service: &ServiceName, name: &JobName) -> Result<Option<JobRow>> {
         let row = sqlx::query(
-            "select id, definition, origin, revision, anchor, created_at, updated_at, deleted_at \
-             from jobs where service = ? and name = ? and deleted_at is null",
+            "select id, definition, origin, revision, anchor, created_at, updated_at, deleted_at, \
+             children from jobs where service = ? and name = ? and deleted_at is null",
         )
         .bind(service.as_str())
         .bind(name.as_str())
@@ -27,12 +29,11 @@ impl JobStore for Sqlite {
         row.as_ref().map(read).transpose()
     }
 
-    async fn jobs_since(&self, since: Timestamp) -> Result<Vec<JobRow>> {
+    async fn parents(&self) -> Result<Vec<JobRow>> {
         let rows = sqlx::query(
-            "select id, definition, origin, revision, anchor, created_at, updated_at, deleted_at \
-             from jobs where updated_at >= ? order by updated_at",
+            "select id, definition, origin, revision, anchor, created_at, updated_at, deleted_at, \
+             children from jobs where children <> '[]' and deleted_at is null",
         )
-        .bind(since.as_millisecond())
         .fetch_all(&self.readers)
         .await
         .map_err(while_doing("read jobs"))?;
@@ -41,8 +42,8 @@ impl JobStore for Sqlite {
 
     async fn jobs_named(&self, name: &JobName) -> Result<Vec<JobRow>> {
         let rows = sqlx::query(
-            "select id, definition, origin, revision, anchor, created_at, updated_at, deleted_at \
-             from jobs where name = ? and deleted_at is null order by service",
+            "select id, definition, origin, revision, anchor, created_at, updated_at, deleted_at, \
+             children from jobs where name = ? and deleted_at is null order by service",
         )
         .bind(name.as_str())
         .fetch_all(&self.readers)
@@ -57,8 +58,8 @@ impl JobStore for Sqlite {
             None => ("", ""),
         };
         let rows = sqlx::query(
-            "select id, definition, origin, revision, anchor, created_at, updated_at, deleted_at \
-             from jobs where deleted_at is null and (service, name) > (?, ?) \
+            "select id, definition, origin, revision, anchor, created_at, updated_at, deleted_at, \
+             children from jobs where deleted_at is null and (service, name) > (?, ?) \
              order by service, name limit ?",
         )
         .bind(service)
@@ -81,9 +82,11 @@ pub(super) fn read(row: &SqliteRow) -> Result<JobRow> {
         serde_json::from_str(&definition).map_err(|err| corrupt(err.to_string()))?;
     let job = Job::try_from(draft).map_err(|err| corrupt(err.to_string()))?;
     let deleted_at: Option<i64> = row.try_get(7).map_err(&doing)?;
+    let children: String = row.try_get(8).map_err(&doing)?;
     Ok(JobRow {
         id,
         job: Arc::new(job),
+        children: ids(&children)?,
         origin: origin(get(2)?)?,
         revision: get(3)?,
         anchor: instant(get(4)?)?,

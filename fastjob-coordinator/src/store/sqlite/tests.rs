@@ -115,7 +115,7 @@ async fn what_is_no_store_is_refused_and_left_alone() {
 async fn a_row_that_says_something_unknown_is_refused() {
     let home = File::fresh().await;
     home.run(
-        "insert into jobs values (1, 'default', 'a', '{\"name\":\"a\"}', 99, 1, 0, 0, 0, null)",
+        "insert into jobs values (1, 'default', 'a', '{\"name\":\"a\"}', 99, 1, 0, 0, 0, null, '[]')",
     )
     .await;
     let said = home.store().load(Partition(0)).await.unwrap_err().to_string();

@@ -94,6 +94,18 @@ pub(crate) async fn jobs_are_found_by_name_in_all_services(home: &mut impl Home)
     assert_eq!(home.store().jobs_named(&name("Report")).await.unwrap(), [], "case matters");
 }
 
+pub(crate) async fn parents_are_the_living_jobs_that_have_children(home: &mut impl Home) {
+    let childless = |row: JobRow| JobRow { children: [].into(), ..row };
+    let first = job_of(JobId(1), "billing", "report");
+    let gone = job_of(JobId(4), "stock", "report");
+    let rows = [first.clone(), childless(job_of(JobId(2), "mail", "report")), deleted(&gone)];
+    write(home, [save(rows)]).await;
+    assert_eq!(home.store().parents().await.unwrap(), [first.clone()]);
+    let without = childless(saved(&first, "without"));
+    write(home, [save([without])]).await;
+    assert_eq!(home.store().parents().await.unwrap(), []);
+}
+
 pub(crate) async fn pages_of_jobs_leave_nothing_out(home: &mut impl Home) {
     let rows: Vec<_> = (0..25)
         .map(|n| job_of(JobId(n), ["b", "a", "报表"][n as usize % 3], &format!("j{n}")))

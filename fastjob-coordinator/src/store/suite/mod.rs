@@ -86,6 +86,7 @@ macro_rules! suite {
                 a_deleted_job_keeps_its_row_and_frees_its_name,
                 a_name_changes_hands_in_one_call,
                 jobs_are_found_by_name_in_all_services,
+                parents_are_the_living_jobs_that_have_children,
                 pages_of_jobs_leave_nothing_out,
             }
             lists {

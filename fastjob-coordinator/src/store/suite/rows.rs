@@ -40,6 +40,7 @@ pub(crate) fn job_of(id: JobId, service: &str, name: &str) -> JobRow {
     JobRow {
         id,
         job: Arc::new(Job::try_from(draft).unwrap()),
+        children: [JobId(7), JobId(i64::MAX)].into(),
         origin: Origin::Api,
         revision: 1,
         anchor: at(0),
