@@ -9,7 +9,7 @@ use fastjob_core::ChannelName;
 
 use crate::{
     alarm::{self, Alarm, Channel, Channels},
-    clock::Clock,
+    clock::{self, Clock},
     cluster::{self, ClusterMap, Deadline, Engines, Keeper},
     config::{Config, CoordinatorConfig, StoreUrl},
     ops::{Ops, Peers},
@@ -326,7 +326,7 @@ impl Coordinator {
                 lease: settings.lease,
             },
             store: Arc::clone(&whole),
-            clock,
+            clock: Arc::clone(&clock),
             writer: writer_handle,
             sessions,
             engines: engines.clone(),
@@ -345,6 +345,10 @@ impl Coordinator {
             }
             None => {
                 let loaded = whole.load(store::Partition(0)).await.map_err(RunError::load)?;
+                if let Some(last) = loaded.clock {
+                    // What was done before this start was not done later than what follows.
+                    clock.not_before(last);
+                }
                 loops.spawn(named("engine", keeper.alone(loaded, stop.child_token())));
             }
         }
@@ -352,6 +356,7 @@ impl Coordinator {
             "sweep of the history",
             sweep::run(Arc::clone(&whole), settings.history, stop.child_token()),
         ));
+        loops.spawn(named("watch of the clock", clock::watch(clock, stop.child_token())));
         loops.spawn(named(
             "sender of alarms",
             alarm::run(Arc::clone(&whole), channels, turn, stop.child_token()),

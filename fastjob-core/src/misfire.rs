@@ -6,7 +6,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::schedule::Timetable;
+use crate::{id::JobId, schedule::Timetable};
 
 /// A fire later than this is a misfire.
 pub const GRACE: Duration = Duration::from_secs(5);
@@ -54,23 +54,34 @@ pub struct Plan {
     pub skipped: Option<Missed>,
     /// How many fires the last of `made_up` stands for, itself included.
     pub stands_for: u32,
+    /// Those that are no misfires, for their jitter makes them due later; oldest first.
+    pub in_time: Vec<Timestamp>,
 }
 
-/// Whether a fire is so late at `now` that the misfire strategy decides.
-pub fn is_misfire(fire_at: Timestamp, now: Timestamp) -> bool {
-    now.duration_since(fire_at) >= SignedDuration::from_secs(5)
+/// Whether a fire that was due at `due_at` is so late at `now` that the misfire strategy decides.
+pub fn is_misfire(due_at: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(due_at) >= SignedDuration::from_secs(5)
 }
 
-/// Decides about the fires of `timetable` after `after` that are misfires at `now`, and returns the
+/// Decides about the fires of a job after `after` and up to [`GRACE`] before `now`, and returns the
 /// instant from which fires count again.
+///
+/// A fire is a misfire by the instant it is due at, with its jitter.
 pub fn plan(
     strategy: MisfireStrategy,
+    job: JobId,
     timetable: &Timetable,
     anchor: Timestamp,
     after: Timestamp,
     now: Timestamp,
 ) -> (Plan, Timestamp) {
     let until = now - SignedDuration::from_secs(5);
+    // Up to here all are misfires, however their jitter falls.
+    let sure = timetable
+        .limits()
+        .and_then(|limits| SignedDuration::try_from(limits.jitter).ok())
+        .and_then(|jitter| until.checked_sub(jitter).ok())
+        .unwrap_or(until);
     let keep = match strategy {
         MisfireStrategy::Skip => 0,
         MisfireStrategy::FireOnce => 1,
@@ -96,12 +107,18 @@ pub fn plan(
     };
     // A day of a job that fires every second is 86,400 fires: count some, then look at the end.
     let mut from = after;
-    for fire in missed(timetable, anchor, from, until).take(COUNT_MOST as usize) {
+    for fire in missed(timetable, anchor, from, sure).take(COUNT_MOST as usize) {
         from = fire;
         take(fire, &mut plan.skipped);
     }
-    for fire in last_fires(timetable, anchor, from, until, keep + 1) {
+    for fire in last_fires(timetable, anchor, from, sure, keep + 1) {
         take(fire, &mut plan.skipped);
+    }
+    for fire in missed(timetable, anchor, after.max(sure), until) {
+        match is_misfire(timetable.due_at(job, fire), now) {
+            true => take(fire, &mut plan.skipped),
+            false => plan.in_time.push(fire),
+        }
     }
     while newest.front().is_some_and(|fire| *fire < oldest) {
         if let Some(left) = newest.pop_front() {
@@ -187,7 +204,7 @@ mod tests {
     #[track_caller]
     fn check(strategy: MisfireStrategy, made_up: &[i64], skipped: Option<(i64, i64, u32)>) {
         let schedule = Timetable::from(Schedule::FixedRate(Duration::from_secs(10)));
-        let (plan, from) = plan(strategy, &schedule, at(0), at(0), at(62));
+        let (plan, from) = plan(strategy, JobId(1), &schedule, at(0), at(0), at(62));
         assert_eq!(plan.made_up, made_up.iter().map(|s| at(*s)).collect::<Vec<_>>());
         let skipped = skipped.map(|(a, b, count)| Missed { first: at(a), last: at(b), count });
         assert_eq!(plan.skipped, skipped);
@@ -208,13 +225,35 @@ mod tests {
     fn a_month_of_missed_seconds_is_decided_without_walking_all_of_them() {
         let schedule = Timetable::from(Schedule::FixedRate(Duration::from_secs(1)));
         let now = at(30 * 86_400);
-        let (plan, _) =
-            plan(MisfireStrategy::FireAll { max: 3, window: None }, &schedule, at(0), at(0), now);
+        let (plan, _) = plan(
+            MisfireStrategy::FireAll { max: 3, window: None },
+            JobId(1),
+            &schedule,
+            at(0),
+            at(0),
+            now,
+        );
         let newest = now - SignedDuration::from_secs(5);
         assert_eq!(plan.made_up.last(), Some(&newest));
         assert_eq!(plan.made_up.len(), 3);
         assert_eq!(plan.skipped.unwrap().count, COUNT_MOST);
     }
+
+    #[test]
+    fn a_fire_whose_jitter_makes_it_due_later_is_no_misfire() {
+        let limits = Limits { jitter: Duration::from_secs(600), ..Limits::default() };
+        let timetable = Timetable::new(Schedule::FixedRate(Duration::from_secs(10)), limits);
+        let (job, now) = (JobId(7), at(3_600));
+        let all = MisfireStrategy::FireAll { max: 1_000, window: None };
+        let (plan, from) = plan(all, job, &timetable, at(0), at(0), now);
+        let fires: Vec<_> = (1..=359).map(|n| at(n * 10)).collect();
+        let late = |fire: &Timestamp| is_misfire(timetable.due_at(job, *fire), now);
+        let (missed, in_time): (Vec<_>, Vec<_>) = fires.into_iter().partition(late);
+        assert!(missed.len() > 299 && !in_time.is_empty());
+        assert_eq!((plan.made_up, plan.in_time), (missed, in_time));
+        assert_eq!(timetable.next_after(from, at(0)), Some(at(3_600)));
+    }
+
     /// 1,800,000,000 is 08:00 in UTC; the months of seconds end in hours without fires.
     #[test]
     fn the_newest_fires_are_those_before_the_hours_without() {
@@ -226,7 +265,7 @@ mod tests {
         let closes = 59 * 86_400 + 12 * 3600;
         for keep in [1, 3, 1000] {
             let all = MisfireStrategy::FireAll { max: keep, window: None };
-            let (plan, _) = plan(all, &timetable, at(0), at(0), now);
+            let (plan, _) = plan(all, JobId(1), &timetable, at(0), at(0), now);
             let newest: Vec<_> = (1..=i64::from(keep)).rev().map(|n| at(closes - n)).collect();
             assert_eq!(plan.made_up, newest);
             let skipped = plan.skipped.unwrap();
@@ -281,7 +320,7 @@ mod tests {
             let timetable = Timetable::new(schedule, limits);
             let (after, now) = (at(0), at(seconds));
             let all = MisfireStrategy::FireAll { max: keep, window: None };
-            let (plan, from) = plan(all, &timetable, at(0), after, now);
+            let (plan, from) = plan(all, JobId(1), &timetable, at(0), after, now);
             let (made_up, skipped) = by_walking(keep as usize, &timetable, after, now);
             proptest::prop_assert_eq!(plan.made_up, made_up);
             proptest::prop_assert_eq!(plan.skipped, skipped);

@@ -61,6 +61,11 @@ impl Engines {
         Partition::of_id(attempt.0, self.partitions())
     }
 
+    /// Until when the clock stands still, if it was set back.
+    pub(crate) fn stands_still_until(&self) -> Option<jiff::Timestamp> {
+        self.0.clock.stands_still_until()
+    }
+
     /// Whether the store takes writes.
     pub(crate) fn health(&self) -> &watch::Receiver<Health> {
         &self.0.health

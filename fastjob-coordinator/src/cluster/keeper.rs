@@ -7,6 +7,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use jiff::SignedDuration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +25,8 @@ use crate::{
 
 /// Between two looks for children to start.
 const CHILDREN: Duration = Duration::from_millis(250);
+/// By how much the clocks of nodes may differ before anybody is told.
+const AHEAD: SignedDuration = SignedDuration::from_secs(5);
 /// How long engines may take to write what they have decided when the node stops.
 const RETIRE: Duration = Duration::from_secs(8);
 /// How long the database may take to hear that the node leaves.
@@ -264,6 +267,15 @@ impl Node {
             return Ok(());
         };
         let loaded = self.keeper.store.load(partition).await?;
+        let now = self.keeper.clock.now().wall;
+        if let Some(last) = loaded.clock.filter(|last| last.duration_since(now) > AHEAD) {
+            tracing::warn!(
+                partition = partition.0,
+                until = %last,
+                "the node that had the partition before had a clock that is ahead of this one's: \
+                 its schedules stand still until then"
+            );
+        }
         tracing::info!(
             partition = partition.0,
             term = lease.term,

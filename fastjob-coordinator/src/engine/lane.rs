@@ -31,17 +31,24 @@ impl Lane {
 impl Engine {
     /// Whether a due attempt may go to an executor; if not, it waits for its turn or has ended.
     pub(super) fn let_through(&mut self, now: Now, attempt: AttemptId, out: &mut Effects) -> bool {
-        let Some(open) = self.open.get_mut(&attempt) else { return false };
+        let Some(open) = self.open.get(&attempt) else { return false };
         let Some(entry) = self.jobs.get(&open.job) else { return false };
         let block = entry.row.job.block;
         if block.scope == BlockScope::Executor {
             return true;
         }
-        let lane = self.lanes.entry(open.job).or_default();
+        let (job, task, is_retry) = (open.job, open.task, open.number > 1);
+        let replaces = block.strategy == BlockStrategy::ReplaceRunning;
+        let newest = if replaces && is_retry { self.newest_in_lane(job) } else { None };
+        let lane = self.lanes.entry(job).or_default();
         if lane.active.contains_key(&attempt) {
             return true;
         }
-        let (job, task) = (open.job, open.task);
+        if let Some(newer) = newest.filter(|newest| *newest > task) {
+            let why = format!("replaced by task {newer}");
+            self.end_here(now, attempt, End::Stopped, Some(why));
+            return false;
+        }
         let is_next = lane.queue.is_empty() || lane.active.values().any(|other| *other == task);
         if is_next && lane.has_room(block, task) {
             lane.active.insert(attempt, task);
@@ -59,12 +66,24 @@ impl Engine {
             self.end_here(now, attempt, End::Skipped, Some(message));
             return false;
         }
-        open.step = Step::Queued;
         lane.queue.push_back(attempt);
-        if block.strategy == BlockStrategy::ReplaceRunning {
+        if let Some(open) = self.open.get_mut(&attempt) {
+            open.step = Step::Queued;
+        }
+        if replaces {
             self.replace(now, job, task, out);
         }
         false
+    }
+
+    /// The newest task that runs or waits in a lane, by its id.
+    ///
+    /// A task comes with its first attempt and replaces what is there; a retry may come after what
+    /// has replaced its task, and then has to give way.
+    fn newest_in_lane(&self, job: JobId) -> Option<TaskId> {
+        let lane = self.lanes.get(&job)?;
+        let queued = lane.queue.iter().filter_map(|id| self.open.get(id)).map(|open| open.task);
+        lane.active.values().copied().chain(queued).max()
     }
 
     /// Stops all other tasks in the lane of a job.

@@ -40,6 +40,13 @@ impl Engine {
                 entry.planned.push(attempt);
             }
         }
+        for entry in self.jobs.values_mut() {
+            if entry.row.job.timetable.follows_the_last_end() && entry.scheduled == 0 {
+                // Its next fire counts from its last end, which may be before what the others are
+                // planned up to; what was planned after that end would be open.
+                entry.cursor = entry.cursor.min(entry.row.anchor);
+            }
+        }
         let ids: Vec<_> = self.jobs.keys().copied().collect();
         for id in ids {
             self.schedule_next(id);

@@ -107,7 +107,7 @@ impl Engine {
         let job = Arc::clone(&entry.row.job);
         let anchor = entry.row.anchor;
         let (plan, from) =
-            misfire::plan(job.misfire, &job.timetable, anchor, entry.cursor, now.wall);
+            misfire::plan(job.misfire, id, &job.timetable, anchor, entry.cursor, now.wall);
         entry.cursor = from;
         if plan.made_up.is_empty() && job.timetable.follows_the_last_end() {
             // There will be no end to count from.
@@ -125,6 +125,10 @@ impl Engine {
             let new = NewTask::new(id, Cause::Misfire, now.wall);
             let head = Head { note, ..Head::default() };
             self.new_task(now, NewTask { fire_at: Some(fire_at), head, ..new });
+        }
+        for fire_at in plan.in_time {
+            let new = NewTask::new(id, Cause::Schedule, job.timetable.due_at(id, fire_at));
+            self.new_task(now, NewTask { fire_at: Some(fire_at), ..new });
         }
     }
 

@@ -216,7 +216,7 @@ impl Engine {
         let failed_on = failed_on.map(|life| life.executor.clone());
         let more = before.more_mut();
         more.due_in = Some(now.uptime + delay);
-        more.avoid = failed_on;
+        more.avoid = failed_on.or(more.avoid.take());
         more.bound = None;
         more.progress = None;
         // It waits for a place by itself, not for what is left of the wait of the one before.

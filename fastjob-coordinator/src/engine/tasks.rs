@@ -68,7 +68,13 @@ impl Engine {
             .partition(|attempt| self.open.get(attempt).is_some_and(Open::is_out));
         let before = self.open.get(&first).map(|open| self.task_state(open))?;
         let state = match sent.is_empty() {
-            true => TaskState::Stopped,
+            true => {
+                // Shards that failed before do not make it fail: it is stopped before it is over.
+                if self.spreads.contains_key(&task) {
+                    self.move_task(first, TaskEvent::StopAsked);
+                }
+                TaskState::Stopped
+            }
             false => self.move_task(first, TaskEvent::StopAsked)?,
         };
         if state != before && !sent.is_empty() {

@@ -8,7 +8,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use fastjob_core::{
-    AttemptId, AttemptState, FailReason, JobId, TaskState,
+    AttemptId, AttemptState, ExecutorName, FailReason, JobId, TaskState,
     attempt::{self, AttemptEvent, End},
     route::Smoothed,
     task::TaskEvent,
@@ -146,10 +146,17 @@ impl Engine {
     /// Writes down what the executor said of itself and returns what it holds.
     fn take_seat(&mut self, now: Now, id: LifeId, new: Connected) -> HashSet<AttemptId> {
         let jobs = new.jobs;
-        let (epoch, holds, promised) = self
-            .lives
-            .get(&id)
+        // Of a life that has come back all that was known holds on: what it said of itself is as old
+        // as it was, but better than nothing for filters, until it says it anew.
+        let before = self.lives.remove(&id);
+        let (epoch, holds, promised) = before
+            .as_ref()
             .map_or((0, 0, 0), |life| (life.epoch.wrapping_add(1), life.holds, life.promised));
+        let (beat, beat_at) =
+            before.as_ref().map_or((None, now.uptime), |life| (life.beat, life.beat_at));
+        let (round_trip, run_time, answered_at) = before
+            .map(|life| (life.round_trip, life.run_time, life.answered_at))
+            .unwrap_or((Smoothed::default(), Smoothed::default(), now.uptime));
         self.leave_groups(id);
         for handler in new.handlers.keys() {
             let group = self.groups.entry((new.service.clone(), handler.clone())).or_default();
@@ -176,11 +183,11 @@ impl Engine {
                 promised,
                 labels: new.labels,
                 handlers: new.handlers,
-                beat: None,
-                beat_at: now.uptime,
-                round_trip: Smoothed::default(),
-                run_time: Smoothed::default(),
-                answered_at: now.uptime,
+                beat,
+                beat_at,
+                round_trip,
+                run_time,
+                answered_at,
             },
         );
         for job in jobs {
@@ -400,7 +407,7 @@ impl Engine {
             self.sessions.remove(&session);
             out.sends.push((session, Message::Close));
         }
-        self.lose_attempts(now, id, why, |_| true);
+        self.lose_attempts(now, (id, &seat.1), why, |_| true);
         self.unbind(now, id);
     }
 
@@ -416,17 +423,24 @@ impl Engine {
             return self.lose(now, id, why, out);
         }
         self.leave_groups(id);
+        let Some(executor) = self.lives.get(&id).map(|life| life.executor.clone()) else { return };
         let exclusive: HashSet<_> = self
             .jobs
             .iter()
             .filter(|(_, entry)| entry.row.job.block.is_exclusive())
             .map(|(job, _)| *job)
             .collect();
-        self.lose_attempts(now, id, why, |job| !exclusive.contains(&job));
+        self.lose_attempts(now, (id, &executor), why, |job| !exclusive.contains(&job));
         self.unbind(now, id);
     }
 
-    fn lose_attempts(&mut self, now: Now, id: LifeId, why: &str, which: impl Fn(JobId) -> bool) {
+    fn lose_attempts(
+        &mut self,
+        now: Now,
+        (id, executor): (LifeId, &ExecutorName),
+        why: &str,
+        which: impl Fn(JobId) -> bool,
+    ) {
         let held: Vec<_> = self
             .open
             .iter()
@@ -434,6 +448,10 @@ impl Engine {
             .map(|(attempt, _)| *attempt)
             .collect();
         for attempt in held {
+            if let Some(open) = self.open.get_mut(&attempt) {
+                // Its life may be forgotten by now.
+                open.more_mut().avoid = Some(executor.clone());
+            }
             let stopping = self.is_stopping(attempt);
             let end = if stopping { End::Stopped } else { End::Failed(FailReason::ExecutorLost) };
             self.end_here(now, attempt, end, Some(why.to_owned()));

@@ -1,5 +1,6 @@
 //! Single rules of the engine, each told as a short story; `simulation` tries them all at once.
 
+mod attempts;
 mod children;
 mod rules;
 mod story;
