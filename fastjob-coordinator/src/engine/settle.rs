@@ -7,8 +7,9 @@
 use std::time::Duration;
 
 use fastjob_core::{
-    AttemptId, AttemptState, Cause, TaskState,
+    AttemptId, AttemptState, Cause, FailReason, TaskState,
     attempt::{self, AttemptEvent, End},
+    shard::ShardStrategy,
     task::{self, TaskEvent},
 };
 use jiff::SignedDuration;
@@ -21,6 +22,9 @@ use super::{
     state::{After, Open, Step},
 };
 use crate::record::{EndedAttempt, LifeId};
+
+/// How often a shard is dispatched again that was lost with its executor, beyond its job's retries.
+const MOVES: u32 = 3;
 
 impl Engine {
     pub(super) fn finished(
@@ -206,7 +210,15 @@ impl Engine {
             return None;
         }
         let entry = self.jobs.get(&open.job).filter(|entry| entry.row.deleted_at.is_none())?;
-        let delay = entry.row.job.retry.delay_after(open.number, self.dice.random())?;
+        let job = &entry.row.job;
+        // The others of its task run on or have ended: a shard does not fail with its executor.
+        let moves = end == End::Failed(FailReason::ExecutorLost)
+            && job.shard != ShardStrategy::One
+            && open.number <= job.retry.count + MOVES;
+        let delay = match job.retry.delay_after(open.number, self.dice.random()) {
+            None if moves => Duration::ZERO,
+            delay => delay?,
+        };
         now.wall.checked_add(SignedDuration::try_from(delay).ok()?).ok().map(|_| delay)
     }
 

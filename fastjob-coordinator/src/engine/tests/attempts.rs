@@ -115,3 +115,23 @@ fn a_short_fixed_delay_goes_on_after_a_crash_before_its_next_fire_was_recorded()
     story.pass(500);
     assert_eq!(story.starts(1).len(), 1);
 }
+
+#[test]
+fn a_shard_that_its_executor_took_along_is_dispatched_elsewhere_without_a_retry() {
+    let mut story = Story::begin();
+    story.save(r#"{"name": "m", "handler": "h", "shard": "all"}"#, Origin::Api).unwrap();
+    story.connect("a", "i1", 1, &[]);
+    story.connect("b", "j1", 2, &[]);
+    let first = story.start("m");
+    let mut sent = story.sent.iter().filter(|(_, message)| matches!(message, Message::Start(_)));
+    assert!(sent.next().is_some() && sent.next().is_some(), "one each");
+    let mine = story.starts(2)[0].attempt;
+    story.finish(2, mine, End::Succeeded);
+    story.tell(Event::Disconnected(SessionId(1)));
+    story.pass(10_000);
+    let again = story.starts(2);
+    assert_eq!((again.len(), again[0].number), (1, 2));
+    assert_eq!((again[0].shard.index, again[0].shard.total), (0, 2));
+    story.finish(2, again[0].attempt, End::Succeeded);
+    assert_eq!(story.task_state(first), TaskState::Succeeded);
+}
