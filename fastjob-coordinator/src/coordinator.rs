@@ -316,7 +316,7 @@ impl Coordinator {
                 node: me.id.0.clone(),
                 beat: settings.beat,
                 silence: settings.beat * 3,
-                exclusive: settings.executor_lost / 3,
+                exclusive: settings.executor_lost * 3 / 5,
             },
             stop: stop.clone(),
         };

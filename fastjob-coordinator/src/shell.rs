@@ -3,7 +3,13 @@
 //! One loop owns the engine, so it needs no locks. It takes in all that has come together, lets
 //! time pass once, and hands over one commit: under load the batches grow by themselves.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -28,12 +34,28 @@ const ANSWER: Duration = Duration::from_secs(20);
 /// The way to the engine.
 #[derive(Clone, Debug)]
 pub(crate) struct EngineHandle {
-    events: mpsc::UnboundedSender<Event>,
+    events: mpsc::UnboundedSender<Told>,
     health: watch::Receiver<Health>,
 }
 
 /// What the loop reads from; the other end of a handle.
-pub(crate) struct Inbox(mpsc::UnboundedReceiver<Event>);
+pub(crate) struct Inbox(mpsc::UnboundedReceiver<Told>);
+
+/// An event on its way to the engine.
+struct Told {
+    event: Event,
+    /// Set when the engine takes it in: from then on something may have been done about it.
+    taken: Option<Arc<AtomicBool>>,
+}
+
+impl Told {
+    fn take(self) -> Event {
+        if let Some(taken) = self.taken {
+            taken.store(true, Ordering::Release);
+        }
+        self.event
+    }
+}
 
 impl EngineHandle {
     /// A handle and the inbox of the loop that will own the engine.
@@ -45,8 +67,12 @@ impl EngineHandle {
     /// Tells the engine what happened. Never waits; what senders may send is bounded by the
     /// capacity of executors and the number of connections.
     pub(crate) fn tell(&self, event: Event) {
-        if self.events.send(event).is_err() {
-            tracing::debug!("the coordinator is stopping, an event is dropped");
+        self.send(Told { event, taken: None });
+    }
+
+    fn send(&self, told: Told) {
+        if self.events.send(told).is_err() {
+            tracing::debug!("the engine has ended, an event is dropped");
         }
     }
 
@@ -54,7 +80,9 @@ impl EngineHandle {
     ///
     /// # Errors
     ///
-    /// Fails with [`ops::Error::Unavailable`] if the store is away, or does not come back in time.
+    /// Fails with [`ops::Error::Moved`] if the engine has ended and nothing was done, and with
+    /// [`ops::Error::Unavailable`] if the store is away, does not come back in time, or the engine
+    /// ended before it knew whether what it did is durable.
     pub(crate) async fn ask<T>(
         &self,
         command: impl FnOnce(oneshot::Sender<T>) -> Command,
@@ -69,10 +97,17 @@ impl EngineHandle {
         command: impl FnOnce(oneshot::Sender<T>) -> Command,
     ) -> Result<T, ops::Error> {
         let (answer, wait) = oneshot::channel();
-        self.tell(Event::Command(command(answer)));
+        let taken = Arc::new(AtomicBool::new(false));
+        let event = Event::Command(command(answer));
+        self.send(Told { event, taken: Some(Arc::clone(&taken)) });
         match tokio::time::timeout(ANSWER, wait).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(_)) => Err(ops::Error::Moved),
+            Ok(Err(_)) if !taken.load(Ordering::Acquire) => Err(ops::Error::Moved),
+            // Its commit may have been under way: asked again, it might be done twice.
+            Ok(Err(_)) => Err(ops::Error::Unavailable(
+                "another node has taken over meanwhile: it is not known whether this was done"
+                    .to_owned(),
+            )),
             Err(_) => Err(ops::Error::Unavailable(
                 "the store did not answer in time: it is not known whether this was done"
                     .to_owned(),
@@ -132,8 +167,8 @@ pub(crate) async fn run(
         if !around.deadline.holds(now.uptime) {
             return around.lease;
         }
-        for event in batch.drain(..) {
-            engine.handle(now, event, &mut effects);
+        for told in batch.drain(..) {
+            engine.handle(now, told.take(), &mut effects);
         }
         engine.handle(now, Event::Tick, &mut effects);
         engine.flush(&mut effects);
@@ -146,7 +181,7 @@ pub(crate) async fn run(
             () = ending.lost.cancelled() => return around.lease,
             next = events.recv() => next,
         };
-        if let Some(Event::Committed(ids)) = next {
+        if let Some(Told { event: Event::Committed(ids), .. }) = next {
             engine.handle(around.clock.now(), Event::Committed(ids), &mut effects);
             effects.sends.clear();
             around.carry_out(&mut effects);
@@ -168,5 +203,46 @@ impl Around {
         for answer in effects.answers.drain(..) {
             answer.give();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fastjob_core::TaskId;
+
+    use super::*;
+    use crate::engine::StopAnswer;
+
+    fn handle() -> (EngineHandle, Inbox) {
+        let (_, health) = watch::channel(Health::Well);
+        EngineHandle::new(health)
+    }
+
+    async fn stop(engine: &EngineHandle) -> Result<StopAnswer, ops::Error> {
+        engine.ask(|answer| Command::Stop { task: TaskId(1), answer }).await
+    }
+
+    #[tokio::test]
+    async fn what_an_engine_never_took_in_can_be_asked_of_another() {
+        let (engine, inbox) = handle();
+        let asked = tokio::spawn({
+            let engine = engine.clone();
+            async move { stop(&engine).await }
+        });
+        tokio::task::yield_now().await;
+        drop(inbox);
+        assert!(matches!(asked.await.unwrap(), Err(ops::Error::Moved)));
+        assert!(matches!(stop(&engine).await, Err(ops::Error::Moved)), "it has ended before");
+    }
+
+    #[tokio::test]
+    async fn whether_something_was_done_is_not_known_when_its_engine_ends_before_the_answer() {
+        let (engine, Inbox(mut inbox)) = handle();
+        let asked = tokio::spawn(async move { stop(&engine).await });
+        let event = inbox.recv().await.unwrap().take();
+        drop(event); // as with the engine
+        let answer = asked.await.unwrap();
+        let Err(ops::Error::Unavailable(why)) = answer else { panic!("{answer:?}") };
+        assert!(why.contains("not known"), "{why}");
     }
 }

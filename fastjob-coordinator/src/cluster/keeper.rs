@@ -1,5 +1,6 @@
-//! The loop that keeps this node's partitions: it beats, takes what is free and due to this node,
-//! gives back what is more than its share, and runs an engine for each that it has.
+//! The loop that keeps this node's partitions: it takes what is free and due to this node, gives back
+//! what is more than its share, and runs an engine for each that it has. Another loop beats, so that
+//! a partition that takes long to load costs the node none of the others.
 //!
 //! When the database is away the node goes on until its own deadline, which comes before another
 //! node can take anything over; then its engines end where they are. When the database is back it
@@ -8,10 +9,14 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
-use tokio::task::JoinSet;
+use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::{ClusterMap, Deadline, Engines, lease::plan};
+use super::{
+    ClusterMap, Deadline, Engines,
+    heartbeat::{Heartbeat, Seen},
+    lease::plan,
+};
 use crate::{
     clock::{Clock, wall_now},
     engine::{self, Engine, Event},
@@ -29,6 +34,12 @@ const CHILDREN: Duration = Duration::from_millis(250);
 const AHEAD: SignedDuration = SignedDuration::from_secs(5);
 /// How long engines may take to write what they have decided when the node stops.
 const RETIRE: Duration = Duration::from_secs(8);
+/// How long one small thing may take in the database.
+const READ: Duration = Duration::from_secs(5);
+/// How long it may take to load a partition.
+const LOAD: Duration = Duration::from_secs(60);
+/// For how long a node leaves a partition to others that it could not load.
+const REFUSED: Duration = Duration::from_secs(10);
 /// How long the database may take to hear that the node leaves.
 const LEAVE: Duration = Duration::from_secs(2);
 
@@ -86,30 +97,49 @@ impl Keeper {
         me: NodeRow,
         stop: CancellationToken,
     ) {
+        let (beats, heartbeat) = self.heartbeat(Arc::clone(&cluster), me.clone());
+        let beating = CancellationToken::new();
+        let heartbeat = tokio::spawn(heartbeat.run(beating.clone()));
+        let over = stop.child_token();
+        let children = tokio::spawn(self.children_loop(over.clone()));
         let mut node = Node {
-            beat: self.settings.lease / 6,
             keeper: self,
             cluster,
             me,
             running: JoinSet::new(),
             ending: HashMap::new(),
-            failing: false,
+            refused: HashMap::new(),
         };
-        let children = tokio::spawn(node.keeper.children_loop(stop.clone()));
-        while !stop.is_cancelled() {
-            node.tick().await;
-            let stale = Arc::clone(&node.keeper.map.stale);
-            tokio::select! {
-                () = stop.cancelled() => break,
-                () = tokio::time::sleep(node.beat) => {}
-                () = stale.notified() => {}
-                Some(ended) = node.running.join_next() => node.ended(ended),
+        node.run(beats, stop).await;
+        over.cancel();
+        // It beats until the last engine has ended: what is still to be written needs the lease.
+        node.release_all().await;
+        beating.cancel();
+        for ended in [heartbeat.await, children.await] {
+            if let Err(err) = ended {
+                tracing::error!(%err, "a loop of the keeper panicked");
             }
         }
         node.leave().await;
-        if let Err(err) = children.await {
-            tracing::error!(%err, "the loop that starts children panicked");
-        }
+    }
+
+    /// The loop that renews the lease, and where what it saw is found.
+    fn heartbeat(
+        &self,
+        cluster: Arc<dyn ClusterStore>,
+        me: NodeRow,
+    ) -> (watch::Receiver<Seen>, Heartbeat) {
+        let (seen, beats) = watch::channel(Seen::Nothing);
+        let heartbeat = Heartbeat {
+            cluster,
+            me,
+            lease: self.settings.lease,
+            clock: Arc::clone(&self.clock),
+            deadline: self.deadline.clone(),
+            stale: Arc::clone(&self.map.stale),
+            seen,
+        };
+        (beats, heartbeat)
     }
 
     /// An engine that carries on from what was loaded; its loop ends with the lease.
@@ -148,9 +178,10 @@ impl Keeper {
             while !stop.is_cancelled() {
                 let held = engines.held();
                 if !held.is_empty() {
-                    match store.child_starts(&held).await {
-                        Ok(children) => engines.start_children(children),
-                        Err(err) => tracing::debug!(%err, "children to start not read"),
+                    match tokio::time::timeout(READ, store.child_starts(&held)).await {
+                        Ok(Ok(children)) => engines.start_children(children),
+                        Ok(Err(err)) => tracing::debug!(%err, "children to start not read"),
+                        Err(_) => tracing::debug!("children to start not read in time"),
                     }
                 }
                 tokio::select! {
@@ -167,48 +198,46 @@ struct Node {
     keeper: Keeper,
     cluster: Arc<dyn ClusterStore>,
     me: NodeRow,
-    beat: Duration,
     running: JoinSet<Lease>,
     ending: HashMap<Lease, Ending>,
-    /// Whether the database did not answer last time.
-    failing: bool,
+    /// Partitions that could not be loaded, and until when others may try, by uptime.
+    refused: HashMap<Partition, Duration>,
 }
 
 impl Node {
-    /// Beats, and does what is to be done about partitions.
-    async fn tick(&mut self) {
-        let lease = self.keeper.settings.lease;
-        // The database is told a shorter time than a takeover may need in all, and this node ends
-        // before that: for clocks that do not run alike.
-        let told = lease * 3 / 4;
-        let began = self.keeper.clock.now().uptime;
-        let beat = tokio::time::timeout(told / 2, self.cluster.beat(&self.me, told)).await;
-        let failed = match beat {
-            Ok(Ok(view)) => {
-                if self.failing {
-                    tracing::info!("the database answers again");
-                    self.failing = false;
+    /// Does what is to be done about partitions whenever a beat has shown how they are.
+    async fn run(&mut self, mut beats: watch::Receiver<Seen>, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                changed = beats.changed() => if changed.is_err() { return },
+                Some(ended) = self.running.join_next() => {
+                    self.ended(ended);
+                    continue;
                 }
-                self.keeper.deadline.set(began + told * 9 / 10);
-                self.act(view, began + told / 4).await;
-                return;
             }
-            Ok(Err(err)) => chain(&err),
-            Err(_) => "it does not answer".to_owned(),
-        };
-        if !self.failing {
-            tracing::warn!(error = failed, "this node cannot renew its lease, trying on");
-            self.failing = true;
-        }
-        if !self.keeper.engines.may_act() && !self.ending.is_empty() {
-            tracing::error!("this node's lease is over: it acts on nothing until it can renew it");
-            self.lose_all().await;
+            let seen = beats.borrow_and_update().clone();
+            match seen {
+                Seen::Nothing => {}
+                Seen::View(view) => {
+                    tokio::select! {
+                        () = stop.cancelled() => return,
+                        () = self.act(view) => {}
+                    }
+                }
+                Seen::Failed => {
+                    if !self.keeper.engines.may_act() && !self.ending.is_empty() {
+                        tracing::error!(
+                            "this node's lease is over: it acts on nothing until it can renew it"
+                        );
+                        self.lose_all().await;
+                    }
+                }
+            }
         }
     }
 
-    /// Takes what it is to have until `beat_by`: what is left waits until it has beaten again, for a
-    /// node that takes long to load must not lose what it has loaded.
-    async fn act(&mut self, view: ClusterView, beat_by: Duration) {
+    async fn act(&mut self, view: Arc<ClusterView>) {
         self.collect();
         let lost: Vec<_> = self
             .ending
@@ -224,7 +253,10 @@ impl Node {
             self.ending.remove(&lease);
         }
         let held: Vec<_> = self.ending.keys().map(|lease| lease.partition).collect();
-        let plan = plan(&self.me.id, &view, &held);
+        let mut plan = plan(&self.me.id, &view, &held);
+        let uptime = self.keeper.clock.now().uptime;
+        self.refused.retain(|_, until| *until > uptime);
+        plan.acquire.retain(|partition| !self.refused.contains_key(partition));
         let nodes = view.nodes.clone();
         let before = self.keeper.map.nodes();
         self.keeper.map.set(view);
@@ -243,14 +275,12 @@ impl Node {
             self.keeper.map.view().partitions.iter().filter(mine).map(|p| p.lease).collect();
         for lease in left_over {
             // Its engine ended late: nobody else can have it before it is given back.
-            if let Err(err) = self.cluster.release(&self.me.id, lease).await {
-                tracing::warn!(error = chain(&err), "a partition was not given back");
-            }
+            self.give_back(lease).await;
         }
         self.release(plan.release).await;
         for partition in plan.acquire {
-            if self.keeper.clock.now().uptime > beat_by {
-                break;
+            if !self.keeper.engines.may_act() {
+                break; // the next beat tells what is left to be taken
             }
             if let Err(err) = self.acquire(partition).await {
                 tracing::warn!(partition = partition.0, error = chain(&err), "not acquired");
@@ -263,10 +293,23 @@ impl Node {
     }
 
     async fn acquire(&mut self, partition: Partition) -> Result<(), store::Error> {
-        let Some(lease) = self.cluster.acquire(&self.me.id, partition).await? else {
+        let acquired = self.cluster.acquire(&self.me.id, partition);
+        let Some(lease) = in_time(READ, "acquire a partition", acquired).await? else {
             return Ok(());
         };
-        let loaded = self.keeper.store.load(partition).await?;
+        let load = self.keeper.store.load(partition);
+        let loaded = match in_time(LOAD, "load a partition", load).await {
+            Ok(loaded) => loaded,
+            Err(err) => {
+                // Another node may be able to: one of a newer release, say.
+                let until = self.keeper.clock.now().uptime + REFUSED;
+                self.refused.insert(partition, until);
+                self.keeper.map.trouble(partition, Some(chain(&err)));
+                self.give_back(lease).await;
+                return Err(err);
+            }
+        };
+        self.keeper.map.trouble(partition, None);
         let now = self.keeper.clock.now().wall;
         if let Some(last) = loaded.clock.filter(|last| last.duration_since(now) > AHEAD) {
             tracing::warn!(
@@ -311,15 +354,24 @@ impl Node {
                     self.keeper.engines.remove(lease);
                     self.ending.remove(&lease);
                     tracing::info!(partition = lease.partition.0, "partition given back");
-                    if let Err(err) = self.cluster.release(&self.me.id, lease).await {
-                        // Its lease ends by itself when this node does not take it again.
-                        tracing::warn!(error = chain(&err), "a partition was not given back");
-                    }
+                    self.give_back(lease).await;
                 }
             }
         };
         if tokio::time::timeout(RETIRE, all).await.is_err() {
             tracing::warn!("an engine did not end in time, its lease is left to end");
+        }
+    }
+
+    /// Its lease ends by itself if the database does not hear of it.
+    async fn give_back(&self, lease: Lease) {
+        let release = self.cluster.release(&self.me.id, lease);
+        if let Err(err) = in_time(READ, "give a partition back", release).await {
+            tracing::warn!(
+                partition = lease.partition.0,
+                error = chain(&err),
+                "a partition was not given back"
+            );
         }
     }
 
@@ -330,7 +382,7 @@ impl Node {
         }
         while self.running.join_next().await.is_some() {}
         // Executors that hold on to this node would not hear of the others' partitions here.
-        self.keeper.map.set(ClusterView::default());
+        self.keeper.map.set(Arc::default());
     }
 
     /// Takes note of loops that have ended by themselves: their lease was over.
@@ -357,11 +409,14 @@ impl Node {
         }
     }
 
-    async fn leave(&mut self) {
-        let held = self.ending.keys().map(|lease| lease.partition).collect();
+    async fn release_all(&mut self) {
         if self.keeper.engines.may_act() {
+            let held = self.ending.keys().map(|lease| lease.partition).collect();
             self.release(held).await;
         }
+    }
+
+    async fn leave(&mut self) {
         let leave = self.cluster.leave(&self.me.id);
         match tokio::time::timeout(LEAVE, leave).await {
             Ok(Ok(())) => {}
@@ -381,7 +436,17 @@ impl Engines {
     }
 }
 
-fn chain(err: &dyn std::error::Error) -> String {
+/// What the store does, unless it takes longer than anybody should wait.
+async fn in_time<T>(
+    most: Duration,
+    doing: &'static str,
+    work: impl Future<Output = store::Result<T>>,
+) -> store::Result<T> {
+    let late = |_| store::Error::TimedOut { doing };
+    tokio::time::timeout(most, work).await.map_err(late)?
+}
+
+pub(super) fn chain(err: &dyn std::error::Error) -> String {
     let mut text = err.to_string();
     let mut source = err.source();
     while let Some(cause) = source {

@@ -1,6 +1,9 @@
 //! Who acts on what, as this node saw it last in the database: for whoever has to ask another node.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use crate::store::{Alive, ClusterView, Holding, Lease, NodeId, NodeRow, Partition};
 
@@ -19,6 +22,8 @@ pub(crate) enum Owner {
 pub(crate) struct ClusterMap {
     me: Option<NodeId>,
     view: Arc<RwLock<Arc<ClusterView>>>,
+    /// Why partitions could not be loaded here.
+    troubles: Arc<RwLock<BTreeMap<Partition, String>>>,
     /// Woken when somebody found the view to be wrong.
     pub(super) stale: Arc<tokio::sync::Notify>,
 }
@@ -29,12 +34,13 @@ impl ClusterMap {
         let holding =
             Holding { lease: Lease::default(), holder: Some((node.id.clone(), Alive::Yes)) };
         let view = ClusterView { nodes: vec![node], partitions: vec![holding] };
-        Self { me: None, view: Arc::new(RwLock::new(Arc::new(view))), stale: Arc::default() }
+        let view = Arc::new(RwLock::new(Arc::new(view)));
+        Self { me: None, view, troubles: Arc::default(), stale: Arc::default() }
     }
 
     /// Of one node of several.
     pub(crate) fn of(me: NodeId) -> Self {
-        Self { me: Some(me), view: Arc::default(), stale: Arc::default() }
+        Self { me: Some(me), view: Arc::default(), troubles: Arc::default(), stale: Arc::default() }
     }
 
     /// Where the partition is acted on.
@@ -86,7 +92,24 @@ impl ClusterMap {
         Arc::clone(&self.view.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(super) fn set(&self, view: ClusterView) {
-        *self.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(view);
+    pub(super) fn set(&self, view: Arc<ClusterView>) {
+        *self.view.write().unwrap_or_else(PoisonError::into_inner) = view;
+    }
+
+    /// Notes why this node could not load a partition, or that it could.
+    pub(super) fn trouble(&self, partition: Partition, why: Option<String>) {
+        let mut troubles = self.troubles.write().unwrap_or_else(PoisonError::into_inner);
+        match why {
+            Some(why) => drop(troubles.insert(partition, why)),
+            None => drop(troubles.remove(&partition)),
+        }
+    }
+
+    /// A partition that this node could not load and nobody has, and why.
+    pub(crate) fn unloaded(&self) -> Option<(Partition, String)> {
+        let troubles = self.troubles.read().unwrap_or_else(PoisonError::into_inner);
+        let nobody = |partition: &&Partition| self.owner(**partition) == Owner::Nobody;
+        let partition = troubles.keys().find(nobody)?;
+        Some((*partition, troubles.get(partition)?.clone()))
     }
 }

@@ -6,6 +6,7 @@
 //! along. With one coordinator there is one partition, which is its own for good.
 
 mod engines;
+mod heartbeat;
 mod keeper;
 mod lease;
 mod map;

@@ -45,7 +45,7 @@ pub struct CoordinatorConfig {
     /// Where executors and other nodes reach it, as `http://HOST:PORT`. Default: where it listens.
     pub advertise: Option<ServerUrl>,
     /// After how long without word from a node the others carry on with its jobs; of a store that
-    /// several nodes share. Default: 6 s.
+    /// several nodes share. At most half of `executor_lost`. Default: 4 s.
     pub lease: Duration,
     /// With what it proves who it is. Default: none, plain text.
     pub tls: Option<TlsConfig>,
@@ -81,7 +81,7 @@ impl Default for CoordinatorConfig {
             history: Duration::from_secs(30 * 24 * 3600),
             max_connections: 10_000,
             advertise: None,
-            lease: Duration::from_secs(6),
+            lease: Duration::from_secs(4),
             tls: None,
         }
     }
@@ -169,6 +169,14 @@ impl CoordinatorConfig {
         }
         if !(LEASE_MIN..=LEASE_MAX).contains(&self.lease) {
             problem("lease", "it is not between 1s and 5min".to_owned());
+        }
+        if matches!(self.store, StoreUrl::Postgres(_)) && self.executor_lost < self.lease * 2 {
+            problem(
+                "executor_lost",
+                "it is shorter than two leases, so that what is exclusive across the cluster would \
+                 end whenever a node does"
+                    .to_owned(),
+            );
         }
         if self.drain > DRAIN_MAX {
             problem("drain", "it is longer than 1h".to_owned());

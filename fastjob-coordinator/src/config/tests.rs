@@ -163,6 +163,9 @@ fn an_address_that_others_reach_needs_a_token_and_tls() {
 #[test]
 fn what_makes_no_sense_together_is_named_at_once() {
     refused("[coordinator]\nexecutor_lost = '6s'", "coordinator.executor_lost: ");
+    let shared = "[coordinator]\nstore = 'postgres://db.example.org/fastjob'\n";
+    refused(&format!("{shared}lease = '6s'"), "coordinator.executor_lost: ");
+    assert_eq!(problems(&format!("{shared}lease = '5s'"), &[]), [""; 0]);
     refused("[coordinator]\nbeat = '0s'", "coordinator.beat: ");
     refused("[coordinator]\nmax_connections = 0", "coordinator.max_connections: ");
     refused("[coordinator.tls]\ncert = '/nowhere/c.pem'", "coordinator.tls.key: it is missing");

@@ -149,10 +149,11 @@ impl Peers {
         partition: Partition,
         ask: &Ask,
     ) -> Result<Reply, Error> {
-        let away = |err: reqwest::Error| {
-            let known =
-                if err.is_connect() { "" } else { ": it is not known whether this was done" };
-            Error::Unavailable(format!("the node at {address} did not answer{known}"))
+        let away = |err: reqwest::Error| match err.is_connect() {
+            true => Error::Moved, // nothing was done there, and another will have its partitions
+            false => Error::Unavailable(format!(
+                "the node at {address} did not answer: it is not known whether this was done"
+            )),
         };
         let mut request = self.client.post(format!("{address}{PATH}/{}", partition.0)).json(ask);
         if let Some(token) = &self.token {

@@ -95,6 +95,12 @@ impl Ops {
         if !self.engines.may_act() {
             return Err(Error::Unavailable("this node could not renew its lease".to_owned()));
         }
+        if let Some((partition, why)) = self.map.unloaded() {
+            return Err(Error::Unavailable(format!(
+                "nobody acts on partition {}, this node cannot load it: {why}",
+                partition.0
+            )));
+        }
         if let Some(until) = self.engines.stands_still_until() {
             return Err(Error::Unavailable(format!(
                 "the clock was set back: schedules stand still until it is {until} again"

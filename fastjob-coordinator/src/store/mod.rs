@@ -174,6 +174,9 @@ pub(crate) enum Error {
     /// Something in it cannot be read.
     #[error("the store holds {what} that this release cannot read")]
     Corrupt { what: String },
+    /// The database did not answer.
+    #[error("could not {doing}: the database did not answer in time")]
+    TimedOut { doing: &'static str },
     /// The database refused.
     #[error("could not {doing}")]
     Database {

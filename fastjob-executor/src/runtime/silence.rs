@@ -4,7 +4,8 @@
 //! A coordinator places an exclusive attempt anew when it has given this executor up. So that two
 //! never run at a time, the executor must have ended its own before: it counts from the beat that
 //! was last answered, which the coordinator heard later than it was sent. At the limit such
-//! attempts are stopped, at twice the limit aborted; the coordinator waits three times as long.
+//! attempts are stopped, a third of the limit later aborted; the coordinator waits for five thirds
+//! of it. The limit is long enough for another node to take the partition over.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -35,7 +36,7 @@ impl Heard {
     fn comes_at(&self, cut: Cut) -> Instant {
         match cut {
             Cut::Stop => self.at + self.limit,
-            Cut::Abort => self.at + self.limit * 2,
+            Cut::Abort => self.at + self.limit * 4 / 3,
         }
     }
 
@@ -99,7 +100,7 @@ mod tests {
         assert_eq!(silence.next(), Some(start + LIMIT));
         assert_eq!(silence.due(start + LIMIT), [(0, Cut::Stop)]);
         assert!(silence.is_cut(0, start + LIMIT));
-        assert_eq!(silence.next(), Some(start + LIMIT * 2));
+        assert_eq!(silence.next(), Some(start + LIMIT * 4 / 3));
         assert_eq!(silence.due(start + LIMIT * 9), [(0, Cut::Abort)]);
         assert!(silence.due(start + LIMIT * 9).is_empty() && silence.next().is_none());
     }

@@ -191,11 +191,11 @@ async fn exclusive_attempts_are_stopped_after_a_silence_and_others_run_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_exclusive_attempt_that_does_not_stop_is_aborted_at_twice_the_limit() {
+async fn an_exclusive_attempt_that_does_not_stop_is_aborted_a_third_of_the_limit_later() {
     let bench = Bench::new();
     bench.runtime.heard(0, Instant::now(), LIMIT, &[0]);
     bench.start(1, "stubborn", true);
-    pass(LIMIT * 2 - Duration::from_millis(1)).await;
+    pass(LIMIT * 4 / 3 - Duration::from_millis(1)).await;
     assert_eq!(bench.said().len(), 3, "it still runs, though its grace is longer");
     pass(Duration::from_millis(2)).await;
     assert_eq!(bench.said(), ["finished 1 END_CUT_OFF with 7"]);

@@ -23,8 +23,8 @@ impl Terms {
         let exclusive = millis(welcome.exclusive_ms);
         let beat = millis(welcome.beat_ms).max(BEAT_LEAST);
         let silence = millis(welcome.silence_ms).max(beat * 2);
-        // Often enough that one late answer stops nothing.
-        let beat = if exclusive.is_zero() { beat } else { beat.min(exclusive / 3) };
+        // Often enough that neither a late answer nor a takeover stops anything.
+        let beat = if exclusive.is_zero() { beat } else { beat.min(exclusive / 6) };
         Self { beat: beat.max(BEAT_LEAST), silence, exclusive }
     }
 }
@@ -43,7 +43,7 @@ mod tests {
     #[test]
     fn an_executor_beats_often_enough_for_its_exclusive_attempts() {
         check(3_000, 9_000, 0, [3_000, 9_000, 0]);
-        check(3_000, 9_000, 3_333, [1_111, 9_000, 3_333]);
+        check(3_000, 9_000, 6_000, [1_000, 9_000, 6_000]);
         check(1_000, 3_000, 9_000, [1_000, 3_000, 9_000]);
         check(0, 0, 1, [20, 40, 1]);
     }

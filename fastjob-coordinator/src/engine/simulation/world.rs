@@ -27,7 +27,7 @@ use crate::{
 /// How long an executor may be away.
 const LOST: Duration = Duration::from_secs(10);
 /// When an executor has stopped what is exclusive: before it may be lost.
-const CUT_OFF: Duration = Duration::from_secs(6);
+const CUT_OFF: Duration = Duration::from_secs(8);
 /// How long the database takes a node to live after its last beat.
 const LEASE: Duration = Duration::from_secs(3);
 /// How long the node takes itself to: less, for its clock may be slow.
