@@ -1,0 +1,321 @@
+//! Nodes that go away, and what the others make of it.
+
+use super::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_takes_a_parent_over_starts_its_children_in_other_partitions() {
+    let mut cluster = Cluster::start(2).await;
+    let _executor = cluster.executor("e1");
+    cluster.connected(1).await;
+    let rest = cluster.nodes[1].rest();
+    let children: Vec<_> = (0..4).map(|n| format!("child{n}")).collect();
+    for child in &children {
+        rest.save(json!({"name": child, "handler": "noop"})).await;
+    }
+    let all: Vec<Value> = children.iter().map(|job| json!({"job": job})).collect();
+    for n in 0..8 {
+        let parent = json!({"name": format!("parent{n}"), "handler": "noop", "children": all});
+        rest.save(parent).await;
+    }
+    assert!(cluster.nodes[0].stop().success());
+    cluster.all_held().await;
+    for n in 0..8 {
+        rest.start(&format!("parent{n}"), json!({})).await;
+    }
+    let started = "select count(*) from attempts where id = task and parent is not null \
+                   and task_state = 3";
+    eventually("each child has succeeded", Duration::from_secs(20), || async {
+        (cluster.count(started).await == 8 * 4).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_that_are_killed_are_taken_over_and_no_second_is_lost_or_doubled() {
+    let (jobs, kills) = if soak() { (3_000, 9) } else { (300, 3) };
+    let mut cluster = Cluster::start(3).await;
+    let _executors = [cluster.executor("e1"), cluster.executor("e2")];
+    cluster.connected(2).await;
+    save_seconds(&cluster.nodes[0].rest(), jobs).await;
+    let pause = if soak() { Duration::from_secs(20) } else { LEASE * 2 };
+    for kill in 0..kills {
+        tokio::time::sleep(pause).await; // the load is the condition
+        let dead = kill % 3;
+        cluster.nodes[dead].kill();
+        let killed = Instant::now();
+        cluster.all_held().await;
+        let took = killed.elapsed();
+        assert!(took < LEASE * 3, "taken over after {took:?}");
+        eprintln!("kill {kill}: all partitions are held again after {took:?}");
+        cluster.nodes[dead].up().await;
+        cluster.all_held().await;
+    }
+    let rest = cluster.nodes[1].rest();
+    for n in 0..jobs {
+        rest.post(&format!("/api/v1/jobs/j{n}/disable")).await;
+    }
+    eventually("every attempt has ended", Duration::from_secs(60), || async {
+        (cluster.count("select count(*) from attempts where state = 0").await == 0).then_some(())
+    })
+    .await;
+    cluster.every_second_is_there(jobs).await;
+    let skipped = "select count(*) from attempts where task_state = 6";
+    assert_eq!(cluster.count(skipped).await, 0, "none is older than what is made up for");
+    let failed = "select count(*) from attempts where state = 4";
+    assert_eq!(cluster.count(failed).await, 0, "no attempt was lost with a coordinator");
+    for node in &cluster.nodes {
+        let twice: Vec<_> = node.entered().into_iter().filter(|(_, times)| *times > 1).collect();
+        assert!(twice.is_empty(), "entered twice: {twice:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_sleeps_longer_than_its_lease_changes_nothing_when_it_wakes() {
+    let cluster = Cluster::start(2).await;
+    let _executor = cluster.executor("e1");
+    cluster.connected(1).await;
+    save_seconds(&cluster.nodes[0].rest(), 100).await;
+    let before = cluster.count("select sum(term)::bigint from partitions").await;
+    cluster.nodes[0].signal("STOP");
+    eventually("the other has taken everything over", LEASE * 5, || async {
+        let held = cluster.held().await;
+        (held.get(&cluster.nodes[1].url()) == Some(&32)).then_some(())
+    })
+    .await;
+    cluster.all_ran(100).await; // it sleeps on
+    cluster.nodes[0].signal("CONT");
+    cluster.all_held().await;
+    assert!(cluster.count("select sum(term)::bigint from partitions").await > before);
+    cluster.all_ran(100).await;
+    let rest = cluster.nodes[0].rest();
+    for n in 0..100 {
+        rest.post(&format!("/api/v1/jobs/j{n}/disable")).await;
+    }
+    eventually("every attempt has ended", Duration::from_secs(30), || async {
+        (cluster.count("select count(*) from attempts where state = 0").await == 0).then_some(())
+    })
+    .await;
+    cluster.every_second_is_there(100).await;
+    let twice: Vec<_> =
+        cluster.nodes[0].entered().into_iter().filter(|(_, times)| *times > 1).collect();
+    assert!(twice.is_empty(), "entered twice: {twice:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_is_cut_off_from_the_database_is_taken_over_and_comes_back() {
+    let cluster = Cluster::start(3).await;
+    let _executor = cluster.executor("e1");
+    cluster.connected(1).await;
+    save_seconds(&cluster.nodes[1].rest(), 100).await;
+    cluster.proxy.cut();
+    let cut_off = cluster.nodes[0].rest();
+    eventually("the node says that it cannot work", LEASE * 4, || async {
+        let (status, _) = cut_off.get("/readyz").await.ok()?;
+        (status == 503).then_some(())
+    })
+    .await;
+    eventually("the others have everything", LEASE * 4, || async {
+        let held = cluster.held().await;
+        (held.len() == 2 && held.values().sum::<usize>() == 32).then_some(())
+    })
+    .await;
+    // The executor still has its session with it, and must not take anything from it.
+    tokio::time::sleep(LEASE * 2).await;
+    cluster.proxy.mend();
+    cluster.all_held().await;
+    eventually("the node works again", LEASE * 4, || async {
+        let (status, _) = cut_off.get("/readyz").await.ok()?;
+        (status == 200).then_some(())
+    })
+    .await;
+    cluster.all_ran(100).await;
+    for n in 0..100 {
+        cut_off.post(&format!("/api/v1/jobs/j{n}/disable")).await;
+    }
+    eventually("every attempt has ended", Duration::from_secs(30), || async {
+        (cluster.count("select count(*) from attempts where state = 0").await == 0).then_some(())
+    })
+    .await;
+    cluster.every_second_is_there(100).await;
+    let twice: Vec<_> =
+        cluster.nodes[0].entered().into_iter().filter(|(_, times)| *times > 1).collect();
+    assert!(twice.is_empty(), "entered twice: {twice:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_database_is_away_executors_go_on_and_nothing_is_forgotten() {
+    let mut cluster = Cluster::start(2).await;
+    let _executor = cluster.executor("e1");
+    cluster.connected(1).await;
+    save_seconds(&cluster.nodes[0].rest(), 50).await;
+    cluster.nodes[0].rest().save(json!({"name": "long", "handler": "slow", "param": "3000"})).await;
+    let long = cluster.nodes[1].rest().start("long", json!({})).await;
+    cluster.nodes[0].rest().reaches(long, &["running"]).await;
+    cluster.postgres.kill();
+    eventually("the nodes say that they cannot work", LEASE * 3, || async {
+        let (status, _) = cluster.nodes[0].rest().get("/readyz").await.ok()?;
+        (status == 503).then_some(())
+    })
+    .await;
+    tokio::time::sleep(LEASE * 2).await; // the lease of both is over, the handler ends
+    cluster.postgres.up().await;
+    cluster.all_held().await;
+    // Its outcome waited at the executor.
+    let ended = cluster.nodes[1].rest().ended(long).await;
+    assert_eq!(ended["state"], "succeeded", "{ended}");
+    assert_eq!(ended["attempts"].as_array().unwrap().len(), 1, "{ended}");
+    cluster.all_ran(50).await;
+    let rest = cluster.nodes[0].rest();
+    for n in 0..50 {
+        rest.post(&format!("/api/v1/jobs/j{n}/disable")).await;
+    }
+    eventually("every attempt has ended", Duration::from_secs(30), || async {
+        (cluster.count("select count(*) from attempts where state = 0").await == 0).then_some(())
+    })
+    .await;
+    cluster.every_second_is_there(50).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_stops_in_order_hands_over_at_once() {
+    let mut cluster = Cluster::start(3).await;
+    let _executor = cluster.executor("e1");
+    cluster.connected(1).await;
+    save_seconds(&cluster.nodes[0].rest(), 60).await;
+    cluster.all_ran(60).await;
+    // Also the one that the executor was told of.
+    for leaves in [1, 0] {
+        let stopped = Instant::now();
+        assert!(cluster.nodes[leaves].stop().success());
+        cluster.all_held().await;
+        eprintln!("handed over after {:?}", stopped.elapsed());
+        cluster.all_ran(60).await;
+    }
+    let rest = cluster.nodes[2].rest();
+    for n in 0..60 {
+        rest.post(&format!("/api/v1/jobs/j{n}/disable")).await;
+    }
+    eventually("every attempt has ended", Duration::from_secs(30), || async {
+        (cluster.count("select count(*) from attempts where state = 0").await == 0).then_some(())
+    })
+    .await;
+    cluster.every_second_is_there(60).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_exclusive_across_the_cluster_outlives_the_node_that_sent_it() {
+    // As long as two nodes may have it in the default settings.
+    let mut cluster = Cluster::with_lease(2, Duration::from_secs(4)).await;
+    let _executor = cluster.executor("e1");
+    cluster.connected(1).await;
+    let rest = cluster.nodes[1].rest();
+    let mut tasks = Vec::new();
+    for n in 0..4 {
+        rest.save(json!({"name": format!("long{n}"), "handler": "slow", "param": "12000",
+            "block": {"strategy": "serial", "scope": "cluster"}}))
+            .await;
+        tasks.push(rest.start(&format!("long{n}"), json!({})).await);
+    }
+    for task in &tasks {
+        rest.reaches(*task, &["running"]).await;
+    }
+    let owned = "select count(*) from attempts a join partitions p on p.partition = a.id % 32 \
+                 join nodes n on n.id = p.node where n.address = $1";
+    let of_the_first: i64 = sqlx::query_scalar(owned)
+        .bind(cluster.nodes[0].url())
+        .fetch_one(&cluster.pool)
+        .await
+        .unwrap();
+    // Whichever node has more of them.
+    let dead = usize::from(of_the_first < 2);
+    cluster.nodes[dead].kill();
+    cluster.all_held().await;
+    let rest = cluster.nodes[1 - dead].rest();
+    for task in tasks {
+        let ended = rest.ended(task).await;
+        assert_eq!(ended["state"], "succeeded", "{ended}");
+    }
+    assert_eq!(cluster.count("select count(*) from attempts").await, 4, "each in one attempt");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partition_that_takes_long_to_load_costs_a_node_none_of_its_own() {
+    let mut cluster = Cluster::start(2).await;
+    let terms = |mine: Vec<i32>| {
+        let pool = cluster.pool.clone();
+        async move {
+            let sql = "select sum(term)::bigint from partitions where partition = any($1)";
+            sqlx::query_scalar::<_, i64>(sql).bind(mine).fetch_one(&pool).await.unwrap()
+        }
+    };
+    let mine: Vec<i32> = sqlx::query_scalar(
+        "select partition from partitions p join nodes n on n.id = p.node where n.address = $1",
+    )
+    .bind(cluster.nodes[1].url())
+    .fetch_all(&cluster.pool)
+    .await
+    .unwrap();
+    let before = terms(mine.clone()).await;
+    let mut lock = cluster.pool.begin().await.unwrap();
+    sqlx::query("lock table jobs in access exclusive mode").execute(&mut *lock).await.unwrap();
+    cluster.nodes[0].kill();
+    eventually("the other begins to take over", LEASE * 5, || async {
+        let sql = "select count(*) from partitions p join nodes n on n.id = p.node \
+                   where n.address = $1";
+        let held: i64 = sqlx::query_scalar(sql)
+            .bind(cluster.nodes[1].url())
+            .fetch_one(&cluster.pool)
+            .await
+            .unwrap();
+        (held > 16).then_some(())
+    })
+    .await;
+    tokio::time::sleep(LEASE * 2).await; // it loads for longer than its lease
+    lock.rollback().await.unwrap();
+    cluster.all_held().await;
+    assert_eq!(terms(mine).await, before, "it acted on its own all the time");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partition_that_nobody_can_read_is_told_and_costs_no_other() {
+    let cluster = Cluster::start(1).await;
+    let _executor = cluster.executor("e1");
+    cluster.connected(1).await;
+    let rest = cluster.nodes[0].rest();
+    for n in 0..8 {
+        rest.save(json!({"name": format!("j{n}"), "handler": "noop"})).await;
+    }
+    let change = |definition: &'static str| {
+        let sql = "update jobs set definition = $1 where name = 'j0'";
+        sqlx::query(sql).bind(definition).execute(&cluster.pool)
+    };
+    change(r#"{"name": "j0", "handler": "noop", "of_a_newer_release": true}"#).await.unwrap();
+    // Whoever takes the partition cannot read it; the node that has it must not be asked again.
+    sqlx::query(
+        "update partitions set node = null, term = term + 1 where partition = \
+                 (select id % 32 from jobs where name = 'j0')",
+    )
+    .execute(&cluster.pool)
+    .await
+    .unwrap();
+    let told = || async {
+        let (status, problem) = rest.ask("GET", "/readyz", None).await.ok()?;
+        (status == 503 && problem.to_string().contains("cannot load it")).then_some(())
+    };
+    eventually("it is told that a partition cannot be read", Duration::from_secs(30), told).await;
+    for n in 1..8 {
+        let (status, started) =
+            rest.ask("POST", &format!("/api/v1/jobs/j{n}/start"), None).await.unwrap();
+        let same = "select count(distinct id % 32) from jobs where name in ('j0', $1)";
+        let partitions: i64 =
+            sqlx::query_scalar(same).bind(format!("j{n}")).fetch_one(&cluster.pool).await.unwrap();
+        assert_eq!(status < 300, partitions == 2, "j{n}: {status} {started}");
+    }
+    change(r#"{"name": "j0", "handler": "noop"}"#).await.unwrap();
+    eventually("it is read again", Duration::from_secs(30), || async {
+        rest.get("/readyz").await.ok().filter(|(status, _)| *status == 200).map(drop)
+    })
+    .await;
+    let task = rest.start("j0", json!({})).await;
+    assert_eq!(rest.ended(task).await["state"], "succeeded");
+}
