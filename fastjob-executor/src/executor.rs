@@ -7,6 +7,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    apart,
     builtin::{self, CommandPolicy},
     config::{ConfigError, ExecutorConfig},
     figures::Figures,
@@ -40,6 +41,9 @@ pub enum ExecutorError {
         /// What is wrong with it.
         source: std::io::Error,
     },
+    /// The executor needs a thread beside those of its handlers, and there is none.
+    #[error("could not start the executor's own thread")]
+    Thread(#[source] std::io::Error),
 }
 
 /// Runs the handlers of a service.
@@ -200,6 +204,9 @@ impl Builder {
     /// When told to stop it takes no more work, gives back what it has not entered, lets running
     /// handlers end within the grace, and delivers what they returned.
     ///
+    /// Handlers run on the tokio runtime that this is called on; the executor itself has a thread
+    /// of its own, so that handlers that block theirs do not cut it off.
+    ///
     /// # Errors
     ///
     /// Fails with [`ExecutorError`] if the settings, the handlers or the log path are not right.
@@ -240,21 +247,42 @@ impl Builder {
         let registry = Arc::new(registry);
         let runtime =
             Runtime::new(Arc::clone(&registry), logs.clone(), Capture::new(), config.capacity);
-        let identity = Arc::new(Identity {
-            service,
-            name,
-            incarnation,
-            registry,
-            figures: Figures::new(),
-            config: config.clone(),
-            ca_cert,
-            began: tokio::time::Instant::now(),
-        });
+        let parts = Parts {
+            identity: Identity {
+                service,
+                name,
+                incarnation,
+                registry,
+                figures: Figures::new(),
+                config,
+                ca_cert,
+                began: tokio::time::Instant::now(),
+            },
+            runtime,
+            logs,
+        };
+        apart::run(parts.run(stop)).await.map_err(ExecutorError::Thread)
+    }
+}
+
+/// What runs beside the handlers.
+struct Parts {
+    identity: Identity,
+    runtime: Runtime,
+    logs: Logs,
+}
+
+impl Parts {
+    /// Runs until told to stop, and then until all is delivered.
+    async fn run(self, stop: CancellationToken) {
+        let Self { identity, runtime, logs } = self;
+        let grace = identity.config.stop_grace;
+        let addresses = identity.config.admin_addresses.clone();
+        let identity = Arc::new(identity);
         let peers = Peers::default();
         // Links end when what is to be delivered has been, or at the deadline.
         let (ending, done) = (CancellationToken::new(), CancellationToken::new());
         let mut loops = JoinSet::new();
-        let addresses = config.admin_addresses.clone();
         let (linked, leaving, stopping) = (runtime.clone(), ending.clone(), done.clone());
         loops.spawn(async move {
             let new = |number, address| Link {
@@ -268,20 +296,20 @@ impl Builder {
             };
             peers.keep_links(&addresses, new).await;
         });
-        let sweeping = done.clone();
-        let sweeper = logs.clone();
+        let (sweeping, sweeper) = (done.clone(), logs.clone());
         loops.spawn(async move { sweeper.sweep_loop(sweeping).await });
         let (watching, watched) = (done.clone(), runtime.clone());
         loops.spawn(async move { watched.watch_silence(watching).await });
+        let (watching, watched) = (done.clone(), runtime.clone());
+        loops.spawn(async move { watched.watch_attempts(watching).await });
         stop.cancelled().await;
         tracing::info!("executor is stopping");
         runtime.leave();
         ending.cancel();
-        runtime.drain(config.stop_grace).await;
+        runtime.drain(grace).await;
         logs.flush().await;
         done.cancel();
         while loops.join_next().await.is_some() {}
         tracing::info!("executor stopped");
-        Ok(())
     }
 }

@@ -25,10 +25,17 @@
 //! executor that cannot hear the coordinator any more stops such attempts, and aborts them before
 //! the coordinator gives it up and places them anew.
 //!
-//! A handler that blocks its thread can neither be stopped nor aborted, and so may overlap with its
-//! successor: move blocking work into `tokio::task::spawn_blocking`, and let it look at
-//! [`JobContext::is_stopping`].
+//! A handler should not block its thread, by a long computation or a call such as
+//! `std::thread::sleep`: while as many block as the service's runtime has threads, no other handler
+//! is entered. The executor itself goes on, on a thread of its own, and says in the service's log
+//! which handler blocks. Such a handler cannot be aborted. When its time is up, or it is told to
+//! stop, and its grace is over, its attempt is reported as ended, though the handler may still run
+//! and so overlap with a successor elsewhere; on this executor its place and its turn in the job's
+//! lane stay taken until it has really ended. An attempt that is exclusive across the cluster is
+//! not reported before. So move blocking work into `tokio::task::spawn_blocking`, and let it look
+//! at [`JobContext::is_stopping`].
 
+mod apart;
 mod builtin;
 mod clock;
 mod config;

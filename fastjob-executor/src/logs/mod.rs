@@ -2,8 +2,8 @@
 //!
 //! `{log path}/{day, UTC}/{attempt id}.log` is made at an attempt's first line, so that one that
 //! says nothing costs next to nothing. Lines go to memory, and one thread carries them to the disk:
-//! a handler never waits for a slow one, and neither do the executor's beats, which share the
-//! handlers' threads. What a log may take is bounded: an entry, a file, and the lines that wait for
+//! a handler never waits for a slow one, and neither does the thread that keeps the executor's
+//! sessions. What a log may take is bounded: an entry, a file, and the lines that wait for
 //! the disk; beyond a bound lines are left out, and the log says so. A disk that fails costs lines,
 //! never an attempt.
 

@@ -5,6 +5,7 @@
 //! happens to one that finds others there is for the job's block strategy. Whatever the lanes let run
 //! waits while all places of the executor are taken.
 
+mod control;
 mod lane;
 mod outbox;
 mod owners;
@@ -12,6 +13,7 @@ mod reports;
 mod run;
 mod silence;
 mod state;
+mod watch;
 
 #[cfg(test)]
 mod tests;
@@ -25,11 +27,11 @@ use fastjob_core::{
     JobReports, Progress,
     wire::v1::{self, from_executor::Message},
 };
-use tokio::{sync::Notify, time::Instant};
+use tokio::{runtime::Handle, sync::Notify, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
-    run::Control,
+    control::{Control, Why},
     state::{Held, State},
 };
 use crate::{
@@ -51,6 +53,8 @@ struct Inner {
     capture: Capture,
     state: Mutex<State>,
     tasks: TaskTracker,
+    /// Where handlers run.
+    handlers: Handle,
     /// Something was acknowledged or ended.
     changed: Notify,
     /// A coordinator was heard.
@@ -72,7 +76,8 @@ pub(crate) struct Delivery {
 }
 
 impl Runtime {
-    /// Of an executor that runs at most `capacity` attempts at a time.
+    /// Of an executor that runs at most `capacity` attempts at a time, on the tokio runtime that
+    /// this is called on.
     pub(crate) fn new(
         registry: Arc<Registry>,
         logs: Logs,
@@ -85,6 +90,7 @@ impl Runtime {
             capture,
             state: Mutex::new(State::new(capacity)),
             tasks: TaskTracker::new(),
+            handlers: Handle::current(),
             changed: Notify::new(),
             heard: Notify::new(),
         }))
@@ -154,16 +160,29 @@ impl Runtime {
     pub(crate) async fn watch_silence(&self, stop: CancellationToken) {
         loop {
             let next = self.0.lock().cut_off(Instant::now());
-            let sleep = async {
-                match next {
-                    Some(at) => tokio::time::sleep_until(at).await,
-                    None => std::future::pending().await,
-                }
-            };
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = self.0.heard.notified() => {}
-                () = sleep => {}
+                () = sleep_until(next) => {}
+            }
+        }
+    }
+
+    /// Looks after attempts that do not end at once, until told to stop.
+    pub(crate) async fn watch_attempts(&self, stop: CancellationToken) {
+        let sooner = Arc::clone(&self.0.lock().watch.sooner);
+        loop {
+            let (next, leaving) = {
+                let mut state = self.0.lock();
+                (state.look_after(Instant::now()), state.leaving)
+            };
+            if leaving {
+                self.0.changed.notify_one();
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = sooner.notified() => {}
+                () = sleep_until(next) => {}
             }
         }
     }
@@ -186,7 +205,7 @@ impl Runtime {
         let state = self.0.lock();
         let running = state.held.values().filter(|held| matches!(held, Held::Running(_))).count();
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        (count(running), count(state.held.len() - running))
+        (count(running + state.stuck.len()), count(state.held.len() - running))
     }
 
     /// Everything that is held: what waits, runs, or has not been acknowledged.
@@ -236,7 +255,7 @@ impl Runtime {
         if !by_itself.await {
             for held in self.0.lock().held.values() {
                 if let Held::Running(running) = held {
-                    running.control.stop(run::Why::Leaving);
+                    running.control.stop(Why::Leaving);
                 }
             }
             if !self.wait_until(grace / 2, |state| state.held.is_empty()).await {
@@ -274,7 +293,7 @@ impl Inner {
 
     fn spawn(inner: &Arc<Self>, ready: Ready) {
         let lane = Arc::clone(inner);
-        inner.tasks.spawn(async move { lane.lane(ready).await });
+        inner.tasks.spawn_on(async move { lane.lane(ready).await }, &inner.handlers);
     }
 
     /// Runs an attempt, and then those that wait behind it.
@@ -291,20 +310,32 @@ impl Inner {
                 self.changed.notify_one();
             }
             let mut next = next.into_iter();
-            let Some(first) = next.next() else { return };
-            next.for_each(|other| Self::spawn(&self, other));
-            ready = first;
+            let (Some(first), second) = (next.next(), next.next()) else { return };
+            let Some(second) = second else {
+                ready = first;
+                continue;
+            };
+            // Each on its own: behind one that blocks this thread another would not be seen.
+            [first, second].into_iter().chain(next).for_each(|next| Self::spawn(&self, next));
+            return;
         }
     }
 
     /// A handler did not come to its end at once.
-    fn started(&self, id: i64) {
+    fn yielded(&self, id: i64) {
         let mut state = self.lock();
-        if let Some(at) = state.running(id).map(|running| running.started_at) {
-            let partition = state.owners.partition(id);
-            state.outbox.started(partition, id, at);
-            state.wake(partition);
+        state.tell_started(id);
+        if let Some(running) = state.running_mut(id) {
+            running.yielded = true;
         }
+    }
+}
+
+/// Waits until then, or for ever.
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 

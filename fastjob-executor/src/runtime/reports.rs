@@ -78,6 +78,11 @@ impl Said {
         lock(&self.progress).say(progress)
     }
 
+    /// The latest checkpoint.
+    pub(super) fn last_checkpoint(&self) -> Option<Arc<str>> {
+        lock(&self.checkpoint).value.clone()
+    }
+
     fn tell_checkpoint(&self) -> Option<v1::AttemptCheckpoint> {
         let checkpoint = lock(&self.checkpoint).tell()?.to_string();
         Some(v1::AttemptCheckpoint { attempt: self.attempt, checkpoint })

@@ -1,15 +1,15 @@
 //! One attempt: the handler with its context, its time limit, and its way to an end.
 //!
 //! When the time is up or somebody asks for the end, the stop token fires; after the grace the
-//! handler's future is dropped, which aborts it at its next `.await`. A panic ends the attempt and
-//! nothing else.
+//! handler's future is dropped, which aborts it at its next `.await`. One that does not come to an
+//! `.await` is a matter of `watch.rs`. A panic ends the attempt and nothing else.
 
 use std::{
     any::Any,
     future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
-    sync::{Arc, OnceLock},
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -18,9 +18,11 @@ use fastjob_core::{
     AttemptFacts, AttemptId, Cause, JobContext, JobId, JobOutput, JobResult, Shard, TaskId,
     duration, wire::v1,
 };
-use tokio_util::sync::CancellationToken;
 
-use super::{Inner, Ready, Reporter, reports::Said};
+use super::{
+    Inner, Ready, Reporter,
+    control::{Control, Why},
+};
 use crate::clock;
 
 /// Most bytes of a failure's message.
@@ -29,60 +31,13 @@ const MESSAGE_MAX: usize = 16 * 1024;
 const UNHEARD: &str = "its executor could not hear the coordinator any more, and no other attempt \
                        of the job may run beside it";
 
-/// Why an attempt is to end before its handler does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Why {
-    /// Somebody asked, or a newer attempt takes its place.
-    Asked,
-    /// Its time is up.
-    TimeIsUp,
-    /// The process stops.
-    Leaving,
-    /// It is exclusive, and its coordinator is not heard any more.
-    CutOff,
-}
-
-/// The way to end an attempt that runs, and what it says of itself.
-pub(super) struct Control {
-    pub(super) id: i64,
-    pub(super) exclusive: bool,
-    pub(super) said: Arc<Said>,
-    token: CancellationToken,
-    why: OnceLock<Why>,
-    abort: CancellationToken,
-    grace: Duration,
-}
-
-impl Control {
-    pub(super) fn new(attempt: &v1::Attempt) -> Self {
-        Self {
-            id: attempt.attempt,
-            exclusive: attempt.exclusive,
-            said: Arc::new(Said::new(attempt.attempt)),
-            token: CancellationToken::new(),
-            why: OnceLock::new(),
-            abort: CancellationToken::new(),
-            grace: Duration::from_millis(attempt.grace_ms),
-        }
-    }
-
-    /// Fires the stop token. The first reason holds.
-    pub(super) fn stop(&self, why: Why) {
-        self.why.get_or_init(|| why);
-        self.token.cancel();
-    }
-
-    /// Drops the handler at its next `.await`.
-    pub(super) fn abort(&self) {
-        self.abort.cancel();
-    }
-}
-
 /// How the handler's future came to its end.
-enum Ended {
+pub(super) enum Ended {
     Returned(JobResult),
     Panicked(String),
     Aborted,
+    /// It did not, though its time is over.
+    Stuck,
 }
 
 impl Inner {
@@ -90,8 +45,13 @@ impl Inner {
     pub(super) async fn run(inner: &Arc<Self>, ready: Ready) -> v1::Outcome {
         let Ready { attempt, control } = ready;
         let started_at = clock::now();
-        if control.why.get() == Some(&Why::CutOff) {
-            let mut outcome = super::unentered(attempt.attempt, v1::End::CutOff, UNHEARD);
+        let refused = match control.stopped() {
+            Some((Why::CutOff, _)) => Some((v1::End::CutOff, UNHEARD)),
+            Some((Why::Asked, _)) => Some((v1::End::Stopped, "stopped before it was entered")),
+            Some((Why::TimeIsUp | Why::Leaving, _)) | None => None,
+        };
+        if let Some((end, message)) = refused {
+            let mut outcome = super::unentered(attempt.attempt, end, message);
             outcome.checkpoint = attempt.checkpoint;
             return outcome;
         }
@@ -105,35 +65,36 @@ impl Inner {
             return super::unentered(attempt.attempt, v1::End::FailedFatal, &message);
         };
         let id = AttemptId(attempt.attempt);
-        let timeout = Duration::from_millis(attempt.timeout_ms);
         let log = inner.logs.attempt(id, started_at);
-        let facts = match facts(attempt) {
+        let facts = match facts(attempt, &control) {
             Ok(facts) => facts,
             Err(message) => return super::unentered(id.0, v1::End::FailedFatal, &message),
         };
         let reports = Reporter { inner: Arc::clone(inner), control: Arc::clone(&control) };
         let token = control.token.clone();
         let ctx = JobContext::new(facts, token, Box::new(log.clone()), Box::new(reports));
+        control.enter(started_at.as_millisecond(), log.clone());
         let work = pin!(handler.execute(&ctx));
         let mut work = pin!(inner.capture.scope(log.clone(), CatchPanic(work)));
-        // Most handlers that do little end at once: nobody needs to hear that they began.
+        // Most handlers that do little end at once: nobody needs to hear that they began. Of one
+        // that keeps its thread here, the watch tells it.
         let first = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await;
         let ended = match first {
             Poll::Ready(ended) => ended,
             Poll::Pending => {
-                inner.started(id.0);
-                watch(work, &control, timeout).await
+                inner.yielded(id.0);
+                watch(work, &control).await
             }
         };
-        let why = control.why.get().copied();
-        let (end, result, message) = judge(ended, why, timeout, control.grace);
+        let why = control.stopped().map(|(why, _)| why);
+        let (end, result, message) = judge(ended, why, &control);
         log.finish();
         let last = ctx.checkpoint_text().filter(|_| end != v1::End::Succeeded);
         v1::Outcome {
             attempt: id.0,
             end: end.into(),
             result,
-            message: cut(message),
+            message,
             started_at: started_at.as_millisecond(),
             ended_at: clock::now_ms(),
             log_tail: log.tail(),
@@ -143,12 +104,8 @@ impl Inner {
 }
 
 /// Waits for the handler, its time limit, or the end of its grace.
-async fn watch(
-    mut work: Pin<&mut impl Future<Output = Ended>>,
-    control: &Control,
-    timeout: Duration,
-) -> Ended {
-    if timeout.is_zero() {
+async fn watch(mut work: Pin<&mut impl Future<Output = Ended>>, control: &Control) -> Ended {
+    if control.timeout.is_zero() {
         tokio::select! {
             biased;
             ended = work.as_mut() => return ended,
@@ -161,12 +118,12 @@ async fn watch(
             ended = work.as_mut() => return ended,
             () = control.token.cancelled() => {}
             () = control.abort.cancelled() => return Ended::Aborted,
-            () = tokio::time::sleep(timeout) => control.stop(Why::TimeIsUp),
+            () = tokio::time::sleep(control.timeout) => control.stop(Why::TimeIsUp),
         }
     }
     // When the process leaves, the runtime itself decides how long to wait.
-    let grace = match control.why.get() {
-        Some(Why::Leaving) => Duration::from_secs(3600),
+    let grace = match control.stopped() {
+        Some((Why::Leaving, _)) => Duration::from_secs(3600),
         _ => control.grace,
     };
     tokio::select! {
@@ -178,17 +135,22 @@ async fn watch(
 }
 
 /// What is reported: the end, the result, the message.
-fn judge(
+pub(super) fn judge(
     ended: Ended,
     why: Option<Why>,
-    timeout: Duration,
-    grace: Duration,
+    control: &Control,
 ) -> (v1::End, Option<String>, String) {
-    let late = || format!("ran longer than {}", duration::to_text(timeout));
-    let aborted = |text: String| {
-        format!("{text}, and was aborted after a grace of {}", duration::to_text(grace))
+    let late = || format!("ran longer than {}", duration::to_text(control.timeout));
+    let asked = || "was asked to stop".to_owned();
+    let grace = duration::to_text(control.grace);
+    let aborted = |text: String| format!("{text}, and was aborted after a grace of {grace}");
+    let stuck = |text: String| {
+        format!(
+            "{text}, and could not be aborted after a grace of {grace}: its thread is blocked, and \
+             it may still run"
+        )
     };
-    match (ended, why) {
+    let (end, result, message) = match (ended, why) {
         (Ended::Panicked(message), _) => (v1::End::Panicked, None, message),
         (Ended::Returned(Ok(_)), Some(Why::TimeIsUp)) => (v1::End::TimedOut, None, late()),
         (Ended::Returned(Ok(output)), _) => match output.into_text() {
@@ -214,19 +176,20 @@ fn judge(
             (end, None, err.to_string())
         }
         (Ended::Aborted, Some(Why::TimeIsUp)) => (v1::End::TimedOut, None, aborted(late())),
-        (Ended::Aborted, Some(Why::Asked)) => {
-            (v1::End::Stopped, None, aborted("was asked to stop".to_owned()))
-        }
+        (Ended::Aborted, Some(Why::Asked)) => (v1::End::Stopped, None, aborted(asked())),
         (Ended::Aborted, Some(Why::CutOff)) => {
             (v1::End::CutOff, None, format!("{UNHEARD}; it was aborted"))
         }
         (Ended::Aborted, None | Some(Why::Leaving)) => {
             (v1::End::Failed, None, "its executor stopped before it ended".to_owned())
         }
-    }
+        (Ended::Stuck, Some(Why::Asked)) => (v1::End::Stopped, None, stuck(asked())),
+        (Ended::Stuck, _) => (v1::End::TimedOut, None, stuck(late())),
+    };
+    (end, result, cut(message))
 }
 
-fn facts(attempt: v1::Attempt) -> Result<AttemptFacts, String> {
+fn facts(attempt: v1::Attempt, control: &Control) -> Result<AttemptFacts, String> {
     let cause = v1::Cause::try_from(attempt.cause)
         .map_err(|err| err.to_string())
         .and_then(|cause| Cause::try_from(cause).map_err(|err| err.to_string()))?;
@@ -241,7 +204,7 @@ fn facts(attempt: v1::Attempt) -> Result<AttemptFacts, String> {
         fire_at: attempt.fire_at.and_then(|at| jiff::Timestamp::from_millisecond(at).ok()),
         param: attempt.param,
         shard: Shard { index: attempt.shard_index, total: attempt.shard_total.max(1) },
-        checkpoint: attempt.checkpoint.map(Arc::from),
+        checkpoint: control.checkpoint.clone(),
     })
 }
 

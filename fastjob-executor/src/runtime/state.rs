@@ -2,7 +2,7 @@
 //! be told.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -12,20 +12,22 @@ use tokio::{sync::Notify, time::Instant};
 
 use super::{
     Delivery, Ready,
+    control::{Control, Why},
     lane::{Lane, Verdict},
     outbox::{Outbox, Remembered},
     owners::Owners,
     reports::Reports,
-    run::{Control, Why},
     silence::{Cut, Silence},
     unentered,
+    watch::Watch,
 };
-use crate::clock;
 
 #[derive(Default)]
 pub(super) struct State {
     /// Attempts that wait or run, by id.
     pub(super) held: HashMap<i64, Held>,
+    /// Attempts that were reported as ended and have not: they keep their places and their lanes.
+    pub(super) stuck: HashSet<i64>,
     places: Places,
     /// By job.
     lanes: HashMap<i64, Lane>,
@@ -40,6 +42,7 @@ pub(super) struct State {
     pub(super) reports: Reports,
     pub(super) remembered: Remembered,
     pub(super) silence: Silence,
+    pub(super) watch: Watch,
     pub(super) leaving: bool,
 }
 
@@ -62,7 +65,12 @@ pub(super) enum Held {
 /// An attempt that runs.
 pub(super) struct Running {
     pub(super) control: Arc<Control>,
-    pub(super) started_at: i64,
+    /// That its handler was entered has been told.
+    told: bool,
+    /// Its handler has come to an `.await`.
+    pub(super) yielded: bool,
+    /// When it is looked at next; not told of one that is new.
+    pub(super) look_at: Option<Instant>,
 }
 
 impl State {
@@ -75,11 +83,13 @@ impl State {
     /// Finds the place of an attempt; one that can run now is returned.
     pub(super) fn take_in(&mut self, arrived: v1::Attempt) -> Option<Ready> {
         let (id, job) = (arrived.attempt, arrived.job);
-        if let Some(at) = self.running(id).map(|running| running.started_at) {
-            self.outbox.started(self.owners.partition(id), id, at);
+        if let Some(running) = self.running_mut(id) {
+            running.told = false;
+            self.tell_started(id);
             return None;
         }
         if self.held.contains_key(&id)
+            || self.stuck.contains(&id)
             || self.outbox.resend_one(id)
             || self.remembered.has(id)
             || self.leaving
@@ -109,8 +119,8 @@ impl State {
                 }
                 self.held.insert(id, Held::Waiting { job });
                 for old in running {
-                    if let Some(old) = self.running(old) {
-                        old.control.stop(Why::Asked);
+                    if self.running(old).is_some() {
+                        self.stop(old);
                     } else {
                         self.forget(job, old);
                         self.ended(unentered(old, v1::End::Stopped, why));
@@ -134,11 +144,14 @@ impl State {
     fn enter(&mut self, arrived: v1::Attempt) -> Ready {
         let control = Arc::new(Control::new(&arrived));
         let partition = self.owners.partition(arrived.attempt);
-        if control.exclusive && self.silence.is_cut(partition, Instant::now()) {
+        let now = Instant::now();
+        if control.exclusive && self.silence.is_cut(partition, now) {
             control.stop(Why::CutOff);
         }
-        let running = Running { control: Arc::clone(&control), started_at: clock::now_ms() };
+        let (told, yielded, look_at) = (false, false, None);
+        let running = Running { control: Arc::clone(&control), told, yielded, look_at };
         self.held.insert(arrived.attempt, Held::Running(running));
+        self.watch.add(arrived.attempt, now);
         Ready { attempt: arrived, control }
     }
 
@@ -146,6 +159,24 @@ impl State {
         match self.held.get(&id)? {
             Held::Running(running) => Some(running),
             Held::Waiting { .. } => None,
+        }
+    }
+
+    pub(super) fn running_mut(&mut self, id: i64) -> Option<&mut Running> {
+        match self.held.get_mut(&id)? {
+            Held::Running(running) => Some(running),
+            Held::Waiting { .. } => None,
+        }
+    }
+
+    /// Tells that an attempt's handler was entered, if it was and nobody has said so.
+    pub(super) fn tell_started(&mut self, id: i64) {
+        let partition = self.owners.partition(id);
+        let Some(running) = self.running_mut(id).filter(|running| !running.told) else { return };
+        if let Some(at_ms) = running.control.entered().map(|entered| entered.at_ms) {
+            running.told = true;
+            self.outbox.started(partition, id, at_ms);
+            self.wake(partition);
         }
     }
 
@@ -161,7 +192,10 @@ impl State {
     /// Stops an attempt: one that waits ends at once, one that runs gets its stop token.
     pub(super) fn stop(&mut self, id: i64) {
         match self.held.get(&id) {
-            Some(Held::Running(running)) => running.control.stop(Why::Asked),
+            Some(Held::Running(running)) => {
+                running.control.stop(Why::Asked);
+                self.look_again(id, Some(Instant::now()));
+            }
             Some(Held::Waiting { job }) => {
                 let job = *job;
                 self.forget(job, id);
@@ -173,13 +207,27 @@ impl State {
 
     /// An attempt is over: its outcome is told.
     pub(super) fn ended(&mut self, outcome: v1::Outcome) {
-        let partition = self.owners.partition(outcome.attempt);
-        if let Some(Held::Running(running)) = self.held.remove(&outcome.attempt) {
-            self.reports.ended(partition, &running.control.said);
+        let id = outcome.attempt;
+        if self.stuck.remove(&id) {
+            tracing::info!(attempt.id = id, "an attempt that was given up has ended");
             self.places.taken -= 1;
+        } else if let Some(Held::Running(_)) = self.report(outcome) {
+            self.places.taken -= 1;
+        }
+    }
+
+    /// An attempt is not held any more: its outcome is told.
+    pub(super) fn report(&mut self, outcome: v1::Outcome) -> Option<Held> {
+        let id = outcome.attempt;
+        let partition = self.owners.partition(id);
+        let held = self.held.remove(&id);
+        if let Some(Held::Running(running)) = &held {
+            self.reports.ended(partition, &running.control.said);
+            self.unwatch(id, running.look_at);
         }
         self.outbox.add(partition, outcome);
         self.wake(partition);
+        held
     }
 
     /// A node was heard to act on these partitions when what was sent at `at` was answered.
@@ -271,12 +319,15 @@ impl State {
         self.outbox.resend(partition);
         let running: Vec<_> = self
             .running_of(partition)
-            .map(|(id, running)| (id, running.started_at, Arc::clone(&running.control.said)))
+            .map(|(id, running)| (id, Arc::clone(&running.control.said)))
             .collect();
-        for (id, at, _) in &running {
-            self.outbox.started(partition, *id, *at);
+        for (id, _) in &running {
+            if let Some(running) = self.running_mut(*id) {
+                running.told = false;
+                self.tell_started(*id);
+            }
         }
-        self.reports.again(partition, running.iter().map(|(_, _, said)| said));
+        self.reports.again(partition, running.iter().map(|(_, said)| said));
     }
 
     /// What a link is to say next. An outcome comes after all else that its attempt has to say.

@@ -1,5 +1,7 @@
 //! The runtime as a link sees it: attempts in, messages out. Time is tokio's, and paused.
 
+mod blocked;
+
 use std::time::Duration;
 
 use fastjob_core::{JobContext, JobHandler, JobResult, ServiceName};
@@ -41,18 +43,28 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let service: ServiceName = "test".parse().unwrap();
         let handlers = vec![
             Registration::named("gives-up", Works { gives_up: true }),
             Registration::named("stubborn", Works { gives_up: false }),
         ];
+        Self::with(handlers, &Handle::current())
+    }
+
+    /// With handlers that run elsewhere.
+    fn with(handlers: Vec<Registration>, on: &Handle) -> Self {
+        let service: ServiceName = "test".parse().unwrap();
         let registry = Registry::collect(&service, Discovery::Off, handlers).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let logs = Logs::open(folder.path(), 1).unwrap();
-        let runtime = Runtime::new(Arc::new(registry), logs, Capture::new(), CAPACITY);
+        let runtime = {
+            let _on = on.enter();
+            Runtime::new(Arc::new(registry), logs, Capture::new(), CAPACITY)
+        };
         let stop = CancellationToken::new();
         let (watched, watching) = (runtime.clone(), stop.clone());
         tokio::spawn(async move { watched.watch_silence(watching).await });
+        let (watched, watching) = (runtime.clone(), stop.clone());
+        tokio::spawn(async move { watched.watch_attempts(watching).await });
         runtime.link(0);
         runtime.take(0, vec![LEASE]);
         runtime.to_deliver(0);

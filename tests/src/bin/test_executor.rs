@@ -62,6 +62,17 @@ async fn stubborn(ctx: &JobContext) -> JobResult {
     Ok("never".into())
 }
 
+/// Blocks its thread until the file that the param names is there.
+#[job("blocks")]
+async fn blocks(ctx: &JobContext) -> JobResult {
+    record(ctx);
+    ctx.log("blocks");
+    while !ctx.param_text().is_some_and(|path| std::path::Path::new(path).exists()) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok("let go".into())
+}
+
 /// As many lines as the param says, one after the other.
 #[job("talks")]
 async fn talks(ctx: &JobContext, lines: u32) -> JobResult {

@@ -4,6 +4,7 @@
 
 mod alarms;
 mod bad_input;
+mod blocking;
 mod cluster;
 mod code_first;
 mod command_line;

@@ -1,0 +1,187 @@
+//! Attempts that do not end at once: that they began is told, and so is their end if they are stuck.
+//!
+//! A handler tells of itself when it is polled. One that blocks its thread is not polled, and holds
+//! up whoever waits for that thread; so here, on the executor's own thread, its start is told, its
+//! stop token fires when its time is up, and after the grace its attempt is given up: it is reported
+//! as ended, though its place and its lane stay taken until it has. An exclusive one is not given
+//! up, for as long as it may run no other may.
+
+use std::{
+    collections::{BTreeSet, HashSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use fastjob_core::wire::v1;
+use tokio::{sync::Notify, time::Instant};
+
+use super::{
+    control::{Control, Why},
+    run::{self, Ended},
+    state::State,
+};
+use crate::clock;
+
+/// Most handlers end within this time, and nobody needs to hear that they began.
+const SOON: Duration = Duration::from_millis(100);
+/// At least between two looks.
+const PAUSE: Duration = Duration::from_millis(50);
+/// A handler that has not come to its first `.await` by then blocks its thread.
+const BLOCKS: Duration = Duration::from_secs(1);
+/// For an attempt that ends at the end of its grace to say so itself. The coordinator waits longer.
+const SLACK: Duration = Duration::from_secs(1);
+
+/// When which attempt is to be looked at.
+#[derive(Default)]
+pub(super) struct Watch {
+    /// Those that are new, in their order.
+    fresh: VecDeque<(Instant, i64)>,
+    /// Those that were not.
+    later: BTreeSet<(Instant, i64)>,
+    /// When the next look is.
+    next: Option<Instant>,
+    /// It is to be sooner.
+    pub(super) sooner: Arc<Notify>,
+    /// Handlers that are known to block.
+    blocking: HashSet<String>,
+}
+
+impl Watch {
+    /// An attempt has got its place.
+    pub(super) fn add(&mut self, id: i64, now: Instant) {
+        let at = now + SOON;
+        self.fresh.push_back((at, id));
+        self.look_by(at);
+    }
+
+    fn look_by(&mut self, at: Instant) {
+        if self.next.is_none_or(|next| at < next) {
+            self.next = Some(at);
+            self.sooner.notify_one();
+        }
+    }
+
+    /// Those whose time has come.
+    fn due(&mut self, now: Instant) -> Vec<i64> {
+        let mut due = Vec::new();
+        while let Some((_, id)) = self.fresh.pop_front_if(|(at, _)| *at <= now) {
+            due.push(id);
+        }
+        while let Some((at, id)) = self.later.pop_first() {
+            if at > now {
+                self.later.insert((at, id));
+                break;
+            }
+            due.push(id);
+        }
+        due
+    }
+
+    /// When to look again; not at once, so that many are looked at together.
+    fn rest(&mut self, now: Instant) -> Option<Instant> {
+        let fresh = self.fresh.front().map(|(at, _)| *at);
+        let later = self.later.first().map(|(at, _)| *at);
+        let next = [fresh, later].into_iter().flatten().min();
+        self.next = next.map(|at| at.max(now + PAUSE));
+        self.next
+    }
+}
+
+impl State {
+    /// Looks after the attempts whose time has come; returns when to do so again.
+    pub(super) fn look_after(&mut self, now: Instant) -> Option<Instant> {
+        for id in self.watch.due(now) {
+            let again = self.look(id, now);
+            self.look_again(id, again);
+        }
+        self.watch.rest(now)
+    }
+
+    /// Sets when an attempt is looked at again, in place of what was set before.
+    pub(super) fn look_again(&mut self, id: i64, at: Option<Instant>) {
+        let Some(running) = self.running_mut(id) else { return };
+        let before = std::mem::replace(&mut running.look_at, at);
+        self.unwatch(id, before);
+        if let Some(at) = at {
+            self.watch.later.insert((at, id));
+            self.watch.look_by(at);
+        }
+    }
+
+    /// An attempt was to be looked at, and is not any more.
+    pub(super) fn unwatch(&mut self, id: i64, look_at: Option<Instant>) {
+        if let Some(at) = look_at {
+            self.watch.later.remove(&(at, id));
+        }
+    }
+
+    /// Looks at one attempt; returns when to look again.
+    fn look(&mut self, id: i64, now: Instant) -> Option<Instant> {
+        let running = self.running(id)?;
+        let (control, yielded) = (Arc::clone(&running.control), running.yielded);
+        // While all threads are taken it waits for one.
+        let Some(entered) = control.entered() else { return Some(now + SOON) };
+        self.tell_started(id);
+        let blocks = entered.at + BLOCKS;
+        let warn = !yielded && !self.watch.blocking.contains(&control.handler);
+        if warn && blocks <= now {
+            tracing::warn!(
+                handler = control.handler,
+                attempt.id = id,
+                "a handler blocks its thread: it cannot be aborted, and other handlers wait; move \
+                 blocking work into `tokio::task::spawn_blocking`"
+            );
+            self.watch.blocking.insert(control.handler.clone());
+        }
+        let blocks = Some(blocks).filter(|at| warn && *at > now);
+        let ends = self.look_at_end(&control, entered.at, now);
+        [blocks, ends].into_iter().flatten().min()
+    }
+
+    /// Ends an attempt that should have ended; returns when it should have.
+    fn look_at_end(&mut self, control: &Control, from: Instant, now: Instant) -> Option<Instant> {
+        if control.stopped().is_none() && !control.timeout.is_zero() {
+            let limit = from.checked_add(control.timeout)?;
+            if limit > now {
+                return Some(limit);
+            }
+            control.stop(Why::TimeIsUp);
+        }
+        match control.stopped()? {
+            _ if control.exclusive => None,
+            // The end of the process, or of a silence, decides how long.
+            (Why::Leaving | Why::CutOff, _) => None,
+            (why @ (Why::Asked | Why::TimeIsUp), at) => {
+                let end = at.checked_add(control.grace + SLACK)?;
+                if end > now {
+                    return Some(end);
+                }
+                self.give_up(control, why);
+                None
+            }
+        }
+    }
+
+    /// An attempt is reported as ended, though its handler may still run.
+    fn give_up(&mut self, control: &Control, why: Why) {
+        let Some(entered) = control.entered() else { return };
+        tracing::warn!(
+            handler = control.handler,
+            attempt.id = control.id,
+            "an attempt is given up: its handler still runs after its grace, and keeps its place"
+        );
+        let (end, _, message) = run::judge(Ended::Stuck, Some(why), control);
+        let last = control.said.last_checkpoint().or_else(|| control.checkpoint.clone());
+        self.stuck.insert(control.id);
+        self.report(v1::Outcome {
+            attempt: control.id,
+            end: end.into(),
+            result: None,
+            message,
+            started_at: entered.at_ms,
+            ended_at: clock::now_ms(),
+            log_tail: entered.log.tail(),
+            checkpoint: last.map(|json| json.to_string()),
+        });
+    }
+}
