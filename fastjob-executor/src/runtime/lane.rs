@@ -1,7 +1,8 @@
 //! One job's lane: what happens to an attempt that finds others there.
 //!
 //! The strategy of the attempt that arrives decides. Shards of one task never skip or stop each
-//! other: where they meet on one executor, they take turns.
+//! other: where they meet on one executor, they take turns. Of two tasks that one replaces the other
+//! which is newer, by its id: a retry may arrive after what has replaced its task.
 
 use std::collections::VecDeque;
 
@@ -25,6 +26,8 @@ pub(super) enum Verdict {
     Wait,
     /// It is not run, and why.
     Skip(String),
+    /// This newer task has taken its place: it is not run.
+    Replaced(i64),
     /// It waits until these have been stopped; those that waited are not run.
     Replace {
         running: Vec<i64>,
@@ -62,6 +65,9 @@ impl Lane {
                 }
             },
             v1::Block::ReplaceRunning => {
+                if let Some(newer) = self.newest().filter(|newest| *newest > task) {
+                    return Verdict::Replaced(newer);
+                }
                 let (mine, others): (VecDeque<_>, _) = std::mem::take(&mut self.waiting)
                     .into_iter()
                     .partition(|other| other.task == task);
@@ -98,6 +104,11 @@ impl Lane {
 
     pub(super) fn is_empty(&self) -> bool {
         self.running.is_empty() && self.waiting.is_empty()
+    }
+
+    fn newest(&self) -> Option<i64> {
+        let running = self.running.iter().map(|running| running.task);
+        running.chain(self.waiting.iter().map(|waiting| waiting.task)).max()
     }
 
     fn enter(&mut self, attempt: i64, task: i64) {
@@ -145,6 +156,7 @@ mod tests {
             Verdict::Run(_) => "run".to_owned(),
             Verdict::Wait => "wait".to_owned(),
             Verdict::Skip(_) => "skip".to_owned(),
+            Verdict::Replaced(by) => format!("replaced by {by}"),
             Verdict::Replace { running, waiting } => {
                 format!("stop {running:?}, end {:?}", ids(&waiting))
             }
@@ -174,6 +186,20 @@ mod tests {
         let mut lane = check(Serial, &[(10, "run"), (20, "wait")]);
         assert_eq!(arrive(&mut lane, 30, ReplaceRunning), "stop [10], end [20]");
         assert_eq!(ids(&lane.leave(10)), [30]);
+    }
+
+    #[test]
+    fn a_retry_of_an_older_task_does_not_stop_a_newer_one() {
+        let mut lane = check(
+            ReplaceRunning,
+            &[(20, "run"), (15, "replaced by 2"), (30, "stop [20], end []"), (25, "replaced by 3")],
+        );
+        assert_eq!(ids(&lane.leave(20)), [30]);
+        assert_eq!(arrive(&mut lane, 16, ReplaceRunning), "replaced by 3");
+        assert_eq!(arrive(&mut lane, 31, ReplaceRunning), "stop [], end []", "its own task");
+        assert_eq!(ids(&lane.leave(30)), [31]);
+        assert!(lane.leave(31).is_empty());
+        assert_eq!(arrive(&mut lane, 17, ReplaceRunning), "run", "nobody is there any more");
     }
 
     #[test]

@@ -143,7 +143,7 @@ impl Runtime {
         let mut state = self.0.lock();
         for id in attempts {
             if state.owners.has(link, *id) {
-                state.stop(*id);
+                state.stop(*id, "stopped while it waited");
             }
         }
     }

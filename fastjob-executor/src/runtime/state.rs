@@ -82,7 +82,7 @@ impl State {
 
     /// Finds the place of an attempt; one that can run now is returned.
     pub(super) fn take_in(&mut self, arrived: v1::Attempt) -> Option<Ready> {
-        let (id, job) = (arrived.attempt, arrived.job);
+        let (id, job, task) = (arrived.attempt, arrived.job, arrived.task);
         if let Some(running) = self.running_mut(id) {
             running.told = false;
             self.tell_started(id);
@@ -112,20 +112,16 @@ impl State {
                 }
                 self.ended(unentered(id, v1::End::Skipped, &why));
             }
+            Verdict::Replaced(by) => {
+                self.ended(unentered(id, v1::End::Stopped, &format!("replaced by task {by}")));
+            }
             Verdict::Replace { running, waiting } => {
-                let why = "replaced by a newer attempt";
+                let why = format!("replaced by task {task}");
                 for old in waiting {
-                    self.ended(unentered(old.attempt, v1::End::Stopped, why));
+                    self.ended(unentered(old.attempt, v1::End::Stopped, &why));
                 }
                 self.held.insert(id, Held::Waiting { job });
-                for old in running {
-                    if self.running(old).is_some() {
-                        self.stop(old);
-                    } else {
-                        self.forget(job, old);
-                        self.ended(unentered(old, v1::End::Stopped, why));
-                    }
-                }
+                running.into_iter().for_each(|old| self.stop(old, &why));
             }
         }
         None
@@ -189,8 +185,9 @@ impl State {
         })
     }
 
-    /// Stops an attempt: one that waits ends at once, one that runs gets its stop token.
-    pub(super) fn stop(&mut self, id: i64) {
+    /// Stops an attempt: one that waits ends at once and says why, one that runs gets its stop
+    /// token.
+    pub(super) fn stop(&mut self, id: i64, why: &str) {
         match self.held.get(&id) {
             Some(Held::Running(running)) => {
                 running.control.stop(Why::Asked);
@@ -199,7 +196,7 @@ impl State {
             Some(Held::Waiting { job }) => {
                 let job = *job;
                 self.forget(job, id);
-                self.ended(unentered(id, v1::End::Stopped, "stopped while it waited"));
+                self.ended(unentered(id, v1::End::Stopped, why));
             }
             None => {}
         }

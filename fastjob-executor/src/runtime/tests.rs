@@ -287,6 +287,19 @@ async fn what_waits_for_a_place_is_replaced_or_skipped_for_like_what_runs() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_retry_of_an_older_task_ends_as_stopped_and_leaves_the_newer_one_alone() {
+    let bench = Bench::new();
+    bench.start_blocked(20, 2, v1::Block::ReplaceRunning);
+    pass(Duration::from_millis(1)).await;
+    bench.said();
+    let (block, job) = (v1::Block::ReplaceRunning.into(), 2);
+    bench.start_one(v1::Attempt { task: 10, number: 2, job, block, ..attempt(30) });
+    pass(Duration::from_millis(1)).await;
+    assert_eq!(bench.said(), ["finished 30 END_STOPPED with none"]);
+    assert_eq!(bench.runtime.stat_counts(), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_waits_for_a_place_is_given_back_when_the_process_leaves() {
     let bench = Bench::new();
     for id in 1..=3 {

@@ -125,6 +125,25 @@ async fn an_attempt_that_blocks_its_thread_is_stopped_and_one_behind_it_is_not_e
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_attempt_that_was_given_up_keeps_its_turn_from_one_that_replaces_it() {
+    let service = Service::new();
+    let replaces = |attempt: &mut v1::Attempt| attempt.block = v1::Block::ReplaceRunning.into();
+    service.start(1, replaces);
+    service.enters(1);
+    service.start(2, replaces);
+    pass(Duration::from_secs(4)).await;
+    assert_eq!(service.bench.said().last().unwrap(), "finished 1 END_STOPPED with 1");
+    service.start(3, replaces);
+    assert_eq!(service.bench.said(), ["finished 2 END_STOPPED with none"]);
+    assert_eq!(service.bench.runtime.stat_counts(), (1, 1));
+    service.go.send(()).unwrap();
+    service.enters(3);
+    service.go.send(()).unwrap();
+    assert_eq!(service.finished().await, "finished 3 END_SUCCEEDED with none");
+    assert_eq!(service.bench.runtime.stat_counts(), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_exclusive_attempt_that_blocks_its_thread_is_not_reported_before_it_has_ended() {
     let service = Service::new();
     service.start(1, |attempt| (attempt.timeout_ms, attempt.exclusive) = (5_000, true));
