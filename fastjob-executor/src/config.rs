@@ -3,6 +3,8 @@
 //! A later source wins. Unknown keys are refused, and [`ExecutorConfig::check`] names everything
 //! that is wrong at once.
 
+mod env;
+
 use std::{
     collections::BTreeMap,
     fmt,
@@ -117,11 +119,11 @@ pub enum ConfigError {
         /// What is wrong with it.
         message: String,
     },
-    /// A variable says something that is not right.
+    /// A variable says something that is not right, or there is no such variable.
     #[error("{name}: {message}")]
     Variable {
         /// The variable.
-        name: &'static str,
+        name: String,
         /// What is wrong with it.
         message: String,
     },
@@ -166,56 +168,20 @@ impl ExecutorConfig {
                     .executor
             }
         };
-        config.read_env(env)?;
+        env::read(&mut config, env)?;
         Ok(config)
     }
 
-    fn read_env(&mut self, env: impl Fn(&str) -> Option<String>) -> Result<(), ConfigError> {
-        fn number<T: std::str::FromStr<Err: fmt::Display>>(
-            name: &'static str,
-            text: &str,
-        ) -> Result<T, ConfigError> {
-            text.trim()
-                .parse()
-                .map_err(|err: T::Err| ConfigError::Variable { name, message: err.to_string() })
-        }
-        let list = |text: String| -> Vec<String> {
-            text.split(',').map(|part| part.trim().to_owned()).filter(|p| !p.is_empty()).collect()
-        };
-        if let Some(text) = env("FASTJOB_ADMIN_ADDRESSES") {
-            self.admin_addresses = list(text);
-        }
-        if let Some(text) = env("FASTJOB_APP_NAME") {
-            self.app_name = text;
-        }
-        if let Some(text) = env("FASTJOB_EXECUTOR_NAME") {
-            self.executor_name = Some(text);
-        }
-        if let Some(text) = env("FASTJOB_IP") {
-            self.ip = Some(text);
-        }
-        if let Some(text) = env("FASTJOB_PORT") {
-            self.port = Some(number("FASTJOB_PORT", &text)?);
-        }
-        if let Some(text) = env("FASTJOB_ACCESS_TOKEN") {
-            self.access_token = Some(Token(text));
-        }
-        if let Some(text) = env("FASTJOB_LOG_PATH") {
-            self.log_path = text.into();
-        }
-        if let Some(text) = env("FASTJOB_LOG_RETENTION_DAYS") {
-            self.log_retention_days = number("FASTJOB_LOG_RETENTION_DAYS", &text)?;
-        }
-        if let Some(text) = env("FASTJOB_CAPACITY") {
-            self.capacity = number("FASTJOB_CAPACITY", &text)?;
-        }
-        if let Some(text) = env("FASTJOB_CA_CERT") {
-            self.ca_cert = Some(text.into());
-        }
-        if let Some(text) = env("FASTJOB_ALLOW_COMMANDS") {
-            self.allow_commands = list(text);
-        }
-        Ok(())
+    /// Refuses names of variables that can only be slips for those of an executor, which would be
+    /// passed over without a word. Other `FASTJOB_…` variables belong to others.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ConfigError::Variable`], which tells what the executor has instead.
+    pub fn check_variables(
+        names: impl IntoIterator<Item = impl AsRef<str>>,
+    ) -> Result<(), ConfigError> {
+        names.into_iter().try_for_each(|name| env::check_name(name.as_ref()))
     }
 
     /// The token that the coordinator asks for.
@@ -331,6 +297,20 @@ mod tests {
         assert_eq!((config.app_name.as_str(), config.capacity), ("billing", 7));
         assert_eq!(config.admin_addresses, ["http://a:1", "http://b:2"]);
         assert_eq!(config.stop_grace, Duration::from_secs(3));
+    }
+
+    #[test]
+    fn an_executor_without_a_token_of_its_own_takes_the_one_that_callers_use() {
+        let token = |text: &str, env: &[(&str, &str)]| {
+            load(text, env).unwrap().token().map(|token| token.0.clone())
+        };
+        let (common, own) = (("FASTJOB_TOKEN", "common"), ("FASTJOB_ACCESS_TOKEN", "own"));
+        let file = "[executor]\naccess_token = 'filed'";
+        assert_eq!(token("", &[common]).as_deref(), Some("common"));
+        assert_eq!(token("", &[common, own]).as_deref(), Some("own"));
+        assert_eq!(token(file, &[common]).as_deref(), Some("filed"));
+        assert_eq!(token(file, &[common, own]).as_deref(), Some("own"));
+        assert_eq!(token("", &[]), None);
     }
 
     #[test]

@@ -60,8 +60,10 @@ impl Executor {
     ///
     /// # Errors
     ///
-    /// Fails with [`ExecutorError::Config`] if they cannot be read.
+    /// Fails with [`ExecutorError::Config`] if they cannot be read, or a variable is misspelt.
     pub fn configured() -> Result<Builder, ExecutorError> {
+        let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        ExecutorConfig::check_variables(names)?;
         let config = ExecutorConfig::load(None, |name| std::env::var(name).ok())?;
         Ok(Builder { config, handlers: Vec::new(), discovery: Discovery::On })
     }

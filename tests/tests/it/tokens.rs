@@ -65,4 +65,17 @@ async fn executors_need_the_token() {
     let task = rest.ended(rest.start("noop", json!({})).await).await;
     assert_eq!(task["state"], "succeeded");
     assert_eq!(rest.executors(1).await[0]["name"], "right");
+    let _too = coordinator.executor_with(EXECUTOR, "too", &[("FASTJOB_TOKEN", TOKEN)]);
+    rest.executors(2).await;
+}
+
+#[tokio::test]
+async fn an_executor_with_a_misspelt_variable_does_not_start() {
+    let coordinator = Coordinator::prepare(FASTJOB);
+    let wrong = [("FASTJOB_ADMIN_ADRESSES", "http://127.0.0.1:1")];
+    let mut executor = coordinator.executor_with(EXECUTOR, "e1", &wrong);
+    assert_eq!(executor.wait().code(), Some(1));
+    let said = coordinator.said("e1");
+    let names = ["FASTJOB_ADMIN_ADRESSES", "FASTJOB_ADMIN_ADDRESSES"];
+    assert!(names.iter().all(|name| said.contains(name)), "{said}");
 }

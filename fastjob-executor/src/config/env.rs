@@ -1,0 +1,169 @@
+//! The variables: the same settings as in the file, for where there is none.
+//!
+//! The coordinator and the command line have `FASTJOB_…` variables of their own, which an executor
+//! does not judge. A name that can only be a slip for one of the executor's is refused: the setting
+//! would be left out without a word.
+
+use std::{fmt::Display, str::FromStr};
+
+use super::{ConfigError, ExecutorConfig, Token};
+
+/// Every variable that is the executor's own.
+const NAMES: [&str; 11] = [
+    "FASTJOB_ACCESS_TOKEN",
+    "FASTJOB_ADMIN_ADDRESSES",
+    "FASTJOB_ALLOW_COMMANDS",
+    "FASTJOB_APP_NAME",
+    "FASTJOB_CAPACITY",
+    "FASTJOB_CA_CERT",
+    "FASTJOB_EXECUTOR_NAME",
+    "FASTJOB_IP",
+    "FASTJOB_LOG_PATH",
+    "FASTJOB_LOG_RETENTION_DAYS",
+    "FASTJOB_PORT",
+];
+
+/// What begins so is the executor's.
+const PREFIX: &str = "FASTJOB_EXECUTOR_";
+/// But for this, which is the coordinator's.
+const EXECUTOR_LOST: &str = "FASTJOB_EXECUTOR_LOST";
+
+/// Lays the variables over what the file says.
+pub(super) fn read(
+    config: &mut ExecutorConfig,
+    env: impl Fn(&str) -> Option<String>,
+) -> Result<(), ConfigError> {
+    if let Some(text) = env("FASTJOB_ADMIN_ADDRESSES") {
+        config.admin_addresses = list(&text);
+    }
+    if let Some(text) = env("FASTJOB_APP_NAME") {
+        config.app_name = text;
+    }
+    if let Some(text) = env("FASTJOB_EXECUTOR_NAME") {
+        config.executor_name = Some(text);
+    }
+    if let Some(text) = env("FASTJOB_IP") {
+        config.ip = Some(text);
+    }
+    if let Some(text) = env("FASTJOB_PORT") {
+        config.port = Some(number("FASTJOB_PORT", &text)?);
+    }
+    if let Some(text) = env("FASTJOB_ACCESS_TOKEN") {
+        config.access_token = Some(Token(text));
+    }
+    if config.access_token.is_none() {
+        // By this name the coordinator and the command line have it.
+        config.access_token = env("FASTJOB_TOKEN").map(Token);
+    }
+    if let Some(text) = env("FASTJOB_LOG_PATH") {
+        config.log_path = text.into();
+    }
+    if let Some(text) = env("FASTJOB_LOG_RETENTION_DAYS") {
+        config.log_retention_days = number("FASTJOB_LOG_RETENTION_DAYS", &text)?;
+    }
+    if let Some(text) = env("FASTJOB_CAPACITY") {
+        config.capacity = number("FASTJOB_CAPACITY", &text)?;
+    }
+    if let Some(text) = env("FASTJOB_CA_CERT") {
+        config.ca_cert = Some(text.into());
+    }
+    if let Some(text) = env("FASTJOB_ALLOW_COMMANDS") {
+        config.allow_commands = list(&text);
+    }
+    Ok(())
+}
+
+fn number<T: FromStr<Err: Display>>(name: &str, text: &str) -> Result<T, ConfigError> {
+    text.trim().parse().map_err(|err: T::Err| ConfigError::Variable {
+        name: name.to_owned(),
+        message: err.to_string(),
+    })
+}
+
+fn list(text: &str) -> Vec<String> {
+    text.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
+}
+
+/// Refuses a name that is a slip for one of the executor's.
+pub(super) fn check_name(name: &str) -> Result<(), ConfigError> {
+    if !name.starts_with("FASTJOB_") || name == EXECUTOR_LOST || NAMES.contains(&name) {
+        return Ok(());
+    }
+    let by_distance = NAMES.iter().map(|known| (distance(name, known), *known));
+    let Some((distance, closest)) = by_distance.min() else { return Ok(()) };
+    // Short names are close to everything.
+    let is_close = distance <= (closest.len() - "FASTJOB_".len()).div_ceil(4).min(2);
+    let message = match (is_close, name.starts_with(PREFIX)) {
+        (true, _) => format!("an executor has no such setting; it has {closest}"),
+        (false, true) => format!("an executor has no such setting; it has {}", NAMES.join(", ")),
+        (false, false) => return Ok(()),
+    };
+    Err(ConfigError::Variable { name: name.to_owned(), message })
+}
+
+/// How many letters have to be put in, taken out or changed to make one of the other.
+fn distance(one: &str, other: &str) -> usize {
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (i, a) in one.bytes().enumerate() {
+        let mut corner = std::mem::replace(&mut row[0], i + 1);
+        for (j, b) in other.bytes().enumerate() {
+            let changed = corner + usize::from(a != b);
+            corner = row[j + 1];
+            row[j + 1] = changed.min(corner + 1).min(row[j] + 1);
+        }
+    }
+    row[other.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(name: &str, expected: Option<&str>) {
+        let said = check_name(name).map_err(|err| err.to_string());
+        match expected {
+            None => assert_eq!(said, Ok(())),
+            Some(expected) => assert_eq!(said, Err(format!("{name}: {expected}"))),
+        }
+    }
+
+    #[test]
+    fn a_slip_in_the_name_of_a_variable_is_refused_with_the_name_that_was_meant() {
+        let meant = |name: &str| format!("an executor has no such setting; it has {name}");
+        check("FASTJOB_EXECUTOR_NAMES", Some(&meant("FASTJOB_EXECUTOR_NAME")));
+        check("FASTJOB_ADMIN_ADRESSES", Some(&meant("FASTJOB_ADMIN_ADDRESSES")));
+        check("FASTJOB_APPNAME", Some(&meant("FASTJOB_APP_NAME")));
+        check("FASTJOB_POTR", None);
+        check("FASTJOB_EXECUTOR_TOKEN", Some(&meant(&NAMES.join(", "))));
+    }
+
+    #[test]
+    fn the_variables_of_others_are_not_judged() {
+        NAMES.iter().for_each(|name| check(name, None));
+        for other in [
+            "ADVERTISE",
+            "BEAT",
+            "CONFIG",
+            "DRAIN",
+            "EXECUTOR_LOST",
+            "HISTORY",
+            "INSECURE_PLAINTEXT",
+            "LEASE",
+            "LISTEN",
+            "LOG",
+            "MAX_CONNECTIONS",
+            "SEED",
+            "SERVER",
+            "SOAK",
+            "STORE",
+            "TASK",
+            "TLS_CERT",
+            "TLS_KEY",
+            "TOKEN",
+        ] {
+            check(&format!("FASTJOB_{other}"), None);
+        }
+        check("PATH", None);
+    }
+}
