@@ -16,7 +16,7 @@ insert into meta (key, value) values
 -- Who holds a partition, and how far it is. The term counts the holdings: a commit of an older one
 -- is refused. Every commit updates the row, so there is room for it in its page.
 create table partitions (
-    partition integer not null primary key,
+    partition int4 not null primary key,
     node text,
     term bigint not null default 0,
     watermark bigint,
@@ -75,10 +75,10 @@ create table attempts (
     ended_at bigint,
     task_ended_at bigint,
     parent bigint,
-    number integer not null,
-    shard_index integer not null default 0,
+    number int4 not null,
+    shard_index int4 not null default 0,
     -- 0 on a head that is not laid out over executors yet.
-    shard_total integer not null default 1,
+    shard_total int4 not null default 1,
     cause smallint not null,
     state smallint not null,
     reason smallint,
@@ -115,7 +115,7 @@ create index keys_by_task on keys (task);
 
 create table checkpoints (
     task bigint not null,
-    shard integer not null,
+    shard int4 not null,
     value text not null,
     primary key (task, shard)
 );
@@ -124,7 +124,7 @@ create table checkpoints (
 -- removed with the start of the child.
 create table child_starts (
     id bigint not null primary key,
-    partition integer not null,
+    partition int4 not null,
     job bigint not null,
     parent bigint not null,
     param text
@@ -156,9 +156,9 @@ create table alarms (
     reason text not null,
     message text not null,
     executor text,
-    attempts integer not null,
+    attempts int4 not null,
     state smallint not null default 0,
-    tries integer not null default 0,
+    tries int4 not null default 0,
     done_at bigint,
     last_error text
 );

@@ -104,7 +104,7 @@ async fn fence(tx: &mut PgConnection, commits: &[Commit]) -> sqlx::Result<Vec<Le
     let held: Vec<(i32, i64)> = sqlx::query_as(
         "update partitions p set watermark = greatest(p.watermark, new.watermark), \
          clock = greatest(p.clock, new.clock), ids_until = greatest(p.ids_until, new.ids_until) \
-         from unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[]) \
+         from unnest($1::int4[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[]) \
          as new (partition, term, watermark, clock, ids_until) \
          where p.partition = new.partition and p.term = new.term \
          returning p.partition, p.term",
@@ -268,7 +268,7 @@ async fn moves(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
         let (tasks, totals): (Vec<_>, Vec<_>) = spread.into_iter().unzip();
         sqlx::query(
             "update attempts a set shard_total = new.total \
-             from unnest($1::bigint[], $2::int[]) as new (id, total) \
+             from unnest($1::bigint[], $2::int4[]) as new (id, total) \
              where a.id = new.id and a.shard_total = 0",
         )
         .bind(tasks)
@@ -295,7 +295,7 @@ async fn moves(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
     if !points.is_empty() {
         sqlx::query(
             "insert into checkpoints (task, shard, value) \
-             select * from unnest($1::bigint[], $2::int[], $3::text[]) \
+             select * from unnest($1::bigint[], $2::int4[], $3::text[]) \
              on conflict (task, shard) do update set value = excluded.value",
         )
         .bind(points.keys().map(|(task, _)| *task).collect::<Vec<_>>())
@@ -328,7 +328,7 @@ async fn alarms(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
          executor, attempts) \
          select * from unnest($12::bigint[], $1::bigint[], $2::text[], $3::bigint[], \
          $4::bigint[], $5::smallint[], $6::bigint[], $7::text[], $8::text[], $9::text[], \
-         $10::text[], $11::int[]) on conflict do nothing",
+         $10::text[], $11::int4[]) on conflict do nothing",
     )
     .bind(rows.iter().map(|(alarm, _)| alarm.id).collect::<Vec<_>>())
     .bind(rows.iter().map(|(_, channel)| channel.to_string()).collect::<Vec<_>>())

@@ -94,8 +94,8 @@ async fn others(tx: &mut PgConnection, rows: &[&NewAttempt]) -> Outcome {
         "insert into attempts (id, task, job, number, shard_index, shard_total, cause, parent, \
          wanted, fire_at, due_at, created_at, life, param, note, state, task_state, \
          task_ended_at) \
-         select * from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::int[], $5::int[], \
-         $6::int[], $7::smallint[], $8::bigint[], $9::text[], $10::bigint[], $11::bigint[], \
+         select * from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::int4[], $5::int4[], \
+         $6::int4[], $7::smallint[], $8::bigint[], $9::text[], $10::bigint[], $11::bigint[], \
          $12::bigint[], $13::bigint[], $14::text[], $15::text[], $16::smallint[], \
          $17::smallint[], $18::bigint[]) on conflict do nothing",
     )

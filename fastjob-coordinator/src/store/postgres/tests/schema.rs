@@ -65,3 +65,15 @@ fn a_coordinator_can_be_opened_by_a_task() {
     fn is_sent(_: impl Send) {}
     is_sent(crate::Coordinator::builder().bind());
 }
+/// To some databases that speak the protocol, `integer` is what `bigint` is here.
+#[test]
+fn whole_numbers_have_their_width_in_their_name() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/postgres");
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        let sql = std::fs::read_to_string(&path).unwrap();
+        let mut words = sql.split(|c: char| !c.is_alphanumeric());
+        assert!(!words.any(|word| ["int", "integer"].contains(&word)), "{}", path.display());
+    }
+}
+
