@@ -1,8 +1,8 @@
 //! One job's lane: what happens to an attempt that finds others there.
 //!
 //! The strategy of the attempt that arrives decides. Shards of one task never skip or stop each
-//! other: where they meet on one executor, they take turns. Of two tasks that one replaces the other
-//! which is newer, by its id: a retry may arrive after what has replaced its task.
+//! other: where they meet on one executor, they take turns. A task replaces what is there with its
+//! first attempt; a retry, which may arrive after what has replaced its task, gives way to newer tasks.
 
 use std::collections::VecDeque;
 
@@ -65,7 +65,8 @@ impl Lane {
                 }
             },
             v1::Block::ReplaceRunning => {
-                if let Some(newer) = self.newest().filter(|newest| *newest > task) {
+                let is_retry = attempt.number > 1;
+                if let Some(newer) = self.newest().filter(|newest| is_retry && *newest > task) {
                     return Verdict::Replaced(newer);
                 }
                 let (mine, others): (VecDeque<_>, _) = std::mem::take(&mut self.waiting)
@@ -134,11 +135,12 @@ mod tests {
 
     use super::*;
 
-    /// Attempt `id` of task `id / 10`; two may wait, and two may run beside each other.
+    /// Attempt `id` of task `id / 10`, its first if that leaves nothing; two may wait, and two may run beside each other.
     fn attempt(id: i64, block: v1::Block) -> v1::Attempt {
         v1::Attempt {
             attempt: id,
             task: id / 10,
+            number: u32::try_from(id % 10).unwrap() + 1,
             block: block.into(),
             max_waiting: 2,
             max_running: 2,
@@ -200,6 +202,11 @@ mod tests {
         assert_eq!(ids(&lane.leave(30)), [31]);
         assert!(lane.leave(31).is_empty());
         assert_eq!(arrive(&mut lane, 17, ReplaceRunning), "run", "nobody is there any more");
+    }
+
+    #[test]
+    fn a_task_replaces_what_runs_though_its_id_was_given_out_before() {
+        check(ReplaceRunning, &[(20, "run"), (10, "stop [20], end []")]);
     }
 
     #[test]

@@ -76,4 +76,3 @@ fn whole_numbers_have_their_width_in_their_name() {
         assert!(!words.any(|word| ["int", "integer"].contains(&word)), "{}", path.display());
     }
 }
-
