@@ -296,6 +296,8 @@ pub(crate) struct OpenAttempt {
     pub(crate) task_param: Option<Arc<str>>,
     /// The latest of its shard.
     pub(crate) checkpoint: Option<Arc<str>>,
+    /// Where the attempt before it ran, if there was one.
+    pub(crate) failed_on: Option<ExecutorName>,
 }
 
 /// A shard that has ended for good, of a task that has not.

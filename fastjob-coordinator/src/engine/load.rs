@@ -135,7 +135,8 @@ impl Engine {
     }
 
     pub(super) fn load_open(&mut self, attempts: Vec<OpenAttempt>, now: Now) {
-        for OpenAttempt { planned, task_state, task_param, checkpoint } in attempts {
+        for loaded in attempts {
+            let OpenAttempt { planned, task_state, task_param, checkpoint, failed_on } = loaded;
             let step = match planned.life {
                 // Sent, perhaps: only its executor knows.
                 Some(life) if may_be_out(&planned, now) && self.lives.contains_key(&life) => {
@@ -146,8 +147,10 @@ impl Engine {
             if planned.attempt != planned.task.first_attempt() {
                 self.retried.insert(planned.task, planned.attempt);
             }
-            let more = (planned.wanted.is_some() || checkpoint.is_some())
-                .then(|| Box::new(More { wanted: planned.wanted, checkpoint, ..More::default() }));
+            let has_more = planned.wanted.is_some() || checkpoint.is_some() || failed_on.is_some();
+            let (wanted, avoid) = (planned.wanted, failed_on);
+            let more =
+                has_more.then(|| Box::new(More { wanted, checkpoint, avoid, ..More::default() }));
             if step == Step::NotDue {
                 self.due.entry(planned.due_at).or_default().push(planned.attempt);
             }

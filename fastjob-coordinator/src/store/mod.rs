@@ -278,7 +278,8 @@ pub(crate) trait ClusterStore: Send + Sync {
     /// Removes nodes that have been silent for a day.
     async fn beat(&self, node: &NodeRow, lease: std::time::Duration) -> Result<ClusterView>;
     /// Takes a partition that nobody holds, or whose holder is not alive; the new term, or `None`
-    /// if another was faster. Waits for commits of the old holder that are under way. A node may
+    /// if another was faster, or if a commit of the old holder is under way that does not end within
+    /// about a second: nobody acts on the partition before such a commit has ended. A node may
     /// take its own partition again, in a new term that ends the one before: after it has been
     /// silent for longer than its lease, say.
     async fn acquire(&self, node: &NodeId, partition: Partition) -> Result<Option<Lease>>;

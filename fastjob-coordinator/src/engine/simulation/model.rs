@@ -149,11 +149,20 @@ impl ModelStore {
             .filter(|row| row.is_open() && self.is_in(row.new.attempt.0, partition))
             .map(|row| {
                 let head = &self.attempts[&row.new.task.first_attempt()];
+                let new = &row.new;
+                let is_before = |other: &&Row| {
+                    (other.new.task, other.new.shard.index) == (new.task, new.shard.index)
+                        && other.new.number + 1 == new.number
+                };
+                let before =
+                    (new.number > 1).then(|| self.attempts.values().find(is_before)).flatten();
+                let failed_on = before.and_then(|before| self.lives.get(&before.new.life?));
                 OpenAttempt {
                     planned: row.new.clone(),
                     task_state: head.task_state,
                     task_param: head.new.param.clone(),
                     checkpoint: self.checkpoints.get(&(row.new.task, row.new.shard.index)).cloned(),
+                    failed_on: failed_on.map(|life| life.executor.clone()),
                 }
             })
             .collect();

@@ -135,3 +135,18 @@ fn a_shard_that_its_executor_took_along_is_dispatched_elsewhere_without_a_retry(
     story.finish(2, again[0].attempt, End::Succeeded);
     assert_eq!(story.task_state(first), TaskState::Succeeded);
 }
+
+#[test]
+fn a_retry_goes_to_another_executor_also_after_a_restart() {
+    let mut story = Story::begin();
+    let job = format!(r#"{{"name": "m", "handler": "h", "route": "first", {TWICE}}}"#);
+    story.save(&job, Origin::Api).unwrap();
+    story.connect("a", "i1", 1, &[]);
+    let attempt = story.start("m");
+    story.finish(1, attempt, End::Failed(FailReason::Error));
+    let mut story = Story::carry_on(story.store, story.now);
+    story.connect("a", "i1", 1, &[]);
+    story.connect("b", "j1", 2, &[]);
+    story.pass(10_000);
+    assert_eq!(story.starts(2).len(), 1);
+}

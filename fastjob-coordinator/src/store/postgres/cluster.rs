@@ -1,11 +1,15 @@
 //! Nodes and leases. The clock is the database's.
+//!
+//! Nothing here waits for another node's transaction for longer than a moment: rows that somebody
+//! holds are passed over, or the call says that it was not done. Beats have a connection of their
+//! own.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use sqlx::Connection;
 
-use super::{Postgres, int, while_doing};
+use super::{Postgres, code, int, line::again, while_doing};
 use crate::store::{
     Alive, ClusterStore, ClusterView, Error, Holding, Lease, NodeId, NodeRow, Partition, Result,
 };
@@ -16,7 +20,7 @@ impl ClusterStore for Postgres {
         type Node = (String, String, String, i64);
         type Held = (i32, Option<String>, i64, bool);
         let millis = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX);
-        let rows = self.cluster.with(async |line| {
+        let rows = again!(self.beats.with(async |line| {
             let mut tx = line.begin().await?;
             sqlx::query(
                 "insert into nodes (id, address, version, since, until) \
@@ -43,13 +47,17 @@ impl ClusterStore for Postgres {
             )
             .fetch_all(&mut *tx)
             .await?;
-            sqlx::query("delete from nodes where until < clock_timestamp() - interval '1 day'")
-                .execute(&mut *tx)
-                .await?;
+            // What another node holds, it removes.
+            sqlx::query(
+                "delete from nodes where id in (select id from nodes \
+                 where until < clock_timestamp() - interval '1 day' for update skip locked)",
+            )
+            .execute(&mut *tx)
+            .await?;
             tx.commit().await?;
             Ok((nodes, held))
-        });
-        let (nodes, held) = rows.await.map_err(while_doing("renew the lease"))?;
+        }));
+        let (nodes, held) = rows.map_err(while_doing("renew the lease"))?;
         let node = |(id, address, version, since): Node| {
             let since = Timestamp::from_millisecond(since)
                 .map_err(|_| Error::Corrupt { what: format!("the instant {since}") })?;
@@ -71,60 +79,61 @@ impl ClusterStore for Postgres {
     }
 
     async fn acquire(&self, node: &NodeId, partition: Partition) -> Result<Option<Lease>> {
-        let term: Option<i64> = self
-            .cluster
-            .with(async |line| {
-                // Terms grow with time, too: executors remember those of before a backup was
-                // restored.
-                sqlx::query_scalar(
-                    "update partitions p set node = $1, term = greatest(term + 1, \
+        let term: sqlx::Result<Option<i64>> = again!(self.cluster.with(async |line| {
+            // Terms grow with time, too: executors remember those of before a backup was
+            // restored.
+            sqlx::query_scalar(
+                "update partitions p set node = $1, term = greatest(term + 1, \
                      cast(extract(epoch from clock_timestamp()) as bigint)) where partition = $2 \
                      and (node is null or node = $1 or not exists (select 1 from nodes n \
                      where n.id = p.node and n.until > clock_timestamp())) returning term",
-                )
-                .bind(&node.0)
-                .bind(int(partition.0))
-                .fetch_optional(line)
-                .await
-            })
+            )
+            .bind(&node.0)
+            .bind(int(partition.0))
+            .fetch_optional(line)
             .await
-            .map_err(while_doing("acquire a partition"))?;
+            .or_else(busy)
+        }));
+        let term = term.map_err(while_doing("acquire a partition"))?;
         Ok(term.map(|term| Lease { partition, term }))
     }
 
     async fn release(&self, node: &NodeId, lease: Lease) -> Result<()> {
-        self.cluster
-            .with(async |line| {
-                sqlx::query(
-                    "update partitions set node = null \
+        again!(self.cluster.with(async |line| {
+            sqlx::query(
+                "update partitions set node = null \
                      where partition = $1 and node = $2 and term = $3",
-                )
-                .bind(int(lease.partition.0))
-                .bind(&node.0)
-                .bind(lease.term)
-                .execute(line)
-                .await
-                .map(drop)
-            })
+            )
+            .bind(int(lease.partition.0))
+            .bind(&node.0)
+            .bind(lease.term)
+            .execute(line)
             .await
-            .map_err(while_doing("give a partition back"))
+            .map(drop)
+        }))
+        .map_err(while_doing("give a partition back"))
     }
 
     async fn leave(&self, node: &NodeId) -> Result<()> {
-        self.cluster
-            .with(async |line| {
-                let mut tx = line.begin().await?;
-                sqlx::query("update partitions set node = null where node = $1")
-                    .bind(&node.0)
-                    .execute(&mut *tx)
-                    .await?;
-                sqlx::query("delete from nodes where id = $1")
-                    .bind(&node.0)
-                    .execute(&mut *tx)
-                    .await?;
-                tx.commit().await
-            })
-            .await
-            .map_err(while_doing("leave the cluster"))
+        again!(self.cluster.with(async |line| {
+            let mut tx = line.begin().await?;
+            // One whose row is held is free too, for its node is not there any more.
+            sqlx::query(
+                "update partitions set node = null where partition in \
+                     (select partition from partitions where node = $1 for update skip locked)",
+            )
+            .bind(&node.0)
+            .execute(&mut *tx)
+            .await?;
+            sqlx::query("delete from nodes where id = $1").bind(&node.0).execute(&mut *tx).await?;
+            tx.commit().await
+        }))
+        .map_err(while_doing("leave the cluster"))
     }
+}
+
+/// A row that somebody holds is not to be had.
+fn busy<T>(err: sqlx::Error) -> sqlx::Result<Option<T>> {
+    // lock_not_available
+    if code(&err).as_deref() == Some("55P03") { Ok(None) } else { Err(err) }
 }

@@ -13,7 +13,9 @@ use fastjob_core::JobDraft;
 use jiff::Timestamp;
 use sqlx::{Connection, PgConnection};
 
-use super::{Postgres, clean, insert, int, outcomes, small, while_doing};
+use super::{
+    COMMIT, Postgres, clean, insert, int, late, line::again, outcomes, small, while_doing,
+};
 use crate::store::{
     Commit, CommitStore, Error, Lease, Result,
     codes::{alarm_kind_code, ids_code, origin_code, task_state_code},
@@ -24,7 +26,7 @@ pub(super) type Outcome = sqlx::Result<()>;
 #[async_trait::async_trait]
 impl CommitStore for Postgres {
     async fn commit(&self, commits: &[Commit]) -> Result<()> {
-        let over = self.writer.with(async |writer| {
+        let over = again!(self.writer.with(async |writer| {
             let mut tx = writer.begin().await?;
             let over = fence(&mut tx, commits).await?;
             if over.is_empty() {
@@ -34,8 +36,8 @@ impl CommitStore for Postgres {
                 tx.rollback().await?;
             }
             Ok(over)
-        });
-        let over = over.await.map_err(while_doing("write to the store"))?;
+        }));
+        let over = over.map_err(while_doing("write to the store"))?;
         if over.is_empty() { Ok(()) } else { Err(Error::Fenced(over)) }
     }
 
@@ -55,11 +57,26 @@ impl CommitStore for Postgres {
         if old.is_empty() {
             return Ok(0);
         }
-        let mut tx = self.readers.begin().await.map_err(&doing)?;
-        // Of several nodes that remove the same at once, one does and the others wait for it.
-        let locked = "select id from attempts where id = any($1) order by id for update";
-        let old: Vec<i64> =
-            sqlx::query_scalar(locked).bind(old).fetch_all(&mut *tx).await.map_err(&doing)?;
+        let removed = tokio::time::timeout(COMMIT, async { again!(self.remove(&old)) }).await;
+        removed.map_err(|_| doing(late()))?.map_err(&doing)
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.readers.close().await;
+        for line in [&self.writer, &self.cluster, &self.beats] {
+            line.close().await.map_err(while_doing("say goodbye to the database"))?;
+        }
+        Ok(())
+    }
+}
+
+impl Postgres {
+    async fn remove(&self, old: &[i64]) -> sqlx::Result<u64> {
+        let mut tx = self.readers.begin().await?;
+        // Of several nodes that remove the same at once, one does and the others pass it over.
+        let locked =
+            "select id from attempts where id = any($1) order by id for update skip locked";
+        let old: Vec<i64> = sqlx::query_scalar(locked).bind(old).fetch_all(&mut *tx).await?;
         for statement in [
             "delete from logs where attempt in \
              (select id from attempts where id <> task and task = any($1))",
@@ -69,18 +86,10 @@ impl CommitStore for Postgres {
             "delete from attempts where id <> task and task = any($1)",
             "delete from attempts where id = any($1)",
         ] {
-            sqlx::query(statement).bind(&old).execute(&mut *tx).await.map_err(&doing)?;
+            sqlx::query(statement).bind(&old).execute(&mut *tx).await?;
         }
-        tx.commit().await.map_err(&doing)?;
+        tx.commit().await?;
         Ok(old.len() as u64)
-    }
-
-    async fn close(&self) -> Result<()> {
-        self.readers.close().await;
-        for line in [&self.writer, &self.cluster] {
-            line.close().await.map_err(while_doing("say goodbye to the database"))?;
-        }
-        Ok(())
     }
 }
 
@@ -351,9 +360,12 @@ async fn children(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
     let rows: Vec<_> = commits.iter().flat_map(|commit| &commit.child_starts).collect();
     if !rows.is_empty() {
         sqlx::query(
+            // A commit that is sent again does not bring back one whose child has started.
             "insert into child_starts (id, partition, job, parent, param) \
-             select * from unnest($1::bigint[], $2::int[], $3::bigint[], $4::bigint[], \
-             $5::text[]) on conflict do nothing",
+             select * from unnest($1::bigint[], $2::int4[], $3::bigint[], $4::bigint[], \
+             $5::text[]) as new (id, partition, job, parent, param) \
+             where not exists (select 1 from keys where keys.job = new.job \
+             and keys.key = 'fastjob:child:' || new.id) on conflict do nothing",
         )
         .bind(rows.iter().map(|child| child.id).collect::<Vec<_>>())
         .bind(rows.iter().map(|child| int(child.partition.0)).collect::<Vec<_>>())

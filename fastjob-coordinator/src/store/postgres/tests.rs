@@ -1,6 +1,7 @@
 //! PostgreSQL does what every store must, and what several nodes ask of it.
 
 mod leases;
+mod limits;
 mod outages;
 mod schema;
 mod speed;

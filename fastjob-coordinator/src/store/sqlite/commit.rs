@@ -214,9 +214,12 @@ async fn apply(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
     each(
         tx,
         batches(children)?,
+        // A commit that is sent again does not bring back one whose child has started.
         "insert into child_starts (id, partition, job, parent, param) \
          select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 \
-         from json_each(?) where true on conflict do nothing",
+         from json_each(?) new where not exists (select 1 from keys \
+         where keys.job = new.value ->> 2 \
+         and keys.key = 'fastjob:child:' || (new.value ->> 0)) on conflict do nothing",
     )
     .await?;
     each(

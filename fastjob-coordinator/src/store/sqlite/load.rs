@@ -30,17 +30,38 @@ impl LoadStore for Sqlite {
         let doing = while_doing("read children to start");
         let partitions = serde_json::Value::from_iter(partitions.iter().map(|p| p.0)).to_string();
         let rows = sqlx::query(
-            // One whose commit was sent again after its child had started has a task by its key.
-            "select id, partition, job, parent, param from child_starts c \
-             where partition in (select value from json_each(?)) \
-             and not exists (select 1 from keys where keys.job = c.job \
-             and keys.key = 'fastjob:child:' || c.id) order by id",
+            "select id, partition, job, parent, param, \
+             exists (select 1 from keys where keys.job = c.job \
+             and keys.key = 'fastjob:child:' || c.id) \
+             from child_starts c where partition in (select value from json_each(?)) order by id",
         )
         .bind(partitions)
         .fetch_all(&self.readers)
         .await
         .map_err(&doing)?;
-        rows.iter().map(child_start).collect()
+        let (mut starts, mut started) = (Vec::new(), Vec::new());
+        for row in &rows {
+            let start = child_start(row)?;
+            if row.try_get(5).map_err(&doing)? {
+                started.push(start.id);
+            } else {
+                starts.push(start);
+            }
+        }
+        if !started.is_empty() {
+            // The commit of one was sent again when its child had just started. It would be started
+            // once more when the child is removed as history.
+            let removed = sqlx::query(
+                "delete from child_starts where id in (select value from json_each(?))",
+            )
+            .bind(serde_json::Value::from(started).to_string())
+            .execute(&mut *self.writer.lock().await)
+            .await;
+            if let Err(err) = removed {
+                tracing::debug!(%err, "children that have started are kept among those to start");
+            }
+        }
+        Ok(starts)
     }
 
     async fn load(&self, partition: Partition) -> Result<Loaded> {
@@ -73,7 +94,12 @@ impl LoadStore for Sqlite {
             let mut rows = sqlx::query(
                 "select a.id, a.task, a.job, a.number, a.cause, a.fire_at, a.due_at, \
                  a.created_at, a.life, head.task_state, head.param, a.shard_index, \
-                 a.shard_total, head.wanted, c.value \
+                 a.shard_total, head.wanted, c.value, \
+                 case when a.number > 1 then (select executor from lives where id in \
+                 (select b.life from attempts b where a.number = 2 and b.id = a.task \
+                 and b.shard_index = a.shard_index \
+                 union all select b.life from attempts b where b.task = a.task and b.id <> b.task \
+                 and b.number = a.number - 1 and b.shard_index = a.shard_index)) end \
                  from attempts a join attempts head on head.id = a.task \
                  left join checkpoints c on c.task = a.task and c.shard = a.shard_index \
                  where a.state = 0 order by a.id",
@@ -164,6 +190,7 @@ fn open(row: &SqliteRow) -> Result<OpenAttempt> {
         task_state,
         task_param: text(10)?.map(Arc::from),
         checkpoint: text(14)?.map(Arc::from),
+        failed_on: text(15)?.as_deref().map(name).transpose()?,
     })
 }
 

@@ -50,7 +50,9 @@ macro_rules! suite {
         $crate::store::suite::each! { $home;
             repeats {
                 ids_and_clocks, jobs, lives, planned, taken_back, spread, placed, checkpoints,
-                ended, moved, anchors, alarms, everything_at_once,
+                ended, moved, anchors, alarms, child_starts, everything_at_once,
+                a_child_that_has_started_is_not_started_again,
+                a_child_that_has_started_does_not_wait_any_more,
             }
             parts {
                 what_is_planned_and_taken_back_in_one_call_was_never_there,

@@ -52,6 +52,7 @@ pub(crate) async fn what_was_committed_comes_back(home: &mut impl Home) {
 pub(crate) async fn what_is_open_comes_back_with_what_it_needs(home: &mut impl Home) {
     let tried = NewAttempt {
         param: Some("own".into()),
+        life: Some(LifeId(1)),
         wanted: Some(name("e2")),
         key: Some("k".into()),
         parent: Some(TaskId(3)),
@@ -80,6 +81,7 @@ pub(crate) async fn what_is_open_comes_back_with_what_it_needs(home: &mut impl H
                 task_state: TaskState::Stopping,
                 task_param: None,
                 checkpoint: None,
+                failed_on: None,
             },
             OpenAttempt {
                 planned: NewAttempt {
@@ -90,6 +92,7 @@ pub(crate) async fn what_is_open_comes_back_with_what_it_needs(home: &mut impl H
                 task_state: TaskState::Running,
                 task_param: Some("own".into()),
                 checkpoint: Some("half".into()),
+                failed_on: Some(name("e1")),
             },
         ]
     );

@@ -1,10 +1,14 @@
 //! A commit whose answer was lost is sent again: whatever part it has, the second time changes
 //! nothing.
 
-use fastjob_core::{AttemptId, AttemptState, TaskState};
+use fastjob_core::{AttemptId, AttemptState, TaskId, TaskState};
 
 use super::{Home, rows::*, view::view, write};
-use crate::store::{AlarmKind, Commit, EndedAttempt, NewAttempt, Shard};
+use crate::store::{AlarmKind, ChildStart, Commit, EndedAttempt, NewAttempt, Partition, Shard};
+
+fn child(id: i64) -> ChildStart {
+    ChildStart { id, partition: Partition(0), job: JOB, parent: TaskId(3), param: None }
+}
 
 /// Writes `before`, then `commit` once, again, and twice in one call.
 async fn check(home: &mut impl Home, before: Vec<Commit>, commit: Commit) {
@@ -120,6 +124,37 @@ pub(crate) async fn alarms(home: &mut impl Home) {
         ..Commit::default()
     };
     check(home, vec![base()], commit).await;
+}
+
+pub(crate) async fn child_starts(home: &mut impl Home) {
+    let commit = Commit { child_starts: vec![child(5), child(6)], ..Commit::default() };
+    check(home, vec![base()], commit).await;
+    let commit = Commit { children_started: vec![5], ..Commit::default() };
+    check(home, vec![], commit).await;
+}
+
+pub(crate) async fn a_child_that_has_started_is_not_started_again(home: &mut impl Home) {
+    let to_start = Commit { child_starts: vec![child(5)], ..Commit::default() };
+    let started = |id| NewAttempt { key: Some(child(5).key()), ..head(id) };
+    let starts = Commit { children_started: vec![5], ..plan([started(20)]) };
+    write(home, [base(), to_start.clone(), starts.clone(), to_start.clone()]).await;
+    assert_eq!(view(home).await.loaded.child_starts, []);
+    home.store().commit(&[to_start.clone(), starts]).await.unwrap();
+    // When its head is history, too.
+    write(home, [end([succeeded(20, 20)])]).await;
+    assert_eq!(home.store().remove_ended(at(1_000), 10).await.unwrap(), 1);
+    assert_eq!(view(home).await.loaded.child_starts, []);
+}
+
+pub(crate) async fn a_child_that_has_started_does_not_wait_any_more(home: &mut impl Home) {
+    // Both were written at the same moment.
+    let to_start = Commit { child_starts: vec![child(5), child(6)], ..Commit::default() };
+    let starts = plan([NewAttempt { key: Some(child(5).key()), ..head(20) }]);
+    write(home, [base(), to_start, starts]).await;
+    assert_eq!(view(home).await.loaded.child_starts, [child(6)]);
+    write(home, [end([succeeded(20, 20)])]).await;
+    assert_eq!(home.store().remove_ended(at(1_000), 10).await.unwrap(), 1);
+    assert_eq!(view(home).await.loaded.child_starts, [child(6)]);
 }
 
 pub(crate) async fn everything_at_once(home: &mut impl Home) {

@@ -1,12 +1,19 @@
 //! The schema: made once, by whoever is first, and left alone by an older release.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use fastjob_postgres::Postgres as Server;
+use sqlx::{ConnectOptions, Connection, PgConnection};
 use tokio::task::JoinSet;
 
-use super::{Fresh, Postgres, run};
-use crate::store::{Error, LoadStore, suite::Home};
+use super::{super::migrate::migrate, Fresh, Postgres, run};
+use crate::{
+    config::PostgresUrl,
+    store::{Error, LoadStore, suite::Home},
+};
+
+/// More than it can take unless it hangs.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 #[tokio::test]
 async fn many_nodes_may_open_a_new_database_at_once() {
@@ -46,6 +53,35 @@ async fn a_schema_that_was_changed_by_hand_is_left_alone() {
 }
 
 #[tokio::test]
+async fn a_schema_that_is_up_to_date_waits_for_nobody() {
+    let home = Fresh::fresh().await;
+    let mut hanging = PgConnection::connect(home.database.url()).await.unwrap();
+    let mut tx = hanging.begin().await.unwrap();
+    let held = "select one from fastjob_migrating for update";
+    assert_eq!(sqlx::query(held).fetch_all(&mut *tx).await.unwrap().len(), 1);
+    let opened = tokio::time::timeout(PATIENCE, home.another()).await;
+    opened.expect("it does not wait").facts().await.unwrap();
+}
+
+#[tokio::test]
+async fn who_waits_too_long_for_a_change_of_the_schema_is_told_what_to_do() {
+    let home = Fresh::fresh().await;
+    home.run("delete from _sqlx_migrations").await;
+    let mut hanging = PgConnection::connect(home.database.url()).await.unwrap();
+    let mut tx = hanging.begin().await.unwrap();
+    let held = "select one from fastjob_migrating for update";
+    sqlx::query(held).execute(&mut *tx).await.unwrap();
+    let url: PostgresUrl = home.database.url().parse().unwrap();
+    let mut connection = url.options().connect().await.unwrap();
+    let wait = Duration::from_millis(200);
+    let refused =
+        tokio::time::timeout(PATIENCE, migrate("it", &mut connection, url.options(), wait)).await;
+    let said = refused.expect("it does not wait for ever").unwrap_err().to_string();
+    assert!(said.contains("another node has been changing its schema"), "{said}");
+    assert!(said.contains("end it if it hangs"), "{said}");
+}
+
+#[tokio::test]
 async fn no_advisory_lock_is_taken() {
     let database = Server::shared().fresh().await;
     run(
@@ -60,11 +96,6 @@ async fn no_advisory_lock_is_taken() {
     Postgres::open(&database.url().parse().unwrap()).await.unwrap();
 }
 
-#[test]
-fn a_coordinator_can_be_opened_by_a_task() {
-    fn is_sent(_: impl Send) {}
-    is_sent(crate::Coordinator::builder().bind());
-}
 /// To some databases that speak the protocol, `integer` is what `bigint` is here.
 #[test]
 fn whole_numbers_have_their_width_in_their_name() {
@@ -75,4 +106,10 @@ fn whole_numbers_have_their_width_in_their_name() {
         let mut words = sql.split(|c: char| !c.is_alphanumeric());
         assert!(!words.any(|word| ["int", "integer"].contains(&word)), "{}", path.display());
     }
+}
+
+#[test]
+fn a_coordinator_can_be_opened_by_a_task() {
+    fn is_sent(_: impl Send) {}
+    is_sent(crate::Coordinator::builder().bind());
 }

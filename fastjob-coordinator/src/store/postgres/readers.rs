@@ -1,0 +1,151 @@
+//! The pool for those who read. Whatever is asked of it has an end: by the database's watch, and by
+//! this side's where the way to it is cut.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use futures_util::{
+    Stream,
+    future::BoxFuture,
+    stream::{BoxStream, StreamExt},
+};
+use sqlx::{
+    Connection, Either, Execute, Executor, PgConnection, PgPool, SqlStr, Transaction,
+    postgres::{PgConnectOptions, PgPoolOptions, PgQueryResult, PgRow, PgStatement, PgTypeInfo},
+};
+use tokio::time::Sleep;
+
+use super::{ALL, PATIENCE, PING, late, set};
+
+/// Readers at the same time.
+const MOST: u32 = 8;
+/// How long an answer to a person may take, with the wait for a connection.
+const ANSWER: Duration = Duration::from_secs(10);
+/// How long what a node carries on from may take.
+const LOAD: Duration = Duration::from_secs(30);
+/// What their connections are told besides.
+const SETTINGS: &[&str] = &["set lock_timeout = '5s'"];
+
+/// The way to the readers.
+#[derive(Clone, Debug)]
+pub(super) struct Readers {
+    pool: PgPool,
+    limit: Duration,
+}
+
+impl Readers {
+    pub(super) fn new(options: &PgConnectOptions) -> Self {
+        let pool = PgPoolOptions::new()
+            .max_connections(MOST)
+            .acquire_timeout(PATIENCE)
+            .idle_timeout(Duration::from_secs(300))
+            .after_connect(|connection, _| {
+                Box::pin(async move {
+                    set(connection, ALL).await?;
+                    set(connection, SETTINGS).await
+                })
+            })
+            // What the pool does by itself would wait for ever where the way is cut.
+            .test_before_acquire(false)
+            .before_acquire(|connection, _| answers(connection))
+            .after_release(|connection, _| answers(connection))
+            .connect_lazy_with(options.clone());
+        Self { pool, limit: ANSWER }
+    }
+
+    /// For what takes longer where there is much of it, and nobody waits for.
+    pub(super) fn patient(&self) -> Self {
+        Self { pool: self.pool.clone(), limit: LOAD }
+    }
+
+    pub(super) async fn begin(&self) -> sqlx::Result<Transaction<'static, sqlx::Postgres>> {
+        self.pool.begin().await
+    }
+
+    pub(super) async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+fn answers(connection: &mut PgConnection) -> BoxFuture<'_, sqlx::Result<bool>> {
+    Box::pin(async move {
+        tokio::time::timeout(PING, connection.ping()).await.map_err(|_| late())?.map(|()| true)
+    })
+}
+
+impl<'p> Executor<'p> for &'_ Readers {
+    type Database = sqlx::Postgres;
+
+    fn fetch_many<'e, 'q: 'e, E>(
+        self,
+        query: E,
+    ) -> BoxStream<'e, sqlx::Result<Either<PgQueryResult, PgRow>>>
+    where
+        'p: 'e,
+        E: 'q + Execute<'q, Self::Database>,
+    {
+        let end = Some(Box::pin(tokio::time::sleep(self.limit)));
+        Limited { rows: self.pool.fetch_many(query), end }.boxed()
+    }
+
+    fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, sqlx::Result<Option<PgRow>>>
+    where
+        'p: 'e,
+        E: 'q + Execute<'q, Self::Database>,
+    {
+        let row = self.pool.fetch_optional(query);
+        let limit = self.limit;
+        Box::pin(async move { tokio::time::timeout(limit, row).await.map_err(|_| late())? })
+    }
+
+    fn prepare_with<'e>(
+        self,
+        sql: SqlStr,
+        parameters: &'e [PgTypeInfo],
+    ) -> BoxFuture<'e, sqlx::Result<PgStatement>>
+    where
+        'p: 'e,
+    {
+        let statement = self.pool.prepare_with(sql, parameters);
+        let limit = self.limit;
+        Box::pin(async move { tokio::time::timeout(limit, statement).await.map_err(|_| late())? })
+    }
+
+    // For macros that ask a database at compile time; there is none here.
+    fn describe<'e>(
+        self,
+        sql: SqlStr,
+    ) -> BoxFuture<'e, sqlx::Result<sqlx::Describe<sqlx::Postgres>>>
+    where
+        'p: 'e,
+    {
+        self.pool.describe(sql)
+    }
+}
+
+/// Rows that come until some instant.
+struct Limited<'e, T> {
+    rows: BoxStream<'e, sqlx::Result<T>>,
+    /// `None` after it.
+    end: Option<Pin<Box<Sleep>>>,
+}
+
+impl<T> Stream for Limited<'_, T> {
+    type Item = sqlx::Result<T>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let Some(end) = &mut self.end else { return Poll::Ready(None) };
+        let over = end.as_mut().poll(context).is_ready();
+        if let Poll::Ready(row) = self.rows.poll_next_unpin(context) {
+            return Poll::Ready(row);
+        }
+        if over {
+            self.end = None;
+            return Poll::Ready(Some(Err(late())));
+        }
+        Poll::Pending
+    }
+}
