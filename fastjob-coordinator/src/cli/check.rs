@@ -1,19 +1,14 @@
 //! `fastjob check`: every problem of the configuration, or the settings that apply.
 
 use super::{
+    env::Env,
     error::{Error, Failure},
     options::Options,
     out::Out,
 };
-use crate::config::Config;
 
-pub(super) fn run(
-    options: &Options,
-    env: impl Fn(&str) -> Option<String>,
-    out: &mut Out<'_>,
-) -> Result<(), Error> {
-    let (mut config, mut problems) = Config::read(options.config.as_deref(), env)?;
-    options.lay_over(&mut config)?;
+pub(super) fn run(options: &Options, env: &Env, out: &mut Out<'_>) -> Result<(), Error> {
+    let (config, mut problems) = options.read(env)?;
     problems.extend(config.check());
     if !problems.is_empty() {
         return Err(Failure::from(problems).into());

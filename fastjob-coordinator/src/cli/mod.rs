@@ -7,6 +7,7 @@
 mod alarm;
 mod check;
 mod client;
+mod env;
 mod error;
 mod executor;
 mod job;
@@ -25,7 +26,7 @@ use std::{io::Write, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
-use self::{client::Client, error::Error, options::Options, out::Out};
+use self::{client::Client, env::Env, error::Error, options::Options, out::Out};
 
 /// Schedules jobs across services: runs a coordinator, and asks one.
 #[derive(Parser)]
@@ -84,20 +85,15 @@ pub async fn main() -> ExitCode {
             return u8::try_from(err.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
         }
     };
-    let env = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
     let json = cli.options.json;
-    match cli.run(&env, &mut std::io::stdout()).await {
+    match cli.run(&Env::of_process(), &mut std::io::stdout()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(err) => err.tell(json),
     }
 }
 
 impl Cli {
-    async fn run(
-        self,
-        env: &impl Fn(&str) -> Option<String>,
-        stdout: &mut dyn Write,
-    ) -> Result<(), Error> {
+    async fn run(self, env: &Env, stdout: &mut dyn Write) -> Result<(), Error> {
         let Self { options, command } = self;
         let mut out = Out::new(stdout, options.json);
         let client = || Client::new(&options.settings(env)?.client);

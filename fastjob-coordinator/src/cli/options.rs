@@ -5,8 +5,11 @@ use std::{path::PathBuf, time::Duration};
 use clap::Args;
 use fastjob_core::{JobName, duration};
 
-use super::error::Error;
-use crate::config::{Config, ServerUrl, StoreUrl, Token};
+use super::{
+    env::Env,
+    error::{Error, Failure},
+};
+use crate::config::{Config, Problem, ServerUrl, StoreUrl, Token};
 
 /// Flags of every command.
 #[derive(Args)]
@@ -33,13 +36,21 @@ pub(super) struct Options {
 
 impl Options {
     /// The file, the variables, and over them the flags.
-    pub(super) fn settings(&self, env: impl Fn(&str) -> Option<String>) -> Result<Config, Error> {
-        let mut config = Config::load(self.config.as_deref(), env)?;
-        self.lay_over(&mut config)?;
-        Ok(config)
+    pub(super) fn settings(&self, env: &Env) -> Result<Config, Error> {
+        let (config, problems) = self.read(env)?;
+        if problems.is_empty() { Ok(config) } else { Err(Failure::from(problems).into()) }
     }
 
-    pub(super) fn lay_over(&self, config: &mut Config) -> Result<(), Error> {
+    /// Like [`settings`](Self::settings), but what can be read is returned beside what cannot.
+    pub(super) fn read(&self, env: &Env) -> Result<(Config, Vec<Problem>), Error> {
+        let (mut config, mut problems) =
+            Config::read(self.config.as_deref(), |name| env.get(name))?;
+        problems.extend(env.unknown());
+        self.lay_over(&mut config)?;
+        Ok((config, problems))
+    }
+
+    fn lay_over(&self, config: &mut Config) -> Result<(), Error> {
         if let Some(server) = &self.server {
             config.client.server = server.clone();
         }

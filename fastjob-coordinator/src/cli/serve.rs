@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use super::{
+    env::Env,
     error::{Error, Failure},
     options,
 };
@@ -43,11 +44,7 @@ enum LogFormat {
 }
 
 impl Serve {
-    pub(super) async fn run(
-        self,
-        mut config: Config,
-        env: impl Fn(&str) -> Option<String>,
-    ) -> Result<(), Error> {
+    pub(super) async fn run(self, mut config: Config, env: &Env) -> Result<(), Error> {
         if let Some(listen) = self.listen {
             config.coordinator.listen = listen;
         }
@@ -59,7 +56,7 @@ impl Serve {
         if !problems.is_empty() {
             return Err(Failure::from(problems).into());
         }
-        let level = env("FASTJOB_LOG").or_else(|| env("RUST_LOG")).filter(|text| !text.is_empty());
+        let level = env.get("FASTJOB_LOG").or_else(|| env.get("RUST_LOG")).filter(|text| !text.is_empty());
         self.log_format.start(level.as_deref().unwrap_or("info"))?;
         serve(config).await.map_err(|err| Error::from_chain(&*err))
     }

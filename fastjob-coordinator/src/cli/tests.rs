@@ -34,14 +34,18 @@ impl Ran {
 
 /// Runs `fastjob` with these arguments, without the environment of the process.
 async fn fastjob(args: &[&str]) -> Ran {
+    fastjob_with([], args).await
+}
+
+/// Runs `fastjob` with these arguments and only these variables.
+async fn fastjob_with<const N: usize>(vars: [(&str, &str); N], args: &[&str]) -> Ran {
     let cli = Cli::try_parse_from([&["fastjob"], args].concat()).map_err(|err| err.to_string());
     let cli = cli.unwrap_or_else(|err| panic!("{err}"));
     let mut out = Vec::new();
     // A file that says nothing, so that none is found where the tests run.
     let nothing = tempfile::NamedTempFile::new().unwrap();
-    let env = |name: &str| {
-        (name == "FASTJOB_CONFIG").then(|| nothing.path().to_str().unwrap().to_owned())
-    };
+    let mut env = Env::from(vars);
+    env.set("FASTJOB_CONFIG", nothing.path().to_str().unwrap());
     let result = cli.run(&env, &mut out).await;
     Ran { out: String::from_utf8(out).unwrap(), result }
 }
@@ -123,6 +127,16 @@ async fn flags_are_laid_over_the_file_and_check_tells_what_applies() {
     assert_eq!(failure.problems[0].field, "coordinator.beet");
     let details = serde_json::Value::Object(failure.as_details());
     assert_eq!(details["problems"][1]["field"], "coordinator.token");
+}
+
+#[tokio::test]
+async fn a_variable_with_a_slip_in_its_name_is_refused_by_every_command() {
+    for args in [&["serve"][..], &["check"], &["migrate"], &["job", "list"], &["stop", "1"]] {
+        let failure = fastjob_with([("FASTJOB_STOER", "sqlite:a.db")], args).await.failure();
+        assert_eq!(failure.problems.len(), 1, "{args:?}: {failure}");
+        assert_eq!(failure.problems[0].field, "FASTJOB_STOER");
+        assert!(failure.problems[0].message.contains("is FASTJOB_STORE meant?"), "{failure}");
+    }
 }
 
 #[tokio::test]

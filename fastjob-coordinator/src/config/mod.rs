@@ -9,6 +9,7 @@ mod alarms;
 mod client;
 mod coordinator;
 mod env;
+mod names;
 mod problem;
 mod read;
 mod server_url;
@@ -23,6 +24,7 @@ use std::{
 
 use fastjob_core::ChannelName;
 
+pub(crate) use self::names::unknown_variables;
 use self::read::Section;
 pub use self::{
     alarms::{

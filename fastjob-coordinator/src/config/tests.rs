@@ -253,3 +253,47 @@ fn tokens_are_never_shown() {
     let err = load("[client]\ntoken = 'a secret with spaces in'", &[]).unwrap_err();
     assert!(!format!("{err} {err:?}").contains("secret with"), "{err}");
 }
+
+#[test]
+fn a_variable_that_nobody_reads_is_refused_with_the_one_that_was_meant() {
+    #[track_caller]
+    fn check(name: &str, because: &str) {
+        let found = unknown_variables([(name, "x")]);
+        assert_eq!(found.len(), 1, "{name} was accepted");
+        assert_eq!(found[0].key, name);
+        assert!(found[0].message.contains(because), "{}", found[0]);
+    }
+    check("FASTJOB_STOER", "is FASTJOB_STORE meant?");
+    check("FASTJOB_LISTEN_ADDR", "there are FASTJOB_SERVER, ");
+    check("FASTJOB_EXECUTOR_LOOST", "is FASTJOB_EXECUTOR_LOST meant?");
+    check("FASTJOB_EXECUTOR_NAMES", "is FASTJOB_EXECUTOR_NAME meant?");
+    check("FASTJOB_INSECURE_PLAIN_TEXT", "is FASTJOB_INSECURE_PLAINTEXT meant?");
+    check("FASTJOB_COLOUR", "FASTJOB_CONFIG, FASTJOB_LOG");
+    check("FASTJOB_LISTEN_PORT", "there are ");
+}
+
+#[test]
+fn variables_that_others_read_are_let_be() {
+    let manifest = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut read = Vec::new();
+    for file in ["config.rs", "config/env.rs", "builtin/command/mod.rs"] {
+        let text = std::fs::read_to_string(manifest.join("../fastjob-executor/src").join(file));
+        // Each way of saying that a variable is read, or told to a command.
+        for call in text.unwrap_or_default().split("env(\"FASTJOB_").skip(1) {
+            read.push(format!("FASTJOB_{}", call.split('"').next().unwrap()));
+        }
+    }
+    assert!(read.contains(&"FASTJOB_APP_NAME".to_owned()), "{read:?}");
+    assert!(read.contains(&"FASTJOB_TASK".to_owned()), "{read:?}");
+    read.extend(["FASTJOB_SOAK", "FASTJOB_SEED", "FASTJOB_CONFIG", "PATH"].map(str::to_owned));
+    assert_eq!(unknown_variables(read.iter().map(|name| (name.as_str(), "x"))), []);
+    // Kubernetes tells every pod of the services that there are.
+    let links = [
+        ("FASTJOB_SERVICE_HOST", "10.0.0.1"),
+        ("FASTJOB_SERVICE_PORT_HTTP", "7070"),
+        ("FASTJOB_COORDINATOR_PORT", "tcp://10.0.0.1:7070"),
+        ("FASTJOB_COORDINATOR_PORT_7070_TCP_ADDR", "10.0.0.1"),
+        ("FASTJOB_STOER", ""),
+    ];
+    assert_eq!(unknown_variables(links), []);
+}
