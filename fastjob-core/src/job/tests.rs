@@ -228,7 +228,7 @@ fn children_and_alarms_that_make_no_sense_are_refused() {
 }
 
 #[test]
-fn a_job_that_its_limits_keep_from_ever_firing_is_found_out() {
+fn a_job_that_would_never_fire_is_found_out() {
     #[track_caller]
     fn check(lines: &str, field: Option<&str>) {
         let job = read(&format!("name = 'x'\n{lines}")).unwrap();
@@ -242,8 +242,11 @@ fn a_job_that_its_limits_keep_from_ever_firing_is_found_out() {
     check("schedule.cron = '0 0 3 * * ?'\nexclude.hours = ['2-4']", Some("exclude"));
     check("schedule.once = '2026-12-25T00:00:00Z'\nexclude.days = ['12-25']", Some("exclude"));
     check("schedule.cron = '0 0 3 * * ?'\nstart_at = '2300-01-01T00:00:00Z'", Some("start_at"));
-    // Nothing that limits is to blame for these.
-    check("schedule.cron = '0 0 0 30 2 ?'\nexclude.hours = ['2-4']", None);
+    check("schedule.cron = '0 0 0 30 2 ?'", Some("schedule.cron"));
+    check("schedule.cron = '0 0 0 1 1 ? 2020-2025'", Some("schedule.cron"));
+    check("schedule.cron = '0 0 0 1 1 ? 2020-2027'", None);
+    check("schedule.cron = '0 0 0 30 2 ?'\nexclude.hours = ['2-4']", Some("schedule.cron"));
+    // That it has passed is told elsewhere.
     check("schedule.once = '2020-01-01T00:00:00Z'\nend_at = '2020-01-02T00:00:00Z'", None);
 }
 
