@@ -11,6 +11,7 @@ pub mod context;
 pub mod duration;
 pub mod handler;
 pub mod id;
+pub mod instant;
 pub mod job;
 pub mod misfire;
 pub mod retry;

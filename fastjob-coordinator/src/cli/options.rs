@@ -4,6 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 use fastjob_core::{JobName, duration};
+use jiff::Timestamp;
 
 use super::{
     env::Env,
@@ -94,6 +95,11 @@ pub(super) fn job_name(text: &str) -> Result<String, String> {
 /// Reads how long something takes, such as `5m`.
 pub(super) fn span(text: &str) -> Result<Duration, String> {
     duration::parse(text).map_err(|err| err.to_string())
+}
+
+/// Reads an instant, such as `2026-12-01T08:00:00Z`.
+pub(super) fn instant(text: &str) -> Result<Timestamp, String> {
+    fastjob_core::instant::parse(text).map_err(|err| err.to_string())
 }
 
 /// Reads the number of a task.

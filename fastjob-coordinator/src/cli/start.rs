@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::{
     client::Client,
     error::Error,
-    options::{job_name, span},
+    options::{instant, job_name, span},
     out::Out,
     wait::Pauses,
 };
@@ -33,7 +33,7 @@ pub(super) struct Start {
     #[arg(long, value_parser = span, conflicts_with = "at")]
     delay: Option<Duration>,
     /// Start at this instant, such as 2026-12-01T08:00:00Z
-    #[arg(long)]
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
     at: Option<Timestamp>,
     /// Make repeated starts with this key one task
     #[arg(long)]

@@ -78,7 +78,11 @@ fn what_makes_no_sense_is_misuse() {
     misused(&["start", "a", "--timeout", "5s"], "--wait");
     misused(&["stop", "0"], "named by its number");
     misused(&["task", "list", "--state", "gone"], "is no task state");
-    misused(&["task", "list", "--since", "today"], "invalid value");
+    let instant = "is not an instant; write it like 2026-11-24T08:00:00Z";
+    misused(&["task", "list", "--since", "today"], instant);
+    misused(&["start", "a", "--at", "soon"], instant);
+    misused(&["job", "backfill", "a", "--from", "then"], instant);
+    misused(&["alarm", "silence", "--job", "a", "--until", "later"], instant);
     misused(&["serve", "--listen", "here"], "invalid value");
     misused(&["job", "list", "--server", "localhost:7070"], "http://127.0.0.1:7070");
 }

@@ -1,6 +1,9 @@
 //! When a schedule would fire.
 
-use fastjob_core::schedule::{Cron, Zone};
+use fastjob_core::{
+    instant,
+    schedule::{Cron, Zone},
+};
 use jiff::Timestamp;
 
 use super::{Error, Fires, Ops};
@@ -24,7 +27,7 @@ impl Ops {
             .map_or_else(|| Ok(Zone::default()), str::parse)
             .map_err(|err| Error::invalid("zone", err))?;
         let mut after: Timestamp = match after {
-            Some(text) => text.parse().map_err(|err| Error::invalid("after", err))?,
+            Some(text) => instant::parse(text).map_err(|err| Error::invalid("after", err))?,
             None => wall_now(),
         };
         let most = self::count(count)?;

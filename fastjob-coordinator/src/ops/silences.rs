@@ -1,6 +1,6 @@
 //! Silences: what people do not want to be told of for a while.
 
-use fastjob_core::ChannelName;
+use fastjob_core::{ChannelName, instant};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Error, Ops, Page, SilenceAsk, SilenceView};
@@ -79,7 +79,7 @@ fn until(ask: &SilenceAsk, now: Timestamp) -> Result<Timestamp, Error> {
         }
         (None, None) => return Err(Error::invalid("for", "it is missing: give for, or until")),
         (Some(until), None) => {
-            let until: Timestamp = until.parse().map_err(|err| Error::invalid("until", err))?;
+            let until = instant::parse(until).map_err(|err| Error::invalid("until", err))?;
             ("until", until)
         }
         (None, Some(span)) => {

@@ -1,6 +1,6 @@
 //! Starts that somebody asks for: one task, or one for each fire of a past range.
 
-use fastjob_core::{Cause, ExecutorName};
+use fastjob_core::{Cause, ExecutorName, instant};
 use jiff::Timestamp;
 
 use super::{Ask, BackfillAsk, Backfilled, Error, Ops, Reply, StartAsk, Started, forward::odd};
@@ -83,10 +83,11 @@ impl Ops {
         path: String,
         ask: BackfillAsk,
     ) -> Result<Backfilled, Error> {
-        let instant = |field: &str, text: &str| {
-            text.parse::<Timestamp>().map_err(|err| Error::invalid(field, err))
-        };
-        let (from, until) = (instant("from", &ask.from)?, instant("until", &ask.until)?);
+        let from = instant::parse(&ask.from).map_err(|err| Error::invalid("from", err))?;
+        let until = ask.until.as_deref().map(instant::parse).transpose();
+        let until = until.map_err(|err| Error::invalid("until", err))?;
+        // No fire is started that is not due yet, so this is up to now.
+        let until = until.unwrap_or(Timestamp::MAX);
         if from >= until {
             return Err(Error::invalid("until", "it has to be later than from"));
         }
@@ -118,10 +119,7 @@ fn when(ask: &StartAsk) -> Result<When, Error> {
         (None, None) => Ok(When::Now),
         (Some(_), Some(_)) => Err(Error::invalid("at", "it excludes delay: give one of them")),
         (Some(at), None) => {
-            let at: Timestamp = at.parse().map_err(|err| Error::invalid("at", err))?;
-            let at = Timestamp::from_millisecond(at.as_millisecond())
-                .map_err(|err| Error::invalid("at", err))?;
-            Ok(When::At(at))
+            instant::parse(at).map(When::At).map_err(|err| Error::invalid("at", err))
         }
         (None, Some(delay)) => fastjob_core::duration::parse(delay)
             .map(When::After)

@@ -4,8 +4,7 @@
 
 use std::collections::HashMap;
 
-use fastjob_core::{TaskId, TaskState};
-use jiff::Timestamp;
+use fastjob_core::{TaskId, TaskState, instant};
 
 use super::{
     Ask, AttemptView, Error, Ops, Page, ProgressView, Reply, StopAnswer, TaskView, forward::odd,
@@ -42,7 +41,7 @@ impl Ops {
             .transpose()?;
         let since = ask
             .since
-            .map(|text| text.parse::<Timestamp>().map_err(|err| Error::invalid("since", err)))
+            .map(|text| instant::parse(&text).map_err(|err| Error::invalid("since", err)))
             .transpose()?;
         let below = ask.cursor.map(|text| cursor(&text)).transpose()?;
         let rows = match state.filter(|state| !state.is_final()) {

@@ -84,8 +84,10 @@ pub struct Started {
 pub struct BackfillAsk {
     /// From this instant on, RFC 3339.
     pub from: String,
-    /// Up to this instant, which is left out, or now if that is earlier; RFC 3339.
-    pub until: String,
+    /// Up to this instant, which is left out, or now if that is earlier or this is left out;
+    /// RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
     /// Most tasks, 1 to 1,000; 100 if left out. The earliest fires are started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max: Option<u32>,

@@ -279,6 +279,12 @@ async fn past_fires_are_started_on_request() {
         fires.push(text(&three.rest.ended(task.as_i64().unwrap()).await["fire_at"]));
     }
     assert_eq!(fires, ["2026-01-01T03:00:00Z", "2026-01-02T03:00:00Z", "2026-01-04T03:00:00Z"]);
+
+    // Without an end it is up to now.
+    let ask = json!({"from": "2026-01-01T00:00:00Z", "max": 1}).to_string();
+    let (status, answer) =
+        three.rest.ask("POST", "/api/v1/jobs/daily/backfill", Some(ask)).await.unwrap();
+    assert_eq!((status, answer["tasks"].as_array().map(Vec::len)), (200, Some(1)), "{answer}");
 }
 
 #[tokio::test]

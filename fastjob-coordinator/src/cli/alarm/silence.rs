@@ -11,7 +11,7 @@ use crate::{
     cli::{
         client::Client,
         error::Error,
-        options::{job_name, span},
+        options::{instant, job_name, span},
         out::Out,
         table::{Table, seconds},
     },
@@ -29,7 +29,7 @@ pub(in crate::cli) struct Silence {
     #[arg(long = "for", value_name = "SPAN", value_parser = span)]
     span: Option<Duration>,
     /// Until this instant, such as 2026-12-01T08:00:00Z
-    #[arg(long, conflicts_with = "span", required_unless_present = "span")]
+    #[arg(long, value_name = "INSTANT", value_parser = instant, conflicts_with = "span", required_unless_present = "span")]
     until: Option<Timestamp>,
     /// Why, in at most 200 characters
     #[arg(long, value_name = "TEXT")]

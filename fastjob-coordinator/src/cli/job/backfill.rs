@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use crate::{
     BackfillAsk, Backfilled,
-    cli::{client::Client, error::Error, options::job_name, out::Out},
+    cli::{client::Client, error::Error, options::{instant, job_name}, out::Out},
 };
 
 #[derive(Args)]
@@ -14,10 +14,10 @@ pub(in crate::cli) struct Backfill {
     #[arg(value_parser = job_name)]
     name: String,
     /// From this instant on, such as 2026-12-01T00:00:00Z
-    #[arg(long)]
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
     from: Timestamp,
     /// Up to this instant, which is left out; now if left out
-    #[arg(long)]
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
     until: Option<Timestamp>,
     /// Most tasks, up to 1000; the earliest fires are started
     #[arg(long, default_value_t = 100)]
@@ -28,7 +28,7 @@ impl Backfill {
     pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
         let ask = BackfillAsk {
             from: self.from.to_string(),
-            until: self.until.unwrap_or(Timestamp::MAX).to_string(),
+            until: self.until.map(|until| until.to_string()),
             max: Some(self.max),
             cause: Some("manual".to_owned()),
         };

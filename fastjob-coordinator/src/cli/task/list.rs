@@ -9,7 +9,7 @@ use crate::{
     cli::{
         client::Client,
         error::Error,
-        options::job_name,
+        options::{instant, job_name},
         out::Out,
         table::{Table, seconds, took},
     },
@@ -24,7 +24,7 @@ pub(in crate::cli) struct List {
     #[arg(long)]
     state: Option<TaskState>,
     /// Only those from this instant on, such as 2026-12-01T08:00:00Z
-    #[arg(long)]
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
     since: Option<Timestamp>,
     /// Show at most so many
     #[arg(long, default_value_t = 50)]

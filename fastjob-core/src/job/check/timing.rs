@@ -13,7 +13,7 @@ use super::{
     problems::Problems,
 };
 use crate::{
-    duration,
+    duration, instant,
     schedule::{
         Calendar, Limits, SHORTEST, Schedule, Timetable, Zone,
         calendar::{DAYS_MOST, HOURS_MOST},
@@ -23,8 +23,8 @@ use crate::{
 
 pub(super) fn timetable(draft: &JobDraft, p: &mut Problems) -> Timetable {
     let schedule = schedule(draft.schedule.as_ref(), p);
-    let start_at = draft.start_at.as_deref().and_then(|text| instant("start_at", text, p));
-    let end_at = draft.end_at.as_deref().and_then(|text| instant("end_at", text, p));
+    let start_at = draft.start_at.as_deref().and_then(|text| moment("start_at", text, p));
+    let end_at = draft.end_at.as_deref().and_then(|text| moment("end_at", text, p));
     if start_at.zip(end_at).is_some_and(|(start, end)| end < start) {
         p.add("end_at", "it is before start_at: the job would never fire");
     }
@@ -99,14 +99,12 @@ fn schedule(draft: Option<&WordOr<ScheduleDraft>>, p: &mut Problems) -> Option<S
     if let Some(text) = &table.fixed_delay {
         return p.at_least("schedule.fixed_delay", Some(text), SHORTEST).map(Schedule::FixedDelay);
     }
-    let at = table.once.as_ref().and_then(|text| instant("schedule.once", text, p));
+    let at = table.once.as_ref().and_then(|text| moment("schedule.once", text, p));
     at.map(Schedule::Once)
 }
 
-/// An instant in whole milliseconds, as everything that is stored.
-fn instant(field: &str, text: &str, p: &mut Problems) -> Option<Timestamp> {
-    let at: Timestamp = p.parse(field, text)?;
-    p.take(field, Timestamp::from_millisecond(at.as_millisecond()))
+fn moment(field: &str, text: &str, p: &mut Problems) -> Option<Timestamp> {
+    p.take(field, instant::parse(text))
 }
 
 fn exclude(
