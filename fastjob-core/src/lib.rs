@@ -14,6 +14,7 @@ pub mod id;
 pub mod instant;
 pub mod job;
 pub mod misfire;
+pub mod misread;
 pub mod retry;
 pub mod route;
 pub mod schedule;

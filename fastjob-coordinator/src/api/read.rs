@@ -10,6 +10,7 @@ use axum::{
     extract::{FromRequest, FromRequestParts, Path, Query, Request},
     response::IntoResponse,
 };
+use fastjob_core::misread::Misread;
 use http::{
     HeaderMap,
     header::{CONTENT_LENGTH, CONTENT_TYPE},
@@ -221,8 +222,9 @@ fn json<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<T, Pro
 fn judge(path: &str, err: &serde_json::Error) -> Problem {
     match err.classify() {
         serde_json::error::Category::Data => {
-            let field = if path.is_empty() || path == "." { "body" } else { path };
-            Problem::invalid(vec![Field::new(field, err)])
+            let Misread { field, message } = Misread::of(path, &err.to_string(), "an object");
+            let field = if field.is_empty() { "body".to_owned() } else { field };
+            Problem::invalid(vec![Field::new(field, message)])
         }
         serde_json::error::Category::Io
         | serde_json::error::Category::Syntax

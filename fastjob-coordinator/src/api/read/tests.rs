@@ -78,11 +78,26 @@ async fn a_wrong_field_is_named_with_its_path() {
         assert!(refused.detail().contains(words), "{}", refused.detail());
     }
     check(body(None, r#"{"nam":"a"}"#).await.unwrap_err(), "nam", "unknown field `nam`");
-    check(body(None, r#"{"name":1}"#).await.unwrap_err(), "name", "expected a string");
+    check(body(None, r#"{"name":1}"#).await.unwrap_err(), "name", "found 1 at line 1");
     check(
         body(None, r#"{"schedule":{"crom":"x"}}"#).await.unwrap_err(),
         "schedule.crom",
         "unknown field `crom`",
+    );
+    check(
+        body(None, r#"{"retry":{"count":"x"}}"#).await.unwrap_err(),
+        "retry.count",
+        "column 21, expected a whole number from 0 to 4294967295",
+    );
+    check(
+        body(None, r#"{"children":[{},{"pass_result":"yes"}]}"#).await.unwrap_err(),
+        "children[1].pass_result",
+        "expected true or false",
+    );
+    check(
+        body(None, r#"{"misfire":{}}"#).await.unwrap_err(),
+        "misfire.fire_all",
+        "it is missing",
     );
     check(body(None, " []").await.unwrap_err(), "body", "is not a JSON object");
     check(body(None, "7").await.unwrap_err(), "body", "is not a JSON object");

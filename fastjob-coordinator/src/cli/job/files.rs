@@ -6,13 +6,15 @@ use std::{
     fs,
     io::{self, Read},
     path::{Path, PathBuf},
+    rc::Rc,
 };
 
-use fastjob_core::{Job, JobDraft};
-use serde::Deserialize;
+use fastjob_core::{Job, JobDraft, misread::Misread};
+use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
 use super::{
+    lines::Lines,
     list::full_name,
     order::{Cycle, children_first},
 };
@@ -109,33 +111,68 @@ fn read(
 }
 
 /// Something that should be a job.
-struct Unread {
+struct Unread<'a> {
     place: String,
-    /// As it calls itself, if it does.
-    name: Option<String>,
-    draft: Result<JobDraft, String>,
+    /// As it calls itself, or else which one it is.
+    name: String,
+    draft: Result<JobDraft, Misread>,
+    /// The place of a field of it.
+    place_of: Box<dyn Fn(&str) -> String + 'a>,
 }
 
-impl Unread {
+impl Unread<'_> {
     fn judge(self) -> Result<Definition, Vec<Field>> {
-        let place = match &self.name {
-            Some(name) => format!("{}: job `{name}`", self.place),
-            None => self.place.clone(),
+        let problem = |field: &str, message: String| {
+            let dots = if field.is_empty() { "" } else { ": " };
+            let (place, name) = ((self.place_of)(field), &self.name);
+            Field::new(format!("{place}: {name}{dots}{field}"), message)
         };
-        let draft = self.draft.map_err(|message| vec![Field::new(&place, message)])?;
+        let draft = self.draft.map_err(|wrong| vec![problem(&wrong.field, wrong.message)])?;
         match Job::try_from(draft.clone()) {
             Ok(_) => Ok(Definition { name: full_name(&draft), draft, place: self.place }),
             Err(err) => {
-                let problems = err.problems.into_iter();
-                Err(problems
-                    .map(|p| Field::new(format!("{place}: {}", p.field), p.message))
-                    .collect())
+                Err(err.problems.into_iter().map(|p| problem(&p.field, p.message)).collect())
             }
         }
     }
 }
 
-type Drafts = Result<Vec<Unread>, (String, String)>;
+/// Reads a draft, and says which field cannot be read, in the format's word for a table.
+fn draft<'de, D>(from: D, table: &str) -> Result<JobDraft, Misread>
+where
+    D: Deserializer<'de, Error: Message>,
+{
+    serde_path_to_error::deserialize(from).map_err(|err| {
+        let path = err.path().to_string();
+        Misread::of(&path, &err.into_inner().text(), table)
+    })
+}
+
+/// What is wrong, without the place that the formats put around it.
+trait Message {
+    fn text(&self) -> String;
+}
+
+impl Message for toml::de::Error {
+    fn text(&self) -> String {
+        self.message().to_owned()
+    }
+}
+
+impl Message for serde_json::Error {
+    fn text(&self) -> String {
+        self.to_string()
+    }
+}
+
+fn called(name: Option<&str>, number: usize) -> String {
+    match name {
+        Some(name) => format!("job `{name}`"),
+        None => format!("job number {}", number + 1),
+    }
+}
+
+type Drafts<'a> = Result<Vec<Unread<'a>>, (String, String)>;
 
 /// By the name, else by the first sign: `[[job]]` and `[ {` both begin with a bracket.
 fn is_json(path: &Path, text: &str) -> bool {
@@ -150,26 +187,31 @@ fn is_json(path: &Path, text: &str) -> bool {
     }
 }
 
-fn toml(name: &str, text: &str) -> Drafts {
+fn toml<'a>(name: &'a str, text: &'a str) -> Drafts<'a> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct File {
         #[serde(default)]
         job: Vec<Spanned<toml::Value>>,
     }
-    let place = |at: usize| {
-        let line = 1 + text.get(..at).map_or(0, |before| before.matches('\n').count());
-        format!("{name}:{line}")
-    };
+    let lines = Rc::new(Lines::of(text));
     let file: File = toml::from_str(text).map_err(|err| {
-        (place(err.span().map_or(0, |span| span.start)), err.message().to_owned())
+        let line = lines.at(err.span().map_or(0, |span| span.start));
+        (format!("{name}:{line}"), Misread::of("", err.message(), "a table").message)
     })?;
-    let unread = file.job.into_iter().map(|value| {
-        let place = place(value.span().start);
+    let unread = file.job.into_iter().enumerate().map(|(number, value)| {
+        let line = lines.at(value.span().start);
         let value = plain(value.into_inner());
-        let name = value.get("name").and_then(toml::Value::as_str).map(str::to_owned);
-        let draft = JobDraft::deserialize(value).map_err(|err| err.message().to_owned());
-        Unread { place, name, draft }
+        let called = called(value.get("name").and_then(toml::Value::as_str), number);
+        let lines = Rc::clone(&lines);
+        Unread {
+            place: format!("{name}:{line}"),
+            name: called,
+            draft: draft(value, "a table"),
+            place_of: Box::new(move |field| {
+                format!("{name}:{}", lines.of_field(number, field).unwrap_or(line))
+            }),
+        }
     });
     Ok(unread.collect())
 }
@@ -189,7 +231,7 @@ fn plain(value: toml::Value) -> toml::Value {
     }
 }
 
-fn json(name: &str, text: &str) -> Drafts {
+fn json<'a>(name: &'a str, text: &str) -> Drafts<'a> {
     use serde_json::Value;
     let value: Value = serde_json::from_str(text)
         .map_err(|err| (format!("{name}:{}", err.line()), err.to_string()))?;
@@ -208,14 +250,12 @@ fn json(name: &str, text: &str) -> Drafts {
         | Value::String(_)
         | Value::Object(_)) => vec![one],
     };
-    let unread = values.into_iter().enumerate().map(|(number, value)| {
-        let called = value.get("name").and_then(Value::as_str).map(str::to_owned);
-        let place = match &called {
-            Some(_) => name.to_owned(),
-            None => format!("{name}: job number {}", number + 1),
-        };
-        let draft = JobDraft::deserialize(value).map_err(|err| err.to_string());
-        Unread { place, name: called, draft }
+    let unread = values.into_iter().enumerate().map(|(number, value)| Unread {
+        place: name.to_owned(),
+        name: called(value.get("name").and_then(Value::as_str), number),
+        draft: draft(value, "an object"),
+        // The place of a value is forgotten once it is read.
+        place_of: Box::new(move |_| name.to_owned()),
     });
     Ok(unread.collect())
 }

@@ -3,6 +3,7 @@
 mod apply;
 mod backfill;
 mod files;
+mod lines;
 mod list;
 mod next;
 mod order;

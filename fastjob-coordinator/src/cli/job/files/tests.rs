@@ -59,11 +59,11 @@ fn every_problem_of_every_file_is_told_with_its_place() {
     ])
     .unwrap_err();
     let begins = [
-        "a.toml:1: job `a b`: name: ",
-        "a.toml:1: job `a b`: timeout: `soon` is not a duration",
-        "a.toml:5: job `c`: unknown field `retrys`",
+        "a.toml:2: job `a b`: name: ",
+        "a.toml:3: job `a b`: timeout: `soon` is not a duration",
+        "a.toml:7: job `c`: retrys: unknown field `retrys`",
         "b.json: job `d`: block: `wait` is unknown",
-        "b.json: job number 2: unknown field `nam`",
+        "b.json: job number 2: nam: unknown field `nam`",
         "c.toml:2: ",
         "d.json:1: ",
         "e.toml: there is no job in it; write [[job]] above each",
@@ -73,6 +73,35 @@ fn every_problem_of_every_file_is_told_with_its_place() {
     for (problem, begin) in problems.iter().zip(begins) {
         assert!(problem.starts_with(begin), "{problem:?} does not begin with {begin:?}");
     }
+}
+
+#[test]
+fn a_value_of_a_wrong_type_is_told_with_its_line_its_field_and_what_is_expected() {
+    let whole = "expected a whole number from 0 to 4294967295";
+    let toml = "[[job]]\nname = 'a'\n\n[[job]]\nname = 'b'\n[job.retry]\ndelay = '5s'\n\
+                count = 'many'\n[[job]]\nname = 'c'\nchildren = [\n  { job = 'b' },\n  \
+                { job = 7 },\n]\n[[job]]\nshard = { count = -1 }\n[[job]]\nmisfire = {}\n";
+    refused(
+        "jobs.toml",
+        toml,
+        &[
+            &format!("jobs.toml:8: job `b`: retry.count: found the text \"many\", {whole}"),
+            "jobs.toml:13: job `c`: children[1].job: found 7, expected a text in quotes",
+            &format!("jobs.toml:16: job number 4: shard.count: found -1, {whole}"),
+            "jobs.toml:18: job number 5: misfire.fire_all: it is missing",
+        ],
+    );
+    let json = r#"[{"name": "a", "retry": {"count": "many"}}, {"block": 1}, "x"]"#;
+    refused(
+        "jobs.json",
+        json,
+        &[
+            &format!("jobs.json: job `a`: retry.count: found the text \"many\", {whole}"),
+            "jobs.json: job number 2: block: found 1, expected a word or an object",
+            "jobs.json: job number 3: found the text \"x\", expected an object",
+        ],
+    );
+    refused("jobs.toml", "job = 3", &["jobs.toml:1: found 3, expected a list"]);
 }
 
 #[test]
