@@ -305,6 +305,8 @@ pub(crate) struct OpenAttempt {
 pub(crate) struct EndedShard {
     pub(crate) task: TaskId,
     pub(crate) shard: Shard,
+    /// That of its last attempt.
+    pub(crate) number: u32,
     /// `Succeeded`, `Failed`, `Stopped` or `Skipped`.
     pub(crate) state: AttemptState,
     pub(crate) result: Option<String>,

@@ -42,10 +42,9 @@ pub fn parse(text: &str) -> Result<Timestamp, InvalidInstant> {
     match text.parse::<Timestamp>() {
         Ok(at) => Timestamp::from_millisecond(at.as_millisecond()).map_err(|_| invalid()),
         Err(_) => match text.parse::<DateTime>().map(|civil| civil.in_tz("UTC")) {
-            Ok(Ok(at)) if text.len() <= SHOWN => Err(InvalidInstant::NoZone {
-                given: text.to_owned(),
-                with_zone: at.timestamp(),
-            }),
+            Ok(Ok(at)) if text.len() <= SHOWN => {
+                Err(InvalidInstant::NoZone { given: text.to_owned(), with_zone: at.timestamp() })
+            }
             _ => Err(invalid()),
         },
     }

@@ -118,7 +118,10 @@ mod tests {
         check(r#"{"alarms": "x"}"#, "found the text \"x\", expected a list");
         check(r#"{"exclude": "sat"}"#, "found the text \"sat\", expected an object");
         check(r#"{"block": 7}"#, "found 7, expected a word or an object");
-        check(r#"{"retry": "x"}"#, "found the text \"x\", expected a number of retries or an object");
+        check(
+            r#"{"retry": "x"}"#,
+            "found the text \"x\", expected a number of retries or an object",
+        );
     }
 
     #[test]

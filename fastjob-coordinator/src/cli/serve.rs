@@ -56,7 +56,8 @@ impl Serve {
         if !problems.is_empty() {
             return Err(Failure::from(problems).into());
         }
-        let level = env.get("FASTJOB_LOG").or_else(|| env.get("RUST_LOG")).filter(|text| !text.is_empty());
+        let level =
+            env.get("FASTJOB_LOG").or_else(|| env.get("RUST_LOG")).filter(|text| !text.is_empty());
         self.log_format.start(level.as_deref().unwrap_or("info"))?;
         serve(config).await.map_err(|err| Error::from_chain(&*err))
     }

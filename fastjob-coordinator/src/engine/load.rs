@@ -7,6 +7,7 @@ use fastjob_core::{AttemptState, Cause, JobId, shard::ShardStrategy};
 use super::{
     Engine, Now,
     plan::soon,
+    spread::shard_state,
     state::{JobEntry, More, Open, ShardAt, Spread, Step},
 };
 use crate::record::{EndedShard, JobRow, NewAttempt, OpenAttempt};
@@ -95,10 +96,10 @@ impl Engine {
 
     /// How the shards ended that did.
     pub(super) fn load_ended(&mut self, ended: Vec<EndedShard>) {
-        for EndedShard { task, shard, state, result } in ended {
+        for EndedShard { task, shard, number, state, result } in ended {
             let Some(spread) = self.spreads.get_mut(&task) else { continue };
             if let Some(at @ ShardAt::Ended { .. }) = spread.shards.get_mut(shard.index as usize) {
-                *at = ShardAt::Ended { state, result };
+                *at = ShardAt::Ended { state: shard_state(state, number), result };
             }
         }
     }

@@ -156,7 +156,8 @@ impl Engine {
     ) -> Option<(TaskState, Option<String>)> {
         let spread = self.spreads.get_mut(&open.task)?;
         let at = spread.shards.get_mut(open.shard.index as usize)?;
-        *at = ShardAt::Ended { state: end.state(), result: result.map(str::to_owned) };
+        let state = shard_state(end.state(), open.number);
+        *at = ShardAt::Ended { state, result: result.map(str::to_owned) };
         spread.open = spread.open.saturating_sub(1);
         if spread.open > 0 {
             return None;
@@ -178,6 +179,12 @@ impl Engine {
         let state = task::next(spread.state, event).unwrap_or(TaskState::Failed);
         Some((state, Some(results(&spread.shards))))
     }
+}
+
+/// How a shard ended, by its last attempt: that a retry was refused does not undo the failure before
+/// it.
+pub(super) fn shard_state(state: AttemptState, number: u32) -> AttemptState {
+    if state == AttemptState::Skipped && number > 1 { AttemptState::Failed } else { state }
 }
 
 /// The results of all shards as one JSON list: those that are JSON as they are, others as texts.

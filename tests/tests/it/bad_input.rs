@@ -46,7 +46,13 @@ async fn wrong_requests_are_refused_with_what_is_wrong() {
         ("POST", "/api/v1/jobs/nobody/start", "{}".to_owned(), 404, "nobody"),
         ("GET", "/api/v1/tasks/99999", String::new(), 404, "99999"),
         ("GET", "/api/v1/tasks?state=gone", String::new(), 422, "gone"),
-        ("GET", "/api/v1/tasks?since=xyz", String::new(), 422, "write it like 2026-11-24T08:00:00Z"),
+        (
+            "GET",
+            "/api/v1/tasks?since=xyz",
+            String::new(),
+            422,
+            "write it like 2026-11-24T08:00:00Z",
+        ),
         (
             "GET",
             "/api/v1/schedule/preview?cron=0+0+2+*+*+?&after=xyz",

@@ -94,11 +94,7 @@ async fn a_wrong_field_is_named_with_its_path() {
         "children[1].pass_result",
         "expected true or false",
     );
-    check(
-        body(None, r#"{"misfire":{}}"#).await.unwrap_err(),
-        "misfire.fire_all",
-        "it is missing",
-    );
+    check(body(None, r#"{"misfire":{}}"#).await.unwrap_err(), "misfire.fire_all", "it is missing");
     check(body(None, " []").await.unwrap_err(), "body", "is not a JSON object");
     check(body(None, "7").await.unwrap_err(), "body", "is not a JSON object");
 }

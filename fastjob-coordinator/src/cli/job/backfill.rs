@@ -5,7 +5,12 @@ use jiff::Timestamp;
 
 use crate::{
     BackfillAsk, Backfilled,
-    cli::{client::Client, error::Error, options::{instant, job_name}, out::Out},
+    cli::{
+        client::Client,
+        error::Error,
+        options::{instant, job_name},
+        out::Out,
+    },
 };
 
 #[derive(Args)]

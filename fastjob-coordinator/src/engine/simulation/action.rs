@@ -19,6 +19,8 @@ pub(super) enum Action {
     DeliverTwice(usize, usize),
     /// The next two messages of a node to an executor change places.
     Reorder(usize, usize),
+    /// An executor tells a node its figures.
+    Figures(usize, usize, u64),
     /// A message of an executor arrives at a node.
     Receive(usize, usize),
     /// Handlers go on.
@@ -91,7 +93,8 @@ fn action(dice: &mut SmallRng, shape: Shape) -> Action {
         };
     }
     match dice.random_range(0..1_000) {
-        0..300 => Pass(dice.random_range(1..120)),
+        0..285 => Pass(dice.random_range(1..120)),
+        285..300 => Figures(n, m, seed),
         300..500 => Commit(m),
         500..505 => CommitTwice(m),
         505..640 => Deliver(n, m),

@@ -7,11 +7,15 @@ use std::{
     time::Duration,
 };
 
-use fastjob_core::{AttemptId, attempt::End};
+use fastjob_core::{
+    AttemptId, TaskId,
+    attempt::End,
+    block::{BlockScope, BlockStrategy},
+};
 use jiff::Timestamp;
 
 use crate::{
-    engine::{Message, Outcome, SessionId, StartAttempt},
+    engine::{Beat, Message, Outcome, SessionId, StartAttempt},
     record::{Lease, Partition},
 };
 
@@ -20,6 +24,7 @@ use crate::{
 pub(super) enum Said {
     Started(AttemptId, Timestamp),
     Finished(Outcome),
+    Figures(Beat),
     /// What it holds of these partitions.
     Holding(Vec<Lease>, Vec<AttemptId>),
 }
@@ -61,6 +66,8 @@ pub(super) struct Executor {
     /// Which node took a partition last, and in which term.
     owners: BTreeMap<Partition, (usize, i64)>,
     pub(super) running: BTreeMap<AttemptId, StartAttempt>,
+    /// What waits for its turn in a lane of this executor, in the order of its arrival.
+    pub(super) waiting: VecDeque<StartAttempt>,
     pub(super) unacknowledged: BTreeMap<AttemptId, Outcome>,
     /// Everything that was entered in this life.
     pub(super) entered: BTreeSet<AttemptId>,
@@ -78,6 +85,7 @@ impl Executor {
             links: (0..nodes).map(|_| Link::default()).collect(),
             owners: BTreeMap::new(),
             running: BTreeMap::new(),
+            waiting: VecDeque::new(),
             unacknowledged: BTreeMap::new(),
             entered: BTreeSet::new(),
             heard_at: BTreeMap::new(),
@@ -100,6 +108,7 @@ impl Executor {
         self.incarnation += 1;
         self.owners.clear();
         self.running.clear();
+        self.waiting.clear();
         self.unacknowledged.clear();
         self.entered.clear();
         self.heard_at.clear();
@@ -131,7 +140,9 @@ impl Executor {
         let running: Vec<_> = self.running.keys().copied().filter(of).collect();
         let ended: Vec<_> =
             self.unacknowledged.values().filter(|outcome| of(&outcome.attempt)).cloned().collect();
+        let waiting = self.waiting.iter().map(|start| start.attempt).filter(of);
         let ids = running.iter().copied().chain(ended.iter().map(|outcome| outcome.attempt));
+        let ids = ids.chain(waiting);
         let holding = Said::Holding(taken.clone(), ids.collect());
         let link = &mut self.links[node].outbound;
         link.push_back(holding);
@@ -172,6 +183,72 @@ impl Executor {
     /// exclusive must not run.
     pub(super) fn is_cut(&self, attempt: AttemptId, uptime: Duration, limit: Duration) -> bool {
         is_silent(&self.heard_at, self.partition(attempt), uptime, limit)
+    }
+
+    /// Whether the lane of its job lets an attempt run beside those that do.
+    fn has_room(&self, start: &StartAttempt) -> bool {
+        let block = start.job.block;
+        let running = self.running.values().filter(|other| other.job_id == start.job_id).count();
+        match block.strategy {
+            _ if block.scope == BlockScope::Cluster => true,
+            BlockStrategy::Parallel => running < block.max_running as usize,
+            BlockStrategy::Serial | BlockStrategy::SkipNew | BlockStrategy::ReplaceRunning => {
+                running == 0
+            }
+        }
+    }
+
+    /// An attempt has come; it is given back if it is to be entered now.
+    pub(super) fn arrive(&mut self, start: StartAttempt, now: Timestamp) -> Option<StartAttempt> {
+        let waits = |other: &StartAttempt| other.job_id == start.job_id;
+        if !self.waiting.iter().any(waits) && self.has_room(&start) {
+            return Some(start);
+        }
+        let lane = |all: &mut dyn Iterator<Item = &StartAttempt>| -> Vec<(AttemptId, TaskId)> {
+            let of = all.filter(|other| other.job_id == start.job_id && other.task != start.task);
+            of.map(|other| (other.attempt, other.task)).collect()
+        };
+        let running = lane(&mut self.running.values());
+        let waiting = lane(&mut self.waiting.iter());
+        match start.job.block.strategy {
+            BlockStrategy::SkipNew if !running.is_empty() => {
+                self.ended(start.attempt, End::Skipped, None, now);
+                return None;
+            }
+            BlockStrategy::ReplaceRunning => {
+                let mut others = running.iter().chain(&waiting);
+                if start.number > 1 && others.any(|(_, task)| *task > start.task) {
+                    self.ended(start.attempt, End::Stopped, None, now);
+                    return None;
+                }
+                for (attempt, _) in waiting {
+                    self.stop_waiting(attempt, now);
+                }
+                for (attempt, _) in running {
+                    self.finish(attempt, End::Stopped, now);
+                }
+            }
+            BlockStrategy::Serial | BlockStrategy::Parallel | BlockStrategy::SkipNew => {}
+        }
+        self.waiting.push_back(start);
+        None
+    }
+
+    /// Whoever's turn it is.
+    pub(super) fn next(&mut self) -> Option<StartAttempt> {
+        let index = self.waiting.iter().position(|start| self.has_room(start))?;
+        self.waiting.remove(index)
+    }
+
+    /// Ends what waits; whether it did.
+    pub(super) fn stop_waiting(&mut self, attempt: AttemptId, now: Timestamp) -> bool {
+        let before = self.waiting.len();
+        self.waiting.retain(|start| start.attempt != attempt);
+        let waited = self.waiting.len() < before;
+        if waited {
+            self.ended(attempt, End::Stopped, None, now);
+        }
+        waited
     }
 
     /// An attempt that came too late is not entered.

@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use fastjob_core::{
-    AttemptId, AttemptState, Cause, JobId, TaskId, TaskState, block::BlockStrategy,
+    AttemptId, AttemptState, Cause, JobId, TaskId, TaskState,
+    block::{BlockScope, BlockStrategy},
 };
 use jiff::Timestamp;
 
@@ -103,7 +104,21 @@ impl Witness {
             assert!(due_at <= *since, "{name} fired at {due_at}, disabled since {since}");
         }
 
+        match name {
+            "on_e1" => assert_eq!(executor.name, "e1", "{id} is for another executor"),
+            "much_memory" => assert_ne!(executor.name, "e0", "{id} does not meet its filter"),
+            _ => {}
+        }
+
         let block = start.job.block;
+        if block.scope == BlockScope::Executor {
+            let running = executor.running.values().filter(|other| other.job_id == start.job_id);
+            let most = match block.strategy {
+                BlockStrategy::Parallel => block.max_running as usize,
+                BlockStrategy::Serial | BlockStrategy::SkipNew | BlockStrategy::ReplaceRunning => 1,
+            };
+            assert!(running.count() < most, "{name} overlaps on {}", executor.name);
+        }
         let others = all.iter().flat_map(|executor| {
             let ghosts = executor.ghosts.iter().flat_map(|ghost| ghost.running.values());
             executor.running.values().chain(ghosts)
@@ -136,6 +151,9 @@ impl Witness {
                 job.children.iter().filter(|child| child.on.follows(head.task_state)).count();
             let found = children.get(task).copied().unwrap_or(0);
             assert_eq!(found as usize, wanted, "children of {task}, {:?}", head.task_state);
+            if head.new.shard.total < 2 && head.task_state == TaskState::Skipped {
+                assert_eq!(attempts.len(), 1, "{task} was skipped, though it had failed before");
+            }
             if head.new.shard.total > 1 {
                 check_shards(*task, head.new.shard.total, attempts, store);
             }
@@ -171,7 +189,11 @@ fn check_shards(task: TaskId, total: u32, attempts: &[AttemptId], store: &ModelS
     let mut last: BTreeMap<u32, (u32, AttemptState)> = BTreeMap::new();
     for attempt in attempts {
         let row = &store.attempts[attempt];
-        let state = row.ended.as_ref().map_or(row.new.state, |ended| ended.state);
+        let state = match row.ended.as_ref().map_or(row.new.state, |ended| ended.state) {
+            // That a retry was refused does not undo the failure before it.
+            AttemptState::Skipped if row.new.number > 1 => AttemptState::Failed,
+            state => state,
+        };
         let at = last.entry(row.new.shard.index).or_insert((0, state));
         assert!(row.new.number != at.0, "shard {} of {task} has two attempts at once", at.0);
         if row.new.number > at.0 {

@@ -45,13 +45,38 @@ const JOBS: &[(&str, &str)] = &[
     ),
     (
         "skip_new",
-        r#"{"schedule": {"fixed_rate": "800ms"},
+        r#"{"schedule": {"fixed_rate": "800ms"}, "retry": {"count": 1, "delay": "600ms"},
             "block": {"strategy": "skip_new", "scope": "cluster"}}"#,
     ),
     (
         "replace",
-        r#"{"schedule": {"fixed_rate": "900ms"},
+        r#"{"schedule": {"fixed_rate": "900ms"}, "retry": {"count": 1, "delay": "600ms"},
             "block": {"strategy": "replace_running", "scope": "cluster"}}"#,
+    ),
+    (
+        "skip_here",
+        r#"{"schedule": {"fixed_rate": "900ms"}, "block": "skip_new", "route": "cpu_first",
+            "retry": {"count": 2, "delay": "300ms"}}"#,
+    ),
+    (
+        "replace_here",
+        r#"{"schedule": {"fixed_rate": "1100ms"}, "block": "replace_running", "route": "first",
+            "retry": {"count": 2, "delay": "300ms"}}"#,
+    ),
+    (
+        "parallel_here",
+        r#"{"schedule": {"fixed_rate": "500ms"}, "route": "response_first",
+            "block": {"strategy": "parallel", "max_running": 2, "max_waiting": 5}}"#,
+    ),
+    (
+        "on_e1",
+        r#"{"schedule": {"fixed_rate": "2s"}, "route": {"specific": "e1"}, "no_executor": "3s"}"#,
+    ),
+    ("with_memory", r#"{"schedule": {"fixed_rate": "2s"}, "route": "memory_first"}"#),
+    (
+        "much_memory",
+        r#"{"schedule": {"fixed_rate": "2s"}, "shard": {"dynamic": "memory_free > 2GiB"},
+            "retry": {"count": 1, "delay": "300ms"}, "no_executor": "3s"}"#,
     ),
     (
         "parallel",
@@ -61,7 +86,7 @@ const JOBS: &[(&str, &str)] = &[
     (
         "hangs",
         r#"{"schedule": {"fixed_rate": "5s"}, "timeout": "1s", "grace": "1s",
-            "route": "idle_first"}"#,
+            "route": "idle_first", "block": "parallel"}"#,
     ),
     ("edited", r#"{"schedule": {"fixed_rate": "600ms"}}"#),
 ];
@@ -88,7 +113,16 @@ pub(super) const fn switched() -> &'static [&'static str] {
 
 /// Those that people start.
 pub(super) const fn started() -> &'static [&'static str] {
-    &["manual", "retried", "parent", "shards_five", "serial", "replace", "after_success"]
+    &[
+        "manual",
+        "retried",
+        "parent",
+        "shards_five",
+        "serial",
+        "replace",
+        "replace_here",
+        "after_success",
+    ]
 }
 
 /// One of the shapes between which people change a job.

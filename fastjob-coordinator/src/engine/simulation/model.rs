@@ -179,6 +179,7 @@ impl ModelStore {
             Some(EndedShard {
                 task: row.new.task,
                 shard: row.new.shard,
+                number: row.new.number,
                 state: ended.state,
                 result: ended.result.clone(),
             })

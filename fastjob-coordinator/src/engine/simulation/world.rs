@@ -18,8 +18,8 @@ use super::{
 };
 use crate::{
     engine::{
-        Command, Config, ConnectAnswer, Connected, Directory, Effects, Engine, Event, JobPath,
-        Message, Now, SaveAnswer, SaveMode, SessionId, Switch,
+        Beat, Command, Config, ConnectAnswer, Connected, Directory, Effects, Engine, Event,
+        JobPath, Message, Now, SaveAnswer, SaveMode, SessionId, StartAttempt, Switch,
     },
     record::{Commit, Lease, Origin, Partition},
 };
@@ -118,6 +118,9 @@ impl World {
                 {
                     inbound.swap(0, 1);
                 }
+            }
+            Action::Figures(n, m, seed) => {
+                self.tell_figures(n, m, &mut SmallRng::seed_from_u64(seed));
             }
             Action::Receive(n, m) => self.receive(n, m),
             Action::Run(n, seed) => self.run_handlers(n, &mut SmallRng::seed_from_u64(seed)),
@@ -306,6 +309,7 @@ impl World {
         for executor in &mut self.executors {
             executor.stop_exclusive(self.uptime, CUT_OFF, self.wall);
         }
+        (0..self.executors.len()).for_each(|n| self.promote(n));
     }
 
     /// A node renews its lease, takes what is free and due to it, gives back what is too much, and
@@ -453,9 +457,13 @@ impl World {
     fn leave(&mut self, n: usize) {
         for m in 0..self.nodes.len() {
             if let Some(session) = self.executors[n].links[m].session {
-                self.tell_all(m, || Event::Leaving(session, Vec::new()));
+                let waiting = self.executors[n].waiting.iter().map(|start| start.attempt);
+                let returned: Vec<_> =
+                    waiting.filter(|id| self.executors[n].is_of(m, *id)).collect();
+                self.tell_all(m, || Event::Leaving(session, returned.clone()));
             }
         }
+        self.executors[n].waiting.clear();
         let running: Vec<_> = self.executors[n].running.keys().copied().collect();
         for attempt in running {
             self.executors[n].finish(attempt, End::Failed(FailReason::Error), self.wall);
@@ -501,13 +509,12 @@ impl World {
                         executor.refuse(start.attempt, self.wall);
                         continue;
                     }
-                    let due_at = self.store.attempts[&start.attempt].new.due_at;
-                    self.witness.see_enter(&start, due_at, n, &self.executors);
-                    let (executor, at) = (&mut self.executors[n], self.wall);
-                    executor.entered.insert(start.attempt);
-                    executor.say(start.attempt, Said::Started(start.attempt, at));
-                    executor.running.insert(start.attempt, start);
+                    self.executors[n].entered.insert(start.attempt);
+                    if let Some(start) = self.executors[n].arrive(start, self.wall) {
+                        self.enter(n, start);
+                    }
                 }
+                self.promote(n);
             }
             Message::Stop(attempts) => {
                 for id in attempts {
@@ -515,9 +522,13 @@ impl World {
                         |start: &crate::engine::StartAttempt| start.job.name.as_str() == "hangs";
                     let executor = &self.executors[n];
                     if executor.is_of(m, id) && !executor.running.get(&id).is_some_and(hangs) {
-                        self.executors[n].finish(id, End::Stopped, self.wall);
+                        let executor = &mut self.executors[n];
+                        if !executor.stop_waiting(id, self.wall) {
+                            executor.finish(id, End::Stopped, self.wall);
+                        }
                     }
                 }
+                self.promote(n);
             }
             Message::Recorded(attempts) => {
                 for id in attempts {
@@ -525,6 +536,36 @@ impl World {
                 }
             }
             Message::Close => self.disconnect(n, m),
+        }
+    }
+
+    /// A handler is entered.
+    fn enter(&mut self, n: usize, start: StartAttempt) {
+        let due_at = self.store.attempts[&start.attempt].new.due_at;
+        self.witness.see_enter(&start, due_at, n, &self.executors);
+        let (executor, at) = (&mut self.executors[n], self.wall);
+        executor.say(start.attempt, Said::Started(start.attempt, at));
+        executor.running.insert(start.attempt, start);
+    }
+
+    /// What waited in a lane of an executor goes on when its turn has come.
+    fn promote(&mut self, n: usize) {
+        while let Some(start) = self.executors[n].next() {
+            self.enter(n, start);
+        }
+    }
+
+    /// The first executor never has much memory, the others have some or much.
+    fn tell_figures(&mut self, n: usize, m: usize, dice: &mut SmallRng) {
+        let link = &mut self.executors[n].links[m];
+        if link.session.is_some() {
+            let gib = if n == 0 { 1 } else { dice.random_range(1..8) };
+            link.outbound.push_back(Said::Figures(Beat {
+                cpu: dice.random(),
+                memory_free: gib << 30,
+                memory_total: 8 << 30,
+                ..Beat::default()
+            }));
         }
     }
 
@@ -546,6 +587,7 @@ impl World {
                 let partition = self.partition_of_id(outcome.attempt.0);
                 self.tell(m, partition, Event::Finished(session, vec![outcome]));
             }
+            Some(Said::Figures(beat)) => self.tell_all(m, || Event::Beat(session, beat)),
             Some(Said::Holding(leases, attempts)) => self.holds(n, m, leases, attempts),
             None => {}
         }
@@ -566,6 +608,7 @@ impl World {
             };
             self.executors[n].finish(id, end, self.wall);
         }
+        self.promote(n);
         // Those that nobody hears come to their ends, too.
         for ghost in &mut self.executors[n].ghosts {
             ghost.running.retain(|_, _| dice.random_bool(0.5));
@@ -697,6 +740,7 @@ impl World {
             for n in 0..self.executors.len() {
                 for m in 0..self.nodes.len() {
                     self.connect(n, m);
+                    self.tell_figures(n, m, &mut dice);
                     while !self.executors[n].links[m].inbound.is_empty() {
                         self.deliver(n, m);
                     }

@@ -212,6 +212,7 @@ fn ended_shard(row: &PgRow) -> Result<EndedShard> {
     Ok(EndedShard {
         task: TaskId(get(0)?),
         shard: Shard { index: number(count(1)?)?, total: number(count(2)?)? },
+        number: number(count(5)?)?,
         state: attempt_state(state.into())?,
         result: row.try_get(4).map_err(&doing)?,
     })

@@ -217,6 +217,7 @@ fn ended_shard(row: &SqliteRow) -> Result<EndedShard> {
     Ok(EndedShard {
         task: TaskId(get(0)?),
         shard: Shard { index: number(get(1)?)?, total: number(get(2)?)? },
+        number: number(get(5)?)?,
         state: attempt_state(get(3)?)?,
         result: row.try_get(4).map_err(&doing)?,
     })

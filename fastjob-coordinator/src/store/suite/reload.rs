@@ -108,17 +108,18 @@ pub(crate) async fn shards_that_have_ended_come_back_while_their_task_is_open(
     let third = end([part(10, 20, AttemptState::Succeeded)]);
     write(home, [base(), plan(three), first, second, third]).await;
     home.reopen().await;
-    let ended = |index, state, result: Option<&str>| EndedShard {
+    let ended = |index, number, state, result: Option<&str>| EndedShard {
         task: TaskId(10),
         shard: Shard { index, total: 3 },
+        number,
         state,
         result: result.map(str::to_owned),
     };
     assert_eq!(
         view(home).await.loaded.ended_shards,
         [
-            ended(0, AttemptState::Succeeded, Some("result 10")),
-            ended(1, AttemptState::Succeeded, Some("result 20")),
+            ended(0, 1, AttemptState::Succeeded, Some("result 10")),
+            ended(1, 2, AttemptState::Succeeded, Some("result 20")),
         ]
     );
     let again = NewAttempt { shard: Shard { index: 2, total: 3 }, ..retry(10, 21, 2) };
