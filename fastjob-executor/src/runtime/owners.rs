@@ -3,7 +3,7 @@
 //! A node that lost a partition may not know it yet. What it still sends is told by its term, which
 //! is lower, and refused: so nothing is started by two nodes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use fastjob_core::wire::v1;
 
@@ -12,6 +12,8 @@ pub(super) struct Owners {
     /// How many partitions there are.
     total: u32,
     owners: HashMap<u32, Owner>,
+    /// Claims that were refused since somebody took the partition: each is told once.
+    refused: HashSet<(u32, i64)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,7 +25,7 @@ struct Owner {
 
 impl Default for Owners {
     fn default() -> Self {
-        Self { total: 1, owners: HashMap::new() }
+        Self { total: 1, owners: HashMap::new(), refused: HashSet::new() }
     }
 }
 
@@ -40,11 +42,22 @@ impl Owners {
 
     /// A node acts on a partition from now on; `false` if another has taken it since.
     pub(super) fn take(&mut self, link: u32, lease: &v1::Lease) -> bool {
-        let known = self.owners.get(&lease.partition);
-        if known.is_some_and(|known| known.term > lease.term) {
+        let v1::Lease { partition, term } = *lease;
+        let known = self.owners.get(&partition).map(|known| known.term);
+        if let Some(known) = known.filter(|known| *known > term) {
+            if self.refused.insert((partition, term)) {
+                tracing::warn!(
+                    partition,
+                    term,
+                    known_term = known,
+                    "a coordinator's claim of a partition is refused: another took it in a later \
+                     term"
+                );
+            }
             return false;
         }
-        self.owners.insert(lease.partition, Owner { link: Some(link), term: lease.term });
+        self.refused.retain(|(other, _)| *other != partition);
+        self.owners.insert(partition, Owner { link: Some(link), term });
         true
     }
 
@@ -81,7 +94,33 @@ impl Owners {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
+
+    /// What is logged meanwhile.
+    fn logged(what: impl FnOnce()) -> String {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let writer = Mutex::new(file.reopen().unwrap());
+        let log = tracing_subscriber::fmt().with_ansi(false).with_writer(writer).finish();
+        tracing::subscriber::with_default(log, what);
+        std::fs::read_to_string(file.path()).unwrap()
+    }
+
+    #[test]
+    fn each_claim_that_is_refused_is_told_once() {
+        let mut owners = Owners::default();
+        owners.set_total(32);
+        let log = logged(|| {
+            for (partition, term) in [(3, 5), (4, 5), (3, 2), (3, 2), (3, 4), (4, 2), (3, 2)] {
+                owners.take(0, &v1::Lease { partition, term });
+            }
+        });
+        let told: Vec<_> =
+            log.lines().filter_map(|line| Some(line.split_once("partition=")?.1)).collect();
+        let rest = ["3 term=2", "3 term=4", "4 term=2"].map(|claim| format!("{claim} known_term=5"));
+        assert_eq!(told, rest, "{log}");
+    }
 
     #[test]
     fn a_node_that_lost_a_partition_can_start_nothing_of_it() {
