@@ -6,7 +6,7 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use fastjob_examples::{Stage, StageError, exit};
+use fastjob_examples::{Stage, StageError, example, say};
 use fastjob_executor::prelude::*;
 use serde_json::json;
 
@@ -20,7 +20,7 @@ async fn takes_a_while(ctx: &JobContext) -> JobResult {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    exit(show().await)
+    example(include_str!("blocks.rs"), show()).await
 }
 
 async fn show() -> Result<(), StageError> {
@@ -39,7 +39,7 @@ async fn show() -> Result<(), StageError> {
                 let task = stage.end(task).await?;
                 ends.push(task["state"].as_str().unwrap_or_default().to_owned());
             }
-            println!("{name:25} {}", ends.join(", "));
+            say(format_args!("{name:25} {}", ends.join(", ")))?;
         }
     }
     stage.close().await

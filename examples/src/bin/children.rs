@@ -6,7 +6,7 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use fastjob_examples::{Stage, StageError, exit};
+use fastjob_examples::{Stage, StageError, example, say};
 use fastjob_executor::prelude::*;
 use serde_json::{Value, json};
 
@@ -27,7 +27,7 @@ async fn tells(ctx: &JobContext) -> JobResult {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    exit(show().await)
+    example(include_str!("children.rs"), show()).await
 }
 
 async fn show() -> Result<(), StageError> {
@@ -43,13 +43,13 @@ async fn show() -> Result<(), StageError> {
     for parent in ["counts", "fails"] {
         stage.save(json!({"name": parent, "handler": parent, "children": children})).await?;
         let task = stage.run(parent).await?;
-        println!("{parent} {}", task["state"].as_str().unwrap_or_default());
+        say(format_args!("{parent} {}", task["state"].as_str().unwrap_or_default()))?;
     }
     tokio::time::sleep(Duration::from_secs(1)).await;
     let page: Value = stage.rest().get("/api/v1/tasks").await?;
     for task in page["items"].as_array().into_iter().flatten().rev() {
         if task["parent"].is_number() {
-            println!("task {} after {}: {}", task["id"], task["parent"], task["result"]);
+            say(format_args!("task {} after {}: {}", task["id"], task["parent"], task["result"]))?;
         }
     }
     stage.close().await

@@ -10,7 +10,7 @@
 
 use std::{error::Error, path::PathBuf, process::ExitCode};
 
-use fastjob_examples::{exit, stop_on_signal};
+use fastjob_examples::{example, say, stop_on_signal};
 use fastjob_executor::prelude::*;
 use serde::Deserialize;
 
@@ -35,11 +35,11 @@ async fn count_files(ctx: &JobContext, folder: Folder) -> Result<String, std::io
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    exit(run().await)
+    example(include_str!("code_and_file.rs"), run()).await
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
-    println!("the handler count-files is there; Ctrl-C stops");
+    say("the handler count-files is there; Ctrl-C stops")?;
     Executor::builder("files")
         .admin_addresses(["http://127.0.0.1:7070"])
         .log_path("fastjob-data/files-logs")

@@ -18,7 +18,7 @@ use std::{
 };
 
 use fastjob_coordinator::{CancellationToken, Coordinator};
-use fastjob_examples::{exit, stop_on_signal};
+use fastjob_examples::{example, say, stop_on_signal};
 use fastjob_executor::prelude::*;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -55,7 +55,7 @@ async fn serve(listener: TcpListener, count: Arc<AtomicU64>) -> std::io::Result<
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    exit(run().await)
+    example(include_str!("embedded_coordinator.rs"), run()).await
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
@@ -63,7 +63,9 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind("127.0.0.1:8080").await?;
     let coordinator = Coordinator::builder().sqlite("fastjob-data/visitors.db").bind().await?;
     let address = format!("http://{}", coordinator.local_addr());
-    println!("visit http://127.0.0.1:8080; the coordinator is at {address}; Ctrl-C stops");
+    say(format_args!(
+        "visit http://127.0.0.1:8080; the coordinator is at {address}; Ctrl-C stops"
+    ))?;
 
     // The executor stops first, so that the coordinator can take in what it reports.
     let (stop, last) = (stop_on_signal()?, CancellationToken::new());

@@ -8,7 +8,7 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use fastjob_examples::{Stage, StageError, exit};
+use fastjob_examples::{Stage, StageError, example, say};
 use fastjob_executor::prelude::*;
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ async fn work() {}
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    exit(show().await)
+    example(include_str!("misfires.rs"), show()).await
 }
 
 async fn show() -> Result<(), StageError> {
@@ -37,12 +37,12 @@ async fn show() -> Result<(), StageError> {
         stage.save(job).await?;
     }
     tokio::time::sleep(Duration::from_secs(2)).await;
-    println!("the coordinator is down for {DOWN:?}");
+    say(format_args!("the coordinator is down for {DOWN:?}"))?;
     stage.interrupt(DOWN).await?;
     tokio::time::sleep(Duration::from_secs(2)).await;
 
     for (name, misfire) in strategies {
-        println!("\n{name}: misfire = {misfire}");
+        say(format_args!("\n{name}: misfire = {misfire}"))?;
         let page: Value = stage.rest().get(&format!("/api/v1/tasks?job={name}&limit=500")).await?;
         let mut tasks: Vec<_> = page["items"].as_array().into_iter().flatten().collect();
         tasks.sort_by_key(|task| task["fire_at"].as_str());
@@ -53,7 +53,7 @@ async fn show() -> Result<(), StageError> {
             let fire = |task: &Value| text(task, "fire_at").chars().skip(11).take(8).collect();
             let [first, last]: [String; 2] = [fire(alike[0]), fire(alike[alike.len() - 1])];
             let ([cause, state, note], count) = (kind(alike[0]), alike.len());
-            println!("  {first} to {last}  {count:2}  {cause:8}  {state:9}  {note}");
+            say(format_args!("  {first} to {last}  {count:2}  {cause:8}  {state:9}  {note}"))?;
         }
     }
     stage.close().await

@@ -10,7 +10,7 @@
 
 use std::{error::Error, process::ExitCode, time::Duration};
 
-use fastjob_examples::{exit, stop_on_signal};
+use fastjob_examples::{example, say, stop_on_signal};
 use fastjob_executor::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -45,11 +45,11 @@ async fn import(ctx: &JobContext) -> Result<String, JobError> {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    exit(run().await)
+    example(include_str!("progress_and_checkpoint.rs"), run()).await
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
-    println!("start import, and read its log; Ctrl-C stops");
+    say("start import, and read its log; Ctrl-C stops")?;
     Executor::builder("importing")
         .admin_addresses(["http://127.0.0.1:7070"])
         .log_path("fastjob-data/importing-logs")

@@ -13,11 +13,12 @@ use std::{
     io::IsTerminal as _,
     net::{Ipv4Addr, SocketAddr},
     path::Path,
+    pin::pin,
     process::ExitCode,
 };
 
 use fastjob_coordinator::{CancellationToken, Coordinator};
-use fastjob_examples::{Rest, exit, stop_on_signal};
+use fastjob_examples::{Rest, example, say, stop_on_signal};
 use fastjob_executor::Executor;
 use serde_json::json;
 use tracing_subscriber::EnvFilter;
@@ -27,7 +28,7 @@ const DATA: &str = "fastjob-data/quickstart";
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    exit(run().await)
+    example(include_str!("quickstart.rs"), run()).await
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
@@ -45,25 +46,31 @@ async fn run() -> Result<(), Box<dyn Error>> {
     // The coordinator is the last to stop: it takes in what the executor still reports.
     let last = CancellationToken::new();
     let mut coordinating = tokio::spawn(coordinator.run(last.clone()));
-    let executing = Executor::builder(SERVICE)
-        .admin_addresses([format!("http://{address}")])
-        .allow_commands(["uname"])
-        .log_path(data.join("logs"))
-        .run(stop.clone());
+    let mut executing = pin!(
+        Executor::builder(SERVICE)
+            .admin_addresses([format!("http://{address}")])
+            .allow_commands(["uname"])
+            .log_path(data.join("logs"))
+            .run(stop.clone())
+    );
     let showing = async {
         declare(&Rest::new(address)).await?;
-        show::start(address, data);
+        show::start(address, data)?;
         show::outcomes(&Rest::new(address)).await
     };
     let ended = tokio::select! {
-        ended = executing => ended.map_err(Into::into),
-        ended = showing => ended,
+        ended = &mut executing => ended.map_err(Into::into),
+        ended = showing => {
+            // Nobody reads it any more, say: what runs ends in order.
+            stop.cancel();
+            ended.and(executing.await.map_err(Into::into))
+        }
         ended = &mut coordinating => return Ok(ended??),
     };
     last.cancel();
     coordinating.await??;
-    println!("stopped; what ran is kept in {DATA}");
-    ended
+    ended?;
+    Ok(say(format_args!("stopped; what ran is kept in {DATA}"))?)
 }
 
 /// The jobs of handlers that come with FastJob; those in `handlers` bring their own along.

@@ -11,7 +11,7 @@
 
 use std::{error::Error, process::ExitCode, time::Duration};
 
-use fastjob_examples::{exit, stop_on_signal};
+use fastjob_examples::{example, say, stop_on_signal};
 use fastjob_executor::prelude::*;
 
 /// Any error of the `?` operator is retried: after 1 s, 2 s and 4 s.
@@ -52,11 +52,11 @@ async fn too_long(ctx: &JobContext) -> JobResult {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    exit(run().await)
+    example(include_str!("retries_and_timeouts.rs"), run()).await
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
-    println!("start bad-luck, hopeless, panics-once or too-long; Ctrl-C stops");
+    say("start bad-luck, hopeless, panics-once or too-long; Ctrl-C stops")?;
     Executor::builder("trying")
         .admin_addresses(["http://127.0.0.1:7070"])
         .log_path("fastjob-data/trying-logs")

@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, process::ExitCode};
 
-use fastjob_examples::{Stage, StageError, exit};
+use fastjob_examples::{Stage, StageError, example, say};
 use fastjob_executor::prelude::*;
 use serde_json::json;
 
@@ -15,7 +15,7 @@ async fn work() {}
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    exit(show().await)
+    example(include_str!("routes.rs"), show()).await
 }
 
 async fn show() -> Result<(), StageError> {
@@ -43,7 +43,7 @@ async fn show() -> Result<(), StageError> {
             let executor = task["attempts"][0]["executor"].as_str().unwrap_or_default().to_owned();
             *who.entry(executor).or_default() += 1;
         }
-        println!("{name:20} {who:?}");
+        say(format_args!("{name:20} {who:?}"))?;
     }
     stage.close().await
 }

@@ -7,7 +7,7 @@
 
 use std::process::ExitCode;
 
-use fastjob_examples::{Stage, StageError, exit};
+use fastjob_examples::{Stage, StageError, example, say};
 use fastjob_executor::prelude::*;
 use serde_json::json;
 
@@ -19,7 +19,7 @@ async fn part(ctx: &JobContext) -> JobResult {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    exit(show().await)
+    example(include_str!("shards.rs"), show()).await
 }
 
 async fn show() -> Result<(), StageError> {
@@ -32,9 +32,9 @@ async fn show() -> Result<(), StageError> {
     for (name, shard) in shards {
         stage.save(json!({"name": name, "handler": "part", "shard": shard})).await?;
         let task = stage.run(name).await?;
-        println!("{name}: {}", task["result"].as_str().unwrap_or_default());
+        say(format_args!("{name}: {}", task["result"].as_str().unwrap_or_default()))?;
         for attempt in task["attempts"].as_array().into_iter().flatten() {
-            println!("  shard {} on {}", attempt["shard"], attempt["executor"]);
+            say(format_args!("  shard {} on {}", attempt["shard"], attempt["executor"]))?;
         }
     }
     stage.close().await

@@ -11,7 +11,7 @@ use fastjob_coordinator::{
     CancellationToken, Coordinator,
     alarm::{self, Alarm, Message},
 };
-use fastjob_examples::{Rest, exit, stop_on_signal};
+use fastjob_examples::{Rest, example, say, stop_on_signal};
 use fastjob_executor::prelude::*;
 use serde_json::json;
 
@@ -23,7 +23,7 @@ struct Sms {
 impl Alarm for Sms {
     async fn send(&self, message: &Message) -> Result<(), alarm::Error> {
         // The call of the gateway stands here; an error has it tried again.
-        println!("to {}: {}", self.to, message.title());
+        say(format_args!("to {}: {}", self.to, message.title()))?;
         Ok(())
     }
 }
@@ -35,7 +35,7 @@ async fn fails() -> JobResult {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    exit(run().await)
+    example(include_str!("sms_alarm.rs"), run()).await
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
@@ -49,7 +49,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let coordinating = tokio::spawn(coordinator.run(last.clone()));
     let job = json!({"name": "fails", "handler": "fails", "alarms": ["on-call"]});
     Rest::new(address).put("/api/v1/jobs/fails", &job).await?;
-    println!("`fastjob start fails` sends a message some seconds later; Ctrl-C stops");
+    say("`fastjob start fails` sends a message some seconds later; Ctrl-C stops")?;
     Executor::builder("default")
         .admin_addresses([format!("http://{address}")])
         .log_path("fastjob-data/sms-logs")

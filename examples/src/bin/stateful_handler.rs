@@ -14,7 +14,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use fastjob_examples::{exit, stop_on_signal};
+use fastjob_examples::{example, say, stop_on_signal};
 use fastjob_executor::prelude::*;
 use serde::Deserialize;
 
@@ -45,13 +45,13 @@ impl JobHandler for Mailer {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    exit(run().await)
+    example(include_str!("stateful_handler.rs"), run()).await
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
     let folder = PathBuf::from("fastjob-data/mails");
     tokio::fs::create_dir_all(&folder).await?;
-    println!("mails go to {}; Ctrl-C stops", folder.display());
+    say(format_args!("mails go to {}; Ctrl-C stops", folder.display()))?;
     Executor::builder("mailing")
         .admin_addresses(["http://127.0.0.1:7070"])
         .log_path("fastjob-data/mailing-logs")

@@ -7,7 +7,7 @@
 
 use std::{collections::BTreeMap, process::ExitCode, time::Duration};
 
-use fastjob_examples::{Stage, StageError, exit};
+use fastjob_examples::{Stage, StageError, example, say};
 use fastjob_executor::prelude::*;
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ async fn work() {}
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    exit(show().await)
+    example(include_str!("triggers.rs"), show()).await
 }
 
 async fn show() -> Result<(), StageError> {
@@ -36,12 +36,12 @@ async fn show() -> Result<(), StageError> {
     stage.save(nightly).await?;
     let past = json!({"from": "2026-01-01T00:00:00Z", "until": "2026-01-08T00:00:00Z"});
     let filled: Value = stage.rest().post("/api/v1/jobs/nightly/backfill", &past).await?;
-    println!("backfill of a week without its Sunday: tasks {}", filled["tasks"]);
+    say(format_args!("backfill of a week without its Sunday: tasks {}", filled["tasks"]))?;
 
     let order = json!({"key": "order-7"});
     let (first, again) =
         (stage.start("by-call", order.clone()).await?, stage.start("by-call", order).await?);
-    println!("started twice with one key: tasks {first} and {again}");
+    say(format_args!("started twice with one key: tasks {first} and {again}"))?;
     stage.start("by-call", json!({"delay": "2s"})).await?;
 
     tokio::time::sleep(Duration::from_secs(6)).await;
@@ -52,7 +52,7 @@ async fn show() -> Result<(), StageError> {
         *causes.entry(format!("{} ({})", text("job"), text("cause"))).or_default() += 1;
     }
     for (cause, count) in causes {
-        println!("{count:3} {cause}");
+        say(format_args!("{count:3} {cause}"))?;
     }
     stage.close().await
 }

@@ -6,8 +6,9 @@
 //!
 //! It is told of one coordinator and learns the others from it. `scripts/cluster` starts two.
 
-use std::{io::IsTerminal as _, process::ExitCode, time::Duration};
+use std::{error::Error, io::IsTerminal as _, process::ExitCode, time::Duration};
 
+use fastjob_examples::{example, stop_on_signal};
 use fastjob_executor::prelude::*;
 
 /// Fires every second, wherever its partition is held by then.
@@ -29,28 +30,11 @@ async fn long(ctx: &JobContext) -> JobResult {
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    example(include_str!("worker.rs"), run()).await
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
     let colours = std::io::stdout().is_terminal();
     tracing_subscriber::fmt().with_target(false).with_ansi(colours).init();
-    let stop = CancellationToken::new();
-    let stopping = stop.clone();
-    let signals = async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            stopping.cancel();
-        }
-    };
-    let running = async {
-        let done = Executor::configured()?.run(stop.clone()).await;
-        stop.cancel();
-        done
-    };
-    tokio::select! {
-        done = running => match done {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(err) => {
-                eprintln!("error: {err}");
-                ExitCode::FAILURE
-            }
-        },
-        () = async { signals.await; std::future::pending::<()>().await } => ExitCode::SUCCESS,
-    }
+    Ok(Executor::configured()?.run(stop_on_signal()?).await?)
 }

@@ -3,18 +3,18 @@
 use std::{collections::HashSet, error::Error, net::SocketAddr, path::Path, time::Duration};
 
 use fastjob_coordinator::{Page, TaskView};
-use fastjob_examples::Rest;
+use fastjob_examples::{Rest, Unread, say};
 
 const LOOK: Duration = Duration::from_millis(500);
 const RESULT_MAX: usize = 60;
 
-pub(crate) fn start(address: SocketAddr, data: &Path) {
+pub(crate) fn start(address: SocketAddr, data: &Path) -> Result<(), Unread> {
     let url = format!("http://{address}");
     let server = match url.as_str() {
         "http://127.0.0.1:7070" => String::new(),
         other => format!(" --server {other}"),
     };
-    println!(
+    say(format_args!(
         r#"FastJob runs on {url}, a coordinator and an executor in one process.
 
   job      schedule           what it does
@@ -38,7 +38,7 @@ Try in another terminal:
 Ctrl-C stops it. What ends from here on (UTC):
 "#,
         data = data.display()
-    );
+    ))
 }
 
 /// Prints every task that ends, for ever.
@@ -50,7 +50,7 @@ pub(crate) async fn outcomes(rest: &Rest) -> Result<(), Box<dyn Error>> {
         // What had ended before this start is no news.
         if let Some(seen) = &seen {
             for task in ended.iter().rev().filter(|task| !seen.contains(&task.id)) {
-                println!("{}", line(task));
+                say(line(task))?;
             }
         }
         seen = Some(ended.iter().map(|task| task.id).collect());
