@@ -20,6 +20,9 @@ use crate::{
     sweep,
 };
 
+/// How long the writer may take for the last commits once all else has stopped.
+const LAST_COMMITS: Duration = Duration::from_secs(15);
+
 /// Why a coordinator could not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -59,6 +62,16 @@ pub enum RunError {
         /// The cause.
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+    /// It was told to stop while the store could not be written, and took the last decisions along.
+    #[error(
+        "stopped with decisions of the last {} ms that were not written, for the store did not \
+         take them: what was recorded before holds, and the next start goes on from there",
+        waited.as_millis()
+    )]
+    Unwritten {
+        /// How long the oldest of them had waited for the store.
+        waited: Duration,
     },
 }
 
@@ -191,13 +204,18 @@ fn safety(config: &CoordinatorConfig) -> Result<(Guard, Option<Tls>), StartError
     let plaintext = if config.insecure_plaintext { Plaintext::Allowed } else { Plaintext::Refused };
     server::check_exposure(config.listen, token.as_ref(), mode, plaintext)
         .map_err(|err| StartError::Exposed(err.to_string()))?;
-    let files =
-        config.tls.as_ref().map(|tls| TlsFiles { cert: tls.cert.clone(), key: tls.key.clone() });
-    let tls = files.map(|files| files.load()).transpose().map_err(|err| {
-        let cause = std::error::Error::source(&err).map(|cause| format!(": {cause}"));
-        StartError::Config(format!("{err}{}", cause.unwrap_or_default()))
-    })?;
+    let tls = load_tls(config).map_err(StartError::Config)?;
     Ok((token.into(), tls))
+}
+
+/// The certificate and its key, if there are to be any; or why there is no TLS with them.
+pub(crate) fn load_tls(config: &CoordinatorConfig) -> Result<Option<Tls>, String> {
+    let Some(tls) = &config.tls else { return Ok(None) };
+    let files = TlsFiles { cert: tls.cert.clone(), key: tls.key.clone() };
+    files.load().map(Some).map_err(|err| {
+        let cause = std::error::Error::source(&err).map(|cause| format!(": {cause}"));
+        format!("{err}{}", cause.unwrap_or_default())
+    })
 }
 
 /// The way to the other nodes: they have this node's token, and its certificate or one of the
@@ -278,7 +296,8 @@ impl Coordinator {
     ///
     /// # Errors
     ///
-    /// Fails with [`RunError`] if a part ends by itself.
+    /// Fails with [`RunError`] if a part ends by itself, or if the store does not take the last of
+    /// what was decided.
     pub async fn run(self, stop: CancellationToken) -> Result<(), RunError> {
         let Self { config: settings, bound, guard, tls, store, facts, peers, channels } = self;
         let clock = Arc::new(Clock::start());
@@ -379,10 +398,12 @@ impl Coordinator {
         }
         loops.abort_all();
         writing.cancel();
-        let written = async { while last.join_next().await.is_some() {} };
-        if tokio::time::timeout(Duration::from_secs(15), written).await.is_err() {
-            tracing::warn!("the store did not take the last commits in time");
-        }
+        let unwritten = match tokio::time::timeout(LAST_COMMITS, last.join_next()).await {
+            Ok(Some(Ok(Ok(())))) | Ok(None) => None,
+            Ok(Some(Ok(Err(unwritten)))) => Some(unwritten.waited),
+            // A store that neither takes nor refuses them, or a fault.
+            Ok(Some(Err(_))) | Err(_) => Some(LAST_COMMITS),
+        };
         match tokio::time::timeout(Duration::from_secs(5), whole.close()).await {
             Ok(Ok(())) => {}
             Ok(Err(err)) => {
@@ -394,7 +415,7 @@ impl Coordinator {
         match first {
             Some(Ok(name)) if !told => Err(RunError::LoopEnded(name)),
             Some(Err(_)) if !told => Err(RunError::LoopEnded("part that panicked")),
-            _ => Ok(()),
+            _ => unwritten.map_or(Ok(()), |waited| Err(RunError::Unwritten { waited })),
         }
     }
 }

@@ -31,6 +31,9 @@ const BATCH: usize = 1_024;
 /// How long a call waits for the store before it is told that the answer is not known.
 const ANSWER: Duration = Duration::from_secs(20);
 
+/// How long a call waits for a store that refuses to be written, and may take writes again.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// The way to the engine.
 #[derive(Clone, Debug)]
 pub(crate) struct EngineHandle {
@@ -88,7 +91,14 @@ impl EngineHandle {
         command: impl FnOnce(oneshot::Sender<T>) -> Command,
     ) -> Result<T, ops::Error> {
         self.ready()?;
-        self.query(command).await
+        let refused = refuses_for(self.health.clone(), PATIENCE);
+        tokio::select! {
+            biased;
+            answer = self.query(command) => answer,
+            why = refused => Err(ops::Error::Unavailable(format!(
+                "the store cannot be written, so it is not known whether this was done: {why}"
+            ))),
+        }
     }
 
     /// Asks for something that writes nothing.
@@ -122,6 +132,24 @@ impl EngineHandle {
             Health::Failing { why, .. } => {
                 Err(ops::Error::Unavailable(format!("the store cannot be written: {why}")))
             }
+        }
+    }
+}
+
+/// Returns why, once the store has refused to be written for so long without a break.
+async fn refuses_for(mut health: watch::Receiver<Health>, patience: Duration) -> String {
+    loop {
+        let failing = health.wait_for(|health| *health != Health::Well).await;
+        let failing = failing.map(|health| health.clone());
+        let why = match failing {
+            Ok(Health::Failing { why }) => why,
+            Ok(Health::Well) => continue,
+            // The writer has ended, and with it the engine.
+            Err(_) => return std::future::pending().await,
+        };
+        let well = health.wait_for(|health| *health == Health::Well);
+        if tokio::time::timeout(patience, well).await.is_err() {
+            return why;
         }
     }
 }
@@ -244,5 +272,37 @@ mod tests {
         let answer = asked.await.unwrap();
         let Err(ops::Error::Unavailable(why)) = answer else { panic!("{answer:?}") };
         assert!(why.contains("not known"), "{why}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_is_answered_soon_after_the_store_begins_to_refuse() {
+        let (health, watch) = watch::channel(Health::Well);
+        let (engine, inbox) = EngineHandle::new(watch);
+        let asked = tokio::spawn(async move {
+            engine.ask(|answer| Command::Stop { task: TaskId(1), answer }).await
+        });
+        tokio::task::yield_now().await;
+        health.send_replace(Health::Failing { why: "the disk is full".to_owned() });
+        let answer = asked.await.unwrap();
+        let Err(ops::Error::Unavailable(why)) = answer else { panic!("{answer:?}") };
+        assert!(why.ends_with("not known whether this was done: the disk is full"), "{why}");
+        drop(inbox);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_refuses_for_a_moment_keeps_nobody_from_the_answer() {
+        let (health, watch) = watch::channel(Health::Well);
+        let refused = tokio::spawn(refuses_for(watch, PATIENCE));
+        let failing = |why: &str| Health::Failing { why: why.to_owned() };
+        health.send_replace(failing("it is busy"));
+        tokio::task::yield_now().await;
+        tokio::time::advance(PATIENCE / 2).await;
+        health.send_replace(Health::Well);
+        tokio::task::yield_now().await;
+        tokio::time::advance(PATIENCE * 2).await;
+        tokio::task::yield_now().await;
+        assert!(!refused.is_finished());
+        health.send_replace(failing("it is full"));
+        assert_eq!(refused.await.unwrap(), "it is full");
     }
 }

@@ -57,6 +57,13 @@ pub(crate) trait Told: Send + Sync {
     fn over(&self, lease: Lease);
 }
 
+/// The end came before the store took everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unwritten {
+    /// How long the oldest of what is not written has waited.
+    pub(crate) waited: Duration,
+}
+
 /// The loop that writes.
 pub(crate) struct Writer {
     store: Arc<dyn Store>,
@@ -78,9 +85,17 @@ impl Writer {
 
     /// Writes until told to stop, and then what was handed over before.
     ///
+    /// # Errors
+    ///
+    /// Fails with [`Unwritten`] if the store does not take that in time.
+    ///
     /// Commits of a lease that is over are dropped, with all that come after them: whoever has the
     /// partition by now carries on from what was written before.
-    pub(crate) async fn run(mut self, stop: CancellationToken, told: impl Told) {
+    pub(crate) async fn run(
+        mut self,
+        stop: CancellationToken,
+        told: impl Told,
+    ) -> Result<(), Unwritten> {
         let (mut ids, mut group) = (Vec::new(), Vec::new());
         let mut left = None;
         loop {
@@ -90,9 +105,9 @@ impl Writer {
                     biased;
                     next = self.commits.recv() => match next {
                         Some(next) => next,
-                        None => return,
+                        None => return Ok(()),
                     },
-                    () = stop.cancelled() => return,
+                    () = stop.cancelled() => return Ok(()),
                 },
             };
             let mut rows = first.1.rows();
@@ -108,9 +123,7 @@ impl Writer {
                 group.push(commit);
             }
             group.retain(|commit| !self.over.contains(&commit.lease));
-            if !self.write(&mut group, &stop, &told).await {
-                return;
-            }
+            self.write(&mut group, &stop, &told).await?;
             ids.retain(|(lease, _)| !self.over.contains(lease));
             told.durable(&ids);
             ids.clear();
@@ -118,25 +131,26 @@ impl Writer {
         }
     }
 
-    /// Sends the group until it is taken; `false` if that did not come to pass before the end.
+    /// Sends the group until it is taken, if that comes to pass before the end.
     async fn write(
         &mut self,
         group: &mut Vec<Commit>,
         stop: &CancellationToken,
         told: &impl Told,
-    ) -> bool {
+    ) -> Result<(), Unwritten> {
+        let since = tokio::time::Instant::now();
         let mut wait = FIRST_WAIT;
         let mut deadline = None;
         loop {
             if group.is_empty() {
-                return true;
+                return Ok(());
             }
             let Err(err) = self.store.commit(group).await else {
                 if *self.health.borrow() != Health::Well {
                     tracing::info!("the store takes writes again");
                     self.health.send_replace(Health::Well);
                 }
-                return true;
+                return Ok(());
             };
             if let Error::Fenced(lost) = &err {
                 group.retain(|commit| !lost.contains(&commit.lease));
@@ -155,8 +169,7 @@ impl Writer {
             if stop.is_cancelled() {
                 let until = *deadline.get_or_insert_with(|| tokio::time::Instant::now() + LAST);
                 if tokio::time::Instant::now() >= until {
-                    tracing::error!("the last commits could not be written before the end");
-                    return false;
+                    return Err(Unwritten { waited: since.elapsed() });
                 }
             }
             tokio::time::sleep(wait).await;
@@ -165,13 +178,34 @@ impl Writer {
     }
 }
 
+/// An error and all its causes, those that say something new.
 fn chain(err: &dyn std::error::Error) -> String {
     let mut text = err.to_string();
     let mut source = err.source();
     while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
+        let next = cause.to_string();
+        if !text.contains(&next) {
+            text = format!("{text}: {next}");
+        }
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_cause_repeats_is_said_once() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("{0}")]
+        struct Said(&'static str, #[source] Option<Box<Said>>);
+        let inner = Said("(code: 13) database or disk is full", None);
+        let outer = Said("from the database: (code: 13) database or disk is full", Some(inner.into()));
+        let all = Said("could not save commits", Some(outer.into()));
+        let expected =
+            "could not save commits: from the database: (code: 13) database or disk is full";
+        assert_eq!(chain(&all), expected);
+    }
 }

@@ -49,6 +49,37 @@ impl Drop for SmallDisk {
 }
 
 #[tokio::test]
+async fn a_stop_while_the_disk_is_full_fails_and_says_what_was_not_written() {
+    let Some(disk) = SmallDisk::mount() else {
+        println!("skipped: this process may not mount a file system, so there is no disk to fill");
+        return;
+    };
+    let mut coordinator = Coordinator::prepare(FASTJOB)
+        .env("FASTJOB_DRAIN", "1s")
+        .store_at(disk.path().join("fastjob.db"));
+    coordinator.up().await;
+    let rest = coordinator.rest();
+    rest.save(json!({"name": "tick", "handler": "noop", "schedule": {"cron": "* * * * * ?"}})).await;
+    let ballast = disk.fill();
+    eventually("it says that it is not ready", Duration::from_secs(30), || async {
+        let (status, answer) = rest.get("/readyz").await.ok()?;
+        let words = answer["detail"].as_str()?.matches("disk is full").count();
+        assert_eq!((status, words), (503, 1), "it is said once: {answer}");
+        Some(())
+    })
+    .await;
+    assert_eq!(coordinator.stop().code(), Some(1));
+    let said = coordinator.said("coordinator");
+    assert!(said.contains("that were not written"), "{said}");
+
+    // What was recorded is there, and the next stop is in order.
+    std::fs::remove_file(ballast).unwrap();
+    coordinator.up().await;
+    assert_eq!(rest.get("/api/v1/jobs/tick").await.unwrap().0, 200);
+    assert!(coordinator.stop().success());
+}
+
+#[tokio::test]
 async fn a_full_disk_is_waited_for_and_no_fire_is_lost() {
     let Some(disk) = SmallDisk::mount() else {
         println!("skipped: this process may not mount a file system, so there is no disk to fill");
