@@ -25,8 +25,10 @@ const URN: &str = "urn:fastjob:problem:";
 pub(crate) enum Kind {
     /// The request cannot be read at all.
     Unreadable,
-    /// There is no token, or not the right one.
+    /// There is no token.
     Unauthorized,
+    /// There is a token, and not the right one.
+    WrongToken,
     /// Whoever asks may not.
     Forbidden,
     /// Nothing is served at this path.
@@ -63,6 +65,7 @@ impl Kind {
         match self {
             Self::Unreadable => (StatusCode::BAD_REQUEST, "unreadable", "Unreadable request"),
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized", "Token needed"),
+            Self::WrongToken => (StatusCode::UNAUTHORIZED, "wrong-token", "Wrong token"),
             Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden", "Not allowed"),
             Self::UnknownPath => (StatusCode::NOT_FOUND, "unknown-path", "Unknown path"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not-found", "Not found"),
@@ -204,18 +207,21 @@ fn store_failed(cause: &dyn std::error::Error) -> Problem {
     )
 }
 
-/// An error with its causes.
+/// An error with its causes, those that say something new.
 struct Chain<'a>(&'a dyn std::error::Error);
 
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
+        let mut told = self.0.to_string();
         let mut next = self.0.source();
         while let Some(cause) = next {
-            write!(f, ": {cause}")?;
+            let words = cause.to_string();
+            if !told.contains(&words) {
+                told = format!("{told}: {words}");
+            }
             next = cause.source();
         }
-        Ok(())
+        f.write_str(&told)
     }
 }
 

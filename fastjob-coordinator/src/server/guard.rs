@@ -89,7 +89,8 @@ impl Guard {
 impl Refusal {
     fn answer(self, headers: &HeaderMap) -> Response {
         let (kind, code) = match self {
-            Self::NoToken | Self::WrongToken => (Kind::Unauthorized, tonic::Code::Unauthenticated),
+            Self::NoToken => (Kind::Unauthorized, tonic::Code::Unauthenticated),
+            Self::WrongToken => (Kind::WrongToken, tonic::Code::Unauthenticated),
             Self::ForeignHost | Self::ForeignPage => {
                 (Kind::Forbidden, tonic::Code::PermissionDenied)
             }

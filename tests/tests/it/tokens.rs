@@ -21,7 +21,7 @@ async fn guarded() -> (Coordinator, Rest) {
 async fn callers_need_the_token() {
     let (coordinator, rest) = guarded().await;
     let (nobody, wrong) = (coordinator.rest(), coordinator.rest().with_token(WRONG));
-    for stranger in [&nobody, &wrong] {
+    for (stranger, title) in [(&nobody, "Token needed"), (&wrong, "Wrong token")] {
         for (method, path, body) in [
             ("GET", "/api/v1/jobs", None),
             ("POST", "/api/v1/jobs", Some(json!({"name": "a"}).to_string())),
@@ -30,6 +30,7 @@ async fn callers_need_the_token() {
         ] {
             let (status, answer) = stranger.ask(method, path, body).await.unwrap();
             assert_eq!(status, 401, "{method} {path}: {answer}");
+            assert_eq!(answer["title"], title, "{answer}");
         }
         assert_eq!(stranger.get("/healthz").await.unwrap().0, 200);
     }
