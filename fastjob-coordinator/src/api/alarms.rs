@@ -17,7 +17,7 @@ pub(super) async fn list(
         job: q.text("job"),
         channel: q.text("channel"),
         cursor: q.text("cursor"),
-        limit: q.number("limit"),
+        limit: q.limit(),
     })?;
     Ok(Json(ops.list_alarms(which).await?))
 }

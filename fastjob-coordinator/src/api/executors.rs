@@ -9,6 +9,6 @@ pub(super) async fn list(
     State(ops): State<Ops>,
     query: Params,
 ) -> Result<Json<Page<ExecutorView>>, Problem> {
-    let (cursor, limit) = query.read(|q| (q.text("cursor"), q.number("limit")))?;
+    let (cursor, limit) = query.read(|q| (q.text("cursor"), q.limit()))?;
     Ok(Json(ops.list_executors(cursor, limit).await?))
 }

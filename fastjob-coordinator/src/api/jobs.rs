@@ -23,7 +23,7 @@ pub(super) async fn list(
     State(ops): State<Ops>,
     query: Params,
 ) -> Result<Json<Page<JobView>>, Problem> {
-    let (cursor, limit) = query.read(|q| (q.text("cursor"), q.number("limit")))?;
+    let (cursor, limit) = query.read(|q| (q.text("cursor"), q.limit()))?;
     Ok(Json(ops.list_jobs(cursor, limit).await?))
 }
 

@@ -15,10 +15,12 @@ mod read;
 mod schedule;
 mod tasks;
 
+use std::sync::LazyLock;
+
 use axum::{
     Router,
     response::Response,
-    routing::{delete, get, post},
+    routing::{MethodRouter, delete, get, post},
 };
 use http::{HeaderValue, Uri, header};
 use tokio_util::sync::CancellationToken;
@@ -36,33 +38,45 @@ pub(crate) const HEALTH: [&str; 2] = ["/healthz", "/readyz"];
 #[derive(Clone, Debug)]
 pub(crate) struct Stopping(pub(crate) CancellationToken);
 
-/// Every path of the REST interface.
+/// Every path that callers can ask, with what answers there.
+fn routes() -> Vec<(&'static str, MethodRouter<Ops>)> {
+    vec![
+        ("/api/v1/jobs", get(jobs::list).post(jobs::create)),
+        ("/api/v1/jobs/{name}", get(jobs::show).put(jobs::replace).delete(jobs::delete)),
+        ("/api/v1/jobs/{name}/start", post(jobs::start)),
+        ("/api/v1/jobs/{name}/backfill", post(jobs::backfill)),
+        ("/api/v1/jobs/{name}/enable", post(jobs::enable)),
+        ("/api/v1/jobs/{name}/disable", post(jobs::disable)),
+        ("/api/v1/jobs/{name}/next", get(schedule::next)),
+        ("/api/v1/tasks", get(tasks::list)),
+        ("/api/v1/tasks/{id}", get(tasks::show)),
+        ("/api/v1/tasks/{id}/stop", post(tasks::stop)),
+        ("/api/v1/tasks/{id}/log", get(log::show)),
+        ("/api/v1/executors", get(executors::list)),
+        ("/api/v1/nodes", get(nodes::list)),
+        ("/api/v1/alarms", get(alarms::list)),
+        ("/api/v1/alarms/silences", get(alarms::silences).post(alarms::silence)),
+        ("/api/v1/alarms/silences/{id}", delete(alarms::unsilence)),
+        ("/api/v1/alarms/channels", get(alarms::channels)),
+        ("/api/v1/alarms/channels/{name}/test", post(alarms::test)),
+        ("/api/v1/schedule/preview", get(schedule::preview)),
+        (HEALTH[0], get(health::alive)),
+        (HEALTH[1], get(health::ready)),
+    ]
+}
+
+/// Every path that callers can ask, in words.
+pub(crate) static PATHS: LazyLock<String> = LazyLock::new(|| {
+    let paths: Vec<_> = routes().into_iter().map(|(path, _)| path).collect();
+    paths.join(", ")
+});
+
+/// The REST interface, and what the nodes of a cluster ask each other.
 pub(crate) fn router(ops: Ops) -> Router {
-    let v1 = Router::new()
-        .route("/jobs", get(jobs::list).post(jobs::create))
-        .route("/jobs/{name}", get(jobs::show).put(jobs::replace).delete(jobs::delete))
-        .route("/jobs/{name}/start", post(jobs::start))
-        .route("/jobs/{name}/backfill", post(jobs::backfill))
-        .route("/jobs/{name}/enable", post(jobs::enable))
-        .route("/jobs/{name}/disable", post(jobs::disable))
-        .route("/jobs/{name}/next", get(schedule::next))
-        .route("/tasks", get(tasks::list))
-        .route("/tasks/{id}", get(tasks::show))
-        .route("/tasks/{id}/stop", post(tasks::stop))
-        .route("/tasks/{id}/log", get(log::show))
-        .route("/executors", get(executors::list))
-        .route("/nodes", get(nodes::list))
-        .route("/alarms", get(alarms::list))
-        .route("/alarms/silences", get(alarms::silences).post(alarms::silence))
-        .route("/alarms/silences/{id}", delete(alarms::unsilence))
-        .route("/alarms/channels", get(alarms::channels))
-        .route("/alarms/channels/{name}/test", post(alarms::test))
-        .route("/schedule/preview", get(schedule::preview));
-    Router::new()
-        .nest("/api/v1", v1)
+    routes()
+        .into_iter()
+        .fold(Router::new(), |router, (path, methods)| router.route(path, methods))
         .route(&format!("{ASK_PATH}/{{partition}}"), post(ask::answer))
-        .route(HEALTH[0], get(health::alive))
-        .route(HEALTH[1], get(health::ready))
         .method_not_allowed_fallback(wrong_method)
         .layer(axum::middleware::map_response(for_no_cache))
         .with_state(ops)

@@ -20,6 +20,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 
 use super::problem::{Field, Kind, Problem};
+use crate::ops;
 
 /// Longest body.
 pub(super) const BODY_MAX: usize = 1024 * 1024;
@@ -113,6 +114,16 @@ impl Params {
             self.problems.push(Field::new(name, "is missing"));
             String::new()
         })
+    }
+
+    /// The size of a page.
+    pub(super) fn limit(&mut self) -> Option<u32> {
+        let text = self.text("limit")?;
+        match ops::page_size(&text) {
+            Ok(limit) => return Some(limit),
+            Err(message) => self.problems.push(Field::new("limit", message)),
+        }
+        None
     }
 
     /// A whole number.
@@ -244,10 +255,7 @@ fn is_json(media: &[u8]) -> bool {
 
 /// Answers for a path that nothing is at.
 pub(crate) fn unknown_path(path: &str) -> axum::response::Response {
-    let detail = format!(
-        "nothing is served at {path}; there are /api/v1/jobs, /api/v1/tasks, /api/v1/executors, \
-         /api/v1/alarms, /api/v1/schedule/preview, /healthz and /readyz"
-    );
+    let detail = format!("nothing is served at {path}; there are {}", *super::PATHS);
     Problem::new(Kind::UnknownPath, detail).into_response()
 }
 

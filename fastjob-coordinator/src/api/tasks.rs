@@ -17,7 +17,7 @@ pub(super) async fn list(
         state: q.text("state"),
         since: q.text("since"),
         cursor: q.text("cursor"),
-        limit: q.number("limit"),
+        limit: q.limit(),
     })?;
     Ok(Json(ops.list_tasks(which).await?))
 }

@@ -29,9 +29,9 @@ impl Ops {
             .transpose()?;
         let below = ask
             .cursor
-            .map(|text| text.parse::<i64>())
+            .map(|text| text.parse::<i64>().ok().filter(|number| *number > 0).ok_or(()))
             .transpose()
-            .map_err(|_| Error::invalid("cursor", "it did not come from a list of alarms"))?;
+            .map_err(|()| Error::invalid("cursor", "it did not come from a list of alarms"))?;
         let filter = AlarmFilter { job, channel, below, limit: limit + 1 };
         let mut rows = self.store.past_alarms(&filter).await?;
         let more = rows.len() > limit as usize;

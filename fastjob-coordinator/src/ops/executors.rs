@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
+use fastjob_core::{ExecutorName, ServiceName};
+
 use super::{Error, ExecutorView, Ops, Page, jobs::page};
 use crate::engine::{Command, ExecutorFigures};
 
@@ -13,10 +15,15 @@ impl Ops {
         limit: Option<u32>,
     ) -> Result<Page<ExecutorView>, Error> {
         let limit = page(limit)? as usize;
+        let after = cursor.map(|cursor| parse_cursor(&cursor)).transpose()?;
         let all = self.executors().await?;
-        let key = |other: &ExecutorFigures| format!("{}/{}", other.service, other.executor);
-        let from = cursor.map_or(0, |cursor| all.partition_point(|other| key(other) <= cursor));
-        let next_cursor = (all.len() > from + limit).then(|| key(&all[from + limit - 1]));
+        let from = after.map_or(0, |(service, name)| {
+            all.partition_point(|other| (&other.service, &other.executor) <= (&service, &name))
+        });
+        let next_cursor = (all.len() > from + limit).then(|| {
+            let last = &all[from + limit - 1];
+            format!("{}/{}", last.service, last.executor)
+        });
         let items = all.into_iter().skip(from).take(limit).map(view).collect();
         Ok(Page { items, next_cursor })
     }
@@ -47,6 +54,13 @@ impl Ops {
         }
         Ok(all.into_values().collect())
     }
+}
+
+fn parse_cursor(cursor: &str) -> Result<(ServiceName, ExecutorName), Error> {
+    cursor
+        .split_once('/')
+        .and_then(|(service, name)| Some((service.parse().ok()?, name.parse().ok()?)))
+        .ok_or_else(|| Error::invalid("cursor", "it did not come from a list of executors"))
 }
 
 fn view(figures: ExecutorFigures) -> ExecutorView {

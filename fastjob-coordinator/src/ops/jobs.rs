@@ -300,9 +300,7 @@ pub(super) fn page(limit: Option<u32>) -> Result<u32, Error> {
     match limit {
         None => Ok(PAGE_DEFAULT),
         Some(limit @ 1..=PAGE_MAX) => Ok(limit),
-        Some(other) => {
-            Err(Error::invalid("limit", format!("{other} is not between 1 and {PAGE_MAX}")))
-        }
+        Some(other) => Err(Error::invalid("limit", super::out_of_bounds(other, PAGE_MAX))),
     }
 }
 

@@ -42,6 +42,34 @@ pub(crate) const PAGE_MAX: u32 = 500;
 /// Items of a page where the caller does not say.
 pub(crate) const PAGE_DEFAULT: u32 = 50;
 
+/// Reads the size of a page.
+///
+/// # Errors
+///
+/// Says what is wrong with the text, and what would do.
+pub(crate) fn page_size(text: &str) -> Result<u32, String> {
+    how_many(text, PAGE_MAX)
+}
+
+/// Reads how many things are wanted, at least one and at most `most`.
+///
+/// # Errors
+///
+/// Says what is wrong with the text, and what would do.
+pub(crate) fn how_many(text: &str, most: u32) -> Result<u32, String> {
+    match text.parse::<i128>() {
+        Ok(number) => match u32::try_from(number) {
+            Ok(number) if (1..=most).contains(&number) => Ok(number),
+            _ => Err(out_of_bounds(number, most)),
+        },
+        Err(_) => Err(format!("`{text}` is not a whole number between 1 and {most}")),
+    }
+}
+
+fn out_of_bounds(number: impl std::fmt::Display, most: u32) -> String {
+    format!("{number} is not between 1 and {most}")
+}
+
 /// Everything that can be asked of a coordinator.
 #[derive(Clone)]
 pub(crate) struct Ops {

@@ -238,7 +238,8 @@ pub(super) fn unknown(task: i64) -> Error {
 }
 
 fn cursor(text: &str) -> Result<TaskId, Error> {
-    text.parse()
-        .map(TaskId)
-        .map_err(|_| Error::invalid("cursor", "it did not come from a list of tasks"))
+    match text.parse() {
+        Ok(id @ 1..) => Ok(TaskId(id)),
+        _ => Err(Error::invalid("cursor", "it did not come from a list of tasks")),
+    }
 }

@@ -74,7 +74,14 @@ async fn wrong_requests_are_refused_with_what_is_wrong() {
             422,
             "would never fire",
         ),
-        ("GET", "/api/v1/nowhere", String::new(), 404, "nowhere"),
+        ("GET", "/api/v1/nowhere", String::new(), 404, "/api/v1/nodes"),
+        ("GET", "/api/v1/executors?cursor=x", String::new(), 422, "from a list of executors"),
+        ("GET", "/api/v1/nodes?cursor=x", String::new(), 422, "from a list of nodes"),
+        ("GET", "/api/v1/alarms?cursor=-1", String::new(), 422, "from a list of alarms"),
+        ("GET", "/api/v1/tasks?cursor=0", String::new(), 422, "from a list of tasks"),
+        ("GET", "/api/v1/jobs?cursor=x", String::new(), 422, "from a list of jobs"),
+        ("GET", "/api/v1/nodes?limit=0", String::new(), 422, "0 is not between 1 and 500"),
+        ("GET", "/api/v1/executors?limit=99999", String::new(), 422, "between 1 and 500"),
         ("DELETE", "/api/v1/tasks", String::new(), 405, "DELETE"),
     ];
     for (method, path, body, status, words) in cases {

@@ -10,7 +10,7 @@ async fn params(query: &str) -> Params {
 }
 
 fn lists(q: &mut Params) -> (Option<String>, Option<u32>) {
-    (q.text("job"), q.number("limit"))
+    (q.text("job"), q.limit())
 }
 
 #[tokio::test]
@@ -28,14 +28,32 @@ async fn every_wrong_parameter_is_named_at_once() {
         refused,
         Problem::invalid(vec![
             Field::new("job", "is given more than once"),
-            Field::new("limit", "`many` is not a whole number"),
+            Field::new("limit", "`many` is not a whole number between 1 and 500"),
             Field::new("stat", "is not a parameter; there are job, limit"),
         ])
     );
     let refused = params("limit=-1").await.read(lists).unwrap_err();
-    assert_eq!(refused, Problem::invalid(vec![Field::new("limit", "-1 is out of range")]));
+    assert_eq!(refused, Problem::invalid(vec![Field::new("limit", "-1 is not between 1 and 500")]));
+    for (limit, wrong) in [("0", "0"), ("99999", "99999"), ("99999999999", "99999999999")] {
+        let refused = params(&format!("limit={limit}")).await.read(lists).unwrap_err();
+        assert_eq!(refused.detail(), format!("limit: {wrong} is not between 1 and 500"));
+    }
     let refused = params("").await.read(|q| q.must("cron")).unwrap_err();
     assert_eq!(refused, Problem::invalid(vec![Field::new("cron", "is missing")]));
+}
+
+#[tokio::test]
+async fn where_nothing_is_every_path_there_is_is_named() {
+    let answer = unknown_path("/api/v1/nowhere");
+    let body = axum::body::to_bytes(answer.into_body(), BODY_MAX).await.unwrap();
+    let detail = serde_json::from_slice::<serde_json::Value>(&body).unwrap()["detail"].to_string();
+    let source = include_str!("../mod.rs");
+    let paths: Vec<_> =
+        source.split('"').filter(|text| text.starts_with("/api/v1/")).chain(crate::api::HEALTH).collect();
+    assert!(paths.contains(&"/api/v1/nodes") && paths.len() > 15, "{paths:?}");
+    for path in paths {
+        assert!(detail.contains(&format!("{path},")) || detail.contains(&format!("{path}\"")), "{path}");
+    }
 }
 
 async fn body(media: Option<&str>, body: impl Into<Body>) -> Result<JobDraft, Problem> {
