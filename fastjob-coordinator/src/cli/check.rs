@@ -1,18 +1,9 @@
 //! `fastjob check`: every problem of the configuration, or the settings that apply.
 
-use super::{
-    env::Env,
-    error::{Error, Failure},
-    options::Options,
-    out::Out,
-};
+use super::{env::Env, error::Error, options::Options, out::Out};
 
 pub(super) fn run(options: &Options, env: &Env, out: &mut Out<'_>) -> Result<(), Error> {
-    let (config, mut problems) = options.read(env)?;
-    problems.extend(config.check());
-    if !problems.is_empty() {
-        return Err(Failure::from(problems).into());
-    }
+    let config = options.judged(env, |_| Ok(()))?;
     if out.is_json() {
         return out.json(&config.shown());
     }

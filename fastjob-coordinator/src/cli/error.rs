@@ -67,7 +67,9 @@ impl Error {
             Self::Closed => ExitCode::SUCCESS,
             Self::Told => ExitCode::FAILURE,
             Self::Misuse(message) => {
-                let failure = Failure { title: message, ..Failure::default() };
+                let mut failure = Failure { title: message, ..Failure::default() };
+                failure.details = failure.as_details();
+                failure.details.insert("title".to_owned(), "Misused".into());
                 remark(failure.shown(json));
                 ExitCode::from(2)
             }

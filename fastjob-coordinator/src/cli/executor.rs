@@ -5,6 +5,7 @@ use clap::Subcommand;
 use super::{
     client::Client,
     error::Error,
+    options::limit,
     out::Out,
     table::{Table, seconds},
 };
@@ -14,8 +15,8 @@ use crate::ExecutorView;
 pub(super) enum Executor {
     /// List executors with what they run
     List {
-        /// Show at most so many
-        #[arg(long)]
+        /// Show at most so many, up to 10000 [default: all]
+        #[arg(long, value_name = "N", value_parser = limit)]
         limit: Option<usize>,
     },
 }

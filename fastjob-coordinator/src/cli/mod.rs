@@ -22,7 +22,7 @@ mod table;
 mod task;
 mod wait;
 
-use std::{io::Write, process::ExitCode};
+use std::{ffi::OsString, io::Write, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
@@ -69,7 +69,7 @@ enum Command {
     Alarm(alarm::Alarm),
     /// Check the configuration and show the settings that apply
     Check,
-    /// Bring the store's schema up to this release
+    /// Bring the store's schema up to this release, as `fastjob serve` does when it starts
     Migrate(migrate::Migrate),
 }
 
@@ -79,6 +79,9 @@ enum Command {
 pub async fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
+        Err(err) if err.use_stderr() && wants_json(std::env::args_os().skip(1)) => {
+            return Error::Misuse(misuse(&err)).tell(true);
+        }
         Err(err) => {
             // Nobody reads it, so nobody misses it.
             err.print().ok();
@@ -92,13 +95,27 @@ pub async fn main() -> ExitCode {
     }
 }
 
+/// Whether JSON is asked for by a command line that cannot be read as a whole.
+fn wants_json(args: impl IntoIterator<Item = OsString>) -> bool {
+    args.into_iter().take_while(|arg| arg != "--").any(|arg| arg == "--json")
+}
+
+/// What is wrong with a command line, without how it is shown to people.
+fn misuse(err: &clap::Error) -> String {
+    let shown = err.render().to_string();
+    let shown = shown.strip_prefix("error: ").unwrap_or(&shown);
+    let end = ["\n\nUsage:", "\n\nFor more information"].map(|mark| shown.find(mark));
+    let said = &shown[..end.into_iter().flatten().min().unwrap_or(shown.len())];
+    said.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 impl Cli {
     async fn run(self, env: &Env, stdout: &mut dyn Write) -> Result<(), Error> {
         let Self { options, command } = self;
         let mut out = Out::new(stdout, options.json);
         let client = || Client::new(&options.settings(env)?.client);
         match command {
-            Command::Serve(serve) => serve.run(options.settings(env)?, env).await,
+            Command::Serve(serve) => serve.run(&options, env).await,
             Command::Check => check::run(&options, env, &mut out),
             Command::Migrate(migrate) => migrate.run(options.settings(env)?, &mut out).await,
             Command::Job(job) => job.run(client, &mut out).await,

@@ -30,7 +30,7 @@ pub(super) struct Options {
     /// Let a token travel in plain text to other machines (FASTJOB_INSECURE_PLAINTEXT)
     #[arg(long, global = true, help_heading = "Every command")]
     insecure_plaintext: bool,
-    /// Print the JSON of the coordinator, and errors as problem details
+    /// Print JSON as REST answers it, and errors as problem details
     #[arg(long, global = true, help_heading = "Every command")]
     pub(super) json: bool,
 }
@@ -42,8 +42,26 @@ impl Options {
         if problems.is_empty() { Ok(config) } else { Err(Failure::from(problems).into()) }
     }
 
+    /// The settings with what `over` lays over them, if a coordinator can be started with them and
+    /// asked: what `fastjob check` says is what `fastjob serve` says.
+    pub(super) fn judged(
+        &self,
+        env: &Env,
+        over: impl FnOnce(&mut Config) -> Result<(), Error>,
+    ) -> Result<Config, Error> {
+        let (mut config, mut problems) = self.read(env)?;
+        over(&mut config)?;
+        problems.extend(config.check());
+        if problems.is_empty()
+            && let Err(message) = crate::coordinator::load_tls(&config.coordinator)
+        {
+            problems.push(Problem::new("coordinator.tls", message));
+        }
+        if problems.is_empty() { Ok(config) } else { Err(Failure::from(problems).into()) }
+    }
+
     /// Like [`settings`](Self::settings), but what can be read is returned beside what cannot.
-    pub(super) fn read(&self, env: &Env) -> Result<(Config, Vec<Problem>), Error> {
+    fn read(&self, env: &Env) -> Result<(Config, Vec<Problem>), Error> {
         let (mut config, mut problems) =
             Config::read(self.config.as_deref(), |name| env.get(name))?;
         problems.extend(env.unknown());
@@ -95,6 +113,14 @@ pub(super) fn job_name(text: &str) -> Result<String, String> {
 /// Reads how long something takes, such as `5m`.
 pub(super) fn span(text: &str) -> Result<Duration, String> {
     duration::parse(text).map_err(|err| err.to_string())
+}
+
+/// Most items that a list shows; whoever wants more asks for pages.
+const LIST_MAX: u32 = 10_000;
+
+/// Reads how many items of a list to show.
+pub(super) fn limit(text: &str) -> Result<usize, String> {
+    crate::ops::how_many(text, LIST_MAX).map(|limit| limit as usize)
 }
 
 /// Reads an instant, such as `2026-12-01T08:00:00Z`.

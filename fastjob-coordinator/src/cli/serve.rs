@@ -5,7 +5,6 @@
 use std::{
     error::Error as StdError,
     io::{self, IsTerminal},
-    net::SocketAddr,
 };
 
 use clap::{Args, ValueEnum};
@@ -14,10 +13,10 @@ use tracing_subscriber::EnvFilter;
 
 use super::{
     env::Env,
-    error::{Error, Failure},
-    options,
+    error::Error,
+    options::{self, Options},
 };
-use crate::{Config, Coordinator};
+use crate::{Config, Coordinator, config::Listen};
 
 /// The exit status of a process that was interrupted.
 const INTERRUPTED: i32 = 130;
@@ -26,7 +25,7 @@ const INTERRUPTED: i32 = 130;
 pub(super) struct Serve {
     /// Listen here (FASTJOB_LISTEN) [default: 127.0.0.1:7070]
     #[arg(long, value_name = "ADDR")]
-    listen: Option<SocketAddr>,
+    listen: Option<Listen>,
     /// Keep everything there, as sqlite:PATH or postgres://… (FASTJOB_STORE) [default: sqlite:fastjob-data/fastjob.db]
     #[arg(long, value_name = "URL")]
     store: Option<String>,
@@ -44,18 +43,17 @@ enum LogFormat {
 }
 
 impl Serve {
-    pub(super) async fn run(self, mut config: Config, env: &Env) -> Result<(), Error> {
-        if let Some(listen) = self.listen {
-            config.coordinator.listen = listen;
-        }
-        if let Some(store) = self.store {
-            // Not by clap, which would print what it refuses: a password may be in it.
-            config.coordinator.store = options::store(&store)?;
-        }
-        let problems = config.check_coordinator();
-        if !problems.is_empty() {
-            return Err(Failure::from(problems).into());
-        }
+    pub(super) async fn run(self, options: &Options, env: &Env) -> Result<(), Error> {
+        let config = options.judged(env, |config| {
+            if let Some(Listen(listen)) = self.listen {
+                config.coordinator.listen = listen;
+            }
+            if let Some(store) = &self.store {
+                // Not by clap, which would print what it refuses: a password may be in it.
+                config.coordinator.store = options::store(store)?;
+            }
+            Ok(())
+        })?;
         let level =
             env.get("FASTJOB_LOG").or_else(|| env.get("RUST_LOG")).filter(|text| !text.is_empty());
         self.log_format.start(level.as_deref().unwrap_or("info"))?;

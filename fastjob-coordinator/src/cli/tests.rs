@@ -83,7 +83,17 @@ fn what_makes_no_sense_is_misuse() {
     misused(&["start", "a", "--at", "soon"], instant);
     misused(&["job", "backfill", "a", "--from", "then"], instant);
     misused(&["alarm", "silence", "--job", "a", "--until", "later"], instant);
-    misused(&["serve", "--listen", "here"], "invalid value");
+    for list in ["job", "task", "alarm", "executor"] {
+        misused(&[list, "list", "--limit", "0"], "0 is not between 1 and 10000");
+        misused(&[list, "list", "--limit", "99999"], "99999 is not between 1 and 10000");
+        misused(&[list, "list", "--limit", "x"], "`x` is not a whole number between 1 and 10000");
+    }
+    misused(&["alarm", "silence", "--for", "2h"], "<--job <NAME>|--channel <NAME>>");
+    misused(&["alarm", "silence", "--job", "a"], "<--for <SPAN>|--until <INSTANT>>");
+    misused(&["alarm", "silence"], "Name a job, a channel, or both; and say until when.");
+    let both = ["--for", "2h", "--until", "2027-01-01T00:00:00Z"];
+    misused(&[&["alarm", "silence", "--job", "a"], &both[..]].concat(), "cannot be used");
+    misused(&["serve", "--listen", "here"], "`here` is no address to listen on");
     misused(&["job", "list", "--server", "localhost:7070"], "http://127.0.0.1:7070");
 }
 
@@ -140,6 +150,25 @@ async fn a_variable_with_a_slip_in_its_name_is_refused_by_every_command() {
         assert_eq!(failure.problems.len(), 1, "{args:?}: {failure}");
         assert_eq!(failure.problems[0].field, "FASTJOB_STOER");
         assert!(failure.problems[0].message.contains("is FASTJOB_STORE meant?"), "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn serve_says_of_a_configuration_what_check_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, pem) = (dir.path().join("fastjob.toml"), dir.path().join("c.pem"));
+    std::fs::write(&pem, "no certificate").unwrap();
+    let no_pem = format!("[coordinator]\ntls = {{ cert = '{0}', key = '{0}' }}", pem.display());
+    let many = "[coordinator]\nlisten = '0.0.0.0:1'\nbeet = 1\n[client]\nca_cert = '/nowhere'";
+    let told = ["coordinator.beet", "coordinator.token", "coordinator.tls", "client.ca_cert"];
+    for (file, fields) in [(many, &told[..]), (&no_pem, &["coordinator.tls"])] {
+        std::fs::write(&path, file).unwrap();
+        for command in ["check", "serve"] {
+            let args = [command, "--config", path.to_str().unwrap()];
+            let problems = fastjob(&args).await.failure().problems;
+            let found: Vec<_> = problems.iter().map(|problem| problem.field.as_str()).collect();
+            assert_eq!(found, fields, "{command}: {file}");
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Problem, ServerUrl, StoreUrl, Token, read::Section};
+use super::{Listen, Problem, ServerUrl, StoreUrl, Token, read::Section};
 
 /// Shortest time between two beats of an executor.
 const BEAT_MIN: Duration = Duration::from_millis(100);
@@ -89,7 +89,9 @@ impl Default for CoordinatorConfig {
 
 impl CoordinatorConfig {
     pub(super) fn read(&mut self, section: &mut Section<'_>) {
-        section.parse("listen", &mut self.listen);
+        let mut listen = Listen(self.listen);
+        section.parse("listen", &mut listen);
+        self.listen = listen.0;
         section.parse("store", &mut self.store);
         section.parse_option("token", &mut self.token);
         section.switch("insecure_plaintext", &mut self.insecure_plaintext);

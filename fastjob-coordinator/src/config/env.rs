@@ -4,7 +4,7 @@ use std::{fmt::Display, path::PathBuf, str::FromStr, time::Duration};
 
 use fastjob_core::duration;
 
-use super::{Config, Problem, TlsConfig, Token};
+use super::{Config, Listen, Problem, TlsConfig, Token};
 
 /// Lays the variables over what the file says.
 pub(super) fn read(
@@ -17,7 +17,7 @@ pub(super) fn read(
     let Config { coordinator, client, alarms: _ } = config;
     vars.set("FASTJOB_SERVER", parse, &mut client.server);
     vars.set("FASTJOB_CA_CERT", path, &mut client.ca_cert);
-    vars.set("FASTJOB_LISTEN", parse, &mut coordinator.listen);
+    vars.set("FASTJOB_LISTEN", |text| parse(text).map(|Listen(at)| at), &mut coordinator.listen);
     vars.set("FASTJOB_STORE", parse, &mut coordinator.store);
     vars.set("FASTJOB_DRAIN", span, &mut coordinator.drain);
     vars.set("FASTJOB_EXECUTOR_LOST", span, &mut coordinator.executor_lost);

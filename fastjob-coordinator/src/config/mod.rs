@@ -9,6 +9,7 @@ mod alarms;
 mod client;
 mod coordinator;
 mod env;
+mod listen;
 mod names;
 mod problem;
 mod read;
@@ -24,7 +25,6 @@ use std::{
 
 use fastjob_core::ChannelName;
 
-pub(crate) use self::names::unknown_variables;
 use self::read::Section;
 pub use self::{
     alarms::{
@@ -37,6 +37,7 @@ pub use self::{
     store_url::{InvalidStoreUrl, PostgresUrl, StoreUrl},
     token::{InvalidToken, Token},
 };
+pub(crate) use self::{listen::Listen, names::unknown_variables};
 
 /// The file that is read if it is there and no other is named.
 pub const DEFAULT_FILE: &str = "fastjob.toml";

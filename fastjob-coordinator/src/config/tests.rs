@@ -181,6 +181,22 @@ fn what_makes_no_sense_together_is_named_at_once() {
 }
 
 #[test]
+fn localhost_is_an_address_to_listen_on_and_what_is_none_is_told_how_it_is_written() {
+    let listen = |text: &str| text.parse::<Listen>().map(|Listen(at)| at.to_string());
+    assert_eq!(listen("localhost:7401"), Ok("127.0.0.1:7401".to_owned()));
+    assert_eq!(listen("LOCALHOST:0"), Ok("127.0.0.1:0".to_owned()));
+    assert_eq!(listen("[::1]:7070"), Ok("[::1]:7070".to_owned()));
+    for wrong in ["here", "7070", ":7070", "127.0.0.1", "localhost", "localhost:99999", "h:1"] {
+        let err = listen(wrong).unwrap_err().to_string();
+        assert!(err.starts_with(&format!("`{wrong}` is no address to listen on")), "{err}");
+        assert!(err.contains("such as 127.0.0.1:7070"), "{err}");
+    }
+    refused("[coordinator]\nlisten = 'h:1'", "coordinator.listen: `h:1` is no address");
+    let vars = [("FASTJOB_LISTEN", "localhost:2")];
+    assert_eq!(load("", &vars).unwrap().coordinator.listen.to_string(), "127.0.0.1:2");
+}
+
+#[test]
 fn a_store_is_a_file_or_a_database() {
     for (text, path) in [
         ("sqlite:a/b.db", "a/b.db"),
@@ -250,6 +266,8 @@ fn tokens_are_never_shown() {
     assert!(!format!("{config:?}").contains("secret"));
     let shown = config.shown().to_string();
     assert!(!shown.contains("secret") && shown.contains("not shown"), "{shown}");
+    let err = load("[client]\ntoken = 'x'", &[]).unwrap_err().to_string();
+    assert!(err.contains("the token has 1 character, at least 16 are needed"), "{err}");
     let err = load("[client]\ntoken = 'a secret with spaces in'", &[]).unwrap_err();
     assert!(!format!("{err} {err:?}").contains("secret with"), "{err}");
 }

@@ -52,14 +52,20 @@ impl FromStr for Token {
     }
 }
 
+/// So many characters.
+fn characters(number: usize) -> String {
+    let s = if number == 1 { "" } else { "s" };
+    format!("{number} character{s}")
+}
+
 /// Why a text is no token. Never holds the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidToken {
     /// It could be guessed.
     #[error(
-        "the token has {0} characters, at least {TOKEN_MIN} are needed; `openssl rand -hex 32` \
-         makes a good one"
+        "the token has {}, at least {TOKEN_MIN} are needed; `openssl rand -hex 32` makes a good one",
+        characters(*.0)
     )]
     Short(usize),
     /// It is beyond all measure.

@@ -202,7 +202,8 @@ mod tests {
         #[error("{0}")]
         struct Said(&'static str, #[source] Option<Box<Said>>);
         let inner = Said("(code: 13) database or disk is full", None);
-        let outer = Said("from the database: (code: 13) database or disk is full", Some(inner.into()));
+        let outer =
+            Said("from the database: (code: 13) database or disk is full", Some(inner.into()));
         let all = Said("could not save commits", Some(outer.into()));
         let expected =
             "could not save commits: from the database: (code: 13) database or disk is full";

@@ -132,6 +132,10 @@ async fn misuse_and_failure_are_told_apart() {
     ] {
         let (out, err) = run(&coordinator, 2, words);
         assert!(out.is_empty() && !err.is_empty(), "{words:?}: {out} {err}");
+        let (out, err) = run(&coordinator, 2, &[words, &["--json"]].concat());
+        let problem: Value = serde_json::from_str(&err).unwrap();
+        assert_eq!((out.as_str(), &problem["title"]), ("", &json!("Misused")), "{words:?}: {err}");
+        assert!(problem["detail"].as_str().is_some_and(|text| !text.contains("Usage")), "{err}");
     }
     for words in [&["job", "show", "nobody"][..], &["task", "show", "99"], &["stop", "99"]] {
         let (out, err) = run(&coordinator, 1, words);

@@ -59,7 +59,8 @@ async fn a_stop_while_the_disk_is_full_fails_and_says_what_was_not_written() {
         .store_at(disk.path().join("fastjob.db"));
     coordinator.up().await;
     let rest = coordinator.rest();
-    rest.save(json!({"name": "tick", "handler": "noop", "schedule": {"cron": "* * * * * ?"}})).await;
+    rest.save(json!({"name": "tick", "handler": "noop", "schedule": {"cron": "* * * * * ?"}}))
+        .await;
     let ballast = disk.fill();
     eventually("it says that it is not ready", Duration::from_secs(30), || async {
         let (status, answer) = rest.get("/readyz").await.ok()?;

@@ -48,11 +48,17 @@ async fn where_nothing_is_every_path_there_is_is_named() {
     let body = axum::body::to_bytes(answer.into_body(), BODY_MAX).await.unwrap();
     let detail = serde_json::from_slice::<serde_json::Value>(&body).unwrap()["detail"].to_string();
     let source = include_str!("../mod.rs");
-    let paths: Vec<_> =
-        source.split('"').filter(|text| text.starts_with("/api/v1/")).chain(crate::api::HEALTH).collect();
+    let paths: Vec<_> = source
+        .split('"')
+        .filter(|text| text.starts_with("/api/v1/"))
+        .chain(crate::api::HEALTH)
+        .collect();
     assert!(paths.contains(&"/api/v1/nodes") && paths.len() > 15, "{paths:?}");
     for path in paths {
-        assert!(detail.contains(&format!("{path},")) || detail.contains(&format!("{path}\"")), "{path}");
+        assert!(
+            detail.contains(&format!("{path},")) || detail.contains(&format!("{path}\"")),
+            "{path}"
+        );
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
     cli::{
         client::Client,
         error::Error,
-        options::job_name,
+        options::{job_name, limit},
         out::Out,
         table::{Table, seconds},
     },
@@ -21,8 +21,8 @@ pub(in crate::cli) struct List {
     /// Only those on this channel
     #[arg(long, value_name = "NAME")]
     channel: Option<String>,
-    /// Show at most so many
-    #[arg(long, default_value_t = 50)]
+    /// Show at most so many, up to 10000
+    #[arg(long, value_name = "N", default_value = "50", value_parser = limit)]
     limit: usize,
 }
 

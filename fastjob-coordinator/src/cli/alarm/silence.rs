@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use fastjob_core::duration;
 use jiff::Timestamp;
 
@@ -18,9 +18,16 @@ use crate::{
 };
 
 #[derive(Args)]
+#[command(
+    group = ArgGroup::new("what").args(["job", "channel"]).required(true).multiple(true),
+    group = ArgGroup::new("end").args(["span", "until"]).required(true),
+    override_usage = "fastjob alarm silence [--job <NAME>] [--channel <NAME>] \
+                      <--for <SPAN> | --until <INSTANT>> [--reason <TEXT>]\n\n\
+                      Name a job, a channel, or both; and say until when."
+)]
 pub(in crate::cli) struct Silence {
     /// Silence this job, on every channel or the one that is named
-    #[arg(long, value_name = "NAME", value_parser = job_name, required_unless_present = "channel")]
+    #[arg(long, value_name = "NAME", value_parser = job_name)]
     job: Option<String>,
     /// Silence this channel, for every job or the one that is named
     #[arg(long, value_name = "NAME")]
@@ -29,7 +36,7 @@ pub(in crate::cli) struct Silence {
     #[arg(long = "for", value_name = "SPAN", value_parser = span)]
     span: Option<Duration>,
     /// Until this instant, such as 2026-12-01T08:00:00Z
-    #[arg(long, value_name = "INSTANT", value_parser = instant, conflicts_with = "span", required_unless_present = "span")]
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
     until: Option<Timestamp>,
     /// Why, in at most 200 characters
     #[arg(long, value_name = "TEXT")]

@@ -8,6 +8,7 @@ use crate::{
     cli::{
         client::Client,
         error::Error,
+        options::limit,
         out::Out,
         table::{Table, seconds},
     },
@@ -15,8 +16,8 @@ use crate::{
 
 #[derive(Args)]
 pub(in crate::cli) struct List {
-    /// Show at most so many [default: all]
-    #[arg(long)]
+    /// Show at most so many, up to 10000 [default: all]
+    #[arg(long, value_name = "N", value_parser = limit)]
     limit: Option<usize>,
 }
 

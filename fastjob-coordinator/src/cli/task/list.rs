@@ -9,7 +9,7 @@ use crate::{
     cli::{
         client::Client,
         error::Error,
-        options::{instant, job_name},
+        options::{instant, job_name, limit},
         out::Out,
         table::{Table, seconds, took},
     },
@@ -26,8 +26,8 @@ pub(in crate::cli) struct List {
     /// Only those from this instant on, such as 2026-12-01T08:00:00Z
     #[arg(long, value_name = "INSTANT", value_parser = instant)]
     since: Option<Timestamp>,
-    /// Show at most so many
-    #[arg(long, default_value_t = 50)]
+    /// Show at most so many, up to 10000
+    #[arg(long, value_name = "N", default_value = "50", value_parser = limit)]
     limit: usize,
 }
 
