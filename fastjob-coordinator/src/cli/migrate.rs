@@ -7,7 +7,7 @@ use crate::Config;
 
 #[derive(Args)]
 pub(super) struct Migrate {
-    /// The store, as sqlite:PATH or postgres://… (FASTJOB_STORE)
+    /// The store, as sqlite:PATH or postgres://… (FASTJOB_STORE) [default: sqlite:fastjob-data/fastjob.db]
     #[arg(long, value_name = "URL")]
     store: Option<String>,
 }

@@ -21,28 +21,28 @@ pub(super) struct Start {
     #[arg(value_parser = job_name)]
     job: String,
     /// In place of the job's param: a text, stored as it is
-    #[arg(long, short, conflicts_with = "param_file")]
+    #[arg(long, short, value_name = "TEXT", conflicts_with = "param_file")]
     param: Option<String>,
-    /// The param from a file; - is the standard input
+    /// In place of the job's param: the text of this file; - is the standard input
     #[arg(long, value_name = "FILE")]
     param_file: Option<PathBuf>,
-    /// Have it run on this executor
-    #[arg(long)]
+    /// Have it run on this executor, whatever the job's route says
+    #[arg(long, value_name = "NAME")]
     executor: Option<ExecutorName>,
     /// Start so long from now, such as 5m
-    #[arg(long, value_parser = span, conflicts_with = "at")]
+    #[arg(long, value_name = "SPAN", value_parser = span, conflicts_with = "at")]
     delay: Option<Duration>,
     /// Start at this instant, such as 2026-12-01T08:00:00Z
     #[arg(long, value_name = "INSTANT", value_parser = instant)]
     at: Option<Timestamp>,
-    /// Make repeated starts with this key one task
-    #[arg(long)]
+    /// Start one task however often the job is started with this key
+    #[arg(long, value_name = "TEXT")]
     key: Option<String>,
     /// Wait for the end: exit with 0 if the task succeeded, else with 1
     #[arg(long, short)]
     wait: bool,
-    /// Wait no longer than this
-    #[arg(long, value_parser = span, requires = "wait")]
+    /// Wait no longer than this, such as 5m; the task goes on
+    #[arg(long, value_name = "SPAN", value_parser = span, requires = "wait")]
     timeout: Option<Duration>,
 }
 

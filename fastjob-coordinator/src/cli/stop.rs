@@ -7,7 +7,7 @@ use crate::StopAnswer;
 
 #[derive(Args)]
 pub(super) struct Stop {
-    /// The task's number
+    /// The task's number, as `fastjob task list` shows it
     #[arg(value_parser = task_id)]
     task: i64,
 }

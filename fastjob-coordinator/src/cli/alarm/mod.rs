@@ -16,7 +16,7 @@ pub(super) enum Alarm {
     Channels,
     /// Send a test message over a channel
     Test {
-        /// The channel, as jobs name it
+        /// The channel, as `fastjob alarm channels` shows it
         name: String,
     },
     /// Tell nothing of a job or over a channel for a while

@@ -21,11 +21,11 @@ pub(in crate::cli) struct Backfill {
     /// From this instant on, such as 2026-12-01T00:00:00Z
     #[arg(long, value_name = "INSTANT", value_parser = instant)]
     from: Timestamp,
-    /// Up to this instant, which is left out; now if left out
+    /// Up to this instant, which is itself left out [default: now]
     #[arg(long, value_name = "INSTANT", value_parser = instant)]
     until: Option<Timestamp>,
-    /// Most tasks, up to 1000; the earliest fires are started
-    #[arg(long, default_value_t = 100)]
+    /// Start at most so many, up to 1000; the earliest fires come first
+    #[arg(long, value_name = "N", default_value_t = 100)]
     max: u32,
 }
 

@@ -16,7 +16,7 @@ use super::{client::Client, error::Error, options::job_name, out::Out};
 
 #[derive(Subcommand)]
 pub(super) enum Job {
-    /// Create and update jobs from files
+    /// Create and update jobs from files; jobs that no file names stay as they are
     Apply(apply::Apply),
     /// List jobs
     List(list::List),

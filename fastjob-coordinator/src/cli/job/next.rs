@@ -12,8 +12,8 @@ pub(in crate::cli) struct Next {
     /// The job, as name or service.name
     #[arg(value_parser = job_name)]
     name: String,
-    /// How many fires to show
-    #[arg(long, default_value_t = 5)]
+    /// How many fires to show, up to 1000
+    #[arg(long, value_name = "N", default_value_t = 5)]
     count: u32,
 }
 

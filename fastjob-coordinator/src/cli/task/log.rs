@@ -20,7 +20,7 @@ use crate::{
 
 #[derive(Args)]
 pub(in crate::cli) struct Log {
-    /// The task's number
+    /// The task's number, as `fastjob task list` shows it
     #[arg(value_parser = task_id)]
     task: i64,
     /// The shard, from 0 [default: all, one after the other]

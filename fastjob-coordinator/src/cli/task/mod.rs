@@ -14,7 +14,7 @@ pub(super) enum Task {
     List(list::List),
     /// Show a task with its attempts
     Show {
-        /// The task's number
+        /// The task's number, as `fastjob task list` shows it
         #[arg(value_parser = task_id)]
         task: i64,
     },
