@@ -8,6 +8,7 @@ pub(crate) mod postgres;
 pub(crate) mod sqlite;
 #[cfg(test)]
 mod suite;
+mod unreadable;
 pub(crate) mod writer;
 
 use fastjob_core::{
@@ -177,6 +178,12 @@ pub(crate) enum Error {
     /// The database did not answer.
     #[error("could not {doing}: the database did not answer in time")]
     TimedOut { doing: &'static str },
+    /// A newer release saved a job in a way that this one cannot read.
+    #[error(
+        "job {job} cannot be read by this release: {why}; start the release that saved it, or \
+         delete or change the job there"
+    )]
+    Unreadable { job: JobId, why: String },
     /// The database refused.
     #[error("could not {doing}")]
     Database {
@@ -225,7 +232,7 @@ pub(crate) trait LoadStore: Send + Sync {
     /// What the whole store is.
     async fn facts(&self) -> Result<StoreFacts>;
     /// Everything a coordinator needs to carry on with the partition; what was committed before it
-    /// was acquired is in it.
+    /// was acquired is in it. If one of its jobs cannot be read, it is [`Error::Unreadable`].
     async fn load(&self, partition: Partition) -> Result<Loaded>;
     /// Children of these partitions' jobs that wait to be started, in the order of their ids.
     async fn child_starts(&self, partitions: &[Partition]) -> Result<Vec<ChildStart>>;
@@ -294,11 +301,13 @@ pub(crate) trait ClusterStore: Send + Sync {
 pub(crate) trait JobStore: Send + Sync {
     /// The job, unless it is unknown or deleted.
     async fn job(&self, service: &ServiceName, name: &JobName) -> Result<Option<JobRow>>;
-    /// The jobs of all partitions that have children, deleted ones left out.
+    /// The jobs of all partitions that have children, those that are deleted or that this release
+    /// cannot read left out.
     async fn parents(&self) -> Result<Vec<JobRow>>;
     /// The jobs of this name in all services, deleted ones left out.
     async fn jobs_named(&self, name: &JobName) -> Result<Vec<JobRow>>;
-    /// Jobs by service and name, after the given one, deleted ones left out; at most `limit`.
+    /// Jobs by service and name, after the given one, deleted ones left out, and those that this
+    /// release cannot read; at most `limit`, and fewer only where there are no more.
     async fn jobs(&self, after: Option<(ServiceName, JobName)>, limit: u32) -> Result<Vec<JobRow>>;
 }
 

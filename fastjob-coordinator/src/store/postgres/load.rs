@@ -113,7 +113,7 @@ impl LoadStore for Postgres {
             ids_until,
             watermark: watermark.map(instant).transpose()?,
             clock: clock.map(instant).transpose()?,
-            jobs: self.of_partition(jobs, partition, jobs::read).await?,
+            jobs: self.of_partition(jobs, partition, jobs::whole).await?,
             open,
             ended_shards,
             failing: self.of_partition(failing, partition, job_id).await?,

@@ -25,7 +25,7 @@ use std::{borrow::Cow, time::Duration};
 use sqlx::{ConnectOptions, Connection, PgConnection};
 
 use self::{line::Line, readers::Readers};
-use super::{Error, Result};
+use super::{Error, Result, unreadable::Unreadable};
 use crate::config::PostgresUrl;
 
 /// How long anybody waits for a connection.
@@ -72,6 +72,7 @@ pub(crate) struct Postgres {
     readers: Readers,
     /// How many partitions there are.
     partitions: u32,
+    unreadable: Unreadable,
 }
 
 /// Says how a connection is to behave. A database that only speaks the protocol may not know it.
@@ -122,7 +123,8 @@ impl Postgres {
         let cluster = Line::new(&options, LEASES, CLUSTER);
         let beats = Line::new(&options, LEASES, CLUSTER);
         let readers = Readers::new(&options);
-        Ok(Self { writer, cluster, beats, readers, partitions })
+        let unreadable = Unreadable::default();
+        Ok(Self { writer, cluster, beats, readers, partitions, unreadable })
     }
 }
 

@@ -55,6 +55,10 @@ impl Home for Fresh {
         self.run("alter table alarms add constraint refuse check (number < 0) not valid").await;
     }
 
+    async fn save_of_a_later_release(&self) {
+        self.run("update jobs set definition = '{\"later\":1}' where id % 2 = 1").await;
+    }
+
     async fn take_alarms(&self) {
         self.run("alter table alarms drop constraint refuse").await;
     }

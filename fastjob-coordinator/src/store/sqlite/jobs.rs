@@ -5,10 +5,15 @@ use std::sync::Arc;
 use fastjob_core::{Job, JobDraft, JobId, JobName, ServiceName};
 use sqlx::{Row, sqlite::SqliteRow};
 
-use super::{Sqlite, load::instant, while_doing};
+use super::{
+    Sqlite,
+    load::{instant, name},
+    while_doing,
+};
 use crate::store::{
     Error, JobRow, JobStore, Result,
     codes::{ids, origin},
+    unreadable::of_job,
 };
 
 pub(super) const SELECT_ALL: &str = "select id, definition, origin, revision, anchor, created_at, \
@@ -26,7 +31,7 @@ impl JobStore for Sqlite {
         .fetch_optional(&self.readers)
         .await
         .map_err(while_doing("read a job"))?;
-        row.as_ref().map(read).transpose()
+        row.as_ref().map(whole).transpose()
     }
 
     async fn parents(&self) -> Result<Vec<JobRow>> {
@@ -37,7 +42,7 @@ impl JobStore for Sqlite {
         .fetch_all(&self.readers)
         .await
         .map_err(while_doing("read jobs"))?;
-        rows.iter().map(read).collect()
+        self.readable(&rows)
     }
 
     async fn jobs_named(&self, name: &JobName) -> Result<Vec<JobRow>> {
@@ -49,7 +54,7 @@ impl JobStore for Sqlite {
         .fetch_all(&self.readers)
         .await
         .map_err(while_doing("read jobs"))?;
-        rows.iter().map(read).collect()
+        rows.iter().map(whole).collect()
     }
 
     async fn jobs(&self, after: Option<(ServiceName, JobName)>, limit: u32) -> Result<Vec<JobRow>> {
@@ -68,16 +73,52 @@ impl JobStore for Sqlite {
         .fetch_all(&self.readers)
         .await
         .map_err(while_doing("read jobs"))?;
-        rows.iter().map(read).collect()
+        self.page(&rows, limit).await
     }
 }
 
-pub(super) fn read(row: &SqliteRow) -> Result<JobRow> {
+impl Sqlite {
+    /// The jobs of a page. In the place of those that cannot be read come more.
+    async fn page(&self, rows: &[SqliteRow], limit: u32) -> Result<Vec<JobRow>> {
+        let mut jobs = self.readable(rows)?;
+        let left_out = u32::try_from(rows.len() - jobs.len()).unwrap_or(u32::MAX);
+        let is_full = u32::try_from(rows.len()).is_ok_and(|rows| rows >= limit);
+        let Some(last) = rows.last().filter(|_| is_full && left_out > 0) else { return Ok(jobs) };
+        let doing = while_doing("read jobs");
+        let last: i64 = last.try_get(0).map_err(&doing)?;
+        let (service, last): (String, String) =
+            sqlx::query_as("select service, name from jobs where id = ?")
+                .bind(last)
+                .fetch_one(&self.readers)
+                .await
+                .map_err(&doing)?;
+        jobs.extend(self.jobs(Some((name(&service)?, name(&last)?)), left_out).await?);
+        Ok(jobs)
+    }
+
+    /// Those of the jobs that this release can read.
+    fn readable(&self, rows: &[SqliteRow]) -> Result<Vec<JobRow>> {
+        let mut jobs = Vec::with_capacity(rows.len());
+        for row in rows {
+            let revision = row.try_get(3).map_err(while_doing("read a job"))?;
+            jobs.extend(self.unreadable.pass_over(whole(row), revision)?);
+        }
+        Ok(jobs)
+    }
+}
+
+/// Reads a job, or says which one it is that this release cannot read.
+pub(super) fn whole(row: &SqliteRow) -> Result<JobRow> {
+    let id = row.try_get(0).map_err(while_doing("read a job"))?;
+    read(row).map_err(|err| of_job(err, id))
+}
+
+fn read(row: &SqliteRow) -> Result<JobRow> {
     let doing = while_doing("read a job");
     let get = |index: usize| row.try_get::<i64, _>(index).map_err(&doing);
     let id = JobId(get(0)?);
     let definition: String = row.try_get(1).map_err(&doing)?;
-    let corrupt = |why: String| Error::Corrupt { what: format!("job {id}: {why}") };
+    let corrupt = |what: String| Error::Corrupt { what };
     let draft: JobDraft =
         serde_json::from_str(&definition).map_err(|err| corrupt(err.to_string()))?;
     let job = Job::try_from(draft).map_err(|err| corrupt(err.to_string()))?;

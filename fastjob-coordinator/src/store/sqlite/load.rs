@@ -87,7 +87,7 @@ impl LoadStore for Sqlite {
         {
             let mut rows = sqlx::query(jobs::SELECT_ALL).fetch(&mut *writer);
             while let Some(row) = rows.next().await {
-                loaded.jobs.push(jobs::read(&row.map_err(&doing)?)?);
+                loaded.jobs.push(jobs::whole(&row.map_err(&doing)?)?);
             }
         }
         {

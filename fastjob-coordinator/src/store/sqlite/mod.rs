@@ -28,7 +28,7 @@ use sqlx::{
 };
 use tokio::sync::Mutex;
 
-use super::{Error, Result};
+use super::{Error, Result, unreadable::Unreadable};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -42,6 +42,7 @@ pub(crate) struct Sqlite {
     /// How a writer is opened.
     options: SqliteConnectOptions,
     readers: SqlitePool,
+    unreadable: Unreadable,
     /// Held as long as the store is open.
     _lock: File,
 }
@@ -84,7 +85,13 @@ impl Sqlite {
             .connect_with(options.create_if_missing(false).read_only(true))
             .await
             .map_err(|err| open(err.to_string()))?;
-        Ok(Self { writer: Mutex::new(writer), options: writing, readers, _lock: lock })
+        Ok(Self {
+            writer: Mutex::new(writer),
+            options: writing,
+            readers,
+            unreadable: Unreadable::default(),
+            _lock: lock,
+        })
     }
 }
 

@@ -57,6 +57,10 @@ impl Home for File {
         .await;
     }
 
+    async fn save_of_a_later_release(&self) {
+        self.run("update jobs set definition = '{\"later\":1}' where id % 2 = 1").await;
+    }
+
     async fn take_alarms(&self) {
         self.run("drop trigger refuse").await;
     }

@@ -8,6 +8,7 @@ pub(crate) mod alarms;
 pub(crate) mod batches;
 pub(crate) mod heads;
 pub(crate) mod jobs;
+pub(crate) mod later;
 pub(crate) mod laws;
 pub(crate) mod lists;
 pub(crate) mod outcomes;
@@ -35,6 +36,8 @@ pub(crate) trait Home: Sized {
     async fn refuse_alarms(&self);
     /// Has it take them again.
     async fn take_alarms(&self);
+    /// Has the jobs of odd ids say what only a later release does.
+    async fn save_of_a_later_release(&self);
 }
 
 /// Writes the commits, each in a transaction of its own.
@@ -126,6 +129,11 @@ macro_rules! suite {
                 a_job_fails_until_it_recovers,
                 a_task_tells_of_a_kind_of_trouble_once,
                 only_what_is_done_is_removed,
+            }
+            later {
+                lists_leave_out_jobs_that_cannot_be_read,
+                a_job_that_cannot_be_read_is_named,
+                a_partition_with_a_job_that_cannot_be_read_is_not_loaded,
             }
             laws { one_call_does_what_many_do }
         }

@@ -1,0 +1,61 @@
+//! What a later release saved: lists go on without it, and nobody acts on it by half.
+
+use fastjob_core::{JobId, JobName, ServiceName};
+
+use super::{Home, rows::*, write};
+use crate::store::{Commit, Error, Partition};
+
+async fn jobs_of_two_releases(home: &impl Home) {
+    let rows = (1..=24).map(|id| job(JobId(id), &format!("j{id:02}")));
+    write(home, [Commit { jobs: rows.collect(), ..Commit::default() }]).await;
+    home.save_of_a_later_release().await;
+}
+
+pub(crate) async fn lists_leave_out_jobs_that_cannot_be_read(home: &mut impl Home) {
+    jobs_of_two_releases(home).await;
+    let even: Vec<_> = (1..=12).map(|half| JobId(2 * half)).collect();
+    for limit in [1, 2, 5, 12, 100] {
+        let (mut all, mut after) = (Vec::new(), None);
+        loop {
+            let page = home.store().jobs(after, limit).await.unwrap();
+            let Some(end) = page.last() else { break };
+            after = Some((end.job.service.clone(), end.job.name.clone()));
+            let is_last = page.len() < limit as usize;
+            all.extend(page.iter().map(|row| row.id));
+            if is_last {
+                break; // so do those who ask
+            }
+        }
+        assert_eq!(all, even, "limit {limit}");
+    }
+    let mut parents = home.store().parents().await.unwrap();
+    parents.sort_by_key(|row| row.id);
+    assert_eq!(parents.iter().map(|row| row.id).collect::<Vec<_>>(), even);
+}
+
+pub(crate) async fn a_job_that_cannot_be_read_is_named(home: &mut impl Home) {
+    jobs_of_two_releases(home).await;
+    let (service, job): (ServiceName, JobName) = (name("default"), name("j03"));
+    let refused = home.store().job(&service, &job).await.unwrap_err();
+    assert!(matches!(refused, Error::Unreadable { job: JobId(3), .. }), "{refused}");
+    assert!(refused.to_string().contains("unknown field `later`"), "{refused}");
+    // Another of the name is not taken for it.
+    let refused = home.store().jobs_named(&job).await.unwrap_err();
+    assert!(matches!(refused, Error::Unreadable { job: JobId(3), .. }), "{refused}");
+}
+
+pub(crate) async fn a_partition_with_a_job_that_cannot_be_read_is_not_loaded(home: &mut impl Home) {
+    jobs_of_two_releases(home).await;
+    let partitions = home.store().facts().await.unwrap().partitions;
+    for partition in (0..partitions).map(Partition) {
+        let has_one =
+            (1..=24).any(|id| id % 2 == 1 && Partition::of_id(id, partitions) == partition);
+        match home.store().load(partition).await {
+            Ok(_) => assert!(!has_one, "{partition:?}"),
+            Err(Error::Unreadable { job, .. }) => {
+                assert!(has_one && Partition::of_id(job.0, partitions) == partition, "{job}");
+            }
+            Err(err) => panic!("{err}"),
+        }
+    }
+}
