@@ -284,6 +284,26 @@ impl Commit {
             + self.child_starts.len()
             + self.children_started.len()
     }
+
+    /// How many bytes of text it carries, about; rows have a few more.
+    pub(crate) fn bytes(&self) -> usize {
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let param = |param: &Option<Arc<str>>| param.as_ref().map_or(0, |param| param.len());
+        let ended = |ended: &EndedAttempt| {
+            ended.log_tail.len()
+                + text(&ended.message)
+                + text(&ended.result)
+                + text(&ended.task_result)
+        };
+        let alarm = |alarm: &AlarmRow| {
+            (alarm.message.len() + alarm.reason.len() + alarm.job_name.len()) * alarm.channels.len()
+        };
+        self.planned.iter().map(|new| param(&new.param) + text(&new.note)).sum::<usize>()
+            + self.checkpoints.iter().map(|point| point.value.len()).sum::<usize>()
+            + self.ended.iter().map(ended).sum::<usize>()
+            + self.alarms.iter().map(alarm).sum::<usize>()
+            + self.child_starts.iter().map(|child| param(&child.param)).sum::<usize>()
+    }
 }
 
 /// An open attempt, as a coordinator finds it when it starts.

@@ -193,6 +193,33 @@ pub(crate) enum Error {
     },
 }
 
+impl Error {
+    /// Whether the database takes exception to what is written, and not to the moment: it would
+    /// refuse the same again.
+    pub(crate) fn is_refusal(&self) -> bool {
+        let Self::Database { source, .. } = self else { return false };
+        if matches!(source, sqlx::Error::Encode(_)) {
+            return true;
+        }
+        let Some(err) = source.as_database_error() else { return false };
+        if let Some(err) = err.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
+            // data exceptions, constraints, limits of the program
+            return ["22", "23", "54"].iter().any(|class| err.code().starts_with(class));
+        }
+        // too big, constraints, types that do not fit; the low byte says what, the rest says more
+        let code = err.code().and_then(|code| code.parse::<i32>().ok());
+        code.is_some_and(|code| matches!(code & 0xff, 18..=20))
+    }
+
+    /// Whether the database gave up because there is too much of it: less may be taken.
+    pub(crate) fn is_too_much(&self) -> bool {
+        let Self::Database { source, .. } = self else { return false };
+        let code = source.as_database_error().and_then(|err| err.code());
+        // out_of_memory, query_canceled: by its time limit, protocol_violation: of the message size
+        matches!(code.as_deref(), Some("53200" | "57014" | "08P01"))
+    }
+}
+
 fn partitions(lost: &[Lease]) -> String {
     let noun = if lost.len() == 1 { "partition" } else { "partitions" };
     let numbers: Vec<_> = lost.iter().map(|lease| lease.partition.0.to_string()).collect();

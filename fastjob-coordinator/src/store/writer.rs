@@ -3,6 +3,11 @@
 //! While one transaction is on its way to the disk, the next gathers, so the groups grow with the
 //! load by themselves. A commit that fails is sent again until it is taken: nothing that the engine
 //! decided is dropped, and nothing is dispatched or acknowledged before.
+//!
+//! A group that the store refuses for what is in it is halved, until it is known which commit is at
+//! fault: the others are written. One that is refused for good ends its lease where there are
+//! others, so that its partition begins anew from what is written, as after a crash, and does not
+//! hold up the rest of the node.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
@@ -13,6 +18,10 @@ use super::{Commit, Error, Lease, Store};
 
 /// Most rows in one transaction, so that one never holds up the next for long.
 const ROWS: usize = 20_000;
+/// Most bytes of text in one: databases bound what they take at once.
+const BYTES: usize = 8 * 1024 * 1024;
+/// How often a commit is sent that the store refuses for what is in it.
+const REFUSALS: u32 = 5;
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// How long the last commits may take when the coordinator stops.
@@ -96,7 +105,6 @@ impl Writer {
         stop: CancellationToken,
         told: impl Told,
     ) -> Result<(), Unwritten> {
-        let (mut ids, mut group) = (Vec::new(), Vec::new());
         let mut left = None;
         loop {
             let first = match left.take() {
@@ -110,62 +118,81 @@ impl Writer {
                     () = stop.cancelled() => return Ok(()),
                 },
             };
-            let mut rows = first.1.rows();
-            ids.push((first.1.lease, first.0));
-            group.push(first.1);
-            while let Ok((id, commit)) = self.commits.try_recv() {
-                if rows + commit.rows() > ROWS {
-                    left = Some((id, commit));
+            let mut group = Group::default();
+            group.push(first);
+            while let Ok(next) = self.commits.try_recv() {
+                if !group.has_room_for(&next.1) {
+                    left = Some(next);
                     break;
                 }
-                rows += commit.rows();
-                ids.push((commit.lease, id));
-                group.push(commit);
+                group.push(next);
             }
-            group.retain(|commit| !self.over.contains(&commit.lease));
-            self.write(&mut group, &stop, &told).await?;
-            ids.retain(|(lease, _)| !self.over.contains(lease));
-            told.durable(&ids);
-            ids.clear();
-            group.clear();
+            self.write(group, &stop, &told).await?;
         }
     }
 
-    /// Sends the group until it is taken, if that comes to pass before the end.
+    /// Sends the group until it is taken, whole or in parts, if that comes to pass before the end.
     async fn write(
         &mut self,
-        group: &mut Vec<Commit>,
+        group: Group,
         stop: &CancellationToken,
         told: &impl Told,
     ) -> Result<(), Unwritten> {
         let since = tokio::time::Instant::now();
         let mut wait = FIRST_WAIT;
         let mut deadline = None;
-        loop {
-            if group.is_empty() {
-                return Ok(());
+        let mut refusals = 0;
+        // The next one is the last: what was decided first is written first.
+        let mut parts = vec![group];
+        while let Some(mut group) = parts.pop() {
+            group.retain(|lease| !self.over.contains(lease));
+            if group.commits.is_empty() {
+                continue;
             }
-            let Err(err) = self.store.commit(group).await else {
+            let Err(err) = self.store.commit(&group.commits).await else {
                 if *self.health.borrow() != Health::Well {
                     tracing::info!("the store takes writes again");
                     self.health.send_replace(Health::Well);
                 }
-                return Ok(());
+                told.durable(&group.ids);
+                (wait, refusals) = (FIRST_WAIT, 0);
+                continue;
             };
             if let Error::Fenced(lost) = &err {
-                group.retain(|commit| !lost.contains(&commit.lease));
                 for lease in lost {
-                    if self.over.insert(*lease) {
-                        told.over(*lease);
-                    }
+                    self.end(*lease, told);
                 }
+                parts.push(group);
                 continue;
             }
             let why = chain(&err);
-            if *self.health.borrow() == Health::Well {
-                tracing::warn!(error = why, "the store cannot be written, trying on");
+            if (err.is_refusal() || err.is_too_much()) && group.commits.len() > 1 {
+                tracing::debug!(error = why, "the store refuses a group, it is halved");
+                parts.push(group.split_off_half());
+                parts.push(group);
+                continue;
             }
-            self.health.send_replace(Health::Failing { why });
+            let alone = Lease::default();
+            let at_fault = group.ids.first().map(|(lease, _)| *lease).filter(|l| *l != alone);
+            if let Some(lease) = at_fault.filter(|_| err.is_refusal()) {
+                refusals += 1;
+                if refusals >= REFUSALS {
+                    tracing::error!(
+                        partition = lease.partition.0,
+                        error = why,
+                        "the store refuses for good what was decided: the partition begins anew"
+                    );
+                    self.end(lease, told);
+                    refusals = 0;
+                    continue;
+                }
+            } else {
+                if *self.health.borrow() == Health::Well {
+                    tracing::warn!(error = why, "the store cannot be written, trying on");
+                }
+                self.health.send_replace(Health::Failing { why });
+            }
+            parts.push(group);
             if stop.is_cancelled() {
                 let until = *deadline.get_or_insert_with(|| tokio::time::Instant::now() + LAST);
                 if tokio::time::Instant::now() >= until {
@@ -175,6 +202,48 @@ impl Writer {
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(LONGEST_WAIT);
         }
+        Ok(())
+    }
+
+    /// Nothing of the lease is written any more.
+    fn end(&mut self, lease: Lease, told: &impl Told) {
+        if self.over.insert(lease) {
+            told.over(lease);
+        }
+    }
+}
+
+/// Commits of one transaction.
+#[derive(Default)]
+struct Group {
+    ids: Vec<(Lease, u64)>,
+    commits: Vec<Commit>,
+    rows: usize,
+    bytes: usize,
+}
+
+impl Group {
+    fn push(&mut self, (id, commit): (u64, Commit)) {
+        self.rows += commit.rows();
+        self.bytes += commit.bytes();
+        self.ids.push((commit.lease, id));
+        self.commits.push(commit);
+    }
+
+    fn has_room_for(&self, commit: &Commit) -> bool {
+        self.rows + commit.rows() <= ROWS && self.bytes + commit.bytes() <= BYTES
+    }
+
+    fn retain(&mut self, is_kept: impl Fn(&Lease) -> bool) {
+        self.ids.retain(|(lease, _)| is_kept(lease));
+        self.commits.retain(|commit| is_kept(&commit.lease));
+    }
+
+    /// The later half.
+    fn split_off_half(&mut self) -> Self {
+        let half = self.commits.len() / 2;
+        let (ids, commits) = (self.ids.split_off(half), self.commits.split_off(half));
+        Self { ids, commits, ..Self::default() }
     }
 }
 

@@ -1,5 +1,6 @@
 //! PostgreSQL does what every store must, and what several nodes ask of it.
 
+mod groups;
 mod leases;
 mod limits;
 mod outages;

@@ -3,11 +3,17 @@
 use std::sync::Arc;
 
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 
 use super::Sqlite;
 use crate::store::{
-    Error, Partition, Store,
-    suite::{Home, suite},
+    Error, Lease, Partition, Store,
+    suite::{
+        Home,
+        rows::{base, head, plan},
+        suite,
+    },
+    writer::{Health, Told, Writer},
 };
 
 suite!(crate::store::sqlite::tests::File);
@@ -124,4 +130,47 @@ async fn a_row_that_says_something_unknown_is_refused() {
     .await;
     let said = home.store().load(Partition(0)).await.unwrap_err().to_string();
     assert!(said.contains("the Origin 99"), "{said}");
+}
+
+/// Says which commits are durable.
+struct Durable(tokio::sync::mpsc::UnboundedSender<u64>);
+
+impl Told for Durable {
+    fn durable(&self, commits: &[(Lease, u64)]) {
+        for (_, id) in commits {
+            self.0.send(*id).unwrap();
+        }
+    }
+
+    fn over(&self, _: Lease) {}
+}
+
+#[tokio::test]
+async fn what_was_decided_before_a_commit_that_is_refused_is_written() {
+    let home = File::fresh().await;
+    home.store().commit(&[base()]).await.unwrap();
+    home.run(
+        "create trigger refuse before insert on attempts when new.id = 13 \
+         begin select raise(abort, 'no'); end",
+    )
+    .await;
+    let (writer, handle) = Writer::new(home.store());
+    for id in 10..16 {
+        handle.submit(u64::try_from(id).unwrap(), plan([head(id)]));
+    }
+    let (durable, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(writer.run(stop.clone(), Durable(durable)));
+    for id in 10..13 {
+        assert_eq!(told.recv().await, Some(id));
+    }
+    let mut health = handle.health();
+    health.wait_for(|health| *health != Health::Well).await.unwrap();
+    // Nobody else could take the partition over: it is tried on.
+    home.take_alarms().await;
+    for id in 13..16 {
+        assert_eq!(told.recv().await, Some(id));
+    }
+    stop.cancel();
+    running.await.unwrap();
 }

@@ -1,0 +1,98 @@
+//! What the writer makes of a store that refuses something.
+
+use std::sync::{Arc, Mutex};
+
+use sqlx::{Connection, PgConnection};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::{Fresh, id, node};
+use crate::store::{
+    ClusterStore, Commit, Lease, NewAttempt, Partition, TaskStore,
+    suite::{
+        Home,
+        rows::{base, head, plan},
+    },
+    writer::{Health, Told, Writer},
+};
+
+/// Keeps what it is told.
+#[derive(Clone, Default)]
+struct Heard(Arc<Mutex<(Vec<(Lease, u64)>, Vec<Lease>)>>, Arc<Notify>);
+
+impl Heard {
+    fn durable(&self) -> Vec<u64> {
+        self.0.lock().unwrap().0.iter().map(|(_, id)| *id).collect()
+    }
+
+    async fn wait_for(&self, durable: usize, over: usize) {
+        while self.durable().len() < durable || self.0.lock().unwrap().1.len() < over {
+            self.1.notified().await;
+        }
+    }
+}
+
+impl Told for Heard {
+    fn durable(&self, commits: &[(Lease, u64)]) {
+        self.0.lock().unwrap().0.extend(commits);
+        self.1.notify_one();
+    }
+
+    fn over(&self, lease: Lease) {
+        self.0.lock().unwrap().1.push(lease);
+        self.1.notify_one();
+    }
+}
+
+/// Has everything written that is submitted before; what is told of it is waited for.
+async fn write(home: &Fresh, commits: Vec<Commit>, durable: usize, over: usize) -> Heard {
+    let heard = Heard::default();
+    let (writer, handle) = Writer::new(home.store());
+    for (id, commit) in (1..).zip(commits) {
+        handle.submit(id, commit);
+    }
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(writer.run(stop.clone(), heard.clone()));
+    heard.wait_for(durable, over).await;
+    assert_eq!(*handle.health().borrow(), Health::Well);
+    stop.cancel();
+    running.await.unwrap();
+    heard
+}
+
+#[tokio::test]
+async fn a_group_is_bounded_in_bytes() {
+    let home = Fresh::fresh().await;
+    home.store().commit(&[base()]).await.unwrap();
+    let big: Arc<str> = "x".repeat(3 * 1024 * 1024).into();
+    let commit = |id| plan([NewAttempt { param: Some(Arc::clone(&big)), ..head(id) }]);
+    let heard = write(&home, (10..16).map(commit).collect(), 6, 0).await;
+    assert_eq!(heard.durable(), [1, 2, 3, 4, 5, 6]);
+    let mut connection = PgConnection::connect(home.database.url()).await.unwrap();
+    let transactions: i64 = sqlx::query_scalar("select count(distinct xmin::text) from attempts")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    assert_eq!(transactions, 3, "two of 3 MiB in each");
+}
+
+#[tokio::test]
+async fn a_commit_that_is_refused_for_good_holds_up_its_own_partition_alone() {
+    let home = Fresh::fresh().await;
+    home.store().commit(&[base()]).await.unwrap();
+    home.store.beat(&node("a"), std::time::Duration::from_secs(60)).await.unwrap();
+    let mut leases = Vec::new();
+    for partition in (0..4).map(Partition) {
+        leases.push(home.store.acquire(&id("a"), partition).await.unwrap().unwrap());
+    }
+    home.run("alter table attempts add check (id <> 98)").await;
+    let planned = |id: i64| Commit { lease: leases[(id % 32) as usize], ..plan([head(id)]) };
+    // 98 is of partition 2, and what comes after it there is of no use without it.
+    let commits = [64, 65, 66, 67, 98, 96, 97, 130, 99].map(planned);
+    let heard = write(&home, commits.into(), 7, 1).await;
+    assert_eq!(heard.durable(), [1, 2, 3, 4, 6, 7, 9], "in their order");
+    assert_eq!(heard.0.lock().unwrap().1, [leases[2]]);
+    let ids = [66, 98, 130].map(fastjob_core::TaskId);
+    let written = home.store.tasks_by_id(&ids).await.unwrap();
+    assert_eq!(written.iter().map(|task| task.task.0).collect::<Vec<_>>(), [66]);
+}
