@@ -8,6 +8,7 @@ mod commit;
 mod insert;
 mod jobs;
 mod load;
+mod look;
 mod outcomes;
 mod silences;
 mod tasks;
@@ -17,7 +18,7 @@ mod tests;
 use std::{
     fs::{self, File, TryLockError},
     io::Write,
-    path::{Path, PathBuf},
+    path::Path,
     time::Duration,
 };
 
@@ -52,8 +53,8 @@ impl Sqlite {
     ///
     /// # Errors
     ///
-    /// Fails if another coordinator has it, if it is no store, if a newer release wrote it, or if
-    /// it cannot be read and written.
+    /// Fails if another coordinator has it, if it is no store, which is then left as it is, if it
+    /// has two names, if a newer release wrote it, or if it cannot be read and written.
     pub(crate) async fn open(path: &Path) -> Result<Self> {
         let open = |why: String| Error::Open { path: path.display().to_string(), why };
         if path.is_dir() {
@@ -65,6 +66,7 @@ impl Sqlite {
         // One file has one lock, whichever link leads to it.
         let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let path = real.as_path();
+        look::look(path).await?;
         let lock = lock(path)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -97,9 +99,7 @@ impl Sqlite {
 
 /// Takes the lock beside the file. The process id in it is for people.
 fn lock(path: &Path) -> Result<File> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".lock");
-    let beside = PathBuf::from(beside);
+    let beside = look::beside(path, ".lock");
     let open = |err: std::io::Error| Error::Open {
         path: path.display().to_string(),
         why: format!("its lock {} cannot be had: {err}", beside.display()),

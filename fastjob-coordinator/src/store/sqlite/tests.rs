@@ -1,7 +1,11 @@
 //! SQLite does what every store must, and what only a file can.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
+use sqlx::{
+    ConnectOptions, Connection,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode},
+};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -119,6 +123,76 @@ async fn what_is_no_store_is_refused_and_left_alone() {
     assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
     let said = Sqlite::open(folder.path()).await.unwrap_err().to_string();
     assert!(said.contains("it is a folder"), "{said}");
+}
+
+/// Everything in a folder, to the byte.
+fn content(folder: &std::path::Path) -> BTreeMap<std::ffi::OsString, Vec<u8>> {
+    let files = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
+    files.map(|file| (file.file_name(), std::fs::read(file.path()).unwrap())).collect()
+}
+
+#[tokio::test]
+async fn the_database_of_another_program_is_refused_and_left_alone() {
+    const MIGRATED: &str = "create table _sqlx_migrations (version integer primary key, \
+                            description text, success integer, checksum blob); \
+                            insert into _sqlx_migrations values (1, 'its own', 1, x'00'); \
+                            create table jobs (id integer primary key)";
+    for (made_of, named) in [
+        ("create table notes (text)", "`notes`"),
+        ("pragma journal_mode = wal; create table notes (text)", "`notes`"),
+        ("pragma user_version = 7", "another program has begun"),
+        ("pragma application_id = 7", "another program has begun"),
+        (MIGRATED, "`_sqlx_migrations`, `jobs`"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("app.db");
+        let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+        let mut app = options.connect().await.unwrap();
+        sqlx::raw_sql(made_of).execute(&mut app).await.unwrap();
+        app.close().await.unwrap();
+        let before = content(folder.path());
+        let said = Sqlite::open(&path).await.unwrap_err().to_string();
+        assert!(said.contains(named) && said.contains("a file of its own"), "{said}");
+        assert!(content(folder.path()) == before, "{made_of}: it was left as it was");
+    }
+}
+
+#[tokio::test]
+async fn the_database_that_another_program_uses_is_refused_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("app.db");
+    let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+    let mut app = options.journal_mode(SqliteJournalMode::Wal).connect().await.unwrap();
+    sqlx::query("create table notes (text)").execute(&mut app).await.unwrap();
+    let said = Sqlite::open(&path).await.unwrap_err().to_string();
+    assert!(said.contains("`notes`"), "{said}");
+    sqlx::query("insert into notes values ('on')").execute(&mut app).await.unwrap();
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_with_two_names_is_refused() {
+    let mut home = File::fresh().await;
+    home.store = None;
+    let other = home.folder.path().join("other.db");
+    std::fs::hard_link(home.path(), &other).unwrap();
+    for path in [&home.path(), &other] {
+        let said = Sqlite::open(path).await.unwrap_err().to_string();
+        assert!(said.contains("more than one name"), "{said}");
+    }
+    std::fs::remove_file(&other).unwrap();
+    home.reopen().await;
+}
+
+#[tokio::test]
+async fn a_store_that_was_killed_is_known_by_its_log() {
+    let home = File::fresh().await;
+    // As it lies there while it is in use.
+    let copy = tempfile::tempdir().unwrap();
+    for name in ["fastjob.db", "fastjob.db-wal"] {
+        std::fs::copy(home.folder.path().join(name), copy.path().join(name)).unwrap();
+    }
+    Sqlite::open(&copy.path().join("fastjob.db")).await.unwrap();
 }
 
 #[tokio::test]

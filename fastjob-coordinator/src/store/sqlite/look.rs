@@ -1,0 +1,114 @@
+//! A look at a file before it is opened: what is not a store of ours is left as it is, to the byte,
+//! and nothing is put beside it.
+
+use std::{
+    fs::{self, Metadata},
+    path::{Path, PathBuf},
+};
+
+use sqlx::{
+    ConnectOptions, Connection, SqliteConnection,
+    sqlite::{SqliteConnectOptions, SqliteRow},
+};
+
+use super::{MIGRATIONS, not_a_store};
+use crate::store::{Error, Result};
+
+/// Most tables that are named to say whose file it is.
+const NAMED: usize = 3;
+
+/// Refuses a file that is there and is no store, or that has two names.
+pub(super) async fn look(path: &Path) -> Result<()> {
+    let open = |why: String| Error::Open { path: path.display().to_string(), why };
+    let file = match fs::metadata(path) {
+        Ok(file) => file,
+        Err(err) if err.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(err) => return Err(open(err.to_string())),
+    };
+    if names(&file) > 1 {
+        return Err(open(
+            "it has more than one name (hard links), and two coordinators could use it by two of \
+             them: remove the others, or give this one a copy of its own"
+                .to_owned(),
+        ));
+    }
+    if file.len() == 0 {
+        return Ok(());
+    }
+    // Without a log beside it the file is all there is: it is read without a lock and without
+    // anything that SQLite would put there.
+    let has_log = beside(path, "-wal").exists();
+    let mut connection = SqliteConnectOptions::new()
+        .filename(path)
+        .read_only(true)
+        .immutable(!has_log)
+        .disable_statement_logging()
+        .connect()
+        .await
+        .map_err(|err| open(not_a_store(&err)))?;
+    let foreign = foreign(&mut connection).await.map_err(|err| open(not_a_store(&err)))?;
+    connection.close().await.map_err(|err| open(err.to_string()))?;
+    foreign.map_or(Ok(()), |why| Err(open(why)))
+}
+
+/// Why it is somebody else's; `None` if it is a store, or nothing yet.
+async fn foreign(connection: &mut SqliteConnection) -> sqlx::Result<Option<String>> {
+    let tables: Vec<String> = sqlx::query_scalar(
+        "select name from sqlite_master where type in ('table', 'view') \
+         and name not like 'sqlite\\_%' escape '\\' order by name",
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    let of_its_own = "give FastJob a file of its own";
+    if tables.is_empty() {
+        let marks: (i64, i64) = sqlx::query_as(
+            "select (select application_id from pragma_application_id), \
+             (select user_version from pragma_user_version)",
+        )
+        .fetch_one(connection)
+        .await?;
+        let why = format!("it is a SQLite file that another program has begun: {of_its_own}");
+        return Ok((marks != (0, 0)).then_some(why));
+    }
+    let others = || {
+        let named = tables.iter().take(NAMED).map(|name| format!("`{name}`")).collect::<Vec<_>>();
+        let more = if tables.len() > NAMED { " and more" } else { "" };
+        let named = named.join(", ");
+        format!("it is another program's SQLite file, with {named}{more} in it: {of_its_own}")
+    };
+    if !tables.iter().any(|name| name == "_sqlx_migrations") {
+        return Ok(Some(others()));
+    }
+    // Other programs use the same library.
+    let first: Option<SqliteRow> =
+        sqlx::query("select checksum from _sqlx_migrations where version = 1")
+            .fetch_optional(connection)
+            .await?;
+    let Some(first) = first else {
+        // One that was killed when it had just begun.
+        return Ok((tables.len() > 1).then(others));
+    };
+    let checksum: Vec<u8> = sqlx::Row::try_get(&first, 0)?;
+    let ours = MIGRATIONS.iter().find(|step| step.version == 1);
+    let is_ours = ours.is_some_and(|step| *step.checksum == *checksum)
+        || ["attempts", "jobs", "lives"].iter().all(|ours| tables.iter().any(|name| name == ours));
+    Ok((!is_ours).then(others))
+}
+
+/// A file that belongs to another by its name.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(suffix);
+    PathBuf::from(beside)
+}
+
+/// How many names the file has.
+#[cfg(unix)]
+fn names(file: &Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::nlink(file)
+}
+
+#[cfg(not(unix))]
+fn names(_: &Metadata) -> u64 {
+    1
+}
