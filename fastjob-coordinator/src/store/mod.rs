@@ -235,7 +235,8 @@ pub(crate) trait CommitStore: Send + Sync {
     /// them has a lease that is over, it is [`Error::Fenced`] and none is applied.
     async fn commit(&self, commits: &[Commit]) -> Result<()>;
     /// Removes at most `limit` tasks that ended before `before`, their attempts and logs, and
-    /// returns how many.
+    /// returns how many. When there is none left it removes lives too, now and then: those whose
+    /// seat another took before `before`, and that no attempt refers to.
     async fn remove_ended(&self, before: Timestamp, limit: u32) -> Result<u64>;
     /// Lets go of the connections, at the end of the process that used them. A store that is a file
     /// is then all in that file, as whoever copies it expects.
@@ -264,6 +265,12 @@ pub(crate) trait LoadStore: Send + Sync {
     /// Children of these partitions' jobs that wait to be started, in the order of their ids.
     async fn child_starts(&self, partitions: &[Partition]) -> Result<Vec<ChildStart>>;
 }
+
+/// So many lives have to be candidates before attempts are looked through for them: there is no
+/// index by life, which would cost more than a few rows do.
+const MANY_LIVES: usize = 500;
+/// Most that are looked for at once.
+const LIVES: u32 = 10_000;
 
 /// Names one run of a node's process.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]

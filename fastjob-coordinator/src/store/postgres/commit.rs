@@ -55,6 +55,7 @@ impl CommitStore for Postgres {
         .await
         .map_err(&doing)?;
         if old.is_empty() {
+            self.remove_lives(before).await.map_err(&doing)?;
             return Ok(0);
         }
         let removed = tokio::time::timeout(COMMIT, async { again!(self.remove(&old)) }).await;

@@ -10,6 +10,7 @@ mod commit;
 mod insert;
 mod jobs;
 mod line;
+mod lives;
 mod load;
 mod migrate;
 mod outcomes;

@@ -53,6 +53,7 @@ impl CommitStore for Sqlite {
         .await
         .map_err(&doing)?;
         if old.is_empty() {
+            self.remove_lives(before).await.map_err(&doing)?;
             return Ok(0);
         }
         let ids = Value::from(old.clone()).to_string();

@@ -7,6 +7,7 @@ mod alarms;
 mod commit;
 mod insert;
 mod jobs;
+mod lives;
 mod load;
 mod look;
 mod outcomes;

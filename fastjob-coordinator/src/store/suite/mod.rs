@@ -115,6 +115,7 @@ macro_rules! suite {
                 removal_goes_in_pieces,
                 open_tasks_do_not_keep_old_ones,
                 what_is_removed_frees_its_key,
+                lives_that_are_over_go_with_what_ran_on_them,
             }
             batches {
                 five_thousand_rows_of_each_part,

@@ -8,7 +8,7 @@ use super::{
     view::{task, view},
     write,
 };
-use crate::store::{Commit, EndedAttempt, NewAttempt};
+use crate::store::{Commit, EndedAttempt, LifeId, LifeRow, NewAttempt};
 
 async fn remove(home: &impl Home, before: i64, limit: u32) -> u64 {
     home.store().remove_ended(at(before), limit).await.unwrap()
@@ -99,4 +99,35 @@ pub(crate) async fn what_is_removed_frees_its_key(home: &mut impl Home) {
         let found = home.store().task_of_key(JOB, key).await.unwrap();
         assert_eq!(found, Some(TaskId(task)), "{key}");
     }
+}
+
+pub(crate) async fn lives_that_are_over_go_with_what_ran_on_them(home: &mut impl Home) {
+    // All of one partition and seat, each a second after the one before.
+    let id = |nth: i64| 32 * nth + 1;
+    let lives = |executor| {
+        let one = move |nth| LifeRow { since: at(1_000 * nth), ..life(id(nth), executor) };
+        Commit { lives: (1..=700).map(one).collect(), ..Commit::default() }
+    };
+    let on = |task, nth| NewAttempt { life: Some(LifeId(id(nth))), ..head(task) };
+    let young = EndedAttempt { ended_at: at(900_000), ..succeeded(11, 11) };
+    let ends = end([young, succeeded(12, 12)]);
+    write(home, [base(), lives("e9"), plan([on(10, 5), on(11, 6), on(12, 7)]), ends]).await;
+    assert_eq!(remove(home, 650_000, 10).await, 1);
+    assert_eq!(remove(home, 650_000, 10).await, 0);
+
+    // A life that is there is left as it is.
+    let asked = [5, 6, 7, 8, 648, 649, 699, 700];
+    let tasks = asked.map(|nth| on(1_000 + nth, nth));
+    write(home, [lives("another"), plan(tasks)]).await;
+    let lives = view(home).await.loaded.lives;
+    let kept: Vec<_> = asked
+        .into_iter()
+        .filter(|nth| {
+            lives.iter().any(|life| life.id.0 == id(*nth) && life.executor.as_str() == "e9")
+        })
+        .collect();
+    // 649 had its seat until the instant before which what is over goes.
+    assert_eq!(kept, [5, 6, 649, 699, 700], "in use, in the history, or not over for long");
+    let executor = task(home, 11).await.attempts[0].executor.clone();
+    assert_eq!(executor.unwrap().as_str(), "e9");
 }
