@@ -189,11 +189,11 @@ fn check_shards(task: TaskId, total: u32, attempts: &[AttemptId], store: &ModelS
     let mut last: BTreeMap<u32, (u32, AttemptState)> = BTreeMap::new();
     for attempt in attempts {
         let row = &store.attempts[attempt];
-        let state = match row.ended.as_ref().map_or(row.new.state, |ended| ended.state) {
+        let mut state = row.ended.as_ref().map_or(row.new.state, |ended| ended.state);
+        if state == AttemptState::Skipped && row.new.number > 1 {
             // That a retry was refused does not undo the failure before it.
-            AttemptState::Skipped if row.new.number > 1 => AttemptState::Failed,
-            state => state,
-        };
+            state = AttemptState::Failed;
+        }
         let at = last.entry(row.new.shard.index).or_insert((0, state));
         assert!(row.new.number != at.0, "shard {} of {task} has two attempts at once", at.0);
         if row.new.number > at.0 {

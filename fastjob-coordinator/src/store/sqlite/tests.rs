@@ -246,5 +246,5 @@ async fn what_was_decided_before_a_commit_that_is_refused_is_written() {
         assert_eq!(told.recv().await, Some(id));
     }
     stop.cancel();
-    running.await.unwrap();
+    running.await.unwrap().unwrap();
 }

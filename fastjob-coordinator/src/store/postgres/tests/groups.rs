@@ -18,29 +18,42 @@ use crate::store::{
 
 /// Keeps what it is told.
 #[derive(Clone, Default)]
-struct Heard(Arc<Mutex<(Vec<(Lease, u64)>, Vec<Lease>)>>, Arc<Notify>);
+struct Heard {
+    told: Arc<Mutex<Said>>,
+    more: Arc<Notify>,
+}
+
+#[derive(Default)]
+struct Said {
+    durable: Vec<u64>,
+    over: Vec<Lease>,
+}
 
 impl Heard {
     fn durable(&self) -> Vec<u64> {
-        self.0.lock().unwrap().0.iter().map(|(_, id)| *id).collect()
+        self.told.lock().unwrap().durable.clone()
+    }
+
+    fn over(&self) -> Vec<Lease> {
+        self.told.lock().unwrap().over.clone()
     }
 
     async fn wait_for(&self, durable: usize, over: usize) {
-        while self.durable().len() < durable || self.0.lock().unwrap().1.len() < over {
-            self.1.notified().await;
+        while self.durable().len() < durable || self.over().len() < over {
+            self.more.notified().await;
         }
     }
 }
 
 impl Told for Heard {
     fn durable(&self, commits: &[(Lease, u64)]) {
-        self.0.lock().unwrap().0.extend(commits);
-        self.1.notify_one();
+        self.told.lock().unwrap().durable.extend(commits.iter().map(|(_, id)| *id));
+        self.more.notify_one();
     }
 
     fn over(&self, lease: Lease) {
-        self.0.lock().unwrap().1.push(lease);
-        self.1.notify_one();
+        self.told.lock().unwrap().over.push(lease);
+        self.more.notify_one();
     }
 }
 
@@ -56,7 +69,7 @@ async fn write(home: &Fresh, commits: Vec<Commit>, durable: usize, over: usize) 
     heard.wait_for(durable, over).await;
     assert_eq!(*handle.health().borrow(), Health::Well);
     stop.cancel();
-    running.await.unwrap();
+    running.await.unwrap().unwrap();
     heard
 }
 
@@ -91,7 +104,7 @@ async fn a_commit_that_is_refused_for_good_holds_up_its_own_partition_alone() {
     let commits = [64, 65, 66, 67, 98, 96, 97, 130, 99].map(planned);
     let heard = write(&home, commits.into(), 7, 1).await;
     assert_eq!(heard.durable(), [1, 2, 3, 4, 6, 7, 9], "in their order");
-    assert_eq!(heard.0.lock().unwrap().1, [leases[2]]);
+    assert_eq!(heard.over(), [leases[2]]);
     let ids = [66, 98, 130].map(fastjob_core::TaskId);
     let written = home.store.tasks_by_id(&ids).await.unwrap();
     assert_eq!(written.iter().map(|task| task.task.0).collect::<Vec<_>>(), [66]);
