@@ -4,6 +4,7 @@ pub mod bench;
 pub mod process;
 pub mod proxy;
 pub mod rest;
+pub mod stand_in;
 
 pub use fastjob_postgres as postgres;
 

@@ -20,6 +20,15 @@ async fn noop(ctx: &JobContext) -> JobResult {
     Ok("done".into())
 }
 
+/// Takes as long as this executor is told to by its environment, in milliseconds.
+#[job("paced")]
+async fn paced(ctx: &JobContext) -> JobResult {
+    record(ctx);
+    let millis = std::env::var("TEST_PACE").ok().and_then(|millis| millis.parse().ok());
+    tokio::time::sleep(Duration::from_millis(millis.unwrap_or(0))).await;
+    Ok("done".into())
+}
+
 #[job("slow")]
 async fn slow(ctx: &JobContext, millis: u64) -> JobResult {
     record(ctx);

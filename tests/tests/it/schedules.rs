@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use fastjob_core::{
+    JobId,
+    schedule::{Limits, Schedule, Timetable, Zone},
+};
 use fastjob_tests::{eventually, rest::Rest};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -98,6 +102,96 @@ async fn a_job_that_is_to_fire_once_fires_once() {
         .await
         .unwrap();
     assert_eq!(status, 422, "{answer}");
+}
+
+#[tokio::test]
+async fn a_job_fires_from_its_start_to_its_end_both_included() {
+    let coordinator = coordinator().await;
+    let _executor = coordinator.executor(EXECUTOR, "e1");
+    let rest = coordinator.rest();
+    rest.executors(1).await;
+    cron(&rest, "pacer", EVERY_SECOND).await;
+    let second = SignedDuration::from_secs(1);
+    let start = Timestamp::from_second(fastjob_tests::now().as_second() + 3).unwrap();
+    let end = start + second * 2;
+    rest.save(json!({"name": "season", "handler": "noop", "schedule": {"cron": EVERY_SECOND},
+        "start_at": start.to_string(), "end_at": end.to_string()}))
+        .await;
+    let (_, job) = rest.get("/api/v1/jobs/season").await.unwrap();
+    assert_eq!(instant(&job, "next_fire_at"), start);
+    pace(&rest, end).await;
+    let tasks = ended(&rest, "season", 3).await;
+    let fires: Vec<_> = tasks.iter().map(|task| instant(task, "fire_at")).collect();
+    assert_eq!(fires, [start, start + second, end]);
+    let (_, job) = rest.get("/api/v1/jobs/season").await.unwrap();
+    assert_eq!(job["next_fire_at"], Value::Null);
+}
+
+#[tokio::test]
+async fn jitter_delays_each_fire_by_its_own_part_and_never_starts_it_before() {
+    let coordinator = coordinator().await;
+    let _executor = coordinator.executor(EXECUTOR, "e1");
+    let rest = coordinator.rest();
+    rest.executors(1).await;
+    let jitter = Duration::from_millis(800);
+    rest.save(json!({"name": "spread", "handler": "noop", "schedule": {"cron": EVERY_SECOND},
+        "jitter": "800ms"}))
+        .await;
+    let tasks = ended(&rest, "spread", 4).await;
+    // The rule of the library that is planned by, which its own tests hold to its bounds.
+    let (_, job) = rest.get("/api/v1/jobs/spread").await.unwrap();
+    let id = JobId(job["id"].as_i64().unwrap());
+    let schedule = Schedule::Cron(EVERY_SECOND.parse().unwrap(), Zone::default());
+    let rule = Timetable::new(schedule, Limits { jitter, ..Limits::default() });
+    let mut offsets = Vec::new();
+    for task in &tasks {
+        let (fire, started) = (instant(task, "fire_at"), instant(task, "started_at"));
+        let due = rule.due_at(id, fire);
+        assert_eq!(fire.subsec_nanosecond(), 0, "a fire is the schedule's instant: {task}");
+        assert!(started >= due, "started at {started}, due at {due}: {task}");
+        offsets.push(due.duration_since(fire));
+    }
+    offsets.sort();
+    offsets.dedup();
+    assert!(offsets.len() > 1, "all were delayed by the same: {offsets:?}");
+}
+
+#[tokio::test]
+async fn a_job_does_not_fire_in_the_hours_and_days_that_it_excludes() {
+    let coordinator = coordinator().await;
+    let _executor = coordinator.executor(EXECUTOR, "e1");
+    let rest = coordinator.rest();
+    rest.executors(1).await;
+    cron(&rest, "pacer", EVERY_SECOND).await;
+    // From the hour before this one to the hour after the next, so that none ends meanwhile.
+    let now = fastjob_tests::now().to_zoned(jiff::tz::TimeZone::UTC);
+    let hour = |from_now: i64| (i64::from(now.hour()) + from_now).rem_euclid(24);
+    let around = format!("{}-{}", hour(-1), hour(2));
+    let away = format!("{}-{}", hour(6), hour(9));
+    let save = |name: &str, hours: &str| {
+        rest.save(json!({"name": name, "handler": "noop", "schedule": {"cron": EVERY_SECOND},
+            "exclude": {"hours": [hours]}}))
+    };
+    save("closed", &around).await;
+    save("open", &away).await;
+    rest.save(json!({"name": "never-on-a-day", "handler": "noop",
+        "schedule": {"fixed_rate": "1s"},
+        "exclude": {"days": [now.date().to_string(), now.date().tomorrow().unwrap().to_string()]}}))
+        .await;
+    ended(&rest, "open", 3).await;
+    pace(&rest, now.timestamp()).await;
+    let next = async |job: &str| {
+        let (_, job) = rest.get(&format!("/api/v1/jobs/{job}")).await.unwrap();
+        instant(&job, "next_fire_at")
+    };
+    let opens = now.start_of_day().unwrap().timestamp()
+        + SignedDuration::from_hours(i64::from(now.hour()) + 2);
+    assert_eq!(next("closed").await, opens);
+    let after = now.start_of_day().unwrap().timestamp() + SignedDuration::from_hours(48);
+    assert!(next("never-on-a-day").await >= after);
+    for job in ["closed", "never-on-a-day"] {
+        assert_eq!(rest.tasks(job).await, Vec::<Value>::new());
+    }
 }
 
 #[tokio::test]

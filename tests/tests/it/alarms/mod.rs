@@ -39,6 +39,43 @@ async fn fails(rest: &Rest, job: &str, state: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_that_runs_too_long_is_told_once_while_it_runs() {
+    let hook = Hook::listen().await;
+    let mut coordinator = coordinator(&format!(
+        "[alarms.hook]\ntype = \"webhook\"\nurl = \"http://127.0.0.1:{}/\"\n\
+         group_wait = \"0s\"\n",
+        hook.port
+    ))
+    .await;
+    let _executor = coordinator.executor(EXECUTOR, "e1");
+    let rest = coordinator.rest();
+    rest.executors(1).await;
+    for (name, handler) in [("long", "slow"), ("short", "noop")] {
+        rest.save(json!({"name": name, "handler": handler, "param": 600_000, "alarms": ["hook"],
+            "grace": "1s", "alarm_when": {"runs_longer": "1s"}}))
+            .await;
+    }
+    rest.ended(rest.start("short", json!({})).await).await;
+    let long = rest.start("long", json!({})).await;
+    let told = hook.gets("runs_long").await;
+    assert_eq!((&told["job"], &told["count"]), (&json!("default.long"), &json!(1)), "{told}");
+    assert_eq!(rest.task(long).await["state"], "running");
+
+    // Nor does the next process tell it again, which finds the attempt running.
+    coordinator.kill();
+    coordinator.up().await;
+    let rest = coordinator.rest();
+    rest.executors(1).await;
+    assert_eq!(rest.reaches(long, &["running"]).await["state"], "running");
+    rest.post(&format!("/api/v1/tasks/{long}/stop")).await;
+    assert_eq!(rest.ended(long).await["state"], "stopped");
+    rest.save(json!({"name": "last", "handler": "fatal", "alarms": ["hook"]})).await;
+    rest.ended(rest.start("last", json!({})).await).await;
+    hook.gets("failed").await;
+    assert_eq!(hook.of("runs_long").len(), 1, "{:?}", hook.requests());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_failure_a_recovery_a_storm_and_a_late_start_are_told_once_each() {
     let hook = Hook::listen().await;
     let mut coordinator = coordinator(&format!(
