@@ -181,8 +181,13 @@ impl Engine {
     }
 }
 
-/// Whether an attempt that has a place may have been sent: its time has come or, if it was made too
-/// early to get its place then, had come by the uptime of the coordinator that gave it one.
+/// Whether an attempt that has a place may have been sent: its time has come, or had come by the
+/// uptime of the coordinator that gave it one. By uptime go those that were made too early to get
+/// their place then, retries, and starts with a delay; it runs on while a clock that was set back
+/// has not caught up.
 fn may_be_out(planned: &NewAttempt, now: Now) -> bool {
-    planned.due_at <= now.wall || planned.due_at > soon(Now { wall: planned.created_at, ..now })
+    let is_fire = planned.number == 1 && matches!(planned.cause, Cause::Schedule | Cause::Misfire);
+    !is_fire
+        || planned.due_at <= now.wall
+        || planned.due_at > soon(Now { wall: planned.created_at, ..now })
 }

@@ -1,5 +1,7 @@
 //! What becomes of attempts that are retried, lost or stopped.
 
+use std::time::Duration;
+
 use fastjob_core::{AttemptState, FailReason, TaskState, attempt::End};
 use tokio::sync::oneshot;
 
@@ -149,4 +151,26 @@ fn a_retry_goes_to_another_executor_also_after_a_restart() {
     story.connect("b", "j1", 2, &[]);
     story.pass(10_000);
     assert_eq!(story.starts(2).len(), 1);
+}
+
+#[test]
+fn a_retry_that_ran_by_uptime_while_the_clock_stood_still_is_not_started_again() {
+    let mut story = Story::begin();
+    let retry = r#""retry": {"count": 1, "delay": "500ms"}"#;
+    story.save(&format!(r#"{{"name": "m", "handler": "h", {retry}}}"#), Origin::Api).unwrap();
+    story.connect("e", "i1", 1, &[]);
+    let first = story.start("m");
+    story.finish(1, first, End::Failed(FailReason::Error));
+    story.starts(1);
+    // The clock was set back: the coordinator's wall time waits until it has caught up.
+    story.now.uptime += Duration::from_secs(5);
+    story.tell(Event::Tick);
+    let again = story.starts(1)[0].attempt;
+
+    let mut story = Story::carry_on(story.store, story.now);
+    story.connect("e", "i1", 2, &[again.0]);
+    story.finish(2, again, End::Succeeded);
+    story.pass(10_000);
+    assert_eq!((stopped(&story), story.starts(2).len()), (0, 0));
+    assert_eq!(story.task_state(first), TaskState::Succeeded);
 }
