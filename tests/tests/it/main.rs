@@ -14,6 +14,7 @@ mod kills;
 mod load;
 mod logs;
 mod pages;
+mod routes;
 mod runs;
 mod schedules;
 mod stops;

@@ -112,7 +112,7 @@ async fn a_job_fires_from_its_start_to_its_end_both_included() {
     rest.executors(1).await;
     cron(&rest, "pacer", EVERY_SECOND).await;
     let second = SignedDuration::from_secs(1);
-    let start = Timestamp::from_second(fastjob_tests::now().as_second() + 3).unwrap();
+    let start = Timestamp::from_second(fastjob_tests::now().as_second() + 4).unwrap();
     let end = start + second * 2;
     rest.save(json!({"name": "season", "handler": "noop", "schedule": {"cron": EVERY_SECOND},
         "start_at": start.to_string(), "end_at": end.to_string()}))
