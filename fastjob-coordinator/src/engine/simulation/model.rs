@@ -28,6 +28,7 @@ pub(in crate::engine) struct ModelStore {
     pub(super) keys: BTreeMap<(JobId, Arc<str>), TaskId>,
     checkpoints: BTreeMap<(TaskId, u32), Arc<str>>,
     pub(super) child_starts: BTreeMap<i64, ChildStart>,
+    cursors: BTreeMap<JobId, Timestamp>,
     reached: BTreeMap<Partition, Reached>,
     /// By partition: its term, and which node took it last.
     pub(super) holders: BTreeMap<Partition, (i64, Option<usize>)>,
@@ -111,6 +112,7 @@ impl ModelStore {
                 row.anchor = row.anchor.max(*anchor);
             }
         }
+        self.cursors.extend(commit.cursors.iter().copied());
         for child in &commit.child_starts {
             if !self.keys.contains_key(&(child.job, child.key())) {
                 self.child_starts.insert(child.id, child.clone());
@@ -196,6 +198,12 @@ impl ModelStore {
                 .values()
                 .filter(|row| self.is_in(row.id.0, partition))
                 .cloned()
+                .collect(),
+            cursors: self
+                .cursors
+                .iter()
+                .filter(|(job, _)| self.is_in(job.0, partition))
+                .map(|(job, at)| (*job, *at))
                 .collect(),
             open,
             lives,
