@@ -8,10 +8,10 @@ use std::{
     sync::Arc,
 };
 
-use fastjob_core::{AttemptId, TaskId};
+use fastjob_core::TaskId;
 
 use super::{
-    Engine, SessionId,
+    Engine, Held, SessionId,
     state::{After, Open},
 };
 use crate::record::Checkpoint;
@@ -58,11 +58,12 @@ impl Checkpoints {
 }
 
 impl Engine {
-    pub(super) fn checkpoints(&mut self, session: SessionId, reached: Vec<(AttemptId, Arc<str>)>) {
+    pub(super) fn checkpoints(&mut self, session: SessionId, reached: Vec<(Held, Arc<str>)>) {
         let Some(life) = self.sessions.get(&session).copied() else { return };
-        for (attempt, value) in reached {
-            let Some(open) = self.open.get_mut(&attempt) else { continue };
-            if open.life != Some(life) || open.more().checkpoint.as_ref() == Some(&value) {
+        for (held, value) in reached {
+            let of = |open: &&mut Open| open.life == Some(life) && held.names(open.created_at);
+            let Some(open) = self.open.get_mut(&held.attempt).filter(of) else { continue };
+            if open.more().checkpoint.as_ref() == Some(&value) {
                 continue;
             }
             open.more_mut().checkpoint = Some(Arc::clone(&value));

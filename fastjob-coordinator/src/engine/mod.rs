@@ -61,7 +61,7 @@ pub(crate) use self::{
     },
     effect::{Answer, Effects, Message, StartAttempt},
     event::{
-        Backfill, Beat, Command, CommitId, Connected, Event, JobPath, Now, OpenAsk, Outcome,
+        Backfill, Beat, Command, CommitId, Connected, Event, Held, JobPath, Now, OpenAsk, Outcome,
         SaveMode, SessionId, Start, Switch, When,
     },
 };
@@ -93,6 +93,8 @@ const UNWRITTEN_MOST: usize = 100_000;
 /// Most due attempts that are sent before other events have their turn, so that the first of a
 /// burst are entered while the last are still being sent.
 const BURST: usize = 512;
+/// By how many ids an executor may lift those of a partition.
+const LIFT_MOST: i64 = 1_000_000_000_000;
 /// Most timers that go off in one step.
 const TIMERS: usize = 1_000;
 
@@ -282,7 +284,11 @@ impl Engine {
             Event::Progress(session, told) => self.progress(session, told),
             Event::RoundTrip(session, took) => self.round_trip(now, session, took),
             Event::Finished(session, outcomes) => self.finished(now, session, outcomes, out),
-            Event::Leaving(session, returned) => self.leaving(now, session, returned, out),
+            Event::Leaving(session, returned, answer) => {
+                self.leaving(now, session, returned, out);
+                out.answers.push(Answer::Noted(answer));
+            }
+            Event::Returned(session, returned) => self.returned(now, session, returned, out),
             Event::Disconnected(session) => self.disconnected(now, session),
             Event::ChildStarts(children) => self.chores.start_children(children),
             Event::Directory(directory) => self.directory = directory,
@@ -357,8 +363,8 @@ impl Engine {
             }
             After::Placed(attempts) => self.send_placed(now, attempts, out),
             After::Settled(life, attempts) => {
-                for attempt in &attempts {
-                    self.settling.remove(attempt);
+                for held in &attempts {
+                    self.settling.remove(&held.attempt);
                 }
                 self.acknowledge(life, attempts, out);
             }
@@ -381,6 +387,28 @@ impl Engine {
             let least = self.config.id_from(age.saturating_mul(self.config.step()));
             self.next_id = self.next_id.max(least);
         }
+    }
+
+    /// An executor was sent a higher id than any that the store knows of: the store was restored from
+    /// a backup. Ids that were handed out since the backup are not handed out again.
+    fn lift_ids_above(&mut self, highest: AttemptId) {
+        if highest.0 < self.next_id {
+            return;
+        }
+        let most = self.ids_until.saturating_add(LIFT_MOST.saturating_mul(self.config.step()));
+        if highest.0 > most {
+            tracing::warn!(
+                attempt.id = highest.0,
+                "an executor claims to know an attempt id far above those of the store; ignored"
+            );
+            return;
+        }
+        self.next_id = self.config.id_from(highest.0 + 1);
+        tracing::warn!(
+            attempt.id = highest.0,
+            "an executor knows attempts that the store does not: the store was restored from a \
+             backup, ids continue above"
+        );
     }
 
     fn new_id(&mut self) -> i64 {

@@ -305,6 +305,7 @@ impl Engine {
         open.state = state;
         let start = StartAttempt {
             attempt,
+            created_at: open.created_at,
             task: open.task,
             job_id: open.job,
             job: std::sync::Arc::clone(&entry.row.job),

@@ -1,14 +1,15 @@
 //! How far attempts have come, for people: kept in memory only.
 
-use fastjob_core::{AttemptId, Progress};
+use fastjob_core::Progress;
 
-use super::{Engine, SessionId};
+use super::{Engine, Held, SessionId};
 
 impl Engine {
-    pub(super) fn progress(&mut self, session: SessionId, told: Vec<(AttemptId, Progress)>) {
+    pub(super) fn progress(&mut self, session: SessionId, told: Vec<(Held, Progress)>) {
         let Some(life) = self.sessions.get(&session).copied() else { return };
-        for (attempt, progress) in told {
-            if let Some(open) = self.open.get_mut(&attempt).filter(|open| open.life == Some(life)) {
+        for (held, progress) in told {
+            let open = self.open.get_mut(&held.attempt).filter(|open| open.life == Some(life));
+            if let Some(open) = open.filter(|open| held.names(open.created_at)) {
                 open.more_mut().progress = Some(progress);
             }
         }

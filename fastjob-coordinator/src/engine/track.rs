@@ -5,7 +5,7 @@
 //! A life that is gone, because another has taken its seat or because it stayed away too long,
 //! takes what it held along: those attempts are lost, and the retry strategy decides.
 
-use std::{collections::HashSet, time::Duration};
+use std::{collections::HashMap, time::Duration};
 
 use fastjob_core::{
     AttemptId, AttemptState, FailReason, TaskState,
@@ -16,12 +16,14 @@ use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::{
-    Answer, Beat, ConnectAnswer, Connected, Effects, Engine, Message, Now, SaveMode, SessionId,
-    Watched,
-    state::{Life, Step},
+    Answer, Beat, ConnectAnswer, Connected, Effects, Engine, Held, Message, Now, SaveMode,
+    SessionId, Watched,
+    state::{Life, Open, Step},
 };
 use crate::record::{LifeId, LifeRow, Origin};
 
+/// After how long an attempt is dispatched again that an executor returned which does not drain.
+const RETURNED: Duration = Duration::from_secs(1);
 /// How much later than it must an executor may report an end.
 const SLACK: Duration = Duration::from_secs(5);
 
@@ -77,6 +79,9 @@ impl Engine {
             }
         };
         self.sessions.insert(new.session, id);
+        if let Some(highest) = new.highest {
+            self.lift_ids_above(highest);
+        }
         out.answers.push(Answer::Connect(answer, ConnectAnswer::Welcome));
         let holding = self.take_seat(now, id, new);
         self.compare(now, id, &holding, out);
@@ -122,7 +127,7 @@ impl Engine {
 
     /// Writes down what the executor said of itself and returns what it holds. What it does not say
     /// here, as its last heartbeat, is kept until a newer one arrives.
-    fn take_seat(&mut self, now: Now, id: LifeId, new: Connected) -> HashSet<AttemptId> {
+    fn take_seat(&mut self, now: Now, id: LifeId, new: Connected) -> Vec<Held> {
         self.leave_groups(id);
         for handler in new.handlers.keys() {
             let group = self.groups.entry((new.service.clone(), handler.clone())).or_default();
@@ -135,7 +140,7 @@ impl Engine {
         if let Some(life) = self.lives.get_mut(&id) {
             life.link = new.link;
             life.session = Some(new.session);
-            life.leaving = false;
+            life.leaving = new.leaving;
             life.since = now.wall;
             life.address = new.address;
             life.version = new.version;
@@ -147,7 +152,7 @@ impl Engine {
             // What code says of a job is no answer to anybody.
             drop(self.save(now, job, SaveMode::Replace, Origin::Code));
         }
-        new.holding.into_iter().collect()
+        new.holding
     }
 
     fn leave_groups(&mut self, id: LifeId) {
@@ -164,7 +169,8 @@ impl Engine {
     }
 
     /// Brings what the executor holds and what it was sent to the same.
-    fn compare(&mut self, now: Now, id: LifeId, holding: &HashSet<AttemptId>, out: &mut Effects) {
+    fn compare(&mut self, now: Now, id: LifeId, holding: &[Held], out: &mut Effects) {
+        let holding: HashMap<_, _> = holding.iter().map(|held| (held.attempt, *held)).collect();
         let mine = self.lives.get(&id).map(Life::held).unwrap_or_default();
         let mut stop = Vec::new();
         for attempt in mine {
@@ -172,13 +178,14 @@ impl Engine {
             let Some(open) = self.open.get_mut(&attempt).filter(|open| open.is_out()) else {
                 continue;
             };
-            if holding.contains(&attempt) {
+            if holding.get(&attempt).is_some_and(|held| held.names(open.created_at)) {
+                let named = open.named(attempt);
                 if open.state == AttemptState::Planned {
                     open.state = AttemptState::Dispatched;
                 }
                 self.move_to(attempt, Step::Sent, Some(id));
                 if stopping {
-                    stop.push(attempt);
+                    stop.push(named);
                 }
             } else if stopping {
                 self.end_here(now, attempt, End::Stopped, None);
@@ -188,9 +195,10 @@ impl Engine {
             }
         }
         // Superseded attempts: abandoned here, so nothing waits for them.
-        stop.extend(holding.iter().filter(|held| {
-            self.open.get(held).is_none_or(|open| open.life != Some(id))
-                && !self.settling.contains(held)
+        stop.extend(holding.values().filter(|held| {
+            let here = |open: &Open| open.life == Some(id) && held.names(open.created_at);
+            !self.open.get(&held.attempt).is_some_and(here)
+                && !self.settling.contains(&held.attempt)
         }));
         let session = self.lives.get(&id).and_then(|life| life.session);
         if let (Some(session), false) = (session, stop.is_empty()) {
@@ -211,12 +219,13 @@ impl Engine {
         &mut self,
         now: Now,
         session: SessionId,
-        attempts: Vec<(AttemptId, Timestamp)>,
+        attempts: Vec<(Held, Timestamp)>,
     ) {
         let Some(life) = self.sessions.get(&session).copied() else { return };
-        for (attempt, at) in attempts {
+        for (held, at) in attempts {
+            let attempt = held.attempt;
             let Some(open) = self.open.get_mut(&attempt) else { continue };
-            if open.life != Some(life) || !open.is_out() {
+            if open.life != Some(life) || !open.is_out() || !held.names(open.created_at) {
                 continue;
             }
             if let Some(state) = attempt::next(open.state, AttemptEvent::Started) {
@@ -264,7 +273,7 @@ impl Engine {
         }
         let life = open.life.and_then(|life| self.lives.get(&life));
         let Some(session) = life.and_then(|life| life.session) else { return };
-        out.sends.push((session, Message::Stop(vec![attempt])));
+        out.sends.push((session, Message::Stop(vec![open.named(attempt)])));
         if self.is_exclusive(open.job) {
             return;
         }
@@ -295,12 +304,27 @@ impl Engine {
         if let Some(life) = self.lives.get_mut(&id) {
             life.leaving = true;
         }
-        self.take_returned(now, id, returned);
+        self.take_returned(now, id, returned, Duration::ZERO);
         self.dispatch_due(now, out);
     }
 
-    /// Attempts that an executor will not run: others are to.
-    fn take_returned(&mut self, now: Now, id: LifeId, returned: Vec<AttemptId>) {
+    /// Places attempts again that their executor will not run.
+    pub(super) fn returned(
+        &mut self,
+        now: Now,
+        session: SessionId,
+        returned: Vec<AttemptId>,
+        out: &mut Effects,
+    ) {
+        let Some(id) = self.sessions.get(&session).copied() else { return };
+        // One that does not drain may be picked again at once, and return it again.
+        let drains = self.lives.get(&id).is_some_and(|life| life.leaving);
+        let delay = if drains { Duration::ZERO } else { RETURNED };
+        self.take_returned(now, id, returned, delay);
+        self.dispatch_due(now, out);
+    }
+
+    fn take_returned(&mut self, now: Now, id: LifeId, returned: Vec<AttemptId>, delay: Duration) {
         for attempt in returned {
             let Some(open) = self.open.get(&attempt) else { continue };
             if open.life != Some(id) || !open.is_out() {
@@ -308,9 +332,14 @@ impl Engine {
             }
             if self.is_stopping(attempt) {
                 self.end_here(now, attempt, End::Stopped, None);
-            } else {
-                self.unplace(now, attempt);
+                continue;
             }
+            if !delay.is_zero()
+                && let Some(open) = self.open.get_mut(&attempt)
+            {
+                open.more_mut().due_in = Some(now.uptime + delay);
+            }
+            self.unplace(now, attempt);
         }
     }
 

@@ -15,18 +15,18 @@ use fastjob_core::{
 use jiff::Timestamp;
 
 use crate::{
-    engine::{Beat, Message, Outcome, SessionId, StartAttempt},
+    engine::{Beat, Held, Message, Outcome, SessionId, StartAttempt},
     record::{Lease, Partition},
 };
 
 /// What an executor says.
 #[derive(Clone, Debug)]
 pub(super) enum Said {
-    Started(AttemptId, Timestamp),
+    Started(Held, Timestamp),
     Finished(Outcome),
     Figures(Beat),
     /// What it holds of these partitions.
-    Holding(Vec<Lease>, Vec<AttemptId>),
+    Holding(Vec<Lease>, Vec<Held>),
 }
 
 /// What an executor is told.
@@ -137,11 +137,12 @@ impl Executor {
             let partition = Partition::of_id(id.0, self.partitions);
             taken.iter().any(|lease| lease.partition == partition)
         };
-        let running: Vec<_> = self.running.keys().copied().filter(of).collect();
+        let running: Vec<_> =
+            self.running.values().map(held).filter(|held| of(&held.attempt)).collect();
         let ended: Vec<_> =
             self.unacknowledged.values().filter(|outcome| of(&outcome.attempt)).cloned().collect();
-        let waiting = self.waiting.iter().map(|start| start.attempt).filter(of);
-        let ids = running.iter().copied().chain(ended.iter().map(|outcome| outcome.attempt));
+        let waiting = self.waiting.iter().map(held).filter(|held| of(&held.attempt));
+        let ids = running.iter().copied().chain(ended.iter().map(Outcome::held));
         let ids = ids.chain(waiting);
         let holding = Said::Holding(taken.clone(), ids.collect());
         let link = &mut self.links[node].outbound;
@@ -212,13 +213,13 @@ impl Executor {
         let waiting = lane(&mut self.waiting.iter());
         match start.job.block.strategy {
             BlockStrategy::SkipNew if !running.is_empty() => {
-                self.ended(start.attempt, End::Skipped, None, now);
+                self.ended(held(&start), End::Skipped, None, now);
                 return None;
             }
             BlockStrategy::ReplaceRunning => {
                 let mut others = running.iter().chain(&waiting);
                 if start.number > 1 && others.any(|(_, task)| *task > start.task) {
-                    self.ended(start.attempt, End::Stopped, None, now);
+                    self.ended(held(&start), End::Stopped, None, now);
                     return None;
                 }
                 for (attempt, _) in waiting {
@@ -242,30 +243,27 @@ impl Executor {
 
     /// Ends what waits; whether it did.
     pub(super) fn stop_waiting(&mut self, attempt: AttemptId, now: Timestamp) -> bool {
-        let before = self.waiting.len();
-        self.waiting.retain(|start| start.attempt != attempt);
-        let waited = self.waiting.len() < before;
-        if waited {
-            self.ended(attempt, End::Stopped, None, now);
-        }
-        waited
+        let at = self.waiting.iter().position(|start| start.attempt == attempt);
+        let Some(start) = at.and_then(|at| self.waiting.remove(at)) else { return false };
+        self.ended(held(&start), End::Stopped, None, now);
+        true
     }
 
     /// An attempt that came too late is not entered.
-    pub(super) fn refuse(&mut self, attempt: AttemptId, now: Timestamp) {
-        self.ended(attempt, End::Failed(fastjob_core::FailReason::ExecutorLost), None, now);
+    pub(super) fn refuse(&mut self, start: &StartAttempt, now: Timestamp) {
+        self.ended(held(start), End::Failed(fastjob_core::FailReason::ExecutorLost), None, now);
     }
 
     /// An attempt ends here; the job knows whether its result is worth a text.
     pub(super) fn finish(&mut self, attempt: AttemptId, end: End, now: Timestamp) {
-        if self.running.remove(&attempt).is_some() {
-            self.ended(attempt, end, Some(now), now);
+        if let Some(start) = self.running.remove(&attempt) {
+            self.ended(held(&start), end, Some(now), now);
         }
     }
 
     fn ended(
         &mut self,
-        attempt: AttemptId,
+        Held { attempt, created_at }: Held,
         end: End,
         started_at: Option<Timestamp>,
         now: Timestamp,
@@ -273,6 +271,7 @@ impl Executor {
         let result = (end == End::Succeeded).then(|| attempt.to_string());
         let outcome = Outcome {
             attempt,
+            created_at,
             end,
             result,
             message: None,
@@ -305,6 +304,10 @@ impl Executor {
             self.finish(attempt, End::Failed(fastjob_core::FailReason::ExecutorLost), now);
         }
     }
+}
+
+pub(super) fn held(start: &StartAttempt) -> Held {
+    Held { attempt: start.attempt, created_at: start.created_at }
 }
 
 fn is_silent(

@@ -3,14 +3,14 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use fastjob_core::{AttemptId, FailReason, Job, JobDraft, JobName, ServiceName, attempt::End};
+use fastjob_core::{FailReason, Job, JobDraft, JobName, ServiceName, attempt::End};
 use jiff::{SignedDuration, Timestamp};
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use tokio::sync::oneshot;
 
 use super::{
     action::{Action, EXECUTORS, Shape},
-    executor::{Executor, Said, Told},
+    executor::{Executor, Said, Told, held},
     invariants::Witness,
     jobs,
     model::ModelStore,
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     engine::{
-        Beat, Command, Config, ConnectAnswer, Connected, Directory, Effects, Engine, Event,
+        Beat, Command, Config, ConnectAnswer, Connected, Directory, Effects, Engine, Event, Held,
         JobPath, Message, Now, SaveAnswer, SaveMode, SessionId, StartAttempt, Switch,
     },
     record::{Commit, Lease, Origin, Partition},
@@ -396,7 +396,7 @@ impl World {
     }
 
     /// An executor has said what it holds.
-    fn holds(&mut self, n: usize, m: usize, leases: Vec<Lease>, holding: Vec<AttemptId>) {
+    fn holds(&mut self, n: usize, m: usize, leases: Vec<Lease>, holding: Vec<Held>) {
         let executor = &self.executors[n];
         let Some(session) = executor.links[m].session else { return };
         let connected = Connected {
@@ -412,13 +412,15 @@ impl World {
             handlers: BTreeMap::from([(jobs::name("h"), String::new())]),
             jobs: Vec::new(),
             holding: Vec::new(),
+            leaving: false,
+            highest: None,
         };
         for lease in leases {
             let here = self.nodes[m].engines.get(&lease.partition).map(|running| running.lease);
             if here != Some(lease) {
                 continue;
             }
-            let of = |id: &&AttemptId| self.partition_of_id(id.0) == lease.partition;
+            let of = |held: &&Held| self.partition_of_id(held.attempt.0) == lease.partition;
             let holding = holding.iter().filter(of).copied().collect();
             let connected = Box::new(Connected { holding, ..connected.clone() });
             let (answer, mut wait) = oneshot::channel();
@@ -460,7 +462,11 @@ impl World {
                 let waiting = self.executors[n].waiting.iter().map(|start| start.attempt);
                 let returned: Vec<_> =
                     waiting.filter(|id| self.executors[n].is_of(m, *id)).collect();
-                self.tell_all(m, || Event::Leaving(session, returned.clone()));
+                self.tell_all(m, || {
+                    // The stream ends below: the answer is not waited for.
+                    let (answer, _) = oneshot::channel();
+                    Event::Leaving(session, returned.clone(), answer)
+                });
             }
         }
         self.executors[n].waiting.clear();
@@ -506,7 +512,7 @@ impl World {
                         // It travelled for longer than its node is known to act.
                         let executor = &mut self.executors[n];
                         executor.entered.insert(start.attempt);
-                        executor.refuse(start.attempt, self.wall);
+                        executor.refuse(&start, self.wall);
                         continue;
                     }
                     self.executors[n].entered.insert(start.attempt);
@@ -517,7 +523,7 @@ impl World {
                 self.promote(n);
             }
             Message::Stop(attempts) => {
-                for id in attempts {
+                for Held { attempt: id, .. } in attempts {
                     let hangs =
                         |start: &crate::engine::StartAttempt| start.job.name.as_str() == "hangs";
                     let executor = &self.executors[n];
@@ -531,8 +537,8 @@ impl World {
                 self.promote(n);
             }
             Message::Recorded(attempts) => {
-                for id in attempts {
-                    self.executors[n].unacknowledged.remove(&id);
+                for held in attempts {
+                    self.executors[n].unacknowledged.remove(&held.attempt);
                 }
             }
             Message::Close => self.disconnect(n, m),
@@ -544,7 +550,7 @@ impl World {
         let due_at = self.store.attempts[&start.attempt].new.due_at;
         self.witness.see_enter(&start, due_at, n, &self.executors);
         let (executor, at) = (&mut self.executors[n], self.wall);
-        executor.say(start.attempt, Said::Started(start.attempt, at));
+        executor.say(start.attempt, Said::Started(held(&start), at));
         executor.running.insert(start.attempt, start);
     }
 
@@ -579,9 +585,9 @@ impl World {
         let link = &mut self.executors[n].links[m];
         let Some(session) = link.session else { return };
         match link.outbound.pop_front() {
-            Some(Said::Started(attempt, at)) => {
-                let partition = self.partition_of_id(attempt.0);
-                self.tell(m, partition, Event::Started(session, vec![(attempt, at)]));
+            Some(Said::Started(held, at)) => {
+                let partition = self.partition_of_id(held.attempt.0);
+                self.tell(m, partition, Event::Started(session, vec![(held, at)]));
             }
             Some(Said::Finished(outcome)) => {
                 let partition = self.partition_of_id(outcome.attempt.0);
