@@ -34,6 +34,7 @@ use self::round_trips::RoundTrips;
 use crate::{
     cluster::{ClusterMap, Engines},
     engine::{Beat, Connected, Event, Outcome, SessionId},
+    parts::caught,
     sessions::{Outbound, Sessions, to_wire},
     store::{Lease, Partition},
 };
@@ -109,7 +110,15 @@ impl ExecutorLink for Link {
             node: self.terms.node.clone(),
             partitions: self.engines.partitions(),
         };
-        tokio::spawn(listen(open, inbound, name));
+        // It ends with its stream, and with the coordinator: `listen` waits for both.
+        tokio::spawn(async move {
+            if let Err(panic) = caught(listen(open, inbound, name)).await {
+                tracing::error!(
+                    panic,
+                    "a session panicked: it is closed, its executor connects again"
+                );
+            }
+        });
         let welcome = v1::ToExecutor { message: Some(v1::to_executor::Message::Welcome(welcome)) };
         Ok(Response::new(Outgoing { first: Some(welcome), outbound }))
     }
