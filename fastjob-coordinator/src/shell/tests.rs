@@ -83,10 +83,19 @@ async fn whether_something_was_done_is_not_known_when_its_engine_ends_before_the
     assert!(why.contains("not known"), "{why}");
 }
 
-/// An engine with a job and an executor, and what it is to do next: to send a started attempt.
-fn about_to_send(permit: Permit) -> (Engine, Around, Effects, Manual, UnboundedReceiver<Outbound>) {
+/// An engine with an executor and a task that was started, before anything is written.
+struct Started {
+    engine: Engine,
+    around: Around,
+    effects: Effects,
+    machine: Manual,
+    /// What the executor is sent.
+    stream: UnboundedReceiver<Outbound>,
+    task: oneshot::Receiver<StartAnswer>,
+}
+
+fn started(permit: Permit, writer: WriterHandle) -> Started {
     let (clock, machine) = Clock::manual();
-    let (_, writer) = Writer::new(Arc::new(Never));
     let sessions = Sessions::default();
     let lease = Lease::default();
     let around =
@@ -165,7 +174,7 @@ async fn an_engine_whose_effects_were_refused_ends_so_that_another_sends_them() 
     assert!(stream.try_recv().is_err());
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_start_that_a_retiring_engine_did_not_send_is_sent_by_the_next_owner() {
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(Sqlite::open(&folder.path().join("s.db")).await.unwrap());
