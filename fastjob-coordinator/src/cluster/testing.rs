@@ -115,8 +115,10 @@ fn does(call: Call, doing: &'static str) -> Result<()> {
 impl ClusterStore for Shared {
     async fn beat(&self, node: &NodeRow, lease: Duration) -> Result<ClusterView> {
         self.beats.fetch_add(1, Ordering::SeqCst);
+        // Not while the lock is held: a panic must not break the double.
+        let call = self.state.lock().unwrap().beat;
+        does(call, "renew the lease")?;
         let mut state = self.state.lock().unwrap();
-        does(state.beat, "renew the lease")?;
         let now = self.now(&state);
         let until = now + i64::try_from(lease.as_millis()).unwrap();
         state.nodes.insert(node.id.clone(), (node.clone(), until));
@@ -191,7 +193,8 @@ impl LoadStore for Shared {
     }
 
     async fn child_starts(&self, partitions: &[Partition]) -> Result<Vec<ChildStart>> {
-        does(self.state.lock().unwrap().children, "read children to start")?;
+        let call = self.state.lock().unwrap().children;
+        does(call, "read children to start")?;
         let mut children = self.children.lock().unwrap().clone();
         children.retain(|child| partitions.contains(&child.partition));
         let gate = self.read.lock().unwrap().clone();

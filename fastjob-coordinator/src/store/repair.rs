@@ -24,7 +24,7 @@ pub(crate) struct Survey {
     pub(crate) marks: Vec<Marks>,
     /// Jobs whose schedule counts from later than now.
     pub(crate) anchors: u64,
-    /// Open attempts that were made later than now.
+    /// Open attempts that were made later than now, and are due later still.
     pub(crate) attempts: u64,
     /// The clock of a database that has its own.
     pub(crate) clock: Option<Timestamp>,
@@ -37,8 +37,8 @@ pub(crate) trait RepairStore: Send + Sync {
     /// What there is, and what of it is later than `now`. Changes nothing.
     async fn survey(&self, now: Timestamp) -> Result<Survey>;
     /// Sets clocks, watermarks and anchors that are later than `now` back to it. Open attempts that
-    /// were made later than `now` are made `now`, and due after the same delay; those that have an
-    /// executor are due at once. Returns what it found.
+    /// were made later than `now` are due after the same delay from now; those that have an executor
+    /// are due at once. When they were made is left: it is part of their name. Returns what it found.
     async fn set_back(&self, now: Timestamp) -> Result<Survey>;
     /// Uses no id again that is less than `by` above those in use, in any partition. Returns what
     /// it found.

@@ -47,9 +47,9 @@ impl RepairStore for Postgres {
                 "update partitions set watermark = $1 where watermark > $1",
                 "update partitions set clock = $1 where clock > $1",
                 "update jobs set anchor = $1 where anchor > $1",
-                "update attempts set created_at = $1, due_at = case when life is null \
-                 then $1 + greatest(due_at - created_at, 0) else $1 end \
-                 where state = 0 and created_at > $1",
+                "update attempts set due_at = case when life is null \
+                 then $1 + due_at - created_at else $1 end \
+                 where state = 0 and created_at > $1 and due_at >= created_at",
             ] {
                 sqlx::query(statement).bind(now.as_millisecond()).execute(&mut *tx).await?;
             }
@@ -122,7 +122,8 @@ async fn later_than(
 ) -> sqlx::Result<Found> {
     let (anchors, attempts, clock) = sqlx::query_as(
         "select (select count(*) from jobs where anchor > $1), \
-         (select count(*) from attempts where state = 0 and created_at > $1), \
+         (select count(*) from attempts \
+         where state = 0 and created_at > $1 and due_at >= created_at), \
          cast(extract(epoch from clock_timestamp()) * 1000 as bigint)",
     )
     .bind(now.as_millisecond())

@@ -48,8 +48,9 @@ async fn set_back(writer: &mut SqliteConnection, now: Timestamp) -> sqlx::Result
         "update meta set value = cast(?1 as text) \
          where key in ('watermark', 'clock') and cast(value as integer) > ?1",
         "update jobs set anchor = ?1 where anchor > ?1",
-        "update attempts set created_at = ?1, due_at = case when life is null \
-         then ?1 + max(due_at - created_at, 0) else ?1 end where state = 0 and created_at > ?1",
+        "update attempts set due_at = case when life is null \
+         then ?1 + due_at - created_at else ?1 end \
+         where state = 0 and created_at > ?1 and due_at >= created_at",
     ] {
         sqlx::query(statement).bind(now.as_millisecond()).execute(&mut *tx).await?;
     }
@@ -79,7 +80,8 @@ async fn later_than(line: &mut SqliteConnection, now: Timestamp) -> sqlx::Result
     let meta = meta(line).await?;
     let (anchors, attempts) = sqlx::query_as(
         "select (select count(*) from jobs where anchor > ?1), \
-         (select count(*) from attempts where state = 0 and created_at > ?1)",
+         (select count(*) from attempts \
+         where state = 0 and created_at > ?1 and due_at >= created_at)",
     )
     .bind(now.as_millisecond())
     .fetch_one(line)
