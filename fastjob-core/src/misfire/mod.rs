@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     id::JobId,
-    schedule::{Count, Timetable},
+    schedule::{Count, Next, Timetable},
 };
 
 /// A fire later than this is a misfire.
@@ -73,7 +73,8 @@ pub fn is_misfire(due_at: Timestamp, now: Timestamp) -> bool {
 /// The work does not grow with the number of missed fires. A call visits the fires that it returns
 /// and those of the last jitter before `now`, whose due instants decide: at most 36,000, for the
 /// longest jitter and the shortest rate. To find where they begin and end it takes the steps of
-/// [`Timetable::next_after`], [`Timetable::last_between`] and [`Timetable::count_between`].
+/// [`Timetable::look_after`], [`Timetable::last_between`] and [`Timetable::count_between`]: few
+/// without a calendar; with one, at most 25 for each day since `after`.
 pub fn plan(
     strategy: MisfireStrategy,
     job: JobId,
@@ -97,7 +98,8 @@ pub fn plan(
             false => plan.in_time.push(fire),
         }
     }
-    let mut missed = Rest { timetable, anchor, after, until: sure, late };
+    let first = fires(timetable, anchor, after, sure).next();
+    let mut missed = Rest { timetable, anchor, first, after, until: sure, late };
     let (most, oldest) = strategy.keeps(now);
     while plan.made_up.len() < most
         && let Some(fire) = missed.take_last(oldest)
@@ -135,7 +137,9 @@ impl MisfireStrategy {
 struct Rest<'a> {
     timetable: &'a Timetable,
     anchor: Timestamp,
-    /// All fires later than `after` and not later than `until`, which are not visited,
+    /// All fires later than `after` and not later than `until`, which are not visited; `first` is
+    /// the first of them, if there is any,
+    first: Option<Timestamp>,
     after: Timestamp,
     until: Timestamp,
     /// and these later ones, oldest first.
@@ -154,19 +158,27 @@ impl Rest<'_> {
     }
 
     fn last(&self) -> Option<Timestamp> {
-        let late = self.late.last().copied();
-        late.or_else(|| self.timetable.last_between(self.after, self.until, self.anchor))
+        match (self.late.last(), self.first) {
+            (Some(late), _) => Some(*late),
+            (None, Some(first)) if first <= self.until => {
+                self.timetable.last_between(self.after, self.until, self.anchor)
+            }
+            (None, _) => None,
+        }
     }
 
     fn count(&self) -> Count {
         let late = Count::exactly(self.late.len() as u64);
-        late.plus(self.timetable.count_between(self.after, self.until, self.anchor))
+        match self.first {
+            Some(_) => late.plus(self.timetable.count_between(self.after, self.until, self.anchor)),
+            None => late,
+        }
     }
 
     fn all(&self) -> Option<Missed> {
         let last = self.last()?;
-        let first = fires(self.timetable, self.anchor, self.after, self.until).next();
-        let first = first.or(self.late.first().copied()).unwrap_or(last);
+        // Fires are taken out from the newest on, so that the first is there as long as any is.
+        let first = self.first.or(self.late.first().copied()).unwrap_or(last);
         Some(Missed { first, last, count: self.count() })
     }
 }
@@ -180,8 +192,18 @@ fn fires(
 ) -> impl Iterator<Item = Timestamp> {
     let mut from = after;
     std::iter::from_fn(move || {
-        from = (from < until).then(|| timetable.next_after(from, anchor)).flatten()?;
-        (from <= until).then_some(from)
+        // As often as it takes, for no fire may be forgotten; the range bounds it.
+        while from < until {
+            match timetable.look_after(from, anchor) {
+                Next::Fire(fire) => {
+                    from = fire;
+                    return (fire <= until).then_some(fire);
+                }
+                Next::LookAgain(searched) => from = searched,
+                Next::Never => return None,
+            }
+        }
+        None
     })
 }
 

@@ -41,7 +41,7 @@ impl Timetable {
         anchor: Timestamp,
         most: usize,
     ) -> Result<Fires, NoBackfill> {
-        let mut after = super::before(from);
+        let after = super::before(from);
         let anchor = match &self.schedule {
             Schedule::None => return Err(NoBackfill("none")),
             Schedule::FixedDelay(_) => return Err(NoBackfill("fixed_delay")),
