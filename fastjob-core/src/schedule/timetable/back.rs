@@ -108,7 +108,7 @@ impl Timetable {
         anchor: Timestamp,
     ) -> Option<Range> {
         let until = until.min(limits.last());
-        let (after, anchor) = self.from_start(limits, after, anchor)?;
+        let (after, anchor) = self.since_start(limits, after, anchor)?;
         Some(Range { after, until, anchor })
     }
 }

@@ -239,13 +239,13 @@ impl Timetable {
         after: Timestamp,
         anchor: Timestamp,
     ) -> Option<Timestamp> {
-        let (after, anchor) = self.from_start(limits, after, anchor)?;
+        let (after, anchor) = self.since_start(limits, after, anchor)?;
         self.schedule.next_after(after, anchor)
     }
 
     /// The instant after which, and the anchor from which, the plain schedule has the fires that
     /// are not before `start_at`.
-    fn from_start(
+    fn since_start(
         &self,
         limits: &Limits,
         after: Timestamp,
