@@ -15,6 +15,7 @@ use fastjob_core::{
     AttemptId, AttemptState, Cause, ExecutorName, JobId, Shard, TaskId, TaskState,
     attempt::End,
     misfire::{self, Missed},
+    schedule::{Count, Next},
     shard::ShardStrategy,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -161,7 +162,11 @@ impl Engine {
             return 0;
         };
         let due_at = entry.row.job.timetable.due_at(id, fire_at);
-        let made = if misfire::is_misfire(due_at, now.wall) {
+        let made = if entry.row.job.timetable.excludes(fire_at) {
+            // Not a fire: the last look ended here.
+            entry.cursor = fire_at;
+            0
+        } else if misfire::is_misfire(due_at, now.wall) {
             self.misfire(now, id)
         } else {
             entry.cursor = fire_at;
@@ -193,7 +198,7 @@ impl Engine {
         }
         let last = plan.made_up.len().saturating_sub(1);
         for (index, fire_at) in plan.made_up.into_iter().enumerate() {
-            let note = (index == last && plan.stands_for > 1)
+            let note = (index == last && plan.stands_for.number > 1)
                 .then(|| format!("stands for {} missed fires", plan.stands_for));
             let new = NewTask::new(id, Cause::Misfire, now.wall);
             let head = Head { note, ..Head::default() };
@@ -209,11 +214,10 @@ impl Engine {
     /// One skipped task tells of all the fires that were left out.
     fn record_skipped(&mut self, now: Now, job: JobId, missed: &Missed) {
         let id = self.new_id();
-        let least = if missed.count >= misfire::COUNT_MOST { "at least " } else { "" };
         let note = match missed.count {
-            1 => "1 fire was missed and skipped".to_owned(),
+            Count { number: 1, at_least: false } => "1 fire was missed and skipped".to_owned(),
             count => format!(
-                "{least}{count} fires from {} to {} were missed and skipped",
+                "{count} fires from {} to {} were missed and skipped",
                 missed.first, missed.last
             ),
         };
@@ -347,7 +351,11 @@ impl Engine {
         if job.timetable.follows_the_last_end() && entry.scheduled > 0 {
             return; // the end of that task will set the next fire
         }
-        entry.next_fire = job.timetable.next_after(entry.cursor, entry.row.anchor);
+        entry.next_fire = match job.timetable.look_after(entry.cursor, entry.row.anchor) {
+            // Excluded instants do not fire; there the search continues.
+            Next::Fire(at) | Next::LookAgain(at) => Some(at),
+            Next::Never => None,
+        };
         if let Some(fire_at) = entry.next_fire {
             self.fires.insert((fire_at, id));
         }

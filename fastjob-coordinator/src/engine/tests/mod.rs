@@ -4,6 +4,7 @@ mod attempts;
 mod bounds;
 mod children;
 mod draining;
+mod fires;
 mod restored;
 mod rules;
 mod story;
