@@ -12,9 +12,10 @@ use crate::{
     clock::{self, Clock},
     cluster::{self, ClusterMap, Deadline, Engines, Keeper},
     config::{Config, CoordinatorConfig, StoreUrl},
+    engine::{Limits, OpenLimit},
     ops::{Ops, Peers},
     rpc::{Link, Terms},
-    server::{self, Bound, Guard, Limits, Plaintext, Server, Tls, TlsFiles, TlsMode},
+    server::{self, Bound, Guard, Plaintext, Server, Tls, TlsFiles, TlsMode},
     sessions::Sessions,
     store::{self, ClusterStore, Store, postgres::Postgres, sqlite::Sqlite, writer::Writer},
     sweep,
@@ -344,6 +345,10 @@ impl Coordinator {
                 executor_lost: settings.executor_lost,
                 lease: settings.lease,
             },
+            limits: Limits {
+                descendants: settings.max_descendants,
+                open: OpenLimit::new(settings.max_open_tasks, settings.max_open_bytes).into(),
+            },
             store: Arc::clone(&whole),
             clock: Arc::clone(&clock),
             writer: writer_handle,
@@ -384,7 +389,7 @@ impl Coordinator {
         let app = server::app(ops, grpc, guard);
         let drain = settings.drain;
         let most = usize::try_from(settings.max_connections).unwrap_or(usize::MAX);
-        let limits = Limits { connections: most, ..Limits::default() };
+        let limits = server::Limits { connections: most, ..server::Limits::default() };
         let serving = bound.serve(app, tls, limits, stop.child_token(), drain);
         loops.spawn(named("server", serving));
 

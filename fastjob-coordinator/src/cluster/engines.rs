@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, PoisonError, RwLock},
+    time::Duration,
 };
 
 use fastjob_core::{AttemptId, ChannelName};
@@ -59,6 +60,11 @@ impl Engines {
     /// The partition of an attempt.
     pub(crate) fn partition_of(&self, attempt: AttemptId) -> Partition {
         Partition::of_id(attempt.0, self.partitions())
+    }
+
+    /// The uptime that engines go by.
+    pub(crate) fn uptime(&self) -> Duration {
+        self.0.clock.now().uptime
     }
 
     /// Until when the clock stands still, if it was set back.

@@ -30,6 +30,10 @@ use crate::{
 
 /// Between two looks for children to start.
 const CHILDREN: Duration = Duration::from_millis(250);
+/// The same while there are more than one look takes.
+const MORE_CHILDREN: Duration = Duration::from_millis(20);
+/// Most children that one look takes: their params can be long.
+const CHILDREN_MOST: u32 = 500;
 /// By how much the clocks of nodes may differ before anybody is told.
 const AHEAD: SignedDuration = SignedDuration::from_secs(5);
 /// How long engines may take to write what they have decided when the node stops.
@@ -55,6 +59,8 @@ pub(crate) struct Settings {
 /// Keeps the partitions of one node.
 pub(crate) struct Keeper {
     pub(crate) settings: Settings,
+    /// Of all engines of the node together.
+    pub(crate) limits: engine::Limits,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<Clock>,
     pub(crate) writer: WriterHandle,
@@ -157,7 +163,7 @@ impl Keeper {
             partitions: facts.partitions,
             since: facts.since,
         };
-        let engine = Engine::new(config, loaded, self.clock.now());
+        let engine = Engine::new(config, loaded, self.clock.now()).limited(self.limits.clone());
         let (handle, inbox) = EngineHandle::new(self.engines.health().clone());
         self.engines.add(lease, handle, ending.lost.clone());
         self.sessions.claim_all(&[lease]);
@@ -177,16 +183,24 @@ impl Keeper {
         async move {
             while !stop.is_cancelled() {
                 let held = engines.held();
+                let mut wait = CHILDREN;
                 if !held.is_empty() {
-                    match tokio::time::timeout(READ, store.child_starts(&held)).await {
-                        Ok(Ok(children)) => engines.start_children(children),
+                    let read_at = engines.uptime();
+                    let read = store.child_starts(&held, CHILDREN_MOST);
+                    match tokio::time::timeout(READ, read).await {
+                        Ok(Ok(children)) => {
+                            if children.len() >= CHILDREN_MOST as usize {
+                                wait = MORE_CHILDREN;
+                            }
+                            engines.start_children(children, read_at);
+                        }
                         Ok(Err(err)) => tracing::debug!(%err, "children to start not read"),
                         Err(_) => tracing::debug!("children to start not read in time"),
                     }
                 }
                 tokio::select! {
                     () = stop.cancelled() => return,
-                    () = tokio::time::sleep(CHILDREN) => {}
+                    () = tokio::time::sleep(wait) => {}
                 }
             }
         }
@@ -429,9 +443,9 @@ impl Node {
 }
 
 impl Engines {
-    fn start_children(&self, children: Vec<store::ChildStart>) {
+    fn start_children(&self, children: Vec<store::ChildStart>, read_at: Duration) {
         for child in children {
-            self.tell(child.partition, Event::ChildStarts(vec![child]));
+            self.tell(child.partition, Event::ChildStarts(vec![child], read_at));
         }
     }
 }

@@ -74,7 +74,7 @@ impl Engine {
         if job.timetable != row.job.timetable {
             too_late(&job, now)?;
         }
-        let children = self.resolve_children(Some(row.id), &job)?;
+        let children = self.resolve_children(Some(&row), &job)?;
         Ok((
             SaveDone::Updated,
             self.change(now, JobRow { job: job.into(), children, origin, ..row }),
@@ -115,6 +115,8 @@ impl Engine {
         if refires {
             self.take_back(now, id);
         }
+        let before = self.jobs.get(&id).map(|entry| Arc::clone(&entry.row.children));
+        self.parents.change(id, before.as_deref().unwrap_or_default(), &row.children);
         let anchor = if refires { now.wall } else { row.anchor };
         let row = JobRow { revision: row.revision + 1, updated_at: now.wall, anchor, ..row };
         if let Some(entry) = self.jobs.get_mut(&id) {
@@ -171,6 +173,7 @@ impl Engine {
         entry.epoch = entry.epoch.wrapping_add(1);
         let row = entry.row.clone();
         self.commit.jobs.push(row.clone());
+        self.parents.change(id, &row.children, &[]);
         if let Some(ids) = self.by_bare_name.get_mut(&row.job.name) {
             ids.retain(|other| *other != id);
         }

@@ -17,6 +17,7 @@ use rand::RngExt;
 
 use super::{
     Effects, Engine, Message, Now, Outcome, SessionId,
+    alarms::Why,
     place::Sure,
     plan::{Head, soon},
     state::{After, Open, Step},
@@ -109,7 +110,7 @@ impl Engine {
         let Some(state) = attempt::next(open.state, AttemptEvent::Ended(outcome.end)) else {
             return;
         };
-        let Some(mut open) = self.open.remove(&attempt) else { return };
+        let Some(mut open) = self.take_out(attempt) else { return };
         self.leave(now, &mut open, attempt);
         let retry = self.retry_at(now, &open, outcome.end);
         let (task_state, task_result) = self.task_after(&open, &outcome, retry.is_some());
@@ -119,9 +120,10 @@ impl Engine {
         let ended = task_state.filter(|state| state.is_final());
         if let Some(end) = ended {
             let result = task_result.as_deref().or(outcome.result.as_deref());
-            self.start_children(now, (open.job, open.task), end, result);
+            let refused = self.start_children(now, &open, end, result);
             let reason = outcome.end.reason().map(fastjob_core::FailReason::as_str);
-            self.tell_end(now, &open, end, reason, outcome.message.as_deref());
+            let why = Why { reason, message: outcome.message.as_deref(), refused };
+            self.tell_end(now, &open, end, &why);
         }
         self.commit.ended.push(EndedAttempt {
             attempt,

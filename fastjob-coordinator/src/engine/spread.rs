@@ -73,7 +73,7 @@ impl Engine {
             }
             Err(_) => return self.wait(now, attempt),
         };
-        let Some(open) = self.open.remove(&attempt) else { return };
+        let Some(open) = self.take_out(attempt) else { return };
         let total = u32::try_from(layout.0.len()).unwrap_or(u32::MAX);
         self.begin_spread(&open, total);
         self.commit.spread.push(SpreadTask { task: open.task, total });
@@ -92,7 +92,7 @@ impl Engine {
             // Its row is there already: only its place and its shard are new.
             self.promise(&mut shard, life);
             self.commit.placed.push(Placed { attempt, life });
-            self.open.insert(attempt, shard);
+            self.enter(attempt, shard);
             self.recorded_with_this(attempt);
         }
     }

@@ -18,7 +18,7 @@ use super::{
     effect::Answer,
     event::{Beat, SessionId},
 };
-use crate::record::{JobRow, LifeId};
+use crate::record::{JobRow, LifeId, Lineage};
 
 /// A job and where its schedule is.
 #[derive(Debug)]
@@ -83,6 +83,8 @@ pub(crate) struct More {
     pub(crate) watched: bool,
     /// What its handler said last.
     pub(crate) progress: Option<Progress>,
+    /// Where a task that another one started is among those that followed from the same start.
+    pub(crate) lineage: Option<Lineage>,
 }
 
 impl Open {
@@ -96,6 +98,7 @@ impl Open {
             waits_until: None,
             watched: false,
             progress: None,
+            lineage: None,
         };
         self.more.as_deref().unwrap_or(NONE)
     }

@@ -221,9 +221,9 @@ impl Link {
             | Event::Beat(..)
             | Event::RoundTrip(..)
             | Event::Disconnected(_)
-            | Event::ChildStarts(_)
-            | Event::Directory(_)
-            | Event::Command(_) => {}
+            | Event::ChildStarts(..)
+            | Event::Command(_)
+            | Event::CommandWith(..) => {}
         }
     }
 }

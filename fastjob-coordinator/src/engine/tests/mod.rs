@@ -2,5 +2,6 @@
 
 mod attempts;
 mod children;
+mod lineage;
 mod rules;
 mod story;
