@@ -325,3 +325,18 @@ fn variables_that_others_read_are_let_be() {
     ];
     assert_eq!(unknown_variables(links), []);
 }
+
+#[test]
+fn deep_nesting_is_refused_and_does_not_overflow_the_stack() {
+    let path = vec!["a"; 100_000].join(".");
+    for text in [
+        format!("a = {}", "[".repeat(100_000)),
+        format!("a = {}", "{a=".repeat(100_000)),
+        format!("{path} = 1"),
+        format!("[{path}]"),
+        format!("[[{path}]]"),
+    ] {
+        let found = problems(&text, &[]);
+        assert!(found.iter().any(|problem| problem.contains("recurs")), "{found:?}");
+    }
+}

@@ -54,6 +54,12 @@ impl OpenLimit {
         Self { most_tasks: most_tasks.into(), most_bytes, tasks, bytes }
     }
 
+    /// How many are open, and the bytes of their params.
+    #[cfg(test)]
+    pub(crate) fn taken(&self) -> (u64, u64) {
+        (self.tasks.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed))
+    }
+
     fn add(&self, size: Size) {
         self.tasks.fetch_add(size.tasks, Ordering::Relaxed);
         self.bytes.fetch_add(size.bytes, Ordering::Relaxed);
@@ -246,10 +252,6 @@ impl Engine {
 mod tests {
     use super::*;
 
-    fn counted(node: &OpenLimit) -> (u64, u64) {
-        (node.tasks.load(Ordering::Relaxed), node.bytes.load(Ordering::Relaxed))
-    }
-
     #[test]
     fn a_node_admits_what_all_its_engines_together_have_room_for() {
         let node = Arc::new(OpenLimit::new(3, 100));
@@ -261,7 +263,7 @@ mod tests {
         assert_eq!(one.admit(2, None), Err(OverQuota::Tasks(3)));
         other.remove(None);
         assert_eq!(one.admit(2, None), Ok(()));
-        assert_eq!(counted(&node), (1, 10));
+        assert_eq!(node.taken(), (1, 10));
     }
 
     #[test]
@@ -271,7 +273,7 @@ mod tests {
         for _ in 0..3 {
             quota.add(Some("ab"));
         }
-        assert_eq!(counted(&node), (3, 6));
+        assert_eq!(node.taken(), (3, 6));
         assert_eq!(quota.admit(1, None), Err(OverQuota::Tasks(1)));
     }
 
@@ -290,8 +292,8 @@ mod tests {
         let mut quota = Quota::new(Arc::clone(&node));
         quota.add(Some("abc"));
         quota.join(Arc::clone(&next));
-        assert_eq!((counted(&node), counted(&next)), ((0, 0), (1, 3)));
+        assert_eq!((node.taken(), next.taken()), ((0, 0), (1, 3)));
         drop(quota);
-        assert_eq!(counted(&next), (0, 0));
+        assert_eq!(next.taken(), (0, 0));
     }
 }

@@ -3,5 +3,7 @@
 mod attempts;
 mod children;
 mod lineage;
+mod quota;
 mod rules;
+mod speed;
 mod story;
