@@ -26,7 +26,7 @@ use super::{
     state::{After, More, Open, ShardAt, Step},
     timers::Watched,
 };
-use crate::record::{LifeId, NOT_SPREAD, NewAttempt};
+use crate::record::{LifeId, Lineage, NOT_SPREAD, NewAttempt};
 
 /// Most tasks that one step plans, and most jobs whose next fire it looks up.
 const SLICE: usize = 2_000;
@@ -83,6 +83,8 @@ pub(super) struct NewTask {
     pub(super) due_in: Option<std::time::Duration>,
     /// On this executor and no other.
     pub(super) wanted: Option<ExecutorName>,
+    /// Of a task that another one started.
+    pub(super) lineage: Option<Lineage>,
 }
 
 /// What only the head of a task says.
@@ -104,6 +106,7 @@ impl NewTask {
             head: Head::default(),
             due_in: None,
             wanted: None,
+            lineage: None,
         }
     }
 }
@@ -230,6 +233,7 @@ impl Engine {
             shard: Shard::WHOLE,
             cause: Cause::Misfire,
             parent: None,
+            lineage: None,
             wanted: None,
             key: None,
             fire_at: Some(missed.first),
@@ -248,14 +252,20 @@ impl Engine {
     pub(super) fn new_task(&mut self, now: Now, new: NewTask) -> TaskId {
         let id = self.new_id();
         let (attempt, task) = (AttemptId(id), TaskId(id));
+        if let Err(over) = self.admit_task(&new) {
+            self.skip_task(now, task, new, over);
+            return task;
+        }
         let Some(entry) = self.jobs.get_mut(&new.job) else { return task };
         if matches!(new.cause, Cause::Schedule | Cause::Misfire) {
             entry.scheduled += 1;
         }
         // Who asks for one executor asks for one shard.
         let spreads = entry.row.job.shard != ShardStrategy::One && new.wanted.is_none();
-        let more = (new.due_in.is_some() || new.wanted.is_some())
-            .then(|| Box::new(More { due_in: new.due_in, wanted: new.wanted, ..More::default() }));
+        let has_more = new.due_in.is_some() || new.wanted.is_some() || new.lineage.is_some();
+        let NewTask { due_in, wanted, lineage, .. } = new;
+        let more = More { due_in, wanted, lineage, ..More::default() };
+        let more = has_more.then(|| Box::new(more));
         let open = Open {
             task,
             job: new.job,
@@ -303,6 +313,7 @@ impl Engine {
             shard: open.shard,
             cause: open.cause,
             parent: head.parent,
+            lineage: if is_head { open.more().lineage } else { None },
             wanted: if is_head { open.more().wanted.clone() } else { None },
             key: head.key,
             fire_at: open.fire_at,
@@ -326,7 +337,7 @@ impl Engine {
             None if !is_head => drop(self.retried.insert(open.task, attempt)),
             None => {}
         }
-        self.open.insert(attempt, open);
+        self.enter(attempt, open);
         self.recorded_with_this(attempt);
     }
 
@@ -443,7 +454,7 @@ impl Engine {
 
     /// Takes an open attempt out of everything that knows it.
     pub(super) fn forget(&mut self, attempt: AttemptId) -> Option<Open> {
-        let mut open = self.open.remove(&attempt)?;
+        let mut open = self.take_out(attempt)?;
         self.leave_queue(attempt, open.step);
         if let Some(life) = open.life.and_then(|life| self.lives.get_mut(&life)) {
             life.release(attempt);

@@ -5,6 +5,7 @@
 mod alarms;
 mod bad_input;
 mod blocking;
+mod children;
 mod cluster;
 mod code_first;
 mod command_line;

@@ -107,6 +107,15 @@ impl ModelStore {
         for moved in &commit.moved {
             self.move_task(moved.task.first_attempt(), moved.state);
         }
+        for (task, note) in &commit.notes {
+            if let Some(row) = self.attempts.get_mut(&task.first_attempt()) {
+                match &mut row.new.note {
+                    Some(before) if before.contains(note.as_str()) => {}
+                    Some(before) => *before = format!("{before}; {note}"),
+                    none => *none = Some(note.clone()),
+                }
+            }
+        }
         for (job, anchor) in &commit.anchors {
             if let Some(row) = self.jobs.get_mut(job) {
                 row.anchor = row.anchor.max(*anchor);
@@ -160,7 +169,7 @@ impl ModelStore {
                     (new.number > 1).then(|| self.attempts.values().find(is_before)).flatten();
                 let failed_on = before.and_then(|before| self.lives.get(&before.new.life?));
                 OpenAttempt {
-                    planned: row.new.clone(),
+                    planned: NewAttempt { lineage: head.new.lineage, ..row.new.clone() },
                     task_state: head.task_state,
                     task_param: head.new.param.clone(),
                     checkpoint: self.checkpoints.get(&(row.new.task, row.new.shard.index)).cloned(),

@@ -21,7 +21,7 @@ use crate::{
         Beat, Command, Config, ConnectAnswer, Connected, Directory, Effects, Engine, Event, Held,
         JobPath, Message, Now, SaveAnswer, SaveMode, SessionId, StartAttempt, Switch,
     },
-    record::{Commit, Lease, Origin, Partition},
+    record::{Commit, JobLink, Lease, Origin, Partition},
 };
 
 /// How long an executor may be away.
@@ -255,6 +255,12 @@ impl World {
         Partition::of_id(id, self.shape.partitions)
     }
 
+    /// The uptime of the node that acts on a job.
+    pub(super) fn uptime_at(&self, job: &str) -> Duration {
+        let owner = self.owner(self.partition_of(job));
+        owner.map_or(Duration::ZERO, |m| self.nodes[m].uptime(self.uptime))
+    }
+
     /// Asks whoever acts on the partition, if anybody does.
     pub(super) fn command(&mut self, partition: Partition, command: Command) {
         if let Some(m) = self.owner(partition) {
@@ -265,13 +271,16 @@ impl World {
     pub(super) fn save(&mut self, draft: JobDraft) {
         let job = Job::try_from(draft).expect("a job of the simulation is valid");
         let partition = self.partition_of(job.name.as_str());
-        if let Some(m) = self.owner(partition).filter(|_| self.shape.partitions > 1) {
-            let directory = Directory::new(self.store.jobs.values().cloned());
-            self.tell(m, partition, Event::Directory(directory));
-        }
         let (answer, _) = oneshot::channel();
         let (job, mode, origin) = (Box::new(job), SaveMode::Replace, Origin::Api);
-        self.command(partition, Command::Save { job, mode, origin, answer });
+        let command = Command::Save { job, mode, origin, answer };
+        match self.owner(partition).filter(|_| self.shape.partitions > 1) {
+            Some(m) => {
+                let others = Directory::new(self.store.jobs.values().filter_map(JobLink::of));
+                self.tell(m, partition, Event::CommandWith(others, command));
+            }
+            None => self.command(partition, command),
+        }
     }
 
     pub(super) fn switch(&mut self, job: &str, to: Switch) {
@@ -355,7 +364,8 @@ impl World {
         for partition in held {
             let children = self.store.children_of(partition);
             if !children.is_empty() {
-                self.tell(m, partition, Event::ChildStarts(children));
+                let read_at = self.nodes[m].uptime(self.uptime);
+                self.tell(m, partition, Event::ChildStarts(children, read_at));
             }
         }
     }
