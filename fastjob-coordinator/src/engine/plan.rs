@@ -9,6 +9,7 @@ use std::sync::Arc;
 use fastjob_core::{
     AttemptId, AttemptState, Cause, ExecutorName, JobId, Shard, TaskId, TaskState,
     misfire::{self, Missed},
+    schedule::{Count, Next},
     shard::ShardStrategy,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -92,7 +93,10 @@ impl Engine {
     fn fire(&mut self, now: Now, id: JobId, fire_at: Timestamp) {
         let Some(entry) = self.jobs.get_mut(&id) else { return };
         let due_at = entry.row.job.timetable.due_at(id, fire_at);
-        if misfire::is_misfire(due_at, now.wall) {
+        if entry.row.job.timetable.excludes(fire_at) {
+            // Not a fire: the last look ended here.
+            entry.cursor = fire_at;
+        } else if misfire::is_misfire(due_at, now.wall) {
             self.misfire(now, id);
         } else {
             entry.cursor = fire_at;
@@ -120,7 +124,7 @@ impl Engine {
         }
         let last = plan.made_up.len().saturating_sub(1);
         for (index, fire_at) in plan.made_up.into_iter().enumerate() {
-            let note = (index == last && plan.stands_for > 1)
+            let note = (index == last && plan.stands_for.number > 1)
                 .then(|| format!("stands for {} missed fires", plan.stands_for));
             let new = NewTask::new(id, Cause::Misfire, now.wall);
             let head = Head { note, ..Head::default() };
@@ -135,11 +139,10 @@ impl Engine {
     /// One skipped task tells of all the fires that were left out.
     fn record_skipped(&mut self, now: Now, job: JobId, missed: &Missed) {
         let id = self.new_id();
-        let least = if missed.count >= misfire::COUNT_MOST { "at least " } else { "" };
         let note = match missed.count {
-            1 => "1 fire was missed and skipped".to_owned(),
+            Count { number: 1, at_least: false } => "1 fire was missed and skipped".to_owned(),
             count => format!(
-                "{least}{count} fires from {} to {} were missed and skipped",
+                "{count} fires from {} to {} were missed and skipped",
                 missed.first, missed.last
             ),
         };
@@ -272,8 +275,12 @@ impl Engine {
         if job.timetable.follows_the_last_end() && entry.scheduled > 0 {
             return; // the end of that task will set the next fire
         }
-        if let Some(fire_at) = job.timetable.next_after(entry.cursor, entry.row.anchor) {
-            self.fires.entry(fire_at).or_default().push((id, entry.epoch));
+        match job.timetable.look_after(entry.cursor, entry.row.anchor) {
+            // Excluded instants do not fire; there the search continues.
+            Next::Fire(at) | Next::LookAgain(at) => {
+                self.fires.entry(at).or_default().push((id, entry.epoch));
+            }
+            Next::Never => {}
         }
     }
 

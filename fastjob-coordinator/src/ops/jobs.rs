@@ -1,6 +1,6 @@
 //! Jobs: saved, switched, deleted, shown.
 
-use fastjob_core::{InvalidJob, Job, JobDraft, JobName, ServiceName, job::Problem};
+use fastjob_core::{InvalidJob, Job, JobDraft, JobName, ServiceName, job::Problem, schedule::Next};
 use jiff::Timestamp;
 
 use super::{
@@ -227,16 +227,11 @@ impl Ops {
     /// The next fires of a job, as its schedule is now.
     pub(crate) async fn next_fires(&self, path: &str, count: Option<u32>) -> Result<Fires, Error> {
         let row = self.find(path).await?;
-        let mut fires = Vec::new();
         let count = super::preview::count(count)?;
-        if row.job.enabled {
-            let mut after = wall_now();
-            while fires.len() < count {
-                let Some(next) = row.job.timetable.next_after(after, row.anchor) else { break };
-                fires.push(next);
-                after = next;
-            }
-        }
+        let fires = match row.job.enabled {
+            true => row.job.timetable.fires_after(wall_now(), row.anchor, count).fires,
+            false => Vec::new(),
+        };
         Ok(Fires { fires })
     }
 
@@ -280,17 +275,15 @@ fn view(row: &JobRow, now: Timestamp) -> JobView {
         Origin::Code => "code",
         Origin::Api => "api",
     };
+    // A page has many jobs: one look each.
+    let next = row.job.enabled.then(|| row.job.timetable.look_after(now, row.anchor));
     JobView {
         id: row.id.0,
         revision: row.revision,
         origin: origin.to_owned(),
         created_at: row.created_at,
         updated_at: row.updated_at,
-        next_fire_at: row
-            .job
-            .enabled
-            .then(|| row.job.timetable.next_after(now, row.anchor))
-            .flatten(),
+        next_fire_at: next.and_then(Next::fire),
         job: JobDraft::from(&*row.job),
     }
 }

@@ -2,5 +2,6 @@
 
 mod attempts;
 mod children;
+mod fires;
 mod rules;
 mod story;
