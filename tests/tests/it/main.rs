@@ -14,6 +14,7 @@ mod kills;
 mod load;
 mod logs;
 mod pages;
+mod rolling;
 mod routes;
 mod runs;
 mod schedules;
