@@ -1,0 +1,50 @@
+//! Limits: what an engine remembers is at most proportional to what is open, and the work of one
+//! step is bounded.
+
+use super::{
+    super::{action::EXECUTORS, shape::Feature},
+    Witness,
+};
+use crate::engine::{Effects, Engine, Message};
+
+/// Most rows and messages of one step.
+const WORK_MOST: usize = 6_000;
+/// What every collection may have, whatever is open.
+const BASE: usize = 64;
+
+impl Witness {
+    /// An engine has taken a step.
+    pub(in super::super) fn see_step(&self, effects: &Effects) {
+        if !self.shape.has(Feature::CheckWork) {
+            return;
+        }
+        let rows: usize = effects.commits.iter().map(|(_, commit)| commit.rows()).sum();
+        let sent = effects.sends.iter().map(|(_, message)| match message {
+            Message::Start(attempts) => attempts.len(),
+            Message::Stop(attempts) | Message::Recorded(attempts) => attempts.len(),
+            Message::Close => 1,
+        });
+        let work = rows + sent.sum::<usize>();
+        assert!(work <= WORK_MOST, "one step of an engine made {work} rows and messages");
+    }
+
+    /// The collections of an engine are at most proportional to what is open.
+    pub(in super::super) fn see_sizes(&self, engine: &Engine) {
+        if !self.shape.has(Feature::CheckSizes) {
+            return;
+        }
+        let sizes = engine.sizes();
+        let open = sizes.open;
+        // A commit may wait for the store for long: what it will be followed by waits with it.
+        let most = BASE + 3 * (open + sizes.unwritten + sizes.jobs);
+        for (name, size) in sizes.parts {
+            assert!(size <= most, "{size} {name} with {open} open attempts: {sizes:?}");
+        }
+        // An executor that was replaced stays until what it may still run is over.
+        let lives = 4 * EXECUTORS + open;
+        assert!(sizes.lives <= lives, "{} lives with {open} open attempts", sizes.lives);
+        if let Some(stray) = sizes.stray {
+            panic!("an attempt was sent and nothing waits for its end: {stray}");
+        }
+    }
+}
