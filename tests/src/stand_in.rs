@@ -131,22 +131,24 @@ async fn beat(
 async fn answer_to(say: &mpsc::Sender<v1::FromExecutor>, message: Option<Hear>, manner: Manner) {
     match message {
         Some(Hear::Leases(leases)) => {
-            let holding = v1::Holding { leases: leases.leases, attempts: Vec::new() };
+            let holding = v1::Holding { leases: leases.leases, ..v1::Holding::default() };
             tell(say, Say::Holding(holding)).await;
         }
         Some(Hear::Ping(ping)) => tell(say, Say::Pong(v1::Pong { id: ping.id })).await,
         Some(Hear::Start(start)) => {
             let at = now().as_millisecond();
             if manner == Manner::Deaf {
-                let attempts = start
-                    .attempts
-                    .iter()
-                    .map(|attempt| v1::StartedAttempt { attempt: attempt.attempt, at });
+                let attempts = start.attempts.iter().map(|attempt| v1::StartedAttempt {
+                    attempt: attempt.attempt,
+                    at,
+                    created_at: attempt.created_at,
+                });
                 let started = v1::Started { attempts: attempts.collect() };
                 return tell(say, Say::Started(started)).await;
             }
             let outcomes = start.attempts.iter().map(|attempt| v1::Outcome {
                 attempt: attempt.attempt,
+                created_at: attempt.created_at,
                 end: v1::End::Succeeded.into(),
                 started_at: at,
                 ended_at: at,
@@ -157,7 +159,12 @@ async fn answer_to(say: &mpsc::Sender<v1::FromExecutor>, message: Option<Hear>, 
         }
         // What there is to stop has ended, or is not heeded; nobody asks for its logs.
         Some(
-            Hear::Welcome(_) | Hear::Stop(_) | Hear::Recorded(_) | Hear::Stat(_) | Hear::Nodes(_),
+            Hear::Welcome(_)
+            | Hear::Stop(_)
+            | Hear::Recorded(_)
+            | Hear::Stat(_)
+            | Hear::Nodes(_)
+            | Hear::Farewell(_),
         )
         | None => {}
     }

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::Deadline;
 use crate::{
     clock::Clock,
-    engine::{CommitId, Connected, Event, SessionId},
+    engine::{CommitId, Connected, Event, Held, SessionId},
     shell::EngineHandle,
     store::{Lease, Partition, StoreFacts, writer::Health},
 };
@@ -28,6 +28,17 @@ struct Inner {
     deadline: Deadline,
     health: watch::Receiver<Health>,
     running: RwLock<BTreeMap<Partition, Running>>,
+}
+
+/// What an executor says when it is told that this node acts on partitions.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Holding {
+    pub(crate) leases: Vec<Lease>,
+    pub(crate) held: Vec<Held>,
+    /// It drains.
+    pub(crate) leaving: bool,
+    /// Of each partition, the highest attempt id that its process was ever sent.
+    pub(crate) highest: Vec<AttemptId>,
 }
 
 #[derive(Clone)]
@@ -148,8 +159,7 @@ impl Engines {
     pub(crate) async fn connect(
         &self,
         executor: &Connected,
-        leases: &[Lease],
-        holding: &[AttemptId],
+        Holding { leases, held, leaving, highest }: &Holding,
     ) -> Option<String> {
         let mut answers = Vec::new();
         for lease in leases {
@@ -157,13 +167,15 @@ impl Engines {
             if running.lease != *lease {
                 continue;
             }
-            let mine = |id: &&AttemptId| self.partition_of(**id) == lease.partition;
+            let mine = |id: AttemptId| self.partition_of(id) == lease.partition;
             let in_partition = |job: &&fastjob_core::Job| {
                 let partition = Partition::of_name(&job.service, &job.name, self.partitions());
                 partition == lease.partition
             };
             let connected = Connected {
-                holding: holding.iter().filter(mine).copied().collect(),
+                holding: held.iter().filter(|held| mine(held.attempt)).copied().collect(),
+                leaving: *leaving,
+                highest: highest.iter().filter(|id| mine(**id)).max().copied(),
                 jobs: executor.jobs.iter().filter(in_partition).cloned().collect(),
                 ..executor.clone()
             };
@@ -178,6 +190,22 @@ impl Engines {
             }
         }
         None
+    }
+
+    /// An executor drains, and returns attempts. Waits until every engine has taken note: none of
+    /// them sends it anything after what it has sent by then.
+    pub(crate) async fn leaving(&self, session: SessionId, returned: &[AttemptId]) {
+        let mut answers = Vec::new();
+        for (partition, running) in self.read().iter() {
+            let mine = returned.iter().filter(|id| self.partition_of(**id) == *partition);
+            let (answer, noted) = oneshot::channel();
+            running.handle.tell(Event::Leaving(session, mine.copied().collect(), answer));
+            answers.push(noted);
+        }
+        for noted in answers {
+            // An engine that has ended in the meantime sends nothing.
+            drop(noted.await);
+        }
     }
 
     /// A session has ended.

@@ -11,7 +11,7 @@ use super::{
         BackfillAnswer, ConnectAnswer, ExecutorFigures, LiveTask, OpenPage, SaveAnswer,
         StartAnswer, StopAnswer,
     },
-    event::{CommitId, SessionId},
+    event::{CommitId, Held, SessionId},
 };
 use crate::record::Commit;
 
@@ -33,9 +33,9 @@ pub(crate) enum Message {
     /// Run these.
     Start(Vec<StartAttempt>),
     /// Stop these.
-    Stop(Vec<AttemptId>),
+    Stop(Vec<Held>),
     /// The outcomes of these are durable.
-    Recorded(Vec<AttemptId>),
+    Recorded(Vec<Held>),
     /// Another session took its place.
     Close,
 }
@@ -44,6 +44,7 @@ pub(crate) enum Message {
 #[derive(Clone, Debug)]
 pub(crate) struct StartAttempt {
     pub(crate) attempt: AttemptId,
+    pub(crate) created_at: Timestamp,
     pub(crate) task: TaskId,
     pub(crate) job_id: JobId,
     pub(crate) job: Arc<Job>,
@@ -60,6 +61,8 @@ pub(crate) struct StartAttempt {
 #[derive(Debug)]
 pub(crate) enum Answer {
     Connect(oneshot::Sender<ConnectAnswer>, ConnectAnswer),
+    /// The engine has taken note.
+    Noted(oneshot::Sender<()>),
     Save(oneshot::Sender<SaveAnswer>, SaveAnswer),
     Start(oneshot::Sender<StartAnswer>, StartAnswer),
     Backfill(oneshot::Sender<BackfillAnswer>, BackfillAnswer),
@@ -74,6 +77,7 @@ impl Answer {
     pub(crate) fn give(self) {
         match self {
             Self::Connect(to, answer) => drop(to.send(answer)),
+            Self::Noted(to) => drop(to.send(())),
             Self::Save(to, answer) => drop(to.send(answer)),
             Self::Start(to, answer) => drop(to.send(answer)),
             Self::Backfill(to, answer) => drop(to.send(answer)),

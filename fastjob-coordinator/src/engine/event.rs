@@ -51,13 +51,37 @@ pub(crate) struct Connected {
     pub(crate) handlers: BTreeMap<HandlerName, String>,
     /// Default definitions of jobs.
     pub(crate) jobs: Vec<Job>,
-    pub(crate) holding: Vec<AttemptId>,
+    pub(crate) holding: Vec<Held>,
+    /// It drains: it returns every attempt that it is sent.
+    pub(crate) leaving: bool,
+    /// The highest attempt id of the engine's partition that its process was ever sent. An id at or
+    /// below it that this store has not handed out was handed out before the store was restored
+    /// from a backup.
+    pub(crate) highest: Option<AttemptId>,
+}
+
+/// Names one attempt, also after the store was restored from a backup and hands out the same ids
+/// again.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) struct Held {
+    pub(crate) attempt: AttemptId,
+    /// The Unix epoch if it is not known: executors of earlier releases send ids alone.
+    pub(crate) created_at: Timestamp,
+}
+
+impl Held {
+    /// Whether the attempt that was created then under this id is meant.
+    pub(crate) fn names(&self, created_at: Timestamp) -> bool {
+        self.created_at == created_at || self.created_at == Timestamp::UNIX_EPOCH
+    }
 }
 
 /// What an executor reports of an attempt that ended.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Outcome {
     pub(crate) attempt: AttemptId,
+    /// When the attempt was created; see [`Held`].
+    pub(crate) created_at: Timestamp,
     pub(crate) end: End,
     pub(crate) result: Option<String>,
     pub(crate) message: Option<String>,
@@ -66,6 +90,13 @@ pub(crate) struct Outcome {
     pub(crate) log_tail: String,
     /// The last one that is known, as JSON, if it did not succeed.
     pub(crate) checkpoint: Option<String>,
+}
+
+impl Outcome {
+    /// The attempt that it is the outcome of.
+    pub(crate) fn held(&self) -> Held {
+        Held { attempt: self.attempt, created_at: self.created_at }
+    }
 }
 
 /// What an executor says of its machine and its work.
@@ -90,17 +121,20 @@ pub(crate) enum Event {
     /// An executor beat.
     Beat(SessionId, Beat),
     /// Handlers were entered.
-    Started(SessionId, Vec<(AttemptId, Timestamp)>),
+    Started(SessionId, Vec<(Held, Timestamp)>),
     /// The latest checkpoints of attempts, as JSON.
-    Checkpoints(SessionId, Vec<(AttemptId, Arc<str>)>),
+    Checkpoints(SessionId, Vec<(Held, Arc<str>)>),
     /// How far attempts have come.
-    Progress(SessionId, Vec<(AttemptId, Progress)>),
+    Progress(SessionId, Vec<(Held, Progress)>),
     /// How long a message to the executor and its answer took.
     RoundTrip(SessionId, Duration),
     /// Attempts ended.
     Finished(SessionId, Vec<Outcome>),
-    /// An executor takes no more work, and gives back what it never entered.
-    Leaving(SessionId, Vec<AttemptId>),
+    /// An executor drains, and returns attempts that it never entered. Answered once the engine
+    /// sends it nothing any more, after what it has sent.
+    Leaving(SessionId, Vec<AttemptId>, oneshot::Sender<()>),
+    /// An executor returns attempts of this session's Starts that it will not run.
+    Returned(SessionId, Vec<AttemptId>),
     /// A session ended.
     Disconnected(SessionId),
     /// Children of other partitions' tasks, to be started here.

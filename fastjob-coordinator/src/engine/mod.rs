@@ -58,7 +58,7 @@ pub(crate) use self::{
     },
     effect::{Answer, Effects, Message, StartAttempt},
     event::{
-        Backfill, Beat, Command, CommitId, Connected, Event, JobPath, Now, OpenAsk, Outcome,
+        Backfill, Beat, Command, CommitId, Connected, Event, Held, JobPath, Now, OpenAsk, Outcome,
         SaveMode, SessionId, Start, Switch, When,
     },
 };
@@ -264,7 +264,11 @@ impl Engine {
             Event::Progress(session, told) => self.progress(session, told),
             Event::RoundTrip(session, took) => self.round_trip(now, session, took),
             Event::Finished(session, outcomes) => self.finished(now, session, outcomes, out),
-            Event::Leaving(session, returned) => self.leaving(now, session, returned, out),
+            Event::Leaving(session, returned, answer) => {
+                self.leaving(now, session, returned, out);
+                out.answers.push(Answer::Noted(answer));
+            }
+            Event::Returned(session, returned) => self.returned(now, session, returned, out),
             Event::Disconnected(session) => self.disconnected(now, session, out),
             Event::ChildStarts(children) => self.start_handed_over(now, children),
             Event::Directory(directory) => self.directory = directory,
@@ -321,8 +325,8 @@ impl Engine {
             }
             After::Placed(attempts) => self.send_placed(now, attempts, out),
             After::Settled(life, attempts) => {
-                for attempt in &attempts {
-                    self.settling.remove(attempt);
+                for held in &attempts {
+                    self.settling.remove(&held.attempt);
                 }
                 self.acknowledge(life, attempts, out);
             }

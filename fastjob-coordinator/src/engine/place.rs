@@ -288,6 +288,7 @@ impl Engine {
         life.holds += 1;
         let start = StartAttempt {
             attempt,
+            created_at: open.created_at,
             task: open.task,
             job_id: open.job,
             job: std::sync::Arc::clone(&entry.row.job),

@@ -3,17 +3,20 @@
 
 use std::sync::Arc;
 
-use fastjob_core::{AttemptId, Progress};
+use fastjob_core::Progress;
 
-use super::{Engine, SessionId, state::Open};
+use super::{Engine, Held, SessionId, state::Open};
 use crate::record::Checkpoint;
 
 impl Engine {
-    pub(super) fn checkpoints(&mut self, session: SessionId, reached: Vec<(AttemptId, Arc<str>)>) {
+    pub(super) fn checkpoints(&mut self, session: SessionId, reached: Vec<(Held, Arc<str>)>) {
         let Some(life) = self.sessions.get(&session).copied() else { return };
-        for (attempt, value) in reached {
-            let Some(open) = self.open.get_mut(&attempt) else { continue };
-            if open.life != Some(life) || open.more().checkpoint.as_ref() == Some(&value) {
+        for (held, value) in reached {
+            let Some(open) = self.open.get_mut(&held.attempt) else { continue };
+            if open.life != Some(life) || !held.names(open.created_at) {
+                continue;
+            }
+            if open.more().checkpoint.as_ref() == Some(&value) {
                 continue;
             }
             open.more_mut().checkpoint = Some(Arc::clone(&value));
@@ -33,10 +36,11 @@ impl Engine {
         self.commit.checkpoints.push(Checkpoint { task, shard, value });
     }
 
-    pub(super) fn progress(&mut self, session: SessionId, told: Vec<(AttemptId, Progress)>) {
+    pub(super) fn progress(&mut self, session: SessionId, told: Vec<(Held, Progress)>) {
         let Some(life) = self.sessions.get(&session).copied() else { return };
-        for (attempt, progress) in told {
-            if let Some(open) = self.open.get_mut(&attempt).filter(|open| open.life == Some(life)) {
+        for (held, progress) in told {
+            let open = self.open.get_mut(&held.attempt).filter(|open| open.life == Some(life));
+            if let Some(open) = open.filter(|open| held.names(open.created_at)) {
                 open.more_mut().progress = Some(progress);
             }
         }

@@ -16,7 +16,7 @@ use jiff::SignedDuration;
 use rand::RngExt;
 
 use super::{
-    Effects, Engine, Message, Now, Outcome, SessionId,
+    Effects, Engine, Held, Message, Now, Outcome, SessionId,
     place::Sure,
     plan::{Head, soon},
     state::{After, Open, Step},
@@ -41,11 +41,11 @@ impl Engine {
                 continue; // acknowledged when it is durable
             }
             match self.open.get(&outcome.attempt) {
-                Some(open) if open.life == Some(life) => {
+                Some(open) if open.life == Some(life) && outcome.held().names(open.created_at) => {
                     self.measure(now, life, &outcome);
                     self.settle(now, Some(life), outcome);
                 }
-                _ => late.push(outcome.attempt),
+                _ => late.push(outcome.held()),
             }
         }
         if !late.is_empty() {
@@ -69,7 +69,7 @@ impl Engine {
     pub(super) fn acknowledge(
         &mut self,
         life: Option<LifeId>,
-        attempts: Vec<AttemptId>,
+        attempts: Vec<Held>,
         out: &mut Effects,
     ) {
         let session = life.and_then(|life| self.lives.get(&life)).and_then(|life| life.session);
@@ -86,12 +86,14 @@ impl Engine {
         end: End,
         message: Option<String>,
     ) {
-        let started_at = self.open.get(&attempt).and_then(|open| open.started_at);
+        let Some(open) = self.open.get(&attempt) else { return };
+        let (created_at, started_at) = (open.created_at, open.started_at);
         self.settle(
             now,
             None,
             Outcome {
                 attempt,
+                created_at,
                 end,
                 result: None,
                 message,
@@ -140,9 +142,9 @@ impl Engine {
             self.settling.insert(attempt);
             match self.after.last_mut() {
                 Some(After::Settled(life, attempts)) if *life == reported_by => {
-                    attempts.push(attempt);
+                    attempts.push(open.named(attempt));
                 }
-                _ => self.after.push(After::Settled(reported_by, vec![attempt])),
+                _ => self.after.push(After::Settled(reported_by, vec![open.named(attempt)])),
             }
         }
         if open.task.first_attempt() != attempt {

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 
 use super::{
     effect::Answer,
-    event::{Beat, SessionId},
+    event::{Beat, Held, SessionId},
 };
 use crate::record::{JobRow, LifeId};
 
@@ -102,6 +102,11 @@ impl Open {
 
     pub(crate) fn more_mut(&mut self) -> &mut More {
         self.more.get_or_insert_default()
+    }
+
+    /// Its name towards executors.
+    pub(crate) fn named(&self, attempt: AttemptId) -> Held {
+        Held { attempt, created_at: self.created_at }
     }
 
     /// Whether it may be on an executor.
@@ -246,7 +251,7 @@ pub(crate) enum After {
     /// The new placement of these is durable.
     Placed(Vec<AttemptId>),
     /// The outcomes of these are durable.
-    Settled(Option<LifeId>, Vec<AttemptId>),
+    Settled(Option<LifeId>, Vec<Held>),
     /// Somebody waits for it.
     Answer(Answer),
 }

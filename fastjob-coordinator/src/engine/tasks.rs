@@ -85,11 +85,11 @@ impl Engine {
         }
         for attempt in sent {
             self.await_stop(now, attempt);
-            let life = self.open.get(&attempt).and_then(|open| open.life);
-            let life = life.and_then(|life| self.lives.get(&life));
+            let Some(open) = self.open.get(&attempt) else { continue };
+            let life = open.life.and_then(|life| self.lives.get(&life));
             // An executor that is away is told when it comes back.
             if let Some(session) = life.and_then(|life| life.session) {
-                out.sends.push((session, Message::Stop(vec![attempt])));
+                out.sends.push((session, Message::Stop(vec![open.named(attempt)])));
             }
         }
         Some(state)

@@ -5,7 +5,10 @@
 //! A life that is gone, because another has taken its seat or because it stayed away too long,
 //! takes what it held along: those attempts are lost, and the retry strategy decides.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use fastjob_core::{
     AttemptId, AttemptState, ExecutorName, FailReason, JobId, TaskState,
@@ -17,8 +20,9 @@ use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::{
-    Answer, Beat, ConnectAnswer, Connected, Effects, Engine, Message, Now, SaveMode, SessionId,
-    state::{Life, Step, Timer},
+    Answer, Beat, ConnectAnswer, Connected, Effects, Engine, Held, Message, Now, SaveMode,
+    SessionId,
+    state::{Life, Open, Step, Timer},
 };
 use crate::record::{LifeId, LifeRow, Origin};
 
@@ -144,7 +148,7 @@ impl Engine {
     }
 
     /// Writes down what the executor said of itself and returns what it holds.
-    fn take_seat(&mut self, now: Now, id: LifeId, new: Connected) -> HashSet<AttemptId> {
+    fn take_seat(&mut self, now: Now, id: LifeId, new: Connected) -> Vec<Held> {
         let jobs = new.jobs;
         // Of a life that has come back all that was known holds on: what it said of itself is as old
         // as it was, but better than nothing for filters, until it says it anew.
@@ -173,7 +177,7 @@ impl Engine {
                 incarnation: new.incarnation,
                 link: new.link,
                 session: Some(new.session),
-                leaving: false,
+                leaving: new.leaving,
                 epoch,
                 since: now.wall,
                 address: new.address,
@@ -194,7 +198,7 @@ impl Engine {
             // What code says of a job is no answer to anybody.
             drop(self.save(now, job, SaveMode::Replace, Origin::Code));
         }
-        new.holding.into_iter().collect()
+        new.holding
     }
 
     fn leave_groups(&mut self, id: LifeId) {
@@ -205,7 +209,8 @@ impl Engine {
     }
 
     /// Brings what the executor holds and what it was sent to the same.
-    fn compare(&mut self, now: Now, id: LifeId, holding: &HashSet<AttemptId>, out: &mut Effects) {
+    fn compare(&mut self, now: Now, id: LifeId, holding: &[Held], out: &mut Effects) {
+        let holding: HashMap<_, _> = holding.iter().map(|held| (held.attempt, *held)).collect();
         let mine: Vec<_> = self
             .open
             .iter()
@@ -217,14 +222,14 @@ impl Engine {
         for attempt in mine {
             let stopping = self.is_stopping(attempt);
             let Some(open) = self.open.get_mut(&attempt) else { continue };
-            if holding.contains(&attempt) {
+            if holding.get(&attempt).is_some_and(|held| held.names(open.created_at)) {
                 holds += 1;
                 open.step = Step::Sent;
                 if open.state == AttemptState::Planned {
                     open.state = AttemptState::Dispatched;
                 }
                 if stopping {
-                    stop.push(attempt);
+                    stop.push(open.named(attempt));
                 }
             } else if stopping {
                 self.end_here(now, attempt, End::Stopped, None);
@@ -240,9 +245,10 @@ impl Engine {
             life.holds = holds + placing;
         }
         // Superseded attempts: given up here, so nobody waits for them.
-        stop.extend(holding.iter().filter(|held| {
-            self.open.get(held).is_none_or(|open| open.life != Some(id))
-                && !self.settling.contains(held)
+        stop.extend(holding.values().filter(|held| {
+            let here = |open: &Open| open.life == Some(id) && held.names(open.created_at);
+            !self.open.get(&held.attempt).is_some_and(here)
+                && !self.settling.contains(&held.attempt)
         }));
         let session = self.lives.get(&id).and_then(|life| life.session);
         if let (Some(session), false) = (session, stop.is_empty()) {
@@ -263,12 +269,13 @@ impl Engine {
         &mut self,
         now: Now,
         session: SessionId,
-        attempts: Vec<(AttemptId, Timestamp)>,
+        attempts: Vec<(Held, Timestamp)>,
     ) {
         let Some(life) = self.sessions.get(&session).copied() else { return };
-        for (attempt, at) in attempts {
+        for (held, at) in attempts {
+            let attempt = held.attempt;
             let Some(open) = self.open.get_mut(&attempt) else { continue };
-            if open.life != Some(life) || !open.is_out() {
+            if open.life != Some(life) || !open.is_out() || !held.names(open.created_at) {
                 continue;
             }
             if let Some(state) = attempt::next(open.state, AttemptEvent::Started) {
@@ -320,7 +327,7 @@ impl Engine {
         }
         let life = open.life.and_then(|life| self.lives.get(&life));
         let Some(session) = life.and_then(|life| life.session) else { return };
-        out.sends.push((session, Message::Stop(vec![attempt])));
+        out.sends.push((session, Message::Stop(vec![open.named(attempt)])));
         if self.is_exclusive(open.job) {
             return;
         }
@@ -351,6 +358,18 @@ impl Engine {
         if let Some(life) = self.lives.get_mut(&id) {
             life.leaving = true;
         }
+        self.returned(now, session, returned, out);
+    }
+
+    /// Places attempts again that their executor will not run.
+    pub(super) fn returned(
+        &mut self,
+        now: Now,
+        session: SessionId,
+        returned: Vec<AttemptId>,
+        out: &mut Effects,
+    ) {
+        let Some(id) = self.sessions.get(&session).copied() else { return };
         for attempt in returned {
             let Some(open) = self.open.get(&attempt) else { continue };
             if open.life != Some(id) || open.step != Step::Sent {

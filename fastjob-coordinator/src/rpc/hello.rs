@@ -62,6 +62,8 @@ pub(super) fn read(session: SessionId, hello: v1::Hello) -> Result<Connected, St
         handlers,
         jobs,
         holding: Vec::new(),
+        leaving: false,
+        highest: None,
     })
 }
 

@@ -4,6 +4,7 @@
 //! the same stream. A stream that is silent too long, or breaks the protocol, is ended.
 
 mod hello;
+mod read;
 mod round_trips;
 
 #[cfg(test)]
@@ -16,26 +17,23 @@ use std::{
     time::Duration,
 };
 
-use fastjob_core::{
-    AttemptId, Progress,
-    attempt::End,
-    context::CHECKPOINT_MAX,
-    wire::{
-        BATCH_MAX, LOG_TAIL_MAX, MESSAGE_MAX, UnknownValue, instant,
-        v1::{self, executor_link_server::ExecutorLink, from_executor},
-    },
+use fastjob_core::wire::{
+    MESSAGE_MAX,
+    v1::{self, executor_link_server::ExecutorLink, from_executor},
 };
 use tokio::{sync::mpsc, time::Instant};
 use tokio_stream::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
-use self::round_trips::RoundTrips;
+use self::{
+    read::{Heard, read},
+    round_trips::RoundTrips,
+};
 use crate::{
     cluster::{ClusterMap, Engines},
-    engine::{Beat, Connected, Event, Outcome, SessionId},
+    engine::{Connected, Event, SessionId},
     sessions::{Outbound, Sessions, to_wire},
-    store::{Lease, Partition},
 };
 
 /// What executors are told when they are welcomed.
@@ -108,6 +106,7 @@ impl ExecutorLink for Link {
             exclusive_ms: millis(self.terms.exclusive),
             node: self.terms.node.clone(),
             partitions: self.engines.partitions(),
+            says_farewell: true,
         };
         tokio::spawn(listen(open, inbound, name));
         let welcome = v1::ToExecutor { message: Some(v1::to_executor::Message::Welcome(welcome)) };
@@ -164,10 +163,14 @@ async fn listen(open: OpenSession, mut inbound: Streaming<v1::FromExecutor>, nam
         };
         match message.map(|message| read(open.id, message)) {
             Some(Ok(Heard::Event(event))) => link.tell(event),
-            Some(Ok(Heard::Holding(leases, attempts))) => {
-                if let Some(why) = link.engines.connect(&open.executor, &leases, &attempts).await {
+            Some(Ok(Heard::Holding(holding))) => {
+                if let Some(why) = link.engines.connect(&open.executor, &holding).await {
                     break why;
                 }
+            }
+            Some(Ok(Heard::Goodbye(returned))) => {
+                link.engines.leaving(open.id, &returned).await;
+                link.sessions.farewell(open.id);
             }
             Some(Ok(Heard::Beat(beat, uptime_ms))) => {
                 link.engines.tell_all(|| Event::Beat(open.id, beat));
@@ -196,169 +199,32 @@ impl Link {
         let engines = &self.engines;
         match event {
             Event::Started(id, parts) => {
-                engines.tell_parts(parts, |part| part.0, |parts| Event::Started(id, parts));
+                engines.tell_parts(parts, |part| part.0.attempt, |parts| Event::Started(id, parts));
             }
             Event::Checkpoints(id, parts) => {
-                engines.tell_parts(parts, |part| part.0, |parts| Event::Checkpoints(id, parts));
+                let event = |parts| Event::Checkpoints(id, parts);
+                engines.tell_parts(parts, |part| part.0.attempt, event);
             }
             Event::Progress(id, parts) => {
-                engines.tell_parts(parts, |part| part.0, |parts| Event::Progress(id, parts));
+                let event = |parts| Event::Progress(id, parts);
+                engines.tell_parts(parts, |part| part.0.attempt, event);
             }
             Event::Finished(id, parts) => {
                 engines.tell_parts(parts, |part| part.attempt, |parts| Event::Finished(id, parts));
             }
-            Event::Leaving(id, returned) => {
-                let returned: Vec<AttemptId> = returned;
-                // All of them are to know that it leaves.
-                for partition in engines.held() {
-                    let mine = returned.iter().filter(|at| engines.partition_of(**at) == partition);
-                    engines.tell(partition, Event::Leaving(id, mine.copied().collect()));
-                }
+            Event::Returned(id, parts) => {
+                engines.tell_parts(parts, |part| *part, |parts| Event::Returned(id, parts));
             }
             Event::Tick
             | Event::Committed(_)
             | Event::Connected(..)
             | Event::Beat(..)
             | Event::RoundTrip(..)
+            | Event::Leaving(..)
             | Event::Disconnected(_)
             | Event::ChildStarts(_)
             | Event::Directory(_)
             | Event::Command(_) => {}
         }
     }
-}
-
-enum Heard {
-    Event(Event),
-    /// What the executor holds of these partitions.
-    Holding(Vec<Lease>, Vec<AttemptId>),
-    /// With the executor's uptime when it was sent.
-    Beat(Beat, u64),
-    Pong(u64),
-    Reply(v1::StatReply),
-}
-
-/// Why a message was refused, and the stream with it.
-#[derive(Debug, thiserror::Error)]
-enum Refused {
-    #[error(transparent)]
-    Unknown(#[from] UnknownValue),
-    #[error("a second hello came")]
-    SecondHello,
-    #[error("a message names {0} attempts, at most {BATCH_MAX} are allowed")]
-    TooMany(usize),
-    #[error("the {what} of an attempt has {bytes} bytes, at most {most} are allowed")]
-    TooLong { what: &'static str, bytes: usize, most: usize },
-    #[error("an outcome has the end {0}, which this protocol does not have")]
-    End(i32),
-}
-
-fn read(session: SessionId, message: from_executor::Message) -> Result<Heard, Refused> {
-    use from_executor::Message as Wire;
-    let event = match message {
-        Wire::Hello(_) => return Err(Refused::SecondHello),
-        Wire::StatReply(reply) => return Ok(Heard::Reply(reply)),
-        Wire::Pong(pong) => return Ok(Heard::Pong(pong.id)),
-        Wire::Holding(holding) => {
-            if holding.attempts.len() > hello::HOLDING_MAX {
-                return Err(Refused::TooMany(holding.attempts.len()));
-            }
-            let lease = |lease: v1::Lease| Lease {
-                partition: Partition(lease.partition),
-                term: lease.term,
-            };
-            let leases = holding.leases.into_iter().map(lease).collect();
-            let attempts = holding.attempts.into_iter().map(AttemptId).collect();
-            return Ok(Heard::Holding(leases, attempts));
-        }
-        Wire::Beat(beat) => {
-            let figures = Beat {
-                cpu: if beat.cpu.is_finite() { beat.cpu.clamp(0.0, 1.0) } else { 0.0 },
-                memory_free: beat.memory_free,
-                memory_total: beat.memory_total,
-                running: beat.running,
-                waiting: beat.waiting,
-            };
-            return Ok(Heard::Beat(figures, beat.uptime_ms));
-        }
-        Wire::Started(started) => {
-            bound(started.attempts.len())?;
-            let attempts = started
-                .attempts
-                .into_iter()
-                .map(|started| Ok((AttemptId(started.attempt), instant(started.at)?)))
-                .collect::<Result<_, UnknownValue>>()?;
-            Event::Started(session, attempts)
-        }
-        Wire::Finished(finished) => {
-            bound(finished.outcomes.len())?;
-            let outcomes = finished.outcomes.into_iter().map(outcome).collect::<Result<_, _>>()?;
-            Event::Finished(session, outcomes)
-        }
-        Wire::Checkpoints(checkpoints) => {
-            bound(checkpoints.attempts.len())?;
-            let attempts = checkpoints
-                .attempts
-                .into_iter()
-                .map(|told| {
-                    short("checkpoint", &told.checkpoint, CHECKPOINT_MAX)?;
-                    Ok((AttemptId(told.attempt), told.checkpoint.into()))
-                })
-                .collect::<Result<_, Refused>>()?;
-            Event::Checkpoints(session, attempts)
-        }
-        Wire::Progress(progress) => {
-            bound(progress.attempts.len())?;
-            let attempts = progress
-                .attempts
-                .into_iter()
-                .map(|told| {
-                    let v1::AttemptProgress { attempt, done, total, note } = told;
-                    short("note", &note, Progress::NOTE_MAX)?;
-                    Ok((AttemptId(attempt), Progress { done, total, note }))
-                })
-                .collect::<Result<_, Refused>>()?;
-            Event::Progress(session, attempts)
-        }
-        Wire::Goodbye(goodbye) => {
-            Event::Leaving(session, goodbye.returned.into_iter().map(AttemptId).collect())
-        }
-    };
-    Ok(Heard::Event(event))
-}
-
-fn bound(count: usize) -> Result<(), Refused> {
-    if count > BATCH_MAX { Err(Refused::TooMany(count)) } else { Ok(()) }
-}
-
-fn short(what: &'static str, text: &str, most: usize) -> Result<(), Refused> {
-    let bytes = text.len();
-    if bytes > most { Err(Refused::TooLong { what, bytes, most }) } else { Ok(()) }
-}
-
-fn outcome(outcome: v1::Outcome) -> Result<Outcome, Refused> {
-    const MESSAGE: usize = 16 * 1024;
-    let end = v1::End::try_from(outcome.end).map_err(|_| Refused::End(outcome.end))?;
-    short("message", &outcome.message, MESSAGE)?;
-    short("log tail", &outcome.log_tail, LOG_TAIL_MAX)?;
-    if let Some(result) = &outcome.result {
-        short("result", result, fastjob_core::JobOutput::MAX)?;
-    }
-    if let Some(checkpoint) = &outcome.checkpoint {
-        short("checkpoint", checkpoint, CHECKPOINT_MAX)?;
-    }
-    let started_at = match outcome.started_at {
-        0 => None,
-        at => Some(instant(at)?),
-    };
-    Ok(Outcome {
-        attempt: AttemptId(outcome.attempt),
-        end: End::try_from(end)?,
-        result: outcome.result,
-        message: Some(outcome.message).filter(|message| !message.is_empty()),
-        started_at,
-        ended_at: instant(outcome.ended_at)?,
-        log_tail: outcome.log_tail,
-        checkpoint: outcome.checkpoint,
-    })
 }

@@ -1,8 +1,17 @@
 //! What executors say, read and bounded.
 
-use fastjob_core::FailReason;
+use fastjob_core::{
+    FailReason, Progress,
+    attempt::End,
+    context::CHECKPOINT_MAX,
+    wire::{
+        BATCH_MAX,
+        v1::{self, from_executor},
+    },
+};
 
-use super::*;
+use super::read::{Heard, Refused, outcome, read};
+use crate::engine::SessionId;
 
 const SESSION: SessionId = SessionId(1);
 
@@ -10,18 +19,19 @@ fn heard(message: from_executor::Message) -> Result<String, Refused> {
     read(SESSION, message).map(|heard| match heard {
         Heard::Event(event) => format!("{event:?}"),
         Heard::Beat(beat, uptime_ms) => format!("{beat:?} after {uptime_ms}"),
-        Heard::Holding(_, attempts) => format!("{attempts:?}"),
+        Heard::Holding(holding) => format!("{holding:?}"),
+        Heard::Goodbye(returned) => format!("goodbye with {returned:?}"),
         Heard::Pong(id) => format!("pong {id}"),
         Heard::Reply(_) => "a reply".to_owned(),
     })
 }
 
 fn checkpoint(bytes: usize) -> v1::AttemptCheckpoint {
-    v1::AttemptCheckpoint { attempt: 1, checkpoint: "1".repeat(bytes) }
+    v1::AttemptCheckpoint { attempt: 1, checkpoint: "1".repeat(bytes), created_at: 0 }
 }
 
 fn progress(note: usize) -> v1::AttemptProgress {
-    v1::AttemptProgress { attempt: 1, done: 2, total: 3, note: "n".repeat(note) }
+    v1::AttemptProgress { attempt: 1, done: 2, total: 3, note: "n".repeat(note), created_at: 0 }
 }
 
 fn checkpoints(attempts: Vec<v1::AttemptCheckpoint>) -> Result<String, Refused> {
@@ -38,12 +48,12 @@ fn checkpoints_and_progress_are_bounded_in_number_and_length() {
     let refused = checkpoints(vec![checkpoint(CHECKPOINT_MAX + 1)]);
     assert!(matches!(refused, Err(Refused::TooLong { what: "checkpoint", .. })));
     let refused = checkpoints(vec![checkpoint(1); BATCH_MAX + 1]);
-    assert!(matches!(refused, Err(Refused::TooMany(_))));
+    assert!(matches!(refused, Err(Refused::TooMany { .. })));
 
     assert!(comes_on(vec![progress(Progress::NOTE_MAX); BATCH_MAX]).is_ok());
     let refused = comes_on(vec![progress(Progress::NOTE_MAX + 1)]);
     assert!(matches!(refused, Err(Refused::TooLong { what: "note", .. })));
-    assert!(matches!(comes_on(vec![progress(1); BATCH_MAX + 1]), Err(Refused::TooMany(_))));
+    assert!(matches!(comes_on(vec![progress(1); BATCH_MAX + 1]), Err(Refused::TooMany { .. })));
 }
 
 #[test]

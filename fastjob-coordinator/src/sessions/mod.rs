@@ -20,7 +20,7 @@ use fastjob_core::{
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    engine::{Connected, Message, SessionId, StartAttempt},
+    engine::{Connected, Held, Message, SessionId, StartAttempt},
     store::{Lease, NodeRow},
 };
 
@@ -55,6 +55,7 @@ pub(crate) enum Outbound {
     Nodes(Vec<NodeRow>),
     Stat(v1::Stat),
     Ping(v1::Ping),
+    Farewell,
 }
 
 /// Why a question got no answer.
@@ -164,6 +165,14 @@ impl Sessions {
         }
     }
 
+    /// Tells an executor that drains that nothing follows any more, if the session still lives.
+    pub(crate) fn farewell(&self, id: SessionId) {
+        if let Some(session) = self.lock().get(&id) {
+            // A stream that has just ended takes nothing; its executor has gone.
+            drop(session.outbound.send(Outbound::Farewell));
+        }
+    }
+
     /// Reads an attempt's log at its executor.
     pub(crate) async fn read_log(
         &self,
@@ -257,10 +266,13 @@ pub(crate) fn lease_to_wire(lease: Lease) -> v1::Lease {
 /// Puts a message into the words of the protocol.
 pub(crate) fn to_wire(outbound: Outbound) -> v1::ToExecutor {
     use v1::to_executor::Message as Wire;
-    let numbers = |attempts: Vec<AttemptId>| attempts.into_iter().map(|id| id.0).collect();
+    let names = |held: Vec<Held>| -> (Vec<i64>, Vec<i64>) {
+        held.into_iter().map(|held| (held.attempt.0, held.created_at.as_millisecond())).unzip()
+    };
     let message = match outbound {
         Outbound::Stat(stat) => Wire::Stat(stat),
         Outbound::Ping(ping) => Wire::Ping(ping),
+        Outbound::Farewell => Wire::Farewell(v1::Farewell {}),
         Outbound::Leases(leases) => {
             let leases = leases.into_iter().map(lease_to_wire).collect();
             Wire::Leases(v1::Leases { leases })
@@ -275,15 +287,15 @@ pub(crate) fn to_wire(outbound: Outbound) -> v1::ToExecutor {
             Wire::Start(v1::Start { attempts, lease: Some(lease_to_wire(lease)) })
         }
         Outbound::Message(_, Message::Stop(attempts)) => {
-            Wire::Stop(v1::Stop { attempts: numbers(attempts) })
+            let (attempts, created_at) = names(attempts);
+            Wire::Stop(v1::Stop { attempts, created_at })
         }
         Outbound::Message(_, Message::Recorded(attempts)) => {
-            Wire::Recorded(v1::Recorded { attempts: numbers(attempts) })
+            let (attempts, created_at) = names(attempts);
+            Wire::Recorded(v1::Recorded { attempts, created_at })
         }
         // Closing ends the stream and is never sent over it.
-        Outbound::Message(_, Message::Close) => {
-            Wire::Recorded(v1::Recorded { attempts: Vec::new() })
-        }
+        Outbound::Message(_, Message::Close) => Wire::Recorded(v1::Recorded::default()),
     };
     v1::ToExecutor { message: Some(message) }
 }
@@ -310,6 +322,7 @@ fn start(start: StartAttempt) -> v1::Attempt {
         max_running: job.block.max_running,
         exclusive: job.block.is_exclusive(),
         checkpoint: start.checkpoint.as_deref().map(str::to_owned),
+        created_at: start.created_at.as_millisecond(),
     }
 }
 
@@ -343,6 +356,7 @@ mod tests {
         job.block.scope = named(BlockScope::NAMES, scope);
         start(StartAttempt {
             attempt: AttemptId(12),
+            created_at: jiff::Timestamp::from_millisecond(1_234).unwrap(),
             task: TaskId(11),
             job_id: JobId(1),
             job: Arc::new(job),
@@ -376,6 +390,7 @@ mod tests {
     #[test]
     fn an_attempt_travels_with_its_shard_and_the_checkpoint_before_it() {
         let attempt = sent("parallel executor");
+        assert_eq!((attempt.attempt, attempt.created_at), (12, 1_234));
         assert_eq!((attempt.shard_index, attempt.shard_total), (3, 4));
         assert_eq!(attempt.checkpoint.as_deref(), Some("7"));
         assert_eq!((attempt.max_waiting, attempt.max_running), (1_000, 16));

@@ -382,5 +382,6 @@ fn unentered(attempt: i64, end: v1::End, message: &str) -> v1::Outcome {
         ended_at: clock::now_ms(),
         log_tail: String::new(),
         checkpoint: None,
+        created_at: 0,
     }
 }

@@ -41,7 +41,7 @@ impl Outbox {
             .into_iter()
             // One that has ended since says so itself.
             .filter(|(id, _)| !of.contains_key(id))
-            .map(|(attempt, at)| v1::StartedAttempt { attempt, at })
+            .map(|(attempt, at)| v1::StartedAttempt { attempt, at, created_at: 0 })
             .collect();
         let (mut outcomes, mut bytes) = (Vec::new(), 0);
         while outcomes.len() < BATCH_MAX && bytes < BATCH_BYTES {

@@ -85,12 +85,12 @@ impl Said {
 
     fn tell_checkpoint(&self) -> Option<v1::AttemptCheckpoint> {
         let checkpoint = lock(&self.checkpoint).tell()?.to_string();
-        Some(v1::AttemptCheckpoint { attempt: self.attempt, checkpoint })
+        Some(v1::AttemptCheckpoint { attempt: self.attempt, checkpoint, created_at: 0 })
     }
 
     fn tell_progress(&self) -> Option<v1::AttemptProgress> {
         let Progress { done, total, note } = lock(&self.progress).tell()?;
-        Some(v1::AttemptProgress { attempt: self.attempt, done, total, note })
+        Some(v1::AttemptProgress { attempt: self.attempt, done, total, note, created_at: 0 })
     }
 }
 

@@ -99,6 +99,7 @@ impl Inner {
             ended_at: clock::now_ms(),
             log_tail: log.tail(),
             checkpoint: last.map(|json| json.to_string()),
+            created_at: 0,
         }
     }
 }

@@ -333,7 +333,11 @@ impl State {
         let taken = self.taken.remove(&link).unwrap_or_default();
         if !taken.is_empty() {
             let attempts = self.holding(&taken);
-            messages.push(Message::Holding(v1::Holding { leases: taken, attempts }));
+            messages.push(Message::Holding(v1::Holding {
+                leases: taken,
+                attempts,
+                ..v1::Holding::default()
+            }));
         }
         for partition in self.owners.partitions(link) {
             self.deliver_of(partition, now, &mut messages);

@@ -144,6 +144,7 @@ fn words(message: &Message) -> String {
         | Message::Beat(_)
         | Message::StatReply(_)
         | Message::Goodbye(_)
+        | Message::Returned(_)
         | Message::Pong(_) => ("something else", Vec::new()),
     };
     format!("{what} {}", of.join(", "))

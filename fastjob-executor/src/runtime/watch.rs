@@ -182,6 +182,7 @@ impl State {
             ended_at: clock::now_ms(),
             log_tail: entered.log.tail(),
             checkpoint: last.map(|json| json.to_string()),
+            created_at: 0,
         });
     }
 }

@@ -277,7 +277,7 @@ impl Link {
                     self.say(say, Say::Pong(v1::Pong { id: ping.id })).await?;
                 }
                 // A second welcome, or something that a newer release says.
-                Some(Hear::Welcome(_)) | None => {}
+                Some(Hear::Welcome(_) | Hear::Farewell(_)) | None => {}
             }
         }
     }

@@ -14,20 +14,20 @@ use fastjob_core::{AttemptId, Progress, attempt::End};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    engine::{Beat, Message, Outcome, SessionId, StartAttempt},
+    engine::{Beat, Held, Message, Outcome, SessionId, StartAttempt},
     record::{Lease, Partition},
 };
 
 /// A message of an executor.
 #[derive(Clone, Debug)]
 pub(super) enum FromExecutor {
-    Started(AttemptId, Timestamp),
+    Started(Held, Timestamp),
     Finished(Outcome),
-    Checkpoint(AttemptId, Arc<str>),
-    Progress(AttemptId, Progress),
+    Checkpoint(Held, Arc<str>),
+    Progress(Held, Progress),
     Figures(Beat),
     /// What it holds of these partitions, and whether it drains.
-    Holding(Vec<Lease>, Vec<AttemptId>, bool),
+    Holding(Vec<Lease>, Vec<Held>, bool),
     /// It drains, and returns these.
     Goodbye(Vec<AttemptId>),
     /// It does not run this, though it does not drain: its id is in use.
@@ -99,6 +99,8 @@ pub(super) struct Executor {
     pub(super) unacknowledged: BTreeMap<AttemptId, Outcome>,
     /// Everything that arrived in this life and was not returned, and when it was created.
     pub(super) known: BTreeMap<AttemptId, Timestamp>,
+    /// By partition, the highest attempt that this process was ever sent.
+    pub(super) highest: BTreeMap<Partition, AttemptId>,
     /// Outcomes that were acknowledged.
     pub(super) remembered: BTreeMap<AttemptId, Outcome>,
     pub(super) heard_at: BTreeMap<Partition, Moment>,
@@ -132,6 +134,7 @@ impl Executor {
             ready: VecDeque::new(),
             unacknowledged: BTreeMap::new(),
             known: BTreeMap::new(),
+            highest: BTreeMap::new(),
             remembered: BTreeMap::new(),
             heard_at: BTreeMap::new(),
             ghosts: Vec::new(),
@@ -208,6 +211,7 @@ impl Executor {
         self.ready.clear();
         self.unacknowledged.clear();
         self.known.clear();
+        self.highest.clear();
         self.remembered.clear();
         self.heard_at.clear();
         self.drains_since = None;
@@ -244,14 +248,16 @@ impl Executor {
         let running: Vec<_> = self.running.iter().filter(|(id, _)| of(id)).collect();
         let ended = self.unacknowledged.values().filter(|outcome| of(&outcome.attempt));
         let ended: Vec<_> = ended.cloned().collect();
-        let waiting = self.queued.iter().chain(&self.ready).map(|start| start.attempt).filter(of);
-        let ids = running.iter().map(|(id, _)| **id).chain(ended.iter().map(|end| end.attempt));
-        let ids: Vec<_> = ids.chain(waiting).collect();
-        let mut reports = vec![FromExecutor::Holding(taken.clone(), ids, self.drains())];
-        for (id, run) in running {
-            reports.push(FromExecutor::Started(*id, run.started_at));
+        let waiting = self.queued.iter().chain(&self.ready).filter(|start| of(&start.attempt));
+        let held = running.iter().map(|(_, run)| held(&run.start));
+        let held = held.chain(ended.iter().map(Outcome::held));
+        let held = held.chain(waiting.map(self::held)).collect();
+        let mut reports = vec![FromExecutor::Holding(taken.clone(), held, self.drains())];
+        for (_, run) in running {
+            let held = self::held(&run.start);
+            reports.push(FromExecutor::Started(held, run.started_at));
             if let Some(reached) = run.reached {
-                reports.push(FromExecutor::Checkpoint(*id, checkpoint(reached)));
+                reports.push(FromExecutor::Checkpoint(held, checkpoint(reached)));
             }
         }
         reports.extend(ended.into_iter().map(FromExecutor::Finished));
@@ -334,13 +340,13 @@ impl Executor {
     pub(super) fn finish(&mut self, attempt: AttemptId, end: End, now: Timestamp) {
         if let Some(run) = self.running.remove(&attempt) {
             let last = run.reached.filter(|_| end != End::Succeeded);
-            self.ended(attempt, end, Some(run.started_at), now, last);
+            self.ended(held(&run.start), end, Some(run.started_at), now, last);
         }
     }
 
     pub(super) fn ended(
         &mut self,
-        attempt: AttemptId,
+        Held { attempt, created_at }: Held,
         end: End,
         started_at: Option<Timestamp>,
         now: Timestamp,
@@ -348,6 +354,7 @@ impl Executor {
     ) {
         let outcome = Outcome {
             attempt,
+            created_at,
             end,
             result: (end == End::Succeeded).then(|| attempt.to_string()),
             message: None,
@@ -363,4 +370,8 @@ impl Executor {
 
 pub(super) fn checkpoint(reached: u64) -> Arc<str> {
     reached.to_string().into()
+}
+
+pub(super) fn held(start: &StartAttempt) -> Held {
+    Held { attempt: start.attempt, created_at: start.created_at }
 }

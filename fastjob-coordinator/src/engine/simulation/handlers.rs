@@ -6,11 +6,11 @@ use fastjob_core::{FailReason, Progress, attempt::End};
 use rand::{RngExt, rngs::SmallRng};
 
 use super::{
-    executor::{FromExecutor, Run, checkpoint},
+    executor::{FromExecutor, Run, checkpoint, held},
     shape::Feature,
     world::World,
 };
-use crate::engine::{Beat, Event, StartAttempt};
+use crate::engine::{Beat, StartAttempt};
 
 /// How long what an executor runs may go on while it drains.
 const GRACE: Duration = Duration::from_secs(6);
@@ -25,13 +25,13 @@ impl World {
         if executor.is_unfenced(id) {
             executor.excused.insert(id);
         }
-        let created_at = executor.known.get(&id).copied();
-        let row = self.store.attempts.get(&id).filter(|row| Some(row.new.created_at) == created_at);
+        let row = self.store.attempts.get(&id);
+        let row = row.filter(|row| row.new.created_at == start.created_at);
         let due_at = row.map(|row| row.new.due_at);
-        self.witness.see_enter(&start, (due_at, created_at), n, &self.executors);
+        self.witness.see_enter(&start, due_at, n, &self.executors);
         let started_at = self.executor_wall(n);
         let executor = &mut self.executors[n];
-        executor.report(id, FromExecutor::Started(id, started_at));
+        executor.report(id, FromExecutor::Started(held(&start), started_at));
         let reached = start.checkpoint.as_deref().and_then(|text| text.parse().ok());
         executor.running.insert(id, Run { start, started_at, reached });
     }
@@ -104,16 +104,17 @@ impl World {
     fn report_reached(&mut self, n: usize, id: fastjob_core::AttemptId, dice: &mut SmallRng) {
         let executor = &mut self.executors[n];
         let Some(run) = executor.running.get_mut(&id) else { return };
+        let named = held(&run.start);
         if dice.random_bool(0.4) {
             let reached = run.reached.unwrap_or(0) + 1;
             run.reached = Some(reached);
             if dice.random_bool(0.7) {
-                executor.report(id, FromExecutor::Checkpoint(id, checkpoint(reached)));
+                executor.report(id, FromExecutor::Checkpoint(named, checkpoint(reached)));
             }
         }
         if dice.random_bool(0.2) {
             let progress = Progress { done: 1, total: 2, note: "half".to_owned() };
-            executor.report(id, FromExecutor::Progress(id, progress));
+            executor.report(id, FromExecutor::Progress(named, progress));
         }
     }
 
@@ -131,7 +132,7 @@ impl World {
                 let waiting = executor.queued.iter().chain(&executor.ready);
                 let waiting = waiting.map(|start| start.attempt);
                 let returned: Vec<_> = waiting.filter(|id| executor.is_of(m, *id)).collect();
-                self.notify_all(m, || Event::Leaving(session, returned.clone()));
+                self.notify_leaving(m, session, &returned);
             }
         }
         self.executors[n].queued.clear();

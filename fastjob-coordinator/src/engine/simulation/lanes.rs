@@ -10,7 +10,7 @@ use fastjob_core::{
 };
 use jiff::Timestamp;
 
-use super::executor::Executor;
+use super::executor::{Executor, held};
 use crate::{engine::StartAttempt, record::Partition};
 
 impl Executor {
@@ -44,13 +44,13 @@ impl Executor {
         let queued = lane(&mut self.queued.iter());
         match start.job.block.strategy {
             BlockStrategy::SkipNew if !(running.is_empty() && ready.is_empty()) => {
-                self.ended(start.attempt, End::Skipped, None, now, None);
+                self.ended(held(&start), End::Skipped, None, now, None);
                 return;
             }
             BlockStrategy::ReplaceRunning => {
                 let mut others = running.iter().chain(&ready).chain(&queued);
                 if start.number > 1 && others.any(|(_, task)| *task > start.task) {
-                    self.ended(start.attempt, End::Stopped, None, now, None);
+                    self.ended(held(&start), End::Stopped, None, now, None);
                     return;
                 }
                 for (attempt, _) in ready.into_iter().chain(queued) {
@@ -82,19 +82,19 @@ impl Executor {
     }
 
     fn end_waiting(&mut self, attempt: AttemptId, end: End, now: Timestamp) -> bool {
-        let before = self.queued.len() + self.ready.len();
-        self.queued.retain(|start| start.attempt != attempt);
-        self.ready.retain(|start| start.attempt != attempt);
-        let waited = self.queued.len() + self.ready.len() < before;
-        if waited {
-            self.ended(attempt, end, None, now, None);
-        }
-        waited
+        let waits = |start: &StartAttempt| start.attempt == attempt;
+        let start = match self.queued.iter().position(waits) {
+            Some(at) => self.queued.remove(at),
+            None => self.ready.iter().position(waits).and_then(|at| self.ready.remove(at)),
+        };
+        let Some(start) = start else { return false };
+        self.ended(held(&start), end, None, now, None);
+        true
     }
 
     /// An attempt that arrived too late is not entered.
-    pub(super) fn refuse(&mut self, attempt: AttemptId, now: Timestamp) {
-        self.ended(attempt, End::Failed(FailReason::ExecutorLost), None, now, None);
+    pub(super) fn refuse(&mut self, start: &StartAttempt, now: Timestamp) {
+        self.ended(held(start), End::Failed(FailReason::ExecutorLost), None, now, None);
     }
 
     /// Whether the owner of the attempt's partition was silent for so long that what is exclusive

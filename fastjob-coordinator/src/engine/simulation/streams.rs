@@ -7,13 +7,13 @@ use tokio::sync::oneshot;
 
 use super::{
     clocks::CUT_OFF,
-    executor::{FromExecutor, Run, ToExecutor, checkpoint},
+    executor::{FromExecutor, ToExecutor, checkpoint, held},
     jobs,
     shape::Feature,
     world::World,
 };
 use crate::{
-    engine::{ConnectAnswer, Connected, Event, Message, SessionId, StartAttempt},
+    engine::{ConnectAnswer, Connected, Event, Held, Message, SessionId, StartAttempt},
     record::Lease,
 };
 
@@ -51,7 +51,7 @@ impl World {
         n: usize,
         m: usize,
         leases: Vec<Lease>,
-        holding: Vec<AttemptId>,
+        holding: Vec<Held>,
         leaving: bool,
     ) {
         let executor = &self.executors[n];
@@ -69,22 +69,23 @@ impl World {
             handlers: BTreeMap::from([(jobs::name("h"), String::new())]),
             jobs: Vec::new(),
             holding: Vec::new(),
+            leaving,
+            highest: None,
         };
+        let highest = executor.highest.clone();
         for lease in leases {
             let here = self.nodes[m].engines.get(&lease.partition).map(|running| running.lease);
             if here != Some(lease) {
                 continue;
             }
-            let of = |id: &&AttemptId| self.partition_of_id(id.0) == lease.partition;
+            let of = |held: &&Held| self.partition_of_id(held.attempt.0) == lease.partition;
             let holding = holding.iter().filter(of).copied().collect();
-            let connected = Box::new(Connected { holding, ..connected.clone() });
+            let highest = highest.get(&lease.partition).copied();
+            let connected = Box::new(Connected { holding, highest, ..connected.clone() });
             let (answer, mut wait) = oneshot::channel();
             self.notify(m, lease.partition, Event::Connected(connected, answer));
             if let Ok(ConnectAnswer::Taken { .. }) = wait.try_recv() {
                 return self.disconnect(n, m);
-            }
-            if leaving {
-                self.notify(m, lease.partition, Event::Leaving(session, Vec::new()));
             }
         }
     }
@@ -188,21 +189,29 @@ impl World {
                 }
             }
             Message::Stop(attempts) => {
-                for id in attempts {
-                    let hangs = |run: &Run| run.start.job.name.as_str() == "hangs";
+                for named in attempts {
+                    let id = named.attempt;
                     let executor = &mut self.executors[n];
-                    if executor.is_of(m, id)
-                        && !executor.running.get(&id).is_some_and(hangs)
-                        && !executor.stop_waiting(id, wall)
-                    {
+                    let run = executor.running.get(&id).map(|run| &run.start);
+                    let mut waiting = executor.queued.iter().chain(&executor.ready);
+                    let start = run.or_else(|| waiting.find(|start| start.attempt == id));
+                    let stops = start.is_some_and(|start| {
+                        named.names(start.created_at)
+                            && !(run.is_some() && start.job.name.as_str() == "hangs")
+                    });
+                    if stops && executor.is_of(m, id) && !executor.stop_waiting(id, wall) {
                         executor.finish(id, End::Stopped, wall);
                     }
                 }
             }
             Message::Recorded(attempts) => {
                 let executor = &mut self.executors[n];
-                for id in attempts {
-                    if let Some(outcome) = executor.unacknowledged.remove(&id) {
+                for named in attempts {
+                    let id = named.attempt;
+                    let outcome = executor.unacknowledged.get(&id);
+                    if outcome.is_some_and(|outcome| named.names(outcome.created_at))
+                        && let Some(outcome) = executor.unacknowledged.remove(&id)
+                    {
                         executor.remembered.insert(id, outcome);
                     }
                 }
@@ -215,28 +224,30 @@ impl World {
     /// An attempt arrives; `false` if the executor drains and returns it.
     fn arrive(&mut self, n: usize, start: StartAttempt) -> bool {
         let (id, wall) = (start.attempt, self.executor_wall(n));
-        let created_at = self.store.attempts.get(&id).map(|row| row.new.created_at);
+        let partition = self.partition_of_id(id.0);
         let executor = &mut self.executors[n];
+        let highest = executor.highest.entry(partition).or_insert(id);
+        *highest = id.max(*highest);
         let known = executor.known.get(&id).copied();
-        if known.is_some() && known == created_at {
+        if known == Some(start.created_at) {
             self.answer_known(n, id);
             return true;
         }
         if executor.drains() {
             return false;
         }
-        let held = executor.running.contains_key(&id)
+        let is_used = executor.running.contains_key(&id)
             || executor.unacknowledged.contains_key(&id)
             || executor.queued.iter().chain(&executor.ready).any(|other| other.attempt == id);
-        if held {
+        if is_used {
             executor.report(id, FromExecutor::Returned(id));
             return true;
         }
-        executor.known.insert(id, created_at.unwrap_or(wall));
+        executor.known.insert(id, start.created_at);
         executor.remembered.remove(&id);
         if start.job.block.is_exclusive() && executor.is_cut(id, self.uptime, CUT_OFF) {
             // It travelled for longer than its node is known to act.
-            executor.refuse(id, wall);
+            executor.refuse(&start, wall);
         } else {
             executor.arrive(start, wall);
             self.promote(n);
@@ -248,10 +259,10 @@ impl World {
     fn answer_known(&mut self, n: usize, id: AttemptId) {
         let executor = &mut self.executors[n];
         if let Some(run) = executor.running.get(&id) {
-            let (started_at, reached) = (run.started_at, run.reached);
-            executor.report(id, FromExecutor::Started(id, started_at));
+            let (named, started_at, reached) = (held(&run.start), run.started_at, run.reached);
+            executor.report(id, FromExecutor::Started(named, started_at));
             if let Some(reached) = reached {
-                executor.report(id, FromExecutor::Checkpoint(id, checkpoint(reached)));
+                executor.report(id, FromExecutor::Checkpoint(named, checkpoint(reached)));
             }
         } else if let Some(outcome) = executor.unacknowledged.get(&id).cloned() {
             executor.report(id, FromExecutor::Finished(outcome));
@@ -271,18 +282,20 @@ impl World {
         let link = &mut self.executors[n].links[m];
         let Some(session) = link.session else { return };
         match link.outbound.pop_front() {
-            Some(FromExecutor::Started(attempt, at)) => {
-                self.notify_owner(m, attempt, Event::Started(session, vec![(attempt, at)]));
+            Some(FromExecutor::Started(held, at)) => {
+                self.notify_owner(m, held.attempt, Event::Started(session, vec![(held, at)]));
             }
             Some(FromExecutor::Finished(outcome)) => {
                 let attempt = outcome.attempt;
                 self.notify_owner(m, attempt, Event::Finished(session, vec![outcome]));
             }
-            Some(FromExecutor::Checkpoint(attempt, value)) => {
-                self.notify_owner(m, attempt, Event::Checkpoints(session, vec![(attempt, value)]));
+            Some(FromExecutor::Checkpoint(held, value)) => {
+                let event = Event::Checkpoints(session, vec![(held, value)]);
+                self.notify_owner(m, held.attempt, event);
             }
-            Some(FromExecutor::Progress(attempt, progress)) => {
-                self.notify_owner(m, attempt, Event::Progress(session, vec![(attempt, progress)]));
+            Some(FromExecutor::Progress(held, progress)) => {
+                let event = Event::Progress(session, vec![(held, progress)]);
+                self.notify_owner(m, held.attempt, event);
             }
             Some(FromExecutor::Figures(beat)) => {
                 self.notify_all(m, || Event::Beat(session, beat));
@@ -291,7 +304,7 @@ impl World {
                 self.holds(n, m, leases, attempts, leaving);
             }
             Some(FromExecutor::Returned(attempt)) => {
-                self.notify_owner(m, attempt, Event::Leaving(session, vec![attempt]));
+                self.notify_owner(m, attempt, Event::Returned(session, vec![attempt]));
             }
             Some(FromExecutor::Goodbye(returned)) => self.goodbye(n, m, session, returned),
             None => {}
@@ -312,10 +325,18 @@ impl World {
             }
             return;
         }
-        self.notify_all(m, || Event::Leaving(session, returned.clone()));
+        self.notify_leaving(m, session, &returned);
         let link = &mut self.executors[n].links[m];
         if link.session == Some(session) && self.shape.has(Feature::Drains) {
             link.inbound.push_back(ToExecutor::Farewell);
         }
+    }
+
+    pub(super) fn notify_leaving(&mut self, m: usize, session: SessionId, returned: &[AttemptId]) {
+        self.notify_all(m, || {
+            // Engines answer at once here, so that nobody has to wait.
+            let (answer, _) = oneshot::channel();
+            Event::Leaving(session, returned.to_vec(), answer)
+        });
     }
 }

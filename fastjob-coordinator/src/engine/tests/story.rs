@@ -9,8 +9,8 @@ use tokio::sync::oneshot;
 use crate::engine::simulation::ModelStore;
 use crate::{
     engine::{
-        Command, Config, ConnectAnswer, Connected, Effects, Engine, Event, JobPath, Message, Now,
-        Outcome, SaveAnswer, SaveMode, SessionId, Start, StartAttempt, When,
+        Command, Config, ConnectAnswer, Connected, Effects, Engine, Event, Held, JobPath, Message,
+        Now, Outcome, SaveAnswer, SaveMode, SessionId, Start, StartAttempt, When,
     },
     record::Origin,
 };
@@ -92,7 +92,9 @@ impl Story {
             labels: BTreeMap::new(),
             handlers: [("h".parse().unwrap(), String::new())].into(),
             jobs: Vec::new(),
-            holding: holding.iter().copied().map(AttemptId).collect(),
+            holding: holding.iter().map(|id| self.held(AttemptId(*id))).collect(),
+            leaving: false,
+            highest: None,
         };
         self.tell(Event::Connected(Box::new(connected), answer));
         wait.try_recv().unwrap()
@@ -110,6 +112,7 @@ impl Story {
     pub(super) fn finish(&mut self, session: u64, attempt: AttemptId, end: End) {
         let outcome = Outcome {
             attempt,
+            created_at: self.held(attempt).created_at,
             end,
             result: None,
             message: None,
@@ -119,6 +122,13 @@ impl Story {
             checkpoint: None,
         };
         self.tell(Event::Finished(SessionId(session), vec![outcome]));
+    }
+
+    /// The name of an attempt, as the store has it.
+    pub(super) fn held(&self, attempt: AttemptId) -> Held {
+        let row = self.store.attempts.get(&attempt);
+        let created_at = row.map_or(Timestamp::UNIX_EPOCH, |row| row.new.created_at);
+        Held { attempt, created_at }
     }
 
     /// What was sent to a session since the last look.

@@ -26,7 +26,7 @@ use crate::{engine::StartAttempt, record::NOT_SPREAD};
 pub(super) struct Witness {
     shape: Shape,
     /// What was entered in one life of an executor: an attempt is named by its id and its creation.
-    entered: HashSet<(String, u32, AttemptId, Option<Timestamp>)>,
+    entered: HashSet<(String, u32, AttemptId, Timestamp)>,
     fires: HashMap<(JobId, Timestamp), TaskId>,
     /// By job: since when a disable is acknowledged.
     pub(super) off_since: HashMap<String, Timestamp>,
@@ -102,13 +102,13 @@ impl Witness {
     pub(super) fn see_enter(
         &mut self,
         start: &StartAttempt,
-        (due_at, created_at): (Option<Timestamp>, Option<Timestamp>),
+        due_at: Option<Timestamp>,
         n: usize,
         all: &[Executor],
     ) {
         let executor = &all[n];
         let id = start.attempt;
-        let key = (executor.name.clone(), executor.incarnation, id, created_at);
+        let key = (executor.name.clone(), executor.incarnation, id, start.created_at);
         assert!(self.entered.insert(key), "attempt {id} was entered twice on {}", executor.name);
         assert!(!executor.drains(), "attempt {id} was entered on {} while it drains", executor.name);
 
