@@ -138,9 +138,10 @@ fn extended(dice: &mut SmallRng, shape: Shape) -> Action {
     use Action::*;
     let n = dice.random_range(0..EXECUTORS);
     let m = dice.random_range(0..shape.nodes);
-    let millis = dice.random_range(0..8_000);
+    let millis: u64 = dice.random_range(0..8_000);
     let (needs, action) = match dice.random_range(0..100) {
-        0..5 => (Feature::Clocks, JumpNode(m, dice.random_range(-3_000..3_000))),
+        0..2 => (Feature::Clocks, JumpNode(m, dice.random_range(-3_000..3_000))),
+        2..5 => (Feature::Clocks, JumpNode(m, dice.random_range(-500..500))),
         5..8 => (Feature::Clocks, StepDatabase(dice.random_range(-140..140))),
         8..11 => (Feature::DatabaseSteps, StepDatabase(dice.random_range(-9_000..9_000))),
         11..16 => (Feature::Drains, Leave(n)),

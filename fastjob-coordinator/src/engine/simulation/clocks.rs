@@ -5,12 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{
-    cluster::LEASE,
-    executor::ToExecutor,
-    shape::Feature,
-    world::World,
-};
+use super::{cluster::LEASE, executor::ToExecutor, shape::Feature, world::World};
 
 /// When an executor has stopped what is exclusive: before it may be lost.
 pub(super) const CUT_OFF: Duration = Duration::from_secs(8);
@@ -25,8 +20,7 @@ impl World {
         let mut wall = self.clock + self.offsets[m];
         if self.shape.has(Feature::Clocks) {
             let drift = self.uptime / 200;
-            wall += SignedDuration::try_from(drift).unwrap_or_default()
-                * [0, 1, -1][m % 3];
+            wall += SignedDuration::try_from(drift).unwrap_or_default() * [0, 1, -1][m % 3];
         }
         // Clocks are read in whole milliseconds.
         Timestamp::from_millisecond(wall.as_millisecond()).unwrap_or(wall)
@@ -137,7 +131,7 @@ impl World {
     }
 
     /// Where nothing fails, messages and commits are not under way for long.
-    fn settle_streams(&mut self) {
+    pub(super) fn settle_streams(&mut self) {
         for n in 0..self.executors.len() {
             for m in 0..self.nodes.len() {
                 self.connect(n, m);

@@ -36,8 +36,9 @@ impl World {
         if self.nodes[m].stopping {
             return self.finish_release(m);
         }
-        let alive = |n: &usize| self.store.alive_until.get(n).is_some_and(|at| *at > now);
-        let count = (0..self.nodes.len()).filter(alive).count().max(1);
+        let uptime = self.nodes[m].uptime(self.uptime);
+        let alive = self.nodes[m].observer.look(&self.store.alive_until, now, uptime);
+        let count = alive.len().max(1);
         let share = (self.shape.partitions as usize).div_ceil(count);
         let free: Vec<_> = self
             .store
@@ -45,7 +46,7 @@ impl World {
             .iter()
             .filter(|(partition, (_, holder))| {
                 let held = self.nodes[m].engines.contains_key(partition);
-                !held && holder.is_none_or(|holder| holder == m || !alive(&holder))
+                !held && holder.is_none_or(|holder| holder == m || !alive.contains(&holder))
             })
             .map(|(partition, _)| *partition)
             .collect();
@@ -65,16 +66,16 @@ impl World {
             self.release(m, partition);
         }
         self.finish_release(m);
-        let held: Vec<_> = self.nodes[m].engines.keys().copied().collect();
-        for partition in held {
-            let children = self.store.children_of(partition);
+        let held: Vec<_> = self.nodes[m].engines.values().map(|running| running.lease).collect();
+        for lease in held {
+            let children = self.store.children_of(lease.partition);
             if children.is_empty() {
                 continue;
             }
             if self.shape.has(Feature::StaleReads) && !self.resting {
-                self.nodes[m].reads.push_back(children);
+                self.nodes[m].reads.push_back((lease, children));
             } else {
-                self.notify(m, partition, Event::ChildStarts(children));
+                self.notify(m, lease.partition, Event::ChildStarts(children));
             }
         }
     }
@@ -183,8 +184,11 @@ impl World {
     }
 
     pub(super) fn start_node(&mut self, m: usize) {
-        if self.nodes[m].up {
-            return;
+        let stepped = self.shape.has(Feature::DatabaseSteps)
+            && self.uptime < self.database.1 + LEASE
+            && !self.resting;
+        if self.nodes[m].up || stepped {
+            return; // a node that is new cannot know that the database's clock was just set
         }
         let alone = self.shape.nodes == 1;
         let machine = self.machine(m);
@@ -225,11 +229,12 @@ impl World {
         self.start_node(0);
     }
 
-    /// Children to start were read before; whichever engine is there now gets them.
+    /// Children to start were read before: the engine gets them if it had the lease then.
     pub(super) fn deliver_read(&mut self, m: usize) {
-        let Some(children) = self.nodes[m].reads.pop_front() else { return };
-        for child in children {
-            self.notify(m, child.partition, Event::ChildStarts(vec![child]));
+        let Some((lease, children)) = self.nodes[m].reads.pop_front() else { return };
+        let here = self.nodes[m].engines.get(&lease.partition).map(|running| running.lease);
+        if here == Some(lease) {
+            self.notify(m, lease.partition, Event::ChildStarts(children));
         }
     }
 }

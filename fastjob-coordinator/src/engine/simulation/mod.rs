@@ -20,6 +20,7 @@ mod jobs;
 mod lanes;
 mod model;
 mod node;
+mod observer;
 mod people;
 mod reload;
 mod rest;
@@ -162,7 +163,7 @@ pub fn run_briefly(seed: u64, options: &Options) -> Result<Figures, String> {
     let shape = Shape::of(seed, options.selection);
     let told = tell(&action::actions(seed, options.steps, shape), shape);
     told.map_err(|what| {
-        let what: String = what.chars().take(160).collect();
+        let what: String = what.chars().take(300).collect();
         format!("seed {seed} ({}): {}", shape.faults().join(", "), what.replace('\n', " "))
     })
 }

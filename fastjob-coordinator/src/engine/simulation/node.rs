@@ -8,6 +8,7 @@ use std::{
 
 use jiff::Timestamp;
 
+use super::observer::Observer;
 use crate::{
     engine::{CommitId, Effects, Engine, Event, SessionId},
     record::{ChildStart, Commit, Lease, Partition},
@@ -53,7 +54,8 @@ pub(super) struct Node {
     /// It gives everything back and stops.
     pub(super) stopping: bool,
     /// Children to start that were read and not delivered to the engines.
-    pub(super) reads: VecDeque<Vec<ChildStart>>,
+    pub(super) reads: VecDeque<(Lease, Vec<ChildStart>)>,
+    pub(super) observer: Observer,
 }
 
 impl Node {
@@ -71,6 +73,7 @@ impl Node {
             stall: None,
             stopping: false,
             reads: VecDeque::new(),
+            observer: Observer::default(),
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rand::{SeedableRng, rngs::SmallRng};
 
-use super::{jobs, world::World};
+use super::{jobs, shape::Feature, world::World};
 use crate::engine::Switch;
 
 /// Longest rest, in tenths of a second. The longest wait in it is a minute, for an executor.
@@ -31,6 +31,9 @@ impl World {
         // Every partition has an owner again before the schedules are switched off.
         for _ in 0..100 {
             self.round();
+            if self.shape.has(Feature::Gentle) {
+                self.settle_streams();
+            }
         }
         for job in jobs::names(self.shape) {
             self.switch(&job, Switch::Off);

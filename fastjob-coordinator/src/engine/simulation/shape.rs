@@ -39,6 +39,8 @@ pub(super) enum Feature {
     StaleReads,
     /// There are many more jobs, and pauses of hours.
     Crowd,
+    /// Attempts wait long for an executor, and jobs have long time limits.
+    Waits,
     /// Nothing crashes, breaks or pauses: only drains and hand-overs happen.
     Gentle,
 
@@ -54,7 +56,7 @@ pub(super) enum Feature {
 
 impl Feature {
     /// Every feature with its name, as the command line has it.
-    pub(super) const NAMES: [(&'static str, Self); 19] = [
+    pub(super) const NAMES: [(&'static str, Self); 20] = [
         ("clocks", Self::Clocks),
         ("lies", Self::Lies),
         ("database-steps", Self::DatabaseSteps),
@@ -69,6 +71,7 @@ impl Feature {
         ("panics", Self::Panics),
         ("stale-reads", Self::StaleReads),
         ("crowd", Self::Crowd),
+        ("waits", Self::Waits),
         ("gentle", Self::Gentle),
         ("check-sizes", Self::CheckSizes),
         ("check-work", Self::CheckWork),
@@ -123,7 +126,17 @@ pub(super) struct Known {
 }
 
 /// What is known to fail. Whoever fixes a defect removes its line.
-pub(super) const KNOWN: &[Known] = &[];
+pub(super) const KNOWN: &[Known] = &[
+    // An engine that finds the store's clock ahead takes a whole horizon as passed, and sends fires
+    // up to a second early.
+    Known { feature: Feature::CheckEarly, number: "A8", seed: 21 },
+    // What an executor says of its times is recorded as it is.
+    Known { feature: Feature::CheckTimes, number: "B13", seed: 74 },
+    // All that was missed is planned in one step.
+    Known { feature: Feature::CheckWork, number: "B12", seed: 6 },
+    // Timers outlive what they watch, ids stay in `waiting`, checkpoints pile up.
+    Known { feature: Feature::CheckSizes, number: "B9, B10", seed: 2 },
+];
 
 /// Changes the selection of features for all seeds.
 #[derive(Clone, Copy, Debug, Default)]
@@ -220,6 +233,7 @@ fn chosen(seed: u64, feature: Feature) -> bool {
         | Feature::Restores
         | Feature::Panics
         | Feature::StaleReads
+        | Feature::Waits
         | Feature::CheckSizes
         | Feature::CheckWork
         | Feature::CheckTimes

@@ -46,14 +46,7 @@ impl World {
     }
 
     /// An executor has reported what it holds.
-    fn holds(
-        &mut self,
-        n: usize,
-        m: usize,
-        leases: Vec<Lease>,
-        holding: Vec<Held>,
-        leaving: bool,
-    ) {
+    fn holds(&mut self, n: usize, m: usize, leases: Vec<Lease>, holding: Vec<Held>, leaving: bool) {
         let executor = &self.executors[n];
         let Some(session) = executor.links[m].session else { return };
         let connected = Connected {
@@ -116,9 +109,7 @@ impl World {
 
     /// Everything that is under way between the two arrives.
     pub(super) fn exchange(&mut self, n: usize, m: usize) {
-        while !self.executors[n].is_suspended()
-            && !self.executors[n].links[m].inbound.is_empty()
-        {
+        while !self.executors[n].is_suspended() && !self.executors[n].links[m].inbound.is_empty() {
             self.deliver(n, m);
         }
         let mut most = 10_000;

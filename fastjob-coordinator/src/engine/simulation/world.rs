@@ -70,7 +70,8 @@ impl World {
             executor.offset = executor_offset(shape, n);
             executor
         };
-        let offsets = [0, 1_700, -2_300].map(SignedDuration::from_millis);
+        // Close enough that a takeover may see what its predecessor sent as not yet due.
+        let offsets = [0, 420, -350].map(SignedDuration::from_millis);
         let offset = |n: usize| match shape.has(Feature::Clocks) {
             true => offsets[n % 3],
             false => SignedDuration::ZERO,
@@ -388,6 +389,7 @@ impl World {
 
     fn see_sizes(&self) {
         for node in &self.nodes {
+            self.witness.see_pending(&node.pending);
             for running in node.engines.values() {
                 self.witness.see_sizes(&running.engine);
             }

@@ -1,14 +1,22 @@
 //! Limits: what an engine remembers is at most proportional to what is open, and the work of one
 //! step is bounded.
 
+use std::collections::{HashMap, VecDeque};
+
 use super::{
     super::{action::EXECUTORS, shape::Feature},
     Witness,
 };
-use crate::engine::{Effects, Engine, Message};
+use crate::{
+    engine::{CommitId, Effects, Engine, Message},
+    record::{Commit, Lease},
+};
 
 /// Most rows and messages of one step.
 const WORK_MOST: usize = 6_000;
+/// Most checkpoints of a shard that wait for the store: one that is being written, one that is not,
+/// and one that came with an outcome.
+const CHECKPOINTS_MOST: usize = 3;
 /// What every collection may have, whatever is open.
 const BASE: usize = 64;
 
@@ -26,6 +34,22 @@ impl Witness {
         });
         let work = rows + sent.sum::<usize>();
         assert!(work <= WORK_MOST, "one step of an engine made {work} rows and messages");
+    }
+
+    /// What waits for the store has each shard's latest checkpoint, not all of them.
+    pub(in super::super) fn see_pending(&self, pending: &VecDeque<(Lease, CommitId, Commit)>) {
+        if !self.shape.has(Feature::CheckSizes) {
+            return;
+        }
+        let mut points: HashMap<_, usize> = HashMap::new();
+        for (lease, _, commit) in pending {
+            for point in &commit.checkpoints {
+                let waiting = points.entry((lease, point.task, point.shard)).or_default();
+                *waiting += 1;
+                let most = CHECKPOINTS_MOST;
+                assert!(*waiting <= most, "{waiting} checkpoints of task {} wait", point.task);
+            }
+        }
     }
 
     /// The collections of an engine are at most proportional to what is open.

@@ -110,7 +110,11 @@ impl Witness {
         let id = start.attempt;
         let key = (executor.name.clone(), executor.incarnation, id, start.created_at);
         assert!(self.entered.insert(key), "attempt {id} was entered twice on {}", executor.name);
-        assert!(!executor.drains(), "attempt {id} was entered on {} while it drains", executor.name);
+        assert!(
+            !executor.drains(),
+            "attempt {id} was entered on {} while it drains",
+            executor.name
+        );
 
         let name = start.job.name.as_str();
         if let (Some(since), Cause::Schedule, 1) =
@@ -125,8 +129,7 @@ impl Witness {
             "much_memory" => assert_ne!(executor.name, "e0", "{id} does not meet its filter"),
             _ => {}
         }
-        let running = executor.running.len();
-        assert!(running < executor.capacity, "{} has no place for {id}", executor.name);
+        assert!(executor.taken() < executor.capacity, "{} has no place for {id}", executor.name);
         see_overlap(start, n, all);
     }
 }
