@@ -255,6 +255,9 @@ pub(crate) struct Commit {
     pub(crate) moved: Vec<MovedTask>,
     /// New anchors of fixed-delay jobs; only grow.
     pub(crate) anchors: Vec<(JobId, Timestamp)>,
+    /// Up to where the fires of single jobs are planned, where that is beyond the watermark. The
+    /// last of a job replaces what is there.
+    pub(crate) cursors: Vec<(JobId, Timestamp)>,
     /// Inserted, a row a channel; what is there is left.
     pub(crate) alarms: Vec<AlarmRow>,
     /// Inserted; what is there is left.
@@ -280,6 +283,7 @@ impl Commit {
             + self.ended.len()
             + self.moved.len()
             + self.anchors.len()
+            + self.cursors.len()
             + self.alarms.iter().map(|alarm| alarm.channels.len()).sum::<usize>()
             + self.child_starts.len()
             + self.children_started.len()
@@ -343,6 +347,8 @@ pub(crate) struct Loaded {
     pub(crate) clock: Option<Timestamp>,
     /// All its jobs, deleted ones too.
     pub(crate) jobs: Vec<JobRow>,
+    /// Up to where the fires of single jobs are planned, where that is beyond the watermark.
+    pub(crate) cursors: Vec<(JobId, Timestamp)>,
     /// All attempts that have not ended.
     pub(crate) open: Vec<OpenAttempt>,
     /// The latest attempts of shards that have ended, of tasks that have not.

@@ -202,7 +202,7 @@ pub(crate) async fn run(
         engine.flush(&mut effects);
         around.carry_out(&mut effects);
     }
-    engine.flush(&mut effects);
+    engine.retire(&mut effects);
     around.carry_out(&mut effects);
     while !engine.is_written() {
         let next = tokio::select! {

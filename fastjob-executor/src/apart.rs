@@ -5,16 +5,35 @@
 //! looks after the time limits of its attempts, therefore has a thread and a small runtime of its
 //! own.
 
-use std::{future::Future, io, panic, thread};
+use std::{future::Future, io, thread};
 
 use tokio::{runtime, sync::oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::{Dispatch, dispatcher, subscriber::NoSubscriber};
 
-/// Runs `work` on a thread of its own until it has ended. It ends too, at its next `.await`, if
-/// nobody waits for it any more. What it logs goes where the caller's goes.
-pub(crate) async fn run(work: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
-    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+use crate::failure::panic_text;
+
+/// Why work on a thread of its own gave no result.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ApartError {
+    #[error("the thread could not be started")]
+    Start(#[source] io::Error),
+    #[error("it {0}")]
+    Panicked(String),
+}
+
+/// Runs `work` on a thread of its own until it has ended, and returns its result. If the caller
+/// drops the future that this returns, the work ends at its next `.await`. What it logs goes where
+/// the caller's goes.
+///
+/// # Errors
+///
+/// Fails with [`ApartError`] if there is no thread for it, and if it panics.
+pub(crate) async fn run<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T, ApartError> {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(ApartError::Start)?;
     let abandoned = CancellationToken::new();
     let _guard = abandoned.clone().drop_guard();
     let (done, ended) = oneshot::channel();
@@ -22,23 +41,24 @@ pub(crate) async fn run(work: impl Future<Output = ()> + Send + 'static) -> io::
     let thread = thread::Builder::new().name("fastjob-executor".to_owned()).spawn(move || {
         // If there is none, one that is set for the whole process later holds here too.
         let _log = (!log.is::<NoSubscriber>()).then(|| dispatcher::set_default(&log));
-        runtime.block_on(async {
+        let result = runtime.block_on(async {
             tokio::select! {
-                () = work => {}
-                () = abandoned.cancelled() => {}
+                result = work => Some(result),
+                () = abandoned.cancelled() => None,
             }
         });
-        // A disk or a name server that hangs holds nobody up.
+        // A disk or a name server that hangs must not delay the end.
         runtime.shutdown_background();
-        // Nobody may be waiting any more.
-        done.send(()).ok();
-    })?;
-    // An error says that it panicked, which is then said where it can be seen.
-    drop(ended.await);
-    if let Err(panic) = thread.join() {
-        panic::resume_unwind(panic);
+        // The caller may have dropped its end.
+        done.send(result).ok();
+    });
+    let thread = thread.map_err(ApartError::Start)?;
+    let result = ended.await;
+    match (thread.join(), result) {
+        (Err(panic), _) => Err(ApartError::Panicked(panic_text(&*panic))),
+        (Ok(()), Ok(Some(result))) => Ok(result),
+        (Ok(()), Ok(None) | Err(_)) => Err(ApartError::Panicked("ended without a result".into())),
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -59,16 +79,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn work_that_nobody_waits_for_ends_and_a_panic_is_its_callers() {
+    async fn work_whose_caller_has_gone_ends_and_a_panic_is_an_error() {
         let (kept, dropped) = oneshot::channel::<()>();
         let work = tokio::spawn(run(async move {
             let _kept = kept;
-            std::future::pending().await
+            std::future::pending::<()>().await
         }));
         tokio::task::yield_now().await;
         work.abort();
         assert!(dropped.await.is_err());
-        let panics = tokio::spawn(run(async { panic!("oh no") })).await;
-        assert!(panics.unwrap_err().is_panic());
+        let panics = run(async { panic!("oh no") }).await;
+        assert_eq!(panics.unwrap_err().to_string(), "it panicked: oh no");
     }
 }

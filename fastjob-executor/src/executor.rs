@@ -3,13 +3,13 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use fastjob_core::{ExecutorName, Incarnation, JobHandler, ServiceName};
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    apart,
+    apart::{self, ApartError},
     builtin::{self, CommandPolicy},
     config::{ConfigError, ExecutorConfig},
+    failure::{Failure, Parts},
     figures::Figures,
     logs::{Capture, LogError, Logs},
     registry::{Declared, Discovery, Registration, Registry, RegistryError},
@@ -44,6 +44,22 @@ pub enum ExecutorError {
     /// The executor needs a thread beside those of its handlers, and there is none.
     #[error("could not start the executor's own thread")]
     Thread(#[source] std::io::Error),
+    /// A part of the executor ended that must not, which is a defect of this library. The whole
+    /// executor has ended with it: attempts that ran were aborted, and are retried or fail as their
+    /// jobs say. Start the process again.
+    #[error("the executor ended because {part} failed: {why}")]
+    Failed {
+        /// The part, such as a link to a coordinator.
+        part: String,
+        /// What it panicked with.
+        why: String,
+    },
+}
+
+impl From<Failure> for ExecutorError {
+    fn from(Failure { part, why }: Failure) -> Self {
+        Self::Failed { part, why }
+    }
 }
 
 /// Runs the handlers of a service.
@@ -203,15 +219,17 @@ impl Builder {
     /// Runs until told to stop. A coordinator that is away is waited for: an executor never ends
     /// because of one.
     ///
-    /// When told to stop it takes no more work, gives back what it has not entered, lets running
-    /// handlers end within the grace, and delivers what they returned.
+    /// When told to stop it takes no more work, returns what it has not entered and what still
+    /// arrives, lets running handlers end within the grace, and delivers what they returned. It ends
+    /// when every coordinator that it is connected to has taken note, or after a few seconds.
     ///
     /// Handlers run on the tokio runtime that this is called on; the executor itself has a thread
     /// of its own, so that handlers that block theirs do not cut it off.
     ///
     /// # Errors
     ///
-    /// Fails with [`ExecutorError`] if the settings, the handlers or the log path are not right.
+    /// Fails with [`ExecutorError`] if the settings, the handlers or the log path are not right, and
+    /// with [`ExecutorError::Failed`] if a part of the executor panicked: it never stays half alive.
     pub async fn run(self, stop: CancellationToken) -> Result<(), ExecutorError> {
         let config = self.config;
         let problems = config.check();
@@ -249,7 +267,7 @@ impl Builder {
         let registry = Arc::new(registry);
         let runtime =
             Runtime::new(Arc::clone(&registry), logs.clone(), Capture::new(), config.capacity);
-        let parts = Parts {
+        let works = Works {
             identity: Identity {
                 service,
                 name,
@@ -263,55 +281,88 @@ impl Builder {
             runtime,
             logs,
         };
-        apart::run(parts.run(stop)).await.map_err(ExecutorError::Thread)
+        match apart::run(works.run(stop)).await {
+            Ok(ended) => Ok(ended?),
+            Err(ApartError::Start(source)) => Err(ExecutorError::Thread(source)),
+            Err(ApartError::Panicked(why)) => {
+                Err(Failure { part: "the executor's own thread".to_owned(), why }.into())
+            }
+        }
     }
 }
 
 /// What runs beside the handlers.
-struct Parts {
+struct Works {
     identity: Identity,
     runtime: Runtime,
     logs: Logs,
 }
 
-impl Parts {
+/// However the executor ends, nothing runs on without it.
+struct EndsAll(Runtime);
+
+impl Drop for EndsAll {
+    fn drop(&mut self) {
+        self.0.give_up();
+    }
+}
+
+impl Works {
     /// Runs until told to stop, and then until all is delivered.
-    async fn run(self, stop: CancellationToken) {
+    async fn run(self, stop: CancellationToken) -> Result<(), Failure> {
         let Self { identity, runtime, logs } = self;
+        let _ends_all = EndsAll(runtime.clone());
         let grace = identity.config.stop_grace;
         let addresses = identity.config.admin_addresses.clone();
         let identity = Arc::new(identity);
         let peers = Peers::default();
+        let failures = logs.failures();
         // Links end when what is to be delivered has been, or at the deadline.
-        let (ending, done) = (CancellationToken::new(), CancellationToken::new());
-        let mut loops = JoinSet::new();
-        let (linked, leaving, stopping) = (runtime.clone(), ending.clone(), done.clone());
-        loops.spawn(async move {
-            let new = |number, address| Link {
-                number,
-                address,
-                identity: Arc::clone(&identity),
-                runtime: linked.clone(),
-                peers: peers.clone(),
-                leaving: leaving.clone(),
-                stop: stopping.clone(),
+        let done = CancellationToken::new();
+        let mut parts = Parts::default();
+        let (linked, failing, stopping) = (runtime.clone(), failures.clone(), done.clone());
+        parts.spawn("the keeper of links", async move {
+            let run = |number, address, stop| {
+                let (identity, runtime) = (Arc::clone(&identity), linked.clone());
+                Link { number, address, identity, runtime, peers: peers.clone(), stop }.run()
             };
-            peers.keep_links(&addresses, new).await;
+            peers.keep_links(&addresses, (&failing, &stopping), run).await;
         });
         let (sweeping, sweeper) = (done.clone(), logs.clone());
-        loops.spawn(async move { sweeper.sweep_loop(sweeping).await });
+        parts.spawn("the sweeper of logs", async move { sweeper.sweep_loop(sweeping).await });
         let (watching, watched) = (done.clone(), runtime.clone());
-        loops.spawn(async move { watched.watch_silence(watching).await });
+        parts.spawn("the watch over silence", async move { watched.watch_silence(watching).await });
         let (watching, watched) = (done.clone(), runtime.clone());
-        loops.spawn(async move { watched.watch_attempts(watching).await });
-        stop.cancelled().await;
-        tracing::info!("executor is stopping");
-        runtime.leave();
-        ending.cancel();
-        runtime.drain(grace).await;
+        parts.spawn("the watch over attempts", async move {
+            watched.watch_attempts(watching).await;
+        });
+        let ends = async {
+            stop.cancelled().await;
+            tracing::info!("executor is stopping");
+            runtime.leave();
+            runtime.drain(grace).await;
+        };
+        tokio::select! {
+            () = ends => {}
+            () = failures.raised() => {}
+            // None of them ends by itself before it is told to.
+            part = parts.next(&failures) => {
+                if failures.first().is_none() {
+                    failures.raise(part, "ended by itself");
+                }
+            }
+        }
+        if failures.first().is_some() {
+            runtime.give_up();
+            runtime.flush().await;
+        }
         logs.flush().await;
         done.cancel();
-        while loops.join_next().await.is_some() {}
+        parts.all(&failures).await;
         tracing::info!("executor stopped");
+        failures.first().map_or(Ok(()), Err)
     }
 }
+
+#[cfg(test)]
+mod tests;

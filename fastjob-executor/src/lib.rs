@@ -40,6 +40,7 @@ mod builtin;
 mod clock;
 mod config;
 mod executor;
+mod failure;
 mod figures;
 mod logs;
 pub mod registry;

@@ -7,10 +7,7 @@ use std::sync::Arc;
 
 use fastjob_core::{AttemptId, AttemptState, Job, JobId, TaskId, TaskState};
 
-use super::{
-    Engine, Now,
-    state::{Open, Timer},
-};
+use super::{Engine, Now, state::Open};
 use crate::record::{AlarmKind, AlarmRow};
 
 /// Most bytes of a message.
@@ -71,9 +68,9 @@ impl Engine {
         let Some(open) = self.open.get_mut(&attempt) else { return };
         let job = self.jobs.get(&open.job).map(|entry| &entry.row.job);
         let Some(job) = job.filter(|job| !job.alarms.is_empty()) else { return };
+        let at = now.uptime.saturating_add(job.alarm_after.starts);
         if !std::mem::replace(&mut open.more_mut().watched, true) {
-            let at = now.uptime.saturating_add(job.alarm_after.starts);
-            self.set_timer(at, Timer::StartsLate { attempt });
+            self.set_deadline(attempt, |deadlines| deadlines.starts_late = Some(at));
         }
     }
 
@@ -83,7 +80,8 @@ impl Engine {
         let job = self.jobs.get(&open.job).map(|entry| &entry.row.job);
         let runs = job.filter(|job| !job.alarms.is_empty()).and_then(|job| job.alarm_after.runs);
         if let Some(runs) = runs {
-            self.set_timer(now.uptime.saturating_add(runs), Timer::RunsLong { attempt });
+            let at = now.uptime.saturating_add(runs);
+            self.set_deadline(attempt, |deadlines| deadlines.runs_long = Some(at));
         }
     }
 

@@ -174,26 +174,21 @@ impl Engine {
         }
     }
 
-    /// Starts children of tasks of other partitions, each once.
-    pub(super) fn start_handed_over(&mut self, now: Now, children: Vec<ChildStart>) {
-        for child in children {
-            let key = (child.job, child.key());
-            if self.keys.is_known(&key) {
-                continue; // it was read before its commit was durable
-            }
-            self.commit.children_started.push(child.id);
-            if self.job_anywhere(child.job).is_none() {
-                continue; // deleted since
-            }
-            let head = Head {
-                parent: Some(child.parent),
-                key: Some(Arc::clone(&key.1)),
-                ..Head::default()
-            };
-            let new = NewTask::new(child.job, Cause::Parent, now.wall);
-            let task = self.new_task(now, NewTask { param: child.param, head, ..new });
-            self.keys.remember(now, key, task, CommitId(self.next_commit));
+    /// Starts the child of a task of another partition, once.
+    pub(super) fn start_handed_over(&mut self, now: Now, child: ChildStart) {
+        let key = (child.job, child.key());
+        if self.keys.is_known(&key) {
+            return; // it was read before its commit was durable
         }
+        self.commit.children_started.push(child.id);
+        if self.job_anywhere(child.job).is_none() {
+            return; // deleted since
+        }
+        let head =
+            Head { parent: Some(child.parent), key: Some(Arc::clone(&key.1)), ..Head::default() };
+        let new = NewTask::new(child.job, Cause::Parent, now.wall);
+        let task = self.new_task(now, NewTask { param: child.param, head, ..new });
+        self.keys.remember(now, key, task, CommitId(self.next_commit));
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use fastjob_core::{Job, JobId, JobName, ServiceName, attempt::End};
+use fastjob_core::{Job, JobId, JobName, ServiceName};
 
 use super::{
     Answer, Effects, Engine, JobPath, JobRefused, Now, SaveAnswer, SaveDone, SaveMode, Switch,
@@ -112,15 +112,18 @@ impl Engine {
         let before = self.jobs.get(&id).map(|entry| Arc::clone(&entry.row.job));
         let refires = before.as_ref().is_some_and(|before| !before.fires_like(&row.job));
         let rescoped = before.is_some_and(|before| before.block.scope != row.job.block.scope);
+        let cursor = if refires { self.take_back(now, id) } else { now.wall };
+        let mut row = JobRow { revision: row.revision + 1, updated_at: now.wall, ..row };
         if refires {
-            self.take_back(now, id);
+            row.anchor = now.wall;
         }
-        let anchor = if refires { now.wall } else { row.anchor };
-        let row = JobRow { revision: row.revision + 1, updated_at: now.wall, anchor, ..row };
         if let Some(entry) = self.jobs.get_mut(&id) {
             entry.row = row.clone();
             if refires {
-                entry.cursor = now.wall;
+                entry.cursor = cursor;
+                if entry.has_stored_cursor {
+                    self.commit.cursors.push((id, cursor));
+                }
             }
         }
         self.commit.jobs.push(row.clone());
@@ -128,7 +131,7 @@ impl Engine {
             self.schedule_next(id);
         }
         if rescoped {
-            self.load_lanes(Some(id));
+            self.load_lane(id);
         }
         Box::new(row)
     }
@@ -147,7 +150,7 @@ impl Engine {
         Ok((SaveDone::Updated, self.change(now, row)))
     }
 
-    /// Deletes a job: what is planned is taken back, what waits is stopped, what runs may end.
+    /// Deletes a job: what is planned is cancelled, what waits is stopped, what runs may end.
     pub(super) fn delete(&mut self, now: Now, path: &JobPath) -> SaveAnswer {
         let id = self.resolve(path)?;
         let parents = self.parents(id);
@@ -155,12 +158,6 @@ impl Engine {
             return Err(JobRefused::IsChild { parents });
         }
         self.take_back(now, id);
-        let waiting: Vec<_> = self
-            .open
-            .iter()
-            .filter(|(_, open)| open.job == id && !open.is_out())
-            .map(|(attempt, _)| *attempt)
-            .collect();
         let Some(entry) = self.jobs.get_mut(&id) else {
             return Err(JobRefused::Unknown(path.0.clone()));
         };
@@ -168,15 +165,12 @@ impl Engine {
         entry.row.updated_at = now.wall;
         entry.row.revision += 1;
         entry.row.origin = Origin::Api;
-        entry.epoch = entry.epoch.wrapping_add(1);
-        let row = entry.row.clone();
+        let (row, open) = (entry.row.clone(), entry.open.iter().copied().collect());
+        self.chores.end_deleted(id, open);
+        self.schedule_next(id);
         self.commit.jobs.push(row.clone());
         if let Some(ids) = self.by_bare_name.get_mut(&row.job.name) {
             ids.retain(|other| *other != id);
-        }
-        for attempt in waiting {
-            let message = "its job was deleted".to_owned();
-            self.end_here(now, attempt, End::Stopped, Some(message));
         }
         Ok((SaveDone::Deleted, Box::new(row)))
     }

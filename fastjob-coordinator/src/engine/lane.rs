@@ -66,10 +66,9 @@ impl Engine {
             self.end_here(now, attempt, End::Skipped, Some(message));
             return false;
         }
-        lane.queue.push_back(attempt);
-        if let Some(open) = self.open.get_mut(&attempt) {
-            open.step = Step::Queued;
-        }
+        lane.queue.push(attempt);
+        let life = self.open.get(&attempt).and_then(|open| open.life);
+        self.move_to(attempt, Step::Queued, life);
         if replaces {
             self.replace(now, job, task, out);
         }
@@ -82,14 +81,14 @@ impl Engine {
     /// has replaced its task, and then has to give way.
     fn newest_in_lane(&self, job: JobId) -> Option<TaskId> {
         let lane = self.lanes.get(&job)?;
-        let queued = lane.queue.iter().filter_map(|id| self.open.get(id)).map(|open| open.task);
+        let queued = lane.queue.iter().filter_map(|id| self.open.get(&id)).map(|open| open.task);
         lane.active.values().copied().chain(queued).max()
     }
 
     /// Stops all other tasks in the lane of a job.
     fn replace(&mut self, now: Now, job: JobId, by: TaskId, out: &mut Effects) {
         let Some(lane) = self.lanes.get(&job) else { return };
-        let queued = lane.queue.iter().filter_map(|id| self.open.get(id)).map(|open| open.task);
+        let queued = lane.queue.iter().filter_map(|id| self.open.get(&id)).map(|open| open.task);
         let mut others: Vec<_> =
             lane.active.values().copied().chain(queued).filter(|task| *task != by).collect();
         others.sort_unstable();
@@ -99,49 +98,50 @@ impl Engine {
         }
     }
 
-    /// An attempt does not count any more; whoever is next is let through.
+    /// An attempt does not count any more; those whose turn it is are let through.
     pub(super) fn leave_lane(&mut self, now: Now, job: JobId, attempt: AttemptId) {
         let Some(lane) = self.lanes.get_mut(&job) else { return };
         if lane.active.remove(&attempt).is_none() {
-            lane.queue.retain(|queued| *queued != attempt);
+            lane.queue.remove(attempt);
         }
         let Some(entry) = self.jobs.get(&job) else { return };
         let mut block = entry.row.job.block;
         if block.scope == BlockScope::Executor {
-            // The rule was changed meanwhile: nobody waits for anybody here any more.
+            // The rule was changed meanwhile: nothing waits for its turn here any more.
             block = Block { strategy: BlockStrategy::Parallel, max_running: u32::MAX, ..block };
         }
-        while let Some(next) = lane.queue.front().copied() {
-            let Some(open) = self.open.get_mut(&next).filter(|open| open.step == Step::Queued)
-            else {
-                lane.queue.pop_front();
+        while let Some(lane) = self.lanes.get_mut(&job)
+            && let Some(next) = lane.queue.front()
+        {
+            let queued = |open: &&super::Open| open.step == Step::Queued;
+            let Some(open) = self.open.get(&next).filter(queued) else {
+                lane.queue.remove(next);
                 continue;
             };
             if !lane.has_room(block, open.task) {
                 break;
             }
-            lane.queue.pop_front();
+            lane.queue.remove(next);
             lane.active.insert(next, open.task);
-            open.step = Step::NotDue;
-            self.due.entry(now.wall).or_default().push(next);
+            let life = open.life;
+            self.move_to(next, Step::NotDue, life);
+            self.due.set(next, now.wall);
         }
-        if lane.active.is_empty() && lane.queue.is_empty() {
+        if self.lanes.get(&job).is_some_and(|lane| lane.active.is_empty() && lane.queue.is_empty())
+        {
             self.lanes.remove(&job);
         }
     }
 
-    /// Counts what is under way of jobs that have a rule across the cluster: of one job whose rule
-    /// has just become so, or of all after a start.
-    pub(super) fn load_lanes(&mut self, only: Option<JobId>) {
-        for (attempt, open) in &self.open {
-            let counts = only.is_none_or(|job| job == open.job)
-                && (open.is_out() || open.step == Step::Placing)
-                && self
-                    .jobs
-                    .get(&open.job)
-                    .is_some_and(|entry| entry.row.job.block.scope == BlockScope::Cluster);
-            if counts {
-                self.lanes.entry(open.job).or_default().active.insert(*attempt, open.task);
+    /// Counts what is under way of a job whose rule holds across the cluster.
+    pub(super) fn load_lane(&mut self, job: JobId) {
+        let Some(entry) = self.jobs.get(&job) else { return };
+        if entry.row.job.block.scope != BlockScope::Cluster {
+            return;
+        }
+        for attempt in &entry.open {
+            if let Some(open) = self.open.get(attempt).filter(|open| open.step.is_held()) {
+                self.lanes.entry(job).or_default().active.insert(*attempt, open.task);
             }
         }
     }

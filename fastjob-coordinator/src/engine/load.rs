@@ -1,22 +1,29 @@
 //! What the engine carries on from: jobs, and attempts that had not ended.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use fastjob_core::{AttemptState, Cause, JobId, shard::ShardStrategy};
+use jiff::Timestamp;
 
 use super::{
-    Engine, Now,
-    plan::soon,
+    Engine,
+    plan::Round,
     spread::shard_state,
     state::{JobEntry, More, Open, ShardAt, Spread, Step},
 };
-use crate::record::{EndedShard, JobRow, NewAttempt, OpenAttempt};
+use crate::record::{EndedShard, JobRow, OpenAttempt};
 
 impl Engine {
-    pub(super) fn load_jobs(&mut self, rows: Vec<JobRow>) {
+    pub(super) fn load_jobs(&mut self, rows: Vec<JobRow>, cursors: Vec<(JobId, Timestamp)>) {
         for row in rows {
             self.next_job = self.next_job.max(self.config.id_from(row.id.0 + 1));
             self.admit(row);
+        }
+        for (job, cursor) in cursors {
+            if let Some(entry) = self.jobs.get_mut(&job) {
+                entry.cursor = entry.cursor.max(cursor);
+                entry.has_stored_cursor = true;
+            }
         }
         // By task, for a task may have several open attempts.
         let scheduled: std::collections::BTreeMap<_, _> = self
@@ -30,15 +37,14 @@ impl Engine {
                 entry.scheduled += 1;
             }
         }
-        let not_due: Vec<_> = self
-            .open
-            .iter()
-            .filter(|(_, open)| open.step == Step::NotDue)
-            .map(|(attempt, open)| (*attempt, open.job))
-            .collect();
-        for (attempt, job) in not_due {
-            if let Some(entry) = self.jobs.get_mut(&job) {
-                entry.planned.push(attempt);
+        for (attempt, open) in &self.open {
+            if let Some(entry) = self.jobs.get_mut(&open.job) {
+                entry.open.insert(*attempt);
+            }
+        }
+        for (id, entry) in &self.jobs {
+            if entry.row.deleted_at.is_some() && !entry.open.is_empty() {
+                self.chores.end_deleted(*id, entry.open.iter().copied().collect());
             }
         }
         for entry in self.jobs.values_mut() {
@@ -49,10 +55,13 @@ impl Engine {
             }
         }
         let ids: Vec<_> = self.jobs.keys().copied().collect();
-        for id in ids {
-            self.schedule_next(id);
+        let with_lane = |entry: &JobEntry| !entry.open.is_empty();
+        for id in &ids {
+            if self.jobs.get(id).is_some_and(with_lane) {
+                self.load_lane(*id);
+            }
         }
-        self.load_lanes(None);
+        self.round = Round::scheduling(ids);
         self.load_spreads();
     }
 
@@ -122,28 +131,31 @@ impl Engine {
                 ids.push(id);
             }
         }
-        let cursor = self.watermark;
         let entry = JobEntry {
             row,
-            epoch: 0,
-            cursor,
+            next_fire: None,
+            cursor: self.watermark,
+            has_stored_cursor: false,
             memory: fastjob_core::route::Memory::default(),
-            planned: Vec::new(),
+            open: BTreeSet::new(),
             scheduled: 0,
             failing: false,
         };
         self.jobs.insert(id, entry);
     }
 
-    pub(super) fn load_open(&mut self, attempts: Vec<OpenAttempt>, now: Now) {
+    pub(super) fn load_open(&mut self, attempts: Vec<OpenAttempt>) {
         for loaded in attempts {
             let OpenAttempt { planned, task_state, task_param, checkpoint, failed_on } = loaded;
-            let step = match planned.life {
-                // Sent, perhaps: only its executor knows.
-                Some(life) if may_be_out(&planned, now) && self.lives.contains_key(&life) => {
+            // Sent, perhaps: only its executor knows. Whether its time had come for the node that had
+            // the partition before is not judged by this node's clock.
+            let life = planned.life.and_then(|life| self.lives.get_mut(&life));
+            let step = match life {
+                Some(life) => {
+                    life.hold(planned.attempt);
                     Step::Unsure
                 }
-                _ => Step::NotDue,
+                None => Step::NotDue,
             };
             if planned.attempt != planned.task.first_attempt() {
                 self.retried.insert(planned.task, planned.attempt);
@@ -153,7 +165,7 @@ impl Engine {
             let more =
                 has_more.then(|| Box::new(More { wanted, checkpoint, avoid, ..More::default() }));
             if step == Step::NotDue {
-                self.due.entry(planned.due_at).or_default().push(planned.attempt);
+                self.due.set(planned.attempt, planned.due_at);
             }
             self.open.insert(
                 planned.attempt,
@@ -173,21 +185,9 @@ impl Engine {
                     life: planned.life,
                     promised: false,
                     started_at: None,
-                    epoch: 0,
                     more,
                 },
             );
         }
     }
-}
-
-/// Whether an attempt that has a place may have been sent: its time has come, or had come by the
-/// uptime of the coordinator that gave it one. By uptime go those that were made too early to get
-/// their place then, retries, and starts with a delay; it runs on while a clock that was set back
-/// has not caught up.
-fn may_be_out(planned: &NewAttempt, now: Now) -> bool {
-    let is_fire = planned.number == 1 && matches!(planned.cause, Cause::Schedule | Cause::Misfire);
-    !is_fire
-        || planned.due_at <= now.wall
-        || planned.due_at > soon(Now { wall: planned.created_at, ..now })
 }

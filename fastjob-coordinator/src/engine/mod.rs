@@ -16,7 +16,9 @@
 
 mod alarms;
 mod answer;
+mod checkpoints;
 mod children;
+mod chores;
 mod directory;
 mod effect;
 mod event;
@@ -26,12 +28,15 @@ mod lane;
 mod load;
 mod place;
 mod plan;
+mod pump;
+mod queues;
 mod reports;
 mod settle;
 mod spread;
 mod start;
 mod state;
 mod tasks;
+mod timers;
 mod track;
 
 #[cfg(any(test, feature = "simulation"))]
@@ -42,7 +47,7 @@ mod sizes;
 mod tests;
 
 use std::{
-    collections::{BTreeMap, BinaryHeap, HashMap, HashSet, VecDeque},
+    collections::{BTreeSet, HashMap, HashSet},
     time::Duration,
 };
 
@@ -63,9 +68,14 @@ pub(crate) use self::{
     },
 };
 use self::{
+    checkpoints::Checkpoints,
+    chores::Chores,
     idmap::IdMap,
+    plan::Round,
+    queues::{Due, Waiting},
     start::Keys,
-    state::{After, JobEntry, Lane, Life, Open, Spread, Timer, TimerEntry, WaitKey},
+    state::{After, JobEntry, Lane, Life, Open, Spread},
+    timers::{Deadlines, Timers, Watched},
 };
 use crate::record::{Commit, Lease, LifeId, Loaded};
 
@@ -85,6 +95,10 @@ const UNWRITTEN_MOST: usize = 100_000;
 /// Most due attempts that are sent before other events have their turn, so that the first of a
 /// burst are entered while the last are still being sent.
 const BURST: usize = 512;
+/// By how many ids an executor may lift those of a partition.
+const LIFT_MOST: i64 = 1_000_000_000_000;
+/// Most timers that go off in one step.
+const TIMERS: usize = 1_000;
 
 /// What can be set.
 #[derive(Clone, Copy, Debug)]
@@ -139,8 +153,10 @@ pub(crate) struct Engine {
     /// Jobs of other partitions.
     directory: Directory,
     next_job: i64,
-    /// The next fire of each job; an entry with an old epoch means nothing.
-    fires: BTreeMap<Timestamp, Vec<(JobId, u32)>>,
+    /// The next fire of each job.
+    fires: BTreeSet<(Timestamp, JobId)>,
+    /// The planning that is under way.
+    round: Round,
 
     /// All attempts that have not ended.
     open: IdMap<AttemptId, Open>,
@@ -153,11 +169,12 @@ pub(crate) struct Engine {
     /// Starts with a key that the store may not show yet.
     keys: Keys,
     /// Recorded attempts whose time has not come.
-    due: BTreeMap<Timestamp, Vec<AttemptId>>,
+    due: Due,
     /// Ended, and not durable yet.
     settling: HashSet<AttemptId>,
     /// Due, and no executor could take them.
-    waiting: HashMap<WaitKey, VecDeque<AttemptId>>,
+    waiting: Waiting,
+    checkpoints: Checkpoints,
 
     lives: IdMap<LifeId, Life>,
     next_life: i64,
@@ -167,7 +184,9 @@ pub(crate) struct Engine {
     seats: HashMap<(ServiceName, ExecutorName), LifeId>,
     sessions: HashMap<SessionId, LifeId>,
 
-    timers: BinaryHeap<TimerEntry>,
+    timers: Timers,
+    /// Long work that is done in slices.
+    chores: Chores,
 
     next_commit: u64,
     commit: Commit,
@@ -189,9 +208,8 @@ impl Engine {
     /// Attempts that may have been dispatched before wait for their executor to come back and say
     /// what it holds; the others go on as they were planned.
     pub(crate) fn new(config: Config, loaded: Loaded, now: Now) -> Self {
-        // After a clock that was set back: all that was planned may have been sent by then.
-        let jumped = loaded.clock.filter(|clock| now.wall < *clock);
-        let floor = jumped.map_or(now.wall, |clock| plan::soon(Now { wall: clock, ..now }));
+        // Time never runs backwards: not over a restart, nor from one node's clock to another's.
+        let floor = loaded.clock.map_or(now.wall, |clock| clock.max(now.wall));
         let now = Now { wall: floor, ..now };
         let mut engine = Self {
             floor,
@@ -205,21 +223,24 @@ impl Engine {
             by_bare_name: HashMap::new(),
             next_job: config.id_from(1),
             directory: Directory::default(),
-            fires: BTreeMap::new(),
+            fires: BTreeSet::new(),
+            round: Round::default(),
             open: IdMap::default(),
             retried: IdMap::default(),
             spreads: IdMap::default(),
             lanes: IdMap::default(),
             keys: Keys::default(),
-            due: BTreeMap::new(),
+            due: Due::default(),
             settling: HashSet::new(),
-            waiting: HashMap::new(),
+            waiting: Waiting::default(),
+            checkpoints: Checkpoints::default(),
             lives: IdMap::default(),
             next_life: config.id_from(loaded.next_life),
             groups: HashMap::new(),
             seats: HashMap::new(),
             sessions: HashMap::new(),
-            timers: BinaryHeap::new(),
+            timers: Timers::default(),
+            chores: Chores::default(),
             next_commit: 1,
             commit: Commit::default(),
             after: Vec::new(),
@@ -227,12 +248,12 @@ impl Engine {
             unwritten: 0,
         };
         engine.load_lives(loaded.lives, now);
-        engine.load_open(loaded.open, now);
-        engine.load_jobs(loaded.jobs);
+        engine.load_open(loaded.open);
+        engine.load_jobs(loaded.jobs, loaded.cursors);
         engine.load_ended(loaded.ended_shards);
         engine.load_failing(loaded.failing);
         engine.lift_ids(now);
-        engine.start_handed_over(now, loaded.child_starts);
+        engine.chores.start_children(loaded.child_starts);
         engine
     }
 
@@ -245,7 +266,8 @@ impl Engine {
                 self.lift_ids(now);
                 self.run_timers(now, out);
                 self.forget_keys(now);
-                self.plan(now);
+                self.run_chores(now, out);
+                self.plan(now, out);
                 self.dispatch_due(now, out);
             }
             Event::Committed(ids) => {
@@ -269,8 +291,8 @@ impl Engine {
                 out.answers.push(Answer::Noted(answer));
             }
             Event::Returned(session, returned) => self.returned(now, session, returned, out),
-            Event::Disconnected(session) => self.disconnected(now, session, out),
-            Event::ChildStarts(children) => self.start_handed_over(now, children),
+            Event::Disconnected(session) => self.disconnected(now, session),
+            Event::ChildStarts(children) => self.chores.start_children(children),
             Event::Directory(directory) => self.directory = directory,
             Event::Command(command) => self.command(now, command, out),
         }
@@ -279,8 +301,22 @@ impl Engine {
         }
     }
 
-    /// Hands over what has gathered as one commit.
+    /// Hands over what has gathered as one commit, unless a round of planning holds it back.
     pub(crate) fn flush(&mut self, out: &mut Effects) {
+        if !self.round.holds_commit() {
+            self.hand_over(out);
+        }
+    }
+
+    /// Hands over everything that was decided, before the engine ends in order. What a round of
+    /// planning has not reached is planned by the next engine.
+    pub(crate) fn retire(&mut self, out: &mut Effects) {
+        self.cut_round();
+        self.hand_over(out);
+    }
+
+    fn hand_over(&mut self, out: &mut Effects) {
+        self.write_checkpoints();
         if self.commit == Commit::default() && self.after.is_empty() {
             return;
         }
@@ -300,17 +336,21 @@ impl Engine {
         let now = Now { wall: now.wall.max(self.floor), ..now };
         let until =
             |at: Timestamp| Duration::try_from(at.duration_since(now.wall)).unwrap_or_default();
-        let mut wait = LOOK;
-        if let Some((at, _)) = self.due.first_key_value() {
-            wait = wait.min(until(*at));
+        let may_plan = self.unwritten <= UNWRITTEN_MOST;
+        if !self.chores.is_empty() || (may_plan && self.round.is_under_way()) {
+            return Duration::ZERO;
         }
-        if let Some((at, _)) = self.fires.first_key_value()
-            && self.unwritten <= UNWRITTEN_MOST
+        let mut wait = LOOK;
+        if let Some(at) = self.due.next_at() {
+            wait = wait.min(until(at));
+        }
+        if let Some((at, _)) = self.fires.first()
+            && may_plan
         {
             wait = wait.min(until(*at).saturating_sub(HORIZON));
         }
-        if let Some(timer) = self.timers.peek() {
-            wait = wait.min(timer.at.saturating_sub(now.uptime));
+        if let Some(at) = self.timers.next_at() {
+            wait = wait.min(at.saturating_sub(now.uptime));
         }
         wait
     }
@@ -330,6 +370,7 @@ impl Engine {
                 }
                 self.acknowledge(life, attempts, out);
             }
+            After::Checkpointed(shards) => self.checkpoints.written(&shards),
             After::Answer(answer) => out.answers.push(answer),
         }
     }
@@ -350,6 +391,28 @@ impl Engine {
         }
     }
 
+    /// An executor was sent a higher id than any that the store knows of: the store was restored from
+    /// a backup. Ids that were handed out since the backup are not handed out again.
+    fn lift_ids_above(&mut self, highest: AttemptId) {
+        if highest.0 < self.next_id {
+            return;
+        }
+        let most = self.ids_until.saturating_add(LIFT_MOST.saturating_mul(self.config.step()));
+        if highest.0 > most {
+            tracing::warn!(
+                attempt.id = highest.0,
+                "an executor claims to know an attempt id far above those of the store; ignored"
+            );
+            return;
+        }
+        self.next_id = self.config.id_from(highest.0 + 1);
+        tracing::warn!(
+            attempt.id = highest.0,
+            "an executor knows attempts that the store does not: the store was restored from a \
+             backup, ids continue above"
+        );
+    }
+
     fn new_id(&mut self) -> i64 {
         let id = self.next_id;
         self.next_id += self.config.step();
@@ -362,21 +425,45 @@ impl Engine {
         id
     }
 
-    fn set_timer(&mut self, at: Duration, timer: Timer) {
-        self.timers.push(TimerEntry { at, timer });
+    /// Changes what an attempt waits for, and sets its timer to the earliest.
+    fn set_deadline(&mut self, attempt: AttemptId, set: impl FnOnce(&mut Deadlines)) {
+        let Some(open) = self.open.get_mut(&attempt) else { return };
+        let deadlines = &mut open.more_mut().deadlines;
+        set(deadlines);
+        match deadlines.earliest() {
+            Some(at) => self.timers.set(Watched::Attempt(attempt), at),
+            None => self.timers.cancel(Watched::Attempt(attempt)),
+        }
     }
 
     fn run_timers(&mut self, now: Now, out: &mut Effects) {
-        while self.timers.peek().is_some_and(|next| next.at <= now.uptime) {
-            let Some(TimerEntry { timer, .. }) = self.timers.pop() else { return };
-            match timer {
-                Timer::Lost { life, epoch } => self.lost_if_still_away(now, life, epoch, out),
-                Timer::NoExecutor { attempt, epoch } => self.give_up_waiting(now, attempt, epoch),
-                Timer::Due { attempt } => self.make_due(now, attempt),
-                Timer::StartsLate { attempt } => self.starts_late(now, attempt),
-                Timer::RunsLong { attempt } => self.runs_long(now, attempt),
-                Timer::Overdue { attempt, epoch } => self.overdue(now, attempt, epoch, out),
+        for _ in 0..TIMERS {
+            match self.timers.pop(now.uptime) {
+                Some(Watched::Life(life)) => self.lost_if_still_away(now, life),
+                Some(Watched::Attempt(attempt)) => self.deadline_passed(now, attempt, out),
+                None => return,
             }
+        }
+    }
+
+    fn deadline_passed(&mut self, now: Now, attempt: AttemptId, out: &mut Effects) {
+        let mut passed = Deadlines::NONE;
+        self.set_deadline(attempt, |deadlines| passed = deadlines.take_passed(now.uptime));
+        let Deadlines { due, no_executor, ends, starts_late, runs_long } = passed;
+        if due.is_some() {
+            self.make_due(now, attempt);
+        }
+        if starts_late.is_some() {
+            self.starts_late(now, attempt);
+        }
+        if runs_long.is_some() {
+            self.runs_long(now, attempt);
+        }
+        if no_executor.is_some() {
+            self.give_up_waiting(now, attempt);
+        }
+        if ends.is_some() {
+            self.overdue(now, attempt, out);
         }
     }
 }

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use fastjob_core::{
-    AttemptId, AttemptState,
+    AttemptId, AttemptState, ExecutorName,
     attempt::{self, AttemptEvent, End},
     route::{self, Ask, Candidate},
     shard::{Facts, ShardStrategy},
@@ -17,7 +17,9 @@ use rand::RngExt;
 
 use super::{
     BURST, Effects, Engine, Message, Now, SessionId, StartAttempt,
-    state::{After, Life, Open, Step, Timer, WaitKey},
+    idmap::IdMap,
+    queues::WaitKey,
+    state::{After, Life, Open, Step},
 };
 use crate::record::{LifeId, NOT_SPREAD, Placed};
 
@@ -39,7 +41,7 @@ impl Outgoing {
         }
     }
 
-    fn send(self, out: &mut Effects) {
+    pub(super) fn send(self, out: &mut Effects) {
         for (session, (batch, _)) in self.0 {
             if !batch.is_empty() {
                 out.sends.push((session, Message::Start(batch)));
@@ -104,73 +106,91 @@ impl Engine {
     }
 
     pub(super) fn unpromise(&mut self, open: &mut Open) {
+        Self::unpromise_at(&mut self.lives, open);
+    }
+
+    fn unpromise_at(lives: &mut IdMap<LifeId, Life>, open: &mut Open) {
         if std::mem::take(&mut open.promised)
-            && let Some(life) = open.life.and_then(|life| self.lives.get_mut(&life))
+            && let Some(life) = open.life.and_then(|life| lives.get_mut(&life))
         {
             life.promised = life.promised.saturating_sub(1);
         }
     }
 
+    /// Moves an attempt on its way to an executor. It leaves the queue that it stood in, and its
+    /// executor counts it exactly while it may hold it or is about to be sent it.
+    pub(super) fn move_to(&mut self, attempt: AttemptId, step: Step, life: Option<LifeId>) {
+        let Some(open) = self.open.get_mut(&attempt) else { return };
+        let (step_before, life_before) = (open.step, open.life);
+        (open.step, open.life) = (step, life);
+        if step != step_before {
+            self.leave_queue(attempt, step_before);
+        }
+        if step_before.is_held()
+            && let Some(life) = life_before.and_then(|life| self.lives.get_mut(&life))
+        {
+            life.release(attempt);
+        }
+        if step.is_held()
+            && let Some(life) = life.and_then(|life| self.lives.get_mut(&life))
+        {
+            life.hold(attempt);
+        }
+    }
+
+    /// Takes an attempt out of the queue that those of its step stand in; a lane's queue is left
+    /// with the lane.
+    pub(super) fn leave_queue(&mut self, attempt: AttemptId, step: Step) {
+        match step {
+            Step::NotDue => self.due.remove(attempt),
+            Step::Waiting => self.waiting.remove(attempt),
+            Step::Recording | Step::Queued | Step::Placing | Step::Unsure | Step::Sent => {}
+        }
+    }
+
     /// An attempt's row is durable.
     pub(super) fn recorded(&mut self, now: Now, attempt: AttemptId) {
-        let Some(open) = self.open.get_mut(&attempt) else { return }; // taken back or stopped
-        if open.step != Step::Recording {
-            return;
+        let Some(open) = self.open.get(&attempt) else { return }; // taken back or stopped
+        if open.step == Step::Recording {
+            self.await_due(now, attempt, open.life);
         }
-        open.step = Step::NotDue;
+    }
+
+    /// Lets an attempt wait until it is due, at once if it is by now.
+    fn await_due(&mut self, now: Now, attempt: AttemptId, life: Option<LifeId>) {
+        self.move_to(attempt, Step::NotDue, life);
+        let Some(open) = self.open.get(&attempt) else { return };
         match open.more().due_in {
-            Some(at) if at > now.uptime => self.set_timer(at, Timer::Due { attempt }),
-            Some(_) => self.due.entry(now.wall).or_default().push(attempt),
-            None => self.due.entry(open.due_at).or_default().push(attempt),
+            Some(at) if at > now.uptime => {
+                self.set_deadline(attempt, |deadlines| deadlines.due = Some(at));
+            }
+            Some(_) => self.due.set(attempt, now.wall),
+            None => self.due.set(attempt, open.due_at),
         }
     }
 
     /// The delay of an attempt is over, by uptime.
     pub(super) fn make_due(&mut self, now: Now, attempt: AttemptId) {
         if self.open.get(&attempt).is_some_and(|open| open.step == Step::NotDue) {
-            self.due.entry(now.wall).or_default().push(attempt);
+            self.due.set(attempt, now.wall);
         }
     }
 
     /// Sends what is due, up to [`BURST`] attempts; the rest follows at the next tick.
     pub(super) fn dispatch_due(&mut self, now: Now, out: &mut Effects) {
         let mut outgoing = Outgoing::default();
-        let mut left = BURST;
-        while left > 0
-            && let Some(mut entry) = self.due.first_entry().filter(|entry| *entry.key() <= now.wall)
-        {
-            let attempts = entry.get_mut();
-            let burst: Vec<_> = attempts.drain(..attempts.len().min(left)).collect();
-            left -= burst.len();
-            if attempts.is_empty() {
-                entry.remove();
-            }
-            for attempt in burst {
-                let not_due = |open: &super::state::Open| open.step == Step::NotDue;
-                if self.open.get(&attempt).is_some_and(not_due) {
-                    self.forget_planned(attempt);
-                    self.dispatch(now, attempt, &mut outgoing, out);
-                }
+        for _ in 0..BURST {
+            let Some(attempt) = self.due.pop(now.wall) else { break };
+            if let Some(open) = self.open.get_mut(&attempt) {
+                Self::unpromise_at(&mut self.lives, open);
+                self.dispatch(now, attempt, &mut outgoing, out);
             }
         }
         outgoing.send(out);
     }
 
-    fn forget_planned(&mut self, attempt: AttemptId) {
-        let Some(open) = self.open.get_mut(&attempt) else { return };
-        if std::mem::take(&mut open.promised)
-            && let Some(life) = open.life.and_then(|life| self.lives.get_mut(&life))
-        {
-            life.promised = life.promised.saturating_sub(1);
-        }
-        let Some(entry) = self.jobs.get_mut(&open.job) else { return };
-        if let Some(index) = entry.planned.iter().position(|planned| *planned == attempt) {
-            entry.planned.swap_remove(index);
-        }
-    }
-
-    /// Sends a due attempt, or has it placed anew, or lets it wait.
-    fn dispatch(
+    /// Sends a due attempt, or has it placed again, or lets it wait.
+    pub(super) fn dispatch(
         &mut self,
         now: Now,
         attempt: AttemptId,
@@ -179,6 +199,11 @@ impl Engine {
     ) {
         self.watch_start(now, attempt);
         let Some(open) = self.open.get(&attempt) else { return };
+        let deleted = |entry: &super::JobEntry| entry.row.deleted_at.is_some();
+        if self.jobs.get(&open.job).is_some_and(deleted) {
+            let message = "its job was deleted".to_owned();
+            return self.end_here(now, attempt, End::Stopped, Some(message));
+        }
         if open.shard == NOT_SPREAD {
             return self.spread_late(now, attempt);
         }
@@ -220,13 +245,9 @@ impl Engine {
     }
 
     fn place_anew(&mut self, attempt: AttemptId, life: Option<LifeId>) {
-        let Some(open) = self.open.get_mut(&attempt) else { return };
-        open.life = life;
-        open.step = Step::Placing;
-        if let Some(life) = life.and_then(|life| self.lives.get_mut(&life)) {
-            // Its place is taken from now on, so that a burst is not promised to one executor.
-            life.holds += 1;
-        }
+        // Its place is taken from now on, so that a burst is not promised to one executor.
+        self.move_to(attempt, Step::Placing, life);
+        self.end_wait(attempt);
         self.commit.placed.push(Placed { attempt, life });
         match self.after.last_mut() {
             Some(After::Placed(attempts)) => attempts.push(attempt),
@@ -234,19 +255,31 @@ impl Engine {
         }
     }
 
-    /// Gives back what was placed and not sent, to be placed anew.
+    /// Takes back what was placed or sent and did not arrive, to be placed again.
     pub(super) fn unplace(&mut self, now: Now, attempt: AttemptId) {
         let Some(open) = self.open.get_mut(&attempt) else { return };
-        open.step = Step::NotDue;
         open.state = AttemptState::Planned;
         open.started_at = None;
-        if let Some(more) = &mut open.more {
-            more.waits_until = None;
-        }
-        let job = open.job;
-        self.due.entry(now.wall).or_default().push(attempt);
-        // It takes its turn anew: others may have been let through meanwhile.
+        let (job, life) = (open.job, open.life);
+        self.set_deadline_if_any(attempt, |deadlines| {
+            (deadlines.no_executor, deadlines.ends, deadlines.runs_long) = (None, None, None);
+        });
+        self.await_due(now, attempt, life);
+        // It takes its turn again: others may have been let through meanwhile.
         self.leave_lane(now, job, attempt);
+    }
+
+    /// It has an executor: the time that it may wait for one starts again if it loses that.
+    fn end_wait(&mut self, attempt: AttemptId) {
+        self.set_deadline_if_any(attempt, |deadlines| deadlines.no_executor = None);
+    }
+
+    /// Changes the deadlines of an attempt that has some.
+    fn set_deadline_if_any(&mut self, attempt: AttemptId, set: impl FnOnce(&mut super::Deadlines)) {
+        let has = |open: &Open| open.more().deadlines != super::Deadlines::NONE;
+        if self.open.get(&attempt).is_some_and(has) {
+            self.set_deadline(attempt, set);
+        }
     }
 
     /// The new placement of these attempts is durable.
@@ -256,36 +289,20 @@ impl Engine {
             // Stopped in the meantime, its place was given back then.
             let Some(open) = self.open.get(&attempt) else { continue };
             let (Step::Placing, Some(id)) = (open.step, open.life) else { continue };
-            match self.lives.get_mut(&id) {
-                Some(life) => {
-                    life.holds = life.holds.saturating_sub(1);
-                    if life.session.is_some() && !life.leaving {
-                        self.send(attempt, id, &mut outgoing, out);
-                    } else {
-                        self.unplace(now, attempt);
-                    }
-                }
-                None => self.unplace(now, attempt),
+            match self.lives.get(&id).is_some_and(Life::is_live) {
+                true => self.send(attempt, id, &mut outgoing, out),
+                false => self.unplace(now, attempt),
             }
         }
         outgoing.send(out);
     }
 
-    fn send(
-        &mut self,
-        attempt: AttemptId,
-        life: LifeId,
-        outgoing: &mut Outgoing,
-        out: &mut Effects,
-    ) {
+    fn send(&mut self, attempt: AttemptId, id: LifeId, outgoing: &mut Outgoing, out: &mut Effects) {
+        let Some(session) = self.lives.get(&id).and_then(|life| life.session) else { return };
         let Some(open) = self.open.get_mut(&attempt) else { return };
         let Some(entry) = self.jobs.get(&open.job) else { return };
-        let Some(life) = self.lives.get_mut(&life) else { return };
-        let Some(session) = life.session else { return };
         let Some(state) = attempt::next(open.state, AttemptEvent::Dispatched) else { return };
         open.state = state;
-        open.step = Step::Sent;
-        life.holds += 1;
         let start = StartAttempt {
             attempt,
             created_at: open.created_at,
@@ -299,16 +316,15 @@ impl Engine {
             param: open.param.clone(),
             checkpoint: open.more().checkpoint.clone(),
         };
+        self.move_to(attempt, Step::Sent, Some(id));
+        self.end_wait(attempt);
         outgoing.add(session, start, out);
     }
 
     pub(super) fn wait(&mut self, now: Now, attempt: AttemptId) {
-        let Some(open) = self.open.get_mut(&attempt) else { return };
+        let Some(open) = self.open.get(&attempt) else { return };
         let Some(entry) = self.jobs.get(&open.job) else { return };
         let job = &entry.row.job;
-        open.step = Step::Waiting;
-        open.epoch = open.epoch.wrapping_add(1);
-        let timer = Timer::NoExecutor { attempt, epoch: open.epoch };
         let bound = open.more().bound.and_then(|life| self.lives.get(&life));
         let bound = bound.filter(|life| life.is_live()).map(|life| &life.executor);
         let key = WaitKey {
@@ -316,75 +332,33 @@ impl Engine {
             handler: job.handler.clone(),
             executor: bound.or(open.more().wanted.as_ref()).or(job.route.names()).cloned(),
         };
-        let no_executor = job.no_executor;
-        // Whoever looks again in vain has not begun to wait anew.
-        let until = *open.more_mut().waits_until.get_or_insert(now.uptime + no_executor);
-        self.waiting.entry(key).or_default().push_back(attempt);
-        self.set_timer(until, timer);
+        let until = now.uptime.saturating_add(job.no_executor);
+        self.move_to(attempt, Step::Waiting, open.life);
+        self.waiting.push(key, attempt);
+        // A failed re-dispatch must not restart the timeout.
+        self.set_deadline(attempt, |deadlines| {
+            deadlines.no_executor.get_or_insert(until);
+        });
     }
 
-    /// Lets those look for another that waited for an executor that is gone.
-    pub(super) fn unbind(&mut self, now: Now, gone: LifeId) {
+    /// Lets shards look for another executor that waited for one that is gone.
+    pub(super) fn unbind(&mut self, now: Now, gone: LifeId, executor: &ExecutorName) {
         let waited: Vec<_> = self
-            .open
-            .iter()
-            .filter(|(_, open)| open.step == Step::Waiting && open.more().bound == Some(gone))
-            .map(|(attempt, _)| *attempt)
+            .waiting
+            .of_executor(executor)
+            .filter(|attempt| {
+                self.open.get(attempt).is_some_and(|open| open.more().bound == Some(gone))
+            })
             .collect();
         for attempt in waited {
             self.unplace(now, attempt);
         }
     }
 
-    /// Gives an executor that has places what waits for it.
-    pub(super) fn pump(&mut self, now: Now, life: LifeId, out: &mut Effects) {
-        if self.waiting.is_empty() {
-            return;
-        }
-        let Some(seat) = self.lives.get(&life) else { return };
-        let keys: Vec<_> = seat
-            .handlers
-            .keys()
-            .flat_map(|handler| {
-                [None, Some(seat.executor.clone())].map(|executor| WaitKey {
-                    service: seat.service.clone(),
-                    handler: handler.clone(),
-                    executor,
-                })
-            })
-            .filter(|key| self.waiting.contains_key(key))
-            .collect();
-        let mut outgoing = Outgoing::default();
-        let mut left = true;
-        // Each once: one whose filter this executor does not meet waits again.
-        let mut counts: Vec<_> = keys.iter().map(|key| self.waiting[key].len()).collect();
-        // One of each kind at a time, so that none starves.
-        while left && self.lives.get(&life).is_some_and(Life::has_place) {
-            left = false;
-            for (key, count) in keys.iter().zip(&mut counts) {
-                let Some(queue) = self.waiting.get_mut(key).filter(|_| *count > 0) else {
-                    continue;
-                };
-                *count -= 1;
-                let next = queue.pop_front();
-                if queue.is_empty() {
-                    self.waiting.remove(key);
-                }
-                let Some(attempt) = next else { continue };
-                left = true;
-                let waits = |open: &super::state::Open| open.step == Step::Waiting;
-                if self.open.get(&attempt).is_some_and(waits) {
-                    self.dispatch(now, attempt, &mut outgoing, out);
-                }
-            }
-        }
-        outgoing.send(out);
-    }
-
     /// Fails an attempt that has waited for an executor as long as its job allows.
-    pub(super) fn give_up_waiting(&mut self, now: Now, attempt: AttemptId, epoch: u32) {
+    pub(super) fn give_up_waiting(&mut self, now: Now, attempt: AttemptId) {
         let Some(open) = self.open.get(&attempt) else { return };
-        if open.step != Step::Waiting || open.epoch != epoch {
+        if open.step != Step::Waiting {
             return;
         }
         let Some(entry) = self.jobs.get(&open.job) else { return };

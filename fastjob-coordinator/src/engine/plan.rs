@@ -3,22 +3,67 @@
 //! Fires are planned up to [`HORIZON`] ahead and recorded together with the watermark. A fire that
 //! is found too late is a misfire, whatever made it late: a coordinator that was down, paused or
 //! busy, or a clock that jumped.
+//!
+//! A [`Round`] plans every fire up to one horizon, in slices of bounded work. The watermark moves
+//! when the round is complete, and the commit waits for it, so that no fire is planned again after a
+//! crash. A round that grows too long is cut: then the jobs that it has reached are recorded one by
+//! one, with their cursors.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use fastjob_core::{
     AttemptId, AttemptState, Cause, ExecutorName, JobId, Shard, TaskId, TaskState,
+    attempt::End,
     misfire::{self, Missed},
     shard::ShardStrategy,
 };
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Engine, HORIZON, Now, UNWRITTEN_MOST,
+    Effects, Engine, HORIZON, Now, UNWRITTEN_MOST,
     place::Sure,
     state::{After, More, Open, ShardAt, Step},
+    timers::Watched,
 };
 use crate::record::{LifeId, NOT_SPREAD, NewAttempt};
+
+/// Most tasks that one step plans, and most jobs whose next fire it looks up.
+const SLICE: usize = 2_000;
+/// Most rows that a round holds back before it is cut.
+const ROUND_ROWS: usize = 100_000;
+
+/// The planning that is under way.
+#[derive(Debug, Default)]
+pub(super) struct Round {
+    /// Loaded jobs whose next fire has not been looked up yet. Until it is, nothing is planned.
+    unscheduled: Vec<JobId>,
+    /// Up to here every fire is to be planned, while a round is not complete.
+    until: Option<Timestamp>,
+    /// The jobs of which this round has planned fires.
+    reached: Vec<JobId>,
+}
+
+impl Round {
+    /// A round that begins with looking up the next fires of these jobs.
+    pub(super) fn scheduling(jobs: Vec<JobId>) -> Self {
+        Self { unscheduled: jobs, ..Self::default() }
+    }
+
+    /// Whether there is more to do at once.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.until.is_some() || !self.unscheduled.is_empty()
+    }
+
+    /// Whether the commit must not be handed over before the round is complete or cut.
+    pub(super) fn holds_commit(&self) -> bool {
+        !self.reached.is_empty()
+    }
+
+    #[cfg(any(test, feature = "simulation"))]
+    pub(super) fn len(&self) -> usize {
+        self.unscheduled.len() + self.reached.len()
+    }
+}
 
 /// What is due until then is placed at once.
 pub(super) fn soon(now: Now) -> Timestamp {
@@ -63,47 +108,74 @@ impl NewTask {
 }
 
 impl Engine {
-    /// Plans every fire up to the horizon.
-    ///
-    /// All of them go into one commit with the watermark, so that none is planned again after a
-    /// crash, and none is left out.
-    pub(super) fn plan(&mut self, now: Now) {
+    /// Plans fires up to the horizon: a slice of the round that is under way, or of a new one.
+    pub(super) fn plan(&mut self, now: Now, out: &mut Effects) {
         if self.unwritten > UNWRITTEN_MOST {
             return;
         }
-        let horizon = soon(now);
-        let mut planned = false;
-        while let Some(entry) = self.fires.first_entry().filter(|entry| *entry.key() <= horizon) {
-            let (fire_at, jobs) = entry.remove_entry();
-            for (job, epoch) in jobs {
-                if self.jobs.get(&job).is_some_and(|entry| entry.epoch == epoch) {
-                    self.fire(now, job, fire_at);
-                    planned = true;
-                }
+        let mut left = SLICE;
+        while let Some(job) = self.round.unscheduled.pop() {
+            self.schedule_next(job);
+            left -= 1;
+            if left == 0 {
+                return;
             }
         }
-        self.watermark = self.watermark.max(horizon);
-        if planned {
+        let until = *self.round.until.get_or_insert(soon(now));
+        while let Some((fire_at, job)) = self.fires.first().filter(|(at, _)| *at <= until).copied()
+        {
+            if left == 0 {
+                if self.round.reached.len().max(self.commit.planned.len()) >= ROUND_ROWS {
+                    self.cut_round();
+                    self.hand_over(out);
+                }
+                return;
+            }
+            let made = self.fire(now, job, fire_at);
+            left = left.saturating_sub(made.max(1));
+        }
+        self.watermark = self.watermark.max(until);
+        self.round.until = None;
+        if !self.round.reached.is_empty() {
+            self.round.reached.clear();
             // Without a fire the old watermark in the store says as much.
             self.commit.watermark = Some(self.watermark);
         }
     }
 
-    fn fire(&mut self, now: Now, id: JobId, fire_at: Timestamp) {
-        let Some(entry) = self.jobs.get_mut(&id) else { return };
+    /// Lets the commit go before the round is complete: the cursors of the jobs that the round has
+    /// reached say what is planned beyond the watermark.
+    pub(super) fn cut_round(&mut self) {
+        for job in std::mem::take(&mut self.round.reached) {
+            if let Some(entry) = self.jobs.get_mut(&job) {
+                entry.has_stored_cursor = true;
+                self.commit.cursors.push((job, entry.cursor));
+            }
+        }
+    }
+
+    /// Plans a fire, or what is to follow from missed ones; how many tasks that made.
+    fn fire(&mut self, now: Now, id: JobId, fire_at: Timestamp) -> usize {
+        let Some(entry) = self.jobs.get_mut(&id) else {
+            self.fires.remove(&(fire_at, id));
+            return 0;
+        };
         let due_at = entry.row.job.timetable.due_at(id, fire_at);
-        if misfire::is_misfire(due_at, now.wall) {
-            self.misfire(now, id);
+        let made = if misfire::is_misfire(due_at, now.wall) {
+            self.misfire(now, id)
         } else {
             entry.cursor = fire_at;
             let new = NewTask::new(id, Cause::Schedule, due_at);
             self.new_task(now, NewTask { fire_at: Some(fire_at), ..new });
-        }
+            1
+        };
+        self.round.reached.push(id);
         self.schedule_next(id);
+        made
     }
 
-    fn misfire(&mut self, now: Now, id: JobId) {
-        let Some(entry) = self.jobs.get_mut(&id) else { return };
+    fn misfire(&mut self, now: Now, id: JobId) -> usize {
+        let Some(entry) = self.jobs.get_mut(&id) else { return 0 };
         let job = Arc::clone(&entry.row.job);
         let anchor = entry.row.anchor;
         let (plan, from) =
@@ -115,6 +187,7 @@ impl Engine {
             entry.cursor = now.wall;
             self.commit.anchors.push((id, now.wall));
         }
+        let made = plan.made_up.len() + plan.in_time.len() + usize::from(plan.skipped.is_some());
         if let Some(missed) = plan.skipped {
             self.record_skipped(now, id, &missed);
         }
@@ -130,6 +203,7 @@ impl Engine {
             let new = NewTask::new(id, Cause::Schedule, job.timetable.due_at(id, fire_at));
             self.new_task(now, NewTask { fire_at: Some(fire_at), ..new });
         }
+        made
     }
 
     /// One skipped task tells of all the fires that were left out.
@@ -194,7 +268,6 @@ impl Engine {
             life: None,
             promised: false,
             started_at: None,
-            epoch: 0,
             more,
         };
         let soon = open.due_at <= soon(now);
@@ -238,7 +311,7 @@ impl Engine {
             task_state: open.task_state,
         });
         if let Some(entry) = self.jobs.get_mut(&open.job) {
-            entry.planned.push(attempt);
+            entry.open.insert(attempt);
         }
         match self.spreads.get_mut(&open.task) {
             Some(spread) => {
@@ -264,7 +337,9 @@ impl Engine {
     /// Finds the next fire of a job and remembers it.
     pub(super) fn schedule_next(&mut self, id: JobId) {
         let Some(entry) = self.jobs.get_mut(&id) else { return };
-        entry.epoch = entry.epoch.wrapping_add(1);
+        if let Some(before) = entry.next_fire.take() {
+            self.fires.remove(&(before, id));
+        }
         let job = &entry.row.job;
         if !job.enabled || entry.row.deleted_at.is_some() {
             return;
@@ -272,32 +347,106 @@ impl Engine {
         if job.timetable.follows_the_last_end() && entry.scheduled > 0 {
             return; // the end of that task will set the next fire
         }
-        if let Some(fire_at) = job.timetable.next_after(entry.cursor, entry.row.anchor) {
-            self.fires.entry(fire_at).or_default().push((id, entry.epoch));
+        entry.next_fire = job.timetable.next_after(entry.cursor, entry.row.anchor);
+        if let Some(fire_at) = entry.next_fire {
+            self.fires.insert((fire_at, id));
         }
     }
 
-    /// Takes back what a job's schedule planned for later than now.
-    pub(super) fn take_back(&mut self, now: Now, id: JobId) {
-        let Some(entry) = self.jobs.get_mut(&id) else { return };
-        let planned = std::mem::take(&mut entry.planned);
-        for attempt in planned {
-            let later = self.open.get(&attempt).is_some_and(|open| {
+    /// Cancels what a job's schedule planned for later than now, and returns up to where its fires
+    /// stay planned: what another node may have sent already cannot be cancelled before the executor
+    /// has said that it does not hold it.
+    pub(super) fn take_back(&mut self, now: Now, id: JobId) -> Timestamp {
+        let Some(entry) = self.jobs.get(&id) else { return now.wall };
+        let later = |attempt: &AttemptId| {
+            self.open.get(attempt).filter(|open| {
                 open.cause == Cause::Schedule && open.number == 1 && open.due_at > now.wall
-            });
-            if later {
-                // What is left of it in the queue of due attempts will not be found any more.
-                let Some(mut open) = self.open.remove(&attempt) else { continue };
-                self.unpromise(&mut open);
-                self.commit.taken_back.push(attempt);
-                self.spreads.remove(&open.task);
-                let is_head = attempt == open.task.first_attempt();
-                if let Some(entry) = self.jobs.get_mut(&id).filter(|_| is_head) {
-                    entry.scheduled = entry.scheduled.saturating_sub(1);
+            })
+        };
+        let (mut unsent, mut cursor) = (BTreeMap::<_, Vec<_>>::new(), now.wall);
+        for attempt in &entry.open {
+            let Some(open) = later(attempt) else { continue };
+            match open.step {
+                Step::Recording | Step::NotDue => {
+                    unsent.entry(open.task).or_default().push(*attempt);
                 }
-            } else if let Some(entry) = self.jobs.get_mut(&id) {
-                entry.planned.push(attempt);
+                Step::Queued | Step::Waiting | Step::Placing | Step::Unsure | Step::Sent => {
+                    cursor = cursor.max(open.fire_at.unwrap_or(now.wall));
+                }
             }
         }
+        for (task, attempts) in unsent {
+            // Other shards of the task may have been sent, or have ended.
+            let shards = self.spreads.get(&task).map_or(attempts.len(), |all| all.shards.len());
+            let whole = attempts.len() == shards;
+            for attempt in attempts {
+                match whole {
+                    true => self.cancel(attempt),
+                    false => self.end_cancelled(now, attempt),
+                }
+            }
+        }
+        cursor
+    }
+
+    /// Ends a shard whose fire is cancelled: others of its task may have been sent.
+    fn end_cancelled(&mut self, now: Now, attempt: AttemptId) {
+        let message = "its job was changed before it was sent".to_owned();
+        self.end_here(now, attempt, End::Stopped, Some(message));
+    }
+
+    /// Cancels a fire of which nothing was sent.
+    fn cancel(&mut self, attempt: AttemptId) {
+        let Some(open) = self.forget(attempt) else { return };
+        self.commit.taken_back.push(attempt);
+        self.spreads.remove(&open.task);
+        let is_head = attempt == open.task.first_attempt();
+        if let Some(entry) = self.jobs.get_mut(&open.job).filter(|_| is_head) {
+            entry.scheduled = entry.scheduled.saturating_sub(1);
+        }
+    }
+
+    /// An attempt was never received by the executor that it may have been sent to. It is placed
+    /// again, unless it is a fire that a change of its job has cancelled in the meantime.
+    pub(super) fn never_received(&mut self, now: Now, attempt: AttemptId) {
+        let Some(open) = self.open.get(&attempt) else { return };
+        let Some(entry) = self.jobs.get(&open.job) else { return };
+        let row = &entry.row;
+        let changed = open.created_at <= row.updated_at && open.due_at > row.updated_at;
+        let fire_at = open.fire_at.filter(|_| open.cause == Cause::Schedule && open.number == 1);
+        let fires_still = |fire_at: Timestamp| {
+            let just_before = fire_at.checked_sub(SignedDuration::from_nanos(1));
+            let next = just_before.ok().and_then(|at| row.job.timetable.next_after(at, row.anchor));
+            row.job.enabled && row.deleted_at.is_none() && next == Some(fire_at)
+        };
+        match fire_at.filter(|_| changed) {
+            Some(fire_at) if !fires_still(fire_at) => {
+                if self.spreads.contains_key(&open.task) {
+                    return self.end_cancelled(now, attempt);
+                }
+                let job = open.job;
+                self.cancel(attempt);
+                self.leave_lane(now, job, attempt);
+                self.schedule_next(job);
+            }
+            _ => self.unplace(now, attempt),
+        }
+    }
+
+    /// Takes an open attempt out of everything that knows it.
+    pub(super) fn forget(&mut self, attempt: AttemptId) -> Option<Open> {
+        let mut open = self.open.remove(&attempt)?;
+        self.leave_queue(attempt, open.step);
+        if let Some(life) = open.life.and_then(|life| self.lives.get_mut(&life)) {
+            life.release(attempt);
+        }
+        self.unpromise(&mut open);
+        if open.more().deadlines.earliest().is_some() {
+            self.timers.cancel(Watched::Attempt(attempt));
+        }
+        if let Some(entry) = self.jobs.get_mut(&open.job) {
+            entry.open.remove(&attempt);
+        }
+        Some(open)
     }
 }

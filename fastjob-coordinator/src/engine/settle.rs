@@ -16,7 +16,7 @@ use jiff::SignedDuration;
 use rand::RngExt;
 
 use super::{
-    Effects, Engine, Held, Message, Now, Outcome, SessionId,
+    Deadlines, Effects, Engine, Held, Message, Now, Outcome, SessionId,
     place::Sure,
     plan::{Head, soon},
     state::{After, Open, Step},
@@ -111,13 +111,15 @@ impl Engine {
         let Some(state) = attempt::next(open.state, AttemptEvent::Ended(outcome.end)) else {
             return;
         };
-        let Some(mut open) = self.open.remove(&attempt) else { return };
-        self.leave(now, &mut open, attempt);
+        let Some(mut open) = self.forget(attempt) else { return };
+        self.leave_lane(now, open.job, attempt);
         let retry = self.retry_at(now, &open, outcome.end);
         let (task_state, task_result) = self.task_after(&open, &outcome, retry.is_some());
-        // The clocks of executors may be off; what is kept has to make sense.
-        let started_at = outcome.started_at.map(|at| at.max(open.created_at));
-        let ended_at = outcome.ended_at.max(started_at.unwrap_or(open.created_at));
+        // The clocks of executors may be off: what is kept lies between the attempt's creation and
+        // now, by the coordinator's clock.
+        let (from, now_or_from) = (open.created_at, now.wall.max(open.created_at));
+        let started_at = outcome.started_at.map(|at| at.clamp(from, now_or_from));
+        let ended_at = outcome.ended_at.clamp(started_at.unwrap_or(from), now_or_from);
         let ended = task_state.filter(|state| state.is_final());
         if let Some(end) = ended {
             let result = task_result.as_deref().or(outcome.result.as_deref());
@@ -153,8 +155,11 @@ impl Engine {
         if let Some(delay) = retry {
             self.last_checkpoint(&mut open, outcome.checkpoint);
             self.retry(now, open, delay);
-        } else if ended.is_some() {
-            self.task_ended(now, &open);
+        } else {
+            self.checkpoints.forget((open.task, open.shard.index));
+            if ended.is_some() {
+                self.task_ended(now, &open);
+            }
         }
     }
 
@@ -189,22 +194,6 @@ impl Engine {
         }
     }
 
-    /// Takes an attempt off the executor and the lists that have it.
-    fn leave(&mut self, now: Now, open: &mut Open, attempt: AttemptId) {
-        if matches!(open.step, Step::Sent | Step::Placing)
-            && let Some(life) = open.life.and_then(|life| self.lives.get_mut(&life))
-        {
-            life.holds = life.holds.saturating_sub(1);
-        }
-        self.unpromise(open);
-        if matches!(open.step, Step::NotDue | Step::Recording)
-            && let Some(entry) = self.jobs.get_mut(&open.job)
-        {
-            entry.planned.retain(|planned| *planned != attempt);
-        }
-        self.leave_lane(now, open.job, attempt);
-    }
-
     /// After how long to try again, if at all.
     fn retry_at(&mut self, now: Now, open: &Open, end: End) -> Option<Duration> {
         let reason = end.reason()?;
@@ -234,7 +223,7 @@ impl Engine {
         more.bound = None;
         more.progress = None;
         // It waits for a place by itself, not for what is left of the wait of the one before.
-        more.waits_until = None;
+        more.deadlines = Deadlines::NONE;
         let delay = SignedDuration::try_from(delay).unwrap_or_default();
         let open = Open {
             number: before.number + 1,
@@ -246,7 +235,6 @@ impl Engine {
             life: None,
             promised: false,
             started_at: None,
-            epoch: 0,
             ..before
         };
         let life = (open.due_at <= soon(now)).then(|| self.pick(now, &open, Sure::No)).flatten();
@@ -260,8 +248,12 @@ impl Engine {
         let Some(entry) = self.jobs.get_mut(&open.job) else { return };
         entry.scheduled = entry.scheduled.saturating_sub(1);
         if entry.row.job.timetable.follows_the_last_end() && entry.scheduled == 0 {
-            entry.row.anchor = entry.row.anchor.max(now.wall);
+            // No fire follows at the same instant, also if this one was lost before it was due.
+            let end = open.fire_at.map_or(now.wall, |fire_at| fire_at.max(now.wall));
+            entry.row.anchor = entry.row.anchor.max(end);
             let anchor = entry.row.anchor;
+            // Nothing is planned beyond the anchor: the watermark may be.
+            entry.cursor = entry.cursor.min(anchor);
             self.commit.anchors.push((open.job, anchor));
             self.schedule_next(open.job);
         }

@@ -12,7 +12,7 @@ use fastjob_core::{
 };
 
 use super::{
-    Engine, Now,
+    Deadlines, Engine, Now,
     place::Sure,
     plan::{Head, soon},
     state::{Open, ShardAt, Spread, Step},
@@ -73,7 +73,7 @@ impl Engine {
             }
             Err(_) => return self.wait(now, attempt),
         };
-        let Some(open) = self.open.remove(&attempt) else { return };
+        let Some(open) = self.forget(attempt) else { return };
         let total = u32::try_from(layout.0.len()).unwrap_or(u32::MAX);
         self.begin_spread(&open, total);
         self.commit.spread.push(SpreadTask { task: open.task, total });
@@ -92,7 +92,14 @@ impl Engine {
             // Its row is there already: only its place and its shard are new.
             self.promise(&mut shard, life);
             self.commit.placed.push(Placed { attempt, life });
+            if let Some(entry) = self.jobs.get_mut(&shard.job) {
+                entry.open.insert(attempt);
+            }
             self.open.insert(attempt, shard);
+            let starts_late = open.more().deadlines.starts_late;
+            if starts_late.is_some() {
+                self.set_deadline(attempt, |deadlines| deadlines.starts_late = starts_late);
+            }
             self.recorded_with_this(attempt);
         }
     }
@@ -106,6 +113,9 @@ impl Engine {
 
     fn shard_of(&self, open: &Open, shard: Shard, life: Option<LifeId>) -> Open {
         let mut more = open.more.clone();
+        if let Some(more) = &mut more {
+            more.deadlines = Deadlines::NONE;
+        }
         let bound = self.jobs.get(&open.job).is_some_and(|entry| entry.row.job.shard.is_bound());
         if bound && life.is_some() {
             more.get_or_insert_default().bound = life;
@@ -126,7 +136,6 @@ impl Engine {
             life: None,
             promised: false,
             started_at: None,
-            epoch: open.epoch,
             more,
         }
     }

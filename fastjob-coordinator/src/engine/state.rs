@@ -1,8 +1,7 @@
 //! What the engine remembers of jobs, open attempts and executors.
 
 use std::{
-    cmp::Ordering,
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::Duration,
 };
@@ -17,20 +16,25 @@ use jiff::Timestamp;
 use super::{
     effect::Answer,
     event::{Beat, Held, SessionId},
+    idmap::IdSet,
+    queues::Fifo,
+    timers::Deadlines,
 };
-use crate::record::{JobRow, LifeId};
+use crate::record::{JobRow, LifeId, LifeRow};
 
 /// A job and where its schedule is.
 #[derive(Debug)]
 pub(crate) struct JobEntry {
     pub(crate) row: JobRow,
-    /// Marks its entry among the fires; an older one means nothing.
-    pub(crate) epoch: u32,
+    /// Its entry among the fires.
+    pub(crate) next_fire: Option<Timestamp>,
     /// Every fire of it up to here is planned.
     pub(crate) cursor: Timestamp,
+    /// Whether the store keeps a cursor of its own for it, beside the watermark.
+    pub(crate) has_stored_cursor: bool,
     pub(crate) memory: route::Memory,
-    /// Its attempts whose time has not come.
-    pub(crate) planned: Vec<AttemptId>,
+    /// Its open attempts.
+    pub(crate) open: BTreeSet<AttemptId>,
     /// Its open tasks that its schedule started.
     pub(crate) scheduled: u32,
     /// Whether people were told that it failed, and not yet that it recovered.
@@ -58,13 +62,11 @@ pub(crate) struct Open {
     /// Whether it is counted among what `life` was promised.
     pub(crate) promised: bool,
     pub(crate) started_at: Option<Timestamp>,
-    /// Marks its timer; an older one means nothing.
-    pub(crate) epoch: u32,
-    /// What few attempts have.
+    /// Rarely used fields, boxed to keep `Open` small.
     pub(crate) more: Option<Box<More>>,
 }
 
-/// What few attempts have.
+/// The rarely used fields of an open attempt.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct More {
     /// Due at this uptime, for waits that no change of the wall clock may stretch.
@@ -77,9 +79,9 @@ pub(crate) struct More {
     pub(crate) avoid: Option<ExecutorName>,
     /// How far its shard has come.
     pub(crate) checkpoint: Option<Arc<str>>,
-    /// Until when it waits for an executor, by uptime.
-    pub(crate) waits_until: Option<Duration>,
-    /// Whether somebody will be told if it starts late.
+    /// What it waits for; its timer is set to the earliest.
+    pub(super) deadlines: Deadlines,
+    /// Whether its late start is watched, or was.
     pub(crate) watched: bool,
     /// What its handler said last.
     pub(crate) progress: Option<Progress>,
@@ -93,7 +95,7 @@ impl Open {
             bound: None,
             avoid: None,
             checkpoint: None,
-            waits_until: None,
+            deadlines: Deadlines::NONE,
             watched: false,
             progress: None,
         };
@@ -138,7 +140,7 @@ pub(crate) struct Lane {
     /// Attempts that were let through and have not ended, with their tasks.
     pub(crate) active: BTreeMap<AttemptId, TaskId>,
     /// Those that wait for their turn, in order.
-    pub(crate) queue: VecDeque<AttemptId>,
+    pub(super) queue: Fifo,
 }
 
 /// How far an attempt is on its way to an executor.
@@ -160,6 +162,13 @@ pub(crate) enum Step {
     Sent,
 }
 
+impl Step {
+    /// Whether the attempt's executor counts it: it may hold it, or is about to be sent it.
+    pub(super) fn is_held(self) -> bool {
+        matches!(self, Self::Placing | Self::Unsure | Self::Sent)
+    }
+}
+
 /// One life of an executor's process.
 #[derive(Debug)]
 pub(crate) struct Life {
@@ -170,14 +179,13 @@ pub(crate) struct Life {
     pub(crate) session: Option<SessionId>,
     /// Whether it has said that it takes no more.
     pub(crate) leaving: bool,
-    /// Marks its timer; an older one means nothing.
-    pub(crate) epoch: u32,
     pub(crate) since: Timestamp,
     pub(crate) address: String,
     pub(crate) version: String,
     pub(crate) capacity: u32,
-    /// Attempts it was sent that have not ended.
-    pub(crate) holds: u32,
+    /// Attempts that it may hold or is about to be sent: [`Step::Sent`], [`Step::Unsure`] and
+    /// [`Step::Placing`].
+    held: IdSet<AttemptId>,
     /// Attempts that are planned for it and not sent.
     pub(crate) promised: u32,
     pub(crate) labels: BTreeMap<String, String>,
@@ -210,8 +218,55 @@ impl Life {
             response_ms: if fresh { response() } else { None },
             running: beat.running,
             waiting: beat.waiting,
-            holds: self.holds + self.promised,
+            holds: self.holds().saturating_add(self.promised),
         }
+    }
+
+    /// An executor that is not connected.
+    pub(super) fn new(row: &LifeRow, uptime: Duration) -> Self {
+        Self {
+            service: row.service.clone(),
+            executor: row.executor.clone(),
+            incarnation: row.incarnation.clone(),
+            link: 0,
+            session: None,
+            leaving: false,
+            since: row.since,
+            address: String::new(),
+            version: String::new(),
+            capacity: 0,
+            held: IdSet::default(),
+            promised: 0,
+            labels: BTreeMap::new(),
+            handlers: BTreeMap::new(),
+            beat: None,
+            beat_at: uptime,
+            round_trip: Smoothed::default(),
+            run_time: Smoothed::default(),
+            answered_at: uptime,
+        }
+    }
+
+    /// How many attempts it may hold or is about to be sent.
+    pub(crate) fn holds(&self) -> u32 {
+        u32::try_from(self.held.len()).unwrap_or(u32::MAX)
+    }
+
+    /// The attempts that it may hold or is about to be sent, in the order of their ids.
+    pub(super) fn held(&self) -> Vec<AttemptId> {
+        let mut held: Vec<_> = self.held.iter().copied().collect();
+        held.sort_unstable();
+        held
+    }
+
+    /// Counts an attempt as held.
+    pub(super) fn hold(&mut self, attempt: AttemptId) {
+        self.held.insert(attempt);
+    }
+
+    /// The attempt is not held any more.
+    pub(super) fn release(&mut self, attempt: AttemptId) {
+        self.held.remove(&attempt);
     }
 
     /// Whether it takes attempts at all.
@@ -221,7 +276,7 @@ impl Life {
 
     /// Whether it can be sent another attempt now.
     pub(crate) fn has_place(&self) -> bool {
-        self.is_live() && self.holds < self.capacity
+        self.is_live() && self.holds() < self.capacity
     }
 
     /// Whether its last beat said that all its places are taken: other engines send to it, too.
@@ -234,15 +289,6 @@ impl Life {
     }
 }
 
-/// What attempts that found no executor wait for.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub(crate) struct WaitKey {
-    pub(crate) service: ServiceName,
-    pub(crate) handler: HandlerName,
-    /// This executor and no other.
-    pub(crate) executor: Option<ExecutorName>,
-}
-
 /// What goes on when a commit is durable.
 #[derive(Debug)]
 pub(crate) enum After {
@@ -252,42 +298,8 @@ pub(crate) enum After {
     Placed(Vec<AttemptId>),
     /// The outcomes of these are durable.
     Settled(Option<LifeId>, Vec<Held>),
-    /// Somebody waits for it.
+    /// These checkpoints are durable: newer ones of the same shards can be written.
+    Checkpointed(Vec<(TaskId, u32)>),
+    /// A caller waits for it.
     Answer(Answer),
-}
-
-/// What happens when a wait is over.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Timer {
-    /// The executor has been away too long.
-    Lost { life: LifeId, epoch: u32 },
-    /// No executor came in time.
-    NoExecutor { attempt: AttemptId, epoch: u32 },
-    /// Its delay is over.
-    Due { attempt: AttemptId },
-    /// Its handler should have been entered by now.
-    StartsLate { attempt: AttemptId },
-    /// Its handler should have come to its end by now.
-    RunsLong { attempt: AttemptId },
-    /// Its executor should have reported its end by now.
-    Overdue { attempt: AttemptId, epoch: u32 },
-}
-
-/// A timer and its time, the earliest first in a max-heap.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct TimerEntry {
-    pub(crate) at: Duration,
-    pub(crate) timer: Timer,
-}
-
-impl Ord for TimerEntry {
-    fn cmp(&self, other: &Self) -> Ordering {
-        other.at.cmp(&self.at)
-    }
-}
-
-impl PartialOrd for TimerEntry {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
 }

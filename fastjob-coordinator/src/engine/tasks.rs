@@ -1,5 +1,7 @@
 //! What people and programs ask about tasks and executors.
 
+use std::collections::BTreeSet;
+
 use fastjob_core::{AttemptId, TaskId, TaskState, attempt::End, task::TaskEvent};
 
 use super::{
@@ -15,7 +17,7 @@ impl Engine {
             Command::Save { job, mode, origin, answer } => {
                 let saved = self.save(now, *job, mode, origin);
                 // The new schedule is planned up to the watermark with the change itself.
-                self.plan(now);
+                self.plan(now, out);
                 self.answer_save(answer, saved, out);
             }
             Command::Delete { job, answer } => {
@@ -24,7 +26,7 @@ impl Engine {
             }
             Command::Switch { job, to, answer } => {
                 let switched = self.switch(now, &job, to);
-                self.plan(now);
+                self.plan(now, out);
                 self.answer_save(answer, switched, out);
             }
             Command::Start { ask, answer } => match self.start(now, ask) {
@@ -112,7 +114,7 @@ impl Engine {
     }
 
     fn open_tasks(&self, ask: &OpenAsk) -> OpenPage {
-        let mut tasks: Vec<_> = self
+        let found = self
             .open
             .values()
             .filter(|open| self.task_state(open) == ask.state)
@@ -120,12 +122,15 @@ impl Engine {
             .filter(|open| ask.below.is_none_or(|below| open.task < below))
             .filter(|open| ask.since.is_none_or(|since| open.created_at >= since))
             .filter(|open| open.step != Step::Recording)
-            .map(|open| open.task)
-            .collect();
-        tasks.sort_unstable_by(|a, b| b.cmp(a));
-        tasks.dedup();
-        tasks.truncate(ask.limit as usize);
-        OpenPage { tasks }
+            .map(|open| open.task);
+        // The newest, each once, without sorting all.
+        let mut tasks = BTreeSet::new();
+        for task in found {
+            if tasks.insert(task) && tasks.len() > ask.limit as usize {
+                tasks.pop_first();
+            }
+        }
+        OpenPage { tasks: tasks.into_iter().rev().collect() }
     }
 
     fn live(&self, task: TaskId) -> Option<LiveTask> {
@@ -161,7 +166,7 @@ impl Engine {
                 version: life.version.clone(),
                 since: life.since,
                 capacity: life.capacity,
-                attempts: life.holds,
+                attempts: life.holds(),
                 beat: life.beat.unwrap_or_default(),
                 beat_age: now.uptime.saturating_sub(life.beat_at),
                 labels: life.labels.clone(),

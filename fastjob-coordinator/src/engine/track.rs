@@ -5,15 +5,11 @@
 //! A life that is gone, because another has taken its seat or because it stayed away too long,
 //! takes what it held along: those attempts are lost, and the retry strategy decides.
 
-use std::{
-    collections::{HashMap, HashSet},
-    time::Duration,
-};
+use std::{collections::HashMap, time::Duration};
 
 use fastjob_core::{
-    AttemptId, AttemptState, ExecutorName, FailReason, JobId, TaskState,
+    AttemptId, AttemptState, FailReason, TaskState,
     attempt::{self, AttemptEvent, End},
-    route::Smoothed,
     task::TaskEvent,
 };
 use jiff::Timestamp;
@@ -21,11 +17,13 @@ use tokio::sync::oneshot;
 
 use super::{
     Answer, Beat, ConnectAnswer, Connected, Effects, Engine, Held, Message, Now, SaveMode,
-    SessionId,
-    state::{Life, Open, Step, Timer},
+    SessionId, Watched,
+    state::{Life, Open, Step},
 };
 use crate::record::{LifeId, LifeRow, Origin};
 
+/// After how long an attempt is dispatched again that an executor returned which does not drain.
+const RETURNED: Duration = Duration::from_secs(1);
 /// How much later than it must an executor may report an end.
 const SLACK: Duration = Duration::from_secs(5);
 
@@ -39,33 +37,8 @@ impl Engine {
             if newest {
                 self.seats.insert(seat, row.id);
             }
-            self.lives.insert(
-                row.id,
-                Life {
-                    service: row.service,
-                    executor: row.executor,
-                    incarnation: row.incarnation,
-                    link: 0,
-                    session: None,
-                    leaving: false,
-                    epoch: 1,
-                    since: row.since,
-                    address: String::new(),
-                    version: String::new(),
-                    capacity: 0,
-                    holds: 0,
-                    promised: 0,
-                    labels: Default::default(),
-                    handlers: Default::default(),
-                    beat: None,
-                    beat_at: now.uptime,
-                    round_trip: Smoothed::default(),
-                    run_time: Smoothed::default(),
-                    answered_at: now.uptime,
-                },
-            );
-            let until = now.uptime + self.config.executor_lost;
-            self.set_timer(until, Timer::Lost { life: row.id, epoch: 1 });
+            self.lives.insert(row.id, Life::new(&row, now.uptime));
+            self.timers.set(Watched::Life(row.id), now.uptime + self.config.executor_lost);
         }
     }
 
@@ -100,12 +73,15 @@ impl Engine {
             }
             None => {
                 if let Some(gone) = before {
-                    self.supersede(now, gone, out);
+                    self.supersede(now, gone);
                 }
                 self.new_life(now, &new)
             }
         };
         self.sessions.insert(new.session, id);
+        if let Some(highest) = new.highest {
+            self.lift_ids_above(highest);
+        }
         out.answers.push(Answer::Connect(answer, ConnectAnswer::Welcome));
         let holding = self.take_seat(now, id, new);
         self.compare(now, id, &holding, out);
@@ -137,30 +113,21 @@ impl Engine {
         let id = LifeId(self.next_life);
         self.next_life += self.config.step();
         self.seats.insert((new.service.clone(), new.executor.clone()), id);
-        self.commit.lives.push(LifeRow {
+        let row = LifeRow {
             id,
             service: new.service.clone(),
             executor: new.executor.clone(),
             incarnation: new.incarnation.clone(),
             since: now.wall,
-        });
+        };
+        self.lives.insert(id, Life::new(&row, now.uptime));
+        self.commit.lives.push(row);
         id
     }
 
-    /// Writes down what the executor said of itself and returns what it holds.
+    /// Writes down what the executor said of itself and returns what it holds. What it does not say
+    /// here, as its last heartbeat, is kept until a newer one arrives.
     fn take_seat(&mut self, now: Now, id: LifeId, new: Connected) -> Vec<Held> {
-        let jobs = new.jobs;
-        // Of a life that has come back all that was known holds on: what it said of itself is as old
-        // as it was, but better than nothing for filters, until it says it anew.
-        let before = self.lives.remove(&id);
-        let (epoch, holds, promised) = before
-            .as_ref()
-            .map_or((0, 0, 0), |life| (life.epoch.wrapping_add(1), life.holds, life.promised));
-        let (beat, beat_at) =
-            before.as_ref().map_or((None, now.uptime), |life| (life.beat, life.beat_at));
-        let (round_trip, run_time, answered_at) = before
-            .map(|life| (life.round_trip, life.run_time, life.answered_at))
-            .unwrap_or((Smoothed::default(), Smoothed::default(), now.uptime));
         self.leave_groups(id);
         for handler in new.handlers.keys() {
             let group = self.groups.entry((new.service.clone(), handler.clone())).or_default();
@@ -169,32 +136,19 @@ impl Engine {
             });
             group.insert(at, id);
         }
-        self.lives.insert(
-            id,
-            Life {
-                service: new.service,
-                executor: new.executor,
-                incarnation: new.incarnation,
-                link: new.link,
-                session: Some(new.session),
-                leaving: new.leaving,
-                epoch,
-                since: now.wall,
-                address: new.address,
-                version: new.version,
-                capacity: new.capacity,
-                holds,
-                promised,
-                labels: new.labels,
-                handlers: new.handlers,
-                beat,
-                beat_at,
-                round_trip,
-                run_time,
-                answered_at,
-            },
-        );
-        for job in jobs {
+        self.timers.cancel(Watched::Life(id));
+        if let Some(life) = self.lives.get_mut(&id) {
+            life.link = new.link;
+            life.session = Some(new.session);
+            life.leaving = new.leaving;
+            life.since = now.wall;
+            life.address = new.address;
+            life.version = new.version;
+            life.capacity = new.capacity;
+            life.labels = new.labels;
+            life.handlers = new.handlers;
+        }
+        for job in new.jobs {
             // What code says of a job is no answer to anybody.
             drop(self.save(now, job, SaveMode::Replace, Origin::Code));
         }
@@ -202,49 +156,45 @@ impl Engine {
     }
 
     fn leave_groups(&mut self, id: LifeId) {
-        self.groups.retain(|_, group| {
-            group.retain(|life| *life != id);
-            !group.is_empty()
-        });
+        let Some(life) = self.lives.get(&id) else { return };
+        for handler in life.handlers.keys() {
+            let key = (life.service.clone(), handler.clone());
+            if let Some(group) = self.groups.get_mut(&key) {
+                group.retain(|other| *other != id);
+                if group.is_empty() {
+                    self.groups.remove(&key);
+                }
+            }
+        }
     }
 
     /// Brings what the executor holds and what it was sent to the same.
     fn compare(&mut self, now: Now, id: LifeId, holding: &[Held], out: &mut Effects) {
         let holding: HashMap<_, _> = holding.iter().map(|held| (held.attempt, *held)).collect();
-        let mine: Vec<_> = self
-            .open
-            .iter()
-            .filter(|(_, open)| open.life == Some(id) && open.is_out())
-            .map(|(attempt, _)| *attempt)
-            .collect();
-        let mut holds = 0;
+        let mine = self.lives.get(&id).map(Life::held).unwrap_or_default();
         let mut stop = Vec::new();
         for attempt in mine {
             let stopping = self.is_stopping(attempt);
-            let Some(open) = self.open.get_mut(&attempt) else { continue };
+            let Some(open) = self.open.get_mut(&attempt).filter(|open| open.is_out()) else {
+                continue;
+            };
             if holding.get(&attempt).is_some_and(|held| held.names(open.created_at)) {
-                holds += 1;
-                open.step = Step::Sent;
+                let named = open.named(attempt);
                 if open.state == AttemptState::Planned {
                     open.state = AttemptState::Dispatched;
                 }
+                self.move_to(attempt, Step::Sent, Some(id));
                 if stopping {
-                    stop.push(open.named(attempt));
+                    stop.push(named);
                 }
             } else if stopping {
                 self.end_here(now, attempt, End::Stopped, None);
             } else {
                 // A handler that was entered is held until its outcome is acknowledged.
-                self.unplace(now, attempt);
+                self.never_received(now, attempt);
             }
         }
-        let placing =
-            self.open.values().filter(|open| open.life == Some(id) && open.step == Step::Placing);
-        let placing = u32::try_from(placing.count()).unwrap_or(u32::MAX);
-        if let Some(life) = self.lives.get_mut(&id) {
-            life.holds = holds + placing;
-        }
-        // Superseded attempts: given up here, so nobody waits for them.
+        // Superseded attempts: abandoned here, so nothing waits for them.
         stop.extend(holding.values().filter(|held| {
             let here = |open: &Open| open.life == Some(id) && held.names(open.created_at);
             !self.open.get(&held.attempt).is_some_and(here)
@@ -280,7 +230,7 @@ impl Engine {
             }
             if let Some(state) = attempt::next(open.state, AttemptEvent::Started) {
                 open.state = state;
-                open.started_at = Some(at);
+                open.started_at = Some(at.clamp(open.created_at, now.wall.max(open.created_at)));
                 self.move_task(attempt, TaskEvent::AttemptStarted);
                 self.await_end(now, attempt);
                 self.watch_run(now, attempt);
@@ -288,31 +238,27 @@ impl Engine {
         }
     }
 
-    fn is_stopping(&self, attempt: AttemptId) -> bool {
+    pub(super) fn is_stopping(&self, attempt: AttemptId) -> bool {
         self.open.get(&attempt).is_some_and(|open| self.task_state(open) == TaskState::Stopping)
     }
 
     /// Waits for the end of an attempt whose job has a time limit.
     fn await_end(&mut self, now: Now, attempt: AttemptId) {
-        let Some(open) = self.open.get_mut(&attempt) else { return };
+        let Some(open) = self.open.get(&attempt) else { return };
         let Some(entry) = self.jobs.get(&open.job) else { return };
         let job = &entry.row.job;
         if let Some(timeout) = job.timeout {
-            open.epoch = open.epoch.wrapping_add(1);
             let at = now.uptime.saturating_add(timeout + job.grace + SLACK);
-            let epoch = open.epoch;
-            self.set_timer(at, Timer::Overdue { attempt, epoch });
+            self.set_deadline(attempt, |deadlines| deadlines.ends = Some(at));
         }
     }
 
     /// Waits for the end of an attempt that was told to stop.
     pub(super) fn await_stop(&mut self, now: Now, attempt: AttemptId) {
-        let Some(open) = self.open.get_mut(&attempt) else { return };
+        let Some(open) = self.open.get(&attempt) else { return };
         let Some(entry) = self.jobs.get(&open.job) else { return };
-        open.epoch = open.epoch.wrapping_add(1);
         let at = now.uptime.saturating_add(entry.row.job.grace + SLACK);
-        let epoch = open.epoch;
-        self.set_timer(at, Timer::Overdue { attempt, epoch });
+        self.set_deadline(attempt, |deadlines| deadlines.ends = Some(at));
     }
 
     /// Gives up an attempt whose executor is there and does not report what it must have ended.
@@ -320,9 +266,9 @@ impl Engine {
     /// An executor that is away is another matter: it comes back or is lost. An attempt of a job
     /// that is exclusive across the cluster is told to stop and stays open, for as long as it may
     /// run no other may.
-    pub(super) fn overdue(&mut self, now: Now, attempt: AttemptId, epoch: u32, out: &mut Effects) {
+    pub(super) fn overdue(&mut self, now: Now, attempt: AttemptId, out: &mut Effects) {
         let Some(open) = self.open.get(&attempt) else { return };
-        if open.step != Step::Sent || open.epoch != epoch {
+        if open.step != Step::Sent {
             return;
         }
         let life = open.life.and_then(|life| self.lives.get(&life));
@@ -358,7 +304,8 @@ impl Engine {
         if let Some(life) = self.lives.get_mut(&id) {
             life.leaving = true;
         }
-        self.returned(now, session, returned, out);
+        self.take_returned(now, id, returned, Duration::ZERO);
+        self.dispatch_due(now, out);
     }
 
     /// Places attempts again that their executor will not run.
@@ -370,110 +317,83 @@ impl Engine {
         out: &mut Effects,
     ) {
         let Some(id) = self.sessions.get(&session).copied() else { return };
-        for attempt in returned {
-            let Some(open) = self.open.get(&attempt) else { continue };
-            if open.life != Some(id) || open.step != Step::Sent {
-                continue;
-            }
-            if let Some(life) = self.lives.get_mut(&id) {
-                life.holds = life.holds.saturating_sub(1);
-            }
-            if self.is_stopping(attempt) {
-                self.end_here(now, attempt, End::Stopped, None);
-            } else {
-                self.unplace(now, attempt);
-            }
-        }
+        // One that does not drain may be picked again at once, and return it again.
+        let drains = self.lives.get(&id).is_some_and(|life| life.leaving);
+        let delay = if drains { Duration::ZERO } else { RETURNED };
+        self.take_returned(now, id, returned, delay);
         self.dispatch_due(now, out);
     }
 
-    pub(super) fn disconnected(&mut self, now: Now, session: SessionId, out: &mut Effects) {
+    fn take_returned(&mut self, now: Now, id: LifeId, returned: Vec<AttemptId>, delay: Duration) {
+        for attempt in returned {
+            let Some(open) = self.open.get(&attempt) else { continue };
+            if open.life != Some(id) || !open.is_out() {
+                continue;
+            }
+            if self.is_stopping(attempt) {
+                self.end_here(now, attempt, End::Stopped, None);
+                continue;
+            }
+            if !delay.is_zero()
+                && let Some(open) = self.open.get_mut(&attempt)
+            {
+                open.more_mut().due_in = Some(now.uptime + delay);
+            }
+            self.unplace(now, attempt);
+        }
+    }
+
+    pub(super) fn disconnected(&mut self, now: Now, session: SessionId) {
         let Some(id) = self.sessions.remove(&session) else { return };
         let Some(life) = self.lives.get_mut(&id) else { return };
         life.session = None;
-        life.epoch = life.epoch.wrapping_add(1);
-        let (epoch, leaving) = (life.epoch, life.leaving);
-        if leaving {
-            // It said so, and has reported what it could.
-            self.lose(now, id, "its executor stopped before it ended", out);
+        if life.leaving && life.holds() == 0 {
+            // It has stopped, and everything that it held has ended or was returned.
+            self.lose(now, id, "its executor stopped before it ended");
         } else {
-            let until = now.uptime + self.config.executor_lost;
-            self.set_timer(until, Timer::Lost { life: id, epoch });
+            self.timers.set(Watched::Life(id), now.uptime + self.config.executor_lost);
         }
     }
 
-    pub(super) fn lost_if_still_away(
-        &mut self,
-        now: Now,
-        id: LifeId,
-        epoch: u32,
-        out: &mut Effects,
-    ) {
-        if self.lives.get(&id).is_some_and(|life| life.epoch == epoch && life.session.is_none()) {
-            self.lose(now, id, "its executor went away and did not come back", out);
-        }
+    pub(super) fn lost_if_still_away(&mut self, now: Now, id: LifeId) {
+        let Some(life) = self.lives.get(&id).filter(|life| life.session.is_none()) else { return };
+        let why = match life.leaving {
+            true => "its executor stopped before it ended",
+            false => "its executor went away and did not come back",
+        };
+        self.lose(now, id, why);
     }
 
-    /// Gives a life up with everything it holds.
-    fn lose(&mut self, now: Now, id: LifeId, why: &str, out: &mut Effects) {
-        let Some(life) = self.lives.remove(&id) else { return };
+    /// Abandons a life with everything it holds.
+    fn lose(&mut self, now: Now, id: LifeId, why: &'static str) {
         self.leave_groups(id);
+        let Some(life) = self.lives.remove(&id) else { return };
+        self.timers.cancel(Watched::Life(id));
+        let held = life.held();
         let seat = (life.service, life.executor);
         if self.seats.get(&seat) == Some(&id) {
             self.seats.remove(&seat);
         }
-        if let Some(session) = life.session {
-            self.sessions.remove(&session);
-            out.sends.push((session, Message::Close));
-        }
-        self.lose_attempts(now, (id, &seat.1), why, |_| true);
-        self.unbind(now, id);
+        self.unbind(now, id, &seat.1);
+        self.chores.lose(id, seat.1, why, held);
     }
 
     /// Another process has taken the seat of one that is away, which may still be running: what is
-    /// exclusive across the cluster is given up only when it must have stopped by itself.
-    fn supersede(&mut self, now: Now, id: LifeId, out: &mut Effects) {
-        let why = "its executor was started anew";
-        let holds_on = self
-            .open
-            .values()
-            .any(|open| open.life == Some(id) && open.is_out() && self.is_exclusive(open.job));
-        if !holds_on {
-            return self.lose(now, id, why, out);
+    /// exclusive across the cluster is abandoned only when it must have stopped by itself.
+    fn supersede(&mut self, now: Now, id: LifeId) {
+        let why = "its executor was restarted";
+        let Some(life) = self.lives.get(&id) else { return };
+        let (executor, held) = (life.executor.clone(), life.held());
+        let exclusive = |attempt: &AttemptId| {
+            let open = self.open.get(attempt).filter(|open| open.is_out());
+            open.is_some_and(|open| self.is_exclusive(open.job))
+        };
+        let (exclusive, lost): (Vec<_>, Vec<_>) = held.into_iter().partition(exclusive);
+        if exclusive.is_empty() {
+            return self.lose(now, id, why);
         }
         self.leave_groups(id);
-        let Some(executor) = self.lives.get(&id).map(|life| life.executor.clone()) else { return };
-        let exclusive: HashSet<_> = self
-            .jobs
-            .iter()
-            .filter(|(_, entry)| entry.row.job.block.is_exclusive())
-            .map(|(job, _)| *job)
-            .collect();
-        self.lose_attempts(now, (id, &executor), why, |job| !exclusive.contains(&job));
-        self.unbind(now, id);
-    }
-
-    fn lose_attempts(
-        &mut self,
-        now: Now,
-        (id, executor): (LifeId, &ExecutorName),
-        why: &str,
-        which: impl Fn(JobId) -> bool,
-    ) {
-        let held: Vec<_> = self
-            .open
-            .iter()
-            .filter(|(_, open)| open.life == Some(id) && open.is_out() && which(open.job))
-            .map(|(attempt, _)| *attempt)
-            .collect();
-        for attempt in held {
-            if let Some(open) = self.open.get_mut(&attempt) {
-                // Its life may be forgotten by now.
-                open.more_mut().avoid = Some(executor.clone());
-            }
-            let stopping = self.is_stopping(attempt);
-            let end = if stopping { End::Stopped } else { End::Failed(FailReason::ExecutorLost) };
-            self.end_here(now, attempt, end, Some(why.to_owned()));
-        }
+        self.unbind(now, id, &executor);
+        self.chores.lose(id, executor, why, lost);
     }
 }

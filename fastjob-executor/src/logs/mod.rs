@@ -28,6 +28,7 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 pub use self::layer::{JobLogLayer, job_log_layer};
 pub(crate) use self::{attempt::AttemptLog, capture::Capture};
 use self::{attempt::Live, writer::Writer};
+use crate::failure::Failures;
 
 /// Days of this many finished attempts are remembered; older files are looked for.
 const RECENT_MAX: usize = 4096;
@@ -68,6 +69,7 @@ struct Inner {
     live: Mutex<HashMap<AttemptId, Weak<Live>>>,
     recent: Mutex<Recent>,
     writer: Writer,
+    failures: Failures,
 }
 
 impl Logs {
@@ -84,9 +86,10 @@ impl Logs {
         let trial = root.join(format!(".trial-{}", std::process::id()));
         std::fs::write(&trial, b"").map_err(failed)?;
         sweep::gone(std::fs::remove_file(&trial)).map_err(failed)?;
-        let writer = Writer::start().map_err(failed)?;
+        let failures = Failures::default();
+        let writer = Writer::start(failures.clone()).map_err(failed)?;
         let (live, recent) = (Mutex::default(), Mutex::default());
-        Ok(Self(Arc::new(Inner { root, retention_days, live, recent, writer })))
+        Ok(Self(Arc::new(Inner { root, retention_days, live, recent, writer, failures })))
     }
 
     /// The log of an attempt that begins `now`; nothing is on disk before its first line.
@@ -94,6 +97,17 @@ impl Logs {
         let live = Live::new(id, now, Arc::clone(&self.0));
         lock(&self.0.live).insert(id, Arc::downgrade(&live));
         AttemptLog::new(live)
+    }
+
+    /// The failures of the executor that these logs belong to.
+    pub(crate) fn failures(&self) -> Failures {
+        self.0.failures.clone()
+    }
+
+    /// Makes the thread that writes panic.
+    #[cfg(test)]
+    pub(crate) fn break_writer(&self) {
+        self.0.writer.panics();
     }
 
     /// Waits until every line written before is with the operating system.

@@ -7,6 +7,7 @@
 
 use std::{
     io,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
@@ -18,6 +19,7 @@ use std::{
 use tokio::sync::oneshot;
 
 use super::attempt::Live;
+use crate::failure::{Failures, panic_text};
 
 /// Most bytes of lines that wait for the disk, in the whole executor.
 const BACKLOG_MAX: usize = 64 * 1024 * 1024;
@@ -26,6 +28,8 @@ enum Ask {
     Write(Arc<Live>),
     /// Answered when everything asked before has been done.
     Flush(oneshot::Sender<()>),
+    #[cfg(test)]
+    Panic,
 }
 
 pub(super) struct Writer {
@@ -35,9 +39,15 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start() -> io::Result<Self> {
+    /// Starts the thread. If it panics, the executor ends.
+    pub(super) fn start(failures: Failures) -> io::Result<Self> {
         let (queue, asks) = mpsc::channel();
-        thread::Builder::new().name("fastjob-logs".to_owned()).spawn(move || work(&asks))?;
+        let work = move || {
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| work(&asks))) {
+                failures.raise("the thread that writes logs", panic_text(&*panic));
+            }
+        };
+        thread::Builder::new().name("fastjob-logs".to_owned()).spawn(work)?;
         Ok(Self { queue, waiting: AtomicUsize::new(0), failing: AtomicBool::new(false) })
     }
 
@@ -52,7 +62,7 @@ impl Writer {
     }
 
     pub(super) fn queue(&self, live: Arc<Live>) {
-        // Fails only if the thread died of a bug; then readers still carry lines to the disk.
+        // Fails only if the thread panicked; then the executor ends.
         self.queue.send(Ask::Write(live)).ok();
     }
 
@@ -61,6 +71,11 @@ impl Writer {
         if self.queue.send(Ask::Flush(done)).is_ok() {
             answer.await.ok(); // an error means that the thread is gone: nothing to wait for
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn panics(&self) {
+        self.queue.send(Ask::Panic).ok();
     }
 
     /// Says once that logs cannot be written, until they can again.
@@ -86,6 +101,8 @@ fn work(asks: &mpsc::Receiver<Ask>) {
         match ask {
             Ask::Write(live) => live.write_out(),
             Ask::Flush(done) => drop(done.send(())), // nobody waits any more: fine
+            #[cfg(test)]
+            Ask::Panic => panic!("broken by a test"),
         }
     }
 }

@@ -9,7 +9,7 @@ use fastjob_core::wire::v1;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::reports::Said;
+use super::{name::Name, reports::Said};
 use crate::logs::AttemptLog;
 
 /// Why an attempt is to end before its handler does.
@@ -27,7 +27,7 @@ pub(super) enum Why {
 
 /// The way to end an attempt that runs, and what it says of itself.
 pub(super) struct Control {
-    pub(super) id: i64,
+    pub(super) name: Name,
     pub(super) exclusive: bool,
     pub(super) handler: String,
     pub(super) said: Arc<Said>,
@@ -54,10 +54,10 @@ pub(super) struct Entered {
 impl Control {
     pub(super) fn new(attempt: &v1::Attempt) -> Self {
         Self {
-            id: attempt.attempt,
+            name: Name::of(attempt),
             exclusive: attempt.exclusive,
             handler: attempt.handler.clone(),
-            said: Arc::new(Said::new(attempt.attempt)),
+            said: Arc::new(Said::new(Name::of(attempt))),
             timeout: Duration::from_millis(attempt.timeout_ms),
             grace: Duration::from_millis(attempt.grace_ms),
             token: CancellationToken::new(),

@@ -98,9 +98,9 @@ impl Lane {
         next
     }
 
-    /// One that waits is not to run.
-    pub(super) fn forget(&mut self, id: i64) {
-        self.waiting.retain(|arrived| arrived.attempt != id);
+    /// Those that wait and are gone are not to run.
+    pub(super) fn forget(&mut self, gone: impl Fn(i64) -> bool) {
+        self.waiting.retain(|arrived| !gone(arrived.attempt));
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn serial_attempts_wait_their_turn_up_to_the_bound() {
         let mut lane = check(Serial, &[(10, "run"), (20, "wait"), (30, "wait"), (40, "skip")]);
-        lane.forget(20);
+        lane.forget(|id| id == 20);
         assert_eq!(ids(&lane.leave(10)), [30]);
         assert!(lane.leave(30).is_empty() && lane.is_empty());
     }
@@ -236,7 +236,7 @@ mod tests {
     #[test]
     fn after_a_serial_attempt_as_many_parallel_ones_run_as_may() {
         let mut lane = check(Serial, &[(10, "run"), (20, "wait")]);
-        lane.forget(20);
+        lane.forget(|id| id == 20);
         lane.waiting.extend([30, 40, 50].map(|id| attempt(id, Parallel)));
         assert_eq!(ids(&lane.leave(10)), [30, 40]);
         assert_eq!(ids(&lane.leave(30)), [50]);

@@ -6,9 +6,16 @@
 //! waits while all places of the executor are taken.
 
 mod control;
+mod deliver;
+mod drain;
+mod ends;
+mod guard;
 mod lane;
+mod links;
+mod name;
 mod outbox;
 mod owners;
+mod remembered;
 mod reports;
 mod run;
 mod silence;
@@ -31,17 +38,21 @@ use tokio::{runtime::Handle, sync::Notify, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
-    control::{Control, Why},
+    control::Control,
+    guard::Guarded,
+    name::{Name, names},
     state::{Held, State},
 };
 use crate::{
     clock,
+    failure::Failures,
     logs::{Capture, Logs},
     registry::Registry,
 };
 
-/// How long outcomes may take to be acknowledged when the process stops.
-const FLUSH: Duration = Duration::from_secs(5);
+/// Why an exclusive attempt is ended whose coordinator is not heard.
+const UNHEARD: &str = "its executor could not hear the coordinator any more, and no other attempt \
+                       of the job may run beside it";
 
 /// The attempts of one executor. Cheap to clone.
 #[derive(Clone)]
@@ -51,6 +62,7 @@ struct Inner {
     registry: Arc<Registry>,
     logs: Logs,
     capture: Capture,
+    failures: Failures,
     state: Mutex<State>,
     tasks: TaskTracker,
     /// Where handlers run.
@@ -84,9 +96,11 @@ impl Runtime {
         capture: Capture,
         capacity: u32,
     ) -> Self {
+        let failures = logs.failures();
         Self(Arc::new(Inner {
             registry,
             logs,
+            failures,
             capture,
             state: Mutex::new(State::new(capacity)),
             tasks: TaskTracker::new(),
@@ -98,7 +112,7 @@ impl Runtime {
 
     /// The wake-up call of a link: there is something to deliver.
     pub(crate) fn link(&self, link: u32) -> Arc<Notify> {
-        Arc::clone(self.0.lock().outboxes.entry(link).or_default())
+        self.0.lock().links.wake_of(link)
     }
 
     /// What a coordinator says in its welcome of the store behind it.
@@ -112,7 +126,8 @@ impl Runtime {
         self.0.heard.notify_one();
     }
 
-    /// Takes attempts in, unless whoever sends them has lost their partition.
+    /// Takes attempts in, unless their sender has lost their partition. What it sent then is not
+    /// returned to it: the new owner has learned from Holding that it is not here.
     pub(crate) fn start(&self, link: u32, lease: &v1::Lease, attempts: Vec<v1::Attempt>) {
         let mut ready = Vec::new();
         {
@@ -128,7 +143,7 @@ impl Runtime {
             }
             for attempt in attempts {
                 if state.owners.partition(attempt.attempt) == lease.partition {
-                    ready.extend(state.take_in(attempt));
+                    ready.extend(state.take_in(link, attempt));
                 }
             }
             state.wake(lease.partition);
@@ -139,11 +154,12 @@ impl Runtime {
     }
 
     /// Stops attempts: those that wait end at once, those that run get their stop token.
-    pub(crate) fn stop(&self, link: u32, attempts: &[i64]) {
+    pub(crate) fn stop(&self, link: u32, stop: &v1::Stop) {
         let mut state = self.0.lock();
-        for id in attempts {
-            if state.owners.has(link, *id) {
-                state.stop(*id, "stopped while it waited");
+        for name in names(&stop.attempts, &stop.created_at) {
+            let meant = state.held.get(&name.id).is_some_and(|held| held.name().is(name));
+            if meant && state.owners.has(link, name.id) {
+                state.stop(name.id, "stopped while it waited");
             }
         }
     }
@@ -211,78 +227,54 @@ impl Runtime {
     /// Everything that is held: what waits, runs, or has not been acknowledged.
     pub(crate) fn holding(&self) -> Vec<i64> {
         let state = self.0.lock();
-        state.held.keys().copied().chain(state.outbox.attempts()).collect()
+        state.names().map(|name| name.id).collect()
     }
 
-    /// The link has a new session: nothing is delivered over it before its coordinator has said what
-    /// it acts on.
-    pub(crate) fn reconnected(&self, link: u32) {
-        self.0.lock().reconnected(link);
+    /// The link has a session. Nothing of a partition is delivered over it before its coordinator
+    /// has said that it acts on it.
+    pub(crate) fn session_began(&self, link: u32, says_farewell: bool) {
+        self.0.lock().session_began(link, says_farewell);
+    }
+
+    /// The link's session has ended.
+    pub(crate) fn session_ended(&self, link: u32) {
+        self.0.lock().session_ended(link);
+        self.0.changed.notify_one();
+    }
+
+    /// There is no such link any more.
+    pub(crate) fn forget_link(&self, link: u32) {
+        let mut state = self.0.lock();
+        state.session_ended(link);
+        state.links.remove(link);
     }
 
     /// What a link is to say next: who started, what they say of themselves, and what ended.
     pub(crate) fn to_deliver(&self, link: u32) -> Delivery {
-        self.0.lock().deliver(link, Instant::now())
+        let delivery = self.0.lock().deliver(link, Instant::now());
+        if !delivery.messages.is_empty() {
+            // Whoever waits for the end may wait for this.
+            self.0.changed.notify_one();
+        }
+        delivery
     }
 
     /// These outcomes are in the store.
-    pub(crate) fn recorded(&self, attempts: &[i64]) {
+    pub(crate) fn recorded(&self, recorded: &v1::Recorded) {
         let mut state = self.0.lock();
         let now = clock::now_ms();
-        for id in attempts {
-            if state.outbox.acknowledged(*id) {
-                state.remembered.add(*id, now);
+        for name in names(&recorded.attempts, &recorded.created_at) {
+            if let Some(outcome) = state.outbox.acknowledged(name) {
+                state.remembered.add(outcome, now);
             }
         }
+        // They may have waited for room in the outbox.
+        let ready = state.next_with_places();
         drop(state);
+        for ready in ready {
+            Inner::spawn(&self.0, ready);
+        }
         self.0.changed.notify_one();
-    }
-
-    /// Takes no more work.
-    pub(crate) fn leave(&self) {
-        self.0.lock().leaving = true;
-    }
-
-    /// Gives back what has not been entered, so that another executor can run it.
-    pub(crate) fn give_back(&self, link: u32) -> Vec<i64> {
-        self.0.lock().give_back(link)
-    }
-
-    /// Lets what runs end: by itself for half of the grace, then by its stop token; then it is
-    /// aborted. Returns when all outcomes are acknowledged, or could not be in time.
-    pub(crate) async fn drain(&self, grace: Duration) {
-        let by_itself = self.wait_until(grace / 2, |state| state.held.is_empty());
-        if !by_itself.await {
-            for held in self.0.lock().held.values() {
-                if let Held::Running(running) = held {
-                    running.control.stop(Why::Leaving);
-                }
-            }
-            if !self.wait_until(grace / 2, |state| state.held.is_empty()).await {
-                for held in self.0.lock().held.values() {
-                    if let Held::Running(running) = held {
-                        running.control.abort();
-                    }
-                }
-            }
-        }
-        let done = |state: &State| state.held.is_empty() && state.outbox.is_empty();
-        if !self.wait_until(FLUSH, done).await {
-            let left = self.0.lock().outbox.attempts().count();
-            tracing::warn!(outcomes = left, "the executor stops with outcomes nobody took");
-        }
-    }
-
-    async fn wait_until(&self, deadline: Duration, done: impl Fn(&State) -> bool) -> bool {
-        let wait = async {
-            loop {
-                if done(&self.0.lock()) {
-                    return;
-                }
-                self.0.changed.notified().await;
-            }
-        };
-        tokio::time::timeout(deadline, wait).await.is_ok()
     }
 }
 
@@ -292,15 +284,23 @@ impl Inner {
     }
 
     fn spawn(inner: &Arc<Self>, ready: Ready) {
-        let lane = Arc::clone(inner);
-        inner.tasks.spawn_on(async move { lane.lane(ready).await }, &inner.handlers);
+        let (lane, failures) = (Arc::clone(inner), inner.failures.clone());
+        let run = async move {
+            let lane = Guarded::new(Box::pin(lane.lane(ready)));
+            if let Err(why) = lane.await {
+                failures.raise("the bookkeeping of attempts", why);
+            }
+        };
+        inner.tasks.spawn_on(run, &inner.handlers);
     }
 
     /// Runs an attempt, and then those that wait behind it.
     async fn lane(self: Arc<Self>, mut ready: Ready) {
         loop {
             let (id, job) = (ready.attempt.attempt, ready.attempt.job);
-            let outcome = Self::run(&self, ready).await;
+            let control = Arc::clone(&ready.control);
+            let run = Guarded::new(Box::pin(Self::run(&self, ready))).await;
+            let outcome = run.unwrap_or_else(|why| run::panicked(&control, why));
             let mut state = self.lock();
             state.ended(outcome);
             let next = state.next_to_run(job, id);
@@ -350,8 +350,8 @@ impl JobReports for Reporter {
         let said = &self.control.said;
         if said.checkpoint(json) {
             let mut state = self.inner.lock();
-            if state.running(self.control.id).is_some() {
-                let partition = state.owners.partition(self.control.id);
+            if state.is_running(&self.control) {
+                let partition = state.owners.partition(self.control.name.id);
                 state.reports.checkpoint(partition, said);
                 state.wake(partition);
             }
@@ -362,8 +362,8 @@ impl JobReports for Reporter {
         let said = &self.control.said;
         if said.progress(progress) {
             let mut state = self.inner.lock();
-            if state.running(self.control.id).is_some() {
-                let partition = state.owners.partition(self.control.id);
+            if state.is_running(&self.control) {
+                let partition = state.owners.partition(self.control.name.id);
                 state.reports.progress(partition, said);
                 state.wake(partition);
             }
@@ -372,9 +372,10 @@ impl JobReports for Reporter {
 }
 
 /// The outcome of an attempt whose handler was never entered.
-fn unentered(attempt: i64, end: v1::End, message: &str) -> v1::Outcome {
+fn unentered(name: Name, end: v1::End, message: &str) -> v1::Outcome {
     v1::Outcome {
-        attempt,
+        attempt: name.id,
+        created_at: name.created_at,
         end: end.into(),
         result: None,
         message: message.to_owned(),
@@ -382,6 +383,5 @@ fn unentered(attempt: i64, end: v1::End, message: &str) -> v1::Outcome {
         ended_at: clock::now_ms(),
         log_tail: String::new(),
         checkpoint: None,
-        created_at: 0,
     }
 }

@@ -1,37 +1,61 @@
 //! What is to be delivered: outcomes until the coordinator has them in its store.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use fastjob_core::wire::{BATCH_BYTES, BATCH_MAX, v1};
 
-/// Outcomes that nobody has acknowledged, and handlers that were entered, by partition.
+use super::name::Name;
+
+/// With more bytes of outcomes that are not acknowledged, no attempt is entered: a store that is
+/// away must not cost the service its memory.
+const BYTES_MOST: usize = if cfg!(test) { 1 } else { 256 } * 1024 * 1024;
+
+/// Outcomes that are not acknowledged, and handlers that were entered, by partition.
 #[derive(Default)]
 pub(crate) struct Outbox {
+    outcomes: HashMap<i64, Kept>,
     partitions: HashMap<u32, Queue>,
-    /// Which partition an outcome belongs to.
-    of: HashMap<i64, u32>,
+    bytes: usize,
+}
+
+struct Kept {
+    outcome: v1::Outcome,
+    partition: u32,
+    sent: bool,
 }
 
 #[derive(Default)]
 struct Queue {
-    started: Vec<(i64, i64)>,
-    unsent: VecDeque<v1::Outcome>,
-    sent: HashMap<i64, v1::Outcome>,
+    started: Vec<(Name, i64)>,
+    /// In order. One that was acknowledged or sent meanwhile is passed over.
+    unsent: VecDeque<i64>,
+    /// Sent in this session.
+    sent: BTreeSet<i64>,
+}
+
+fn bytes(outcome: &v1::Outcome) -> usize {
+    let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    outcome.log_tail.len()
+        + outcome.message.len()
+        + text(&outcome.result)
+        + text(&outcome.checkpoint)
 }
 
 impl Outbox {
     pub(super) fn add(&mut self, partition: u32, outcome: v1::Outcome) {
-        self.of.insert(outcome.attempt, partition);
-        self.partitions.entry(partition).or_default().unsent.push_back(outcome);
+        let id = outcome.attempt;
+        self.forget(id);
+        self.bytes += bytes(&outcome);
+        self.outcomes.insert(id, Kept { outcome, partition, sent: false });
+        self.partitions.entry(partition).or_default().unsent.push_back(id);
     }
 
-    pub(super) fn started(&mut self, partition: u32, id: i64, at: i64) {
-        self.partitions.entry(partition).or_default().started.push((id, at));
+    pub(super) fn started(&mut self, partition: u32, name: Name, at: i64) {
+        self.partitions.entry(partition).or_default().started.push((name, at));
     }
 
     /// The next messages of a partition, bounded; `None` when there is nothing to say.
     pub(super) fn next(&mut self, partition: u32) -> Option<(v1::Started, v1::Finished)> {
-        let of = &self.of;
         let queue = self.partitions.get_mut(&partition)?;
         if queue.started.is_empty() && queue.unsent.is_empty() {
             return None;
@@ -39,93 +63,79 @@ impl Outbox {
         let rest = queue.started.split_off(queue.started.len().min(BATCH_MAX));
         let attempts = std::mem::replace(&mut queue.started, rest)
             .into_iter()
-            // One that has ended since says so itself.
-            .filter(|(id, _)| !of.contains_key(id))
-            .map(|(attempt, at)| v1::StartedAttempt { attempt, at, created_at: 0 })
+            // The outcome of one that has ended since has the instant too.
+            .filter(|(name, _)| !self.outcomes.contains_key(&name.id))
+            .map(|(Name { id, created_at }, at)| v1::StartedAttempt { attempt: id, at, created_at })
             .collect();
-        let (mut outcomes, mut bytes) = (Vec::new(), 0);
-        while outcomes.len() < BATCH_MAX && bytes < BATCH_BYTES {
-            let Some(outcome) = queue.unsent.pop_front() else { break };
-            bytes += outcome.log_tail.len()
-                + outcome.message.len()
-                + outcome.result.as_ref().map_or(0, String::len)
-                + outcome.checkpoint.as_ref().map_or(0, String::len);
-            outcomes.push(outcome.clone());
-            queue.sent.insert(outcome.attempt, outcome);
+        let (mut outcomes, mut size) = (Vec::new(), 0);
+        while outcomes.len() < BATCH_MAX && size < BATCH_BYTES {
+            let Some(id) = queue.unsent.pop_front() else { break };
+            let Some(kept) = self.outcomes.get_mut(&id).filter(|kept| !kept.sent) else { continue };
+            kept.sent = true;
+            queue.sent.insert(id);
+            size += bytes(&kept.outcome);
+            outcomes.push(kept.outcome.clone());
         }
         Some((v1::Started { attempts }, v1::Finished { outcomes }))
     }
 
-    /// What was sent over a session that has ended goes out again.
+    /// Sends what was sent over a session that has ended again.
     pub(super) fn resend(&mut self, partition: u32) {
-        if let Some(queue) = self.partitions.get_mut(&partition) {
-            queue.started.clear();
-            let mut sent: Vec<_> = queue.sent.drain().map(|(_, outcome)| outcome).collect();
-            sent.sort_by_key(|outcome| outcome.attempt);
-            for outcome in sent.into_iter().rev() {
-                queue.unsent.push_front(outcome);
+        let Some(queue) = self.partitions.get_mut(&partition) else { return };
+        queue.started.clear();
+        for id in std::mem::take(&mut queue.sent).into_iter().rev() {
+            if let Some(kept) = self.outcomes.get_mut(&id) {
+                kept.sent = false;
+                queue.unsent.push_front(id);
             }
         }
     }
 
-    /// Sends one outcome again; `false` if there is none.
-    pub(super) fn resend_one(&mut self, id: i64) -> bool {
-        let Some(partition) = self.of.get(&id) else { return false };
-        if let Some(queue) = self.partitions.get_mut(partition)
-            && let Some(outcome) = queue.sent.remove(&id)
-        {
-            queue.unsent.push_back(outcome);
+    /// Sends one outcome again; `false` if there is none of this attempt.
+    pub(super) fn resend_one(&mut self, name: Name) -> bool {
+        let Some(kept) = self.outcomes.get_mut(&name.id) else { return false };
+        if !name.is(Name::of_outcome(&kept.outcome)) {
+            return false;
+        }
+        if std::mem::take(&mut kept.sent) {
+            let queue = self.partitions.entry(kept.partition).or_default();
+            queue.sent.remove(&name.id);
+            queue.unsent.push_back(name.id);
         }
         true
     }
 
-    /// Forgets an outcome; `false` if it was not known.
-    pub(super) fn acknowledged(&mut self, id: i64) -> bool {
-        let Some(partition) = self.of.remove(&id) else { return false };
-        if let Some(queue) = self.partitions.get_mut(&partition)
-            && queue.sent.remove(&id).is_none()
-        {
-            // Acknowledged on an earlier session, and queued for this one again.
-            queue.unsent.retain(|outcome| outcome.attempt != id);
+    /// Gives an outcome back that is in the store; `None` if it was not kept.
+    pub(super) fn acknowledged(&mut self, name: Name) -> Option<v1::Outcome> {
+        let kept = self.outcomes.get(&name.id)?;
+        if name.is(Name::of_outcome(&kept.outcome)) { self.forget(name.id) } else { None }
+    }
+
+    /// Forgets the attempt with this id: it is used by another one.
+    pub(super) fn reuse(&mut self, id: i64) {
+        self.forget(id);
+    }
+
+    fn forget(&mut self, id: i64) -> Option<v1::Outcome> {
+        let kept = self.outcomes.remove(&id)?;
+        self.bytes -= bytes(&kept.outcome);
+        if let Some(queue) = self.partitions.get_mut(&kept.partition) {
+            queue.sent.remove(&id);
         }
-        true
+        Some(kept.outcome)
     }
 
-    pub(super) fn attempts(&self) -> impl Iterator<Item = i64> {
-        self.of.keys().copied()
+    pub(super) fn attempts(&self) -> impl Iterator<Item = Name> {
+        self.outcomes.values().map(|kept| Name::of_outcome(&kept.outcome))
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.of.is_empty()
-    }
-}
-
-/// Most attempts that are remembered after their acknowledgement.
-const MOST: usize = 100_000;
-/// How long they are remembered at most, in milliseconds.
-const AGE: i64 = 10 * 60 * 1_000;
-
-/// Attempts that are over and acknowledged: a doubled dispatch of one is not run.
-#[derive(Default)]
-pub(super) struct Remembered {
-    ids: HashSet<i64>,
-    order: VecDeque<(i64, i64)>,
-}
-
-impl Remembered {
-    pub(super) fn add(&mut self, id: i64, now_ms: i64) {
-        self.ids.insert(id);
-        self.order.push_back((now_ms, id));
-        while self.order.len() > MOST || self.order.front().is_some_and(|(at, _)| now_ms - at > AGE)
-        {
-            if let Some((_, old)) = self.order.pop_front() {
-                self.ids.remove(&old);
-            }
-        }
+    pub(super) fn len(&self) -> usize {
+        self.outcomes.len()
     }
 
-    pub(super) fn has(&self, id: i64) -> bool {
-        self.ids.contains(&id)
+    /// Whether so much is not acknowledged that nothing more is to be entered.
+    pub(super) fn is_full(&self) -> bool {
+        self.bytes >= BYTES_MOST
     }
 }
 
@@ -134,7 +144,11 @@ mod tests {
     use super::*;
 
     fn outcome(attempt: i64) -> v1::Outcome {
-        v1::Outcome { attempt, ..v1::Outcome::default() }
+        v1::Outcome { attempt, created_at: 7, ..v1::Outcome::default() }
+    }
+
+    fn name(id: i64) -> Name {
+        Name { id, created_at: 7 }
     }
 
     fn ids(next: Option<(v1::Started, v1::Finished)>) -> Vec<i64> {
@@ -150,33 +164,63 @@ mod tests {
         outbox.add(0, outcome(2));
         assert_eq!(ids(outbox.next(0)), [1, 2]);
         assert!(ids(outbox.next(0)).is_empty());
-        assert!(outbox.acknowledged(1));
+        assert!(outbox.acknowledged(name(1)).is_some());
         outbox.resend(0);
         assert_eq!(ids(outbox.next(0)), [2]);
-        assert!(outbox.acknowledged(2) && !outbox.acknowledged(2));
+        assert!(outbox.acknowledged(name(2)).is_some() && outbox.acknowledged(name(2)).is_none());
         outbox.resend(0);
-        assert!(outbox.next(0).is_none() && outbox.is_empty());
+        assert!(outbox.next(0).is_none() && outbox.len() == 0);
+    }
+
+    #[test]
+    fn an_outcome_that_is_acknowledged_before_it_is_sent_again_is_not_sent() {
+        let mut outbox = Outbox::default();
+        for id in 1..=3 {
+            outbox.add(0, outcome(id));
+        }
+        assert_eq!(ids(outbox.next(0)), [1, 2, 3]);
+        outbox.resend(0);
+        assert!(outbox.acknowledged(name(2)).is_some());
+        outbox.resend(0);
+        assert_eq!(ids(outbox.next(0)), [1, 3], "in order, each once");
+        assert!(outbox.resend_one(name(3)) && outbox.resend_one(name(3)));
+        assert_eq!(ids(outbox.next(0)), [3]);
+    }
+
+    #[test]
+    fn an_acknowledgement_of_another_attempt_with_the_same_id_is_none() {
+        let mut outbox = Outbox::default();
+        outbox.add(0, outcome(1));
+        assert!(outbox.acknowledged(Name { id: 1, created_at: 8 }).is_none());
+        assert!(!outbox.resend_one(Name { id: 1, created_at: 8 }));
+        outbox.reuse(1);
+        outbox.add(0, v1::Outcome { created_at: 8, ..outcome(1) });
+        assert_eq!(ids(outbox.next(0)), [1], "once, though its id was queued twice");
+        assert!(outbox.acknowledged(name(1)).is_none());
+        assert!(outbox.acknowledged(Name { id: 1, created_at: 0 }).is_some(), "earlier release");
+    }
+
+    #[test]
+    fn it_is_full_until_enough_is_acknowledged() {
+        let mut outbox = Outbox::default();
+        let result = Some("x".repeat(BYTES_MOST / 4));
+        for id in 1..=4 {
+            assert!(!outbox.is_full());
+            outbox.add(0, v1::Outcome { result: result.clone(), ..outcome(id) });
+        }
+        assert!(outbox.is_full());
+        outbox.acknowledged(name(2));
+        assert!(!outbox.is_full());
     }
 
     #[test]
     fn a_start_is_not_told_of_what_has_ended() {
         let mut outbox = Outbox::default();
-        outbox.started(0, 1, 5);
-        outbox.started(0, 2, 5);
+        outbox.started(0, name(1), 5);
+        outbox.started(0, name(2), 5);
         outbox.add(0, outcome(1));
         let (started, finished) = outbox.next(0).unwrap();
         assert_eq!(started.attempts.len(), 1);
         assert_eq!(finished.outcomes.len(), 1);
-    }
-
-    #[test]
-    fn what_is_remembered_is_bounded_in_number_and_age() {
-        let mut remembered = Remembered::default();
-        for id in 0..(MOST as i64 + 10) {
-            remembered.add(id, 0);
-        }
-        assert!(!remembered.has(9) && remembered.has(10));
-        remembered.add(-1, AGE + 1);
-        assert!(!remembered.has(10) && remembered.has(-1));
     }
 }

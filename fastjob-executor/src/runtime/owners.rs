@@ -3,7 +3,7 @@
 //! A node that lost a partition may not know it yet. What it still sends is told by its term, which
 //! is lower, and refused: so nothing is started by two nodes.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use fastjob_core::wire::v1;
 
@@ -12,8 +12,10 @@ pub(super) struct Owners {
     /// How many partitions there are.
     total: u32,
     owners: HashMap<u32, Owner>,
-    /// Claims that were refused since somebody took the partition: each is told once.
-    refused: HashSet<(u32, i64)>,
+    /// By partition, the highest term that was refused since a node took it: each is logged once.
+    refused: HashMap<u32, i64>,
+    /// By partition, the highest attempt id that was ever sent here.
+    highest: HashMap<u32, i64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,7 +27,7 @@ struct Owner {
 
 impl Default for Owners {
     fn default() -> Self {
-        Self { total: 1, owners: HashMap::new(), refused: HashSet::new() }
+        Self { total: 1, owners: HashMap::new(), refused: HashMap::new(), highest: HashMap::new() }
     }
 }
 
@@ -40,12 +42,28 @@ impl Owners {
         u32::try_from(attempt.rem_euclid(i64::from(self.total))).unwrap_or_default()
     }
 
-    /// A node acts on a partition from now on; `false` if another has taken it since.
-    pub(super) fn take(&mut self, link: u32, lease: &v1::Lease) -> bool {
+    /// An attempt with this id was sent here.
+    pub(super) fn seen(&mut self, attempt: i64) {
+        let highest = self.highest.entry(self.partition(attempt)).or_insert(attempt);
+        *highest = attempt.max(*highest);
+    }
+
+    /// The highest attempt id of a partition that was ever sent here.
+    pub(super) fn highest(&self, partition: u32) -> Option<i64> {
+        self.highest.get(&partition).copied()
+    }
+
+    /// A node acts on a partition from now on.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the lease that is known if another node has taken the partition in a later term.
+    pub(super) fn take(&mut self, link: u32, lease: &v1::Lease) -> Result<(), v1::Lease> {
         let v1::Lease { partition, term } = *lease;
         let known = self.owners.get(&partition).map(|known| known.term);
         if let Some(known) = known.filter(|known| *known > term) {
-            if self.refused.insert((partition, term)) {
+            if self.refused.get(&partition).is_none_or(|refused| *refused < term) {
+                self.refused.insert(partition, term);
                 tracing::warn!(
                     partition,
                     term,
@@ -54,11 +72,11 @@ impl Owners {
                      term"
                 );
             }
-            return false;
+            return Err(v1::Lease { partition, term: known });
         }
-        self.refused.retain(|(other, _)| *other != partition);
+        self.refused.remove(&partition);
         self.owners.insert(partition, Owner { link: Some(link), term });
-        true
+        Ok(())
     }
 
     /// The link's session has ended.
@@ -113,7 +131,8 @@ mod tests {
         owners.set_total(32);
         let log = logged(|| {
             for (partition, term) in [(3, 5), (4, 5), (3, 2), (3, 2), (3, 4), (4, 2), (3, 2)] {
-                owners.take(0, &v1::Lease { partition, term });
+                // What comes of each is in the log.
+                owners.take(0, &v1::Lease { partition, term }).ok();
             }
         });
         let told: Vec<_> =
@@ -124,16 +143,27 @@ mod tests {
     }
 
     #[test]
+    fn the_highest_id_of_each_partition_is_known() {
+        let mut owners = Owners::default();
+        owners.set_total(32);
+        for id in [35, 67, 3, 36] {
+            owners.seen(id);
+        }
+        assert_eq!([3, 4, 5].map(|p| owners.highest(p)), [Some(67), Some(36), None]);
+    }
+
+    #[test]
     fn a_node_that_lost_a_partition_can_start_nothing_of_it() {
         let mut owners = Owners::default();
         owners.set_total(32);
         let lease = |partition, term| v1::Lease { partition, term };
         assert!(!owners.allows(0, &lease(3, 1)), "nobody has taken it");
-        assert!(owners.take(0, &lease(3, 1)) && owners.take(0, &lease(4, 1)));
+        owners.take(0, &lease(3, 1)).unwrap();
+        owners.take(0, &lease(4, 1)).unwrap();
         assert!(owners.allows(0, &lease(3, 1)) && !owners.allows(1, &lease(3, 1)));
-        assert!(owners.take(1, &lease(3, 2)));
+        owners.take(1, &lease(3, 2)).unwrap();
         assert!(!owners.allows(0, &lease(3, 1)) && owners.allows(1, &lease(3, 2)));
-        assert!(!owners.take(0, &lease(3, 1)), "it wakes up and does not know");
+        assert_eq!(owners.take(0, &lease(3, 1)), Err(lease(3, 2)), "it wakes up and does not know");
         assert!(owners.has(1, 35) && !owners.has(0, 35) && owners.has(0, 36));
         assert_eq!((owners.partitions(0), owners.partitions(1)), (vec![4], vec![3]));
     }

@@ -16,6 +16,8 @@ use fastjob_core::{
 };
 use tokio::time::Instant;
 
+use super::name::Name;
+
 /// Between two batches of checkpoints.
 const CHECKPOINTS: Duration = Duration::from_millis(100);
 /// Between two batches of progress.
@@ -23,7 +25,7 @@ const PROGRESS: Duration = Duration::from_millis(500);
 
 /// What one attempt has said.
 pub(super) struct Said {
-    attempt: i64,
+    name: Name,
     checkpoint: Mutex<Latest<Arc<str>>>,
     progress: Mutex<Latest<Progress>>,
 }
@@ -60,9 +62,9 @@ fn lock<T>(latest: &Mutex<Latest<T>>) -> MutexGuard<'_, Latest<T>> {
 }
 
 impl Said {
-    pub(super) fn new(attempt: i64) -> Self {
+    pub(super) fn new(name: Name) -> Self {
         Self {
-            attempt,
+            name,
             checkpoint: Mutex::new(Latest::NOTHING),
             progress: Mutex::new(Latest::NOTHING),
         }
@@ -85,12 +87,14 @@ impl Said {
 
     fn tell_checkpoint(&self) -> Option<v1::AttemptCheckpoint> {
         let checkpoint = lock(&self.checkpoint).tell()?.to_string();
-        Some(v1::AttemptCheckpoint { attempt: self.attempt, checkpoint, created_at: 0 })
+        let Name { id, created_at } = self.name;
+        Some(v1::AttemptCheckpoint { attempt: id, checkpoint, created_at })
     }
 
     fn tell_progress(&self) -> Option<v1::AttemptProgress> {
         let Progress { done, total, note } = lock(&self.progress).tell()?;
-        Some(v1::AttemptProgress { attempt: self.attempt, done, total, note, created_at: 0 })
+        let Name { id, created_at } = self.name;
+        Some(v1::AttemptProgress { attempt: id, done, total, note, created_at })
     }
 }
 
@@ -163,8 +167,9 @@ impl Reports {
 
     /// An attempt has ended. Its checkpoint is a matter of its outcome.
     pub(super) fn ended(&mut self, partition: u32, said: &Said) {
-        // Not told for itself: an outcome that is no success carries it.
-        drop(lock(&said.checkpoint).tell());
+        // Not told for itself: an outcome that is no success carries it. While nobody is connected
+        // the attempt stays in the queue; what it said need not.
+        *lock(&said.checkpoint) = Latest::NOTHING;
         if let Some(progress) = said.tell_progress() {
             self.queue(partition).last.push_back(progress);
         }
@@ -231,7 +236,7 @@ mod tests {
 
     impl Speaker {
         fn new(attempt: i64) -> Self {
-            Self(Arc::new(Said::new(attempt)))
+            Self(Arc::new(Said::new(Name { id: attempt, created_at: 7 })))
         }
 
         fn progress(&self, reports: &mut Reports, done: u64) {
@@ -272,6 +277,16 @@ mod tests {
         assert_eq!(reports.due_at(0, now), Some(now + PROGRESS));
         assert_eq!(progress(&mut reports, now + PROGRESS), [(1, 1_001)]);
         assert_eq!(reports.due_at(0, now), None);
+    }
+
+    #[test]
+    fn an_attempt_that_ended_while_nobody_is_connected_does_not_keep_its_checkpoint() {
+        let (mut reports, now) = (Reports::default(), Instant::now());
+        let one = Speaker::new(1);
+        one.checkpoint(&mut reports, "1");
+        reports.ended(0, &one.0);
+        assert_eq!(one.0.last_checkpoint(), None);
+        assert!(checkpoints(&mut reports, now).is_empty());
     }
 
     #[test]

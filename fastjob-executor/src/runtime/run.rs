@@ -5,12 +5,10 @@
 //! `.await` is a matter of `watch.rs`. A panic ends the attempt and nothing else.
 
 use std::{
-    any::Any,
     future::{Future, poll_fn},
-    panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
     sync::Arc,
-    task::{Context, Poll},
+    task::Poll,
     time::Duration,
 };
 
@@ -20,16 +18,14 @@ use fastjob_core::{
 };
 
 use super::{
-    Inner, Ready, Reporter,
+    Inner, Ready, Reporter, UNHEARD,
     control::{Control, Why},
+    guard::Guarded,
 };
 use crate::clock;
 
 /// Most bytes of a failure's message.
 const MESSAGE_MAX: usize = 16 * 1024;
-
-const UNHEARD: &str = "its executor could not hear the coordinator any more, and no other attempt \
-                       of the job may run beside it";
 
 /// How the handler's future came to its end.
 pub(super) enum Ended {
@@ -38,6 +34,36 @@ pub(super) enum Ended {
     Aborted,
     /// It did not, though its time is over.
     Stuck,
+}
+
+impl Ended {
+    fn of(result: Result<JobResult, String>) -> Self {
+        match result {
+            Ok(result) => Self::Returned(result),
+            Err(panic) => Self::Panicked(panic),
+        }
+    }
+}
+
+/// The outcome of an attempt that panicked outside of its handler's future: in a handler's own
+/// error, say, when it was written out.
+pub(super) fn panicked(control: &Control, why: String) -> v1::Outcome {
+    let entered = control.entered();
+    if let Some(entered) = entered {
+        entered.log.finish();
+    }
+    let last = control.said.last_checkpoint().or_else(|| control.checkpoint.clone());
+    v1::Outcome {
+        attempt: control.name.id,
+        created_at: control.name.created_at,
+        end: v1::End::Panicked.into(),
+        result: None,
+        message: cut(why),
+        started_at: entered.map_or(0, |entered| entered.at_ms),
+        ended_at: clock::now_ms(),
+        log_tail: entered.map(|entered| entered.log.tail()).unwrap_or_default(),
+        checkpoint: last.map(|json| json.to_string()),
+    }
 }
 
 impl Inner {
@@ -51,7 +77,7 @@ impl Inner {
             Some((Why::TimeIsUp | Why::Leaving, _)) | None => None,
         };
         if let Some((end, message)) = refused {
-            let mut outcome = super::unentered(attempt.attempt, end, message);
+            let mut outcome = super::unentered(control.name, end, message);
             outcome.checkpoint = attempt.checkpoint;
             return outcome;
         }
@@ -62,32 +88,47 @@ impl Inner {
                 attempt.handler,
                 names.join(", ")
             );
-            return super::unentered(attempt.attempt, v1::End::FailedFatal, &message);
+            return super::unentered(control.name, v1::End::FailedFatal, &message);
         };
         let id = AttemptId(attempt.attempt);
         let log = inner.logs.attempt(id, started_at);
         let facts = match facts(attempt, &control) {
             Ok(facts) => facts,
-            Err(message) => return super::unentered(id.0, v1::End::FailedFatal, &message),
+            Err(message) => return super::unentered(control.name, v1::End::FailedFatal, &message),
         };
         let reports = Reporter { inner: Arc::clone(inner), control: Arc::clone(&control) };
         let token = control.token.clone();
         let ctx = JobContext::new(facts, token, Box::new(log.clone()), Box::new(reports));
         control.enter(started_at.as_millisecond(), log.clone());
-        let work = pin!(handler.execute(&ctx));
-        let mut work = pin!(inner.capture.scope(log.clone(), CatchPanic(work)));
-        // Most handlers that do little end at once: nobody needs to hear that they began. Of one
-        // that keeps its thread here, the watch tells it.
-        let first = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await;
-        let ended = match first {
-            Poll::Ready(ended) => ended,
-            Poll::Pending => {
-                inner.yielded(id.0);
-                watch(work, &control).await
+        let mut work = Guarded::new(handler.execute(&ctx));
+        let ended = {
+            let mut polled = pin!(inner.capture.scope(log.clone(), &mut work));
+            // Most handlers that do little end at once: nobody needs to hear that they began. Of one
+            // that keeps its thread here, the watch tells it.
+            let first = poll_fn(|cx| Poll::Ready(polled.as_mut().poll(cx))).await;
+            match first {
+                Poll::Ready(result) => Ended::of(result),
+                Poll::Pending => {
+                    inner.yielded(id.0);
+                    watch(polled, &control).await
+                }
             }
         };
+        // One that is aborted ends here.
+        let broke = work.end();
         let why = control.stopped().map(|(why, _)| why);
-        let (end, result, message) = judge(ended, why, &control);
+        let (end, result, mut message) = judge(ended, why, &control);
+        if let Some(panic) = broke {
+            tracing::warn!(
+                handler = control.handler,
+                attempt.id = id.0,
+                panic,
+                "the future of a handler panicked while it was dropped"
+            );
+            if end != v1::End::Succeeded {
+                message = cut(format!("{message}; while it was dropped it {panic}"));
+            }
+        }
         log.finish();
         let last = ctx.checkpoint_text().filter(|_| end != v1::End::Succeeded);
         v1::Outcome {
@@ -99,24 +140,27 @@ impl Inner {
             ended_at: clock::now_ms(),
             log_tail: log.tail(),
             checkpoint: last.map(|json| json.to_string()),
-            created_at: 0,
+            created_at: control.name.created_at,
         }
     }
 }
 
 /// Waits for the handler, its time limit, or the end of its grace.
-async fn watch(mut work: Pin<&mut impl Future<Output = Ended>>, control: &Control) -> Ended {
+async fn watch(
+    mut work: Pin<&mut impl Future<Output = Result<JobResult, String>>>,
+    control: &Control,
+) -> Ended {
     if control.timeout.is_zero() {
         tokio::select! {
             biased;
-            ended = work.as_mut() => return ended,
+            result = work.as_mut() => return Ended::of(result),
             () = control.token.cancelled() => {}
             () = control.abort.cancelled() => return Ended::Aborted,
         }
     } else {
         tokio::select! {
             biased;
-            ended = work.as_mut() => return ended,
+            result = work.as_mut() => return Ended::of(result),
             () = control.token.cancelled() => {}
             () = control.abort.cancelled() => return Ended::Aborted,
             () = tokio::time::sleep(control.timeout) => control.stop(Why::TimeIsUp),
@@ -129,7 +173,7 @@ async fn watch(mut work: Pin<&mut impl Future<Output = Ended>>, control: &Contro
     };
     tokio::select! {
         biased;
-        ended = work => ended,
+        result = work => Ended::of(result),
         () = control.abort.cancelled() => Ended::Aborted,
         () = tokio::time::sleep(grace) => Ended::Aborted,
     }
@@ -215,30 +259,4 @@ fn cut(mut message: String) -> String {
         message.push('…');
     }
     message
-}
-
-/// Polls a handler so that its panic is its own.
-struct CatchPanic<F>(F);
-
-impl<F: Future<Output = JobResult> + Unpin> Future for CatchPanic<F> {
-    type Output = Ended;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ended> {
-        // The future is dropped after a panic and never polled again, so that nobody sees what it
-        // left half done.
-        let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut self.0).poll(cx)));
-        match polled {
-            Ok(Poll::Ready(result)) => Poll::Ready(Ended::Returned(result)),
-            Ok(Poll::Pending) => Poll::Pending,
-            Err(panic) => Poll::Ready(Ended::Panicked(words(&*panic))),
-        }
-    }
-}
-
-fn words(panic: &(dyn Any + Send)) -> String {
-    let text = panic
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| panic.downcast_ref::<String>().cloned());
-    text.map_or_else(|| "the handler panicked".to_owned(), |text| format!("panicked: {text}"))
 }

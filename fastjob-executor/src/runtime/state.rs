@@ -7,70 +7,106 @@ use std::{
     time::Duration,
 };
 
-use fastjob_core::wire::v1::{self, from_executor::Message};
-use tokio::{sync::Notify, time::Instant};
+use fastjob_core::wire::v1;
+use tokio::time::Instant;
 
 use super::{
-    Delivery, Ready,
+    Ready, UNHEARD,
     control::{Control, Why},
     lane::{Lane, Verdict},
-    outbox::{Outbox, Remembered},
+    links::Links,
+    name::Name,
+    outbox::Outbox,
     owners::Owners,
+    remembered::Remembered,
     reports::Reports,
-    silence::{Cut, Silence},
+    silence::Silence,
     unentered,
     watch::Watch,
 };
+
+/// Most attempts that are held, those included whose outcomes are not acknowledged. Fewer than a
+/// coordinator takes in one Holding.
+const HELD_MOST: usize = 250_000;
+/// Most bytes of attempts that wait.
+const WAITING_BYTES_MOST: usize = if cfg!(test) { 1 } else { 256 } * 1024 * 1024;
 
 #[derive(Default)]
 pub(super) struct State {
     /// Attempts that wait or run, by id.
     pub(super) held: HashMap<i64, Held>,
+    /// Bytes of those that wait.
+    waiting_bytes: usize,
     /// Attempts that were reported as ended and have not: they keep their places and their lanes.
     pub(super) stuck: HashSet<i64>,
-    places: Places,
+    pub(super) places: Places,
     /// By job.
-    lanes: HashMap<i64, Lane>,
-    /// By link.
-    pub(super) outboxes: HashMap<u32, Arc<Notify>>,
+    pub(super) lanes: HashMap<i64, Lane>,
+    pub(super) links: Links,
     pub(super) owners: Owners,
-    /// By link, what its node has said to act on, to be answered.
-    taken: HashMap<u32, Vec<v1::Lease>>,
-    /// By link, when its node was heard last, and how much silence it allows.
-    heard: HashMap<u32, (Instant, Duration)>,
     pub(super) outbox: Outbox,
     pub(super) reports: Reports,
     pub(super) remembered: Remembered,
     pub(super) silence: Silence,
     pub(super) watch: Watch,
     pub(super) leaving: bool,
+    /// The next attempt that ends panics here.
+    #[cfg(test)]
+    pub(super) breaks: bool,
 }
 
 /// The executor's capacity. Each engine counts what it has sent itself: where several share an
 /// executor, together they may send more than it runs, and the rest waits here.
 #[derive(Default)]
-struct Places {
+pub(super) struct Places {
     most: usize,
-    taken: usize,
+    pub(super) taken: usize,
     /// Those whose lanes let them run.
-    waiting: VecDeque<v1::Attempt>,
+    pub(super) waiting: VecDeque<v1::Attempt>,
 }
 
 /// An attempt that waits or runs.
 pub(super) enum Held {
-    Waiting { job: i64 },
+    Waiting(Waiting),
     Running(Running),
+}
+
+/// An attempt that waits, in its lane or for a place.
+pub(super) struct Waiting {
+    pub(super) name: Name,
+    pub(super) job: i64,
+    pub(super) exclusive: bool,
+    bytes: usize,
 }
 
 /// An attempt that runs.
 pub(super) struct Running {
     pub(super) control: Arc<Control>,
     /// That its handler was entered has been told.
-    told: bool,
+    pub(super) told: bool,
     /// Its handler has come to an `.await`.
     pub(super) yielded: bool,
     /// When it is looked at next; not told of one that is new.
     pub(super) look_at: Option<Instant>,
+}
+
+impl Held {
+    pub(super) fn name(&self) -> Name {
+        match self {
+            Self::Waiting(waiting) => waiting.name,
+            Self::Running(running) => running.control.name,
+        }
+    }
+}
+
+impl Waiting {
+    fn of(attempt: &v1::Attempt) -> Self {
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let texts = attempt.job_name.len() + attempt.handler.len();
+        let bytes =
+            size_of::<v1::Attempt>() + texts + text(&attempt.param) + text(&attempt.checkpoint);
+        Self { name: Name::of(attempt), job: attempt.job, exclusive: attempt.exclusive, bytes }
+    }
 }
 
 impl State {
@@ -80,56 +116,141 @@ impl State {
         Self { places, ..Self::default() }
     }
 
-    /// Finds the place of an attempt; one that can run now is returned.
-    pub(super) fn take_in(&mut self, arrived: v1::Attempt) -> Option<Ready> {
-        let (id, job, task) = (arrived.attempt, arrived.job, arrived.task);
-        if let Some(running) = self.running_mut(id) {
-            running.told = false;
-            self.tell_started(id);
+    /// Takes an attempt in that came over a link; one that can run now is returned.
+    ///
+    /// Every attempt is answered: with what is known of it, with its outcome, or by returning it.
+    pub(super) fn take_in(&mut self, link: u32, arrived: v1::Attempt) -> Option<Ready> {
+        let name = Name::of(&arrived);
+        self.owners.seen(name.id);
+        if self.is_known(name) {
             return None;
         }
-        if self.held.contains_key(&id)
-            || self.stuck.contains(&id)
-            || self.outbox.resend_one(id)
-            || self.remembered.has(id)
-            || self.leaving
-        {
-            return None; // known already, or not held and so given to another
+        let in_use = self.stuck.contains(&name.id) || self.running(name.id).is_some();
+        if in_use || self.leaving || !self.has_room(link, &arrived) {
+            self.return_to(link, name.id);
+            return None;
         }
+        self.reuse(name.id);
+        self.arrive(arrived)
+    }
+
+    /// Whether the attempt was here before; what is known of it is told again.
+    fn is_known(&mut self, name: Name) -> bool {
+        if let Some(held) = self.held.get_mut(&name.id)
+            && held.name().is(name)
+        {
+            if let Held::Running(running) = held {
+                running.told = false;
+                self.tell_started(name.id);
+            }
+            return true;
+        }
+        if self.outbox.resend_one(name) {
+            return true;
+        }
+        let Some(outcome) = self.remembered.take(name) else { return false };
+        self.outbox.add(self.owners.partition(name.id), outcome);
+        true
+    }
+
+    /// Whether there is room for an attempt that may have to wait. An earlier release of the
+    /// coordinator does not take it back: it is kept.
+    fn has_room(&mut self, link: u32, arrived: &v1::Attempt) -> bool {
+        let bytes = self.waiting_bytes + Waiting::of(arrived).bytes;
+        let fits = self.held.len() + self.outbox.len() < HELD_MOST && bytes <= WAITING_BYTES_MOST;
+        fits || !self.links.session(link).is_some_and(|session| session.takes_returned())
+    }
+
+    /// Returns an attempt over the link that it came over.
+    pub(super) fn return_to(&mut self, link: u32, id: i64) {
+        let leaving = self.leaving;
+        let session = self.links.session(link);
+        match session.filter(|session| leaving || session.takes_returned()) {
+            Some(session) => session.give_back(id),
+            // It still runs here, reported as ended longer ago than it is remembered. The
+            // coordinator gives it up with this session.
+            None => tracing::warn!(
+                attempt.id = id,
+                "an attempt was sent again that cannot run here, and its coordinator is too old to \
+                 take it back"
+            ),
+        }
+        self.links.wake(link);
+    }
+
+    /// What is left of another attempt with this id, from before a backup was restored, is gone.
+    fn reuse(&mut self, id: i64) {
+        if let Some(Held::Waiting(waiting)) = self.remove(id) {
+            self.forget(&HashMap::from([(id, waiting.job)]));
+        }
+        self.outbox.reuse(id);
+        self.remembered.reuse(id);
+    }
+
+    /// Finds the place of an attempt that is new.
+    fn arrive(&mut self, arrived: v1::Attempt) -> Option<Ready> {
+        let (name, job, task) = (Name::of(&arrived), arrived.job, arrived.task);
+        let partition = self.owners.partition(name.id);
+        if arrived.exclusive && self.silence.is_cut(partition, Instant::now()) {
+            let outcome = unentered(name, v1::End::CutOff, UNHEARD);
+            self.ended(v1::Outcome { checkpoint: arrived.checkpoint, ..outcome });
+            return None;
+        }
+        let waiting = Waiting::of(&arrived);
         let lane = self.lanes.entry(job).or_default();
         match lane.arrive(arrived) {
             Verdict::Run(arrived) => {
-                self.held.insert(id, Held::Waiting { job });
+                self.insert(Held::Waiting(waiting));
                 self.places.waiting.push_back(arrived);
                 return self.next_with_place();
             }
-            Verdict::Wait => {
-                self.held.insert(id, Held::Waiting { job });
-            }
+            Verdict::Wait => self.insert(Held::Waiting(waiting)),
             Verdict::Skip(why) => {
                 if lane.is_empty() {
                     self.lanes.remove(&job);
                 }
-                self.ended(unentered(id, v1::End::Skipped, &why));
+                self.ended(unentered(name, v1::End::Skipped, &why));
             }
             Verdict::Replaced(by) => {
-                self.ended(unentered(id, v1::End::Stopped, &format!("replaced by task {by}")));
+                self.ended(unentered(name, v1::End::Stopped, &format!("replaced by task {by}")));
             }
-            Verdict::Replace { running, waiting } => {
+            Verdict::Replace { running, waiting: others } => {
                 let why = format!("replaced by task {task}");
-                for old in waiting {
-                    self.ended(unentered(old.attempt, v1::End::Stopped, &why));
+                for old in others {
+                    self.ended(unentered(Name::of(&old), v1::End::Stopped, &why));
                 }
-                self.held.insert(id, Held::Waiting { job });
+                self.insert(Held::Waiting(waiting));
                 running.into_iter().for_each(|old| self.stop(old, &why));
             }
         }
         None
     }
 
+    fn insert(&mut self, held: Held) {
+        let id = held.name().id;
+        self.remove(id);
+        if let Held::Waiting(waiting) = &held {
+            self.waiting_bytes += waiting.bytes;
+        }
+        self.held.insert(id, held);
+    }
+
+    pub(super) fn remove(&mut self, id: i64) -> Option<Held> {
+        let held = self.held.remove(&id)?;
+        if let Held::Waiting(waiting) = &held {
+            self.waiting_bytes -= waiting.bytes;
+        }
+        Some(held)
+    }
+
+    /// Those that wait for a place, as many as there are places.
+    pub(super) fn next_with_places(&mut self) -> Vec<Ready> {
+        std::iter::from_fn(|| self.next_with_place()).collect()
+    }
+
     /// The first that waits for a place, if there is one.
     fn next_with_place(&mut self) -> Option<Ready> {
-        if self.places.taken >= self.places.most {
+        if self.places.taken >= self.places.most || self.outbox.is_full() {
             return None;
         }
         let first = self.places.waiting.pop_front()?;
@@ -146,7 +267,7 @@ impl State {
         }
         let (told, yielded, look_at) = (false, false, None);
         let running = Running { control: Arc::clone(&control), told, yielded, look_at };
-        self.held.insert(arrived.attempt, Held::Running(running));
+        self.insert(Held::Running(running));
         self.watch.add(arrived.attempt, now);
         Ready { attempt: arrived, control }
     }
@@ -154,82 +275,36 @@ impl State {
     pub(super) fn running(&self, id: i64) -> Option<&Running> {
         match self.held.get(&id)? {
             Held::Running(running) => Some(running),
-            Held::Waiting { .. } => None,
+            Held::Waiting(_) => None,
         }
+    }
+
+    /// Whether this very attempt runs, and not another with its id.
+    pub(super) fn is_running(&self, control: &Arc<Control>) -> bool {
+        self.running(control.name.id).is_some_and(|running| Arc::ptr_eq(&running.control, control))
     }
 
     pub(super) fn running_mut(&mut self, id: i64) -> Option<&mut Running> {
         match self.held.get_mut(&id)? {
             Held::Running(running) => Some(running),
-            Held::Waiting { .. } => None,
+            Held::Waiting(_) => None,
         }
     }
 
-    /// Tells that an attempt's handler was entered, if it was and nobody has said so.
-    pub(super) fn tell_started(&mut self, id: i64) {
-        let partition = self.owners.partition(id);
-        let Some(running) = self.running_mut(id).filter(|running| !running.told) else { return };
-        if let Some(at_ms) = running.control.entered().map(|entered| entered.at_ms) {
-            running.told = true;
-            self.outbox.started(partition, id, at_ms);
-            self.wake(partition);
-        }
-    }
-
-    fn running_of(&self, partition: u32) -> impl Iterator<Item = (i64, &Running)> {
+    pub(super) fn running_of(&self, partition: u32) -> impl Iterator<Item = (i64, &Running)> {
         self.held.iter().filter_map(move |(id, held)| match held {
             Held::Running(running) if self.owners.partition(*id) == partition => {
                 Some((*id, running))
             }
-            Held::Running(_) | Held::Waiting { .. } => None,
+            Held::Running(_) | Held::Waiting(_) => None,
         })
-    }
-
-    /// Stops an attempt: one that waits ends at once and says why, one that runs gets its stop
-    /// token.
-    pub(super) fn stop(&mut self, id: i64, why: &str) {
-        match self.held.get(&id) {
-            Some(Held::Running(running)) => {
-                running.control.stop(Why::Asked);
-                self.look_again(id, Some(Instant::now()));
-            }
-            Some(Held::Waiting { job }) => {
-                let job = *job;
-                self.forget(job, id);
-                self.ended(unentered(id, v1::End::Stopped, why));
-            }
-            None => {}
-        }
-    }
-
-    /// An attempt is over: its outcome is told.
-    pub(super) fn ended(&mut self, outcome: v1::Outcome) {
-        let id = outcome.attempt;
-        if self.stuck.remove(&id) {
-            tracing::info!(attempt.id = id, "an attempt that was given up has ended");
-            self.places.taken -= 1;
-        } else if let Some(Held::Running(_)) = self.report(outcome) {
-            self.places.taken -= 1;
-        }
-    }
-
-    /// An attempt is not held any more: its outcome is told.
-    pub(super) fn report(&mut self, outcome: v1::Outcome) -> Option<Held> {
-        let id = outcome.attempt;
-        let partition = self.owners.partition(id);
-        let held = self.held.remove(&id);
-        if let Some(Held::Running(running)) = &held {
-            self.reports.ended(partition, &running.control.said);
-            self.unwatch(id, running.look_at);
-        }
-        self.outbox.add(partition, outcome);
-        self.wake(partition);
-        held
     }
 
     /// A node was heard to act on these partitions when what was sent at `at` was answered.
     pub(super) fn heard(&mut self, link: u32, at: Instant, limit: Duration, partitions: &[u32]) {
-        self.heard.insert(link, (at, limit));
+        if let Some(session) = self.links.session(link) {
+            session.heard = Some((at, limit));
+        }
         for partition in partitions {
             if self.owners.link(*partition) == Some(link) {
                 self.silence.heard(*partition, at, limit);
@@ -237,162 +312,10 @@ impl State {
         }
     }
 
-    /// A node acts on these partitions from now on: all of them is told to it again.
-    pub(super) fn take(&mut self, link: u32, leases: Vec<v1::Lease>) {
-        let taken: Vec<_> =
-            leases.into_iter().filter(|lease| self.owners.take(link, lease)).collect();
-        for lease in &taken {
-            if let Some((at, limit)) = self.heard.get(&link) {
-                self.silence.heard(lease.partition, *at, *limit);
-            }
-            self.tell_again(lease.partition);
-        }
-        self.taken.entry(link).or_default().extend(taken);
-        if let Some(outbox) = self.outboxes.get(&link) {
-            outbox.notify_one();
-        }
-    }
-
-    /// What was said in an earlier session of the link is not to be answered in a new one.
-    pub(super) fn reconnected(&mut self, link: u32) {
-        self.taken.remove(&link);
-        self.owners.leave(link);
-    }
-
-    /// Everything of these partitions that is held.
-    fn holding(&self, leases: &[v1::Lease]) -> Vec<i64> {
-        let all = self.held.keys().copied().chain(self.outbox.attempts());
-        let of = |id: &i64| {
-            let partition = self.owners.partition(*id);
-            leases.iter().any(|lease| lease.partition == partition)
-        };
-        all.filter(of).collect()
-    }
-
-    /// An attempt that ran has left its lane: those whose turn it is.
-    pub(super) fn next_to_run(&mut self, job: i64, id: i64) -> Vec<Ready> {
-        self.leave_lane(job, id);
-        std::iter::from_fn(|| self.next_with_place()).collect()
-    }
-
-    /// Those that were behind it in its lane wait for a place now.
-    fn leave_lane(&mut self, job: i64, id: i64) {
-        let Some(lane) = self.lanes.get_mut(&job) else { return };
-        self.places.waiting.extend(lane.leave(id));
-        if lane.is_empty() {
-            self.lanes.remove(&job);
-        }
-    }
-
-    /// Gives back what waits.
-    pub(super) fn give_back(&mut self, link: u32) -> Vec<i64> {
-        let waiting: Vec<_> = self
-            .held
-            .iter()
-            .filter_map(|(id, held)| match held {
-                Held::Waiting { job } if self.owners.has(link, *id) => Some((*id, *job)),
-                Held::Waiting { .. } | Held::Running(_) => None,
-            })
-            .collect();
-        for (id, job) in &waiting {
-            self.held.remove(id);
-            self.forget(*job, *id);
-        }
-        waiting.into_iter().map(|(id, _)| id).collect()
-    }
-
-    /// One that waits, in its lane or for a place, is not to run.
-    fn forget(&mut self, job: i64, id: i64) {
-        if let Some(at) = self.places.waiting.iter().position(|other| other.attempt == id) {
-            self.places.waiting.remove(at);
-            self.leave_lane(job, id);
-        } else if let Some(lane) = self.lanes.get_mut(&job) {
-            lane.forget(id);
-        }
-    }
-
-    /// Whoever acts on the partition knows nothing of it.
-    fn tell_again(&mut self, partition: u32) {
-        self.outbox.resend(partition);
-        let running: Vec<_> = self
-            .running_of(partition)
-            .map(|(id, running)| (id, Arc::clone(&running.control.said)))
-            .collect();
-        for (id, _) in &running {
-            if let Some(running) = self.running_mut(*id) {
-                running.told = false;
-                self.tell_started(*id);
-            }
-        }
-        self.reports.again(partition, running.iter().map(|(_, said)| said));
-    }
-
-    /// What a link is to say next. An outcome comes after all else that its attempt has to say.
-    pub(super) fn deliver(&mut self, link: u32, now: Instant) -> Delivery {
-        let (mut messages, mut next_at) = (Vec::new(), None);
-        let taken = self.taken.remove(&link).unwrap_or_default();
-        if !taken.is_empty() {
-            let attempts = self.holding(&taken);
-            messages.push(Message::Holding(v1::Holding {
-                leases: taken,
-                attempts,
-                ..v1::Holding::default()
-            }));
-        }
-        for partition in self.owners.partitions(link) {
-            self.deliver_of(partition, now, &mut messages);
-            let at = self.reports.due_at(partition, now);
-            next_at = [next_at, at].into_iter().flatten().min();
-        }
-        Delivery { messages, next_at }
-    }
-
-    fn deliver_of(&mut self, partition: u32, now: Instant, messages: &mut Vec<Message>) {
-        let (checkpoints, progress) = self.reports.next(partition, now);
-        let (started, finished) = self.outbox.next(partition).unwrap_or_default();
-        if !started.attempts.is_empty() {
-            messages.push(Message::Started(started));
-        }
-        if !checkpoints.attempts.is_empty() {
-            messages.push(Message::Checkpoints(checkpoints));
-        }
-        if !progress.attempts.is_empty() {
-            messages.push(Message::Progress(progress));
-        }
-        if !finished.outcomes.is_empty() {
-            messages.push(Message::Finished(finished));
-        }
-    }
-
-    /// Ends what must not run any more because its coordinator is not heard; returns when to look
-    /// again.
-    pub(super) fn cut_off(&mut self, now: Instant) -> Option<Instant> {
-        for (partition, cut) in self.silence.due(now) {
-            let mut count = 0;
-            for (_, running) in self.running_of(partition).filter(|(_, run)| run.control.exclusive)
-            {
-                running.control.stop(Why::CutOff);
-                if cut == Cut::Abort {
-                    running.control.abort();
-                }
-                count += 1;
-            }
-            if count > 0 {
-                tracing::warn!(
-                    attempts = count,
-                    aborted = cut == Cut::Abort,
-                    "the coordinator is not heard, exclusive attempts are ended"
-                );
-            }
-        }
-        self.silence.next()
-    }
-
     /// Something of the partition is to be told.
     pub(super) fn wake(&self, partition: u32) {
-        let link = self.owners.link(partition);
-        if let Some(outbox) = link.and_then(|link| self.outboxes.get(&link)) {
-            outbox.notify_one();
+        if let Some(link) = self.owners.link(partition) {
+            self.links.wake(link);
         }
     }
 }

@@ -1,6 +1,10 @@
 //! The runtime as a link sees it: attempts in, messages out. Time is tokio's, and paused.
 
 mod blocked;
+mod bounds;
+mod draining;
+mod panics;
+mod reused;
 
 use std::time::Duration;
 
@@ -66,6 +70,7 @@ impl Bench {
         let (watched, watching) = (runtime.clone(), stop.clone());
         tokio::spawn(async move { watched.watch_attempts(watching).await });
         runtime.link(0);
+        runtime.session_began(0, true);
         runtime.take(0, vec![LEASE]);
         runtime.to_deliver(0);
         Self { runtime, stop, _folder: folder }
@@ -85,15 +90,29 @@ impl Bench {
     }
 
     async fn stop(&self, id: i64) {
-        self.runtime.stop(0, &[id]);
+        self.stop_now(&[id]);
         pass(Duration::from_millis(1)).await;
+    }
+
+    fn stop_now(&self, ids: &[i64]) {
+        let stop = v1::Stop { attempts: ids.to_vec(), created_at: vec![CREATED; ids.len()] };
+        self.runtime.stop(0, &stop);
+    }
+
+    fn recorded(&self, ids: &[i64]) {
+        let created_at = vec![CREATED; ids.len()];
+        self.runtime.recorded(&v1::Recorded { attempts: ids.to_vec(), created_at });
     }
 
     /// What the link says now, attempts and figures of each message in words.
     fn said(&self) -> Vec<String> {
+        self.said_over(0)
+    }
+
+    fn said_over(&self, link: u32) -> Vec<String> {
         let mut said = Vec::new();
         loop {
-            let delivery = self.runtime.to_deliver(0);
+            let delivery = self.runtime.to_deliver(link);
             if delivery.messages.is_empty() {
                 return said;
             }
@@ -108,9 +127,13 @@ impl Drop for Bench {
     }
 }
 
+/// When all attempts were created, unless a test says otherwise.
+const CREATED: i64 = 7;
+
 fn attempt(id: i64) -> v1::Attempt {
     v1::Attempt {
         attempt: id,
+        created_at: CREATED,
         task: id,
         job: 1,
         handler: "gives-up".to_owned(),
@@ -138,14 +161,16 @@ fn words(message: &Message) -> String {
                 .map(|a| format!("{}: {} of {}", a.attempt, a.done, a.total))
                 .collect(),
         ),
-        Message::Holding(m) => ("holding", m.attempts.iter().map(ToString::to_string).collect()),
+        Message::Holding(m) => (
+            if m.leaving { "leaving, holding" } else { "holding" },
+            m.attempts.iter().map(ToString::to_string).collect(),
+        ),
+        Message::Goodbye(m) => ("goodbye", m.returned.iter().map(ToString::to_string).collect()),
+        Message::Returned(m) => ("returned", m.attempts.iter().map(ToString::to_string).collect()),
         Message::Finished(m) => ("finished", m.outcomes.iter().map(outcome).collect()),
-        Message::Hello(_)
-        | Message::Beat(_)
-        | Message::StatReply(_)
-        | Message::Goodbye(_)
-        | Message::Returned(_)
-        | Message::Pong(_) => ("something else", Vec::new()),
+        Message::Hello(_) | Message::Beat(_) | Message::StatReply(_) | Message::Pong(_) => {
+            ("something else", Vec::new())
+        }
     };
     format!("{what} {}", of.join(", "))
 }
@@ -168,7 +193,7 @@ async fn what_an_attempt_says_is_told_and_told_again_after_a_reconnect() {
     let told = ["started 1", "checkpoints 1: 7", "progress 1: 1 of 2"];
     assert_eq!(bench.said(), told);
     assert!(bench.said().is_empty());
-    bench.runtime.reconnected(0);
+    bench.runtime.session_began(0, true);
     assert!(bench.said().is_empty(), "nobody has said to act on it");
     bench.runtime.take(1, vec![v1::Lease { term: 2, ..LEASE }]);
     assert!(bench.said().is_empty(), "another acts on it");
@@ -181,8 +206,7 @@ async fn an_outcome_that_is_no_success_carries_the_last_checkpoint() {
     let bench = Bench::new();
     bench.start(1, "gives-up", false);
     pass(Duration::from_millis(1)).await;
-    bench.runtime.stop(0, &[1]);
-    pass(Duration::from_millis(1)).await;
+    bench.stop(1).await;
     assert_eq!(bench.said(), ["progress 1: 1 of 2", "finished 1 END_STOPPED with 7"]);
 }
 
@@ -284,7 +308,8 @@ async fn what_waits_for_a_place_is_replaced_or_skipped_for_like_what_runs() {
     bench.stop(1).await;
     bench.stop(2).await;
     assert_eq!(bench.runtime.stat_counts(), (3, 0));
-    assert_eq!(bench.runtime.give_back(0), Vec::<i64>::new());
+    bench.runtime.leave();
+    assert_eq!(bench.said(), ["goodbye "]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -310,10 +335,9 @@ async fn what_waits_for_a_place_is_given_back_when_the_process_leaves() {
         bench.start_blocked(id, 2, v1::Block::Serial);
     }
     pass(Duration::from_millis(1)).await;
+    bench.said();
     bench.runtime.leave();
-    let mut returned = bench.runtime.give_back(0);
-    returned.sort_unstable();
-    assert_eq!(returned, [11, 12, 13]);
+    assert_eq!(bench.said(), ["goodbye 11, 12, 13"]);
     bench.stop(1).await;
     assert_eq!(bench.runtime.stat_counts(), (2, 0), "nobody takes the place");
 }

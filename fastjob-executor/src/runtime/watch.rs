@@ -167,14 +167,14 @@ impl State {
         let Some(entered) = control.entered() else { return };
         tracing::warn!(
             handler = control.handler,
-            attempt.id = control.id,
+            attempt.id = control.name.id,
             "an attempt is given up: its handler still runs after its grace, and keeps its place"
         );
         let (end, _, message) = run::judge(Ended::Stuck, Some(why), control);
         let last = control.said.last_checkpoint().or_else(|| control.checkpoint.clone());
-        self.stuck.insert(control.id);
+        self.stuck.insert(control.name.id);
         self.report(v1::Outcome {
-            attempt: control.id,
+            attempt: control.name.id,
             end: end.into(),
             result: None,
             message,
@@ -182,7 +182,7 @@ impl State {
             ended_at: clock::now_ms(),
             log_tail: entered.log.tail(),
             checkpoint: last.map(|json| json.to_string()),
-            created_at: 0,
+            created_at: control.name.created_at,
         });
     }
 }

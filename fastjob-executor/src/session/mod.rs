@@ -3,6 +3,7 @@
 //! Whatever goes wrong with one, the executor goes on: what runs runs, and what has ended is kept
 //! until the coordinator has it.
 
+mod answers;
 mod dial;
 mod peers;
 mod terms;
@@ -10,7 +11,7 @@ mod terms;
 #[cfg(test)]
 mod tests;
 
-use std::{sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use fastjob_core::{
     ExecutorName, Incarnation, ServiceName,
@@ -26,7 +27,7 @@ use v1::{
 };
 
 pub(crate) use self::peers::Peers;
-use self::terms::Terms;
+use self::{answers::Answers, terms::Terms};
 use crate::{config::ExecutorConfig, figures::Figures, registry::Registry, runtime::Runtime};
 
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -108,7 +109,16 @@ struct Session<'a>(&'a Link);
 impl Drop for Session<'_> {
     fn drop(&mut self) {
         self.0.peers.left(self.0.number);
-        self.0.runtime.reconnected(self.0.number);
+        self.0.runtime.session_ended(self.0.number);
+    }
+}
+
+/// A link while it is kept.
+struct Kept<'a>(&'a Link);
+
+impl Drop for Kept<'_> {
+    fn drop(&mut self) {
+        self.0.runtime.forget_link(self.0.number);
     }
 }
 
@@ -119,8 +129,6 @@ pub(crate) struct Link {
     pub(crate) identity: Arc<Identity>,
     pub(crate) runtime: Runtime,
     pub(crate) peers: Peers,
-    /// Fires when the executor takes no more work.
-    pub(crate) leaving: CancellationToken,
     /// Fires when all is delivered.
     pub(crate) stop: CancellationToken,
 }
@@ -128,6 +136,7 @@ pub(crate) struct Link {
 impl Link {
     /// Keeps a session with the coordinator until told to stop.
     pub(crate) async fn run(self) {
+        let _kept = Kept(&self);
         let mut wait = FIRST_WAIT;
         let mut told = String::new();
         while !self.stop.is_cancelled() {
@@ -209,7 +218,7 @@ impl Link {
         let beat = terms.beat;
         let wake = self.runtime.link(self.number);
         self.runtime.partitions(welcome.partitions);
-        self.runtime.reconnected(self.number);
+        self.runtime.session_began(self.number, welcome.says_farewell);
         self.runtime.heard(self.number, asked_at, terms.exclusive, &[]);
         self.peers.joined(self.number, &welcome.node);
         let _session = Session(self);
@@ -217,7 +226,6 @@ impl Link {
             ended = self.listen(&mut inbound, &say, terms) => ended,
             ended = self.deliver(&say, &wake) => ended,
             ended = self.beat(&say, beat) => ended,
-            ended = self.say_goodbye(&say) => ended,
         }
     }
 
@@ -253,8 +261,13 @@ impl Link {
         say: &mpsc::Sender<v1::FromExecutor>,
         terms: Terms,
     ) -> Result<(), LinkError> {
+        let mut answers = Answers::default();
         loop {
-            let next = tokio::time::timeout(terms.silence, inbound.next()).await;
+            let next = tokio::time::timeout(terms.silence, inbound.next());
+            let next = tokio::select! {
+                next = next => next,
+                () = answers.next() => continue,
+            };
             let message = match next.map_err(|_| LinkError::Silent(terms.silence))? {
                 Some(Ok(message)) => message.message,
                 Some(Err(status)) => return Err(status.into()),
@@ -266,27 +279,31 @@ impl Link {
                     let lease = start.lease.unwrap_or_default();
                     self.runtime.start(self.number, &lease, start.attempts);
                 }
-                Some(Hear::Stop(stop)) => self.runtime.stop(self.number, &stop.attempts),
+                Some(Hear::Stop(stop)) => self.runtime.stop(self.number, &stop),
                 Some(Hear::Nodes(nodes)) => self.peers.learn(nodes.nodes),
                 Some(Hear::Recorded(recorded)) if recorded.attempts.is_empty() => {}
-                Some(Hear::Recorded(recorded)) => self.runtime.recorded(&recorded.attempts),
-                Some(Hear::Stat(stat)) => self.answer(stat, say.clone()),
+                Some(Hear::Recorded(recorded)) => self.runtime.recorded(&recorded),
+                Some(Hear::Farewell(_)) => self.runtime.farewell(self.number),
+                Some(Hear::Stat(stat)) => answers.add(self.answer(stat, say.clone())),
                 Some(Hear::Ping(ping)) => {
                     let at = self.identity.beat_at(ping.uptime_ms);
                     self.runtime.heard(self.number, at, terms.exclusive, &ping.partitions);
                     self.say(say, Say::Pong(v1::Pong { id: ping.id })).await?;
                 }
                 // A second welcome, or something that a newer release says.
-                Some(Hear::Welcome(_) | Hear::Farewell(_)) | None => {}
+                Some(Hear::Welcome(_)) | None => {}
             }
         }
     }
 
-    /// Answers a question on its own, so that a slow disk holds nobody up. It ends with the link,
-    /// which takes the answer, or by itself.
-    fn answer(&self, stat: v1::Stat, say: mpsc::Sender<v1::FromExecutor>) {
+    /// Answers a question, on its own, so that a slow disk delays nothing else.
+    fn answer(
+        &self,
+        stat: v1::Stat,
+        say: mpsc::Sender<v1::FromExecutor>,
+    ) -> impl Future<Output = ()> + Send + 'static {
         let (runtime, identity) = (self.runtime.clone(), Arc::clone(&self.identity));
-        tokio::spawn(async move {
+        async move {
             use v1::{stat::Kind as Ask, stat_reply::Kind as Reply};
             let kind = match stat.kind {
                 Some(Ask::Log(ask)) => match runtime.stat_log(&ask).await {
@@ -303,7 +320,7 @@ impl Link {
             let reply = Say::StatReply(v1::StatReply { id: stat.id, kind: Some(kind) });
             // If the link has ended, nobody waits for the answer.
             drop(say.send(v1::FromExecutor { message: Some(reply) }).await);
-        });
+        }
     }
 
     async fn deliver(
@@ -342,13 +359,6 @@ impl Link {
             next = (next + every).max(Instant::now());
             tokio::time::sleep_until(next).await;
         }
-    }
-
-    async fn say_goodbye(&self, say: &mpsc::Sender<v1::FromExecutor>) -> Result<(), LinkError> {
-        self.leaving.cancelled().await;
-        let returned = self.runtime.give_back(self.number);
-        self.say(say, Say::Goodbye(v1::Goodbye { returned })).await?;
-        std::future::pending().await
     }
 
     async fn say(

@@ -3,14 +3,16 @@
 
 use std::{
     collections::HashMap,
+    future::Future,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use fastjob_core::wire::v1;
-use tokio::{sync::Notify, task::JoinSet};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::{Link, LinkError};
+use super::LinkError;
+use crate::failure::{Failures, Parts};
 
 /// What is known of the cluster. Cheap to clone.
 #[derive(Clone, Default)]
@@ -69,33 +71,36 @@ impl Peers {
     }
 
     /// Keeps a link with every address of `configured` and every node that is learned, until told
-    /// to stop.
-    pub(crate) async fn keep_links(
+    /// to stop. A link is `run` with its number and address until its token fires; one that panics is
+    /// a failure of the executor.
+    pub(crate) async fn keep_links<R>(
         &self,
         configured: &[String],
-        new: impl Fn(u32, String) -> Link,
-    ) {
-        let mut links = JoinSet::new();
+        (failures, stop): (&Failures, &CancellationToken),
+        run: impl Fn(u32, String, CancellationToken) -> R,
+    ) where
+        R: Future<Output = ()> + Send + 'static,
+    {
+        let mut links = Parts::default();
         let mut learned = Learned::default();
-        let mut stop = CancellationToken::new();
+        let part = |address: &str| format!("the link to {address}");
         for address in configured {
-            let link = new(learned.next, address.clone());
-            stop = link.stop.clone();
+            links.spawn(part(address), run(learned.next, address.clone(), stop.clone()));
             learned.next += 1;
-            links.spawn(link.run());
         }
         while !stop.is_cancelled() {
-            for (number, address, token) in learned.update(&self.lock(), configured, &stop) {
+            for (number, address, token) in learned.update(&self.lock(), configured, stop) {
                 tracing::info!(coordinator = %address, "another coordinator of the cluster");
-                links.spawn(Link { stop: token, ..new(number, address) }.run());
+                links.spawn(part(&address), run(number, address, token));
             }
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = self.0.changed.notified() => {}
-                Some(_) = links.join_next() => {}
+                // One that is not needed any more has ended, or one has panicked.
+                _ = links.next(failures) => {}
             }
         }
-        while links.join_next().await.is_some() {}
+        links.all(failures).await;
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
@@ -160,5 +165,32 @@ mod tests {
         known.nodes.retain(|(name, _)| name != "b");
         assert!(learned.update(&known, &configured, &stop).is_empty());
         assert!(new[0].2.is_cancelled());
+    }
+
+    #[tokio::test]
+    async fn a_link_that_panics_is_a_failure_of_the_executor_and_the_others_stay() {
+        let (failures, stop) = (Failures::default(), CancellationToken::new());
+        let (peers, stays) = (Peers::default(), std::sync::Arc::new(Notify::new()));
+        let run = |number: u32, _, stop: CancellationToken| {
+            let stays = Arc::clone(&stays);
+            async move {
+                assert!(number != 0, "oh no");
+                stop.cancelled().await;
+                stays.notify_one();
+            }
+        };
+        let configured = ["http://a:1", "http://b:1"].map(str::to_owned);
+        let keep = peers.keep_links(&configured, (&failures, &stop), run);
+        let end = async {
+            failures.raised().await;
+            stop.cancel();
+        };
+        tokio::join!(keep, end);
+        stays.notified().await;
+        let failure = failures.first().unwrap();
+        assert_eq!(
+            (failure.part.as_str(), failure.why.as_str()),
+            ("the link to http://a:1", "panicked: oh no")
+        );
     }
 }

@@ -56,6 +56,7 @@ impl JobHandler for Patient {
 struct Coordinator {
     says: mpsc::Sender<Said>,
     hears: mpsc::UnboundedReceiver<Say>,
+    runtime: Runtime,
     stop: CancellationToken,
     _logs: tempfile::TempDir,
 }
@@ -101,13 +102,12 @@ impl Coordinator {
             number: 0,
             address,
             identity: Arc::new(identity),
-            runtime,
+            runtime: runtime.clone(),
             peers: Peers::default(),
-            leaving: CancellationToken::new(),
             stop: stop.clone(),
         };
         tokio::spawn(link.run());
-        Self { says, hears, stop, _logs: folder }
+        Self { says, hears, runtime, stop, _logs: folder }
     }
 
     async fn say(&self, message: Hear) {
@@ -177,4 +177,42 @@ async fn a_ping_is_answered_and_exclusive_attempts_end_when_no_beat_is_answered_
     let outcomes = coordinator.hear(finished).await.outcomes;
     assert_eq!((outcomes[0].attempt, outcomes[0].end()), (1, v1::End::CutOff));
     assert!(outcomes[0].message.ends_with("told to stop"), "{}", outcomes[0].message);
+}
+
+#[tokio::test]
+async fn an_executor_that_leaves_returns_what_still_arrives_and_waits_for_every_farewell() {
+    let mut coordinator = Coordinator::with_an_executor().await;
+    coordinator.hear(|said| matches!(said, Say::Hello(_)).then_some(())).await;
+    let welcome = v1::Welcome {
+        cluster: "test".to_owned(),
+        beat_ms: 60_000,
+        silence_ms: 180_000,
+        says_farewell: true,
+        ..v1::Welcome::default()
+    };
+    coordinator.say(Hear::Welcome(welcome)).await;
+    let lease = v1::Lease { partition: 0, term: 1 };
+    coordinator.say(Hear::Leases(v1::Leases { leases: vec![lease] })).await;
+    let holding = |said| if let Say::Holding(holding) = said { Some(holding) } else { None };
+    assert!(!coordinator.hear(holding).await.leaving);
+
+    coordinator.runtime.leave();
+    let runtime = coordinator.runtime.clone();
+    let drained = tokio::spawn(async move { runtime.drain(Duration::from_secs(1)).await });
+    let goodbye =
+        |said| if let Say::Goodbye(goodbye) = said { Some(goodbye.returned) } else { None };
+    assert!(coordinator.hear(goodbye).await.is_empty());
+    let attempt =
+        v1::Attempt { attempt: 1, handler: "patient".to_owned(), ..v1::Attempt::default() };
+    coordinator.say(Hear::Start(v1::Start { attempts: vec![attempt], lease: Some(lease) })).await;
+    coordinator.say(Hear::Farewell(v1::Farewell {})).await;
+    assert_eq!(coordinator.hear(goodbye).await, [1]);
+    assert!(!drained.is_finished());
+    // The next owner hears of it, too.
+    let lease = v1::Lease { partition: 0, term: 2 };
+    coordinator.say(Hear::Leases(v1::Leases { leases: vec![lease] })).await;
+    assert!(coordinator.hear(holding).await.leaving);
+    assert!(!drained.is_finished());
+    coordinator.say(Hear::Farewell(v1::Farewell {})).await;
+    drained.await.unwrap();
 }

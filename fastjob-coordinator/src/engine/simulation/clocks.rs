@@ -74,6 +74,13 @@ impl World {
             }
         }
         self.pass_unheard(millis);
+        if self.shape.has(Feature::Steady) {
+            for m in 0..self.nodes.len() {
+                if self.nodes[m].beats_soon(self.uptime) {
+                    self.beat(m);
+                }
+            }
+        }
         if self.shape.has(Feature::Gentle) && millis % 16 == 0 {
             self.settle_streams();
         }

@@ -15,7 +15,7 @@ use crate::{
 /// How long the database takes a node to live after its last beat.
 pub(super) const LEASE: Duration = Duration::from_secs(3);
 /// How long the node takes itself to: less, for its clock may be slow.
-const OWN_LEASE: Duration = Duration::from_millis(2_700);
+pub(super) const OWN_LEASE: Duration = Duration::from_millis(2_700);
 
 impl World {
     /// A node renews its lease, takes what is free and due to it, gives back what is too much, and
@@ -98,7 +98,7 @@ impl World {
         let Some(running) = node.engines.get_mut(&partition) else { return };
         running.retiring = true;
         let mut effects = Effects::default();
-        running.engine.flush(&mut effects);
+        running.engine.retire(&mut effects);
         let lease = running.lease;
         node.pending.extend(effects.commits.into_iter().map(|(id, commit)| (lease, id, commit)));
     }

@@ -32,6 +32,8 @@ pub(in crate::engine) struct ModelStore {
     /// By job, its last alarm about an end, by the alarm's id.
     pub(super) last_alarm: BTreeMap<JobId, (i64, AlarmKind)>,
     pub(super) child_starts: BTreeMap<i64, ChildStart>,
+    /// By job, up to where its fires are planned beyond the watermark.
+    pub(super) cursors: BTreeMap<JobId, Timestamp>,
     pub(super) reached: BTreeMap<Partition, Reached>,
     /// By partition: its term, and which node took it last.
     pub(super) holders: BTreeMap<Partition, (i64, Option<usize>)>,
@@ -115,6 +117,7 @@ impl ModelStore {
                 row.anchor = row.anchor.max(*anchor);
             }
         }
+        self.cursors.extend(commit.cursors.iter().copied());
         for alarm in &commit.alarms {
             if let Some(task) = alarm.task {
                 self.alarms.entry((task, alarm.kind)).or_insert(alarm.id);

@@ -8,7 +8,7 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::observer::Observer;
+use super::{cluster::OWN_LEASE, observer::Observer};
 use crate::{
     engine::{CommitId, Effects, Engine, Event, SessionId},
     record::{ChildStart, Commit, Lease, Partition},
@@ -90,6 +90,12 @@ impl Node {
     /// Whether its lease lasts, as it sees it.
     pub(super) fn may_act(&self, world: Duration) -> bool {
         self.deadline.is_none_or(|deadline| self.uptime(world) < deadline)
+    }
+
+    /// Whether it is time to renew its lease.
+    pub(super) fn beats_soon(&self, world: Duration) -> bool {
+        let half = OWN_LEASE / 2;
+        self.deadline.is_some_and(|deadline| self.uptime(world) + half > deadline)
     }
 
     /// How many partitions it keeps.

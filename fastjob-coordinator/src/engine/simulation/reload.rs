@@ -70,6 +70,12 @@ impl ModelStore {
                 .filter(|row| self.is_in(row.id.0, partition))
                 .cloned()
                 .collect(),
+            cursors: self
+                .cursors
+                .iter()
+                .filter(|(job, _)| self.is_in(job.0, partition))
+                .map(|(job, at)| (*job, *at))
+                .collect(),
             open,
             lives,
             next_life: self

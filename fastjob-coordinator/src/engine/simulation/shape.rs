@@ -41,6 +41,8 @@ pub(super) enum Feature {
     Crowd,
     /// Attempts wait long for an executor, and jobs have long time limits.
     Waits,
+    /// Nodes beat in time and the store is quick, where nothing else is wrong.
+    Steady,
     /// Nothing crashes, breaks or pauses: only drains and hand-overs happen.
     Gentle,
 
@@ -56,7 +58,7 @@ pub(super) enum Feature {
 
 impl Feature {
     /// Every feature with its name, as the command line has it.
-    pub(super) const NAMES: [(&'static str, Self); 20] = [
+    pub(super) const NAMES: [(&'static str, Self); 21] = [
         ("clocks", Self::Clocks),
         ("lies", Self::Lies),
         ("database-steps", Self::DatabaseSteps),
@@ -72,6 +74,7 @@ impl Feature {
         ("stale-reads", Self::StaleReads),
         ("crowd", Self::Crowd),
         ("waits", Self::Waits),
+        ("steady", Self::Steady),
         ("gentle", Self::Gentle),
         ("check-sizes", Self::CheckSizes),
         ("check-work", Self::CheckWork),
@@ -198,6 +201,7 @@ impl Shape {
                 features.set(fault, false);
             }
             features.set(Feature::Drains, true);
+            features.set(Feature::Steady, true);
         }
         Self { nodes, partitions, extended, features }
     }
@@ -234,6 +238,7 @@ fn chosen(seed: u64, feature: Feature) -> bool {
         | Feature::Panics
         | Feature::StaleReads
         | Feature::Waits
+        | Feature::Steady
         | Feature::CheckSizes
         | Feature::CheckWork
         | Feature::CheckTimes

@@ -27,6 +27,8 @@ use crate::{
 
 /// How long an executor may be away.
 const LOST: Duration = Duration::from_secs(10);
+/// Most ticks in a row while an engine has work left.
+const TICKS_MOST: u32 = 64;
 /// Between two looks at the sizes of the engines' collections, in actions.
 const LOOK: u32 = 32;
 
@@ -128,7 +130,10 @@ impl World {
                 self.pass(millis);
                 self.tick();
             }
-            Action::Commit(m) => self.commit(m, false),
+            Action::Commit(m) => {
+                let quick = self.shape.has(Feature::Steady);
+                (0..if quick { 4 } else { 1 }).for_each(|_| self.commit(m, false));
+            }
             Action::CommitTwice(m) => self.commit(m, true),
             Action::Deliver(n, m) => self.deliver(n, m),
             Action::DeliverTwice(n, m) => self.deliver_twice(n, m),
@@ -237,6 +242,7 @@ impl World {
         let lease = running.lease;
         self.events += 1;
         let mut effects = Effects::default();
+        let rows = running.engine.commit.rows();
         running.engine.handle(now, event, &mut effects);
         if running.retiring {
             effects.sends.clear();
@@ -244,7 +250,7 @@ impl World {
             running.engine.handle(now, Event::Tick, &mut effects);
         }
         running.engine.flush(&mut effects);
-        self.witness.see_step(&effects);
+        self.witness.see_step(&effects, rows, running.engine.commit.rows());
         if !effects.sends.is_empty()
             && let Some(stall) = node.stall.take()
         {
@@ -316,7 +322,19 @@ impl World {
     pub(super) fn tick(&mut self) {
         for m in 0..self.nodes.len() {
             self.notify_all(m, || Event::Tick);
+            // What is left of long work goes on at once; before the rest other events come between.
+            let mut most = if self.resting { TICKS_MOST } else { 0 };
+            while most > 0 && self.has_work_left(m) {
+                self.notify_all(m, || Event::Tick);
+                most -= 1;
+            }
         }
+    }
+
+    fn has_work_left(&self, m: usize) -> bool {
+        let now = self.now(m);
+        let engines = self.nodes[m].engines.values();
+        engines.map(|running| running.engine.wake_in(now)).any(|wait| wait.is_zero())
     }
 
     /// The node that acts on a partition, if one does.

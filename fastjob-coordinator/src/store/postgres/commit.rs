@@ -131,6 +131,23 @@ async fn fence(tx: &mut PgConnection, commits: &[Commit]) -> sqlx::Result<Vec<Le
     Ok(leases.keys().filter(is_over).copied().collect())
 }
 
+async fn cursors(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
+    let cursors = commits.iter().flat_map(|commit| &commit.cursors);
+    let cursors = latest(cursors.map(|(job, at)| (job.0, at.as_millisecond())));
+    if !cursors.is_empty() {
+        let (jobs, cursors): (Vec<_>, Vec<_>) = cursors.into_iter().unzip();
+        sqlx::query(
+            "insert into cursors (job, at) select * from unnest($1::bigint[], $2::bigint[]) \
+             on conflict (job) do update set at = excluded.at",
+        )
+        .bind(jobs)
+        .bind(cursors)
+        .execute(&mut *tx)
+        .await?;
+    }
+    Ok(())
+}
+
 async fn apply(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
     jobs(tx, commits).await?;
     lives(tx, commits).await?;
@@ -183,6 +200,7 @@ async fn apply(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
         .execute(&mut *tx)
         .await?;
     }
+    cursors(tx, commits).await?;
     children(tx, commits).await?;
     // Last, for other nodes wait for the numbers that it takes.
     alarms(tx, commits).await

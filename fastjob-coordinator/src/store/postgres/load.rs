@@ -3,6 +3,7 @@
 use std::{collections::HashSet, sync::Arc};
 
 use fastjob_core::{AttemptId, AttemptState, JobId, Shard, TaskId};
+use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, Row, postgres::PgRow};
 use tokio_stream::StreamExt;
 
@@ -107,6 +108,7 @@ impl LoadStore for Postgres {
         let failing = "select job from (select distinct on (job) job, kind from alarms \
                        where kind in (1, 2) and job % $all = $1 order by job, id desc) latest \
                        where kind = 1";
+        let cursors = "select job, at from cursors where job % $all = $1 order by job";
         let lives = "select id, service, executor, incarnation, since from lives where id in \
                      (select life from attempts where state = 0 and id % $all = $1)";
         Ok(Loaded {
@@ -114,6 +116,7 @@ impl LoadStore for Postgres {
             watermark: watermark.map(instant).transpose()?,
             clock: clock.map(instant).transpose()?,
             jobs: self.of_partition(jobs, partition, jobs::whole).await?,
+            cursors: self.of_partition(cursors, partition, cursor).await?,
             open,
             ended_shards,
             failing: self.of_partition(failing, partition, job_id).await?,
@@ -126,6 +129,11 @@ impl LoadStore for Postgres {
             child_starts: self.child_starts(&[partition]).await?,
         })
     }
+}
+
+fn cursor(row: &PgRow) -> Result<(JobId, Timestamp)> {
+    let doing = while_doing("read a cursor");
+    Ok((JobId(row.try_get(0).map_err(&doing)?), instant(row.try_get(1).map_err(&doing)?)?))
 }
 
 impl Postgres {

@@ -180,6 +180,15 @@ async fn apply(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
          as new where jobs.id = new.id",
     )
     .await?;
+    let cursors = commits.iter().flat_map(|commit| &commit.cursors);
+    let cursors = latest(cursors, |(job, _)| *job);
+    each(
+        tx,
+        batches(cursors.iter().map(|(job, at)| (job.0, at.as_millisecond())))?,
+        "insert into cursors (job, at) select value ->> 0, value ->> 1 from json_each(?) where true \
+         on conflict do update set at = excluded.at",
+    )
+    .await?;
     let alarms = commits.iter().flat_map(|commit| &commit.alarms);
     let alarms = alarms.flat_map(|alarm| {
         alarm.channels.iter().map(move |channel| {

@@ -144,6 +144,11 @@ impl LoadStore for Sqlite {
         .into_iter()
         .map(JobId)
         .collect();
+        let cursors = sqlx::query("select job, at from cursors order by job");
+        for row in cursors.fetch_all(&mut *writer).await.map_err(&doing)? {
+            let at: i64 = row.try_get(1).map_err(&doing)?;
+            loaded.cursors.push((JobId(row.try_get(0).map_err(&doing)?), instant(at)?));
+        }
         let lives = sqlx::query(
             "select id, service, executor, incarnation, since from lives where id in \
              (select life from attempts where state = 0)",

@@ -53,7 +53,7 @@ macro_rules! suite {
         $crate::store::suite::each! { $home;
             repeats {
                 ids_and_clocks, jobs, lives, planned, taken_back, spread, placed, checkpoints,
-                ended, moved, anchors, alarms, child_starts, everything_at_once,
+                ended, moved, anchors, cursors, alarms, child_starts, everything_at_once,
                 a_child_that_has_started_is_not_started_again,
                 a_child_that_has_started_does_not_wait_any_more,
             }
@@ -67,6 +67,7 @@ macro_rules! suite {
                 the_latest_move_of_a_task_holds,
                 a_head_is_spread_once,
                 ids_watermark_clock_and_anchors_only_grow,
+                the_last_cursor_of_a_job_holds,
             }
             outcomes {
                 the_first_outcome_holds,

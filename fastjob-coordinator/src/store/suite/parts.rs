@@ -114,3 +114,14 @@ pub(crate) async fn ids_watermark_clock_and_anchors_only_grow(home: &mut impl Ho
     let loaded = view(home).await.loaded;
     assert_eq!((loaded.watermark, loaded.jobs[0].anchor), (Some(at(30)), at(32)));
 }
+
+pub(crate) async fn the_last_cursor_of_a_job_holds(home: &mut impl Home) {
+    let step = |seconds: &[i64]| Commit {
+        cursors: seconds.iter().map(|second| (JOB, at(*second))).collect(),
+        ..Commit::default()
+    };
+    write(home, [base(), step(&[5]), step(&[9, 7])]).await;
+    assert_eq!(view(home).await.loaded.cursors, [(JOB, at(7))]);
+    home.store().commit(&[step(&[30]), step(&[20])]).await.unwrap();
+    assert_eq!(view(home).await.loaded.cursors, [(JOB, at(20))]);
+}

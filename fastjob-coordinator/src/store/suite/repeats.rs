@@ -118,6 +118,11 @@ pub(crate) async fn anchors(home: &mut impl Home) {
     check(home, vec![base()], commit).await;
 }
 
+pub(crate) async fn cursors(home: &mut impl Home) {
+    let commit = Commit { cursors: vec![(JOB, at(7)), (JOB, at(5))], ..Commit::default() };
+    check(home, vec![base()], commit).await;
+}
+
 pub(crate) async fn alarms(home: &mut impl Home) {
     let commit = Commit {
         alarms: vec![alarm(1, None, AlarmKind::Failed), alarm(2, Some(10), AlarmKind::StartsLate)],

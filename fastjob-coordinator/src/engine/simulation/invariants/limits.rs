@@ -18,11 +18,11 @@ const WORK_MOST: usize = 6_000;
 /// and one that came with an outcome.
 const CHECKPOINTS_MOST: usize = 3;
 /// What every collection may have, whatever is open.
-const BASE: usize = 64;
+const BASE: usize = 32;
 
 impl Witness {
-    /// An engine has taken a step.
-    pub(in super::super) fn see_step(&self, effects: &Effects) {
+    /// An engine has taken a step; so many rows were held back before it, and are after it.
+    pub(in super::super) fn see_step(&self, effects: &Effects, before: usize, after: usize) {
         if !self.shape.has(Feature::CheckWork) {
             return;
         }
@@ -32,7 +32,7 @@ impl Witness {
             Message::Stop(attempts) | Message::Recorded(attempts) => attempts.len(),
             Message::Close => 1,
         });
-        let work = rows + sent.sum::<usize>();
+        let work = (rows + after).saturating_sub(before) + sent.sum::<usize>();
         assert!(work <= WORK_MOST, "one step of an engine made {work} rows and messages");
     }
 
@@ -59,10 +59,14 @@ impl Witness {
         }
         let sizes = engine.sizes();
         let open = sizes.open;
-        // A commit may wait for the store for long: what it will be followed by waits with it.
-        let most = BASE + 3 * (open + sizes.unwritten + sizes.jobs);
-        for (name, size) in sizes.parts {
+        let most = BASE + 2 * (open + sizes.jobs + sizes.lives);
+        for (name, size) in sizes.of_open {
             assert!(size <= most, "{size} {name} with {open} open attempts: {sizes:?}");
+        }
+        // What follows a commit waits with it, however long the store is away.
+        let most = most + 2 * sizes.unwritten;
+        for (name, size) in sizes.of_unwritten {
+            assert!(size <= most, "{size} {name} with {} unwritten: {sizes:?}", sizes.unwritten);
         }
         // An executor that was replaced stays until what it may still run is over.
         let lives = 4 * EXECUTORS + open;

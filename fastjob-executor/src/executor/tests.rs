@@ -1,0 +1,92 @@
+//! A part of the executor that fails ends all of it.
+
+use std::sync::Mutex;
+
+use fastjob_core::{JobContext, JobResult, wire::v1};
+use tokio::sync::oneshot;
+
+use super::*;
+
+/// Never ends; says when it is entered, and when it is dropped.
+struct Endless {
+    entered: Mutex<Option<oneshot::Sender<()>>>,
+    dropped: Mutex<Option<oneshot::Sender<()>>>,
+}
+
+#[async_trait::async_trait]
+impl JobHandler for Endless {
+    async fn execute(&self, _: &JobContext) -> JobResult {
+        let _dropped = self.dropped.lock().unwrap().take();
+        self.entered.lock().unwrap().take().unwrap().send(()).unwrap();
+        std::future::pending().await
+    }
+}
+
+/// An executor whose coordinator is away, with an attempt that runs.
+struct Alone {
+    works: Works,
+    dropped: oneshot::Receiver<()>,
+    _folder: tempfile::TempDir,
+}
+
+impl Alone {
+    async fn new() -> Self {
+        let ((enter, entered), (drop, dropped)) = (oneshot::channel(), oneshot::channel());
+        let endless = Endless { entered: Mutex::new(Some(enter)), dropped: Mutex::new(Some(drop)) };
+        let service: ServiceName = "test".parse().unwrap();
+        let handlers = vec![Registration::named("endless", endless)];
+        let registry = Arc::new(Registry::collect(&service, Discovery::Off, handlers).unwrap());
+        let folder = tempfile::tempdir().unwrap();
+        let logs = Logs::open(folder.path(), 1).unwrap();
+        let runtime = Runtime::new(Arc::clone(&registry), logs.clone(), Capture::new(), 10);
+        let lease = v1::Lease { partition: 0, term: 1 };
+        runtime.take(9, vec![lease]);
+        let attempt = v1::Attempt {
+            attempt: 1,
+            handler: "endless".to_owned(),
+            cause: v1::Cause::Manual.into(),
+            block: v1::Block::None.into(),
+            ..v1::Attempt::default()
+        };
+        runtime.start(9, &lease, vec![attempt]);
+        entered.await.unwrap();
+        let identity = Identity {
+            service,
+            name: "executor-1".parse().unwrap(),
+            incarnation: "life-1".parse().unwrap(),
+            registry,
+            figures: Figures::new(),
+            // Nobody listens there.
+            config: ExecutorConfig {
+                admin_addresses: vec!["http://127.0.0.1:9".to_owned()],
+                ..ExecutorConfig::default()
+            },
+            ca_cert: None,
+            began: tokio::time::Instant::now(),
+        };
+        Self { works: Works { identity, runtime, logs }, dropped, _folder: folder }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_executor_whose_log_writer_panics_ends_with_an_error_and_aborts_what_runs() {
+    let Alone { works, dropped, _folder } = Alone::new().await;
+    works.logs.break_writer();
+    let failure = works.run(CancellationToken::new()).await.unwrap_err();
+    assert_eq!(failure.part, "the thread that writes logs");
+    assert!(dropped.await.is_err(), "the handler was dropped");
+    let text = ExecutorError::from(failure).to_string();
+    assert_eq!(
+        text,
+        "the executor ended because the thread that writes logs failed: panicked: broken by a test"
+    );
+}
+
+#[tokio::test]
+async fn an_executor_whose_caller_has_gone_aborts_what_runs() {
+    let Alone { works, dropped, _folder } = Alone::new().await;
+    let run = tokio::spawn(works.run(CancellationToken::new()));
+    tokio::task::yield_now().await;
+    run.abort();
+    assert!(dropped.await.is_err());
+}

@@ -1,0 +1,132 @@
+//! What a link is to say, and what a new owner of a partition is told again.
+
+use std::sync::Arc;
+
+use fastjob_core::wire::v1::{self, from_executor::Message};
+use tokio::time::Instant;
+
+use super::{Delivery, name::Name, state::State};
+
+impl State {
+    /// Tells that an attempt's handler was entered, if it was and nobody has said so.
+    pub(super) fn tell_started(&mut self, id: i64) {
+        let partition = self.owners.partition(id);
+        let Some(running) = self.running_mut(id).filter(|running| !running.told) else { return };
+        let name = running.control.name;
+        if let Some(at_ms) = running.control.entered().map(|entered| entered.at_ms) {
+            running.told = true;
+            self.outbox.started(partition, name, at_ms);
+            self.wake(partition);
+        }
+    }
+
+    /// The link has a new session; what was said in an earlier one is not answered in it.
+    pub(super) fn session_began(&mut self, link: u32, says_farewell: bool) {
+        self.owners.leave(link);
+        self.links.begin(link, says_farewell);
+        // While the executor drains, the first thing to say is that it does.
+        self.links.wake(link);
+    }
+
+    /// The link's session has ended. What was to be returned over it is not held: the next owner
+    /// learns so from Holding.
+    pub(super) fn session_ended(&mut self, link: u32) {
+        self.owners.leave(link);
+        self.links.end(link);
+    }
+
+    /// A node acts on these partitions from now on: all of them is told to it again.
+    pub(super) fn take(&mut self, link: u32, leases: Vec<v1::Lease>) {
+        for lease in leases {
+            if let Err(known) = self.owners.take(link, &lease) {
+                if let Some(session) = self.links.session(link) {
+                    session.refused.push(known);
+                }
+                continue;
+            }
+            if let Some(session) = self.links.session(link) {
+                session.taken.push(lease);
+                if let Some((at, limit)) = session.heard {
+                    self.silence.heard(lease.partition, at, limit);
+                }
+            }
+            self.tell_again(lease.partition);
+        }
+        self.links.wake(link);
+    }
+
+    /// The owner of the partition knows nothing of it.
+    fn tell_again(&mut self, partition: u32) {
+        self.outbox.resend(partition);
+        let running: Vec<_> = self
+            .running_of(partition)
+            .map(|(id, running)| (id, Arc::clone(&running.control.said)))
+            .collect();
+        for (id, _) in &running {
+            if let Some(running) = self.running_mut(*id) {
+                running.told = false;
+                self.tell_started(*id);
+            }
+        }
+        self.reports.again(partition, running.iter().map(|(_, said)| said));
+    }
+
+    /// The names of everything that is held: what waits, runs, or is not acknowledged.
+    pub(super) fn names(&self) -> impl Iterator<Item = Name> {
+        self.held.values().map(|held| held.name()).chain(self.outbox.attempts())
+    }
+
+    /// What is held of partitions that a node has taken, if there is something to answer.
+    fn holding(&mut self, link: u32) -> Option<v1::Holding> {
+        let session = self.links.session(link)?;
+        let leases = std::mem::take(&mut session.taken);
+        let refused = std::mem::take(&mut session.refused);
+        if leases.is_empty() && refused.is_empty() {
+            return None;
+        }
+        let of = |name: &Name| {
+            let partition = self.owners.partition(name.id);
+            leases.iter().any(|lease| lease.partition == partition)
+        };
+        let names = self.names().filter(of).map(|name| (name.id, name.created_at));
+        let (attempts, created_at) = names.unzip();
+        let highest = leases.iter().filter_map(|lease| self.owners.highest(lease.partition));
+        let highest_attempts = highest.collect();
+        let leaving = self.leaving;
+        Some(v1::Holding { leases, attempts, leaving, created_at, highest_attempts, refused })
+    }
+
+    /// What a link is to say next. An outcome comes after all else that its attempt has to say.
+    pub(super) fn deliver(&mut self, link: u32, now: Instant) -> Delivery {
+        let leaving = self.leaving;
+        // Before Holding: what was returned in an earlier term of a partition must not be mistaken
+        // for what is sent in the term that Holding answers.
+        let partings = self.links.session(link).map(|session| session.partings(leaving));
+        let mut messages = partings.unwrap_or_default();
+        messages.extend(self.holding(link).map(Message::Holding));
+        let mut next_at = None;
+        for partition in self.owners.partitions(link) {
+            self.deliver_of(partition, now, &mut messages);
+            let at = self.reports.due_at(partition, now);
+            next_at = [next_at, at].into_iter().flatten().min();
+        }
+        Delivery { messages, next_at }
+    }
+
+    fn deliver_of(&mut self, partition: u32, now: Instant, messages: &mut Vec<Message>) {
+        let (checkpoints, progress) = self.reports.next(partition, now);
+        let (started, finished) = self.outbox.next(partition).unwrap_or_default();
+        if !started.attempts.is_empty() {
+            messages.push(Message::Started(started));
+        }
+        if !checkpoints.attempts.is_empty() {
+            messages.push(Message::Checkpoints(checkpoints));
+        }
+        if !progress.attempts.is_empty() {
+            messages.push(Message::Progress(progress));
+        }
+        if !finished.outcomes.is_empty() {
+            messages.push(Message::Finished(finished));
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! How the executor ends: it takes no more work, lets what runs end, and delivers what is left.
+
+use std::time::Duration;
+
+use super::{
+    Inner, Runtime,
+    control::Why,
+    state::{Held, State},
+};
+
+/// How long outcomes may take to be acknowledged, and Goodbye to be answered, when the process
+/// stops.
+const FLUSH: Duration = Duration::from_secs(5);
+
+impl Runtime {
+    /// Takes no more work, and returns what waits. Every session says so, also those to come.
+    pub(crate) fn leave(&self) {
+        self.0.lock().leave();
+        self.0.changed.notify_one();
+    }
+
+    /// The link's coordinator has answered a Goodbye: it sends nothing more.
+    pub(crate) fn farewell(&self, link: u32) {
+        if let Some(session) = self.0.lock().links.session(link) {
+            session.farewell();
+        }
+        self.0.changed.notify_one();
+    }
+
+    /// Lets what runs end: by itself for half of the grace, then by its stop token; then it is
+    /// aborted. Returns when all is delivered, or could not be in time.
+    pub(crate) async fn drain(&self, grace: Duration) {
+        let by_itself = self.wait_until(grace / 2, |state| state.held.is_empty());
+        if !by_itself.await {
+            self.0.stop_all();
+            if !self.wait_until(grace / 2, |state| state.held.is_empty()).await {
+                self.0.abort_all();
+            }
+        }
+        self.flush().await;
+    }
+
+    /// Ends everything at once: a part of the executor has failed, and what runs must not run on
+    /// without it.
+    pub(crate) fn give_up(&self) {
+        self.0.lock().leave();
+        self.0.stop_all();
+        self.0.abort_all();
+        self.0.changed.notify_one();
+    }
+
+    /// Waits until all outcomes are acknowledged, and every coordinator that is connected has taken
+    /// note that the executor leaves and has back what was returned.
+    pub(crate) async fn flush(&self) {
+        let done = |state: &State| {
+            state.held.is_empty() && state.outbox.len() == 0 && state.links.have_parted()
+        };
+        if self.wait_until(FLUSH, done).await {
+            return;
+        }
+        let state = self.0.lock();
+        tracing::warn!(
+            running = state.held.len(),
+            outcomes = state.outbox.len(),
+            answered = state.links.have_parted(),
+            "the executor stops before its coordinators have taken everything"
+        );
+    }
+
+    async fn wait_until(&self, deadline: Duration, done: impl Fn(&State) -> bool) -> bool {
+        let wait = async {
+            loop {
+                if done(&self.0.lock()) {
+                    return;
+                }
+                self.0.changed.notified().await;
+            }
+        };
+        tokio::time::timeout(deadline, wait).await.is_ok()
+    }
+}
+
+impl Inner {
+    fn stop_all(&self) {
+        for held in self.lock().held.values() {
+            if let Held::Running(running) = held {
+                running.control.stop(Why::Leaving);
+            }
+        }
+    }
+
+    fn abort_all(&self) {
+        for held in self.lock().held.values() {
+            if let Held::Running(running) = held {
+                running.control.abort();
+            }
+        }
+    }
+}

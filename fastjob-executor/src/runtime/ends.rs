@@ -1,0 +1,164 @@
+//! How attempts end that are held: by themselves, because somebody asks, when the executor leaves, and
+//! when their coordinator is not heard.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use fastjob_core::wire::v1;
+use tokio::time::Instant;
+
+use super::{
+    Ready, UNHEARD,
+    control::Why,
+    silence::Cut,
+    state::{Held, State},
+    unentered,
+};
+
+impl State {
+    /// Stops an attempt: one that waits ends at once and says why, one that runs gets its stop
+    /// token.
+    pub(super) fn stop(&mut self, id: i64, why: &str) {
+        match self.held.get(&id) {
+            Some(Held::Running(running)) => {
+                running.control.stop(Why::Asked);
+                self.look_again(id, Some(Instant::now()));
+            }
+            Some(Held::Waiting(_)) => self.end_waiting(&[id], v1::End::Stopped, why),
+            None => {}
+        }
+    }
+
+    /// Ends attempts that wait.
+    fn end_waiting(&mut self, ids: &[i64], end: v1::End, why: &str) {
+        let mut gone = HashMap::new();
+        let mut names = Vec::new();
+        for id in ids {
+            if let Some(Held::Waiting(waiting)) = self.held.get(id) {
+                gone.insert(*id, waiting.job);
+                names.push(waiting.name);
+            }
+        }
+        self.forget(&gone);
+        for name in names {
+            self.ended(unentered(name, end, why));
+        }
+    }
+
+    /// An attempt is over: its outcome is told.
+    pub(super) fn ended(&mut self, outcome: v1::Outcome) {
+        #[cfg(test)]
+        assert!(!std::mem::take(&mut self.breaks), "broken by a test");
+        let id = outcome.attempt;
+        if self.stuck.remove(&id) {
+            tracing::info!(attempt.id = id, "an attempt that was given up has ended");
+            self.places.taken -= 1;
+        } else if let Some(Held::Running(_)) = self.report(outcome) {
+            self.places.taken -= 1;
+        }
+    }
+
+    /// An attempt is not held any more: its outcome is told.
+    pub(super) fn report(&mut self, outcome: v1::Outcome) -> Option<Held> {
+        let id = outcome.attempt;
+        let partition = self.owners.partition(id);
+        let held = self.remove(id);
+        if let Some(Held::Running(running)) = &held {
+            self.reports.ended(partition, &running.control.said);
+            self.unwatch(id, running.look_at);
+        }
+        self.outbox.add(partition, outcome);
+        self.wake(partition);
+        held
+    }
+
+    /// An attempt that ran has left its lane: those whose turn it is.
+    pub(super) fn next_to_run(&mut self, job: i64, id: i64) -> Vec<Ready> {
+        self.leave_lane(job, id);
+        self.next_with_places()
+    }
+
+    /// Those that were behind it in its lane wait for a place now.
+    fn leave_lane(&mut self, job: i64, id: i64) {
+        let Some(lane) = self.lanes.get_mut(&job) else { return };
+        self.places.waiting.extend(lane.leave(id));
+        if lane.is_empty() {
+            self.lanes.remove(&job);
+        }
+    }
+
+    /// These, which wait in their lanes or for places, are not to run. With their jobs.
+    pub(super) fn forget(&mut self, gone: &HashMap<i64, i64>) {
+        for job in gone.values().collect::<HashSet<_>>() {
+            if let Some(lane) = self.lanes.get_mut(job) {
+                lane.forget(|id| gone.contains_key(&id));
+            }
+        }
+        let (left, stay): (VecDeque<_>, _) = std::mem::take(&mut self.places.waiting)
+            .into_iter()
+            .partition(|waiting: &v1::Attempt| gone.contains_key(&waiting.attempt));
+        self.places.waiting = stay;
+        for waiting in left {
+            self.leave_lane(waiting.job, waiting.attempt);
+        }
+    }
+
+    /// Takes no more work, and returns what waits. Where no coordinator acts on the partition of an
+    /// attempt, the next one learns from Holding that it is not here.
+    pub(super) fn leave(&mut self) {
+        self.leaving = true;
+        let waiting: HashMap<_, _> = self
+            .held
+            .iter()
+            .filter_map(|(id, held)| match held {
+                Held::Waiting(waiting) => Some((*id, waiting.job)),
+                Held::Running(_) => None,
+            })
+            .collect();
+        self.forget(&waiting);
+        let mut ids: Vec<_> = waiting.into_keys().collect();
+        ids.sort_unstable();
+        for id in ids {
+            self.remove(id);
+            let link = self.owners.link(self.owners.partition(id));
+            if let Some(session) = link.and_then(|link| self.links.session(link)) {
+                session.give_back(id);
+            }
+        }
+        self.links.wake_all();
+    }
+
+    /// Ends what must not run any more because its coordinator is not heard; returns when to look
+    /// again.
+    pub(super) fn cut_off(&mut self, now: Instant) -> Option<Instant> {
+        for (partition, cut) in self.silence.due(now) {
+            // One that waits must not run later: the coordinator may have given it up by then.
+            let waiting: Vec<_> = self
+                .held
+                .iter()
+                .filter_map(|(id, held)| match held {
+                    Held::Waiting(waiting) if waiting.exclusive => Some(*id),
+                    Held::Waiting(_) | Held::Running(_) => None,
+                })
+                .filter(|id| self.owners.partition(*id) == partition)
+                .collect();
+            let mut count = waiting.len();
+            self.end_waiting(&waiting, v1::End::CutOff, UNHEARD);
+            for (_, running) in self.running_of(partition).filter(|(_, run)| run.control.exclusive)
+            {
+                running.control.stop(Why::CutOff);
+                if cut == Cut::Abort {
+                    running.control.abort();
+                }
+                count += 1;
+            }
+            if count > 0 {
+                tracing::warn!(
+                    attempts = count,
+                    aborted = cut == Cut::Abort,
+                    "the coordinator is not heard, exclusive attempts are ended"
+                );
+            }
+        }
+        self.silence.next()
+    }
+}

@@ -1,0 +1,235 @@
+//! Attempts whose outcomes were acknowledged: a second dispatch of one is answered with its outcome,
+//! and not run again.
+//!
+//! A coordinator dispatches such an attempt when its acknowledgement got lost, or when its store was
+//! restored from a backup in which the attempt is still open. What is kept is bounded in number, age
+//! and bytes: an outcome loses its result and message first, and is forgotten later.
+
+use std::collections::{HashMap, VecDeque};
+
+use fastjob_core::wire::v1;
+
+use super::name::Name;
+
+/// Most attempts that are remembered.
+const MOST: usize = 100_000;
+/// Most bytes of their results, messages and checkpoints.
+const BYTES_MOST: usize = 8 * 1024 * 1024;
+/// How long they are remembered at most, in milliseconds.
+const AGE: i64 = 10 * 60 * 1_000;
+
+const NOT_KEPT: &str = "the attempt had ended and was acknowledged before; its executor does not \
+                        keep its result any more";
+
+#[derive(Default)]
+pub(super) struct Remembered {
+    records: HashMap<i64, Record>,
+    /// Oldest first. An entry whose record has another `seq`, or none, means nothing.
+    order: VecDeque<Entry>,
+    /// How many at the front of `order` have lost their texts.
+    bare: usize,
+    bytes: usize,
+    seq: u64,
+}
+
+struct Entry {
+    at: i64,
+    id: i64,
+    seq: u64,
+}
+
+/// An outcome without its log.
+struct Record {
+    seq: u64,
+    created_at: i64,
+    started_at: i64,
+    ended_at: i64,
+    end: i32,
+    texts: Texts,
+}
+
+enum Texts {
+    /// There were none.
+    None,
+    Kept(Box<Kept>),
+    /// They were dropped to make room.
+    Dropped,
+}
+
+struct Kept {
+    message: String,
+    result: Option<String>,
+    checkpoint: Option<String>,
+}
+
+impl Kept {
+    fn bytes(&self) -> usize {
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        size_of::<Self>() + self.message.len() + text(&self.result) + text(&self.checkpoint)
+    }
+}
+
+impl Remembered {
+    /// Remembers an outcome that was acknowledged.
+    pub(super) fn add(&mut self, outcome: v1::Outcome, now_ms: i64) {
+        self.forget(outcome.attempt);
+        let id = outcome.attempt;
+        let v1::Outcome { message, result, checkpoint, .. } = outcome;
+        let texts = if message.is_empty() && result.is_none() && checkpoint.is_none() {
+            Texts::None
+        } else {
+            let kept = Kept { message, result, checkpoint };
+            self.bytes += kept.bytes();
+            Texts::Kept(Box::new(kept))
+        };
+        self.seq += 1;
+        let seq = self.seq;
+        let record = Record {
+            seq,
+            created_at: outcome.created_at,
+            started_at: outcome.started_at,
+            ended_at: outcome.ended_at,
+            end: outcome.end,
+            texts,
+        };
+        self.records.insert(id, record);
+        self.order.push_back(Entry { at: now_ms, id, seq });
+        while self.bytes > BYTES_MOST && self.bare < self.order.len() {
+            self.drop_texts();
+        }
+        while self.order.len() > MOST || self.order.front().is_some_and(|old| now_ms - old.at > AGE)
+        {
+            self.drop_oldest();
+        }
+    }
+
+    /// The outcome of an attempt that is sent again; it is not remembered any more, until it is
+    /// acknowledged again.
+    pub(super) fn take(&mut self, name: Name) -> Option<v1::Outcome> {
+        let created_at = self.records.get(&name.id)?.created_at;
+        if !name.is(Name { id: name.id, created_at }) {
+            return None;
+        }
+        let record = self.forget(name.id)?;
+        let kept = match record.texts {
+            Texts::Kept(kept) => *kept,
+            Texts::None => Kept { message: String::new(), result: None, checkpoint: None },
+            Texts::Dropped => Kept { message: NOT_KEPT.to_owned(), result: None, checkpoint: None },
+        };
+        Some(v1::Outcome {
+            attempt: name.id,
+            created_at: record.created_at,
+            started_at: record.started_at,
+            ended_at: record.ended_at,
+            end: record.end,
+            message: kept.message,
+            result: kept.result,
+            checkpoint: kept.checkpoint,
+            log_tail: String::new(),
+        })
+    }
+
+    /// Forgets the attempt with this id: it is used by another one.
+    pub(super) fn reuse(&mut self, id: i64) {
+        self.forget(id);
+    }
+
+    fn forget(&mut self, id: i64) -> Option<Record> {
+        let record = self.records.remove(&id)?;
+        if let Texts::Kept(kept) = &record.texts {
+            self.bytes -= kept.bytes();
+        }
+        Some(record)
+    }
+
+    /// Drops the texts of the oldest that has some.
+    fn drop_texts(&mut self) {
+        let Some(Entry { id, seq, .. }) = self.order.get(self.bare) else { return };
+        self.bare += 1;
+        let Some(record) = self.records.get_mut(id).filter(|record| record.seq == *seq) else {
+            return;
+        };
+        if let Texts::Kept(kept) = &record.texts {
+            self.bytes -= kept.bytes();
+            record.texts = Texts::Dropped;
+        }
+    }
+
+    fn drop_oldest(&mut self) {
+        let Some(Entry { id, seq, .. }) = self.order.pop_front() else { return };
+        self.bare = self.bare.saturating_sub(1);
+        if self.records.get(&id).is_some_and(|record| record.seq == seq) {
+            self.forget(id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(attempt: i64, result: &str) -> v1::Outcome {
+        v1::Outcome {
+            attempt,
+            created_at: 7,
+            end: v1::End::Succeeded.into(),
+            result: (!result.is_empty()).then(|| result.to_owned()),
+            log_tail: "a line".to_owned(),
+            ..v1::Outcome::default()
+        }
+    }
+
+    fn name(id: i64) -> Name {
+        Name { id, created_at: 7 }
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded_in_number_and_age() {
+        let mut remembered = Remembered::default();
+        for id in 0..(MOST as i64 + 10) {
+            remembered.add(outcome(id, ""), 0);
+        }
+        assert!(remembered.take(name(9)).is_none() && remembered.take(name(10)).is_some());
+        remembered.add(outcome(-1, ""), AGE + 1);
+        assert!(remembered.take(name(11)).is_none() && remembered.take(name(-1)).is_some());
+        assert_eq!((remembered.records.len(), remembered.bytes), (0, 0));
+    }
+
+    #[test]
+    fn an_outcome_loses_its_result_before_it_is_forgotten() {
+        let (mut remembered, long) = (Remembered::default(), "x".repeat(1024 * 1024));
+        for id in 0..10 {
+            remembered.add(outcome(id, &long), 0);
+        }
+        assert!(remembered.bytes <= BYTES_MOST);
+        let first = remembered.take(name(0)).unwrap();
+        assert_eq!(
+            (first.end(), first.result, first.message),
+            (v1::End::Succeeded, None, NOT_KEPT.into())
+        );
+        let last = remembered.take(name(9)).unwrap();
+        assert_eq!((last.result, last.message), (Some(long), String::new()));
+    }
+
+    #[test]
+    fn an_outcome_that_is_acknowledged_again_is_remembered_from_then_on() {
+        let mut remembered = Remembered::default();
+        remembered.add(outcome(1, "r"), 0);
+        let again = remembered.take(name(1)).unwrap();
+        remembered.add(again, AGE);
+        remembered.add(outcome(2, ""), AGE + 1);
+        assert_eq!(remembered.take(name(1)).unwrap().result.as_deref(), Some("r"));
+    }
+
+    #[test]
+    fn an_attempt_that_was_created_at_another_time_is_another() {
+        let mut remembered = Remembered::default();
+        remembered.add(outcome(1, "r"), 0);
+        assert!(remembered.take(Name { id: 1, created_at: 8 }).is_none());
+        assert!(remembered.take(Name { id: 1, created_at: 0 }).is_some(), "an earlier release");
+        remembered.add(outcome(1, "r"), 0);
+        remembered.reuse(1);
+        assert!(remembered.take(name(1)).is_none());
+        assert_eq!(remembered.bytes, 0);
+    }
+}

@@ -1,0 +1,92 @@
+//! What is held is bounded in bytes: what waits, and what is not acknowledged.
+
+use fastjob_core::JobOutput;
+
+use super::*;
+
+/// Returns as much as it may.
+struct Long;
+
+#[async_trait::async_trait]
+impl JobHandler for Long {
+    async fn execute(&self, _: &JobContext) -> JobResult {
+        Ok("x".repeat(JobOutput::MAX).into())
+    }
+}
+
+fn bench() -> Bench {
+    let handlers = vec![
+        Registration::named("long", Long),
+        Registration::named("gives-up", Works { gives_up: true }),
+    ];
+    Bench::with(handlers, &Handle::current())
+}
+
+#[tokio::test(start_paused = true)]
+async fn attempts_are_returned_when_those_that_wait_take_too_many_bytes() {
+    let bench = bench();
+    for id in 1..=3 {
+        bench.start(id, "gives-up", false);
+    }
+    pass(Duration::from_millis(1)).await;
+    bench.said();
+    let large = |id| v1::Attempt { param: Some("x".repeat(600_000)), ..attempt(id) };
+    bench.start_one(large(4));
+    bench.start_one(large(5));
+    assert_eq!(bench.said(), ["returned 5"]);
+    bench.stop(4).await;
+    bench.said();
+    bench.start_one(large(5));
+    assert!(bench.said().is_empty(), "there is room again");
+    assert_eq!(bench.runtime.stat_counts(), (3, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_entered_while_too_many_bytes_are_not_acknowledged() {
+    let bench = bench();
+    for id in 1..=4 {
+        bench.start(id, "long", false);
+        pass(Duration::from_millis(1)).await;
+    }
+    bench.start(5, "gives-up", false);
+    pass(Duration::from_secs(60)).await;
+    assert_eq!(bench.runtime.stat_counts(), (0, 1));
+    bench.said();
+    bench.recorded(&[2]);
+    pass(Duration::from_millis(1)).await;
+    assert_eq!(bench.runtime.stat_counts(), (1, 0));
+    assert_eq!(bench.said()[0], "started 5");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exclusive_attempt_that_waits_is_ended_when_its_coordinator_is_not_heard() {
+    let bench = bench();
+    bench.runtime.heard(0, Instant::now(), LIMIT, &[0]);
+    for id in 1..=3 {
+        bench.start(id, "gives-up", false);
+    }
+    bench.start(4, "gives-up", true);
+    bench.start(5, "gives-up", false);
+    pass(LIMIT - Duration::from_millis(1)).await;
+    bench.said();
+    pass(Duration::from_millis(2)).await;
+    assert_eq!(bench.said(), ["finished 4 END_CUT_OFF with none"]);
+    bench.runtime.heard(0, Instant::now(), LIMIT, &[0]);
+    bench.stop(1).await;
+    bench.stop(2).await;
+    assert_eq!(bench.said()[0], "started 5", "the other still has its turn");
+    assert_eq!(bench.runtime.stat_counts(), (2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exclusive_attempt_that_would_wait_is_ended_while_its_coordinator_is_not_heard() {
+    let bench = bench();
+    bench.runtime.heard(0, Instant::now(), LIMIT, &[0]);
+    for id in 1..=3 {
+        bench.start(id, "gives-up", false);
+    }
+    pass(LIMIT * 2).await;
+    bench.said();
+    bench.start(4, "gives-up", true);
+    assert_eq!(bench.said(), ["finished 4 END_CUT_OFF with 6"]);
+}

@@ -1,0 +1,124 @@
+//! An executor that leaves: nothing that was sent to it is lost.
+
+use super::*;
+
+const GRACE: Duration = Duration::from_secs(4);
+
+impl Bench {
+    /// Begins to leave; gives whether it has ended.
+    async fn leave(&self) -> tokio::task::JoinHandle<()> {
+        self.runtime.leave();
+        let runtime = self.runtime.clone();
+        let drained = tokio::spawn(async move { runtime.drain(GRACE).await });
+        pass(Duration::from_millis(1)).await;
+        drained
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_arrives_while_the_executor_leaves_is_returned_at_once() {
+    let bench = Bench::new();
+    bench.start(1, "gives-up", false);
+    pass(Duration::from_millis(1)).await;
+    bench.said();
+    bench.runtime.leave();
+    assert_eq!(bench.said(), ["goodbye "], "it says so once");
+    bench.start(7, "gives-up", false);
+    assert_eq!(bench.said(), ["goodbye 7"]);
+    bench.start(1, "gives-up", false);
+    assert_eq!(bench.said(), ["started 1"], "what runs is known, and not returned");
+    assert_eq!(bench.runtime.stat_counts(), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_new_owner_of_a_partition_hears_that_the_executor_leaves() {
+    let bench = Bench::new();
+    bench.runtime.leave();
+    assert_eq!(bench.said(), ["goodbye "]);
+    // Another node takes the partition.
+    let lease = v1::Lease { term: 2, ..LEASE };
+    bench.runtime.link(1);
+    bench.runtime.session_began(1, true);
+    assert_eq!(bench.said_over(1), ["goodbye "]);
+    bench.runtime.take(1, vec![lease]);
+    assert_eq!(bench.said_over(1), ["leaving, holding "]);
+    bench.runtime.start(1, &lease, vec![attempt(8)]);
+    assert_eq!(bench.said_over(1), ["goodbye 8"]);
+    // Its session ends before that has arrived: it holds nothing, and says so again.
+    bench.runtime.start(1, &lease, vec![attempt(8)]);
+    bench.runtime.session_ended(1);
+    bench.runtime.session_began(1, true);
+    bench.runtime.take(1, vec![lease]);
+    assert_eq!(bench.said_over(1), ["goodbye ", "leaving, holding "]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_ends_when_every_coordinator_has_answered_each_goodbye_and_not_before() {
+    let bench = Bench::new();
+    bench.runtime.link(1);
+    bench.runtime.session_began(1, true);
+    let drained = bench.leave().await;
+    assert_eq!(
+        (bench.said(), bench.said_over(1)),
+        (vec!["goodbye ".into()], vec!["goodbye ".into()])
+    );
+    bench.start(7, "gives-up", false);
+    bench.runtime.farewell(0);
+    bench.runtime.farewell(1);
+    assert_eq!(bench.said(), ["goodbye 7"]);
+    pass(Duration::from_millis(1)).await;
+    assert!(!drained.is_finished(), "what was returned may be on its way");
+    bench.runtime.farewell(0);
+    pass(Duration::from_millis(1)).await;
+    assert!(drained.is_finished());
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_ends_without_a_coordinator_that_is_gone_or_does_not_answer() {
+    let bench = Bench::new();
+    bench.runtime.link(1);
+    bench.runtime.session_began(1, true);
+    let drained = bench.leave().await;
+    bench.said();
+    bench.runtime.farewell(0);
+    bench.said_over(1);
+    pass(Duration::from_millis(1)).await;
+    assert!(!drained.is_finished());
+    bench.runtime.session_ended(1);
+    pass(Duration::from_millis(1)).await;
+    assert!(drained.is_finished());
+
+    let bench = Bench::new();
+    let drained = bench.leave().await;
+    bench.said();
+    pass(Duration::from_secs(6)).await;
+    assert!(drained.is_finished(), "it waits no longer than for outcomes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_coordinator_of_an_earlier_release_is_not_waited_for() {
+    let bench = Bench::new();
+    bench.runtime.session_began(0, false);
+    bench.runtime.take(0, vec![LEASE]);
+    bench.said();
+    let drained = bench.leave().await;
+    assert!(!drained.is_finished());
+    assert_eq!(bench.said(), ["goodbye "]);
+    pass(Duration::from_millis(1)).await;
+    assert!(drained.is_finished());
+    bench.start(7, "gives-up", false);
+    assert_eq!(bench.said(), ["goodbye 7"], "it takes back what comes with a goodbye");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_a_coordinator_that_is_away_is_not_held_any_more() {
+    let bench = Bench::new();
+    bench.start_blocked(1, 2, v1::Block::Serial);
+    bench.start_blocked(2, 2, v1::Block::Serial);
+    pass(Duration::from_millis(1)).await;
+    bench.runtime.session_ended(0);
+    bench.runtime.leave();
+    bench.runtime.session_began(0, true);
+    bench.runtime.take(0, vec![LEASE]);
+    assert_eq!(bench.said()[..2], ["goodbye ", "leaving, holding 1"]);
+}

@@ -1,0 +1,119 @@
+//! Panics in what others wrote end their attempt and nothing else; panics here end the executor.
+
+use std::{future::Future, pin::Pin};
+
+use super::*;
+
+/// Panics when it is dropped.
+struct Grenade;
+
+impl Drop for Grenade {
+    fn drop(&mut self) {
+        panic!("dropped");
+    }
+}
+
+/// Never ends, and panics when it is aborted.
+struct Dropped;
+
+#[async_trait::async_trait]
+impl JobHandler for Dropped {
+    async fn execute(&self, _: &JobContext) -> JobResult {
+        let _grenade = Grenade;
+        std::future::pending().await
+    }
+}
+
+/// Panics before there is a future.
+struct AtOnce;
+
+impl JobHandler for AtOnce {
+    fn execute<'a, 'b, 'c>(
+        &'a self,
+        _: &'b JobContext,
+    ) -> Pin<Box<dyn Future<Output = JobResult> + Send + 'c>>
+    where
+        'a: 'c,
+        'b: 'c,
+    {
+        panic!("at once")
+    }
+}
+
+fn bench() -> Bench {
+    let handlers = vec![
+        Registration::named("dropped", Dropped),
+        Registration::named("at-once", AtOnce),
+        Registration::named("gives-up", Works { gives_up: true }),
+    ];
+    Bench::with(handlers, &Handle::current())
+}
+
+fn serial(id: i64, handler: &str) -> v1::Attempt {
+    v1::Attempt {
+        handler: handler.to_owned(),
+        block: v1::Block::Serial.into(),
+        max_waiting: 9,
+        timeout_ms: 1_000,
+        grace_ms: 1_000,
+        ..attempt(id)
+    }
+}
+
+/// The message of the one outcome that is told now.
+fn message(bench: &Bench) -> (v1::End, String) {
+    let delivery = bench.runtime.to_deliver(0);
+    let outcomes = delivery.messages.into_iter().filter_map(|message| match message {
+        Message::Finished(finished) => Some(finished.outcomes),
+        _ => None,
+    });
+    let outcomes: Vec<_> = outcomes.flatten().collect();
+    assert_eq!(outcomes.len(), 1, "{outcomes:?}");
+    (outcomes[0].end(), outcomes[0].message.clone())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_panics_while_it_is_aborted_keeps_neither_its_place_nor_its_lane() {
+    let bench = bench();
+    // As many as there are places.
+    for id in 1..=3 {
+        bench.start_one(v1::Attempt { job: id, ..serial(id, "dropped") });
+    }
+    bench.start_one(v1::Attempt { job: 1, ..serial(4, "gives-up") });
+    pass(Duration::from_secs(5)).await;
+    let said = bench.said().join(" ");
+    for id in 1..=3 {
+        assert!(said.contains(&format!("{id} END_TIMED_OUT")), "{said}");
+    }
+    assert!(said.contains("started 4"), "{said}");
+    bench.stop(4).await;
+    assert_eq!(bench.runtime.stat_counts(), (0, 0));
+    assert_eq!(bench.runtime.0.failures.first(), None, "the executor goes on");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_handler_panicked_with_is_in_its_outcome() {
+    let bench = bench();
+    bench.start_one(serial(1, "dropped"));
+    pass(Duration::from_secs(5)).await;
+    bench.runtime.0.lock().outbox.resend(0);
+    let (end, text) = message(&bench);
+    assert_eq!(end, v1::End::TimedOut);
+    assert!(text.ends_with("; while it was dropped it panicked: dropped"), "{text}");
+    bench.recorded(&[1]);
+    bench.start_one(serial(2, "at-once"));
+    pass(Duration::from_millis(1)).await;
+    assert_eq!(message(&bench), (v1::End::Panicked, "panicked: at once".to_owned()));
+    assert_eq!(bench.runtime.stat_counts(), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_of_the_bookkeeping_ends_the_executor() {
+    let bench = bench();
+    bench.runtime.0.lock().breaks = true;
+    bench.start_one(serial(1, "at-once"));
+    bench.runtime.0.failures.raised().await;
+    let failure = bench.runtime.0.failures.first().unwrap();
+    assert_eq!(failure.part, "the bookkeeping of attempts");
+    assert_eq!(failure.why, "panicked: broken by a test");
+}

@@ -1,0 +1,132 @@
+//! Dispatches of what ended here before, and of new attempts under ids of old ones: what a store that
+//! was restored from a backup leads to.
+
+use super::*;
+
+/// When the attempt was created that got the same id after the backup was restored.
+const LATER: i64 = 9;
+
+fn later(id: i64) -> v1::Attempt {
+    v1::Attempt { created_at: LATER, ..attempt(id) }
+}
+
+impl Bench {
+    fn recorded_later(&self, id: i64) {
+        self.runtime.recorded(&v1::Recorded { attempts: vec![id], created_at: vec![LATER] });
+    }
+
+    /// The link connects again; gives what it holds, with the instants.
+    fn holds(&self) -> Vec<(i64, i64)> {
+        self.runtime.session_began(0, true);
+        self.runtime.take(0, vec![LEASE]);
+        let messages = self.runtime.to_deliver(0).messages;
+        let Message::Holding(holding) = &messages[0] else { panic!("{messages:?}") };
+        holding.attempts.iter().copied().zip(holding.created_at.iter().copied()).collect()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dispatch_of_what_was_acknowledged_is_answered_with_its_outcome() {
+    let bench = Bench::new();
+    bench.start(7, "nobody", false);
+    pass(Duration::from_millis(1)).await;
+    let told = bench.said();
+    assert_eq!(told, ["finished 7 END_FAILED_FATAL with none"]);
+    bench.recorded(&[7]);
+    assert!(bench.said().is_empty() && bench.runtime.holding().is_empty());
+    for _ in 0..2 {
+        bench.start(7, "nobody", false);
+        assert_eq!(bench.said(), told);
+        assert_eq!(bench.runtime.holding(), [7]);
+        bench.recorded(&[7]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_attempt_under_the_id_of_one_that_ended_runs_and_the_two_do_not_mix() {
+    let bench = Bench::new();
+    bench.start(7, "nobody", false);
+    pass(Duration::from_millis(1)).await;
+    assert_eq!(bench.said(), ["finished 7 END_FAILED_FATAL with none"]);
+    bench.start_one(later(7));
+    pass(Duration::from_millis(1)).await;
+    assert_eq!(bench.said()[0], "started 7");
+    assert_eq!(bench.holds(), [(7, LATER)], "the old outcome is forgotten");
+    bench.said();
+    bench.recorded(&[7]);
+    bench.stop(7).await;
+    assert_eq!(bench.runtime.stat_counts(), (1, 0), "the stop was meant for the other");
+    let stop = v1::Stop { attempts: vec![7], created_at: vec![LATER] };
+    bench.runtime.stop(0, &stop);
+    pass(Duration::from_millis(1)).await;
+    assert_eq!(bench.said(), ["finished 7 END_STOPPED with 7"]);
+    bench.recorded(&[7]);
+    assert_eq!(bench.runtime.holding(), [7], "the acknowledgement was for the other");
+    bench.recorded_later(7);
+    assert!(bench.runtime.holding().is_empty());
+    // And back: what is remembered now is the later one.
+    bench.start(7, "nobody", false);
+    pass(Duration::from_millis(1)).await;
+    assert_eq!(bench.said(), ["finished 7 END_FAILED_FATAL with none"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_attempt_under_the_id_of_one_that_runs_is_returned() {
+    let bench = Bench::new();
+    bench.start(7, "gives-up", false);
+    pass(Duration::from_millis(1)).await;
+    bench.said();
+    bench.start_one(later(7));
+    assert_eq!(bench.said(), ["returned 7"]);
+    assert_eq!(bench.holds(), [(7, CREATED)]);
+    bench.said();
+    bench.stop(7).await;
+    assert_eq!(bench.said(), ["progress 7: 1 of 2", "finished 7 END_STOPPED with 7"]);
+    bench.start_one(later(7));
+    pass(Duration::from_millis(1)).await;
+    assert_eq!(bench.said()[0], "started 7");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_attempt_under_the_id_of_one_that_waits_takes_its_turn() {
+    let bench = Bench::new();
+    bench.start_blocked(1, 2, v1::Block::Serial);
+    bench.start_blocked(7, 2, v1::Block::Serial);
+    let block = v1::Block::Serial.into();
+    bench.start_one(v1::Attempt { job: 2, block, max_waiting: 1, ..later(7) });
+    pass(Duration::from_millis(1)).await;
+    assert_eq!(bench.runtime.stat_counts(), (1, 1));
+    bench.stop(1).await;
+    assert_eq!(bench.holds(), [(7, LATER), (1, CREATED)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_of_an_earlier_release_is_known_by_its_id_alone() {
+    let bench = Bench::new();
+    let old = v1::Attempt { created_at: 0, ..attempt(7) };
+    bench.start_one(old.clone());
+    pass(Duration::from_millis(1)).await;
+    bench.said();
+    bench.start_one(old);
+    assert_eq!(bench.said(), ["started 7"]);
+    bench.start(7, "gives-up", false);
+    assert_eq!(bench.said(), ["started 7"], "its coordinator was brought to this release");
+    bench.stop(7).await;
+    bench.runtime.recorded(&v1::Recorded { attempts: vec![7], created_at: Vec::new() });
+    assert!(bench.runtime.holding().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_highest_id_that_was_ever_sent_is_told_with_what_is_held() {
+    let bench = Bench::new();
+    bench.start(9, "nobody", false);
+    bench.start(7, "nobody", false);
+    pass(Duration::from_millis(1)).await;
+    bench.recorded(&[7, 9]);
+    bench.runtime.session_began(0, true);
+    bench.runtime.take(0, vec![LEASE, v1::Lease { term: 0, ..LEASE }]);
+    let messages = bench.runtime.to_deliver(0).messages;
+    let Message::Holding(holding) = &messages[0] else { panic!("{messages:?}") };
+    assert_eq!((&holding.attempts, &holding.highest_attempts), (&vec![], &vec![9]));
+    assert_eq!((&holding.leases, &holding.refused), (&vec![LEASE], &vec![LEASE]));
+}
