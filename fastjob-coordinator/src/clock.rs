@@ -1,71 +1,254 @@
 //! The one place where the coordinator reads clocks.
+//!
+//! The wall clock never runs backwards here. A jump forward is not followed at once: until it is
+//! confirmed, time continues by the uptime, so that a wrong clock which is corrected soon leaves
+//! nothing behind, neither in schedules nor in what was removed. The rule is in `judge`.
+
+mod judge;
+mod machine;
+#[cfg(test)]
+mod tests;
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
-    time::{Duration, Instant},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
+#[cfg(test)]
+pub(crate) use self::machine::Manual;
+use self::{
+    judge::{Change, Judge, Reading},
+    machine::{Machine, System},
+};
 use crate::engine::Now;
 
-/// How far the clock may be set back before anybody is told.
+/// How far the clock may be set back before it is logged.
 const NOTICED: SignedDuration = SignedDuration::from_secs(5);
 /// Between two looks at the clock.
 const LOOK: Duration = Duration::from_secs(1);
+/// Between two log lines about a clock that stays wrong.
+const REMIND: Duration = Duration::from_secs(600);
+
+/// Whether there is another clock to compare this machine's with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Witness {
+    /// There is none but the uptime.
+    Uptime,
+    /// Each heartbeat brings the database's.
+    Database,
+}
 
 /// The wall clock, held so that it never runs backwards, and the time since the start.
 #[derive(Debug)]
 pub(crate) struct Clock {
-    started: Instant,
-    /// The latest wall time that was given out, in milliseconds.
-    latest: AtomicI64,
+    machine: Box<dyn Machine>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    judge: Judge,
+    /// The latest wall time that was returned, in milliseconds.
+    latest: i64,
+    /// Set until the database's clock has been read once, if there is one.
+    awaits_database: bool,
+}
+
+/// What is wrong with this machine's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// It jumped forward by so much, and is not followed.
+    Unconfirmed(SignedDuration),
+    /// It was set back: schedules are paused until it shows this time again.
+    SetBack(Timestamp),
 }
 
 impl Clock {
-    pub(crate) fn start() -> Self {
-        Self { started: Instant::now(), latest: AtomicI64::new(wall_millis()) }
+    pub(crate) fn start(witness: Witness) -> Self {
+        Self::on(Box::new(System::start()), witness)
+    }
+
+    fn on(machine: Box<dyn Machine>, witness: Witness) -> Self {
+        let reading = read(&*machine);
+        let awaits_database = witness == Witness::Database;
+        let state = State { judge: Judge::new(reading), latest: reading.wall, awaits_database };
+        Self { machine, state: Mutex::new(state) }
+    }
+
+    /// A clock that a test moves; it also follows tokio's paused time.
+    #[cfg(test)]
+    pub(crate) fn manual() -> (Arc<Self>, Manual) {
+        let manual = Manual::start();
+        (Arc::new(Self::on(Box::new(manual.clone()), Witness::Uptime)), manual)
     }
 
     /// Both clocks, in whole milliseconds.
     pub(crate) fn now(&self) -> Now {
-        let wall = wall_millis();
-        // After a jump back the time stands still until the clock has caught up: what was recorded
-        // does not happen again.
-        let held = self.latest.fetch_max(wall, Ordering::Relaxed).max(wall);
-        let wall = Timestamp::from_millisecond(held).unwrap_or(Timestamp::MAX);
-        Now { wall, uptime: self.started.elapsed() }
+        let (latest, change) = {
+            let mut state = self.lock();
+            // Read under the lock, so that no later reading is judged before it.
+            let (wall, change) = state.judge.judge(read(&*self.machine));
+            // After a step back, time is paused until the clock has caught up: what was recorded
+            // does not happen again.
+            state.latest = state.latest.max(wall);
+            (state.latest, change)
+        };
+        change.into_iter().for_each(log);
+        let wall = Timestamp::from_millisecond(latest).unwrap_or(Timestamp::MAX);
+        Now { wall, uptime: self.machine.uptime() }
     }
 
-    /// Lets the wall clock stand still until this instant, if it is not there yet.
+    /// The time since the start, with the time that the machine was suspended. Leases end by it:
+    /// for other nodes the time went on.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.machine.elapsed()
+    }
+
+    /// Takes in the database's clock, which was read between two instants of [`Clock::elapsed`].
+    pub(crate) fn database(&self, at: Timestamp, asked: Duration, answered: Duration) {
+        let change = {
+            let mut state = self.lock();
+            let first = std::mem::take(&mut state.awaits_database);
+            let origin = at.as_millisecond() - millis((asked + answered) / 2);
+            let reading = read(&*self.machine);
+            let change = state.judge.database(origin, first, reading);
+            if matches!(change, Some(Change::AheadOfDatabase { .. })) {
+                // Nothing was decided by this machine's clock yet: a node that shares its store
+                // takes no partition before its first heartbeat.
+                state.latest = origin + millis(reading.elapsed);
+            }
+            change
+        };
+        change.into_iter().for_each(log);
+    }
+
+    /// Pauses the wall clock until this instant, if it is not there yet.
     pub(crate) fn not_before(&self, at: Timestamp) {
-        self.latest.fetch_max(at.as_millisecond(), Ordering::Relaxed);
+        let mut state = self.lock();
+        state.latest = state.latest.max(at.as_millisecond());
     }
 
-    /// Until when the wall clock stands still, if it was set back by so much that people notice.
-    pub(crate) fn stands_still_until(&self) -> Option<Timestamp> {
-        let until = Timestamp::from_millisecond(self.latest.load(Ordering::Relaxed)).ok()?;
-        (until.duration_since(wall_now()) > NOTICED).then_some(until)
+    /// The wall time by which old things may be removed; `None` while it is not certain: what is
+    /// removed by a wrong clock does not come back with the right one.
+    pub(crate) fn settled(&self) -> Option<Timestamp> {
+        let wall = self.now().wall;
+        let certain = self.trouble().is_none() && !self.lock().awaits_database;
+        certain.then_some(wall)
+    }
+
+    /// Until when the wall clock is paused, if it was set back by so much that people notice.
+    pub(crate) fn paused_until(&self) -> Option<Timestamp> {
+        match self.trouble()? {
+            Trouble::SetBack(until) => Some(until),
+            Trouble::Unconfirmed(_) => None,
+        }
+    }
+
+    /// What is wrong with this machine's clock now.
+    pub(crate) fn trouble(&self) -> Option<Trouble> {
+        let state = self.lock();
+        let reading = read(&*self.machine);
+        if let Some(by) = state.judge.unconfirmed() {
+            return Some(Trouble::Unconfirmed(SignedDuration::from_millis(by)));
+        }
+        let behind = SignedDuration::from_millis(state.latest - state.judge.trusted(reading));
+        let until = Timestamp::from_millisecond(state.latest).ok()?;
+        (behind > NOTICED).then_some(Trouble::SetBack(until))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Says when the clock begins to stand still, and when it goes on.
+fn read(machine: &dyn Machine) -> Reading {
+    Reading { wall: machine.wall(), elapsed: machine.elapsed() }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// What happens to the clock is logged where it is noticed: operators have to see it.
+fn log(change: Change) {
+    let span = |millis: i64| format!("{:#}", SignedDuration::from_millis(millis));
+    match change {
+        Change::Jumped { by } => tracing::warn!(
+            jump = span(by),
+            confirmed_after_s = judge::CONFIRM.as_secs(),
+            "this machine's clock jumped forward: schedules continue by the uptime. If the clock \
+             still shows this time when confirmed_after_s have passed, or the database's clock \
+             agrees, it is followed, and the fires in between are missed fires. Correct the clock \
+             before that if it is wrong"
+        ),
+        Change::Contradicted { by } => tracing::warn!(
+            jump = span(by),
+            "the database's clock contradicts the jump of this machine's clock: schedules continue \
+             by the database's clock until this machine's clock is corrected"
+        ),
+        Change::AheadOfDatabase { by } => tracing::warn!(
+            ahead = span(by),
+            "this machine's clock is ahead of the database's: schedules go by the database's clock \
+             until this machine's clock is corrected"
+        ),
+        Change::BehindDatabase { by } => tracing::warn!(
+            behind = span(by),
+            "this machine's clock is behind the database's: fires of this node are late by as \
+             much. Correct the clock"
+        ),
+        Change::Confirmed { by, because } => tracing::warn!(
+            jump = span(by),
+            because,
+            "the jump of this machine's clock is followed. If the clock is wrong, stop all \
+             coordinators, correct it and see `fastjob repair clock`"
+        ),
+        Change::Corrected { by } => tracing::info!(
+            jump = span(by),
+            "this machine's clock was corrected: its jump had no effect"
+        ),
+    }
+}
+
+/// Logs when schedules are paused and when they continue, and repeats while a clock stays wrong.
 pub(crate) async fn watch(clock: Arc<Clock>, stop: CancellationToken) {
-    let mut stood = false;
+    let mut paused = false;
+    let mut logged: Option<Duration> = None;
     while !stop.is_cancelled() {
-        match clock.stands_still_until() {
-            Some(until) if !stood => tracing::warn!(
-                %until,
-                "this machine's clock was set back: schedules stand still until it is there again"
-            ),
-            None if stood => tracing::info!("the clock has caught up, schedules go on"),
-            _ => {}
+        let uptime = clock.now().uptime;
+        let due = logged.is_none_or(|logged| uptime.saturating_sub(logged) >= REMIND);
+        match clock.trouble() {
+            Some(Trouble::SetBack(until)) => {
+                if !paused || due {
+                    tracing::warn!(
+                        %until,
+                        "this machine's clock was set back: schedules are paused until it shows \
+                         that time again. If that takes too long, see `fastjob repair clock`"
+                    );
+                    logged = Some(uptime);
+                }
+                paused = true;
+            }
+            other => {
+                if paused {
+                    tracing::info!("the clock has caught up, schedules continue");
+                    paused = false;
+                }
+                match other {
+                    // The jump itself was logged when it was noticed.
+                    Some(Trouble::Unconfirmed(_)) if logged.is_none() => logged = Some(uptime),
+                    Some(Trouble::Unconfirmed(jump)) if due => {
+                        let jump = format!("{jump:#}");
+                        tracing::warn!(jump, "this machine's clock is still not followed");
+                        logged = Some(uptime);
+                    }
+                    Some(_) => {}
+                    None => logged = None,
+                }
+            }
         }
-        stood = clock.stands_still_until().is_some();
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(LOOK) => {}
@@ -73,28 +256,7 @@ pub(crate) async fn watch(clock: Arc<Clock>, stop: CancellationToken) {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is where the clock is read")]
-fn wall_millis() -> i64 {
-    Timestamp::now().as_millisecond()
-}
-
 /// The wall clock as it is, for what is only shown.
-#[expect(clippy::disallowed_methods, reason = "this is where the clock is read")]
 pub(crate) fn wall_now() -> Timestamp {
-    Timestamp::now()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_clock_that_was_set_back_stands_still_and_says_until_when() {
-        let clock = Clock::start();
-        assert_eq!(clock.stands_still_until(), None);
-        let ahead = clock.now().wall + SignedDuration::from_hours(1);
-        clock.not_before(ahead);
-        assert_eq!(clock.now().wall, ahead);
-        assert_eq!(clock.stands_still_until(), Some(ahead));
-    }
+    machine::wall()
 }

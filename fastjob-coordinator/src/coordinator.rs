@@ -1,5 +1,11 @@
 //! The one file that knows every part: it builds them, joins them, and stops them together.
 
+mod error;
+mod open;
+pub(crate) mod repair;
+#[cfg(test)]
+mod tests;
+
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::task::JoinSet;
@@ -7,81 +13,27 @@ use tokio_util::sync::CancellationToken;
 
 use fastjob_core::ChannelName;
 
+use self::open::{Opened, store_error};
+pub use self::{
+    error::{RunError, StartError},
+    open::migrate,
+};
 use crate::{
     alarm::{self, Alarm, Channel, Channels},
-    clock::{self, Clock},
+    clock::{self, Clock, Witness},
     cluster::{self, ClusterMap, Deadline, Engines, Keeper},
     config::{Config, CoordinatorConfig, StoreUrl},
     ops::{Ops, Peers},
+    parts::{Ended, caught, part, whole},
     rpc::{Link, Terms},
     server::{self, Bound, Guard, Limits, Plaintext, Server, Tls, TlsFiles, TlsMode},
     sessions::Sessions,
-    store::{self, ClusterStore, Store, postgres::Postgres, sqlite::Sqlite, writer::Writer},
+    store::{self, writer::Writer},
     sweep,
 };
 
 /// How long the writer may take for the last commits once all else has stopped.
 const LAST_COMMITS: Duration = Duration::from_secs(15);
-
-/// Why a coordinator could not start.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StartError {
-    /// The settings do not fit together.
-    #[error("the configuration is not right: {0}")]
-    Config(String),
-    /// The address would be open to others.
-    #[error("{0}")]
-    Exposed(String),
-    /// The store cannot be used.
-    #[error("{message}")]
-    Store {
-        /// What is wrong with it, and what to do.
-        message: String,
-        /// The cause.
-        #[source]
-        source: Option<Box<dyn std::error::Error + Send + Sync>>,
-    },
-    /// The port cannot be used.
-    #[error("{0}")]
-    Listen(String),
-}
-
-/// Why a coordinator stopped by itself.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RunError {
-    /// One of its loops ended, which is a fault.
-    #[error("the {0} ended by itself")]
-    LoopEnded(&'static str),
-    /// The store could not be read.
-    #[error("could not carry on from the store: {message}")]
-    Store {
-        /// What is wrong with it.
-        message: String,
-        /// The cause.
-        #[source]
-        source: Option<Box<dyn std::error::Error + Send + Sync>>,
-    },
-    /// It was told to stop while the store could not be written, and took the last decisions along.
-    #[error(
-        "stopped with decisions of the last {} ms that were not written, for the store did not \
-         take them: what was recorded before holds, and the next start goes on from there",
-        waited.as_millis()
-    )]
-    Unwritten {
-        /// How long the oldest of them had waited for the store.
-        waited: Duration,
-    },
-}
-
-impl RunError {
-    fn load(err: store::Error) -> Self {
-        let message = err.to_string();
-        let source = std::error::Error::source(&err).is_some().then(|| Box::new(err) as _);
-        Self::Store { message, source }
-    }
-}
 
 /// A coordinator that has its store and its port, and is ready to run.
 ///
@@ -184,8 +136,8 @@ impl Builder {
             let cause = std::error::Error::source(&err).map(|cause| format!(": {cause}"));
             StartError::Listen(format!("{err}{}", cause.unwrap_or_default()))
         })?;
-        let store = open_store(&config).await?;
-        let facts = store.whole().facts().await.map_err(store_error)?;
+        let store = Opened::open(&config).await?;
+        let facts = store.whole.facts().await.map_err(store_error)?;
         let config = config.coordinator;
         let peers = peers(&config)?;
         Ok(Coordinator { config, bound, guard, tls, store, facts, peers, channels })
@@ -229,58 +181,6 @@ fn peers(config: &CoordinatorConfig) -> Result<Peers, StartError> {
     Peers::new(token, &roots).map_err(|err| StartError::Config(err.to_string()))
 }
 
-/// An open store.
-enum Opened {
-    /// One coordinator has it to itself.
-    Alone(Arc<Sqlite>),
-    /// Several may have it.
-    Shared(Arc<Postgres>),
-}
-
-impl Opened {
-    fn whole(&self) -> Arc<dyn Store> {
-        match self {
-            Self::Alone(store) => Arc::clone(store) as _,
-            Self::Shared(store) => Arc::clone(store) as _,
-        }
-    }
-
-    /// What nodes share it by, if they do.
-    fn cluster(&self) -> Option<Arc<dyn ClusterStore>> {
-        match self {
-            Self::Alone(_) => None,
-            Self::Shared(store) => Some(Arc::clone(store) as _),
-        }
-    }
-}
-
-async fn open_store(config: &Config) -> Result<Opened, StartError> {
-    Ok(match &config.coordinator.store {
-        StoreUrl::Sqlite(path) => {
-            Opened::Alone(Arc::new(Sqlite::open(path).await.map_err(store_error)?))
-        }
-        StoreUrl::Postgres(url) => {
-            Opened::Shared(Arc::new(Postgres::open(url).await.map_err(store_error)?))
-        }
-    })
-}
-
-fn store_error(err: store::Error) -> StartError {
-    let message = err.to_string();
-    let source = std::error::Error::source(&err).is_some().then(|| Box::new(err) as _);
-    StartError::Store { message, source }
-}
-
-/// Brings the store's schema up to this release.
-///
-/// # Errors
-///
-/// Fails with [`StartError::Store`] if the store is in use, unreadable or newer.
-pub async fn migrate(config: &Config) -> Result<(), StartError> {
-    let store = open_store(config).await?.whole();
-    store.close().await.map_err(store_error)
-}
-
 impl Coordinator {
     /// Settings for one that is to be embedded.
     pub fn builder() -> Builder {
@@ -300,9 +200,10 @@ impl Coordinator {
     /// what was decided.
     pub async fn run(self, stop: CancellationToken) -> Result<(), RunError> {
         let Self { config: settings, bound, guard, tls, store, facts, peers, channels } = self;
-        let clock = Arc::new(Clock::start());
+        let Opened { whole: store, cluster: shared } = store;
+        let witness = if shared.is_some() { Witness::Database } else { Witness::Uptime };
+        let clock = Arc::new(Clock::start(witness));
         let sessions = Sessions::default();
-        let (whole, shared) = (store.whole(), store.cluster());
         let me = cluster::node(settings.advertised(bound.local_addr()));
         let (map, deadline) = match &shared {
             Some(_) => (ClusterMap::of(me.id.clone()), Deadline::passed()),
@@ -311,7 +212,7 @@ impl Coordinator {
         tracing::info!(listen = %bound.local_addr(), store = %settings.store, "coordinator started");
         // The writer outlives the rest, so that what was decided is written.
         let writing = CancellationToken::new();
-        let (writer, writer_handle) = Writer::new(Arc::clone(&whole));
+        let (writer, writer_handle) = Writer::new(Arc::clone(&store) as _);
         let engines = Engines::new(
             facts.clone(),
             Arc::clone(&clock),
@@ -322,7 +223,7 @@ impl Coordinator {
             engines: engines.clone(),
             map: map.clone(),
             peers,
-            store: Arc::clone(&whole),
+            store: Arc::clone(&store),
             sessions: sessions.clone(),
             channels: channels.clone(),
         };
@@ -344,7 +245,7 @@ impl Coordinator {
                 executor_lost: settings.executor_lost,
                 lease: settings.lease,
             },
-            store: Arc::clone(&whole),
+            store: Arc::clone(&store) as _,
             clock: Arc::clone(&clock),
             writer: writer_handle,
             sessions,
@@ -354,57 +255,79 @@ impl Coordinator {
         };
         let senders = engines.clone();
         let turn: alarm::Turn = Arc::new(move |channel| senders.sends_to(channel));
-        let mut loops = JoinSet::new();
+        let mut loops: JoinSet<Ended> = JoinSet::new();
         let mut last = JoinSet::new();
         let writing_stop = writing.clone();
-        last.spawn(async move { writer.run(writing_stop, engines).await });
+        last.spawn(caught(async move { writer.run(writing_stop, engines).await }));
         match shared {
             Some(cluster) => {
-                loops.spawn(named("keeper", keeper.shared(cluster, me, stop.child_token())));
+                loops.spawn(whole("keeper", keeper.shared(cluster, me, stop.child_token())));
             }
             None => {
-                let loaded = whole.load(store::Partition(0)).await.map_err(RunError::load)?;
+                let loaded = store.load(store::Partition(0)).await.map_err(RunError::load)?;
                 if let Some(last) = loaded.clock {
                     // What was done before this start was not done later than what follows.
                     clock.not_before(last);
                 }
-                loops.spawn(named("engine", keeper.alone(loaded, stop.child_token())));
+                loops.spawn(part("engine", keeper.alone(loaded, stop.child_token())));
             }
         }
-        loops.spawn(named(
-            "sweep of the history",
-            sweep::run(Arc::clone(&whole), settings.history, stop.child_token()),
-        ));
-        loops.spawn(named("watch of the clock", clock::watch(clock, stop.child_token())));
-        loops.spawn(named(
-            "sender of alarms",
-            alarm::run(Arc::clone(&whole), channels, turn, stop.child_token()),
-        ));
+        let sweep = sweep::run(
+            Arc::clone(&store),
+            settings.history,
+            Arc::clone(&clock),
+            stop.child_token(),
+        );
+        loops.spawn(part("removal of history", sweep));
+        loops.spawn(part("watch of the clock", clock::watch(clock.clone(), stop.child_token())));
+        let alarms = alarm::run(Arc::clone(&store), channels, turn, clock, stop.child_token());
+        loops.spawn(part("sender of alarms", alarms));
         let grpc = tonic::service::Routes::new(link.into_service()).into_axum_router();
         let app = server::app(ops, grpc, guard);
         let drain = settings.drain;
         let most = usize::try_from(settings.max_connections).unwrap_or(usize::MAX);
         let limits = Limits { connections: most, ..Limits::default() };
         let serving = bound.serve(app, tls, limits, stop.child_token(), drain);
-        loops.spawn(named("server", serving));
+        loops.spawn(part("server", serving));
 
-        // Told to stop, or a part has a fault: all stop.
-        let first = loops.join_next().await;
+        // A part has a fault, or all are to stop: all stop.
+        let (first, mut written) = tokio::select! {
+            ended = loops.join_next() => (ended.and_then(Result::ok), None),
+            ended = last.join_next() => {
+                let written = ended.and_then(Result::ok);
+                let panic = written.as_ref().and_then(|written| written.as_ref().err()).cloned();
+                (Some(Ended { part: "writer", panic }), written)
+            }
+        };
         let told = stop.is_cancelled();
+        if let Some(Ended { part, panic }) = first.as_ref().filter(|_| !told) {
+            tracing::error!(part, panic, "a part of the coordinator ended by itself: all stop");
+        }
         stop.cancel();
-        let rest = async { while loops.join_next().await.is_some() {} };
+        let rest = async {
+            while let Some(ended) = loops.join_next().await {
+                if let Ok(Ended { part, panic: Some(panic) }) = ended {
+                    tracing::error!(part, panic, "a part panicked while the coordinator stopped");
+                }
+            }
+        };
         if tokio::time::timeout(drain + Duration::from_secs(2), rest).await.is_err() {
             tracing::warn!("a part did not stop in time");
         }
         loops.abort_all();
         writing.cancel();
-        let unwritten = match tokio::time::timeout(LAST_COMMITS, last.join_next()).await {
-            Ok(Some(Ok(Ok(())))) | Ok(None) => None,
-            Ok(Some(Ok(Err(unwritten)))) => Some(unwritten.waited),
-            // A store that neither takes nor refuses them, or a fault.
-            Ok(Some(Err(_))) | Err(_) => Some(LAST_COMMITS),
+        if written.is_none() {
+            let last = tokio::time::timeout(LAST_COMMITS, last.join_next()).await;
+            written = last.ok().flatten().and_then(Result::ok);
+        }
+        let writer_failed = match written {
+            Some(Ok(Ok(()))) => None,
+            Some(Ok(Err(unwritten))) => Some(RunError::Unwritten { waited: unwritten.waited }),
+            Some(Err(panic)) => Some(Ended { part: "writer", panic: Some(panic) }.into()),
+            // The store neither takes the last commits nor refuses them.
+            None => Some(RunError::Unwritten { waited: LAST_COMMITS }),
         };
-        match tokio::time::timeout(Duration::from_secs(5), whole.close()).await {
+        match tokio::time::timeout(Duration::from_secs(5), store.close()).await {
             Ok(Ok(())) => {}
             Ok(Err(err)) => {
                 tracing::warn!(error = &err as &dyn std::error::Error, "the store was not closed");
@@ -413,14 +336,9 @@ impl Coordinator {
         }
         tracing::info!("coordinator stopped");
         match first {
-            Some(Ok(name)) if !told => Err(RunError::LoopEnded(name)),
-            Some(Err(_)) if !told => Err(RunError::LoopEnded("part that panicked")),
-            _ => unwritten.map_or(Ok(()), |waited| Err(RunError::Unwritten { waited })),
+            Some(ended) if !told => Err(ended.into()),
+            Some(Ended { part, panic: Some(message) }) => Err(RunError::Panicked { part, message }),
+            Some(_) | None => writer_failed.map_or(Ok(()), Err),
         }
     }
-}
-
-async fn named(name: &'static str, part: impl Future<Output = ()>) -> &'static str {
-    part.await;
-    name
 }

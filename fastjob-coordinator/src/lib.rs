@@ -25,6 +25,7 @@ mod engine;
 #[cfg(feature = "simulation")]
 pub use engine::simulation;
 mod ops;
+mod parts;
 mod record;
 mod rpc;
 mod server;

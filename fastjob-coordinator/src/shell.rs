@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Clock,
-    cluster::Deadline,
+    cluster::Permit,
     engine::{Command, CommitId, Effects, Engine, Event},
     ops,
     sessions::Sessions,
@@ -43,6 +43,14 @@ pub(crate) struct EngineHandle {
 
 /// What the loop reads from; the other end of a handle.
 pub(crate) struct Inbox(mpsc::UnboundedReceiver<Told>);
+
+#[cfg(test)]
+impl Inbox {
+    /// The next event, if there is one.
+    pub(crate) fn try_next(&mut self) -> Option<Event> {
+        self.0.try_recv().ok().map(Told::take)
+    }
+}
 
 /// An event on its way to the engine.
 struct Told {
@@ -115,7 +123,8 @@ impl EngineHandle {
             Ok(Err(_)) if !taken.load(Ordering::Acquire) => Err(ops::Error::Moved),
             // Its commit may have been under way: asked again, it might be done twice.
             Ok(Err(_)) => Err(ops::Error::Unavailable(
-                "another node has taken over meanwhile: it is not known whether this was done"
+                "the partition moved to another node meanwhile: it is not known whether this was \
+                 done"
                     .to_owned(),
             )),
             Err(_) => Err(ops::Error::Unavailable(
@@ -160,21 +169,26 @@ pub(crate) struct Around {
     pub(crate) clock: Arc<Clock>,
     pub(crate) writer: WriterHandle,
     pub(crate) sessions: Sessions,
-    /// Until when the node may act.
-    pub(crate) deadline: Deadline,
+    /// Until when this engine may act.
+    pub(crate) permit: Permit,
     pub(crate) lease: Lease,
 }
 
 /// How an engine's loop ends when it is told to.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ending {
-    /// At once: what is not written yet is for whoever carries on.
+    /// At once: what is not written yet is left to the next owner.
     pub(crate) lost: CancellationToken,
     /// In order: nothing new is taken on, and what was decided is written.
     pub(crate) retire: CancellationToken,
 }
 
-/// Runs the engine until it is told to end, or may not act any more.
+/// The engine may not act any more: what it decided was not carried out.
+#[derive(Debug, PartialEq, Eq)]
+struct Refused;
+
+/// Runs the engine until it is told to end, or may not act any more. Then what it decided since its
+/// last commit is dropped with it, as in a crash: the next owner continues from the store.
 pub(crate) async fn run(
     mut engine: Engine,
     around: Around,
@@ -186,43 +200,65 @@ pub(crate) async fn run(
     loop {
         let wait = engine.wake_in(around.clock.now());
         tokio::select! {
+            biased;
             () = ending.lost.cancelled() => return around.lease,
             () = ending.retire.cancelled() => break,
             _ = events.recv_many(&mut batch, BATCH) => {}
             () = tokio::time::sleep(wait) => {}
         }
-        let now = around.clock.now();
-        if !around.deadline.holds(now.uptime) {
+        if !around.may_act() {
             return around.lease;
         }
+        let now = around.clock.now();
         for told in batch.drain(..) {
             engine.handle(now, told.take(), &mut effects);
         }
         engine.handle(now, Event::Tick, &mut effects);
         engine.flush(&mut effects);
-        around.carry_out(&mut effects);
+        if around.carry_out(&mut effects) == Err(Refused) {
+            // The engine believes that it was done, so it must not decide anything any more.
+            return around.lease;
+        }
     }
     engine.retire(&mut effects);
-    around.carry_out(&mut effects);
+    if around.carry_out(&mut effects) == Err(Refused) {
+        return around.lease;
+    }
     while !engine.is_written() {
         let next = tokio::select! {
             () = ending.lost.cancelled() => return around.lease,
+            () = around.writer.ended() => return around.lease,
             next = events.recv() => next,
         };
         if let Some(Told { event: Event::Committed(ids), .. }) = next {
             engine.handle(around.clock.now(), Event::Committed(ids), &mut effects);
+            // Nothing new is sent; the next owner finds it in the store. It asks the executor of a
+            // placed attempt, learns that it did not get it, and sends it. Stops are sent for tasks
+            // that are stopping, and outcomes are acknowledged when executors repeat them.
             effects.sends.clear();
-            around.carry_out(&mut effects);
+            if around.carry_out(&mut effects) == Err(Refused) {
+                return around.lease;
+            }
         }
     }
     around.lease
 }
 
 impl Around {
-    fn carry_out(&self, effects: &mut Effects) {
-        // Looked at just before: a node that was paused must not start what is another's by now.
-        let may_act = effects.sends.is_empty() || self.deadline.holds(self.clock.now().uptime);
-        for (session, message) in effects.sends.drain(..).filter(|_| may_act) {
+    fn may_act(&self) -> bool {
+        self.permit.holds(self.clock.elapsed())
+    }
+
+    /// Does what the engine decided: all of it, or nothing if the permit is over.
+    fn carry_out(&self, effects: &mut Effects) -> Result<(), Refused> {
+        // Looked at just before: a node that was paused must not start what may be another's now.
+        // What is sent later than this, because the process is paused here, has a term that
+        // executors refuse once they have heard of a newer one.
+        if !self.may_act() {
+            *effects = Effects::default();
+            return Err(Refused);
+        }
+        for (session, message) in effects.sends.drain(..) {
             self.sessions.send(session, self.lease, message);
         }
         for (CommitId(id), commit) in effects.commits.drain(..) {
@@ -231,78 +267,9 @@ impl Around {
         for answer in effects.answers.drain(..) {
             answer.give();
         }
+        Ok(())
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use fastjob_core::TaskId;
-
-    use super::*;
-    use crate::engine::StopAnswer;
-
-    fn handle() -> (EngineHandle, Inbox) {
-        let (_, health) = watch::channel(Health::Well);
-        EngineHandle::new(health)
-    }
-
-    async fn stop(engine: &EngineHandle) -> Result<StopAnswer, ops::Error> {
-        engine.ask(|answer| Command::Stop { task: TaskId(1), answer }).await
-    }
-
-    #[tokio::test]
-    async fn what_an_engine_never_took_in_can_be_asked_of_another() {
-        let (engine, inbox) = handle();
-        let asked = tokio::spawn({
-            let engine = engine.clone();
-            async move { stop(&engine).await }
-        });
-        tokio::task::yield_now().await;
-        drop(inbox);
-        assert!(matches!(asked.await.unwrap(), Err(ops::Error::Moved)));
-        assert!(matches!(stop(&engine).await, Err(ops::Error::Moved)), "it has ended before");
-    }
-
-    #[tokio::test]
-    async fn whether_something_was_done_is_not_known_when_its_engine_ends_before_the_answer() {
-        let (engine, Inbox(mut inbox)) = handle();
-        let asked = tokio::spawn(async move { stop(&engine).await });
-        let event = inbox.recv().await.unwrap().take();
-        drop(event); // as with the engine
-        let answer = asked.await.unwrap();
-        let Err(ops::Error::Unavailable(why)) = answer else { panic!("{answer:?}") };
-        assert!(why.contains("not known"), "{why}");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_call_is_answered_soon_after_the_store_begins_to_refuse() {
-        let (health, watch) = watch::channel(Health::Well);
-        let (engine, inbox) = EngineHandle::new(watch);
-        let asked = tokio::spawn(async move {
-            engine.ask(|answer| Command::Stop { task: TaskId(1), answer }).await
-        });
-        tokio::task::yield_now().await;
-        health.send_replace(Health::Failing { why: "the disk is full".to_owned() });
-        let answer = asked.await.unwrap();
-        let Err(ops::Error::Unavailable(why)) = answer else { panic!("{answer:?}") };
-        assert!(why.ends_with("not known whether this was done: the disk is full"), "{why}");
-        drop(inbox);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_store_that_refuses_for_a_moment_keeps_nobody_from_the_answer() {
-        let (health, watch) = watch::channel(Health::Well);
-        let refused = tokio::spawn(refuses_for(watch, PATIENCE));
-        let failing = |why: &str| Health::Failing { why: why.to_owned() };
-        health.send_replace(failing("it is busy"));
-        tokio::task::yield_now().await;
-        tokio::time::advance(PATIENCE / 2).await;
-        health.send_replace(Health::Well);
-        tokio::task::yield_now().await;
-        tokio::time::advance(PATIENCE * 2).await;
-        tokio::task::yield_now().await;
-        assert!(!refused.is_finished());
-        health.send_replace(failing("it is full"));
-        assert_eq!(refused.await.unwrap(), "it is full");
-    }
-}
+mod tests;

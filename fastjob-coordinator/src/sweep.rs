@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
 
-use crate::{clock::wall_now, store::Store};
+use crate::{clock::Clock, store::Store};
 
 /// Tasks in one piece.
 const PIECE: u32 = 500;
@@ -14,15 +14,25 @@ const BREATH: Duration = Duration::from_millis(200);
 /// Between two looks when there is nothing to remove.
 const REST: Duration = Duration::from_secs(600);
 
-/// Removes what ended longer than `history` ago, until told to stop; zero keeps everything.
-pub(crate) async fn run(store: Arc<dyn Store>, history: Duration, stop: CancellationToken) {
+/// Between two looks at a clock that is not certain.
+const UNCERTAIN: Duration = Duration::from_secs(1);
+
+/// Removes what ended longer than `history` ago, until told to stop; zero keeps everything. Nothing
+/// is removed while the clock is not certain.
+pub(crate) async fn run(
+    store: Arc<dyn Store>,
+    history: Duration,
+    clock: Arc<Clock>,
+    stop: CancellationToken,
+) {
     if history.is_zero() {
         return stop.cancelled().await;
     }
     let history = SignedDuration::try_from(history).unwrap_or(SignedDuration::MAX);
     loop {
-        let wait = match wall_now().checked_sub(history) {
-            Ok(before) => match store.remove_ended(before, PIECE).await {
+        let wait = match clock.settled().map(|now| now.checked_sub(history)) {
+            None => UNCERTAIN,
+            Some(Ok(before)) => match store.remove_ended(before, PIECE).await {
                 Ok(0) => REST,
                 Ok(removed) => {
                     tracing::debug!(removed, "old tasks removed");
@@ -33,7 +43,7 @@ pub(crate) async fn run(store: Arc<dyn Store>, history: Duration, stop: Cancella
                     REST
                 }
             },
-            Err(_) => REST,
+            Some(Err(_)) => REST,
         };
         tokio::select! {
             () = stop.cancelled() => return,

@@ -12,14 +12,15 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("store", &["config", "record"]),
     ("clock", &["engine"]),
     ("crypto", &[]),
+    ("parts", &[]),
     ("sessions", &["engine", "store"]),
     ("shell", &["clock", "cluster", "engine", "ops", "sessions", "store"]),
-    ("cluster", &["clock", "engine", "sessions", "shell", "store"]),
+    ("cluster", &["clock", "engine", "parts", "sessions", "shell", "store"]),
     (
         "ops",
         &["alarm", "clock", "cluster", "crypto", "engine", "record", "sessions", "shell", "store"],
     ),
-    ("rpc", &["cluster", "engine", "sessions", "store"]),
+    ("rpc", &["cluster", "engine", "parts", "sessions", "store"]),
     ("api", &["ops"]),
     ("server", &["api", "crypto", "ops"]),
     // Whether the text of a message can be filled in is a rule of alarms.

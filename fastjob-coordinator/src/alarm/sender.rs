@@ -16,7 +16,7 @@ use super::{
     group::{Group, Groups, HELD},
     sweep,
 };
-use crate::{clock::wall_now, store::Store};
+use crate::{clock::Clock, store::Store};
 
 /// Rows that are read at once.
 const PAGE: u32 = 1_000;
@@ -30,29 +30,34 @@ const LAST: Duration = Duration::from_secs(1);
 /// Whether it is this node's turn to send to a channel: of several nodes it is one's.
 pub(crate) type Turn = Arc<dyn Fn(&ChannelName) -> bool + Send + Sync>;
 
-/// Sends what waits to all channels until told to stop.
+/// Sends what waits to all channels until told to stop. A sender that panics ends it: alarms that
+/// no one sends would not be missed.
 pub(crate) async fn run(
     store: Arc<dyn Store>,
     channels: Channels,
     turn: Turn,
+    clock: Arc<Clock>,
     stop: CancellationToken,
 ) {
     let mut loops = JoinSet::new();
     for (name, channel) in channels.iter() {
-        let sender =
-            Sender::new(Arc::clone(&store), name.clone(), channel.clone(), Arc::clone(&turn));
+        let sender = Sender::new(
+            Arc::clone(&store),
+            name.clone(),
+            channel.clone(),
+            Arc::clone(&turn),
+            Arc::clone(&clock),
+        );
         loops.spawn(sender.run(stop.clone()));
     }
-    loops.spawn(sweep::run(store, channels, stop.clone()));
+    loops.spawn(sweep::run(store, channels, clock, stop.clone()));
     while let Some(ended) = loops.join_next().await {
         if let Err(err) = ended
-            && err.is_panic()
+            && let Ok(panic) = err.try_into_panic()
         {
-            // The others go on; the coordinator as well.
-            tracing::error!("the sender of an alarm channel panicked, it sends no more");
+            std::panic::resume_unwind(panic);
         }
     }
-    stop.cancelled().await;
 }
 
 /// What became of a group, until the store knows it.
@@ -69,6 +74,7 @@ struct Sender {
     name: ChannelName,
     channel: Channel,
     turn: Turn,
+    clock: Arc<Clock>,
     groups: Groups,
     /// Read up to this number.
     read: i64,
@@ -77,9 +83,16 @@ struct Sender {
 }
 
 impl Sender {
-    fn new(store: Arc<dyn Store>, name: ChannelName, channel: Channel, turn: Turn) -> Self {
+    fn new(
+        store: Arc<dyn Store>,
+        name: ChannelName,
+        channel: Channel,
+        turn: Turn,
+        clock: Arc<Clock>,
+    ) -> Self {
         let groups = Groups::new(channel.group_wait, channel.group_interval);
-        Self { store, name, channel, turn, groups, read: 0, started: Instant::now(), untold: None }
+        let (read, started, untold) = (0, Instant::now(), None);
+        Self { store, name, channel, turn, clock, groups, read, started, untold }
     }
 
     async fn run(mut self, stop: CancellationToken) {
@@ -142,7 +155,8 @@ impl Sender {
     /// What is left of a group once the store has marked what is silenced; `None` if nothing is.
     async fn without_silenced(&self, group: &Group) -> Result<Option<Group>, crate::store::Error> {
         let numbers = &group.numbers;
-        let left = match self.store.silence_alarms(&self.name, numbers, wall_now()).await? {
+        let now = self.clock.now().wall;
+        let left = match self.store.silence_alarms(&self.name, numbers, now).await? {
             None => return Ok(Some(group.clone())),
             Some(left) => left,
         };
@@ -163,7 +177,7 @@ impl Sender {
                 return;
             }
         };
-        let (now, at) = (self.started.elapsed(), wall_now());
+        let (now, at) = (self.started.elapsed(), self.clock.now().wall);
         let numbers = group.numbers.clone();
         let error = sent.err();
         let mut given_up = false;

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Channels, sender::GIVE_UP};
 use crate::{
-    clock::wall_now,
+    clock::Clock,
     store::{Result, Store},
 };
 
@@ -19,24 +19,35 @@ const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 const REST: Duration = Duration::from_secs(600);
 /// Between two pieces while there is more.
 const BREATH: Duration = Duration::from_millis(200);
+/// Between two looks at a clock that is not certain.
+const UNCERTAIN: Duration = Duration::from_secs(1);
 /// Rows that are changed at once.
 const PIECE: u32 = 500;
 /// What is noted with an alarm that nobody can send.
 const STRANGER: &str = "the channel is not configured";
 
-/// Tidies up at once and then now and then, until told to stop.
-pub(super) async fn run(store: Arc<dyn Store>, channels: Channels, stop: CancellationToken) {
+/// Tidies up at once and then now and then, until told to stop. Nothing is removed while the clock
+/// is not certain.
+pub(super) async fn run(
+    store: Arc<dyn Store>,
+    channels: Channels,
+    clock: Arc<Clock>,
+    stop: CancellationToken,
+) {
     let configured = channels.iter().map(|(name, _)| name.clone()).collect();
     let mut sweep = Sweep { store, configured, told: HashSet::new() };
     loop {
-        let wait = match sweep.tick(wall_now()).await {
-            Ok(true) => BREATH,
-            Ok(false) => REST,
-            Err(err) => {
-                let error = &err as &dyn std::error::Error;
-                tracing::warn!(error, "old alarms and silences not removed");
-                REST
-            }
+        let wait = match clock.settled() {
+            None => UNCERTAIN,
+            Some(now) => match sweep.tick(now).await {
+                Ok(true) => BREATH,
+                Ok(false) => REST,
+                Err(err) => {
+                    let error = &err as &dyn std::error::Error;
+                    tracing::warn!(error, "old alarms and silences not removed");
+                    REST
+                }
+            },
         };
         tokio::select! {
             () = stop.cancelled() => return,

@@ -43,6 +43,10 @@ async fn test(toml: &str) -> Result<(), String> {
     channels(&format!("[alarms.ops]\n{toml}")).test(&"ops".parse().unwrap()).await.unwrap()
 }
 
+fn clock() -> Arc<crate::clock::Clock> {
+    Arc::new(crate::clock::Clock::start(crate::clock::Witness::Uptime))
+}
+
 /// There is one node.
 fn always() -> Turn {
     Arc::new(|_| true)
@@ -145,8 +149,13 @@ async fn a_storm_is_one_message_that_is_retried_and_not_sent_again_after_a_resta
     store.commit(&[Commit { alarms, ..Commit::default() }]).await.unwrap();
     for _ in 0..2 {
         let stop = CancellationToken::new();
-        let running =
-            tokio::spawn(run(Arc::clone(&store) as _, channels(&toml), always(), stop.clone()));
+        let running = tokio::spawn(run(
+            Arc::clone(&store) as _,
+            channels(&toml),
+            always(),
+            clock(),
+            stop.clone(),
+        ));
         let ops: ChannelName = "ops".parse().unwrap();
         for _ in 0..200 {
             if store.waiting_alarms(&ops, 0, 1).await.unwrap().is_empty() {
@@ -229,7 +238,8 @@ async fn what_is_silenced_when_it_is_to_be_sent_is_taken_out_of_its_message_for_
     store.commit(&[Commit { alarms, ..Commit::default() }]).await.unwrap();
     let told = Arc::new(std::sync::Mutex::new(Vec::new()));
     let (stop, channels) = (CancellationToken::new(), custom("ops", Tell(Arc::clone(&told))));
-    let running = tokio::spawn(run(Arc::clone(&store) as _, channels, always(), stop.clone()));
+    let running =
+        tokio::spawn(run(Arc::clone(&store) as _, channels, always(), clock(), stop.clone()));
     until("nothing waits", async || {
         let states = states(&store, "ops").await;
         states.iter().all(|(_, state, _)| *state != AlarmState::Waiting)
@@ -263,7 +273,8 @@ async fn a_message_in_flight_is_cut_off_at_the_stop_and_its_alarm_waits() {
     store.commit(&[Commit { alarms: vec![row(1, 1)], ..Commit::default() }]).await.unwrap();
     let (stop, asked) = (CancellationToken::new(), Arc::new(AtomicUsize::new(0)));
     let channels = custom("ops", Slow(Arc::clone(&asked)));
-    let running = tokio::spawn(run(Arc::clone(&store) as _, channels, always(), stop.clone()));
+    let running =
+        tokio::spawn(run(Arc::clone(&store) as _, channels, always(), clock(), stop.clone()));
     until("it is on its way", async || asked.load(Ordering::SeqCst) == 1).await;
     stop.cancel();
     tokio::time::timeout(Duration::from_secs(5), running).await.unwrap().unwrap();
@@ -280,7 +291,8 @@ async fn alarms_of_a_channel_that_is_not_configured_are_given_up_after_a_day() {
     store.commit(&[Commit { alarms, ..Commit::default() }]).await.unwrap();
     let (stop, asked) = (CancellationToken::new(), Arc::new(AtomicUsize::new(0)));
     let channels = custom("ops", Slow(Arc::clone(&asked)));
-    let running = tokio::spawn(run(Arc::clone(&store) as _, channels, always(), stop.clone()));
+    let running =
+        tokio::spawn(run(Arc::clone(&store) as _, channels, always(), clock(), stop.clone()));
     let given_up = (1, AlarmState::GivenUp, Some("the channel is not configured".to_owned()));
     until("the old one is given up", async || {
         states(&store, "other").await == [(2, AlarmState::Waiting, None), given_up.clone()]

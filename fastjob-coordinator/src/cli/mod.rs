@@ -1,6 +1,6 @@
 //! The command line: `fastjob`, one subcommand a file.
 //!
-//! All but `serve`, `check` and `migrate` ask a running coordinator over REST; they decide nothing.
+//! All but `serve`, `check`, `migrate` and `repair` ask a running coordinator over REST; they decide nothing.
 //! What was asked for goes to the standard output, everything else to the standard error. The exit
 //! status is 0 if it was done, 1 if it failed, 2 if the command was misused.
 
@@ -15,6 +15,7 @@ mod migrate;
 mod node;
 mod options;
 mod out;
+mod repair;
 mod serve;
 mod start;
 mod stop;
@@ -71,6 +72,9 @@ enum Command {
     Check,
     /// Bring the store's schema up to this release, as `fastjob serve` does when it starts
     Migrate(migrate::Migrate),
+    /// Repair the store by hand after a wrong clock or a restored backup
+    #[command(subcommand)]
+    Repair(repair::Repair),
 }
 
 /// The whole of the `fastjob` command: reads the arguments and the environment of the process.
@@ -118,6 +122,7 @@ impl Cli {
             Command::Serve(serve) => serve.run(&options, env).await,
             Command::Check => check::run(&options, env, &mut out),
             Command::Migrate(migrate) => migrate.run(options.settings(env)?, &mut out).await,
+            Command::Repair(repair) => repair.run(options.settings(env)?, &mut out).await,
             Command::Job(job) => job.run(client, &mut out).await,
             Command::Start(start) => start.run(client, &mut out).await,
             Command::Stop(stop) => stop.run(&client()?, &mut out).await,

@@ -2,6 +2,7 @@
 
 mod asking;
 mod fake;
+mod repairs;
 mod waiting;
 
 use clap::{CommandFactory, Parser};

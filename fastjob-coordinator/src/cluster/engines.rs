@@ -2,7 +2,7 @@
 //! that it is for.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, PoisonError, RwLock},
 };
 
@@ -15,7 +15,7 @@ use crate::{
     clock::Clock,
     engine::{CommitId, Connected, Event, Held, SessionId},
     shell::EngineHandle,
-    store::{Lease, Partition, StoreFacts, writer::Health},
+    store::{self, ChildStart, Lease, Partition, StoreFacts, writer::Health},
 };
 
 /// The engines of this node. Cheap to clone.
@@ -72,9 +72,9 @@ impl Engines {
         Partition::of_id(attempt.0, self.partitions())
     }
 
-    /// Until when the clock stands still, if it was set back.
-    pub(crate) fn stands_still_until(&self) -> Option<jiff::Timestamp> {
-        self.0.clock.stands_still_until()
+    /// Until when the clock is paused, if it was set back.
+    pub(crate) fn paused_until(&self) -> Option<jiff::Timestamp> {
+        self.0.clock.paused_until()
     }
 
     /// Whether the store takes writes.
@@ -97,7 +97,7 @@ impl Engines {
 
     /// Whether this node's lease lasts.
     pub(crate) fn may_act(&self) -> bool {
-        self.0.deadline.holds(self.0.clock.now().uptime)
+        self.0.deadline.holds(self.0.clock.elapsed())
     }
 
     /// Whether this node is the one that sends to an alarm channel: the one that has the partition
@@ -184,7 +184,7 @@ impl Engines {
             answers.push(wait);
         }
         for wait in answers {
-            // An engine that has gone in the meantime minds nobody.
+            // Ignore engines that have ended meanwhile.
             if let Ok(crate::engine::ConnectAnswer::Taken { why }) = wait.await {
                 return Some(why);
             }
@@ -222,6 +222,31 @@ impl Engines {
         for (lease, ids) in by_lease {
             if let Some(running) = self.read().get(&lease.partition).filter(|r| r.lease == lease) {
                 running.handle.tell(Event::Committed(ids));
+            }
+        }
+    }
+
+    /// Ends the engines of partitions that another node, or this one, holds in a later term.
+    pub(super) fn end_superseded(&self, partitions: &[store::Holding]) {
+        for store::Holding { lease, .. } in partitions {
+            let running = self.read().get(&lease.partition).map(|running| running.lease);
+            if let Some(mine) = running.filter(|mine| mine.term < lease.term) {
+                self.remove(mine);
+            }
+        }
+    }
+
+    /// Hands over children that were read while these leases were held.
+    pub(super) fn start_children(&self, leases: &[Lease], children: Vec<ChildStart>) {
+        let read_under: HashMap<_, _> =
+            leases.iter().map(|lease| (lease.partition, *lease)).collect();
+        for child in children {
+            let running = self.read();
+            let engine = running.get(&child.partition).filter(|running| {
+                read_under.get(&child.partition).is_some_and(|lease| *lease == running.lease)
+            });
+            if let Some(engine) = engine {
+                engine.handle.tell(Event::ChildStarts(vec![child]));
             }
         }
     }

@@ -1,41 +1,8 @@
-//! Leases: how long a node may act, and which partitions it should have.
+//! Which partitions a node should have.
 //!
-//! Rules only: the database decides who holds a partition, `keeper` carries out what is said here.
-
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+//! Rules only: the database decides who holds a partition, `node` carries out what is said here.
 
 use crate::store::{Alive, ClusterView, NodeId, Partition};
-
-/// Until when this node may act, by its own uptime. Cheap to clone.
-#[derive(Clone, Debug)]
-pub(crate) struct Deadline(Arc<AtomicU64>);
-
-impl Deadline {
-    /// For a node that shares its store with nobody.
-    pub(crate) fn never() -> Self {
-        Self(Arc::new(AtomicU64::new(u64::MAX)))
-    }
-
-    /// For a node that may not act yet.
-    pub(crate) fn passed() -> Self {
-        Self(Arc::default())
-    }
-
-    pub(crate) fn set(&self, until: Duration) {
-        self.0.store(u64::try_from(until.as_millis()).unwrap_or(u64::MAX), Ordering::Release);
-    }
-
-    /// Whether the node may act at this uptime.
-    pub(crate) fn holds(&self, uptime: Duration) -> bool {
-        uptime.as_millis() < u128::from(self.0.load(Ordering::Acquire))
-    }
-}
 
 /// What a node should do about its partitions.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -119,6 +86,7 @@ mod tests {
         ClusterView {
             nodes: (0..alive).map(row).collect(),
             partitions: (0..).zip(holders).map(holding).collect(),
+            ..ClusterView::default()
         }
     }
 
@@ -175,15 +143,5 @@ mod tests {
             let (least, most) = (counts.iter().min().unwrap(), counts.iter().max().unwrap());
             prop_assert!(most - least <= 1, "{:?}", counts);
         }
-    }
-
-    #[test]
-    fn a_node_acts_until_its_deadline() {
-        let deadline = Deadline::passed();
-        assert!(!deadline.holds(Duration::ZERO));
-        deadline.set(Duration::from_secs(5));
-        assert!(deadline.holds(Duration::from_millis(4_999)));
-        assert!(!deadline.holds(Duration::from_secs(5)));
-        assert!(Deadline::never().holds(Duration::from_secs(1 << 40)));
     }
 }

@@ -33,7 +33,8 @@ impl ClusterMap {
     pub(crate) fn alone(node: NodeRow) -> Self {
         let holding =
             Holding { lease: Lease::default(), holder: Some((node.id.clone(), Alive::Yes)) };
-        let view = ClusterView { nodes: vec![node], partitions: vec![holding] };
+        let (nodes, partitions) = (vec![node], vec![holding]);
+        let view = ClusterView { nodes, partitions, ..ClusterView::default() };
         let view = Arc::new(RwLock::new(Arc::new(view)));
         Self { me: None, view, troubles: Arc::default(), stale: Arc::default() }
     }

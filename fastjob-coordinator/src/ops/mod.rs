@@ -129,9 +129,10 @@ impl Ops {
                 partition.0
             )));
         }
-        if let Some(until) = self.engines.stands_still_until() {
+        if let Some(until) = self.engines.paused_until() {
             return Err(Error::Unavailable(format!(
-                "the clock was set back: schedules stand still until it is {until} again"
+                "this machine's clock was set back: schedules are paused until it shows {until} \
+                 again"
             )));
         }
         Ok(())

@@ -33,6 +33,7 @@ use self::{
 use crate::{
     cluster::{ClusterMap, Engines},
     engine::{Connected, Event, SessionId},
+    parts::caught,
     sessions::{Outbound, Sessions, to_wire},
 };
 
@@ -108,7 +109,15 @@ impl ExecutorLink for Link {
             partitions: self.engines.partitions(),
             says_farewell: true,
         };
-        tokio::spawn(listen(open, inbound, name));
+        // It ends with its stream, and with the coordinator: `listen` waits for both.
+        tokio::spawn(async move {
+            if let Err(panic) = caught(listen(open, inbound, name)).await {
+                tracing::error!(
+                    panic,
+                    "a session panicked: it is closed, its executor connects again"
+                );
+            }
+        });
         let welcome = v1::ToExecutor { message: Some(v1::to_executor::Message::Welcome(welcome)) };
         Ok(Response::new(Outgoing { first: Some(welcome), outbound }))
     }

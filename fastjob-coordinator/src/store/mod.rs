@@ -4,7 +4,10 @@
 //! expects. The traits are small and speak our language; each database implements them all.
 
 mod codes;
+#[cfg(test)]
+pub(crate) mod double;
 pub(crate) mod postgres;
+mod repair;
 pub(crate) mod sqlite;
 #[cfg(test)]
 mod suite;
@@ -17,6 +20,7 @@ use fastjob_core::{
 };
 use jiff::Timestamp;
 
+pub(crate) use self::repair::{IDS_MOST, Marks, RepairStore, Survey};
 pub(crate) use crate::record::{
     AlarmKind, ChildStart, Commit, EndedAttempt, EndedShard, JobRow, Lease, LifeId, LifeRow,
     Loaded, NewAttempt, OpenAttempt, Origin, Partition,
@@ -175,6 +179,15 @@ pub(crate) enum Error {
     /// Something in it cannot be read.
     #[error("the store holds {what} that this release cannot read")]
     Corrupt { what: String },
+    /// Coordinators use the store.
+    #[error(
+        "coordinators use the store: {}. Stop them first; one that was killed is taken for alive \
+         until its lease is over", .0.join(", ")
+    )]
+    Alive(Vec<String>),
+    /// JSON and the protocol hold no larger ids.
+    #[error("the ids of the store reach {until} already: they cannot be lifted by {by}")]
+    NoMoreIds { until: i64, by: i64 },
     /// The database did not answer.
     #[error("could not {doing}: the database did not answer in time")]
     TimedOut { doing: &'static str },
@@ -301,6 +314,14 @@ pub(crate) enum Alive {
     No,
 }
 
+/// Until when the database takes a node for alive: each beat changes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NodeUntil {
+    pub(crate) node: NodeId,
+    /// By the database's clock; means something only to it.
+    pub(crate) until: i64,
+}
+
 /// The cluster, as the database sees it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct ClusterView {
@@ -308,6 +329,10 @@ pub(crate) struct ClusterView {
     pub(crate) nodes: Vec<NodeRow>,
     /// All partitions, by number.
     pub(crate) partitions: Vec<Holding>,
+    /// All nodes that have a row, also those that do not beat.
+    pub(crate) until: Vec<NodeUntil>,
+    /// The database's clock.
+    pub(crate) clock: Option<Timestamp>,
 }
 
 /// Who may act on which partition; only of stores that several nodes share.
@@ -328,6 +353,9 @@ pub(crate) trait ClusterStore: Send + Sync {
     async fn release(&self, node: &NodeId, lease: Lease) -> Result<()>;
     /// Removes the node, and gives back what it still holds.
     async fn leave(&self, node: &NodeId) -> Result<()>;
+    /// Removes a node that is dead although the database takes it for alive, unless it has beaten
+    /// since: what it holds is free.
+    async fn forget(&self, node: &NodeUntil) -> Result<()>;
 }
 
 /// Jobs, as people ask for them.
@@ -424,8 +452,11 @@ pub(crate) trait SilenceStore: Send + Sync {
 
 /// All of it.
 pub(crate) trait Store:
-    CommitStore + LoadStore + JobStore + TaskStore + AlarmStore + SilenceStore
+    CommitStore + LoadStore + JobStore + TaskStore + AlarmStore + SilenceStore + RepairStore
 {
 }
 
-impl<T: CommitStore + LoadStore + JobStore + TaskStore + AlarmStore + SilenceStore> Store for T {}
+impl<T> Store for T where
+    T: CommitStore + LoadStore + JobStore + TaskStore + AlarmStore + SilenceStore + RepairStore
+{
+}

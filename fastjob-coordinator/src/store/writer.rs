@@ -14,7 +14,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{Commit, Error, Lease, Store};
+use super::{Commit, CommitStore, Error, Lease};
 
 /// Most rows in one transaction, so that one never holds up the next for long.
 const ROWS: usize = 20_000;
@@ -52,6 +52,11 @@ impl WriterHandle {
         }
     }
 
+    /// Returns when the writer has ended, after which nothing is written.
+    pub(crate) async fn ended(&self) {
+        self.commits.closed().await;
+    }
+
     /// Whether the store takes what is written.
     pub(crate) fn health(&self) -> watch::Receiver<Health> {
         self.health.clone()
@@ -75,7 +80,7 @@ pub(crate) struct Unwritten {
 
 /// The loop that writes.
 pub(crate) struct Writer {
-    store: Arc<dyn Store>,
+    store: Arc<dyn CommitStore>,
     /// Leases that others have by now.
     over: HashSet<Lease>,
     commits: mpsc::UnboundedReceiver<(u64, Commit)>,
@@ -83,7 +88,7 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn new(store: Arc<dyn Store>) -> (Self, WriterHandle) {
+    pub(crate) fn new(store: Arc<dyn CommitStore>) -> (Self, WriterHandle) {
         let (commits, inbox) = mpsc::unbounded_channel();
         let (health, watch) = watch::channel(Health::Well);
         (
@@ -248,7 +253,7 @@ impl Group {
 }
 
 /// An error and all its causes, those that say something new.
-fn chain(err: &dyn std::error::Error) -> String {
+pub(crate) fn chain(err: &dyn std::error::Error) -> String {
     let mut text = err.to_string();
     let mut source = err.source();
     while let Some(cause) = source {

@@ -10,7 +10,7 @@ use crate::engine::simulation::ModelStore;
 use crate::{
     engine::{
         Command, Config, ConnectAnswer, Connected, Effects, Engine, Event, Held, JobPath, Message,
-        Now, Outcome, SaveAnswer, SaveMode, SessionId, Start, StartAttempt, When,
+        Now, Outcome, SaveAnswer, SaveMode, SessionId, Start, StartAttempt, Switch, When,
     },
     record::Origin,
 };
@@ -79,8 +79,20 @@ impl Story {
         session: u64,
         holding: &[i64],
     ) -> ConnectAnswer {
+        self.connect_as(executor, life, session, holding, |_| {})
+    }
+
+    /// Connects an executor that says more of itself.
+    pub(super) fn connect_as(
+        &mut self,
+        executor: &str,
+        life: &str,
+        session: u64,
+        holding: &[i64],
+        change: impl FnOnce(&mut Connected),
+    ) -> ConnectAnswer {
         let (answer, mut wait) = oneshot::channel();
-        let connected = Connected {
+        let mut connected = Connected {
             session: SessionId(session),
             link: 0,
             service: "default".parse().unwrap(),
@@ -96,15 +108,19 @@ impl Story {
             leaving: false,
             highest: None,
         };
+        change(&mut connected);
         self.tell(Event::Connected(Box::new(connected), answer));
         wait.try_recv().unwrap()
     }
 
     pub(super) fn start(&mut self, name: &str) -> AttemptId {
+        self.start_at(name, When::Now)
+    }
+
+    pub(super) fn start_at(&mut self, name: &str, at: When) -> AttemptId {
         let (answer, mut wait) = oneshot::channel();
         let job = JobPath(name.to_owned());
-        let ask =
-            Start { job, cause: Cause::Api, param: None, at: When::Now, executor: None, key: None };
+        let ask = Start { job, cause: Cause::Api, param: None, at, executor: None, key: None };
         self.tell(Event::Command(Command::Start { ask, answer }));
         wait.try_recv().unwrap().unwrap().first_attempt()
     }
@@ -129,6 +145,20 @@ impl Story {
         let row = self.store.attempts.get(&attempt);
         let created_at = row.map_or(Timestamp::UNIX_EPOCH, |row| row.new.created_at);
         Held { attempt, created_at }
+    }
+
+    pub(super) fn switch(&mut self, name: &str, to: Switch) {
+        let (answer, mut wait) = oneshot::channel();
+        let job = JobPath(name.to_owned());
+        self.tell(Event::Command(Command::Switch { job, to, answer }));
+        wait.try_recv().unwrap().unwrap();
+    }
+
+    /// An executor says that it drains, and returns attempts.
+    pub(super) fn leave(&mut self, session: u64, returned: &[AttemptId]) {
+        let (noted, mut wait) = oneshot::channel();
+        self.tell(Event::Leaving(SessionId(session), returned.to_vec(), noted));
+        wait.try_recv().expect("the engine has taken note");
     }
 
     /// What was sent to a session since the last look.

@@ -11,13 +11,14 @@ use sqlx::Connection;
 
 use super::{Postgres, code, int, line::again, while_doing};
 use crate::store::{
-    Alive, ClusterStore, ClusterView, Error, Holding, Lease, NodeId, NodeRow, Partition, Result,
+    Alive, ClusterStore, ClusterView, Error, Holding, Lease, NodeId, NodeRow, NodeUntil, Partition,
+    Result,
 };
 
 #[async_trait::async_trait]
 impl ClusterStore for Postgres {
     async fn beat(&self, node: &NodeRow, lease: Duration) -> Result<ClusterView> {
-        type Node = (String, String, String, i64);
+        type Node = (String, String, String, i64, bool, i64, i64);
         type Held = (i32, Option<String>, i64, bool);
         let millis = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX);
         let rows = again!(self.beats.with(async |line| {
@@ -35,8 +36,10 @@ impl ClusterStore for Postgres {
             .execute(&mut *tx)
             .await?;
             let nodes: Vec<Node> = sqlx::query_as(
-                "select id, address, version, since from nodes \
-                 where until > clock_timestamp() order by id",
+                "select id, address, version, since, until > clock_timestamp(), \
+                 cast(extract(epoch from until) * 1000000 as bigint), \
+                 cast(extract(epoch from clock_timestamp()) * 1000 as bigint) \
+                 from nodes order by id",
             )
             .fetch_all(&mut *tx)
             .await?;
@@ -58,10 +61,19 @@ impl ClusterStore for Postgres {
             Ok((nodes, held))
         }));
         let (nodes, held) = rows.map_err(while_doing("renew the lease"))?;
-        let node = |(id, address, version, since): Node| {
-            let since = Timestamp::from_millisecond(since)
-                .map_err(|_| Error::Corrupt { what: format!("the instant {since}") })?;
-            Ok(NodeRow { id: NodeId(id), address, version, since })
+        let instant = |millis: i64| {
+            Timestamp::from_millisecond(millis)
+                .map_err(|_| Error::Corrupt { what: format!("the instant {millis}") })
+        };
+        let clock = nodes.last().map(|(.., clock)| instant(*clock)).transpose()?;
+        let until = |(id, _, _, _, _, until, _): &Node| NodeUntil {
+            node: NodeId(id.clone()),
+            until: *until,
+        };
+        let until = nodes.iter().map(until).collect();
+        let alive = |(.., alive, _, _): &Node| *alive;
+        let node = |(id, address, version, since, ..): Node| {
+            Ok(NodeRow { id: NodeId(id), address, version, since: instant(since)? })
         };
         let holding = |(partition, holder, term, alive): Held| {
             let partition = u32::try_from(partition)
@@ -73,8 +85,10 @@ impl ClusterStore for Postgres {
             })
         };
         Ok(ClusterView {
-            nodes: nodes.into_iter().map(node).collect::<Result<_>>()?,
+            nodes: nodes.into_iter().filter(alive).map(node).collect::<Result<_>>()?,
             partitions: held.into_iter().map(holding).collect::<Result<_>>()?,
+            until,
+            clock,
         })
     }
 
@@ -129,6 +143,21 @@ impl ClusterStore for Postgres {
             tx.commit().await
         }))
         .map_err(while_doing("leave the cluster"))
+    }
+
+    async fn forget(&self, node: &NodeUntil) -> Result<()> {
+        again!(self.cluster.with(async |line| {
+            sqlx::query(
+                "delete from nodes where id = $1 \
+                 and cast(extract(epoch from until) * 1000000 as bigint) = $2",
+            )
+            .bind(&node.node.0)
+            .bind(node.until)
+            .execute(line)
+            .await
+            .map(drop)
+        }))
+        .map_err(while_doing("remove a node that is dead"))
     }
 }
 

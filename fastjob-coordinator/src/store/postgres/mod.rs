@@ -15,6 +15,7 @@ mod load;
 mod migrate;
 mod outcomes;
 mod readers;
+mod repair;
 mod silences;
 mod tasks;
 

@@ -11,6 +11,7 @@ mod lives;
 mod load;
 mod look;
 mod outcomes;
+mod repair;
 mod silences;
 mod tasks;
 #[cfg(test)]

@@ -14,6 +14,7 @@ pub(crate) mod lists;
 pub(crate) mod outcomes;
 pub(crate) mod parts;
 pub(crate) mod reload;
+pub(crate) mod repair;
 pub(crate) mod repeats;
 pub(crate) mod retention;
 pub(crate) mod rows;
@@ -117,6 +118,13 @@ macro_rules! suite {
                 open_tasks_do_not_keep_old_ones,
                 what_is_removed_frees_its_key,
                 lives_that_are_over_go_with_what_ran_on_them,
+            }
+            repair {
+                what_is_later_than_now_is_shown_and_left,
+                clocks_that_are_ahead_are_set_back,
+                clocks_that_are_behind_are_left,
+                open_attempts_of_a_wrong_clock_keep_their_delay,
+                ids_are_lifted_and_what_was_there_is_told,
             }
             batches {
                 five_thousand_rows_of_each_part,

@@ -1,0 +1,113 @@
+//! `fastjob repair`: what a wrong clock or a restored backup left behind in the store.
+
+use clap::{Args, Subcommand};
+
+use super::{
+    error::Error,
+    options,
+    out::Out,
+    table::{Table, millis},
+};
+use crate::{
+    Config,
+    coordinator::repair::{self, ClockRepair, IdsRepair, Mode},
+};
+
+#[derive(Subcommand)]
+pub(super) enum Repair {
+    /// Set the clocks of the store back to now, after a coordinator ran with a clock that was ahead
+    ///
+    /// Schedules are paused until the clock has caught up with what the store recorded. This sets
+    /// the recorded clocks back, so that schedules continue now. Correct the machine's clock first,
+    /// and stop all coordinators.
+    Clock(What),
+    /// Lift the ids of the store by 1,000,000,000, after a backup was restored
+    ///
+    /// Ids that were handed out after the backup are then never handed out again. Stop all
+    /// coordinators first.
+    Ids(What),
+}
+
+#[derive(Args)]
+pub(super) struct What {
+    /// The store, as sqlite:PATH or postgres://… (FASTJOB_STORE) [default: sqlite:fastjob-data/fastjob.db]
+    #[arg(long, value_name = "URL")]
+    store: Option<String>,
+    /// Write; without it, only show what would be written
+    #[arg(long)]
+    yes: bool,
+}
+
+impl What {
+    fn over(&self, config: &mut Config) -> Result<Mode, Error> {
+        if let Some(store) = &self.store {
+            config.coordinator.store = options::store(store)?;
+        }
+        Ok(if self.yes { Mode::Write } else { Mode::Show })
+    }
+}
+
+impl Repair {
+    pub(super) async fn run(self, mut config: Config, out: &mut Out<'_>) -> Result<(), Error> {
+        match self {
+            Self::Clock(what) => {
+                let mode = what.over(&mut config)?;
+                let repaired = repair::clock(&config, mode).await;
+                show_clock(&repaired.map_err(|err| Error::from_chain(&err))?, out)
+            }
+            Self::Ids(what) => {
+                let mode = what.over(&mut config)?;
+                let repaired = repair::ids(&config, mode).await;
+                show_ids(&repaired.map_err(|err| Error::from_chain(&err))?, out)
+            }
+        }
+    }
+}
+
+fn show_clock(repaired: &ClockRepair, out: &mut Out<'_>) -> Result<(), Error> {
+    if out.is_json() {
+        return out.json(repaired);
+    }
+    let ClockRepair { store, now, written, partitions, jobs, attempts } = repaired;
+    if partitions.is_empty() && *jobs == 0 && *attempts == 0 {
+        return out.line(format_args!("nothing in {store} is later than now, {now:.3}"));
+    }
+    let mut table =
+        Table::new(&["PARTITION", "CLOCK", "CLOCK AFTER", "WATERMARK", "WATERMARK AFTER"]);
+    for partition in partitions {
+        let (clock, watermark) = (partition.clock, partition.watermark);
+        table.row([
+            partition.partition.to_string(),
+            millis(clock.before),
+            millis(clock.after),
+            millis(watermark.before),
+            millis(watermark.after),
+        ]);
+    }
+    out.line(table)?;
+    out.line(format_args!(
+        "jobs whose schedule counts from later than now: {jobs}\n\
+         open attempts that were made later than now: {attempts}"
+    ))?;
+    end(*written, store, out)
+}
+
+fn show_ids(repaired: &IdsRepair, out: &mut Out<'_>) -> Result<(), Error> {
+    if out.is_json() {
+        return out.json(repaired);
+    }
+    let mut table = Table::new(&["PARTITION", ">IDS BELOW", ">AFTER"]);
+    for partition in &repaired.partitions {
+        let ids = partition.ids_until;
+        table.row([partition.partition.to_string(), ids.before.to_string(), ids.after.to_string()]);
+    }
+    out.line(table)?;
+    end(repaired.written, &repaired.store, out)
+}
+
+fn end(written: bool, store: &str, out: &mut Out<'_>) -> Result<(), Error> {
+    if written {
+        return out.line(format_args!("written to {store}"));
+    }
+    out.line("nothing was written: stop all coordinators and repeat this with --yes")
+}

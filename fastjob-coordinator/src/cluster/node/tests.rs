@@ -1,0 +1,320 @@
+//! What users rely on when leases end, engines fail and parts of a node die.
+
+use tokio::sync::watch;
+
+use super::*;
+use crate::{
+    cluster::{
+        children,
+        testing::{Call, Home, LEASE, Shared},
+    },
+    engine::Event,
+    parts::Ended,
+    shell::{EngineHandle, Inbox},
+    store::{ChildStart, NodeId},
+};
+
+async fn home() -> Home {
+    Home::new(Shared::new()).await
+}
+
+/// A node that may act, without the loops beside it.
+fn node(home: &Home) -> Node {
+    home.deadline.begin(home.clock.elapsed() + Duration::from_secs(3_600));
+    Node::new(home.keeper(), Arc::clone(&home.shared) as _, home.me.clone())
+}
+
+/// Adds an engine that is not one, and the end that it can be told of.
+fn add(home: &Home, node: &mut Node, lease: Lease, work: impl FnOnce(Ending) -> Work) -> Inbox {
+    let ending = Ending::default();
+    let (handle, inbox) = EngineHandle::new(home.engines.health().clone());
+    home.engines.add(lease, handle, ending.lost.clone());
+    node.spawn(lease, ending.clone(), work(ending));
+    inbox
+}
+
+async fn breaks() -> Lease {
+    panic!("injected")
+}
+
+type Work = std::pin::Pin<Box<dyn Future<Output = Lease> + Send>>;
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_was_suspended_past_its_lease_starts_its_engines_again_in_new_terms() {
+    let home = home().await;
+    let stop = CancellationToken::new();
+    let (shared, me) = (Arc::clone(&home.shared) as _, home.me.clone());
+    let running = tokio::spawn(home.keeper().shared(shared, me, stop.clone()));
+    let before = home.acts_on(2).await;
+    // No heartbeat fails: the next one is simply late.
+    home.machine.sleep(10 * LEASE);
+    assert!(home.engines.leases().is_empty(), "not after the deadline");
+    let after = home.acts_on(2).await;
+    for (before, after) in before.iter().zip(&after) {
+        assert!(after.term > before.term, "{before:?} {after:?}");
+    }
+    stop.cancel();
+    assert_eq!(running.await.unwrap(), Ok(()));
+    assert!(home.shared.held().iter().all(|(holder, _)| holder.is_none()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_generation_begins_when_the_last_engine_of_the_old_one_has_ended() {
+    let home = home().await;
+    let mut node = node(&home);
+    let lease = home.shared.hold(&home.me.id)[0];
+    let (ended, slow) = tokio::sync::oneshot::channel::<()>();
+    let _inbox = add(&home, &mut node, lease, |ending| {
+        Box::pin(async move {
+            ending.lost.cancelled().await;
+            slow.await.unwrap();
+            lease
+        })
+    });
+    let old = home.deadline.permit();
+    home.machine.sleep(Duration::from_secs(7_200));
+    let until = home.clock.elapsed() + Duration::from_secs(3_600);
+    let mut begin = std::pin::pin!(node.begin(until));
+    let early = tokio::time::timeout(Duration::from_secs(5), begin.as_mut()).await;
+    assert!(early.is_err() && !home.engines.may_act(), "an engine of the old one is left");
+    ended.send(()).unwrap();
+    begin.await;
+    assert!(home.engines.may_act());
+    assert!(!old.holds(Duration::ZERO), "the old engines' permit stays over");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_panics_costs_its_own_partition_alone_a_pause() {
+    let home = home().await;
+    let mut node = node(&home);
+    let leases = home.shared.hold(&home.me.id);
+    let (broken, whole) = (leases[0], leases[1]);
+    let _first = add(&home, &mut node, broken, |_| Box::pin(breaks()));
+    let _other = add(&home, &mut node, whole, |_| Box::pin(std::future::pending()));
+    let (_seen, beats) = watch::channel(Seen::Nothing);
+    let stop = CancellationToken::new();
+    let stopping = async {
+        while home.shared.held()[0].0.is_some() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        stop.cancel();
+    };
+    tokio::join!(node.run(beats, stop.clone()), stopping);
+    assert_eq!(home.engines.leases(), [whole]);
+    assert_eq!(node.ending.keys().collect::<Vec<_>>(), [&whole]);
+    assert!(node.refused.contains_key(&broken.partition), "another node may take it first");
+    let (partition, why) = home.map.unloaded().unwrap();
+    assert!(partition == broken.partition && why.contains("injected"), "{why}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_panics_while_it_ends_does_not_keep_its_partition() {
+    let home = home().await;
+    let mut node = node(&home);
+    let leases = home.shared.hold(&home.me.id);
+    let _inbox = add(&home, &mut node, leases[0], |ending| {
+        Box::pin(async move {
+            ending.retire.cancelled().await;
+            breaks().await
+        })
+    });
+    let began = tokio::time::Instant::now();
+    node.release(vec![leases[0].partition]).await;
+    assert!(began.elapsed() < RETIRE, "it does not wait for one that has gone");
+    assert!(home.engines.held().is_empty() && node.ending.is_empty());
+    assert_eq!(home.shared.held()[0].0, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_ends_by_itself_during_a_release_is_noted() {
+    let home = home().await;
+    let mut node = node(&home);
+    let leases = home.shared.hold(&home.me.id);
+    let (released, other) = (leases[0], leases[1]);
+    let _first = add(&home, &mut node, released, |ending| {
+        Box::pin(async move {
+            ending.retire.cancelled().await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            released
+        })
+    });
+    let _second = add(&home, &mut node, other, |_| Box::pin(std::future::ready(other)));
+    node.release(vec![released.partition]).await;
+    assert!(home.engines.held().is_empty() && node.ending.is_empty());
+    assert_eq!(home.shared.held()[0].0, None);
+    assert_eq!(home.shared.held()[1].0, Some(home.me.id.clone()), "nobody gave it back");
+}
+
+async fn runs_until_it_fails(home: &Home) -> Result<(), Ended> {
+    let (shared, me) = (Arc::clone(&home.shared) as _, home.me.clone());
+    home.keeper().shared(shared, me, CancellationToken::new()).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_whose_heartbeat_panics_gives_everything_back_and_says_so() {
+    let home = home().await;
+    let breaks = async {
+        home.acts_on(2).await;
+        home.shared.beats_are(Call::Panics);
+    };
+    let (ended, ()) = tokio::join!(runs_until_it_fails(&home), breaks);
+    let panic = Some("injected".to_owned());
+    assert_eq!(ended, Err(Ended { part: "heartbeat", panic }));
+    assert!(home.shared.held().iter().all(|(holder, _)| holder.is_none()));
+    assert!(home.engines.held().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_cannot_start_children_any_more_gives_everything_back_and_says_so() {
+    let home = home().await;
+    let breaks = async {
+        home.acts_on(2).await;
+        home.shared.reads_of_children_are(Call::Panics);
+    };
+    let (ended, ()) = tokio::join!(runs_until_it_fails(&home), breaks);
+    assert_eq!(ended.map_err(|ended| ended.part), Err("start of children"));
+    assert!(home.shared.held().iter().all(|(holder, _)| holder.is_none()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_is_gone_beats_no_more() {
+    let home = home().await;
+    let (shared, me) = (Arc::clone(&home.shared) as _, home.me.clone());
+    let keeper = tokio::spawn(home.keeper().shared(shared, me, CancellationToken::new()));
+    home.acts_on(2).await;
+    keeper.abort();
+    assert!(keeper.await.unwrap_err().is_cancelled());
+    let beats = home.shared.beats.load(std::sync::atomic::Ordering::SeqCst);
+    tokio::time::sleep(10 * LEASE).await;
+    let after = home.shared.beats.load(std::sync::atomic::Ordering::SeqCst);
+    assert!(after <= beats + 1, "{beats} {after}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_whose_heartbeats_fail_acts_no_longer_than_its_lease() {
+    let home = home().await;
+    let stop = CancellationToken::new();
+    let (shared, me) = (Arc::clone(&home.shared) as _, home.me.clone());
+    let running = tokio::spawn(home.keeper().shared(shared, me, stop.clone()));
+    home.acts_on(2).await;
+    home.shared.beats_are(Call::Fails);
+    tokio::time::sleep(LEASE).await;
+    assert!(!home.engines.may_act() && home.engines.held().is_empty());
+    home.shared.beats_are(Call::Works);
+    home.acts_on(2).await;
+    stop.cancel();
+    assert_eq!(running.await.unwrap(), Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_partition_that_another_node_has_taken_loses_its_engine_with_the_next_heartbeat() {
+    let home = home().await;
+    let stop = CancellationToken::new();
+    let (shared, me) = (Arc::clone(&home.shared) as _, home.me.clone());
+    let running = tokio::spawn(home.keeper().shared(shared, me, stop.clone()));
+    let before = home.acts_on(2).await;
+    home.shared.hold(&NodeId("other".to_owned()));
+    tokio::time::sleep(LEASE / 6 + Duration::from_millis(100)).await;
+    // The other does not beat, so they come back, in terms after its own.
+    let after = home.acts_on(2).await;
+    assert!(before.iter().zip(&after).all(|(b, a)| a.term == b.term + 2), "{before:?} {after:?}");
+    stop.cancel();
+    assert_eq!(running.await.unwrap(), Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_database_whose_clock_is_set_forward_moves_no_partition() {
+    let shared = Shared::new();
+    let (a, b) = (Home::new(Arc::clone(&shared)).await, Home::new(Arc::clone(&shared)).await);
+    let mut nodes = JoinSet::new();
+    for home in [&a, &b] {
+        nodes.spawn(home.keeper().shared(
+            Arc::clone(&shared) as _,
+            home.me.clone(),
+            CancellationToken::new(),
+        ));
+    }
+    while (a.engines.leases().len(), b.engines.leases().len()) != (1, 1) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let before = shared.held();
+    shared.step(3_600_000);
+    for _ in 0..1_000 {
+        tokio::time::sleep(LEASE / 100).await;
+        assert_eq!(shared.held(), before);
+    }
+    assert_eq!((a.engines.leases().len(), b.engines.leases().len()), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_database_whose_clock_is_set_back_does_not_keep_what_a_dead_node_held() {
+    let shared = Shared::new();
+    let (a, b) = (Home::new(Arc::clone(&shared)).await, Home::new(Arc::clone(&shared)).await);
+    let start = |home: &Home| {
+        let (cluster, me) = (Arc::clone(&shared) as _, home.me.clone());
+        tokio::spawn(home.keeper().shared(cluster, me, CancellationToken::new()))
+    };
+    let (dies, _lives) = (start(&a), start(&b));
+    while (a.engines.leases().len(), b.engines.leases().len()) != (1, 1) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    dies.abort();
+    assert!(dies.await.unwrap_err().is_cancelled());
+    shared.step(-3_600_000);
+    tokio::time::sleep(2 * LEASE).await;
+    assert_eq!(b.engines.leases().len(), 2, "{:?}", shared.held());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_child_that_was_read_for_one_engine_is_not_started_by_the_next() {
+    let home = home().await;
+    home.deadline.begin(Duration::from_secs(3_600));
+    let child = ChildStart {
+        id: 7,
+        partition: Partition(0),
+        job: fastjob_core::JobId(2),
+        parent: fastjob_core::TaskId(1),
+        param: None,
+    };
+    *home.shared.children.lock().unwrap() = vec![child];
+    let gate = Arc::new(tokio::sync::Notify::new());
+    *home.shared.read.lock().unwrap() = Some(Arc::clone(&gate));
+    let engine = |term| {
+        let lease = Lease { partition: Partition(0), term };
+        let (handle, inbox) = EngineHandle::new(home.engines.health().clone());
+        home.engines.add(lease, handle, CancellationToken::new());
+        (lease, inbox)
+    };
+    let (old, mut old_inbox) = engine(1);
+    let stop = CancellationToken::new();
+    let shared = Arc::clone(&home.shared) as _;
+    let looking = tokio::spawn(children::run(shared, home.engines.clone(), stop.clone()));
+    home.shared.reading.notified().await;
+    // The old engine started it and crossed it out; the new one has loaded what is left.
+    home.engines.remove(old);
+    let (_, mut new_inbox) = engine(2);
+    home.shared.children.lock().unwrap().clear();
+    gate.notify_one();
+    home.shared.reading.notified().await;
+    assert!(old_inbox.try_next().is_none() && new_inbox.try_next().is_none());
+    // What is read while an engine is there is handed to it.
+    let next = ChildStart {
+        id: 9,
+        partition: Partition(0),
+        job: fastjob_core::JobId(2),
+        parent: fastjob_core::TaskId(1),
+        param: None,
+    };
+    *home.shared.children.lock().unwrap() = vec![next];
+    gate.notify_one();
+    home.shared.reading.notified().await;
+    gate.notify_one();
+    home.shared.reading.notified().await;
+    match new_inbox.try_next() {
+        Some(Event::ChildStarts(children)) => assert_eq!(children[0].id, 9),
+        other => panic!("{other:?}"),
+    }
+    stop.cancel();
+    gate.notify_one();
+    looking.await.unwrap();
+}

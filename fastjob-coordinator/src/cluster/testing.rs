@@ -1,0 +1,277 @@
+//! Doubles of what a node shares with others, for tests that move time.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use tokio::{sync::Notify, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+use super::{ClusterMap, Deadline, Engines, Keeper, Settings, keeper};
+use crate::{
+    clock::{Clock, Manual},
+    sessions::Sessions,
+    store::{
+        Alive, ChildStart, ClusterStore, ClusterView, Commit, CommitStore, Error, Holding, Lease,
+        LoadStore, Loaded, NodeId, NodeRow, NodeUntil, Partition, Result, StoreFacts,
+        writer::{Writer, WriterHandle},
+    },
+};
+
+pub(super) const LEASE: Duration = Duration::from_secs(6);
+const PARTITIONS: u32 = 2;
+const EPOCH: i64 = 1_800_000_000_000;
+
+/// What a call does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Call {
+    #[default]
+    Works,
+    Fails,
+    Panics,
+}
+
+/// A database that several nodes share, with a clock that can be set.
+pub(super) struct Shared {
+    started: Instant,
+    state: Mutex<State>,
+    pub(super) beats: AtomicU64,
+    /// What the next reads of children find, and when they return.
+    pub(super) children: Mutex<Vec<ChildStart>>,
+    pub(super) reading: Notify,
+    pub(super) read: Mutex<Option<Arc<Notify>>>,
+}
+
+#[derive(Default)]
+struct State {
+    step: i64,
+    beat: Call,
+    children: Call,
+    nodes: BTreeMap<NodeId, (NodeRow, i64)>,
+    partitions: Vec<(Option<NodeId>, i64)>,
+}
+
+impl Shared {
+    pub(super) fn new() -> Arc<Self> {
+        let partitions = vec![(None, 0); PARTITIONS as usize];
+        Arc::new(Self {
+            started: Instant::now(),
+            state: Mutex::new(State { partitions, ..State::default() }),
+            beats: AtomicU64::new(0),
+            children: Mutex::default(),
+            reading: Notify::new(),
+            read: Mutex::default(),
+        })
+    }
+
+    pub(super) fn beats_are(&self, call: Call) {
+        self.state.lock().unwrap().beat = call;
+    }
+
+    /// Sets the database's clock forward or back.
+    pub(super) fn step(&self, by: i64) {
+        self.state.lock().unwrap().step += by;
+    }
+
+    pub(super) fn reads_of_children_are(&self, call: Call) {
+        self.state.lock().unwrap().children = call;
+    }
+
+    /// Who holds each partition, in which term.
+    pub(super) fn held(&self) -> Vec<(Option<NodeId>, i64)> {
+        self.state.lock().unwrap().partitions.clone()
+    }
+
+    pub(super) fn hold(&self, node: &NodeId) -> Vec<Lease> {
+        let mut state = self.state.lock().unwrap();
+        for (holder, term) in &mut state.partitions {
+            (*holder, *term) = (Some(node.clone()), *term + 1);
+        }
+        let terms = (0..).zip(&state.partitions);
+        terms.map(|(p, (_, term))| Lease { partition: Partition(p), term: *term }).collect()
+    }
+
+    fn now(&self, state: &State) -> i64 {
+        EPOCH + i64::try_from(self.started.elapsed().as_millis()).unwrap() + state.step
+    }
+}
+
+fn does(call: Call, doing: &'static str) -> Result<()> {
+    match call {
+        Call::Works => Ok(()),
+        Call::Fails => Err(Error::TimedOut { doing }),
+        Call::Panics => panic!("injected"),
+    }
+}
+
+#[async_trait]
+impl ClusterStore for Shared {
+    async fn beat(&self, node: &NodeRow, lease: Duration) -> Result<ClusterView> {
+        self.beats.fetch_add(1, Ordering::SeqCst);
+        // Not while the lock is held: a panic must not break the double.
+        let call = self.state.lock().unwrap().beat;
+        does(call, "renew the lease")?;
+        let mut state = self.state.lock().unwrap();
+        let now = self.now(&state);
+        let until = now + i64::try_from(lease.as_millis()).unwrap();
+        state.nodes.insert(node.id.clone(), (node.clone(), until));
+        let alive = |id: &NodeId| state.nodes.get(id).is_some_and(|(_, until)| *until > now);
+        let holding = |(p, (node, term)): (u32, &(Option<NodeId>, i64))| {
+            let alive = |id: &NodeId| if alive(id) { Alive::Yes } else { Alive::No };
+            let holder = node.as_ref().map(|id| (id.clone(), alive(id)));
+            Holding { lease: Lease { partition: Partition(p), term: *term }, holder }
+        };
+        let rows = state.nodes.values();
+        let row = |(row, until): &(NodeRow, i64)| NodeUntil { node: row.id.clone(), until: *until };
+        Ok(ClusterView {
+            nodes: rows.clone().filter(|(_, until)| *until > now).map(|(r, _)| r.clone()).collect(),
+            partitions: (0..).zip(&state.partitions).map(holding).collect(),
+            until: rows.map(row).collect(),
+            clock: Some(Timestamp::from_millisecond(now).unwrap()),
+        })
+    }
+
+    async fn acquire(&self, node: &NodeId, partition: Partition) -> Result<Option<Lease>> {
+        let mut state = self.state.lock().unwrap();
+        let now = self.now(&state);
+        let State { nodes, partitions, .. } = &mut *state;
+        let (holder, term) = &mut partitions[partition.0 as usize];
+        let is_alive = |id: &NodeId| nodes.get(id).is_some_and(|(_, until)| *until > now);
+        if holder.as_ref().is_some_and(|id| id != node && is_alive(id)) {
+            return Ok(None);
+        }
+        (*holder, *term) = (Some(node.clone()), *term + 1);
+        Ok(Some(Lease { partition, term: *term }))
+    }
+
+    async fn release(&self, node: &NodeId, lease: Lease) -> Result<()> {
+        let mut state = self.state.lock().unwrap();
+        let held = &mut state.partitions[lease.partition.0 as usize];
+        if *held == (Some(node.clone()), lease.term) {
+            held.0 = None;
+        }
+        Ok(())
+    }
+
+    async fn leave(&self, node: &NodeId) -> Result<()> {
+        let mut state = self.state.lock().unwrap();
+        state.nodes.remove(node);
+        for (holder, _) in &mut state.partitions {
+            if holder.as_ref() == Some(node) {
+                *holder = None;
+            }
+        }
+        Ok(())
+    }
+
+    async fn forget(&self, node: &NodeUntil) -> Result<()> {
+        let mut state = self.state.lock().unwrap();
+        let is_same = state.nodes.get(&node.node).is_some_and(|(_, until)| *until == node.until);
+        if is_same {
+            state.nodes.remove(&node.node);
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl LoadStore for Shared {
+    async fn facts(&self) -> Result<StoreFacts> {
+        let since = Timestamp::from_millisecond(EPOCH).unwrap();
+        Ok(StoreFacts { cluster: "test".to_owned(), partitions: PARTITIONS, since })
+    }
+
+    async fn load(&self, _: Partition) -> Result<Loaded> {
+        Ok(Loaded { next_life: 1, ..Loaded::default() })
+    }
+
+    async fn child_starts(&self, partitions: &[Partition]) -> Result<Vec<ChildStart>> {
+        let call = self.state.lock().unwrap().children;
+        does(call, "read children to start")?;
+        let mut children = self.children.lock().unwrap().clone();
+        children.retain(|child| partitions.contains(&child.partition));
+        let gate = self.read.lock().unwrap().clone();
+        if let Some(gate) = gate {
+            self.reading.notify_one();
+            gate.notified().await;
+        }
+        Ok(children)
+    }
+}
+
+#[async_trait]
+impl CommitStore for Shared {
+    async fn commit(&self, _: &[Commit]) -> Result<()> {
+        Ok(())
+    }
+
+    async fn remove_ended(&self, _: Timestamp, _: u32) -> Result<u64> {
+        Ok(0)
+    }
+
+    async fn close(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// A node of a cluster, with clocks that a test moves.
+pub(super) struct Home {
+    pub(super) shared: Arc<Shared>,
+    pub(super) machine: Manual,
+    pub(super) engines: Engines,
+    pub(super) deadline: Deadline,
+    pub(super) clock: Arc<Clock>,
+    pub(super) map: ClusterMap,
+    pub(super) me: NodeRow,
+    writer: WriterHandle,
+    _writing: tokio_util::sync::DropGuard,
+}
+
+impl Home {
+    pub(super) async fn new(shared: Arc<Shared>) -> Self {
+        let (clock, machine) = Clock::manual();
+        let (writing, writer) = Writer::new(Arc::clone(&shared) as _);
+        let deadline = Deadline::passed();
+        let facts = shared.facts().await.unwrap();
+        let health = writer.health();
+        let engines = Engines::new(facts, Arc::clone(&clock), deadline.clone(), health);
+        let me = keeper::node("http://127.0.0.1:1".to_owned());
+        let map = ClusterMap::of(me.id.clone());
+        let stop = CancellationToken::new();
+        tokio::spawn(writing.run(stop.clone(), engines.clone()));
+        let _writing = stop.drop_guard();
+        Self { shared, machine, engines, deadline, clock, map, me, writer, _writing }
+    }
+
+    pub(super) fn keeper(&self) -> Keeper {
+        Keeper {
+            settings: Settings { executor_lost: 2 * LEASE, lease: LEASE },
+            store: Arc::clone(&self.shared) as _,
+            clock: Arc::clone(&self.clock),
+            writer: self.writer.clone(),
+            sessions: Sessions::default(),
+            engines: self.engines.clone(),
+            deadline: self.deadline.clone(),
+            map: self.map.clone(),
+        }
+    }
+
+    /// Waits until this node acts on so many partitions.
+    pub(super) async fn acts_on(&self, partitions: usize) -> Vec<Lease> {
+        for _ in 0..10_000 {
+            let leases = self.engines.leases();
+            if leases.len() == partitions {
+                return leases;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("it acts on {:?}", self.engines.leases());
+    }
+}

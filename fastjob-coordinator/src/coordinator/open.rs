@@ -1,0 +1,46 @@
+//! The store, as it is opened.
+
+use std::sync::Arc;
+
+use super::StartError;
+use crate::{
+    config::{Config, StoreUrl},
+    store::{self, ClusterStore, Store, postgres::Postgres, sqlite::Sqlite},
+};
+
+/// An open store.
+pub(super) struct Opened {
+    pub(super) whole: Arc<dyn Store>,
+    /// What several nodes share it by; `None` where one coordinator has it to itself.
+    pub(super) cluster: Option<Arc<dyn ClusterStore>>,
+}
+
+impl Opened {
+    pub(super) async fn open(config: &Config) -> Result<Self, StartError> {
+        Ok(match &config.coordinator.store {
+            StoreUrl::Sqlite(path) => {
+                let store = Arc::new(Sqlite::open(path).await.map_err(store_error)?);
+                Self { whole: store, cluster: None }
+            }
+            StoreUrl::Postgres(url) => {
+                let store = Arc::new(Postgres::open(url).await.map_err(store_error)?);
+                Self { whole: Arc::clone(&store) as _, cluster: Some(store) }
+            }
+        })
+    }
+}
+
+pub(super) fn store_error(err: store::Error) -> StartError {
+    let message = err.to_string();
+    let source = std::error::Error::source(&err).is_some().then(|| Box::new(err) as _);
+    StartError::Store { message, source }
+}
+
+/// Brings the store's schema up to this release.
+///
+/// # Errors
+///
+/// Fails with [`StartError::Store`] if the store is in use, unreadable or newer.
+pub async fn migrate(config: &Config) -> Result<(), StartError> {
+    Opened::open(config).await?.whole.close().await.map_err(store_error)
+}

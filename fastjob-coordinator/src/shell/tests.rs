@@ -1,0 +1,252 @@
+//! How an engine ends, and what callers hear of it.
+
+use std::collections::BTreeMap;
+
+use fastjob_core::{Job, JobDraft, TaskId};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::*;
+use crate::{
+    clock::Manual,
+    cluster::Deadline,
+    engine::{
+        Answer, Config, Connected, JobPath, Message, SaveMode, SessionId, Start, StartAnswer,
+        StopAnswer, When,
+    },
+    sessions::Outbound,
+    store::{Commit, CommitStore, LoadStore, Loaded, Origin, sqlite::Sqlite, writer::Writer},
+};
+
+/// A store that is never asked.
+struct Never;
+
+#[async_trait::async_trait]
+impl CommitStore for Never {
+    async fn commit(&self, _: &[Commit]) -> crate::store::Result<()> {
+        std::future::pending().await
+    }
+    async fn remove_ended(&self, _: jiff::Timestamp, _: u32) -> crate::store::Result<u64> {
+        std::future::pending().await
+    }
+    async fn close(&self) -> crate::store::Result<()> {
+        Ok(())
+    }
+}
+
+fn executor(session: SessionId) -> Connected {
+    Connected {
+        session,
+        link: 0,
+        service: "default".parse().unwrap(),
+        executor: "e".parse().unwrap(),
+        incarnation: "i1".parse().unwrap(),
+        address: String::new(),
+        version: String::new(),
+        capacity: 9,
+        labels: BTreeMap::new(),
+        handlers: [("h".parse().unwrap(), String::new())].into(),
+        jobs: vec![],
+        holding: vec![],
+        leaving: false,
+        highest: None,
+    }
+}
+
+fn handle() -> (EngineHandle, Inbox) {
+    let (_, health) = watch::channel(Health::Well);
+    EngineHandle::new(health)
+}
+
+async fn stop(engine: &EngineHandle) -> Result<StopAnswer, ops::Error> {
+    engine.ask(|answer| Command::Stop { task: TaskId(1), answer }).await
+}
+
+#[tokio::test]
+async fn what_an_engine_never_took_in_can_be_asked_of_another() {
+    let (engine, inbox) = handle();
+    let asked = tokio::spawn({
+        let engine = engine.clone();
+        async move { stop(&engine).await }
+    });
+    tokio::task::yield_now().await;
+    drop(inbox);
+    assert!(matches!(asked.await.unwrap(), Err(ops::Error::Moved)));
+    assert!(matches!(stop(&engine).await, Err(ops::Error::Moved)), "it has ended before");
+}
+
+#[tokio::test]
+async fn whether_something_was_done_is_not_known_when_its_engine_ends_before_the_answer() {
+    let (engine, Inbox(mut inbox)) = handle();
+    let asked = tokio::spawn(async move { stop(&engine).await });
+    let event = inbox.recv().await.unwrap().take();
+    drop(event); // as with the engine
+    let answer = asked.await.unwrap();
+    let Err(ops::Error::Unavailable(why)) = answer else { panic!("{answer:?}") };
+    assert!(why.contains("not known"), "{why}");
+}
+
+/// An engine with an executor and a task that was started, before anything is written.
+struct Started {
+    engine: Engine,
+    around: Around,
+    effects: Effects,
+    machine: Manual,
+    /// What the executor is sent.
+    stream: UnboundedReceiver<Outbound>,
+    task: oneshot::Receiver<StartAnswer>,
+}
+
+fn started(permit: Permit, writer: WriterHandle) -> Started {
+    let (clock, machine) = Clock::manual();
+    let sessions = Sessions::default();
+    let lease = Lease::default();
+    let around =
+        Around { clock: Arc::clone(&clock), writer, sessions: sessions.clone(), permit, lease };
+    let config = Config::alone(Duration::from_secs(10), 1);
+    let mut engine = Engine::new(config, Loaded::default(), clock.now());
+    let connected = executor(sessions.next_id());
+    let stream = sessions.open(Arc::new(connected.clone())).unwrap();
+    let mut effects = Effects::default();
+    let (answer, _wait) = oneshot::channel();
+    engine.handle(clock.now(), Event::Connected(Box::new(connected), answer), &mut effects);
+    let job = serde_json::from_str::<JobDraft>(r#"{"name": "m", "handler": "h"}"#).unwrap();
+    let job = Box::new(Job::try_from(job).unwrap());
+    let (answer, _wait) = oneshot::channel();
+    let (mode, origin) = (SaveMode::Replace, Origin::Api);
+    let save = Command::Save { job, mode, origin, answer };
+    engine.handle(clock.now(), Event::Command(save), &mut effects);
+    let ask = Start {
+        job: JobPath("m".into()),
+        cause: fastjob_core::Cause::Api,
+        param: None,
+        at: When::Now,
+        executor: None,
+        key: None,
+    };
+    let (answer, task) = oneshot::channel();
+    engine.handle(clock.now(), Event::Command(Command::Start { ask, answer }), &mut effects);
+    Started { engine, around, effects, machine, stream, task }
+}
+
+/// The same, when it has decided to send the attempt.
+fn about_to_send(permit: Permit) -> Started {
+    let (_, writer) = Writer::new(Arc::new(Never));
+    let mut started = started(permit, writer);
+    let Started { engine, around, effects, .. } = &mut started;
+    engine.flush(effects);
+    let ids: Vec<_> = effects.commits.drain(..).map(|(id, _)| id).collect();
+    effects.answers.clear();
+    engine.handle(around.clock.now(), Event::Committed(ids), effects);
+    engine.handle(around.clock.now(), Event::Tick, effects);
+    engine.flush(effects);
+    assert_eq!(effects.sends.len(), 1);
+    started
+}
+
+#[test]
+fn what_was_decided_before_the_deadline_passed_is_not_carried_out_after_it() {
+    let deadline = Deadline::passed();
+    deadline.begin(Duration::from_secs(60));
+    let Started { around, mut effects, machine, mut stream, .. } = about_to_send(deadline.permit());
+    machine.sleep(Duration::from_secs(60));
+    let (answer, mut wait) = oneshot::channel();
+    effects.answers.push(Answer::Stop(answer, None));
+    assert_eq!(around.carry_out(&mut effects), Err(Refused));
+    assert!(stream.try_recv().is_err() && effects.sends.is_empty());
+    assert!(wait.try_recv().is_err(), "nobody is answered either");
+    // A heartbeat that comes late begins a new generation, and this engine is of the old one.
+    deadline.begin(Duration::from_secs(3_600));
+    assert_eq!(around.carry_out(&mut effects), Err(Refused));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_whose_effects_were_refused_ends_so_that_another_sends_them() {
+    let deadline = Deadline::passed();
+    deadline.begin(Duration::from_secs(60));
+    let Started { engine, around, machine, mut stream, .. } = about_to_send(deadline.permit());
+    // The deadline passes between the two looks of one round: while the engine decides.
+    let (_handle, inbox) = handle();
+    machine.each_look_takes(Duration::from_millis(100));
+    let lease = tokio::time::timeout(
+        Duration::from_secs(3_600),
+        run(engine, around, inbox, Ending::default()),
+    );
+    assert_eq!(lease.await.unwrap(), Lease::default());
+    assert!(!deadline.holds(Duration::ZERO), "nothing can extend it");
+    assert!(stream.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_start_that_a_retiring_engine_did_not_send_is_sent_by_the_next_owner() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(Sqlite::open(&folder.path().join("s.db")).await.unwrap());
+    let (writer, handed) = Writer::new(Arc::clone(&store) as _);
+    let Started { engine, around, mut stream, task, .. } =
+        started(Permit::unlimited(), handed.clone());
+    let clock = Arc::clone(&around.clock);
+    // It is to end before its commit is durable, which is written while it ends.
+    let (events, inbox) = EngineHandle::new(handed.health());
+    let ending = Ending::default();
+    ending.retire.cancel();
+    struct Tell(EngineHandle);
+    impl crate::store::writer::Told for Tell {
+        fn durable(&self, commits: &[(Lease, u64)]) {
+            let ids = commits.iter().map(|(_, id)| CommitId(*id)).collect();
+            self.0.tell(Event::Committed(ids));
+        }
+        fn over(&self, _: Lease) {}
+    }
+    let stop = CancellationToken::new();
+    let writing = tokio::spawn(writer.run(stop.clone(), Tell(events)));
+    run(engine, around, inbox, ending).await;
+    let task = task.await.unwrap().unwrap();
+    assert!(stream.try_recv().is_err(), "it sends nothing any more");
+    stop.cancel();
+    writing.await.unwrap().unwrap();
+
+    let loaded = store.load(crate::store::Partition(0)).await.unwrap();
+    let config = Config::alone(Duration::from_secs(10), 1);
+    let mut next = Engine::new(config, loaded, clock.now());
+    let mut effects = Effects::default();
+    let (answer, _wait) = oneshot::channel();
+    let back = executor(SessionId(2));
+    next.handle(clock.now(), Event::Connected(Box::new(back), answer), &mut effects);
+    next.handle(clock.now(), Event::Tick, &mut effects);
+    let sent = effects
+        .sends
+        .iter()
+        .any(|(_, message)| matches!(message, Message::Start(starts) if starts[0].task == task));
+    assert!(sent, "{:?}", effects.sends);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_is_answered_soon_after_the_store_begins_to_refuse() {
+    let (health, watch) = watch::channel(Health::Well);
+    let (engine, inbox) = EngineHandle::new(watch);
+    let asked = tokio::spawn(async move {
+        engine.ask(|answer| Command::Stop { task: TaskId(1), answer }).await
+    });
+    tokio::task::yield_now().await;
+    health.send_replace(Health::Failing { why: "the disk is full".to_owned() });
+    let answer = asked.await.unwrap();
+    let Err(ops::Error::Unavailable(why)) = answer else { panic!("{answer:?}") };
+    assert!(why.ends_with("not known whether this was done: the disk is full"), "{why}");
+    drop(inbox);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_refuses_for_a_moment_keeps_nobody_from_the_answer() {
+    let (health, watch) = watch::channel(Health::Well);
+    let refused = tokio::spawn(refuses_for(watch, PATIENCE));
+    let failing = |why: &str| Health::Failing { why: why.to_owned() };
+    health.send_replace(failing("it is busy"));
+    tokio::task::yield_now().await;
+    tokio::time::advance(PATIENCE / 2).await;
+    health.send_replace(Health::Well);
+    tokio::task::yield_now().await;
+    tokio::time::advance(PATIENCE * 2).await;
+    tokio::task::yield_now().await;
+    assert!(!refused.is_finished());
+    health.send_replace(failing("it is full"));
+    assert_eq!(refused.await.unwrap(), "it is full");
+}

@@ -1,0 +1,184 @@
+//! A store that does what another does, until a test has one of its calls panic.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use super::*;
+
+/// A store whose calls panic when they are told to.
+pub(crate) struct Double {
+    store: Arc<dyn Store>,
+    pub(crate) commit_panics: AtomicBool,
+    pub(crate) removal_panics: AtomicBool,
+    pub(crate) alarms_panic: AtomicBool,
+    /// What is loaded makes an engine panic.
+    pub(crate) load_breaks: AtomicBool,
+}
+
+impl Double {
+    pub(crate) fn of(store: Arc<dyn Store>) -> Self {
+        Self {
+            store,
+            commit_panics: AtomicBool::default(),
+            removal_panics: AtomicBool::default(),
+            alarms_panic: AtomicBool::default(),
+            load_breaks: AtomicBool::default(),
+        }
+    }
+}
+
+fn may_panic(flag: &AtomicBool) {
+    assert!(!flag.load(Ordering::SeqCst), "injected");
+}
+
+#[async_trait::async_trait]
+impl CommitStore for Double {
+    async fn commit(&self, commits: &[Commit]) -> Result<()> {
+        may_panic(&self.commit_panics);
+        self.store.commit(commits).await
+    }
+    async fn remove_ended(&self, before: Timestamp, limit: u32) -> Result<u64> {
+        may_panic(&self.removal_panics);
+        self.store.remove_ended(before, limit).await
+    }
+    async fn close(&self) -> Result<()> {
+        self.store.close().await
+    }
+}
+
+#[async_trait::async_trait]
+impl LoadStore for Double {
+    async fn facts(&self) -> Result<StoreFacts> {
+        self.store.facts().await
+    }
+    async fn load(&self, partition: Partition) -> Result<Loaded> {
+        let mut loaded = self.store.load(partition).await?;
+        if self.load_breaks.load(Ordering::SeqCst) {
+            // No instant comes after it, and an engine looks ahead.
+            loaded.clock = Some(Timestamp::MAX);
+        }
+        Ok(loaded)
+    }
+    async fn child_starts(&self, partitions: &[Partition]) -> Result<Vec<ChildStart>> {
+        self.store.child_starts(partitions).await
+    }
+}
+
+#[async_trait::async_trait]
+impl JobStore for Double {
+    async fn job(&self, service: &ServiceName, name: &JobName) -> Result<Option<JobRow>> {
+        self.store.job(service, name).await
+    }
+    async fn parents(&self) -> Result<Vec<JobRow>> {
+        self.store.parents().await
+    }
+    async fn jobs_named(&self, name: &JobName) -> Result<Vec<JobRow>> {
+        self.store.jobs_named(name).await
+    }
+    async fn jobs(&self, after: Option<(ServiceName, JobName)>, limit: u32) -> Result<Vec<JobRow>> {
+        self.store.jobs(after, limit).await
+    }
+}
+
+#[async_trait::async_trait]
+impl TaskStore for Double {
+    async fn task(&self, task: TaskId) -> Result<Option<TaskRow>> {
+        self.store.task(task).await
+    }
+    async fn tasks_by_id(&self, tasks: &[TaskId]) -> Result<Vec<TaskRow>> {
+        self.store.tasks_by_id(tasks).await
+    }
+    async fn tasks(&self, filter: &TaskFilter) -> Result<Vec<TaskRow>> {
+        self.store.tasks(filter).await
+    }
+    async fn task_of_key(&self, job: JobId, key: &str) -> Result<Option<TaskId>> {
+        self.store.task_of_key(job, key).await
+    }
+    async fn log_tail(&self, attempt: AttemptId) -> Result<Option<String>> {
+        self.store.log_tail(attempt).await
+    }
+}
+
+#[async_trait::async_trait]
+impl AlarmStore for Double {
+    async fn waiting_alarms(
+        &self,
+        channel: &ChannelName,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<WaitingAlarm>> {
+        self.store.waiting_alarms(channel, after, limit).await
+    }
+    async fn past_alarms(&self, filter: &AlarmFilter) -> Result<Vec<PastAlarm>> {
+        self.store.past_alarms(filter).await
+    }
+    async fn alarms_sent(&self, numbers: &[i64], at: Timestamp) -> Result<u64> {
+        self.store.alarms_sent(numbers, at).await
+    }
+    async fn alarms_failed(
+        &self,
+        numbers: &[i64],
+        given_up: Option<Timestamp>,
+        error: &str,
+    ) -> Result<()> {
+        self.store.alarms_failed(numbers, given_up, error).await
+    }
+    async fn give_up_alarms(
+        &self,
+        configured: &[ChannelName],
+        before: Timestamp,
+        now: Timestamp,
+        error: &str,
+        limit: u32,
+    ) -> Result<Vec<ChannelName>> {
+        may_panic(&self.alarms_panic);
+        self.store.give_up_alarms(configured, before, now, error, limit).await
+    }
+    async fn remove_alarms(&self, before: Timestamp, limit: u32) -> Result<u64> {
+        self.store.remove_alarms(before, limit).await
+    }
+}
+
+#[async_trait::async_trait]
+impl SilenceStore for Double {
+    async fn add_silence(
+        &self,
+        silence: &Silence,
+        now: Timestamp,
+        most: u32,
+    ) -> Result<Option<i64>> {
+        self.store.add_silence(silence, now, most).await
+    }
+    async fn silences(&self, now: Timestamp) -> Result<Vec<SilenceRow>> {
+        self.store.silences(now).await
+    }
+    async fn remove_silence(&self, id: i64, now: Timestamp) -> Result<bool> {
+        self.store.remove_silence(id, now).await
+    }
+    async fn silence_alarms(
+        &self,
+        channel: &ChannelName,
+        numbers: &[i64],
+        now: Timestamp,
+    ) -> Result<Option<Vec<WaitingAlarm>>> {
+        self.store.silence_alarms(channel, numbers, now).await
+    }
+    async fn remove_expired_silences(&self, now: Timestamp) -> Result<u64> {
+        self.store.remove_expired_silences(now).await
+    }
+}
+
+#[async_trait::async_trait]
+impl RepairStore for Double {
+    async fn survey(&self, now: Timestamp) -> Result<Survey> {
+        self.store.survey(now).await
+    }
+    async fn set_back(&self, now: Timestamp) -> Result<Survey> {
+        self.store.set_back(now).await
+    }
+    async fn lift_ids(&self, by: i64) -> Result<Vec<Marks>> {
+        self.store.lift_ids(by).await
+    }
+}

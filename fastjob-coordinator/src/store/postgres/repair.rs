@@ -1,0 +1,157 @@
+//! Repairs by hand. The rows of all partitions are locked, so that no node that starts meanwhile takes
+//! one; their terms move on, so that nothing is written any more by a node that is not alive.
+
+use jiff::Timestamp;
+use sqlx::{Connection, PgConnection};
+
+use super::{Postgres, line::again, while_doing};
+use crate::store::{Error, IDS_MOST, Marks, Partition, RepairStore, Result, Survey};
+
+/// A partition with its watermark, its clock and its ids.
+type Row = (i32, Option<i64>, Option<i64>, i64);
+
+const ROWS: &str =
+    "select partition, watermark, clock, ids_until from partitions order by partition";
+const LOCKED: &str = "select partition, watermark, clock, ids_until from partitions \
+                      order by partition for update";
+const END_LEASES: &str = "update partitions set node = null, term = greatest(term + 1, \
+                          cast(extract(epoch from clock_timestamp()) as bigint))";
+
+/// What a repair found, or the nodes that keep it from being done.
+enum Done<T> {
+    Found(T),
+    Alive(Vec<String>),
+}
+
+#[async_trait::async_trait]
+impl RepairStore for Postgres {
+    async fn survey(&self, now: Timestamp) -> Result<Survey> {
+        let found = again!(self.writer.with(async |line| {
+            let rows: Vec<Row> = sqlx::query_as(ROWS).fetch_all(&mut *line).await?;
+            later_than(line, rows, now).await
+        }));
+        found.map_err(while_doing("read the store"))?.survey()
+    }
+
+    async fn set_back(&self, now: Timestamp) -> Result<Survey> {
+        let done = again!(self.writer.with(async |line| {
+            let mut tx = line.begin().await?;
+            let rows: Vec<Row> = sqlx::query_as(LOCKED).fetch_all(&mut *tx).await?;
+            let alive = alive(&mut tx).await?;
+            if !alive.is_empty() {
+                tx.rollback().await?;
+                return Ok(Done::Alive(alive));
+            }
+            let found = later_than(&mut tx, rows, now).await?;
+            for statement in [
+                "update partitions set watermark = $1 where watermark > $1",
+                "update partitions set clock = $1 where clock > $1",
+                "update jobs set anchor = $1 where anchor > $1",
+                "delete from cursors where at > $1",
+                "update attempts set due_at = case when life is null \
+                 then $1 + due_at - created_at else $1 end \
+                 where state = 0 and created_at > $1 and due_at >= created_at",
+            ] {
+                sqlx::query(statement).bind(now.as_millisecond()).execute(&mut *tx).await?;
+            }
+            sqlx::query(END_LEASES).execute(&mut *tx).await?;
+            tx.commit().await?;
+            Ok(Done::Found(found))
+        }));
+        done.map_err(while_doing("set the clocks of the store back"))?.found()?.survey()
+    }
+
+    async fn lift_ids(&self, by: i64) -> Result<Vec<Marks>> {
+        let done = again!(self.writer.with(async |line| {
+            let mut tx = line.begin().await?;
+            let rows: Vec<Row> = sqlx::query_as(LOCKED).fetch_all(&mut *tx).await?;
+            let alive = alive(&mut tx).await?;
+            if !alive.is_empty() {
+                tx.rollback().await?;
+                return Ok(Done::Alive(alive));
+            }
+            let until = rows.iter().map(|row| row.3).max().unwrap_or_default();
+            if until > IDS_MOST - by {
+                tx.rollback().await?;
+                return Ok(Done::Found(Err(Error::NoMoreIds { until, by })));
+            }
+            sqlx::query("update partitions set ids_until = ids_until + $1")
+                .bind(by)
+                .execute(&mut *tx)
+                .await?;
+            sqlx::query(END_LEASES).execute(&mut *tx).await?;
+            tx.commit().await?;
+            Ok(Done::Found(Ok(rows)))
+        }));
+        let rows = done.map_err(while_doing("lift the ids of the store"))?.found()??;
+        rows.into_iter().map(marks).collect()
+    }
+}
+
+impl<T> Done<T> {
+    fn found(self) -> Result<T> {
+        match self {
+            Self::Found(found) => Ok(found),
+            Self::Alive(nodes) => Err(Error::Alive(nodes)),
+        }
+    }
+}
+
+/// What the database showed.
+struct Found {
+    rows: Vec<Row>,
+    anchors: i64,
+    attempts: i64,
+    clock: i64,
+}
+
+impl Found {
+    fn survey(self) -> Result<Survey> {
+        Ok(Survey {
+            marks: self.rows.into_iter().map(marks).collect::<Result<_>>()?,
+            anchors: u64::try_from(self.anchors).unwrap_or_default(),
+            attempts: u64::try_from(self.attempts).unwrap_or_default(),
+            clock: Some(instant(self.clock)?),
+        })
+    }
+}
+
+async fn later_than(
+    line: &mut PgConnection,
+    rows: Vec<Row>,
+    now: Timestamp,
+) -> sqlx::Result<Found> {
+    let (anchors, attempts, clock) = sqlx::query_as(
+        "select (select count(*) from jobs where anchor > $1), \
+         (select count(*) from attempts \
+         where state = 0 and created_at > $1 and due_at >= created_at), \
+         cast(extract(epoch from clock_timestamp()) * 1000 as bigint)",
+    )
+    .bind(now.as_millisecond())
+    .fetch_one(line)
+    .await?;
+    Ok(Found { rows, anchors, attempts, clock })
+}
+
+/// Where the nodes that are alive are reached.
+async fn alive(line: &mut PgConnection) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar("select address from nodes where until > clock_timestamp() order by address")
+        .fetch_all(line)
+        .await
+}
+
+fn marks((partition, watermark, clock, ids_until): Row) -> Result<Marks> {
+    let partition = u32::try_from(partition)
+        .map_err(|_| Error::Corrupt { what: format!("the partition {partition}") })?;
+    Ok(Marks {
+        partition: Partition(partition),
+        watermark: watermark.map(instant).transpose()?,
+        clock: clock.map(instant).transpose()?,
+        ids_until,
+    })
+}
+
+fn instant(millis: i64) -> Result<Timestamp> {
+    Timestamp::from_millisecond(millis)
+        .map_err(|_| Error::Corrupt { what: format!("the instant {millis}") })
+}

@@ -1,0 +1,126 @@
+//! Repairs by hand. The file is locked as long as the store is open, so no coordinator uses it.
+
+use jiff::Timestamp;
+use sqlx::{Connection, SqliteConnection};
+
+use super::{Sqlite, while_doing};
+use crate::store::{Error, IDS_MOST, Marks, Partition, RepairStore, Result, Survey};
+
+#[async_trait::async_trait]
+impl RepairStore for Sqlite {
+    async fn survey(&self, now: Timestamp) -> Result<Survey> {
+        let mut writer = self.writer.lock().await;
+        let found = later_than(&mut writer, now).await;
+        found.map_err(while_doing("read the store"))?.survey()
+    }
+
+    async fn set_back(&self, now: Timestamp) -> Result<Survey> {
+        let mut writer = self.writer.lock().await;
+        let done = set_back(&mut writer, now).await;
+        done.map_err(while_doing("set the clocks of the store back"))?.survey()
+    }
+
+    async fn lift_ids(&self, by: i64) -> Result<Vec<Marks>> {
+        let doing = while_doing("lift the ids of the store");
+        let mut writer = self.writer.lock().await;
+        let mut tx = writer.begin_with("begin immediate").await.map_err(&doing)?;
+        let marks = meta(&mut tx).await.map_err(&doing)?.marks()?;
+        if marks.ids_until > IDS_MOST - by {
+            return Err(Error::NoMoreIds { until: marks.ids_until, by });
+        }
+        sqlx::query(
+            "insert into meta (key, value) values ('ids_until', cast(?1 as text)) \
+             on conflict (key) do update set value = excluded.value",
+        )
+        .bind(marks.ids_until + by)
+        .execute(&mut *tx)
+        .await
+        .map_err(&doing)?;
+        tx.commit().await.map_err(&doing)?;
+        Ok(vec![marks])
+    }
+}
+
+async fn set_back(writer: &mut SqliteConnection, now: Timestamp) -> sqlx::Result<Found> {
+    let mut tx = writer.begin_with("begin immediate").await?;
+    let found = later_than(&mut tx, now).await?;
+    for statement in [
+        "update meta set value = cast(?1 as text) \
+         where key in ('watermark', 'clock') and cast(value as integer) > ?1",
+        "update jobs set anchor = ?1 where anchor > ?1",
+        "delete from cursors where at > ?1",
+        "update attempts set due_at = case when life is null \
+         then ?1 + due_at - created_at else ?1 end \
+         where state = 0 and created_at > ?1 and due_at >= created_at",
+    ] {
+        sqlx::query(statement).bind(now.as_millisecond()).execute(&mut *tx).await?;
+    }
+    tx.commit().await?;
+    Ok(found)
+}
+
+/// What the file showed.
+struct Found {
+    meta: Meta,
+    anchors: i64,
+    attempts: i64,
+}
+
+impl Found {
+    fn survey(self) -> Result<Survey> {
+        Ok(Survey {
+            marks: vec![self.meta.marks()?],
+            anchors: u64::try_from(self.anchors).unwrap_or_default(),
+            attempts: u64::try_from(self.attempts).unwrap_or_default(),
+            clock: None,
+        })
+    }
+}
+
+async fn later_than(line: &mut SqliteConnection, now: Timestamp) -> sqlx::Result<Found> {
+    let meta = meta(line).await?;
+    let (anchors, attempts) = sqlx::query_as(
+        "select (select count(*) from jobs where anchor > ?1), \
+         (select count(*) from attempts \
+         where state = 0 and created_at > ?1 and due_at >= created_at)",
+    )
+    .bind(now.as_millisecond())
+    .fetch_one(line)
+    .await?;
+    Ok(Found { meta, anchors, attempts })
+}
+
+/// Keys and values.
+struct Meta(Vec<(String, String)>);
+
+async fn meta(line: &mut SqliteConnection) -> sqlx::Result<Meta> {
+    let rows = sqlx::query_as(
+        "select key, value from meta where key in ('watermark', 'clock', 'ids_until')",
+    );
+    rows.fetch_all(line).await.map(Meta)
+}
+
+impl Meta {
+    fn marks(&self) -> Result<Marks> {
+        Ok(Marks {
+            partition: Partition(0),
+            watermark: self.instant("watermark")?,
+            clock: self.instant("clock")?,
+            ids_until: self.number("ids_until")?.unwrap_or_default(),
+        })
+    }
+
+    fn number(&self, key: &str) -> Result<Option<i64>> {
+        let found = self.0.iter().find(|(name, _)| name == key);
+        let parse = |(key, value): &(String, String)| {
+            value.parse().map_err(|_| Error::Corrupt { what: format!("{key} {value}") })
+        };
+        found.map(parse).transpose()
+    }
+
+    fn instant(&self, key: &str) -> Result<Option<Timestamp>> {
+        let corrupt = |millis| Error::Corrupt { what: format!("{key} {millis}") };
+        let instant = |millis| Timestamp::from_millisecond(millis).map_err(|_| corrupt(millis));
+        self.number(key)?.map(instant).transpose()
+    }
+}
