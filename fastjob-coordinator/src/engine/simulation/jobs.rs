@@ -131,7 +131,7 @@ const WAITING: &[(&str, &str)] = &[
 ];
 
 /// How many more jobs there are in a crowd.
-const CROWD: usize = 64;
+const CROWD: usize = 96;
 /// Each of the crowd: so many fires missed in hours that catching up in one step would show.
 const CROWDED: &str = r#"{"schedule": {"fixed_rate": "1m"}, "block": "parallel",
     "misfire": {"fire_all": {"max": 200}}}"#;

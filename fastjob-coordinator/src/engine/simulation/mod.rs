@@ -11,6 +11,7 @@
 //! left out: that is the story to read.
 
 mod action;
+mod asks;
 mod clocks;
 mod cluster;
 mod executor;

@@ -117,29 +117,9 @@ impl FromIterator<Feature> for Features {
     }
 }
 
-/// A feature that the engine is known to fail with; it is off unless it is asked for.
-pub(super) struct Known {
-    pub(super) feature: Feature,
-    /// Number in the list of defects.
-    #[expect(dead_code, reason = "for whoever fixes it")]
-    pub(super) number: &'static str,
-    /// A seed that fails with the feature.
-    #[expect(dead_code, reason = "for whoever fixes it")]
-    pub(super) seed: u64,
-}
-
-/// What is known to fail. Whoever fixes a defect removes its line.
-pub(super) const KNOWN: &[Known] = &[
-    // An engine that finds the store's clock ahead takes a whole horizon as passed, and sends fires
-    // up to a second early.
-    Known { feature: Feature::CheckEarly, number: "A8", seed: 21 },
-    // What an executor says of its times is recorded as it is.
-    Known { feature: Feature::CheckTimes, number: "B13", seed: 74 },
-    // All that was missed is planned in one step.
-    Known { feature: Feature::CheckWork, number: "B12", seed: 6 },
-    // Timers outlive what they watch, ids stay in `waiting`, checkpoints pile up.
-    Known { feature: Feature::CheckSizes, number: "B9, B10", seed: 2 },
-];
+/// Features that the engine is known to fail with: each with its number in the list of defects and a
+/// seed that shows it. They are off unless they are asked for; a fix removes its line.
+pub(super) const KNOWN: &[(Feature, &str, u64)] = &[];
 
 /// Changes the selection of features for all seeds.
 #[derive(Clone, Copy, Debug, Default)]
@@ -176,7 +156,7 @@ impl Shape {
             }
         }
         for (_, feature) in Feature::NAMES {
-            let known = KNOWN.iter().any(|known| known.feature == feature);
+            let known = KNOWN.iter().any(|(known, _, _)| *known == feature);
             let off = selection.without.has(feature)
                 || (known && !selection.known && selection.only.is_none());
             if off {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use fastjob_core::{Job, JobDraft, JobName, ServiceName};
+use fastjob_core::{JobName, ServiceName};
 use jiff::{SignedDuration, Timestamp};
 use rand::{SeedableRng, rngs::SmallRng};
 use tokio::sync::oneshot;
@@ -18,11 +18,8 @@ use super::{
     shape::{Feature, Shape},
 };
 use crate::{
-    engine::{
-        Command, Config, Directory, Effects, Engine, Event, JobPath, Message, Now, SaveAnswer,
-        SaveMode, Switch,
-    },
-    record::{Lease, Origin, Partition},
+    engine::{Config, Effects, Engine, Event, Message, Now, SaveAnswer},
+    record::{Lease, Partition},
 };
 
 /// How long an executor may be away.
@@ -51,7 +48,8 @@ pub(super) struct World {
     pub(super) backup: Option<ModelStore>,
     pub(super) executors: Vec<Executor>,
     pub(super) next_session: u64,
-    disabled: Vec<(oneshot::Receiver<SaveAnswer>, String, Partition)>,
+    /// Disables whose answer has not come.
+    pub(super) disabled: Vec<(oneshot::Receiver<SaveAnswer>, String, Partition)>,
     pub(super) witness: Witness,
     pub(super) events: u64,
     actions: u32,
@@ -353,56 +351,6 @@ impl World {
 
     pub(super) fn partition_of_id(&self, id: i64) -> Partition {
         Partition::of_id(id, self.shape.partitions)
-    }
-
-    /// Asks the node that acts on the partition, if there is one.
-    pub(super) fn command(&mut self, partition: Partition, command: Command) {
-        if let Some(m) = self.owner(partition) {
-            self.notify(m, partition, Event::Command(command));
-        }
-    }
-
-    pub(super) fn save(&mut self, draft: JobDraft) {
-        let job = Job::try_from(draft).expect("a job of the simulation is valid");
-        let partition = self.partition_of(job.name.as_str());
-        if let Some(m) = self.owner(partition).filter(|_| self.shape.partitions > 1) {
-            let directory = Directory::new(self.store.jobs.values().cloned());
-            self.notify(m, partition, Event::Directory(directory));
-        }
-        let (answer, _) = oneshot::channel();
-        let (job, mode, origin) = (Box::new(job), SaveMode::Replace, Origin::Api);
-        self.command(partition, Command::Save { job, mode, origin, answer });
-    }
-
-    pub(super) fn switch(&mut self, job: &str, to: Switch) {
-        let (answer, wait) = oneshot::channel();
-        let partition = self.partition_of(job);
-        self.witness.off_since.remove(job);
-        self.disabled.retain(|(_, other, _)| other != job);
-        self.command(partition, Command::Switch { job: JobPath(job.to_owned()), to, answer });
-        if to == Switch::Off {
-            self.disabled.push((wait, job.to_owned(), partition));
-        }
-    }
-
-    fn see_disabled(&mut self) {
-        let mut answered = Vec::new();
-        for (wait, job, partition) in &mut self.disabled {
-            if let Ok(Ok(_)) = wait.try_recv() {
-                answered.push((job.clone(), *partition));
-            }
-        }
-        for (job, partition) in answered {
-            let Some(m) = self.owner(partition) else { continue };
-            if let Some(running) = self.nodes[m].engines.get(&partition) {
-                self.witness.off_since.insert(job, running.engine.floor);
-            }
-        }
-    }
-
-    /// Answers that were under way are lost.
-    pub(super) fn forget_disabled(&mut self) {
-        self.disabled.clear();
     }
 
     fn see_sizes(&self) {

@@ -12,8 +12,9 @@ use crate::{
     record::{Commit, Lease},
 };
 
-/// Most rows and messages of one step.
-const WORK_MOST: usize = 6_000;
+/// Most rows and messages of an event and the tick after it. Each of the two may plan a slice of
+/// fires and send a burst.
+const WORK_MOST: usize = 10_000;
 /// Most checkpoints of a shard that wait for the store: one that is being written, one that is not,
 /// and one that came with an outcome.
 const CHECKPOINTS_MOST: usize = 3;
