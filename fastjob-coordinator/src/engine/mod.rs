@@ -46,6 +46,8 @@ mod track;
 
 #[cfg(any(test, feature = "simulation"))]
 pub mod simulation;
+#[cfg(any(test, feature = "simulation"))]
+mod sizes;
 #[cfg(test)]
 mod tests;
 

@@ -60,6 +60,11 @@ impl Timers {
     }
 
     #[cfg(any(test, feature = "simulation"))]
+    pub(super) fn is_set(&self, watched: Watched) -> bool {
+        self.at.contains_key(&watched)
+    }
+
+    #[cfg(any(test, feature = "simulation"))]
     pub(super) fn len(&self) -> usize {
         self.order.len()
     }

@@ -1,7 +1,9 @@
-//! What happens in a history: chosen from a seed before it is told, so that a history can be told
-//! again without some of it.
+//! What happens in a history: chosen from a seed before the history runs, so that it can run again
+//! without some of it.
 
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
+
+use super::shape::{Feature, Shape};
 
 /// One thing that happens. Whatever chance decides within it comes from its own dice, so that
 /// leaving out one action does not change the others. Executors and nodes are named by number.
@@ -19,67 +21,84 @@ pub(super) enum Action {
     DeliverTwice(usize, usize),
     /// The next two messages of a node to an executor change places.
     Reorder(usize, usize),
-    /// An executor tells a node its figures.
+    /// An executor reports its figures to a node.
     Figures(usize, usize, u64),
     /// A message of an executor arrives at a node.
     Receive(usize, usize),
-    /// Handlers go on.
+    /// Handlers make progress and end.
     Run(usize, u64),
     /// An executor dials in to a node.
     Connect(usize, usize),
     /// A stream breaks: what is under way on it is lost.
     Disconnect(usize, usize),
-    /// An executor says that it takes no more, and stops.
+    /// An executor stops in order.
     Leave(usize),
     /// A person does something.
     People(u64),
-    /// An executor's process dies and is started anew.
+    /// An executor's process dies and is restarted.
     CrashExecutor(usize),
     /// An executor's process is cut off and runs on, while another takes its name.
     Haunt(usize),
     /// A node dies; some of what it handed over became durable.
     CrashNode(usize, u64),
-    /// A node that died is started anew.
+    /// A node that is down is restarted.
     StartNode(usize),
     /// A node beats, and does what is to be done about its partitions.
     Beat(usize),
-    /// The way between a node and the database breaks, or is mended.
+    /// The connection between a node and the database breaks, or is restored.
     Cut(usize),
     /// A node sleeps for so many milliseconds, while the others go on.
     Sleep(usize, u64),
-    /// The wall clock is set, by so many milliseconds.
+    /// The wall clocks of all machines are set, by so many milliseconds.
     Jump(i64),
-    /// All nodes are stopped for so many milliseconds and go on.
+    /// All nodes are paused for so many milliseconds.
     Pause(u64),
+
+    /// The wall clock of one node is set, by so many milliseconds.
+    JumpNode(usize, i64),
+    /// The database's clock takes a step of so many milliseconds.
+    StepDatabase(i64),
+    /// A draining executor looks whether it can exit.
+    Exit(usize),
+    /// A node stops in order.
+    StopNode(usize),
+    /// The next sends of a node's engine come so many milliseconds after its decision.
+    Stall(usize, u64),
+    /// An executor is suspended.
+    Suspend(usize),
+    /// A suspended executor goes on.
+    Resume(usize),
+    /// A copy of the store is made.
+    Backup,
+    /// The store is replaced by the copy, and the node restarts.
+    Restore,
+    /// An engine of a node panics.
+    Panic(usize),
+    /// A node's engines get the children that were read for them.
+    DeliverRead(usize),
 }
 
 /// How many executors there are.
 pub(super) const EXECUTORS: usize = 4;
 
-/// How many nodes and partitions there are: of every second seed one, of the others several.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Shape {
-    pub(super) nodes: usize,
-    pub(super) partitions: u32,
-}
-
-impl Shape {
-    pub(super) fn of(seed: u64) -> Self {
-        match seed % 2 {
-            0 => Self { nodes: 1, partitions: 1 },
-            _ => Self { nodes: 3, partitions: 4 },
-        }
-    }
-}
-
 /// The actions of a seed.
-pub(super) fn actions(seed: u64, count: usize) -> Vec<Action> {
+pub(super) fn actions(seed: u64, count: usize, shape: Shape) -> Vec<Action> {
     let mut dice = SmallRng::seed_from_u64(seed);
-    let shape = Shape::of(seed);
     (0..count).map(|_| action(&mut dice, shape)).collect()
 }
 
 fn action(dice: &mut SmallRng, shape: Shape) -> Action {
+    let action = match shape.extended && dice.random_bool(0.08) {
+        true => extended(dice, shape),
+        false => basic(dice, shape),
+    };
+    match shape.has(Feature::Gentle) && is_fault(action) {
+        true => Action::Pass(20),
+        false => action,
+    }
+}
+
+fn basic(dice: &mut SmallRng, shape: Shape) -> Action {
     use Action::*;
     let n = dice.random_range(0..EXECUTORS);
     let m = dice.random_range(0..shape.nodes);
@@ -111,5 +130,46 @@ fn action(dice: &mut SmallRng, shape: Shape) -> Action {
         992..995 => CrashNode(m, seed),
         995..997 => Jump(dice.random_range(-20_000..30_000)),
         _ => Pause(dice.random_range(0..15_000)),
+    }
+}
+
+/// An action of the features that the shape has; passing time where a feature is off.
+fn extended(dice: &mut SmallRng, shape: Shape) -> Action {
+    use Action::*;
+    let n = dice.random_range(0..EXECUTORS);
+    let m = dice.random_range(0..shape.nodes);
+    let millis: u64 = dice.random_range(0..8_000);
+    let (needs, action) = match dice.random_range(0..100) {
+        0..2 => (Feature::Clocks, JumpNode(m, dice.random_range(-3_000..3_000))),
+        2..5 => (Feature::Clocks, JumpNode(m, dice.random_range(-500..500))),
+        5..8 => (Feature::Clocks, StepDatabase(dice.random_range(-140..140))),
+        8..11 => (Feature::DatabaseSteps, StepDatabase(dice.random_range(-9_000..9_000))),
+        11..16 => (Feature::Drains, Leave(n)),
+        16..40 => (Feature::Drains, Exit(n)),
+        40..43 => (Feature::Handovers, StopNode(m)),
+        43..48 => (Feature::Handovers, StartNode(m)),
+        48..60 => (Feature::Stalls, Stall(m, millis)),
+        60..63 => (Feature::Suspends, Suspend(n)),
+        63..70 => (Feature::Suspends, Resume(n)),
+        70..72 => (Feature::Restores, Backup),
+        72..73 => (Feature::Restores, Restore),
+        73..75 => (Feature::Panics, Panic(m)),
+        75..95 => (Feature::StaleReads, DeliverRead(m)),
+        95..96 => (Feature::Crowd, Pause(dice.random_range(3_600_000..14_400_000))),
+        _ => (Feature::Reports, Run(n, dice.random())),
+    };
+    if shape.has(needs) { action } else { Pass(millis % 120) }
+}
+
+/// What does not happen where nothing fails.
+fn is_fault(action: Action) -> bool {
+    use Action::*;
+    match action {
+        Reorder(..) | Disconnect(..) | CrashExecutor(_) | Haunt(_) | CrashNode(..) | Cut(_)
+        | Sleep(..) | Jump(_) | Pause(_) | JumpNode(..) | StepDatabase(_) | Stall(..)
+        | Suspend(_) | Resume(_) | Backup | Restore | Panic(_) => true,
+        Pass(_) | Commit(_) | CommitTwice(_) | Deliver(..) | DeliverTwice(..) | Figures(..)
+        | Receive(..) | Run(..) | Connect(..) | Leave(_) | People(_) | StartNode(_) | Beat(_)
+        | Exit(_) | StopNode(_) | DeliverRead(_) => false,
     }
 }

@@ -1,100 +1,199 @@
 //! An executor as the engines see it: it runs what it is sent once, holds outcomes until they are
-//! acknowledged, takes attempts of a partition only from the node that took it last, and stops what
-//! is exclusive when nobody who acts on its partition is heard.
+//! acknowledged, and takes attempts of a partition only from the node that took it last.
+//!
+//! When it leaves it drains: it reports so in every session, returns what still arrives, and ends
+//! what it runs. When it is suspended, its monotonic clock stops with it.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
     time::Duration,
 };
 
-use fastjob_core::{
-    AttemptId, TaskId,
-    attempt::End,
-    block::{BlockScope, BlockStrategy},
-};
-use jiff::Timestamp;
+use fastjob_core::{AttemptId, Progress, attempt::End};
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     engine::{Beat, Held, Message, Outcome, SessionId, StartAttempt},
     record::{Lease, Partition},
 };
 
-/// What an executor says.
+/// A message of an executor.
 #[derive(Clone, Debug)]
-pub(super) enum Said {
+pub(super) enum FromExecutor {
     Started(Held, Timestamp),
     Finished(Outcome),
+    Checkpoint(Held, Arc<str>),
+    Progress(Held, Progress),
     Figures(Beat),
-    /// What it holds of these partitions.
-    Holding(Vec<Lease>, Vec<Held>),
+    /// What it holds of these partitions, and whether it drains.
+    Holding(Vec<Lease>, Vec<Held>, bool),
+    /// It drains, and returns these.
+    Goodbye(Vec<AttemptId>),
+    /// It does not run this, though it does not drain: its id is in use.
+    Returned(AttemptId),
 }
 
-/// What an executor is told.
+/// A message to an executor.
 #[derive(Clone, Debug)]
-pub(super) enum Told {
+pub(super) enum ToExecutor {
     Message(Lease, Message),
     /// The node acts on these, as of then.
-    Leases(Vec<Lease>, Duration),
-    /// The node acted on these when it answered a beat.
-    Heard(Vec<Partition>, Duration),
+    Leases(Vec<Lease>, Moment),
+    /// The node acted on these when it answered a beat that was sent then.
+    Heard(Vec<Partition>, Moment),
+    /// All engines of the node know that the executor drains.
+    Farewell,
 }
 
 /// The stream between an executor and one node.
 #[derive(Debug, Default)]
 pub(super) struct Link {
     pub(super) session: Option<SessionId>,
-    /// To the executor.
-    pub(super) inbound: VecDeque<Told>,
-    /// From it.
-    pub(super) outbound: VecDeque<Said>,
+    pub(super) inbound: VecDeque<ToExecutor>,
+    pub(super) outbound: VecDeque<FromExecutor>,
+    /// How many goodbyes of this session are not answered.
+    pub(super) goodbyes: u32,
+}
+
+/// An attempt whose handler was entered.
+#[derive(Clone, Debug)]
+pub(super) struct Run {
+    pub(super) start: StartAttempt,
+    pub(super) started_at: Timestamp,
+    /// The last checkpoint of its shard that it knows.
+    pub(super) reached: Option<u64>,
 }
 
 /// A process that runs on while another has taken its seat: nobody hears it, and it hears nobody.
 #[derive(Debug)]
 pub(super) struct Ghost {
-    pub(super) running: BTreeMap<AttemptId, StartAttempt>,
-    heard_at: BTreeMap<Partition, Duration>,
+    pub(super) running: BTreeMap<AttemptId, Run>,
+    pub(super) heard_at: BTreeMap<Partition, Duration>,
+}
+
+/// A moment in the life of an executor.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Moment {
+    /// By its monotonic clock.
+    pub(super) at: Duration,
+    /// For how long it had been suspended by then.
+    lag: Duration,
 }
 
 #[derive(Debug)]
 pub(super) struct Executor {
     pub(super) name: String,
     pub(super) incarnation: u32,
+    pub(super) capacity: usize,
     partitions: u32,
     /// By node.
     pub(super) links: Vec<Link>,
     /// Which node took a partition last, and in which term.
     owners: BTreeMap<Partition, (usize, i64)>,
-    pub(super) running: BTreeMap<AttemptId, StartAttempt>,
+    pub(super) running: BTreeMap<AttemptId, Run>,
     /// What waits for its turn in a lane of this executor, in the order of its arrival.
-    pub(super) waiting: VecDeque<StartAttempt>,
+    pub(super) queued: VecDeque<StartAttempt>,
+    /// What waits for a place.
+    pub(super) ready: VecDeque<StartAttempt>,
     pub(super) unacknowledged: BTreeMap<AttemptId, Outcome>,
-    /// Everything that was entered in this life.
-    pub(super) entered: BTreeSet<AttemptId>,
-    /// When it heard from a partition's owner last.
-    heard_at: BTreeMap<Partition, Duration>,
+    /// Everything that arrived in this life and was not returned, and when it was created.
+    pub(super) known: BTreeMap<AttemptId, Timestamp>,
+    /// By partition, the highest attempt that this process was ever sent.
+    pub(super) highest: BTreeMap<Partition, AttemptId>,
+    /// Outcomes that were acknowledged.
+    pub(super) remembered: BTreeMap<AttemptId, Outcome>,
+    pub(super) heard_at: BTreeMap<Partition, Moment>,
     pub(super) ghosts: Vec<Ghost>,
+    /// By how much its wall clock is off.
+    pub(super) offset: SignedDuration,
+    /// Since when it drains, by its own clock.
+    pub(super) drains_since: Option<Duration>,
+    suspended_since: Option<Duration>,
+    /// For how long it has been suspended so far.
+    lag: Duration,
+    /// Attempts that were running unfenced when it was resumed, or entered so.
+    pub(super) excused: BTreeSet<AttemptId>,
 }
 
+/// An executor that was suspended for longer than this since its owner was heard cannot know that it
+/// may have been lost. The margin between the coordinator's time limit and its own is 2 s.
+const UNNOTICED: Duration = Duration::from_millis(1_500);
+
 impl Executor {
-    pub(super) fn new(n: usize, nodes: usize, partitions: u32) -> Self {
+    pub(super) fn new(n: usize, nodes: usize, partitions: u32, capacity: usize) -> Self {
         Self {
             name: format!("e{n}"),
             incarnation: 1,
+            capacity,
             partitions,
             links: (0..nodes).map(|_| Link::default()).collect(),
             owners: BTreeMap::new(),
             running: BTreeMap::new(),
-            waiting: VecDeque::new(),
+            queued: VecDeque::new(),
+            ready: VecDeque::new(),
             unacknowledged: BTreeMap::new(),
-            entered: BTreeSet::new(),
+            known: BTreeMap::new(),
+            highest: BTreeMap::new(),
+            remembered: BTreeMap::new(),
             heard_at: BTreeMap::new(),
             ghosts: Vec::new(),
+            offset: SignedDuration::ZERO,
+            drains_since: None,
+            suspended_since: None,
+            lag: Duration::ZERO,
+            excused: BTreeSet::new(),
         }
     }
 
-    fn partition(&self, attempt: AttemptId) -> Partition {
+    pub(super) fn partitions(&self) -> u32 {
+        self.partitions
+    }
+
+    pub(super) fn partition(&self, attempt: AttemptId) -> Partition {
         Partition::of_id(attempt.0, self.partitions)
+    }
+
+    /// Its monotonic clock.
+    pub(super) fn uptime(&self, world: Duration) -> Duration {
+        self.suspended_since.unwrap_or(world).saturating_sub(self.lag)
+    }
+
+    pub(super) fn moment(&self, world: Duration) -> Moment {
+        Moment { at: self.uptime(world), lag: self.lag }
+    }
+
+    pub(super) fn is_suspended(&self) -> bool {
+        self.suspended_since.is_some()
+    }
+
+    pub(super) fn drains(&self) -> bool {
+        self.drains_since.is_some()
+    }
+
+    pub(super) fn suspend(&mut self, world: Duration) {
+        self.suspended_since.get_or_insert(world);
+    }
+
+    /// For how long it has been suspended without a break.
+    pub(super) fn suspended_for(&self, world: Duration) -> Duration {
+        self.suspended_since.map_or(Duration::ZERO, |since| world.saturating_sub(since))
+    }
+
+    /// Goes on; what it runs of exclusive jobs may have been given to another meanwhile.
+    pub(super) fn resume(&mut self, world: Duration) {
+        self.lag += self.suspended_for(world);
+        self.suspended_since = None;
+        let ids = self.running.keys().copied();
+        let ids = ids.chain(self.queued.iter().chain(&self.ready).map(|start| start.attempt));
+        let unfenced: Vec<_> = ids.filter(|id| self.is_unfenced(*id)).collect();
+        self.excused.extend(unfenced);
+    }
+
+    /// Whether it may have been lost without knowing, because its clock stood still.
+    pub(super) fn is_unfenced(&self, attempt: AttemptId) -> bool {
+        let heard = self.heard_at.get(&self.partition(attempt)).copied().unwrap_or_default();
+        self.lag.saturating_sub(heard.lag) > UNNOTICED
     }
 
     /// The stream to a node is gone, with what was under way on it.
@@ -108,47 +207,61 @@ impl Executor {
         self.incarnation += 1;
         self.owners.clear();
         self.running.clear();
-        self.waiting.clear();
+        self.queued.clear();
+        self.ready.clear();
         self.unacknowledged.clear();
-        self.entered.clear();
+        self.known.clear();
+        self.highest.clear();
+        self.remembered.clear();
         self.heard_at.clear();
+        self.drains_since = None;
+        self.suspended_since = None;
+        self.lag = Duration::ZERO;
+        self.excused.clear();
     }
 
     /// The process is another one, and the old one runs on.
     pub(super) fn haunt(&mut self) {
-        let running = std::mem::take(&mut self.running);
-        let heard_at = std::mem::take(&mut self.heard_at);
+        let mut running = std::mem::take(&mut self.running);
+        running.retain(|id, _| !self.excused.contains(id));
+        let lag = self.lag;
+        let heard_at = self.heard_at.iter().map(|(partition, heard)| (*partition, heard.at + lag));
+        let heard_at = heard_at.collect();
         self.ghosts.push(Ghost { running, heard_at });
         self.restart();
     }
 
-    /// A node acts on these partitions: it hears what is held of them, and all of it again.
-    pub(super) fn take(&mut self, node: usize, leases: Vec<Lease>, at: Duration, wall: Timestamp) {
+    /// A node acts on these partitions: it gets what is held of them, and every report again.
+    pub(super) fn take(&mut self, node: usize, leases: Vec<Lease>, at: Moment) {
         let newer = |lease: &Lease| {
             self.owners.get(&lease.partition).is_none_or(|(_, term)| *term <= lease.term)
         };
         let taken: Vec<_> = leases.into_iter().filter(newer).collect();
         for lease in &taken {
             self.owners.insert(lease.partition, (node, lease.term));
-            let heard_at = self.heard_at.entry(lease.partition).or_default();
-            *heard_at = at.max(*heard_at);
+            self.heard(lease.partition, at);
         }
         let of = |id: &AttemptId| {
             let partition = Partition::of_id(id.0, self.partitions);
             taken.iter().any(|lease| lease.partition == partition)
         };
-        let running: Vec<_> =
-            self.running.values().map(held).filter(|held| of(&held.attempt)).collect();
-        let ended: Vec<_> =
-            self.unacknowledged.values().filter(|outcome| of(&outcome.attempt)).cloned().collect();
-        let waiting = self.waiting.iter().map(held).filter(|held| of(&held.attempt));
-        let ids = running.iter().copied().chain(ended.iter().map(Outcome::held));
-        let ids = ids.chain(waiting);
-        let holding = Said::Holding(taken.clone(), ids.collect());
-        let link = &mut self.links[node].outbound;
-        link.push_back(holding);
-        link.extend(running.into_iter().map(|id| Said::Started(id, wall)));
-        link.extend(ended.into_iter().map(Said::Finished));
+        let running: Vec<_> = self.running.iter().filter(|(id, _)| of(id)).collect();
+        let ended = self.unacknowledged.values().filter(|outcome| of(&outcome.attempt));
+        let ended: Vec<_> = ended.cloned().collect();
+        let waiting = self.queued.iter().chain(&self.ready).filter(|start| of(&start.attempt));
+        let held = running.iter().map(|(_, run)| held(&run.start));
+        let held = held.chain(ended.iter().map(Outcome::held));
+        let held = held.chain(waiting.map(self::held)).collect();
+        let mut reports = vec![FromExecutor::Holding(taken.clone(), held, self.drains())];
+        for (_, run) in running {
+            let held = self::held(&run.start);
+            reports.push(FromExecutor::Started(held, run.started_at));
+            if let Some(reached) = run.reached {
+                reports.push(FromExecutor::Checkpoint(held, checkpoint(reached)));
+            }
+        }
+        reports.extend(ended.into_iter().map(FromExecutor::Finished));
+        self.links[node].outbound.extend(reports);
     }
 
     /// Whether attempts with this lease are taken from the node.
@@ -161,161 +274,104 @@ impl Executor {
         self.owners.get(&self.partition(attempt)).is_some_and(|owner| owner.0 == node)
     }
 
-    /// Says something of an attempt to the node that acts on its partition.
-    pub(super) fn say(&mut self, attempt: AttemptId, said: Said) {
+    /// Reports something of an attempt to the node that acts on its partition.
+    pub(super) fn report(&mut self, attempt: AttemptId, report: FromExecutor) {
         let Some((node, _)) = self.owners.get(&self.partition(attempt)).copied() else { return };
         let link = &mut self.links[node];
         if link.session.is_some() {
-            link.outbound.push_back(said);
+            link.outbound.push_back(report);
         }
     }
 
     /// A node that acts on these partitions has answered a beat.
-    pub(super) fn hear(&mut self, node: usize, partitions: &[Partition], at: Duration) {
+    pub(super) fn hear(&mut self, node: usize, partitions: &[Partition], at: Moment) {
         for partition in partitions {
             if self.owners.get(partition).is_some_and(|owner| owner.0 == node) {
-                let heard_at = self.heard_at.entry(*partition).or_default();
-                *heard_at = at.max(*heard_at);
+                self.heard(*partition, at);
             }
         }
     }
 
-    /// Whether nobody who acts on the attempt's partition was heard for so long that what is
-    /// exclusive must not run.
-    pub(super) fn is_cut(&self, attempt: AttemptId, uptime: Duration, limit: Duration) -> bool {
-        is_silent(&self.heard_at, self.partition(attempt), uptime, limit)
+    fn heard(&mut self, partition: Partition, moment: Moment) {
+        let heard = self.heard_at.entry(partition).or_default();
+        if moment.at >= heard.at {
+            *heard = moment;
+        }
     }
 
-    /// Whether the lane of its job lets an attempt run beside those that do.
-    fn has_room(&self, start: &StartAttempt) -> bool {
-        let block = start.job.block;
-        let running = self.running.values().filter(|other| other.job_id == start.job_id).count();
-        match block.strategy {
-            _ if block.scope == BlockScope::Cluster => true,
-            BlockStrategy::Parallel => running < block.max_running as usize,
-            BlockStrategy::Serial | BlockStrategy::SkipNew | BlockStrategy::ReplaceRunning => {
-                running == 0
+    /// Starts to drain: returns what was not entered, to the nodes that act on it.
+    pub(super) fn drain(&mut self, world: Duration) {
+        if self.drains() {
+            return;
+        }
+        self.drains_since = Some(self.uptime(world));
+        let waiting: Vec<_> = self.queued.drain(..).chain(self.ready.drain(..)).collect();
+        for node in 0..self.links.len() {
+            if self.links[node].session.is_some() {
+                let ids = waiting.iter().map(|start| start.attempt);
+                let returned = ids.filter(|id| self.is_of(node, *id)).collect();
+                self.say_goodbye(node, returned);
             }
         }
+        for start in waiting {
+            self.known.remove(&start.attempt);
+        }
     }
 
-    /// An attempt has come; it is given back if it is to be entered now.
-    pub(super) fn arrive(&mut self, start: StartAttempt, now: Timestamp) -> Option<StartAttempt> {
-        let waits = |other: &StartAttempt| other.job_id == start.job_id;
-        if !self.waiting.iter().any(waits) && self.has_room(&start) {
-            return Some(start);
-        }
-        let lane = |all: &mut dyn Iterator<Item = &StartAttempt>| -> Vec<(AttemptId, TaskId)> {
-            let of = all.filter(|other| other.job_id == start.job_id && other.task != start.task);
-            of.map(|other| (other.attempt, other.task)).collect()
+    pub(super) fn say_goodbye(&mut self, node: usize, returned: Vec<AttemptId>) {
+        let link = &mut self.links[node];
+        link.goodbyes += 1;
+        link.outbound.push_back(FromExecutor::Goodbye(returned));
+    }
+
+    /// Whether a draining executor has nothing left to do.
+    pub(super) fn is_drained(&self) -> bool {
+        let said = |link: &Link| {
+            link.session.is_none()
+                || (link.goodbyes == 0 && link.inbound.is_empty() && link.outbound.is_empty())
         };
-        let running = lane(&mut self.running.values());
-        let waiting = lane(&mut self.waiting.iter());
-        match start.job.block.strategy {
-            BlockStrategy::SkipNew if !running.is_empty() => {
-                self.ended(held(&start), End::Skipped, None, now);
-                return None;
-            }
-            BlockStrategy::ReplaceRunning => {
-                let mut others = running.iter().chain(&waiting);
-                if start.number > 1 && others.any(|(_, task)| *task > start.task) {
-                    self.ended(held(&start), End::Stopped, None, now);
-                    return None;
-                }
-                for (attempt, _) in waiting {
-                    self.stop_waiting(attempt, now);
-                }
-                for (attempt, _) in running {
-                    self.finish(attempt, End::Stopped, now);
-                }
-            }
-            BlockStrategy::Serial | BlockStrategy::Parallel | BlockStrategy::SkipNew => {}
-        }
-        self.waiting.push_back(start);
-        None
+        self.drains()
+            && self.running.is_empty()
+            && self.unacknowledged.is_empty()
+            && self.links.iter().all(said)
     }
 
-    /// Whoever's turn it is.
-    pub(super) fn next(&mut self) -> Option<StartAttempt> {
-        let index = self.waiting.iter().position(|start| self.has_room(start))?;
-        self.waiting.remove(index)
-    }
-
-    /// Ends what waits; whether it did.
-    pub(super) fn stop_waiting(&mut self, attempt: AttemptId, now: Timestamp) -> bool {
-        let at = self.waiting.iter().position(|start| start.attempt == attempt);
-        let Some(start) = at.and_then(|at| self.waiting.remove(at)) else { return false };
-        self.ended(held(&start), End::Stopped, None, now);
-        true
-    }
-
-    /// An attempt that came too late is not entered.
-    pub(super) fn refuse(&mut self, start: &StartAttempt, now: Timestamp) {
-        self.ended(held(start), End::Failed(fastjob_core::FailReason::ExecutorLost), None, now);
-    }
-
-    /// An attempt ends here; the job knows whether its result is worth a text.
+    /// An attempt ends here.
     pub(super) fn finish(&mut self, attempt: AttemptId, end: End, now: Timestamp) {
-        if let Some(start) = self.running.remove(&attempt) {
-            self.ended(held(&start), end, Some(now), now);
+        if let Some(run) = self.running.remove(&attempt) {
+            let last = run.reached.filter(|_| end != End::Succeeded);
+            self.ended(held(&run.start), end, Some(run.started_at), now, last);
         }
     }
 
-    fn ended(
+    pub(super) fn ended(
         &mut self,
         Held { attempt, created_at }: Held,
         end: End,
         started_at: Option<Timestamp>,
         now: Timestamp,
+        reached: Option<u64>,
     ) {
-        let result = (end == End::Succeeded).then(|| attempt.to_string());
         let outcome = Outcome {
             attempt,
             created_at,
             end,
-            result,
+            result: (end == End::Succeeded).then(|| attempt.to_string()),
             message: None,
-            checkpoint: None,
+            checkpoint: reached.map(|reached| reached.to_string()),
             started_at,
             ended_at: now,
             log_tail: String::new(),
         };
         self.unacknowledged.insert(attempt, outcome.clone());
-        self.say(attempt, Said::Finished(outcome));
+        self.report(attempt, FromExecutor::Finished(outcome));
     }
+}
 
-    /// Ends what no other executor may run at the same time, before another may be given it.
-    pub(super) fn stop_exclusive(&mut self, uptime: Duration, limit: Duration, now: Timestamp) {
-        let exclusive = self.running.values().filter(|start| start.job.block.is_exclusive());
-        let stopped: Vec<_> = exclusive
-            .map(|start| start.attempt)
-            .filter(|id| self.is_cut(*id, uptime, limit))
-            .collect();
-        let partitions = self.partitions;
-        for ghost in &mut self.ghosts {
-            let heard = &ghost.heard_at;
-            ghost.running.retain(|id, start| {
-                let partition = Partition::of_id(id.0, partitions);
-                !(start.job.block.is_exclusive() && is_silent(heard, partition, uptime, limit))
-            });
-        }
-        self.ghosts.retain(|ghost| !ghost.running.is_empty());
-        for attempt in stopped {
-            self.finish(attempt, End::Failed(fastjob_core::FailReason::ExecutorLost), now);
-        }
-    }
+pub(super) fn checkpoint(reached: u64) -> Arc<str> {
+    reached.to_string().into()
 }
 
 pub(super) fn held(start: &StartAttempt) -> Held {
     Held { attempt: start.attempt, created_at: start.created_at }
-}
-
-fn is_silent(
-    heard_at: &BTreeMap<Partition, Duration>,
-    partition: Partition,
-    uptime: Duration,
-    limit: Duration,
-) -> bool {
-    let heard = heard_at.get(&partition).copied().unwrap_or_default();
-    uptime.saturating_sub(heard) > limit
 }

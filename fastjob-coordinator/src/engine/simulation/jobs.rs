@@ -2,6 +2,8 @@
 
 use fastjob_core::JobDraft;
 
+use super::shape::{Feature, Shape};
+
 /// Name and definition. A child comes before its parents.
 const JOBS: &[(&str, &str)] = &[
     ("second", r#"{"schedule": {"fixed_rate": "1s"}, "misfire": {"fire_all": {"max": 1000}}}"#),
@@ -98,12 +100,53 @@ fn draft(name: &str, text: &str) -> JobDraft {
     draft
 }
 
-pub(super) fn drafts() -> impl Iterator<Item = JobDraft> {
-    JOBS.iter().map(|(name, text)| draft(name, text))
+/// Jobs that are there where alarms are.
+const ALARMED: &[(&str, &str)] = &[
+    (
+        "alarmed",
+        r#"{"schedule": {"fixed_rate": "700ms"}, "alarms": ["ops"], "block": "parallel",
+            "retry": {"count": 1, "delay": "400ms"},
+            "alarm_when": {"runs_longer": "1s", "starts_later": "1s"}}"#,
+    ),
+    (
+        "alarmed_shards",
+        r#"{"schedule": {"fixed_rate": "3s"}, "alarms": ["ops"], "shard": {"count": 3},
+            "alarm_when": {"runs_longer": "2s", "starts_later": "1s"}}"#,
+    ),
+    (
+        "alarmed_skips",
+        r#"{"schedule": {"fixed_rate": "2s"}, "alarms": ["ops"], "no_executor": "1s",
+            "block": {"strategy": "skip_new", "scope": "cluster"}}"#,
+    ),
+];
+
+/// Jobs that are there where attempts wait long.
+const WAITING: &[(&str, &str)] = &[
+    (
+        "nowhere",
+        r#"{"schedule": {"fixed_rate": "400ms"}, "shard": {"dynamic": "zone = nowhere"},
+            "no_executor": "40s", "block": "parallel"}"#,
+    ),
+    ("patient", r#"{"schedule": {"fixed_rate": "300ms"}, "timeout": "1d", "block": "parallel"}"#),
+];
+
+/// How many more jobs there are in a crowd.
+const CROWD: usize = 96;
+/// Each of the crowd: so many fires missed in hours that catching up in one step would show.
+const CROWDED: &str = r#"{"schedule": {"fixed_rate": "1m"}, "block": "parallel",
+    "misfire": {"fire_all": {"max": 200}}}"#;
+
+/// The jobs of a history.
+pub(super) fn drafts(shape: Shape) -> impl Iterator<Item = JobDraft> {
+    let alarmed = ALARMED.iter().filter(move |_| shape.has(Feature::Alarms));
+    let waiting = WAITING.iter().filter(move |_| shape.has(Feature::Waits));
+    let crowd = (0..CROWD).filter(move |_| shape.has(Feature::Crowd));
+    let crowd = crowd.map(|index| draft(&format!("crowd_{index}"), CROWDED));
+    JOBS.iter().chain(alarmed).chain(waiting).map(|(name, text)| draft(name, text)).chain(crowd)
 }
 
-pub(super) fn names() -> impl Iterator<Item = String> {
-    JOBS.iter().map(|(name, _)| (*name).to_owned())
+pub(super) fn names(shape: Shape) -> Vec<String> {
+    drafts(shape).map(|draft| draft.name).collect()
 }
 
 /// Those that people switch on and off.

@@ -1,13 +1,13 @@
 //! A model of the store: what a [`Commit`] means, in the plainest words.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 
 use fastjob_core::{AttemptId, AttemptState, JobId, TaskId, TaskState};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::record::{
-    ChildStart, Commit, EndedAttempt, EndedShard, JobRow, Lease, LifeId, LifeRow, Loaded,
-    NOT_SPREAD, NewAttempt, OpenAttempt, Partition,
+    AlarmKind, ChildStart, Commit, EndedAttempt, JobRow, Lease, LifeId, LifeRow, NOT_SPREAD,
+    NewAttempt, Partition,
 };
 
 /// An attempt with what became of it.
@@ -26,22 +26,27 @@ pub(in crate::engine) struct ModelStore {
     pub(in crate::engine) jobs: BTreeMap<JobId, JobRow>,
     pub(super) lives: BTreeMap<LifeId, LifeRow>,
     pub(super) keys: BTreeMap<(JobId, Arc<str>), TaskId>,
-    checkpoints: BTreeMap<(TaskId, u32), Arc<str>>,
+    pub(super) checkpoints: BTreeMap<(TaskId, u32), Arc<str>>,
+    /// By task and kind: each kind of trouble of a task once.
+    pub(super) alarms: BTreeMap<(TaskId, AlarmKind), i64>,
+    /// By job, its last alarm about an end, by the alarm's id.
+    pub(super) last_alarm: BTreeMap<JobId, (i64, AlarmKind)>,
     pub(super) child_starts: BTreeMap<i64, ChildStart>,
-    cursors: BTreeMap<JobId, Timestamp>,
-    reached: BTreeMap<Partition, Reached>,
+    /// By job, up to where its fires are planned beyond the watermark.
+    pub(super) cursors: BTreeMap<JobId, Timestamp>,
+    pub(super) reached: BTreeMap<Partition, Reached>,
     /// By partition: its term, and which node took it last.
     pub(super) holders: BTreeMap<Partition, (i64, Option<usize>)>,
-    /// Which nodes are taken to live until when, by the database's uptime.
-    pub(super) alive_until: BTreeMap<usize, Duration>,
+    /// Which nodes are taken to live until when, by the database's clock.
+    pub(super) alive_until: BTreeMap<usize, SignedDuration>,
 }
 
 /// How far a partition is.
 #[derive(Clone, Copy, Debug, Default)]
-struct Reached {
-    ids_until: i64,
-    watermark: Option<Timestamp>,
-    clock: Option<Timestamp>,
+pub(super) struct Reached {
+    pub(super) ids_until: i64,
+    pub(super) watermark: Option<Timestamp>,
+    pub(super) clock: Option<Timestamp>,
 }
 
 impl ModelStore {
@@ -122,6 +127,15 @@ impl ModelStore {
             }
         }
         self.cursors.extend(commit.cursors.iter().copied());
+        for alarm in &commit.alarms {
+            if let Some(task) = alarm.task {
+                self.alarms.entry((task, alarm.kind)).or_insert(alarm.id);
+            }
+            if matches!(alarm.kind, AlarmKind::Failed | AlarmKind::Recovered) {
+                let last = self.last_alarm.entry(alarm.job).or_insert((alarm.id, alarm.kind));
+                *last = (alarm.id, alarm.kind).max(*last);
+            }
+        }
         for child in &commit.child_starts {
             if !self.keys.contains_key(&(child.job, child.key())) {
                 self.child_starts.insert(child.id, child.clone());
@@ -137,90 +151,13 @@ impl ModelStore {
         self.child_starts.values().filter(|child| child.partition == partition).cloned().collect()
     }
 
-    fn is_in(&self, id: i64, partition: Partition) -> bool {
+    pub(super) fn is_in(&self, id: i64, partition: Partition) -> bool {
         Partition::of_id(id, self.partitions.max(1)) == partition
     }
 
     fn move_task(&mut self, head: AttemptId, state: TaskState) {
         if let Some(row) = self.attempts.get_mut(&head).filter(|row| !row.task_state.is_final()) {
             row.task_state = state;
-        }
-    }
-
-    #[cfg(test)]
-    pub(in crate::engine) fn load(&self) -> Loaded {
-        self.load_partition(Partition::default())
-    }
-
-    pub(super) fn load_partition(&self, partition: Partition) -> Loaded {
-        let reached = self.reached.get(&partition).copied().unwrap_or_default();
-        let open: Vec<_> = self
-            .attempts
-            .values()
-            .filter(|row| row.is_open() && self.is_in(row.new.attempt.0, partition))
-            .map(|row| {
-                let head = &self.attempts[&row.new.task.first_attempt()];
-                let new = &row.new;
-                let is_before = |other: &&Row| {
-                    (other.new.task, other.new.shard.index) == (new.task, new.shard.index)
-                        && other.new.number + 1 == new.number
-                };
-                let before =
-                    (new.number > 1).then(|| self.attempts.values().find(is_before)).flatten();
-                let failed_on = before.and_then(|before| self.lives.get(&before.new.life?));
-                OpenAttempt {
-                    planned: NewAttempt { lineage: head.new.lineage, ..row.new.clone() },
-                    task_state: head.task_state,
-                    task_param: head.new.param.clone(),
-                    checkpoint: self.checkpoints.get(&(row.new.task, row.new.shard.index)).cloned(),
-                    failed_on: failed_on.map(|life| life.executor.clone()),
-                }
-            })
-            .collect();
-        let lives = self
-            .lives
-            .values()
-            .filter(|life| open.iter().any(|open| open.planned.life == Some(life.id)))
-            .cloned()
-            .collect();
-        let is_open = |task| open.iter().any(|open| open.planned.task == task);
-        let ended = self.attempts.values().filter(|row| row.new.shard.total > 1);
-        let ended = ended.filter(|row| is_open(row.new.task)).filter_map(|row| {
-            let ended = row.ended.as_ref()?;
-            Some(EndedShard {
-                task: row.new.task,
-                shard: row.new.shard,
-                number: row.new.number,
-                state: ended.state,
-                result: ended.result.clone(),
-            })
-        });
-        Loaded {
-            ended_shards: ended.collect(),
-            failing: Vec::new(),
-            child_starts: self.children_of(partition),
-            ids_until: reached.ids_until,
-            watermark: reached.watermark,
-            clock: reached.clock,
-            jobs: self
-                .jobs
-                .values()
-                .filter(|row| self.is_in(row.id.0, partition))
-                .cloned()
-                .collect(),
-            cursors: self
-                .cursors
-                .iter()
-                .filter(|(job, _)| self.is_in(job.0, partition))
-                .map(|(job, at)| (*job, *at))
-                .collect(),
-            open,
-            lives,
-            next_life: self
-                .lives
-                .keys()
-                .rfind(|id| self.is_in(id.0, partition))
-                .map_or(1, |id| id.0 + 1),
         }
     }
 }

@@ -8,15 +8,29 @@ use std::{
 
 use jiff::Timestamp;
 
+use super::{cluster::OWN_LEASE, observer::Observer};
 use crate::{
-    engine::{CommitId, Engine, SessionId},
-    record::{Commit, Lease, Partition},
+    engine::{CommitId, Effects, Engine, Event, SessionId},
+    record::{ChildStart, Commit, Lease, Partition},
 };
 
 /// The engine of a partition.
 pub(super) struct Running {
     pub(super) lease: Lease,
     pub(super) engine: Engine,
+    /// The clock of the last commit before it was loaded.
+    pub(super) loaded_clock: Option<Timestamp>,
+    /// It takes on nothing new: what it has decided is being written.
+    pub(super) retiring: bool,
+    /// Its effects wait until then, and with them all further events.
+    pub(super) stalled: Option<Stalled>,
+}
+
+/// What waits while an engine's loop makes no progress.
+pub(super) struct Stalled {
+    pub(super) until: Duration,
+    pub(super) effects: Effects,
+    pub(super) events: VecDeque<Event>,
 }
 
 pub(super) struct Node {
@@ -25,7 +39,7 @@ pub(super) struct Node {
     pub(super) reaches: bool,
     /// Asleep until then, by the world's time.
     pub(super) sleeps_until: Duration,
-    /// How many thousandths its clock is faster, or slower.
+    /// By how many thousandths its clock is faster, or slower.
     drift: i32,
     /// The wall clock that it goes by: held monotonic while it lives.
     pub(super) wall: Timestamp,
@@ -35,6 +49,13 @@ pub(super) struct Node {
     /// Streams that broke while it slept.
     pub(super) gone: Vec<SessionId>,
     pub(super) pending: VecDeque<(Lease, CommitId, Commit)>,
+    /// How long the next effects of an engine take to be carried out.
+    pub(super) stall: Option<Duration>,
+    /// It gives everything back and stops.
+    pub(super) stopping: bool,
+    /// Children to start that were read and not delivered to the engines.
+    pub(super) reads: VecDeque<(Lease, Vec<ChildStart>, Duration)>,
+    pub(super) observer: Observer,
 }
 
 impl Node {
@@ -49,6 +70,10 @@ impl Node {
             engines: BTreeMap::new(),
             gone: Vec::new(),
             pending: VecDeque::new(),
+            stall: None,
+            stopping: false,
+            reads: VecDeque::new(),
+            observer: Observer::default(),
         }
     }
 
@@ -65,5 +90,16 @@ impl Node {
     /// Whether its lease lasts, as it sees it.
     pub(super) fn may_act(&self, world: Duration) -> bool {
         self.deadline.is_none_or(|deadline| self.uptime(world) < deadline)
+    }
+
+    /// Whether it is time to renew its lease.
+    pub(super) fn beats_soon(&self, world: Duration) -> bool {
+        let half = OWN_LEASE / 2;
+        self.deadline.is_some_and(|deadline| self.uptime(world) + half > deadline)
+    }
+
+    /// How many partitions it keeps.
+    pub(super) fn kept(&self) -> usize {
+        self.engines.values().filter(|running| !running.retiring).count()
     }
 }

@@ -1,0 +1,153 @@
+//! Time in the simulated world: it passes for nodes and executors, their clocks are set, and
+//! processes are suspended.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{cluster::LEASE, executor::ToExecutor, shape::Feature, world::World};
+
+/// When an executor has stopped what is exclusive: before it may be lost.
+pub(super) const CUT_OFF: Duration = Duration::from_secs(8);
+/// After how long coordinators close the session of an executor that says nothing.
+const SILENCE: Duration = Duration::from_secs(4);
+/// Pauses longer than this miss more fires than a job catches up with.
+const LONG: u64 = 600_000;
+
+impl World {
+    /// The wall clock of a node's machine.
+    pub(super) fn machine(&self, m: usize) -> Timestamp {
+        let mut wall = self.clock + self.offsets[m];
+        if self.shape.has(Feature::Clocks) {
+            let drift = self.uptime / 200;
+            wall += SignedDuration::try_from(drift).unwrap_or_default() * [0, 1, -1][m % 3];
+        }
+        // Clocks are read in whole milliseconds.
+        Timestamp::from_millisecond(wall.as_millisecond()).unwrap_or(wall)
+    }
+
+    /// The wall clock of an executor's machine.
+    pub(super) fn executor_wall(&self, n: usize) -> Timestamp {
+        self.wall + self.executors[n].offset
+    }
+
+    /// Nodes that are awake read their clocks; their time does not run backwards.
+    pub(super) fn see_clocks(&mut self) {
+        for m in 0..self.nodes.len() {
+            if self.nodes[m].is_awake(self.uptime) {
+                let machine = self.machine(m);
+                let node = &mut self.nodes[m];
+                node.wall = node.wall.max(machine);
+                self.wall = self.wall.max(node.wall);
+            }
+        }
+    }
+
+    /// The database's clock takes a step: within the margin of a lease at most one in its time.
+    pub(super) fn step_database(&mut self, millis: i64) {
+        let (offset, stepped_at) = self.database;
+        let soon = self.uptime < stepped_at + 2 * LEASE;
+        if !soon || self.shape.has(Feature::DatabaseSteps) {
+            self.database = (offset + SignedDuration::from_millis(millis), self.uptime);
+        }
+    }
+
+    /// The database's clock.
+    pub(super) fn database_now(&self) -> SignedDuration {
+        SignedDuration::try_from(self.uptime).unwrap_or_default() + self.database.0
+    }
+
+    pub(super) fn pass(&mut self, millis: u64) {
+        for (m, node) in self.nodes.iter().enumerate() {
+            if !node.is_awake(self.uptime) || !node.may_act(self.uptime) {
+                continue;
+            }
+            for executor in self.executors.iter_mut().filter(|e| !e.is_suspended()) {
+                let moment = executor.moment(self.uptime);
+                let link = &mut executor.links[m];
+                // After all that was sent before; of several in a row the last says it all.
+                link.inbound.pop_back_if(|last| matches!(last, ToExecutor::Heard(..)));
+                if link.session.is_some() {
+                    let held = node.engines.keys().copied().collect();
+                    link.inbound.push_back(ToExecutor::Heard(held, moment));
+                }
+            }
+        }
+        self.pass_unheard(millis);
+        if self.shape.has(Feature::Steady) {
+            for m in 0..self.nodes.len() {
+                if self.nodes[m].beats_soon(self.uptime) {
+                    self.beat(m);
+                }
+            }
+        }
+        if self.shape.has(Feature::Gentle) && millis % 16 == 0 {
+            self.settle_streams();
+        }
+    }
+
+    pub(super) fn pause(&mut self, millis: u64) {
+        self.witness.long_pause |= millis > LONG;
+        self.pass_unheard(millis);
+        self.tick();
+    }
+
+    pub(super) fn pass_unheard(&mut self, millis: u64) {
+        self.clock += SignedDuration::from_millis(i64::try_from(millis).unwrap_or(0));
+        self.uptime += Duration::from_millis(millis);
+        self.see_clocks();
+        for n in 0..self.executors.len() {
+            if self.executors[n].suspended_for(self.uptime) > SILENCE {
+                self.close_silent(n);
+            }
+            let wall = self.executor_wall(n);
+            self.executors[n].stop_exclusive(self.uptime, CUT_OFF, wall);
+            self.end_drain(n);
+            self.promote(n);
+        }
+    }
+
+    /// Coordinators close the sessions of an executor that they have not heard for long; what they
+    /// have sent may still be read when it goes on.
+    fn close_silent(&mut self, n: usize) {
+        for m in 0..self.nodes.len() {
+            if let Some(session) = self.executors[n].links[m].session.take() {
+                self.nodes[m].gone.push(session);
+            }
+        }
+        self.see_gone();
+    }
+
+    /// A suspended executor goes on: it reads what had arrived, then finds the streams broken.
+    pub(super) fn resume(&mut self, n: usize) {
+        if !self.executors[n].is_suspended() {
+            return;
+        }
+        self.executors[n].resume(self.uptime);
+        for m in 0..self.nodes.len() {
+            if self.executors[n].links[m].session.is_none() {
+                while !self.executors[n].links[m].inbound.is_empty() {
+                    self.deliver(n, m);
+                }
+                self.executors[n].cut(m);
+            }
+        }
+        let wall = self.executor_wall(n);
+        self.executors[n].stop_exclusive(self.uptime, CUT_OFF, wall);
+        self.promote(n);
+    }
+
+    /// Where nothing fails, messages and commits are not under way for long.
+    pub(super) fn settle_streams(&mut self) {
+        for n in 0..self.executors.len() {
+            for m in 0..self.nodes.len() {
+                self.connect(n, m);
+                self.exchange(n, m);
+            }
+        }
+        for m in 0..self.nodes.len() {
+            self.beat(m);
+        }
+        self.commit_all();
+    }
+}

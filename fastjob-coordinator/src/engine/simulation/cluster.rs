@@ -1,0 +1,241 @@
+//! Nodes in the simulated world: they renew their leases, take partitions and give them back, die,
+//! stop in order, and start again.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use rand::{RngExt, SeedableRng, rngs::SmallRng};
+
+use super::{node::Node, shape::Feature, world::World};
+use crate::{
+    engine::{Effects, Event},
+    record::{Lease, Partition},
+};
+
+/// How long the database takes a node to live after its last beat.
+pub(super) const LEASE: Duration = Duration::from_secs(3);
+/// How long the node takes itself to: less, for its clock may be slow.
+pub(super) const OWN_LEASE: Duration = Duration::from_millis(2_700);
+
+impl World {
+    /// A node renews its lease, takes what is free and due to it, gives back what is too much, and
+    /// looks for children to start.
+    pub(super) fn beat(&mut self, m: usize) {
+        let node = &mut self.nodes[m];
+        if self.shape.nodes == 1 || !node.is_awake(self.uptime) || !node.reaches {
+            return;
+        }
+        if !node.may_act(self.uptime) {
+            // Its deadline has passed: all its engines end before it is renewed.
+            node.engines.clear();
+        }
+        node.deadline = Some(node.uptime(self.uptime) + OWN_LEASE);
+        let now = self.database_now();
+        let lease = SignedDuration::try_from(LEASE).unwrap_or_default();
+        self.store.alive_until.insert(m, now + lease);
+        if self.nodes[m].stopping {
+            return self.finish_release(m);
+        }
+        let uptime = self.nodes[m].uptime(self.uptime);
+        let alive = self.nodes[m].observer.look(&self.store.alive_until, now, uptime);
+        let count = alive.len().max(1);
+        let share = (self.shape.partitions as usize).div_ceil(count);
+        let free: Vec<_> = self
+            .store
+            .holders
+            .iter()
+            .filter(|(partition, (_, holder))| {
+                let held = self.nodes[m].engines.contains_key(partition);
+                !held && holder.is_none_or(|holder| holder == m || !alive.contains(&holder))
+            })
+            .map(|(partition, _)| *partition)
+            .collect();
+        for partition in free {
+            if self.nodes[m].kept() < share {
+                self.acquire(m, partition);
+            }
+        }
+        for (partition, (_, holder)) in &mut self.store.holders {
+            if *holder == Some(m) && !self.nodes[m].engines.contains_key(partition) {
+                *holder = None; // its engine ended, and it is not due to this node any more
+            }
+        }
+        while self.nodes[m].kept() > share {
+            let kept = self.nodes[m].engines.iter().filter(|(_, running)| !running.retiring);
+            let Some(partition) = kept.map(|(partition, _)| *partition).next_back() else { break };
+            self.release(m, partition);
+        }
+        self.finish_release(m);
+        let held: Vec<_> = self.nodes[m].engines.values().map(|running| running.lease).collect();
+        for lease in held {
+            let children = self.store.children_of(lease.partition);
+            if children.is_empty() {
+                continue;
+            }
+            let read_at = self.nodes[m].uptime(self.uptime);
+            if self.shape.has(Feature::StaleReads) && !self.resting {
+                self.nodes[m].reads.push_back((lease, children, read_at));
+            } else {
+                self.notify(m, lease.partition, Event::ChildStarts(children, read_at));
+            }
+        }
+    }
+
+    fn acquire(&mut self, m: usize, partition: Partition) {
+        let Some(holder) = self.store.holders.get_mut(&partition) else { return };
+        *holder = (holder.0 + 1, Some(m));
+        let lease = Lease { partition, term: holder.0 };
+        self.run_engine(m, lease);
+    }
+
+    /// Everything that was decided is written before the partition is given back.
+    fn release(&mut self, m: usize, partition: Partition) {
+        if !self.shape.has(Feature::Handovers) {
+            self.commit_node(m);
+            self.give_back(m, partition);
+            return;
+        }
+        let node = &mut self.nodes[m];
+        let Some(running) = node.engines.get_mut(&partition) else { return };
+        running.retiring = true;
+        let mut effects = Effects::default();
+        running.engine.retire(&mut effects);
+        let lease = running.lease;
+        node.pending.extend(effects.commits.into_iter().map(|(id, commit)| (lease, id, commit)));
+    }
+
+    fn give_back(&mut self, m: usize, partition: Partition) {
+        if self.nodes[m].engines.remove(&partition).is_some()
+            && let Some(holder) = self.store.holders.get_mut(&partition)
+        {
+            holder.1 = None;
+        }
+    }
+
+    /// Gives back what has been written to the end, and stops a node that has nothing left.
+    pub(super) fn finish_release(&mut self, m: usize) {
+        let node = &self.nodes[m];
+        if !node.is_awake(self.uptime) || !node.reaches {
+            return;
+        }
+        let written = node.engines.iter().filter(|(_, running)| {
+            running.retiring && running.stalled.is_none() && running.engine.is_written()
+        });
+        let written: Vec<_> = written.map(|(partition, _)| *partition).collect();
+        for partition in written {
+            self.give_back(m, partition);
+        }
+        let node = &self.nodes[m];
+        if node.stopping && node.engines.is_empty() {
+            self.go_down(m);
+        }
+    }
+
+    /// A node stops in order: everything is given back, and its streams end.
+    pub(super) fn stop_node(&mut self, m: usize) {
+        if !self.nodes[m].is_awake(self.uptime) {
+            return;
+        }
+        if self.shape.nodes == 1 {
+            self.commit_node(m);
+            self.go_down(m);
+            self.pass_unheard(200);
+            self.start_node(m);
+            return;
+        }
+        self.nodes[m].stopping = true;
+        let held: Vec<_> = self.nodes[m].engines.keys().copied().collect();
+        for partition in held {
+            self.release(m, partition);
+        }
+        self.finish_release(m);
+    }
+
+    fn go_down(&mut self, m: usize) {
+        self.nodes[m].engines.clear();
+        self.nodes[m].pending.clear();
+        for executor in &mut self.executors {
+            executor.cut(m);
+        }
+        self.nodes[m].up = false;
+    }
+
+    pub(super) fn crash_node(&mut self, m: usize, dice: &mut SmallRng) {
+        let node = &mut self.nodes[m];
+        if !node.up {
+            return;
+        }
+        node.engines.clear();
+        // Some of what was handed over became durable, its answer did not come back.
+        let pending = std::mem::take(&mut node.pending);
+        let durable = if node.reaches { dice.random_range(0..=pending.len()) } else { 0 };
+        for (lease, _, commit) in pending.into_iter().take(durable) {
+            if self.store.holds(lease) {
+                self.make_durable(&commit);
+            }
+        }
+        self.forget_disabled();
+        self.go_down(m);
+        if self.shape.nodes == 1 {
+            // Down for a moment, or long enough for misfires.
+            let down = if dice.random_bool(0.3) { 20_000 } else { 1_500 };
+            self.pass_unheard(dice.random_range(0..down));
+            self.start_node(m);
+        }
+    }
+
+    pub(super) fn start_node(&mut self, m: usize) {
+        let stepped = self.shape.has(Feature::DatabaseSteps)
+            && self.uptime < self.database.1 + LEASE
+            && !self.resting;
+        if self.nodes[m].up || stepped {
+            return; // a node that is new cannot know that the database's clock was just set
+        }
+        let alone = self.shape.nodes == 1;
+        let machine = self.machine(m);
+        self.nodes[m] = Node::new(m, alone, machine);
+        self.wall = if alone { machine } else { self.wall.max(machine) };
+        if alone {
+            self.run_engine(m, Lease::default());
+        }
+    }
+
+    /// An engine panics: its node drops all its engines and starts again, in new terms. What they
+    /// handed over is still being written.
+    pub(super) fn panic(&mut self, m: usize) {
+        if !self.nodes[m].is_awake(self.uptime) {
+            return;
+        }
+        if self.shape.nodes == 1 {
+            let seed = self.events;
+            return self.crash_node(m, &mut SmallRng::seed_from_u64(seed));
+        }
+        self.nodes[m].engines.clear();
+    }
+
+    /// The store is replaced by a copy of earlier, and everything on the node starts again from it.
+    /// Executors keep what they hold and remember.
+    pub(super) fn restore(&mut self) {
+        let Some(backup) = self.backup.clone() else { return };
+        self.go_down(0);
+        self.forget_disabled();
+        self.store = backup;
+        self.witness.see_restore(&self.store);
+        for executor in &mut self.executors {
+            let waiting = executor.queued.iter().chain(&executor.ready).map(|start| start.attempt);
+            let held: Vec<_> = executor.running.keys().copied().chain(waiting).collect();
+            executor.excused.extend(held);
+        }
+        self.pass_unheard(500);
+        self.start_node(0);
+    }
+
+    /// Children to start were read before: the engine gets them if it had the lease then.
+    pub(super) fn deliver_read(&mut self, m: usize) {
+        let Some((lease, children, read_at)) = self.nodes[m].reads.pop_front() else { return };
+        let here = self.nodes[m].engines.get(&lease.partition).map(|running| running.lease);
+        if here == Some(lease) {
+            self.notify(m, lease.partition, Event::ChildStarts(children, read_at));
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The end of a history: faults are over, and everything comes to its end.
+
+use std::time::Duration;
+
+use rand::{SeedableRng, rngs::SmallRng};
+
+use super::{jobs, shape::Feature, world::World};
+use crate::engine::Switch;
+
+/// Longest rest, in tenths of a second. The longest wait in it is a minute, for an executor.
+const ROUNDS: u32 = 1_200;
+
+impl World {
+    /// Lets everything come to its end, without faults, and checks that it did.
+    pub(super) fn rest(&mut self) {
+        self.resting = true;
+        for m in 0..self.nodes.len() {
+            self.start_node(m);
+            let node = &mut self.nodes[m];
+            node.reaches = true;
+            node.sleeps_until = Duration::ZERO;
+            node.stall = None;
+            if node.stopping {
+                // It has not come to its end: it is killed.
+                self.crash_node(m, &mut SmallRng::seed_from_u64(0));
+                self.start_node(m);
+            }
+        }
+        (0..self.executors.len()).for_each(|n| self.resume(n));
+        self.see_gone();
+        // Every partition has an owner again before the schedules are switched off.
+        for _ in 0..100 {
+            self.round();
+            if self.shape.has(Feature::Gentle) {
+                self.settle_streams();
+            }
+        }
+        for job in jobs::names(self.shape) {
+            self.switch(&job, Switch::Off);
+        }
+        let mut dice = SmallRng::seed_from_u64(0);
+        for _ in 0..ROUNDS {
+            for n in 0..self.executors.len() {
+                for m in 0..self.nodes.len() {
+                    self.connect(n, m);
+                    self.report_figures(n, m, &mut dice);
+                    self.exchange(n, m);
+                }
+                self.run_handlers(n, &mut dice);
+                for m in 0..self.nodes.len() {
+                    self.exchange(n, m);
+                }
+                self.exit(n);
+            }
+            self.round();
+            let all_ended = self.store.attempts.values().all(|row| !row.is_open());
+            if all_ended && self.store.child_starts.is_empty() {
+                break;
+            }
+        }
+        self.see_all_ended();
+        self.witness.see_rest(&self.store);
+    }
+
+    fn round(&mut self) {
+        self.pass(100);
+        self.see_stalled();
+        (0..self.nodes.len()).for_each(|m| self.beat(m));
+        self.tick();
+        self.commit_all();
+    }
+
+    fn see_all_ended(&self) {
+        let Some(row) = self.store.attempts.values().find(|row| row.is_open()) else { return };
+        let partition = self.partition_of_id(row.new.attempt.0);
+        let engines = self.nodes.iter().filter_map(|node| node.engines.get(&partition));
+        let known: Vec<_> =
+            engines.map(|running| running.engine.open.get(&row.new.attempt)).collect();
+        panic!("an attempt stayed open: {row:?}, and the engine has {known:?}");
+    }
+}
