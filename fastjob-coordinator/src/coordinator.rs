@@ -23,10 +23,11 @@ use crate::{
     clock::{self, Clock, Witness},
     cluster::{self, ClusterMap, Deadline, Engines, Keeper},
     config::{Config, CoordinatorConfig, StoreUrl},
+    engine::{Limits, OpenLimit},
     ops::{Ops, Peers},
     parts::{Ended, caught, part, whole},
     rpc::{Link, Terms},
-    server::{self, Bound, Guard, Limits, Plaintext, Server, Tls, TlsFiles, TlsMode},
+    server::{self, Bound, Guard, Plaintext, Server, Tls, TlsFiles, TlsMode},
     sessions::Sessions,
     store::{self, writer::Writer},
     sweep,
@@ -245,6 +246,10 @@ impl Coordinator {
                 executor_lost: settings.executor_lost,
                 lease: settings.lease,
             },
+            limits: Limits {
+                descendants: settings.max_descendants,
+                open: OpenLimit::new(settings.max_open_tasks, settings.max_open_bytes).into(),
+            },
             store: Arc::clone(&store) as _,
             clock: Arc::clone(&clock),
             writer: writer_handle,
@@ -286,7 +291,7 @@ impl Coordinator {
         let app = server::app(ops, grpc, guard);
         let drain = settings.drain;
         let most = usize::try_from(settings.max_connections).unwrap_or(usize::MAX);
-        let limits = Limits { connections: most, ..Limits::default() };
+        let limits = server::Limits { connections: most, ..server::Limits::default() };
         let serving = bound.serve(app, tls, limits, stop.child_token(), drain);
         loops.spawn(part("server", serving));
 

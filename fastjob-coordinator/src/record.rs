@@ -79,6 +79,40 @@ pub(crate) struct JobRow {
     pub(crate) deleted_at: Option<Timestamp>,
 }
 
+/// A living job and the jobs that follow it: all that is needed to follow chains of children.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct JobLink {
+    pub(crate) id: JobId,
+    pub(crate) service: ServiceName,
+    pub(crate) name: JobName,
+    /// As in [`JobRow`].
+    pub(crate) children: Arc<[JobId]>,
+}
+
+impl JobLink {
+    /// That of a job; `None` if the job is deleted.
+    pub(crate) fn of(row: &JobRow) -> Option<Self> {
+        row.deleted_at.is_none().then(|| Self {
+            id: row.id,
+            service: row.job.service.clone(),
+            name: row.job.name.clone(),
+            children: Arc::clone(&row.children),
+        })
+    }
+}
+
+/// Where a task is in the tree of tasks that followed from one start.
+///
+/// The root of the tree has none. Each task divides what is left of its budget among its children,
+/// so that the limit holds for the whole tree without a counter that its tasks share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lineage {
+    /// How many tasks are above it: 1 for a child of the root.
+    pub(crate) depth: u32,
+    /// How many tasks may still follow from it.
+    pub(crate) budget: u32,
+}
+
 /// The shard of a head whose task is not laid out over executors yet.
 pub(crate) const NOT_SPREAD: Shard = Shard { index: 0, total: 0 };
 
@@ -105,6 +139,8 @@ pub(crate) struct NewAttempt {
     pub(crate) cause: Cause,
     /// The task whose end started this one; on heads.
     pub(crate) parent: Option<TaskId>,
+    /// On the heads of children. Loaded with every open attempt of such a task.
+    pub(crate) lineage: Option<Lineage>,
     /// The executor that whoever started the task asked for; on heads.
     pub(crate) wanted: Option<ExecutorName>,
     /// Makes repeated starts of the job one task; on heads.
@@ -221,6 +257,8 @@ pub(crate) struct ChildStart {
     pub(crate) parent: TaskId,
     /// The parent's result, if the child is to have it.
     pub(crate) param: Option<Arc<str>>,
+    /// The child's; `None` on one that a release before this limit wrote.
+    pub(crate) lineage: Option<Lineage>,
 }
 
 impl ChildStart {
@@ -253,6 +291,9 @@ pub(crate) struct Commit {
     pub(crate) ended: Vec<EndedAttempt>,
     /// Applied to heads that are not final.
     pub(crate) moved: Vec<MovedTask>,
+    /// What else people should know of tasks. Appended to the note of the head, unless that says it
+    /// already.
+    pub(crate) notes: Vec<(TaskId, String)>,
     /// New anchors of fixed-delay jobs; only grow.
     pub(crate) anchors: Vec<(JobId, Timestamp)>,
     /// Up to where the fires of single jobs are planned, where that is beyond the watermark. The
@@ -282,6 +323,7 @@ impl Commit {
             + self.checkpoints.len()
             + self.ended.len()
             + self.moved.len()
+            + self.notes.len()
             + self.anchors.len()
             + self.cursors.len()
             + self.alarms.iter().map(|alarm| alarm.channels.len()).sum::<usize>()
@@ -307,6 +349,7 @@ impl Commit {
             + self.ended.iter().map(ended).sum::<usize>()
             + self.alarms.iter().map(alarm).sum::<usize>()
             + self.child_starts.iter().map(|child| param(&child.param)).sum::<usize>()
+            + self.notes.iter().map(|(_, note)| note.len()).sum::<usize>()
     }
 }
 

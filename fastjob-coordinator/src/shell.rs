@@ -98,11 +98,19 @@ impl EngineHandle {
         &self,
         command: impl FnOnce(oneshot::Sender<T>) -> Command,
     ) -> Result<T, ops::Error> {
+        self.ask_with(|answer| Event::Command(command(answer))).await
+    }
+
+    /// Like [`ask`](Self::ask), with an event that brings more than the command.
+    pub(crate) async fn ask_with<T>(
+        &self,
+        event: impl FnOnce(oneshot::Sender<T>) -> Event,
+    ) -> Result<T, ops::Error> {
         self.ready()?;
         let refused = refuses_for(self.health.clone(), PATIENCE);
         tokio::select! {
             biased;
-            answer = self.query(command) => answer,
+            answer = self.answer(event) => answer,
             why = refused => Err(ops::Error::Unavailable(format!(
                 "the store cannot be written, so it is not known whether this was done: {why}"
             ))),
@@ -114,9 +122,16 @@ impl EngineHandle {
         &self,
         command: impl FnOnce(oneshot::Sender<T>) -> Command,
     ) -> Result<T, ops::Error> {
+        self.answer(|answer| Event::Command(command(answer))).await
+    }
+
+    async fn answer<T>(
+        &self,
+        event: impl FnOnce(oneshot::Sender<T>) -> Event,
+    ) -> Result<T, ops::Error> {
         let (answer, wait) = oneshot::channel();
         let taken = Arc::new(AtomicBool::new(false));
-        let event = Event::Command(command(answer));
+        let event = event(answer);
         self.send(Told { event, taken: Some(Arc::clone(&taken)) });
         match tokio::time::timeout(ANSWER, wait).await {
             Ok(Ok(answer)) => Ok(answer),

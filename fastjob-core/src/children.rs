@@ -13,6 +13,10 @@ use crate::{
 /// Most children of a job.
 pub const CHILDREN_MOST: usize = 64;
 
+/// Most jobs in a chain of which each is a child of the one before: the limit for jobs when they are
+/// saved, and for the tasks that follow from one start.
+pub const CHAIN_MOST: usize = 100;
+
 /// A job to start when a task of its parent has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Child {

@@ -239,10 +239,15 @@ fn cpu(process: u32) -> f64 {
 }
 
 fn memory(process: u32) -> u64 {
+    rss_kib(process) / 1024
+}
+
+/// Kibibytes of memory that a process has resident; 0 if it has ended.
+pub fn rss_kib(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
-    kib.unwrap_or(0) / 1024
+    kib.unwrap_or(0)
 }
 
 /// Where builds go.

@@ -51,6 +51,8 @@ pub(crate) enum Kind {
     WrongMediaType,
     /// It was understood, and is not right.
     Invalid,
+    /// As many tasks are open as may be.
+    OverQuota,
     /// A mistake in the coordinator.
     Internal,
     /// The store failed.
@@ -81,6 +83,7 @@ impl Kind {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "wrong-media-type", "Wrong content type")
             }
             Self::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, "invalid", "Invalid request"),
+            Self::OverQuota => (StatusCode::TOO_MANY_REQUESTS, "over-quota", "Quota reached"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error"),
             Self::StoreFailed => {
                 (StatusCode::SERVICE_UNAVAILABLE, "store-failed", "The store failed")
@@ -165,7 +168,7 @@ impl IntoResponse for Problem {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if self.kind.status() == StatusCode::SERVICE_UNAVAILABLE {
+        if matches!(self.kind, Kind::StoreFailed | Kind::Unavailable | Kind::OverQuota) {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response
@@ -179,6 +182,7 @@ impl From<ops::Error> for Problem {
             ops::Error::Ambiguous { .. } => Kind::AmbiguousName,
             ops::Error::Conflict(_) => Kind::Conflict,
             ops::Error::Invalid { .. } => Kind::Invalid,
+            ops::Error::OverQuota(_) => Kind::OverQuota,
             ops::Error::Unavailable(_) | ops::Error::Moved => Kind::Unavailable,
             ops::Error::Store(cause) => return store_failed(cause),
         };
@@ -190,6 +194,7 @@ impl From<ops::Error> for Problem {
             ops::Error::NotFound(_)
             | ops::Error::Ambiguous { .. }
             | ops::Error::Conflict(_)
+            | ops::Error::OverQuota(_)
             | ops::Error::Unavailable(_)
             | ops::Error::Moved
             | ops::Error::Store(_) => Vec::new(),
@@ -262,6 +267,7 @@ mod tests {
         check(ops::Error::NotFound("no job is named `a`".into()), 404, "no job is named `a`");
         check(ops::Error::Conflict("job `a` exists".into()), 409, "job `a` exists");
         check(ops::Error::Unavailable("not yet".into()), 503, "not yet");
+        check(ops::Error::OverQuota("too many".into()), 429, "too many");
         let choices = vec!["x.a".to_owned(), "y.a".to_owned()];
         let problem = Problem::from(ops::Error::Ambiguous { name: "a".into(), choices });
         assert_eq!(problem.kind, Kind::AmbiguousName);

@@ -4,6 +4,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, PoisonError, RwLock},
+    time::Duration,
 };
 
 use fastjob_core::{AttemptId, ChannelName};
@@ -70,6 +71,11 @@ impl Engines {
     /// The partition of an attempt.
     pub(crate) fn partition_of(&self, attempt: AttemptId) -> Partition {
         Partition::of_id(attempt.0, self.partitions())
+    }
+
+    /// The uptime that engines go by.
+    pub(crate) fn uptime(&self) -> Duration {
+        self.0.clock.now().uptime
     }
 
     /// Until when the clock is paused, if it was set back.
@@ -237,16 +243,22 @@ impl Engines {
     }
 
     /// Hands over children that were read while these leases were held.
-    pub(super) fn start_children(&self, leases: &[Lease], children: Vec<ChildStart>) {
-        let read_under: HashMap<_, _> =
-            leases.iter().map(|lease| (lease.partition, *lease)).collect();
+    pub(super) fn start_children(
+        &self,
+        leases: &[Lease],
+        children: Vec<ChildStart>,
+        read_at: Duration,
+    ) {
+        let mut by_partition: HashMap<_, Vec<_>> = HashMap::new();
         for child in children {
-            let running = self.read();
-            let engine = running.get(&child.partition).filter(|running| {
-                read_under.get(&child.partition).is_some_and(|lease| *lease == running.lease)
-            });
+            by_partition.entry(child.partition).or_default().push(child);
+        }
+        let running = self.read();
+        for lease in leases {
+            let Some(children) = by_partition.remove(&lease.partition) else { continue };
+            let engine = running.get(&lease.partition).filter(|engine| engine.lease == *lease);
             if let Some(engine) = engine {
-                engine.handle.tell(Event::ChildStarts(vec![child]));
+                engine.handle.tell(Event::ChildStarts(children, read_at));
             }
         }
     }

@@ -40,6 +40,8 @@ pub(crate) struct Settings {
 /// Keeps the partitions of one node.
 pub(crate) struct Keeper {
     pub(crate) settings: Settings,
+    /// Of all engines of the node together.
+    pub(crate) limits: engine::Limits,
     pub(crate) store: Arc<dyn LoadStore>,
     pub(crate) clock: Arc<Clock>,
     pub(crate) writer: WriterHandle,
@@ -148,6 +150,7 @@ impl Keeper {
             partitions: facts.partitions,
             since: facts.since,
         };
+        let limits = self.limits.clone();
         let (handle, inbox) = EngineHandle::new(self.engines.health().clone());
         self.engines.add(lease, handle, ending.lost.clone());
         self.sessions.claim_all(&[lease]);
@@ -160,7 +163,7 @@ impl Keeper {
         };
         // Made in the engine's own task, so that a panic is the engine's.
         async move {
-            let engine = Engine::new(config, loaded, around.clock.now());
+            let engine = Engine::new(config, loaded, around.clock.now()).limited(limits);
             shell::run(engine, around, inbox, ending).await
         }
     }

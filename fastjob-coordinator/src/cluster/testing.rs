@@ -192,7 +192,7 @@ impl LoadStore for Shared {
         Ok(Loaded { next_life: 1, ..Loaded::default() })
     }
 
-    async fn child_starts(&self, partitions: &[Partition]) -> Result<Vec<ChildStart>> {
+    async fn child_starts(&self, partitions: &[Partition], _: u32) -> Result<Vec<ChildStart>> {
         let call = self.state.lock().unwrap().children;
         does(call, "read children to start")?;
         let mut children = self.children.lock().unwrap().clone();
@@ -253,6 +253,7 @@ impl Home {
     pub(super) fn keeper(&self) -> Keeper {
         Keeper {
             settings: Settings { executor_lost: 2 * LEASE, lease: LEASE },
+            limits: crate::engine::Limits::default(),
             store: Arc::clone(&self.shared) as _,
             clock: Arc::clone(&self.clock),
             writer: self.writer.clone(),

@@ -7,6 +7,8 @@ use std::{
     time::Duration,
 };
 
+use fastjob_core::job::PARAM_MAX;
+
 use super::{Listen, Problem, ServerUrl, StoreUrl, Token, read::Section};
 
 /// Shortest time between two beats of an executor.
@@ -17,6 +19,8 @@ const BEAT_MAX: Duration = Duration::from_secs(3600);
 const LEASE_MIN: Duration = Duration::from_secs(1);
 /// Longest lease.
 const LEASE_MAX: Duration = Duration::from_secs(300);
+/// Most tasks that may ever follow from one start.
+const DESCENDANTS_MOST: u32 = 1_000_000_000;
 /// Longest time that the end may take.
 const DRAIN_MAX: Duration = Duration::from_secs(3600);
 
@@ -42,6 +46,16 @@ pub struct CoordinatorConfig {
     pub history: Duration,
     /// Most connections at the same time. Default: 10,000.
     pub max_connections: u32,
+    /// Most tasks that are open at the same time on this node, a task over several shards counted once
+    /// for each. A start beyond it is rejected; a fire beyond it is recorded as skipped. Default:
+    /// 1,000,000.
+    pub max_open_tasks: u32,
+    /// Most bytes that the params of open tasks have together on this node; the same holds beyond it.
+    /// Default: 1 GiB.
+    pub max_open_bytes: u64,
+    /// Most tasks that may follow from one start through children, their children and so on. Each
+    /// task divides what is left of it among its children. Default: 100,000.
+    pub max_descendants: u32,
     /// Where executors and other nodes reach it, as `http://HOST:PORT`. Default: where it listens.
     pub advertise: Option<ServerUrl>,
     /// After how long without word from a node the others carry on with its jobs; of a store that
@@ -80,6 +94,9 @@ impl Default for CoordinatorConfig {
             beat: Duration::from_secs(3),
             history: Duration::from_secs(30 * 24 * 3600),
             max_connections: 10_000,
+            max_open_tasks: 1_000_000,
+            max_open_bytes: 1 << 30,
+            max_descendants: 100_000,
             advertise: None,
             lease: Duration::from_secs(4),
             tls: None,
@@ -100,6 +117,9 @@ impl CoordinatorConfig {
         section.duration("beat", &mut self.beat);
         section.duration("history", &mut self.history);
         section.number("max_connections", &mut self.max_connections);
+        section.number("max_open_tasks", &mut self.max_open_tasks);
+        section.number("max_open_bytes", &mut self.max_open_bytes);
+        section.number("max_descendants", &mut self.max_descendants);
         section.parse_option("advertise", &mut self.advertise);
         section.duration("lease", &mut self.lease);
         section.section("tls", |section| {
@@ -182,6 +202,19 @@ impl CoordinatorConfig {
         }
         if self.drain > DRAIN_MAX {
             problem("drain", "it is longer than 1h".to_owned());
+        }
+        if self.max_open_tasks == 0 {
+            problem("max_open_tasks", "it is 0, so that no task could start".to_owned());
+        }
+        let least = PARAM_MAX as u64;
+        if self.max_open_bytes < least {
+            problem(
+                "max_open_bytes",
+                format!("it is less than {least}, the bytes that one param may have"),
+            );
+        }
+        if !(1..=DESCENDANTS_MOST).contains(&self.max_descendants) {
+            problem("max_descendants", format!("it is not between 1 and {DESCENDANTS_MOST}"));
         }
         if self.max_connections == 0 {
             problem("max_connections", "it is 0, so that nobody could connect".to_owned());

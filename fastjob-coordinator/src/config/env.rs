@@ -26,6 +26,9 @@ pub(super) fn read(
     vars.set_option("FASTJOB_ADVERTISE", parse, &mut coordinator.advertise);
     vars.set("FASTJOB_LEASE", span, &mut coordinator.lease);
     vars.set("FASTJOB_MAX_CONNECTIONS", parse, &mut coordinator.max_connections);
+    vars.set("FASTJOB_MAX_OPEN_TASKS", parse, &mut coordinator.max_open_tasks);
+    vars.set("FASTJOB_MAX_OPEN_BYTES", parse, &mut coordinator.max_open_bytes);
+    vars.set("FASTJOB_MAX_DESCENDANTS", parse, &mut coordinator.max_descendants);
     // These two are of both sides.
     if let Some(token) = vars.get("FASTJOB_TOKEN", parse::<Token>) {
         coordinator.token = Some(token.clone());

@@ -146,10 +146,10 @@ impl<'a> Section<'a> {
         }
     }
 
-    pub(super) fn number(&mut self, key: &'static str, to: &mut u32) {
+    pub(super) fn number<N: TryFrom<i64>>(&mut self, key: &'static str, to: &mut N) {
         match self.take(key) {
             None => {}
-            Some(Value::Integer(value)) => match u32::try_from(value) {
+            Some(Value::Integer(value)) => match N::try_from(value) {
                 Ok(value) => *to = value,
                 Err(_) => self.problem(key, format_args!("{value} is not a number that fits")),
             },

@@ -22,7 +22,10 @@ impl Config {
             text("lease", to_text(coordinator.lease)),
             text("history", days(coordinator.history)),
             flag("insecure_plaintext", coordinator.insecure_plaintext),
-            ("max_connections".to_owned(), Value::Integer(coordinator.max_connections.into())),
+            number("max_connections", coordinator.max_connections),
+            number("max_open_tasks", coordinator.max_open_tasks),
+            number("max_open_bytes", coordinator.max_open_bytes),
+            number("max_descendants", coordinator.max_descendants),
         ]);
         ours.extend(coordinator.advertise.as_ref().map(|url| text("advertise", url)));
         ours.extend(hidden(coordinator.token.as_ref()));
@@ -64,6 +67,10 @@ fn days(span: Duration) -> String {
 
 fn text(key: &str, value: impl ToString) -> (String, Value) {
     (key.to_owned(), Value::String(value.to_string()))
+}
+
+fn number(key: &str, value: impl TryInto<i64>) -> (String, Value) {
+    (key.to_owned(), Value::Integer(value.try_into().unwrap_or(i64::MAX)))
 }
 
 fn flag(key: &str, value: bool) -> (String, Value) {

@@ -51,6 +51,9 @@ fn every_setting_is_read() {
         beat = "5s"
         history = "0s"
         max_connections = 7
+        max_open_tasks = 8
+        max_open_bytes = 9_000_000_000
+        max_descendants = 10
         tls = { cert = "c.pem", key = "k.pem" }
         [client]
         server = "https://jobs.example.org/fastjob/"
@@ -72,6 +75,9 @@ fn every_setting_is_read() {
         (Duration::from_secs(5), Duration::from_secs(1))
     );
     assert_eq!((coordinator.history, coordinator.max_connections), (Duration::ZERO, 7));
+    let quotas =
+        (coordinator.max_open_tasks, coordinator.max_open_bytes, coordinator.max_descendants);
+    assert_eq!(quotas, (8, 9_000_000_000, 10));
     assert_eq!(coordinator.tls, Some(TlsConfig::new("c.pem", "k.pem")));
     assert_eq!(config.client.server.as_str(), "https://jobs.example.org/fastjob");
     assert_eq!(config.client.ca_cert, Some("ca.pem".into()));
@@ -168,6 +174,10 @@ fn what_makes_no_sense_together_is_named_at_once() {
     assert_eq!(problems(&format!("{shared}lease = '5s'"), &[]), [""; 0]);
     refused("[coordinator]\nbeat = '0s'", "coordinator.beat: ");
     refused("[coordinator]\nmax_connections = 0", "coordinator.max_connections: ");
+    refused("[coordinator]\nmax_open_tasks = 0", "coordinator.max_open_tasks: ");
+    refused("[coordinator]\nmax_open_bytes = 262143", "coordinator.max_open_bytes: ");
+    refused("[coordinator]\nmax_descendants = 0", "coordinator.max_descendants: ");
+    refused("[coordinator]\nmax_descendants = 1000000001", "coordinator.max_descendants: ");
     refused("[coordinator.tls]\ncert = '/nowhere/c.pem'", "coordinator.tls.key: it is missing");
     refused("[coordinator.tls]\ncert = '/nowhere/c.pem'", "coordinator.tls.cert: could not read");
     refused("[client]\nca_cert = '/nowhere/ca.pem'", "client.ca_cert: could not read");
@@ -314,4 +324,19 @@ fn variables_that_others_read_are_let_be() {
         ("FASTJOB_STOER", ""),
     ];
     assert_eq!(unknown_variables(links), []);
+}
+
+#[test]
+fn deep_nesting_is_refused_and_does_not_overflow_the_stack() {
+    let path = vec!["a"; 100_000].join(".");
+    for text in [
+        format!("a = {}", "[".repeat(100_000)),
+        format!("a = {}", "{a=".repeat(100_000)),
+        format!("{path} = 1"),
+        format!("[{path}]"),
+        format!("[[{path}]]"),
+    ] {
+        let found = problems(&text, &[]);
+        assert!(found.iter().any(|problem| problem.contains("recurs")), "{found:?}");
+    }
 }

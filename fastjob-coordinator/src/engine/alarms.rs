@@ -20,22 +20,25 @@ struct Told<'a> {
     message: &'a str,
 }
 
+/// Why a task ended as it did.
+pub(super) struct Why<'a> {
+    pub(super) reason: Option<&'a str>,
+    pub(super) message: Option<&'a str>,
+    /// Why its children were not started, if they should have been.
+    pub(super) refused: Option<String>,
+}
+
 impl Engine {
-    /// A task has come to its end.
-    pub(super) fn tell_end(
-        &mut self,
-        now: Now,
-        open: &Open,
-        end: TaskState,
-        reason: Option<&str>,
-        message: Option<&str>,
-    ) {
+    /// A task has come to its end. One whose children were not started counts as failed: what should
+    /// have followed it does not happen.
+    pub(super) fn tell_end(&mut self, now: Now, open: &Open, end: TaskState, why: &Why<'_>) {
         let Some(entry) = self.jobs.get_mut(&open.job) else { return };
         if entry.row.job.alarms.is_empty() {
             return;
         }
         let kind = match end {
             TaskState::Failed => AlarmKind::Failed,
+            _ if why.refused.is_some() => AlarmKind::Failed,
             TaskState::Succeeded if entry.failing => AlarmKind::Recovered,
             TaskState::Queued
             | TaskState::Running
@@ -46,10 +49,13 @@ impl Engine {
         };
         entry.failing = kind == AlarmKind::Failed;
         let reason = match kind {
-            AlarmKind::Failed => reason.unwrap_or("a shard failed"),
+            AlarmKind::Failed if end == TaskState::Failed => why.reason.unwrap_or("a shard failed"),
+            AlarmKind::Failed => "children not started",
             AlarmKind::Recovered | AlarmKind::RunsLong | AlarmKind::StartsLate => "",
         };
-        let told = Told { kind, reason, message: message.unwrap_or("") };
+        let message = [why.message, why.refused.as_deref()];
+        let message: Vec<_> = message.into_iter().flatten().collect();
+        let told = Told { kind, reason, message: &message.join("; ") };
         let executor = open.life.and_then(|life| self.lives.get(&life));
         let executor = executor.map(|life| life.executor.to_string());
         self.push_alarm(now, open.job, Some(open.task), executor, open.number, &told);

@@ -8,7 +8,10 @@ use fastjob_core::{
 };
 use jiff::Timestamp;
 
-use super::event::{Beat, SavedRow, SessionId};
+use super::{
+    event::{Beat, SavedRow, SessionId},
+    quota::OverQuota,
+};
 
 /// Whether an executor may stay.
 #[derive(Debug)]
@@ -50,6 +53,11 @@ pub(crate) enum JobRefused {
     TooLate(Timestamp),
     #[error("{}: {}", .0.field, .0.message)]
     NeverFires(fastjob_core::job::Problem),
+    #[error("{0}")]
+    OverQuota(#[from] OverQuota),
+    /// The caller has to look for its key in the store again, and then to ask again.
+    #[error("it is not known yet whether a task was started with this key: ask again")]
+    LookAgain,
 }
 
 /// What became of a backfill: the tasks, and whether there would have been more.

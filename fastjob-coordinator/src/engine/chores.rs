@@ -66,9 +66,9 @@ impl Chores {
 
     /// Starts children of tasks of other partitions.
     pub(super) fn start_children(&mut self, children: Vec<ChildStart>) {
-        if self.children.is_empty() {
-            // A later look at the store repeats what is not started yet.
-            self.children = children.into();
+        // A later look at the store repeats what is not started yet.
+        if self.children.len() < SLICE {
+            self.children.extend(children);
         }
     }
 

@@ -1,13 +1,17 @@
 //! Jobs of other partitions, for what is asked before a job is saved or deleted: which jobs its
-//! children's names mean, whether they lead back to it, whose child it is.
+//! children's names mean, how they are chained, and whose child it is.
 //!
-//! It is read from the store just before; what is in this partition the engine knows better.
+//! Whoever asks reads from the store what the one question needs, and gives it along. What is in
+//! this partition the engine knows better.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use fastjob_core::{JobId, JobName, ServiceName};
 
-use crate::record::JobRow;
+use crate::record::JobLink;
 
 /// Living jobs of any partition. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -15,38 +19,41 @@ pub(crate) struct Directory(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    jobs: HashMap<JobId, JobRow>,
+    jobs: HashMap<JobId, JobLink>,
     by_name: HashMap<ServiceName, HashMap<JobName, JobId>>,
-    by_bare_name: HashMap<JobName, Vec<JobId>>,
+    by_bare_name: HashMap<JobName, BTreeSet<JobId>>,
+    parents: HashMap<JobId, BTreeSet<JobId>>,
 }
 
 impl Directory {
-    /// Of these rows; a job may be among them more than once.
-    pub(crate) fn new(rows: impl IntoIterator<Item = JobRow>) -> Self {
+    /// Of these jobs; one may be among them more than once.
+    pub(crate) fn new(jobs: impl IntoIterator<Item = JobLink>) -> Self {
         let mut inner = Inner::default();
-        let rows: HashMap<_, _> = rows.into_iter().map(|row| (row.id, row)).collect();
-        for row in rows.into_values().filter(|row| row.deleted_at.is_none()) {
-            let job = &row.job;
-            inner.by_name.entry(job.service.clone()).or_default().insert(job.name.clone(), row.id);
-            inner.by_bare_name.entry(job.name.clone()).or_default().push(row.id);
-            inner.jobs.insert(row.id, row);
+        for job in jobs {
+            inner.by_name.entry(job.service.clone()).or_default().insert(job.name.clone(), job.id);
+            inner.by_bare_name.entry(job.name.clone()).or_default().insert(job.id);
+            for child in &*job.children {
+                inner.parents.entry(*child).or_default().insert(job.id);
+            }
+            inner.jobs.insert(job.id, job);
         }
         Self(Arc::new(inner))
     }
 
-    pub(super) fn job(&self, id: JobId) -> Option<&JobRow> {
+    pub(super) fn job(&self, id: JobId) -> Option<&JobLink> {
         self.0.jobs.get(&id)
-    }
-
-    pub(super) fn jobs(&self) -> impl Iterator<Item = &JobRow> {
-        self.0.jobs.values()
     }
 
     pub(super) fn named(&self, service: &ServiceName, name: &JobName) -> Option<JobId> {
         self.0.by_name.get(service)?.get(name).copied()
     }
 
-    pub(super) fn bare(&self, name: &JobName) -> &[JobId] {
-        self.0.by_bare_name.get(name).map_or(&[], Vec::as_slice)
+    pub(super) fn bare(&self, name: &JobName) -> impl Iterator<Item = JobId> {
+        self.0.by_bare_name.get(name).into_iter().flatten().copied()
+    }
+
+    /// The jobs that have it as a child.
+    pub(super) fn parents(&self, id: JobId) -> impl Iterator<Item = JobId> {
+        self.0.parents.get(&id).into_iter().flatten().copied()
     }
 }

@@ -15,6 +15,7 @@ use super::{
         StartAnswer, StopAnswer,
     },
     directory::Directory,
+    keys::StartKey,
 };
 use crate::record::{ChildStart, JobRow, Origin};
 
@@ -137,12 +138,13 @@ pub(crate) enum Event {
     Returned(SessionId, Vec<AttemptId>),
     /// A session ended.
     Disconnected(SessionId),
-    /// Children of other partitions' tasks, to be started here.
-    ChildStarts(Vec<ChildStart>),
-    /// The jobs of other partitions, as they are by now.
-    Directory(Directory),
+    /// Children of other partitions' tasks, to be started here; and the uptime at which they began to
+    /// be read.
+    ChildStarts(Vec<ChildStart>, Duration),
     /// Somebody asks for something.
     Command(Command),
+    /// Somebody asks for something that is judged by what jobs of other partitions are now.
+    CommandWith(Directory, Command),
 }
 
 /// A job meant by name: `name`, or `service.name`.
@@ -198,7 +200,7 @@ pub(crate) struct Start {
     /// This one and no other.
     pub(crate) executor: Option<ExecutorName>,
     /// Makes repeated starts of the job one task.
-    pub(crate) key: Option<Arc<str>>,
+    pub(crate) key: Option<StartKey>,
 }
 
 /// Fires of a past range, to be started now.

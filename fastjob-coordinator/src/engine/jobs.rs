@@ -74,7 +74,7 @@ impl Engine {
         if job.timetable != row.job.timetable {
             too_late(&job, now)?;
         }
-        let children = self.resolve_children(Some(row.id), &job)?;
+        let children = self.resolve_children(Some(&row), &job)?;
         Ok((
             SaveDone::Updated,
             self.change(now, JobRow { job: job.into(), children, origin, ..row }),
@@ -117,6 +117,8 @@ impl Engine {
         if refires {
             row.anchor = now.wall;
         }
+        let before = self.jobs.get(&id).map(|entry| Arc::clone(&entry.row.children));
+        self.parents.change(id, before.as_deref().unwrap_or_default(), &row.children);
         if let Some(entry) = self.jobs.get_mut(&id) {
             entry.row = row.clone();
             if refires {
@@ -169,6 +171,7 @@ impl Engine {
         self.chores.end_deleted(id, open);
         self.schedule_next(id);
         self.commit.jobs.push(row.clone());
+        self.parents.change(id, &row.children, &[]);
         if let Some(ids) = self.by_bare_name.get_mut(&row.job.name) {
             ids.retain(|other| *other != id);
         }

@@ -126,6 +126,7 @@ impl Engine {
             self.by_name.insert(key, id);
         }
         if row.deleted_at.is_none() {
+            self.parents.change(id, &[], &row.children);
             let ids = self.by_bare_name.entry(job.name.clone()).or_default();
             if !ids.contains(&id) {
                 ids.push(id);
@@ -160,14 +161,17 @@ impl Engine {
             if planned.attempt != planned.task.first_attempt() {
                 self.retried.insert(planned.task, planned.attempt);
             }
-            let has_more = planned.wanted.is_some() || checkpoint.is_some() || failed_on.is_some();
-            let (wanted, avoid) = (planned.wanted, failed_on);
-            let more =
-                has_more.then(|| Box::new(More { wanted, checkpoint, avoid, ..More::default() }));
+            let has_more = planned.wanted.is_some()
+                || planned.lineage.is_some()
+                || checkpoint.is_some()
+                || failed_on.is_some();
+            let (wanted, avoid, lineage) = (planned.wanted, failed_on, planned.lineage);
+            let more = More { wanted, checkpoint, avoid, lineage, ..More::default() };
+            let more = has_more.then(|| Box::new(more));
             if step == Step::NotDue {
                 self.due.set(planned.attempt, planned.due_at);
             }
-            self.open.insert(
+            self.enter(
                 planned.attempt,
                 Open {
                     task: planned.task,

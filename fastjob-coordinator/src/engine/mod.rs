@@ -12,24 +12,29 @@
 //!
 //! `plan` turns schedules into attempts, `place` gives them to executors, `track` follows the
 //! executors, `settle` takes outcomes in; `spread` lays sharded tasks out, `lane` keeps rules across
-//! the cluster, `children` follows what ended; `jobs`, `start` and `tasks` answer people.
+//! the cluster, `children` follows what ended; `jobs`, `start` and `tasks` answer people. `family`
+//! judges which jobs may follow which, `quota` limits what is open, `keys` makes starts idempotent.
 
 mod alarms;
 mod answer;
+mod chain;
 mod checkpoints;
 mod children;
 mod chores;
 mod directory;
 mod effect;
 mod event;
+mod family;
 mod idmap;
 mod jobs;
+mod keys;
 mod lane;
 mod load;
 mod place;
 mod plan;
 mod pump;
 mod queues;
+mod quota;
 mod reports;
 mod settle;
 mod spread;
@@ -55,7 +60,6 @@ use fastjob_core::{AttemptId, ExecutorName, HandlerName, JobId, JobName, Service
 use jiff::Timestamp;
 use rand::{SeedableRng, rngs::SmallRng};
 
-pub(crate) use self::directory::Directory;
 pub(crate) use self::{
     answer::{
         BackfillAnswer, ConnectAnswer, ExecutorFigures, JobRefused, LiveAttempt, LiveTask,
@@ -67,13 +71,21 @@ pub(crate) use self::{
         SaveMode, SessionId, Start, Switch, When,
     },
 };
+pub(crate) use self::{
+    chain::LINKS_MOST,
+    directory::Directory,
+    keys::StartKey,
+    quota::{Limits, OpenLimit},
+};
 use self::{
+    chain::Parents,
     checkpoints::Checkpoints,
     chores::Chores,
     idmap::IdMap,
+    keys::Keys,
     plan::Round,
     queues::{Due, Waiting},
-    start::Keys,
+    quota::Quota,
     state::{After, JobEntry, Lane, Life, Open, Spread},
     timers::{Deadlines, Timers, Watched},
 };
@@ -150,7 +162,8 @@ pub(crate) struct Engine {
     jobs: IdMap<JobId, JobEntry>,
     by_name: HashMap<(ServiceName, JobName), JobId>,
     by_bare_name: HashMap<JobName, Vec<JobId>>,
-    /// Jobs of other partitions.
+    parents: Parents,
+    /// Jobs of other partitions, while something is asked that they are needed for.
     directory: Directory,
     next_job: i64,
     /// The next fire of each job.
@@ -158,7 +171,11 @@ pub(crate) struct Engine {
     /// The planning that is under way.
     round: Round,
 
-    /// All attempts that have not ended.
+    /// Most tasks that may follow from one start.
+    descendants: u32,
+    /// What `open` takes.
+    quota: Quota,
+    /// All attempts that have not ended; see [`Engine::enter`].
     open: IdMap<AttemptId, Open>,
     /// The open attempt of a task whose first attempt is over.
     retried: IdMap<TaskId, AttemptId>,
@@ -222,14 +239,17 @@ impl Engine {
             by_name: HashMap::new(),
             by_bare_name: HashMap::new(),
             next_job: config.id_from(1),
+            parents: Parents::default(),
             directory: Directory::default(),
             fires: BTreeSet::new(),
             round: Round::default(),
+            descendants: Limits::default().descendants,
+            quota: Quota::new(Limits::default().open),
             open: IdMap::default(),
             retried: IdMap::default(),
             spreads: IdMap::default(),
             lanes: IdMap::default(),
-            keys: Keys::default(),
+            keys: Keys::new(now),
             due: Due::default(),
             settling: HashSet::new(),
             waiting: Waiting::default(),
@@ -292,9 +312,15 @@ impl Engine {
             }
             Event::Returned(session, returned) => self.returned(now, session, returned, out),
             Event::Disconnected(session) => self.disconnected(now, session),
-            Event::ChildStarts(children) => self.chores.start_children(children),
-            Event::Directory(directory) => self.directory = directory,
+            // They are read again: what was started since is known nowhere else any more.
+            Event::ChildStarts(_, read_at) if self.keys.is_too_old(read_at) => {}
+            Event::ChildStarts(children, _) => self.chores.start_children(children),
             Event::Command(command) => self.command(now, command, out),
+            Event::CommandWith(directory, command) => {
+                self.directory = directory;
+                self.command(now, command, out);
+                self.directory = Directory::default();
+            }
         }
         if self.commit.planned.len() + self.commit.ended.len() >= COMMIT_ROWS {
             self.flush(out);

@@ -233,10 +233,10 @@ impl Engine {
         if bound.is_some() {
             return self.wait(now, attempt); // it is that executor's own shard
         }
-        let Some(open) = self.open.remove(&attempt) else { return };
+        let Some(open) = self.take_out(attempt) else { return };
         let picked = self.pick(now, &open, Sure::Yes);
         let placed = open.life;
-        self.open.insert(attempt, open);
+        self.enter(attempt, open);
         match picked {
             Some(life) if placed == Some(life) => self.send(attempt, life, outgoing, out),
             Some(life) => self.place_anew(attempt, Some(life)),

@@ -15,6 +15,7 @@ use fastjob_core::{
     AttemptId, AttemptState, Cause, ExecutorName, JobId, Shard, TaskId, TaskState,
     attempt::End,
     misfire::{self, Missed},
+    schedule::{Count, Next},
     shard::ShardStrategy,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -25,7 +26,7 @@ use super::{
     state::{After, More, Open, ShardAt, Step},
     timers::Watched,
 };
-use crate::record::{LifeId, NOT_SPREAD, NewAttempt};
+use crate::record::{LifeId, Lineage, NOT_SPREAD, NewAttempt};
 
 /// Most tasks that one step plans, and most jobs whose next fire it looks up.
 const SLICE: usize = 2_000;
@@ -82,6 +83,8 @@ pub(super) struct NewTask {
     pub(super) due_in: Option<std::time::Duration>,
     /// On this executor and no other.
     pub(super) wanted: Option<ExecutorName>,
+    /// Of a task that another one started.
+    pub(super) lineage: Option<Lineage>,
 }
 
 /// What only the head of a task says.
@@ -103,6 +106,7 @@ impl NewTask {
             head: Head::default(),
             due_in: None,
             wanted: None,
+            lineage: None,
         }
     }
 }
@@ -161,7 +165,11 @@ impl Engine {
             return 0;
         };
         let due_at = entry.row.job.timetable.due_at(id, fire_at);
-        let made = if misfire::is_misfire(due_at, now.wall) {
+        let made = if entry.row.job.timetable.excludes(fire_at) {
+            // Not a fire: the last look ended here.
+            entry.cursor = fire_at;
+            0
+        } else if misfire::is_misfire(due_at, now.wall) {
             self.misfire(now, id)
         } else {
             entry.cursor = fire_at;
@@ -193,7 +201,7 @@ impl Engine {
         }
         let last = plan.made_up.len().saturating_sub(1);
         for (index, fire_at) in plan.made_up.into_iter().enumerate() {
-            let note = (index == last && plan.stands_for > 1)
+            let note = (index == last && plan.stands_for.number > 1)
                 .then(|| format!("stands for {} missed fires", plan.stands_for));
             let new = NewTask::new(id, Cause::Misfire, now.wall);
             let head = Head { note, ..Head::default() };
@@ -209,11 +217,10 @@ impl Engine {
     /// One skipped task tells of all the fires that were left out.
     fn record_skipped(&mut self, now: Now, job: JobId, missed: &Missed) {
         let id = self.new_id();
-        let least = if missed.count >= misfire::COUNT_MOST { "at least " } else { "" };
         let note = match missed.count {
-            1 => "1 fire was missed and skipped".to_owned(),
+            Count { number: 1, at_least: false } => "1 fire was missed and skipped".to_owned(),
             count => format!(
-                "{least}{count} fires from {} to {} were missed and skipped",
+                "{count} fires from {} to {} were missed and skipped",
                 missed.first, missed.last
             ),
         };
@@ -226,6 +233,7 @@ impl Engine {
             shard: Shard::WHOLE,
             cause: Cause::Misfire,
             parent: None,
+            lineage: None,
             wanted: None,
             key: None,
             fire_at: Some(missed.first),
@@ -244,14 +252,20 @@ impl Engine {
     pub(super) fn new_task(&mut self, now: Now, new: NewTask) -> TaskId {
         let id = self.new_id();
         let (attempt, task) = (AttemptId(id), TaskId(id));
+        if let Err(over) = self.admit_task(&new) {
+            self.skip_task(now, task, new, over);
+            return task;
+        }
         let Some(entry) = self.jobs.get_mut(&new.job) else { return task };
         if matches!(new.cause, Cause::Schedule | Cause::Misfire) {
             entry.scheduled += 1;
         }
         // Who asks for one executor asks for one shard.
         let spreads = entry.row.job.shard != ShardStrategy::One && new.wanted.is_none();
-        let more = (new.due_in.is_some() || new.wanted.is_some())
-            .then(|| Box::new(More { due_in: new.due_in, wanted: new.wanted, ..More::default() }));
+        let has_more = new.due_in.is_some() || new.wanted.is_some() || new.lineage.is_some();
+        let NewTask { due_in, wanted, lineage, .. } = new;
+        let more = More { due_in, wanted, lineage, ..More::default() };
+        let more = has_more.then(|| Box::new(more));
         let open = Open {
             task,
             job: new.job,
@@ -299,6 +313,7 @@ impl Engine {
             shard: open.shard,
             cause: open.cause,
             parent: head.parent,
+            lineage: if is_head { open.more().lineage } else { None },
             wanted: if is_head { open.more().wanted.clone() } else { None },
             key: head.key,
             fire_at: open.fire_at,
@@ -322,7 +337,7 @@ impl Engine {
             None if !is_head => drop(self.retried.insert(open.task, attempt)),
             None => {}
         }
-        self.open.insert(attempt, open);
+        self.enter(attempt, open);
         self.recorded_with_this(attempt);
     }
 
@@ -347,7 +362,11 @@ impl Engine {
         if job.timetable.follows_the_last_end() && entry.scheduled > 0 {
             return; // the end of that task will set the next fire
         }
-        entry.next_fire = job.timetable.next_after(entry.cursor, entry.row.anchor);
+        entry.next_fire = match job.timetable.look_after(entry.cursor, entry.row.anchor) {
+            // Excluded instants do not fire; there the search continues.
+            Next::Fire(at) | Next::LookAgain(at) => Some(at),
+            Next::Never => None,
+        };
         if let Some(fire_at) = entry.next_fire {
             self.fires.insert((fire_at, id));
         }
@@ -435,7 +454,7 @@ impl Engine {
 
     /// Takes an open attempt out of everything that knows it.
     pub(super) fn forget(&mut self, attempt: AttemptId) -> Option<Open> {
-        let mut open = self.open.remove(&attempt)?;
+        let mut open = self.take_out(attempt)?;
         self.leave_queue(attempt, open.step);
         if let Some(life) = open.life.and_then(|life| self.lives.get_mut(&life)) {
             life.release(attempt);

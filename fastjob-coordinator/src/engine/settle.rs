@@ -17,6 +17,7 @@ use rand::RngExt;
 
 use super::{
     Deadlines, Effects, Engine, Held, Message, Now, Outcome, SessionId,
+    alarms::Why,
     place::Sure,
     plan::{Head, soon},
     state::{After, Open, Step},
@@ -123,9 +124,10 @@ impl Engine {
         let ended = task_state.filter(|state| state.is_final());
         if let Some(end) = ended {
             let result = task_result.as_deref().or(outcome.result.as_deref());
-            self.start_children(now, (open.job, open.task), end, result);
+            let refused = self.start_children(now, &open, end, result);
             let reason = outcome.end.reason().map(fastjob_core::FailReason::as_str);
-            self.tell_end(now, &open, end, reason, outcome.message.as_deref());
+            let why = Why { reason, message: outcome.message.as_deref(), refused };
+            self.tell_end(now, &open, end, &why);
         }
         self.commit.ended.push(EndedAttempt {
             attempt,

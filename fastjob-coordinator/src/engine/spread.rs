@@ -95,7 +95,7 @@ impl Engine {
             if let Some(entry) = self.jobs.get_mut(&shard.job) {
                 entry.open.insert(attempt);
             }
-            self.open.insert(attempt, shard);
+            self.enter(attempt, shard);
             let starts_late = open.more().deadlines.starts_late;
             if starts_late.is_some() {
                 self.set_deadline(attempt, |deadlines| deadlines.starts_late = starts_late);

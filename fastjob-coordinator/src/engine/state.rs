@@ -20,7 +20,7 @@ use super::{
     queues::Fifo,
     timers::Deadlines,
 };
-use crate::record::{JobRow, LifeId, LifeRow};
+use crate::record::{JobRow, LifeId, LifeRow, Lineage};
 
 /// A job and where its schedule is.
 #[derive(Debug)]
@@ -85,6 +85,8 @@ pub(crate) struct More {
     pub(crate) watched: bool,
     /// What its handler said last.
     pub(crate) progress: Option<Progress>,
+    /// Where a task that another one started is among those that followed from the same start.
+    pub(crate) lineage: Option<Lineage>,
 }
 
 impl Open {
@@ -98,6 +100,7 @@ impl Open {
             deadlines: Deadlines::NONE,
             watched: false,
             progress: None,
+            lineage: None,
         };
         self.more.as_deref().unwrap_or(NONE)
     }

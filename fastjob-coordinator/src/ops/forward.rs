@@ -90,6 +90,7 @@ pub(crate) enum Refusal {
     Ambiguous { name: String, choices: Vec<String> },
     Conflict(String),
     Invalid { message: String, problems: Vec<(String, String)> },
+    OverQuota(String),
     Unavailable(String),
     Moved,
 }
@@ -269,6 +270,7 @@ impl From<Error> for Refusal {
                 let problems = problems.into_iter().map(|p| (p.field, p.message)).collect();
                 Self::Invalid { message, problems }
             }
+            Error::OverQuota(why) => Self::OverQuota(why),
             Error::Unavailable(why) => Self::Unavailable(why),
             Error::Moved => Self::Moved,
             Error::Store(err) => {
@@ -289,6 +291,7 @@ impl From<Refusal> for Error {
                 let problem = |(field, message)| Problem { field, message };
                 Self::Invalid { message, problems: problems.into_iter().map(problem).collect() }
             }
+            Refusal::OverQuota(why) => Self::OverQuota(why),
             Refusal::Unavailable(why) => Self::Unavailable(why),
             Refusal::Moved => Self::Moved,
         }

@@ -1,6 +1,6 @@
 //! Jobs: saved, switched, deleted, shown.
 
-use fastjob_core::{InvalidJob, Job, JobDraft, JobName, ServiceName, job::Problem};
+use fastjob_core::{InvalidJob, Job, JobDraft, JobName, ServiceName, job::Problem, schedule::Next};
 use jiff::Timestamp;
 
 use super::{
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     clock::wall_now,
-    engine::{self, Command, Directory, Event, JobPath, JobRefused, SaveAnswer, SaveDone, Switch},
+    engine::{self, Command, Event, JobPath, JobRefused, SaveAnswer, SaveDone, Switch},
     shell::EngineHandle,
     store::{JobRow, Origin, Partition},
 };
@@ -87,35 +87,13 @@ impl Ops {
         let mode = if create { engine::SaveMode::Create } else { engine::SaveMode::Replace };
         let job = Job::try_from(draft)
             .map_err(|err| Error::Invalid { message: err.to_string(), problems: err.problems })?;
-        if !job.children.is_empty() {
-            self.tell_jobs(engine, &job).await?;
-        }
+        let others = self.relatives(&job).await?;
         let job = Box::new(job);
-        let saved =
-            engine.ask(|answer| Command::Save { job, mode, origin: Origin::Api, answer }).await?;
-        saved_view(saved)
-    }
-
-    /// Lets the engine know the jobs of other partitions as they are now: those that the children's
-    /// names can mean, and those that have children themselves.
-    async fn tell_jobs(&self, engine: &EngineHandle, job: &Job) -> Result<(), Error> {
-        if self.engines.partitions() == 1 {
-            return Ok(());
-        }
-        let mut rows = self.store.parents().await?;
-        for child in &job.children {
-            let path = child.job.as_str();
-            if let Ok(name) = path.parse() {
-                rows.extend(self.store.jobs_named(&name).await?);
-            }
-            for (dot, _) in path.match_indices('.') {
-                if let (Ok(service), Ok(name)) = (path[..dot].parse(), path[dot + 1..].parse()) {
-                    rows.extend(self.store.job(&service, &name).await?);
-                }
-            }
-        }
-        engine.tell(Event::Directory(Directory::new(rows)));
-        Ok(())
+        let save = |answer| {
+            let command = Command::Save { job, mode, origin: Origin::Api, answer };
+            Event::CommandWith(others, command)
+        };
+        saved_view(engine.ask_with(save).await?)
     }
 
     /// The partition of the job that a path means, and a path that means it there.
@@ -185,14 +163,10 @@ impl Ops {
         engine: &EngineHandle,
         job: String,
     ) -> Result<(), Error> {
-        if self.engines.partitions() > 1 {
-            // Whether it is a child of one of them.
-            let parents = self.store.parents().await?;
-            engine.tell(Event::Directory(Directory::new(parents)));
-        }
+        let others = self.parents(&job).await?;
         let job = JobPath(job);
-        let deleted = engine.ask(|answer| Command::Delete { job, answer }).await?;
-        saved_view(deleted).map(|_| ())
+        let delete = |answer| Event::CommandWith(others, Command::Delete { job, answer });
+        saved_view(engine.ask_with(delete).await?).map(|_| ())
     }
 
     /// Lets a job's schedule fire.
@@ -227,16 +201,11 @@ impl Ops {
     /// The next fires of a job, as its schedule is now.
     pub(crate) async fn next_fires(&self, path: &str, count: Option<u32>) -> Result<Fires, Error> {
         let row = self.find(path).await?;
-        let mut fires = Vec::new();
         let count = super::preview::count(count)?;
-        if row.job.enabled {
-            let mut after = wall_now();
-            while fires.len() < count {
-                let Some(next) = row.job.timetable.next_after(after, row.anchor) else { break };
-                fires.push(next);
-                after = next;
-            }
-        }
+        let fires = match row.job.enabled {
+            true => row.job.timetable.fires_after(wall_now(), row.anchor, count).fires,
+            false => Vec::new(),
+        };
         Ok(Fires { fires })
     }
 
@@ -280,17 +249,15 @@ fn view(row: &JobRow, now: Timestamp) -> JobView {
         Origin::Code => "code",
         Origin::Api => "api",
     };
+    // A page has many jobs: one look each.
+    let next = row.job.enabled.then(|| row.job.timetable.look_after(now, row.anchor));
     JobView {
         id: row.id.0,
         revision: row.revision,
         origin: origin.to_owned(),
         created_at: row.created_at,
         updated_at: row.updated_at,
-        next_fire_at: row
-            .job
-            .enabled
-            .then(|| row.job.timetable.next_after(now, row.anchor))
-            .flatten(),
+        next_fire_at: next.and_then(Next::fire),
         job: JobDraft::from(&*row.job),
     }
 }
@@ -322,6 +289,8 @@ impl From<JobRefused> for Error {
             JobRefused::Child { .. } => Self::invalid("children", message),
             JobRefused::IsChild { .. } => Self::Conflict(message),
             JobRefused::NoBackfill(_) => Self::invalid("job", message),
+            JobRefused::OverQuota(_) => Self::OverQuota(message),
+            JobRefused::LookAgain => Self::Unavailable(message),
             JobRefused::NeverFires(problem) => Self::invalid(&problem.field, problem.message),
         }
     }

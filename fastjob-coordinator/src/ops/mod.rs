@@ -4,6 +4,7 @@
 
 mod alarms;
 mod executors;
+mod family;
 mod forward;
 mod jobs;
 mod log;
@@ -96,6 +97,9 @@ pub(crate) enum Error {
     /// What was asked is not right; nothing was done.
     #[error("{message}")]
     Invalid { message: String, problems: Vec<Problem> },
+    /// A limit of what may be open is reached; nothing was done.
+    #[error("{0}")]
+    OverQuota(String),
     /// It cannot be done just now; nothing was done, or the answer is not known.
     #[error("{0}")]
     Unavailable(String),

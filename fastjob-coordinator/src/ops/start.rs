@@ -1,16 +1,20 @@
 //! Starts that somebody asks for: one task, or one for each fire of a past range.
 
-use fastjob_core::{Cause, ExecutorName, instant};
+use std::sync::Arc;
+
+use fastjob_core::{Cause, ExecutorName, TaskId, instant};
 use jiff::Timestamp;
 
 use super::{Ask, BackfillAsk, Backfilled, Error, Ops, Reply, StartAsk, Started, forward::odd};
 use crate::{
-    engine::{Backfill, Command, JobPath, Start, When},
+    engine::{Backfill, Command, JobPath, JobRefused, Start, StartKey, When},
     shell::EngineHandle,
 };
 
 /// Most bytes of a key.
 const KEY_MAX: usize = 256;
+/// How often a key is looked for while the engine answers that this was too early.
+const LOOKS: u32 = 5;
 /// Most tasks that one backfill may start.
 const BACKFILL_MOST: u32 = 1_000;
 
@@ -41,11 +45,6 @@ impl Ops {
                 let message = format!("it has {} bytes, 1 to {KEY_MAX} are allowed", key.len());
                 return Err(Error::invalid("key", message));
             }
-            // What is too young to be seen here is known to the engine.
-            let job = self.find(&path).await?.id;
-            if let Some(task) = self.store.task_of_key(job, key).await? {
-                return Ok(Started { task: task.0 });
-            }
         }
         let param = fastjob_core::job::param_text(&ask.param);
         if let Some(long) =
@@ -56,16 +55,37 @@ impl Ops {
             return Err(Error::invalid("param", message));
         }
         let at = when(&ask)?;
-        let ask = Start {
-            job: JobPath(path),
-            cause,
-            param: param.map(Into::into),
-            at,
-            executor,
-            key: ask.key.map(Into::into),
+        let param = param.map(Into::into);
+        let start = Start { job: JobPath(path), cause, param, at, executor, key: None };
+        let task = match ask.key {
+            Some(key) => self.start_once(engine, start, key.into()).await?,
+            None => engine.ask(|answer| Command::Start { ask: start, answer }).await??,
         };
-        let task = engine.ask(|answer| Command::Start { ask, answer }).await??;
         Ok(Started { task: task.0 })
+    }
+
+    /// Starts a task unless one was started with this key before, and returns the one there is.
+    async fn start_once(
+        &self,
+        engine: &EngineHandle,
+        start: Start,
+        text: Arc<str>,
+    ) -> Result<TaskId, Error> {
+        let job = self.find(&start.job.0).await?.id;
+        for _ in 0..LOOKS {
+            // What is too young to be seen in the store is known to the engine.
+            let looked_at = self.engines.uptime();
+            if let Some(task) = self.store.task_of_key(job, &text).await? {
+                return Ok(task);
+            }
+            let key = Some(StartKey { text: Arc::clone(&text), looked_at });
+            let ask = Start { key, ..start.clone() };
+            match engine.ask(|answer| Command::Start { ask, answer }).await? {
+                Err(JobRefused::LookAgain) => {}
+                answer => return Ok(answer?),
+            }
+        }
+        Err(JobRefused::LookAgain.into())
     }
 
     /// Starts a task for each fire of a past range.

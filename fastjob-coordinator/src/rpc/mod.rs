@@ -231,9 +231,9 @@ impl Link {
             | Event::RoundTrip(..)
             | Event::Leaving(..)
             | Event::Disconnected(_)
-            | Event::ChildStarts(_)
-            | Event::Directory(_)
-            | Event::Command(_) => {}
+            | Event::ChildStarts(..)
+            | Event::Command(_)
+            | Event::CommandWith(..) => {}
         }
     }
 }

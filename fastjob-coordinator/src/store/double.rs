@@ -61,8 +61,8 @@ impl LoadStore for Double {
         }
         Ok(loaded)
     }
-    async fn child_starts(&self, partitions: &[Partition]) -> Result<Vec<ChildStart>> {
-        self.store.child_starts(partitions).await
+    async fn child_starts(&self, partitions: &[Partition], limit: u32) -> Result<Vec<ChildStart>> {
+        self.store.child_starts(partitions, limit).await
     }
 }
 
@@ -71,8 +71,11 @@ impl JobStore for Double {
     async fn job(&self, service: &ServiceName, name: &JobName) -> Result<Option<JobRow>> {
         self.store.job(service, name).await
     }
-    async fn parents(&self) -> Result<Vec<JobRow>> {
-        self.store.parents().await
+    async fn links(&self, jobs: &[JobId]) -> Result<Vec<JobLink>> {
+        self.store.links(jobs).await
+    }
+    async fn parents_of(&self, jobs: &[JobId], limit: u32) -> Result<Vec<JobLink>> {
+        self.store.parents_of(jobs, limit).await
     }
     async fn jobs_named(&self, name: &JobName) -> Result<Vec<JobRow>> {
         self.store.jobs_named(name).await

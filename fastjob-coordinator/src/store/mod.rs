@@ -22,8 +22,8 @@ use jiff::Timestamp;
 
 pub(crate) use self::repair::{IDS_MOST, Marks, RepairStore, Survey};
 pub(crate) use crate::record::{
-    AlarmKind, ChildStart, Commit, EndedAttempt, EndedShard, JobRow, Lease, LifeId, LifeRow,
-    Loaded, NewAttempt, OpenAttempt, Origin, Partition,
+    AlarmKind, ChildStart, Commit, EndedAttempt, EndedShard, JobLink, JobRow, Lease, LifeId,
+    LifeRow, Lineage, Loaded, NewAttempt, OpenAttempt, Origin, Partition,
 };
 
 /// An attempt as it is shown.
@@ -275,9 +275,13 @@ pub(crate) trait LoadStore: Send + Sync {
     /// Everything a coordinator needs to carry on with the partition; what was committed before it
     /// was acquired is in it. If one of its jobs cannot be read, it is [`Error::Unreadable`].
     async fn load(&self, partition: Partition) -> Result<Loaded>;
-    /// Children of these partitions' jobs that wait to be started, in the order of their ids.
-    async fn child_starts(&self, partitions: &[Partition]) -> Result<Vec<ChildStart>>;
+    /// Children of these partitions' jobs that wait to be started, in the order of their ids; at most
+    /// `limit`.
+    async fn child_starts(&self, partitions: &[Partition], limit: u32) -> Result<Vec<ChildStart>>;
 }
+
+/// Most children to start that a partition is loaded with; the rest is read as those are done.
+const CHILD_STARTS: u32 = 1_000;
 
 /// So many lives have to be candidates before attempts are looked through for them: there is no
 /// index by life, which would cost more than a few rows do.
@@ -363,9 +367,10 @@ pub(crate) trait ClusterStore: Send + Sync {
 pub(crate) trait JobStore: Send + Sync {
     /// The job, unless it is unknown or deleted.
     async fn job(&self, service: &ServiceName, name: &JobName) -> Result<Option<JobRow>>;
-    /// The jobs of all partitions that have children, those that are deleted or that this release
-    /// cannot read left out.
-    async fn parents(&self) -> Result<Vec<JobRow>>;
+    /// Those of the jobs that live.
+    async fn links(&self, jobs: &[JobId]) -> Result<Vec<JobLink>>;
+    /// The living jobs that have one of these as a child, by id; at most `limit`.
+    async fn parents_of(&self, jobs: &[JobId], limit: u32) -> Result<Vec<JobLink>>;
     /// The jobs of this name in all services, deleted ones left out.
     async fn jobs_named(&self, name: &JobName) -> Result<Vec<JobRow>>;
     /// Jobs by service and name, after the given one, deleted ones left out, and those that this

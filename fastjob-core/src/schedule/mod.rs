@@ -1,7 +1,9 @@
 //! When a job fires: a pure function of its timetable and two instants.
 
 pub mod calendar;
+mod count;
 pub mod cron;
+pub(crate) mod steps;
 pub mod timetable;
 pub mod zone;
 
@@ -11,8 +13,9 @@ use jiff::{SignedDuration, Timestamp};
 
 pub use self::{
     calendar::Calendar,
+    count::Count,
     cron::{Cron, InvalidCron},
-    timetable::{Limits, Timetable},
+    timetable::{Limits, Next, SPANS_MOST, Timetable},
     zone::{UnknownZone, Zone},
 };
 
@@ -31,6 +34,10 @@ pub enum Schedule {
     Once(Timestamp),
 }
 
+/// The instant with which searches end: no cron expression fires in a later year, and no schedule
+/// with a calendar from here on.
+pub const END: Timestamp = Timestamp::constant(7_258_118_400, 0);
+
 /// Shortest rate and delay.
 pub const SHORTEST: Duration = Duration::from_millis(100);
 
@@ -40,16 +47,13 @@ impl Schedule {
     /// `anchor` is where the schedule counts from: the instant it was set or, for a fixed delay,
     /// the end of the last task. No fire is at or before the anchor.
     pub fn next_after(&self, after: Timestamp, anchor: Timestamp) -> Option<Timestamp> {
+        steps::step();
         match self {
             Self::None => None,
             Self::Cron(cron, zone) => cron.next_after(after.max(anchor), zone.time_zone()),
             Self::FixedRate(rate) => {
-                let rate = i64::try_from(rate.as_millis()).ok()?.max(1);
-                let since = anchor.as_millisecond();
-                // A whole number of rates since the anchor, so that nothing drifts.
-                let done = (after.as_millisecond() - since).max(0) / rate;
-                let next = done.checked_add(1)?.checked_mul(rate)?.checked_add(since)?;
-                Timestamp::from_millisecond(next).ok()
+                let grid = Grid::new(*rate, anchor)?;
+                grid.fire(grid.fires_until(after) + 1)
             }
             Self::FixedDelay(delay) => {
                 let delay = SignedDuration::try_from(*delay).ok()?;
@@ -59,9 +63,78 @@ impl Schedule {
         }
     }
 
+    /// The last fire later than `after` and not later than `until`.
+    ///
+    /// The work does not grow with the number of fires in between.
+    pub fn last_between(
+        &self,
+        after: Timestamp,
+        until: Timestamp,
+        anchor: Timestamp,
+    ) -> Option<Timestamp> {
+        steps::step();
+        match self {
+            Self::Cron(cron, zone) => cron.last_between(after.max(anchor), until, zone.time_zone()),
+            Self::FixedRate(rate) => {
+                let grid = Grid::new(*rate, anchor)?;
+                let (done, last) = (grid.fires_until(after), grid.fires_until(until));
+                if last > done { grid.fire(last) } else { None }
+            }
+            // At most one fire.
+            Self::None | Self::FixedDelay(_) | Self::Once(_) => {
+                self.next_after(after, anchor).filter(|fire| *fire <= until)
+            }
+        }
+    }
+
+    /// How many fires are later than `after` and not later than `until`.
+    ///
+    /// The work does not grow with their number.
+    pub fn count_between(&self, after: Timestamp, until: Timestamp, anchor: Timestamp) -> Count {
+        steps::step();
+        match self {
+            Self::Cron(cron, zone) => {
+                cron.count_between(after.max(anchor), until, zone.time_zone())
+            }
+            Self::FixedRate(rate) => Grid::new(*rate, anchor).map_or(Count::default(), |grid| {
+                let number = grid.fires_until(until) - grid.fires_until(after);
+                Count::exactly(number.try_into().unwrap_or(0))
+            }),
+            Self::None | Self::FixedDelay(_) | Self::Once(_) => {
+                let fire = self.next_after(after, anchor).filter(|fire| *fire <= until);
+                Count::exactly(u64::from(fire.is_some()))
+            }
+        }
+    }
+
     /// Whether the next fire hangs on the end of the last task.
     pub const fn follows_the_last_end(&self) -> bool {
         matches!(self, Self::FixedDelay(_))
+    }
+}
+
+/// The fires of a fixed rate: whole numbers of it since its anchor, so that nothing drifts.
+struct Grid {
+    /// In milliseconds, as is `since`.
+    rate: i64,
+    since: i64,
+}
+
+impl Grid {
+    fn new(rate: Duration, anchor: Timestamp) -> Option<Self> {
+        let rate = i64::try_from(rate.as_millis()).ok()?.max(1);
+        Some(Self { rate, since: anchor.as_millisecond() })
+    }
+
+    /// How many fires are not later than `at`.
+    fn fires_until(&self, at: Timestamp) -> i64 {
+        (at.as_millisecond() - self.since).max(0) / self.rate
+    }
+
+    /// The nth fire, from 1 on.
+    fn fire(&self, nth: i64) -> Option<Timestamp> {
+        let at = nth.checked_mul(self.rate)?.checked_add(self.since)?;
+        Timestamp::from_millisecond(at).ok()
     }
 }
 

@@ -10,6 +10,15 @@ fn text(answer: &Value) -> String {
     answer.to_string()
 }
 
+/// Text that opens what it never closes, deeper than a stack could follow.
+fn deep(begin: &str, open: &str) -> String {
+    format!("{begin}{}", open.repeat(100_000))
+}
+
+fn deep_filter() -> String {
+    json!({"name": "a", "shard": {"dynamic": "(".repeat(4_000)}}).to_string()
+}
+
 #[tokio::test]
 async fn wrong_requests_are_refused_with_what_is_wrong() {
     let coordinator = coordinator().await;
@@ -43,6 +52,10 @@ async fn wrong_requests_are_refused_with_what_is_wrong() {
         ("POST", "/api/v1/jobs", json!({"name": "a", "param": long}).to_string(), 413, "1"),
         ("POST", "/api/v1/jobs", json!({"name": "a", "param": half}).to_string(), 422, "262144"),
         ("POST", "/api/v1/jobs", "{".to_owned(), 400, "line"),
+        ("POST", "/api/v1/jobs", deep(r#"{"name": "a", "param": "#, "["), 400, "recursion"),
+        ("POST", "/api/v1/jobs", deep(r#"{"name": "a", "param": "#, r#"{"a":"#), 400, "recursion"),
+        ("POST", "/api/v1/jobs", deep_filter(), 422, "deep"),
+        ("POST", "/api/v1/jobs/nobody/start", deep(r#"{"param": "#, "["), 400, "recursion"),
         ("POST", "/api/v1/jobs/nobody/start", "{}".to_owned(), 404, "nobody"),
         ("GET", "/api/v1/tasks/99999", String::new(), 404, "99999"),
         ("GET", "/api/v1/tasks?state=gone", String::new(), 422, "gone"),

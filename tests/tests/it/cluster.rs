@@ -23,16 +23,16 @@ use crate::{EXECUTOR, FASTJOB, soak};
 /// After how long a node that is not heard of is taken over.
 const LEASE: Duration = Duration::from_secs(2);
 
-struct Cluster {
-    nodes: Vec<Coordinator>,
+pub(crate) struct Cluster {
+    pub(crate) nodes: Vec<Coordinator>,
     postgres: Postgres,
-    pool: PgPool,
+    pub(crate) pool: PgPool,
     /// The way of the first node to the database.
     proxy: Proxy,
 }
 
 impl Cluster {
-    async fn start(nodes: usize) -> Self {
+    pub(crate) async fn start(nodes: usize) -> Self {
         Self::with_lease(nodes, LEASE).await
     }
 
@@ -87,7 +87,7 @@ impl Cluster {
     }
 
     /// An executor that is told of the first node alone.
-    fn executor(&self, name: &str) -> Process {
+    pub(crate) fn executor(&self, name: &str) -> Process {
         self.nodes[0].executor(EXECUTOR, name)
     }
 
@@ -98,7 +98,7 @@ impl Cluster {
         }
     }
 
-    async fn count(&self, sql: &'static str) -> i64 {
+    pub(crate) async fn count(&self, sql: &'static str) -> i64 {
         sqlx::query_scalar(sql).fetch_one(&self.pool).await.unwrap()
     }
 

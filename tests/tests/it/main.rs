@@ -5,6 +5,7 @@
 mod alarms;
 mod bad_input;
 mod blocking;
+mod children;
 mod cluster;
 mod code_first;
 mod command_line;
@@ -14,6 +15,7 @@ mod kills;
 mod load;
 mod logs;
 mod pages;
+mod rolling;
 mod routes;
 mod runs;
 mod schedules;

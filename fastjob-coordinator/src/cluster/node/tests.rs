@@ -274,6 +274,7 @@ async fn a_child_that_was_read_for_one_engine_is_not_started_by_the_next() {
         partition: Partition(0),
         job: fastjob_core::JobId(2),
         parent: fastjob_core::TaskId(1),
+        lineage: None,
         param: None,
     };
     *home.shared.children.lock().unwrap() = vec![child];
@@ -303,6 +304,7 @@ async fn a_child_that_was_read_for_one_engine_is_not_started_by_the_next() {
         partition: Partition(0),
         job: fastjob_core::JobId(2),
         parent: fastjob_core::TaskId(1),
+        lineage: None,
         param: None,
     };
     *home.shared.children.lock().unwrap() = vec![next];
@@ -311,7 +313,7 @@ async fn a_child_that_was_read_for_one_engine_is_not_started_by_the_next() {
     gate.notify_one();
     home.shared.reading.notified().await;
     match new_inbox.try_next() {
-        Some(Event::ChildStarts(children)) => assert_eq!(children[0].id, 9),
+        Some(Event::ChildStarts(children, _)) => assert_eq!(children[0].id, 9),
         other => panic!("{other:?}"),
     }
     stop.cancel();

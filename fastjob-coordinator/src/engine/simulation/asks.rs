@@ -1,15 +1,23 @@
 //! What is asked of the engines: commands, and the jobs of the simulated world.
 
+use std::time::Duration;
+
 use fastjob_core::{Job, JobDraft};
 use tokio::sync::oneshot;
 
 use super::{jobs, world::World};
 use crate::{
     engine::{Command, Directory, Event, JobPath, SaveMode, Switch},
-    record::{Origin, Partition},
+    record::{JobLink, Origin, Partition},
 };
 
 impl World {
+    /// The uptime of the node that acts on a job.
+    pub(super) fn uptime_at(&self, job: &str) -> Duration {
+        let owner = self.owner(self.partition_of(job));
+        owner.map_or(Duration::ZERO, |m| self.nodes[m].uptime(self.uptime))
+    }
+
     /// Asks the node that acts on the partition, if there is one.
     pub(super) fn command(&mut self, partition: Partition, command: Command) {
         if let Some(m) = self.owner(partition) {
@@ -20,13 +28,16 @@ impl World {
     pub(super) fn save(&mut self, draft: JobDraft) {
         let job = Job::try_from(draft).expect("a job of the simulation is valid");
         let partition = self.partition_of(job.name.as_str());
-        if let Some(m) = self.owner(partition).filter(|_| self.shape.partitions > 1) {
-            let directory = Directory::new(self.store.jobs.values().cloned());
-            self.notify(m, partition, Event::Directory(directory));
-        }
         let (answer, _) = oneshot::channel();
         let (job, mode, origin) = (Box::new(job), SaveMode::Replace, Origin::Api);
-        self.command(partition, Command::Save { job, mode, origin, answer });
+        let command = Command::Save { job, mode, origin, answer };
+        match self.owner(partition).filter(|_| self.shape.partitions > 1) {
+            Some(m) => {
+                let others = Directory::new(self.store.jobs.values().filter_map(JobLink::of));
+                self.notify(m, partition, Event::CommandWith(others, command));
+            }
+            None => self.command(partition, command),
+        }
     }
 
     pub(super) fn switch(&mut self, job: &str, to: Switch) {

@@ -17,6 +17,9 @@ pub(super) const LEASE: Duration = Duration::from_secs(3);
 /// How long the node takes itself to: less, for its clock may be slow.
 pub(super) const OWN_LEASE: Duration = Duration::from_millis(2_700);
 
+/// Most reads of children that are under way at a node.
+const READS_MOST: usize = 6;
+
 impl World {
     /// A node renews its lease, takes what is free and due to it, gives back what is too much, and
     /// looks for children to start.
@@ -72,11 +75,16 @@ impl World {
             if children.is_empty() {
                 continue;
             }
+            let read_at = self.nodes[m].uptime(self.uptime);
             if self.shape.has(Feature::StaleReads) && !self.resting {
-                self.nodes[m].reads.push_back((lease, children));
-            } else {
-                self.notify(m, lease.partition, Event::ChildStarts(children));
+                // Another read that shows the same takes longer.
+                let reads = &mut self.nodes[m].reads;
+                reads.push_back((lease, children.clone(), read_at));
+                if reads.len() > READS_MOST {
+                    reads.pop_front();
+                }
             }
+            self.notify(m, lease.partition, Event::ChildStarts(children, read_at));
         }
     }
 
@@ -231,10 +239,10 @@ impl World {
 
     /// Children to start were read before: the engine gets them if it had the lease then.
     pub(super) fn deliver_read(&mut self, m: usize) {
-        let Some((lease, children)) = self.nodes[m].reads.pop_front() else { return };
+        let Some((lease, children, read_at)) = self.nodes[m].reads.pop_front() else { return };
         let here = self.nodes[m].engines.get(&lease.partition).map(|running| running.lease);
         if here == Some(lease) {
-            self.notify(m, lease.partition, Event::ChildStarts(children));
+            self.notify(m, lease.partition, Event::ChildStarts(children, read_at));
         }
     }
 }

@@ -112,6 +112,15 @@ impl ModelStore {
         for moved in &commit.moved {
             self.move_task(moved.task.first_attempt(), moved.state);
         }
+        for (task, note) in &commit.notes {
+            if let Some(row) = self.attempts.get_mut(&task.first_attempt()) {
+                match &mut row.new.note {
+                    Some(before) if before.contains(note.as_str()) => {}
+                    Some(before) => *before = format!("{before}; {note}"),
+                    none => *none = Some(note.clone()),
+                }
+            }
+        }
         for (job, anchor) in &commit.anchors {
             if let Some(row) = self.jobs.get_mut(job) {
                 row.anchor = row.anchor.max(*anchor);

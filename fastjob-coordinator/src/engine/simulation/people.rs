@@ -7,7 +7,7 @@ use rand::{RngExt, rngs::SmallRng};
 use tokio::sync::oneshot;
 
 use super::{jobs, world::World};
-use crate::engine::{Command, JobPath, Start, Switch, When};
+use crate::engine::{Command, JobPath, Start, StartKey, Switch, When};
 
 impl World {
     pub(super) fn people(&mut self, dice: &mut SmallRng) {
@@ -75,7 +75,8 @@ impl World {
             .is_some_and(|(row, key)| self.store.keys.contains_key(&(row.id, key.into())));
         if !known {
             let (answer, _) = oneshot::channel();
-            let key = key.map(Into::into);
+            let looked_at = self.uptime_at(&job.0);
+            let key = key.map(|text| StartKey { text: text.into(), looked_at });
             let ask = Start { job, cause: Cause::Api, param: Some("p".into()), at, executor, key };
             let partition = self.partition_of(&ask.job.0);
             self.command(partition, Command::Start { ask, answer });

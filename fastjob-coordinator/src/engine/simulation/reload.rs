@@ -3,7 +3,7 @@
 use fastjob_core::JobId;
 
 use super::model::{ModelStore, Row};
-use crate::record::{AlarmKind, EndedShard, Loaded, OpenAttempt, Partition};
+use crate::record::{AlarmKind, EndedShard, Loaded, NewAttempt, OpenAttempt, Partition};
 
 impl ModelStore {
     #[cfg(test)]
@@ -28,7 +28,7 @@ impl ModelStore {
                     (new.number > 1).then(|| self.attempts.values().find(is_before)).flatten();
                 let failed_on = before.and_then(|before| self.lives.get(&before.new.life?));
                 OpenAttempt {
-                    planned: row.new.clone(),
+                    planned: NewAttempt { lineage: head.new.lineage, ..row.new.clone() },
                     task_state: head.task_state,
                     task_param: head.new.param.clone(),
                     checkpoint: self.checkpoints.get(&(row.new.task, row.new.shard.index)).cloned(),

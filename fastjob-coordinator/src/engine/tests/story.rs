@@ -9,10 +9,11 @@ use tokio::sync::oneshot;
 use crate::engine::simulation::ModelStore;
 use crate::{
     engine::{
-        Command, Config, ConnectAnswer, Connected, Effects, Engine, Event, Held, JobPath, Message,
-        Now, Outcome, SaveAnswer, SaveMode, SessionId, Start, StartAttempt, Switch, When,
+        Command, Config, ConnectAnswer, Connected, Effects, Engine, Event, Held, JobPath, Limits,
+        Message, Now, Outcome, SaveAnswer, SaveMode, SessionId, Start, StartAnswer, StartAttempt,
+        Switch, When,
     },
-    record::Origin,
+    record::{AlarmRow, Loaded, Origin},
 };
 
 /// An engine whose commits are durable at once.
@@ -21,6 +22,7 @@ pub(super) struct Story {
     pub(super) store: ModelStore,
     pub(super) now: Now,
     pub(super) sent: Vec<(SessionId, Message)>,
+    pub(super) alarms: Vec<AlarmRow>,
 }
 
 pub(super) fn job(json: &str) -> Job {
@@ -36,7 +38,14 @@ impl Story {
     pub(super) fn carry_on(store: ModelStore, now: Now) -> Self {
         let config = Config::alone(Duration::from_secs(10), 1);
         let engine = Engine::new(config, store.load(), now);
-        Self { engine, store, now, sent: Vec::new() }
+        Self { engine, store, now, sent: Vec::new(), alarms: Vec::new() }
+    }
+
+    /// Has the engine keep to these limits.
+    pub(super) fn limit(&mut self, limits: Limits) {
+        let idle =
+            Engine::new(Config::alone(Duration::from_secs(10), 1), Loaded::default(), self.now);
+        self.engine = std::mem::replace(&mut self.engine, idle).limited(limits);
     }
 
     pub(super) fn tell(&mut self, event: Event) {
@@ -54,6 +63,7 @@ impl Story {
             }
             for (id, commit) in std::mem::take(&mut effects.commits) {
                 self.store.apply(&commit);
+                self.alarms.extend(commit.alarms);
                 self.engine.handle(self.now, Event::Committed(vec![id]), &mut effects);
             }
         }
@@ -69,6 +79,13 @@ impl Story {
         let (answer, mut wait) = oneshot::channel();
         let job = Box::new(job(json));
         self.tell(Event::Command(Command::Save { job, mode: SaveMode::Replace, origin, answer }));
+        wait.try_recv().unwrap()
+    }
+
+    pub(super) fn delete(&mut self, name: &str) -> SaveAnswer {
+        let (answer, mut wait) = oneshot::channel();
+        let job = JobPath(name.to_owned());
+        self.tell(Event::Command(Command::Delete { job, answer }));
         wait.try_recv().unwrap()
     }
 
@@ -118,11 +135,15 @@ impl Story {
     }
 
     pub(super) fn start_at(&mut self, name: &str, at: When) -> AttemptId {
+        self.start_with(name, None, at).unwrap().first_attempt()
+    }
+
+    pub(super) fn start_with(&mut self, name: &str, param: Option<&str>, at: When) -> StartAnswer {
         let (answer, mut wait) = oneshot::channel();
-        let job = JobPath(name.to_owned());
-        let ask = Start { job, cause: Cause::Api, param: None, at, executor: None, key: None };
+        let (job, param) = (JobPath(name.to_owned()), param.map(Into::into));
+        let ask = Start { job, cause: Cause::Api, param, at, executor: None, key: None };
         self.tell(Event::Command(Command::Start { ask, answer }));
-        wait.try_recv().unwrap().unwrap().first_attempt()
+        wait.try_recv().unwrap()
     }
 
     pub(super) fn finish(&mut self, session: u64, attempt: AttemptId, end: End) {

@@ -184,6 +184,7 @@ async fn apply(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
         .execute(&mut *tx)
         .await?;
     }
+    notes(tx, commits).await?;
     let anchors = commits.iter().flat_map(|commit| &commit.anchors);
     let mut anchors: Vec<_> =
         anchors.map(|(job, anchor)| (job.0, anchor.as_millisecond())).collect();
@@ -204,6 +205,26 @@ async fn apply(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
     children(tx, commits).await?;
     // Last, for other nodes wait for the numbers that it takes.
     alarms(tx, commits).await
+}
+
+async fn notes(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
+    let notes = commits.iter().flat_map(|commit| &commit.notes);
+    let notes = latest(notes.map(|(task, note)| (task.0, clean(note))));
+    if notes.is_empty() {
+        return Ok(());
+    }
+    let (tasks, notes): (Vec<_>, Vec<_>) = notes.into_iter().unzip();
+    sqlx::query(
+        "update attempts a set note = case when a.note is null then new.note \
+         else a.note || '; ' || new.note end \
+         from unnest($1::bigint[], $2::text[]) as new (id, note) \
+         where a.id = new.id and position(new.note in coalesce(a.note, '')) = 0",
+    )
+    .bind(tasks)
+    .bind(notes)
+    .execute(tx)
+    .await
+    .map(drop)
 }
 
 /// Of several with the same key the last one.
@@ -264,7 +285,21 @@ async fn jobs(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
         .execute(&mut *tx)
         .await?;
     }
-    Ok(())
+    let ids: Vec<_> = rows.iter().map(|row| row.id.0).collect();
+    sqlx::query("delete from job_children where parent = any($1)")
+        .bind(&ids)
+        .execute(&mut *tx)
+        .await?;
+    // From the rows as they are now: of two revisions the higher one holds.
+    sqlx::query(
+        "insert into job_children (child, parent) select distinct \
+         unnest(string_to_array(trim(both '[]' from children), ',')::bigint[]), id from jobs \
+         where id = any($1) and children <> '[]' and deleted_at is null on conflict do nothing",
+    )
+    .bind(ids)
+    .execute(tx)
+    .await
+    .map(drop)
 }
 
 async fn lives(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
@@ -380,9 +415,10 @@ async fn children(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
     if !rows.is_empty() {
         sqlx::query(
             // A commit that is sent again does not bring back one whose child has started.
-            "insert into child_starts (id, partition, job, parent, param) \
+            "insert into child_starts (id, partition, job, parent, param, depth, budget) \
              select * from unnest($1::bigint[], $2::int4[], $3::bigint[], $4::bigint[], \
-             $5::text[]) as new (id, partition, job, parent, param) \
+             $5::text[], $6::int4[], $7::int4[]) \
+             as new (id, partition, job, parent, param, depth, budget) \
              where not exists (select 1 from keys where keys.job = new.job \
              and keys.key = 'fastjob:child:' || new.id) on conflict do nothing",
         )
@@ -391,6 +427,8 @@ async fn children(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
         .bind(rows.iter().map(|child| child.job.0).collect::<Vec<_>>())
         .bind(rows.iter().map(|child| child.parent.0).collect::<Vec<_>>())
         .bind(rows.iter().map(|child| child.param.as_deref().map(clean)).collect::<Vec<_>>())
+        .bind(rows.iter().map(|child| child.lineage.map(|l| int(l.depth))).collect::<Vec<_>>())
+        .bind(rows.iter().map(|child| child.lineage.map(|l| int(l.budget))).collect::<Vec<_>>())
         .execute(&mut *tx)
         .await?;
     }

@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 
 use super::{clean, commit::Outcome, int, small};
 use crate::store::{
-    Commit, NewAttempt,
+    Commit, Lineage, NewAttempt,
     codes::{attempt_state_code, cause_code, task_state_code},
 };
 
@@ -44,6 +44,7 @@ fn is_plain(new: &NewAttempt) -> bool {
         && new.attempt == new.task.first_attempt()
         && !new.task_state.is_final()
         && new.parent.is_none()
+        && new.lineage.is_none()
         && new.wanted.is_none()
         && new.param.is_none()
         && new.note.is_none()
@@ -90,14 +91,17 @@ async fn others(tx: &mut PgConnection, rows: &[&NewAttempt]) -> Outcome {
     let task_ended = |new: &&NewAttempt| {
         (is_head(&new) && new.task_state.is_final()).then(|| new.created_at.as_millisecond())
     };
+    let lineage = |get: fn(Lineage) -> u32| {
+        rows.iter().map(|new| new.lineage.map(|of| int(get(of)))).collect::<Vec<_>>()
+    };
     sqlx::query(
         "insert into attempts (id, task, job, number, shard_index, shard_total, cause, parent, \
          wanted, fire_at, due_at, created_at, life, param, note, state, task_state, \
-         task_ended_at) \
+         task_ended_at, depth, budget) \
          select * from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::int4[], $5::int4[], \
          $6::int4[], $7::smallint[], $8::bigint[], $9::text[], $10::bigint[], $11::bigint[], \
          $12::bigint[], $13::bigint[], $14::text[], $15::text[], $16::smallint[], \
-         $17::smallint[], $18::bigint[]) on conflict do nothing",
+         $17::smallint[], $18::bigint[], $19::int4[], $20::int4[]) on conflict do nothing",
     )
     .bind(column(|new| new.attempt.0))
     .bind(column(|new| new.task.0))
@@ -117,6 +121,8 @@ async fn others(tx: &mut PgConnection, rows: &[&NewAttempt]) -> Outcome {
     .bind(code(|new| attempt_state_code(new.state)))
     .bind(rows.iter().map(task_state).collect::<Vec<_>>())
     .bind(rows.iter().map(task_ended).collect::<Vec<_>>())
+    .bind(lineage(|lineage| lineage.depth))
+    .bind(lineage(|lineage| lineage.budget))
     .execute(tx)
     .await
     .map(drop)

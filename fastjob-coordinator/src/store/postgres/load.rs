@@ -9,8 +9,8 @@ use tokio_stream::StreamExt;
 
 use super::{Postgres, int, jobs, while_doing};
 use crate::store::{
-    ChildStart, EndedShard, Error, LifeId, LifeRow, LoadStore, Loaded, NewAttempt, OpenAttempt,
-    Partition, Result, StoreFacts,
+    CHILD_STARTS, ChildStart, EndedShard, Error, LifeId, LifeRow, Lineage, LoadStore, Loaded,
+    NewAttempt, OpenAttempt, Partition, Result, StoreFacts,
     codes::{attempt_state, cause, task_state},
 };
 
@@ -27,15 +27,16 @@ impl LoadStore for Postgres {
         Ok(StoreFacts { cluster, partitions: self.partitions, since: instant(since)? })
     }
 
-    async fn child_starts(&self, partitions: &[Partition]) -> Result<Vec<ChildStart>> {
+    async fn child_starts(&self, partitions: &[Partition], limit: u32) -> Result<Vec<ChildStart>> {
         let doing = while_doing("read children to start");
         let rows = sqlx::query(
             "select id, partition, job, parent, param, \
              exists (select 1 from keys where keys.job = c.job \
-             and keys.key = 'fastjob:child:' || c.id) \
-             from child_starts c where partition = any($1) order by id",
+             and keys.key = 'fastjob:child:' || c.id), depth, budget \
+             from child_starts c where partition = any($1) order by id limit $2",
         )
         .bind(partitions.iter().map(|partition| int(partition.0)).collect::<Vec<_>>())
+        .bind(i64::from(limit))
         .fetch_all(&self.readers)
         .await
         .map_err(&doing)?;
@@ -81,7 +82,8 @@ impl LoadStore for Postgres {
                         (select b.life from attempts b where a.number = 2 and b.id = a.task \
                         and b.shard_index = a.shard_index \
                         union all select b.life from attempts b where b.task = a.task and b.id <> b.task \
-                        and b.number = a.number - 1 and b.shard_index = a.shard_index)) end \
+                        and b.number = a.number - 1 and b.shard_index = a.shard_index)) end, \
+                        head.depth, head.budget \
                         from attempts a join attempts head on head.id = a.task \
                         left join checkpoints c on c.task = a.task and c.shard = a.shard_index \
                         where a.state = 0 and a.id % $all = $1 order by a.id";
@@ -126,7 +128,7 @@ impl LoadStore for Postgres {
                 .fetch_one(&self.readers)
                 .await
                 .map_err(&doing)?,
-            child_starts: self.child_starts(&[partition]).await?,
+            child_starts: self.child_starts(&[partition], CHILD_STARTS).await?,
         })
     }
 }
@@ -181,6 +183,7 @@ fn open(row: &PgRow) -> Result<OpenAttempt> {
             shard: Shard { index: number(count(11)?)?, total: number(count(12)?)? },
             cause: cause(code(4)?.into())?,
             parent: None,
+            lineage: lineage(row, 16)?,
             wanted: text(13)?.as_deref().map(name).transpose()?,
             key: None,
             fire_at: maybe(5)?.map(instant).transpose()?,
@@ -209,7 +212,17 @@ fn child_start(row: &PgRow) -> Result<ChildStart> {
         job: JobId(get(2)?),
         parent: TaskId(get(3)?),
         param: param.map(Arc::from),
+        lineage: lineage(row, 6)?,
     })
+}
+
+/// Reads two columns, which a child has and no other task.
+fn lineage(row: &PgRow, at: usize) -> Result<Option<Lineage>> {
+    let get = |at: usize| {
+        row.try_get::<Option<i32>, _>(at).map_err(while_doing("read how deep a task is"))
+    };
+    let (Some(depth), Some(budget)) = (get(at)?, get(at + 1)?) else { return Ok(None) };
+    Ok(Some(Lineage { depth: number(depth)?, budget: number(budget)? }))
 }
 
 fn ended_shard(row: &PgRow) -> Result<EndedShard> {

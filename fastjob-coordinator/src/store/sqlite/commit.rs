@@ -171,6 +171,7 @@ async fn apply(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
          where attempts.id = new.id and attempts.task_state < 3",
     )
     .await?;
+    notes(tx, commits).await?;
     let anchors = commits.iter().flat_map(|commit| &commit.anchors);
     each(
         tx,
@@ -219,14 +220,17 @@ async fn apply(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
     .await?;
     let children = commits.iter().flat_map(|commit| &commit.child_starts).map(|child| {
         let param = child.param.as_deref().map(clean);
-        (child.id, child.partition.0, child.job.0, child.parent.0, param)
+        let lineage = child.lineage;
+        let (depth, budget) = (lineage.map(|l| l.depth), lineage.map(|l| l.budget));
+        (child.id, child.partition.0, child.job.0, child.parent.0, param, depth, budget)
     });
     each(
         tx,
         batches(children)?,
         // A commit that is sent again does not bring back one whose child has started.
-        "insert into child_starts (id, partition, job, parent, param) \
-         select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 \
+        "insert into child_starts (id, partition, job, parent, param, depth, budget) \
+         select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, \
+         value ->> 6 \
          from json_each(?) new where not exists (select 1 from keys \
          where keys.job = new.value ->> 2 \
          and keys.key = 'fastjob:child:' || (new.value ->> 0)) on conflict do nothing",
@@ -245,6 +249,19 @@ async fn apply(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
         grow(tx, "watermark", watermark.as_millisecond()).await?;
     }
     Ok(())
+}
+
+async fn notes(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
+    let notes = commits.iter().flat_map(|commit| &commit.notes);
+    each(
+        tx,
+        batches(notes.map(|(task, note)| (task.0, clean(note))))?,
+        "update attempts set note = case when attempts.note is null then new.note \
+         else attempts.note || '; ' || new.note end \
+         from (select value ->> 0 as id, value ->> 1 as note from json_each(?)) as new \
+         where attempts.id = new.id and instr(coalesce(attempts.note, ''), new.note) = 0",
+    )
+    .await
 }
 
 /// The latest of each: an update that finds two for a row takes any.
@@ -312,6 +329,7 @@ async fn jobs(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
     let mut rows: Vec<_> = saved.into_values().collect();
     // A name that is given up is free before it is taken again.
     rows.sort_by_key(|row| (row.deleted_at.is_none(), row.id));
+    let ids: Vec<_> = rows.iter().map(|row| row.id.0).collect();
     let rows = rows.into_iter().map(|row| {
         (
             row.id.0,
@@ -341,6 +359,23 @@ async fn jobs(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
          revision = excluded.revision, anchor = excluded.anchor, \
          updated_at = excluded.updated_at, deleted_at = excluded.deleted_at \
          where excluded.revision >= jobs.revision",
+    )
+    .await?;
+    // From the rows as they are now: of two revisions the higher one holds.
+    let ids = batches(ids.into_iter())?;
+    each(
+        tx,
+        ids.clone(),
+        "delete from job_children where parent in (select value from json_each(?))",
+    )
+    .await?;
+    each(
+        tx,
+        ids,
+        "insert into job_children (child, parent) select child.value, jobs.id \
+         from jobs, json_each(jobs.children) as child \
+         where jobs.id in (select value from json_each(?)) and jobs.deleted_at is null \
+         on conflict do nothing",
     )
     .await
 }

@@ -27,18 +27,22 @@ pub(super) async fn attempts(tx: &mut SqliteConnection, commits: &[Commit]) -> O
     .await?;
     let others = all().filter(|new| !is_plain(new)).map(|new| {
         let wanted = new.wanted.as_ref().map(|name| name.as_str());
-        (plain(new), new.shard.index, new.shard.total, new.parent.map(|task| task.0), wanted)
+        let parent = new.parent.map(|task| task.0);
+        let (depth, budget) =
+            (new.lineage.map(|lineage| lineage.depth), new.lineage.map(|lineage| lineage.budget));
+        (plain(new), new.shard.index, new.shard.total, parent, wanted, depth, budget)
     });
     each(
         tx,
         batches(others)?,
         "insert into attempts (id, task, job, number, cause, fire_at, due_at, created_at, life, \
-         state, task_state, task_ended_at, param, note, shard_index, shard_total, parent, wanted) \
+         state, task_state, task_ended_at, param, note, shard_index, shard_total, parent, wanted, \
+         depth, budget) \
          select value ->> '$[0][0]', value ->> '$[0][1]', value ->> '$[0][2]', \
          value ->> '$[0][3]', value ->> '$[0][4]', value ->> '$[0][5]', value ->> '$[0][6]', \
          value ->> '$[0][7]', value ->> '$[0][8]', value ->> '$[0][9]', value ->> '$[0][10]', \
          value ->> '$[0][11]', value ->> '$[0][12]', value ->> '$[0][13]', \
-         value ->> 1, value ->> 2, value ->> 3, value ->> 4 \
+         value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6 \
          from json_each(?) where true on conflict do nothing",
     )
     .await?;
@@ -53,7 +57,10 @@ pub(super) async fn attempts(tx: &mut SqliteConnection, commits: &[Commit]) -> O
 }
 
 fn is_plain(new: &NewAttempt) -> bool {
-    new.shard == Shard::WHOLE && new.parent.is_none() && new.wanted.is_none()
+    new.shard == Shard::WHOLE
+        && new.parent.is_none()
+        && new.lineage.is_none()
+        && new.wanted.is_none()
 }
 
 fn plain(new: &NewAttempt) -> impl Serialize + '_ {

@@ -11,8 +11,8 @@ use super::{
     while_doing,
 };
 use crate::store::{
-    Error, JobRow, JobStore, Result,
-    codes::{ids, origin},
+    Error, JobLink, JobRow, JobStore, Result,
+    codes::{ids, ids_code, origin},
     unreadable::of_job,
 };
 
@@ -34,15 +34,30 @@ impl JobStore for Sqlite {
         row.as_ref().map(whole).transpose()
     }
 
-    async fn parents(&self) -> Result<Vec<JobRow>> {
+    async fn links(&self, jobs: &[JobId]) -> Result<Vec<JobLink>> {
         let rows = sqlx::query(
-            "select id, definition, origin, revision, anchor, created_at, updated_at, deleted_at, \
-             children from jobs where children <> '[]' and deleted_at is null",
+            "select id, service, name, children from jobs \
+             where id in (select value from json_each(?)) and deleted_at is null order by id",
         )
+        .bind(ids_code(jobs))
         .fetch_all(&self.readers)
         .await
         .map_err(while_doing("read jobs"))?;
-        self.readable(&rows)
+        rows.iter().map(link).collect()
+    }
+
+    async fn parents_of(&self, jobs: &[JobId], limit: u32) -> Result<Vec<JobLink>> {
+        let rows = sqlx::query(
+            "select id, service, name, children from jobs where id in \
+             (select parent from job_children where child in (select value from json_each(?))) \
+             and deleted_at is null order by id limit ?",
+        )
+        .bind(ids_code(jobs))
+        .bind(limit)
+        .fetch_all(&self.readers)
+        .await
+        .map_err(while_doing("read jobs"))?;
+        rows.iter().map(link).collect()
     }
 
     async fn jobs_named(&self, name: &JobName) -> Result<Vec<JobRow>> {
@@ -57,12 +72,39 @@ impl JobStore for Sqlite {
         rows.iter().map(whole).collect()
     }
 
-    async fn jobs(&self, after: Option<(ServiceName, JobName)>, limit: u32) -> Result<Vec<JobRow>> {
-        let (service, name) = match &after {
+    async fn jobs(
+        &self,
+        mut after: Option<(ServiceName, JobName)>,
+        limit: u32,
+    ) -> Result<Vec<JobRow>> {
+        let mut jobs = Vec::new();
+        let mut left = limit;
+        loop {
+            let rows = self.page(after.as_ref(), left).await?;
+            jobs.extend(self.readable(&rows)?);
+            let is_full = rows.len() >= left as usize;
+            // In the place of those that cannot be read come more.
+            left = limit.saturating_sub(u32::try_from(jobs.len()).unwrap_or(u32::MAX));
+            match rows.last().filter(|_| is_full && left > 0) {
+                None => return Ok(jobs),
+                Some(last) => after = Some(self.place_of(last).await?),
+            }
+        }
+    }
+}
+
+impl Sqlite {
+    /// The rows of a page, those that cannot be read among them.
+    async fn page(
+        &self,
+        after: Option<&(ServiceName, JobName)>,
+        limit: u32,
+    ) -> Result<Vec<SqliteRow>> {
+        let (service, name) = match after {
             Some((service, name)) => (service.as_str(), name.as_str()),
             None => ("", ""),
         };
-        let rows = sqlx::query(
+        sqlx::query(
             "select id, definition, origin, revision, anchor, created_at, updated_at, deleted_at, \
              children from jobs where deleted_at is null and (service, name) > (?, ?) \
              order by service, name limit ?",
@@ -72,28 +114,20 @@ impl JobStore for Sqlite {
         .bind(limit)
         .fetch_all(&self.readers)
         .await
-        .map_err(while_doing("read jobs"))?;
-        self.page(&rows, limit).await
+        .map_err(while_doing("read jobs"))
     }
-}
 
-impl Sqlite {
-    /// The jobs of a page. In the place of those that cannot be read come more.
-    async fn page(&self, rows: &[SqliteRow], limit: u32) -> Result<Vec<JobRow>> {
-        let mut jobs = self.readable(rows)?;
-        let left_out = u32::try_from(rows.len() - jobs.len()).unwrap_or(u32::MAX);
-        let is_full = u32::try_from(rows.len()).is_ok_and(|rows| rows >= limit);
-        let Some(last) = rows.last().filter(|_| is_full && left_out > 0) else { return Ok(jobs) };
+    /// Where a job stands in the list, whether it can be read or not.
+    async fn place_of(&self, row: &SqliteRow) -> Result<(ServiceName, JobName)> {
         let doing = while_doing("read jobs");
-        let last: i64 = last.try_get(0).map_err(&doing)?;
-        let (service, last): (String, String) =
+        let id: i64 = row.try_get(0).map_err(&doing)?;
+        let (service, job): (String, String) =
             sqlx::query_as("select service, name from jobs where id = ?")
-                .bind(last)
+                .bind(id)
                 .fetch_one(&self.readers)
                 .await
                 .map_err(&doing)?;
-        jobs.extend(self.jobs(Some((name(&service)?, name(&last)?)), left_out).await?);
-        Ok(jobs)
+        Ok((name(&service)?, name(&job)?))
     }
 
     /// Those of the jobs that this release can read.
@@ -105,6 +139,17 @@ impl Sqlite {
         }
         Ok(jobs)
     }
+}
+
+fn link(row: &SqliteRow) -> Result<JobLink> {
+    let doing = while_doing("read a job");
+    let text = |index: usize| row.try_get::<String, _>(index).map_err(&doing);
+    Ok(JobLink {
+        id: JobId(row.try_get(0).map_err(&doing)?),
+        service: name(&text(1)?)?,
+        name: name(&text(2)?)?,
+        children: ids(&text(3)?)?,
+    })
 }
 
 /// Reads a job, or says which one it is that this release cannot read.

@@ -8,8 +8,8 @@ use tokio_stream::StreamExt;
 
 use super::{Sqlite, jobs, while_doing};
 use crate::store::{
-    ChildStart, EndedShard, Error, LifeId, LifeRow, LoadStore, Loaded, NewAttempt, OpenAttempt,
-    Partition, Result, StoreFacts,
+    CHILD_STARTS, ChildStart, EndedShard, Error, LifeId, LifeRow, Lineage, LoadStore, Loaded,
+    NewAttempt, OpenAttempt, Partition, Result, StoreFacts,
     codes::{attempt_state, cause, task_state},
 };
 
@@ -26,16 +26,18 @@ impl LoadStore for Sqlite {
         Ok(StoreFacts { cluster, partitions: 1, since: instant(since)? })
     }
 
-    async fn child_starts(&self, partitions: &[Partition]) -> Result<Vec<ChildStart>> {
+    async fn child_starts(&self, partitions: &[Partition], limit: u32) -> Result<Vec<ChildStart>> {
         let doing = while_doing("read children to start");
         let partitions = serde_json::Value::from_iter(partitions.iter().map(|p| p.0)).to_string();
         let rows = sqlx::query(
             "select id, partition, job, parent, param, \
              exists (select 1 from keys where keys.job = c.job \
-             and keys.key = 'fastjob:child:' || c.id) \
-             from child_starts c where partition in (select value from json_each(?)) order by id",
+             and keys.key = 'fastjob:child:' || c.id), depth, budget \
+             from child_starts c where partition in (select value from json_each(?)) order by id \
+             limit ?",
         )
         .bind(partitions)
+        .bind(limit)
         .fetch_all(&self.readers)
         .await
         .map_err(&doing)?;
@@ -65,7 +67,7 @@ impl LoadStore for Sqlite {
     }
 
     async fn load(&self, partition: Partition) -> Result<Loaded> {
-        let child_starts = self.child_starts(&[partition]).await?;
+        let child_starts = self.child_starts(&[partition], CHILD_STARTS).await?;
         let doing = while_doing("read the store");
         // The writer's connection: nothing is written meanwhile.
         let mut writer = self.writer.lock().await;
@@ -99,7 +101,8 @@ impl LoadStore for Sqlite {
                  (select b.life from attempts b where a.number = 2 and b.id = a.task \
                  and b.shard_index = a.shard_index \
                  union all select b.life from attempts b where b.task = a.task and b.id <> b.task \
-                 and b.number = a.number - 1 and b.shard_index = a.shard_index)) end \
+                 and b.number = a.number - 1 and b.shard_index = a.shard_index)) end, \
+                 head.depth, head.budget \
                  from attempts a join attempts head on head.id = a.task \
                  left join checkpoints c on c.task = a.task and c.shard = a.shard_index \
                  where a.state = 0 order by a.id",
@@ -181,6 +184,7 @@ fn open(row: &SqliteRow) -> Result<OpenAttempt> {
             shard: Shard { index: number(get(11)?)?, total: number(get(12)?)? },
             cause: cause(get(4)?)?,
             parent: None,
+            lineage: lineage(row, 16)?,
             wanted: text(13)?.as_deref().map(name).transpose()?,
             key: None,
             fire_at: maybe(5)?.map(instant).transpose()?,
@@ -209,7 +213,17 @@ fn child_start(row: &SqliteRow) -> Result<ChildStart> {
         job: JobId(get(2)?),
         parent: TaskId(get(3)?),
         param: param.map(Arc::from),
+        lineage: lineage(row, 6)?,
     })
+}
+
+/// Reads two columns, which a child has and no other task.
+fn lineage(row: &SqliteRow, at: usize) -> Result<Option<Lineage>> {
+    let get = |at: usize| {
+        row.try_get::<Option<i64>, _>(at).map_err(while_doing("read how deep a task is"))
+    };
+    let (Some(depth), Some(budget)) = (get(at)?, get(at + 1)?) else { return Ok(None) };
+    Ok(Some(Lineage { depth: number(depth)?, budget: number(budget)? }))
 }
 
 fn shard_of(attempt: &NewAttempt) -> (TaskId, u32) {

@@ -8,7 +8,7 @@ use super::{
     view::{load, view},
     write,
 };
-use crate::store::{Commit, JobRow, Origin};
+use crate::store::{Commit, JobLink, JobRow, Origin};
 
 fn save(jobs: impl IntoIterator<Item = JobRow>) -> Commit {
     Commit { jobs: jobs.into_iter().collect(), ..Commit::default() }
@@ -94,16 +94,36 @@ pub(crate) async fn jobs_are_found_by_name_in_all_services(home: &mut impl Home)
     assert_eq!(home.store().jobs_named(&name("Report")).await.unwrap(), [], "case matters");
 }
 
-pub(crate) async fn parents_are_the_living_jobs_that_have_children(home: &mut impl Home) {
-    let childless = |row: JobRow| JobRow { children: [].into(), ..row };
-    let first = job_of(JobId(1), "billing", "report");
-    let gone = job_of(JobId(4), "stock", "report");
-    let rows = [first.clone(), childless(job_of(JobId(2), "mail", "report")), deleted(&gone)];
+pub(crate) async fn parents_are_the_living_jobs_that_have_a_child(home: &mut impl Home) {
+    let with = |id, name: &str, children: &[i64]| JobRow {
+        children: children.iter().copied().map(JobId).collect(),
+        ..job(JobId(id), name)
+    };
+    let (first, second) = (with(1, "first", &[7, 8, 7]), with(2, "second", &[8, 9_000_000_000]));
+    let gone = with(4, "gone", &[7]);
+    let rows = [first.clone(), second.clone(), with(3, "childless", &[]), deleted(&gone)];
     write(home, [save(rows)]).await;
-    assert_eq!(home.store().parents().await.unwrap(), std::slice::from_ref(&first));
-    let without = childless(saved(&first, "without"));
-    write(home, [save([without])]).await;
-    assert_eq!(home.store().parents().await.unwrap(), []);
+    let links =
+        |rows: &[&JobRow]| rows.iter().filter_map(|row| JobLink::of(row)).collect::<Vec<_>>();
+    let of = async |children: &[i64], limit| {
+        let children: Vec<_> = children.iter().copied().map(JobId).collect();
+        home.store().parents_of(&children, limit).await.unwrap()
+    };
+    assert_eq!(of(&[7], 9).await, links(&[&first]));
+    assert_eq!(of(&[8], 9).await, links(&[&first, &second]));
+    assert_eq!(of(&[7, 8, 9_000_000_000], 9).await, links(&[&first, &second]));
+    assert_eq!(of(&[8], 1).await, links(&[&first]), "no more than are asked for");
+    assert_eq!(of(&[1, 99], 9).await, []);
+    let without = JobRow { children: [JobId(8)].into(), ..saved(&first, "without") };
+    let back = JobRow { revision: 1, ..first.clone() };
+    write(home, [save([without.clone()]), save([back])]).await;
+    assert_eq!(of(&[7], 9).await, [], "a lower revision changes nothing");
+    assert_eq!(of(&[8], 9).await, links(&[&without, &second]));
+    write(home, [save([deleted(&second)])]).await;
+    assert_eq!(of(&[8], 9).await, links(&[&without]));
+    let known = [1, 2, 3, 99].map(JobId);
+    let found = home.store().links(&known).await.unwrap();
+    assert_eq!(found, links(&[&without, &with(3, "childless", &[])]));
 }
 
 pub(crate) async fn pages_of_jobs_leave_nothing_out(home: &mut impl Home) {

@@ -54,7 +54,7 @@ macro_rules! suite {
         $crate::store::suite::each! { $home;
             repeats {
                 ids_and_clocks, jobs, lives, planned, taken_back, spread, placed, checkpoints,
-                ended, moved, anchors, cursors, alarms, child_starts, everything_at_once,
+                ended, moved, anchors, cursors, alarms, child_starts, notes, everything_at_once,
                 a_child_that_has_started_is_not_started_again,
                 a_child_that_has_started_does_not_wait_any_more,
             }
@@ -93,7 +93,7 @@ macro_rules! suite {
                 a_deleted_job_keeps_its_row_and_frees_its_name,
                 a_name_changes_hands_in_one_call,
                 jobs_are_found_by_name_in_all_services,
-                parents_are_the_living_jobs_that_have_children,
+                parents_are_the_living_jobs_that_have_a_child,
                 pages_of_jobs_leave_nothing_out,
             }
             lists {
@@ -107,6 +107,8 @@ macro_rules! suite {
                 a_new_store_is_empty,
                 what_was_committed_comes_back,
                 what_is_open_comes_back_with_what_it_needs,
+                a_child_comes_back_with_its_lineage,
+                no_more_children_to_start_come_back_than_are_asked_for,
                 shards_that_have_ended_come_back_while_their_task_is_open,
                 lives_that_nothing_is_placed_on_stay_away,
             }
@@ -144,6 +146,7 @@ macro_rules! suite {
                 lists_leave_out_jobs_that_cannot_be_read,
                 a_job_that_cannot_be_read_is_named,
                 a_partition_with_a_job_that_cannot_be_read_is_not_loaded,
+                a_list_of_jobs_that_cannot_be_read_does_not_overflow_the_stack,
             }
             laws { one_call_does_what_many_do }
         }

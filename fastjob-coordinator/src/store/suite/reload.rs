@@ -10,7 +10,10 @@ use super::{
 };
 use crate::{
     record::NOT_SPREAD,
-    store::{AlarmKind, Commit, EndedShard, LifeId, Loaded, NewAttempt, OpenAttempt},
+    store::{
+        AlarmKind, ChildStart, Commit, EndedShard, LifeId, Lineage, Loaded, NewAttempt,
+        OpenAttempt, Partition,
+    },
 };
 
 pub(crate) async fn a_new_store_is_empty(home: &mut impl Home) {
@@ -96,6 +99,40 @@ pub(crate) async fn what_is_open_comes_back_with_what_it_needs(home: &mut impl H
             },
         ]
     );
+}
+
+pub(crate) async fn a_child_comes_back_with_its_lineage(home: &mut impl Home) {
+    let lineage = Some(Lineage { depth: 99, budget: 2_000_000_000 });
+    let child = NewAttempt { parent: Some(TaskId(3)), lineage, ..head(10) };
+    let one = Some(Lineage { depth: 1, budget: 0 });
+    let first = NewAttempt { lineage: one, ..shard(12, 12, 0, 2) };
+    let (second, again) = (shard(12, 13, 1, 2), retry(10, 20, 2));
+    let to_start = child_start(5, lineage);
+    let child_starts = vec![to_start, child_start(6, None)];
+    write(home, [base(), plan([child, head(11), first, second])]).await;
+    let ends = Commit { planned: vec![again], ..end([failed_once(10, 10)]) };
+    write(home, [ends, Commit { child_starts: child_starts.clone(), ..Commit::default() }]).await;
+    home.reopen().await;
+    let loaded = view(home).await.loaded;
+    let lineages = loaded.open.iter().map(|open| (open.planned.attempt.0, open.planned.lineage));
+    assert_eq!(
+        lineages.collect::<Vec<_>>(),
+        [(11, None), (12, one), (13, one), (20, lineage)],
+        "retries and shards have that of their task"
+    );
+    assert_eq!(loaded.child_starts, child_starts);
+}
+
+fn child_start(id: i64, lineage: Option<Lineage>) -> ChildStart {
+    let (partition, job, parent) = (Partition(0), JOB, TaskId(3));
+    ChildStart { id, partition, job, parent, param: None, lineage }
+}
+
+pub(crate) async fn no_more_children_to_start_come_back_than_are_asked_for(home: &mut impl Home) {
+    let child_starts = (1..=10).map(|id| child_start(id, None)).collect();
+    write(home, [base(), Commit { child_starts, ..Commit::default() }]).await;
+    let first = home.store().child_starts(&[Partition(0)], 3).await.unwrap();
+    assert_eq!(first, [1, 2, 3].map(|id| child_start(id, None)));
 }
 
 pub(crate) async fn shards_that_have_ended_come_back_while_their_task_is_open(

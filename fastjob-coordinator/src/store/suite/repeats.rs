@@ -7,7 +7,14 @@ use super::{Home, rows::*, view::view, write};
 use crate::store::{AlarmKind, ChildStart, Commit, EndedAttempt, NewAttempt, Partition, Shard};
 
 fn child(id: i64) -> ChildStart {
-    ChildStart { id, partition: Partition(0), job: JOB, parent: TaskId(3), param: None }
+    ChildStart {
+        id,
+        partition: Partition(0),
+        job: JOB,
+        parent: TaskId(3),
+        param: None,
+        lineage: None,
+    }
 }
 
 /// Writes `before`, then `commit` once, again, and twice in one call.
@@ -136,6 +143,15 @@ pub(crate) async fn child_starts(home: &mut impl Home) {
     check(home, vec![base()], commit).await;
     let commit = Commit { children_started: vec![5], ..Commit::default() };
     check(home, vec![], commit).await;
+}
+
+pub(crate) async fn notes(home: &mut impl Home) {
+    let notes = vec![(TaskId(10), "no child".to_owned()), (TaskId(11), "none".to_owned())];
+    let noted = NewAttempt { note: Some("backfilled".to_owned()), ..head(11) };
+    let commit = Commit { notes, ..end([succeeded(10, 10), succeeded(11, 11)]) };
+    check(home, vec![base(), plan([head(10), noted])], commit).await;
+    assert_eq!(super::view::task(home, 10).await.note.unwrap(), "no child");
+    assert_eq!(super::view::task(home, 11).await.note.unwrap(), "backfilled; none");
 }
 
 pub(crate) async fn a_child_that_has_started_is_not_started_again(home: &mut impl Home) {

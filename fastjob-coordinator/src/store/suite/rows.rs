@@ -82,6 +82,7 @@ pub(crate) fn head(id: i64) -> NewAttempt {
         shard: Shard::WHOLE,
         cause: Cause::Schedule,
         parent: None,
+        lineage: None,
         wanted: None,
         key: None,
         fire_at: Some(at(id)),

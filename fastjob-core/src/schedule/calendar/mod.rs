@@ -5,6 +5,7 @@
 //! twice are left out twice, hours that it skips cannot be. The way out of a span is found in steps
 //! of whole spans, however long they are and however often the job would fire in them.
 
+mod back;
 mod entry;
 
 #[cfg(test)]
@@ -12,12 +13,12 @@ mod tests;
 
 use jiff::{
     Timestamp,
-    civil::{Date, DateTime, Time, Weekday},
+    civil::{Date, DateTime, Weekday},
 };
 
 use self::entry::{DAY, Day};
 pub use self::entry::{Days, Hours, InvalidEntry};
-use super::Zone;
+use super::{Zone, steps::step};
 
 /// Most entries about days.
 pub const DAYS_MOST: usize = 366;
@@ -116,7 +117,7 @@ impl Calendar {
         let spans = merged(spans.collect(), |end, next| next <= end);
         let calendar = Self { days, hours, zone, dates, yearly, weekdays, spans };
         // Far from every date of the entries, so that only the rules for all years are judged.
-        if calendar.open_day(Date::constant(2200, 1, 1)).is_none() {
+        if calendar.open_day(Date::constant(2200, 1, 1), Date::MAX).is_none() {
             return Err(InvalidCalendar::EveryDay);
         }
         if calendar.spans == [(0, DAY)] {
@@ -143,79 +144,96 @@ impl Calendar {
     /// Whether nothing fires at `at`.
     pub fn excludes(&self, at: Timestamp) -> bool {
         let wall = self.zone.time_zone().to_datetime(at);
-        self.closing_date(wall.date()).is_some() || self.closing_minute(wall.time()).is_some()
+        self.leaves_out(wall)
     }
 
     /// The first instant at or after `at` that is not left out; `None` if there is none.
+    ///
+    /// Looks at each day of the span once: at most 41 years of days, after which every combination
+    /// of weekday and date has come.
     pub fn open_from(&self, at: Timestamp) -> Option<Timestamp> {
         let zone = self.zone.time_zone();
         let mut at = at;
         loop {
+            step();
             let offset = zone.to_offset(at);
             let wall = offset.to_datetime(at);
-            let open = self.open_wall(wall)?;
-            if open == wall {
+            if !self.leaves_out(wall) {
                 return Some(at);
             }
             // While the offset stays, the wall runs like time. Where it changes, look again.
-            let then = offset.to_timestamp(open).ok()?;
-            match zone.following(at).next().map(|change| change.timestamp()) {
+            let change = zone.following(at).next().map(|change| change.timestamp());
+            let end = change.map_or(DateTime::MAX, |change| offset.to_datetime(change));
+            let then = offset.to_timestamp(self.open_wall(wall, end)?).ok()?;
+            match change {
                 Some(change) if change <= then => at = change,
                 Some(_) | None => return Some(then),
             }
         }
     }
 
-    /// The first time at or after `wall` that is not left out, on a wall whose clock never changes.
-    fn open_wall(&self, mut wall: DateTime) -> Option<DateTime> {
+    /// The first time at or after `wall` that is not left out, on a wall whose clock never changes;
+    /// a time that is not before `end` may be left out.
+    fn open_wall(&self, mut wall: DateTime, end: DateTime) -> Option<DateTime> {
         loop {
-            let day = self.open_day(wall.date())?;
+            let day = self.open_day(wall.date(), end.date())?;
             if day != wall.date() {
                 wall = day.at(0, 0, 0, 0);
             }
-            match self.closing_minute(wall.time()) {
+            if wall >= end {
+                return Some(wall);
+            }
+            match self.span(minute_of(wall)) {
                 None => return Some(wall),
                 // No span is a whole day, so that the next midnight is the last that is met.
-                Some(DAY) => wall = wall.date().tomorrow().ok()?.at(0, 0, 0, 0),
-                Some(minute) => {
-                    let (hour, minute) = (minute / 60, minute % 60);
-                    let opens = Time::new(hour.try_into().ok()?, minute.try_into().ok()?, 0, 0);
-                    return Some(wall.date().to_datetime(opens.ok()?));
-                }
+                Some((_, DAY)) => wall = wall.date().tomorrow().ok()?.at(0, 0, 0, 0),
+                Some((_, minute)) => return Some(at_minute(wall.date(), minute)),
             }
         }
     }
 
-    /// The first day at or after `date` that is not left out.
-    fn open_day(&self, mut date: Date) -> Option<Date> {
+    /// The first day at or after `date` that is not left out, or a day after `end`.
+    fn open_day(&self, mut date: Date, end: Date) -> Option<Date> {
         for _ in 0..SEARCH {
-            match self.closing_date(date) {
-                None => return Some(date),
-                Some(last) => date = last.tomorrow().ok()?,
+            step();
+            match self.closed_days(date) {
+                Some((_, last)) if date <= end => date = last.tomorrow().ok()?,
+                Some(_) | None => return Some(date),
             }
         }
         None
     }
 
-    /// The last day of the span of days that leaves out `date`, if one does.
-    fn closing_date(&self, date: Date) -> Option<Date> {
+    fn leaves_out(&self, wall: DateTime) -> bool {
+        self.closed_days(wall.date()).is_some() || self.span(minute_of(wall)).is_some()
+    }
+
+    /// The first and the last day of the entry that leaves out `date`, if one does.
+    fn closed_days(&self, date: Date) -> Option<(Date, Date)> {
         let after = self.dates.partition_point(|(first, _)| *first <= date);
         let range = after.checked_sub(1).and_then(|index| self.dates.get(index));
-        if let Some((_, last)) = range.filter(|(_, last)| date <= *last) {
-            return Some(*last);
+        if let Some(range) = range.filter(|(_, last)| date <= *last) {
+            return Some(*range);
         }
         let month = self.yearly.get(usize::try_from(date.month() - 1).ok()?)?;
         let closed = month & (1 << date.day()) != 0
             || (self.weekdays != 0 && self.weekdays & bit(date.weekday()) != 0);
-        closed.then_some(date)
+        closed.then_some((date, date))
     }
 
-    /// The end of the span of hours that leaves out `time`, if one does.
-    fn closing_minute(&self, time: Time) -> Option<u16> {
-        let minute = u16::try_from(time.hour()).ok()? * 60 + u16::try_from(time.minute()).ok()?;
-        let span = self.spans.iter().find(|(from, until)| (*from..*until).contains(&minute));
-        span.map(|(_, until)| *until)
+    /// The span of hours that leaves out a minute of the day, if one does.
+    fn span(&self, minute: u16) -> Option<(u16, u16)> {
+        self.spans.iter().find(|(from, until)| (*from..*until).contains(&minute)).copied()
     }
+}
+
+fn minute_of(wall: DateTime) -> u16 {
+    u16::from(wall.hour().unsigned_abs()) * 60 + u16::from(wall.minute().unsigned_abs())
+}
+
+/// The time at a minute of a day, which is less than [`DAY`].
+const fn at_minute(date: Date, minute: u16) -> DateTime {
+    date.at((minute / 60) as i8, (minute % 60) as i8, 0, 0)
 }
 
 const fn bit(day: Weekday) -> u8 {

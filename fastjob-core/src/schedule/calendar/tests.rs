@@ -112,6 +112,8 @@ fn the_end_of_a_span_is_found() {
         let (from, opens) = (at(from), at(opens));
         assert_eq!(calendar.open_from(from), Some(opens));
         assert_eq!(calendar.excludes(from), from != opens);
+        let since = calendar.closed_since(opens - SignedDuration::from_nanos(1));
+        assert!(from == opens || since.is_some_and(|since| since <= from), "{since:?}");
     }
     let nights = calendar(&[], &["22-6"], "Europe/Berlin");
     check(&nights, "2026-06-01T21:59:59.999+02:00", "2026-06-01T21:59:59.999+02:00");
@@ -186,7 +188,7 @@ proptest! {
     }
 
     #[test]
-    fn a_span_ends_at_the_first_minute_that_is_open(
+    fn a_span_ends_at_the_first_minute_that_is_open_and_begins_after_the_last(
         (zone, change) in proptest::sample::select(CHANGES),
         back in 0..48 * 60_i64,
         spans in proptest::collection::vec((0..288_u16, 1..200_u16), 0..3),
@@ -242,5 +244,19 @@ proptest! {
         }
         prop_assert_eq!(calendar.open_from(from), Some(opens));
         prop_assert_eq!(calendar.excludes(from), left_out(from));
+
+        let minute = SignedDuration::from_mins(1);
+        let mut closed = from;
+        while left_out(closed) && left_out(closed - minute) {
+            closed -= minute;
+        }
+        prop_assert_eq!(calendar.closed_since(from), left_out(from).then_some(closed));
+        let until = opens + SignedDuration::from_hours(60);
+        let closes = calendar.open_until(opens, until);
+        prop_assert!(opens < closes && closes <= until);
+        while opens < closes {
+            prop_assert!(!left_out(opens), "{} before {}", opens, closes);
+            opens += minute;
+        }
     }
 }

@@ -14,11 +14,13 @@
 //! A search ends with the year 2199. One that finds nothing, because there is no 30 February or
 //! the years are over, says `None` after a few microseconds.
 
+mod back;
 mod days;
 mod error;
 mod field;
 mod fire;
 mod parse;
+mod rank;
 mod walk;
 
 #[cfg(test)]
@@ -30,6 +32,7 @@ use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 
 use self::days::Days;
 pub use self::error::{InvalidCron, Problem};
+use super::Count;
 
 /// Longest expression, in bytes.
 pub const LONGEST: usize = 256;
@@ -84,6 +87,26 @@ impl Cron {
     /// Returns `None` if there is no fire before the year 2200. Fires have no fraction of a second.
     pub fn next_after(&self, after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
         fire::next(self, after, zone)
+    }
+
+    /// Returns the last fire after `after` and not later than `until`, for a job in `zone`.
+    ///
+    /// The work grows with the months and the zone's transitions in the range, not with its fires.
+    pub fn last_between(
+        &self,
+        after: Timestamp,
+        until: Timestamp,
+        zone: &TimeZone,
+    ) -> Option<Timestamp> {
+        back::last(self, after, until, zone)
+    }
+
+    /// Returns how many fires are after `after` and not later than `until`, for a job in `zone`.
+    ///
+    /// The work is as that of [`last_between`](Self::last_between). The count is a lower bound if
+    /// the range has more than 128 transitions of the zone.
+    pub fn count_between(&self, after: Timestamp, until: Timestamp, zone: &TimeZone) -> Count {
+        back::count(self, after, until, zone)
     }
 
     /// Says whether the wall-clock time `at` is one of the expression's.

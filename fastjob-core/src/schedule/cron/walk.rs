@@ -6,6 +6,7 @@
 use jiff::civil::{Date, DateTime, Time};
 
 use super::{Cron, YEARS};
+use crate::schedule::steps::step;
 
 impl Cron {
     /// The first of the expression's times that is not before `from`, a whole second.
@@ -34,7 +35,7 @@ impl Cron {
             && self.seconds >> time.second() & 1 == 1
     }
 
-    fn has_year(&self, year: i16) -> bool {
+    pub(super) fn has_year(&self, year: i16) -> bool {
         YEARS.contains(&year) && {
             let index = (year - YEARS.start()) as usize;
             self.years[index / 64] >> (index % 64) & 1 == 1
@@ -42,7 +43,7 @@ impl Cron {
     }
 
     /// The matching days of one month, the nth as bit n.
-    fn days_of(&self, year: i16, month: i8) -> u32 {
+    pub(super) fn days_of(&self, year: i16, month: i8) -> u32 {
         let Ok(first) = Date::new(year, month, 1) else { return 0 };
         self.days.of(first.weekday().to_sunday_zero_offset() as u8, first.days_in_month() as u8)
     }
@@ -50,6 +51,7 @@ impl Cron {
     fn date_after(&self, date: Date) -> Option<Date> {
         let (mut month, mut day) = (date.month(), date.day() + 1);
         for year in date.year()..=*YEARS.end() {
+            step();
             if self.has_year(year) {
                 while let Some(found) = next(self.months.into(), month) {
                     if found > month {

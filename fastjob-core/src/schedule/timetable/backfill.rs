@@ -1,17 +1,21 @@
-//! The fires of a past range: what a backfill starts tasks for.
+//! Lists of fires: of a past range, for which a backfill starts tasks, and those to come, which a
+//! preview shows.
 //!
-//! Only schedules whose fires hang on nothing but the clock have such fires; the others are refused.
+//! Only schedules whose fires depend on nothing but the clock have fires in the past; the others
+//! are refused. A list costs the work of each of its fires; the excluded spans on the way, which may
+//! be many for each, are counted together and bounded.
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Schedule, Timetable};
+use super::{LOOKS_MOST, Next, SPANS_MOST, Schedule, Timetable};
 
 /// Fires of a range, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fires {
     /// The first of them, as many as were asked for at most.
     pub fires: Vec<Timestamp>,
-    /// Whether the range has more.
+    /// Whether the range has more, or may have more that were not looked for: a list passes over at
+    /// most ten times [`SPANS_MOST`] excluded spans.
     pub more: bool,
 }
 
@@ -37,7 +41,7 @@ impl Timetable {
         anchor: Timestamp,
         most: usize,
     ) -> Result<Fires, NoBackfill> {
-        let mut after = super::before(from);
+        let after = super::before(from);
         let anchor = match &self.schedule {
             Schedule::None => return Err(NoBackfill("none")),
             Schedule::FixedDelay(_) => return Err(NoBackfill("fixed_delay")),
@@ -54,15 +58,34 @@ impl Timetable {
                 anchor.checked_sub(SignedDuration::from_millis(back)).unwrap_or(Timestamp::MIN)
             }
         };
+        Ok(self.list(after, super::before(until), anchor, most))
+    }
+
+    /// The next fires after `after`, at most `most` of them.
+    ///
+    /// There are fewer, and [`Fires::more`] is set, if the search passed over too many excluded
+    /// spans.
+    pub fn fires_after(&self, after: Timestamp, anchor: Timestamp, most: usize) -> Fires {
+        self.list(after, Timestamp::MAX, anchor, most)
+    }
+
+    /// The first fires later than `after` and not later than `until`.
+    fn list(&self, after: Timestamp, until: Timestamp, anchor: Timestamp, most: usize) -> Fires {
+        let (mut after, mut spans) = (after, LOOKS_MOST * SPANS_MOST);
         let mut found = Fires::default();
-        while let Some(fire) = self.next_after(after, anchor).filter(|fire| *fire < until) {
-            if found.fires.len() == most {
-                found.more = true;
-                break;
+        loop {
+            match self.look(after, anchor, &mut spans) {
+                Next::Fire(at) | Next::LookAgain(at) if at > until => return found,
+                Next::Never => return found,
+                Next::Fire(fire) if found.fires.len() < most => {
+                    found.fires.push(fire);
+                    after = fire;
+                }
+                Next::Fire(_) | Next::LookAgain(_) => {
+                    found.more = true;
+                    return found;
+                }
             }
-            found.fires.push(fire);
-            after = fire;
         }
-        Ok(found)
     }
 }

@@ -9,6 +9,7 @@
 //! Both limits are instants that a fire may have. Like every rule this one is pure: who plans asks
 //! for the fire after the last one, and may ask again.
 
+mod back;
 mod backfill;
 
 #[cfg(test)]
@@ -21,16 +22,20 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 pub use self::backfill::{Fires, NoBackfill};
-use super::{Calendar, Schedule};
+use super::{Calendar, END, Schedule};
 use crate::id::JobId;
 
 /// Longest jitter.
 pub const JITTER_MOST: Duration = Duration::from_secs(3600);
 
-/// A search that has met so many excluded fires, each in a span of its own, gives up.
+/// One look for the next fire passes over at most so many excluded spans, at less than a microsecond
+/// each.
+pub const SPANS_MOST: usize = 1_000;
+
+/// [`Timetable::next_after`], and a list of fires, pass over so many times as many.
 ///
-/// A fire a day, left out every day, is found out after 27 years of it; at a microsecond a span.
-const SPANS_MOST: usize = 10_000;
+/// 10,000 excluded fires in a row, each in a span of its own, are 27 years of a fire a day.
+const LOOKS_MOST: usize = 10;
 
 /// Everything is stored in whole milliseconds, so that this leads from an instant to what is before.
 const BEFORE: SignedDuration = SignedDuration::from_millis(1);
@@ -73,6 +78,34 @@ pub struct Limits {
     pub jitter: Duration,
 }
 
+/// What one look for the next fire found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// The next fire.
+    Fire(Timestamp),
+    /// No fire up to and including this instant, and the look has done its share of the work: look
+    /// again for fires later than this, at once or when that instant has come.
+    LookAgain(Timestamp),
+    /// No fire, however long one waits.
+    Never,
+}
+
+impl Next {
+    /// The fire, if one was found.
+    pub const fn fire(self) -> Option<Timestamp> {
+        match self {
+            Self::Fire(fire) => Some(fire),
+            Self::LookAgain(_) | Self::Never => None,
+        }
+    }
+}
+
+impl From<Option<Timestamp>> for Next {
+    fn from(fire: Option<Timestamp>) -> Self {
+        fire.map_or(Self::Never, Self::Fire)
+    }
+}
+
 impl From<Schedule> for Timetable {
     fn from(schedule: Schedule) -> Self {
         Self { schedule, limits: None }
@@ -107,22 +140,55 @@ impl Timetable {
     /// the end of the last task. No fire is at or before the anchor. A fixed rate that has a
     /// `start_at` counts from that instead, so that its grid stays where it is when the job is
     /// edited.
+    ///
+    /// # Work
+    ///
+    /// Without a calendar this is a single step: a cron expression visits each month up to its next
+    /// fire, and ends with the year 2199. With a calendar each excluded span that has fires is one
+    /// step more, and each day of it is looked at once. The search ends at [`END`] and after ten
+    /// times [`SPANS_MOST`] spans, and then returns `None`. Callers that have to know whether there
+    /// really is no fire, or that have to stay responsive, use [`look_after`](Self::look_after).
     pub fn next_after(&self, after: Timestamp, anchor: Timestamp) -> Option<Timestamp> {
-        let Some(limits) = self.limits() else { return self.schedule.next_after(after, anchor) };
-        let fire = match &self.schedule {
-            Schedule::None => None,
-            Schedule::Cron(..) | Schedule::FixedRate(_) => self.first_open(limits, after, anchor),
-            Schedule::FixedDelay(_) => {
-                let fire = self.schedule.next_after(Timestamp::MIN, anchor)?;
-                let fire = limits.start_at.map_or(fire, |start| fire.max(start));
-                limits.open_from(fire).filter(|fire| *fire > after)
+        self.look(after, anchor, &mut { LOOKS_MOST * SPANS_MOST }).fire()
+    }
+
+    /// As [`next_after`](Self::next_after), but stops after [`SPANS_MOST`] excluded spans and says
+    /// up to where there is no fire.
+    pub fn look_after(&self, after: Timestamp, anchor: Timestamp) -> Next {
+        self.look(after, anchor, &mut { SPANS_MOST })
+    }
+
+    /// Looks for the next fire, and takes the excluded spans that it passes over from `spans`.
+    fn look(&self, after: Timestamp, anchor: Timestamp, spans: &mut usize) -> Next {
+        let limits = match (self.limits(), &self.schedule) {
+            (Some(limits), Schedule::Cron(..) | Schedule::FixedRate(_)) => {
+                return self.first_open(limits, after, anchor, spans);
             }
+            (limits, _) => limits,
+        };
+        let Some(limits) = limits else {
+            return self.schedule.next_after(after, anchor).into();
+        };
+        let fire = match &self.schedule {
+            Schedule::FixedDelay(_) => self
+                .schedule
+                .next_after(Timestamp::MIN, anchor)
+                .map(|fire| limits.start_at.map_or(fire, |start| fire.max(start)))
+                .and_then(|fire| limits.open_from(fire))
+                .filter(|fire| *fire > after),
             Schedule::Once(_) => self.schedule.next_after(after, anchor).filter(|fire| {
                 limits.start_at.is_none_or(|start| *fire >= start)
                     && limits.open_from(*fire) == Some(*fire)
             }),
+            Schedule::None | Schedule::Cron(..) | Schedule::FixedRate(_) => None,
         };
-        fire.filter(|fire| limits.reach(*fire))
+        fire.filter(|fire| limits.reach(*fire)).into()
+    }
+
+    /// Whether the calendar excludes `at`.
+    pub fn excludes(&self, at: Timestamp) -> bool {
+        let exclude = self.limits().and_then(|limits| limits.exclude.as_ref());
+        exclude.is_some_and(|calendar| calendar.excludes(at))
     }
 
     /// When a fire of `job` is due: at `fire_at`, or as much later as its jitter says.
@@ -148,20 +214,22 @@ impl Timetable {
         limits: &Limits,
         after: Timestamp,
         anchor: Timestamp,
-    ) -> Option<Timestamp> {
+        spans: &mut usize,
+    ) -> Next {
         let mut after = after;
-        for _ in 0..SPANS_MOST {
-            let fire = self.on_the_grid(limits, after, anchor)?;
-            if !limits.reach(fire) {
-                return None;
+        loop {
+            let fire = self.on_the_grid(limits, after, anchor);
+            let Some(fire) = fire.filter(|fire| limits.reach(*fire)) else { return Next::Never };
+            match limits.open_from(fire) {
+                Some(opens) if opens == fire => return Next::Fire(fire),
+                Some(opens) => after = before(opens),
+                None => return Next::Never,
             }
-            let opens = limits.open_from(fire)?;
-            if opens == fire {
-                return Some(fire);
+            *spans = spans.saturating_sub(1);
+            if *spans == 0 {
+                return Next::LookAgain(after);
             }
-            after = before(opens);
         }
-        None
     }
 
     /// The first fire that is not before `start_at`.
@@ -171,16 +239,28 @@ impl Timetable {
         after: Timestamp,
         anchor: Timestamp,
     ) -> Option<Timestamp> {
-        let Some(start) = limits.start_at else { return self.schedule.next_after(after, anchor) };
+        let (after, anchor) = self.since_start(limits, after, anchor)?;
+        self.schedule.next_after(after, anchor)
+    }
+
+    /// The instant after which, and the anchor from which, the plain schedule has the fires that
+    /// are not before `start_at`.
+    fn since_start(
+        &self,
+        limits: &Limits,
+        after: Timestamp,
+        anchor: Timestamp,
+    ) -> Option<(Timestamp, Timestamp)> {
+        let Some(start) = limits.start_at else { return Some((after, anchor)) };
         let after = after.max(anchor).max(before(start));
         match &self.schedule {
             // The first fire after this anchor is at `start`.
             Schedule::FixedRate(rate) => {
                 let anchor = start.checked_sub(SignedDuration::try_from(*rate).ok()?).ok()?;
-                self.schedule.next_after(after, anchor)
+                Some((after, anchor))
             }
             Schedule::None | Schedule::Cron(..) | Schedule::FixedDelay(_) | Schedule::Once(_) => {
-                self.schedule.next_after(after, anchor)
+                Some((after, anchor))
             }
         }
     }
@@ -194,7 +274,13 @@ impl Limits {
 
     /// Whether `at` is not after the end.
     fn reach(&self, at: Timestamp) -> bool {
-        self.end_at.is_none_or(|end| at <= end)
+        at <= self.last()
+    }
+
+    /// The last instant that a fire can have.
+    fn last(&self) -> Timestamp {
+        let end = self.end_at.unwrap_or(Timestamp::MAX);
+        if self.exclude.is_some() { end.min(before(END)) } else { end }
     }
 }
 

@@ -141,3 +141,20 @@ fn children_that_lead_back_are_refused() {
         ],
     );
 }
+
+#[test]
+fn deep_nesting_is_refused_and_does_not_overflow_the_stack() {
+    let deep = |open: &str| open.repeat(100_000);
+    let path = vec!["a"; 100_000].join(".");
+    for (name, text) in [
+        ("deep.toml", format!("[[job]]\nname = 'a'\nparam = {}", deep("["))),
+        ("deep.toml", format!("[[job]]\nname = 'a'\nparam = {}", deep("{a="))),
+        ("deep.toml", format!("[[job]]\nname = 'a'\nparam.{path} = 1")),
+        ("deep.toml", format!("[[job]]\nname = 'a'\n[[job.{path}]]")),
+        ("deep.json", format!(r#"{{"name": "a", "param": {}"#, deep("["))),
+        ("deep.json", format!(r#"{{"name": "a", "param": {}"#, deep(r#"{"a":"#))),
+    ] {
+        let said = read_files(&[(name, &text)]).unwrap_err();
+        assert!(said.iter().any(|said| said.contains("recurs")), "{said:?}");
+    }
+}

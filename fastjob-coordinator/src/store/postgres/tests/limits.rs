@@ -126,7 +126,7 @@ async fn who_reads_what_is_locked_is_not_left_waiting() {
     sqlx::query("lock table jobs in access exclusive mode").execute(&mut *tx).await.unwrap();
     let store = &home.store;
     let (list, changed, loaded) =
-        tokio::join!(store.jobs(None, 1), store.parents(), store.load(Partition(0)),);
+        tokio::join!(store.jobs(None, 1), store.parents_of(&[], 1), store.load(Partition(0)),);
     assert!(list.is_err() && changed.is_err() && loaded.is_err(), "{list:?} {changed:?}");
     tx.rollback().await.unwrap();
     assert_eq!(store.jobs(None, 1).await.unwrap(), []);

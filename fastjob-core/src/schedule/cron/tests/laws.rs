@@ -10,7 +10,7 @@ use jiff::{
 use proptest::prelude::*;
 
 use super::{cron, zone};
-use crate::schedule::{cron::Cron, zone::Zone};
+use crate::schedule::{Count, cron::Cron, zone::Zone};
 
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 
@@ -218,6 +218,33 @@ proptest! {
         for fire in expected.into_iter().take(5000) {
             prop_assert_eq!(cron.next_after(at, &zone), Some(fire), "after {}", at);
             at = fire;
+        }
+    }
+
+    #[test]
+    fn the_last_fire_and_the_count_are_those_of_a_walk(
+        cron in prop_oneof![any_cron(), daily()],
+        (zone, after) in near_a_change(),
+        (days, more) in prop_oneof![(0..2_i64, 0..86_400_000_i64), (0..4_000_i64, 0..1_i64)],
+    ) {
+        let mut until = after + SignedDuration::from_millis(days * 86_400_000 + more);
+        let (mut at, mut fires) = (after, Vec::new());
+        while let Some(next) = cron.next_after(at, &zone).filter(|next| *next <= until) {
+            at = next;
+            fires.push(at);
+            if fires.len() == 3_000 {
+                until = at;
+            }
+        }
+        let last = fires.last().copied();
+        prop_assert_eq!(cron.last_between(after, until, &zone), last);
+        prop_assert_eq!(cron.count_between(after, until, &zone), Count::exactly(fires.len() as u64));
+        // Every fire is the last up to the next.
+        for pair in fires.windows(2).take(50) {
+            let before = pair[1] - SignedDuration::from_nanos(1);
+            prop_assert_eq!(cron.last_between(after, before, &zone), Some(pair[0]));
+            prop_assert_eq!(cron.last_between(pair[0], before, &zone), None);
+            prop_assert_eq!(cron.count_between(pair[0], pair[1], &zone), Count::exactly(1));
         }
     }
 

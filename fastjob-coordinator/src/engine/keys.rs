@@ -1,0 +1,186 @@
+//! Keys of starts that a caller may not see in the store yet.
+//!
+//! A caller looks for its key in the store first, and then asks the engine. A key may be forgotten
+//! here when everybody who asks from now on has seen it there: when its commit was durable before
+//! they looked. So each asks with the moment at which it began to look, and one that looked before
+//! what was forgotten since was durable has to look again. That makes it safe to forget at any time,
+//! and keeps the memory bounded.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use fastjob_core::{JobId, TaskId};
+
+use super::{CommitId, Engine, Now};
+
+/// How long a key is remembered at most after it became durable: longer than calls usually take.
+const AGE: Duration = Duration::from_secs(60);
+/// Most durable keys that are remembered.
+const KEYS_MOST: usize = 20_000;
+/// Most bytes that they may have.
+const BYTES_MOST: usize = 4 * 1024 * 1024;
+
+/// The key of a start, and when its caller began to look for it in the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StartKey {
+    pub(crate) text: Arc<str>,
+    /// By the uptime that events come with.
+    pub(crate) looked_at: Duration,
+}
+
+/// A key of a job.
+pub(super) type Key = (JobId, Arc<str>);
+
+/// What is known of a key.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// It started this task.
+    Task(TaskId),
+    /// Nobody has used it.
+    Nothing,
+    /// It may be in the store by now.
+    LookAgain,
+}
+
+/// Keys that may not be seen in the store yet. Those that wait for their commit are as many as the
+/// tasks that do; of the others there is a limit.
+pub(super) struct Keys {
+    known: HashMap<Key, TaskId>,
+    /// In the order of their commits.
+    young: VecDeque<(CommitId, Key)>,
+    /// In the order in which they were durable, with the uptime at which they were.
+    durable: VecDeque<(Duration, Key)>,
+    /// Of those that are durable.
+    bytes: usize,
+    /// Who looked at this uptime or earlier may have missed what was forgotten.
+    forgotten: Duration,
+}
+
+impl Keys {
+    /// Those of an engine that begins now: what was started before it is in the store.
+    pub(super) fn new(now: Now) -> Self {
+        Self {
+            known: HashMap::new(),
+            young: VecDeque::new(),
+            durable: VecDeque::new(),
+            bytes: 0,
+            forgotten: now.uptime,
+        }
+    }
+
+    pub(super) fn find(&self, key: &Key, looked_at: Duration) -> Found {
+        match self.known.get(key) {
+            Some(task) => Found::Task(*task),
+            None if self.is_too_old(looked_at) => Found::LookAgain,
+            None => Found::Nothing,
+        }
+    }
+
+    /// Whether what was read from the store at this uptime may lack something that is known nowhere
+    /// else any more.
+    pub(super) fn is_too_old(&self, looked_at: Duration) -> bool {
+        looked_at <= self.forgotten
+    }
+
+    pub(super) fn is_known(&self, key: &Key) -> bool {
+        self.known.contains_key(key)
+    }
+
+    /// Remembers a start that is written with `commit`.
+    pub(super) fn remember(&mut self, key: Key, task: TaskId, commit: CommitId) {
+        self.known.insert(key.clone(), task);
+        self.young.push_back((commit, key));
+    }
+
+    /// Notes which have become durable by now, and forgets the oldest of those that are too old or
+    /// too many.
+    fn settle(&mut self, now: Now, is_durable: impl Fn(CommitId) -> bool) {
+        while let Some((_, key)) = self.young.pop_front_if(|(commit, _)| is_durable(*commit)) {
+            self.bytes += key.1.len();
+            self.durable.push_back((now.uptime, key));
+        }
+        while let Some((since, _)) = self.durable.front() {
+            let is_old = now.uptime.saturating_sub(*since) >= AGE;
+            if !is_old && self.durable.len() <= KEYS_MOST && self.bytes <= BYTES_MOST {
+                return;
+            }
+            let Some((since, key)) = self.durable.pop_front() else { return };
+            self.bytes -= key.1.len();
+            self.forgotten = self.forgotten.max(since);
+            self.known.remove(&key);
+        }
+    }
+}
+
+impl Engine {
+    /// Forgets the keys that everybody sees in the store by now, or is told to look for again.
+    pub(super) fn forget_keys(&mut self, now: Now) {
+        let (next, in_flight) = (self.next_commit, &self.in_flight);
+        self.keys.settle(now, |commit| commit.0 < next && !in_flight.contains_key(&commit));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    fn at(millis: u64) -> Now {
+        Now { wall: Timestamp::UNIX_EPOCH, uptime: Duration::from_millis(millis) }
+    }
+
+    fn key(n: usize) -> Key {
+        (JobId(1), format!("k{n}").into())
+    }
+
+    fn looked(keys: &Keys, n: usize, millis: u64) -> Found {
+        keys.find(&key(n), Duration::from_millis(millis))
+    }
+
+    #[test]
+    fn a_key_is_known_until_everybody_sees_it_in_the_store() {
+        let mut keys = Keys::new(at(1));
+        keys.remember(key(1), TaskId(7), CommitId(3));
+        keys.settle(at(100_000), |_| false);
+        assert_eq!(looked(&keys, 1, 2), Found::Task(TaskId(7)), "it is not durable");
+        keys.settle(at(100_001), |_| true);
+        keys.settle(at(160_000), |_| true);
+        assert_eq!(looked(&keys, 1, 2), Found::Task(TaskId(7)));
+        keys.settle(at(160_001), |_| true);
+        assert_eq!(looked(&keys, 1, 100_001), Found::LookAgain);
+        assert_eq!(looked(&keys, 1, 100_002), Found::Nothing, "it looked after it was durable");
+        assert!(keys.known.is_empty() && keys.bytes == 0);
+    }
+
+    #[test]
+    fn keys_take_no_more_memory_than_is_set() {
+        let mut keys = Keys::new(at(0));
+        for n in 0..3 * KEYS_MOST {
+            keys.remember(key(n), TaskId(1), CommitId(n as u64));
+            keys.settle(at(n as u64 + 1), |_| true);
+            assert!(keys.known.len() <= KEYS_MOST);
+        }
+        // Who looked before the forgotten ones were durable is not sure, all others are.
+        let last = (2 * KEYS_MOST) as u64;
+        assert_eq!(looked(&keys, 0, last), Found::LookAgain);
+        assert_eq!(looked(&keys, 0, last + 1), Found::Nothing);
+        assert_eq!(looked(&keys, 2 * KEYS_MOST, 0), Found::Task(TaskId(1)));
+        let long = |n: usize| (JobId(1), format!("{n:>256}").into());
+        for n in 0..KEYS_MOST {
+            keys.remember(long(n), TaskId(2), CommitId(n as u64));
+        }
+        keys.settle(at(100_000), |_| true);
+        assert!(keys.bytes <= BYTES_MOST && keys.known.len() < KEYS_MOST);
+    }
+
+    #[test]
+    fn who_looked_before_the_engine_began_looks_again() {
+        let keys = Keys::new(at(5));
+        assert_eq!(looked(&keys, 1, 5), Found::LookAgain);
+        assert_eq!(looked(&keys, 1, 6), Found::Nothing);
+    }
+}

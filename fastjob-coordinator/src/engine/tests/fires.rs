@@ -1,0 +1,32 @@
+//! Which fires are planned, and when the search for them continues.
+
+use jiff::SignedDuration;
+
+use super::story::Story;
+use crate::record::Origin;
+
+/// With each fire the rate drifts by a tenth of a second, out of the one minute of an hour in which
+/// it may fire. It comes back to it after four years.
+#[test]
+fn a_job_whose_fires_are_excluded_for_years_fires_when_they_are_allowed_again() {
+    let hours: Vec<String> = (0..24).map(|hour| format!(r#""{hour}:01-{}""#, hour + 1)).collect();
+    let mut story = Story::begin();
+    let begun = story.now.wall;
+    let job = format!(
+        r#"{{"name": "m", "handler": "h", "schedule": {{"fixed_rate": "3600100ms"}},
+             "exclude": {{"hours": [{}]}}}}"#,
+        hours.join(",")
+    );
+    story.save(&job, Origin::Api).unwrap();
+    let fire = |nth: i64| begun + SignedDuration::from_millis(nth * 3_600_100);
+    let next = fire(60 * 600);
+    while story.now.wall < next {
+        let left = next.duration_since(story.now.wall).as_millis();
+        story.pass(i64::try_from(left).unwrap().min(40 * 86_400_000));
+    }
+    let fires: Vec<_> = story.store.attempts.values().filter_map(|row| row.new.fire_at).collect();
+    assert_eq!(fires.last(), Some(&next), "{fires:?}");
+    assert!(
+        fires.iter().all(|fire| *fire <= begun + SignedDuration::from_hours(601) || *fire == next)
+    );
+}

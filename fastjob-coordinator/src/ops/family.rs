@@ -1,0 +1,99 @@
+//! What an engine has to know of other partitions' jobs before one is saved or deleted: no more than
+//! the jobs that lead to it and those that it leads to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fastjob_core::{Job, JobId, children::CHAIN_MOST};
+
+use super::{Error, Ops};
+use crate::{
+    engine::{Directory, LINKS_MOST},
+    store::JobLink,
+};
+
+type Links = BTreeMap<JobId, JobLink>;
+
+impl Ops {
+    /// The jobs that the children of a job can mean, those that follow these, and those that the job
+    /// itself follows. Of a store of one partition the engine knows them all.
+    pub(super) async fn relatives(&self, job: &Job) -> Result<Directory, Error> {
+        if self.engines.partitions() == 1 || job.children.is_empty() {
+            return Ok(Directory::default());
+        }
+        let mut links = Links::new();
+        for child in &job.children {
+            let path = child.job.as_str();
+            let mut rows = match path.parse() {
+                Ok(name) => self.store.jobs_named(&name).await?,
+                Err(_) => Vec::new(),
+            };
+            for (dot, _) in path.match_indices('.') {
+                if let (Ok(service), Ok(name)) = (path[..dot].parse(), path[dot + 1..].parse()) {
+                    rows.extend(self.store.job(&service, &name).await?);
+                }
+            }
+            links.extend(rows.iter().filter_map(JobLink::of).map(|link| (link.id, link)));
+        }
+        let mut next = children(links.values(), &links);
+        for _ in 0..=CHAIN_MOST {
+            let found = self.links(&next, &links).await?;
+            next = children(&found, &links);
+            links.extend(found.into_iter().map(|link| (link.id, link)));
+        }
+        if let Some(row) = self.store.job(&job.service, &job.name).await? {
+            let mut next = vec![row.id];
+            for _ in 0..=CHAIN_MOST {
+                if next.is_empty() {
+                    break;
+                }
+                let found = self.store.parents_of(&next, LIMIT).await?;
+                bounded(found.len() + links.len())?;
+                next =
+                    found.iter().map(|link| link.id).filter(|id| !links.contains_key(id)).collect();
+                links.extend(found.into_iter().map(|link| (link.id, link)));
+            }
+        }
+        Ok(Directory::new(links.into_values()))
+    }
+
+    async fn links(&self, jobs: &[JobId], known: &Links) -> Result<Vec<JobLink>, Error> {
+        bounded(jobs.len() + known.len())?;
+        match jobs {
+            [] => Ok(Vec::new()),
+            [_, ..] => Ok(self.store.links(jobs).await?),
+        }
+    }
+
+    /// The jobs of which a job is a child.
+    pub(super) async fn parents(&self, path: &str) -> Result<Directory, Error> {
+        if self.engines.partitions() == 1 {
+            return Ok(Directory::default());
+        }
+        match self.find(path).await {
+            // A few are enough to refuse it and to say why.
+            Ok(row) => Ok(Directory::new(self.store.parents_of(&[row.id], SHOWN).await?)),
+            // The engine knows better what there is.
+            Err(Error::NotFound(_) | Error::Ambiguous { .. }) => Ok(Directory::default()),
+            Err(err) => Err(err),
+        }
+    }
+}
+
+/// Most parents of a job that is not deleted are named.
+const SHOWN: u32 = 20;
+/// One more than may be.
+const LIMIT: u32 = LINKS_MOST as u32 + 1;
+
+/// The children of these that are not known.
+fn children<'a>(of: impl IntoIterator<Item = &'a JobLink>, known: &Links) -> Vec<JobId> {
+    let children: BTreeSet<_> = of.into_iter().flat_map(|link| link.children.iter()).collect();
+    children.into_iter().copied().filter(|id| !known.contains_key(id)).collect()
+}
+
+fn bounded(jobs: usize) -> Result<(), Error> {
+    if jobs <= LINKS_MOST {
+        return Ok(());
+    }
+    let message = format!("more than {LINKS_MOST} jobs are chained with it: too many to check");
+    Err(Error::invalid("children", message))
+}

@@ -1,0 +1,339 @@
+//! Whether a coordinator's memory stays flat: one with 100,000 jobs on SQLite, under everything that
+//! has ever piled up.
+//!
+//! `FASTJOB_SOAK=1 cargo run --release -p fastjob-tests --bin soak -- --minutes 60 [--jobs 100000]`
+//! prints the coordinator's resident memory every minute and writes `target/bench/soak.json`. It ends
+//! with 0 if the memory was flat: after the first ten minutes, the most of the last third is not
+//! more than 5 % above the most of the second third. Its processes and files go with it.
+//!
+//! The load: jobs of every kind of schedule; tasks that wait for an executor that never comes;
+//! delayed starts that are stopped again; handlers that send checkpoints and progress all the time;
+//! a store that cannot be written for a minute out of ten; executors that come and go, each with a
+//! new name, by SIGTERM and SIGKILL in turn.
+
+use std::{
+    process::ExitCode,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use fastjob_executor::prelude::*;
+use fastjob_tests::{
+    bench,
+    process::{Coordinator, Process},
+    rest::Rest,
+};
+use serde_json::{Value, json};
+use sqlx::{ConnectOptions as _, Connection as _};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, interval, sleep},
+};
+
+/// Says that this process is one of the executors.
+const EXECUTOR: &str = "SOAK_EXECUTOR";
+const MINUTE: Duration = Duration::from_secs(60);
+/// The minutes until caches and pools have their size.
+const WARM_UP: usize = 10;
+/// How much the last third may be above the second, in percent.
+const FLAT: u64 = 5;
+
+#[job("quick")]
+async fn quick() {}
+
+/// Sends a checkpoint and its progress twenty times a second, for half a minute.
+#[job("checkpoints")]
+async fn checkpoints(ctx: &JobContext) -> JobResult {
+    for step in 1..=600_u64 {
+        ctx.checkpoint(&json!({"step": step, "state": "x".repeat(2_000)}))?;
+        ctx.progress(step, 600, format!("step {step}"));
+        tokio::select! {
+            () = sleep(Duration::from_millis(50)) => {}
+            () = ctx.stop_token().cancelled() => {
+                return Err(JobError::retryable("was told to stop"));
+            }
+        }
+    }
+    Ok("done".into())
+}
+
+fn main() -> ExitCode {
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(err) => {
+            eprintln!("soak: no runtime: {err}");
+            return ExitCode::FAILURE;
+        }
+    };
+    // This program is the coordinator and the executors as well, so that all are of one build.
+    if std::env::args().nth(1).as_deref() == Some("serve") {
+        return runtime.block_on(fastjob_coordinator::cli::main());
+    }
+    if std::env::var_os(EXECUTOR).is_some() {
+        return runtime.block_on(execute());
+    }
+    if std::env::var_os("FASTJOB_SOAK").is_none() {
+        eprintln!("soak: this takes an hour and two processors; set FASTJOB_SOAK=1 to run it");
+        return ExitCode::from(2);
+    }
+    let number = |flag: &str, default: usize| match bench::flag(flag) {
+        None => Ok(default),
+        Some(text) => text.parse().map_err(|_| format!("{flag} takes a number, not `{text}`")),
+    };
+    match number("--minutes", 60).and_then(|minutes| Ok((minutes, number("--jobs", 100_000)?))) {
+        Ok((minutes, jobs)) => runtime.block_on(soak(minutes, jobs)),
+        Err(why) => {
+            eprintln!("soak: {why}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn execute() -> ExitCode {
+    use tokio::signal::unix::{SignalKind, signal};
+    let stop = CancellationToken::new();
+    let told = stop.clone();
+    tokio::spawn(async move {
+        if let Ok(mut term) = signal(SignalKind::terminate()) {
+            term.recv().await;
+            told.cancel();
+        }
+    });
+    let run = async { Executor::configured()?.stop_grace(Duration::from_secs(2)).run(stop).await };
+    match run.await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(err) => {
+            eprintln!("error: {err:?}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What was done, for the figures.
+#[derive(Default)]
+struct Done {
+    waits: AtomicU64,
+    stopped: AtomicU64,
+    refused: AtomicU64,
+    outages: AtomicU64,
+    executors: AtomicU64,
+}
+
+async fn soak(minutes: usize, jobs: usize) -> ExitCode {
+    let program = std::env::current_exe().expect("this program");
+    // History that is older goes, so that the file stays small.
+    let coordinator = Coordinator::prepare(&program).env("FASTJOB_HISTORY", "10m");
+    let mut coordinator = coordinator.env("FASTJOB_LOG", "warn");
+    coordinator.up().await;
+    println!("saving {jobs} jobs");
+    save(&coordinator.rest(), jobs).await;
+
+    let done = std::sync::Arc::new(Done::default());
+    let mut load = JoinSet::new();
+    load.spawn(wait_for_the_absent(coordinator.rest(), done.clone()));
+    load.spawn(start_and_stop(coordinator.rest(), done.clone()));
+    load.spawn(lock_the_store(coordinator.store(), done.clone()));
+
+    let mut executors = Executors::default();
+    for _ in 0..3 {
+        executors.add(&coordinator, &program);
+    }
+    let (mut rss, mut ended) = (Vec::with_capacity(minutes), None);
+    let mut ticks = interval(MINUTE);
+    ticks.tick().await;
+    for minute in 1..=minutes {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            // None of them ends by itself.
+            Some(over) = load.join_next() => {
+                ended = Some(format!("the load ended: {over:?}"));
+                break;
+            }
+        }
+        let kib = bench::rss_kib(coordinator.id());
+        println!("minute {minute}: {} MiB", kib / 1024);
+        if kib == 0 {
+            ended = Some("the coordinator ended".to_owned());
+            break;
+        }
+        rss.push(kib);
+        if minute % 2 == 0 {
+            executors.replace(&coordinator, &program);
+            done.executors.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    load.shutdown().await;
+    let flat = flat(&rss);
+    let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    bench::write(
+        "soak.json",
+        &json!({
+            "jobs": jobs, "minutes": rss.len(), "rss_kib": rss, "flat": flat, "ended_early": ended,
+            "tasks_waiting_for_an_executor": count(&done.waits),
+            "delayed_starts_stopped": count(&done.stopped),
+            "calls_refused": count(&done.refused), "store_outages": count(&done.outages),
+            "executors_replaced": count(&done.executors), "machine": bench::machine(),
+        }),
+    );
+    match (flat, ended) {
+        (_, Some(why)) => {
+            let said = coordinator.said("coordinator");
+            let last: Vec<_> = said.lines().rev().take(20).collect();
+            eprintln!(
+                "soak: {why}; the coordinator's last lines, newest first:\n{}",
+                last.join("\n")
+            );
+            ExitCode::FAILURE
+        }
+        (None, None) => {
+            println!("too short to tell: it takes more than {} minutes", WARM_UP + 3);
+            ExitCode::SUCCESS
+        }
+        (Some(true), None) => {
+            println!("flat after the first {WARM_UP} minutes");
+            ExitCode::SUCCESS
+        }
+        (Some(false), None) => {
+            eprintln!("soak: memory grew after the first {WARM_UP} minutes");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether the most of the last third is about that of the second, of the minutes after the first
+/// ten; `None` if there are too few.
+fn flat(rss: &[u64]) -> Option<bool> {
+    let third = rss.len() / 3;
+    let second = rss.get(third.max(WARM_UP)..2 * third)?.iter().max()?;
+    let last = rss.get(2 * third..)?.iter().max()?;
+    Some(last * 100 <= second * (100 + FLAT))
+}
+
+/// Saves jobs of every kind of schedule; 100,000 of them have about a hundred fires a second.
+async fn save(rest: &Rest, jobs: usize) {
+    let mut saving = JoinSet::new();
+    for n in 0..jobs {
+        let (rest, job) = (rest.clone(), job(n));
+        saving.spawn(async move { rest.save(job).await });
+        if saving.len() >= 64 {
+            saving.join_next().await.expect("one is there").expect("a job is saved");
+        }
+    }
+    while let Some(saved) = saving.join_next().await {
+        saved.expect("a job is saved");
+    }
+    let patient = json!({"name": "absent", "handler": "nowhere", "no_executor": "12m",
+        "block": {"strategy": "parallel", "max_waiting": 10_000}});
+    rest.save(patient).await;
+    rest.save(json!({"name": "later", "handler": "quick"})).await;
+}
+
+fn job(n: usize) -> Value {
+    let (second, minute, name) = (n % 60, n / 60 % 60, format!("j{n}"));
+    let retry = json!({"count": 3, "delay": "1s"});
+    // So many that 30 of them run at any time, whatever the number of jobs.
+    if n < 30 {
+        return json!({"name": name, "handler": "checkpoints", "retry": retry,
+            "schedule": {"fixed_delay": "1s"}});
+    }
+    if n < 80 {
+        return json!({"name": name, "handler": "quick", "schedule": {"cron": "* * * * * ?"}});
+    }
+    let schedule = match n % 10 {
+        0..=4 => json!({"cron": format!("{second} {minute} * * * ?"), "zone": "Europe/Berlin"}),
+        5 | 6 => json!({"fixed_rate": "20m"}),
+        7 => json!({"fixed_delay": "15m"}),
+        8 => json!({"cron": format!("{second} {minute} 2 ? * MON-FRI"), "zone": "Asia/Shanghai"}),
+        _ => json!({"cron": "0 0 0 L * ?"}),
+    };
+    let mut job = json!({"name": name, "handler": "quick", "schedule": schedule, "retry": retry,
+        "misfire": ["skip", "fire_once"][n / 10 % 2]});
+    match n % 10 {
+        4 => job["exclude"] = json!({"hours": ["22-6"], "days": ["12-24..12-26"]}),
+        6 => job["jitter"] = json!("10m"),
+        _ => {}
+    }
+    job
+}
+
+/// Starts tasks that wait for an executor that never comes, a hundred a minute.
+async fn wait_for_the_absent(rest: Rest, done: std::sync::Arc<Done>) {
+    let mut ticks = interval(MINUTE / 100);
+    loop {
+        ticks.tick().await;
+        let param = json!({"param": "p".repeat(1_000)}).to_string();
+        match rest.ask("POST", "/api/v1/jobs/absent/start", Some(param)).await {
+            Ok((200, _)) => done.waits.fetch_add(1, Ordering::Relaxed),
+            // The store is away.
+            Ok(_) | Err(_) => done.refused.fetch_add(1, Ordering::Relaxed),
+        };
+    }
+}
+
+/// Starts tasks for tomorrow and stops them again, a thousand a minute.
+async fn start_and_stop(rest: Rest, done: std::sync::Arc<Done>) {
+    let mut ticks = interval(MINUTE / 1_000);
+    let ask = json!({"delay": "1d", "param": "p".repeat(1_000)}).to_string();
+    loop {
+        ticks.tick().await;
+        let started = rest.ask("POST", "/api/v1/jobs/later/start", Some(ask.clone())).await;
+        let task = started.ok().and_then(|(_, answer)| answer["task"].as_i64());
+        let Some(task) = task else {
+            done.refused.fetch_add(1, Ordering::Relaxed);
+            continue;
+        };
+        // Until it is stopped, also over the minute in which the store is away.
+        while !matches!(
+            rest.ask("POST", &format!("/api/v1/tasks/{task}/stop"), None).await,
+            Ok((200, _))
+        ) {
+            done.refused.fetch_add(1, Ordering::Relaxed);
+            sleep(Duration::from_secs(1)).await;
+        }
+        done.stopped.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Keeps the coordinator from writing for a minute out of ten.
+async fn lock_the_store(store: std::path::PathBuf, done: std::sync::Arc<Done>) {
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(store);
+    let options = options.busy_timeout(Duration::from_secs(30)).disable_statement_logging();
+    let mut next = Instant::now() + 4 * MINUTE;
+    loop {
+        tokio::time::sleep_until(next).await;
+        next += 10 * MINUTE;
+        let mut lock = options.connect().await.expect("the store can be opened");
+        sqlx::raw_sql("begin exclusive").execute(&mut lock).await.expect("it can be locked");
+        sleep(MINUTE).await;
+        sqlx::raw_sql("rollback").execute(&mut lock).await.expect("it can be unlocked");
+        lock.close().await.expect("it can be closed");
+        done.outages.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Executors, each with a name that no other had.
+#[derive(Default)]
+struct Executors {
+    next: usize,
+    live: Vec<Process>,
+    /// Was told to stop. It is killed if it has not ended when the next one is replaced.
+    leaving: Option<Process>,
+}
+
+impl Executors {
+    fn add(&mut self, coordinator: &Coordinator, program: &std::path::Path) {
+        let name = format!("pod-{}", self.next);
+        self.next += 1;
+        self.live.push(coordinator.executor_with(program, &name, &[(EXECUTOR, "1")]));
+    }
+
+    /// Ends the oldest, every other time without notice, after the next has started.
+    fn replace(&mut self, coordinator: &Coordinator, program: &std::path::Path) {
+        self.add(coordinator, program);
+        let oldest = self.live.remove(0);
+        self.leaving = (self.next % 2 == 0).then(|| {
+            oldest.signal("TERM");
+            oldest
+        });
+    }
+}

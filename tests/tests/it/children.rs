@@ -1,0 +1,103 @@
+//! How many tasks may follow from one start, and how many may be open: over real processes.
+
+use std::{process::Command, time::Duration};
+
+use fastjob_tests::{eventually, process::Coordinator, rest::Rest};
+use serde_json::{Value, json};
+
+use crate::{EXECUTOR, FASTJOB};
+
+async fn with(variable: &str, value: &str) -> Coordinator {
+    let mut coordinator = Coordinator::prepare(FASTJOB).env(variable, value);
+    coordinator.up().await;
+    coordinator
+}
+
+/// All tasks, page by page.
+async fn all(rest: &Rest) -> Vec<Value> {
+    let (mut tasks, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let path = format!("/api/v1/tasks?limit=500{cursor}");
+        let (_, page) = rest.get(&path).await.unwrap();
+        tasks.extend(page["items"].as_array().unwrap().clone());
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return tasks,
+        }
+    }
+}
+
+/// What `fastjob` says with these arguments, and whether it succeeds.
+fn fastjob(coordinator: &Coordinator, args: &[&str]) -> (bool, String) {
+    let url = coordinator.url();
+    let output = Command::new(FASTJOB)
+        .args(["--server", &url])
+        .args(args)
+        .env_remove("FASTJOB_TOKEN")
+        .output()
+        .unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+}
+
+#[tokio::test]
+async fn a_start_of_twelve_layers_of_children_ends_at_the_limit_and_says_so() {
+    let mut coordinator = with("FASTJOB_MAX_DESCENDANTS", "300").await;
+    let _executor = coordinator.executor(EXECUTOR, "e1");
+    let rest = coordinator.rest();
+    rest.executors(1).await;
+    for layer in (0..12).rev() {
+        let children = match layer {
+            11 => json!([]),
+            layer => {
+                json!([{"job": format!("a{}", layer + 1)}, {"job": format!("b{}", layer + 1)}])
+            }
+        };
+        for side in ["a", "b"] {
+            let name = format!("{side}{layer}");
+            rest.save(json!({"name": name, "handler": "noop", "children": children})).await;
+        }
+    }
+    rest.start("a0", json!({})).await;
+    eventually("it is under way", Duration::from_secs(20), || async {
+        (all(&rest).await.len() > 10).then_some(())
+    })
+    .await;
+    coordinator.kill();
+    coordinator.up().await;
+    let tasks = eventually("nothing is open", Duration::from_secs(60), || async {
+        let tasks = all(&rest).await;
+        let ended = |task: &Value| task["ended_at"].is_string();
+        (tasks.iter().all(ended) && tasks.iter().any(|task| task["note"].is_string()))
+            .then_some(tasks)
+    })
+    .await;
+    // Some of it is left over: what a task has left may be too little for two children.
+    assert!((150..=301).contains(&tasks.len()), "{} tasks", tasks.len());
+    let limited: Vec<_> = tasks.iter().filter(|task| task["note"].is_string()).collect();
+    for task in &limited {
+        let note = task["note"].as_str().unwrap();
+        assert!(note.contains("children were not started: of the 300 tasks"), "{task}");
+        assert!(note.contains("max_descendants"), "{task}");
+        assert_eq!(task["state"], "succeeded", "it did its own work: {task}");
+    }
+    let (_, said) = fastjob(&coordinator, &["task", "show", &limited[0]["id"].to_string()]);
+    assert!(said.contains("children were not started"), "{said}");
+}
+
+#[tokio::test]
+async fn a_start_beyond_the_quota_is_answered_with_the_limit() {
+    let coordinator = with("FASTJOB_MAX_OPEN_TASKS", "2").await;
+    let rest = coordinator.rest();
+    rest.save(json!({"name": "j", "handler": "noop"})).await;
+    for _ in 0..2 {
+        rest.start("j", json!({"delay": "1h"})).await;
+    }
+    let start = rest.ask("POST", "/api/v1/jobs/j/start", Some("{}".to_owned()));
+    let (status, answer) = start.await.unwrap();
+    assert_eq!((status, answer["type"].as_str()), (429, Some("urn:fastjob:problem:over-quota")));
+    let detail = answer["detail"].as_str().unwrap();
+    assert!(detail.starts_with("2 tasks may be open on this coordinator (max_open_tasks)"));
+    let (done, said) = fastjob(&coordinator, &["start", "j"]);
+    assert!(!done && said.contains("max_open_tasks"), "{said}");
+}

@@ -1,0 +1,180 @@
+//! Rolling deploys: the executors of a service are replaced one after the other while starts keep
+//! coming. No task of a job without retries fails, none is lost, none runs twice.
+//!
+//! `FASTJOB_SOAK=1` replaces each executor twenty times under 2,000 starts a second, and repeats
+//! that over two coordinators on PostgreSQL.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use fastjob_tests::{
+    eventually,
+    process::{Coordinator, Process},
+    rest::Rest,
+};
+use futures_util::future::join_all;
+use serde_json::json;
+use tokio::{task::JoinSet, time::MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+use crate::{EXECUTOR, cluster::Cluster, coordinator, soak};
+
+const NAMES: [&str; 3] = ["e1", "e2", "e3"];
+/// Jobs that share the starts.
+const JOBS: usize = 4;
+/// Connections that starts come through.
+const CALLERS: usize = 32;
+
+/// How often each executor is replaced, under how many starts a second.
+#[derive(Clone, Copy)]
+struct Deploys {
+    rounds: usize,
+    rate: u32,
+}
+
+const SHORT: Deploys = Deploys { rounds: 1, rate: 300 };
+const LONG: Deploys = Deploys { rounds: 20, rate: 2_000 };
+
+const ATTEMPTS: &str = "select id, task, cast(task_state as bigint) as task_state, \
+                        cast(reason as bigint) as reason, message from attempts";
+
+/// An attempt as the store has it.
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: i64,
+    task: i64,
+    /// Of the first attempt of a task; 3 is succeeded.
+    task_state: Option<i64>,
+    /// Why the attempt failed.
+    reason: Option<i64>,
+    message: Option<String>,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn executors_that_are_replaced_under_load_fail_lose_and_double_no_task() {
+    let deploys = if soak() { LONG } else { SHORT };
+    let program = std::env::var("FASTJOB_RELEASE_BIN");
+    let coordinator = match program.ok().filter(|_| soak()) {
+        Some(program) => Coordinator::start(program).await,
+        None => coordinator().await,
+    };
+    let started =
+        deploy(deploys, &[&coordinator], |name| coordinator.executor(EXECUTOR, name)).await;
+    let options =
+        sqlx::sqlite::SqliteConnectOptions::new().filename(coordinator.store()).read_only(true);
+    let store = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    eventually("every attempt has ended", Duration::from_secs(90), || async {
+        let open: i64 = sqlx::query_scalar("select count(*) from attempts where state = 0")
+            .fetch_one(&store)
+            .await
+            .ok()?;
+        (open == 0).then_some(())
+    })
+    .await;
+    let rows = sqlx::query_as(ATTEMPTS).fetch_all(&store).await.unwrap();
+    store.close().await;
+    check(&started, rows, &coordinator);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn executors_of_a_cluster_that_are_replaced_under_load_fail_lose_and_double_no_task() {
+    if !soak() {
+        return; // the long form alone has a cluster
+    }
+    let cluster = Cluster::start(2).await;
+    let nodes: Vec<_> = cluster.nodes.iter().collect();
+    let started = deploy(LONG, &nodes, |name| cluster.executor(name)).await;
+    eventually("every attempt has ended", Duration::from_secs(90), || async {
+        (cluster.count("select count(*) from attempts where state = 0").await == 0).then_some(())
+    })
+    .await;
+    let rows = sqlx::query_as(ATTEMPTS).fetch_all(&cluster.pool).await.unwrap();
+    check(&started, rows, &cluster.nodes[0]);
+}
+
+/// Replaces the executors one after the other while starts come in, and returns the tasks that were
+/// started.
+async fn deploy(
+    deploys: Deploys,
+    nodes: &[&Coordinator],
+    executor: impl Fn(&str) -> Process,
+) -> Vec<i64> {
+    let mut executors: Vec<_> = NAMES.iter().map(|name| executor(name)).collect();
+    let rest: Vec<_> = nodes.iter().map(|node| node.rest()).collect();
+    let connected = async || join_all(rest.iter().map(|rest| rest.executors(NAMES.len()))).await;
+    connected().await;
+    for n in 0..JOBS {
+        // Without retries, which is the default; many at once, so that each drain finds some.
+        let block = json!({"strategy": "parallel", "max_running": 10_000, "max_waiting": 10_000});
+        rest[0].save(json!({"name": format!("j{n}"), "handler": "paced", "block": block})).await;
+    }
+    let stop = CancellationToken::new();
+    let starts = tokio::spawn(starts(rest.clone(), deploys.rate, stop.clone()));
+    for _ in 0..deploys.rounds {
+        for (name, process) in NAMES.iter().zip(&mut executors) {
+            process.signal("TERM");
+            let status = tokio::task::block_in_place(|| process.wait());
+            assert!(status.success(), "{name} ended with {status}");
+            *process = executor(name);
+            connected().await;
+        }
+    }
+    stop.cancel();
+    let (started, took) = starts.await.unwrap();
+    let reached = started.len() as f64 / took.as_secs_f64();
+    println!("{} starts, {reached:.0} a second of {} wanted", started.len(), deploys.rate);
+    started
+}
+
+/// Starts tasks at a steady rate from many connections until told to stop.
+async fn starts(rest: Vec<Rest>, rate: u32, stop: CancellationToken) -> (Vec<i64>, Duration) {
+    let began = Instant::now();
+    let mut callers = JoinSet::new();
+    for caller in 0..CALLERS {
+        let (rest, stop) = (rest[caller % rest.len()].clone(), stop.clone());
+        let mut ticks = tokio::time::interval(Duration::from_secs(1) * CALLERS as u32 / rate);
+        // One that was late catches up.
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+        callers.spawn(async move {
+            let mut started = Vec::new();
+            while !stop.is_cancelled() {
+                ticks.tick().await;
+                let job = format!("j{}", (caller + started.len()) % JOBS);
+                started.push(rest.start(&job, json!({})).await);
+            }
+            started
+        });
+    }
+    let started = callers.join_all().await.concat();
+    (started, began.elapsed())
+}
+
+/// Every task that was started has succeeded, and was entered exactly once.
+#[track_caller]
+fn check(started: &[i64], rows: Vec<Row>, records: &Coordinator) {
+    let mut entered: HashMap<i64, u32> = HashMap::new();
+    for ((_, attempt), times) in records.entered() {
+        *entered.entry(attempt.parse().unwrap()).or_default() += times;
+    }
+    let twice: Vec<_> = entered.iter().filter(|(_, times)| **times > 1).take(10).collect();
+    assert!(twice.is_empty(), "attempts were entered twice: {twice:?}");
+    let mut tasks: HashMap<i64, u32> = HashMap::new();
+    for row in &rows {
+        *tasks.entry(row.task).or_default() += entered.remove(&row.id).unwrap_or(0);
+    }
+    assert!(entered.is_empty(), "attempts that the store does not have: {entered:?}");
+    let lost: Vec<_> = started.iter().filter(|task| !tasks.contains_key(task)).take(10).collect();
+    assert!(lost.is_empty(), "tasks were lost: {lost:?}");
+    let failed: Vec<_> = rows
+        .iter()
+        .filter(|row| row.id == row.task && row.task_state != Some(3))
+        .map(|row| (row.task, row.task_state, row.reason, row.message.as_deref()))
+        .collect();
+    let (some, all) = (&failed[..failed.len().min(10)], failed.len());
+    assert!(failed.is_empty(), "{all} of {} tasks did not succeed: {some:?}", started.len());
+    let wrong: Vec<_> = tasks.iter().filter(|(_, times)| **times != 1).take(10).collect();
+    assert!(wrong.is_empty(), "tasks that were not entered exactly once: {wrong:?}");
+    assert_eq!(tasks.len(), started.len(), "each start is one task");
+}
