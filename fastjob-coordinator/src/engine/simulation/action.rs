@@ -76,6 +76,8 @@ pub(super) enum Action {
     Panic(usize),
     /// A node's engines get the children that were read for them.
     DeliverRead(usize),
+    /// A person starts a job that runs one task at a time.
+    Start(u64),
 }
 
 /// How many executors there are.
@@ -154,7 +156,8 @@ fn extended(dice: &mut SmallRng, shape: Shape) -> Action {
         70..72 => (Feature::Restores, Backup),
         72..73 => (Feature::Restores, Restore),
         73..75 => (Feature::Panics, Panic(m)),
-        75..95 => (Feature::StaleReads, DeliverRead(m)),
+        75..88 => (Feature::StaleReads, DeliverRead(m)),
+        88..95 => (Feature::Clocks, Start(dice.random())),
         95..96 => (Feature::Crowd, Pause(dice.random_range(3_600_000..14_400_000))),
         _ => (Feature::Reports, Run(n, dice.random())),
     };
@@ -170,6 +173,6 @@ fn is_fault(action: Action) -> bool {
         | Suspend(_) | Resume(_) | Backup | Restore | Panic(_) => true,
         Pass(_) | Commit(_) | CommitTwice(_) | Deliver(..) | DeliverTwice(..) | Figures(..)
         | Receive(..) | Run(..) | Connect(..) | Leave(_) | People(_) | StartNode(_) | Beat(_)
-        | Exit(_) | StopNode(_) | DeliverRead(_) => false,
+        | Exit(_) | StopNode(_) | DeliverRead(_) | Start(_) => false,
     }
 }

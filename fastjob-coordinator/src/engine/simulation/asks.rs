@@ -5,13 +5,19 @@ use std::time::Duration;
 use fastjob_core::{Job, JobDraft};
 use tokio::sync::oneshot;
 
-use super::world::World;
+use super::{jobs, world::World};
 use crate::{
     engine::{Command, Directory, Event, JobPath, SaveMode, Switch},
     record::{JobLink, Origin, Partition},
 };
 
 impl World {
+    /// The uptime of the node that acts on a job.
+    pub(super) fn uptime_at(&self, job: &str) -> Duration {
+        let owner = self.owner(self.partition_of(job));
+        owner.map_or(Duration::ZERO, |m| self.nodes[m].uptime(self.uptime))
+    }
+
     /// Asks the node that acts on the partition, if there is one.
     pub(super) fn command(&mut self, partition: Partition, command: Command) {
         if let Some(m) = self.owner(partition) {
@@ -32,12 +38,6 @@ impl World {
             }
             None => self.command(partition, command),
         }
-    }
-
-    /// The uptime of the node that acts on a job.
-    pub(super) fn uptime_at(&self, job: &str) -> Duration {
-        let owner = self.owner(self.partition_of(job));
-        owner.map_or(Duration::ZERO, |m| self.nodes[m].uptime(self.uptime))
     }
 
     pub(super) fn switch(&mut self, job: &str, to: Switch) {

@@ -17,6 +17,9 @@ pub(super) const LEASE: Duration = Duration::from_secs(3);
 /// How long the node takes itself to: less, for its clock may be slow.
 pub(super) const OWN_LEASE: Duration = Duration::from_millis(2_700);
 
+/// Most reads of children that are under way at a node.
+const READS_MOST: usize = 6;
+
 impl World {
     /// A node renews its lease, takes what is free and due to it, gives back what is too much, and
     /// looks for children to start.
@@ -74,10 +77,14 @@ impl World {
             }
             let read_at = self.nodes[m].uptime(self.uptime);
             if self.shape.has(Feature::StaleReads) && !self.resting {
-                self.nodes[m].reads.push_back((lease, children, read_at));
-            } else {
-                self.notify(m, lease.partition, Event::ChildStarts(children, read_at));
+                // Another read that shows the same takes longer.
+                let reads = &mut self.nodes[m].reads;
+                reads.push_back((lease, children.clone(), read_at));
+                if reads.len() > READS_MOST {
+                    reads.pop_front();
+                }
             }
+            self.notify(m, lease.partition, Event::ChildStarts(children, read_at));
         }
     }
 

@@ -53,7 +53,8 @@ pub(super) struct Node {
     pub(super) stall: Option<Duration>,
     /// It gives everything back and stops.
     pub(super) stopping: bool,
-    /// Children to start that were read and not delivered to the engines.
+    /// Children to start that were read under a lease, when by the node's clock, and not delivered to
+    /// the engines.
     pub(super) reads: VecDeque<(Lease, Vec<ChildStart>, Duration)>,
     pub(super) observer: Observer,
 }

@@ -47,6 +47,17 @@ impl World {
         }
     }
 
+    /// Starts a job that runs one task at a time, at once.
+    pub(super) fn start_exclusive(&mut self, dice: &mut SmallRng) {
+        let jobs = ["serial", "skip_new", "serial_shards"];
+        let job = JobPath(jobs[dice.random_range(0..jobs.len())].to_owned());
+        let (answer, _) = oneshot::channel();
+        let (cause, at) = (Cause::Api, When::Now);
+        let ask = Start { job, cause, param: None, at, executor: None, key: None };
+        let partition = self.partition_of(&ask.job.0);
+        self.command(partition, Command::Start { ask, answer });
+    }
+
     fn start_one(&mut self, dice: &mut SmallRng) {
         let started = jobs::started();
         let job = JobPath(started[dice.random_range(0..started.len())].to_owned());

@@ -146,6 +146,7 @@ impl World {
             Action::Leave(n) => self.leave(n),
             Action::Exit(n) => self.exit(n),
             Action::People(seed) => self.people(&mut SmallRng::seed_from_u64(seed)),
+            Action::Start(seed) => self.start_exclusive(&mut SmallRng::seed_from_u64(seed)),
             Action::CrashExecutor(n) => {
                 self.disconnect_all(n);
                 self.executors[n].restart();
