@@ -337,6 +337,7 @@ impl Engine {
     /// Hands over everything that was decided, before the engine ends in order. What a round of
     /// planning has not reached is planned by the next engine.
     pub(crate) fn retire(&mut self, out: &mut Effects) {
+        self.displace_unsent();
         self.cut_round();
         self.hand_over(out);
     }

@@ -260,13 +260,36 @@ impl Engine {
         let Some(open) = self.open.get_mut(&attempt) else { return };
         open.state = AttemptState::Planned;
         open.started_at = None;
-        let (job, life) = (open.job, open.life);
+        let job = open.job;
         self.set_deadline_if_any(attempt, |deadlines| {
             (deadlines.no_executor, deadlines.ends, deadlines.runs_long) = (None, None, None);
         });
-        self.await_due(now, attempt, life);
+        self.displace(attempt);
+        self.await_due(now, attempt, None);
         // It takes its turn again: others may have been let through meanwhile.
         self.leave_lane(now, job, attempt);
+    }
+
+    /// Records that an attempt is on no executor, so that the next engine does not ask one about it.
+    fn displace(&mut self, attempt: AttemptId) {
+        let Some(open) = self.open.get_mut(&attempt) else { return };
+        Self::unpromise_at(&mut self.lives, open);
+        if open.life.is_some() {
+            let step = open.step;
+            self.move_to(attempt, step, None);
+            self.commit.placed.push(Placed { attempt, life: None });
+        }
+    }
+
+    /// Records of everything that was placed and not sent that it is on no executor: the next engine
+    /// need not wait for executors that are gone by then.
+    pub(super) fn displace_unsent(&mut self) {
+        let unsent = |open: &Open| open.life.is_some() && !open.is_out();
+        let unsent: Vec<_> =
+            self.open.iter().filter(|(_, open)| unsent(open)).map(|(id, _)| *id).collect();
+        for attempt in unsent {
+            self.displace(attempt);
+        }
     }
 
     /// It has an executor: the time that it may wait for one starts again if it loses that.

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::story::Story;
 use crate::{
-    engine::{Event, Held, Message, Now, Outcome, SessionId, Switch},
+    engine::{Effects, Event, Held, Message, Now, Outcome, SessionId, Switch},
     record::Origin,
 };
 
@@ -95,6 +95,23 @@ fn a_short_fixed_delay_goes_on_after_a_takeover() {
     next.finish(1, first, End::Succeeded);
     next.pass(200);
     assert_eq!(sent(&next).len(), 1, "its next fire is before what the others are planned up to");
+}
+
+#[test]
+fn a_fire_that_was_planned_and_not_sent_before_an_orderly_stop_runs_elsewhere() {
+    let mut story = Story::begin();
+    let json = r#"{"name": "m", "handler": "h", "schedule": {"fixed_rate": "10s"}}"#;
+    story.save(json, Origin::Api).unwrap();
+    story.connect("e", "i1", 1, &[]);
+    story.pass(9_500);
+    let mut effects = Effects::default();
+    story.engine.retire(&mut effects);
+    effects.commits.drain(..).for_each(|(_, commit)| story.store.apply(&commit));
+    // The executor is gone, too.
+    let mut next = behind(&story, 0);
+    next.connect("f", "j1", 1, &[]);
+    next.pass(500);
+    assert_eq!(sent(&next).len(), 1);
 }
 
 /// An executor ran an attempt that is open in the backup.
