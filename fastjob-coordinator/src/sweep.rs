@@ -51,3 +51,36 @@ pub(crate) async fn run(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{double::Double, sqlite::Sqlite};
+
+    #[tokio::test]
+    async fn no_history_is_removed_by_a_clock_that_jumped() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Sqlite::open(&folder.path().join("s.db")).await.unwrap();
+        let store = Arc::new(Double::of(Arc::new(store)));
+        let (clock, machine) = Clock::manual();
+        let start = clock.now().wall;
+        let (year, day) = (365 * 24 * 3_600_000, Duration::from_secs(24 * 3_600));
+        machine.step(year);
+        assert_eq!(clock.now().wall.duration_since(start).as_hours(), 0);
+        let stop = CancellationToken::new();
+        let sweep = run(Arc::clone(&store) as _, day, Arc::clone(&clock), stop.clone());
+        let sweep = tokio::spawn(sweep);
+        tokio::task::yield_now().await;
+        machine.step(-year);
+        let removed = async {
+            while store.removals.lock().unwrap().is_empty() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), removed).await.unwrap();
+        stop.cancel();
+        sweep.await.unwrap();
+        let latest = *store.removals.lock().unwrap().iter().max().unwrap();
+        assert!(latest < start, "by the right clock: a day before now, not a year after");
+    }
+}

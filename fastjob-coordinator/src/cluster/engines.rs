@@ -285,3 +285,31 @@ impl Engines {
         self.0.running.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use fastjob_core::AttemptId;
+    use jiff::Timestamp;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_executor_that_leaves_is_answered_without_an_engine_and_by_one_that_has_ended() {
+        let (_, health) = watch::channel(Health::Well);
+        let facts = StoreFacts { cluster: "c".into(), partitions: 2, since: Timestamp::UNIX_EPOCH };
+        let clock = Arc::new(Clock::start(crate::clock::Witness::Uptime));
+        let engines = Engines::new(facts, clock, Deadline::never(), health.clone());
+        engines.leaving(SessionId(1), &[AttemptId(1)]).await;
+        let (handle, inbox) = EngineHandle::new(health);
+        let lease = Lease { partition: Partition(1), term: 1 };
+        engines.add(lease, handle, CancellationToken::new());
+        let leaving = tokio::spawn({
+            let engines = engines.clone();
+            async move { engines.leaving(SessionId(1), &[AttemptId(1)]).await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!leaving.is_finished(), "the engine has not taken note");
+        drop(inbox);
+        leaving.await.unwrap();
+    }
+}

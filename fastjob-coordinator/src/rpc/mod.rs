@@ -177,6 +177,8 @@ async fn listen(open: OpenSession, mut inbound: Streaming<v1::FromExecutor>, nam
                     break why;
                 }
             }
+            // An executor of an earlier release says it once, takes no notice of Farewell, and drops
+            // what arrives later: that fails as lost when its stream ends.
             Some(Ok(Heard::Goodbye(returned))) => {
                 link.engines.leaving(open.id, &returned).await;
                 link.sessions.farewell(open.id);

@@ -1,7 +1,7 @@
 //! What executors say, read and bounded.
 
 use fastjob_core::{
-    FailReason, Progress,
+    AttemptId, FailReason, Progress,
     attempt::End,
     context::CHECKPOINT_MAX,
     wire::{
@@ -10,8 +10,10 @@ use fastjob_core::{
     },
 };
 
+use jiff::Timestamp;
+
 use super::read::{Heard, Refused, outcome, read};
-use crate::engine::SessionId;
+use crate::engine::{Held, SessionId};
 
 const SESSION: SessionId = SessionId(1);
 
@@ -79,4 +81,38 @@ fn an_attempt_that_was_cut_off_is_lost_with_its_executor_and_keeps_its_checkpoin
     assert_eq!(taken.checkpoint.as_deref(), Some("7"));
     let long = v1::Outcome { checkpoint: Some("1".repeat(CHECKPOINT_MAX + 1)), ..told };
     assert!(matches!(outcome(long), Err(Refused::TooLong { what: "checkpoint", .. })));
+}
+
+fn holding(created_at: Vec<i64>) -> from_executor::Message {
+    from_executor::Message::Holding(v1::Holding {
+        attempts: vec![1, 2],
+        created_at,
+        leaving: true,
+        highest_attempts: vec![9],
+        ..v1::Holding::default()
+    })
+}
+
+#[test]
+fn what_an_executor_holds_is_named_by_id_and_instant() {
+    let Ok(Heard::Holding(told)) = read(SESSION, holding(vec![5, 6])) else { panic!("refused") };
+    let names = |held: &Held| (held.attempt.0, held.created_at.as_millisecond());
+    assert_eq!(told.held.iter().map(names).collect::<Vec<_>>(), [(1, 5), (2, 6)]);
+    assert!(told.leaving && told.highest == [AttemptId(9)]);
+    let refused = heard(holding(vec![5]));
+    assert!(matches!(refused, Err(Refused::NotParallel { attempts: 2, instants: 1 })));
+    // An earlier release sends ids alone.
+    let Ok(Heard::Holding(told)) = read(SESSION, holding(Vec::new())) else { panic!("refused") };
+    let later = Timestamp::from_millisecond(7).unwrap();
+    assert!(told.held.iter().all(|held| held.names(later)));
+}
+
+#[test]
+fn what_is_returned_is_bounded() {
+    let returned =
+        |count| from_executor::Message::Returned(v1::Returned { attempts: vec![1; count] });
+    assert!(heard(returned(BATCH_MAX)).is_ok());
+    assert!(matches!(heard(returned(BATCH_MAX + 1)), Err(Refused::TooMany { .. })));
+    let goodbye = from_executor::Message::Goodbye(v1::Goodbye { returned: vec![1, 2] });
+    assert!(heard(goodbye).unwrap().starts_with("goodbye with"));
 }

@@ -13,6 +13,8 @@ pub(crate) struct Double {
     pub(crate) commit_panics: AtomicBool,
     pub(crate) removal_panics: AtomicBool,
     pub(crate) alarms_panic: AtomicBool,
+    /// Before which instants history was removed.
+    pub(crate) removals: std::sync::Mutex<Vec<Timestamp>>,
     /// What is loaded makes an engine panic.
     pub(crate) load_breaks: AtomicBool,
 }
@@ -24,6 +26,7 @@ impl Double {
             commit_panics: AtomicBool::default(),
             removal_panics: AtomicBool::default(),
             alarms_panic: AtomicBool::default(),
+            removals: std::sync::Mutex::default(),
             load_breaks: AtomicBool::default(),
         }
     }
@@ -41,6 +44,7 @@ impl CommitStore for Double {
     }
     async fn remove_ended(&self, before: Timestamp, limit: u32) -> Result<u64> {
         may_panic(&self.removal_panics);
+        self.removals.lock().unwrap().push(before);
         self.store.remove_ended(before, limit).await
     }
     async fn close(&self) -> Result<()> {

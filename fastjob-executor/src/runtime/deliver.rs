@@ -7,6 +7,9 @@ use tokio::time::Instant;
 
 use super::{Delivery, name::Name, state::State};
 
+/// About how many messages are put together at a time: a message may have some megabytes.
+const MESSAGES_MOST: usize = 8;
+
 impl State {
     /// Tells that an attempt's handler was entered, if it was and nobody has said so.
     pub(super) fn tell_started(&mut self, id: i64) {
@@ -105,7 +108,14 @@ impl State {
         let mut messages = partings.unwrap_or_default();
         messages.extend(self.holding(link).map(Message::Holding));
         let mut next_at = None;
-        for partition in self.owners.partitions(link) {
+        let mut partitions = self.owners.partitions(link);
+        if let Some(session) = self.links.session(link) {
+            session.turn(&mut partitions);
+        }
+        for partition in partitions {
+            if messages.len() >= MESSAGES_MOST {
+                break; // the rest when these are on their way
+            }
             self.deliver_of(partition, now, &mut messages);
             let at = self.reports.due_at(partition, now);
             next_at = [next_at, at].into_iter().flatten().min();

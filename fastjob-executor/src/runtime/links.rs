@@ -3,6 +3,10 @@
 //! While the executor drains, each session says so in Goodbye, and returns in further ones what
 //! still arrives. The coordinator answers each with Farewell, after everything that it sent before:
 //! when the last is answered, the coordinator has all that was returned, and sends nothing more.
+//!
+//! A coordinator of an earlier release does not answer. It is told the same, takes back what comes
+//! with a Goodbye, and is not waited for: what it sends after the stream has ended fails there as
+//! lost with its executor.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -38,6 +42,8 @@ pub(super) struct Session {
     returned: Vec<i64>,
     goodbyes: u64,
     farewells: u64,
+    /// How often the partitions were gone through, so that none is always the last.
+    rounds: usize,
 }
 
 impl Links {
@@ -101,6 +107,14 @@ impl Session {
     fn has_parted(&self) -> bool {
         let answered = !self.says_farewell || self.farewells == self.goodbyes;
         self.goodbyes > 0 && answered && self.returned.is_empty()
+    }
+
+    /// In which order to go through the partitions next.
+    pub(super) fn turn(&mut self, partitions: &mut [u32]) {
+        if !partitions.is_empty() {
+            self.rounds = (self.rounds + 1) % partitions.len();
+            partitions.rotate_left(self.rounds);
+        }
     }
 
     /// What is to be said of attempts that are returned, and of draining.

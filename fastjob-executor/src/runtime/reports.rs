@@ -170,8 +170,15 @@ impl Reports {
         // Not told for itself: an outcome that is no success carries it. While nobody is connected
         // the attempt stays in the queue; what it said need not.
         *lock(&said.checkpoint) = Latest::NOTHING;
-        if let Some(progress) = said.tell_progress() {
-            self.queue(partition).last.push_back(progress);
+        let progress = said.tell_progress();
+        *lock(&said.progress) = Latest::NOTHING;
+        if let Some(progress) = progress {
+            let last = &mut self.queue(partition).last;
+            // Of those that end while nobody is connected, the latest are enough.
+            if last.len() == BATCH_MAX {
+                last.pop_front();
+            }
+            last.push_back(progress);
         }
     }
 

@@ -27,7 +27,7 @@ use super::{
 
 /// Most attempts that are held, those included whose outcomes are not acknowledged. Fewer than a
 /// coordinator takes in one Holding.
-const HELD_MOST: usize = 250_000;
+const HELD_MOST: usize = 500_000;
 /// Most bytes of attempts that wait.
 const WAITING_BYTES_MOST: usize = if cfg!(test) { 1 } else { 256 } * 1024 * 1024;
 

@@ -11,6 +11,7 @@ mod code_first;
 mod command_line;
 mod crashes;
 mod disk;
+mod drains;
 mod kills;
 mod load;
 mod logs;

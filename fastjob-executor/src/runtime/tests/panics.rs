@@ -63,9 +63,8 @@ fn serial(id: i64, handler: &str) -> v1::Attempt {
 /// The message of the one outcome that is told now.
 fn message(bench: &Bench) -> (v1::End, String) {
     let delivery = bench.runtime.to_deliver(0);
-    let outcomes = delivery.messages.into_iter().filter_map(|message| match message {
-        Message::Finished(finished) => Some(finished.outcomes),
-        _ => None,
+    let outcomes = delivery.messages.into_iter().filter_map(|message| {
+        if let Message::Finished(finished) = message { Some(finished.outcomes) } else { None }
     });
     let outcomes: Vec<_> = outcomes.flatten().collect();
     assert_eq!(outcomes.len(), 1, "{outcomes:?}");
@@ -79,7 +78,7 @@ async fn a_handler_that_panics_while_it_is_aborted_keeps_neither_its_place_nor_i
     for id in 1..=3 {
         bench.start_one(v1::Attempt { job: id, ..serial(id, "dropped") });
     }
-    bench.start_one(v1::Attempt { job: 1, ..serial(4, "gives-up") });
+    bench.start_one(v1::Attempt { job: 1, timeout_ms: 0, ..serial(4, "gives-up") });
     pass(Duration::from_secs(5)).await;
     let said = bench.said().join(" ");
     for id in 1..=3 {

@@ -6,7 +6,8 @@ use sqlx::{Connection, PgConnection};
 
 use super::{Fresh, id, moves_to, node, watermark};
 use crate::store::{
-    Alive, ClusterStore, Commit, CommitStore, Error, Lease, LoadStore, Partition, TaskStore,
+    Alive, ClusterStore, Commit, CommitStore, Error, Lease, LoadStore, Partition, RepairStore,
+    TaskStore,
     suite::{
         Home,
         rows::{at, base, head, plan},
@@ -142,6 +143,27 @@ async fn nodes_that_were_silent_for_a_day_are_forgotten() {
         .await
         .unwrap();
     assert_eq!(left, ["b", "c"]);
+}
+
+#[tokio::test]
+async fn a_store_is_not_repaired_while_a_node_is_alive() {
+    let home = Fresh::fresh().await;
+    home.store.beat(&node("a"), LEASE).await.unwrap();
+    let lease = home.store.acquire(&id("a"), Partition(0)).await.unwrap().unwrap();
+    home.store.commit(&[moves_to(lease, 9_000)]).await.unwrap();
+    let alive = ["http://a".to_owned()];
+    let refused = home.store.set_back(at(1_000)).await;
+    assert!(matches!(&refused, Err(Error::Alive(nodes)) if *nodes == alive), "{refused:?}");
+    let refused = home.store.lift_ids(1_000).await;
+    assert!(matches!(&refused, Err(Error::Alive(nodes)) if *nodes == alive), "{refused:?}");
+    assert!(home.store.survey(at(1_000)).await.unwrap().clock.is_some());
+    assert_eq!(watermark(&home.store, 0).await, Some(at(9_000)));
+    // It is silent, and may not know that it was taken for dead.
+    home.run("update nodes set until = clock_timestamp() - interval '1 minute'").await;
+    home.store.set_back(at(1_000)).await.unwrap();
+    let late = home.store.commit(&[moves_to(lease, 9_001)]).await;
+    assert!(matches!(late, Err(Error::Fenced(over)) if over == [lease]));
+    assert_eq!(watermark(&home.store, 0).await, Some(at(1_000)));
 }
 
 #[tokio::test]
