@@ -68,8 +68,6 @@ pub(super) enum Action {
     Suspend(usize),
     /// A suspended executor goes on.
     Resume(usize),
-    /// An executor is cut off from all nodes for so many milliseconds.
-    Isolate(usize, u64),
     /// A copy of the store is made.
     Backup,
     /// The store is replaced by the copy, and the node restarts.
@@ -153,8 +151,7 @@ fn extended(dice: &mut SmallRng, shape: Shape) -> Action {
         40..43 => (Feature::Handovers, StopNode(m)),
         43..48 => (Feature::Handovers, StartNode(m)),
         48..60 => (Feature::Stalls, Stall(m, millis)),
-        60..62 => (Feature::Suspends, Suspend(n)),
-        62..63 => (Feature::Isolation, Isolate(n, 2 * millis)),
+        60..63 => (Feature::Suspends, Suspend(n)),
         63..70 => (Feature::Suspends, Resume(n)),
         70..72 => (Feature::Restores, Backup),
         72..73 => (Feature::Restores, Restore),
@@ -173,7 +170,7 @@ fn is_fault(action: Action) -> bool {
     match action {
         Reorder(..) | Disconnect(..) | CrashExecutor(_) | Haunt(_) | CrashNode(..) | Cut(_)
         | Sleep(..) | Jump(_) | Pause(_) | JumpNode(..) | StepDatabase(_) | Stall(..)
-        | Suspend(_) | Resume(_) | Isolate(..) | Backup | Restore | Panic(_) => true,
+        | Suspend(_) | Resume(_) | Backup | Restore | Panic(_) => true,
         Pass(_) | Commit(_) | CommitTwice(_) | Deliver(..) | DeliverTwice(..) | Figures(..)
         | Receive(..) | Run(..) | Connect(..) | Leave(_) | People(_) | StartNode(_) | Beat(_)
         | Exit(_) | StopNode(_) | DeliverRead(_) | Start(_) => false,

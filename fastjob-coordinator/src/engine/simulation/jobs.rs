@@ -127,7 +127,7 @@ const WAITING: &[(&str, &str)] = &[
         r#"{"schedule": {"fixed_rate": "400ms"}, "shard": {"dynamic": "zone = nowhere"},
             "no_executor": "40s", "block": "parallel"}"#,
     ),
-    ("patient", r#"{"schedule": {"fixed_rate": "100ms"}, "timeout": "1d", "block": "parallel"}"#),
+    ("patient", r#"{"schedule": {"fixed_rate": "300ms"}, "timeout": "1d", "block": "parallel"}"#),
 ];
 
 /// How many more jobs there are in a crowd.

@@ -26,10 +26,7 @@ impl World {
                 self.start_node(m);
             }
         }
-        for n in 0..self.executors.len() {
-            self.resume(n);
-            self.executors[n].isolated_until = Duration::ZERO;
-        }
+        (0..self.executors.len()).for_each(|n| self.resume(n));
         self.see_gone();
         // Every partition has an owner again before the schedules are switched off.
         for _ in 0..100 {

@@ -25,8 +25,6 @@ pub(super) enum Feature {
     Stalls,
     /// An executor is suspended, with its monotonic clock.
     Suspends,
-    /// Executors are cut off from all nodes for long, and run on.
-    Isolation,
     /// Executors have few places.
     Capacity,
     /// Handlers report progress and checkpoints.
@@ -60,7 +58,7 @@ pub(super) enum Feature {
 
 impl Feature {
     /// Every feature with its name, as the command line has it.
-    pub(super) const NAMES: [(&'static str, Self); 22] = [
+    pub(super) const NAMES: [(&'static str, Self); 21] = [
         ("clocks", Self::Clocks),
         ("lies", Self::Lies),
         ("database-steps", Self::DatabaseSteps),
@@ -68,7 +66,6 @@ impl Feature {
         ("handovers", Self::Handovers),
         ("stalls", Self::Stalls),
         ("suspends", Self::Suspends),
-        ("isolation", Self::Isolation),
         ("capacity", Self::Capacity),
         ("reports", Self::Reports),
         ("alarms", Self::Alarms),
@@ -181,7 +178,6 @@ impl Shape {
                 Feature::DatabaseSteps,
                 Feature::Stalls,
                 Feature::Suspends,
-                Feature::Isolation,
                 Feature::Restores,
                 Feature::Panics,
                 Feature::Crowd,
@@ -219,7 +215,6 @@ fn chosen(seed: u64, feature: Feature) -> bool {
         | Feature::Handovers
         | Feature::Stalls
         | Feature::Suspends
-        | Feature::Isolation
         | Feature::Capacity
         | Feature::Reports
         | Feature::Alarms

@@ -60,7 +60,7 @@ impl Witness {
         }
         let sizes = engine.sizes();
         let open = sizes.open;
-        let most = BASE + open + 2 * (sizes.jobs + sizes.lives);
+        let most = BASE + 2 * (open + sizes.jobs + sizes.lives);
         for (name, size) in sizes.of_open {
             assert!(size <= most, "{size} {name} with {open} open attempts: {sizes:?}");
         }
