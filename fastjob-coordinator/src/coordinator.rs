@@ -33,6 +33,8 @@ use crate::{
     sweep,
 };
 
+/// How long the part whose end ended the writer may take to be known.
+const CAUSE: Duration = Duration::from_secs(1);
 /// How long the writer may take for the last commits once all else has stopped.
 const LAST_COMMITS: Duration = Duration::from_secs(15);
 
@@ -301,7 +303,15 @@ impl Coordinator {
             ended = last.join_next() => {
                 let written = ended.and_then(Result::ok);
                 let panic = written.as_ref().and_then(|written| written.as_ref().err()).cloned();
-                (Some(Ended { part: "writer", panic }), written)
+                let mut first = Ended { part: "writer", panic };
+                if first.panic.is_none() && !stop.is_cancelled() {
+                    // It ends when nothing can be handed to it any more: which part was first?
+                    let cause = tokio::time::timeout(CAUSE, loops.join_next()).await;
+                    if let Ok(Some(Ok(cause))) = cause {
+                        first = cause;
+                    }
+                }
+                (Some(first), written)
             }
         };
         let told = stop.is_cancelled();

@@ -246,8 +246,9 @@ fn job(n: usize) -> Value {
         8 => json!({"cron": format!("{second} {minute} 2 ? * MON-FRI"), "zone": "Asia/Shanghai"}),
         _ => json!({"cron": "0 0 0 L * ?"}),
     };
+    let misfire = ["skip", "fire_once"][n / 10 % 2];
     let mut job = json!({"name": name, "handler": "quick", "schedule": schedule, "retry": retry,
-        "misfire": ["skip", "fire_once"][n / 10 % 2]});
+        "misfire": misfire});
     match n % 10 {
         4 => job["exclude"] = json!({"hours": ["22-6"], "days": ["12-24..12-26"]}),
         6 => job["jitter"] = json!("10m"),

@@ -87,7 +87,7 @@ impl Cluster {
     }
 
     /// An executor that is told of the first node alone.
-    pub(crate) fn executor(&self, name: &str) -> Process {
+    fn executor(&self, name: &str) -> Process {
         self.nodes[0].executor(EXECUTOR, name)
     }
 

@@ -9,11 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fastjob_tests::{
-    eventually,
-    process::{Coordinator, Process},
-    rest::Rest,
-};
+use fastjob_tests::{eventually, process::Coordinator, rest::Rest};
 use futures_util::future::join_all;
 use serde_json::json;
 use tokio::{task::JoinSet, time::MissedTickBehavior};
@@ -60,8 +56,7 @@ async fn executors_that_are_replaced_under_load_fail_lose_and_double_no_task() {
         Some(program) => Coordinator::start(program).await,
         None => coordinator().await,
     };
-    let started =
-        deploy(deploys, &[&coordinator], |name| coordinator.executor(EXECUTOR, name)).await;
+    let started = deploy(deploys, &[&coordinator]).await;
     let options =
         sqlx::sqlite::SqliteConnectOptions::new().filename(coordinator.store()).read_only(true);
     let store = sqlx::SqlitePool::connect_with(options).await.unwrap();
@@ -73,7 +68,7 @@ async fn executors_that_are_replaced_under_load_fail_lose_and_double_no_task() {
         (open == 0).then_some(())
     })
     .await;
-    let rows = sqlx::query_as(ATTEMPTS).fetch_all(&store).await.unwrap();
+    let rows: Vec<Row> = sqlx::query_as(ATTEMPTS).fetch_all(&store).await.unwrap();
     store.close().await;
     check(&started, rows, &coordinator);
 }
@@ -85,23 +80,21 @@ async fn executors_of_a_cluster_that_are_replaced_under_load_fail_lose_and_doubl
     }
     let cluster = Cluster::start(2).await;
     let nodes: Vec<_> = cluster.nodes.iter().collect();
-    let started = deploy(LONG, &nodes, |name| cluster.executor(name)).await;
+    let started = deploy(LONG, &nodes).await;
     eventually("every attempt has ended", Duration::from_secs(90), || async {
         (cluster.count("select count(*) from attempts where state = 0").await == 0).then_some(())
     })
     .await;
-    let rows = sqlx::query_as(ATTEMPTS).fetch_all(&cluster.pool).await.unwrap();
+    let rows: Vec<Row> = sqlx::query_as(ATTEMPTS).fetch_all(&cluster.pool).await.unwrap();
     check(&started, rows, &cluster.nodes[0]);
 }
 
 /// Replaces the executors one after the other while starts come in, and returns the tasks that were
 /// started.
-async fn deploy(
-    deploys: Deploys,
-    nodes: &[&Coordinator],
-    executor: impl Fn(&str) -> Process,
-) -> Vec<i64> {
-    let mut executors: Vec<_> = NAMES.iter().map(|name| executor(name)).collect();
+async fn deploy(deploys: Deploys, nodes: &[&Coordinator]) -> Vec<i64> {
+    // Each run takes a moment, so that a drain finds some that run and some that are on their way.
+    let executor = |name: &str| nodes[0].executor_with(EXECUTOR, name, &[("TEST_PACE", "20")]);
+    let mut executors = NAMES.map(executor);
     let rest: Vec<_> = nodes.iter().map(|node| node.rest()).collect();
     let connected = async || join_all(rest.iter().map(|rest| rest.executors(NAMES.len()))).await;
     connected().await;
@@ -165,7 +158,7 @@ fn check(started: &[i64], rows: Vec<Row>, records: &Coordinator) {
         *tasks.entry(row.task).or_default() += entered.remove(&row.id).unwrap_or(0);
     }
     assert!(entered.is_empty(), "attempts that the store does not have: {entered:?}");
-    let lost: Vec<_> = started.iter().filter(|task| !tasks.contains_key(task)).take(10).collect();
+    let lost: Vec<_> = started.iter().filter(|task| !tasks.contains_key(*task)).take(10).collect();
     assert!(lost.is_empty(), "tasks were lost: {lost:?}");
     let failed: Vec<_> = rows
         .iter()

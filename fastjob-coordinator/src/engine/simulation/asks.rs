@@ -5,7 +5,7 @@ use std::time::Duration;
 use fastjob_core::{Job, JobDraft};
 use tokio::sync::oneshot;
 
-use super::{jobs, world::World};
+use super::world::World;
 use crate::{
     engine::{Command, Directory, Event, JobPath, SaveMode, Switch},
     record::{JobLink, Origin, Partition},
