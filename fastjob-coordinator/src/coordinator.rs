@@ -352,6 +352,7 @@ impl Coordinator {
             deadline,
             map,
         };
+        let swept = sweep::Node { engines: engines.clone(), sessions: keeper.sessions.clone() };
         let senders = engines.clone();
         let turn: alarm::Turn = Arc::new(move |channel| senders.sends_to(channel));
         let mut loops = JoinSet::new();
@@ -373,7 +374,7 @@ impl Coordinator {
         }
         loops.spawn(named(
             "sweep of the history",
-            sweep::run(Arc::clone(&whole), settings.history, stop.child_token()),
+            sweep::run(Arc::clone(&whole), swept, settings.history, stop.child_token()),
         ));
         loops.spawn(named("watch of the clock", clock::watch(clock, stop.child_token())));
         loops.spawn(named(

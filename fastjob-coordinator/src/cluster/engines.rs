@@ -158,7 +158,7 @@ impl Engines {
                 continue;
             }
             let mine = |id: &&AttemptId| self.partition_of(**id) == lease.partition;
-            let in_partition = |job: &&fastjob_core::Job| {
+            let in_partition = |job: &&Arc<fastjob_core::Job>| {
                 let partition = Partition::of_name(&job.service, &job.name, self.partitions());
                 partition == lease.partition
             };

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Listen, Problem, ServerUrl, StoreUrl, Token, read::Section};
+use super::{LimitsConfig, Listen, Problem, ServerUrl, StoreUrl, Token, read::Section};
 
 /// Shortest time between two beats of an executor.
 const BEAT_MIN: Duration = Duration::from_millis(100);
@@ -47,6 +47,8 @@ pub struct CoordinatorConfig {
     /// After how long without word from a node the others carry on with its jobs; of a store that
     /// several nodes share. At most half of `executor_lost`. Default: 4 s.
     pub lease: Duration,
+    /// How much clients may make it keep.
+    pub limits: LimitsConfig,
     /// With what it proves who it is. Default: none, plain text.
     pub tls: Option<TlsConfig>,
 }
@@ -82,6 +84,7 @@ impl Default for CoordinatorConfig {
             max_connections: 10_000,
             advertise: None,
             lease: Duration::from_secs(4),
+            limits: LimitsConfig::default(),
             tls: None,
         }
     }
@@ -102,6 +105,7 @@ impl CoordinatorConfig {
         section.number("max_connections", &mut self.max_connections);
         section.parse_option("advertise", &mut self.advertise);
         section.duration("lease", &mut self.lease);
+        section.section("limits", |section| self.limits.read(section));
         section.section("tls", |section| {
             // Half of it may come from a variable: what is missing is found by the check.
             let cert = section.path("cert").unwrap_or_default();
@@ -186,6 +190,7 @@ impl CoordinatorConfig {
         if self.max_connections == 0 {
             problem("max_connections", "it is 0, so that nobody could connect".to_owned());
         }
+        self.limits.check(problems);
     }
 }
 

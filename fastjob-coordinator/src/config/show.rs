@@ -5,7 +5,7 @@ use std::time::Duration;
 use fastjob_core::duration::to_text;
 use toml::{Table, Value};
 
-use super::{Config, Token};
+use super::{Config, LimitsConfig, Token};
 
 const DAY: u64 = 24 * 3600;
 
@@ -24,6 +24,7 @@ impl Config {
             flag("insecure_plaintext", coordinator.insecure_plaintext),
             ("max_connections".to_owned(), Value::Integer(coordinator.max_connections.into())),
         ]);
+        ours.insert("limits".to_owned(), Value::Table(limits(&coordinator.limits)));
         ours.extend(coordinator.advertise.as_ref().map(|url| text("advertise", url)));
         ours.extend(hidden(coordinator.token.as_ref()));
         if let Some(tls) = &coordinator.tls {
@@ -52,6 +53,22 @@ impl Config {
         all.extend(alarms.map(|alarms| ("alarms".to_owned(), alarms)));
         all
     }
+}
+
+fn limits(limits: &LimitsConfig) -> Table {
+    let count = |key: &str, count: u32| (key.to_owned(), Value::Integer(count.into()));
+    Table::from_iter([
+        count("max_sessions", limits.max_sessions),
+        count("max_sessions_per_service", limits.max_sessions_per_service),
+        text("max_hello", limits.max_hello),
+        text("max_hellos", limits.max_hellos),
+        count("max_declared_jobs", limits.max_declared_jobs),
+        count("max_jobs", limits.max_jobs),
+        text("max_job_definitions", limits.max_job_definitions),
+        text("max_request_memory", limits.max_request_memory),
+        text("max_response_memory", limits.max_response_memory),
+        count("max_log_followers", limits.max_log_followers),
+    ])
 }
 
 /// Whole days as such, which is how a retention is thought of.

@@ -52,6 +52,17 @@ fn every_setting_is_read() {
         history = "0s"
         max_connections = 7
         tls = { cert = "c.pem", key = "k.pem" }
+        [coordinator.limits]
+        max_sessions = 1
+        max_sessions_per_service = 2
+        max_hello = "1MiB"
+        max_hellos = "2MiB"
+        max_declared_jobs = 3
+        max_jobs = 4
+        max_job_definitions = "17MiB"
+        max_request_memory = "18MiB"
+        max_response_memory = "19MiB"
+        max_log_followers = 5
         [client]
         server = "https://jobs.example.org/fastjob/"
         token = "0123456789abcdef-client"
@@ -72,6 +83,21 @@ fn every_setting_is_read() {
         (Duration::from_secs(5), Duration::from_secs(1))
     );
     assert_eq!((coordinator.history, coordinator.max_connections), (Duration::ZERO, 7));
+    assert_eq!(
+        coordinator.limits,
+        LimitsConfig {
+            max_sessions: 1,
+            max_sessions_per_service: 2,
+            max_hello: ByteSize::mib(1),
+            max_hellos: ByteSize::mib(2),
+            max_declared_jobs: 3,
+            max_jobs: 4,
+            max_job_definitions: ByteSize::mib(17),
+            max_request_memory: ByteSize::mib(18),
+            max_response_memory: ByteSize::mib(19),
+            max_log_followers: 5,
+        }
+    );
     assert_eq!(coordinator.tls, Some(TlsConfig::new("c.pem", "k.pem")));
     assert_eq!(config.client.server.as_str(), "https://jobs.example.org/fastjob");
     assert_eq!(config.client.ca_cert, Some("ca.pem".into()));
@@ -168,6 +194,12 @@ fn what_makes_no_sense_together_is_named_at_once() {
     assert_eq!(problems(&format!("{shared}lease = '5s'"), &[]), [""; 0]);
     refused("[coordinator]\nbeat = '0s'", "coordinator.beat: ");
     refused("[coordinator]\nmax_connections = 0", "coordinator.max_connections: ");
+    let limits = |text: &str| format!("[coordinator.limits]\n{text}");
+    refused(&limits("max_jobs = 0"), "coordinator.limits.max_jobs: it is 0");
+    refused(&limits("max_hello = '1B'"), "coordinator.limits.max_hello: it is not between 16KiB");
+    refused(&limits("max_hellos = '1MiB'"), "coordinator.limits.max_hellos: it is less than");
+    refused(&limits("max_hello = 'big'"), "coordinator.limits.max_hello: `big` is not a size");
+    refused(&limits("max_response_memory = '1MiB'"), "max_response_memory: it is less than 16MiB");
     refused("[coordinator.tls]\ncert = '/nowhere/c.pem'", "coordinator.tls.key: it is missing");
     refused("[coordinator.tls]\ncert = '/nowhere/c.pem'", "coordinator.tls.cert: could not read");
     refused("[client]\nca_cert = '/nowhere/ca.pem'", "client.ca_cert: could not read");

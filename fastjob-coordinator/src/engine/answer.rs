@@ -1,6 +1,6 @@
 //! What the engine answers to those who asked.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use fastjob_core::{
     AttemptId, AttemptState, ExecutorName, HandlerName, Incarnation, Progress, ServiceName, TaskId,
@@ -103,6 +103,6 @@ pub(crate) struct ExecutorFigures {
     pub(crate) attempts: u32,
     pub(crate) beat: Beat,
     pub(crate) beat_age: Duration,
-    pub(crate) labels: BTreeMap<String, String>,
-    pub(crate) handlers: BTreeMap<HandlerName, String>,
+    pub(crate) labels: Arc<BTreeMap<String, String>>,
+    pub(crate) handlers: Arc<BTreeMap<HandlerName, String>>,
 }

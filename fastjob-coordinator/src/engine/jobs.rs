@@ -60,6 +60,9 @@ impl Engine {
         };
         let by_code = origin == Origin::Code;
         if by_code && (row.deleted_at.is_some() || row.origin == Origin::Api) {
+            if row.deleted_at.is_some() {
+                self.declared_again(now, row.id);
+            }
             return Ok((SaveDone::Unchanged, Box::new(row)));
         }
         if row.deleted_at.is_some() {

@@ -27,6 +27,7 @@ mod load;
 mod place;
 mod plan;
 mod reports;
+mod retention;
 mod settle;
 mod spread;
 mod start;
@@ -266,6 +267,7 @@ impl Engine {
             Event::Disconnected(session) => self.disconnected(now, session, out),
             Event::ChildStarts(children) => self.start_handed_over(now, children),
             Event::Directory(directory) => self.directory = directory,
+            Event::JobsRemoved { jobs, before } => self.forget_jobs(&jobs, before),
             Event::Command(command) => self.command(now, command, out),
         }
         if self.commit.planned.len() + self.commit.ended.len() >= COMMIT_ROWS {

@@ -8,7 +8,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use fastjob_core::{
-    AttemptId, AttemptState, ExecutorName, FailReason, JobId, TaskState,
+    AttemptId, AttemptState, ExecutorName, FailReason, Job, JobId, TaskState,
     attempt::{self, AttemptEvent, End},
     route::Smoothed,
     task::TaskEvent,
@@ -192,7 +192,7 @@ impl Engine {
         );
         for job in jobs {
             // What code says of a job is no answer to anybody.
-            drop(self.save(now, job, SaveMode::Replace, Origin::Code));
+            drop(self.save(now, Job::clone(&job), SaveMode::Replace, Origin::Code));
         }
         new.holding.into_iter().collect()
     }

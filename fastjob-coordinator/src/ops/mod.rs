@@ -8,6 +8,7 @@ mod forward;
 mod jobs;
 mod log;
 mod nodes;
+mod pages;
 mod preview;
 mod silences;
 mod start;
@@ -28,6 +29,7 @@ pub(crate) use self::{
     forward::{Ask, PATH as ASK_PATH, Peers, Refusal, Reply},
     jobs::SaveMode,
     log::LogChoice,
+    pages::PAGE_BYTES,
     tasks::ListTasks,
 };
 use crate::{

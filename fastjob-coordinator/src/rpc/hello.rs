@@ -1,6 +1,6 @@
 //! The first message of an executor: read, bounded, or refused with what is wrong.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use fastjob_core::{
     HandlerName, Job, JobDraft, ServiceName,
@@ -48,7 +48,7 @@ pub(super) fn read(session: SessionId, hello: v1::Hello) -> Result<Connected, St
         let Some(handler) = key.strip_prefix("JobHandler.") else { continue };
         handlers.insert(name::<HandlerName>("handler", handler)?, description);
     }
-    let jobs = hello.jobs.iter().filter_map(|text| job(&service, text)).collect();
+    let jobs = hello.jobs.iter().filter_map(|text| job(&service, text)).map(Arc::new).collect();
     Ok(Connected {
         session,
         link: hello.link,
@@ -58,8 +58,8 @@ pub(super) fn read(session: SessionId, hello: v1::Hello) -> Result<Connected, St
         address: hello.address,
         version: hello.version,
         capacity: hello.capacity,
-        labels: hello.labels.into_iter().collect(),
-        handlers,
+        labels: Arc::new(hello.labels.into_iter().collect()),
+        handlers: Arc::new(handlers),
         jobs,
         holding: Vec::new(),
     })

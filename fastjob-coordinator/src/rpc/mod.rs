@@ -223,6 +223,7 @@ impl Link {
             | Event::Disconnected(_)
             | Event::ChildStarts(_)
             | Event::Directory(_)
+            | Event::JobsRemoved { .. }
             | Event::Command(_) => {}
         }
     }

@@ -1,7 +1,7 @@
 //! The engines, a model of the store, nodes, executors and the streams between them, under clocks
 //! that differ.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use fastjob_core::{AttemptId, FailReason, Job, JobDraft, JobName, ServiceName, attempt::End};
 use jiff::{SignedDuration, Timestamp};
@@ -408,8 +408,10 @@ impl World {
             address: String::new(),
             version: String::new(),
             capacity: 8,
-            labels: [("zone".to_owned(), if n < 2 { "a" } else { "b" }.to_owned())].into(),
-            handlers: BTreeMap::from([(jobs::name("h"), String::new())]),
+            labels: Arc::new(
+                [("zone".to_owned(), if n < 2 { "a" } else { "b" }.to_owned())].into(),
+            ),
+            handlers: Arc::new([(jobs::name("h"), String::new())].into()),
             jobs: Vec::new(),
             holding: Vec::new(),
         };

@@ -2,5 +2,6 @@
 
 mod attempts;
 mod children;
+mod retention;
 mod rules;
 mod story;

@@ -1,6 +1,6 @@
 //! An engine beside a store that never fails: what single rules are told with.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use fastjob_core::{AttemptId, Cause, FailReason, Job, JobDraft, TaskState, attempt::End};
 use jiff::{SignedDuration, Timestamp};
@@ -79,6 +79,18 @@ impl Story {
         session: u64,
         holding: &[i64],
     ) -> ConnectAnswer {
+        self.connect_with(executor, life, session, holding, Vec::new())
+    }
+
+    /// Connects an executor that declares these jobs.
+    pub(super) fn connect_with(
+        &mut self,
+        executor: &str,
+        life: &str,
+        session: u64,
+        holding: &[i64],
+        jobs: Vec<Arc<Job>>,
+    ) -> ConnectAnswer {
         let (answer, mut wait) = oneshot::channel();
         let connected = Connected {
             session: SessionId(session),
@@ -89,9 +101,9 @@ impl Story {
             address: String::new(),
             version: String::new(),
             capacity: 2,
-            labels: BTreeMap::new(),
-            handlers: [("h".parse().unwrap(), String::new())].into(),
-            jobs: Vec::new(),
+            labels: Arc::default(),
+            handlers: Arc::new([("h".parse().unwrap(), String::new())].into()),
+            jobs,
             holding: holding.iter().copied().map(AttemptId).collect(),
         };
         self.tell(Event::Connected(Box::new(connected), answer));

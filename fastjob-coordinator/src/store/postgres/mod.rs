@@ -10,11 +10,11 @@ mod commit;
 mod insert;
 mod jobs;
 mod line;
-mod lives;
 mod load;
 mod migrate;
 mod outcomes;
 mod readers;
+mod retention;
 mod silences;
 mod tasks;
 

@@ -7,10 +7,10 @@ mod alarms;
 mod commit;
 mod insert;
 mod jobs;
-mod lives;
 mod load;
 mod look;
 mod outcomes;
+mod retention;
 mod silences;
 mod tasks;
 #[cfg(test)]
