@@ -14,8 +14,6 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 const UNIT: u64 = 1024;
 /// How long a request waits for a budget that is used up.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// A client has to read at least this many bytes in a second.
-const SLOWEST: u64 = 64 * 1024;
 
 /// Memory that all requests, or all responses, may take together. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -100,6 +98,30 @@ pub(crate) struct Bounds {
     pub(crate) followers: Arc<Semaphore>,
     /// How long a client may leave a response unread, besides the time that its size takes.
     pub(crate) unread: Duration,
+    /// How many bytes a client has to read in a second.
+    pub(crate) slowest: u64,
+}
+
+impl Bounds {
+    /// How long a client may take to read a response of so many bytes.
+    pub(crate) fn limit(&self, bytes: u64) -> Duration {
+        self.unread + Duration::from_secs(bytes / self.slowest.max(1))
+    }
+}
+
+#[cfg(test)]
+impl Bounds {
+    /// Those of a port in a test.
+    pub(crate) fn of_tests() -> Self {
+        let mib = 1 << 20;
+        Self {
+            requests: Budget::new(64 * mib, "max_request_memory"),
+            responses: Budget::new(64 * mib, "max_response_memory"),
+            followers: Arc::new(Semaphore::new(2)),
+            unread: Duration::from_secs(30),
+            slowest: 64 * 1024,
+        }
+    }
 }
 
 /// Ends the connection of a request, with everything on it.
@@ -126,12 +148,11 @@ impl AsRef<[u8]> for Watched {
 pub(crate) struct Watch(DropGuard);
 
 impl Watch {
-    /// Begins to watch over so many bytes for the client of `hangup`.
-    pub(crate) fn begin(hangup: &Hangup, bytes: u64, unread: Duration, to: String) -> Self {
+    /// Begins to watch over so many bytes for the client of `hangup`, which has so long to read.
+    pub(crate) fn begin(hangup: &Hangup, bytes: u64, limit: Duration, to: String) -> Self {
         let read = CancellationToken::new();
         let guard = read.clone().drop_guard();
         let hangup = hangup.clone();
-        let limit = unread + Duration::from_secs(bytes / SLOWEST);
         // It ends when the response does, which the connection owns.
         tokio::spawn(async move {
             tokio::select! {
@@ -184,10 +205,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_response_that_is_not_read_in_time_ends_its_connection() {
-        let (hangup, unread) = (Hangup::default(), Duration::from_secs(30));
+        let hangup = Hangup::default();
         let budget = Budget::new(4 * MIB, "s");
         let reserved = Some(budget.take(MIB));
-        let watch = Watch::begin(&hangup, MIB, unread, "client".to_owned());
+        let limit = Bounds::of_tests().limit(MIB);
+        let watch = Watch::begin(&hangup, MIB, limit, "client".to_owned());
         let bytes = watch.over(vec![0; 1 << 20].into(), reserved);
         let part = bytes.slice(..10);
         drop(bytes);

@@ -2,24 +2,30 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
-use tokio::task::JoinSet;
+use tokio::{sync::Semaphore, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use fastjob_core::ChannelName;
 
 use crate::{
     alarm::{self, Alarm, Channel, Channels},
+    bounds::{Bounds, Budget},
     clock::{self, Clock},
     cluster::{self, ClusterMap, Deadline, Engines, Keeper},
-    config::{Config, CoordinatorConfig, StoreUrl},
+    config::{Config, CoordinatorConfig, LimitsConfig, StoreUrl},
+    engine::JobQuota,
     ops::{Ops, Peers},
-    rpc::{Link, Terms},
+    rpc::{HelloLimits, Link, NodeCredit, Terms},
     server::{self, Bound, Guard, Limits, Plaintext, Server, Tls, TlsFiles, TlsMode},
-    sessions::Sessions,
+    sessions::{self, Sessions},
     store::{self, ClusterStore, Store, postgres::Postgres, sqlite::Sqlite, writer::Writer},
     sweep,
 };
 
+/// How long a client may leave a response unread, besides the time that its size takes.
+const UNREAD: Duration = Duration::from_secs(30);
+/// How many bytes a client has to read in a second.
+const SLOWEST: u64 = 64 * 1024;
 /// How long the writer may take for the last commits once all else has stopped.
 const LAST_COMMITS: Duration = Duration::from_secs(15);
 
@@ -301,7 +307,12 @@ impl Coordinator {
     pub async fn run(self, stop: CancellationToken) -> Result<(), RunError> {
         let Self { config: settings, bound, guard, tls, store, facts, peers, channels } = self;
         let clock = Arc::new(Clock::start());
-        let sessions = Sessions::default();
+        let limits = &settings.limits;
+        let sessions = Sessions::new(sessions::Limits {
+            sessions: limits.max_sessions as usize,
+            per_service: limits.max_sessions_per_service as usize,
+            hellos: usize::try_from(limits.max_hellos.0).unwrap_or(usize::MAX),
+        });
         let (whole, shared) = (store.whole(), store.cluster());
         let me = cluster::node(settings.advertised(bound.local_addr()));
         let (map, deadline) = match &shared {
@@ -337,12 +348,18 @@ impl Coordinator {
                 silence: settings.beat * 3,
                 exclusive: settings.executor_lost * 3 / 5,
             },
+            limits: HelloLimits {
+                bytes: limits.max_hello.0,
+                jobs: limits.max_declared_jobs as usize,
+            },
+            credit: NodeCredit::default(),
             stop: stop.clone(),
         };
         let keeper = Keeper {
             settings: cluster::Settings {
                 executor_lost: settings.executor_lost,
                 lease: settings.lease,
+                quota: JobQuota { jobs: limits.max_jobs, bytes: limits.max_job_definitions.0 },
             },
             store: Arc::clone(&whole),
             clock: Arc::clone(&clock),
@@ -381,8 +398,7 @@ impl Coordinator {
             "sender of alarms",
             alarm::run(Arc::clone(&whole), channels, turn, stop.child_token()),
         ));
-        let grpc = tonic::service::Routes::new(link.into_service()).into_axum_router();
-        let app = server::app(ops, grpc, guard);
+        let app = server::app(ops, link.into_router(), guard, bounds(limits));
         let drain = settings.drain;
         let most = usize::try_from(settings.max_connections).unwrap_or(usize::MAX);
         let limits = Limits { connections: most, ..Limits::default() };
@@ -418,6 +434,21 @@ impl Coordinator {
             Some(Err(_)) if !told => Err(RunError::LoopEnded("part that panicked")),
             _ => unwritten.map_or(Ok(()), |waited| Err(RunError::Unwritten { waited })),
         }
+    }
+}
+
+/// What the port lets requests take.
+fn bounds(limits: &LimitsConfig) -> Bounds {
+    let followers = Arc::new(Semaphore::new(limits.max_log_followers as usize));
+    Bounds {
+        requests: Budget::new(limits.max_request_memory.0, "coordinator.limits.max_request_memory"),
+        responses: Budget::new(
+            limits.max_response_memory.0,
+            "coordinator.limits.max_response_memory",
+        ),
+        followers,
+        unread: UNREAD,
+        slowest: SLOWEST,
     }
 }
 

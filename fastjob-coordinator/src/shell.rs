@@ -49,10 +49,16 @@ struct Told {
     event: Event,
     /// Set when the engine takes it in: from then on something may have been done about it.
     taken: Option<Arc<AtomicBool>>,
+    /// Returns when the engine takes it in.
+    spent: Option<Spent>,
 }
+
+/// Credit that a sender has spent on an event; it returns when every copy is dropped.
+pub(crate) type Spent = Arc<dyn Send + Sync>;
 
 impl Told {
     fn take(self) -> Event {
+        drop(self.spent);
         if let Some(taken) = self.taken {
             taken.store(true, Ordering::Release);
         }
@@ -67,10 +73,15 @@ impl EngineHandle {
         (Self { events, health }, Inbox(inbox))
     }
 
-    /// Tells the engine what happened. Never waits; what senders may send is bounded by the
-    /// capacity of executors and the number of connections.
+    /// Tells the engine what happened. Never waits: sessions are bounded by the credit that they
+    /// spend, commands by the requests that wait for them.
     pub(crate) fn tell(&self, event: Event) {
-        self.send(Told { event, taken: None });
+        self.send(Told { event, taken: None, spent: None });
+    }
+
+    /// Tells the engine what a session has spent credit for.
+    pub(crate) fn tell_spent(&self, event: Event, spent: Option<Spent>) {
+        self.send(Told { event, taken: None, spent });
     }
 
     fn send(&self, told: Told) {
@@ -109,7 +120,7 @@ impl EngineHandle {
         let (answer, wait) = oneshot::channel();
         let taken = Arc::new(AtomicBool::new(false));
         let event = Event::Command(command(answer));
-        self.send(Told { event, taken: Some(Arc::clone(&taken)) });
+        self.send(Told { event, taken: Some(Arc::clone(&taken)), spent: None });
         match tokio::time::timeout(ANSWER, wait).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(_)) if !taken.load(Ordering::Acquire) => Err(ops::Error::Moved),
@@ -261,6 +272,20 @@ mod tests {
         drop(inbox);
         assert!(matches!(asked.await.unwrap(), Err(ops::Error::Moved)));
         assert!(matches!(stop(&engine).await, Err(ops::Error::Moved)), "it has ended before");
+    }
+
+    #[tokio::test]
+    async fn what_a_session_has_spent_returns_when_the_engine_takes_its_event_in() {
+        let (engine, Inbox(mut inbox)) = handle();
+        let spent = Arc::new(());
+        engine.tell_spent(Event::Tick, Some(Arc::clone(&spent) as Spent));
+        let told = inbox.recv().await.unwrap();
+        assert_eq!(Arc::strong_count(&spent), 2);
+        assert!(matches!(told.take(), Event::Tick));
+        assert_eq!(Arc::strong_count(&spent), 1);
+        engine.tell_spent(Event::Tick, Some(Arc::clone(&spent) as Spent));
+        drop(inbox);
+        assert_eq!(Arc::strong_count(&spent), 1, "nor does an engine that has ended keep it");
     }
 
     #[tokio::test]

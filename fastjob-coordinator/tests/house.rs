@@ -19,9 +19,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "ops",
         &["alarm", "clock", "cluster", "crypto", "engine", "record", "sessions", "shell", "store"],
     ),
-    ("rpc", &["cluster", "engine", "sessions", "store"]),
-    ("api", &["ops"]),
-    ("server", &["api", "crypto", "ops"]),
+    ("bounds", &[]),
+    ("rpc", &["bounds", "cluster", "engine", "sessions", "store"]),
+    ("api", &["bounds", "ops"]),
+    ("server", &["api", "bounds", "crypto", "ops"]),
     // Whether the text of a message can be filled in is a rule of alarms.
     ("config", &["alarm"]),
 ];

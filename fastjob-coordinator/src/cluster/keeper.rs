@@ -50,6 +50,8 @@ pub(crate) struct Settings {
     pub(crate) executor_lost: Duration,
     /// After how long a node that is not heard of has lost its partitions to others.
     pub(crate) lease: Duration,
+    /// How many jobs the store may have.
+    pub(crate) quota: engine::JobQuota,
 }
 
 /// Keeps the partitions of one node.
@@ -156,6 +158,7 @@ impl Keeper {
             lease,
             partitions: facts.partitions,
             since: facts.since,
+            quota: self.settings.quota,
         };
         let engine = Engine::new(config, loaded, self.clock.now());
         let (handle, inbox) = EngineHandle::new(self.engines.health().clone());

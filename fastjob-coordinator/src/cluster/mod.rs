@@ -12,7 +12,7 @@ mod lease;
 mod map;
 
 pub(crate) use self::{
-    engines::Engines,
+    engines::{Engines, Spent},
     keeper::{Keeper, Settings, node},
     lease::Deadline,
     map::{ClusterMap, Owner},

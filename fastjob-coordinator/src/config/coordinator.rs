@@ -38,7 +38,10 @@ pub struct CoordinatorConfig {
     pub executor_lost: Duration,
     /// Between two beats of an executor. Default: 3 s.
     pub beat: Duration,
-    /// How long tasks that have ended are kept; zero keeps them for ever. Default: 30 days.
+    /// How long tasks are kept after their end; zero keeps them for ever. A deleted job is
+    /// remembered for as long after no executor has declared it and no history has referred to it,
+    /// at least a week: until then, code that declares the job does not bring it back. After that, a
+    /// job that code declares is a new one. Default: 30 days.
     pub history: Duration,
     /// Most connections at the same time. Default: 10,000.
     pub max_connections: u32,

@@ -15,6 +15,8 @@ use super::event::{Beat, SavedRow, SessionId};
 pub(crate) enum ConnectAnswer {
     /// It may.
     Welcome,
+    /// It may, but these of its jobs were not saved.
+    WithoutJobs { refused: Vec<String> },
     /// Another session has its name.
     Taken { why: String },
 }
@@ -46,6 +48,9 @@ pub(crate) enum JobRefused {
     IsChild { parents: Vec<String> },
     #[error("{0}")]
     NoBackfill(String),
+    /// There is no room for another.
+    #[error("{0}")]
+    TooMany(String),
     #[error("its one fire, {0}, is in the past, so it would never fire")]
     TooLate(Timestamp),
     #[error("{}: {}", .0.field, .0.message)]

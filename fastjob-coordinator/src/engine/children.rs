@@ -107,6 +107,7 @@ impl Engine {
                 | JobRefused::Child { .. }
                 | JobRefused::IsChild { .. }
                 | JobRefused::NoBackfill(_)
+                | JobRefused::TooMany(_)
                 | JobRefused::TooLate(_)
                 | JobRefused::NeverFires(_) => refused("is not known: save it first".to_owned()),
             })?;

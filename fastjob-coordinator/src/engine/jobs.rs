@@ -12,7 +12,7 @@ use super::{
     Answer, Effects, Engine, JobPath, JobRefused, Now, SaveAnswer, SaveDone, SaveMode, Switch,
     state::After,
 };
-use crate::record::{JobRow, Origin};
+use crate::record::{JobRow, Origin, definition_bytes};
 
 impl Engine {
     /// The living job that is meant.
@@ -77,6 +77,7 @@ impl Engine {
         if job.timetable != row.job.timetable {
             too_late(&job, now)?;
         }
+        self.has_room(&job, Some(&row.job))?;
         let children = self.resolve_children(Some(row.id), &job)?;
         Ok((
             SaveDone::Updated,
@@ -86,6 +87,7 @@ impl Engine {
 
     fn create(&mut self, now: Now, job: Job, origin: Origin) -> SaveAnswer {
         too_late(&job, now)?;
+        self.has_room(&job, None)?;
         let children = self.resolve_children(None, &job)?;
         let id = JobId(self.next_job);
         self.next_job += self.config.step();
@@ -121,6 +123,8 @@ impl Engine {
         let anchor = if refires { now.wall } else { row.anchor };
         let row = JobRow { revision: row.revision + 1, updated_at: now.wall, anchor, ..row };
         if let Some(entry) = self.jobs.get_mut(&id) {
+            self.job_bytes -= definition_bytes(&entry.row.job) as u64;
+            self.job_bytes += definition_bytes(&row.job) as u64;
             entry.row = row.clone();
             if refires {
                 entry.cursor = now.wall;

@@ -10,7 +10,7 @@ use super::{
     spread::shard_state,
     state::{JobEntry, More, Open, ShardAt, Spread, Step},
 };
-use crate::record::{EndedShard, JobRow, NewAttempt, OpenAttempt};
+use crate::record::{EndedShard, JobRow, NewAttempt, OpenAttempt, definition_bytes};
 
 impl Engine {
     pub(super) fn load_jobs(&mut self, rows: Vec<JobRow>) {
@@ -122,6 +122,7 @@ impl Engine {
                 ids.push(id);
             }
         }
+        self.job_bytes += definition_bytes(&job) as u64;
         let cursor = self.watermark;
         let entry = JobEntry {
             row,

@@ -26,6 +26,7 @@ mod lane;
 mod load;
 mod place;
 mod plan;
+mod quota;
 mod reports;
 mod retention;
 mod settle;
@@ -49,7 +50,6 @@ use fastjob_core::{AttemptId, ExecutorName, HandlerName, JobId, JobName, Service
 use jiff::Timestamp;
 use rand::{SeedableRng, rngs::SmallRng};
 
-pub(crate) use self::directory::Directory;
 pub(crate) use self::{
     answer::{
         BackfillAnswer, ConnectAnswer, ExecutorFigures, JobRefused, LiveAttempt, LiveTask,
@@ -61,6 +61,7 @@ pub(crate) use self::{
         SaveMode, SessionId, Start, Switch, When,
     },
 };
+pub(crate) use self::{directory::Directory, quota::JobQuota};
 use self::{
     idmap::IdMap,
     start::Keys,
@@ -98,6 +99,8 @@ pub(crate) struct Config {
     pub(crate) partitions: u32,
     /// When the store was created.
     pub(crate) since: Timestamp,
+    /// How many jobs the store may have.
+    pub(crate) quota: JobQuota,
 }
 
 impl Config {
@@ -105,7 +108,8 @@ impl Config {
     #[cfg(test)]
     pub(crate) fn alone(executor_lost: Duration, seed: u64) -> Self {
         let since = Timestamp::UNIX_EPOCH;
-        Self { executor_lost, seed, lease: Lease::default(), partitions: 1, since }
+        let quota = JobQuota::default();
+        Self { executor_lost, seed, lease: Lease::default(), partitions: 1, since, quota }
     }
 
     fn step(&self) -> i64 {
@@ -133,6 +137,8 @@ pub(crate) struct Engine {
     /// Every fire up to here is planned.
     watermark: Timestamp,
     jobs: IdMap<JobId, JobEntry>,
+    /// Of the definitions of all jobs.
+    job_bytes: u64,
     by_name: HashMap<(ServiceName, JobName), JobId>,
     by_bare_name: HashMap<JobName, Vec<JobId>>,
     /// Jobs of other partitions.
@@ -200,6 +206,7 @@ impl Engine {
             ids_until: loaded.ids_until.max(1),
             watermark: loaded.watermark.unwrap_or(now.wall),
             jobs: IdMap::default(),
+            job_bytes: 0,
             by_name: HashMap::new(),
             by_bare_name: HashMap::new(),
             next_job: config.id_from(1),

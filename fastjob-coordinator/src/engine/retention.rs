@@ -8,7 +8,7 @@ use fastjob_core::JobId;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Engine, Now};
-use crate::record::LifeId;
+use crate::record::{LifeId, definition_bytes};
 
 /// A deleted job that code declares is dated at most this often.
 const DATED_EVERY: SignedDuration = SignedDuration::from_hours(24);
@@ -36,6 +36,7 @@ impl Engine {
             if self.by_name.get(&key) == Some(id) {
                 self.by_name.remove(&key);
             }
+            self.job_bytes -= definition_bytes(job) as u64;
             self.jobs.remove(id);
         }
     }

@@ -102,8 +102,12 @@ impl Engine {
             }
         };
         self.sessions.insert(new.session, id);
-        out.answers.push(Answer::Connect(answer, ConnectAnswer::Welcome));
-        let holding = self.take_seat(now, id, new);
+        let (holding, refused) = self.take_seat(now, id, new);
+        let welcome = match refused.is_empty() {
+            true => ConnectAnswer::Welcome,
+            false => ConnectAnswer::WithoutJobs { refused },
+        };
+        out.answers.push(Answer::Connect(answer, welcome));
         self.compare(now, id, &holding, out);
         self.pump(now, id, out);
     }
@@ -143,8 +147,14 @@ impl Engine {
         id
     }
 
-    /// Writes down what the executor said of itself and returns what it holds.
-    fn take_seat(&mut self, now: Now, id: LifeId, new: Connected) -> HashSet<AttemptId> {
+    /// Takes in what the executor said of itself. Returns what it holds, and why jobs that it
+    /// declares were not saved.
+    fn take_seat(
+        &mut self,
+        now: Now,
+        id: LifeId,
+        new: Connected,
+    ) -> (HashSet<AttemptId>, Vec<String>) {
         let jobs = new.jobs;
         // Of a life that has come back all that was known holds on: what it said of itself is as old
         // as it was, but better than nothing for filters, until it says it anew.
@@ -190,11 +200,13 @@ impl Engine {
                 answered_at,
             },
         );
+        let mut refused = Vec::new();
         for job in jobs {
-            // What code says of a job is no answer to anybody.
-            drop(self.save(now, Job::clone(&job), SaveMode::Replace, Origin::Code));
+            if let Err(err) = self.save(now, Job::clone(&job), SaveMode::Replace, Origin::Code) {
+                refused.push(format!("{}: {err}", job.name));
+            }
         }
-        new.holding.into_iter().collect()
+        (new.holding.into_iter().collect(), refused)
     }
 
     fn leave_groups(&mut self, id: LifeId) {

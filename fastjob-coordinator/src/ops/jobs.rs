@@ -318,6 +318,7 @@ impl From<JobRefused> for Error {
             JobRefused::Child { .. } => Self::invalid("children", message),
             JobRefused::IsChild { .. } => Self::Conflict(message),
             JobRefused::NoBackfill(_) => Self::invalid("job", message),
+            JobRefused::TooMany(_) => Self::Conflict(message),
             JobRefused::NeverFires(problem) => Self::invalid(&problem.field, problem.message),
         }
     }

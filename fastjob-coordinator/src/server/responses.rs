@@ -19,7 +19,7 @@ use hyper::body::{Frame, SizeHint};
 
 use super::grpc;
 use crate::{
-    api::{BODY_MAX, Kind, Problem},
+    api::{ASK_MAX, BODY_MAX, Kind, Problem},
     bounds::{Bounds, Hangup, Reserved, Watch},
 };
 
@@ -54,7 +54,7 @@ fn body_bytes(request: &Request) -> u64 {
     let announced = announced.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     match announced {
         // What is too long is refused and not kept.
-        Some(length) if length > BODY_MAX as u64 => 0,
+        Some(length) if length > ASK_MAX as u64 => 0,
         Some(length) => length,
         None => request.body().size_hint().exact().unwrap_or(BODY_MAX as u64),
     }
@@ -77,7 +77,7 @@ impl Client {
     }
 
     fn watch(&self, bytes: u64) -> Watch {
-        Watch::begin(&self.hangup, bytes, self.bounds.unread, self.peer.clone())
+        Watch::begin(&self.hangup, bytes, self.bounds.limit(bytes), self.peer.clone())
     }
 }
 

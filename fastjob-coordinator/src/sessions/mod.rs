@@ -125,10 +125,7 @@ impl Sessions {
     ///
     /// Fails with the reason if another process, or the same one over another address, has a
     /// session under that name, and if there are too many sessions.
-    pub(crate) fn open(
-        &self,
-        executor: Arc<Connected>,
-    ) -> Result<(Queue, Unsent), OpenError> {
+    pub(crate) fn open(&self, executor: Arc<Connected>) -> Result<(Queue, Unsent), OpenError> {
         let mut open = self.lock();
         let seat = |other: &Connected| {
             other.service == executor.service && other.executor == executor.executor

@@ -11,6 +11,7 @@ mod command_line;
 mod crashes;
 mod disk;
 mod kills;
+mod limits;
 mod load;
 mod logs;
 mod pages;

@@ -179,6 +179,7 @@ impl World {
             lease,
             partitions: self.shape.partitions,
             since: self.began,
+            quota: crate::engine::JobQuota::default(),
         };
         let engine = Engine::new(config, self.store.load_partition(lease.partition), self.now(m));
         self.nodes[m].engines.insert(lease.partition, Running { lease, engine });

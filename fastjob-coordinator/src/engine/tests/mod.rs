@@ -2,6 +2,7 @@
 
 mod attempts;
 mod children;
+mod quota;
 mod retention;
 mod rules;
 mod story;
