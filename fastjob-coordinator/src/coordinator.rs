@@ -8,7 +8,7 @@ mod tests;
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
-use tokio::task::JoinSet;
+use tokio::{sync::Semaphore, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use fastjob_core::ChannelName;
@@ -20,19 +20,24 @@ pub use self::{
 };
 use crate::{
     alarm::{self, Alarm, Channel, Channels},
+    bounds::{Bounds, Budget},
     clock::{self, Clock, Witness},
     cluster::{self, ClusterMap, Deadline, Engines, Keeper},
-    config::{Config, CoordinatorConfig, StoreUrl},
-    engine::{Limits, OpenLimit},
+    config::{Config, CoordinatorConfig, LimitsConfig, StoreUrl},
+    engine::{JobQuota, Limits, OpenLimit},
     ops::{Ops, Peers},
     parts::{Ended, caught, part, whole},
-    rpc::{Link, Terms},
+    rpc::{HelloLimits, Link, NodeCredit, Terms},
     server::{self, Bound, Guard, Plaintext, Server, Tls, TlsFiles, TlsMode},
-    sessions::Sessions,
+    sessions::{self, Sessions},
     store::{self, writer::Writer},
     sweep,
 };
 
+/// How long a client may leave a response unread, besides the time that its size takes.
+const UNREAD: Duration = Duration::from_secs(30);
+/// How many bytes a client has to read in a second.
+const SLOWEST: u64 = 64 * 1024;
 /// How long the writer may take for the last commits once all else has stopped.
 const LAST_COMMITS: Duration = Duration::from_secs(15);
 
@@ -204,7 +209,12 @@ impl Coordinator {
         let Opened { whole: store, cluster: shared } = store;
         let witness = if shared.is_some() { Witness::Database } else { Witness::Uptime };
         let clock = Arc::new(Clock::start(witness));
-        let sessions = Sessions::default();
+        let limits = &settings.limits;
+        let sessions = Sessions::new(sessions::Limits {
+            sessions: limits.max_sessions as usize,
+            per_service: limits.max_sessions_per_service as usize,
+            hellos: usize::try_from(limits.max_hellos.0).unwrap_or(usize::MAX),
+        });
         let me = cluster::node(settings.advertised(bound.local_addr()));
         let (map, deadline) = match &shared {
             Some(_) => (ClusterMap::of(me.id.clone()), Deadline::passed()),
@@ -239,16 +249,22 @@ impl Coordinator {
                 silence: settings.beat * 3,
                 exclusive: settings.executor_lost * 3 / 5,
             },
+            limits: HelloLimits {
+                bytes: limits.max_hello.0,
+                jobs: limits.max_declared_jobs as usize,
+            },
+            credit: NodeCredit::default(),
             stop: stop.clone(),
         };
         let keeper = Keeper {
             settings: cluster::Settings {
                 executor_lost: settings.executor_lost,
                 lease: settings.lease,
+                job_quota: JobQuota { jobs: limits.max_jobs, bytes: limits.max_job_definitions.0 },
             },
             limits: Limits {
-                descendants: settings.max_descendants,
-                open: OpenLimit::new(settings.max_open_tasks, settings.max_open_bytes).into(),
+                descendants: limits.max_descendants,
+                open: OpenLimit::new(limits.max_open_tasks, limits.max_open_bytes.0).into(),
             },
             store: Arc::clone(&store) as _,
             clock: Arc::clone(&clock),
@@ -258,6 +274,7 @@ impl Coordinator {
             deadline,
             map,
         };
+        let swept = sweep::Node { engines: engines.clone(), sessions: keeper.sessions.clone() };
         let senders = engines.clone();
         let turn: alarm::Turn = Arc::new(move |channel| senders.sends_to(channel));
         let mut loops: JoinSet<Ended> = JoinSet::new();
@@ -279,6 +296,7 @@ impl Coordinator {
         }
         let sweep = sweep::run(
             Arc::clone(&store),
+            swept,
             settings.history,
             Arc::clone(&clock),
             stop.child_token(),
@@ -287,8 +305,7 @@ impl Coordinator {
         loops.spawn(part("watch of the clock", clock::watch(clock.clone(), stop.child_token())));
         let alarms = alarm::run(Arc::clone(&store), channels, turn, clock, stop.child_token());
         loops.spawn(part("sender of alarms", alarms));
-        let grpc = tonic::service::Routes::new(link.into_service()).into_axum_router();
-        let app = server::app(ops, grpc, guard);
+        let app = server::app(ops, link.into_router(), guard, bounds(limits));
         let drain = settings.drain;
         let most = usize::try_from(settings.max_connections).unwrap_or(usize::MAX);
         let limits = server::Limits { connections: most, ..server::Limits::default() };
@@ -345,5 +362,20 @@ impl Coordinator {
             Some(Ended { part, panic: Some(message) }) => Err(RunError::Panicked { part, message }),
             Some(_) | None => writer_failed.map_or(Ok(()), Err),
         }
+    }
+}
+
+/// What the port lets requests take.
+fn bounds(limits: &LimitsConfig) -> Bounds {
+    let followers = Arc::new(Semaphore::new(limits.max_log_followers as usize));
+    Bounds {
+        requests: Budget::new(limits.max_request_memory.0, "coordinator.limits.max_request_memory"),
+        responses: Budget::new(
+            limits.max_response_memory.0,
+            "coordinator.limits.max_response_memory",
+        ),
+        followers,
+        unread: UNREAD,
+        slowest: SLOWEST,
     }
 }

@@ -3,6 +3,9 @@
 //! The engine decides what is sent; here it only finds the stream. A message to a session that has
 //! ended is dropped: the engine learns of the end and decides anew.
 
+mod limits;
+mod queue;
+
 use std::{
     collections::{HashMap, HashSet},
     sync::{
@@ -13,12 +16,17 @@ use std::{
 };
 
 use fastjob_core::{
-    AttemptId, ExecutorName, ServiceName,
+    AttemptId, ExecutorName, JobName, ServiceName,
     block::{Block, BlockScope},
     wire::{BATCH_MAX, v1},
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
+use self::limits::Used;
+pub(crate) use self::{
+    limits::{Limits, TooMany},
+    queue::{Ended, Queue, Unsent},
+};
 use crate::{
     engine::{Connected, Held, Message, SessionId, StartAttempt},
     store::{Lease, NodeRow},
@@ -26,6 +34,8 @@ use crate::{
 
 /// How long an executor may take to answer a question.
 const ANSWER: Duration = Duration::from_secs(5);
+/// Most questions to one executor that wait for an answer.
+const QUESTIONS: usize = 256;
 
 /// All live sessions of this node.
 #[derive(Clone, Debug, Default)]
@@ -34,7 +44,23 @@ pub(crate) struct Sessions(Arc<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     next: AtomicU64,
-    open: Mutex<HashMap<SessionId, Session>>,
+    limits: Limits,
+    open: Mutex<Open>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    sessions: HashMap<SessionId, Session>,
+    used: Used,
+}
+
+impl Open {
+    fn remove(&mut self, id: SessionId) {
+        if let Some(session) = self.sessions.remove(&id) {
+            self.used.remove(&session.executor);
+            session.outbound.end(Ended::Closed);
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -43,11 +69,11 @@ struct Session {
     executor: Arc<Connected>,
     /// What the executor was told that this node acts on.
     claimed: HashSet<Lease>,
-    outbound: mpsc::UnboundedSender<Outbound>,
+    outbound: Queue,
     questions: HashMap<u64, oneshot::Sender<v1::StatReply>>,
 }
 
-/// What goes out over a stream. At most what an executor can hold is under way at a time.
+/// What goes out over a stream.
 #[derive(Debug)]
 pub(crate) enum Outbound {
     Message(Lease, Message),
@@ -65,72 +91,88 @@ pub(crate) enum AskError {
     Gone,
     #[error("the executor did not answer within 5 s")]
     Silent,
+    #[error("the executor has {QUESTIONS} questions to answer already")]
+    Busy,
     #[error("the executor answered: {0}")]
     Refused(String),
 }
 
+/// Why a session was not opened.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OpenError {
+    /// Another process has the executor's name.
+    #[error("{0}")]
+    Taken(String),
+    /// There are too many.
+    #[error(transparent)]
+    TooMany(#[from] TooMany),
+}
+
 impl Sessions {
+    /// No sessions yet, and so many at most.
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self(Arc::new(Inner { limits, ..Inner::default() }))
+    }
+
     /// A name for a session that is to be opened.
     pub(crate) fn next_id(&self) -> SessionId {
         SessionId(self.0.next.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
-    /// Opens a session and returns what its stream is to send. It takes the place of an earlier
-    /// session of the same process over the same address.
+    /// Opens a session and returns both ends of what its stream is to send. It takes the place of an
+    /// earlier session of the same process over the same address.
     ///
     /// # Errors
     ///
     /// Fails with the reason if another process, or the same one over another address, has a
-    /// session under that name.
-    pub(crate) fn open(
-        &self,
-        executor: Arc<Connected>,
-    ) -> Result<mpsc::UnboundedReceiver<Outbound>, String> {
+    /// session under that name, and if there are too many sessions.
+    pub(crate) fn open(&self, executor: Arc<Connected>) -> Result<(Queue, Unsent), OpenError> {
         let mut open = self.lock();
         let seat = |other: &Connected| {
             other.service == executor.service && other.executor == executor.executor
         };
-        let before = open.iter().find(|(_, session)| seat(&session.executor));
+        let before = open.sessions.iter().find(|(_, session)| seat(&session.executor));
         if let Some((id, before)) = before.map(|(id, session)| (*id, &session.executor)) {
             if let Some(why) = is_taken(before, &executor) {
-                return Err(why);
+                return Err(OpenError::Taken(why));
             }
-            open.remove(&id);
+            open.remove(id);
         }
-        let (outbound, stream) = mpsc::unbounded_channel();
+        open.used.check(&self.0.limits, &executor)?;
+        open.used.add(&executor);
+        let (outbound, unsent) = Queue::new();
         let id = executor.session;
         let (claimed, questions) = (HashSet::new(), HashMap::new());
-        open.insert(id, Session { executor, claimed, outbound, questions });
-        Ok(stream)
+        let session = Session { executor, claimed, outbound: outbound.clone(), questions };
+        open.sessions.insert(id, session);
+        Ok((outbound, unsent))
     }
 
     /// Tells an executor that this node acts on these partitions; what it was told is left out.
     pub(crate) fn claim(&self, id: SessionId, leases: &[Lease]) {
-        if let Some(session) = self.lock().get_mut(&id) {
+        if let Some(session) = self.lock().sessions.get_mut(&id) {
             session.claim(leases);
         }
     }
 
     /// Tells all executors that this node acts on these partitions from now on.
     pub(crate) fn claim_all(&self, leases: &[Lease]) {
-        for session in self.lock().values_mut() {
+        for session in self.lock().sessions.values_mut() {
             session.claim(leases);
         }
     }
 
     /// Tells all executors which nodes there are.
     pub(crate) fn tell_nodes(&self, nodes: &[NodeRow]) {
-        for session in self.lock().values() {
-            // A stream that has just ended takes nothing.
-            drop(session.outbound.send(Outbound::Nodes(nodes.to_vec())));
+        for session in self.lock().sessions.values() {
+            session.outbound.push(Outbound::Nodes(nodes.to_vec()));
         }
     }
 
     /// Tells one executor which nodes there are.
     pub(crate) fn tell_nodes_to(&self, id: SessionId, nodes: Vec<NodeRow>) {
-        if let Some(session) = self.lock().get(&id) {
-            // A stream that has just ended takes nothing.
-            drop(session.outbound.send(Outbound::Nodes(nodes)));
+        if let Some(session) = self.lock().sessions.get(&id) {
+            session.outbound.push(Outbound::Nodes(nodes));
         }
     }
 
@@ -138,12 +180,20 @@ impl Sessions {
     pub(crate) fn of(&self, service: &ServiceName, executor: &ExecutorName) -> Option<SessionId> {
         let open = self.lock();
         let seat = |other: &Connected| other.service == *service && other.executor == *executor;
-        open.iter().find(|(_, session)| seat(&session.executor)).map(|(id, _)| *id)
+        open.sessions.iter().find(|(_, session)| seat(&session.executor)).map(|(id, _)| *id)
+    }
+
+    /// The jobs that the connected executors declare, each once.
+    pub(crate) fn declared(&self) -> Vec<(ServiceName, JobName)> {
+        let open = self.lock();
+        let jobs = open.sessions.values().flat_map(|session| &session.executor.jobs);
+        let names: HashSet<_> = jobs.map(|job| (job.service.clone(), job.name.clone())).collect();
+        names.into_iter().collect()
     }
 
     /// Ends a session; its stream ends with it.
     pub(crate) fn close(&self, id: SessionId) {
-        self.lock().remove(&id);
+        self.lock().remove(id);
     }
 
     /// Sends a message, if the session still lives.
@@ -151,17 +201,15 @@ impl Sessions {
         if matches!(message, Message::Close) {
             return self.close(id);
         }
-        if let Some(session) = self.lock().get(&id) {
-            // A stream that has just ended takes nothing; the engine is about to learn of it.
-            drop(session.outbound.send(Outbound::Message(lease, message)));
+        if let Some(session) = self.lock().sessions.get(&id) {
+            session.outbound.push(Outbound::Message(lease, message));
         }
     }
 
     /// Answers a beat, if the session still lives.
     pub(crate) fn ping(&self, id: SessionId, ping: v1::Ping) {
-        if let Some(session) = self.lock().get(&id) {
-            // A stream that has just ended takes nothing; the engine is about to learn of it.
-            drop(session.outbound.send(Outbound::Ping(ping)));
+        if let Some(session) = self.lock().sessions.get(&id) {
+            session.outbound.push(Outbound::Ping(ping));
         }
     }
 
@@ -200,13 +248,15 @@ impl Sessions {
         let (answer, wait) = oneshot::channel();
         {
             let mut open = self.lock();
-            let session = open.get_mut(&id).ok_or(AskError::Gone)?;
+            let session = open.sessions.get_mut(&id).ok_or(AskError::Gone)?;
+            if session.questions.len() >= QUESTIONS {
+                return Err(AskError::Busy);
+            }
             session.questions.insert(question, answer);
-            let stat = Outbound::Stat(v1::Stat { id: question, kind: Some(kind) });
-            session.outbound.send(stat).map_err(|_| AskError::Gone)?;
+            session.outbound.push(Outbound::Stat(v1::Stat { id: question, kind: Some(kind) }));
         }
         let reply = tokio::time::timeout(ANSWER, wait).await;
-        if let Some(session) = self.lock().get_mut(&id) {
+        if let Some(session) = self.lock().sessions.get_mut(&id) {
             session.questions.remove(&question);
         }
         let reply = reply.map_err(|_| AskError::Silent)?.map_err(|_| AskError::Gone)?;
@@ -215,15 +265,17 @@ impl Sessions {
 
     /// Hands an answer to whoever asked.
     pub(crate) fn answered(&self, id: SessionId, reply: v1::StatReply) {
-        let asked =
-            self.lock().get_mut(&id).and_then(|session| session.questions.remove(&reply.id));
+        let mut open = self.lock();
+        let session = open.sessions.get_mut(&id);
+        let asked = session.and_then(|session| session.questions.remove(&reply.id));
+        drop(open);
         if let Some(asked) = asked {
             // Whoever asked may have given up waiting.
             drop(asked.send(reply));
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<SessionId, Session>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Open> {
         self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -233,8 +285,7 @@ impl Session {
         let new: Vec<_> =
             leases.iter().filter(|lease| self.claimed.insert(**lease)).copied().collect();
         if !new.is_empty() {
-            // A stream that has just ended takes nothing.
-            drop(self.outbound.send(Outbound::Leases(new)));
+            self.outbound.push(Outbound::Leases(new));
         }
     }
 }
