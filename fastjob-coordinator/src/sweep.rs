@@ -8,7 +8,11 @@ mod pace;
 #[cfg(test)]
 mod tests;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use fastjob_core::{JobId, JobName, ServiceName};
 use jiff::{SignedDuration, Timestamp};
@@ -41,8 +45,8 @@ const DATED_EVERY: SignedDuration = SignedDuration::from_hours(24);
 pub(crate) trait Holder: Send + Sync {
     /// The partitions that this node may act on now.
     fn held(&self) -> Vec<Partition>;
-    /// The jobs that connected executors declare.
-    fn declared(&self) -> Vec<(ServiceName, JobName)>;
+    /// The jobs that connected executors declare, each once, by partition.
+    fn declared(&self) -> HashMap<Partition, Vec<(ServiceName, JobName)>>;
     /// Those of the partitions whose engines answered, and the lives that these engines use.
     async fn current_lives(&self, partitions: &[Partition]) -> (Vec<Partition>, Vec<LifeId>);
     /// The store has removed deleted jobs that were dated before `before`.
@@ -61,8 +65,16 @@ impl Holder for Node {
         self.engines.leases().into_iter().map(|lease| lease.partition).collect()
     }
 
-    fn declared(&self) -> Vec<(ServiceName, JobName)> {
-        self.sessions.declared()
+    fn declared(&self) -> HashMap<Partition, Vec<(ServiceName, JobName)>> {
+        let executors = self.sessions.executors();
+        let jobs = executors.iter().flat_map(|executor| &executor.jobs);
+        let names: HashSet<_> = jobs.map(|job| (&job.service, &job.name)).collect();
+        let mut declared: HashMap<_, Vec<_>> = HashMap::new();
+        for (service, name) in names {
+            let partition = Partition::of_name(service, name, self.engines.partitions());
+            declared.entry(partition).or_default().push((service.clone(), name.clone()));
+        }
+        declared
     }
 
     async fn current_lives(&self, partitions: &[Partition]) -> (Vec<Partition>, Vec<LifeId>) {
@@ -151,7 +163,9 @@ impl<S: RetentionStore + ?Sized, H: Holder> Sweep<S, H> {
         let held = self.holder.held();
         let declared = self.holder.declared();
         for partition in &held {
-            self.store.date_deleted_jobs(*partition, &declared, since, now).await?;
+            if let Some(declared) = declared.get(partition) {
+                self.store.date_deleted_jobs(*partition, declared, since, now).await?;
+            }
             loop {
                 let began = Instant::now();
                 let jobs = self.store.remove_deleted_jobs(*partition, before, JOBS).await?;

@@ -54,12 +54,13 @@ impl RetentionStore for Fake {
 
     async fn date_deleted_jobs(
         &self,
-        _: Partition,
+        partition: Partition,
         declared: &[(ServiceName, JobName)],
         since: Timestamp,
         now: Timestamp,
     ) -> Result<u64> {
         assert!(since < now);
+        assert_eq!(partition, Partition(2), "each partition has its own jobs");
         self.dated.lock().unwrap().extend_from_slice(declared);
         Ok(0)
     }
@@ -103,8 +104,9 @@ impl Holder for Holds {
         self.partitions.iter().copied().map(Partition).collect()
     }
 
-    fn declared(&self) -> Vec<(ServiceName, JobName)> {
-        vec![("s".parse().unwrap(), "j".parse().unwrap())]
+    fn declared(&self) -> HashMap<Partition, Vec<(ServiceName, JobName)>> {
+        let job = ("s".parse().unwrap(), "j".parse().unwrap());
+        [(Partition(2), vec![job])].into()
     }
 
     async fn current_lives(&self, partitions: &[Partition]) -> (Vec<Partition>, Vec<LifeId>) {
