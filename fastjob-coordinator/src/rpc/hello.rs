@@ -11,7 +11,7 @@ use tonic::Status;
 use crate::engine::{Connected, SessionId};
 
 /// Most handlers of one executor.
-const HANDLERS_MAX: usize = 10_000;
+const HANDLERS_MAX: usize = 2_000;
 /// Most partitions that a message may name: as many as a store may have.
 pub(super) const LEASES_MAX: usize = 1_024;
 /// Most attempts that an executor may hold.

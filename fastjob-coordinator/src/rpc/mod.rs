@@ -7,31 +7,28 @@ mod beats;
 mod credit;
 mod hello;
 mod inbound;
+mod open;
 mod read;
 mod round_trips;
 
 #[cfg(test)]
 mod tests;
 
-use std::{
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use fastjob_core::wire::{
     MESSAGE_MAX,
     v1::{self, executor_link_server::ExecutorLink, from_executor},
 };
 use tokio::time::Instant;
-use tokio_stream::{Stream, StreamExt};
+use tokio_stream::StreamExt;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 use self::{
     beats::Beats,
     credit::Credit,
+    open::{OpenSession, Outgoing, refused},
     read::{Heard, read},
     round_trips::RoundTrips,
 };
@@ -39,9 +36,9 @@ pub(crate) use self::{credit::NodeCredit, hello::HelloLimits};
 use crate::{
     bounds::Hangup,
     cluster::{ClusterMap, Engines, Spent},
-    engine::{Beat, Connected, Event, SessionId},
+    engine::{Event, SessionId},
     parts::caught,
-    sessions::{Ended, OpenError, Queue, Sessions, Unsent, to_wire},
+    sessions::Sessions,
 };
 
 /// What executors are told when they are welcomed.
@@ -133,84 +130,6 @@ impl ExecutorLink for Link {
         });
         let welcome = v1::ToExecutor { message: Some(v1::to_executor::Message::Welcome(welcome)) };
         Ok(Response::new(Outgoing { first: Some(welcome), outbound }))
-    }
-}
-
-/// What goes out over one stream; it ends when the session is closed.
-#[derive(Debug)]
-pub(crate) struct Outgoing {
-    first: Option<v1::ToExecutor>,
-    outbound: Unsent,
-}
-
-impl Stream for Outgoing {
-    type Item = Result<v1::ToExecutor, Status>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if let Some(first) = self.first.take() {
-            return Poll::Ready(Some(Ok(first)));
-        }
-        Pin::new(&mut self.outbound).poll_next(cx).map(|next| {
-            next.map(|next| {
-                next.map(to_wire).map_err(|why| Status::resource_exhausted(why.to_string()))
-            })
-        })
-    }
-}
-
-/// Ends the session however its stream ends.
-struct OpenSession {
-    id: SessionId,
-    executor: Arc<Connected>,
-    queue: Queue,
-    /// Ends the connection.
-    hangup: Hangup,
-    link: Link,
-}
-
-impl Drop for OpenSession {
-    fn drop(&mut self) {
-        self.link.sessions.close(self.id);
-        self.link.engines.disconnected(self.id);
-    }
-}
-
-impl OpenSession {
-    /// Tells the engines of a beat, and answers it.
-    fn beat(&self, beat: Beat, uptime_ms: u64, trips: &mut RoundTrips) {
-        let link = &self.link;
-        link.engines.tell_all(|| Event::Beat(self.id, beat));
-        let id = trips.begin(Instant::now());
-        let leases = link.engines.leases();
-        let partitions = leases.into_iter().map(|lease| lease.partition.0).collect();
-        link.sessions.ping(self.id, v1::Ping { id, uptime_ms, partitions });
-    }
-
-    /// The session was ended from this side. A connection that is not read does not carry the end
-    /// of its stream either, so it is cut.
-    fn give_up(&self, why: &Ended) -> String {
-        match why {
-            Ended::Closed => {}
-            Ended::Full { .. } | Ended::Unread(_) => {
-                let executor = &self.executor;
-                tracing::warn!(service = %executor.service, executor = %executor.executor, %why,
-                    "an executor does not read what it is sent and is disconnected");
-                self.hangup.0.cancel();
-            }
-        }
-        why.to_string()
-    }
-}
-
-/// Logs and tells why an executor is not let in.
-fn refused(executor: &Connected, err: &OpenError) -> Status {
-    match err {
-        OpenError::Taken(why) => Status::already_exists(why.clone()),
-        OpenError::TooMany(why) => {
-            tracing::warn!(service = %executor.service, executor = %executor.executor, %why,
-                "an executor was rejected");
-            Status::resource_exhausted(why.to_string())
-        }
     }
 }
 

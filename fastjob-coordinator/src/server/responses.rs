@@ -1,4 +1,5 @@
-//! Bounds the memory of requests and responses: every request but gRPC calls passes here.
+//! Bounds the memory of requests and responses: every request passes here but gRPC calls, which
+//! have bounds of their own, and questions about the health.
 
 use std::{
     net::SocketAddr,
@@ -19,7 +20,7 @@ use hyper::body::{Frame, SizeHint};
 
 use super::grpc;
 use crate::{
-    api::{ASK_MAX, BODY_MAX, Kind, Problem},
+    api::{ASK_MAX, BODY_MAX, HEALTH, Kind, Problem},
     bounds::{Bounds, Hangup, Reserved, Watch},
 };
 
@@ -32,7 +33,8 @@ pub(super) async fn bound(
     mut request: Request,
     next: Next,
 ) -> Response {
-    if grpc::is_spoken(request.headers()) {
+    // Whoever asks for the health has to be answered while others take all the memory.
+    if grpc::is_spoken(request.headers()) || HEALTH.contains(&request.uri().path()) {
         return next.run(request).await;
     }
     let client = Client::of(&request, bounds.clone());

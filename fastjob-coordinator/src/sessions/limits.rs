@@ -86,11 +86,13 @@ impl Used {
 
 /// About how many bytes an executor's description takes.
 fn bytes(executor: &Connected) -> usize {
-    /// What an entry of a map takes besides its texts.
-    const ENTRY: usize = 64;
-    let labels = executor.labels.iter().map(|(key, value)| key.len() + value.len() + ENTRY);
+    /// What a label takes besides its texts.
+    const LABEL: usize = 64;
+    /// What a handler takes besides its texts: every engine has an entry for it.
+    const HANDLER: usize = 512;
+    let labels = executor.labels.iter().map(|(key, value)| key.len() + value.len() + LABEL);
     let handlers =
-        executor.handlers.iter().map(|(name, text)| name.as_str().len() + text.len() + ENTRY);
+        executor.handlers.iter().map(|(name, text)| name.as_str().len() + text.len() + HANDLER);
     let jobs = executor.jobs.iter().map(|job| definition_bytes(job));
     executor.address.len()
         + executor.version.len()

@@ -3,6 +3,7 @@
 //! The engine decides what is sent; here it only finds the stream. A message to a session that has
 //! ended is dropped: the engine learns of the end and decides anew.
 
+mod ask;
 mod limits;
 mod queue;
 
@@ -16,7 +17,7 @@ use std::{
 };
 
 use fastjob_core::{
-    AttemptId, ExecutorName, JobName, ServiceName,
+    AttemptId, ExecutorName, ServiceName,
     block::{Block, BlockScope},
     wire::{BATCH_MAX, v1},
 };
@@ -24,6 +25,7 @@ use tokio::sync::oneshot;
 
 use self::limits::Used;
 pub(crate) use self::{
+    ask::AskError,
     limits::{Limits, TooMany},
     queue::{Ended, Queue, Unsent},
 };
@@ -31,11 +33,6 @@ use crate::{
     engine::{Connected, Held, Message, SessionId, StartAttempt},
     store::{Lease, NodeRow},
 };
-
-/// How long an executor may take to answer a question.
-const ANSWER: Duration = Duration::from_secs(5);
-/// Most questions to one executor that wait for an answer.
-const QUESTIONS: usize = 256;
 
 /// All live sessions of this node.
 #[derive(Clone, Debug, Default)]
@@ -82,19 +79,6 @@ pub(crate) enum Outbound {
     Stat(v1::Stat),
     Ping(v1::Ping),
     Farewell,
-}
-
-/// Why a question got no answer.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum AskError {
-    #[error("the executor is not connected")]
-    Gone,
-    #[error("the executor did not answer within 5 s")]
-    Silent,
-    #[error("the executor has {QUESTIONS} questions to answer already")]
-    Busy,
-    #[error("the executor answered: {0}")]
-    Refused(String),
 }
 
 /// Why a session was not opened.
@@ -183,12 +167,9 @@ impl Sessions {
         open.sessions.iter().find(|(_, session)| seat(&session.executor)).map(|(id, _)| *id)
     }
 
-    /// The jobs that the connected executors declare, each once.
-    pub(crate) fn declared(&self) -> Vec<(ServiceName, JobName)> {
-        let open = self.lock();
-        let jobs = open.sessions.values().flat_map(|session| &session.executor.jobs);
-        let names: HashSet<_> = jobs.map(|job| (job.service.clone(), job.name.clone())).collect();
-        names.into_iter().collect()
+    /// What the connected executors said of themselves.
+    pub(crate) fn executors(&self) -> Vec<Arc<Connected>> {
+        self.lock().sessions.values().map(|session| Arc::clone(&session.executor)).collect()
     }
 
     /// Ends a session; its stream ends with it.
@@ -215,63 +196,8 @@ impl Sessions {
 
     /// Tells an executor that drains that nothing follows any more, if the session still lives.
     pub(crate) fn farewell(&self, id: SessionId) {
-        if let Some(session) = self.lock().get(&id) {
-            // A stream that has just ended takes nothing; its executor has gone.
-            drop(session.outbound.send(Outbound::Farewell));
-        }
-    }
-
-    /// Reads an attempt's log at its executor.
-    pub(crate) async fn read_log(
-        &self,
-        id: SessionId,
-        attempt: AttemptId,
-        offset: u64,
-        limit: u32,
-    ) -> Result<v1::Log, AskError> {
-        let kind = v1::stat::Kind::Log(v1::StatLog { attempt: attempt.0, offset, limit });
-        match self.ask(id, kind).await? {
-            v1::stat_reply::Kind::Log(log) => Ok(log),
-            v1::stat_reply::Kind::Error(why) => Err(AskError::Refused(why)),
-            v1::stat_reply::Kind::Executor(_) => {
-                Err(AskError::Refused("figures in place of a log".to_owned()))
-            }
-        }
-    }
-
-    async fn ask(
-        &self,
-        id: SessionId,
-        kind: v1::stat::Kind,
-    ) -> Result<v1::stat_reply::Kind, AskError> {
-        let question = self.0.next.fetch_add(1, Ordering::Relaxed) + 1;
-        let (answer, wait) = oneshot::channel();
-        {
-            let mut open = self.lock();
-            let session = open.sessions.get_mut(&id).ok_or(AskError::Gone)?;
-            if session.questions.len() >= QUESTIONS {
-                return Err(AskError::Busy);
-            }
-            session.questions.insert(question, answer);
-            session.outbound.push(Outbound::Stat(v1::Stat { id: question, kind: Some(kind) }));
-        }
-        let reply = tokio::time::timeout(ANSWER, wait).await;
-        if let Some(session) = self.lock().sessions.get_mut(&id) {
-            session.questions.remove(&question);
-        }
-        let reply = reply.map_err(|_| AskError::Silent)?.map_err(|_| AskError::Gone)?;
-        reply.kind.ok_or_else(|| AskError::Refused("nothing".to_owned()))
-    }
-
-    /// Hands an answer to whoever asked.
-    pub(crate) fn answered(&self, id: SessionId, reply: v1::StatReply) {
-        let mut open = self.lock();
-        let session = open.sessions.get_mut(&id);
-        let asked = session.and_then(|session| session.questions.remove(&reply.id));
-        drop(open);
-        if let Some(asked) = asked {
-            // Whoever asked may have given up waiting.
-            drop(asked.send(reply));
+        if let Some(session) = self.lock().sessions.get(&id) {
+            session.outbound.push(Outbound::Farewell);
         }
     }
 

@@ -20,7 +20,7 @@ use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
 
 use super::Outbound;
-use crate::engine::{Message, StartAttempt};
+use crate::engine::{Held, Message, StartAttempt};
 
 /// Most messages that wait.
 const MESSAGES: usize = 100_000;
@@ -202,13 +202,18 @@ fn bytes(outbound: &Outbound) -> usize {
         Outbound::Message(_, Message::Start(attempts)) => {
             attempts.len() * size_of::<StartAttempt>()
         }
-        Outbound::Message(_, Message::Stop(ids) | Message::Recorded(ids)) => ids.len() * 8,
+        Outbound::Message(_, Message::Stop(attempts) | Message::Recorded(attempts)) => {
+            attempts.len() * size_of::<Held>()
+        }
         Outbound::Leases(leases) => leases.len() * 16,
         Outbound::Nodes(nodes) => {
             let text = |row: &crate::store::NodeRow| row.id.0.len() + row.address.len() + 96;
             nodes.iter().map(text).sum()
         }
-        Outbound::Message(_, Message::Close) | Outbound::Stat(_) | Outbound::Ping(_) => 0,
+        Outbound::Message(_, Message::Close)
+        | Outbound::Stat(_)
+        | Outbound::Ping(_)
+        | Outbound::Farewell => 0,
     };
     own + size_of::<Outbound>() + 32
 }
@@ -216,6 +221,7 @@ fn bytes(outbound: &Outbound) -> usize {
 #[cfg(test)]
 mod tests {
     use fastjob_core::AttemptId;
+    use jiff::Timestamp;
     use tokio_stream::StreamExt;
 
     use super::*;
@@ -224,7 +230,8 @@ mod tests {
     const SILENCE: Duration = Duration::from_secs(9);
 
     fn recorded(many: usize) -> Outbound {
-        Outbound::Message(Lease::default(), Message::Recorded(vec![AttemptId(1); many]))
+        let held = Held { attempt: AttemptId(1), created_at: Timestamp::UNIX_EPOCH };
+        Outbound::Message(Lease::default(), Message::Recorded(vec![held; many]))
     }
 
     fn ping(id: u64) -> Outbound {

@@ -63,12 +63,13 @@ impl RetentionStore for Fake {
 
     async fn date_deleted_jobs(
         &self,
-        _: Partition,
+        partition: Partition,
         declared: &[(ServiceName, JobName)],
         since: Timestamp,
         now: Timestamp,
     ) -> Result<u64> {
         assert!(since < now);
+        assert_eq!(partition, Partition(2), "each partition has its own jobs");
         self.dated.lock().unwrap().extend_from_slice(declared);
         Ok(0)
     }
@@ -109,8 +110,9 @@ impl Holder for Holds {
         self.partitions.iter().copied().map(Partition).collect()
     }
 
-    fn declared(&self) -> Vec<(ServiceName, JobName)> {
-        vec![("s".parse().unwrap(), "j".parse().unwrap())]
+    fn declared(&self) -> HashMap<Partition, Vec<(ServiceName, JobName)>> {
+        let job = ("s".parse().unwrap(), "j".parse().unwrap());
+        [(Partition(2), vec![job])].into()
     }
 
     async fn current_lives(&self, partitions: &[Partition]) -> (Vec<Partition>, Vec<LifeId>) {
@@ -189,8 +191,9 @@ async fn lives_of_a_partition_whose_engine_does_not_answer_stay() {
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_removed_by_a_clock_that_jumped() {
-    let fake = Fake { rows: vec![1_000].into(), deleted: vec![JobId(1)].into(), ..Fake::default() };
-    let (fake, holds) = (Arc::new(fake), holds(&[0]));
+    let (rows, deleted) = (vec![1_000, 0, 0].into(), vec![JobId(1)].into());
+    let fake = Arc::new(Fake { rows, deleted, ..Fake::default() });
+    let holds = holds(&[0, 2]);
     let (clock, machine) = Clock::manual();
     let start = clock.now().wall;
     let (year, day) = (365 * 24 * 3_600_000, Duration::from_secs(24 * 3_600));
@@ -208,6 +211,7 @@ async fn nothing_is_removed_by_a_clock_that_jumped() {
     running.await.unwrap();
     assert_eq!(fake.behind(), 0);
     assert_eq!(*holds.removed.lock().unwrap(), [JobId(1)], "at once, not after the next hour");
+    assert!(!fake.dated.lock().unwrap().is_empty());
     let latest = fake.before.lock().unwrap().iter().max().copied().unwrap();
     assert!(latest < start, "by the right clock: a day before now, not a year after");
 }
