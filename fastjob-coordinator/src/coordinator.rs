@@ -1,6 +1,7 @@
 //! The one file that knows every part: it builds them, joins them, and stops them together.
 
 mod error;
+mod limits;
 mod open;
 pub(crate) mod repair;
 #[cfg(test)]
@@ -8,7 +9,7 @@ mod tests;
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
-use tokio::{sync::Semaphore, task::JoinSet};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use fastjob_core::ChannelName;
@@ -20,24 +21,20 @@ pub use self::{
 };
 use crate::{
     alarm::{self, Alarm, Channel, Channels},
-    bounds::{Bounds, Budget},
     clock::{self, Clock, Witness},
     cluster::{self, ClusterMap, Deadline, Engines, Keeper},
-    config::{Config, CoordinatorConfig, LimitsConfig, StoreUrl},
-    engine::{JobQuota, Limits, OpenLimit},
+    config::{Config, CoordinatorConfig, StoreUrl},
     ops::{Ops, Peers},
     parts::{Ended, caught, part, whole},
-    rpc::{HelloLimits, Link, NodeCredit, Terms},
+    rpc::{Link, NodeCredit, Terms},
     server::{self, Bound, Guard, Plaintext, Server, Tls, TlsFiles, TlsMode},
-    sessions::{self, Sessions},
+    sessions::Sessions,
     store::{self, writer::Writer},
     sweep,
 };
 
-/// How long a client may leave a response unread, besides the time that its size takes.
-const UNREAD: Duration = Duration::from_secs(30);
-/// How many bytes a client has to read in a second.
-const SLOWEST: u64 = 64 * 1024;
+/// How long the part whose end ended the writer may take to be known.
+const CAUSE: Duration = Duration::from_secs(1);
 /// How long the writer may take for the last commits once all else has stopped.
 const LAST_COMMITS: Duration = Duration::from_secs(15);
 
@@ -210,11 +207,7 @@ impl Coordinator {
         let witness = if shared.is_some() { Witness::Database } else { Witness::Uptime };
         let clock = Arc::new(Clock::start(witness));
         let limits = &settings.limits;
-        let sessions = Sessions::new(sessions::Limits {
-            sessions: limits.max_sessions as usize,
-            per_service: limits.max_sessions_per_service as usize,
-            hellos: usize::try_from(limits.max_hellos.0).unwrap_or(usize::MAX),
-        });
+        let sessions = Sessions::new(limits::sessions(limits));
         let me = cluster::node(settings.advertised(bound.local_addr()));
         let (map, deadline) = match &shared {
             Some(_) => (ClusterMap::of(me.id.clone()), Deadline::passed()),
@@ -249,10 +242,7 @@ impl Coordinator {
                 silence: settings.beat * 3,
                 exclusive: settings.executor_lost * 3 / 5,
             },
-            limits: HelloLimits {
-                bytes: limits.max_hello.0,
-                jobs: limits.max_declared_jobs as usize,
-            },
+            limits: limits::hello(limits),
             credit: NodeCredit::default(),
             stop: stop.clone(),
         };
@@ -260,12 +250,9 @@ impl Coordinator {
             settings: cluster::Settings {
                 executor_lost: settings.executor_lost,
                 lease: settings.lease,
-                job_quota: JobQuota { jobs: limits.max_jobs, bytes: limits.max_job_definitions.0 },
+                job_quota: limits::jobs(limits),
             },
-            limits: Limits {
-                descendants: limits.max_descendants,
-                open: OpenLimit::new(limits.max_open_tasks, limits.max_open_bytes.0).into(),
-            },
+            limits: limits::tasks(limits),
             store: Arc::clone(&store) as _,
             clock: Arc::clone(&clock),
             writer: writer_handle,
@@ -305,7 +292,7 @@ impl Coordinator {
         loops.spawn(part("watch of the clock", clock::watch(clock.clone(), stop.child_token())));
         let alarms = alarm::run(Arc::clone(&store), channels, turn, clock, stop.child_token());
         loops.spawn(part("sender of alarms", alarms));
-        let app = server::app(ops, link.into_router(), guard, bounds(limits));
+        let app = server::app(ops, link.into_router(), guard, limits::requests(limits));
         let drain = settings.drain;
         let most = usize::try_from(settings.max_connections).unwrap_or(usize::MAX);
         let limits = server::Limits { connections: most, ..server::Limits::default() };
@@ -318,7 +305,15 @@ impl Coordinator {
             ended = last.join_next() => {
                 let written = ended.and_then(Result::ok);
                 let panic = written.as_ref().and_then(|written| written.as_ref().err()).cloned();
-                (Some(Ended { part: "writer", panic }), written)
+                let mut first = Ended { part: "writer", panic };
+                if first.panic.is_none() && !stop.is_cancelled() {
+                    // It ends when nothing can be handed to it any more: which part was first?
+                    let cause = tokio::time::timeout(CAUSE, loops.join_next()).await;
+                    if let Ok(Some(Ok(cause))) = cause {
+                        first = cause;
+                    }
+                }
+                (Some(first), written)
             }
         };
         let told = stop.is_cancelled();
@@ -362,20 +357,5 @@ impl Coordinator {
             Some(Ended { part, panic: Some(message) }) => Err(RunError::Panicked { part, message }),
             Some(_) | None => writer_failed.map_or(Ok(()), Err),
         }
-    }
-}
-
-/// What the port lets requests take.
-fn bounds(limits: &LimitsConfig) -> Bounds {
-    let followers = Arc::new(Semaphore::new(limits.max_log_followers as usize));
-    Bounds {
-        requests: Budget::new(limits.max_request_memory.0, "coordinator.limits.max_request_memory"),
-        responses: Budget::new(
-            limits.max_response_memory.0,
-            "coordinator.limits.max_response_memory",
-        ),
-        followers,
-        unread: UNREAD,
-        slowest: SLOWEST,
     }
 }

@@ -5,7 +5,7 @@ alter table attempts add column budget int4;
 alter table child_starts add column depth int4;
 alter table child_starts add column budget int4;
 
--- The children of living jobs, by child. It says the same as jobs.children, and is written with it.
+-- The children of living jobs, by child: the content of jobs.children, written together with it.
 create table job_children (
     child bigint not null,
     parent bigint not null,
@@ -18,5 +18,5 @@ insert into job_children (child, parent)
 select distinct unnest(string_to_array(trim(both '[]' from children), ',')::bigint[]), id
 from jobs where children <> '[]' and deleted_at is null;
 
--- Nobody asks for all jobs that have children.
+-- No query lists all jobs that have children any longer.
 drop index if exists jobs_with_children;

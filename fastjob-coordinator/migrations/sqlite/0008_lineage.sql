@@ -5,7 +5,7 @@ alter table attempts add column budget integer;
 alter table child_starts add column depth integer;
 alter table child_starts add column budget integer;
 
--- The children of living jobs, by child. It says the same as jobs.children, and is written with it.
+-- The children of living jobs, by child: the content of jobs.children, written together with it.
 create table job_children (
     child integer not null,
     parent integer not null,
@@ -18,5 +18,5 @@ insert into job_children (child, parent)
 select distinct child.value, jobs.id from jobs, json_each(jobs.children) as child
 where jobs.children <> '[]' and jobs.deleted_at is null;
 
--- Nobody asks for all jobs that have children.
+-- No query lists all jobs that have children any longer.
 drop index if exists jobs_with_children;

@@ -316,7 +316,7 @@ mod tests {
     async fn an_executor_that_leaves_is_answered_without_an_engine_and_by_one_that_has_ended() {
         let (_, health) = watch::channel(Health::Well);
         let facts = StoreFacts { cluster: "c".into(), partitions: 2, since: Timestamp::UNIX_EPOCH };
-        let clock = Arc::new(Clock::start());
+        let clock = Arc::new(Clock::start(crate::clock::Witness::Uptime));
         let engines = Engines::new(facts, clock, Deadline::never(), health.clone());
         engines.leaving(SessionId(1), &[AttemptId(1)]).await;
         let (handle, inbox) = EngineHandle::new(health);

@@ -29,8 +29,8 @@ pub(super) struct Why<'a> {
 }
 
 impl Engine {
-    /// A task has come to its end. One whose children were not started counts as failed: what should
-    /// have followed it does not happen.
+    /// Raises the alarm of a task that has ended. A task whose children were not started counts as
+    /// failed: the work that should have followed does not happen.
     pub(super) fn tell_end(&mut self, now: Now, open: &Open, end: TaskState, why: &Why<'_>) {
         let Some(entry) = self.jobs.get_mut(&open.job) else { return };
         if entry.row.job.alarms.is_empty() {

@@ -1,7 +1,7 @@
 //! Chains of jobs of which each is a child of the one before.
 //!
-//! The walks here use a list in place of the call stack, and follow a bounded number of links: a
-//! definition of jobs that somebody sends can neither overflow the stack nor occupy the engine.
+//! The walks here keep their path in a list instead of on the call stack, and follow a bounded number
+//! of links. So no set of job definitions can overflow the stack or block the engine.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
@@ -38,16 +38,16 @@ impl Parents {
     }
 }
 
-/// Why a chain has no longest form.
+/// Why the longest chain was not found.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Endless {
     /// It leads back to its own beginning.
     Circle,
-    /// It was not followed to its end, because there are more links than [`LINKS_MOST`].
+    /// It has more links than [`LINKS_MOST`].
     TooMany,
 }
 
-/// Follows chains in one direction. What it has seen it does not follow again.
+/// Follows chains in one direction, and each job once.
 pub(super) struct Walk<F> {
     /// The next jobs after one.
     next: F,

@@ -1,11 +1,11 @@
 //! Jobs that are started when a task of another has ended, in the same commit as that end: so a
 //! child is started once, whichever side of the commit a crash falls on.
 //!
-//! A child whose job is in another partition is written down with that end, and started by the owner
-//! of the other partition: in one commit it becomes a task and is crossed out.
+//! A child whose job is in another partition is recorded with that end, and started by the owner of
+//! the other partition: one commit creates its task and removes the record.
 //!
-//! Every child carries its [`Lineage`]. A task whose children would be too deep, or more than what is
-//! left of the budget, starts none of them, and says so in its note.
+//! Every child carries its [`Lineage`]. If the children of a task would be too deep, or exceed its
+//! budget, the task starts none of them, and its note says why.
 
 use std::sync::Arc;
 
@@ -83,7 +83,7 @@ impl Engine {
         self.new_task(now, NewTask { param, head, lineage: Some(lineage), ..new });
     }
 
-    /// What so many children of a task get of its budget; or why they are not started.
+    /// The lineages of the children of a task, or why they are not started.
     fn lineages(&self, parent: Option<Lineage>, many: usize) -> Result<Vec<Lineage>, String> {
         let root = Lineage { depth: 0, budget: self.descendants };
         let Lineage { depth, budget } = parent.unwrap_or(root);
@@ -104,8 +104,8 @@ impl Engine {
         }
         let Some(left) = budget.checked_sub(count) else {
             return Err(format!(
-                "{not_started}: of the {} tasks that may follow from one start (coordinator.limits.max_descendants), \
-                 {budget} were left for this one",
+                "{not_started}: of the {} tasks that may follow from one start \
+                 (coordinator.limits.max_descendants), {budget} were left for this one",
                 self.descendants
             ));
         };

@@ -1,8 +1,8 @@
 //! Jobs of other partitions, for what is asked before a job is saved or deleted: which jobs its
 //! children's names mean, how they are chained, and whose child it is.
 //!
-//! Whoever asks reads from the store what the one question needs, and gives it along. What is in
-//! this partition the engine knows better.
+//! The caller reads what one command needs from the store, and sends it with the command. For jobs of
+//! its own partition the engine uses its own, newer state.
 
 use std::{
     collections::{BTreeSet, HashMap},

@@ -138,14 +138,14 @@ pub(crate) enum Event {
     Returned(SessionId, Vec<AttemptId>),
     /// A session ended.
     Disconnected(SessionId),
-    /// Children of other partitions' tasks, to be started here; and the uptime at which they began to
-    /// be read.
+    /// Children of other partitions' tasks, to be started here, and the uptime at which the read from
+    /// the store began.
     ChildStarts(Vec<ChildStart>, Duration),
     /// The store has removed these deleted jobs, which were dated before `before`.
     JobsRemoved { jobs: Vec<JobId>, before: Timestamp },
     /// Somebody asks for something.
     Command(Command),
-    /// Somebody asks for something that is judged by what jobs of other partitions are now.
+    /// A command that depends on jobs of other partitions, with these jobs.
     CommandWith(Directory, Command),
 }
 

@@ -1,4 +1,4 @@
-//! What is judged about children when a job is saved or deleted.
+//! Checks of children when a job is saved or deleted.
 //!
 //! Which job a child's name means is decided when its parent is saved, and kept: jobs that are saved
 //! later change nothing about it. A child cannot be deleted while it is one. A save that would close
@@ -132,7 +132,7 @@ impl Engine {
             })
         };
         let ids: Arc<[JobId]> = job.children.iter().map(resolve).collect::<Result<_, _>>()?;
-        // What was accepted before stays so: only a change can close a circle or lengthen a chain.
+        // Only a change of children can close a circle or lengthen a chain.
         if before.is_none_or(|before| before.children != ids) {
             self.check_chains(before.map(|before| before.id), job, &ids)?;
         }
@@ -143,7 +143,7 @@ impl Engine {
     fn check_chains(&self, id: Option<JobId>, job: &Job, ids: &[JobId]) -> Result<(), JobRefused> {
         let many = || format!("leads to more than {LINKS_MOST} jobs, which are too many to check");
         let circle = || "leads back to itself: its tasks would never end".to_owned();
-        // A job that leads back to `id` is found by standing for it: its children are the new ones.
+        // The job itself has its new children already, so that a way back to it closes a circle.
         let mut down = Walk::new(|of| match id {
             Some(id) if id == of => ids.to_vec(),
             Some(_) | None => self.children_of(of),
@@ -164,7 +164,7 @@ impl Engine {
         let Some((child, below)) = longest else { return Ok(()) };
         let mut above = match id {
             Some(id) => {
-                // It is its old children that it could be met through again.
+                // A way up to the job itself goes through its old children, which are replaced.
                 let parents = |of| self.parents_of(of).into_iter().filter(|of| *of != id).collect();
                 let chain = Walk::new(parents).longest(id);
                 chain.map_err(|endless| match endless {

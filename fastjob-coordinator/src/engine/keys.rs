@@ -1,10 +1,10 @@
 //! Keys of starts that a caller may not see in the store yet.
 //!
-//! A caller looks for its key in the store first, and then asks the engine. A key may be forgotten
-//! here when everybody who asks from now on has seen it there: when its commit was durable before
-//! they looked. So each asks with the moment at which it began to look, and one that looked before
-//! what was forgotten since was durable has to look again. That makes it safe to forget at any time,
-//! and keeps the memory bounded.
+//! A caller looks its key up in the store first, and then asks the engine. The engine may forget a key
+//! once every later caller has seen it in the store, which is when the caller's lookup began after the
+//! key was durable. So each caller sends the time at which its lookup began. If the engine has
+//! forgotten keys that this lookup may have missed, the caller has to look again. That makes it safe
+//! to forget a key at any time after its commit, and bounds the memory.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -39,14 +39,14 @@ pub(super) type Key = (JobId, Arc<str>);
 pub(super) enum Found {
     /// It started this task.
     Task(TaskId),
-    /// Nobody has used it.
+    /// No start has used it.
     Nothing,
-    /// It may be in the store by now.
+    /// The lookup in the store was too early to tell.
     LookAgain,
 }
 
-/// Keys that may not be seen in the store yet. Those that wait for their commit are as many as the
-/// tasks that do; of the others there is a limit.
+/// The keys that the engine remembers. The number of durable keys has a limit; keys that wait for
+/// their commit belong to open tasks, which have limits of their own.
 pub(super) struct Keys {
     known: HashMap<Key, TaskId>,
     /// In the order of their commits.
@@ -55,12 +55,12 @@ pub(super) struct Keys {
     durable: VecDeque<(Duration, Key)>,
     /// Of those that are durable.
     bytes: usize,
-    /// Who looked at this uptime or earlier may have missed what was forgotten.
+    /// A lookup that began at this uptime or earlier may have missed a key that was forgotten.
     forgotten: Duration,
 }
 
 impl Keys {
-    /// Those of an engine that begins now: what was started before it is in the store.
+    /// For an engine that starts now: all earlier keys are in the store.
     pub(super) fn new(now: Now) -> Self {
         Self {
             known: HashMap::new(),
@@ -79,8 +79,8 @@ impl Keys {
         }
     }
 
-    /// Whether what was read from the store at this uptime may lack something that is known nowhere
-    /// else any more.
+    /// Whether a read from the store that began at this uptime may have missed a key that was
+    /// forgotten since.
     pub(super) fn is_too_old(&self, looked_at: Duration) -> bool {
         looked_at <= self.forgotten
     }
@@ -95,8 +95,7 @@ impl Keys {
         self.young.push_back((commit, key));
     }
 
-    /// Notes which have become durable by now, and forgets the oldest of those that are too old or
-    /// too many.
+    /// Records which keys have become durable, and forgets the oldest ones beyond the limits.
     fn settle(&mut self, now: Now, is_durable: impl Fn(CommitId) -> bool) {
         while let Some((_, key)) = self.young.pop_front_if(|(commit, _)| is_durable(*commit)) {
             self.bytes += key.1.len();
@@ -116,7 +115,7 @@ impl Keys {
 }
 
 impl Engine {
-    /// Forgets the keys that everybody sees in the store by now, or is told to look for again.
+    /// Forgets durable keys beyond the limits of age, number and bytes.
     pub(super) fn forget_keys(&mut self, now: Now) {
         let (next, in_flight) = (self.next_commit, &self.in_flight);
         self.keys.settle(now, |commit| commit.0 < next && !in_flight.contains_key(&commit));
@@ -142,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_known_until_everybody_sees_it_in_the_store() {
+    fn a_key_is_known_until_every_caller_sees_it_in_the_store() {
         let mut keys = Keys::new(at(1));
         keys.remember(key(1), TaskId(7), CommitId(3));
         keys.settle(at(100_000), |_| false);
@@ -164,7 +163,7 @@ mod tests {
             keys.settle(at(n as u64 + 1), |_| true);
             assert!(keys.known.len() <= KEYS_MOST);
         }
-        // Who looked before the forgotten ones were durable is not sure, all others are.
+        // A lookup before the forgotten keys were durable is unsure, a later one is not.
         let last = (2 * KEYS_MOST) as u64;
         assert_eq!(looked(&keys, 0, last), Found::LookAgain);
         assert_eq!(looked(&keys, 0, last + 1), Found::Nothing);
@@ -178,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn who_looked_before_the_engine_began_looks_again() {
+    fn a_lookup_from_before_the_engine_started_is_repeated() {
         let keys = Keys::new(at(5));
         assert_eq!(looked(&keys, 1, 5), Found::LookAgain);
         assert_eq!(looked(&keys, 1, 6), Found::Nothing);

@@ -172,7 +172,7 @@ pub(crate) struct Engine {
     by_name: HashMap<(ServiceName, JobName), JobId>,
     by_bare_name: HashMap<JobName, Vec<JobId>>,
     parents: Parents,
-    /// Jobs of other partitions, while something is asked that they are needed for.
+    /// Jobs of other partitions, while a command runs that needs them.
     directory: Directory,
     next_job: i64,
     /// The next fire of each job.
@@ -322,7 +322,7 @@ impl Engine {
             }
             Event::Returned(session, returned) => self.returned(now, session, returned, out),
             Event::Disconnected(session) => self.disconnected(now, session),
-            // They are read again: what was started since is known nowhere else any more.
+            // Too old to be trusted; the next read brings what is still to be started.
             Event::ChildStarts(_, read_at) if self.keys.is_too_old(read_at) => {}
             Event::ChildStarts(children, _) => self.chores.start_children(children),
             Event::JobsRemoved { jobs, before } => self.forget_jobs(&jobs, before),

@@ -2,7 +2,7 @@
 //!
 //! All engines of a node count into one [`OpenLimit`]: a job with very many tasks is in one
 //! partition, so an equal share per partition would refuse it far below the limit. Each engine
-//! knows its own part, and takes it out of the sum when it ends.
+//! keeps its own count, and subtracts it from the sum when it is dropped.
 //!
 //! What is counted is attempts that have not ended: a task over several shards counts once for each.
 //! A new task is checked against the limit. Retries, shards and what a start loads from the store
@@ -88,7 +88,7 @@ pub(crate) enum OverQuota {
 }
 
 impl OverQuota {
-    /// The limit in a few words.
+    /// Which limit is reached, for a note.
     pub(super) fn limit(self) -> String {
         match self {
             Self::Tasks(most) => {
@@ -147,7 +147,7 @@ impl Quota {
             return Err(OverQuota::Tasks(most_tasks));
         }
         let bytes = bytes.saturating_mul(tasks);
-        // What has no param is no reason to refuse it.
+        // A task without a param of its own takes no bytes.
         if bytes > 0 && self.node.bytes.load(Ordering::Relaxed).saturating_add(bytes) > most_bytes {
             return Err(OverQuota::Bytes(most_bytes));
         }
@@ -162,7 +162,7 @@ impl Quota {
         self.node.add(size);
     }
 
-    /// An attempt that was added is open no more.
+    /// An attempt that was added has ended.
     pub(super) fn remove(&mut self, param: Option<&str>) {
         let size = size(param);
         debug_assert!(self.mine.tasks >= size.tasks && self.mine.bytes >= size.bytes);
@@ -181,14 +181,14 @@ impl Drop for Quota {
 }
 
 impl Engine {
-    /// Keeps to what is set for all engines of its node, and counts with them.
+    /// Applies the limits that all engines of a node share.
     pub(crate) fn limited(mut self, limits: Limits) -> Self {
         self.descendants = limits.descendants;
         self.quota.join(limits.open);
         self
     }
 
-    /// Whether a task may be made. A caller that can be refused was checked before.
+    /// Whether a new task is within the limits. Starts by callers were checked earlier, and rejected.
     pub(super) fn admit_task(&self, new: &NewTask) -> Result<(), OverQuota> {
         match new.cause {
             Cause::Schedule | Cause::Misfire | Cause::Parent => {
@@ -198,7 +198,7 @@ impl Engine {
         }
     }
 
-    /// Records a task that was not started, because too many are open: one row, which says why.
+    /// Records a fire or a child that exceeds the limits as a skipped task, whose note says why.
     pub(super) fn skip_task(&mut self, now: Now, task: TaskId, new: NewTask, over: OverQuota) {
         let note = format!("not started: {}", over.limit());
         let note = match &new.head.note {
@@ -237,7 +237,7 @@ impl Engine {
         });
     }
 
-    /// Takes an attempt in among those that have not ended. The one way in.
+    /// Inserts an open attempt and counts it. All inserts go through here.
     pub(super) fn enter(&mut self, attempt: AttemptId, open: Open) {
         self.quota.add(open.param.as_deref());
         if let Some(before) = self.open.insert(attempt, open) {
@@ -245,7 +245,7 @@ impl Engine {
         }
     }
 
-    /// Takes an attempt out of those that have not ended. The one way out.
+    /// Removes an open attempt and its count. All removals go through here.
     pub(super) fn take_out(&mut self, attempt: AttemptId) -> Option<Open> {
         let open = self.open.remove(&attempt)?;
         self.quota.remove(open.param.as_deref());

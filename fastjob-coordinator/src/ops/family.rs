@@ -1,5 +1,5 @@
-//! What an engine has to know of other partitions' jobs before one is saved or deleted: no more than
-//! the jobs that lead to it and those that it leads to.
+//! The jobs of other partitions that an engine needs to save or delete a job: those that lead to it
+//! and those that it leads to. Reading all jobs for each call would make many calls quadratic.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,19 +37,20 @@ impl Ops {
         let mut next = children(links.values(), &links);
         for _ in 0..=CHAIN_MOST {
             let found = self.links(&next, &links).await?;
+            links.extend(found.iter().map(|link| (link.id, link.clone())));
             next = children(&found, &links);
-            links.extend(found.into_iter().map(|link| (link.id, link)));
         }
         if let Some(row) = self.store.job(&job.service, &job.name).await? {
+            // Apart from those below: a job may be known by its name and not yet by its parents.
+            let mut above = BTreeSet::from([row.id]);
             let mut next = vec![row.id];
             for _ in 0..=CHAIN_MOST {
                 if next.is_empty() {
                     break;
                 }
                 let found = self.store.parents_of(&next, LIMIT).await?;
-                bounded(found.len() + links.len())?;
-                next =
-                    found.iter().map(|link| link.id).filter(|id| !links.contains_key(id)).collect();
+                bounded(found.len() + above.len())?;
+                next = found.iter().map(|link| link.id).filter(|id| above.insert(*id)).collect();
                 links.extend(found.into_iter().map(|link| (link.id, link)));
             }
         }
@@ -72,7 +73,7 @@ impl Ops {
         match self.find(path).await {
             // A few are enough to refuse it and to say why.
             Ok(row) => Ok(Directory::new(self.store.parents_of(&[row.id], SHOWN).await?)),
-            // The engine knows better what there is.
+            // The engine gives the answer: it may know a newer job.
             Err(Error::NotFound(_) | Error::Ambiguous { .. }) => Ok(Directory::default()),
             Err(err) => Err(err),
         }

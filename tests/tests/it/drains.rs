@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fastjob_core::wire::{PROTOCOL, v1};
-use fastjob_tests::{eventually, process::Coordinator, rest::Rest};
+use fastjob_tests::{process::Coordinator, rest::Rest};
 use serde_json::json;
 use tokio::{sync::mpsc, task::JoinSet};
 use tokio_stream::{StreamExt, wrappers::ReceiverStream};
@@ -59,24 +59,53 @@ async fn an_executor_that_is_told_to_stop_under_load_loses_no_task_of_a_job_with
     let _stays = coordinator.executor_with(EXECUTOR, "e2", &[("TEST_PACE", "1")]);
     let rest = coordinator.rest();
     rest.executors(2).await;
-    // Half of them wait in the lane of an executor, half run at once.
+    // Some wait in the lane of an executor, others run at once.
     rest.save(json!({"name": "serial", "handler": "paced"})).await;
     let block = json!({"strategy": "parallel", "max_running": 1000});
     rest.save(json!({"name": "parallel", "handler": "paced", "block": block})).await;
     let serial = start_many(&rest, "serial", 400);
-    let mut parallel = start_many(&rest, "parallel", 400);
+    let mut parallel = start_many(&rest, "parallel", 800);
+    let mut first = Vec::new();
     for _ in 0..100 {
-        parallel.recv().await.unwrap();
+        first.push(parallel.recv().await.unwrap());
+    }
+    // What is sent to it meanwhile is on its way when it is told to stop.
+    leaves.signal("STOP");
+    for _ in 0..600 {
+        first.push(parallel.recv().await.unwrap());
     }
     leaves.signal("TERM");
+    leaves.signal("CONT");
     assert!(leaves.wait().success());
     let ended = all_succeed(&rest, serial).await + all_succeed(&rest, parallel).await;
-    assert_eq!(ended, 700);
-    eventually("the rest has run", Duration::from_secs(40), || async {
-        (coordinator.entered().len() == 800).then_some(())
-    })
-    .await;
-    entered_once(&coordinator, 800);
+    assert_eq!(ended, 500);
+    let (again, tasks) = mpsc::unbounded_channel();
+    first.into_iter().for_each(|task| again.send(task).unwrap());
+    drop(again);
+    assert_eq!(all_succeed(&rest, tasks).await, 700);
+    entered_once(&coordinator, 1_200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_executor_that_drains_is_sent_nothing_by_a_coordinator_that_starts_meanwhile() {
+    let mut coordinator = coordinator().await;
+    let rest = coordinator.rest();
+    let mut leaves = coordinator.executor(EXECUTOR, "e1");
+    rest.executors(1).await;
+    rest.save(json!({"name": "long", "handler": "stubborn"})).await;
+    let long = rest.start("long", json!({})).await;
+    rest.reaches(long, &["running"]).await;
+    let _stays = coordinator.executor(EXECUTOR, "e2");
+    rest.executors(2).await;
+    // It drains for some seconds, since what it runs does not end by itself.
+    leaves.signal("TERM");
+    coordinator.kill();
+    coordinator.up().await;
+    rest.executors(2).await;
+    rest.save(json!({"name": "any", "handler": "noop"})).await;
+    assert_eq!(all_succeed(&rest, start_many(&rest, "any", 80)).await, 80);
+    assert!(leaves.wait().success());
+    assert_eq!(rest.ended(long).await["state"], "failed");
 }
 
 /// A session that is spoken by the test.

@@ -67,7 +67,7 @@ fn delayed_starts_with_long_params_are_bounded_in_bytes_also_after_a_restart() {
         "{said}"
     );
     story.start_with("m", None, later).unwrap();
-    // A lower limit keeps nobody from loading what is there.
+    // A lower limit does not prevent a load.
     let mut story = Story::carry_on(story.store, story.now);
     let open = limited(&mut story, 10, 500);
     assert_eq!(open.taken(), (3, 800));
@@ -170,7 +170,7 @@ fn keyed(story: &mut Story, looked_at: Duration) -> StartAnswer {
 }
 
 #[test]
-fn who_looked_for_a_key_too_early_is_asked_to_look_again_and_never_starts_a_second_task() {
+fn a_caller_whose_lookup_of_a_key_was_too_early_never_starts_a_second_task() {
     let mut story = with_job("");
     story.pass(1_000);
     let now = story.now.uptime;

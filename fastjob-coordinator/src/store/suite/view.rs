@@ -60,6 +60,7 @@ pub(super) async fn load(store: &dyn Store) -> Loaded {
         all.failing.extend(one.failing);
         all.lives.extend(one.lives);
         all.child_starts.extend(one.child_starts);
+        all.cursors.extend(one.cursors);
     }
     // Their order is nobody's promise.
     all.jobs.sort_by_key(|job| job.id);
@@ -70,6 +71,7 @@ pub(super) async fn load(store: &dyn Store) -> Loaded {
     all.lives.sort_by_key(|life| life.id);
     all.lives.dedup();
     all.child_starts.sort_by_key(|child| child.id);
+    all.cursors.sort();
     all
 }
 
