@@ -1,6 +1,7 @@
 //! The one file that knows every part: it builds them, joins them, and stops them together.
 
 mod error;
+mod limits;
 mod open;
 pub(crate) mod repair;
 #[cfg(test)]
@@ -23,10 +24,9 @@ use crate::{
     clock::{self, Clock, Witness},
     cluster::{self, ClusterMap, Deadline, Engines, Keeper},
     config::{Config, CoordinatorConfig, StoreUrl},
-    engine::{Limits, OpenLimit},
     ops::{Ops, Peers},
     parts::{Ended, caught, part, whole},
-    rpc::{Link, Terms},
+    rpc::{Link, NodeCredit, Terms},
     server::{self, Bound, Guard, Plaintext, Server, Tls, TlsFiles, TlsMode},
     sessions::Sessions,
     store::{self, writer::Writer},
@@ -206,7 +206,8 @@ impl Coordinator {
         let Opened { whole: store, cluster: shared } = store;
         let witness = if shared.is_some() { Witness::Database } else { Witness::Uptime };
         let clock = Arc::new(Clock::start(witness));
-        let sessions = Sessions::default();
+        let limits = &settings.limits;
+        let sessions = Sessions::new(limits::sessions(limits));
         let me = cluster::node(settings.advertised(bound.local_addr()));
         let (map, deadline) = match &shared {
             Some(_) => (ClusterMap::of(me.id.clone()), Deadline::passed()),
@@ -241,17 +242,17 @@ impl Coordinator {
                 silence: settings.beat * 3,
                 exclusive: settings.executor_lost * 3 / 5,
             },
+            limits: limits::hello(limits),
+            credit: NodeCredit::default(),
             stop: stop.clone(),
         };
         let keeper = Keeper {
             settings: cluster::Settings {
                 executor_lost: settings.executor_lost,
                 lease: settings.lease,
+                job_quota: limits::jobs(limits),
             },
-            limits: Limits {
-                descendants: settings.max_descendants,
-                open: OpenLimit::new(settings.max_open_tasks, settings.max_open_bytes).into(),
-            },
+            limits: limits::tasks(limits),
             store: Arc::clone(&store) as _,
             clock: Arc::clone(&clock),
             writer: writer_handle,
@@ -260,6 +261,7 @@ impl Coordinator {
             deadline,
             map,
         };
+        let swept = sweep::Node { engines: engines.clone(), sessions: keeper.sessions.clone() };
         let senders = engines.clone();
         let turn: alarm::Turn = Arc::new(move |channel| senders.sends_to(channel));
         let mut loops: JoinSet<Ended> = JoinSet::new();
@@ -281,6 +283,7 @@ impl Coordinator {
         }
         let sweep = sweep::run(
             Arc::clone(&store),
+            swept,
             settings.history,
             Arc::clone(&clock),
             stop.child_token(),
@@ -289,8 +292,7 @@ impl Coordinator {
         loops.spawn(part("watch of the clock", clock::watch(clock.clone(), stop.child_token())));
         let alarms = alarm::run(Arc::clone(&store), channels, turn, clock, stop.child_token());
         loops.spawn(part("sender of alarms", alarms));
-        let grpc = tonic::service::Routes::new(link.into_service()).into_axum_router();
-        let app = server::app(ops, grpc, guard);
+        let app = server::app(ops, link.into_router(), guard, limits::requests(limits));
         let drain = settings.drain;
         let most = usize::try_from(settings.max_connections).unwrap_or(usize::MAX);
         let limits = server::Limits { connections: most, ..server::Limits::default() };

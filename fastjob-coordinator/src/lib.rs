@@ -15,6 +15,7 @@
 
 pub mod alarm;
 mod api;
+mod bounds;
 pub mod cli;
 mod clock;
 mod cluster;

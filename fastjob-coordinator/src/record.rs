@@ -113,6 +113,17 @@ pub(crate) struct Lineage {
     pub(crate) budget: u32,
 }
 
+/// About how many bytes a definition takes: its texts, and something for the rest.
+pub(crate) fn definition_bytes(job: &Job) -> usize {
+    const REST: usize = 1024;
+    let labels = job.labels.iter().map(|(key, value)| key.len() + value.len());
+    let children = job.children.iter().map(|child| child.job.as_str().len());
+    let alarms = job.alarms.iter().map(|channel| channel.as_str().len());
+    REST + job.description.len()
+        + job.param.as_ref().map_or(0, |param| param.len())
+        + labels.chain(children).chain(alarms).sum::<usize>()
+}
+
 /// The shard of a head whose task is not laid out over executors yet.
 pub(crate) const NOT_SPREAD: Shard = Shard { index: 0, total: 0 };
 

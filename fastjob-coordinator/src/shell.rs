@@ -57,10 +57,16 @@ struct Told {
     event: Event,
     /// Set when the engine takes it in: from then on something may have been done about it.
     taken: Option<Arc<AtomicBool>>,
+    /// Returns when the engine takes it in.
+    spent: Option<Spent>,
 }
+
+/// Credit that a sender has spent on an event; it returns when every copy is dropped.
+pub(crate) type Spent = Arc<dyn Send + Sync>;
 
 impl Told {
     fn take(self) -> Event {
+        drop(self.spent);
         if let Some(taken) = self.taken {
             taken.store(true, Ordering::Release);
         }
@@ -75,10 +81,15 @@ impl EngineHandle {
         (Self { events, health }, Inbox(inbox))
     }
 
-    /// Tells the engine what happened. Never waits; what senders may send is bounded by the
-    /// capacity of executors and the number of connections.
+    /// Tells the engine what happened. Never waits: sessions are bounded by the credit that they
+    /// spend, commands by the requests that wait for them.
     pub(crate) fn tell(&self, event: Event) {
-        self.send(Told { event, taken: None });
+        self.send(Told { event, taken: None, spent: None });
+    }
+
+    /// Tells the engine what a session has spent credit for.
+    pub(crate) fn tell_spent(&self, event: Event, spent: Option<Spent>) {
+        self.send(Told { event, taken: None, spent });
     }
 
     fn send(&self, told: Told) {
@@ -132,7 +143,7 @@ impl EngineHandle {
         let (answer, wait) = oneshot::channel();
         let taken = Arc::new(AtomicBool::new(false));
         let event = event(answer);
-        self.send(Told { event, taken: Some(Arc::clone(&taken)) });
+        self.send(Told { event, taken: Some(Arc::clone(&taken)), spent: None });
         match tokio::time::timeout(ANSWER, wait).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(_)) if !taken.load(Ordering::Acquire) => Err(ops::Error::Moved),

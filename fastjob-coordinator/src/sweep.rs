@@ -1,26 +1,107 @@
-//! Removes history after its retention, in small pieces, so that scheduling does not notice.
+//! Removes what is older than the retention: history, then deleted jobs and lives of executors.
+//!
+//! Each node sweeps the partitions that it holds. It works in pieces that take a short time each,
+//! and rests as long as a piece took, so that commits always get their turn. A removal that falls
+//! behind takes larger pieces. If the store fails, the sweep waits and tries again.
 
-use std::{sync::Arc, time::Duration};
+mod pace;
+#[cfg(test)]
+mod tests;
 
-use jiff::SignedDuration;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use fastjob_core::{JobId, JobName, ServiceName};
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::{clock::Clock, store::Store};
+use self::pace::Pace;
+use crate::{
+    clock::Clock,
+    cluster::Engines,
+    engine::{Command, Event},
+    sessions::Sessions,
+    store::{LifeId, Partition, Result, RetentionStore},
+};
 
-/// Tasks in one piece.
-const PIECE: u32 = 500;
-/// Between two pieces while there is more.
-const BREATH: Duration = Duration::from_millis(200);
-/// Between two looks when there is nothing to remove.
-const REST: Duration = Duration::from_secs(600);
-
+/// Between two rounds over the history, if the last one removed all there was.
+const REST: Duration = Duration::from_secs(10);
+/// Between two rounds over deleted jobs and lives.
+const TIDY: Duration = Duration::from_secs(3600);
 /// Between two looks at a clock that is not certain.
 const UNCERTAIN: Duration = Duration::from_secs(1);
+/// Deleted jobs in one piece.
+const JOBS: u32 = 500;
+/// Shortest time for which deleted jobs and lives are kept. Code that declares a deleted job dates
+/// it once a day, so this has to be some days.
+const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// A deleted job that an executor declares is dated again after this time.
+const DATED_EVERY: SignedDuration = SignedDuration::from_hours(24);
 
-/// Removes what ended longer than `history` ago, until told to stop; zero keeps everything. Nothing
-/// is removed while the clock is not certain.
-pub(crate) async fn run(
-    store: Arc<dyn Store>,
+/// What this node holds, and what in it is in use.
+#[async_trait::async_trait]
+pub(crate) trait Holder: Send + Sync {
+    /// The partitions that this node may act on now.
+    fn held(&self) -> Vec<Partition>;
+    /// The jobs that connected executors declare, each once, by partition.
+    fn declared(&self) -> HashMap<Partition, Vec<(ServiceName, JobName)>>;
+    /// Those of the partitions whose engines answered, and the lives that these engines use.
+    async fn current_lives(&self, partitions: &[Partition]) -> (Vec<Partition>, Vec<LifeId>);
+    /// The store has removed deleted jobs that were dated before `before`.
+    fn removed(&self, partition: Partition, jobs: Vec<JobId>, before: Timestamp);
+}
+
+/// This node: its engines and its sessions.
+pub(crate) struct Node {
+    pub(crate) engines: Engines,
+    pub(crate) sessions: Sessions,
+}
+
+#[async_trait::async_trait]
+impl Holder for Node {
+    fn held(&self) -> Vec<Partition> {
+        self.engines.leases().into_iter().map(|lease| lease.partition).collect()
+    }
+
+    fn declared(&self) -> HashMap<Partition, Vec<(ServiceName, JobName)>> {
+        let executors = self.sessions.executors();
+        let jobs = executors.iter().flat_map(|executor| &executor.jobs);
+        let names: HashSet<_> = jobs.map(|job| (&job.service, &job.name)).collect();
+        let mut declared: HashMap<_, Vec<_>> = HashMap::new();
+        for (service, name) in names {
+            let partition = Partition::of_name(service, name, self.engines.partitions());
+            declared.entry(partition).or_default().push((service.clone(), name.clone()));
+        }
+        declared
+    }
+
+    async fn current_lives(&self, partitions: &[Partition]) -> (Vec<Partition>, Vec<LifeId>) {
+        let (mut answered, mut lives) = (Vec::new(), Vec::new());
+        for partition in partitions {
+            let Some(engine) = self.engines.at(*partition) else { continue };
+            // A partition whose engine does not answer is left for the next round.
+            if let Ok(current) = engine.query(|answer| Command::Lives { answer }).await {
+                answered.push(*partition);
+                lives.extend(current);
+            }
+        }
+        (answered, lives)
+    }
+
+    fn removed(&self, partition: Partition, jobs: Vec<JobId>, before: Timestamp) {
+        self.engines.tell(partition, Event::JobsRemoved { jobs, before });
+    }
+}
+
+/// Removes what is older than `history`, until told to stop; zero keeps everything. Nothing is removed
+/// while the clock is not certain.
+pub(crate) async fn run<S: RetentionStore + ?Sized>(
+    store: Arc<S>,
+    holder: impl Holder,
     history: Duration,
     clock: Arc<Clock>,
     stop: CancellationToken,
@@ -29,58 +110,107 @@ pub(crate) async fn run(
         return stop.cancelled().await;
     }
     let history = SignedDuration::try_from(history).unwrap_or(SignedDuration::MAX);
-    loop {
-        let wait = match clock.settled().map(|now| now.checked_sub(history)) {
-            None => UNCERTAIN,
-            Some(Ok(before)) => match store.remove_ended(before, PIECE).await {
-                Ok(0) => REST,
-                Ok(removed) => {
-                    tracing::debug!(removed, "old tasks removed");
-                    BREATH
-                }
+    let mut sweep = Sweep { store, holder, history, clock, pace: Pace::default(), stop };
+    let mut tidy_at = Instant::now() + REST;
+    while !sweep.stop.is_cancelled() {
+        let mut wait = sweep.history().await.unwrap_or_else(|err| {
+            tracing::warn!(error = &err as &dyn std::error::Error, "history not removed");
+            REST
+        });
+        if Instant::now() >= tidy_at && !sweep.stop.is_cancelled() {
+            match sweep.tidy().await {
+                Ok(Tidied::Later) => wait = UNCERTAIN,
+                Ok(Tidied::Now) => tidy_at = Instant::now() + TIDY,
                 Err(err) => {
-                    tracing::warn!(error = &err as &dyn std::error::Error, "history not removed");
-                    REST
+                    let error = &err as &dyn std::error::Error;
+                    tracing::warn!(error, "deleted jobs and old executors not removed");
+                    tidy_at = Instant::now() + TIDY;
+                    wait = REST;
                 }
-            },
-            Some(Err(_)) => REST,
-        };
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(wait) => {}
+            }
         }
+        sweep.rest(wait).await;
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::{double::Double, sqlite::Sqlite};
+struct Sweep<S: ?Sized, H> {
+    history: SignedDuration,
+    clock: Arc<Clock>,
+    pace: Pace,
+    stop: CancellationToken,
+    holder: H,
+    store: Arc<S>,
+}
 
-    #[tokio::test]
-    async fn no_history_is_removed_by_a_clock_that_jumped() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Sqlite::open(&folder.path().join("s.db")).await.unwrap();
-        let store = Arc::new(Double::of(Arc::new(store)));
-        let (clock, machine) = Clock::manual();
-        let start = clock.now().wall;
-        let (year, day) = (365 * 24 * 3_600_000, Duration::from_secs(24 * 3_600));
-        machine.step(year);
-        assert_eq!(clock.now().wall.duration_since(start).as_hours(), 0);
-        let stop = CancellationToken::new();
-        let sweep = run(Arc::clone(&store) as _, day, Arc::clone(&clock), stop.clone());
-        let sweep = tokio::spawn(sweep);
-        tokio::task::yield_now().await;
-        machine.step(-year);
-        let removed = async {
-            while store.removals.lock().unwrap().is_empty() {
-                tokio::time::sleep(Duration::from_millis(10)).await;
+/// Whether deleted jobs and lives were looked through.
+enum Tidied {
+    Now,
+    /// The clock was not certain.
+    Later,
+}
+
+impl<S: RetentionStore + ?Sized, H: Holder> Sweep<S, H> {
+    /// Removes one piece of each partition, and returns how long to wait before the next round.
+    async fn history(&mut self) -> Result<Duration> {
+        let mut wait = REST;
+        for partition in self.holder.held() {
+            if self.stop.is_cancelled() {
+                break;
             }
-        };
-        tokio::time::timeout(Duration::from_secs(60), removed).await.unwrap();
-        stop.cancel();
-        sweep.await.unwrap();
-        let latest = *store.removals.lock().unwrap().iter().max().unwrap();
-        assert!(latest < start, "by the right clock: a day before now, not a year after");
+            // A round may be long, so the clock is asked for each piece.
+            let Some(now) = self.clock.settled() else { return Ok(UNCERTAIN) };
+            let Ok(before) = now.checked_sub(self.history) else { return Ok(REST) };
+            let began = Instant::now();
+            let rows = self.pace.rows();
+            let removed = self.store.remove_ended(partition, before, rows).await?;
+            if removed > 0 {
+                tracing::debug!(partition = partition.0, removed, "old tasks removed");
+                let pause = self.pace.took(began.elapsed(), removed);
+                self.rest(pause).await;
+                wait = Duration::ZERO;
+            }
+        }
+        Ok(wait)
+    }
+
+    /// Removes deleted jobs and lives that nothing refers to.
+    async fn tidy(&mut self) -> Result<Tidied> {
+        let Some(now) = self.clock.settled() else { return Ok(Tidied::Later) };
+        let Ok(before) = now.checked_sub(self.history.max(KEPT)) else { return Ok(Tidied::Now) };
+        let since = now.checked_sub(DATED_EVERY).unwrap_or(Timestamp::MIN);
+        let held = self.holder.held();
+        let declared = self.holder.declared();
+        for partition in &held {
+            if let Some(declared) = declared.get(partition) {
+                self.store.date_deleted_jobs(*partition, declared, since, now).await?;
+            }
+            loop {
+                let began = Instant::now();
+                let jobs = self.store.remove_deleted_jobs(*partition, before, JOBS).await?;
+                if jobs.is_empty() || self.stop.is_cancelled() {
+                    break;
+                }
+                tracing::debug!(
+                    partition = partition.0,
+                    removed = jobs.len(),
+                    "deleted jobs removed"
+                );
+                self.holder.removed(*partition, jobs, before);
+                self.rest(began.elapsed()).await;
+            }
+        }
+        let (answered, current) = self.holder.current_lives(&held).await;
+        let removed = self.store.remove_lives(&answered, &current, before).await?;
+        if removed > 0 {
+            tracing::debug!(removed, "old lives of executors removed");
+        }
+        Ok(Tidied::Now)
+    }
+
+    async fn rest(&self, wait: Duration) {
+        tokio::select! {
+            () = self.stop.cancelled() => {}
+            () = tokio::time::sleep(wait) => {}
+        }
     }
 }

@@ -20,9 +20,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "ops",
         &["alarm", "clock", "cluster", "crypto", "engine", "record", "sessions", "shell", "store"],
     ),
-    ("rpc", &["cluster", "engine", "parts", "sessions", "store"]),
-    ("api", &["ops"]),
-    ("server", &["api", "crypto", "ops"]),
+    ("bounds", &[]),
+    ("rpc", &["bounds", "cluster", "engine", "parts", "sessions", "store"]),
+    ("api", &["bounds", "ops"]),
+    ("server", &["api", "bounds", "crypto", "ops"]),
     // Whether the text of a message can be filled in is a rule of alarms.
     ("config", &["alarm"]),
 ];

@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod process;
 pub mod proxy;
+pub mod raw;
 pub mod rest;
 pub mod stand_in;
 

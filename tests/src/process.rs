@@ -263,6 +263,19 @@ impl Coordinator {
         self.process.as_ref().expect("it runs").id()
     }
 
+    /// The memory that it has in use, in MiB.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it is not running, or the system does not say.
+    pub fn memory_mib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()));
+        let status = status.expect("the system says how much memory a process has");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("its line");
+        let kib = line.split_whitespace().nth(1).expect("its number");
+        kib.parse::<u64>().expect("a number") / 1024
+    }
+
     /// Runs a command of the command line against it.
     ///
     /// # Panics

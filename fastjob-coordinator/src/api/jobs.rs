@@ -12,7 +12,7 @@ use http::{HeaderName, StatusCode, header::LOCATION};
 
 use super::{
     Problem,
-    read::{MaybeTold, Name, NoParams, Params, Told},
+    read::{MaybeTold, Name, NoParams, Params, RoomForPage, Told},
 };
 use crate::ops::{BackfillAsk, Backfilled, JobView, Ops, Page, SaveMode, Saved, StartAsk, Started};
 
@@ -22,9 +22,10 @@ const SAVED: HeaderName = HeaderName::from_static("fastjob-saved");
 pub(super) async fn list(
     State(ops): State<Ops>,
     query: Params,
-) -> Result<Json<Page<JobView>>, Problem> {
+    room: RoomForPage,
+) -> Result<(RoomForPage, Json<Page<JobView>>), Problem> {
     let (cursor, limit) = query.read(|q| (q.text("cursor"), q.limit()))?;
-    Ok(Json(ops.list_jobs(cursor, limit).await?))
+    Ok((room, Json(ops.list_jobs(cursor, limit).await?)))
 }
 
 pub(super) async fn show(

@@ -7,7 +7,7 @@
 //! One stream is of one attempt: it ends with that, and does not go on with a retry or with the next
 //! shard.
 
-use std::{convert::Infallible, fmt, time::Duration};
+use std::{convert::Infallible, fmt, sync::Arc, time::Duration};
 
 use axum::{
     Json,
@@ -19,13 +19,19 @@ use axum::{
 };
 use futures_util::{Stream, StreamExt, stream};
 use http::{HeaderMap, header::ACCEPT};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
     Kind, Problem, Stopping,
-    read::{Id, Params},
+    read::{Id, Params, Room},
 };
-use crate::ops::{self, LogChoice, LogView, Ops};
+use crate::{
+    bounds::Bounds,
+    ops::{self, LogChoice, LogView, Ops},
+};
 
+/// Room for the longest piece of a log, in MiB: its text, and the JSON that is made of it.
+const PIECE_MIB: u64 = 2;
 /// Between two looks at a log that has not grown.
 const LOOK: Duration = Duration::from_millis(500);
 /// Between two signs of life on a stream.
@@ -39,19 +45,24 @@ pub(super) async fn show(
     query: Params,
     headers: HeaderMap,
     stopping: Option<Extension<Stopping>>,
+    bounds: Option<Extension<Bounds>>,
+    room: Room<PIECE_MIB>,
 ) -> Result<Response, Problem> {
     let (choice, offset, limit) = query.read(|q| {
         let choice = LogChoice { shard: q.number("shard"), attempt: q.number("attempt") };
         (choice, q.number("offset").unwrap_or(0), q.number::<u32>("limit"))
     })?;
     if !wants_events(&headers) {
-        return Ok(Json(ops.task_log(task, choice, offset, limit).await?).into_response());
+        return Ok((room, Json(ops.task_log(task, choice, offset, limit).await?)).into_response());
     }
     let (choice, offset) = match Place::last(&headers)? {
         Some(place) => (place.choice(), place.offset),
         None => (choice, offset),
     };
+    let place = bounds.map(|Extension(bounds)| follower(&bounds)).transpose()?;
     let first = ops.task_log(task, choice, offset, limit).await?;
+    // Each piece is counted when it is sent.
+    drop(room);
     // What was found is stayed with, also when a retry begins.
     let choice = Place::after(&first).choice();
     let read = move |offset: u64| {
@@ -59,9 +70,21 @@ pub(super) async fn show(
         async move { ops.task_log(task, choice, offset, limit).await }
     };
     let pieces = follow(first, read, stopping.map(|Extension(stopping)| stopping));
-    let events = pieces.map(|told| Ok::<_, Infallible>(told.event()));
+    let events = pieces.map(move |told| {
+        let _place = &place;
+        Ok::<_, Infallible>(told.event())
+    });
     let alive = KeepAlive::new().interval(KEEP_ALIVE);
     Ok(([("x-accel-buffering", "no")], Sse::new(events).keep_alive(alive)).into_response())
+}
+
+/// A place among the clients that follow a log.
+fn follower(bounds: &Bounds) -> Result<OwnedSemaphorePermit, Problem> {
+    Arc::clone(&bounds.followers).try_acquire_owned().map_err(|_| {
+        let detail = "too many clients follow logs: ask again later, or raise \
+                      coordinator.limits.max_log_followers";
+        Problem::new(Kind::Unavailable, detail)
+    })
 }
 
 fn wants_events(headers: &HeaderMap) -> bool {

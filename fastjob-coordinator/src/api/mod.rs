@@ -25,9 +25,10 @@ use axum::{
 use http::{HeaderValue, Uri, header};
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::ask::ASK_MAX;
 pub(crate) use self::{
     problem::{Kind, Problem},
-    read::unknown_path,
+    read::{BODY_MAX, unknown_path},
 };
 use crate::ops::{ASK_PATH, Ops};
 

@@ -3,12 +3,12 @@
 //! Nothing unknown is passed over. What is wrong with a query is said all at once; a body is
 //! bounded in length and in time before anything is done with it.
 
-use std::time::Duration;
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     body::{Body, Bytes},
     extract::{FromRequest, FromRequestParts, Path, Query, Request},
-    response::IntoResponse,
+    response::{IntoResponse, IntoResponseParts, ResponseParts},
 };
 use fastjob_core::misread::Misread;
 use http::{
@@ -20,10 +20,13 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 
 use super::problem::{Field, Kind, Problem};
-use crate::ops;
+use crate::{
+    bounds::{Bounds, Reserved},
+    ops,
+};
 
 /// Longest body.
-pub(super) const BODY_MAX: usize = 1024 * 1024;
+pub(crate) const BODY_MAX: usize = 1024 * 1024;
 /// Longest body that is read past, so that its sender hears why it is refused.
 const PAST_MAX: usize = 32 * 1024 * 1024;
 /// Longest time that a body may take.
@@ -139,6 +142,37 @@ impl Params {
     }
 }
 
+/// Room for a response of this many MiB, which its client may be slow to read.
+pub(super) struct Room<const MIB: u64>(Option<Arc<Reserved>>);
+
+/// Room for a page of a list: its items, and the JSON that is made of them.
+pub(super) type RoomForPage = Room<{ (2 * ops::PAGE_BYTES) >> 20 }>;
+
+impl<S: Sync, const MIB: u64> FromRequestParts<S> for Room<MIB> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        // There are none in tests of single routes.
+        let Some(bounds) = parts.extensions.get::<Bounds>() else { return Ok(Self(None)) };
+        match bounds.responses.reserve(MIB << 20).await {
+            Ok(reserved) => Ok(Self(Some(Arc::new(reserved)))),
+            Err(err) => Err(Problem::new(Kind::Unavailable, err.to_string())),
+        }
+    }
+}
+
+/// The response keeps the room, until its client has read it.
+impl<const MIB: u64> IntoResponseParts for Room<MIB> {
+    type Error = Infallible;
+
+    fn into_response_parts(self, mut parts: ResponseParts) -> Result<ResponseParts, Infallible> {
+        if let Some(reserved) = self.0 {
+            parts.extensions_mut().insert(reserved);
+        }
+        Ok(parts)
+    }
+}
+
 /// For a path that has no parameters.
 pub(super) struct NoParams;
 
@@ -158,7 +192,7 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Told<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        let (headers, bytes) = collect(request).await?;
+        let (headers, bytes) = collect(request, BODY_MAX).await?;
         json(&headers, &bytes).map(Self)
     }
 }
@@ -171,7 +205,7 @@ impl<S: Sync, T: DeserializeOwned + Default> FromRequest<S> for MaybeTold<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        let (headers, bytes) = collect(request).await?;
+        let (headers, bytes) = collect(request, BODY_MAX).await?;
         if bytes.is_empty() {
             return Ok(Self(T::default()));
         }
@@ -179,19 +213,19 @@ impl<S: Sync, T: DeserializeOwned + Default> FromRequest<S> for MaybeTold<T> {
     }
 }
 
-async fn collect(request: Request) -> Result<(HeaderMap, Bytes), Problem> {
-    let too_large =
-        || Problem::new(Kind::TooLarge, format!("the body has more than {BODY_MAX} bytes"));
+/// Reads a body of at most `most` bytes.
+pub(super) async fn collect(request: Request, most: usize) -> Result<(HeaderMap, Bytes), Problem> {
+    let too_large = || Problem::new(Kind::TooLarge, format!("the body has more than {most} bytes"));
     let (parts, body) = request.into_parts();
     let announced = parts.headers.get(CONTENT_LENGTH).and_then(|n| n.to_str().ok()?.parse().ok());
-    if let Some(length) = announced.filter(|length: &u64| *length > BODY_MAX as u64) {
+    if let Some(length) = announced.filter(|length: &u64| *length > most as u64) {
         if length <= PAST_MAX as u64 {
             // A client that is still sending would meet a broken pipe in place of the answer.
             drop(tokio::time::timeout(BODY_TIME, read_past(body)).await);
         }
         return Err(too_large());
     }
-    match tokio::time::timeout(BODY_TIME, Limited::<Body>::new(body, BODY_MAX).collect()).await {
+    match tokio::time::timeout(BODY_TIME, Limited::<Body>::new(body, most).collect()).await {
         Ok(Ok(whole)) => Ok((parts.headers, whole.to_bytes())),
         Ok(Err(err)) if err.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(_)) => Err(Problem::new(Kind::Unreadable, "the body ended before its time")),
@@ -208,7 +242,7 @@ async fn read_past(body: Body) {
     while let Some(Ok(_)) = body.frame().await {}
 }
 
-fn json<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<T, Problem> {
+pub(super) fn json<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<T, Problem> {
     if let Some(media) = headers.get(CONTENT_TYPE)
         && !is_json(media.as_bytes())
     {

@@ -4,14 +4,15 @@ use axum::{Json, extract::State};
 
 use super::{
     Problem,
-    read::{Id, NoParams, Params},
+    read::{Id, NoParams, Params, RoomForPage},
 };
 use crate::ops::{ListTasks, Ops, Page, StopAnswer, TaskView};
 
 pub(super) async fn list(
     State(ops): State<Ops>,
     query: Params,
-) -> Result<Json<Page<TaskView>>, Problem> {
+    room: RoomForPage,
+) -> Result<(RoomForPage, Json<Page<TaskView>>), Problem> {
     let which = query.read(|q| ListTasks {
         job: q.text("job"),
         state: q.text("state"),
@@ -19,15 +20,16 @@ pub(super) async fn list(
         cursor: q.text("cursor"),
         limit: q.limit(),
     })?;
-    Ok(Json(ops.list_tasks(which).await?))
+    Ok((room, Json(ops.list_tasks(which).await?)))
 }
 
 pub(super) async fn show(
     State(ops): State<Ops>,
     Id(task): Id,
     _: NoParams,
-) -> Result<Json<TaskView>, Problem> {
-    Ok(Json(ops.task(task).await?))
+    room: RoomForPage,
+) -> Result<(RoomForPage, Json<TaskView>), Problem> {
+    Ok((room, Json(ops.task(task).await?)))
 }
 
 pub(super) async fn stop(

@@ -14,10 +14,12 @@ use tokio_util::sync::CancellationToken;
 use super::Deadline;
 use crate::{
     clock::Clock,
-    engine::{CommitId, Connected, Event, Held, SessionId},
+    engine::{CommitId, ConnectAnswer, Connected, Event, Held, SessionId},
     shell::EngineHandle,
     store::{self, ChildStart, Lease, Partition, StoreFacts, writer::Health},
 };
+
+pub(crate) use crate::shell::Spent;
 
 /// The engines of this node. Cheap to clone.
 #[derive(Clone)]
@@ -130,6 +132,13 @@ impl Engines {
         }
     }
 
+    /// Tells the engine of a partition, if it is here, what a session has spent credit for.
+    pub(crate) fn tell_spent(&self, partition: Partition, event: Event, spent: Option<Spent>) {
+        if let Some(running) = self.read().get(&partition) {
+            running.handle.tell_spent(event, spent);
+        }
+    }
+
     /// Tells every engine.
     pub(crate) fn tell_all(&self, event: impl Fn() -> Event) {
         for running in self.read().values() {
@@ -143,20 +152,21 @@ impl Engines {
         parts: Vec<T>,
         attempt: impl Fn(&T) -> AttemptId,
         event: impl Fn(Vec<T>) -> Event,
+        spent: &Option<Spent>,
     ) {
         let Some(first) = parts.first().map(|part| self.partition_of(attempt(part))) else {
             return;
         };
         // An executor says things of one partition at a time.
         if parts.iter().all(|part| self.partition_of(attempt(part)) == first) {
-            return self.tell(first, event(parts));
+            return self.tell_spent(first, event(parts), spent.clone());
         }
         let mut by_partition: BTreeMap<Partition, Vec<T>> = BTreeMap::new();
         for part in parts {
             by_partition.entry(self.partition_of(attempt(&part))).or_default().push(part);
         }
         for (partition, parts) in by_partition {
-            self.tell(partition, event(parts));
+            self.tell_spent(partition, event(parts), spent.clone());
         }
     }
 
@@ -174,7 +184,7 @@ impl Engines {
                 continue;
             }
             let mine = |id: AttemptId| self.partition_of(id) == lease.partition;
-            let in_partition = |job: &&fastjob_core::Job| {
+            let in_partition = |job: &&Arc<fastjob_core::Job>| {
                 let partition = Partition::of_name(&job.service, &job.name, self.partitions());
                 partition == lease.partition
             };
@@ -190,9 +200,11 @@ impl Engines {
             answers.push(wait);
         }
         for wait in answers {
-            // Ignore engines that have ended meanwhile.
-            if let Ok(crate::engine::ConnectAnswer::Taken { why }) = wait.await {
-                return Some(why);
+            match wait.await {
+                Ok(ConnectAnswer::Taken { why }) => return Some(why),
+                Ok(ConnectAnswer::WithoutJobs { refused }) => log_refused(executor, &refused),
+                // An engine that gave no answer has ended in the meantime.
+                Ok(ConnectAnswer::Welcome) | Err(_) => {}
             }
         }
         None
@@ -284,6 +296,13 @@ impl Engines {
     fn write(&self) -> std::sync::RwLockWriteGuard<'_, BTreeMap<Partition, Running>> {
         self.0.running.write().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Logs why jobs that an executor declares were not saved: the first of them, and how many.
+fn log_refused(executor: &Connected, refused: &[String]) {
+    let Some(first) = refused.first() else { return };
+    tracing::warn!(service = %executor.service, executor = %executor.executor,
+        jobs = refused.len(), first, "jobs that an executor declares were not saved");
 }
 
 #[cfg(test)]

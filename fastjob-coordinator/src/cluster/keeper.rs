@@ -35,6 +35,8 @@ pub(crate) struct Settings {
     pub(crate) executor_lost: Duration,
     /// After how long a node that is not heard of has lost its partitions to others.
     pub(crate) lease: Duration,
+    /// How many jobs the store may have.
+    pub(crate) job_quota: engine::JobQuota,
 }
 
 /// Keeps the partitions of one node.
@@ -149,6 +151,7 @@ impl Keeper {
             lease,
             partitions: facts.partitions,
             since: facts.since,
+            job_quota: self.settings.job_quota,
         };
         let limits = self.limits.clone();
         let (handle, inbox) = EngineHandle::new(self.engines.health().clone());

@@ -21,7 +21,7 @@ mod testing;
 mod tests;
 
 pub(crate) use self::{
-    engines::{Engines, Holding},
+    engines::{Engines, Holding, Spent},
     keeper::{Keeper, Settings, node},
     map::{ClusterMap, Owner},
     permit::{Deadline, Permit},

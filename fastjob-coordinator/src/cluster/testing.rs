@@ -212,10 +212,6 @@ impl CommitStore for Shared {
         Ok(())
     }
 
-    async fn remove_ended(&self, _: Timestamp, _: u32) -> Result<u64> {
-        Ok(0)
-    }
-
     async fn close(&self) -> Result<()> {
         Ok(())
     }

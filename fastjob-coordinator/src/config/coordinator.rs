@@ -1,4 +1,4 @@
-//! The coordinator's settings: `[coordinator]` and `[coordinator.tls]`.
+//! The coordinator's settings: `[coordinator]` and `[coordinator.tls]`; `limits` has the rest.
 
 use std::{
     fs::File,
@@ -7,9 +7,7 @@ use std::{
     time::Duration,
 };
 
-use fastjob_core::job::PARAM_MAX;
-
-use super::{Listen, Problem, ServerUrl, StoreUrl, Token, read::Section};
+use super::{LimitsConfig, Listen, Problem, ServerUrl, StoreUrl, Token, read::Section};
 
 /// Shortest time between two beats of an executor.
 const BEAT_MIN: Duration = Duration::from_millis(100);
@@ -19,8 +17,6 @@ const BEAT_MAX: Duration = Duration::from_secs(3600);
 const LEASE_MIN: Duration = Duration::from_secs(1);
 /// Longest lease.
 const LEASE_MAX: Duration = Duration::from_secs(300);
-/// Most tasks that may ever follow from one start.
-const DESCENDANTS_MOST: u32 = 1_000_000_000;
 /// Longest time that the end may take.
 const DRAIN_MAX: Duration = Duration::from_secs(3600);
 
@@ -42,25 +38,20 @@ pub struct CoordinatorConfig {
     pub executor_lost: Duration,
     /// Between two beats of an executor. Default: 3 s.
     pub beat: Duration,
-    /// How long tasks that have ended are kept; zero keeps them for ever. Default: 30 days.
+    /// How long tasks are kept after their end; zero keeps them for ever. A deleted job is
+    /// remembered for as long after no executor has declared it and no history has referred to it,
+    /// at least a week: until then, code that declares the job does not bring it back. After that, a
+    /// job that code declares is a new one. Default: 30 days.
     pub history: Duration,
     /// Most connections at the same time. Default: 10,000.
     pub max_connections: u32,
-    /// Most tasks that are open at the same time on this node, a task over several shards counted once
-    /// for each. A start beyond it is rejected; a fire beyond it is recorded as skipped. Default:
-    /// 1,000,000.
-    pub max_open_tasks: u32,
-    /// Most bytes that the params of open tasks have together on this node; the same holds beyond it.
-    /// Default: 1 GiB.
-    pub max_open_bytes: u64,
-    /// Most tasks that may follow from one start through children, their children and so on. Each
-    /// task divides what is left of it among its children. Default: 100,000.
-    pub max_descendants: u32,
     /// Where executors and other nodes reach it, as `http://HOST:PORT`. Default: where it listens.
     pub advertise: Option<ServerUrl>,
     /// After how long without word from a node the others carry on with its jobs; of a store that
     /// several nodes share. At most half of `executor_lost`. Default: 4 s.
     pub lease: Duration,
+    /// How much clients may make it keep.
+    pub limits: LimitsConfig,
     /// With what it proves who it is. Default: none, plain text.
     pub tls: Option<TlsConfig>,
 }
@@ -94,11 +85,9 @@ impl Default for CoordinatorConfig {
             beat: Duration::from_secs(3),
             history: Duration::from_secs(30 * 24 * 3600),
             max_connections: 10_000,
-            max_open_tasks: 1_000_000,
-            max_open_bytes: 1 << 30,
-            max_descendants: 100_000,
             advertise: None,
             lease: Duration::from_secs(4),
+            limits: LimitsConfig::default(),
             tls: None,
         }
     }
@@ -117,11 +106,9 @@ impl CoordinatorConfig {
         section.duration("beat", &mut self.beat);
         section.duration("history", &mut self.history);
         section.number("max_connections", &mut self.max_connections);
-        section.number("max_open_tasks", &mut self.max_open_tasks);
-        section.number("max_open_bytes", &mut self.max_open_bytes);
-        section.number("max_descendants", &mut self.max_descendants);
         section.parse_option("advertise", &mut self.advertise);
         section.duration("lease", &mut self.lease);
+        section.section("limits", |section| self.limits.read(section));
         section.section("tls", |section| {
             // Half of it may come from a variable: what is missing is found by the check.
             let cert = section.path("cert").unwrap_or_default();
@@ -203,22 +190,10 @@ impl CoordinatorConfig {
         if self.drain > DRAIN_MAX {
             problem("drain", "it is longer than 1h".to_owned());
         }
-        if self.max_open_tasks == 0 {
-            problem("max_open_tasks", "it is 0, so that no task could start".to_owned());
-        }
-        let least = PARAM_MAX as u64;
-        if self.max_open_bytes < least {
-            problem(
-                "max_open_bytes",
-                format!("it is less than {least}, the bytes that one param may have"),
-            );
-        }
-        if !(1..=DESCENDANTS_MOST).contains(&self.max_descendants) {
-            problem("max_descendants", format!("it is not between 1 and {DESCENDANTS_MOST}"));
-        }
         if self.max_connections == 0 {
             problem("max_connections", "it is 0, so that nobody could connect".to_owned());
         }
+        self.limits.check(problems);
     }
 }
 

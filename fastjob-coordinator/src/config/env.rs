@@ -26,9 +26,20 @@ pub(super) fn read(
     vars.set_option("FASTJOB_ADVERTISE", parse, &mut coordinator.advertise);
     vars.set("FASTJOB_LEASE", span, &mut coordinator.lease);
     vars.set("FASTJOB_MAX_CONNECTIONS", parse, &mut coordinator.max_connections);
-    vars.set("FASTJOB_MAX_OPEN_TASKS", parse, &mut coordinator.max_open_tasks);
-    vars.set("FASTJOB_MAX_OPEN_BYTES", parse, &mut coordinator.max_open_bytes);
-    vars.set("FASTJOB_MAX_DESCENDANTS", parse, &mut coordinator.max_descendants);
+    let limits = &mut coordinator.limits;
+    vars.set("FASTJOB_MAX_SESSIONS", parse, &mut limits.max_sessions);
+    vars.set("FASTJOB_MAX_SESSIONS_PER_SERVICE", parse, &mut limits.max_sessions_per_service);
+    vars.set("FASTJOB_MAX_HELLO", parse, &mut limits.max_hello);
+    vars.set("FASTJOB_MAX_HELLOS", parse, &mut limits.max_hellos);
+    vars.set("FASTJOB_MAX_DECLARED_JOBS", parse, &mut limits.max_declared_jobs);
+    vars.set("FASTJOB_MAX_JOBS", parse, &mut limits.max_jobs);
+    vars.set("FASTJOB_MAX_JOB_DEFINITIONS", parse, &mut limits.max_job_definitions);
+    vars.set("FASTJOB_MAX_OPEN_TASKS", parse, &mut limits.max_open_tasks);
+    vars.set("FASTJOB_MAX_OPEN_BYTES", parse, &mut limits.max_open_bytes);
+    vars.set("FASTJOB_MAX_DESCENDANTS", parse, &mut limits.max_descendants);
+    vars.set("FASTJOB_MAX_REQUEST_MEMORY", parse, &mut limits.max_request_memory);
+    vars.set("FASTJOB_MAX_RESPONSE_MEMORY", parse, &mut limits.max_response_memory);
+    vars.set("FASTJOB_MAX_LOG_FOLLOWERS", parse, &mut limits.max_log_followers);
     // These two are of both sides.
     if let Some(token) = vars.get("FASTJOB_TOKEN", parse::<Token>) {
         coordinator.token = Some(token.clone());

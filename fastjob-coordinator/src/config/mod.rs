@@ -6,9 +6,11 @@
 //! source has had its say.
 
 mod alarms;
+mod byte_size;
 mod client;
 mod coordinator;
 mod env;
+mod limits;
 mod listen;
 mod names;
 mod problem;
@@ -30,8 +32,10 @@ pub use self::{
     alarms::{
         AlarmConfig, AlarmTo, ChatConfig, ChatKind, EmailConfig, EmailTls, Secret, WebhookConfig,
     },
+    byte_size::{ByteSize, InvalidByteSize},
     client::ClientConfig,
     coordinator::{CoordinatorConfig, TlsConfig},
+    limits::LimitsConfig,
     problem::{ConfigError, Problem},
     server_url::{InvalidServerUrl, ServerUrl},
     store_url::{InvalidStoreUrl, PostgresUrl, StoreUrl},

@@ -5,7 +5,7 @@ use std::time::Duration;
 use fastjob_core::duration::to_text;
 use toml::{Table, Value};
 
-use super::{Config, Token};
+use super::{Config, LimitsConfig, Token};
 
 const DAY: u64 = 24 * 3600;
 
@@ -23,10 +23,8 @@ impl Config {
             text("history", days(coordinator.history)),
             flag("insecure_plaintext", coordinator.insecure_plaintext),
             number("max_connections", coordinator.max_connections),
-            number("max_open_tasks", coordinator.max_open_tasks),
-            number("max_open_bytes", coordinator.max_open_bytes),
-            number("max_descendants", coordinator.max_descendants),
         ]);
+        ours.insert("limits".to_owned(), Value::Table(limits(&coordinator.limits)));
         ours.extend(coordinator.advertise.as_ref().map(|url| text("advertise", url)));
         ours.extend(hidden(coordinator.token.as_ref()));
         if let Some(tls) = &coordinator.tls {
@@ -57,6 +55,24 @@ impl Config {
     }
 }
 
+fn limits(limits: &LimitsConfig) -> Table {
+    Table::from_iter([
+        number("max_sessions", limits.max_sessions),
+        number("max_sessions_per_service", limits.max_sessions_per_service),
+        text("max_hello", limits.max_hello),
+        text("max_hellos", limits.max_hellos),
+        number("max_declared_jobs", limits.max_declared_jobs),
+        number("max_jobs", limits.max_jobs),
+        text("max_job_definitions", limits.max_job_definitions),
+        number("max_open_tasks", limits.max_open_tasks),
+        text("max_open_bytes", limits.max_open_bytes),
+        number("max_descendants", limits.max_descendants),
+        text("max_request_memory", limits.max_request_memory),
+        text("max_response_memory", limits.max_response_memory),
+        number("max_log_followers", limits.max_log_followers),
+    ])
+}
+
 /// Whole days as such, which is how a retention is thought of.
 fn days(span: Duration) -> String {
     match (span.as_secs() / DAY, span.as_secs() % DAY, span.subsec_nanos()) {
@@ -69,8 +85,8 @@ fn text(key: &str, value: impl ToString) -> (String, Value) {
     (key.to_owned(), Value::String(value.to_string()))
 }
 
-fn number(key: &str, value: impl TryInto<i64>) -> (String, Value) {
-    (key.to_owned(), Value::Integer(value.try_into().unwrap_or(i64::MAX)))
+fn number(key: &str, value: u32) -> (String, Value) {
+    (key.to_owned(), Value::Integer(value.into()))
 }
 
 fn flag(key: &str, value: bool) -> (String, Value) {

@@ -51,10 +51,21 @@ fn every_setting_is_read() {
         beat = "5s"
         history = "0s"
         max_connections = 7
-        max_open_tasks = 8
-        max_open_bytes = 9_000_000_000
-        max_descendants = 10
         tls = { cert = "c.pem", key = "k.pem" }
+        [coordinator.limits]
+        max_sessions = 1
+        max_sessions_per_service = 2
+        max_hello = "1MiB"
+        max_hellos = "2MiB"
+        max_declared_jobs = 3
+        max_jobs = 4
+        max_job_definitions = "17MiB"
+        max_open_tasks = 8
+        max_open_bytes = "9000000000"
+        max_descendants = 10
+        max_request_memory = "18MiB"
+        max_response_memory = "19MiB"
+        max_log_followers = 5
         [client]
         server = "https://jobs.example.org/fastjob/"
         token = "0123456789abcdef-client"
@@ -75,9 +86,24 @@ fn every_setting_is_read() {
         (Duration::from_secs(5), Duration::from_secs(1))
     );
     assert_eq!((coordinator.history, coordinator.max_connections), (Duration::ZERO, 7));
-    let quotas =
-        (coordinator.max_open_tasks, coordinator.max_open_bytes, coordinator.max_descendants);
-    assert_eq!(quotas, (8, 9_000_000_000, 10));
+    assert_eq!(
+        coordinator.limits,
+        LimitsConfig {
+            max_sessions: 1,
+            max_sessions_per_service: 2,
+            max_hello: ByteSize::mib(1),
+            max_hellos: ByteSize::mib(2),
+            max_declared_jobs: 3,
+            max_jobs: 4,
+            max_job_definitions: ByteSize::mib(17),
+            max_open_tasks: 8,
+            max_open_bytes: ByteSize(9_000_000_000),
+            max_descendants: 10,
+            max_request_memory: ByteSize::mib(18),
+            max_response_memory: ByteSize::mib(19),
+            max_log_followers: 5,
+        }
+    );
     assert_eq!(coordinator.tls, Some(TlsConfig::new("c.pem", "k.pem")));
     assert_eq!(config.client.server.as_str(), "https://jobs.example.org/fastjob");
     assert_eq!(config.client.ca_cert, Some("ca.pem".into()));
@@ -174,10 +200,16 @@ fn what_makes_no_sense_together_is_named_at_once() {
     assert_eq!(problems(&format!("{shared}lease = '5s'"), &[]), [""; 0]);
     refused("[coordinator]\nbeat = '0s'", "coordinator.beat: ");
     refused("[coordinator]\nmax_connections = 0", "coordinator.max_connections: ");
-    refused("[coordinator]\nmax_open_tasks = 0", "coordinator.max_open_tasks: ");
-    refused("[coordinator]\nmax_open_bytes = 262143", "coordinator.max_open_bytes: ");
-    refused("[coordinator]\nmax_descendants = 0", "coordinator.max_descendants: ");
-    refused("[coordinator]\nmax_descendants = 1000000001", "coordinator.max_descendants: ");
+    let limits = |text: &str| format!("[coordinator.limits]\n{text}");
+    refused(&limits("max_jobs = 0"), "coordinator.limits.max_jobs: it is 0");
+    refused(&limits("max_hello = '1B'"), "coordinator.limits.max_hello: it is not between 16KiB");
+    refused(&limits("max_hellos = '1MiB'"), "coordinator.limits.max_hellos: it is less than");
+    refused(&limits("max_hello = 'big'"), "coordinator.limits.max_hello: `big` is not a size");
+    refused(&limits("max_response_memory = '1MiB'"), "max_response_memory: it is less than 16MiB");
+    refused(&limits("max_open_tasks = 0"), "coordinator.limits.max_open_tasks: it is 0");
+    refused(&limits("max_open_bytes = '262143'"), "max_open_bytes: it is less than 256KiB");
+    refused(&limits("max_descendants = 0"), "coordinator.limits.max_descendants: ");
+    refused(&limits("max_descendants = 1000000001"), "coordinator.limits.max_descendants: ");
     refused("[coordinator.tls]\ncert = '/nowhere/c.pem'", "coordinator.tls.key: it is missing");
     refused("[coordinator.tls]\ncert = '/nowhere/c.pem'", "coordinator.tls.cert: could not read");
     refused("[client]\nca_cert = '/nowhere/ca.pem'", "client.ca_cert: could not read");

@@ -1,6 +1,6 @@
 //! What the engine answers to those who asked.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use fastjob_core::{
     AttemptId, AttemptState, ExecutorName, HandlerName, Incarnation, Progress, ServiceName, TaskId,
@@ -18,6 +18,8 @@ use super::{
 pub(crate) enum ConnectAnswer {
     /// It may.
     Welcome,
+    /// It may, but these of its jobs were not saved.
+    WithoutJobs { refused: Vec<String> },
     /// Another session has its name.
     Taken { why: String },
 }
@@ -49,6 +51,9 @@ pub(crate) enum JobRefused {
     IsChild { parents: Vec<String> },
     #[error("{0}")]
     NoBackfill(String),
+    /// There is no room for another.
+    #[error("{0}")]
+    TooMany(String),
     #[error("its one fire, {0}, is in the past, so it would never fire")]
     TooLate(Timestamp),
     #[error("{}: {}", .0.field, .0.message)]
@@ -111,6 +116,6 @@ pub(crate) struct ExecutorFigures {
     pub(crate) attempts: u32,
     pub(crate) beat: Beat,
     pub(crate) beat_age: Duration,
-    pub(crate) labels: BTreeMap<String, String>,
-    pub(crate) handlers: BTreeMap<HandlerName, String>,
+    pub(crate) labels: Arc<BTreeMap<String, String>>,
+    pub(crate) handlers: Arc<BTreeMap<HandlerName, String>>,
 }

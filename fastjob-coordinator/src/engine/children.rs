@@ -104,8 +104,8 @@ impl Engine {
         }
         let Some(left) = budget.checked_sub(count) else {
             return Err(format!(
-                "{not_started}: of the {} tasks that may follow from one start (max_descendants), \
-                 {budget} were left for this one",
+                "{not_started}: of the {} tasks that may follow from one start \
+                 (coordinator.limits.max_descendants), {budget} were left for this one",
                 self.descendants
             ));
         };

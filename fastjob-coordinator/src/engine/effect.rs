@@ -13,7 +13,7 @@ use super::{
     },
     event::{CommitId, Held, SessionId},
 };
-use crate::record::Commit;
+use crate::record::{Commit, LifeId};
 
 /// What the shell is to do, in this order: what is sent and answered rests on commits that are
 /// durable already, never on those that are handed over here.
@@ -69,6 +69,7 @@ pub(crate) enum Answer {
     Stop(oneshot::Sender<StopAnswer>, StopAnswer),
     Open(oneshot::Sender<OpenPage>, OpenPage),
     Live(oneshot::Sender<Vec<LiveTask>>, Vec<LiveTask>),
+    Lives(oneshot::Sender<Vec<LifeId>>, Vec<LifeId>),
     Executors(oneshot::Sender<Vec<ExecutorFigures>>, Vec<ExecutorFigures>),
 }
 
@@ -84,6 +85,7 @@ impl Answer {
             Self::Stop(to, answer) => drop(to.send(answer)),
             Self::Open(to, answer) => drop(to.send(answer)),
             Self::Live(to, answer) => drop(to.send(answer)),
+            Self::Lives(to, answer) => drop(to.send(answer)),
             Self::Executors(to, answer) => drop(to.send(answer)),
         }
     }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use fastjob_core::{
-    AttemptId, ExecutorName, HandlerName, Incarnation, Job, Progress, ServiceName, TaskId,
+    AttemptId, ExecutorName, HandlerName, Incarnation, Job, JobId, Progress, ServiceName, TaskId,
     TaskState, attempt::End,
 };
 use jiff::Timestamp;
@@ -17,7 +17,7 @@ use super::{
     directory::Directory,
     keys::StartKey,
 };
-use crate::record::{ChildStart, JobRow, Origin};
+use crate::record::{ChildStart, JobRow, LifeId, Origin};
 
 /// The two clocks, as the shell reads them: the engine has none of its own.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,7 +36,7 @@ pub(crate) struct SessionId(pub(crate) u64);
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct CommitId(pub(crate) u64);
 
-/// An executor that dialled in.
+/// An executor that dialled in. Every engine of the node has one: what is large is shared.
 #[derive(Clone, Debug)]
 pub(crate) struct Connected {
     pub(crate) session: SessionId,
@@ -47,11 +47,11 @@ pub(crate) struct Connected {
     pub(crate) address: String,
     pub(crate) version: String,
     pub(crate) capacity: u32,
-    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) labels: Arc<BTreeMap<String, String>>,
     /// Handlers and their descriptions.
-    pub(crate) handlers: BTreeMap<HandlerName, String>,
+    pub(crate) handlers: Arc<BTreeMap<HandlerName, String>>,
     /// Default definitions of jobs.
-    pub(crate) jobs: Vec<Job>,
+    pub(crate) jobs: Vec<Arc<Job>>,
     pub(crate) holding: Vec<Held>,
     /// It drains: it returns every attempt that it is sent.
     pub(crate) leaving: bool,
@@ -141,6 +141,8 @@ pub(crate) enum Event {
     /// Children of other partitions' tasks, to be started here, and the uptime at which the read from
     /// the store began.
     ChildStarts(Vec<ChildStart>, Duration),
+    /// The store has removed these deleted jobs, which were dated before `before`.
+    JobsRemoved { jobs: Vec<JobId>, before: Timestamp },
     /// Somebody asks for something.
     Command(Command),
     /// A command that depends on jobs of other partitions, with these jobs.
@@ -170,6 +172,9 @@ pub(crate) enum Command {
     Open { ask: OpenAsk, answer: oneshot::Sender<OpenPage> },
     /// How are these tasks just now?
     Live { tasks: Vec<TaskId>, answer: oneshot::Sender<Vec<LiveTask>> },
+    /// On which lives may attempts be placed? Answered when all that refers to other lives is
+    /// durable.
+    Lives { answer: oneshot::Sender<Vec<LifeId>> },
     /// Who is connected?
     Executors { answer: oneshot::Sender<Vec<ExecutorFigures>> },
 }

@@ -124,6 +124,7 @@ impl Engine {
                 | JobRefused::Child { .. }
                 | JobRefused::IsChild { .. }
                 | JobRefused::NoBackfill(_)
+                | JobRefused::TooMany(_)
                 | JobRefused::TooLate(_)
                 | JobRefused::NeverFires(_)
                 | JobRefused::OverQuota(_)

@@ -12,7 +12,7 @@ use super::{
     Answer, Effects, Engine, JobPath, JobRefused, Now, SaveAnswer, SaveDone, SaveMode, Switch,
     state::After,
 };
-use crate::record::{JobRow, Origin};
+use crate::record::{JobRow, Origin, definition_bytes};
 
 impl Engine {
     /// The living job that is meant.
@@ -60,6 +60,9 @@ impl Engine {
         };
         let by_code = origin == Origin::Code;
         if by_code && (row.deleted_at.is_some() || row.origin == Origin::Api) {
+            if row.deleted_at.is_some() {
+                self.declared_again(now, row.id);
+            }
             return Ok((SaveDone::Unchanged, Box::new(row)));
         }
         if row.deleted_at.is_some() {
@@ -74,6 +77,7 @@ impl Engine {
         if job.timetable != row.job.timetable {
             too_late(&job, now)?;
         }
+        self.has_room(&job, Some(&row.job))?;
         let children = self.resolve_children(Some(&row), &job)?;
         Ok((
             SaveDone::Updated,
@@ -83,6 +87,7 @@ impl Engine {
 
     fn create(&mut self, now: Now, job: Job, origin: Origin) -> SaveAnswer {
         too_late(&job, now)?;
+        self.has_room(&job, None)?;
         let children = self.resolve_children(None, &job)?;
         let id = JobId(self.next_job);
         self.next_job += self.config.step();
@@ -120,6 +125,8 @@ impl Engine {
         let before = self.jobs.get(&id).map(|entry| Arc::clone(&entry.row.children));
         self.parents.change(id, before.as_deref().unwrap_or_default(), &row.children);
         if let Some(entry) = self.jobs.get_mut(&id) {
+            self.job_bytes -= definition_bytes(&entry.row.job) as u64;
+            self.job_bytes += definition_bytes(&row.job) as u64;
             entry.row = row.clone();
             if refires {
                 entry.cursor = cursor;

@@ -11,7 +11,7 @@ use super::{
     spread::shard_state,
     state::{JobEntry, More, Open, ShardAt, Spread, Step},
 };
-use crate::record::{EndedShard, JobRow, OpenAttempt};
+use crate::record::{EndedShard, JobRow, OpenAttempt, definition_bytes};
 
 impl Engine {
     pub(super) fn load_jobs(&mut self, rows: Vec<JobRow>, cursors: Vec<(JobId, Timestamp)>) {
@@ -132,6 +132,7 @@ impl Engine {
                 ids.push(id);
             }
         }
+        self.job_bytes += definition_bytes(&job) as u64;
         let entry = JobEntry {
             row,
             next_fire: None,

@@ -13,7 +13,8 @@
 //! `plan` turns schedules into attempts, `place` gives them to executors, `track` follows the
 //! executors, `settle` takes outcomes in; `spread` lays sharded tasks out, `lane` keeps rules across
 //! the cluster, `children` follows what ended; `jobs`, `start` and `tasks` answer people. `family`
-//! judges which jobs may follow which, `quota` limits what is open, `keys` makes starts idempotent.
+//! judges which jobs may follow which, `quota` limits what is open and `job_quota` what is saved,
+//! `retention` forgets deleted jobs, `keys` makes starts idempotent.
 
 mod alarms;
 mod answer;
@@ -26,6 +27,7 @@ mod effect;
 mod event;
 mod family;
 mod idmap;
+mod job_quota;
 mod jobs;
 mod keys;
 mod lane;
@@ -36,6 +38,7 @@ mod pump;
 mod queues;
 mod quota;
 mod reports;
+mod retention;
 mod settle;
 mod spread;
 mod start;
@@ -74,6 +77,7 @@ pub(crate) use self::{
 pub(crate) use self::{
     chain::LINKS_MOST,
     directory::Directory,
+    job_quota::JobQuota,
     keys::StartKey,
     quota::{Limits, OpenLimit},
 };
@@ -125,6 +129,8 @@ pub(crate) struct Config {
     pub(crate) partitions: u32,
     /// When the store was created.
     pub(crate) since: Timestamp,
+    /// How many jobs the store may have.
+    pub(crate) job_quota: JobQuota,
 }
 
 impl Config {
@@ -132,7 +138,8 @@ impl Config {
     #[cfg(test)]
     pub(crate) fn alone(executor_lost: Duration, seed: u64) -> Self {
         let since = Timestamp::UNIX_EPOCH;
-        Self { executor_lost, seed, lease: Lease::default(), partitions: 1, since }
+        let (lease, job_quota) = (Lease::default(), JobQuota::default());
+        Self { executor_lost, seed, lease, partitions: 1, since, job_quota }
     }
 
     fn step(&self) -> i64 {
@@ -160,6 +167,8 @@ pub(crate) struct Engine {
     /// Every fire up to here is planned.
     watermark: Timestamp,
     jobs: IdMap<JobId, JobEntry>,
+    /// Of the definitions of all jobs.
+    job_bytes: u64,
     by_name: HashMap<(ServiceName, JobName), JobId>,
     by_bare_name: HashMap<JobName, Vec<JobId>>,
     parents: Parents,
@@ -236,6 +245,7 @@ impl Engine {
             ids_until: loaded.ids_until.max(1),
             watermark: loaded.watermark.unwrap_or(now.wall),
             jobs: IdMap::default(),
+            job_bytes: 0,
             by_name: HashMap::new(),
             by_bare_name: HashMap::new(),
             next_job: config.id_from(1),
@@ -315,6 +325,7 @@ impl Engine {
             // Too old to be trusted; the next read brings what is still to be started.
             Event::ChildStarts(_, read_at) if self.keys.is_too_old(read_at) => {}
             Event::ChildStarts(children, _) => self.chores.start_children(children),
+            Event::JobsRemoved { jobs, before } => self.forget_jobs(&jobs, before),
             Event::Command(command) => self.command(now, command, out),
             Event::CommandWith(directory, command) => {
                 self.directory = directory;

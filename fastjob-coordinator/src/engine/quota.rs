@@ -75,13 +75,14 @@ impl OpenLimit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum OverQuota {
     #[error(
-        "{0} tasks may be open on this coordinator (max_open_tasks) and as many are: wait until \
-         some have ended, or raise the limit"
+        "{0} tasks may be open on this coordinator (coordinator.limits.max_open_tasks) and as many \
+         are: wait until some have ended, or raise the limit"
     )]
     Tasks(u64),
     #[error(
-        "the params of open tasks may have {0} bytes on this coordinator (max_open_bytes), and with \
-         this one they would have more: wait until some tasks have ended, or raise the limit"
+        "the params of open tasks may have {0} bytes on this coordinator \
+         (coordinator.limits.max_open_bytes), and with this one they would have more: wait until \
+         some tasks have ended, or raise the limit"
     )]
     Bytes(u64),
 }
@@ -90,9 +91,13 @@ impl OverQuota {
     /// Which limit is reached, for a note.
     pub(super) fn limit(self) -> String {
         match self {
-            Self::Tasks(most) => format!("{most} tasks are open (max_open_tasks)"),
+            Self::Tasks(most) => {
+                format!("{most} tasks are open (coordinator.limits.max_open_tasks)")
+            }
             Self::Bytes(most) => {
-                format!("the params of open tasks have {most} bytes (max_open_bytes)")
+                format!(
+                    "the params of open tasks have {most} bytes (coordinator.limits.max_open_bytes)"
+                )
             }
         }
     }

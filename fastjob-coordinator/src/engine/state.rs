@@ -191,8 +191,8 @@ pub(crate) struct Life {
     held: IdSet<AttemptId>,
     /// Attempts that are planned for it and not sent.
     pub(crate) promised: u32,
-    pub(crate) labels: BTreeMap<String, String>,
-    pub(crate) handlers: BTreeMap<HandlerName, String>,
+    pub(crate) labels: Arc<BTreeMap<String, String>>,
+    pub(crate) handlers: Arc<BTreeMap<HandlerName, String>>,
     /// `None` before the first.
     pub(crate) beat: Option<Beat>,
     pub(crate) beat_at: Duration,

@@ -1,6 +1,6 @@
 //! What people and programs ask about tasks and executors.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use fastjob_core::{AttemptId, TaskId, TaskState, attempt::End, task::TaskEvent};
 
@@ -47,6 +47,10 @@ impl Engine {
             Command::Live { tasks, answer } => {
                 let live = tasks.into_iter().filter_map(|task| self.live(task)).collect();
                 out.answers.push(Answer::Live(answer, live));
+            }
+            Command::Lives { answer } => {
+                let lives = self.current_lives();
+                self.answer_when_durable(Answer::Lives(answer, lives));
             }
             Command::Executors { answer } => {
                 out.answers.push(Answer::Executors(answer, self.executors(now)));
@@ -169,8 +173,8 @@ impl Engine {
                 attempts: life.holds(),
                 beat: life.beat.unwrap_or_default(),
                 beat_age: now.uptime.saturating_sub(life.beat_at),
-                labels: life.labels.clone(),
-                handlers: life.handlers.clone(),
+                labels: Arc::clone(&life.labels),
+                handlers: Arc::clone(&life.handlers),
             })
             .collect();
         list.sort_by(|a, b| (&a.service, &a.executor).cmp(&(&b.service, &b.executor)));

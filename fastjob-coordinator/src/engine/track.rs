@@ -8,7 +8,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use fastjob_core::{
-    AttemptId, AttemptState, FailReason, TaskState,
+    AttemptId, AttemptState, FailReason, Job, TaskState,
     attempt::{self, AttemptEvent, End},
     task::TaskEvent,
 };
@@ -82,8 +82,12 @@ impl Engine {
         if let Some(highest) = new.highest {
             self.lift_ids_above(highest);
         }
-        out.answers.push(Answer::Connect(answer, ConnectAnswer::Welcome));
-        let holding = self.take_seat(now, id, new);
+        let (holding, refused) = self.take_seat(now, id, new);
+        let welcome = match refused.is_empty() {
+            true => ConnectAnswer::Welcome,
+            false => ConnectAnswer::WithoutJobs { refused },
+        };
+        out.answers.push(Answer::Connect(answer, welcome));
         self.compare(now, id, &holding, out);
         self.pump(now, id, out);
     }
@@ -125,9 +129,10 @@ impl Engine {
         id
     }
 
-    /// Writes down what the executor said of itself and returns what it holds. What it does not say
-    /// here, as its last heartbeat, is kept until a newer one arrives.
-    fn take_seat(&mut self, now: Now, id: LifeId, new: Connected) -> Vec<Held> {
+    /// Takes in what the executor said of itself; what it does not say here, as its last heartbeat,
+    /// is kept until a newer one arrives. Returns what it holds, and why jobs that it declares were
+    /// not saved.
+    fn take_seat(&mut self, now: Now, id: LifeId, new: Connected) -> (Vec<Held>, Vec<String>) {
         self.leave_groups(id);
         for handler in new.handlers.keys() {
             let group = self.groups.entry((new.service.clone(), handler.clone())).or_default();
@@ -148,11 +153,13 @@ impl Engine {
             life.labels = new.labels;
             life.handlers = new.handlers;
         }
+        let mut refused = Vec::new();
         for job in new.jobs {
-            // What code says of a job is no answer to anybody.
-            drop(self.save(now, job, SaveMode::Replace, Origin::Code));
+            if let Err(err) = self.save(now, Job::clone(&job), SaveMode::Replace, Origin::Code) {
+                refused.push(format!("{}: {err}", job.name));
+            }
         }
-        new.holding
+        (new.holding, refused)
     }
 
     fn leave_groups(&mut self, id: LifeId) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, btree_map::Entry};
 
 use fastjob_core::{ExecutorName, ServiceName};
 
-use super::{Error, ExecutorView, Ops, Page, jobs::page};
+use super::{Error, ExecutorView, Ops, Page, jobs::page, pages::fit};
 use crate::engine::{Command, ExecutorFigures};
 
 impl Ops {
@@ -20,11 +20,11 @@ impl Ops {
         let from = after.map_or(0, |(service, name)| {
             all.partition_point(|other| (&other.service, &other.executor) <= (&service, &name))
         });
-        let next_cursor = (all.len() > from + limit).then(|| {
-            let last = &all[from + limit - 1];
-            format!("{}/{}", last.service, last.executor)
-        });
-        let items = all.into_iter().skip(from).take(limit).map(view).collect();
+        let rest = &all[from..];
+        let fit = fit(rest.iter().map(bytes), limit);
+        let last = rest[..fit].last().filter(|_| rest.len() > fit);
+        let next_cursor = last.map(|last| format!("{}/{}", last.service, last.executor));
+        let items = all.into_iter().skip(from).take(fit).map(view).collect();
         Ok(Page { items, next_cursor })
     }
 }
@@ -56,6 +56,13 @@ impl Ops {
     }
 }
 
+/// About how many bytes it takes in a list.
+fn bytes(figures: &ExecutorFigures) -> u64 {
+    let labels = figures.labels.iter().map(|(key, value)| key.len() + value.len());
+    let handlers = figures.handlers.iter().map(|(name, text)| name.as_str().len() + text.len());
+    labels.chain(handlers).map(|len| len as u64 + 8).sum::<u64>() + 600
+}
+
 fn parse_cursor(cursor: &str) -> Result<(ServiceName, ExecutorName), Error> {
     cursor
         .split_once('/')
@@ -80,11 +87,11 @@ fn view(figures: ExecutorFigures) -> ExecutorView {
         cpu: figures.beat.cpu,
         memory_free: figures.beat.memory_free,
         memory_total: figures.beat.memory_total,
-        labels: figures.labels,
+        labels: figures.labels.as_ref().clone(),
         handlers: figures
             .handlers
-            .into_iter()
-            .map(|(name, description)| (name.to_string(), description))
+            .iter()
+            .map(|(name, description)| (name.to_string(), description.clone()))
             .collect(),
     }
 }

@@ -4,7 +4,7 @@
 //! What is asked is JSON over the one port, with the token of the cluster. The node that is asked
 //! answers or says that it is not the one; it never asks a third.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use fastjob_core::{
     AttemptId, AttemptState, ExecutorName, JobDraft, JobId, Progress, TaskId, TaskState,
@@ -12,6 +12,7 @@ use fastjob_core::{
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 
 use super::{BackfillAsk, Backfilled, Error, JobView, Ops, ProgressView, Saved, StartAsk, Started};
 use crate::{
@@ -29,6 +30,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(50);
 /// How long another node may take to answer.
 const ANSWER: Duration = Duration::from_secs(25);
+/// Longest answer of another node.
+const REPLY_MAX: usize = 32 * 1024 * 1024;
+/// Most questions to other nodes at the same time.
+const ASKED: usize = 64;
 
 /// What one node asks another.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -117,6 +122,7 @@ struct LiveAttemptWire {
 pub(crate) struct Peers {
     client: reqwest::Client,
     token: Option<String>,
+    asked: Arc<Semaphore>,
 }
 
 /// Why other nodes cannot be asked.
@@ -141,7 +147,7 @@ impl Peers {
                 client = client.add_root_certificate(root);
             }
         }
-        Ok(Self { client: client.build()?, token })
+        Ok(Self { client: client.build()?, token, asked: Arc::new(Semaphore::new(ASKED)) })
     }
 
     pub(super) async fn ask(
@@ -156,6 +162,13 @@ impl Peers {
                 "the node at {address} did not answer: it is not known whether this was done"
             )),
         };
+        // Whatever takes long here takes long for whoever waits: nothing was done there yet.
+        let turn = tokio::time::timeout(ANSWER, self.asked.acquire()).await;
+        let Ok(Ok(_turn)) = turn else {
+            return Err(Error::Unavailable(format!(
+                "{ASKED} questions to other nodes are waiting for an answer: ask again"
+            )));
+        };
         let mut request = self.client.post(format!("{address}{PATH}/{}", partition.0)).json(ask);
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
@@ -165,9 +178,36 @@ impl Peers {
         if !status.is_success() {
             return Err(Error::Unavailable(format!("the node at {address} answered {status}")));
         }
-        let reply: Result<Reply, Refusal> = response.json().await.map_err(away)?;
+        let body = read(response).await.map_err(away)?.ok_or_else(|| too_long(address))?;
+        let reply: Result<Reply, Refusal> =
+            serde_json::from_slice(&body).map_err(|err| unreadable(address, &err))?;
         reply.map_err(Error::from)
     }
+}
+
+/// The body of an answer; `None` if it is too long.
+async fn read(mut response: reqwest::Response) -> reqwest::Result<Option<Vec<u8>>> {
+    let mut body = Vec::new();
+    while let Some(piece) = response.chunk().await? {
+        if body.len() + piece.len() > REPLY_MAX {
+            return Ok(None);
+        }
+        body.extend_from_slice(&piece);
+    }
+    Ok(Some(body))
+}
+
+fn too_long(address: &str) -> Error {
+    Error::Unavailable(format!(
+        "the answer of the node at {address} has more than {REPLY_MAX} bytes: ask for less"
+    ))
+}
+
+fn unreadable(address: &str, err: &serde_json::Error) -> Error {
+    Error::Unavailable(format!(
+        "the answer of the node at {address} cannot be read, so it is not known whether this was \
+         done: {err}"
+    ))
 }
 
 impl Ops {

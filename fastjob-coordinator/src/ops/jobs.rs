@@ -4,7 +4,8 @@ use fastjob_core::{InvalidJob, Job, JobDraft, JobName, ServiceName, job::Problem
 use jiff::Timestamp;
 
 use super::{
-    Ask, Error, Fires, JobView, Ops, PAGE_DEFAULT, PAGE_MAX, Page, Reply, Saved, forward::odd,
+    Ask, Error, Fires, JobView, Ops, PAGE_BYTES, PAGE_DEFAULT, PAGE_MAX, Page, Reply, Saved,
+    forward::odd,
 };
 use crate::{
     clock::wall_now,
@@ -31,15 +32,10 @@ impl Ops {
     ) -> Result<Page<JobView>, Error> {
         let limit = page(limit)?;
         let after = cursor.map(|cursor| parse_cursor(&cursor)).transpose()?;
-        let rows = self.store.jobs(after, limit + 1).await?;
-        let more = rows.len() > limit as usize;
+        let page = self.store.jobs(after, limit, PAGE_BYTES).await?;
         let now = wall_now();
-        let mut items: Vec<_> = rows.into_iter().map(|row| view(&row, now)).collect();
-        items.truncate(limit as usize);
-        let last = items.last().filter(|_| more);
-        let next_cursor = last.map(|job| {
-            format!("{}/{}", job.job.service.as_deref().unwrap_or_default(), job.job.name)
-        });
+        let items = page.jobs.into_iter().map(|row| view(&row, now)).collect();
+        let next_cursor = page.next.map(|(service, name)| format!("{service}/{name}"));
         Ok(Page { items, next_cursor })
     }
 
@@ -289,8 +285,10 @@ impl From<JobRefused> for Error {
             JobRefused::Child { .. } => Self::invalid("children", message),
             JobRefused::IsChild { .. } => Self::Conflict(message),
             JobRefused::NoBackfill(_) => Self::invalid("job", message),
+            // That ends when tasks do; this does not end by itself.
             JobRefused::OverQuota(_) => Self::OverQuota(message),
             JobRefused::LookAgain => Self::Unavailable(message),
+            JobRefused::TooMany(_) => Self::Conflict(message),
             JobRefused::NeverFires(problem) => Self::invalid(&problem.field, problem.message),
         }
     }

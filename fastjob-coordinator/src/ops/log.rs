@@ -99,7 +99,7 @@ impl Ops {
                 }
                 // It has no such file: nothing was logged yet, or it was removed.
                 Err(AskError::Refused(why)) => tracing::debug!(attempt.id = id.0, why, "no log"),
-                Err(err @ (AskError::Gone | AskError::Silent)) => {
+                Err(err @ (AskError::Gone | AskError::Silent | AskError::Busy)) => {
                     if !ended {
                         return Err(Error::Unavailable(format!("the log cannot be read: {err}")));
                     }

@@ -9,6 +9,7 @@ mod forward;
 mod jobs;
 mod log;
 mod nodes;
+mod pages;
 mod preview;
 mod silences;
 mod start;
@@ -29,6 +30,7 @@ pub(crate) use self::{
     forward::{Ask, PATH as ASK_PATH, Peers, Refusal, Reply},
     jobs::SaveMode,
     log::LogChoice,
+    pages::PAGE_BYTES,
     tasks::ListTasks,
 };
 use crate::{

@@ -8,7 +8,7 @@ use fastjob_core::{TaskId, TaskState, instant};
 
 use super::{
     Ask, AttemptView, Error, Ops, Page, ProgressView, Reply, StopAnswer, TaskView, forward::odd,
-    jobs::page,
+    jobs::page, pages::fit,
 };
 use crate::{
     cluster::Owner,
@@ -44,21 +44,23 @@ impl Ops {
             .map(|text| instant::parse(&text).map_err(|err| Error::invalid("since", err)))
             .transpose()?;
         let below = ask.cursor.map(|text| cursor(&text)).transpose()?;
-        let rows = match state.filter(|state| !state.is_final()) {
+        let mut ids = match state.filter(|state| !state.is_final()) {
             Some(state) => {
                 let ask = OpenAsk { state, job, since, below, limit: limit + 1 };
-                let open = self.open(&ask).await?;
-                self.store.tasks_by_id(&open).await?
+                self.open(&ask).await?
             }
             None => {
                 let filter = TaskFilter { job, state, since, below, limit: limit + 1 };
-                self.store.tasks(&filter).await?
+                self.store.task_ids(&filter).await?
             }
         };
-        let more = rows.len() > limit as usize;
-        let mut rows = rows;
-        rows.truncate(limit as usize);
-        let last = rows.last().map(|row| row.task).filter(|_| more);
+        let bytes = self.store.task_bytes(&ids).await?;
+        let bytes = ids.iter().map(|task| bytes.get(task).copied().unwrap_or_default());
+        let fit = fit(bytes, limit as usize);
+        let more = ids.len() > fit;
+        ids.truncate(fit);
+        let last = ids.last().copied().filter(|_| more);
+        let rows = self.store.tasks_by_id(&ids).await?;
         let items = self.with_live(rows).await?;
         Ok(Page { items, next_cursor: last.map(|task| task.to_string()) })
     }

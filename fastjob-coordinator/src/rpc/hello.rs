@@ -1,6 +1,6 @@
 //! The first message of an executor: read, bounded, or refused with what is wrong.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use fastjob_core::{
     HandlerName, Job, JobDraft, ServiceName,
@@ -10,17 +10,32 @@ use tonic::Status;
 
 use crate::engine::{Connected, SessionId};
 
-/// Most handlers, and most job definitions, of one executor.
-const HANDLERS_MAX: usize = 10_000;
+/// Most handlers of one executor.
+const HANDLERS_MAX: usize = 2_000;
+/// Most partitions that a message may name: as many as a store may have.
+pub(super) const LEASES_MAX: usize = 1_024;
 /// Most attempts that an executor may hold.
 pub(super) const HOLDING_MAX: usize = 1_000_000;
 const LABELS_MAX: usize = 64;
 const TEXT_MAX: usize = 4 * 1024;
 
+/// Limits of the first message.
+#[derive(Clone, Debug)]
+pub(crate) struct HelloLimits {
+    /// Most bytes.
+    pub(crate) bytes: u64,
+    /// Most jobs that it may declare.
+    pub(crate) jobs: usize,
+}
+
 /// Reads a hello.
 ///
 /// A job definition that is not valid is left out with a warning: the handlers beside it work.
-pub(super) fn read(session: SessionId, hello: v1::Hello) -> Result<Connected, Status> {
+pub(super) fn read(
+    session: SessionId,
+    hello: v1::Hello,
+    limits: &HelloLimits,
+) -> Result<Connected, Status> {
     if hello.protocol != PROTOCOL {
         return Err(Status::failed_precondition(format!(
             "the executor speaks protocol {}, this coordinator {PROTOCOL}: bring both to releases \
@@ -30,7 +45,15 @@ pub(super) fn read(session: SessionId, hello: v1::Hello) -> Result<Connected, St
     }
     let service: ServiceName = name("service", &hello.service)?;
     most("handlers", hello.metadata.len(), HANDLERS_MAX)?;
-    most("job definitions", hello.jobs.len(), HANDLERS_MAX)?;
+    if hello.jobs.len() > limits.jobs {
+        let (count, most) = (hello.jobs.len(), limits.jobs);
+        tracing::warn!(%service, executor = hello.executor, count, most,
+            "an executor was rejected, because it declares too many jobs");
+        return Err(Status::resource_exhausted(format!(
+            "the executor declares {count} jobs, at most {most} are allowed: declare fewer, or \
+             raise coordinator.limits.max_declared_jobs there"
+        )));
+    }
     most("labels", hello.labels.len(), LABELS_MAX)?;
     let long = hello.labels.iter().any(|(key, value)| key.len() + value.len() > TEXT_MAX)
         || hello.metadata.values().any(|text| text.len() > TEXT_MAX)
@@ -48,7 +71,7 @@ pub(super) fn read(session: SessionId, hello: v1::Hello) -> Result<Connected, St
         let Some(handler) = key.strip_prefix("JobHandler.") else { continue };
         handlers.insert(name::<HandlerName>("handler", handler)?, description);
     }
-    let jobs = hello.jobs.iter().filter_map(|text| job(&service, text)).collect();
+    let jobs = hello.jobs.iter().filter_map(|text| job(&service, text)).map(Arc::new).collect();
     Ok(Connected {
         session,
         link: hello.link,
@@ -58,8 +81,8 @@ pub(super) fn read(session: SessionId, hello: v1::Hello) -> Result<Connected, St
         address: hello.address,
         version: hello.version,
         capacity: hello.capacity,
-        labels: hello.labels.into_iter().collect(),
-        handlers,
+        labels: Arc::new(hello.labels.into_iter().collect()),
+        handlers: Arc::new(handlers),
         jobs,
         holding: Vec::new(),
         leaving: false,

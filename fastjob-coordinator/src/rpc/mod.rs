@@ -3,38 +3,42 @@
 //! It reads messages, bounds them, and tells the engine; what the engine sends back goes out over
 //! the same stream. A stream that is silent too long, or breaks the protocol, is ended.
 
+mod beats;
+mod credit;
 mod hello;
+mod inbound;
+mod open;
 mod read;
 mod round_trips;
 
 #[cfg(test)]
 mod tests;
 
-use std::{
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use fastjob_core::wire::{
     MESSAGE_MAX,
     v1::{self, executor_link_server::ExecutorLink, from_executor},
 };
-use tokio::{sync::mpsc, time::Instant};
-use tokio_stream::{Stream, StreamExt};
+use tokio::time::Instant;
+use tokio_stream::StreamExt;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 use self::{
+    beats::Beats,
+    credit::Credit,
+    open::{OpenSession, Outgoing, refused},
     read::{Heard, read},
     round_trips::RoundTrips,
 };
+pub(crate) use self::{credit::NodeCredit, hello::HelloLimits};
 use crate::{
-    cluster::{ClusterMap, Engines},
-    engine::{Connected, Event, SessionId},
+    bounds::Hangup,
+    cluster::{ClusterMap, Engines, Spent},
+    engine::{Event, SessionId},
     parts::caught,
-    sessions::{Outbound, Sessions, to_wire},
+    sessions::Sessions,
 };
 
 /// What executors are told when they are welcomed.
@@ -58,15 +62,19 @@ pub(crate) struct Link {
     pub(crate) map: ClusterMap,
     pub(crate) sessions: Sessions,
     pub(crate) terms: Terms,
+    pub(crate) limits: HelloLimits,
+    pub(crate) credit: NodeCredit,
     pub(crate) stop: CancellationToken,
 }
 
 impl Link {
     /// The service, with the bounds of the protocol.
-    pub(crate) fn into_service(self) -> v1::executor_link_server::ExecutorLinkServer<Self> {
-        v1::executor_link_server::ExecutorLinkServer::new(self)
+    pub(crate) fn into_router(self) -> axum::Router {
+        let max_hello = self.limits.bytes;
+        let service = v1::executor_link_server::ExecutorLinkServer::new(self)
             .max_decoding_message_size(MESSAGE_MAX)
-            .max_encoding_message_size(MESSAGE_MAX)
+            .max_encoding_message_size(MESSAGE_MAX);
+        inbound::bound(tonic::service::Routes::new(service).into_axum_router(), max_hello)
     }
 }
 
@@ -78,6 +86,7 @@ impl ExecutorLink for Link {
         &self,
         request: Request<Streaming<v1::FromExecutor>>,
     ) -> Result<Response<Outgoing>, Status> {
+        let hangup = request.extensions().get::<Hangup>().cloned().unwrap_or_default();
         let mut inbound = request.into_inner();
         let hello = match tokio::time::timeout(self.terms.silence, inbound.next()).await {
             Ok(Some(Ok(v1::FromExecutor {
@@ -88,10 +97,11 @@ impl ExecutorLink for Link {
             Err(_) => return Err(Status::deadline_exceeded("no hello came")),
         };
         let session = self.sessions.next_id();
-        let executor = Arc::new(hello::read(session, hello)?);
-        let outbound = self.sessions.open(Arc::clone(&executor)).map_err(Status::already_exists)?;
+        let executor = Arc::new(hello::read(session, hello, &self.limits)?);
+        let (queue, outbound) =
+            self.sessions.open(Arc::clone(&executor)).map_err(|err| refused(&executor, &err))?;
         let name = format!("{}/{}", executor.service, executor.executor);
-        let open = OpenSession { id: session, executor, link: self.clone() };
+        let open = OpenSession { id: session, executor, queue, hangup, link: self.clone() };
         let nodes = self.map.nodes();
         if !nodes.is_empty() {
             self.sessions.tell_nodes_to(session, nodes);
@@ -123,45 +133,21 @@ impl ExecutorLink for Link {
     }
 }
 
-/// What goes out over one stream; it ends when the session is closed.
-#[derive(Debug)]
-pub(crate) struct Outgoing {
-    first: Option<v1::ToExecutor>,
-    outbound: mpsc::UnboundedReceiver<Outbound>,
-}
-
-impl Stream for Outgoing {
-    type Item = Result<v1::ToExecutor, Status>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if let Some(first) = self.first.take() {
-            return Poll::Ready(Some(Ok(first)));
-        }
-        self.outbound.poll_recv(cx).map(|next| next.map(|outbound| Ok(to_wire(outbound))))
-    }
-}
-
-/// Ends the session however its stream ends.
-struct OpenSession {
-    id: SessionId,
-    executor: Arc<Connected>,
-    link: Link,
-}
-
-impl Drop for OpenSession {
-    fn drop(&mut self) {
-        self.link.sessions.close(self.id);
-        self.link.engines.disconnected(self.id);
-    }
-}
-
 /// Reads one stream to its end. It lives as long as the stream, which the server bounds.
 async fn listen(open: OpenSession, mut inbound: Streaming<v1::FromExecutor>, name: String) {
     let link = &open.link;
     let mut trips = RoundTrips::default();
+    let mut beats = Beats::new();
+    let credit = Credit::of(&link.credit);
+    let mut ended = std::pin::pin!(open.queue.ended(link.terms.silence));
     let why = loop {
         let next = tokio::select! {
             () = link.stop.cancelled() => break "the coordinator stops".to_owned(),
+            why = &mut ended => break open.give_up(&why),
+            (beat, uptime_ms) = beats.due() => {
+                open.beat(beat, uptime_ms, &mut trips);
+                continue;
+            }
             next = tokio::time::timeout(link.terms.silence, inbound.next()) => next,
         };
         let message = match next {
@@ -171,7 +157,15 @@ async fn listen(open: OpenSession, mut inbound: Streaming<v1::FromExecutor>, nam
             Ok(Some(Ok(message))) => message.message,
         };
         match message.map(|message| read(open.id, message)) {
-            Some(Ok(Heard::Event(event))) => link.tell(event),
+            Some(Ok(Heard::Event(event))) => {
+                // A session whose engines are behind is not read.
+                let spent = tokio::select! {
+                    () = link.stop.cancelled() => break "the coordinator stops".to_owned(),
+                    why = &mut ended => break open.give_up(&why),
+                    spent = credit.spend(&event) => spent,
+                };
+                link.tell(event, spent);
+            }
             Some(Ok(Heard::Holding(holding))) => {
                 if let Some(why) = link.engines.connect(&open.executor, &holding).await {
                     break why;
@@ -184,11 +178,9 @@ async fn listen(open: OpenSession, mut inbound: Streaming<v1::FromExecutor>, nam
                 link.sessions.farewell(open.id);
             }
             Some(Ok(Heard::Beat(beat, uptime_ms))) => {
-                link.engines.tell_all(|| Event::Beat(open.id, beat));
-                let id = trips.begin(Instant::now());
-                let leases = link.engines.leases();
-                let partitions = leases.into_iter().map(|lease| lease.partition.0).collect();
-                link.sessions.ping(open.id, v1::Ping { id, uptime_ms, partitions });
+                if let Some((beat, uptime_ms)) = beats.come((beat, uptime_ms)) {
+                    open.beat(beat, uptime_ms, &mut trips);
+                }
             }
             Some(Ok(Heard::Pong(id))) => {
                 if let Some(took) = trips.end(id, Instant::now()) {
@@ -205,26 +197,33 @@ async fn listen(open: OpenSession, mut inbound: Streaming<v1::FromExecutor>, nam
 }
 
 impl Link {
-    /// Tells the engines that it is for.
-    fn tell(&self, event: Event) {
+    /// Tells the engines that it is for. What was spent returns when they have taken it in.
+    fn tell(&self, event: Event, spent: Option<Spent>) {
         let engines = &self.engines;
         match event {
             Event::Started(id, parts) => {
-                engines.tell_parts(parts, |part| part.0.attempt, |parts| Event::Started(id, parts));
+                let event = |parts| Event::Started(id, parts);
+                engines.tell_parts(parts, |part| part.0.attempt, event, &spent);
             }
             Event::Checkpoints(id, parts) => {
                 let event = |parts| Event::Checkpoints(id, parts);
-                engines.tell_parts(parts, |part| part.0.attempt, event);
+                engines.tell_parts(parts, |part| part.0.attempt, event, &spent);
             }
             Event::Progress(id, parts) => {
                 let event = |parts| Event::Progress(id, parts);
-                engines.tell_parts(parts, |part| part.0.attempt, event);
+                engines.tell_parts(parts, |part| part.0.attempt, event, &spent);
             }
             Event::Finished(id, parts) => {
-                engines.tell_parts(parts, |part| part.attempt, |parts| Event::Finished(id, parts));
+                engines.tell_parts(
+                    parts,
+                    |part| part.attempt,
+                    |parts| Event::Finished(id, parts),
+                    &spent,
+                );
             }
             Event::Returned(id, parts) => {
-                engines.tell_parts(parts, |part| *part, |parts| Event::Returned(id, parts));
+                let event = |parts| Event::Returned(id, parts);
+                engines.tell_parts(parts, |part| *part, event, &spent);
             }
             Event::Tick
             | Event::Committed(_)
@@ -234,6 +233,7 @@ impl Link {
             | Event::Leaving(..)
             | Event::Disconnected(_)
             | Event::ChildStarts(..)
+            | Event::JobsRemoved { .. }
             | Event::Command(_)
             | Event::CommandWith(..) => {}
         }

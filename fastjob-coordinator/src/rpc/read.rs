@@ -37,6 +37,8 @@ pub(super) enum Refused {
     SecondHello,
     #[error("a message names {count} attempts, at most {most} are allowed")]
     TooMany { count: usize, most: usize },
+    #[error("a message names {0} partitions, at most {most} are allowed", most = hello::LEASES_MAX)]
+    TooManyLeases(usize),
     #[error("a message names {attempts} attempts and {instants} instants of their creation")]
     NotParallel { attempts: usize, instants: usize },
     #[error("the {what} of an attempt has {bytes} bytes, at most {most} are allowed")]
@@ -117,6 +119,11 @@ pub(super) fn read(session: SessionId, message: from_executor::Message) -> Resul
 
 fn read_holding(holding: v1::Holding) -> Result<Holding, Refused> {
     at_most(holding.attempts.len(), hello::HOLDING_MAX)?;
+    for count in [holding.leases.len(), holding.refused.len(), holding.highest_attempts.len()] {
+        if count > hello::LEASES_MAX {
+            return Err(Refused::TooManyLeases(count));
+        }
+    }
     let (attempts, instants) = (holding.attempts.len(), holding.created_at.len());
     if instants != 0 && instants != attempts {
         return Err(Refused::NotParallel { attempts, instants });

@@ -26,7 +26,7 @@ use tonic::transport::server::TcpConnectInfo;
 use tower::Service;
 
 use super::{Limits, Tls};
-use crate::api::Stopping;
+use crate::{api::Stopping, bounds::Hangup};
 
 /// Bytes that tell HTTP/2 from HTTP/1.1: what an HTTP/2 client says first.
 const PREFACE: usize = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".len();
@@ -62,6 +62,8 @@ impl Connections {
         http.http1()
             .timer(TokioTimer::new())
             .header_read_timeout(limits.patience)
+            // Bytes are kept as they are until they are written, so that they are counted.
+            .writev(true)
             .max_buf_size(HEAD_MAX as usize);
         http.http2()
             .timer(TokioTimer::new())
@@ -96,10 +98,12 @@ impl Connections {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        let hangup = Hangup::default();
         let service = service_fn(|mut request: Request<Incoming>| {
             let extensions = request.extensions_mut();
             extensions.insert(ConnectInfo(peer));
             extensions.insert(Stopping(self.stop.clone()));
+            extensions.insert(hangup.clone());
             let (local_addr, remote_addr) = (Some(self.local), Some(peer));
             extensions.insert(TcpConnectInfo { local_addr, remote_addr });
             self.app.clone().call(request)
@@ -108,6 +112,8 @@ impl Connections {
         let mut connection = std::pin::pin!(self.http.serve_connection(io, service));
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
+            // The peer does not read: whoever found out has logged it.
+            () = hangup.0.cancelled() => return,
             () = self.stop.cancelled() => {
                 connection.as_mut().graceful_shutdown();
                 connection.await

@@ -7,6 +7,7 @@
 mod connection;
 mod grpc;
 mod guard;
+mod responses;
 mod security;
 mod shield;
 mod tls;

@@ -11,25 +11,27 @@ use axum::{
 use futures_util::FutureExt;
 use http::{HeaderMap, Uri};
 
-use super::{grpc, guard, guard::Guard};
+use super::{grpc, guard, guard::Guard, responses};
 use crate::{
     api::{self, Kind, Problem},
+    bounds::Bounds,
     ops::Ops,
 };
 
 /// Longest path and query, in bytes.
 const URI_MAX: usize = 8 * 1024;
 
-/// Everything that the port serves: REST and the gRPC services, behind `guard`.
-pub(crate) fn app(ops: Ops, grpc: Router, guard: impl Into<Guard>) -> Router {
+/// Everything that the port serves: REST and the gRPC services, behind `guard` and within `bounds`.
+pub(crate) fn app(ops: Ops, grpc: Router, guard: impl Into<Guard>, bounds: Bounds) -> Router {
     // Two routers with a fallback each do not merge, and tonic's has one.
-    shield(api::router(ops).merge(grpc.reset_fallback()), guard.into())
+    shield(api::router(ops).merge(grpc.reset_fallback()), guard.into(), bounds)
 }
 
-pub(super) fn shield(routes: Router, guard: Guard) -> Router {
+pub(super) fn shield(routes: Router, guard: Guard, bounds: Bounds) -> Router {
     routes
         .fallback(nothing_here)
         .layer(middleware::from_fn(bound_uri))
+        .layer(middleware::from_fn_with_state(bounds, responses::bound))
         .layer(middleware::from_fn_with_state(guard, guard::stand))
         .layer(middleware::from_fn(catch_panic))
 }
@@ -84,7 +86,7 @@ mod tests {
             Router::new().route("/panic", get(mistaken)).route("/{any}", get(|| async { "here" }));
         let request = Request::get(uri).header(HOST, "localhost").header(CONTENT_TYPE, media);
         let request = request.body(Body::empty()).unwrap();
-        shield(routes, Guard::Local).oneshot(request).await.unwrap()
+        shield(routes, Guard::Local, Bounds::of_tests()).oneshot(request).await.unwrap()
     }
 
     async fn text(response: Response) -> String {

@@ -19,9 +19,14 @@ use super::{
     tls::tests::{CERT, test_only},
     *,
 };
-use crate::api::Stopping;
+use crate::{
+    api::Stopping,
+    bounds::{Bounds, Budget},
+};
 
 const SECRET: &str = "0123456789abcdef";
+/// More than the sockets of the system hold.
+const LARGE: usize = 24 << 20;
 const LONG: Duration = Duration::from_secs(20);
 
 /// A port that is being served.
@@ -55,14 +60,25 @@ fn routes(entered: &Arc<Notify>) -> Router {
                 std::future::pending::<()>().await;
             }),
         )
+        .route("/large", get(|| async { vec![b'x'; LARGE] }))
         .route("/echo", post(|body: Bytes| async move { body }))
 }
 
 fn serve(guard: Guard, tls: Option<Tls>, limits: Limits, drain: Duration) -> Served {
+    serve_within(guard, tls, limits, drain, Bounds::of_tests())
+}
+
+fn serve_within(
+    guard: Guard,
+    tls: Option<Tls>,
+    limits: Limits,
+    drain: Duration,
+    bounds: Bounds,
+) -> Served {
     let bound = Server::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let (addr, stop) = (bound.local_addr(), CancellationToken::new());
     let entered = Arc::new(Notify::new());
-    let app = shield(routes(&entered), guard);
+    let app = shield(routes(&entered), guard, bounds);
     let served = tokio::spawn(bound.serve(app, tls, limits, stop.clone(), drain));
     Served { addr, stop, served, entered }
 }
@@ -207,4 +223,62 @@ async fn stopping_cuts_off_what_does_not_end() {
     port.stop.cancel();
     tokio::time::timeout(LONG, port.served).await.unwrap().unwrap();
     assert!(stuck.await.unwrap().is_err());
+}
+
+/// Bounds that expect clients to read at once.
+fn hasty() -> Bounds {
+    Bounds { unread: Duration::from_millis(300), slowest: u64::MAX, ..Bounds::of_tests() }
+}
+
+async fn until_free(bounds: &Bounds) {
+    let free = async {
+        while bounds.responses.free() < 64 << 20 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(LONG, free).await.expect("the memory never comes back");
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_its_response_is_disconnected() {
+    for tls in [None, Some(test_only())] {
+        let bounds = hasty();
+        let encrypted = tls.is_some();
+        let port = serve_within(Guard::Local, tls, Limits::default(), LONG, bounds.clone());
+        let scheme = if encrypted { "https" } else { "http" };
+        let url = format!("{scheme}://localhost:{}/large", port.addr.port());
+        for client in [client().http1_only(), client().http2_prior_knowledge()] {
+            let response = client.build().unwrap().get(&url).send().await.unwrap();
+            assert_eq!(response.status(), 200);
+            assert!(bounds.responses.free() < 64 << 20, "it counts until it is read");
+            until_free(&bounds).await;
+            assert!(response.bytes().await.is_err(), "the connection was cut");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_reads_gets_all_of_a_large_response() {
+    let bounds = Bounds::of_tests();
+    let port = serve_within(Guard::Local, None, Limits::default(), LONG, bounds.clone());
+    let url = format!("http://{}/large", port.addr);
+    for client in [client().http1_only(), client().http2_prior_knowledge()] {
+        let response = client.build().unwrap().get(&url).send().await.unwrap();
+        assert_eq!(response.content_length(), Some(LARGE as u64));
+        assert_eq!(response.bytes().await.unwrap().len(), LARGE);
+        until_free(&bounds).await;
+    }
+}
+
+#[tokio::test]
+async fn bodies_of_requests_that_are_handled_are_bounded() {
+    let bounds = Bounds { requests: Budget::new(1 << 20, "max_request_memory"), ..hasty() };
+    let held = bounds.requests.reserve(1 << 20).await.unwrap();
+    let port = serve_within(Guard::Local, None, Limits::default(), LONG, bounds);
+    let ask = client().build().unwrap().post(format!("http://{}/echo", port.addr)).body("word");
+    let refused = ask.try_clone().unwrap().send().await.unwrap();
+    assert_eq!(refused.status(), 503);
+    assert!(refused.text().await.unwrap().contains("max_request_memory"));
+    drop(held);
+    assert_eq!(ask.send().await.unwrap().text().await.unwrap(), "word");
 }

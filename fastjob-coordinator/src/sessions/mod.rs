@@ -3,6 +3,10 @@
 //! The engine decides what is sent; here it only finds the stream. A message to a session that has
 //! ended is dropped: the engine learns of the end and decides anew.
 
+mod ask;
+mod limits;
+mod queue;
+
 use std::{
     collections::{HashMap, HashSet},
     sync::{
@@ -17,15 +21,18 @@ use fastjob_core::{
     block::{Block, BlockScope},
     wire::{BATCH_MAX, v1},
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
+use self::limits::Used;
+pub(crate) use self::{
+    ask::AskError,
+    limits::{Limits, TooMany},
+    queue::{Ended, Queue, Unsent},
+};
 use crate::{
     engine::{Connected, Held, Message, SessionId, StartAttempt},
     store::{Lease, NodeRow},
 };
-
-/// How long an executor may take to answer a question.
-const ANSWER: Duration = Duration::from_secs(5);
 
 /// All live sessions of this node.
 #[derive(Clone, Debug, Default)]
@@ -34,7 +41,23 @@ pub(crate) struct Sessions(Arc<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     next: AtomicU64,
-    open: Mutex<HashMap<SessionId, Session>>,
+    limits: Limits,
+    open: Mutex<Open>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    sessions: HashMap<SessionId, Session>,
+    used: Used,
+}
+
+impl Open {
+    fn remove(&mut self, id: SessionId) {
+        if let Some(session) = self.sessions.remove(&id) {
+            self.used.remove(&session.executor);
+            session.outbound.end(Ended::Closed);
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -43,11 +66,11 @@ struct Session {
     executor: Arc<Connected>,
     /// What the executor was told that this node acts on.
     claimed: HashSet<Lease>,
-    outbound: mpsc::UnboundedSender<Outbound>,
+    outbound: Queue,
     questions: HashMap<u64, oneshot::Sender<v1::StatReply>>,
 }
 
-/// What goes out over a stream. At most what an executor can hold is under way at a time.
+/// What goes out over a stream.
 #[derive(Debug)]
 pub(crate) enum Outbound {
     Message(Lease, Message),
@@ -58,79 +81,82 @@ pub(crate) enum Outbound {
     Farewell,
 }
 
-/// Why a question got no answer.
+/// Why a session was not opened.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum AskError {
-    #[error("the executor is not connected")]
-    Gone,
-    #[error("the executor did not answer within 5 s")]
-    Silent,
-    #[error("the executor answered: {0}")]
-    Refused(String),
+pub(crate) enum OpenError {
+    /// Another process has the executor's name.
+    #[error("{0}")]
+    Taken(String),
+    /// There are too many.
+    #[error(transparent)]
+    TooMany(#[from] TooMany),
 }
 
 impl Sessions {
+    /// No sessions yet, and so many at most.
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self(Arc::new(Inner { limits, ..Inner::default() }))
+    }
+
     /// A name for a session that is to be opened.
     pub(crate) fn next_id(&self) -> SessionId {
         SessionId(self.0.next.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
-    /// Opens a session and returns what its stream is to send. It takes the place of an earlier
-    /// session of the same process over the same address.
+    /// Opens a session and returns both ends of what its stream is to send. It takes the place of an
+    /// earlier session of the same process over the same address.
     ///
     /// # Errors
     ///
     /// Fails with the reason if another process, or the same one over another address, has a
-    /// session under that name.
-    pub(crate) fn open(
-        &self,
-        executor: Arc<Connected>,
-    ) -> Result<mpsc::UnboundedReceiver<Outbound>, String> {
+    /// session under that name, and if there are too many sessions.
+    pub(crate) fn open(&self, executor: Arc<Connected>) -> Result<(Queue, Unsent), OpenError> {
         let mut open = self.lock();
         let seat = |other: &Connected| {
             other.service == executor.service && other.executor == executor.executor
         };
-        let before = open.iter().find(|(_, session)| seat(&session.executor));
+        let before = open.sessions.iter().find(|(_, session)| seat(&session.executor));
         if let Some((id, before)) = before.map(|(id, session)| (*id, &session.executor)) {
             if let Some(why) = is_taken(before, &executor) {
-                return Err(why);
+                return Err(OpenError::Taken(why));
             }
-            open.remove(&id);
+            open.remove(id);
         }
-        let (outbound, stream) = mpsc::unbounded_channel();
+        open.used.check(&self.0.limits, &executor)?;
+        open.used.add(&executor);
+        let (outbound, unsent) = Queue::new();
         let id = executor.session;
         let (claimed, questions) = (HashSet::new(), HashMap::new());
-        open.insert(id, Session { executor, claimed, outbound, questions });
-        Ok(stream)
+        let session = Session { executor, claimed, outbound: outbound.clone(), questions };
+        open.sessions.insert(id, session);
+        Ok((outbound, unsent))
     }
 
     /// Tells an executor that this node acts on these partitions; what it was told is left out.
     pub(crate) fn claim(&self, id: SessionId, leases: &[Lease]) {
-        if let Some(session) = self.lock().get_mut(&id) {
+        if let Some(session) = self.lock().sessions.get_mut(&id) {
             session.claim(leases);
         }
     }
 
     /// Tells all executors that this node acts on these partitions from now on.
     pub(crate) fn claim_all(&self, leases: &[Lease]) {
-        for session in self.lock().values_mut() {
+        for session in self.lock().sessions.values_mut() {
             session.claim(leases);
         }
     }
 
     /// Tells all executors which nodes there are.
     pub(crate) fn tell_nodes(&self, nodes: &[NodeRow]) {
-        for session in self.lock().values() {
-            // A stream that has just ended takes nothing.
-            drop(session.outbound.send(Outbound::Nodes(nodes.to_vec())));
+        for session in self.lock().sessions.values() {
+            session.outbound.push(Outbound::Nodes(nodes.to_vec()));
         }
     }
 
     /// Tells one executor which nodes there are.
     pub(crate) fn tell_nodes_to(&self, id: SessionId, nodes: Vec<NodeRow>) {
-        if let Some(session) = self.lock().get(&id) {
-            // A stream that has just ended takes nothing.
-            drop(session.outbound.send(Outbound::Nodes(nodes)));
+        if let Some(session) = self.lock().sessions.get(&id) {
+            session.outbound.push(Outbound::Nodes(nodes));
         }
     }
 
@@ -138,12 +164,17 @@ impl Sessions {
     pub(crate) fn of(&self, service: &ServiceName, executor: &ExecutorName) -> Option<SessionId> {
         let open = self.lock();
         let seat = |other: &Connected| other.service == *service && other.executor == *executor;
-        open.iter().find(|(_, session)| seat(&session.executor)).map(|(id, _)| *id)
+        open.sessions.iter().find(|(_, session)| seat(&session.executor)).map(|(id, _)| *id)
+    }
+
+    /// What the connected executors said of themselves.
+    pub(crate) fn executors(&self) -> Vec<Arc<Connected>> {
+        self.lock().sessions.values().map(|session| Arc::clone(&session.executor)).collect()
     }
 
     /// Ends a session; its stream ends with it.
     pub(crate) fn close(&self, id: SessionId) {
-        self.lock().remove(&id);
+        self.lock().remove(id);
     }
 
     /// Sends a message, if the session still lives.
@@ -151,79 +182,26 @@ impl Sessions {
         if matches!(message, Message::Close) {
             return self.close(id);
         }
-        if let Some(session) = self.lock().get(&id) {
-            // A stream that has just ended takes nothing; the engine is about to learn of it.
-            drop(session.outbound.send(Outbound::Message(lease, message)));
+        if let Some(session) = self.lock().sessions.get(&id) {
+            session.outbound.push(Outbound::Message(lease, message));
         }
     }
 
     /// Answers a beat, if the session still lives.
     pub(crate) fn ping(&self, id: SessionId, ping: v1::Ping) {
-        if let Some(session) = self.lock().get(&id) {
-            // A stream that has just ended takes nothing; the engine is about to learn of it.
-            drop(session.outbound.send(Outbound::Ping(ping)));
+        if let Some(session) = self.lock().sessions.get(&id) {
+            session.outbound.push(Outbound::Ping(ping));
         }
     }
 
     /// Tells an executor that drains that nothing follows any more, if the session still lives.
     pub(crate) fn farewell(&self, id: SessionId) {
-        if let Some(session) = self.lock().get(&id) {
-            // A stream that has just ended takes nothing; its executor has gone.
-            drop(session.outbound.send(Outbound::Farewell));
+        if let Some(session) = self.lock().sessions.get(&id) {
+            session.outbound.push(Outbound::Farewell);
         }
     }
 
-    /// Reads an attempt's log at its executor.
-    pub(crate) async fn read_log(
-        &self,
-        id: SessionId,
-        attempt: AttemptId,
-        offset: u64,
-        limit: u32,
-    ) -> Result<v1::Log, AskError> {
-        let kind = v1::stat::Kind::Log(v1::StatLog { attempt: attempt.0, offset, limit });
-        match self.ask(id, kind).await? {
-            v1::stat_reply::Kind::Log(log) => Ok(log),
-            v1::stat_reply::Kind::Error(why) => Err(AskError::Refused(why)),
-            v1::stat_reply::Kind::Executor(_) => {
-                Err(AskError::Refused("figures in place of a log".to_owned()))
-            }
-        }
-    }
-
-    async fn ask(
-        &self,
-        id: SessionId,
-        kind: v1::stat::Kind,
-    ) -> Result<v1::stat_reply::Kind, AskError> {
-        let question = self.0.next.fetch_add(1, Ordering::Relaxed) + 1;
-        let (answer, wait) = oneshot::channel();
-        {
-            let mut open = self.lock();
-            let session = open.get_mut(&id).ok_or(AskError::Gone)?;
-            session.questions.insert(question, answer);
-            let stat = Outbound::Stat(v1::Stat { id: question, kind: Some(kind) });
-            session.outbound.send(stat).map_err(|_| AskError::Gone)?;
-        }
-        let reply = tokio::time::timeout(ANSWER, wait).await;
-        if let Some(session) = self.lock().get_mut(&id) {
-            session.questions.remove(&question);
-        }
-        let reply = reply.map_err(|_| AskError::Silent)?.map_err(|_| AskError::Gone)?;
-        reply.kind.ok_or_else(|| AskError::Refused("nothing".to_owned()))
-    }
-
-    /// Hands an answer to whoever asked.
-    pub(crate) fn answered(&self, id: SessionId, reply: v1::StatReply) {
-        let asked =
-            self.lock().get_mut(&id).and_then(|session| session.questions.remove(&reply.id));
-        if let Some(asked) = asked {
-            // Whoever asked may have given up waiting.
-            drop(asked.send(reply));
-        }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<SessionId, Session>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Open> {
         self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -233,8 +211,7 @@ impl Session {
         let new: Vec<_> =
             leases.iter().filter(|lease| self.claimed.insert(**lease)).copied().collect();
         if !new.is_empty() {
-            // A stream that has just ended takes nothing.
-            drop(self.outbound.send(Outbound::Leases(new)));
+            self.outbound.push(Outbound::Leases(new));
         }
     }
 }

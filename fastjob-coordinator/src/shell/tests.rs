@@ -1,7 +1,5 @@
 //! How an engine ends, and what callers hear of it.
 
-use std::collections::BTreeMap;
-
 use fastjob_core::{Job, JobDraft, TaskId};
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -25,9 +23,6 @@ impl CommitStore for Never {
     async fn commit(&self, _: &[Commit]) -> crate::store::Result<()> {
         std::future::pending().await
     }
-    async fn remove_ended(&self, _: jiff::Timestamp, _: u32) -> crate::store::Result<u64> {
-        std::future::pending().await
-    }
     async fn close(&self) -> crate::store::Result<()> {
         Ok(())
     }
@@ -43,8 +38,8 @@ fn executor(session: SessionId) -> Connected {
         address: String::new(),
         version: String::new(),
         capacity: 9,
-        labels: BTreeMap::new(),
-        handlers: [("h".parse().unwrap(), String::new())].into(),
+        labels: Arc::default(),
+        handlers: Arc::new([("h".parse().unwrap(), String::new())].into()),
         jobs: vec![],
         holding: vec![],
         leaving: false,
@@ -72,6 +67,20 @@ async fn what_an_engine_never_took_in_can_be_asked_of_another() {
     drop(inbox);
     assert!(matches!(asked.await.unwrap(), Err(ops::Error::Moved)));
     assert!(matches!(stop(&engine).await, Err(ops::Error::Moved)), "it has ended before");
+}
+
+#[tokio::test]
+async fn what_a_session_has_spent_returns_when_the_engine_takes_its_event_in() {
+    let (engine, Inbox(mut inbox)) = handle();
+    let spent = Arc::new(());
+    engine.tell_spent(Event::Tick, Some(Arc::clone(&spent) as Spent));
+    let told = inbox.recv().await.unwrap();
+    assert_eq!(Arc::strong_count(&spent), 2);
+    assert!(matches!(told.take(), Event::Tick));
+    assert_eq!(Arc::strong_count(&spent), 1);
+    engine.tell_spent(Event::Tick, Some(Arc::clone(&spent) as Spent));
+    drop(inbox);
+    assert_eq!(Arc::strong_count(&spent), 1, "nor does an engine that has ended keep it");
 }
 
 #[tokio::test]

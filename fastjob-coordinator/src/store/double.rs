@@ -13,8 +13,6 @@ pub(crate) struct Double {
     pub(crate) commit_panics: AtomicBool,
     pub(crate) removal_panics: AtomicBool,
     pub(crate) alarms_panic: AtomicBool,
-    /// Before which instants history was removed.
-    pub(crate) removals: std::sync::Mutex<Vec<Timestamp>>,
     /// What is loaded makes an engine panic.
     pub(crate) load_breaks: AtomicBool,
 }
@@ -26,7 +24,6 @@ impl Double {
             commit_panics: AtomicBool::default(),
             removal_panics: AtomicBool::default(),
             alarms_panic: AtomicBool::default(),
-            removals: std::sync::Mutex::default(),
             load_breaks: AtomicBool::default(),
         }
     }
@@ -42,13 +39,46 @@ impl CommitStore for Double {
         may_panic(&self.commit_panics);
         self.store.commit(commits).await
     }
-    async fn remove_ended(&self, before: Timestamp, limit: u32) -> Result<u64> {
-        may_panic(&self.removal_panics);
-        self.removals.lock().unwrap().push(before);
-        self.store.remove_ended(before, limit).await
-    }
     async fn close(&self) -> Result<()> {
         self.store.close().await
+    }
+}
+
+#[async_trait::async_trait]
+impl RetentionStore for Double {
+    async fn remove_ended(
+        &self,
+        partition: Partition,
+        before: Timestamp,
+        rows: u32,
+    ) -> Result<u64> {
+        may_panic(&self.removal_panics);
+        self.store.remove_ended(partition, before, rows).await
+    }
+    async fn date_deleted_jobs(
+        &self,
+        partition: Partition,
+        declared: &[(ServiceName, JobName)],
+        since: Timestamp,
+        now: Timestamp,
+    ) -> Result<u64> {
+        self.store.date_deleted_jobs(partition, declared, since, now).await
+    }
+    async fn remove_deleted_jobs(
+        &self,
+        partition: Partition,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<JobId>> {
+        self.store.remove_deleted_jobs(partition, before, limit).await
+    }
+    async fn remove_lives(
+        &self,
+        partitions: &[Partition],
+        current: &[LifeId],
+        before: Timestamp,
+    ) -> Result<u64> {
+        self.store.remove_lives(partitions, current, before).await
     }
 }
 
@@ -84,8 +114,13 @@ impl JobStore for Double {
     async fn jobs_named(&self, name: &JobName) -> Result<Vec<JobRow>> {
         self.store.jobs_named(name).await
     }
-    async fn jobs(&self, after: Option<(ServiceName, JobName)>, limit: u32) -> Result<Vec<JobRow>> {
-        self.store.jobs(after, limit).await
+    async fn jobs(
+        &self,
+        after: Option<(ServiceName, JobName)>,
+        limit: u32,
+        bytes: u64,
+    ) -> Result<JobPage> {
+        self.store.jobs(after, limit, bytes).await
     }
 }
 
@@ -97,8 +132,11 @@ impl TaskStore for Double {
     async fn tasks_by_id(&self, tasks: &[TaskId]) -> Result<Vec<TaskRow>> {
         self.store.tasks_by_id(tasks).await
     }
-    async fn tasks(&self, filter: &TaskFilter) -> Result<Vec<TaskRow>> {
-        self.store.tasks(filter).await
+    async fn task_ids(&self, filter: &TaskFilter) -> Result<Vec<TaskId>> {
+        self.store.task_ids(filter).await
+    }
+    async fn task_bytes(&self, tasks: &[TaskId]) -> Result<HashMap<TaskId, u64>> {
+        self.store.task_bytes(tasks).await
     }
     async fn task_of_key(&self, job: JobId, key: &str) -> Result<Option<TaskId>> {
         self.store.task_of_key(job, key).await

@@ -8,11 +8,14 @@ mod codes;
 pub(crate) mod double;
 pub(crate) mod postgres;
 mod repair;
+mod retention;
 pub(crate) mod sqlite;
 #[cfg(test)]
 mod suite;
 mod unreadable;
 pub(crate) mod writer;
+
+use std::collections::HashMap;
 
 use fastjob_core::{
     AttemptId, AttemptState, Cause, ChannelName, ExecutorName, FailReason, JobId, JobName,
@@ -20,10 +23,13 @@ use fastjob_core::{
 };
 use jiff::Timestamp;
 
-pub(crate) use self::repair::{IDS_MOST, Marks, RepairStore, Survey};
+pub(crate) use self::{
+    repair::{IDS_MOST, Marks, RepairStore, Survey},
+    retention::RetentionStore,
+};
 pub(crate) use crate::record::{
     AlarmKind, ChildStart, Commit, EndedAttempt, EndedShard, JobLink, JobRow, Lease, LifeId,
-    LifeRow, Lineage, Loaded, NewAttempt, OpenAttempt, Origin, Partition,
+    LifeRow, Lineage, Loaded, NewAttempt, OpenAttempt, Origin, Partition, definition_bytes,
 };
 
 /// An attempt as it is shown.
@@ -62,6 +68,18 @@ pub(crate) struct TaskRow {
     pub(crate) parent: Option<TaskId>,
     /// In the order of their shards and numbers.
     pub(crate) attempts: Vec<AttemptRow>,
+}
+
+/// About how many bytes an attempt takes in a list without its texts.
+const ATTEMPT_BYTES: i64 = 400;
+
+/// Sums up the bytes of each task.
+fn sums(rows: Vec<(i64, i64)>) -> HashMap<TaskId, u64> {
+    let mut sums = HashMap::with_capacity(rows.len());
+    for (task, bytes) in rows {
+        *sums.entry(TaskId(task)).or_default() += bytes.unsigned_abs();
+    }
+    sums
 }
 
 /// Which tasks to list, newest first.
@@ -247,10 +265,6 @@ pub(crate) trait CommitStore: Send + Sync {
     /// Applies all the commits in their order in one transaction; durable when it returns. If one of
     /// them has a lease that is over, it is [`Error::Fenced`] and none is applied.
     async fn commit(&self, commits: &[Commit]) -> Result<()>;
-    /// Removes at most `limit` tasks that ended before `before`, their attempts and logs, and
-    /// returns how many. When there is none left it removes lives too, now and then: those whose
-    /// seat another took before `before`, and that no attempt refers to.
-    async fn remove_ended(&self, before: Timestamp, limit: u32) -> Result<u64>;
     /// Lets go of the connections, at the end of the process that used them. A store that is a file
     /// is then all in that file, as whoever copies it expects.
     async fn close(&self) -> Result<()>;
@@ -282,12 +296,6 @@ pub(crate) trait LoadStore: Send + Sync {
 
 /// Most children to start that a partition is loaded with; the rest is read as those are done.
 const CHILD_STARTS: u32 = 1_000;
-
-/// So many lives have to be candidates before attempts are looked through for them: there is no
-/// index by life, which would cost more than a few rows do.
-const MANY_LIVES: usize = 500;
-/// Most that are looked for at once.
-const LIVES: u32 = 10_000;
 
 /// Names one run of a node's process.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -373,9 +381,23 @@ pub(crate) trait JobStore: Send + Sync {
     async fn parents_of(&self, jobs: &[JobId], limit: u32) -> Result<Vec<JobLink>>;
     /// The jobs of this name in all services, deleted ones left out.
     async fn jobs_named(&self, name: &JobName) -> Result<Vec<JobRow>>;
-    /// Jobs by service and name, after the given one, deleted ones left out, and those that this
-    /// release cannot read; at most `limit`, and fewer only where there are no more.
-    async fn jobs(&self, after: Option<(ServiceName, JobName)>, limit: u32) -> Result<Vec<JobRow>>;
+    /// Jobs by service and name, after the given one, without deleted ones and those that this
+    /// release cannot read: at most `limit`, and no more once their definitions have `bytes` bytes.
+    /// Fewer only where there are no more.
+    async fn jobs(
+        &self,
+        after: Option<(ServiceName, JobName)>,
+        limit: u32,
+        bytes: u64,
+    ) -> Result<JobPage>;
+}
+
+/// A page of jobs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct JobPage {
+    pub(crate) jobs: Vec<JobRow>,
+    /// After which job the next page begins; `None` if there are no more.
+    pub(crate) next: Option<(ServiceName, JobName)>,
 }
 
 /// Tasks, as people ask for them.
@@ -385,8 +407,11 @@ pub(crate) trait TaskStore: Send + Sync {
     async fn task(&self, task: TaskId) -> Result<Option<TaskRow>>;
     /// Those of the tasks that exist, newest first, with their attempts.
     async fn tasks_by_id(&self, tasks: &[TaskId]) -> Result<Vec<TaskRow>>;
-    /// Tasks that meet the filter, newest first, with their attempts.
-    async fn tasks(&self, filter: &TaskFilter) -> Result<Vec<TaskRow>>;
+    /// Tasks that meet the filter, newest first.
+    async fn task_ids(&self, filter: &TaskFilter) -> Result<Vec<TaskId>>;
+    /// About how many bytes each of the tasks takes with its attempts; without those that do not
+    /// exist.
+    async fn task_bytes(&self, tasks: &[TaskId]) -> Result<HashMap<TaskId, u64>>;
     /// The task that was started with this key, while it is kept.
     async fn task_of_key(&self, job: JobId, key: &str) -> Result<Option<TaskId>>;
     /// The tail of an attempt's log that came with its outcome.
@@ -457,11 +482,25 @@ pub(crate) trait SilenceStore: Send + Sync {
 
 /// All of it.
 pub(crate) trait Store:
-    CommitStore + LoadStore + JobStore + TaskStore + AlarmStore + SilenceStore + RepairStore
+    CommitStore
+    + RetentionStore
+    + LoadStore
+    + JobStore
+    + TaskStore
+    + AlarmStore
+    + SilenceStore
+    + RepairStore
 {
 }
 
 impl<T> Store for T where
-    T: CommitStore + LoadStore + JobStore + TaskStore + AlarmStore + SilenceStore + RepairStore
+    T: CommitStore
+        + RetentionStore
+        + LoadStore
+        + JobStore
+        + TaskStore
+        + AlarmStore
+        + SilenceStore
+        + RepairStore
 {
 }

@@ -13,6 +13,7 @@ mod crashes;
 mod disk;
 mod drains;
 mod kills;
+mod limits;
 mod load;
 mod logs;
 mod pages;

@@ -1,6 +1,6 @@
 //! Streams between nodes and executors: they are opened and break, and messages arrive.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use fastjob_core::{AttemptId, attempt::End};
 use tokio::sync::oneshot;
@@ -58,8 +58,10 @@ impl World {
             address: String::new(),
             version: String::new(),
             capacity: u32::try_from(executor.capacity).unwrap_or(u32::MAX),
-            labels: [("zone".to_owned(), if n < 2 { "a" } else { "b" }.to_owned())].into(),
-            handlers: BTreeMap::from([(jobs::name("h"), String::new())]),
+            labels: Arc::new(
+                [("zone".to_owned(), if n < 2 { "a" } else { "b" }.to_owned())].into(),
+            ),
+            handlers: Arc::new([(jobs::name("h"), String::new())].into()),
             jobs: Vec::new(),
             holding: Vec::new(),
             leaving,

@@ -202,6 +202,7 @@ impl World {
             lease,
             partitions: self.shape.partitions,
             since: self.began,
+            job_quota: crate::engine::JobQuota::default(),
         };
         let loaded = self.store.load_partition(lease.partition);
         let loaded_clock = loaded.clock;

@@ -154,7 +154,7 @@ fn the_limit_of_descendants_holds_over_a_crash_and_is_recorded_where_it_was_reac
         assert_eq!(
             said,
             "2 children were not started: of the 20 tasks that may follow from one start \
-             (max_descendants),"
+             (coordinator.limits.max_descendants),"
         );
     }
 }

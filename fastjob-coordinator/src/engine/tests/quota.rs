@@ -40,7 +40,12 @@ fn a_start_beyond_the_number_of_open_tasks_is_rejected_until_one_has_ended() {
     let first = story.start("m");
     story.start("m");
     let said = refusal(story.start_with("m", None, When::Now));
-    assert!(said.starts_with("2 tasks may be open on this coordinator (max_open_tasks)"), "{said}");
+    assert!(
+        said.starts_with(
+            "2 tasks may be open on this coordinator (coordinator.limits.max_open_tasks)"
+        ),
+        "{said}"
+    );
     story.finish(1, first, End::Succeeded);
     let third = story.start("m");
     story.finish(1, third, End::Succeeded);
@@ -57,7 +62,10 @@ fn delayed_starts_with_long_params_are_bounded_in_bytes_also_after_a_restart() {
         story.start_with("m", Some(&long), later).unwrap();
     }
     let said = refusal(story.start_with("m", Some(&long), later));
-    assert!(said.contains("1000 bytes on this coordinator (max_open_bytes)"), "{said}");
+    assert!(
+        said.contains("1000 bytes on this coordinator (coordinator.limits.max_open_bytes)"),
+        "{said}"
+    );
     story.start_with("m", None, later).unwrap();
     // A lower limit does not prevent a load.
     let mut story = Story::carry_on(story.store, story.now);
@@ -103,7 +111,7 @@ fn a_fire_beyond_the_limit_is_recorded_as_skipped_and_says_why() {
     assert_eq!(skipped.len(), 4, "two of each");
     for row in skipped {
         let note = row.new.note.as_deref();
-        assert_eq!(note, Some("not started: 1 tasks are open (max_open_tasks)"));
+        assert_eq!(note, Some("not started: 1 tasks are open (coordinator.limits.max_open_tasks)"));
         assert!(row.new.fire_at.is_some());
     }
     story.finish(1, taken, End::Succeeded);
@@ -133,7 +141,7 @@ fn a_child_beyond_the_limit_is_recorded_as_skipped_and_a_retry_is_not() {
         let row = rows.find(|row| row.new.parent == Some(parent)).unwrap();
         (row.task_state, row.new.note.clone(), row.new.lineage.is_some())
     };
-    let note = Some("not started: 1 tasks are open (max_open_tasks)".to_owned());
+    let note = Some("not started: 1 tasks are open (coordinator.limits.max_open_tasks)".to_owned());
     assert_eq!(child(&story, TaskId(first.0)), (TaskState::Skipped, note, true));
     story.finish(1, second, End::Failed(FailReason::Fatal));
     assert_eq!(child(&story, TaskId(second.0)).0, TaskState::Queued, "there is room now");

@@ -1,6 +1,6 @@
 //! An engine beside a store that never fails: what single rules are told with.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use fastjob_core::{AttemptId, Cause, FailReason, Job, JobDraft, TaskState, attempt::End};
 use jiff::{SignedDuration, Timestamp};
@@ -99,6 +99,18 @@ impl Story {
         self.connect_as(executor, life, session, holding, |_| {})
     }
 
+    /// Connects an executor that declares these jobs.
+    pub(super) fn connect_with(
+        &mut self,
+        executor: &str,
+        life: &str,
+        session: u64,
+        holding: &[i64],
+        jobs: Vec<Arc<Job>>,
+    ) -> ConnectAnswer {
+        self.connect_as(executor, life, session, holding, |connected| connected.jobs = jobs)
+    }
+
     /// Connects an executor that says more of itself.
     pub(super) fn connect_as(
         &mut self,
@@ -118,8 +130,8 @@ impl Story {
             address: String::new(),
             version: String::new(),
             capacity: 2,
-            labels: BTreeMap::new(),
-            handlers: [("h".parse().unwrap(), String::new())].into(),
+            labels: Arc::default(),
+            handlers: Arc::new([("h".parse().unwrap(), String::new())].into()),
             jobs: Vec::new(),
             holding: holding.iter().map(|id| self.held(AttemptId(*id))).collect(),
             leaving: false,

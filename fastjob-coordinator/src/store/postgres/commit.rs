@@ -13,9 +13,7 @@ use fastjob_core::JobDraft;
 use jiff::Timestamp;
 use sqlx::{Connection, PgConnection};
 
-use super::{
-    COMMIT, Postgres, clean, insert, int, late, line::again, outcomes, small, while_doing,
-};
+use super::{Postgres, clean, insert, int, line::again, outcomes, small, while_doing};
 use crate::store::{
     Commit, CommitStore, Error, Lease, Result,
     codes::{alarm_kind_code, ids_code, origin_code, task_state_code},
@@ -41,56 +39,12 @@ impl CommitStore for Postgres {
         if over.is_empty() { Ok(()) } else { Err(Error::Fenced(over)) }
     }
 
-    async fn remove_ended(&self, before: Timestamp, limit: u32) -> Result<u64> {
-        let doing = while_doing("remove old tasks");
-        // Ids grow with time: where the oldest that have ended are too young, all are.
-        let old: Vec<i64> = sqlx::query_scalar(
-            "select id from (select id, task_ended_at from attempts \
-             where task_state >= 3 order by id limit $2 * 4) oldest \
-             where task_ended_at < $1 order by id limit $2",
-        )
-        .bind(before.as_millisecond())
-        .bind(i64::from(limit))
-        .fetch_all(&self.readers)
-        .await
-        .map_err(&doing)?;
-        if old.is_empty() {
-            self.remove_lives(before).await.map_err(&doing)?;
-            return Ok(0);
-        }
-        let removed = tokio::time::timeout(COMMIT, async { again!(self.remove(&old)) }).await;
-        removed.map_err(|_| doing(late()))?.map_err(&doing)
-    }
-
     async fn close(&self) -> Result<()> {
         self.readers.close().await;
         for line in [&self.writer, &self.cluster, &self.beats] {
             line.close().await.map_err(while_doing("say goodbye to the database"))?;
         }
         Ok(())
-    }
-}
-
-impl Postgres {
-    async fn remove(&self, old: &[i64]) -> sqlx::Result<u64> {
-        let mut tx = self.readers.begin().await?;
-        // Of several nodes that remove the same at once, one does and the others pass it over.
-        let locked =
-            "select id from attempts where id = any($1) order by id for update skip locked";
-        let old: Vec<i64> = sqlx::query_scalar(locked).bind(old).fetch_all(&mut *tx).await?;
-        for statement in [
-            "delete from logs where attempt in \
-             (select id from attempts where id <> task and task = any($1))",
-            "delete from logs where attempt = any($1)",
-            "delete from keys where task = any($1)",
-            "delete from checkpoints where task = any($1)",
-            "delete from attempts where id <> task and task = any($1)",
-            "delete from attempts where id = any($1)",
-        ] {
-            sqlx::query(statement).bind(&old).execute(&mut *tx).await?;
-        }
-        tx.commit().await?;
-        Ok(old.len() as u64)
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
     while_doing,
 };
 use crate::store::{
-    Error, JobLink, JobRow, JobStore, Result,
+    Error, JobLink, JobPage, JobRow, JobStore, Result,
     codes::{ids, origin},
     unreadable::of_job,
 };
@@ -71,56 +71,60 @@ impl JobStore for Postgres {
 
     async fn jobs(
         &self,
-        mut after: Option<(ServiceName, JobName)>,
+        after: Option<(ServiceName, JobName)>,
         limit: u32,
-    ) -> Result<Vec<JobRow>> {
-        let mut jobs = Vec::new();
-        let mut left = limit;
+        bytes: u64,
+    ) -> Result<JobPage> {
+        let mut page = JobPage { jobs: Vec::new(), next: after };
+        let mut left = bytes;
         loop {
-            let rows = self.page(after.as_ref(), left).await?;
-            jobs.extend(self.readable(&rows)?);
-            let is_full = rows.len() >= left as usize;
-            // In the place of those that cannot be read come more.
-            left = limit.saturating_sub(u32::try_from(jobs.len()).unwrap_or(u32::MAX));
-            match rows.last().filter(|_| is_full && left > 0) {
-                None => return Ok(jobs),
-                Some(last) => after = Some(self.place_of(last).await?),
+            let missing = limit.saturating_sub(u32::try_from(page.jobs.len()).unwrap_or(limit));
+            let rows = self.job_rows(page.next.as_ref(), missing, left).await?;
+            page.next = next_page(&rows)?;
+            let readable = self.readable(&rows)?;
+            let all_readable = readable.len() == rows.len();
+            page.jobs.extend(readable);
+            left = left.saturating_sub(definition_bytes(&rows)?);
+            // More jobs come in the place of those that cannot be read.
+            if page.next.is_none() || all_readable || left == 0 {
+                return Ok(page);
             }
         }
     }
 }
 
 impl Postgres {
-    /// The rows of a page, those that cannot be read among them.
-    async fn page(&self, after: Option<&(ServiceName, JobName)>, limit: u32) -> Result<Vec<PgRow>> {
+    /// The rows of a page. The columns after those of [`whole`] say how many rows there are up to
+    /// one more than `limit`, and the job's service and name.
+    async fn job_rows(
+        &self,
+        after: Option<&(ServiceName, JobName)>,
+        limit: u32,
+        bytes: u64,
+    ) -> Result<Vec<PgRow>> {
         let (service, name) = match after {
             Some((service, name)) => (service.as_str(), name.as_str()),
             None => ("", ""),
         };
         sqlx::query(
-            "select id, definition, origin, revision, anchor, created_at, updated_at, deleted_at, \
-             children from jobs where deleted_at is null and (service, name) > ($1, $2) \
-             order by service, name limit $3",
+            "with page as (select id, service, name, octet_length(definition) as bytes from jobs \
+             where deleted_at is null and (service, name) > ($1, $2) \
+             order by service, name limit $3 + 1), \
+             sums as (select id, service, name, row_number() over first_to_last as nth, \
+             sum(bytes) over first_to_last - bytes as bytes_before, count(*) over () as there_are \
+             from page window first_to_last as (order by service, name)) \
+             select j.id, j.definition, j.origin, j.revision, j.anchor, j.created_at, \
+             j.updated_at, j.deleted_at, j.children, s.there_are, j.service, j.name \
+             from sums s join jobs j on j.id = s.id where s.nth <= $3 \
+             and s.bytes_before < $4 order by s.service, s.name",
         )
         .bind(service)
         .bind(name)
         .bind(i64::from(limit))
+        .bind(i64::try_from(bytes).unwrap_or(i64::MAX))
         .fetch_all(&self.readers)
         .await
         .map_err(while_doing("read jobs"))
-    }
-
-    /// Where a job stands in the list, whether it can be read or not.
-    async fn place_of(&self, row: &PgRow) -> Result<(ServiceName, JobName)> {
-        let doing = while_doing("read jobs");
-        let id: i64 = row.try_get(0).map_err(&doing)?;
-        let (service, job): (String, String) =
-            sqlx::query_as("select service, name from jobs where id = $1")
-                .bind(id)
-                .fetch_one(&self.readers)
-                .await
-                .map_err(&doing)?;
-        Ok((name(&service)?, name(&job)?))
     }
 
     /// Those of the jobs that this release can read.
@@ -143,6 +147,24 @@ fn link(row: &PgRow) -> Result<JobLink> {
         name: name(&text(2)?)?,
         children: ids(&text(3)?)?,
     })
+}
+
+/// After which job the next page begins, if there is one.
+fn next_page(rows: &[PgRow]) -> Result<Option<(ServiceName, JobName)>> {
+    let doing = while_doing("read jobs");
+    let Some(last) = rows.last() else { return Ok(None) };
+    let there_are: i64 = last.try_get(9).map_err(&doing)?;
+    if usize::try_from(there_are).is_ok_and(|there_are| there_are <= rows.len()) {
+        return Ok(None);
+    }
+    let (service, job): (String, String) =
+        (last.try_get(10).map_err(&doing)?, last.try_get(11).map_err(&doing)?);
+    Ok(Some((name(&service)?, name(&job)?)))
+}
+
+fn definition_bytes(rows: &[PgRow]) -> Result<u64> {
+    let bytes = |row: &PgRow| row.try_get::<&str, _>(1).map(|text| text.len() as u64);
+    rows.iter().map(bytes).sum::<sqlx::Result<u64>>().map_err(while_doing("read jobs"))
 }
 
 /// Reads a job, or says which one it is that this release cannot read.

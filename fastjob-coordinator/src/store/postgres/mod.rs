@@ -10,12 +10,12 @@ mod commit;
 mod insert;
 mod jobs;
 mod line;
-mod lives;
 mod load;
 mod migrate;
 mod outcomes;
 mod readers;
 mod repair;
+mod retention;
 mod silences;
 mod tasks;
 

@@ -11,8 +11,9 @@ use super::{
     while_doing,
 };
 use crate::store::{
-    AttemptRow, Result, TaskFilter, TaskRow, TaskStore,
+    ATTEMPT_BYTES, AttemptRow, Result, TaskFilter, TaskRow, TaskStore,
     codes::{attempt_state, cause, reason, task_state, task_state_code},
+    sums,
 };
 
 /// Everything of an attempt; the last columns are the task's.
@@ -44,34 +45,50 @@ impl TaskStore for Postgres {
         self.with_retries(&heads).await
     }
 
-    async fn tasks(&self, filter: &TaskFilter) -> Result<Vec<TaskRow>> {
-        let mut sql = QueryBuilder::<sqlx::Postgres>::new(format!(
-            "select {COLUMNS} from (select * from attempts a where a.id = a.task"
-        ));
+    async fn task_ids(&self, filter: &TaskFilter) -> Result<Vec<TaskId>> {
+        let mut sql =
+            QueryBuilder::<sqlx::Postgres>::new("select id from attempts where id = task");
         if let Some(job) = filter.job {
-            sql.push(" and a.job = ").push_bind(job.0);
+            sql.push(" and job = ").push_bind(job.0);
         }
         if let Some(state) = filter.state {
             let code = task_state_code(state);
-            sql.push(format!(" and a.task_state = {code}"));
+            sql.push(format!(" and task_state = {code}"));
             if code > 3 && filter.job.is_none() {
-                sql.push(" and a.task_state > 3");
+                sql.push(" and task_state > 3");
             }
         }
         if let Some(since) = filter.since {
-            sql.push(" and a.created_at >= ").push_bind(since.as_millisecond());
+            sql.push(" and created_at >= ").push_bind(since.as_millisecond());
         }
         if let Some(below) = filter.below {
-            sql.push(" and a.id < ").push_bind(below.0);
+            sql.push(" and id < ").push_bind(below.0);
         }
-        sql.push(" order by a.id desc limit ").push_bind(i64::from(filter.limit));
-        sql.push(
-            ") a join jobs on jobs.id = a.job left join lives on lives.id = a.life \
-             order by a.id desc",
-        );
-        let heads =
-            sql.build().fetch_all(&self.readers).await.map_err(while_doing("read tasks"))?;
-        self.with_retries(&heads).await
+        sql.push(" order by id desc limit ").push_bind(i64::from(filter.limit));
+        let ids: Vec<i64> = sql
+            .build_query_scalar()
+            .fetch_all(&self.readers)
+            .await
+            .map_err(while_doing("read tasks"))?;
+        Ok(ids.into_iter().map(TaskId).collect())
+    }
+
+    async fn task_bytes(&self, tasks: &[TaskId]) -> Result<HashMap<TaskId, u64>> {
+        let rows: Vec<(i64, i64)> = sqlx::query_as(
+            "select id, $2 + coalesce(octet_length(message), 0) + coalesce(octet_length(param), 0) \
+             + coalesce(octet_length(note), 0) \
+             + coalesce(octet_length(coalesce(task_result, result)), 0) \
+             from attempts where id = any($1) and id = task \
+             union all select task, \
+             ($2 * count(*) + coalesce(sum(octet_length(message)), 0))::bigint \
+             from attempts where id <> task and task = any($1) group by task",
+        )
+        .bind(tasks.iter().map(|task| task.0).collect::<Vec<_>>())
+        .bind(ATTEMPT_BYTES)
+        .fetch_all(&self.readers)
+        .await
+        .map_err(while_doing("read tasks"))?;
+        Ok(sums(rows))
     }
 
     async fn task_of_key(&self, job: JobId, key: &str) -> Result<Option<TaskId>> {

@@ -14,7 +14,6 @@ use std::{
 use fastjob_core::{JobDraft, JobId};
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::Value;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
 use super::{Sqlite, insert, outcomes, while_doing};
@@ -38,41 +37,6 @@ impl CommitStore for Sqlite {
             }
         }
         done.map_err(while_doing("write to the store"))
-    }
-
-    async fn remove_ended(&self, before: Timestamp, limit: u32) -> Result<u64> {
-        let doing = while_doing("remove old tasks");
-        // Ids grow with time: where the oldest that have ended are too young, all are.
-        let old: Vec<i64> = sqlx::query_scalar(
-            "select id from (select id, task_ended_at from attempts \
-             where task_state >= 3 order by id limit ?2 * 4) where task_ended_at < ?1 limit ?2",
-        )
-        .bind(before.as_millisecond())
-        .bind(limit)
-        .fetch_all(&self.readers)
-        .await
-        .map_err(&doing)?;
-        if old.is_empty() {
-            self.remove_lives(before).await.map_err(&doing)?;
-            return Ok(0);
-        }
-        let ids = Value::from(old.clone()).to_string();
-        let mut writer = self.writer.lock().await;
-        let mut tx = writer.begin_with("begin immediate").await.map_err(&doing)?;
-        for statement in [
-            "delete from logs where attempt in (select id from attempts where task_state is null \
-             and task in (select value from json_each(?)))",
-            "delete from logs where attempt in (select value from json_each(?))",
-            "delete from keys where task in (select value from json_each(?))",
-            "delete from checkpoints where task in (select value from json_each(?))",
-            "delete from attempts where task_state is null \
-             and task in (select value from json_each(?))",
-            "delete from attempts where id in (select value from json_each(?))",
-        ] {
-            sqlx::query(statement).bind(&ids).execute(&mut *tx).await.map_err(&doing)?;
-        }
-        tx.commit().await.map_err(&doing)?;
-        Ok(old.len() as u64)
     }
 
     async fn close(&self) -> Result<()> {

@@ -7,11 +7,11 @@ mod alarms;
 mod commit;
 mod insert;
 mod jobs;
-mod lives;
 mod load;
 mod look;
 mod outcomes;
 mod repair;
+mod retention;
 mod silences;
 mod tasks;
 #[cfg(test)]

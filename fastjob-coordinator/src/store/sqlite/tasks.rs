@@ -13,8 +13,9 @@ use super::{
     while_doing,
 };
 use crate::store::{
-    AttemptRow, Result, TaskFilter, TaskRow, TaskStore,
+    ATTEMPT_BYTES, AttemptRow, Result, TaskFilter, TaskRow, TaskStore,
     codes::{attempt_state, cause, reason, task_state, task_state_code},
+    sums,
 };
 
 /// Everything of an attempt; the last columns are the task's.
@@ -46,30 +47,26 @@ impl TaskStore for Sqlite {
         self.with_retries(&heads).await
     }
 
-    async fn tasks(&self, filter: &TaskFilter) -> Result<Vec<TaskRow>> {
-        let mut wants = String::from("a.task_state is not null");
+    async fn task_ids(&self, filter: &TaskFilter) -> Result<Vec<TaskId>> {
+        let mut wants = String::from("task_state is not null");
         if filter.job.is_some() {
-            wants.push_str(" and a.job = ?1");
+            wants.push_str(" and job = ?1");
         }
         if let Some(state) = filter.state {
             let code = task_state_code(state);
-            wants.push_str(&format!(" and a.task_state = {code}"));
+            wants.push_str(&format!(" and task_state = {code}"));
             if code > 3 && filter.job.is_none() {
-                wants.push_str(" and a.task_state > 3");
+                wants.push_str(" and task_state > 3");
             }
         }
         if filter.since.is_some() {
-            wants.push_str(" and a.created_at >= ?2");
+            wants.push_str(" and created_at >= ?2");
         }
         if filter.below.is_some() {
-            wants.push_str(" and a.id < ?3");
+            wants.push_str(" and id < ?3");
         }
-        let sql = format!(
-            "select {COLUMNS} from (select * from attempts a where {wants} \
-             order by a.id desc limit ?4) a join jobs on jobs.id = a.job \
-             left join lives on lives.id = a.life order by a.id desc"
-        );
-        let heads = sqlx::query(AssertSqlSafe(sql))
+        let sql = format!("select id from attempts where {wants} order by id desc limit ?4");
+        let ids: Vec<i64> = sqlx::query_scalar(AssertSqlSafe(sql))
             .bind(filter.job.map(|job| job.0))
             .bind(filter.since.map(jiff::Timestamp::as_millisecond))
             .bind(filter.below.map(|task| task.0))
@@ -77,7 +74,27 @@ impl TaskStore for Sqlite {
             .fetch_all(&self.readers)
             .await
             .map_err(while_doing("read tasks"))?;
-        self.with_retries(&heads).await
+        Ok(ids.into_iter().map(TaskId).collect())
+    }
+
+    async fn task_bytes(&self, tasks: &[TaskId]) -> Result<HashMap<TaskId, u64>> {
+        let ids = Value::from(tasks.iter().map(|task| task.0).collect::<Vec<_>>()).to_string();
+        let rows: Vec<(i64, i64)> = sqlx::query_as(
+            "select id, ?2 + coalesce(octet_length(message), 0) + coalesce(octet_length(param), 0) \
+             + coalesce(octet_length(note), 0) \
+             + coalesce(octet_length(coalesce(task_result, result)), 0) \
+             from attempts where id in (select value from json_each(?1)) \
+             and task_state is not null \
+             union all select task, sum(?2 + coalesce(octet_length(message), 0)) \
+             from attempts where task_state is null \
+             and task in (select value from json_each(?1)) group by task",
+        )
+        .bind(ids)
+        .bind(ATTEMPT_BYTES)
+        .fetch_all(&self.readers)
+        .await
+        .map_err(while_doing("read tasks"))?;
+        Ok(sums(rows))
     }
 
     async fn task_of_key(&self, job: JobId, key: &str) -> Result<Option<TaskId>> {

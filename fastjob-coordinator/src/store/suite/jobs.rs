@@ -48,7 +48,7 @@ pub(crate) async fn a_deleted_job_keeps_its_row_and_frees_its_name(home: &mut im
     let (first, gone) = (job(JOB, "a"), deleted(&job(JOB, "a")));
     write(home, [save([first]), plan([head(10)]), save([gone.clone()])]).await;
     assert_eq!(found(home, "a").await, None);
-    assert_eq!(home.store().jobs(None, 10).await.unwrap(), []);
+    assert_eq!(home.store().jobs(None, 10, u64::MAX).await.unwrap().jobs, []);
     assert_eq!(home.store().jobs_named(&name("a")).await.unwrap(), []);
     assert_eq!(load(&*home.store()).await.jobs, std::slice::from_ref(&gone));
     let tasks = view(home).await.tasks;
@@ -126,6 +126,24 @@ pub(crate) async fn parents_are_the_living_jobs_that_have_a_child(home: &mut imp
     assert_eq!(found, links(&[&without, &with(3, "childless", &[])]));
 }
 
+pub(crate) async fn a_page_of_jobs_ends_when_it_has_enough_bytes(home: &mut impl Home) {
+    let long = "x".repeat(4_000);
+    let rows: Vec<_> =
+        (0..10).map(|n| saved(&job_of(JobId(n), "a", &format!("j{n}")), &long)).collect();
+    write(home, [save(rows.clone())]).await;
+    let (mut pages, mut after) = (Vec::new(), None);
+    loop {
+        let page = home.store().jobs(after, 100, 10_000).await.unwrap();
+        pages.push(page.jobs.len());
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(pages, [3, 3, 3, 1], "a page ends with the job that reaches its bound");
+    assert_eq!(home.store().jobs(None, 100, 1).await.unwrap().jobs.len(), 1, "never empty");
+}
+
 pub(crate) async fn pages_of_jobs_leave_nothing_out(home: &mut impl Home) {
     let rows: Vec<_> = (0..25)
         .map(|n| job_of(JobId(n), ["b", "a", "报表"][n as usize % 3], &format!("j{n}")))
@@ -134,11 +152,14 @@ pub(crate) async fn pages_of_jobs_leave_nothing_out(home: &mut impl Home) {
     for limit in [1, 2, 7, 24, 100] {
         let (mut all, mut after) = (Vec::new(), None);
         loop {
-            let page = home.store().jobs(after, limit).await.unwrap();
-            assert!(page.len() <= limit as usize);
-            let Some(end) = page.last() else { break };
-            after = Some((end.job.service.clone(), end.job.name.clone()));
-            all.extend(page.into_iter().map(|row| (row.job.service.clone(), row.job.name.clone())));
+            let page = home.store().jobs(after, limit, u64::MAX).await.unwrap();
+            assert!(page.jobs.len() <= limit as usize);
+            let key = |row: crate::store::JobRow| (row.job.service.clone(), row.job.name.clone());
+            all.extend(page.jobs.into_iter().map(key));
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
         }
         let mut sorted = all.clone();
         sorted.sort();

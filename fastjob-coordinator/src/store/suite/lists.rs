@@ -18,8 +18,8 @@ fn every() -> TaskFilter {
 
 /// The ids of the tasks that meet the filter, as they come.
 async fn ids(home: &impl Home, filter: TaskFilter) -> Vec<i64> {
-    let tasks = home.store().tasks(&filter).await.unwrap();
-    tasks.into_iter().map(|task| task.task.0).collect()
+    let tasks = home.store().task_ids(&filter).await.unwrap();
+    tasks.into_iter().map(|task| task.0).collect()
 }
 
 pub(crate) async fn filters_of_tasks(home: &mut impl Home) {
@@ -131,4 +131,18 @@ pub(crate) async fn keys_name_tasks_of_their_job(home: &mut impl Home) {
     write(home, [plan([keyed(JOB, 14, "k")])]).await;
     let found = home.store().task_of_key(JOB, "k").await.unwrap();
     assert_eq!(found, Some(TaskId(10)), "the first task of a key holds");
+}
+
+pub(crate) async fn the_bytes_of_a_task_are_those_of_all_its_texts(home: &mut impl Home) {
+    let long = |bytes: usize| "é".repeat(bytes / 2);
+    let param = NewAttempt { param: Some(long(10_000).into()), ..head(10) };
+    let said = EndedAttempt { message: Some(long(5_000)), ..failed_once(10, 10) };
+    let result = EndedAttempt { result: Some(long(20_000)), ..succeeded(10, 11) };
+    let again = Commit { planned: vec![retry(10, 11, 2)], ..end([said]) };
+    write(home, [base(), plan([param, head(12)]), again, end([result])]).await;
+    let bytes = home.store().task_bytes(&[10, 11, 12, 99].map(TaskId)).await.unwrap();
+    assert_eq!(bytes.len(), 2, "{bytes:?}");
+    let (long, short) = (bytes[&TaskId(10)], bytes[&TaskId(12)]);
+    assert!((35_000..37_000).contains(&long), "{long}");
+    assert!((100..1_000).contains(&short), "{short}");
 }

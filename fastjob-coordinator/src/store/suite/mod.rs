@@ -95,12 +95,14 @@ macro_rules! suite {
                 jobs_are_found_by_name_in_all_services,
                 parents_are_the_living_jobs_that_have_a_child,
                 pages_of_jobs_leave_nothing_out,
+                a_page_of_jobs_ends_when_it_has_enough_bytes,
             }
             lists {
                 filters_of_tasks,
                 tasks_by_id_are_newest_first_and_only_those_that_exist,
                 pages_of_tasks_hold_still_while_new_ones_come,
                 log_tails_are_of_attempts,
+                the_bytes_of_a_task_are_those_of_all_its_texts,
                 keys_name_tasks_of_their_job,
             }
             reload {
@@ -118,8 +120,15 @@ macro_rules! suite {
                 a_task_is_as_old_as_its_last_attempt,
                 removal_goes_in_pieces,
                 open_tasks_do_not_keep_old_ones,
+                tasks_that_seem_to_end_in_the_future_do_not_keep_old_ones,
+                a_task_of_many_attempts_goes_in_pieces,
+                a_partition_removes_its_own_history,
+                a_deleted_job_goes_after_its_history_and_its_retention,
+                a_deleted_job_that_a_child_waits_for_stays,
+                a_deleted_job_that_executors_declare_stays,
                 what_is_removed_frees_its_key,
-                lives_that_are_over_go_with_what_ran_on_them,
+                lives_that_nothing_refers_to_go,
+                few_lives_stay,
             }
             repair {
                 what_is_later_than_now_is_shown_and_left,

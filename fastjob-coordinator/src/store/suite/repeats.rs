@@ -3,7 +3,12 @@
 
 use fastjob_core::{AttemptId, AttemptState, TaskId, TaskState};
 
-use super::{Home, rows::*, view::view, write};
+use super::{
+    Home,
+    rows::*,
+    view::{remove_ended, view},
+    write,
+};
 use crate::store::{AlarmKind, ChildStart, Commit, EndedAttempt, NewAttempt, Partition, Shard};
 
 fn child(id: i64) -> ChildStart {
@@ -163,7 +168,7 @@ pub(crate) async fn a_child_that_has_started_is_not_started_again(home: &mut imp
     home.store().commit(&[to_start.clone(), starts]).await.unwrap();
     // When its head is history, too.
     write(home, [end([succeeded(20, 20)])]).await;
-    assert_eq!(home.store().remove_ended(at(1_000), 10).await.unwrap(), 1);
+    assert_eq!(remove_ended(&*home.store(), at(1_000), 10).await, 1);
     assert_eq!(view(home).await.loaded.child_starts, []);
 }
 
@@ -174,7 +179,7 @@ pub(crate) async fn a_child_that_has_started_does_not_wait_any_more(home: &mut i
     write(home, [base(), to_start, starts]).await;
     assert_eq!(view(home).await.loaded.child_starts, [child(6)]);
     write(home, [end([succeeded(20, 20)])]).await;
-    assert_eq!(home.store().remove_ended(at(1_000), 10).await.unwrap(), 1);
+    assert_eq!(remove_ended(&*home.store(), at(1_000), 10).await, 1);
     assert_eq!(view(home).await.loaded.child_starts, [child(6)]);
 }
 

@@ -1,17 +1,25 @@
 //! What ended long ago is removed, whole, in pieces, and nothing else.
 
-use fastjob_core::{AttemptId, TaskId, TaskState};
+use fastjob_core::{AttemptId, JobId, TaskId, TaskState};
 
 use super::{
     Home,
     rows::*,
-    view::{task, view},
+    view::{remove_ended, task, view},
     write,
 };
-use crate::store::{Commit, EndedAttempt, LifeId, LifeRow, NewAttempt};
+use crate::store::{
+    ChildStart, Commit, EndedAttempt, JobRow, LifeId, LifeRow, NewAttempt, Partition,
+};
 
-async fn remove(home: &impl Home, before: i64, limit: u32) -> u64 {
-    home.store().remove_ended(at(before), limit).await.unwrap()
+/// Removes one piece of each partition, and returns how many attempts it removed.
+async fn remove(home: &impl Home, before: i64, rows: u32) -> u64 {
+    remove_ended(&*home.store(), at(before), rows).await
+}
+
+/// An id of partition 0, in the order of `nth`.
+fn in_first(nth: i64) -> i64 {
+    32 * nth
 }
 
 /// The ids of the tasks that are there, the oldest first.
@@ -37,7 +45,7 @@ pub(crate) async fn old_tasks_go_whole(home: &mut impl Home) {
     write(home, [base()]).await;
     let before = view(home).await;
     write(home, [plan(tasks), again, ends]).await;
-    assert_eq!(remove(home, 1_000, 10).await, 2);
+    assert_eq!(remove(home, 1_000, 10).await, 4);
     assert_eq!(view(home).await, before, "no attempt and no log is left");
     assert_eq!(home.store().task_of_key(JOB, "k").await.unwrap(), None);
     // Nobody can ask for checkpoints but with their task.
@@ -68,20 +76,21 @@ pub(crate) async fn a_task_is_as_old_as_its_last_attempt(home: &mut impl Home) {
     let ended = EndedAttempt { ended_at: at(500), ..failed(10, 11) };
     write(home, [base(), plan([head(10)]), again, end([ended])]).await;
     assert_eq!(remove(home, 500, 10).await, 0);
-    assert_eq!(remove(home, 501, 10).await, 1);
+    assert_eq!(remove(home, 501, 10).await, 2, "with its retry");
     assert_eq!(home.store().task(TaskId(10)).await.unwrap(), None);
 }
 
 pub(crate) async fn removal_goes_in_pieces(home: &mut impl Home) {
-    let ids = 10..60;
+    let ids: Vec<_> = (1..=50).map(in_first).collect();
     let said = |id| EndedAttempt { log_tail: "said\n".to_owned(), ..succeeded(id, id) };
-    write(home, [base(), plan(ids.clone().map(head)), end(ids.clone().map(said))]).await;
+    let all = || ids.iter().copied();
+    write(home, [base(), plan(all().map(head)), end(all().map(said))]).await;
     for (kept, gone) in [(33, 17), (16, 17), (0, 16)] {
-        assert_eq!(remove(home, 1_000, 17).await, gone);
-        assert_eq!(left(home).await, (60 - kept..60).collect::<Vec<_>>(), "the oldest go first");
+        assert_eq!(remove(home, 10_000, 17).await, gone);
+        assert_eq!(left(home).await, ids[50 - kept..], "the earliest end goes first");
     }
-    assert_eq!(remove(home, 1_000, 17).await, 0);
-    assert_eq!(home.store().log_tail(AttemptId(10)).await.unwrap(), None);
+    assert_eq!(remove(home, 10_000, 17).await, 0);
+    assert_eq!(home.store().log_tail(AttemptId(ids[0])).await.unwrap(), None);
 }
 
 pub(crate) async fn open_tasks_do_not_keep_old_ones(home: &mut impl Home) {
@@ -101,33 +110,158 @@ pub(crate) async fn what_is_removed_frees_its_key(home: &mut impl Home) {
     }
 }
 
-pub(crate) async fn lives_that_are_over_go_with_what_ran_on_them(home: &mut impl Home) {
-    // All of one partition and seat, each a second after the one before.
-    let id = |nth: i64| 32 * nth + 1;
-    let lives = |executor| {
-        let one = move |nth| LifeRow { since: at(1_000 * nth), ..life(id(nth), executor) };
-        Commit { lives: (1..=700).map(one).collect(), ..Commit::default() }
-    };
-    let on = |task, nth| NewAttempt { life: Some(LifeId(id(nth))), ..head(task) };
-    let young = EndedAttempt { ended_at: at(900_000), ..succeeded(11, 11) };
-    let ends = end([young, succeeded(12, 12)]);
-    write(home, [base(), lives("e9"), plan([on(10, 5), on(11, 6), on(12, 7)]), ends]).await;
-    assert_eq!(remove(home, 650_000, 10).await, 1);
-    assert_eq!(remove(home, 650_000, 10).await, 0);
+pub(crate) async fn tasks_that_seem_to_end_in_the_future_do_not_keep_old_ones(
+    home: &mut impl Home,
+) {
+    let ids: Vec<_> = (1..=2_001).map(in_first).collect();
+    let last = ids[2_000];
+    let lies = |id: &i64| EndedAttempt { ended_at: at(1_000_000_000), ..succeeded(*id, *id) };
+    let ends = ids[..2_000].iter().map(lies).chain([succeeded(last, last)]);
+    write(home, [base(), plan(ids.iter().copied().map(head)), end(ends)]).await;
+    assert_eq!(remove(home, 1_000_000, 500).await, 1);
+    assert_eq!(home.store().task(TaskId(last)).await.unwrap(), None);
+    assert_eq!(remove(home, 1_000_000, 500).await, 0);
+}
 
-    // A life that is there is left as it is.
-    let asked = [5, 6, 7, 8, 648, 649, 699, 700];
+pub(crate) async fn a_task_of_many_attempts_goes_in_pieces(home: &mut impl Home) {
+    let said = |ended| EndedAttempt { log_tail: "said\n".to_owned(), ..ended };
+    let shards = (0..=25).map(|index| shard(20, 20 + i64::from(index), index, 26));
+    let part = |id| said(part(20, id, fastjob_core::AttemptState::Succeeded));
+    let ends = (21..=45).map(part).chain([said(succeeded(20, 20))]);
+    write(home, [base(), plan(shards.collect::<Vec<_>>()), end(ends)]).await;
+    for (gone, attempts) in [(10, 16), (10, 6)] {
+        assert_eq!(remove(home, 1_000, 10).await, gone);
+        assert_eq!(task(home, 20).await.attempts.len(), attempts);
+    }
+    assert_eq!(remove(home, 1_000, 10).await, 6);
+    assert_eq!(left(home).await, [0_i64; 0]);
+    for attempt in 20..=45 {
+        assert_eq!(home.store().log_tail(AttemptId(attempt)).await.unwrap(), None);
+    }
+}
+
+pub(crate) async fn a_partition_removes_its_own_history(home: &mut impl Home) {
+    let ids = 64..128;
+    write(
+        home,
+        [base(), plan(ids.clone().map(head)), end(ids.clone().map(|id| succeeded(id, id)))],
+    )
+    .await;
+    let partitions = home.store().facts().await.unwrap().partitions;
+    let removed = home.store().remove_ended(Partition(0), at(1_000), 1_000).await.unwrap();
+    let stays = |id: &i64| Partition::of_id(*id, partitions) != Partition(0);
+    let kept: Vec<_> = ids.clone().filter(stays).collect();
+    assert_eq!(left(home).await, kept);
+    assert_eq!(removed, 64 - kept.len() as u64);
+}
+
+/// Removes the deleted jobs of all partitions, and returns which.
+async fn remove_jobs(home: &impl Home, before: i64) -> Vec<i64> {
+    let mut removed = Vec::new();
+    for partition in (0..home.store().facts().await.unwrap().partitions).map(Partition) {
+        let jobs = home.store().remove_deleted_jobs(partition, at(before), 10).await.unwrap();
+        removed.extend(jobs.into_iter().map(|job| job.0));
+    }
+    removed.sort_unstable();
+    removed
+}
+
+/// A job that was deleted at some time.
+fn deleted(id: i64, when: i64) -> JobRow {
+    let row = job(JobId(id), &format!("j{id}"));
+    JobRow { deleted_at: Some(at(when)), updated_at: at(when), revision: 2, ..row }
+}
+
+fn save(jobs: impl IntoIterator<Item = JobRow>) -> Commit {
+    Commit { jobs: jobs.into_iter().collect(), ..Commit::default() }
+}
+
+async fn jobs_left(home: &impl Home) -> Vec<i64> {
+    view(home).await.loaded.jobs.iter().map(|job| job.id.0).collect()
+}
+
+pub(crate) async fn a_deleted_job_goes_after_its_history_and_its_retention(home: &mut impl Home) {
+    let of = |id, of| NewAttempt { job: JobId(of), ..head(id) };
+    let jobs = [job(JobId(40), "j40"), deleted(41, 100), deleted(42, 100), deleted(43, 500)];
+    let tasks = plan([of(64, 42), of(65, 40)]);
+    let planned = [40, 41, 42].map(|job| (JobId(job), at(9_000)));
+    let cursors = Commit { cursors: planned.into(), ..Commit::default() };
+    write(home, [save(jobs), tasks, end([succeeded(64, 64)]), cursors]).await;
+    assert_eq!(remove_jobs(home, 100).await, [0_i64; 0], "before, not at");
+    assert_eq!(remove_jobs(home, 101).await, [41], "42 has history, 43 was deleted later");
+    assert_eq!(jobs_left(home).await, [40, 42, 43]);
+    assert_eq!(view(home).await.loaded.cursors, [planned[0], planned[2]], "with its cursor");
+    assert_eq!(task(home, 64).await.name.as_str(), "j42", "history keeps the name of its job");
+    assert_eq!(remove(home, 1_000, 10).await, 1);
+    assert_eq!(remove_jobs(home, 101).await, [42]);
+    assert_eq!(remove_jobs(home, 10_000).await, [43]);
+    assert_eq!(jobs_left(home).await, [40], "a job that is not deleted stays");
+}
+
+pub(crate) async fn a_deleted_job_that_a_child_waits_for_stays(home: &mut impl Home) {
+    let (partition, parent) = (Partition(0), TaskId(3));
+    let waits = ChildStart { id: 5, partition, job: JobId(41), parent, param: None, lineage: None };
+    let waits = Commit { child_starts: vec![waits], ..Commit::default() };
+    write(home, [save([deleted(41, 100)]), waits]).await;
+    assert_eq!(remove_jobs(home, 1_000).await, [0_i64; 0]);
+    write(home, [Commit { children_started: vec![5], ..Commit::default() }]).await;
+    assert_eq!(remove_jobs(home, 1_000).await, [41]);
+}
+
+pub(crate) async fn a_deleted_job_that_executors_declare_stays(home: &mut impl Home) {
+    let living = job(JobId(44), "j44");
+    write(home, [save([deleted(41, 100), deleted(42, 100), deleted(43, 450), living])]).await;
+    let declared = ["j41", "j43", "j44", "unknown"].map(|job| (name("default"), name(job)));
+    let partitions = home.store().facts().await.unwrap().partitions;
+    let mut dated = 0;
+    for partition in (0..partitions).map(Partition) {
+        let store = home.store();
+        dated += store.date_deleted_jobs(partition, &declared, at(400), at(500)).await.unwrap();
+    }
+    assert_eq!(dated, 1, "43 was dated lately, and 44 is not deleted");
+    assert_eq!(remove_jobs(home, 450).await, [42]);
+    assert_eq!(remove_jobs(home, 451).await, [43]);
+    assert_eq!(remove_jobs(home, 501).await, [41]);
+    assert_eq!(view(home).await.loaded.jobs, [job(JobId(44), "j44")]);
+}
+
+/// Lives of partition 0, each a second after the one before.
+fn lives(executor: &str, count: i64) -> Commit {
+    let one = |nth| LifeRow { since: at(1_000 * nth), ..life(in_first(nth), executor) };
+    Commit { lives: (1..=count).map(one).collect(), ..Commit::default() }
+}
+
+pub(crate) async fn lives_that_nothing_refers_to_go(home: &mut impl Home) {
+    let on = |task, nth| NewAttempt { life: Some(LifeId(in_first(nth))), ..head(task) };
+    let tasks = plan([on(10, 5), on(11, 6), on(12, 7)]);
+    let jobs = save([job(JOB, "a")]);
+    write(home, [jobs, lives("e9", 700), tasks, end([succeeded(11, 11)])]).await;
+    let current = [LifeId(in_first(8))];
+    let remove = async |partition| {
+        let store = home.store();
+        store.remove_lives(&[Partition(partition)], &current, at(650_000)).await.unwrap()
+    };
+    if home.store().facts().await.unwrap().partitions > 1 {
+        assert_eq!(remove(1).await, 0, "they are of another partition");
+    }
+    assert_eq!(remove(0).await, 649 - 4);
+
+    // What is there is left as it is, so the rows show which lives are there.
+    let asked = [4, 5, 6, 7, 8, 9, 649, 650, 700];
     let tasks = asked.map(|nth| on(1_000 + nth, nth));
-    write(home, [lives("another"), plan(tasks)]).await;
-    let lives = view(home).await.loaded.lives;
-    let kept: Vec<_> = asked
-        .into_iter()
-        .filter(|nth| {
-            lives.iter().any(|life| life.id.0 == id(*nth) && life.executor.as_str() == "e9")
-        })
-        .collect();
-    // 649 had its seat until the instant before which what is over goes.
-    assert_eq!(kept, [5, 6, 649, 699, 700], "in use, in the history, or not over for long");
+    write(home, [lives("another", 700), plan(tasks)]).await;
+    let there = view(home).await.loaded.lives;
+    let kept = |nth: &i64| {
+        there.iter().any(|life| life.id.0 == in_first(*nth) && life.executor.as_str() == "e9")
+    };
+    let kept: Vec<_> = asked.into_iter().filter(kept).collect();
+    assert_eq!(kept, [5, 6, 7, 8, 650, 700], "in use, in the history, current, or young");
     let executor = task(home, 11).await.attempts[0].executor.clone();
     assert_eq!(executor.unwrap().as_str(), "e9");
+}
+
+pub(crate) async fn few_lives_stay(home: &mut impl Home) {
+    write(home, [lives("e9", 300)]).await;
+    let removed = home.store().remove_lives(&[Partition(0)], &[], at(1_000_000)).await.unwrap();
+    assert_eq!(removed, 0, "reading all attempts would cost more than the rows");
 }

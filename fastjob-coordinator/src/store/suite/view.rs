@@ -1,6 +1,7 @@
 //! Everything that a store shows, to compare what it was with what it is.
 
 use fastjob_core::{AttemptId, TaskId};
+use jiff::Timestamp;
 
 use super::{Home, rows::name};
 use crate::store::{Loaded, Partition, Store, TaskFilter, TaskRow, WaitingAlarm};
@@ -19,13 +20,28 @@ pub(super) async fn view(home: &impl Home) -> View {
     let store = home.store();
     let loaded = load(&*store).await;
     let filter = TaskFilter { limit: 10_000, ..TaskFilter::default() };
-    let tasks = store.tasks(&filter).await.unwrap();
+    let tasks = tasks(&*store, &filter).await;
     let mut tails = Vec::new();
     for attempt in (0..200).map(AttemptId) {
         tails.extend(store.log_tail(attempt).await.unwrap().map(|tail| (attempt, tail)));
     }
     let alarms = store.waiting_alarms(&name("mail"), 0, 1_000).await.unwrap();
     View { loaded, tasks, tails, alarms }
+}
+
+/// The tasks that meet the filter, newest first.
+pub(super) async fn tasks(store: &dyn Store, filter: &TaskFilter) -> Vec<TaskRow> {
+    let ids = store.task_ids(filter).await.unwrap();
+    store.tasks_by_id(&ids).await.unwrap()
+}
+
+/// Removes one piece of each partition.
+pub(super) async fn remove_ended(store: &dyn Store, before: Timestamp, rows: u32) -> u64 {
+    let mut removed = 0;
+    for partition in (0..store.facts().await.unwrap().partitions).map(Partition) {
+        removed += store.remove_ended(partition, before, rows).await.unwrap();
+    }
+    removed
 }
 
 /// Loads all partitions as one, in the order of the ids: what belongs together need not be in one

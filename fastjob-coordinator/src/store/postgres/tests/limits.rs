@@ -126,10 +126,10 @@ async fn who_reads_what_is_locked_is_not_left_waiting() {
     sqlx::query("lock table jobs in access exclusive mode").execute(&mut *tx).await.unwrap();
     let store = &home.store;
     let (list, changed, loaded) =
-        tokio::join!(store.jobs(None, 1), store.parents_of(&[], 1), store.load(Partition(0)),);
+        tokio::join!(store.jobs(None, 1, 1), store.parents_of(&[], 1), store.load(Partition(0)),);
     assert!(list.is_err() && changed.is_err() && loaded.is_err(), "{list:?} {changed:?}");
     tx.rollback().await.unwrap();
-    assert_eq!(store.jobs(None, 1).await.unwrap(), []);
+    assert_eq!(store.jobs(None, 1, 1).await.unwrap().jobs, []);
     store.load(Partition(0)).await.unwrap();
 }
 
@@ -165,7 +165,7 @@ async fn a_connection_that_was_cut_without_a_word_is_replaced() {
     let store = Postgres::open(&url.parse().unwrap()).await.unwrap();
     store.beat(&node("a"), LEASE).await.unwrap();
     store.commit(&[moves_to(Lease::default(), 1)]).await.unwrap();
-    assert_eq!(store.jobs(None, 1).await.unwrap(), []);
+    assert_eq!(store.jobs(None, 1, 1).await.unwrap().jobs, []);
     cut.send(()).unwrap();
     store.writer.age().await;
     store.beats.age().await;

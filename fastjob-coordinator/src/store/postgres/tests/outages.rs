@@ -52,7 +52,7 @@ async fn a_database_that_comes_back_is_found() {
     store.beat(&node("a"), LEASE).await.unwrap();
     let lease = store.acquire(&id("a"), Partition(0)).await.unwrap().unwrap();
     store.commit(&[moves_to(lease, 1)]).await.unwrap();
-    assert_eq!(store.jobs(None, 1).await.unwrap(), []);
+    assert_eq!(store.jobs(None, 1, 1).await.unwrap().jobs, []);
     for (round, kill) in [(2, false), (4, true)] {
         if kill {
             server.kill();

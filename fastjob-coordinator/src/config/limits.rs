@@ -1,0 +1,138 @@
+//! The limits of what clients and jobs can make a coordinator keep: `[coordinator.limits]`.
+//!
+//! The defaults are far above honest use. They bound the memory that one client with a token, or one
+//! job, can allocate. What exceeds a limit is rejected with an error that names the setting.
+
+use fastjob_core::job::PARAM_MAX;
+
+use super::{ByteSize, Problem, read::Section};
+
+/// What a hello needs at least.
+const HELLO_MIN: ByteSize = ByteSize(16 << 10);
+/// What one message of an executor may have at most; a hello is one.
+const HELLO_MAX: ByteSize = ByteSize::mib(16);
+/// What some lists, or some bodies, need at the same time.
+const MEMORY_MIN: ByteSize = ByteSize::mib(16);
+/// What one param may have.
+const OPEN_MIN: ByteSize = ByteSize(PARAM_MAX as u64);
+/// Most tasks that may ever follow from one start.
+const DESCENDANTS_MOST: u32 = 1_000_000_000;
+
+/// How much clients may make a coordinator keep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LimitsConfig {
+    /// Most executors that are connected to this node at the same time. Default: 10,000.
+    pub max_sessions: u32,
+    /// Most executors of one service that are connected to this node. Default: 5,000.
+    pub max_sessions_per_service: u32,
+    /// Largest first message of an executor: its handlers, labels and jobs. Default: 4 MiB.
+    pub max_hello: ByteSize,
+    /// Size of what all connected executors said in their first messages. Default: 256 MiB.
+    pub max_hellos: ByteSize,
+    /// Most jobs that one executor may declare. Default: 1,000.
+    pub max_declared_jobs: u32,
+    /// Most jobs of the whole store, including deleted jobs that history refers to. Each partition
+    /// has its share, with a margin because names hash unevenly. Default: 1,000,000.
+    pub max_jobs: u32,
+    /// Size of the definitions of all jobs. Each partition has its share. Default: 1 GiB.
+    pub max_job_definitions: ByteSize,
+    /// Most tasks that are open at the same time on this node, a task over several shards counted once
+    /// for each. A start beyond it is rejected; a fire beyond it is recorded as skipped. Default:
+    /// 1,000,000.
+    pub max_open_tasks: u32,
+    /// Size of the params of all open tasks on this node; the same holds beyond it. Default: 1 GiB.
+    pub max_open_bytes: ByteSize,
+    /// Most tasks that may follow from one start through children, their children and so on. Each
+    /// task divides what is left of it among its children. Default: 100,000.
+    pub max_descendants: u32,
+    /// Memory for the bodies of requests that are being handled. Default: 256 MiB.
+    pub max_request_memory: ByteSize,
+    /// Memory for lists that are being read or sent. Default: 256 MiB.
+    pub max_response_memory: ByteSize,
+    /// Most clients that follow a log at the same time. Default: 1,000.
+    pub max_log_followers: u32,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self {
+            max_sessions: 10_000,
+            max_sessions_per_service: 5_000,
+            max_hello: ByteSize::mib(4),
+            max_hellos: ByteSize::mib(256),
+            max_declared_jobs: 1_000,
+            max_jobs: 1_000_000,
+            max_job_definitions: ByteSize::mib(1024),
+            max_open_tasks: 1_000_000,
+            max_open_bytes: ByteSize::mib(1024),
+            max_descendants: 100_000,
+            max_request_memory: ByteSize::mib(256),
+            max_response_memory: ByteSize::mib(256),
+            max_log_followers: 1_000,
+        }
+    }
+}
+
+impl LimitsConfig {
+    pub(super) fn read(&mut self, section: &mut Section<'_>) {
+        section.number("max_sessions", &mut self.max_sessions);
+        section.number("max_sessions_per_service", &mut self.max_sessions_per_service);
+        section.parse("max_hello", &mut self.max_hello);
+        section.parse("max_hellos", &mut self.max_hellos);
+        section.number("max_declared_jobs", &mut self.max_declared_jobs);
+        section.number("max_jobs", &mut self.max_jobs);
+        section.parse("max_job_definitions", &mut self.max_job_definitions);
+        section.number("max_open_tasks", &mut self.max_open_tasks);
+        section.parse("max_open_bytes", &mut self.max_open_bytes);
+        section.number("max_descendants", &mut self.max_descendants);
+        section.parse("max_request_memory", &mut self.max_request_memory);
+        section.parse("max_response_memory", &mut self.max_response_memory);
+        section.number("max_log_followers", &mut self.max_log_followers);
+    }
+
+    pub(super) fn check(&self, problems: &mut Vec<Problem>) {
+        let mut problem = |key: &str, message: String| {
+            problems.push(Problem::new(format!("coordinator.limits.{key}"), message));
+        };
+        for (key, count, what) in [
+            ("max_sessions", self.max_sessions, "no executor could connect"),
+            (
+                "max_sessions_per_service",
+                self.max_sessions_per_service,
+                "no executor could connect",
+            ),
+            ("max_jobs", self.max_jobs, "no job could be saved"),
+            ("max_open_tasks", self.max_open_tasks, "no task could start"),
+            ("max_log_followers", self.max_log_followers, "no log could be followed"),
+        ] {
+            if count == 0 {
+                problem(key, format!("it is 0, so that {what}"));
+            }
+        }
+        if !(HELLO_MIN..=HELLO_MAX).contains(&self.max_hello) {
+            problem("max_hello", format!("it is not between {HELLO_MIN} and {HELLO_MAX}"));
+        }
+        if self.max_hellos < self.max_hello {
+            problem("max_hellos", format!("it is less than max_hello, {}", self.max_hello));
+        }
+        if self.max_open_bytes < OPEN_MIN {
+            problem(
+                "max_open_bytes",
+                format!("it is less than {OPEN_MIN}, the bytes that one param may have"),
+            );
+        }
+        if !(1..=DESCENDANTS_MOST).contains(&self.max_descendants) {
+            problem("max_descendants", format!("it is not between 1 and {DESCENDANTS_MOST}"));
+        }
+        for (key, size) in [
+            ("max_job_definitions", self.max_job_definitions),
+            ("max_request_memory", self.max_request_memory),
+            ("max_response_memory", self.max_response_memory),
+        ] {
+            if size < MEMORY_MIN {
+                problem(key, format!("it is less than {MEMORY_MIN}"));
+            }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! The limits that are set, as the parts take them.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::Semaphore;
+
+use crate::{
+    bounds::{Bounds, Budget},
+    config::LimitsConfig,
+    engine::{JobQuota, Limits, OpenLimit},
+    rpc::HelloLimits,
+    sessions,
+};
+
+/// How long a client may leave a response unread, besides the time that its size takes.
+const UNREAD: Duration = Duration::from_secs(30);
+/// How many bytes a client has to read in a second.
+const SLOWEST: u64 = 64 * 1024;
+
+pub(super) fn sessions(limits: &LimitsConfig) -> sessions::Limits {
+    sessions::Limits {
+        sessions: limits.max_sessions as usize,
+        per_service: limits.max_sessions_per_service as usize,
+        hellos: usize::try_from(limits.max_hellos.0).unwrap_or(usize::MAX),
+    }
+}
+
+pub(super) fn hello(limits: &LimitsConfig) -> HelloLimits {
+    HelloLimits { bytes: limits.max_hello.0, jobs: limits.max_declared_jobs as usize }
+}
+
+pub(super) fn jobs(limits: &LimitsConfig) -> JobQuota {
+    JobQuota { jobs: limits.max_jobs, bytes: limits.max_job_definitions.0 }
+}
+
+pub(super) fn tasks(limits: &LimitsConfig) -> Limits {
+    Limits {
+        descendants: limits.max_descendants,
+        open: OpenLimit::new(limits.max_open_tasks, limits.max_open_bytes.0).into(),
+    }
+}
+
+/// What the port lets requests take.
+pub(super) fn requests(limits: &LimitsConfig) -> Bounds {
+    let followers = Arc::new(Semaphore::new(limits.max_log_followers as usize));
+    Bounds {
+        requests: Budget::new(limits.max_request_memory.0, "coordinator.limits.max_request_memory"),
+        responses: Budget::new(
+            limits.max_response_memory.0,
+            "coordinator.limits.max_response_memory",
+        ),
+        followers,
+        unread: UNREAD,
+        slowest: SLOWEST,
+    }
+}

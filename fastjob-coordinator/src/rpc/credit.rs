@@ -1,0 +1,143 @@
+//! How much an executor may say before the engines have taken it in.
+//!
+//! The engines' inboxes have no bound of their own. Each message of a session takes credit for its
+//! size, which returns when the engines have taken it in. A session without credit is not read, so
+//! that HTTP/2 holds its executor back.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use crate::{
+    cluster::Spent,
+    engine::{Event, Outcome},
+};
+
+/// The unit of credit.
+const UNIT: usize = 1024;
+/// Credit of one session.
+const SESSION: usize = 4 << 20;
+/// Credit of all sessions of the node.
+const NODE: usize = 256 << 20;
+
+/// What all sessions of the node share.
+#[derive(Clone, Debug)]
+pub(crate) struct NodeCredit(Arc<Semaphore>);
+
+impl Default for NodeCredit {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(NODE / UNIT)))
+    }
+}
+
+/// The credit of one session.
+#[derive(Clone, Debug)]
+pub(super) struct Credit {
+    session: Arc<Semaphore>,
+    node: Arc<Semaphore>,
+}
+
+impl Credit {
+    pub(super) fn of(node: &NodeCredit) -> Self {
+        let session = Arc::new(Semaphore::new(SESSION / UNIT));
+        Self { session, node: Arc::clone(&node.0) }
+    }
+
+    /// Takes credit for an event; waits while the engines have not taken in what came before.
+    pub(super) async fn spend(&self, event: &Event) -> Option<Spent> {
+        let bytes = bytes(event);
+        // A message that is larger than the session's credit takes all of it.
+        let own = Arc::clone(&self.session).acquire_many_owned(units(bytes, SESSION)).await.ok()?;
+        let all = Arc::clone(&self.node).acquire_many_owned(units(bytes, NODE)).await.ok()?;
+        Some(Arc::new((own, all)))
+    }
+}
+
+fn units(bytes: usize, most: usize) -> u32 {
+    u32::try_from(bytes.div_ceil(UNIT).clamp(1, most / UNIT)).unwrap_or(u32::MAX)
+}
+
+/// How many bytes an event takes, about.
+fn bytes(event: &Event) -> usize {
+    /// What an item takes besides its texts.
+    const ITEM: usize = 128;
+    let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    let outcome = |outcome: &Outcome| {
+        let texts = [&outcome.result, &outcome.message, &outcome.checkpoint];
+        ITEM + outcome.log_tail.len() + texts.into_iter().map(text).sum::<usize>()
+    };
+    match event {
+        Event::Finished(_, outcomes) => outcomes.iter().map(outcome).sum(),
+        Event::Checkpoints(_, points) => points.iter().map(|(_, value)| ITEM + value.len()).sum(),
+        Event::Progress(_, told) => told.iter().map(|(_, told)| ITEM + told.note.len()).sum(),
+        Event::Started(_, attempts) => attempts.len() * ITEM,
+        Event::Leaving(_, attempts, _) | Event::Returned(_, attempts) => attempts.len() * ITEM,
+        Event::Tick
+        | Event::Committed(_)
+        | Event::Connected(..)
+        | Event::Beat(..)
+        | Event::RoundTrip(..)
+        | Event::Disconnected(_)
+        | Event::ChildStarts(..)
+        | Event::JobsRemoved { .. }
+        | Event::Command(_)
+        | Event::CommandWith(..) => ITEM,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use fastjob_core::AttemptId;
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::engine::{Held, SessionId};
+
+    fn checkpoint(bytes: usize) -> Event {
+        let held = Held { attempt: AttemptId(1), created_at: Timestamp::UNIX_EPOCH };
+        Event::Checkpoints(SessionId(1), vec![(held, "x".repeat(bytes).into())])
+    }
+
+    async fn waits(credit: &Credit, event: &Event) -> bool {
+        tokio::time::timeout(Duration::from_secs(60), credit.spend(event)).await.is_err()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_waits_until_the_engines_have_taken_in_what_it_said() {
+        let credit = Credit::of(&NodeCredit::default());
+        let mut spent = Vec::new();
+        for _ in 0..3 {
+            spent.push(credit.spend(&checkpoint(1 << 20)).await.unwrap());
+        }
+        assert!(waits(&credit, &checkpoint(1 << 20)).await);
+        let copy = Arc::clone(&spent[0]);
+        spent.clear();
+        assert!(waits(&credit, &checkpoint(4 << 20)).await, "another engine has not taken it in");
+        drop(copy);
+        assert!(!waits(&credit, &checkpoint(15 << 20)).await, "the largest message fits alone");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn messages_are_bounded_in_number_too() {
+        let credit = Credit::of(&NodeCredit::default());
+        let mut spent = Vec::new();
+        while let Ok(one) =
+            tokio::time::timeout(Duration::from_secs(1), credit.spend(&checkpoint(0))).await
+        {
+            spent.push(one);
+        }
+        assert_eq!(spent.len(), SESSION / UNIT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_sessions_together_are_bounded() {
+        let node = NodeCredit::default();
+        let mut spent = Vec::new();
+        for _ in 0..NODE / SESSION {
+            spent.push(Credit::of(&node).spend(&checkpoint(SESSION - 128)).await.unwrap());
+        }
+        assert!(waits(&Credit::of(&node), &checkpoint(0)).await);
+    }
+}

@@ -1,0 +1,97 @@
+//! A session while it is open: how it answers beats, and how it ends.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use fastjob_core::wire::v1;
+use tokio::time::Instant;
+use tokio_stream::Stream;
+use tonic::Status;
+
+use super::{Link, round_trips::RoundTrips};
+use crate::{
+    bounds::Hangup,
+    engine::{Beat, Connected, Event, SessionId},
+    sessions::{Ended, OpenError, Queue, Unsent, to_wire},
+};
+
+/// Ends the session however its stream ends.
+pub(super) struct OpenSession {
+    pub(super) id: SessionId,
+    pub(super) executor: Arc<Connected>,
+    pub(super) queue: Queue,
+    /// Ends the connection.
+    pub(super) hangup: Hangup,
+    pub(super) link: Link,
+}
+
+impl Drop for OpenSession {
+    fn drop(&mut self) {
+        self.link.sessions.close(self.id);
+        self.link.engines.disconnected(self.id);
+    }
+}
+
+impl OpenSession {
+    /// Tells the engines of a beat, and answers it.
+    pub(super) fn beat(&self, beat: Beat, uptime_ms: u64, trips: &mut RoundTrips) {
+        let link = &self.link;
+        link.engines.tell_all(|| Event::Beat(self.id, beat));
+        let id = trips.begin(Instant::now());
+        let leases = link.engines.leases();
+        let partitions = leases.into_iter().map(|lease| lease.partition.0).collect();
+        link.sessions.ping(self.id, v1::Ping { id, uptime_ms, partitions });
+    }
+
+    /// The session was ended from this side. A connection that is not read does not carry the end
+    /// of its stream either, so it is cut.
+    pub(super) fn give_up(&self, why: &Ended) -> String {
+        match why {
+            Ended::Closed => {}
+            Ended::Full { .. } | Ended::Unread(_) => {
+                let executor = &self.executor;
+                tracing::warn!(service = %executor.service, executor = %executor.executor, %why,
+                    "an executor does not read what it is sent and is disconnected");
+                self.hangup.0.cancel();
+            }
+        }
+        why.to_string()
+    }
+}
+
+/// Logs and tells why an executor is not let in.
+pub(super) fn refused(executor: &Connected, err: &OpenError) -> Status {
+    match err {
+        OpenError::Taken(why) => Status::already_exists(why.clone()),
+        OpenError::TooMany(why) => {
+            tracing::warn!(service = %executor.service, executor = %executor.executor, %why,
+                "an executor was rejected");
+            Status::resource_exhausted(why.to_string())
+        }
+    }
+}
+
+/// What goes out over one stream; it ends when the session is closed.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    pub(super) first: Option<v1::ToExecutor>,
+    pub(super) outbound: Unsent,
+}
+
+impl Stream for Outgoing {
+    type Item = Result<v1::ToExecutor, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(Ok(first)));
+        }
+        Pin::new(&mut self.outbound).poll_next(cx).map(|next| {
+            next.map(|next| {
+                next.map(to_wire).map_err(|why| Status::resource_exhausted(why.to_string()))
+            })
+        })
+    }
+}

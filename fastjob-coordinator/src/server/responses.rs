@@ -1,0 +1,142 @@
+//! Bounds the memory of requests and responses: every request passes here but gRPC calls, which
+//! have bounds of their own, and questions about the health.
+
+use std::{
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use axum::{
+    body::{Body, HttpBody},
+    extract::{ConnectInfo, Request, State},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use http::header::CONTENT_LENGTH;
+use hyper::body::{Frame, SizeHint};
+
+use super::grpc;
+use crate::{
+    api::{ASK_MAX, BODY_MAX, HEALTH, Kind, Problem},
+    bounds::{Bounds, Hangup, Reserved, Watch},
+};
+
+/// What a request takes besides its body.
+const REQUEST: u64 = 4 * 1024;
+
+/// Counts the request while it is handled, and its response until the client has read it.
+pub(super) async fn bound(
+    State(bounds): State<Bounds>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    // Whoever asks for the health has to be answered while others take all the memory.
+    if grpc::is_spoken(request.headers()) || HEALTH.contains(&request.uri().path()) {
+        return next.run(request).await;
+    }
+    let client = Client::of(&request, bounds.clone());
+    let handled = match bounds.requests.reserve(REQUEST + body_bytes(&request)).await {
+        Ok(reserved) => reserved,
+        Err(err) => return Problem::new(Kind::Unavailable, err.to_string()).into_response(),
+    };
+    request.extensions_mut().insert(bounds.clone());
+    let mut response = next.run(request).await;
+    drop(handled);
+    let reserved = response.extensions_mut().remove::<Arc<Reserved>>().and_then(Arc::into_inner);
+    let Some(client) = client else { return response };
+    response.map(|body| Body::new(Counted::new(body, client, reserved)))
+}
+
+/// How much of a body is read at most.
+fn body_bytes(request: &Request) -> u64 {
+    let announced = request.headers().get(CONTENT_LENGTH);
+    let announced = announced.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    match announced {
+        // What is too long is refused and not kept.
+        Some(length) if length > ASK_MAX as u64 => 0,
+        Some(length) => length,
+        None => request.body().size_hint().exact().unwrap_or(BODY_MAX as u64),
+    }
+}
+
+/// Whose response it is.
+struct Client {
+    hangup: Hangup,
+    peer: String,
+    bounds: Bounds,
+}
+
+impl Client {
+    /// `None` where there is no connection, as in tests of single routes.
+    fn of(request: &Request, bounds: Bounds) -> Option<Self> {
+        let hangup = request.extensions().get::<Hangup>()?.clone();
+        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+        let peer = peer.map(|ConnectInfo(peer)| peer.to_string()).unwrap_or_default();
+        Some(Self { hangup, peer, bounds })
+    }
+
+    fn watch(&self, bytes: u64) -> Watch {
+        Watch::begin(&self.hangup, bytes, self.bounds.limit(bytes), self.peer.clone())
+    }
+}
+
+/// A body whose bytes count until the client has read them.
+struct Counted {
+    body: Body,
+    client: Client,
+    /// Of a body whose size is known, for its first frame, which is all of it.
+    ready: Option<(Watch, Reserved)>,
+}
+
+impl Counted {
+    fn new(body: Body, client: Client, reserved: Option<Reserved>) -> Self {
+        let ready = body.size_hint().exact().filter(|bytes| *bytes > 0).map(|bytes| {
+            let reserved = match reserved {
+                Some(mut reserved) => {
+                    client.bounds.responses.shrink(&mut reserved, bytes);
+                    reserved
+                }
+                None => client.bounds.responses.take(bytes),
+            };
+            (client.watch(bytes), reserved)
+        });
+        Self { body, client, ready }
+    }
+}
+
+impl HttpBody for Counted {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let this = &mut *self;
+        Pin::new(&mut this.body).poll_frame(cx).map(|next| {
+            next.map(|frame| {
+                frame.map(|frame| {
+                    frame.map_data(|bytes| match this.ready.take() {
+                        Some((watch, reserved)) => watch.over(bytes, Some(reserved)),
+                        None => {
+                            let size = bytes.len() as u64;
+                            let reserved = this.client.bounds.responses.take(size);
+                            this.client.watch(size).over(bytes, Some(reserved))
+                        }
+                    })
+                })
+            })
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

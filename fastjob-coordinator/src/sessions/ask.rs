@@ -1,0 +1,83 @@
+//! Questions to an executor: what is in the log of an attempt.
+
+use std::{sync::atomic::Ordering, time::Duration};
+
+use fastjob_core::{AttemptId, wire::v1};
+use tokio::sync::oneshot;
+
+use super::{Outbound, Sessions};
+use crate::engine::SessionId;
+
+/// How long an executor may take to answer a question.
+const ANSWER: Duration = Duration::from_secs(5);
+/// Most questions to one executor that wait for an answer.
+const QUESTIONS: usize = 256;
+
+/// Why a question got no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AskError {
+    #[error("the executor is not connected")]
+    Gone,
+    #[error("the executor did not answer within 5 s")]
+    Silent,
+    #[error("the executor has {QUESTIONS} questions to answer already")]
+    Busy,
+    #[error("the executor answered: {0}")]
+    Refused(String),
+}
+
+impl Sessions {
+    /// Reads an attempt's log at its executor.
+    pub(crate) async fn read_log(
+        &self,
+        id: SessionId,
+        attempt: AttemptId,
+        offset: u64,
+        limit: u32,
+    ) -> Result<v1::Log, AskError> {
+        let kind = v1::stat::Kind::Log(v1::StatLog { attempt: attempt.0, offset, limit });
+        match self.ask(id, kind).await? {
+            v1::stat_reply::Kind::Log(log) => Ok(log),
+            v1::stat_reply::Kind::Error(why) => Err(AskError::Refused(why)),
+            v1::stat_reply::Kind::Executor(_) => {
+                Err(AskError::Refused("figures in place of a log".to_owned()))
+            }
+        }
+    }
+
+    async fn ask(
+        &self,
+        id: SessionId,
+        kind: v1::stat::Kind,
+    ) -> Result<v1::stat_reply::Kind, AskError> {
+        let question = self.0.next.fetch_add(1, Ordering::Relaxed) + 1;
+        let (answer, wait) = oneshot::channel();
+        {
+            let mut open = self.lock();
+            let session = open.sessions.get_mut(&id).ok_or(AskError::Gone)?;
+            if session.questions.len() >= QUESTIONS {
+                return Err(AskError::Busy);
+            }
+            session.questions.insert(question, answer);
+            session.outbound.push(Outbound::Stat(v1::Stat { id: question, kind: Some(kind) }));
+        }
+        let reply = tokio::time::timeout(ANSWER, wait).await;
+        if let Some(session) = self.lock().sessions.get_mut(&id) {
+            session.questions.remove(&question);
+        }
+        let reply = reply.map_err(|_| AskError::Silent)?.map_err(|_| AskError::Gone)?;
+        reply.kind.ok_or_else(|| AskError::Refused("nothing".to_owned()))
+    }
+
+    /// Hands an answer to whoever asked.
+    pub(crate) fn answered(&self, id: SessionId, reply: v1::StatReply) {
+        let mut open = self.lock();
+        let session = open.sessions.get_mut(&id);
+        let asked = session.and_then(|session| session.questions.remove(&reply.id));
+        drop(open);
+        if let Some(asked) = asked {
+            // Whoever asked may have given up waiting.
+            drop(asked.send(reply));
+        }
+    }
+}

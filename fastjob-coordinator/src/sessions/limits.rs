@@ -1,0 +1,100 @@
+//! How many executors may be connected, and how much they may say of themselves.
+
+use std::collections::HashMap;
+
+use fastjob_core::ServiceName;
+
+use crate::{engine::Connected, store::definition_bytes};
+
+/// The limits of one node.
+#[derive(Clone, Debug)]
+pub(crate) struct Limits {
+    /// Most sessions.
+    pub(crate) sessions: usize,
+    /// Most sessions of one service.
+    pub(crate) per_service: usize,
+    /// Most bytes of all hellos.
+    pub(crate) hellos: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { sessions: 10_000, per_service: 5_000, hellos: 256 << 20 }
+    }
+}
+
+/// Why there is no room for another executor.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum TooMany {
+    #[error(
+        "{0} executors are connected to this coordinator: raise coordinator.limits.max_sessions \
+         there, or start another coordinator"
+    )]
+    Sessions(usize),
+    #[error(
+        "{count} executors of service `{service}` are connected to this coordinator: raise \
+         coordinator.limits.max_sessions_per_service there"
+    )]
+    OfService { service: ServiceName, count: usize },
+    #[error(
+        "connected executors described {0} bytes of handlers, labels and jobs: raise \
+         coordinator.limits.max_hellos there, or shorten the descriptions"
+    )]
+    Hellos(usize),
+}
+
+/// What the open sessions take.
+#[derive(Debug, Default)]
+pub(super) struct Used {
+    sessions: usize,
+    by_service: HashMap<ServiceName, usize>,
+    hellos: usize,
+}
+
+impl Used {
+    pub(super) fn check(&self, limits: &Limits, new: &Connected) -> Result<(), TooMany> {
+        if self.sessions >= limits.sessions {
+            return Err(TooMany::Sessions(self.sessions));
+        }
+        let count = self.by_service.get(&new.service).copied().unwrap_or(0);
+        if count >= limits.per_service {
+            return Err(TooMany::OfService { service: new.service.clone(), count });
+        }
+        if self.hellos + bytes(new) > limits.hellos {
+            return Err(TooMany::Hellos(self.hellos));
+        }
+        Ok(())
+    }
+
+    pub(super) fn add(&mut self, new: &Connected) {
+        self.sessions += 1;
+        *self.by_service.entry(new.service.clone()).or_default() += 1;
+        self.hellos += bytes(new);
+    }
+
+    pub(super) fn remove(&mut self, gone: &Connected) {
+        self.sessions -= 1;
+        self.hellos -= bytes(gone);
+        if let Some(count) = self.by_service.get_mut(&gone.service) {
+            *count -= 1;
+            if *count == 0 {
+                self.by_service.remove(&gone.service);
+            }
+        }
+    }
+}
+
+/// About how many bytes an executor's description takes.
+fn bytes(executor: &Connected) -> usize {
+    /// What a label takes besides its texts.
+    const LABEL: usize = 64;
+    /// What a handler takes besides its texts: every engine has an entry for it.
+    const HANDLER: usize = 512;
+    let labels = executor.labels.iter().map(|(key, value)| key.len() + value.len() + LABEL);
+    let handlers =
+        executor.handlers.iter().map(|(name, text)| name.as_str().len() + text.len() + HANDLER);
+    let jobs = executor.jobs.iter().map(|job| definition_bytes(job));
+    executor.address.len()
+        + executor.version.len()
+        + labels.chain(handlers).chain(jobs).sum::<usize>()
+}

@@ -1,0 +1,316 @@
+//! What waits to be sent over one stream.
+//!
+//! The engine never waits for an executor, so what an executor does not read piles up here: bounded
+//! in number and in bytes. A queue that is full, or that nobody reads for too long, ends with a
+//! reason, and so does its session. Of pings only the latest matters, so there is never more than
+//! one.
+
+use std::{
+    collections::VecDeque,
+    mem::size_of,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use fastjob_core::wire::v1;
+use tokio::time::Instant;
+use tokio_stream::Stream;
+use tokio_util::sync::CancellationToken;
+
+use super::Outbound;
+use crate::engine::{Held, Message, StartAttempt};
+
+/// Most messages that wait.
+const MESSAGES: usize = 100_000;
+/// Most bytes that wait. Params and definitions are shared with the engine and do not count.
+const BYTES: usize = 32 * 1024 * 1024;
+
+/// Why a stream was ended from this side.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Ended {
+    /// Another session took its place, or the engine does not want it.
+    #[error("the coordinator closed the session")]
+    Closed,
+    /// More waits than there is room for.
+    #[error(
+        "the executor does not read: {messages} messages of {bytes} bytes wait for it, at most \
+         {MESSAGES} messages and {BYTES} bytes may"
+    )]
+    Full { messages: usize, bytes: usize },
+    /// Nothing was read for too long.
+    #[error("the executor has not read anything for {0:?}")]
+    Unread(Duration),
+}
+
+/// The end that takes what is to be sent. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Queue(Arc<Inner>);
+
+/// The end that the stream reads from.
+#[derive(Debug)]
+pub(crate) struct Unsent(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    state: Mutex<State>,
+    ended: CancellationToken,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: VecDeque<(Outbound, usize)>,
+    bytes: usize,
+    ping: Option<v1::Ping>,
+    /// Since when something waits that was not read.
+    since: Option<Instant>,
+    ended: Option<Ended>,
+    reader: Option<Waker>,
+}
+
+impl State {
+    fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.ping.is_none()
+    }
+
+    fn next(&mut self) -> Option<Outbound> {
+        let next = match self.ping.take() {
+            Some(ping) => Some(Outbound::Ping(ping)),
+            None => self.waiting.pop_front().map(|(outbound, bytes)| {
+                self.bytes -= bytes;
+                outbound
+            }),
+        };
+        self.since = (!self.is_empty()).then(Instant::now);
+        next
+    }
+}
+
+impl Queue {
+    /// An empty queue and the end that the stream reads from.
+    pub(super) fn new() -> (Self, Unsent) {
+        let queue = Self::default();
+        let unsent = Unsent(Arc::clone(&queue.0));
+        (queue, unsent)
+    }
+
+    /// Adds a message. If there is no room for it, the queue ends. A queue that has ended takes
+    /// nothing; the engine is about to learn of it.
+    pub(super) fn push(&self, outbound: Outbound) {
+        let mut state = self.0.lock();
+        if state.ended.is_some() {
+            return;
+        }
+        if let Outbound::Ping(ping) = outbound {
+            state.ping = Some(ping);
+        } else {
+            let bytes = bytes(&outbound);
+            let (messages, all) = (state.waiting.len() + 1, state.bytes + bytes);
+            if messages > MESSAGES || all > BYTES {
+                drop(state);
+                return self.end(Ended::Full { messages, bytes: all });
+            }
+            state.bytes = all;
+            state.waiting.push_back((outbound, bytes));
+        }
+        state.since.get_or_insert_with(Instant::now);
+        if let Some(reader) = state.reader.take() {
+            reader.wake();
+        }
+    }
+
+    /// Ends the queue; what waits is dropped.
+    pub(super) fn end(&self, why: Ended) {
+        let mut state = self.0.lock();
+        if state.ended.is_some() {
+            return;
+        }
+        let reader = state.reader.take();
+        *state = State { ended: Some(why), ..State::default() };
+        drop(state);
+        self.0.ended.cancel();
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+    }
+
+    /// Waits until the queue has ended, and ends it itself if the executor leaves something unread
+    /// for `limit`.
+    pub(crate) async fn ended(&self, limit: Duration) -> Ended {
+        loop {
+            let since = self.0.lock().since;
+            let deadline = since.unwrap_or_else(Instant::now) + limit;
+            tokio::select! {
+                () = self.0.ended.cancelled() => {}
+                () = tokio::time::sleep_until(deadline) => {}
+            }
+            let state = self.0.lock();
+            if let Some(why) = &state.ended {
+                return why.clone();
+            }
+            if state.since.is_some_and(|since| since.elapsed() >= limit) {
+                drop(state);
+                self.end(Ended::Unread(limit));
+            }
+        }
+    }
+}
+
+impl Inner {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Stream for Unsent {
+    type Item = Result<Outbound, Ended>;
+
+    /// The messages in their order; of a queue that has ended nothing but the reason, if the
+    /// executor is to know it.
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut state = self.0.lock();
+        match &state.ended {
+            None => {}
+            Some(Ended::Closed) => return Poll::Ready(None),
+            Some(why) => {
+                let why = why.clone();
+                state.ended = Some(Ended::Closed);
+                return Poll::Ready(Some(Err(why)));
+            }
+        }
+        match state.next() {
+            Some(next) => Poll::Ready(Some(Ok(next))),
+            None => {
+                state.reader = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl Drop for Unsent {
+    fn drop(&mut self) {
+        // The connection has ended; nothing is kept for it.
+        Queue(Arc::clone(&self.0)).end(Ended::Closed);
+    }
+}
+
+/// How much memory a message takes while it waits, about.
+fn bytes(outbound: &Outbound) -> usize {
+    let own = match outbound {
+        Outbound::Message(_, Message::Start(attempts)) => {
+            attempts.len() * size_of::<StartAttempt>()
+        }
+        Outbound::Message(_, Message::Stop(attempts) | Message::Recorded(attempts)) => {
+            attempts.len() * size_of::<Held>()
+        }
+        Outbound::Leases(leases) => leases.len() * 16,
+        Outbound::Nodes(nodes) => {
+            let text = |row: &crate::store::NodeRow| row.id.0.len() + row.address.len() + 96;
+            nodes.iter().map(text).sum()
+        }
+        Outbound::Message(_, Message::Close)
+        | Outbound::Stat(_)
+        | Outbound::Ping(_)
+        | Outbound::Farewell => 0,
+    };
+    own + size_of::<Outbound>() + 32
+}
+
+#[cfg(test)]
+mod tests {
+    use fastjob_core::AttemptId;
+    use jiff::Timestamp;
+    use tokio_stream::StreamExt;
+
+    use super::*;
+    use crate::store::Lease;
+
+    const SILENCE: Duration = Duration::from_secs(9);
+
+    fn recorded(many: usize) -> Outbound {
+        let held = Held { attempt: AttemptId(1), created_at: Timestamp::UNIX_EPOCH };
+        Outbound::Message(Lease::default(), Message::Recorded(vec![held; many]))
+    }
+
+    fn ping(id: u64) -> Outbound {
+        Outbound::Ping(v1::Ping { id, ..v1::Ping::default() })
+    }
+
+    /// Messages and bytes that wait.
+    fn waits(queue: &Queue) -> (usize, usize) {
+        let state = queue.0.lock();
+        (state.waiting.len() + usize::from(state.ping.is_some()), state.bytes)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_million_pings_that_are_not_read_take_the_place_of_one() {
+        let (queue, mut unsent) = Queue::new();
+        for id in 0..1_000_000 {
+            queue.push(ping(id));
+        }
+        assert_eq!(waits(&queue), (1, 0));
+        let Some(Ok(Outbound::Ping(latest))) = unsent.next().await else { panic!("no ping") };
+        assert_eq!(latest.id, 999_999);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_queue_that_is_full_ends_with_the_reason_and_keeps_nothing() {
+        for many in [0, 4_096] {
+            let (queue, mut unsent) = Queue::new();
+            let mut pushed = 0;
+            while waits(&queue).0 == pushed {
+                pushed += 1;
+                assert!(pushed < 1_000_000, "it grows without bound");
+                queue.push(recorded(many));
+            }
+            assert_eq!(waits(&queue), (0, 0));
+            let why = queue.ended(SILENCE).await;
+            let Ended::Full { messages, bytes } = why else { panic!("{why:?}") };
+            assert!(messages > MESSAGES || bytes > BYTES, "{messages} of {bytes} bytes");
+            assert!(unsent.next().await.unwrap().is_err(), "the executor hears why");
+            assert!(unsent.next().await.is_none());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_that_is_not_read_for_the_time_of_silence_ends() {
+        let (queue, _unsent) = Queue::new();
+        let quiet = tokio::time::timeout(SILENCE * 100, queue.ended(SILENCE)).await;
+        assert!(quiet.is_err(), "nothing waits");
+        queue.push(ping(1));
+        let began = Instant::now();
+        assert_eq!(queue.ended(SILENCE).await, Ended::Unread(SILENCE));
+        assert!(began.elapsed() <= SILENCE * 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_that_reads_slowly_stays() {
+        let (queue, mut unsent) = Queue::new();
+        for _ in 0..100 {
+            queue.push(recorded(1));
+        }
+        let reads = async {
+            for _ in 0..100 {
+                tokio::time::sleep(SILENCE / 2).await;
+                assert!(unsent.next().await.is_some_and(|next| next.is_ok()));
+            }
+        };
+        tokio::select! {
+            why = queue.ended(SILENCE) => panic!("{why}"),
+            () = reads => {}
+        }
+        assert_eq!(waits(&queue), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_has_gone_takes_nothing() {
+        let (queue, unsent) = Queue::new();
+        queue.push(recorded(1));
+        drop(unsent);
+        queue.push(recorded(1));
+        assert_eq!(waits(&queue), (0, 0));
+        assert_eq!(queue.ended(SILENCE).await, Ended::Closed);
+    }
+}

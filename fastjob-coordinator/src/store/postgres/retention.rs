@@ -1,0 +1,206 @@
+//! Removes what is older than its retention. Reads choose; one short transaction removes.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+use fastjob_core::{JobId, JobName, ServiceName};
+use jiff::Timestamp;
+use sqlx::AssertSqlSafe;
+
+use super::{COMMIT, Postgres, int, late, line::again, while_doing};
+use crate::store::{
+    LifeId, Partition, Result,
+    retention::{LIVES, MANY_LIVES, Piece, RetentionStore, piece},
+};
+
+/// How long it may take to read all attempts.
+const SCAN: Duration = Duration::from_secs(300);
+
+#[async_trait::async_trait]
+impl RetentionStore for Postgres {
+    async fn remove_ended(
+        &self,
+        partition: Partition,
+        before: Timestamp,
+        rows: u32,
+    ) -> Result<u64> {
+        self.remove_piece(partition, before, rows).await.map_err(while_doing("remove old tasks"))
+    }
+
+    async fn date_deleted_jobs(
+        &self,
+        partition: Partition,
+        declared: &[(ServiceName, JobName)],
+        since: Timestamp,
+        now: Timestamp,
+    ) -> Result<u64> {
+        let (services, names): (Vec<_>, Vec<_>) =
+            declared.iter().map(|(service, name)| (service.as_str(), name.as_str())).unzip();
+        let dated = sqlx::query(
+            "update jobs j set updated_at = $4 \
+             from unnest($1::text[], $2::text[]) as declared (service, name) \
+             where j.deleted_at is not null and j.updated_at < $3 and j.id % $6 = $5 \
+             and j.service = declared.service and j.name = declared.name",
+        )
+        .bind(services)
+        .bind(names)
+        .bind(since.as_millisecond())
+        .bind(now.as_millisecond())
+        .bind(i64::from(partition.0))
+        .bind(i64::from(self.partitions))
+        .execute(&self.readers)
+        .await
+        .map_err(while_doing("date deleted jobs"))?;
+        Ok(dated.rows_affected())
+    }
+
+    async fn remove_deleted_jobs(
+        &self,
+        partition: Partition,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<JobId>> {
+        let removed: Vec<i64> = sqlx::query_scalar(
+            "with removed as (delete from jobs where id in (select id from jobs j \
+             where j.deleted_at is not null and j.updated_at < $1 and j.id % $4 = $2 \
+             and not exists (select 1 from attempts a where a.job = j.id and a.id = a.task) \
+             and not exists (select 1 from child_starts c where c.job = j.id) \
+             order by j.updated_at limit $3) returning id), \
+             planned as (delete from cursors where job in (select id from removed)) \
+             select id from removed",
+        )
+        .bind(before.as_millisecond())
+        .bind(i64::from(partition.0))
+        .bind(i64::from(limit))
+        .bind(i64::from(self.partitions))
+        .fetch_all(&self.readers.patient())
+        .await
+        .map_err(while_doing("remove deleted jobs"))?;
+        Ok(removed.into_iter().map(JobId).collect())
+    }
+
+    async fn remove_lives(
+        &self,
+        partitions: &[Partition],
+        current: &[LifeId],
+        before: Timestamp,
+    ) -> Result<u64> {
+        let doing = while_doing("remove old executors");
+        // The newest stays: the next life is numbered after it.
+        let old: Vec<i64> = sqlx::query_scalar(
+            "select id from lives where since < $1 and id % $2 = any($3) and id <> all($4) \
+             and id < (select max(id) from lives) order by id limit $5",
+        )
+        .bind(before.as_millisecond())
+        .bind(i64::from(self.partitions))
+        .bind(partitions.iter().map(|partition| i64::from(partition.0)).collect::<Vec<_>>())
+        .bind(current.iter().map(|life| life.0).collect::<Vec<_>>())
+        .bind(i64::from(LIVES))
+        .fetch_all(&self.readers.patient())
+        .await
+        .map_err(&doing)?;
+        if old.len() < MANY_LIVES {
+            return Ok(0);
+        }
+        let removed = tokio::time::timeout(SCAN, self.remove_unused_lives(old)).await;
+        removed.map_err(|_| doing(late()))?.map_err(&doing)
+    }
+}
+
+impl Postgres {
+    async fn remove_piece(
+        &self,
+        partition: Partition,
+        before: Timestamp,
+        rows: u32,
+    ) -> sqlx::Result<u64> {
+        // The divisor has to be in the text, as it is in the index.
+        let oldest = format!(
+            "select id from attempts where id % {} = $1 and task_ended_at < $2 \
+             and task_state >= 3 order by task_ended_at limit $3",
+            self.partitions
+        );
+        let tasks: Vec<i64> = sqlx::query_scalar(AssertSqlSafe(oldest))
+            .bind(i64::from(partition.0))
+            .bind(before.as_millisecond())
+            .bind(i64::from(rows))
+            .fetch_all(&self.readers)
+            .await?;
+        let others: Vec<(i64, i64)> = sqlx::query_as(
+            "select task, count(*) from attempts where id <> task and task = any($1) group by task",
+        )
+        .bind(&tasks)
+        .fetch_all(&self.readers)
+        .await?;
+        let others: HashMap<_, _> =
+            others.into_iter().map(|(task, rows)| (task, rows.unsigned_abs())).collect();
+        match piece(tasks, &others, rows) {
+            Piece::Tasks(tasks, _) if tasks.is_empty() => Ok(0),
+            Piece::Tasks(tasks, rows) => {
+                let statements = [
+                    "delete from logs where attempt in \
+                     (select id from attempts where id <> task and task = any($1))",
+                    "delete from logs where attempt = any($1)",
+                    "delete from keys where task = any($1)",
+                    "delete from checkpoints where task = any($1)",
+                    "delete from attempts where id <> task and task = any($1)",
+                    "delete from attempts where id = any($1)",
+                ];
+                self.delete(&tasks, &statements).await?;
+                Ok(rows)
+            }
+            Piece::PartOf(task) => {
+                let part: Vec<i64> = sqlx::query_scalar(
+                    "select id from attempts where id <> task and task = $1 limit $2",
+                )
+                .bind(task)
+                .bind(int(rows))
+                .fetch_all(&self.readers)
+                .await?;
+                let statements = [
+                    "delete from logs where attempt = any($1)",
+                    "delete from attempts where id = any($1)",
+                ];
+                self.delete(&part, &statements).await?;
+                Ok(part.len() as u64)
+            }
+        }
+    }
+
+    /// Runs the statements over the ids, in one transaction.
+    async fn delete(&self, ids: &[i64], statements: &[&'static str]) -> sqlx::Result<()> {
+        let done =
+            tokio::time::timeout(COMMIT, async { again!(self.delete_once(ids, statements)) });
+        done.await.map_err(|_| late())?
+    }
+
+    async fn delete_once(&self, ids: &[i64], statements: &[&'static str]) -> sqlx::Result<()> {
+        let mut tx = self.readers.begin().await?;
+        for statement in statements {
+            sqlx::query(*statement).bind(ids).execute(&mut *tx).await?;
+        }
+        tx.commit().await
+    }
+
+    async fn remove_unused_lives(&self, old: Vec<i64>) -> sqlx::Result<u64> {
+        let mut tx = self.readers.begin().await?;
+        sqlx::query("set local statement_timeout = '5min'").execute(&mut *tx).await?;
+        let used: Vec<i64> = sqlx::query_scalar(
+            "select distinct a.life from attempts a \
+             join unnest($1::bigint[]) as old (id) on old.id = a.life",
+        )
+        .bind(&old)
+        .fetch_all(&mut *tx)
+        .await?;
+        let used: HashSet<_> = used.into_iter().collect();
+        let unused: Vec<_> = old.into_iter().filter(|life| !used.contains(life)).collect();
+        let removed = sqlx::query("delete from lives where id = any($1)")
+            .bind(unused)
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(removed.rows_affected())
+    }
+}

@@ -1,0 +1,181 @@
+//! Removes what is older than its retention. Reads choose; one short transaction removes.
+
+use std::collections::{HashMap, HashSet};
+
+use fastjob_core::{JobId, JobName, ServiceName};
+use jiff::Timestamp;
+use serde_json::Value;
+use sqlx::Connection;
+
+use super::{Sqlite, while_doing};
+use crate::store::{
+    LifeId, Partition, Result,
+    retention::{LIVES, MANY_LIVES, Piece, RetentionStore, piece},
+};
+
+#[async_trait::async_trait]
+impl RetentionStore for Sqlite {
+    async fn remove_ended(&self, _only: Partition, before: Timestamp, rows: u32) -> Result<u64> {
+        self.remove_piece(before, rows).await.map_err(while_doing("remove old tasks"))
+    }
+
+    async fn date_deleted_jobs(
+        &self,
+        _only: Partition,
+        declared: &[(ServiceName, JobName)],
+        since: Timestamp,
+        now: Timestamp,
+    ) -> Result<u64> {
+        let names = declared.iter().map(|(service, name)| vec![service.as_str(), name.as_str()]);
+        sqlx::query(
+            "update jobs set updated_at = ?3 where deleted_at is not null and updated_at < ?2 \
+             and (service, name) in (select value ->> 0, value ->> 1 from json_each(?1))",
+        )
+        .bind(Value::from_iter(names).to_string())
+        .bind(since.as_millisecond())
+        .bind(now.as_millisecond())
+        .execute(&mut *self.writer.lock().await)
+        .await
+        .map(|done| done.rows_affected())
+        .map_err(while_doing("date deleted jobs"))
+    }
+
+    async fn remove_deleted_jobs(
+        &self,
+        _only: Partition,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<JobId>> {
+        let doing = while_doing("remove deleted jobs");
+        let mut writer = self.writer.lock().await;
+        let mut tx = writer.begin_with("begin immediate").await.map_err(&doing)?;
+        let removed: Vec<i64> = sqlx::query_scalar(
+            "delete from jobs where id in (select id from jobs j \
+             where j.deleted_at is not null and j.updated_at < ?1 \
+             and not exists (select 1 from attempts a \
+             where a.job = j.id and a.task_state is not null) \
+             and not exists (select 1 from child_starts c where c.job = j.id) \
+             order by j.updated_at limit ?2) returning id",
+        )
+        .bind(before.as_millisecond())
+        .bind(limit)
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(&doing)?;
+        sqlx::query("delete from cursors where job in (select value from json_each(?))")
+            .bind(Value::from(removed.clone()).to_string())
+            .execute(&mut *tx)
+            .await
+            .map_err(&doing)?;
+        tx.commit().await.map_err(&doing)?;
+        Ok(removed.into_iter().map(JobId).collect())
+    }
+
+    async fn remove_lives(
+        &self,
+        _only: &[Partition],
+        current: &[LifeId],
+        before: Timestamp,
+    ) -> Result<u64> {
+        self.remove_unused_lives(current, before).await.map_err(while_doing("remove old executors"))
+    }
+}
+
+impl Sqlite {
+    async fn remove_piece(&self, before: Timestamp, rows: u32) -> sqlx::Result<u64> {
+        let tasks: Vec<i64> = sqlx::query_scalar(
+            "select id from attempts where task_ended_at < ?1 and task_state >= 3 \
+             order by task_ended_at limit ?2",
+        )
+        .bind(before.as_millisecond())
+        .bind(rows)
+        .fetch_all(&self.readers)
+        .await?;
+        let others: Vec<(i64, i64)> = sqlx::query_as(
+            "select task, count(*) from attempts where task_state is null \
+             and task in (select value from json_each(?)) group by task",
+        )
+        .bind(Value::from(tasks.clone()).to_string())
+        .fetch_all(&self.readers)
+        .await?;
+        let others: HashMap<_, _> =
+            others.into_iter().map(|(task, rows)| (task, rows.unsigned_abs())).collect();
+        match piece(tasks, &others, rows) {
+            Piece::Tasks(tasks, _) if tasks.is_empty() => Ok(0),
+            Piece::Tasks(tasks, rows) => {
+                let statements = [
+                    "delete from logs where attempt in (select id from attempts \
+                     where task_state is null and task in (select value from json_each(?)))",
+                    "delete from logs where attempt in (select value from json_each(?))",
+                    "delete from keys where task in (select value from json_each(?))",
+                    "delete from checkpoints where task in (select value from json_each(?))",
+                    "delete from attempts where task_state is null \
+                     and task in (select value from json_each(?))",
+                    "delete from attempts where id in (select value from json_each(?))",
+                ];
+                self.delete(&tasks, &statements).await?;
+                Ok(rows)
+            }
+            Piece::PartOf(task) => {
+                let part: Vec<i64> = sqlx::query_scalar(
+                    "select id from attempts where task_state is null and task = ? limit ?",
+                )
+                .bind(task)
+                .bind(rows)
+                .fetch_all(&self.readers)
+                .await?;
+                let statements = [
+                    "delete from logs where attempt in (select value from json_each(?))",
+                    "delete from attempts where id in (select value from json_each(?))",
+                ];
+                self.delete(&part, &statements).await?;
+                Ok(part.len() as u64)
+            }
+        }
+    }
+
+    /// Runs the statements over the ids, in one transaction.
+    async fn delete(&self, ids: &[i64], statements: &[&'static str]) -> sqlx::Result<()> {
+        let ids = Value::from(ids).to_string();
+        let mut writer = self.writer.lock().await;
+        let mut tx = writer.begin_with("begin immediate").await?;
+        for statement in statements {
+            sqlx::query(*statement).bind(&ids).execute(&mut *tx).await?;
+        }
+        tx.commit().await
+    }
+
+    async fn remove_unused_lives(
+        &self,
+        current: &[LifeId],
+        before: Timestamp,
+    ) -> sqlx::Result<u64> {
+        // The newest stays: the next life is numbered after it.
+        let old: Vec<i64> = sqlx::query_scalar(
+            "select id from lives where since < ?1 \
+             and id not in (select value from json_each(?2)) \
+             and id < (select max(id) from lives) order by id limit ?3",
+        )
+        .bind(before.as_millisecond())
+        .bind(Value::from_iter(current.iter().map(|life| life.0)).to_string())
+        .bind(LIVES)
+        .fetch_all(&self.readers)
+        .await?;
+        if old.len() < MANY_LIVES {
+            return Ok(0);
+        }
+        let used: Vec<i64> = sqlx::query_scalar(
+            "select distinct life from attempts where life in (select value from json_each(?))",
+        )
+        .bind(Value::from(old.clone()).to_string())
+        .fetch_all(&self.readers)
+        .await?;
+        let used: HashSet<_> = used.into_iter().collect();
+        let unused: Vec<_> = old.into_iter().filter(|life| !used.contains(life)).collect();
+        let removed = sqlx::query("delete from lives where id in (select value from json_each(?))")
+            .bind(Value::from(unused).to_string())
+            .execute(&mut *self.writer.lock().await)
+            .await?;
+        Ok(removed.rows_affected())
+    }
+}
