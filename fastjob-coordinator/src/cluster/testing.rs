@@ -248,7 +248,11 @@ impl Home {
 
     pub(super) fn keeper(&self) -> Keeper {
         Keeper {
-            settings: Settings { executor_lost: 2 * LEASE, lease: LEASE },
+            settings: Settings {
+                executor_lost: 2 * LEASE,
+                lease: LEASE,
+                job_quota: crate::engine::JobQuota::default(),
+            },
             limits: crate::engine::Limits::default(),
             store: Arc::clone(&self.shared) as _,
             clock: Arc::clone(&self.clock),

@@ -36,7 +36,7 @@ pub(crate) use self::{credit::NodeCredit, hello::HelloLimits};
 use crate::{
     bounds::Hangup,
     cluster::{ClusterMap, Engines, Spent},
-    engine::{Event, SessionId},
+    engine::Event,
     parts::caught,
     sessions::Sessions,
 };

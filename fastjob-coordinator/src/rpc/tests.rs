@@ -94,6 +94,23 @@ fn holding(created_at: Vec<i64>) -> from_executor::Message {
 }
 
 #[test]
+fn a_message_names_at_most_as_many_partitions_as_a_store_may_have() {
+    let lease = v1::Lease { partition: 1, term: 1 };
+    let named = |leases, refused, highest| v1::Holding {
+        leases: vec![lease; leases],
+        refused: vec![lease; refused],
+        highest_attempts: vec![1; highest],
+        ..v1::Holding::default()
+    };
+    let answer = |holding| heard(from_executor::Message::Holding(holding));
+    answer(named(1_024, 1, 1_024)).unwrap();
+    for too_many in [named(1_025, 0, 0), named(0, 1_025, 0), named(0, 0, 1_025)] {
+        let Err(why) = answer(too_many) else { panic!("it was accepted") };
+        assert!(why.to_string().contains("1025 partitions, at most 1024"), "{why}");
+    }
+}
+
+#[test]
 fn what_an_executor_holds_is_named_by_id_and_instant() {
     let Ok(Heard::Holding(told)) = read(SESSION, holding(vec![5, 6])) else { panic!("refused") };
     let names = |held: &Held| (held.attempt.0, held.created_at.as_millisecond());

@@ -17,7 +17,7 @@ use std::{
 };
 
 use fastjob_core::{
-    AttemptId, ExecutorName, ServiceName,
+    ExecutorName, ServiceName,
     block::{Block, BlockScope},
     wire::{BATCH_MAX, v1},
 };
@@ -316,7 +316,9 @@ fn lane_rule(block: &Block) -> v1::Block {
 mod tests {
     use std::sync::Arc;
 
-    use fastjob_core::{Cause, Job, JobDraft, JobId, Shard, TaskId, block::BlockStrategy};
+    use fastjob_core::{
+        AttemptId, Cause, Job, JobDraft, JobId, Shard, TaskId, block::BlockStrategy,
+    };
 
     use super::*;
 

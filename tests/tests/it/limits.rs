@@ -214,7 +214,7 @@ async fn the_number_of_jobs_is_bounded() {
             break leases.leases;
         }
     };
-    assert!(stream.say(Say::Holding(v1::Holding { leases, attempts: Vec::new() })).await);
+    assert!(stream.say(Say::Holding(v1::Holding { leases, ..v1::Holding::default() })).await);
     rest.executors(1).await;
     eventually("its log says why", Duration::from_secs(10), || async {
         let said = coordinator.said("coordinator");
