@@ -39,7 +39,7 @@ pub(crate) use self::{credit::NodeCredit, hello::HelloLimits};
 use crate::{
     bounds::Hangup,
     cluster::{ClusterMap, Engines, Spent},
-    engine::{Beat, Connected, Event, Outcome, SessionId},
+    engine::{Beat, Event, Outcome, SessionId},
     sessions::Sessions,
     store::{Lease, Partition},
 };
