@@ -25,9 +25,25 @@ async fn limited(limits: &[(&str, &str)]) -> Coordinator {
     coordinator
 }
 
-/// Says something again and again and reads nothing, until the stream ends.
+/// An executor that has said that it holds nothing: the engine knows it. From then on it reads
+/// nothing.
+async fn joined(coordinator: &Coordinator, hello: v1::Hello) -> Stream {
+    let mut stream = Stream::open(coordinator.url(), hello).await.unwrap();
+    let leases = loop {
+        let message = stream.heard.message().await.unwrap().expect("the stream lives").message;
+        if let Some(v1::to_executor::Message::Leases(leases)) = message {
+            break leases.leases;
+        }
+    };
+    assert!(stream.say(Say::Holding(v1::Holding { leases, ..v1::Holding::default() })).await);
+    coordinator.rest().executors(1).await;
+    stream
+}
+
+/// Says something again and again and reads nothing, until the stream ends; returns the most memory
+/// that the coordinator had in use.
 async fn flood(coordinator: &Coordinator, what: impl Fn(i64) -> Say) -> u64 {
-    let stream = Stream::open(coordinator.url(), hello("deaf")).await.unwrap();
+    let stream = joined(coordinator, hello("deaf")).await;
     let mut most = 0;
     for n in 0.. {
         if !stream.say(what(n)).await {
@@ -68,7 +84,7 @@ async fn an_executor_that_reads_nothing_is_disconnected_and_costs_little() {
 async fn beats_that_come_too_fast_cost_little() {
     let coordinator = coordinator().await;
     let before = coordinator.memory_mib();
-    let stream = Stream::open(coordinator.url(), hello("hasty")).await.unwrap();
+    let stream = joined(&coordinator, hello("hasty")).await;
     for n in 0..200_000 {
         assert!(stream.say(Say::Beat(v1::Beat { uptime_ms: n, ..v1::Beat::default() })).await);
     }
@@ -207,15 +223,7 @@ async fn the_number_of_jobs_is_bounded() {
     rest.save(json!({"name": "a", "handler": "other"})).await;
     // Code declares one more: the executor works all the same.
     let declares = v1::Hello { jobs: vec![job], ..hello("declares") };
-    let mut stream = Stream::open(coordinator.url(), declares).await.unwrap();
-    let leases = loop {
-        let message = stream.heard.message().await.unwrap().expect("the stream lives").message;
-        if let Some(v1::to_executor::Message::Leases(leases)) = message {
-            break leases.leases;
-        }
-    };
-    assert!(stream.say(Say::Holding(v1::Holding { leases, ..v1::Holding::default() })).await);
-    rest.executors(1).await;
+    let _stream = joined(&coordinator, declares).await;
     eventually("its log says why", Duration::from_secs(10), || async {
         let said = coordinator.said("coordinator");
         (said.contains("were not saved") && said.contains("max_jobs")).then_some(())
