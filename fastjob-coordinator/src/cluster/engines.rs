@@ -98,6 +98,12 @@ impl Engines {
         self.read().values().map(|running| running.lease).collect()
     }
 
+    /// The partitions that have an engine here.
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> Vec<Partition> {
+        self.read().keys().copied().collect()
+    }
+
     /// Whether this node's lease lasts.
     pub(crate) fn may_act(&self) -> bool {
         self.0.deadline.holds(self.0.clock.elapsed())

@@ -137,6 +137,7 @@ impl Engine {
             row,
             next_fire: None,
             cursor: self.watermark,
+            lost_until: Timestamp::MIN,
             has_stored_cursor: false,
             memory: fastjob_core::route::Memory::default(),
             open: BTreeSet::new(),

@@ -382,7 +382,8 @@ impl Engine {
                 open.cause == Cause::Schedule && open.number == 1 && open.due_at > now.wall
             })
         };
-        let (mut unsent, mut cursor) = (BTreeMap::<_, Vec<_>>::new(), now.wall);
+        let mut cursor = now.wall.max(entry.lost_until);
+        let mut unsent = BTreeMap::<_, Vec<_>>::new();
         for attempt in &entry.open {
             let Some(open) = later(attempt) else { continue };
             match open.step {

@@ -199,6 +199,6 @@ mod tests {
         assert_eq!(waiting.queue(&key(None)).unwrap().front(), Some(B));
         waiting.remove(A);
         waiting.remove(B);
-        assert!(waiting.is_empty() && waiting.len() == 0);
+        assert!(waiting.is_empty());
     }
 }

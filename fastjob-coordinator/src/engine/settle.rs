@@ -114,6 +114,12 @@ impl Engine {
         };
         let Some(mut open) = self.forget(attempt) else { return };
         self.leave_lane(now, open.job, attempt);
+        if let (End::Failed(_), Some(fire_at)) = (outcome.end, open.fire_at)
+            && fire_at > now.wall
+            && let Some(entry) = self.jobs.get_mut(&open.job)
+        {
+            entry.lost_until = entry.lost_until.max(fire_at);
+        }
         let retry = self.retry_at(now, &open, outcome.end);
         let (task_state, task_result) = self.task_after(&open, &outcome, retry.is_some());
         // The clocks of executors may be off: what is kept lies between the attempt's creation and

@@ -30,6 +30,9 @@ pub(crate) struct JobEntry {
     pub(crate) next_fire: Option<Timestamp>,
     /// Every fire of it up to here is planned.
     pub(crate) cursor: Timestamp,
+    /// The latest fire that failed before its instant, lost with an executor that may have run it:
+    /// it is not planned again.
+    pub(crate) lost_until: Timestamp,
     /// Whether the store keeps a cursor of its own for it, beside the watermark.
     pub(crate) has_stored_cursor: bool,
     pub(crate) memory: route::Memory,

@@ -40,11 +40,11 @@ impl Ops {
             .as_deref()
             .map(|name| name.parse::<ExecutorName>().map_err(|err| Error::invalid("executor", err)))
             .transpose()?;
-        if let Some(key) = &ask.key {
-            if key.is_empty() || key.len() > KEY_MAX {
-                let message = format!("it has {} bytes, 1 to {KEY_MAX} are allowed", key.len());
-                return Err(Error::invalid("key", message));
-            }
+        if let Some(key) = &ask.key
+            && (key.is_empty() || key.len() > KEY_MAX)
+        {
+            let message = format!("it has {} bytes, 1 to {KEY_MAX} are allowed", key.len());
+            return Err(Error::invalid("key", message));
         }
         let param = fastjob_core::job::param_text(&ask.param);
         if let Some(long) =

@@ -332,7 +332,7 @@ impl Executors {
     fn replace(&mut self, coordinator: &Coordinator, program: &std::path::Path) {
         self.add(coordinator, program);
         let oldest = self.live.remove(0);
-        self.leaving = (self.next % 2 == 0).then(|| {
+        self.leaving = self.next.is_multiple_of(2).then(|| {
             oldest.signal("TERM");
             oldest
         });

@@ -140,9 +140,9 @@ impl Spoken {
     async fn hear(&mut self) -> Hear {
         loop {
             let next = tokio::time::timeout(Duration::from_secs(30), self.hears.next()).await;
-            match next.expect("it is said in time").unwrap().unwrap().message.unwrap() {
-                Hear::Ping(_) => {}
-                message => return message,
+            let message = next.expect("it is said in time").unwrap().unwrap().message.unwrap();
+            if !matches!(message, Hear::Ping(_)) {
+                return message;
             }
         }
     }

@@ -81,7 +81,7 @@ impl World {
                 }
             }
         }
-        if self.shape.has(Feature::Gentle) && millis % 16 == 0 {
+        if self.shape.has(Feature::Gentle) && millis.is_multiple_of(16) {
             self.settle_streams();
         }
     }

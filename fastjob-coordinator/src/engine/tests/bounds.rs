@@ -133,7 +133,7 @@ fn the_delayed_starts_of_a_deleted_job_end_in_slices() {
     let mut effects = Effects::default();
     story.engine.handle(story.now, Event::Command(command), &mut effects);
     let mut steps = 0;
-    while story.engine.open.len() > 0 {
+    while !story.engine.open.is_empty() {
         let before = story.engine.open.len();
         story.engine.handle(story.now, Event::Tick, &mut effects);
         assert!(before - story.engine.open.len() <= 1_000, "a step ended too many");

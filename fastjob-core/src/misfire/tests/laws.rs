@@ -84,7 +84,10 @@ fn any_schedule() -> impl Strategy<Value = (Schedule, Zone, Timestamp)> {
         })
 }
 
-fn any_limits() -> impl Strategy<Value = (Vec<&'static str>, Vec<(u8, u8)>, bool, bool, u64)> {
+/// Days and hours that are excluded, whether there is a start and an end, and the jitter.
+type AnyLimits = (Vec<&'static str>, Vec<(u8, u8)>, bool, bool, u64);
+
+fn any_limits() -> impl Strategy<Value = AnyLimits> {
     (
         prop_oneof![2 => Just(vec![]), 1 => proptest::sample::subsequence(DAYS.to_vec(), 1..3)],
         prop_oneof![2 => Just(vec![]), 1 => proptest::collection::vec((0..24_u8, 1..14_u8), 1..3)],
