@@ -226,7 +226,13 @@ async fn a_start_that_a_retiring_engine_did_not_send_is_sent_by_the_next_owner()
     let (answer, _wait) = oneshot::channel();
     let back = executor(SessionId(2));
     next.handle(clock.now(), Event::Connected(Box::new(back), answer), &mut effects);
-    next.handle(clock.now(), Event::Tick, &mut effects);
+    // It is placed again, and sent when that is durable.
+    for _ in 0..3 {
+        next.handle(clock.now(), Event::Tick, &mut effects);
+        next.flush(&mut effects);
+        let written = effects.commits.drain(..).map(|(id, _)| id).collect();
+        next.handle(clock.now(), Event::Committed(written), &mut effects);
+    }
     let sent = effects
         .sends
         .iter()
