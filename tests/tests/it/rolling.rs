@@ -9,7 +9,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fastjob_tests::{eventually, process::Coordinator, rest::Rest};
+use fastjob_tests::{
+    eventually,
+    process::{Coordinator, Process},
+    rest::Rest,
+};
 use futures_util::future::join_all;
 use serde_json::json;
 use tokio::{task::JoinSet, time::MissedTickBehavior};
@@ -56,7 +60,7 @@ async fn executors_that_are_replaced_under_load_fail_lose_and_double_no_task() {
         Some(program) => Coordinator::start(program).await,
         None => coordinator().await,
     };
-    let started = deploy(deploys, &[&coordinator]).await;
+    let (started, _executors) = deploy(deploys, &[&coordinator]).await;
     let options =
         sqlx::sqlite::SqliteConnectOptions::new().filename(coordinator.store()).read_only(true);
     let store = sqlx::SqlitePool::connect_with(options).await.unwrap();
@@ -80,7 +84,7 @@ async fn executors_of_a_cluster_that_are_replaced_under_load_fail_lose_and_doubl
     }
     let cluster = Cluster::start(2).await;
     let nodes: Vec<_> = cluster.nodes.iter().collect();
-    let started = deploy(LONG, &nodes).await;
+    let (started, _executors) = deploy(LONG, &nodes).await;
     eventually("every attempt has ended", Duration::from_secs(90), || async {
         (cluster.count("select count(*) from attempts where state = 0").await == 0).then_some(())
     })
@@ -90,8 +94,8 @@ async fn executors_of_a_cluster_that_are_replaced_under_load_fail_lose_and_doubl
 }
 
 /// Replaces the executors one after the other while starts come in, and returns the tasks that were
-/// started.
-async fn deploy(deploys: Deploys, nodes: &[&Coordinator]) -> Vec<i64> {
+/// started, and the executors, which still run the last of them.
+async fn deploy(deploys: Deploys, nodes: &[&Coordinator]) -> (Vec<i64>, [Process; 3]) {
     // Each run takes a moment, so that a drain finds some that run and some that are on their way.
     let executor = |name: &str| nodes[0].executor_with(EXECUTOR, name, &[("TEST_PACE", "20")]);
     let mut executors = NAMES.map(executor);
@@ -118,7 +122,7 @@ async fn deploy(deploys: Deploys, nodes: &[&Coordinator]) -> Vec<i64> {
     let (started, took) = starts.await.unwrap();
     let reached = started.len() as f64 / took.as_secs_f64();
     println!("{} starts, {reached:.0} a second of {} wanted", started.len(), deploys.rate);
-    started
+    (started, executors)
 }
 
 /// Starts tasks at a steady rate from many connections until told to stop.
