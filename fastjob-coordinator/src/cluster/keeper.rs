@@ -100,6 +100,11 @@ impl Keeper {
             () = node.run(beats, stop.clone()) => None,
             ended = beside.join_next() => ended.and_then(Result::ok),
         };
+        let ended = match ended {
+            // The node ends with the heartbeat, which says why that ended.
+            None if !stop.is_cancelled() => beside.join_next().await.and_then(Result::ok),
+            ended => ended,
+        };
         // A loop that ends because all end is no reason.
         let ended = ended.filter(|_| !stop.is_cancelled());
         over.cancel();
