@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use fastjob_core::{AttemptId, ExecutorName, FailReason, JobId, attempt::End};
 
-use super::{Effects, Engine, Now, idmap::IdMap, pump::Pump};
+use super::{Effects, Engine, Now, SessionId, idmap::IdMap, pump::Pump, state::Step};
 use crate::record::{ChildStart, LifeId};
 
 /// Most attempts that one step works off.
@@ -18,9 +18,18 @@ const SLICE: usize = 1_000;
 #[derive(Debug, Default)]
 pub(super) struct Chores {
     ends: VecDeque<Ends>,
+    not_received: VecDeque<NotReceived>,
     children: VecDeque<ChildStart>,
     /// Executors with free places, and how far they have been offered what waits.
     pub(super) pumps: IdMap<LifeId, Pump>,
+}
+
+/// Attempts that an executor did not receive, as it said when its session began.
+#[derive(Debug)]
+struct NotReceived {
+    life: LifeId,
+    session: SessionId,
+    attempts: std::vec::IntoIter<AttemptId>,
 }
 
 /// Attempts that end for one reason.
@@ -40,7 +49,10 @@ enum Why {
 
 impl Chores {
     pub(super) fn is_empty(&self) -> bool {
-        self.ends.is_empty() && self.children.is_empty() && self.pumps.is_empty()
+        self.ends.is_empty()
+            && self.not_received.is_empty()
+            && self.children.is_empty()
+            && self.pumps.is_empty()
     }
 
     /// Ends attempts that are lost with their executor.
@@ -54,6 +66,19 @@ impl Chores {
         if !attempts.is_empty() {
             let why = Why::Lost { life, executor, why };
             self.ends.push_back(Ends { why, attempts: attempts.into_iter() });
+        }
+    }
+
+    /// Places attempts again that their executor did not receive.
+    pub(super) fn not_received(
+        &mut self,
+        life: LifeId,
+        session: SessionId,
+        attempts: Vec<AttemptId>,
+    ) {
+        if !attempts.is_empty() {
+            let attempts = attempts.into_iter();
+            self.not_received.push_back(NotReceived { life, session, attempts });
         }
     }
 
@@ -75,7 +100,8 @@ impl Chores {
     #[cfg(any(test, feature = "simulation"))]
     pub(super) fn len(&self) -> usize {
         let ends = self.ends.iter().map(|ends| ends.attempts.len()).sum::<usize>();
-        ends + self.children.len() + self.pumps.len()
+        let returned = self.not_received.iter().map(|all| all.attempts.len()).sum::<usize>();
+        ends + returned + self.children.len() + self.pumps.len()
     }
 }
 
@@ -86,6 +112,7 @@ impl Engine {
             return;
         }
         self.run_ends(now);
+        self.place_not_received(now);
         for _ in 0..SLICE {
             let Some(child) = self.chores.children.pop_front() else { break };
             self.start_handed_over(now, child);
@@ -117,6 +144,34 @@ impl Engine {
             }
             if ends.attempts.len() > 0 {
                 self.chores.ends.push_front(ends);
+            }
+        }
+    }
+
+    /// One slice of what executors did not receive.
+    pub(super) fn place_not_received(&mut self, now: Now) {
+        let mut left = SLICE;
+        while left > 0
+            && let Some(mut all) = self.chores.not_received.pop_front()
+        {
+            // A later session has said again what it holds.
+            if self.lives.get(&all.life).is_none_or(|life| life.session != Some(all.session)) {
+                continue;
+            }
+            for attempt in all.attempts.by_ref().take(left) {
+                left -= 1;
+                let unsure =
+                    |open: &super::Open| open.life == Some(all.life) && open.step == Step::Unsure;
+                if !self.open.get(&attempt).is_some_and(unsure) {
+                    continue;
+                }
+                match self.is_stopping(attempt) {
+                    true => self.end_here(now, attempt, End::Stopped, None),
+                    false => self.never_received(now, attempt),
+                }
+            }
+            if all.attempts.len() > 0 {
+                self.chores.not_received.push_front(all);
             }
         }
     }

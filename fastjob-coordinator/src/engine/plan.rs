@@ -141,7 +141,7 @@ impl Engine {
         self.watermark = self.watermark.max(until);
         self.round.until = None;
         if !self.round.reached.is_empty() {
-            self.round.reached.clear();
+            self.keep_cursors_beyond(until);
             // Without a fire the old watermark in the store says as much.
             self.commit.watermark = Some(self.watermark);
         }
@@ -150,8 +150,15 @@ impl Engine {
     /// Lets the commit go before the round is complete: the cursors of the jobs that the round has
     /// reached say what is planned beyond the watermark.
     pub(super) fn cut_round(&mut self) {
+        self.keep_cursors_beyond(Timestamp::MIN);
+    }
+
+    /// Records how far the jobs are that the round has reached, where that is beyond `planned`. A
+    /// misfire is planned up to the present, which may be past the end of a round that took long.
+    fn keep_cursors_beyond(&mut self, planned: Timestamp) {
         for job in std::mem::take(&mut self.round.reached) {
-            if let Some(entry) = self.jobs.get_mut(&job) {
+            let Some(entry) = self.jobs.get_mut(&job) else { continue };
+            if entry.cursor > planned {
                 entry.has_stored_cursor = true;
                 self.commit.cursors.push((job, entry.cursor));
             }

@@ -179,7 +179,7 @@ impl Engine {
     fn compare(&mut self, now: Now, id: LifeId, holding: &[Held], out: &mut Effects) {
         let holding: HashMap<_, _> = holding.iter().map(|held| (held.attempt, *held)).collect();
         let mine = self.lives.get(&id).map(Life::held).unwrap_or_default();
-        let mut stop = Vec::new();
+        let (mut stop, mut not_held) = (Vec::new(), Vec::new());
         for attempt in mine {
             let stopping = self.is_stopping(attempt);
             let Some(open) = self.open.get_mut(&attempt).filter(|open| open.is_out()) else {
@@ -194,11 +194,10 @@ impl Engine {
                 if stopping {
                     stop.push(named);
                 }
-            } else if stopping {
-                self.end_here(now, attempt, End::Stopped, None);
             } else {
                 // A handler that was entered is held until its outcome is acknowledged.
-                self.never_received(now, attempt);
+                self.move_to(attempt, Step::Unsure, Some(id));
+                not_held.push(attempt);
             }
         }
         // Superseded attempts: abandoned here, so nothing waits for them.
@@ -207,10 +206,12 @@ impl Engine {
             !self.open.get(&held.attempt).is_some_and(here)
                 && !self.settling.contains(&held.attempt)
         }));
-        let session = self.lives.get(&id).and_then(|life| life.session);
-        if let (Some(session), false) = (session, stop.is_empty()) {
+        let Some(session) = self.lives.get(&id).and_then(|life| life.session) else { return };
+        if !stop.is_empty() {
             out.sends.push((session, Message::Stop(stop)));
         }
+        self.chores.not_received(id, session, not_held);
+        self.place_not_received(now);
     }
 
     pub(super) fn beat(&mut self, now: Now, session: SessionId, beat: Beat, out: &mut Effects) {

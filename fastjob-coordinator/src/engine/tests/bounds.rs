@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use super::story::{Story, job};
 use crate::{
-    engine::{Beat, Command, Effects, Event, JobPath, SaveMode, SessionId, When},
+    engine::{Beat, Command, Effects, Event, JobPath, SaveMode, SessionId, When, state::Step},
     record::Origin,
 };
 
@@ -221,4 +221,52 @@ fn a_coordinator_that_ends_in_the_middle_of_planning_loses_and_doubles_no_fire()
     jobs.sort_unstable();
     jobs.dedup();
     assert_eq!((all, jobs.len()), (3_000, 3_000));
+}
+
+#[test]
+fn a_round_that_takes_longer_than_the_horizon_doubles_no_fire_if_its_coordinator_then_dies() {
+    let (mut story, _) = missed(3_000, r#""fire_once""#);
+    let mut effects = Effects::default();
+    while effects.commits.is_empty() {
+        story.now.wall += SignedDuration::from_secs(3);
+        story.engine.handle(story.now, Event::Tick, &mut effects);
+        story.engine.flush(&mut effects);
+    }
+    for (_, commit) in effects.commits.drain(..) {
+        story.store.apply(&commit);
+    }
+    let mut next = Story::carry_on(story.store.clone(), story.now);
+    while next.engine.round.is_under_way() {
+        next.tell(Event::Tick);
+    }
+    let fires =
+        next.store.attempts.values().filter_map(|row| Some((row.new.job, row.new.fire_at?)));
+    let mut fires: Vec<_> = fires.collect();
+    let all = fires.len();
+    fires.sort_unstable();
+    fires.dedup();
+    assert_eq!(fires.len(), all, "some fires were planned twice");
+}
+
+#[test]
+fn what_an_executor_did_not_receive_is_placed_again_in_slices() {
+    let mut story = Story::begin();
+    story.save(r#"{"name": "m", "handler": "h"}"#, Origin::Api).unwrap();
+    story.connect_as("e", "i1", 1, &[], |connected| connected.capacity = 5_000);
+    for _ in 0..2_500 {
+        story.start("m");
+    }
+    assert_eq!(story.starts(1).len(), 2_500);
+    let mut next = Story::carry_on(story.store.clone(), story.now);
+    let unsure =
+        |story: &Story| story.engine.open.values().filter(|open| open.step == Step::Unsure).count();
+    let (answer, _wait) = oneshot::channel();
+    let connected = next.connected("e", "i1", 1, &[]);
+    let mut event = Event::Connected(Box::new(connected), answer);
+    for left in [1_500, 500, 0] {
+        let mut effects = Effects::default();
+        next.engine.handle(next.now, event, &mut effects);
+        assert_eq!(unsure(&next), left);
+        event = Event::Tick;
+    }
 }

@@ -121,7 +121,21 @@ impl Story {
         change: impl FnOnce(&mut Connected),
     ) -> ConnectAnswer {
         let (answer, mut wait) = oneshot::channel();
-        let mut connected = Connected {
+        let mut connected = self.connected(executor, life, session, holding);
+        change(&mut connected);
+        self.tell(Event::Connected(Box::new(connected), answer));
+        wait.try_recv().unwrap()
+    }
+
+    /// What an executor with two places says of itself.
+    pub(super) fn connected(
+        &self,
+        executor: &str,
+        life: &str,
+        session: u64,
+        holding: &[i64],
+    ) -> Connected {
+        Connected {
             session: SessionId(session),
             link: 0,
             service: "default".parse().unwrap(),
@@ -136,10 +150,7 @@ impl Story {
             holding: holding.iter().map(|id| self.held(AttemptId(*id))).collect(),
             leaving: false,
             highest: None,
-        };
-        change(&mut connected);
-        self.tell(Event::Connected(Box::new(connected), answer));
-        wait.try_recv().unwrap()
+        }
     }
 
     pub(super) fn start(&mut self, name: &str) -> AttemptId {
