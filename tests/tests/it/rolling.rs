@@ -6,6 +6,10 @@
 
 use std::{
     collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -27,15 +31,17 @@ const JOBS: usize = 4;
 /// Connections that starts come through.
 const CALLERS: usize = 32;
 
-/// How often each executor is replaced, under how many starts a second.
+/// How often each executor is replaced, under how many starts a second, and how many of them come
+/// between two replacements.
 #[derive(Clone, Copy)]
 struct Deploys {
     rounds: usize,
     rate: u32,
+    between: usize,
 }
 
-const SHORT: Deploys = Deploys { rounds: 1, rate: 300 };
-const LONG: Deploys = Deploys { rounds: 20, rate: 2_000 };
+const SHORT: Deploys = Deploys { rounds: 2, rate: 300, between: 100 };
+const LONG: Deploys = Deploys { rounds: 20, rate: 2_000, between: 500 };
 
 const ATTEMPTS: &str = "select id, task, cast(task_state as bigint) as task_state, \
                         cast(reason as bigint) as reason, message from attempts";
@@ -108,9 +114,15 @@ async fn deploy(deploys: Deploys, nodes: &[&Coordinator]) -> (Vec<i64>, [Process
         rest[0].save(json!({"name": format!("j{n}"), "handler": "paced", "block": block})).await;
     }
     let stop = CancellationToken::new();
-    let starts = tokio::spawn(starts(rest.clone(), deploys.rate, stop.clone()));
+    let made = Arc::new(AtomicUsize::new(0));
+    let starts = tokio::spawn(starts(rest.clone(), deploys.rate, Arc::clone(&made), stop.clone()));
     for _ in 0..deploys.rounds {
         for (name, process) in NAMES.iter().zip(&mut executors) {
+            let enough = made.load(Ordering::Relaxed) + deploys.between;
+            eventually("more starts are made", Duration::from_secs(60), || async {
+                (made.load(Ordering::Relaxed) >= enough).then_some(())
+            })
+            .await;
             process.signal("TERM");
             let status = tokio::task::block_in_place(|| process.wait());
             assert!(status.success(), "{name} ended with {status}");
@@ -126,11 +138,17 @@ async fn deploy(deploys: Deploys, nodes: &[&Coordinator]) -> (Vec<i64>, [Process
 }
 
 /// Starts tasks at a steady rate from many connections until told to stop.
-async fn starts(rest: Vec<Rest>, rate: u32, stop: CancellationToken) -> (Vec<i64>, Duration) {
+async fn starts(
+    rest: Vec<Rest>,
+    rate: u32,
+    made: Arc<AtomicUsize>,
+    stop: CancellationToken,
+) -> (Vec<i64>, Duration) {
     let began = Instant::now();
     let mut callers = JoinSet::new();
     for caller in 0..CALLERS {
-        let (rest, stop) = (rest[caller % rest.len()].clone(), stop.clone());
+        let (rest, made) = (rest[caller % rest.len()].clone(), Arc::clone(&made));
+        let stop = stop.clone();
         let mut ticks = tokio::time::interval(Duration::from_secs(1) * CALLERS as u32 / rate);
         // One that was late catches up.
         ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
@@ -140,6 +158,7 @@ async fn starts(rest: Vec<Rest>, rate: u32, stop: CancellationToken) -> (Vec<i64
                 ticks.tick().await;
                 let job = format!("j{}", (caller + started.len()) % JOBS);
                 started.push(rest.start(&job, json!({})).await);
+                made.fetch_add(1, Ordering::Relaxed);
             }
             started
         });

@@ -97,11 +97,14 @@ impl World {
 
     /// Everything that was decided is written before the partition is given back.
     fn release(&mut self, m: usize, partition: Partition) {
+        self.retire(m, partition);
         if !self.shape.has(Feature::Handovers) {
             self.commit_node(m);
             self.give_back(m, partition);
-            return;
         }
+    }
+
+    fn retire(&mut self, m: usize, partition: Partition) {
         let node = &mut self.nodes[m];
         let Some(running) = node.engines.get_mut(&partition) else { return };
         running.retiring = true;
@@ -144,6 +147,7 @@ impl World {
             return;
         }
         if self.shape.nodes == 1 {
+            self.retire(m, Partition::default());
             self.commit_node(m);
             self.go_down(m);
             self.pass_unheard(200);

@@ -119,11 +119,7 @@ impl FromIterator<Feature> for Features {
 
 /// Features that the engine is known to fail with: each with its number in the list of defects and a
 /// seed that shows it. They are off unless they are asked for; a fix removes its line.
-pub(super) const KNOWN: &[(Feature, &str, u64)] = &[
-    // A1: a fire that is planned for an executor that then leaves in order, and not yet sent when its
-    // engine ends in order, is taken for lost by the next engine.
-    (Feature::Gentle, "A1", 38),
-];
+pub(super) const KNOWN: &[(Feature, &str, u64)] = &[];
 
 /// Changes the selection of features for all seeds.
 #[derive(Clone, Copy, Debug, Default)]
