@@ -71,7 +71,7 @@ impl Told for Engines {
 impl Keeper {
     /// Runs the engine of a store that this node has to itself, until told to stop.
     pub(crate) async fn alone(self, loaded: store::Loaded, stop: CancellationToken) {
-        let ending = Ending { lost: stop, retire: CancellationToken::new() };
+        let ending = Ending { lost: CancellationToken::new(), retire: stop };
         self.engine(Lease::default(), loaded, self.deadline.permit(), ending).await;
     }
 

@@ -3,7 +3,7 @@
 //! Each task tells of a kind of trouble once; the store leaves out what is there already, so that a
 //! restart tells nothing a second time.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use fastjob_core::{AttemptId, AttemptState, Job, JobId, TaskId, TaskState};
 
@@ -86,7 +86,10 @@ impl Engine {
         let job = self.jobs.get(&open.job).map(|entry| &entry.row.job);
         let runs = job.filter(|job| !job.alarms.is_empty()).and_then(|job| job.alarm_after.runs);
         if let Some(runs) = runs {
-            let at = now.uptime.saturating_add(runs);
+            // Executors say again what they have started.
+            let ran = open.started_at.map(|at| now.wall.duration_since(at));
+            let ran = ran.and_then(|ran| Duration::try_from(ran).ok()).unwrap_or_default();
+            let at = now.uptime.saturating_add(runs.saturating_sub(ran));
             self.set_deadline(attempt, |deadlines| deadlines.runs_long = Some(at));
         }
     }

@@ -4,7 +4,7 @@
 //! A chore can be interrupted by other events, so each slice looks at the state as it is by then. A
 //! crash loses the chores; what they had left is found again when the partition is loaded.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 use fastjob_core::{AttemptId, ExecutorName, FailReason, JobId, attempt::End};
 
@@ -19,7 +19,8 @@ const SLICE: usize = 1_000;
 pub(super) struct Chores {
     ends: VecDeque<Ends>,
     not_received: VecDeque<NotReceived>,
-    children: VecDeque<ChildStart>,
+    /// Each with the uptime at which its read began; `None` if it was loaded.
+    children: VecDeque<(ChildStart, Option<Duration>)>,
     /// Executors with free places, and how far they have been offered what waits.
     pub(super) pumps: IdMap<LifeId, Pump>,
 }
@@ -90,10 +91,10 @@ impl Chores {
     }
 
     /// Starts children of tasks of other partitions.
-    pub(super) fn start_children(&mut self, children: Vec<ChildStart>) {
+    pub(super) fn start_children(&mut self, children: Vec<ChildStart>, read_at: Option<Duration>) {
         // A later look at the store repeats what is not started yet.
         if self.children.len() < SLICE {
-            self.children.extend(children);
+            self.children.extend(children.into_iter().map(|child| (child, read_at)));
         }
     }
 
@@ -114,8 +115,12 @@ impl Engine {
         self.run_ends(now);
         self.place_not_received(now);
         for _ in 0..SLICE {
-            let Some(child) = self.chores.children.pop_front() else { break };
-            self.start_handed_over(now, child);
+            let Some((child, read_at)) = self.chores.children.pop_front() else { break };
+            // What was read too long ago may have been started since, and its key forgotten: the
+            // next read brings what is still to be started.
+            if read_at.is_none_or(|read_at| !self.keys.is_too_old(read_at)) {
+                self.start_handed_over(now, child);
+            }
         }
         for (life, pump) in std::mem::take(&mut self.chores.pumps) {
             self.go_on_pumping(now, life, pump, out);

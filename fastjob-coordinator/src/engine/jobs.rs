@@ -108,6 +108,7 @@ impl Engine {
         }
         self.commit.jobs.push(row.clone());
         self.schedule_next(id);
+        self.plan_up_to_watermark(now, id);
         Ok((SaveDone::Created, Box::new(row)))
     }
 
@@ -115,8 +116,16 @@ impl Engine {
     fn change(&mut self, now: Now, row: JobRow) -> Box<JobRow> {
         let id = row.id;
         let before = self.jobs.get(&id).map(|entry| Arc::clone(&entry.row.job));
-        let refires = before.as_ref().is_some_and(|before| !before.fires_like(&row.job));
-        let rescoped = before.is_some_and(|before| before.block.scope != row.job.block.scope);
+        let differs = |how: fn(&Job, &Job) -> bool| {
+            before.as_ref().is_some_and(|before| how(before, &row.job))
+        };
+        let refires = differs(|before, job| !before.fires_like(job));
+        let rescoped = differs(|before, job| before.block.scope != job.block.scope);
+        let reblocked = differs(|before, job| before.block != job.block);
+        let moves = differs(|before, job| {
+            (&before.handler, &before.route, &before.shard)
+                != (&job.handler, &job.route, &job.shard)
+        });
         let cursor = if refires { self.take_back(now, id) } else { now.wall };
         let mut row = JobRow { revision: row.revision + 1, updated_at: now.wall, ..row };
         if refires {
@@ -138,9 +147,16 @@ impl Engine {
         self.commit.jobs.push(row.clone());
         if refires {
             self.schedule_next(id);
+            self.plan_up_to_watermark(now, id);
         }
         if rescoped {
             self.load_lane(id);
+        }
+        if reblocked {
+            self.advance_lane(now, id);
+        }
+        if moves {
+            self.wait_anew(now, id);
         }
         Box::new(row)
     }
@@ -181,6 +197,9 @@ impl Engine {
         self.parents.change(id, &row.children, &[]);
         if let Some(ids) = self.by_bare_name.get_mut(&row.job.name) {
             ids.retain(|other| *other != id);
+            if ids.is_empty() {
+                self.by_bare_name.remove(&row.job.name);
+            }
         }
         Ok((SaveDone::Deleted, Box::new(row)))
     }

@@ -37,9 +37,10 @@ impl Engine {
         if block.scope == BlockScope::Executor {
             return true;
         }
-        let (job, task, is_retry) = (open.job, open.task, open.number > 1);
+        let (job, task) = (open.job, open.task);
+        let comes_again = open.number > 1 || open.more().was_placed;
         let replaces = block.strategy == BlockStrategy::ReplaceRunning;
-        let newest = if replaces && is_retry { self.newest_in_lane(job) } else { None };
+        let newest = if replaces && comes_again { self.newest_in_lane(job) } else { None };
         let lane = self.lanes.entry(job).or_default();
         if lane.active.contains_key(&attempt) {
             return true;
@@ -69,6 +70,7 @@ impl Engine {
         lane.queue.push(attempt);
         let life = self.open.get(&attempt).and_then(|open| open.life);
         self.move_to(attempt, Step::Queued, life);
+        self.displace_later(now, attempt);
         if replaces {
             self.replace(now, job, task, out);
         }
@@ -77,8 +79,8 @@ impl Engine {
 
     /// The newest task that runs or waits in a lane, by its id.
     ///
-    /// A task comes with its first attempt and replaces what is there; a retry may come after what
-    /// has replaced its task, and then has to give way.
+    /// A task comes with its first attempt and replaces what is there; a retry, or an attempt that its
+    /// executor returned, may come after what has replaced its task, and then has to give way.
     fn newest_in_lane(&self, job: JobId) -> Option<TaskId> {
         let lane = self.lanes.get(&job)?;
         let queued = lane.queue.iter().filter_map(|id| self.open.get(&id)).map(|open| open.task);
@@ -104,6 +106,11 @@ impl Engine {
         if lane.active.remove(&attempt).is_none() {
             lane.queue.remove(attempt);
         }
+        self.advance_lane(now, job);
+    }
+
+    /// Lets through those whose turn it is by the job's rule as it is now.
+    pub(super) fn advance_lane(&mut self, now: Now, job: JobId) {
         let Some(entry) = self.jobs.get(&job) else { return };
         let mut block = entry.row.job.block;
         if block.scope == BlockScope::Executor {

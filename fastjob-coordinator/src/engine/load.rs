@@ -73,7 +73,8 @@ impl Engine {
             let sharded = self
                 .jobs
                 .get(&open.job)
-                .is_some_and(|entry| entry.row.job.shard != ShardStrategy::One);
+                .is_some_and(|entry| entry.row.job.shard != ShardStrategy::One)
+                && open.more().wanted.is_none();
             if open.shard.total < 2 && !(sharded && open.shard.total == 1) {
                 continue;
             }

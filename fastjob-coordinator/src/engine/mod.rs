@@ -46,6 +46,7 @@ mod state;
 mod tasks;
 mod timers;
 mod track;
+mod waits;
 
 #[cfg(any(test, feature = "simulation"))]
 pub mod simulation;
@@ -283,7 +284,7 @@ impl Engine {
         engine.load_ended(loaded.ended_shards);
         engine.load_failing(loaded.failing);
         engine.lift_ids(now);
-        engine.chores.start_children(loaded.child_starts);
+        engine.chores.start_children(loaded.child_starts, None);
         engine
     }
 
@@ -322,9 +323,9 @@ impl Engine {
             }
             Event::Returned(session, returned) => self.returned(now, session, returned, out),
             Event::Disconnected(session) => self.disconnected(now, session),
-            // Too old to be trusted; the next read brings what is still to be started.
-            Event::ChildStarts(_, read_at) if self.keys.is_too_old(read_at) => {}
-            Event::ChildStarts(children, _) => self.chores.start_children(children),
+            Event::ChildStarts(children, read_at) => {
+                self.chores.start_children(children, Some(read_at));
+            }
             Event::JobsRemoved { jobs, before } => self.forget_jobs(&jobs, before),
             Event::Command(command) => self.command(now, command, out),
             Event::CommandWith(directory, command) => {
@@ -487,9 +488,12 @@ impl Engine {
     fn deadline_passed(&mut self, now: Now, attempt: AttemptId, out: &mut Effects) {
         let mut passed = Deadlines::NONE;
         self.set_deadline(attempt, |deadlines| passed = deadlines.take_passed(now.uptime));
-        let Deadlines { due, no_executor, ends, starts_late, runs_long } = passed;
+        let Deadlines { due, no_executor, ends, starts_late, runs_long, displaced } = passed;
         if due.is_some() {
             self.make_due(now, attempt);
+        }
+        if displaced.is_some() {
+            self.displace_waiting(attempt);
         }
         if starts_late.is_some() {
             self.starts_late(now, attempt);

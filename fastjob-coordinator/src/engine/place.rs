@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use fastjob_core::{
-    AttemptId, AttemptState, ExecutorName,
+    AttemptId, AttemptState,
     attempt::{self, AttemptEvent, End},
     route::{self, Ask, Candidate},
     shard::{Facts, ShardStrategy},
@@ -18,13 +18,15 @@ use rand::RngExt;
 use super::{
     BURST, Effects, Engine, Message, Now, SessionId, StartAttempt,
     idmap::IdMap,
-    queues::WaitKey,
     state::{After, Life, Open, Step},
 };
 use crate::record::{LifeId, NOT_SPREAD, Placed};
 
 /// Most attempts in one message: small enough that the first is entered while the rest travels.
 const SEND_MOST: usize = 512;
+
+/// What an attempt takes in a message beside its param and its checkpoint, in bytes.
+const NAMES: usize = 512;
 
 /// Attempts on their way out, by session.
 #[derive(Default)]
@@ -33,7 +35,8 @@ pub(super) struct Outgoing(HashMap<SessionId, (Vec<StartAttempt>, usize)>);
 impl Outgoing {
     fn add(&mut self, session: SessionId, start: StartAttempt, out: &mut Effects) {
         let (batch, bytes) = self.0.entry(session).or_default();
-        *bytes += start.param.as_deref().or(start.job.param.as_deref()).map_or(0, str::len);
+        let param = start.param.as_deref().or(start.job.param.as_deref()).map_or(0, str::len);
+        *bytes += param + start.checkpoint.as_deref().map_or(0, str::len) + NAMES;
         batch.push(start);
         if batch.len() >= SEND_MOST || *bytes >= BATCH_BYTES {
             *bytes = 0;
@@ -157,7 +160,7 @@ impl Engine {
     }
 
     /// Lets an attempt wait until it is due, at once if it is by now.
-    fn await_due(&mut self, now: Now, attempt: AttemptId, life: Option<LifeId>) {
+    pub(super) fn await_due(&mut self, now: Now, attempt: AttemptId, life: Option<LifeId>) {
         self.move_to(attempt, Step::NotDue, life);
         let Some(open) = self.open.get(&attempt) else { return };
         match open.more().due_in {
@@ -261,6 +264,10 @@ impl Engine {
         open.state = AttemptState::Planned;
         open.started_at = None;
         let job = open.job;
+        if self.jobs.get(&job).is_some_and(|entry| entry.row.job.block.is_exclusive()) {
+            // Others may have been let through meanwhile, and are not to be replaced by it.
+            open.more_mut().was_placed = true;
+        }
         self.set_deadline_if_any(attempt, |deadlines| {
             (deadlines.no_executor, deadlines.ends, deadlines.runs_long) = (None, None, None);
         });
@@ -271,7 +278,7 @@ impl Engine {
     }
 
     /// Records that an attempt is on no executor, so that the next engine does not ask one about it.
-    fn displace(&mut self, attempt: AttemptId) {
+    pub(super) fn displace(&mut self, attempt: AttemptId) {
         let Some(open) = self.open.get_mut(&attempt) else { return };
         Self::unpromise_at(&mut self.lives, open);
         if open.life.is_some() {
@@ -294,7 +301,9 @@ impl Engine {
 
     /// It has an executor: the time that it may wait for one starts again if it loses that.
     fn end_wait(&mut self, attempt: AttemptId) {
-        self.set_deadline_if_any(attempt, |deadlines| deadlines.no_executor = None);
+        self.set_deadline_if_any(attempt, |deadlines| {
+            (deadlines.no_executor, deadlines.displaced) = (None, None);
+        });
     }
 
     /// Changes the deadlines of an attempt that has some.
@@ -312,7 +321,12 @@ impl Engine {
             // Stopped in the meantime, its place was given back then.
             let Some(open) = self.open.get(&attempt) else { continue };
             let (Step::Placing, Some(id)) = (open.step, open.life) else { continue };
-            match self.lives.get(&id).is_some_and(Life::is_live) {
+            // Its executor may be leaving by now, and its job may have another handler.
+            let job = self.jobs.get(&open.job).map(|entry| &entry.row.job);
+            let fits = |life: &Life| {
+                life.is_live() && job.is_some_and(|job| life.hosts(&job.service, &job.handler))
+            };
+            match self.lives.get(&id).is_some_and(fits) {
                 true => self.send(attempt, id, &mut outgoing, out),
                 false => self.unplace(now, attempt),
             }
@@ -342,72 +356,6 @@ impl Engine {
         self.move_to(attempt, Step::Sent, Some(id));
         self.end_wait(attempt);
         outgoing.add(session, start, out);
-    }
-
-    pub(super) fn wait(&mut self, now: Now, attempt: AttemptId) {
-        let Some(open) = self.open.get(&attempt) else { return };
-        let Some(entry) = self.jobs.get(&open.job) else { return };
-        let job = &entry.row.job;
-        let bound = open.more().bound.and_then(|life| self.lives.get(&life));
-        let bound = bound.filter(|life| life.is_live()).map(|life| &life.executor);
-        let key = WaitKey {
-            service: job.service.clone(),
-            handler: job.handler.clone(),
-            executor: bound.or(open.more().wanted.as_ref()).or(job.route.names()).cloned(),
-        };
-        let until = now.uptime.saturating_add(job.no_executor);
-        self.move_to(attempt, Step::Waiting, open.life);
-        self.waiting.push(key, attempt);
-        // A failed re-dispatch must not restart the timeout.
-        self.set_deadline(attempt, |deadlines| {
-            deadlines.no_executor.get_or_insert(until);
-        });
-    }
-
-    /// Lets shards look for another executor that waited for one that is gone.
-    pub(super) fn unbind(&mut self, now: Now, gone: LifeId, executor: &ExecutorName) {
-        let waited: Vec<_> = self
-            .waiting
-            .of_executor(executor)
-            .filter(|attempt| {
-                self.open.get(attempt).is_some_and(|open| open.more().bound == Some(gone))
-            })
-            .collect();
-        for attempt in waited {
-            self.unplace(now, attempt);
-        }
-    }
-
-    /// Fails an attempt that has waited for an executor as long as its job allows.
-    pub(super) fn give_up_waiting(&mut self, now: Now, attempt: AttemptId) {
-        let Some(open) = self.open.get(&attempt) else { return };
-        if open.step != Step::Waiting {
-            return;
-        }
-        let Some(entry) = self.jobs.get(&open.job) else { return };
-        let job = &entry.row.job;
-        let waited = fastjob_core::duration::to_text(job.no_executor);
-        let hosts = self.groups.get(&(job.service.clone(), job.handler.clone()));
-        let only = open.more().wanted.as_ref().or(job.route.names());
-        let message = match (only, hosts.map_or(0, |group| group.len())) {
-            (Some(name), _) => format!("executor `{name}` could not take it for {waited}"),
-            (None, n @ 1..) if open.shard == NOT_SPREAD => {
-                format!("none of the {n} executors with the handler met the filter for {waited}")
-            }
-            (None, 0) => format!(
-                "no executor of service `{}` with the handler `{}` was connected for {waited}",
-                job.service, job.handler
-            ),
-            (None, 1) => {
-                format!("the one executor with the handler `{}` was full for {waited}", job.handler)
-            }
-            (None, n) => format!(
-                "all {n} executors with the handler `{}` were full for {waited}",
-                job.handler
-            ),
-        };
-        let end = End::Failed(fastjob_core::FailReason::NoExecutor);
-        self.end_here(now, attempt, end, Some(message));
     }
 }
 

@@ -165,6 +165,16 @@ impl Engine {
         }
     }
 
+    /// Plans the fires of a job that was saved, as far as those of the others are planned: they are
+    /// durable with the job itself.
+    pub(super) fn plan_up_to_watermark(&mut self, now: Now, id: JobId) {
+        while let Some(fire_at) = self.jobs.get(&id).and_then(|entry| entry.next_fire)
+            && fire_at <= self.watermark
+        {
+            self.fire(now, id, fire_at);
+        }
+    }
+
     /// Plans a fire, or what is to follow from missed ones; how many tasks that made.
     fn fire(&mut self, now: Now, id: JobId, fire_at: Timestamp) -> usize {
         let Some(entry) = self.jobs.get_mut(&id) else {

@@ -107,6 +107,8 @@ pub(super) struct WaitKey {
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
     queues: HashMap<WaitKey, Fifo>,
+    /// From which place on a new queue counts: places are not given twice.
+    next: u64,
     keys: IdMap<AttemptId, WaitKey>,
 }
 
@@ -118,7 +120,8 @@ impl Waiting {
             Some(_) => self.remove(attempt),
             None => {}
         }
-        self.queues.entry(key.clone()).or_default().push(attempt);
+        let new = || Fifo { next: self.next, ..Fifo::default() };
+        self.queues.entry(key.clone()).or_insert_with(new).push(attempt);
         self.keys.insert(attempt, key);
     }
 
@@ -127,6 +130,7 @@ impl Waiting {
         if let Some(queue) = self.queues.get_mut(&key) {
             queue.remove(attempt);
             if queue.is_empty() {
+                self.next = self.next.max(queue.next);
                 self.queues.remove(&key);
             }
         }

@@ -207,10 +207,10 @@ impl Engine {
         };
         if let Some(entry) = self.jobs.get_mut(&new.job)
             && entry.row.job.timetable.follows_the_last_end()
-            && new.fire_at.is_some()
+            && let Some(fire_at) = new.fire_at
         {
-            // There will be no end to count from.
-            entry.row.anchor = entry.row.anchor.max(now.wall);
+            // There will be no end to count from; the fire may have been planned ahead.
+            entry.row.anchor = entry.row.anchor.max(now.wall).max(fire_at);
             entry.cursor = entry.cursor.max(entry.row.anchor);
             self.commit.anchors.push((new.job, entry.row.anchor));
         }

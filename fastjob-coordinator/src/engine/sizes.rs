@@ -11,7 +11,7 @@ pub(super) struct Sizes {
     /// Commits that are not durable, and their rows.
     pub(super) unwritten: usize,
     /// Collections that are at most proportional to what is open.
-    pub(super) of_open: [(&'static str, usize); 14],
+    pub(super) of_open: [(&'static str, usize); 15],
     /// Collections that are at most proportional to what is not durable.
     pub(super) of_unwritten: [(&'static str, usize); 3],
     /// An attempt that was sent, while nothing waits for its executor.
@@ -49,6 +49,7 @@ impl Engine {
                 ("spread tasks", self.spreads.len()),
                 ("chores", self.chores.len()),
                 ("jobs in the round", self.round.len()),
+                ("names", self.by_bare_name.len()),
                 ("fires", self.fires.len()),
                 ("sessions and seats", self.sessions.len() + self.seats.len()),
                 ("lives in groups", self.groups.values().map(Vec::len).sum()),

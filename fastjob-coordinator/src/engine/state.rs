@@ -76,6 +76,8 @@ pub(crate) struct More {
     pub(crate) due_in: Option<Duration>,
     /// The executor that whoever started the task asked for.
     pub(crate) wanted: Option<ExecutorName>,
+    /// It was placed before and comes back: in a lane it does not replace what came meanwhile.
+    pub(crate) was_placed: bool,
     /// The executor whose shard it is, while that is there.
     pub(crate) bound: Option<LifeId>,
     /// Where the attempt before it failed.
@@ -97,6 +99,7 @@ impl Open {
         const NONE: &More = &More {
             due_in: None,
             wanted: None,
+            was_placed: false,
             bound: None,
             avoid: None,
             checkpoint: None,

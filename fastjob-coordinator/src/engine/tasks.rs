@@ -16,8 +16,6 @@ impl Engine {
         match command {
             Command::Save { job, mode, origin, answer } => {
                 let saved = self.save(now, *job, mode, origin);
-                // The new schedule is planned up to the watermark with the change itself.
-                self.plan(now, out);
                 self.answer_save(answer, saved, out);
             }
             Command::Delete { job, answer } => {
@@ -26,7 +24,6 @@ impl Engine {
             }
             Command::Switch { job, to, answer } => {
                 let switched = self.switch(now, &job, to);
-                self.plan(now, out);
                 self.answer_save(answer, switched, out);
             }
             Command::Start { ask, answer } => match self.start(now, ask) {

@@ -83,18 +83,24 @@ pub(super) struct Deadlines {
     pub(super) starts_late: Option<Duration>,
     /// Its handler should have ended.
     pub(super) runs_long: Option<Duration>,
+    /// It has waited so long that it is recorded to be on no executor.
+    pub(super) displaced: Option<Duration>,
 }
 
 impl Deadlines {
-    pub(super) const NONE: Self =
-        Self { due: None, no_executor: None, ends: None, starts_late: None, runs_long: None };
+    pub(super) const NONE: Self = Self {
+        due: None,
+        no_executor: None,
+        ends: None,
+        starts_late: None,
+        runs_long: None,
+        displaced: None,
+    };
 
     /// The first of them.
     pub(super) fn earliest(&self) -> Option<Duration> {
-        [self.due, self.no_executor, self.ends, self.starts_late, self.runs_long]
-            .into_iter()
-            .flatten()
-            .min()
+        let Self { due, no_executor, ends, starts_late, runs_long, displaced } = *self;
+        [due, no_executor, ends, starts_late, runs_long, displaced].into_iter().flatten().min()
     }
 
     /// Takes out those that have passed.
@@ -106,6 +112,7 @@ impl Deadlines {
             ends: take(&mut self.ends),
             starts_late: take(&mut self.starts_late),
             runs_long: take(&mut self.runs_long),
+            displaced: take(&mut self.displaced),
         }
     }
 }

@@ -82,7 +82,11 @@ impl Engine {
         if let Some(highest) = new.highest {
             self.lift_ids_above(highest);
         }
+        let leaving = new.leaving;
         let (holding, refused) = self.take_seat(now, id, new);
+        if leaving {
+            self.unbind_from(now, id);
+        }
         let welcome = match refused.is_empty() {
             true => ConnectAnswer::Welcome,
             false => ConnectAnswer::WithoutJobs { refused },
@@ -191,8 +195,13 @@ impl Engine {
                     open.state = AttemptState::Dispatched;
                 }
                 self.move_to(attempt, Step::Sent, Some(id));
-                if stopping {
-                    stop.push(named);
+                match stopping {
+                    true => {
+                        self.await_stop(now, attempt);
+                        stop.push(named);
+                    }
+                    // It may wait there for its turn.
+                    false => self.watch_start(now, attempt),
                 }
             } else {
                 // A handler that was entered is held until its outcome is acknowledged.
@@ -257,7 +266,10 @@ impl Engine {
         let job = &entry.row.job;
         if let Some(timeout) = job.timeout {
             let at = now.uptime.saturating_add(timeout + job.grace + SLACK);
-            self.set_deadline(attempt, |deadlines| deadlines.ends = Some(at));
+            // Executors say again what they have started: that does not start the wait anew.
+            self.set_deadline(attempt, |deadlines| {
+                deadlines.ends.get_or_insert(at);
+            });
         }
     }
 
@@ -313,6 +325,7 @@ impl Engine {
             life.leaving = true;
         }
         self.take_returned(now, id, returned, Duration::ZERO);
+        self.unbind_from(now, id);
         self.dispatch_due(now, out);
     }
 

@@ -13,3 +13,4 @@ mod retention;
 mod rules;
 mod speed;
 mod story;
+mod waits;

@@ -203,3 +203,20 @@ fn a_child_that_was_read_before_the_engine_began_is_not_started_twice() {
     story.tell(Event::ChildStarts(vec![child], read_at));
     assert_eq!(started(&story), 1);
 }
+
+#[test]
+fn a_child_whose_key_is_forgotten_while_it_is_handed_over_is_not_started_again() {
+    let mut story = with_job("");
+    let job = *story.store.jobs.keys().next().unwrap();
+    let (partition, parent) = (Partition(0), TaskId(900));
+    let child = ChildStart { id: 901, partition, job, parent, param: None, lineage: None };
+    story.pass(1_000);
+    let read_at = story.now.uptime;
+    story.tell(Event::ChildStarts(vec![child.clone()], read_at));
+    // A second read of before arrives at the moment at which the engine forgets the key.
+    story.now.uptime += Duration::from_secs(60);
+    story.now.wall += SignedDuration::from_secs(60);
+    story.tell(Event::ChildStarts(vec![child], read_at));
+    let started = story.store.attempts.values().filter(|row| row.new.parent == Some(parent));
+    assert_eq!(started.count(), 1);
+}

@@ -169,6 +169,16 @@ impl Story {
         wait.try_recv().unwrap()
     }
 
+    /// Starts a task on one executor.
+    pub(super) fn start_on(&mut self, name: &str, executor: &str) -> AttemptId {
+        let (answer, mut wait) = oneshot::channel();
+        let job = JobPath(name.to_owned());
+        let executor = Some(executor.parse().unwrap());
+        let ask = Start { job, cause: Cause::Api, param: None, at: When::Now, executor, key: None };
+        self.tell(Event::Command(Command::Start { ask, answer }));
+        wait.try_recv().unwrap().unwrap().first_attempt()
+    }
+
     pub(super) fn finish(&mut self, session: u64, attempt: AttemptId, end: End) {
         let outcome = Outcome {
             attempt,
