@@ -31,7 +31,7 @@ use crate::record::{LifeId, Lineage, NOT_SPREAD, NewAttempt};
 /// Most tasks that one step plans, and most jobs whose next fire it looks up.
 const SLICE: usize = 2_000;
 /// Most rows that a round holds back before it is cut.
-const ROUND_ROWS: usize = 100_000;
+const ROUND_ROWS: usize = 50_000;
 
 /// The planning that is under way.
 #[derive(Debug, Default)]

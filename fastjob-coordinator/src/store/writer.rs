@@ -179,7 +179,7 @@ impl Writer {
             }
             let alone = Lease::default();
             let at_fault = group.ids.first().map(|(lease, _)| *lease).filter(|l| *l != alone);
-            if let Some(lease) = at_fault.filter(|_| err.is_refusal()) {
+            if let Some(lease) = at_fault.filter(|_| err.is_refusal() || err.is_too_much()) {
                 refusals += 1;
                 if refusals >= REFUSALS {
                     tracing::error!(

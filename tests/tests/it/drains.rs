@@ -108,6 +108,31 @@ async fn an_executor_that_drains_is_sent_nothing_by_a_coordinator_that_starts_me
     assert_eq!(rest.ended(long).await["state"], "failed");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_when_coordinator_and_executor_stop_together_runs_when_they_are_back() {
+    let mut coordinator = coordinator().await;
+    let mut executor = coordinator.executor(EXECUTOR, "e1");
+    let rest = coordinator.rest();
+    rest.executors(1).await;
+    let block = json!({"strategy": "serial", "scope": "cluster"});
+    rest.save(json!({"name": "long", "handler": "stubborn", "block": block})).await;
+    let long = rest.start("long", json!({})).await;
+    rest.reaches(long, &["running"]).await;
+    let waits = rest.start("long", json!({})).await;
+    // The coordinator stops in order, the executor is killed before the stop is over.
+    assert!(coordinator.stop().success());
+    executor.kill();
+    coordinator.up().await;
+    let _executor = coordinator.executor(EXECUTOR, "e1");
+    rest.executors(1).await;
+    let lost = rest.ended(long).await;
+    assert_eq!(
+        (&lost["state"], &lost["attempts"][0]["reason"]),
+        (&json!("failed"), &json!("executor lost"))
+    );
+    rest.reaches(waits, &["running"]).await;
+}
+
 /// A session that is spoken by the test.
 struct Spoken {
     says: mpsc::Sender<v1::FromExecutor>,

@@ -91,6 +91,23 @@ async fn a_group_is_bounded_in_bytes() {
 
 #[tokio::test]
 async fn a_commit_that_is_refused_for_good_holds_up_its_own_partition_alone() {
+    holds_up_its_own_partition_alone("alter table attempts add check (id <> 98)").await;
+}
+
+#[tokio::test]
+async fn a_commit_that_is_too_much_for_the_store_holds_up_its_own_partition_alone() {
+    holds_up_its_own_partition_alone(
+        "create function too_much() returns trigger language plpgsql as $$ begin \
+           if new.id = 98 then raise exception using errcode = '57014'; end if; \
+           return new; \
+         end $$; \
+         create trigger too_much before insert on attempts for each row execute function too_much()",
+    )
+    .await;
+}
+
+/// What the store makes of the attempt 98 stops its partition, and no other.
+async fn holds_up_its_own_partition_alone(refusal: &'static str) {
     let home = Fresh::fresh().await;
     home.store().commit(&[base()]).await.unwrap();
     home.store.beat(&node("a"), std::time::Duration::from_secs(60)).await.unwrap();
@@ -98,7 +115,7 @@ async fn a_commit_that_is_refused_for_good_holds_up_its_own_partition_alone() {
     for partition in (0..4).map(Partition) {
         leases.push(home.store.acquire(&id("a"), partition).await.unwrap().unwrap());
     }
-    home.run("alter table attempts add check (id <> 98)").await;
+    home.run(refusal).await;
     let planned = |id: i64| Commit { lease: leases[(id % 32) as usize], ..plan([head(id)]) };
     // 98 is of partition 2, and what comes after it there is of no use without it.
     let commits = [64, 65, 66, 67, 98, 96, 97, 130, 99].map(planned);
