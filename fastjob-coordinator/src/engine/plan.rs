@@ -464,6 +464,13 @@ impl Engine {
                 let job = open.job;
                 self.cancel(attempt);
                 self.leave_lane(now, job, attempt);
+                if let Some(entry) = self.jobs.get_mut(&job)
+                    && entry.row.job.timetable.follows_the_last_end()
+                    && entry.scheduled == 0
+                {
+                    // Its next fire counts from the last end again, and may be before this one.
+                    entry.cursor = entry.cursor.min(entry.row.anchor);
+                }
                 self.schedule_next(job);
             }
             _ => self.unplace(now, attempt),

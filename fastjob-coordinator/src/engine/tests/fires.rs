@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::story::Story;
-use crate::record::Origin;
+use crate::{engine::Event, record::Origin};
 
 /// With each fire the rate drifts by a tenth of a second, out of the one minute of an hour in which
 /// it may fire. It comes back to it after four years.
@@ -29,4 +29,20 @@ fn a_job_whose_fires_are_excluded_for_years_fires_when_they_are_allowed_again() 
     assert!(
         fires.iter().all(|fire| *fire <= begun + SignedDuration::from_hours(601) || *fire == next)
     );
+}
+
+#[test]
+fn a_fixed_delay_that_is_shortened_right_after_a_takeover_goes_on() {
+    let delay = |delay| {
+        format!(r#"{{"name": "m", "handler": "h", "schedule": {{"fixed_delay": "{delay}"}}}}"#)
+    };
+    let mut story = Story::begin();
+    story.connect("e", "i1", 1, &[]);
+    story.save(&delay("700ms"), Origin::Api).unwrap();
+    let mut next = Story::carry_on(story.store.clone(), story.now);
+    next.tell(Event::Tick);
+    next.save(&delay("200ms"), Origin::Api).unwrap();
+    next.connect("e", "i1", 1, &[]);
+    next.pass(1_000);
+    assert_eq!(next.starts(1).len(), 1);
 }
