@@ -11,6 +11,7 @@ pub(super) async fn channel(address: &str, identity: &Identity) -> Result<Channe
     let mut endpoint = Endpoint::from_shared(address.to_owned())?
         .connect_timeout(Duration::from_secs(5))
         .tcp_nodelay(true)
+        .tcp_keepalive(Some(Duration::from_secs(10)))
         .http2_keep_alive_interval(Duration::from_secs(10))
         .keep_alive_timeout(Duration::from_secs(10))
         .initial_stream_window_size(4 * 1024 * 1024)

@@ -17,7 +17,10 @@ use fastjob_core::{
     ExecutorName, Incarnation, ServiceName,
     wire::{MESSAGE_MAX, PROTOCOL, v1},
 };
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout},
+};
 use tokio_stream::{StreamExt, wrappers::ReceiverStream};
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status, Streaming, metadata::MetadataValue};
@@ -34,7 +37,7 @@ const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// After an answer that will not be another one soon.
 const REFUSED_WAIT: Duration = Duration::from_secs(5);
-/// How long a coordinator may take to welcome.
+/// How long a coordinator may take for each step on the way to its welcome.
 const WELCOME: Duration = Duration::from_secs(10);
 /// Messages on their way out of one link.
 const OUTBOUND: usize = 16;
@@ -184,8 +187,9 @@ impl Link {
     }
 
     async fn session(&self, welcomed: &mut bool) -> Result<(), LinkError> {
-        let channel =
-            dial::channel(&self.address, &self.identity).await.map_err(LinkError::Dial)?;
+        // The connect timeout of the channel does not cover the TLS handshake.
+        let channel = timeout(WELCOME, dial::channel(&self.address, &self.identity)).await;
+        let channel = channel.map_err(|_| LinkError::Silent(WELCOME))?.map_err(LinkError::Dial)?;
         let mut client = ExecutorLinkClient::new(channel)
             .max_decoding_message_size(MESSAGE_MAX)
             .max_encoding_message_size(MESSAGE_MAX);
@@ -202,9 +206,9 @@ impl Link {
             value.set_sensitive(true);
             request.metadata_mut().insert("authorization", value);
         }
-        let joined = tokio::time::timeout(WELCOME, client.join(request)).await;
+        let joined = timeout(WELCOME, client.join(request)).await;
         let mut inbound = joined.map_err(|_| LinkError::Silent(WELCOME))??.into_inner();
-        let first = tokio::time::timeout(WELCOME, inbound.next()).await;
+        let first = timeout(WELCOME, inbound.next()).await;
         let welcome = match first.map_err(|_| LinkError::Silent(WELCOME))? {
             Some(Ok(v1::ToExecutor { message: Some(Hear::Welcome(welcome)) })) => welcome,
             Some(Err(status)) => return Err(status.into()),
@@ -263,7 +267,7 @@ impl Link {
     ) -> Result<(), LinkError> {
         let mut answers = Answers::default();
         loop {
-            let next = tokio::time::timeout(terms.silence, inbound.next());
+            let next = timeout(terms.silence, inbound.next());
             let next = tokio::select! {
                 next = next => next,
                 () = answers.next() => continue,

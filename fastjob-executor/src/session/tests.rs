@@ -53,32 +53,15 @@ impl JobHandler for Patient {
     }
 }
 
-struct Coordinator {
-    says: mpsc::Sender<Said>,
-    hears: mpsc::UnboundedReceiver<Say>,
+/// An executor with the handler `patient` and one link.
+struct Executor {
     runtime: Runtime,
     stop: CancellationToken,
-    _logs: tempfile::TempDir,
+    logs: tempfile::TempDir,
 }
 
-impl Drop for Coordinator {
-    fn drop(&mut self) {
-        self.stop.cancel();
-    }
-}
-
-impl Coordinator {
-    /// Listens, and has an executor with the handler `patient` dial in.
-    async fn with_an_executor() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
-        let (heard, hears) = mpsc::unbounded_channel();
-        let (says, script) = mpsc::channel(64);
-        let script = Script { heard, says: Mutex::new(Some(script)) };
-        let server =
-            tonic::transport::Server::builder().add_service(ExecutorLinkServer::new(script));
-        tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
-
+impl Executor {
+    fn dials(address: String) -> Self {
         let service: ServiceName = "test".parse().unwrap();
         let handlers = vec![Registration::named("patient", Patient)];
         let registry = Arc::new(Registry::collect(&service, Discovery::Off, handlers).unwrap());
@@ -107,7 +90,38 @@ impl Coordinator {
             stop: stop.clone(),
         };
         tokio::spawn(link.run());
-        Self { says, hears, runtime, stop, _logs: folder }
+        Self { runtime, stop, logs: folder }
+    }
+}
+
+struct Coordinator {
+    says: mpsc::Sender<Said>,
+    hears: mpsc::UnboundedReceiver<Say>,
+    runtime: Runtime,
+    stop: CancellationToken,
+    _logs: tempfile::TempDir,
+}
+
+impl Drop for Coordinator {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl Coordinator {
+    /// Listens, and has an executor with the handler `patient` dial in.
+    async fn with_an_executor() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let (heard, hears) = mpsc::unbounded_channel();
+        let (says, script) = mpsc::channel(64);
+        let script = Script { heard, says: Mutex::new(Some(script)) };
+        let server =
+            tonic::transport::Server::builder().add_service(ExecutorLinkServer::new(script));
+        tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
+
+        let Executor { runtime, stop, logs } = Executor::dials(address);
+        Self { says, hears, runtime, stop, _logs: logs }
     }
 
     async fn say(&self, message: Hear) {
@@ -215,4 +229,17 @@ async fn an_executor_that_leaves_returns_what_still_arrives_and_waits_for_every_
     assert!(!drained.is_finished());
     coordinator.say(Hear::Farewell(v1::Farewell {})).await;
     drained.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_peer_that_accepts_the_connection_and_does_nothing_is_dialled_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let executor = Executor::dials(format!("https://{}", listener.local_addr().unwrap()));
+    let (first, _) = listener.accept().await.unwrap();
+    // It waits for the answer to its TLS handshake.
+    first.readable().await.unwrap();
+    tokio::time::pause();
+    let second = tokio::time::timeout(Duration::from_secs(60), listener.accept()).await;
+    assert!(second.is_ok(), "it still waits for the first");
+    executor.stop.cancel();
 }
