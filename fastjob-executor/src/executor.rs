@@ -221,7 +221,8 @@ impl Builder {
     ///
     /// When told to stop it takes no more work, returns what it has not entered and what still
     /// arrives, lets running handlers end within the grace, and delivers what they returned. It ends
-    /// when every coordinator that it is connected to has taken note, or after a few seconds.
+    /// when every coordinator that it is connected to has taken note, or after a few seconds. If the
+    /// connection to a coordinator is lost before that, it waits as long for the next one.
     ///
     /// Handlers run on the tokio runtime that this is called on; the executor itself has a thread
     /// of its own, so that handlers that block theirs do not cut it off.

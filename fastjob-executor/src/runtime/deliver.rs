@@ -25,7 +25,7 @@ impl State {
 
     /// The link has a new session; what was said in an earlier one is not answered in it.
     pub(super) fn session_began(&mut self, link: u32, says_farewell: bool) {
-        self.owners.leave(link);
+        self.session_ended(link);
         self.links.begin(link, says_farewell);
         // While the executor drains, the first thing to say is that it does.
         self.links.wake(link);
@@ -34,6 +34,10 @@ impl State {
     /// The link's session has ended. What was to be returned over it is not held: the next owner
     /// learns so from Holding.
     pub(super) fn session_ended(&mut self, link: u32) {
+        let leaving = self.leaving;
+        if self.links.session(link).is_some_and(|session| session.owes(leaving)) {
+            self.unconfirmed.extend(self.owners.partitions(link));
+        }
         self.owners.leave(link);
         self.links.end(link);
     }
@@ -91,6 +95,9 @@ impl State {
             let partition = self.owners.partition(name.id);
             leases.iter().any(|lease| lease.partition == partition)
         };
+        for lease in &leases {
+            self.unconfirmed.remove(&lease.partition);
+        }
         let names = self.names().filter(of).map(|name| (name.id, name.created_at));
         let (attempts, created_at) = names.unzip();
         let highest = leases.iter().filter_map(|lease| self.owners.highest(lease.partition));
@@ -106,7 +113,12 @@ impl State {
         // for what is sent in the term that Holding answers.
         let partings = self.links.session(link).map(|session| session.partings(leaving));
         let mut messages = partings.unwrap_or_default();
-        messages.extend(self.holding(link).map(Message::Holding));
+        if let Some(holding) = self.holding(link) {
+            messages.push(Message::Holding(holding));
+            if let Some(session) = self.links.session(link).filter(|_| leaving) {
+                messages.push(session.confirms());
+            }
+        }
         let mut next_at = None;
         let mut partitions = self.owners.partitions(link);
         if let Some(session) = self.links.session(link) {

@@ -50,11 +50,11 @@ impl Runtime {
     }
 
     /// Waits until all outcomes are acknowledged, and every coordinator that is connected has taken
-    /// note that the executor leaves and has back what was returned.
+    /// note that the executor leaves and has back what was returned. Where a coordinator has gone
+    /// before it had, the next owner of its partitions is waited for.
     pub(crate) async fn flush(&self) {
-        let done = |state: &State| {
-            state.held.is_empty() && state.outbox.len() == 0 && state.links.have_parted()
-        };
+        let done =
+            |state: &State| state.held.is_empty() && state.outbox.len() == 0 && state.has_parted();
         if self.wait_until(FLUSH, done).await {
             return;
         }
@@ -62,7 +62,7 @@ impl Runtime {
         tracing::warn!(
             running = state.held.len(),
             outcomes = state.outbox.len(),
-            answered = state.links.have_parted(),
+            answered = state.has_parted(),
             "the executor stops before its coordinators have taken everything"
         );
     }
@@ -77,6 +77,13 @@ impl Runtime {
             }
         };
         tokio::time::timeout(deadline, wait).await.is_ok()
+    }
+}
+
+impl State {
+    /// Whether no coordinator counts on this executor any more, as far as it can know.
+    fn has_parted(&self) -> bool {
+        self.unconfirmed.is_empty() && self.links.have_parted()
     }
 }
 

@@ -103,7 +103,7 @@ impl State {
     }
 
     /// Takes no more work, and returns what waits. Where no coordinator acts on the partition of an
-    /// attempt, the next one learns from Holding that it is not here.
+    /// attempt, the next owner learns from Holding that it is not here.
     pub(super) fn leave(&mut self) {
         self.leaving = true;
         let waiting: HashMap<_, _> = self
@@ -119,9 +119,11 @@ impl State {
         ids.sort_unstable();
         for id in ids {
             self.remove(id);
-            let link = self.owners.link(self.owners.partition(id));
-            if let Some(session) = link.and_then(|link| self.links.session(link)) {
-                session.give_back(id);
+            let partition = self.owners.partition(id);
+            let link = self.owners.link(partition);
+            match link.and_then(|link| self.links.session(link)) {
+                Some(session) => session.give_back(id),
+                None => drop(self.unconfirmed.insert(partition)),
             }
         }
         self.links.wake_all();

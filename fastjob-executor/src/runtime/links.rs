@@ -3,6 +3,12 @@
 //! While the executor drains, each session says so in Goodbye, and returns in further ones what
 //! still arrives. The coordinator answers each with Farewell, after everything that it sent before:
 //! when the last is answered, the coordinator has all that was returned, and sends nothing more.
+//! A Goodbye also follows each Holding: its answer says that the new owner of the partitions has
+//! taken note, and comes after what it sent again because of it.
+//!
+//! A session that ends before its last answer leaves its partitions unconfirmed: what was returned
+//! may not have arrived. The executor waits for their next owners, so that they do not count on
+//! attempts that ended with it.
 //!
 //! A coordinator of an earlier release does not answer. It is told the same, takes back what comes
 //! with a Goodbye, and is not waited for: what it sends after the stream has ended fails there as
@@ -106,7 +112,18 @@ impl Session {
 
     fn has_parted(&self) -> bool {
         let answered = !self.says_farewell || self.farewells == self.goodbyes;
-        self.goodbyes > 0 && answered && self.returned.is_empty()
+        self.goodbyes > 0 && answered && self.returned.is_empty() && self.taken.is_empty()
+    }
+
+    /// Whether its coordinator may count on attempts that are not here any more if it ends now.
+    pub(super) fn owes(&self, leaving: bool) -> bool {
+        !self.returned.is_empty() || (leaving && !self.has_parted())
+    }
+
+    /// A Goodbye whose answer confirms what was said before it.
+    pub(super) fn confirms(&mut self) -> Message {
+        self.goodbyes += 1;
+        Message::Goodbye(v1::Goodbye::default())
     }
 
     /// In which order to go through the partitions next.

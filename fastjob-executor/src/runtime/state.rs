@@ -50,6 +50,9 @@ pub(super) struct State {
     pub(super) silence: Silence,
     pub(super) watch: Watch,
     pub(super) leaving: bool,
+    /// Partitions in which a coordinator may still count on attempts that are not here any more.
+    /// Their next owners learn so from Holding, and the executor does not end before.
+    pub(super) unconfirmed: HashSet<u32>,
     /// The next attempt that ends panics here.
     #[cfg(test)]
     pub(super) breaks: bool,

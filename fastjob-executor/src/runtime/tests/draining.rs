@@ -41,7 +41,7 @@ async fn every_new_owner_of_a_partition_hears_that_the_executor_leaves() {
     bench.runtime.session_began(1, true);
     assert_eq!(bench.said_over(1), ["goodbye "]);
     bench.runtime.take(1, vec![lease]);
-    assert_eq!(bench.said_over(1), ["leaving, holding "]);
+    assert_eq!(bench.said_over(1), ["leaving, holding ", "goodbye "]);
     bench.runtime.start(1, &lease, vec![attempt(8)]);
     assert_eq!(bench.said_over(1), ["goodbye 8"]);
     // Its session ends before that has arrived: it holds nothing, and says so again.
@@ -49,7 +49,7 @@ async fn every_new_owner_of_a_partition_hears_that_the_executor_leaves() {
     bench.runtime.session_ended(1);
     bench.runtime.session_began(1, true);
     bench.runtime.take(1, vec![lease]);
-    assert_eq!(bench.said_over(1), ["goodbye ", "leaving, holding "]);
+    assert_eq!(bench.said_over(1), ["goodbye ", "leaving, holding ", "goodbye "]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -74,7 +74,7 @@ async fn it_ends_when_every_coordinator_has_answered_each_goodbye_and_not_before
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_ends_without_a_coordinator_that_is_gone_or_does_not_answer() {
+async fn it_ends_at_once_without_a_coordinator_that_is_gone_and_has_sent_it_nothing() {
     let bench = Bench::new();
     bench.runtime.link(1);
     bench.runtime.session_began(1, true);
@@ -86,13 +86,80 @@ async fn it_ends_without_a_coordinator_that_is_gone_or_does_not_answer() {
     assert!(!drained.is_finished());
     bench.runtime.session_ended(1);
     pass(Duration::from_millis(1)).await;
-    assert!(drained.is_finished());
+    assert!(drained.is_finished(), "it acts on no partition");
 
     let bench = Bench::new();
-    let drained = bench.leave().await;
+    bench.runtime.session_ended(0);
+    assert!(bench.leave().await.is_finished());
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_ends_without_a_coordinator_that_does_not_answer_or_come_back() {
+    for goes in [false, true] {
+        let bench = Bench::new();
+        let drained = bench.leave().await;
+        bench.said();
+        if goes {
+            bench.runtime.session_ended(0);
+        }
+        pass(Duration::from_secs(4)).await;
+        assert!(!drained.is_finished(), "it waits as long as for outcomes");
+        pass(Duration::from_secs(2)).await;
+        assert!(drained.is_finished(), "and no longer");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_coordinator_did_not_confirm_is_said_to_the_next_before_the_executor_ends() {
+    let bench = Bench::new();
+    bench.start_blocked(1, 2, v1::Block::Serial);
+    bench.start_blocked(2, 2, v1::Block::Serial);
+    pass(Duration::from_millis(1)).await;
     bench.said();
-    pass(Duration::from_secs(6)).await;
-    assert!(drained.is_finished(), "it waits no longer than for outcomes");
+    let drained = bench.leave().await;
+    assert_eq!(bench.said(), ["goodbye 2"]);
+    bench.stop(1).await;
+    bench.said();
+    bench.recorded(&[1]);
+    bench.runtime.session_ended(0);
+    pass(Duration::from_millis(1)).await;
+    assert!(!drained.is_finished(), "whether 2 is back is not known");
+    bench.runtime.session_began(0, true);
+    assert_eq!(bench.said(), ["goodbye "]);
+    bench.runtime.farewell(0);
+    pass(Duration::from_millis(1)).await;
+    assert!(!drained.is_finished(), "it does not act on the partition yet");
+    bench.runtime.take(0, vec![v1::Lease { term: 2, ..LEASE }]);
+    assert_eq!(bench.said(), ["leaving, holding ", "goodbye "]);
+    pass(Duration::from_millis(1)).await;
+    assert!(!drained.is_finished(), "it may not have arrived");
+    bench.runtime.farewell(0);
+    pass(Duration::from_millis(1)).await;
+    assert!(drained.is_finished());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waited_while_no_coordinator_was_there_is_returned_to_the_next() {
+    let bench = Bench::new();
+    bench.start_blocked(1, 2, v1::Block::Serial);
+    bench.start_blocked(2, 2, v1::Block::Serial);
+    pass(Duration::from_millis(1)).await;
+    bench.stop(1).await;
+    bench.start_blocked(3, 2, v1::Block::Serial);
+    bench.runtime.session_ended(0);
+    let drained = bench.leave().await;
+    pass(GRACE).await;
+    bench.recorded(&[1, 2]);
+    pass(Duration::from_millis(1)).await;
+    assert!(!drained.is_finished(), "3 is still placed here");
+    bench.runtime.link(1);
+    bench.runtime.session_began(1, true);
+    bench.runtime.take(1, vec![v1::Lease { term: 2, ..LEASE }]);
+    assert_eq!(bench.said_over(1)[..3], ["goodbye ", "leaving, holding ", "goodbye "]);
+    bench.runtime.farewell(1);
+    bench.runtime.farewell(1);
+    pass(Duration::from_millis(1)).await;
+    assert!(drained.is_finished());
 }
 
 #[tokio::test(start_paused = true)]
@@ -120,5 +187,5 @@ async fn what_waits_for_a_coordinator_that_is_away_is_not_held_any_more() {
     bench.runtime.leave();
     bench.runtime.session_began(0, true);
     bench.runtime.take(0, vec![LEASE]);
-    assert_eq!(bench.said()[..2], ["goodbye ", "leaving, holding 1"]);
+    assert_eq!(bench.said()[..3], ["goodbye ", "leaving, holding 1", "goodbye "]);
 }
