@@ -1,8 +1,24 @@
 //! Which partitions a node should have.
 //!
 //! Rules only: the database decides who holds a partition, `node` carries out what is said here.
+//!
+//! Each node gets its fair share. A node that cannot load a partition leaves it to others for a
+//! while. If no node has a partition for a while, another node takes it in addition to its share:
+//! the node that it is due to cannot load it.
 
-use crate::store::{Alive, ClusterView, NodeId, Partition};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+use crate::store::{Alive, ClusterView, Holding, NodeId, Partition};
+
+/// For how long a node leaves a partition to others that it could not load, or whose engine failed;
+/// a lease, if that is longer, because nodes look at the cluster a few times per lease.
+const REFUSED: Duration = Duration::from_secs(10);
+/// For how long a partition that a node took in addition to its share is not counted as part of it.
+/// Then the node gives back another one, or this one if it has no other.
+const EXTRA: Duration = Duration::from_secs(600);
 
 /// What a node should do about its partitions.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -13,50 +29,144 @@ pub(super) struct Plan {
     pub(super) release: Vec<Partition>,
 }
 
-/// Gives each living node its fair share and moves only what it must.
-///
-/// `held` are the partitions that this node acts on. Shares differ by one at most, and those who
-/// have most keep the larger ones.
-pub(super) fn plan(me: &NodeId, view: &ClusterView, held: &[Partition]) -> Plan {
-    let total = view.partitions.len();
-    let mut counts: Vec<(usize, &NodeId)> = view
-        .nodes
-        .iter()
-        .map(|node| {
-            let of = |holder: &Option<(NodeId, Alive)>| {
-                matches!(holder, Some((id, Alive::Yes)) if *id == node.id)
-            };
-            let count = match node.id == *me {
-                true => held.len(),
-                false => view.partitions.iter().filter(|p| of(&p.holder)).count(),
-            };
-            (count, &node.id)
-        })
-        .collect();
-    counts.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
-    let Some(rank) = counts.iter().position(|(_, id)| *id == me) else { return Plan::default() };
-    let nodes = counts.len();
-    let share = total / nodes + usize::from(rank < total % nodes);
-    if held.len() > share {
-        let mut release = held.to_vec();
-        release.sort_unstable();
-        return Plan { release: release.split_off(share), ..Plan::default() };
+/// Plans for one node, and remembers between its looks at the cluster what a single one does not
+/// show. `now` is the node's uptime.
+#[derive(Debug)]
+pub(super) struct Planner {
+    me: NodeId,
+    /// For how long this node leaves a partition to others.
+    pause: Duration,
+    /// Partitions that this node leaves to others, and until when.
+    refused: HashMap<Partition, Duration>,
+    /// Partitions that no living node holds, and since when.
+    vacant: HashMap<Partition, Duration>,
+    /// Partitions that this node took in addition to its share, and until when they are not counted
+    /// as part of it.
+    extra: HashMap<Partition, Duration>,
+    /// The living nodes at the last look.
+    nodes: HashSet<NodeId>,
+}
+
+impl Planner {
+    pub(super) fn new(me: NodeId, lease: Duration) -> Self {
+        Self {
+            me,
+            pause: REFUSED.max(lease),
+            refused: HashMap::new(),
+            vacant: HashMap::new(),
+            extra: HashMap::new(),
+            nodes: HashSet::new(),
+        }
     }
-    let free = |holder: &Option<(NodeId, Alive)>| match holder {
-        None | Some((_, Alive::No)) => true,
-        Some((id, Alive::Yes)) => id == me,
-    };
-    let mut acquire: Vec<_> = view
-        .partitions
-        .iter()
-        .filter(|p| free(&p.holder) && !held.contains(&p.lease.partition))
-        .map(|p| p.lease.partition)
-        .collect();
-    // Nodes that look at the same moment begin at different ones.
-    let begin = (acquire.len() * rank).checked_div(nodes).unwrap_or_default();
-    acquire.rotate_left(begin);
-    acquire.truncate(share - held.len());
-    Plan { acquire, release: Vec::new() }
+
+    /// This node could not load the partition, or its engine failed.
+    pub(super) fn refuse(&mut self, now: Duration, partition: Partition) {
+        self.refused.insert(partition, now + self.pause);
+        self.extra.remove(&partition);
+    }
+
+    /// Whether this node leaves the partition to others.
+    #[cfg(test)]
+    pub(super) fn refuses(&self, partition: Partition) -> bool {
+        self.refused.contains_key(&partition)
+    }
+
+    /// Gives each living node its fair share and moves only what it must.
+    ///
+    /// `held` are the partitions that this node acts on. Shares differ by one at most, and those who
+    /// have most keep the larger ones.
+    pub(super) fn plan(&mut self, now: Duration, view: &ClusterView, held: &[Partition]) -> Plan {
+        self.look(now, view);
+        let Some((rank, share)) = self.share(view, held.len()) else { return Plan::default() };
+        let extra = held.iter().filter(|p| self.extra.get(p).is_some_and(|until| *until > now));
+        let counted = held.len() - extra.count();
+        if counted > share {
+            return Plan { release: self.surplus(held, counted - share), ..Plan::default() };
+        }
+        let mut acquire: Vec<_> = view
+            .partitions
+            .iter()
+            .filter(|p| self.is_free(p) && !held.contains(&p.lease.partition))
+            .map(|p| p.lease.partition)
+            .filter(|partition| !self.refused.contains_key(partition))
+            .collect();
+        let vacant_for = |partition: &Partition| {
+            self.vacant.get(partition).map_or(Duration::ZERO, |since| now.saturating_sub(*since))
+        };
+        // The nodes that could not load it have not tried again by then.
+        let vacant = acquire.iter().copied().find(|p| vacant_for(p) >= self.pause / 2);
+        // Nodes that look at the same moment begin at different ones.
+        let begin = (acquire.len() * rank).checked_div(view.nodes.len()).unwrap_or_default();
+        acquire.rotate_left(begin);
+        acquire.truncate(share.saturating_sub(held.len()));
+        // One per look, in case the node that they are due to is only slow.
+        if let Some(partition) = vacant.filter(|partition| !acquire.contains(partition)) {
+            self.extra.insert(partition, now + EXTRA);
+            acquire.push(partition);
+        }
+        Plan { acquire, release: Vec::new() }
+    }
+
+    /// Notes what has changed since the last look.
+    fn look(&mut self, now: Duration, view: &ClusterView) {
+        self.refused.retain(|_, until| *until > now);
+        for Holding { lease, holder } in &view.partitions {
+            match holder {
+                Some((node, Alive::Yes)) => {
+                    self.vacant.remove(&lease.partition);
+                    if *node != self.me {
+                        self.extra.remove(&lease.partition);
+                    }
+                }
+                Some((_, Alive::No)) | None => {
+                    self.vacant.entry(lease.partition).or_insert(now);
+                }
+            }
+        }
+        let nodes: HashSet<_> = view.nodes.iter().map(|node| node.id.clone()).collect();
+        if !nodes.is_subset(&self.nodes) {
+            // A node that joined may be able to load them.
+            self.extra.values_mut().for_each(|until| *until = now);
+        }
+        self.nodes = nodes;
+    }
+
+    /// This node's place among the nodes by how many partitions they have, and its share.
+    fn share(&self, view: &ClusterView, held: usize) -> Option<(usize, usize)> {
+        let mut counts: Vec<(usize, &NodeId)> = view
+            .nodes
+            .iter()
+            .map(|node| {
+                let of = |holder: &Option<(NodeId, Alive)>| {
+                    matches!(holder, Some((id, Alive::Yes)) if *id == node.id)
+                };
+                let count = match node.id == self.me {
+                    true => held,
+                    false => view.partitions.iter().filter(|p| of(&p.holder)).count(),
+                };
+                (count, &node.id)
+            })
+            .collect();
+        counts.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
+        let rank = counts.iter().position(|(_, id)| **id == self.me)?;
+        let (total, nodes) = (view.partitions.len(), counts.len());
+        Some((rank, total / nodes + usize::from(rank < total % nodes)))
+    }
+
+    /// So many of the partitions that are held. Those that no other node had are the last choice.
+    fn surplus(&self, held: &[Partition], count: usize) -> Vec<Partition> {
+        let mut order = held.to_vec();
+        order.sort_unstable_by_key(|p| (self.extra.get(p).copied(), std::cmp::Reverse(*p)));
+        order.truncate(count);
+        order
+    }
+
+    fn is_free(&self, Holding { holder, .. }: &Holding) -> bool {
+        match holder {
+            None | Some((_, Alive::No)) => true,
+            Some((id, Alive::Yes)) => *id == self.me,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -95,22 +205,113 @@ mod tests {
         mine.map(|(p, _)| Partition(p)).collect()
     }
 
-    /// Lets all nodes act in turns until nothing moves; how many moves there were.
-    fn settle(alive: usize, holders: &mut [Option<usize>]) -> usize {
-        let mut moves = 0;
-        for _ in 0..100 {
-            let before = moves;
-            for n in 0..alive {
-                let plan = plan(&node(n), &view(alive, holders), &held(n, holders));
+    /// Nodes that look at the cluster in turns, once a second.
+    struct Nodes<'a> {
+        planners: Vec<Planner>,
+        /// Whether a node can load a partition.
+        can: &'a dyn Fn(usize, usize) -> bool,
+        looks: u64,
+    }
+
+    impl<'a> Nodes<'a> {
+        fn new(alive: usize, can: &'a dyn Fn(usize, usize) -> bool) -> Self {
+            let planners = (0..alive).map(|n| Planner::new(node(n), Duration::from_secs(4)));
+            Self { planners: planners.collect(), can, looks: 0 }
+        }
+
+        /// Lets each node act once; how many moves there were.
+        fn look(&mut self, holders: &mut [Option<usize>]) -> usize {
+            let now = Duration::from_secs(self.looks);
+            self.looks += 1;
+            let (alive, mut moves) = (self.planners.len(), 0);
+            for (n, planner) in self.planners.iter_mut().enumerate() {
+                let plan = planner.plan(now, &view(alive, holders), &held(n, holders));
                 moves += plan.release.len() + plan.acquire.len();
                 plan.release.iter().for_each(|p| holders[p.0 as usize] = None);
-                plan.acquire.iter().for_each(|p| holders[p.0 as usize] = Some(n));
+                for partition in plan.acquire {
+                    let p = partition.0 as usize;
+                    let is_loaded = (self.can)(n, p);
+                    holders[p] = is_loaded.then_some(n);
+                    if !is_loaded {
+                        planner.refuse(now, partition);
+                    }
+                }
             }
-            if moves == before {
-                return moves;
+            moves
+        }
+    }
+
+    /// Lets all nodes act until nothing moves; how many moves there were.
+    fn settle(alive: usize, holders: &mut [Option<usize>]) -> usize {
+        let mut nodes = Nodes::new(alive, &|_, _| true);
+        let mut moves = 0;
+        for _ in 0..100 {
+            match nodes.look(holders) {
+                0 => return moves,
+                more => moves += more,
             }
         }
         panic!("it does not come to rest: {holders:?}");
+    }
+
+    /// Two nodes with sixteen partitions each, of which the second cannot load some.
+    fn two_nodes(can: &dyn Fn(usize, usize) -> bool) -> (Nodes<'_>, Vec<Option<usize>>) {
+        let holders = (0..32).map(|p| Some(p / 16).filter(|n| can(*n, p)));
+        (Nodes::new(2, can), holders.collect())
+    }
+
+    #[test]
+    fn a_partition_that_its_node_cannot_load_goes_to_one_that_can_and_stays_there() {
+        let (mut nodes, mut holders) = two_nodes(&|n, p| n == 0 || p != 20);
+        (0..8).for_each(|_| drop(nodes.look(&mut holders)));
+        assert_eq!(holders[20], Some(0));
+        let before = holders.clone();
+        (0..100).for_each(|_| assert_eq!(nodes.look(&mut holders), 0, "{holders:?}"));
+        assert_eq!(holders, before);
+    }
+
+    #[test]
+    fn a_node_with_a_partition_of_another_gives_it_a_different_one_later() {
+        let (mut nodes, mut holders) = two_nodes(&|n, p| n == 0 || p != 20);
+        for _ in 0..1_000 {
+            nodes.look(&mut holders);
+            assert!(nodes.looks < 8 || holders[20] == Some(0), "{holders:?}");
+        }
+        assert_eq!([0, 1].map(|n| held(n, &holders).len()), [16, 16]);
+    }
+
+    #[test]
+    fn a_node_that_can_load_nothing_costs_the_others_nothing() {
+        let (mut nodes, mut holders) = two_nodes(&|n, _| n == 0);
+        for _ in 0..100 {
+            nodes.look(&mut holders);
+            assert_eq!(holders[..16], [Some(0); 16]);
+        }
+        assert_eq!(holders, [Some(0); 32]);
+    }
+
+    #[test]
+    fn nodes_that_all_cannot_load_a_partition_pause_between_their_attempts() {
+        let tries = std::cell::Cell::new(0);
+        let can = |_, p| {
+            tries.set(tries.get() + usize::from(p == 20));
+            p != 20
+        };
+        let mut holders: Vec<_> = (0..32).map(|p| Some(p / 16).filter(|_| p != 20)).collect();
+        let mut nodes = Nodes::new(2, &can);
+        (0..100).for_each(|_| drop(nodes.look(&mut holders)));
+        assert!((10..=20).contains(&tries.get()), "{}", tries.get());
+    }
+
+    #[test]
+    fn a_node_that_joins_may_get_what_an_earlier_one_could_not_load() {
+        let (mut nodes, mut holders) = two_nodes(&|n, _| n != 1);
+        (0..50).for_each(|_| drop(nodes.look(&mut holders)));
+        assert_eq!(holders, [Some(0); 32]);
+        nodes.planners.push(Planner::new(node(2), Duration::from_secs(4)));
+        (0..100).for_each(|_| drop(nodes.look(&mut holders)));
+        assert!(holders.iter().all(Option::is_some), "{holders:?}");
+        assert!(held(2, &holders).len() >= 10, "{holders:?}");
     }
 
     #[test]
@@ -142,6 +343,26 @@ mod tests {
             prop_assert_eq!(counts.iter().sum::<usize>(), 32);
             let (least, most) = (counts.iter().min().unwrap(), counts.iter().max().unwrap());
             prop_assert!(most - least <= 1, "{:?}", counts);
+        }
+
+        #[test]
+        fn a_partition_that_a_node_can_load_is_held_in_the_end_and_stays(
+            alive in 1_usize..5,
+            mut holders in prop::collection::vec(prop::option::of(0_usize..5), 32),
+            cannot in prop::collection::hash_set((0_usize..5, 0_usize..32), 0..80),
+        ) {
+            let can = |n, p| !cannot.contains(&(n, p));
+            for (p, holder) in holders.iter_mut().enumerate() {
+                *holder = holder.filter(|n| can(*n, p));
+            }
+            let mut nodes = Nodes::new(alive, &can);
+            (0..150).for_each(|_| drop(nodes.look(&mut holders)));
+            let before = holders.clone();
+            for (p, holder) in holders.iter().enumerate() {
+                prop_assert_eq!(holder.is_some(), (0..alive).any(|n| can(n, p)), "{}", p);
+            }
+            (0..100).for_each(|_| drop(nodes.look(&mut holders)));
+            prop_assert_eq!(holders, before);
         }
     }
 }

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     heartbeat::Seen,
     keeper::{Keeper, in_time},
-    lease::plan,
+    lease::Planner,
     permit::Permit,
 };
 use crate::{
@@ -40,8 +40,6 @@ const RETIRE: Duration = Duration::from_secs(8);
 const READ: Duration = Duration::from_secs(5);
 /// How long it may take to load a partition.
 const LOAD: Duration = Duration::from_secs(60);
-/// For how long a node leaves a partition to others that it could not load, or whose engine failed.
-const REFUSED: Duration = Duration::from_secs(10);
 /// How long the database may take to hear that the node leaves.
 const LEAVE: Duration = Duration::from_secs(2);
 
@@ -54,8 +52,7 @@ pub(super) struct Node {
     /// Whose task is whose: one that panics does not say it itself.
     tasks: HashMap<Id, Lease>,
     ending: HashMap<Lease, Ending>,
-    /// Partitions that are left to others, and until when, by uptime.
-    refused: HashMap<Partition, Duration>,
+    planner: Planner,
 }
 
 /// How the loop of an engine ended.
@@ -67,6 +64,7 @@ enum Engine {
 
 impl Node {
     pub(super) fn new(keeper: Keeper, cluster: Arc<dyn ClusterStore>, me: NodeRow) -> Self {
+        let planner = Planner::new(me.id.clone(), keeper.settings.lease);
         Self {
             keeper,
             cluster,
@@ -74,7 +72,7 @@ impl Node {
             running: JoinSet::new(),
             tasks: HashMap::new(),
             ending: HashMap::new(),
-            refused: HashMap::new(),
+            planner,
         }
     }
 
@@ -146,10 +144,7 @@ impl Node {
             self.ending.remove(&lease);
         }
         let held: Vec<_> = self.ending.keys().map(|lease| lease.partition).collect();
-        let mut plan = plan(&self.me.id, &view, &held);
-        let uptime = self.keeper.clock.now().uptime;
-        self.refused.retain(|_, until| *until > uptime);
-        plan.acquire.retain(|partition| !self.refused.contains_key(partition));
+        let plan = self.planner.plan(self.keeper.clock.now().uptime, &view, &held);
         let nodes = view.nodes.clone();
         let before = self.keeper.map.nodes();
         self.keeper.map.set(view);
@@ -283,8 +278,7 @@ impl Node {
 
     /// Gives a partition back and does not take it again for a while.
     async fn leave_to_others(&mut self, lease: Lease, why: String) {
-        let until = self.keeper.clock.now().uptime + REFUSED;
-        self.refused.insert(lease.partition, until);
+        self.planner.refuse(self.keeper.clock.now().uptime, lease.partition);
         self.keeper.map.trouble(lease.partition, Some(why));
         self.give_back(lease).await;
     }

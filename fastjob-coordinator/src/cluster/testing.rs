@@ -206,6 +206,40 @@ impl LoadStore for Shared {
     }
 }
 
+/// What one node loads of the shared database.
+pub(super) struct Loads {
+    shared: Arc<Shared>,
+    /// How long each load takes.
+    pub(super) takes: Mutex<Duration>,
+    /// Partitions that another node's release wrote.
+    pub(super) unreadable: Mutex<Vec<Partition>>,
+    /// How many loads began.
+    pub(super) begun: AtomicU64,
+}
+
+#[async_trait]
+impl LoadStore for Loads {
+    async fn facts(&self) -> Result<StoreFacts> {
+        self.shared.facts().await
+    }
+
+    async fn load(&self, partition: Partition) -> Result<Loaded> {
+        self.begun.fetch_add(1, Ordering::SeqCst);
+        let takes = *self.takes.lock().unwrap();
+        tokio::time::sleep(takes).await;
+        let is_unreadable = self.unreadable.lock().unwrap().contains(&partition);
+        if is_unreadable {
+            let why = "a newer release wrote it".to_owned();
+            return Err(Error::Unreadable { job: fastjob_core::JobId(1), why });
+        }
+        self.shared.load(partition).await
+    }
+
+    async fn child_starts(&self, partitions: &[Partition], limit: u32) -> Result<Vec<ChildStart>> {
+        self.shared.child_starts(partitions, limit).await
+    }
+}
+
 #[async_trait]
 impl CommitStore for Shared {
     async fn commit(&self, _: &[Commit]) -> Result<()> {
@@ -220,6 +254,7 @@ impl CommitStore for Shared {
 /// A node of a cluster, with clocks that a test moves.
 pub(super) struct Home {
     pub(super) shared: Arc<Shared>,
+    pub(super) loads: Arc<Loads>,
     pub(super) machine: Manual,
     pub(super) engines: Engines,
     pub(super) deadline: Deadline,
@@ -243,7 +278,13 @@ impl Home {
         let stop = CancellationToken::new();
         tokio::spawn(writing.run(stop.clone(), engines.clone()));
         let _writing = stop.drop_guard();
-        Self { shared, machine, engines, deadline, clock, map, me, writer, _writing }
+        let loads = Arc::new(Loads {
+            shared: Arc::clone(&shared),
+            takes: Mutex::default(),
+            unreadable: Mutex::default(),
+            begun: AtomicU64::new(0),
+        });
+        Self { shared, loads, machine, engines, deadline, clock, map, me, writer, _writing }
     }
 
     pub(super) fn keeper(&self) -> Keeper {
@@ -254,7 +295,7 @@ impl Home {
                 job_quota: crate::engine::JobQuota::default(),
             },
             limits: crate::engine::Limits::default(),
-            store: Arc::clone(&self.shared) as _,
+            store: Arc::clone(&self.loads) as _,
             clock: Arc::clone(&self.clock),
             writer: self.writer.clone(),
             sessions: Sessions::default(),

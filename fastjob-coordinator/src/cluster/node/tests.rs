@@ -1,5 +1,7 @@
 //! What users rely on when leases end, engines fail and parts of a node die.
 
+use std::sync::atomic::Ordering;
+
 use tokio::sync::watch;
 
 use super::*;
@@ -102,7 +104,7 @@ async fn an_engine_that_panics_costs_its_own_partition_alone_a_pause() {
     tokio::join!(node.run(beats, stop.clone()), stopping);
     assert_eq!(home.engines.leases(), [whole]);
     assert_eq!(node.ending.keys().collect::<Vec<_>>(), [&whole]);
-    assert!(node.refused.contains_key(&broken.partition), "another node may take it first");
+    assert!(node.planner.refuses(broken.partition), "another node may take it first");
     let (partition, why) = home.map.unloaded().unwrap();
     assert!(partition == broken.partition && why.contains("injected"), "{why}");
 }
@@ -184,9 +186,9 @@ async fn a_node_that_is_gone_beats_no_more() {
     home.acts_on(2).await;
     keeper.abort();
     assert!(keeper.await.unwrap_err().is_cancelled());
-    let beats = home.shared.beats.load(std::sync::atomic::Ordering::SeqCst);
+    let beats = home.shared.beats.load(Ordering::SeqCst);
     tokio::time::sleep(10 * LEASE).await;
-    let after = home.shared.beats.load(std::sync::atomic::Ordering::SeqCst);
+    let after = home.shared.beats.load(Ordering::SeqCst);
     assert!(after <= beats + 1, "{beats} {after}");
 }
 
@@ -220,6 +222,50 @@ async fn a_partition_that_another_node_has_taken_loses_its_engine_with_the_next_
     assert!(before.iter().zip(&after).all(|(b, a)| a.term == b.term + 2), "{before:?} {after:?}");
     stop.cancel();
     assert_eq!(running.await.unwrap(), Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_partition_that_one_node_cannot_load_goes_to_another_and_stays_there() {
+    let shared = Shared::new();
+    let (a, b) = (Home::new(Arc::clone(&shared)).await, Home::new(Arc::clone(&shared)).await);
+    let start = |home: &Home| {
+        let (cluster, me) = (Arc::clone(&shared) as _, home.me.clone());
+        tokio::spawn(home.keeper().shared(cluster, me, CancellationToken::new()))
+    };
+    let _a = start(&a);
+    a.acts_on(2).await;
+    *b.loads.unreadable.lock().unwrap() = vec![Partition(1)];
+    let _b = start(&b);
+    a.acts_on(1).await;
+    while b.loads.begun.load(Ordering::SeqCst) == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(b.engines.held().is_empty(), "it was due to this node");
+    let began = tokio::time::Instant::now();
+    let leases = a.acts_on(2).await;
+    assert!(began.elapsed() < 2 * LEASE, "{:?}", began.elapsed());
+    for _ in 0..100 {
+        tokio::time::sleep(LEASE / 6).await;
+        assert_eq!(a.engines.leases(), leases);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nodes_that_all_cannot_load_a_partition_pause_between_their_attempts() {
+    let shared = Shared::new();
+    let (a, b) = (Home::new(Arc::clone(&shared)).await, Home::new(Arc::clone(&shared)).await);
+    let mut nodes = JoinSet::new();
+    for home in [&a, &b] {
+        *home.loads.unreadable.lock().unwrap() = vec![Partition(1)];
+        let (cluster, me) = (Arc::clone(&shared) as _, home.me.clone());
+        nodes.spawn(home.keeper().shared(cluster, me, CancellationToken::new()));
+    }
+    tokio::time::sleep(Duration::from_secs(100)).await;
+    for home in [&a, &b] {
+        let loads = home.loads.begun.load(Ordering::SeqCst);
+        assert!((5..=12).contains(&loads), "{loads}");
+    }
+    assert_eq!(a.engines.held().len() + b.engines.held().len(), 1, "the other partition is held");
 }
 
 #[tokio::test(start_paused = true)]
