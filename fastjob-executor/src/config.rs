@@ -59,7 +59,8 @@ pub struct ExecutorConfig {
     pub capacity: u32,
     /// Programs that `commandJobHandler` may run; without any, there is no such handler.
     pub allow_commands: Vec<String>,
-    /// How long running attempts may take to end when the process stops. Default: 30 s.
+    /// How long running attempts may take to end, and outcomes to be delivered, when the process
+    /// stops. Outcomes have at least 5 s after the last attempt has ended. Default: 30 s.
     #[serde(deserialize_with = "read_duration")]
     pub stop_grace: Duration,
     /// Lets the token travel in plain text beyond loopback. Default: `false`.

@@ -186,7 +186,8 @@ impl Builder {
         self
     }
 
-    /// How long running attempts may take to end when the process stops. Default: 30 s.
+    /// How long running attempts may take to end, and outcomes to be delivered, when the process
+    /// stops. Outcomes have at least 5 s after the last attempt has ended. Default: 30 s.
     #[must_use]
     pub fn stop_grace(mut self, grace: Duration) -> Self {
         self.config.stop_grace = grace;
@@ -221,8 +222,9 @@ impl Builder {
     ///
     /// When told to stop it takes no more work, returns what it has not entered and what still
     /// arrives, lets running handlers end within the grace, and delivers what they returned. It ends
-    /// when every coordinator that it is connected to has taken note, or after a few seconds. If the
-    /// connection to a coordinator is lost before that, it waits as long for the next one.
+    /// when every coordinator that it is connected to has taken note. If the connection to one is lost
+    /// before that, it waits for the next one. For all this it has the rest of the grace, and at
+    /// least 5 s.
     ///
     /// Handlers run on the tokio runtime that this is called on; the executor itself has a thread
     /// of its own, so that handlers that block theirs do not cut it off.

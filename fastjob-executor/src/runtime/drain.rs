@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::{
     Inner, Runtime,
     control::Why,
@@ -9,7 +11,7 @@ use super::{
 };
 
 /// How long outcomes may take to be acknowledged, and Goodbye to be answered, when the process
-/// stops.
+/// stops: what is left of the grace, and at least this.
 const FLUSH: Duration = Duration::from_secs(5);
 
 impl Runtime {
@@ -30,6 +32,7 @@ impl Runtime {
     /// Lets what runs end: by itself for half of the grace, then by its stop token; then it is
     /// aborted. Returns when all is delivered, or could not be in time.
     pub(crate) async fn drain(&self, grace: Duration) {
+        let began = Instant::now();
         let by_itself = self.wait_until(grace / 2, |state| state.held.is_empty());
         if !by_itself.await {
             self.0.stop_all();
@@ -37,7 +40,7 @@ impl Runtime {
                 self.0.abort_all();
             }
         }
-        self.flush().await;
+        self.flush_within(grace.saturating_sub(began.elapsed()).max(FLUSH)).await;
     }
 
     /// Ends everything at once: a part of the executor has failed, and what runs must not run on
@@ -49,13 +52,18 @@ impl Runtime {
         self.0.changed.notify_one();
     }
 
+    /// Delivers what is left, for a short time only.
+    pub(crate) async fn flush(&self) {
+        self.flush_within(FLUSH).await;
+    }
+
     /// Waits until all outcomes are acknowledged, and every coordinator that is connected has taken
     /// note that the executor leaves and has back what was returned. Where a coordinator has gone
     /// before it had, the next owner of its partitions is waited for.
-    pub(crate) async fn flush(&self) {
+    async fn flush_within(&self, limit: Duration) {
         let done =
             |state: &State| state.held.is_empty() && state.outbox.len() == 0 && state.has_parted();
-        if self.wait_until(FLUSH, done).await {
+        if self.wait_until(limit, done).await {
             return;
         }
         let state = self.0.lock();

@@ -7,9 +7,13 @@ const GRACE: Duration = Duration::from_secs(4);
 impl Bench {
     /// Begins to leave; gives whether it has ended.
     async fn leave(&self) -> tokio::task::JoinHandle<()> {
+        self.leave_within(GRACE).await
+    }
+
+    async fn leave_within(&self, grace: Duration) -> tokio::task::JoinHandle<()> {
         self.runtime.leave();
         let runtime = self.runtime.clone();
-        let drained = tokio::spawn(async move { runtime.drain(GRACE).await });
+        let drained = tokio::spawn(async move { runtime.drain(grace).await });
         pass(Duration::from_millis(1)).await;
         drained
     }
@@ -107,6 +111,38 @@ async fn it_ends_without_a_coordinator_that_does_not_answer_or_come_back() {
         pass(Duration::from_secs(2)).await;
         assert!(drained.is_finished(), "and no longer");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn outcomes_may_be_delivered_for_as_long_as_the_grace_lasts() {
+    let bench = Bench::new();
+    bench.start(1, "gives-up", false);
+    pass(Duration::from_millis(1)).await;
+    bench.stop(1).await;
+    let drained = bench.leave_within(Duration::from_secs(30)).await;
+    bench.said();
+    bench.runtime.farewell(0);
+    pass(Duration::from_secs(20)).await;
+    assert!(!drained.is_finished());
+    bench.recorded(&[1]);
+    pass(Duration::from_millis(1)).await;
+    assert!(drained.is_finished());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outcome_of_the_end_of_the_grace_has_some_seconds_to_be_delivered() {
+    let bench = Bench::new();
+    bench.start(1, "stubborn", false);
+    let drained = bench.leave().await;
+    bench.said();
+    bench.runtime.farewell(0);
+    pass(GRACE).await;
+    assert_eq!(bench.said(), ["finished 1 END_FAILED with 7"], "it was aborted");
+    pass(GRACE).await;
+    assert!(!drained.is_finished());
+    bench.recorded(&[1]);
+    pass(Duration::from_millis(1)).await;
+    assert!(drained.is_finished());
 }
 
 #[tokio::test(start_paused = true)]
