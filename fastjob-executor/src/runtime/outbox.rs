@@ -26,7 +26,7 @@ struct Kept {
 
 #[derive(Default)]
 struct Queue {
-    started: Vec<(Name, i64)>,
+    started: VecDeque<(Name, i64)>,
     /// In order. One that was acknowledged or sent meanwhile is passed over.
     unsent: VecDeque<i64>,
     /// Sent in this session.
@@ -51,22 +51,21 @@ impl Outbox {
     }
 
     pub(super) fn started(&mut self, partition: u32, name: Name, at: i64) {
-        self.partitions.entry(partition).or_default().started.push((name, at));
+        self.partitions.entry(partition).or_default().started.push_back((name, at));
     }
 
     /// The next messages of a partition, bounded; `None` when there is nothing to say.
     pub(super) fn next(&mut self, partition: u32) -> Option<(v1::Started, v1::Finished)> {
         let queue = self.partitions.get_mut(&partition)?;
-        if queue.started.is_empty() && queue.unsent.is_empty() {
-            return None;
-        }
-        let rest = queue.started.split_off(queue.started.len().min(BATCH_MAX));
-        let attempts = std::mem::replace(&mut queue.started, rest)
-            .into_iter()
+        // An empty batch says that nothing is left, so those that are passed over do not count.
+        let mut attempts = Vec::new();
+        while attempts.len() < BATCH_MAX {
+            let Some((Name { id, created_at }, at)) = queue.started.pop_front() else { break };
             // The outcome of one that has ended since has the instant too.
-            .filter(|(name, _)| !self.outcomes.contains_key(&name.id))
-            .map(|(Name { id, created_at }, at)| v1::StartedAttempt { attempt: id, at, created_at })
-            .collect();
+            if !self.outcomes.contains_key(&id) {
+                attempts.push(v1::StartedAttempt { attempt: id, at, created_at });
+            }
+        }
         let (mut outcomes, mut size) = (Vec::new(), 0);
         while outcomes.len() < BATCH_MAX && size < BATCH_BYTES {
             let Some(id) = queue.unsent.pop_front() else { break };
@@ -75,6 +74,9 @@ impl Outbox {
             queue.sent.insert(id);
             size += bytes(&kept.outcome);
             outcomes.push(kept.outcome.clone());
+        }
+        if attempts.is_empty() && outcomes.is_empty() {
+            return None;
         }
         Some((v1::Started { attempts }, v1::Finished { outcomes }))
     }
@@ -222,5 +224,25 @@ mod tests {
         let (started, finished) = outbox.next(0).unwrap();
         assert_eq!(started.attempts.len(), 1);
         assert_eq!(finished.outcomes.len(), 1);
+    }
+
+    #[test]
+    fn a_start_is_told_though_a_whole_batch_before_it_has_ended() {
+        let mut outbox = Outbox::default();
+        let ended = i64::try_from(BATCH_MAX).unwrap();
+        for id in 0..=ended {
+            outbox.started(0, name(id), 5);
+        }
+        for id in 0..ended {
+            outbox.add(0, outcome(id));
+        }
+        while !ids(outbox.next(0)).is_empty() {}
+        for id in 0..=ended {
+            outbox.started(0, name(id), 5);
+        }
+        let (started, _) = outbox.next(0).unwrap();
+        let started: Vec<_> = started.attempts.iter().map(|started| started.attempt).collect();
+        assert_eq!(started, [ended]);
+        assert!(outbox.next(0).is_none());
     }
 }
