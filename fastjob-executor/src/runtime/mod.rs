@@ -378,7 +378,7 @@ fn unentered(name: Name, end: v1::End, message: &str) -> v1::Outcome {
         created_at: name.created_at,
         end: end.into(),
         result: None,
-        message: message.to_owned(),
+        message: run::cut(message.to_owned()),
         started_at: 0,
         ended_at: clock::now_ms(),
         log_tail: String::new(),

@@ -253,7 +253,8 @@ fn facts(attempt: v1::Attempt, control: &Control) -> Result<AttemptFacts, String
     })
 }
 
-fn cut(mut message: String) -> String {
+/// A message of an outcome, as long as a coordinator takes it.
+pub(super) fn cut(mut message: String) -> String {
     if message.len() > MESSAGE_MAX {
         message.truncate(message.floor_char_boundary(MESSAGE_MAX - 4));
         message.push('…');

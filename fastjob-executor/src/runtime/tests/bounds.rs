@@ -42,6 +42,20 @@ async fn attempts_are_returned_when_those_that_wait_take_too_many_bytes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_said_of_a_handler_that_is_not_here_is_bounded() {
+    let names = (0..400).map(|n| format!("{n:03}-{}", "x".repeat(90)));
+    let handlers = names.map(|name| Registration::named(name, Long)).collect();
+    let bench = Bench::with(handlers, &Handle::current());
+    bench.start(1, "gives-up", false);
+    pass(Duration::from_millis(1)).await;
+    let delivery = bench.runtime.to_deliver(0);
+    let [Message::Finished(finished)] = delivery.messages.as_slice() else { panic!("not ended") };
+    let message = &finished.outcomes[0].message;
+    assert!(message.starts_with("this executor has no handler `gives-up`; it has "));
+    assert!(message.len() <= 16 * 1024 && message.ends_with('…'), "{} bytes", message.len());
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_is_entered_while_too_many_bytes_are_not_acknowledged() {
     let bench = bench();
     for id in 1..=4 {
