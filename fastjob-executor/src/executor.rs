@@ -3,6 +3,7 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use fastjob_core::{ExecutorName, Incarnation, JobHandler, ServiceName};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -16,6 +17,9 @@ use crate::{
     runtime::Runtime,
     session::{Identity, Link, Peers},
 };
+
+/// How long the logs of attempts may take to reach the disk when the process stops.
+const LOGS: Duration = Duration::from_secs(5);
 
 /// Why an executor could not start.
 #[derive(Debug, thiserror::Error)]
@@ -359,7 +363,12 @@ impl Works {
             runtime.give_up();
             runtime.flush().await;
         }
-        logs.flush().await;
+        if timeout(LOGS, logs.flush()).await.is_err() {
+            tracing::warn!(
+                waited = ?LOGS,
+                "the last lines of the logs of attempts may be lost: the disk does not take them"
+            );
+        }
         done.cancel();
         parts.all(&failures).await;
         tracing::info!("executor stopped");

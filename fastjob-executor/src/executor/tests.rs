@@ -82,6 +82,17 @@ async fn an_executor_whose_log_writer_panics_ends_with_an_error_and_aborts_what_
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_executor_whose_log_disk_hangs_ends_when_it_is_told_to() {
+    let Alone { works, dropped, _folder } = Alone::new().await;
+    let _hangs = works.logs.hang_writer();
+    let stop = CancellationToken::new();
+    stop.cancel();
+    let run = tokio::time::timeout(Duration::from_secs(600), works.run(stop)).await;
+    run.expect("it ends").unwrap();
+    assert!(dropped.await.is_err());
+}
+
 #[tokio::test]
 async fn an_executor_whose_caller_has_gone_aborts_what_runs() {
     let Alone { works, dropped, _folder } = Alone::new().await;

@@ -110,6 +110,12 @@ impl Logs {
         self.0.writer.panics();
     }
 
+    /// Has the thread that writes hang, as on a disk that hangs, until what this returns is dropped.
+    #[cfg(test)]
+    pub(crate) fn hang_writer(&self) -> std::sync::mpsc::Sender<()> {
+        self.0.writer.hangs()
+    }
+
     /// Waits until every line written before is with the operating system.
     pub(crate) async fn flush(&self) {
         self.0.writer.flush().await;

@@ -31,7 +31,11 @@ impl Logs {
     pub(crate) async fn sweep_loop(&self, stop: CancellationToken) {
         let mut told = HashSet::new();
         while !stop.is_cancelled() {
-            let failures = self.sweep(utc_day(clock::now()), &stop).await;
+            let failures = tokio::select! {
+                failures = self.sweep(utc_day(clock::now()), &stop) => failures,
+                // A disk that hangs must not delay the end.
+                () = stop.cancelled() => break,
+            };
             for (path, error) in failures {
                 if told.insert(path.clone()) {
                     tracing::warn!(path = %path.display(), %error, "cannot remove old logs");

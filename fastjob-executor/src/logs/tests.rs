@@ -259,3 +259,23 @@ async fn the_sweep_begins_at_start_and_ends_when_told() {
     stop.cancel();
     tokio::time::timeout(Duration::from_secs(20), sweeping).await.unwrap().unwrap();
 }
+
+#[test]
+fn the_sweep_ends_when_told_though_the_disk_hangs() {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = builder.enable_all().max_blocking_threads(1).build().unwrap();
+    runtime.block_on(async {
+        let (_dir, logs) = logs();
+        // A call to the disk that does not return holds the only thread for such calls.
+        let (_returns, hangs) = std::sync::mpsc::channel::<()>();
+        tokio::task::spawn_blocking(move || hangs.recv().ok());
+        let stop = CancellationToken::new();
+        let sweeping = tokio::spawn({
+            let (logs, stop) = (logs.clone(), stop.clone());
+            async move { logs.sweep_loop(stop).await }
+        });
+        tokio::task::yield_now().await;
+        stop.cancel();
+        tokio::time::timeout(Duration::from_secs(20), sweeping).await.unwrap().unwrap();
+    });
+}

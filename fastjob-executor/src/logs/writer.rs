@@ -30,6 +30,9 @@ enum Ask {
     Flush(oneshot::Sender<()>),
     #[cfg(test)]
     Panic,
+    /// Waits until the other end is dropped.
+    #[cfg(test)]
+    Hang(mpsc::Receiver<()>),
 }
 
 pub(super) struct Writer {
@@ -78,6 +81,13 @@ impl Writer {
         self.queue.send(Ask::Panic).ok();
     }
 
+    #[cfg(test)]
+    pub(super) fn hangs(&self) -> mpsc::Sender<()> {
+        let (guard, hangs) = mpsc::channel();
+        self.queue.send(Ask::Hang(hangs)).ok();
+        guard
+    }
+
     /// Says once that logs cannot be written, until they can again.
     pub(super) fn report(&self, live: &Live, written: &io::Result<()>) {
         match written {
@@ -103,6 +113,10 @@ fn work(asks: &mpsc::Receiver<Ask>) {
             Ask::Flush(done) => drop(done.send(())), // nobody waits any more: fine
             #[cfg(test)]
             Ask::Panic => panic!("broken by a test"),
+            #[cfg(test)]
+            Ask::Hang(guard) => {
+                guard.recv().ok();
+            }
         }
     }
 }
