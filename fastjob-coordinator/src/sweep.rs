@@ -64,7 +64,7 @@ pub(crate) struct Node {
 #[async_trait::async_trait]
 impl Holder for Node {
     fn held(&self) -> Vec<Partition> {
-        self.engines.leases().into_iter().map(|lease| lease.partition).collect()
+        self.engines.loaded().into_iter().map(|lease| lease.partition).collect()
     }
 
     fn declared(&self) -> HashMap<Partition, Vec<(ServiceName, JobName)>> {

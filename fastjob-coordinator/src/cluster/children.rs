@@ -22,7 +22,7 @@ pub(super) async fn run(store: Arc<dyn LoadStore>, engines: Engines, stop: Cance
     while !stop.is_cancelled() {
         // Before the read: a later engine of the same partition does not remember what this one
         // started, so it takes only what was read while it was there.
-        let (leases, read_at) = (engines.leases(), engines.uptime());
+        let (leases, read_at) = (engines.loaded(), engines.uptime());
         let mut wait = LOOK;
         if !leases.is_empty() {
             let partitions: Vec<Partition> = leases.iter().map(|lease| lease.partition).collect();

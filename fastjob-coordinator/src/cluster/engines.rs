@@ -1,8 +1,11 @@
-//! The engines that run in this node, one a partition: whoever has something to tell finds the one
-//! that it is for.
+//! The partitions that this node holds, and the engine of each: events find their engine here.
+//!
+//! A partition is here from the moment its lease is acquired, so that executors hear that it has an
+//! owner. It gets its engine when it is loaded. What executors say of it before that is dropped: they
+//! are asked again once the engine has started.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
@@ -14,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::Deadline;
 use crate::{
     clock::Clock,
-    engine::{CommitId, ConnectAnswer, Connected, Event, Held, SessionId},
+    engine::{self, CommitId, ConnectAnswer, Connected, Event, SessionId},
     shell::EngineHandle,
     store::{self, ChildStart, Lease, Partition, StoreFacts, writer::Health},
 };
@@ -30,26 +33,47 @@ struct Inner {
     clock: Arc<Clock>,
     deadline: Deadline,
     health: watch::Receiver<Health>,
-    running: RwLock<BTreeMap<Partition, Running>>,
+    held: RwLock<BTreeMap<Partition, Held>>,
 }
 
 /// What an executor says when it is told that this node acts on partitions.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Holding {
     pub(crate) leases: Vec<Lease>,
-    pub(crate) held: Vec<Held>,
+    pub(crate) held: Vec<engine::Held>,
     /// It drains.
     pub(crate) leaving: bool,
     /// Of each partition, the highest attempt id that its process was ever sent.
     pub(crate) highest: Vec<AttemptId>,
 }
 
-#[derive(Clone)]
-struct Running {
+struct Held {
     lease: Lease,
-    handle: EngineHandle,
-    /// Ends its loop at once.
+    engine: State,
+    /// Ends its loop, or its load, at once.
     lost: CancellationToken,
+}
+
+enum State {
+    Loading(Loading),
+    Running(EngineHandle),
+}
+
+/// A partition is being loaded until this is dropped.
+#[derive(Default)]
+pub(super) struct Loading {
+    /// The sessions whose executors have said what they hold of the partition, which was dropped.
+    pub(super) dropped: BTreeSet<SessionId>,
+    over: watch::Sender<()>,
+}
+
+impl Held {
+    fn handle(&self) -> Option<&EngineHandle> {
+        match &self.engine {
+            State::Loading(_) => None,
+            State::Running(handle) => Some(handle),
+        }
+    }
 }
 
 impl Engines {
@@ -59,7 +83,7 @@ impl Engines {
         deadline: Deadline,
         health: watch::Receiver<Health>,
     ) -> Self {
-        Self(Arc::new(Inner { facts, clock, deadline, health, running: RwLock::default() }))
+        Self(Arc::new(Inner { facts, clock, deadline, health, held: RwLock::default() }))
     }
 
     pub(crate) fn partitions(&self) -> u32 {
@@ -90,15 +114,24 @@ impl Engines {
         &self.0.health
     }
 
-    /// What this node acts on just now; nothing once its lease is over.
+    /// What this node holds just now, also what it still loads; nothing once its lease is over.
     pub(crate) fn leases(&self) -> Vec<Lease> {
         if !self.may_act() {
             return Vec::new();
         }
-        self.read().values().map(|running| running.lease).collect()
+        self.read().values().map(|held| held.lease).collect()
     }
 
-    /// The partitions that have an engine here.
+    /// Like [`leases`](Self::leases), without partitions that are still loading.
+    pub(crate) fn loaded(&self) -> Vec<Lease> {
+        if !self.may_act() {
+            return Vec::new();
+        }
+        let held = self.read();
+        held.values().filter(|held| held.handle().is_some()).map(|held| held.lease).collect()
+    }
+
+    /// The partitions that are here, also those that are still loading.
     #[cfg(test)]
     pub(crate) fn held(&self) -> Vec<Partition> {
         self.read().keys().copied().collect()
@@ -113,37 +146,35 @@ impl Engines {
     /// that the channel's name hashes to.
     pub(crate) fn sends_to(&self, channel: &ChannelName) -> bool {
         let partition = Partition::of_text(channel.as_str(), self.partitions());
-        self.may_act() && self.read().contains_key(&partition)
+        self.may_act() && self.at(partition).is_some()
     }
 
     /// The engine of a partition, if it is here.
     pub(crate) fn at(&self, partition: Partition) -> Option<EngineHandle> {
-        self.read().get(&partition).map(|running| running.handle.clone())
+        self.read().get(&partition).and_then(Held::handle).cloned()
     }
 
     /// All engines that are here.
     pub(crate) fn all(&self) -> Vec<EngineHandle> {
-        self.read().values().map(|running| running.handle.clone()).collect()
+        self.read().values().filter_map(Held::handle).cloned().collect()
     }
 
     /// Tells the engine of a partition, if it is here.
     pub(crate) fn tell(&self, partition: Partition, event: Event) {
-        if let Some(running) = self.read().get(&partition) {
-            running.handle.tell(event);
-        }
+        self.tell_spent(partition, event, None);
     }
 
     /// Tells the engine of a partition, if it is here, what a session has spent credit for.
     pub(crate) fn tell_spent(&self, partition: Partition, event: Event, spent: Option<Spent>) {
-        if let Some(running) = self.read().get(&partition) {
-            running.handle.tell_spent(event, spent);
+        if let Some(engine) = self.read().get(&partition).and_then(Held::handle) {
+            engine.tell_spent(event, spent);
         }
     }
 
     /// Tells every engine.
     pub(crate) fn tell_all(&self, event: impl Fn() -> Event) {
-        for running in self.read().values() {
-            running.handle.tell(event());
+        for engine in self.read().values().filter_map(Held::handle) {
+            engine.tell(event());
         }
     }
 
@@ -180,10 +211,7 @@ impl Engines {
     ) -> Option<String> {
         let mut answers = Vec::new();
         for lease in leases {
-            let Some(running) = self.read().get(&lease.partition).cloned() else { continue };
-            if running.lease != *lease {
-                continue;
-            }
+            let Some(engine) = self.hears(*lease, executor.session) else { continue };
             let mine = |id: AttemptId| self.partition_of(id) == lease.partition;
             let in_partition = |job: &&Arc<fastjob_core::Job>| {
                 let partition = Partition::of_name(&job.service, &job.name, self.partitions());
@@ -197,7 +225,7 @@ impl Engines {
                 ..executor.clone()
             };
             let (answer, wait) = oneshot::channel();
-            running.handle.tell(Event::Connected(Box::new(connected), answer));
+            engine.tell(Event::Connected(Box::new(connected), answer));
             answers.push(wait);
         }
         for wait in answers {
@@ -211,19 +239,47 @@ impl Engines {
         None
     }
 
-    /// An executor drains, and returns attempts. Waits until every engine has taken note: none of
-    /// them sends it anything after what it has sent by then.
-    pub(crate) async fn leaving(&self, session: SessionId, returned: &[AttemptId]) {
-        let mut answers = Vec::new();
-        for (partition, running) in self.read().iter() {
-            let mine = returned.iter().filter(|id| self.partition_of(**id) == *partition);
-            let (answer, noted) = oneshot::channel();
-            running.handle.tell(Event::Leaving(session, mine.copied().collect(), answer));
-            answers.push(noted);
+    /// The engine of a lease. If it is still loading, the session is noted.
+    fn hears(&self, lease: Lease, session: SessionId) -> Option<EngineHandle> {
+        let mut held = self.write();
+        match &mut held.get_mut(&lease.partition).filter(|held| held.lease == lease)?.engine {
+            State::Running(handle) => Some(handle.clone()),
+            State::Loading(loading) => {
+                loading.dropped.insert(session);
+                None
+            }
         }
-        for noted in answers {
-            // An engine that has ended in the meantime sends nothing.
-            drop(noted.await);
+    }
+
+    /// An executor drains, and returns attempts. The future ends when every engine has taken note:
+    /// none of them sends it anything after what it has sent by then. An executor that is to say
+    /// again what it holds, because the partition was loading, has been asked by then.
+    pub(crate) fn leaving(
+        &self,
+        session: SessionId,
+        returned: &[AttemptId],
+    ) -> impl Future<Output = ()> + Send + use<> {
+        let (mut answers, mut loads) = (Vec::new(), Vec::new());
+        for (partition, held) in self.read().iter() {
+            match &held.engine {
+                State::Loading(loading) => loads.push(loading.over.subscribe()),
+                State::Running(engine) => {
+                    let mine = returned.iter().filter(|id| self.partition_of(**id) == *partition);
+                    let (answer, noted) = oneshot::channel();
+                    engine.tell(Event::Leaving(session, mine.copied().collect(), answer));
+                    answers.push(noted);
+                }
+            }
+        }
+        async move {
+            for noted in answers {
+                // An engine that has ended in the meantime sends nothing.
+                drop(noted.await);
+            }
+            for mut load in loads {
+                // The sender is dropped at the end of the load.
+                drop(load.changed().await);
+            }
         }
     }
 
@@ -239,8 +295,10 @@ impl Engines {
             by_lease.entry(*lease).or_default().push(CommitId(*id));
         }
         for (lease, ids) in by_lease {
-            if let Some(running) = self.read().get(&lease.partition).filter(|r| r.lease == lease) {
-                running.handle.tell(Event::Committed(ids));
+            let held = self.read();
+            let held = held.get(&lease.partition).filter(|held| held.lease == lease);
+            if let Some(engine) = held.and_then(Held::handle) {
+                engine.tell(Event::Committed(ids));
             }
         }
     }
@@ -248,8 +306,8 @@ impl Engines {
     /// Ends the engines of partitions that another node, or this one, holds in a later term.
     pub(super) fn end_superseded(&self, partitions: &[store::Holding]) {
         for store::Holding { lease, .. } in partitions {
-            let running = self.read().get(&lease.partition).map(|running| running.lease);
-            if let Some(mine) = running.filter(|mine| mine.term < lease.term) {
+            let held = self.read().get(&lease.partition).map(|held| held.lease);
+            if let Some(mine) = held.filter(|mine| mine.term < lease.term) {
                 self.remove(mine);
             }
         }
@@ -266,36 +324,50 @@ impl Engines {
         for child in children {
             by_partition.entry(child.partition).or_default().push(child);
         }
-        let running = self.read();
+        let held = self.read();
         for lease in leases {
             let Some(children) = by_partition.remove(&lease.partition) else { continue };
-            let engine = running.get(&lease.partition).filter(|engine| engine.lease == *lease);
-            if let Some(engine) = engine {
-                engine.handle.tell(Event::ChildStarts(children, read_at));
+            let held = held.get(&lease.partition).filter(|held| held.lease == *lease);
+            if let Some(engine) = held.and_then(Held::handle) {
+                engine.tell(Event::ChildStarts(children, read_at));
             }
         }
     }
 
-    pub(super) fn add(&self, lease: Lease, handle: EngineHandle, lost: CancellationToken) {
-        self.write().insert(lease.partition, Running { lease, handle, lost });
+    /// This node has acquired a partition, which is loaded next; `lost` is cancelled when it is to
+    /// end at once.
+    pub(super) fn add(&self, lease: Lease, lost: CancellationToken) {
+        let engine = State::Loading(Loading::default());
+        self.write().insert(lease.partition, Held { lease, engine, lost });
     }
 
-    /// Takes out an engine whose loop has ended or is to end at once.
-    pub(crate) fn remove(&self, lease: Lease) {
-        let mut running = self.write();
-        if running.get(&lease.partition).is_some_and(|running| running.lease == lease)
-            && let Some(running) = running.remove(&lease.partition)
-        {
-            running.lost.cancel();
+    /// The engine of a partition starts. Returns whose executors are to say again what they hold;
+    /// `None` if the lease was removed in the meantime.
+    pub(super) fn start(&self, lease: Lease, handle: EngineHandle) -> Option<Loading> {
+        let mut held = self.write();
+        let held = held.get_mut(&lease.partition).filter(|held| held.lease == lease)?;
+        match std::mem::replace(&mut held.engine, State::Running(handle)) {
+            State::Loading(loading) => Some(loading),
+            State::Running(_) => None,
         }
     }
 
-    fn read(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<Partition, Running>> {
-        self.0.running.read().unwrap_or_else(PoisonError::into_inner)
+    /// Takes out a partition whose engine has ended or is to end at once.
+    pub(crate) fn remove(&self, lease: Lease) {
+        let mut held = self.write();
+        if held.get(&lease.partition).is_some_and(|held| held.lease == lease)
+            && let Some(held) = held.remove(&lease.partition)
+        {
+            held.lost.cancel();
+        }
     }
 
-    fn write(&self) -> std::sync::RwLockWriteGuard<'_, BTreeMap<Partition, Running>> {
-        self.0.running.write().unwrap_or_else(PoisonError::into_inner)
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<Partition, Held>> {
+        self.0.held.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, BTreeMap<Partition, Held>> {
+        self.0.held.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -307,29 +379,4 @@ fn log_refused(executor: &Connected, refused: &[String]) {
 }
 
 #[cfg(test)]
-mod tests {
-    use fastjob_core::AttemptId;
-    use jiff::Timestamp;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn an_executor_that_leaves_is_answered_without_an_engine_and_by_one_that_has_ended() {
-        let (_, health) = watch::channel(Health::Well);
-        let facts = StoreFacts { cluster: "c".into(), partitions: 2, since: Timestamp::UNIX_EPOCH };
-        let clock = Arc::new(Clock::start(crate::clock::Witness::Uptime));
-        let engines = Engines::new(facts, clock, Deadline::never(), health.clone());
-        engines.leaving(SessionId(1), &[AttemptId(1)]).await;
-        let (handle, inbox) = EngineHandle::new(health);
-        let lease = Lease { partition: Partition(1), term: 1 };
-        engines.add(lease, handle, CancellationToken::new());
-        let leaving = tokio::spawn({
-            let engines = engines.clone();
-            async move { engines.leaving(SessionId(1), &[AttemptId(1)]).await }
-        });
-        tokio::task::yield_now().await;
-        assert!(!leaving.is_finished(), "the engine has not taken note");
-        drop(inbox);
-        leaving.await.unwrap();
-    }
-}
+mod tests;

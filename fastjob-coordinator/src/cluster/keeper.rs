@@ -7,6 +7,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use jiff::SignedDuration;
 use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -27,6 +28,11 @@ use crate::{
         writer::{Told, WriterHandle},
     },
 };
+
+/// How long it may take to load a partition.
+const LOAD: Duration = Duration::from_secs(60);
+/// By how much the clocks of nodes may differ before it is logged.
+const AHEAD: SignedDuration = SignedDuration::from_secs(5);
 
 /// What is set.
 #[derive(Clone, Copy, Debug)]
@@ -72,6 +78,7 @@ impl Keeper {
     /// Runs the engine of a store that this node has to itself, until told to stop.
     pub(crate) async fn alone(self, loaded: store::Loaded, stop: CancellationToken) {
         let ending = Ending { lost: CancellationToken::new(), retire: stop };
+        self.hold(Lease::default(), &ending);
         self.engine(Lease::default(), loaded, self.deadline.permit(), ending).await;
     }
 
@@ -140,6 +147,37 @@ impl Keeper {
         (beats, heartbeat)
     }
 
+    /// This node has acquired a partition. Executors hear so before it is loaded, because they stop
+    /// exclusive attempts of a partition that they hear of no owner of.
+    pub(super) fn hold(&self, lease: Lease, ending: &Ending) {
+        self.engines.add(lease, ending.lost.clone());
+        self.sessions.claim_all(&[lease]);
+    }
+
+    /// What the store has of a partition.
+    pub(super) async fn load(&self, lease: Lease) -> store::Result<store::Loaded> {
+        let partition = lease.partition;
+        let loaded = in_time(LOAD, "load a partition", self.store.load(partition)).await?;
+        self.map.trouble(partition, None);
+        let now = self.clock.now().wall;
+        if let Some(last) = loaded.clock.filter(|last| last.duration_since(now) > AHEAD) {
+            tracing::warn!(
+                partition = partition.0,
+                until = %last,
+                "the node that had the partition before had a clock that is ahead of this one's: \
+                 its schedules are paused until then. If that takes too long, see \
+                 `fastjob repair clock`"
+            );
+        }
+        tracing::info!(
+            partition = partition.0,
+            term = lease.term,
+            open_attempts = loaded.open.len(),
+            "partition acquired"
+        );
+        Ok(loaded)
+    }
+
     /// An engine that continues from what was loaded; its loop ends with the lease, and with the
     /// generation of the permit.
     pub(super) fn engine(
@@ -160,8 +198,11 @@ impl Keeper {
         };
         let limits = self.limits.clone();
         let (handle, inbox) = EngineHandle::new(self.engines.health().clone());
-        self.engines.add(lease, handle, ending.lost.clone());
-        self.sessions.claim_all(&[lease]);
+        if let Some(loading) = self.engines.start(lease, handle) {
+            for session in &loading.dropped {
+                self.sessions.claim_again(*session, lease);
+            }
+        }
         let around = Around {
             clock: Arc::clone(&self.clock),
             writer: self.writer.clone(),

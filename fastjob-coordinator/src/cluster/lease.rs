@@ -210,19 +210,19 @@ mod tests {
         planners: Vec<Planner>,
         /// Whether a node can load a partition.
         can: &'a dyn Fn(usize, usize) -> bool,
-        looks: u64,
+        seconds: u64,
     }
 
     impl<'a> Nodes<'a> {
         fn new(alive: usize, can: &'a dyn Fn(usize, usize) -> bool) -> Self {
             let planners = (0..alive).map(|n| Planner::new(node(n), Duration::from_secs(4)));
-            Self { planners: planners.collect(), can, looks: 0 }
+            Self { planners: planners.collect(), can, seconds: 0 }
         }
 
         /// Lets each node act once; how many moves there were.
         fn look(&mut self, holders: &mut [Option<usize>]) -> usize {
-            let now = Duration::from_secs(self.looks);
-            self.looks += 1;
+            let now = Duration::from_secs(self.seconds);
+            self.seconds += 1;
             let (alive, mut moves) = (self.planners.len(), 0);
             for (n, planner) in self.planners.iter_mut().enumerate() {
                 let plan = planner.plan(now, &view(alive, holders), &held(n, holders));
@@ -238,6 +238,12 @@ mod tests {
                 }
             }
             moves
+        }
+
+        fn looks(&mut self, times: usize, holders: &mut [Option<usize>]) {
+            for _ in 0..times {
+                self.look(holders);
+            }
         }
     }
 
@@ -263,7 +269,7 @@ mod tests {
     #[test]
     fn a_partition_that_its_node_cannot_load_goes_to_one_that_can_and_stays_there() {
         let (mut nodes, mut holders) = two_nodes(&|n, p| n == 0 || p != 20);
-        (0..8).for_each(|_| drop(nodes.look(&mut holders)));
+        nodes.looks(8, &mut holders);
         assert_eq!(holders[20], Some(0));
         let before = holders.clone();
         (0..100).for_each(|_| assert_eq!(nodes.look(&mut holders), 0, "{holders:?}"));
@@ -275,7 +281,7 @@ mod tests {
         let (mut nodes, mut holders) = two_nodes(&|n, p| n == 0 || p != 20);
         for _ in 0..1_000 {
             nodes.look(&mut holders);
-            assert!(nodes.looks < 8 || holders[20] == Some(0), "{holders:?}");
+            assert!(nodes.seconds < 8 || holders[20] == Some(0), "{holders:?}");
         }
         assert_eq!([0, 1].map(|n| held(n, &holders).len()), [16, 16]);
     }
@@ -299,17 +305,17 @@ mod tests {
         };
         let mut holders: Vec<_> = (0..32).map(|p| Some(p / 16).filter(|_| p != 20)).collect();
         let mut nodes = Nodes::new(2, &can);
-        (0..100).for_each(|_| drop(nodes.look(&mut holders)));
+        nodes.looks(100, &mut holders);
         assert!((10..=20).contains(&tries.get()), "{}", tries.get());
     }
 
     #[test]
     fn a_node_that_joins_may_get_what_an_earlier_one_could_not_load() {
         let (mut nodes, mut holders) = two_nodes(&|n, _| n != 1);
-        (0..50).for_each(|_| drop(nodes.look(&mut holders)));
+        nodes.looks(50, &mut holders);
         assert_eq!(holders, [Some(0); 32]);
         nodes.planners.push(Planner::new(node(2), Duration::from_secs(4)));
-        (0..100).for_each(|_| drop(nodes.look(&mut holders)));
+        nodes.looks(100, &mut holders);
         assert!(holders.iter().all(Option::is_some), "{holders:?}");
         assert!(held(2, &holders).len() >= 10, "{holders:?}");
     }
@@ -356,12 +362,12 @@ mod tests {
                 *holder = holder.filter(|n| can(*n, p));
             }
             let mut nodes = Nodes::new(alive, &can);
-            (0..150).for_each(|_| drop(nodes.look(&mut holders)));
+            nodes.looks(150, &mut holders);
             let before = holders.clone();
             for (p, holder) in holders.iter().enumerate() {
                 prop_assert_eq!(holder.is_some(), (0..alive).any(|n| can(n, p)), "{}", p);
             }
-            (0..100).for_each(|_| drop(nodes.look(&mut holders)));
+            nodes.looks(100, &mut holders);
             prop_assert_eq!(holders, before);
         }
     }

@@ -1,6 +1,7 @@
 //! The loop that takes what is free and due to this node, gives back what is more than its share,
-//! and notices how engines end. Another loop beats, so that a partition that takes long to load
-//! costs the node none of the others.
+//! and notices how engines end. It does not wait for loads: each partition is loaded in the task
+//! that runs its engine then. Another loop beats, so that a partition that takes long to load costs
+//! the node none of the others.
 //!
 //! An engine that panics costs its own partition a pause: its lease is given back, and another node,
 //! or this one a while later, starts an engine of a new term from the store.
@@ -11,9 +12,8 @@ use std::{
     time::Duration,
 };
 
-use jiff::SignedDuration;
 use tokio::{
-    sync::watch,
+    sync::{Semaphore, watch},
     task::{Id, JoinError, JoinSet},
 };
 use tokio_util::sync::CancellationToken;
@@ -22,33 +22,30 @@ use super::{
     heartbeat::Seen,
     keeper::{Keeper, in_time},
     lease::Planner,
-    permit::Permit,
 };
 use crate::{
     parts,
     shell::Ending,
-    store::{
-        ClusterStore, ClusterView, Error, Holding, Lease, Loaded, NodeRow, Partition, writer::chain,
-    },
+    store::{ClusterStore, ClusterView, Error, Holding, Lease, NodeRow, Partition, writer::chain},
 };
 
-/// By how much the clocks of nodes may differ before it is logged.
-const AHEAD: SignedDuration = SignedDuration::from_secs(5);
 /// How long engines may take to write what they have decided when they are to end.
 const RETIRE: Duration = Duration::from_secs(8);
 /// How long one small thing may take in the database.
 const READ: Duration = Duration::from_secs(5);
-/// How long it may take to load a partition.
-const LOAD: Duration = Duration::from_secs(60);
+/// How many partitions are loaded at the same time: others read from the store meanwhile.
+const LOADS: usize = 4;
 /// How long the database may take to hear that the node leaves.
 const LEAVE: Duration = Duration::from_secs(2);
 
 /// A node that shares its store with others.
 pub(super) struct Node {
-    keeper: Keeper,
+    keeper: Arc<Keeper>,
     cluster: Arc<dyn ClusterStore>,
     me: NodeRow,
-    running: JoinSet<Lease>,
+    /// Each loads a partition and runs its engine; the error is why it could not be loaded.
+    running: JoinSet<Result<Lease, Error>>,
+    loads: Arc<Semaphore>,
     /// Whose task is whose: one that panics does not say it itself.
     tasks: HashMap<Id, Lease>,
     ending: HashMap<Lease, Ending>,
@@ -59,17 +56,19 @@ pub(super) struct Node {
 enum Engine {
     /// It was told to, or its time was over.
     Ended(Lease),
-    Panicked(Lease),
+    /// It panicked, or its partition could not be loaded, and was given back.
+    Failed(Lease),
 }
 
 impl Node {
     pub(super) fn new(keeper: Keeper, cluster: Arc<dyn ClusterStore>, me: NodeRow) -> Self {
         let planner = Planner::new(me.id.clone(), keeper.settings.lease);
         Self {
-            keeper,
+            keeper: Arc::new(keeper),
             cluster,
             me,
             running: JoinSet::new(),
+            loads: Arc::new(Semaphore::new(LOADS)),
             tasks: HashMap::new(),
             ending: HashMap::new(),
             planner,
@@ -187,47 +186,30 @@ impl Node {
         let Some(lease) = in_time(READ, "acquire a partition", acquired).await? else {
             return Ok(());
         };
-        let load = self.keeper.store.load(partition);
-        let loaded = match in_time(LOAD, "load a partition", load).await {
-            Ok(loaded) => loaded,
-            Err(err) => {
-                // Another node may be able to: one of a newer release, say.
-                self.leave_to_others(lease, chain(&err)).await;
-                return Err(err);
-            }
-        };
-        self.keeper.map.trouble(partition, None);
-        let now = self.keeper.clock.now().wall;
-        if let Some(last) = loaded.clock.filter(|last| last.duration_since(now) > AHEAD) {
-            tracing::warn!(
-                partition = partition.0,
-                until = %last,
-                "the node that had the partition before had a clock that is ahead of this one's: \
-                 its schedules are paused until then. If that takes too long, see \
-                 `fastjob repair clock`"
-            );
-        }
-        tracing::info!(
-            partition = partition.0,
-            term = lease.term,
-            open_attempts = loaded.open.len(),
-            "partition acquired"
-        );
-        self.start(lease, loaded, permit);
-        Ok(())
-    }
-
-    fn start(&mut self, lease: Lease, loaded: Loaded, permit: Permit) {
         let ending = Ending::default();
-        let engine = self.keeper.engine(lease, loaded, permit, ending.clone());
-        self.spawn(lease, ending, engine);
+        self.keeper.hold(lease, &ending);
+        let (keeper, loads) = (Arc::clone(&self.keeper), Arc::clone(&self.loads));
+        self.spawn(lease, ending.clone(), async move {
+            let load = async {
+                let _slot = loads.acquire().await;
+                keeper.load(lease).await
+            };
+            let loaded = tokio::select! {
+                biased;
+                () = ending.lost.cancelled() => return Ok(lease),
+                () = ending.retire.cancelled() => return Ok(lease),
+                loaded = load => loaded?,
+            };
+            Ok(keeper.engine(lease, loaded, permit, ending).await)
+        });
+        Ok(())
     }
 
     fn spawn(
         &mut self,
         lease: Lease,
         ending: Ending,
-        engine: impl Future<Output = Lease> + Send + 'static,
+        engine: impl Future<Output = Result<Lease, Error>> + Send + 'static,
     ) {
         let task = self.running.spawn(engine);
         self.tasks.insert(task.id(), lease);
@@ -253,7 +235,7 @@ impl Node {
                         self.give_back(lease).await;
                     }
                     Some(Engine::Ended(_)) | None => {}
-                    Some(Engine::Panicked(lease)) => {
+                    Some(Engine::Failed(lease)) => {
                         left.remove(&lease);
                     }
                 }
@@ -299,26 +281,40 @@ impl Node {
         self.keeper.map.set(Arc::default());
     }
 
-    /// Takes note of an engine whose loop has ended.
-    async fn ended(&mut self, ended: Result<(Id, Lease), JoinError>) -> Option<Engine> {
+    /// Takes note of an engine whose loop has ended, and of a partition that could not be loaded.
+    async fn ended(
+        &mut self,
+        ended: Result<(Id, Result<Lease, Error>), JoinError>,
+    ) -> Option<Engine> {
         let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
         let lease = self.tasks.remove(&id)?;
         // Its handle is dropped, so that what is asked of it fails at once.
         self.keeper.engines.remove(lease);
         self.ending.remove(&lease);
-        let Err(err) = ended else { return Some(Engine::Ended(lease)) };
-        let why = match err.try_into_panic() {
-            Ok(panic) => parts::message(&*panic),
-            Err(err) => err.to_string(),
+        let why = match ended {
+            Ok((_, Ok(_))) => return Some(Engine::Ended(lease)),
+            // Another node may be able to: one of a newer release, say.
+            Ok((_, Err(err))) => {
+                let why = chain(&err);
+                tracing::warn!(partition = lease.partition.0, error = why, "partition not loaded");
+                why
+            }
+            Err(err) => {
+                let why = match err.try_into_panic() {
+                    Ok(panic) => parts::message(&*panic),
+                    Err(err) => err.to_string(),
+                };
+                tracing::error!(
+                    partition = lease.partition.0,
+                    panic = why,
+                    "the engine of a partition panicked: the partition is started again from the \
+                     store. Please report this"
+                );
+                format!("its engine panicked: {why}")
+            }
         };
-        tracing::error!(
-            partition = lease.partition.0,
-            panic = why,
-            "the engine of a partition panicked: the partition is started again from the store. \
-             Please report this"
-        );
-        self.leave_to_others(lease, format!("its engine panicked: {why}")).await;
-        Some(Engine::Panicked(lease))
+        self.leave_to_others(lease, why).await;
+        Some(Engine::Failed(lease))
     }
 
     pub(super) async fn release_all(&mut self) {

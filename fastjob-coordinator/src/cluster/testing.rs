@@ -211,6 +211,8 @@ pub(super) struct Loads {
     shared: Arc<Shared>,
     /// How long each load takes.
     pub(super) takes: Mutex<Duration>,
+    /// What the loads do then.
+    pub(super) are: Mutex<Call>,
     /// Partitions that another node's release wrote.
     pub(super) unreadable: Mutex<Vec<Partition>>,
     /// How many loads began.
@@ -227,6 +229,8 @@ impl LoadStore for Loads {
         self.begun.fetch_add(1, Ordering::SeqCst);
         let takes = *self.takes.lock().unwrap();
         tokio::time::sleep(takes).await;
+        let call = *self.are.lock().unwrap();
+        does(call, "read the store")?;
         let is_unreadable = self.unreadable.lock().unwrap().contains(&partition);
         if is_unreadable {
             let why = "a newer release wrote it".to_owned();
@@ -260,6 +264,7 @@ pub(super) struct Home {
     pub(super) deadline: Deadline,
     pub(super) clock: Arc<Clock>,
     pub(super) map: ClusterMap,
+    pub(super) sessions: Sessions,
     pub(super) me: NodeRow,
     writer: WriterHandle,
     _writing: tokio_util::sync::DropGuard,
@@ -281,10 +286,24 @@ impl Home {
         let loads = Arc::new(Loads {
             shared: Arc::clone(&shared),
             takes: Mutex::default(),
+            are: Mutex::default(),
             unreadable: Mutex::default(),
             begun: AtomicU64::new(0),
         });
-        Self { shared, loads, machine, engines, deadline, clock, map, me, writer, _writing }
+        let sessions = Sessions::default();
+        Self {
+            shared,
+            loads,
+            machine,
+            engines,
+            deadline,
+            clock,
+            map,
+            sessions,
+            me,
+            writer,
+            _writing,
+        }
     }
 
     pub(super) fn keeper(&self) -> Keeper {
@@ -298,7 +317,7 @@ impl Home {
             store: Arc::clone(&self.loads) as _,
             clock: Arc::clone(&self.clock),
             writer: self.writer.clone(),
-            sessions: Sessions::default(),
+            sessions: self.sessions.clone(),
             engines: self.engines.clone(),
             deadline: self.deadline.clone(),
             map: self.map.clone(),
@@ -308,12 +327,12 @@ impl Home {
     /// Waits until this node acts on so many partitions.
     pub(super) async fn acts_on(&self, partitions: usize) -> Vec<Lease> {
         for _ in 0..10_000 {
-            let leases = self.engines.leases();
+            let leases = self.engines.loaded();
             if leases.len() == partitions {
                 return leases;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        panic!("it acts on {:?}", self.engines.leases());
+        panic!("it acts on {:?}", self.engines.loaded());
     }
 }

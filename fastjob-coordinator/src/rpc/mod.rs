@@ -20,7 +20,7 @@ use fastjob_core::wire::{
     MESSAGE_MAX,
     v1::{self, executor_link_server::ExecutorLink, from_executor},
 };
-use tokio::time::Instant;
+use tokio::{task::JoinSet, time::Instant};
 use tokio_stream::StreamExt;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
@@ -40,6 +40,9 @@ use crate::{
     parts::caught,
     sessions::Sessions,
 };
+
+/// Most Goodbyes of a session that wait for their answer while it is read.
+const PARTINGS: usize = 64;
 
 /// What executors are told when they are welcomed.
 #[derive(Clone, Debug)]
@@ -139,6 +142,7 @@ async fn listen(open: OpenSession, mut inbound: Streaming<v1::FromExecutor>, nam
     let mut trips = RoundTrips::default();
     let mut beats = Beats::new();
     let credit = Credit::of(&link.credit);
+    let mut partings = JoinSet::new();
     let mut ended = std::pin::pin!(open.queue.ended(link.terms.silence));
     let why = loop {
         let next = tokio::select! {
@@ -174,8 +178,17 @@ async fn listen(open: OpenSession, mut inbound: Streaming<v1::FromExecutor>, nam
             // An executor of an earlier release says it once, takes no notice of Farewell, and drops
             // what arrives later: that fails as lost when its stream ends.
             Some(Ok(Heard::Goodbye(returned))) => {
-                link.engines.leaving(open.id, &returned).await;
-                link.sessions.farewell(open.id);
+                // The session is read on, because an engine may take long to start.
+                let noted = link.engines.leaving(open.id, &returned);
+                let (sessions, id) = (link.sessions.clone(), open.id);
+                partings.spawn(async move {
+                    noted.await;
+                    sessions.farewell(id);
+                });
+                while partings.try_join_next().is_some() {}
+                if partings.len() > PARTINGS {
+                    partings.join_next().await;
+                }
             }
             Some(Ok(Heard::Beat(beat, uptime_ms))) => {
                 if let Some((beat, uptime_ms)) = beats.come((beat, uptime_ms)) {

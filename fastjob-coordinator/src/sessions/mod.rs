@@ -146,6 +146,14 @@ impl Sessions {
         }
     }
 
+    /// Tells an executor again that this node acts on a partition, so that it repeats what it holds.
+    pub(crate) fn claim_again(&self, id: SessionId, lease: Lease) {
+        if let Some(session) = self.lock().sessions.get_mut(&id) {
+            session.claimed.remove(&lease);
+            session.claim(&[lease]);
+        }
+    }
+
     /// Tells all executors which nodes there are.
     pub(crate) fn tell_nodes(&self, nodes: &[NodeRow]) {
         for session in self.lock().sessions.values() {

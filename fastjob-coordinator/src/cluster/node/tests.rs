@@ -16,6 +16,8 @@ use crate::{
     store::{ChildStart, NodeId},
 };
 
+mod loads;
+
 async fn home() -> Home {
     Home::new(Shared::new()).await
 }
@@ -30,8 +32,10 @@ fn node(home: &Home) -> Node {
 fn add(home: &Home, node: &mut Node, lease: Lease, work: impl FnOnce(Ending) -> Work) -> Inbox {
     let ending = Ending::default();
     let (handle, inbox) = EngineHandle::new(home.engines.health().clone());
-    home.engines.add(lease, handle, ending.lost.clone());
-    node.spawn(lease, ending.clone(), work(ending));
+    home.engines.add(lease, ending.lost.clone());
+    home.engines.start(lease, handle);
+    let work = work(ending.clone());
+    node.spawn(lease, ending, async { Ok(work.await) });
     inbox
 }
 
@@ -329,7 +333,8 @@ async fn a_child_that_was_read_for_one_engine_is_not_started_by_the_next() {
     let engine = |term| {
         let lease = Lease { partition: Partition(0), term };
         let (handle, inbox) = EngineHandle::new(home.engines.health().clone());
-        home.engines.add(lease, handle, CancellationToken::new());
+        home.engines.add(lease, CancellationToken::new());
+        home.engines.start(lease, handle);
         (lease, inbox)
     };
     let (old, mut old_inbox) = engine(1);
