@@ -9,12 +9,12 @@
 //! others, so that its partition begins anew from what is written, as after a crash, and does not
 //! hold up the rest of the node.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{Commit, CommitStore, Error, Lease};
+use super::{Commit, CommitStore, Error, Lease, Partition};
 
 /// Most rows in one transaction, so that one never holds up the next for long.
 const ROWS: usize = 20_000;
@@ -81,8 +81,8 @@ pub(crate) struct Unwritten {
 /// The loop that writes.
 pub(crate) struct Writer {
     store: Arc<dyn CommitStore>,
-    /// Leases that others have by now.
-    over: HashSet<Lease>,
+    /// By partition, the last term that is over.
+    over: HashMap<Partition, i64>,
     commits: mpsc::UnboundedReceiver<(u64, Commit)>,
     health: watch::Sender<Health>,
 }
@@ -92,7 +92,7 @@ impl Writer {
         let (commits, inbox) = mpsc::unbounded_channel();
         let (health, watch) = watch::channel(Health::Well);
         (
-            Self { store, over: HashSet::new(), commits: inbox, health },
+            Self { store, over: HashMap::new(), commits: inbox, health },
             WriterHandle { commits, health: watch },
         )
     }
@@ -150,7 +150,7 @@ impl Writer {
         // The next one is the last: what was decided first is written first.
         let mut parts = vec![group];
         while let Some(mut group) = parts.pop() {
-            group.retain(|lease| !self.over.contains(lease));
+            group.retain(|lease| !self.is_over(*lease));
             if group.commits.is_empty() {
                 continue;
             }
@@ -212,9 +212,14 @@ impl Writer {
 
     /// Nothing of the lease is written any more.
     fn end(&mut self, lease: Lease, told: &impl Told) {
-        if self.over.insert(lease) {
+        if !self.is_over(lease) {
+            self.over.insert(lease.partition, lease.term);
             told.over(lease);
         }
+    }
+
+    fn is_over(&self, lease: Lease) -> bool {
+        self.over.get(&lease.partition).is_some_and(|term| lease.term <= *term)
     }
 }
 
