@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     apart::{self, ApartError},
     builtin::{self, CommandPolicy},
+    clock::Clock,
     config::{ConfigError, ExecutorConfig},
     failure::{Failure, Parts},
     figures::Figures,
@@ -272,8 +273,13 @@ impl Builder {
         let incarnation: Incarnation = id[..16].parse().map_err(invalid)?;
         tracing::info!(%service, executor = %name, "executor started");
         let registry = Arc::new(registry);
-        let runtime =
-            Runtime::new(Arc::clone(&registry), logs.clone(), Capture::new(), config.capacity);
+        let runtime = Runtime::new(
+            Arc::clone(&registry),
+            logs.clone(),
+            Capture::new(),
+            config.capacity,
+            Clock::default(),
+        );
         let works = Works {
             identity: Identity {
                 service,
@@ -283,7 +289,6 @@ impl Builder {
                 figures: Figures::new(),
                 config,
                 ca_cert,
-                began: tokio::time::Instant::now(),
             },
             runtime,
             logs,

@@ -38,7 +38,8 @@ impl Alone {
         let registry = Arc::new(Registry::collect(&service, Discovery::Off, handlers).unwrap());
         let folder = tempfile::tempdir().unwrap();
         let logs = Logs::open(folder.path(), 1).unwrap();
-        let runtime = Runtime::new(Arc::clone(&registry), logs.clone(), Capture::new(), 10);
+        let clock = Clock::manual();
+        let runtime = Runtime::new(Arc::clone(&registry), logs.clone(), Capture::new(), 10, clock);
         let lease = v1::Lease { partition: 0, term: 1 };
         runtime.take(9, vec![lease]);
         let attempt = v1::Attempt {
@@ -62,7 +63,6 @@ impl Alone {
                 ..ExecutorConfig::default()
             },
             ca_cert: None,
-            began: tokio::time::Instant::now(),
         };
         Self { works: Works { identity, runtime, logs }, dropped, _folder: folder }
     }

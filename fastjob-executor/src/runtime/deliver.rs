@@ -44,6 +44,8 @@ impl State {
 
     /// A node acts on these partitions from now on: all of them is told to it again.
     pub(super) fn take(&mut self, link: u32, leases: Vec<v1::Lease>) {
+        // A new owner ends a silence, but not what the silence had to end.
+        self.cut_off(self.clock.elapsed());
         for lease in leases {
             if let Err(known) = self.owners.take(link, &lease) {
                 if let Some(session) = self.links.session(link) {

@@ -1,7 +1,10 @@
 //! How attempts end that are held: by themselves, because somebody asks, when the executor leaves, and
 //! when their coordinator is not heard.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    time::Duration,
+};
 
 use fastjob_core::wire::v1;
 use tokio::time::Instant;
@@ -129,9 +132,9 @@ impl State {
         self.links.wake_all();
     }
 
-    /// Ends what must not run any more because its coordinator is not heard; returns when to look
-    /// again.
-    pub(super) fn cut_off(&mut self, now: Instant) -> Option<Instant> {
+    /// Ends what must not run any more because its coordinator is not heard; returns when the next
+    /// has to end. In the time of [`Clock::elapsed`](crate::clock::Clock::elapsed).
+    pub(super) fn cut_off(&mut self, now: Duration) -> Option<Duration> {
         for (partition, cut) in self.silence.due(now) {
             // One that waits must not run later: the coordinator may have given it up by then.
             let waiting: Vec<_> = self

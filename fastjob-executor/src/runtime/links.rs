@@ -20,7 +20,7 @@ use fastjob_core::wire::{
     BATCH_MAX,
     v1::{self, from_executor::Message},
 };
-use tokio::{sync::Notify, time::Instant};
+use tokio::sync::Notify;
 
 /// By number.
 #[derive(Default)]
@@ -43,7 +43,7 @@ pub(super) struct Session {
     /// The terms that are known of what it has said to act on, and that are later.
     pub(super) refused: Vec<v1::Lease>,
     /// When its node was heard last, and how much silence it allows.
-    pub(super) heard: Option<(Instant, Duration)>,
+    pub(super) heard: Option<(Duration, Duration)>,
     /// Attempts that will not run, to be returned.
     returned: Vec<i64>,
     goodbyes: u64,

@@ -44,7 +44,7 @@ use self::{
     state::{Held, State},
 };
 use crate::{
-    clock,
+    clock::{self, Clock},
     failure::Failures,
     logs::{Capture, Logs},
     registry::Registry,
@@ -53,6 +53,10 @@ use crate::{
 /// Why an exclusive attempt is ended whose coordinator is not heard.
 const UNHEARD: &str = "its executor could not hear the coordinator any more, and no other attempt \
                        of the job may run beside it";
+
+/// Between two looks for a silence, at most: the timer of a longer one would not notice that the
+/// machine was suspended.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// The attempts of one executor. Cheap to clone.
 #[derive(Clone)]
@@ -95,6 +99,7 @@ impl Runtime {
         logs: Logs,
         capture: Capture,
         capacity: u32,
+        clock: Clock,
     ) -> Self {
         let failures = logs.failures();
         Self(Arc::new(Inner {
@@ -102,7 +107,7 @@ impl Runtime {
             logs,
             failures,
             capture,
-            state: Mutex::new(State::new(capacity)),
+            state: Mutex::new(State::new(capacity, clock)),
             tasks: TaskTracker::new(),
             handlers: Handle::current(),
             changed: Notify::new(),
@@ -164,10 +169,15 @@ impl Runtime {
         }
     }
 
+    /// The time since the start, with the time that the machine was suspended.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.0.lock().clock.elapsed()
+    }
+
     /// What was said to a coordinator at `at` has been answered, and it acts on these partitions:
     /// until `limit` has passed since, it cannot have given this executor up. Zero says that it does
     /// not matter.
-    pub(crate) fn heard(&self, link: u32, at: Instant, limit: Duration, partitions: &[u32]) {
+    pub(crate) fn heard(&self, link: u32, at: Duration, limit: Duration, partitions: &[u32]) {
         self.0.lock().heard(link, at, limit, partitions);
         self.0.heard.notify_one();
     }
@@ -175,7 +185,12 @@ impl Runtime {
     /// Ends the exclusive attempts of coordinators that are not heard any more, until told to stop.
     pub(crate) async fn watch_silence(&self, stop: CancellationToken) {
         loop {
-            let next = self.0.lock().cut_off(Instant::now());
+            let wait = {
+                let mut state = self.0.lock();
+                let now = state.clock.elapsed();
+                state.cut_off(now).map(|at| at.saturating_sub(now).min(LOOK))
+            };
+            let next = wait.map(|wait| Instant::now() + wait);
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = self.0.heard.notified() => {}

@@ -6,10 +6,12 @@
 //! was last answered, which the coordinator heard later than it was sent. At the limit such
 //! attempts are stopped, a third of the limit later aborted; the coordinator waits for five thirds
 //! of it. The limit is long enough for another node to take the partition over.
+//!
+//! All of it is measured with the time that the machine was suspended, as the coordinator measures.
+//! What runs when the machine resumes is ended at the next look, half a second later at most: such a
+//! short run beside another attempt cannot be excluded.
 
 use std::{collections::HashMap, time::Duration};
-
-use tokio::time::Instant;
 
 /// When whoever acts on a partition was last known to hear this executor.
 #[derive(Default)]
@@ -18,7 +20,7 @@ pub(super) struct Silence {
 }
 
 struct Heard {
-    at: Instant,
+    at: Duration,
     /// Zero: silence means nothing.
     limit: Duration,
     done: Option<Cut>,
@@ -33,7 +35,7 @@ pub(super) enum Cut {
 
 impl Heard {
     /// When it comes to this.
-    fn comes_at(&self, cut: Cut) -> Instant {
+    fn comes_at(&self, cut: Cut) -> Duration {
         match cut {
             Cut::Stop => self.at + self.limit,
             Cut::Abort => self.at + self.limit * 4 / 3,
@@ -53,7 +55,7 @@ impl Heard {
 
 impl Silence {
     /// What was sent at `at` has been answered.
-    pub(super) fn heard(&mut self, partition: u32, at: Instant, limit: Duration) {
+    pub(super) fn heard(&mut self, partition: u32, at: Duration, limit: Duration) {
         let heard = self.partitions.entry(partition).or_insert(Heard { at, limit, done: None });
         heard.limit = limit;
         if heard.at < at {
@@ -63,13 +65,13 @@ impl Silence {
     }
 
     /// Whether exclusive attempts of the partition must not run now.
-    pub(super) fn is_cut(&self, partition: u32, now: Instant) -> bool {
+    pub(super) fn is_cut(&self, partition: u32, now: Duration) -> bool {
         let heard = self.partitions.get(&partition);
         heard.is_some_and(|heard| !heard.limit.is_zero() && heard.comes_at(Cut::Stop) <= now)
     }
 
     /// What has to be done by now; each step of a silence once.
-    pub(super) fn due(&mut self, now: Instant) -> Vec<(u32, Cut)> {
+    pub(super) fn due(&mut self, now: Duration) -> Vec<(u32, Cut)> {
         let mut due = Vec::new();
         for (partition, heard) in &mut self.partitions {
             while let Some(cut) = heard.next().filter(|cut| heard.comes_at(*cut) <= now) {
@@ -81,7 +83,7 @@ impl Silence {
     }
 
     /// When something has to be done, unless something is heard before.
-    pub(super) fn next(&self) -> Option<Instant> {
+    pub(super) fn next(&self) -> Option<Duration> {
         self.partitions.values().filter_map(|heard| Some(heard.comes_at(heard.next()?))).min()
     }
 }
@@ -94,7 +96,7 @@ mod tests {
 
     #[test]
     fn each_step_of_a_silence_comes_once() {
-        let (mut silence, start) = (Silence::default(), Instant::now());
+        let (mut silence, start) = (Silence::default(), Duration::from_secs(100));
         silence.heard(0, start, LIMIT);
         assert!(silence.due(start).is_empty() && !silence.is_cut(0, start));
         assert_eq!(silence.next(), Some(start + LIMIT));
@@ -107,7 +109,7 @@ mod tests {
 
     #[test]
     fn an_answer_counts_from_when_the_question_was_sent() {
-        let (mut silence, start) = (Silence::default(), Instant::now());
+        let (mut silence, start) = (Silence::default(), Duration::from_secs(100));
         silence.heard(0, start + LIMIT, LIMIT);
         silence.heard(0, start, LIMIT); // an older one that comes late
         assert!(!silence.is_cut(0, start + LIMIT));
@@ -119,7 +121,7 @@ mod tests {
 
     #[test]
     fn without_a_limit_silence_means_nothing() {
-        let (mut silence, start) = (Silence::default(), Instant::now());
+        let (mut silence, start) = (Silence::default(), Duration::from_secs(100));
         silence.heard(0, start, Duration::ZERO);
         let late = start + LIMIT * 100;
         assert!(silence.due(late).is_empty() && silence.next().is_none());

@@ -24,6 +24,7 @@ use super::{
     unentered,
     watch::Watch,
 };
+use crate::clock::Clock;
 
 /// Most attempts that are held, those included whose outcomes are not acknowledged. Fewer than a
 /// coordinator takes in one Holding.
@@ -48,6 +49,7 @@ pub(super) struct State {
     pub(super) reports: Reports,
     pub(super) remembered: Remembered,
     pub(super) silence: Silence,
+    pub(super) clock: Clock,
     pub(super) watch: Watch,
     pub(super) leaving: bool,
     /// Partitions in which a coordinator may still count on attempts that are not here any more.
@@ -114,9 +116,9 @@ impl Waiting {
 
 impl State {
     /// Of an executor that runs at most so many attempts at a time.
-    pub(super) fn new(capacity: u32) -> Self {
+    pub(super) fn new(capacity: u32, clock: Clock) -> Self {
         let places = Places { most: capacity as usize, ..Places::default() };
-        Self { places, ..Self::default() }
+        Self { places, clock, ..Self::default() }
     }
 
     /// Takes an attempt in that came over a link; one that can run now is returned.
@@ -194,7 +196,7 @@ impl State {
     fn arrive(&mut self, arrived: v1::Attempt) -> Option<Ready> {
         let (name, job, task) = (Name::of(&arrived), arrived.job, arrived.task);
         let partition = self.owners.partition(name.id);
-        if arrived.exclusive && self.silence.is_cut(partition, Instant::now()) {
+        if arrived.exclusive && self.silence.is_cut(partition, self.clock.elapsed()) {
             let outcome = unentered(name, v1::End::CutOff, UNHEARD);
             self.ended(v1::Outcome { checkpoint: arrived.checkpoint, ..outcome });
             return None;
@@ -265,7 +267,7 @@ impl State {
         let control = Arc::new(Control::new(&arrived));
         let partition = self.owners.partition(arrived.attempt);
         let now = Instant::now();
-        if control.exclusive && self.silence.is_cut(partition, now) {
+        if control.exclusive && self.silence.is_cut(partition, self.clock.elapsed()) {
             control.stop(Why::CutOff);
         }
         let (told, yielded, look_at) = (false, false, None);
@@ -304,7 +306,9 @@ impl State {
     }
 
     /// A node was heard to act on these partitions when what was sent at `at` was answered.
-    pub(super) fn heard(&mut self, link: u32, at: Instant, limit: Duration, partitions: &[u32]) {
+    pub(super) fn heard(&mut self, link: u32, at: Duration, limit: Duration, partitions: &[u32]) {
+        // It ends a silence, but not what the silence had to end.
+        self.cut_off(self.clock.elapsed());
         if let Some(session) = self.links.session(link) {
             session.heard = Some((at, limit));
         }

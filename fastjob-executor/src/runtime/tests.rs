@@ -5,6 +5,7 @@ mod bounds;
 mod draining;
 mod panics;
 mod reused;
+mod suspended;
 
 use std::time::Duration;
 
@@ -42,6 +43,7 @@ impl JobHandler for Works {
 struct Bench {
     runtime: Runtime,
     stop: CancellationToken,
+    clock: Clock,
     _folder: tempfile::TempDir,
 }
 
@@ -60,9 +62,10 @@ impl Bench {
         let registry = Registry::collect(&service, Discovery::Off, handlers).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let logs = Logs::open(folder.path(), 1).unwrap();
+        let clock = Clock::manual();
         let runtime = {
             let _on = on.enter();
-            Runtime::new(Arc::new(registry), logs, Capture::new(), CAPACITY)
+            Runtime::new(Arc::new(registry), logs, Capture::new(), CAPACITY, clock.clone())
         };
         let stop = CancellationToken::new();
         let (watched, watching) = (runtime.clone(), stop.clone());
@@ -73,7 +76,12 @@ impl Bench {
         runtime.session_began(0, true);
         runtime.take(0, vec![LEASE]);
         runtime.to_deliver(0);
-        Self { runtime, stop, _folder: folder }
+        Self { runtime, stop, clock, _folder: folder }
+    }
+
+    /// The coordinator answers a beat at once.
+    fn heard(&self) {
+        self.runtime.heard(0, self.runtime.elapsed(), LIMIT, &[0]);
     }
 
     fn start(&self, id: i64, handler: &str, exclusive: bool) {
@@ -213,11 +221,11 @@ async fn an_outcome_that_is_no_success_carries_the_last_checkpoint() {
 #[tokio::test(start_paused = true)]
 async fn exclusive_attempts_are_stopped_after_a_silence_and_others_run_on() {
     let bench = Bench::new();
-    bench.runtime.heard(0, Instant::now(), LIMIT, &[0]);
+    bench.heard();
     bench.start(1, "gives-up", true);
     bench.start(2, "gives-up", false);
     pass(LIMIT / 2).await;
-    bench.runtime.heard(0, Instant::now(), LIMIT, &[0]);
+    bench.heard();
     bench.said();
     pass(LIMIT - Duration::from_millis(1)).await;
     assert!(bench.said().is_empty());
@@ -230,7 +238,7 @@ async fn exclusive_attempts_are_stopped_after_a_silence_and_others_run_on() {
 #[tokio::test(start_paused = true)]
 async fn an_exclusive_attempt_that_does_not_stop_is_aborted_a_third_of_the_limit_later() {
     let bench = Bench::new();
-    bench.runtime.heard(0, Instant::now(), LIMIT, &[0]);
+    bench.heard();
     bench.start(1, "stubborn", true);
     pass(LIMIT * 4 / 3 - Duration::from_millis(1)).await;
     assert_eq!(bench.said().len(), 3, "it still runs, though its grace is longer");
@@ -241,12 +249,12 @@ async fn an_exclusive_attempt_that_does_not_stop_is_aborted_a_third_of_the_limit
 #[tokio::test(start_paused = true)]
 async fn an_exclusive_attempt_that_comes_too_late_is_not_entered() {
     let bench = Bench::new();
-    bench.runtime.heard(0, Instant::now(), LIMIT, &[0]);
+    bench.heard();
     pass(LIMIT).await;
     bench.start(1, "gives-up", true);
     pass(Duration::from_millis(1)).await;
     assert_eq!(bench.said(), ["finished 1 END_CUT_OFF with 6"]);
-    bench.runtime.heard(0, Instant::now(), LIMIT, &[0]);
+    bench.heard();
     bench.start(2, "gives-up", true);
     pass(Duration::from_millis(1)).await;
     assert_eq!(bench.said()[0], "started 2");

@@ -51,17 +51,6 @@ pub(crate) struct Identity {
     pub(crate) figures: Figures,
     pub(crate) config: ExecutorConfig,
     pub(crate) ca_cert: Option<Vec<u8>>,
-    /// When the process started.
-    pub(crate) began: Instant,
-}
-
-impl Identity {
-    /// When the beat was sent that said so; never later than now.
-    fn beat_at(&self, uptime_ms: u64) -> Instant {
-        let now = Instant::now();
-        let at = self.began.checked_add(Duration::from_millis(uptime_ms));
-        at.map_or(now, |at| at.min(now))
-    }
 }
 
 /// Why a link ended.
@@ -194,7 +183,7 @@ impl Link {
             .max_decoding_message_size(MESSAGE_MAX)
             .max_encoding_message_size(MESSAGE_MAX);
         let (say, outbound) = mpsc::channel(OUTBOUND);
-        let asked_at = Instant::now();
+        let asked_at = self.runtime.elapsed();
         let hello = v1::FromExecutor { message: Some(Say::Hello(self.hello())) };
         if say.send(hello).await.is_err() {
             return Err(LinkError::Closed);
@@ -290,7 +279,8 @@ impl Link {
                 Some(Hear::Farewell(_)) => self.runtime.farewell(self.number),
                 Some(Hear::Stat(stat)) => answers.add(self.answer(stat, say.clone())),
                 Some(Hear::Ping(ping)) => {
-                    let at = self.identity.beat_at(ping.uptime_ms);
+                    // When the beat was sent that is answered; never later than now.
+                    let at = Duration::from_millis(ping.uptime_ms).min(self.runtime.elapsed());
                     self.runtime.heard(self.number, at, terms.exclusive, &ping.partitions);
                     self.say(say, Say::Pong(v1::Pong { id: ping.id })).await?;
                 }
@@ -384,6 +374,6 @@ fn figures(runtime: &Runtime, identity: &Identity) -> v1::Beat {
         memory_total: sample.memory_total,
         running,
         waiting,
-        uptime_ms: u64::try_from(identity.began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        uptime_ms: u64::try_from(runtime.elapsed().as_millis()).unwrap_or(u64::MAX),
     }
 }

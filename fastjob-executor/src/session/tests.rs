@@ -9,6 +9,7 @@ use v1::executor_link_server::{ExecutorLink, ExecutorLinkServer};
 
 use super::*;
 use crate::{
+    clock::Clock,
     logs::{Capture, Logs},
     registry::{Discovery, Registration},
 };
@@ -67,7 +68,8 @@ impl Executor {
         let registry = Arc::new(Registry::collect(&service, Discovery::Off, handlers).unwrap());
         let folder = tempfile::tempdir().unwrap();
         let logs = Logs::open(folder.path(), 1).unwrap();
-        let runtime = Runtime::new(Arc::clone(&registry), logs, Capture::new(), 10);
+        let runtime =
+            Runtime::new(Arc::clone(&registry), logs, Capture::new(), 10, Clock::default());
         let identity = Identity {
             service,
             name: "executor-1".parse().unwrap(),
@@ -76,7 +78,6 @@ impl Executor {
             figures: Figures::new(),
             config: ExecutorConfig::default(),
             ca_cert: None,
-            began: Instant::now(),
         };
         let stop = CancellationToken::new();
         let (watched, watching) = (runtime.clone(), stop.clone());

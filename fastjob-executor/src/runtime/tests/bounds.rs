@@ -75,7 +75,7 @@ async fn nothing_is_entered_while_too_many_bytes_are_not_acknowledged() {
 #[tokio::test(start_paused = true)]
 async fn an_exclusive_attempt_that_waits_is_ended_when_its_coordinator_is_not_heard() {
     let bench = bench();
-    bench.runtime.heard(0, Instant::now(), LIMIT, &[0]);
+    bench.heard();
     for id in 1..=3 {
         bench.start(id, "gives-up", false);
     }
@@ -85,7 +85,7 @@ async fn an_exclusive_attempt_that_waits_is_ended_when_its_coordinator_is_not_he
     bench.said();
     pass(Duration::from_millis(2)).await;
     assert_eq!(bench.said(), ["finished 4 END_CUT_OFF with none"]);
-    bench.runtime.heard(0, Instant::now(), LIMIT, &[0]);
+    bench.heard();
     bench.stop(1).await;
     bench.stop(2).await;
     assert_eq!(bench.said()[0], "started 5", "the other still has its turn");
@@ -95,7 +95,7 @@ async fn an_exclusive_attempt_that_waits_is_ended_when_its_coordinator_is_not_he
 #[tokio::test(start_paused = true)]
 async fn an_exclusive_attempt_that_would_wait_is_ended_while_its_coordinator_is_not_heard() {
     let bench = bench();
-    bench.runtime.heard(0, Instant::now(), LIMIT, &[0]);
+    bench.heard();
     for id in 1..=3 {
         bench.start(id, "gives-up", false);
     }
