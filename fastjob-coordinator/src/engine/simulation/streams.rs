@@ -170,6 +170,7 @@ impl World {
                 if !self.executors[n].allows(m, lease) {
                     return;
                 }
+                self.witness.see_taken(lease, &self.executors[n]);
                 let mut returned = Vec::new();
                 for start in attempts {
                     let id = start.attempt;

@@ -269,10 +269,19 @@ impl World {
         for (session, message) in effects.sends {
             let to = self.executors.iter_mut().find(|e| e.links[m].session == Some(session));
             let Some(executor) = to else { continue };
-            if let Message::Start(attempts) = &message {
-                for start in attempts {
-                    self.witness.see_send(start, executor, &self.store, by);
+            match &message {
+                Message::Start(attempts) => {
+                    self.witness.see_sender(lease, &self.store);
+                    for start in attempts {
+                        self.witness.see_send(start, executor, &self.store, by);
+                    }
                 }
+                Message::Recorded(attempts) => {
+                    let running = node.engines.get(&lease.partition);
+                    let life = running.and_then(|it| it.engine.sessions.get(&session)).copied();
+                    self.witness.see_acknowledged(attempts, life, &self.store);
+                }
+                Message::Stop(_) | Message::Close => {}
             }
             executor.links[m].inbound.push_back(ToExecutor::Message(lease, message));
         }

@@ -16,10 +16,13 @@ use jiff::Timestamp;
 
 use super::{
     executor::Executor,
-    model::ModelStore,
+    model::{ModelStore, Row},
     shape::{Feature, Shape},
 };
-use crate::{engine::StartAttempt, record::NOT_SPREAD};
+use crate::{
+    engine::{Held, StartAttempt},
+    record::{Lease, LifeId, NOT_SPREAD, Partition},
+};
 
 /// What was seen so far.
 #[derive(Debug)]
@@ -27,6 +30,8 @@ pub(super) struct Witness {
     shape: Shape,
     /// What was entered in one life of an executor: an attempt is named by its id and its creation.
     entered: HashSet<(String, u32, AttemptId, Timestamp)>,
+    /// By life of an executor and partition: the term of the last dispatch that it took.
+    taken: HashMap<(String, u32, Partition), i64>,
     fires: HashMap<(JobId, Timestamp), TaskId>,
     /// By job: since when a disable is acknowledged.
     pub(super) off_since: HashMap<String, Timestamp>,
@@ -45,6 +50,7 @@ impl Witness {
         Self {
             shape,
             entered: HashSet::new(),
+            taken: HashMap::new(),
             fires: HashMap::new(),
             off_since: HashMap::new(),
             reached: HashMap::new(),
@@ -96,6 +102,40 @@ impl Witness {
             "{} starts from checkpoint {reached}, though {durable} was durable when it was planned",
             start.attempt
         );
+    }
+
+    /// An engine is about to send attempts: nobody else has acquired its partition. A node cannot
+    /// know that when the database's clock was just set.
+    pub(super) fn see_sender(&self, lease: Lease, store: &ModelStore) {
+        let is_holder = store.holds(lease) || self.shape.has(Feature::DatabaseSteps);
+        assert!(is_holder, "{lease:?} sends, and another node has the partition");
+    }
+
+    /// Ends that an executor reported are about to be acknowledged: it forgets them.
+    pub(super) fn see_acknowledged(
+        &self,
+        attempts: &[Held],
+        life: Option<LifeId>,
+        store: &ModelStore,
+    ) {
+        for held in attempts {
+            let row = store.attempts.get(&held.attempt);
+            let is_its = |row: &&Row| row.new.life == life && held.names(row.new.created_at);
+            let open = row.filter(is_its).is_some_and(Row::is_open);
+            assert!(!open, "the end of {} was acknowledged before it was durable", held.attempt);
+        }
+    }
+
+    /// An executor takes attempts that were sent in a lease.
+    pub(super) fn see_taken(&mut self, lease: Lease, executor: &Executor) {
+        let key = (executor.name.clone(), executor.incarnation, lease.partition);
+        let newest = self.taken.entry(key).or_insert(lease.term);
+        assert!(
+            lease.term >= *newest,
+            "{} takes attempts of {lease:?}, and has taken some of term {newest}",
+            executor.name
+        );
+        *newest = lease.term;
     }
 
     /// A handler is about to be entered on executor `n`.
