@@ -5,6 +5,7 @@
 
 mod answers;
 mod dial;
+mod outbound;
 mod peers;
 mod terms;
 
@@ -17,11 +18,8 @@ use fastjob_core::{
     ExecutorName, Incarnation, ServiceName,
     wire::{MESSAGE_MAX, PROTOCOL, v1},
 };
-use tokio::{
-    sync::mpsc,
-    time::{Instant, timeout},
-};
-use tokio_stream::{StreamExt, wrappers::ReceiverStream};
+use tokio::time::{Instant, timeout};
+use tokio_stream::StreamExt;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status, Streaming, metadata::MetadataValue};
 use v1::{
@@ -30,7 +28,7 @@ use v1::{
 };
 
 pub(crate) use self::peers::Peers;
-use self::{answers::Answers, terms::Terms};
+use self::{answers::Answers, outbound::Outlet, terms::Terms};
 use crate::{config::ExecutorConfig, figures::Figures, registry::Registry, runtime::Runtime};
 
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -39,8 +37,6 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 const REFUSED_WAIT: Duration = Duration::from_secs(5);
 /// How long a coordinator may take for each step on the way to its welcome.
 const WELCOME: Duration = Duration::from_secs(10);
-/// Messages on their way out of one link.
-const OUTBOUND: usize = 16;
 
 /// Who the executor is.
 pub(crate) struct Identity {
@@ -182,13 +178,10 @@ impl Link {
         let mut client = ExecutorLinkClient::new(channel)
             .max_decoding_message_size(MESSAGE_MAX)
             .max_encoding_message_size(MESSAGE_MAX);
-        let (say, outbound) = mpsc::channel(OUTBOUND);
+        let (say, outbound) = outbound::outbound();
         let asked_at = self.runtime.elapsed();
-        let hello = v1::FromExecutor { message: Some(Say::Hello(self.hello())) };
-        if say.send(hello).await.is_err() {
-            return Err(LinkError::Closed);
-        }
-        let mut request = tonic::Request::new(ReceiverStream::new(outbound));
+        say.say(Say::Hello(self.hello())).await?;
+        let mut request = tonic::Request::new(outbound);
         if let Some(token) = self.identity.config.token()
             && let Ok(mut value) = format!("Bearer {}", token.0).parse::<MetadataValue<_>>()
         {
@@ -251,7 +244,7 @@ impl Link {
     async fn listen(
         &self,
         inbound: &mut Streaming<v1::ToExecutor>,
-        say: &mpsc::Sender<v1::FromExecutor>,
+        say: &Outlet,
         terms: Terms,
     ) -> Result<(), LinkError> {
         let mut answers = Answers::default();
@@ -282,7 +275,7 @@ impl Link {
                     // When the beat was sent that is answered; never later than now.
                     let at = Duration::from_millis(ping.uptime_ms).min(self.runtime.elapsed());
                     self.runtime.heard(self.number, at, terms.exclusive, &ping.partitions);
-                    self.say(say, Say::Pong(v1::Pong { id: ping.id })).await?;
+                    say.say(Say::Pong(v1::Pong { id: ping.id })).await?;
                 }
                 // A second welcome, or something that a newer release says.
                 Some(Hear::Welcome(_)) | None => {}
@@ -291,11 +284,7 @@ impl Link {
     }
 
     /// Answers a question, on its own, so that a slow disk delays nothing else.
-    fn answer(
-        &self,
-        stat: v1::Stat,
-        say: mpsc::Sender<v1::FromExecutor>,
-    ) -> impl Future<Output = ()> + Send + 'static {
+    fn answer(&self, stat: v1::Stat, say: Outlet) -> impl Future<Output = ()> + Send + 'static {
         let (runtime, identity) = (self.runtime.clone(), Arc::clone(&self.identity));
         async move {
             use v1::{stat::Kind as Ask, stat_reply::Kind as Reply};
@@ -313,15 +302,11 @@ impl Link {
             };
             let reply = Say::StatReply(v1::StatReply { id: stat.id, kind: Some(kind) });
             // If the link has ended, nobody waits for the answer.
-            drop(say.send(v1::FromExecutor { message: Some(reply) }).await);
+            drop(say.say(reply).await);
         }
     }
 
-    async fn deliver(
-        &self,
-        say: &mpsc::Sender<v1::FromExecutor>,
-        wake: &tokio::sync::Notify,
-    ) -> Result<(), LinkError> {
+    async fn deliver(&self, say: &Outlet, wake: &tokio::sync::Notify) -> Result<(), LinkError> {
         loop {
             let delivery = self.runtime.to_deliver(self.number);
             if delivery.messages.is_empty() {
@@ -337,31 +322,18 @@ impl Link {
                 }
             }
             for message in delivery.messages {
-                self.say(say, message).await?;
+                say.say(message).await?;
             }
         }
     }
 
-    async fn beat(
-        &self,
-        say: &mpsc::Sender<v1::FromExecutor>,
-        every: Duration,
-    ) -> Result<(), LinkError> {
+    async fn beat(&self, say: &Outlet, every: Duration) -> Result<(), LinkError> {
         let mut next = Instant::now();
         loop {
-            self.say(say, Say::Beat(figures(&self.runtime, &self.identity))).await?;
+            say.say(Say::Beat(figures(&self.runtime, &self.identity))).await?;
             next = (next + every).max(Instant::now());
             tokio::time::sleep_until(next).await;
         }
-    }
-
-    async fn say(
-        &self,
-        say: &mpsc::Sender<v1::FromExecutor>,
-        message: Say,
-    ) -> Result<(), LinkError> {
-        let message = v1::FromExecutor { message: Some(message) };
-        say.send(message).await.map_err(|_| LinkError::Closed)
     }
 }
 

@@ -4,6 +4,7 @@ use fastjob_core::{JobContext, JobError, JobHandler, JobResult};
 use std::sync::Mutex;
 
 use tokio::{net::TcpListener, sync::mpsc};
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, transport::server::TcpIncoming};
 use v1::executor_link_server::{ExecutorLink, ExecutorLinkServer};
 

@@ -1,0 +1,89 @@
+//! What goes out over one session. Beats and pongs overtake everything else: outcomes take long on a
+//! slow connection, and an executor whose beats wait behind them would end its exclusive attempts.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use fastjob_core::wire::v1::{FromExecutor, from_executor::Message};
+use tokio::sync::mpsc;
+use tokio_stream::Stream;
+
+use super::LinkError;
+
+/// Messages that wait for the stream.
+const MOST: usize = 16;
+
+/// Where messages for the stream go. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Outlet {
+    urgent: mpsc::Sender<FromExecutor>,
+    other: mpsc::Sender<FromExecutor>,
+}
+
+/// The stream.
+pub(super) struct Outbound {
+    urgent: mpsc::Receiver<FromExecutor>,
+    other: mpsc::Receiver<FromExecutor>,
+}
+
+pub(super) fn outbound() -> (Outlet, Outbound) {
+    let (say_urgent, urgent) = mpsc::channel(MOST);
+    let (say_other, other) = mpsc::channel(MOST);
+    (Outlet { urgent: say_urgent, other: say_other }, Outbound { urgent, other })
+}
+
+impl Outlet {
+    /// Waits for room.
+    pub(super) async fn say(&self, message: Message) -> Result<(), LinkError> {
+        let is_urgent = matches!(message, Message::Beat(_) | Message::Pong(_));
+        let queue = if is_urgent { &self.urgent } else { &self.other };
+        let message = FromExecutor { message: Some(message) };
+        queue.send(message).await.map_err(|_| LinkError::Closed)
+    }
+}
+
+impl Stream for Outbound {
+    type Item = FromExecutor;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<FromExecutor>> {
+        let urgent = self.urgent.poll_recv(cx);
+        if let Poll::Ready(Some(message)) = urgent {
+            return Poll::Ready(Some(message));
+        }
+        let other = self.other.poll_recv(cx);
+        // It ends when both have ended.
+        let waits = urgent.is_pending() && matches!(other, Poll::Ready(None));
+        if waits { Poll::Pending } else { other }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fastjob_core::wire::v1;
+    use tokio_stream::StreamExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_beat_does_not_wait_behind_outcomes() {
+        let (outlet, mut outbound) = outbound();
+        for _ in 0..MOST {
+            outlet.say(Message::Finished(v1::Finished::default())).await.unwrap();
+        }
+        outlet.say(Message::Beat(v1::Beat::default())).await.unwrap();
+        outlet.say(Message::Pong(v1::Pong::default())).await.unwrap();
+        drop(outlet);
+        let mut said = Vec::new();
+        while let Some(FromExecutor { message }) = outbound.next().await {
+            said.push(match message {
+                Some(Message::Beat(_)) => "beat",
+                Some(Message::Pong(_)) => "pong",
+                _ => "outcomes",
+            });
+        }
+        assert_eq!(said[..3], ["beat", "pong", "outcomes"]);
+        assert_eq!(said.len(), MOST + 2);
+    }
+}
