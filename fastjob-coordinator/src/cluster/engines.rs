@@ -64,7 +64,24 @@ enum State {
 pub(super) struct Loading {
     /// The sessions whose executors have said what they hold of the partition, which was dropped.
     pub(super) dropped: BTreeSet<SessionId>,
-    over: watch::Sender<()>,
+    /// Whether it has ended with an engine; its end is told when this is dropped.
+    over: watch::Sender<bool>,
+}
+
+/// Who hears what an executor says of a partition.
+enum Hears {
+    Engine(EngineHandle),
+    /// Nobody yet: it is asked again when the engine has started.
+    Loading,
+    /// The node does not hold the lease any more.
+    Gone,
+}
+
+impl Loading {
+    /// The engine runs, and those that are to say again what they hold have been asked.
+    pub(super) fn has_started(self) {
+        self.over.send_replace(true);
+    }
 }
 
 impl Held {
@@ -129,6 +146,15 @@ impl Engines {
         }
         let held = self.read();
         held.values().filter(|held| held.handle().is_some()).map(|held| held.lease).collect()
+    }
+
+    /// What this node holds and still loads.
+    pub(crate) fn loading(&self) -> Vec<Lease> {
+        if !self.may_act() {
+            return Vec::new();
+        }
+        let held = self.read();
+        held.values().filter(|held| held.handle().is_none()).map(|held| held.lease).collect()
     }
 
     /// The partitions that are here, also those that are still loading.
@@ -211,7 +237,15 @@ impl Engines {
     ) -> Option<String> {
         let mut answers = Vec::new();
         for lease in leases {
-            let Some(engine) = self.hears(*lease, executor.session) else { continue };
+            let engine = match self.hears(*lease, executor.session) {
+                Hears::Engine(engine) => engine,
+                Hears::Loading => continue,
+                // It waits for a farewell, which would confirm what nobody has heard.
+                Hears::Gone if *leaving => {
+                    return Some(format!("partition {} is not here any more", lease.partition.0));
+                }
+                Hears::Gone => continue,
+            };
             let mine = |id: AttemptId| self.partition_of(id) == lease.partition;
             let in_partition = |job: &&Arc<fastjob_core::Job>| {
                 let partition = Partition::of_name(&job.service, &job.name, self.partitions());
@@ -240,27 +274,32 @@ impl Engines {
     }
 
     /// The engine of a lease. If it is still loading, the session is noted.
-    fn hears(&self, lease: Lease, session: SessionId) -> Option<EngineHandle> {
+    fn hears(&self, lease: Lease, session: SessionId) -> Hears {
         let mut held = self.write();
-        match &mut held.get_mut(&lease.partition).filter(|held| held.lease == lease)?.engine {
-            State::Running(handle) => Some(handle.clone()),
-            State::Loading(loading) => {
+        let held = held.get_mut(&lease.partition).filter(|held| held.lease == lease);
+        match held.map(|held| &mut held.engine) {
+            Some(State::Running(handle)) => Hears::Engine(handle.clone()),
+            Some(State::Loading(loading)) => {
                 loading.dropped.insert(session);
-                None
+                Hears::Loading
             }
+            None => Hears::Gone,
         }
     }
 
-    /// An executor drains, and returns attempts. The future ends when every engine has taken note:
-    /// none of them sends it anything after what it has sent by then. An executor that is to say
-    /// again what it holds, because the partition was loading, has been asked by then.
+    /// An executor drains, and returns attempts. The future ends when every engine has taken note,
+    /// and what it returned is recorded: none of them sends it anything after what it has sent by
+    /// then. An executor that is to say again what it holds, because the partition was loading, has
+    /// been asked by then. Gives whether all that is so: engines may have ended, and partitions moved.
     pub(crate) fn leaving(
         &self,
         session: SessionId,
         returned: &[AttemptId],
-    ) -> impl Future<Output = ()> + Send + use<> {
+    ) -> impl Future<Output = bool> + Send + use<> {
         let (mut answers, mut loads) = (Vec::new(), Vec::new());
-        for (partition, held) in self.read().iter() {
+        let all = self.read();
+        let mut is_noted = returned.iter().all(|id| all.contains_key(&self.partition_of(*id)));
+        for (partition, held) in all.iter() {
             match &held.engine {
                 State::Loading(loading) => loads.push(loading.over.subscribe()),
                 State::Running(engine) => {
@@ -273,13 +312,14 @@ impl Engines {
         }
         async move {
             for noted in answers {
-                // An engine that has ended in the meantime sends nothing.
-                drop(noted.await);
+                is_noted &= noted.await.is_ok();
             }
             for mut load in loads {
                 // The sender is dropped at the end of the load.
-                drop(load.changed().await);
+                drop(load.wait_for(|started| *started).await);
+                is_noted &= *load.borrow();
             }
+            is_noted
         }
     }
 

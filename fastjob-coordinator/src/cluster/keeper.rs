@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     ClusterMap, Deadline, Engines, children,
     heartbeat::{Heartbeat, Seen},
-    node::Node,
+    node::{Node, RETIRE},
     permit::Permit,
 };
 use crate::{
@@ -77,9 +77,21 @@ impl Told for Engines {
 impl Keeper {
     /// Runs the engine of a store that this node has to itself, until told to stop.
     pub(crate) async fn alone(self, loaded: store::Loaded, stop: CancellationToken) {
-        let ending = Ending { lost: CancellationToken::new(), retire: stop };
+        let lost = CancellationToken::new();
+        let ending = Ending { lost: lost.clone(), retire: stop.clone() };
         self.hold(Lease::default(), &ending);
-        self.engine(Lease::default(), loaded, self.deadline.permit(), ending).await;
+        let engine = self.engine(Lease::default(), loaded, self.deadline.permit(), ending);
+        // A store that takes nothing does not hold up the end.
+        let limit = async {
+            stop.cancelled().await;
+            tokio::time::sleep(RETIRE).await;
+            lost.cancel();
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            _ = engine => {}
+            () = limit => {}
+        }
     }
 
     /// Keeps this node's share of the partitions until told to stop, or until a loop beside it has
@@ -202,6 +214,7 @@ impl Keeper {
             for session in &loading.dropped {
                 self.sessions.claim_again(*session, lease);
             }
+            loading.has_started();
         }
         let around = Around {
             clock: Arc::clone(&self.clock),

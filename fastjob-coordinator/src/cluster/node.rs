@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// How long engines may take to write what they have decided when they are to end.
-const RETIRE: Duration = Duration::from_secs(8);
+pub(super) const RETIRE: Duration = Duration::from_secs(8);
 /// How long one small thing may take in the database.
 const READ: Duration = Duration::from_secs(5);
 /// How many partitions are loaded at the same time: others read from the store meanwhile.

@@ -19,6 +19,8 @@ const SLICE: usize = 1_000;
 pub(super) struct Chores {
     ends: VecDeque<Ends>,
     not_received: VecDeque<NotReceived>,
+    /// Attempts that look for an executor again.
+    anew: VecDeque<std::vec::IntoIter<AttemptId>>,
     /// Each with the uptime at which its read began; `None` if it was loaded.
     children: VecDeque<(ChildStart, Option<Duration>)>,
     /// Executors with free places, and how far they have been offered what waits.
@@ -52,6 +54,7 @@ impl Chores {
     pub(super) fn is_empty(&self) -> bool {
         self.ends.is_empty()
             && self.not_received.is_empty()
+            && self.anew.is_empty()
             && self.children.is_empty()
             && self.pumps.is_empty()
     }
@@ -83,6 +86,13 @@ impl Chores {
         }
     }
 
+    /// Lets attempts look for an executor again.
+    pub(super) fn wait_anew(&mut self, attempts: Vec<AttemptId>) {
+        if !attempts.is_empty() {
+            self.anew.push_back(attempts.into_iter());
+        }
+    }
+
     /// Ends the attempts of a deleted job that are not on an executor.
     pub(super) fn end_deleted(&mut self, job: JobId, attempts: Vec<AttemptId>) {
         if !attempts.is_empty() {
@@ -102,7 +112,8 @@ impl Chores {
     pub(super) fn len(&self) -> usize {
         let ends = self.ends.iter().map(|ends| ends.attempts.len()).sum::<usize>();
         let returned = self.not_received.iter().map(|all| all.attempts.len()).sum::<usize>();
-        ends + returned + self.children.len() + self.pumps.len()
+        let anew = self.anew.iter().map(|all| all.len()).sum::<usize>();
+        ends + returned + anew + self.children.len() + self.pumps.len()
     }
 }
 
@@ -114,6 +125,7 @@ impl Engine {
         }
         self.run_ends(now);
         self.place_not_received(now);
+        self.look_for_executors(now);
         for _ in 0..SLICE {
             let Some((child, read_at)) = self.chores.children.pop_front() else { break };
             // What was read too long ago may have been started since, and its key forgotten: the
@@ -150,6 +162,16 @@ impl Engine {
             if ends.attempts.len() > 0 {
                 self.chores.ends.push_front(ends);
             }
+        }
+    }
+
+    fn look_for_executors(&mut self, now: Now) {
+        let Some(mut attempts) = self.chores.anew.pop_front() else { return };
+        for attempt in attempts.by_ref().take(SLICE) {
+            self.look_anew(now, attempt);
+        }
+        if attempts.len() > 0 {
+            self.chores.anew.push_front(attempts);
         }
     }
 

@@ -156,7 +156,7 @@ impl Engine {
             self.advance_lane(now, id);
         }
         if moves {
-            self.wait_anew(now, id);
+            self.wait_anew(id);
         }
         Box::new(row)
     }

@@ -148,7 +148,7 @@ impl Engine {
         self.jobs.insert(id, entry);
     }
 
-    pub(super) fn load_open(&mut self, attempts: Vec<OpenAttempt>) {
+    pub(super) fn load_open(&mut self, attempts: Vec<OpenAttempt>, clock: Option<Timestamp>) {
         for loaded in attempts {
             let OpenAttempt { planned, task_state, task_param, checkpoint, failed_on } = loaded;
             // Sent, perhaps: only its executor knows. Whether its time had come for the node that had
@@ -164,12 +164,15 @@ impl Engine {
             if planned.attempt != planned.task.first_attempt() {
                 self.retried.insert(planned.task, planned.attempt);
             }
-            let has_more = planned.wanted.is_some()
+            // It was due and is on no executor: it may have been let through before and come back.
+            let was_placed = step == Step::NotDue && Some(planned.due_at) <= clock;
+            let has_more = was_placed
+                || planned.wanted.is_some()
                 || planned.lineage.is_some()
                 || checkpoint.is_some()
                 || failed_on.is_some();
             let (wanted, avoid, lineage) = (planned.wanted, failed_on, planned.lineage);
-            let more = More { wanted, checkpoint, avoid, lineage, ..More::default() };
+            let more = More { wanted, was_placed, checkpoint, avoid, lineage, ..More::default() };
             let more = has_more.then(|| Box::new(more));
             if step == Step::NotDue {
                 self.due.set(planned.attempt, planned.due_at);

@@ -279,7 +279,7 @@ impl Engine {
             unwritten: 0,
         };
         engine.load_lives(loaded.lives, now);
-        engine.load_open(loaded.open);
+        engine.load_open(loaded.open, loaded.clock);
         engine.load_jobs(loaded.jobs, loaded.cursors);
         engine.load_ended(loaded.ended_shards);
         engine.load_failing(loaded.failing);
@@ -319,7 +319,8 @@ impl Engine {
             Event::Finished(session, outcomes) => self.finished(now, session, outcomes, out),
             Event::Leaving(session, returned, answer) => {
                 self.leaving(now, session, returned, out);
-                out.answers.push(Answer::Noted(answer));
+                // It relies on it: what it returned is not to be looked for there again.
+                self.answer_when_durable(Answer::Noted(answer));
             }
             Event::Returned(session, returned) => self.returned(now, session, returned, out),
             Event::Disconnected(session) => self.disconnected(now, session),

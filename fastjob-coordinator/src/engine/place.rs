@@ -216,8 +216,8 @@ impl Engine {
         let Some(open) = self.open.get(&attempt) else { return };
         let Some(entry) = self.jobs.get(&open.job) else { return };
         let job = &entry.row.job;
-        let bound =
-            open.more().bound.filter(|life| self.lives.get(life).is_some_and(Life::is_live));
+        let hosts = |life: &Life| life.is_live() && life.hosts(&job.service, &job.handler);
+        let bound = open.more().bound.filter(|life| self.lives.get(life).is_some_and(hosts));
         let only = open.more().wanted.as_ref().or(job.route.names());
         let stays = bound.or(open.life).filter(|life| {
             self.lives.get(life).is_some_and(|life| {

@@ -115,6 +115,8 @@ impl Engine {
     /// Plans fires up to the horizon: a slice of the round that is under way, or of a new one.
     pub(super) fn plan(&mut self, now: Now, out: &mut Effects) {
         if self.unwritten > UNWRITTEN_MOST {
+            // What was planned by then does not wait for what cannot be planned now.
+            self.cut_round();
             return;
         }
         let mut left = SLICE;

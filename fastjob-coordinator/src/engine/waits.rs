@@ -7,7 +7,7 @@ use fastjob_core::{AttemptId, ExecutorName, JobId, attempt::End};
 use super::{
     Engine, HORIZON, Now,
     queues::WaitKey,
-    state::{Open, Step},
+    state::{Life, Open, Step},
 };
 use crate::record::{LifeId, NOT_SPREAD};
 
@@ -23,7 +23,8 @@ impl Engine {
         let Some(entry) = self.jobs.get(&open.job) else { return };
         let job = &entry.row.job;
         let bound = open.more().bound.and_then(|life| self.lives.get(&life));
-        let bound = bound.filter(|life| life.is_live()).map(|life| &life.executor);
+        let hosts = |life: &&Life| life.is_live() && life.hosts(&job.service, &job.handler);
+        let bound = bound.filter(hosts).map(|life| &life.executor);
         let key = WaitKey {
             service: job.service.clone(),
             handler: job.handler.clone(),
@@ -80,20 +81,29 @@ impl Engine {
     }
 
     /// The attempts of a job that wait for an executor look for one again, as the job is now.
-    pub(super) fn wait_anew(&mut self, now: Now, job: JobId) {
+    pub(super) fn wait_anew(&mut self, job: JobId) {
         let Some(entry) = self.jobs.get(&job) else { return };
         let waits =
             |id: &AttemptId| self.open.get(id).is_some_and(|open| open.step == Step::Waiting);
-        let waiting: Vec<_> = entry.open.iter().copied().filter(waits).collect();
-        for attempt in waiting {
-            let life = self.open.get(&attempt).and_then(|open| open.life);
-            self.await_due(now, attempt, life);
+        let waiting = entry.open.iter().copied().filter(waits).collect();
+        self.chores.wait_anew(waiting);
+    }
+
+    /// An attempt that waits for an executor looks for one again.
+    pub(super) fn look_anew(&mut self, now: Now, attempt: AttemptId) {
+        if let Some(open) = self.open.get(&attempt).filter(|open| open.step == Step::Waiting) {
+            self.await_due(now, attempt, open.life);
         }
     }
 
     /// Fails an attempt that has waited for an executor as long as its job allows.
     pub(super) fn give_up_waiting(&mut self, now: Now, attempt: AttemptId) {
         let Some(open) = self.open.get(&attempt) else { return };
+        if open.step == Step::NotDue {
+            // It looks for an executor just now; if there is none, it has waited long enough.
+            let soon = now.uptime + Duration::from_millis(1);
+            return self.set_deadline(attempt, |deadlines| deadlines.no_executor = Some(soon));
+        }
         if open.step != Step::Waiting {
             return;
         }

@@ -174,6 +174,7 @@ async fn listen(open: OpenSession, mut inbound: Streaming<v1::FromExecutor>, nam
                 if let Some(why) = link.engines.connect(&open.executor, &holding).await {
                     break why;
                 }
+                link.sessions.holds(open.id, &holding.leases);
             }
             // An executor of an earlier release says it once, takes no notice of Farewell, and drops
             // what arrives later: that fails as lost when its stream ends.
@@ -182,12 +183,19 @@ async fn listen(open: OpenSession, mut inbound: Streaming<v1::FromExecutor>, nam
                 let noted = link.engines.leaving(open.id, &returned);
                 let (sessions, id) = (link.sessions.clone(), open.id);
                 partings.spawn(async move {
-                    noted.await;
-                    sessions.farewell(id);
+                    match noted.await {
+                        true => sessions.farewell(id),
+                        // It says it again, to whoever has the partitions by then.
+                        false => sessions.close(id),
+                    }
                 });
                 while partings.try_join_next().is_some() {}
                 if partings.len() > PARTINGS {
-                    partings.join_next().await;
+                    tokio::select! {
+                        () = link.stop.cancelled() => break "the coordinator stops".to_owned(),
+                        why = &mut ended => break open.give_up(&why),
+                        _ = partings.join_next() => {}
+                    }
                 }
             }
             Some(Ok(Heard::Beat(beat, uptime_ms))) => {

@@ -41,7 +41,10 @@ impl OpenSession {
         let link = &self.link;
         link.engines.tell_all(|| Event::Beat(self.id, beat));
         let id = trips.begin(Instant::now());
-        let leases = link.engines.leases();
+        // An engine that has not heard what the executor holds may take it for lost: the executor
+        // must not rely on it. While a partition loads, nobody takes anything for lost.
+        let mut leases = link.sessions.held_of(self.id, link.engines.loaded());
+        leases.extend(link.engines.loading());
         let partitions = leases.into_iter().map(|lease| lease.partition.0).collect();
         link.sessions.ping(self.id, v1::Ping { id, uptime_ms, partitions });
     }

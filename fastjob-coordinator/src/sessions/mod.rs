@@ -8,7 +8,7 @@ mod limits;
 mod queue;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -31,7 +31,7 @@ pub(crate) use self::{
 };
 use crate::{
     engine::{Connected, Held, Message, SessionId, StartAttempt},
-    store::{Lease, NodeRow},
+    store::{Lease, NodeRow, Partition},
 };
 
 /// All live sessions of this node.
@@ -64,10 +64,18 @@ impl Open {
 struct Session {
     /// What it said of itself.
     executor: Arc<Connected>,
-    /// What the executor was told that this node acts on.
-    claimed: HashSet<Lease>,
+    /// What the executor was told last that this node acts on, by partition.
+    claimed: HashMap<Partition, Claim>,
     outbound: Queue,
     questions: HashMap<u64, oneshot::Sender<v1::StatReply>>,
+}
+
+/// A partition that an executor was told of.
+#[derive(Clone, Copy, Debug)]
+struct Claim {
+    term: i64,
+    /// Whether it has said since what it holds of it.
+    answered: bool,
 }
 
 /// What goes out over a stream.
@@ -126,7 +134,7 @@ impl Sessions {
         open.used.add(&executor);
         let (outbound, unsent) = Queue::new();
         let id = executor.session;
-        let (claimed, questions) = (HashSet::new(), HashMap::new());
+        let (claimed, questions) = (HashMap::new(), HashMap::new());
         let session = Session { executor, claimed, outbound: outbound.clone(), questions };
         open.sessions.insert(id, session);
         Ok((outbound, unsent))
@@ -149,9 +157,32 @@ impl Sessions {
     /// Tells an executor again that this node acts on a partition, so that it repeats what it holds.
     pub(crate) fn claim_again(&self, id: SessionId, lease: Lease) {
         if let Some(session) = self.lock().sessions.get_mut(&id) {
-            session.claimed.remove(&lease);
+            session.claimed.remove(&lease.partition);
             session.claim(&[lease]);
         }
+    }
+
+    /// An executor has said what it holds of these partitions.
+    pub(crate) fn holds(&self, id: SessionId, leases: &[Lease]) {
+        if let Some(session) = self.lock().sessions.get_mut(&id) {
+            for lease in leases {
+                let claim = session.claimed.get_mut(&lease.partition);
+                if let Some(claim) = claim.filter(|claim| claim.term == lease.term) {
+                    claim.answered = true;
+                }
+            }
+        }
+    }
+
+    /// Those of the leases of which an executor has said what it holds.
+    pub(crate) fn held_of(&self, id: SessionId, leases: Vec<Lease>) -> Vec<Lease> {
+        let open = self.lock();
+        let Some(session) = open.sessions.get(&id) else { return Vec::new() };
+        let answered = |lease: &Lease| {
+            let claim = session.claimed.get(&lease.partition);
+            claim.is_some_and(|claim| claim.term == lease.term && claim.answered)
+        };
+        leases.into_iter().filter(answered).collect()
     }
 
     /// Tells all executors which nodes there are.
@@ -216,8 +247,15 @@ impl Sessions {
 
 impl Session {
     fn claim(&mut self, leases: &[Lease]) {
-        let new: Vec<_> =
-            leases.iter().filter(|lease| self.claimed.insert(**lease)).copied().collect();
+        let mut new = Vec::new();
+        for lease in leases {
+            let known = self.claimed.get(&lease.partition).map(|claim| claim.term);
+            if known != Some(lease.term) {
+                let claim = Claim { term: lease.term, answered: false };
+                self.claimed.insert(lease.partition, claim);
+                new.push(*lease);
+            }
+        }
         if !new.is_empty() {
             self.outbound.push(Outbound::Leases(new));
         }

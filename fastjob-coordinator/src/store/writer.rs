@@ -22,6 +22,8 @@ const ROWS: usize = 20_000;
 const BYTES: usize = 8 * 1024 * 1024;
 /// How often a commit is sent that the store refuses for what is in it.
 const REFUSALS: u32 = 5;
+/// The same for one that takes longer than the database allows.
+const TOO_MUCH: u32 = 2;
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// How long the last commits may take when the coordinator stops.
@@ -155,10 +157,7 @@ impl Writer {
                 continue;
             }
             let Err(err) = self.store.commit(&group.commits).await else {
-                if *self.health.borrow() != Health::Well {
-                    tracing::info!("the store takes writes again");
-                    self.health.send_replace(Health::Well);
-                }
+                self.is_well();
                 told.durable(&group.ids);
                 (wait, refusals) = (FIRST_WAIT, 0);
                 continue;
@@ -171,6 +170,10 @@ impl Writer {
                 continue;
             }
             let why = chain(&err);
+            if err.is_too_much() {
+                // Each attempt takes as long as the database allows, and everything waits for it.
+                self.is_failing(&why);
+            }
             if (err.is_refusal() || err.is_too_much()) && group.commits.len() > 1 {
                 tracing::debug!(error = why, "the store refuses a group, it is halved");
                 parts.push(group.split_off_half());
@@ -181,21 +184,19 @@ impl Writer {
             let at_fault = group.ids.first().map(|(lease, _)| *lease).filter(|l| *l != alone);
             if let Some(lease) = at_fault.filter(|_| err.is_refusal() || err.is_too_much()) {
                 refusals += 1;
-                if refusals >= REFUSALS {
+                if refusals >= if err.is_too_much() { TOO_MUCH } else { REFUSALS } {
                     tracing::error!(
                         partition = lease.partition.0,
                         error = why,
                         "the store refuses for good what was decided: the partition begins anew"
                     );
                     self.end(lease, told);
+                    self.is_well();
                     refusals = 0;
                     continue;
                 }
             } else {
-                if *self.health.borrow() == Health::Well {
-                    tracing::warn!(error = why, "the store cannot be written, trying on");
-                }
-                self.health.send_replace(Health::Failing { why });
+                self.is_failing(&why);
             }
             parts.push(group);
             if stop.is_cancelled() {
@@ -208,6 +209,20 @@ impl Writer {
             wait = (wait * 2).min(LONGEST_WAIT);
         }
         Ok(())
+    }
+
+    fn is_well(&self) {
+        if *self.health.borrow() != Health::Well {
+            tracing::info!("the store takes writes again");
+            self.health.send_replace(Health::Well);
+        }
+    }
+
+    fn is_failing(&self, why: &str) {
+        if *self.health.borrow() == Health::Well {
+            tracing::warn!(error = why, "the store cannot be written, trying on");
+        }
+        self.health.send_replace(Health::Failing { why: why.to_owned() });
     }
 
     /// Nothing of the lease is written any more.

@@ -1,5 +1,7 @@
-//! What goes out over one session. Beats and pongs overtake everything else: outcomes take long on a
-//! slow connection, and an executor whose beats wait behind them would end its exclusive attempts.
+//! What goes out over one session. Outcomes take long on a slow connection, and everything else
+//! overtakes them, in its own order: an executor whose beats wait behind outcomes would end its
+//! exclusive attempts, and one whose beats overtake what it holds would be taken for lost while it
+//! runs on.
 
 use std::{
     pin::Pin,
@@ -37,10 +39,22 @@ pub(super) fn outbound() -> (Outlet, Outbound) {
 impl Outlet {
     /// Waits for room.
     pub(super) async fn say(&self, message: Message) -> Result<(), LinkError> {
-        let is_urgent = matches!(message, Message::Beat(_) | Message::Pong(_));
-        let queue = if is_urgent { &self.urgent } else { &self.other };
+        let queue = if is_urgent(&message) { &self.urgent } else { &self.other };
         let message = FromExecutor { message: Some(message) };
         queue.send(message).await.map_err(|_| LinkError::Closed)
+    }
+}
+
+/// Whether it overtakes outcomes. An outcome that is overtaken by what the executor holds, or by what
+/// it returns, is part of the former and not of the latter.
+fn is_urgent(message: &Message) -> bool {
+    match message {
+        Message::Beat(_)
+        | Message::Pong(_)
+        | Message::Holding(_)
+        | Message::Returned(_)
+        | Message::Goodbye(_) => true,
+        _ => false,
     }
 }
 
@@ -67,23 +81,27 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_beat_does_not_wait_behind_outcomes() {
+    async fn what_is_no_outcome_does_not_wait_behind_outcomes_and_keeps_its_order() {
         let (outlet, mut outbound) = outbound();
         for _ in 0..MOST {
             outlet.say(Message::Finished(v1::Finished::default())).await.unwrap();
         }
         outlet.say(Message::Beat(v1::Beat::default())).await.unwrap();
+        outlet.say(Message::Holding(v1::Holding::default())).await.unwrap();
         outlet.say(Message::Pong(v1::Pong::default())).await.unwrap();
+        outlet.say(Message::Goodbye(v1::Goodbye::default())).await.unwrap();
         drop(outlet);
         let mut said = Vec::new();
         while let Some(FromExecutor { message }) = outbound.next().await {
             said.push(match message {
                 Some(Message::Beat(_)) => "beat",
+                Some(Message::Holding(_)) => "holding",
+                Some(Message::Goodbye(_)) => "goodbye",
                 Some(Message::Pong(_)) => "pong",
                 _ => "outcomes",
             });
         }
-        assert_eq!(said[..3], ["beat", "pong", "outcomes"]);
-        assert_eq!(said.len(), MOST + 2);
+        assert_eq!(said[..5], ["beat", "holding", "pong", "goodbye", "outcomes"]);
+        assert_eq!(said.len(), MOST + 4);
     }
 }

@@ -16,9 +16,10 @@ fn engines() -> (Engines, watch::Receiver<Health>) {
 }
 
 #[tokio::test]
-async fn an_executor_that_leaves_is_answered_without_an_engine_and_by_one_that_has_ended() {
+async fn what_an_executor_returns_is_confirmed_by_an_engine_and_by_nobody_else() {
     let (engines, health) = engines();
-    engines.leaving(SESSION, &[AttemptId(1)]).await;
+    assert!(engines.leaving(SESSION, &[]).await, "it returns nothing");
+    assert!(!engines.leaving(SESSION, &[AttemptId(1)]).await, "the partition is not here");
     let (handle, inbox) = EngineHandle::new(health);
     engines.add(LEASE, CancellationToken::new());
     engines.start(LEASE, handle);
@@ -26,7 +27,7 @@ async fn an_executor_that_leaves_is_answered_without_an_engine_and_by_one_that_h
     tokio::task::yield_now().await;
     assert!(!leaving.is_finished(), "the engine has not taken note");
     drop(inbox);
-    leaving.await.unwrap();
+    assert!(!leaving.await.unwrap(), "the engine has ended");
 }
 
 #[tokio::test]
@@ -38,8 +39,8 @@ async fn an_executor_that_leaves_during_a_load_is_answered_when_it_was_asked_aga
     let loading = engines.start(LEASE, handle);
     tokio::task::yield_now().await;
     assert!(!leaving.is_finished(), "it has not been asked again");
-    drop(loading);
-    leaving.await.unwrap();
+    loading.unwrap().has_started();
+    assert!(leaving.await.unwrap());
     // A load that ends without an engine.
     let next = Lease { term: 2, ..LEASE };
     engines.add(next, CancellationToken::new());
@@ -47,5 +48,36 @@ async fn an_executor_that_leaves_during_a_load_is_answered_when_it_was_asked_aga
     tokio::task::yield_now().await;
     assert!(!leaving.is_finished());
     engines.remove(next);
-    leaving.await.unwrap();
+    assert!(!leaving.await.unwrap());
+}
+
+#[tokio::test]
+async fn an_executor_that_leaves_and_holds_attempts_of_a_partition_that_has_moved_is_not_confirmed()
+{
+    let (engines, health) = engines();
+    let (handle, _inbox) = EngineHandle::new(health);
+    engines.add(LEASE, CancellationToken::new());
+    engines.start(LEASE, handle);
+    let moved = Lease { term: 0, ..LEASE };
+    let holding = Holding { leases: vec![moved], leaving: true, ..Holding::default() };
+    let executor = Connected {
+        session: SESSION,
+        link: 0,
+        service: "default".parse().unwrap(),
+        executor: "e".parse().unwrap(),
+        incarnation: "i1".parse().unwrap(),
+        address: String::new(),
+        version: String::new(),
+        capacity: 9,
+        labels: Arc::default(),
+        handlers: Arc::default(),
+        jobs: vec![],
+        holding: vec![],
+        leaving: true,
+        highest: None,
+    };
+    assert!(engines.connect(&executor, &holding).await.is_some());
+    let holding = Holding { leaving: false, ..holding };
+    let executor = Connected { leaving: false, ..executor };
+    assert_eq!(engines.connect(&executor, &holding).await, None);
 }

@@ -77,3 +77,20 @@ fn an_attempt_that_an_executor_returns_without_draining_is_not_sent_back_at_once
     story.pass(i64::try_from(Duration::from_secs(1).as_millis()).unwrap());
     assert_eq!(story.starts(1).len(), 1);
 }
+
+#[test]
+fn an_executor_that_leaves_has_its_answer_when_what_it_returned_is_recorded() {
+    let (mut story, attempt) = two();
+    let (noted, mut wait) = tokio::sync::oneshot::channel();
+    let mut effects = crate::engine::Effects::default();
+    let event = Event::Leaving(SessionId(1), vec![attempt], noted);
+    story.engine.handle(story.now, event, &mut effects);
+    story.engine.flush(&mut effects);
+    assert!(effects.answers.is_empty() && wait.try_recv().is_err());
+    for (id, commit) in effects.commits {
+        assert!(commit.placed.iter().any(|placed| placed.attempt == attempt));
+        story.store.apply(&commit);
+        story.tell(Event::Committed(vec![id]));
+    }
+    wait.try_recv().expect("it is recorded");
+}

@@ -326,3 +326,41 @@ fn the_wait_of_a_delayed_start_is_not_shortened_by_a_save() {
     story.pass(3_600_000);
     assert_eq!(sent(&mut story, 1), [attempt]);
 }
+
+#[test]
+fn an_attempt_that_was_returned_does_not_replace_a_newer_task_after_a_restart_either() {
+    let mut story = with_job(r#", "block": {"strategy": "replace_running", "scope": "cluster"}"#);
+    story.connect("e", "i1", 1, &[]);
+    let older = story.start("m");
+    story.tell(Event::Returned(SessionId(1), vec![older]));
+    story.pass(10);
+    let newer = story.start("m");
+    let mut next = Story::carry_on(story.store.clone(), story.now);
+    next.connect("e", "i1", 1, &[newer.0]);
+    next.pass(1_001);
+    assert_eq!(next.task_state(older), TaskState::Stopped);
+    assert_eq!(next.task_state(newer), TaskState::Queued);
+}
+
+#[test]
+fn a_save_moves_what_waits_in_slices() {
+    let mut story = with_job("");
+    let json =
+        |handler| format!(r#"{{"name": "many", "handler": "{handler}", "no_executor": "1h"}}"#);
+    story.save(&json("h2"), Origin::Api).unwrap();
+    for _ in 0..2_500 {
+        story.start("many");
+    }
+    let (answer, _wait) = oneshot::channel();
+    let (job, mode) = (Box::new(super::story::job(&json("h3"))), crate::engine::SaveMode::Replace);
+    let save = Command::Save { job, mode, origin: Origin::Api, answer };
+    let mut effects = Effects::default();
+    story.engine.handle(story.now, Event::Command(save), &mut effects);
+    for left in [2_500, 1_500, 500, 0] {
+        assert_eq!(story.engine.chores.len(), left);
+        story.engine.handle(story.now, Event::Tick, &mut effects);
+    }
+    story.pass(1);
+    story.pass(1);
+    assert_eq!(story.engine.waiting.len(), 2_500);
+}
