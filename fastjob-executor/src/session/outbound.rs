@@ -48,14 +48,14 @@ impl Outlet {
 /// Whether it overtakes outcomes. An outcome that is overtaken by what the executor holds, or by what
 /// it returns, is part of the former and not of the latter.
 fn is_urgent(message: &Message) -> bool {
-    match message {
+    matches!(
+        message,
         Message::Beat(_)
-        | Message::Pong(_)
-        | Message::Holding(_)
-        | Message::Returned(_)
-        | Message::Goodbye(_) => true,
-        _ => false,
-    }
+            | Message::Pong(_)
+            | Message::Holding(_)
+            | Message::Returned(_)
+            | Message::Goodbye(_)
+    )
 }
 
 impl Stream for Outbound {
