@@ -56,6 +56,11 @@ impl Block {
         matches!(self.scope, BlockScope::Cluster)
     }
 
+    /// Whether a new task of the job replaces one that runs, on whichever executor.
+    pub const fn replaces_across_the_cluster(&self) -> bool {
+        self.is_exclusive() && matches!(self.strategy, BlockStrategy::ReplaceRunning)
+    }
+
     /// Largest bound that a job may set.
     pub const MOST: u32 = 100_000;
 }

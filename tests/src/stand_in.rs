@@ -1,12 +1,9 @@
 //! An executor that speaks the protocol and runs nothing, for what a real one cannot be told to
 //! be: short of memory, busy, or deaf to what it is sent.
 
-use std::{
-    sync::atomic::{AtomicU32, Ordering},
-    time::Duration,
-};
+use std::time::Duration;
 
-use fastjob_core::wire::{PROTOCOL, v1};
+use fastjob_core::wire::v1;
 use tokio::{
     sync::{mpsc, watch},
     task::AbortHandle,
@@ -17,7 +14,7 @@ use v1::{
     to_executor::Message as Hear,
 };
 
-use crate::now;
+use crate::{now, raw::hello};
 
 const GIB: u64 = 1 << 30;
 
@@ -90,20 +87,6 @@ impl StandIn {
 async fn tell(say: &mpsc::Sender<v1::FromExecutor>, message: Say) {
     // Where the session has ended, nobody is told.
     drop(say.send(v1::FromExecutor { message: Some(message) }).await);
-}
-
-fn hello(name: &str) -> v1::Hello {
-    static LIVES: AtomicU32 = AtomicU32::new(1);
-    let life = LIVES.fetch_add(1, Ordering::Relaxed);
-    v1::Hello {
-        protocol: PROTOCOL,
-        service: "default".to_owned(),
-        executor: name.to_owned(),
-        incarnation: format!("{}-{life}", std::process::id()),
-        capacity: 100,
-        metadata: [("JobHandler.noop".to_owned(), String::new())].into(),
-        ..v1::Hello::default()
-    }
 }
 
 async fn beat(

@@ -64,7 +64,7 @@ enum State {
 pub(super) struct Loading {
     /// The sessions whose executors have said what they hold of the partition, which was dropped.
     pub(super) dropped: BTreeSet<SessionId>,
-    /// Whether it has ended with an engine; its end is told when this is dropped.
+    /// Whether it has ended with an engine. That it has ended shows when this is dropped.
     over: watch::Sender<bool>,
 }
 
@@ -228,21 +228,25 @@ impl Engines {
         }
     }
 
-    /// An executor has said what it holds of these partitions: their engines know it from now on.
-    /// Gives the reason if one of them does not want it.
+    /// An executor has said what it holds of these partitions. Returns the leases whose engines know
+    /// it from now on.
+    ///
+    /// # Errors
+    ///
+    /// Gives the reason why the session has to end.
     pub(crate) async fn connect(
         &self,
         executor: &Connected,
         Holding { leases, held, leaving, highest }: &Holding,
-    ) -> Option<String> {
-        let mut answers = Vec::new();
+    ) -> Result<Vec<Lease>, String> {
+        let (mut answers, mut heard) = (Vec::new(), Vec::new());
         for lease in leases {
             let engine = match self.hears(*lease, executor.session) {
                 Hears::Engine(engine) => engine,
                 Hears::Loading => continue,
-                // It waits for a farewell, which would confirm what nobody has heard.
+                // It waits for a farewell, which would confirm what no engine has heard.
                 Hears::Gone if *leaving => {
-                    return Some(format!("partition {} is not here any more", lease.partition.0));
+                    return Err(format!("partition {} is not here any more", lease.partition.0));
                 }
                 Hears::Gone => continue,
             };
@@ -260,17 +264,19 @@ impl Engines {
             };
             let (answer, wait) = oneshot::channel();
             engine.tell(Event::Connected(Box::new(connected), answer));
-            answers.push(wait);
+            answers.push((*lease, wait));
         }
-        for wait in answers {
+        for (lease, wait) in answers {
             match wait.await {
-                Ok(ConnectAnswer::Taken { why }) => return Some(why),
+                Ok(ConnectAnswer::Taken { why }) => return Err(why),
                 Ok(ConnectAnswer::WithoutJobs { refused }) => log_refused(executor, &refused),
+                Ok(ConnectAnswer::Welcome) => {}
                 // An engine that gave no answer has ended in the meantime.
-                Ok(ConnectAnswer::Welcome) | Err(_) => {}
+                Err(_) => continue,
             }
+            heard.push(lease);
         }
-        None
+        Ok(heard)
     }
 
     /// The engine of a lease. If it is still loading, the session is noted.

@@ -29,6 +29,15 @@ pub(super) const LEASE: Duration = Duration::from_secs(6);
 const PARTITIONS: u32 = 2;
 const EPOCH: i64 = 1_800_000_000_000;
 
+/// Waits until something is so, for at most 100 s of the paused clock.
+pub(super) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(100);
+    while !is_so() {
+        assert!(Instant::now() < end, "not in time: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
 /// What a call does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Call {
@@ -326,13 +335,7 @@ impl Home {
 
     /// Waits until this node acts on so many partitions.
     pub(super) async fn acts_on(&self, partitions: usize) -> Vec<Lease> {
-        for _ in 0..10_000 {
-            let leases = self.engines.loaded();
-            if leases.len() == partitions {
-                return leases;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("it acts on {:?}", self.engines.loaded());
+        until("the partitions are loaded", || self.engines.loaded().len() == partitions).await;
+        self.engines.loaded()
     }
 }

@@ -20,7 +20,7 @@ pub(super) struct Chores {
     ends: VecDeque<Ends>,
     not_received: VecDeque<NotReceived>,
     /// Attempts that look for an executor again.
-    anew: VecDeque<std::vec::IntoIter<AttemptId>>,
+    again: VecDeque<std::vec::IntoIter<AttemptId>>,
     /// Each with the uptime at which its read began; `None` if it was loaded.
     children: VecDeque<(ChildStart, Option<Duration>)>,
     /// Executors with free places, and how far they have been offered what waits.
@@ -54,7 +54,7 @@ impl Chores {
     pub(super) fn is_empty(&self) -> bool {
         self.ends.is_empty()
             && self.not_received.is_empty()
-            && self.anew.is_empty()
+            && self.again.is_empty()
             && self.children.is_empty()
             && self.pumps.is_empty()
     }
@@ -87,9 +87,9 @@ impl Chores {
     }
 
     /// Lets attempts look for an executor again.
-    pub(super) fn wait_anew(&mut self, attempts: Vec<AttemptId>) {
+    pub(super) fn wait_again(&mut self, attempts: Vec<AttemptId>) {
         if !attempts.is_empty() {
-            self.anew.push_back(attempts.into_iter());
+            self.again.push_back(attempts.into_iter());
         }
     }
 
@@ -112,8 +112,8 @@ impl Chores {
     pub(super) fn len(&self) -> usize {
         let ends = self.ends.iter().map(|ends| ends.attempts.len()).sum::<usize>();
         let returned = self.not_received.iter().map(|all| all.attempts.len()).sum::<usize>();
-        let anew = self.anew.iter().map(|all| all.len()).sum::<usize>();
-        ends + returned + anew + self.children.len() + self.pumps.len()
+        let again = self.again.iter().map(|all| all.len()).sum::<usize>();
+        ends + returned + again + self.children.len() + self.pumps.len()
     }
 }
 
@@ -166,12 +166,12 @@ impl Engine {
     }
 
     fn look_for_executors(&mut self, now: Now) {
-        let Some(mut attempts) = self.chores.anew.pop_front() else { return };
+        let Some(mut attempts) = self.chores.again.pop_front() else { return };
         for attempt in attempts.by_ref().take(SLICE) {
-            self.look_anew(now, attempt);
+            self.look_again(now, attempt);
         }
         if attempts.len() > 0 {
-            self.chores.anew.push_front(attempts);
+            self.chores.again.push_front(attempts);
         }
     }
 

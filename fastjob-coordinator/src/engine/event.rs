@@ -61,6 +61,29 @@ pub(crate) struct Connected {
     pub(crate) highest: Option<AttemptId>,
 }
 
+#[cfg(test)]
+impl Connected {
+    /// An executor with the handler `h` and nine places, which holds nothing.
+    pub(crate) fn with(session: SessionId) -> Self {
+        Self {
+            session,
+            link: 0,
+            service: "default".parse().unwrap(),
+            executor: "e".parse().unwrap(),
+            incarnation: "i1".parse().unwrap(),
+            address: String::new(),
+            version: String::new(),
+            capacity: 9,
+            labels: Arc::default(),
+            handlers: Arc::new([("h".parse().unwrap(), String::new())].into()),
+            jobs: Vec::new(),
+            holding: Vec::new(),
+            leaving: false,
+            highest: None,
+        }
+    }
+}
+
 /// Names one attempt, also after the store was restored from a backup and hands out the same ids
 /// again.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]

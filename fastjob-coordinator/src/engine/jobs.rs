@@ -156,7 +156,7 @@ impl Engine {
             self.advance_lane(now, id);
         }
         if moves {
-            self.wait_anew(id);
+            self.wait_again(id);
         }
         Box::new(row)
     }

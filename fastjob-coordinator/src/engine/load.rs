@@ -65,6 +65,22 @@ impl Engine {
         self.load_spreads();
     }
 
+    /// What was due before `clock` and is on no executor may have been let through and returned: it
+    /// does not replace what came after it.
+    pub(super) fn load_returned(&mut self, clock: Option<Timestamp>) {
+        let replaces = |entry: &&JobEntry| entry.row.job.block.replaces_across_the_cluster();
+        for entry in self.jobs.values().filter(replaces) {
+            for attempt in &entry.open {
+                if let Some(open) = self.open.get_mut(attempt)
+                    && open.step == Step::NotDue
+                    && Some(open.due_at) <= clock
+                {
+                    open.more_mut().was_placed = true;
+                }
+            }
+        }
+    }
+
     /// Tasks that are laid out over executors; their ended shards come from [`load_ended`].
     ///
     /// [`load_ended`]: Self::load_ended
@@ -148,7 +164,7 @@ impl Engine {
         self.jobs.insert(id, entry);
     }
 
-    pub(super) fn load_open(&mut self, attempts: Vec<OpenAttempt>, clock: Option<Timestamp>) {
+    pub(super) fn load_open(&mut self, attempts: Vec<OpenAttempt>) {
         for loaded in attempts {
             let OpenAttempt { planned, task_state, task_param, checkpoint, failed_on } = loaded;
             // Sent, perhaps: only its executor knows. Whether its time had come for the node that had
@@ -164,15 +180,12 @@ impl Engine {
             if planned.attempt != planned.task.first_attempt() {
                 self.retried.insert(planned.task, planned.attempt);
             }
-            // It was due and is on no executor: it may have been let through before and come back.
-            let was_placed = step == Step::NotDue && Some(planned.due_at) <= clock;
-            let has_more = was_placed
-                || planned.wanted.is_some()
+            let has_more = planned.wanted.is_some()
                 || planned.lineage.is_some()
                 || checkpoint.is_some()
                 || failed_on.is_some();
             let (wanted, avoid, lineage) = (planned.wanted, failed_on, planned.lineage);
-            let more = More { wanted, was_placed, checkpoint, avoid, lineage, ..More::default() };
+            let more = More { wanted, checkpoint, avoid, lineage, ..More::default() };
             let more = has_more.then(|| Box::new(more));
             if step == Step::NotDue {
                 self.due.set(planned.attempt, planned.due_at);

@@ -10,8 +10,8 @@
 //! - an answer is given only when what it says is durable;
 //! - every fire up to the watermark is recorded, in the same commit as the watermark or before.
 //!
-//! `plan` turns schedules into attempts, `place` gives them to executors, `track` follows the
-//! executors, `settle` takes outcomes in; `spread` lays sharded tasks out, `lane` keeps rules across
+//! `plan` turns schedules into attempts, `place` gives them to executors, `waits` keeps those that no
+//! executor can take yet, `track` follows the executors, `settle` takes outcomes in; `spread` lays sharded tasks out, `lane` keeps rules across
 //! the cluster, `children` follows what ended; `jobs`, `start` and `tasks` answer people. `family`
 //! judges which jobs may follow which, `quota` limits what is open and `job_quota` what is saved,
 //! `retention` forgets deleted jobs, `keys` makes starts idempotent.
@@ -279,8 +279,9 @@ impl Engine {
             unwritten: 0,
         };
         engine.load_lives(loaded.lives, now);
-        engine.load_open(loaded.open, loaded.clock);
+        engine.load_open(loaded.open);
         engine.load_jobs(loaded.jobs, loaded.cursors);
+        engine.load_returned(loaded.clock);
         engine.load_ended(loaded.ended_shards);
         engine.load_failing(loaded.failing);
         engine.lift_ids(now);

@@ -264,7 +264,7 @@ impl Engine {
         open.state = AttemptState::Planned;
         open.started_at = None;
         let job = open.job;
-        if self.jobs.get(&job).is_some_and(|entry| entry.row.job.block.is_exclusive()) {
+        if self.jobs.get(&job).is_some_and(|it| it.row.job.block.replaces_across_the_cluster()) {
             // Others may have been let through meanwhile, and are not to be replaced by it.
             open.more_mut().was_placed = true;
         }
@@ -321,7 +321,7 @@ impl Engine {
             // Stopped in the meantime, its place was given back then.
             let Some(open) = self.open.get(&attempt) else { continue };
             let (Step::Placing, Some(id)) = (open.step, open.life) else { continue };
-            // Its executor may be leaving by now, and its job may have another handler.
+            // In the meantime its executor may leave, and its job may have another handler.
             let job = self.jobs.get(&open.job).map(|entry| &entry.row.job);
             let fits = |life: &Life| {
                 life.is_live() && job.is_some_and(|job| life.hosts(&job.service, &job.handler))

@@ -266,7 +266,7 @@ impl Engine {
         let job = &entry.row.job;
         if let Some(timeout) = job.timeout {
             let at = now.uptime.saturating_add(timeout + job.grace + SLACK);
-            // Executors say again what they have started: that does not start the wait anew.
+            // Executors say again what they have started: that does not restart the wait.
             self.set_deadline(attempt, |deadlines| {
                 deadlines.ends.get_or_insert(at);
             });

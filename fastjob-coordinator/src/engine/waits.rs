@@ -81,16 +81,16 @@ impl Engine {
     }
 
     /// The attempts of a job that wait for an executor look for one again, as the job is now.
-    pub(super) fn wait_anew(&mut self, job: JobId) {
+    pub(super) fn wait_again(&mut self, job: JobId) {
         let Some(entry) = self.jobs.get(&job) else { return };
         let waits =
             |id: &AttemptId| self.open.get(id).is_some_and(|open| open.step == Step::Waiting);
         let waiting = entry.open.iter().copied().filter(waits).collect();
-        self.chores.wait_anew(waiting);
+        self.chores.wait_again(waiting);
     }
 
     /// An attempt that waits for an executor looks for one again.
-    pub(super) fn look_anew(&mut self, now: Now, attempt: AttemptId) {
+    pub(super) fn look_again(&mut self, now: Now, attempt: AttemptId) {
         if let Some(open) = self.open.get(&attempt).filter(|open| open.step == Step::Waiting) {
             self.await_due(now, attempt, open.life);
         }

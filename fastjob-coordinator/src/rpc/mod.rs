@@ -171,10 +171,10 @@ async fn listen(open: OpenSession, mut inbound: Streaming<v1::FromExecutor>, nam
                 link.tell(event, spent);
             }
             Some(Ok(Heard::Holding(holding))) => {
-                if let Some(why) = link.engines.connect(&open.executor, &holding).await {
-                    break why;
+                match link.engines.connect(&open.executor, &holding).await {
+                    Ok(heard) => link.sessions.holds(open.id, &heard),
+                    Err(why) => break why,
                 }
-                link.sessions.holds(open.id, &holding.leases);
             }
             // An executor of an earlier release says it once, takes no notice of Farewell, and drops
             // what arrives later: that fails as lost when its stream ends.
@@ -185,7 +185,7 @@ async fn listen(open: OpenSession, mut inbound: Streaming<v1::FromExecutor>, nam
                 partings.spawn(async move {
                     match noted.await {
                         true => sessions.farewell(id),
-                        // It says it again, to whoever has the partitions by then.
+                        // It says it again, to the next owners of the partitions.
                         false => sessions.close(id),
                     }
                 });

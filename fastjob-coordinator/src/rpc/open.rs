@@ -42,7 +42,7 @@ impl OpenSession {
         link.engines.tell_all(|| Event::Beat(self.id, beat));
         let id = trips.begin(Instant::now());
         // An engine that has not heard what the executor holds may take it for lost: the executor
-        // must not rely on it. While a partition loads, nobody takes anything for lost.
+        // must not rely on it. While a partition loads, no engine takes anything for lost.
         let mut leases = link.sessions.held_of(self.id, link.engines.loaded());
         leases.extend(link.engines.loading());
         let partitions = leases.into_iter().map(|lease| lease.partition.0).collect();

@@ -64,17 +64,17 @@ impl Open {
 struct Session {
     /// What it said of itself.
     executor: Arc<Connected>,
-    /// What the executor was told last that this node acts on, by partition.
+    /// By partition, the last lease of this node that the executor was sent.
     claimed: HashMap<Partition, Claim>,
     outbound: Queue,
     questions: HashMap<u64, oneshot::Sender<v1::StatReply>>,
 }
 
-/// A partition that an executor was told of.
+/// A lease that an executor was sent.
 #[derive(Clone, Copy, Debug)]
 struct Claim {
     term: i64,
-    /// Whether it has said since what it holds of it.
+    /// Whether the engine knows what the executor holds of the partition.
     answered: bool,
 }
 
@@ -162,7 +162,7 @@ impl Sessions {
         }
     }
 
-    /// An executor has said what it holds of these partitions.
+    /// The engines of these leases know what an executor holds.
     pub(crate) fn holds(&self, id: SessionId, leases: &[Lease]) {
         if let Some(session) = self.lock().sessions.get_mut(&id) {
             for lease in leases {
@@ -174,7 +174,7 @@ impl Sessions {
         }
     }
 
-    /// Those of the leases of which an executor has said what it holds.
+    /// Those of the leases whose engines know what an executor holds.
     pub(crate) fn held_of(&self, id: SessionId, leases: Vec<Lease>) -> Vec<Lease> {
         let open = self.lock();
         let Some(session) = open.sessions.get(&id) else { return Vec::new() };

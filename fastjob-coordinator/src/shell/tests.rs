@@ -29,25 +29,6 @@ impl CommitStore for Never {
     }
 }
 
-fn executor(session: SessionId) -> Connected {
-    Connected {
-        session,
-        link: 0,
-        service: "default".parse().unwrap(),
-        executor: "e".parse().unwrap(),
-        incarnation: "i1".parse().unwrap(),
-        address: String::new(),
-        version: String::new(),
-        capacity: 9,
-        labels: Arc::default(),
-        handlers: Arc::new([("h".parse().unwrap(), String::new())].into()),
-        jobs: vec![],
-        holding: vec![],
-        leaving: false,
-        highest: None,
-    }
-}
-
 fn handle() -> (EngineHandle, Inbox) {
     let (_, health) = watch::channel(Health::Well);
     EngineHandle::new(health)
@@ -119,7 +100,7 @@ fn started(permit: Permit, writer: WriterHandle) -> Started {
         Around { clock: Arc::clone(&clock), writer, sessions: sessions.clone(), permit, lease };
     let config = Config::alone(Duration::from_secs(10), 1);
     let mut engine = Engine::new(config, Loaded::default(), clock.now());
-    let connected = executor(sessions.next_id());
+    let connected = Connected::with(sessions.next_id());
     let (_, stream) = sessions.open(Arc::new(connected.clone())).unwrap();
     let mut effects = Effects::default();
     let (answer, _wait) = oneshot::channel();
@@ -224,7 +205,7 @@ async fn a_start_that_a_retiring_engine_did_not_send_is_sent_by_the_next_owner()
     let mut next = Engine::new(config, loaded, clock.now());
     let mut effects = Effects::default();
     let (answer, _wait) = oneshot::channel();
-    let back = executor(SessionId(2));
+    let back = Connected::with(SessionId(2));
     next.handle(clock.now(), Event::Connected(Box::new(back), answer), &mut effects);
     // It is placed again, and sent when that is durable.
     for _ in 0..3 {

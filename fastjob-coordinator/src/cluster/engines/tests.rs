@@ -60,24 +60,9 @@ async fn an_executor_that_leaves_and_holds_attempts_of_a_partition_that_has_move
     engines.start(LEASE, handle);
     let moved = Lease { term: 0, ..LEASE };
     let holding = Holding { leases: vec![moved], leaving: true, ..Holding::default() };
-    let executor = Connected {
-        session: SESSION,
-        link: 0,
-        service: "default".parse().unwrap(),
-        executor: "e".parse().unwrap(),
-        incarnation: "i1".parse().unwrap(),
-        address: String::new(),
-        version: String::new(),
-        capacity: 9,
-        labels: Arc::default(),
-        handlers: Arc::default(),
-        jobs: vec![],
-        holding: vec![],
-        leaving: true,
-        highest: None,
-    };
-    assert!(engines.connect(&executor, &holding).await.is_some());
+    let executor = Connected { leaving: true, ..Connected::with(SESSION) };
+    assert!(engines.connect(&executor, &holding).await.is_err());
     let holding = Holding { leaving: false, ..holding };
     let executor = Connected { leaving: false, ..executor };
-    assert_eq!(engines.connect(&executor, &holding).await, None);
+    assert_eq!(engines.connect(&executor, &holding).await, Ok(vec![]), "no engine knows it");
 }

@@ -8,7 +8,7 @@ use super::*;
 use crate::{
     cluster::{
         children,
-        testing::{Call, Home, LEASE, Shared},
+        testing::{Call, Home, LEASE, Shared, until},
     },
     engine::Event,
     parts::Ended,
@@ -100,9 +100,7 @@ async fn an_engine_that_panics_costs_its_own_partition_alone_a_pause() {
     let (_seen, beats) = watch::channel(Seen::Nothing);
     let stop = CancellationToken::new();
     let stopping = async {
-        while home.shared.held()[0].0.is_some() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        until("its partition is free", || home.shared.held()[0].0.is_none()).await;
         stop.cancel();
     };
     tokio::join!(node.run(beats, stop.clone()), stopping);
@@ -241,9 +239,7 @@ async fn a_partition_that_one_node_cannot_load_goes_to_another_and_stays_there()
     *b.loads.unreadable.lock().unwrap() = vec![Partition(1)];
     let _b = start(&b);
     a.acts_on(1).await;
-    while b.loads.begun.load(Ordering::SeqCst) == 0 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until("it has tried to load", || b.loads.begun.load(Ordering::SeqCst) > 0).await;
     assert!(b.engines.held().is_empty(), "it was due to this node");
     let began = tokio::time::Instant::now();
     let leases = a.acts_on(2).await;
@@ -284,9 +280,10 @@ async fn a_database_whose_clock_is_set_forward_moves_no_partition() {
             CancellationToken::new(),
         ));
     }
-    while (a.engines.leases().len(), b.engines.leases().len()) != (1, 1) {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until("each has one partition", || {
+        (a.engines.leases().len(), b.engines.leases().len()) == (1, 1)
+    })
+    .await;
     let before = shared.held();
     shared.step(3_600_000);
     for _ in 0..1_000 {
@@ -305,9 +302,10 @@ async fn a_database_whose_clock_is_set_back_does_not_keep_what_a_dead_node_held(
         tokio::spawn(home.keeper().shared(cluster, me, CancellationToken::new()))
     };
     let (dies, _lives) = (start(&a), start(&b));
-    while (a.engines.leases().len(), b.engines.leases().len()) != (1, 1) {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until("each has one partition", || {
+        (a.engines.leases().len(), b.engines.leases().len()) == (1, 1)
+    })
+    .await;
     dies.abort();
     assert!(dies.await.unwrap_err().is_cancelled());
     shared.step(-3_600_000);

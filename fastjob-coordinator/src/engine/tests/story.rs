@@ -136,20 +136,11 @@ impl Story {
         holding: &[i64],
     ) -> Connected {
         Connected {
-            session: SessionId(session),
-            link: 0,
-            service: "default".parse().unwrap(),
             executor: executor.parse().unwrap(),
             incarnation: life.parse().unwrap(),
-            address: String::new(),
-            version: String::new(),
             capacity: 2,
-            labels: Arc::default(),
-            handlers: Arc::new([("h".parse().unwrap(), String::new())].into()),
-            jobs: Vec::new(),
             holding: holding.iter().map(|id| self.held(AttemptId(*id))).collect(),
-            leaving: false,
-            highest: None,
+            ..Connected::with(SessionId(session))
         }
     }
 

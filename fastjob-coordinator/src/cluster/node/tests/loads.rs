@@ -6,7 +6,7 @@ use tokio_stream::StreamExt;
 use super::*;
 use crate::{
     cluster,
-    engine::{Command, Connected, SessionId},
+    engine::{Command, Connected},
     sessions::{Outbound, Unsent},
 };
 
@@ -19,9 +19,7 @@ fn start(home: &Home, stop: &CancellationToken) -> tokio::task::JoinHandle<Resul
 
 /// Waits until so many loads have begun.
 async fn begun(home: &Home, loads: u64) {
-    while home.loads.begun.load(Ordering::SeqCst) < loads {
-        sleep(Duration::from_millis(10)).await;
-    }
+    until("loads have begun", || home.loads.begun.load(Ordering::SeqCst) >= loads).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -119,34 +117,13 @@ async fn an_engine_that_panics_while_another_partition_is_loaded_is_noticed_at_o
     let (_seen, beats) = watch::channel(Seen::Nothing);
     let stop = CancellationToken::new();
     let stopping = async {
-        while home.shared.held()[0].0.is_some() {
-            sleep(Duration::from_millis(10)).await;
-        }
+        until("its partition is free", || home.shared.held()[0].0.is_none()).await;
         stop.cancel();
     };
     let began = Instant::now();
     tokio::join!(node.run(beats, stop.clone()), stopping);
     assert!(began.elapsed() < LEASE, "{:?}", began.elapsed());
     assert_eq!(home.engines.held(), [Partition(1)]);
-}
-
-fn executor(session: SessionId) -> Connected {
-    Connected {
-        session,
-        link: 0,
-        service: "default".parse().unwrap(),
-        executor: "e".parse().unwrap(),
-        incarnation: "i1".parse().unwrap(),
-        address: String::new(),
-        version: String::new(),
-        capacity: 9,
-        labels: Arc::default(),
-        handlers: Arc::new([("h".parse().unwrap(), String::new())].into()),
-        jobs: vec![],
-        holding: vec![],
-        leaving: false,
-        highest: None,
-    }
 }
 
 /// The partitions that the executor hears of next.
@@ -164,7 +141,7 @@ async fn claimed(unsent: &mut Unsent) -> Vec<Lease> {
 async fn an_executor_that_says_what_it_holds_during_a_load_is_asked_again_after_it() {
     let home = home().await;
     *home.loads.takes.lock().unwrap() = LEASE;
-    let executor = executor(home.sessions.next_id());
+    let executor = Connected::with(home.sessions.next_id());
     let (_queue, mut unsent) = home.sessions.open(Arc::new(executor.clone())).unwrap();
     let _node = start(&home, &CancellationToken::new());
     for _ in 0..2 {
@@ -174,7 +151,7 @@ async fn an_executor_that_says_what_it_holds_during_a_load_is_asked_again_after_
         // It does not wait for the load: the session is read on.
         let answer =
             tokio::time::timeout(Duration::ZERO, home.engines.connect(&executor, &holding));
-        assert_eq!(answer.await.unwrap(), None);
+        assert_eq!(answer.await.unwrap(), Ok(vec![]), "no engine knows it");
     }
     let (sessions, id) = (home.sessions.clone(), executor.session);
     let noted = home.engines.leaving(id, &[]);
@@ -186,8 +163,9 @@ async fn an_executor_that_says_what_it_holds_during_a_load_is_asked_again_after_
     for _ in 0..2 {
         let leases = claimed(&mut unsent).await;
         let partition = leases[0].partition;
+        let heard = Ok(leases.clone());
         let holding = cluster::Holding { leases, ..cluster::Holding::default() };
-        assert_eq!(home.engines.connect(&executor, &holding).await, None);
+        assert_eq!(home.engines.connect(&executor, &holding).await, heard);
         let engine = home.engines.at(partition).unwrap();
         let known = engine.query(|answer| Command::Executors { answer }).await.unwrap();
         assert_eq!(known[0].session, Some(executor.session));

@@ -104,7 +104,7 @@ impl Witness {
         );
     }
 
-    /// An engine is about to send attempts: nobody else has acquired its partition. A node cannot
+    /// An engine is about to send attempts: no other node has acquired its partition. A node cannot
     /// know that when the database's clock was just set.
     pub(super) fn see_sender(&self, lease: Lease, store: &ModelStore) {
         let is_holder = store.holds(lease) || self.shape.has(Feature::DatabaseSteps);
