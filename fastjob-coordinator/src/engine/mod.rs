@@ -10,7 +10,7 @@
 //! - an answer is given only when what it says is durable;
 //! - every fire up to the watermark is recorded, in the same commit as the watermark or before.
 //!
-//! `plan` turns schedules into attempts, `place` gives them to executors, `waits` keeps those that no
+//! `plan` turns schedules into attempts, `cancel` takes them out again, `place` gives them to executors, `waits` keeps those that no
 //! executor can take yet, `track` follows the executors, `settle` takes outcomes in; `spread` lays sharded tasks out, `lane` keeps rules across
 //! the cluster, `children` follows what ended; `jobs`, `start` and `tasks` answer people. `family`
 //! judges which jobs may follow which, `quota` limits what is open and `job_quota` what is saved,
@@ -18,6 +18,7 @@
 
 mod alarms;
 mod answer;
+mod cancel;
 mod chain;
 mod checkpoints;
 mod children;

@@ -1,9 +1,10 @@
 //! Live sessions: the way to reach an executor.
 //!
 //! The engine decides what is sent; here it only finds the stream. A message to a session that has
-//! ended is dropped: the engine learns of the end and decides anew.
+//! ended is dropped: the engine learns of the end and decides again.
 
 mod ask;
+mod claims;
 mod limits;
 mod queue;
 
@@ -23,12 +24,12 @@ use fastjob_core::{
 };
 use tokio::sync::oneshot;
 
-use self::limits::Used;
 pub(crate) use self::{
     ask::AskError,
     limits::{Limits, TooMany},
     queue::{Ended, Queue, Unsent},
 };
+use self::{claims::Claim, limits::Used};
 use crate::{
     engine::{Connected, Held, Message, SessionId, StartAttempt},
     store::{Lease, NodeRow, Partition},
@@ -68,14 +69,6 @@ struct Session {
     claimed: HashMap<Partition, Claim>,
     outbound: Queue,
     questions: HashMap<u64, oneshot::Sender<v1::StatReply>>,
-}
-
-/// A lease that an executor was sent.
-#[derive(Clone, Copy, Debug)]
-struct Claim {
-    term: i64,
-    /// Whether the engine knows what the executor holds of the partition.
-    answered: bool,
 }
 
 /// What goes out over a stream.
@@ -140,51 +133,6 @@ impl Sessions {
         Ok((outbound, unsent))
     }
 
-    /// Tells an executor that this node acts on these partitions; what it was told is left out.
-    pub(crate) fn claim(&self, id: SessionId, leases: &[Lease]) {
-        if let Some(session) = self.lock().sessions.get_mut(&id) {
-            session.claim(leases);
-        }
-    }
-
-    /// Tells all executors that this node acts on these partitions from now on.
-    pub(crate) fn claim_all(&self, leases: &[Lease]) {
-        for session in self.lock().sessions.values_mut() {
-            session.claim(leases);
-        }
-    }
-
-    /// Tells an executor again that this node acts on a partition, so that it repeats what it holds.
-    pub(crate) fn claim_again(&self, id: SessionId, lease: Lease) {
-        if let Some(session) = self.lock().sessions.get_mut(&id) {
-            session.claimed.remove(&lease.partition);
-            session.claim(&[lease]);
-        }
-    }
-
-    /// The engines of these leases know what an executor holds.
-    pub(crate) fn holds(&self, id: SessionId, leases: &[Lease]) {
-        if let Some(session) = self.lock().sessions.get_mut(&id) {
-            for lease in leases {
-                let claim = session.claimed.get_mut(&lease.partition);
-                if let Some(claim) = claim.filter(|claim| claim.term == lease.term) {
-                    claim.answered = true;
-                }
-            }
-        }
-    }
-
-    /// Those of the leases whose engines know what an executor holds.
-    pub(crate) fn held_of(&self, id: SessionId, leases: Vec<Lease>) -> Vec<Lease> {
-        let open = self.lock();
-        let Some(session) = open.sessions.get(&id) else { return Vec::new() };
-        let answered = |lease: &Lease| {
-            let claim = session.claimed.get(&lease.partition);
-            claim.is_some_and(|claim| claim.term == lease.term && claim.answered)
-        };
-        leases.into_iter().filter(answered).collect()
-    }
-
     /// Tells all executors which nodes there are.
     pub(crate) fn tell_nodes(&self, nodes: &[NodeRow]) {
         for session in self.lock().sessions.values() {
@@ -242,23 +190,6 @@ impl Sessions {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Open> {
         self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Session {
-    fn claim(&mut self, leases: &[Lease]) {
-        let mut new = Vec::new();
-        for lease in leases {
-            let known = self.claimed.get(&lease.partition).map(|claim| claim.term);
-            if known != Some(lease.term) {
-                let claim = Claim { term: lease.term, answered: false };
-                self.claimed.insert(lease.partition, claim);
-                new.push(*lease);
-            }
-        }
-        if !new.is_empty() {
-            self.outbound.push(Outbound::Leases(new));
-        }
     }
 }
 
