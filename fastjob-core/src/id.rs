@@ -126,7 +126,8 @@ words! {
     ExecutorName
     /// The name of a channel that alarms are sent to.
     ChannelName
-    /// One life of an executor's process: a new value at each start.
+    /// One life of an executor's process: a new value at each start. It is public; the executor
+    /// proves that it is its own by the secret that it is made from.
     Incarnation
 }
 

@@ -216,6 +216,10 @@ impl ExecutorConfig {
         if self.capacity == 0 {
             problem("capacity", "it is 0, so that nothing could ever run".to_owned());
         }
+        if self.capacity > 1_000_000 {
+            let message = format!("it is {}, at most 1000000 is allowed", self.capacity);
+            problem("capacity", message);
+        }
         if self.labels.len() > 64 {
             problem("labels", format!("there are {}, at most 64 are allowed", self.labels.len()));
         }

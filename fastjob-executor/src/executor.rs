@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use fastjob_core::{ExecutorName, Incarnation, JobHandler, ServiceName};
+use fastjob_core::{ExecutorName, JobHandler, ServiceName};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -269,8 +269,8 @@ impl Builder {
             ),
         };
         let logs = Logs::open(&config.log_path, config.log_retention_days)?;
-        let id = uuid::Uuid::new_v4().simple().to_string();
-        let incarnation: Incarnation = id[..16].parse().map_err(invalid)?;
+        // 122 random bits, of the operating system.
+        let secret = uuid::Uuid::new_v4().simple().to_string();
         tracing::info!(%service, executor = %name, "executor started");
         let registry = Arc::new(registry);
         let runtime = Runtime::new(
@@ -284,7 +284,7 @@ impl Builder {
             identity: Identity {
                 service,
                 name,
-                incarnation,
+                secret,
                 registry,
                 figures: Figures::new(),
                 config,

@@ -22,7 +22,7 @@ pub fn hello(name: &str) -> v1::Hello {
         protocol: PROTOCOL,
         service: "default".to_owned(),
         executor: name.to_owned(),
-        incarnation: format!("{}-{life}", std::process::id()),
+        secret: format!("{:016}{life:016}", std::process::id()),
         capacity: 100,
         metadata: [("JobHandler.noop".to_owned(), String::new())].into(),
         ..v1::Hello::default()

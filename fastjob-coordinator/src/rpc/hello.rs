@@ -3,9 +3,10 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use fastjob_core::{
-    HandlerName, Job, JobDraft, ServiceName,
+    HandlerName, Incarnation, Job, JobDraft, ServiceName,
     wire::{PROTOCOL, v1},
 };
+use sha2::{Digest, Sha256};
 use tonic::Status;
 
 use crate::engine::{Connected, SessionId};
@@ -16,6 +17,10 @@ const HANDLERS_MAX: usize = 2_000;
 pub(super) const LEASES_MAX: usize = 1_024;
 /// Most attempts that an executor may hold.
 pub(super) const HOLDING_MAX: usize = 1_000_000;
+/// Most attempts that an executor may say it takes at the same time.
+const CAPACITY_MAX: u32 = 1_000_000;
+/// How long the secret of a start of an executor is.
+const SECRET_BYTES: std::ops::RangeInclusive<usize> = 16..=128;
 const LABELS_MAX: usize = 64;
 const TEXT_MAX: usize = 4 * 1024;
 
@@ -66,6 +71,12 @@ pub(super) fn read(
     if hello.capacity == 0 {
         return Err(Status::invalid_argument("the capacity is 0: nothing could ever run"));
     }
+    if hello.capacity > CAPACITY_MAX {
+        return Err(Status::invalid_argument(format!(
+            "the capacity is {}, at most {CAPACITY_MAX} is allowed",
+            hello.capacity
+        )));
+    }
     let mut handlers = BTreeMap::new();
     for (key, description) in hello.metadata {
         let Some(handler) = key.strip_prefix("JobHandler.") else { continue };
@@ -76,7 +87,7 @@ pub(super) fn read(
         session,
         link: hello.link,
         executor: name("executor", &hello.executor)?,
-        incarnation: name("incarnation", &hello.incarnation)?,
+        incarnation: incarnation(&hello.secret)?,
         service,
         address: hello.address,
         version: hello.version,
@@ -88,6 +99,20 @@ pub(super) fn read(
         leaving: false,
         highest: None,
     })
+}
+
+/// What names a start of an executor to everybody else. Who sees it does not know the secret.
+fn incarnation(secret: &str) -> Result<Incarnation, Status> {
+    if !SECRET_BYTES.contains(&secret.len()) {
+        return Err(Status::invalid_argument(format!(
+            "the secret of this start of the executor has {} bytes, {} to {} are needed",
+            secret.len(),
+            SECRET_BYTES.start(),
+            SECRET_BYTES.end()
+        )));
+    }
+    let hash = Sha256::digest(secret.as_bytes());
+    name("incarnation", &hash[..16].iter().map(|byte| format!("{byte:02x}")).collect::<String>())
 }
 
 /// A default definition; an executor speaks only for its own service.

@@ -5,14 +5,17 @@ use fastjob_core::{
     attempt::End,
     context::CHECKPOINT_MAX,
     wire::{
-        BATCH_MAX,
+        BATCH_MAX, PROTOCOL,
         v1::{self, from_executor},
     },
 };
 
 use jiff::Timestamp;
 
-use super::read::{Heard, Refused, outcome, read};
+use super::{
+    hello::{self, HelloLimits},
+    read::{Heard, Refused, outcome, read},
+};
 use crate::engine::{Held, SessionId};
 
 const SESSION: SessionId = SessionId(1);
@@ -132,4 +135,35 @@ fn what_is_returned_is_bounded() {
     assert!(matches!(heard(returned(BATCH_MAX + 1)), Err(Refused::TooMany { .. })));
     let goodbye = from_executor::Message::Goodbye(v1::Goodbye { returned: vec![1, 2] });
     assert!(heard(goodbye).unwrap().starts_with("goodbye with"));
+}
+
+#[test]
+fn what_an_executor_claims_is_bounded_and_its_secret_is_not_what_others_see() {
+    let limits = HelloLimits { bytes: 1 << 20, jobs: 10 };
+    let hello = || v1::Hello {
+        protocol: PROTOCOL,
+        service: "s".to_owned(),
+        executor: "e".to_owned(),
+        secret: "a-secret-of-this-start-of-the-process".to_owned(),
+        capacity: 100,
+        ..v1::Hello::default()
+    };
+    let read = |hello| hello::read(SESSION, hello, &limits);
+    let taken = read(hello()).unwrap();
+    let seen = taken.incarnation.to_string();
+    assert_eq!(seen.len(), 32);
+    // Who says what everybody can see is somebody else.
+    let thief = read(v1::Hello { secret: seen.clone(), ..hello() }).unwrap();
+    assert_ne!(thief.incarnation, taken.incarnation);
+    assert_eq!(read(hello()).unwrap().incarnation, taken.incarnation, "it comes back");
+
+    let refused = |hello| read(hello).unwrap_err().message().to_owned();
+    let greedy = refused(v1::Hello { capacity: u32::MAX, ..hello() });
+    assert!(greedy.contains("4294967295, at most 1000000"), "{greedy}");
+    for secret in ["", "short"] {
+        let short = refused(v1::Hello { secret: secret.to_owned(), ..hello() });
+        assert!(short.contains("16 to 128 are needed"), "{short}");
+    }
+    let labels = [("zone".to_owned(), "x".repeat(5_000))].into();
+    assert!(refused(v1::Hello { labels, ..hello() }).contains("more than 4096 bytes"));
 }

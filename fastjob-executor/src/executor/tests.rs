@@ -54,7 +54,7 @@ impl Alone {
         let identity = Identity {
             service,
             name: "executor-1".parse().unwrap(),
-            incarnation: "life-1".parse().unwrap(),
+            secret: "1".repeat(32),
             registry,
             figures: Figures::new(),
             // Nobody listens there.

@@ -15,7 +15,7 @@ mod tests;
 use std::{future::Future, sync::Arc, time::Duration};
 
 use fastjob_core::{
-    ExecutorName, Incarnation, ServiceName,
+    ExecutorName, ServiceName,
     wire::{MESSAGE_MAX, PROTOCOL, v1},
 };
 use tokio::time::{Instant, timeout};
@@ -42,7 +42,8 @@ const WELCOME: Duration = Duration::from_secs(10);
 pub(crate) struct Identity {
     pub(crate) service: ServiceName,
     pub(crate) name: ExecutorName,
-    pub(crate) incarnation: Incarnation,
+    /// Proves to coordinators that a session is of this start of the process.
+    pub(crate) secret: String,
     pub(crate) registry: Arc<Registry>,
     pub(crate) figures: Figures,
     pub(crate) config: ExecutorConfig,
@@ -230,7 +231,7 @@ impl Link {
             protocol: PROTOCOL,
             service: identity.service.to_string(),
             executor: identity.name.to_string(),
-            incarnation: identity.incarnation.to_string(),
+            secret: identity.secret.clone(),
             address: identity.config.address(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             capacity: identity.config.capacity,

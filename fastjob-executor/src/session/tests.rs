@@ -74,7 +74,7 @@ impl Executor {
         let identity = Identity {
             service,
             name: "executor-1".parse().unwrap(),
-            incarnation: "life-1".parse().unwrap(),
+            secret: "1".repeat(32),
             registry,
             figures: Figures::new(),
             config: ExecutorConfig::default(),

@@ -147,7 +147,7 @@ impl Spoken {
             protocol: PROTOCOL,
             service: "default".to_owned(),
             executor: "spoken".to_owned(),
-            incarnation: "life-1".to_owned(),
+            secret: "1".repeat(32),
             capacity: 1_000,
             metadata: [("JobHandler.noop".to_owned(), String::new())].into(),
             ..v1::Hello::default()

@@ -74,9 +74,11 @@ pub struct Hello {
     pub service: ::prost::alloc::string::String,
     #[prost(string, tag = "3")]
     pub executor: ::prost::alloc::string::String,
-    /// A new value at each start of the process.
+    /// A new random value at each start of the process, 16 to 128 bytes, which nobody else knows.
+    /// Its SHA-256 is the incarnation: the coordinator keeps and shows that alone, so that nobody who
+    /// sees it can speak for this start of the process.
     #[prost(string, tag = "4")]
-    pub incarnation: ::prost::alloc::string::String,
+    pub secret: ::prost::alloc::string::String,
     /// Where the executor says it is, "ip:port" or empty: shown to people, not dialled.
     #[prost(string, tag = "5")]
     pub address: ::prost::alloc::string::String,
