@@ -15,7 +15,7 @@ use super::{
     Engine, JobPath, JobRefused,
     chain::{Endless, LINKS_MOST, Walk},
 };
-use crate::record::{JobRow, Partition};
+use crate::record::{JobRow, Origin, Partition};
 
 /// How many jobs of a chain a message names at each end.
 const SHOWN: usize = 3;
@@ -108,11 +108,13 @@ impl Engine {
     }
 
     /// The jobs that its children's names mean now. Refuses children that do not exist, those that
-    /// lead back to the job itself, and those that make a chain too long.
+    /// lead back to the job itself, and those that make a chain too long; and those of other
+    /// services if code declares them, because an executor speaks only for its own.
     pub(super) fn resolve_children(
         &self,
         before: Option<&JobRow>,
         job: &Job,
+        origin: Origin,
     ) -> Result<Arc<[JobId]>, JobRefused> {
         let resolve = |child: &Child| {
             self.child(&job.service, &child.job).map_err(|err| match err {
@@ -132,11 +134,30 @@ impl Engine {
             })
         };
         let ids: Arc<[JobId]> = job.children.iter().map(resolve).collect::<Result<_, _>>()?;
+        if origin == Origin::Code {
+            self.check_services(job, &ids)?;
+        }
         // Only a change of children can close a circle or lengthen a chain.
         if before.is_none_or(|before| before.children != ids) {
             self.check_chains(before.map(|before| before.id), job, &ids)?;
         }
         Ok(ids)
+    }
+
+    fn check_services(&self, job: &Job, ids: &[JobId]) -> Result<(), JobRefused> {
+        for (child, id) in job.children.iter().zip(ids) {
+            if self.relative(*id).is_none_or(|relative| *relative.service != job.service) {
+                return Err(refused(
+                    child,
+                    format!(
+                        "is not a job of service `{}`: code declares children of its own service \
+                         only; add it over REST or with `fastjob job apply`",
+                        job.service
+                    ),
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Refuses children with which a chain through the job has no end or is too long.

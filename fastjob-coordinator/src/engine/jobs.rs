@@ -78,7 +78,7 @@ impl Engine {
             too_late(&job, now)?;
         }
         self.has_room(&job, Some(&row.job))?;
-        let children = self.resolve_children(Some(&row), &job)?;
+        let children = self.resolve_children(Some(&row), &job, origin)?;
         Ok((
             SaveDone::Updated,
             self.change(now, JobRow { job: job.into(), children, origin, ..row }),
@@ -88,7 +88,7 @@ impl Engine {
     fn create(&mut self, now: Now, job: Job, origin: Origin) -> SaveAnswer {
         too_late(&job, now)?;
         self.has_room(&job, None)?;
-        let children = self.resolve_children(None, &job)?;
+        let children = self.resolve_children(None, &job, origin)?;
         let id = JobId(self.next_job);
         self.next_job += self.config.step();
         let row = JobRow {

@@ -253,3 +253,25 @@ fn a_child_of_another_can_be_deleted_when_it_is_one_no_more() {
     story.delete("q").unwrap();
     story.delete("c").unwrap();
 }
+
+#[test]
+fn code_declares_children_of_its_own_service_only() {
+    let mut story = Story::begin();
+    story.save(r#"{"name": "cmd", "handler": "commandJobHandler"}"#, Origin::Api).unwrap();
+    story.save(r#"{"service": "evil", "name": "own", "handler": "h"}"#, Origin::Code).unwrap();
+    let parent = |child: &str| {
+        format!(
+            r#"{{"service": "evil", "name": "p", "handler": "h", "children": [{{"job": "{child}"}}]}}"#
+        )
+    };
+    for child in ["default.cmd", "cmd"] {
+        let refused = story.save(&parent(child), Origin::Code).unwrap_err().to_string();
+        assert!(refused.contains("is not a job of service `evil`"), "{refused}");
+        assert!(refused.contains("fastjob job apply"), "{refused}");
+    }
+    story.save(&parent("own"), Origin::Code).unwrap();
+    story.save(&parent("default.cmd"), Origin::Api).expect("a person may");
+    let (done, row) = story.save(&parent("own"), Origin::Code).unwrap();
+    assert_eq!(done, crate::engine::SaveDone::Unchanged, "code leaves it alone from then on");
+    assert_eq!(row.job.children[0].job.as_str(), "default.cmd");
+}

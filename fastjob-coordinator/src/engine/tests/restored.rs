@@ -184,3 +184,22 @@ fn an_absurd_id_that_an_executor_claims_to_know_is_ignored() {
     story.connect_as("e", "i1", 1, &[], |connected| connected.highest = Some(seen));
     assert!(story.start("m") < AttemptId(1_000_000));
 }
+
+#[test]
+fn executors_cannot_use_up_the_ids_however_often_they_claim_higher_ones() {
+    let mut story = Story::begin();
+    story.save(r#"{"name": "m", "handler": "h"}"#, Origin::Api).unwrap();
+    for session in 1..1_200_u64 {
+        let highest = Some(AttemptId(i64::try_from(session).unwrap() * 999_000_000_000));
+        story.connect_as("e", &format!("i{session}"), session, &[], |connected| {
+            connected.highest = highest;
+            connected.handlers = std::sync::Arc::default();
+        });
+        story.tell(Event::Disconnected(SessionId(session)));
+        // What is handed out above it is the next claim's base.
+        story.start("m");
+    }
+    let started = story.start("m");
+    // JSON clients keep whole what is below 2^53: enough of that is left.
+    assert!(started.0 < (1 << 50) + 1_000_000_000, "{started}");
+}
