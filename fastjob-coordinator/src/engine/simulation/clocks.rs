@@ -9,6 +9,8 @@ use super::{cluster::LEASE, executor::ToExecutor, shape::Feature, world::World};
 
 /// When an executor has stopped what is exclusive: before it may be lost.
 pub(super) const CUT_OFF: Duration = Duration::from_secs(8);
+/// How long messages and commits are under way at most where nothing fails.
+const SETTLED: Duration = Duration::from_secs(2);
 /// After how long coordinators close the session of an executor that says nothing.
 const SILENCE: Duration = Duration::from_secs(4);
 /// Pauses longer than this miss more fires than a job catches up with.
@@ -81,7 +83,8 @@ impl World {
                 }
             }
         }
-        if self.shape.has(Feature::Gentle) && millis.is_multiple_of(16) {
+        let soon = self.uptime < self.settled_at + SETTLED;
+        if self.shape.has(Feature::Gentle) && (millis.is_multiple_of(16) || !soon) {
             self.settle_streams();
         }
     }
@@ -139,6 +142,7 @@ impl World {
 
     /// Where nothing fails, messages and commits are not under way for long.
     pub(super) fn settle_streams(&mut self) {
+        self.settled_at = self.uptime;
         for n in 0..self.executors.len() {
             for m in 0..self.nodes.len() {
                 self.connect(n, m);

@@ -109,6 +109,9 @@ pub(super) struct Executor {
     pub(super) offset: SignedDuration,
     /// Since when it drains, by its own clock.
     pub(super) drains_since: Option<Duration>,
+    /// Partitions whose owners may count on attempts that are not here any more: while it drains it
+    /// waits for their next owners.
+    unconfirmed: BTreeSet<Partition>,
     suspended_since: Option<Duration>,
     /// For how long it has been suspended so far.
     lag: Duration,
@@ -140,6 +143,7 @@ impl Executor {
             ghosts: Vec::new(),
             offset: SignedDuration::ZERO,
             drains_since: None,
+            unconfirmed: BTreeSet::new(),
             suspended_since: None,
             lag: Duration::ZERO,
             excused: BTreeSet::new(),
@@ -199,6 +203,10 @@ impl Executor {
     /// The stream to a node is gone, with what was under way on it.
     pub(super) fn cut(&mut self, node: usize) -> Option<SessionId> {
         let link = std::mem::take(&mut self.links[node]);
+        if link.goodbyes > 0 {
+            let of_node = self.owners.iter().filter(|(_, (owner, _))| *owner == node);
+            self.unconfirmed.extend(of_node.map(|(partition, _)| *partition));
+        }
         link.session
     }
 
@@ -215,6 +223,7 @@ impl Executor {
         self.remembered.clear();
         self.heard_at.clear();
         self.drains_since = None;
+        self.unconfirmed.clear();
         self.suspended_since = None;
         self.lag = Duration::ZERO;
         self.excused.clear();
@@ -239,6 +248,7 @@ impl Executor {
         let taken: Vec<_> = leases.into_iter().filter(newer).collect();
         for lease in &taken {
             self.owners.insert(lease.partition, (node, lease.term));
+            self.unconfirmed.remove(&lease.partition);
             self.heard(lease.partition, at);
         }
         let of = |id: &AttemptId| {
@@ -262,6 +272,10 @@ impl Executor {
         }
         reports.extend(ended.into_iter().map(FromExecutor::Finished));
         self.links[node].outbound.extend(reports);
+        if self.drains() {
+            // Its answer says that the new owner has heard what is held.
+            self.say_goodbye(node, Vec::new());
+        }
     }
 
     /// Whether attempts with this lease are taken from the node.
@@ -315,6 +329,10 @@ impl Executor {
         }
         for start in waiting {
             self.known.remove(&start.attempt);
+            let owner = self.owners.get(&self.partition(start.attempt));
+            if owner.is_none_or(|(node, _)| self.links[*node].session.is_none()) {
+                self.unconfirmed.insert(self.partition(start.attempt));
+            }
         }
     }
 
@@ -326,6 +344,9 @@ impl Executor {
 
     /// Whether a draining executor has nothing left to do.
     pub(super) fn is_drained(&self) -> bool {
+        if !self.unconfirmed.is_empty() {
+            return false;
+        }
         let said = |link: &Link| {
             link.session.is_none()
                 || (link.goodbyes == 0 && link.inbound.is_empty() && link.outbound.is_empty())

@@ -41,6 +41,8 @@ pub(super) struct World {
     pub(super) began: Timestamp,
     /// How far the database's clock has been set, and when last.
     pub(super) database: (SignedDuration, Duration),
+    /// When nothing was under way any more, by uptime.
+    pub(super) settled_at: Duration,
     /// For the seeds of engines.
     started: u64,
     pub(super) nodes: Vec<Node>,
@@ -84,6 +86,7 @@ impl World {
             uptime: Duration::ZERO,
             began: clock,
             database: (SignedDuration::ZERO, Duration::ZERO),
+            settled_at: Duration::ZERO,
             started: 0,
             nodes: Vec::new(),
             store,
