@@ -5,7 +5,10 @@ use std::{fmt, process::ExitCode};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{out::remark, table::clean};
+use super::{
+    out::remark,
+    text::{self, one_line},
+};
 use crate::config::{self, ConfigError};
 
 /// Why a command ended before it was done.
@@ -83,7 +86,11 @@ impl Error {
 
 impl Failure {
     fn shown(&self, json: bool) -> String {
-        if json { Value::Object(self.as_details()).to_string() } else { self.to_string() }
+        if json {
+            text::json(&Value::Object(self.as_details()).to_string()).into_owned()
+        } else {
+            self.to_string()
+        }
     }
 
     /// As problem details, also where no coordinator has written any.
@@ -149,12 +156,12 @@ pub(super) fn chain(err: &dyn std::error::Error) -> String {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error: {}", clean(&self.title))?;
+        write!(f, "error: {}", one_line(&self.title))?;
         for Field { field, message } in &self.problems {
-            write!(f, "\n  {}: {}", clean(field), clean(message))?;
+            write!(f, "\n  {}: {}", one_line(field), one_line(message))?;
         }
         for hint in &self.hints {
-            write!(f, "\n  {}", clean(hint))?;
+            write!(f, "\n  {}", one_line(hint))?;
         }
         Ok(())
     }

@@ -21,13 +21,24 @@ mod start;
 mod stop;
 mod table;
 mod task;
+mod text;
 mod wait;
 
-use std::{ffi::OsString, io::Write, process::ExitCode};
+use std::{
+    ffi::OsString,
+    io::{IsTerminal, Write},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
 
-use self::{client::Client, env::Env, error::Error, options::Options, out::Out};
+use self::{
+    client::Client,
+    env::Env,
+    error::Error,
+    options::Options,
+    out::{Out, Reader},
+};
 
 /// Schedules jobs across services: runs a coordinator, and asks one.
 #[derive(Parser)]
@@ -93,7 +104,9 @@ pub async fn main() -> ExitCode {
         }
     };
     let json = cli.options.json;
-    match cli.run(&Env::of_process(), &mut std::io::stdout()).await {
+    let mut stdout = std::io::stdout();
+    let reader = if stdout.is_terminal() { Reader::Terminal } else { Reader::Program };
+    match cli.run(&Env::of_process(), &mut stdout, reader).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(err) => err.tell(json),
     }
@@ -114,9 +127,9 @@ fn misuse(err: &clap::Error) -> String {
 }
 
 impl Cli {
-    async fn run(self, env: &Env, stdout: &mut dyn Write) -> Result<(), Error> {
+    async fn run(self, env: &Env, stdout: &mut dyn Write, reader: Reader) -> Result<(), Error> {
         let Self { options, command } = self;
-        let mut out = Out::new(stdout, options.json);
+        let mut out = Out::new(stdout, options.json, reader);
         let client = || Client::new(&options.settings(env)?.client);
         match command {
             Command::Serve(serve) => serve.run(&options, env).await,
@@ -132,6 +145,12 @@ impl Cli {
             Command::Alarm(alarm) => alarm.run(&client()?, &mut out).await,
         }
     }
+}
+
+/// Reads a file of jobs as `fastjob job apply` does.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz_job_file(path: &std::path::Path, text: &str) {
+    job::fuzz_file(path, text);
 }
 
 #[cfg(test)]

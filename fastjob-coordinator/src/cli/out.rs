@@ -7,17 +7,27 @@ use std::{
 
 use serde::Serialize;
 
-use super::error::Error;
+use super::{error::Error, text};
 
 /// Where a command says what it was asked for.
 pub(super) struct Out<'a> {
     to: &'a mut dyn Write,
     json: bool,
+    reader: Reader,
+}
+
+/// Who reads the standard output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reader {
+    /// A terminal, which text of others must not repaint.
+    Terminal,
+    /// A file or a program, which gets the text as it is.
+    Program,
 }
 
 impl<'a> Out<'a> {
-    pub(super) fn new(to: &'a mut dyn Write, json: bool) -> Self {
-        Self { to, json }
+    pub(super) fn new(to: &'a mut dyn Write, json: bool, reader: Reader) -> Self {
+        Self { to, json, reader }
     }
 
     /// Whether a program reads it.
@@ -36,8 +46,13 @@ impl<'a> Out<'a> {
         self.line(text)
     }
 
-    /// Text as it is.
+    /// Text as it is, harmless where it is shown at once.
     pub(super) fn raw(&mut self, text: &str) -> Result<(), Error> {
+        let text = match (self.json, self.reader) {
+            (true, _) => text::json(text),
+            (false, Reader::Terminal) => text::lines(text),
+            (false, Reader::Program) => text.into(),
+        };
         let written = self.to.write_all(text.as_bytes()).and_then(|()| self.to.flush());
         written.map_err(|err| {
             if err.kind() == io::ErrorKind::BrokenPipe {
@@ -50,5 +65,5 @@ impl<'a> Out<'a> {
 
 /// Says something beside the output. That nobody reads it is no failure.
 pub(super) fn remark(text: impl Display) {
-    writeln!(io::stderr(), "{text}").ok();
+    writeln!(io::stderr(), "{}", text::lines(&text.to_string())).ok();
 }

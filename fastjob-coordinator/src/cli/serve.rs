@@ -4,17 +4,27 @@
 
 use std::{
     error::Error as StdError,
+    fmt,
     io::{self, IsTerminal},
 };
 
 use clap::{Args, ValueEnum};
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
+use tracing::field::Field;
+use tracing_subscriber::{
+    EnvFilter,
+    field::MakeExt,
+    fmt::{
+        FormatFields,
+        format::{Writer, debug_fn},
+    },
+};
 
 use super::{
     env::Env,
     error::Error,
     options::{self, Options},
+    text::one_line,
 };
 use crate::{Config, Coordinator, config::Listen};
 
@@ -96,11 +106,24 @@ impl LogFormat {
             .map_err(|err| Error::Misuse(format!("FASTJOB_LOG: `{filter}`: {err}")))?;
         let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
         let started = match self {
-            Self::Text => log.with_ansi(io::stderr().is_terminal()).try_init(),
+            Self::Text => log.with_ansi(io::stderr().is_terminal()).fmt_fields(fields()).try_init(),
             Self::Json => log.json().try_init(),
         };
         started.map_err(|err| Error::from_chain(&*err))
     }
+}
+
+/// Fields of an event on one line, whatever others put into them.
+fn fields() -> impl for<'writer> FormatFields<'writer> + 'static {
+    let field = |writer: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug| {
+        let value = one_line(&format!("{value:?}"));
+        match (field.name(), writer.has_ansi_escapes()) {
+            ("message", _) => write!(writer, "{value}"),
+            (name, true) => write!(writer, "\x1b[3m{name}\x1b[0m\x1b[2m=\x1b[0m{value}"),
+            (name, false) => write!(writer, "{name}={value}"),
+        }
+    };
+    debug_fn(field).delimited(" ")
 }
 
 #[cfg(unix)]
@@ -140,5 +163,27 @@ impl Signals {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending().await
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[test]
+    fn an_event_is_one_line_whatever_others_put_into_it() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let writer = Mutex::new(file.reopen().unwrap());
+        let log = tracing_subscriber::fmt().with_ansi(false).fmt_fields(fields());
+        tracing::subscriber::with_default(log.with_writer(writer).finish(), || {
+            let why = "refused\n2026-11-28T00:00:00Z  INFO forged\u{1b}[2J\u{202e}";
+            tracing::warn!(%why, quoted = why, count = 3, "a client said {why}");
+        });
+        let text = std::fs::read_to_string(file.path()).unwrap();
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert!(text.contains("a client said refused 2026") && text.contains("count=3"), "{text}");
+        assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'), "{text:?}");
     }
 }

@@ -133,5 +133,5 @@ fn end(task: &TaskView) -> String {
     for part in why.into_iter().flatten().filter(|part| !part.is_empty()) {
         text = format!("{text}: {part}");
     }
-    super::table::clean(&text)
+    super::text::one_line(&text)
 }

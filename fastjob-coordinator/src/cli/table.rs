@@ -1,8 +1,10 @@
 //! Lists and facts, aligned for people.
 //!
-//! What others wrote is shown without control characters, so that no job can repaint a terminal.
+//! What others wrote is shown in a harmless form, whoever reads it.
 
 use jiff::Timestamp;
+
+use super::text::one_line;
 
 /// Rows under headings.
 pub(super) struct Table {
@@ -22,7 +24,7 @@ impl Table {
     pub(super) fn row<const N: usize>(&mut self, cells: [String; N]) {
         let cells = cells.iter().map(|cell| match cell.as_str() {
             "" => "-".to_owned(),
-            text => clean(text),
+            text => one_line(text),
         });
         self.rows.push(cells.collect());
     }
@@ -72,26 +74,13 @@ impl std::fmt::Display for Facts {
             let start = if number > 0 { "\n" } else { "" };
             for (part, line) in value.lines().enumerate() {
                 match part {
-                    0 => write!(f, "{start}{name:<width$}  {}", clean(line))?,
-                    _ => write!(f, "\n{:<width$}  {}", "", clean(line))?,
+                    0 => write!(f, "{start}{name:<width$}  {}", one_line(line))?,
+                    _ => write!(f, "\n{:<width$}  {}", "", one_line(line))?,
                 }
             }
         }
         Ok(())
     }
-}
-
-/// Text without control characters: a line break becomes a space, others are spelled out.
-pub(super) fn clean(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\n' | '\r' | '\t' => shown.push(' '),
-            c if c.is_control() => shown.extend(c.escape_unicode()),
-            c => shown.push(c),
-        }
-    }
-    shown
 }
 
 /// An instant to the second; nothing for none.

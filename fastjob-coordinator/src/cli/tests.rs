@@ -40,6 +40,15 @@ async fn fastjob(args: &[&str]) -> Ran {
 
 /// Runs `fastjob` with these arguments and only these variables.
 async fn fastjob_with<const N: usize>(vars: [(&str, &str); N], args: &[&str]) -> Ran {
+    fastjob_for(Reader::Program, vars, args).await
+}
+
+/// The same, read by a terminal or by a program.
+async fn fastjob_for<const N: usize>(
+    reader: Reader,
+    vars: [(&str, &str); N],
+    args: &[&str],
+) -> Ran {
     let cli = Cli::try_parse_from([&["fastjob"], args].concat()).map_err(|err| err.to_string());
     let cli = cli.unwrap_or_else(|err| panic!("{err}"));
     let mut out = Vec::new();
@@ -47,7 +56,7 @@ async fn fastjob_with<const N: usize>(vars: [(&str, &str); N], args: &[&str]) ->
     let nothing = tempfile::NamedTempFile::new().unwrap();
     let mut env = Env::from(vars);
     env.set("FASTJOB_CONFIG", nothing.path().to_str().unwrap());
-    let result = cli.run(&env, &mut out).await;
+    let result = cli.run(&env, &mut out, reader).await;
     Ran { out: String::from_utf8(out).unwrap(), result }
 }
 

@@ -7,7 +7,10 @@ use super::{
     fake::{Fake, TOKEN, job, problem, task},
     fastjob,
 };
-use crate::cli::error::Error;
+use crate::cli::{
+    error::Error,
+    out::{Out, Reader},
+};
 
 #[tokio::test]
 async fn jobs_are_listed_page_by_page() {
@@ -251,6 +254,6 @@ async fn output_that_nobody_reads_ends_the_command_quietly() {
             Ok(())
         }
     }
-    let err = crate::cli::out::Out::new(&mut Gone, false).line("x").unwrap_err();
+    let err = Out::new(&mut Gone, false, Reader::Program).line("x").unwrap_err();
     assert!(matches!(err, Error::Closed));
 }

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use super::{
     fake::{Fake, problem, task},
-    fastjob,
+    fastjob, fastjob_for,
 };
-use crate::cli::error::Error;
+use crate::cli::{error::Error, out::Reader};
 
 fn started() -> (u16, &'static str, Value) {
     (200, "", json!({ "task": 42 }))
@@ -64,6 +64,24 @@ fn piece(attempt: i64, offset: u64, text: &str, ended: bool) -> (u16, &'static s
         "source": "executor",
     });
     (200, "", view)
+}
+
+#[tokio::test]
+async fn a_log_does_not_repaint_the_terminal_it_is_read_on() {
+    let log = "\u{1b}[2J\u{1b}]0;gone\u{7}\u{202e}one\n\ttwo\n";
+    for (reader, shown) in [
+        (Reader::Terminal, "\\u{1b}[2J\\u{1b}]0;gone\\u{7}\\u{202e}one\n\ttwo\n"),
+        (Reader::Program, log),
+    ] {
+        let fake = Fake::answers([piece(42, 0, log, true), piece(42, 99, "", true)]).await;
+        let args = ["--server", &fake.url, "task", "log", "42"];
+        assert_eq!(fastjob_for(reader, [], &args).await.out(), shown, "{reader:?}");
+    }
+    let fake = Fake::answers([piece(42, 0, log, true), piece(42, 99, "", true)]).await;
+    let args = ["--server", &fake.url, "--json", "task", "log", "42"];
+    let out = fastjob_for(Reader::Terminal, [], &args).await.out();
+    let read: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((read["text"].as_str(), out.contains('\u{202e}')), (Some(log), false), "{out}");
 }
 
 #[tokio::test]

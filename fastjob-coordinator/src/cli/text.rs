@@ -1,0 +1,94 @@
+//! Text that others wrote, made harmless for whoever reads it: nothing in it moves a cursor, colours
+//! or hides anything, or turns the direction in which a line is read (Unicode Standard Annex 9).
+
+use std::{borrow::Cow, fmt::Write};
+
+/// Whether a terminal may do something else with a character than show it.
+fn is_harmful(c: char) -> bool {
+    let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    // Line and paragraph separators, invisible marks, and letters that are only tags.
+    let hides = matches!(c, '\u{2028}' | '\u{2029}' | '\u{200b}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
+    c.is_control() || turns || hides
+}
+
+/// Text of one line: breaks and tabs become blanks, harmful characters are spelled out.
+pub(super) fn one_line(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' | '\r' | '\t' => shown.push(' '),
+            c if is_harmful(c) => shown.extend(c.escape_unicode()),
+            c => shown.push(c),
+        }
+    }
+    shown
+}
+
+/// Text of several lines: breaks and tabs stay, harmful characters are spelled out.
+pub(super) fn lines(text: &str) -> Cow<'_, str> {
+    spelled(text, |c, shown| shown.extend(c.escape_unicode()))
+}
+
+/// A JSON document that means the same, with harmful characters as `\u…` (RFC 8259, section 7).
+pub(super) fn json(text: &str) -> Cow<'_, str> {
+    spelled(text, |c, shown| {
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            // A String takes everything.
+            write!(shown, "\\u{unit:04x}").ok();
+        }
+    })
+}
+
+fn spelled(text: &str, spell: impl Fn(char, &mut String)) -> Cow<'_, str> {
+    let stays = |c: char| matches!(c, '\n' | '\t') || !is_harmful(c);
+    // Where a `\n` follows, a `\r` is a part of the break.
+    let text =
+        if text.contains("\r\n") { Cow::from(text.replace("\r\n", "\n")) } else { text.into() };
+    if text.chars().all(stays) {
+        return text;
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if stays(c) { shown.push(c) } else { spell(c, &mut shown) }
+    }
+    shown.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_others_wrote_repaints_a_terminal_or_turns_a_line() {
+        for harmful in [
+            "\x1b[2J",
+            "\x1b]0;title\x07",
+            "\u{9b}31m",
+            "\x7f",
+            "a\rb",
+            "\u{202e}gpj.exe",
+            "\u{2066}",
+            "\u{200f}",
+            "\u{2028}",
+            "\u{e0041}",
+            "\u{feff}",
+            "\u{200b}",
+        ] {
+            for shown in [one_line(harmful), lines(harmful).into_owned()] {
+                assert!(!shown.chars().any(is_harmful), "{shown:?}");
+            }
+        }
+        assert_eq!(lines("报表 👩‍💻\tone\r\ntwo\n\x1b[31m"), "报表 👩‍💻\tone\ntwo\n\\u{1b}[31m");
+        assert_eq!(one_line("one\ntwo\u{202e}"), "one two\\u{202e}");
+    }
+
+    #[test]
+    fn a_json_document_means_the_same_when_it_is_harmless() {
+        let value =
+            serde_json::json!({"note": "\u{202e}\u{9b}31m\u{e0041} 报表", "n": [1, "\u{7f}"]});
+        let text = value.to_string();
+        let shown = json(&text);
+        assert!(!shown.chars().any(is_harmful), "{shown}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), value);
+    }
+}
