@@ -218,7 +218,7 @@ fn an_executor_that_runs_as_root_names_a_user_where_a_job_has_a_say() {
         CommandEntry::scripts(),
         CommandEntry::any(),
     ] {
-        let problems = check(&[open.clone()]).err().unwrap_or_default();
+        let problems = check(std::slice::from_ref(&open)).err().unwrap_or_default();
         let refused = problems.iter().any(|problem| problem.contains("run it as root"));
         assert_eq!(refused, geteuid().is_root(), "{problems:?}");
         assert!(check(&[own(open)]).is_ok());
