@@ -135,4 +135,22 @@ mod tests {
         let keys: Vec<_> = problems.iter().map(|problem| problem.key).collect();
         assert_eq!(keys, ["allow_http", "allow_commands"]);
     }
+
+    #[test]
+    fn the_examples_in_the_documentation_are_read_as_they_stand() {
+        let text = include_str!("../../../docs/handlers.md");
+        let examples: Vec<_> = text.split("```toml\n").skip(1).collect();
+        assert_eq!(examples.len(), 2);
+        for example in examples {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("fastjob.toml");
+            std::fs::write(&path, example.split("```").next().unwrap()).unwrap();
+            let config = crate::ExecutorConfig::load(Some(&path), |_| None).unwrap();
+            // Only root may run commands as another user.
+            let problems: Vec<_> = config.check().iter().map(ToString::to_string).collect();
+            let others: Vec<_> =
+                problems.iter().filter(|one| !one.contains("needs root")).collect();
+            assert!(others.is_empty(), "{others:?}");
+        }
+    }
 }
