@@ -15,6 +15,8 @@ use std::{
 use fastjob_core::{ExecutorName, ServiceName, duration};
 use serde::Deserialize;
 
+use crate::builtin::{self, CommandEntry};
+
 /// The file that is read if it is there and no other is named.
 const DEFAULT_FILE: &str = "fastjob.toml";
 
@@ -57,8 +59,16 @@ pub struct ExecutorConfig {
     /// A coordinator sends no more than that, attempts that wait for others of their job included.
     /// Where several coordinators share the work, what they send beyond it waits for a place.
     pub capacity: u32,
-    /// Programs that `commandJobHandler` may run; without any, there is no such handler.
-    pub allow_commands: Vec<String>,
+    /// What `commandJobHandler` may run; without an entry, there is no such handler.
+    #[serde(deserialize_with = "builtin::entries")]
+    pub allow_commands: Vec<CommandEntry>,
+    /// The hosts that `httpJobHandler` may call; without one, there is no such handler.
+    ///
+    /// A host is `api.example.org`, `api.example.org:8443`, `*.example.org`, an address or a network
+    /// (`10.0.0.0/8`), or `any` for every public one. Addresses that are not public, such as
+    /// loopback, link-local and private ones, are called only if they are listed themselves.
+    #[serde(deserialize_with = "read_hosts")]
+    pub allow_http: Vec<String>,
     /// How long running attempts may take to end, and outcomes to be delivered, when the process
     /// stops. Outcomes have at least 5 s after the last attempt has ended. Default: 30 s.
     #[serde(deserialize_with = "read_duration")]
@@ -83,6 +93,7 @@ impl Default for ExecutorConfig {
             labels: BTreeMap::new(),
             capacity: 10_000,
             allow_commands: Vec::new(),
+            allow_http: Vec::new(),
             stop_grace: Duration::from_secs(30),
             insecure_transport: false,
             ca_cert: None,
@@ -140,6 +151,29 @@ struct File {
 fn read_duration<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(from)?;
     duration::parse(&text).map_err(serde::de::Error::custom)
+}
+
+/// A list, or a single host.
+fn read_hosts<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    struct Hosts;
+
+    impl<'de> serde::de::Visitor<'de> for Hosts {
+        type Value = Vec<String>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list of hosts, or \"any\"")
+        }
+
+        fn visit_str<E: serde::de::Error>(self, host: &str) -> Result<Self::Value, E> {
+            Ok(vec![host.to_owned()])
+        }
+
+        fn visit_seq<A: serde::de::SeqAccess<'de>>(self, list: A) -> Result<Self::Value, A::Error> {
+            Deserialize::deserialize(serde::de::value::SeqAccessDeserializer::new(list))
+        }
+    }
+
+    from.deserialize_any(Hosts)
 }
 
 impl ExecutorConfig {
@@ -222,6 +256,9 @@ impl ExecutorConfig {
         }
         if self.labels.len() > 64 {
             problem("labels", format!("there are {}, at most 64 are allowed", self.labels.len()));
+        }
+        if let Err(found) = builtin::handlers(&self.allow_commands, &self.allow_http) {
+            problems.extend(found);
         }
         problems
     }
@@ -326,6 +363,29 @@ mod tests {
         assert!(
             load("", &[("FASTJOB_PORT", "many")]).unwrap_err().to_string().contains("FASTJOB_PORT")
         );
+    }
+
+    #[test]
+    fn what_jobs_may_run_and_call_is_read_from_the_file_and_from_variables() {
+        let text = "[executor]\nallow_commands = 'any'\nallow_http = 'any'";
+        let config = load(text, &[]).unwrap();
+        assert_eq!(config.allow_commands, [CommandEntry::any()]);
+        assert_eq!(config.allow_http, ["any"]);
+        let variables = [
+            ("FASTJOB_ALLOW_COMMANDS", "/bin/pwd, /bin/uname -s"),
+            ("FASTJOB_ALLOW_HTTP", "example.org, 10.0.0.0/8"),
+        ];
+        let config = load(text, &variables).unwrap();
+        let uname = CommandEntry::program("uname", "/bin/uname").args(["-s"]);
+        assert_eq!(config.allow_commands, [CommandEntry::program("pwd", "/bin/pwd"), uname]);
+        assert_eq!(config.allow_http, ["example.org", "10.0.0.0/8"]);
+        assert_eq!(config.check(), []);
+        let err = load("", &[("FASTJOB_ALLOW_COMMANDS", "*")]).unwrap_err().to_string();
+        assert_eq!(err, "FASTJOB_ALLOW_COMMANDS: what allows every command is written \"any\"");
+        let names = load("[executor]\nallow_commands = ['pwd']\nallow_http = ['*']", &[]).unwrap();
+        let problems: Vec<_> = names.check().iter().map(ToString::to_string).collect();
+        assert_eq!(problems[0], "allow_http: `*` is written \"any\"");
+        assert!(problems[1].starts_with("allow_commands: entry `pwd`: a program is given by its"));
     }
 
     #[test]

@@ -8,9 +8,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     apart::{self, ApartError},
-    builtin::{self, CommandPolicy},
+    builtin::{self, CommandEntry},
     clock::Clock,
-    config::{ConfigError, ExecutorConfig},
+    config::{ConfigError, ExecutorConfig, Problem},
     failure::{Failure, Parts},
     figures::Figures,
     logs::{Capture, LogError, Logs},
@@ -181,13 +181,25 @@ impl Builder {
         self
     }
 
-    /// Switches `commandJobHandler` on for these programs, and `"*"` for all.
+    /// Switches `commandJobHandler` on for these entries.
+    ///
+    /// Where a command runs as the executor's own user, the process is made not dumpable on Linux,
+    /// so that the command cannot read the service's environment and memory: it leaves no core dump,
+    /// and a debugger needs root. [`CommandEntry::run_as`] avoids that.
     #[must_use]
-    pub fn allow_commands<T: Into<String>>(
-        mut self,
-        programs: impl IntoIterator<Item = T>,
-    ) -> Self {
-        self.config.allow_commands = programs.into_iter().map(Into::into).collect();
+    pub fn allow_commands(mut self, entries: impl IntoIterator<Item = CommandEntry>) -> Self {
+        self.config.allow_commands = entries.into_iter().collect();
+        self
+    }
+
+    /// Switches `httpJobHandler` on for these hosts.
+    ///
+    /// A host is `api.example.org`, `api.example.org:8443`, `*.example.org`, an address or a network
+    /// (`10.0.0.0/8`), or `any` for every public one. Addresses that are not public, such as
+    /// loopback, link-local and private ones, are called only if they are listed themselves.
+    #[must_use]
+    pub fn allow_http<T: Into<String>>(mut self, hosts: impl IntoIterator<Item = T>) -> Self {
+        self.config.allow_http = hosts.into_iter().map(Into::into).collect();
         self
     }
 
@@ -240,18 +252,21 @@ impl Builder {
     /// with [`ExecutorError::Failed`] if a part of the executor panicked: it never stays half alive.
     pub async fn run(self, stop: CancellationToken) -> Result<(), ExecutorError> {
         let config = self.config;
+        let all = |problems: Vec<Problem>| {
+            let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+            ExecutorError::Invalid(problems.join("; "))
+        };
         let problems = config.check();
         if !problems.is_empty() {
-            let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
-            return Err(ExecutorError::Invalid(problems.join("; ")));
+            return Err(all(problems));
         }
+        builtin::hide(&config.allow_commands).map_err(|problem| all(vec![problem]))?;
         let invalid = |err: fastjob_core::InvalidName| ExecutorError::Invalid(err.to_string());
         let service: ServiceName = config.app_name.parse().map_err(invalid)?;
         let name: ExecutorName = config.name().parse().map_err(invalid)?;
         let mut registry = Registry::collect(&service, self.discovery, self.handlers)?;
-        let policy = (!config.allow_commands.is_empty())
-            .then(|| CommandPolicy { allowed: config.allow_commands.clone() });
-        for (name, description, handler) in builtin::handlers(policy) {
+        let builtins = builtin::handlers(&config.allow_commands, &config.allow_http);
+        for (name, description, handler) in builtins.map_err(all)? {
             registry.add_builtin(name, description, handler)?;
         }
         for name in registry.unregistered() {

@@ -56,7 +56,7 @@ pub use fastjob_macros::job;
 pub use tokio_util::sync::CancellationToken;
 
 pub use self::{
-    builtin::CommandPolicy,
+    builtin::CommandEntry,
     config::{ConfigError, ExecutorConfig, Problem},
     executor::{Builder, Executor, ExecutorError},
     logs::{JobLogLayer, LogError, job_log_layer},

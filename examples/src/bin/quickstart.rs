@@ -19,7 +19,7 @@ use std::{
 
 use fastjob_coordinator::{CancellationToken, Coordinator};
 use fastjob_examples::{Rest, example, say, stop_on_signal};
-use fastjob_executor::Executor;
+use fastjob_executor::{CommandEntry, Executor};
 use serde_json::json;
 use tracing_subscriber::EnvFilter;
 
@@ -49,7 +49,8 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let mut executing = pin!(
         Executor::builder(SERVICE)
             .admin_addresses([format!("http://{address}")])
-            .allow_commands(["uname"])
+            .allow_commands([CommandEntry::program("uname", "/bin/uname").args(["-srm"])])
+            .allow_http([address.to_string()])
             .log_path(data.join("logs"))
             .run(stop.clone())
     );

@@ -9,10 +9,11 @@ const PREFIX: &str = "FASTJOB_";
 const ASIDE: [&str; 2] = ["FASTJOB_CONFIG", "FASTJOB_LOG"];
 
 /// Those of the executor library, which may run in the same environment.
-const EXECUTOR: [&str; 11] = [
+const EXECUTOR: [&str; 12] = [
     "FASTJOB_ACCESS_TOKEN",
     "FASTJOB_ADMIN_ADDRESSES",
     "FASTJOB_ALLOW_COMMANDS",
+    "FASTJOB_ALLOW_HTTP",
     "FASTJOB_APP_NAME",
     "FASTJOB_CAPACITY",
     "FASTJOB_CA_CERT",

@@ -1,11 +1,12 @@
-//! The handlers that every executor has: a sharded example, HTTP calls, and commands.
+//! The handlers that come along: a sharded example, HTTP calls, and commands.
 //!
-//! An executor registers them beside the service's own. The command handler runs programs for
-//! whoever may edit a job; so it is there only where the executor's owner allows it, and runs only
-//! what the owner lists.
+//! An executor registers them beside the service's own. Everyone who may save a job can have the
+//! HTTP handler call what the executor reaches, and the command handler run programs on its machine.
+//! So each is there only where the executor's owner allows it, and does only what the owner lists.
 
 #[cfg(unix)]
 mod command;
+mod entry;
 #[cfg(feature = "http")]
 mod http;
 mod sharding;
@@ -14,47 +15,94 @@ use std::sync::Arc;
 
 use fastjob_core::JobHandler;
 
-/// What `commandJobHandler` may run. Without a policy there is no such handler.
-///
-/// A job names its program in one of the ways listed here, letter by letter: with `ls` allowed,
-/// `/bin/ls` is refused. `"*"` allows everything. Scripts (`"shell": true`) need `sh`.
-///
-/// An allowed program is run with any arguments: to allow `sh`, `env` or `find` is to allow
-/// everything.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CommandPolicy {
-    /// Program names, looked for in the executor's `PATH`, or absolute paths.
-    pub allowed: Vec<String>,
-}
+pub use self::entry::CommandEntry;
+pub(crate) use self::entry::{entries, line};
+use crate::config::Problem;
 
-/// The built-in handlers: name, description, handler. Commands only under a policy.
+/// A handler that comes along: name, description, handler.
+pub(crate) type Builtin = (&'static str, &'static str, Arc<dyn JobHandler>);
+
+/// The built-in handlers; commands and HTTP calls only where something is allowed.
+///
+/// # Errors
+///
+/// Fails with everything that is wrong with what is allowed.
 pub(crate) fn handlers(
-    policy: Option<CommandPolicy>,
-) -> Vec<(&'static str, &'static str, Arc<dyn JobHandler>)> {
-    let mut handlers: Vec<(_, _, Arc<dyn JobHandler>)> = vec![(
+    commands: &[CommandEntry],
+    hosts: &[String],
+) -> Result<Vec<Builtin>, Vec<Problem>> {
+    let mut handlers: Vec<Builtin> = vec![(
         "shardingJobHandler",
         "an example of sharding: works on its part of a list of items",
         Arc::new(sharding::Sharding),
     )];
-    #[cfg(feature = "http")]
-    handlers.push((
-        "httpJobHandler",
-        "calls a URL; the answer is the result",
-        Arc::new(http::Http::default()),
-    ));
+    let mut problems = Vec::new();
+    for added in [http(hosts), command(commands)] {
+        match added {
+            Ok(added) => handlers.extend(added),
+            Err(found) => problems.extend(found),
+        }
+    }
+    if problems.is_empty() { Ok(handlers) } else { Err(problems) }
+}
+
+#[cfg(feature = "http")]
+fn http(hosts: &[String]) -> Result<Option<Builtin>, Vec<Problem>> {
+    let problem = |message| Problem { key: "allow_http", message };
+    let hosts = match hosts {
+        [] => return Ok(None),
+        list => http::Hosts::parse(list)
+            .map_err(|problems| problems.into_iter().map(problem).collect::<Vec<_>>())?,
+    };
+    let handler = Arc::new(http::Http::new(hosts));
+    Ok(Some(("httpJobHandler", "calls a URL; the answer is the result", handler)))
+}
+
+#[cfg(not(feature = "http"))]
+fn http(hosts: &[String]) -> Result<Option<Builtin>, Vec<Problem>> {
+    match hosts {
+        [] => Ok(None),
+        _ => {
+            let message = "this program is built without the feature `http`".to_owned();
+            Err(vec![Problem { key: "allow_http", message }])
+        }
+    }
+}
+
+#[cfg(unix)]
+fn command(entries: &[CommandEntry]) -> Result<Option<Builtin>, Vec<Problem>> {
+    let problem = |message| Problem { key: "allow_commands", message };
+    if entries.is_empty() {
+        return Ok(None);
+    }
+    let rules = entry::check(entries)
+        .map_err(|problems| problems.into_iter().map(problem).collect::<Vec<_>>())?;
+    let handler = Arc::new(command::Command::new(rules));
+    Ok(Some(("commandJobHandler", "runs a command; what it prints last is the result", handler)))
+}
+
+#[cfg(not(unix))]
+fn command(entries: &[CommandEntry]) -> Result<Option<Builtin>, Vec<Problem>> {
+    match entries {
+        [] => Ok(None),
+        _ => {
+            let message = "commands need process groups, as Unix has them".to_owned();
+            Err(vec![Problem { key: "allow_commands", message }])
+        }
+    }
+}
+
+/// Hides the executor from the commands that it will run.
+///
+/// # Errors
+///
+/// Fails with the reason why it cannot be hidden.
+pub(crate) fn hide(commands: &[CommandEntry]) -> Result<(), Problem> {
     #[cfg(unix)]
-    if let Some(policy) = policy {
-        handlers.push((
-            "commandJobHandler",
-            "runs a command; what it prints last is the result",
-            Arc::new(command::Command::new(policy)),
-        ));
-    }
+    command::hide(commands).map_err(|message| Problem { key: "allow_commands", message })?;
     #[cfg(not(unix))]
-    if policy.is_some() {
-        tracing::warn!("commandJobHandler is left out: it needs process groups, as Unix has them");
-    }
-    handlers
+    let _ = commands;
+    Ok(())
 }
 
 #[cfg(test)]
@@ -64,12 +112,45 @@ mod testing;
 mod tests {
     use super::*;
 
+    #[track_caller]
+    fn check(commands: &[CommandEntry], hosts: &[&str], name: &str, expected: bool) {
+        let hosts: Vec<_> = hosts.iter().map(|host| (*host).to_owned()).collect();
+        let handlers = handlers(commands, &hosts).unwrap();
+        assert_eq!(handlers.iter().any(|(has, ..)| *has == name), expected, "{name}");
+    }
+
     #[test]
-    fn commands_are_left_out_unless_allowed() {
-        let names = |policy| handlers(policy).iter().map(|(name, ..)| *name).collect::<Vec<_>>();
-        assert!(names(None).contains(&"shardingJobHandler"));
-        assert!(!names(None).contains(&"commandJobHandler"));
-        #[cfg(unix)]
-        assert!(names(Some(CommandPolicy::default())).contains(&"commandJobHandler"));
+    fn commands_and_http_calls_are_left_out_unless_something_is_allowed() {
+        check(&[], &[], "shardingJobHandler", true);
+        check(&[], &[], "commandJobHandler", false);
+        check(&[], &[], "httpJobHandler", false);
+        check(&[CommandEntry::program("true", "/bin/true")], &[], "commandJobHandler", true);
+        check(&[], &["example.org"], "httpJobHandler", cfg!(feature = "http"));
+    }
+
+    #[test]
+    fn all_that_is_wrong_with_what_is_allowed_is_said_at_once() {
+        let commands = [CommandEntry::program("pwd", "pwd")];
+        let problems = handlers(&commands, &["http://a/".to_owned()]).map(drop).unwrap_err();
+        let keys: Vec<_> = problems.iter().map(|problem| problem.key).collect();
+        assert_eq!(keys, ["allow_http", "allow_commands"]);
+    }
+
+    #[test]
+    fn the_examples_in_the_documentation_are_read_as_they_stand() {
+        let text = include_str!("../../../docs/handlers.md");
+        let examples: Vec<_> = text.split("```toml\n").skip(1).collect();
+        assert_eq!(examples.len(), 2);
+        for example in examples {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("fastjob.toml");
+            std::fs::write(&path, example.split("```").next().unwrap()).unwrap();
+            let config = crate::ExecutorConfig::load(Some(&path), |_| None).unwrap();
+            // Only root may run commands as another user.
+            let problems: Vec<_> = config.check().iter().map(ToString::to_string).collect();
+            let others: Vec<_> =
+                problems.iter().filter(|one| !one.contains("needs root")).collect();
+            assert!(others.is_empty(), "{others:?}");
+        }
     }
 }

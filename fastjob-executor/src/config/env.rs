@@ -7,12 +7,14 @@
 use std::{fmt::Display, str::FromStr};
 
 use super::{ConfigError, ExecutorConfig, Token};
+use crate::builtin;
 
 /// Every variable that is the executor's own.
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 12] = [
     "FASTJOB_ACCESS_TOKEN",
     "FASTJOB_ADMIN_ADDRESSES",
     "FASTJOB_ALLOW_COMMANDS",
+    "FASTJOB_ALLOW_HTTP",
     "FASTJOB_APP_NAME",
     "FASTJOB_CAPACITY",
     "FASTJOB_CA_CERT",
@@ -68,7 +70,13 @@ pub(super) fn read(
         config.ca_cert = Some(text.into());
     }
     if let Some(text) = env("FASTJOB_ALLOW_COMMANDS") {
-        config.allow_commands = list(&text);
+        let entries = list(&text).into_iter().map(|line| builtin::line(&line));
+        config.allow_commands = entries.collect::<Result<_, _>>().map_err(|message| {
+            ConfigError::Variable { name: "FASTJOB_ALLOW_COMMANDS".to_owned(), message }
+        })?;
+    }
+    if let Some(text) = env("FASTJOB_ALLOW_HTTP") {
+        config.allow_http = list(&text);
     }
     Ok(())
 }

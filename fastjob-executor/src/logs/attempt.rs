@@ -6,15 +6,14 @@
 
 use std::{
     fmt,
-    fs::OpenOptions,
-    io::{self, Write},
+    io::Write as _,
     mem,
     path::PathBuf,
     sync::{Arc, Mutex},
 };
 
 use fastjob_core::{AttemptId, JobLog};
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 
 use super::{
     Inner, lock,
@@ -80,8 +79,12 @@ impl Live {
         Arc::new(Self { id, began, logs, lines: Mutex::default(), disk: Mutex::default() })
     }
 
+    pub(super) fn day(&self) -> Date {
+        utc_day(self.began)
+    }
+
     pub(super) fn path(&self) -> PathBuf {
-        self.logs.file(utc_day(self.began), self.id)
+        self.logs.disk.path(self.day(), self.id)
     }
 
     pub(super) fn has_ended(&self) -> bool {
@@ -141,7 +144,8 @@ impl Live {
         if piece.is_empty() || failed {
             return;
         }
-        let written = append(self.path(), piece.as_bytes());
+        let opened = self.logs.disk.append(self.day(), self.id);
+        let written = opened.and_then(|mut file| file.write_all(piece.as_bytes()));
         self.logs.writer.report(self, &written);
         if let Err(err) = written {
             let mut lines = lock(&self.lines);
@@ -155,7 +159,7 @@ impl Live {
 impl Drop for Live {
     fn drop(&mut self) {
         if lock(&self.lines).size > 0 {
-            lock(&self.logs.recent).remember(self.id, utc_day(self.began));
+            lock(&self.logs.recent).remember(self.id, self.day());
         }
         let mut live = lock(&self.logs.live);
         // The same attempt may have been begun again; that one stays.
@@ -168,17 +172,4 @@ impl Drop for Live {
 /// What the log itself has to say.
 fn note(text: fmt::Arguments<'_>) -> String {
     text::entry(clock::now(), format_args!("… {text}"))
-}
-
-fn append(path: PathBuf, piece: &[u8]) -> io::Result<()> {
-    let open = || OpenOptions::new().append(true).create(true).open(&path);
-    let mut file = match open() {
-        Err(err) if err.kind() == io::ErrorKind::NotFound => {
-            // The day's first line, or the folder was swept under a long attempt.
-            path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
-            open()?
-        }
-        opened => opened?,
-    };
-    file.write_all(piece)
 }

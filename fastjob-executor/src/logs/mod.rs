@@ -5,10 +5,11 @@
 //! a handler never waits for a slow one, and neither does the thread that keeps the executor's
 //! sessions. What a log may take is bounded: an entry, a file, and the lines that wait for
 //! the disk; beyond a bound lines are left out, and the log says so. A disk that fails costs lines,
-//! never an attempt.
+//! never an attempt. Only the user that the executor runs as can read them.
 
 mod attempt;
 mod capture;
+mod disk;
 mod layer;
 mod read;
 mod sweep;
@@ -27,7 +28,7 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 pub use self::layer::{JobLogLayer, job_log_layer};
 pub(crate) use self::{attempt::AttemptLog, capture::Capture};
-use self::{attempt::Live, writer::Writer};
+use self::{attempt::Live, disk::Disk, writer::Writer};
 use crate::failure::Failures;
 
 /// Days of this many finished attempts are remembered; older files are looked for.
@@ -64,6 +65,7 @@ pub(crate) struct Logs(Arc<Inner>);
 
 struct Inner {
     root: PathBuf,
+    disk: Disk,
     retention_days: u32,
     /// Attempts that somebody can still write to, or whose lines are on their way to the disk.
     live: Mutex<HashMap<AttemptId, Weak<Live>>>,
@@ -81,15 +83,11 @@ impl Logs {
     pub(crate) fn open(path: impl AsRef<Path>, retention_days: u32) -> Result<Self, LogError> {
         let root = path.as_ref().to_path_buf();
         let failed = |source| LogError::Open { path: root.clone(), source };
-        std::fs::create_dir_all(&root).map_err(failed)?;
-        // Found out now, where somebody looks, not at the first line of the first attempt.
-        let trial = root.join(format!(".trial-{}", std::process::id()));
-        std::fs::write(&trial, b"").map_err(failed)?;
-        sweep::gone(std::fs::remove_file(&trial)).map_err(failed)?;
+        let disk = Disk::open(&root).map_err(failed)?;
         let failures = Failures::default();
         let writer = Writer::start(failures.clone()).map_err(failed)?;
         let (live, recent) = (Mutex::default(), Mutex::default());
-        Ok(Self(Arc::new(Inner { root, retention_days, live, recent, writer, failures })))
+        Ok(Self(Arc::new(Inner { root, disk, retention_days, live, recent, writer, failures })))
     }
 
     /// The log of an attempt that begins `now`; nothing is on disk before its first line.
@@ -125,10 +123,6 @@ impl Logs {
 impl Inner {
     fn live(&self, id: AttemptId) -> Option<Arc<Live>> {
         lock(&self.live).get(&id).and_then(Weak::upgrade)
-    }
-
-    fn file(&self, day: Date, id: AttemptId) -> PathBuf {
-        self.root.join(day.to_string()).join(format!("{id}.log"))
     }
 }
 

@@ -3,7 +3,6 @@
 use std::{
     fs::File,
     io::{self, Read, Seek, SeekFrom},
-    path::PathBuf,
     sync::Arc,
 };
 
@@ -54,32 +53,41 @@ impl Logs {
 
 impl Inner {
     fn read(&self, id: AttemptId, offset: u64, limit: u32) -> Result<LogPage, LogError> {
-        let (path, running, ended) = match self.live(id) {
+        let (found, running, ended) = match self.live(id) {
             Some(live) => {
                 let ended = live.has_ended(); // asked first: then all its lines are written out
                 live.write_out();
-                (live.path(), true, ended)
+                (self.disk.read(live.day(), id), true, ended)
             }
-            None => (self.find(id).ok_or(LogError::NotFound(id))?, false, true),
+            None => (self.find(id), false, true),
         };
-        match page(&path, offset, limit.clamp(PAGE_MIN, PAGE_MAX), ended) {
+        let limit = limit.clamp(PAGE_MIN, PAGE_MAX);
+        match found.and_then(|file| page(file, offset, limit, ended)) {
             Ok(page) => Ok(page),
             Err(err) if err.kind() == io::ErrorKind::NotFound && running => {
                 Ok(LogPage { offset: 0, next_offset: 0, text: String::new(), ended })
             }
             Err(err) if err.kind() == io::ErrorKind::NotFound => Err(LogError::NotFound(id)),
-            Err(source) => Err(LogError::Read { path, source }),
+            Err(source) => Err(LogError::Read { path: self.root.clone(), source }),
         }
     }
 
-    fn find(&self, id: AttemptId) -> Option<PathBuf> {
+    /// Opens the log of an attempt that has ended.
+    fn find(&self, id: AttemptId) -> io::Result<File> {
         let recent = lock(&self.recent).days.get(&id).copied();
         if let Some(day) = recent {
-            return Some(self.file(day, id));
+            return self.disk.read(day, id);
         }
-        let mut days = self.days().ok()?;
+        let mut days = self.days()?;
         days.sort_unstable_by(|a, b| b.cmp(a));
-        days.into_iter().map(|day| self.file(day, id)).find(|path| path.exists())
+        for day in days {
+            match self.disk.read(day, id) {
+                // The folder may have been swept meanwhile.
+                Err(err) if err.kind() == io::ErrorKind::NotFound => {}
+                found => return found,
+            }
+        }
+        Err(io::ErrorKind::NotFound.into())
     }
 
     /// The days that have a folder, in no order.
@@ -102,8 +110,7 @@ fn parse_day(name: &str) -> Option<Date> {
     name.parse::<Date>().ok().filter(|day| day.to_string() == name)
 }
 
-fn page(path: &PathBuf, offset: u64, limit: u32, ended: bool) -> io::Result<LogPage> {
-    let mut file = File::open(path)?;
+fn page(mut file: File, offset: u64, limit: u32, ended: bool) -> io::Result<LogPage> {
     let len = file.metadata()?.len();
     let offset = file.seek(SeekFrom::Start(offset.min(len)))?;
     let mut bytes = Vec::new();

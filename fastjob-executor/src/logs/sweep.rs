@@ -102,7 +102,7 @@ impl Inner {
 }
 
 /// Somebody else removed it first: as good.
-pub(super) fn gone(removed: io::Result<()>) -> io::Result<()> {
+fn gone(removed: io::Result<()>) -> io::Result<()> {
     match removed {
         Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other,

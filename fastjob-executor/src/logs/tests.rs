@@ -1,3 +1,5 @@
+mod secrecy;
+
 use std::{fs, time::Duration};
 
 use fastjob_core::{JobLog as _, wire::LOG_TAIL_MAX};

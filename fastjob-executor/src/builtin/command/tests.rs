@@ -1,24 +1,47 @@
+mod bypasses;
+mod limits;
+
 use std::{fs, path::PathBuf, time::Duration};
 
 use fastjob_core::Shard;
-use rustix::process::{Pid, test_kill_process};
+use rustix::process::{Pid, getegid, geteuid, test_kill_process};
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::builtin::testing::{Lines, context};
+use crate::builtin::{
+    entry::{CommandEntry, PATH, check},
+    testing::{Lines, context},
+};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
-async fn run(allowed: &[&str], param: &str) -> (JobResult, Lines) {
+async fn run(entries: &[CommandEntry], param: &str) -> (JobResult, Lines) {
     let (ctx, _stop, lines) = context(Some(param), Shard { index: 1, total: 3 });
-    let result = timeout(DEADLINE, handler(allowed).execute(&ctx)).await;
+    let result = timeout(DEADLINE, handler(entries).execute(&ctx)).await;
     (result.expect("the handler hangs"), lines)
 }
 
-fn handler(allowed: &[&str]) -> Command {
-    Command::new(CommandPolicy { allowed: allowed.iter().map(|name| (*name).to_owned()).collect() })
+fn handler(entries: &[CommandEntry]) -> Command {
+    Command::new(check(entries).unwrap())
+}
+
+/// An entry as a file has it, for the user that runs the tests: it may be root.
+fn entry(line: &str) -> CommandEntry {
+    own(crate::builtin::line(line).unwrap())
+}
+
+fn own(entry: CommandEntry) -> CommandEntry {
+    entry.run_as(geteuid().as_raw(), getegid().as_raw())
+}
+
+fn scripts() -> [CommandEntry; 1] {
+    [own(CommandEntry::scripts())]
+}
+
+fn any() -> [CommandEntry; 1] {
+    [own(CommandEntry::any())]
 }
 
 fn script(text: &str) -> String {
@@ -34,78 +57,103 @@ fn check_error(result: &JobResult, retryable: bool, text: &str) {
 
 #[tokio::test]
 async fn a_plain_text_is_a_command() {
-    let (result, lines) = run(&["pwd"], "pwd").await;
+    let (result, lines) = run(&[entry("/bin/pwd")], "pwd").await;
     let here = std::env::current_dir().unwrap().display().to_string();
     assert_eq!(result.unwrap().as_str(), Some(here.as_str()));
-    assert_eq!(lines.all(), ["$ pwd".to_owned(), here]);
-    let (result, _) = run(&["echo"], "echo 'a  b' $HOME").await;
+    assert_eq!(lines.all(), ["$ /bin/pwd".to_owned(), here]);
+    let (result, lines) = run(&[entry("/bin/echo {text}...")], "echo 'a  b' $HOME").await;
     assert_eq!(result.unwrap().as_str(), Some("a  b $HOME"));
+    assert!(lines.has("$ /bin/echo 'a  b' $HOME"), "{:?}", lines.all());
 }
 
 #[tokio::test]
-async fn what_is_not_listed_letter_by_letter_does_not_run() {
-    for (allowed, param) in [
-        (&["ls"][..], "pwd".to_owned()),
-        (&[], "pwd".to_owned()),
-        (&["pwd"], "/bin/pwd".to_owned()),
-        (&["/bin/pwd"], "pwd".to_owned()),
-        (&["pwd"], script("pwd")),
-        (&["pwd"], json!({"program": "pwd", "env": {"PATH": "/tmp"}}).to_string()),
-        (&["pwd"], json!({"program": "pwd", "env": {"LD_PRELOAD": "x"}}).to_string()),
+async fn a_job_names_an_entry_and_gives_what_that_allows() {
+    let entries = [
+        entry("/bin/echo --month {number} --region={eu|us}"),
+        own(CommandEntry::program("greet", "/bin/echo").args(["hello", "world"])),
+    ];
+    for (param, said) in [
+        ("echo --month 11 --region=eu", "--month 11 --region=eu"),
+        ("greet", "hello world"),
+        ("greet hello world", "hello world"),
     ] {
-        let (result, lines) = run(allowed, &param).await;
-        assert!(!result.unwrap_err().is_retryable(), "{param}");
+        assert_eq!(run(&entries, param).await.0.unwrap().as_str(), Some(said));
+    }
+    for (param, why) in [
+        ("echo --month x --region=eu", "argument 2 has to be `{number}`, out of `--month {number}"),
+        ("echo --month 11 --region=cn", "argument 3 has to be `--region={eu|us}`"),
+        ("echo --month 11", "`echo` cannot run so: it takes the arguments `--month {number}"),
+        ("echo", "it takes the arguments"),
+        ("greet you", "it takes the arguments `hello world`, not 1"),
+        ("/bin/echo hello", "`/bin/echo` is not among the commands that this executor allows: "),
+        ("ls", "echo, greet; its owner lists them in `allow_commands`"),
+        (r#"{"program": "echo hello", "shell": true}"#, "scripts are not among the commands"),
+    ] {
+        let (result, lines) = run(&entries, param).await;
+        check_error(&result, false, why);
         assert!(lines.all().is_empty(), "{param}");
     }
-    let (result, _) = run(&["pwd"], "ls").await;
-    check_error(&result, false, "`ls` is not among the programs that this executor allows");
+}
+
+#[tokio::test]
+async fn where_any_command_is_allowed_the_param_is_the_command() {
+    let (result, lines) = run(&any(), "uname -s").await;
+    assert!(result.is_ok() && lines.has("/uname -s"), "{:?}", lines.all());
+    assert_eq!(run(&any(), "/bin/echo a").await.0.unwrap().as_str(), Some("a"));
+    assert_eq!(run(&any(), &script("echo $0")).await.0.unwrap().as_str(), Some("sh"));
+    let (result, _) = run(&any(), "no-such-program-here").await;
+    check_error(&result, false, "there is no program `no-such-program-here` in /usr/local/sbin:");
 }
 
 #[tokio::test]
 async fn output_goes_to_the_log_and_its_end_is_the_result() {
-    let (result, lines) = run(&["sh"], &script("echo one; echo two >&2; printf three")).await;
+    let (result, lines) = run(&scripts(), &script("echo one; echo two >&2; printf three")).await;
     assert_eq!(result.unwrap().as_str(), Some("one\nthree"));
     assert!(lines.has("one") && lines.has("! two") && lines.has("three"), "{:?}", lines.all());
 }
 
 #[tokio::test]
 async fn only_the_expected_exit_is_a_success() {
-    let (result, _) = run(&["sh"], &script("echo why >&2; exit 3")).await;
+    let (result, _) = run(&scripts(), &script("echo why >&2; exit 3")).await;
     check_error(&result, true, "exit status 3: why");
     let ok = json!({"program": "exit 3", "shell": true, "ok_exit": [0, 3]}).to_string();
-    assert_eq!(run(&["sh"], &ok).await.0.unwrap().as_str(), Some(""));
-    let (result, _) = run(&["sh"], &script("kill -9 $$")).await;
+    assert_eq!(run(&scripts(), &ok).await.0.unwrap().as_str(), Some(""));
+    let (result, _) = run(&scripts(), &script("kill -9 $$")).await;
     check_error(&result, true, "killed by signal 9 (SIGKILL)");
 }
 
 #[tokio::test]
 async fn what_is_not_there_fails_for_good() {
-    let (result, _) = run(&["*"], "no-such-program-here").await;
-    check_error(&result, false, "there is no program `no-such-program-here`");
-    let (result, _) = run(&["*"], r#"{"program": "pwd", "dir": "/no/such/folder"}"#).await;
+    let (result, _) = run(&[entry("/no/such/program")], "program").await;
+    check_error(&result, false, "there is no program `/no/such/program`");
+    let limited = entry("/no/such/program").limit_open_files(64);
+    check_error(&run(&[limited], "program").await.0, false, "there is no program");
+    let (result, _) = run(&any(), r#"{"program": "pwd", "dir": "/no/such/folder"}"#).await;
     check_error(&result, false, "there is no folder `/no/such/folder`");
-    let (result, _) = run(&["*"], "/").await;
-    check_error(&result, false, "cannot run `/`");
+    check_error(&run(&any(), "/").await.0, false, "cannot run `/`");
 }
 
 #[tokio::test]
-async fn the_environment_is_small_and_tells_the_task() {
+async fn the_environment_is_clean_and_tells_the_task() {
+    let env = entry("/usr/bin/env").env("FIXED", "f").job_env(["MINE", "FASTJOB_TASK"]);
     let param = json!({"program": "env", "env": {"MINE": "x", "FASTJOB_TASK": "0"}}).to_string();
-    let (result, _) = run(&["env"], &param).await;
+    let (result, _) = run(&[env], &param).await;
     let shown = result.unwrap().into_text().unwrap();
-    let names: Vec<_> = shown.lines().filter_map(|line| line.split_once('=')).collect();
-    for expected in [
-        ("MINE", "x"),
-        ("FASTJOB_TASK", "7"),
-        ("FASTJOB_ATTEMPT", "8"),
-        ("FASTJOB_SHARD_INDEX", "1"),
-        ("FASTJOB_SHARD_TOTAL", "3"),
-    ] {
-        assert!(names.contains(&expected), "{shown}");
-    }
-    let known =
-        |name: &str| ENV_KEPT.contains(&name) || name == "MINE" || name.starts_with("FASTJOB_");
-    assert!(names.iter().all(|(name, _)| known(name)), "{shown}");
+    let mut variables: Vec<_> = shown.lines().collect();
+    variables.sort_unstable();
+    let path = format!("PATH={PATH}");
+    assert_eq!(
+        variables,
+        [
+            "FASTJOB_ATTEMPT=8",
+            "FASTJOB_SHARD_INDEX=1",
+            "FASTJOB_SHARD_TOTAL=3",
+            "FASTJOB_TASK=7",
+            "FIXED=f",
+            "MINE=x",
+            &path,
+        ]
+    );
 }
 
 #[tokio::test]
@@ -116,14 +164,14 @@ async fn it_reads_what_it_is_given_in_the_folder_it_is_given() {
         "program": "cat; ls; echo $1", "args": ["a b"], "shell": true,
         "stdin": "x".repeat(200_000) + "\n", "dir": dir.path(),
     });
-    let (result, _) = run(&["sh"], &param.to_string()).await;
+    let (result, _) = run(&any(), &param.to_string()).await;
     assert!(result.unwrap().as_str().unwrap().ends_with("x\nhere\na b"));
 }
 
 #[tokio::test]
 async fn a_program_need_not_read_its_input() {
     let param = json!({"program": "true", "stdin": "x".repeat(2_000_000)}).to_string();
-    assert!(run(&["true"], &param).await.0.is_ok());
+    assert!(run(&[entry("/bin/true").job_stdin()], &param).await.0.is_ok());
 }
 
 /// A script that starts a grandchild which writes its id to a file, then does the rest.
@@ -176,7 +224,7 @@ async fn is_gone(pid: Pid) {
 
 fn start(param: String) -> (tokio::task::JoinHandle<JobResult>, CancellationToken, Lines) {
     let (ctx, stop, lines) = context(Some(&param), Shard::WHOLE);
-    let running = tokio::spawn(async move { handler(&["sh"]).execute(&ctx).await });
+    let running = tokio::spawn(async move { handler(&scripts()).execute(&ctx).await });
     (running, stop, lines)
 }
 

@@ -1,35 +1,59 @@
 //! `httpJobHandler`: calls a URL; the answer's body is the task's result.
 //!
-//! What a retry may mend is retryable: no connection, no answer in time, 408, 429 and 5xx. What it
-//! cannot mend fails the task at once: a param that makes no request, any other 4xx. Neither log
-//! nor message has the URL's user and password, its query, or a header's value.
+//! The executor's owner lists the hosts that jobs may call; [`hosts`] judges them. What a retry may
+//! fix is retryable: no connection, no answer in time, 408, 429 and 5xx. What it cannot fix fails
+//! the task at once: a param that makes no request, a host that is not listed, any other 4xx.
+//! Neither log nor message has the URL's user and password, its query, or a header's value.
 
+mod address;
+mod dial;
+mod hosts;
 mod param;
+mod redirect;
 
 use std::{
-    sync::OnceLock,
-    time::{Duration, Instant},
+    error::Error as _,
+    sync::{Arc, OnceLock},
+    time::Instant,
 };
 
 use fastjob_core::{JobContext, JobError, JobHandler, JobResult, duration};
-use reqwest::{Client, ClientBuilder, StatusCode, Url, redirect};
+use reqwest::{Client, ClientBuilder, StatusCode, Url};
 
-use self::param::{Expect, Request};
-
-const REDIRECTS_MAX: usize = 10;
+pub(crate) use self::hosts::Hosts;
+use self::{
+    dial::{Dial, Lookup},
+    hosts::Refused,
+    param::{Expect, Request},
+    redirect::{Hop, is_redirect},
+};
 
 /// Most bytes of an unwanted answer that its error message has.
 const EXCERPT_MAX: usize = 500;
 
 /// Calls URLs over one client, which is made at the first call.
-#[derive(Default)]
-pub(super) struct Http(OnceLock<Result<Caller, String>>);
+pub(super) struct Http {
+    hosts: Arc<Hosts>,
+    lookup: Lookup,
+    caller: OnceLock<Result<Caller, String>>,
+}
+
+impl Http {
+    pub(super) fn new(hosts: Hosts) -> Self {
+        Self::looking_up(hosts, dial::system)
+    }
+
+    fn looking_up(hosts: Hosts, lookup: Lookup) -> Self {
+        Self { hosts: Arc::new(hosts), lookup, caller: OnceLock::new() }
+    }
+}
 
 #[async_trait::async_trait]
 impl JobHandler for Http {
     async fn execute(&self, ctx: &JobContext) -> JobResult {
         let request = Request::read(ctx.param_text()).map_err(JobError::fatal)?;
-        let caller = self.0.get_or_init(Caller::new).as_ref().map_err(JobError::fatal)?;
+        let make = || Caller::new(Arc::clone(&self.hosts), self.lookup);
+        let caller = self.caller.get_or_init(make).as_ref().map_err(JobError::fatal)?;
         tokio::select! {
             biased;
             () = ctx.stop_token().cancelled() => {
@@ -42,33 +66,37 @@ impl JobHandler for Http {
 
 struct Caller {
     client: Client,
+    hosts: Arc<Hosts>,
     /// Why https cannot work here: a machine without root certificates can still call http.
     no_tls: Option<String>,
 }
 
 impl Caller {
-    fn new() -> Result<Self, String> {
+    fn new(hosts: Arc<Hosts>, lookup: Lookup) -> Result<Self, String> {
         // An error means that the service has installed a provider of its own: as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        match client().build() {
-            Ok(client) => Ok(Self { client, no_tls: None }),
+        let client = || client(Dial { hosts: Arc::clone(&hosts), lookup });
+        let (client, no_tls) = match client().build() {
+            Ok(client) => (client, None),
             Err(err) => {
-                let no_tls = Some(chain(err));
                 // Trusting nobody, it needs no certificates.
-                let client = client().tls_certs_only([]).build().map_err(chain)?;
-                Ok(Self { client, no_tls })
+                let without = client().tls_certs_only([]).build().map_err(chain)?;
+                (without, Some(chain(err)))
             }
-        }
+        };
+        Ok(Self { client, hosts, no_tls })
     }
 
     async fn run(&self, ctx: &JobContext, request: Request) -> JobResult {
-        if let Some(why) = self.no_tls.as_ref().filter(|_| request.url.scheme() == "https") {
-            return Err(JobError::fatal(format!("https does not work here: {why}")));
-        }
         let what = format!("{} {}", request.method, show(&request.url));
         let (timeout, expect) = (request.timeout, request.expect.clone());
         let began = Instant::now();
-        let answer = self.call(request).await.map_err(|err| failure(err, timeout));
+        let late = |_| {
+            let limit = duration::to_text(timeout);
+            Err(JobError::retryable(format!("no answer within {limit}")))
+        };
+        let calling = tokio::time::timeout(timeout, self.call(ctx, request));
+        let answer = calling.await.unwrap_or_else(late);
         let took = began.elapsed().as_millis();
         match answer {
             Ok(answer) => {
@@ -91,16 +119,50 @@ impl Caller {
         }
     }
 
-    async fn call(&self, request: Request) -> reqwest::Result<Answer> {
-        let Request { url, method, headers, body, timeout, max_response, expect: _ } = request;
-        let mut call = self.client.request(method, url).headers(headers).timeout(timeout);
-        if let Some(body) = body {
-            call = call.body(body);
+    async fn call(&self, ctx: &JobContext, request: Request) -> Result<Answer, JobError> {
+        let Request { url, method, headers, body, max_response, redirects, expect, .. } = request;
+        let mut hop = Hop { url, method, headers, body };
+        let mut left = redirects;
+        loop {
+            let response = self.send(&hop).await?;
+            let (status, headers) = (response.status(), response.headers());
+            if redirects == 0 || expect.has(status.as_u16()) || !is_redirect(status, headers) {
+                return Answer::read(response, max_response).await.map_err(failure);
+            }
+            if left == 0 {
+                return Err(JobError::fatal(format!("it has more than {redirects} redirects")));
+            }
+            left -= 1;
+            hop = hop.next(status, headers).map_err(JobError::fatal)?;
+            ctx.log(format_args!("redirected to {}", show(&hop.url)));
         }
-        let mut response = call.send().await?;
+    }
+
+    async fn send(&self, hop: &Hop) -> Result<reqwest::Response, JobError> {
+        self.hosts.judge(&hop.url).map_err(JobError::fatal)?;
+        if let Some(why) = self.no_tls.as_ref().filter(|_| hop.url.scheme() == "https") {
+            return Err(JobError::fatal(format!("https does not work here: {why}")));
+        }
+        let mut call = self.client.request(hop.method.clone(), hop.url.clone());
+        call = call.headers(hop.headers.clone());
+        if let Some(body) = &hop.body {
+            call = call.body(body.clone());
+        }
+        call.send().await.map_err(failure)
+    }
+}
+
+struct Answer {
+    status: StatusCode,
+    body: String,
+    cut: bool,
+}
+
+impl Answer {
+    async fn read(mut response: reqwest::Response, max: usize) -> reqwest::Result<Self> {
         let (status, mut bytes, mut cut) = (response.status(), Vec::new(), false);
         while let Some(piece) = response.chunk().await? {
-            let room = max_response - bytes.len();
+            let room = max - bytes.len();
             bytes.extend_from_slice(&piece[..piece.len().min(room)]);
             if piece.len() > room {
                 cut = true;
@@ -113,24 +175,20 @@ impl Caller {
             body.pop(); // the half of a character that was cut
         }
         // Replaced bytes take more room than they had.
-        body.truncate(body.floor_char_boundary(max_response));
-        Ok(Answer { status, body, cut })
+        body.truncate(body.floor_char_boundary(max));
+        Ok(Self { status, body, cut })
     }
-}
 
-struct Answer {
-    status: StatusCode,
-    body: String,
-    cut: bool,
-}
-
-impl Answer {
     fn judge(self, what: &str, expect: &Expect) -> JobResult {
         let Self { status, body, .. } = self;
         if expect.has(status.as_u16()) {
             return Ok(body.into());
         }
         let mut message = format!("{what}: answered {status}");
+        if matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
+            message.push_str("; the param says by `redirects` how many are followed");
+            return Err(JobError::fatal(message));
+        }
         let body = body.trim();
         if !body.is_empty() {
             message.push_str(": ");
@@ -146,20 +204,26 @@ impl Answer {
     }
 }
 
-fn client() -> ClientBuilder {
+fn client(dial: Dial) -> ClientBuilder {
     Client::builder()
-        .redirect(redirect::Policy::limited(REDIRECTS_MAX))
+        .dns_resolver(dial)
+        // Proxies of the environment would connect to addresses that are not judged here.
+        .no_proxy()
+        // Each hop is judged before it is made.
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
         .user_agent(concat!("fastjob/", env!("CARGO_PKG_VERSION")))
 }
 
-fn failure(err: reqwest::Error, timeout: Duration) -> JobError {
-    if err.is_timeout() {
-        return JobError::retryable(format!("no answer within {}", duration::to_text(timeout)));
+fn failure(err: reqwest::Error) -> JobError {
+    let mut cause = err.source();
+    while let Some(one) = cause {
+        if let Some(refused) = one.downcast_ref::<Refused>() {
+            return JobError::fatal(refused);
+        }
+        cause = one.source();
     }
-    if err.is_redirect() || err.is_builder() {
-        return JobError::fatal(chain(err));
-    }
-    JobError::retryable(chain(err))
+    if err.is_builder() { JobError::fatal(chain(err)) } else { JobError::retryable(chain(err)) }
 }
 
 /// The whole chain of causes, without the URL: that may have a secret in its query.

@@ -5,12 +5,28 @@ use std::{collections::BTreeMap, time::Duration};
 use fastjob_core::{JobOutput, duration};
 use reqwest::{
     Method, Url,
-    header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
+    header::{self, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
 };
 use serde::Deserialize;
 use serde_json::Value;
 
 const MAX_RESPONSE: usize = 64 * 1024;
+
+/// Most redirects that a param may ask for.
+const REDIRECTS_MAX: u8 = 10;
+
+/// Headers that say whom a request is for or where it ends. A job that sets these could reach
+/// another host than the one in its URL.
+const OURS: [HeaderName; 8] = [
+    header::HOST,
+    header::CONNECTION,
+    header::CONTENT_LENGTH,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,6 +45,9 @@ struct Param {
     /// Most bytes of the answer that are kept.
     #[serde(default = "max_response")]
     max_response: usize,
+    /// Most redirects that are followed.
+    #[serde(default)]
+    redirects: u8,
 }
 
 fn get() -> String {
@@ -53,6 +72,7 @@ pub(super) struct Request {
     pub(super) expect: Expect,
     pub(super) timeout: Duration,
     pub(super) max_response: usize,
+    pub(super) redirects: u8,
 }
 
 impl Request {
@@ -88,6 +108,7 @@ impl Param {
             expect: Expect::default(),
             timeout: half_a_minute(),
             max_response: MAX_RESPONSE,
+            redirects: 0,
         }
     }
 
@@ -98,9 +119,17 @@ impl Param {
         }
         let method = Method::from_bytes(self.method.to_ascii_uppercase().as_bytes())
             .map_err(|_| format!("`{}` is no method", self.method))?;
+        if method == Method::CONNECT {
+            return Err("CONNECT asks for a tunnel, which jobs do not get".to_owned());
+        }
         let mut headers = HeaderMap::new();
         for (name, value) in &self.headers {
             let key = HeaderName::try_from(name).map_err(|_| format!("`{name}` is no header"))?;
+            if OURS.contains(&key) {
+                return Err(format!(
+                    "header `{name}` is not for the param: it follows from the URL"
+                ));
+            }
             let mut value = HeaderValue::try_from(value)
                 .map_err(|_| format!("the value of header `{name}` has a forbidden character"))?;
             value.set_sensitive(true);
@@ -121,8 +150,11 @@ impl Param {
             return Err(format!("`max_response` is 1 to {} bytes", JobOutput::MAX));
         }
         let timeout = duration::parse(&self.timeout).map_err(|err| format!("`timeout`: {err}"))?;
-        let (expect, max_response) = (self.expect, self.max_response);
-        Ok(Request { url, method, headers, body, expect, timeout, max_response })
+        if self.redirects > REDIRECTS_MAX {
+            return Err(format!("`redirects` is 0 to {REDIRECTS_MAX}"));
+        }
+        let Self { expect, max_response, redirects, .. } = self;
+        Ok(Request { url, method, headers, body, expect, timeout, max_response, redirects })
     }
 }
 
@@ -230,6 +262,12 @@ mod tests {
         check_refused(r#"{"url":"http://h/","timeout":"soon"}"#, "`timeout`");
         check_refused(r#"{"url":"http://h/","max_response":0}"#, "max_response");
         check_refused(r#"{"url":"http://h/","expect":"ok"}"#, "`expect`");
+        check_refused(r#"{"url":"http://h/","redirects":11}"#, "`redirects`");
+        check_refused(r#"{"url":"http://h/","method":"connect"}"#, "tunnel");
+        for header in ["Host", "content-length", "Transfer-Encoding"] {
+            let text = format!(r#"{{"url":"http://h/","headers":{{"{header}":"x"}}}}"#);
+            check_refused(&text, "is not for the param");
+        }
         check_refused(r#"{"url":"#, "not JSON");
         let err = Request::read(Some(r#"{"url":"http://h/","headers":{"x":"se\ncret"}}"#));
         assert!(!err.unwrap_err().contains("cret"));

@@ -1,0 +1,79 @@
+//! Keeps programs away from the executor's own secrets, such as its token.
+//!
+//! A program of another user cannot look into the executor. One of the same user could, on Linux
+//! through `/proc/<parent>/environ` and `mem`, unless the executor is not dumpable. Root may look
+//! into everything, so an executor that runs as root has to name a user for each entry in which a
+//! job has a say.
+
+use rustix::process::{getegid, geteuid};
+
+use crate::builtin::entry::CommandEntry;
+
+/// What it takes to run a program as another user and to stop it: CAP_KILL, SETGID and SETUID.
+#[cfg(target_os = "linux")]
+const CAPABILITIES: u64 = 1 << 5 | 1 << 6 | 1 << 7;
+
+/// Judges the user that an entry's programs run as.
+pub(in crate::builtin) fn check_user(
+    entry: &CommandEntry,
+    is_open: bool,
+    problem: &mut impl FnMut(String),
+) {
+    let (user, group) = (geteuid(), getegid());
+    match entry.run_as {
+        Some(account) if account.user == user.as_raw() && account.group == group.as_raw() => {}
+        Some(account) if !may_switch() => problem(format!(
+            "it runs as user {} and group {}, which needs root, or CAP_SETUID, CAP_SETGID and \
+             CAP_KILL; this executor is user {user} without these",
+            account.user, account.group,
+        )),
+        None if user.is_root() && is_open => problem(
+            "jobs would run it as root, which can read and change everything: name another user \
+             and group (`run_as` in code, `user` and `group` in a file), or 0 and 0 if root is \
+             meant"
+                .to_owned(),
+        ),
+        Some(_) | None => {}
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn may_switch() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    match effective.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok()) {
+        Some(capabilities) => capabilities & CAPABILITIES == CAPABILITIES,
+        None => geteuid().is_root(),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn may_switch() -> bool {
+    geteuid().is_root()
+}
+
+/// Hides the executor from the programs that it will run as its own user.
+///
+/// The price is that the process leaves no core dump, and that a debugger needs root.
+pub(in crate::builtin) fn hide(entries: &[CommandEntry]) -> Result<(), String> {
+    let own = geteuid().as_raw();
+    let is_own = |entry: &CommandEntry| entry.run_as.is_none_or(|account| account.user == own);
+    if !entries.iter().any(is_own) {
+        return Ok(());
+    }
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(|err| {
+            format!("the executor cannot be hidden from the commands that it runs: {err}")
+        })
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        tracing::warn!(
+            "commands run as the executor's user and may be able to read its environment: give \
+             them a user of their own"
+        );
+        Ok(())
+    }
+}

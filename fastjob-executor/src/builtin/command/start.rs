@@ -1,0 +1,183 @@
+//! From what a job asks for and what its entry allows to a process that can be started.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use fastjob_core::JobContext;
+use tokio::process;
+
+use super::{folder::Folder, param::Call};
+use crate::builtin::entry::{CommandEntry, Limits, PATH, Rule, What, judge_variable};
+
+const SHELL: &str = "/bin/sh";
+
+/// The exit status of a program whose limits could not be set.
+const NO_LIMITS: &str = "126";
+
+/// A process to start: everything about it has been checked against its entry.
+#[derive(Debug)]
+pub(super) struct Start<'a> {
+    entry: &'a CommandEntry,
+    pub(super) program: PathBuf,
+    args: Vec<String>,
+    env: BTreeMap<&'a str, &'a str>,
+    pub(super) folder: Folder,
+    has_input: bool,
+}
+
+impl<'a> Start<'a> {
+    /// Judges a call by its entry. The error says what the entry does not allow.
+    pub(super) fn of(rule: &'a Rule, call: &'a Call) -> Result<Self, String> {
+        let entry = &rule.entry;
+        let (program, args) = match &entry.what {
+            What::Program { path, .. } => {
+                let refused = |why| format!("`{}` cannot run so: {why}", entry.name());
+                (path.clone(), rule.args.judge(&call.args).map_err(refused)?)
+            }
+            What::Scripts | What::Any if call.shell => {
+                let mut args = vec!["-c".to_owned(), call.program.clone(), "sh".to_owned()];
+                args.extend_from_slice(&call.args);
+                (PathBuf::from(SHELL), args)
+            }
+            What::Scripts | What::Any => (find(&call.program, entry)?, call.args.clone()),
+        };
+        if call.stdin.is_some() && !entry.job_stdin {
+            return Err(format!(
+                "a job may not give `{}` an input; its entry allows that by `job_stdin`",
+                entry.name()
+            ));
+        }
+        let folder = Folder::choose(entry, call.dir.as_deref())?;
+        Ok(Self {
+            entry,
+            program,
+            args,
+            env: env(entry, call)?,
+            folder,
+            has_input: call.stdin.is_some(),
+        })
+    }
+
+    /// The process, with the environment that it is to have and no other.
+    pub(super) fn prepare(&self, ctx: &JobContext) -> process::Command {
+        let mut command = match limiting(&self.entry.limits) {
+            None => process::Command::new(&self.program),
+            Some(script) => {
+                // There is no safe way to set them between fork and exec but to have a shell do it.
+                let mut sh = process::Command::new(SHELL);
+                sh.args(["-c", &script, "sh"]).arg(&self.program);
+                sh
+            }
+        };
+        let shard = ctx.shard();
+        command
+            .args(&self.args)
+            .env_clear()
+            .envs(&self.env)
+            .env("FASTJOB_TASK", ctx.task_id().to_string())
+            .env("FASTJOB_ATTEMPT", ctx.attempt_id().to_string())
+            .env("FASTJOB_SHARD_INDEX", shard.index.to_string())
+            .env("FASTJOB_SHARD_TOTAL", shard.total.to_string())
+            .process_group(0)
+            .stdin(if self.has_input { Stdio::piped() } else { Stdio::null() })
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        if let Some(account) = self.entry.run_as {
+            // This also takes the executor's other groups away.
+            command.uid(account.user).gid(account.group);
+        }
+        if let Some(dir) = self.folder.path() {
+            command.current_dir(dir);
+        }
+        command
+    }
+
+    /// The user that it runs as, if the entry names one.
+    pub(super) fn user(&self) -> Option<u32> {
+        self.entry.run_as.map(|account| account.user)
+    }
+}
+
+/// As somebody would type it; what the environment and the input are given is not shown.
+impl fmt::Display for Start<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_word(f, &self.program.to_string_lossy())?;
+        self.args.iter().try_for_each(|arg| {
+            f.write_str(" ")?;
+            write_word(f, arg)
+        })
+    }
+}
+
+fn write_word(f: &mut fmt::Formatter<'_>, word: &str) -> fmt::Result {
+    if !word.is_empty() && !word.contains([' ', '\t', '\n', '\'', '"', '\\']) {
+        f.write_str(word)
+    } else {
+        write!(f, "'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+fn env<'a>(entry: &'a CommandEntry, call: &'a Call) -> Result<BTreeMap<&'a str, &'a str>, String> {
+    let mut env = BTreeMap::from([("PATH", PATH)]);
+    env.extend(entry.env.0.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    for (name, value) in &call.env {
+        if entry.what == What::Any {
+            judge_variable(name)?;
+        } else if !entry.job_env.contains(name) {
+            return Err(format!(
+                "a job may not set the variable `{name}` for `{}`; its entry lists those in \
+                 `job_env`",
+                entry.name()
+            ));
+        }
+        env.insert(name, value);
+    }
+    Ok(env)
+}
+
+/// The program that a job names where it may name any. A path that is not absolute would mean
+/// another program in another folder.
+fn find(program: &str, entry: &CommandEntry) -> Result<PathBuf, String> {
+    let path = Path::new(program);
+    if path.is_absolute() {
+        return Ok(path.to_owned());
+    }
+    if program.contains('/') {
+        return Err(format!("`{program}` is not an absolute path"));
+    }
+    let folders = entry.env.0.get("PATH").map_or(PATH, String::as_str);
+    let is_program = |path: &PathBuf| {
+        path.metadata().is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+    };
+    folders
+        .split(':')
+        .map(|folder| Path::new(folder).join(program))
+        .filter(|path| path.is_absolute())
+        .find(is_program)
+        .ok_or_else(|| format!("there is no program `{program}` in {folders}"))
+}
+
+/// A script that sets the limits and then becomes the program.
+fn limiting(limits: &Limits) -> Option<String> {
+    let ulimit = |option: &str, number: u64| format!("ulimit -{option} {number}");
+    let seconds = |time: Duration| time.as_secs() + u64::from(time.subsec_nanos() > 0);
+    let each: Vec<_> = [
+        limits.cpu.map(|time| ulimit("t", seconds(time))),
+        limits.memory.map(|bytes| ulimit("v", bytes.div_ceil(1024))),
+        limits.file_size.map(|bytes| ulimit("f", bytes.div_ceil(512))),
+        limits.open_files.map(|count| ulimit("n", count)),
+        // Shells do not agree on the letter.
+        limits.processes.map(|n| format!("{{ ulimit -u {n} 2>/dev/null || ulimit -p {n}; }}")),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let each = (!each.is_empty()).then(|| each.join(" && "))?;
+    Some(format!("{each} || exit {NO_LIMITS}; exec \"$@\""))
+}

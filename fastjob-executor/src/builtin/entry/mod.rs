@@ -1,0 +1,246 @@
+//! What `commandJobHandler` may run: the entries that the executor's owner allows.
+//!
+//! An entry names one program, by its absolute path, and says what a job may choose: which
+//! arguments, which variables, which folders, whether it has an input. A job chooses none of these
+//! unless the entry says so. All entries are checked when the executor starts.
+
+mod pattern;
+mod read;
+mod rules;
+mod words;
+
+use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
+
+pub(crate) use self::read::{entries, line};
+#[cfg(unix)]
+pub(super) use self::{
+    rules::{PATH, Rule, Rules, check, judge_variable},
+    words::words,
+};
+
+/// One thing that `commandJobHandler` may run; without any there is no such handler.
+///
+/// A job names the entry, and then gives the arguments, which the entry has to allow. The program
+/// runs with a clean environment: a fixed `PATH`, what the entry sets, what a job may set, and
+/// `FASTJOB_TASK`, `FASTJOB_ATTEMPT`, `FASTJOB_SHARD_INDEX` and `FASTJOB_SHARD_TOTAL`.
+///
+/// An interpreter (`sh`, `python3`, `perl`), and a program that runs others (`env`, `find`,
+/// `xargs`, `ssh`), does what its arguments and its input say: allow it only with fixed arguments.
+///
+/// ```
+/// use fastjob_executor::CommandEntry;
+///
+/// let report = CommandEntry::program("report", "/usr/local/bin/report")
+///     .args(["--month", "{date}", "--region={eu|us}"])
+///     .run_as(1001, 1001)
+///     .limit_memory(512 * 1024 * 1024);
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct CommandEntry {
+    pub(super) what: What,
+    pub(super) args: Vec<String>,
+    pub(super) dir: Option<PathBuf>,
+    pub(super) job_dirs: Vec<PathBuf>,
+    pub(super) env: Variables,
+    pub(super) job_env: Vec<String>,
+    pub(super) job_stdin: bool,
+    pub(super) run_as: Option<Account>,
+    pub(super) limits: Limits,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum What {
+    /// One program, for jobs that name the entry.
+    Program { name: String, path: PathBuf },
+    /// The scripts that jobs bring along (`"shell": true`).
+    Scripts,
+    /// Whatever a job names.
+    Any,
+}
+
+/// Variables with their values, which are not shown.
+#[derive(Clone, Default, PartialEq)]
+pub(super) struct Variables(pub(super) BTreeMap<String, String>);
+
+impl fmt::Debug for Variables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// A user and a group, by their numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Account {
+    pub(super) user: u32,
+    pub(super) group: u32,
+}
+
+/// What a program may use up; nothing is limited where there is no number.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Limits {
+    pub(super) cpu: Option<Duration>,
+    pub(super) memory: Option<u64>,
+    pub(super) open_files: Option<u64>,
+    pub(super) processes: Option<u64>,
+    pub(super) file_size: Option<u64>,
+}
+
+impl CommandEntry {
+    /// A program that jobs start by `name`. `path` is absolute: nothing is looked for.
+    ///
+    /// Without [`args`](Self::args) it runs without arguments.
+    pub fn program(name: impl Into<String>, path: impl Into<PathBuf>) -> Self {
+        Self::of(What::Program { name: name.into(), path: path.into() })
+    }
+
+    /// The scripts that jobs bring along (`"shell": true`), run by `/bin/sh`.
+    ///
+    /// A script can do everything that its user can: read and change that user's files, reach the
+    /// network, run any program. Everyone who may save a job then has
+    /// that user's rights.
+    pub fn scripts() -> Self {
+        Self { job_stdin: true, ..Self::of(What::Scripts) }
+    }
+
+    /// Any program that a job names, with any arguments, folder and input, and scripts too.
+    ///
+    /// Everyone who may save a job then has all rights of the user that the programs run as. A job
+    /// that names another entry gets that one.
+    pub fn any() -> Self {
+        Self { job_stdin: true, ..Self::of(What::Any) }
+    }
+
+    fn of(what: What) -> Self {
+        Self {
+            what,
+            args: Vec::new(),
+            dir: None,
+            job_dirs: Vec::new(),
+            env: Variables::default(),
+            job_env: Vec::new(),
+            job_stdin: false,
+            run_as: None,
+            limits: Limits::default(),
+        }
+    }
+
+    /// The arguments that a job gives, one by one: as they stand here, or by a pattern.
+    ///
+    /// | pattern | what a job may give for it |
+    /// |---|---|
+    /// | `{number}` | 1 to 18 digits |
+    /// | `{date}` | a date such as `2026-11-28` |
+    /// | `{word}` | up to 128 letters, digits and `_`, `-`, `.` of ASCII; it begins with a letter, a digit or `_` |
+    /// | `{eu\|us}` | one of these |
+    /// | `{text}` | a text without control characters that does not begin with `-` |
+    /// | `{any}` | any text at all: options too |
+    ///
+    /// A pattern can be a part of an argument (`--region={word}`); each argument has at most one.
+    /// A last argument that ends with `...`, as `{word}...`, stands for any number of arguments.
+    /// Braces that mean themselves are doubled. A job that gives no arguments runs an entry without
+    /// patterns with the arguments that stand here.
+    #[must_use]
+    pub fn args<T: Into<String>>(mut self, args: impl IntoIterator<Item = T>) -> Self {
+        self.args = args.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The folder that the program runs in. Default: the executor's own.
+    #[must_use]
+    pub fn dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.dir = Some(dir.into());
+        self
+    }
+
+    /// Folders that a job may choose, and those within them. Default: none.
+    ///
+    /// What is below is found without following a symbolic link.
+    #[must_use]
+    pub fn job_dirs<T: Into<PathBuf>>(mut self, dirs: impl IntoIterator<Item = T>) -> Self {
+        self.job_dirs = dirs.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// A variable that the program has, whatever the job says.
+    #[must_use]
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.env.0.insert(name.into(), value.into());
+        self
+    }
+
+    /// The names of variables that a job may set. Default: none.
+    ///
+    /// Those that make programs load code, such as `LD_PRELOAD`, `BASH_ENV`, `PYTHONPATH` and
+    /// `PATH`, are rejected at start.
+    #[must_use]
+    pub fn job_env<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
+        self.job_env = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Lets a job give the program an input. Default: it has none.
+    #[must_use]
+    pub fn job_stdin(mut self) -> Self {
+        self.job_stdin = true;
+        self
+    }
+
+    /// The user and the group that the program runs as, by their numbers, without other groups.
+    /// Default: the executor's. Another user's needs root, or `CAP_SETUID` and `CAP_SETGID`.
+    ///
+    /// An executor that runs as root has to name a user for each entry in which a job has a say;
+    /// 0 says that root is meant.
+    #[must_use]
+    pub fn run_as(mut self, user: u32, group: u32) -> Self {
+        self.run_as = Some(Account { user, group });
+        self
+    }
+
+    /// The most processor time of each process, in whole seconds.
+    #[must_use]
+    pub fn limit_cpu(mut self, time: Duration) -> Self {
+        self.limits.cpu = Some(time);
+        self
+    }
+
+    /// The most bytes of address space of each process. macOS has no such limit.
+    #[must_use]
+    pub fn limit_memory(mut self, bytes: u64) -> Self {
+        self.limits.memory = Some(bytes);
+        self
+    }
+
+    /// The most files that each process has open.
+    #[must_use]
+    pub fn limit_open_files(mut self, count: u64) -> Self {
+        self.limits.open_files = Some(count);
+        self
+    }
+
+    /// The most processes of the user that the program runs as, of all its programs together; root
+    /// has no such limit.
+    #[must_use]
+    pub fn limit_processes(mut self, count: u64) -> Self {
+        self.limits.processes = Some(count);
+        self
+    }
+
+    /// The most bytes of each file that is written.
+    #[must_use]
+    pub fn limit_file_size(mut self, bytes: u64) -> Self {
+        self.limits.file_size = Some(bytes);
+        self
+    }
+
+    /// The entry's name in messages.
+    pub(super) fn name(&self) -> &str {
+        match &self.what {
+            What::Program { name, .. } => name,
+            What::Scripts => "scripts",
+            What::Any => "any",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
