@@ -23,6 +23,8 @@ pub mod config;
 mod coordinator;
 mod crypto;
 mod engine;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 #[cfg(feature = "simulation")]
 pub use engine::simulation;
 mod ops;

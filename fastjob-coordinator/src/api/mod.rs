@@ -93,3 +93,15 @@ async fn for_no_cache(mut response: Response) -> Response {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
+
+/// Reads a query as the lists do.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz_query(uri: &Uri) {
+    read::fuzz_query(uri);
+}
+
+/// Reads a body.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz_body<T: serde::de::DeserializeOwned>(bytes: &[u8]) {
+    drop(read::json::<T>(&http::HeaderMap::new(), bytes));
+}

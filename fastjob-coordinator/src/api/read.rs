@@ -173,6 +173,21 @@ impl<const MIB: u64> IntoResponseParts for Room<MIB> {
     }
 }
 
+#[cfg(feature = "fuzzing")]
+pub(super) fn fuzz_query(uri: &http::Uri) {
+    let Ok(Query(given)) = Query::try_from_uri(uri) else { return };
+    let params = Params { given, known: Vec::new(), problems: Vec::new() };
+    let read = params.read(|query| {
+        let texts = [query.text("job"), query.text("state"), query.text("cursor")];
+        let numbers = (query.number::<u32>("shard"), query.number::<u64>("offset"), query.limit());
+        (texts, numbers, query.must("at"))
+    });
+    if let Ok((_, (_, _, limit), at)) = read {
+        assert!(limit.is_none_or(|limit| (1..=500).contains(&limit)), "{limit:?}");
+        drop(fastjob_core::instant::parse(&at));
+    }
+}
+
 /// For a path that has no parameters.
 pub(super) struct NoParams;
 

@@ -93,9 +93,26 @@ impl Config {
     ) -> Result<(Self, Vec<Problem>), ConfigError> {
         let env = |name: &str| env(name).filter(|value| !value.is_empty());
         let table = match file(path, &env) {
-            Some(path) => parse(&path)?,
+            Some(path) => {
+                let text = std::fs::read_to_string(&path)
+                    .map_err(|source| ConfigError::Unreadable { path: path.clone(), source })?;
+                parse(&path, &text)?
+            }
             None => toml::Table::new(),
         };
+        Ok(Self::of_table(table, env))
+    }
+
+    /// Like [`read`](Self::read), from the text of a file.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn of_text(
+        text: &str,
+        env: impl Fn(&str) -> Option<String>,
+    ) -> Result<(Self, Vec<Problem>), ConfigError> {
+        Ok(Self::of_table(parse(Path::new(DEFAULT_FILE), text)?, env))
+    }
+
+    fn of_table(table: toml::Table, env: impl Fn(&str) -> Option<String>) -> (Self, Vec<Problem>) {
         let (mut config, mut problems) = (Self::default(), Vec::new());
         let mut root = Section::root(table, &mut problems);
         root.section("coordinator", |section| config.coordinator.read(section));
@@ -109,7 +126,7 @@ impl Config {
         root.ignore("executor");
         root.finish();
         env::read(&mut config, &env, &mut problems);
-        Ok((config, problems))
+        (config, problems)
     }
 
     /// Every problem of the settings as they are, each with its key; none if they can be used.
@@ -138,9 +155,7 @@ fn file(path: Option<&Path>, env: &impl Fn(&str) -> Option<String>) -> Option<Pa
         .or_else(|| Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.exists()))
 }
 
-fn parse(path: &Path) -> Result<toml::Table, ConfigError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+fn parse(path: &Path, text: &str) -> Result<toml::Table, ConfigError> {
     text.parse::<toml::Table>().map_err(|err| ConfigError::NoToml {
         path: path.to_owned(),
         line: err.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count()),

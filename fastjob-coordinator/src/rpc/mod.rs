@@ -260,3 +260,20 @@ impl Link {
         }
     }
 }
+
+/// Reads one message as a session would.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz_message(message: v1::from_executor::Message) {
+    let session = crate::engine::SessionId(1);
+    match message {
+        v1::from_executor::Message::Hello(hello) => {
+            let limits = HelloLimits { bytes: 1 << 20, jobs: 100 };
+            if let Ok(taken) = hello::read(session, hello, &limits) {
+                assert!((1..=1_000_000).contains(&taken.capacity), "{}", taken.capacity);
+                let own = |job: &Arc<fastjob_core::Job>| job.service == taken.service;
+                assert!(taken.jobs.iter().all(own), "a job of another service was taken");
+            }
+        }
+        message => drop(read::read(session, message)),
+    }
+}

@@ -50,6 +50,21 @@ pub(super) fn read_all(files: &[PathBuf]) -> Result<Vec<Definition>, Vec<Field>>
             Err(err) => problems.push(Field::new(name, format_args!("could not be read: {err}"))),
         }
     }
+    judge_all(jobs, problems)
+}
+
+/// Reads the text of one file.
+#[cfg(feature = "fuzzing")]
+pub(super) fn read_text(path: &Path, text: &str) -> Result<Vec<Definition>, Vec<Field>> {
+    let (mut jobs, mut problems) = (Vec::new(), Vec::new());
+    read("fuzzed", path, text, &mut jobs, &mut problems);
+    judge_all(jobs, problems)
+}
+
+fn judge_all(
+    jobs: Vec<Definition>,
+    mut problems: Vec<Field>,
+) -> Result<Vec<Definition>, Vec<Field>> {
     let mut seen = BTreeMap::new();
     for job in &jobs {
         if let Some(first) = seen.insert(&job.name, &job.place) {

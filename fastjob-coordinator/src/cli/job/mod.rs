@@ -64,3 +64,14 @@ impl Job {
         }
     }
 }
+
+/// Reads a file of jobs.
+#[cfg(feature = "fuzzing")]
+pub(super) fn fuzz_file(path: &std::path::Path, text: &str) {
+    if let Ok(jobs) = files::read_text(path, text) {
+        for job in jobs {
+            let read = fastjob_core::Job::try_from(job.draft.clone());
+            assert!(read.is_ok(), "{} is valid once only: {read:?}", job.name);
+        }
+    }
+}

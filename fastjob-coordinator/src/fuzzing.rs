@@ -1,0 +1,49 @@
+//! Where everything that comes from outside is read, for the fuzz targets in `fuzz/`. Each of these
+//! takes any input, and panics where a reader breaks what it promises.
+
+use std::path::Path;
+
+use fastjob_core::{JobDraft, wire::v1};
+
+use crate::{BackfillAsk, Config, SilenceAsk, StartAsk, api, cli, rpc};
+
+/// A message of an executor.
+pub fn executor_message(message: v1::FromExecutor) {
+    if let Some(message) = message.message {
+        rpc::fuzz_message(message);
+    }
+}
+
+/// A file of jobs: TOML or JSON, whichever it looks like.
+pub fn job_file(text: &str) {
+    for name in ["jobs", "jobs.toml", "jobs.json"] {
+        cli::fuzz_job_file(Path::new(name), text);
+    }
+}
+
+/// The configuration of a coordinator; each line after an empty one sets a variable.
+pub fn config(text: &str) {
+    let (file, vars) = text.split_once("\n\n").unwrap_or((text, ""));
+    let var = |name: &str| {
+        let mut lines = vars.lines().filter_map(|line| line.split_once('='));
+        lines.find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
+    };
+    if let Ok((config, problems)) = Config::of_text(file, var)
+        && problems.is_empty()
+    {
+        // It may make no sense together, and is shown all the same.
+        drop((config.check_coordinator(), config.shown()));
+    }
+}
+
+/// The target of a request on the first line, a body behind it.
+pub fn request(text: &str) {
+    let (uri, body) = text.split_once('\n').unwrap_or((text, ""));
+    if let Ok(uri) = uri.parse() {
+        api::fuzz_query(&uri);
+    }
+    api::fuzz_body::<JobDraft>(body.as_bytes());
+    api::fuzz_body::<StartAsk>(body.as_bytes());
+    api::fuzz_body::<BackfillAsk>(body.as_bytes());
+    api::fuzz_body::<SilenceAsk>(body.as_bytes());
+}

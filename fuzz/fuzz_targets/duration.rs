@@ -1,0 +1,12 @@
+//! A duration: what is read is written and read again as the same.
+#![no_main]
+
+use fastjob_core::duration;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &str| {
+    if let Ok(read) = duration::parse(text) {
+        assert!(read <= duration::MAX, "{read:?}");
+        assert_eq!(duration::parse(&duration::to_text(read)), Ok(read));
+    }
+});
