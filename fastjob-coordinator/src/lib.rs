@@ -25,6 +25,7 @@ mod crypto;
 mod engine;
 #[cfg(feature = "simulation")]
 pub use engine::simulation;
+mod files;
 mod ops;
 mod parts;
 mod record;

@@ -9,7 +9,8 @@ use std::{
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("record", &[]),
     ("engine", &["record"]),
-    ("store", &["config", "record"]),
+    ("files", &[]),
+    ("store", &["config", "files", "record"]),
     ("clock", &["engine"]),
     ("crypto", &[]),
     ("parts", &[]),
@@ -25,7 +26,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("api", &["bounds", "ops"]),
     ("server", &["api", "bounds", "crypto", "ops"]),
     // Whether the text of a message can be filled in is a rule of alarms.
-    ("config", &["alarm"]),
+    ("config", &["alarm", "files"]),
 ];
 
 fn files(folder: &Path, into: &mut Vec<PathBuf>) {

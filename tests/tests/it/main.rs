@@ -17,6 +17,7 @@ mod limits;
 mod load;
 mod logs;
 mod pages;
+mod private_files;
 mod rolling;
 mod routes;
 mod runs;
