@@ -19,7 +19,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("cluster", &["clock", "engine", "parts", "sessions", "shell", "store"]),
     (
         "ops",
-        &["alarm", "clock", "cluster", "crypto", "engine", "record", "sessions", "shell", "store"],
+        &[
+            "alarm", "clock", "cluster", "config", "crypto", "engine", "record", "sessions",
+            "shell", "store",
+        ],
     ),
     ("bounds", &[]),
     ("rpc", &["bounds", "cluster", "engine", "parts", "sessions", "store"]),

@@ -1,8 +1,8 @@
 //! Calls that are for the node that acts on a partition: answered here if that is this node, else
 //! asked of it, in one hop.
 //!
-//! What is asked is JSON over the one port, with the token of the cluster. The node that is asked
-//! answers or says that it is not the one; it never asks a third.
+//! What is asked is JSON over the one port, with the credential of the cluster. The node that is
+//! asked answers or says that it is not the one; it never asks a third.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,14 +14,20 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
-use super::{BackfillAsk, Backfilled, Error, JobView, Ops, ProgressView, Saved, StartAsk, Started};
+use super::{
+    BackfillAsk, Backfilled, Error, JobView, Ops, PAGE_MAX, ProgressView, Saved, StartAsk, Started,
+    credential::{Credential, HEADER},
+};
 use crate::{
     cluster::Owner,
+    config::ServerUrl,
     engine::{LiveAttempt, LiveTask},
     shell::EngineHandle,
-    store::Partition,
+    store::{NodeRow, Partition},
 };
 
+/// What is for nodes of the cluster alone.
+pub(crate) const INTERNAL: &str = "/internal/";
 /// Where nodes ask each other.
 pub(crate) const PATH: &str = "/internal/v1/ask";
 /// How long a partition may be without an owner before a caller is told so.
@@ -121,8 +127,18 @@ struct LiveAttemptWire {
 #[derive(Clone)]
 pub(crate) struct Peers {
     client: reqwest::Client,
-    token: Option<String>,
+    credential: Arc<Credential>,
+    transport: Transport,
     asked: Arc<Semaphore>,
+}
+
+/// Over what other nodes may be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transport {
+    /// TLS, and plain text on this machine.
+    Safe,
+    /// Plain text as well: something else keeps it safe.
+    Any,
 }
 
 /// Why other nodes cannot be asked.
@@ -131,31 +147,46 @@ pub(crate) struct Peers {
 pub(crate) struct NoPeers(#[from] reqwest::Error);
 
 impl Peers {
-    /// With the token of the cluster, and certificates in PEM that are trusted beside the system's.
+    /// With the credential of the cluster, and certificates in PEM that are trusted beside the
+    /// system's.
     ///
     /// # Errors
     ///
     /// Fails if a certificate cannot be read.
-    pub(crate) fn new(token: Option<String>, roots: &[u8]) -> Result<Self, NoPeers> {
+    pub(crate) fn new(
+        credential: Arc<Credential>,
+        roots: &[u8],
+        transport: Transport,
+    ) -> Result<Self, NoPeers> {
         crate::crypto::choose();
         let mut client = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(3))
             .timeout(ANSWER)
+            // A node answers itself.
+            .redirect(reqwest::redirect::Policy::none())
             .no_proxy();
         if !roots.is_empty() {
             for root in reqwest::Certificate::from_pem_bundle(roots)? {
                 client = client.add_root_certificate(root);
             }
         }
-        Ok(Self { client: client.build()?, token, asked: Arc::new(Semaphore::new(ASKED)) })
+        let asked = Arc::new(Semaphore::new(ASKED));
+        Ok(Self { client: client.build()?, credential, transport, asked })
+    }
+
+    /// What the nodes of the cluster know each other by.
+    pub(crate) fn credential(&self) -> &Arc<Credential> {
+        &self.credential
     }
 
     pub(super) async fn ask(
         &self,
-        address: &str,
+        node: &NodeRow,
         partition: Partition,
         ask: &Ask,
     ) -> Result<Reply, Error> {
+        let address = node.address.as_str();
+        self.judge(address)?;
         let away = |err: reqwest::Error| match err.is_connect() {
             true => Error::Moved, // nothing was done there, and another will have its partitions
             false => Error::Unavailable(format!(
@@ -169,19 +200,51 @@ impl Peers {
                 "{ASKED} questions to other nodes are waiting for an answer: ask again"
             )));
         };
-        let mut request = self.client.post(format!("{address}{PATH}/{}", partition.0)).json(ask);
-        if let Some(token) = &self.token {
-            request = request.bearer_auth(token);
-        }
+        let question = serde_json::to_vec(ask).map_err(|err| unreadable(address, &err))?;
+        let path = format!("{PATH}/{}", partition.0);
+        let (credential, asked) = self.credential.ask(&node.id, &path, &question);
+        let request = self
+            .client
+            .post(format!("{address}{path}"))
+            .header(http::header::CONTENT_TYPE, "application/json")
+            .header(HEADER, credential)
+            .body(question);
         let response = request.send().await.map_err(away)?;
         let status = response.status();
+        if status == http::StatusCode::UNAUTHORIZED {
+            return Err(Error::Unavailable(format!(
+                "the node at {address} does not accept this node's credential: nodes need the same \
+                 release and the same store, and an address that leads to each alone"
+            )));
+        }
         if !status.is_success() {
             return Err(Error::Unavailable(format!("the node at {address} answered {status}")));
         }
+        let proof = response.headers().get(HEADER).cloned();
         let body = read(response).await.map_err(away)?.ok_or_else(|| too_long(address))?;
+        if !proof.is_some_and(|proof| self.credential.is_answer(&asked, proof.as_bytes(), &body)) {
+            return Err(Error::Unavailable(format!(
+                "what answers at {address} is not the node of this cluster that has this address"
+            )));
+        }
         let reply: Result<Reply, Refusal> =
             serde_json::from_slice(&body).map_err(|err| unreadable(address, &err))?;
         reply.map_err(Error::from)
+    }
+
+    /// Refuses an address where others could read what is asked and answered.
+    fn judge(&self, address: &str) -> Result<(), Error> {
+        let url: ServerUrl = address.parse().map_err(|err| {
+            Error::Unavailable(format!("a node of the cluster has the address {address}: {err}"))
+        })?;
+        match self.transport {
+            Transport::Safe if url.is_open_to_others() => Err(Error::Unavailable(format!(
+                "the node at {address} would be asked in plain text: have it `advertise` an https \
+                 address, or set insecure_plaintext = true at all nodes if something else keeps \
+                 the way safe"
+            ))),
+            Transport::Safe | Transport::Any => Ok(()),
+        }
     }
 }
 
@@ -217,7 +280,7 @@ impl Ops {
         loop {
             let answer = match self.map.owner(partition) {
                 Owner::Here => self.answer(partition, ask.clone()).await,
-                Owner::There(address) => self.peers.ask(&address, partition, &ask).await,
+                Owner::There(node) => self.peers.ask(&node, partition, &ask).await,
                 Owner::Nobody => Err(Error::Moved),
             };
             match answer {
@@ -250,7 +313,12 @@ impl Ops {
         let engine = || self.engine(partition);
         match ask {
             Ask::Save { draft, create } => {
-                let (saved, view) = self.save_here(&engine()?, *draft, create).await?;
+                let job = self.valid(*draft)?;
+                let partitions = self.engines.partitions();
+                if Partition::of_name(&job.service, &job.name, partitions) != partition {
+                    return Err(Error::invalid("name", "the job belongs to another partition"));
+                }
+                let (saved, view) = self.save_here(&engine()?, job, create).await?;
                 Ok(Reply::Saved(saved, Box::new(view)))
             }
             Ask::Delete { job } => self.delete_here(&engine()?, job).await.map(|()| Reply::Done),
@@ -267,10 +335,17 @@ impl Ops {
             Ask::Stop { task } => {
                 self.stop_here(&engine()?, TaskId(task)).await.map(Reply::Stopped)
             }
+            Ask::Live { tasks } if tasks.len() > PAGE_MAX as usize => {
+                Err(Error::invalid("tasks", format_args!("there are more than {PAGE_MAX}")))
+            }
             Ask::Live { tasks } => {
                 let tasks = tasks.into_iter().map(TaskId).collect();
                 let live = self.live_here(tasks).await?;
                 Ok(Reply::Live(live.into_iter().map(LiveWire::from).collect()))
+            }
+            // One more than a page has tells that there is another page.
+            Ask::Open { limit, .. } if limit > PAGE_MAX + 1 => {
+                Err(Error::invalid("limit", super::out_of_bounds(limit, PAGE_MAX + 1)))
             }
             Ask::Open { state, job, since, below, limit } => {
                 let (job, below) = (job.map(JobId), below.map(TaskId));
@@ -285,13 +360,22 @@ impl Ops {
     /// acts on is about to be another's.
     pub(super) async fn ask_others(&self, ask: &Ask) -> Vec<Reply> {
         let mut replies = Vec::new();
-        for address in self.map.others() {
-            match self.peers.ask(&address, Partition::default(), ask).await {
+        for node in self.map.others() {
+            match self.peers.ask(&node, Partition::default(), ask).await {
                 Ok(reply) => replies.push(reply),
-                Err(err) => tracing::debug!(%err, node = address, "a node was not asked"),
+                Err(err) => left_out(&node, &err),
             }
         }
         replies
+    }
+}
+
+/// Logs that what a node acts on is missing in an answer to a caller.
+pub(super) fn left_out(node: &NodeRow, err: &Error) {
+    if matches!(err, Error::Moved) {
+        tracing::debug!(node = node.address, "a node was not asked, because it has ended");
+    } else {
+        tracing::warn!(%err, node = node.address, "a node did not answer and was left out");
     }
 }
 

@@ -26,6 +26,7 @@ mod stops;
 mod strategies;
 mod tls;
 mod tokens;
+mod trust;
 
 use fastjob_tests::process::Coordinator;
 

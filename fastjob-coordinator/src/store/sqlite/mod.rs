@@ -31,7 +31,7 @@ use sqlx::{
 };
 use tokio::sync::Mutex;
 
-use super::{Error, Result, unreadable::Unreadable};
+use super::{ClusterKey, Error, Result, key::NAME, unreadable::Unreadable};
 use crate::files::{self, NotPrivate};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -166,6 +166,12 @@ async fn migrate(path: &Path, writer: &mut SqliteConnection) -> Result<()> {
     let cluster = uuid::Uuid::new_v4().to_string();
     sqlx::query("insert into meta (key, value) values ('cluster', ?) on conflict do nothing")
         .bind(cluster)
+        .execute(&mut *writer)
+        .await
+        .map_err(|err| open(err.to_string()))?;
+    sqlx::query("insert into secrets (name, value) values (?, ?) on conflict do nothing")
+        .bind(NAME)
+        .bind(ClusterKey::random().to_hex())
         .execute(&mut *writer)
         .await
         .map_err(|err| open(err.to_string()))?;
