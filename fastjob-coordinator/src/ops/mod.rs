@@ -11,6 +11,7 @@ mod jobs;
 mod log;
 mod nodes;
 mod pages;
+mod peers;
 mod preview;
 mod silences;
 mod start;
@@ -29,10 +30,11 @@ pub use self::views::{
 pub(crate) use self::{
     alarms::ListAlarms,
     credential::{Credential, HEADER as NODE_HEADER, Question},
-    forward::{Ask, INTERNAL, PATH as ASK_PATH, Peers, Reply, Transport},
+    forward::{Ask, INTERNAL, PATH as ASK_PATH, Reply},
     jobs::SaveMode,
     log::LogChoice,
     pages::PAGE_BYTES,
+    peers::{Peers, Transport},
     tasks::ListTasks,
 };
 use crate::{
