@@ -24,12 +24,12 @@ use crate::{
     clock::{self, Clock, Witness},
     cluster::{self, ClusterMap, Deadline, Engines, Keeper},
     config::{Config, CoordinatorConfig, StoreUrl},
-    ops::{Ops, Peers},
+    ops::{Credential, Ops, Peers, Transport},
     parts::{Ended, caught, part, whole},
     rpc::{Link, NodeCredit, Terms},
     server::{self, Bound, Guard, Plaintext, Server, Tls, TlsFiles, TlsMode},
     sessions::Sessions,
-    store::{self, writer::Writer},
+    store::{self, NodeRow, writer::Writer},
     sweep,
 };
 
@@ -58,6 +58,7 @@ pub struct Coordinator {
     tls: Option<Tls>,
     store: Opened,
     facts: store::StoreFacts,
+    me: NodeRow,
     peers: Peers,
     channels: Channels,
 }
@@ -142,8 +143,9 @@ impl Builder {
         let store = Opened::open(&config).await?;
         let facts = store.whole.facts().await.map_err(store_error)?;
         let config = config.coordinator;
-        let peers = peers(&config)?;
-        Ok(Coordinator { config, bound, guard, tls, store, facts, peers, channels })
+        let me = cluster::node(config.advertised(bound.local_addr()));
+        let peers = peers(&config, Credential::new(facts.key.clone(), me.id.clone()))?;
+        Ok(Coordinator { config, bound, guard, tls, store, facts, me, peers, channels })
     }
 }
 
@@ -173,15 +175,16 @@ pub(crate) fn load_tls(config: &CoordinatorConfig) -> Result<Option<Tls>, String
     })
 }
 
-/// The way to the other nodes: they have this node's token, and its certificate or one of the
-/// system's.
-fn peers(config: &CoordinatorConfig) -> Result<Peers, StartError> {
-    let token = config.token.as_ref().map(|token| token.expose().to_owned());
+/// The way to the other nodes: they have the cluster's credential, and this node's certificate or one
+/// that the system trusts.
+fn peers(config: &CoordinatorConfig, credential: Credential) -> Result<Peers, StartError> {
     let roots = match &config.tls {
         Some(tls) => std::fs::read(&tls.cert).map_err(|err| StartError::Config(err.to_string()))?,
         None => Vec::new(),
     };
-    Peers::new(token, &roots).map_err(|err| StartError::Config(err.to_string()))
+    let transport = if config.insecure_plaintext { Transport::Any } else { Transport::Safe };
+    Peers::new(Arc::new(credential), &roots, transport)
+        .map_err(|err| StartError::Config(err.to_string()))
 }
 
 impl Coordinator {
@@ -202,13 +205,12 @@ impl Coordinator {
     /// Fails with [`RunError`] if a part ends by itself, or if the store does not take the last of
     /// what was decided.
     pub async fn run(self, stop: CancellationToken) -> Result<(), RunError> {
-        let Self { config: settings, bound, guard, tls, store, facts, peers, channels } = self;
+        let Self { config: settings, bound, guard, tls, store, facts, me, peers, channels } = self;
         let Opened { whole: store, cluster: shared } = store;
         let witness = if shared.is_some() { Witness::Database } else { Witness::Uptime };
         let clock = Arc::new(Clock::start(witness));
         let limits = &settings.limits;
         let sessions = Sessions::new(limits::sessions(limits));
-        let me = cluster::node(settings.advertised(bound.local_addr()));
         let (map, deadline) = match &shared {
             Some(_) => (ClusterMap::of(me.id.clone()), Deadline::passed()),
             None => (ClusterMap::alone(me.clone()), Deadline::never()),
@@ -223,6 +225,7 @@ impl Coordinator {
             deadline.clone(),
             writer_handle.health(),
         );
+        let proof_key = peers.credential().proof_key();
         let ops = Ops {
             engines: engines.clone(),
             map: map.clone(),
@@ -241,6 +244,7 @@ impl Coordinator {
                 beat: settings.beat,
                 silence: settings.beat * 3,
                 exclusive: settings.executor_lost * 3 / 5,
+                proof_key,
             },
             limits: limits::hello(limits),
             credit: NodeCredit::default(),

@@ -27,6 +27,7 @@ mod engine;
 pub mod fuzzing;
 #[cfg(feature = "simulation")]
 pub use engine::simulation;
+mod files;
 mod ops;
 mod parts;
 mod record;

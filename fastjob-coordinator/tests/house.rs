@@ -9,7 +9,8 @@ use std::{
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("record", &[]),
     ("engine", &["record"]),
-    ("store", &["config", "record"]),
+    ("files", &[]),
+    ("store", &["config", "files", "record"]),
     ("clock", &["engine"]),
     ("crypto", &[]),
     ("parts", &[]),
@@ -18,14 +19,17 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("cluster", &["clock", "engine", "parts", "sessions", "shell", "store"]),
     (
         "ops",
-        &["alarm", "clock", "cluster", "crypto", "engine", "record", "sessions", "shell", "store"],
+        &[
+            "alarm", "clock", "cluster", "config", "crypto", "engine", "record", "sessions",
+            "shell", "store",
+        ],
     ),
     ("bounds", &[]),
     ("rpc", &["bounds", "cluster", "engine", "parts", "sessions", "store"]),
     ("api", &["bounds", "ops"]),
     ("server", &["api", "bounds", "crypto", "ops"]),
     // Whether the text of a message can be filled in is a rule of alarms.
-    ("config", &["alarm"]),
+    ("config", &["alarm", "files"]),
 ];
 
 fn files(folder: &Path, into: &mut Vec<PathBuf>) {

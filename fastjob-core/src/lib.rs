@@ -15,6 +15,7 @@ pub mod instant;
 pub mod job;
 pub mod misfire;
 pub mod misread;
+pub mod private;
 pub mod retry;
 pub mod route;
 pub mod schedule;

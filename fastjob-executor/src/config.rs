@@ -4,6 +4,7 @@
 //! that is wrong at once.
 
 mod env;
+mod private;
 
 use std::{
     collections::BTreeMap,
@@ -131,6 +132,18 @@ pub enum ConfigError {
         /// What is wrong with it.
         message: String,
     },
+    /// The file has the token in it, and other users of the machine can read it.
+    #[error(
+        "{path} has secrets (executor.access_token), and {why}: run `chmod 600 {path}`; a file of \
+         root may be readable by this process's group (mode 0440 or 0640); insecure_files = true \
+         allows any other"
+    )]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Who can read it.
+        why: fastjob_core::private::Exposed,
+    },
     /// A variable says something that is not right, or there is no such variable.
     #[error("{name}: {message}")]
     Variable {
@@ -146,6 +159,9 @@ struct File {
     // The other tables belong to the coordinator.
     #[serde(default)]
     executor: ExecutorConfig,
+    /// Lets the file be readable by other users of the machine.
+    #[serde(default)]
+    insecure_files: bool,
 }
 
 fn read_duration<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
@@ -196,11 +212,20 @@ impl ExecutorConfig {
         let mut config = match path {
             None => Self::default(),
             Some(path) => {
-                let text = std::fs::read_to_string(&path)
+                let (text, exposed) = private::read(&path)
                     .map_err(|source| ConfigError::Unreadable { path: path.clone(), source })?;
-                toml::from_str::<File>(&text)
-                    .map_err(|err| ConfigError::Invalid { path, message: err.to_string() })?
-                    .executor
+                let file = toml::from_str::<File>(&text).map_err(|err| ConfigError::Invalid {
+                    path: path.clone(),
+                    message: err.to_string(),
+                })?;
+                let allowed = match env("FASTJOB_INSECURE_FILES") {
+                    None => file.insecure_files,
+                    Some(text) => env::switch("FASTJOB_INSECURE_FILES", &text)?,
+                };
+                if let Some(why) = exposed.filter(|_| !allowed && file.executor.token().is_some()) {
+                    return Err(ConfigError::Exposed { path, why });
+                }
+                file.executor
             }
         };
         env::read(&mut config, env)?;
@@ -263,7 +288,8 @@ impl ExecutorConfig {
         problems
     }
 
-    fn judge(&self, address: &str) -> Result<(), String> {
+    /// Whether an address may be dialled: nobody else may read the token on the way there.
+    pub(crate) fn judge(&self, address: &str) -> Result<(), String> {
         let uri: tonic::transport::Uri = address
             .parse()
             .map_err(|_| format!("`{address}` is no address; write it like http://host:7070"))?;
@@ -318,9 +344,40 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("fastjob.toml");
         std::fs::write(&path, text).unwrap();
+        set_mode(&path, 0o600);
         ExecutorConfig::load(Some(&path), |name| {
             env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
         })
+    }
+
+    #[cfg(unix)]
+    fn set_mode(path: &Path, mode: u32) {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[cfg(not(unix))]
+    fn set_mode(_: &Path, _: u32) {}
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_with_a_token_that_other_users_can_read_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("fastjob.toml");
+        let load = |text: &str, allowed: &str| {
+            std::fs::write(&path, text).unwrap();
+            set_mode(&path, 0o644);
+            let env = |name: &str| (name == "FASTJOB_INSECURE_FILES").then(|| allowed.to_owned());
+            ExecutorConfig::load(Some(&path), env).map(drop).map_err(|err| err.to_string())
+        };
+        let secret = "[executor]\naccess_token = 'a-very-secret-token'";
+        let said = load(secret, "").unwrap_err();
+        assert!(said.contains("executor.access_token") && said.contains("chmod 600"), "{said}");
+        assert!(!said.contains("very-secret"), "{said}");
+        assert_eq!(load(secret, "true"), Ok(()));
+        assert_eq!(load(&format!("insecure_files = true\n{secret}"), ""), Ok(()));
+        assert!(load(secret, "perhaps").unwrap_err().contains("FASTJOB_INSECURE_FILES"));
+        assert_eq!(load("[executor]\ncapacity = 3", ""), Ok(()));
     }
 
     #[test]

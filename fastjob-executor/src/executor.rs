@@ -16,7 +16,7 @@ use crate::{
     logs::{Capture, LogError, Logs},
     registry::{Declared, Discovery, Registration, Registry, RegistryError},
     runtime::Runtime,
-    session::{Identity, Link, Peers},
+    session::{Identity, Link, Peers, Place},
 };
 
 /// How long the logs of attempts may take to reach the disk when the process stops.
@@ -349,9 +349,10 @@ impl Works {
         let mut parts = Parts::default();
         let (linked, failing, stopping) = (runtime.clone(), failures.clone(), done.clone());
         parts.spawn("the keeper of links", async move {
-            let run = |number, address, stop| {
+            let run = |number, place: Place, stop| {
                 let (identity, runtime) = (Arc::clone(&identity), linked.clone());
-                Link { number, address, identity, runtime, peers: peers.clone(), stop }.run()
+                let Place { address, node } = place;
+                Link { number, address, node, identity, runtime, peers: peers.clone(), stop }.run()
             };
             peers.keep_links(&addresses, (&failing, &stopping), run).await;
         });

@@ -81,6 +81,18 @@ pub fn free_port() -> u16 {
         .expect("there is a free port")
 }
 
+/// Writes a file that only this user can read, as one with secrets has to be.
+///
+/// # Panics
+///
+/// Panics if it cannot be written.
+pub fn write_private(path: &Path, text: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::write(path, text).expect("the file can be written");
+    let mode = std::fs::Permissions::from_mode(0o600);
+    std::fs::set_permissions(path, mode).expect("a file of one's own can be restricted");
+}
+
 /// A coordinator with a folder of its own.
 pub struct Coordinator {
     process: Option<Process>,

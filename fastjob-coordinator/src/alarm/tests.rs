@@ -33,7 +33,7 @@ async fn serve(app: Router) -> String {
 fn channels(toml: &str) -> Channels {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("fastjob.toml");
-    std::fs::write(&path, toml).unwrap();
+    crate::files::testing::write_private(&path, toml);
     let config = Config::load(Some(&path), |_| None).unwrap();
     assert_eq!(config.check(), []);
     Channels::new(&config.alarms, &Default::default()).unwrap()
@@ -312,7 +312,7 @@ fn secrets_are_not_shown_and_wrong_channels_are_refused() {
                 [alarms.c]\ntype='webhook'\nurl='http://x/'\nbody='{{jbo}}'\n\
                 [alarms.d]\ntype='email'\nserver='localhost'\nfrom='a@b.c'\nto='a@b.c'\n\
                 tls='none'\nca_cert='/not/there.pem'";
-    std::fs::write(&path, text).unwrap();
+    crate::files::testing::write_private(&path, text);
     let config = Config::load(Some(&path), |_| None).unwrap();
     assert!(!format!("{config:?}").contains("KEY"));
     let problems: Vec<_> = config.check().iter().map(|p| p.key.clone()).collect();

@@ -1,8 +1,14 @@
 //! `fastjob migrate`: the store's schema, brought up to this release.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
-use super::{error::Error, options, out::Out};
+use super::{
+    error::Error,
+    options,
+    out::{Out, remark},
+};
 use crate::Config;
 
 #[derive(Args)]
@@ -10,12 +16,19 @@ pub(super) struct Migrate {
     /// The store, as sqlite:PATH or postgres://… (FASTJOB_STORE) [default: sqlite:fastjob-data/fastjob.db]
     #[arg(long, value_name = "URL")]
     store: Option<String>,
+    /// Take the password for the store from this file (FASTJOB_STORE_PASSWORD_FILE)
+    #[arg(long, value_name = "FILE")]
+    store_password_file: Option<PathBuf>,
 }
 
 impl Migrate {
     pub(super) async fn run(self, mut config: Config, out: &mut Out<'_>) -> Result<(), Error> {
         if let Some(store) = self.store {
             config.coordinator.store = options::store(&store)?;
+            options::shows_password(&config.coordinator.store).into_iter().for_each(remark);
+        }
+        if let Some(path) = self.store_password_file {
+            config.coordinator.store_password_file = Some(path);
         }
         crate::migrate(&config).await.map_err(|err| Error::from_chain(&err))?;
         let store = &config.coordinator.store;

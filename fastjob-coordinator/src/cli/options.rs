@@ -91,6 +91,15 @@ impl Options {
     }
 }
 
+/// What is wrong with a store that is named on the command line, if something is.
+pub(super) fn shows_password(store: &StoreUrl) -> Option<&'static str> {
+    let shows = matches!(store, StoreUrl::Postgres(url) if url.has_password());
+    shows.then_some(
+        "the password in --store is shown in the list of processes: use FASTJOB_STORE, or \
+         --store-password-file with the password alone in a file",
+    )
+}
+
 /// Reads the address of a store.
 pub(super) fn store(text: &str) -> Result<StoreUrl, Error> {
     text.parse().map_err(|err| Error::Misuse(format!("--store: {err}")))

@@ -1,11 +1,13 @@
 //! `fastjob repair`: what a wrong clock or a restored backup left behind in the store.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 
 use super::{
     error::Error,
     options,
-    out::Out,
+    out::{Out, remark},
     table::{Table, millis},
 };
 use crate::{
@@ -33,6 +35,9 @@ pub(super) struct What {
     /// The store, as sqlite:PATH or postgres://… (FASTJOB_STORE) [default: sqlite:fastjob-data/fastjob.db]
     #[arg(long, value_name = "URL")]
     store: Option<String>,
+    /// Take the password for the store from this file (FASTJOB_STORE_PASSWORD_FILE)
+    #[arg(long, value_name = "FILE")]
+    store_password_file: Option<PathBuf>,
     /// Write; without it, only show what would be written
     #[arg(long)]
     yes: bool,
@@ -42,6 +47,10 @@ impl What {
     fn over(&self, config: &mut Config) -> Result<Mode, Error> {
         if let Some(store) = &self.store {
             config.coordinator.store = options::store(store)?;
+            options::shows_password(&config.coordinator.store).into_iter().for_each(remark);
+        }
+        if let Some(path) = &self.store_password_file {
+            config.coordinator.store_password_file = Some(path.clone());
         }
         Ok(if self.yes { Mode::Write } else { Mode::Show })
     }

@@ -6,6 +6,7 @@ use std::{
     error::Error as StdError,
     fmt,
     io::{self, IsTerminal},
+    path::PathBuf,
 };
 
 use clap::{Args, ValueEnum};
@@ -39,6 +40,9 @@ pub(super) struct Serve {
     /// Keep everything there, as sqlite:PATH or postgres://… (FASTJOB_STORE) [default: sqlite:fastjob-data/fastjob.db]
     #[arg(long, value_name = "URL")]
     store: Option<String>,
+    /// Take the password for the store from this file (FASTJOB_STORE_PASSWORD_FILE)
+    #[arg(long, value_name = "FILE")]
+    store_password_file: Option<PathBuf>,
     /// How the log is written; FASTJOB_LOG says how much, such as debug
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     log_format: LogFormat,
@@ -54,6 +58,7 @@ enum LogFormat {
 
 impl Serve {
     pub(super) async fn run(self, options: &Options, env: &Env) -> Result<(), Error> {
+        let mut shows_password = None;
         let config = options.judged(env, |config| {
             if let Some(Listen(listen)) = self.listen {
                 config.coordinator.listen = listen;
@@ -61,12 +66,22 @@ impl Serve {
             if let Some(store) = &self.store {
                 // Not by clap, which would print what it refuses: a password may be in it.
                 config.coordinator.store = options::store(store)?;
+                shows_password = options::shows_password(&config.coordinator.store);
+            }
+            if let Some(path) = &self.store_password_file {
+                config.coordinator.store_password_file = Some(path.clone());
             }
             Ok(())
         })?;
         let level =
             env.get("FASTJOB_LOG").or_else(|| env.get("RUST_LOG")).filter(|text| !text.is_empty());
         self.log_format.start(level.as_deref().unwrap_or("info"))?;
+        if let Some(warning) = shows_password {
+            tracing::warn!("{warning}");
+        }
+        for warning in config.warnings() {
+            tracing::warn!(setting = warning.key, "{}", warning.message);
+        }
         serve(config).await.map_err(|err| Error::from_chain(&*err))
     }
 }

@@ -11,8 +11,8 @@ use crate::store::{Alive, ClusterView, Holding, Lease, NodeId, NodeRow, Partitio
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Owner {
     Here,
-    /// At the node with this address.
-    There(String),
+    /// At this node.
+    There(NodeRow),
     /// Nobody has it just now, or its node does not beat.
     Nobody,
 }
@@ -53,7 +53,7 @@ impl ClusterMap {
             Some((node, Alive::Yes)) if node == me => Owner::Here,
             Some((node, Alive::Yes)) => {
                 let node = view.nodes.iter().find(|row| row.id == *node);
-                node.map_or(Owner::Nobody, |row| Owner::There(row.address.clone()))
+                node.map_or(Owner::Nobody, |row| Owner::There(row.clone()))
             }
             Some((_, Alive::No)) | None => Owner::Nobody,
         }
@@ -80,12 +80,11 @@ impl ClusterMap {
         view.nodes.iter().map(|node| (node.clone(), count(&node.id), is_me(&node.id))).collect()
     }
 
-    /// The addresses of the nodes that live, but for this one.
-    pub(crate) fn others(&self) -> Vec<String> {
+    /// The nodes that live, but for this one.
+    pub(crate) fn others(&self) -> Vec<NodeRow> {
         let Some(me) = &self.me else { return Vec::new() };
         let view = self.view();
-        let others = view.nodes.iter().filter(|node| node.id != *me);
-        others.map(|node| node.address.clone()).collect()
+        view.nodes.iter().filter(|node| node.id != *me).cloned().collect()
     }
 
     /// The whole view.

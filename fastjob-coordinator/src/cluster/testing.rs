@@ -19,8 +19,9 @@ use crate::{
     clock::{Clock, Manual},
     sessions::Sessions,
     store::{
-        Alive, ChildStart, ClusterStore, ClusterView, Commit, CommitStore, Error, Holding, Lease,
-        LoadStore, Loaded, NodeId, NodeRow, NodeUntil, Partition, Result, StoreFacts,
+        Alive, ChildStart, ClusterKey, ClusterStore, ClusterView, Commit, CommitStore, Error,
+        Holding, Lease, LoadStore, Loaded, NodeId, NodeRow, NodeUntil, Partition, Result,
+        StoreFacts,
         writer::{Writer, WriterHandle},
     },
 };
@@ -194,7 +195,8 @@ impl ClusterStore for Shared {
 impl LoadStore for Shared {
     async fn facts(&self) -> Result<StoreFacts> {
         let since = Timestamp::from_millisecond(EPOCH).unwrap();
-        Ok(StoreFacts { cluster: "test".to_owned(), partitions: PARTITIONS, since })
+        let key = ClusterKey::random();
+        Ok(StoreFacts { cluster: "test".to_owned(), partitions: PARTITIONS, since, key })
     }
 
     async fn load(&self, _: Partition) -> Result<Loaded> {

@@ -200,6 +200,15 @@ impl AlarmConfig {
         Some(Self { group_wait, group_interval, to })
     }
 
+    /// Whether there is something in it that others must not know. The URL of a chat or webhook is
+    /// all that it takes to write there.
+    pub(super) fn has_secrets(&self) -> bool {
+        match &self.to {
+            AlarmTo::Email(email) => email.password.is_some(),
+            AlarmTo::Webhook(_) | AlarmTo::Chat(_) => true,
+        }
+    }
+
     pub(super) fn check(&self, name: &ChannelName, problems: &mut Vec<Problem>) {
         let mut problem = |key: &str, message: String| {
             problems.push(Problem::new(format!("alarms.{name}.{key}"), message));

@@ -7,7 +7,9 @@ use std::{
     time::Duration,
 };
 
-use super::{LimitsConfig, Listen, Problem, ServerUrl, StoreUrl, Token, read::Section};
+use super::{
+    LimitsConfig, Listen, Problem, ServerUrl, StoreUrl, Token, read::Section, store_url::Transport,
+};
 
 /// Shortest time between two beats of an executor.
 const BEAT_MIN: Duration = Duration::from_millis(100);
@@ -28,6 +30,8 @@ pub struct CoordinatorConfig {
     pub listen: SocketAddr,
     /// Where it keeps jobs, tasks and outcomes. Default: `sqlite:fastjob-data/fastjob.db`.
     pub store: StoreUrl,
+    /// The file with the password of the PostgreSQL user, in place of one in `store`. Default: none.
+    pub store_password_file: Option<PathBuf>,
     /// What executors and callers have to carry. Default: none, which is for loopback only.
     pub token: Option<Token>,
     /// Lets it listen beyond loopback without TLS. Default: `false`.
@@ -45,7 +49,8 @@ pub struct CoordinatorConfig {
     pub history: Duration,
     /// Most connections at the same time. Default: 10,000.
     pub max_connections: u32,
-    /// Where executors and other nodes reach it, as `http://HOST:PORT`. Default: where it listens.
+    /// Where executors and other nodes reach it, as `https://HOST:PORT`; `http` beyond loopback takes
+    /// `insecure_plaintext`. Default: where it listens.
     pub advertise: Option<ServerUrl>,
     /// After how long without word from a node the others carry on with its jobs; of a store that
     /// several nodes share. At most half of `executor_lost`. Default: 4 s.
@@ -78,6 +83,7 @@ impl Default for CoordinatorConfig {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7070)),
             store: StoreUrl::default(),
+            store_password_file: None,
             token: None,
             insecure_plaintext: false,
             drain: Duration::from_secs(10),
@@ -99,6 +105,7 @@ impl CoordinatorConfig {
         section.parse("listen", &mut listen);
         self.listen = listen.0;
         section.parse("store", &mut self.store);
+        self.store_password_file = section.path("store_password_file");
         section.parse_option("token", &mut self.token);
         section.switch("insecure_plaintext", &mut self.insecure_plaintext);
         section.duration("drain", &mut self.drain);
@@ -123,6 +130,64 @@ impl CoordinatorConfig {
             Some(url) => url.to_string(),
             None if self.tls.is_some() => format!("https://{listening}"),
             None => format!("http://{listening}"),
+        }
+    }
+
+    /// What is wrong with where the store is, and with the way there.
+    fn check_store(&self, problem: &mut impl FnMut(&str, String)) {
+        let StoreUrl::Postgres(url) = &self.store else {
+            if self.store_password_file.is_some() {
+                problem("store_password_file", "it goes with a PostgreSQL store".to_owned());
+            }
+            return;
+        };
+        match url.transport() {
+            Transport::Safe | Transport::Weak(_) => {}
+            Transport::NotSaid => problem(
+                "store",
+                format!(
+                    "the password would go to whoever answers for {url}: add \
+                     ?sslmode=verify-full, and &sslrootcert=FILE if its certificate is your own; \
+                     where something else protects the way, say so with ?sslmode=disable"
+                ),
+            ),
+            Transport::Falls => problem(
+                "store",
+                format!(
+                    "with this sslmode, whoever is on the way to {url} can turn encryption off: \
+                     write sslmode=verify-full; where something else protects the way, say so with \
+                     sslmode=disable"
+                ),
+            ),
+        }
+        if let Some(path) = &self.store_password_file {
+            if url.has_password() {
+                problem("store_password_file", "there is a password in store, too".to_owned());
+            } else if let Err(message) = readable(path) {
+                problem("store_password_file", message);
+            }
+        }
+    }
+
+    /// Like [`check`](Self::check), of the store alone.
+    pub(super) fn store_problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        self.check_store(&mut |key: &str, message: String| {
+            problems.push(Problem::new(format!("coordinator.{key}"), message));
+        });
+        problems
+    }
+
+    /// What the settings allow and should not be overlooked.
+    pub(super) fn warn(&self, warnings: &mut Vec<Problem>) {
+        if let StoreUrl::Postgres(url) = &self.store
+            && let Transport::Weak(why) = url.transport()
+        {
+            let message = format!(
+                "the way to {url} is not safe from others, because {why}: use sslmode=verify-full \
+                 unless something else protects it"
+            );
+            warnings.push(Problem::new("coordinator.store", message));
         }
     }
 
@@ -152,11 +217,24 @@ impl CoordinatorConfig {
                 );
             }
         }
+        self.check_store(&mut problem);
         let shared = matches!(self.store, StoreUrl::Postgres(_));
         if shared && self.listen.ip().is_unspecified() && self.advertise.is_none() {
             problem(
                 "advertise",
                 format!("others cannot reach {}: say where they reach this node", self.listen),
+            );
+        }
+        if let Some(url) = self.advertise.as_ref().filter(|url| url.is_open_to_others())
+            && !self.insecure_plaintext
+        {
+            problem(
+                "advertise",
+                format!(
+                    "executors and other nodes would reach {url} in plain text: write https, also \
+                     where something in front of this node ends TLS, or set insecure_plaintext = \
+                     true if something else keeps it safe"
+                ),
             );
         }
         if let Some(tls) = &self.tls {

@@ -14,11 +14,12 @@ pub(super) fn read(
 ) {
     let mut vars = Vars { env, problems };
     // Channels are many and have names of their own: no variable is for them.
-    let Config { coordinator, client, alarms: _ } = config;
+    let Config { coordinator, client, alarms: _, insecure_files } = config;
     vars.set("FASTJOB_SERVER", parse, &mut client.server);
     vars.set("FASTJOB_CA_CERT", path, &mut client.ca_cert);
     vars.set("FASTJOB_LISTEN", |text| parse(text).map(|Listen(at)| at), &mut coordinator.listen);
     vars.set("FASTJOB_STORE", parse, &mut coordinator.store);
+    vars.set("FASTJOB_STORE_PASSWORD_FILE", path, &mut coordinator.store_password_file);
     vars.set("FASTJOB_DRAIN", span, &mut coordinator.drain);
     vars.set("FASTJOB_EXECUTOR_LOST", span, &mut coordinator.executor_lost);
     vars.set("FASTJOB_BEAT", span, &mut coordinator.beat);
@@ -49,6 +50,7 @@ pub(super) fn read(
         coordinator.insecure_plaintext = allowed;
         client.insecure_plaintext = allowed;
     }
+    vars.set("FASTJOB_INSECURE_FILES", switch, insecure_files);
     let (mut cert, mut key) = (None, None);
     vars.set("FASTJOB_TLS_CERT", path, &mut cert);
     vars.set("FASTJOB_TLS_KEY", path, &mut key);

@@ -22,10 +22,12 @@ mod token;
 
 use std::{
     collections::BTreeMap,
+    fs::File,
+    io::Read,
     path::{Path, PathBuf},
 };
 
-use fastjob_core::ChannelName;
+use fastjob_core::{ChannelName, private::Exposed};
 
 use self::read::Section;
 pub use self::{
@@ -65,6 +67,8 @@ pub struct Config {
     pub client: ClientConfig,
     /// Where alarms go: `[alarms.NAME]`.
     pub alarms: BTreeMap<ChannelName, AlarmConfig>,
+    /// Lets files with secrets be readable by other users of the machine. Default: `false`.
+    pub insecure_files: bool,
 }
 
 impl Config {
@@ -92,15 +96,15 @@ impl Config {
         env: impl Fn(&str) -> Option<String>,
     ) -> Result<(Self, Vec<Problem>), ConfigError> {
         let env = |name: &str| env(name).filter(|value| !value.is_empty());
-        let table = match file(path, &env) {
+        let (table, exposed) = match file(path, &env) {
             Some(path) => {
-                let text = std::fs::read_to_string(&path)
+                let (text, exposed) = read_file(&path)
                     .map_err(|source| ConfigError::Unreadable { path: path.clone(), source })?;
-                parse(&path, &text)?
+                (parse(&path, &text)?, exposed.map(|exposed| (path, exposed)))
             }
-            None => toml::Table::new(),
+            None => (toml::Table::new(), None),
         };
-        Ok(Self::of_table(table, env))
+        Ok(Self::of_table(table, exposed, env))
     }
 
     /// Like [`read`](Self::read), from the text of a file.
@@ -109,10 +113,17 @@ impl Config {
         text: &str,
         env: impl Fn(&str) -> Option<String>,
     ) -> Result<(Self, Vec<Problem>), ConfigError> {
-        Ok(Self::of_table(parse(Path::new(DEFAULT_FILE), text)?, env))
+        Ok(Self::of_table(parse(Path::new(DEFAULT_FILE), text)?, None, env))
     }
 
-    fn of_table(table: toml::Table, env: impl Fn(&str) -> Option<String>) -> (Self, Vec<Problem>) {
+    /// The settings of a file, which others can read if it is said how.
+    fn of_table(
+        table: toml::Table,
+        exposed: Option<(PathBuf, Exposed)>,
+        env: impl Fn(&str) -> Option<String>,
+    ) -> (Self, Vec<Problem>) {
+        let executor = table.get("executor").and_then(|executor| executor.get("access_token"));
+        let executor = executor.map(|_| "executor.access_token".to_owned());
         let (mut config, mut problems) = (Self::default(), Vec::new());
         let mut root = Section::root(table, &mut problems);
         root.section("coordinator", |section| config.coordinator.read(section));
@@ -124,8 +135,18 @@ impl Config {
         });
         // The executor library reads this part; here it is only known to belong.
         root.ignore("executor");
+        root.switch("insecure_files", &mut config.insecure_files);
         root.finish();
+        let secrets: Vec<_> = config.secrets().into_iter().chain(executor).collect();
         env::read(&mut config, &env, &mut problems);
+        if let Some((path, exposed)) = exposed
+            && !config.insecure_files
+            && !secrets.is_empty()
+        {
+            let (path, secrets) = (path.display().to_string(), secrets.join(", "));
+            let message = format!("it has secrets ({secrets}), and {}", advice(&exposed, &path));
+            problems.push(Problem::new(path, message));
+        }
         (config, problems)
     }
 
@@ -138,10 +159,66 @@ impl Config {
         problems
     }
 
+    /// What the settings allow although it is not safe, each with its key.
+    pub fn warnings(&self) -> Vec<Problem> {
+        let mut warnings = Vec::new();
+        self.coordinator.warn(&mut warnings);
+        if self.insecure_files {
+            let message = "other users of this machine may be able to read files with secrets";
+            warnings.push(Problem::new("insecure_files", message));
+        }
+        warnings
+    }
+
+    /// The store, with the password that is in a file of its own.
+    ///
+    /// # Errors
+    ///
+    /// Fails with what is wrong with the way there, or with that file.
+    pub(crate) fn store(&self) -> Result<StoreUrl, Problem> {
+        if let Some(problem) = self.coordinator.store_problems().into_iter().next() {
+            return Err(problem);
+        }
+        let (StoreUrl::Postgres(url), Some(path)) =
+            (&self.coordinator.store, &self.coordinator.store_password_file)
+        else {
+            return Ok(self.coordinator.store.clone());
+        };
+        let key = "coordinator.store_password_file";
+        let shown = path.display();
+        let unreadable =
+            |err: std::io::Error| Problem::new(key, format_args!("could not read {shown}: {err}"));
+        let (text, exposed) = read_file(path).map_err(unreadable)?;
+        if let Some(exposed) = exposed.filter(|_| !self.insecure_files) {
+            return Err(Problem::new(key, advice(&exposed, &shown.to_string())));
+        }
+        match text.trim_end_matches(['\r', '\n']) {
+            "" => Err(Problem::new(key, format_args!("{shown} is empty"))),
+            password => Ok(StoreUrl::Postgres(url.with_password(password))),
+        }
+    }
+
+    /// The keys that have secrets.
+    fn secrets(&self) -> Vec<String> {
+        let Self { coordinator, client, alarms, insecure_files: _ } = self;
+        let in_store = matches!(&coordinator.store, StoreUrl::Postgres(url) if url.has_password());
+        let ours = [
+            ("coordinator.store", in_store),
+            ("coordinator.token", coordinator.token.is_some()),
+            ("client.token", client.token.is_some()),
+        ];
+        let ours = ours.into_iter().filter(|(_, has)| *has).map(|(key, _)| key.to_owned());
+        let of_alarms = alarms.iter().filter(|(_, alarm)| alarm.has_secrets());
+        ours.chain(of_alarms.map(|(name, _)| format!("alarms.{name}"))).collect()
+    }
+
     /// Every problem of what a coordinator needs.
     pub(crate) fn check_coordinator(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         self.coordinator.check(&mut problems);
+        if problems.is_empty() {
+            problems.extend(self.store().err());
+        }
         for (name, alarm) in &self.alarms {
             alarm.check(name, &mut problems);
         }
@@ -161,6 +238,28 @@ fn parse(path: &Path, text: &str) -> Result<toml::Table, ConfigError> {
         line: err.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count()),
         message: err.message().to_owned(),
     })
+}
+
+/// The text of a file, and who else can read it.
+fn read_file(path: &Path) -> std::io::Result<(String, Option<Exposed>)> {
+    let mut file = File::open(path)?;
+    let mut text = String::new();
+    file.read_to_string(&mut text)?;
+    Ok((text, crate::files::exposed(&file)?))
+}
+
+/// Who else can read a file, and what to do about it.
+fn advice(exposed: &Exposed, path: &str) -> String {
+    let what = match exposed {
+        Exposed::ToAll { .. } | Exposed::ToGroup { .. } => format!("run `chmod 600 {path}`"),
+        Exposed::ToOwner { .. } => {
+            format!("run `chown` so that {path} is this user's, and `chmod 600 {path}`")
+        }
+    };
+    format!(
+        "{exposed}: {what}; a file of root may be readable by this process's group (mode 0440 or \
+         0640); insecure_files = true allows any other"
+    )
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ impl ServerUrl {
     }
 
     /// Whether what is sent there can be read on the way.
-    pub(super) fn is_open_to_others(&self) -> bool {
+    pub(crate) fn is_open_to_others(&self) -> bool {
         self.is_plain() && !self.is_loopback()
     }
 }

@@ -26,6 +26,8 @@ impl Config {
         ]);
         ours.insert("limits".to_owned(), Value::Table(limits(&coordinator.limits)));
         ours.extend(coordinator.advertise.as_ref().map(|url| text("advertise", url)));
+        let file = coordinator.store_password_file.as_ref();
+        ours.extend(file.map(|path| text("store_password_file", path.display())));
         ours.extend(hidden(coordinator.token.as_ref()));
         if let Some(tls) = &coordinator.tls {
             let files = [text("cert", tls.cert.display()), text("key", tls.key.display())];
@@ -50,6 +52,7 @@ impl Config {
             ("coordinator".to_owned(), Value::Table(ours)),
             ("client".to_owned(), Value::Table(asking)),
         ]);
+        all.extend(self.insecure_files.then(|| flag("insecure_files", true)));
         all.extend(alarms.map(|alarms| ("alarms".to_owned(), alarms)));
         all
     }

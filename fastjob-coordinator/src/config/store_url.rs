@@ -1,9 +1,9 @@
 //! Where the store is.
 
-use std::{fmt, path::PathBuf, str::FromStr};
+use std::{ffi::OsStr, fmt, net::IpAddr, path::PathBuf, str::FromStr};
 
 use reqwest::Url;
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
 const FORMS: &str = "write it like `sqlite:fastjob-data/fastjob.db` or \
                      `postgres://user:password@host:5432/database`";
@@ -46,6 +46,55 @@ impl PostgresUrl {
     pub(crate) fn options(&self) -> &PgConnectOptions {
         &self.options
     }
+
+    /// Whether there is a password in the address.
+    pub(crate) fn has_password(&self) -> bool {
+        self.text.parse::<Url>().is_ok_and(|url| url.password().is_some())
+    }
+
+    /// The same with this password.
+    pub(crate) fn with_password(&self, password: &str) -> Self {
+        let options = Box::new(self.options.as_ref().clone().password(password));
+        Self { text: self.text.clone(), options }
+    }
+
+    /// Whether the database is on this machine.
+    fn is_local(&self) -> bool {
+        let host = self.options.get_host();
+        let is_loopback = |ip: IpAddr| ip.to_canonical().is_loopback();
+        self.options.get_socket().is_some()
+            || host.eq_ignore_ascii_case("localhost")
+            || host.parse().is_ok_and(is_loopback)
+    }
+
+    /// How the way to the database is protected from those who are on it.
+    pub(super) fn transport(&self) -> Transport {
+        let is_said = |name: &OsStr| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let in_text = self.text.parse::<Url>();
+        let in_text = in_text.is_ok_and(|url| url.query_pairs().any(|(key, _)| key == "sslmode"));
+        match self.options.get_ssl_mode() {
+            _ if self.is_local() => Transport::Safe,
+            _ if !in_text && !is_said(OsStr::new("PGSSLMODE")) => Transport::NotSaid,
+            PgSslMode::VerifyFull => Transport::Safe,
+            PgSslMode::VerifyCa => Transport::Weak("any certificate of that authority is accepted"),
+            PgSslMode::Require => Transport::Weak("whoever answers there is believed"),
+            PgSslMode::Disable => Transport::Weak("it is not encrypted"),
+            PgSslMode::Prefer | PgSslMode::Allow => Transport::Falls,
+        }
+    }
+}
+
+/// How the way to a database is protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Transport {
+    /// It is on this machine, or the database proves who it is.
+    Safe,
+    /// It is the operator's will that it is not, for this reason.
+    Weak(&'static str),
+    /// Nothing is said of it, and the driver would fall back to plain text.
+    NotSaid,
+    /// `prefer` or `allow`: whoever is on the way can have it in plain text.
+    Falls,
 }
 
 impl fmt::Debug for PostgresUrl {

@@ -1,6 +1,9 @@
+mod secrets;
+
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use super::*;
+use crate::files::testing::write_private;
 
 const TOKEN: &str = "0123456789abcdef-secret";
 
@@ -8,7 +11,7 @@ const TOKEN: &str = "0123456789abcdef-secret";
 fn load(toml: &str, vars: &[(&str, &str)]) -> Result<Config, ConfigError> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("fastjob.toml");
-    std::fs::write(&path, toml).unwrap();
+    write_private(&path, toml);
     let vars: BTreeMap<_, _> = vars.iter().copied().collect();
     Config::load(Some(&path), |name| vars.get(name).map(ToString::to_string))
 }
@@ -195,7 +198,7 @@ fn an_address_that_others_reach_needs_a_token_and_tls() {
 #[test]
 fn what_makes_no_sense_together_is_named_at_once() {
     refused("[coordinator]\nexecutor_lost = '6s'", "coordinator.executor_lost: ");
-    let shared = "[coordinator]\nstore = 'postgres://db.example.org/fastjob'\n";
+    let shared = "[coordinator]\nstore = 'postgres://localhost/fastjob'\n";
     refused(&format!("{shared}lease = '6s'"), "coordinator.executor_lost: ");
     assert_eq!(problems(&format!("{shared}lease = '5s'"), &[]), [""; 0]);
     refused("[coordinator]\nbeat = '0s'", "coordinator.beat: ");

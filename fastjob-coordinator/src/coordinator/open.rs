@@ -17,7 +17,8 @@ pub(super) struct Opened {
 
 impl Opened {
     pub(super) async fn open(config: &Config) -> Result<Self, StartError> {
-        Ok(match &config.coordinator.store {
+        let store = config.store().map_err(|err| StartError::Config(err.to_string()))?;
+        Ok(match &store {
             StoreUrl::Sqlite(path) => {
                 let store = Arc::new(Sqlite::open(path).await.map_err(store_error)?);
                 Self { whole: store, cluster: None }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
-use crate::store::{double::Double, sqlite::Sqlite};
+use crate::store::{NodeId, double::Double, sqlite::Sqlite};
 
 /// A coordinator on a store whose calls can be made to panic.
 async fn coordinator(break_it: impl Fn(&Double)) -> (tempfile::TempDir, Coordinator, Arc<Double>) {
@@ -69,4 +69,126 @@ async fn a_coordinator_that_is_told_to_stop_ends_without_an_error() {
     let stop = CancellationToken::new();
     stop.cancel();
     coordinator.run(stop).await.unwrap();
+}
+
+/// Asks a coordinator that runs as another node of its cluster does.
+struct Node {
+    credential: Credential,
+    to: NodeId,
+    url: String,
+    client: reqwest::Client,
+}
+
+impl Node {
+    /// Another node, and the coordinator that it asks.
+    async fn beside() -> (Self, Running) {
+        let folder = tempfile::tempdir().unwrap();
+        let builder = Coordinator::builder().listen("127.0.0.1:0".parse().unwrap());
+        let builder = builder.sqlite(folder.path().join("jobs.db")).token("0123456789abcdef");
+        let coordinator = builder.bind().await.unwrap();
+        let (key, to) = (coordinator.facts.key.clone(), coordinator.me.id.clone());
+        let url = format!("http://{}", coordinator.local_addr());
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(coordinator.run(stop.clone()));
+        crate::crypto::choose();
+        let credential = Credential::new(key, NodeId("other".to_owned()));
+        let node = Self { credential, to, url, client: reqwest::Client::new() };
+        node.until_it_acts().await;
+        (node, Running { stop, running: Some(running), _folder: folder })
+    }
+
+    async fn until_it_acts(&self) {
+        for _ in 0..600 {
+            let stop = serde_json::json!({"stop": {"task": 1}}).to_string();
+            if !self.ask(0, &stop).await.1.contains("moved") {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("it does not act on its partition");
+    }
+
+    async fn ask(&self, partition: u32, body: &str) -> (u16, String) {
+        let path = format!("{}/{partition}", crate::ops::ASK_PATH);
+        let (header, _) = self.credential.ask(&self.to, &path, body.as_bytes());
+        self.post(&path, &[(crate::ops::NODE_HEADER, header.as_str())], body.to_owned()).await
+    }
+
+    async fn post(&self, path: &str, headers: &[(&str, &str)], body: String) -> (u16, String) {
+        let mut request = self.client.post(format!("{}{path}", self.url));
+        for (name, value) in [("content-type", "application/json")].iter().chain(headers) {
+            request = request.header(*name, *value);
+        }
+        let answer = request.body(body).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+}
+
+/// A coordinator; it ends with the test.
+struct Running {
+    stop: CancellationToken,
+    running: Option<tokio::task::JoinHandle<Result<(), RunError>>>,
+    _folder: tempfile::TempDir,
+}
+
+impl Running {
+    async fn ends(mut self) {
+        self.stop.cancel();
+        self.running.take().unwrap().await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_is_for_nodes_is_open_to_the_clusters_credential_alone_and_that_opens_nothing_else() {
+    let (node, running) = Node::beside().await;
+    let path = format!("{}/0", crate::ops::ASK_PATH);
+    let body = r#"{"live":{"tasks":[]}}"#.to_owned();
+    let token = ("authorization", "Bearer 0123456789abcdef");
+    for headers in [&[][..], &[token], &[token, (crate::ops::NODE_HEADER, "1 a 0 b c")]] {
+        let (status, said) = node.post(&path, headers, body.clone()).await;
+        assert_eq!(status, 401, "{headers:?}: {said}");
+    }
+    assert_eq!(node.ask(0, &body).await, (200, r#"{"Ok":{"live":[]}}"#.to_owned()));
+    // A credential is for one call, and for the body that it was made for.
+    let (header, _) = node.credential.ask(&node.to, &path, body.as_bytes());
+    let headers = [(crate::ops::NODE_HEADER, header.as_str())];
+    let (status, said) = node.post(&path, &headers, body.replace("[]", "[1]")).await;
+    assert!(status == 401 && said.contains("the body is not"), "{status} {said}");
+    let (status, said) = node.post(&path, &headers, body).await;
+    assert!(status == 401 && said.contains("asked before"), "{status} {said}");
+    for path in ["/api/v1/jobs", "/internal/v1/other"] {
+        let (header, _) = node.credential.ask(&node.to, path, b"{}");
+        let headers = [(crate::ops::NODE_HEADER, header.as_str())];
+        let (status, said) = node.post(path, &headers, "{}".to_owned()).await;
+        let expected = if path.starts_with("/internal") { 404 } else { 401 };
+        assert_eq!(status, expected, "{path}: {said}");
+    }
+    running.ends().await;
+}
+
+#[tokio::test]
+async fn what_a_node_asks_is_checked_as_what_a_caller_asks() {
+    let (node, running) = Node::beside().await;
+    let save = |draft: serde_json::Value| {
+        serde_json::json!({"save": {"draft": draft, "create": true}}).to_string()
+    };
+    let alarms = save(serde_json::json!({"name": "a", "handler": "h", "alarms": ["nowhere"]}));
+    let (status, said) = node.ask(0, &alarms).await;
+    assert!(said.contains("no alarm channel is named `nowhere`"), "{status} {said}");
+    let (status, said) = node.ask(0, &save(serde_json::json!({"name": "", "handler": "h"}))).await;
+    assert!(said.contains("\"Err\""), "{status} {said}");
+    let tasks: Vec<i64> = (0..501).collect();
+    let (status, said) =
+        node.ask(0, &serde_json::json!({"live": {"tasks": tasks}}).to_string()).await;
+    assert!(said.contains("\"Err\"") && said.contains("500"), "{status} {said}");
+    let open = serde_json::json!({"open": {"state": "running", "job": null, "since": null,
+        "below": null, "limit": 502}});
+    let (status, said) = node.ask(0, &open.to_string()).await;
+    assert!(said.contains("\"Err\"") && said.contains("501"), "{status} {said}");
+    let long = format!("{{\"live\":{{\"tasks\":[{}]}}}}", " ".repeat(4 << 20));
+    let (status, said) = node.ask(0, &long).await;
+    assert!(status == 413 && said.contains("more than 4194304 bytes"), "{status} {said}");
+    let (status, said) = node.ask(0, &save(serde_json::json!({"name": "a", "handler": "h"}))).await;
+    assert!(status == 200 && said.contains("\"Ok\""), "{status} {said}");
+    running.ends().await;
 }

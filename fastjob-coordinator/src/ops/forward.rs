@@ -1,10 +1,10 @@
 //! Calls that are for the node that acts on a partition: answered here if that is this node, else
 //! asked of it, in one hop.
 //!
-//! What is asked is JSON over the one port, with the token of the cluster. The node that is asked
-//! answers or says that it is not the one; it never asks a third.
+//! What is asked is JSON over the one port, with the credential of the cluster. The node that is
+//! asked answers or says that it is not the one; it never asks a third.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use fastjob_core::{
     AttemptId, AttemptState, ExecutorName, JobDraft, JobId, Progress, TaskId, TaskState,
@@ -12,28 +12,25 @@ use fastjob_core::{
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use tokio::sync::Semaphore;
 
-use super::{BackfillAsk, Backfilled, Error, JobView, Ops, ProgressView, Saved, StartAsk, Started};
+use super::{
+    BackfillAsk, Backfilled, Error, JobView, Ops, PAGE_MAX, ProgressView, Saved, StartAsk, Started,
+};
 use crate::{
     cluster::Owner,
     engine::{LiveAttempt, LiveTask},
     shell::EngineHandle,
-    store::Partition,
+    store::{NodeRow, Partition},
 };
 
+/// What is for nodes of the cluster alone.
+pub(crate) const INTERNAL: &str = "/internal/";
 /// Where nodes ask each other.
 pub(crate) const PATH: &str = "/internal/v1/ask";
 /// How long a partition may be without an owner before a caller is told so.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Between two looks for the owner.
 const LOOK: Duration = Duration::from_millis(50);
-/// How long another node may take to answer.
-const ANSWER: Duration = Duration::from_secs(25);
-/// Longest answer of another node.
-const REPLY_MAX: usize = 32 * 1024 * 1024;
-/// Most questions to other nodes at the same time.
-const ASKED: usize = 64;
 
 /// What one node asks another.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -117,99 +114,6 @@ struct LiveAttemptWire {
     executor: Option<ExecutorName>,
 }
 
-/// The way to the other nodes. Cheap to clone.
-#[derive(Clone)]
-pub(crate) struct Peers {
-    client: reqwest::Client,
-    token: Option<String>,
-    asked: Arc<Semaphore>,
-}
-
-/// Why other nodes cannot be asked.
-#[derive(Debug, thiserror::Error)]
-#[error("the way to the other nodes cannot be set up")]
-pub(crate) struct NoPeers(#[from] reqwest::Error);
-
-impl Peers {
-    /// With the token of the cluster, and certificates in PEM that are trusted beside the system's.
-    ///
-    /// # Errors
-    ///
-    /// Fails if a certificate cannot be read.
-    pub(crate) fn new(token: Option<String>, roots: &[u8]) -> Result<Self, NoPeers> {
-        crate::crypto::choose();
-        let mut client = reqwest::Client::builder()
-            .connect_timeout(Duration::from_secs(3))
-            .timeout(ANSWER)
-            .no_proxy();
-        if !roots.is_empty() {
-            for root in reqwest::Certificate::from_pem_bundle(roots)? {
-                client = client.add_root_certificate(root);
-            }
-        }
-        Ok(Self { client: client.build()?, token, asked: Arc::new(Semaphore::new(ASKED)) })
-    }
-
-    pub(super) async fn ask(
-        &self,
-        address: &str,
-        partition: Partition,
-        ask: &Ask,
-    ) -> Result<Reply, Error> {
-        let away = |err: reqwest::Error| match err.is_connect() {
-            true => Error::Moved, // nothing was done there, and another will have its partitions
-            false => Error::Unavailable(format!(
-                "the node at {address} did not answer: it is not known whether this was done"
-            )),
-        };
-        // Whatever takes long here takes long for whoever waits: nothing was done there yet.
-        let turn = tokio::time::timeout(ANSWER, self.asked.acquire()).await;
-        let Ok(Ok(_turn)) = turn else {
-            return Err(Error::Unavailable(format!(
-                "{ASKED} questions to other nodes are waiting for an answer: ask again"
-            )));
-        };
-        let mut request = self.client.post(format!("{address}{PATH}/{}", partition.0)).json(ask);
-        if let Some(token) = &self.token {
-            request = request.bearer_auth(token);
-        }
-        let response = request.send().await.map_err(away)?;
-        let status = response.status();
-        if !status.is_success() {
-            return Err(Error::Unavailable(format!("the node at {address} answered {status}")));
-        }
-        let body = read(response).await.map_err(away)?.ok_or_else(|| too_long(address))?;
-        let reply: Result<Reply, Refusal> =
-            serde_json::from_slice(&body).map_err(|err| unreadable(address, &err))?;
-        reply.map_err(Error::from)
-    }
-}
-
-/// The body of an answer; `None` if it is too long.
-async fn read(mut response: reqwest::Response) -> reqwest::Result<Option<Vec<u8>>> {
-    let mut body = Vec::new();
-    while let Some(piece) = response.chunk().await? {
-        if body.len() + piece.len() > REPLY_MAX {
-            return Ok(None);
-        }
-        body.extend_from_slice(&piece);
-    }
-    Ok(Some(body))
-}
-
-fn too_long(address: &str) -> Error {
-    Error::Unavailable(format!(
-        "the answer of the node at {address} has more than {REPLY_MAX} bytes: ask for less"
-    ))
-}
-
-fn unreadable(address: &str, err: &serde_json::Error) -> Error {
-    Error::Unavailable(format!(
-        "the answer of the node at {address} cannot be read, so it is not known whether this was \
-         done: {err}"
-    ))
-}
-
 impl Ops {
     /// Asks whoever acts on the partition, and waits for somebody to do so.
     pub(super) async fn ask(&self, partition: Partition, ask: Ask) -> Result<Reply, Error> {
@@ -217,7 +121,7 @@ impl Ops {
         loop {
             let answer = match self.map.owner(partition) {
                 Owner::Here => self.answer(partition, ask.clone()).await,
-                Owner::There(address) => self.peers.ask(&address, partition, &ask).await,
+                Owner::There(node) => self.peers.ask(&node, partition, &ask).await,
                 Owner::Nobody => Err(Error::Moved),
             };
             match answer {
@@ -250,7 +154,12 @@ impl Ops {
         let engine = || self.engine(partition);
         match ask {
             Ask::Save { draft, create } => {
-                let (saved, view) = self.save_here(&engine()?, *draft, create).await?;
+                let job = self.valid(*draft)?;
+                let partitions = self.engines.partitions();
+                if Partition::of_name(&job.service, &job.name, partitions) != partition {
+                    return Err(Error::invalid("name", "the job belongs to another partition"));
+                }
+                let (saved, view) = self.save_here(&engine()?, job, create).await?;
                 Ok(Reply::Saved(saved, Box::new(view)))
             }
             Ask::Delete { job } => self.delete_here(&engine()?, job).await.map(|()| Reply::Done),
@@ -267,10 +176,17 @@ impl Ops {
             Ask::Stop { task } => {
                 self.stop_here(&engine()?, TaskId(task)).await.map(Reply::Stopped)
             }
+            Ask::Live { tasks } if tasks.len() > PAGE_MAX as usize => {
+                Err(Error::invalid("tasks", format_args!("there are more than {PAGE_MAX}")))
+            }
             Ask::Live { tasks } => {
                 let tasks = tasks.into_iter().map(TaskId).collect();
                 let live = self.live_here(tasks).await?;
                 Ok(Reply::Live(live.into_iter().map(LiveWire::from).collect()))
+            }
+            // One more than a page has tells that there is another page.
+            Ask::Open { limit, .. } if limit > PAGE_MAX + 1 => {
+                Err(Error::invalid("limit", super::out_of_bounds(limit, PAGE_MAX + 1)))
             }
             Ask::Open { state, job, since, below, limit } => {
                 let (job, below) = (job.map(JobId), below.map(TaskId));
@@ -285,13 +201,22 @@ impl Ops {
     /// acts on is about to be another's.
     pub(super) async fn ask_others(&self, ask: &Ask) -> Vec<Reply> {
         let mut replies = Vec::new();
-        for address in self.map.others() {
-            match self.peers.ask(&address, Partition::default(), ask).await {
+        for node in self.map.others() {
+            match self.peers.ask(&node, Partition::default(), ask).await {
                 Ok(reply) => replies.push(reply),
-                Err(err) => tracing::debug!(%err, node = address, "a node was not asked"),
+                Err(err) => left_out(&node, &err),
             }
         }
         replies
+    }
+}
+
+/// Logs that what a node acts on is missing in an answer to a caller.
+pub(super) fn left_out(node: &NodeRow, err: &Error) {
+    if matches!(err, Error::Moved) {
+        tracing::debug!(node = node.address, "a node was not asked, because it has ended");
+    } else {
+        tracing::warn!(%err, node = node.address, "a node did not answer and was left out");
     }
 }
 

@@ -53,6 +53,19 @@ impl Ops {
         if let SaveMode::Replace(path) = &mode {
             self.fit(path, &mut draft).await?;
         }
+        let job = self.valid(draft)?;
+        let create = mode == SaveMode::Create;
+        let partition = Partition::of_name(&job.service, &job.name, self.engines.partitions());
+        let draft = Box::new(JobDraft::from(&job));
+        let Reply::Saved(saved, view) = self.ask(partition, Ask::Save { draft, create }).await?
+        else {
+            return Err(odd());
+        };
+        Ok((saved, *view))
+    }
+
+    /// The job that a draft describes, if it can do what it says: whoever asks for it.
+    pub(super) fn valid(&self, draft: JobDraft) -> Result<Job, Error> {
         let job = Job::try_from(draft)
             .map_err(|err| Error::Invalid { message: err.to_string(), problems: err.problems })?;
         let unknown: Vec<_> = (0..)
@@ -64,25 +77,16 @@ impl Ops {
             let err = InvalidJob { name: Some(job.name.to_string()), problems: unknown };
             return Err(Error::Invalid { message: err.to_string(), problems: err.problems });
         }
-        let create = mode == SaveMode::Create;
-        let partition = Partition::of_name(&job.service, &job.name, self.engines.partitions());
-        let draft = Box::new(JobDraft::from(&job));
-        let Reply::Saved(saved, view) = self.ask(partition, Ask::Save { draft, create }).await?
-        else {
-            return Err(odd());
-        };
-        Ok((saved, *view))
+        Ok(job)
     }
 
     pub(super) async fn save_here(
         &self,
         engine: &EngineHandle,
-        draft: JobDraft,
+        job: Job,
         create: bool,
     ) -> Result<(Saved, JobView), Error> {
         let mode = if create { engine::SaveMode::Create } else { engine::SaveMode::Replace };
-        let job = Job::try_from(draft)
-            .map_err(|err| Error::Invalid { message: err.to_string(), problems: err.problems })?;
         let others = self.relatives(&job).await?;
         let job = Box::new(job);
         let save = |answer| {

@@ -3,6 +3,7 @@
 //! An edge turns words into these calls and their answers into words; it decides nothing.
 
 mod alarms;
+mod credential;
 mod executors;
 mod family;
 mod forward;
@@ -10,6 +11,7 @@ mod jobs;
 mod log;
 mod nodes;
 mod pages;
+mod peers;
 mod preview;
 mod silences;
 mod start;
@@ -27,10 +29,12 @@ pub use self::views::{
 };
 pub(crate) use self::{
     alarms::ListAlarms,
-    forward::{Ask, PATH as ASK_PATH, Peers, Refusal, Reply},
+    credential::{Credential, HEADER as NODE_HEADER, Question},
+    forward::{Ask, INTERNAL, PATH as ASK_PATH, Reply},
     jobs::SaveMode,
     log::LogChoice,
     pages::PAGE_BYTES,
+    peers::{Peers, Transport},
     tasks::ListTasks,
 };
 use crate::{

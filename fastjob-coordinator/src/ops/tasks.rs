@@ -7,14 +7,16 @@ use std::collections::HashMap;
 use fastjob_core::{TaskId, TaskState, instant};
 
 use super::{
-    Ask, AttemptView, Error, Ops, Page, ProgressView, Reply, StopAnswer, TaskView, forward::odd,
-    jobs::page, pages::fit,
+    Ask, AttemptView, Error, Ops, Page, ProgressView, Reply, StopAnswer, TaskView,
+    forward::{left_out, odd},
+    jobs::page,
+    pages::fit,
 };
 use crate::{
     cluster::Owner,
     engine::{Command, LiveTask, OpenAsk},
     shell::EngineHandle,
-    store::{AttemptRow, Partition, TaskFilter, TaskRow},
+    store::{AttemptRow, NodeId, NodeRow, Partition, TaskFilter, TaskRow},
 };
 
 /// Which tasks to list, as the caller wrote it.
@@ -133,18 +135,19 @@ impl Ops {
     /// are left out.
     async fn live(&self, tasks: Vec<TaskId>) -> Result<Vec<LiveTask>, Error> {
         let mut live = self.live_here(tasks.clone()).await?;
-        let mut by_node: HashMap<String, Vec<i64>> = HashMap::new();
+        let mut by_node: HashMap<NodeId, (NodeRow, Vec<i64>)> = HashMap::new();
         for task in tasks {
             let partition = Partition::of_id(task.0, self.engines.partitions());
-            if let Owner::There(address) = self.map.owner(partition) {
-                by_node.entry(address).or_default().push(task.0);
+            if let Owner::There(node) = self.map.owner(partition) {
+                let new = || (node.clone(), Vec::new());
+                by_node.entry(node.id.clone()).or_insert_with(new).1.push(task.0);
             }
         }
-        for (address, tasks) in by_node {
-            match self.peers.ask(&address, Partition::default(), &Ask::Live { tasks }).await {
+        for (node, tasks) in by_node.into_values() {
+            match self.peers.ask(&node, Partition::default(), &Ask::Live { tasks }).await {
                 Ok(Reply::Live(there)) => live.extend(there.into_iter().map(LiveTask::from)),
                 Ok(_) => return Err(odd()),
-                Err(err) => tracing::debug!(%err, node = address, "a node was not asked"),
+                Err(err) => left_out(&node, &err),
             }
         }
         Ok(live)

@@ -8,6 +8,7 @@ mod credit;
 mod hello;
 mod inbound;
 mod open;
+mod prove;
 mod read;
 mod round_trips;
 
@@ -29,6 +30,7 @@ use self::{
     beats::Beats,
     credit::Credit,
     open::{OpenSession, Outgoing, refused},
+    prove::Prover,
     read::{Heard, read},
     round_trips::RoundTrips,
 };
@@ -56,6 +58,8 @@ pub(crate) struct Terms {
     /// After how long without an answer an executor stops its exclusive attempts; at twice that
     /// they have ended, and at three times it may be given up.
     pub(crate) exclusive: Duration,
+    /// By which executors know a node of this cluster.
+    pub(crate) proof_key: Vec<u8>,
 }
 
 /// The executors' edge.
@@ -74,10 +78,12 @@ impl Link {
     /// The service, with the bounds of the protocol.
     pub(crate) fn into_router(self) -> axum::Router {
         let max_hello = self.limits.bytes;
+        let prover = Prover { node: self.terms.node.clone(), key: self.terms.proof_key.clone() };
         let service = v1::executor_link_server::ExecutorLinkServer::new(self)
             .max_decoding_message_size(MESSAGE_MAX)
             .max_encoding_message_size(MESSAGE_MAX);
-        inbound::bound(tonic::service::Routes::new(service).into_axum_router(), max_hello)
+        let services = tonic::service::Routes::new(service).add_service(prover.into_service());
+        inbound::bound(services.into_axum_router(), max_hello)
     }
 }
 
@@ -121,6 +127,7 @@ impl ExecutorLink for Link {
             node: self.terms.node.clone(),
             partitions: self.engines.partitions(),
             says_farewell: true,
+            proof_key: self.terms.proof_key.clone(),
         };
         // It ends with its stream, and with the coordinator: `listen` waits for both.
         tokio::spawn(async move {

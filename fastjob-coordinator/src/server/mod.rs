@@ -7,6 +7,7 @@
 mod connection;
 mod grpc;
 mod guard;
+mod nodes;
 mod responses;
 mod security;
 mod shield;

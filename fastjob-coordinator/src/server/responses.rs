@@ -22,6 +22,7 @@ use super::grpc;
 use crate::{
     api::{ASK_MAX, BODY_MAX, HEALTH, Kind, Problem},
     bounds::{Bounds, Hangup, Reserved, Watch},
+    ops::Question,
 };
 
 /// What a request takes besides its body.
@@ -58,7 +59,11 @@ fn body_bytes(request: &Request) -> u64 {
         // What is too long is refused and not kept.
         Some(length) if length > ASK_MAX as u64 => 0,
         Some(length) => length,
-        None => request.body().size_hint().exact().unwrap_or(BODY_MAX as u64),
+        None => {
+            let of_a_node = request.extensions().get::<Question>().is_some();
+            let most = if of_a_node { ASK_MAX } else { BODY_MAX };
+            request.body().size_hint().exact().unwrap_or(most as u64)
+        }
     }
 }
 

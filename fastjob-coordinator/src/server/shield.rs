@@ -1,6 +1,6 @@
 //! What every request goes through, REST and gRPC alike: the guard, bounds, and a net for panics.
 
-use std::panic::AssertUnwindSafe;
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use axum::{
     Router,
@@ -11,7 +11,7 @@ use axum::{
 use futures_util::FutureExt;
 use http::{HeaderMap, Uri};
 
-use super::{grpc, guard, guard::Guard, responses};
+use super::{grpc, guard, guard::Guard, nodes, responses};
 use crate::{
     api::{self, Kind, Problem},
     bounds::Bounds,
@@ -24,7 +24,10 @@ const URI_MAX: usize = 8 * 1024;
 /// Everything that the port serves: REST and the gRPC services, behind `guard` and within `bounds`.
 pub(crate) fn app(ops: Ops, grpc: Router, guard: impl Into<Guard>, bounds: Bounds) -> Router {
     // Two routers with a fallback each do not merge, and tonic's has one.
+    let credential = Arc::clone(ops.peers.credential());
     shield(api::router(ops).merge(grpc.reset_fallback()), guard.into(), bounds)
+        // Before the guard, which asks for a token.
+        .layer(middleware::from_fn_with_state(credential, nodes::stand))
 }
 
 pub(super) fn shield(routes: Router, guard: Guard, bounds: Bounds) -> Router {

@@ -6,6 +6,7 @@
 mod codes;
 #[cfg(test)]
 pub(crate) mod double;
+mod key;
 pub(crate) mod postgres;
 mod repair;
 mod retention;
@@ -24,6 +25,7 @@ use fastjob_core::{
 use jiff::Timestamp;
 
 pub(crate) use self::{
+    key::{ClusterKey, hex, unhex},
     repair::{IDS_MOST, Marks, RepairStore, Survey},
     retention::RetentionStore,
 };
@@ -279,6 +281,8 @@ pub(crate) struct StoreFacts {
     pub(crate) partitions: u32,
     /// When it was created.
     pub(crate) since: Timestamp,
+    /// What its nodes alone know.
+    pub(crate) key: ClusterKey,
 }
 
 /// What the engine starts from.
@@ -302,7 +306,7 @@ const CHILD_STARTS: u32 = 1_000;
 pub(crate) struct NodeId(pub(crate) String);
 
 /// A node as the others see it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NodeRow {
     pub(crate) id: NodeId,
     /// Where executors and the other nodes reach it: `http://HOST:PORT`.

@@ -3,6 +3,10 @@
 //! [`v1`] is generated from `proto/fastjob/v1` and committed; a test compares. What cannot be
 //! translated is refused: a peer that sends it speaks another protocol.
 
+mod proof;
+
+pub use self::proof::{PROOF_NONCE_MAX, proof, proves};
+
 use jiff::Timestamp;
 
 use crate::{

@@ -19,6 +19,7 @@ const NAMES: [&str; 12] = [
     "FASTJOB_CAPACITY",
     "FASTJOB_CA_CERT",
     "FASTJOB_EXECUTOR_NAME",
+    "FASTJOB_INSECURE_FILES",
     "FASTJOB_IP",
     "FASTJOB_LOG_PATH",
     "FASTJOB_LOG_RETENTION_DAYS",
@@ -86,6 +87,18 @@ fn number<T: FromStr<Err: Display>>(name: &str, text: &str) -> Result<T, ConfigE
         name: name.to_owned(),
         message: err.to_string(),
     })
+}
+
+/// Reads a switch, as the coordinator does.
+pub(super) fn switch(name: &str, text: &str) -> Result<bool, ConfigError> {
+    match text {
+        "true" | "1" => Ok(true),
+        "false" | "0" => Ok(false),
+        other => Err(ConfigError::Variable {
+            name: name.to_owned(),
+            message: format!("`{other}` is neither true nor false"),
+        }),
+    }
 }
 
 fn list(text: &str) -> Vec<String> {

@@ -7,6 +7,7 @@ mod answers;
 mod dial;
 mod outbound;
 mod peers;
+mod proof;
 mod terms;
 
 #[cfg(test)]
@@ -21,14 +22,14 @@ use fastjob_core::{
 use tokio::time::{Instant, timeout};
 use tokio_stream::StreamExt;
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Status, Streaming, metadata::MetadataValue};
+use tonic::{Code, Status, Streaming, metadata::MetadataValue, transport::Channel};
 use v1::{
     executor_link_client::ExecutorLinkClient, from_executor::Message as Say,
     to_executor::Message as Hear,
 };
 
-pub(crate) use self::peers::Peers;
-use self::{answers::Answers, outbound::Outlet, terms::Terms};
+pub(crate) use self::peers::{Peers, Place};
+use self::{answers::Answers, outbound::Outlet, proof::NotProven, terms::Terms};
 use crate::{config::ExecutorConfig, figures::Figures, registry::Registry, runtime::Runtime};
 
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -53,8 +54,12 @@ pub(crate) struct Identity {
 /// Why a link ended.
 #[derive(Debug, thiserror::Error)]
 enum LinkError {
+    #[error("it is not dialled: {0}")]
+    Unsafe(String),
     #[error("cannot connect")]
     Dial(#[source] tonic::transport::Error),
+    #[error("it was not sent the token: {0}")]
+    NotProven(NotProven),
     #[error("{}", .0.message())]
     Refused(Box<Status>),
     #[error("it is a coordinator of another store than {0}, for which this executor works")]
@@ -71,7 +76,8 @@ impl LinkError {
     /// Whether the answer will be the same for some time.
     fn is_lasting(&self) -> bool {
         match self {
-            Self::OtherCluster(_) | Self::NoWelcome => true,
+            Self::Unsafe(_) | Self::OtherCluster(_) | Self::NoWelcome => true,
+            Self::NotProven(why) => why.is_lasting(),
             Self::Refused(status) => matches!(
                 status.code(),
                 Code::Unauthenticated
@@ -89,6 +95,12 @@ impl LinkError {
 impl From<Status> for LinkError {
     fn from(status: Status) -> Self {
         Self::Refused(Box::new(status))
+    }
+}
+
+impl From<NotProven> for LinkError {
+    fn from(why: NotProven) -> Self {
+        Self::NotProven(why)
     }
 }
 
@@ -115,6 +127,8 @@ impl Drop for Kept<'_> {
 pub(crate) struct Link {
     pub(crate) number: u32,
     pub(crate) address: String,
+    /// The node that is expected there, where the address was learned.
+    pub(crate) node: Option<String>,
     pub(crate) identity: Arc<Identity>,
     pub(crate) runtime: Runtime,
     pub(crate) peers: Peers,
@@ -172,10 +186,26 @@ impl Link {
         *told = why;
     }
 
+    /// Whether what listens at the address is a coordinator of this executor's cluster. At first the
+    /// executor knows no cluster: it takes the word of its settings.
+    async fn is_proven(&self, channel: Channel) -> Result<(), NotProven> {
+        match (self.peers.proof_key(), &self.node) {
+            (Some(key), node) => proof::ask(channel, &key, node.as_deref()).await,
+            (None, Some(_)) => Err(NotProven::Earlier),
+            (None, None) => Ok(()),
+        }
+    }
+
     async fn session(&self, welcomed: &mut bool) -> Result<(), LinkError> {
+        // Of addresses that are learned, too: another node's settings may be less strict.
+        self.identity.config.judge(&self.address).map_err(LinkError::Unsafe)?;
         // The connect timeout of the channel does not cover the TLS handshake.
         let channel = timeout(WELCOME, dial::channel(&self.address, &self.identity)).await;
         let channel = channel.map_err(|_| LinkError::Silent(WELCOME))?.map_err(LinkError::Dial)?;
+        if self.identity.config.token().is_some() {
+            let proven = timeout(WELCOME, self.is_proven(channel.clone())).await;
+            proven.map_err(|_| LinkError::Silent(WELCOME))??;
+        }
         let mut client = ExecutorLinkClient::new(channel)
             .max_decoding_message_size(MESSAGE_MAX)
             .max_encoding_message_size(MESSAGE_MAX);
@@ -198,7 +228,7 @@ impl Link {
             Some(Ok(_)) => return Err(LinkError::NoWelcome),
             None => return Err(LinkError::Closed),
         };
-        self.peers.belongs(&welcome.cluster)?;
+        self.peers.belongs(&welcome)?;
         *welcomed = true;
         tracing::info!(coordinator = %self.address, release = welcome.version, "connected");
         let terms = Terms::of(&welcome);

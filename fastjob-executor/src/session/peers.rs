@@ -28,10 +28,20 @@ struct Inner {
 struct Known {
     /// The cluster that welcomed the executor first.
     cluster: Option<String>,
+    /// By which its nodes are known; none of an earlier release.
+    proof_key: Option<Vec<u8>>,
     /// By link, the node that it has a session with.
     sessions: HashMap<u32, String>,
     /// Node and address; the latest that any of them said.
     nodes: Vec<(String, String)>,
+}
+
+/// Where a link leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) address: String,
+    /// The node that is there; not known of an address of the settings.
+    pub(crate) node: Option<String>,
 }
 
 /// Links to nodes that the settings do not name.
@@ -43,12 +53,21 @@ struct Learned {
 
 impl Peers {
     /// Whether a coordinator is one of the cluster.
-    pub(super) fn belongs(&self, cluster: &str) -> Result<(), LinkError> {
+    pub(super) fn belongs(&self, welcome: &v1::Welcome) -> Result<(), LinkError> {
         let mut known = self.lock();
-        match known.cluster.get_or_insert_with(|| cluster.to_owned()) {
-            first if first == cluster => Ok(()),
-            first => Err(LinkError::OtherCluster(first.clone())),
+        match known.cluster.get_or_insert_with(|| welcome.cluster.clone()) {
+            first if *first == welcome.cluster => {}
+            first => return Err(LinkError::OtherCluster(first.clone())),
         }
+        if known.proof_key.is_none() && !welcome.proof_key.is_empty() {
+            known.proof_key = Some(welcome.proof_key.clone());
+        }
+        Ok(())
+    }
+
+    /// By which the nodes of the cluster are known, once one of them has said.
+    pub(super) fn proof_key(&self) -> Option<Vec<u8>> {
+        self.lock().proof_key.clone()
     }
 
     /// A link has a session with this node.
@@ -71,13 +90,13 @@ impl Peers {
     }
 
     /// Keeps a link with every address of `configured` and every node that is learned, until told
-    /// to stop. A link is `run` with its number and address until its token fires; one that panics is
-    /// a failure of the executor.
+    /// to stop. A link is `run` with its number and place until its token fires; one that panics is a
+    /// failure of the executor.
     pub(crate) async fn keep_links<R>(
         &self,
         configured: &[String],
         (failures, stop): (&Failures, &CancellationToken),
-        run: impl Fn(u32, String, CancellationToken) -> R,
+        run: impl Fn(u32, Place, CancellationToken) -> R,
     ) where
         R: Future<Output = ()> + Send + 'static,
     {
@@ -85,13 +104,14 @@ impl Peers {
         let mut learned = Learned::default();
         let part = |address: &str| format!("the link to {address}");
         for address in configured {
-            links.spawn(part(address), run(learned.next, address.clone(), stop.clone()));
+            let place = Place { address: address.clone(), node: None };
+            links.spawn(part(address), run(learned.next, place, stop.clone()));
             learned.next += 1;
         }
         while !stop.is_cancelled() {
-            for (number, address, token) in learned.update(&self.lock(), configured, stop) {
-                tracing::info!(coordinator = %address, "another coordinator of the cluster");
-                links.spawn(part(&address), run(number, address, token));
+            for (number, place, token) in learned.update(&self.lock(), configured, stop) {
+                tracing::info!(coordinator = %place.address, "another coordinator of the cluster");
+                links.spawn(part(&place.address), run(number, place, token));
             }
             tokio::select! {
                 () = stop.cancelled() => break,
@@ -115,7 +135,7 @@ impl Learned {
         known: &Known,
         configured: &[String],
         stop: &CancellationToken,
-    ) -> Vec<(u32, String, CancellationToken)> {
+    ) -> Vec<(u32, Place, CancellationToken)> {
         let reached_else = |node: &str, own: Option<u32>| {
             known.sessions.iter().any(|(link, other)| other == node && Some(*link) != own)
         };
@@ -137,7 +157,8 @@ impl Learned {
             }
             let token = stop.child_token();
             self.by_node.insert(node.clone(), (self.next, token.clone()));
-            new.push((self.next, address.clone(), token));
+            let place = Place { address: address.clone(), node: Some(node.clone()) };
+            new.push((self.next, place, token));
             self.next += 1;
         }
         new
@@ -157,8 +178,9 @@ mod tests {
         let mut known = Known { nodes: vec![node("a"), node("b"), node("c")], ..Known::default() };
         known.sessions.insert(0, "c".to_owned()); // the address a is c's other name
         let new = learned.update(&known, &configured, &stop);
-        let addresses: Vec<_> = new.iter().map(|(_, address, _)| address.as_str()).collect();
-        assert_eq!(addresses, ["http://b:1"]);
+        let places: Vec<_> = new.iter().map(|(_, place, _)| place.clone()).collect();
+        let b = Place { address: "http://b:1".to_owned(), node: Some("b".to_owned()) };
+        assert_eq!(places, [b]);
         known.sessions.insert(new[0].0, "b".to_owned());
         assert!(learned.update(&known, &configured, &stop).is_empty());
         assert!(!new[0].2.is_cancelled(), "its own session is no other way to it");

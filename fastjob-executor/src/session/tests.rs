@@ -62,37 +62,43 @@ struct Executor {
     logs: tempfile::TempDir,
 }
 
+/// A link of an executor with the handler `patient`, and the folder of its logs.
+fn link(address: String, node: Option<&str>) -> (Link, tempfile::TempDir) {
+    let service: ServiceName = "test".parse().unwrap();
+    let handlers = vec![Registration::named("patient", Patient)];
+    let registry = Arc::new(Registry::collect(&service, Discovery::Off, handlers).unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let logs = Logs::open(folder.path(), 1).unwrap();
+    let runtime = Runtime::new(Arc::clone(&registry), logs, Capture::new(), 10, Clock::default());
+    let identity = Identity {
+        service,
+        name: "executor-1".parse().unwrap(),
+        secret: "1".repeat(32),
+        registry,
+        figures: Figures::new(),
+        config: ExecutorConfig::default(),
+        ca_cert: None,
+    };
+    let link = Link {
+        number: 0,
+        address,
+        node: node.map(str::to_owned),
+        identity: Arc::new(identity),
+        runtime,
+        peers: Peers::default(),
+        stop: CancellationToken::new(),
+    };
+    (link, folder)
+}
+
 impl Executor {
     fn dials(address: String) -> Self {
-        let service: ServiceName = "test".parse().unwrap();
-        let handlers = vec![Registration::named("patient", Patient)];
-        let registry = Arc::new(Registry::collect(&service, Discovery::Off, handlers).unwrap());
-        let folder = tempfile::tempdir().unwrap();
-        let logs = Logs::open(folder.path(), 1).unwrap();
-        let runtime =
-            Runtime::new(Arc::clone(&registry), logs, Capture::new(), 10, Clock::default());
-        let identity = Identity {
-            service,
-            name: "executor-1".parse().unwrap(),
-            secret: "1".repeat(32),
-            registry,
-            figures: Figures::new(),
-            config: ExecutorConfig::default(),
-            ca_cert: None,
-        };
-        let stop = CancellationToken::new();
+        let (link, logs) = link(address, None);
+        let (runtime, stop) = (link.runtime.clone(), link.stop.clone());
         let (watched, watching) = (runtime.clone(), stop.clone());
         tokio::spawn(async move { watched.watch_silence(watching).await });
-        let link = Link {
-            number: 0,
-            address,
-            identity: Arc::new(identity),
-            runtime: runtime.clone(),
-            peers: Peers::default(),
-            stop: stop.clone(),
-        };
         tokio::spawn(link.run());
-        Self { runtime, stop, logs: folder }
+        Self { runtime, stop, logs }
     }
 }
 
@@ -244,4 +250,88 @@ async fn a_peer_that_accepts_the_connection_and_does_nothing_is_dialled_again() 
     let second = tokio::time::timeout(Duration::from_secs(60), listener.accept()).await;
     assert!(second.is_ok(), "it still waits for the first");
     executor.stop.cancel();
+}
+
+const TOKEN: &str = "a-token-of-the-tests";
+const KEY: &[u8] = b"the proof key of the cluster";
+
+/// Notes the tokens that it is sent, and lets nobody in.
+#[derive(Clone, Default)]
+struct Listens(Arc<Mutex<Vec<String>>>);
+
+#[tonic::async_trait]
+impl ExecutorLink for Listens {
+    type JoinStream = ReceiverStream<Said>;
+
+    async fn join(
+        &self,
+        request: Request<Streaming<v1::FromExecutor>>,
+    ) -> Result<Response<Self::JoinStream>, Status> {
+        let token = request.metadata().get("authorization").map(|token| token.to_str().unwrap());
+        self.0.lock().unwrap().push(token.unwrap_or("none").to_owned());
+        Err(Status::unavailable("it only listens"))
+    }
+}
+
+/// Proves what it can with a key, as the node `n1`.
+struct Proves(&'static [u8]);
+
+#[tonic::async_trait]
+impl v1::cluster_proof_server::ClusterProof for Proves {
+    async fn prove(&self, request: Request<v1::Challenge>) -> Result<Response<v1::Proof>, Status> {
+        let mac = fastjob_core::wire::proof(self.0, &request.into_inner().nonce, "n1");
+        Ok(Response::new(v1::Proof { node: "n1".to_owned(), mac }))
+    }
+}
+
+/// Which tokens are sent to an address by an executor with a token that was welcomed before, and why
+/// there is no session.
+async fn sent(proves: Option<Proves>, node: Option<&str>, known: &[u8]) -> (Vec<String>, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let listens = Listens::default();
+    let server = tonic::transport::Server::builder()
+        .add_service(ExecutorLinkServer::new(listens.clone()))
+        .add_optional_service(proves.map(v1::cluster_proof_server::ClusterProofServer::new));
+    tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
+    let (mut link, _logs) = link(address, node);
+    Arc::get_mut(&mut link.identity).unwrap().config.set_access_token(TOKEN);
+    if !known.is_empty() {
+        let proof_key = known.to_vec();
+        let welcome = v1::Welcome { cluster: "c".to_owned(), proof_key, ..Default::default() };
+        link.peers.belongs(&welcome).unwrap();
+    }
+    let why = link.session(&mut false).await.unwrap_err().to_string();
+    let sent = listens.0.lock().unwrap().clone();
+    (sent, why)
+}
+
+#[tokio::test]
+async fn the_token_is_sent_to_those_alone_that_prove_to_be_of_the_cluster() {
+    let token = [format!("Bearer {TOKEN}")];
+    // The settings are believed until there is a cluster.
+    assert_eq!(sent(None, None, b"").await.0, token);
+    for node in [None, Some("n1")] {
+        assert_eq!(sent(Some(Proves(KEY)), node, KEY).await.0, token, "{node:?}");
+        let (sent_to, why) = sent(Some(Proves(b"another key")), node, KEY).await;
+        assert!(sent_to.is_empty() && why.contains("did not prove"), "{node:?} {sent_to:?} {why}");
+        let (sent_to, why) = sent(None, node, KEY).await;
+        assert!(sent_to.is_empty() && why.contains("did not prove"), "{node:?} {sent_to:?} {why}");
+    }
+    // It passes the challenge on to a node of the cluster.
+    let (sent_to, why) = sent(Some(Proves(KEY)), Some("n2"), KEY).await;
+    assert!(sent_to.is_empty() && why.contains("did not prove"), "{sent_to:?} {why}");
+    let (sent_to, why) = sent(None, Some("n1"), b"").await;
+    assert!(sent_to.is_empty() && why.contains("an earlier release"), "{sent_to:?} {why}");
+}
+
+#[tokio::test]
+async fn an_address_that_is_learned_is_dialled_only_where_the_token_may_travel() {
+    for node in [None, Some("n1")] {
+        let (mut link, _logs) = link("http://192.0.2.1:7070".to_owned(), node);
+        Arc::get_mut(&mut link.identity).unwrap().config.set_access_token(TOKEN);
+        let err = link.session(&mut false).await.unwrap_err();
+        assert!(matches!(err, LinkError::Unsafe(_)) && err.is_lasting(), "{err:?}");
+        assert!(err.to_string().contains("in plain text"), "{err}");
+    }
 }

@@ -17,6 +17,7 @@ mod limits;
 mod load;
 mod logs;
 mod pages;
+mod private_files;
 mod rolling;
 mod routes;
 mod runs;
@@ -25,6 +26,7 @@ mod stops;
 mod strategies;
 mod tls;
 mod tokens;
+mod trust;
 
 use fastjob_tests::process::Coordinator;
 

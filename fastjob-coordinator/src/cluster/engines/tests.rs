@@ -4,13 +4,19 @@ use fastjob_core::AttemptId;
 use jiff::Timestamp;
 
 use super::*;
+use crate::store::ClusterKey;
 
 const SESSION: SessionId = SessionId(1);
 const LEASE: Lease = Lease { partition: Partition(1), term: 1 };
 
 fn engines() -> (Engines, watch::Receiver<Health>) {
     let (_, health) = watch::channel(Health::Well);
-    let facts = StoreFacts { cluster: "c".into(), partitions: 2, since: Timestamp::UNIX_EPOCH };
+    let facts = StoreFacts {
+        cluster: "c".into(),
+        partitions: 2,
+        since: Timestamp::UNIX_EPOCH,
+        key: ClusterKey::random(),
+    };
     let clock = Arc::new(Clock::start(crate::clock::Witness::Uptime));
     (Engines::new(facts, clock, Deadline::never(), health.clone()), health)
 }

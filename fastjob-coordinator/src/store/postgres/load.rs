@@ -9,9 +9,10 @@ use tokio_stream::StreamExt;
 
 use super::{Postgres, int, jobs, while_doing};
 use crate::store::{
-    CHILD_STARTS, ChildStart, EndedShard, Error, LifeId, LifeRow, Lineage, LoadStore, Loaded,
-    NewAttempt, OpenAttempt, Partition, Result, StoreFacts,
+    CHILD_STARTS, ChildStart, ClusterKey, EndedShard, Error, LifeId, LifeRow, Lineage, LoadStore,
+    Loaded, NewAttempt, OpenAttempt, Partition, Result, StoreFacts,
     codes::{attempt_state, cause, task_state},
+    key::NAME,
 };
 
 #[async_trait::async_trait]
@@ -23,8 +24,15 @@ impl LoadStore for Postgres {
         };
         let cluster: String = meta("cluster").fetch_one(&self.readers).await.map_err(&doing)?;
         let since: String = meta("since").fetch_one(&self.readers).await.map_err(&doing)?;
+        let key: String = sqlx::query_scalar("select value from secrets where name = $1")
+            .bind(NAME)
+            .fetch_one(&self.readers)
+            .await
+            .map_err(&doing)?;
+        let key = ClusterKey::from_hex(&key)
+            .ok_or_else(|| Error::Corrupt { what: "a cluster key".to_owned() })?;
         let since = since.parse().map_err(|_| Error::Corrupt { what: format!("since {since}") })?;
-        Ok(StoreFacts { cluster, partitions: self.partitions, since: instant(since)? })
+        Ok(StoreFacts { cluster, partitions: self.partitions, since: instant(since)?, key })
     }
 
     async fn child_starts(&self, partitions: &[Partition], limit: u32) -> Result<Vec<ChildStart>> {

@@ -27,7 +27,7 @@ use std::{borrow::Cow, time::Duration};
 use sqlx::{ConnectOptions, Connection, PgConnection};
 
 use self::{line::Line, readers::Readers};
-use super::{Error, Result, unreadable::Unreadable};
+use super::{ClusterKey, Error, Result, key::NAME, unreadable::Unreadable};
 use crate::config::PostgresUrl;
 
 /// How long anybody waits for a connection.
@@ -111,6 +111,12 @@ impl Postgres {
             .map_err(|_| open("it does not answer".to_owned()))?
             .map_err(|err| open(why(&err)))?;
         migrate::migrate(&name, &mut connection, &options, migrate::WAIT).await?;
+        sqlx::query("insert into secrets (name, value) values ($1, $2) on conflict do nothing")
+            .bind(NAME)
+            .bind(ClusterKey::random().to_hex())
+            .execute(&mut connection)
+            .await
+            .map_err(|err| open(why(&err)))?;
         let partitions: String =
             sqlx::query_scalar("select value from meta where key = 'partitions'")
                 .fetch_one(&mut connection)

@@ -8,9 +8,10 @@ use tokio_stream::StreamExt;
 
 use super::{Sqlite, jobs, while_doing};
 use crate::store::{
-    CHILD_STARTS, ChildStart, EndedShard, Error, LifeId, LifeRow, Lineage, LoadStore, Loaded,
-    NewAttempt, OpenAttempt, Partition, Result, StoreFacts,
+    CHILD_STARTS, ChildStart, ClusterKey, EndedShard, Error, LifeId, LifeRow, Lineage, LoadStore,
+    Loaded, NewAttempt, OpenAttempt, Partition, Result, StoreFacts,
     codes::{attempt_state, cause, task_state},
+    key::NAME,
 };
 
 #[async_trait::async_trait]
@@ -22,8 +23,15 @@ impl LoadStore for Sqlite {
         };
         let cluster: String = meta("cluster").fetch_one(&self.readers).await.map_err(&doing)?;
         let since: String = meta("since").fetch_one(&self.readers).await.map_err(&doing)?;
+        let key: String = sqlx::query_scalar("select value from secrets where name = ?")
+            .bind(NAME)
+            .fetch_one(&self.readers)
+            .await
+            .map_err(&doing)?;
+        let key = ClusterKey::from_hex(&key)
+            .ok_or_else(|| Error::Corrupt { what: "a cluster key".to_owned() })?;
         let since = since.parse().map_err(|_| Error::Corrupt { what: format!("since {since}") })?;
-        Ok(StoreFacts { cluster, partitions: 1, since: instant(since)? })
+        Ok(StoreFacts { cluster, partitions: 1, since: instant(since)?, key })
     }
 
     async fn child_starts(&self, partitions: &[Partition], limit: u32) -> Result<Vec<ChildStart>> {

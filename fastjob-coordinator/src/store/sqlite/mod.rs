@@ -20,7 +20,7 @@ mod tests;
 use std::{
     fs::{self, File, TryLockError},
     io::Write,
-    path::Path,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -31,7 +31,8 @@ use sqlx::{
 };
 use tokio::sync::Mutex;
 
-use super::{Error, Result, unreadable::Unreadable};
+use super::{ClusterKey, Error, Result, key::NAME, unreadable::Unreadable};
+use crate::files::{self, NotPrivate};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -63,16 +64,34 @@ impl Sqlite {
             return Err(open("it is a folder".to_owned()));
         }
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            fs::create_dir_all(folder).map_err(|err| open(err.to_string()))?;
+            files::make_folder(folder).map_err(|err| open(err.to_string()))?;
+            if files::is_open_to_all(folder) {
+                tracing::warn!(
+                    folder = %folder.display(),
+                    "all users of this machine can replace the files of the store: take the right to \
+                     write in its folder away from them, with chmod o-w"
+                );
+            }
         }
+        let private = |err: NotPrivate| open(err.to_string());
+        files::is_own_link(path).map_err(private)?;
         // One file has one lock, whichever link leads to it.
         let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let path = real.as_path();
+        let beside = ["-wal", "-shm", "-journal"].map(|suffix| look::beside(path, suffix));
+        for file in beside.iter().map(PathBuf::as_path).chain([path]) {
+            files::check(file).map_err(private)?;
+        }
         look::look(path).await?;
         let lock = lock(path)?;
+        // SQLite gives the files beside it the mode of this one.
+        drop(files::open(path).map_err(private)?);
+        for file in &beside {
+            files::restrict_if_there(file).map_err(private)?;
+        }
         let options = SqliteConnectOptions::new()
             .filename(path)
-            .create_if_missing(true)
+            .create_if_missing(false)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(10))
@@ -86,7 +105,7 @@ impl Sqlite {
         migrate(path, &mut writer).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
-            .connect_with(options.create_if_missing(false).read_only(true))
+            .connect_with(options.read_only(true))
             .await
             .map_err(|err| open(err.to_string()))?;
         Ok(Self {
@@ -102,16 +121,19 @@ impl Sqlite {
 /// Takes the lock beside the file. The process id in it is for people.
 fn lock(path: &Path) -> Result<File> {
     let beside = look::beside(path, ".lock");
-    let open = |err: std::io::Error| Error::Open {
+    let refused = |why: String| Error::Open {
         path: path.display().to_string(),
-        why: format!("its lock {} cannot be had: {err}", beside.display()),
+        why: format!("its lock {} cannot be had: {why}", beside.display()),
     };
-    let mut file =
-        File::options().create(true).write(true).truncate(false).open(&beside).map_err(open)?;
+    let open = |err: std::io::Error| refused(err.to_string());
+    let mut file = files::open(&beside).map_err(|err| refused(err.to_string()))?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Err(Error::InUse(path.display().to_string())),
         Err(TryLockError::Error(err)) => return Err(open(err)),
+    }
+    if !files::is_at(&file, &beside).map_err(open)? {
+        return Err(refused("it was replaced while it was opened".to_owned()));
     }
     file.set_len(0).map_err(open)?;
     writeln!(file, "{}", std::process::id()).map_err(open)?;
@@ -144,6 +166,12 @@ async fn migrate(path: &Path, writer: &mut SqliteConnection) -> Result<()> {
     let cluster = uuid::Uuid::new_v4().to_string();
     sqlx::query("insert into meta (key, value) values ('cluster', ?) on conflict do nothing")
         .bind(cluster)
+        .execute(&mut *writer)
+        .await
+        .map_err(|err| open(err.to_string()))?;
+    sqlx::query("insert into secrets (name, value) values (?, ?) on conflict do nothing")
+        .bind(NAME)
+        .bind(ClusterKey::random().to_hex())
         .execute(&mut *writer)
         .await
         .map_err(|err| open(err.to_string()))?;

@@ -248,3 +248,103 @@ async fn what_was_decided_before_a_commit_that_is_refused_is_written() {
     stop.cancel();
     running.await.unwrap().unwrap();
 }
+
+#[cfg(unix)]
+mod of_one_user {
+    //! No other user of the machine reads the files of a store, or holds or swaps them.
+
+    use std::{
+        os::unix::fs::{PermissionsExt, symlink},
+        path::Path,
+    };
+
+    use super::*;
+
+    fn set_mode(path: &Path, mode: u32) {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    /// The modes of everything in a folder.
+    fn modes(folder: &Path) -> BTreeMap<String, u32> {
+        let files = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
+        let mode = |file: std::fs::DirEntry| {
+            let mode = file.metadata().unwrap().permissions().mode() & 0o7777;
+            (file.file_name().into_string().unwrap(), mode)
+        };
+        files.map(mode).collect()
+    }
+
+    const FILES: [&str; 4] = ["fastjob.db", "fastjob.db-shm", "fastjob.db-wal", "fastjob.db.lock"];
+
+    #[tokio::test]
+    async fn a_new_store_and_its_folders_are_its_users_alone() {
+        let outer = tempfile::tempdir().unwrap();
+        let folder = outer.path().join("a/b");
+        let store = Sqlite::open(&folder.join("fastjob.db")).await.unwrap();
+        assert_eq!(modes(&folder), FILES.map(|name| (name.to_owned(), 0o600)).into());
+        assert_eq!(modes(outer.path())["a"], 0o700);
+        assert_eq!(modes(&outer.path().join("a"))["b"], 0o700);
+        drop(store);
+    }
+
+    #[tokio::test]
+    async fn a_store_that_others_could_read_is_its_users_alone_once_it_was_opened() {
+        let mut home = File::fresh().await;
+        // As it lies there after a crash.
+        let killed = tempfile::tempdir().unwrap();
+        for name in FILES {
+            std::fs::copy(home.folder.path().join(name), killed.path().join(name)).unwrap();
+            set_mode(&killed.path().join(name), 0o666);
+        }
+        home.store = None;
+        let store = Sqlite::open(&killed.path().join("fastjob.db")).await.unwrap();
+        assert_eq!(modes(killed.path()), FILES.map(|name| (name.to_owned(), 0o600)).into());
+        drop(store);
+    }
+
+    #[tokio::test]
+    async fn a_link_in_place_of_a_file_is_refused_and_what_it_leads_to_is_left_alone() {
+        for name in ["fastjob.db.lock", "fastjob.db-wal", "fastjob.db-shm", "fastjob.db-journal"] {
+            let folder = tempfile::tempdir().unwrap();
+            let target = folder.path().join("target");
+            std::fs::write(&target, "precious").unwrap();
+            symlink(&target, folder.path().join(name)).unwrap();
+            let said = Sqlite::open(&folder.path().join("fastjob.db")).await.unwrap_err();
+            assert!(said.to_string().contains("is a symbolic link"), "{name}: {said}");
+            assert_eq!(std::fs::read_to_string(&target).unwrap(), "precious");
+            assert!(!folder.path().join("fastjob.db").exists(), "{name}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("fastjob.db");
+        symlink(folder.path().join("nowhere.db"), &path).unwrap();
+        let said = Sqlite::open(&path).await.unwrap_err().to_string();
+        assert!(said.contains("is a symbolic link"), "{said}");
+    }
+
+    #[tokio::test]
+    async fn a_link_of_ones_own_leads_to_a_store_that_is_there() {
+        let mut home = File::fresh().await;
+        let link = home.folder.path().join("link.db");
+        symlink(home.path(), &link).unwrap();
+        let other = Sqlite::open(&link).await;
+        assert!(matches!(other, Err(Error::InUse(_))), "one file has one lock: {other:?}");
+        home.store = None;
+        drop(Sqlite::open(&link).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn what_belongs_to_another_user_is_refused() {
+        if !rustix::process::geteuid().is_root() {
+            return; // nobody else can give a file away
+        }
+        for name in ["fastjob.db.lock", "fastjob.db", "fastjob.db-wal"] {
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join(name);
+            std::fs::write(&file, "").unwrap();
+            std::os::unix::fs::chown(&file, Some(12345), None).unwrap();
+            let said = Sqlite::open(&folder.path().join("fastjob.db")).await.unwrap_err();
+            let said = said.to_string();
+            assert!(said.contains("belongs to user 12345"), "{name}: {said}");
+        }
+    }
+}

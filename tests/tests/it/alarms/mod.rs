@@ -7,7 +7,11 @@ mod silences;
 
 use std::time::Duration;
 
-use fastjob_tests::{eventually, process::Coordinator, rest::Rest};
+use fastjob_tests::{
+    eventually,
+    process::{Coordinator, write_private},
+    rest::Rest,
+};
 use serde_json::{Value, json};
 
 use self::hook::Hook;
@@ -15,7 +19,7 @@ use crate::{EXECUTOR, FASTJOB};
 
 async fn coordinator(channels: &str) -> Coordinator {
     let mut coordinator = Coordinator::prepare(FASTJOB);
-    std::fs::write(coordinator.folder().join("fastjob.toml"), channels).unwrap();
+    write_private(&coordinator.folder().join("fastjob.toml"), channels);
     coordinator.up().await;
     coordinator
 }

@@ -1,0 +1,212 @@
+//! Files that no other user of the machine may read or replace: the store and what is beside it, and
+//! configurations with secrets.
+//!
+//! Only Unix tells who may read a file in a way that is checked here. On Windows a file has the
+//! access rules of its folder.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io,
+    path::{Path, PathBuf},
+};
+
+/// Why a file is not used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotPrivate {
+    #[error("{} cannot be opened: {why}", path.display())]
+    Open { path: PathBuf, why: io::Error },
+    #[error(
+        "{} is a symbolic link, and it could be pointed elsewhere: remove it, or name the file that it \
+         leads to",
+        .0.display()
+    )]
+    Link(PathBuf),
+    #[error("{} is not a regular file", .0.display())]
+    NoFile(PathBuf),
+    #[error(
+        "{} belongs to user {owner}, this process runs as user {user}: run it as that user, or give the \
+         file to this one with `chown {user} {}`",
+        path.display(), path.display()
+    )]
+    Owner { path: PathBuf, owner: u32, user: u32 },
+}
+
+/// Makes a folder and those above it that are missing; they are this user's alone.
+pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+/// Opens a file for reading and writing, creates it if it is not there, and makes it this user's
+/// alone. It follows no link at the end of the path.
+pub(crate) fn open(path: &Path) -> Result<File, NotPrivate> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    options_of_the_system(&mut options);
+    let opened = options.open(path);
+    let file = opened.map_err(|why| match fs::symlink_metadata(path) {
+        Ok(found) if found.is_symlink() => NotPrivate::Link(path.to_owned()),
+        _ => NotPrivate::Open { path: path.to_owned(), why },
+    })?;
+    restrict(path, &file)?;
+    Ok(file)
+}
+
+/// Makes a file this user's alone, if it is there.
+pub(crate) fn restrict_if_there(path: &Path) -> Result<(), NotPrivate> {
+    check(path)?;
+    match fs::symlink_metadata(path) {
+        Ok(_) => open(path).map(drop),
+        Err(_) => Ok(()),
+    }
+}
+
+#[cfg(unix)]
+mod system {
+    use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+
+    use fastjob_core::private::{Access, Exposed, Reader};
+    use rustix::{fs::OFlags, process};
+
+    use super::*;
+
+    /// Only this user reads and writes.
+    const MODE: u32 = 0o600;
+
+    pub(super) fn options_of_the_system(options: &mut OpenOptions) {
+        // A pipe in place of the file must not hold up the start.
+        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
+        options.mode(MODE).custom_flags(i32::try_from(flags).unwrap_or_default());
+    }
+
+    /// Refuses what is there and is a link, no file, or another user's. Changes nothing.
+    pub(crate) fn check(path: &Path) -> Result<(), NotPrivate> {
+        let Ok(found) = fs::symlink_metadata(path) else { return Ok(()) };
+        if found.is_symlink() {
+            return Err(NotPrivate::Link(path.to_owned()));
+        }
+        check_found(path, &found)
+    }
+
+    fn check_found(path: &Path, found: &fs::Metadata) -> Result<(), NotPrivate> {
+        let (owner, user) = (found.uid(), process::geteuid().as_raw());
+        if !found.is_file() {
+            return Err(NotPrivate::NoFile(path.to_owned()));
+        }
+        if owner != user {
+            return Err(NotPrivate::Owner { path: path.to_owned(), owner, user });
+        }
+        Ok(())
+    }
+
+    pub(super) fn restrict(path: &Path, file: &File) -> Result<(), NotPrivate> {
+        let open = |why| NotPrivate::Open { path: path.to_owned(), why };
+        let found = file.metadata().map_err(open)?;
+        check_found(path, &found)?;
+        let mode = found.mode() & 0o7777;
+        if mode == MODE {
+            return Ok(());
+        }
+        if mode & 0o077 != 0 {
+            tracing::warn!(
+                file = %path.display(),
+                mode = format!("{mode:04o}"),
+                "other users could read or write a file of the store: its mode is 0600 now"
+            );
+        }
+        file.set_permissions(fs::Permissions::from_mode(MODE)).map_err(open)
+    }
+
+    /// Whether `file` is still what stands at `path`.
+    pub(crate) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+        let (held, found) = (file.metadata()?, fs::symlink_metadata(path)?);
+        Ok((held.dev(), held.ino()) == (found.dev(), found.ino()))
+    }
+
+    /// Whether a link belongs to this user or to root, so that no other user can point it elsewhere.
+    pub(crate) fn is_own_link(path: &Path) -> Result<(), NotPrivate> {
+        let Ok(found) = fs::symlink_metadata(path) else { return Ok(()) };
+        let (owner, user) = (found.uid(), process::geteuid().as_raw());
+        match found.is_symlink() && owner != user && owner != 0 {
+            true => Err(NotPrivate::Owner { path: path.to_owned(), owner, user }),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether any user may replace the files of a folder.
+    pub(crate) fn is_open_to_all(folder: &Path) -> bool {
+        const STICKY: u32 = 0o1000;
+        fs::metadata(folder).is_ok_and(|found| found.mode() & (0o002 | STICKY) == 0o002)
+    }
+
+    /// Why other users can read a file, if they can.
+    pub(crate) fn exposed(file: &File) -> io::Result<Option<Exposed>> {
+        let found = file.metadata()?;
+        let access = Access { mode: found.mode(), user: found.uid(), group: found.gid() };
+        let mut groups: Vec<_> =
+            process::getgroups()?.into_iter().map(process::Gid::as_raw).collect();
+        groups.push(process::getegid().as_raw());
+        let reader = Reader { user: process::geteuid().as_raw(), groups };
+        // What is no file, such as a pipe, is read once.
+        Ok(access.exposed_to_others(&reader).filter(|_| found.is_file()))
+    }
+}
+
+#[cfg(not(unix))]
+mod system {
+    use fastjob_core::private::Exposed;
+
+    use super::*;
+
+    pub(super) fn options_of_the_system(_: &mut OpenOptions) {}
+
+    pub(crate) fn check(_: &Path) -> Result<(), NotPrivate> {
+        Ok(())
+    }
+
+    pub(super) fn restrict(_: &Path, _: &File) -> Result<(), NotPrivate> {
+        Ok(())
+    }
+
+    pub(crate) fn is_at(_: &File, _: &Path) -> io::Result<bool> {
+        Ok(true)
+    }
+
+    pub(crate) fn is_own_link(_: &Path) -> Result<(), NotPrivate> {
+        Ok(())
+    }
+
+    pub(crate) fn is_open_to_all(_: &Path) -> bool {
+        false
+    }
+
+    pub(crate) fn exposed(_: &File) -> io::Result<Option<Exposed>> {
+        Ok(None)
+    }
+}
+
+pub(crate) use self::system::{check, exposed, is_at, is_open_to_all, is_own_link};
+use self::system::{options_of_the_system, restrict};
+
+#[cfg(test)]
+pub(crate) mod testing {
+    //! Files of tests.
+
+    use std::path::Path;
+
+    /// Writes a file that only this user can read.
+    pub(crate) fn write_private(path: &Path, text: &str) {
+        std::fs::write(path, text).unwrap();
+        #[cfg(unix)]
+        set_mode(path, 0o600);
+    }
+
+    #[cfg(unix)]
+    pub(crate) fn set_mode(path: &Path, mode: u32) {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+}

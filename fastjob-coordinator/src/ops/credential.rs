@@ -1,0 +1,296 @@
+//! How nodes of a cluster know each other: by the cluster's key, which is in their store.
+//!
+//! The key is never sent. A question carries a MAC of what is asked, of the node that asks and of the
+//! one that is asked; the answer carries a MAC of what is answered to which question. So whoever
+//! listens at the address of a node that has ended learns nothing that another node would accept, and
+//! cannot answer in its place. A question is accepted once.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+
+use crate::store::{ClusterKey, NodeId, hex, unhex};
+
+/// The header of a question and of its answer.
+pub(crate) const HEADER: &str = "fastjob-node";
+/// The form of what is in it.
+const FORM: &str = "1";
+/// Most nodes that are remembered to have asked.
+const ASKERS: usize = 1_024;
+/// How far behind the latest question of a node another one may arrive. No node asks more at once.
+const WINDOW: u64 = 1_024;
+
+/// What a node proves itself with, and recognizes others by.
+pub(crate) struct Credential {
+    key: ClusterKey,
+    me: NodeId,
+    asked: AtomicU64,
+    askers: Mutex<Askers>,
+}
+
+/// A question that a node of the cluster asks this one. The body is still to be compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Question {
+    from: NodeId,
+    number: u64,
+    body: [u8; 32],
+}
+
+/// Why a question is not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NotOfCluster {
+    #[error(
+        "only nodes of this cluster may call this, with the cluster's credential: a token is not \
+         one, and a node of another release has another one"
+    )]
+    Missing,
+    #[error(
+        "the credential is not this cluster's, or is for another node: nodes share one store, and \
+         the address of each has to lead to it alone"
+    )]
+    Wrong,
+    #[error("this question was asked before")]
+    Repeated,
+}
+
+impl Credential {
+    pub(crate) fn new(key: ClusterKey, me: NodeId) -> Self {
+        Self { key, me, asked: AtomicU64::new(0), askers: Mutex::default() }
+    }
+
+    /// What goes with a question to the node `to`, and what its answer will be checked by.
+    pub(crate) fn ask(&self, to: &NodeId, path: &str, body: &[u8]) -> (String, Asked) {
+        let number = self.asked.fetch_add(1, Ordering::Relaxed);
+        let question = Question { from: self.me.clone(), number, body: digest(body) };
+        let mac = hex(&question.mac(&self.key, to, path).finalize().into_bytes());
+        let header = format!("{FORM} {} {number} {} {mac}", self.me.0, hex(&question.body));
+        (header, Asked { to: to.clone(), question })
+    }
+
+    /// Reads what came with a question to this node.
+    pub(crate) fn accept(
+        &self,
+        path: &str,
+        header: Option<&[u8]>,
+    ) -> Result<Question, NotOfCluster> {
+        let text = header.and_then(|header| std::str::from_utf8(header).ok());
+        let mut parts = text.unwrap_or_default().split(' ');
+        let parts = [(); 5].map(|()| parts.next());
+        let [Some(FORM), Some(from), Some(number), Some(body), Some(mac)] = parts else {
+            return Err(NotOfCluster::Missing);
+        };
+        let question = || {
+            let (from, number) = (NodeId(from.to_owned()), number.parse().ok()?);
+            Some((Question { from, number, body: unhex(body)? }, unhex::<32>(mac)?))
+        };
+        let (question, mac) = question().ok_or(NotOfCluster::Missing)?;
+        let expected = question.mac(&self.key, &self.me, path);
+        expected.verify_slice(&mac).map_err(|_| NotOfCluster::Wrong)?;
+        let mut askers = self.askers.lock().unwrap_or_else(PoisonError::into_inner);
+        match askers.is_new(&question) {
+            true => Ok(question),
+            false => Err(NotOfCluster::Repeated),
+        }
+    }
+
+    /// What goes with the answer to a question.
+    pub(crate) fn answer(&self, question: &Question, answer: &[u8]) -> String {
+        let mac = question.answer_mac(&self.key, &self.me, answer).finalize().into_bytes();
+        format!("{FORM} {}", hex(&mac))
+    }
+
+    /// Whether an answer is the asked node's.
+    pub(super) fn is_answer(&self, asked: &Asked, header: &[u8], answer: &[u8]) -> bool {
+        let mac = std::str::from_utf8(header).ok().and_then(|text| text.strip_prefix(FORM));
+        let mac = mac.and_then(|text| unhex::<32>(text.strip_prefix(' ')?));
+        let expected = asked.question.answer_mac(&self.key, &asked.to, answer);
+        mac.is_some_and(|mac| expected.verify_slice(&mac).is_ok())
+    }
+
+    /// The key by which executors recognize the nodes of this cluster. Nothing else can be done with
+    /// it.
+    pub(crate) fn proof_key(&self) -> Vec<u8> {
+        mac(&self.key, &[b"proof key"]).finalize().into_bytes().to_vec()
+    }
+}
+
+/// A question on its way.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    to: NodeId,
+    question: Question,
+}
+
+impl Question {
+    /// Whether `body` is what was asked.
+    pub(crate) fn has(&self, body: &[u8]) -> bool {
+        self.body == digest(body)
+    }
+
+    fn mac(&self, key: &ClusterKey, to: &NodeId, path: &str) -> Hmac<Sha256> {
+        let (from, number) = (self.from.0.as_bytes(), self.number.to_be_bytes());
+        mac(key, &[b"ask", from, to.0.as_bytes(), &number, path.as_bytes(), &self.body])
+    }
+
+    fn answer_mac(&self, key: &ClusterKey, by: &NodeId, answer: &[u8]) -> Hmac<Sha256> {
+        let (from, number) = (self.from.0.as_bytes(), self.number.to_be_bytes());
+        mac(key, &[b"answer", from, by.0.as_bytes(), &number, &self.body, &digest(answer)])
+    }
+}
+
+/// The nodes that have asked, and what they asked lately.
+#[derive(Debug, Default)]
+struct Askers {
+    by_node: HashMap<NodeId, Seen>,
+    /// Counts all questions.
+    now: u64,
+}
+
+/// Which questions of a node have come.
+#[derive(Debug)]
+struct Seen {
+    /// The number after the highest.
+    next: u64,
+    /// One for each number of the window that ends there.
+    window: Vec<bool>,
+    /// When it asked last.
+    last: u64,
+}
+
+impl Askers {
+    /// Notes a question; `false` if it came before, or is too old to tell.
+    fn is_new(&mut self, question: &Question) -> bool {
+        self.now += 1;
+        if !self.by_node.contains_key(&question.from) && self.by_node.len() >= ASKERS {
+            // Each is a life of a process that knew the key: so many are there only after years.
+            let oldest = self.by_node.iter().min_by_key(|(_, seen)| seen.last);
+            let oldest = oldest.map(|(node, _)| node.clone());
+            oldest.and_then(|node| self.by_node.remove(&node));
+        }
+        let window = || vec![false; usize::try_from(WINDOW).unwrap_or(usize::MAX)];
+        let new = || Seen { next: 0, window: window(), last: 0 };
+        let seen = self.by_node.entry(question.from.clone()).or_insert_with(new);
+        seen.last = self.now;
+        seen.is_new(question.number)
+    }
+}
+
+impl Seen {
+    fn is_new(&mut self, number: u64) -> bool {
+        let Some(next) = number.checked_add(1) else { return false };
+        if next.saturating_add(WINDOW) <= self.next {
+            return false;
+        }
+        for skipped in self.next.max(next.saturating_sub(WINDOW))..next {
+            *self.slot(skipped) = false;
+        }
+        self.next = self.next.max(next);
+        !std::mem::replace(self.slot(number), true)
+    }
+
+    fn slot(&mut self, number: u64) -> &mut bool {
+        let at = usize::try_from(number % WINDOW).unwrap_or_default();
+        &mut self.window[at]
+    }
+}
+
+/// A MAC of these parts, with what sets it apart from other uses of the key in front.
+fn mac(key: &ClusterKey, parts: &[&[u8]]) -> Hmac<Sha256> {
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(key.expose()).expect("a key of HMAC may have any length");
+    for part in [&b"fastjob cluster 1"[..]].iter().chain(parts) {
+        // With its length, so that no two lists of parts are the same bytes.
+        mac.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        mac.update(part);
+    }
+    mac
+}
+
+fn digest(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credential").field("me", &self.me).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(name: &str) -> NodeId {
+        NodeId(name.to_owned())
+    }
+
+    /// Two nodes of one cluster.
+    fn two() -> (Credential, Credential) {
+        let key = ClusterKey::random();
+        (Credential::new(key.clone(), node("a")), Credential::new(key, node("b")))
+    }
+
+    #[test]
+    fn a_node_is_known_by_what_it_asks_and_by_what_it_answers() {
+        let (a, b) = two();
+        let (header, asked) = a.ask(&node("b"), "/ask/3", b"what");
+        let question = b.accept("/ask/3", Some(header.as_bytes())).unwrap();
+        assert!(question.has(b"what") && !question.has(b"else"));
+        let answer = b.answer(&question, b"that");
+        assert!(a.is_answer(&asked, answer.as_bytes(), b"that"));
+        assert!(!a.is_answer(&asked, answer.as_bytes(), b"this"));
+        let (_, other) = a.ask(&node("b"), "/ask/3", b"what");
+        assert!(!a.is_answer(&other, answer.as_bytes(), b"that"), "it answers another question");
+    }
+
+    #[test]
+    fn what_is_not_of_the_cluster_or_for_another_node_is_refused() {
+        let (a, b) = two();
+        let stranger = Credential::new(ClusterKey::random(), node("a"));
+        let refused = |header: &str, path| b.accept(path, Some(header.as_bytes())).unwrap_err();
+        let (header, _) = stranger.ask(&node("b"), "/ask/3", b"what");
+        assert_eq!(refused(&header, "/ask/3"), NotOfCluster::Wrong);
+        let (header, _) = a.ask(&node("c"), "/ask/3", b"what");
+        assert_eq!(refused(&header, "/ask/3"), NotOfCluster::Wrong, "it is for another node");
+        let (header, _) = a.ask(&node("b"), "/ask/3", b"what");
+        assert_eq!(refused(&header, "/ask/4"), NotOfCluster::Wrong, "it is for another path");
+        let changed = header.replacen(" a 1 ", " a 9 ", 1);
+        assert_ne!(changed, header);
+        assert_eq!(refused(&changed, "/ask/3"), NotOfCluster::Wrong);
+        for missing in ["", "Bearer 0123456789abcdef", &header[..header.len() - 1], "1 a 0  "] {
+            assert_eq!(refused(missing, "/ask/3"), NotOfCluster::Missing, "{missing}");
+        }
+        assert_eq!(b.accept("/ask/3", None).unwrap_err(), NotOfCluster::Missing);
+    }
+
+    #[test]
+    fn a_question_is_accepted_once_and_in_any_order_that_nodes_ask_in() {
+        let (a, b) = two();
+        let headers: Vec<_> = (0..3_000).map(|_| a.ask(&node("b"), "/ask/0", b"").0).collect();
+        let accept = |at: usize| b.accept("/ask/0", Some(headers[at].as_bytes())).map(drop);
+        for at in [1, 0, 2, 900, 3, 899] {
+            assert_eq!(accept(at), Ok(()), "{at}");
+            assert_eq!(accept(at), Err(NotOfCluster::Repeated), "{at}");
+        }
+        assert_eq!(accept(2_999), Ok(()));
+        assert_eq!(accept(4), Err(NotOfCluster::Repeated), "it is too old to tell");
+        assert_eq!(accept(900), Err(NotOfCluster::Repeated));
+        assert_eq!(accept(1_976), Ok(()), "the last of the window");
+        assert_eq!(accept(1_975), Err(NotOfCluster::Repeated));
+    }
+
+    #[test]
+    fn executors_know_a_key_that_nodes_do_not_accept() {
+        let (a, b) = two();
+        assert_eq!(a.proof_key(), b.proof_key());
+        assert_ne!(a.proof_key(), a.key.expose());
+    }
+}

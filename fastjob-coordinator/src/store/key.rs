@@ -1,0 +1,79 @@
+//! The key of the cluster: who can read the store knows it, and nobody else.
+
+use std::fmt;
+
+/// Bytes of the key.
+const BYTES: usize = 32;
+/// Its name in the store.
+pub(super) const NAME: &str = "cluster_key";
+
+/// What nodes prove to each other that they know. It is made when a store is opened that has none,
+/// and is the same for as long as the store keeps it.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct ClusterKey([u8; BYTES]);
+
+impl ClusterKey {
+    /// A new one.
+    pub(crate) fn random() -> Self {
+        Self(rand::random())
+    }
+
+    /// The secret itself.
+    pub(crate) fn expose(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// As it stands in the store.
+    pub(super) fn to_hex(&self) -> String {
+        hex(&self.0)
+    }
+
+    /// What stands in the store; `None` if it is not a key.
+    pub(super) fn from_hex(text: &str) -> Option<Self> {
+        unhex(text).map(Self)
+    }
+}
+
+/// Bytes as text: two digits each.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
+}
+
+/// So many bytes that a text stands for; `None` if it does not.
+pub(crate) fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let text = text.as_bytes();
+    if text.len() != 2 * N {
+        return None;
+    }
+    let mut bytes = [0; N];
+    for (byte, digits) in bytes.iter_mut().zip(text.chunks_exact(2)) {
+        let digit = |at: usize| char::from(digits[at]).to_digit(16);
+        *byte = u8::try_from(digit(0)? * 16 + digit(1)?).ok()?;
+    }
+    Some(bytes)
+}
+
+impl fmt::Debug for ClusterKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClusterKey(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_read_as_it_was_written_and_is_not_shown() {
+        let key = ClusterKey::random();
+        let text = key.to_hex();
+        assert_eq!(ClusterKey::from_hex(&text), Some(key.clone()));
+        assert_ne!(ClusterKey::random(), key);
+        assert_eq!(format!("{key:?}"), "ClusterKey(…)");
+        for wrong in ["", &text[1..], &format!("{text}00"), &text.replace(&text[..1], "x")] {
+            assert_eq!(ClusterKey::from_hex(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Which users of a machine may read a file: the rule for files that hold secrets.
+
+use std::fmt;
+
+/// Who runs a process.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reader {
+    /// The effective user id.
+    pub user: u32,
+    /// The effective group id, and the supplementary ones.
+    pub groups: Vec<u32>,
+}
+
+/// Who may do what with a file, as Unix notes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// The permission bits.
+    pub mode: u32,
+    /// The user who owns it.
+    pub user: u32,
+    /// The group that it belongs to.
+    pub group: u32,
+}
+
+/// Why others than a process can read a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exposed {
+    /// Any user of the machine can.
+    ToAll {
+        /// The permission bits.
+        mode: u32,
+    },
+    /// A group of users can.
+    ToGroup {
+        /// The permission bits.
+        mode: u32,
+        /// The group.
+        group: u32,
+    },
+    /// It belongs to another user, who can change what is in it, too.
+    ToOwner {
+        /// The owner.
+        user: u32,
+    },
+}
+
+impl Access {
+    /// Who else can read it; `None` if it is private to `reader` and root.
+    ///
+    /// A file of root may be readable by a group of the process: so services are given their secrets
+    /// in `/etc` and by Kubernetes, where the process could not read the file otherwise.
+    pub fn exposed_to_others(self, reader: &Reader) -> Option<Exposed> {
+        const ROOT: u32 = 0;
+        let Self { mode, user, group } = self;
+        let mode = mode & 0o7777;
+        if user != reader.user && user != ROOT {
+            return Some(Exposed::ToOwner { user });
+        }
+        if mode & 0o007 != 0 {
+            return Some(Exposed::ToAll { mode });
+        }
+        let is_given = user == ROOT && mode & 0o030 == 0 && reader.groups.contains(&group);
+        if mode & 0o070 != 0 && !is_given {
+            return Some(Exposed::ToGroup { mode, group });
+        }
+        None
+    }
+}
+
+impl fmt::Display for Exposed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ToAll { mode } => {
+                write!(f, "all users of this machine can read it (mode {mode:04o})")
+            }
+            Self::ToGroup { mode, group } => {
+                write!(f, "the users of group {group} can read it (mode {mode:04o})")
+            }
+            Self::ToOwner { user } => write!(f, "it belongs to user {user}, who is another user"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_private_if_it_is_ones_own_or_roots_and_nobody_else_reads_it() {
+        let reader = Reader { user: 1000, groups: vec![1000, 2000] };
+        let exposed = |user, group, mode| Access { mode, user, group }.exposed_to_others(&reader);
+        assert_eq!(exposed(1000, 1000, 0o100_600), None);
+        assert_eq!(exposed(1000, 1000, 0o400), None);
+        assert_eq!(exposed(0, 0, 0o600), None);
+        assert_eq!(exposed(1000, 1000, 0o644), Some(Exposed::ToAll { mode: 0o644 }));
+        assert_eq!(exposed(1000, 1000, 0o602), Some(Exposed::ToAll { mode: 0o602 }));
+        let group = |mode, group| Some(Exposed::ToGroup { mode, group });
+        assert_eq!(exposed(1000, 1000, 0o640), group(0o640, 1000), "the group may have others");
+        assert_eq!(exposed(7, 1000, 0o600), Some(Exposed::ToOwner { user: 7 }));
+        // As Kubernetes gives secrets with `fsGroup`, and packages put files into /etc.
+        assert_eq!(exposed(0, 2000, 0o440), None);
+        assert_eq!(exposed(0, 1000, 0o640), None);
+        assert_eq!(exposed(0, 2000, 0o460), group(0o460, 2000), "the group may change it");
+        assert_eq!(exposed(0, 3000, 0o440), group(0o440, 3000));
+        assert_eq!(exposed(0, 2000, 0o444), Some(Exposed::ToAll { mode: 0o444 }));
+        let root = Reader { user: 0, groups: vec![0] };
+        assert_eq!(Access { mode: 0o640, user: 0, group: 0 }.exposed_to_others(&root), None);
+    }
+}
