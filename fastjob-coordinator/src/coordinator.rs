@@ -24,7 +24,7 @@ use crate::{
     clock::{self, Clock, Witness},
     cluster::{self, ClusterMap, Deadline, Engines, Keeper},
     config::{Config, CoordinatorConfig, StoreUrl},
-    ops::{Ops, Peers},
+    ops::{Feeds, Ops, Peers},
     parts::{Ended, caught, part, whole},
     rpc::{Link, NodeCredit, Terms},
     server::{self, Bound, Guard, Plaintext, Server, Tls, TlsFiles, TlsMode},
@@ -230,6 +230,7 @@ impl Coordinator {
             store: Arc::clone(&store),
             sessions: sessions.clone(),
             channels: channels.clone(),
+            feeds: Feeds::default(),
         };
         let link = Link {
             engines: engines.clone(),

@@ -276,6 +276,21 @@ impl Coordinator {
         kib.parse::<u64>().expect("a number") / 1024
     }
 
+    /// The processor time that it has used.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it is not running, or the system does not say.
+    pub fn cpu_time(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id()));
+        let stat = stat.expect("the system says how much time a process has used");
+        // After the name, which is in parentheses: the 14th and 15th field of all.
+        let rest = stat.rsplit_once(") ").expect("its name").1;
+        let ticks = rest.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u64>());
+        // 100 a second wherever Linux tells them.
+        Duration::from_millis(ticks.map(|ticks| 10 * ticks.expect("a number")).sum())
+    }
+
     /// Runs a command of the command line against it.
     ///
     /// # Panics

@@ -5,6 +5,7 @@
 mod alarms;
 mod executors;
 mod family;
+mod follow;
 mod forward;
 mod jobs;
 mod log;
@@ -27,6 +28,7 @@ pub use self::views::{
 };
 pub(crate) use self::{
     alarms::ListAlarms,
+    follow::{Feeds, Follower, LogKey},
     forward::{Ask, PATH as ASK_PATH, Peers, Refusal, Reply},
     jobs::SaveMode,
     log::LogChoice,
@@ -82,6 +84,7 @@ pub(crate) struct Ops {
     pub(crate) store: Arc<dyn store::Store>,
     pub(crate) sessions: Sessions,
     pub(crate) channels: Channels,
+    pub(crate) feeds: Feeds,
 }
 
 /// Why something that was asked was not done.
