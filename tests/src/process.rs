@@ -92,6 +92,7 @@ pub struct Coordinator {
     env: Vec<(String, String)>,
     /// The certificate that those who ask it over TLS trust.
     trusted: Option<PathBuf>,
+    token: Option<String>,
     folder: tempfile::TempDir,
 }
 
@@ -116,14 +117,21 @@ impl Coordinator {
         let folder = tempfile::tempdir().expect("there is a place for files");
         let store = folder.path().join("fastjob.db");
         let (program, port) = (program.into(), free_port());
-        let (store_url, env, trusted) = (None, Vec::new(), None);
-        Self { process: None, program, port, store, store_url, env, trusted, folder }
+        let (store_url, env, trusted, token) = (None, Vec::new(), None, None);
+        Self { process: None, program, port, store, store_url, env, trusted, token, folder }
     }
 
     /// With a variable in its environment.
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Of another program.
+    #[must_use]
+    pub fn program(mut self, program: impl Into<PathBuf>) -> Self {
+        self.program = program.into();
         self
     }
 
@@ -148,6 +156,14 @@ impl Coordinator {
             .env("FASTJOB_TLS_CERT", &cert.display().to_string())
             .env("FASTJOB_TLS_KEY", &key.display().to_string());
         this.trusted = Some(trusted.to_owned());
+        this
+    }
+
+    /// With a token, which its executors and `rest` carry.
+    #[must_use]
+    pub fn token(self, token: &str) -> Self {
+        let mut this = self.env("FASTJOB_TOKEN", token);
+        this.token = Some(token.to_owned());
         this
     }
 
@@ -231,13 +247,14 @@ impl Coordinator {
     ///
     /// Panics if what is to be trusted cannot be read.
     pub fn rest(&self) -> Rest {
-        match &self.trusted {
+        let rest = match &self.trusted {
             None => Rest::new(self.url()),
             Some(path) => {
                 let pem = std::fs::read(path).expect("the trusted certificate can be read");
                 Rest::trusting(self.url(), &pem)
             }
-        }
+        };
+        self.token.iter().fold(rest, |rest, token| rest.with_token(token))
     }
 
     /// Whether it was started and not killed or stopped.
@@ -349,6 +366,7 @@ impl Coordinator {
                 .env("FASTJOB_EXECUTOR_NAME", name)
                 .env("FASTJOB_LOG_PATH", self.folder.path().join(format!("{name}-logs")))
                 .env("TEST_RECORDS", self.records())
+                .envs(self.token.iter().map(|token| ("FASTJOB_ACCESS_TOKEN", token)))
                 .envs(env.iter().copied())
                 .current_dir(self.folder.path())
                 .stdout(Stdio::null())

@@ -17,6 +17,9 @@ const PIECE: u32 = 64 * 1024;
 /// Most bytes of a piece.
 const PIECE_MAX: u32 = 1024 * 1024;
 
+/// A piece that is being read.
+type Piece = BoxFuture<'static, Result<LogView, Error>>;
+
 /// Which of a task's logs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct LogChoice {
@@ -119,8 +122,7 @@ impl Ops {
         task: i64,
         piece: &LogView,
         limit: Option<u32>,
-    ) -> Follower<impl Fn(u64, Option<u32>) -> BoxFuture<'static, Result<LogView, Error>> + use<>>
-    {
+    ) -> Follower<impl Fn(u64, Option<u32>) -> Piece + use<>> {
         let log = LogKey { task, shard: piece.shard, attempt: piece.number };
         let choice = LogChoice { shard: Some(piece.shard), attempt: Some(piece.number) };
         let ops = self.clone();
