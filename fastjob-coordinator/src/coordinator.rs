@@ -1,7 +1,7 @@
 //! The one file that knows every part: it builds them, joins them, and stops them together.
 
 mod error;
-mod limits;
+pub(crate) mod limits;
 mod open;
 pub(crate) mod repair;
 #[cfg(test)]
@@ -24,7 +24,7 @@ use crate::{
     clock::{self, Clock, Witness},
     cluster::{self, ClusterMap, Deadline, Engines, Keeper},
     config::{Config, CoordinatorConfig, StoreUrl},
-    ops::{Credential, Ops, Peers, Transport},
+    ops::{Credential, Feeds, Ops, Peers, Transport},
     parts::{Ended, caught, part, whole},
     rpc::{Link, NodeCredit, Terms},
     server::{self, Bound, Guard, Plaintext, Server, Tls, TlsFiles, TlsMode},
@@ -54,6 +54,7 @@ const LAST_COMMITS: Duration = Duration::from_secs(15);
 pub struct Coordinator {
     config: CoordinatorConfig,
     bound: Bound,
+    connections: server::Limits,
     guard: Guard,
     tls: Option<Tls>,
     store: Opened,
@@ -114,12 +115,15 @@ impl Builder {
         self
     }
 
-    /// Opens the store and the port.
+    /// Opens the store and the port. Raises the process's limit of open files (`RLIMIT_NOFILE`) as
+    /// far as the system lets it, and logs a warning if the limits of connections had to be lowered
+    /// to fit.
     ///
     /// # Errors
     ///
     /// Fails with [`StartError`] if a setting is wrong, the address would be open to others without
-    /// a token or TLS, the store is in use, unreadable or newer, or the port is taken.
+    /// a token or TLS, the store is in use, unreadable or newer, the port is taken, or the process
+    /// may open too few files.
     pub async fn bind(self) -> Result<Coordinator, StartError> {
         let config = self.config;
         let problems = config.check_coordinator();
@@ -135,6 +139,7 @@ impl Builder {
         }
         let channels = Channels::new(&config.alarms, &custom).map_err(StartError::Config)?;
         let (guard, tls) = safety(&config.coordinator)?;
+        let connections = limits::connections_that_fit(&config.coordinator)?;
         // The port first: a second coordinator on this machine is told so before it touches a file.
         let bound = Server::bind(config.coordinator.listen).map_err(|err| {
             let cause = std::error::Error::source(&err).map(|cause| format!(": {cause}"));
@@ -145,7 +150,7 @@ impl Builder {
         let config = config.coordinator;
         let me = cluster::node(config.advertised(bound.local_addr()));
         let peers = peers(&config, Credential::new(facts.key.clone(), me.id.clone()))?;
-        Ok(Coordinator { config, bound, guard, tls, store, facts, me, peers, channels })
+        Ok(Coordinator { config, bound, connections, guard, tls, store, facts, me, peers, channels })
     }
 }
 
@@ -205,7 +210,18 @@ impl Coordinator {
     /// Fails with [`RunError`] if a part ends by itself, or if the store does not take the last of
     /// what was decided.
     pub async fn run(self, stop: CancellationToken) -> Result<(), RunError> {
-        let Self { config: settings, bound, guard, tls, store, facts, me, peers, channels } = self;
+        let Self {
+            config: settings,
+            bound,
+            connections,
+            guard,
+            tls,
+            store,
+            facts,
+            me,
+            peers,
+            channels,
+        } = self;
         let Opened { whole: store, cluster: shared } = store;
         let witness = if shared.is_some() { Witness::Database } else { Witness::Uptime };
         let clock = Arc::new(Clock::start(witness));
@@ -233,6 +249,7 @@ impl Coordinator {
             store: Arc::clone(&store),
             sessions: sessions.clone(),
             channels: channels.clone(),
+            feeds: Feeds::default(),
         };
         let link = Link {
             engines: engines.clone(),
@@ -298,9 +315,7 @@ impl Coordinator {
         loops.spawn(part("sender of alarms", alarms));
         let app = server::app(ops, link.into_router(), guard, limits::requests(limits));
         let drain = settings.drain;
-        let most = usize::try_from(settings.max_connections).unwrap_or(usize::MAX);
-        let limits = server::Limits { connections: most, ..server::Limits::default() };
-        let serving = bound.serve(app, tls, limits, stop.child_token(), drain);
+        let serving = bound.serve(app, tls, connections, stop.child_token(), drain);
         loops.spawn(part("server", serving));
 
         // A part has a fault, or all are to stop: all stop.

@@ -36,3 +36,15 @@ pub async fn eventually<T, F: Future<Output = Option<T>>>(
 pub fn now() -> jiff::Timestamp {
     jiff::Timestamp::now()
 }
+
+/// Lets this process open as many files as it may.
+///
+/// # Panics
+///
+/// Panics if the system does not let it.
+pub fn raise_file_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut files = getrlimit(Resource::Nofile);
+    files.current = files.maximum;
+    setrlimit(Resource::Nofile, files).expect("the limit of files can be raised");
+}

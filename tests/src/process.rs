@@ -104,6 +104,7 @@ pub struct Coordinator {
     env: Vec<(String, String)>,
     /// The certificate that those who ask it over TLS trust.
     trusted: Option<PathBuf>,
+    token: Option<String>,
     folder: tempfile::TempDir,
 }
 
@@ -128,14 +129,21 @@ impl Coordinator {
         let folder = tempfile::tempdir().expect("there is a place for files");
         let store = folder.path().join("fastjob.db");
         let (program, port) = (program.into(), free_port());
-        let (store_url, env, trusted) = (None, Vec::new(), None);
-        Self { process: None, program, port, store, store_url, env, trusted, folder }
+        let (store_url, env, trusted, token) = (None, Vec::new(), None, None);
+        Self { process: None, program, port, store, store_url, env, trusted, token, folder }
     }
 
     /// With a variable in its environment.
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Of another program.
+    #[must_use]
+    pub fn program(mut self, program: impl Into<PathBuf>) -> Self {
+        self.program = program.into();
         self
     }
 
@@ -160,6 +168,14 @@ impl Coordinator {
             .env("FASTJOB_TLS_CERT", &cert.display().to_string())
             .env("FASTJOB_TLS_KEY", &key.display().to_string());
         this.trusted = Some(trusted.to_owned());
+        this
+    }
+
+    /// With a token, which its executors and `rest` carry.
+    #[must_use]
+    pub fn token(self, token: &str) -> Self {
+        let mut this = self.env("FASTJOB_TOKEN", token);
+        this.token = Some(token.to_owned());
         this
     }
 
@@ -243,13 +259,14 @@ impl Coordinator {
     ///
     /// Panics if what is to be trusted cannot be read.
     pub fn rest(&self) -> Rest {
-        match &self.trusted {
+        let rest = match &self.trusted {
             None => Rest::new(self.url()),
             Some(path) => {
                 let pem = std::fs::read(path).expect("the trusted certificate can be read");
                 Rest::trusting(self.url(), &pem)
             }
-        }
+        };
+        self.token.iter().fold(rest, |rest, token| rest.with_token(token))
     }
 
     /// Whether it was started and not killed or stopped.
@@ -286,6 +303,21 @@ impl Coordinator {
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("its line");
         let kib = line.split_whitespace().nth(1).expect("its number");
         kib.parse::<u64>().expect("a number") / 1024
+    }
+
+    /// The processor time that it has used.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it is not running, or the system does not say.
+    pub fn cpu_time(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id()));
+        let stat = stat.expect("the system says how much time a process has used");
+        // After the name, which is in parentheses: the 14th and 15th field of all.
+        let rest = stat.rsplit_once(") ").expect("its name").1;
+        let ticks = rest.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u64>());
+        // 100 a second wherever Linux tells them.
+        Duration::from_millis(ticks.map(|ticks| 10 * ticks.expect("a number")).sum())
     }
 
     /// Runs a command of the command line against it.
@@ -346,6 +378,7 @@ impl Coordinator {
                 .env("FASTJOB_EXECUTOR_NAME", name)
                 .env("FASTJOB_LOG_PATH", self.folder.path().join(format!("{name}-logs")))
                 .env("TEST_RECORDS", self.records())
+                .envs(self.token.iter().map(|token| ("FASTJOB_ACCESS_TOKEN", token)))
                 .envs(env.iter().copied())
                 .current_dir(self.folder.path())
                 .stdout(Stdio::null())

@@ -1,12 +1,13 @@
 //! Whether the process lives, and whether it can do its work.
 //!
-//! Neither needs a token, so neither says more than that.
+//! Neither needs a token, so neither says more than that to a stranger. Why the coordinator is not
+//! ready is said to callers that the guard trusts.
 
-use axum::{Json, extract::State};
+use axum::{Extension, Json, extract::State};
 use serde::Serialize;
 
-use super::Problem;
-use crate::ops::Ops;
+use super::{Kind, Problem};
+use crate::{ops::Ops, server::Trusted};
 
 #[derive(Serialize)]
 pub(super) struct Health {
@@ -17,7 +18,16 @@ pub(super) async fn alive() -> Json<Health> {
     Json(Health { status: "alive" })
 }
 
-pub(super) async fn ready(State(ops): State<Ops>) -> Result<Json<Health>, Problem> {
-    ops.ready()?;
-    Ok(Json(Health { status: "ready" }))
+pub(super) async fn ready(
+    State(ops): State<Ops>,
+    trusted: Option<Extension<Trusted>>,
+) -> Result<Json<Health>, Problem> {
+    match ops.ready() {
+        Ok(()) => Ok(Json(Health { status: "ready" })),
+        Err(reason) if trusted.is_some() => Err(reason.into()),
+        Err(_) => {
+            let detail = "not ready; a request that carries the token is answered with the reason";
+            Err(Problem::new(Kind::Unavailable, detail))
+        }
+    }
 }

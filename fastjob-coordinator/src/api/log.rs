@@ -1,5 +1,8 @@
 //! Logs: a piece at a time, or followed as server-sent events.
 //!
+//! A caller may wait for a piece: an answer that would have no text is sent when the log has grown,
+//! when it has ended, or after the given time.
+//!
 //! Who follows gets an event `log` for each piece and an event `end` after the last one; each piece
 //! carries an id from which a lost connection goes on. A log that cannot be read any more is told
 //! as an event `problem`, and the stream ends; so it does, without a word, when the server stops.
@@ -27,13 +30,13 @@ use super::{
 };
 use crate::{
     bounds::Bounds,
-    ops::{self, LogChoice, LogView, Ops},
+    ops::{self, Follower, LogChoice, LogView, Ops},
 };
 
 /// Room for the longest piece of a log, in MiB: its text, and the JSON that is made of it.
 const PIECE_MIB: u64 = 2;
-/// Between two looks at a log that has not grown.
-const LOOK: Duration = Duration::from_millis(500);
+/// Longest time that a piece is waited for.
+const WAIT_MAX: Duration = Duration::from_secs(60);
 /// Between two signs of life on a stream.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Where a browser says how far it has come.
@@ -48,12 +51,28 @@ pub(super) async fn show(
     bounds: Option<Extension<Bounds>>,
     room: Room<PIECE_MIB>,
 ) -> Result<Response, Problem> {
-    let (choice, offset, limit) = query.read(|q| {
+    let (choice, offset, limit, wait) = query.read(|q| {
         let choice = LogChoice { shard: q.number("shard"), attempt: q.number("attempt") };
-        (choice, q.number("offset").unwrap_or(0), q.number::<u32>("limit"))
+        let offset = q.number("offset").unwrap_or(0);
+        (choice, offset, q.number::<u32>("limit"), q.duration("wait", WAIT_MAX))
     })?;
+    let stopping = stopping.map(|Extension(stopping)| stopping);
     if !wants_events(&headers) {
-        return Ok((room, Json(ops.task_log(task, choice, offset, limit).await?)).into_response());
+        let first = ops.task_log(task, choice, offset, limit).await?;
+        let Some(wait) = wait.filter(|_| first.text.is_empty() && !first.ended) else {
+            return Ok((room, Json(first)).into_response());
+        };
+        let _place = bounds.map(|Extension(bounds)| follower(&bounds)).transpose()?;
+        // What waits holds no room; the piece is counted when it is sent.
+        drop(room);
+        let mut follower = ops.follow(task, &first, limit);
+        tokio::select! {
+            // Whatever it is, it is read below: of the same log, or of a retry that has begun.
+            _ = follower.next() => {}
+            () = stopped(stopping.as_ref()) => {}
+            () = tokio::time::sleep(wait) => {}
+        }
+        return Ok(Json(ops.task_log(task, choice, offset, limit).await?).into_response());
     }
     let (choice, offset) = match Place::last(&headers)? {
         Some(place) => (place.choice(), place.offset),
@@ -63,13 +82,8 @@ pub(super) async fn show(
     let first = ops.task_log(task, choice, offset, limit).await?;
     // Each piece is counted when it is sent.
     drop(room);
-    // What was found is stayed with, also when a retry begins.
-    let choice = Place::after(&first).choice();
-    let read = move |offset: u64| {
-        let ops = ops.clone();
-        async move { ops.task_log(task, choice, offset, limit).await }
-    };
-    let pieces = follow(first, read, stopping.map(|Extension(stopping)| stopping));
+    let follower = ops.follow(task, &first, limit);
+    let pieces = follow(first, follower, stopping);
     let events = pieces.map(move |told| {
         let _place = &place;
         Ok::<_, Infallible>(told.event())
@@ -160,56 +174,48 @@ impl Told {
 /// What a follower is to be told next.
 enum Next {
     Piece(LogView),
-    Look { offset: u64, wait: Duration },
+    Read,
     End,
     Over,
 }
 
-impl Next {
-    fn after(piece: &LogView) -> Self {
-        let wait = if piece.text.is_empty() { LOOK } else { Duration::ZERO };
-        if piece.ended { Self::End } else { Self::Look { offset: piece.next_offset, wait } }
-    }
-}
-
-/// Tells `first` and all that `read` finds after it, in the same log.
+/// Tells `first` and all that `follower` finds after it, in the same log.
 fn follow<R, F>(
     first: LogView,
-    read: R,
+    follower: Follower<R>,
     stopping: Option<Stopping>,
 ) -> impl Stream<Item = Told> + Send
 where
-    R: Fn(u64) -> F + Send + Sync,
-    F: Future<Output = Result<LogView, ops::Error>> + Send,
+    R: Fn(u64, Option<u32>) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<LogView, ops::Error>> + Send + 'static,
 {
-    let shared = std::sync::Arc::new((read, stopping));
-    stream::unfold(Next::Piece(first), move |mut next| {
-        let shared = shared.clone();
-        async move {
-            let (read, stopping) = &*shared;
-            loop {
-                next = match next {
-                    Next::Piece(piece) => {
-                        let after = Next::after(&piece);
-                        if !piece.text.is_empty() {
-                            return Some((Told::Piece(piece), after));
-                        }
-                        after
+    let begin = (Next::Piece(first), follower, stopping);
+    stream::unfold(begin, |(mut next, mut follower, stopping)| async move {
+        loop {
+            next = match next {
+                Next::Piece(piece) => {
+                    let after = if piece.ended { Next::End } else { Next::Read };
+                    if !piece.text.is_empty() {
+                        return Some((Told::Piece(piece), (after, follower, stopping)));
                     }
-                    Next::Look { offset, wait } => {
-                        tokio::select! {
-                            biased;
-                            () = stopped(stopping.as_ref()) => return None,
-                            () = tokio::time::sleep(wait) => {}
-                        }
-                        match read(offset).await {
-                            Ok(piece) => Next::Piece(piece),
-                            Err(err) => return Some((Told::Problem(err.into()), Next::Over)),
-                        }
-                    }
-                    Next::End => return Some((Told::End, Next::Over)),
-                    Next::Over => return None,
+                    after
                 }
+                Next::Read => {
+                    let read = tokio::select! {
+                        biased;
+                        () = stopped(stopping.as_ref()) => return None,
+                        read = follower.next() => read,
+                    };
+                    match read {
+                        Ok(piece) => Next::Piece(piece),
+                        Err(err) => {
+                            let told = Told::Problem(err.into());
+                            return Some((told, (Next::Over, follower, stopping)));
+                        }
+                    }
+                }
+                Next::End => return Some((Told::End, (Next::Over, follower, stopping))),
+                Next::Over => return None,
             }
         }
     })
@@ -227,6 +233,7 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::*;
+    use crate::ops::{Feeds, LogKey};
 
     fn piece(offset: u64, text: &str, ended: bool) -> LogView {
         let next_offset = offset + text.len() as u64;
@@ -235,16 +242,40 @@ mod tests {
         LogView { attempt, number, shard, shards, offset, next_offset, text, ended, source }
     }
 
+    /// A follower of a log that is read like this.
+    fn after<R, F>(
+        first: &LogView,
+        read: R,
+    ) -> Follower<impl Fn(u64, Option<u32>) -> F + Send + Sync + use<R, F>>
+    where
+        R: Fn(u64) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<LogView, ops::Error>> + Send + 'static,
+    {
+        let log = LogKey { task: 7, shard: 0, attempt: 1 };
+        Follower::after(first, Feeds::default(), log, None, move |offset, _| read(offset))
+    }
+
+    async fn all<R, F>(first: LogView, read: R, stopping: Option<Stopping>) -> Vec<Told>
+    where
+        R: Fn(u64) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<LogView, ops::Error>> + Send + 'static,
+    {
+        let follower = after(&first, read);
+        follow(first, follower, stopping).collect().await
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_log_is_followed_to_its_end() {
-        let read = |offset: u64| async move {
+        let begun = tokio::time::Instant::now();
+        let read = move |offset: u64| async move {
             match offset {
                 2 => Ok(piece(2, "cde", false)),
-                5 if tokio::time::Instant::now().elapsed() < LOOK => Ok(piece(5, "", true)),
+                5 if begun.elapsed() < Duration::from_secs(2) => Ok(piece(5, "", false)),
+                5 => Ok(piece(5, "", true)),
                 other => Err(ops::Error::NotFound(other.to_string())),
             }
         };
-        let told: Vec<_> = follow(piece(0, "ab", false), read, None).collect().await;
+        let told = all(piece(0, "ab", false), read, None).await;
         let expected =
             [Told::Piece(piece(0, "ab", false)), Told::Piece(piece(2, "cde", false)), Told::End];
         assert_eq!(told, expected);
@@ -253,7 +284,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_log_that_cannot_be_read_any_more_is_a_problem() {
         let read = |_| async { Err(ops::Error::Unavailable("it is gone".into())) };
-        let told: Vec<_> = follow(piece(0, "", false), read, None).collect().await;
+        let told = all(piece(0, "", false), read, None).await;
         assert_eq!(told, [Told::Problem(Problem::new(Kind::Unavailable, "it is gone"))]);
     }
 
@@ -262,9 +293,11 @@ mod tests {
         let stop = CancellationToken::new();
         let read = |offset: u64| async move { Ok(piece(offset, "", false)) };
         let stopping = Some(Stopping(stop.clone()));
-        let mut told = std::pin::pin!(follow(piece(0, "a", false), read, stopping));
+        let first = piece(0, "a", false);
+        let follower = after(&first, read);
+        let mut told = std::pin::pin!(follow(first, follower, stopping));
         assert!(told.next().await.is_some());
-        assert!(tokio::time::timeout(10 * LOOK, told.next()).await.is_err());
+        assert!(tokio::time::timeout(Duration::from_secs(30), told.next()).await.is_err());
         stop.cancel();
         assert_eq!(told.next().await, None);
     }

@@ -10,7 +10,7 @@ use axum::{
     extract::{FromRequest, FromRequestParts, Path, Query, Request},
     response::{IntoResponse, IntoResponseParts, ResponseParts},
 };
-use fastjob_core::misread::Misread;
+use fastjob_core::{duration, misread::Misread};
 use http::{
     HeaderMap,
     header::{CONTENT_LENGTH, CONTENT_TYPE},
@@ -117,6 +117,18 @@ impl Params {
             self.problems.push(Field::new(name, "is missing"));
             String::new()
         })
+    }
+
+    /// A duration of at most `most`, such as `20s`.
+    pub(super) fn duration(&mut self, name: &'static str, most: Duration) -> Option<Duration> {
+        let text = self.text(name)?;
+        let message = match duration::parse(&text) {
+            Ok(value) if value <= most => return Some(value),
+            Ok(_) => format!("{text} is more than {}", duration::to_text(most)),
+            Err(err) => err.to_string(),
+        };
+        self.problems.push(Field::new(name, message));
+        None
     }
 
     /// The size of a page.

@@ -47,7 +47,8 @@ pub struct CoordinatorConfig {
     /// at least a week: until then, code that declares the job does not bring it back. After that, a
     /// job that code declares is a new one. Default: 30 days.
     pub history: Duration,
-    /// Most connections at the same time. Default: 10,000.
+    /// Most connections that have authenticated, at the same time; `limits` bounds the others.
+    /// Default: 10,000.
     pub max_connections: u32,
     /// Where executors and other nodes reach it, as `https://HOST:PORT`; `http` beyond loopback takes
     /// `insecure_plaintext`. Default: where it listens.

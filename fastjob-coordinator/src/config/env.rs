@@ -41,6 +41,13 @@ pub(super) fn read(
     vars.set("FASTJOB_MAX_REQUEST_MEMORY", parse, &mut limits.max_request_memory);
     vars.set("FASTJOB_MAX_RESPONSE_MEMORY", parse, &mut limits.max_response_memory);
     vars.set("FASTJOB_MAX_LOG_FOLLOWERS", parse, &mut limits.max_log_followers);
+    vars.set("FASTJOB_MAX_UNAUTHENTICATED", parse, &mut limits.max_unauthenticated);
+    vars.set(
+        "FASTJOB_MAX_UNAUTHENTICATED_PER_ADDRESS",
+        parse,
+        &mut limits.max_unauthenticated_per_address,
+    );
+    vars.set("FASTJOB_AUTHENTICATE_WITHIN", span, &mut limits.authenticate_within);
     // These two are of both sides.
     if let Some(token) = vars.get("FASTJOB_TOKEN", parse::<Token>) {
         coordinator.token = Some(token.clone());

@@ -3,6 +3,8 @@
 //! The defaults are far above honest use. They bound the memory that one client with a token, or one
 //! job, can allocate. What exceeds a limit is rejected with an error that names the setting.
 
+use std::time::Duration;
+
 use fastjob_core::job::PARAM_MAX;
 
 use super::{ByteSize, Problem, read::Section};
@@ -15,6 +17,10 @@ const HELLO_MAX: ByteSize = ByteSize::mib(16);
 const MEMORY_MIN: ByteSize = ByteSize::mib(16);
 /// What one param may have.
 const OPEN_MIN: ByteSize = ByteSize(PARAM_MAX as u64);
+/// Shortest time to authenticate: a TLS handshake over a slow network has to fit in.
+const AUTHENTICATE_MIN: Duration = Duration::from_millis(100);
+/// Longest time to authenticate.
+const AUTHENTICATE_MAX: Duration = Duration::from_secs(300);
 /// Most tasks that may ever follow from one start.
 const DESCENDANTS_MOST: u32 = 1_000_000_000;
 
@@ -52,6 +58,16 @@ pub struct LimitsConfig {
     pub max_response_memory: ByteSize,
     /// Most clients that follow a log at the same time. Default: 1,000.
     pub max_log_followers: u32,
+    /// Most connections that have not authenticated, besides `max_connections` that have. A new one
+    /// replaces the oldest of the address that holds the most. Default: 4,000.
+    pub max_unauthenticated: u32,
+    /// Most connections from one address, or one IPv6 /64 network, that have not authenticated. A new
+    /// one replaces the oldest. Never more than `max_unauthenticated`. Default: 2,000.
+    pub max_unauthenticated_per_address: u32,
+    /// How long a connection may take to authenticate before it is closed, TLS handshake included.
+    /// With a token, a call that carries it authenticates; without one, any call that is let in.
+    /// Default: 10 s.
+    pub authenticate_within: Duration,
 }
 
 impl Default for LimitsConfig {
@@ -70,6 +86,9 @@ impl Default for LimitsConfig {
             max_request_memory: ByteSize::mib(256),
             max_response_memory: ByteSize::mib(256),
             max_log_followers: 1_000,
+            max_unauthenticated: 4_000,
+            max_unauthenticated_per_address: 2_000,
+            authenticate_within: Duration::from_secs(10),
         }
     }
 }
@@ -89,6 +108,10 @@ impl LimitsConfig {
         section.parse("max_request_memory", &mut self.max_request_memory);
         section.parse("max_response_memory", &mut self.max_response_memory);
         section.number("max_log_followers", &mut self.max_log_followers);
+        section.number("max_unauthenticated", &mut self.max_unauthenticated);
+        section
+            .number("max_unauthenticated_per_address", &mut self.max_unauthenticated_per_address);
+        section.duration("authenticate_within", &mut self.authenticate_within);
     }
 
     pub(super) fn check(&self, problems: &mut Vec<Problem>) {
@@ -105,10 +128,19 @@ impl LimitsConfig {
             ("max_jobs", self.max_jobs, "no job could be saved"),
             ("max_open_tasks", self.max_open_tasks, "no task could start"),
             ("max_log_followers", self.max_log_followers, "no log could be followed"),
+            ("max_unauthenticated", self.max_unauthenticated, "nobody could connect"),
+            (
+                "max_unauthenticated_per_address",
+                self.max_unauthenticated_per_address,
+                "nobody could connect",
+            ),
         ] {
             if count == 0 {
                 problem(key, format!("it is 0, so that {what}"));
             }
+        }
+        if !(AUTHENTICATE_MIN..=AUTHENTICATE_MAX).contains(&self.authenticate_within) {
+            problem("authenticate_within", "it is not between 100ms and 5min".to_owned());
         }
         if !(HELLO_MIN..=HELLO_MAX).contains(&self.max_hello) {
             problem("max_hello", format!("it is not between {HELLO_MIN} and {HELLO_MAX}"));

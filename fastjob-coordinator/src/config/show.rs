@@ -73,6 +73,9 @@ fn limits(limits: &LimitsConfig) -> Table {
         text("max_request_memory", limits.max_request_memory),
         text("max_response_memory", limits.max_response_memory),
         number("max_log_followers", limits.max_log_followers),
+        number("max_unauthenticated", limits.max_unauthenticated),
+        number("max_unauthenticated_per_address", limits.max_unauthenticated_per_address),
+        text("authenticate_within", to_text(limits.authenticate_within)),
     ])
 }
 

@@ -69,6 +69,9 @@ fn every_setting_is_read() {
         max_request_memory = "18MiB"
         max_response_memory = "19MiB"
         max_log_followers = 5
+        max_unauthenticated = 30
+        max_unauthenticated_per_address = 20
+        authenticate_within = "3s"
         [client]
         server = "https://jobs.example.org/fastjob/"
         token = "0123456789abcdef-client"
@@ -105,6 +108,9 @@ fn every_setting_is_read() {
             max_request_memory: ByteSize::mib(18),
             max_response_memory: ByteSize::mib(19),
             max_log_followers: 5,
+            max_unauthenticated: 30,
+            max_unauthenticated_per_address: 20,
+            authenticate_within: Duration::from_secs(3),
         }
     );
     assert_eq!(coordinator.tls, Some(TlsConfig::new("c.pem", "k.pem")));
@@ -211,6 +217,8 @@ fn what_makes_no_sense_together_is_named_at_once() {
     refused(&limits("max_response_memory = '1MiB'"), "max_response_memory: it is less than 16MiB");
     refused(&limits("max_open_tasks = 0"), "coordinator.limits.max_open_tasks: it is 0");
     refused(&limits("max_open_bytes = '262143'"), "max_open_bytes: it is less than 256KiB");
+    refused(&limits("max_unauthenticated = 0"), "max_unauthenticated: it is 0");
+    refused(&limits("authenticate_within = '1ms'"), "within: it is not between 100ms and 5min");
     refused(&limits("max_descendants = 0"), "coordinator.limits.max_descendants: ");
     refused(&limits("max_descendants = 1000000001"), "coordinator.limits.max_descendants: ");
     refused("[coordinator.tls]\ncert = '/nowhere/c.pem'", "coordinator.tls.key: it is missing");

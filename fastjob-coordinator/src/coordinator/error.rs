@@ -26,6 +26,9 @@ pub enum StartError {
     /// The port cannot be used.
     #[error("{0}")]
     Listen(String),
+    /// The system lets the process open too few files.
+    #[error("{0}")]
+    TooFewFiles(String),
 }
 
 /// Why a coordinator stopped by itself.

@@ -4,11 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::Semaphore;
 
+use super::StartError;
 use crate::{
     bounds::{Bounds, Budget},
-    config::LimitsConfig,
+    config::{CoordinatorConfig, LimitsConfig},
     engine::{JobQuota, Limits, OpenLimit},
     rpc::HelloLimits,
+    server::{self, FileLimit},
     sessions,
 };
 
@@ -38,6 +40,37 @@ pub(super) fn tasks(limits: &LimitsConfig) -> Limits {
         descendants: limits.max_descendants,
         open: OpenLimit::new(limits.max_open_tasks, limits.max_open_bytes.0).into(),
     }
+}
+
+/// The connections that the port takes.
+pub(crate) fn connections(config: &CoordinatorConfig) -> server::Limits {
+    let limits = &config.limits;
+    server::Limits {
+        connections: config.max_connections as usize,
+        unauthenticated: limits.max_unauthenticated as usize,
+        unauthenticated_per_address: limits
+            .max_unauthenticated_per_address
+            .min(limits.max_unauthenticated) as usize,
+        authenticate: limits.authenticate_within,
+        ..server::Limits::default()
+    }
+}
+
+/// The connections that the port takes, or fewer where the process may not open so many files.
+///
+/// # Errors
+///
+/// Fails if the process may open hardly any.
+pub(super) fn connections_that_fit(
+    config: &CoordinatorConfig,
+) -> Result<server::Limits, StartError> {
+    let (limits, lowered) = FileLimit::raise()
+        .fit(connections(config))
+        .map_err(|err| StartError::TooFewFiles(err.to_string()))?;
+    if let Some(message) = lowered {
+        tracing::warn!("{message}");
+    }
+    Ok(limits)
 }
 
 /// What the port lets requests take.

@@ -4,8 +4,9 @@
 //! shard, and is told so: of most tasks that is all there is.
 
 use fastjob_core::AttemptState;
+use futures_util::{FutureExt, future::BoxFuture};
 
-use super::{Error, LogView, Ops, tasks::unknown};
+use super::{Error, Follower, LogKey, LogView, Ops, tasks::unknown};
 use crate::{
     sessions::AskError,
     store::{AttemptRow, TaskRow},
@@ -15,6 +16,9 @@ use crate::{
 const PIECE: u32 = 64 * 1024;
 /// Most bytes of a piece.
 const PIECE_MAX: u32 = 1024 * 1024;
+
+/// A piece that is being read.
+type Piece = BoxFuture<'static, Result<LogView, Error>>;
 
 /// Which of a task's logs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -108,6 +112,24 @@ impl Ops {
         }
         let tail = self.store.log_tail(id).await?.unwrap_or_default();
         Ok(tail_from(attempt, &tail, offset, limit))
+    }
+}
+
+impl Ops {
+    /// Follows one of a task's logs after a piece of it, also when a retry begins.
+    pub(crate) fn follow(
+        &self,
+        task: i64,
+        piece: &LogView,
+        limit: Option<u32>,
+    ) -> Follower<impl Fn(u64, Option<u32>) -> Piece + use<>> {
+        let log = LogKey { task, shard: piece.shard, attempt: piece.number };
+        let choice = LogChoice { shard: Some(piece.shard), attempt: Some(piece.number) };
+        let ops = self.clone();
+        Follower::after(piece, self.feeds.clone(), log, limit, move |offset, limit| {
+            let ops = ops.clone();
+            async move { ops.task_log(task, choice, offset, limit).await }.boxed()
+        })
     }
 }
 

@@ -6,6 +6,7 @@ mod alarms;
 mod credential;
 mod executors;
 mod family;
+mod follow;
 mod forward;
 mod jobs;
 mod log;
@@ -30,7 +31,8 @@ pub use self::views::{
 pub(crate) use self::{
     alarms::ListAlarms,
     credential::{Credential, HEADER as NODE_HEADER, Question},
-    forward::{Ask, INTERNAL, PATH as ASK_PATH, Reply},
+    follow::{Feeds, Follower, LogKey},
+    forward::{Ask, INTERNAL, PATH as ASK_PATH, Refusal, Reply},
     jobs::SaveMode,
     log::LogChoice,
     pages::PAGE_BYTES,
@@ -86,6 +88,7 @@ pub(crate) struct Ops {
     pub(crate) store: Arc<dyn store::Store>,
     pub(crate) sessions: Sessions,
     pub(crate) channels: Channels,
+    pub(crate) feeds: Feeds,
 }
 
 /// Why something that was asked was not done.

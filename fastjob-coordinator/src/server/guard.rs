@@ -1,10 +1,16 @@
 //! The door of the port: every request passes here before anything reads it.
 //!
-//! With a token, whoever does not show it is turned away. Without one the port is on loopback, and
-//! what is left to fear is a browser on this machine that a foreign page made speak: a name that
-//! the page's owner points at loopback, or a request across sites. Both are refused.
+//! With a token, requests that do not carry it are rejected. Without one the port is on loopback,
+//! and two programs of this machine may speak for strangers. One is a browser with a page of another
+//! site: it sends requests across sites, or to a name that the site's owner points at loopback. The
+//! other is a proxy, which passes on what it receives. Both are rejected.
+//!
+//! A request that passes authenticates its connection, see [`admission`](super::admission).
 
-use std::{net::IpAddr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use axum::{
     extract::{ConnectInfo, Request, State},
@@ -12,12 +18,17 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{
-    HeaderMap, HeaderValue, Method, Uri,
+    HeaderMap, HeaderValue, Uri,
     header::{AUTHORIZATION, HOST, ORIGIN, WWW_AUTHENTICATE},
     uri::Authority,
 };
 
-use super::{grpc, security::Token};
+use super::{
+    admission::{NoRoom, Pass},
+    grpc,
+    security::Token,
+    wrong_tokens::WrongTokens,
+};
 use crate::{
     api::{HEALTH, Kind, Problem},
     ops::Question,
@@ -25,6 +36,14 @@ use crate::{
 
 /// How long whoever shows a wrong token waits for the answer.
 const WRONG_TOKEN_DELAY: Duration = Duration::from_millis(100);
+
+/// What a proxy adds to the requests that it passes on.
+const OF_PROXIES: [&str; 6] =
+    ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"];
+
+/// Goes with a request that has passed the guard. Questions about the health go on without it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Trusted;
 
 /// Whom the port lets in.
 #[derive(Clone, Debug)]
@@ -53,43 +72,78 @@ enum Refusal {
          `localhost`, 127.0.0.1 or [::1], or set a token"
     )]
     ForeignHost,
-    #[error("a page of another site may not change anything here")]
+    #[error("a page of another site may not ask here")]
     ForeignPage,
+    #[error(
+        "the request came through a proxy, and without a token the coordinator trusts all requests \
+         that reach it: the proxy would open it to everybody. Set a token: `token` in \
+         fastjob.toml, FASTJOB_TOKEN or --token"
+    )]
+    Proxied,
+    #[error(transparent)]
+    NoRoom(NoRoom),
+}
+
+/// The guard, and what it remembers of requests that did not pass.
+#[derive(Clone)]
+pub(super) struct Door {
+    guard: Guard,
+    wrong_tokens: WrongTokens,
+}
+
+impl From<Guard> for Door {
+    fn from(guard: Guard) -> Self {
+        Self { guard, wrong_tokens: WrongTokens::default() }
+    }
 }
 
 /// Lets a request pass, or answers it.
-pub(super) async fn stand(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-    if request.extensions().get::<Question>().is_some() {
-        return next.run(request).await; // a node of the cluster, with a credential of its own
-    }
-    let Err(refusal) = guard.judge(request.method(), request.uri(), request.headers()) else {
-        return next.run(request).await;
+pub(super) async fn stand(State(door): State<Door>, mut request: Request, next: Next) -> Response {
+    let judged = match request.extensions().get::<Question>() {
+        Some(_) => Ok(()), // a node of the cluster, with a credential of its own
+        None => door.guard.judge(request.uri(), request.headers()),
     };
-    if refusal == Refusal::WrongToken {
-        let from = request.extensions().get::<ConnectInfo<std::net::SocketAddr>>();
-        let peer = from.map(|ConnectInfo(peer)| tracing::field::display(peer));
-        tracing::warn!(peer, "refused a request with a wrong token");
-        tokio::time::sleep(WRONG_TOKEN_DELAY).await;
+    let judged = judged.and_then(|()| match request.extensions().get::<Pass>() {
+        Some(pass) => pass.authenticate().map_err(Refusal::NoRoom),
+        // There is no connection in tests of single routes.
+        None => Ok(()),
+    });
+    if judged == Err(Refusal::WrongToken)
+        && let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>()
+    {
+        door.wrong_tokens.note(peer.ip());
     }
-    refusal.answer(request.headers())
+    match judged {
+        Ok(()) => {
+            request.extensions_mut().insert(Trusted);
+        }
+        Err(_) if HEALTH.contains(&request.uri().path()) => {}
+        // It is how a client finds out whether to send its token. It authenticates nobody.
+        Err(Refusal::NoToken) if request.uri().path() == grpc::PROVE => {}
+        Err(refusal) => {
+            if refusal == Refusal::WrongToken {
+                tokio::time::sleep(WRONG_TOKEN_DELAY).await;
+            }
+            return refusal.answer(request.headers());
+        }
+    }
+    next.run(request).await
 }
 
 impl Guard {
-    fn judge(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
-        if HEALTH.contains(&uri.path()) {
-            return Ok(());
-        }
+    fn judge(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
         match self {
             Self::Token(token) => match bearer(headers) {
-                // It is how a client finds out whether to send its token.
-                None if uri.path() == grpc::PROVE => Ok(()),
                 None => Err(Refusal::NoToken),
                 Some(shown) if token.is(shown) => Ok(()),
                 Some(_) => Err(Refusal::WrongToken),
             },
+            Self::Local if OF_PROXIES.iter().any(|name| headers.contains_key(*name)) => {
+                Err(Refusal::Proxied)
+            }
             Self::Local if !is_asked_for_locally(uri, headers) => Err(Refusal::ForeignHost),
-            Self::Local if method.is_safe() || is_of_same_origin(uri, headers) => Ok(()),
-            Self::Local => Err(Refusal::ForeignPage),
+            Self::Local if !is_of_same_origin(uri, headers) => Err(Refusal::ForeignPage),
+            Self::Local => Ok(()),
         }
     }
 }
@@ -99,9 +153,10 @@ impl Refusal {
         let (kind, code) = match self {
             Self::NoToken => (Kind::Unauthorized, tonic::Code::Unauthenticated),
             Self::WrongToken => (Kind::WrongToken, tonic::Code::Unauthenticated),
-            Self::ForeignHost | Self::ForeignPage => {
+            Self::ForeignHost | Self::ForeignPage | Self::Proxied => {
                 (Kind::Forbidden, tonic::Code::PermissionDenied)
             }
+            Self::NoRoom(_) => (Kind::Unavailable, tonic::Code::ResourceExhausted),
         };
         if grpc::is_spoken(headers) {
             return grpc::refusal(code, self.to_string());
@@ -110,7 +165,7 @@ impl Refusal {
         let challenge = match self {
             Self::NoToken => Some("Bearer realm=\"fastjob\""),
             Self::WrongToken => Some("Bearer realm=\"fastjob\", error=\"invalid_token\""),
-            Self::ForeignHost | Self::ForeignPage => None,
+            Self::ForeignHost | Self::ForeignPage | Self::Proxied | Self::NoRoom(_) => None,
         };
         if let Some(challenge) = challenge {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));

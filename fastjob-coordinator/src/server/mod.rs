@@ -1,31 +1,36 @@
 //! The one port: gRPC and REST over HTTP/1.1 and HTTP/2, plain or TLS.
 //!
 //! A connection that cannot be had costs nobody else anything: failures to accept are waited out,
-//! a slow or silent peer is given up, and one too many is closed at once. Stopping takes no new
-//! connections, lets running requests end, and cuts off what is left at the deadline.
+//! and connections that do not authenticate are closed in time, or earlier if there are too many.
+//! Stopping takes no new connections, lets running requests end, and cuts off what is left at the
+//! deadline.
 
+mod admission;
 mod connection;
+mod files;
 mod grpc;
 mod guard;
 mod nodes;
+mod rarely;
 mod responses;
 mod security;
 mod shield;
 mod tls;
+mod wrong_tokens;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
 use tokio::{
-    net::{TcpListener, TcpSocket, TcpStream},
+    net::{TcpListener, TcpSocket},
     task::{JoinError, JoinSet},
-    time::Instant,
 };
 use tokio_util::sync::CancellationToken;
 
-use self::connection::Connections;
+use self::{admission::Admission, connection::Connections, rarely::Rarely};
 pub(crate) use self::{
-    guard::Guard,
+    files::FileLimit,
+    guard::{Guard, Trusted},
     security::{Plaintext, TlsMode, Token, check_exposure},
     shield::app,
     tls::{Tls, TlsFiles},
@@ -35,22 +40,40 @@ pub(crate) use self::{
 const BACKLOG: u32 = 4096;
 /// How long to wait after a connection could not be accepted, for files to be closed elsewhere.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(200);
-/// Between two log lines about connections that are refused.
-const REFUSED_LOG: Duration = Duration::from_secs(10);
+/// Most connections that are accepted before the first of them are served.
+const IN_A_ROW: usize = 64;
+/// Unauthenticated connections that are closed when no file is left for a new connection.
+const ROOM: usize = 16;
+/// How long to wait until they are closed.
+const ROOM_AGAIN: Duration = Duration::from_millis(10);
+/// Connections beyond the limits that are being closed, before no more are accepted.
+const CLOSING: usize = 64;
 
 /// Bounds of what peers can take.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
-    /// Most connections at the same time. Default: 10,000.
+    /// Most connections that have authenticated. Default: 10,000.
     pub(crate) connections: usize,
-    /// Longest time for a TLS handshake, for the first bytes after it, and for the head of an
-    /// HTTP/1.1 request, waiting for its first byte included. Default: 30 s.
+    /// Most connections besides that have not. Default: 4,000.
+    pub(crate) unauthenticated: usize,
+    /// Most of these from one address. Default: 2,000.
+    pub(crate) unauthenticated_per_address: usize,
+    /// How long a connection may take to authenticate. Default: 10 s.
+    pub(crate) authenticate: Duration,
+    /// How long an authenticated connection may take for the head of an HTTP/1.1 request, waiting
+    /// for its first byte included. Default: 30 s.
     pub(crate) patience: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections: 10_000, patience: Duration::from_secs(30) }
+        Self {
+            connections: 10_000,
+            unauthenticated: 4_000,
+            unauthenticated_per_address: 2_000,
+            authenticate: Duration::from_secs(10),
+            patience: Duration::from_secs(30),
+        }
     }
 }
 
@@ -137,10 +160,17 @@ impl Bound {
         stop: CancellationToken,
         drain: Duration,
     ) {
-        let most = limits.connections;
+        // Those that are to leave still have their files until they have left.
+        let most =
+            limits.connections.saturating_add(limits.unauthenticated).saturating_add(CLOSING);
+        let admission = Admission::new(limits.clone());
         let connections = Arc::new(Connections::new(app, tls, &limits, stop.clone(), self.addr));
         let mut open = JoinSet::new();
-        let mut refused = Refused::default();
+        let not_accepted = Rarely::default();
+        // The first requests of those that were accepted have often arrived: they authenticate
+        // before so many others are accepted that these could replace them.
+        let in_a_row = (limits.unauthenticated_per_address / 4).clamp(1, IN_A_ROW);
+        let mut accepted_in_a_row = 0;
         loop {
             let accepted = tokio::select! {
                 () = stop.cancelled() => break,
@@ -148,22 +178,31 @@ impl Bound {
                     log_bug(ended);
                     continue;
                 }
-                accepted = self.listener.accept() => accepted,
+                accepted = self.listener.accept(), if open.len() < most => accepted,
             };
-            match accepted {
-                Ok((stream, peer)) if open.len() < most => {
-                    let connections = connections.clone();
-                    open.spawn(async move { connections.serve(stream, peer).await });
-                }
-                Ok((stream, peer)) => refused.one_too_many(stream, peer, most),
-                Err(err) if is_of_one_connection(&err) => {}
-                Err(err) => {
-                    refused.not_accepted(&err);
-                    tokio::select! {
-                        () = stop.cancelled() => break,
-                        () = tokio::time::sleep(ACCEPT_AGAIN) => {}
+            let pause = match accepted {
+                Ok((stream, peer)) => {
+                    let (connections, place) = (connections.clone(), admission.enter(peer.ip()));
+                    open.spawn(async move { connections.serve(stream, peer, place).await });
+                    accepted_in_a_row += 1;
+                    if accepted_in_a_row >= in_a_row {
+                        accepted_in_a_row = 0;
+                        tokio::task::yield_now().await;
                     }
+                    continue;
                 }
+                Err(err) if is_of_one_connection(&err) => continue,
+                Err(err) => {
+                    if let Some(count) = not_accepted.next() {
+                        tracing::error!(error = %err, count, "could not accept connections");
+                    }
+                    let made_room = is_of_files(&err) && admission.make_room(ROOM);
+                    if made_room { ROOM_AGAIN } else { ACCEPT_AGAIN }
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = tokio::time::sleep(pause) => {}
             }
         }
         drop(self.listener);
@@ -190,44 +229,23 @@ fn is_of_one_connection(err: &io::Error) -> bool {
     )
 }
 
+/// The process, or the system, has as many files open as it may.
+#[cfg(unix)]
+fn is_of_files(err: &io::Error) -> bool {
+    use rustix::io::Errno;
+    matches!(Errno::from_io_error(err), Some(Errno::MFILE | Errno::NFILE))
+}
+
+#[cfg(not(unix))]
+fn is_of_files(_: &io::Error) -> bool {
+    false
+}
+
 fn log_bug(ended: Result<(), JoinError>) {
     if let Err(err) = ended
         && err.is_panic()
     {
         tracing::error!(error = %err, "a connection met a mistake in the coordinator");
-    }
-}
-
-/// Connections that were not taken; logged now and then.
-#[derive(Default)]
-struct Refused {
-    logged: Option<Instant>,
-    since: u64,
-}
-
-impl Refused {
-    fn one_too_many(&mut self, stream: TcpStream, peer: SocketAddr, most: usize) {
-        drop(stream);
-        if let Some(refused) = self.next_line() {
-            tracing::warn!(most, refused, %peer, "too many connections: closed one at once");
-        }
-    }
-
-    fn not_accepted(&mut self, err: &io::Error) {
-        if let Some(refused) = self.next_line() {
-            tracing::error!(error = %err, refused, "could not accept a connection");
-        }
-    }
-
-    /// How many there were since the last log line, if it is time for one.
-    fn next_line(&mut self) -> Option<u64> {
-        self.since += 1;
-        let now = Instant::now();
-        if self.logged.is_some_and(|logged| now < logged + REFUSED_LOG) {
-            return None;
-        }
-        self.logged = Some(now);
-        Some(std::mem::take(&mut self.since))
     }
 }
 

@@ -9,9 +9,13 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::FutureExt;
-use http::{HeaderMap, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
-use super::{grpc, guard, guard::Guard, nodes, responses};
+use super::{
+    grpc,
+    guard::{self, Door, Guard},
+    nodes, responses,
+};
 use crate::{
     api::{self, Kind, Problem},
     bounds::Bounds,
@@ -35,8 +39,16 @@ pub(super) fn shield(routes: Router, guard: Guard, bounds: Bounds) -> Router {
         .fallback(nothing_here)
         .layer(middleware::from_fn(bound_uri))
         .layer(middleware::from_fn_with_state(bounds, responses::bound))
-        .layer(middleware::from_fn_with_state(guard, guard::stand))
+        .layer(middleware::from_fn_with_state(Door::from(guard), guard::stand))
         .layer(middleware::from_fn(catch_panic))
+        .layer(middleware::map_response(for_own_pages))
+}
+
+/// Lets browsers give a response to no page of another site, also where a page only embeds it.
+async fn for_own_pages(mut response: Response) -> Response {
+    let name = HeaderName::from_static("cross-origin-resource-policy");
+    response.headers_mut().insert(name, HeaderValue::from_static("same-origin"));
+    response
 }
 
 async fn nothing_here(uri: Uri, headers: HeaderMap) -> Response {
@@ -101,6 +113,7 @@ mod tests {
     async fn a_panic_is_a_problem_and_keeps_its_words() {
         let answer = ask("/panic", "application/json").await;
         assert_eq!(answer.status(), 500);
+        assert_eq!(answer.headers()["cross-origin-resource-policy"], "same-origin");
         let body = text(answer).await;
         assert!(body.contains("urn:fastjob:problem:internal") && !body.contains("secret"));
         assert_eq!(ask("/panic", "application/grpc").await.headers()["grpc-status"], "13");

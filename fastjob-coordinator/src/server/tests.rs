@@ -1,6 +1,8 @@
 //! The port over real sockets.
 
-use std::time::Duration;
+mod strangers;
+
+use std::time::{Duration, Instant};
 
 use axum::{
     body::Bytes,
@@ -10,6 +12,7 @@ use axum::{
 use http::{StatusCode, Version};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
     sync::Notify,
     task::JoinHandle,
 };
@@ -162,7 +165,7 @@ async fn a_port_in_use_is_said_with_what_to_do() {
 
 #[tokio::test]
 async fn whoever_says_too_little_is_given_up() {
-    let limits = Limits { patience: Duration::from_millis(100), ..Limits::default() };
+    let limits = Limits { authenticate: Duration::from_millis(100), ..Limits::default() };
     let silent = serve(Guard::Local, None, limits.clone(), LONG);
     assert_eq!(raw(silent.addr, b"").await, "");
     assert_eq!(raw(silent.addr, b"PRI * HTTP/2.0").await, "");
@@ -184,13 +187,17 @@ async fn a_head_that_is_too_long_is_refused() {
 }
 
 #[tokio::test]
-async fn one_connection_too_many_is_closed_and_the_next_finds_room() {
+async fn one_connection_too_many_is_told_which_limit_to_raise_and_the_next_finds_room() {
     let port = serve(Guard::Local, None, Limits { connections: 1, ..Limits::default() }, LONG);
     let mut first = TcpStream::connect(port.addr).await.unwrap();
     first.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     assert!(first.read(&mut [0; 64]).await.unwrap() > 0);
     let ask = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-    assert_eq!(raw(port.addr, ask).await, "");
+    let refused = raw(port.addr, ask).await;
+    assert!(
+        refused.starts_with("HTTP/1.1 503") && refused.contains("max_connections"),
+        "{refused}"
+    );
     drop(first);
     let deadline = Instant::now() + LONG;
     while !raw(port.addr, ask).await.contains("200 OK") {

@@ -21,7 +21,7 @@ use sqlx::PgPool;
 use crate::{EXECUTOR, FASTJOB, soak};
 
 /// After how long a node that is not heard of is taken over.
-const LEASE: Duration = Duration::from_secs(2);
+pub(crate) const LEASE: Duration = Duration::from_secs(2);
 
 pub(crate) struct Cluster {
     pub(crate) nodes: Vec<Coordinator>,
@@ -33,10 +33,15 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     pub(crate) async fn start(nodes: usize) -> Self {
-        Self::with_lease(nodes, LEASE).await
+        Self::with(nodes, LEASE, |node| node).await
     }
 
-    async fn with_lease(nodes: usize, lease: Duration) -> Self {
+    /// With nodes that are changed before they start.
+    pub(crate) async fn with(
+        nodes: usize,
+        lease: Duration,
+        change: impl Fn(Coordinator) -> Coordinator,
+    ) -> Self {
         let postgres = Postgres::start().await;
         let url = postgres.database("fastjob").await;
         let proxy = Proxy::to(postgres.address()).await;
@@ -45,6 +50,7 @@ impl Cluster {
         let mut nodes: Vec<_> = (0..nodes)
             .map(|n| if n == 0 { &over_proxy } else { &url })
             .map(|url| Coordinator::prepare(FASTJOB).store_url(url).env("FASTJOB_LEASE", &lease))
+            .map(change)
             .collect();
         // All at once: the schema is made by one of them.
         nodes.iter_mut().for_each(Coordinator::begin);
@@ -62,7 +68,7 @@ impl Cluster {
     }
 
     /// Waits until every partition is held, in fair shares.
-    async fn all_held(&self) {
+    pub(crate) async fn all_held(&self) {
         let up = self.nodes.iter().filter(|node| node.is_up()).count();
         let (least, most) = (32 / up, 32_usize.div_ceil(up));
         eventually("all partitions are held in fair shares", LEASE * 5, || async {
@@ -87,12 +93,17 @@ impl Cluster {
     }
 
     /// An executor that is told of the first node alone.
-    fn executor(&self, name: &str) -> Process {
+    pub(crate) fn executor(&self, name: &str) -> Process {
         self.nodes[0].executor(EXECUTOR, name)
     }
 
+    /// Cuts the first node off from the database.
+    pub(crate) fn cut_off(&mut self) {
+        self.proxy.cut();
+    }
+
     /// Whether the executors have a session with each node that is up.
-    async fn connected(&self, executors: usize) {
+    pub(crate) async fn connected(&self, executors: usize) {
         for node in self.nodes.iter().filter(|node| node.is_up()) {
             node.rest().executors(executors).await;
         }
@@ -121,7 +132,7 @@ impl Cluster {
 
     /// Every second of every job between the first and the last that was recorded has exactly one
     /// task, or is covered by a record of missed fires.
-    async fn every_second_is_there(&self, jobs: usize) {
+    pub(crate) async fn every_second_is_there(&self, jobs: usize) {
         let rows: Vec<(i64, i64, i64, i64)> = sqlx::query_as(
             "select job, count(distinct fire_at), min(fire_at), max(fire_at) from attempts \
              where id = task and cause in (1, 2) and task_state <> 6 group by job",
@@ -141,7 +152,7 @@ impl Cluster {
     }
 }
 
-async fn save_seconds(rest: &fastjob_tests::rest::Rest, jobs: usize) {
+pub(crate) async fn save_seconds(rest: &fastjob_tests::rest::Rest, jobs: usize) {
     for n in 0..jobs {
         rest.save(json!({"name": format!("j{n}"), "handler": "noop",
             "misfire": {"fire_all": {"max": 1000}}, "schedule": {"cron": "* * * * * ?"}}))

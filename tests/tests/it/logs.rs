@@ -1,9 +1,16 @@
 //! What handlers log is read while they run and afterwards, whole and in order.
 
-use fastjob_tests::rest::Rest;
-use serde_json::{Value, json};
+use std::time::Duration;
 
-use crate::{EXECUTOR, coordinator};
+use fastjob_tests::{eventually, process::Coordinator, raise_file_limit, rest::Rest};
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::{EXECUTOR, FASTJOB, coordinator};
 
 fn numbers(text: &str) -> Vec<u32> {
     text.lines().filter_map(|line| line.rsplit_once("line ")?.1.parse().ok()).collect()
@@ -118,4 +125,79 @@ async fn each_shard_has_a_log_of_its_own() {
     assert_eq!((status, &answer["problems"][0]["field"]), (422, &json!("shard")), "{answer}");
     let (status, answer) = rest.get(&format!("{path}?shard=x")).await.unwrap();
     assert!((400..500).contains(&status), "{answer}");
+}
+
+/// Clients that follow logs at the same time, and the logs that they share.
+const FOLLOWERS: usize = 2_000;
+const LOGS: usize = 20;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn thousands_who_follow_logs_that_do_not_grow_cost_next_to_nothing() {
+    raise_file_limit();
+    let mut coordinator = Coordinator::prepare(FASTJOB)
+        .env("FASTJOB_MAX_LOG_FOLLOWERS", &FOLLOWERS.to_string())
+        // Starts in time in a test that is slow.
+        .env("FASTJOB_EXECUTOR_LOST", "60s");
+    coordinator.up().await;
+    let _executor = coordinator.executor(EXECUTOR, "e1");
+    let rest = coordinator.rest();
+    rest.executors(1).await;
+    let parallel = json!({"strategy": "parallel", "max_running": 10_000});
+    rest.save(json!({"name": "s", "handler": "slow", "param": "600000", "block": parallel})).await;
+    let mut tasks = Vec::new();
+    for _ in 0..LOGS {
+        tasks.push(rest.start("s", json!({})).await);
+    }
+    for task in &tasks {
+        rest.reaches(*task, &["running"]).await;
+    }
+    let address = coordinator.url().replace("http://", "");
+    let followers = join_all((0..FOLLOWERS).map(|n| {
+        let (address, task) = (address.clone(), tasks[n % LOGS]);
+        async move {
+            let mut stream = TcpStream::connect(&address).await.unwrap();
+            let ask = format!(
+                "GET /api/v1/tasks/{task}/log HTTP/1.1\r\nHost: {address}\r\n\
+                Accept: text/event-stream\r\n\r\n"
+            );
+            stream.write_all(ask.as_bytes()).await.unwrap();
+            let (mut text, mut buf) = (String::new(), [0; 4_096]);
+            while !text.contains("sleeping") {
+                let read = stream.read(&mut buf).await.unwrap();
+                assert!(read > 0, "the stream ended: {text}");
+                text.push_str(&String::from_utf8_lossy(&buf[..read]));
+            }
+            stream
+        }
+    }))
+    .await;
+    let one_more = rest.follow(&format!("/api/v1/tasks/{}/log", tasks[0])).await.unwrap_err();
+    assert_eq!(one_more.status().map(|status| status.as_u16()), Some(503));
+
+    // What came with the first pieces is over.
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let (before, span) = (coordinator.cpu_time(), Duration::from_secs(10));
+    tokio::time::sleep(span).await; // the time is what is measured
+    let used = coordinator.cpu_time() - before;
+    println!("{FOLLOWERS} followers of {LOGS} logs: {used:?} of processor time in {span:?}");
+    assert!(used < span / 10, "{used:?} in {span:?}");
+
+    // Each of them hears of the end.
+    for task in &tasks {
+        rest.post(&format!("/api/v1/tasks/{task}/stop")).await;
+    }
+    let ends = followers.into_iter().map(|mut stream| async move {
+        let mut text = String::new();
+        while !text.contains("event: end") {
+            let mut buf = [0; 4_096];
+            let read = stream.read(&mut buf).await.unwrap();
+            assert!(read > 0, "the stream ended: {text}");
+            text.push_str(&String::from_utf8_lossy(&buf[..read]));
+        }
+    });
+    tokio::time::timeout(Duration::from_secs(60), join_all(ends)).await.expect("all end");
+    eventually("there is room again", Duration::from_secs(10), || async {
+        rest.follow(&format!("/api/v1/tasks/{}/log", tasks[0])).await.ok()
+    })
+    .await;
 }

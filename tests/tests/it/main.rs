@@ -18,11 +18,13 @@ mod load;
 mod logs;
 mod pages;
 mod private_files;
+mod release;
 mod rolling;
 mod routes;
 mod runs;
 mod schedules;
 mod stops;
+mod strangers;
 mod strategies;
 mod tls;
 mod tokens;
@@ -32,6 +34,7 @@ use fastjob_tests::process::Coordinator;
 
 const FASTJOB: &str = env!("CARGO_BIN_EXE_fastjob_under_test");
 const EXECUTOR: &str = env!("CARGO_BIN_EXE_test_executor");
+const STRANGERS: &str = env!("CARGO_BIN_EXE_strangers");
 
 async fn coordinator() -> Coordinator {
     Coordinator::start(FASTJOB).await

@@ -3,9 +3,18 @@
 use std::time::Duration;
 
 use fastjob_tests::{eventually, process::Coordinator, rest::Rest};
+use futures_util::StreamExt;
 use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
-use crate::{EXECUTOR, FASTJOB};
+use crate::{
+    EXECUTOR, FASTJOB,
+    cluster::{Cluster, LEASE},
+    coordinator,
+};
 
 const TOKEN: &str = "a-token-of-the-tests-1234";
 const WRONG: &str = "a-token-of-the-tests-1235";
@@ -82,4 +91,83 @@ async fn an_executor_with_a_misspelt_variable_does_not_start() {
     })
     .await;
     assert_eq!(executor.wait().code(), Some(1));
+}
+
+/// The head of the answer to a request that is written as its head.
+async fn answered(coordinator: &Coordinator, head: &str) -> String {
+    let address = coordinator.url().replace("http://", "");
+    let mut stream = TcpStream::connect(&address).await.unwrap();
+    let request = format!("{head}\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn without_a_token_pages_of_other_sites_and_proxies_get_no_answer() {
+    let coordinator = coordinator().await;
+    for (header, status, words) in [
+        ("Accept: */*", "200", ""),
+        ("Sec-Fetch-Site: none", "200", ""),
+        ("Sec-Fetch-Site: same-origin", "200", ""),
+        ("Sec-Fetch-Site: cross-site", "403", "a page of another site"),
+        ("Sec-Fetch-Site: same-site", "403", "a page of another site"),
+        ("Origin: https://evil.example", "403", "a page of another site"),
+        ("X-Forwarded-For: 192.0.2.7", "403", "Set a token"),
+        ("X-Forwarded-Host: jobs.example", "403", "Set a token"),
+        ("X-Real-IP: 192.0.2.7", "403", "Set a token"),
+        ("Forwarded: for=192.0.2.7", "403", "Set a token"),
+        ("Via: 1.1 proxy", "403", "Set a token"),
+    ] {
+        let answer =
+            answered(&coordinator, &format!("GET /api/v1/jobs HTTP/1.1\r\n{header}")).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{header}: {answer}");
+        assert!(answer.contains(words), "{header}: {answer}");
+        assert!(answer.contains("cross-origin-resource-policy: same-origin"), "{header}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn with_a_token_a_proxy_may_be_in_front() {
+    let (coordinator, _) = guarded().await;
+    let head = format!(
+        "GET /api/v1/jobs HTTP/1.1\r\nAuthorization: Bearer {TOKEN}\r\nX-Forwarded-For: 192.0.2.7"
+    );
+    let answer = answered(&coordinator, &head).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_wrong_tokens_are_a_few_lines_of_the_log() {
+    let (coordinator, rest) = guarded().await;
+    let asks = (0..1_000).map(|_| async {
+        let (status, _) = coordinator.rest().with_token(WRONG).get("/api/v1/jobs").await.unwrap();
+        assert_eq!(status, 401);
+    });
+    futures_util::stream::iter(asks).buffer_unordered(100).collect::<Vec<()>>().await;
+    let said = coordinator.said("coordinator");
+    let lines = said.lines().filter(|line| line.contains("wrong token")).count();
+    assert!((1..20).contains(&lines), "{lines} lines: {said}");
+    assert_eq!(rest.get("/api/v1/jobs").await.unwrap().0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_is_not_told_why_a_coordinator_is_not_ready() {
+    let mut cluster = Cluster::with(1, LEASE, |node| node.token(TOKEN)).await;
+    cluster.cut_off();
+    let node = &cluster.nodes[0];
+    let stranger = Rest::new(node.url());
+    eventually("it is not ready", Duration::from_secs(30), || async {
+        (stranger.get("/readyz").await.ok()?.0 == 503).then_some(())
+    })
+    .await;
+    let (status, answer) = stranger.get("/readyz").await.unwrap();
+    assert_eq!(status, 503);
+    for word in ["store", "lease", "database", "clock", "partition"] {
+        assert!(!answer.to_string().contains(word), "{answer}");
+    }
+    let (_, answer) = node.rest().get("/readyz").await.unwrap();
+    let reason = answer["detail"].as_str().unwrap();
+    assert!(reason.contains("store") || reason.contains("lease"), "{answer}");
 }

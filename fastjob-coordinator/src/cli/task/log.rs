@@ -18,6 +18,10 @@ use crate::{
     },
 };
 
+/// How long the coordinator waits for a log to grow before it answers: less than the timeout of a
+/// request.
+const WAIT: &str = "20s";
+
 #[derive(Args)]
 pub(in crate::cli) struct Log {
     /// The task's number, as `fastjob task list` shows it
@@ -60,6 +64,7 @@ impl Log {
             let mut query = vec![("offset", offset.to_string())];
             query.extend(shard.map(|index| ("shard", index.to_string())));
             query.extend(self.attempt.map(|number| ("attempt", number.to_string())));
+            query.extend(self.follow.then(|| ("wait", WAIT.to_owned())));
             let answer = client.get(&["tasks", &task, "log"], &query).await;
             let answer = if self.follow { pauses.answer(answer)? } else { Some(answer?) };
             let Some(answer) = answer else {

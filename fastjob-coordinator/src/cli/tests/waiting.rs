@@ -97,8 +97,8 @@ async fn a_log_is_followed_until_it_has_ended() {
     let args = ["--server", &fake.url, "task", "log", "42", "--follow", "--attempt", "1"];
     assert_eq!(fastjob(&args).await.out(), "one\ntwo\n");
     let asked = fake.asked();
-    assert_eq!(asked[0], "GET /api/v1/tasks/42/log?offset=0&attempt=1");
-    assert_eq!(asked[4], "GET /api/v1/tasks/42/log?offset=8&attempt=1");
+    assert_eq!(asked[0], "GET /api/v1/tasks/42/log?offset=0&attempt=1&wait=20s");
+    assert_eq!(asked[4], "GET /api/v1/tasks/42/log?offset=8&attempt=1&wait=20s");
 }
 
 #[tokio::test]

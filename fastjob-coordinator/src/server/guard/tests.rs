@@ -1,6 +1,6 @@
 //! Requests at the door.
 
-use axum::{Router, body::Body, routing::get};
+use axum::{Extension, Router, body::Body, routing::get};
 use http::{StatusCode, header::CONTENT_TYPE};
 use tower::ServiceExt;
 
@@ -17,7 +17,7 @@ fn judge(guard: &Guard, head: &str) -> Result<(), Refusal> {
         request = request.header(name, value);
     }
     let (parts, ()) = request.body(()).unwrap().into_parts();
-    guard.judge(&parts.method, &parts.uri, &parts.headers)
+    guard.judge(&parts.uri, &parts.headers)
 }
 
 #[test]
@@ -26,9 +26,9 @@ fn the_token_opens_the_door() {
     let check = |head: &str, answer| assert_eq!(judge(&guard, head), answer, "{head}");
     check("GET /api/v1/jobs\nAuthorization: Bearer 0123456789abcdef", Ok(()));
     check("POST /fastjob.v1.ExecutorLink/Join\nauthorization: bearer 0123456789abcdef", Ok(()));
-    check("GET /healthz", Ok(()));
-    check("GET /readyz", Ok(()));
-    check("GET /healthz/", Err(Refusal::NoToken));
+    check("GET /healthz", Err(Refusal::NoToken));
+    check("GET /readyz\nAuthorization: Bearer 0123456789abcdef", Ok(()));
+    check("GET /\nAuthorization: Bearer 0123456789abcdef\nVia: 1.1 proxy", Ok(()));
     check("GET /", Err(Refusal::NoToken));
     check("GET /\nAuthorization: Basic 0123456789abcdef", Err(Refusal::NoToken));
     check("GET /\nAuthorization: 0123456789abcdef", Err(Refusal::NoToken));
@@ -67,7 +67,7 @@ fn without_a_token_only_names_of_this_machine_are_answered_to() {
 }
 
 #[test]
-fn without_a_token_a_foreign_page_changes_nothing() {
+fn without_a_token_a_page_of_another_site_gets_no_answer() {
     #[track_caller]
     fn check(head: &str, passes: bool) {
         let answer = judge(&Guard::Local, &format!("{head}\nHost: localhost:7070"));
@@ -77,7 +77,14 @@ fn without_a_token_a_foreign_page_changes_nothing() {
     check("POST /\nSec-Fetch-Site: same-origin\nOrigin: http://localhost:7070", true);
     check("POST /\nSec-Fetch-Site: none", true);
     check("POST /\nOrigin: http://LOCALHOST:7070", true);
-    check("GET /\nSec-Fetch-Site: cross-site", true);
+    check("GET /", true);
+    check("GET /\nSec-Fetch-Site: none\nSec-Fetch-Mode: navigate", true);
+    check("GET /\nSec-Fetch-Site: same-origin", true);
+    check("GET /\nSec-Fetch-Site: cross-site", false);
+    check("GET /\nSec-Fetch-Site: cross-site\nSec-Fetch-Mode: navigate", false);
+    check("GET /\nSec-Fetch-Site: same-site", false);
+    check("HEAD /\nSec-Fetch-Site: cross-site", false);
+    check("GET /\nOrigin: https://evil.example", false);
     check("POST /\nSec-Fetch-Site: cross-site", false);
     check("DELETE /\nSec-Fetch-Site: same-site\nOrigin: http://localhost:3000", false);
     check("POST /\nSec-Fetch-Site: none\nSec-Fetch-Site: cross-site", false);
@@ -86,11 +93,49 @@ fn without_a_token_a_foreign_page_changes_nothing() {
     check("POST /\nOrigin: null", false);
 }
 
+#[test]
+fn without_a_token_a_proxy_gets_no_answer() {
+    for header in [
+        "X-Forwarded-For: 192.0.2.1",
+        "Forwarded: for=192.0.2.1",
+        "Via: 1.1 proxy",
+        "x-real-ip: 192.0.2.1",
+        "X-Forwarded-Host: jobs.example",
+        "X-Forwarded-Proto: https",
+    ] {
+        for method in ["GET", "POST"] {
+            let head = format!("{method} /\nHost: localhost:7070\n{header}");
+            assert_eq!(judge(&Guard::Local, &head), Err(Refusal::Proxied), "{header}");
+        }
+    }
+}
+
 fn guarded() -> Router {
     let guard = Guard::from(Some(Token::new(SECRET).unwrap()));
+    let trusted = |trusted: Option<Extension<Trusted>>| async move {
+        if trusted.is_some() { "trusted" } else { "a stranger" }
+    };
     Router::new()
         .route("/", get(|| async { "in" }))
-        .layer(axum::middleware::from_fn_with_state(guard, stand))
+        .route("/readyz", get(trusted))
+        .layer(axum::middleware::from_fn_with_state(Door::from(guard), stand))
+}
+
+#[tokio::test]
+async fn anybody_may_ask_for_the_health_and_only_who_is_trusted_gets_reasons() {
+    for (token, who) in
+        [(None, "a stranger"), (Some("wrong"), "a stranger"), (Some(SECRET), "trusted")]
+    {
+        let ask = Request::get("/readyz");
+        let ask = match token {
+            Some(token) => ask.header(AUTHORIZATION, format!("Bearer {token}")),
+            None => ask,
+        };
+        let answer = guarded().oneshot(ask.body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        let body = axum::body::to_bytes(answer.into_body(), 1024).await.unwrap();
+        assert_eq!(body, who, "{token:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -205,7 +205,7 @@ async fn a_node_that_stops_in_order_hands_over_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_exclusive_across_the_cluster_outlives_the_node_that_sent_it() {
     // As long as two nodes may have it in the default settings.
-    let mut cluster = Cluster::with_lease(2, Duration::from_secs(4)).await;
+    let mut cluster = Cluster::with(2, Duration::from_secs(4), |node| node).await;
     let _executor = cluster.executor("e1");
     cluster.connected(1).await;
     let rest = cluster.nodes[1].rest();

@@ -1,0 +1,134 @@
+//! Connections that do not authenticate.
+
+use super::*;
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+fn guarded(limits: Limits, tls: Option<Tls>) -> Served {
+    serve(Guard::from(Some(Token::new(SECRET).unwrap())), tls, limits, LONG)
+}
+
+fn hasty() -> Limits {
+    Limits { authenticate: Duration::from_millis(500), ..Limits::default() }
+}
+
+/// A request on a connection that stays open, written as its first lines.
+async fn ask(stream: &mut TcpStream, lines: &str) -> String {
+    stream.write_all(format!("{lines}\r\nHost: localhost\r\n\r\n").as_bytes()).await.unwrap();
+    let mut answer = vec![0; 4096];
+    let read = tokio::time::timeout(LONG, stream.read(&mut answer)).await.unwrap().unwrap();
+    String::from_utf8_lossy(&answer[..read]).into_owned()
+}
+
+async fn connect(port: &Served) -> TcpStream {
+    TcpStream::connect(port.addr).await.unwrap()
+}
+
+/// Whether the other side has closed it: nothing else is sent on a quiet connection.
+async fn is_closed(stream: &mut TcpStream) -> bool {
+    let read = tokio::time::timeout(Duration::from_millis(200), stream.read(&mut [0; 1024])).await;
+    matches!(read, Ok(Ok(0) | Err(_)))
+}
+
+async fn until_closed(mut stream: TcpStream) {
+    let closed = async { while matches!(stream.read(&mut [0; 1024]).await, Ok(1..)) {} };
+    tokio::time::timeout(LONG, closed).await.expect("the port never closed it");
+}
+
+#[tokio::test]
+async fn nothing_but_a_token_extends_the_deadline() {
+    let port = guarded(hasty(), None);
+    // One that says nothing, one that speaks HTTP/2, and one that asks for the health.
+    let quiet = connect(&port).await;
+    let mut preface = connect(&port).await;
+    preface.write_all(PREFACE).await.unwrap();
+    let mut health = connect(&port).await;
+    ask(&mut health, "GET /healthz HTTP/1.1").await;
+    let mut refused = connect(&port).await;
+    assert!(ask(&mut refused, "GET / HTTP/1.1").await.starts_with("HTTP/1.1 401"));
+    let mut honest = connect(&port).await;
+    let line = format!("GET / HTTP/1.1\r\nAuthorization: Bearer {SECRET}");
+    assert!(ask(&mut honest, &line).await.starts_with("HTTP/1.1 200"));
+    // One that sends a byte now and then.
+    let mut trickle = connect(&port).await;
+    let begun = Instant::now();
+    trickle.write_all(b"GET / HTTP/1.1\r\nX: ").await.unwrap();
+    while trickle.write_all(b"y").await.is_ok() {
+        assert!(begun.elapsed() < LONG, "the port never closed it");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    for stream in [quiet, preface, health, refused] {
+        until_closed(stream).await;
+    }
+    assert!(!is_closed(&mut honest).await);
+    assert!(ask(&mut honest, "GET /healthz HTTP/1.1").await.starts_with("HTTP/1.1"));
+}
+
+#[tokio::test]
+async fn an_http_2_connection_without_a_token_is_closed_and_one_with_it_stays() {
+    let port = guarded(hasty(), None);
+    let url = format!("http://{}/", port.addr);
+    let client = client().http2_prior_knowledge().build().unwrap();
+    assert_eq!(client.get(&url).bearer_auth(SECRET).send().await.unwrap().status(), 200);
+    let mut stranger = connect(&port).await;
+    stranger.write_all(PREFACE).await.unwrap();
+    until_closed(stranger).await;
+    // The same connection as before: a second one would not authenticate without the token.
+    assert_eq!(client.get(&url).send().await.unwrap().status(), 401);
+    assert_eq!(client.get(&url).bearer_auth(SECRET).send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn a_tls_handshake_counts_against_the_deadline() {
+    let port = guarded(hasty(), Some(test_only()));
+    let begun = Instant::now();
+    let mut half = connect(&port).await;
+    half.write_all(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03").await.unwrap();
+    until_closed(half).await;
+    assert!(begun.elapsed() >= Duration::from_millis(400));
+}
+
+#[tokio::test]
+async fn a_request_that_is_being_answered_at_the_deadline_ends_the_wait() {
+    let limits = Limits { authenticate: Duration::from_millis(300), ..Limits::default() };
+    let port = guarded(limits, None);
+    let url = format!("http://{}/until-stop", port.addr);
+    let slow = tokio::spawn(client().build().unwrap().get(url).bearer_auth(SECRET).send());
+    port.entered.notified().await;
+    tokio::time::sleep(Duration::from_secs(2)).await; // beyond the deadline
+    port.stop.cancel();
+    assert_eq!(slow.await.unwrap().unwrap().text().await.unwrap(), "done");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_that_come_in_thousands_keep_no_client_out_and_cut_none_off() {
+    let limits =
+        Limits { unauthenticated: 100, unauthenticated_per_address: 100, ..Limits::default() };
+    let port = guarded(limits, None);
+    let line = format!("GET / HTTP/1.1\r\nAuthorization: Bearer {SECRET}");
+    let mut early = connect(&port).await;
+    assert!(ask(&mut early, &line).await.starts_with("HTTP/1.1 200"));
+    let mut strangers = Vec::new();
+    for _ in 0..10 {
+        for _ in 0..50 {
+            strangers.push(connect(&port).await);
+        }
+        let mut late = connect(&port).await;
+        assert!(ask(&mut late, &line).await.starts_with("HTTP/1.1 200"));
+    }
+    assert!(ask(&mut early, &line).await.starts_with("HTTP/1.1 200"));
+    let mut closed = 0;
+    for stranger in &mut strangers[..400] {
+        closed += usize::from(is_closed(stranger).await);
+    }
+    assert_eq!(closed, 400, "the oldest made room");
+}
+
+#[tokio::test]
+async fn without_a_token_a_call_of_this_machine_authenticates() {
+    let port = serve(Guard::Local, None, hasty(), LONG);
+    let mut honest = connect(&port).await;
+    assert!(ask(&mut honest, "GET / HTTP/1.1").await.starts_with("HTTP/1.1 200"));
+    until_closed(connect(&port).await).await;
+    assert!(!is_closed(&mut honest).await);
+}

@@ -1,0 +1,27 @@
+//! What is checked before a release.
+
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
+
+/// Runs `scripts/release-check` with a `cargo` that does this; returns whether it passed, and what
+/// was said.
+fn release_check(cargo: &str) -> (bool, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cargo");
+    fs::write(&path, format!("#!/bin/sh\n{cargo}\n")).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/release-check");
+    let paths = format!("{}:/usr/bin:/bin", folder.path().display());
+    let done = Command::new("bash").arg(script).env("PATH", paths).output().unwrap();
+    let said = [done.stdout, done.stderr].concat();
+    (done.status.success(), String::from_utf8_lossy(&said).into_owned())
+}
+
+#[test]
+fn a_release_is_checked_with_cargo_deny_and_fails_without_it() {
+    let (passed, said) = release_check("exit 101");
+    assert!(!passed && said.contains("cargo install --locked cargo-deny"), "{said}");
+    let (passed, said) = release_check("echo \"cargo $*\"");
+    assert!(passed && said.contains("cargo deny check"), "{said}");
+    let (passed, said) = release_check("[ \"$2\" != check ]");
+    assert!(!passed, "{said}");
+}
