@@ -236,6 +236,8 @@ impl World {
             let waiting = executor.queued.iter().chain(&executor.ready).map(|start| start.attempt);
             let held: Vec<_> = executor.running.keys().copied().chain(waiting).collect();
             executor.excused.extend(held);
+            // What became of it, and of their seats, is not known any more.
+            executor.ghosts.clear();
         }
         self.pass_unheard(500);
         self.start_node(0);

@@ -30,6 +30,8 @@ pub(super) struct Witness {
     shape: Shape,
     /// What was entered in one life of an executor: an attempt is named by its id and its creation.
     entered: HashSet<(String, u32, AttemptId, Timestamp)>,
+    /// By attempt: where it was entered, since the store was last restored.
+    entered_on: HashMap<(AttemptId, Timestamp), String>,
     /// By life of an executor and partition: the term of the last dispatch that it took.
     taken: HashMap<(String, u32, Partition), i64>,
     fires: HashMap<(JobId, Timestamp), TaskId>,
@@ -50,6 +52,7 @@ impl Witness {
         Self {
             shape,
             entered: HashSet::new(),
+            entered_on: HashMap::new(),
             taken: HashMap::new(),
             fires: HashMap::new(),
             off_since: HashMap::new(),
@@ -64,6 +67,7 @@ impl Witness {
     /// The store is what it was earlier: what was recorded since has never happened.
     pub(super) fn see_restore(&mut self, store: &ModelStore) {
         self.off_since.clear();
+        self.entered_on.clear();
         self.fires.clear();
         self.reached.clear();
         self.failing.clear();
@@ -150,6 +154,12 @@ impl Witness {
         let id = start.attempt;
         let key = (executor.name.clone(), executor.incarnation, id, start.created_at);
         assert!(self.entered.insert(key), "attempt {id} was entered twice on {}", executor.name);
+        // What may run somewhere is not sent elsewhere: only its retry is, which is another attempt.
+        // What an executor held at a restore may have been sent to it after the backup.
+        if !executor.excused.contains(&id) {
+            let on = self.entered_on.insert((id, start.created_at), executor.name.clone());
+            assert!(on.is_none(), "attempt {id} was entered on {on:?} and on {}", executor.name);
+        }
         assert!(
             !executor.drains(),
             "attempt {id} was entered on {} while it drains",
@@ -203,7 +213,11 @@ fn see_overlap(start: &StartAttempt, n: usize, all: &[Executor]) {
         let running = others.count();
         assert!(running < block.max_running as usize, "{name} runs {} times", running + 1);
     } else {
-        let other = others.clone().find(|other| other.task != start.task);
+        // The shards of a task run side by side, the attempts of a shard do not.
+        let beside = |other: &&StartAttempt| {
+            other.task != start.task || other.shard.index == start.shard.index
+        };
+        let other = others.clone().find(beside);
         assert!(other.is_none(), "{name} overlaps: {id} with {other:?}");
     }
 }
