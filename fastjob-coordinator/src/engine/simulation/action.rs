@@ -86,7 +86,12 @@ pub(super) const EXECUTORS: usize = 4;
 /// The actions of a seed.
 pub(super) fn actions(seed: u64, count: usize, shape: Shape) -> Vec<Action> {
     let mut dice = SmallRng::seed_from_u64(seed);
-    (0..count).map(|_| action(&mut dice, shape)).collect()
+    let mut actions: Vec<_> = (0..count).map(|_| action(&mut dice, shape)).collect();
+    if shape.has(Feature::Restores) && dice.random_bool(0.5) {
+        // All that follows a restore comes to its end without another fault.
+        actions.push(Action::Restore);
+    }
+    actions
 }
 
 fn action(dice: &mut SmallRng, shape: Shape) -> Action {

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use fastjob_core::AttemptId;
 use jiff::Timestamp;
 
 use super::{cluster::OWN_LEASE, observer::Observer};
@@ -22,6 +23,8 @@ pub(super) struct Running {
     pub(super) loaded_clock: Option<Timestamp>,
     /// It takes on nothing new: what it has decided is being written.
     pub(super) retiring: bool,
+    /// The highest attempt that an executor said it was sent, and when by the engine's clock.
+    pub(super) highest: Option<(AttemptId, Timestamp)>,
     /// Its effects wait until then, and with them all further events.
     pub(super) stalled: Option<Stalled>,
 }

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use super::{
     action::{Action, EXECUTORS},
     executor::{Executor, ToExecutor},
-    invariants::Witness,
+    invariants::{Witness, see_ids},
     jobs,
     model::ModelStore,
     node::{Node, Running, Stalled},
@@ -207,7 +207,8 @@ impl World {
         let loaded = self.store.load_partition(lease.partition);
         let loaded_clock = loaded.clock;
         let engine = Engine::new(config, loaded, self.now(m));
-        let running = Running { lease, engine, loaded_clock, retiring: false, stalled: None };
+        let (highest, retiring, stalled) = (None, false, None);
+        let running = Running { lease, engine, loaded_clock, retiring, highest, stalled };
         self.nodes[m].engines.insert(lease.partition, running);
         for executor in &mut self.executors {
             let moment = executor.moment(self.uptime);
@@ -285,7 +286,11 @@ impl World {
             }
             executor.links[m].inbound.push_back(ToExecutor::Message(lease, message));
         }
-        node.pending.extend(effects.commits.into_iter().map(|(id, commit)| (lease, id, commit)));
+        let highest = node.engines.get(&lease.partition).and_then(|running| running.highest);
+        for (id, commit) in effects.commits {
+            see_ids(&commit, highest);
+            node.pending.push_back((lease, id, commit));
+        }
         for answer in effects.answers {
             answer.give();
         }

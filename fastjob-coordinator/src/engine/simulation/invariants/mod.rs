@@ -14,6 +14,7 @@ use fastjob_core::{
 };
 use jiff::Timestamp;
 
+pub(super) use self::commits::see_ids;
 use super::{
     executor::Executor,
     model::{ModelStore, Row},
