@@ -60,6 +60,9 @@ pub(super) struct Node {
     /// the engines.
     pub(super) reads: VecDeque<(Lease, Vec<ChildStart>, Duration)>,
     pub(super) observer: Observer,
+    /// Which nodes were alive by the database at its last look, and since which look, by the world's
+    /// time.
+    pub(super) seen: BTreeMap<usize, Duration>,
 }
 
 impl Node {
@@ -78,6 +81,7 @@ impl Node {
             stopping: false,
             reads: VecDeque::new(),
             observer: Observer::default(),
+            seen: BTreeMap::new(),
         }
     }
 

@@ -41,6 +41,8 @@ pub(super) struct World {
     pub(super) began: Timestamp,
     /// How far the database's clock has been set, and when last.
     pub(super) database: (SignedDuration, Duration),
+    /// The steps of the database's clock: when, and by how many milliseconds.
+    pub(super) steps: Vec<(Duration, i64)>,
     /// For the seeds of engines.
     started: u64,
     pub(super) nodes: Vec<Node>,
@@ -84,6 +86,7 @@ impl World {
             uptime: Duration::ZERO,
             began: clock,
             database: (SignedDuration::ZERO, Duration::ZERO),
+            steps: Vec::new(),
             started: 0,
             nodes: Vec::new(),
             store,

@@ -40,6 +40,9 @@ pub(super) struct Witness {
     pub(super) off_since: HashMap<String, Timestamp>,
     /// By attempt: the checkpoint that was durable when it was planned.
     reached: HashMap<AttemptId, u64>,
+    /// By partition, the last term in which a node took it that could not know of another that acted
+    /// on it.
+    pub(super) unknowing: BTreeMap<Partition, i64>,
     /// Jobs of which the last alarm reports a failure.
     failing: BTreeMap<JobId, bool>,
     /// Nodes paused for so long that not every fire is caught up with.
@@ -58,6 +61,7 @@ impl Witness {
             fires: HashMap::new(),
             off_since: HashMap::new(),
             reached: HashMap::new(),
+            unknowing: BTreeMap::new(),
             failing: BTreeMap::new(),
             long_pause: false,
             tasks: 0,
@@ -109,11 +113,15 @@ impl Witness {
         );
     }
 
-    /// An engine is about to send attempts: no other node has acquired its partition. A node cannot
-    /// know that when the database's clock was just set.
+    /// An engine is about to send attempts: no other node has acquired its partition, unless that one
+    /// could not know.
     pub(super) fn see_sender(&self, lease: Lease, store: &ModelStore) {
-        let is_holder = store.holds(lease) || self.shape.has(Feature::DatabaseSteps);
-        assert!(is_holder, "{lease:?} sends, and another node has the partition");
+        let excused =
+            || self.unknowing.get(&lease.partition).is_some_and(|term| lease.term < *term);
+        assert!(
+            store.holds(lease) || excused(),
+            "{lease:?} sends, and another node has the partition"
+        );
     }
 
     /// Ends that an executor reported are about to be acknowledged: it forgets them.
