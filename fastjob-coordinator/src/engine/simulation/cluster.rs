@@ -80,9 +80,8 @@ impl World {
             if self.shape.has(Feature::StaleReads) && !self.resting {
                 // Another read that shows the same takes longer.
                 let reads = &mut self.nodes[m].reads;
-                reads.push_back((lease, children.clone(), read_at));
-                if reads.len() > READS_MOST {
-                    reads.pop_front();
+                if reads.len() < READS_MOST {
+                    reads.push_back((lease.partition, children.clone(), read_at));
                 }
             }
             self.notify(m, lease.partition, Event::ChildStarts(children, read_at));
@@ -264,12 +263,11 @@ impl World {
         self.start_node(0);
     }
 
-    /// Children to start were read before: the engine gets them if it had the lease then.
+    /// Children to start were read before, perhaps for the engine before the one that gets them: it
+    /// must see by itself that the read is too old.
     pub(super) fn deliver_read(&mut self, m: usize) {
-        let Some((lease, children, read_at)) = self.nodes[m].reads.pop_front() else { return };
-        let here = self.nodes[m].engines.get(&lease.partition).map(|running| running.lease);
-        if here == Some(lease) {
-            self.notify(m, lease.partition, Event::ChildStarts(children, read_at));
+        if let Some((partition, children, read_at)) = self.nodes[m].reads.pop_front() {
+            self.notify(m, partition, Event::ChildStarts(children, read_at));
         }
     }
 }

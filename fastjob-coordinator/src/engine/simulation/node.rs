@@ -56,9 +56,8 @@ pub(super) struct Node {
     pub(super) stall: Option<Duration>,
     /// It gives everything back and stops.
     pub(super) stopping: bool,
-    /// Children to start that were read under a lease, when by the node's clock, and not delivered to
-    /// the engines.
-    pub(super) reads: VecDeque<(Lease, Vec<ChildStart>, Duration)>,
+    /// Children to start that were read, when by the node's clock, and not delivered to the engines.
+    pub(super) reads: VecDeque<(Partition, Vec<ChildStart>, Duration)>,
     pub(super) observer: Observer,
     /// Which nodes were alive by the database at its last look, and since which look, by the world's
     /// time.

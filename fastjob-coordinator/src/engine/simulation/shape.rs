@@ -35,7 +35,7 @@ pub(super) enum Feature {
     Restores,
     /// An engine panics.
     Panics,
-    /// Children to start are read under one engine and delivered to its successor.
+    /// Children to start are read under one engine and delivered to its successor, too.
     StaleReads,
     /// There are many more jobs, and pauses of hours.
     Crowd,
@@ -168,6 +168,10 @@ impl Shape {
         } else {
             features.set(Feature::DatabaseSteps, false);
             features.set(Feature::StaleReads, false);
+        }
+        if features.has(Feature::StaleReads) && !selection.without.has(Feature::Panics) {
+            // Engines that follow one another on a node, so that a read meets the next one.
+            features.set(Feature::Panics, true);
         }
         if features.has(Feature::Gentle) {
             for fault in [
