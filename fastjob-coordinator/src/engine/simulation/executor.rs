@@ -109,6 +109,8 @@ pub(super) struct Executor {
     pub(super) offset: SignedDuration,
     /// Since when it drains, by its own clock.
     pub(super) drains_since: Option<Duration>,
+    /// Until when no node can be reached, by the world's time.
+    pub(super) isolated_until: Duration,
     suspended_since: Option<Duration>,
     /// For how long it has been suspended so far.
     lag: Duration,
@@ -140,6 +142,7 @@ impl Executor {
             ghosts: Vec::new(),
             offset: SignedDuration::ZERO,
             drains_since: None,
+            isolated_until: Duration::ZERO,
             suspended_since: None,
             lag: Duration::ZERO,
             excused: BTreeSet::new(),

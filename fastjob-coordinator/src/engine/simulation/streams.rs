@@ -23,6 +23,7 @@ impl World {
         let executor = &self.executors[n];
         if !node.is_awake(self.uptime)
             || executor.is_suspended()
+            || executor.isolated_until > self.uptime
             || executor.links[m].session.is_some()
         {
             return;

@@ -161,6 +161,10 @@ impl World {
             }
             Action::Suspend(n) => self.executors[n].suspend(self.uptime),
             Action::Resume(n) => self.resume(n),
+            Action::Isolate(n, millis) => {
+                self.disconnect_all(n);
+                self.executors[n].isolated_until = self.uptime + Duration::from_millis(millis);
+            }
             Action::CrashNode(m, seed) => {
                 self.crash_node(m, &mut SmallRng::seed_from_u64(seed));
             }

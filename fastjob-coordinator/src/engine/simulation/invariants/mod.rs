@@ -6,7 +6,10 @@ mod commits;
 mod limits;
 mod rest;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    time::Duration,
+};
 
 use fastjob_core::{
     AttemptId, Cause, JobId, TaskId,
@@ -16,6 +19,7 @@ use jiff::Timestamp;
 
 pub(super) use self::commits::see_ids;
 use super::{
+    clocks::CUT_OFF,
     executor::Executor,
     model::{ModelStore, Row},
     shape::{Feature, Shape},
@@ -156,6 +160,7 @@ impl Witness {
         &mut self,
         start: &StartAttempt,
         due_at: Option<Timestamp>,
+        uptime: Duration,
         n: usize,
         all: &[Executor],
     ) {
@@ -189,6 +194,8 @@ impl Witness {
             _ => {}
         }
         assert!(executor.taken() < executor.capacity, "{} has no place for {id}", executor.name);
+        let is_cut = start.job.block.is_exclusive() && executor.is_cut(id, uptime, CUT_OFF);
+        assert!(!is_cut, "{name} is entered on {}, which hears nobody", executor.name);
         see_overlap(start, n, all);
     }
 }
