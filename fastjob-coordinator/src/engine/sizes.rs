@@ -10,12 +10,14 @@ pub(super) struct Sizes {
     pub(super) lives: usize,
     /// Commits that are not durable, and their rows.
     pub(super) unwritten: usize,
-    /// Collections that are at most proportional to what is open.
-    pub(super) of_open: [(&'static str, usize); 15],
+    /// Collections of what is open, each with the most that it may have.
+    pub(super) of_open: [(&'static str, usize, usize); 15],
     /// Collections that are at most proportional to what is not durable.
     pub(super) of_unwritten: [(&'static str, usize); 3],
     /// An attempt that was sent, while nothing waits for its executor.
     pub(super) stray: Option<String>,
+    /// A timer of what is over.
+    pub(super) outlived: Option<Watched>,
 }
 
 impl Engine {
@@ -30,29 +32,40 @@ impl Engine {
         let mut sent = self.open.iter().filter(|(_, open)| open.is_out());
         // What a lost executor had ends in slices.
         let stray = sent.find(|(_, open)| self.chores.is_empty() && is_stray(open));
+        let is_over = |watched: &Watched| match watched {
+            Watched::Attempt(attempt) => !self.open.contains_key(attempt),
+            Watched::Life(life) => !self.lives.contains_key(life),
+        };
         let after = self.in_flight.values().map(|commit| commit.after.len());
         let lanes = self.lanes.values().map(|lane| lane.active.len() + lane.queue.len());
+        let (open, jobs, lives) = (self.open.len(), self.jobs.len(), self.lives.len());
+        // What a chore is about may be over by the time it gets there.
+        let chores = 32 + 2 * (open + jobs + lives);
         Sizes {
-            open: self.open.len(),
-            jobs: self.jobs.len(),
-            lives: self.lives.len(),
+            open,
+            jobs,
+            lives,
             unwritten: self.unwritten + self.in_flight.len() + self.commit.rows(),
             of_open: [
-                ("timers", self.timers.len()),
-                ("waiting attempts", self.waiting.len()),
-                ("due attempts", self.due.len()),
-                ("open attempts of jobs", self.jobs.values().map(|job| job.open.len()).sum()),
-                ("lanes", self.lanes.len()),
-                ("attempts in lanes", lanes.sum()),
-                ("held attempts", self.lives.values().map(|life| life.holds() as usize).sum()),
-                ("retried tasks", self.retried.len()),
-                ("spread tasks", self.spreads.len()),
-                ("chores", self.chores.len()),
-                ("jobs in the round", self.round.len()),
-                ("names", self.by_bare_name.len()),
-                ("fires", self.fires.len()),
-                ("sessions and seats", self.sessions.len() + self.seats.len()),
-                ("lives in groups", self.groups.values().map(Vec::len).sum()),
+                ("timers", self.timers.len(), open + lives),
+                ("waiting attempts", self.waiting.len(), open),
+                ("due attempts", self.due.len(), open),
+                ("open attempts of jobs", self.jobs.values().map(|job| job.open.len()).sum(), open),
+                ("lanes", self.lanes.len(), jobs),
+                ("attempts in lanes", lanes.sum(), open),
+                (
+                    "held attempts",
+                    self.lives.values().map(|life| life.holds() as usize).sum(),
+                    open,
+                ),
+                ("retried tasks", self.retried.len(), open),
+                ("spread tasks", self.spreads.len(), open),
+                ("chores", self.chores.len(), chores),
+                ("jobs in the round", self.round.len(), 2 * jobs),
+                ("names", self.by_bare_name.len(), jobs),
+                ("fires", self.fires.len(), jobs),
+                ("sessions and seats", self.sessions.len() + self.seats.len(), 2 * lives),
+                ("lives in groups", self.groups.values().map(Vec::len).sum(), lives),
             ],
             of_unwritten: [
                 ("settling attempts", self.settling.len()),
@@ -60,6 +73,7 @@ impl Engine {
                 ("steps after commits", self.after.len() + after.sum::<usize>()),
             ],
             stray: stray.map(|(id, open)| format!("{id}: {open:?}")),
+            outlived: self.timers.all().find(is_over),
         }
     }
 }

@@ -64,6 +64,12 @@ impl Timers {
         self.at.contains_key(&watched)
     }
 
+    /// What is watched.
+    #[cfg(any(test, feature = "simulation"))]
+    pub(super) fn all(&self) -> impl Iterator<Item = Watched> {
+        self.order.iter().map(|(_, watched)| *watched)
+    }
+
     #[cfg(any(test, feature = "simulation"))]
     pub(super) fn len(&self) -> usize {
         self.order.len()

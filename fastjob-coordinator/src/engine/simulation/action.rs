@@ -68,6 +68,8 @@ pub(super) enum Action {
     Suspend(usize),
     /// A suspended executor goes on.
     Resume(usize),
+    /// An executor is cut off from all nodes for so many milliseconds.
+    Isolate(usize, u64),
     /// A copy of the store is made.
     Backup,
     /// The store is replaced by the copy, and the node restarts.
@@ -86,7 +88,12 @@ pub(super) const EXECUTORS: usize = 4;
 /// The actions of a seed.
 pub(super) fn actions(seed: u64, count: usize, shape: Shape) -> Vec<Action> {
     let mut dice = SmallRng::seed_from_u64(seed);
-    (0..count).map(|_| action(&mut dice, shape)).collect()
+    let mut actions: Vec<_> = (0..count).map(|_| action(&mut dice, shape)).collect();
+    if shape.has(Feature::Restores) && dice.random_bool(0.5) {
+        // All that follows a restore comes to its end without another fault.
+        actions.push(Action::Restore);
+    }
+    actions
 }
 
 fn action(dice: &mut SmallRng, shape: Shape) -> Action {
@@ -147,7 +154,10 @@ fn extended(dice: &mut SmallRng, shape: Shape) -> Action {
         5..8 => (Feature::Clocks, StepDatabase(dice.random_range(-140..140))),
         8..11 => (Feature::DatabaseSteps, StepDatabase(dice.random_range(-9_000..9_000))),
         11..16 => (Feature::Drains, Leave(n)),
-        16..40 => (Feature::Drains, Exit(n)),
+        16..34 => (Feature::Drains, Exit(n)),
+        34..37 => (Feature::Isolation, Isolate(n, 2 * millis)),
+        37..39 => (Feature::Isolation, Haunt(n)),
+        39..40 => (Feature::Panics, Panic(m)),
         40..43 => (Feature::Handovers, StopNode(m)),
         43..48 => (Feature::Handovers, StartNode(m)),
         48..60 => (Feature::Stalls, Stall(m, millis)),
@@ -170,7 +180,7 @@ fn is_fault(action: Action) -> bool {
     match action {
         Reorder(..) | Disconnect(..) | CrashExecutor(_) | Haunt(_) | CrashNode(..) | Cut(_)
         | Sleep(..) | Jump(_) | Pause(_) | JumpNode(..) | StepDatabase(_) | Stall(..)
-        | Suspend(_) | Resume(_) | Backup | Restore | Panic(_) => true,
+        | Suspend(_) | Resume(_) | Isolate(..) | Backup | Restore | Panic(_) => true,
         Pass(_) | Commit(_) | CommitTwice(_) | Deliver(..) | DeliverTwice(..) | Figures(..)
         | Receive(..) | Run(..) | Connect(..) | Leave(_) | People(_) | StartNode(_) | Beat(_)
         | Exit(_) | StopNode(_) | DeliverRead(_) | Start(_) => false,

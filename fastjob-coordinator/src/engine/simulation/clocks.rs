@@ -11,6 +11,10 @@ use super::{cluster::LEASE, executor::ToExecutor, shape::Feature, world::World};
 pub(super) const CUT_OFF: Duration = Duration::from_secs(8);
 /// How long messages and commits are under way at most where nothing fails.
 const SETTLED: Duration = Duration::from_secs(2);
+/// Steps of the database's clock forward, in milliseconds: what a lease allows for, and what every
+/// node notices.
+const MARGIN: i64 = 150;
+const NOTICED: i64 = 1_000;
 /// After how long coordinators close the session of an executor that says nothing.
 const SILENCE: Duration = Duration::from_secs(4);
 /// Pauses longer than this miss more fires than a job catches up with.
@@ -51,6 +55,20 @@ impl World {
         let soon = self.uptime < stepped_at + 2 * LEASE;
         if !soon || self.shape.has(Feature::DatabaseSteps) {
             self.database = (offset + SignedDuration::from_millis(millis), self.uptime);
+            self.steps.push((self.uptime, millis));
+        }
+    }
+
+    /// Whether a node that has known another one for that long notices that the database's clock was
+    /// set meanwhile: it was set once, from one look to the next, and by more than what clocks differ
+    /// by, if by more than the margin of a lease.
+    pub(super) fn is_noticed(&self, known_since: Duration) -> bool {
+        let recent = |(at, _): &&(Duration, i64)| *at + 2 * LEASE > self.uptime;
+        let recent: Vec<_> = self.steps.iter().rev().take_while(recent).collect();
+        match recent[..] {
+            [] => true,
+            [(at, millis)] => known_since < *at && !(MARGIN..NOTICED).contains(millis),
+            _ => false,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Nodes in the simulated world: they renew their leases, take partitions and give them back, die,
 //! stop in order, and start again.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use jiff::SignedDuration;
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
@@ -41,6 +41,7 @@ impl World {
         }
         let uptime = self.nodes[m].uptime(self.uptime);
         let alive = self.nodes[m].observer.look(&self.store.alive_until, now, uptime);
+        let seen = self.look(m, now);
         let count = alive.len().max(1);
         let share = (self.shape.partitions as usize).div_ceil(count);
         let free: Vec<_> = self
@@ -55,7 +56,7 @@ impl World {
             .collect();
         for partition in free {
             if self.nodes[m].kept() < share {
-                self.acquire(m, partition);
+                self.acquire(m, partition, &seen);
             }
         }
         for (partition, (_, holder)) in &mut self.store.holders {
@@ -79,20 +80,39 @@ impl World {
             if self.shape.has(Feature::StaleReads) && !self.resting {
                 // Another read that shows the same takes longer.
                 let reads = &mut self.nodes[m].reads;
-                reads.push_back((lease, children.clone(), read_at));
-                if reads.len() > READS_MOST {
-                    reads.pop_front();
+                if reads.len() < READS_MOST {
+                    reads.push_back((lease.partition, children.clone(), read_at));
                 }
             }
             self.notify(m, lease.partition, Event::ChildStarts(children, read_at));
         }
     }
 
-    fn acquire(&mut self, m: usize, partition: Partition) {
-        let Some(holder) = self.store.holders.get_mut(&partition) else { return };
-        *holder = (holder.0 + 1, Some(m));
-        let lease = Lease { partition, term: holder.0 };
+    /// Which nodes were alive by the database at the node's looks before this one, and since when.
+    fn look(&mut self, m: usize, now: SignedDuration) -> BTreeMap<usize, Duration> {
+        let before = std::mem::take(&mut self.nodes[m].seen);
+        let alive = self.store.alive_until.iter().filter(|(_, until)| **until > now);
+        let since = |node: &usize| before.get(node).copied().unwrap_or(self.uptime);
+        self.nodes[m].seen = alive.map(|(node, _)| (*node, since(node))).collect();
+        before
+    }
+
+    fn acquire(&mut self, m: usize, partition: Partition, seen: &BTreeMap<usize, Duration>) {
+        let Some((term, from)) = self.store.holders.get(&partition).copied() else { return };
+        let lease = Lease { partition, term: term + 1 };
+        if let Some(from) = from.filter(|from| *from != m && self.acts(*from, partition)) {
+            let could_know = seen.get(&from).is_some_and(|since| self.is_noticed(*since));
+            assert!(!could_know, "node {m} takes {partition:?} from node {from}, which acts on it");
+            self.witness.unknowing.insert(partition, lease.term);
+        }
+        self.store.holders.insert(partition, (lease.term, Some(m)));
         self.run_engine(m, lease);
+    }
+
+    /// Whether a node acts on a partition, or would if it woke now.
+    fn acts(&self, m: usize, partition: Partition) -> bool {
+        let node = &self.nodes[m];
+        node.up && node.may_act(self.uptime) && node.engines.contains_key(&partition)
     }
 
     /// Everything that was decided is written before the partition is given back.
@@ -236,17 +256,18 @@ impl World {
             let waiting = executor.queued.iter().chain(&executor.ready).map(|start| start.attempt);
             let held: Vec<_> = executor.running.keys().copied().chain(waiting).collect();
             executor.excused.extend(held);
+            // What became of it, and of their seats, is not known any more.
+            executor.ghosts.clear();
         }
         self.pass_unheard(500);
         self.start_node(0);
     }
 
-    /// Children to start were read before: the engine gets them if it had the lease then.
+    /// Children to start were read before, perhaps for the engine before the one that gets them: it
+    /// must see by itself that the read is too old.
     pub(super) fn deliver_read(&mut self, m: usize) {
-        let Some((lease, children, read_at)) = self.nodes[m].reads.pop_front() else { return };
-        let here = self.nodes[m].engines.get(&lease.partition).map(|running| running.lease);
-        if here == Some(lease) {
-            self.notify(m, lease.partition, Event::ChildStarts(children, read_at));
+        if let Some((partition, children, read_at)) = self.nodes[m].reads.pop_front() {
+            self.notify(m, partition, Event::ChildStarts(children, read_at));
         }
     }
 }

@@ -112,6 +112,8 @@ pub(super) struct Executor {
     /// Partitions whose owners may count on attempts that are not here any more: while it drains it
     /// waits for their next owners.
     unconfirmed: BTreeSet<Partition>,
+    /// Until when no node can be reached, by the world's time.
+    pub(super) isolated_until: Duration,
     suspended_since: Option<Duration>,
     /// For how long it has been suspended so far.
     lag: Duration,
@@ -144,6 +146,7 @@ impl Executor {
             offset: SignedDuration::ZERO,
             drains_since: None,
             unconfirmed: BTreeSet::new(),
+            isolated_until: Duration::ZERO,
             suspended_since: None,
             lag: Duration::ZERO,
             excused: BTreeSet::new(),

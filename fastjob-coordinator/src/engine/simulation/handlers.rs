@@ -12,6 +12,10 @@ use super::{
 };
 use crate::engine::{Beat, StartAttempt};
 
+/// How likely a handler that runs for long goes on when it could end, and one that waits for what
+/// its process is cut off from.
+const SLOW: f64 = 0.85;
+const CUT: f64 = 0.97;
 /// How long what an executor runs may go on while it drains.
 const GRACE: Duration = Duration::from_secs(6);
 /// How long it then waits for acknowledgements.
@@ -28,7 +32,7 @@ impl World {
         let row = self.store.attempts.get(&id);
         let row = row.filter(|row| row.new.created_at == start.created_at);
         let due_at = row.map(|row| row.new.due_at);
-        self.witness.see_enter(&start, due_at, n, &self.executors);
+        self.witness.see_enter(&start, due_at, self.uptime, n, &self.executors);
         let started_at = self.executor_wall(n);
         let executor = &mut self.executors[n];
         executor.report(id, FromExecutor::Started(held(&start), started_at));
@@ -71,6 +75,8 @@ impl World {
         if self.executors[n].is_suspended() {
             return;
         }
+        let slow = self.shape.has(Feature::Slow) && !self.resting;
+        let (goes_on, cut) = if slow { (SLOW, CUT) } else { (0.5, 0.5) };
         let running: Vec<_> = self.executors[n].running.keys().copied().collect();
         for id in running {
             let run = &self.executors[n].running[&id];
@@ -78,7 +84,7 @@ impl World {
             if self.shape.has(Feature::Reports) {
                 self.report_reached(n, id, dice);
             }
-            if hangs || dice.random_bool(0.5) {
+            if hangs || dice.random_bool(goes_on) {
                 continue;
             }
             let end = match dice.random_range(0..12) {
@@ -97,7 +103,7 @@ impl World {
         self.promote(n);
         // Those that nobody hears come to their ends, too.
         for ghost in &mut self.executors[n].ghosts {
-            ghost.running.retain(|_, _| dice.random_bool(0.5));
+            ghost.running.retain(|_, _| dice.random_bool(cut));
         }
     }
 

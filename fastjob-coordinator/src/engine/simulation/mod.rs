@@ -1,7 +1,8 @@
 //! The engine in a world that fails: coordinators and executors that crash, streams that break with
 //! what is on them, messages that come twice or in another order, commits that are lost or whose
 //! answer is lost, clocks that jump either way, and people who edit, switch, stop and delete. All
-//! of it comes from one seed, and what must hold is in `invariants`.
+//! of it comes from one seed, and what must hold is in `invariants`. Most defects show only where
+//! several rare things meet, so what is rare in most histories is frequent in some.
 //!
 //! Odd seeds run three nodes that share four partitions by leases: they are cut off from the
 //! database, sleep past their lease and wake, die and come back, and their clocks do not run alike.

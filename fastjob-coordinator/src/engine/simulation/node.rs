@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use fastjob_core::AttemptId;
 use jiff::Timestamp;
 
 use super::{cluster::OWN_LEASE, observer::Observer};
@@ -22,6 +23,8 @@ pub(super) struct Running {
     pub(super) loaded_clock: Option<Timestamp>,
     /// It takes on nothing new: what it has decided is being written.
     pub(super) retiring: bool,
+    /// The highest attempt that an executor said it was sent, and when by the engine's clock.
+    pub(super) highest: Option<(AttemptId, Timestamp)>,
     /// Its effects wait until then, and with them all further events.
     pub(super) stalled: Option<Stalled>,
 }
@@ -53,10 +56,12 @@ pub(super) struct Node {
     pub(super) stall: Option<Duration>,
     /// It gives everything back and stops.
     pub(super) stopping: bool,
-    /// Children to start that were read under a lease, when by the node's clock, and not delivered to
-    /// the engines.
-    pub(super) reads: VecDeque<(Lease, Vec<ChildStart>, Duration)>,
+    /// Children to start that were read, when by the node's clock, and not delivered to the engines.
+    pub(super) reads: VecDeque<(Partition, Vec<ChildStart>, Duration)>,
     pub(super) observer: Observer,
+    /// Which nodes were alive by the database at its last look, and since which look, by the world's
+    /// time.
+    pub(super) seen: BTreeMap<usize, Duration>,
 }
 
 impl Node {
@@ -75,6 +80,7 @@ impl Node {
             stopping: false,
             reads: VecDeque::new(),
             observer: Observer::default(),
+            seen: BTreeMap::new(),
         }
     }
 

@@ -26,7 +26,10 @@ impl World {
                 self.start_node(m);
             }
         }
-        (0..self.executors.len()).for_each(|n| self.resume(n));
+        for n in 0..self.executors.len() {
+            self.resume(n);
+            self.executors[n].isolated_until = Duration::ZERO;
+        }
         self.see_gone();
         // Every partition has an owner again before the schedules are switched off.
         for _ in 0..100 {

@@ -35,7 +35,7 @@ pub(super) enum Feature {
     Restores,
     /// An engine panics.
     Panics,
-    /// Children to start are read under one engine and delivered to its successor.
+    /// Children to start are read under one engine and delivered to its successor, too.
     StaleReads,
     /// There are many more jobs, and pauses of hours.
     Crowd,
@@ -45,6 +45,10 @@ pub(super) enum Feature {
     Steady,
     /// Nothing crashes, breaks or pauses: only drains and hand-overs happen.
     Gentle,
+    /// Executors are cut off from all nodes for long, and run on, also beside their successors.
+    Isolation,
+    /// Handlers run for long.
+    Slow,
 
     /// Check: every collection of an engine is at most proportional to what is open.
     CheckSizes,
@@ -58,7 +62,7 @@ pub(super) enum Feature {
 
 impl Feature {
     /// Every feature with its name, as the command line has it.
-    pub(super) const NAMES: [(&'static str, Self); 21] = [
+    pub(super) const NAMES: [(&'static str, Self); 23] = [
         ("clocks", Self::Clocks),
         ("lies", Self::Lies),
         ("database-steps", Self::DatabaseSteps),
@@ -76,6 +80,8 @@ impl Feature {
         ("waits", Self::Waits),
         ("steady", Self::Steady),
         ("gentle", Self::Gentle),
+        ("isolation", Self::Isolation),
+        ("slow", Self::Slow),
         ("check-sizes", Self::CheckSizes),
         ("check-work", Self::CheckWork),
         ("check-times", Self::CheckTimes),
@@ -169,11 +175,16 @@ impl Shape {
             features.set(Feature::DatabaseSteps, false);
             features.set(Feature::StaleReads, false);
         }
+        if features.has(Feature::StaleReads) && !selection.without.has(Feature::Panics) {
+            // Engines that follow one another on a node, so that a read meets the next one.
+            features.set(Feature::Panics, true);
+        }
         if features.has(Feature::Gentle) {
             for fault in [
                 Feature::DatabaseSteps,
                 Feature::Stalls,
                 Feature::Suspends,
+                Feature::Isolation,
                 Feature::Restores,
                 Feature::Panics,
                 Feature::Crowd,
@@ -219,6 +230,8 @@ fn chosen(seed: u64, feature: Feature) -> bool {
         | Feature::StaleReads
         | Feature::Waits
         | Feature::Steady
+        | Feature::Isolation
+        | Feature::Slow
         | Feature::CheckSizes
         | Feature::CheckWork
         | Feature::CheckTimes

@@ -23,6 +23,7 @@ impl World {
         let executor = &self.executors[n];
         if !node.is_awake(self.uptime)
             || executor.is_suspended()
+            || executor.isolated_until > self.uptime
             || executor.links[m].session.is_some()
         {
             return;
@@ -79,9 +80,23 @@ impl World {
             let connected = Box::new(Connected { holding, highest, ..connected.clone() });
             let (answer, mut wait) = oneshot::channel();
             self.notify(m, lease.partition, Event::Connected(connected, answer));
-            if let Ok(ConnectAnswer::Taken { .. }) = wait.try_recv() {
-                return self.disconnect(n, m);
+            match wait.try_recv() {
+                Ok(ConnectAnswer::Taken { .. }) => return self.disconnect(n, m),
+                Ok(ConnectAnswer::Welcome | ConnectAnswer::WithoutJobs { .. }) => {
+                    self.has_said(m, lease, highest);
+                }
+                Err(_) => {}
             }
+        }
+    }
+
+    /// An engine has heard which attempt is the highest that an executor was sent.
+    fn has_said(&mut self, m: usize, lease: Lease, highest: Option<AttemptId>) {
+        let running = self.nodes[m].engines.get_mut(&lease.partition);
+        if let (Some(running), Some(highest)) = (running, highest)
+            && running.highest.is_none_or(|(before, _)| before < highest)
+        {
+            running.highest = Some((highest, running.engine.floor));
         }
     }
 

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use super::{
     action::{Action, EXECUTORS},
     executor::{Executor, ToExecutor},
-    invariants::Witness,
+    invariants::{Witness, see_ids},
     jobs,
     model::ModelStore,
     node::{Node, Running, Stalled},
@@ -43,6 +43,8 @@ pub(super) struct World {
     pub(super) database: (SignedDuration, Duration),
     /// When nothing was under way any more, by uptime.
     pub(super) settled_at: Duration,
+    /// The steps of the database's clock: when, and by how many milliseconds.
+    pub(super) steps: Vec<(Duration, i64)>,
     /// For the seeds of engines.
     started: u64,
     pub(super) nodes: Vec<Node>,
@@ -87,6 +89,7 @@ impl World {
             began: clock,
             database: (SignedDuration::ZERO, Duration::ZERO),
             settled_at: Duration::ZERO,
+            steps: Vec::new(),
             started: 0,
             nodes: Vec::new(),
             store,
@@ -161,6 +164,10 @@ impl World {
             }
             Action::Suspend(n) => self.executors[n].suspend(self.uptime),
             Action::Resume(n) => self.resume(n),
+            Action::Isolate(n, millis) => {
+                self.disconnect_all(n);
+                self.executors[n].isolated_until = self.uptime + Duration::from_millis(millis);
+            }
             Action::CrashNode(m, seed) => {
                 self.crash_node(m, &mut SmallRng::seed_from_u64(seed));
             }
@@ -210,7 +217,8 @@ impl World {
         let loaded = self.store.load_partition(lease.partition);
         let loaded_clock = loaded.clock;
         let engine = Engine::new(config, loaded, self.now(m));
-        let running = Running { lease, engine, loaded_clock, retiring: false, stalled: None };
+        let (highest, retiring, stalled) = (None, false, None);
+        let running = Running { lease, engine, loaded_clock, retiring, highest, stalled };
         self.nodes[m].engines.insert(lease.partition, running);
         for executor in &mut self.executors {
             let moment = executor.moment(self.uptime);
@@ -288,7 +296,11 @@ impl World {
             }
             executor.links[m].inbound.push_back(ToExecutor::Message(lease, message));
         }
-        node.pending.extend(effects.commits.into_iter().map(|(id, commit)| (lease, id, commit)));
+        let highest = node.engines.get(&lease.partition).and_then(|running| running.highest);
+        for (id, commit) in effects.commits {
+            see_ids(&commit, highest);
+            node.pending.push_back((lease, id, commit));
+        }
         for answer in effects.answers {
             answer.give();
         }

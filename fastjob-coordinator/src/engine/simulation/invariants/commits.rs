@@ -1,6 +1,7 @@
 //! What must hold of each commit when it becomes durable for the first time.
 
 use fastjob_core::{AttemptId, AttemptState, Cause, FailReason, TaskId, TaskState};
+use jiff::Timestamp;
 
 use super::{
     super::{
@@ -151,8 +152,16 @@ fn reached(store: &ModelStore, key: (TaskId, u32)) -> u64 {
     store.checkpoints.get(&key).and_then(|value| value.parse().ok()).unwrap_or(0)
 }
 
+/// What an engine makes after it has heard of an attempt has a higher id. The executor may have been
+/// sent that attempt before the store was restored from a backup.
+pub(in super::super) fn see_ids(commit: &Commit, heard: Option<(AttemptId, Timestamp)>) {
+    let Some((highest, at)) = heard else { return };
+    let again = commit.planned.iter().find(|new| new.created_at > at && new.attempt <= highest);
+    assert!(again.is_none(), "an id up to {highest} is handed out again: {again:?}");
+}
+
 /// The instant of its schedule that a head stands for, if no other may.
-fn fire(new: &NewAttempt) -> Option<jiff::Timestamp> {
+fn fire(new: &NewAttempt) -> Option<Timestamp> {
     let is_head = new.attempt == new.task.first_attempt();
     let scheduled = matches!(new.cause, Cause::Schedule | Cause::Misfire);
     new.fire_at.filter(|_| is_head && scheduled && new.task_state != TaskState::Skipped)

@@ -15,10 +15,10 @@ use crate::{
 /// Most rows and messages of an event and the tick after it. Each of the two may plan a slice of
 /// fires and send a burst.
 const WORK_MOST: usize = 10_000;
-/// Most checkpoints of a shard that wait for the store: one that is being written, one that is not,
-/// and one that came with an outcome.
-const CHECKPOINTS_MOST: usize = 3;
-/// What every collection may have, whatever is open.
+/// Most checkpoints of a shard that were handed over and are not durable: one, and one that came
+/// with an outcome.
+const CHECKPOINTS_MOST: usize = 2;
+/// What a collection may have, whatever is open and unwritten.
 const BASE: usize = 32;
 
 impl Witness {
@@ -60,12 +60,14 @@ impl Witness {
         }
         let sizes = engine.sizes();
         let open = sizes.open;
-        let most = BASE + 2 * (open + sizes.jobs + sizes.lives);
-        for (name, size) in sizes.of_open {
+        for (name, size, most) in sizes.of_open {
             assert!(size <= most, "{size} {name} with {open} open attempts: {sizes:?}");
         }
+        if let Some(watched) = sizes.outlived {
+            panic!("the timer of {watched:?} has outlived it");
+        }
         // What follows a commit waits with it, however long the store is away.
-        let most = most + 2 * sizes.unwritten;
+        let most = BASE + 2 * (open + sizes.jobs + sizes.lives + sizes.unwritten);
         for (name, size) in sizes.of_unwritten {
             assert!(size <= most, "{size} {name} with {} unwritten: {sizes:?}", sizes.unwritten);
         }

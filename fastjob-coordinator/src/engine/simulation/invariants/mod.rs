@@ -6,7 +6,10 @@ mod commits;
 mod limits;
 mod rest;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    time::Duration,
+};
 
 use fastjob_core::{
     AttemptId, Cause, JobId, TaskId,
@@ -14,7 +17,9 @@ use fastjob_core::{
 };
 use jiff::Timestamp;
 
+pub(super) use self::commits::see_ids;
 use super::{
+    clocks::CUT_OFF,
     executor::Executor,
     model::{ModelStore, Row},
     shape::{Feature, Shape},
@@ -30,6 +35,8 @@ pub(super) struct Witness {
     shape: Shape,
     /// What was entered in one life of an executor: an attempt is named by its id and its creation.
     entered: HashSet<(String, u32, AttemptId, Timestamp)>,
+    /// By attempt: where it was entered, since the store was last restored.
+    entered_on: HashMap<(AttemptId, Timestamp), String>,
     /// By life of an executor and partition: the term of the last dispatch that it took.
     taken: HashMap<(String, u32, Partition), i64>,
     fires: HashMap<(JobId, Timestamp), TaskId>,
@@ -37,6 +44,9 @@ pub(super) struct Witness {
     pub(super) off_since: HashMap<String, Timestamp>,
     /// By attempt: the checkpoint that was durable when it was planned.
     reached: HashMap<AttemptId, u64>,
+    /// By partition, the last term in which a node took it that could not know of another that acted
+    /// on it.
+    pub(super) unknowing: BTreeMap<Partition, i64>,
     /// Jobs of which the last alarm reports a failure.
     failing: BTreeMap<JobId, bool>,
     /// Nodes paused for so long that not every fire is caught up with.
@@ -50,10 +60,12 @@ impl Witness {
         Self {
             shape,
             entered: HashSet::new(),
+            entered_on: HashMap::new(),
             taken: HashMap::new(),
             fires: HashMap::new(),
             off_since: HashMap::new(),
             reached: HashMap::new(),
+            unknowing: BTreeMap::new(),
             failing: BTreeMap::new(),
             long_pause: false,
             tasks: 0,
@@ -64,6 +76,7 @@ impl Witness {
     /// The store is what it was earlier: what was recorded since has never happened.
     pub(super) fn see_restore(&mut self, store: &ModelStore) {
         self.off_since.clear();
+        self.entered_on.clear();
         self.fires.clear();
         self.reached.clear();
         self.failing.clear();
@@ -104,11 +117,15 @@ impl Witness {
         );
     }
 
-    /// An engine is about to send attempts: no other node has acquired its partition. A node cannot
-    /// know that when the database's clock was just set.
+    /// An engine is about to send attempts: no other node has acquired its partition, unless that one
+    /// could not know.
     pub(super) fn see_sender(&self, lease: Lease, store: &ModelStore) {
-        let is_holder = store.holds(lease) || self.shape.has(Feature::DatabaseSteps);
-        assert!(is_holder, "{lease:?} sends, and another node has the partition");
+        let excused =
+            || self.unknowing.get(&lease.partition).is_some_and(|term| lease.term < *term);
+        assert!(
+            store.holds(lease) || excused(),
+            "{lease:?} sends, and another node has the partition"
+        );
     }
 
     /// Ends that an executor reported are about to be acknowledged: it forgets them.
@@ -143,6 +160,7 @@ impl Witness {
         &mut self,
         start: &StartAttempt,
         due_at: Option<Timestamp>,
+        uptime: Duration,
         n: usize,
         all: &[Executor],
     ) {
@@ -150,6 +168,12 @@ impl Witness {
         let id = start.attempt;
         let key = (executor.name.clone(), executor.incarnation, id, start.created_at);
         assert!(self.entered.insert(key), "attempt {id} was entered twice on {}", executor.name);
+        // What may run somewhere is not sent elsewhere: only its retry is, which is another attempt.
+        // What an executor held at a restore may have been sent to it after the backup.
+        if !executor.excused.contains(&id) {
+            let on = self.entered_on.insert((id, start.created_at), executor.name.clone());
+            assert!(on.is_none(), "attempt {id} was entered on {on:?} and on {}", executor.name);
+        }
         assert!(
             !executor.drains(),
             "attempt {id} was entered on {} while it drains",
@@ -170,6 +194,8 @@ impl Witness {
             _ => {}
         }
         assert!(executor.taken() < executor.capacity, "{} has no place for {id}", executor.name);
+        let is_cut = start.job.block.is_exclusive() && executor.is_cut(id, uptime, CUT_OFF);
+        assert!(!is_cut, "{name} is entered on {}, which hears nobody", executor.name);
         see_overlap(start, n, all);
     }
 }
@@ -203,7 +229,11 @@ fn see_overlap(start: &StartAttempt, n: usize, all: &[Executor]) {
         let running = others.count();
         assert!(running < block.max_running as usize, "{name} runs {} times", running + 1);
     } else {
-        let other = others.clone().find(|other| other.task != start.task);
+        // The shards of a task run side by side, the attempts of a shard do not.
+        let beside = |other: &&StartAttempt| {
+            other.task != start.task || other.shard.index == start.shard.index
+        };
+        let other = others.clone().find(beside);
         assert!(other.is_none(), "{name} overlaps: {id} with {other:?}");
     }
 }
