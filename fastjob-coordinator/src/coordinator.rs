@@ -150,7 +150,18 @@ impl Builder {
         let config = config.coordinator;
         let me = cluster::node(config.advertised(bound.local_addr()));
         let peers = peers(&config, Credential::new(facts.key.clone(), me.id.clone()))?;
-        Ok(Coordinator { config, bound, connections, guard, tls, store, facts, me, peers, channels })
+        Ok(Coordinator {
+            config,
+            bound,
+            connections,
+            guard,
+            tls,
+            store,
+            facts,
+            me,
+            peers,
+            channels,
+        })
     }
 }
 

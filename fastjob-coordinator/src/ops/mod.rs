@@ -32,7 +32,7 @@ pub(crate) use self::{
     alarms::ListAlarms,
     credential::{Credential, HEADER as NODE_HEADER, Question},
     follow::{Feeds, Follower, LogKey},
-    forward::{Ask, INTERNAL, PATH as ASK_PATH, Refusal, Reply},
+    forward::{Ask, INTERNAL, PATH as ASK_PATH, Reply},
     jobs::SaveMode,
     log::LogChoice,
     pages::PAGE_BYTES,

@@ -272,15 +272,15 @@ impl Link {
 #[cfg(feature = "fuzzing")]
 pub(crate) fn fuzz_message(message: v1::from_executor::Message) {
     let session = crate::engine::SessionId(1);
-    match message {
-        v1::from_executor::Message::Hello(hello) => {
-            let limits = HelloLimits { bytes: 1 << 20, jobs: 100 };
-            if let Ok(taken) = hello::read(session, hello, &limits) {
-                assert!((1..=1_000_000).contains(&taken.capacity), "{}", taken.capacity);
-                let own = |job: &Arc<fastjob_core::Job>| job.service == taken.service;
-                assert!(taken.jobs.iter().all(own), "a job of another service was taken");
-            }
-        }
-        message => drop(read::read(session, message)),
+    let v1::from_executor::Message::Hello(hello) = message else {
+        // What it means is of no interest here, nor why it is refused.
+        drop(read::read(session, message));
+        return;
+    };
+    let limits = HelloLimits { bytes: 1 << 20, jobs: 100 };
+    if let Ok(taken) = hello::read(session, hello, &limits) {
+        assert!((1..=1_000_000).contains(&taken.capacity), "{}", taken.capacity);
+        let own = |job: &Arc<fastjob_core::Job>| job.service == taken.service;
+        assert!(taken.jobs.iter().all(own), "a job of another service was taken");
     }
 }

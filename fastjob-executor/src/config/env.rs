@@ -10,7 +10,7 @@ use super::{ConfigError, ExecutorConfig, Token};
 use crate::builtin;
 
 /// Every variable that is the executor's own.
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 13] = [
     "FASTJOB_ACCESS_TOKEN",
     "FASTJOB_ADMIN_ADDRESSES",
     "FASTJOB_ALLOW_COMMANDS",
