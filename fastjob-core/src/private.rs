@@ -59,7 +59,9 @@ impl Access {
         if mode & 0o007 != 0 {
             return Some(Exposed::ToAll { mode });
         }
-        let is_given = user == ROOT && mode & 0o030 == 0 && reader.groups.contains(&group);
+        // systemd gives credentials as files of root and root's group, with a list of who may read.
+        let is_of_group = group == ROOT || reader.groups.contains(&group);
+        let is_given = user == ROOT && mode & 0o030 == 0 && is_of_group;
         if mode & 0o070 != 0 && !is_given {
             return Some(Exposed::ToGroup { mode, group });
         }
@@ -100,6 +102,8 @@ mod tests {
         // As Kubernetes gives secrets with `fsGroup`, and packages put files into /etc.
         assert_eq!(exposed(0, 2000, 0o440), None);
         assert_eq!(exposed(0, 1000, 0o640), None);
+        // As systemd gives credentials.
+        assert_eq!(exposed(0, 0, 0o440), None);
         assert_eq!(exposed(0, 2000, 0o460), group(0o460, 2000), "the group may change it");
         assert_eq!(exposed(0, 3000, 0o440), group(0o440, 3000));
         assert_eq!(exposed(0, 2000, 0o444), Some(Exposed::ToAll { mode: 0o444 }));

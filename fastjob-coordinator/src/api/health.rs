@@ -6,8 +6,8 @@
 use axum::{Extension, Json, extract::State};
 use serde::Serialize;
 
-use super::{Kind, Problem};
-use crate::{ops::Ops, server::Trusted};
+use super::{Kind, Problem, Trusted};
+use crate::ops::Ops;
 
 #[derive(Serialize)]
 pub(super) struct Health {

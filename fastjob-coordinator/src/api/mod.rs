@@ -39,6 +39,10 @@ pub(crate) const HEALTH: [&str; 2] = ["/healthz", "/readyz"];
 #[derive(Clone, Debug)]
 pub(crate) struct Stopping(pub(crate) CancellationToken);
 
+/// Goes with a request that has passed the guard. Questions about the health go on without it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Trusted;
+
 /// Every path that callers can ask, with what answers there.
 fn routes() -> Vec<(&'static str, MethodRouter<Ops>)> {
     vec![

@@ -14,6 +14,7 @@ use fastjob_core::{
 use super::{
     Engine, JobPath, JobRefused,
     chain::{Endless, LINKS_MOST, Walk},
+    jobs::with_service,
 };
 use crate::record::{JobRow, Origin, Partition};
 
@@ -58,27 +59,26 @@ impl Engine {
         let text = path.0.as_str();
         let unknown = || JobRefused::Unknown(text.to_owned());
         let bare = text.parse::<JobName>().map_err(|_| unknown())?;
-        let mine = self.by_bare_name.get(&bare).into_iter().flatten().copied();
-        let others = self.directory.bare(&bare);
-        let others = others.filter(|id| !self.is_mine(self.partition_of(*id)));
-        let found: Vec<_> = mine.chain(others).collect();
+        let mut found: Vec<_> = with_service(text)
+            .filter_map(|(service, name)| self.anywhere(&service, &name))
+            .collect();
+        // Another service may have a job whose name alone looks like this one's with its service.
+        if found.is_empty() {
+            let mine = self.by_bare_name.get(&bare).into_iter().flatten().copied();
+            let others = self.directory.bare(&bare);
+            let others = others.filter(|id| !self.is_mine(self.partition_of(*id)));
+            found = mine.chain(others).collect();
+        }
         match found.as_slice() {
-            [id] => return Ok(*id),
-            [] => {}
+            [id] => Ok(*id),
+            [] => Err(unknown()),
             [_, ..] => {
                 let mut choices: Vec<_> =
                     found.iter().filter_map(|id| self.relative(*id)).map(|r| r.full()).collect();
                 choices.sort();
-                return Err(JobRefused::Ambiguous { name: text.to_owned(), choices });
+                Err(JobRefused::Ambiguous { name: text.to_owned(), choices })
             }
         }
-        text.match_indices('.')
-            .find_map(|(dot, _)| {
-                let service = text[..dot].parse::<ServiceName>().ok()?;
-                let name = text[dot + 1..].parse::<JobName>().ok()?;
-                self.anywhere(&service, &name)
-            })
-            .ok_or_else(unknown)
     }
 
     /// A living job, whatever its partition.

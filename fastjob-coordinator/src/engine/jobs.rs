@@ -20,24 +20,24 @@ impl Engine {
         let text = path.0.as_str();
         let unknown = || JobRefused::Unknown(text.to_owned());
         let bare = text.parse::<JobName>().map_err(|_| unknown())?;
-        match self.by_bare_name.get(&bare).map(Vec::as_slice) {
-            Some([id]) => return Ok(*id),
-            Some(ids @ [_, ..]) => {
+        let full: Vec<_> =
+            with_service(text).filter_map(|(service, name)| self.living(&service, &name)).collect();
+        // Another service may have a job whose name alone looks like this one's with its service.
+        let ids = match full.as_slice() {
+            [] => self.by_bare_name.get(&bare).map_or(&[][..], Vec::as_slice),
+            full => full,
+        };
+        match ids {
+            [id] => Ok(*id),
+            [] => Err(unknown()),
+            ids => {
                 let full = |id: &JobId| self.jobs.get(id).map(|entry| full_name(&entry.row.job));
-                return Err(JobRefused::Ambiguous {
+                Err(JobRefused::Ambiguous {
                     name: text.to_owned(),
                     choices: ids.iter().filter_map(full).collect(),
-                });
+                })
             }
-            Some([]) | None => {}
         }
-        text.match_indices('.')
-            .find_map(|(dot, _)| {
-                let service = text[..dot].parse::<ServiceName>().ok()?;
-                let name = text[dot + 1..].parse::<JobName>().ok()?;
-                self.living(&service, &name)
-            })
-            .ok_or_else(unknown)
     }
 
     pub(super) fn living(&self, service: &ServiceName, name: &JobName) -> Option<JobId> {
@@ -229,6 +229,12 @@ fn too_late(job: &Job, now: Now) -> Result<(), JobRefused> {
         return Err(JobRefused::TooLate(*at));
     }
     job.never_fires(now.wall).map_or(Ok(()), |problem| Err(JobRefused::NeverFires(problem)))
+}
+
+/// Every way to read a path as a service and a job of it.
+pub(super) fn with_service(path: &str) -> impl Iterator<Item = (ServiceName, JobName)> {
+    path.match_indices('.')
+        .filter_map(|(dot, _)| Some((path[..dot].parse().ok()?, path[dot + 1..].parse().ok()?)))
 }
 
 fn full_name(job: &Job) -> String {

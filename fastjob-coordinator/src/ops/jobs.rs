@@ -213,24 +213,23 @@ impl Ops {
     pub(crate) async fn find(&self, path: &str) -> Result<JobRow, Error> {
         let unknown = || Error::NotFound(format!("no job is named `{path}`"));
         let bare: JobName = path.parse().map_err(|_| unknown())?;
-        let mut rows = self.store.jobs_named(&bare).await?;
+        let mut rows = Vec::new();
+        for (dot, _) in path.match_indices('.') {
+            let (service, name) = (path[..dot].parse::<ServiceName>(), path[dot + 1..].parse());
+            if let (Ok(service), Ok(name)) = (service, name) {
+                rows.extend(self.store.job(&service, &name).await?);
+            }
+        }
+        // Another service may have a job whose name alone looks like this one's with its service.
+        if rows.is_empty() {
+            rows = self.store.jobs_named(&bare).await?;
+        }
         if rows.len() > 1 {
             let choices =
                 rows.iter().map(|row| format!("{}.{}", row.job.service, row.job.name)).collect();
             return Err(Error::Ambiguous { name: path.to_owned(), choices });
         }
-        if let Some(row) = rows.pop() {
-            return Ok(row);
-        }
-        for (dot, _) in path.match_indices('.') {
-            let (service, name) = (path[..dot].parse::<ServiceName>(), path[dot + 1..].parse());
-            if let (Ok(service), Ok(name)) = (service, name)
-                && let Some(row) = self.store.job(&service, &name).await?
-            {
-                return Ok(row);
-            }
-        }
-        Err(unknown())
+        rows.pop().ok_or_else(unknown)
     }
 }
 

@@ -122,17 +122,33 @@ impl Connections {
                         if !place.is_authenticated() {
                             return;
                         }
-                        connection.await
+                        tokio::select! {
+                            ended = connection => ended,
+                            () = place.hangup().0.cancelled() => return,
+                        }
                     }
                 }
             }
             () = self.stop.cancelled() => {
                 connection.as_mut().graceful_shutdown();
-                connection.await
+                tokio::select! {
+                    ended = connection => ended,
+                    () = place.hangup().0.cancelled() => return,
+                    // Nobody who has not authenticated delays the end of the process.
+                    () = stranger_has_parted(place) => return,
+                }
             }
         };
         if let Err(err) = ended {
             tracing::debug!(%peer, error = err, "a connection broke");
         }
+    }
+}
+
+/// Returns when a connection that has not authenticated had its time to end; else never.
+async fn stranger_has_parted(place: &Place) {
+    tokio::time::sleep(FAREWELL).await;
+    if place.is_authenticated() {
+        std::future::pending().await
     }
 }

@@ -30,20 +30,19 @@ use super::{
     wrong_tokens::WrongTokens,
 };
 use crate::{
-    api::{HEALTH, Kind, Problem},
+    api::{HEALTH, Kind, Problem, Trusted},
     ops::Question,
 };
 
 /// How long whoever shows a wrong token waits for the answer.
 const WRONG_TOKEN_DELAY: Duration = Duration::from_millis(100);
 
+/// How long a question for the proof may take: whoever asks need not be authenticated.
+const PROOF_TIME: Duration = Duration::from_secs(2);
+
 /// What a proxy adds to the requests that it passes on.
 const OF_PROXIES: [&str; 6] =
     ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"];
-
-/// Goes with a request that has passed the guard. Questions about the health go on without it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Trusted;
 
 /// Whom the port lets in.
 #[derive(Clone, Debug)]
@@ -119,7 +118,13 @@ pub(super) async fn stand(State(door): State<Door>, mut request: Request, next: 
         }
         Err(_) if HEALTH.contains(&request.uri().path()) => {}
         // It is how a client finds out whether to send its token. It authenticates nobody.
-        Err(Refusal::NoToken) if request.uri().path() == grpc::PROVE => {}
+        Err(Refusal::NoToken) if grpc::asks_for_proof(&request) => {
+            let answer = tokio::time::timeout(PROOF_TIME, next.run(request)).await;
+            return answer.unwrap_or_else(|_| {
+                let message = "the question did not arrive in time".to_owned();
+                grpc::refusal(tonic::Code::DeadlineExceeded, message)
+            });
+        }
         Err(refusal) => {
             if refusal == Refusal::WrongToken {
                 tokio::time::sleep(WRONG_TOKEN_DELAY).await;

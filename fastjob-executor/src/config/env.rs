@@ -71,10 +71,17 @@ pub(super) fn read(
         config.ca_cert = Some(text.into());
     }
     if let Some(text) = env("FASTJOB_ALLOW_COMMANDS") {
-        let entries = list(&text).into_iter().map(|line| builtin::line(&line));
-        config.allow_commands = entries.collect::<Result<_, _>>().map_err(|message| {
-            ConfigError::Variable { name: "FASTJOB_ALLOW_COMMANDS".to_owned(), message }
-        })?;
+        let invalid = |message: String| ConfigError::Variable {
+            name: "FASTJOB_ALLOW_COMMANDS".to_owned(),
+            message,
+        };
+        let lines = list(&text);
+        // It may be the rest of an argument that has a comma.
+        if lines.len() > 1 && lines.iter().any(|line| line == "any") {
+            return Err(invalid("`any` allows everything and stands alone".to_owned()));
+        }
+        let entries = lines.iter().map(|line| builtin::line(line));
+        config.allow_commands = entries.collect::<Result<_, _>>().map_err(invalid)?;
     }
     if let Some(text) = env("FASTJOB_ALLOW_HTTP") {
         config.allow_http = list(&text);

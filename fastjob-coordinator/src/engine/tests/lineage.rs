@@ -275,3 +275,16 @@ fn code_declares_children_of_its_own_service_only() {
     assert_eq!(done, crate::engine::SaveDone::Unchanged, "code leaves it alone from then on");
     assert_eq!(row.job.children[0].job.as_str(), "default.cmd");
 }
+
+#[test]
+fn a_job_of_another_service_cannot_be_named_like_this_one_with_its_service() {
+    let mut story = Story::begin();
+    story.save(r#"{"name": "cmd", "handler": "h"}"#, Origin::Api).unwrap();
+    let alike = r#"{"service": "evil", "name": "default.cmd", "handler": "h"}"#;
+    story.save(alike, Origin::Code).unwrap();
+    let parent = r#"{"service": "mail", "name": "p", "handler": "h",
+        "children": [{"job": "default.cmd"}]}"#;
+    let (_, row) = story.save(parent, Origin::Api).unwrap();
+    let meant = story.save(r#"{"name": "cmd", "handler": "h"}"#, Origin::Api).unwrap().1.id;
+    assert_eq!(*row.children, [meant]);
+}

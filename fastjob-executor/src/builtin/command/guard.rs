@@ -27,6 +27,11 @@ pub(in crate::builtin) fn check_user(
              CAP_KILL; this executor is user {user} without these",
             account.user, account.group,
         )),
+        _ if !user.is_root() && has_ambient_capabilities() => problem(
+            "this executor has ambient capabilities, which every program that it runs would \
+             inherit: give its file capabilities (`setcap`) in place of AmbientCapabilities="
+                .to_owned(),
+        ),
         None if user.is_root() && is_open => problem(
             "jobs would run it as root, which can read and change everything: name another user \
              and group (`run_as` in code, `user` and `group` in a file), or 0 and 0 if root is \
@@ -37,11 +42,27 @@ pub(in crate::builtin) fn check_user(
     }
 }
 
+/// A set of this process's capabilities, by its name in `/proc/self/status`.
+#[cfg(target_os = "linux")]
+fn capabilities(set: &str) -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let hex = status.lines().find_map(|line| line.strip_prefix(set));
+    hex.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok())
+}
+
+#[cfg(target_os = "linux")]
+fn has_ambient_capabilities() -> bool {
+    capabilities("CapAmb:").is_some_and(|set| set != 0)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn has_ambient_capabilities() -> bool {
+    false
+}
+
 #[cfg(target_os = "linux")]
 fn may_switch() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
-    match effective.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok()) {
+    match capabilities("CapEff:") {
         Some(capabilities) => capabilities & CAPABILITIES == CAPABILITIES,
         None => geteuid().is_root(),
     }

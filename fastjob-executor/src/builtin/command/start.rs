@@ -116,10 +116,18 @@ impl fmt::Display for Start<'_> {
 }
 
 fn write_word(f: &mut fmt::Formatter<'_>, word: &str) -> fmt::Result {
+    // On one line, so that no argument looks like another line of the log.
+    let shown: String = word
+        .chars()
+        .flat_map(|c| {
+            let escaped = c.is_control().then(|| c.escape_default());
+            escaped.into_iter().flatten().chain((!c.is_control()).then_some(c))
+        })
+        .collect();
     if !word.is_empty() && !word.contains([' ', '\t', '\n', '\'', '"', '\\']) {
-        f.write_str(word)
+        f.write_str(&shown)
     } else {
-        write!(f, "'{}'", word.replace('\'', r"'\''"))
+        write!(f, "'{}'", shown.replace('\'', r"'\''"))
     }
 }
 

@@ -112,7 +112,11 @@ impl Hosts {
                 Some(kind) => return Err(inner(host, kind, address)),
                 None => self.any,
             },
-            Err(_) => self.any || self.names.iter().any(|name| name.is(host, port)),
+            // Who lists a port of `localhost` has not listed the others.
+            Err(_) => {
+                self.names.iter().any(|name| name.is(host, port))
+                    || (self.any && !self.names.iter().any(|name| name.is_localhost(host)))
+            }
         };
         if allowed {
             return Ok(());
@@ -125,10 +129,9 @@ impl Hosts {
 
     /// Judges an address that `host` has.
     pub(super) fn judge_address(&self, host: &str, address: IpAddr) -> Result<(), Refused> {
-        let is_local =
-            |name: &Name| name.name == LOCALHOST && name.is(host, name.port.unwrap_or(0));
-        let is_listed = self.has(address, None)
-            || (address.to_canonical().is_loopback() && self.names.iter().any(is_local));
+        let is_local = self.names.iter().any(|name| name.is_localhost(host));
+        let is_listed =
+            self.has(address, None) || (address.to_canonical().is_loopback() && is_local);
         match inner_kind(address).filter(|_| !is_listed) {
             None => Ok(()),
             Some(kind) => Err(inner(&format!("{host}` at `{address}"), kind, address)),
@@ -143,6 +146,11 @@ impl Hosts {
 }
 
 impl Name {
+    /// Whether it is `localhost` or a name below it, and `host` is one of these.
+    fn is_localhost(&self, host: &str) -> bool {
+        self.name == LOCALHOST && self.is(host, self.port.unwrap_or(0))
+    }
+
     fn is(&self, host: &str, port: u16) -> bool {
         let host = host.strip_suffix('.').unwrap_or(host);
         let fits = match host.strip_suffix(&*self.name) {
@@ -303,6 +311,11 @@ mod tests {
         assert!(local.judge_address("localhost", address("10.0.0.1")).is_err());
         assert!(local.judge_address("other", address("::1")).is_err());
         assert!(hosts(&["any"]).judge_address("localhost", address("127.0.0.1")).is_err());
+        // One port of it is listed, and all public hosts.
+        let both = hosts(&["any", "localhost:8080"]);
+        let judge = |text: &str| both.judge(&text.parse().unwrap());
+        assert!(judge("http://localhost:8080/").is_ok() && judge("http://example.org/").is_ok());
+        assert!(judge("http://localhost:9200/").is_err());
     }
 
     #[test]
