@@ -1,7 +1,7 @@
 //! Strangers of a coordinator: connections that show no token and that are held for as long as the
 //! coordinator lets them.
 //!
-//!   strangers ADDRESS COUNT FIRST SOURCES [again]
+//! `strangers ADDRESS COUNT FIRST SOURCES [again]`
 //!
 //! They come at once, from so many addresses that follow the first one. Some say nothing,
 //! some send bytes of a head now and then, some stop in the middle of a TLS handshake, and most
