@@ -1,6 +1,6 @@
 //! Lists and facts, aligned for people.
 //!
-//! What others wrote is shown in a harmless form, whoever reads it.
+//! What others wrote is shown in a harmless form.
 
 use jiff::Timestamp;
 

@@ -1,4 +1,4 @@
-//! Text that others wrote, made harmless for whoever reads it: nothing in it moves a cursor, colours
+//! Text that others wrote, made harmless for its reader: nothing in it moves a cursor, colours
 //! or hides anything, or turns the direction in which a line is read (Unicode Standard Annex 9).
 
 use std::{borrow::Cow, fmt::Write};

@@ -147,7 +147,7 @@ impl CoordinatorConfig {
             Transport::NotSaid => problem(
                 "store",
                 format!(
-                    "the password would go to whoever answers for {url}: add \
+                    "the password would go to any server that answers for {url}: add \
                      ?sslmode=verify-full, and &sslrootcert=FILE if its certificate is your own; \
                      where something else protects the way, say so with ?sslmode=disable"
                 ),
@@ -155,7 +155,7 @@ impl CoordinatorConfig {
             Transport::Falls => problem(
                 "store",
                 format!(
-                    "with this sslmode, whoever is on the way to {url} can turn encryption off: \
+                    "with this sslmode, a host on the way to {url} can turn encryption off: \
                      write sslmode=verify-full; where something else protects the way, say so with \
                      sslmode=disable"
                 ),

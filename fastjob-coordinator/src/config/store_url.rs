@@ -77,7 +77,7 @@ impl PostgresUrl {
             _ if !in_text && !is_said(OsStr::new("PGSSLMODE")) => Transport::NotSaid,
             PgSslMode::VerifyFull => Transport::Safe,
             PgSslMode::VerifyCa => Transport::Weak("any certificate of that authority is accepted"),
-            PgSslMode::Require => Transport::Weak("whoever answers there is believed"),
+            PgSslMode::Require => Transport::Weak("any server that answers there is believed"),
             PgSslMode::Disable => Transport::Weak("it is not encrypted"),
             PgSslMode::Prefer | PgSslMode::Allow => Transport::Falls,
         }
@@ -93,7 +93,7 @@ pub(super) enum Transport {
     Weak(&'static str),
     /// Nothing is said of it, and the driver would fall back to plain text.
     NotSaid,
-    /// `prefer` or `allow`: whoever is on the way can have it in plain text.
+    /// `prefer` or `allow`: a host on the way can read it in plain text.
     Falls,
 }
 

@@ -64,8 +64,9 @@ pub(crate) fn connections(config: &CoordinatorConfig) -> server::Limits {
 pub(super) fn connections_that_fit(
     config: &CoordinatorConfig,
 ) -> Result<server::Limits, StartError> {
-    let (limits, lowered) = FileLimit::raise()
-        .fit(connections(config))
+    let wanted = connections(config);
+    let (limits, lowered) = FileLimit::raise(&wanted)
+        .fit(wanted)
         .map_err(|err| StartError::TooFewFiles(err.to_string()))?;
     if let Some(message) = lowered {
         tracing::warn!("{message}");

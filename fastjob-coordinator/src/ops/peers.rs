@@ -16,6 +16,9 @@ use crate::{
 
 /// How long another node may take to answer.
 const ANSWER: Duration = Duration::from_secs(25);
+/// How long a connection to another node is kept for the next question: less than the 30 s after
+/// which the other node closes it.
+const IDLE: Duration = Duration::from_secs(20);
 /// Longest answer of another node.
 const REPLY_MAX: usize = 32 * 1024 * 1024;
 /// Most questions to other nodes at the same time.
@@ -60,6 +63,8 @@ impl Peers {
         let mut client = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(3))
             .timeout(ANSWER)
+            // Before the other node closes it, so that no question meets a connection that ends.
+            .pool_idle_timeout(IDLE)
             // A node answers itself.
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy();
@@ -91,7 +96,7 @@ impl Peers {
                 "the node at {address} did not answer: it is not known whether this was done"
             )),
         };
-        // Whatever takes long here takes long for whoever waits: nothing was done there yet.
+        // Whatever takes long here takes long for the caller: nothing was done there yet.
         let turn = tokio::time::timeout(ANSWER, self.asked.acquire()).await;
         let Ok(Ok(_turn)) = turn else {
             return Err(Error::Unavailable(format!(

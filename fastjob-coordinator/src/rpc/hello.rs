@@ -9,7 +9,10 @@ use fastjob_core::{
 use sha2::{Digest, Sha256};
 use tonic::Status;
 
-use crate::engine::{Connected, SessionId};
+use crate::{
+    engine::{Connected, SessionId},
+    store::hex,
+};
 
 /// Most handlers of one executor.
 const HANDLERS_MAX: usize = 2_000;
@@ -111,8 +114,7 @@ fn incarnation(secret: &str) -> Result<Incarnation, Status> {
             SECRET_BYTES.end()
         )));
     }
-    let hash = Sha256::digest(secret.as_bytes());
-    name("incarnation", &hash[..16].iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+    name("incarnation", &hex(&Sha256::digest(secret.as_bytes())[..16]))
 }
 
 /// A default definition; an executor speaks only for its own service.

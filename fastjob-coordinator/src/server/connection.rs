@@ -90,6 +90,16 @@ impl Connections {
         }
     }
 
+    /// Returns when no more requests of the connection are to be taken.
+    async fn is_to_end(&self, place: &Place, peer: SocketAddr) {
+        tokio::select! {
+            () = self.stop.cancelled() => {}
+            () = place.overdue() => {
+                tracing::debug!(%peer, "a connection did not authenticate in time and is closed");
+            }
+        }
+    }
+
     async fn speak<S>(&self, stream: S, peer: SocketAddr, place: &Place)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -108,33 +118,14 @@ impl Connections {
             std::pin::pin!(self.http.serve_connection(TokioIo::new(stream), service));
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
-            // Another connection has its place, or the peer does not read: whoever found out has
-            // logged it.
+            // Another connection has its place, or the peer does not read: the part that found out
+            // has logged it.
             () = place.hangup().0.cancelled() => return,
-            () = place.overdue() => {
-                tracing::debug!(%peer, "a connection did not authenticate in time and is closed");
-                connection.as_mut().graceful_shutdown();
-                tokio::select! {
-                    ended = connection.as_mut() => ended,
-                    () = place.hangup().0.cancelled() => return,
-                    () = tokio::time::sleep(FAREWELL) => {
-                        // Its last request may have been one that authenticates.
-                        if !place.is_authenticated() {
-                            return;
-                        }
-                        tokio::select! {
-                            ended = connection => ended,
-                            () = place.hangup().0.cancelled() => return,
-                        }
-                    }
-                }
-            }
-            () = self.stop.cancelled() => {
+            () = self.is_to_end(place, peer) => {
                 connection.as_mut().graceful_shutdown();
                 tokio::select! {
                     ended = connection => ended,
                     () = place.hangup().0.cancelled() => return,
-                    // Nobody who has not authenticated delays the end of the process.
                     () = stranger_has_parted(place) => return,
                 }
             }
@@ -145,7 +136,8 @@ impl Connections {
     }
 }
 
-/// Returns when a connection that has not authenticated had its time to end; else never.
+/// Returns when a connection that has not authenticated has had its time to end; else never. Its
+/// last request may be one that authenticates.
 async fn stranger_has_parted(place: &Place) {
     tokio::time::sleep(FAREWELL).await;
     if place.is_authenticated() {

@@ -25,13 +25,17 @@ pub(crate) struct FileLimit(Option<u64>);
 pub(crate) struct TooFewFiles(u64);
 
 impl FileLimit {
-    /// Raises the soft limit of the process to the hard one, and returns what holds then.
+    /// Raises the soft limit of the process to what `limits` need, or as far as the hard one lets it,
+    /// and returns what holds then. Not beyond: programs that the process starts inherit it, and some
+    /// close every file that they may have.
     #[cfg(unix)]
-    pub(crate) fn raise() -> Self {
+    pub(crate) fn raise(limits: &Limits) -> Self {
         use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
         let before = getrlimit(Resource::Nofile);
-        if before.current != before.maximum {
-            let wanted = Rlimit { current: before.maximum, maximum: before.maximum };
+        let needed = needed(limits);
+        let wanted = before.maximum.map_or(needed, |maximum| maximum.min(needed));
+        if before.current.is_some_and(|current| current < wanted) {
+            let wanted = Rlimit { current: Some(wanted), maximum: before.maximum };
             if let Err(err) = setrlimit(Resource::Nofile, wanted) {
                 tracing::debug!(error = %err, "the limit of open files could not be raised");
             }
@@ -41,7 +45,7 @@ impl FileLimit {
 
     /// There is no such limit.
     #[cfg(not(unix))]
-    pub(crate) fn raise() -> Self {
+    pub(crate) fn raise(_: &Limits) -> Self {
         Self(None)
     }
 
@@ -69,7 +73,7 @@ impl FileLimit {
         if available < CONNECTIONS_MIN {
             return Err(TooFewFiles(files));
         }
-        let wanted = (limits.connections as u64).saturating_add(limits.unauthenticated as u64);
+        let wanted = connections(&limits);
         if wanted <= available {
             return Ok((limits, None));
         }
@@ -83,7 +87,7 @@ impl FileLimit {
             unauthenticated_per_address: share(limits.unauthenticated_per_address),
             ..limits
         };
-        let needed = wanted.saturating_add(RESERVED + CLOSING as u64);
+        let needed = needed(&limits);
         let message = format!(
             "this process may open {files} files, and the limits of connections need {needed}: \
              max_connections is lowered from {} to {}, max_unauthenticated from {} to {}, \
@@ -98,6 +102,16 @@ impl FileLimit {
         );
         Ok((lowered, Some(message)))
     }
+}
+
+/// Most connections at the same time.
+fn connections(limits: &Limits) -> u64 {
+    (limits.connections as u64).saturating_add(limits.unauthenticated as u64)
+}
+
+/// Most files at the same time.
+fn needed(limits: &Limits) -> u64 {
+    connections(limits).saturating_add(RESERVED + CLOSING as u64)
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ use crate::{
 /// How long whoever shows a wrong token waits for the answer.
 const WRONG_TOKEN_DELAY: Duration = Duration::from_millis(100);
 
-/// How long a question for the proof may take: whoever asks need not be authenticated.
+/// How long a question for the proof may take: its sender need not be authenticated.
 const PROOF_TIME: Duration = Duration::from_secs(2);
 
 /// What a proxy adds to the requests that it passes on.

@@ -24,6 +24,11 @@ pub(crate) enum AskError {
     Busy,
     #[error("the executor answered: {0}")]
     Refused(String),
+    #[error(
+        "the executor answered with {bytes} bytes from {from} to {to}, where at most {most} were \
+         asked for"
+    )]
+    NotAsked { bytes: usize, from: u64, to: u64, most: u64 },
 }
 
 impl Sessions {
@@ -37,7 +42,7 @@ impl Sessions {
     ) -> Result<v1::Log, AskError> {
         let kind = v1::stat::Kind::Log(v1::StatLog { attempt: attempt.0, offset, limit });
         match self.ask(id, kind).await? {
-            v1::stat_reply::Kind::Log(log) => Ok(log),
+            v1::stat_reply::Kind::Log(log) => within(log, limit),
             v1::stat_reply::Kind::Error(why) => Err(AskError::Refused(why)),
             v1::stat_reply::Kind::Executor(_) => {
                 Err(AskError::Refused("figures in place of a log".to_owned()))
@@ -78,6 +83,39 @@ impl Sessions {
         if let Some(asked) = asked {
             // Whoever asked may have given up waiting.
             drop(asked.send(reply));
+        }
+    }
+}
+
+/// A piece of a log that is no longer than it may be. Many readers get a copy of it.
+fn within(log: v1::Log, limit: u32) -> Result<v1::Log, AskError> {
+    // Of bytes that are not UTF-8 each is shown as one character of three.
+    let most = 3 * u64::from(limit);
+    let v1::Log { offset: from, next_offset: to, .. } = log;
+    let fits = to.checked_sub(from).is_some_and(|length| length <= most) && to <= u64::MAX - most;
+    if fits && log.text.len() as u64 <= most {
+        return Ok(log);
+    }
+    Err(AskError::NotAsked { bytes: log.text.len(), from, to, most })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_executor_answers_with_no_more_of_a_log_than_was_asked_for() {
+        let log = |from, to, bytes: usize| {
+            let text = "x".repeat(bytes);
+            within(v1::Log { text, offset: from, next_offset: to, ..v1::Log::default() }, 100)
+        };
+        assert!(log(0, 100, 100).is_ok() && log(7, 7, 0).is_ok());
+        assert!(log(0, 100, 300).is_ok(), "bytes that are not UTF-8");
+        for (from, to, bytes) in
+            [(0, 100, 301), (0, 301, 100), (9, 8, 0), (u64::MAX - 50, u64::MAX, 50)]
+        {
+            let refused = log(from, to, bytes).unwrap_err().to_string();
+            assert!(refused.contains("at most 300 were asked for"), "{refused}");
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::Error;
+
 /// Bytes of the key.
 const BYTES: usize = 32;
 /// Its name in the store.
@@ -28,9 +30,13 @@ impl ClusterKey {
         hex(&self.0)
     }
 
-    /// What stands in the store; `None` if it is not a key.
-    pub(super) fn from_hex(text: &str) -> Option<Self> {
-        unhex(text).map(Self)
+    /// What stands in the store.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`Error::Corrupt`] if it is not a key.
+    pub(super) fn read(text: &str) -> Result<Self, Error> {
+        unhex(text).map(Self).ok_or_else(|| Error::Corrupt { what: "a cluster key".to_owned() })
     }
 }
 
@@ -69,11 +75,11 @@ mod tests {
     fn a_key_is_read_as_it_was_written_and_is_not_shown() {
         let key = ClusterKey::random();
         let text = key.to_hex();
-        assert_eq!(ClusterKey::from_hex(&text), Some(key.clone()));
+        assert_eq!(ClusterKey::read(&text).unwrap(), key);
         assert_ne!(ClusterKey::random(), key);
         assert_eq!(format!("{key:?}"), "ClusterKey(…)");
         for wrong in ["", &text[1..], &format!("{text}00"), &text.replace(&text[..1], "x")] {
-            assert_eq!(ClusterKey::from_hex(wrong), None, "{wrong}");
+            assert!(ClusterKey::read(wrong).is_err(), "{wrong}");
         }
     }
 }

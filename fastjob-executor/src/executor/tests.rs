@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use fastjob_core::{JobContext, JobResult, wire::v1};
+use fastjob_core::{JobContext, JobHandler, JobResult, wire::v1};
 use tokio::sync::oneshot;
 
 use super::*;

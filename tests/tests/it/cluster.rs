@@ -14,6 +14,7 @@ use fastjob_tests::{
     postgres::Postgres,
     process::{Coordinator, Process},
     proxy::Proxy,
+    rest::Rest,
 };
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -126,6 +127,18 @@ impl Cluster {
             .await
             .unwrap();
             (fired == jobs).then_some(())
+        })
+        .await;
+    }
+
+    /// Disables the jobs `j0` and up, and waits until every attempt has ended.
+    pub(crate) async fn end(&self, rest: &Rest, jobs: usize) {
+        for n in 0..jobs {
+            rest.post(&format!("/api/v1/jobs/j{n}/disable")).await;
+        }
+        eventually("every attempt has ended", Duration::from_secs(60), || async {
+            let open = self.count("select count(*) from attempts where state = 0").await;
+            (open == 0).then_some(())
         })
         .await;
     }

@@ -219,13 +219,7 @@ async fn strangers_of_a_cluster_lose_no_task_while_a_node_restarts() {
         cluster.connected(1).await;
     }
     let rest = cluster.nodes[0].rest();
-    for n in 0..jobs {
-        rest.post(&format!("/api/v1/jobs/j{n}/disable")).await;
-    }
-    eventually("every attempt has ended", Duration::from_secs(60), || async {
-        (cluster.count("select count(*) from attempts where state = 0").await == 0).then_some(())
-    })
-    .await;
+    cluster.end(&rest, jobs).await;
     cluster.every_second_is_there(jobs).await;
     let failed = "select count(*) from attempts where state = 4";
     assert_eq!(cluster.count(failed).await, 0, "no attempt was lost");

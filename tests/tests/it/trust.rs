@@ -1,5 +1,5 @@
 //! What a coordinator or an executor may tell only its cluster is told to nobody else: neither to
-//! whoever listens at the address of a node that has ended, nor where others could read it.
+//! a process that listens at the address of a node that has ended, nor where others could read it.
 
 use std::{
     io::{Read, Write},

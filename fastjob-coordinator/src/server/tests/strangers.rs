@@ -132,3 +132,30 @@ async fn without_a_token_a_call_of_this_machine_authenticates() {
     until_closed(connect(&port).await).await;
     assert!(!is_closed(&mut honest).await);
 }
+
+#[tokio::test]
+async fn a_question_for_the_proof_needs_no_token_and_holds_nothing() {
+    let port = guarded(Limits::default(), None);
+    let ask = async |head: &str| {
+        let mut stream = connect(&port).await;
+        let line = format!("{head}\r\nContent-Type: application/grpc");
+        ask(&mut stream, &line).await
+    };
+    // A large one, one of another method, and one that is no gRPC are refused as any other call.
+    let path = "/fastjob.v1.ClusterProof/Prove";
+    for head in [
+        format!("POST {path} HTTP/1.1\r\nContent-Length: 4194304"),
+        format!("POST {path} HTTP/1.1\r\nContent-Length: many"),
+        format!("PUT {path} HTTP/1.1"),
+        "POST /fastjob.v1.ClusterProof/Other HTTP/1.1".to_owned(),
+    ] {
+        let said = ask(&head).await;
+        assert!(!said.contains("unimplemented") && !said.contains("grpc-status: 12"), "{said}");
+    }
+    let mut rest = connect(&port).await;
+    let said = super::strangers::ask(&mut rest, &format!("POST {path} HTTP/1.1")).await;
+    assert!(said.starts_with("HTTP/1.1 401"), "{said}");
+    // This port has no such service, and says so without a token.
+    let said = ask(&format!("POST {path} HTTP/1.1\r\nContent-Length: 5")).await;
+    assert!(said.contains("grpc-status: 12"), "{said}");
+}

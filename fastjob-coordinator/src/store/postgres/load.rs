@@ -29,8 +29,7 @@ impl LoadStore for Postgres {
             .fetch_one(&self.readers)
             .await
             .map_err(&doing)?;
-        let key = ClusterKey::from_hex(&key)
-            .ok_or_else(|| Error::Corrupt { what: "a cluster key".to_owned() })?;
+        let key = ClusterKey::read(&key)?;
         let since = since.parse().map_err(|_| Error::Corrupt { what: format!("since {since}") })?;
         Ok(StoreFacts { cluster, partitions: self.partitions, since: instant(since)?, key })
     }

@@ -28,8 +28,7 @@ impl LoadStore for Sqlite {
             .fetch_one(&self.readers)
             .await
             .map_err(&doing)?;
-        let key = ClusterKey::from_hex(&key)
-            .ok_or_else(|| Error::Corrupt { what: "a cluster key".to_owned() })?;
+        let key = ClusterKey::read(&key)?;
         let since = since.parse().map_err(|_| Error::Corrupt { what: format!("since {since}") })?;
         Ok(StoreFacts { cluster, partitions: 1, since: instant(since)?, key })
     }

@@ -51,13 +51,7 @@ async fn nodes_that_are_killed_are_taken_over_and_no_second_is_lost_or_doubled()
         cluster.all_held().await;
     }
     let rest = cluster.nodes[1].rest();
-    for n in 0..jobs {
-        rest.post(&format!("/api/v1/jobs/j{n}/disable")).await;
-    }
-    eventually("every attempt has ended", Duration::from_secs(60), || async {
-        (cluster.count("select count(*) from attempts where state = 0").await == 0).then_some(())
-    })
-    .await;
+    cluster.end(&rest, jobs).await;
     cluster.every_second_is_there(jobs).await;
     let skipped = "select count(*) from attempts where task_state = 6";
     assert_eq!(cluster.count(skipped).await, 0, "none is older than what is made up for");

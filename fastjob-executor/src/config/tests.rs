@@ -1,0 +1,125 @@
+//! The settings of an executor: where they come from, and what is refused.
+
+use super::*;
+
+fn load(text: &str, env: &[(&str, &str)]) -> Result<ExecutorConfig, ConfigError> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("fastjob.toml");
+    std::fs::write(&path, text).unwrap();
+    set_mode(&path, 0o600);
+    ExecutorConfig::load(Some(&path), |name| {
+        env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+    })
+}
+
+#[cfg(unix)]
+fn set_mode(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[cfg(not(unix))]
+fn set_mode(_: &Path, _: u32) {}
+
+#[cfg(unix)]
+#[test]
+fn a_file_with_a_token_that_other_users_can_read_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("fastjob.toml");
+    let load = |text: &str, allowed: &str| {
+        std::fs::write(&path, text).unwrap();
+        set_mode(&path, 0o644);
+        let env = |name: &str| (name == "FASTJOB_INSECURE_FILES").then(|| allowed.to_owned());
+        ExecutorConfig::load(Some(&path), env).map(drop).map_err(|err| err.to_string())
+    };
+    let secret = "[executor]\naccess_token = 'a-very-secret-token'";
+    let said = load(secret, "").unwrap_err();
+    assert!(said.contains("executor.access_token") && said.contains("chmod 600"), "{said}");
+    assert!(!said.contains("very-secret"), "{said}");
+    assert_eq!(load(secret, "true"), Ok(()));
+    assert_eq!(load(&format!("insecure_files = true\n{secret}"), ""), Ok(()));
+    assert!(load(secret, "perhaps").unwrap_err().contains("FASTJOB_INSECURE_FILES"));
+    assert_eq!(load("[executor]\ncapacity = 3", ""), Ok(()));
+}
+
+#[test]
+fn a_variable_wins_over_the_file() {
+    let text = "[executor]\napp_name = 'billing'\ncapacity = 5\nstop_grace = '3s'\n[coordinator]\nlisten = 'x'";
+    let config = load(
+        text,
+        &[
+            ("FASTJOB_CAPACITY", "7"),
+            ("FASTJOB_ADMIN_ADDRESSES", "http://a:1, http://b:2"),
+            ("FASTJOB_CA_CERT", "authority.pem"),
+        ],
+    )
+    .unwrap();
+    assert_eq!(config.ca_cert, Some("authority.pem".into()));
+    assert_eq!((config.app_name.as_str(), config.capacity), ("billing", 7));
+    assert_eq!(config.admin_addresses, ["http://a:1", "http://b:2"]);
+    assert_eq!(config.stop_grace, Duration::from_secs(3));
+}
+
+#[test]
+fn an_executor_without_a_token_of_its_own_takes_the_one_that_callers_use() {
+    let token = |text: &str, env: &[(&str, &str)]| {
+        load(text, env).unwrap().token().map(|token| token.0.clone())
+    };
+    let (common, own) = (("FASTJOB_TOKEN", "common"), ("FASTJOB_ACCESS_TOKEN", "own"));
+    let file = "[executor]\naccess_token = 'filed'";
+    assert_eq!(token("", &[common]).as_deref(), Some("common"));
+    assert_eq!(token("", &[common, own]).as_deref(), Some("own"));
+    assert_eq!(token(file, &[common]).as_deref(), Some("filed"));
+    assert_eq!(token(file, &[common, own]).as_deref(), Some("own"));
+    assert_eq!(token("", &[]), None);
+}
+
+#[test]
+fn what_is_unknown_is_refused() {
+    assert!(load("[executor]\nappname = 'x'", &[]).unwrap_err().to_string().contains("appname"));
+    assert!(
+        load("", &[("FASTJOB_PORT", "many")]).unwrap_err().to_string().contains("FASTJOB_PORT")
+    );
+}
+
+#[test]
+fn what_jobs_may_run_and_call_is_read_from_the_file_and_from_variables() {
+    let text = "[executor]\nallow_commands = 'any'\nallow_http = 'any'";
+    let config = load(text, &[]).unwrap();
+    assert_eq!(config.allow_commands, [CommandEntry::any()]);
+    assert_eq!(config.allow_http, ["any"]);
+    let variables = [
+        ("FASTJOB_ALLOW_COMMANDS", "/bin/pwd, /bin/uname -s"),
+        ("FASTJOB_ALLOW_HTTP", "example.org, 10.0.0.0/8"),
+    ];
+    let config = load(text, &variables).unwrap();
+    let uname = CommandEntry::program("uname", "/bin/uname").args(["-s"]);
+    assert_eq!(config.allow_commands, [CommandEntry::program("pwd", "/bin/pwd"), uname]);
+    assert_eq!(config.allow_http, ["example.org", "10.0.0.0/8"]);
+    assert_eq!(config.check(), []);
+    let err = load("", &[("FASTJOB_ALLOW_COMMANDS", "*")]).unwrap_err().to_string();
+    assert_eq!(err, "FASTJOB_ALLOW_COMMANDS: what allows every command is written \"any\"");
+    let names = load("[executor]\nallow_commands = ['pwd']\nallow_http = ['*']", &[]).unwrap();
+    let problems: Vec<_> = names.check().iter().map(ToString::to_string).collect();
+    assert_eq!(problems[0], "allow_http: `*` is written \"any\"");
+    assert!(problems[1].starts_with("allow_commands: entry `pwd`: a program is given by its"));
+}
+
+#[test]
+fn a_token_does_not_travel_in_plain_text_beyond_loopback_and_is_never_shown() {
+    let mut config = load("[executor]\nadmin_addresses = ['http://10.0.0.9:7070']", &[]).unwrap();
+    assert!(config.check().is_empty());
+    config.set_access_token("a-very-secret-token");
+    assert!(config.check()[0].message.contains("plain text"));
+    assert!(!format!("{config:?}").contains("secret"));
+    config.admin_addresses = vec!["http://127.0.0.1:7070".to_owned()];
+    assert!(config.check().is_empty());
+}
+
+#[test]
+fn a_comma_in_an_argument_does_not_allow_everything() {
+    let commands = |text| load("", &[("FASTJOB_ALLOW_COMMANDS", text)]);
+    assert_eq!(commands("any").unwrap().allow_commands, [CommandEntry::any()]);
+    let refused = commands("/usr/bin/report --region=eu,any").unwrap_err().to_string();
+    assert!(refused.contains("stands alone"), "{refused}");
+}
