@@ -12,7 +12,7 @@ use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use fastjob_core::ChannelName;
+use fastjob_core::{ChannelName, wire::ExecutorKey};
 
 use self::open::{Opened, store_error};
 pub use self::{
@@ -24,10 +24,10 @@ use crate::{
     clock::{self, Clock, Witness},
     cluster::{self, ClusterMap, Deadline, Engines, Keeper},
     config::{Config, CoordinatorConfig, StoreUrl},
-    ops::{Credential, Feeds, Ops, Peers, Transport},
+    ops::{Credential, Feeds, Handshakes, Ops, Peers, Transport},
     parts::{Ended, caught, part, whole},
     rpc::{Link, NodeCredit, Terms},
-    server::{self, Bound, Guard, Plaintext, Server, Tls, TlsFiles, TlsMode},
+    server::{self, Bound, Door, Guard, Plaintext, Server, Tls, TlsFiles, TlsMode},
     sessions::Sessions,
     store::{self, NodeRow, writer::Writer},
     sweep,
@@ -56,6 +56,8 @@ pub struct Coordinator {
     bound: Bound,
     connections: server::Limits,
     guard: Guard,
+    /// By which executors and this node know each other.
+    executor_key: Option<ExecutorKey>,
     tls: Option<Tls>,
     store: Opened,
     facts: store::StoreFacts,
@@ -148,6 +150,7 @@ impl Builder {
         let store = Opened::open(&config).await?;
         let facts = store.whole.facts().await.map_err(store_error)?;
         let config = config.coordinator;
+        let executor_key = config.token.as_ref().map(|token| ExecutorKey::of_token(token.expose()));
         let me = cluster::node(config.advertised(bound.local_addr()));
         let peers = peers(&config, Credential::new(facts.key.clone(), me.id.clone()))?;
         Ok(Coordinator {
@@ -155,6 +158,7 @@ impl Builder {
             bound,
             connections,
             guard,
+            executor_key,
             tls,
             store,
             facts,
@@ -226,6 +230,7 @@ impl Coordinator {
             bound,
             connections,
             guard,
+            executor_key,
             tls,
             store,
             facts,
@@ -252,7 +257,7 @@ impl Coordinator {
             deadline.clone(),
             writer_handle.health(),
         );
-        let proof_key = peers.credential().proof_key();
+        let handshakes = Arc::new(Handshakes::new(executor_key, Arc::clone(peers.credential())));
         let ops = Ops {
             engines: engines.clone(),
             map: map.clone(),
@@ -262,7 +267,11 @@ impl Coordinator {
             channels: channels.clone(),
             feeds: Feeds::default(),
         };
+        // Sessions last until engines have ended, so that what these sent is not dropped on its way.
+        let released = CancellationToken::new();
         let link = Link {
+            handshakes: Arc::clone(&handshakes),
+            ops: ops.clone(),
             engines: engines.clone(),
             map: map.clone(),
             sessions: sessions.clone(),
@@ -272,11 +281,10 @@ impl Coordinator {
                 beat: settings.beat,
                 silence: settings.beat * 3,
                 exclusive: settings.executor_lost * 3 / 5,
-                proof_key,
             },
             limits: limits::hello(limits),
             credit: NodeCredit::default(),
-            stop: stop.clone(),
+            released: released.clone(),
         };
         let keeper = Keeper {
             settings: cluster::Settings {
@@ -300,9 +308,14 @@ impl Coordinator {
         let mut last = JoinSet::new();
         let writing_stop = writing.clone();
         last.spawn(caught(async move { writer.run(writing_stop, engines).await }));
+        let until_released = released.drop_guard();
         match shared {
             Some(cluster) => {
-                loops.spawn(whole("keeper", keeper.shared(cluster, me, stop.child_token())));
+                let keeping = keeper.shared(cluster, me, stop.child_token());
+                loops.spawn(whole("keeper", async move {
+                    let _until_released = until_released;
+                    keeping.await
+                }));
             }
             None => {
                 let loaded = store.load(store::Partition(0)).await.map_err(RunError::load)?;
@@ -310,7 +323,11 @@ impl Coordinator {
                     // What was done before this start was not done later than what follows.
                     clock.not_before(last);
                 }
-                loops.spawn(part("engine", keeper.alone(loaded, stop.child_token())));
+                let keeping = keeper.alone(loaded, stop.child_token());
+                loops.spawn(part("engine", async move {
+                    let _until_released = until_released;
+                    keeping.await;
+                }));
             }
         }
         let sweep = sweep::run(
@@ -324,7 +341,8 @@ impl Coordinator {
         loops.spawn(part("watch of the clock", clock::watch(clock.clone(), stop.child_token())));
         let alarms = alarm::run(Arc::clone(&store), channels, turn, clock, stop.child_token());
         loops.spawn(part("sender of alarms", alarms));
-        let app = server::app(ops, link.into_router(), guard, limits::requests(limits));
+        let door = Door::new(guard, handshakes);
+        let app = server::app(ops, link.into_router(), door, limits::requests(limits));
         let drain = settings.drain;
         let serving = bound.serve(app, tls, connections, stop.child_token(), drain);
         loops.spawn(part("server", serving));

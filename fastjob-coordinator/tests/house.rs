@@ -25,7 +25,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("bounds", &[]),
-    ("rpc", &["bounds", "cluster", "engine", "parts", "sessions", "store"]),
+    ("rpc", &["bounds", "cluster", "engine", "ops", "parts", "sessions", "store"]),
     ("api", &["bounds", "ops"]),
     ("server", &["api", "bounds", "crypto", "ops"]),
     // Whether the text of a message can be filled in is a rule of alarms.

@@ -44,6 +44,22 @@ pub enum Exposed {
     },
 }
 
+impl Exposed {
+    /// Whether others could have written what is in it: the file may say nothing in its own favour.
+    pub fn is_changed_by_others(self) -> bool {
+        match self {
+            Self::ToAll { .. } => self.is_changed_by_all(),
+            Self::ToGroup { mode, .. } => mode & 0o020 != 0,
+            Self::ToOwner { .. } => true,
+        }
+    }
+
+    /// Whether any user of the machine could have written what is in it.
+    pub fn is_changed_by_all(self) -> bool {
+        matches!(self, Self::ToAll { mode } if mode & 0o002 != 0)
+    }
+}
+
 impl Access {
     /// Who else can read it; `None` if it is private to `reader` and root.
     ///
@@ -73,7 +89,8 @@ impl fmt::Display for Exposed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ToAll { mode } => {
-                write!(f, "all users of this machine can read it (mode {mode:04o})")
+                let what = if self.is_changed_by_all() { "change" } else { "read" };
+                write!(f, "all users of this machine can {what} it (mode {mode:04o})")
             }
             Self::ToGroup { mode, group } => {
                 write!(f, "the users of group {group} can read it (mode {mode:04o})")
@@ -107,6 +124,10 @@ mod tests {
         assert_eq!(exposed(0, 2000, 0o460), group(0o460, 2000), "the group may change it");
         assert_eq!(exposed(0, 3000, 0o440), group(0o440, 3000));
         assert_eq!(exposed(0, 2000, 0o444), Some(Exposed::ToAll { mode: 0o444 }));
+        let changed = [exposed(1000, 1000, 0o644), exposed(1000, 1000, 0o646), group(0o660, 7)];
+        assert_eq!(changed.map(|e| e.unwrap().is_changed_by_others()), [false, true, true]);
+        assert_eq!(changed.map(|e| e.unwrap().is_changed_by_all()), [false, true, false]);
+        assert!(exposed(7, 7, 0o600).unwrap().is_changed_by_others());
         let root = Reader { user: 0, groups: vec![0] };
         assert_eq!(Access { mode: 0o640, user: 0, group: 0 }.exposed_to_others(&root), None);
     }

@@ -135,13 +135,24 @@ pub enum ConfigError {
     /// The file has the token in it, and other users of the machine can read it.
     #[error(
         "{path} has secrets (executor.access_token), and {why}: run `chmod 600 {path}`; a file of \
-         root may be readable by this process's group (mode 0440 or 0640); insecure_files = true \
-         allows any other"
+         root may be readable by this process's group (mode 0440 or 0640); insecure_files = true, or \
+         FASTJOB_INSECURE_FILES=true where others can change the file, allows any other"
     )]
     Exposed {
         /// The file.
         path: PathBuf,
         /// Who can read it.
+        why: fastjob_core::private::Exposed,
+    },
+    /// Any user of the machine can write the file.
+    #[error(
+        "{path}: {why}: run `chmod 600 {path}`; FASTJOB_INSECURE_FILES=true allows a file that others \
+         can change"
+    )]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// Who can change it.
         why: fastjob_core::private::Exposed,
     },
     /// A variable says something that is not right, or there is no such variable.
@@ -219,11 +230,20 @@ impl ExecutorConfig {
                     message: err.to_string(),
                 })?;
                 let allowed = match env("FASTJOB_INSECURE_FILES") {
-                    None => file.insecure_files,
+                    // Whoever wrote the file may not excuse it.
+                    None => {
+                        file.insecure_files
+                            && !exposed.is_some_and(|exposed| exposed.is_changed_by_others())
+                    }
                     Some(text) => env::switch("FASTJOB_INSECURE_FILES", &text)?,
                 };
-                if let Some(why) = exposed.filter(|_| !allowed && file.executor.token().is_some()) {
-                    return Err(ConfigError::Exposed { path, why });
+                let has_token = file.executor.token().is_some();
+                match exposed.filter(|_| !allowed) {
+                    Some(why) if has_token => return Err(ConfigError::Exposed { path, why }),
+                    Some(why) if why.is_changed_by_all() => {
+                        return Err(ConfigError::Foreign { path, why });
+                    }
+                    Some(_) | None => {}
                 }
                 file.executor
             }

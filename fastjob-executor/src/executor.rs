@@ -4,7 +4,7 @@ mod builder;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use fastjob_core::{ExecutorName, ServiceName};
+use fastjob_core::{ExecutorName, ServiceName, wire::ExecutorKey};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -152,6 +152,7 @@ impl Builder {
         let logs = Logs::open(&config.log_path, config.log_retention_days)?;
         // 122 random bits, of the operating system.
         let secret = uuid::Uuid::new_v4().simple().to_string();
+        let key = config.token().map(|token| ExecutorKey::of_token(&token.0));
         tracing::info!(%service, executor = %name, "executor started");
         let registry = Arc::new(registry);
         let runtime = Runtime::new(
@@ -169,6 +170,7 @@ impl Builder {
                 registry,
                 figures: Figures::new(),
                 config,
+                key,
                 ca_cert,
             },
             runtime,

@@ -55,10 +55,24 @@ impl StandIn {
     ///
     /// Panics if it is refused.
     pub async fn join(url: String, name: &str, machine: Machine, manner: Manner) -> Self {
+        Self::join_with(url, hello(name), machine, manner).await
+    }
+
+    /// Joins a coordinator with this first message.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it is refused.
+    pub async fn join_with(
+        url: String,
+        hello: v1::Hello,
+        machine: Machine,
+        manner: Manner,
+    ) -> Self {
         let (machine, changes) = watch::channel(machine);
         let mut client = ExecutorLinkClient::connect(url).await.expect("the coordinator listens");
         let (say, outbound) = mpsc::channel(64);
-        tell(&say, Say::Hello(hello(name))).await;
+        tell(&say, Say::Hello(hello)).await;
         let answer = client.join(ReceiverStream::new(outbound)).await.expect("it is let in");
         let mut heard = answer.into_inner();
         let welcome = match heard.next().await {

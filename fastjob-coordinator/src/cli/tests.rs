@@ -168,6 +168,8 @@ async fn serve_says_of_a_configuration_what_check_says() {
     let dir = tempfile::tempdir().unwrap();
     let (path, pem) = (dir.path().join("fastjob.toml"), dir.path().join("c.pem"));
     std::fs::write(&pem, "no certificate").unwrap();
+    #[cfg(unix)]
+    crate::files::testing::set_mode(&pem, 0o600);
     let no_pem = format!("[coordinator]\ntls = {{ cert = '{0}', key = '{0}' }}", pem.display());
     let many = "[coordinator]\nlisten = '0.0.0.0:1'\nbeet = 1\n[client]\nca_cert = '/nowhere'";
     let told = ["coordinator.beet", "coordinator.token", "coordinator.tls", "client.ca_cert"];

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use fastjob_core::{AttemptId, ChannelName};
+use fastjob_core::{AttemptId, ChannelName, Job};
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -45,6 +45,15 @@ pub(crate) struct Holding {
     pub(crate) leaving: bool,
     /// Of each partition, the highest attempt id that its process was ever sent.
     pub(crate) highest: Vec<AttemptId>,
+}
+
+/// What became of what an executor said.
+#[derive(Debug, Default)]
+pub(crate) struct Heard {
+    /// Whose engines know the executor from now on.
+    pub(crate) leases: Vec<Lease>,
+    /// The jobs that it declares and that are to be saved one by one.
+    pub(crate) parents: Vec<Arc<Job>>,
 }
 
 struct Held {
@@ -228,8 +237,7 @@ impl Engines {
         }
     }
 
-    /// An executor has said what it holds of these partitions. Returns the leases whose engines know
-    /// it from now on.
+    /// An executor has said what it holds of these partitions.
     ///
     /// # Errors
     ///
@@ -238,8 +246,9 @@ impl Engines {
         &self,
         executor: &Connected,
         Holding { leases, held, leaving, highest }: &Holding,
-    ) -> Result<Vec<Lease>, String> {
-        let (mut answers, mut heard) = (Vec::new(), Vec::new());
+    ) -> Result<Heard, String> {
+        let (mut answers, mut refused) = (Vec::new(), Vec::new());
+        let mut heard = Heard::default();
         for lease in leases {
             let engine = match self.hears(*lease, executor.session) {
                 Hears::Engine(engine) => engine,
@@ -251,7 +260,7 @@ impl Engines {
                 Hears::Gone => continue,
             };
             let mine = |id: AttemptId| self.partition_of(id) == lease.partition;
-            let in_partition = |job: &&Arc<fastjob_core::Job>| {
+            let in_partition = |job: &&Arc<Job>| {
                 let partition = Partition::of_name(&job.service, &job.name, self.partitions());
                 partition == lease.partition
             };
@@ -269,12 +278,18 @@ impl Engines {
         for (lease, wait) in answers {
             match wait.await {
                 Ok(ConnectAnswer::Taken { why }) => return Err(why),
-                Ok(ConnectAnswer::WithoutJobs { refused }) => log_refused(executor, &refused),
-                Ok(ConnectAnswer::Welcome) => {}
+                Ok(ConnectAnswer::Welcome(declared)) => {
+                    refused.extend(declared.refused);
+                    heard.parents.extend(declared.parents);
+                }
                 // An engine that gave no answer has ended in the meantime.
                 Err(_) => continue,
             }
-            heard.push(lease);
+            heard.leases.push(lease);
+        }
+        if let Some(first) = refused.first() {
+            tracing::warn!(service = %executor.service, executor = %executor.executor,
+                jobs = refused.len(), first, "jobs that an executor declares were not saved");
         }
         Ok(heard)
     }
@@ -415,13 +430,6 @@ impl Engines {
     fn write(&self) -> std::sync::RwLockWriteGuard<'_, BTreeMap<Partition, Held>> {
         self.0.held.write().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Logs why jobs that an executor declares were not saved: the first of them, and how many.
-fn log_refused(executor: &Connected, refused: &[String]) {
-    let Some(first) = refused.first() else { return };
-    tracing::warn!(service = %executor.service, executor = %executor.executor,
-        jobs = refused.len(), first, "jobs that an executor declares were not saved");
 }
 
 #[cfg(test)]

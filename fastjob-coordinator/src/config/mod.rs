@@ -137,14 +137,21 @@ impl Config {
         root.ignore("executor");
         root.switch("insecure_files", &mut config.insecure_files);
         root.finish();
+        if exposed.as_ref().is_some_and(|(_, exposed)| exposed.is_changed_by_others()) {
+            // Whoever wrote the file may not excuse it; the variable can.
+            config.insecure_files = false;
+        }
         let secrets: Vec<_> = config.secrets().into_iter().chain(executor).collect();
         env::read(&mut config, &env, &mut problems);
         if let Some((path, exposed)) = exposed
             && !config.insecure_files
-            && !secrets.is_empty()
+            && (!secrets.is_empty() || exposed.is_changed_by_all())
         {
             let (path, secrets) = (path.display().to_string(), secrets.join(", "));
-            let message = format!("it has secrets ({secrets}), and {}", advice(&exposed, &path));
+            let mut message = advice(&exposed, &path);
+            if !secrets.is_empty() {
+                message = format!("it has secrets ({secrets}), and {message}");
+            }
             problems.push(Problem::new(path, message));
         }
         (config, problems)
@@ -198,6 +205,15 @@ impl Config {
         }
     }
 
+    /// What is wrong with who can read the key of the certificate.
+    fn tls_key_problem(&self) -> Option<Problem> {
+        let path = &self.coordinator.tls.as_ref().filter(|_| !self.insecure_files)?.key;
+        // Why it cannot be read is said where it is read.
+        let exposed = crate::files::exposed(&File::open(path).ok()?).ok()??;
+        let message = advice(&exposed, &path.display().to_string());
+        Some(Problem::new("coordinator.tls.key", message))
+    }
+
     /// The keys that have secrets.
     fn secrets(&self) -> Vec<String> {
         let Self { coordinator, client, alarms, insecure_files: _ } = self;
@@ -218,6 +234,7 @@ impl Config {
         self.coordinator.check(&mut problems);
         if problems.is_empty() {
             problems.extend(self.store().err());
+            problems.extend(self.tls_key_problem());
         }
         for (name, alarm) in &self.alarms {
             alarm.check(name, &mut problems);
@@ -258,8 +275,17 @@ fn advice(exposed: &Exposed, path: &str) -> String {
     };
     format!(
         "{exposed}: {what}; a file of root may be readable by this process's group (mode 0440 or \
-         0640); insecure_files = true allows any other"
+         0640); {} allows any other",
+        switch(exposed)
     )
+}
+
+/// What allows a file that others can read.
+fn switch(exposed: &Exposed) -> &'static str {
+    match exposed.is_changed_by_others() {
+        true => "FASTJOB_INSECURE_FILES=true",
+        false => "insecure_files = true",
+    }
 }
 
 #[cfg(test)]

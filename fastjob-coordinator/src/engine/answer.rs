@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use fastjob_core::{
-    AttemptId, AttemptState, ExecutorName, HandlerName, Incarnation, Progress, ServiceName, TaskId,
-    TaskState,
+    AttemptId, AttemptState, ExecutorName, HandlerName, Incarnation, Job, Progress, ServiceName,
+    TaskId, TaskState,
 };
 use jiff::Timestamp;
 
@@ -17,11 +17,19 @@ use super::{
 #[derive(Debug)]
 pub(crate) enum ConnectAnswer {
     /// It may.
-    Welcome,
-    /// It may, but these of its jobs were not saved.
-    WithoutJobs { refused: Vec<String> },
+    Welcome(Declared),
     /// Another session has its name.
     Taken { why: String },
+}
+
+/// What is left to do about the jobs that an executor declares.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Declared {
+    /// Why jobs were not saved.
+    pub(crate) refused: Vec<String>,
+    /// New or changed jobs with children. To save them the jobs of other partitions are needed, so the
+    /// caller sends each in a [`Command::Save`](super::Command::Save) of its own.
+    pub(crate) parents: Vec<Arc<Job>>,
 }
 
 /// What became of a change to a job.

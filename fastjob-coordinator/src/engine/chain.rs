@@ -3,19 +3,18 @@
 //! The walks here keep their path in a list instead of on the call stack, and follow a bounded number
 //! of links. So no set of job definitions can overflow the stack or block the engine.
 
-use std::{
-    collections::{BTreeSet, HashMap, HashSet},
-    vec,
-};
+use std::{collections::BTreeSet, vec};
 
 use fastjob_core::JobId;
+
+use super::maps::{Map, Set};
 
 /// Most links that one save follows in each direction.
 pub(crate) const LINKS_MOST: usize = 200_000;
 
 /// Which jobs of this partition have a job as their child.
 #[derive(Debug, Default)]
-pub(super) struct Parents(HashMap<JobId, BTreeSet<JobId>>);
+pub(super) struct Parents(Map<JobId, BTreeSet<JobId>>);
 
 impl Parents {
     /// The children of `parent` were `before` and are `after` from now on.
@@ -54,7 +53,7 @@ pub(super) struct Walk<F> {
     links: usize,
     /// Of each job that was followed to the end: how many jobs its longest chain has, and the second
     /// of them.
-    known: HashMap<JobId, (usize, Option<JobId>)>,
+    known: Map<JobId, (usize, Option<JobId>)>,
 }
 
 /// A job on the way, with what is still to be followed from it.
@@ -66,7 +65,7 @@ struct Step {
 
 impl<F: Fn(JobId) -> Vec<JobId>> Walk<F> {
     pub(super) fn new(next: F) -> Self {
-        Self { next, links: 0, known: HashMap::new() }
+        Self { next, links: 0, known: Map::default() }
     }
 
     /// The longest chain that begins with `first`.
@@ -76,7 +75,7 @@ impl<F: Fn(JobId) -> Vec<JobId>> Walk<F> {
     /// Fails with [`Endless`] if there is no such chain, or it was not found with as much work as a
     /// save may cause.
     pub(super) fn longest(&mut self, first: JobId) -> Result<Vec<JobId>, Endless> {
-        let mut on_path = HashSet::new();
+        let mut on_path = Set::default();
         let mut path: Vec<Step> = Vec::new();
         let mut enter = Some(first);
         loop {

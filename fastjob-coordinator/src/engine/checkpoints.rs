@@ -3,15 +3,13 @@
 //! So a store that is slow or away costs memory for the latest checkpoint of each open attempt,
 //! and no more.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use fastjob_core::TaskId;
 
 use super::{
     Engine, Held, SessionId,
+    maps::Set,
     state::{After, Open},
 };
 use crate::record::Checkpoint;
@@ -25,7 +23,7 @@ pub(super) struct Checkpoints {
     /// The latest of each shard, not handed over yet.
     latest: BTreeMap<Part, Arc<str>>,
     /// Shards of which one has been handed over and is not durable.
-    in_flight: HashSet<Part>,
+    in_flight: Set<Part>,
 }
 
 impl Checkpoints {

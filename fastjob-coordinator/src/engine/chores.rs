@@ -8,7 +8,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use fastjob_core::{AttemptId, ExecutorName, FailReason, JobId, attempt::End};
 
-use super::{Effects, Engine, Now, SessionId, idmap::IdMap, pump::Pump, state::Step};
+use super::{Effects, Engine, Now, SessionId, maps::IdMap, pump::Pump, state::Step};
 use crate::record::{ChildStart, LifeId};
 
 /// Most attempts that one step works off.

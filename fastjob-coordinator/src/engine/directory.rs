@@ -4,13 +4,11 @@
 //! The caller reads what one command needs from the store, and sends it with the command. For jobs of
 //! its own partition the engine uses its own, newer state.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use fastjob_core::{JobId, JobName, ServiceName};
 
+use super::maps::Map;
 use crate::record::JobLink;
 
 /// Living jobs of any partition. Cheap to clone.
@@ -19,10 +17,10 @@ pub(crate) struct Directory(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    jobs: HashMap<JobId, JobLink>,
-    by_name: HashMap<ServiceName, HashMap<JobName, JobId>>,
-    by_bare_name: HashMap<JobName, BTreeSet<JobId>>,
-    parents: HashMap<JobId, BTreeSet<JobId>>,
+    jobs: Map<JobId, JobLink>,
+    by_name: Map<ServiceName, Map<JobName, JobId>>,
+    by_bare_name: Map<JobName, BTreeSet<JobId>>,
+    parents: Map<JobId, BTreeSet<JobId>>,
 }
 
 impl Directory {

@@ -15,6 +15,7 @@ use super::{
     Engine, JobPath, JobRefused,
     chain::{Endless, LINKS_MOST, Walk},
     jobs::with_service,
+    maps::Set,
 };
 use crate::record::{JobRow, Origin, Partition};
 
@@ -227,7 +228,7 @@ impl Engine {
 
     /// Whether a job is among those that follow `from`; each is looked at once, and not too many.
     fn leads_to(&self, from: JobId, to: JobId) -> bool {
-        let (mut seen, mut left) = (std::collections::HashSet::from([from]), vec![from]);
+        let (mut seen, mut left) = (Set::from_iter([from]), vec![from]);
         while let Some(job) = left.pop() {
             if job == to || seen.len() > LINKS_MOST {
                 return job == to;

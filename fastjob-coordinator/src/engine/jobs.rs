@@ -45,6 +45,15 @@ impl Engine {
         self.jobs.get(id).filter(|entry| entry.row.deleted_at.is_none()).map(|_| *id)
     }
 
+    /// Whether to save a job that code declares means to look up what its children's names mean.
+    pub(super) fn has_new_children(&self, job: &Job) -> bool {
+        let key = (job.service.clone(), job.name.clone());
+        let known = self.by_name.get(&key).and_then(|id| self.jobs.get(id));
+        let follows_code = |row: &JobRow| row.origin == Origin::Code && row.deleted_at.is_none();
+        !job.children.is_empty()
+            && known.is_none_or(|known| follows_code(&known.row) && *known.row.job != *job)
+    }
+
     /// Saves a job and says what that did.
     pub(super) fn save(
         &mut self,

@@ -6,15 +6,11 @@
 //! forgotten keys that this lookup may have missed, the caller has to look again. That makes it safe
 //! to forget a key at any time after its commit, and bounds the memory.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use fastjob_core::{JobId, TaskId};
 
-use super::{CommitId, Engine, Now};
+use super::{CommitId, Engine, Now, maps::Map};
 
 /// How long a key is remembered at most after it became durable: longer than calls usually take.
 const AGE: Duration = Duration::from_secs(60);
@@ -48,7 +44,7 @@ pub(super) enum Found {
 /// The keys that the engine remembers. The number of durable keys has a limit; keys that wait for
 /// their commit belong to open tasks, which have limits of their own.
 pub(super) struct Keys {
-    known: HashMap<Key, TaskId>,
+    known: Map<Key, TaskId>,
     /// In the order of their commits.
     young: VecDeque<(CommitId, Key)>,
     /// In the order in which they were durable, with the uptime at which they were.
@@ -63,7 +59,7 @@ impl Keys {
     /// For an engine that starts now: all earlier keys are in the store.
     pub(super) fn new(now: Now) -> Self {
         Self {
-            known: HashMap::new(),
+            known: Map::default(),
             young: VecDeque::new(),
             durable: VecDeque::new(),
             bytes: 0,

@@ -27,12 +27,12 @@ mod directory;
 mod effect;
 mod event;
 mod family;
-mod idmap;
 mod job_quota;
 mod jobs;
 mod keys;
 mod lane;
 mod load;
+mod maps;
 mod place;
 mod plan;
 mod pump;
@@ -56,10 +56,7 @@ mod sizes;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    collections::{BTreeSet, HashMap, HashSet},
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 
 use fastjob_core::{AttemptId, ExecutorName, HandlerName, JobId, JobName, ServiceName, TaskId};
 use jiff::Timestamp;
@@ -67,8 +64,8 @@ use rand::{SeedableRng, rngs::SmallRng};
 
 pub(crate) use self::{
     answer::{
-        BackfillAnswer, ConnectAnswer, ExecutorFigures, JobRefused, LiveAttempt, LiveTask,
-        OpenPage, SaveAnswer, SaveDone, StartAnswer, StopAnswer,
+        BackfillAnswer, ConnectAnswer, Declared, ExecutorFigures, JobRefused, LiveAttempt,
+        LiveTask, OpenPage, SaveAnswer, SaveDone, StartAnswer, StopAnswer,
     },
     effect::{Answer, Effects, Message, StartAttempt},
     event::{
@@ -87,8 +84,8 @@ use self::{
     chain::Parents,
     checkpoints::Checkpoints,
     chores::Chores,
-    idmap::IdMap,
     keys::Keys,
+    maps::{IdMap, Map, Set},
     plan::Round,
     queues::{Due, Waiting},
     quota::Quota,
@@ -172,8 +169,8 @@ pub(crate) struct Engine {
     jobs: IdMap<JobId, JobEntry>,
     /// Of the definitions of all jobs.
     job_bytes: u64,
-    by_name: HashMap<(ServiceName, JobName), JobId>,
-    by_bare_name: HashMap<JobName, Vec<JobId>>,
+    by_name: Map<(ServiceName, JobName), JobId>,
+    by_bare_name: Map<JobName, Vec<JobId>>,
     parents: Parents,
     /// Jobs of other partitions, while a command runs that needs them.
     directory: Directory,
@@ -200,7 +197,7 @@ pub(crate) struct Engine {
     /// Recorded attempts whose time has not come.
     due: Due,
     /// Ended, and not durable yet.
-    settling: HashSet<AttemptId>,
+    settling: Set<AttemptId>,
     /// Due, and no executor could take them.
     waiting: Waiting,
     checkpoints: Checkpoints,
@@ -208,10 +205,10 @@ pub(crate) struct Engine {
     lives: IdMap<LifeId, Life>,
     next_life: i64,
     /// The lives that host a handler, sorted by the executor's name.
-    groups: HashMap<(ServiceName, HandlerName), Vec<LifeId>>,
+    groups: Map<(ServiceName, HandlerName), Vec<LifeId>>,
     /// The current life of each executor.
-    seats: HashMap<(ServiceName, ExecutorName), LifeId>,
-    sessions: HashMap<SessionId, LifeId>,
+    seats: Map<(ServiceName, ExecutorName), LifeId>,
+    sessions: Map<SessionId, LifeId>,
 
     timers: Timers,
     /// Long work that is done in slices.
@@ -220,7 +217,7 @@ pub(crate) struct Engine {
     next_commit: u64,
     commit: Commit,
     after: Vec<After>,
-    in_flight: HashMap<CommitId, InFlight>,
+    in_flight: Map<CommitId, InFlight>,
     /// Rows of the commits in flight.
     unwritten: usize,
 }
@@ -249,8 +246,8 @@ impl Engine {
             watermark: loaded.watermark.unwrap_or(now.wall),
             jobs: IdMap::default(),
             job_bytes: 0,
-            by_name: HashMap::new(),
-            by_bare_name: HashMap::new(),
+            by_name: Map::default(),
+            by_bare_name: Map::default(),
             next_job: config.id_from(1),
             parents: Parents::default(),
             directory: Directory::default(),
@@ -264,20 +261,20 @@ impl Engine {
             lanes: IdMap::default(),
             keys: Keys::new(now),
             due: Due::default(),
-            settling: HashSet::new(),
+            settling: Set::default(),
             waiting: Waiting::default(),
             checkpoints: Checkpoints::default(),
             lives: IdMap::default(),
             next_life: config.id_from(loaded.next_life),
-            groups: HashMap::new(),
-            seats: HashMap::new(),
-            sessions: HashMap::new(),
+            groups: Map::default(),
+            seats: Map::default(),
+            sessions: Map::default(),
             timers: Timers::default(),
             chores: Chores::default(),
             next_commit: 1,
             commit: Commit::default(),
             after: Vec::new(),
-            in_flight: HashMap::new(),
+            in_flight: Map::default(),
             unwritten: 0,
         };
         engine.load_lives(loaded.lives, now);

@@ -4,8 +4,6 @@
 //! that executor is gone or full, it is placed anew, and sent when the new placement is durable:
 //! so it is always known which executor to ask about it.
 
-use std::collections::HashMap;
-
 use fastjob_core::{
     AttemptId, AttemptState,
     attempt::{self, AttemptEvent, End},
@@ -17,7 +15,7 @@ use rand::RngExt;
 
 use super::{
     BURST, Effects, Engine, Message, Now, SessionId, StartAttempt,
-    idmap::IdMap,
+    maps::{IdMap, Map},
     state::{After, Life, Open, Step},
 };
 use crate::record::{LifeId, NOT_SPREAD, Placed};
@@ -30,7 +28,7 @@ const NAMES: usize = 512;
 
 /// Attempts on their way out, by session.
 #[derive(Default)]
-pub(super) struct Outgoing(HashMap<SessionId, (Vec<StartAttempt>, usize)>);
+pub(super) struct Outgoing(Map<SessionId, (Vec<StartAttempt>, usize)>);
 
 impl Outgoing {
     fn add(&mut self, session: SessionId, start: StartAttempt, out: &mut Effects) {

@@ -8,7 +8,7 @@ use fastjob_core::{AttemptId, JobId};
 
 use super::{
     BURST, Effects, Engine, Now,
-    idmap::IdSet,
+    maps::IdSet,
     place::Outgoing,
     queues::WaitKey,
     state::{Life, Step},

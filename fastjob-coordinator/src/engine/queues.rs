@@ -1,11 +1,11 @@
 //! Queues of attempts that forget an attempt when it leaves, wherever it stands.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use fastjob_core::{AttemptId, ExecutorName, HandlerName, ServiceName};
 use jiff::Timestamp;
 
-use super::idmap::IdMap;
+use super::maps::{IdMap, Map};
 
 /// First in, first out; any can leave.
 #[derive(Debug, Default)]
@@ -106,7 +106,7 @@ pub(super) struct WaitKey {
 /// Due attempts that no executor could take.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
-    queues: HashMap<WaitKey, Fifo>,
+    queues: Map<WaitKey, Fifo>,
     /// From which place on a new queue counts: places are not given twice.
     next: u64,
     keys: IdMap<AttemptId, WaitKey>,

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use super::{
     effect::Answer,
     event::{Beat, Held, SessionId},
-    idmap::IdSet,
+    maps::IdSet,
     queues::Fifo,
     timers::Deadlines,
 };

@@ -3,13 +3,11 @@
 //! A wait is cancelled with what it watches, so there are never more than there are open attempts
 //! and executors. What an attempt waits for is in its [`Deadlines`]; its timer is the earliest.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 
 use fastjob_core::AttemptId;
 
+use super::maps::Map;
 use crate::record::LifeId;
 
 /// What a timer belongs to.
@@ -25,7 +23,7 @@ pub(super) enum Watched {
 #[derive(Debug, Default)]
 pub(super) struct Timers {
     order: BTreeSet<(Duration, Watched)>,
-    at: HashMap<Watched, Duration>,
+    at: Map<Watched, Duration>,
 }
 
 impl Timers {

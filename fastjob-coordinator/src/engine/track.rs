@@ -5,7 +5,7 @@
 //! A life that is gone, because another has taken its seat or because it stayed away too long,
 //! takes what it held along: those attempts are lost, and the retry strategy decides.
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
 use fastjob_core::{
     AttemptId, AttemptState, FailReason, Job, TaskState,
@@ -16,8 +16,9 @@ use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::{
-    Answer, Beat, ConnectAnswer, Connected, Effects, Engine, Held, Message, Now, SaveMode,
-    SessionId, Watched,
+    Answer, Beat, ConnectAnswer, Connected, Declared, Effects, Engine, Held, Message, Now,
+    SaveMode, SessionId, Watched,
+    maps::Map,
     state::{Life, Open, Step},
 };
 use crate::record::{LifeId, LifeRow, Origin};
@@ -51,7 +52,8 @@ impl Engine {
     ) {
         if self.sessions.contains_key(&new.session) {
             // Said again in one session: attempts may be under way that it did not hold yet.
-            out.answers.push(Answer::Connect(answer, ConnectAnswer::Welcome));
+            let welcome = ConnectAnswer::Welcome(Declared::default());
+            out.answers.push(Answer::Connect(answer, welcome));
             return;
         }
         let seat = (new.service.clone(), new.executor.clone());
@@ -83,15 +85,11 @@ impl Engine {
             self.lift_ids_above(highest);
         }
         let leaving = new.leaving;
-        let (holding, refused) = self.take_seat(now, id, new);
+        let (holding, declared) = self.take_seat(now, id, new);
         if leaving {
             self.unbind_from(now, id);
         }
-        let welcome = match refused.is_empty() {
-            true => ConnectAnswer::Welcome,
-            false => ConnectAnswer::WithoutJobs { refused },
-        };
-        out.answers.push(Answer::Connect(answer, welcome));
+        out.answers.push(Answer::Connect(answer, ConnectAnswer::Welcome(declared)));
         self.compare(now, id, &holding, out);
         self.pump(now, id, out);
     }
@@ -134,9 +132,9 @@ impl Engine {
     }
 
     /// Takes in what the executor said of itself; what it does not say here, as its last heartbeat,
-    /// is kept until a newer one arrives. Returns what it holds, and why jobs that it declares were
-    /// not saved.
-    fn take_seat(&mut self, now: Now, id: LifeId, new: Connected) -> (Vec<Held>, Vec<String>) {
+    /// is kept until a newer one arrives. Returns what it holds, and what is left to do about the jobs
+    /// that it declares.
+    fn take_seat(&mut self, now: Now, id: LifeId, new: Connected) -> (Vec<Held>, Declared) {
         self.leave_groups(id);
         for handler in new.handlers.keys() {
             let group = self.groups.entry((new.service.clone(), handler.clone())).or_default();
@@ -157,13 +155,17 @@ impl Engine {
             life.labels = new.labels;
             life.handlers = new.handlers;
         }
-        let mut refused = Vec::new();
+        let mut declared = Declared::default();
         for job in new.jobs {
+            if self.has_new_children(&job) {
+                declared.parents.push(job);
+                continue;
+            }
             if let Err(err) = self.save(now, Job::clone(&job), SaveMode::Replace, Origin::Code) {
-                refused.push(format!("{}: {err}", job.name));
+                declared.refused.push(format!("{}: {err}", job.name));
             }
         }
-        (new.holding, refused)
+        (new.holding, declared)
     }
 
     fn leave_groups(&mut self, id: LifeId) {
@@ -181,7 +183,7 @@ impl Engine {
 
     /// Brings what the executor holds and what it was sent to the same.
     fn compare(&mut self, now: Now, id: LifeId, holding: &[Held], out: &mut Effects) {
-        let holding: HashMap<_, _> = holding.iter().map(|held| (held.attempt, *held)).collect();
+        let holding: Map<_, _> = holding.iter().map(|held| (held.attempt, *held)).collect();
         let mine = self.lives.get(&id).map(Life::held).unwrap_or_default();
         let (mut stop, mut not_held) = (Vec::new(), Vec::new());
         for attempt in mine {

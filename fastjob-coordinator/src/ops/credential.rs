@@ -8,10 +8,7 @@
 use std::{
     collections::HashMap,
     fmt,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Mutex, PoisonError},
 };
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -25,14 +22,17 @@ pub(crate) const HEADER: &str = "fastjob-node";
 const FORM: &str = "1";
 /// Most nodes that are remembered to have asked.
 const ASKERS: usize = 1_024;
-/// How far behind the latest question of a node another one may arrive. No node asks more at once.
-const WINDOW: u64 = 1_024;
+/// How far behind the latest question of a node another one may arrive. A node never has so many
+/// under way to another. In words of 64.
+const WINDOW: u64 = 65_536;
+const WORDS: usize = 1_024;
 
 /// What a node proves itself with, and recognizes others by.
 pub(crate) struct Credential {
     key: ClusterKey,
     me: NodeId,
-    asked: AtomicU64,
+    /// The number of the next question to each node.
+    asked: Mutex<HashMap<NodeId, u64>>,
     askers: Mutex<Askers>,
 }
 
@@ -63,16 +63,38 @@ pub(crate) enum NotOfCluster {
 
 impl Credential {
     pub(crate) fn new(key: ClusterKey, me: NodeId) -> Self {
-        Self { key, me, asked: AtomicU64::new(0), askers: Mutex::default() }
+        Self { key, me, asked: Mutex::default(), askers: Mutex::default() }
+    }
+
+    /// Of a node of a cluster of its own.
+    #[cfg(test)]
+    pub(crate) fn of_tests(me: &str) -> Self {
+        Self::new(ClusterKey::random(), NodeId(me.to_owned()))
     }
 
     /// What goes with a question to the node `to`, and what its answer will be checked by.
     pub(crate) fn ask(&self, to: &NodeId, path: &str, body: &[u8]) -> (String, Asked) {
-        let number = self.asked.fetch_add(1, Ordering::Relaxed);
+        let number = self.next_number(to);
         let question = Question { from: self.me.clone(), number, body: digest(body) };
         let mac = hex(&question.mac(&self.key, to, path).finalize().into_bytes());
         let header = format!("{FORM} {} {number} {} {mac}", self.me.0, hex(&question.body));
         (header, Asked { to: to.clone(), question })
+    }
+
+    fn next_number(&self, to: &NodeId) -> u64 {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(next) = asked.get_mut(to) {
+            *next += 1;
+            return *next;
+        }
+        // Nodes that have ended are not asked again: so many live at once nowhere. Numbers that begin
+        // again would be refused.
+        let first = asked.values().max().map_or(0, |last| last + 1);
+        if asked.len() >= ASKERS {
+            asked.clear();
+        }
+        asked.insert(to.clone(), first);
+        first
     }
 
     /// Reads what came with a question to this node.
@@ -115,10 +137,23 @@ impl Credential {
         mac.is_some_and(|mac| expected.verify_slice(&mac).is_ok())
     }
 
-    /// The key by which executors recognize the nodes of this cluster. Nothing else can be done with
-    /// it.
-    pub(crate) fn proof_key(&self) -> Vec<u8> {
-        mac(&self.key, &[b"proof key"]).finalize().into_bytes().to_vec()
+    /// The id of this node.
+    pub(super) fn me(&self) -> &str {
+        &self.me.0
+    }
+
+    /// Marks a nonce that a node gives an executor as the cluster's.
+    pub(super) fn nonce_mac(&self, node: &str, nonce: &[u8]) -> Vec<u8> {
+        mac(&self.key, &[b"executor nonce", node.as_bytes(), nonce])
+            .finalize()
+            .into_bytes()
+            .to_vec()
+    }
+
+    /// Whether a nonce was marked by a node of the cluster.
+    pub(super) fn is_nonce_mac(&self, node: &str, nonce: &[u8], given: &[u8]) -> bool {
+        let expected = mac(&self.key, &[b"executor nonce", node.as_bytes(), nonce]);
+        expected.verify_slice(given).is_ok()
     }
 }
 
@@ -159,8 +194,8 @@ struct Askers {
 struct Seen {
     /// The number after the highest.
     next: u64,
-    /// One for each number of the window that ends there.
-    window: Vec<bool>,
+    /// A bit for each number of the window that ends there.
+    window: Vec<u64>,
     /// When it asked last.
     last: u64,
 }
@@ -175,8 +210,7 @@ impl Askers {
             let oldest = oldest.map(|(node, _)| node.clone());
             oldest.and_then(|node| self.by_node.remove(&node));
         }
-        let window = || vec![false; usize::try_from(WINDOW).unwrap_or(usize::MAX)];
-        let new = || Seen { next: 0, window: window(), last: 0 };
+        let new = || Seen { next: 0, window: vec![0; WORDS], last: 0 };
         let seen = self.by_node.entry(question.from.clone()).or_insert_with(new);
         seen.last = self.now;
         seen.is_new(question.number)
@@ -190,15 +224,20 @@ impl Seen {
             return false;
         }
         for skipped in self.next.max(next.saturating_sub(WINDOW))..next {
-            *self.slot(skipped) = false;
+            let (word, bit) = self.slot(skipped);
+            *word &= !bit;
         }
         self.next = self.next.max(next);
-        !std::mem::replace(self.slot(number), true)
+        let (word, bit) = self.slot(number);
+        let was_set = *word & bit != 0;
+        *word |= bit;
+        !was_set
     }
 
-    fn slot(&mut self, number: u64) -> &mut bool {
-        let at = usize::try_from(number % WINDOW).unwrap_or_default();
-        &mut self.window[at]
+    /// The word and the bit of a number.
+    fn slot(&mut self, number: u64) -> (&mut u64, u64) {
+        let at = usize::try_from(number % WINDOW / 64).unwrap_or_default();
+        (&mut self.window[at], 1 << (number % 64))
     }
 }
 
@@ -274,23 +313,23 @@ mod tests {
     #[test]
     fn a_question_is_accepted_once_and_in_any_order_that_nodes_ask_in() {
         let (a, b) = two();
-        let headers: Vec<_> = (0..3_000).map(|_| a.ask(&node("b"), "/ask/0", b"").0).collect();
-        let accept = |at: usize| b.accept("/ask/0", Some(headers[at].as_bytes())).map(drop);
+        let ask = || {
+            // Questions to other nodes are numbered apart.
+            (0..3).for_each(|_| drop(a.ask(&node("c"), "/ask/0", b"")));
+            a.ask(&node("b"), "/ask/0", b"").0
+        };
+        let mut headers: Vec<_> = (0..1_000).map(|_| ask()).collect();
+        let accept = |header: &str| b.accept("/ask/0", Some(header.as_bytes())).map(drop);
         for at in [1, 0, 2, 900, 3, 899] {
-            assert_eq!(accept(at), Ok(()), "{at}");
-            assert_eq!(accept(at), Err(NotOfCluster::Repeated), "{at}");
+            assert_eq!(accept(&headers[at]), Ok(()), "{at}");
+            assert_eq!(accept(&headers[at]), Err(NotOfCluster::Repeated), "{at}");
         }
-        assert_eq!(accept(2_999), Ok(()));
-        assert_eq!(accept(4), Err(NotOfCluster::Repeated), "it is too old to tell");
-        assert_eq!(accept(900), Err(NotOfCluster::Repeated));
-        assert_eq!(accept(1_976), Ok(()), "the last of the window");
-        assert_eq!(accept(1_975), Err(NotOfCluster::Repeated));
-    }
-
-    #[test]
-    fn executors_know_a_key_that_nodes_do_not_accept() {
-        let (a, b) = two();
-        assert_eq!(a.proof_key(), b.proof_key());
-        assert_ne!(a.proof_key(), a.key.expose());
+        let first = headers.len() as u64;
+        headers.extend((first..WINDOW + 5).map(|_| a.ask(&node("b"), "/ask/0", b"").0));
+        assert_eq!(accept(&headers[headers.len() - 1]), Ok(()));
+        assert_eq!(accept(&headers[4]), Err(NotOfCluster::Repeated), "it is too old to tell");
+        assert_eq!(accept(&headers[5]), Ok(()), "the last of the window");
+        assert_eq!(accept(&headers[899]), Err(NotOfCluster::Repeated));
+        assert_eq!(accept(&headers[898]), Ok(()));
     }
 }

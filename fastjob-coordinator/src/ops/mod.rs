@@ -4,10 +4,12 @@
 
 mod alarms;
 mod credential;
+mod declare;
 mod executors;
 mod family;
 mod follow;
 mod forward;
+mod handshake;
 mod jobs;
 mod log;
 mod nodes;
@@ -33,6 +35,7 @@ pub(crate) use self::{
     credential::{Credential, HEADER as NODE_HEADER, Question},
     follow::{Feeds, Follower, LogKey},
     forward::{Ask, INTERNAL, PATH as ASK_PATH, Reply},
+    handshake::{Handshakes, NotProven, Use},
     jobs::SaveMode,
     log::LogChoice,
     pages::PAGE_BYTES,

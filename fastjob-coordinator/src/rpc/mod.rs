@@ -5,10 +5,10 @@
 
 mod beats;
 mod credit;
+mod handshake;
 mod hello;
 mod inbound;
 mod open;
-mod prove;
 mod read;
 mod round_trips;
 
@@ -30,7 +30,6 @@ use self::{
     beats::Beats,
     credit::Credit,
     open::{OpenSession, Outgoing, refused},
-    prove::Prover,
     read::{Heard, read},
     round_trips::RoundTrips,
 };
@@ -39,6 +38,7 @@ use crate::{
     bounds::Hangup,
     cluster::{ClusterMap, Engines, Spent},
     engine::Event,
+    ops::{Handshakes, Ops},
     parts::caught,
     sessions::Sessions,
 };
@@ -58,31 +58,32 @@ pub(crate) struct Terms {
     /// After how long without an answer an executor stops its exclusive attempts; at twice that
     /// they have ended, and at three times it may be given up.
     pub(crate) exclusive: Duration,
-    /// By which executors know a node of this cluster.
-    pub(crate) proof_key: Vec<u8>,
 }
 
 /// The executors' edge.
 #[derive(Clone)]
 pub(crate) struct Link {
+    pub(crate) handshakes: Arc<Handshakes>,
+    pub(crate) ops: Ops,
     pub(crate) engines: Engines,
     pub(crate) map: ClusterMap,
     pub(crate) sessions: Sessions,
     pub(crate) terms: Terms,
     pub(crate) limits: HelloLimits,
     pub(crate) credit: NodeCredit,
-    pub(crate) stop: CancellationToken,
+    /// Fires when no engine of this node sends anything any more.
+    pub(crate) released: CancellationToken,
 }
 
 impl Link {
     /// The service, with the bounds of the protocol.
     pub(crate) fn into_router(self) -> axum::Router {
         let max_hello = self.limits.bytes;
-        let prover = Prover { node: self.terms.node.clone(), key: self.terms.proof_key.clone() };
+        let handshake = handshake::Server(Arc::clone(&self.handshakes));
         let service = v1::executor_link_server::ExecutorLinkServer::new(self)
             .max_decoding_message_size(MESSAGE_MAX)
             .max_encoding_message_size(MESSAGE_MAX);
-        let services = tonic::service::Routes::new(service).add_service(prover.into_service());
+        let services = tonic::service::Routes::new(service).add_service(handshake.into_service());
         inbound::bound(services.into_axum_router(), max_hello)
     }
 }
@@ -127,7 +128,6 @@ impl ExecutorLink for Link {
             node: self.terms.node.clone(),
             partitions: self.engines.partitions(),
             says_farewell: true,
-            proof_key: self.terms.proof_key.clone(),
         };
         // It ends with its stream, and with the coordinator: `listen` waits for both.
         tokio::spawn(async move {
@@ -150,10 +150,12 @@ async fn listen(open: OpenSession, mut inbound: Streaming<v1::FromExecutor>, nam
     let mut beats = Beats::new();
     let credit = Credit::of(&link.credit);
     let mut partings = JoinSet::new();
+    // They end with the session: the executor declares its jobs again in the next one.
+    let mut declaring = JoinSet::new();
     let mut ended = std::pin::pin!(open.queue.ended(link.terms.silence));
     let why = loop {
         let next = tokio::select! {
-            () = link.stop.cancelled() => break "the coordinator stops".to_owned(),
+            () = link.released.cancelled() => break open.finish(),
             why = &mut ended => break open.give_up(&why),
             (beat, uptime_ms) = beats.due() => {
                 open.beat(beat, uptime_ms, &mut trips);
@@ -171,7 +173,7 @@ async fn listen(open: OpenSession, mut inbound: Streaming<v1::FromExecutor>, nam
             Some(Ok(Heard::Event(event))) => {
                 // A session whose engines are behind is not read.
                 let spent = tokio::select! {
-                    () = link.stop.cancelled() => break "the coordinator stops".to_owned(),
+                    () = link.released.cancelled() => break open.finish(),
                     why = &mut ended => break open.give_up(&why),
                     spent = credit.spend(&event) => spent,
                 };
@@ -179,7 +181,14 @@ async fn listen(open: OpenSession, mut inbound: Streaming<v1::FromExecutor>, nam
             }
             Some(Ok(Heard::Holding(holding))) => {
                 match link.engines.connect(&open.executor, &holding).await {
-                    Ok(heard) => link.sessions.holds(open.id, &heard),
+                    Ok(heard) => {
+                        link.sessions.holds(open.id, &heard.leases);
+                        while declaring.try_join_next().is_some() {}
+                        if !heard.parents.is_empty() {
+                            let (ops, name) = (link.ops.clone(), name.clone());
+                            declaring.spawn(async move { ops.declare(&name, heard.parents).await });
+                        }
+                    }
                     Err(why) => break why,
                 }
             }
@@ -199,7 +208,7 @@ async fn listen(open: OpenSession, mut inbound: Streaming<v1::FromExecutor>, nam
                 while partings.try_join_next().is_some() {}
                 if partings.len() > PARTINGS {
                     tokio::select! {
-                        () = link.stop.cancelled() => break "the coordinator stops".to_owned(),
+                        () = link.released.cancelled() => break open.finish(),
                         why = &mut ended => break open.give_up(&why),
                         _ = partings.join_next() => {}
                     }

@@ -49,6 +49,13 @@ impl OpenSession {
         link.sessions.ping(self.id, v1::Ping { id, uptime_ms, partitions });
     }
 
+    /// The coordinator stops. What was sent by now still reaches the executor: an attempt that it does
+    /// not know of would be lost if it stopped as well before it has another session.
+    pub(super) fn finish(&self) -> String {
+        self.link.sessions.finish(self.id);
+        "the coordinator stops".to_owned()
+    }
+
     /// The session was ended from this side. A connection that is not read does not carry the end
     /// of its stream either, so it is cut.
     pub(super) fn give_up(&self, why: &Ended) -> String {

@@ -6,7 +6,9 @@
 //! handshake counts against.
 //!
 //! Authenticated connections have a limit of their own, so unauthenticated ones never take their
-//! place. Among the unauthenticated, a new connection is never refused. It replaces one:
+//! place. Callers have at most half of it, and some of it is for nodes alone: whoever holds
+//! connections with the token keeps out other callers, but no executor that has a session, and no
+//! node. Among the unauthenticated, a new connection is never refused. It replaces one:
 //!
 //! 1. Where its address holds as many as an address may, the oldest of that address. An address
 //!    that floods the port hurts nobody else.
@@ -27,7 +29,7 @@ use std::{
     net::{IpAddr, Ipv6Addr},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicU8, Ordering},
     },
 };
 
@@ -49,9 +51,25 @@ struct Shared {
     replaced: Rarely,
 }
 
+/// Who has authenticated a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Peer {
+    /// A caller of the API.
+    Caller,
+    /// An executor.
+    Executor,
+    /// A node of the cluster.
+    Node,
+}
+
+/// Most connections that are for nodes alone.
+const FOR_NODES: usize = 64;
+
 #[derive(Default)]
 struct Open {
     authenticated: usize,
+    /// Of these, the callers'.
+    callers: usize,
     unauthenticated: usize,
     last_id: u64,
     /// The unauthenticated connections of each address, the oldest first.
@@ -75,7 +93,8 @@ struct Connection {
     id: u64,
     address: IpAddr,
     hangup: Hangup,
-    authenticated: AtomicBool,
+    /// Whose it is, once it has authenticated. Changed under the lock of `open`.
+    peer: AtomicU8,
     became_authenticated: Notify,
 }
 
@@ -87,6 +106,12 @@ pub(crate) enum NoRoom {
          another node or again later, or raise coordinator.max_connections there"
     )]
     Full(usize),
+    #[error(
+        "{0} connections of authenticated callers are open on this node, as many as may be: ask \
+         another node or again later, close some, or raise coordinator.max_connections there (half \
+         of it is for callers)"
+    )]
+    FullOfCallers(usize),
     #[error("the connection did not authenticate in time and is being closed: connect again")]
     Closing,
 }
@@ -126,9 +151,8 @@ impl Admission {
             );
         }
         let deadline = Instant::now() + limits.authenticate;
-        let (authenticated, became_authenticated) = (AtomicBool::new(false), Notify::new());
-        let connection =
-            Connection { shared, id, address, hangup, authenticated, became_authenticated };
+        let (peer, became_authenticated) = (AtomicU8::new(STRANGER), Notify::new());
+        let connection = Connection { shared, id, address, hangup, peer, became_authenticated };
         Place { pass: Pass(Arc::new(connection)), deadline }
     }
 
@@ -211,7 +235,7 @@ impl Place {
     }
 
     pub(super) fn is_authenticated(&self) -> bool {
-        self.pass.0.authenticated.load(Ordering::Acquire)
+        self.pass.0.peer.load(Ordering::Acquire) != STRANGER
     }
 
     /// Comes to its end when the deadline passes, and never once the connection has authenticated.
@@ -228,30 +252,39 @@ impl Place {
 }
 
 impl Pass {
-    /// Called when a request of the connection has passed the guard.
+    /// Called when a request of the connection has passed the guard, with whose request it is.
     ///
     /// # Errors
     ///
     /// Fails if as many others have authenticated as may, or if the connection is being closed.
-    pub(crate) fn authenticate(&self) -> Result<(), NoRoom> {
+    pub(crate) fn authenticate(&self, peer: Peer) -> Result<(), NoRoom> {
         let connection = &*self.0;
-        if connection.authenticated.load(Ordering::Acquire) {
+        if connection.peer.load(Ordering::Acquire) >= rank(peer) {
             return Ok(());
         }
         let most = connection.shared.limits.connections;
         let mut open = connection.shared.lock();
         // Another request of the same connection may have been faster.
-        if connection.authenticated.load(Ordering::Acquire) {
+        let before = connection.peer.load(Ordering::Acquire);
+        if before >= rank(peer) {
             return Ok(());
         }
-        if open.authenticated >= most {
-            return Err(NoRoom::Full(most));
+        if before == STRANGER {
+            if open.authenticated >= most_of(peer, most) {
+                return Err(NoRoom::Full(open.authenticated));
+            }
+            if peer == Peer::Caller && open.callers >= most.div_ceil(2) {
+                return Err(NoRoom::FullOfCallers(open.callers));
+            }
+            if !open.remove(connection.address, connection.id) {
+                return Err(NoRoom::Closing);
+            }
+            open.authenticated += 1;
+            open.callers += usize::from(peer == Peer::Caller);
+        } else {
+            open.callers -= usize::from(before == rank(Peer::Caller));
         }
-        if !open.remove(connection.address, connection.id) {
-            return Err(NoRoom::Closing);
-        }
-        open.authenticated += 1;
-        connection.authenticated.store(true, Ordering::Release);
+        connection.peer.store(rank(peer), Ordering::Release);
         drop(open);
         connection.became_authenticated.notify_one();
         Ok(())
@@ -262,11 +295,33 @@ impl Drop for Place {
     fn drop(&mut self) {
         let connection = &*self.pass.0;
         let mut open = connection.shared.lock();
-        if connection.authenticated.load(Ordering::Acquire) {
-            open.authenticated -= 1;
-        } else {
+        let peer = connection.peer.load(Ordering::Acquire);
+        if peer == STRANGER {
             open.remove(connection.address, connection.id);
+        } else {
+            open.authenticated -= 1;
+            open.callers -= usize::from(peer == rank(Peer::Caller));
         }
+    }
+}
+
+/// The rank of a connection that has not authenticated.
+const STRANGER: u8 = 0;
+
+/// A connection that several kinds of request authenticate is of the highest rank.
+const fn rank(peer: Peer) -> u8 {
+    match peer {
+        Peer::Caller => 1,
+        Peer::Executor => 2,
+        Peer::Node => 3,
+    }
+}
+
+/// How many connections may be authenticated when one of this peer is added.
+fn most_of(peer: Peer, most: usize) -> usize {
+    match peer {
+        Peer::Node => most,
+        Peer::Caller | Peer::Executor => most - FOR_NODES.min(most / 10),
     }
 }
 
@@ -309,8 +364,8 @@ mod tests {
         let other = from("192.0.2.9", &admission);
         let [first, second, third] = [(); 3].map(|()| from("192.0.2.1", &admission));
         assert!(is_closed(&first) && !is_closed(&second) && !is_closed(&third));
-        assert_eq!(first.pass().authenticate(), Err(NoRoom::Closing));
-        second.pass().authenticate().unwrap();
+        assert_eq!(first.pass().authenticate(Peer::Executor), Err(NoRoom::Closing));
+        second.pass().authenticate(Peer::Executor).unwrap();
         let _fourth = from("::ffff:192.0.2.1", &admission);
         assert!(![&other, &second, &third].iter().any(|place| is_closed(place)), "there is room");
         let _fifth = from("192.0.2.1", &admission);
@@ -326,8 +381,8 @@ mod tests {
         assert_eq!(strangers.iter().filter(|place| !is_closed(place)).count(), 3);
         let latest = from("192.0.2.8", &admission);
         assert!(!is_closed(&latest) && !is_closed(&honest) && is_closed(&strangers[17]));
-        honest.pass().authenticate().unwrap();
-        latest.pass().authenticate().unwrap();
+        honest.pass().authenticate(Peer::Executor).unwrap();
+        latest.pass().authenticate(Peer::Executor).unwrap();
     }
 
     #[test]
@@ -351,14 +406,14 @@ mod tests {
     fn the_authenticated_have_a_limit_of_their_own() {
         let admission = admission(2, 3, 3);
         let places: Vec<_> = (0..3).map(|_| from("192.0.2.1", &admission)).collect();
-        places[0].pass().authenticate().unwrap();
-        places[1].pass().authenticate().unwrap();
-        places[1].pass().authenticate().expect("once is enough");
-        assert_eq!(places[2].pass().authenticate(), Err(NoRoom::Full(2)));
+        places[0].pass().authenticate(Peer::Executor).unwrap();
+        places[1].pass().authenticate(Peer::Executor).unwrap();
+        places[1].pass().authenticate(Peer::Executor).expect("once is enough");
+        assert_eq!(places[2].pass().authenticate(Peer::Executor), Err(NoRoom::Full(2)));
         let strangers: Vec<_> = (0..9).map(|_| from("192.0.2.1", &admission)).collect();
         assert!(!is_closed(&places[0]) && !is_closed(&places[1]));
         drop(places);
-        strangers[8].pass().authenticate().expect("there is room again");
+        strangers[8].pass().authenticate(Peer::Executor).expect("there is room again");
         drop(strangers);
         let open = admission.0.lock();
         assert_eq!((open.authenticated, open.unauthenticated), (0, 0));
@@ -366,10 +421,31 @@ mod tests {
     }
 
     #[test]
+    fn callers_leave_room_for_executors_and_both_for_nodes() {
+        let admission = admission(20, 99, 99);
+        let places: Vec<_> = (0..30).map(|_| from("192.0.2.1", &admission)).collect();
+        let enter = |n: usize, peer| places[n].pass().authenticate(peer);
+        (0..10).for_each(|n| enter(n, Peer::Caller).unwrap());
+        assert_eq!(enter(10, Peer::Caller), Err(NoRoom::FullOfCallers(10)));
+        (10..18).for_each(|n| enter(n, Peer::Executor).unwrap());
+        assert_eq!(enter(18, Peer::Executor), Err(NoRoom::Full(18)));
+        enter(18, Peer::Node).unwrap();
+        enter(0, Peer::Executor).expect("it has its place, and is no caller's any more");
+        enter(0, Peer::Caller).expect("it has its place");
+        assert_eq!(admission.0.lock().callers, 9);
+        assert_eq!(enter(19, Peer::Caller), Err(NoRoom::Full(19)));
+        enter(19, Peer::Node).unwrap();
+        assert_eq!(enter(20, Peer::Node), Err(NoRoom::Full(20)));
+        drop(places);
+        let open = admission.0.lock();
+        assert_eq!((open.authenticated, open.callers), (0, 0));
+    }
+
+    #[test]
     fn room_is_made_by_those_that_have_not_authenticated_alone() {
         let admission = admission(9, 9, 9);
         let places: Vec<_> = (0..3).map(|_| from("192.0.2.1", &admission)).collect();
-        places[0].pass().authenticate().unwrap();
+        places[0].pass().authenticate(Peer::Executor).unwrap();
         assert!(admission.make_room(1) && is_closed(&places[1]) && !is_closed(&places[2]));
         assert!(admission.make_room(9) && is_closed(&places[2]));
         assert!(!admission.make_room(9) && !is_closed(&places[0]));
@@ -383,7 +459,7 @@ mod tests {
         let wait = async {
             tokio::join!(stranger.overdue(), async {
                 tokio::time::sleep(limit / 2).await;
-                honest.pass().authenticate().unwrap();
+                honest.pass().authenticate(Peer::Executor).unwrap();
             })
         };
         let begun = Instant::now();

@@ -6,26 +6,30 @@ use http::{
     header::{CONTENT_LENGTH, CONTENT_TYPE},
 };
 
-/// By this call a coordinator proves that it is of a cluster.
-pub(super) const PROVE: &str = "/fastjob.v1.ClusterProof/Prove";
+/// Begins a handshake with an executor.
+const BEGIN: &str = "/fastjob.v1.Handshake/Begin";
+/// Has the coordinator prove itself in a handshake.
+pub(super) const PROVE: &str = "/fastjob.v1.Handshake/Prove";
+/// Opens an executor's session.
+pub(super) const JOIN: &str = "/fastjob.v1.ExecutorLink/Join";
 
-/// Longest question for it, with the frame around it.
-const PROVE_BYTES: u64 = 2 * 1024;
+/// Longest body of the call that begins a handshake: an empty message and its frame.
+const BEGIN_BYTES: u64 = 64;
 
 /// Whether a request is a gRPC call.
 pub(super) fn is_spoken(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_TYPE).is_some_and(|media| media.as_bytes().starts_with(b"application/grpc"))
 }
 
-/// Whether a request is a question for the proof, and not a large one.
-pub(super) fn asks_for_proof(request: &Request) -> bool {
+/// Whether a request begins a handshake, and is not a large one.
+pub(super) fn begins_handshake(request: &Request) -> bool {
     let length = request.headers().get(CONTENT_LENGTH);
     let length =
         length.map(|length| length.to_str().ok().and_then(|text| text.parse::<u64>().ok()));
-    request.uri().path() == PROVE
+    request.uri().path() == BEGIN
         && request.method() == Method::POST
         && is_spoken(request.headers())
-        && length.is_none_or(|length| length.is_some_and(|length| length <= PROVE_BYTES))
+        && length.is_none_or(|length| length.is_some_and(|length| length <= BEGIN_BYTES))
 }
 
 /// An answer of trailers only.

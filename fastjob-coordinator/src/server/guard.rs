@@ -9,6 +9,7 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
+    sync::Arc,
     time::Duration,
 };
 
@@ -17,28 +18,29 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use fastjob_core::wire::ExecutorProof;
 use http::{
-    HeaderMap, HeaderValue, Uri,
+    HeaderMap, HeaderName, HeaderValue, Uri,
     header::{AUTHORIZATION, HOST, ORIGIN, WWW_AUTHENTICATE},
     uri::Authority,
 };
 
 use super::{
-    admission::{NoRoom, Pass},
+    admission::{NoRoom, Pass, Peer},
     grpc,
     security::Token,
     wrong_tokens::WrongTokens,
 };
 use crate::{
     api::{HEALTH, Kind, Problem, Trusted},
-    ops::Question,
+    ops::{Handshakes, NotProven, Question, Use},
 };
 
 /// How long whoever shows a wrong token waits for the answer.
 const WRONG_TOKEN_DELAY: Duration = Duration::from_millis(100);
 
-/// How long a question for the proof may take: its sender need not be authenticated.
-const PROOF_TIME: Duration = Duration::from_secs(2);
+/// How long the call that begins a handshake may take: its sender is not authenticated.
+const BEGIN_TIME: Duration = Duration::from_secs(2);
 
 /// What a proxy adds to the requests that it passes on.
 const OF_PROXIES: [&str; 6] =
@@ -80,34 +82,62 @@ enum Refusal {
     )]
     Proxied,
     #[error(transparent)]
+    NotProven(NotProven),
+    #[error(transparent)]
     NoRoom(NoRoom),
 }
 
 /// The guard, and what it remembers of requests that did not pass.
 #[derive(Clone)]
-pub(super) struct Door {
+pub(crate) struct Door {
     guard: Guard,
+    /// By which executors prove themselves in place of showing the token.
+    handshakes: Option<Arc<Handshakes>>,
     wrong_tokens: WrongTokens,
 }
 
 impl From<Guard> for Door {
     fn from(guard: Guard) -> Self {
-        Self { guard, wrong_tokens: WrongTokens::default() }
+        Self { guard, handshakes: None, wrong_tokens: WrongTokens::default() }
+    }
+}
+
+impl Door {
+    pub(crate) fn new(guard: Guard, handshakes: Arc<Handshakes>) -> Self {
+        Self { handshakes: Some(handshakes), ..Self::from(guard) }
+    }
+
+    /// Judges a request, and notes the proof of an executor that it carries.
+    fn judge(&self, request: &mut Request) -> Result<(), Refusal> {
+        if request.extensions().get::<Question>().is_some() {
+            return Ok(()); // a node of the cluster, with a credential of its own
+        }
+        let proof = || only(request.headers(), AUTHORIZATION).and_then(ExecutorProof::from_header);
+        if let (Guard::Token(_), Some(handshakes)) = (&self.guard, &self.handshakes)
+            && let Some(proof) = proof()
+        {
+            let purpose = match request.uri().path() {
+                grpc::PROVE => Use::Answer,
+                grpc::JOIN => Use::Join,
+                _ => return Err(Refusal::NoToken),
+            };
+            handshakes.accept(&proof, purpose).map_err(Refusal::NotProven)?;
+            request.extensions_mut().insert(proof);
+            return Ok(());
+        }
+        self.guard.judge(request.uri(), request.headers())
     }
 }
 
 /// Lets a request pass, or answers it.
 pub(super) async fn stand(State(door): State<Door>, mut request: Request, next: Next) -> Response {
-    let judged = match request.extensions().get::<Question>() {
-        Some(_) => Ok(()), // a node of the cluster, with a credential of its own
-        None => door.guard.judge(request.uri(), request.headers()),
-    };
+    let judged = door.judge(&mut request);
     let judged = judged.and_then(|()| match request.extensions().get::<Pass>() {
-        Some(pass) => pass.authenticate().map_err(Refusal::NoRoom),
+        Some(pass) => pass.authenticate(peer(&request)).map_err(Refusal::NoRoom),
         // There is no connection in tests of single routes.
         None => Ok(()),
     });
-    if judged == Err(Refusal::WrongToken)
+    if judged.is_err_and(Refusal::is_wrong_token)
         && let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>()
     {
         door.wrong_tokens.note(peer.ip());
@@ -117,22 +147,34 @@ pub(super) async fn stand(State(door): State<Door>, mut request: Request, next: 
             request.extensions_mut().insert(Trusted);
         }
         Err(_) if HEALTH.contains(&request.uri().path()) => {}
-        // It is how a client finds out whether to send its token. It authenticates nobody.
-        Err(Refusal::NoToken) if grpc::asks_for_proof(&request) => {
-            let answer = tokio::time::timeout(PROOF_TIME, next.run(request)).await;
+        // It authenticates nobody.
+        Err(Refusal::NoToken) if grpc::begins_handshake(&request) => {
+            let answer = tokio::time::timeout(BEGIN_TIME, next.run(request)).await;
             return answer.unwrap_or_else(|_| {
-                let message = "the question did not arrive in time".to_owned();
+                let message = "the call did not arrive in time".to_owned();
                 grpc::refusal(tonic::Code::DeadlineExceeded, message)
             });
         }
         Err(refusal) => {
-            if refusal == Refusal::WrongToken {
+            if refusal.is_wrong_token() {
                 tokio::time::sleep(WRONG_TOKEN_DELAY).await;
             }
             return refusal.answer(request.headers());
         }
     }
     next.run(request).await
+}
+
+/// Whose request has passed.
+fn peer(request: &Request) -> Peer {
+    let extensions = request.extensions();
+    if extensions.get::<Question>().is_some() {
+        Peer::Node
+    } else if extensions.get::<ExecutorProof>().is_some() || request.uri().path() == grpc::JOIN {
+        Peer::Executor
+    } else {
+        Peer::Caller
+    }
 }
 
 impl Guard {
@@ -154,10 +196,16 @@ impl Guard {
 }
 
 impl Refusal {
+    fn is_wrong_token(self) -> bool {
+        matches!(self, Self::WrongToken | Self::NotProven(NotProven::WrongToken))
+    }
+
     fn answer(self, headers: &HeaderMap) -> Response {
         let (kind, code) = match self {
             Self::NoToken => (Kind::Unauthorized, tonic::Code::Unauthenticated),
-            Self::WrongToken => (Kind::WrongToken, tonic::Code::Unauthenticated),
+            Self::WrongToken | Self::NotProven(_) => {
+                (Kind::WrongToken, tonic::Code::Unauthenticated)
+            }
             Self::ForeignHost | Self::ForeignPage | Self::Proxied => {
                 (Kind::Forbidden, tonic::Code::PermissionDenied)
             }
@@ -170,7 +218,11 @@ impl Refusal {
         let challenge = match self {
             Self::NoToken => Some("Bearer realm=\"fastjob\""),
             Self::WrongToken => Some("Bearer realm=\"fastjob\", error=\"invalid_token\""),
-            Self::ForeignHost | Self::ForeignPage | Self::Proxied | Self::NoRoom(_) => None,
+            Self::NotProven(_)
+            | Self::ForeignHost
+            | Self::ForeignPage
+            | Self::Proxied
+            | Self::NoRoom(_) => None,
         };
         if let Some(challenge) = challenge {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
@@ -179,11 +231,16 @@ impl Refusal {
     }
 }
 
+/// The value of a header that stands there exactly once.
+fn only(headers: &HeaderMap, name: HeaderName) -> Option<&[u8]> {
+    let mut shown = headers.get_all(name).iter();
+    let (Some(only), None) = (shown.next(), shown.next()) else { return None };
+    Some(only.as_bytes())
+}
+
 /// The bearer token that is shown, if there is exactly one.
 fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
-    let mut shown = headers.get_all(AUTHORIZATION).iter();
-    let (Some(only), None) = (shown.next(), shown.next()) else { return None };
-    let (scheme, token) = only.as_bytes().split_at_checked("Bearer ".len())?;
+    let (scheme, token) = only(headers, AUTHORIZATION)?.split_at_checked("Bearer ".len())?;
     scheme.eq_ignore_ascii_case(b"bearer ").then_some(token.trim_ascii())
 }
 

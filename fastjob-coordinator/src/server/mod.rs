@@ -30,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 use self::{admission::Admission, connection::Connections, rarely::Rarely};
 pub(crate) use self::{
     files::FileLimit,
-    guard::Guard,
+    guard::{Door, Guard},
     security::{Plaintext, TlsMode, Token, check_exposure},
     shield::app,
     tls::{Tls, TlsFiles},

@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
 use super::{
     grpc,
-    guard::{self, Door, Guard},
+    guard::{self, Door},
     nodes, responses,
 };
 use crate::{
@@ -25,21 +25,21 @@ use crate::{
 /// Longest path and query, in bytes.
 const URI_MAX: usize = 8 * 1024;
 
-/// Everything that the port serves: REST and the gRPC services, behind `guard` and within `bounds`.
-pub(crate) fn app(ops: Ops, grpc: Router, guard: impl Into<Guard>, bounds: Bounds) -> Router {
+/// Everything that the port serves: REST and the gRPC services, behind `door` and within `bounds`.
+pub(crate) fn app(ops: Ops, grpc: Router, door: Door, bounds: Bounds) -> Router {
     // Two routers with a fallback each do not merge, and tonic's has one.
     let credential = Arc::clone(ops.peers.credential());
-    shield(api::router(ops).merge(grpc.reset_fallback()), guard.into(), bounds)
+    shield(api::router(ops).merge(grpc.reset_fallback()), door, bounds)
         // Before the guard, which asks for a token.
         .layer(middleware::from_fn_with_state(credential, nodes::stand))
 }
 
-pub(super) fn shield(routes: Router, guard: Guard, bounds: Bounds) -> Router {
+pub(super) fn shield(routes: Router, door: impl Into<Door>, bounds: Bounds) -> Router {
     routes
         .fallback(nothing_here)
         .layer(middleware::from_fn(bound_uri))
         .layer(middleware::from_fn_with_state(bounds, responses::bound))
-        .layer(middleware::from_fn_with_state(Door::from(guard), guard::stand))
+        .layer(middleware::from_fn_with_state(door.into(), guard::stand))
         .layer(middleware::from_fn(catch_panic))
         .layer(middleware::map_response(for_own_pages))
 }
@@ -92,6 +92,7 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
+    use crate::server::Guard;
 
     async fn ask(uri: &str, media: &str) -> Response {
         async fn mistaken() -> &'static str {

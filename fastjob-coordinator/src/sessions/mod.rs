@@ -54,10 +54,16 @@ struct Open {
 
 impl Open {
     fn remove(&mut self, id: SessionId) {
-        if let Some(session) = self.sessions.remove(&id) {
-            self.used.remove(&session.executor);
-            session.outbound.end(Ended::Closed);
+        if let Some(outbound) = self.take_out(id) {
+            outbound.end(Ended::Closed);
         }
+    }
+
+    /// Forgets a session, and gives what its stream still sends.
+    fn take_out(&mut self, id: SessionId) -> Option<Queue> {
+        let session = self.sessions.remove(&id)?;
+        self.used.remove(&session.executor);
+        Some(session.outbound)
     }
 }
 
@@ -162,6 +168,13 @@ impl Sessions {
     /// Ends a session; its stream ends with it.
     pub(crate) fn close(&self, id: SessionId) {
         self.lock().remove(id);
+    }
+
+    /// Ends a session in order: its stream ends after what was sent.
+    pub(crate) fn finish(&self, id: SessionId) {
+        if let Some(outbound) = self.lock().take_out(id) {
+            outbound.finish();
+        }
     }
 
     /// Sends a message, if the session still lives.

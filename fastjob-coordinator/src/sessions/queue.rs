@@ -65,6 +65,8 @@ struct State {
     ping: Option<v1::Ping>,
     /// Since when something waits that was not read.
     since: Option<Instant>,
+    /// Nothing is added any more; it ends when what waits has been read.
+    finishes: bool,
     ended: Option<Ended>,
     reader: Option<Waker>,
 }
@@ -99,7 +101,7 @@ impl Queue {
     /// nothing; the engine is about to learn of it.
     pub(super) fn push(&self, outbound: Outbound) {
         let mut state = self.0.lock();
-        if state.ended.is_some() {
+        if state.ended.is_some() || state.finishes {
             return;
         }
         if let Outbound::Ping(ping) = outbound {
@@ -115,6 +117,15 @@ impl Queue {
             state.waiting.push_back((outbound, bytes));
         }
         state.since.get_or_insert_with(Instant::now);
+        if let Some(reader) = state.reader.take() {
+            reader.wake();
+        }
+    }
+
+    /// Ends the queue once what waits has been read.
+    pub(super) fn finish(&self) {
+        let mut state = self.0.lock();
+        state.finishes = true;
         if let Some(reader) = state.reader.take() {
             reader.wake();
         }
@@ -181,6 +192,7 @@ impl Stream for Unsent {
         }
         match state.next() {
             Some(next) => Poll::Ready(Some(Ok(next))),
+            None if state.finishes => Poll::Ready(None),
             None => {
                 state.reader = Some(cx.waker().clone());
                 Poll::Pending
@@ -253,6 +265,23 @@ mod tests {
         assert_eq!(waits(&queue), (1, 0));
         let Some(Ok(Outbound::Ping(latest))) = unsent.next().await else { panic!("no ping") };
         assert_eq!(latest.id, 999_999);
+    }
+
+    #[tokio::test]
+    async fn a_queue_that_finishes_gives_what_was_sent_and_takes_nothing_more() {
+        let (queue, mut unsent) = Queue::new();
+        queue.push(recorded(1));
+        queue.push(ping(1));
+        queue.finish();
+        queue.push(recorded(2));
+        assert!(matches!(unsent.next().await, Some(Ok(Outbound::Ping(_)))));
+        assert!(matches!(unsent.next().await, Some(Ok(Outbound::Message(..)))));
+        assert!(unsent.next().await.is_none());
+        let (queue, mut unsent) = Queue::new();
+        let waits = tokio::spawn(async move { unsent.next().await.is_none() });
+        tokio::task::yield_now().await;
+        queue.finish();
+        assert!(waits.await.unwrap(), "it is woken");
     }
 
     #[tokio::test(start_paused = true)]

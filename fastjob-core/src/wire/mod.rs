@@ -5,7 +5,7 @@
 
 mod proof;
 
-pub use self::proof::{PROOF_NONCE_MAX, proof, proves};
+pub use self::proof::{ExecutorKey, ExecutorProof, NONCE_BYTES};
 
 use jiff::Timestamp;
 

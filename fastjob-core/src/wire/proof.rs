@@ -1,52 +1,201 @@
-//! How a coordinator proves to an executor that it is of the executor's cluster.
+//! How an executor and a coordinator prove to each other that they know the token, without sending
+//! it.
 //!
-//! Both know the proof key: the executor has it from its first welcome. The proof names the node that
-//! made it, so a stranger at the address of a node that has ended cannot pass on the challenge to
-//! another node.
+//! 1. The coordinator sends its node id and a nonce.
+//! 2. The executor sends both back in the header `authorization`, with a nonce of its own and a MAC.
+//! 3. The coordinator answers with a MAC over the same. Only then does the executor join, with the same
+//!    header.
+//!
+//! The key of the MACs is derived from the token by PBKDF2 (RFC 8018), so a stranger who takes the
+//! address of a coordinator gets nothing to open another call with, and has to guess the token at the
+//! price of [`ITERATIONS`] hashes each. The executor proves itself first, so a stranger who asks a
+//! coordinator gets nothing to guess with.
+
+use std::fmt;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// Most bytes of a nonce.
-pub const PROOF_NONCE_MAX: usize = 64;
+/// Bytes of a nonce.
+pub const NONCE_BYTES: usize = 32;
 
-/// Keeps proofs apart from whatever else the key is used for.
-const LABEL: &[u8] = b"fastjob proof 1";
+/// The scheme of the header `authorization`.
+const SCHEME: &str = "FastJob-Executor ";
+/// Longest id of a node in a proof.
+const NODE_MAX: usize = 128;
+/// Keeps the key apart from other uses of the token.
+const SALT: &[u8] = b"fastjob executor 1";
+/// Hashes for one key: a tenth of a second for each guess of a weak token.
+const ITERATIONS: u32 = 100_000;
 
-/// The proof that the node `node` gives for a nonce.
-pub fn proof(key: &[u8], nonce: &[u8], node: &str) -> Vec<u8> {
-    mac(key, nonce, node).finalize().into_bytes().to_vec()
+/// What an executor and a coordinator that have the same token both know.
+#[derive(Clone)]
+pub struct ExecutorKey([u8; 32]);
+
+/// What an executor proves itself with to one node.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ExecutorProof {
+    /// The node that the nonce is of.
+    pub node: String,
+    /// The nonce of that node.
+    pub node_nonce: Vec<u8>,
+    /// The executor's nonce.
+    pub executor_nonce: Vec<u8>,
+    mac: Vec<u8>,
 }
 
-/// Whether `given` is the proof of the node `node` for a nonce; takes the same time for each that is
-/// not.
-pub fn proves(key: &[u8], nonce: &[u8], node: &str, given: &[u8]) -> bool {
-    mac(key, nonce, node).verify_slice(given).is_ok()
-}
-
-fn mac(key: &[u8], nonce: &[u8], node: &str) -> Hmac<Sha256> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("a key of HMAC may have any length");
-    for part in [LABEL, nonce, node.as_bytes()] {
-        // With its length, so that no two lists of parts are the same bytes.
-        mac.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-        mac.update(part);
+impl ExecutorKey {
+    /// Derives the key, which takes about a tenth of a second.
+    pub fn of_token(token: &str) -> Self {
+        Self(pbkdf2::pbkdf2_hmac_array::<Sha256, 32>(token.as_bytes(), SALT, ITERATIONS))
     }
-    mac
+
+    /// Proves an executor to the node that gave `node_nonce`.
+    pub fn prove(
+        &self,
+        node: String,
+        node_nonce: Vec<u8>,
+        executor_nonce: [u8; NONCE_BYTES],
+    ) -> ExecutorProof {
+        let executor_nonce = executor_nonce.to_vec();
+        let mut proof = ExecutorProof { node, node_nonce, executor_nonce, mac: Vec::new() };
+        proof.mac = self.mac(b"executor", &proof).finalize().into_bytes().to_vec();
+        proof
+    }
+
+    /// Whether a proof was made with this key.
+    pub fn accepts(&self, proof: &ExecutorProof) -> bool {
+        self.mac(b"executor", proof).verify_slice(&proof.mac).is_ok()
+    }
+
+    /// The MAC that the node answers a proof with.
+    pub fn answer(&self, proof: &ExecutorProof) -> Vec<u8> {
+        self.mac(b"node", proof).finalize().into_bytes().to_vec()
+    }
+
+    /// Whether `answer` is that of a node with this key to this proof.
+    pub fn is_answer(&self, proof: &ExecutorProof, answer: &[u8]) -> bool {
+        self.mac(b"node", proof).verify_slice(answer).is_ok()
+    }
+
+    fn mac(&self, side: &[u8], proof: &ExecutorProof) -> Hmac<Sha256> {
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(&self.0).expect("a key of HMAC may have any length");
+        for part in [side, proof.node.as_bytes(), &proof.node_nonce, &proof.executor_nonce] {
+            // With its length, so that no two lists of parts are the same bytes.
+            mac.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            mac.update(part);
+        }
+        mac
+    }
+}
+
+impl ExecutorProof {
+    /// The value of the header `authorization`.
+    pub fn to_header(&self) -> String {
+        let Self { node, node_nonce, executor_nonce, mac } = self;
+        let [node_nonce, executor_nonce, mac] = [node_nonce, executor_nonce, mac].map(|b| hex(b));
+        format!("{SCHEME}{node} {node_nonce} {executor_nonce} {mac}")
+    }
+
+    /// Reads a value of the header `authorization`; `None` if it is of another scheme or malformed.
+    pub fn from_header(header: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(header).ok()?.strip_prefix(SCHEME)?;
+        let mut parts = text.split(' ');
+        let mut next = || parts.next();
+        let node = next().filter(|node| (1..=NODE_MAX).contains(&node.len()))?.to_owned();
+        let [node_nonce, executor_nonce, mac] = [next()?, next()?, next()?].map(unhex);
+        parts.next().is_none().then_some(())?;
+        Some(Self {
+            node,
+            node_nonce: node_nonce?,
+            executor_nonce: executor_nonce.filter(|nonce| nonce.len() == NONCE_BYTES)?,
+            mac: mac?,
+        })
+    }
+}
+
+impl fmt::Debug for ExecutorKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ExecutorKey(…)")
+    }
+}
+
+impl fmt::Debug for ExecutorProof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExecutorProof").field("node", &self.node).finish_non_exhaustive()
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Bytes of a nonce or a MAC.
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    if text.len() > 4 * NONCE_BYTES || text.len() % 2 != 0 {
+        return None;
+    }
+    let digit =
+        |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    text.as_bytes().chunks(2).map(|pair| Some(digit(&pair[0])? << 4 | digit(&pair[1])?)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn key(token: &str) -> ExecutorKey {
+        ExecutorKey::of_token(token)
+    }
+
+    fn proof(key: &ExecutorKey) -> ExecutorProof {
+        key.prove("n1".to_owned(), vec![1; 40], [2; NONCE_BYTES])
+    }
+
     #[test]
-    fn a_proof_is_of_one_key_one_nonce_and_one_node() {
-        let given = proof(b"key", b"nonce", "node");
-        assert!(proves(b"key", b"nonce", "node", &given));
-        assert!(!proves(b"yek", b"nonce", "node", &given));
-        assert!(!proves(b"key", b"nonces", "node", &given));
-        assert!(!proves(b"key", b"nonce", "edon", &given));
-        assert!(!proves(b"key", b"noncen", "ode", &given));
-        assert!(!proves(b"key", b"nonce", "node", &given[..31]));
-        assert!(!proves(b"key", b"nonce", "node", b""));
+    fn only_who_knows_the_token_gives_a_proof_and_an_answer() {
+        let (right, wrong) = (key("a-token-of-the-tests"), key("another-token-of-the-tests"));
+        let given = proof(&right);
+        assert!(right.accepts(&given) && !wrong.accepts(&given));
+        let answer = right.answer(&given);
+        assert!(right.is_answer(&given, &answer) && !wrong.is_answer(&given, &answer));
+        assert!(!right.is_answer(&given, &given.mac), "it is not its own answer");
+        assert!(!right.is_answer(&given, &answer[1..]) && !right.is_answer(&given, b""));
+        assert_eq!(format!("{right:?}"), "ExecutorKey(…)");
+    }
+
+    #[test]
+    fn a_proof_is_of_one_node_and_of_both_nonces() {
+        let key = key("a-token-of-the-tests");
+        let given = proof(&key);
+        for other in [
+            ExecutorProof { node: "n2".to_owned(), ..given.clone() },
+            ExecutorProof { node_nonce: vec![1; 41], ..given.clone() },
+            ExecutorProof { executor_nonce: vec![3; NONCE_BYTES], ..given.clone() },
+            ExecutorProof { mac: Vec::new(), ..given.clone() },
+        ] {
+            assert!(!key.accepts(&other), "{other:?}");
+            assert!(!key.is_answer(&other, &key.answer(&given)) || other.mac.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_proof_comes_back_from_its_header_and_nothing_else_does() {
+        let header = proof(&key("a-token-of-the-tests")).to_header();
+        let read = ExecutorProof::from_header(header.as_bytes()).unwrap();
+        assert_eq!(read, proof(&key("a-token-of-the-tests")));
+        for wrong in [
+            "",
+            "Bearer 0123456789abcdef",
+            "FastJob-Executor ",
+            "FastJob-Executor n1 00 00 00",
+            &format!("{header} "),
+            &format!("{header}0"),
+            &header.replace("n1", &"n".repeat(NODE_MAX + 1)),
+            &header.replacen("0101", "01é", 1),
+        ] {
+            assert_eq!(ExecutorProof::from_header(wrong.as_bytes()), None, "{wrong}");
+        }
     }
 }

@@ -26,18 +26,27 @@ fn set_mode(_: &Path, _: u32) {}
 fn a_file_with_a_token_that_other_users_can_read_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("fastjob.toml");
-    let load = |text: &str, allowed: &str| {
+    let load_as = |text: &str, mode: u32, allowed: &str| {
         std::fs::write(&path, text).unwrap();
-        set_mode(&path, 0o644);
+        set_mode(&path, mode);
         let env = |name: &str| (name == "FASTJOB_INSECURE_FILES").then(|| allowed.to_owned());
         ExecutorConfig::load(Some(&path), env).map(drop).map_err(|err| err.to_string())
     };
+    let load = |text: &str, allowed: &str| load_as(text, 0o644, allowed);
     let secret = "[executor]\naccess_token = 'a-very-secret-token'";
     let said = load(secret, "").unwrap_err();
     assert!(said.contains("executor.access_token") && said.contains("chmod 600"), "{said}");
     assert!(!said.contains("very-secret"), "{said}");
     assert_eq!(load(secret, "true"), Ok(()));
     assert_eq!(load(&format!("insecure_files = true\n{secret}"), ""), Ok(()));
+    for text in [secret, "insecure_files = true\n[executor]\n"] {
+        let said = load_as(text, 0o606, "").unwrap_err();
+        assert!(
+            said.contains("can change it") && said.contains("FASTJOB_INSECURE_FILES"),
+            "{said}"
+        );
+        assert_eq!(load_as(text, 0o606, "true"), Ok(()));
+    }
     assert!(load(secret, "perhaps").unwrap_err().contains("FASTJOB_INSECURE_FILES"));
     assert_eq!(load("[executor]\ncapacity = 3", ""), Ok(()));
 }

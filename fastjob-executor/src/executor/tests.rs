@@ -57,6 +57,7 @@ impl Alone {
             secret: "1".repeat(32),
             registry,
             figures: Figures::new(),
+            key: None,
             // Nobody listens there.
             config: ExecutorConfig {
                 admin_addresses: vec!["http://127.0.0.1:9".to_owned()],

@@ -5,9 +5,9 @@
 
 mod answers;
 mod dial;
+mod handshake;
 mod outbound;
 mod peers;
-mod proof;
 mod terms;
 
 #[cfg(test)]
@@ -17,19 +17,19 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use fastjob_core::{
     ExecutorName, ServiceName,
-    wire::{MESSAGE_MAX, PROTOCOL, v1},
+    wire::{ExecutorKey, MESSAGE_MAX, PROTOCOL, v1},
 };
 use tokio::time::{Instant, timeout};
 use tokio_stream::StreamExt;
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Status, Streaming, metadata::MetadataValue, transport::Channel};
+use tonic::{Code, Status, Streaming};
 use v1::{
     executor_link_client::ExecutorLinkClient, from_executor::Message as Say,
     to_executor::Message as Hear,
 };
 
 pub(crate) use self::peers::{Peers, Place};
-use self::{answers::Answers, outbound::Outlet, proof::NotProven, terms::Terms};
+use self::{answers::Answers, handshake::NotProven, outbound::Outlet, terms::Terms};
 use crate::{config::ExecutorConfig, figures::Figures, registry::Registry, runtime::Runtime};
 
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -48,6 +48,8 @@ pub(crate) struct Identity {
     pub(crate) registry: Arc<Registry>,
     pub(crate) figures: Figures,
     pub(crate) config: ExecutorConfig,
+    /// Of its token, if it has one.
+    pub(crate) key: Option<ExecutorKey>,
     pub(crate) ca_cert: Option<Vec<u8>>,
 }
 
@@ -58,7 +60,7 @@ enum LinkError {
     Unsafe(String),
     #[error("cannot connect")]
     Dial(#[source] tonic::transport::Error),
-    #[error("it was not sent the token: {0}")]
+    #[error(transparent)]
     NotProven(NotProven),
     #[error("{}", .0.message())]
     Refused(Box<Status>),
@@ -186,26 +188,20 @@ impl Link {
         *told = why;
     }
 
-    /// Whether what listens at the address is a coordinator of this executor's cluster. At first the
-    /// executor knows no cluster: it takes the word of its settings.
-    async fn is_proven(&self, channel: Channel) -> Result<(), NotProven> {
-        match (self.peers.proof_key(), &self.node) {
-            (Some(key), node) => proof::ask(channel, &key, node.as_deref()).await,
-            (None, Some(_)) => Err(NotProven::Earlier),
-            (None, None) => Ok(()),
-        }
-    }
-
     async fn session(&self, welcomed: &mut bool) -> Result<(), LinkError> {
         // Of addresses that are learned, too: another node's settings may be less strict.
         self.identity.config.judge(&self.address).map_err(LinkError::Unsafe)?;
         // The connect timeout of the channel does not cover the TLS handshake.
         let channel = timeout(WELCOME, dial::channel(&self.address, &self.identity)).await;
         let channel = channel.map_err(|_| LinkError::Silent(WELCOME))?.map_err(LinkError::Dial)?;
-        if self.identity.config.token().is_some() {
-            let proven = timeout(WELCOME, self.is_proven(channel.clone())).await;
-            proven.map_err(|_| LinkError::Silent(WELCOME))??;
-        }
+        let proof = match &self.identity.key {
+            Some(key) => {
+                let shake = handshake::shake(channel.clone(), key, self.node.as_deref());
+                let shaken = timeout(WELCOME, shake).await;
+                Some(shaken.map_err(|_| LinkError::Silent(WELCOME))??)
+            }
+            None => None,
+        };
         let mut client = ExecutorLinkClient::new(channel)
             .max_decoding_message_size(MESSAGE_MAX)
             .max_encoding_message_size(MESSAGE_MAX);
@@ -213,11 +209,8 @@ impl Link {
         let asked_at = self.runtime.elapsed();
         say.say(Say::Hello(self.hello())).await?;
         let mut request = tonic::Request::new(outbound);
-        if let Some(token) = self.identity.config.token()
-            && let Ok(mut value) = format!("Bearer {}", token.0).parse::<MetadataValue<_>>()
-        {
-            value.set_sensitive(true);
-            request.metadata_mut().insert("authorization", value);
+        if let Some(proof) = &proof {
+            handshake::show(proof, &mut request)?;
         }
         let joined = timeout(WELCOME, client.join(request)).await;
         let mut inbound = joined.map_err(|_| LinkError::Silent(WELCOME))??.into_inner();

@@ -28,8 +28,6 @@ struct Inner {
 struct Known {
     /// The cluster that welcomed the executor first.
     cluster: Option<String>,
-    /// By which its nodes are known; none of an earlier release.
-    proof_key: Option<Vec<u8>>,
     /// By link, the node that it has a session with.
     sessions: HashMap<u32, String>,
     /// Node and address; the latest that any of them said.
@@ -59,15 +57,7 @@ impl Peers {
             first if *first == welcome.cluster => {}
             first => return Err(LinkError::OtherCluster(first.clone())),
         }
-        if known.proof_key.is_none() && !welcome.proof_key.is_empty() {
-            known.proof_key = Some(welcome.proof_key.clone());
-        }
         Ok(())
-    }
-
-    /// By which the nodes of the cluster are known, once one of them has said.
-    pub(super) fn proof_key(&self) -> Option<Vec<u8>> {
-        self.lock().proof_key.clone()
     }
 
     /// A link has a session with this node.

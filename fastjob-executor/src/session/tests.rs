@@ -77,6 +77,7 @@ fn link(address: String, node: Option<&str>) -> (Link, tempfile::TempDir) {
         registry,
         figures: Figures::new(),
         config: ExecutorConfig::default(),
+        key: None,
         ca_cert: None,
     };
     let link = Link {
@@ -253,11 +254,19 @@ async fn a_peer_that_accepts_the_connection_and_does_nothing_is_dialled_again() 
 }
 
 const TOKEN: &str = "a-token-of-the-tests";
-const KEY: &[u8] = b"the proof key of the cluster";
 
-/// Notes the tokens that it is sent, and lets nobody in.
+/// Notes what it is sent, and lets nobody in.
 #[derive(Clone, Default)]
 struct Listens(Arc<Mutex<Vec<String>>>);
+
+impl Listens {
+    fn note<T>(&self, request: &Request<T>) -> String {
+        let shown = request.metadata().get("authorization").map(|shown| shown.to_str().unwrap());
+        let shown = shown.unwrap_or("none").to_owned();
+        self.0.lock().unwrap().push(shown.clone());
+        shown
+    }
+}
 
 #[tonic::async_trait]
 impl ExecutorLink for Listens {
@@ -267,62 +276,61 @@ impl ExecutorLink for Listens {
         &self,
         request: Request<Streaming<v1::FromExecutor>>,
     ) -> Result<Response<Self::JoinStream>, Status> {
-        let token = request.metadata().get("authorization").map(|token| token.to_str().unwrap());
-        self.0.lock().unwrap().push(token.unwrap_or("none").to_owned());
+        self.note(&request);
         Err(Status::unavailable("it only listens"))
     }
 }
 
-/// Proves what it can with a key, as the node `n1`.
-struct Proves(&'static [u8]);
+/// Shakes hands with a token, as the node `n1`.
+struct Shakes(&'static str, Listens);
 
 #[tonic::async_trait]
-impl v1::cluster_proof_server::ClusterProof for Proves {
-    async fn prove(&self, request: Request<v1::Challenge>) -> Result<Response<v1::Proof>, Status> {
-        let mac = fastjob_core::wire::proof(self.0, &request.into_inner().nonce, "n1");
-        Ok(Response::new(v1::Proof { node: "n1".to_owned(), mac }))
+impl v1::handshake_server::Handshake for Shakes {
+    async fn begin(&self, request: Request<v1::Empty>) -> Result<Response<v1::Nonce>, Status> {
+        self.1.note(&request);
+        Ok(Response::new(v1::Nonce { node: "n1".to_owned(), nonce: vec![1; 56] }))
+    }
+
+    async fn prove(&self, request: Request<v1::Empty>) -> Result<Response<v1::Proof>, Status> {
+        let shown = self.1.note(&request);
+        let proof = fastjob_core::wire::ExecutorProof::from_header(shown.as_bytes()).unwrap();
+        let mac = ExecutorKey::of_token(self.0).answer(&proof);
+        Ok(Response::new(v1::Proof { mac }))
     }
 }
 
-/// Which tokens are sent to an address by an executor with a token that was welcomed before, and why
-/// there is no session.
-async fn sent(proves: Option<Proves>, node: Option<&str>, known: &[u8]) -> (Vec<String>, String) {
+/// What is sent to an address by an executor with a token, and why there is no session.
+async fn sent(token: Option<&'static str>, node: Option<&str>) -> (Vec<String>, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let listens = Listens::default();
+    let shakes = token.map(|token| Shakes(token, listens.clone()));
     let server = tonic::transport::Server::builder()
         .add_service(ExecutorLinkServer::new(listens.clone()))
-        .add_optional_service(proves.map(v1::cluster_proof_server::ClusterProofServer::new));
+        .add_optional_service(shakes.map(v1::handshake_server::HandshakeServer::new));
     tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
     let (mut link, _logs) = link(address, node);
-    Arc::get_mut(&mut link.identity).unwrap().config.set_access_token(TOKEN);
-    if !known.is_empty() {
-        let proof_key = known.to_vec();
-        let welcome = v1::Welcome { cluster: "c".to_owned(), proof_key, ..Default::default() };
-        link.peers.belongs(&welcome).unwrap();
-    }
+    Arc::get_mut(&mut link.identity).unwrap().key = Some(ExecutorKey::of_token(TOKEN));
     let why = link.session(&mut false).await.unwrap_err().to_string();
     let sent = listens.0.lock().unwrap().clone();
     (sent, why)
 }
 
 #[tokio::test]
-async fn the_token_is_sent_to_those_alone_that_prove_to_be_of_the_cluster() {
-    let token = [format!("Bearer {TOKEN}")];
-    // The settings are believed until there is a cluster.
-    assert_eq!(sent(None, None, b"").await.0, token);
+async fn the_token_is_sent_to_nobody_and_those_alone_are_joined_that_have_it() {
     for node in [None, Some("n1")] {
-        assert_eq!(sent(Some(Proves(KEY)), node, KEY).await.0, token, "{node:?}");
-        let (sent_to, why) = sent(Some(Proves(b"another key")), node, KEY).await;
-        assert!(sent_to.is_empty() && why.contains("did not prove"), "{node:?} {sent_to:?} {why}");
-        let (sent_to, why) = sent(None, node, KEY).await;
-        assert!(sent_to.is_empty() && why.contains("did not prove"), "{node:?} {sent_to:?} {why}");
+        let (shown, why) = sent(Some(TOKEN), node).await;
+        assert!(why.contains("it only listens"), "it has joined: {why}");
+        assert!(shown.iter().all(|shown| !shown.contains(TOKEN)), "{shown:?}");
+        assert_eq!((shown.len(), shown[0].as_str()), (3, "none"), "{shown:?}");
+        assert_eq!(shown[1], shown[2], "the same proof");
+        let (shown, why) = sent(Some("another-token-of-the-tests"), node).await;
+        assert!(shown.len() == 2 && why.contains("did not prove"), "{node:?} {shown:?} {why}");
+        let (shown, why) = sent(None, node).await;
+        assert!(shown.is_empty() && why.contains("did not prove"), "{node:?} {shown:?} {why}");
     }
-    // It passes the challenge on to a node of the cluster.
-    let (sent_to, why) = sent(Some(Proves(KEY)), Some("n2"), KEY).await;
-    assert!(sent_to.is_empty() && why.contains("did not prove"), "{sent_to:?} {why}");
-    let (sent_to, why) = sent(None, Some("n1"), b"").await;
-    assert!(sent_to.is_empty() && why.contains("an earlier release"), "{sent_to:?} {why}");
+    let (shown, why) = sent(Some(TOKEN), Some("n2")).await;
+    assert!(shown == ["none"] && why.contains("another coordinator"), "{shown:?} {why}");
 }
 
 #[tokio::test]

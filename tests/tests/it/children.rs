@@ -2,10 +2,16 @@
 
 use std::{process::Command, time::Duration};
 
-use fastjob_tests::{eventually, process::Coordinator, rest::Rest};
+use fastjob_tests::{
+    eventually,
+    process::Coordinator,
+    raw::hello,
+    rest::Rest,
+    stand_in::{Machine, Manner, StandIn},
+};
 use serde_json::{Value, json};
 
-use crate::{EXECUTOR, FASTJOB};
+use crate::{EXECUTOR, FASTJOB, cluster::Cluster};
 
 async fn with(variable: &str, value: &str) -> Coordinator {
     let mut coordinator = Coordinator::prepare(FASTJOB).env(variable, value);
@@ -102,4 +108,60 @@ async fn a_start_beyond_the_quota_is_answered_with_the_limit() {
     ));
     let (done, said) = fastjob(&coordinator, &["start", "j"]);
     assert!(!done && said.contains("max_open_tasks"), "{said}");
+}
+
+/// An executor that declares these jobs, each with its children.
+async fn declares(rest: &Rest, url: String, name: &str, jobs: &[(&str, &[&str])]) -> StandIn {
+    let jobs = jobs.iter().map(|(name, children)| {
+        let children: Vec<_> = children.iter().map(|child| json!({"job": child})).collect();
+        json!({"name": name, "handler": "noop", "children": children}).to_string()
+    });
+    let hello = fastjob_core::wire::v1::Hello { jobs: jobs.collect(), ..hello(name) };
+    let machine = Machine { cpu: 0.0, memory_free_gib: 1 };
+    let executor = StandIn::join_with(url, hello, machine, Manner::Prompt).await;
+    eventually("the executor is connected", Duration::from_secs(20), || async {
+        let (_, page) = rest.get("/api/v1/executors").await.ok()?;
+        page["items"].as_array()?.iter().any(|executor| executor["name"] == name).then_some(())
+    })
+    .await;
+    executor
+}
+
+/// Starts a job that code declared, and waits for the last of the chain that follows.
+async fn runs_through(rest: &Rest, first: &str, last: &str) {
+    eventually("the job is saved", Duration::from_secs(20), || async {
+        let (status, job) = rest.get(&format!("/api/v1/jobs/{first}")).await.ok()?;
+        (status == 200 && job["origin"] == "code").then_some(())
+    })
+    .await;
+    rest.start(first, json!({})).await;
+    eventually("the last child succeeds", Duration::from_secs(20), || async {
+        let (_, tasks) = rest.get("/api/v1/tasks?state=succeeded").await.ok()?;
+        tasks["items"].as_array()?.iter().any(|task| task["job"] == last).then_some(())
+    })
+    .await;
+}
+
+const CHAIN: [(&str, &[&str]); 4] =
+    [("a", &["b", "default.d"]), ("b", &["c"]), ("c", &["d"]), ("d", &[])];
+
+#[tokio::test]
+async fn code_may_declare_a_parent_before_its_child() {
+    let mut coordinator = Coordinator::prepare(FASTJOB);
+    coordinator.up().await;
+    let rest = coordinator.rest();
+    let early = declares(&rest, coordinator.url(), "early", &CHAIN[..3]).await;
+    let (status, _) = rest.get("/api/v1/jobs/c").await.unwrap();
+    assert_eq!(status, 404, "its child is not known yet");
+    let _late = declares(&rest, coordinator.url(), "late", &CHAIN[3..]).await;
+    runs_through(&rest, "a", "d").await;
+    drop(early);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn children_that_code_declares_may_be_in_any_partition() {
+    let cluster = Cluster::start(1).await;
+    let node = &cluster.nodes[0];
+    let _executor = declares(&node.rest(), node.url(), "e1", &CHAIN).await;
+    runs_through(&node.rest(), "a", "d").await;
 }

@@ -35,6 +35,9 @@ impl Files {
         let file = |name: &str, text: String| {
             let path = folder.path().join(name);
             fs::write(&path, text).unwrap();
+            #[cfg(unix)]
+            fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600))
+                .unwrap();
             path
         };
         let issuer = authority("the authority");

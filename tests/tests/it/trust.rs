@@ -149,16 +149,19 @@ async fn an_executor_tells_the_token_to_nobody_who_takes_the_port_of_a_coordinat
     let service = ExecutorLinkServer::new(stranger.clone());
     let server = tonic::transport::Server::builder().add_service(service);
     let serving = tokio::spawn(server.serve(address.parse().unwrap()));
-    eventually("the executor dials the port", Duration::from_secs(20), || async {
+    // One that knew the coordinator, and one that dials the address of its settings at first.
+    let _new = node.executor_with(EXECUTOR, "e2", &[("FASTJOB_ACCESS_TOKEN", TOKEN)]);
+    eventually("the executors dial the port", Duration::from_secs(20), || async {
         let joined = !stranger.0.lock().unwrap().is_empty();
-        (joined || node.said("e1").contains("did not prove")).then_some(())
+        let refused = ["e1", "e2"].iter().all(|name| node.said(name).contains("did not prove"));
+        (joined || refused).then_some(())
     })
     .await;
     assert_eq!(*stranger.0.lock().unwrap(), [""; 0]);
     serving.abort();
     drop(serving.await);
     node.up().await;
-    rest.executors(1).await;
+    rest.executors(2).await;
 }
 
 #[tokio::test]

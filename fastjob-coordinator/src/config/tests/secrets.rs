@@ -122,7 +122,34 @@ fn a_file_with_secrets_that_other_users_can_read_is_refused_with_what_to_do() {
         assert_eq!(said, "", "the operator allows it");
         assert_eq!(found(&text, 0o644, &[("FASTJOB_INSECURE_FILES", "true")]), "");
     }
+    let said = found("insecure_files = true\n[coordinator]\n", 0o606, &[]);
+    assert!(said.contains("all users of this machine can change it"), "{said}");
+    assert!(said.contains("FASTJOB_INSECURE_FILES=true"), "{said}");
+    assert_eq!(found("", 0o606, &[("FASTJOB_INSECURE_FILES", "true")]), "");
+    assert_eq!(found("[coordinator]\n", 0o664, &[]), "", "there is no secret in it");
     let plain = "[coordinator]\nlisten = '127.0.0.1:1'\nstore = 'postgres://u@h/d'";
     let vars = [("FASTJOB_TOKEN", TOKEN), ("FASTJOB_STORE", "postgres://u:secret@h/d")];
     assert_eq!(found(plain, 0o644, &vars), "", "the secrets are not in the file");
+}
+
+#[test]
+#[cfg(unix)]
+fn the_key_of_the_certificate_is_private() {
+    use crate::files::testing::set_mode;
+    let folder = tempfile::tempdir().unwrap();
+    let [cert, key] = ["cert.pem", "key.pem"].map(|name| folder.path().join(name));
+    for path in [&cert, &key] {
+        std::fs::write(path, "text").unwrap();
+        set_mode(path, 0o644);
+    }
+    let mut config = Config::default();
+    config.coordinator.tls = Some(crate::config::TlsConfig::new(&cert, &key));
+    let said = |config: &Config| config.check().iter().map(ToString::to_string).collect::<String>();
+    let why = "coordinator.tls.key: all users of this machine can read it";
+    assert!(said(&config).contains(why), "{}", said(&config));
+    config.insecure_files = true;
+    assert!(!said(&config).contains(why));
+    config.insecure_files = false;
+    set_mode(&key, 0o600);
+    assert!(!said(&config).contains(why));
 }

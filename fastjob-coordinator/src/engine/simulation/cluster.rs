@@ -157,7 +157,19 @@ impl World {
         }
         let node = &self.nodes[m];
         if node.stopping && node.engines.is_empty() {
+            self.end_streams(m);
             self.go_down(m);
+        }
+    }
+
+    /// A node that stops in order ends its streams after what it sent.
+    fn end_streams(&mut self, m: usize) {
+        for n in 0..self.executors.len() {
+            while !self.executors[n].is_suspended()
+                && !self.executors[n].links[m].inbound.is_empty()
+            {
+                self.deliver(n, m);
+            }
         }
     }
 
@@ -169,6 +181,7 @@ impl World {
         if self.shape.nodes == 1 {
             self.retire(m, Partition::default());
             self.commit_node(m);
+            self.end_streams(m);
             self.go_down(m);
             self.pass_unheard(200);
             self.start_node(m);

@@ -82,7 +82,7 @@ impl World {
             self.notify(m, lease.partition, Event::Connected(connected, answer));
             match wait.try_recv() {
                 Ok(ConnectAnswer::Taken { .. }) => return self.disconnect(n, m),
-                Ok(ConnectAnswer::Welcome | ConnectAnswer::WithoutJobs { .. }) => {
+                Ok(ConnectAnswer::Welcome(_)) => {
                     self.has_said(m, lease, highest);
                 }
                 Err(_) => {}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::story::{Story, job};
 use crate::{
-    engine::{Command, ConnectAnswer, JobPath, JobQuota, JobRefused, SaveAnswer},
+    engine::{Command, ConnectAnswer, Declared, JobPath, JobQuota, JobRefused, SaveAnswer},
     record::Origin,
 };
 
@@ -60,7 +60,7 @@ fn an_executor_whose_jobs_are_too_many_is_let_in_without_them() {
     let mut story = story(JobQuota { jobs: 1, ..JobQuota::default() });
     let jobs = ["a", "b"].map(|name| job(&format!(r#"{{"name": "{name}", "handler": "h"}}"#)));
     let answer = story.connect_with("e", "i1", 1, &[], jobs.map(Arc::new).into());
-    let ConnectAnswer::WithoutJobs { refused } = answer else { panic!("{answer:?}") };
+    let ConnectAnswer::Welcome(Declared { refused, .. }) = answer else { panic!("{answer:?}") };
     assert_eq!(refused.len(), 1);
     assert!(refused[0].starts_with("b: ") && refused[0].contains("max_jobs"), "{refused:?}");
     let task = story.start("a");

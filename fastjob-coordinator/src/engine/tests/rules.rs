@@ -122,7 +122,7 @@ fn a_second_process_of_the_same_name_is_refused_while_the_first_is_connected() {
     story.connect("e", "i1", 1, &[]);
     assert!(matches!(story.connect("e", "i2", 2, &[]), ConnectAnswer::Taken { .. }));
     story.tell(Event::Disconnected(SessionId(1)));
-    assert!(matches!(story.connect("e", "i2", 3, &[]), ConnectAnswer::Welcome));
+    assert!(matches!(story.connect("e", "i2", 3, &[]), ConnectAnswer::Welcome(_)));
 }
 
 #[test]

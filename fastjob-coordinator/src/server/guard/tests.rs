@@ -1,10 +1,12 @@
 //! Requests at the door.
 
 use axum::{Extension, Router, body::Body, routing::get};
+use fastjob_core::wire::{ExecutorKey, NONCE_BYTES};
 use http::{StatusCode, header::CONTENT_TYPE};
 use tower::ServiceExt;
 
 use super::*;
+use crate::ops::Credential;
 
 const SECRET: &str = "0123456789abcdef";
 
@@ -164,4 +166,32 @@ async fn grpc_is_turned_away_in_its_own_words() {
     assert_eq!(answer.status(), StatusCode::OK);
     assert_eq!(answer.headers()["grpc-status"], "16");
     assert!(answer.headers()["grpc-message"].to_str().unwrap().starts_with("a%20token"));
+}
+
+#[test]
+fn an_executor_s_proof_opens_its_own_calls_alone() {
+    let credential = Credential::of_tests("n1");
+    let key = ExecutorKey::of_token(SECRET);
+    let handshakes = Arc::new(Handshakes::new(Some(key.clone()), Arc::new(credential)));
+    let door = Door::new(Guard::from(Some(Token::new(SECRET).unwrap())), Arc::clone(&handshakes));
+    let prove = |key: &ExecutorKey| {
+        let (node, nonce) = handshakes.begin();
+        key.prove(node, nonce, [7; NONCE_BYTES]).to_header()
+    };
+    let judge = |path: &str, header: &str| {
+        let request = Request::builder().method("POST").uri(path).header(AUTHORIZATION, header);
+        let mut request = request.body(Body::empty()).unwrap();
+        let judged = door.judge(&mut request);
+        assert_eq!(judged.is_ok(), request.extensions().get::<ExecutorProof>().is_some());
+        judged
+    };
+    let header = prove(&key);
+    assert_eq!(judge(grpc::PROVE, &header), Ok(()));
+    for other in ["/api/v1/jobs", "/fastjob.v1.ExecutorLink/Joins", "/"] {
+        assert_eq!(judge(other, &header), Err(Refusal::NoToken), "{other}");
+    }
+    assert_eq!(judge(grpc::JOIN, &header), Ok(()));
+    assert_eq!(judge(grpc::JOIN, &header), Err(Refusal::NotProven(NotProven::Used)));
+    let wrong = judge(grpc::PROVE, &prove(&ExecutorKey::of_token("another-token-of-the-tests")));
+    assert!(wrong.unwrap_err().is_wrong_token());
 }

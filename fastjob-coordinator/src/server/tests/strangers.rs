@@ -134,7 +134,7 @@ async fn without_a_token_a_call_of_this_machine_authenticates() {
 }
 
 #[tokio::test]
-async fn a_question_for_the_proof_needs_no_token_and_holds_nothing() {
+async fn the_begin_of_a_handshake_needs_no_token_and_holds_nothing() {
     let port = guarded(Limits::default(), None);
     let ask = async |head: &str| {
         let mut stream = connect(&port).await;
@@ -142,12 +142,12 @@ async fn a_question_for_the_proof_needs_no_token_and_holds_nothing() {
         ask(&mut stream, &line).await
     };
     // A large one, one of another method, and one that is no gRPC are refused as any other call.
-    let path = "/fastjob.v1.ClusterProof/Prove";
+    let path = "/fastjob.v1.Handshake/Begin";
     for head in [
         format!("POST {path} HTTP/1.1\r\nContent-Length: 4194304"),
         format!("POST {path} HTTP/1.1\r\nContent-Length: many"),
         format!("PUT {path} HTTP/1.1"),
-        "POST /fastjob.v1.ClusterProof/Other HTTP/1.1".to_owned(),
+        "POST /fastjob.v1.Handshake/Prove HTTP/1.1".to_owned(),
     ] {
         let said = ask(&head).await;
         assert!(!said.contains("unimplemented") && !said.contains("grpc-status: 12"), "{said}");

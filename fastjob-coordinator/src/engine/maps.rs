@@ -1,11 +1,22 @@
-//! Maps from ids: numbers that the coordinator hands out itself, so that no guard against chosen
-//! keys is needed and a multiplication is hash enough.
+//! The engine's maps. Their order is never relied on.
 
 use std::{
     collections::{HashMap, HashSet},
     hash::{BuildHasherDefault, Hasher},
 };
 
+pub(crate) type Map<K, V> = HashMap<K, V, Hashing>;
+pub(crate) type Set<K> = HashSet<K, Hashing>;
+
+/// Keys that others choose are hashed with a secret.
+#[cfg(not(any(test, feature = "simulation")))]
+type Hashing = std::hash::RandomState;
+/// A simulated history is the same each time it is run.
+#[cfg(any(test, feature = "simulation"))]
+type Hashing = BuildHasherDefault<std::hash::DefaultHasher>;
+
+// Ids are numbers that the coordinator hands out itself, so that no guard against chosen keys is needed
+// and a multiplication is hash enough.
 pub(crate) type IdMap<K, V> = HashMap<K, V, BuildHasherDefault<IdHasher>>;
 pub(crate) type IdSet<K> = HashSet<K, BuildHasherDefault<IdHasher>>;
 

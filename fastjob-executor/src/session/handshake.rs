@@ -1,0 +1,84 @@
+//! The handshake with a coordinator: each proves to the other that it knows the token, which is not
+//! sent. Else whoever takes the address of a coordinator that is down would be handed the token.
+
+use fastjob_core::wire::{
+    ExecutorKey, ExecutorProof, NONCE_BYTES,
+    v1::{self, handshake_client::HandshakeClient},
+};
+use tonic::{Code, Request, Status, metadata::MetadataValue, transport::Channel};
+
+/// Longest answer.
+const ANSWER_MAX: usize = 1024;
+
+/// Why no session is opened.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotProven {
+    #[error(
+        "it did not prove that it has the executor's token: another program may have its address"
+    )]
+    Wrong,
+    #[error("another coordinator is at the address of node {0}")]
+    OtherNode(String),
+    #[error(
+        "it did not prove that it has the executor's token: it does not know the handshake, so it is \
+         no coordinator, or one of an earlier release"
+    )]
+    Unknown,
+    #[error("{}", .0.message())]
+    Refused(Box<Status>),
+}
+
+impl NotProven {
+    /// Whether the answer will be the same for some time.
+    pub(super) fn is_lasting(&self) -> bool {
+        match self {
+            Self::Wrong | Self::Unknown => true,
+            // A node that has just been replaced is forgotten soon.
+            Self::OtherNode(_) => false,
+            Self::Refused(status) => {
+                matches!(status.code(), Code::FailedPrecondition | Code::Unauthenticated)
+            }
+        }
+    }
+}
+
+impl From<Status> for NotProven {
+    fn from(status: Status) -> Self {
+        match status.code() {
+            Code::Unimplemented => Self::Unknown,
+            _ => Self::Refused(Box::new(status)),
+        }
+    }
+}
+
+/// Has the coordinator at the other end prove itself; as `node`, if that is known. Returns the proof
+/// with which the executor may join.
+pub(super) async fn shake(
+    channel: Channel,
+    key: &ExecutorKey,
+    node: Option<&str>,
+) -> Result<ExecutorProof, NotProven> {
+    let mut client = HandshakeClient::new(channel).max_decoding_message_size(ANSWER_MAX);
+    let v1::Nonce { node: there, nonce } = client.begin(v1::Empty {}).await?.into_inner();
+    if let Some(node) = node.filter(|node| *node != there) {
+        return Err(NotProven::OtherNode(node.to_owned()));
+    }
+    let mut own = [0; NONCE_BYTES];
+    for part in own.chunks_mut(16) {
+        part.copy_from_slice(&uuid::Uuid::new_v4().into_bytes()[..part.len()]);
+    }
+    let proof = key.prove(there, nonce, own);
+    let mut request = Request::new(v1::Empty {});
+    show(&proof, &mut request)?;
+    let v1::Proof { mac } = client.prove(request).await?.into_inner();
+    if key.is_answer(&proof, &mac) { Ok(proof) } else { Err(NotProven::Wrong) }
+}
+
+/// Lets a request carry the proof.
+pub(super) fn show<T>(proof: &ExecutorProof, request: &mut Request<T>) -> Result<(), NotProven> {
+    // A node id that no header can carry is none.
+    let mut value: MetadataValue<_> = proof.to_header().parse().map_err(|_| NotProven::Wrong)?;
+    value.set_sensitive(true);
+    request.metadata_mut().insert("authorization", value);
+    Ok(())
+}
