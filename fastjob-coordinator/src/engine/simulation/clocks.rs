@@ -60,10 +60,11 @@ impl World {
     }
 
     /// Whether a node that has known another one for that long notices that the database's clock was
-    /// set meanwhile: it was set once, from one look to the next, and by more than what clocks differ
-    /// by, if by more than the margin of a lease.
-    pub(super) fn is_noticed(&self, known_since: Duration) -> bool {
-        let recent = |(at, _): &&(Duration, i64)| *at + 2 * LEASE > self.uptime;
+    /// set meanwhile: it was set once since the look before, and by more than what clocks differ by,
+    /// if by more than the margin of a lease.
+    pub(super) fn is_noticed(&self, known_since: Duration, looked_at: Duration) -> bool {
+        let before = looked_at.min(self.uptime.saturating_sub(2 * LEASE));
+        let recent = |(at, _): &&(Duration, i64)| *at >= before;
         let recent: Vec<_> = self.steps.iter().rev().take_while(recent).collect();
         match recent[..] {
             [] => true,

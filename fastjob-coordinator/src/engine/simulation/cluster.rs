@@ -40,6 +40,7 @@ impl World {
             return self.finish_release(m);
         }
         let uptime = self.nodes[m].uptime(self.uptime);
+        let looked_at = std::mem::replace(&mut self.nodes[m].looked_at, self.uptime);
         let alive = self.nodes[m].observer.look(&self.store.alive_until, now, uptime);
         let seen = self.look(m, now);
         let count = alive.len().max(1);
@@ -56,7 +57,7 @@ impl World {
             .collect();
         for partition in free {
             if self.nodes[m].kept() < share {
-                self.acquire(m, partition, &seen);
+                self.acquire(m, partition, &seen, looked_at);
             }
         }
         for (partition, (_, holder)) in &mut self.store.holders {
@@ -97,11 +98,19 @@ impl World {
         before
     }
 
-    fn acquire(&mut self, m: usize, partition: Partition, seen: &BTreeMap<usize, Duration>) {
+    /// Takes a partition; `seen` and `looked_at` are what the look before showed, and when it was.
+    fn acquire(
+        &mut self,
+        m: usize,
+        partition: Partition,
+        seen: &BTreeMap<usize, Duration>,
+        looked_at: Duration,
+    ) {
         let Some((term, from)) = self.store.holders.get(&partition).copied() else { return };
         let lease = Lease { partition, term: term + 1 };
         if let Some(from) = from.filter(|from| *from != m && self.acts(*from, partition)) {
-            let could_know = seen.get(&from).is_some_and(|since| self.is_noticed(*since));
+            let could_know =
+                seen.get(&from).is_some_and(|since| self.is_noticed(*since, looked_at));
             assert!(!could_know, "node {m} takes {partition:?} from node {from}, which acts on it");
             self.witness.unknowing.insert(partition, lease.term);
         }

@@ -62,6 +62,8 @@ pub(super) struct Node {
     /// Which nodes were alive by the database at its last look, and since which look, by the world's
     /// time.
     pub(super) seen: BTreeMap<usize, Duration>,
+    /// When its last look was, by the world's time.
+    pub(super) looked_at: Duration,
 }
 
 impl Node {
@@ -81,6 +83,7 @@ impl Node {
             reads: VecDeque::new(),
             observer: Observer::default(),
             seen: BTreeMap::new(),
+            looked_at: Duration::ZERO,
         }
     }
 
