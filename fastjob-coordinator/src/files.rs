@@ -12,6 +12,7 @@ use std::{
 
 /// Why a file is not used.
 #[derive(Debug, thiserror::Error)]
+#[cfg_attr(not(unix), expect(dead_code, reason = "only Unix tells what a file is and whose"))]
 pub(crate) enum NotPrivate {
     #[error("{} cannot be opened: {why}", path.display())]
     Open { path: PathBuf, why: io::Error },

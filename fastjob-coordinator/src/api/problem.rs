@@ -27,6 +27,8 @@ pub(crate) enum Kind {
     Unreadable,
     /// There is no token.
     Unauthorized,
+    /// There is no credential of a node.
+    NotANode,
     /// There is a token, and not the right one.
     WrongToken,
     /// Whoever asks may not.
@@ -67,6 +69,7 @@ impl Kind {
         match self {
             Self::Unreadable => (StatusCode::BAD_REQUEST, "unreadable", "Unreadable request"),
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized", "Token needed"),
+            Self::NotANode => (StatusCode::UNAUTHORIZED, "not-a-node", "For nodes only"),
             Self::WrongToken => (StatusCode::UNAUTHORIZED, "wrong-token", "Wrong token"),
             Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden", "Not allowed"),
             Self::UnknownPath => (StatusCode::NOT_FOUND, "unknown-path", "Unknown path"),

@@ -25,7 +25,7 @@ use super::{
     env::Env,
     error::Error,
     options::{self, Options},
-    text::one_line,
+    text::{JsonLines, one_line},
 };
 use crate::{Config, Coordinator, config::Listen};
 
@@ -122,7 +122,7 @@ impl LogFormat {
         let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
         let started = match self {
             Self::Text => log.with_ansi(io::stderr().is_terminal()).fmt_fields(fields()).try_init(),
-            Self::Json => log.json().try_init(),
+            Self::Json => log.json().with_writer(|| JsonLines(io::stderr())).try_init(),
         };
         started.map_err(|err| Error::from_chain(&*err))
     }

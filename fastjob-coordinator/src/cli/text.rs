@@ -1,13 +1,13 @@
 //! Text that others wrote, made harmless for its reader: nothing in it moves a cursor, colours
 //! or hides anything, or turns the direction in which a line is read (Unicode Standard Annex 9).
 
-use std::{borrow::Cow, fmt::Write};
+use std::{borrow::Cow, fmt::Write, io};
 
 /// Whether a terminal may do something else with a character than show it.
 fn is_harmful(c: char) -> bool {
     let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    // Line and paragraph separators, invisible marks, and letters that are only tags.
-    let hides = matches!(c, '\u{2028}' | '\u{2029}' | '\u{200b}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
+    // Line and paragraph separators, invisible marks and letters, and letters that are only tags.
+    let hides = matches!(c, '\u{2028}' | '\u{2029}' | '\u{200b}' | '\u{2060}'..='\u{2065}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}' | '\u{ad}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{3164}' | '\u{ffa0}');
     c.is_control() || turns || hides
 }
 
@@ -37,6 +37,23 @@ pub(super) fn json(text: &str) -> Cow<'_, str> {
             write!(shown, "\\u{unit:04x}").ok();
         }
     })
+}
+
+/// Writes documents of JSON, each in one call, with harmful characters as `\u…`.
+pub(super) struct JsonLines<W>(pub(super) W);
+
+impl<W: io::Write> io::Write for JsonLines<W> {
+    fn write(&mut self, document: &[u8]) -> io::Result<usize> {
+        match str::from_utf8(document) {
+            Ok(text) => self.0.write_all(json(text).as_bytes())?,
+            Err(_) => self.0.write_all(document)?,
+        }
+        Ok(document.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 fn spelled(text: &str, spell: impl Fn(char, &mut String)) -> Cow<'_, str> {
@@ -73,6 +90,8 @@ mod tests {
             "\u{e0041}",
             "\u{feff}",
             "\u{200b}",
+            "\u{ad}",
+            "\u{3164}",
         ] {
             for shown in [one_line(harmful), lines(harmful).into_owned()] {
                 assert!(!shown.chars().any(is_harmful), "{shown:?}");
@@ -80,6 +99,15 @@ mod tests {
         }
         assert_eq!(lines("报表 👩‍💻\tone\r\ntwo\n\x1b[31m"), "报表 👩‍💻\tone\ntwo\n\\u{1b}[31m");
         assert_eq!(one_line("one\ntwo\u{202e}"), "one two\\u{202e}");
+    }
+
+    #[test]
+    fn an_event_of_a_json_log_is_harmless() {
+        use io::Write as _;
+        let mut written = Vec::new();
+        let event = serde_json::json!({"message": "\u{202e}\u{9b}31m"});
+        writeln!(JsonLines(&mut written), "{event}").unwrap();
+        assert_eq!(written, b"{\"message\":\"\\u202e\\u009b31m\"}\n");
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub(super) async fn stand(
         }
         Err(err) => {
             tracing::debug!(%err, "refused a call for nodes");
-            Problem::new(Kind::Unauthorized, err.to_string()).into_response()
+            Problem::new(Kind::NotANode, err.to_string()).into_response()
         }
     }
 }

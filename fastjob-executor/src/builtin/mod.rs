@@ -6,6 +6,7 @@
 
 #[cfg(unix)]
 mod command;
+#[cfg_attr(not(unix), expect(dead_code, reason = "commands run on Unix alone"))]
 mod entry;
 #[cfg(feature = "http")]
 mod http;

@@ -61,6 +61,11 @@ fn no_start(start: &Start<'_>, err: &io::Error) -> JobError {
         (io::ErrorKind::NotFound | io::ErrorKind::NotADirectory, Some(dir)) => {
             JobError::fatal(format!("there is no folder `{}`", dir.display()))
         }
+        // A shell sets the limits, and starts the program in its place.
+        (io::ErrorKind::NotFound, _) if start.program.exists() => JobError::fatal(format!(
+            "cannot run `{program}`: what it is started with is missing: `/bin/sh` for an entry with \
+             limits, or the interpreter that its first line names"
+        )),
         (io::ErrorKind::NotFound, _) => JobError::fatal(format!("there is no program `{program}`")),
         (io::ErrorKind::PermissionDenied, _) => JobError::fatal(match start.user() {
             Some(user) => format!("cannot run `{program}` as user {user}: {err}"),

@@ -22,13 +22,13 @@ use rustix::{
     process::geteuid,
 };
 
-use super::lock;
+use super::{super::lock, name};
 
 const FOLDER: u32 = 0o700;
 const FILE: u32 = 0o600;
 
 /// The folder of all logs.
-pub(super) struct Disk {
+pub(in crate::logs) struct Disk {
     root: PathBuf,
     /// The day that was written last, so that a line need not look for its folder.
     last: Mutex<Option<(Date, Arc<OwnedFd>)>>,
@@ -36,7 +36,7 @@ pub(super) struct Disk {
 
 impl Disk {
     /// Uses the folder, which is made if it is not there.
-    pub(super) fn open(root: &Path) -> io::Result<Self> {
+    pub(in crate::logs) fn open(root: &Path) -> io::Result<Self> {
         if !root.exists() {
             fs::DirBuilder::new().recursive(true).mode(FOLDER).create(root)?;
             fs::set_permissions(root, fs::Permissions::from_mode(FOLDER))?;
@@ -56,12 +56,12 @@ impl Disk {
     }
 
     /// Where a log is, for people.
-    pub(super) fn path(&self, day: Date, id: AttemptId) -> PathBuf {
+    pub(in crate::logs) fn path(&self, day: Date, id: AttemptId) -> PathBuf {
         self.root.join(day.to_string()).join(name(id))
     }
 
     /// Opens a log to append to it; it is made if it is not there.
-    pub(super) fn append(&self, day: Date, id: AttemptId) -> io::Result<File> {
+    pub(in crate::logs) fn append(&self, day: Date, id: AttemptId) -> io::Result<File> {
         let last = lock(&self.last).clone().filter(|(last, _)| *last == day);
         let opened = match last {
             Some((_, folder)) => append(&folder, id),
@@ -79,7 +79,7 @@ impl Disk {
     }
 
     /// Opens a log to read it.
-    pub(super) fn read(&self, day: Date, id: AttemptId) -> io::Result<File> {
+    pub(in crate::logs) fn read(&self, day: Date, id: AttemptId) -> io::Result<File> {
         let folder = own_folder(openat(self.root()?, day.to_string(), folder(), Mode::empty())?)?;
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         own_file(openat(folder, name(id), flags, Mode::empty())?)
@@ -113,10 +113,6 @@ fn mode(bits: u32) -> Mode {
 
 fn folder() -> OFlags {
     OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC
-}
-
-fn name(id: AttemptId) -> String {
-    format!("{id}.log")
 }
 
 fn append(folder: &OwnedFd, id: AttemptId) -> io::Result<File> {

@@ -1,0 +1,17 @@
+//! The files of the logs, one for each attempt, in a folder for each day.
+
+#[cfg(not(unix))]
+mod other;
+#[cfg(unix)]
+mod unix;
+
+use fastjob_core::AttemptId;
+
+#[cfg(not(unix))]
+pub(super) use self::other::Disk;
+#[cfg(unix)]
+pub(super) use self::unix::Disk;
+
+fn name(id: AttemptId) -> String {
+    format!("{id}.log")
+}
