@@ -267,7 +267,8 @@ impl Coordinator {
             channels: channels.clone(),
             feeds: Feeds::default(),
         };
-        // Sessions last until engines have ended, so that what these sent is not dropped on its way.
+        // Sessions last until engines have ended, within the drain, so that what these sent is not dropped
+        // on its way.
         let released = CancellationToken::new();
         let link = Link {
             handshakes: Arc::clone(&handshakes),

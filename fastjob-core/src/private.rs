@@ -48,14 +48,19 @@ impl Exposed {
     /// Whether others could have written what is in it: the file may say nothing in its own favour.
     pub fn is_changed_by_others(self) -> bool {
         match self {
-            Self::ToAll { .. } => self.is_changed_by_all(),
-            Self::ToGroup { mode, .. } => mode & 0o020 != 0,
+            Self::ToAll { mode } | Self::ToGroup { mode, .. } => mode & 0o022 != 0,
             Self::ToOwner { .. } => true,
         }
     }
 
+    /// Whether a file is not to be read at all, whatever is in it. One that was `named` is the word of
+    /// whoever runs the process, also if another user owns it; one that was found in a folder is not.
+    pub fn is_foreign(self, named: bool) -> bool {
+        self.is_changed_by_all() || (!named && matches!(self, Self::ToOwner { .. }))
+    }
+
     /// Whether any user of the machine could have written what is in it.
-    pub fn is_changed_by_all(self) -> bool {
+    fn is_changed_by_all(self) -> bool {
         matches!(self, Self::ToAll { mode } if mode & 0o002 != 0)
     }
 }
@@ -69,6 +74,9 @@ impl Access {
         const ROOT: u32 = 0;
         let Self { mode, user, group } = self;
         let mode = mode & 0o7777;
+        if mode & 0o002 != 0 {
+            return Some(Exposed::ToAll { mode });
+        }
         if user != reader.user && user != ROOT {
             return Some(Exposed::ToOwner { user });
         }
@@ -126,8 +134,12 @@ mod tests {
         assert_eq!(exposed(0, 2000, 0o444), Some(Exposed::ToAll { mode: 0o444 }));
         let changed = [exposed(1000, 1000, 0o644), exposed(1000, 1000, 0o646), group(0o660, 7)];
         assert_eq!(changed.map(|e| e.unwrap().is_changed_by_others()), [false, true, true]);
-        assert_eq!(changed.map(|e| e.unwrap().is_changed_by_all()), [false, true, false]);
+        assert_eq!(changed.map(|e| e.unwrap().is_foreign(false)), [false, true, false]);
+        assert!(exposed(1000, 1000, 0o664).unwrap().is_changed_by_others());
         assert!(exposed(7, 7, 0o600).unwrap().is_changed_by_others());
+        assert!(exposed(7, 7, 0o666).unwrap().is_foreign(true));
+        let theirs = exposed(7, 7, 0o644).unwrap();
+        assert!(theirs.is_foreign(false) && !theirs.is_foreign(true));
         let root = Reader { user: 0, groups: vec![0] };
         assert_eq!(Access { mode: 0o640, user: 0, group: 0 }.exposed_to_others(&root), None);
     }

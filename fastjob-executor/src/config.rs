@@ -144,10 +144,11 @@ pub enum ConfigError {
         /// Who can read it.
         why: fastjob_core::private::Exposed,
     },
-    /// Any user of the machine can write the file.
+    /// Any user of the machine can write the file; or it was found where the process runs, and is
+    /// another user's.
     #[error(
-        "{path}: {why}: run `chmod 600 {path}`; FASTJOB_INSECURE_FILES=true allows a file that others \
-         can change"
+        "{path}: {why}: run `chmod 600 {path}` if you know what is in it, and name it in FASTJOB_CONFIG \
+         if it is another user's; FASTJOB_INSECURE_FILES=true allows a file that others can change"
     )]
     Foreign {
         /// The file.
@@ -216,6 +217,7 @@ impl ExecutorConfig {
         env: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, ConfigError> {
         let env = |name: &str| env(name).filter(|value| !value.is_empty());
+        let named = path.is_some() || env("FASTJOB_CONFIG").is_some();
         let path = path
             .map(Path::to_owned)
             .or_else(|| env("FASTJOB_CONFIG").map(PathBuf::from))
@@ -240,7 +242,7 @@ impl ExecutorConfig {
                 let has_token = file.executor.token().is_some();
                 match exposed.filter(|_| !allowed) {
                     Some(why) if has_token => return Err(ConfigError::Exposed { path, why }),
-                    Some(why) if why.is_changed_by_all() => {
+                    Some(why) if why.is_foreign(named) => {
                         return Err(ConfigError::Foreign { path, why });
                     }
                     Some(_) | None => {}

@@ -96,6 +96,7 @@ impl Config {
         env: impl Fn(&str) -> Option<String>,
     ) -> Result<(Self, Vec<Problem>), ConfigError> {
         let env = |name: &str| env(name).filter(|value| !value.is_empty());
+        let named = path.is_some() || env("FASTJOB_CONFIG").is_some();
         let (table, exposed) = match file(path, &env) {
             Some(path) => {
                 let (text, exposed) = read_file(&path)
@@ -104,7 +105,7 @@ impl Config {
             }
             None => (toml::Table::new(), None),
         };
-        Ok(Self::of_table(table, exposed, env))
+        Ok(Self::of_table(table, exposed, named, env))
     }
 
     /// Like [`read`](Self::read), from the text of a file.
@@ -113,13 +114,14 @@ impl Config {
         text: &str,
         env: impl Fn(&str) -> Option<String>,
     ) -> Result<(Self, Vec<Problem>), ConfigError> {
-        Ok(Self::of_table(parse(Path::new(DEFAULT_FILE), text)?, None, env))
+        Ok(Self::of_table(parse(Path::new(DEFAULT_FILE), text)?, None, true, env))
     }
 
-    /// The settings of a file, which others can read if it is said how.
+    /// The settings of a file, which others can read if it is said how, and which was named or found.
     fn of_table(
         table: toml::Table,
         exposed: Option<(PathBuf, Exposed)>,
+        named: bool,
         env: impl Fn(&str) -> Option<String>,
     ) -> (Self, Vec<Problem>) {
         let executor = table.get("executor").and_then(|executor| executor.get("access_token"));
@@ -145,7 +147,7 @@ impl Config {
         env::read(&mut config, &env, &mut problems);
         if let Some((path, exposed)) = exposed
             && !config.insecure_files
-            && (!secrets.is_empty() || exposed.is_changed_by_all())
+            && (!secrets.is_empty() || exposed.is_foreign(named))
         {
             let (path, secrets) = (path.display().to_string(), secrets.join(", "));
             let mut message = advice(&exposed, &path);
@@ -270,7 +272,10 @@ fn advice(exposed: &Exposed, path: &str) -> String {
     let what = match exposed {
         Exposed::ToAll { .. } | Exposed::ToGroup { .. } => format!("run `chmod 600 {path}`"),
         Exposed::ToOwner { .. } => {
-            format!("run `chown` so that {path} is this user's, and `chmod 600 {path}`")
+            format!(
+                "run `chown` so that {path} is this user's, and `chmod 600 {path}`; without secrets in \
+                 it, naming it with --config or FASTJOB_CONFIG is enough"
+            )
         }
     };
     format!(

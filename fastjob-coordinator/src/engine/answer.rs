@@ -55,6 +55,8 @@ pub(crate) enum JobRefused {
     Exists(String),
     #[error("its child `{child}` {why}")]
     Child { child: String, why: String },
+    #[error("its child `{0}` is not known: save it first")]
+    NoChild(String),
     #[error("it is a child of {}: take it out of there first", parents.join(", "))]
     IsChild { parents: Vec<String> },
     #[error("{0}")]

@@ -125,13 +125,14 @@ impl Engine {
                 JobRefused::Unknown(_)
                 | JobRefused::Exists(_)
                 | JobRefused::Child { .. }
+                | JobRefused::NoChild(_)
                 | JobRefused::IsChild { .. }
                 | JobRefused::NoBackfill(_)
                 | JobRefused::TooMany(_)
                 | JobRefused::TooLate(_)
                 | JobRefused::NeverFires(_)
                 | JobRefused::OverQuota(_)
-                | JobRefused::LookAgain => refused(child, "is not known: save it first".to_owned()),
+                | JobRefused::LookAgain => JobRefused::NoChild(child.job.as_str().to_owned()),
             })
         };
         let ids: Arc<[JobId]> = job.children.iter().map(resolve).collect::<Result<_, _>>()?;

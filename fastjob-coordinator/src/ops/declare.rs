@@ -1,7 +1,7 @@
 //! Jobs with children that executors declare: saved once their children are.
 //!
-//! A child may be declared after its parent, or by an executor that another node serves. So what
-//! cannot be saved yet is tried again, until it is saved or its session ends.
+//! A child may be declared after its parent, or by an executor that another node serves. So a job
+//! whose child is not known is tried again, until it is saved or its session ends.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -9,7 +9,7 @@ use fastjob_core::Job;
 
 use super::{Error, Ops};
 use crate::{
-    engine::{self, Command, Event},
+    engine::{self, Command, Event, JobRefused},
     store::{Origin, Partition},
 };
 
@@ -19,51 +19,81 @@ const PAUSE_MAX: Duration = Duration::from_secs(60);
 /// From this pause on it is reported: a deployment takes some seconds to bring all jobs.
 const REPORTED: Duration = Duration::from_secs(3);
 
+/// What became of a job.
+enum Tried {
+    /// It is saved, or another node has its partition and hears of it, too.
+    Done,
+    /// It may be saved later.
+    NotYet(String),
+    /// It will not be saved.
+    Refused(String),
+}
+
 impl Ops {
     /// Saves jobs that an executor declares, children first.
     pub(crate) async fn declare(&self, executor: &str, mut jobs: Vec<Arc<Job>>) {
         let (mut pause, mut reported) = (PAUSE, false);
-        loop {
+        let mut is_progress = true;
+        while !jobs.is_empty() {
             let before = jobs.len();
-            let mut refused = Vec::new();
-            for job in ready(&mut jobs) {
+            // A child that waits itself may be there in an earlier form.
+            let now = if is_progress { ready(&mut jobs) } else { std::mem::take(&mut jobs) };
+            let mut first = None;
+            for job in now {
                 match self.declare_one(&job).await {
-                    Ok(()) | Err(Error::Moved) => {}
-                    Err(why) => refused.push((job, why)),
+                    Tried::Done => {}
+                    Tried::NotYet(why) => {
+                        first.get_or_insert_with(|| format!("{}: {why}", job.name));
+                        jobs.push(job);
+                    }
+                    Tried::Refused(why) => tracing::warn!(executor, job = %job.name, why,
+                        "a job that an executor declares was not saved"),
                 }
             }
-            let is_progress = before > jobs.len() + refused.len();
-            if let Some((job, why)) = refused.first()
+            is_progress = jobs.len() < before;
+            if is_progress {
+                continue;
+            }
+            if let Some(first) = first
                 && pause >= REPORTED
                 && !std::mem::replace(&mut reported, true)
             {
-                tracing::warn!(executor, job = %job.name, %why, count = refused.len(),
-                    "jobs that an executor declares cannot be saved, and are tried again");
+                tracing::warn!(
+                    executor,
+                    first,
+                    jobs = jobs.len(),
+                    "jobs that an executor declares are not saved yet, and are tried again"
+                );
             }
-            jobs.extend(refused.into_iter().map(|(job, _)| job));
-            if jobs.is_empty() {
-                if reported {
-                    tracing::info!(executor, "all jobs that an executor declares are saved now");
-                }
-                return;
-            }
-            if !is_progress {
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(PAUSE_MAX);
-            }
+            // Executors of one service come together.
+            tokio::time::sleep(pause.mul_f64(rand::random_range(0.5..1.0))).await;
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
+        if reported {
+            tracing::info!(executor, "no job that an executor declares waits any more");
         }
     }
 
-    /// Saves a job in its partition, which another node may have by now: the executor declares it
-    /// there.
-    async fn declare_one(&self, job: &Arc<Job>) -> Result<(), Error> {
+    async fn declare_one(&self, job: &Arc<Job>) -> Tried {
         let partition = Partition::of_name(&job.service, &job.name, self.engines.partitions());
-        let engine = self.engines.at(partition).ok_or(Error::Moved)?;
-        let others = self.relatives(job).await?;
+        let Some(engine) = self.engines.at(partition) else { return Tried::Done };
+        let others = match self.relatives(job).await {
+            Ok(others) => others,
+            Err(err @ Error::Store(_)) => return Tried::NotYet(err.to_string()),
+            Err(err) => return Tried::Refused(err.to_string()),
+        };
         let job = Box::new(Job::clone(job));
         let (mode, origin) = (engine::SaveMode::Replace, Origin::Code);
         let save = |answer| Event::CommandWith(others, Command::Save { job, mode, origin, answer });
-        engine.ask_with(save).await?.map(|_| ()).map_err(Error::from)
+        match engine.ask_with(save).await {
+            Ok(Ok(_)) => Tried::Done,
+            Ok(Err(why @ (JobRefused::NoChild(_) | JobRefused::LookAgain))) => {
+                Tried::NotYet(why.to_string())
+            }
+            Ok(Err(why)) => Tried::Refused(why.to_string()),
+            // The store is away, or the engine has ended.
+            Err(err) => Tried::NotYet(err.to_string()),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The protocol is [`fastjob_core::wire::ExecutorProof`]'s. A nonce carries its time and a MAC with
 //! the cluster's key, so nothing is kept for a stranger who asks for one, and any node of the cluster
-//! recognizes it. A proof opens one join, within a minute.
+//! recognizes it. A proof opens one join on each node, within a minute.
 
 use std::{
     collections::HashMap,
@@ -17,6 +17,8 @@ use crate::clock::wall_now;
 
 /// How long a nonce is accepted, also by nodes whose clocks differ by as much.
 const NONCE_LIVES: SignedDuration = SignedDuration::from_secs(60);
+/// Fewest nonces at which old ones are looked for.
+const SWEEP_MIN: usize = 64;
 /// Bytes in front of the MAC of a nonce: its time and its random part.
 const HEAD: usize = 8 + 16;
 
@@ -27,7 +29,14 @@ pub(crate) struct Handshakes {
     key: Option<ExecutorKey>,
     credential: Arc<Credential>,
     /// Nonces that were joined with, and until when they are remembered.
-    used: Mutex<HashMap<Vec<u8>, Timestamp>>,
+    used: Mutex<Used>,
+}
+
+#[derive(Debug, Default)]
+struct Used {
+    until: HashMap<Vec<u8>, Timestamp>,
+    /// At how many the old ones are looked for: so a look costs little for each that is added.
+    sweep_at: usize,
 }
 
 /// What an executor wants to do with its proof.
@@ -50,7 +59,8 @@ pub(crate) enum NotProven {
     #[error("the executor's token is not the coordinator's")]
     WrongToken,
     #[error(
-        "the handshake took longer than {NONCE_LIVES:#}, or was begun with another cluster: begin again"
+        "the handshake took longer than {NONCE_LIVES:#}, or was begun with another cluster or with a \
+         node whose clock differs by as much: begin again"
     )]
     Stale,
     #[error("the handshake was used before: begin again")]
@@ -98,10 +108,13 @@ impl Handshakes {
         }
         if purpose == Use::Join {
             let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-            used.retain(|_, until| *until >= now);
+            if used.until.len() >= used.sweep_at {
+                used.until.retain(|_, until| *until >= now);
+                used.sweep_at = (used.until.len() * 2).max(SWEEP_MIN);
+            }
             // By then it is too old, whichever way this node's clock differs from the other's.
             let until = now.saturating_add(NONCE_LIVES * 2).unwrap_or(now);
-            if used.insert(proof.node_nonce.clone(), until).is_some() {
+            if used.until.insert(proof.node_nonce.clone(), until).is_some() {
                 return Err(NotProven::Used);
             }
         }
@@ -183,14 +196,25 @@ mod tests {
     #[test]
     fn what_was_joined_with_is_forgotten_once_it_is_too_old() {
         let here = node("a", &ClusterKey::random(), Some(TOKEN));
-        assert_eq!(here.accept(&proof(&here, TOKEN), Use::Join), Ok(()));
-        let later = wall_now() + NONCE_LIVES * 3;
-        assert_eq!(here.accept_at(&proof(&here, TOKEN), Use::Join, later), Err(NotProven::Stale));
-        assert_eq!(here.used.lock().unwrap().len(), 1, "what is not accepted changes nothing");
-        let given = proof(&here, TOKEN);
-        let at = wall_now() + SignedDuration::from_secs(59);
-        assert_eq!(here.accept_at(&given, Use::Join, at), Ok(()));
-        assert_eq!(here.used.lock().unwrap().len(), 2);
+        let key = ExecutorKey::of_token(TOKEN);
+        let join = |seconds| {
+            let (node, nonce) = here.begin();
+            let given = key.prove(node, nonce, [7; NONCE_BYTES]);
+            here.accept_at(&given, Use::Join, wall_now() + SignedDuration::from_secs(seconds))
+        };
+        (0..SWEEP_MIN).for_each(|_| join(-59).unwrap());
+        assert_eq!(join(-120), Err(NotProven::Stale));
+        let kept = || here.used.lock().unwrap().until.len();
+        assert_eq!(kept(), SWEEP_MIN, "what is not accepted changes nothing");
+        here.used.lock().unwrap().sweep_at = 0;
+        here.used
+            .lock()
+            .unwrap()
+            .until
+            .values_mut()
+            .for_each(|until| *until = wall_now() - NONCE_LIVES);
+        join(0).unwrap();
+        assert_eq!(kept(), 1);
     }
 
     #[test]

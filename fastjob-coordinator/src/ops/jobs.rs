@@ -285,7 +285,7 @@ impl From<JobRefused> for Error {
             JobRefused::Ambiguous { name, choices } => Self::Ambiguous { name, choices },
             JobRefused::Exists(_) => Self::Conflict(message),
             JobRefused::TooLate(_) => Self::invalid("schedule.once", message),
-            JobRefused::Child { .. } => Self::invalid("children", message),
+            JobRefused::Child { .. } | JobRefused::NoChild(_) => Self::invalid("children", message),
             JobRefused::IsChild { .. } => Self::Conflict(message),
             JobRefused::NoBackfill(_) => Self::invalid("job", message),
             // That ends when tasks do; this does not end by itself.

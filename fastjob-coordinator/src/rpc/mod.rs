@@ -155,7 +155,7 @@ async fn listen(open: OpenSession, mut inbound: Streaming<v1::FromExecutor>, nam
     let mut ended = std::pin::pin!(open.queue.ended(link.terms.silence));
     let why = loop {
         let next = tokio::select! {
-            () = link.released.cancelled() => break open.finish(),
+            () = link.released.cancelled() => break open.finish().await,
             why = &mut ended => break open.give_up(&why),
             (beat, uptime_ms) = beats.due() => {
                 open.beat(beat, uptime_ms, &mut trips);
@@ -173,7 +173,7 @@ async fn listen(open: OpenSession, mut inbound: Streaming<v1::FromExecutor>, nam
             Some(Ok(Heard::Event(event))) => {
                 // A session whose engines are behind is not read.
                 let spent = tokio::select! {
-                    () = link.released.cancelled() => break open.finish(),
+                    () = link.released.cancelled() => break open.finish().await,
                     why = &mut ended => break open.give_up(&why),
                     spent = credit.spend(&event) => spent,
                 };
@@ -208,7 +208,7 @@ async fn listen(open: OpenSession, mut inbound: Streaming<v1::FromExecutor>, nam
                 while partings.try_join_next().is_some() {}
                 if partings.len() > PARTINGS {
                     tokio::select! {
-                        () = link.released.cancelled() => break open.finish(),
+                        () = link.released.cancelled() => break open.finish().await,
                         why = &mut ended => break open.give_up(&why),
                         _ = partings.join_next() => {}
                     }

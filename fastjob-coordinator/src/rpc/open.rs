@@ -51,8 +51,13 @@ impl OpenSession {
 
     /// The coordinator stops. What was sent by now still reaches the executor: an attempt that it does
     /// not know of would be lost if it stopped as well before it has another session.
-    pub(super) fn finish(&self) -> String {
+    pub(super) async fn finish(&self) -> String {
         self.link.sessions.finish(self.id);
+        let read = self.queue.closed();
+        if tokio::time::timeout(self.link.terms.silence, read).await.is_err() {
+            // It does not read, and a connection that is open holds up the end.
+            self.hangup.0.cancel();
+        }
         "the coordinator stops".to_owned()
     }
 

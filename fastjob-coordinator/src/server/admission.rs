@@ -29,7 +29,7 @@ use std::{
     net::{IpAddr, Ipv6Addr},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicBool, AtomicU8, Ordering},
     },
 };
 
@@ -95,6 +95,8 @@ struct Connection {
     hangup: Hangup,
     /// Whose it is, once it has authenticated. Changed under the lock of `open`.
     peer: AtomicU8,
+    /// Whether a call of a handshake is under way.
+    shakes: AtomicBool,
     became_authenticated: Notify,
 }
 
@@ -152,7 +154,9 @@ impl Admission {
         }
         let deadline = Instant::now() + limits.authenticate;
         let (peer, became_authenticated) = (AtomicU8::new(STRANGER), Notify::new());
-        let connection = Connection { shared, id, address, hangup, peer, became_authenticated };
+        let shakes = AtomicBool::new(false);
+        let connection =
+            Connection { shared, id, address, hangup, peer, shakes, became_authenticated };
         Place { pass: Pass(Arc::new(connection)), deadline }
     }
 
@@ -251,7 +255,22 @@ impl Place {
     }
 }
 
+/// A call of a handshake, until this is dropped.
+pub(super) struct Turn<'a>(&'a AtomicBool);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
 impl Pass {
+    /// Begins a call of a handshake; `None` while another one of the connection is under way.
+    pub(super) fn handshake(&self) -> Option<Turn<'_>> {
+        let shakes = &self.0.shakes;
+        (!shakes.swap(true, Ordering::AcqRel)).then_some(Turn(shakes))
+    }
+
     /// Called when a request of the connection has passed the guard, with whose request it is.
     ///
     /// # Errors
@@ -418,6 +437,17 @@ mod tests {
         let open = admission.0.lock();
         assert_eq!((open.authenticated, open.unauthenticated), (0, 0));
         assert!(open.by_address.is_empty() && open.ranks.is_empty());
+    }
+
+    #[test]
+    fn a_connection_has_one_call_of_a_handshake_at_a_time() {
+        let admission = admission(9, 9, 9);
+        let place = from("192.0.2.1", &admission);
+        let turn = place.pass().handshake();
+        assert!(turn.is_some() && place.pass().handshake().is_none());
+        assert!(from("192.0.2.1", &admission).pass().handshake().is_some(), "another one");
+        drop(turn);
+        assert!(place.pass().handshake().is_some());
     }
 
     #[test]

@@ -39,8 +39,8 @@ use crate::{
 /// How long whoever shows a wrong token waits for the answer.
 const WRONG_TOKEN_DELAY: Duration = Duration::from_millis(100);
 
-/// How long the call that begins a handshake may take: its sender is not authenticated.
-const BEGIN_TIME: Duration = Duration::from_secs(2);
+/// How long a call of a handshake may take: its sender is not authenticated.
+const HANDSHAKE_TIME: Duration = Duration::from_secs(2);
 
 /// What a proxy adds to the requests that it passes on.
 const OF_PROXIES: [&str; 6] =
@@ -132,9 +132,18 @@ impl Door {
 /// Lets a request pass, or answers it.
 pub(super) async fn stand(State(door): State<Door>, mut request: Request, next: Next) -> Response {
     let judged = door.judge(&mut request);
-    let judged = judged.and_then(|()| match request.extensions().get::<Pass>() {
+    // There is no connection in tests of single routes.
+    let pass = request.extensions().get::<Pass>().cloned();
+    let is_handshake = match request.uri().path() {
+        // It can be asked for by whoever has overheard it, so it authenticates nobody.
+        grpc::PROVE => judged.is_ok() && request.extensions().get::<ExecutorProof>().is_some(),
+        _ => judged == Err(Refusal::NoToken) && grpc::begins_handshake(&request),
+    };
+    if is_handshake {
+        return shake(pass, request, next).await;
+    }
+    let judged = judged.and_then(|()| match &pass {
         Some(pass) => pass.authenticate(peer(&request)).map_err(Refusal::NoRoom),
-        // There is no connection in tests of single routes.
         None => Ok(()),
     });
     if judged.is_err_and(Refusal::is_wrong_token)
@@ -147,14 +156,6 @@ pub(super) async fn stand(State(door): State<Door>, mut request: Request, next: 
             request.extensions_mut().insert(Trusted);
         }
         Err(_) if HEALTH.contains(&request.uri().path()) => {}
-        // It authenticates nobody.
-        Err(Refusal::NoToken) if grpc::begins_handshake(&request) => {
-            let answer = tokio::time::timeout(BEGIN_TIME, next.run(request)).await;
-            return answer.unwrap_or_else(|_| {
-                let message = "the call did not arrive in time".to_owned();
-                grpc::refusal(tonic::Code::DeadlineExceeded, message)
-            });
-        }
         Err(refusal) => {
             if refusal.is_wrong_token() {
                 tokio::time::sleep(WRONG_TOKEN_DELAY).await;
@@ -163,6 +164,21 @@ pub(super) async fn stand(State(door): State<Door>, mut request: Request, next: 
         }
     }
     next.run(request).await
+}
+
+/// Lets a call of a handshake through: one at a time on a connection, and not for long, because its
+/// sender is not authenticated.
+async fn shake(pass: Option<Pass>, request: Request, next: Next) -> Response {
+    let turn = pass.as_ref().map(Pass::handshake);
+    if matches!(turn, Some(None)) {
+        let message = "a handshake is under way on this connection: one at a time".to_owned();
+        return grpc::refusal(tonic::Code::ResourceExhausted, message);
+    }
+    let answer = tokio::time::timeout(HANDSHAKE_TIME, next.run(request)).await;
+    answer.unwrap_or_else(|_| {
+        let message = "the call did not arrive in time".to_owned();
+        grpc::refusal(tonic::Code::DeadlineExceeded, message)
+    })
 }
 
 /// Whose request has passed.

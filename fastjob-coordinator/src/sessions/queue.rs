@@ -122,6 +122,11 @@ impl Queue {
         }
     }
 
+    /// Waits until the queue has ended and, if it finishes, what waited has been read.
+    pub(crate) async fn closed(&self) {
+        self.0.ended.cancelled().await;
+    }
+
     /// Ends the queue once what waits has been read.
     pub(super) fn finish(&self) {
         let mut state = self.0.lock();

@@ -6,9 +6,10 @@
 //! 3. The coordinator answers with a MAC over the same. Only then does the executor join, with the same
 //!    header.
 //!
-//! The key of the MACs is derived from the token by PBKDF2 (RFC 8018), so a stranger who takes the
-//! address of a coordinator gets nothing to open another call with, and has to guess the token at the
-//! price of [`ITERATIONS`] hashes each. The executor proves itself first, so a stranger who asks a
+//! The key of the MACs is derived from the token by PBKDF2 (RFC 8018) with a salt that is the same
+//! everywhere. A stranger who takes the address of a coordinator gets nothing to open another call
+//! with. Guesses at the token cost [`ITERATIONS`] hashes each, once for all installations: that is no
+//! protection for a token that others use as well, and a random one needs none. The executor proves itself first, so a stranger who asks a
 //! coordinator gets nothing to guess with.
 
 use std::fmt;
@@ -25,7 +26,7 @@ const SCHEME: &str = "FastJob-Executor ";
 const NODE_MAX: usize = 128;
 /// Keeps the key apart from other uses of the token.
 const SALT: &[u8] = b"fastjob executor 1";
-/// Hashes for one key: a tenth of a second for each guess of a weak token.
+/// Hashes for one key, or for one guess.
 const ITERATIONS: u32 = 100_000;
 
 /// What an executor and a coordinator that have the same token both know.

@@ -159,9 +159,13 @@ impl World {
         self.promote(n);
     }
 
-    /// Where nothing fails, messages and commits are not under way for long.
+    /// Where nothing fails, messages and commits are not under way for long, and a node is there: what
+    /// is exclusive ends when executors hear of none.
     pub(super) fn settle_streams(&mut self) {
         self.settled_at = self.uptime;
+        if self.nodes.iter().all(|node| !node.up) {
+            self.start_node(0);
+        }
         for n in 0..self.executors.len() {
             for m in 0..self.nodes.len() {
                 self.connect(n, m);

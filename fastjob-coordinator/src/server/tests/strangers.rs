@@ -159,3 +159,32 @@ async fn the_begin_of_a_handshake_needs_no_token_and_holds_nothing() {
     let said = ask(&format!("POST {path} HTTP/1.1\r\nContent-Length: 5")).await;
     assert!(said.contains("grpc-status: 12"), "{said}");
 }
+
+#[tokio::test]
+async fn strangers_do_not_hold_up_the_end() {
+    let port =
+        guarded(Limits { authenticate: Duration::from_secs(600), ..Limits::default() }, None);
+    let _quiet = connect(&port).await;
+    let mut preface = connect(&port).await;
+    preface.write_all(PREFACE).await.unwrap();
+    let mut half = connect(&port).await;
+    half.write_all(b"POST / HTTP/1.1\r\nContent-Length: 9\r\n").await.unwrap();
+    // All of them are served: this one came last.
+    let mut refused = connect(&port).await;
+    assert!(ask(&mut refused, "GET / HTTP/1.1").await.starts_with("HTTP/1.1 401"));
+    port.stop.cancel();
+    let ended = tokio::time::timeout(LONG / 2, port.served).await;
+    ended.expect("a stranger held it up until the drain was over").unwrap();
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_disconnected_also_while_the_port_stops() {
+    let bounds = super::hasty();
+    let port = serve_within(Guard::Local, None, Limits::default(), LONG, bounds.clone());
+    let url = format!("http://{}/large", port.addr);
+    let unread = client().build().unwrap().get(&url).send().await.unwrap();
+    port.stop.cancel();
+    until_free(&bounds).await;
+    tokio::time::timeout(LONG / 2, port.served).await.expect("it was not cut off").unwrap();
+    assert!(unread.bytes().await.is_err());
+}

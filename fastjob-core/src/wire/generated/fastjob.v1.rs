@@ -1047,7 +1047,7 @@ pub mod handshake_client {
         }
         /// Called with `authorization: FastJob-Executor <node> <nonce of the node> <nonce of the executor>
         /// <MAC>`, the nonces and the MAC in hexadecimal; answered if the MAC is right. `Join` then takes the
-        /// same header, once.
+        /// same header, once on each node.
         pub async fn prove(
             &mut self,
             request: impl tonic::IntoRequest<super::Empty>,
@@ -1091,7 +1091,7 @@ pub mod handshake_server {
         ) -> std::result::Result<tonic::Response<super::Nonce>, tonic::Status>;
         /// Called with `authorization: FastJob-Executor <node> <nonce of the node> <nonce of the executor>
         /// <MAC>`, the nonces and the MAC in hexadecimal; answered if the MAC is right. `Join` then takes the
-        /// same header, once.
+        /// same header, once on each node.
         async fn prove(
             &self,
             request: tonic::Request<super::Empty>,
