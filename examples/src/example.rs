@@ -1,4 +1,4 @@
-//! What every example does as a program: it says what it is for, or runs, and ends in words.
+//! Runs an example as a program: handles `--help` and unknown arguments, and prints errors.
 
 use std::{
     env,
@@ -8,7 +8,7 @@ use std::{
     process::ExitCode,
 };
 
-/// Nobody reads what is written any more: `… | head -1`.
+/// The reader of the output is gone: `… | head -1`.
 #[derive(Debug, thiserror::Error)]
 #[error("could not write to the standard output")]
 pub struct Unread(#[from] io::Error);
@@ -17,17 +17,17 @@ pub struct Unread(#[from] io::Error);
 ///
 /// # Errors
 ///
-/// Fails if nobody reads it any more, which is no failure of the example.
+/// Fails if the reader has closed the output, which does not make the example fail.
 pub fn say(line: impl fmt::Display) -> Result<(), Unread> {
     let mut out = io::stdout();
     writeln!(out, "{line}")?;
     Ok(out.flush()?)
 }
 
-/// Runs an example; its source says at its head what it is for, and that is what `--help` shows.
+/// Runs an example. `--help` prints the comment at the head of its source.
 ///
-/// The exit status is 0, or 1 with the error and its causes on the standard error, or 2 if there
-/// are words that it does not know.
+/// The exit status is 0, or 1 with the error and its causes on the standard error, or 2 for unknown
+/// arguments.
 pub async fn example(
     source: &str,
     run: impl Future<Output = Result<(), Box<dyn Error>>>,
@@ -38,7 +38,7 @@ pub async fn example(
             exit(say(about(source)).map_err(Into::into))
         }
         Some(word) => {
-            eprintln!("error: `{}` is not known here: --help says what is", word.display());
+            eprintln!("error: unknown argument `{}`; see --help", word.display());
             ExitCode::from(2)
         }
     }
@@ -61,7 +61,7 @@ fn exit(ended: Result<(), Box<dyn Error>>) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// The comment at the head of a source.
+/// The comment at the head of a source file.
 fn about(source: &str) -> String {
     let lines = source.lines().map_while(|line| line.strip_prefix("//!"));
     let lines = lines.filter(|line| !line.starts_with(" ```"));
@@ -74,14 +74,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn help_is_what_the_head_of_the_source_says() {
+    fn help_is_the_comment_at_the_head_of_the_source() {
         let source =
             "//! Shows a thing.\n//!\n//! ```text\n//! cargo run\n//! ```\n\n//! not this\n";
         assert_eq!(about(source), "Shows a thing.\n\ncargo run");
     }
 
     #[test]
-    fn an_output_that_nobody_reads_is_no_failure_and_another_error_is() {
+    fn a_closed_output_is_not_a_failure_but_another_error_is() {
         let unread = |kind: io::ErrorKind| exit(Err(Unread(kind.into()).into()));
         assert_eq!(unread(io::ErrorKind::BrokenPipe), ExitCode::SUCCESS);
         assert_eq!(unread(io::ErrorKind::StorageFull), ExitCode::FAILURE);

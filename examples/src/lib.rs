@@ -1,5 +1,4 @@
-//! What the examples share: a way to run and to say things, an end on a signal, and a few calls over
-//! REST.
+//! Code that the examples share: running, printing, stopping on a signal, and REST calls.
 
 mod example;
 mod rest;

@@ -1,4 +1,4 @@
-//! Calls over REST, one connection a call: enough for an example on one machine.
+//! REST calls, one connection per call: enough for an example on one machine.
 
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -16,28 +16,28 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Clone, Copy, Debug)]
 pub struct Rest(SocketAddr);
 
-/// Why a call was not answered as it should be.
+/// Why a call failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RestError {
     /// The coordinator could not be reached.
     #[error("could not reach the coordinator")]
     Unreachable(#[from] io::Error),
-    /// It refused, in its own words.
+    /// It rejected the call.
     #[error("the coordinator answered {status}: {detail}")]
     Refused {
         /// The HTTP status.
         status: u16,
-        /// What is wrong.
+        /// The problem.
         detail: String,
     },
-    /// The answer is not what was asked for.
+    /// The response does not have the expected type.
     #[error("the coordinator's answer cannot be read")]
     Unreadable(#[from] serde_json::Error),
 }
 
 impl Rest {
-    /// Of the coordinator that listens at `address`, without a token.
+    /// Uses the coordinator that listens at `address`, without a token.
     pub const fn new(address: SocketAddr) -> Self {
         Self(address)
     }
@@ -47,29 +47,30 @@ impl Rest {
         self.0
     }
 
-    /// Reads what is at `path`.
+    /// Gets `path`.
     ///
     /// # Errors
     ///
-    /// Fails with [`RestError`] if there is no answer, or not the one that was asked for.
+    /// Fails with [`RestError`] if there is no response, or not the expected one.
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, RestError> {
         Ok(serde_json::from_str(&self.call("GET", path, "").await?)?)
     }
 
-    /// Saves `body` at `path`.
+    /// Puts `body` at `path`.
     ///
     /// # Errors
     ///
-    /// Fails with [`RestError`] if it was not saved, or if that is not known.
+    /// Fails with [`RestError`] if it was not saved, or if that is unknown.
     pub async fn put(&self, path: &str, body: &Value) -> Result<(), RestError> {
         self.call("PUT", path, &body.to_string()).await.map(drop)
     }
 
-    /// Posts `body` to `path` and reads the answer.
+    /// Posts `body` to `path` and parses the response.
     ///
     /// # Errors
     ///
-    /// Fails if the coordinator cannot be reached, refuses, or answers something else.
+    /// Fails if the coordinator cannot be reached, rejects the call, or sends an unexpected
+    /// response.
     pub async fn post<T: DeserializeOwned>(
         &self,
         path: &str,

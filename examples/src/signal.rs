@@ -1,11 +1,10 @@
-//! The end of an example: the first SIGINT (Ctrl-C) or SIGTERM stops it in order, the second at
-//! once.
+//! Stops an example: the first SIGINT (Ctrl-C) or SIGTERM stops it gracefully, the second at once.
 
 use std::io;
 
 use tokio_util::sync::CancellationToken;
 
-/// A token that fires at the first signal. Call it within a runtime.
+/// A token that fires at the first signal. Must be called within a tokio runtime.
 ///
 /// # Errors
 ///

@@ -1,5 +1,5 @@
-//! Where a strategy is shown: a coordinator and some executors in one process, on a store of their
-//! own that is gone afterwards.
+//! A coordinator and some executors in one process, with a temporary store, to demonstrate
+//! strategies.
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use crate::Rest;
 
-/// Whatever went wrong.
+/// Any error.
 pub type StageError = Box<dyn std::error::Error>;
 
 /// Any free port of this machine.
@@ -31,11 +31,11 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Opens with executors of these names, each with a label `zone`.
+    /// Starts executors with these names, each with a label `zone`.
     ///
     /// # Errors
     ///
-    /// Fails if there is no place for the store, or an executor does not connect within 10 s.
+    /// Fails if the store cannot be created, or an executor does not connect within 10 s.
     pub async fn open(executors: &[(&str, &str)]) -> Result<Self, StageError> {
         let folder = std::env::temp_dir().join(format!("fastjob-stage-{}", std::process::id()));
         std::fs::create_dir_all(&folder)?;
@@ -67,12 +67,12 @@ impl Stage {
         Ok(stage)
     }
 
-    /// Stops the coordinator, and starts it again after some time. The executors stay.
+    /// Stops the coordinator, and starts it again after `down`. The executors keep running.
     ///
     /// # Errors
     ///
-    /// Fails if somebody has taken its address meanwhile, or an executor does not come back within
-    /// 10 s.
+    /// Fails if its address was taken in the meantime, or an executor does not reconnect within 10
+    /// s.
     pub async fn interrupt(&mut self, down: Duration) -> Result<(), StageError> {
         let executors = self.executors.len();
         self.last.cancel();
@@ -100,7 +100,7 @@ impl Stage {
     ///
     /// # Errors
     ///
-    /// Fails if it is refused.
+    /// Fails if it is rejected.
     pub async fn save(&self, job: Value) -> Result<(), StageError> {
         let path = format!("/api/v1/jobs/{}", job["name"].as_str().unwrap_or_default());
         Ok(self.rest.put(&path, &job).await?)
@@ -110,17 +110,17 @@ impl Stage {
     ///
     /// # Errors
     ///
-    /// Fails if it is refused.
+    /// Fails if it is rejected.
     pub async fn start(&self, job: &str, ask: Value) -> Result<i64, StageError> {
         let answer: Value = self.rest.post(&format!("/api/v1/jobs/{job}/start"), &ask).await?;
         Ok(answer["task"].as_i64().unwrap_or_default())
     }
 
-    /// Waits for the end of a task, a minute at most, and returns it.
+    /// Waits up to a minute for the end of a task, and returns it.
     ///
     /// # Errors
     ///
-    /// Fails if it does not end.
+    /// Fails if it does not end in time.
     pub async fn end(&self, task: i64) -> Result<Value, StageError> {
         for _ in 0..600 {
             let view: Value = self.rest.get(&format!("/api/v1/tasks/{task}")).await?;
@@ -136,12 +136,12 @@ impl Stage {
     ///
     /// # Errors
     ///
-    /// Fails if it is refused or does not end.
+    /// Fails if it is rejected or does not end in time.
     pub async fn run(&self, job: &str) -> Result<Value, StageError> {
         self.end(self.start(job, json!({})).await?).await
     }
 
-    /// The calls that the above do not cover.
+    /// Direct REST access, for other calls.
     pub const fn rest(&self) -> &Rest {
         &self.rest
     }
@@ -160,7 +160,7 @@ impl Stage {
     }
 }
 
-/// Starts a coordinator on the store in `folder`, and returns where it listens.
+/// Starts a coordinator on the store in `folder`, and returns its address.
 async fn coordinate(
     coordinators: &mut JoinSet<()>,
     folder: &Path,

@@ -1,5 +1,4 @@
-//! The examples as programs: what they answer before they do anything, and what they do when nobody
-//! reads them any more.
+//! Runs the examples as programs: their `--help`, and what they do when their output is closed.
 
 #![expect(clippy::unwrap_used, reason = "what a test cannot do without ends it")]
 
@@ -19,7 +18,7 @@ fn answer(program: &str, word: &str) -> Output {
 }
 
 #[test]
-fn an_example_that_is_asked_for_help_says_what_it_is_for_and_does_nothing() {
+fn help_describes_an_example_and_does_nothing_else() {
     for (program, says) in [(QUICKSTART, "All of FastJob"), (WORKER, "FASTJOB_ADMIN_ADDRESSES")] {
         for word in ["--help", "-h"] {
             let help = answer(program, word);
@@ -32,7 +31,7 @@ fn an_example_that_is_asked_for_help_says_what_it_is_for_and_does_nothing() {
 }
 
 #[test]
-fn an_example_that_nobody_reads_any_more_ends_in_order() {
+fn an_example_whose_output_is_closed_ends_gracefully() {
     let folder = tempfile::tempdir().unwrap();
     let mut quickstart = Command::new(QUICKSTART)
         .env("FASTJOB_LISTEN", "127.0.0.1:0")

@@ -1,8 +1,8 @@
-//! What requests may take, and how a client that does not read its response is disconnected.
+//! Memory limits for requests, and disconnection of clients that do not read their responses.
 //!
-//! The port counts the bytes of the requests and responses that are under way against a budget. A
-//! response counts until the last of its bytes has left for the client. A client that takes too
-//! long to read is disconnected: that frees what it held.
+//! The port counts the bytes of current requests and responses against a budget. A response counts
+//! until its last byte has been sent. A client that reads too slowly is disconnected, which frees
+//! its memory.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,10 +12,10 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// The unit of a budget, so that its permits fit into a semaphore.
 const UNIT: u64 = 1024;
-/// How long a request waits for a budget that is used up.
+/// How long a request waits for an exhausted budget.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Memory that all requests, or all responses, may take together. Cheap to clone.
+/// Memory shared by all requests, or by all responses. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Budget {
     units: Arc<Semaphore>,
@@ -23,15 +23,15 @@ pub(crate) struct Budget {
     setting: &'static str,
 }
 
-/// A part of a budget; it returns when this is dropped.
+/// A reserved part of a budget; dropping it returns the memory.
 #[derive(Debug)]
 pub(crate) struct Reserved(Option<OwnedSemaphorePermit>);
 
-/// Why nothing could be reserved.
+/// Why a reservation failed.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "requests of other clients take all of the {} MiB that {setting} allows: ask again, or raise \
-     it", most / 1024
+    "other requests use all of the {} MiB that {setting} allows: retry later, or raise it",
+    most / 1024
 )]
 pub(crate) struct Exhausted {
     most: u64,
@@ -39,14 +39,14 @@ pub(crate) struct Exhausted {
 }
 
 impl Budget {
-    /// A budget of so many bytes, by the name of its setting.
+    /// A budget of this many bytes, with the name of its setting.
     pub(crate) fn new(bytes: u64, setting: &'static str) -> Self {
         let most = (bytes / UNIT).clamp(1, u64::from(u32::MAX >> 3));
         let permits = usize::try_from(most).unwrap_or(Semaphore::MAX_PERMITS);
         Self { units: Arc::new(Semaphore::new(permits)), most, setting }
     }
 
-    /// Reserves so many bytes, at most the whole budget; waits while others have them.
+    /// Reserves this many bytes, at most the whole budget; waits while they are in use.
     ///
     /// # Errors
     ///
@@ -62,13 +62,13 @@ impl Budget {
         }
     }
 
-    /// Takes so many bytes if they are free. What is there already cannot be refused any more, so
-    /// this goes without them otherwise.
+    /// Reserves this many bytes if they are free, and nothing otherwise: data that is already in
+    /// memory can no longer be rejected.
     pub(crate) fn take(&self, bytes: u64) -> Reserved {
         Reserved(Arc::clone(&self.units).try_acquire_many_owned(self.units_of(bytes)).ok())
     }
 
-    /// Gives back what is reserved beyond so many bytes.
+    /// Returns what is reserved beyond this many bytes.
     pub(crate) fn shrink(&self, reserved: &mut Reserved, bytes: u64) {
         let Some(permit) = &mut reserved.0 else { return };
         let needed = usize::try_from(self.units_of(bytes)).unwrap_or(usize::MAX);
@@ -76,7 +76,7 @@ impl Budget {
         drop(permit.split(surplus));
     }
 
-    /// Bytes that are free.
+    /// Free bytes.
     #[cfg(test)]
     pub(crate) fn free(&self) -> u64 {
         self.units.available_permits() as u64 * UNIT
@@ -87,23 +87,23 @@ impl Budget {
     }
 }
 
-/// The bounds of a port, which go with every request.
+/// The limits of a port, attached to every request.
 #[derive(Clone, Debug)]
 pub(crate) struct Bounds {
     /// For bodies of requests.
     pub(crate) requests: Budget,
     /// For lists and other long responses.
     pub(crate) responses: Budget,
-    /// Places for clients that follow a log.
+    /// Slots for clients that follow a log.
     pub(crate) followers: Arc<Semaphore>,
-    /// How long a client may leave a response unread, besides the time that its size takes.
+    /// How long a client may take to read a response, in addition to the time that its size allows.
     pub(crate) unread: Duration,
-    /// How many bytes a client has to read in a second.
+    /// The least bytes per second that a client has to read.
     pub(crate) slowest: u64,
 }
 
 impl Bounds {
-    /// How long a client may take to read a response of so many bytes.
+    /// How long a client may take to read a response of this many bytes.
     pub(crate) fn limit(&self, bytes: u64) -> Duration {
         self.unread + Duration::from_secs(bytes / self.slowest.max(1))
     }
@@ -111,7 +111,7 @@ impl Bounds {
 
 #[cfg(test)]
 impl Bounds {
-    /// Those of a port in a test.
+    /// Limits for tests.
     pub(crate) fn of_tests() -> Self {
         let mib = 1 << 20;
         Self {
@@ -124,14 +124,14 @@ impl Bounds {
     }
 }
 
-/// Ends the connection of a request, with everything on it.
+/// Closes the connection of a request, with everything on it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Hangup(pub(crate) CancellationToken);
 
 /// Bytes of a response that are watched until the client has read them.
 struct Watched {
     bytes: Bytes,
-    /// Returned with the memory.
+    /// Dropped together with the bytes.
     _reserved: Option<Reserved>,
     /// Ends the watch.
     _read: DropGuard,
@@ -143,24 +143,25 @@ impl AsRef<[u8]> for Watched {
     }
 }
 
-/// A watch over a response: the client is disconnected if the watch is not over in time.
+/// Watches a response: the client is disconnected if it does not read the response in time.
 #[derive(Debug)]
 pub(crate) struct Watch(DropGuard);
 
 impl Watch {
-    /// Begins to watch over so many bytes for the client of `hangup`, which has so long to read.
+    /// Starts to watch a response of this many bytes for the client of `hangup`, which has to read
+    /// it within `limit`.
     pub(crate) fn begin(hangup: &Hangup, bytes: u64, limit: Duration, to: String) -> Self {
         let read = CancellationToken::new();
         let guard = read.clone().drop_guard();
         let hangup = hangup.clone();
-        // It ends when the response does, which the connection owns.
+        // Ends with the response, which the connection owns.
         tokio::spawn(async move {
             tokio::select! {
                 () = read.cancelled() => {}
                 () = hangup.0.cancelled() => {}
                 () = tokio::time::sleep(limit) => {
                     tracing::warn!(peer = to, bytes, limit_s = limit.as_secs(),
-                        "a client did not read its response in time and is disconnected");
+                        "client disconnected: it did not read its response in time");
                     hangup.0.cancel();
                 }
             }
@@ -168,7 +169,7 @@ impl Watch {
         Self(guard)
     }
 
-    /// The bytes; the watch is over when they have left.
+    /// The bytes; the watch ends when they are dropped.
     pub(crate) fn over(self, bytes: Bytes, reserved: Option<Reserved>) -> Bytes {
         Bytes::from_owner(Watched { bytes, _reserved: reserved, _read: self.0 })
     }
@@ -181,20 +182,21 @@ mod tests {
     const MIB: u64 = 1 << 20;
 
     #[tokio::test(start_paused = true)]
-    async fn a_budget_that_is_used_up_refuses_after_a_while_and_says_what_to_set() {
+    async fn an_exhausted_budget_fails_after_a_wait_and_names_the_setting() {
         let budget = Budget::new(4 * MIB, "max_response_memory");
         let first = budget.reserve(3 * MIB).await.unwrap();
         let refused = budget.reserve(2 * MIB).await.unwrap_err().to_string();
         assert!(refused.contains("4 MiB that max_response_memory allows"), "{refused}");
         drop(first);
-        let whole = budget.reserve(100 * MIB).await.expect("at most the whole budget is needed");
+        let whole =
+            budget.reserve(100 * MIB).await.expect("a reservation is at most the whole budget");
         assert_eq!(budget.free(), 0);
         drop(whole);
         assert_eq!(budget.free(), 4 * MIB);
     }
 
     #[tokio::test]
-    async fn what_a_response_does_not_need_is_given_back() {
+    async fn unused_reserved_memory_is_returned() {
         let budget = Budget::new(4 * MIB, "s");
         let mut reserved = budget.reserve(3 * MIB).await.unwrap();
         budget.shrink(&mut reserved, MIB);
@@ -215,7 +217,7 @@ mod tests {
         drop(bytes);
         tokio::time::sleep(Duration::from_secs(45)).await;
         assert!(!hangup.0.is_cancelled());
-        assert_eq!(budget.free(), 3 * MIB, "a part of the bytes has not left");
+        assert_eq!(budget.free(), 3 * MIB, "some of the bytes have not been sent");
         tokio::time::sleep(Duration::from_secs(2)).await;
         assert!(hangup.0.is_cancelled());
         drop(part);

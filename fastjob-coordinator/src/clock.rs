@@ -1,8 +1,8 @@
 //! The one place where the coordinator reads clocks.
 //!
-//! The wall clock never runs backwards here. A jump forward is not followed at once: until it is
-//! confirmed, time continues by the uptime, so that a wrong clock which is corrected soon leaves
-//! nothing behind, neither in schedules nor in what was removed. The rule is in `judge`.
+//! The wall clock never runs backwards here. A forward jump is not followed until it is confirmed:
+//! meanwhile time advances with the uptime. So a wrong clock that is corrected soon affects neither
+//! schedules nor retention. The rule is in `judge`.
 
 mod judge;
 mod machine;
@@ -25,23 +25,23 @@ use self::{
 };
 use crate::engine::Now;
 
-/// How far the clock may be set back before it is logged.
+/// A step back is logged if it is larger than this.
 const NOTICED: SignedDuration = SignedDuration::from_secs(5);
-/// Between two looks at the clock.
+/// Interval between two checks of the clock.
 const LOOK: Duration = Duration::from_secs(1);
-/// Between two log lines about a clock that stays wrong.
+/// Interval between two log lines about a clock that stays wrong.
 const REMIND: Duration = Duration::from_secs(600);
 
-/// Whether there is another clock to compare this machine's with.
+/// Whether this machine's clock can be compared with another clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Witness {
-    /// There is none but the uptime.
+    /// Only with the uptime.
     Uptime,
-    /// Each heartbeat brings the database's.
+    /// With the database's clock, which each heartbeat returns.
     Database,
 }
 
-/// The wall clock, held so that it never runs backwards, and the time since the start.
+/// The wall clock, kept from running backwards, and the time since the start.
 #[derive(Debug)]
 pub(crate) struct Clock {
     machine: Box<dyn Machine>,
@@ -51,16 +51,16 @@ pub(crate) struct Clock {
 #[derive(Debug)]
 struct State {
     judge: Judge,
-    /// The latest wall time that was returned, in milliseconds.
+    /// The latest wall time returned, in milliseconds.
     latest: i64,
-    /// Set until the database's clock has been read once, if there is one.
+    /// Set until the database's clock has been read once, if the store has one.
     awaits_database: bool,
 }
 
 /// What is wrong with this machine's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trouble {
-    /// It jumped forward by so much, and is not followed.
+    /// It jumped forward by this much, and is not followed.
     Unconfirmed(SignedDuration),
     /// It was set back: schedules are paused until it shows this time again.
     SetBack(Timestamp),
@@ -78,7 +78,7 @@ impl Clock {
         Self { machine, state: Mutex::new(state) }
     }
 
-    /// A clock that a test moves; it also follows tokio's paused time.
+    /// A clock that a test controls; it also follows tokio's paused time.
     #[cfg(test)]
     pub(crate) fn manual() -> (Arc<Self>, Manual) {
         let manual = Manual::start();
@@ -89,10 +89,11 @@ impl Clock {
     pub(crate) fn now(&self) -> Now {
         let (latest, change) = {
             let mut state = self.lock();
-            // Read under the lock, so that no later reading is judged before it.
+            // Read under the lock, so that readings are judged in the order in which they were
+            // made.
             let (wall, change) = state.judge.judge(read(&*self.machine));
-            // After a step back, time is paused until the clock has caught up: what was recorded
-            // does not happen again.
+            // After a step back, time is paused until the clock has caught up, so that no recorded
+            // fire repeats.
             state.latest = state.latest.max(wall);
             (state.latest, change)
         };
@@ -101,13 +102,13 @@ impl Clock {
         Now { wall, uptime: self.machine.uptime() }
     }
 
-    /// The time since the start, with the time that the machine was suspended. Leases end by it:
-    /// for other nodes the time went on.
+    /// The time since the start, including time that the machine was suspended. Leases use it
+    /// because time went on for the other nodes.
     pub(crate) fn elapsed(&self) -> Duration {
         self.machine.elapsed()
     }
 
-    /// Takes in the database's clock, which was read between two instants of [`Clock::elapsed`].
+    /// Records the database's clock, which was read between two instants of [`Clock::elapsed`].
     pub(crate) fn database(&self, at: Timestamp, asked: Duration, answered: Duration) {
         let change = {
             let mut state = self.lock();
@@ -116,8 +117,8 @@ impl Clock {
             let reading = read(&*self.machine);
             let change = state.judge.database(origin, first, reading);
             if matches!(change, Some(Change::AheadOfDatabase { .. })) {
-                // Nothing was decided by this machine's clock yet: a node that shares its store
-                // takes no partition before its first heartbeat.
+                // This machine's clock has decided nothing yet: a node that shares its store takes
+                // no partition before its first heartbeat.
                 state.latest = origin + millis(reading.elapsed);
             }
             change
@@ -125,21 +126,21 @@ impl Clock {
         change.into_iter().for_each(log);
     }
 
-    /// Pauses the wall clock until this instant, if it is not there yet.
+    /// Pauses the wall clock until this instant, unless it has already been reached.
     pub(crate) fn not_before(&self, at: Timestamp) {
         let mut state = self.lock();
         state.latest = state.latest.max(at.as_millisecond());
     }
 
-    /// The wall time by which old things may be removed; `None` while it is not certain: what is
-    /// removed by a wrong clock does not come back with the right one.
+    /// The wall time to use for retention; `None` while it is uncertain, because rows that a wrong
+    /// clock removes cannot be restored.
     pub(crate) fn settled(&self) -> Option<Timestamp> {
         let wall = self.now().wall;
         let certain = self.trouble().is_none() && !self.lock().awaits_database;
         certain.then_some(wall)
     }
 
-    /// Until when the wall clock is paused, if it was set back by so much that people notice.
+    /// When a paused wall clock resumes, if it was set back far enough for users to notice.
     pub(crate) fn paused_until(&self) -> Option<Timestamp> {
         match self.trouble()? {
             Trouble::SetBack(until) => Some(until),
@@ -172,38 +173,37 @@ fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// What happens to the clock is logged where it is noticed: operators have to see it.
+/// Clock changes are logged here, where they are detected, so that operators see them.
 fn log(change: Change) {
     let span = |millis: i64| format!("{:#}", SignedDuration::from_millis(millis));
     match change {
         Change::Jumped { by } => tracing::warn!(
             jump = span(by),
             confirmed_after_s = judge::CONFIRM.as_secs(),
-            "this machine's clock jumped forward: schedules continue by the uptime. If the clock \
-             still shows this time when confirmed_after_s have passed, or the database's clock \
-             agrees, it is followed, and the fires in between are missed fires. Correct the clock \
-             before that if it is wrong"
+            "this machine's clock jumped forward: schedules follow the uptime for now. The jump is \
+             accepted if it lasts for confirmed_after_s or if the database's clock agrees; the \
+             fires in between then count as missed. If the clock is wrong, correct it before that"
         ),
         Change::Contradicted { by } => tracing::warn!(
             jump = span(by),
-            "the database's clock contradicts the jump of this machine's clock: schedules continue \
-             by the database's clock until this machine's clock is corrected"
+            "the database's clock contradicts the jump of this machine's clock: schedules follow \
+             the database's clock until this machine's clock is corrected"
         ),
         Change::AheadOfDatabase { by } => tracing::warn!(
             ahead = span(by),
-            "this machine's clock is ahead of the database's: schedules go by the database's clock \
-             until this machine's clock is corrected"
+            "this machine's clock is ahead of the database's: schedules follow the database's \
+             clock until this machine's clock is corrected"
         ),
         Change::BehindDatabase { by } => tracing::warn!(
             behind = span(by),
-            "this machine's clock is behind the database's: fires of this node are late by as \
-             much. Correct the clock"
+            "this machine's clock is behind the database's: fires of this node are late by the \
+             same amount. Correct the clock"
         ),
         Change::Confirmed { by, because } => tracing::warn!(
             jump = span(by),
             because,
-            "the jump of this machine's clock is followed. If the clock is wrong, stop all \
-             coordinators, correct it and see `fastjob repair clock`"
+            "the jump of this machine's clock was accepted. If the clock is wrong, stop all \
+             coordinators, correct it and run `fastjob repair clock`"
         ),
         Change::Corrected { by } => tracing::info!(
             jump = span(by),
@@ -212,7 +212,7 @@ fn log(change: Change) {
     }
 }
 
-/// Logs when schedules are paused and when they continue, and repeats while a clock stays wrong.
+/// Logs when schedules pause and resume, and repeats the warning while a clock stays wrong.
 pub(crate) async fn watch(clock: Arc<Clock>, stop: CancellationToken) {
     let mut paused = false;
     let mut logged: Option<Duration> = None;
@@ -225,7 +225,7 @@ pub(crate) async fn watch(clock: Arc<Clock>, stop: CancellationToken) {
                     tracing::warn!(
                         %until,
                         "this machine's clock was set back: schedules are paused until it shows \
-                         that time again. If that takes too long, see `fastjob repair clock`"
+                         that time again. If that takes too long, use `fastjob repair clock`"
                     );
                     logged = Some(uptime);
                 }
@@ -233,15 +233,18 @@ pub(crate) async fn watch(clock: Arc<Clock>, stop: CancellationToken) {
             }
             other => {
                 if paused {
-                    tracing::info!("the clock has caught up, schedules continue");
+                    tracing::info!("the clock has caught up, schedules resume");
                     paused = false;
                 }
                 match other {
-                    // The jump itself was logged when it was noticed.
+                    // The jump itself was logged when it was detected.
                     Some(Trouble::Unconfirmed(_)) if logged.is_none() => logged = Some(uptime),
                     Some(Trouble::Unconfirmed(jump)) if due => {
                         let jump = format!("{jump:#}");
-                        tracing::warn!(jump, "this machine's clock is still not followed");
+                        tracing::warn!(
+                            jump,
+                            "the jump of this machine's clock is still not accepted"
+                        );
                         logged = Some(uptime);
                     }
                     Some(_) => {}
@@ -256,7 +259,7 @@ pub(crate) async fn watch(clock: Arc<Clock>, stop: CancellationToken) {
     }
 }
 
-/// The wall clock as it is, for what is only shown.
+/// The wall clock as it is, for display only.
 pub(crate) fn wall_now() -> Timestamp {
     machine::wall()
 }

@@ -1,4 +1,4 @@
-//! The one file that knows every part: it builds them, joins them, and stops them together.
+//! The one file that knows every part: it builds, connects and stops them together.
 
 mod error;
 pub(crate) mod limits;
@@ -33,12 +33,12 @@ use crate::{
     sweep,
 };
 
-/// How long the part whose end ended the writer may take to be known.
+/// How long to wait for the part that caused the writer to end.
 const CAUSE: Duration = Duration::from_secs(1);
-/// How long the writer may take for the last commits once all else has stopped.
+/// How long the writer may take for the last commits once all other parts have stopped.
 const LAST_COMMITS: Duration = Duration::from_secs(15);
 
-/// A coordinator that has its store and its port, and is ready to run.
+/// A coordinator that has opened its store and bound its port, and is ready to run.
 ///
 /// ```no_run
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -56,7 +56,7 @@ pub struct Coordinator {
     bound: Bound,
     connections: server::Limits,
     guard: Guard,
-    /// By which executors and this node know each other.
+    /// The key with which executors and this node authenticate each other.
     executor_key: Option<ExecutorKey>,
     tls: Option<Tls>,
     store: Opened,
@@ -66,7 +66,7 @@ pub struct Coordinator {
     channels: Channels,
 }
 
-/// Settings of a coordinator that is to be embedded.
+/// Settings of an embedded coordinator.
 #[derive(Clone, Debug, Default)]
 pub struct Builder {
     config: Config,
@@ -74,57 +74,58 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Takes all settings from a configuration.
+    /// Uses all settings of a configuration.
     #[must_use]
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
         self
     }
 
-    /// The address to listen on; port 0 takes a free one. Default: `127.0.0.1:7070`.
+    /// The address to listen on; port 0 selects a free port. Default: `127.0.0.1:7070`.
     #[must_use]
     pub fn listen(mut self, address: SocketAddr) -> Self {
         self.config.coordinator.listen = address;
         self
     }
 
-    /// The file of the embedded store, which is created if it is not there.
+    /// The file of the embedded store, which is created if it does not exist.
     #[must_use]
     pub fn sqlite(mut self, path: impl Into<std::path::PathBuf>) -> Self {
         self.config.coordinator.store = StoreUrl::Sqlite(path.into());
         self
     }
 
-    /// The store, of any kind: `"postgres://user:password@host/database".parse()?` is one that
-    /// several coordinators may share.
+    /// The store, of any kind. A PostgreSQL store,
+    /// `"postgres://user:password@host/database".parse()?`, can be shared by several coordinators.
     #[must_use]
     pub fn store(mut self, store: StoreUrl) -> Self {
         self.config.coordinator.store = store;
         self
     }
 
-    /// The token that executors and callers have to carry.
+    /// The token that executors and callers must present.
     #[must_use]
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.config.coordinator.token = Some(token.into().into());
         self
     }
 
-    /// A channel of one's own that jobs can name; it wins over a configured one of that name.
+    /// A custom alarm channel that jobs can name; it takes precedence over a configured channel of
+    /// that name.
     #[must_use]
     pub fn alarm(mut self, name: impl Into<String>, alarm: impl Alarm + 'static) -> Self {
         self.alarms.insert(name.into(), Channel::custom(alarm));
         self
     }
 
-    /// Opens the store and the port. Raises the process's limit of open files (`RLIMIT_NOFILE`) as
-    /// far as the system lets it, and logs a warning if the limits of connections had to be lowered
-    /// to fit.
+    /// Opens the store and binds the port. Raises the process's limit of open files
+    /// (`RLIMIT_NOFILE`) as far as the system allows, and logs a warning if the connection limits
+    /// had to be lowered to fit.
     ///
     /// # Errors
     ///
-    /// Fails with [`StartError`] if a setting is wrong, the address would be open to others without
-    /// a token or TLS, the store is in use, unreadable or newer, the port is taken, or the process
+    /// Fails with [`StartError`] if a setting is invalid, the address would be exposed without a
+    /// token or TLS, the store is in use, unreadable or newer, the port is taken, or the process
     /// may open too few files.
     pub async fn bind(self) -> Result<Coordinator, StartError> {
         let config = self.config;
@@ -142,7 +143,7 @@ impl Builder {
         let channels = Channels::new(&config.alarms, &custom).map_err(StartError::Config)?;
         let (guard, tls) = safety(&config.coordinator)?;
         let connections = limits::connections_that_fit(&config.coordinator)?;
-        // The port first: a second coordinator on this machine is told so before it touches a file.
+        // Bind first: a second coordinator on this machine fails here, before it touches a file.
         let bound = Server::bind(config.coordinator.listen).map_err(|err| {
             let cause = std::error::Error::source(&err).map(|cause| format!(": {cause}"));
             StartError::Listen(format!("{err}{}", cause.unwrap_or_default()))
@@ -169,7 +170,7 @@ impl Builder {
     }
 }
 
-/// Who is let in, and how the port is encrypted; refused if that leaves it open to others.
+/// The guard and TLS of the port; fails if the settings would expose the port to others.
 fn safety(config: &CoordinatorConfig) -> Result<(Guard, Option<Tls>), StartError> {
     let token = config
         .token
@@ -185,7 +186,7 @@ fn safety(config: &CoordinatorConfig) -> Result<(Guard, Option<Tls>), StartError
     Ok((token.into(), tls))
 }
 
-/// The certificate and its key, if there are to be any; or why there is no TLS with them.
+/// Loads the certificate and its key, if configured. The error says why they cannot be used.
 pub(crate) fn load_tls(config: &CoordinatorConfig) -> Result<Option<Tls>, String> {
     let Some(tls) = &config.tls else { return Ok(None) };
     let files = TlsFiles { cert: tls.cert.clone(), key: tls.key.clone() };
@@ -195,8 +196,8 @@ pub(crate) fn load_tls(config: &CoordinatorConfig) -> Result<Option<Tls>, String
     })
 }
 
-/// The way to the other nodes: they have the cluster's credential, and this node's certificate or one
-/// that the system trusts.
+/// The client for other nodes. They authenticate with the cluster's credential, and use this node's
+/// certificate or one that the system trusts.
 fn peers(config: &CoordinatorConfig, credential: Credential) -> Result<Peers, StartError> {
     let roots = match &config.tls {
         Some(tls) => std::fs::read(&tls.cert).map_err(|err| StartError::Config(err.to_string()))?,
@@ -208,22 +209,23 @@ fn peers(config: &CoordinatorConfig, credential: Credential) -> Result<Peers, St
 }
 
 impl Coordinator {
-    /// Settings for one that is to be embedded.
+    /// Settings for an embedded coordinator.
     pub fn builder() -> Builder {
         Builder::default()
     }
 
-    /// Where it listens.
+    /// The address it listens on.
     pub fn local_addr(&self) -> SocketAddr {
         self.bound.local_addr()
     }
 
-    /// Runs until told to stop; what was handed to the store is written before it returns.
+    /// Runs until `stop` is cancelled. Decisions that were submitted to the store are persisted
+    /// before it returns.
     ///
     /// # Errors
     ///
-    /// Fails with [`RunError`] if a part ends by itself, or if the store does not take the last of
-    /// what was decided.
+    /// Fails with [`RunError`] if a part ends unexpectedly, or if the store does not accept the
+    /// final writes.
     pub async fn run(self, stop: CancellationToken) -> Result<(), RunError> {
         let Self {
             config: settings,
@@ -248,7 +250,7 @@ impl Coordinator {
             None => (ClusterMap::alone(me.clone()), Deadline::never()),
         };
         tracing::info!(listen = %bound.local_addr(), store = %settings.store, "coordinator started");
-        // The writer outlives the rest, so that what was decided is written.
+        // The writer outlives the other parts, so that their decisions are persisted.
         let writing = CancellationToken::new();
         let (writer, writer_handle) = Writer::new(Arc::clone(&store) as _);
         let engines = Engines::new(
@@ -267,8 +269,8 @@ impl Coordinator {
             channels: channels.clone(),
             feeds: Feeds::default(),
         };
-        // Sessions last until engines have ended, within the drain, so that what these sent is not dropped
-        // on its way.
+        // Within the drain timeout, sessions last until the engines have ended, so that the
+        // engines' last messages are delivered.
         let released = CancellationToken::new();
         let link = Link {
             handshakes: Arc::clone(&handshakes),
@@ -321,7 +323,7 @@ impl Coordinator {
             None => {
                 let loaded = store.load(store::Partition(0)).await.map_err(RunError::load)?;
                 if let Some(last) = loaded.clock {
-                    // What was done before this start was not done later than what follows.
+                    // Time must not run backwards across a restart.
                     clock.not_before(last);
                 }
                 let keeping = keeper.alone(loaded, stop.child_token());
@@ -338,17 +340,17 @@ impl Coordinator {
             Arc::clone(&clock),
             stop.child_token(),
         );
-        loops.spawn(part("removal of history", sweep));
-        loops.spawn(part("watch of the clock", clock::watch(clock.clone(), stop.child_token())));
+        loops.spawn(part("history cleanup", sweep));
+        loops.spawn(part("clock watcher", clock::watch(clock.clone(), stop.child_token())));
         let alarms = alarm::run(Arc::clone(&store), channels, turn, clock, stop.child_token());
-        loops.spawn(part("sender of alarms", alarms));
+        loops.spawn(part("alarm sender", alarms));
         let door = Door::new(guard, handshakes);
         let app = server::app(ops, link.into_router(), door, limits::requests(limits));
         let drain = settings.drain;
         let serving = bound.serve(app, tls, connections, stop.child_token(), drain);
         loops.spawn(part("server", serving));
 
-        // A part has a fault, or all are to stop: all stop.
+        // Whether one part fails or `stop` is cancelled, all parts stop.
         let (first, mut written) = tokio::select! {
             ended = loops.join_next() => (ended.and_then(Result::ok), None),
             ended = last.join_next() => {
@@ -356,7 +358,7 @@ impl Coordinator {
                 let panic = written.as_ref().and_then(|written| written.as_ref().err()).cloned();
                 let mut first = Ended { part: "writer", panic };
                 if first.panic.is_none() && !stop.is_cancelled() {
-                    // It ends when nothing can be handed to it any more: which part was first?
+                    // The writer ends when all of its senders have: find the part that ended first.
                     let cause = tokio::time::timeout(CAUSE, loops.join_next()).await;
                     if let Ok(Some(Ok(cause))) = cause {
                         first = cause;
@@ -367,13 +369,13 @@ impl Coordinator {
         };
         let told = stop.is_cancelled();
         if let Some(Ended { part, panic }) = first.as_ref().filter(|_| !told) {
-            tracing::error!(part, panic, "a part of the coordinator ended by itself: all stop");
+            tracing::error!(part, panic, "a part ended unexpectedly, the coordinator shuts down");
         }
         stop.cancel();
         let rest = async {
             while let Some(ended) = loops.join_next().await {
                 if let Ok(Ended { part, panic: Some(panic) }) = ended {
-                    tracing::error!(part, panic, "a part panicked while the coordinator stopped");
+                    tracing::error!(part, panic, "a part panicked during shutdown");
                 }
             }
         };
@@ -390,7 +392,7 @@ impl Coordinator {
             Some(Ok(Ok(()))) => None,
             Some(Ok(Err(unwritten))) => Some(RunError::Unwritten { waited: unwritten.waited }),
             Some(Err(panic)) => Some(Ended { part: "writer", panic: Some(panic) }.into()),
-            // The store neither takes the last commits nor refuses them.
+            // The store neither accepted nor rejected the last commits in time.
             None => Some(RunError::Unwritten { waited: LAST_COMMITS }),
         };
         match tokio::time::timeout(Duration::from_secs(5), store.close()).await {

@@ -1,8 +1,8 @@
-//! The provider of TLS's cryptography, of which a process has one.
+//! The process-wide cryptography provider for TLS.
 
-/// Chooses it, unless the process has chosen one already. Before any client or server of TLS is
-/// made: an embedded coordinator may be the first that needs one.
+/// Installs the provider, unless the process already has one. Must be called before any TLS client
+/// or server is created: an embedded coordinator may be the first to need one.
 pub(crate) fn choose() {
-    // That another was quicker is as good.
+    // It does not matter if another thread installed it first.
     rustls::crypto::ring::default_provider().install_default().ok();
 }

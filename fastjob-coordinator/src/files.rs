@@ -1,8 +1,7 @@
-//! Files that no other user of the machine may read or replace: the store and what is beside it, and
-//! configurations with secrets.
+//! Files that no other user of the machine may read or replace: the store and its companion files,
+//! and configurations with secrets.
 //!
-//! Only Unix tells who may read a file in a way that is checked here. On Windows a file has the
-//! access rules of its folder.
+//! Permissions are checked on Unix only. On Windows a file inherits the access rules of its folder.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
@@ -12,27 +11,27 @@ use std::{
 
 /// Why a file is not used.
 #[derive(Debug, thiserror::Error)]
-#[cfg_attr(not(unix), expect(dead_code, reason = "only Unix tells what a file is and whose"))]
+#[cfg_attr(not(unix), expect(dead_code, reason = "file types and owners are checked on Unix only"))]
 pub(crate) enum NotPrivate {
     #[error("{} cannot be opened: {why}", path.display())]
     Open { path: PathBuf, why: io::Error },
     #[error(
-        "{} is a symbolic link, and it could be pointed elsewhere: remove it, or name the file that it \
-         leads to",
+        "{} is a symbolic link, which could be redirected: remove it, or name the file that it \
+         points to",
         .0.display()
     )]
     Link(PathBuf),
     #[error("{} is not a regular file", .0.display())]
     NoFile(PathBuf),
     #[error(
-        "{} belongs to user {owner}, this process runs as user {user}: run it as that user, or give the \
-         file to this one with `chown {user} {}`",
+        "{} belongs to user {owner}, but this process runs as user {user}: run it as that user, or \
+         change the owner with `chown {user} {}`",
         path.display(), path.display()
     )]
     Owner { path: PathBuf, owner: u32, user: u32 },
 }
 
-/// Makes a folder and those above it that are missing; they are this user's alone.
+/// Creates a folder and its missing parents, accessible to this user only.
 pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
@@ -41,8 +40,8 @@ pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-/// Opens a file for reading and writing, creates it if it is not there, and makes it this user's
-/// alone. It follows no link at the end of the path.
+/// Opens a file for reading and writing. Creates it if it is missing, and restricts it to this
+/// user. Does not follow a link at the end of the path.
 pub(crate) fn open(path: &Path) -> Result<File, NotPrivate> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
@@ -56,7 +55,7 @@ pub(crate) fn open(path: &Path) -> Result<File, NotPrivate> {
     Ok(file)
 }
 
-/// Makes a file this user's alone, if it is there.
+/// Restricts a file to this user, if it exists.
 pub(crate) fn restrict_if_there(path: &Path) -> Result<(), NotPrivate> {
     check(path)?;
     match fs::symlink_metadata(path) {
@@ -74,16 +73,17 @@ mod system {
 
     use super::*;
 
-    /// Only this user reads and writes.
+    /// Read and write for this user only.
     const MODE: u32 = 0o600;
 
     pub(super) fn options_of_the_system(options: &mut OpenOptions) {
-        // A pipe in place of the file must not hold up the start.
+        // A pipe in place of the file must not block the start.
         let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
         options.mode(MODE).custom_flags(i32::try_from(flags).unwrap_or_default());
     }
 
-    /// Refuses what is there and is a link, no file, or another user's. Changes nothing.
+    /// Rejects a link, anything that is not a regular file, and a file of another user. Changes
+    /// nothing.
     pub(crate) fn check(path: &Path) -> Result<(), NotPrivate> {
         let Ok(found) = fs::symlink_metadata(path) else { return Ok(()) };
         if found.is_symlink() {
@@ -115,19 +115,19 @@ mod system {
             tracing::warn!(
                 file = %path.display(),
                 mode = format!("{mode:04o}"),
-                "other users could read or write a file of the store: its mode is 0600 now"
+                "other users could read or write a file of the store: its mode was changed to 0600"
             );
         }
         file.set_permissions(fs::Permissions::from_mode(MODE)).map_err(open)
     }
 
-    /// Whether `file` is still what stands at `path`.
+    /// Whether `path` still names `file`.
     pub(crate) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
         let (held, found) = (file.metadata()?, fs::symlink_metadata(path)?);
         Ok((held.dev(), held.ino()) == (found.dev(), found.ino()))
     }
 
-    /// Whether a link belongs to this user or to root, so that no other user can point it elsewhere.
+    /// Checks that a link belongs to this user or to root, so that no other user can redirect it.
     pub(crate) fn is_own_link(path: &Path) -> Result<(), NotPrivate> {
         let Ok(found) = fs::symlink_metadata(path) else { return Ok(()) };
         let (owner, user) = (found.uid(), process::geteuid().as_raw());
@@ -151,7 +151,7 @@ mod system {
             process::getgroups()?.into_iter().map(process::Gid::as_raw).collect();
         groups.push(process::getegid().as_raw());
         let reader = Reader { user: process::geteuid().as_raw(), groups };
-        // What is no file, such as a pipe, is read once.
+        // Pipes and other special files are read only once, so they are not checked.
         Ok(access.exposed_to_others(&reader).filter(|_| found.is_file()))
     }
 }
@@ -194,7 +194,7 @@ use self::system::{options_of_the_system, restrict};
 
 #[cfg(test)]
 pub(crate) mod testing {
-    //! Files of tests.
+    //! Files for tests.
 
     use std::path::Path;
 

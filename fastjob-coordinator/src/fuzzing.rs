@@ -1,5 +1,5 @@
-//! Where everything that comes from outside is read, for the fuzz targets in `fuzz/`. Each of these
-//! takes any input, and panics where a reader breaks what it promises.
+//! Entry points to every parser of external input, for the fuzz targets in `fuzz/`. Each accepts
+//! any input, and panics if a parser breaks its contract.
 
 use std::path::Path;
 
@@ -7,21 +7,21 @@ use fastjob_core::{JobDraft, wire::v1};
 
 use crate::{BackfillAsk, Config, SilenceAsk, StartAsk, api, cli, rpc};
 
-/// A message of an executor.
+/// A message from an executor.
 pub fn executor_message(message: v1::FromExecutor) {
     if let Some(message) = message.message {
         rpc::fuzz_message(message);
     }
 }
 
-/// A file of jobs: TOML or JSON, whichever it looks like.
+/// A file of jobs, TOML or JSON, as detected.
 pub fn job_file(text: &str) {
     for name in ["jobs", "jobs.toml", "jobs.json"] {
         cli::fuzz_job_file(Path::new(name), text);
     }
 }
 
-/// The configuration of a coordinator; each line after an empty one sets a variable.
+/// The configuration of a coordinator. Each line after an empty one sets a variable.
 pub fn config(text: &str) {
     let (file, vars) = text.split_once("\n\n").unwrap_or((text, ""));
     let var = |name: &str| {
@@ -31,12 +31,12 @@ pub fn config(text: &str) {
     if let Ok((config, problems)) = Config::of_text(file, var)
         && problems.is_empty()
     {
-        // It may make no sense together, and is shown all the same.
+        // The settings may contradict each other, and have to be shown anyway.
         drop((config.check_coordinator(), config.shown()));
     }
 }
 
-/// The target of a request on the first line, a body behind it.
+/// The request target on the first line, then the body.
 pub fn request(text: &str) {
     let (uri, body) = text.split_once('\n').unwrap_or((text, ""));
     if let Ok(uri) = uri.parse() {

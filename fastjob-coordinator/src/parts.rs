@@ -1,5 +1,5 @@
-//! The parts of the process that run as long as it does. If one ends, all end: each has a name, and
-//! a panic in it is an end like any other, which its owner sees at once.
+//! The parts of the process that run until it ends. If one ends, all end. Each part has a name. A
+//! panic in it counts as its end, and its owner sees it at once.
 
 use std::{any::Any, panic::AssertUnwindSafe};
 
@@ -18,7 +18,7 @@ pub(crate) async fn part(part: &'static str, work: impl Future<Output = ()>) -> 
     Ended { part, panic: caught(work).await.err() }
 }
 
-/// Runs a part that has parts of its own, and names the one that ended by itself.
+/// Runs a part that has parts of its own, and returns the inner one that ended.
 pub(crate) async fn whole(
     part: &'static str,
     work: impl Future<Output = Result<(), Ended>>,
@@ -32,12 +32,12 @@ pub(crate) async fn whole(
 
 /// What the work returns, or the message of its panic.
 pub(crate) async fn caught<T>(work: impl Future<Output = T>) -> Result<T, String> {
-    // What the work owned is dropped with it, and locks that it held are usable: they are read
+    // The work's state is dropped with it, and locks that it held stay usable: they are read
     // through `PoisonError::into_inner`.
     AssertUnwindSafe(work).catch_unwind().await.map_err(|panic| message(&*panic))
 }
 
-/// What a panic said.
+/// The message of a panic.
 pub(crate) fn message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".into())
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_inner_part_that_ended_is_the_one_that_is_named() {
+    async fn the_inner_part_that_ended_is_named() {
         let inner = Ended { part: "heartbeat", panic: Some("no".to_owned()) };
         assert_eq!(whole("keeper", std::future::ready(Err(inner.clone()))).await, inner);
     }

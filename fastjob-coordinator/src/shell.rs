@@ -1,7 +1,7 @@
-//! The I/O around the engine: it reads the clocks, carries events in and effects out.
+//! The I/O around the engine: reads the clocks, delivers events and applies effects.
 //!
-//! One loop owns the engine, so it needs no locks. It takes in all that has come together, lets
-//! time pass once, and hands over one commit: under load the batches grow by themselves.
+//! One loop owns the engine, so the engine needs no locks. Each iteration handles all events that
+//! have arrived, advances time once, and submits one commit, so batches grow with load.
 
 use std::{
     sync::{
@@ -26,22 +26,22 @@ use crate::{
     },
 };
 
-/// Most events that are taken in before time passes and a commit is handed over.
+/// Maximum number of events handled before time advances and a commit is submitted.
 const BATCH: usize = 1_024;
-/// How long a call waits for the store before it is told that the answer is not known.
+/// How long a call waits for the store before it fails with an unknown result.
 const ANSWER: Duration = Duration::from_secs(20);
 
-/// How long a call waits for a store that refuses to be written, and may take writes again.
+/// How long a call waits for a store that rejects writes to recover.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The way to the engine.
+/// Sends events and commands to the engine.
 #[derive(Clone, Debug)]
 pub(crate) struct EngineHandle {
     events: mpsc::UnboundedSender<Told>,
     health: watch::Receiver<Health>,
 }
 
-/// What the loop reads from; the other end of a handle.
+/// The receiving end of an [`EngineHandle`], read by the loop.
 pub(crate) struct Inbox(mpsc::UnboundedReceiver<Told>);
 
 #[cfg(test)]
@@ -55,13 +55,13 @@ impl Inbox {
 /// An event on its way to the engine.
 struct Told {
     event: Event,
-    /// Set when the engine takes it in: from then on something may have been done about it.
+    /// Set when the engine handles the event: from then on it may have had an effect.
     taken: Option<Arc<AtomicBool>>,
-    /// Returns when the engine takes it in.
+    /// Released when the engine handles the event.
     spent: Option<Spent>,
 }
 
-/// Credit that a sender has spent on an event; it returns when every copy is dropped.
+/// Credit that a sender has spent on an event. It is released when every copy is dropped.
 pub(crate) type Spent = Arc<dyn Send + Sync>;
 
 impl Told {
@@ -81,30 +81,30 @@ impl EngineHandle {
         (Self { events, health }, Inbox(inbox))
     }
 
-    /// Tells the engine what happened. Never waits: sessions are bounded by the credit that they
-    /// spend, commands by the requests that wait for them.
+    /// Sends an event to the engine. Never waits: session events are bounded by credit, commands by
+    /// the requests that wait for them.
     pub(crate) fn tell(&self, event: Event) {
         self.send(Told { event, taken: None, spent: None });
     }
 
-    /// Tells the engine what a session has spent credit for.
+    /// Like [`tell`](Self::tell), for an event that a session has spent credit on.
     pub(crate) fn tell_spent(&self, event: Event, spent: Option<Spent>) {
         self.send(Told { event, taken: None, spent });
     }
 
     fn send(&self, told: Told) {
         if self.events.send(told).is_err() {
-            tracing::debug!("the engine has ended, an event is dropped");
+            tracing::debug!("event dropped: the engine has ended");
         }
     }
 
-    /// Asks the engine and waits for the answer, which comes when what it says is durable.
+    /// Sends a command and waits for its answer, which is sent once the result is durable.
     ///
     /// # Errors
     ///
-    /// Fails with [`ops::Error::Moved`] if the engine has ended and nothing was done, and with
-    /// [`ops::Error::Unavailable`] if the store is away, does not come back in time, or the engine
-    /// ended before it knew whether what it did is durable.
+    /// Fails with [`ops::Error::Moved`] if the engine ended before it handled the command. Fails
+    /// with [`ops::Error::Unavailable`] if the store is unavailable or times out, or if the engine
+    /// ended before the result was known to be durable.
     pub(crate) async fn ask<T>(
         &self,
         command: impl FnOnce(oneshot::Sender<T>) -> Command,
@@ -112,7 +112,7 @@ impl EngineHandle {
         self.ask_with(|answer| Event::Command(command(answer))).await
     }
 
-    /// Like [`ask`](Self::ask), with an event that brings more than the command.
+    /// Like [`ask`](Self::ask), with an event that contains more than the command.
     pub(crate) async fn ask_with<T>(
         &self,
         event: impl FnOnce(oneshot::Sender<T>) -> Event,
@@ -128,7 +128,7 @@ impl EngineHandle {
         }
     }
 
-    /// Asks for something that writes nothing.
+    /// Like [`ask`](Self::ask), for a command that writes nothing.
     pub(crate) async fn query<T>(
         &self,
         command: impl FnOnce(oneshot::Sender<T>) -> Command,
@@ -147,10 +147,10 @@ impl EngineHandle {
         match tokio::time::timeout(ANSWER, wait).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(_)) if !taken.load(Ordering::Acquire) => Err(ops::Error::Moved),
-            // Its commit may have been under way: asked again, it might be done twice.
+            // Its commit may have been in progress, so a retry could do it twice.
             Ok(Err(_)) => Err(ops::Error::Unavailable(
-                "the partition moved to another node meanwhile: it is not known whether this was \
-                 done"
+                "the partition moved to another node during the request: it is not known whether \
+                 this was done"
                     .to_owned(),
             )),
             Err(_) => Err(ops::Error::Unavailable(
@@ -160,7 +160,7 @@ impl EngineHandle {
         }
     }
 
-    /// Whether the store takes writes: the reason if not.
+    /// Fails with the reason if the store does not accept writes.
     pub(crate) fn ready(&self) -> Result<(), ops::Error> {
         match &*self.health.borrow() {
             Health::Well => Ok(()),
@@ -171,7 +171,7 @@ impl EngineHandle {
     }
 }
 
-/// Returns why, once the store has refused to be written for so long without a break.
+/// Returns the reason once the store has rejected writes continuously for `patience`.
 async fn refuses_for(mut health: watch::Receiver<Health>, patience: Duration) -> String {
     loop {
         let failing = health.wait_for(|health| *health != Health::Well).await;
@@ -189,32 +189,33 @@ async fn refuses_for(mut health: watch::Receiver<Health>, patience: Duration) ->
     }
 }
 
-/// What an engine works with.
+/// The engine's environment.
 #[derive(Clone)]
 pub(crate) struct Around {
     pub(crate) clock: Arc<Clock>,
     pub(crate) writer: WriterHandle,
     pub(crate) sessions: Sessions,
-    /// Until when this engine may act.
+    /// The right of this engine to act.
     pub(crate) permit: Permit,
     pub(crate) lease: Lease,
 }
 
-/// How an engine's loop ends when it is told to.
+/// Signals that end an engine's loop.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ending {
-    /// At once: what is not written yet is left to the next owner.
+    /// Immediate: unpersisted decisions are dropped, and the next owner continues from the store.
     pub(crate) lost: CancellationToken,
-    /// In order: nothing new is taken on, and what was decided is written.
+    /// Orderly: accepts nothing new and persists what was decided.
     pub(crate) retire: CancellationToken,
 }
 
-/// The engine may not act any more: what it decided was not carried out.
+/// The permit has expired: the engine's effects were dropped.
 #[derive(Debug, PartialEq, Eq)]
 struct Refused;
 
-/// Runs the engine until it is told to end, or may not act any more. Then what it decided since its
-/// last commit is dropped with it, as in a crash: the next owner continues from the store.
+/// Runs the engine until it is asked to end or its permit expires. When the permit has expired,
+/// decisions since the last commit are dropped, as in a crash, and the next owner continues from
+/// the store.
 pub(crate) async fn run(
     mut engine: Engine,
     around: Around,
@@ -242,7 +243,8 @@ pub(crate) async fn run(
         engine.handle(now, Event::Tick, &mut effects);
         engine.flush(&mut effects);
         if around.carry_out(&mut effects) == Err(Refused) {
-            // The engine believes that it was done, so it must not decide anything any more.
+            // The engine assumes that its effects were applied, so it must not decide anything
+            // else.
             return around.lease;
         }
     }
@@ -258,9 +260,10 @@ pub(crate) async fn run(
         };
         if let Some(Told { event: Event::Committed(ids), .. }) = next {
             engine.handle(around.clock.now(), Event::Committed(ids), &mut effects);
-            // Nothing new is sent; the next owner finds it in the store. It asks the executor of a
-            // placed attempt, learns that it did not get it, and sends it. Stops are sent for tasks
-            // that are stopping, and outcomes are acknowledged when executors repeat them.
+            // Nothing new is sent; the next owner finds it in the store. For a placed attempt, it
+            // asks the executor, learns that the attempt did not arrive, and sends it. It sends
+            // stops for tasks in the state `stopping`, and acknowledges outcomes when executors
+            // repeat them.
             effects.sends.clear();
             if around.carry_out(&mut effects) == Err(Refused) {
                 return around.lease;
@@ -275,11 +278,11 @@ impl Around {
         self.permit.holds(self.clock.elapsed())
     }
 
-    /// Does what the engine decided: all of it, or nothing if the permit is over.
+    /// Applies all effects of the engine, or none if the permit has expired.
     fn carry_out(&self, effects: &mut Effects) -> Result<(), Refused> {
-        // Looked at just before: a node that was paused must not start what may be another's now.
-        // What is sent later than this, because the process is paused here, has a term that
-        // executors refuse once they have heard of a newer one.
+        // Checked right before sending: a node that was suspended must not start what another node
+        // may now own. If the process is suspended after this check, executors that know a newer
+        // term reject what it sends.
         if !self.may_act() {
             *effects = Effects::default();
             return Err(Refused);

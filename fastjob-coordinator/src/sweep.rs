@@ -1,8 +1,8 @@
-//! Removes what is older than the retention: history, then deleted jobs and lives of executors.
+//! Removes data older than its retention: history, then deleted jobs and lives of executors.
 //!
-//! Each node sweeps the partitions that it holds. It works in pieces that take a short time each,
-//! and rests as long as a piece took, so that commits always get their turn. A removal that falls
-//! behind takes larger pieces. If the store fails, the sweep waits and tries again.
+//! Each node sweeps the partitions that it holds. It works in short pieces and rests for as long as
+//! each piece took, so that commits are not delayed. A sweep that falls behind uses larger pieces.
+//! If the store fails, the sweep waits and tries again.
 
 mod pace;
 #[cfg(test)]
@@ -28,28 +28,28 @@ use crate::{
     store::{LifeId, Partition, Result, RetentionStore},
 };
 
-/// Between two rounds over the history, if the last one removed all there was.
+/// Pause between two rounds over the history, if the last one removed everything.
 const REST: Duration = Duration::from_secs(10);
-/// Between two rounds over deleted jobs and lives.
+/// Pause between two rounds over deleted jobs and lives.
 const TIDY: Duration = Duration::from_secs(3600);
-/// Between two looks at a clock that is not certain.
+/// Pause between two checks of an uncertain clock.
 const UNCERTAIN: Duration = Duration::from_secs(1);
 /// Deleted jobs in one piece.
 const JOBS: u32 = 500;
-/// Shortest time for which deleted jobs and lives are kept. Code that declares a deleted job dates
-/// it once a day, so this has to be some days.
+/// Deleted jobs and lives are kept at least this long. Code that declares a deleted job dates it
+/// once a day, so this has to be several days.
 const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// A deleted job that an executor declares is dated again after this time.
 const DATED_EVERY: SignedDuration = SignedDuration::from_hours(24);
 
-/// What this node holds, and what in it is in use.
+/// What this node holds, and which of it is in use.
 #[async_trait::async_trait]
 pub(crate) trait Holder: Send + Sync {
     /// The partitions that this node may act on now.
     fn held(&self) -> Vec<Partition>;
-    /// The jobs that connected executors declare, each once, by partition.
+    /// The jobs that connected executors declare, without duplicates, by partition.
     fn declared(&self) -> HashMap<Partition, Vec<(ServiceName, JobName)>>;
-    /// Those of the partitions whose engines answered, and the lives that these engines use.
+    /// The partitions whose engines answered, and the lives that these engines use.
     async fn current_lives(&self, partitions: &[Partition]) -> (Vec<Partition>, Vec<LifeId>);
     /// The store has removed deleted jobs that were dated before `before`.
     fn removed(&self, partition: Partition, jobs: Vec<JobId>, before: Timestamp);
@@ -97,8 +97,8 @@ impl Holder for Node {
     }
 }
 
-/// Removes what is older than `history`, until told to stop; zero keeps everything. Nothing is removed
-/// while the clock is not certain.
+/// Removes what is older than `history`, until `stop` is cancelled; zero keeps everything. Nothing
+/// is removed while the clock is uncertain.
 pub(crate) async fn run<S: RetentionStore + ?Sized>(
     store: Arc<S>,
     holder: impl Holder,
@@ -114,7 +114,10 @@ pub(crate) async fn run<S: RetentionStore + ?Sized>(
     let mut tidy_at = Instant::now() + REST;
     while !sweep.stop.is_cancelled() {
         let mut wait = sweep.history().await.unwrap_or_else(|err| {
-            tracing::warn!(error = &err as &dyn std::error::Error, "history not removed");
+            tracing::warn!(
+                error = &err as &dyn std::error::Error,
+                "could not remove old history, retrying"
+            );
             REST
         });
         if Instant::now() >= tidy_at && !sweep.stop.is_cancelled() {
@@ -123,7 +126,10 @@ pub(crate) async fn run<S: RetentionStore + ?Sized>(
                 Ok(Tidied::Now) => tidy_at = Instant::now() + TIDY,
                 Err(err) => {
                     let error = &err as &dyn std::error::Error;
-                    tracing::warn!(error, "deleted jobs and old executors not removed");
+                    tracing::warn!(
+                        error,
+                        "could not remove deleted jobs and old executors, retrying later"
+                    );
                     tidy_at = Instant::now() + TIDY;
                     wait = REST;
                 }
@@ -142,10 +148,10 @@ struct Sweep<S: ?Sized, H> {
     store: Arc<S>,
 }
 
-/// Whether deleted jobs and lives were looked through.
+/// Whether deleted jobs and lives were removed.
 enum Tidied {
     Now,
-    /// The clock was not certain.
+    /// The clock was uncertain.
     Later,
 }
 
@@ -157,7 +163,7 @@ impl<S: RetentionStore + ?Sized, H: Holder> Sweep<S, H> {
             if self.stop.is_cancelled() {
                 break;
             }
-            // A round may be long, so the clock is asked for each piece.
+            // A round may be long, so the clock is read for each piece.
             let Some(now) = self.clock.settled() else { return Ok(UNCERTAIN) };
             let Ok(before) = now.checked_sub(self.history) else { return Ok(REST) };
             let began = Instant::now();
@@ -202,7 +208,7 @@ impl<S: RetentionStore + ?Sized, H: Holder> Sweep<S, H> {
         let (answered, current) = self.holder.current_lives(&held).await;
         let removed = self.store.remove_lives(&answered, &current, before).await?;
         if removed > 0 {
-            tracing::debug!(removed, "old lives of executors removed");
+            tracing::debug!(removed, "old executors removed");
         }
         Ok(Tidied::Now)
     }

@@ -1,11 +1,11 @@
-//! The house: imports run downwards only. The table here is what `ARCHITECTURE.md` draws.
+//! Module layering: imports run downwards only. `ARCHITECTURE.md` refers to the table here.
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-/// Which modules of the crate a module may import from; what is not listed may import anything.
+/// Which modules of the crate a module may import from. Modules that are not listed may import all.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("record", &[]),
     ("engine", &["record"]),
@@ -28,7 +28,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("rpc", &["bounds", "cluster", "engine", "ops", "parts", "sessions", "store"]),
     ("api", &["bounds", "ops"]),
     ("server", &["api", "bounds", "crypto", "ops"]),
-    // Whether the text of a message can be filled in is a rule of alarms.
+    // `alarm` checks whether a message template can be filled in.
     ("config", &["alarm", "files"]),
 ];
 
@@ -43,7 +43,7 @@ fn files(folder: &Path, into: &mut Vec<PathBuf>) {
     }
 }
 
-/// The modules that a file names after `crate::`.
+/// The modules that a file imports through `crate::`.
 fn imports(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (at, _) in text.match_indices("crate::") {

@@ -1,13 +1,13 @@
-//! An attempt: one dispatch of a task to one executor, where it goes next, and how it ended.
+//! An attempt: one dispatch of a task to one executor, its states, and how it ended.
 //!
-//! [`next`] is the one place that moves an attempt. It refuses by default; the attempt's id fences
-//! what arrives late.
+//! [`next`] is the only function that changes an attempt's state. It rejects unknown transitions by
+//! default. The attempt's id fences late reports.
 
 use serde::{Deserialize, Serialize};
 
 use AttemptState::*;
 
-/// Where an attempt is.
+/// The state of an attempt.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AttemptState {
@@ -21,9 +21,9 @@ pub enum AttemptState {
     Succeeded,
     /// It failed; the [`FailReason`] says how.
     Failed,
-    /// It ended because it was told to.
+    /// It ended because it was stopped.
     Stopped,
-    /// The block strategy refused it.
+    /// The block strategy rejected it.
     Skipped,
 }
 
@@ -32,11 +32,11 @@ pub enum AttemptState {
 pub enum AttemptEvent {
     /// It was sent to its executor.
     Dispatched,
-    /// It turned out that its executor never received it.
+    /// Its executor never received it.
     NotReceived,
     /// Its handler was entered.
     Started,
-    /// It is over, this way.
+    /// It ended.
     Ended(End),
 }
 
@@ -47,42 +47,42 @@ pub enum End {
     Succeeded,
     /// It failed, for this reason.
     Failed(FailReason),
-    /// It ended because it was told to.
+    /// It ended because it was stopped.
     Stopped,
-    /// The block strategy refused it.
+    /// The block strategy rejected it.
     Skipped,
 }
 
 /// Why an attempt failed.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Deserialize, Serialize)]
 pub enum FailReason {
-    /// The handler returned an error that a retry may mend.
+    /// The handler returned a retryable error.
     #[serde(rename = "error")]
     Error,
-    /// The handler returned an error that no retry mends.
+    /// The handler returned a permanent error.
     #[serde(rename = "fatal error")]
     Fatal,
     /// It ran longer than its job allows.
     #[serde(rename = "timed out")]
     TimedOut,
-    /// Its executor went away with it.
+    /// Its executor was lost.
     #[serde(rename = "executor lost")]
     ExecutorLost,
     /// The handler panicked.
     #[serde(rename = "panicked")]
     Panicked,
-    /// No executor could take it in time.
+    /// No executor could accept it in time.
     #[serde(rename = "no executor")]
     NoExecutor,
 }
 
-/// Where an attempt goes next; `None` refuses the event. Nothing else moves an attempt.
+/// The next state of an attempt; `None` rejects the event. Nothing else changes an attempt's state.
 pub const fn next(state: AttemptState, event: AttemptEvent) -> Option<AttemptState> {
     use AttemptEvent as E;
     match (state, event) {
         (Planned, E::Dispatched) => Some(Dispatched),
         (Dispatched, E::NotReceived) => Some(Planned),
-        // A reconnect may tell of a start before the answer to the dispatch is known.
+        // After a reconnect, the start may arrive before the result of the dispatch is known.
         (Planned | Dispatched | Running, E::Started) => Some(Running),
         (Planned | Dispatched | Running, E::Ended(end)) => Some(end.state()),
         (Dispatched | Running, E::Dispatched)
@@ -92,10 +92,10 @@ pub const fn next(state: AttemptState, event: AttemptEvent) -> Option<AttemptSta
 }
 
 impl AttemptState {
-    /// Every state, in the order of a life.
+    /// Every state, in order of its occurrence.
     pub const ALL: [Self; 7] = [Planned, Dispatched, Running, Succeeded, Failed, Stopped, Skipped];
 
-    /// Whether nothing moves the attempt any more.
+    /// Whether the state is final.
     pub const fn is_final(self) -> bool {
         matches!(self, Succeeded | Failed | Stopped | Skipped)
     }
@@ -115,7 +115,7 @@ impl AttemptState {
 }
 
 impl End {
-    /// The state of an attempt that ended so.
+    /// The state of an attempt that ended this way.
     pub const fn state(self) -> AttemptState {
         match self {
             Self::Succeeded => Succeeded,
@@ -135,7 +135,7 @@ impl End {
 }
 
 impl FailReason {
-    /// The reason in words, as in JSON.
+    /// The reason as text, as in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Error => "error",
@@ -147,11 +147,11 @@ impl FailReason {
         }
     }
 
-    /// Whether another attempt may do better.
+    /// Whether a retry may succeed.
     pub const fn is_retryable(self) -> bool {
         match self {
             Self::Error | Self::TimedOut | Self::ExecutorLost | Self::Panicked => true,
-            // Waiting for an executor was the retry.
+            // Waiting for an executor already was the retry.
             Self::Fatal | Self::NoExecutor => false,
         }
     }
@@ -165,7 +165,7 @@ mod tests {
         [End::Succeeded, End::Failed(FailReason::Error), End::Stopped, End::Skipped];
 
     #[test]
-    fn nothing_moves_an_attempt_that_has_ended() {
+    fn an_attempt_that_has_ended_never_changes_its_state() {
         let events = [AttemptEvent::Dispatched, AttemptEvent::NotReceived, AttemptEvent::Started];
         let events = events.into_iter().chain(ENDS.map(AttemptEvent::Ended));
         for event in events {

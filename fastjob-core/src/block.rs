@@ -1,6 +1,6 @@
-//! What happens to an attempt of a job that is still running.
+//! What happens when an attempt of a job arrives while another one runs.
 
-/// Where the rule about overlapping holds.
+/// The scope of the overlap rule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum BlockScope {
     /// Within each executor.
@@ -10,31 +10,31 @@ pub enum BlockScope {
     Cluster,
 }
 
-/// What happens to an attempt of a job that is still running.
+/// What happens when an attempt arrives while another one runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum BlockStrategy {
-    /// It waits for its turn.
+    /// It waits for its turn in the lane.
     #[default]
     Serial,
     /// It is skipped.
     SkipNew,
-    /// The running one is stopped, and those that wait are too; then it runs.
+    /// The running one is stopped, waiting ones are removed, and then the new one runs.
     ReplaceRunning,
-    /// It runs beside the others.
+    /// It runs in parallel with the others.
     Parallel,
 }
 
-/// A job's rule about overlapping.
+/// A job's overlap rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Block {
-    /// What happens to an attempt of a job that is still running.
+    /// What happens when an attempt arrives while another one runs.
     pub strategy: BlockStrategy,
-    /// Where that holds.
+    /// The scope of the rule.
     pub scope: BlockScope,
-    /// Most attempts that wait for their turn, with [`BlockStrategy::Serial`] and
-    /// [`BlockStrategy::Parallel`]; what comes on top is skipped.
+    /// Maximum number of waiting attempts, with [`BlockStrategy::Serial`] and
+    /// [`BlockStrategy::Parallel`]. Further attempts are skipped.
     pub max_waiting: u32,
-    /// Most attempts that run beside each other, with [`BlockStrategy::Parallel`].
+    /// Maximum number of attempts that run in parallel, with [`BlockStrategy::Parallel`].
     pub max_running: u32,
 }
 
@@ -50,23 +50,23 @@ impl Default for Block {
 }
 
 impl Block {
-    /// Whether the rule holds across executors, so that one that is cut off from its coordinator
-    /// has to stop what it runs before another may be given it.
+    /// Whether the rule applies across executors. An executor that loses contact with its
+    /// coordinator must then stop its attempts before another executor may run them.
     pub const fn is_exclusive(&self) -> bool {
         matches!(self.scope, BlockScope::Cluster)
     }
 
-    /// Whether a new task of the job replaces one that runs, on whichever executor.
+    /// Whether a new task of the job replaces a running one on any executor.
     pub const fn replaces_across_the_cluster(&self) -> bool {
         self.is_exclusive() && matches!(self.strategy, BlockStrategy::ReplaceRunning)
     }
 
-    /// Largest bound that a job may set.
+    /// Maximum value that a job may set.
     pub const MOST: u32 = 100_000;
 }
 
 impl BlockStrategy {
-    /// Whether attempts wait for their turn, so that there is a bound on how many do.
+    /// Whether attempts wait for their turn, so that their number must be bounded.
     pub const fn waits(self) -> bool {
         matches!(self, Self::Serial | Self::Parallel)
     }

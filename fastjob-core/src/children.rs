@@ -1,7 +1,7 @@
-//! Jobs that are started when a task of another has ended.
+//! Jobs that are started when a task of another job has ended.
 //!
-//! The rule here says which; whether they exist, and whether they lead back to their parent, is for
-//! who knows all jobs to judge.
+//! This module only decides which children to start. Whether they exist, and whether they form a
+//! cycle, can be checked only by code that knows all jobs.
 
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -10,38 +10,38 @@ use crate::{
     task::TaskState,
 };
 
-/// Most children of a job.
+/// Maximum number of children of a job.
 pub const CHILDREN_MOST: usize = 64;
 
-/// Most jobs in a chain of which each is a child of the one before: the limit for jobs when they are
-/// saved, and for the tasks that follow from one start.
+/// Maximum length of a parent-child chain: for jobs when they are saved, and for the tasks that
+/// follow from one start.
 pub const CHAIN_MOST: usize = 100;
 
 /// A job to start when a task of its parent has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Child {
-    /// Which job.
+    /// The job.
     pub job: ChildPath,
-    /// After which end.
+    /// The ends that start it.
     pub on: ChildOn,
-    /// Whether the parent's result becomes the child's param. Where there is no result, as after
-    /// most failures, the child has its own.
+    /// Whether the parent's result becomes the child's param. If there is no result, as after most
+    /// failures, the child's own param is used.
     pub pass_result: bool,
 }
 
-/// After which end of its parent's task a child is started.
+/// Which ends of the parent's task start a child.
 ///
-/// A task has one end, however many shards and retries it had.
+/// A task ends once, regardless of its shards and retries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ChildOn {
     /// The task succeeded.
     #[default]
     Success,
-    /// It failed for good, after its last retry.
+    /// The task failed permanently, after its last retry.
     Failure,
-    /// It succeeded, failed or was stopped: for what has to be done in any case, such as cleaning
-    /// up. A stopped task counts, because what it had begun is left behind as after a failure. A
-    /// skipped one does not: it never began, and often because another is still running.
+    /// The task succeeded, failed or was stopped: for work that is always required, such as
+    /// cleanup. A stopped task counts, because it may have left work behind, like a failed one. A
+    /// skipped task does not count: it never started, often because another one is still running.
     Always,
 }
 
@@ -50,7 +50,7 @@ impl ChildOn {
     pub const NAMES: [(&'static str, Self); 3] =
         [("success", Self::Success), ("failure", Self::Failure), ("always", Self::Always)];
 
-    /// Whether a child is started after this end; never after a state that is no end.
+    /// Whether this end starts the child. False for states that are not final.
     pub const fn follows(self, end: TaskState) -> bool {
         match (self, end) {
             (Self::Success | Self::Always, TaskState::Succeeded)
@@ -61,10 +61,10 @@ impl ChildOn {
     }
 }
 
-/// A job as another one names it: `name`, or `service.name`.
+/// A reference to another job: `name`, or `service.name`.
 ///
-/// Names may have dots of their own, so that only who knows all jobs can tell which is meant: the
-/// job of that whole name, or one of a service.
+/// Names may contain dots, so the reference is ambiguous without the list of all jobs: it is either
+/// a job's whole name, or a job of a service.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ChildPath(Arc<str>);
 
@@ -74,7 +74,7 @@ impl ChildPath {
         &self.0
     }
 
-    /// Whether the job `name` of `service` can be meant.
+    /// Whether the path may refer to the job `name` of `service`.
     pub fn may_mean(&self, service: &ServiceName, name: &JobName) -> bool {
         let rest = self.0.strip_prefix(service.as_str()).and_then(|rest| rest.strip_prefix('.'));
         &*self.0 == name.as_str() || rest == Some(name.as_str())

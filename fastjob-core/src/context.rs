@@ -1,4 +1,4 @@
-//! What a handler is told about the attempt it runs, and what it can say back.
+//! What a handler knows about its attempt, and what it can report.
 
 use std::{
     fmt,
@@ -15,7 +15,7 @@ use crate::{
     task::Cause,
 };
 
-/// Part `index` of `total` of a task; `0` of `1` where the job is not sharded.
+/// Part `index` of `total` of a task; `0` of `1` if the job is not sharded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
     /// From 0.
@@ -29,33 +29,33 @@ impl Shard {
     pub const WHOLE: Self = Self { index: 0, total: 1 };
 }
 
-/// Where the lines of an attempt's log go.
+/// Receives the lines of an attempt's log.
 pub trait JobLog: Send + Sync {
-    /// Appends one entry; it may have several lines. Never waits for a disk and never fails: a log
-    /// that cannot be written says so elsewhere.
+    /// Appends one entry, which may have several lines. Never waits for the disk and never fails;
+    /// write errors are reported elsewhere.
     fn line(&self, text: fmt::Arguments<'_>);
 }
 
-/// How far an attempt has come.
+/// The progress of an attempt.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// How much is done.
+    /// The amount of work done.
     pub done: u64,
-    /// Of how much; 0 where that is not known.
+    /// The total amount of work; 0 if unknown.
     pub total: u64,
-    /// What it is at, for people.
+    /// The current step, shown to users.
     pub note: String,
 }
 
 impl Progress {
-    /// Most bytes of a note; what is longer is cut.
+    /// Maximum bytes of a note. Longer notes are cut.
     pub const NOTE_MAX: usize = 1024;
 }
 
-/// Most bytes of a checkpoint as JSON.
+/// Maximum bytes of a checkpoint as JSON.
 pub const CHECKPOINT_MAX: usize = 64 * 1024;
 
-/// Why a checkpoint could not be written or read.
+/// Why a checkpoint could not be saved or read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CheckpointError {
@@ -65,30 +65,30 @@ pub enum CheckpointError {
         /// Its length as JSON.
         bytes: usize,
     },
-    /// The value has no shape in JSON.
+    /// The value cannot be serialized as JSON.
     #[error("the checkpoint cannot be written as JSON")]
     Unwritable(#[source] serde_json::Error),
-    /// The one that is there is not of the type that the handler wants: another release of the
-    /// handler wrote it.
-    #[error("the last checkpoint is not what the handler wants")]
+    /// The stored checkpoint does not have the type that the handler expects: another release of
+    /// the handler wrote it.
+    #[error("the last checkpoint does not have the type that the handler expects")]
     Unreadable(#[source] serde_json::Error),
 }
 
-/// Where goes what an attempt says of itself while it runs.
+/// Receives the reports of a running attempt.
 pub trait JobReports: Send + Sync {
     /// The latest checkpoint, as JSON. Never waits.
     fn checkpoint(&self, json: &Arc<str>);
 
-    /// The latest progress; its note is within its bound. Never waits.
+    /// The latest progress; its note is already cut. Never waits.
     fn progress(&self, progress: Progress);
 }
 
-/// The facts of an attempt, from which an executor makes its [`JobContext`].
+/// The facts of an attempt, from which an executor creates its [`JobContext`].
 #[derive(Clone, Debug)]
 pub struct AttemptFacts {
     /// The task.
     pub task: TaskId,
-    /// This attempt of it.
+    /// The attempt.
     pub attempt: AttemptId,
     /// 1 for the first attempt of the task.
     pub number: u32,
@@ -100,19 +100,19 @@ pub struct AttemptFacts {
     pub handler: String,
     /// Why the task was started.
     pub cause: Cause,
-    /// The moment of the schedule that the task stands for, if a schedule started it.
+    /// The moment of the schedule that the task was started for, if a schedule started it.
     pub fire_at: Option<Timestamp>,
     /// The task's param.
     pub param: Option<String>,
-    /// Which part of the task this is.
+    /// The part of the task.
     pub shard: Shard,
-    /// The last checkpoint of the attempts before, as JSON.
+    /// The last checkpoint of earlier attempts, as JSON.
     pub checkpoint: Option<Arc<str>>,
 }
 
-/// What a handler is told about the attempt it runs, and what it can say back.
+/// What a handler knows about its attempt, and what it can report.
 ///
-/// Cheap to clone, so that a handler can take it into the tasks it spawns.
+/// Cheap to clone, so that a handler can pass it to the tasks it spawns.
 #[derive(Clone)]
 pub struct JobContext(Arc<Inner>);
 
@@ -121,12 +121,12 @@ struct Inner {
     stop: CancellationToken,
     log: Box<dyn JobLog>,
     reports: Box<dyn JobReports>,
-    /// The latest of this attempt, or of the one before.
+    /// The latest of this attempt, or of the previous one.
     checkpoint: Mutex<Option<Arc<str>>>,
 }
 
 impl JobContext {
-    /// For whoever runs handlers: an executor, or a test of one.
+    /// For code that runs handlers: an executor, or a test.
     pub fn new(
         facts: AttemptFacts,
         stop: CancellationToken,
@@ -137,8 +137,9 @@ impl JobContext {
         Self(Arc::new(Inner { facts, stop, log, reports, checkpoint }))
     }
 
-    /// A context for the test of a handler: task 1, attempt 1; log and progress go to standard
-    /// error. A [`checkpoint`](Self::checkpoint) written before the handler runs is what it finds.
+    /// A context for testing a handler: task 1, attempt 1. Log and progress go to standard error. A
+    /// [`checkpoint`](Self::checkpoint) written before the handler runs is the handler's last
+    /// checkpoint.
     ///
     /// ```
     /// use fastjob_core::JobContext;
@@ -179,22 +180,22 @@ impl JobContext {
         Self::new(facts, CancellationToken::new(), Box::new(Stderr), Box::new(Stderr))
     }
 
-    /// The param, read as JSON, or as it is where `T` is a string.
+    /// The param, parsed as JSON, or as plain text if `T` is a string.
     ///
     /// # Errors
     ///
-    /// Fails with [`ParamError`] if there is none or it is not of the type. The error converts into
-    /// a [`JobError`](crate::JobError).
+    /// Fails with [`ParamError`] if there is no param or it does not have the type. The error
+    /// converts into a [`JobError`](crate::JobError).
     pub fn param<T: DeserializeOwned>(&self) -> Result<T, ParamError> {
         parse_param(self.param_text())
     }
 
-    /// The param as it was given.
+    /// The param as text.
     pub fn param_text(&self) -> Option<&str> {
         self.0.facts.param.as_deref()
     }
 
-    /// Which part of the task this is.
+    /// The part of the task that this attempt runs.
     pub fn shard(&self) -> Shard {
         self.0.facts.shard
     }
@@ -204,12 +205,12 @@ impl JobContext {
         self.0.facts.task
     }
 
-    /// This attempt of the task.
+    /// The attempt.
     pub fn attempt_id(&self) -> AttemptId {
         self.0.facts.attempt
     }
 
-    /// Which attempt of the task this is: 1 for the first, 2 for the first retry.
+    /// The attempt's number: 1 for the first, 2 for the first retry.
     pub fn attempt(&self) -> u32 {
         self.0.facts.number
     }
@@ -234,12 +235,12 @@ impl JobContext {
         self.0.facts.cause
     }
 
-    /// The moment of the schedule that the task stands for, if a schedule started it.
+    /// The moment of the schedule that the task was started for, if a schedule started it.
     pub fn fire_at(&self) -> Option<Timestamp> {
         self.0.facts.fire_at
     }
 
-    /// Writes a line into the attempt's log, which people read while it runs and afterwards.
+    /// Writes a line into the attempt's log, which can be read while it runs and afterwards.
     ///
     /// ```
     /// # let ctx = fastjob_core::JobContext::for_test(None);
@@ -250,9 +251,9 @@ impl JobContext {
         self.0.log.line(format_args!("{line}"));
     }
 
-    /// Says how far the attempt has come: `done` of `total`, 0 where the total is not known. Cheap
-    /// to call often: people see the latest, about twice a second. The note is cut at
-    /// [`Progress::NOTE_MAX`] bytes.
+    /// Reports progress: `done` of `total`, which is 0 if unknown. Cheap to call often: users see
+    /// the latest value, updated about twice a second. The note is cut at [`Progress::NOTE_MAX`]
+    /// bytes.
     ///
     /// ```
     /// # let ctx = fastjob_core::JobContext::for_test(None);
@@ -264,11 +265,13 @@ impl JobContext {
         self.0.reports.progress(Progress { done, total, note });
     }
 
-    /// Leaves a value for the next attempt of the task, should this one fail: it finds it with
-    /// [`last_checkpoint`](Self::last_checkpoint). Only the latest is kept.
+    /// Saves a value for the next attempt of the task, which reads it with
+    /// [`last_checkpoint`](Self::last_checkpoint) if this attempt fails. Only the latest value is
+    /// kept.
     ///
-    /// It is with the coordinator soon, not at once: if this process dies, the next attempt may
-    /// find an earlier one. So it saves work, and does not replace care about doing a thing twice.
+    /// The value reaches the coordinator with a short delay. If this process crashes, the next
+    /// attempt may see an earlier value. So a checkpoint saves work, but the handler must still be
+    /// idempotent.
     ///
     /// ```
     /// # let ctx = fastjob_core::JobContext::for_test(None);
@@ -283,29 +286,29 @@ impl JobContext {
     ///
     /// # Errors
     ///
-    /// Fails with [`CheckpointError::TooLong`] if it has more than [`CHECKPOINT_MAX`] bytes as
-    /// JSON, and with [`CheckpointError::Unwritable`] if it has no shape there; in both cases the
-    /// one before stays.
+    /// Fails with [`CheckpointError::TooLong`] if the value has more than [`CHECKPOINT_MAX`] bytes
+    /// as JSON, and with [`CheckpointError::Unwritable`] if it cannot be serialized. In both cases
+    /// the previous checkpoint is kept.
     pub fn checkpoint<T: Serialize + ?Sized>(&self, value: &T) -> Result<(), CheckpointError> {
         let json = serde_json::to_string(value).map_err(CheckpointError::Unwritable)?;
         if json.len() > CHECKPOINT_MAX {
             return Err(CheckpointError::TooLong { bytes: json.len() });
         }
         let json: Arc<str> = json.into();
-        // Held while it is reported, so that of two threads the one that is kept is also the one
-        // that is told.
+        // Held during the report, so that with two threads, the stored checkpoint is also the last
+        // reported one.
         let mut last = self.0.checkpoint.lock().unwrap_or_else(PoisonError::into_inner);
         self.0.reports.checkpoint(&json);
         *last = Some(json);
         Ok(())
     }
 
-    /// The last checkpoint of the task: of this attempt if it has written one, else of the attempt
-    /// before; `None` if there is none.
+    /// The last checkpoint of the task: from this attempt if it has written one, otherwise from the
+    /// previous attempt; `None` if there is none.
     ///
     /// # Errors
     ///
-    /// Fails with [`CheckpointError::Unreadable`] if it is not of the type.
+    /// Fails with [`CheckpointError::Unreadable`] if the checkpoint does not have the type.
     pub fn last_checkpoint<T: DeserializeOwned>(&self) -> Result<Option<T>, CheckpointError> {
         let last = self.checkpoint_text();
         last.map(|json| serde_json::from_str(&json).map_err(CheckpointError::Unreadable))
@@ -317,13 +320,13 @@ impl JobContext {
         self.0.checkpoint.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Fires when the attempt is to end: somebody stopped it, its time is up, or its executor
-    /// stops. After a grace period the run is aborted at its next `.await`.
+    /// Fires when the attempt has to end: it was stopped, it timed out, or its executor stops.
+    /// After a grace period it is aborted at its next `.await`.
     pub fn stop_token(&self) -> &CancellationToken {
         &self.0.stop
     }
 
-    /// Whether the stop token has fired: for loops that do not await.
+    /// Whether the stop token has fired, for loops that do not await.
     pub fn is_stopping(&self) -> bool {
         self.0.stop.is_cancelled()
     }
@@ -340,7 +343,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_checkpoint_is_kept_up_to_its_bound_and_the_one_before_stays_beyond_it() {
+    fn a_checkpoint_is_kept_up_to_its_bound_and_a_longer_one_keeps_the_previous() {
         let ctx = JobContext::for_test(None);
         assert_eq!(ctx.last_checkpoint::<String>().unwrap(), None);
         let longest = "x".repeat(CHECKPOINT_MAX - 2);
@@ -351,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn a_checkpoint_of_another_type_or_without_a_shape_is_an_error() {
+    fn a_checkpoint_of_another_type_or_not_serializable_is_an_error() {
         let ctx = JobContext::for_test(None);
         let shapeless = std::collections::BTreeMap::from([((1, 2), 3)]);
         let err = ctx.checkpoint(&shapeless).unwrap_err();

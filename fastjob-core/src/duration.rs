@@ -1,25 +1,26 @@
-//! Durations as people write them: `"30s"`, `"1h 30m"`, `"250ms"`.
+//! Durations in human-readable form: `"30s"`, `"1h 30m"`, `"250ms"`.
 //!
-//! Text that is no duration, is negative, or is finer than a millisecond is refused.
+//! Text that is not a duration, is negative, or has a precision finer than a millisecond is
+//! rejected.
 
 use std::time::Duration;
 
 use jiff::{SignedDuration, fmt::friendly};
 
-/// Longest duration that a job or a setting may have: ten years.
+/// Maximum duration of a job or a setting: ten years.
 pub const MAX: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
-/// Why a text is no duration.
+/// Why a text is not a valid duration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidDuration {
-    /// It could not be read.
+    /// It could not be parsed.
     #[error("`{0}` is not a duration; write it like \"30s\", \"10m\", \"1h 30m\" or \"250ms\"")]
     Text(String),
-    /// It is below nothing.
+    /// It is negative.
     #[error("`{0}` is negative")]
     Negative(String),
-    /// It is finer than what is kept.
+    /// Its precision is finer than a millisecond.
     #[error("`{0}` is finer than a millisecond")]
     TooFine(String),
     /// It is longer than [`MAX`].
@@ -27,11 +28,11 @@ pub enum InvalidDuration {
     TooLong(String),
 }
 
-/// Reads a duration of whole milliseconds, 0 to [`MAX`].
+/// Parses a duration of whole milliseconds, 0 to [`MAX`].
 ///
 /// # Errors
 ///
-/// Fails with [`InvalidDuration`], which says what is wrong with the text.
+/// Fails with [`InvalidDuration`], which says what is wrong.
 pub fn parse(text: &str) -> Result<Duration, InvalidDuration> {
     let days = text.trim().strip_suffix('d').and_then(|n| n.trim().parse::<u32>().ok());
     let signed = match days {
@@ -53,7 +54,7 @@ pub fn parse(text: &str) -> Result<Duration, InvalidDuration> {
     Ok(duration)
 }
 
-/// Writes a duration so that [`parse`] reads it back: `1h 30m`.
+/// Formats a duration so that [`parse`] reads it back: `1h 30m`.
 pub fn to_text(duration: Duration) -> String {
     let signed = SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);
     friendly::SpanPrinter::new().duration_to_string(&signed)
@@ -64,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_read_as_people_write_them() {
+    fn durations_are_parsed_in_human_readable_form() {
         for (text, millis) in [
             ("30s", 30_000),
             ("10m", 600_000),

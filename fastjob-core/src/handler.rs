@@ -1,4 +1,4 @@
-//! What a service writes: a handler, what it returns, and how it fails.
+//! Handlers, their results and their errors.
 
 use std::{fmt, sync::Arc};
 
@@ -8,16 +8,15 @@ use crate::context::JobContext;
 
 /// The code of a job.
 ///
-/// Annotate it with `#[job("name")]` of `fastjob-executor`. One value serves every attempt, and
-/// attempts may run at the same time.
+/// One value serves all attempts, and attempts may run concurrently.
 #[async_trait::async_trait]
 pub trait JobHandler: Send + Sync + 'static {
     /// Does the work of one attempt.
     ///
     /// # Errors
     ///
-    /// Any `std::error::Error` converts into a [`JobError`] that may be retried;
-    /// [`JobError::fatal`] makes one that is not.
+    /// Any `std::error::Error` converts into a retryable [`JobError`]. [`JobError::fatal`] creates
+    /// a permanent one.
     async fn execute(&self, ctx: &JobContext) -> JobResult;
 }
 
@@ -45,14 +44,14 @@ pub type JobResult = Result<JobOutput, JobError>;
 pub struct JobOutput(Option<String>);
 
 impl JobOutput {
-    /// Most bytes of a result that are kept; the executor fails an attempt that returns more.
+    /// Maximum bytes of a result. The executor fails an attempt that returns more.
     pub const MAX: usize = 256 * 1024;
 
-    /// A value as JSON; a string stays as it is, `()` and `None` are no result.
+    /// A value as JSON. A string is kept as it is; `()` and `None` are no result.
     ///
     /// # Errors
     ///
-    /// Fails, for good, if the value cannot be written as JSON.
+    /// Fails with a permanent error if the value cannot be serialized as JSON.
     pub fn json<T: Serialize + ?Sized>(value: &T) -> Result<Self, JobError> {
         match serde_json::to_value(value) {
             Ok(serde_json::Value::Null) => Ok(Self(None)),
@@ -104,9 +103,9 @@ impl From<serde_json::Value> for JobOutput {
     }
 }
 
-/// Why a handler failed, and whether trying again may help.
+/// Why a handler failed, and whether it may be retried.
 ///
-/// Any error converts into one that is retryable, with its whole chain of causes in the message:
+/// Any error converts into a retryable one, with its whole error chain in the message:
 ///
 /// ```
 /// use fastjob_core::{JobError, JobResult};
@@ -127,12 +126,12 @@ pub struct JobError {
 }
 
 impl JobError {
-    /// A failure that the job's retry strategy may mend.
+    /// A failure that a retry may fix.
     pub fn retryable(message: impl fmt::Display) -> Self {
         Self { retryable: true, message: message.to_string() }
     }
 
-    /// A failure that no retry mends: the task fails at once.
+    /// A permanent failure: the task fails at once, without retries.
     pub fn fatal(message: impl fmt::Display) -> Self {
         Self { retryable: false, message: message.to_string() }
     }
@@ -142,7 +141,7 @@ impl JobError {
         self.retryable
     }
 
-    /// What went wrong.
+    /// The error message.
     pub fn message(&self) -> &str {
         &self.message
     }
@@ -161,7 +160,7 @@ impl fmt::Debug for JobError {
     }
 }
 
-// `JobError` itself is no `std::error::Error`, so that this covers every error of a handler.
+// `JobError` does not implement `std::error::Error`, so that this covers every error of a handler.
 impl<E: std::error::Error> From<E> for JobError {
     fn from(err: E) -> Self {
         let mut message = err.to_string();
@@ -175,32 +174,32 @@ impl<E: std::error::Error> From<E> for JobError {
     }
 }
 
-/// Why a param could not be read as the handler's type.
+/// Why a param could not be parsed as the handler's type.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParamError {
     /// The task has no param.
     #[error(
-        "the task has no param, the handler needs one: start it with a param, or give its job one"
+        "the task has no param, the handler needs one: start it with a param, or set one in its job"
     )]
     Missing,
-    /// It is not JSON of the type that the handler wants.
-    #[error("the param is not what the handler wants")]
+    /// It is not JSON of the type that the handler expects.
+    #[error("the param does not have the type that the handler expects")]
     Invalid(#[source] serde_json::Error),
 }
 
-/// Reads a param: JSON of the type, or the text itself where the type is a string.
+/// Parses a param: JSON of the type, or the text itself if the type is a string.
 ///
 /// # Errors
 ///
-/// Fails with [`ParamError`] if there is none or it is not of the type; a type that accepts `null`
-/// (such as `Option<T>` and `()`) also takes a missing param.
+/// Fails with [`ParamError`] if there is no param or it does not have the type. A type that accepts
+/// `null` (such as `Option<T>` and `()`) also accepts a missing param.
 pub fn parse_param<T: DeserializeOwned>(param: Option<&str>) -> Result<T, ParamError> {
     let Some(text) = param else {
         return serde_json::from_str("null").map_err(|_| ParamError::Missing);
     };
     serde_json::from_str(text).or_else(|err| {
-        // A plain word is a fine param for a handler that wants a string.
+        // Plain text is a valid param for a handler that expects a string.
         serde_json::from_value(serde_json::Value::String(text.to_owned()))
             .map_err(|_| ParamError::Invalid(err))
     })
@@ -215,7 +214,7 @@ mod tests {
     struct Outer(#[source] std::num::ParseIntError);
 
     #[test]
-    fn an_error_carries_its_causes_into_the_message() {
+    fn an_errors_message_includes_its_causes() {
         let err: JobError = Outer("x".parse::<u8>().unwrap_err()).into();
         assert_eq!(err.message(), "could not save: invalid digit found in string");
         assert!(err.is_retryable());

@@ -1,7 +1,7 @@
-//! Names of things: numbers handed out by the coordinator, and words chosen by people.
+//! Ids and names: numbers assigned by the coordinator, and names chosen by users.
 //!
-//! Whoever holds one of the words never checks it again; text that breaks the rules is refused
-//! where it comes in. The numbers stay under 2^53, so that JSON clients keep them whole.
+//! Names are checked when they are parsed, and never again. Ids stay below 2^53, so that JSON
+//! clients do not lose precision.
 
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -25,16 +25,16 @@ macro_rules! numbers {
 }
 
 numbers! {
-    /// Names one job of a store, for ever; a job keeps it when it is edited.
+    /// Identifies a job of a store permanently, also when the job is edited.
     JobId
-    /// Names one started piece of work, for ever. It is the id of the task's first attempt.
+    /// Identifies a task permanently. It is also the id of the task's first attempt.
     TaskId
-    /// Names one dispatch of a task to one executor, for ever. XXL-JOB calls it `logId`.
+    /// Identifies an attempt permanently. XXL-JOB calls it `logId`.
     AttemptId
 }
 
 impl TaskId {
-    /// The attempt that a task begins with.
+    /// The first attempt of the task.
     pub const fn first_attempt(self) -> AttemptId {
         AttemptId(self.0)
     }
@@ -43,17 +43,17 @@ impl TaskId {
 /// Longest name, in bytes.
 pub const NAME_MAX: usize = 128;
 
-/// Why a text is no name.
+/// Why a text is not a valid name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidName {
-    /// There is nothing in it.
+    /// It is empty.
     #[error("the name is empty")]
     Empty,
     /// It has more than [`NAME_MAX`] bytes.
     #[error("the name has {0} bytes, at most {NAME_MAX} are allowed")]
     TooLong(usize),
-    /// It has a character that names may not have.
+    /// It contains a character that is not allowed.
     #[error("`{0}` has the character `{1}`; letters, digits, `_`, `-`, `.` and `:` are allowed")]
     Character(String, char),
 }
@@ -126,8 +126,8 @@ words! {
     ExecutorName
     /// The name of a channel that alarms are sent to.
     ChannelName
-    /// One life of an executor's process: a new value at each start. It is public; the executor
-    /// proves that it is its own by the secret that it is made from.
+    /// Identifies one start of an executor's process: a new value at each start. It is public; the
+    /// executor proves that it owns it with the secret that it is derived from.
     Incarnation
 }
 

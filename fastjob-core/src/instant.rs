@@ -1,38 +1,37 @@
-//! Instants as people write them: RFC 3339, `2026-11-24T08:00:00Z`.
+//! Instants in RFC 3339 format: `2026-11-24T08:00:00Z`.
 //!
-//! The one reader for job files, REST and the command line, so that they say the same of a text
-//! that is none.
+//! Job files, REST and the command line all use this parser, so they report the same errors.
 
 use jiff::{Timestamp, civil::DateTime};
 
-/// Why a text is no instant.
+/// Why a text is not a valid instant.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidInstant {
-    /// It could not be read.
+    /// It could not be parsed.
     #[error(
         "`{0}` is not an instant; write it like 2026-11-24T08:00:00Z, or with an offset like \
          2026-11-24T16:00:00+08:00"
     )]
     Text(String),
-    /// It is a day or a time of day without saying where in the world.
+    /// It is a date or time without a time zone.
     #[error("`{given}` is an instant only with a time zone; write it like {with_zone} for UTC")]
     NoZone {
         /// The text.
         given: String,
-        /// The same in UTC.
+        /// The same instant in UTC.
         with_zone: Timestamp,
     },
 }
 
-/// Longest text that is repeated in an error.
+/// Maximum bytes of the text that an error message quotes.
 const SHOWN: usize = 64;
 
-/// Reads an instant in whole milliseconds, which is how exactly instants are kept.
+/// Parses an instant and truncates it to milliseconds, the precision of stored instants.
 ///
 /// # Errors
 ///
-/// Fails with [`InvalidInstant`], which says how one is written.
+/// Fails with [`InvalidInstant`], which shows the expected format.
 pub fn parse(text: &str) -> Result<Timestamp, InvalidInstant> {
     let invalid = || {
         let end = text.floor_char_boundary(SHOWN);
@@ -55,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn instants_are_read_in_any_offset_and_kept_to_the_millisecond() {
+    fn instants_are_parsed_with_any_offset_and_kept_to_the_millisecond() {
         for (text, at) in [
             ("2026-11-24T08:00:00Z", "2026-11-24T08:00:00Z"),
             ("2026-11-24T16:00:00+08:00", "2026-11-24T08:00:00Z"),
@@ -66,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_instant_is_told_with_how_one_is_written() {
+    fn an_invalid_instant_is_rejected_with_the_expected_format() {
         #[track_caller]
         fn check(text: &str, expected: &str) {
             assert_eq!(parse(text).unwrap_err().to_string(), expected);

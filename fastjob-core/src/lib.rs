@@ -1,8 +1,9 @@
-//! The words and rules of FastJob.
+//! The types and rules of FastJob.
 //!
-//! A [`Job`] says what to run and how; its [`Timetable`] says when. Each start of it is a **task**,
-//! each dispatch of a task to an executor an **attempt**. The rules here know nothing of time,
-//! chance or I/O: they take `now` and dice, and return a decision.
+//! A [`Job`] defines what to run and how; its [`Timetable`] defines when. Each start of a job is a
+//! **task**, and each dispatch of a task to an executor is an **attempt**. The rules in this crate
+//! are pure functions: they receive the current time and random numbers as arguments, and do no
+//! I/O.
 
 pub mod attempt;
 pub mod block;

@@ -1,20 +1,20 @@
-//! What serde says of a value that does not fit, in the words of those who wrote it.
+//! Rewrites serde's errors for users.
 //!
-//! It speaks of `u32` and `struct BlockDraft`, which are ours; whoever wrote a file or a body wants
-//! to know which field is meant, what was found there, and what would do.
+//! serde names Rust types such as `u32` and `struct BlockDraft`. Users need to know which field is
+//! meant, what was found, and which values are valid.
 
-/// A value that does not fit where it stands.
+/// A value that does not have the expected type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Misread {
-    /// The path of the field, such as `children[0].job`; empty for the whole.
+    /// The path of the field, such as `children[0].job`; empty for the whole input.
     pub field: String,
-    /// What was found and what is expected.
+    /// What was found and what was expected.
     pub message: String,
 }
 
 impl Misread {
-    /// Understands what serde `said` at `path`, where `table` is what the format calls fields with
-    /// their values. What is not understood is left as it is.
+    /// Parses what serde `said` about `path`. `table` is the format's term for a set of fields with
+    /// values. Unknown messages are kept as they are.
     pub fn of(path: &str, said: &str, table: &str) -> Self {
         let path = if path == "." { "" } else { path };
         let (said, place) = split_place(said);
@@ -33,7 +33,7 @@ impl Misread {
     }
 }
 
-/// ` at line 1 column 9`, which serde_json puts at the end, apart from the rest.
+/// Splits off ` at line 1 column 9`, which serde_json appends.
 fn split_place(said: &str) -> (&str, &str) {
     let is_place = |place: &str| {
         let mut words = place.split(' ').skip(3);
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_found_and_what_is_expected_are_told_without_the_names_of_types() {
+    fn found_and_expected_values_are_reported_without_type_names() {
         let whole = "expected a whole number from 0 to 4294967295";
         check(r#"{"retry": {"count": "many"}}"#, &format!("found the text \"many\", {whole}"));
         check(r#"{"shard": {"count": -1}}"#, &format!("found -1, {whole}"));
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn the_place_in_the_text_is_kept_and_what_is_missing_is_the_field() {
+    fn the_position_is_kept_and_a_missing_field_is_named() {
         let said = "invalid type: string \"a, expected b\", expected u32 at line 2 column 9";
         let read = Misread::of("a[2].b", said, "a table");
         assert_eq!(read.field, "a[2].b");

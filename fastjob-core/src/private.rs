@@ -1,8 +1,8 @@
-//! Which users of a machine may read a file: the rule for files that hold secrets.
+//! Which users of a machine may read a file: the rule for files that contain secrets.
 
 use std::fmt;
 
-/// Who runs a process.
+/// The user that runs a process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reader {
     /// The effective user id.
@@ -11,7 +11,7 @@ pub struct Reader {
     pub groups: Vec<u32>,
 }
 
-/// Who may do what with a file, as Unix notes it.
+/// Unix permissions of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Access {
     /// The permission bits.
@@ -22,7 +22,7 @@ pub struct Access {
     pub group: u32,
 }
 
-/// Why others than a process can read a file.
+/// Why others can read or change a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exposed {
     /// Any user of the machine can.
@@ -37,7 +37,7 @@ pub enum Exposed {
         /// The group.
         group: u32,
     },
-    /// It belongs to another user, who can change what is in it, too.
+    /// It belongs to another user, who can also change it.
     ToOwner {
         /// The owner.
         user: u32,
@@ -45,7 +45,7 @@ pub enum Exposed {
 }
 
 impl Exposed {
-    /// Whether others could have written what is in it: the file may say nothing in its own favour.
+    /// Whether others could have written the file, so that it must not vouch for itself.
     pub fn is_changed_by_others(self) -> bool {
         match self {
             Self::ToAll { mode } | Self::ToGroup { mode, .. } => mode & 0o022 != 0,
@@ -53,23 +53,23 @@ impl Exposed {
         }
     }
 
-    /// Whether a file is not to be read at all, whatever is in it. One that was `named` is the word of
-    /// whoever runs the process, also if another user owns it; one that was found in a folder is not.
+    /// Whether a file must not be read at all. A file that was `named` explicitly is trusted even
+    /// if another user owns it; one that was found in a folder is not.
     pub fn is_foreign(self, named: bool) -> bool {
         self.is_changed_by_all() || (!named && matches!(self, Self::ToOwner { .. }))
     }
 
-    /// Whether any user of the machine could have written what is in it.
+    /// Whether any user of the machine could have written the file.
     fn is_changed_by_all(self) -> bool {
         matches!(self, Self::ToAll { mode } if mode & 0o002 != 0)
     }
 }
 
 impl Access {
-    /// Who else can read it; `None` if it is private to `reader` and root.
+    /// Who else can read the file; `None` if it is private to `reader` and root.
     ///
-    /// A file of root may be readable by a group of the process: so services are given their secrets
-    /// in `/etc` and by Kubernetes, where the process could not read the file otherwise.
+    /// A root file may be readable by one of the process's groups: services in `/etc` and in
+    /// Kubernetes get their secrets this way, and could not read them otherwise.
     pub fn exposed_to_others(self, reader: &Reader) -> Option<Exposed> {
         const ROOT: u32 = 0;
         let Self { mode, user, group } = self;
@@ -83,7 +83,8 @@ impl Access {
         if mode & 0o007 != 0 {
             return Some(Exposed::ToAll { mode });
         }
-        // systemd gives credentials as files of root and root's group, with a list of who may read.
+        // systemd provides credentials as files of root and root's group, with an ACL for the
+        // reader.
         let is_of_group = group == ROOT || reader.groups.contains(&group);
         let is_given = user == ROOT && mode & 0o030 == 0 && is_of_group;
         if mode & 0o070 != 0 && !is_given {
@@ -103,7 +104,7 @@ impl fmt::Display for Exposed {
             Self::ToGroup { mode, group } => {
                 write!(f, "the users of group {group} can read it (mode {mode:04o})")
             }
-            Self::ToOwner { user } => write!(f, "it belongs to user {user}, who is another user"),
+            Self::ToOwner { user } => write!(f, "it belongs to another user ({user})"),
         }
     }
 }
@@ -113,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_private_if_it_is_ones_own_or_roots_and_nobody_else_reads_it() {
+    fn a_file_is_private_if_it_is_the_users_or_roots_and_not_readable_by_others() {
         let reader = Reader { user: 1000, groups: vec![1000, 2000] };
         let exposed = |user, group, mode| Access { mode, user, group }.exposed_to_others(&reader);
         assert_eq!(exposed(1000, 1000, 0o100_600), None);
@@ -122,12 +123,16 @@ mod tests {
         assert_eq!(exposed(1000, 1000, 0o644), Some(Exposed::ToAll { mode: 0o644 }));
         assert_eq!(exposed(1000, 1000, 0o602), Some(Exposed::ToAll { mode: 0o602 }));
         let group = |mode, group| Some(Exposed::ToGroup { mode, group });
-        assert_eq!(exposed(1000, 1000, 0o640), group(0o640, 1000), "the group may have others");
+        assert_eq!(
+            exposed(1000, 1000, 0o640),
+            group(0o640, 1000),
+            "the group may have other members"
+        );
         assert_eq!(exposed(7, 1000, 0o600), Some(Exposed::ToOwner { user: 7 }));
-        // As Kubernetes gives secrets with `fsGroup`, and packages put files into /etc.
+        // As Kubernetes mounts secrets with `fsGroup`, and packages install files in /etc.
         assert_eq!(exposed(0, 2000, 0o440), None);
         assert_eq!(exposed(0, 1000, 0o640), None);
-        // As systemd gives credentials.
+        // As systemd provides credentials.
         assert_eq!(exposed(0, 0, 0o440), None);
         assert_eq!(exposed(0, 2000, 0o460), group(0o460, 2000), "the group may change it");
         assert_eq!(exposed(0, 3000, 0o440), group(0o440, 3000));

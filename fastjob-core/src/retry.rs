@@ -1,19 +1,19 @@
-//! Whether a failed attempt is followed by another, and after how long.
+//! Decides whether and when a failed attempt is retried.
 
 use std::time::Duration;
 
-/// How often and when a failed attempt is tried again.
+/// How often and when a failed attempt is retried.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RetryPolicy {
-    /// Most retries of a task; 0 is none.
+    /// Maximum number of retries of a task; 0 means no retries.
     pub count: u32,
-    /// Before the first retry.
+    /// Delay before the first retry.
     pub delay: Duration,
-    /// What each further delay is multiplied by, at least 1.
+    /// Factor by which each further delay grows, at least 1.
     pub factor: f64,
-    /// Longest delay, before jitter.
+    /// Maximum delay, before jitter.
     pub max_delay: Duration,
-    /// Part of the delay that is added or taken away by chance, 0 to 1.
+    /// Fraction of the delay that is randomly added or subtracted, 0 to 1.
     pub jitter: f64,
 }
 
@@ -30,11 +30,11 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// Most retries that a job may ask for.
+    /// Maximum number of retries that a job may set.
     pub const MOST: u32 = 100;
 
-    /// How long to wait after the failure of attempt `number` (1 is the first); `None` when no
-    /// retry is left. `dice` is uniform in `0.0..1.0` and decides the jitter.
+    /// The delay after the failure of attempt `number` (1 is the first); `None` if no retry is
+    /// left. `dice` is uniform in `0.0..1.0` and determines the jitter.
     pub fn delay_after(&self, number: u32, dice: f64) -> Option<Duration> {
         if number > self.count {
             return None;

@@ -1,20 +1,21 @@
-//! A task: one started piece of work, and where it goes next.
+//! A task: one started piece of work, and its states.
 //!
-//! [`next`] is the one place that moves a task. It refuses by default.
+//! [`next`] is the only function that changes a task's state. It rejects unknown transitions by
+//! default.
 
 use serde::{Deserialize, Serialize};
 
 use TaskState::*;
 
-/// Where a task is.
+/// The state of a task.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TaskState {
-    /// Recorded; no attempt of it has been entered.
+    /// Persisted; no attempt of it has been entered.
     Queued,
-    /// A handler has been entered, or a retry is to come.
+    /// A handler has been entered, or a retry is pending.
     Running,
-    /// Somebody asked for its end, which has not been reported yet.
+    /// A stop was requested, and the end has not been reported yet.
     Stopping,
     /// Its handler returned a result.
     Succeeded,
@@ -22,7 +23,7 @@ pub enum TaskState {
     Failed,
     /// It was stopped before it succeeded.
     Stopped,
-    /// Its block or misfire strategy refused it.
+    /// Its block or misfire strategy skipped it.
     Skipped,
 }
 
@@ -31,30 +32,30 @@ pub enum TaskState {
 pub enum TaskEvent {
     /// An attempt of it was entered.
     AttemptStarted,
-    /// An attempt succeeded, and was the last that was needed.
+    /// An attempt succeeded, and it was the last one needed.
     AttemptSucceeded,
-    /// An attempt failed and another will follow.
+    /// An attempt failed and a retry follows.
     RetryPlanned,
-    /// An attempt failed and none will follow.
+    /// An attempt failed and no retry follows.
     AttemptFailed,
-    /// An attempt ended because it was told to.
+    /// An attempt ended because it was stopped.
     AttemptStopped,
-    /// The block or misfire strategy refused its first attempt.
+    /// The block or misfire strategy rejected its first attempt.
     AttemptSkipped,
-    /// Somebody asked for its end.
+    /// A stop was requested.
     StopAsked,
 }
 
-/// Where a task goes next; `None` refuses the event. Nothing else moves a task.
+/// The next state of a task; `None` rejects the event. Nothing else changes a task's state.
 pub const fn next(state: TaskState, event: TaskEvent) -> Option<TaskState> {
     use TaskEvent as E;
     match (state, event) {
         (Queued | Running, E::AttemptStarted | E::RetryPlanned) => Some(Running),
         (Stopping, E::AttemptStarted) => Some(Stopping),
-        // What was done is done, also when a stop was on its way.
+        // A success counts even if a stop was already requested.
         (Queued | Running | Stopping, E::AttemptSucceeded) => Some(Succeeded),
         (Queued | Running, E::AttemptFailed) => Some(Failed),
-        // Nobody waits for the reason of a failure after asking for the end.
+        // After a stop request, the reason of a failure does not matter.
         (Stopping, E::AttemptFailed | E::AttemptSkipped) => Some(Stopped),
         (Queued | Running | Stopping, E::AttemptStopped) => Some(Stopped),
         (Queued | Running, E::AttemptSkipped) => Some(Skipped),
@@ -64,10 +65,10 @@ pub const fn next(state: TaskState, event: TaskEvent) -> Option<TaskState> {
 }
 
 impl TaskState {
-    /// Every state, in the order of a life.
+    /// Every state, in order of its occurrence.
     pub const ALL: [Self; 7] = [Queued, Running, Stopping, Succeeded, Failed, Stopped, Skipped];
 
-    /// Whether nothing moves the task any more.
+    /// Whether the state is final.
     pub const fn is_final(self) -> bool {
         matches!(self, Succeeded | Failed | Stopped | Skipped)
     }
@@ -92,11 +93,11 @@ impl std::fmt::Display for TaskState {
     }
 }
 
-/// A text that names no task state.
+/// A text that is not a task state.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is no task state; there are queued, running, stopping, succeeded, failed, stopped and \
-     skipped"
+    "`{0}` is not a task state; there are queued, running, stopping, succeeded, failed, stopped \
+     and skipped"
 )]
 pub struct UnknownTaskState(pub String);
 
@@ -117,9 +118,9 @@ impl std::str::FromStr for TaskState {
 pub enum Cause {
     /// Its job's schedule fired.
     Schedule,
-    /// Its job's misfire strategy made up for fires that were missed.
+    /// Its job's misfire strategy caught up on missed fires.
     Misfire,
-    /// A person started it.
+    /// A user started it.
     Manual,
     /// A program started it.
     Api,
@@ -155,7 +156,7 @@ mod tests {
     ];
 
     #[test]
-    fn nothing_moves_a_task_that_has_ended() {
+    fn a_task_that_has_ended_never_changes_its_state() {
         for state in TaskState::ALL.into_iter().filter(|state| state.is_final()) {
             for event in EVENTS {
                 assert_eq!(next(state, event), None, "{state} moved on {event:?}");
@@ -171,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn every_open_state_has_a_way_to_every_end() {
+    fn every_open_state_can_reach_every_final_state() {
         for state in [Queued, Running, Stopping] {
             assert!(next(state, TaskEvent::AttemptStopped).is_some_and(TaskState::is_final));
             assert!(next(state, TaskEvent::AttemptSucceeded).is_some_and(TaskState::is_final));

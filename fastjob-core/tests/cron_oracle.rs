@@ -1,4 +1,4 @@
-//! The `cron` crate as an oracle, in UTC and for the expressions that it knows.
+//! Compares with the `cron` crate, in UTC and for the expressions that it supports.
 
 use std::str::FromStr;
 
@@ -38,13 +38,13 @@ proptest! {
     #[test]
     fn the_cron_crate_agrees(text in expression(), after in 0..2_500_000_000_i64) {
         let Ok(oracle) = cron::Schedule::from_str(&text) else {
-            return Err(TestCaseError::reject("not for the cron crate"));
+            return Err(TestCaseError::reject("not supported by the cron crate"));
         };
         let ours = Cron::from_str(&text).unwrap();
         let mut at = Timestamp::from_second(after).unwrap();
         let start: DateTime<Utc> = DateTime::from_timestamp(after, 0).unwrap();
         for expected in oracle.after(&start).take(10) {
-            if expected.timestamp() > 4_102_444_800 { break; } // 2100: the end of its years
+            if expected.timestamp() > 4_102_444_800 { break; } // 2100: its last year
             let found = ours.next_after(at, &TimeZone::UTC);
             prop_assert_eq!(found.map(Timestamp::as_second), Some(expected.timestamp()), "{}", text);
             at = found.unwrap();

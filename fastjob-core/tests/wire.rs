@@ -1,8 +1,8 @@
-//! The committed protocol code is what the `.proto` files say.
+//! The committed protocol code must match the `.proto` files.
 
 use std::{fs, path::Path};
 
-/// Run with `FASTJOB_REGENERATE=1` to write the code anew after a change of the protocol.
+/// Run with `FASTJOB_REGENERATE=1` to regenerate the code after a change of the protocol.
 #[test]
 fn the_generated_protocol_code_is_current() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -1,9 +1,9 @@
-//! The executor's own thread, apart from those of the service.
+//! The executor's own thread, separate from the service's runtime threads.
 //!
-//! Handlers run on the service's runtime, and one that blocks takes a thread of it away: a few such,
-//! and nothing else runs there. What keeps the executor in touch with its coordinators, and what
-//! looks after the time limits of its attempts, therefore has a thread and a small runtime of its
-//! own.
+//! Handlers run on the service's runtime. A handler that blocks occupies one of its threads, and a
+//! few blocking handlers stall the whole runtime. The parts that keep the connections to the
+//! coordinators alive and enforce attempt timeouts therefore run on their own thread, with a small
+//! runtime.
 
 use std::{future::Future, io, thread};
 
@@ -13,7 +13,7 @@ use tracing::{Dispatch, dispatcher, subscriber::NoSubscriber};
 
 use crate::failure::panic_text;
 
-/// Why work on a thread of its own gave no result.
+/// Why work on its own thread returned no result.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApartError {
     #[error("the thread could not be started")]
@@ -22,13 +22,12 @@ pub(crate) enum ApartError {
     Panicked(String),
 }
 
-/// Runs `work` on a thread of its own until it has ended, and returns its result. If the caller
-/// drops the future that this returns, the work ends at its next `.await`. What it logs goes where
-/// the caller's goes.
+/// Runs `work` to completion on its own thread and returns its result. If the caller drops the
+/// returned future, the work ends at its next `.await`. Log output goes to the caller's subscriber.
 ///
 /// # Errors
 ///
-/// Fails with [`ApartError`] if there is no thread for it, and if it panics.
+/// Fails with [`ApartError`] if the thread cannot be started or the work panics.
 pub(crate) async fn run<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, ApartError> {
@@ -39,7 +38,7 @@ pub(crate) async fn run<T: Send + 'static>(
     let (done, ended) = oneshot::channel();
     let log = dispatcher::get_default(Dispatch::clone);
     let thread = thread::Builder::new().name("fastjob-executor".to_owned()).spawn(move || {
-        // If there is none, one that is set for the whole process later holds here too.
+        // Without a scoped subscriber, a global one that is installed later applies here too.
         let _log = (!log.is::<NoSubscriber>()).then(|| dispatcher::set_default(&log));
         let result = runtime.block_on(async {
             tokio::select! {
@@ -47,9 +46,9 @@ pub(crate) async fn run<T: Send + 'static>(
                 () = abandoned.cancelled() => None,
             }
         });
-        // A disk or a name server that hangs must not delay the end.
+        // A hanging disk or name server must not delay the shutdown.
         runtime.shutdown_background();
-        // The caller may have dropped its end.
+        // The caller may have dropped the receiver.
         done.send(result).ok();
     });
     let thread = thread.map_err(ApartError::Start)?;
@@ -66,20 +65,20 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn work_goes_on_while_the_threads_of_its_caller_are_blocked() {
+    async fn work_continues_while_the_callers_threads_are_blocked() {
         let (said, heard) = std::sync::mpsc::channel();
         let work = tokio::spawn(run(async move {
             tokio::time::sleep(std::time::Duration::from_millis(1)).await;
             said.send(()).unwrap();
         }));
         tokio::task::yield_now().await;
-        // Blocks the one thread there is.
+        // Blocks the only thread.
         heard.recv_timeout(std::time::Duration::from_secs(30)).unwrap();
         work.await.unwrap().unwrap();
     }
 
     #[tokio::test]
-    async fn work_whose_caller_has_gone_ends_and_a_panic_is_an_error() {
+    async fn work_ends_when_its_caller_is_dropped_and_a_panic_is_an_error() {
         let (kept, dropped) = oneshot::channel::<()>();
         let work = tokio::spawn(run(async move {
             let _kept = kept;

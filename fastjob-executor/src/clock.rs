@@ -1,4 +1,4 @@
-//! The one place where the executor reads clocks.
+//! The only place where the executor reads clocks.
 
 #[cfg(test)]
 use std::sync::{
@@ -16,19 +16,19 @@ pub(crate) fn now() -> Timestamp {
     Timestamp::now()
 }
 
-/// The wall clock in whole milliseconds, as the protocol has it.
+/// The wall clock in whole milliseconds, as in the protocol.
 pub(crate) fn now_ms() -> i64 {
     now().as_millisecond()
 }
 
-/// The time since the start, with the time that the machine was suspended. Exclusive attempts end by
-/// it: for their coordinator the time went on.
+/// The time since the start, including the time that the machine was suspended. Exclusive attempts
+/// are timed by it, because the coordinator's clock continues during a suspension.
 #[derive(Clone, Debug)]
 pub(crate) struct Clock {
     started: Instant,
-    /// What a clock that runs on while the machine is suspended showed at the start.
+    /// The boot-time clock's value at the start. It continues while the machine is suspended.
     booted: Duration,
-    /// A clock that a test moves follows tokio's, paused or not, and was suspended for so long.
+    /// In tests, the clock follows tokio's, paused or not, plus this simulated suspension.
     #[cfg(test)]
     suspended_ms: Option<Arc<AtomicU64>>,
 }
@@ -51,7 +51,7 @@ impl Clock {
         if let Some(suspended) = &self.suspended_ms {
             return awake + Duration::from_millis(suspended.load(SeqCst));
         }
-        // Where no such clock is known, the uptime is the best there is.
+        // Where no boot-time clock exists, use the uptime.
         boot_time().saturating_sub(self.booted).max(awake)
     }
 }
@@ -62,17 +62,17 @@ impl Clock {
         Self { suspended_ms: Some(Arc::default()), ..Self::default() }
     }
 
-    /// Suspends the machine for so long.
+    /// Simulates a suspension of the machine.
     pub(crate) fn suspend(&self, time: Duration) {
         let millis = u64::try_from(time.as_millis()).unwrap();
         self.suspended_ms.as_ref().unwrap().fetch_add(millis, SeqCst);
     }
 }
 
-/// A clock that runs on while the machine is suspended; zero where none is known.
+/// A clock that continues while the machine is suspended; zero where no such clock exists.
 fn boot_time() -> Duration {
-    // Linux stops the clock of `Instant` while the machine sleeps, and so do Apple's systems, whose
-    // CLOCK_MONOTONIC is another one.
+    // On Linux and Apple systems, the clock behind `Instant` stops while the machine sleeps.
+    // Apple's CLOCK_MONOTONIC is a different clock, which continues.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     let id = rustix::time::ClockId::Boottime;
     #[cfg(target_vendor = "apple")]
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_machines_clock_goes_on() {
+    fn the_machines_clock_advances() {
         let clock = Clock::default();
         let first = clock.elapsed();
         while clock.elapsed() == first {

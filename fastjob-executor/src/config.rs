@@ -1,7 +1,7 @@
 //! Settings: plain data, from `fastjob.toml`, then `FASTJOB_…` variables, then the builder.
 //!
-//! A later source wins. Unknown keys are refused, and [`ExecutorConfig::check`] names everything
-//! that is wrong at once.
+//! A later source overrides an earlier one. Unknown keys are rejected, and
+//! [`ExecutorConfig::check`] reports all problems at once.
 
 mod env;
 mod private;
@@ -18,10 +18,10 @@ use serde::Deserialize;
 
 use crate::builtin::{self, CommandEntry};
 
-/// The file that is read if it is there and no other is named.
+/// Read if it exists and no other file is named.
 const DEFAULT_FILE: &str = "fastjob.toml";
 
-/// A token; never shown.
+/// A token. `Debug` never shows it.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Token(pub(crate) String);
@@ -32,51 +32,51 @@ impl fmt::Debug for Token {
     }
 }
 
-/// How an executor runs: the table `[executor]` of `fastjob.toml`.
+/// An executor's settings: the table `[executor]` of `fastjob.toml`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ExecutorConfig {
-    /// Where the coordinators are. Default: `http://127.0.0.1:7070`.
+    /// The addresses of the coordinators. Default: `http://127.0.0.1:7070`.
     pub admin_addresses: Vec<String>,
     /// The service that the executor belongs to. Default: `default`.
     pub app_name: String,
-    /// The executor's name within the service. Default: `ip:port` if a port is set, else the
-    /// host's name and the process id.
+    /// The executor's name within the service. Default: `ip:port` if a port is set, otherwise the
+    /// host name and the process id.
     pub executor_name: Option<String>,
-    /// The address of this process, for people. Default: none.
+    /// The address of this process, shown to users. Default: none.
     pub ip: Option<String>,
-    /// The port of this process, for people and as part of its name. Default: none.
+    /// The port of this process, shown to users and used as part of its name. Default: none.
     pub port: Option<u16>,
     pub(crate) access_token: Option<Token>,
-    /// Where the logs of attempts are kept. Default: `fastjob-logs`.
+    /// The folder for attempt logs. Default: `fastjob-logs`.
     pub log_path: PathBuf,
-    /// How many days they are kept; 0 keeps them for ever. Default: 30.
+    /// How many days attempt logs are kept; 0 keeps them forever. Default: 30.
     pub log_retention_days: u32,
-    /// For filters. Default: none.
+    /// Labels that shard filters match. Default: none.
     pub labels: BTreeMap<String, String>,
-    /// Most attempts that run at the same time. Default: 10,000.
+    /// Maximum number of attempts that run at the same time. Default: 10,000.
     ///
-    /// A coordinator sends no more than that, attempts that wait for others of their job included.
-    /// Where several coordinators share the work, what they send beyond it waits for a place.
+    /// A coordinator sends at most this many, including attempts that wait in their job's lane. If
+    /// several coordinators share the work, attempts beyond this number wait for a free place.
     pub capacity: u32,
-    /// What `commandJobHandler` may run; without an entry, there is no such handler.
+    /// The commands that `commandJobHandler` may run. Without an entry, the handler does not exist.
     #[serde(deserialize_with = "builtin::entries")]
     pub allow_commands: Vec<CommandEntry>,
-    /// The hosts that `httpJobHandler` may call; without one, there is no such handler.
+    /// The hosts that `httpJobHandler` may call. Without a host, the handler does not exist.
     ///
-    /// A host is `api.example.org`, `api.example.org:8443`, `*.example.org`, an address or a network
-    /// (`10.0.0.0/8`), or `any` for every public one. Addresses that are not public, such as
-    /// loopback, link-local and private ones, are called only if they are listed themselves.
+    /// A host is `api.example.org`, `api.example.org:8443`, `*.example.org`, an address or a
+    /// network (`10.0.0.0/8`), or `any` for every public host. Addresses that are not public, such
+    /// as loopback, link-local and private ones, must be listed explicitly.
     #[serde(deserialize_with = "read_hosts")]
     pub allow_http: Vec<String>,
-    /// How long running attempts may take to end, and outcomes to be delivered, when the process
-    /// stops. Outcomes have at least 5 s after the last attempt has ended. Default: 30 s.
+    /// How long a stopping process waits for running attempts to end and for outcomes to be
+    /// delivered. Outcomes get at least 5 s after the last attempt has ended. Default: 30 s.
     #[serde(deserialize_with = "read_duration")]
     pub stop_grace: Duration,
-    /// Lets the token travel in plain text beyond loopback. Default: `false`.
+    /// Allows sending the token in plain text beyond loopback. Default: `false`.
     pub insecure_transport: bool,
-    /// A certificate to trust beside the system's, in PEM. Default: none.
+    /// An additional CA certificate to trust, in PEM format. Default: none.
     pub ca_cert: Option<PathBuf>,
 }
 
@@ -102,13 +102,13 @@ impl Default for ExecutorConfig {
     }
 }
 
-/// One thing that is wrong with the settings.
+/// A problem with the settings.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{key}: {message}")]
 pub struct Problem {
     /// The setting.
     pub key: &'static str,
-    /// What is wrong with it, and what would do.
+    /// What is wrong, and which values are valid.
     pub message: String,
 }
 
@@ -121,18 +121,18 @@ pub enum ConfigError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The cause.
         source: std::io::Error,
     },
-    /// The file says something that is not known or not right.
+    /// The file has an unknown key or an invalid value.
     #[error("{path}: {message}")]
     Invalid {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The cause.
         message: String,
     },
-    /// The file has the token in it, and other users of the machine can read it.
+    /// The file contains the token and other users of the machine can read it.
     #[error(
         "{path} has secrets (executor.access_token), and {why}: run `chmod 600 {path}`; a file of \
          root may be readable by this process's group (mode 0440 or 0640); insecure_files = true, or \
@@ -144,8 +144,8 @@ pub enum ConfigError {
         /// Who can read it.
         why: fastjob_core::private::Exposed,
     },
-    /// Any user of the machine can write the file; or it was found where the process runs, and is
-    /// another user's.
+    /// Any user of the machine can write the file; or the file was found in the working directory
+    /// and belongs to another user.
     #[error(
         "{path}: {why}: run `chmod 600 {path}` if you know what is in it, and name it in FASTJOB_CONFIG \
          if it is another user's; FASTJOB_INSECURE_FILES=true allows a file that others can change"
@@ -156,12 +156,12 @@ pub enum ConfigError {
         /// Who can change it.
         why: fastjob_core::private::Exposed,
     },
-    /// A variable says something that is not right, or there is no such variable.
+    /// A variable has an invalid value, or an executor has no such variable.
     #[error("{name}: {message}")]
     Variable {
         /// The variable.
         name: String,
-        /// What is wrong with it.
+        /// The cause.
         message: String,
     },
 }
@@ -171,7 +171,7 @@ struct File {
     // The other tables belong to the coordinator.
     #[serde(default)]
     executor: ExecutorConfig,
-    /// Lets the file be readable by other users of the machine.
+    /// Allows the file to be readable by other users of the machine.
     #[serde(default)]
     insecure_files: bool,
 }
@@ -181,7 +181,7 @@ fn read_duration<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Duration, 
     duration::parse(&text).map_err(serde::de::Error::custom)
 }
 
-/// A list, or a single host.
+/// Deserializes a list, or a single host.
 fn read_hosts<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
     struct Hosts;
 
@@ -205,13 +205,13 @@ fn read_hosts<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<String>, 
 }
 
 impl ExecutorConfig {
-    /// Reads the file at `path`, else the one that `FASTJOB_CONFIG` names, else `fastjob.toml` if
-    /// it is there; then the variables that `env` knows.
+    /// Reads the file at `path`, otherwise the one that `FASTJOB_CONFIG` names, otherwise
+    /// `fastjob.toml` if it exists; then the variables that `env` returns.
     ///
     /// # Errors
     ///
-    /// Fails with [`ConfigError`] if a named file is not there, or if a file or variable says
-    /// something unknown.
+    /// Fails with [`ConfigError`] if a named file does not exist, or if a file or variable has an
+    /// unknown or invalid value.
     pub fn load(
         path: Option<&Path>,
         env: impl Fn(&str) -> Option<String>,
@@ -232,7 +232,7 @@ impl ExecutorConfig {
                     message: err.to_string(),
                 })?;
                 let allowed = match env("FASTJOB_INSECURE_FILES") {
-                    // Whoever wrote the file may not excuse it.
+                    // The file itself must not be able to turn this check off.
                     None => {
                         file.insecure_files
                             && !exposed.is_some_and(|exposed| exposed.is_changed_by_others())
@@ -254,19 +254,19 @@ impl ExecutorConfig {
         Ok(config)
     }
 
-    /// Refuses names of variables that can only be slips for those of an executor, which would be
-    /// passed over without a word. Other `FASTJOB_…` variables belong to others.
+    /// Rejects variable names that are probably misspelled executor variables, which would
+    /// otherwise be ignored silently. Other `FASTJOB_…` variables belong to other programs.
     ///
     /// # Errors
     ///
-    /// Fails with [`ConfigError::Variable`], which tells what the executor has instead.
+    /// Fails with [`ConfigError::Variable`], which suggests the correct name.
     pub fn check_variables(
         names: impl IntoIterator<Item = impl AsRef<str>>,
     ) -> Result<(), ConfigError> {
         names.into_iter().try_for_each(|name| env::check_name(name.as_ref()))
     }
 
-    /// The token that the coordinator asks for.
+    /// Sets the token that the coordinator requires.
     pub fn set_access_token(&mut self, token: impl Into<String>) {
         self.access_token = Some(Token(token.into()));
     }
@@ -275,7 +275,7 @@ impl ExecutorConfig {
         self.access_token.as_ref()
     }
 
-    /// Every problem of the settings as they are.
+    /// Returns all problems of the settings.
     pub fn check(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         let mut problem = |key, message: String| problems.push(Problem { key, message });
@@ -287,7 +287,7 @@ impl ExecutorConfig {
             problem("executor_name", err.to_string());
         }
         if self.admin_addresses.is_empty() {
-            problem("admin_addresses", "there is none".to_owned());
+            problem("admin_addresses", "no address is set".to_owned());
         }
         for address in &self.admin_addresses {
             if let Err(message) = self.judge(address) {
@@ -295,14 +295,14 @@ impl ExecutorConfig {
             }
         }
         if self.capacity == 0 {
-            problem("capacity", "it is 0, so that nothing could ever run".to_owned());
+            problem("capacity", "it is 0, so no attempt could run".to_owned());
         }
         if self.capacity > 1_000_000 {
-            let message = format!("it is {}, at most 1000000 is allowed", self.capacity);
+            let message = format!("it is {}; at most 1000000 is allowed", self.capacity);
             problem("capacity", message);
         }
         if self.labels.len() > 64 {
-            problem("labels", format!("there are {}, at most 64 are allowed", self.labels.len()));
+            problem("labels", format!("there are {}; at most 64 are allowed", self.labels.len()));
         }
         if let Err(found) = builtin::handlers(&self.allow_commands, &self.allow_http) {
             problems.extend(found);
@@ -310,11 +310,11 @@ impl ExecutorConfig {
         problems
     }
 
-    /// Whether an address may be dialled: nobody else may read the token on the way there.
+    /// Checks an address before it is dialed: the token must not be readable on the network.
     pub(crate) fn judge(&self, address: &str) -> Result<(), String> {
-        let uri: tonic::transport::Uri = address
-            .parse()
-            .map_err(|_| format!("`{address}` is no address; write it like http://host:7070"))?;
+        let uri: tonic::transport::Uri = address.parse().map_err(|_| {
+            format!("`{address}` is not a valid address; use the form http://host:7070")
+        })?;
         let host = uri.host().ok_or_else(|| format!("`{address}` names no host"))?;
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         let local = bare == "localhost"
@@ -325,14 +325,15 @@ impl ExecutorConfig {
                 Ok(())
             }
             Some("http") => Err(format!(
-                "the token would travel to {address} in plain text: use https, or set \
+                "the token would be sent to {address} in plain text: use https, or set \
                  insecure_transport if something else protects the way"
             )),
-            _ => Err(format!("`{address}` does not begin with http:// or https://")),
+            _ => Err(format!("`{address}` does not start with http:// or https://")),
         }
     }
 
-    /// The executor's name, where none is set: where it listens, or the host and the process.
+    /// The executor's name if none is set: its address and port, or the host name and the process
+    /// id.
     pub(crate) fn name(&self) -> String {
         match (&self.executor_name, self.port) {
             (Some(name), _) => name.clone(),
@@ -351,7 +352,7 @@ impl ExecutorConfig {
     }
 }
 
-/// The host's name, as far as it can be part of an executor's.
+/// The host name, reduced to the characters that an executor name allows.
 fn host() -> String {
     let name = sysinfo::System::host_name().unwrap_or_default();
     let name: String = name.chars().filter(|c| c.is_alphanumeric() || "-._".contains(*c)).collect();

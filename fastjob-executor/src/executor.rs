@@ -21,44 +21,44 @@ use crate::{
     session::{Identity, Link, Peers, Place},
 };
 
-/// How long the logs of attempts may take to reach the disk when the process stops.
+/// How long a stopping process waits for attempt logs to reach the disk.
 const LOGS: Duration = Duration::from_secs(5);
 
-/// Why an executor could not start.
+/// Why an executor could not start, or why it ended.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExecutorError {
     /// The settings could not be read.
     #[error("could not read the configuration")]
     Config(#[from] ConfigError),
-    /// The settings are not right.
-    #[error("the configuration is not right: {0}")]
+    /// The settings are invalid.
+    #[error("the configuration is invalid: {0}")]
     Invalid(String),
-    /// The handlers do not fit together.
+    /// The handlers cannot be registered together.
     #[error("could not set up the handlers")]
     Registry(#[from] RegistryError),
-    /// The logs of attempts cannot be kept.
-    #[error("could not set up the logs of attempts")]
+    /// The attempt logs cannot be written.
+    #[error("could not set up the attempt logs")]
     Logs(#[from] LogError),
-    /// The certificate to trust cannot be read.
+    /// The CA certificate cannot be read.
     #[error("could not read the certificate {path}")]
     CaCert {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The cause.
         source: std::io::Error,
     },
-    /// The executor needs a thread beside those of its handlers, and there is none.
+    /// The executor's own thread could not be started.
     #[error("could not start the executor's own thread")]
     Thread(#[source] std::io::Error),
-    /// A part of the executor ended that must not, which is a defect of this library. The whole
-    /// executor has ended with it: attempts that ran were aborted, and are retried or fail as their
-    /// jobs say. Start the process again.
+    /// A part of the executor ended unexpectedly, which is a bug in this library. The whole
+    /// executor has ended with it. Running attempts were aborted; they are retried or fail
+    /// according to their jobs. Restart the process.
     #[error("the executor ended because {part} failed: {why}")]
     Failed {
         /// The part, such as a link to a coordinator.
         part: String,
-        /// What it panicked with.
+        /// The panic message, or another cause.
         why: String,
     },
 }
@@ -83,7 +83,7 @@ impl Executor {
     ///
     /// # Errors
     ///
-    /// Fails with [`ExecutorError::Config`] if they cannot be read, or a variable is misspelt.
+    /// Fails with [`ExecutorError::Config`] if they cannot be read, or a variable is misspelled.
     pub fn configured() -> Result<Builder, ExecutorError> {
         let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
         ExecutorConfig::check_variables(names)?;
@@ -100,22 +100,23 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Runs until told to stop. A coordinator that is away is waited for: an executor never ends
-    /// because of one.
+    /// Runs until `stop` fires. If a coordinator is unavailable, the executor reconnects until it
+    /// is back; it never ends because of a coordinator.
     ///
-    /// When told to stop it takes no more work, returns what it has not entered and what still
-    /// arrives, lets running handlers end within the grace, and delivers what they returned. It ends
-    /// when every coordinator that it is connected to has taken note. If the connection to one is lost
-    /// before that, it waits for the next one. For all this it has the rest of the grace, and at
-    /// least 5 s.
+    /// On stop, the executor drains. It accepts no more work, returns attempts that have not been
+    /// entered or that still arrive, lets running handlers end within the grace period, and
+    /// delivers their outcomes. It ends when every connected coordinator has confirmed this. If a
+    /// connection is lost before that, it waits for the next coordinator. All this may take the
+    /// rest of the grace period, and at least 5 s.
     ///
-    /// Handlers run on the tokio runtime that this is called on; the executor itself has a thread
-    /// of its own, so that handlers that block theirs do not cut it off.
+    /// Handlers run on the tokio runtime that this is called on. The executor itself runs on its
+    /// own thread, so handlers that block do not disconnect it.
     ///
     /// # Errors
     ///
-    /// Fails with [`ExecutorError`] if the settings, the handlers or the log path are not right, and
-    /// with [`ExecutorError::Failed`] if a part of the executor panicked: it never stays half alive.
+    /// Fails with [`ExecutorError`] if the settings, the handlers or the log path are invalid, and
+    /// with [`ExecutorError::Failed`] if a part of the executor panicked: it never stays partly
+    /// alive.
     pub async fn run(self, stop: CancellationToken) -> Result<(), ExecutorError> {
         let config = self.config;
         let all = |problems: Vec<Problem>| {
@@ -138,7 +139,7 @@ impl Builder {
         for name in registry.unregistered() {
             tracing::warn!(
                 handler = name,
-                "a handler with state was not registered and is left out: pass its value to \
+                "a stateful handler was not registered and is skipped: pass its value to \
                  `handler`"
             );
         }
@@ -150,7 +151,7 @@ impl Builder {
             ),
         };
         let logs = Logs::open(&config.log_path, config.log_retention_days)?;
-        // 122 random bits, of the operating system.
+        // 122 random bits from the operating system.
         let secret = uuid::Uuid::new_v4().simple().to_string();
         let key = config.token().map(|token| ExecutorKey::of_token(&token.0));
         tracing::info!(%service, executor = %name, "executor started");
@@ -186,14 +187,14 @@ impl Builder {
     }
 }
 
-/// What runs beside the handlers.
+/// Everything that runs beside the handlers.
 struct Works {
     identity: Identity,
     runtime: Runtime,
     logs: Logs,
 }
 
-/// However the executor ends, nothing runs on without it.
+/// When the executor ends, for any reason, its attempts end too.
 struct EndsAll(Runtime);
 
 impl Drop for EndsAll {
@@ -203,7 +204,7 @@ impl Drop for EndsAll {
 }
 
 impl Works {
-    /// Runs until told to stop, and then until all is delivered.
+    /// Runs until `stop` fires, then drains.
     async fn run(self, stop: CancellationToken) -> Result<(), Failure> {
         let Self { identity, runtime, logs } = self;
         let _ends_all = EndsAll(runtime.clone());
@@ -212,11 +213,11 @@ impl Works {
         let identity = Arc::new(identity);
         let peers = Peers::default();
         let failures = logs.failures();
-        // Links end when what is to be delivered has been, or at the deadline.
+        // Links end when everything has been delivered, or at the deadline.
         let done = CancellationToken::new();
         let mut parts = Parts::default();
         let (linked, failing, stopping) = (runtime.clone(), failures.clone(), done.clone());
-        parts.spawn("the keeper of links", async move {
+        parts.spawn("the link manager", async move {
             let run = |number, place: Place, stop| {
                 let (identity, runtime) = (Arc::clone(&identity), linked.clone());
                 let Place { address, node } = place;
@@ -225,11 +226,11 @@ impl Works {
             peers.keep_links(&addresses, (&failing, &stopping), run).await;
         });
         let (sweeping, sweeper) = (done.clone(), logs.clone());
-        parts.spawn("the sweeper of logs", async move { sweeper.sweep_loop(sweeping).await });
+        parts.spawn("the log sweeper", async move { sweeper.sweep_loop(sweeping).await });
         let (watching, watched) = (done.clone(), runtime.clone());
-        parts.spawn("the watch over silence", async move { watched.watch_silence(watching).await });
+        parts.spawn("the silence watchdog", async move { watched.watch_silence(watching).await });
         let (watching, watched) = (done.clone(), runtime.clone());
-        parts.spawn("the watch over attempts", async move {
+        parts.spawn("the attempt watchdog", async move {
             watched.watch_attempts(watching).await;
         });
         let ends = async {
@@ -241,10 +242,10 @@ impl Works {
         tokio::select! {
             () = ends => {}
             () = failures.raised() => {}
-            // None of them ends by itself before it is told to.
+            // No part may end before this.
             part = parts.next(&failures) => {
                 if failures.first().is_none() {
-                    failures.raise(part, "ended by itself");
+                    failures.raise(part, "ended unexpectedly");
                 }
             }
         }
@@ -255,7 +256,7 @@ impl Works {
         if timeout(LOGS, logs.flush()).await.is_err() {
             tracing::warn!(
                 waited = ?LOGS,
-                "the last lines of the logs of attempts may be lost: the disk does not take them"
+                "the last lines of attempt logs may be lost: writing them to disk timed out"
             );
         }
         done.cancel();

@@ -1,5 +1,5 @@
-//! What happens when a part of the executor ends that must not: the first such failure ends the
-//! whole executor, with an error that names the part.
+//! Failures of the executor's parts. The first part that ends unexpectedly ends the whole executor,
+//! with an error that names the part.
 
 use std::{
     any::Any,
@@ -11,7 +11,7 @@ use std::{
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-/// A part of the executor that ended although it must not.
+/// A part of the executor that ended unexpectedly.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
     pub(crate) part: String,
@@ -48,7 +48,7 @@ impl Failures {
     }
 }
 
-/// Tasks that last as long as the executor, each with a name for the case that it fails.
+/// Named tasks that must run as long as the executor.
 #[derive(Default)]
 pub(crate) struct Parts {
     tasks: JoinSet<()>,
@@ -65,7 +65,7 @@ impl Parts {
         self.names.insert(id, name.into());
     }
 
-    /// Waits for the next part that ends; reports a panic. Waits for ever if there is no part.
+    /// Waits for the next part that ends, and reports a panic. Waits forever if there is no part.
     pub(crate) async fn next(&mut self, failures: &Failures) -> String {
         match self.tasks.join_next_with_id().await {
             Some(ended) => self.ended(ended, failures),
@@ -73,7 +73,7 @@ impl Parts {
         }
     }
 
-    /// Waits until all parts have ended; reports panics.
+    /// Waits until all parts have ended, and reports panics.
     pub(crate) async fn all(&mut self, failures: &Failures) {
         while let Some(ended) = self.tasks.join_next_with_id().await {
             self.ended(ended, failures);
@@ -97,7 +97,7 @@ impl Parts {
     }
 }
 
-/// What a panic said.
+/// The message of a panic.
 pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic
         .downcast_ref::<&str>()
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_part_that_panics_is_named_and_the_first_failure_holds() {
+    async fn a_part_that_panics_is_named_and_the_first_failure_is_kept() {
         let (mut parts, failures) = (Parts::default(), Failures::default());
         parts.spawn("the quiet part", async {});
         assert_eq!(parts.next(&failures).await, "the quiet part");

@@ -1,8 +1,8 @@
-//! How busy this machine is: the figures by which coordinators place work.
+//! Load of this machine: the figures that coordinators use to place work.
 //!
-//! Looked at no more than once a second, however often somebody asks. The share of busy cores is
-//! that of the whole machine, smoothed so that one busy moment does not turn a choice round. In a
-//! container the memory is the container's, where the system tells its limit.
+//! Measured at most once per second, no matter how often they are read. The CPU share is that of
+//! the whole machine, smoothed so that a short spike does not affect placement. In a container, the
+//! memory is the container's if the system reports its limit.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -11,31 +11,31 @@ use std::{
 
 use sysinfo::System;
 
-/// Between two looks.
+/// Minimum time between two measurements.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// After this time about two thirds of a lasting change of the busy share are seen.
+/// Time constant of the smoothing: after this time, about two thirds of a lasting change show.
 const SMOOTH: Duration = Duration::from_secs(5);
 
-/// What a look showed.
+/// One measurement.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Sample {
-    /// Busy share of all cores, 0 to 1. At first the mean since the machine started, where the
-    /// system tells it, or 0.
+    /// Busy share of all cores, 0 to 1. The first value is the mean since the machine started if
+    /// the system reports it, otherwise 0.
     pub(crate) cpu: f64,
-    /// Bytes that new work could use.
+    /// Bytes available for new work.
     pub(crate) memory_free: u64,
-    /// Bytes there are.
+    /// Total bytes.
     pub(crate) memory_total: u64,
 }
 
-/// Looks at the machine.
+/// Measures the machine's load.
 pub(crate) struct Figures(Mutex<State>);
 
 struct State {
     system: System,
     looked_at: Instant,
     sample: Sample,
-    /// Whether there was a look after the first, which has no time of its own.
+    /// Whether there was a second measurement. The first one has no interval.
     has_mean: bool,
 }
 
@@ -46,7 +46,7 @@ impl Figures {
         Self(Mutex::new(State { system, looked_at: Instant::now(), sample, has_mean: false }))
     }
 
-    /// The last look, or a new one if that is over a second ago.
+    /// The last measurement, or a new one if that is more than a second old.
     pub(crate) fn sample(&self) -> Sample {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let elapsed = state.looked_at.elapsed();
@@ -63,7 +63,7 @@ impl Figures {
     }
 }
 
-/// Moves a figure towards what was measured over `elapsed`.
+/// Moves a figure towards the value measured over `elapsed`.
 fn smooth(old: f64, new: f64, elapsed: Duration) -> f64 {
     old + (new - old) * (1.0 - (-elapsed.as_secs_f64() / SMOOTH.as_secs_f64()).exp())
 }
@@ -74,7 +74,7 @@ fn look(system: &mut System) -> Sample {
     let (mut free, mut total) = (system.available_memory(), system.total_memory());
     if let Some(limits) = system.cgroup_limits() {
         total = total.min(limits.total_memory);
-        // Not the group's own free memory: that counts the page cache as taken.
+        // Not the cgroup's own free memory, which counts the page cache as used.
         free = free.min(total.saturating_sub(limits.rss));
     }
     let cpu = f64::from(system.global_cpu_usage()) / 100.0;
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn the_busy_share_moves_by_the_time_that_was_measured() {
+    fn the_busy_share_is_smoothed_by_the_measured_interval() {
         let second = Duration::from_secs(1);
         let mut share = 0.0;
         for _ in 0..5 {
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_later_there_is_a_new_look() {
+    fn after_a_second_there_is_a_new_measurement() {
         let figures = Figures::new();
         let Some(before) = Instant::now().checked_sub(2 * INTERVAL) else { return };
         figures.0.lock().unwrap().looked_at = before;

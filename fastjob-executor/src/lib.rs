@@ -1,7 +1,7 @@
 //! Runs the jobs of a service.
 //!
-//! Add this crate, annotate a handler, run an [`Executor`]: it dials the coordinator, says which
-//! handlers it has, and runs what it is given.
+//! Add this crate, annotate a handler and run an [`Executor`]. It connects to the coordinator,
+//! registers its handlers, and runs the attempts that the coordinator dispatches.
 //!
 //! ```no_run
 //! use fastjob_executor::prelude::*;
@@ -17,23 +17,22 @@
 //! # }
 //! ```
 //!
-//! A run is promised at least once: an executor that dies takes what it ran along, and the job's
-//! retry strategy decides whether it is run again. The same attempt never runs twice on one
-//! executor.
+//! Execution is at-least-once: attempts on a crashed executor are lost, and the job's retry
+//! strategy decides whether they are retried. The same attempt never runs twice on one executor.
 //!
-//! A job whose block strategy holds across the cluster is run by one executor at a time: an
-//! executor that cannot hear the coordinator any more stops such attempts, and aborts them before
-//! the coordinator gives it up and places them anew.
+//! A job whose block strategy is cluster-wide runs on one executor at a time. An executor that
+//! loses contact with the coordinator stops such attempts, and aborts them before the coordinator
+//! abandons them and dispatches them elsewhere.
 //!
-//! A handler should not block its thread, by a long computation or a call such as
-//! `std::thread::sleep`: while as many block as the service's runtime has threads, no other handler
-//! is entered. The executor itself goes on, on a thread of its own, and says in the service's log
-//! which handler blocks. Such a handler cannot be aborted. When its time is up, or it is told to
-//! stop, and its grace is over, its attempt is reported as ended, though the handler may still run
-//! and so overlap with a successor elsewhere; on this executor its place and its turn in the job's
-//! lane stay taken until it has really ended. An attempt that is exclusive across the cluster is
-//! not reported before. So move blocking work into `tokio::task::spawn_blocking`, and let it look
-//! at [`JobContext::is_stopping`].
+//! A handler should not block its thread, for example with a long computation or with
+//! `std::thread::sleep`. If handlers block all threads of the service's runtime, no other handler
+//! is entered. The executor itself keeps running on its own thread, and logs which handler blocks.
+//! A blocking handler cannot be aborted. When it has been stopped or has timed out, and its grace
+//! period is over, its attempt is reported as ended. The handler may still run, and so overlap with
+//! a successor on another executor. On this executor, its place and its turn in the job's lane stay
+//! occupied until it has really ended. An attempt that is exclusive across the cluster is not
+//! reported before that. So move blocking work to `tokio::task::spawn_blocking`, and check
+//! [`JobContext::is_stopping`] there.
 
 mod apart;
 mod builtin;
@@ -63,7 +62,7 @@ pub use self::{
     registry::{Discovery, RegistryError},
 };
 
-/// What a service with handlers needs.
+/// Everything that a service with handlers needs.
 pub mod prelude {
     pub use crate::{
         CancellationToken, Executor, ExecutorError, JobContext, JobError, JobHandler, JobOutput,

@@ -1,9 +1,9 @@
-//! Which handlers an executor hosts, and the jobs that they bring along.
+//! The handlers that an executor hosts, and their default jobs.
 //!
-//! `#[job]` leaves a [`Declaration`] in the program. [`Registry::collect`] finds those, adds the
-//! handlers that were registered by value, and judges the default jobs by the rules of
-//! `fastjob-core`. Whatever is wrong ends the start of the executor: it never runs with a handler
-//! missing or with one of two that share a name.
+//! `#[job]` adds a [`Declaration`] to the program. [`Registry::collect`] finds all declarations,
+//! adds the handlers that were registered by value, and checks the default jobs against the rules
+//! of `fastjob-core`. Any problem stops the executor's start, so it never runs with a missing
+//! handler or with two handlers of the same name.
 
 #[doc(hidden)]
 #[path = "registry/private.rs"]
@@ -18,18 +18,18 @@ use std::{
 
 use fastjob_core::{HandlerName, InvalidJob, InvalidName, Job, JobDraft, JobHandler, ServiceName};
 
-/// What `#[job]` says of one handler.
+/// What `#[job]` declares about one handler.
 #[derive(Clone, Copy, Debug)]
 pub struct Declaration {
     /// The name of the handler and of its default job.
     pub name: &'static str,
-    /// For people; empty if there is none.
+    /// A description for users; may be empty.
     pub description: &'static str,
-    /// The one service that hosts it; any if there is none.
+    /// The only service that hosts it, or `None` for any service.
     pub service: Option<&'static str>,
-    /// The default job, as the annotation has it.
+    /// The default job, as the annotation declares it.
     pub draft: fn() -> JobDraft,
-    /// Makes the handler; `None` if it has state, which only the program can give it.
+    /// Creates the handler; `None` for a stateful handler, which the program must create.
     pub make: Option<fn() -> Arc<dyn JobHandler>>,
     /// The annotated item, for messages.
     pub path: &'static str,
@@ -41,7 +41,7 @@ inventory::collect!(Declaration);
 
 /// A handler that was annotated with `#[job]`, which implements this.
 pub trait Declared {
-    /// What the annotation says.
+    /// The annotation's contents.
     const DECLARATION: Declaration;
 }
 
@@ -77,13 +77,13 @@ impl Registration {
     }
 }
 
-/// Whether annotated handlers without state are found by themselves.
+/// Whether annotated handlers without state are discovered automatically.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Discovery {
-    /// Every one in the program that belongs to the service is hosted.
+    /// Hosts every such handler in the program that belongs to the service.
     #[default]
     On,
-    /// Only what is registered by value is hosted: for several executors in one process.
+    /// Hosts only what is registered by value, for several executors in one process.
     Off,
 }
 
@@ -101,25 +101,25 @@ pub enum RegistryError {
         /// Likewise.
         second: String,
     },
-    /// The name that a handler was registered by is none.
+    /// The name that a handler was registered with is invalid.
     #[error("a handler cannot be named `{name}`")]
     InvalidName {
-        /// What it was to be named.
+        /// The invalid name.
         name: String,
-        /// What is wrong with it.
+        /// The cause.
         source: InvalidName,
     },
-    /// The default job of a handler breaks the rules.
+    /// The default job of a handler is invalid.
     #[error("the default job of handler `{handler}` ({place}) cannot be registered")]
     InvalidJob {
         /// The handler.
         handler: String,
         /// Its annotation, `file:line:column`.
         place: String,
-        /// All that is wrong with the job.
+        /// All problems of the job.
         source: InvalidJob,
     },
-    /// A handler was registered by value with an executor of a service that it is not for.
+    /// A handler that belongs to another service was registered by value.
     #[error("handler `{name}` belongs to service `{wanted}`, this executor to `{service}`")]
     OtherService {
         /// The handler.
@@ -146,13 +146,13 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Finds the handlers of `service`, adds `values`, and judges their default jobs.
+    /// Finds the handlers of `service`, adds `values`, and checks their default jobs.
     ///
-    /// A value of a type that would have been found replaces the one that would have been made.
+    /// A value replaces the discovered handler of the same type.
     ///
     /// # Errors
     ///
-    /// Fails with the first [`RegistryError`]; the same one for the same program.
+    /// Fails with the first [`RegistryError`]; always the same one for the same program.
     pub fn collect(
         service: &ServiceName,
         discovery: Discovery,
@@ -203,7 +203,7 @@ impl Registry {
         Ok(registry)
     }
 
-    /// Adds a handler that comes with FastJob, without a default job.
+    /// Adds a built-in handler, without a default job.
     ///
     /// # Errors
     ///
@@ -223,17 +223,17 @@ impl Registry {
         self.hosted.get(name).map(|hosted| &hosted.handler)
     }
 
-    /// The name and the description of every handler, by name.
+    /// The name and the description of every handler, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.hosted.iter().map(|(name, hosted)| (name.as_str(), &*hosted.description))
     }
 
-    /// The default jobs of the service, by name. Each makes a valid [`Job`].
+    /// The default jobs of the service, sorted by name. Each makes a valid [`Job`].
     pub fn drafts(&self) -> &[JobDraft] {
         &self.drafts
     }
 
-    /// The names of annotated handlers that have state, and for which there is no value.
+    /// The names of annotated stateful handlers that were not registered by value.
     pub fn unregistered(&self) -> &[&'static str] {
         &self.unregistered
     }
@@ -289,7 +289,7 @@ impl std::fmt::Debug for Registry {
     }
 }
 
-/// The declarations for `service`, in an order that does not hang on the linker.
+/// The declarations for `service`, in an order that does not depend on the linker.
 fn found(service: &ServiceName) -> Vec<&'static Declaration> {
     let mut found = Vec::new();
     for declaration in inventory::iter::<Declaration>() {
@@ -297,7 +297,7 @@ fn found(service: &ServiceName) -> Vec<&'static Declaration> {
             Some(wanted) if wanted != service.as_str() => tracing::debug!(
                 handler = declaration.name,
                 service = wanted,
-                "left out a handler of another service"
+                "skipped a handler of another service"
             ),
             None | Some(_) => found.push(declaration),
         }

@@ -1,5 +1,5 @@
-//! Which handlers an executor hosts. The handlers of this file are the program: they are found in
-//! every test that looks for them.
+//! The handlers that an executor hosts. This file's handlers are part of the test program, so every
+//! test with discovery finds them.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -33,7 +33,7 @@ struct Mailer {
     smtp: String,
 }
 
-/// Only the sales people have this.
+/// Belongs to another service.
 #[job("sell", service = "sales", param = "{}")]
 struct Sell {}
 
@@ -43,7 +43,7 @@ struct SellMore {
     amount: u32,
 }
 
-/// Nobody finds it: it is generic.
+/// Not discovered, because it is generic.
 #[job("pool")]
 struct Pool<T>(T);
 
@@ -96,7 +96,7 @@ async fn run(registry: &Registry, name: &str, param: Option<&str>) -> JobResult 
 }
 
 #[test]
-fn handlers_without_state_are_found_and_the_others_are_missed() {
+fn stateless_handlers_are_discovered_and_missing_stateful_ones_are_listed() {
     let registry = collect(Vec::new()).unwrap();
     assert_eq!(names(&registry), ["double", "hello", "touch"]);
     assert_eq!(registry.unregistered(), ["mail"]);
@@ -106,7 +106,7 @@ fn handlers_without_state_are_found_and_the_others_are_missed() {
 }
 
 #[test]
-fn a_handler_of_another_service_is_left_out() {
+fn a_handler_of_another_service_is_skipped() {
     let sales = Registry::collect(&service("sales"), Discovery::On, Vec::new()).unwrap();
     assert!(sales.get("sell").is_some() && collect(Vec::new()).unwrap().get("sell").is_none());
     assert_eq!(sales.unregistered(), ["mail", "sell-more"]);
@@ -119,7 +119,7 @@ fn a_handler_of_another_service_is_left_out() {
 }
 
 #[test]
-fn nothing_is_found_where_discovery_is_off() {
+fn nothing_is_found_if_discovery_is_off() {
     let registry = alone(Vec::new()).unwrap();
     assert!(names(&registry).is_empty() && registry.drafts().is_empty());
     assert!(registry.unregistered().is_empty());
@@ -145,14 +145,14 @@ async fn values_are_hosted_with_their_default_jobs() {
 }
 
 #[test]
-fn a_value_without_annotation_may_stand_in_for_one_with_state() {
+fn a_value_without_annotation_may_replace_a_stateful_handler() {
     let registry = collect(vec![Registration::named("mail", Hello)]).unwrap();
     assert!(registry.unregistered().is_empty());
     assert!(registry.drafts().iter().all(|draft| draft.name != "mail"));
 }
 
 #[test]
-fn two_handlers_of_one_name_are_refused_and_both_are_named() {
+fn two_handlers_with_one_name_are_rejected_and_both_are_named() {
     #[track_caller]
     fn check(values: Vec<Registration>, name: &str) {
         let err = collect(values).unwrap_err();
@@ -170,7 +170,7 @@ fn two_handlers_of_one_name_are_refused_and_both_are_named() {
 }
 
 #[test]
-fn a_builtin_has_no_default_job_and_no_namesake() {
+fn a_builtin_has_no_default_job_and_a_unique_name() {
     let mut registry = alone(Vec::new()).unwrap();
     registry.add_builtin("http", "calls a URL", Hello).unwrap();
     assert_eq!(registry.iter().collect::<Vec<_>>(), [("http", "calls a URL")]);
@@ -181,14 +181,14 @@ fn a_builtin_has_no_default_job_and_no_namesake() {
 }
 
 #[test]
-fn a_name_that_is_none_is_refused() {
+fn an_invalid_name_is_rejected() {
     let err = alone(vec![Registration::named("two words", Hello)]).unwrap_err();
     assert_eq!(err.to_string(), "a handler cannot be named `two words`");
 }
 
 #[test]
-fn a_default_job_that_breaks_the_rules_ends_the_start() {
-    // Not in the inventory, since it is generic.
+fn an_invalid_default_job_fails_the_start() {
+    // Not discovered, because it is generic.
     #[job("bad", fixed_rate = "1ms", shard(count = 0))]
     struct Bad<const N: usize>;
     #[async_trait::async_trait]
@@ -207,7 +207,7 @@ fn a_default_job_that_breaks_the_rules_ends_the_start() {
 }
 
 #[test]
-fn a_default_job_says_what_the_annotation_says() {
+fn a_default_job_has_the_values_of_its_annotation() {
     let registry = collect(vec![Registration::declared(mailer())]).unwrap();
     let hello = draft(&registry, "hello");
     let Some(WordOr::Table(schedule)) = &hello.schedule else { panic!("{hello:?}") };
@@ -238,7 +238,7 @@ async fn a_function_reads_its_param_and_returns_its_result() {
 }
 
 #[tokio::test]
-async fn a_param_that_is_wrong_is_not_tried_again() {
+async fn an_invalid_param_is_not_retried() {
     let registry = collect(Vec::new()).unwrap();
     for (param, why) in [(None, "the task has no param"), (Some("many"), "expected value")] {
         let err = run(&registry, "double", param).await.unwrap_err();

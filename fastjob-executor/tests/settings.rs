@@ -1,4 +1,4 @@
-//! The settings, as the README writes them.
+//! The settings, as `docs/settings.md` describes them.
 
 #![expect(clippy::unwrap_used, reason = "what a test cannot do without ends it")]
 
@@ -6,8 +6,8 @@ use std::{cell::RefCell, collections::BTreeSet, fs, path::Path};
 
 use fastjob_executor::ExecutorConfig;
 
-fn readme() -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap()
+fn page() -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/settings.md")).unwrap()
 }
 
 fn load(file: &str, env: impl Fn(&str) -> Option<String>) -> ExecutorConfig {
@@ -18,22 +18,22 @@ fn load(file: &str, env: impl Fn(&str) -> Option<String>) -> ExecutorConfig {
 }
 
 #[test]
-fn the_file_in_the_readme_is_one() {
-    let readme = readme();
-    let (_, rest) = readme.split_once("```toml\n[executor]\n").unwrap();
+fn the_example_in_the_documentation_is_valid() {
+    let page = page();
+    let (_, rest) = page.split_once("```toml\n[executor]\n").unwrap();
     let config = load(&format!("[executor]\n{}", rest.split_once("```").unwrap().0), |_| None);
     assert_eq!((config.check(), config.app_name.as_str()), (Vec::new(), "billing"));
 }
 
 #[test]
-fn the_readme_names_every_setting_and_every_variable() {
-    let (readme, asked) = (readme(), RefCell::new(BTreeSet::new()));
+fn the_documentation_lists_every_setting_and_every_variable() {
+    let (page, asked) = (page(), RefCell::new(BTreeSet::new()));
     let config = load("", |name| {
         asked.borrow_mut().insert(name.to_owned());
         None
     });
     for name in asked.into_inner() {
-        assert!(readme.contains(&format!("`{name}`")), "{name} is not in the README");
+        assert!(page.contains(&format!("`{name}`")), "{name} is not in docs/settings.md");
     }
     // `ExecutorConfig { admin_addresses: […], app_name: "…", … }`, the fields alone on their lines.
     let shown = format!("{config:#?}");
@@ -41,6 +41,6 @@ fn the_readme_names_every_setting_and_every_variable() {
     let fields: Vec<_> = fields.map(|(field, _)| field).filter(|f| !f.starts_with(' ')).collect();
     assert!(fields.contains(&"capacity"), "{shown}");
     for field in fields {
-        assert!(readme.contains(&format!("`{field}`")), "{field} is not in the README");
+        assert!(page.contains(&format!("`{field}`")), "{field} is not in docs/settings.md");
     }
 }

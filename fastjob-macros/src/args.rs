@@ -1,7 +1,7 @@
-//! What stands in the parentheses of `#[job(…)]`.
+//! Parses the arguments of `#[job(…)]`.
 //!
-//! [`ARGUMENTS`](crate::known::ARGUMENTS) says what there is. Everything that is wrong is reported at
-//! once, each mistake at its own words; only broken syntax ends the reading.
+//! [`ARGUMENTS`](crate::known::ARGUMENTS) lists them. All problems are reported at once, each at
+//! its own tokens; only a syntax error stops the parsing.
 
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
@@ -18,7 +18,7 @@ use crate::{
     value::{name_problem, text, wrong},
 };
 
-/// The arguments, each known, given once, and of the right kind.
+/// The arguments: each is known, unique and of the right kind.
 pub(crate) struct Args {
     /// The name of the handler and of its default job.
     pub(crate) name: LitStr,
@@ -27,20 +27,20 @@ pub(crate) struct Args {
 }
 
 struct Given {
-    /// As it was written.
+    /// The key as written.
     key: Ident,
-    /// The method that takes it: `retry`, `block_scope`.
+    /// The setter's method name: `retry`, `block_scope`.
     setter: String,
     value: TokenStream,
 }
 
 impl Args {
-    /// The value of an argument, if it was given.
+    /// The value of an argument, if it is set.
     pub(crate) fn value(&self, setter: &str) -> Option<&TokenStream> {
         self.given.iter().find(|given| given.setter == setter).map(|given| &given.value)
     }
 
-    /// The calls that put the arguments into a draft: `.cron("…").retry(3)`.
+    /// The method calls that set the arguments in a draft: `.cron("…").retry(3)`.
     pub(crate) fn setters(&self) -> TokenStream {
         let given = self.given.iter().filter(|given| given.setter != "description");
         let setters = given.clone().map(|given| Ident::new(&given.setter, Span::mixed_site()));
@@ -49,17 +49,21 @@ impl Args {
         quote! { #(.#setters(#values))* #(.label(#labels, #texts))* }
     }
 
-    /// Reports arguments that do not go together.
+    /// Reports arguments that cannot be combined.
     fn check(&self, errors: &mut Errors) {
-        self.one_at_most(&SCHEDULES, "a job has one schedule", errors);
-        self.one_at_most(&["shard_count", "shard_dynamic"], "a job has one shard strategy", errors);
+        self.one_at_most(&SCHEDULES, "a job can have only one schedule", errors);
+        self.one_at_most(
+            &["shard_count", "shard_dynamic"],
+            "a job can have only one shard strategy",
+            errors,
+        );
         for (setters, needs, what) in TOGETHER {
             if needs.iter().any(|needed| self.value(needed).is_some()) {
                 continue;
             }
             for given in self.given.iter().filter(|given| setters.contains(&&*given.setter)) {
                 let key = &given.key;
-                errors.add(wrong(key, format_args!("`{key}` goes with {what} only")));
+                errors.add(wrong(key, format_args!("`{key}` needs {what}")));
             }
         }
     }
@@ -68,11 +72,12 @@ impl Args {
         let mut given = self.given.iter().filter(|given| setters.contains(&&*given.setter));
         let Some(Given { key: first, .. }) = given.next() else { return };
         for Given { key, .. } in given {
-            errors.add(wrong(key, format_args!("{why}: `{key}` does not go with `{first}`")));
+            errors
+                .add(wrong(key, format_args!("{why}: `{key}` cannot be combined with `{first}`")));
         }
     }
 
-    /// Reads `key = value` or `key(…)`, which `known` names, into the setters that begin with
+    /// Parses `key = value` or `key(…)`, where `known` lists the keys, into setters that begin with
     /// `prefix`.
     fn read(
         &mut self,
@@ -108,7 +113,7 @@ impl Args {
         Ok(())
     }
 
-    /// `(strategy = "serial", scope = "cluster")`.
+    /// Parses `(strategy = "serial", scope = "cluster")`.
     fn fields(
         &mut self,
         input: ParseStream<'_>,
@@ -135,13 +140,13 @@ impl Args {
         Ok(())
     }
 
-    /// Keeps a value; what a short and a long form both say is told.
+    /// Adds a value. Reports a value that is set in both the short and the long form.
     fn add(&mut self, given: Given, errors: &mut Errors) {
         let key = &given.key;
         let other = self.given.iter().find(|other| other.setter == given.setter);
         if let Some(other) = other.filter(|other| other.key != *key) {
             let other = &other.key;
-            errors.add(wrong(key, format_args!("`{key}` says the same as `{other}`")));
+            errors.add(wrong(key, format_args!("`{key}` sets the same value as `{other}`")));
         }
         self.given.push(given);
     }
@@ -171,10 +176,10 @@ impl Parse for Args {
     }
 }
 
-/// The first argument, which has no key.
+/// Parses the first argument, which has no key.
 fn name(input: ParseStream<'_>, errors: &mut Errors) -> Result<LitStr> {
     const MISSING: &str = "a job needs a name: #[job(\"name\")]";
-    const NO_TEXT: &str = "the name of a job is a text: #[job(\"name\")]";
+    const NO_TEXT: &str = "the name of a job must be a string: #[job(\"name\")]";
     let has_key = input.peek(Ident::peek_any) && (input.peek2(Token![=]) || input.peek2(Paren));
     if input.is_empty() || has_key {
         return Err(Error::new(input.span(), MISSING));
@@ -189,7 +194,7 @@ fn name(input: ParseStream<'_>, errors: &mut Errors) -> Result<LitStr> {
     Ok(name.clone())
 }
 
-/// Reports a key that was there before.
+/// Reports a duplicate key.
 fn once(key: &Ident, keys: &mut Vec<Ident>, errors: &mut Errors) {
     if keys.contains(key) {
         errors.add(wrong(key, format_args!("`{key}` is given twice")));
@@ -204,7 +209,7 @@ fn unknown(key: &Ident, known: &[Argument], prefix: &str) -> Error {
     wrong(key, format_args!("`{key}` is unknown; there are {names}{labels}"))
 }
 
-/// Goes past the value of an argument that nobody knows.
+/// Skips the value of an unknown argument.
 fn skip(input: ParseStream<'_>) -> Result<()> {
     if input.peek(Paren) {
         let content;
@@ -215,14 +220,14 @@ fn skip(input: ParseStream<'_>) -> Result<()> {
     input.parse::<Expr>().map(drop)
 }
 
-/// `(team = "billing", "cost-centre" = "7")`.
+/// Parses `(team = "billing", "cost-centre" = "7")`.
 fn labels(
     input: ParseStream<'_>,
     labels: &mut Vec<(LitStr, LitStr)>,
     errors: &mut Errors,
 ) -> Result<()> {
     if !input.peek(Paren) {
-        return Err(input.error("labels are written labels(team = \"billing\")"));
+        return Err(input.error("write labels as labels(team = \"billing\")"));
     }
     let content;
     parenthesized!(content in input);
@@ -238,7 +243,7 @@ fn labels(
         match text(&value) {
             None => errors.add(wrong(
                 &value,
-                format_args!("a label is a text: labels({} = \"…\")", key.value()),
+                format_args!("a label must be a string: labels({} = \"…\")", key.value()),
             )),
             Some(value) => {
                 check_label(&key, value, labels, errors);
@@ -257,14 +262,14 @@ fn check_label(key: &LitStr, value: &LitStr, others: &[(LitStr, LitStr)], errors
         errors.add(wrong(key, format_args!("the label `{}` is given twice", key.value())));
     }
     if !(1..=63).contains(&key.value().len()) {
-        errors.add(wrong(key, format_args!("the key of a label has 1 to 63 bytes")));
+        errors.add(wrong(key, format_args!("the key of a label must have 1 to 63 bytes")));
     }
     if value.value().len() > 255 {
-        errors.add(wrong(value, format_args!("a label has at most 255 bytes")));
+        errors.add(wrong(value, format_args!("a label must have at most 255 bytes")));
     }
 }
 
-/// All that is wrong so far.
+/// All problems so far.
 struct Errors(Option<Error>);
 
 impl Errors {

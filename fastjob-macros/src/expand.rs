@@ -1,7 +1,8 @@
-//! What `#[job]` writes beside the item: its declaration, and for a struct the trait that holds it.
+//! Generates the code of `#[job]` beside the item: its declaration, and for a struct the
+//! implementation of `Declared`.
 //!
-//! The item itself goes through untouched. Nothing written here has a name, so nothing can clash,
-//! and every path begins at `fastjob_executor::registry::__private`.
+//! The item itself is not changed. The generated code defines no names, so nothing can clash, and
+//! all its paths begin with `fastjob_executor::registry::__private`.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
@@ -12,7 +13,7 @@ use crate::{
     item::{Call, Item, Shape, span_of},
 };
 
-/// The whole expansion; after a mistake it is the item and the errors.
+/// The whole expansion. After an error it is the item and the errors.
 pub(crate) fn job(args: TokenStream, item: TokenStream) -> TokenStream {
     match declare(args, item.clone()) {
         Ok(declared) => quote! { #item #declared },
@@ -56,12 +57,12 @@ fn declare(args: TokenStream, item: TokenStream) -> Result<TokenStream> {
     })
 }
 
-/// The path to all that the expansion uses, as if it were written at `at`.
+/// The path to everything that the expansion uses, with the span `at`.
 fn private(at: Span) -> TokenStream {
     quote_spanned!(at=> ::fastjob_executor::registry::__private)
 }
 
-/// The constant that says everything of a handler but its state.
+/// The constant that describes a handler, except for its state.
 fn declaration(args: &Args, item: &Item, make: &TokenStream) -> TokenStream {
     let (private, name, setters) = (private(Span::call_site()), &args.name, args.setters());
     let description = args.value("description").cloned().or_else(|| {
@@ -90,8 +91,9 @@ fn declaration(args: &Args, item: &Item, make: &TokenStream) -> TokenStream {
     }
 }
 
-/// `impl Declared`. Here a struct is told that it must implement `JobHandler`; a generic one is
-/// told where a value of it is registered, as it may implement it for some parameters only.
+/// `impl Declared`. This is where the compiler reports a struct that does not implement
+/// `JobHandler`. A generic struct is checked where a value of it is registered, because it may
+/// implement the trait only for some parameters.
 fn declared(args: &Args, item: &Item, stateful: bool, generics: &Generics) -> TokenStream {
     let ident = &item.ident;
     let at = span_of(None, ident);
@@ -115,7 +117,7 @@ fn declared(args: &Args, item: &Item, stateful: bool, generics: &Generics) -> To
 
 /// A closure from the context to the boxed future of one attempt.
 ///
-/// Each call stands at the user's type that it is about, so that the compiler points there.
+/// Each call has the span of the user's type that it concerns, so that compiler errors point there.
 fn run(name: &LitStr, ident: &Ident, call: &Call) -> TokenStream {
     let at_name = span_of(None, ident);
     let at_output = span_of(call.output.as_ref(), ident);

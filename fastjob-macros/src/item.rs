@@ -1,6 +1,6 @@
-//! What `#[job]` stands on.
+//! Parses the item that `#[job]` annotates.
 //!
-//! Only the head of a function is read: its body goes through as it is, so that an editor can
+//! Only the signature of a function is parsed; its body is kept as tokens, so that an editor can
 //! complete code that does not parse yet.
 
 use proc_macro2::{Ident, TokenStream};
@@ -13,21 +13,21 @@ use syn::{
 
 use crate::value::text;
 
-/// The item, as far as the macro wants to know it.
+/// The parts of the item that the macro needs.
 pub(crate) struct Item {
     /// The first paragraph of its doc comment.
     pub(crate) description: Option<String>,
-    /// Conditions that also hold for what the macro writes.
+    /// `cfg` attributes, which also apply to the generated code.
     pub(crate) cfgs: Vec<Attribute>,
     /// Its name.
     pub(crate) ident: Ident,
-    /// What it is.
+    /// Its kind.
     pub(crate) shape: Shape,
 }
 
-/// What the item is.
+/// The kind of the item.
 pub(crate) enum Shape {
-    /// A struct; it implements `JobHandler` itself.
+    /// A struct, which implements `JobHandler` itself.
     Struct {
         /// Whether it has fields.
         stateful: bool,
@@ -44,7 +44,7 @@ pub(crate) struct Call {
     pub(crate) context: Option<Type>,
     /// The type of the param, if it takes one.
     pub(crate) param: Option<Type>,
-    /// The type that it returns, if it is not `()`.
+    /// The return type, if it is not `()`.
     pub(crate) output: Option<Type>,
 }
 
@@ -67,7 +67,7 @@ impl Parse for Item {
             input.parse::<TokenStream>()?; // the body
             (signature.ident.clone(), Shape::Fn(Box::new(Call::of(&signature)?)))
         } else {
-            return Err(input.error("#[job] goes on a struct or on an async fn"));
+            return Err(input.error("#[job] must be on a struct or an async fn"));
         };
         let cfgs = attrs.iter().filter(|attr| attr.path().is_ident("cfg")).cloned().collect();
         Ok(Self { description: first_paragraph(&attrs), cfgs, ident, shape })
@@ -79,17 +79,17 @@ impl Call {
         if let Some(receiver) = signature.receiver() {
             return Err(Error::new_spanned(
                 receiver,
-                "#[job] goes on a free function; for state, put it on a struct",
+                "#[job] must be on a free function; for a job with state, use a struct",
             ));
         }
         if signature.asyncness.is_none() {
-            return Err(Error::new_spanned(signature.fn_token, "a job is an `async fn`"));
+            return Err(Error::new_spanned(signature.fn_token, "a job must be an `async fn`"));
         }
         if let Safety::Unsafe(token) = &signature.safety {
             return Err(Error::new_spanned(token, "a job cannot be unsafe"));
         }
         if !signature.generics.params.is_empty() {
-            return Err(Error::new_spanned(&signature.generics, "a job has no generics"));
+            return Err(Error::new_spanned(&signature.generics, "a job cannot have generics"));
         }
         let mut inputs = signature.inputs.iter().filter_map(|input| match input {
             FnArg::Typed(typed) => Some(typed),
@@ -98,7 +98,7 @@ impl Call {
         let context = inputs.next().map(context).transpose()?;
         let param = inputs.next().map(param).transpose()?;
         if let Some(third) = inputs.next() {
-            return Err(Error::new_spanned(third, "a job takes the context and one param at most"));
+            return Err(Error::new_spanned(third, "a job takes at most the context and one param"));
         }
         let output = match &signature.output {
             ReturnType::Default => None,
@@ -117,16 +117,16 @@ fn context(arg: &PatType) -> Result<Type> {
         return Ok((*arg.ty).clone());
     }
     const WRONG: &str =
-        "the first argument of a job is `ctx: &JobContext`; the param is the second";
+        "the first argument of a job must be `ctx: &JobContext`; the param is the second";
     Err(Error::new_spanned(&arg.ty, WRONG))
 }
 
-/// The type of the second argument, which is read from the task's param.
+/// The type of the second argument, which the task's param is parsed into.
 fn param(arg: &PatType) -> Result<Type> {
     let problem = if matches!(&*arg.ty, Type::Reference(_)) {
-        "the param is read into a value of its own: take `String` for `&str`"
+        "the param must be an owned type: use `String` instead of `&str`"
     } else if matches!(&*arg.ty, Type::ImplTrait(_)) {
-        "the param has a concrete type"
+        "the param must have a concrete type"
     } else {
         return Ok((*arg.ty).clone());
     };
@@ -150,9 +150,9 @@ fn first_paragraph(attrs: &[Attribute]) -> Option<String> {
     Some(paragraph).filter(|paragraph| !paragraph.is_empty())
 }
 
-/// Where to point at for a type, or else at the name of the function.
+/// The span of a type, or of the function's name if there is no type.
 pub(crate) fn span_of(ty: Option<&Type>, ident: &Ident) -> proc_macro2::Span {
-    // As written there, but resolved as the macro's own: what it writes is no business of lints.
+    // Located there, but resolved at the macro's site, so that lints ignore the generated code.
     let at = ty.map_or_else(|| ident.span(), Spanned::span);
     proc_macro2::Span::mixed_site().located_at(at)
 }

@@ -1,8 +1,8 @@
-//! Every argument of `#[job]`, with what it takes.
+//! The arguments of `#[job]`, and their values.
 //!
-//! They have the names and the shape of a job in a file: `{ scope = "cluster" }` of `block` there is
-//! `block(scope = "cluster")` here. What only those who run the service can know has no argument:
-//! which jobs are its children, and whom to alarm.
+//! They have the names and the structure of a job in a file: `{ scope = "cluster" }` of `block`
+//! there is `block(scope = "cluster")` here. Settings that belong to the operators have no
+//! argument: child jobs and alarm channels.
 
 use proc_macro2::TokenStream;
 use syn::{Expr, Result};
@@ -12,13 +12,13 @@ use crate::value::{Kind, wrong};
 /// An argument, or a field of one.
 pub(crate) struct Argument {
     pub(crate) name: &'static str,
-    /// What is written `name = value`, if that can be.
+    /// The kind of value in `name = value`, if that form is allowed.
     value: Option<Kind>,
-    /// What is written `name(field = value)`.
+    /// The fields in `name(field = value)`.
     pub(crate) fields: &'static [Argument],
 }
 
-/// In the order in which people are told of them.
+/// In the order in which error messages list them.
 pub(crate) const ARGUMENTS: &[Argument] = &[
     value("description", Kind::Text),
     value("service", Kind::Name),
@@ -60,7 +60,7 @@ pub(crate) const ARGUMENTS: &[Argument] = &[
     value("no_executor", Kind::Duration),
 ];
 
-/// The one that is not in the table: its keys are the writer's own.
+/// Not in the table, because its keys are chosen by the user.
 pub(crate) const LABELS: &str = "labels";
 
 const BLOCKS: &[&str] = &["serial", "skip_new", "replace_running", "parallel"];
@@ -80,10 +80,10 @@ const ROUTES: &[&str] = &[
     "idle_first",
 ];
 
-/// Arguments of which a job has one at most.
+/// A job can have at most one of these.
 pub(crate) const SCHEDULES: [&str; 4] = ["cron", "fixed_rate", "fixed_delay", "once"];
 
-/// The first go only with one of the second, which people know as the third.
+/// The first ones need one of the second ones, which error messages call by the third.
 pub(crate) const TOGETHER: [(&[&str], &[&str], &str); 3] = [
     (&["zone"], &["cron"], "`cron`"),
     (
@@ -107,23 +107,23 @@ const fn fields(name: &'static str, fields: &'static [Argument]) -> Argument {
 }
 
 impl Argument {
-    /// Or in full, with fields.
+    /// The long form, with fields, is also allowed.
     const fn or(mut self, fields: &'static [Argument]) -> Self {
         self.fields = fields;
         self
     }
 
-    /// Takes what stands behind `name =`.
+    /// Parses what follows `name =`.
     pub(crate) fn read(&self, value: &Expr) -> Result<TokenStream> {
         let Some(kind) = self.value else {
             let (name, forms) = (self.name, self.forms());
-            return Err(wrong(value, format_args!("`{name}` has fields: write {forms}")));
+            return Err(wrong(value, format_args!("`{name}` needs fields: write {forms}")));
         };
         let long = if self.fields.is_empty() { String::new() } else { self.long() };
         kind.read(self.name, value, &long)
     }
 
-    /// How it can be written.
+    /// The forms in which it can be written.
     pub(crate) fn forms(&self) -> String {
         match (self.value.is_some(), self.fields) {
             (true, []) => format!("{} = …", self.name),

@@ -1,19 +1,19 @@
-//! The values of `#[job(…)]`: literals, and what can be told of them at compile time.
+//! Parses the values of `#[job(…)]`: literals, with basic checks at compile time.
 //!
-//! A check here is a courtesy: it refuses what could not be right. Whoever starts the executor
-//! judges the rest by the rules of FastJob itself.
+//! The checks here only catch obvious mistakes early. FastJob's own rules check everything when the
+//! executor starts.
 
 use proc_macro2::{Literal, TokenStream};
 use quote::{ToTokens, quote};
 use syn::{Error, Expr, ExprLit, Lit, LitInt, LitStr, Result, spanned::Spanned};
 
-/// Longest name, in bytes.
+/// Maximum length of a name, in bytes.
 const NAME_MAX: usize = 128;
 
-/// What sort of value an argument takes.
+/// The kind of value that an argument needs.
 #[derive(Clone, Copy)]
 pub(crate) enum Kind {
-    /// Any text.
+    /// Any string.
     Text,
     /// The name of a handler or a service.
     Name,
@@ -23,21 +23,21 @@ pub(crate) enum Kind {
     Duration,
     /// An instant, RFC 3339.
     Instant,
-    /// One of some words.
+    /// One of these words.
     Word(&'static [&'static str]),
-    /// Some texts.
+    /// A list of strings.
     Texts,
     /// A whole number.
     Count,
-    /// A number, also with a fraction.
+    /// A number, which may have a fraction.
     Number,
     /// `true` or `false`.
     Flag,
 }
 
 impl Kind {
-    /// Takes the value of the argument `key` if it is a literal of this kind; `long` is how else it
-    /// can be written, if it can.
+    /// Parses the value of the argument `key`, which must be a literal of this kind. `long` is the
+    /// alternative long form, or empty.
     pub(crate) fn read(self, key: &str, value: &Expr, long: &str) -> Result<TokenStream> {
         match self {
             Self::Count => count(key, value),
@@ -45,7 +45,7 @@ impl Kind {
             Self::Texts => texts(key, value),
             Self::Flag => match literal(value) {
                 Some(Lit::Bool(flag)) => Ok(flag.to_token_stream()),
-                _ => Err(wrong(value, format_args!("`{key}` takes true or false"))),
+                _ => Err(wrong(value, format_args!("`{key}` must be true or false"))),
             },
             Self::Text
             | Self::Name
@@ -54,7 +54,7 @@ impl Kind {
             | Self::Instant
             | Self::Word(_) => {
                 let text = text(value).ok_or_else(|| {
-                    wrong(value, format_args!("`{key}` takes a text: {key} = \"…\""))
+                    wrong(value, format_args!("`{key}` needs a string: {key} = \"…\""))
                 })?;
                 match self.problem(key, &text.value()) {
                     Some(problem) if !long.is_empty() => {
@@ -67,15 +67,15 @@ impl Kind {
         }
     }
 
-    /// What is wrong with a text, as far as can be told.
+    /// The problem of a string, as far as it is known at compile time.
     fn problem(self, key: &str, text: &str) -> Option<String> {
         match self {
             Self::Text | Self::Texts | Self::Count | Self::Number | Self::Flag => None,
             Self::Name => name_problem(text).map(|problem| format!("`{key}`: {problem}")),
             Self::Cron => (!looks_like_cron(text)).then(|| {
                 format!(
-                    "`{text}` is no cron expression: it has 5, 6 or 7 fields, such as \
-                     \"0 0 2 * * ?\", or is a word such as \"@daily\""
+                    "`{text}` is not a cron expression: write 5, 6 or 7 fields, such as \
+                     \"0 0 2 * * ?\", or a name such as \"@daily\""
                 )
             }),
             Self::Duration => (!looks_like_duration(text)).then(|| {
@@ -87,13 +87,14 @@ impl Kind {
             Self::Instant => (!looks_like_instant(text)).then(|| {
                 format!("`{text}` is not an instant; write it like \"2030-01-01T00:00:00Z\"")
             }),
-            Self::Word(words) => (!words.contains(&text))
-                .then(|| format!("`{text}` is unknown; `{key}` is one of {}", words.join(", "))),
+            Self::Word(words) => (!words.contains(&text)).then(|| {
+                format!("`{text}` is unknown; `{key}` must be one of {}", words.join(", "))
+            }),
         }
     }
 }
 
-/// The literal of an expression, also if a macro has passed it on.
+/// The literal of an expression, also if a macro has forwarded it.
 fn literal(value: &Expr) -> Option<&Lit> {
     if let Expr::Group(group) = value {
         return literal(&group.expr);
@@ -102,17 +103,17 @@ fn literal(value: &Expr) -> Option<&Lit> {
     Some(lit)
 }
 
-/// The expression as a text literal, if it is one.
+/// The string literal of an expression, if it is one.
 pub(crate) fn text(value: &Expr) -> Option<&LitStr> {
     let Some(Lit::Str(text)) = literal(value) else { return None };
     Some(text)
 }
 
 fn count(key: &str, value: &Expr) -> Result<TokenStream> {
-    let wrong = || wrong(value, format_args!("`{key}` takes a whole number: {key} = 3"));
+    let wrong = || wrong(value, format_args!("`{key}` needs a whole number: {key} = 3"));
     let Some(Lit::Int(number)) = literal(value) else { return Err(wrong()) };
     let count: u32 = number.base10_parse().map_err(|_| wrong())?;
-    // Without the suffix that it may have.
+    // Without a type suffix.
     Ok(LitInt::new(&count.to_string(), number.span()).to_token_stream())
 }
 
@@ -124,26 +125,27 @@ fn number(key: &str, value: &Expr) -> Result<TokenStream> {
     };
     let number = number.filter(|number| number.is_finite());
     let number =
-        number.ok_or_else(|| wrong(value, format_args!("`{key}` takes a number: {key} = 1.5")))?;
+        number.ok_or_else(|| wrong(value, format_args!("`{key}` needs a number: {key} = 1.5")))?;
     let mut number = Literal::f64_suffixed(number);
     number.set_span(value.span());
     Ok(number.to_token_stream())
 }
 
 fn texts(key: &str, value: &Expr) -> Result<TokenStream> {
-    let wrong = |at: &Expr| wrong(at, format_args!("`{key}` takes texts: {key} = [\"…\", \"…\"]"));
+    let wrong =
+        |at: &Expr| wrong(at, format_args!("`{key}` needs strings: {key} = [\"…\", \"…\"]"));
     let Expr::Array(array) = value else { return Err(wrong(value)) };
     let texts = array.elems.iter().map(|item| text(item).ok_or_else(|| wrong(item)));
     let texts = texts.collect::<Result<Vec<_>>>()?;
     Ok(quote!(&[#(#texts),*]))
 }
 
-/// An error at all of an expression.
+/// An error that spans the whole expression.
 pub(crate) fn wrong(at: impl ToTokens, message: std::fmt::Arguments<'_>) -> Error {
     Error::new_spanned(at, message)
 }
 
-/// Why a text is no name; the rule is `fastjob_core::HandlerName`'s.
+/// Why a text is not a valid name; the rule is that of `fastjob_core::HandlerName`.
 pub(crate) fn name_problem(name: &str) -> Option<String> {
     if name.is_empty() {
         return Some("the name is empty".to_owned());
@@ -164,7 +166,7 @@ fn looks_like_cron(text: &str) -> bool {
     }
 }
 
-/// Numbers that each have a unit: `1h 30m`, `2 hours`, `2d`.
+/// Checks for numbers with units: `1h 30m`, `2 hours`, `2d`.
 fn looks_like_duration(text: &str) -> bool {
     const UNITS: &[&str] = &[
         "d",
@@ -211,7 +213,7 @@ fn looks_like_duration(text: &str) -> bool {
 
 fn looks_like_instant(text: &str) -> bool {
     let text = text.trim().as_bytes();
-    // A date, a time, and a zone: there is no instant without one.
+    // A date, a time and a time zone, which an instant needs.
     text.len() >= 17
         && text[..4].iter().all(u8::is_ascii_digit)
         && text[4] == b'-'
@@ -229,7 +231,7 @@ mod tests {
     #[test]
     fn durations_have_units() {
         for good in ["30s", "1h 30m", "1h30m", "250ms", "2d", "0s", "1.5s", "2 hours, 3 minutes"] {
-            assert!(looks_like_duration(good), "{good:?} was refused");
+            assert!(looks_like_duration(good), "{good:?} was rejected");
         }
         for bad in ["", " ", "30", "s", "-1s", "30x", "1 year", "s30", ".", "ten minutes"] {
             assert!(!looks_like_duration(bad), "{bad:?} was accepted");
@@ -239,7 +241,7 @@ mod tests {
     #[test]
     fn cron_expressions_have_5_to_7_fields_or_are_a_word() {
         for good in ["* * * * *", "0/10 * * * * ?", "0 0 2 * * ? 2030", "@daily", " @hourly "] {
-            assert!(looks_like_cron(good), "{good:?} was refused");
+            assert!(looks_like_cron(good), "{good:?} was rejected");
         }
         for bad in ["", "daily", "* * * *", "@", "1 2 3 4 5 6 7 8", "@every 5m"] {
             assert!(!looks_like_cron(bad), "{bad:?} was accepted");
@@ -249,7 +251,7 @@ mod tests {
     #[test]
     fn instants_have_a_zone() {
         for good in ["2030-01-01T00:00:00Z", "2030-01-01T00:00:00.5+02:00", "2030-01-01T00:00-05"] {
-            assert!(looks_like_instant(good), "{good:?} was refused");
+            assert!(looks_like_instant(good), "{good:?} was rejected");
         }
         for bad in ["", "tomorrow", "2030-01-01", "2030-01-01T00:00:00", "Ünicode-01-01T00:00:00Z"]
         {

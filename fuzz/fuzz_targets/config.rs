@@ -1,4 +1,4 @@
-//! The configuration of a coordinator, with variables behind an empty line.
+//! The configuration of a coordinator: the file, an empty line, then environment variables.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

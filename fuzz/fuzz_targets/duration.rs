@@ -1,4 +1,4 @@
-//! A duration: what is read is written and read again as the same.
+//! A duration: every parsed value survives a round trip through text.
 #![no_main]
 
 use fastjob_core::duration;

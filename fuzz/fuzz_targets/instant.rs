@@ -1,4 +1,4 @@
-//! An instant: what is read is written and read again as the same.
+//! An instant: every parsed value survives a round trip through text.
 #![no_main]
 
 use fastjob_core::instant;

@@ -1,4 +1,4 @@
-//! A file of jobs, in TOML or JSON: what is accepted is a list of valid jobs.
+//! A file of jobs, in TOML or JSON: every accepted file is a list of valid jobs.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,7 +1,7 @@
-//! How late handlers are entered when many jobs are due in the same second.
+//! How late handlers start when many jobs are due in the same second.
 //!
-//! 6,000 jobs on `0/5 * * * * ?` for 30 s; lateness is from the fire's instant to the handler
-//! entered, both by the clock of this machine. `--jobs N` takes another number.
+//! 6,000 jobs on `0/5 * * * * ?` for 30 s; lateness is the time from the fire's instant to the
+//! handler's start, both by the clock of this machine. `--jobs N` sets the number of jobs.
 
 use std::{
     io::Write,
@@ -13,7 +13,7 @@ use fastjob_executor::prelude::*;
 use fastjob_tests::bench::{self, Bench, Kind};
 use serde_json::json;
 
-/// Lateness in microseconds, written out now and then.
+/// Lateness in microseconds, until `flush` writes it to a file.
 static LATE: Mutex<Vec<i64>> = Mutex::new(Vec::new());
 
 #[job("late")]
@@ -25,14 +25,14 @@ async fn late(ctx: &JobContext) {
     }
 }
 
-/// Writes out what was measured since the last time.
+/// Appends the values measured since the last call to the file that the param names.
 #[job("flush")]
 async fn flush(path: &JobContext) -> JobResult {
     let late = std::mem::take(&mut *LATE.lock().expect("no panic before"));
     let mut file = std::fs::File::options()
         .create(true)
         .append(true)
-        .open(path.param_text().ok_or_else(|| JobError::fatal("where to?"))?)?;
+        .open(path.param_text().ok_or_else(|| JobError::fatal("the param has to name a file"))?)?;
     for micros in late {
         writeln!(file, "{micros}")?;
     }

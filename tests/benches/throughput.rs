@@ -1,9 +1,10 @@
-//! The most runs a second, end to end and recorded.
+//! The highest rate of runs per second, end to end and recorded.
 //!
-//! So many jobs with a no-op handler on `* * * * * ?`, for 20 s: the rate holds if every fire of
-//! every second is recorded, and all but the last second's have ended when the time is over.
-//! `--rates 20000,40000` tries these, `--seconds 5` is shorter; `--store postgres` measures on a
-//! PostgreSQL of its own, with `--nodes 2` by two coordinators. Tasks started by API come last.
+//! N jobs with a no-op handler on `* * * * * ?`, for 20 s. The rate is sustained if every fire of
+//! every second is recorded, and all but those of the last second have ended when the time is over.
+//! `--rates 20000,40000` sets the rates to try, `--seconds 5` the duration. `--store postgres`
+//! measures on a private PostgreSQL, and `--nodes 2` with two coordinators. The last measurement is
+//! of tasks started over the API.
 
 use std::time::{Duration, Instant};
 

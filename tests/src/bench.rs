@@ -1,6 +1,6 @@
-//! What the benches share: the roles of a bench's own processes, and what the machine is.
+//! Shared by the benches: the roles of a bench's processes, and the description of the machine.
 //!
-//! A bench starts itself again as coordinator and as executor, so that all three are the same
+//! A bench starts itself again as the coordinator and the executor, so that all three are the same
 //! build.
 
 use std::{
@@ -24,20 +24,20 @@ const PORT: &str = "FASTJOB_BENCH_PORT";
 const FOLDER: &str = "FASTJOB_BENCH_FOLDER";
 const STORE: &str = "FASTJOB_BENCH_STORE";
 
-/// Which store is measured, by how many coordinators.
+/// Which store is measured, with how many coordinators.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// One coordinator with a file of its own.
+    /// One coordinator with a file.
     Sqlite,
-    /// So many coordinators on one database, which waits for the disk.
+    /// Several coordinators on one database that syncs to disk.
     Postgres {
-        /// How many.
+        /// The number of coordinators.
         nodes: usize,
     },
 }
 
 impl Kind {
-    /// What `--store` and `--nodes` say; ends with a clear word where there is no such store.
+    /// Parses `--store` and `--nodes`; exits with an error if they are invalid.
     pub fn asked() -> Self {
         let nodes = flag("--nodes").map_or(Ok(1), |text| text.parse());
         match (flag("--store").as_deref(), nodes) {
@@ -45,7 +45,7 @@ impl Kind {
             (Some("postgres"), Ok(nodes @ 1..)) => Self::Postgres { nodes },
             (store, _) => {
                 eprintln!(
-                    "error: --store is sqlite, or postgres with --nodes N; not {}",
+                    "error: --store must be sqlite, or postgres with --nodes N, not {}",
                     store.unwrap_or("sqlite with several nodes")
                 );
                 std::process::exit(2);
@@ -53,7 +53,7 @@ impl Kind {
         }
     }
 
-    /// How many coordinators there are.
+    /// The number of coordinators.
     pub fn nodes(self) -> usize {
         match self {
             Self::Sqlite => 1,
@@ -61,7 +61,7 @@ impl Kind {
         }
     }
 
-    /// In words, with what matters.
+    /// A description with the durability settings.
     pub fn name(self) -> &'static str {
         match self {
             Self::Sqlite => "sqlite, WAL, synchronous=FULL",
@@ -70,26 +70,26 @@ impl Kind {
     }
 }
 
-/// Fires that were recorded, different ones among them, and those whose task succeeded.
+/// The number of recorded fires, of distinct ones, and of those whose task succeeded.
 pub type Counted = (i64, i64, i64);
 
 /// The processes of one measurement, and their store.
 pub struct Bench {
-    /// The way to ask the coordinator.
+    /// A client of the coordinator.
     pub rest: Rest,
-    /// Where it keeps its store.
+    /// The folder of its store.
     pub folder: PathBuf,
     coordinators: Vec<Process>,
     executor: Process,
     postgres: Option<Postgres>,
 }
 
-/// Plays the role that this process was started for, if it is one; `handlers` adds the bench's
-/// own to the executor.
+/// Runs the coordinator or the executor if this process was started as one, and returns whether it
+/// was.
 ///
 /// # Panics
 ///
-/// Panics if the role cannot be played.
+/// Panics if the coordinator or the executor fails.
 pub fn play_role() -> bool {
     let Ok(role) = std::env::var(ROLE) else { return false };
     let port = std::env::var(PORT).expect("a port");
@@ -163,7 +163,7 @@ impl Bench {
         Self { rest, folder, coordinators, executor, postgres }
     }
 
-    /// Saves jobs, many at a time.
+    /// Saves jobs concurrently.
     ///
     /// # Panics
     ///
@@ -182,19 +182,19 @@ impl Bench {
         }
     }
 
-    /// Seconds of processor time that coordinator and executor have used.
+    /// Seconds of CPU time that coordinators and executor have used.
     pub fn cpu(&self) -> (f64, f64) {
         let coordinators = self.coordinators.iter().map(|process| cpu(process.id()));
         (coordinators.sum(), cpu(self.executor.id()))
     }
 
-    /// Mebibytes of memory of coordinator and executor.
+    /// Mebibytes of resident memory of coordinators and executor.
     pub fn memory(&self) -> (u64, u64) {
         let coordinators = self.coordinators.iter().map(|process| memory(process.id()));
         (coordinators.sum(), memory(self.executor.id()))
     }
 
-    /// Counts the fires from one instant up to another, in milliseconds, beside the coordinator.
+    /// Counts the fires from one instant up to another, in milliseconds, directly in the store.
     ///
     /// # Panics
     ///
@@ -225,7 +225,7 @@ impl Drop for Bench {
     fn drop(&mut self) {
         self.coordinators.iter_mut().for_each(Process::kill);
         self.executor.kill();
-        drop(std::fs::remove_dir_all(&self.folder)); // what is left is only in the way
+        drop(std::fs::remove_dir_all(&self.folder)); // a leftover folder does no harm
     }
 }
 
@@ -242,7 +242,7 @@ fn memory(process: u32) -> u64 {
     rss_kib(process) / 1024
 }
 
-/// Kibibytes of memory that a process has resident; 0 if it has ended.
+/// Kibibytes of resident memory of a process; 0 if it has ended.
 pub fn rss_kib(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -250,12 +250,12 @@ pub fn rss_kib(process: u32) -> u64 {
     kib.unwrap_or(0)
 }
 
-/// Where builds go.
+/// The build folder.
 pub fn target() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../target")
 }
 
-/// What the figures were measured on.
+/// A description of the machine of the measurement.
 pub fn machine() -> Value {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let cpu = read("/proc/cpuinfo");
@@ -269,7 +269,7 @@ pub fn machine() -> Value {
     })
 }
 
-/// Writes the figures where tools look for them.
+/// Writes the figures to `target/bench/NAME.json`.
 ///
 /// # Panics
 ///

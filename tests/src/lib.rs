@@ -1,4 +1,4 @@
-//! The support crate of the tests and benches: real processes, REST, and waiting for conditions.
+//! Support for the tests and benches: real processes, REST, and waiting for conditions.
 
 pub mod bench;
 pub mod process;
@@ -11,11 +11,11 @@ pub use fastjob_postgres as postgres;
 
 use std::time::{Duration, Instant};
 
-/// Waits until `look` finds something, and fails after `deadline` with what was waited for.
+/// Waits until `look` returns something. Fails after `deadline` with `what`, the condition.
 ///
 /// # Panics
 ///
-/// Panics if nothing was found in time.
+/// Panics if that does not happen in time.
 pub async fn eventually<T, F: Future<Output = Option<T>>>(
     what: &str,
     deadline: Duration,
@@ -31,17 +31,17 @@ pub async fn eventually<T, F: Future<Output = Option<T>>>(
     }
 }
 
-/// The wall clock of this machine, for what is measured and counted.
+/// The wall clock of this machine, for measurements.
 #[expect(clippy::disallowed_methods, reason = "a bench measures")]
 pub fn now() -> jiff::Timestamp {
     jiff::Timestamp::now()
 }
 
-/// Lets this process open as many files as it may.
+/// Raises the soft limit of open files of this process to the hard limit.
 ///
 /// # Panics
 ///
-/// Panics if the system does not let it.
+/// Panics if the limit cannot be changed.
 pub fn raise_file_limit() {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut files = getrlimit(Resource::Nofile);

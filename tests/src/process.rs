@@ -1,4 +1,4 @@
-//! Coordinators and executors as real processes, which end with the test.
+//! Coordinators and executors as real processes, which are killed when the test ends.
 
 use std::{
     io::{BufRead, BufReader},
@@ -15,7 +15,7 @@ use crate::{eventually, rest::Rest};
 pub struct Process(Child);
 
 impl Process {
-    /// Starts a program; what it says goes to a file beside the test's others.
+    /// Starts a program.
     ///
     /// # Panics
     ///
@@ -29,13 +29,13 @@ impl Process {
         self.0.id()
     }
 
-    /// Ends it as the power does.
+    /// Kills it with SIGKILL, like a power failure.
     ///
     /// # Panics
     ///
     /// Panics if it cannot be waited for.
     pub fn kill(&mut self) {
-        // It may have ended by itself.
+        // Fails if it has exited by itself.
         drop(self.0.kill());
         self.0.wait().expect("a child can be waited for");
     }
@@ -66,14 +66,14 @@ impl Drop for Process {
     }
 }
 
-/// A port that is free now, and that no outgoing connection takes while its coordinator is down.
+/// A port that is free now, and that no outgoing connection uses while its coordinator is down.
 ///
 /// # Panics
 ///
 /// Panics if there is none.
 pub fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    // Below those that the system hands out; apart from those of other test processes.
+    // Below the ephemeral range; different from those of other test processes.
     (0..10_000)
         .map(|_| std::process::id().wrapping_mul(97) + NEXT.fetch_add(1, Ordering::Relaxed))
         .filter_map(|n| u16::try_from(20_000 + n % 12_000).ok())
@@ -81,7 +81,7 @@ pub fn free_port() -> u16 {
         .expect("there is a free port")
 }
 
-/// Writes a file that only this user can read, as one with secrets has to be.
+/// Writes a file that only this user can read, as required for files with secrets.
 ///
 /// # Panics
 ///
@@ -90,19 +90,19 @@ pub fn write_private(path: &Path, text: &str) {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::write(path, text).expect("the file can be written");
     let mode = std::fs::Permissions::from_mode(0o600);
-    std::fs::set_permissions(path, mode).expect("a file of one's own can be restricted");
+    std::fs::set_permissions(path, mode).expect("the permissions of an own file can be changed");
 }
 
-/// A coordinator with a folder of its own.
+/// A coordinator with a private folder.
 pub struct Coordinator {
     process: Option<Process>,
     program: PathBuf,
     port: u16,
     store: PathBuf,
-    /// In place of the file.
+    /// The store's address, in place of the file.
     store_url: Option<String>,
     env: Vec<(String, String)>,
-    /// The certificate that those who ask it over TLS trust.
+    /// The certificate that clients trust, if it uses TLS.
     trusted: Option<PathBuf>,
     token: Option<String>,
     folder: tempfile::TempDir,
@@ -120,48 +120,48 @@ impl Coordinator {
         coordinator
     }
 
-    /// One that is not started yet.
+    /// Prepares one without starting it.
     ///
     /// # Panics
     ///
-    /// Panics if there is no place for its files.
+    /// Panics if its folder cannot be created.
     pub fn prepare(program: impl Into<PathBuf>) -> Self {
-        let folder = tempfile::tempdir().expect("there is a place for files");
+        let folder = tempfile::tempdir().expect("a temporary folder can be created");
         let store = folder.path().join("fastjob.db");
         let (program, port) = (program.into(), free_port());
         let (store_url, env, trusted, token) = (None, Vec::new(), None, None);
         Self { process: None, program, port, store, store_url, env, trusted, token, folder }
     }
 
-    /// With a variable in its environment.
+    /// Sets a variable in its environment.
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.env.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// Of another program.
+    /// Uses another program.
     #[must_use]
     pub fn program(mut self, program: impl Into<PathBuf>) -> Self {
         self.program = program.into();
         self
     }
 
-    /// With its store elsewhere.
+    /// Sets the path of its store.
     #[must_use]
     pub fn store_at(mut self, path: impl Into<PathBuf>) -> Self {
         self.store = path.into();
         self
     }
 
-    /// With its store in a database.
+    /// Uses a database as its store.
     #[must_use]
     pub fn store_url(mut self, url: impl Into<String>) -> Self {
         self.store_url = Some(url.into());
         self
     }
 
-    /// With TLS: `cert` and `key` are what it shows, `trusted` is what those who ask it rely on.
+    /// Uses TLS with `cert` and `key`; clients trust `trusted`.
     #[must_use]
     pub fn tls(self, cert: &Path, key: &Path, trusted: &Path) -> Self {
         let mut this = self
@@ -171,7 +171,7 @@ impl Coordinator {
         this
     }
 
-    /// With a token, which its executors and `rest` carry.
+    /// Sets a token, which its executors and `rest` use too.
     #[must_use]
     pub fn token(self, token: &str) -> Self {
         let mut this = self.env("FASTJOB_TOKEN", token);
@@ -179,7 +179,7 @@ impl Coordinator {
         this
     }
 
-    /// Starts it again, on the same port and store.
+    /// Starts it, on the same port and store as before.
     ///
     /// # Panics
     ///
@@ -193,7 +193,7 @@ impl Coordinator {
         .await;
     }
 
-    /// Starts it again and does not wait.
+    /// Starts it and does not wait.
     pub fn begin(&mut self) {
         let log = std::fs::File::options()
             .create(true)
@@ -216,12 +216,12 @@ impl Coordinator {
         self.process = Some(process);
     }
 
-    /// Kills it as the power does.
+    /// Kills it with SIGKILL, like a power failure.
     pub fn kill(&mut self) {
         drop(self.process.take());
     }
 
-    /// Tells it to stop and waits.
+    /// Asks it to stop and waits until it has exited.
     ///
     /// # Panics
     ///
@@ -242,22 +242,22 @@ impl Coordinator {
         self.store.clone()
     }
 
-    /// What a process of this folder said so far: `coordinator`, or an executor's name.
+    /// The output so far of a process of this folder: `coordinator`, or an executor's name.
     pub fn said(&self, who: &str) -> String {
         std::fs::read_to_string(self.folder.path().join(format!("{who}.log"))).unwrap_or_default()
     }
 
-    /// Where it answers.
+    /// The address of its API.
     pub fn url(&self) -> String {
         let scheme = if self.trusted.is_some() { "https" } else { "http" };
         format!("{scheme}://127.0.0.1:{}", self.port)
     }
 
-    /// The way to ask it.
+    /// A client of its REST interface.
     ///
     /// # Panics
     ///
-    /// Panics if what is to be trusted cannot be read.
+    /// Panics if the trusted certificate cannot be read.
     pub fn rest(&self) -> Rest {
         let rest = match &self.trusted {
             None => Rest::new(self.url()),
@@ -269,7 +269,7 @@ impl Coordinator {
         self.token.iter().fold(rest, |rest, token| rest.with_token(token))
     }
 
-    /// Whether it was started and not killed or stopped.
+    /// Whether it was started, and neither killed nor stopped since.
     pub fn is_up(&self) -> bool {
         self.process.is_some()
     }
@@ -292,35 +292,35 @@ impl Coordinator {
         self.process.as_ref().expect("it runs").id()
     }
 
-    /// The memory that it has in use, in MiB.
+    /// Its resident memory, in MiB.
     ///
     /// # Panics
     ///
     /// Panics if it is not running, or the system does not say.
     pub fn memory_mib(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()));
-        let status = status.expect("the system says how much memory a process has");
+        let status = status.expect("/proc has the memory of the process");
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("its line");
         let kib = line.split_whitespace().nth(1).expect("its number");
         kib.parse::<u64>().expect("a number") / 1024
     }
 
-    /// The processor time that it has used.
+    /// The CPU time that it has used.
     ///
     /// # Panics
     ///
     /// Panics if it is not running, or the system does not say.
     pub fn cpu_time(&self) -> Duration {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id()));
-        let stat = stat.expect("the system says how much time a process has used");
-        // After the name, which is in parentheses: the 14th and 15th field of all.
+        let stat = stat.expect("/proc has the CPU time of the process");
+        // Fields 14 and 15 of the line; `rest` begins at field 3, after the name in parentheses.
         let rest = stat.rsplit_once(") ").expect("its name").1;
         let ticks = rest.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u64>());
-        // 100 a second wherever Linux tells them.
+        // Linux reports 100 ticks per second.
         Duration::from_millis(ticks.map(|ticks| 10 * ticks.expect("a number")).sum())
     }
 
-    /// Runs a command of the command line against it.
+    /// Runs the `fastjob` command against it.
     ///
     /// # Panics
     ///
@@ -329,7 +329,7 @@ impl Coordinator {
         self.cli_at(&self.url(), words)
     }
 
-    /// Runs a command of the command line against another address.
+    /// Runs the `fastjob` command against another address.
     ///
     /// # Panics
     ///
@@ -386,12 +386,12 @@ impl Coordinator {
         )
     }
 
-    /// Where executors write what they entered.
+    /// The file to which executors append the attempts that they start.
     pub fn records(&self) -> PathBuf {
         self.folder.path().join("records")
     }
 
-    /// How often each attempt was entered, by executor process.
+    /// How often each attempt was started, by executor process.
     pub fn entered(&self) -> std::collections::HashMap<(String, String), u32> {
         let mut entered = std::collections::HashMap::new();
         if let Ok(file) = std::fs::File::open(self.records()) {
@@ -406,7 +406,7 @@ impl Coordinator {
 }
 
 impl Drop for Coordinator {
-    /// Shows what its processes said if the test failed, before the folder goes.
+    /// Prints the output of its processes if the test failed, before the folder is removed.
     fn drop(&mut self) {
         if !std::thread::panicking() {
             return;

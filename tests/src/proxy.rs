@@ -1,5 +1,5 @@
-//! A way between two programs that a test can cut: what is sent meanwhile waits, as it does when a
-//! cable is pulled, and nobody is told.
+//! A proxy whose connections a test can interrupt. Data sent meanwhile is held back and neither
+//! side gets an error, as when a network cable is unplugged.
 
 use std::net::SocketAddr;
 
@@ -13,7 +13,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// A port that leads to another one, until it is cut. It ends with the test.
+/// Forwards a local port to a target address until it is cut.
 pub struct Proxy {
     address: SocketAddr,
     open: watch::Sender<bool>,
@@ -21,11 +21,11 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// A way to this address.
+    /// Starts a proxy to this address.
     ///
     /// # Panics
     ///
-    /// Panics if there is no port to be had.
+    /// Panics if no port is free.
     pub async fn to(target: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("there is a port");
         let address = listener.local_addr().expect("it has an address");
@@ -45,24 +45,24 @@ impl Proxy {
                     let back = carry(to.0, from.1, is_open);
                     tokio::join!(there, back);
                 });
-                // Those that have ended are forgotten.
+                // Reap finished connections.
                 while ways.try_join_next().is_some() {}
             }
         });
         Self { address, open, accepting }
     }
 
-    /// Where it begins.
+    /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Cuts it: whatever is under way or is sent from now on does not arrive.
+    /// Holds back all data from now on, including data in transit.
     pub fn cut(&self) {
         self.open.send_replace(false);
     }
 
-    /// Mends it: what waited goes on.
+    /// Forwards data again, beginning with the data held back.
     pub fn mend(&self) {
         self.open.send_replace(true);
     }
@@ -88,6 +88,6 @@ async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut open: watch:
             break;
         }
     }
-    // Whoever is at the end of it may have gone first.
+    // Fails if the receiving side has closed the connection first.
     drop(to.shutdown().await);
 }

@@ -1,4 +1,4 @@
-//! An executor's stream, word by word, for what an honest executor never says.
+//! An executor's raw stream, for messages that a correct executor never sends.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -7,10 +7,10 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use v1::{executor_link_client::ExecutorLinkClient, from_executor::Message as Say};
 
-/// A stream to a coordinator; what the coordinator says is read by whoever holds it, or not.
+/// A stream to a coordinator. The test decides whether to read what the coordinator sends.
 pub struct Stream {
     say: mpsc::Sender<v1::FromExecutor>,
-    /// What the coordinator says.
+    /// Messages from the coordinator.
     pub heard: tonic::Streaming<v1::ToExecutor>,
 }
 
@@ -34,7 +34,7 @@ impl Stream {
     ///
     /// # Errors
     ///
-    /// Fails with what the coordinator says if it does not let the executor in.
+    /// Fails with the coordinator's error if it rejects the executor.
     ///
     /// # Panics
     ///
@@ -50,8 +50,8 @@ impl Stream {
         Ok(Self { say, heard })
     }
 
-    /// Says something, when the coordinator has taken what was said before; whether the stream
-    /// lives.
+    /// Sends a message once the previous ones have been taken. Returns `false` if the stream has
+    /// ended.
     pub async fn say(&self, message: Say) -> bool {
         self.say.send(v1::FromExecutor { message: Some(message) }).await.is_ok()
     }

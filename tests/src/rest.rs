@@ -1,4 +1,4 @@
-//! REST, as a program would ask.
+//! A client of the REST interface.
 
 use std::sync::Once;
 
@@ -17,16 +17,16 @@ impl Rest {
     ///
     /// # Panics
     ///
-    /// Panics if there can be no client.
+    /// Panics if the client cannot be created.
     pub fn new(base: String) -> Self {
         Self::with(base, |builder| builder)
     }
 
-    /// The interface at `base`, an `https` address, trusting nobody but this certificate in PEM.
+    /// The interface at `base`, an `https` address. Trusts only this certificate, in PEM.
     ///
     /// # Panics
     ///
-    /// Panics if there can be no client with it.
+    /// Panics if the client cannot be created with it.
     pub fn trusting(base: String, pem: &[u8]) -> Self {
         let trusted = reqwest::Certificate::from_pem(pem).expect("a certificate");
         Self::with(base, |builder| builder.tls_certs_only([trusted]))
@@ -38,21 +38,21 @@ impl Rest {
     ) -> Self {
         static PROVIDER: Once = Once::new();
         PROVIDER.call_once(|| {
-            // Another test may have been first.
+            // Another test may have installed it first.
             drop(rustls::crypto::ring::default_provider().install_default());
         });
         let builder = change(reqwest::Client::builder().no_proxy());
-        Self { base, client: builder.build().expect("a client can be made"), token: None }
+        Self { base, client: builder.build().expect("a client can be created"), token: None }
     }
 
-    /// The same with a token.
+    /// Sends a token with each request.
     #[must_use]
     pub fn with_token(mut self, token: &str) -> Self {
         self.token = Some(token.to_owned());
         self
     }
 
-    /// Asks, and returns the status with the body.
+    /// Sends a request, and returns the status with the body.
     ///
     /// # Errors
     ///
@@ -157,7 +157,7 @@ impl Rest {
         page["items"].as_array().cloned().unwrap_or_default()
     }
 
-    /// `POST` without a body, which has to be done.
+    /// `POST` without a body, which has to succeed.
     ///
     /// # Panics
     ///
@@ -168,7 +168,7 @@ impl Rest {
         answer
     }
 
-    /// Waits until so many executors are connected.
+    /// Waits until this many executors are connected.
     ///
     /// # Panics
     ///
@@ -184,11 +184,11 @@ impl Rest {
         .await
     }
 
-    /// Follows a log until its end, as server-sent events, and returns them as they came.
+    /// Follows a log until its end, as server-sent events, and returns the raw events.
     ///
     /// # Errors
     ///
-    /// Fails if there is no answer, or it breaks off.
+    /// Fails if there is no answer, or if the stream is interrupted.
     pub async fn follow(&self, path: &str) -> Result<String, reqwest::Error> {
         let url = format!("{}{path}", self.base);
         let request = self.client.get(url).header("accept", "text/event-stream");

@@ -1,5 +1,5 @@
-//! An executor that speaks the protocol and runs nothing, for what a real one cannot be told to
-//! be: short of memory, busy, or deaf to what it is sent.
+//! A fake executor that speaks the protocol and runs nothing. It simulates conditions that a real
+//! one cannot be put in: low memory, high load, or ignoring all messages.
 
 use std::time::Duration;
 
@@ -18,25 +18,25 @@ use crate::{now, raw::hello};
 
 const GIB: u64 = 1 << 30;
 
-/// What a machine of a stand-in is said to be like.
+/// What a stand-in reports about its machine.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Machine {
-    /// Busy share of its cores, 0 to 1.
+    /// CPU load, 0 to 1.
     pub cpu: f64,
-    /// Free memory, of 64 GiB.
+    /// Free memory, out of 64 GiB.
     pub memory_free_gib: u64,
 }
 
 /// What a stand-in does with the attempts that it is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Manner {
-    /// All succeed at once.
+    /// Reports success at once.
     Prompt,
-    /// All are started, and no word of them follows, whatever it is told; but it beats.
+    /// Reports their start and never their end, and ignores stops. Heartbeats continue.
     Deaf,
 }
 
-/// An executor of the service `default` with the handler `noop`; it is gone when it is dropped.
+/// An executor of the service `default` with the handler `noop`. Its session ends on drop.
 pub struct StandIn {
     machine: watch::Sender<Machine>,
     session: AbortHandle,
@@ -73,11 +73,11 @@ impl StandIn {
         let mut client = ExecutorLinkClient::connect(url).await.expect("the coordinator listens");
         let (say, outbound) = mpsc::channel(64);
         tell(&say, Say::Hello(hello)).await;
-        let answer = client.join(ReceiverStream::new(outbound)).await.expect("it is let in");
+        let answer = client.join(ReceiverStream::new(outbound)).await.expect("it is accepted");
         let mut heard = answer.into_inner();
         let welcome = match heard.next().await {
             Some(Ok(v1::ToExecutor { message: Some(Hear::Welcome(welcome)) })) => welcome,
-            other => panic!("it is not welcome: {other:?}"),
+            other => panic!("expected a welcome, got {other:?}"),
         };
         let session = tokio::spawn(async move {
             tokio::join!(
@@ -92,14 +92,14 @@ impl StandIn {
         Self { machine, session: session.abort_handle() }
     }
 
-    /// Its machine is like this now; the coordinator is told at once.
+    /// Changes its machine's figures, and reports them to the coordinator at once.
     pub fn is_like(&self, machine: Machine) {
         self.machine.send_replace(machine);
     }
 }
 
 async fn tell(say: &mpsc::Sender<v1::FromExecutor>, message: Say) {
-    // Where the session has ended, nobody is told.
+    // Fails only if the session has ended.
     drop(say.send(v1::FromExecutor { message: Some(message) }).await);
 }
 
@@ -119,7 +119,7 @@ async fn beat(
         tell(say, Say::Beat(beat)).await;
         tokio::select! {
             () = tokio::time::sleep(every) => {}
-            // Without a stand-in the session is aborted.
+            // The sender is dropped with the stand-in, which aborts the session.
             changed = changes.changed() => if changed.is_err() { return },
         }
     }
@@ -154,7 +154,7 @@ async fn answer_to(say: &mpsc::Sender<v1::FromExecutor>, message: Option<Hear>, 
             let finished = v1::Finished { outcomes: outcomes.collect() };
             tell(say, Say::Finished(finished)).await;
         }
-        // What there is to stop has ended, or is not heeded; nobody asks for its logs.
+        // Stops are ignored: the attempts have ended, or never end. No test reads its logs.
         Some(
             Hear::Welcome(_)
             | Hear::Stop(_)

@@ -1,4 +1,5 @@
-//! What happens to a task while another of its job runs: within an executor, and across them all.
+//! Block strategies: what happens to a task while another task of its job runs, within one executor
+//! and across all of them.
 //!
 //! ```text
 //! cargo run --bin blocks
@@ -14,7 +15,7 @@ use serde_json::json;
 async fn takes_a_while(ctx: &JobContext) -> JobResult {
     tokio::select! {
         () = tokio::time::sleep(Duration::from_millis(400)) => Ok("done".into()),
-        () = ctx.stop_token().cancelled() => Err(JobError::retryable("was told to stop")),
+        () = ctx.stop_token().cancelled() => Err(JobError::retryable("was stopped")),
     }
 }
 

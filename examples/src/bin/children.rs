@@ -1,4 +1,4 @@
-//! Jobs that follow others: after a success, after a failure, or after both, with the result.
+//! Child jobs: started after a success, after a failure, or after both, with the parent's result.
 //!
 //! ```text
 //! cargo run --bin children
@@ -22,7 +22,7 @@ async fn fails() -> JobResult {
 
 #[job("tells")]
 async fn tells(ctx: &JobContext) -> JobResult {
-    Ok(format!("{} told of {:?}", ctx.job_name(), ctx.param_text()).into())
+    Ok(format!("{} received {:?}", ctx.job_name(), ctx.param_text()).into())
 }
 
 #[tokio::main]

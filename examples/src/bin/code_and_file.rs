@@ -1,6 +1,6 @@
-//! One handler, several jobs: the code brings one along, a file defines two more.
+//! One handler with several jobs: its default job in code, and two more in a file.
 //!
-//! Beside a coordinator (`cargo run --bin fastjob -- serve`):
+//! Needs a running coordinator (`cargo run --bin fastjob -- serve`):
 //!
 //! ```text
 //! cargo run --bin code_and_file
@@ -21,7 +21,8 @@ struct Folder {
 }
 
 /// Counts the files of a folder.
-// The same as `[[job]]` in a file, until somebody saves the job: then what they saved holds.
+// The default job, like a `[[job]]` in a file. Once a user saves the job, the saved version
+// applies.
 #[job("count-files", fixed_rate = "10s", param = r#"{"path": "."}"#)]
 async fn count_files(ctx: &JobContext, folder: Folder) -> Result<String, std::io::Error> {
     let mut entries = tokio::fs::read_dir(&folder.path).await?;
@@ -39,7 +40,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
-    say("the handler count-files is there; Ctrl-C stops")?;
+    say("the handler count-files is running; Ctrl-C stops")?;
     Executor::builder("files")
         .admin_addresses(["http://127.0.0.1:7070"])
         .log_path("fastjob-data/files-logs")

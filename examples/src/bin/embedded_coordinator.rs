@@ -1,6 +1,6 @@
-//! A coordinator inside another service: they start and stop together, and are one process.
+//! A coordinator embedded in another service: one process, which starts and stops as a whole.
 //!
-//! The service counts its visitors on port 8080, and a job of its own reports the count:
+//! The service counts its visitors on port 8080, and a job reports the count:
 //!
 //! ```text
 //! cargo run --bin embedded_coordinator
@@ -36,7 +36,7 @@ impl JobHandler for Visitors {
     }
 }
 
-/// The service proper.
+/// The service itself.
 async fn serve(listener: TcpListener, count: Arc<AtomicU64>) -> std::io::Result<()> {
     loop {
         let (mut visitor, _) = listener.accept().await?;
@@ -44,7 +44,7 @@ async fn serve(listener: TcpListener, count: Arc<AtomicU64>) -> std::io::Result<
         tokio::spawn(async move {
             let mut request = [0; 1024];
             if visitor.read(&mut request).await? == 0 {
-                return Ok(()); // gone already
+                return Ok(()); // already disconnected
             }
             let body = format!("You are visitor {number}.\n");
             let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n", body.len());
@@ -67,7 +67,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         "visit http://127.0.0.1:8080; the coordinator is at {address}; Ctrl-C stops"
     ))?;
 
-    // The executor stops first, so that the coordinator can take in what it reports.
+    // The executor stops first, so that the coordinator still receives its last reports.
     let (stop, last) = (stop_on_signal()?, CancellationToken::new());
     let coordinating = tokio::spawn(coordinator.run(last.clone()));
     let executing = Executor::builder("visits")

@@ -1,6 +1,5 @@
-//! What becomes of fires that nobody recorded in time, here because the coordinator was down: those
-//! that are 5 s late or more are misfires, which the strategy decides about; the others run as they
-//! are.
+//! Misfire strategies, after a coordinator outage. Fires that are at least 5 s late are misfires,
+//! which the job's strategy handles; the others run as usual.
 //!
 //! ```text
 //! cargo run --bin misfires
@@ -49,7 +48,7 @@ async fn show() -> Result<(), StageError> {
         let text = |task: &Value, field: &str| task[field].as_str().unwrap_or_default().to_owned();
         let kind = |task: &Value| ["cause", "state", "note"].map(|field| text(task, field));
         for alike in tasks.chunk_by(|a, b| kind(a) == kind(b)) {
-            // The time of day is enough: 2026-11-23T16:19:50.5Z.
+            // Show only the time of day of 2026-11-23T16:19:50.5Z.
             let fire = |task: &Value| text(task, "fire_at").chars().skip(11).take(8).collect();
             let [first, last]: [String; 2] = [fire(alike[0]), fire(alike[alike.len() - 1])];
             let ([cause, state, note], count) = (kind(alike[0]), alike.len());

@@ -1,6 +1,6 @@
-//! A long job that says how far it is, and whose retry goes on where it failed.
+//! A long job that reports its progress, and whose retry resumes where the failed attempt stopped.
 //!
-//! Beside a coordinator (`cargo run --bin fastjob -- serve`):
+//! Needs a running coordinator (`cargo run --bin fastjob -- serve`):
 //!
 //! ```text
 //! cargo run --bin progress_and_checkpoint
@@ -16,27 +16,28 @@ use serde::{Deserialize, Serialize};
 
 const PAGES: u64 = 20;
 
-/// What the next attempt has to know.
+/// The state that the next attempt needs.
 #[derive(Default, Deserialize, Serialize)]
 struct Imported {
     pages: u64,
     rows: u64,
 }
 
-/// Imports 20 pages; on the first attempt the connection breaks at page 12.
+/// Imports 20 pages; the first attempt loses its connection at page 12.
 #[job("import", description = "imports pages", retry = 3, retry_delay = "1s")]
 async fn import(ctx: &JobContext) -> Result<String, JobError> {
     let mut done: Imported = ctx.last_checkpoint()?.unwrap_or_default();
-    ctx.log(format_args!("attempt {} goes on after page {}", ctx.attempt(), done.pages));
+    ctx.log(format_args!("attempt {} continues after page {}", ctx.attempt(), done.pages));
     while done.pages < PAGES {
         let page = done.pages + 1;
         if page == 12 && ctx.attempt() == 1 {
-            return Err(JobError::retryable("the connection broke at page 12"));
+            return Err(JobError::retryable("lost the connection at page 12"));
         }
         tokio::time::sleep(Duration::from_millis(300)).await;
         done.pages = page;
         done.rows += 100 + page;
-        // After the work on the page: an attempt that dies before this does that page again.
+        // After the work on the page: if an attempt crashes before this, the page is imported
+        // again.
         ctx.checkpoint(&done)?;
         ctx.progress(done.pages, PAGES, format!("{} rows", done.rows));
     }

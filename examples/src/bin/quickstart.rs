@@ -43,7 +43,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let address = coordinator.local_addr();
     let stop = stop_on_signal()?;
 
-    // The coordinator is the last to stop: it takes in what the executor still reports.
+    // The coordinator stops last, so that it still receives the executor's last reports.
     let last = CancellationToken::new();
     let mut coordinating = tokio::spawn(coordinator.run(last.clone()));
     let mut executing = pin!(
@@ -62,7 +62,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let ended = tokio::select! {
         ended = &mut executing => ended.map_err(Into::into),
         ended = showing => {
-            // Nobody reads it any more, say: what runs ends in order.
+            // Usually a closed standard output: stop gracefully.
             stop.cancel();
             ended.and(executing.await.map_err(Into::into))
         }
@@ -71,10 +71,10 @@ async fn run() -> Result<(), Box<dyn Error>> {
     last.cancel();
     coordinating.await??;
     ended?;
-    Ok(say(format_args!("stopped; what ran is kept in {DATA}"))?)
+    Ok(say(format_args!("stopped; the task history is kept in {DATA}"))?)
 }
 
-/// The jobs of handlers that come with FastJob; those in `handlers` bring their own along.
+/// Creates jobs for the built-in handlers; those in `handlers` have default jobs.
 async fn declare(rest: &Rest) -> Result<(), Box<dyn Error>> {
     let url = format!("http://{}/healthz", rest.address());
     let jobs = [
@@ -100,7 +100,7 @@ async fn declare(rest: &Rest) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Warnings go to the terminal; FASTJOB_LOG=info says more.
+/// Logs warnings to the terminal; FASTJOB_LOG=info logs more.
 fn log() {
     let level = std::env::var("FASTJOB_LOG").unwrap_or_else(|_| "warn".to_owned());
     tracing_subscriber::fmt()

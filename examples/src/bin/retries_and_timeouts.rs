@@ -1,6 +1,6 @@
-//! How attempts end, and what is retried: an error, an error for good, a panic, a timeout.
+//! How attempts end, and what is retried: an error, a permanent error, a panic, a timeout.
 //!
-//! Beside a coordinator (`cargo run --bin fastjob -- serve`):
+//! Needs a running coordinator (`cargo run --bin fastjob -- serve`):
 //!
 //! ```text
 //! cargo run --bin retries_and_timeouts
@@ -22,26 +22,27 @@ async fn bad_luck(ctx: &JobContext) -> Result<String, std::num::ParseIntError> {
     Ok(format!("attempt {} read {number}", ctx.attempt()))
 }
 
-/// What no retry mends says so, and fails at once.
+/// A permanent error fails the task at once.
 #[job("hopeless", retry = 3)]
 async fn hopeless() -> JobResult {
     Err(JobError::fatal("the account is closed"))
 }
 
-/// A panic fails its attempt, not the executor; it is retried too.
+/// A panic fails its attempt but not the executor, and is retried too.
 #[job("panics-once", retry = 1, retry_delay = "1s")]
 async fn panics_once(ctx: &JobContext) -> JobResult {
     assert!(ctx.attempt() > 1, "the first attempt panics");
-    Ok("the second did not".into())
+    Ok("the second did not panic".into())
 }
 
-/// At the timeout the stop token fires; what has not ended after the grace is aborted.
+/// At the timeout the stop token fires; a handler that has not ended after the grace period is
+/// aborted.
 #[job("too-long", timeout = "2s", grace = "1s")]
 async fn too_long(ctx: &JobContext) -> JobResult {
     for step in 1..=100 {
         tokio::select! {
             () = ctx.stop_token().cancelled() => {
-                ctx.log(format_args!("told to stop, {step} is where the next run goes on"));
+                ctx.log(format_args!("stopped, the next attempt resumes at {step}"));
                 return Err(JobError::retryable("not finished"));
             }
             () = tokio::time::sleep(Duration::from_millis(300)) => ctx.log(step),

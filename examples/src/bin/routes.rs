@@ -1,4 +1,4 @@
-//! Which of three executors runs a job: each route, and who ran how often.
+//! Route strategies: for each one, how often each of three executors runs a job.
 //!
 //! ```text
 //! cargo run --bin routes

@@ -1,5 +1,5 @@
-//! One task over several executors: on all of them, on those that a filter names, in a fixed number
-//! of parts. The task's result is the list of its shards' results.
+//! Sharded tasks: on all executors, on those that match a filter, or in a fixed number of shards.
+//! The task's result is the list of its shards' results.
 //!
 //! ```text
 //! cargo run --bin shards

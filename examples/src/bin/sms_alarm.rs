@@ -1,4 +1,4 @@
-//! An alarm channel of one's own: a text message to whoever is on call.
+//! A custom alarm channel: a text message to the person on call.
 //!
 //! ```text
 //! cargo run --bin sms_alarm
@@ -22,7 +22,7 @@ struct Sms {
 #[async_trait]
 impl Alarm for Sms {
     async fn send(&self, message: &Message) -> Result<(), alarm::Error> {
-        // The call of the gateway stands here; an error has it tried again.
+        // Call the SMS gateway here; an error is retried.
         say(format_args!("to {}: {}", self.to, message.title()))?;
         Ok(())
     }

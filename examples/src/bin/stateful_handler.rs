@@ -1,6 +1,6 @@
-//! A handler with state: it is made by the program and given to the executor by value.
+//! A stateful handler: the program creates it and passes it to the executor by value.
 //!
-//! Beside a coordinator (`cargo run --bin fastjob -- serve`):
+//! Needs a running coordinator (`cargo run --bin fastjob -- serve`):
 //!
 //! ```text
 //! cargo run --bin stateful_handler
@@ -18,7 +18,7 @@ use fastjob_examples::{example, say, stop_on_signal};
 use fastjob_executor::prelude::*;
 use serde::Deserialize;
 
-/// Writes mails into a folder, where a real one would have an SMTP client.
+/// Writes mails to a folder, in place of an SMTP client.
 #[job("mail", retry = 3)]
 struct Mailer {
     folder: PathBuf,
@@ -34,7 +34,8 @@ struct Mail {
 impl JobHandler for Mailer {
     async fn execute(&self, ctx: &JobContext) -> JobResult {
         let mail: Mail = ctx.param()?;
-        // A task may run more than once, so its id names the mail: the second one replaces it.
+        // A task may run more than once, so the file is named by its id: a second run overwrites
+        // it.
         let file = self.folder.join(format!("{}.txt", ctx.task_id()));
         tokio::fs::write(&file, format!("To: {}\n\nHello!\n", mail.to)).await?;
         let sent = self.sent.fetch_add(1, Ordering::Relaxed) + 1;

@@ -1,5 +1,5 @@
-//! How tasks are started: by cron, at a rate, after a delay, once, by a call, with a key, later, and
-//! for the fires of a past range.
+//! How tasks are started: by cron, at a fixed rate, after a delay, once, by a call, with an
+//! idempotency key, later, and as a backfill of a past range.
 //!
 //! ```text
 //! cargo run --bin triggers
@@ -30,7 +30,8 @@ async fn show() -> Result<(), StageError> {
     for (name, schedule) in schedules {
         stage.save(json!({"name": name, "handler": "work", "schedule": schedule})).await?;
     }
-    // Nightly, except on Sundays; somewhere in the first ten minutes, always the same for a fire.
+    // Nightly, except on Sundays, with a jitter of ten minutes, which is always the same for a
+    // fire.
     let nightly = json!({"name": "nightly", "handler": "work", "jitter": "10m",
         "schedule": {"cron": "0 0 3 * * ?"}, "exclude": {"days": ["sun"]}});
     stage.save(nightly).await?;
@@ -41,7 +42,7 @@ async fn show() -> Result<(), StageError> {
     let order = json!({"key": "order-7"});
     let (first, again) =
         (stage.start("by-call", order.clone()).await?, stage.start("by-call", order).await?);
-    say(format_args!("started twice with one key: tasks {first} and {again}"))?;
+    say(format_args!("started twice with the same key: tasks {first} and {again}"))?;
     stage.start("by-call", json!({"delay": "2s"})).await?;
 
     tokio::time::sleep(Duration::from_secs(6)).await;

@@ -1,24 +1,24 @@
-//! An executor for a cluster: its coordinators, its name and all else come from the environment.
+//! An executor for a cluster, configured by environment variables.
 //!
 //! ```text
 //! FASTJOB_ADMIN_ADDRESSES=http://127.0.0.1:7071 FASTJOB_EXECUTOR_NAME=e1 cargo run --bin worker
 //! ```
 //!
-//! It is told of one coordinator and learns the others from it. `scripts/cluster` starts two.
+//! It connects to one coordinator and learns the others from it. `scripts/cluster` starts two.
 
 use std::{error::Error, io::IsTerminal as _, process::ExitCode, time::Duration};
 
 use fastjob_examples::{example, stop_on_signal};
 use fastjob_executor::prelude::*;
 
-/// Fires every second, wherever its partition is held by then.
+/// Fires every second, on whichever node owns its partition.
 #[job("heartbeat", cron = "* * * * * ?")]
 async fn heartbeat(ctx: &JobContext) -> JobResult {
     ctx.log(format_args!("the fire of {:?}", ctx.fire_at()));
     Ok("alive".into())
 }
 
-/// Takes ten seconds: long enough to kill a coordinator meanwhile.
+/// Takes ten seconds: long enough to kill a coordinator in the meantime.
 #[job("long")]
 async fn long(ctx: &JobContext) -> JobResult {
     for second in 1..=10 {

@@ -1,4 +1,4 @@
-//! The channels by name: those of the configuration and those that a program brings.
+//! The channels by name: those of the configuration and those that the program provides.
 
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
@@ -14,7 +14,7 @@ use crate::{
 /// A channel, and how messages to it are grouped.
 #[derive(Clone)]
 pub(crate) struct Channel {
-    /// As in the configuration; `custom` where a program brought it.
+    /// The kind in the configuration; `custom` if the program provides it.
     pub(crate) kind: &'static str,
     pub(crate) group_wait: Duration,
     pub(crate) group_interval: Duration,
@@ -28,7 +28,7 @@ impl fmt::Debug for Channel {
 }
 
 impl Channel {
-    /// A channel that a program brings.
+    /// A channel that the program provides.
     pub(crate) fn custom(alarm: impl Alarm + 'static) -> Self {
         let grouping = AlarmConfig::GROUPING;
         Self {
@@ -49,12 +49,12 @@ impl Channel {
         Ok(Self { kind: config.to.name(), group_wait, group_interval, alarm })
     }
 
-    /// Hands a message over within the time limit; the error is text with all its causes. Dropping
-    /// the future cuts the sending.
+    /// Sends a message within the time limit; the error is text with all its causes. Dropping the
+    /// future aborts the send.
     pub(super) async fn send(&self, message: &Message) -> Result<(), String> {
         let alarm = Arc::clone(&self.alarm);
         let message = message.clone();
-        // In a task of its own, so that a channel that panics is only a channel that failed.
+        // In a task of its own, so that a panic in a channel only fails that channel.
         let sending = tokio::spawn(async move { alarm.send(&message).await });
         match tokio::time::timeout(SEND, AbortOnDropHandle::new(sending)).await {
             Ok(Ok(Ok(()))) => Ok(()),
@@ -84,7 +84,7 @@ fn causes(err: &(dyn std::error::Error + 'static)) -> String {
 pub(crate) struct Channels(BTreeMap<ChannelName, Channel>);
 
 impl Channels {
-    /// The channels of the configuration and the given ones, which win.
+    /// The channels of the configuration and the given ones, which take precedence.
     pub(crate) fn new(
         configs: &BTreeMap<ChannelName, AlarmConfig>,
         custom: &BTreeMap<ChannelName, Channel>,
@@ -104,7 +104,7 @@ impl Channels {
         self.0.iter()
     }
 
-    /// Says that there is no such channel, and which there are.
+    /// The error for an unknown channel, with the known ones; `None` if the channel exists.
     pub(crate) fn unknown(&self, name: &ChannelName) -> Option<String> {
         if self.0.contains_key(name) {
             return None;

@@ -1,4 +1,4 @@
-//! Chat robots: DingTalk, Feishu (Lark), WeCom and Slack. What they answer is checked.
+//! Chat robots: DingTalk, Feishu (Lark), WeCom and Slack. Their answers are checked.
 
 use reqwest::Client;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use crate::{
     config::{ChatConfig, ChatKind},
 };
 
-/// Bytes that every one of them takes; WeCom has the lowest limit.
+/// Bytes that all of them accept; WeCom has the lowest limit.
 const TEXT: usize = 4_000;
 
 pub(super) struct Chat {
@@ -41,7 +41,7 @@ impl Alarm for Chat {
                 json!({"msgtype": "markdown", "markdown": {"title": message.title(), "text": text}})
             }
             ChatKind::Feishu => {
-                // In a text this alone is markup: it names people, or everybody.
+                // The only markup in a text message: it mentions people, or everyone.
                 let text = text.replace("<at", "< at");
                 let mut body = json!({"msg_type": "text", "content": {"text": text}});
                 if let Some(secret) = secret {
@@ -62,14 +62,14 @@ impl Alarm for Chat {
             ChatKind::Feishu => http::wants_zero(&answer, "code"),
             ChatKind::Slack if answer.trim_ascii() == b"ok" => Ok(()),
             ChatKind::Slack => {
-                Err(format!("the answer is not ok: {}", http::shown(&answer)).into())
+                Err(format!("the answer was not ok: {}", http::shown(&answer)).into())
             }
         }
     }
 }
 
 fn slack(message: &Message, text: &str) -> Value {
-    // A section of blocks takes 3,000 characters, and three signs are markup there.
+    // A section is limited to 3,000 characters, and three characters are markup.
     let text: String = text.chars().take(2_500).collect();
     let safe = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     let text: String = safe(&text).chars().take(3_000).collect();
@@ -79,7 +79,7 @@ fn slack(message: &Message, text: &str) -> Value {
     })
 }
 
-/// Plain text as Markdown: signs that are markup are shown, and line ends stay.
+/// Escapes plain text for Markdown and keeps its line breaks.
 fn markdown(text: &str) -> String {
     let mut to = String::with_capacity(text.len());
     for (n, line) in text.lines().enumerate() {

@@ -1,5 +1,5 @@
-//! E-mail over SMTP: a text and an HTML part. Certificates are checked as everywhere; one's own can
-//! be trusted beside those of the machine.
+//! E-mail over SMTP, with a text and an HTML part. Certificates are verified against the machine's
+//! roots and, if configured, additional ones.
 
 use lettre::{
     AsyncSmtpTransport, AsyncTransport, Tokio1Executor,

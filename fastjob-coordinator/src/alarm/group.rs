@@ -1,8 +1,9 @@
-//! Which alarms make one message, and when it goes: a rule without clock, store or network.
+//! Which alarms form one message, and when it is sent: a pure rule without clock, store or network.
 //!
-//! Alarms of one job and kind are one group. A group waits a little for more, and after a message
-//! it waits for the interval. Where too many groups would stand side by side, or did within the
-//! interval, there is one for the whole channel: a storm is one message, over however many jobs.
+//! Alarms of the same job and kind form a group. A group waits briefly for more alarms, and after a
+//! message it waits for the interval. If there are too many groups, or were within the interval,
+//! they become one group for the whole channel: a storm is one message, however many jobs are
+//! affected.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -10,25 +11,25 @@ use fastjob_core::JobId;
 
 use crate::store::{AlarmKind, WaitingAlarm};
 
-/// Groups that may stand side by side on a channel.
+/// Most groups of a channel at the same time.
 const GROUPS: usize = 20;
 /// Examples in one message.
 pub(crate) const EXAMPLES: usize = 10;
-/// Alarms that are held at the same time: the rest waits in the store.
+/// Alarms held in memory at the same time; the rest waits in the store.
 pub(crate) const HELD: usize = 50_000;
-/// After the first try in vain.
+/// Wait after the first failed attempt.
 const RETRY_FIRST: Duration = Duration::from_secs(5);
-/// Longest wait between two tries.
+/// Longest wait between two attempts.
 const RETRY_MOST: Duration = Duration::from_secs(300);
 
-/// What a group has in common.
+/// What the alarms of a group have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Key {
     Job(JobId, AlarmKind),
     Channel,
 }
 
-/// Alarms that go as one message; never empty.
+/// Alarms that are sent as one message; never empty.
 #[derive(Clone, Debug)]
 pub(crate) struct Group {
     pub(crate) key: Key,
@@ -36,9 +37,9 @@ pub(crate) struct Group {
     pub(crate) first: WaitingAlarm,
     pub(crate) last: WaitingAlarm,
     pub(crate) examples: Vec<WaitingAlarm>,
-    /// Whether all are of one job and kind.
+    /// Whether all alarms have the same job and kind.
     pub(crate) alike: bool,
-    /// Tries in vain.
+    /// Failed attempts to send it.
     pub(crate) tries: u32,
     opened: Duration,
     not_before: Duration,
@@ -59,7 +60,7 @@ impl Group {
         }
     }
 
-    /// The same with these alarms alone; `None` if there are none.
+    /// The same group with only these alarms; `None` if there are none.
     pub(crate) fn with_only(&self, alarms: Vec<WaitingAlarm>) -> Option<Self> {
         let mut alarms = alarms.into_iter();
         let mut group = Self::new(self.key, alarms.next()?, self.opened);
@@ -134,7 +135,7 @@ impl Groups {
         self.gather();
     }
 
-    /// Takes a group of which the message is due.
+    /// Takes a group whose message is due.
     pub(crate) fn due(&mut self, now: Duration) -> Option<Group> {
         let interval = self.interval;
         self.sent.retain(|_, at| *at + interval > now);
@@ -153,12 +154,12 @@ impl Groups {
         self.open.values().map(|group| self.due_at(group)).min()
     }
 
-    /// The message of the group went out.
+    /// Records that the message of the group was sent.
     pub(crate) fn sent(&mut self, key: Key, now: Duration) {
         self.sent.insert(key, now);
     }
 
-    /// Puts a group back of which the message did not go out.
+    /// Puts a group back whose message was not sent.
     pub(crate) fn failed(&mut self, mut group: Group, now: Duration) {
         let doubled = RETRY_FIRST * 2_u32.saturating_pow(group.tries.min(10));
         group.not_before = now + doubled.min(RETRY_MOST);
@@ -175,7 +176,7 @@ impl Groups {
         self.gather();
     }
 
-    /// Makes one group of all where there are too many.
+    /// Merges all groups into one if there are too many.
     fn gather(&mut self) {
         if self.open.len() <= GROUPS {
             return;
@@ -228,7 +229,7 @@ mod tests {
     fn a_storm_of_one_job_is_one_message_with_ten_examples() {
         let mut groups = groups();
         (1..=10_000).for_each(|n| groups.add(alarm(n, 1), S));
-        assert!(groups.due(S * 5).is_none(), "it did not wait for more");
+        assert!(groups.due(S * 5).is_none(), "it has to wait for more alarms");
         let group = groups.due(S * 6).unwrap();
         assert_eq!((group.numbers.len(), group.examples.len()), (10_000, EXAMPLES));
         assert_eq!((group.first.number, group.last.number), (1, 10_000));
@@ -249,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_has_one_message_an_interval_and_others_go_beside_it() {
+    fn a_group_has_one_message_per_interval_and_does_not_delay_others() {
         let mut groups = groups();
         groups.add(alarm(1, 1), S);
         groups.due(S * 6).unwrap();
@@ -262,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn tries_in_vain_wait_longer_each_time_and_lose_nothing() {
+    fn failed_attempts_wait_longer_each_time_and_lose_nothing() {
         let mut groups = groups();
         groups.add(alarm(1, 1), Duration::ZERO);
         let mut now = S * 5;

@@ -1,4 +1,4 @@
-//! What all channels over HTTP share. No URL is ever shown: it may hold a secret.
+//! What all channels over HTTP share. URLs are never shown: they may contain secrets.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::Error;
 
 /// How long a channel may take for one message.
 pub(super) const SEND: Duration = Duration::from_secs(15);
-/// Most bytes of an answer that are looked at.
+/// Most bytes of an answer that are read.
 const ANSWER: usize = 64 * 1024;
 /// Most characters of an answer that are shown.
 const SHOWN: usize = 200;
@@ -19,7 +19,7 @@ pub(super) fn client() -> Result<Client, reqwest::Error> {
     Client::builder().timeout(SEND).redirect(redirect::Policy::none()).build()
 }
 
-/// Sends, wants 2xx, and returns the beginning of the answer.
+/// Sends the request, requires a 2xx status, and returns the beginning of the answer.
 pub(super) async fn send(request: RequestBuilder) -> Result<Vec<u8>, Error> {
     let mut answer = request.send().await.map_err(reqwest::Error::without_url)?;
     let status = answer.status();
@@ -36,12 +36,12 @@ pub(super) async fn send(request: RequestBuilder) -> Result<Vec<u8>, Error> {
     Err(format!("the answer was {status}: {}", shown(&body)).into())
 }
 
-/// Wants a JSON answer with 0 under the key, as chat robots say that all went well.
+/// Requires a JSON answer with 0 under the key, which is how chat robots report success.
 pub(super) fn wants_zero(body: &[u8], key: &str) -> Result<(), Error> {
     let answer: Option<Value> = serde_json::from_slice(body).ok();
     match answer.as_ref().and_then(|answer| answer.get(key)).and_then(Value::as_i64) {
         Some(0) => Ok(()),
-        Some(code) => Err(format!("refused with {key} {code}: {}", shown(body)).into()),
+        Some(code) => Err(format!("rejected with {key} {code}: {}", shown(body)).into()),
         None => Err(format!("the answer has no {key}: {}", shown(body)).into()),
     }
 }

@@ -1,4 +1,4 @@
-//! What a channel is given to send: one or many alarms in one message.
+//! What a channel sends: one or many alarms in one message.
 
 use std::fmt::Write;
 
@@ -7,21 +7,21 @@ use jiff::Timestamp;
 use super::{AlarmKind, group::Group};
 use crate::store::WaitingAlarm;
 
-/// One message, about one alarm or a storm of them.
+/// One message, about one alarm or many.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Message {
-    /// What happened; `None` where several kinds are told of at once.
+    /// What happened; `None` if the alarms are of several kinds.
     pub kind: Option<AlarmKind>,
-    /// The job as `service.name`; `None` where several are told of at once.
+    /// The job as `service.name`; `None` if the alarms are of several jobs.
     pub job: Option<String>,
-    /// How many alarms it stands for.
+    /// The number of alarms.
     pub count: usize,
-    /// When the first of them was raised.
+    /// When the first alarm was raised.
     pub first_at: Timestamp,
-    /// When the last of them was raised.
+    /// When the last alarm was raised.
     pub last_at: Timestamp,
-    /// The first few of them; at least one, at most ten.
+    /// The first alarms; at least one, at most ten.
     pub items: Vec<Item>,
 }
 
@@ -37,9 +37,9 @@ pub struct Item {
     pub task: Option<i64>,
     /// When it was raised.
     pub at: Timestamp,
-    /// Why, in a word or two.
+    /// The reason, in a word or two.
     pub reason: String,
-    /// What the handler or the coordinator said about it.
+    /// The message of the handler or the coordinator.
     pub message: String,
     /// Where it ran, if anywhere.
     pub executor: Option<String>,
@@ -48,7 +48,7 @@ pub struct Item {
 }
 
 impl AlarmKind {
-    /// The kind in words, after the name of a job.
+    /// The kind as words that follow the name of a job.
     pub fn words(self) -> &'static str {
         match self {
             Self::Failed => "failed",
@@ -81,7 +81,7 @@ impl Message {
         }
     }
 
-    /// A message that shows that a channel works.
+    /// A message to test a channel.
     pub(super) fn test(channel: &str, at: Timestamp) -> Self {
         let item = Item {
             kind: AlarmKind::Failed,
@@ -89,7 +89,7 @@ impl Message {
             task: None,
             at,
             reason: "test".to_owned(),
-            message: format!("this is a test of the channel {channel}, nothing failed"),
+            message: format!("this is a test of the channel {channel}; nothing has failed"),
             executor: None,
             attempts: 0,
         };
@@ -122,7 +122,7 @@ impl Message {
         text
     }
 
-    /// The whole message as a page of HTML; what comes from outside is escaped.
+    /// The whole message as HTML; external text is escaped.
     pub fn html(&self) -> String {
         let mut html = format!(
             "<!doctype html><html><body><h2>{}</h2><p>{}</p><ul>",

@@ -1,12 +1,12 @@
-//! Alarms: messages about failures, and the channels that carry them.
+//! Alarms: messages about failures, and the channels that send them.
 //!
-//! An alarm is stored in the transaction of what it tells of. Every channel has a loop that gathers
-//! what waits for it, sends it as one message, and marks it. A channel that is down is tried again
-//! for a day; it holds up no other channel, and never scheduling. An alarm is sent at least once:
-//! a coordinator that dies between the sending and the marking sends that one message again. What a
-//! person has silenced is marked as such, and not sent later either.
+//! An alarm is stored in the same transaction as the event that caused it. Every channel has a loop
+//! that collects its waiting alarms, sends them as one message, and marks them as sent. If a channel
+//! is down, its alarms are retried for a day; other channels and scheduling are not delayed. Alarms
+//! are sent at least once: a coordinator that crashes after sending and before marking sends that
+//! message again. Silenced alarms are marked as such, and are not sent later either.
 //!
-//! A channel of one's own takes ten lines:
+//! A custom channel takes ten lines:
 //!
 //! ```
 //! use fastjob_coordinator::alarm::{Alarm, Error, Message, async_trait};
@@ -46,17 +46,17 @@ pub(crate) use self::{
 };
 pub use crate::record::AlarmKind;
 
-/// Why a message did not go out. Any error can be one; it is shown with its causes.
+/// Why a message was not sent. Any error can be one; it is shown with its causes.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// A way to reach people.
+/// A channel that notifies people.
 #[async_trait]
 pub trait Alarm: Send + Sync {
-    /// Hands the message over. It is tried again later if this fails or takes longer than 15 s.
+    /// Sends the message. It is sent again later if this fails or takes longer than 15 s.
     ///
     /// # Errors
     ///
-    /// Fails if the message was not, or may not have been, taken.
+    /// Fails if the message was not sent, or may not have been.
     async fn send(&self, message: &Message) -> Result<(), Error>;
 }
 

@@ -1,8 +1,9 @@
-//! The loops that send: one a channel, so that one that is down holds up no other.
+//! The loops that send alarms: one per channel, so that a channel that is down does not delay the
+//! others.
 //!
-//! The store is asked every second for what is new. Whether an alarm is silenced is judged when it
-//! is about to be sent, by the store, which marks it. Sent and given up is what the store was told;
-//! while it cannot be told, nothing more is sent to that channel, so that nothing is sent twice.
+//! Each loop reads new alarms from the store every second. Just before alarms are sent, the store
+//! marks the silenced ones. The store also records what was sent or abandoned. While it cannot be
+//! written, nothing more is sent to that channel, so that nothing is sent twice.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,20 +19,20 @@ use super::{
 };
 use crate::{clock::Clock, store::Store};
 
-/// Rows that are read at once.
+/// Rows per read.
 const PAGE: u32 = 1_000;
-/// Between two looks into the store.
+/// Interval between two reads of the store.
 const LOOK: Duration = Duration::from_secs(1);
-/// How long after it was raised an alarm is tried again.
+/// Alarms are retried until this long after they were raised.
 pub(super) const GIVE_UP: SignedDuration = SignedDuration::from_hours(24);
-/// How long a message that is on its way may take once the coordinator stops.
+/// How long a message in flight may take once the coordinator stops.
 const LAST: Duration = Duration::from_secs(1);
 
-/// Whether it is this node's turn to send to a channel: of several nodes it is one's.
+/// Whether this node sends to a channel: of several nodes exactly one does.
 pub(crate) type Turn = Arc<dyn Fn(&ChannelName) -> bool + Send + Sync>;
 
-/// Sends what waits to all channels until told to stop. A sender that panics ends it: alarms that
-/// no one sends would not be missed.
+/// Sends waiting alarms to all channels until `stop` is cancelled. A panic in a sender ends this as
+/// well, because otherwise unsent alarms would go unnoticed.
 pub(crate) async fn run(
     store: Arc<dyn Store>,
     channels: Channels,
@@ -60,10 +61,10 @@ pub(crate) async fn run(
     }
 }
 
-/// What became of a group, until the store knows it.
+/// The result of a group, until the store has recorded it.
 struct Done {
     numbers: Vec<i64>,
-    /// The error of a message that did not go out.
+    /// Why the message was not sent.
     error: Option<String>,
     given_up: bool,
     at: Timestamp,
@@ -76,7 +77,7 @@ struct Sender {
     turn: Turn,
     clock: Arc<Clock>,
     groups: Groups,
-    /// Read up to this number.
+    /// Alarms up to this number have been read.
     read: i64,
     started: Instant,
     untold: Option<Done>,
@@ -105,7 +106,7 @@ impl Sender {
                 }
                 Err(err) => {
                     let error = &err as &dyn std::error::Error;
-                    tracing::warn!(error, alarm.channel = %self.name, "alarms wait for the store");
+                    tracing::warn!(error, alarm.channel = %self.name, "alarms delayed: store error");
                     LOOK
                 }
             };
@@ -116,12 +117,12 @@ impl Sender {
         }
     }
 
-    /// Tells the store, reads what is new, and sends at most one message.
+    /// Records results in the store, reads new alarms, and sends at most one message.
     async fn step(&mut self, stop: &CancellationToken) -> Result<(), crate::store::Error> {
         self.tell().await?;
         if !(self.turn)(&self.name) {
             if self.read > 0 {
-                // Another node goes on with what waits.
+                // Another node takes over the waiting alarms.
                 self.groups = Groups::new(self.channel.group_wait, self.channel.group_interval);
                 self.read = 0;
             }
@@ -152,7 +153,8 @@ impl Sender {
         Ok(())
     }
 
-    /// What is left of a group once the store has marked what is silenced; `None` if nothing is.
+    /// The alarms of a group that are left once the store has marked the silenced ones; `None` if
+    /// there are none.
     async fn without_silenced(&self, group: &Group) -> Result<Option<Group>, crate::store::Error> {
         let numbers = &group.numbers;
         let now = self.clock.now().wall;
@@ -173,7 +175,7 @@ impl Sender {
             sent = self.channel.send(&message) => sent,
             () = stopped(stop) => {
                 tracing::warn!(alarm.channel = %self.name, alarms = group.numbers.len(),
-                    "a message was cut off by the stop, its alarms are sent at the next start");
+                    "sending interrupted by shutdown, the alarms are sent after the next start");
                 return;
             }
         };
@@ -187,11 +189,11 @@ impl Sender {
                 given_up = at.duration_since(group.last.at) > GIVE_UP;
                 if given_up {
                     tracing::error!(error, alarm.channel = %self.name, alarms = numbers.len(),
-                        "alarms given up after a day");
+                        "alarms abandoned after one day");
                 } else {
                     if group.tries == 0 {
                         tracing::warn!(error, alarm.channel = %self.name, alarms = numbers.len(),
-                            "alarms not sent, they are tried again");
+                            "could not send alarms, retrying");
                     }
                     self.groups.failed(group, now);
                 }
@@ -214,7 +216,7 @@ impl Sender {
     }
 }
 
-/// Ends a moment after the coordinator was told to stop.
+/// Returns shortly after the coordinator started to stop.
 async fn stopped(stop: &CancellationToken) {
     stop.cancelled().await;
     tokio::time::sleep(LAST).await;

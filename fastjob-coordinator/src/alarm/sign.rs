@@ -6,12 +6,12 @@ use sha2::Sha256;
 
 use super::Error;
 
-/// DingTalk: over the milliseconds and the secret, with the secret as key. Not yet URL-encoded.
+/// DingTalk: signs the milliseconds and the secret, with the secret as key. Not yet URL-encoded.
 pub(super) fn dingtalk(secret: &str, millis: i64) -> Result<String, Error> {
     hmac(secret.as_bytes(), format!("{millis}\n{secret}").as_bytes())
 }
 
-/// Feishu and Lark: over nothing, with the seconds and the secret as key.
+/// Feishu and Lark: signs an empty text, with the seconds and the secret as key.
 pub(super) fn feishu(secret: &str, seconds: i64) -> Result<String, Error> {
     hmac(format!("{seconds}\n{secret}").as_bytes(), b"")
 }
@@ -26,7 +26,7 @@ fn hmac(key: &[u8], over: &[u8]) -> Result<String, Error> {
 mod tests {
     use super::*;
 
-    // Made with Python's hmac, hashlib and base64.
+    // Computed with Python's hmac, hashlib and base64.
     #[test]
     fn signatures_are_those_of_another_implementation() {
         assert_eq!(

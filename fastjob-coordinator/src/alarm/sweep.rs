@@ -1,5 +1,5 @@
-//! Tidies up: alarms that are long done, silences that have expired, and alarms for channels that
-//! are no longer configured, which nobody would ever send.
+//! Removes alarms that were done long ago and silences that have expired, and abandons alarms of
+//! channels that are no longer configured, which no sender would ever send.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
@@ -13,21 +13,21 @@ use crate::{
     store::{Result, Store},
 };
 
-/// How long alarms that are done are kept.
+/// How long sent, silenced and abandoned alarms are kept.
 const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// Between two looks.
+/// Pause between two rounds.
 const REST: Duration = Duration::from_secs(600);
-/// Between two pieces while there is more.
+/// Pause between two pieces of a round.
 const BREATH: Duration = Duration::from_millis(200);
-/// Between two looks at a clock that is not certain.
+/// Pause between two checks of an uncertain clock.
 const UNCERTAIN: Duration = Duration::from_secs(1);
 /// Rows that are changed at once.
 const PIECE: u32 = 500;
-/// What is noted with an alarm that nobody can send.
+/// The error recorded with an alarm whose channel is not configured.
 const STRANGER: &str = "the channel is not configured";
 
-/// Tidies up at once and then now and then, until told to stop. Nothing is removed while the clock
-/// is not certain.
+/// Sweeps at once and then periodically, until `stop` is cancelled. Nothing is removed while the
+/// clock is uncertain.
 pub(super) async fn run(
     store: Arc<dyn Store>,
     channels: Channels,
@@ -44,7 +44,10 @@ pub(super) async fn run(
                 Ok(false) => REST,
                 Err(err) => {
                     let error = &err as &dyn std::error::Error;
-                    tracing::warn!(error, "old alarms and silences not removed");
+                    tracing::warn!(
+                        error,
+                        "could not remove old alarms and silences, retrying later"
+                    );
                     REST
                 }
             },
@@ -59,12 +62,12 @@ pub(super) async fn run(
 struct Sweep {
     store: Arc<dyn Store>,
     configured: Vec<ChannelName>,
-    /// Channels that are not configured, of which the log has told.
+    /// Unconfigured channels that have been logged.
     told: HashSet<ChannelName>,
 }
 
 impl Sweep {
-    /// Says whether there may be more to do.
+    /// Returns whether there may be more to do.
     async fn tick(&mut self, now: Timestamp) -> Result<bool> {
         self.store.remove_expired_silences(now).await?;
         let strangers = self.give_up_strangers(now).await?;
@@ -83,7 +86,7 @@ impl Sweep {
         for channel in given_up {
             if !self.told.contains(&channel) {
                 tracing::error!(alarm.channel = %channel,
-                    "alarms given up after a day: the channel is not configured");
+                    "alarms abandoned after one day: the channel is not configured");
                 self.told.insert(channel);
             }
         }

@@ -1,8 +1,8 @@
-//! Bodies of webhooks: JSON with `{{placeholders}}`, read once at the start.
+//! Webhook bodies: JSON with `{{placeholders}}`, parsed once at the start.
 
 use super::Message;
 
-/// A body with places to fill.
+/// A body with placeholders.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Template(Vec<Part>);
 
@@ -18,15 +18,15 @@ const PLACES: [&str; 11] = [
 ];
 
 impl Template {
-    /// The body where none is configured.
+    /// The default body.
     pub(crate) const DEFAULT: &str = r#"{"title":"{{title}}","text":"{{text}}","kind":"{{kind}}","job":"{{job}}","count":{{count}},"first_at":"{{first_at}}","last_at":"{{last_at}}"}"#;
 
-    /// Reads a body; says what is wrong with it.
+    /// Parses a body; fails with what is wrong.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let (mut parts, mut rest) = (Vec::new(), text);
         while let Some((before, after)) = rest.split_once("{{") {
             let (name, behind) =
-                after.split_once("}}").ok_or("a {{ has no }} behind it".to_owned())?;
+                after.split_once("}}").ok_or("a {{ has no matching }}".to_owned())?;
             let name = name.trim();
             let place = PLACES.iter().find(|place| **place == name).ok_or_else(|| {
                 format!("there is no placeholder `{name}`; there are {}", PLACES.join(", "))
@@ -39,7 +39,7 @@ impl Template {
         Ok(Self(parts))
     }
 
-    /// The body for a message. Values are escaped as within a JSON text.
+    /// The body for a message. Values are escaped for a JSON string.
     pub(crate) fn fill(&self, message: &Message) -> String {
         let part = |part: &Part| match part {
             Part::Text(text) => text.clone(),
@@ -62,12 +62,12 @@ fn value(place: &str, message: &Message) -> String {
         "last_at" => message.last_at.to_string(),
         "reason" => first.map(|item| item.reason.clone()).unwrap_or_default(),
         "message" => first.map(|item| item.message.clone()).unwrap_or_default(),
-        // The last of the places; no other was let in.
+        // The last placeholder: `parse` accepts no others.
         _ => first.and_then(|item| item.task).map(|task| task.to_string()).unwrap_or_default(),
     }
 }
 
-/// As within a JSON text, without its quotes.
+/// Escapes a text for a JSON string, without the quotes.
 fn json(text: &str) -> String {
     let quoted = serde_json::Value::from(text).to_string();
     quoted[1..quoted.len() - 1].to_owned()
@@ -91,8 +91,8 @@ mod tests {
     }
 
     #[test]
-    fn unknown_placeholders_are_refused() {
+    fn unknown_placeholders_are_rejected() {
         assert!(Template::parse("{{jbo}}").unwrap_err().contains("`jbo`; there are title"));
-        assert!(Template::parse("{{job").unwrap_err().contains("no }}"));
+        assert!(Template::parse("{{job").unwrap_err().contains("no matching }}"));
     }
 }

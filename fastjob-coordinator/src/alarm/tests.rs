@@ -1,4 +1,4 @@
-//! Channels against local servers that check what they are given, and the sender against a store.
+//! Channels against local servers that check requests, and the sender against a store.
 
 use std::{
     sync::{
@@ -47,7 +47,7 @@ fn clock() -> Arc<crate::clock::Clock> {
     Arc::new(crate::clock::Clock::start(crate::clock::Witness::Uptime))
 }
 
-/// There is one node.
+/// There is only one node.
 fn always() -> Turn {
     Arc::new(|_| true)
 }
@@ -104,7 +104,7 @@ fn row(id: i64, job: i64) -> AlarmRow {
 }
 
 #[tokio::test]
-async fn an_alarm_is_one_row_a_channel_and_is_marked_once_also_after_a_restart() {
+async fn an_alarm_is_one_row_per_channel_and_is_marked_once_even_after_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("jobs.db");
     let ops: ChannelName = "ops".parse().unwrap();
@@ -170,7 +170,7 @@ async fn a_storm_is_one_message_that_is_retried_and_not_sent_again_after_a_resta
     assert_eq!((asked.load(Ordering::SeqCst), taken.load(Ordering::SeqCst)), (2, 1));
 }
 
-/// Takes messages and is never done with them; counts them.
+/// Accepts messages but never finishes them; counts them.
 struct Slow(Arc<AtomicUsize>);
 
 #[async_trait]
@@ -204,7 +204,7 @@ async fn states(store: &Sqlite, channel: &str) -> Vec<(i64, AlarmState, Option<S
 }
 
 #[tokio::test]
-async fn what_is_silenced_when_it_is_to_be_sent_is_taken_out_of_its_message_for_good() {
+async fn an_alarm_that_is_silenced_before_it_is_sent_is_never_sent() {
     struct Tell(Arc<std::sync::Mutex<Vec<Message>>>);
 
     #[async_trait]
@@ -233,7 +233,7 @@ async fn what_is_silenced_when_it_is_to_be_sent_is_taken_out_of_its_message_for_
     }
     let last = store.add_silence(&silence(Some(3), Some("ops"), 1), now, most).await.unwrap();
     assert_eq!(store.add_silence(&silence(Some(4), None, 1), now, most).await.unwrap(), None);
-    // More jobs than groups may stand side by side: all go as one message.
+    // More jobs than the limit on groups: all are sent as one message.
     let alarms = (1..=30).map(|id| row(id, id)).collect();
     store.commit(&[Commit { alarms, ..Commit::default() }]).await.unwrap();
     let told = Arc::new(std::sync::Mutex::new(Vec::new()));
@@ -254,11 +254,11 @@ async fn what_is_silenced_when_it_is_to_be_sent_is_taken_out_of_its_message_for_
     assert_eq!(told.iter().map(|message| message.count).sum::<usize>(), 28);
     let of_silenced = |job: &str| matches!(job, "billing.job1" | "billing.job3");
     assert!(told.iter().all(|message| !message.items.iter().any(|item| of_silenced(&item.job))));
-    // Nothing was sent over the other channel, so nothing of it was judged.
+    // Nothing was sent over the other channel, so none of its alarms was checked.
     let other = states(&store, "other").await;
     assert!(other.iter().all(|(_, state, _)| *state == AlarmState::Waiting));
 
-    // The sweep took the one that has expired, and no other.
+    // The sweep removed only the silence that has expired.
     let id = last.unwrap();
     assert_eq!(store.silences(earlier).await.unwrap().len(), 3);
     assert!(store.remove_silence(id, now).await.unwrap());
@@ -267,7 +267,7 @@ async fn what_is_silenced_when_it_is_to_be_sent_is_taken_out_of_its_message_for_
 }
 
 #[tokio::test]
-async fn a_message_in_flight_is_cut_off_at_the_stop_and_its_alarm_waits() {
+async fn a_message_in_flight_is_aborted_on_shutdown_and_its_alarm_keeps_waiting() {
     let dir = tempfile::tempdir().unwrap();
     let store = Arc::new(Sqlite::open(&dir.path().join("jobs.db")).await.unwrap());
     store.commit(&[Commit { alarms: vec![row(1, 1)], ..Commit::default() }]).await.unwrap();
@@ -282,7 +282,7 @@ async fn a_message_in_flight_is_cut_off_at_the_stop_and_its_alarm_waits() {
 }
 
 #[tokio::test]
-async fn alarms_of_a_channel_that_is_not_configured_are_given_up_after_a_day() {
+async fn alarms_of_a_channel_that_is_not_configured_are_abandoned_after_a_day() {
     let dir = tempfile::tempdir().unwrap();
     let store = Arc::new(Sqlite::open(&dir.path().join("jobs.db")).await.unwrap());
     let mut old = row(1, 1);
@@ -294,7 +294,7 @@ async fn alarms_of_a_channel_that_is_not_configured_are_given_up_after_a_day() {
     let running =
         tokio::spawn(run(Arc::clone(&store) as _, channels, always(), clock(), stop.clone()));
     let given_up = (1, AlarmState::GivenUp, Some("the channel is not configured".to_owned()));
-    until("the old one is given up", async || {
+    until("the old one is abandoned", async || {
         states(&store, "other").await == [(2, AlarmState::Waiting, None), given_up.clone()]
     })
     .await;
@@ -305,7 +305,7 @@ async fn alarms_of_a_channel_that_is_not_configured_are_given_up_after_a_day() {
 }
 
 #[test]
-fn secrets_are_not_shown_and_wrong_channels_are_refused() {
+fn secrets_are_not_shown_and_invalid_channels_are_rejected() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("fastjob.toml");
     let text = "[alarms.a]\ntype='slack'\nurl='https://hooks/KEY'\n[alarms.b]\ntype='email'\n\

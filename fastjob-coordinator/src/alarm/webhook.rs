@@ -1,4 +1,4 @@
-//! Webhooks: a POST with a body of one's own; every 2xx is taken as success.
+//! Webhooks: a POST with a configurable body; any 2xx counts as success.
 
 use reqwest::Client;
 

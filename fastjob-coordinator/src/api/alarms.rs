@@ -1,4 +1,4 @@
-//! Alarms: those of the past, the channels, and what is silenced.
+//! Alarms, channels and silences.
 
 use axum::{Json, extract::State};
 use http::StatusCode;

@@ -1,4 +1,4 @@
-//! What other nodes of the cluster ask. The server has checked that it is one of them.
+//! Requests from other nodes of the cluster. The server has verified that they come from a node.
 
 use axum::{
     extract::{FromRequest, Path, Request, State},
@@ -14,10 +14,10 @@ use super::{
 };
 use crate::ops::{Ask, NODE_HEADER, Ops, Question};
 
-/// Longest question of another node: a body of a client in the words of nodes.
+/// Largest request of another node: the body of a client's request, encoded for nodes.
 pub(crate) const ASK_MAX: usize = 4 * 1024 * 1024;
 
-/// A question of another node.
+/// A request of another node.
 pub(super) struct Asked {
     question: Question,
     ask: Ask,
@@ -27,18 +27,19 @@ impl<S: Sync> FromRequest<S> for Asked {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        let refused = |why: &str| Problem::new(Kind::Unauthorized, why);
+        let refused = |why: &str| Problem::new(Kind::NotANode, why);
         let question = request.extensions().get::<Question>().cloned();
-        let question = question.ok_or_else(|| refused("only nodes of the cluster ask here"))?;
+        let question =
+            question.ok_or_else(|| refused("only nodes of the cluster may use this path"))?;
         let (headers, bytes) = collect(request, ASK_MAX).await?;
         if !question.has(&bytes) {
-            return Err(refused("the body is not what the credential is for"));
+            return Err(refused("the credential does not match the body"));
         }
         Ok(Self { question, ask: json(&headers, &bytes)? })
     }
 }
 
-/// Answers, or says that another node acts on the partition by now.
+/// Answers the request, or reports that another node now owns the partition.
 pub(super) async fn answer(
     State(ops): State<Ops>,
     Path(partition): Path<u32>,

@@ -1,4 +1,4 @@
-//! Executors: who is connected.
+//! Connected executors.
 
 use axum::{Json, extract::State};
 

@@ -1,7 +1,7 @@
-//! Whether the process lives, and whether it can do its work.
+//! Whether the process is alive, and whether it is ready.
 //!
-//! Neither needs a token, so neither says more than that to a stranger. Why the coordinator is not
-//! ready is said to callers that the guard trusts.
+//! Neither needs a token, so anonymous callers learn nothing else. The reason why the coordinator
+//! is not ready is returned only to callers that the guard trusts.
 
 use axum::{Extension, Json, extract::State};
 use serde::Serialize;
@@ -26,7 +26,7 @@ pub(super) async fn ready(
         Ok(()) => Ok(Json(Health { status: "ready" })),
         Err(reason) if trusted.is_some() => Err(reason.into()),
         Err(_) => {
-            let detail = "not ready; a request that carries the token is answered with the reason";
+            let detail = "not ready; send the token to get the reason";
             Err(Problem::new(Kind::Unavailable, detail))
         }
     }

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::ops::{BackfillAsk, Backfilled, JobView, Ops, Page, SaveMode, Saved, StartAsk, Started};
 
-/// Says what saving did.
+/// The header that says what saving did.
 const SAVED: HeaderName = HeaderName::from_static("fastjob-saved");
 
 pub(super) async fn list(
@@ -113,7 +113,7 @@ fn written(saved: Saved, job: JobView) -> Response {
     }
 }
 
-/// Where a job is, also once another service has one of the same name.
+/// The URL of a job, which stays valid if another service gets a job with the same name.
 fn location(job: &JobDraft) -> String {
     let mut at = "/api/v1/jobs/".to_owned();
     for part in [job.service.as_deref().map(|s| [s, "."]), Some([job.name.as_str(), ""])] {
@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_new_job_is_at_the_address_of_its_service_and_name() {
+    fn the_location_of_a_new_job_has_its_service_and_name() {
         #[track_caller]
         fn check(service: Option<&str>, name: &str, at: &str) {
             let service = service.map(str::to_owned);

@@ -1,14 +1,14 @@
-//! Logs: a piece at a time, or followed as server-sent events.
+//! Logs: read in pieces, or followed as server-sent events.
 //!
-//! A caller may wait for a piece: an answer that would have no text is sent when the log has grown,
-//! when it has ended, or after the given time.
+//! A caller may wait for a piece: instead of an empty answer, it gets one when the log has grown or
+//! ended, or after the given time.
 //!
-//! Who follows gets an event `log` for each piece and an event `end` after the last one; each piece
-//! carries an id from which a lost connection goes on. A log that cannot be read any more is told
-//! as an event `problem`, and the stream ends; so it does, without a word, when the server stops.
+//! A follower gets a `log` event for each piece and an `end` event after the last one. The id of
+//! each event is the position at which to resume after a lost connection. If the log becomes
+//! unreadable, the stream ends with a `problem` event. When the server stops, the stream ends
+//! without an event.
 //!
-//! One stream is of one attempt: it ends with that, and does not go on with a retry or with the next
-//! shard.
+//! A stream covers one attempt: it does not continue with a retry or with the next shard.
 
 use std::{convert::Infallible, fmt, sync::Arc, time::Duration};
 
@@ -33,13 +33,13 @@ use crate::{
     ops::{self, Follower, LogChoice, LogView, Ops},
 };
 
-/// Room for the longest piece of a log, in MiB: its text, and the JSON that is made of it.
+/// Memory for the largest piece of a log, in MiB: its text, and the JSON created from it.
 const PIECE_MIB: u64 = 2;
-/// Longest time that a piece is waited for.
+/// Longest wait for a piece.
 const WAIT_MAX: Duration = Duration::from_secs(60);
-/// Between two signs of life on a stream.
+/// Interval between keep-alive comments on a stream.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// Where a browser says how far it has come.
+/// The header with the position that a browser has reached.
 const LAST_EVENT_ID: &str = "last-event-id";
 
 pub(super) async fn show(
@@ -63,11 +63,11 @@ pub(super) async fn show(
             return Ok((room, Json(first)).into_response());
         };
         let _place = bounds.map(|Extension(bounds)| follower(&bounds)).transpose()?;
-        // What waits holds no room; the piece is counted when it is sent.
+        // A waiting request reserves no memory; the piece is counted when it is sent.
         drop(room);
         let mut follower = ops.follow(task, &first, limit);
         tokio::select! {
-            // Whatever it is, it is read below: of the same log, or of a retry that has begun.
+            // The item is not used: the log, of this attempt or a retry, is read again below.
             _ = follower.next() => {}
             () = stopped(stopping.as_ref()) => {}
             () = tokio::time::sleep(wait) => {}
@@ -92,10 +92,10 @@ pub(super) async fn show(
     Ok(([("x-accel-buffering", "no")], Sse::new(events).keep_alive(alive)).into_response())
 }
 
-/// A place among the clients that follow a log.
+/// A slot for a client that follows a log.
 fn follower(bounds: &Bounds) -> Result<OwnedSemaphorePermit, Problem> {
     Arc::clone(&bounds.followers).try_acquire_owned().map_err(|_| {
-        let detail = "too many clients follow logs: ask again later, or raise \
+        let detail = "too many clients follow logs: retry later, or raise \
                       coordinator.limits.max_log_followers";
         Problem::new(Kind::Unavailable, detail)
     })
@@ -109,7 +109,7 @@ fn wants_events(headers: &HeaderMap) -> bool {
         .any(|media| media.trim().eq_ignore_ascii_case("text/event-stream"))
 }
 
-/// A place in the logs of a task: `shard-number-offset` in the id of an event.
+/// A position in the logs of a task: `shard-number-offset` in the id of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Place {
     shard: u32,
@@ -118,7 +118,7 @@ struct Place {
 }
 
 impl Place {
-    /// Where the next piece begins.
+    /// The position after a piece.
     fn after(piece: &LogView) -> Self {
         Self { shard: piece.shard, attempt: piece.number, offset: piece.next_offset }
     }
@@ -134,7 +134,8 @@ impl Place {
             let (shard, attempt) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
             Some(Self { shard, attempt, offset: parts.next()?.parse().ok()? })
         });
-        let strange = || Problem::new(Kind::Invalid, "Last-Event-ID is not from this stream");
+        let strange =
+            || Problem::new(Kind::Invalid, "Last-Event-ID does not belong to this stream");
         place.ok_or_else(strange).map(Some)
     }
 }
@@ -145,7 +146,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// What a follower is told.
+/// An event for a follower.
 #[derive(Debug, PartialEq)]
 enum Told {
     Piece(LogView),
@@ -171,7 +172,7 @@ impl Told {
     }
 }
 
-/// What a follower is to be told next.
+/// The next event for a follower.
 enum Next {
     Piece(LogView),
     Read,
@@ -179,7 +180,7 @@ enum Next {
     Over,
 }
 
-/// Tells `first` and all that `follower` finds after it, in the same log.
+/// Streams `first` and everything that `follower` reads after it from the same log.
 fn follow<R, F>(
     first: LogView,
     follower: Follower<R>,
@@ -242,7 +243,7 @@ mod tests {
         LogView { attempt, number, shard, shards, offset, next_offset, text, ended, source }
     }
 
-    /// A follower of a log that is read like this.
+    /// A follower of the log that `read` reads.
     fn after<R, F>(
         first: &LogView,
         read: R,
@@ -282,7 +283,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_log_that_cannot_be_read_any_more_is_a_problem() {
+    async fn a_log_that_becomes_unreadable_is_a_problem() {
         let read = |_| async { Err(ops::Error::Unavailable("it is gone".into())) };
         let told = all(piece(0, "", false), read, None).await;
         assert_eq!(told, [Told::Problem(Problem::new(Kind::Unavailable, "it is gone"))]);
@@ -303,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn events_are_asked_for_by_their_media_type() {
+    fn events_are_requested_by_their_media_type() {
         let asks =
             |accept: &str| wants_events(&HeaderMap::from_iter([(ACCEPT, accept.parse().unwrap())]));
         assert!(asks("text/event-stream") && asks("text/html, Text/Event-Stream;q=0.9"));
@@ -311,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn a_follower_goes_on_where_it_was() {
+    fn a_follower_resumes_at_its_position() {
         let said = |id: &str| {
             let name = http::HeaderName::from_static(LAST_EVENT_ID);
             Place::last(&HeaderMap::from_iter([(name, id.parse().unwrap())]))

@@ -1,7 +1,7 @@
-//! REST: words in, calls to `ops`, words out.
+//! REST: parses requests, calls `ops`, and formats responses.
 //!
-//! Each call reads, calls and writes, and decides nothing: what is possible and what is not is
-//! said by `ops`. What goes wrong is answered as a [`Problem`].
+//! The handlers decide nothing: `ops` decides what is allowed. Errors are returned as a
+//! [`Problem`].
 
 mod alarms;
 mod ask;
@@ -32,18 +32,18 @@ pub(crate) use self::{
 };
 use crate::ops::{ASK_PATH, Ops};
 
-/// Where `GET` tells whether the process lives, and whether it can do its work.
+/// The paths that report whether the process is alive, and whether it is ready.
 pub(crate) const HEALTH: [&str; 2] = ["/healthz", "/readyz"];
 
-/// Goes with every request that the server takes: answers without end are ended when it fires.
+/// Attached to every accepted request: endless responses end when it is cancelled.
 #[derive(Clone, Debug)]
 pub(crate) struct Stopping(pub(crate) CancellationToken);
 
-/// Goes with a request that has passed the guard. Questions about the health go on without it.
+/// Attached to a request that has passed the guard. Health checks are answered without it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Trusted;
 
-/// Every path that callers can ask, with what answers there.
+/// Every path of the API, with its handlers.
 fn routes() -> Vec<(&'static str, MethodRouter<Ops>)> {
     vec![
         ("/api/v1/jobs", get(jobs::list).post(jobs::create)),
@@ -70,13 +70,13 @@ fn routes() -> Vec<(&'static str, MethodRouter<Ops>)> {
     ]
 }
 
-/// Every path that callers can ask, in words.
+/// Every path of the API, as text.
 pub(crate) static PATHS: LazyLock<String> = LazyLock::new(|| {
     let paths: Vec<_> = routes().into_iter().map(|(path, _)| path).collect();
     paths.join(", ")
 });
 
-/// The REST interface, and what the nodes of a cluster ask each other.
+/// The REST interface, and the interface between the nodes of a cluster.
 pub(crate) fn router(ops: Ops) -> Router {
     routes()
         .into_iter()
@@ -88,7 +88,7 @@ pub(crate) fn router(ops: Ops) -> Router {
 }
 
 async fn wrong_method(method: http::Method, uri: Uri) -> Problem {
-    Problem::new(Kind::WrongMethod, format!("{} does not know {method}", uri.path()))
+    Problem::new(Kind::WrongMethod, format!("{} does not support {method}", uri.path()))
 }
 
 async fn for_no_cache(mut response: Response) -> Response {
@@ -98,13 +98,13 @@ async fn for_no_cache(mut response: Response) -> Response {
     response
 }
 
-/// Reads a query as the lists do.
+/// Parses a query like that of a list.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn fuzz_query(uri: &Uri) {
     read::fuzz_query(uri);
 }
 
-/// Reads a body.
+/// Parses a body.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn fuzz_body<T: serde::de::DeserializeOwned>(bytes: &[u8]) {
     drop(read::json::<T>(&http::HeaderMap::new(), bytes));

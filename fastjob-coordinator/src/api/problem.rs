@@ -1,7 +1,7 @@
-//! What is answered when something was not done: RFC 9457 problem details.
+//! Error responses: RFC 9457 problem details.
 //!
-//! Every refusal of the REST interface has this one shape, and a `type` out of a short list that
-//! programs may rely on; the words are for people. What failed inside is logged, not told.
+//! Every error of the REST interface has this form, and a `type` from a short list that programs
+//! may rely on; the texts are for people. Internal errors are logged, not returned.
 
 use std::fmt;
 
@@ -17,49 +17,49 @@ use serde::Serialize;
 
 use crate::ops;
 
-/// Begins every `type`.
+/// The prefix of every `type`.
 const URN: &str = "urn:fastjob:problem:";
 
-/// What sort of problem it is.
+/// The kind of a problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// The request cannot be read at all.
+    /// The request cannot be parsed.
     Unreadable,
-    /// There is no token.
+    /// The token is missing.
     Unauthorized,
-    /// There is no credential of a node.
+    /// The credential of a node is missing.
     NotANode,
-    /// There is a token, and not the right one.
+    /// The token is wrong.
     WrongToken,
-    /// Whoever asks may not.
+    /// The caller is not allowed to do this.
     Forbidden,
-    /// Nothing is served at this path.
+    /// No resource has this path.
     UnknownPath,
-    /// There is no such job, task or other thing.
+    /// The job, task or other resource does not exist.
     NotFound,
-    /// The path does not know the method.
+    /// The path does not support the method.
     WrongMethod,
     /// The body took too long to arrive.
     TooSlow,
-    /// It does not fit with what is there.
+    /// The request conflicts with the current state.
     Conflict,
-    /// The name stands for more than one job.
+    /// The name matches more than one job.
     AmbiguousName,
     /// The body is too long.
     TooLarge,
-    /// The address is too long.
+    /// The URI is too long.
     UriTooLong,
-    /// The body is not JSON by its own account.
+    /// The content type of the body is not JSON.
     WrongMediaType,
-    /// It was understood, and is not right.
+    /// The request can be parsed, but is not valid.
     Invalid,
-    /// As many tasks are open as may be.
+    /// The limit on open tasks has been reached.
     OverQuota,
-    /// A mistake in the coordinator.
+    /// A bug in the coordinator.
     Internal,
     /// The store failed.
     StoreFailed,
-    /// Not just now.
+    /// Temporarily unavailable.
     Unavailable,
 }
 
@@ -100,7 +100,7 @@ impl Kind {
     }
 }
 
-/// One field that is not right.
+/// One invalid field.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Field {
     field: String,
@@ -113,7 +113,7 @@ impl Field {
     }
 }
 
-/// Why a request was not carried out.
+/// Why a request failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Problem {
     kind: Kind,
@@ -126,19 +126,19 @@ impl Problem {
         Self { kind, detail: detail.into(), fields: Vec::new() }
     }
 
-    /// Names every field that is not right; the detail is their sum.
+    /// Lists every invalid field; the detail combines them.
     pub(crate) fn invalid(fields: Vec<Field>) -> Self {
         let all: Vec<_> = fields.iter().map(|f| format!("{}: {}", f.field, f.message)).collect();
         Self { kind: Kind::Invalid, detail: all.join("; "), fields }
     }
 
-    /// In words.
+    /// The detail, for people.
     #[cfg(test)]
     pub(crate) fn detail(&self) -> &str {
         &self.detail
     }
 
-    /// The sort of problem.
+    /// The kind of problem.
     #[cfg(test)]
     pub(crate) fn kind(&self) -> Kind {
         self.kind
@@ -206,16 +206,16 @@ impl From<ops::Error> for Problem {
     }
 }
 
-/// Says in the log what happened to the store, and to the caller only that it did.
+/// Logs the store's error; the caller only learns that the store failed.
 fn store_failed(cause: &dyn std::error::Error) -> Problem {
-    tracing::error!(error = %Chain(cause), "a request failed because the store did");
+    tracing::error!(error = %Chain(cause), "request failed: store error");
     Problem::new(
         Kind::StoreFailed,
-        "the store failed, so it is not known whether this was done; the coordinator's log says why",
+        "the store failed, so the result of this request is unknown; see the coordinator's log",
     )
 }
 
-/// An error with its causes, those that say something new.
+/// An error with its causes, without causes that repeat it.
 struct Chain<'a>(&'a dyn std::error::Error);
 
 impl fmt::Display for Chain<'_> {
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ops_refuse_has_a_status() {
+    fn errors_of_ops_have_a_status() {
         #[track_caller]
         fn check(err: ops::Error, status: u16, detail: &str) {
             let problem = Problem::from(err);
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn what_failed_in_the_store_is_not_told() {
+    fn an_error_of_the_store_is_not_returned() {
         let problem = store_failed(&std::io::Error::other("password of the database"));
         assert!(!json(&problem).to_string().contains("password"));
         let response = problem.into_response();

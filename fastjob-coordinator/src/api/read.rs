@@ -1,7 +1,7 @@
-//! Reading requests: path, query and body, each as strictly as a job is read.
+//! Reads requests: path, query and body, as strictly as a job.
 //!
-//! Nothing unknown is passed over. What is wrong with a query is said all at once; a body is
-//! bounded in length and in time before anything is done with it.
+//! Anything unknown is rejected. All problems of a query are reported at once; a body is bounded in
+//! size and time before it is processed.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -27,7 +27,7 @@ use crate::{
 
 /// Longest body.
 pub(crate) const BODY_MAX: usize = 1024 * 1024;
-/// Longest body that is read past, so that its sender hears why it is refused.
+/// Largest body that is read and discarded, so that the client receives the error response.
 const PAST_MAX: usize = 32 * 1024 * 1024;
 /// Longest time that a body may take.
 const BODY_TIME: Duration = Duration::from_secs(30);
@@ -52,7 +52,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let text = path(parts, state).await?;
         let no_number =
-            |_| Problem::new(Kind::NotFound, format!("`{text}` is no id: ids are numbers"));
+            |_| Problem::new(Kind::NotFound, format!("`{text}` is not an id: ids are numbers"));
         text.parse().map(Self).map_err(no_number)
     }
 }
@@ -78,13 +78,13 @@ impl<S: Sync> FromRequestParts<S> for Params {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         match Query::try_from_uri(&parts.uri) {
             Ok(Query(given)) => Ok(Self { given, known: Vec::new(), problems: Vec::new() }),
-            Err(_) => Err(Problem::new(Kind::Unreadable, "the query cannot be read")),
+            Err(_) => Err(Problem::new(Kind::Unreadable, "the query is malformed")),
         }
     }
 }
 
 impl Params {
-    /// Lets `take` take what it knows; all the rest is refused.
+    /// Lets `take` read the parameters that it knows, and rejects all others.
     pub(super) fn read<T>(mut self, take: impl FnOnce(&mut Self) -> T) -> Result<T, Problem> {
         let taken = take(&mut self);
         for (name, _) in &self.given {
@@ -98,7 +98,7 @@ impl Params {
         if self.problems.is_empty() { Ok(taken) } else { Err(Problem::invalid(self.problems)) }
     }
 
-    /// A text; one that is empty counts as not given.
+    /// A text; an empty one counts as missing.
     pub(super) fn text(&mut self, name: &'static str) -> Option<String> {
         self.known.push(name);
         let mut found = self.given.extract_if(.., |(key, _)| key == name).map(|(_, value)| value);
@@ -111,7 +111,7 @@ impl Params {
         first.filter(|text| !text.is_empty())
     }
 
-    /// A text that has to be there.
+    /// A required text.
     pub(super) fn must(&mut self, name: &'static str) -> String {
         self.text(name).unwrap_or_else(|| {
             self.problems.push(Field::new(name, "is missing"));
@@ -154,17 +154,17 @@ impl Params {
     }
 }
 
-/// Room for a response of this many MiB, which its client may be slow to read.
+/// Reserved memory for a response of this many MiB, which its client may read slowly.
 pub(super) struct Room<const MIB: u64>(Option<Arc<Reserved>>);
 
-/// Room for a page of a list: its items, and the JSON that is made of them.
+/// Reserved memory for a page of a list: its items, and the JSON created from them.
 pub(super) type RoomForPage = Room<{ (2 * ops::PAGE_BYTES) >> 20 }>;
 
 impl<S: Sync, const MIB: u64> FromRequestParts<S> for Room<MIB> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        // There are none in tests of single routes.
+        // Tests of single routes have no bounds.
         let Some(bounds) = parts.extensions.get::<Bounds>() else { return Ok(Self(None)) };
         match bounds.responses.reserve(MIB << 20).await {
             Ok(reserved) => Ok(Self(Some(Arc::new(reserved)))),
@@ -173,7 +173,7 @@ impl<S: Sync, const MIB: u64> FromRequestParts<S> for Room<MIB> {
     }
 }
 
-/// The response keeps the room, until its client has read it.
+/// Attaches the reserved memory to the response until the client has read it.
 impl<const MIB: u64> IntoResponseParts for Room<MIB> {
     type Error = Infallible;
 
@@ -200,7 +200,7 @@ pub(super) fn fuzz_query(uri: &http::Uri) {
     }
 }
 
-/// For a path that has no parameters.
+/// For paths without parameters.
 pub(super) struct NoParams;
 
 impl<S: Sync> FromRequestParts<S> for NoParams {
@@ -211,7 +211,7 @@ impl<S: Sync> FromRequestParts<S> for NoParams {
     }
 }
 
-/// A body of JSON.
+/// A JSON body.
 #[derive(Debug)]
 pub(super) struct Told<T>(pub(super) T);
 
@@ -224,7 +224,7 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Told<T> {
     }
 }
 
-/// A body of JSON that may be left out.
+/// An optional JSON body.
 #[derive(Debug)]
 pub(super) struct MaybeTold<T>(pub(super) T);
 
@@ -247,7 +247,7 @@ pub(super) async fn collect(request: Request, most: usize) -> Result<(HeaderMap,
     let announced = parts.headers.get(CONTENT_LENGTH).and_then(|n| n.to_str().ok()?.parse().ok());
     if let Some(length) = announced.filter(|length: &u64| *length > most as u64) {
         if length <= PAST_MAX as u64 {
-            // A client that is still sending would meet a broken pipe in place of the answer.
+            // A client that is still sending would get a broken pipe and not the response.
             drop(tokio::time::timeout(BODY_TIME, read_past(body)).await);
         }
         return Err(too_large());
@@ -255,7 +255,7 @@ pub(super) async fn collect(request: Request, most: usize) -> Result<(HeaderMap,
     match tokio::time::timeout(BODY_TIME, Limited::<Body>::new(body, most).collect()).await {
         Ok(Ok(whole)) => Ok((parts.headers, whole.to_bytes())),
         Ok(Err(err)) if err.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(_)) => Err(Problem::new(Kind::Unreadable, "the body ended before its time")),
+        Ok(Err(_)) => Err(Problem::new(Kind::Unreadable, "the body ended too early")),
         Err(_) => Err(Problem::new(
             Kind::TooSlow,
             format!("the body did not arrive within {} s", BODY_TIME.as_secs()),
@@ -263,7 +263,7 @@ pub(super) async fn collect(request: Request, most: usize) -> Result<(HeaderMap,
     }
 }
 
-/// Reads a body to its end, or to the bound, and keeps nothing of it.
+/// Reads a body to its end, or to the limit, and discards it.
 async fn read_past(body: Body) {
     let mut body = Limited::new(body, PAST_MAX);
     while let Some(Ok(_)) = body.frame().await {}
@@ -274,10 +274,10 @@ pub(super) fn json<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Re
         && !is_json(media.as_bytes())
     {
         let given = String::from_utf8_lossy(media.as_bytes());
-        let detail = format!("the content type is `{given}`; `application/json` is understood");
+        let detail = format!("the content type is `{given}`; only `application/json` is supported");
         return Err(Problem::new(Kind::WrongMediaType, detail));
     }
-    // serde would read an array as the fields in their order.
+    // serde would accept an array as the fields in order.
     if bytes.trim_ascii_start().first().is_some_and(|first| b"[\"-0123456789tfn".contains(first)) {
         serde_json::from_slice::<serde::de::IgnoredAny>(bytes).map_err(|err| judge("", &err))?;
         return Err(Problem::invalid(vec![Field::new("body", "is not a JSON object")]));
@@ -306,7 +306,7 @@ fn judge(path: &str, err: &serde_json::Error) -> Problem {
     }
 }
 
-/// Whether a content type is JSON or something written in it.
+/// Whether a content type is JSON or based on it.
 fn is_json(media: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(media) else { return false };
     let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -314,9 +314,9 @@ fn is_json(media: &[u8]) -> bool {
         || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
-/// Answers for a path that nothing is at.
+/// The response for an unknown path.
 pub(crate) fn unknown_path(path: &str) -> axum::response::Response {
-    let detail = format!("nothing is served at {path}; there are {}", *super::PATHS);
+    let detail = format!("no resource has the path {path}; there are {}", *super::PATHS);
     Problem::new(Kind::UnknownPath, detail).into_response()
 }
 

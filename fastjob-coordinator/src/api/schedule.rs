@@ -1,4 +1,4 @@
-//! Schedules: when a job fires next, and when one would that is not saved yet.
+//! Schedules: the next fires of a job, and of a schedule that is not saved yet.
 
 use axum::{Json, extract::State};
 

@@ -1,4 +1,4 @@
-//! `fastjob check`: every problem of the configuration, or the settings that apply.
+//! `fastjob check`: every problem of the configuration, or the effective settings.
 
 use super::{
     env::Env,
@@ -13,15 +13,17 @@ pub(super) fn run(options: &Options, env: &Env, out: &mut Out<'_>) -> Result<(),
     for warning in config.warnings() {
         remark(format_args!("warning: {warning}"));
     }
-    // The service may be allowed more files than this shell, so it is no problem yet.
+    // A warning only: the service may be allowed more open files than this shell.
     match FileLimit::highest().fit(limits::connections(&config.coordinator)) {
         Ok((_, None)) => {}
-        Ok((_, Some(message))) => remark(format_args!("warning: started from here, {message}")),
-        Err(err) => remark(format_args!("warning: started from here, {err}")),
+        Ok((_, Some(message))) => {
+            remark(format_args!("warning: if started from this shell: {message}"))
+        }
+        Err(err) => remark(format_args!("warning: if started from this shell: {err}")),
     }
     if out.is_json() {
         return out.json(&config.shown());
     }
-    out.line("the configuration is fine")?;
+    out.line("the configuration is valid")?;
     out.raw(&format!("\n{}", config.shown()))
 }

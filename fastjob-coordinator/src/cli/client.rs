@@ -1,4 +1,4 @@
-//! The way to a coordinator: REST, as anyone could speak it.
+//! The REST client of a coordinator.
 
 use std::{io, time::Duration};
 
@@ -11,32 +11,32 @@ use crate::config::{ClientConfig, ServerUrl, Token};
 
 const CONNECT: Duration = Duration::from_secs(5);
 const REQUEST: Duration = Duration::from_secs(30);
-/// Items of one request of a list, as many as a coordinator gives.
+/// Items per request of a list: the maximum that a coordinator returns.
 const PAGE: usize = 500;
 
-const TRUST: &str = "if the coordinator's certificate is your own, name the one it leads to with \
-                     --ca-cert or FASTJOB_CA_CERT";
+const TRUST: &str = "if the coordinator's certificate comes from a private CA, set its certificate \
+                     with --ca-cert or FASTJOB_CA_CERT";
 
-/// One coordinator.
+/// A client of one coordinator.
 pub(super) struct Client {
     http: reqwest::Client,
     server: ServerUrl,
     token: Option<Token>,
 }
 
-/// What a coordinator answered to something that it did.
+/// The response of a coordinator to a change.
 pub(super) struct Answer {
-    /// JSON, as it came.
+    /// JSON, unchanged.
     pub(super) body: String,
-    /// What saving did, where something was saved.
+    /// What saving did, if something was saved.
     pub(super) saved: Option<String>,
 }
 
-/// A list, or as much of it as was asked for.
+/// A list, up to the requested limit.
 #[derive(Serialize)]
 pub(super) struct Items {
     pub(super) items: Vec<Value>,
-    /// Where it goes on, if it does.
+    /// The cursor of the next page, if there is one.
     next_cursor: Option<String>,
 }
 
@@ -55,7 +55,7 @@ impl Items {
 
 fn not_understood(err: &serde_json::Error) -> Error {
     Error::failed(format!(
-        "the answer was not understood ({err}); is it a coordinator, and of this release?"
+        "the response is not valid ({err}): is this a coordinator, and of this release?"
     ))
 }
 
@@ -69,7 +69,7 @@ impl Client {
             .connect_timeout(CONNECT)
             .timeout(REQUEST);
         if config.server.is_plain() {
-            // Works also on a machine without any certificates.
+            // Also works on a machine without any certificates.
             http = http.tls_certs_only([]);
         } else if let Some(path) = &config.ca_cert {
             let unreadable = |why: String| {
@@ -79,7 +79,7 @@ impl Client {
             let certs = reqwest::Certificate::from_pem_bundle(&pem)
                 .map_err(|err| unreadable(chain(&err)))?;
             if certs.is_empty() {
-                return Err(unreadable("there are none".to_owned()));
+                return Err(unreadable("the file contains none".to_owned()));
             }
             http = http.tls_certs_merge(certs);
         }
@@ -87,7 +87,7 @@ impl Client {
             http = http.no_proxy();
         }
         let http = http.build().map_err(|err| Failure {
-            title: format!("TLS cannot be used here: {}", root(&err)),
+            title: format!("could not set up TLS: {}", root(&err)),
             hints: vec![TRUST.to_owned()],
             ..Failure::default()
         })?;
@@ -167,7 +167,9 @@ impl Client {
         let reason = status.canonical_reason().unwrap_or_default();
         let mut failure = Failure::from_answer(status.as_u16(), reason, body);
         if status.is_redirection() {
-            failure.hints.push(format!("{} sends elsewhere, which is not followed", self.server));
+            failure
+                .hints
+                .push(format!("{} sent a redirect: redirects are not followed", self.server));
         }
         failure.into()
     }
@@ -177,31 +179,34 @@ impl Client {
         let mut failure = Failure { passing: true, ..Failure::default() };
         if is_refused(err) {
             failure.title = format!(
-                "no coordinator answers at {server}: is it running? start one with `fastjob \
-                 serve`, or say where it is with --server or FASTJOB_SERVER"
+                "no coordinator is listening at {server}: is it running? start one with `fastjob \
+                 serve`, or set its URL with --server or FASTJOB_SERVER"
             );
         } else if err.is_timeout() {
             let waited = if err.is_connect() { CONNECT } else { REQUEST };
-            failure.title = format!("{server} did not answer within {} s", waited.as_secs());
+            failure.title = format!("{server} did not respond within {} s", waited.as_secs());
         } else if cause.contains("certificate") {
-            failure.title = format!("{server} could not prove who it is: {cause}");
+            failure.title = format!("could not verify the certificate of {server}: {cause}");
             failure.hints.push(TRUST.to_owned());
             failure.passing = false;
         } else if err.is_connect() {
-            failure.title = format!("no coordinator can be reached at {server}: {cause}");
-            failure.hints.push("say where it is with --server or FASTJOB_SERVER".to_owned());
+            failure.title = format!("could not connect to {server}: {cause}");
+            failure
+                .hints
+                .push("set the URL of the coordinator with --server or FASTJOB_SERVER".to_owned());
             if cause.contains("InvalidContentType") {
-                failure
-                    .hints
-                    .push("it does not seem to speak TLS: is it http and not https?".to_owned());
+                failure.hints.push(
+                    "the server does not seem to use TLS: use http instead of https".to_owned(),
+                );
             }
         } else {
-            failure.title = format!("the talk with {server} broke off: {cause}");
-            // A TLS port answers plain text with an alert, which is no HTTP.
+            failure.title = format!("connection to {server} was interrupted: {cause}");
+            // A TLS port answers plain text with an alert, which is not HTTP.
             if cause.contains("invalid HTTP version") {
-                failure
-                    .hints
-                    .push("it does not seem to speak HTTP: is it https and not http?".to_owned());
+                failure.hints.push(
+                    "the server does not seem to use plain HTTP: use https instead of http"
+                        .to_owned(),
+                );
             }
         }
         failure.into()
@@ -213,7 +218,7 @@ fn saved(response: &Response) -> Option<String> {
     value.to_str().ok().map(str::to_owned)
 }
 
-/// The innermost cause; what is around it only says that a request was made.
+/// The innermost cause; the outer ones only say that a request was made.
 fn root(err: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = err;
     while let Some(inner) = cause.source() {

@@ -1,15 +1,15 @@
-//! The environment of the process, as far as settings are in it.
+//! The environment variables of the process.
 
 use std::collections::BTreeMap;
 
 use crate::config::{Problem, unknown_variables};
 
-/// Variables by their names.
+/// Variables by name.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Env(BTreeMap<String, String>);
 
 impl Env {
-    /// Those of the process.
+    /// The variables of the process.
     pub(super) fn of_process() -> Self {
         let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
         Self(std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect())
@@ -19,7 +19,7 @@ impl Env {
         self.0.get(name).cloned()
     }
 
-    /// Those that can only be slips.
+    /// Unknown variables, which are probably typos.
     pub(super) fn unknown(&self) -> Vec<Problem> {
         unknown_variables(self.0.iter().map(|(name, value)| (name.as_str(), value.as_str())))
     }

@@ -1,4 +1,4 @@
-//! Why a command was not done, and how that is told.
+//! Why a command failed, and how that is reported.
 
 use std::{fmt, process::ExitCode};
 
@@ -11,35 +11,35 @@ use super::{
 };
 use crate::config::{self, ConfigError};
 
-/// Why a command ended before it was done.
+/// Why a command ended early.
 #[derive(Debug)]
 pub(super) enum Error {
-    /// The command makes no sense.
+    /// The command line is invalid.
     Misuse(String),
-    /// It makes sense and was not done.
+    /// The command failed.
     Failed(Box<Failure>),
-    /// It was not done, and its output says so.
+    /// The command failed, and its output already says so.
     Told,
-    /// Nobody reads the output any more.
+    /// The reader of the output has closed it.
     Closed,
 }
 
-/// What went wrong, in words and fields.
+/// The reason of a failure, as text and fields.
 #[derive(Debug, Default)]
 pub(super) struct Failure {
     /// What failed.
     pub(super) title: String,
-    /// Each thing that is not right.
+    /// Each problem.
     pub(super) problems: Vec<Field>,
-    /// What to do.
+    /// How to fix it.
     pub(super) hints: Vec<String>,
-    /// The problem details of the coordinator, if it was the one to refuse.
+    /// The problem details of the coordinator, if it rejected the request.
     pub(super) details: Map<String, Value>,
-    /// Whether it may go better in a moment.
+    /// Whether a retry may succeed.
     pub(super) passing: bool,
 }
 
-/// One thing that is not right.
+/// One problem.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub(super) struct Field {
     #[serde(default)]
@@ -59,12 +59,12 @@ impl Error {
         Failure { title: title.into(), ..Failure::default() }.into()
     }
 
-    /// With all its causes.
+    /// The error with all its causes.
     pub(super) fn from_chain(err: &dyn std::error::Error) -> Self {
         Self::failed(chain(err))
     }
 
-    /// Says it on the standard error, and returns the exit status.
+    /// Writes it to the standard error, and returns the exit status.
     pub(super) fn tell(self, json: bool) -> ExitCode {
         match self {
             Self::Closed => ExitCode::SUCCESS,
@@ -93,7 +93,7 @@ impl Failure {
         }
     }
 
-    /// As problem details, also where no coordinator has written any.
+    /// As problem details, even if the coordinator sent none.
     pub(super) fn as_details(&self) -> Map<String, Value> {
         let mut details = self.details.clone();
         if !details.contains_key("title") {
@@ -107,7 +107,7 @@ impl Failure {
         details
     }
 
-    /// What a coordinator answered when it refused.
+    /// The response of a coordinator that rejected a request.
     pub(super) fn from_answer(status: u16, reason: &str, body: &str) -> Self {
         let details: Map<String, Value> = serde_json::from_str(body).unwrap_or_default();
         let text = |key: &str| details.get(key).and_then(Value::as_str).unwrap_or_default();
@@ -133,14 +133,14 @@ impl Failure {
     }
 }
 
-/// The detail without the problems, which are told one by one.
+/// The detail without the problems, which are listed one by one.
 fn headline(detail: &str, first: Option<&Field>) -> String {
     let first = first.map(|first| format!("{}: {}", first.field, first.message));
     let cut = first.and_then(|first| detail.find(&first)).unwrap_or(detail.len());
     detail[..cut].trim_end_matches([':', ' ']).to_owned()
 }
 
-/// An error and all its causes, those that say something new.
+/// An error and its causes, without causes that repeat it.
 pub(super) fn chain(err: &dyn std::error::Error) -> String {
     let mut text = err.to_string();
     let mut cause = err.source();

@@ -1,4 +1,4 @@
-//! `fastjob executor`: who is connected, and how they are.
+//! `fastjob executor`: the connected executors and their state.
 
 use clap::Subcommand;
 
@@ -15,7 +15,7 @@ use crate::ExecutorView;
 pub(super) enum Executor {
     /// List executors with what they run
     List {
-        /// Show at most so many, up to 10000 [default: all]
+        /// Show at most this many, up to 10000 [default: all]
         #[arg(long, value_name = "N", value_parser = limit)]
         limit: Option<usize>,
     },

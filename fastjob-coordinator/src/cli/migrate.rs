@@ -1,4 +1,4 @@
-//! `fastjob migrate`: the store's schema, brought up to this release.
+//! `fastjob migrate`: brings the store's schema up to date with this release.
 
 use std::path::PathBuf;
 
@@ -35,6 +35,6 @@ impl Migrate {
         if out.is_json() {
             return out.json(&serde_json::json!({ "store": store.to_string() }));
         }
-        out.line(format_args!("the schema of {store} is that of this release"))
+        out.line(format_args!("the schema of {store} is up to date"))
     }
 }

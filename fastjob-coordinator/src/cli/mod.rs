@@ -1,8 +1,9 @@
-//! The command line: `fastjob`, one subcommand a file.
+//! The command line: `fastjob`, one subcommand per file.
 //!
-//! All but `serve`, `check`, `migrate` and `repair` ask a running coordinator over REST; they decide nothing.
-//! What was asked for goes to the standard output, everything else to the standard error. The exit
-//! status is 0 if it was done, 1 if it failed, 2 if the command was misused.
+//! All commands except `serve`, `check`, `migrate` and `repair` are REST clients of a running
+//! coordinator and decide nothing. Results go to the standard output, everything else to the
+//! standard error. The exit status is 0 on success, 1 on failure, and 2 for an invalid command
+//! line.
 
 mod alarm;
 mod check;
@@ -40,14 +41,14 @@ use self::{
     out::{Out, Reader},
 };
 
-/// Schedules jobs across services: runs a coordinator, and asks one.
+/// Schedules jobs across services: runs a coordinator, and controls one.
 #[derive(Parser)]
 #[command(
     name = "fastjob",
     version,
     arg_required_else_help = true,
     after_help = "Settings come from fastjob.toml, then from FASTJOB_… variables, then from flags; \
-                  a later one wins.\nExit status: 0 done, 1 failed, 2 misused."
+                  a later one wins.\nExit status: 0 success, 1 failure, 2 invalid command line."
 )]
 struct Cli {
     #[command(flatten)]
@@ -58,37 +59,37 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run a coordinator until it is told to stop
+    /// Run a coordinator until it receives SIGINT or SIGTERM
     Serve(serve::Serve),
-    /// Define jobs, look at them, enable, disable and delete them
+    /// Define, list, show, enable, disable and delete jobs
     #[command(subcommand)]
     Job(job::Job),
     /// Start a task of a job now, or later
     Start(start::Start),
     /// Stop a task
     Stop(stop::Stop),
-    /// Look at tasks and their logs
+    /// Show tasks and their logs
     #[command(subcommand)]
     Task(task::Task),
-    /// Look at executors
+    /// Show executors
     #[command(subcommand)]
     Executor(executor::Executor),
-    /// Look at the coordinators of the cluster
+    /// Show the coordinators of the cluster
     #[command(subcommand)]
     Node(node::Node),
-    /// Alarms: what was told, the channels, and what is silenced
+    /// Show and silence alarms, and test their channels
     #[command(subcommand)]
     Alarm(alarm::Alarm),
-    /// Check the configuration and show the settings that apply
+    /// Check the configuration and show the effective settings
     Check,
-    /// Bring the store's schema up to this release, as `fastjob serve` does when it starts
+    /// Bring the store's schema up to date, as `fastjob serve` does when it starts
     Migrate(migrate::Migrate),
     /// Repair the store by hand after a wrong clock or a restored backup
     #[command(subcommand)]
     Repair(repair::Repair),
 }
 
-/// The whole of the `fastjob` command: reads the arguments and the environment of the process.
+/// The whole `fastjob` command: reads the arguments and the environment of the process.
 ///
 /// Call it inside a tokio runtime.
 pub async fn main() -> ExitCode {
@@ -98,7 +99,7 @@ pub async fn main() -> ExitCode {
             return Error::Misuse(misuse(&err)).tell(true);
         }
         Err(err) => {
-            // Nobody reads it, so nobody misses it.
+            // An error means that the output has no reader.
             err.print().ok();
             return u8::try_from(err.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
         }
@@ -112,12 +113,12 @@ pub async fn main() -> ExitCode {
     }
 }
 
-/// Whether JSON is asked for by a command line that cannot be read as a whole.
+/// Whether a command line that cannot be parsed as a whole asks for JSON.
 fn wants_json(args: impl IntoIterator<Item = OsString>) -> bool {
     args.into_iter().take_while(|arg| arg != "--").any(|arg| arg == "--json")
 }
 
-/// What is wrong with a command line, without how it is shown to people.
+/// What is wrong with a command line, without clap's formatting.
 fn misuse(err: &clap::Error) -> String {
     let shown = err.render().to_string();
     let shown = shown.strip_prefix("error: ").unwrap_or(&shown);

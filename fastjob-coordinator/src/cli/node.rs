@@ -12,7 +12,7 @@ use crate::NodeView;
 
 #[derive(Subcommand)]
 pub(super) enum Node {
-    /// List the coordinators that share the store, with how many partitions each acts on
+    /// List the coordinators that share the store, with the number of partitions of each
     List,
 }
 
@@ -25,7 +25,7 @@ impl Node {
         }
         let nodes: Vec<NodeView> = list.read()?;
         if nodes.is_empty() {
-            return out.line("no nodes: this one cannot renew its lease");
+            return out.line("no nodes: this node cannot renew its lease");
         }
         let mut table = Table::new(&["ADDRESS", ">PARTITIONS", "VERSION", "SINCE", "NODE"]);
         for node in nodes {

@@ -1,4 +1,4 @@
-//! What every command takes.
+//! Options of all commands.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -15,35 +15,35 @@ use crate::config::{Config, Problem, ServerUrl, StoreUrl, Token};
 /// Flags of every command.
 #[derive(Args)]
 pub(super) struct Options {
-    /// Read this file; else FASTJOB_CONFIG, else fastjob.toml if it is there
+    /// Read this file; else FASTJOB_CONFIG, else fastjob.toml if it exists
     #[arg(long, global = true, value_name = "FILE", help_heading = "Every command")]
     pub(super) config: Option<PathBuf>,
-    /// Ask the coordinator there (FASTJOB_SERVER) [default: http://127.0.0.1:7070]
+    /// Connect to the coordinator at this URL (FASTJOB_SERVER) [default: http://127.0.0.1:7070]
     #[arg(long, global = true, value_name = "URL", help_heading = "Every command")]
     server: Option<ServerUrl>,
-    /// Carry this token; FASTJOB_TOKEN keeps it out of the list of processes
+    /// Send this token; FASTJOB_TOKEN keeps it out of the process list
     #[arg(long, global = true, value_name = "TOKEN", help_heading = "Every command")]
     token: Option<String>,
-    /// Trust the certificates in this file too (FASTJOB_CA_CERT)
+    /// Also trust the certificates in this file (FASTJOB_CA_CERT)
     #[arg(long, global = true, value_name = "FILE", help_heading = "Every command")]
     ca_cert: Option<PathBuf>,
-    /// Let a token travel in plain text to other machines (FASTJOB_INSECURE_PLAINTEXT)
+    /// Allow a token to be sent in plain text to other machines (FASTJOB_INSECURE_PLAINTEXT)
     #[arg(long, global = true, help_heading = "Every command")]
     insecure_plaintext: bool,
-    /// Print JSON as REST answers it, and errors as problem details
+    /// Print JSON as REST returns it, and errors as problem details
     #[arg(long, global = true, help_heading = "Every command")]
     pub(super) json: bool,
 }
 
 impl Options {
-    /// The file, the variables, and over them the flags.
+    /// The settings of the file, then the variables, then the flags.
     pub(super) fn settings(&self, env: &Env) -> Result<Config, Error> {
         let (config, problems) = self.read(env)?;
         if problems.is_empty() { Ok(config) } else { Err(Failure::from(problems).into()) }
     }
 
-    /// The settings with what `over` lays over them, if a coordinator can be started with them and
-    /// asked: what `fastjob check` says is what `fastjob serve` says.
+    /// The settings with the overrides of `over`, if they are valid for a coordinator and a client.
+    /// `fastjob check` and `fastjob serve` report the same problems.
     pub(super) fn judged(
         &self,
         env: &Env,
@@ -60,7 +60,8 @@ impl Options {
         if problems.is_empty() { Ok(config) } else { Err(Failure::from(problems).into()) }
     }
 
-    /// Like [`settings`](Self::settings), but what can be read is returned beside what cannot.
+    /// Like [`settings`](Self::settings), but returns the readable settings together with the
+    /// problems.
     fn read(&self, env: &Env) -> Result<(Config, Vec<Problem>), Error> {
         let (mut config, mut problems) =
             Config::read(self.config.as_deref(), |name| env.get(name))?;
@@ -74,7 +75,7 @@ impl Options {
             config.client.server = server.clone();
         }
         if let Some(token) = &self.token {
-            // Not by clap, which would print what it refuses.
+            // Not parsed by clap, which would print a rejected value.
             let token: Token =
                 token.parse().map_err(|err| Error::Misuse(format!("--token: {err}")))?;
             config.coordinator.token = Some(token.clone());
@@ -91,56 +92,56 @@ impl Options {
     }
 }
 
-/// What is wrong with a store that is named on the command line, if something is.
+/// The problem of a store on the command line that contains a password, if it does.
 pub(super) fn shows_password(store: &StoreUrl) -> Option<&'static str> {
     let shows = matches!(store, StoreUrl::Postgres(url) if url.has_password());
     shows.then_some(
-        "the password in --store is shown in the list of processes: use FASTJOB_STORE, or \
+        "the password in --store is visible in the process list: use FASTJOB_STORE, or \
          --store-password-file with the password alone in a file",
     )
 }
 
-/// Reads the address of a store.
+/// Parses the address of a store.
 pub(super) fn store(text: &str) -> Result<StoreUrl, Error> {
     text.parse().map_err(|err| Error::Misuse(format!("--store: {err}")))
 }
 
-/// Reads the name of a job, alone or behind its service's.
+/// Parses the name of a job, with or without its service.
 pub(super) fn job_name(text: &str) -> Result<String, String> {
     let whole = text.parse::<JobName>();
     let split = |(dot, _)| {
         text[..dot].parse::<JobName>().is_ok() && text[dot + 1..].parse::<JobName>().is_ok()
     };
     match whole {
-        _ if matches!(text, "." | "..") => Err("no job has this name".to_owned()),
+        _ if matches!(text, "." | "..") => Err("this is not a valid job name".to_owned()),
         Ok(_) => Ok(text.to_owned()),
         Err(_) if text.match_indices('.').any(split) => Ok(text.to_owned()),
         Err(err) => Err(err.to_string()),
     }
 }
 
-/// Reads how long something takes, such as `5m`.
+/// Parses a duration, such as `5m`.
 pub(super) fn span(text: &str) -> Result<Duration, String> {
     duration::parse(text).map_err(|err| err.to_string())
 }
 
-/// Most items that a list shows; whoever wants more asks for pages.
+/// Most items of a list; REST returns more, page by page.
 const LIST_MAX: u32 = 10_000;
 
-/// Reads how many items of a list to show.
+/// Parses the number of items to list.
 pub(super) fn limit(text: &str) -> Result<usize, String> {
     crate::ops::how_many(text, LIST_MAX).map(|limit| limit as usize)
 }
 
-/// Reads an instant, such as `2026-12-01T08:00:00Z`.
+/// Parses an instant, such as `2026-12-01T08:00:00Z`.
 pub(super) fn instant(text: &str) -> Result<Timestamp, String> {
     fastjob_core::instant::parse(text).map_err(|err| err.to_string())
 }
 
-/// Reads the number of a task.
+/// Parses the number of a task.
 pub(super) fn task_id(text: &str) -> Result<i64, String> {
     match text.parse() {
         Ok(id @ 1..) => Ok(id),
-        _ => Err("a task is named by its number, as `fastjob task list` shows it".to_owned()),
+        _ => Err("a task is identified by its number, as shown by `fastjob task list`".to_owned()),
     }
 }

@@ -9,19 +9,19 @@ use serde::Serialize;
 
 use super::{error::Error, text};
 
-/// Where a command says what it was asked for.
+/// Where a command writes its result.
 pub(super) struct Out<'a> {
     to: &'a mut dyn Write,
     json: bool,
     reader: Reader,
 }
 
-/// Who reads the standard output.
+/// What reads the standard output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reader {
-    /// A terminal, which text of others must not repaint.
+    /// A terminal, which external text must not control.
     Terminal,
-    /// A file or a program, which gets the text as it is.
+    /// A file or a program, which gets the text unchanged.
     Program,
 }
 
@@ -30,23 +30,23 @@ impl<'a> Out<'a> {
         Self { to, json, reader }
     }
 
-    /// Whether a program reads it.
+    /// Whether the output is JSON.
     pub(super) fn is_json(&self) -> bool {
         self.json
     }
 
-    /// A line for people.
+    /// Writes a line for people.
     pub(super) fn line(&mut self, text: impl Display) -> Result<(), Error> {
         self.raw(&format!("{text}\n"))
     }
 
-    /// One JSON document on a line.
+    /// Writes one JSON document on a line.
     pub(super) fn json(&mut self, value: &impl Serialize) -> Result<(), Error> {
         let text = serde_json::to_string(value).map_err(|err| Error::failed(err.to_string()))?;
         self.line(text)
     }
 
-    /// Text as it is, harmless where it is shown at once.
+    /// Writes text unchanged; escapes control characters if a terminal shows it.
     pub(super) fn raw(&mut self, text: &str) -> Result<(), Error> {
         let text = match (self.json, self.reader) {
             (true, _) => text::json(text),
@@ -63,7 +63,7 @@ impl<'a> Out<'a> {
     }
 }
 
-/// Says something beside the output. That nobody reads it is no failure.
+/// Writes to the standard error. It does not matter if that has no reader.
 pub(super) fn remark(text: impl Display) {
     writeln!(io::stderr(), "{}", text::lines(&text.to_string())).ok();
 }

@@ -1,4 +1,4 @@
-//! `fastjob repair`: what a wrong clock or a restored backup left behind in the store.
+//! `fastjob repair`: fixes a store after a wrong clock or a restored backup.
 
 use std::path::PathBuf;
 
@@ -19,14 +19,14 @@ use crate::{
 pub(super) enum Repair {
     /// Set the clocks of the store back to now, after a coordinator ran with a clock that was ahead
     ///
-    /// Schedules are paused until the clock has caught up with what the store recorded. This sets
-    /// the recorded clocks back, so that schedules continue now. Correct the machine's clock first,
-    /// and stop all coordinators.
+    /// Schedules are paused until the clock has caught up with the times recorded in the store.
+    /// This sets the recorded times back, so that schedules resume now. First correct the machine's
+    /// clock and stop all coordinators.
     Clock(What),
-    /// Lift the ids of the store by 1,000,000,000, after a backup was restored
+    /// Raise the ids of the store by 1,000,000,000, after a backup was restored
     ///
-    /// Ids that were handed out after the backup are then never handed out again. Stop all
-    /// coordinators first.
+    /// This ensures that ids assigned after the backup are never assigned again. First stop all
+    /// coordinators.
     Ids(What),
 }
 
@@ -79,7 +79,7 @@ fn show_clock(repaired: &ClockRepair, out: &mut Out<'_>) -> Result<(), Error> {
     }
     let ClockRepair { store, now, written, partitions, jobs, attempts } = repaired;
     if partitions.is_empty() && *jobs == 0 && *attempts == 0 {
-        return out.line(format_args!("nothing in {store} is later than now, {now:.3}"));
+        return out.line(format_args!("no time in {store} is later than now, {now:.3}"));
     }
     let mut table =
         Table::new(&["PARTITION", "CLOCK", "CLOCK AFTER", "WATERMARK", "WATERMARK AFTER"]);
@@ -95,8 +95,8 @@ fn show_clock(repaired: &ClockRepair, out: &mut Out<'_>) -> Result<(), Error> {
     }
     out.line(table)?;
     out.line(format_args!(
-        "jobs whose schedule counts from later than now: {jobs}\n\
-         open attempts that were made later than now: {attempts}"
+        "jobs whose schedule starts from a later time than now: {jobs}\n\
+         open attempts created later than now: {attempts}"
     ))?;
     end(*written, store, out)
 }
@@ -118,5 +118,5 @@ fn end(written: bool, store: &str, out: &mut Out<'_>) -> Result<(), Error> {
     if written {
         return out.line(format_args!("written to {store}"));
     }
-    out.line("nothing was written: stop all coordinators and repeat this with --yes")
+    out.line("nothing was written: stop all coordinators, then run this again with --yes")
 }

@@ -1,6 +1,6 @@
-//! `fastjob serve`: a coordinator until it is told to stop.
+//! `fastjob serve`: runs a coordinator until it is stopped.
 //!
-//! The first SIGINT or SIGTERM lets it end in order; the second ends it at once.
+//! The first SIGINT or SIGTERM shuts it down gracefully; the second one immediately.
 
 use std::{
     error::Error as StdError,
@@ -29,21 +29,22 @@ use super::{
 };
 use crate::{Config, Coordinator, config::Listen};
 
-/// The exit status of a process that was interrupted.
+/// The exit status of an interrupted process.
 const INTERRUPTED: i32 = 130;
 
 #[derive(Args)]
 pub(super) struct Serve {
-    /// Listen here (FASTJOB_LISTEN) [default: 127.0.0.1:7070]
+    /// Listen on this address (FASTJOB_LISTEN) [default: 127.0.0.1:7070]
     #[arg(long, value_name = "ADDR")]
     listen: Option<Listen>,
-    /// Keep everything there, as sqlite:PATH or postgres://… (FASTJOB_STORE) [default: sqlite:fastjob-data/fastjob.db]
+    /// Use this store, as sqlite:PATH or postgres://… (FASTJOB_STORE) [default:
+    /// sqlite:fastjob-data/fastjob.db]
     #[arg(long, value_name = "URL")]
     store: Option<String>,
     /// Take the password for the store from this file (FASTJOB_STORE_PASSWORD_FILE)
     #[arg(long, value_name = "FILE")]
     store_password_file: Option<PathBuf>,
-    /// How the log is written; FASTJOB_LOG says how much, such as debug
+    /// The format of the log; FASTJOB_LOG sets its level, such as debug
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     log_format: LogFormat,
 }
@@ -52,7 +53,7 @@ pub(super) struct Serve {
 enum LogFormat {
     /// For people
     Text,
-    /// One object a line
+    /// One object per line
     Json,
 }
 
@@ -64,7 +65,8 @@ impl Serve {
                 config.coordinator.listen = listen;
             }
             if let Some(store) = &self.store {
-                // Not by clap, which would print what it refuses: a password may be in it.
+                // Not parsed by clap, which would print a rejected value: it may contain a
+                // password.
                 config.coordinator.store = options::store(store)?;
                 shows_password = options::shows_password(&config.coordinator.store);
             }
@@ -104,10 +106,10 @@ async fn serve(config: Config) -> Result<(), Box<dyn StdError>> {
             ended = &mut work => return ended,
             () = signals.next() => {
                 if stop.is_cancelled() {
-                    tracing::warn!("told to stop twice, ending at once");
+                    tracing::warn!("second stop signal received, terminating immediately");
                     std::process::exit(INTERRUPTED);
                 }
-                tracing::info!("told to stop");
+                tracing::info!("stop signal received, shutting down");
                 stop.cancel();
             }
         }
@@ -115,7 +117,7 @@ async fn serve(config: Config) -> Result<(), Box<dyn StdError>> {
 }
 
 impl LogFormat {
-    /// Sends the log of the process to the standard error.
+    /// Writes the log of the process to the standard error.
     fn start(self, filter: &str) -> Result<(), Error> {
         let filter = EnvFilter::try_new(filter)
             .map_err(|err| Error::Misuse(format!("FASTJOB_LOG: `{filter}`: {err}")))?;
@@ -128,7 +130,7 @@ impl LogFormat {
     }
 }
 
-/// Fields of an event on one line, whatever others put into them.
+/// Fields of an event on one line, whatever external text they contain.
 fn fields() -> impl for<'writer> FormatFields<'writer> + 'static {
     let field = |writer: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug| {
         let value = one_line(&format!("{value:?}"));
@@ -188,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_is_one_line_whatever_others_put_into_it() {
+    fn an_event_is_one_line_whatever_text_it_contains() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let writer = Mutex::new(file.reopen().unwrap());
         let log = tracing_subscriber::fmt().with_ansi(false).fmt_fields(fields());

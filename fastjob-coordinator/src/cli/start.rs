@@ -20,28 +20,28 @@ pub(super) struct Start {
     /// The job, as name or service.name
     #[arg(value_parser = job_name)]
     job: String,
-    /// In place of the job's param: a text, stored as it is
+    /// Use this text in place of the job's param
     #[arg(long, short, value_name = "TEXT", conflicts_with = "param_file")]
     param: Option<String>,
-    /// In place of the job's param: the text of this file; - is the standard input
+    /// Use the text of this file in place of the job's param; - is the standard input
     #[arg(long, value_name = "FILE")]
     param_file: Option<PathBuf>,
-    /// Have it run on this executor, whatever the job's route says
+    /// Run on this executor, regardless of the job's route
     #[arg(long, value_name = "NAME")]
     executor: Option<ExecutorName>,
-    /// Start so long from now, such as 5m
+    /// Start after this time, such as 5m
     #[arg(long, value_name = "SPAN", value_parser = span, conflicts_with = "at")]
     delay: Option<Duration>,
     /// Start at this instant, such as 2026-12-01T08:00:00Z
     #[arg(long, value_name = "INSTANT", value_parser = instant)]
     at: Option<Timestamp>,
-    /// Start one task however often the job is started with this key
+    /// Start only one task for all starts of the job with this key
     #[arg(long, value_name = "TEXT")]
     key: Option<String>,
-    /// Wait for the end: exit with 0 if the task succeeded, else with 1
+    /// Wait for the task to end: exit with 0 if it succeeded, else with 1
     #[arg(long, short)]
     wait: bool,
-    /// Wait no longer than this, such as 5m; the task goes on
+    /// Stop waiting after this time, such as 5m; the task continues
     #[arg(long, value_name = "SPAN", value_parser = span, requires = "wait")]
     timeout: Option<Duration>,
 }
@@ -80,7 +80,7 @@ impl Start {
             None => end.await,
             Some(most) => tokio::time::timeout(most, end).await.unwrap_or_else(|_| {
                 let most = duration::to_text(most);
-                Err(Error::failed(format!("task {task} has not ended after {most}; it goes on")))
+                Err(Error::failed(format!("task {task} has not ended after {most}; it continues")))
             }),
         }
     }
@@ -115,10 +115,10 @@ async fn wait(client: &Client, task: i64, out: &mut Out<'_>) -> Result<(), Error
     }
 }
 
-/// How a task ended, in a sentence.
+/// How a task ended, as a sentence.
 fn end(task: &TaskView) -> String {
     let mut text = format!("task {} {}", task.id, task.state);
-    // Of several shards, one that did not succeed says why.
+    // With several shards, one that did not succeed gives the reason.
     let failed = task.attempts.iter().rev().find(|attempt| attempt.reason.is_some());
     let last = failed.or(task.attempts.last());
     let why = if task.state == TaskState::Succeeded {

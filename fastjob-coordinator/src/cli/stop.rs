@@ -1,4 +1,4 @@
-//! `fastjob stop`: asks for the end of a task.
+//! `fastjob stop`: stops a task.
 
 use clap::Args;
 
@@ -23,7 +23,7 @@ impl Stop {
         match answer.read()? {
             StopAnswer { stopped: true, state } => out.line(format_args!("task {task} is {state}")),
             StopAnswer { stopped: false, state } => {
-                out.line(format_args!("task {task} had ended already: {state}"))
+                out.line(format_args!("task {task} has already ended: {state}"))
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Lists and facts, aligned for people.
 //!
-//! What others wrote is shown in a harmless form.
+//! External text is escaped.
 
 use jiff::Timestamp;
 
@@ -13,14 +13,14 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// Headings; those that begin with `>` are of numbers, which stand to the right.
+    /// Headings; `>` at the beginning marks a column of numbers, which is aligned to the right.
     pub(super) fn new(headings: &[&str]) -> Self {
         let right = headings.iter().map(|heading| heading.starts_with('>')).collect();
         let row = headings.iter().map(|heading| heading.trim_start_matches('>').to_owned());
         Self { rows: vec![row.collect()], right }
     }
 
-    /// Adds a row. A cell without anything is shown as `-`.
+    /// Adds a row. An empty cell is shown as `-`.
     pub(super) fn row<const N: usize>(&mut self, cells: [String; N]) {
         let cells = cells.iter().map(|cell| match cell.as_str() {
             "" => "-".to_owned(),
@@ -53,12 +53,12 @@ impl std::fmt::Display for Table {
     }
 }
 
-/// Facts, one a line, in the order in which they were added.
+/// Facts, one per line, in the order in which they were added.
 #[derive(Default)]
 pub(super) struct Facts(Vec<(String, String)>);
 
 impl Facts {
-    /// Adds a fact, unless there is nothing to say.
+    /// Adds a fact, unless its value is empty.
     pub(super) fn add(&mut self, name: impl Into<String>, value: impl Into<String>) {
         let value = value.into();
         if !value.is_empty() {
@@ -83,17 +83,17 @@ impl std::fmt::Display for Facts {
     }
 }
 
-/// An instant to the second; nothing for none.
+/// An instant with seconds; empty for `None`.
 pub(super) fn seconds(at: Option<Timestamp>) -> String {
     at.map(|at| format!("{at:.0}")).unwrap_or_default()
 }
 
-/// An instant to the millisecond; nothing for none.
+/// An instant with milliseconds; empty for `None`.
 pub(super) fn millis(at: Option<Timestamp>) -> String {
     at.map(|at| format!("{at:.3}")).unwrap_or_default()
 }
 
-/// How long something took, as `1.250s`; nothing if it has not ended.
+/// How long something took, as `1.250s`; empty if it has not ended.
 pub(super) fn took(from: Option<Timestamp>, to: Option<Timestamp>) -> String {
     let (Some(from), Some(to)) = (from, to) else { return String::new() };
     let millis = to.as_millisecond().saturating_sub(from.as_millisecond()).max(0);

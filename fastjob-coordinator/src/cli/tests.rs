@@ -1,4 +1,4 @@
-//! Commands against a coordinator that is only an echo: what they send, print and answer.
+//! Commands against a fake coordinator: what they send, print and return.
 
 mod asking;
 mod fake;
@@ -9,7 +9,7 @@ use clap::{CommandFactory, Parser};
 
 use super::*;
 
-/// What a command printed, and how it ended.
+/// What a command printed, and its result.
 struct Ran {
     out: String,
     result: Result<(), Error>,
@@ -43,7 +43,7 @@ async fn fastjob_with<const N: usize>(vars: [(&str, &str); N], args: &[&str]) ->
     fastjob_for(Reader::Program, vars, args).await
 }
 
-/// The same, read by a terminal or by a program.
+/// The same, with the output read by a terminal or by a program.
 async fn fastjob_for<const N: usize>(
     reader: Reader,
     vars: [(&str, &str); N],
@@ -52,7 +52,7 @@ async fn fastjob_for<const N: usize>(
     let cli = Cli::try_parse_from([&["fastjob"], args].concat()).map_err(|err| err.to_string());
     let cli = cli.unwrap_or_else(|err| panic!("{err}"));
     let mut out = Vec::new();
-    // A file that says nothing, so that none is found where the tests run.
+    // An empty file, so that no `fastjob.toml` in the working directory is used.
     let nothing = tempfile::NamedTempFile::new().unwrap();
     let mut env = Env::from(vars);
     env.set("FASTJOB_CONFIG", nothing.path().to_str().unwrap());
@@ -74,20 +74,20 @@ fn the_commands_are_well_formed() {
 }
 
 #[test]
-fn what_makes_no_sense_is_misuse() {
+fn invalid_command_lines_are_misuse() {
     misused(&[], "Usage");
     misused(&["job"], "Usage");
     misused(&["jobs"], "unrecognized subcommand");
     misused(&["job", "apply"], "FILE");
     misused(&["job", "show", "a b"], "has the character");
-    misused(&["job", "show", ".."], "no job has this name");
+    misused(&["job", "show", ".."], "not a valid job name");
     misused(&["job", "next", "a", "--count", "x"], "invalid value");
     misused(&["start", "a", "--delay", "soon"], "is not a duration");
     misused(&["start", "a", "--delay", "5m", "--at", "2027-01-01T00:00:00Z"], "cannot be used");
     misused(&["start", "a", "--param", "x", "--param-file", "y"], "cannot be used");
     misused(&["start", "a", "--timeout", "5s"], "--wait");
-    misused(&["stop", "0"], "named by its number");
-    misused(&["task", "list", "--state", "gone"], "is no task state");
+    misused(&["stop", "0"], "identified by its number");
+    misused(&["task", "list", "--state", "gone"], "is not a task state");
     let instant = "is not an instant; write it like 2026-11-24T08:00:00Z";
     misused(&["task", "list", "--since", "today"], instant);
     misused(&["start", "a", "--at", "soon"], instant);
@@ -100,15 +100,15 @@ fn what_makes_no_sense_is_misuse() {
     }
     misused(&["alarm", "silence", "--for", "2h"], "<--job <NAME>|--channel <NAME>>");
     misused(&["alarm", "silence", "--job", "a"], "<--for <SPAN>|--until <INSTANT>>");
-    misused(&["alarm", "silence"], "Name a job, a channel, or both; and say until when.");
+    misused(&["alarm", "silence"], "Set a job, a channel, or both, and the end of the silence.");
     let both = ["--for", "2h", "--until", "2027-01-01T00:00:00Z"];
     misused(&[&["alarm", "silence", "--job", "a"], &both[..]].concat(), "cannot be used");
-    misused(&["serve", "--listen", "here"], "`here` is no address to listen on");
+    misused(&["serve", "--listen", "here"], "`here` is not an address to listen on");
     misused(&["job", "list", "--server", "localhost:7070"], "http://127.0.0.1:7070");
 }
 
 #[test]
-fn a_job_is_named_alone_or_behind_its_service() {
+fn a_job_is_named_with_or_without_its_service() {
     let long = format!("{}.{}", "s".repeat(100), "j".repeat(100));
     for good in ["demo", "billing.report", "10.0.0.5:9", "报表", &long] {
         assert_eq!(options::job_name(good).as_deref(), Ok(good));
@@ -119,21 +119,21 @@ fn a_job_is_named_alone_or_behind_its_service() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_refused_is_not_shown() {
+async fn a_rejected_token_is_not_shown() {
     let ran = fastjob(&["job", "list", "--token", "s3cret"]).await;
     let Err(Error::Misuse(message)) = ran.result else { panic!("it was not misuse") };
     assert!(message.contains("at least 16") && !message.contains("s3cret"), "{message}");
 }
 
 #[tokio::test]
-async fn a_token_does_not_travel_in_plain_text() {
+async fn a_token_is_not_sent_in_plain_text() {
     let far = ["--server", "http://jobs.example.org", "--token", fake::TOKEN];
     let failure = fastjob(&[&far[..], &["job", "list"]].concat()).await.failure();
     assert!(failure.title.contains("in plain text"), "{failure}");
 }
 
 #[tokio::test]
-async fn flags_are_laid_over_the_file_and_check_tells_what_applies() {
+async fn flags_override_the_file_and_check_shows_the_result() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("fastjob.toml");
     let text = "[coordinator]\nbeat = '1s'\n[client]\nserver = 'http://127.0.0.1:1'";
@@ -141,7 +141,7 @@ async fn flags_are_laid_over_the_file_and_check_tells_what_applies() {
     let path = path.to_str().unwrap();
     let args = ["check", "--config", path, "--server", "http://[::1]:2", "--token", fake::TOKEN];
     let shown = fastjob(&args).await.out();
-    assert!(shown.starts_with("the configuration is fine\n"), "{shown}");
+    assert!(shown.starts_with("the configuration is valid\n"), "{shown}");
     assert!(shown.contains("http://[::1]:2") && shown.contains("beat = \"1s\""), "{shown}");
     assert!(!shown.contains(fake::TOKEN), "{shown}");
 
@@ -154,17 +154,17 @@ async fn flags_are_laid_over_the_file_and_check_tells_what_applies() {
 }
 
 #[tokio::test]
-async fn a_variable_with_a_slip_in_its_name_is_refused_by_every_command() {
+async fn every_command_rejects_a_misspelled_variable() {
     for args in [&["serve"][..], &["check"], &["migrate"], &["job", "list"], &["stop", "1"]] {
         let failure = fastjob_with([("FASTJOB_STOER", "sqlite:a.db")], args).await.failure();
         assert_eq!(failure.problems.len(), 1, "{args:?}: {failure}");
         assert_eq!(failure.problems[0].field, "FASTJOB_STOER");
-        assert!(failure.problems[0].message.contains("is FASTJOB_STORE meant?"), "{failure}");
+        assert!(failure.problems[0].message.contains("did you mean FASTJOB_STORE?"), "{failure}");
     }
 }
 
 #[tokio::test]
-async fn serve_says_of_a_configuration_what_check_says() {
+async fn serve_and_check_report_the_same_problems() {
     let dir = tempfile::tempdir().unwrap();
     let (path, pem) = (dir.path().join("fastjob.toml"), dir.path().join("c.pem"));
     std::fs::write(&pem, "no certificate").unwrap();
@@ -185,13 +185,13 @@ async fn serve_says_of_a_configuration_what_check_says() {
 }
 
 #[tokio::test]
-async fn serve_refuses_an_address_that_others_reach() {
+async fn serve_rejects_an_address_that_other_hosts_can_reach() {
     let failure = fastjob(&["serve", "--listen", "0.0.0.0:0"]).await.failure();
     assert_eq!(failure.problems[0].field, "coordinator.token");
 }
 
 #[tokio::test]
-async fn a_store_that_is_refused_is_named_without_its_password() {
+async fn a_rejected_store_is_shown_without_its_password() {
     let refused = fastjob(&["serve", "--store", "postgres://u:hidden@h/d?sslmod=x"]).await;
     match refused.result {
         Err(Error::Misuse(said)) => {
@@ -202,7 +202,7 @@ async fn a_store_that_is_refused_is_named_without_its_password() {
 }
 
 #[test]
-fn a_refusal_is_told_field_by_field() {
+fn a_rejection_is_shown_field_by_field() {
     let body = serde_json::json!({
         "type": "urn:fastjob:problem:invalid", "title": "Invalid request", "status": 422,
         "detail": "job `a` is not valid: timeout: too short; block: unknown\u{1b}[2J",

@@ -1,17 +1,17 @@
-//! Text that others wrote, made harmless for its reader: nothing in it moves a cursor, colours
-//! or hides anything, or turns the direction in which a line is read (Unicode Standard Annex 9).
+//! Escapes external text: nothing in it moves a cursor, colours or hides anything, or changes the
+//! direction of a line (Unicode Standard Annex 9).
 
 use std::{borrow::Cow, fmt::Write, io};
 
-/// Whether a terminal may do something else with a character than show it.
+/// Whether a terminal may interpret a character instead of showing it.
 fn is_harmful(c: char) -> bool {
     let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    // Line and paragraph separators, invisible marks and letters, and letters that are only tags.
+    // Line and paragraph separators, invisible marks and letters, and tag characters.
     let hides = matches!(c, '\u{2028}' | '\u{2029}' | '\u{200b}' | '\u{2060}'..='\u{2065}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}' | '\u{ad}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{3164}' | '\u{ffa0}');
     c.is_control() || turns || hides
 }
 
-/// Text of one line: breaks and tabs become blanks, harmful characters are spelled out.
+/// Text on one line: line breaks and tabs become spaces, harmful characters are escaped.
 pub(super) fn one_line(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
@@ -24,22 +24,22 @@ pub(super) fn one_line(text: &str) -> String {
     shown
 }
 
-/// Text of several lines: breaks and tabs stay, harmful characters are spelled out.
+/// Text on several lines: line breaks and tabs are kept, harmful characters are escaped.
 pub(super) fn lines(text: &str) -> Cow<'_, str> {
     spelled(text, |c, shown| shown.extend(c.escape_unicode()))
 }
 
-/// A JSON document that means the same, with harmful characters as `\u…` (RFC 8259, section 7).
+/// An equivalent JSON document, with harmful characters as `\u…` (RFC 8259, section 7).
 pub(super) fn json(text: &str) -> Cow<'_, str> {
     spelled(text, |c, shown| {
         for unit in c.encode_utf16(&mut [0; 2]) {
-            // A String takes everything.
+            // Writing to a String cannot fail.
             write!(shown, "\\u{unit:04x}").ok();
         }
     })
 }
 
-/// Writes documents of JSON, each in one call, with harmful characters as `\u…`.
+/// Writes JSON documents, each in one call, with harmful characters as `\u…`.
 pub(super) struct JsonLines<W>(pub(super) W);
 
 impl<W: io::Write> io::Write for JsonLines<W> {
@@ -58,7 +58,7 @@ impl<W: io::Write> io::Write for JsonLines<W> {
 
 fn spelled(text: &str, spell: impl Fn(char, &mut String)) -> Cow<'_, str> {
     let stays = |c: char| matches!(c, '\n' | '\t') || !is_harmful(c);
-    // Where a `\n` follows, a `\r` is a part of the break.
+    // A `\r` before a `\n` is part of the line break.
     let text =
         if text.contains("\r\n") { Cow::from(text.replace("\r\n", "\n")) } else { text.into() };
     if text.chars().all(stays) {
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_that_others_wrote_repaints_a_terminal_or_turns_a_line() {
+    fn external_text_cannot_control_a_terminal_or_reverse_a_line() {
         for harmful in [
             "\x1b[2J",
             "\x1b]0;title\x07",
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_json_document_means_the_same_when_it_is_harmless() {
+    fn an_escaped_json_document_is_equivalent() {
         let value =
             serde_json::json!({"note": "\u{202e}\u{9b}31m\u{e0041} 报表", "n": [1, "\u{7f}"]});
         let text = value.to_string();

@@ -1,4 +1,4 @@
-//! Waiting for something at the coordinator, also over its restart.
+//! Waits for a coordinator, even across its restart.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use super::{
     out::remark,
 };
 
-/// How long a coordinator may be away while something is waited for.
+/// How long a coordinator may be unavailable during a wait.
 const AWAY: Duration = Duration::from_secs(30);
 
-/// The pauses between questions: short at first, then longer.
+/// The pauses between requests: short at first, then longer.
 pub(super) struct Pauses {
     next: Duration,
     longest: Duration,
@@ -24,13 +24,13 @@ impl Pauses {
         Self { next: first, longest, away: None }
     }
 
-    /// Waits before the next question.
+    /// Waits before the next request.
     pub(super) async fn pause(&mut self) {
         tokio::time::sleep(self.next).await;
         self.next = (self.next * 3 / 2).min(self.longest);
     }
 
-    /// The answer, or none if the coordinator is away for a moment.
+    /// The answer, or `None` if the coordinator is temporarily unavailable.
     pub(super) fn answer<T>(&mut self, answer: Result<T, Error>) -> Result<Option<T>, Error> {
         let Failure { title, .. } = match &answer {
             Err(Error::Failed(failure)) if failure.passing => &**failure,

@@ -1,34 +1,34 @@
 //! Whether a jump of the wall clock is followed.
 //!
-//! The wall clock is compared with the time that has elapsed since it was last believed; time that
-//! the machine was suspended is part of that, so a machine that resumes follows its clock at once.
-//! A step back is followed at once too: the caller pauses until the clock has caught up. A jump
-//! forward is followed when it has lasted for [`CONFIRM`], or as soon as the database's clock
-//! agrees. While the database's clock agrees with the uptime instead, it is not followed at all.
+//! The wall clock is compared with the time elapsed since it was last trusted. This includes time
+//! that the machine was suspended, so a machine that resumes follows its clock at once. A step back
+//! is also followed at once: the caller pauses until the clock has caught up. A forward jump is
+//! followed after it has lasted for [`CONFIRM`], or as soon as the database's clock agrees. It is
+//! not followed while the database's clock agrees with the uptime instead.
 
 use std::time::Duration;
 
 use super::millis;
 
-/// The wall clock may be ahead of the uptime by so much, in milliseconds, and is followed.
+/// How far the wall clock may be ahead of the uptime, in milliseconds, and still be followed.
 const TOLERATED: i64 = 5_000;
-/// Two clocks that differ by no more, in milliseconds, agree.
+/// Two clocks agree if they differ by at most this, in milliseconds.
 const AGREE: i64 = 5_000;
-/// How long a jump has to last before it is followed without a second clock that agrees.
+/// How long a jump has to last before it is followed without the agreement of a second clock.
 pub(super) const CONFIRM: Duration = Duration::from_secs(60);
-/// For how long a reading of the database's clock says something.
+/// How long a reading of the database's clock stays valid.
 const FRESH: Duration = Duration::from_secs(60);
 
-/// What the machine showed at one moment.
+/// The machine's clocks at one moment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reading {
     /// Milliseconds since the Unix epoch.
     pub(super) wall: i64,
-    /// Since the start, with the time that the machine was suspended.
+    /// The time since the start, including time that the machine was suspended.
     pub(super) elapsed: Duration,
 }
 
-/// What an operator has to know.
+/// A change that an operator has to know about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
     Jumped { by: i64 },
@@ -41,10 +41,10 @@ pub(super) enum Change {
 
 #[derive(Debug)]
 pub(super) struct Judge {
-    /// The wall time that is trusted at the start: with the elapsed time it is the time now.
+    /// The trusted wall time at the start. The time now is this plus the elapsed time.
     origin: i64,
     jump: Option<Jump>,
-    /// The database's clock as `origin`, and when it was read.
+    /// The database's clock in the form of `origin`, and when it was read.
     database: Option<(i64, Duration)>,
     behind: bool,
 }
@@ -53,7 +53,7 @@ pub(super) struct Judge {
 #[derive(Clone, Copy, Debug)]
 struct Jump {
     by: i64,
-    /// Since when nothing has spoken against it.
+    /// Since when no other clock has contradicted it.
     since: Duration,
     contradicted: bool,
 }
@@ -64,13 +64,13 @@ impl Judge {
         Self { origin, jump: None, database: None, behind: false }
     }
 
-    /// The time that is trusted, without a look at the wall clock.
+    /// The trusted time, without reading the wall clock.
     pub(super) fn trusted(&self, reading: Reading) -> i64 {
         let by_uptime = self.origin + millis(reading.elapsed);
         by_uptime.min(reading.wall)
     }
 
-    /// By how much the wall clock is ahead of what is trusted, if it is not followed.
+    /// By how much the wall clock is ahead of the trusted time, if it is not followed.
     pub(super) fn unconfirmed(&self) -> Option<i64> {
         self.jump.map(|jump| jump.by)
     }
@@ -89,7 +89,7 @@ impl Judge {
         }
         let jump = match self.jump {
             Some(jump) if (jump.by - by).abs() <= TOLERATED => jump,
-            // A new one, or one that has become another.
+            // A new jump, or one whose size has changed.
             Some(_) | None => {
                 let since = reading.elapsed;
                 self.jump = Some(Jump { by, since, contradicted: false });
@@ -103,7 +103,7 @@ impl Judge {
         (trusted, None)
     }
 
-    /// Takes in the database's clock, as the time that it would have shown at the start.
+    /// Records the database's clock, as the time that it would have shown at the start.
     pub(super) fn database(&mut self, origin: i64, first: bool, at: Reading) -> Option<Change> {
         self.database = Some((origin, at.elapsed));
         let shown = origin + millis(at.elapsed);
@@ -115,8 +115,8 @@ impl Judge {
         }
         if let Some(jump) = &mut self.jump {
             if agree(shown, self.origin + millis(at.elapsed)) && !agree(shown, at.wall) {
-                // Two clocks against one. The next minute begins now, and the uptime, which is
-                // never quite right, is corrected by the database's clock.
+                // Two clocks agree against one. The minute restarts now, and the uptime, which
+                // drifts, is corrected by the database's clock.
                 self.origin = origin;
                 jump.since = at.elapsed;
                 let already = std::mem::replace(&mut jump.contradicted, true);

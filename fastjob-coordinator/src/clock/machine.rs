@@ -1,4 +1,4 @@
-//! The machine's clocks, and those of a test.
+//! The machine's clocks, and their test doubles.
 
 use std::{
     fmt::Debug,
@@ -7,13 +7,13 @@ use std::{
 
 use jiff::Timestamp;
 
-/// What there is to read.
+/// The clocks of a machine.
 pub(super) trait Machine: Debug + Send + Sync {
     /// The wall clock, in milliseconds since the Unix epoch.
     fn wall(&self) -> i64;
-    /// The time since the start, without the time that the machine was suspended.
+    /// The time since the start, excluding time that the machine was suspended.
     fn uptime(&self) -> Duration;
-    /// The time since the start, with the time that the machine was suspended.
+    /// The time since the start, including time that the machine was suspended.
     fn elapsed(&self) -> Duration;
 }
 
@@ -41,15 +41,15 @@ impl Machine for System {
 
     fn elapsed(&self) -> Duration {
         let elapsed = boot_time().saturating_sub(self.booted);
-        // Where no such clock is known, the uptime is the best there is.
+        // Without such a clock, the uptime is the closest value.
         elapsed.max(self.started.elapsed())
     }
 }
 
-/// A clock that runs on while the machine is suspended; zero where none is known.
+/// A clock that keeps running while the machine is suspended; zero if the system has none.
 fn boot_time() -> Duration {
-    // Linux stops the clock of `Instant` while the machine sleeps, and so do Apple's systems, whose
-    // CLOCK_MONOTONIC is another one.
+    // Linux stops the clock of `Instant` while the machine sleeps. Apple's systems do too, and
+    // their CLOCK_MONOTONIC is a different clock.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     let id = rustix::time::ClockId::Boottime;
     #[cfg(target_vendor = "apple")]
@@ -69,7 +69,7 @@ pub(super) fn wall() -> Timestamp {
     Timestamp::now()
 }
 
-/// A machine whose clocks a test moves. They also follow tokio's clock, paused or not.
+/// A machine whose clocks a test controls. They also follow tokio's clock, paused or not.
 #[cfg(test)]
 #[derive(Clone, Debug)]
 pub(crate) struct Manual(std::sync::Arc<Moved>);
@@ -99,13 +99,13 @@ impl Manual {
         self.0.wall.fetch_add(millis, std::sync::atomic::Ordering::SeqCst);
     }
 
-    /// Suspends the machine for so long: its uptime stops, its wall clock does not.
+    /// Suspends the machine for this long: its uptime stops, its wall clock does not.
     pub(crate) fn sleep(&self, time: Duration) {
         let millis = u64::try_from(time.as_millis()).unwrap();
         self.0.asleep.fetch_add(millis, std::sync::atomic::Ordering::SeqCst);
     }
 
-    /// Has each reading of the elapsed time take so long, as if the process were stopped there.
+    /// Makes each reading of the elapsed time take this long, as if the process were stopped there.
     pub(crate) fn each_look_takes(&self, time: Duration) {
         let millis = u64::try_from(time.as_millis()).unwrap();
         self.0.each_look.store(millis, std::sync::atomic::Ordering::SeqCst);

@@ -9,7 +9,7 @@ use super::*;
 const HOUR: i64 = 3_600_000;
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Looks at the clock once a second for so long, as the engines do; the last time shown.
+/// Reads the clock once a second for this many seconds, as the engines do. Returns the last time.
 async fn run(clock: &Clock, seconds: u64) -> Timestamp {
     for _ in 0..seconds {
         tokio::time::advance(SECOND).await;
@@ -22,7 +22,7 @@ fn since(start: Timestamp, clock: &Clock) -> SignedDuration {
     clock.now().wall.duration_since(start)
 }
 
-/// A heartbeat that brings the database's clock, which is ahead of the true time by so much.
+/// A heartbeat with the database's clock, which is ahead of the true time by this much.
 fn beat(clock: &Clock, truth: Timestamp, ahead: i64) {
     let at = truth + SignedDuration::from_millis(ahead);
     clock.database(at, clock.elapsed(), clock.elapsed());
@@ -34,10 +34,10 @@ async fn a_jump_of_an_hour_that_is_corrected_within_a_minute_has_no_effect() {
     let start = clock.now().wall;
     machine.step(HOUR);
     run(&clock, 50).await;
-    assert_eq!(since(start, &clock), SignedDuration::from_secs(50), "it goes on by the uptime");
+    assert_eq!(since(start, &clock), SignedDuration::from_secs(50), "it advances with the uptime");
     let hour = SignedDuration::from_hours(1);
     assert_eq!(clock.trouble(), Some(Trouble::Unconfirmed(hour)));
-    assert_eq!(clock.settled(), None, "nothing is removed by such a clock");
+    assert_eq!(clock.settled(), None, "nothing is removed while the clock is uncertain");
     machine.step(-HOUR);
     run(&clock, 50).await;
     assert_eq!(since(start, &clock), SignedDuration::from_secs(100));
@@ -115,13 +115,13 @@ async fn a_jump_that_the_database_contradicts_is_never_followed() {
         beat(&clock, now, 0);
     }
     assert_eq!(since(start, &clock), SignedDuration::from_secs(300));
-    // Without the database it is this machine's clock against its uptime.
+    // Without the database, this machine's clock is compared with its uptime.
     run(&clock, 61).await;
     assert_eq!(since(start, &clock), SignedDuration::from_secs(3_961));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_starts_with_a_clock_ahead_of_the_databases_goes_by_the_databases() {
+async fn a_node_that_starts_with_a_clock_ahead_of_the_database_follows_the_database() {
     let manual = Manual::start();
     let clock = Arc::new(Clock::on(Box::new(manual.clone()), Witness::Database));
     let wrong = clock.now().wall;
@@ -136,7 +136,7 @@ async fn a_node_that_starts_with_a_clock_ahead_of_the_databases_goes_by_the_data
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clock_that_was_set_back_is_paused_and_says_until_when() {
+async fn a_clock_that_was_set_back_is_paused_and_reports_until_when() {
     let (clock, machine) = Clock::manual();
     assert_eq!(clock.paused_until(), None);
     let before = clock.now().wall;

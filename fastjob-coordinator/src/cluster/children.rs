@@ -1,4 +1,4 @@
-//! The loop that hands children of other partitions' tasks to the engines that are to start them.
+//! The loop that hands children of tasks in other partitions to the engines that start them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,21 +7,21 @@ use tokio_util::sync::CancellationToken;
 use super::Engines;
 use crate::store::{LoadStore, Partition};
 
-/// Between two looks for children to start.
+/// Interval between two polls for children to start.
 const LOOK: Duration = Duration::from_millis(250);
-/// The same while there are more than one look takes.
+/// The interval while there are more children than one poll reads.
 const MORE: Duration = Duration::from_millis(20);
-/// Most children that one look takes: their params can be long.
+/// Maximum number of children in one poll: their params can be long.
 const MOST: u32 = 500;
-/// How long one look may take. An engine remembers the children that it started for longer, so that
-/// what was read before they were crossed out does not start them again.
+/// Timeout of one poll. An engine remembers the children that it started for longer, so a read from
+/// before they were marked as started does not start them again.
 const READ: Duration = Duration::from_secs(5);
 
-/// Looks until told to stop.
+/// Polls until `stop` is cancelled.
 pub(super) async fn run(store: Arc<dyn LoadStore>, engines: Engines, stop: CancellationToken) {
     while !stop.is_cancelled() {
-        // Before the read: a later engine of the same partition does not remember what this one
-        // started, so it takes only what was read while it was there.
+        // Taken before the read: a later engine of the same partition does not remember what this
+        // engine started, so it only accepts reads that began after it was added.
         let (leases, read_at) = (engines.loaded(), engines.uptime());
         let mut wait = LOOK;
         if !leases.is_empty() {
@@ -33,8 +33,8 @@ pub(super) async fn run(store: Arc<dyn LoadStore>, engines: Engines, stop: Cance
                     }
                     engines.start_children(&leases, children, read_at);
                 }
-                Ok(Err(err)) => tracing::debug!(%err, "children to start not read"),
-                Err(_) => tracing::debug!("children to start not read in time"),
+                Ok(Err(err)) => tracing::debug!(%err, "could not read children to start"),
+                Err(_) => tracing::debug!("timed out reading children to start"),
             }
         }
         tokio::select! {

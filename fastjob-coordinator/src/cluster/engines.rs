@@ -1,8 +1,8 @@
-//! The partitions that this node holds, and the engine of each: events find their engine here.
+//! The partitions that this node holds, and their engines. Routes events to engines.
 //!
-//! A partition is here from the moment its lease is acquired, so that executors hear that it has an
-//! owner. It gets its engine when it is loaded. What executors say of it before that is dropped: they
-//! are asked again once the engine has started.
+//! A partition is added when its lease is acquired, so that executors learn that it has an owner.
+//! Its engine is added when it is loaded. Messages of executors about the partition are dropped
+//! before that: the executors are asked again once the engine has started.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -36,30 +36,30 @@ struct Inner {
     held: RwLock<BTreeMap<Partition, Held>>,
 }
 
-/// What an executor says when it is told that this node acts on partitions.
+/// An executor's answer to the leases that this node sent it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Holding {
     pub(crate) leases: Vec<Lease>,
     pub(crate) held: Vec<engine::Held>,
-    /// It drains.
+    /// The executor is draining.
     pub(crate) leaving: bool,
-    /// Of each partition, the highest attempt id that its process was ever sent.
+    /// For each partition, the highest attempt id that its process ever received.
     pub(crate) highest: Vec<AttemptId>,
 }
 
-/// What became of what an executor said.
+/// The result of processing an executor's [`Holding`].
 #[derive(Debug, Default)]
 pub(crate) struct Heard {
-    /// Whose engines know the executor from now on.
+    /// The leases whose engines now know the executor.
     pub(crate) leases: Vec<Lease>,
-    /// The jobs that it declares and that are to be saved one by one.
+    /// Declared jobs that have to be saved one by one.
     pub(crate) parents: Vec<Arc<Job>>,
 }
 
 struct Held {
     lease: Lease,
     engine: State,
-    /// Ends its loop, or its load, at once.
+    /// Ends its loop or its load immediately.
     lost: CancellationToken,
 }
 
@@ -71,23 +71,23 @@ enum State {
 /// A partition is being loaded until this is dropped.
 #[derive(Default)]
 pub(super) struct Loading {
-    /// The sessions whose executors have said what they hold of the partition, which was dropped.
+    /// Sessions whose [`Holding`] of the partition arrived during the load and was dropped.
     pub(super) dropped: BTreeSet<SessionId>,
-    /// Whether it has ended with an engine. That it has ended shows when this is dropped.
+    /// `true` once the engine has started; dropped when the load has ended either way.
     over: watch::Sender<bool>,
 }
 
-/// Who hears what an executor says of a partition.
+/// The recipient of an executor's messages about a partition.
 enum Hears {
     Engine(EngineHandle),
-    /// Nobody yet: it is asked again when the engine has started.
+    /// No recipient yet: the executor is asked again when the engine has started.
     Loading,
-    /// The node does not hold the lease any more.
+    /// The node no longer holds the lease.
     Gone,
 }
 
 impl Loading {
-    /// The engine runs, and those that are to say again what they hold have been asked.
+    /// The engine runs, and the executors whose messages were dropped have been asked again.
     pub(super) fn has_started(self) {
         self.over.send_replace(true);
     }
@@ -125,22 +125,23 @@ impl Engines {
         Partition::of_id(attempt.0, self.partitions())
     }
 
-    /// The uptime that engines go by.
+    /// The uptime that engines measure time with.
     pub(crate) fn uptime(&self) -> Duration {
         self.0.clock.now().uptime
     }
 
-    /// Until when the clock is paused, if it was set back.
+    /// When the clock resumes, if it is paused because it was set back.
     pub(crate) fn paused_until(&self) -> Option<jiff::Timestamp> {
         self.0.clock.paused_until()
     }
 
-    /// Whether the store takes writes.
+    /// Whether the store accepts writes.
     pub(crate) fn health(&self) -> &watch::Receiver<Health> {
         &self.0.health
     }
 
-    /// What this node holds just now, also what it still loads; nothing once its lease is over.
+    /// The leases of this node, including those of loading partitions; empty once its lease has
+    /// expired.
     pub(crate) fn leases(&self) -> Vec<Lease> {
         if !self.may_act() {
             return Vec::new();
@@ -157,7 +158,7 @@ impl Engines {
         held.values().filter(|held| held.handle().is_some()).map(|held| held.lease).collect()
     }
 
-    /// What this node holds and still loads.
+    /// The leases of partitions that are still loading.
     pub(crate) fn loading(&self) -> Vec<Lease> {
         if !self.may_act() {
             return Vec::new();
@@ -166,54 +167,54 @@ impl Engines {
         held.values().filter(|held| held.handle().is_none()).map(|held| held.lease).collect()
     }
 
-    /// The partitions that are here, also those that are still loading.
+    /// The partitions of this node, including those that are still loading.
     #[cfg(test)]
     pub(crate) fn held(&self) -> Vec<Partition> {
         self.read().keys().copied().collect()
     }
 
-    /// Whether this node's lease lasts.
+    /// Whether this node's lease is valid.
     pub(crate) fn may_act(&self) -> bool {
         self.0.deadline.holds(self.0.clock.elapsed())
     }
 
-    /// Whether this node is the one that sends to an alarm channel: the one that has the partition
-    /// that the channel's name hashes to.
+    /// Whether this node sends to an alarm channel: it holds the partition that the channel's name
+    /// hashes to.
     pub(crate) fn sends_to(&self, channel: &ChannelName) -> bool {
         let partition = Partition::of_text(channel.as_str(), self.partitions());
         self.may_act() && self.at(partition).is_some()
     }
 
-    /// The engine of a partition, if it is here.
+    /// The engine of a partition, if it runs on this node.
     pub(crate) fn at(&self, partition: Partition) -> Option<EngineHandle> {
         self.read().get(&partition).and_then(Held::handle).cloned()
     }
 
-    /// All engines that are here.
+    /// All engines of this node.
     pub(crate) fn all(&self) -> Vec<EngineHandle> {
         self.read().values().filter_map(Held::handle).cloned().collect()
     }
 
-    /// Tells the engine of a partition, if it is here.
+    /// Sends an event to the engine of a partition, if it runs on this node.
     pub(crate) fn tell(&self, partition: Partition, event: Event) {
         self.tell_spent(partition, event, None);
     }
 
-    /// Tells the engine of a partition, if it is here, what a session has spent credit for.
+    /// Like [`tell`](Self::tell), for an event that a session has spent credit on.
     pub(crate) fn tell_spent(&self, partition: Partition, event: Event, spent: Option<Spent>) {
         if let Some(engine) = self.read().get(&partition).and_then(Held::handle) {
             engine.tell_spent(event, spent);
         }
     }
 
-    /// Tells every engine.
+    /// Sends an event to every engine.
     pub(crate) fn tell_all(&self, event: impl Fn() -> Event) {
         for engine in self.read().values().filter_map(Held::handle) {
             engine.tell(event());
         }
     }
 
-    /// Tells each engine what is said of its attempts.
+    /// Splits a message by partition and sends each engine the part about its attempts.
     pub(crate) fn tell_parts<T>(
         &self,
         parts: Vec<T>,
@@ -224,7 +225,7 @@ impl Engines {
         let Some(first) = parts.first().map(|part| self.partition_of(attempt(part))) else {
             return;
         };
-        // An executor says things of one partition at a time.
+        // Usually all parts belong to one partition.
         if parts.iter().all(|part| self.partition_of(attempt(part)) == first) {
             return self.tell_spent(first, event(parts), spent.clone());
         }
@@ -237,11 +238,11 @@ impl Engines {
         }
     }
 
-    /// An executor has said what it holds of these partitions.
+    /// Processes what an executor holds in these partitions.
     ///
     /// # Errors
     ///
-    /// Gives the reason why the session has to end.
+    /// Returns the reason why the session has to end.
     pub(crate) async fn connect(
         &self,
         executor: &Connected,
@@ -253,9 +254,12 @@ impl Engines {
             let engine = match self.hears(*lease, executor.session) {
                 Hears::Engine(engine) => engine,
                 Hears::Loading => continue,
-                // It waits for a farewell, which would confirm what no engine has heard.
+                // It waits for a Farewell, which would confirm attempts that no engine knows of.
                 Hears::Gone if *leaving => {
-                    return Err(format!("partition {} is not here any more", lease.partition.0));
+                    return Err(format!(
+                        "partition {} is no longer held by this node",
+                        lease.partition.0
+                    ));
                 }
                 Hears::Gone => continue,
             };
@@ -282,19 +286,19 @@ impl Engines {
                     refused.extend(declared.refused);
                     heard.parents.extend(declared.parents);
                 }
-                // An engine that gave no answer has ended in the meantime.
+                // An engine that did not answer has ended.
                 Err(_) => continue,
             }
             heard.leases.push(lease);
         }
         if let Some(first) = refused.first() {
             tracing::warn!(service = %executor.service, executor = %executor.executor,
-                jobs = refused.len(), first, "jobs that an executor declares were not saved");
+                jobs = refused.len(), first, "declared jobs of an executor were not saved");
         }
         Ok(heard)
     }
 
-    /// The engine of a lease. If it is still loading, the session is noted.
+    /// The engine of a lease. If the partition is still loading, records the session.
     fn hears(&self, lease: Lease, session: SessionId) -> Hears {
         let mut held = self.write();
         let held = held.get_mut(&lease.partition).filter(|held| held.lease == lease);
@@ -308,10 +312,12 @@ impl Engines {
         }
     }
 
-    /// An executor drains, and returns attempts. The future ends when every engine has taken note,
-    /// and what it returned is recorded: none of them sends it anything after what it has sent by
-    /// then. An executor that is to say again what it holds, because the partition was loading, has
-    /// been asked by then. Gives whether all that is so: engines may have ended, and partitions moved.
+    /// Notifies the engines that an executor is draining and returns attempts.
+    ///
+    /// The future resolves once every engine has been notified and has persisted the returned
+    /// attempts; the engines send the executor nothing after that. If a partition was loading, its
+    /// executor has been asked again by then. The output is `false` if an engine ended or a
+    /// partition moved in the meantime.
     pub(crate) fn leaving(
         &self,
         session: SessionId,
@@ -336,7 +342,7 @@ impl Engines {
                 is_noted &= noted.await.is_ok();
             }
             for mut load in loads {
-                // The sender is dropped at the end of the load.
+                // An error means that the load has ended: the sender was dropped.
                 drop(load.wait_for(|started| *started).await);
                 is_noted &= *load.borrow();
             }
@@ -349,7 +355,7 @@ impl Engines {
         self.tell_all(|| Event::Disconnected(session));
     }
 
-    /// Commits of these leases are durable.
+    /// Notifies the engines that commits of these leases are durable.
     pub(crate) fn committed(&self, done: &[(Lease, u64)]) {
         let mut by_lease: BTreeMap<Lease, Vec<CommitId>> = BTreeMap::new();
         for (lease, id) in done {
@@ -364,7 +370,7 @@ impl Engines {
         }
     }
 
-    /// Ends the engines of partitions that another node, or this one, holds in a later term.
+    /// Ends engines whose partition another node, or this one, holds in a later term.
     pub(super) fn end_superseded(&self, partitions: &[store::Holding]) {
         for store::Holding { lease, .. } in partitions {
             let held = self.read().get(&lease.partition).map(|held| held.lease);
@@ -374,7 +380,7 @@ impl Engines {
         }
     }
 
-    /// Hands over children that were read while these leases were held.
+    /// Hands children to the engines. They were read while these leases were held.
     pub(super) fn start_children(
         &self,
         leases: &[Lease],
@@ -395,15 +401,14 @@ impl Engines {
         }
     }
 
-    /// This node has acquired a partition, which is loaded next; `lost` is cancelled when it is to
-    /// end at once.
+    /// Adds an acquired partition, which is loaded next. `lost` is cancelled to end it immediately.
     pub(super) fn add(&self, lease: Lease, lost: CancellationToken) {
         let engine = State::Loading(Loading::default());
         self.write().insert(lease.partition, Held { lease, engine, lost });
     }
 
-    /// The engine of a partition starts. Returns whose executors are to say again what they hold;
-    /// `None` if the lease was removed in the meantime.
+    /// Adds the engine of a loaded partition. Returns the sessions whose executors have to be asked
+    /// again what they hold, or `None` if the lease was removed in the meantime.
     pub(super) fn start(&self, lease: Lease, handle: EngineHandle) -> Option<Loading> {
         let mut held = self.write();
         let held = held.get_mut(&lease.partition).filter(|held| held.lease == lease)?;
@@ -413,7 +418,7 @@ impl Engines {
         }
     }
 
-    /// Takes out a partition whose engine has ended or is to end at once.
+    /// Removes a partition, and ends its engine immediately if it still runs.
     pub(crate) fn remove(&self, lease: Lease) {
         let mut held = self.write();
         if held.get(&lease.partition).is_some_and(|held| held.lease == lease)

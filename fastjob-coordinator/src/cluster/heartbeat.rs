@@ -1,4 +1,4 @@
-//! The loop that renews this node's lease, and publishes what it saw of the cluster.
+//! The loop that renews this node's lease and publishes its view of the cluster.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,14 +11,14 @@ use crate::{
     store::{ClusterStore, ClusterView, NodeRow, NodeUntil, writer::chain},
 };
 
-/// What the last beat showed.
+/// The result of the last beat.
 #[derive(Clone, Debug)]
 pub(super) enum Seen {
-    /// There was none yet.
+    /// No beat yet.
     Nothing,
-    /// The cluster, and until when the node may act because of this beat.
+    /// The view of the cluster, and until when this beat lets the node act.
     View(Arc<ClusterView>, Duration),
-    /// The database did not take it.
+    /// The beat failed.
     Failed,
 }
 
@@ -28,21 +28,22 @@ pub(super) struct Heartbeat {
     pub(super) lease: Duration,
     pub(super) clock: Arc<Clock>,
     pub(super) engines: Engines,
-    /// Extended with each beat that the database took; once it has passed, the keeper begins a new
-    /// generation when no engine is left.
+    /// Extended by each successful beat. Once it has passed, the keeper begins a new generation
+    /// when all engines have ended.
     pub(super) deadline: Deadline,
-    /// Notified when the view was found to be outdated.
+    /// Notified when the view is found to be outdated.
     pub(super) stale: Arc<Notify>,
     pub(super) seen: watch::Sender<Seen>,
 }
 
 impl Heartbeat {
-    /// The lease as the database is told: shorter than a takeover may take in all.
+    /// The lease duration that is sent to the database. It is shorter than the setting, because the
+    /// setting covers the whole takeover.
     pub(super) fn told(lease: Duration) -> Duration {
         lease * 3 / 4
     }
 
-    /// Beats until told to stop.
+    /// Sends heartbeats until `stop` is cancelled.
     pub(super) async fn run(self, stop: CancellationToken) {
         let told = Self::told(self.lease);
         let mut observer = Observer::new(told);
@@ -53,12 +54,12 @@ impl Heartbeat {
             let failed = match beat {
                 Ok(Ok(mut view)) => {
                     let answered = self.clock.elapsed();
-                    // This node ends before the database lets another begin: their clocks may not
-                    // run equally fast.
+                    // This node's permit ends before the database lets another node take over,
+                    // because their clocks may run at different speeds.
                     let until = sent + told * 9 / 10;
                     self.deadline.extend(answered, until);
                     if failing {
-                        tracing::info!("the database answers again");
+                        tracing::info!("heartbeats to the database succeed again");
                         failing = false;
                     }
                     if let Some(clock) = view.clock {
@@ -68,11 +69,11 @@ impl Heartbeat {
                     if let Some(step) = observed.step {
                         tracing::warn!(
                             step = format!("{step:#}"),
-                            "the database's clock was set: leases are judged by this node's own \
-                             clock for the length of a lease"
+                            "the database's clock was set: this node uses its own clock to judge \
+                             leases for the duration of one lease"
                         );
                     }
-                    // At once, also while the keeper is busy with other partitions.
+                    // Done here, so that it does not wait for the keeper.
                     self.engines.end_superseded(&view.partitions);
                     self.seen.send_replace(Seen::View(Arc::new(view), until));
                     self.forget(observed.silent, told).await;
@@ -83,7 +84,7 @@ impl Heartbeat {
             };
             if let Some(error) = failed {
                 if !failing {
-                    tracing::warn!(error, "this node cannot renew its lease, retrying");
+                    tracing::warn!(error, "lease renewal failed, retrying");
                     failing = true;
                 }
                 self.seen.send_replace(Seen::Failed);
@@ -96,18 +97,19 @@ impl Heartbeat {
         }
     }
 
-    /// Removes the rows of nodes that are dead although the database's clock says otherwise.
+    /// Removes the rows of dead nodes that the database considers alive because its clock was set
+    /// back.
     async fn forget(&self, silent: Vec<NodeUntil>, told: Duration) {
         for node in silent {
             tracing::warn!(
                 node = node.node.0,
-                "a node has not renewed its lease for longer than it lasts, but the database's \
-                 clock, which was set back, takes it for alive: it is removed"
+                "removing a node that has not renewed its lease in time: the database considers \
+                 it alive because its clock was set back"
             );
             match tokio::time::timeout(told / 4, self.cluster.forget(&node)).await {
                 Ok(Ok(())) => {}
-                Ok(Err(err)) => tracing::warn!(error = chain(&err), "a node was not removed"),
-                Err(_) => tracing::warn!("a node was not removed: the database does not answer"),
+                Ok(Err(err)) => tracing::warn!(error = chain(&err), "could not remove a dead node"),
+                Err(_) => tracing::warn!("timed out removing a dead node"),
             }
         }
     }

@@ -1,9 +1,9 @@
-//! What a node needs to keep its partitions: it runs an engine for each, renews its lease, and hands
-//! over children. Which partitions those are is decided in `node`.
+//! Runs an engine for each partition of this node, renews the node's lease, and hands over
+//! children. Which partitions the node should hold is decided in `node`.
 //!
-//! When the database is away the node continues until its own deadline, which comes before another
-//! node can take anything over; then its engines end where they are. When the database is back the
-//! node begins a new generation, with leases of new terms.
+//! If the database is unavailable, the node continues until its own deadline, which comes before
+//! another node can take over; then its engines end immediately. Once the database is available
+//! again, the node begins a new generation, with leases of new terms.
 
 use std::{sync::Arc, time::Duration};
 
@@ -29,26 +29,26 @@ use crate::{
     },
 };
 
-/// How long it may take to load a partition.
+/// Timeout for loading a partition.
 const LOAD: Duration = Duration::from_secs(60);
-/// By how much the clocks of nodes may differ before it is logged.
+/// A difference between the clocks of two nodes that is worth a log line.
 const AHEAD: SignedDuration = SignedDuration::from_secs(5);
 
-/// What is set.
+/// The settings of a keeper.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
-    /// How long an executor may be without a session.
+    /// How long an executor may be without a session before it is considered lost.
     pub(crate) executor_lost: Duration,
-    /// After how long a node that is not heard of has lost its partitions to others.
+    /// Time without heartbeats after which a node has lost its partitions to others.
     pub(crate) lease: Duration,
-    /// How many jobs the store may have.
+    /// Maximum number of jobs in the store.
     pub(crate) job_quota: engine::JobQuota,
 }
 
 /// Keeps the partitions of one node.
 pub(crate) struct Keeper {
     pub(crate) settings: Settings,
-    /// Of all engines of the node together.
+    /// Shared by all engines of the node.
     pub(crate) limits: engine::Limits,
     pub(crate) store: Arc<dyn LoadStore>,
     pub(crate) clock: Arc<Clock>,
@@ -68,20 +68,20 @@ impl Told for Engines {
         tracing::warn!(
             partition = lease.partition.0,
             term = lease.term,
-            "another node has taken the partition over: what this one decided since is dropped"
+            "partition lost to another node: unpersisted decisions of this node are dropped"
         );
         self.remove(lease);
     }
 }
 
 impl Keeper {
-    /// Runs the engine of a store that this node has to itself, until told to stop.
+    /// Runs the only engine of a store that this node does not share, until `stop` is cancelled.
     pub(crate) async fn alone(self, loaded: store::Loaded, stop: CancellationToken) {
         let lost = CancellationToken::new();
         let ending = Ending { lost: lost.clone(), retire: stop.clone() };
         self.hold(Lease::default(), &ending);
         let engine = self.engine(Lease::default(), loaded, self.deadline.permit(), ending);
-        // A store that takes nothing does not hold up the end.
+        // A store that accepts no writes must not delay the shutdown.
         let limit = async {
             stop.cancelled().await;
             tokio::time::sleep(RETIRE).await;
@@ -94,8 +94,9 @@ impl Keeper {
         }
     }
 
-    /// Keeps this node's share of the partitions until told to stop, or until a loop beside it has
-    /// ended by itself; then engines write what they have decided, and the partitions are free.
+    /// Keeps this node's share of the partitions until `stop` is cancelled, or until one of its
+    /// other loops ends unexpectedly. Then the engines persist their decisions, and the partitions
+    /// are released.
     ///
     /// # Errors
     ///
@@ -107,39 +108,39 @@ impl Keeper {
         stop: CancellationToken,
     ) -> Result<(), Ended> {
         let (beats, heartbeat) = self.heartbeat(Arc::clone(&cluster), me.clone());
-        // They end with this future, however it ends.
+        // These loops end with this future, however it ends.
         let mut beside = JoinSet::new();
         let beating = CancellationToken::new();
         beside.spawn(parts::part("heartbeat", heartbeat.run(beating.clone())));
         let over = stop.child_token();
         let children = children::run(Arc::clone(&self.store), self.engines.clone(), over.clone());
-        beside.spawn(parts::part("start of children", children));
+        beside.spawn(parts::part("child starter", children));
         let mut node = Node::new(self, cluster, me);
         let ended = tokio::select! {
             () = node.run(beats, stop.clone()) => None,
             ended = beside.join_next() => ended.and_then(Result::ok),
         };
         let ended = match ended {
-            // The node ends with the heartbeat, which says why that ended.
+            // The node ended because the heartbeat did: report why that ended.
             None if !stop.is_cancelled() => beside.join_next().await.and_then(Result::ok),
             ended => ended,
         };
-        // A loop that ends because all end is no reason.
+        // During a shutdown every loop ends, so that is not an error.
         let ended = ended.filter(|_| !stop.is_cancelled());
         over.cancel();
-        // It beats until the last engine has ended: what is still to be written needs the lease.
+        // Beat until the last engine has ended: its final writes need the lease.
         node.release_all().await;
         beating.cancel();
         while let Some(late) = beside.join_next().await {
             if let Ok(Ended { part, panic: Some(panic) }) = late {
-                tracing::error!(part, panic, "a part panicked while the node stopped");
+                tracing::error!(part, panic, "a part panicked while the node was shutting down");
             }
         }
         node.leave().await;
         ended.map_or(Ok(()), Err)
     }
 
-    /// The loop that renews the lease, and where what it saw is found.
+    /// The loop that renews the lease, and the receiver of its views.
     fn heartbeat(
         &self,
         cluster: Arc<dyn ClusterStore>,
@@ -159,14 +160,14 @@ impl Keeper {
         (beats, heartbeat)
     }
 
-    /// This node has acquired a partition. Executors hear so before it is loaded, because they stop
-    /// exclusive attempts of a partition that they hear of no owner of.
+    /// Adds an acquired partition. Executors are notified before it is loaded, because they stop
+    /// exclusive attempts of a partition that has no known owner.
     pub(super) fn hold(&self, lease: Lease, ending: &Ending) {
         self.engines.add(lease, ending.lost.clone());
         self.sessions.claim_all(&[lease]);
     }
 
-    /// What the store has of a partition.
+    /// Loads a partition from the store.
     pub(super) async fn load(&self, lease: Lease) -> store::Result<store::Loaded> {
         let partition = lease.partition;
         let loaded = in_time(LOAD, "load a partition", self.store.load(partition)).await?;
@@ -176,8 +177,8 @@ impl Keeper {
             tracing::warn!(
                 partition = partition.0,
                 until = %last,
-                "the node that had the partition before had a clock that is ahead of this one's: \
-                 its schedules are paused until then. If that takes too long, see \
+                "the previous owner of the partition had a clock ahead of this node's: the \
+                 partition's schedules are paused until then. If that takes too long, see \
                  `fastjob repair clock`"
             );
         }
@@ -190,7 +191,7 @@ impl Keeper {
         Ok(loaded)
     }
 
-    /// An engine that continues from what was loaded; its loop ends with the lease, and with the
+    /// An engine that continues from the loaded state. Its loop ends with the lease, or with the
     /// generation of the permit.
     pub(super) fn engine(
         &self,
@@ -223,7 +224,7 @@ impl Keeper {
             permit,
             lease,
         };
-        // Made in the engine's own task, so that a panic is the engine's.
+        // Created in the engine's own task, so that a panic only affects this engine.
         async move {
             let engine = Engine::new(config, loaded, around.clock.now()).limited(limits);
             shell::run(engine, around, inbox, ending).await
@@ -231,7 +232,7 @@ impl Keeper {
     }
 }
 
-/// What the store does, unless it takes longer than it may.
+/// Runs a store operation with a timeout.
 pub(super) async fn in_time<T>(
     most: Duration,
     doing: &'static str,
@@ -241,7 +242,7 @@ pub(super) async fn in_time<T>(
     tokio::time::timeout(most, work).await.map_err(late)?
 }
 
-/// A name for this run of the process, and where others reach it.
+/// The row of this node: an id for this run of the process, and its address.
 pub(crate) fn node(address: String) -> NodeRow {
     NodeRow {
         id: store::NodeId(uuid::Uuid::new_v4().simple().to_string()),

@@ -1,10 +1,10 @@
-//! Which partitions a node should have.
+//! Which partitions a node should hold.
 //!
-//! Rules only: the database decides who holds a partition, `node` carries out what is said here.
+//! Pure rules: the database decides who holds a partition, and `node` carries out the plan.
 //!
 //! Each node gets its fair share. A node that cannot load a partition leaves it to others for a
-//! while. If no node has a partition for a while, another node takes it in addition to its share:
-//! the node that it is due to cannot load it.
+//! while. If a partition stays without an owner, another node takes it in addition to its share,
+//! because the node that it is due to probably cannot load it.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -13,24 +13,24 @@ use std::{
 
 use crate::store::{Alive, ClusterView, Holding, NodeId, Partition};
 
-/// For how long a node leaves a partition to others that it could not load, or whose engine failed;
-/// a lease, if that is longer, because nodes look at the cluster a few times per lease.
+/// For how long a node leaves a partition to others after it could not load it or its engine
+/// failed. A lease, if that is longer, because nodes look at the cluster a few times per lease.
 const REFUSED: Duration = Duration::from_secs(10);
-/// For how long a partition that a node took in addition to its share is not counted as part of it.
-/// Then the node gives back another one, or this one if it has no other.
+/// For how long an extra partition does not count as part of a node's share. Then the node releases
+/// another partition, or this one if it has no other.
 const EXTRA: Duration = Duration::from_secs(600);
 
-/// What a node should do about its partitions.
+/// The partitions that a node should acquire and release.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Plan {
     /// Free, and due to this node.
     pub(super) acquire: Vec<Partition>,
-    /// More than its share.
+    /// Beyond its share.
     pub(super) release: Vec<Partition>,
 }
 
-/// Plans for one node, and remembers between its looks at the cluster what a single one does not
-/// show. `now` is the node's uptime.
+/// Plans for one node, and keeps the state that a single view of the cluster does not show. `now`
+/// is the node's uptime.
 #[derive(Debug)]
 pub(super) struct Planner {
     me: NodeId,
@@ -38,12 +38,12 @@ pub(super) struct Planner {
     pause: Duration,
     /// Partitions that this node leaves to others, and until when.
     refused: HashMap<Partition, Duration>,
-    /// Partitions that no living node holds, and since when.
+    /// Partitions that no live node holds, and since when.
     vacant: HashMap<Partition, Duration>,
     /// Partitions that this node took in addition to its share, and until when they are not counted
     /// as part of it.
     extra: HashMap<Partition, Duration>,
-    /// The living nodes at the last look.
+    /// The live nodes in the last view.
     nodes: HashSet<NodeId>,
 }
 
@@ -59,7 +59,7 @@ impl Planner {
         }
     }
 
-    /// This node could not load the partition, or its engine failed.
+    /// Records that this node could not load the partition, or that its engine failed.
     pub(super) fn refuse(&mut self, now: Duration, partition: Partition) {
         self.refused.insert(partition, now + self.pause);
         self.extra.remove(&partition);
@@ -71,10 +71,10 @@ impl Planner {
         self.refused.contains_key(&partition)
     }
 
-    /// Gives each living node its fair share and moves only what it must.
+    /// Gives each live node its fair share and moves as few partitions as possible.
     ///
-    /// `held` are the partitions that this node acts on. Shares differ by one at most, and those who
-    /// have most keep the larger ones.
+    /// `held` are the partitions that this node acts on. Shares differ by one at most, and the
+    /// nodes with the most partitions keep the larger shares.
     pub(super) fn plan(&mut self, now: Duration, view: &ClusterView, held: &[Partition]) -> Plan {
         self.look(now, view);
         let Some((rank, share)) = self.share(view, held.len()) else { return Plan::default() };
@@ -93,13 +93,13 @@ impl Planner {
         let vacant_for = |partition: &Partition| {
             self.vacant.get(partition).map_or(Duration::ZERO, |since| now.saturating_sub(*since))
         };
-        // The nodes that could not load it have not tried again by then.
+        // Half a pause, so that the nodes that could not load it have not retried yet.
         let vacant = acquire.iter().copied().find(|p| vacant_for(p) >= self.pause / 2);
-        // Nodes that look at the same moment begin at different ones.
+        // Nodes that plan at the same time start with different partitions.
         let begin = (acquire.len() * rank).checked_div(view.nodes.len()).unwrap_or_default();
         acquire.rotate_left(begin);
         acquire.truncate(share.saturating_sub(held.len()));
-        // One per look, in case the node that they are due to is only slow.
+        // One at a time, in case the node that they are due to is only slow.
         if let Some(partition) = vacant.filter(|partition| !acquire.contains(partition)) {
             self.extra.insert(partition, now + EXTRA);
             acquire.push(partition);
@@ -107,7 +107,7 @@ impl Planner {
         Plan { acquire, release: Vec::new() }
     }
 
-    /// Notes what has changed since the last look.
+    /// Records what has changed since the last view.
     fn look(&mut self, now: Duration, view: &ClusterView) {
         self.refused.retain(|_, until| *until > now);
         for Holding { lease, holder } in &view.partitions {
@@ -125,13 +125,13 @@ impl Planner {
         }
         let nodes: HashSet<_> = view.nodes.iter().map(|node| node.id.clone()).collect();
         if !nodes.is_subset(&self.nodes) {
-            // A node that joined may be able to load them.
+            // A new node may be able to load them.
             self.extra.values_mut().for_each(|until| *until = now);
         }
         self.nodes = nodes;
     }
 
-    /// This node's place among the nodes by how many partitions they have, and its share.
+    /// This node's rank by number of partitions, and its share.
     fn share(&self, view: &ClusterView, held: usize) -> Option<(usize, usize)> {
         let mut counts: Vec<(usize, &NodeId)> = view
             .nodes
@@ -153,7 +153,7 @@ impl Planner {
         Some((rank, total / nodes + usize::from(rank < total % nodes)))
     }
 
-    /// So many of the partitions that are held. Those that no other node had are the last choice.
+    /// Selects `count` of the held partitions to release; extra partitions come last.
     fn surplus(&self, held: &[Partition], count: usize) -> Vec<Partition> {
         let mut order = held.to_vec();
         order.sort_unstable_by_key(|p| (self.extra.get(p).copied(), std::cmp::Reverse(*p)));
@@ -205,7 +205,7 @@ mod tests {
         mine.map(|(p, _)| Partition(p)).collect()
     }
 
-    /// Nodes that look at the cluster in turns, once a second.
+    /// Nodes that plan in turn, once per second.
     struct Nodes<'a> {
         planners: Vec<Planner>,
         /// Whether a node can load a partition.
@@ -219,7 +219,7 @@ mod tests {
             Self { planners: planners.collect(), can, seconds: 0 }
         }
 
-        /// Lets each node act once; how many moves there were.
+        /// Lets each node act once; returns the number of moves.
         fn look(&mut self, holders: &mut [Option<usize>]) -> usize {
             let now = Duration::from_secs(self.seconds);
             self.seconds += 1;
@@ -247,7 +247,7 @@ mod tests {
         }
     }
 
-    /// Lets all nodes act until nothing moves; how many moves there were.
+    /// Lets all nodes act until nothing moves; returns the number of moves.
     fn settle(alive: usize, holders: &mut [Option<usize>]) -> usize {
         let mut nodes = Nodes::new(alive, &|_, _| true);
         let mut moves = 0;
@@ -257,10 +257,10 @@ mod tests {
                 more => moves += more,
             }
         }
-        panic!("it does not come to rest: {holders:?}");
+        panic!("it does not settle: {holders:?}");
     }
 
-    /// Two nodes with sixteen partitions each, of which the second cannot load some.
+    /// Two nodes with sixteen partitions each; `can` says which node can load which partition.
     fn two_nodes(can: &dyn Fn(usize, usize) -> bool) -> (Nodes<'_>, Vec<Option<usize>>) {
         let holders = (0..32).map(|p| Some(p / 16).filter(|n| can(*n, p)));
         (Nodes::new(2, can), holders.collect())
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_with_a_partition_of_another_gives_it_a_different_one_later() {
+    fn a_node_with_an_extra_partition_later_gives_the_other_node_a_different_one() {
         let (mut nodes, mut holders) = two_nodes(&|n, p| n == 0 || p != 20);
         for _ in 0..1_000 {
             nodes.look(&mut holders);
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_can_load_nothing_costs_the_others_nothing() {
+    fn a_node_that_can_load_nothing_does_not_affect_the_others() {
         let (mut nodes, mut holders) = two_nodes(&|n, _| n == 0);
         for _ in 0..100 {
             nodes.look(&mut holders);
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn nodes_that_all_cannot_load_a_partition_pause_between_their_attempts() {
+    fn if_no_node_can_load_a_partition_they_pause_between_attempts() {
         let tries = std::cell::Cell::new(0);
         let can = |_, p| {
             tries.set(tries.get() + usize::from(p == 20));
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_joins_may_get_what_an_earlier_one_could_not_load() {
+    fn a_new_node_may_get_a_partition_that_another_could_not_load() {
         let (mut nodes, mut holders) = two_nodes(&|n, _| n != 1);
         nodes.looks(50, &mut holders);
         assert_eq!(holders, [Some(0); 32]);
@@ -321,15 +321,15 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_joins_gets_its_share_and_nothing_else_moves() {
+    fn a_new_node_gets_its_share_and_nothing_else_moves() {
         let mut holders: Vec<_> = (0..32).map(|p| Some(p % 2)).collect();
-        // Ten go from the two, and come to the third.
+        // The two release ten, and the third acquires them.
         assert_eq!(settle(3, &mut holders), 20);
         assert_eq!([0, 1, 2].map(|n| held(n, &holders).len()), [11, 11, 10]);
     }
 
     #[test]
-    fn the_partitions_of_a_dead_node_are_shared_out() {
+    fn the_partitions_of_a_dead_node_are_distributed() {
         let mut holders: Vec<_> = (0..32).map(|p| Some(p % 3)).collect();
         assert_eq!(
             settle(2, &mut holders),
@@ -340,7 +340,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn everything_is_held_in_fair_shares_in_the_end(
+        fn all_partitions_are_eventually_held_in_fair_shares(
             alive in 1_usize..7,
             mut holders in prop::collection::vec(prop::option::of(0_usize..9), 32),
         ) {
@@ -352,7 +352,7 @@ mod tests {
         }
 
         #[test]
-        fn a_partition_that_a_node_can_load_is_held_in_the_end_and_stays(
+        fn a_partition_that_a_node_can_load_is_eventually_held_and_stays(
             alive in 1_usize..5,
             mut holders in prop::collection::vec(prop::option::of(0_usize..5), 32),
             cannot in prop::collection::hash_set((0_usize..5, 0_usize..32), 0..80),

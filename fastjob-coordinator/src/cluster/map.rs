@@ -1,4 +1,4 @@
-//! Who acts on what, as this node saw it last in the database: for whoever has to ask another node.
+//! This node's last view of which node owns which partition, for requests to other nodes.
 
 use std::{
     collections::BTreeMap,
@@ -7,29 +7,29 @@ use std::{
 
 use crate::store::{Alive, ClusterView, Holding, Lease, NodeId, NodeRow, Partition};
 
-/// Where a partition is acted on.
+/// The owner of a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Owner {
     Here,
-    /// At this node.
+    /// Another node.
     There(NodeRow),
-    /// Nobody has it just now, or its node does not beat.
+    /// No node holds it at the moment, or its node does not send heartbeats.
     Nobody,
 }
 
-/// The cluster as it was seen last. Cheap to clone.
+/// The last view of the cluster. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct ClusterMap {
     me: Option<NodeId>,
     view: Arc<RwLock<Arc<ClusterView>>>,
-    /// Why partitions could not be loaded here.
+    /// Why this node could not load partitions.
     troubles: Arc<RwLock<BTreeMap<Partition, String>>>,
-    /// Woken when somebody found the view to be wrong.
+    /// Notified when the view is found to be outdated.
     pub(super) stale: Arc<tokio::sync::Notify>,
 }
 
 impl ClusterMap {
-    /// Of a node that has the store to itself.
+    /// For a node that does not share its store.
     pub(crate) fn alone(node: NodeRow) -> Self {
         let holding =
             Holding { lease: Lease::default(), holder: Some((node.id.clone(), Alive::Yes)) };
@@ -39,12 +39,12 @@ impl ClusterMap {
         Self { me: None, view, troubles: Arc::default(), stale: Arc::default() }
     }
 
-    /// Of one node of several.
+    /// For one of several nodes.
     pub(crate) fn of(me: NodeId) -> Self {
         Self { me: Some(me), view: Arc::default(), troubles: Arc::default(), stale: Arc::default() }
     }
 
-    /// Where the partition is acted on.
+    /// The owner of the partition.
     pub(crate) fn owner(&self, partition: Partition) -> Owner {
         let Some(me) = &self.me else { return Owner::Here };
         let view = self.view();
@@ -59,17 +59,17 @@ impl ClusterMap {
         }
     }
 
-    /// Says that the view was found to be wrong.
+    /// Reports that the view is outdated.
     pub(crate) fn is_stale(&self) {
         self.stale.notify_one();
     }
 
-    /// The nodes that live, this one among them; none where the store is one's.
+    /// The live nodes, including this one; empty if the store is not shared.
     pub(crate) fn nodes(&self) -> Vec<NodeRow> {
         if self.me.is_none() { Vec::new() } else { self.view().nodes.clone() }
     }
 
-    /// The nodes that live, how many partitions each has, and whether it is this one.
+    /// The live nodes, how many partitions each has, and whether it is this node.
     pub(crate) fn counted(&self) -> Vec<(NodeRow, u32, bool)> {
         let view = self.view();
         let count = |node: &NodeId| {
@@ -80,7 +80,7 @@ impl ClusterMap {
         view.nodes.iter().map(|node| (node.clone(), count(&node.id), is_me(&node.id))).collect()
     }
 
-    /// The nodes that live, but for this one.
+    /// The live nodes, except this one.
     pub(crate) fn others(&self) -> Vec<NodeRow> {
         let Some(me) = &self.me else { return Vec::new() };
         let view = self.view();
@@ -96,7 +96,7 @@ impl ClusterMap {
         *self.view.write().unwrap_or_else(PoisonError::into_inner) = view;
     }
 
-    /// Notes why this node could not load a partition, or that it could.
+    /// Records why this node could not load a partition, or clears that.
     pub(super) fn trouble(&self, partition: Partition, why: Option<String>) {
         let mut troubles = self.troubles.write().unwrap_or_else(PoisonError::into_inner);
         match why {
@@ -105,7 +105,7 @@ impl ClusterMap {
         }
     }
 
-    /// A partition that this node could not load and nobody has, and why.
+    /// A partition without an owner that this node could not load, and why.
     pub(crate) fn unloaded(&self) -> Option<(Partition, String)> {
         let troubles = self.troubles.read().unwrap_or_else(PoisonError::into_inner);
         let nobody = |partition: &&Partition| self.owner(**partition) == Owner::Nobody;

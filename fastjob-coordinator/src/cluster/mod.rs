@@ -1,10 +1,10 @@
-//! Which partitions this node acts on, and who acts on the others.
+//! Which partitions this node acts on, and which nodes act on the others.
 //!
 //! The database decides who holds a partition. A node also counts down by its own clock, and stops
-//! acting before the database would let another begin (`permit`); it watches the database's clock
-//! with its own (`observer`). A partition that is gained gets an engine of its own, which continues
-//! from the store as after a start; the engine of one that is lost ends. With one coordinator there
-//! is one partition, which is always its own.
+//! acting before the database would let another node begin (`permit`). It compares the database's
+//! clock with its own (`observer`). A newly acquired partition gets its own engine, which loads its
+//! state from the store; when a partition is lost, its engine ends. A single coordinator has one
+//! partition, which it always holds.
 
 mod children;
 mod engines;

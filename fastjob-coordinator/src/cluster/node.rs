@@ -1,10 +1,10 @@
-//! The loop that takes what is free and due to this node, gives back what is more than its share,
-//! and notices how engines end. It does not wait for loads: each partition is loaded in the task
-//! that runs its engine then. Another loop beats, so that a partition that takes long to load costs
-//! the node none of the others.
+//! The loop that acquires free partitions that are due to this node, releases those beyond its
+//! share, and handles the end of engines. It does not wait for loads: each partition is loaded in
+//! the task that then runs its engine. Another loop sends the heartbeats, so that a slow load does
+//! not cost the node its other partitions.
 //!
-//! An engine that panics costs its own partition a pause: its lease is given back, and another node,
-//! or this one a while later, starts an engine of a new term from the store.
+//! An engine that panics only interrupts its own partition: its lease is released, and another
+//! node, or this one after a while, starts a new engine from the store in a new term.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -29,13 +29,13 @@ use crate::{
     store::{ClusterStore, ClusterView, Error, Holding, Lease, NodeRow, Partition, writer::chain},
 };
 
-/// How long engines may take to write what they have decided when they are to end.
+/// How long engines may take to persist their decisions when they are asked to end.
 pub(super) const RETIRE: Duration = Duration::from_secs(8);
-/// How long one small thing may take in the database.
+/// Timeout of a small database operation.
 const READ: Duration = Duration::from_secs(5);
-/// How many partitions are loaded at the same time: others read from the store meanwhile.
+/// How many partitions are loaded at the same time: other reads share the store.
 const LOADS: usize = 4;
-/// How long the database may take to hear that the node leaves.
+/// How long the node may take to remove itself from the database.
 const LEAVE: Duration = Duration::from_secs(2);
 
 /// A node that shares its store with others.
@@ -43,10 +43,10 @@ pub(super) struct Node {
     keeper: Arc<Keeper>,
     cluster: Arc<dyn ClusterStore>,
     me: NodeRow,
-    /// Each loads a partition and runs its engine; the error is why it could not be loaded.
+    /// Each task loads a partition and runs its engine; it fails if the partition cannot be loaded.
     running: JoinSet<Result<Lease, Error>>,
     loads: Arc<Semaphore>,
-    /// Whose task is whose: one that panics does not say it itself.
+    /// The lease of each task, because a task that panicked does not return it.
     tasks: HashMap<Id, Lease>,
     ending: HashMap<Lease, Ending>,
     planner: Planner,
@@ -54,9 +54,9 @@ pub(super) struct Node {
 
 /// How the loop of an engine ended.
 enum Engine {
-    /// It was told to, or its time was over.
+    /// It was asked to end, or its permit expired.
     Ended(Lease),
-    /// It panicked, or its partition could not be loaded, and was given back.
+    /// It panicked, or its partition could not be loaded; the partition was released.
     Failed(Lease),
 }
 
@@ -75,7 +75,7 @@ impl Node {
         }
     }
 
-    /// Does what is to be done about partitions whenever a beat has shown how they are.
+    /// Acquires and releases partitions after each heartbeat.
     pub(super) async fn run(&mut self, mut beats: watch::Receiver<Seen>, stop: CancellationToken) {
         loop {
             tokio::select! {
@@ -101,7 +101,7 @@ impl Node {
                 Seen::Failed => {
                     if !self.may_act() && !self.ending.is_empty() {
                         tracing::error!(
-                            "this node's lease is over: it acts on nothing until it can renew it"
+                            "this node's lease has expired: it pauses until it can renew it"
                         );
                         self.lose_all().await;
                     }
@@ -114,11 +114,11 @@ impl Node {
         self.keeper.engines.may_act()
     }
 
-    /// Begins a new generation, once no engine of the last one is left.
+    /// Begins a new generation, once all engines of the last one have ended.
     async fn begin(&mut self, until: Duration) {
         if !self.ending.is_empty() {
             tracing::error!(
-                "this node's lease had passed before it was renewed: its partitions are loaded again"
+                "this node's lease expired before it was renewed: its partitions are loaded again"
             );
         }
         self.lose_all().await;
@@ -161,26 +161,30 @@ impl Node {
         let left_over: Vec<_> =
             self.keeper.map.view().partitions.iter().filter(mine).map(|p| p.lease).collect();
         for lease in left_over {
-            // Its engine ended late: no other node can have it before it is given back.
+            // Its engine ended late: no other node can acquire it before it is released.
             self.give_back(lease).await;
         }
         self.release(plan.release).await;
         for partition in plan.acquire {
             if !self.may_act() {
-                break; // the next beat tells what is left to be taken
+                break; // the next beat shows what is left to acquire
             }
             if let Err(err) = self.acquire(partition).await {
-                tracing::warn!(partition = partition.0, error = chain(&err), "not acquired");
+                tracing::warn!(
+                    partition = partition.0,
+                    error = chain(&err),
+                    "could not acquire a partition"
+                );
             }
         }
         if moves {
-            // What has moved is to be seen at once.
+            // Refresh the view at once.
             self.keeper.map.stale.notify_one();
         }
     }
 
     async fn acquire(&mut self, partition: Partition) -> Result<(), Error> {
-        // Of this generation, also if the next begins before the partition is loaded.
+        // Bound to this generation, even if the next one begins before the partition is loaded.
         let permit = self.keeper.deadline.permit();
         let acquired = self.cluster.acquire(&self.me.id, partition);
         let Some(lease) = in_time(READ, "acquire a partition", acquired).await? else {
@@ -216,7 +220,7 @@ impl Node {
         self.ending.insert(lease, ending);
     }
 
-    /// Lets engines end in order, and gives their partitions back.
+    /// Ends engines in an orderly way, and releases their partitions.
     async fn release(&mut self, partitions: Vec<Partition>) {
         let mut left: HashSet<Lease> = HashSet::new();
         for (lease, ending) in &self.ending {
@@ -229,9 +233,9 @@ impl Node {
             while !left.is_empty() {
                 let Some(ended) = self.running.join_next_with_id().await else { return };
                 match self.ended(ended).await {
-                    // One that was not asked to is noted like at any other time.
+                    // The end of an engine that was not asked to end is handled as usual.
                     Some(Engine::Ended(lease)) if left.remove(&lease) => {
-                        tracing::info!(partition = lease.partition.0, "partition given back");
+                        tracing::info!(partition = lease.partition.0, "partition released");
                         self.give_back(lease).await;
                     }
                     Some(Engine::Ended(_)) | None => {}
@@ -242,30 +246,32 @@ impl Node {
             }
         };
         if tokio::time::timeout(RETIRE, all).await.is_err() {
-            tracing::warn!("an engine did not end in time, its lease is left to end");
-        }
-    }
-
-    /// Its lease ends by itself if the database does not hear of it.
-    async fn give_back(&self, lease: Lease) {
-        let release = self.cluster.release(&self.me.id, lease);
-        if let Err(err) = in_time(READ, "give a partition back", release).await {
             tracing::warn!(
-                partition = lease.partition.0,
-                error = chain(&err),
-                "a partition was not given back"
+                "an engine did not end in time: its lease is not released and will expire"
             );
         }
     }
 
-    /// Gives a partition back and does not take it again for a while.
+    /// Releases a partition. If that fails, the lease expires by itself.
+    async fn give_back(&self, lease: Lease) {
+        let release = self.cluster.release(&self.me.id, lease);
+        if let Err(err) = in_time(READ, "release a partition", release).await {
+            tracing::warn!(
+                partition = lease.partition.0,
+                error = chain(&err),
+                "could not release a partition, its lease will expire"
+            );
+        }
+    }
+
+    /// Releases a partition and does not acquire it again for a while.
     async fn leave_to_others(&mut self, lease: Lease, why: String) {
         self.planner.refuse(self.keeper.clock.now().uptime, lease.partition);
         self.keeper.map.trouble(lease.partition, Some(why));
         self.give_back(lease).await;
     }
 
-    /// Ends all engines at once, and waits until none is left.
+    /// Ends all engines immediately, and waits until they have ended.
     async fn lose_all(&mut self) {
         for (lease, ending) in self.ending.drain() {
             ending.lost.cancel();
@@ -273,30 +279,34 @@ impl Node {
         }
         while let Some(ended) = self.running.join_next().await {
             if let Err(err) = ended {
-                tracing::error!(%err, "an engine panicked while it ended");
+                tracing::error!(%err, "an engine panicked while it was ending");
             }
         }
         self.tasks.clear();
-        // Executors that hold on to this node would not hear of the others' partitions here.
+        // Executors that only use this node would not learn of other nodes' partitions.
         self.keeper.map.set(Arc::default());
     }
 
-    /// Takes note of an engine whose loop has ended, and of a partition that could not be loaded.
+    /// Handles an engine whose loop has ended, or a partition that could not be loaded.
     async fn ended(
         &mut self,
         ended: Result<(Id, Result<Lease, Error>), JoinError>,
     ) -> Option<Engine> {
         let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
         let lease = self.tasks.remove(&id)?;
-        // Its handle is dropped, so that what is asked of it fails at once.
+        // Drops its handle, so that requests to it fail at once.
         self.keeper.engines.remove(lease);
         self.ending.remove(&lease);
         let why = match ended {
             Ok((_, Ok(_))) => return Some(Engine::Ended(lease)),
-            // Another node may be able to: one of a newer release, say.
+            // Another node may be able to load it, for example one of a newer release.
             Ok((_, Err(err))) => {
                 let why = chain(&err);
-                tracing::warn!(partition = lease.partition.0, error = why, "partition not loaded");
+                tracing::warn!(
+                    partition = lease.partition.0,
+                    error = why,
+                    "could not load a partition"
+                );
                 why
             }
             Err(err) => {
@@ -307,8 +317,8 @@ impl Node {
                 tracing::error!(
                     partition = lease.partition.0,
                     panic = why,
-                    "the engine of a partition panicked: the partition is started again from the \
-                     store. Please report this"
+                    "the engine of a partition panicked: it is restarted from the store; please \
+                     report this"
                 );
                 format!("its engine panicked: {why}")
             }
@@ -329,9 +339,9 @@ impl Node {
         match tokio::time::timeout(LEAVE, leave).await {
             Ok(Ok(())) => {}
             Ok(Err(err)) => {
-                tracing::warn!(error = chain(&err), "the node could not say that it leaves")
+                tracing::warn!(error = chain(&err), "could not remove this node from the database")
             }
-            Err(_) => tracing::warn!("the database did not hear that the node leaves"),
+            Err(_) => tracing::warn!("timed out removing this node from the database"),
         }
     }
 }

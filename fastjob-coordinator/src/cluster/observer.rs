@@ -1,13 +1,13 @@
-//! What a node makes of the database's clock.
+//! How a node detects steps of the database's clock.
 //!
-//! The database decides by its own clock which nodes are alive. When that clock steps, what it says
-//! is wrong for a while: after a step forward, nodes that are alive look dead, and after a step back
-//! dead ones look alive. A node that watches with its own clock notices both:
+//! The database decides by its own clock which nodes are alive. When that clock steps, its decision
+//! is wrong for a while: after a step forward, live nodes look dead, and after a step back, dead
+//! nodes look alive. A node that compares with its own clock detects both:
 //!
-//! - After a step forward it takes nothing from a node that was alive before, until that node has
-//!   had the time to beat again, or to stop.
-//! - A node that has not beaten for a whole lease by the observer's clock is dead, whatever the
-//!   database's clock says. Its row is removed if it is still the same.
+//! - After a step forward, it takes nothing from a node that was alive before, until that node has
+//!   had the time to send a heartbeat, or to stop.
+//! - A node that has not sent a heartbeat for a whole lease by the observer's clock is dead,
+//!   whatever the database's clock says. Its row is removed if it is still unchanged.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -18,12 +18,12 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::store::{Alive, ClusterView, NodeId, NodeUntil};
 
-/// What one look showed.
+/// The result of one look.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Observed {
-    /// By how much the database's clock stepped since the last look, if it did.
+    /// How far the database's clock stepped since the last look, if it did.
     pub(super) step: Option<SignedDuration>,
-    /// Nodes that the database takes for alive and that are not.
+    /// Dead nodes that the database considers alive.
     pub(super) silent: Vec<NodeUntil>,
 }
 
@@ -31,20 +31,21 @@ pub(super) struct Observed {
 pub(super) struct Observer {
     /// For how long a node is alive after a beat.
     lease: Duration,
-    /// The least step that is noticed: a larger one could bring a takeover before the holder ends.
+    /// The smallest step that is detected: a larger one could cause a takeover before the holder
+    /// ends.
     margin: Duration,
-    /// The database's clock minus this node's, in milliseconds, and how exactly that was measured.
+    /// The database's clock minus this node's, in milliseconds, and the measurement error.
     last: Option<(i64, Duration)>,
-    /// The rows of the nodes, and since when each is as it is.
+    /// The rows of the nodes, and since when each has not changed.
     rows: HashMap<NodeId, (i64, Duration)>,
     /// The nodes that were alive at the last look.
     alive: HashSet<NodeId>,
-    /// Those that nothing is taken from, and until when.
+    /// Nodes that nothing is taken from, and until when.
     spared: Option<(HashSet<NodeId>, Duration)>,
 }
 
 impl Observer {
-    /// `lease` is what the nodes tell the database.
+    /// `lease` is the duration that the nodes send to the database.
     pub(super) fn new(lease: Duration) -> Self {
         Self {
             lease,
@@ -56,8 +57,8 @@ impl Observer {
         }
     }
 
-    /// Looks at what a beat showed, and corrects who is alive. The beat was sent and answered at
-    /// these instants of the node's own clock.
+    /// Checks the result of a beat, and corrects which nodes are alive. The beat was sent and
+    /// answered at these instants of the node's own clock.
     pub(super) fn look(
         &mut self,
         view: &mut ClusterView,
@@ -90,7 +91,7 @@ impl Observer {
         Observed { step, silent }
     }
 
-    /// By how much the database's clock moved more than this node's.
+    /// How much further the database's clock moved than this node's.
     fn step(
         &mut self,
         clock: Timestamp,
@@ -136,7 +137,7 @@ mod tests {
         NodeId(name.to_owned())
     }
 
-    /// `a` looks; `b` holds the partition, and its row says until when it lives.
+    /// `a` looks; `b` holds the partition, and its row says until when it is alive.
     fn view(clock: i64, b_until: i64) -> ClusterView {
         let b_alive = b_until > clock;
         let row = |name| NodeRow {
@@ -169,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_stops_beating_is_dead_when_its_lease_is_over() {
+    fn a_node_without_heartbeats_is_dead_when_its_lease_expires() {
         let mut observer = Observer::new(LEASE);
         for at in (0..3_000).step_by(500) {
             let mut seen = view(1_000_000 + at, 1_003_000);
@@ -189,8 +190,8 @@ mod tests {
         let mut seen = view(4_600_500, 1_003_000);
         let look = observer.look(&mut seen, ms(500), ms(500));
         assert_eq!(look.step, Some(SignedDuration::from_hours(1)));
-        assert!(!is_free(&seen), "it may still act");
-        // It has beaten by the new clock.
+        assert!(!is_free(&seen), "its holder may still act");
+        // The holder has sent a heartbeat by the new clock.
         let mut seen = view(4_601_000, 4_603_900);
         observer.look(&mut seen, ms(1_000), ms(1_000));
         assert!(!is_free(&seen));
@@ -221,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_back_of_the_databases_clock_keeps_no_dead_node_alive() {
+    fn a_step_back_of_the_databases_clock_does_not_keep_a_dead_node_alive() {
         let mut observer = Observer::new(LEASE);
         observer.look(&mut view(4_600_000, 4_603_000), ms(0), ms(0));
         let look = observer.look(&mut view(1_000_500, 4_603_000), ms(500), ms(500));
@@ -237,7 +238,7 @@ mod tests {
     fn a_slow_answer_is_not_taken_for_a_step() {
         let mut observer = Observer::new(LEASE);
         observer.look(&mut view(1_000_000, 1_003_000), ms(0), ms(0));
-        // Read by the database at the end of two seconds.
+        // The database read its clock at the end of the two seconds.
         let look = observer.look(&mut view(1_002_500, 1_005_000), ms(500), ms(2_500));
         assert_eq!(look.step, None);
     }

@@ -1,9 +1,10 @@
-//! How long a node may act.
+//! The right of a node to act, and its expiry.
 //!
-//! Time is counted in generations. One begins when the database has taken a heartbeat and no engine
-//! of the last one is left; heartbeats extend it while it lasts; when its time has passed it is over
-//! for good, also if nobody noticed at that moment. Each engine holds the permit of the generation
-//! in which it started, so it never acts again after its generation, whatever the node does.
+//! Time is divided into generations. A generation begins when a heartbeat has succeeded and all
+//! engines of the last generation have ended. Heartbeats extend it while it is valid. Once it has
+//! expired, it stays expired, even if no check noticed at that moment. Each engine holds the permit
+//! of the generation in which it started, so it never acts after that generation, whatever the node
+//! does.
 
 use std::{
     sync::{
@@ -13,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-/// The generation is over.
+/// The generation has expired.
 const OVER: u64 = 0;
 
 /// The right to act during one generation. Cheap to clone.
@@ -25,7 +26,7 @@ impl Permit {
         Self(Arc::new(AtomicU64::new(millis(until))))
     }
 
-    /// For a node that shares its store with no other.
+    /// For a node that does not share its store. Never expires.
     pub(crate) fn unlimited() -> Self {
         Self(Arc::new(AtomicU64::new(u64::MAX)))
     }
@@ -35,14 +36,14 @@ impl Permit {
         let now = millis(elapsed);
         let mut until = self.0.load(Ordering::Acquire);
         while until != OVER && until <= now {
-            // Once one has seen it pass, nobody extends it.
+            // Once one check has seen it expire, it can no longer be extended.
             let over = self.0.compare_exchange(until, OVER, Ordering::AcqRel, Ordering::Acquire);
             until = over.map_or_else(|extended| extended, |_| OVER);
         }
         until != OVER
     }
 
-    /// Moves the end further out, unless it has passed.
+    /// Extends the permit, unless it has expired.
     fn extend(&self, elapsed: Duration, until: Duration) -> bool {
         let (now, until) = (millis(elapsed), millis(until));
         let further = |end: u64| (now < end).then(|| end.max(until));
@@ -60,7 +61,7 @@ impl Permit {
 pub(crate) struct Deadline(Arc<RwLock<Permit>>);
 
 impl Deadline {
-    /// For a node that shares its store with no other.
+    /// For a node that does not share its store. Never expires.
     pub(crate) fn never() -> Self {
         Self(Arc::new(RwLock::new(Permit::unlimited())))
     }
@@ -80,12 +81,12 @@ impl Deadline {
         self.permit().holds(elapsed)
     }
 
-    /// Extends this generation; `false` if it is over, and stays over.
+    /// Extends this generation; `false` if it has expired, which is final.
     pub(super) fn extend(&self, elapsed: Duration, until: Duration) -> bool {
         self.permit().extend(elapsed, until)
     }
 
-    /// Begins a new generation. The caller has waited until no engine of the last one is left.
+    /// Begins a new generation. The caller has waited until all engines of the last one have ended.
     pub(crate) fn begin(&self, until: Duration) {
         let mut permit = self.0.write().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut *permit, Permit::until(until)).end();
@@ -120,7 +121,7 @@ mod tests {
         deadline.begin(s(5));
         assert!(deadline.extend(s(4), s(9)));
         assert!(deadline.holds(s(8)));
-        assert!(deadline.extend(s(8), s(7)), "an older heartbeat takes nothing away");
+        assert!(deadline.extend(s(8), s(7)), "an older heartbeat does not shorten it");
         assert!(deadline.holds(s(8)));
     }
 
@@ -130,7 +131,7 @@ mod tests {
         deadline.begin(s(5));
         assert!(!deadline.extend(s(5), s(10)));
         assert!(!deadline.holds(s(6)));
-        assert!(!deadline.holds(s(1)), "not even for one whose clock was read before");
+        assert!(!deadline.holds(s(1)), "not even for a check that read the clock before");
     }
 
     #[test]
@@ -139,7 +140,7 @@ mod tests {
         deadline.begin(s(5));
         let engine = deadline.permit();
         assert!(!engine.holds(s(5)));
-        // The heartbeat read its clock a moment before.
+        // The heartbeat read its clock a moment earlier.
         assert!(!deadline.extend(Duration::from_millis(4_999), s(10)));
     }
 

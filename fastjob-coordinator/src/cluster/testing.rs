@@ -1,4 +1,4 @@
-//! Doubles of what a node shares with others, for tests that move time.
+//! Test doubles of the shared database, for tests that move time.
 
 use std::{
     collections::BTreeMap,
@@ -30,7 +30,7 @@ pub(super) const LEASE: Duration = Duration::from_secs(6);
 const PARTITIONS: u32 = 2;
 const EPOCH: i64 = 1_800_000_000_000;
 
-/// Waits until something is so, for at most 100 s of the paused clock.
+/// Waits until a condition holds, for at most 100 s of the paused clock.
 pub(super) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let end = Instant::now() + Duration::from_secs(100);
     while !is_so() {
@@ -39,7 +39,7 @@ pub(super) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// What a call does.
+/// The behavior of a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Call {
     #[default]
@@ -53,7 +53,7 @@ pub(super) struct Shared {
     started: Instant,
     state: Mutex<State>,
     pub(super) beats: AtomicU64,
-    /// What the next reads of children find, and when they return.
+    /// The result of the next reads of children, and a signal for when they return.
     pub(super) children: Mutex<Vec<ChildStart>>,
     pub(super) reading: Notify,
     pub(super) read: Mutex<Option<Arc<Notify>>>,
@@ -217,14 +217,14 @@ impl LoadStore for Shared {
     }
 }
 
-/// What one node loads of the shared database.
+/// The loads of one node from the shared database.
 pub(super) struct Loads {
     shared: Arc<Shared>,
     /// How long each load takes.
     pub(super) takes: Mutex<Duration>,
-    /// What the loads do then.
+    /// The behavior of the loads after that time.
     pub(super) are: Mutex<Call>,
-    /// Partitions that another node's release wrote.
+    /// Partitions that a newer release wrote, so that this node cannot read them.
     pub(super) unreadable: Mutex<Vec<Partition>>,
     /// How many loads began.
     pub(super) begun: AtomicU64,
@@ -335,7 +335,7 @@ impl Home {
         }
     }
 
-    /// Waits until this node acts on so many partitions.
+    /// Waits until this node acts on `partitions` partitions.
     pub(super) async fn acts_on(&self, partitions: usize) -> Vec<Lease> {
         until("the partitions are loaded", || self.engines.loaded().len() == partitions).await;
         self.engines.loaded()

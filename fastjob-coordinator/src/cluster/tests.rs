@@ -1,4 +1,4 @@
-//! Leases when the clock of a real database is set.
+//! Leases while the clock of a real database is changed.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,17 +11,17 @@ use crate::{
     store::{Alive, ClusterStore, ClusterView, Lease, NodeRow, Partition, postgres::Postgres},
 };
 
-/// Long enough to look a few times.
+/// Long enough for a few looks.
 const LEASE: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_secs(1);
 
-/// A database whose clock a test sets: a function of the same name is found before the real one.
+/// A database whose clock a test sets, with a function that shadows the real one.
 struct Stepped(Database);
 
 impl Stepped {
     async fn new() -> Self {
         let database = Server::shared().fresh().await;
-        // The schema first, where it belongs.
+        // Create the schema first, before the search path changes.
         drop(Postgres::open(&database.url().parse().unwrap()).await.unwrap());
         let stepped = Self(database);
         stepped
@@ -50,7 +50,7 @@ impl Stepped {
     }
 }
 
-/// Beats, and looks at the answer as the heartbeat does.
+/// Sends a heartbeat, and checks the answer as the heartbeat loop does.
 async fn beat(
     (store, me): &(Arc<Postgres>, NodeRow),
     lease: Duration,
@@ -82,9 +82,9 @@ async fn a_database_whose_clock_is_set_forward_does_not_end_the_lease_of_a_node_
     let (raw, seen, observed) = beat(&b, LEASE, &mut observer, &clock).await;
     let minutes = observed.step.unwrap().as_mins();
     assert!((59..=60).contains(&minutes), "{observed:?}");
-    assert_eq!(holder(&raw), Some(Alive::No), "by the database alone it would be taken over");
+    assert_eq!(holder(&raw), Some(Alive::No), "the database alone would allow a takeover");
     assert_eq!(holder(&seen), Some(Alive::Yes));
-    // It beats by the new clock, and keeps what it has.
+    // It sends a heartbeat by the new clock, and keeps its partitions.
     a.0.beat(&a.1, LEASE).await.unwrap();
     let (raw, ..) = beat(&b, LEASE, &mut observer, &clock).await;
     assert_eq!(raw.partitions[5].lease, held);
@@ -104,7 +104,7 @@ async fn a_database_whose_clock_is_set_back_does_not_keep_the_partitions_of_a_de
     database.run("update stepped.clock set ahead = '-1 hour'").await;
     let silent = loop {
         let (raw, _, observed) = beat(&b, SHORT, &mut observer, &clock).await;
-        assert_eq!(holder(&raw), Some(Alive::Yes), "by the database alone for an hour");
+        assert_eq!(holder(&raw), Some(Alive::Yes), "the database considers it alive for an hour");
         if let [silent] = &observed.silent[..] {
             break silent.clone();
         }
@@ -117,7 +117,7 @@ async fn a_database_whose_clock_is_set_back_does_not_keep_the_partitions_of_a_de
 }
 
 #[tokio::test]
-async fn a_node_that_has_beaten_since_is_not_taken_for_dead() {
+async fn a_node_that_has_sent_a_heartbeat_since_is_not_considered_dead() {
     let database = Stepped::new().await;
     let (a, b) = (database.node().await, database.node().await);
     let view = a.0.beat(&a.1, LEASE).await.unwrap();
@@ -128,7 +128,7 @@ async fn a_node_that_has_beaten_since_is_not_taken_for_dead() {
 }
 
 #[tokio::test]
-async fn a_machine_whose_clock_is_ahead_of_the_databases_goes_by_the_databases() {
+async fn a_machine_whose_clock_is_ahead_uses_the_databases_clock() {
     let database = Stepped::new().await;
     database.run("update stepped.clock set ahead = '-1 hour'").await;
     let (store, me) = database.node().await;

@@ -1,4 +1,4 @@
-//! The channels of alarms: `[alarms.NAME]`, one table a channel. Secrets are never shown.
+//! Alarm channels: `[alarms.NAME]`, one table per channel. Secrets are never shown.
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, str::FromStr, time::Duration};
 
@@ -8,7 +8,7 @@ use reqwest::Url;
 use super::{Problem, coordinator::readable, read::Section};
 use crate::alarm::Template;
 
-/// A text that `Debug` does not show: a password, or a URL that holds a key.
+/// A text that `Debug` does not show: a password, or a URL that contains a key.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -39,11 +39,11 @@ pub struct AlarmConfig {
     pub group_wait: Duration,
     /// Shortest time between two messages of the same job and kind. Default: 1 min.
     pub group_interval: Duration,
-    /// Where it leads.
+    /// The destination.
     pub to: AlarmTo,
 }
 
-/// Where a channel leads.
+/// The destination of a channel.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum AlarmTo {
@@ -55,7 +55,7 @@ pub enum AlarmTo {
     Chat(ChatConfig),
 }
 
-/// A mail server, and whom to write to.
+/// A mail server, a sender and receivers.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct EmailConfig {
@@ -63,14 +63,14 @@ pub struct EmailConfig {
     pub server: String,
     /// Its port. Default: 587 with STARTTLS, 465 with TLS, 25 without.
     pub port: Option<u16>,
-    /// How the way there is encrypted. Default: STARTTLS.
+    /// Encryption of the connection. Default: STARTTLS.
     pub tls: EmailTls,
-    /// With whose name to log in. Default: no login.
+    /// The user to log in as. Default: no login.
     pub user: Option<String>,
-    /// The password that goes with it.
+    /// The user's password.
     pub password: Option<Secret>,
-    /// Certificates to trust beside those of the machine, in PEM: of a mail server with a
-    /// certificate of one's own. Default: none.
+    /// Certificates to trust in addition to the machine's, in PEM, such as for a mail server with a
+    /// private CA. Default: none.
     pub ca_cert: Option<PathBuf>,
     /// The sender.
     pub from: String,
@@ -78,15 +78,15 @@ pub struct EmailConfig {
     pub to: Vec<String>,
 }
 
-/// How the way to a mail server is encrypted.
+/// Encryption of the connection to a mail server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EmailTls {
-    /// From the second word on; refused where the server does not offer it.
+    /// Upgraded by STARTTLS; fails if the server does not offer it.
     #[default]
     StartTls,
-    /// From the first byte on.
+    /// TLS from the first byte on.
     Tls,
-    /// Not at all: for a server on the same machine.
+    /// None: for a server on the same machine.
     None,
 }
 
@@ -98,51 +98,51 @@ impl FromStr for EmailTls {
             "starttls" => Ok(Self::StartTls),
             "tls" => Ok(Self::Tls),
             "none" => Ok(Self::None),
-            other => Err(format!("`{other}` is none of starttls, tls, none")),
+            other => Err(format!("`{other}` is not one of starttls, tls, none")),
         }
     }
 }
 
-/// A URL that takes a POST.
+/// A URL that accepts POST requests.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct WebhookConfig {
-    /// Where to.
+    /// The URL.
     pub url: Secret,
-    /// Headers to carry.
+    /// Headers to send.
     pub headers: BTreeMap<String, Secret>,
-    /// The body, with `{{placeholders}}`. Default: JSON with all that a message says.
+    /// The body, with `{{placeholders}}`. Default: JSON with all fields of the message.
     pub body: Option<String>,
 }
 
-/// A robot of a chat.
+/// A chat robot.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ChatConfig {
-    /// Of which.
+    /// The chat service.
     pub kind: ChatKind,
-    /// The URL that was given out for it.
+    /// The URL of the robot.
     pub url: Secret,
-    /// What to sign with: DingTalk and Feishu. Default: messages are not signed.
+    /// The secret that signs messages, for DingTalk and Feishu. Default: messages are not signed.
     pub secret: Option<Secret>,
 }
 
-/// The chats.
+/// The chat services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ChatKind {
     /// DingTalk.
     DingTalk,
-    /// Feishu, elsewhere named Lark.
+    /// Feishu, named Lark outside China.
     Feishu,
-    /// WeCom, a WeChat for companies.
+    /// WeCom, the WeChat for companies.
     WeCom,
     /// Slack.
     Slack,
 }
 
 impl AlarmTo {
-    /// As `type` names it.
+    /// The name, as in `type`.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Email(_) => "email",
@@ -158,11 +158,11 @@ impl AlarmTo {
 }
 
 impl AlarmConfig {
-    /// The wait and the interval where none is set.
+    /// The default wait and interval.
     pub(crate) const GROUPING: (Duration, Duration) =
         (Duration::from_secs(5), Duration::from_secs(60));
 
-    /// Reads one channel; `None` if it cannot be told where it leads.
+    /// Reads one channel; `None` if its destination is unknown.
     pub(super) fn read(section: &mut Section<'_>) -> Option<Self> {
         let (mut group_wait, mut group_interval) = Self::GROUPING;
         section.duration("group_wait", &mut group_wait);
@@ -187,12 +187,13 @@ impl AlarmConfig {
             Some("slack") => chat(ChatKind::Slack, section),
             Some(other) => {
                 let there = "email, webhook, dingtalk, feishu, lark, wecom, slack";
-                section.problem("type", format_args!("`{other}` is none of {there}"));
+                section.problem("type", format_args!("`{other}` is not one of {there}"));
                 section.ignore_rest();
                 return None;
             }
             None => {
-                section.problem("type", "it is missing: email, webhook, dingtalk or another");
+                section
+                    .problem("type", "it is missing: set email, webhook, dingtalk or another type");
                 section.ignore_rest();
                 return None;
             }
@@ -200,8 +201,7 @@ impl AlarmConfig {
         Some(Self { group_wait, group_interval, to })
     }
 
-    /// Whether there is something in it that others must not know. The URL of a chat or webhook is
-    /// all that it takes to write there.
+    /// Whether it contains secrets. The URL of a chat or webhook is enough to send messages there.
     pub(super) fn has_secrets(&self) -> bool {
         match &self.to {
             AlarmTo::Email(email) => email.password.is_some(),
@@ -227,7 +227,7 @@ impl AlarmConfig {
                     if name.parse::<http::HeaderName>().is_err()
                         || value.expose().parse::<http::HeaderValue>().is_err()
                     {
-                        problem("headers", format!("`{name}` cannot be a header"));
+                        problem("headers", format!("`{name}` is not a valid header name"));
                     }
                 }
                 if let Some(Err(why)) = webhook.body.as_deref().map(Template::parse) {
@@ -251,8 +251,8 @@ fn check_url(url: &Secret, problem: &mut impl FnMut(&str, String)) {
     }
     match Url::parse(url.expose()) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => {}
-        Ok(_) => problem("url", "it is no http or https URL".to_owned()),
-        Err(err) => problem("url", format!("it is no URL: {err}")),
+        Ok(_) => problem("url", "it is not an http or https URL".to_owned()),
+        Err(err) => problem("url", format!("it is not a URL: {err}")),
     }
 }
 
@@ -283,26 +283,26 @@ impl EmailConfig {
             problem("server", "it is missing".to_owned());
         }
         if self.user.is_some() != self.password.is_some() {
-            problem("password", "user and password go together".to_owned());
+            problem("password", "set both user and password, or neither".to_owned());
         }
         if self.to.is_empty() {
-            problem("to", "it names nobody".to_owned());
+            problem("to", "it has no receivers".to_owned());
         }
         let from = [("from", &self.from)];
         for (key, address) in from.into_iter().chain(self.to.iter().map(|to| ("to", to))) {
             if let Err(err) = address.parse::<lettre::message::Mailbox>() {
-                problem(key, format!("`{address}` is no e-mail address: {err}"));
+                problem(key, format!("`{address}` is not an e-mail address: {err}"));
             }
         }
         if let Some(Err(message)) = self.ca_cert.as_deref().map(readable) {
             problem("ca_cert", message);
         }
         if self.tls == EmailTls::None && self.ca_cert.is_some() {
-            problem("ca_cert", "it goes with starttls or tls".to_owned());
+            problem("ca_cert", "it requires tls = starttls or tls".to_owned());
         }
         let local = matches!(self.server.as_str(), "localhost" | "127.0.0.1" | "::1");
         if self.tls == EmailTls::None && self.password.is_some() && !local {
-            problem("tls", "the password would travel in plain text: use starttls or tls".into());
+            problem("tls", "the password would be sent in plain text: use starttls or tls".into());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Sizes in bytes as people write them: `64KiB`, `4MiB`, `1GiB`, `1000000`.
+//! Sizes in bytes in readable form: `64KiB`, `4MiB`, `1GiB`, `1000000`.
 
 use std::{fmt, str::FromStr};
 
@@ -6,11 +6,11 @@ use std::{fmt, str::FromStr};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ByteSize(pub u64);
 
-/// From the largest, so that a size is shown in the largest unit that fits.
+/// Largest first, so that a size is shown in the largest unit that divides it.
 const UNITS: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
 impl ByteSize {
-    /// So many MiB.
+    /// This many MiB.
     pub const fn mib(count: u64) -> Self {
         Self(count << 20)
     }

@@ -1,20 +1,20 @@
-//! The settings of commands that ask a coordinator: `[client]`.
+//! The settings of commands that call a coordinator: `[client]`.
 
 use std::path::PathBuf;
 
 use super::{Problem, ServerUrl, Token, coordinator::readable, read::Section};
 
-/// Which coordinator to ask, and how.
+/// Which coordinator to call, and how.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct ClientConfig {
     /// Where the coordinator is. Default: `http://127.0.0.1:7070`.
     pub server: ServerUrl,
-    /// What to carry. Default: none.
+    /// The token to send. Default: none.
     pub token: Option<Token>,
-    /// Certificates to trust beside those of the machine, in PEM. Default: none.
+    /// Certificates to trust in addition to the machine's, in PEM. Default: none.
     pub ca_cert: Option<PathBuf>,
-    /// Lets the token travel in plain text to another machine. Default: `false`.
+    /// Allows the token to be sent in plain text to another machine. Default: `false`.
     pub insecure_plaintext: bool,
 }
 
@@ -41,14 +41,14 @@ impl ClientConfig {
         }
     }
 
-    /// Refuses to send a token where others could read it on the way.
+    /// Rejects a connection on which others could read the token.
     pub(crate) fn token_is_safe(&self) -> Result<(), String> {
         if self.token.is_none() || self.insecure_plaintext || !self.server.is_open_to_others() {
             return Ok(());
         }
         Err(format!(
-            "the token would travel in plain text to {}: use https, or --insecure-plaintext if \
-             something else keeps it safe",
+            "the token would be sent in plain text to {}: use https, or --insecure-plaintext if \
+             the connection is protected otherwise",
             self.server
         ))
     }

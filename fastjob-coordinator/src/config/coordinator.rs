@@ -11,18 +11,18 @@ use super::{
     LimitsConfig, Listen, Problem, ServerUrl, StoreUrl, Token, read::Section, store_url::Transport,
 };
 
-/// Shortest time between two beats of an executor.
+/// Shortest heartbeat interval of an executor.
 const BEAT_MIN: Duration = Duration::from_millis(100);
-/// Longest time between two beats of an executor.
+/// Longest heartbeat interval of an executor.
 const BEAT_MAX: Duration = Duration::from_secs(3600);
-/// Shortest lease: several beats to the database have to fit in.
+/// Shortest lease: several heartbeats to the database have to fit in.
 const LEASE_MIN: Duration = Duration::from_secs(1);
 /// Longest lease.
 const LEASE_MAX: Duration = Duration::from_secs(300);
-/// Longest time that the end may take.
+/// Longest drain.
 const DRAIN_MAX: Duration = Duration::from_secs(3600);
 
-/// How the coordinator listens, stores and judges.
+/// Where the coordinator listens, what it stores, and its timeouts.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct CoordinatorConfig {
@@ -32,33 +32,34 @@ pub struct CoordinatorConfig {
     pub store: StoreUrl,
     /// The file with the password of the PostgreSQL user, in place of one in `store`. Default: none.
     pub store_password_file: Option<PathBuf>,
-    /// What executors and callers have to carry. Default: none, which is for loopback only.
+    /// The token that executors and callers have to send. Default: none, which is allowed on
+    /// loopback only.
     pub token: Option<Token>,
-    /// Lets it listen beyond loopback without TLS. Default: `false`.
+    /// Allows listening beyond loopback without TLS. Default: `false`.
     pub insecure_plaintext: bool,
-    /// How long open requests and sessions may take to end when it is told to stop. Default: 10 s.
+    /// How long open requests and sessions may take to end on shutdown. Default: 10 s.
     pub drain: Duration,
-    /// After how long without a session an executor's attempts are lost. Default: 10 s.
+    /// How long an executor may be without a session before its attempts are lost. Default: 10 s.
     pub executor_lost: Duration,
-    /// Between two beats of an executor. Default: 3 s.
+    /// Heartbeat interval of executors. Default: 3 s.
     pub beat: Duration,
-    /// How long tasks are kept after their end; zero keeps them for ever. A deleted job is
-    /// remembered for as long after no executor has declared it and no history has referred to it,
-    /// at least a week: until then, code that declares the job does not bring it back. After that, a
-    /// job that code declares is a new one. Default: 30 days.
+    /// How long tasks are kept after they end; zero keeps them forever. A deleted job is remembered
+    /// for as long after the last executor declared it and the last history referred to it, and at
+    /// least a week. Until then, code that declares the job does not restore it; after that, it
+    /// creates a new job. Default: 30 days.
     pub history: Duration,
-    /// Most connections that have authenticated, at the same time; `limits` bounds the others.
-    /// Default: 10,000.
+    /// Most authenticated connections at the same time; `limits` bounds the others. Default:
+    /// 10,000.
     pub max_connections: u32,
-    /// Where executors and other nodes reach it, as `https://HOST:PORT`; `http` beyond loopback takes
-    /// `insecure_plaintext`. Default: where it listens.
+    /// The URL at which executors and other nodes reach this node, as `https://HOST:PORT`; `http`
+    /// beyond loopback needs `insecure_plaintext`. Default: the address it listens on.
     pub advertise: Option<ServerUrl>,
-    /// After how long without word from a node the others carry on with its jobs; of a store that
-    /// several nodes share. At most half of `executor_lost`. Default: 4 s.
+    /// How long a node may be silent before other nodes take over its jobs, in a store that several
+    /// nodes share. At most half of `executor_lost`. Default: 4 s.
     pub lease: Duration,
-    /// How much clients may make it keep.
+    /// Limits on what clients may make the coordinator keep.
     pub limits: LimitsConfig,
-    /// With what it proves who it is. Default: none, plain text.
+    /// The certificate of the server. Default: none, plain text.
     pub tls: Option<TlsConfig>,
 }
 
@@ -66,7 +67,7 @@ pub struct CoordinatorConfig {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TlsConfig {
-    /// The certificate and those that lead to its root, in PEM.
+    /// The certificate and its chain, in PEM.
     pub cert: PathBuf,
     /// The private key, in PEM.
     pub key: PathBuf,
@@ -118,14 +119,14 @@ impl CoordinatorConfig {
         section.duration("lease", &mut self.lease);
         section.section("limits", |section| self.limits.read(section));
         section.section("tls", |section| {
-            // Half of it may come from a variable: what is missing is found by the check.
+            // A variable may set one of the two: the check finds what is missing.
             let cert = section.path("cert").unwrap_or_default();
             let key = section.path("key").unwrap_or_default();
             self.tls = Some(TlsConfig { cert, key });
         });
     }
 
-    /// Where it tells others that they reach it.
+    /// The URL that it announces to others.
     pub(crate) fn advertised(&self, listening: SocketAddr) -> String {
         match &self.advertise {
             Some(url) => url.to_string(),
@@ -134,11 +135,11 @@ impl CoordinatorConfig {
         }
     }
 
-    /// What is wrong with where the store is, and with the way there.
+    /// Checks the store's address, and the protection of the connection to it.
     fn check_store(&self, problem: &mut impl FnMut(&str, String)) {
         let StoreUrl::Postgres(url) = &self.store else {
             if self.store_password_file.is_some() {
-                problem("store_password_file", "it goes with a PostgreSQL store".to_owned());
+                problem("store_password_file", "it applies only to a PostgreSQL store".to_owned());
             }
             return;
         };
@@ -147,30 +148,30 @@ impl CoordinatorConfig {
             Transport::NotSaid => problem(
                 "store",
                 format!(
-                    "the password would go to any server that answers for {url}: add \
-                     ?sslmode=verify-full, and &sslrootcert=FILE if its certificate is your own; \
-                     where something else protects the way, say so with ?sslmode=disable"
+                    "the password would be sent to any server that answers at {url}: add \
+                     ?sslmode=verify-full, and &sslrootcert=FILE for a private CA; if the \
+                     connection is protected otherwise, add ?sslmode=disable"
                 ),
             ),
             Transport::Falls => problem(
                 "store",
                 format!(
-                    "with this sslmode, a host on the way to {url} can turn encryption off: \
-                     write sslmode=verify-full; where something else protects the way, say so with \
-                     sslmode=disable"
+                    "with this sslmode, a host on the network path to {url} can disable \
+                     encryption: use sslmode=verify-full; if the connection is protected \
+                     otherwise, use sslmode=disable"
                 ),
             ),
         }
         if let Some(path) = &self.store_password_file {
             if url.has_password() {
-                problem("store_password_file", "there is a password in store, too".to_owned());
+                problem("store_password_file", "store contains a password as well".to_owned());
             } else if let Err(message) = readable(path) {
                 problem("store_password_file", message);
             }
         }
     }
 
-    /// Like [`check`](Self::check), of the store alone.
+    /// Like [`check`](Self::check), for the store alone.
     pub(super) fn store_problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         self.check_store(&mut |key: &str, message: String| {
@@ -179,14 +180,14 @@ impl CoordinatorConfig {
         problems
     }
 
-    /// What the settings allow and should not be overlooked.
+    /// Settings that are allowed but need attention.
     pub(super) fn warn(&self, warnings: &mut Vec<Problem>) {
         if let StoreUrl::Postgres(url) = &self.store
             && let Transport::Weak(why) = url.transport()
         {
             let message = format!(
-                "the way to {url} is not safe from others, because {why}: use sslmode=verify-full \
-                 unless something else protects it"
+                "the connection to {url} is not safe: {why}; use sslmode=verify-full unless the \
+                 connection is protected otherwise"
             );
             warnings.push(Problem::new("coordinator.store", message));
         }
@@ -204,16 +205,16 @@ impl CoordinatorConfig {
             if self.token.is_none() {
                 problem(
                     "token",
-                    format!("{listen} can be reached by others: set a token, or FASTJOB_TOKEN"),
+                    format!("other hosts can reach {listen}: set token or FASTJOB_TOKEN"),
                 );
             }
             if self.tls.is_none() && !self.insecure_plaintext {
                 problem(
                     "tls",
                     format!(
-                        "{listen} can be reached by others, and the token would travel in plain \
-                         text: set cert and key, or insecure_plaintext = true if something else \
-                         keeps it safe"
+                        "other hosts can reach {listen}, and the token would be sent in plain \
+                         text: set cert and key, or insecure_plaintext = true if the connection \
+                         is protected otherwise"
                     ),
                 );
             }
@@ -223,7 +224,7 @@ impl CoordinatorConfig {
         if shared && self.listen.ip().is_unspecified() && self.advertise.is_none() {
             problem(
                 "advertise",
-                format!("others cannot reach {}: say where they reach this node", self.listen),
+                format!("other nodes cannot reach {}: set the URL of this node", self.listen),
             );
         }
         if let Some(url) = self.advertise.as_ref().filter(|url| url.is_open_to_others())
@@ -232,9 +233,9 @@ impl CoordinatorConfig {
             problem(
                 "advertise",
                 format!(
-                    "executors and other nodes would reach {url} in plain text: write https, also \
-                     where something in front of this node ends TLS, or set insecure_plaintext = \
-                     true if something else keeps it safe"
+                    "executors and other nodes would reach {url} in plain text: use https, also \
+                     if a proxy in front of this node terminates TLS, or set insecure_plaintext = \
+                     true if the connection is protected otherwise"
                 ),
             );
         }
@@ -251,7 +252,7 @@ impl CoordinatorConfig {
         if self.executor_lost <= self.beat * 2 {
             problem(
                 "executor_lost",
-                "it is not longer than two beats, so that one late beat would lose an executor"
+                "it is not longer than two beats: one late heartbeat would lose an executor"
                     .to_owned(),
             );
         }
@@ -261,8 +262,8 @@ impl CoordinatorConfig {
         if matches!(self.store, StoreUrl::Postgres(_)) && self.executor_lost < self.lease * 2 {
             problem(
                 "executor_lost",
-                "it is shorter than two leases, so that what is exclusive across the cluster would \
-                 end whenever a node does"
+                "it is shorter than two leases: attempts that are exclusive across the cluster \
+                 would be stopped whenever a node fails"
                     .to_owned(),
             );
         }
@@ -270,7 +271,7 @@ impl CoordinatorConfig {
             problem("drain", "it is longer than 1h".to_owned());
         }
         if self.max_connections == 0 {
-            problem("max_connections", "it is 0, so that nobody could connect".to_owned());
+            problem("max_connections", "it is 0: no client could connect".to_owned());
         }
         self.limits.check(problems);
     }

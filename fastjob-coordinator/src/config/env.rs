@@ -1,4 +1,4 @@
-//! The variables: the same settings as in the file, for where there is none.
+//! Environment variables: the same settings as in the file.
 
 use std::{fmt::Display, path::PathBuf, str::FromStr, time::Duration};
 
@@ -6,14 +6,14 @@ use fastjob_core::duration;
 
 use super::{Config, Listen, Problem, TlsConfig, Token};
 
-/// Lays the variables over what the file says.
+/// Applies the variables over the settings of the file.
 pub(super) fn read(
     config: &mut Config,
     env: &impl Fn(&str) -> Option<String>,
     problems: &mut Vec<Problem>,
 ) {
     let mut vars = Vars { env, problems };
-    // Channels are many and have names of their own: no variable is for them.
+    // Alarm channels have names chosen by the user, so they have no variables.
     let Config { coordinator, client, alarms: _, insecure_files } = config;
     vars.set("FASTJOB_SERVER", parse, &mut client.server);
     vars.set("FASTJOB_CA_CERT", path, &mut client.ca_cert);
@@ -48,7 +48,7 @@ pub(super) fn read(
         &mut limits.max_unauthenticated_per_address,
     );
     vars.set("FASTJOB_AUTHENTICATE_WITHIN", span, &mut limits.authenticate_within);
-    // These two are of both sides.
+    // These two apply to both the coordinator and the client.
     if let Some(token) = vars.get("FASTJOB_TOKEN", parse::<Token>) {
         coordinator.token = Some(token.clone());
         client.token = Some(token);

@@ -1,7 +1,8 @@
-//! The limits of what clients and jobs can make a coordinator keep: `[coordinator.limits]`.
+//! Limits on what clients and jobs can make a coordinator keep: `[coordinator.limits]`.
 //!
-//! The defaults are far above honest use. They bound the memory that one client with a token, or one
-//! job, can allocate. What exceeds a limit is rejected with an error that names the setting.
+//! The defaults are far above normal use. They bound the memory that one client with a token, or
+//! one job, can allocate. Whatever exceeds a limit is rejected with an error that names the
+//! setting.
 
 use std::time::Duration;
 
@@ -9,48 +10,48 @@ use fastjob_core::job::PARAM_MAX;
 
 use super::{ByteSize, Problem, read::Section};
 
-/// What a hello needs at least.
+/// Smallest limit for a hello.
 const HELLO_MIN: ByteSize = ByteSize(16 << 10);
-/// What one message of an executor may have at most; a hello is one.
+/// Largest message of an executor, including a hello.
 const HELLO_MAX: ByteSize = ByteSize::mib(16);
-/// What some lists, or some bodies, need at the same time.
+/// Enough for a few lists, or a few bodies, at the same time.
 const MEMORY_MIN: ByteSize = ByteSize::mib(16);
-/// What one param may have.
+/// The size of the largest param.
 const OPEN_MIN: ByteSize = ByteSize(PARAM_MAX as u64);
 /// Shortest time to authenticate: a TLS handshake over a slow network has to fit in.
 const AUTHENTICATE_MIN: Duration = Duration::from_millis(100);
 /// Longest time to authenticate.
 const AUTHENTICATE_MAX: Duration = Duration::from_secs(300);
-/// Most tasks that may ever follow from one start.
+/// Largest limit on the tasks that may follow from one start.
 const DESCENDANTS_MOST: u32 = 1_000_000_000;
 
-/// How much clients may make a coordinator keep.
+/// Limits on what clients may make a coordinator keep.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LimitsConfig {
-    /// Most executors that are connected to this node at the same time. Default: 10,000.
+    /// Most executors connected to this node at the same time. Default: 10,000.
     pub max_sessions: u32,
-    /// Most executors of one service that are connected to this node. Default: 5,000.
+    /// Most executors of one service connected to this node. Default: 5,000.
     pub max_sessions_per_service: u32,
     /// Largest first message of an executor: its handlers, labels and jobs. Default: 4 MiB.
     pub max_hello: ByteSize,
-    /// Size of what all connected executors said in their first messages. Default: 256 MiB.
+    /// Total size of the first messages of all connected executors. Default: 256 MiB.
     pub max_hellos: ByteSize,
     /// Most jobs that one executor may declare. Default: 1,000.
     pub max_declared_jobs: u32,
-    /// Most jobs of the whole store, including deleted jobs that history refers to. Each partition
-    /// has its share, with a margin because names hash unevenly. Default: 1,000,000.
+    /// Most jobs in the whole store, including deleted jobs that history refers to. Each partition
+    /// gets a share, with a margin because names hash unevenly. Default: 1,000,000.
     pub max_jobs: u32,
-    /// Size of the definitions of all jobs. Each partition has its share. Default: 1 GiB.
+    /// Total size of all job definitions. Each partition gets a share. Default: 1 GiB.
     pub max_job_definitions: ByteSize,
-    /// Most tasks that are open at the same time on this node, a task over several shards counted once
-    /// for each. A start beyond it is rejected; a fire beyond it is recorded as skipped. Default:
-    /// 1,000,000.
+    /// Most open tasks on this node; each shard of a task counts. A start above the limit is
+    /// rejected; a fire above it is recorded as skipped. Default: 1,000,000.
     pub max_open_tasks: u32,
-    /// Size of the params of all open tasks on this node; the same holds beyond it. Default: 1 GiB.
+    /// Total size of the params of all open tasks on this node, enforced like `max_open_tasks`.
+    /// Default: 1 GiB.
     pub max_open_bytes: ByteSize,
     /// Most tasks that may follow from one start through children, their children and so on. Each
-    /// task divides what is left of it among its children. Default: 100,000.
+    /// task divides its remaining budget among its children. Default: 100,000.
     pub max_descendants: u32,
     /// Memory for the bodies of requests that are being handled. Default: 256 MiB.
     pub max_request_memory: ByteSize,
@@ -58,15 +59,15 @@ pub struct LimitsConfig {
     pub max_response_memory: ByteSize,
     /// Most clients that follow a log at the same time. Default: 1,000.
     pub max_log_followers: u32,
-    /// Most connections that have not authenticated, besides `max_connections` that have. A new one
-    /// replaces the oldest of the address that holds the most. Default: 4,000.
+    /// Most unauthenticated connections, in addition to `max_connections` authenticated ones. A new
+    /// one replaces the oldest of the address that holds the most. Default: 4,000.
     pub max_unauthenticated: u32,
-    /// Most connections from one address, or one IPv6 /64 network, that have not authenticated. A new
-    /// one replaces the oldest. Never more than `max_unauthenticated`. Default: 2,000.
+    /// Most unauthenticated connections from one address, or one IPv6 /64 network. A new one
+    /// replaces the oldest. Never more than `max_unauthenticated`. Default: 2,000.
     pub max_unauthenticated_per_address: u32,
-    /// How long a connection may take to authenticate before it is closed, TLS handshake included.
-    /// With a token, a call that carries it authenticates; without one, any call that is let in.
-    /// Default: 10 s.
+    /// How long a connection may take to authenticate, TLS handshake included, before it is closed.
+    /// With a token configured, a call with the token authenticates; without one, any accepted call
+    /// does. Default: 10 s.
     pub authenticate_within: Duration,
 }
 
@@ -128,15 +129,15 @@ impl LimitsConfig {
             ("max_jobs", self.max_jobs, "no job could be saved"),
             ("max_open_tasks", self.max_open_tasks, "no task could start"),
             ("max_log_followers", self.max_log_followers, "no log could be followed"),
-            ("max_unauthenticated", self.max_unauthenticated, "nobody could connect"),
+            ("max_unauthenticated", self.max_unauthenticated, "no client could connect"),
             (
                 "max_unauthenticated_per_address",
                 self.max_unauthenticated_per_address,
-                "nobody could connect",
+                "no client could connect",
             ),
         ] {
             if count == 0 {
-                problem(key, format!("it is 0, so that {what}"));
+                problem(key, format!("it is 0: {what}"));
             }
         }
         if !(AUTHENTICATE_MIN..=AUTHENTICATE_MAX).contains(&self.authenticate_within) {
@@ -151,7 +152,7 @@ impl LimitsConfig {
         if self.max_open_bytes < OPEN_MIN {
             problem(
                 "max_open_bytes",
-                format!("it is less than {OPEN_MIN}, the bytes that one param may have"),
+                format!("it is less than {OPEN_MIN}, the size of the largest param"),
             );
         }
         if !(1..=DESCENDANTS_MOST).contains(&self.max_descendants) {

@@ -1,20 +1,20 @@
-//! Where to listen, as people say it.
+//! Addresses to listen on, in the forms that users write.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
     str::FromStr,
 };
 
-/// An address with its port. `localhost` is a name for `127.0.0.1`; other names may mean several
-/// addresses, and which of them is open to whom has to be said.
+/// An address with its port. `localhost` stands for `127.0.0.1`. Other names are rejected: a name
+/// may resolve to several addresses, and it would be unclear which of them others can reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Listen(pub(crate) SocketAddr);
 
-/// Why a text is no address to listen on.
+/// A text that is not an address to listen on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is no address to listen on; write an IP address and a port, such as 127.0.0.1:7070, \
-     [::1]:7070 or 0.0.0.0:7070; the only name that is understood is localhost"
+    "`{0}` is not an address to listen on; write an IP address and a port, such as 127.0.0.1:7070, \
+     [::1]:7070 or 0.0.0.0:7070; the only supported name is localhost"
 )]
 pub(crate) struct InvalidListen(String);
 

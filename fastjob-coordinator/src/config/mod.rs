@@ -1,9 +1,9 @@
 //! The configuration: plain data, one struct per part.
 //!
-//! It is read from a file, then from `FASTJOB_…` variables; flags are laid over it by the command
-//! line. A later source wins. Unknown keys and unreadable values are refused, all at once and each
-//! with its key; whether the values make sense together is asked of [`Config::check`], when every
-//! source has had its say.
+//! It is read from a file, then from `FASTJOB_…` variables; the command line applies its flags over
+//! both. A later source wins. All unknown keys and unreadable values are reported together, each
+//! with its key. [`Config::check`] checks whether the values are valid together, once all sources
+//! are applied.
 
 mod alarms;
 mod byte_size;
@@ -45,7 +45,7 @@ pub use self::{
 };
 pub(crate) use self::{listen::Listen, names::unknown_variables};
 
-/// The file that is read if it is there and no other is named.
+/// The file that is read if it exists and no other file is named.
 pub const DEFAULT_FILE: &str = "fastjob.toml";
 
 /// Everything that can be set.
@@ -67,21 +67,21 @@ pub struct Config {
     pub client: ClientConfig,
     /// Where alarms go: `[alarms.NAME]`.
     pub alarms: BTreeMap<ChannelName, AlarmConfig>,
-    /// Lets files with secrets be readable by other users of the machine. Default: `false`.
+    /// Allows files with secrets to be readable by other users of the machine. Default: `false`.
     pub insecure_files: bool,
 }
 
 impl Config {
     /// Reads the file at `path`, else the one that `FASTJOB_CONFIG` names, else `fastjob.toml` if
-    /// it is there; then the variables that `env` knows. An empty variable counts as not set.
+    /// it exists; then the variables that `env` returns. An empty variable counts as not set.
     ///
-    /// What was read may still make no sense together: that is for [`check`](Self::check), once
-    /// whoever calls has laid over it what they know better.
+    /// The settings may still be invalid together: call [`check`](Self::check) once all overrides
+    /// are applied.
     ///
     /// # Errors
     ///
-    /// Fails with [`ConfigError`] if a named file is not there, or is no TOML; and, with every
-    /// problem, if it has unknown keys or a value that cannot be read.
+    /// Fails with [`ConfigError`] if a named file does not exist or is not TOML; and, with every
+    /// problem, if it has unknown keys or unreadable values.
     pub fn load(
         path: Option<&Path>,
         env: impl Fn(&str) -> Option<String>,
@@ -90,7 +90,7 @@ impl Config {
         if problems.is_empty() { Ok(config) } else { Err(ConfigError::Invalid(problems)) }
     }
 
-    /// Like [`load`](Self::load), but what can be read is returned beside what cannot.
+    /// Like [`load`](Self::load), but returns the readable settings together with the problems.
     pub(crate) fn read(
         path: Option<&Path>,
         env: impl Fn(&str) -> Option<String>,
@@ -117,7 +117,8 @@ impl Config {
         Ok(Self::of_table(parse(Path::new(DEFAULT_FILE), text)?, None, true, env))
     }
 
-    /// The settings of a file, which others can read if it is said how, and which was named or found.
+    /// The settings of a file, with who else can read it, and whether it was named or found by
+    /// default.
     fn of_table(
         table: toml::Table,
         exposed: Option<(PathBuf, Exposed)>,
@@ -135,12 +136,12 @@ impl Config {
                 config.alarms.insert(name, alarm);
             }
         });
-        // The executor library reads this part; here it is only known to belong.
+        // The executor library reads this part; the coordinator only accepts the key.
         root.ignore("executor");
         root.switch("insecure_files", &mut config.insecure_files);
         root.finish();
         if exposed.as_ref().is_some_and(|(_, exposed)| exposed.is_changed_by_others()) {
-            // Whoever wrote the file may not excuse it; the variable can.
+            // A file that others can write must not allow itself; the variable can.
             config.insecure_files = false;
         }
         let secrets: Vec<_> = config.secrets().into_iter().chain(executor).collect();
@@ -159,16 +160,16 @@ impl Config {
         (config, problems)
     }
 
-    /// Every problem of the settings as they are, each with its key; none if they can be used.
+    /// Every problem of the current settings, each with its key; empty if they can be used.
     ///
-    /// Looks at the files that the settings name, but opens no store and no port.
+    /// Reads the files that the settings name, but opens no store and no port.
     pub fn check(&self) -> Vec<Problem> {
         let mut problems = self.check_coordinator();
         self.client.check(&mut problems);
         problems
     }
 
-    /// What the settings allow although it is not safe, each with its key.
+    /// Settings that are allowed but unsafe, each with its key.
     pub fn warnings(&self) -> Vec<Problem> {
         let mut warnings = Vec::new();
         self.coordinator.warn(&mut warnings);
@@ -179,11 +180,11 @@ impl Config {
         warnings
     }
 
-    /// The store, with the password that is in a file of its own.
+    /// The store, with the password from its own file.
     ///
     /// # Errors
     ///
-    /// Fails with what is wrong with the way there, or with that file.
+    /// Fails with a problem of the connection's protection, or of that file.
     pub(crate) fn store(&self) -> Result<StoreUrl, Problem> {
         if let Some(problem) = self.coordinator.store_problems().into_iter().next() {
             return Err(problem);
@@ -207,16 +208,16 @@ impl Config {
         }
     }
 
-    /// What is wrong with who can read the key of the certificate.
+    /// Whether other users can read the key of the certificate.
     fn tls_key_problem(&self) -> Option<Problem> {
         let path = &self.coordinator.tls.as_ref().filter(|_| !self.insecure_files)?.key;
-        // Why it cannot be read is said where it is read.
+        // A file that cannot be opened is reported where its content is read.
         let exposed = crate::files::exposed(&File::open(path).ok()?).ok()??;
         let message = advice(&exposed, &path.display().to_string());
         Some(Problem::new("coordinator.tls.key", message))
     }
 
-    /// The keys that have secrets.
+    /// The keys whose values are secrets.
     fn secrets(&self) -> Vec<String> {
         let Self { coordinator, client, alarms, insecure_files: _ } = self;
         let in_store = matches!(&coordinator.store, StoreUrl::Postgres(url) if url.has_password());
@@ -230,7 +231,7 @@ impl Config {
         ours.chain(of_alarms.map(|(name, _)| format!("alarms.{name}"))).collect()
     }
 
-    /// Every problem of what a coordinator needs.
+    /// Every problem that prevents a coordinator from starting.
     pub(crate) fn check_coordinator(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         self.coordinator.check(&mut problems);
@@ -273,19 +274,19 @@ fn advice(exposed: &Exposed, path: &str) -> String {
         Exposed::ToAll { .. } | Exposed::ToGroup { .. } => format!("run `chmod 600 {path}`"),
         Exposed::ToOwner { .. } => {
             format!(
-                "run `chown` so that {path} is this user's, and `chmod 600 {path}`; without secrets in \
-                 it, naming it with --config or FASTJOB_CONFIG is enough"
+                "run `chown` so that this user owns {path}, and `chmod 600 {path}`; if it has no \
+                 secrets, it is enough to name it with --config or FASTJOB_CONFIG"
             )
         }
     };
     format!(
-        "{exposed}: {what}; a file of root may be readable by this process's group (mode 0440 or \
-         0640); {} allows any other",
+        "{exposed}: {what}; a file owned by root may be readable by this process's group (mode \
+         0440 or 0640); {} allows all files",
         switch(exposed)
     )
 }
 
-/// What allows a file that others can read.
+/// The setting that allows a file that others can read.
 fn switch(exposed: &Exposed) -> &'static str {
     match exposed.is_changed_by_others() {
         true => "FASTJOB_INSECURE_FILES=true",

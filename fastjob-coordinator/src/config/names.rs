@@ -1,14 +1,14 @@
-//! Which variables there are: what begins with `FASTJOB_` and nobody reads is a slip, and the
-//! setting that was meant would be left out without a word.
+//! The known variables. A variable that begins with `FASTJOB_` and is not known is rejected as a
+//! probable typo: otherwise the intended setting would be ignored silently.
 
 use super::{Config, Problem, env};
 
 const PREFIX: &str = "FASTJOB_";
 
-/// Read before or beside the settings.
+/// Read before the settings, or separately.
 const ASIDE: [&str; 2] = ["FASTJOB_CONFIG", "FASTJOB_LOG"];
 
-/// Those of the executor library, which may run in the same environment.
+/// Variables of the executor library, which may run in the same environment.
 const EXECUTOR: [&str; 12] = [
     "FASTJOB_ACCESS_TOKEN",
     "FASTJOB_ADMIN_ADDRESSES",
@@ -24,11 +24,11 @@ const EXECUTOR: [&str; 12] = [
     "FASTJOB_PORT",
 ];
 
-/// What an executor tells a command that it runs, which may be this one.
+/// Variables that an executor sets for a command that it runs, which may be `fastjob` itself.
 const TASK: [&str; 4] =
     ["FASTJOB_TASK", "FASTJOB_ATTEMPT", "FASTJOB_SHARD_INDEX", "FASTJOB_SHARD_TOTAL"];
 
-/// Switches of the tests and measurements.
+/// Variables of tests and benchmarks.
 const TESTS: [&str; 7] = [
     "FASTJOB_BENCH_FOLDER",
     "FASTJOB_BENCH_PORT",
@@ -39,10 +39,10 @@ const TESTS: [&str; 7] = [
     "FASTJOB_SEED",
 ];
 
-/// Tests that take long are switched on with it.
+/// Enables the long tests.
 const SOAK: &str = "FASTJOB_SOAK";
 
-/// Every variable that begins with `FASTJOB_` and that nobody reads. An empty one counts as not set.
+/// Every unknown variable that begins with `FASTJOB_`. An empty one counts as not set.
 pub(crate) fn unknown_variables<'a>(
     vars: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> Vec<Problem> {
@@ -62,8 +62,8 @@ pub(crate) fn unknown_variables<'a>(
         .map(|(name, _)| {
             let meant = nearest(name, known.iter().chain(&EXECUTOR).copied());
             let message = match meant {
-                Some(meant) => format!("no such variable is known; is {meant} meant?"),
-                None => format!("no such variable is known; there are {}", known.join(", ")),
+                Some(meant) => format!("unknown variable; did you mean {meant}?"),
+                None => format!("unknown variable; there are {}", known.join(", ")),
             };
             Problem::new(name, message)
         })
@@ -72,7 +72,7 @@ pub(crate) fn unknown_variables<'a>(
     problems
 }
 
-/// What the settings are read from: whatever is asked for when they are.
+/// The variables of the settings: recorded while the settings are read.
 fn settings() -> Vec<String> {
     let names = std::cell::RefCell::new(Vec::new());
     let ask = |name: &str| {
@@ -83,7 +83,7 @@ fn settings() -> Vec<String> {
     names.into_inner()
 }
 
-/// Whether Kubernetes or Docker sets it by itself for a service whose name begins with `fastjob`,
+/// Whether Kubernetes or Docker sets the variable for a service whose name begins with `fastjob`,
 /// such as `FASTJOB_SERVICE_HOST` and `FASTJOB_PORT_7070_TCP_ADDR`.
 fn is_a_service_link(name: &str, value: &str) -> bool {
     let has_port = |(_, rest): (&str, &str)| {
@@ -98,7 +98,7 @@ fn is_a_service_link(name: &str, value: &str) -> bool {
         || name.split_once("_PORT_").is_some_and(has_port)
 }
 
-/// The known name that takes the fewest changes, if these are few.
+/// The known name with the smallest edit distance, if that is small.
 fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let bare = |name: &str| name.strip_prefix(PREFIX).unwrap_or(name).len();
     known

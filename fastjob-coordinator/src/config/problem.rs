@@ -1,14 +1,14 @@
-//! What is wrong with a configuration.
+//! Problems of a configuration.
 
 use std::{fmt, io, path::PathBuf};
 
-/// One thing that is wrong with a configuration.
+/// One problem of a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Problem {
     /// The key, dotted as in the file, or the name of the variable.
     pub key: String,
-    /// What is wrong with it, and what would do. Never holds a secret.
+    /// What is wrong, and what to write instead. Never contains a secret.
     pub message: String,
 }
 
@@ -28,7 +28,7 @@ impl fmt::Display for Problem {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// The file is not there, or may not be read.
+    /// The file does not exist or cannot be read.
     #[error("could not read the configuration {}", path.display())]
     Unreadable {
         /// The file.
@@ -43,11 +43,11 @@ pub enum ConfigError {
         path: PathBuf,
         /// The line, from 1.
         line: usize,
-        /// What the parser says.
+        /// The parser's message.
         message: String,
     },
     /// Keys are unknown, or values cannot be read.
-    #[error("the configuration is not right: {}", join(.0))]
+    #[error("the configuration is invalid: {}", join(.0))]
     Invalid(
         /// At least one.
         Vec<Problem>,

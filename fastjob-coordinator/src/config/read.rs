@@ -7,12 +7,12 @@ use toml::{Table, Value};
 
 use super::{Problem, Secret};
 
-/// A table of which keys are taken until nothing unknown is left.
+/// A table from which known keys are taken; what remains is unknown.
 pub(super) struct Section<'a> {
     /// `coordinator.tls`; empty for the whole file.
     name: String,
     table: Table,
-    /// What was asked for, to be named where something unknown is found.
+    /// The keys that were read, listed in the message about an unknown key.
     known: Vec<&'static str>,
     problems: &'a mut Vec<Problem>,
 }
@@ -22,7 +22,7 @@ impl<'a> Section<'a> {
         Self { name: String::new(), table, known: Vec::new(), problems }
     }
 
-    /// Reads the table `key`, if it is there.
+    /// Reads the table `key`, if it exists.
     pub(super) fn section(&mut self, key: &'static str, read: impl FnOnce(&mut Section<'_>)) {
         match self.take(key) {
             None => {}
@@ -37,7 +37,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// Reads every table within the table `key`; the name of each has to be one.
+    /// Reads every table within the table `key`; the name of each is parsed too.
     pub(super) fn tables<N: FromStr<Err: Display>>(
         &mut self,
         key: &'static str,
@@ -59,7 +59,7 @@ impl<'a> Section<'a> {
         });
     }
 
-    /// Takes a list of texts; one text stands for a list of it.
+    /// Takes a list of texts; a single text counts as a list of one.
     pub(super) fn texts(&mut self, key: &'static str) -> Vec<String> {
         let values = match self.take(key) {
             None => return Vec::new(),
@@ -103,19 +103,19 @@ impl<'a> Section<'a> {
         texts
     }
 
-    /// Says nothing about what was not asked for: what it should be is not known.
+    /// Does not report the remaining keys: which of them are valid is unknown.
     pub(super) fn ignore_rest(&mut self) {
         self.table.clear();
     }
 
-    /// Takes a text that stands for something.
+    /// Takes a text and parses it.
     pub(super) fn parse<T: FromStr<Err: Display>>(&mut self, key: &'static str, to: &mut T) {
         if let Some(value) = self.parsed(key) {
             *to = value;
         }
     }
 
-    /// Takes a text that stands for something that may be absent.
+    /// Takes a text and parses it, for a value that may be absent.
     pub(super) fn parse_option<T: FromStr<Err: Display>>(
         &mut self,
         key: &'static str,
@@ -151,13 +151,13 @@ impl<'a> Section<'a> {
             None => {}
             Some(Value::Integer(value)) => match N::try_from(value) {
                 Ok(value) => *to = value,
-                Err(_) => self.problem(key, format_args!("{value} is not a number that fits")),
+                Err(_) => self.problem(key, format_args!("{value} is not in the valid range")),
             },
             Some(other) => self.wrong_type(key, "a number", &other),
         }
     }
 
-    /// Lets a key be there without looking at it.
+    /// Accepts a key without reading it.
     pub(super) fn ignore(&mut self, key: &'static str) {
         self.take(key);
     }
@@ -167,7 +167,7 @@ impl<'a> Section<'a> {
         self.problems.push(Problem::new(key, message));
     }
 
-    /// Refuses whatever was not asked for.
+    /// Reports all remaining keys as unknown.
     pub(super) fn finish(self) {
         let known = self.known.join(", ");
         for key in self.table.keys() {
@@ -202,7 +202,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// Says the type and not the value, which may be a secret.
+    /// Reports the type and not the value, which may be a secret.
     fn wrong_type(&mut self, key: &str, wanted: &str, found: &Value) {
         self.problem(key, format_args!("it is a value of type {}, not {wanted}", found.type_str()));
     }

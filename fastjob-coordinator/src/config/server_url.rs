@@ -1,4 +1,4 @@
-//! Where a coordinator is, as those who ask it say it.
+//! The address of a coordinator, as clients write it.
 
 use std::{fmt, str::FromStr};
 
@@ -14,7 +14,7 @@ impl ServerUrl {
         self.0.as_str().trim_end_matches('/')
     }
 
-    /// The address of something that the coordinator serves.
+    /// The URL of a path on the coordinator.
     pub(crate) fn join(&self, path: &[&str]) -> Url {
         let mut url = self.0.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
@@ -23,19 +23,19 @@ impl ServerUrl {
         url
     }
 
-    /// Whether it says `http` and not `https`.
+    /// Whether the scheme is `http` and not `https`.
     pub(crate) fn is_plain(&self) -> bool {
         self.0.scheme() == "http"
     }
 
-    /// Whether it is this machine.
+    /// Whether the host is this machine.
     pub(crate) fn is_loopback(&self) -> bool {
         let host = self.0.host_str().unwrap_or_default();
         let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
         host == "localhost" || ip.is_ok_and(|ip| ip.to_canonical().is_loopback())
     }
 
-    /// Whether what is sent there can be read on the way.
+    /// Whether others could read what is sent there.
     pub(crate) fn is_open_to_others(&self) -> bool {
         self.is_plain() && !self.is_loopback()
     }
@@ -53,21 +53,21 @@ impl fmt::Display for ServerUrl {
     }
 }
 
-/// Why a text is no address of a coordinator. Never holds the text, which may have a password in
-/// it.
+/// Why a text is not the address of a coordinator. Never contains the text, which may include a
+/// password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidServerUrl {
-    /// It cannot be read as one.
+    /// It cannot be parsed.
     #[error(
-        "it is no address; write it like `http://127.0.0.1:7070` or `https://jobs.example.org`"
+        "it is not an address; write it like `http://127.0.0.1:7070` or `https://jobs.example.org`"
     )]
     Text,
-    /// It has a name or a password in it.
-    #[error("it has a name or password in it; what is needed is a token")]
+    /// It contains a user name or a password.
+    #[error("it contains a user name or password; use a token instead")]
     Credentials,
-    /// It has something after the path.
-    #[error("it has something after `?` or `#`")]
+    /// It contains a query or a fragment.
+    #[error("it has a query or fragment, after `?` or `#`")]
     More,
 }
 

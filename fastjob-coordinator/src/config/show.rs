@@ -79,7 +79,7 @@ fn limits(limits: &LimitsConfig) -> Table {
     ])
 }
 
-/// Whole days as such, which is how a retention is thought of.
+/// Whole days, as users think of a retention.
 fn days(span: Duration) -> String {
     match (span.as_secs() / DAY, span.as_secs() % DAY, span.subsec_nanos()) {
         (days @ 1.., 0, 0) => format!("{days}d"),

@@ -1,4 +1,4 @@
-//! Where the store is.
+//! The address of the store.
 
 use std::{ffi::OsStr, fmt, net::IpAddr, path::PathBuf, str::FromStr};
 
@@ -8,7 +8,7 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 const FORMS: &str = "write it like `sqlite:fastjob-data/fastjob.db` or \
                      `postgres://user:password@host:5432/database`";
 
-/// Where the coordinator keeps what it knows.
+/// Where the coordinator stores its data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StoreUrl {
@@ -18,7 +18,8 @@ pub enum StoreUrl {
     Postgres(PostgresUrl),
 }
 
-/// What may follow a `?`; other options are refused, for nothing would heed them.
+/// The options that are supported after `?`. Others are rejected, because they would have no
+/// effect.
 const OPTIONS: [&str; 9] = [
     "sslmode",
     "sslrootcert",
@@ -31,10 +32,11 @@ const OPTIONS: [&str; 9] = [
     "options",
 ];
 
-/// Where a PostgreSQL database is, and how to get in. Shown without the user and the password.
+/// The address of a PostgreSQL database and its credentials. Shown without the user and the
+/// password.
 ///
-/// What the address leaves out comes from where PostgreSQL's own programs look: `PGPASSWORD` and
-/// its like, and the file `~/.pgpass`.
+/// Missing parts come from the same sources as in PostgreSQL's own programs: `PGPASSWORD` and
+/// similar variables, and the file `~/.pgpass`.
 #[derive(Clone)]
 pub struct PostgresUrl {
     text: String,
@@ -42,17 +44,17 @@ pub struct PostgresUrl {
 }
 
 impl PostgresUrl {
-    /// How to connect.
+    /// The options to connect with.
     pub(crate) fn options(&self) -> &PgConnectOptions {
         &self.options
     }
 
-    /// Whether there is a password in the address.
+    /// Whether the address contains a password.
     pub(crate) fn has_password(&self) -> bool {
         self.text.parse::<Url>().is_ok_and(|url| url.password().is_some())
     }
 
-    /// The same with this password.
+    /// The same address with this password.
     pub(crate) fn with_password(&self, password: &str) -> Self {
         let options = Box::new(self.options.as_ref().clone().password(password));
         Self { text: self.text.clone(), options }
@@ -67,7 +69,7 @@ impl PostgresUrl {
             || host.parse().is_ok_and(is_loopback)
     }
 
-    /// How the way to the database is protected from those who are on it.
+    /// How the connection to the database is protected.
     pub(super) fn transport(&self) -> Transport {
         let is_said = |name: &OsStr| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let in_text = self.text.parse::<Url>();
@@ -77,23 +79,23 @@ impl PostgresUrl {
             _ if !in_text && !is_said(OsStr::new("PGSSLMODE")) => Transport::NotSaid,
             PgSslMode::VerifyFull => Transport::Safe,
             PgSslMode::VerifyCa => Transport::Weak("any certificate of that authority is accepted"),
-            PgSslMode::Require => Transport::Weak("any server that answers there is believed"),
+            PgSslMode::Require => Transport::Weak("the identity of the server is not verified"),
             PgSslMode::Disable => Transport::Weak("it is not encrypted"),
             PgSslMode::Prefer | PgSslMode::Allow => Transport::Falls,
         }
     }
 }
 
-/// How the way to a database is protected.
+/// How a connection to a database is protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Transport {
-    /// It is on this machine, or the database proves who it is.
+    /// The database is on this machine, or its identity is verified.
     Safe,
-    /// It is the operator's will that it is not, for this reason.
+    /// The operator chose a weaker mode, with this weakness.
     Weak(&'static str),
-    /// Nothing is said of it, and the driver would fall back to plain text.
+    /// No mode is set, and the driver would fall back to plain text.
     NotSaid,
-    /// `prefer` or `allow`: a host on the way can read it in plain text.
+    /// `prefer` or `allow`: a host on the network path can force plain text.
     Falls,
 }
 
@@ -128,8 +130,8 @@ impl Eq for PostgresUrl {}
 impl FromStr for PostgresUrl {
     type Err = InvalidStoreUrl;
 
-    /// Reads `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, with `?sslmode=verify-full` and
-    /// `&sslrootcert=FILE` and the like after it.
+    /// Reads `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, optionally followed by options such as
+    /// `?sslmode=verify-full` and `&sslrootcert=FILE`.
     fn from_str(text: &str) -> Result<Self, InvalidStoreUrl> {
         let url: Url = text.parse().map_err(|_| InvalidStoreUrl::Postgres)?;
         let has = |name: &str| url.query_pairs().any(|(key, _)| key == name);
@@ -143,7 +145,7 @@ impl FromStr for PostgresUrl {
             return Err(InvalidStoreUrl::NoDatabase);
         }
         let mut options: PgConnectOptions = text.parse().map_err(|_| InvalidStoreUrl::Postgres)?;
-        // The brackets are the URL's, not the address's.
+        // The brackets belong to the URL, not to the address.
         let bare = |host: &str| Some(host.strip_prefix('[')?.strip_suffix(']')?.to_owned());
         if let Some(host) = bare(options.get_host()) {
             options = options.host(&host);
@@ -167,33 +169,33 @@ impl fmt::Display for StoreUrl {
     }
 }
 
-/// Why a text names no store. Never holds the text, which may have a password in it.
+/// Why a text is not the address of a store. Never contains the text, which may include a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidStoreUrl {
-    /// It names no PostgreSQL database in a way that can be read.
-    #[error("the address of the database cannot be read; {FORMS}")]
+    /// The address of the PostgreSQL database cannot be parsed.
+    #[error("the address of the database is invalid; {FORMS}")]
     Postgres,
-    /// It has an option that nothing heeds.
-    #[error("after `?` only {} are taken; {FORMS}", OPTIONS.join(", "))]
+    /// It has an unsupported option.
+    #[error("only {} are supported after `?`; {FORMS}", OPTIONS.join(", "))]
     PostgresOptions,
-    /// There is no host in it.
-    #[error("no host is named; {FORMS}")]
+    /// It has no host.
+    #[error("the host is missing; {FORMS}")]
     NoHost,
-    /// There is no database in it.
-    #[error("no database is named; {FORMS}")]
+    /// It has no database.
+    #[error("the name of the database is missing; {FORMS}")]
     NoDatabase,
-    /// There is no file in it.
-    #[error("no file is named; {FORMS}")]
+    /// It has no file.
+    #[error("the path of the file is missing; {FORMS}")]
     NoPath,
-    /// It would forget everything.
-    #[error("a store in memory would forget everything; {FORMS}")]
+    /// A store in memory would not persist anything.
+    #[error("a store in memory would not persist anything; {FORMS}")]
     Memory,
-    /// It has something after the file.
-    #[error("options after `?` are not taken; {FORMS}")]
+    /// It has options after the file.
+    #[error("options after `?` are not supported; {FORMS}")]
     Options,
-    /// It is something else.
-    #[error("no such kind of store is known; {FORMS}")]
+    /// The kind of store is unknown.
+    #[error("unknown kind of store; {FORMS}")]
     Unknown,
 }
 

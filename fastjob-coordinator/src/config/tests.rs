@@ -31,7 +31,7 @@ fn refused(toml: &str, because: &str) {
 }
 
 #[test]
-fn nothing_set_is_a_coordinator_on_loopback() {
+fn the_default_is_a_coordinator_on_loopback() {
     let config = load("", &[]).unwrap();
     assert_eq!(config, Config::default());
     assert_eq!(config.coordinator.listen, SocketAddr::from(([127, 0, 0, 1], 7070)));
@@ -151,7 +151,7 @@ fn the_file_may_be_named_by_a_variable_and_has_to_be_there() {
 }
 
 #[test]
-fn all_that_cannot_be_read_is_named_at_once() {
+fn all_unreadable_values_are_reported_at_once() {
     let found = problems(
         r#"
         coordinater = 1
@@ -186,7 +186,7 @@ fn all_that_cannot_be_read_is_named_at_once() {
 }
 
 #[test]
-fn what_is_no_toml_is_told_with_its_line() {
+fn invalid_toml_is_reported_with_its_line() {
     refused("[coordinator]\nlisten = = 1", "fastjob.toml:2: ");
 }
 
@@ -202,7 +202,7 @@ fn an_address_that_others_reach_needs_a_token_and_tls() {
 }
 
 #[test]
-fn what_makes_no_sense_together_is_named_at_once() {
+fn contradicting_settings_are_reported_at_once() {
     refused("[coordinator]\nexecutor_lost = '6s'", "coordinator.executor_lost: ");
     let shared = "[coordinator]\nstore = 'postgres://localhost/fastjob'\n";
     refused(&format!("{shared}lease = '6s'"), "coordinator.executor_lost: ");
@@ -226,7 +226,7 @@ fn what_makes_no_sense_together_is_named_at_once() {
     refused("[client]\nca_cert = '/nowhere/ca.pem'", "client.ca_cert: could not read");
     refused(
         &format!("[client]\nserver = 'http://jobs.example.org'\ntoken = '{TOKEN}'"),
-        "client.server: the token would travel in plain text",
+        "client.server: the token would be sent in plain text",
     );
     let mut config = Config::default();
     config.coordinator.token = Some(Token::from("short".to_owned()));
@@ -234,17 +234,17 @@ fn what_makes_no_sense_together_is_named_at_once() {
 }
 
 #[test]
-fn localhost_is_an_address_to_listen_on_and_what_is_none_is_told_how_it_is_written() {
+fn localhost_is_an_address_to_listen_on_and_invalid_ones_are_explained() {
     let listen = |text: &str| text.parse::<Listen>().map(|Listen(at)| at.to_string());
     assert_eq!(listen("localhost:7401"), Ok("127.0.0.1:7401".to_owned()));
     assert_eq!(listen("LOCALHOST:0"), Ok("127.0.0.1:0".to_owned()));
     assert_eq!(listen("[::1]:7070"), Ok("[::1]:7070".to_owned()));
     for wrong in ["here", "7070", ":7070", "127.0.0.1", "localhost", "localhost:99999", "h:1"] {
         let err = listen(wrong).unwrap_err().to_string();
-        assert!(err.starts_with(&format!("`{wrong}` is no address to listen on")), "{err}");
+        assert!(err.starts_with(&format!("`{wrong}` is not an address to listen on")), "{err}");
         assert!(err.contains("such as 127.0.0.1:7070"), "{err}");
     }
-    refused("[coordinator]\nlisten = 'h:1'", "coordinator.listen: `h:1` is no address");
+    refused("[coordinator]\nlisten = 'h:1'", "coordinator.listen: `h:1` is not an address");
     let vars = [("FASTJOB_LISTEN", "localhost:2")];
     assert_eq!(load("", &vars).unwrap().coordinator.listen.to_string(), "127.0.0.1:2");
 }
@@ -326,7 +326,7 @@ fn tokens_are_never_shown() {
 }
 
 #[test]
-fn a_variable_that_nobody_reads_is_refused_with_the_one_that_was_meant() {
+fn an_unknown_variable_is_rejected_with_a_suggestion() {
     #[track_caller]
     fn check(name: &str, because: &str) {
         let found = unknown_variables([(name, "x")]);
@@ -334,22 +334,22 @@ fn a_variable_that_nobody_reads_is_refused_with_the_one_that_was_meant() {
         assert_eq!(found[0].key, name);
         assert!(found[0].message.contains(because), "{}", found[0]);
     }
-    check("FASTJOB_STOER", "is FASTJOB_STORE meant?");
+    check("FASTJOB_STOER", "did you mean FASTJOB_STORE?");
     check("FASTJOB_LISTEN_ADDR", "there are FASTJOB_SERVER, ");
-    check("FASTJOB_EXECUTOR_LOOST", "is FASTJOB_EXECUTOR_LOST meant?");
-    check("FASTJOB_EXECUTOR_NAMES", "is FASTJOB_EXECUTOR_NAME meant?");
-    check("FASTJOB_INSECURE_PLAIN_TEXT", "is FASTJOB_INSECURE_PLAINTEXT meant?");
+    check("FASTJOB_EXECUTOR_LOOST", "did you mean FASTJOB_EXECUTOR_LOST?");
+    check("FASTJOB_EXECUTOR_NAMES", "did you mean FASTJOB_EXECUTOR_NAME?");
+    check("FASTJOB_INSECURE_PLAIN_TEXT", "did you mean FASTJOB_INSECURE_PLAINTEXT?");
     check("FASTJOB_COLOUR", "FASTJOB_CONFIG, FASTJOB_LOG");
     check("FASTJOB_LISTEN_PORT", "there are ");
 }
 
 #[test]
-fn variables_that_others_read_are_let_be() {
+fn variables_of_other_programs_are_accepted() {
     let manifest = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut read = Vec::new();
     for file in ["config.rs", "config/env.rs", "builtin/command/start.rs"] {
         let text = std::fs::read_to_string(manifest.join("../fastjob-executor/src").join(file));
-        // Each way of saying that a variable is read, or told to a command.
+        // Every place in the code that reads a variable, or sets one for a command.
         for call in text.unwrap_or_default().split("env(\"FASTJOB_").skip(1) {
             read.push(format!("FASTJOB_{}", call.split('"').next().unwrap()));
         }
@@ -358,7 +358,7 @@ fn variables_that_others_read_are_let_be() {
     assert!(read.contains(&"FASTJOB_TASK".to_owned()), "{read:?}");
     read.extend(["FASTJOB_SOAK", "FASTJOB_SEED", "FASTJOB_CONFIG", "PATH"].map(str::to_owned));
     assert_eq!(unknown_variables(read.iter().map(|name| (name.as_str(), "x"))), []);
-    // Kubernetes tells every pod of the services that there are.
+    // Kubernetes sets these variables for the services of a namespace.
     let links = [
         ("FASTJOB_SERVICE_HOST", "10.0.0.1"),
         ("FASTJOB_SERVICE_PORT_HTTP", "7070"),
@@ -370,7 +370,7 @@ fn variables_that_others_read_are_let_be() {
 }
 
 #[test]
-fn deep_nesting_is_refused_and_does_not_overflow_the_stack() {
+fn deep_nesting_is_rejected_and_does_not_overflow_the_stack() {
     let path = vec!["a"; 100_000].join(".");
     for text in [
         format!("a = {}", "[".repeat(100_000)),

@@ -1,4 +1,4 @@
-//! Tokens: what executors and callers carry. They are never shown.
+//! Tokens, which executors and callers send. They are never shown.
 
 use std::{fmt, str::FromStr};
 
@@ -7,7 +7,8 @@ pub(crate) const TOKEN_MIN: usize = 16;
 /// Most characters of a token.
 const TOKEN_MAX: usize = 512;
 
-/// A secret that opens the coordinator. `Debug` does not show it, and there is no `Display`.
+/// A secret that grants access to the coordinator. `Debug` does not show it, and there is no
+/// `Display`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token(String);
 
@@ -17,7 +18,7 @@ impl Token {
         &self.0
     }
 
-    /// Whether it can be used. One that was parsed can.
+    /// Checks that it can be used. A parsed token always can.
     pub(super) fn check(&self) -> Result<(), InvalidToken> {
         if !self.0.chars().all(|c| c.is_ascii_graphic()) {
             return Err(InvalidToken::Character);
@@ -36,7 +37,7 @@ impl fmt::Debug for Token {
     }
 }
 
-/// Takes any text; [`Config::check`](super::Config::check) judges it.
+/// Accepts any text; [`Config::check`](super::Config::check) validates it.
 impl From<String> for Token {
     fn from(text: String) -> Self {
         Self(text)
@@ -52,26 +53,26 @@ impl FromStr for Token {
     }
 }
 
-/// So many characters.
+/// A count of characters, in words.
 fn characters(number: usize) -> String {
     let s = if number == 1 { "" } else { "s" };
     format!("{number} character{s}")
 }
 
-/// Why a text is no token. Never holds the text.
+/// Why a text is not a token. Never contains the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidToken {
-    /// It could be guessed.
+    /// It is short enough to guess.
     #[error(
         "the token has {}, at least {TOKEN_MIN} are needed; `openssl rand -hex 32` makes a good one",
         characters(*.0)
     )]
     Short(usize),
-    /// It is beyond all measure.
+    /// It is too long.
     #[error("the token has {0} characters, at most {TOKEN_MAX} are allowed")]
     Long(usize),
-    /// It cannot travel in a header.
-    #[error("the token has a character that is not visible ASCII; letters, digits and signs are")]
+    /// It cannot be sent in a header.
+    #[error("the token has a character that is not visible ASCII; use letters, digits and symbols")]
     Character,
 }

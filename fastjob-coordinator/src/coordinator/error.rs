@@ -1,4 +1,4 @@
-//! Why a coordinator does not start, and why it stops by itself.
+//! Errors of a coordinator that cannot start, or that stops unexpectedly.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use crate::{parts::Ended, store};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// The settings do not fit together.
-    #[error("the configuration is not right: {0}")]
+    /// The configuration is invalid.
+    #[error("the configuration is invalid: {0}")]
     Config(String),
-    /// The address would be open to others.
+    /// The address would be exposed to other machines.
     #[error("{0}")]
     Exposed(String),
     /// The store cannot be used.
@@ -26,22 +26,21 @@ pub enum StartError {
     /// The port cannot be used.
     #[error("{0}")]
     Listen(String),
-    /// The system lets the process open too few files.
+    /// The process may open too few files.
     #[error("{0}")]
     TooFewFiles(String),
 }
 
-/// Why a coordinator stopped by itself.
+/// Why a coordinator stopped unexpectedly.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
-    /// One of its loops ended, which is a fault.
-    #[error("the {0} ended by itself: the coordinator has stopped, start it again and report this")]
+    /// One of its loops ended, which is a bug.
+    #[error("the {0} ended unexpectedly: the coordinator has stopped, restart it and report this")]
     LoopEnded(&'static str),
-    /// One of its parts panicked, which is a fault. The others were stopped in order.
+    /// One of its parts panicked, which is a bug. The others were shut down properly.
     #[error(
-        "the {part} panicked ({message}): the coordinator has stopped, start it again and report \
-         this"
+        "the {part} panicked ({message}): the coordinator has stopped, restart it and report this"
     )]
     Panicked {
         /// Which part it was.
@@ -58,10 +57,10 @@ pub enum RunError {
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
-    /// It was told to stop while the store could not be written, and took the last decisions along.
+    /// The store did not accept the final writes during shutdown, so the last decisions are lost.
     #[error(
-        "stopped with decisions of the last {} ms that were not written, for the store did not \
-         take them: what was recorded before holds, and the next start goes on from there",
+        "shut down with {} ms of unpersisted decisions: the store did not accept the final \
+         writes; the next start continues from the state that was persisted before",
         waited.as_millis()
     )]
     Unwritten {

@@ -1,4 +1,4 @@
-//! The limits that are set, as the parts take them.
+//! Converts the configured limits for each part.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,9 +14,9 @@ use crate::{
     sessions,
 };
 
-/// How long a client may leave a response unread, besides the time that its size takes.
+/// How long a client may leave a response unread, in addition to the time for its size.
 const UNREAD: Duration = Duration::from_secs(30);
-/// How many bytes a client has to read in a second.
+/// Minimum rate in bytes per second at which a client must read.
 const SLOWEST: u64 = 64 * 1024;
 
 pub(super) fn sessions(limits: &LimitsConfig) -> sessions::Limits {
@@ -42,7 +42,7 @@ pub(super) fn tasks(limits: &LimitsConfig) -> Limits {
     }
 }
 
-/// The connections that the port takes.
+/// The connection limits of the port.
 pub(crate) fn connections(config: &CoordinatorConfig) -> server::Limits {
     let limits = &config.limits;
     server::Limits {
@@ -56,11 +56,11 @@ pub(crate) fn connections(config: &CoordinatorConfig) -> server::Limits {
     }
 }
 
-/// The connections that the port takes, or fewer where the process may not open so many files.
+/// The connection limits of the port, lowered if the process may not open so many files.
 ///
 /// # Errors
 ///
-/// Fails if the process may open hardly any.
+/// Fails if the process may open too few files.
 pub(super) fn connections_that_fit(
     config: &CoordinatorConfig,
 ) -> Result<server::Limits, StartError> {
@@ -74,7 +74,7 @@ pub(super) fn connections_that_fit(
     Ok(limits)
 }
 
-/// What the port lets requests take.
+/// The memory bounds of requests.
 pub(super) fn requests(limits: &LimitsConfig) -> Bounds {
     let followers = Arc::new(Semaphore::new(limits.max_log_followers as usize));
     Bounds {

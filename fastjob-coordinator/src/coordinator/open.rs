@@ -1,4 +1,4 @@
-//! The store, as it is opened.
+//! Opens the store.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::{
 /// An open store.
 pub(super) struct Opened {
     pub(super) whole: Arc<dyn Store>,
-    /// What several nodes share it by; `None` where one coordinator has it to itself.
+    /// The view for several nodes; `None` if one coordinator owns the store alone.
     pub(super) cluster: Option<Arc<dyn ClusterStore>>,
 }
 
@@ -37,7 +37,7 @@ pub(super) fn store_error(err: store::Error) -> StartError {
     StartError::Store { message, source }
 }
 
-/// Brings the store's schema up to this release.
+/// Migrates the store's schema to this release.
 ///
 /// # Errors
 ///

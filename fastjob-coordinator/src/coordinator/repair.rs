@@ -1,5 +1,5 @@
-//! Repairs by hand of a store that no coordinator uses: what a wrong clock or a restored backup left
-//! behind. Without a word to write, they only show what they would do.
+//! Manual repairs of a store that no coordinator uses, after a wrong clock or a restored backup. By
+//! default they only show what they would change.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -14,12 +14,12 @@ use crate::{
     store::{Marks, Store, Survey},
 };
 
-/// By how much ids are lifted: more than a store hands out between two backups.
+/// By how much ids are raised: more than a store assigns between two backups.
 const LIFT: i64 = 1_000_000_000;
-/// By how much the clocks of this machine and of the database may differ.
+/// Maximum difference between the clocks of this machine and of the database.
 const AGREE: SignedDuration = SignedDuration::from_secs(5);
 
-/// Whether a repair is done or only shown.
+/// Whether a repair is written or only shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     Show,
@@ -29,13 +29,13 @@ pub(crate) enum Mode {
 /// Why a store was not repaired. Nothing was written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RepairError {
-    /// There is no such file, and none is to be made.
+    /// There is no such file, and a repair does not create one.
     #[error("there is no store at {0}: set --store or FASTJOB_STORE")]
     Missing(String),
-    /// One of the clocks is wrong, and it is not known which.
+    /// The clocks disagree, so one of them is wrong.
     #[error(
         "this machine's clock says {here} and the database's {there}: correct the one that is \
-         wrong, and repeat this"
+         wrong, and try again"
     )]
     Clocks { here: Timestamp, there: Timestamp },
     /// The store cannot be used.
@@ -64,11 +64,11 @@ pub(crate) struct ClockRepair {
     pub(crate) store: String,
     pub(crate) now: Timestamp,
     pub(crate) written: bool,
-    /// Those that are later than now.
+    /// Partitions whose clock or watermark is later than now.
     pub(crate) partitions: Vec<PartitionClock>,
-    /// Jobs whose schedule counted from later than now.
+    /// Jobs whose schedule counts from an instant later than now.
     pub(crate) jobs: u64,
-    /// Open attempts that were made later than now.
+    /// Open attempts whose creation time is later than now.
     pub(crate) attempts: u64,
 }
 
@@ -124,7 +124,7 @@ async fn set_back(store: &dyn Store, now: Timestamp, mode: Mode) -> Result<Surve
     }
 }
 
-/// Lifts the ids of the store.
+/// Raises the next ids of the store.
 pub(crate) async fn ids(config: &Config, mode: Mode) -> Result<IdsRepair, RepairError> {
     let store = open(config).await?;
     let done = match mode {
@@ -143,7 +143,7 @@ pub(crate) async fn ids(config: &Config, mode: Mode) -> Result<IdsRepair, Repair
     })
 }
 
-/// Opens a store that is there.
+/// Opens an existing store.
 async fn open(config: &Config) -> Result<std::sync::Arc<dyn Store>, RepairError> {
     if let StoreUrl::Sqlite(path) = &config.coordinator.store
         && !path.exists()
@@ -155,7 +155,7 @@ async fn open(config: &Config) -> Result<std::sync::Arc<dyn Store>, RepairError>
 
 async fn close(store: &dyn Store) {
     if let Err(err) = store.close().await {
-        // What was written is durable; only the file is not folded into one.
+        // The writes are durable; only SQLite's WAL was not checkpointed into the file.
         tracing::warn!(error = &err as &dyn std::error::Error, "the store was not closed");
     }
 }

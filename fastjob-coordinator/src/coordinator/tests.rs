@@ -1,4 +1,4 @@
-//! If one part ends, all end, and the error names it.
+//! If one part ends, all parts stop, and the error names it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -25,30 +25,30 @@ fn set(flag: &AtomicBool) {
 fn is_named(ended: &Result<(), RunError>, expected: &str) {
     match ended {
         Err(RunError::Panicked { part, .. }) => assert_eq!(*part, expected),
-        other => panic!("it ended otherwise: {other:?}"),
+        other => panic!("unexpected result: {other:?}"),
     }
 }
 
 #[tokio::test]
-async fn a_coordinator_whose_engine_panics_ends_and_says_so() {
+async fn a_coordinator_whose_engine_panics_stops_and_names_it() {
     let (_folder, coordinator, _store) = coordinator(|store| set(&store.load_breaks)).await;
     is_named(&coordinator.run(CancellationToken::new()).await, "engine");
 }
 
 #[tokio::test]
-async fn a_coordinator_that_cannot_remove_history_any_more_ends_and_says_so() {
+async fn a_coordinator_whose_history_cleanup_panics_stops_and_names_it() {
     let (_folder, coordinator, _store) = coordinator(|store| set(&store.removal_panics)).await;
-    is_named(&coordinator.run(CancellationToken::new()).await, "removal of history");
+    is_named(&coordinator.run(CancellationToken::new()).await, "history cleanup");
 }
 
 #[tokio::test]
-async fn a_coordinator_that_cannot_send_alarms_any_more_ends_and_says_so() {
+async fn a_coordinator_whose_alarm_sender_panics_stops_and_names_it() {
     let (_folder, coordinator, _store) = coordinator(|store| set(&store.alarms_panic)).await;
-    is_named(&coordinator.run(CancellationToken::new()).await, "sender of alarms");
+    is_named(&coordinator.run(CancellationToken::new()).await, "alarm sender");
 }
 
 #[tokio::test]
-async fn a_coordinator_whose_writer_panics_ends_at_once_and_says_so() {
+async fn a_coordinator_whose_writer_panics_stops_at_once_and_names_it() {
     let (_folder, coordinator, _store) = coordinator(|store| set(&store.commit_panics)).await;
     let url = format!("http://{}/api/v1/jobs", coordinator.local_addr());
     let running = tokio::spawn(coordinator.run(CancellationToken::new()));
@@ -58,20 +58,20 @@ async fn a_coordinator_whose_writer_panics_ends_at_once_and_says_so() {
     let asked =
         tokio::spawn(client.post(url).header("content-type", "application/json").body(job).send());
     let ended = tokio::time::timeout(Duration::from_secs(30), running).await;
-    is_named(&ended.expect("it ends without being told").unwrap(), "writer");
-    // The caller does not hear that it was done.
+    is_named(&ended.expect("it stops without a request to").unwrap(), "writer");
+    // The caller does not get a success.
     assert!(!asked.await.unwrap().is_ok_and(|answer| answer.status().is_success()));
 }
 
 #[tokio::test]
-async fn a_coordinator_that_is_told_to_stop_ends_without_an_error() {
+async fn a_coordinator_that_is_asked_to_stop_ends_without_an_error() {
     let (_folder, coordinator, _store) = coordinator(|_| {}).await;
     let stop = CancellationToken::new();
     stop.cancel();
     coordinator.run(stop).await.unwrap();
 }
 
-/// Asks a coordinator that runs as another node of its cluster does.
+/// Sends requests to a running coordinator as another node of its cluster does.
 struct Node {
     credential: Credential,
     to: NodeId,
@@ -80,7 +80,7 @@ struct Node {
 }
 
 impl Node {
-    /// Another node, and the coordinator that it asks.
+    /// Another node, and the coordinator that it sends requests to.
     async fn beside() -> (Self, Running) {
         let folder = tempfile::tempdir().unwrap();
         let builder = Coordinator::builder().listen("127.0.0.1:0".parse().unwrap());
@@ -124,7 +124,7 @@ impl Node {
     }
 }
 
-/// A coordinator; it ends with the test.
+/// A coordinator that the test stops.
 struct Running {
     stop: CancellationToken,
     running: Option<tokio::task::JoinHandle<Result<(), RunError>>>,
@@ -139,7 +139,7 @@ impl Running {
 }
 
 #[tokio::test]
-async fn what_is_for_nodes_is_open_to_the_clusters_credential_alone_and_that_opens_nothing_else() {
+async fn internal_routes_require_the_cluster_credential_which_is_valid_for_nothing_else() {
     let (node, running) = Node::beside().await;
     let path = format!("{}/0", crate::ops::ASK_PATH);
     let body = r#"{"live":{"tasks":[]}}"#.to_owned();
@@ -149,13 +149,13 @@ async fn what_is_for_nodes_is_open_to_the_clusters_credential_alone_and_that_ope
         assert_eq!(status, 401, "{headers:?}: {said}");
     }
     assert_eq!(node.ask(0, &body).await, (200, r#"{"Ok":{"live":[]}}"#.to_owned()));
-    // A credential is for one call, and for the body that it was made for.
+    // A credential is valid once, for the body that it was made for.
     let (header, _) = node.credential.ask(&node.to, &path, body.as_bytes());
     let headers = [(crate::ops::NODE_HEADER, header.as_str())];
     let (status, said) = node.post(&path, &headers, body.replace("[]", "[1]")).await;
-    assert!(status == 401 && said.contains("the body is not"), "{status} {said}");
+    assert!(status == 401 && said.contains("does not match the body"), "{status} {said}");
     let (status, said) = node.post(&path, &headers, body).await;
-    assert!(status == 401 && said.contains("asked before"), "{status} {said}");
+    assert!(status == 401 && said.contains("sent before"), "{status} {said}");
     for path in ["/api/v1/jobs", "/internal/v1/other"] {
         let (header, _) = node.credential.ask(&node.to, path, b"{}");
         let headers = [(crate::ops::NODE_HEADER, header.as_str())];
@@ -167,7 +167,7 @@ async fn what_is_for_nodes_is_open_to_the_clusters_credential_alone_and_that_ope
 }
 
 #[tokio::test]
-async fn what_a_node_asks_is_checked_as_what_a_caller_asks() {
+async fn requests_of_nodes_are_validated_like_those_of_callers() {
     let (node, running) = Node::beside().await;
     let save = |draft: serde_json::Value| {
         serde_json::json!({"save": {"draft": draft, "create": true}}).to_string()

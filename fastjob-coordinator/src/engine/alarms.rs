@@ -32,8 +32,8 @@ impl Engine {
     /// Raises the alarm of a task that has ended. A task whose children were not started counts as
     /// failed: the work that should have followed does not happen.
     pub(super) fn tell_end(&mut self, now: Now, open: &Open, end: TaskState, why: &Why<'_>) {
-        let Some(entry) = self.jobs.get_mut(&open.job) else { return };
-        if entry.row.job.alarms.is_empty() {
+        let Some(entry) = self.catalog.get_mut(open.job) else { return };
+        if entry.job().alarms.is_empty() {
             return;
         }
         let kind = match end {
@@ -72,7 +72,7 @@ impl Engine {
     /// A due attempt is on its way: its handler should be entered soon.
     pub(super) fn watch_start(&mut self, now: Now, attempt: AttemptId) {
         let Some(open) = self.open.get_mut(&attempt) else { return };
-        let job = self.jobs.get(&open.job).map(|entry| &entry.row.job);
+        let job = self.catalog.job(open.job);
         let Some(job) = job.filter(|job| !job.alarms.is_empty()) else { return };
         let at = now.uptime.saturating_add(job.alarm_after.starts);
         if !std::mem::replace(&mut open.more_mut().watched, true) {
@@ -83,7 +83,7 @@ impl Engine {
     /// A handler was entered: it should not run too long.
     pub(super) fn watch_run(&mut self, now: Now, attempt: AttemptId) {
         let Some(open) = self.open.get(&attempt) else { return };
-        let job = self.jobs.get(&open.job).map(|entry| &entry.row.job);
+        let job = self.catalog.job(open.job);
         let runs = job.filter(|job| !job.alarms.is_empty()).and_then(|job| job.alarm_after.runs);
         if let Some(runs) = runs {
             // Executors say again what they have started.
@@ -150,7 +150,7 @@ impl Engine {
 
     /// The job, if anybody is to be told of it.
     fn tells(&self, job: JobId) -> Option<Arc<Job>> {
-        let job = &self.jobs.get(&job)?.row.job;
+        let job = self.catalog.job(job)?;
         (!job.alarms.is_empty()).then(|| Arc::clone(job))
     }
 }

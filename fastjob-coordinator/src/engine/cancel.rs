@@ -12,7 +12,7 @@ impl Engine {
     /// stay planned: what another node may have sent already cannot be cancelled before the executor
     /// has said that it does not hold it.
     pub(super) fn take_back(&mut self, now: Now, id: JobId) -> Timestamp {
-        let Some(entry) = self.jobs.get(&id) else { return now.wall };
+        let Some(entry) = self.catalog.get(id) else { return now.wall };
         let later = |attempt: &AttemptId| {
             self.open.get(attempt).filter(|open| {
                 open.cause == Cause::Schedule && open.number == 1 && open.due_at > now.wall
@@ -57,7 +57,7 @@ impl Engine {
         self.commit.taken_back.push(attempt);
         self.spreads.remove(&open.task);
         let is_head = attempt == open.task.first_attempt();
-        if let Some(entry) = self.jobs.get_mut(&open.job).filter(|_| is_head) {
+        if let Some(entry) = self.catalog.get_mut(open.job).filter(|_| is_head) {
             entry.scheduled = entry.scheduled.saturating_sub(1);
         }
     }
@@ -66,8 +66,8 @@ impl Engine {
     /// again, unless it is a fire that a change of its job has cancelled in the meantime.
     pub(super) fn never_received(&mut self, now: Now, attempt: AttemptId) {
         let Some(open) = self.open.get(&attempt) else { return };
-        let Some(entry) = self.jobs.get(&open.job) else { return };
-        let row = &entry.row;
+        let Some(entry) = self.catalog.get(open.job) else { return };
+        let row = entry.row();
         let changed = open.created_at <= row.updated_at && open.due_at > row.updated_at;
         let fire_at = open.fire_at.filter(|_| open.cause == Cause::Schedule && open.number == 1);
         let fires_still = |fire_at: Timestamp| {
@@ -83,12 +83,12 @@ impl Engine {
                 let job = open.job;
                 self.cancel(attempt);
                 self.leave_lane(now, job, attempt);
-                if let Some(entry) = self.jobs.get_mut(&job)
-                    && entry.row.job.timetable.follows_the_last_end()
+                if let Some(entry) = self.catalog.get_mut(job)
+                    && entry.job().timetable.follows_the_last_end()
                     && entry.scheduled == 0
                 {
                     // Its next fire counts from the last end again, and may be before this one.
-                    entry.cursor = entry.cursor.min(entry.row.anchor);
+                    entry.cursor = entry.cursor.min(entry.anchor());
                 }
                 self.schedule_next(job);
             }

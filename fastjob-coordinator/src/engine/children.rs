@@ -30,8 +30,9 @@ impl Engine {
         end: TaskState,
         result: Option<&str>,
     ) -> Option<String> {
-        let entry = self.jobs.get(&parent.job).filter(|entry| !entry.row.children.is_empty())?;
-        let children: Vec<_> = entry.row.job.children.iter().zip(&*entry.row.children).collect();
+        let entry =
+            self.catalog.get(parent.job).filter(|entry| !entry.row().children.is_empty())?;
+        let children: Vec<_> = entry.job().children.iter().zip(&*entry.row().children).collect();
         let children: Vec<_> = children
             .into_iter()
             .filter(|(child, id)| child.on.follows(end) && !self.is_gone(**id))
@@ -52,8 +53,8 @@ impl Engine {
 
     /// Whether a job of this partition has been deleted; of another one its owner knows.
     fn is_gone(&self, job: JobId) -> bool {
-        self.is_mine(self.partition_of(job))
-            && self.jobs.get(&job).is_none_or(|entry| entry.row.deleted_at.is_some())
+        self.catalog.is_mine(self.catalog.partition_of(job))
+            && self.catalog.get(job).is_none_or(|entry| entry.is_deleted())
     }
 
     fn start_child(
@@ -64,8 +65,8 @@ impl Engine {
         param: Option<Arc<str>>,
         lineage: Lineage,
     ) {
-        let partition = self.partition_of(job);
-        if !self.is_mine(partition) {
+        let partition = self.catalog.partition_of(job);
+        if !self.catalog.is_mine(partition) {
             let id = self.new_id();
             let lineage = Some(lineage);
             self.commit.child_starts.push(ChildStart {

@@ -14,7 +14,7 @@ use super::{
         BackfillAnswer, ConnectAnswer, ExecutorFigures, LiveTask, OpenPage, SaveAnswer,
         StartAnswer, StopAnswer,
     },
-    directory::Directory,
+    catalog::Directory,
     keys::StartKey,
 };
 use crate::record::{ChildStart, JobRow, LifeId, Origin};
@@ -59,6 +59,33 @@ pub(crate) struct Connected {
     /// below it that this store has not handed out was handed out before the store was restored
     /// from a backup.
     pub(crate) highest: Option<AttemptId>,
+}
+
+impl Connected {
+    /// Why it cannot have a session beside that of the executor with the same name: each process needs
+    /// its own name, and connects over one address.
+    pub(crate) fn is_rejected_beside(
+        &self,
+        incarnation: &Incarnation,
+        link: u32,
+        address: &str,
+    ) -> Option<String> {
+        let name = &self.executor;
+        if *incarnation == self.incarnation {
+            return (link != self.link).then(|| {
+                format!(
+                    "executor `{name}` already has a session with this coordinator over another \
+                     address"
+                )
+            });
+        }
+        let from = if address.is_empty() { String::new() } else { format!(" from {address}") };
+        Some(format!(
+            "an executor named `{name}` of service `{}` is already connected{from}: give each \
+             process its own name",
+            self.service
+        ))
+    }
 }
 
 #[cfg(test)]

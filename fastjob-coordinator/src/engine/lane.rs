@@ -32,8 +32,8 @@ impl Engine {
     /// Whether a due attempt may go to an executor; if not, it waits for its turn or has ended.
     pub(super) fn let_through(&mut self, now: Now, attempt: AttemptId, out: &mut Effects) -> bool {
         let Some(open) = self.open.get(&attempt) else { return false };
-        let Some(entry) = self.jobs.get(&open.job) else { return false };
-        let block = entry.row.job.block;
+        let Some(entry) = self.catalog.get(open.job) else { return false };
+        let block = entry.job().block;
         if block.scope == BlockScope::Executor {
             return true;
         }
@@ -111,8 +111,8 @@ impl Engine {
 
     /// Lets through those whose turn it is by the job's rule as it is now.
     pub(super) fn advance_lane(&mut self, now: Now, job: JobId) {
-        let Some(entry) = self.jobs.get(&job) else { return };
-        let mut block = entry.row.job.block;
+        let Some(entry) = self.catalog.get(job) else { return };
+        let mut block = entry.job().block;
         if block.scope == BlockScope::Executor {
             // The rule was changed meanwhile: nothing waits for its turn here any more.
             block = Block { strategy: BlockStrategy::Parallel, max_running: u32::MAX, ..block };
@@ -142,8 +142,8 @@ impl Engine {
 
     /// Counts what is under way of a job whose rule holds across the cluster.
     pub(super) fn load_lane(&mut self, job: JobId) {
-        let Some(entry) = self.jobs.get(&job) else { return };
-        if entry.row.job.block.scope != BlockScope::Cluster {
+        let Some(entry) = self.catalog.get(job) else { return };
+        if entry.job().block.scope != BlockScope::Cluster {
             return;
         }
         for attempt in &entry.open {
@@ -155,6 +155,6 @@ impl Engine {
 
     /// Whether no other task may run while this attempt may.
     pub(super) fn is_exclusive(&self, job: JobId) -> bool {
-        self.jobs.get(&job).is_some_and(|entry| entry.row.job.block.is_exclusive())
+        self.catalog.get(job).is_some_and(|entry| entry.job().block.is_exclusive())
     }
 }

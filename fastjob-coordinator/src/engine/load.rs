@@ -1,26 +1,23 @@
 //! What the engine carries on from: jobs, and attempts that had not ended.
 
-use std::{collections::BTreeSet, sync::Arc};
-
 use fastjob_core::{AttemptState, Cause, JobId, shard::ShardStrategy};
 use jiff::Timestamp;
 
 use super::{
-    Engine,
+    Engine, JobEntry,
     plan::Round,
     spread::shard_state,
-    state::{JobEntry, More, Open, ShardAt, Spread, Step},
+    state::{More, Open, ShardAt, Spread, Step},
 };
-use crate::record::{EndedShard, JobRow, OpenAttempt, definition_bytes};
+use crate::record::{EndedShard, JobRow, OpenAttempt};
 
 impl Engine {
     pub(super) fn load_jobs(&mut self, rows: Vec<JobRow>, cursors: Vec<(JobId, Timestamp)>) {
         for row in rows {
-            self.next_job = self.next_job.max(self.config.id_from(row.id.0 + 1));
-            self.admit(row);
+            self.catalog.admit(row, self.watermark);
         }
         for (job, cursor) in cursors {
-            if let Some(entry) = self.jobs.get_mut(&job) {
+            if let Some(entry) = self.catalog.get_mut(job) {
                 entry.cursor = entry.cursor.max(cursor);
                 entry.has_stored_cursor = true;
             }
@@ -33,31 +30,31 @@ impl Engine {
             .map(|open| (open.task, open.job))
             .collect();
         for job in scheduled.into_values() {
-            if let Some(entry) = self.jobs.get_mut(&job) {
+            if let Some(entry) = self.catalog.get_mut(job) {
                 entry.scheduled += 1;
             }
         }
         for (attempt, open) in &self.open {
-            if let Some(entry) = self.jobs.get_mut(&open.job) {
+            if let Some(entry) = self.catalog.get_mut(open.job) {
                 entry.open.insert(*attempt);
             }
         }
-        for (id, entry) in &self.jobs {
-            if entry.row.deleted_at.is_some() && !entry.open.is_empty() {
-                self.chores.end_deleted(*id, entry.open.iter().copied().collect());
+        for (id, entry) in self.catalog.iter() {
+            if entry.is_deleted() && !entry.open.is_empty() {
+                self.chores.end_deleted(id, entry.open.iter().copied().collect());
             }
         }
-        for entry in self.jobs.values_mut() {
-            if entry.row.job.timetable.follows_the_last_end() && entry.scheduled == 0 {
+        for entry in self.catalog.entries_mut() {
+            if entry.job().timetable.follows_the_last_end() && entry.scheduled == 0 {
                 // Its next fire counts from its last end, which may be before what the others are
                 // planned up to; what was planned after that end would be open.
-                entry.cursor = entry.cursor.min(entry.row.anchor);
+                entry.cursor = entry.cursor.min(entry.anchor());
             }
         }
-        let ids: Vec<_> = self.jobs.keys().copied().collect();
+        let ids: Vec<_> = self.catalog.iter().map(|(id, _)| id).collect();
         let with_lane = |entry: &JobEntry| !entry.open.is_empty();
         for id in &ids {
-            if self.jobs.get(id).is_some_and(with_lane) {
+            if self.catalog.get(*id).is_some_and(with_lane) {
                 self.load_lane(*id);
             }
         }
@@ -68,8 +65,8 @@ impl Engine {
     /// What was due before `clock` and is on no executor may have been let through and returned: it
     /// does not replace what came after it.
     pub(super) fn load_returned(&mut self, clock: Option<Timestamp>) {
-        let replaces = |entry: &&JobEntry| entry.row.job.block.replaces_across_the_cluster();
-        for entry in self.jobs.values().filter(replaces) {
+        let replaces = |entry: &&JobEntry| entry.job().block.replaces_across_the_cluster();
+        for entry in self.catalog.iter().map(|(_, entry)| entry).filter(replaces) {
             for attempt in &entry.open {
                 if let Some(open) = self.open.get_mut(attempt)
                     && open.step == Step::NotDue
@@ -87,9 +84,9 @@ impl Engine {
     fn load_spreads(&mut self) {
         for (attempt, open) in &self.open {
             let sharded = self
-                .jobs
-                .get(&open.job)
-                .is_some_and(|entry| entry.row.job.shard != ShardStrategy::One)
+                .catalog
+                .get(open.job)
+                .is_some_and(|entry| entry.job().shard != ShardStrategy::One)
                 && open.more().wanted.is_none();
             if open.shard.total < 2 && !(sharded && open.shard.total == 1) {
                 continue;
@@ -114,7 +111,7 @@ impl Engine {
     /// Jobs of which people were told that they failed.
     pub(super) fn load_failing(&mut self, jobs: Vec<JobId>) {
         for job in jobs {
-            if let Some(entry) = self.jobs.get_mut(&job) {
+            if let Some(entry) = self.catalog.get_mut(job) {
                 entry.failing = true;
             }
         }
@@ -128,40 +125,6 @@ impl Engine {
                 *at = ShardAt::Ended { state: shard_state(state, number), result };
             }
         }
-    }
-
-    /// Takes a job in under its names.
-    pub(super) fn admit(&mut self, row: JobRow) {
-        let (id, job) = (row.id, Arc::clone(&row.job));
-        // A tombstone keeps its name until a living job takes it.
-        let key = (job.service.clone(), job.name.clone());
-        let taken = row.deleted_at.is_some()
-            && self.by_name.get(&key).is_some_and(|other| {
-                self.jobs.get(other).is_some_and(|other| other.row.deleted_at.is_none())
-            });
-        if !taken {
-            self.by_name.insert(key, id);
-        }
-        if row.deleted_at.is_none() {
-            self.parents.change(id, &[], &row.children);
-            let ids = self.by_bare_name.entry(job.name.clone()).or_default();
-            if !ids.contains(&id) {
-                ids.push(id);
-            }
-        }
-        self.job_bytes += definition_bytes(&job) as u64;
-        let entry = JobEntry {
-            row,
-            next_fire: None,
-            cursor: self.watermark,
-            lost_until: Timestamp::MIN,
-            has_stored_cursor: false,
-            memory: fastjob_core::route::Memory::default(),
-            open: BTreeSet::new(),
-            scheduled: 0,
-            failing: false,
-        };
-        self.jobs.insert(id, entry);
     }
 
     pub(super) fn load_open(&mut self, attempts: Vec<OpenAttempt>) {

@@ -19,15 +19,12 @@
 mod alarms;
 mod answer;
 mod cancel;
-mod chain;
+mod catalog;
 mod checkpoints;
 mod children;
 mod chores;
-mod directory;
 mod effect;
 mod event;
-mod family;
-mod job_quota;
 mod jobs;
 mod keys;
 mod lane;
@@ -58,7 +55,7 @@ mod tests;
 
 use std::{collections::BTreeSet, time::Duration};
 
-use fastjob_core::{AttemptId, ExecutorName, HandlerName, JobId, JobName, ServiceName, TaskId};
+use fastjob_core::{AttemptId, ExecutorName, HandlerName, JobId, ServiceName, TaskId};
 use jiff::Timestamp;
 use rand::{SeedableRng, rngs::SmallRng};
 
@@ -73,15 +70,8 @@ pub(crate) use self::{
         SaveMode, SessionId, Start, Switch, When,
     },
 };
-pub(crate) use self::{
-    chain::LINKS_MOST,
-    directory::Directory,
-    job_quota::JobQuota,
-    keys::StartKey,
-    quota::{Limits, OpenLimit},
-};
 use self::{
-    chain::Parents,
+    catalog::{Catalog, JobEntry},
     checkpoints::Checkpoints,
     chores::Chores,
     keys::Keys,
@@ -89,8 +79,13 @@ use self::{
     plan::Round,
     queues::{Due, Waiting},
     quota::Quota,
-    state::{After, JobEntry, Lane, Life, Open, Spread},
+    state::{After, Lane, Life, Open, Spread},
     timers::{Deadlines, Timers, Watched},
+};
+pub(crate) use self::{
+    catalog::{Directory, JobQuota, LINKS_MOST},
+    keys::StartKey,
+    quota::{Limits, OpenLimit},
 };
 use crate::record::{Commit, Lease, LifeId, Loaded};
 
@@ -166,15 +161,7 @@ pub(crate) struct Engine {
     ids_until: i64,
     /// Every fire up to here is planned.
     watermark: Timestamp,
-    jobs: IdMap<JobId, JobEntry>,
-    /// Of the definitions of all jobs.
-    job_bytes: u64,
-    by_name: Map<(ServiceName, JobName), JobId>,
-    by_bare_name: Map<JobName, Vec<JobId>>,
-    parents: Parents,
-    /// Jobs of other partitions, while a command runs that needs them.
-    directory: Directory,
-    next_job: i64,
+    catalog: Catalog,
     /// The next fire of each job.
     fires: BTreeSet<(Timestamp, JobId)>,
     /// The planning that is under way.
@@ -244,13 +231,7 @@ impl Engine {
             next_id: config.id_from(loaded.ids_until),
             ids_until: loaded.ids_until.max(1),
             watermark: loaded.watermark.unwrap_or(now.wall),
-            jobs: IdMap::default(),
-            job_bytes: 0,
-            by_name: Map::default(),
-            by_bare_name: Map::default(),
-            next_job: config.id_from(1),
-            parents: Parents::default(),
-            directory: Directory::default(),
+            catalog: Catalog::new(config),
             fires: BTreeSet::new(),
             round: Round::default(),
             descendants: Limits::default().descendants,
@@ -330,9 +311,9 @@ impl Engine {
             Event::JobsRemoved { jobs, before } => self.forget_jobs(&jobs, before),
             Event::Command(command) => self.command(now, command, out),
             Event::CommandWith(directory, command) => {
-                self.directory = directory;
+                self.catalog.set_others(directory);
                 self.command(now, command, out);
-                self.directory = Directory::default();
+                self.catalog.set_others(Directory::default());
             }
         }
         if self.commit.planned.len() + self.commit.ended.len() >= COMMIT_ROWS {

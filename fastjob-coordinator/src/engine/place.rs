@@ -54,8 +54,7 @@ impl Outgoing {
 impl Engine {
     /// Picks an executor for an attempt.
     pub(super) fn pick(&mut self, now: Now, open: &Open, sure: Sure) -> Option<LifeId> {
-        let entry = self.jobs.get_mut(&open.job)?;
-        let job = &entry.row.job;
+        let (job, memory) = self.catalog.get_mut(open.job)?.with_memory();
         let group = self.groups.get(&(job.service.clone(), job.handler.clone()))?;
         let filter = match &job.shard {
             ShardStrategy::Dynamic(filter) => Some(filter),
@@ -91,9 +90,8 @@ impl Engine {
         }
         let ask = Ask { job: open.job, avoid: open.more().avoid.as_ref() };
         let dice = &mut self.dice;
-        let index =
-            route::pick(&job.route, ask, &candidates, &entry.memory, |n| dice.random_range(0..n))?;
-        entry.memory.given(&job.route, &candidates, index);
+        let index = route::pick(&job.route, ask, &candidates, memory, |n| dice.random_range(0..n))?;
+        memory.given(&job.route, &candidates, index);
         lives.get(index).copied()
     }
 
@@ -200,8 +198,8 @@ impl Engine {
     ) {
         self.watch_start(now, attempt);
         let Some(open) = self.open.get(&attempt) else { return };
-        let deleted = |entry: &super::JobEntry| entry.row.deleted_at.is_some();
-        if self.jobs.get(&open.job).is_some_and(deleted) {
+        let deleted = |entry: &super::JobEntry| entry.is_deleted();
+        if self.catalog.get(open.job).is_some_and(deleted) {
             let message = "its job was deleted".to_owned();
             return self.end_here(now, attempt, End::Stopped, Some(message));
         }
@@ -212,8 +210,8 @@ impl Engine {
             return;
         }
         let Some(open) = self.open.get(&attempt) else { return };
-        let Some(entry) = self.jobs.get(&open.job) else { return };
-        let job = &entry.row.job;
+        let Some(entry) = self.catalog.get(open.job) else { return };
+        let job = entry.job();
         let hosts = |life: &Life| life.is_live() && life.hosts(&job.service, &job.handler);
         let bound = open.more().bound.filter(|life| self.lives.get(life).is_some_and(hosts));
         let only = open.more().wanted.as_ref().or(job.route.names());
@@ -262,7 +260,7 @@ impl Engine {
         open.state = AttemptState::Planned;
         open.started_at = None;
         let job = open.job;
-        if self.jobs.get(&job).is_some_and(|it| it.row.job.block.replaces_across_the_cluster()) {
+        if self.catalog.get(job).is_some_and(|it| it.job().block.replaces_across_the_cluster()) {
             // Others may have been let through meanwhile, and are not to be replaced by it.
             open.more_mut().was_placed = true;
         }
@@ -320,7 +318,7 @@ impl Engine {
             let Some(open) = self.open.get(&attempt) else { continue };
             let (Step::Placing, Some(id)) = (open.step, open.life) else { continue };
             // In the meantime its executor may leave, and its job may have another handler.
-            let job = self.jobs.get(&open.job).map(|entry| &entry.row.job);
+            let job = self.catalog.job(open.job);
             let fits = |life: &Life| {
                 life.is_live() && job.is_some_and(|job| life.hosts(&job.service, &job.handler))
             };
@@ -335,7 +333,7 @@ impl Engine {
     fn send(&mut self, attempt: AttemptId, id: LifeId, outgoing: &mut Outgoing, out: &mut Effects) {
         let Some(session) = self.lives.get(&id).and_then(|life| life.session) else { return };
         let Some(open) = self.open.get_mut(&attempt) else { return };
-        let Some(entry) = self.jobs.get(&open.job) else { return };
+        let Some(entry) = self.catalog.get(open.job) else { return };
         let Some(state) = attempt::next(open.state, AttemptEvent::Dispatched) else { return };
         open.state = state;
         let start = StartAttempt {
@@ -343,7 +341,7 @@ impl Engine {
             created_at: open.created_at,
             task: open.task,
             job_id: open.job,
-            job: std::sync::Arc::clone(&entry.row.job),
+            job: std::sync::Arc::clone(entry.job()),
             number: open.number,
             shard: open.shard,
             cause: open.cause,

@@ -39,7 +39,7 @@ pub(super) struct Round {
     unscheduled: Vec<JobId>,
     /// Up to here every fire is to be planned, while a round is not complete.
     until: Option<Timestamp>,
-    /// The jobs of which this round has planned fires.
+    /// The jobs of which this round has planned fires, each once.
     reached: Vec<JobId>,
 }
 
@@ -158,7 +158,8 @@ impl Engine {
     /// misfire is planned up to the present, which may be past the end of a round that took long.
     fn keep_cursors_beyond(&mut self, planned: Timestamp) {
         for job in std::mem::take(&mut self.round.reached) {
-            let Some(entry) = self.jobs.get_mut(&job) else { continue };
+            let Some(entry) = self.catalog.get_mut(job) else { continue };
+            entry.is_in_round = false;
             if entry.cursor > planned {
                 entry.has_stored_cursor = true;
                 self.commit.cursors.push((job, entry.cursor));
@@ -169,7 +170,7 @@ impl Engine {
     /// Plans the fires of a job that was saved, as far as those of the others are planned: they are
     /// durable with the job itself.
     pub(super) fn plan_up_to_watermark(&mut self, now: Now, id: JobId) {
-        while let Some(fire_at) = self.jobs.get(&id).and_then(|entry| entry.next_fire)
+        while let Some(fire_at) = self.catalog.get(id).and_then(|entry| entry.next_fire)
             && fire_at <= self.watermark
         {
             self.fire(now, id, fire_at);
@@ -178,12 +179,15 @@ impl Engine {
 
     /// Plans a fire, or what is to follow from missed ones; how many tasks that made.
     fn fire(&mut self, now: Now, id: JobId, fire_at: Timestamp) -> usize {
-        let Some(entry) = self.jobs.get_mut(&id) else {
+        let Some(entry) = self.catalog.get_mut(id) else {
             self.fires.remove(&(fire_at, id));
             return 0;
         };
-        let due_at = entry.row.job.timetable.due_at(id, fire_at);
-        let made = if entry.row.job.timetable.excludes(fire_at) {
+        if !std::mem::replace(&mut entry.is_in_round, true) {
+            self.round.reached.push(id);
+        }
+        let due_at = entry.job().timetable.due_at(id, fire_at);
+        let made = if entry.job().timetable.excludes(fire_at) {
             // Not a fire: the last look ended here.
             entry.cursor = fire_at;
             0
@@ -195,21 +199,20 @@ impl Engine {
             self.new_task(now, NewTask { fire_at: Some(fire_at), ..new });
             1
         };
-        self.round.reached.push(id);
         self.schedule_next(id);
         made
     }
 
     fn misfire(&mut self, now: Now, id: JobId) -> usize {
-        let Some(entry) = self.jobs.get_mut(&id) else { return 0 };
-        let job = Arc::clone(&entry.row.job);
-        let anchor = entry.row.anchor;
+        let Some(entry) = self.catalog.get_mut(id) else { return 0 };
+        let job = Arc::clone(entry.job());
+        let anchor = entry.anchor();
         let (plan, from) =
             misfire::plan(job.misfire, id, &job.timetable, anchor, entry.cursor, now.wall);
         entry.cursor = from;
         if plan.made_up.is_empty() && job.timetable.follows_the_last_end() {
             // There will be no end to count from.
-            entry.row.anchor = now.wall;
+            entry.set_anchor(now.wall);
             entry.cursor = now.wall;
             self.commit.anchors.push((id, now.wall));
         }
@@ -274,12 +277,12 @@ impl Engine {
             self.skip_task(now, task, new, over);
             return task;
         }
-        let Some(entry) = self.jobs.get_mut(&new.job) else { return task };
+        let Some(entry) = self.catalog.get_mut(new.job) else { return task };
         if matches!(new.cause, Cause::Schedule | Cause::Misfire) {
             entry.scheduled += 1;
         }
         // Who asks for one executor asks for one shard.
-        let spreads = entry.row.job.shard != ShardStrategy::One && new.wanted.is_none();
+        let spreads = entry.job().shard != ShardStrategy::One && new.wanted.is_none();
         let has_more = new.due_in.is_some() || new.wanted.is_some() || new.lineage.is_some();
         let NewTask { due_in, wanted, lineage, .. } = new;
         let more = More { due_in, wanted, lineage, ..More::default() };
@@ -343,7 +346,7 @@ impl Engine {
             state: AttemptState::Planned,
             task_state: open.task_state,
         });
-        if let Some(entry) = self.jobs.get_mut(&open.job) {
+        if let Some(entry) = self.catalog.get_mut(open.job) {
             entry.open.insert(attempt);
         }
         match self.spreads.get_mut(&open.task) {
@@ -369,18 +372,18 @@ impl Engine {
 
     /// Finds the next fire of a job and remembers it.
     pub(super) fn schedule_next(&mut self, id: JobId) {
-        let Some(entry) = self.jobs.get_mut(&id) else { return };
+        let Some(entry) = self.catalog.get_mut(id) else { return };
         if let Some(before) = entry.next_fire.take() {
             self.fires.remove(&(before, id));
         }
-        let job = &entry.row.job;
-        if !job.enabled || entry.row.deleted_at.is_some() {
+        let job = entry.job();
+        if !job.enabled || entry.is_deleted() {
             return;
         }
         if job.timetable.follows_the_last_end() && entry.scheduled > 0 {
             return; // the end of that task will set the next fire
         }
-        entry.next_fire = match job.timetable.look_after(entry.cursor, entry.row.anchor) {
+        entry.next_fire = match job.timetable.look_after(entry.cursor, entry.anchor()) {
             // Excluded instants do not fire; there the search continues.
             Next::Fire(at) | Next::LookAgain(at) => Some(at),
             Next::Never => None,
@@ -401,7 +404,7 @@ impl Engine {
         if open.more().deadlines.earliest().is_some() {
             self.timers.cancel(Watched::Attempt(attempt));
         }
-        if let Some(entry) = self.jobs.get_mut(&open.job) {
+        if let Some(entry) = self.catalog.get_mut(open.job) {
             entry.open.remove(&attempt);
         }
         Some(open)

@@ -205,14 +205,14 @@ impl Engine {
             Some(first) => format!("{first}; {note}"),
             None => note,
         };
-        if let Some(entry) = self.jobs.get_mut(&new.job)
-            && entry.row.job.timetable.follows_the_last_end()
+        if let Some(entry) = self.catalog.get_mut(new.job)
+            && entry.job().timetable.follows_the_last_end()
             && let Some(fire_at) = new.fire_at
         {
             // There will be no end to count from; the fire may have been planned ahead.
-            entry.row.anchor = entry.row.anchor.max(now.wall).max(fire_at);
-            entry.cursor = entry.cursor.max(entry.row.anchor);
-            self.commit.anchors.push((new.job, entry.row.anchor));
+            entry.set_anchor(entry.anchor().max(now.wall).max(fire_at));
+            entry.cursor = entry.cursor.max(entry.anchor());
+            self.commit.anchors.push((new.job, entry.anchor()));
         }
         self.tell_missed(now, new.job, task, &note);
         self.commit.planned.push(NewAttempt {

@@ -8,7 +8,7 @@ use fastjob_core::JobId;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Engine, Now};
-use crate::record::{LifeId, definition_bytes};
+use crate::record::LifeId;
 
 /// A deleted job that code declares is dated at most this often.
 const DATED_EVERY: SignedDuration = SignedDuration::from_hours(24);
@@ -16,29 +16,17 @@ const DATED_EVERY: SignedDuration = SignedDuration::from_hours(24);
 impl Engine {
     /// Code declares a job that was deleted: it is remembered for another retention.
     pub(super) fn declared_again(&mut self, now: Now, job: JobId) {
-        let Some(entry) = self.jobs.get_mut(&job) else { return };
-        if now.wall.duration_since(entry.row.updated_at) >= DATED_EVERY {
-            entry.row.updated_at = now.wall;
-            self.commit.jobs.push(entry.row.clone());
+        let Some(entry) = self.catalog.get_mut(job) else { return };
+        if now.wall.duration_since(entry.row().updated_at) >= DATED_EVERY {
+            entry.date(now.wall);
+            self.commit.jobs.push(entry.row().clone());
         }
     }
 
     /// The store has removed these deleted jobs, which were dated before `before`. One that code
     /// has declared since then is on its way back to the store.
     pub(super) fn forget_jobs(&mut self, removed: &[JobId], before: Timestamp) {
-        for id in removed {
-            let Some(entry) = self.jobs.get(id) else { continue };
-            if entry.row.deleted_at.is_none() || entry.row.updated_at >= before {
-                continue;
-            }
-            let job = &entry.row.job;
-            let key = (job.service.clone(), job.name.clone());
-            if self.by_name.get(&key) == Some(id) {
-                self.by_name.remove(&key);
-            }
-            self.job_bytes -= definition_bytes(job) as u64;
-            self.jobs.remove(id);
-        }
+        removed.iter().for_each(|id| self.catalog.forget(*id, before));
     }
 
     /// The lives that attempts may be placed on. The sweep leaves them alone.

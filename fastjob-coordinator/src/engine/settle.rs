@@ -116,7 +116,7 @@ impl Engine {
         self.leave_lane(now, open.job, attempt);
         if let (End::Failed(_), Some(fire_at)) = (outcome.end, open.fire_at)
             && fire_at > now.wall
-            && let Some(entry) = self.jobs.get_mut(&open.job)
+            && let Some(entry) = self.catalog.get_mut(open.job)
         {
             entry.lost_until = entry.lost_until.max(fire_at);
         }
@@ -208,8 +208,8 @@ impl Engine {
         if !reason.is_retryable() || self.task_state(open) == TaskState::Stopping {
             return None;
         }
-        let entry = self.jobs.get(&open.job).filter(|entry| entry.row.deleted_at.is_none())?;
-        let job = &entry.row.job;
+        let entry = self.catalog.get(open.job).filter(|entry| !entry.is_deleted())?;
+        let job = entry.job();
         // The others of its task run on or have ended: a shard does not fail with its executor.
         let moves = end == End::Failed(FailReason::ExecutorLost)
             && job.shard != ShardStrategy::One
@@ -253,13 +253,13 @@ impl Engine {
         if !matches!(open.cause, Cause::Schedule | Cause::Misfire) {
             return;
         }
-        let Some(entry) = self.jobs.get_mut(&open.job) else { return };
+        let Some(entry) = self.catalog.get_mut(open.job) else { return };
         entry.scheduled = entry.scheduled.saturating_sub(1);
-        if entry.row.job.timetable.follows_the_last_end() && entry.scheduled == 0 {
+        if entry.job().timetable.follows_the_last_end() && entry.scheduled == 0 {
             // No fire follows at the same instant, also if this one was lost before it was due.
             let end = open.fire_at.map_or(now.wall, |fire_at| fire_at.max(now.wall));
-            entry.row.anchor = entry.row.anchor.max(end);
-            let anchor = entry.row.anchor;
+            entry.set_anchor(entry.anchor().max(end));
+            let anchor = entry.anchor();
             // Nothing is planned beyond the anchor: the watermark may be.
             entry.cursor = entry.cursor.min(anchor);
             self.commit.anchors.push((open.job, anchor));

@@ -38,7 +38,9 @@ impl Engine {
         };
         let after = self.in_flight.values().map(|commit| commit.after.len());
         let lanes = self.lanes.values().map(|lane| lane.active.len() + lane.queue.len());
-        let (open, jobs, lives) = (self.open.len(), self.jobs.len(), self.lives.len());
+        let (jobs, names) = self.catalog.sizes();
+        let of_jobs = self.catalog.iter().map(|(_, entry)| entry.open.len());
+        let (open, lives) = (self.open.len(), self.lives.len());
         // What a chore is about may be over by the time it gets there.
         let chores = 32 + 2 * (open + jobs + lives);
         Sizes {
@@ -50,7 +52,7 @@ impl Engine {
                 ("timers", self.timers.len(), open + lives),
                 ("waiting attempts", self.waiting.len(), open),
                 ("due attempts", self.due.len(), open),
-                ("open attempts of jobs", self.jobs.values().map(|job| job.open.len()).sum(), open),
+                ("open attempts of jobs", of_jobs.sum(), open),
                 ("lanes", self.lanes.len(), jobs),
                 ("attempts in lanes", lanes.sum(), open),
                 (
@@ -62,7 +64,7 @@ impl Engine {
                 ("spread tasks", self.spreads.len(), open),
                 ("chores", self.chores.len(), chores),
                 ("jobs in the round", self.round.len(), 2 * jobs),
-                ("names", self.by_bare_name.len(), jobs),
+                ("names", names, jobs),
                 ("fires", self.fires.len(), jobs),
                 ("sessions and seats", self.sessions.len() + self.seats.len(), 2 * lives),
                 ("lives in groups", self.groups.values().map(Vec::len).sum(), lives),

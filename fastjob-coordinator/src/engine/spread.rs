@@ -28,8 +28,8 @@ pub(super) struct Layout(Vec<Option<LifeId>>);
 impl Engine {
     /// Lays a task of the job out over the executors that are there now.
     pub(super) fn layout(&self, now: Now, job: fastjob_core::JobId) -> Result<Layout, NoSpread> {
-        let Some(entry) = self.jobs.get(&job) else { return Err(NoSpread::Nobody) };
-        let job = &entry.row.job;
+        let Some(entry) = self.catalog.get(job) else { return Err(NoSpread::Nobody) };
+        let job = entry.job();
         let group = self.groups.get(&(job.service.clone(), job.handler.clone()));
         let lives: Vec<_> = group
             .into_iter()
@@ -92,7 +92,7 @@ impl Engine {
             // Its row is there already: only its place and its shard are new.
             self.promise(&mut shard, life);
             self.commit.placed.push(Placed { attempt, life });
-            if let Some(entry) = self.jobs.get_mut(&shard.job) {
+            if let Some(entry) = self.catalog.get_mut(shard.job) {
                 entry.open.insert(attempt);
             }
             self.enter(attempt, shard);
@@ -116,7 +116,7 @@ impl Engine {
         if let Some(more) = &mut more {
             more.deadlines = Deadlines::NONE;
         }
-        let bound = self.jobs.get(&open.job).is_some_and(|entry| entry.row.job.shard.is_bound());
+        let bound = self.catalog.get(open.job).is_some_and(|entry| entry.job().shard.is_bound());
         if bound && life.is_some() {
             more.get_or_insert_default().bound = life;
         }

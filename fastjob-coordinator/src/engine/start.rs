@@ -12,7 +12,7 @@ use super::{
 
 impl Engine {
     pub(super) fn start(&mut self, now: Now, ask: Start) -> StartAnswer {
-        let job = self.resolve(&ask.job)?;
+        let job = self.catalog.resolve(&ask.job)?;
         let looked_at = ask.key.as_ref().map(|key| key.looked_at);
         let key = ask.key.map(|key| (job, key.text));
         if let Some((key, looked_at)) = key.as_ref().zip(looked_at) {
@@ -44,16 +44,16 @@ impl Engine {
     }
 
     pub(super) fn backfill(&mut self, now: Now, ask: Backfill) -> BackfillAnswer {
-        let id = self.resolve(&ask.job)?;
-        let Some(entry) = self.jobs.get(&id) else {
+        let id = self.catalog.resolve(&ask.job)?;
+        let Some(entry) = self.catalog.get(id) else {
             return Err(JobRefused::Unknown(ask.job.0));
         };
         let until = ask.until.min(now.wall);
         let fires = entry
-            .row
+            .row()
             .job
             .timetable
-            .fires_between(ask.from, until, entry.row.anchor, ask.most as usize)
+            .fires_between(ask.from, until, entry.anchor(), ask.most as usize)
             .map_err(|why| JobRefused::NoBackfill(why.to_string()))?;
         self.quota.admit(fires.fires.len(), None)?;
         let mut tasks = Vec::with_capacity(fires.fires.len());

@@ -1,15 +1,11 @@
 //! What the engine remembers of jobs, open attempts and executors.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use fastjob_core::{
     AttemptId, AttemptState, Cause, ExecutorName, HandlerName, Incarnation, JobId, Progress,
     ServiceName, Shard, TaskId, TaskState,
-    route::{self, Figures, Smoothed},
+    route::{Figures, Smoothed},
 };
 use jiff::Timestamp;
 
@@ -20,29 +16,7 @@ use super::{
     queues::Fifo,
     timers::Deadlines,
 };
-use crate::record::{JobRow, LifeId, LifeRow, Lineage};
-
-/// A job and where its schedule is.
-#[derive(Debug)]
-pub(crate) struct JobEntry {
-    pub(crate) row: JobRow,
-    /// Its entry among the fires.
-    pub(crate) next_fire: Option<Timestamp>,
-    /// Every fire of it up to here is planned.
-    pub(crate) cursor: Timestamp,
-    /// The latest fire that failed before its instant, lost with an executor that may have run it:
-    /// it is not planned again.
-    pub(crate) lost_until: Timestamp,
-    /// Whether the store keeps a cursor of its own for it, beside the watermark.
-    pub(crate) has_stored_cursor: bool,
-    pub(crate) memory: route::Memory,
-    /// Its open attempts.
-    pub(crate) open: BTreeSet<AttemptId>,
-    /// Its open tasks that its schedule started.
-    pub(crate) scheduled: u32,
-    /// Whether people were told that it failed, and not yet that it recovered.
-    pub(crate) failing: bool,
-}
+use crate::record::{LifeId, LifeRow, Lineage};
 
 /// An attempt that has not ended, with what is needed of its task.
 #[derive(Debug)]

@@ -97,22 +97,7 @@ impl Engine {
     /// Why the seat cannot be had, if another process or another address of the same one has it.
     fn is_taken(&self, id: LifeId, new: &Connected) -> Option<String> {
         let life = self.lives.get(&id).filter(|life| life.session.is_some())?;
-        if life.incarnation == new.incarnation {
-            return (life.link != new.link).then(|| {
-                format!(
-                    "executor `{}` has a session with this coordinator over another of its \
-                     addresses",
-                    new.executor
-                )
-            });
-        }
-        Some(format!(
-            "an executor named `{}` of service `{}` is connected already{}: give each process a \
-             name of its own",
-            new.executor,
-            new.service,
-            if life.address.is_empty() { String::new() } else { format!(" from {}", life.address) }
-        ))
+        new.is_rejected_beside(&life.incarnation, life.link, &life.address)
     }
 
     fn new_life(&mut self, now: Now, new: &Connected) -> LifeId {
@@ -157,7 +142,7 @@ impl Engine {
         }
         let mut declared = Declared::default();
         for job in new.jobs {
-            if self.has_new_children(&job) {
+            if self.catalog.has_new_children(&job) {
                 declared.parents.push(job);
                 continue;
             }
@@ -264,8 +249,8 @@ impl Engine {
     /// Waits for the end of an attempt whose job has a time limit.
     fn await_end(&mut self, now: Now, attempt: AttemptId) {
         let Some(open) = self.open.get(&attempt) else { return };
-        let Some(entry) = self.jobs.get(&open.job) else { return };
-        let job = &entry.row.job;
+        let Some(entry) = self.catalog.get(open.job) else { return };
+        let job = entry.job();
         if let Some(timeout) = job.timeout {
             let at = now.uptime.saturating_add(timeout + job.grace + SLACK);
             // Executors say again what they have started: that does not restart the wait.
@@ -278,8 +263,8 @@ impl Engine {
     /// Waits for the end of an attempt that was told to stop.
     pub(super) fn await_stop(&mut self, now: Now, attempt: AttemptId) {
         let Some(open) = self.open.get(&attempt) else { return };
-        let Some(entry) = self.jobs.get(&open.job) else { return };
-        let at = now.uptime.saturating_add(entry.row.job.grace + SLACK);
+        let Some(entry) = self.catalog.get(open.job) else { return };
+        let at = now.uptime.saturating_add(entry.job().grace + SLACK);
         self.set_deadline(attempt, |deadlines| deadlines.ends = Some(at));
     }
 

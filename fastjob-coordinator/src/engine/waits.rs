@@ -20,8 +20,8 @@ impl Engine {
     /// Lets an attempt wait for an executor, for as long as its job allows.
     pub(super) fn wait(&mut self, now: Now, attempt: AttemptId) {
         let Some(open) = self.open.get(&attempt) else { return };
-        let Some(entry) = self.jobs.get(&open.job) else { return };
-        let job = &entry.row.job;
+        let Some(entry) = self.catalog.get(open.job) else { return };
+        let job = entry.job();
         let bound = open.more().bound.and_then(|life| self.lives.get(&life));
         let hosts = |life: &&Life| life.is_live() && life.hosts(&job.service, &job.handler);
         let bound = bound.filter(hosts).map(|life| &life.executor);
@@ -82,7 +82,7 @@ impl Engine {
 
     /// The attempts of a job that wait for an executor look for one again, as the job is now.
     pub(super) fn wait_again(&mut self, job: JobId) {
-        let Some(entry) = self.jobs.get(&job) else { return };
+        let Some(entry) = self.catalog.get(job) else { return };
         let waits =
             |id: &AttemptId| self.open.get(id).is_some_and(|open| open.step == Step::Waiting);
         let waiting = entry.open.iter().copied().filter(waits).collect();
@@ -107,8 +107,8 @@ impl Engine {
         if open.step != Step::Waiting {
             return;
         }
-        let Some(entry) = self.jobs.get(&open.job) else { return };
-        let job = &entry.row.job;
+        let Some(entry) = self.catalog.get(open.job) else { return };
+        let job = entry.job();
         let waited = fastjob_core::duration::to_text(job.no_executor);
         let hosts = self.groups.get(&(job.service.clone(), job.handler.clone()));
         let only = open.more().wanted.as_ref().or(job.route.names());

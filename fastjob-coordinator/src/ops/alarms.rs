@@ -1,11 +1,11 @@
-//! Alarms: those of the past, which channels there are, and whether one works.
+//! Alarms: listing past alarms and channels, and testing a channel.
 
 use fastjob_core::ChannelName;
 
 use super::{AlarmView, ChannelView, Error, Ops, Page, Tested, jobs::page};
 use crate::store::{AlarmFilter, PastAlarm};
 
-/// Which alarms to list, as the caller wrote it.
+/// The filters of a list of alarms, as the caller wrote them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ListAlarms {
     pub(crate) job: Option<String>,
@@ -15,14 +15,14 @@ pub(crate) struct ListAlarms {
 }
 
 impl Ops {
-    /// Alarms and what became of them, newest first; one for each channel they go to.
+    /// Alarms and their delivery states, newest first; one item per channel.
     pub(crate) async fn list_alarms(&self, ask: ListAlarms) -> Result<Page<AlarmView>, Error> {
         let limit = page(ask.limit)?;
         let job = match &ask.job {
             Some(path) => Some(self.find(path).await?.id),
             None => None,
         };
-        // It may be one that is no longer configured.
+        // The channel may no longer be configured.
         let channel = ask
             .channel
             .map(|text| text.parse::<ChannelName>().map_err(|err| Error::invalid("channel", err)))

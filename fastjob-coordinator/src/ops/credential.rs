@@ -1,9 +1,9 @@
-//! How nodes of a cluster know each other: by the cluster's key, which is in their store.
+//! How nodes of a cluster authenticate each other: with the cluster's key, which is in their store.
 //!
-//! The key is never sent. A question carries a MAC of what is asked, of the node that asks and of the
-//! one that is asked; the answer carries a MAC of what is answered to which question. So whoever
-//! listens at the address of a node that has ended learns nothing that another node would accept, and
-//! cannot answer in its place. A question is accepted once.
+//! The key is never sent. A request has a MAC over its content, its sender and its recipient; the
+//! response has a MAC over its content and the request. So a process that listens at the address of
+//! a node that has ended learns nothing that another node would accept, and cannot answer in its
+//! place. A request is accepted once.
 
 use std::{
     collections::HashMap,
@@ -16,27 +16,27 @@ use sha2::{Digest, Sha256};
 
 use crate::store::{ClusterKey, NodeId, hex, unhex};
 
-/// The header of a question and of its answer.
+/// The header of a request and of its response.
 pub(crate) const HEADER: &str = "fastjob-node";
-/// The form of what is in it.
+/// The version of the header's format.
 const FORM: &str = "1";
-/// Most nodes that are remembered to have asked.
+/// Maximum number of remembered senders.
 const ASKERS: usize = 1_024;
-/// How far behind the latest question of a node another one may arrive. A node never has so many
-/// under way to another. In words of 64.
+/// How far out of order a sender's requests may arrive. A node never has so many in flight to
+/// another. Stored in words of 64 bits.
 const WINDOW: u64 = 65_536;
 const WORDS: usize = 1_024;
 
-/// What a node proves itself with, and recognizes others by.
+/// The credential that a node authenticates itself and other nodes with.
 pub(crate) struct Credential {
     key: ClusterKey,
     me: NodeId,
-    /// The number of the next question to each node.
+    /// The number of the next request to each node.
     asked: Mutex<HashMap<NodeId, u64>>,
     askers: Mutex<Askers>,
 }
 
-/// A question that a node of the cluster asks this one. The body is still to be compared.
+/// An authenticated request of another node. Its body has yet to be compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Question {
     from: NodeId,
@@ -44,20 +44,20 @@ pub(crate) struct Question {
     body: [u8; 32],
 }
 
-/// Why a question is not accepted.
+/// Why a request is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NotOfCluster {
     #[error(
-        "only nodes of this cluster may call this, with the cluster's credential: a token is not \
-         one, and a node of another release has another one"
+        "only nodes of this cluster may call this, with the cluster's credential: a token does not \
+         suffice, and nodes of other releases have a different credential"
     )]
     Missing,
     #[error(
-        "the credential is not this cluster's, or is for another node: nodes share one store, and \
-         the address of each has to lead to it alone"
+        "the credential is of another cluster, or for another node: all nodes must use the same \
+         store, and the address of each must lead to that node only"
     )]
     Wrong,
-    #[error("this question was asked before")]
+    #[error("this request was sent before")]
     Repeated,
 }
 
@@ -66,13 +66,13 @@ impl Credential {
         Self { key, me, asked: Mutex::default(), askers: Mutex::default() }
     }
 
-    /// Of a node of a cluster of its own.
+    /// For a node of a new cluster.
     #[cfg(test)]
     pub(crate) fn of_tests(me: &str) -> Self {
         Self::new(ClusterKey::random(), NodeId(me.to_owned()))
     }
 
-    /// What goes with a question to the node `to`, and what its answer will be checked by.
+    /// The header of a request to the node `to`, and the state to verify its response with.
     pub(crate) fn ask(&self, to: &NodeId, path: &str, body: &[u8]) -> (String, Asked) {
         let number = self.next_number(to);
         let question = Question { from: self.me.clone(), number, body: digest(body) };
@@ -87,8 +87,8 @@ impl Credential {
             *next += 1;
             return *next;
         }
-        // Nodes that have ended are not asked again: so many live at once nowhere. Numbers that begin
-        // again would be refused.
+        // Clearing is safe: no cluster has so many live nodes, and ended nodes get no more
+        // requests. Numbers never restart, because the recipient would reject them as replays.
         let first = asked.values().max().map_or(0, |last| last + 1);
         if asked.len() >= ASKERS {
             asked.clear();
@@ -97,7 +97,7 @@ impl Credential {
         first
     }
 
-    /// Reads what came with a question to this node.
+    /// Verifies the header of a request to this node.
     pub(crate) fn accept(
         &self,
         path: &str,
@@ -123,13 +123,13 @@ impl Credential {
         }
     }
 
-    /// What goes with the answer to a question.
+    /// The header of the response to a request.
     pub(crate) fn answer(&self, question: &Question, answer: &[u8]) -> String {
         let mac = question.answer_mac(&self.key, &self.me, answer).finalize().into_bytes();
         format!("{FORM} {}", hex(&mac))
     }
 
-    /// Whether an answer is the asked node's.
+    /// Whether a response is from the node that the request was for.
     pub(super) fn is_answer(&self, asked: &Asked, header: &[u8], answer: &[u8]) -> bool {
         let mac = std::str::from_utf8(header).ok().and_then(|text| text.strip_prefix(FORM));
         let mac = mac.and_then(|text| unhex::<32>(text.strip_prefix(' ')?));
@@ -142,7 +142,7 @@ impl Credential {
         &self.me.0
     }
 
-    /// Marks a nonce that a node gives an executor as the cluster's.
+    /// The MAC that marks a nonce for an executor as issued by the cluster.
     pub(super) fn nonce_mac(&self, node: &str, nonce: &[u8]) -> Vec<u8> {
         mac(&self.key, &[b"executor nonce", node.as_bytes(), nonce])
             .finalize()
@@ -150,14 +150,14 @@ impl Credential {
             .to_vec()
     }
 
-    /// Whether a nonce was marked by a node of the cluster.
+    /// Whether a nonce was issued by a node of the cluster.
     pub(super) fn is_nonce_mac(&self, node: &str, nonce: &[u8], given: &[u8]) -> bool {
         let expected = mac(&self.key, &[b"executor nonce", node.as_bytes(), nonce]);
         expected.verify_slice(given).is_ok()
     }
 }
 
-/// A question on its way.
+/// A request in flight.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     to: NodeId,
@@ -165,7 +165,7 @@ pub(crate) struct Asked {
 }
 
 impl Question {
-    /// Whether `body` is what was asked.
+    /// Whether `body` is the body of the request.
     pub(crate) fn has(&self, body: &[u8]) -> bool {
         self.body == digest(body)
     }
@@ -181,31 +181,31 @@ impl Question {
     }
 }
 
-/// The nodes that have asked, and what they asked lately.
+/// The senders, and which of their recent requests have arrived.
 #[derive(Debug, Default)]
 struct Askers {
     by_node: HashMap<NodeId, Seen>,
-    /// Counts all questions.
+    /// Counts all requests.
     now: u64,
 }
 
-/// Which questions of a node have come.
+/// Which requests of a node have arrived.
 #[derive(Debug)]
 struct Seen {
     /// The number after the highest.
     next: u64,
-    /// A bit for each number of the window that ends there.
+    /// One bit per number of the window that ends before `next`.
     window: Vec<u64>,
-    /// When it asked last.
+    /// When its last request arrived.
     last: u64,
 }
 
 impl Askers {
-    /// Notes a question; `false` if it came before, or is too old to tell.
+    /// Records a request; `false` if it is a replay, or too old to know.
     fn is_new(&mut self, question: &Question) -> bool {
         self.now += 1;
         if !self.by_node.contains_key(&question.from) && self.by_node.len() >= ASKERS {
-            // Each is a life of a process that knew the key: so many are there only after years.
+            // Each sender is one run of a process that had the key, so this takes years to reach.
             let oldest = self.by_node.iter().min_by_key(|(_, seen)| seen.last);
             let oldest = oldest.map(|(node, _)| node.clone());
             oldest.and_then(|node| self.by_node.remove(&node));
@@ -234,19 +234,19 @@ impl Seen {
         !was_set
     }
 
-    /// The word and the bit of a number.
+    /// The word and the bit mask of a number.
     fn slot(&mut self, number: u64) -> (&mut u64, u64) {
         let at = usize::try_from(number % WINDOW / 64).unwrap_or_default();
         (&mut self.window[at], 1 << (number % 64))
     }
 }
 
-/// A MAC of these parts, with what sets it apart from other uses of the key in front.
+/// A MAC over these parts, with a prefix that separates it from other uses of the key.
 fn mac(key: &ClusterKey, parts: &[&[u8]]) -> Hmac<Sha256> {
     let mut mac =
         Hmac::<Sha256>::new_from_slice(key.expose()).expect("a key of HMAC may have any length");
     for part in [&b"fastjob cluster 1"[..]].iter().chain(parts) {
-        // With its length, so that no two lists of parts are the same bytes.
+        // Include the length, so that no two lists of parts give the same bytes.
         mac.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
         mac.update(part);
     }
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_is_known_by_what_it_asks_and_by_what_it_answers() {
+    fn requests_and_responses_of_a_node_are_authenticated() {
         let (a, b) = two();
         let (header, asked) = a.ask(&node("b"), "/ask/3", b"what");
         let question = b.accept("/ask/3", Some(header.as_bytes())).unwrap();
@@ -287,11 +287,11 @@ mod tests {
         assert!(a.is_answer(&asked, answer.as_bytes(), b"that"));
         assert!(!a.is_answer(&asked, answer.as_bytes(), b"this"));
         let (_, other) = a.ask(&node("b"), "/ask/3", b"what");
-        assert!(!a.is_answer(&other, answer.as_bytes(), b"that"), "it answers another question");
+        assert!(!a.is_answer(&other, answer.as_bytes(), b"that"), "it answers another request");
     }
 
     #[test]
-    fn what_is_not_of_the_cluster_or_for_another_node_is_refused() {
+    fn requests_of_another_cluster_or_for_another_node_are_rejected() {
         let (a, b) = two();
         let stranger = Credential::new(ClusterKey::random(), node("a"));
         let refused = |header: &str, path| b.accept(path, Some(header.as_bytes())).unwrap_err();
@@ -311,10 +311,10 @@ mod tests {
     }
 
     #[test]
-    fn a_question_is_accepted_once_and_in_any_order_that_nodes_ask_in() {
+    fn a_request_is_accepted_once_and_slightly_out_of_order() {
         let (a, b) = two();
         let ask = || {
-            // Questions to other nodes are numbered apart.
+            // Requests to other nodes have their own numbers.
             (0..3).for_each(|_| drop(a.ask(&node("c"), "/ask/0", b"")));
             a.ask(&node("b"), "/ask/0", b"").0
         };
@@ -327,8 +327,8 @@ mod tests {
         let first = headers.len() as u64;
         headers.extend((first..WINDOW + 5).map(|_| a.ask(&node("b"), "/ask/0", b"").0));
         assert_eq!(accept(&headers[headers.len() - 1]), Ok(()));
-        assert_eq!(accept(&headers[4]), Err(NotOfCluster::Repeated), "it is too old to tell");
-        assert_eq!(accept(&headers[5]), Ok(()), "the last of the window");
+        assert_eq!(accept(&headers[4]), Err(NotOfCluster::Repeated), "it is too old to know");
+        assert_eq!(accept(&headers[5]), Ok(()), "the oldest of the window");
         assert_eq!(accept(&headers[899]), Err(NotOfCluster::Repeated));
         assert_eq!(accept(&headers[898]), Ok(()));
     }

@@ -1,7 +1,7 @@
-//! Jobs with children that executors declare: saved once their children are.
+//! Declared jobs with children: saved once their children are saved.
 //!
-//! A child may be declared after its parent, or by an executor that another node serves. So a job
-//! whose child is not known is tried again, until it is saved or its session ends.
+//! A child may be declared after its parent, or by an executor that is connected to another node.
+//! So a job with an unknown child is retried until it is saved or its session ends.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -13,30 +13,31 @@ use crate::{
     store::{Origin, Partition},
 };
 
-/// Between the first two attempts to save what is left; each further pause is twice as long.
+/// The pause before the first retry; each further pause is twice as long.
 const PAUSE: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(60);
-/// From this pause on it is reported: a deployment takes some seconds to bring all jobs.
+/// Retries are logged from this pause on: a deployment takes some seconds to declare all jobs.
 const REPORTED: Duration = Duration::from_secs(3);
 
-/// What became of a job.
+/// The result of trying to save a job.
 enum Tried {
-    /// It is saved, or another node has its partition and hears of it, too.
+    /// It is saved, or belongs to another node, which receives the declaration as well.
     Done,
     /// It may be saved later.
     NotYet(String),
-    /// It will not be saved.
+    /// It is rejected permanently.
     Refused(String),
 }
 
 impl Ops {
-    /// Saves jobs that an executor declares, children first.
+    /// Saves declared jobs of an executor, children first.
     pub(crate) async fn declare(&self, executor: &str, mut jobs: Vec<Arc<Job>>) {
         let (mut pause, mut reported) = (PAUSE, false);
         let mut is_progress = true;
         while !jobs.is_empty() {
             let before = jobs.len();
-            // A child that waits itself may be there in an earlier form.
+            // If nothing progresses, try all: a child that is itself not saved yet may exist in an
+            // earlier revision.
             let now = if is_progress { ready(&mut jobs) } else { std::mem::take(&mut jobs) };
             let mut first = None;
             for job in now {
@@ -47,7 +48,7 @@ impl Ops {
                         jobs.push(job);
                     }
                     Tried::Refused(why) => tracing::warn!(executor, job = %job.name, why,
-                        "a job that an executor declares was not saved"),
+                        "a declared job was rejected"),
                 }
             }
             is_progress = jobs.len() < before;
@@ -62,15 +63,15 @@ impl Ops {
                     executor,
                     first,
                     jobs = jobs.len(),
-                    "jobs that an executor declares are not saved yet, and are tried again"
+                    "declared jobs cannot be saved yet, retrying"
                 );
             }
-            // Executors of one service come together.
+            // Jitter, because executors of one service often connect together.
             tokio::time::sleep(pause.mul_f64(rand::random_range(0.5..1.0))).await;
             pause = (pause * 2).min(PAUSE_MAX);
         }
         if reported {
-            tracing::info!(executor, "no job that an executor declares waits any more");
+            tracing::info!(executor, "all declared jobs are saved or rejected");
         }
     }
 
@@ -91,13 +92,13 @@ impl Ops {
                 Tried::NotYet(why.to_string())
             }
             Ok(Err(why)) => Tried::Refused(why.to_string()),
-            // The store is away, or the engine has ended.
+            // The store is unavailable, or the engine has ended.
             Err(err) => Tried::NotYet(err.to_string()),
         }
     }
 }
 
-/// Takes out the jobs none of whose children is among these; all, if that leaves none.
+/// Removes and returns the jobs without a child in the list; all jobs, if there is no such job.
 fn ready(jobs: &mut Vec<Arc<Job>>) -> Vec<Arc<Job>> {
     let names: BTreeSet<String> =
         jobs.iter().flat_map(|job| [job.name.to_string(), full(job)]).collect();
@@ -147,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn jobs_in_a_circle_do_not_wait_for_each_other() {
+    fn jobs_in_a_cycle_do_not_wait_for_each_other() {
         let mut jobs = vec![job("a", &["b"]), job("b", &["a"])];
         assert_eq!(names(&ready(&mut jobs)), ["a", "b"]);
         assert!(jobs.is_empty());

@@ -1,4 +1,4 @@
-//! Executors: who is connected and how they are.
+//! Executors: which are connected, and their state.
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
@@ -30,7 +30,7 @@ impl Ops {
 }
 
 impl Ops {
-    /// What the engines of this node know of executors, which have a session with every node.
+    /// The executors as this node's engines know them. Executors have a session with every node.
     async fn executors(&self) -> Result<Vec<ExecutorFigures>, Error> {
         let mut all: BTreeMap<_, ExecutorFigures> = BTreeMap::new();
         for engine in self.engines.all() {
@@ -56,7 +56,7 @@ impl Ops {
     }
 }
 
-/// About how many bytes it takes in a list.
+/// Approximate size of an executor in a list, in bytes.
 fn bytes(figures: &ExecutorFigures) -> u64 {
     let labels = figures.labels.iter().map(|(key, value)| key.len() + value.len());
     let handlers = figures.handlers.iter().map(|(name, text)| name.as_str().len() + text.len());

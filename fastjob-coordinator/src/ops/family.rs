@@ -1,5 +1,5 @@
-//! The jobs of other partitions that an engine needs to save or delete a job: those that lead to it
-//! and those that it leads to. Reading all jobs for each call would make many calls quadratic.
+//! The jobs of other partitions that an engine needs to save or delete a job: its ancestors and
+//! descendants. Reading all jobs for each call would make many calls quadratic.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,8 +14,8 @@ use crate::{
 type Links = BTreeMap<JobId, JobLink>;
 
 impl Ops {
-    /// The jobs that the children of a job can mean, those that follow these, and those that the job
-    /// itself follows. Of a store of one partition the engine knows them all.
+    /// The jobs that the children of a job can refer to, their descendants, and the ancestors of
+    /// the job itself. In a store with one partition, the engine knows them all.
     pub(super) async fn relatives(&self, job: &Job) -> Result<Directory, Error> {
         if self.engines.partitions() == 1 || job.children.is_empty() {
             return Ok(Directory::default());
@@ -41,7 +41,8 @@ impl Ops {
             next = children(&found, &links);
         }
         if let Some(row) = self.store.job(&job.service, &job.name).await? {
-            // Apart from those below: a job may be known by its name and not yet by its parents.
+            // Tracked separately from the descendants: a job may be known by name before its
+            // parents are known.
             let mut above = BTreeSet::from([row.id]);
             let mut next = vec![row.id];
             for _ in 0..=CHAIN_MOST {
@@ -65,27 +66,27 @@ impl Ops {
         }
     }
 
-    /// The jobs of which a job is a child.
+    /// The jobs that have a job as a child.
     pub(super) async fn parents(&self, path: &str) -> Result<Directory, Error> {
         if self.engines.partitions() == 1 {
             return Ok(Directory::default());
         }
         match self.find(path).await {
-            // A few are enough to refuse it and to say why.
+            // A few parents are enough to reject the deletion and to say why.
             Ok(row) => Ok(Directory::new(self.store.parents_of(&[row.id], SHOWN).await?)),
-            // The engine gives the answer: it may know a newer job.
+            // The engine decides: it may know a newer job.
             Err(Error::NotFound(_) | Error::Ambiguous { .. }) => Ok(Directory::default()),
             Err(err) => Err(err),
         }
     }
 }
 
-/// Most parents of a job that is not deleted are named.
+/// Maximum number of parents in the error of a rejected deletion.
 const SHOWN: u32 = 20;
-/// One more than may be.
+/// One more than the maximum, to detect that it is exceeded.
 const LIMIT: u32 = LINKS_MOST as u32 + 1;
 
-/// The children of these that are not known.
+/// The children of these jobs that are not known yet.
 fn children<'a>(of: impl IntoIterator<Item = &'a JobLink>, known: &Links) -> Vec<JobId> {
     let children: BTreeSet<_> = of.into_iter().flat_map(|link| link.children.iter()).collect();
     children.into_iter().copied().filter(|id| !known.contains_key(id)).collect()

@@ -1,8 +1,8 @@
-//! Logs that are followed: one poll per log, however many clients follow it.
+//! Following logs: one poll per log, however many clients follow it.
 //!
-//! A follower reads by itself what is there already. Once it has caught up it waits for the feed of
-//! the log, which polls for all of its followers, less often the longer the log has not grown. So
-//! a follower of a quiet log costs nothing but its connection.
+//! A follower first reads the existing text by itself. Once it has caught up, it waits for the feed
+//! of the log, which polls for all of its followers, less often the longer the log has not grown.
+//! So a follower of a quiet log costs only its connection.
 
 use std::{
     collections::HashMap,
@@ -14,13 +14,13 @@ use tokio::{sync::watch, time::Instant};
 
 use super::{Error, LogView};
 
-/// Between two polls of a log that has just grown.
+/// Poll interval of a log that has just grown.
 const POLL: Duration = Duration::from_millis(500);
-/// Between two polls of a log that has not grown for long.
+/// Poll interval of a log that has not grown for a long time.
 const POLL_RARELY: Duration = Duration::from_secs(3);
-/// A log that has been quiet for so many times the pause is polled after a longer one.
+/// The poll interval grows after the log has been quiet for this many intervals.
 const QUIET: u32 = 10;
-/// A piece of so many bytes is probably not the last one that is there.
+/// If a piece has this many bytes, more text is probably available.
 const LONG_PIECE: usize = 60 * 1024;
 
 /// A log: of an attempt, by its number within its shard.
@@ -31,7 +31,7 @@ pub(crate) struct LogKey {
     pub(crate) attempt: u32,
 }
 
-/// The last piece that was found.
+/// The last piece that was read.
 type Latest = Option<Arc<LogView>>;
 
 /// The logs that are followed. Cheap to clone.
@@ -45,18 +45,18 @@ pub(crate) struct Follower<R> {
     read: Arc<R>,
     limit: Option<u32>,
     offset: u64,
-    /// Whether there may be more than it has read.
+    /// Whether more text may be available.
     is_behind: bool,
     feed: Option<watch::Receiver<Latest>>,
 }
 
 impl Feeds {
     fn lock(&self) -> MutexGuard<'_, HashMap<LogKey, Weak<watch::Sender<Latest>>>> {
-        // Nothing panics while it is held.
+        // Nothing panics while the lock is held.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The feed of a log; a new one finds what begins at `offset`.
+    /// Subscribes to the feed of a log; a new feed begins at `offset`.
     fn subscribe<R, F>(&self, log: LogKey, offset: u64, read: &Arc<R>) -> watch::Receiver<Latest>
     where
         R: Fn(u64, Option<u32>) -> F + Send + Sync + 'static,
@@ -87,14 +87,14 @@ impl Feeds {
         loop {
             tokio::time::sleep(pause).await;
             {
-                // Under the lock, so that nobody subscribes to a feed that has just ended.
+                // Under the lock, so that no follower subscribes to a feed that has just ended.
                 let mut feeds = self.lock();
                 if sender.receiver_count() == 0 {
                     feeds.remove(&log);
                     return;
                 }
             }
-            // Where reading fails the feed ends, and each follower is told why when it reads.
+            // If reading fails, the feed ends, and each follower gets the error from its own read.
             let Ok(piece) = read(offset, None).await else { break };
             offset = piece.next_offset;
             pause = match piece.text.len() {
@@ -134,7 +134,7 @@ where
         Self { feeds, log, read: Arc::new(read), limit, offset, is_behind, feed: None }
     }
 
-    /// The next piece: it has a text, or the log has ended.
+    /// The next piece, which has text or ends the log.
     ///
     /// # Errors
     ///
@@ -236,7 +236,7 @@ mod tests {
             async { Ok(piece) }
         }
 
-        /// One that has read nothing yet.
+        /// Follows the log from its beginning to its end.
         async fn text_to_the_end(self, feeds: Feeds, limit: Option<u32>) -> String {
             let piece = self.read(0, Some(0)).await.unwrap();
             let fake = self.clone();
@@ -275,13 +275,13 @@ mod tests {
             assert_eq!(text.unwrap(), "first second third");
         }
         let reads = fake.reads() - before - polls;
-        assert!(reads < 50, "{reads} reads for what all of them were told");
+        assert!(reads < 50, "{reads} reads for all followers together");
         tokio::time::sleep(POLL_RARELY).await;
         assert!(feeds.lock().is_empty());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_follower_that_came_late_or_reads_less_at_a_time_misses_nothing() {
+    async fn a_follower_that_is_late_or_reads_small_pieces_misses_nothing() {
         let (fake, feeds) = (Fake::default(), Feeds::default());
         let mut followers = Vec::new();
         for n in 0..100 {
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_log_that_nobody_follows_is_not_polled() {
+    async fn a_log_without_followers_is_not_polled() {
         let (fake, feeds) = (Fake::default(), Feeds::default());
         let follower = tokio::spawn(fake.clone().text_to_the_end(feeds.clone(), None));
         tokio::time::sleep(Duration::from_secs(5)).await;
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_log_that_cannot_be_read_any_more_is_an_error_for_each_follower() {
+    async fn when_a_log_becomes_unreadable_each_follower_gets_an_error() {
         let (feeds, gone) = (Feeds::default(), Arc::new(std::sync::atomic::AtomicBool::default()));
         let fake = Fake::default();
         let mut followers = Vec::new();

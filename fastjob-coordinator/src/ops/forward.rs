@@ -1,8 +1,8 @@
-//! Calls that are for the node that acts on a partition: answered here if that is this node, else
-//! asked of it, in one hop.
+//! Routes calls to the node that owns a partition: answered here if this node owns it, otherwise
+//! forwarded in one hop.
 //!
-//! What is asked is JSON over the one port, with the credential of the cluster. The node that is
-//! asked answers or says that it is not the one; it never asks a third.
+//! Requests are JSON over the one port, with the cluster's credential. The recipient answers, or
+//! says that it is not the owner; it never forwards further.
 
 use std::time::Duration;
 
@@ -23,16 +23,16 @@ use crate::{
     store::{NodeRow, Partition},
 };
 
-/// What is for nodes of the cluster alone.
+/// The path prefix of what only nodes of the cluster may call.
 pub(crate) const INTERNAL: &str = "/internal/";
-/// Where nodes ask each other.
+/// The path of requests between nodes.
 pub(crate) const PATH: &str = "/internal/v1/ask";
-/// How long a partition may be without an owner before a caller is told so.
+/// How long a call waits for a partition to get an owner before it fails.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Between two looks for the owner.
+/// Interval between two lookups of the owner.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// What one node asks another.
+/// A request from one node to another.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Ask {
@@ -70,7 +70,7 @@ pub(crate) enum Ask {
     },
 }
 
-/// What the other answers.
+/// The answer to an [`Ask`].
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Reply {
@@ -78,13 +78,13 @@ pub(crate) enum Reply {
     Done,
     Started(Started),
     Backfilled(Backfilled),
-    /// The task's state, if it was open.
+    /// The task's state, if it was still open.
     Stopped(Option<TaskState>),
     Live(Vec<LiveWire>),
     Open(Vec<i64>),
 }
 
-/// An [`Error`] on its way.
+/// The wire format of an [`Error`].
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Refusal {
@@ -97,7 +97,7 @@ pub(crate) enum Refusal {
     Moved,
 }
 
-/// A [`LiveTask`] on its way.
+/// The wire format of a [`LiveTask`].
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct LiveWire {
     task: i64,
@@ -115,7 +115,7 @@ struct LiveAttemptWire {
 }
 
 impl Ops {
-    /// Asks whoever acts on the partition, and waits for somebody to do so.
+    /// Asks the owner of a partition, and waits for an owner if there is none.
     pub(super) async fn ask(&self, partition: Partition, ask: Ask) -> Result<Reply, Error> {
         let until = tokio::time::Instant::now() + PATIENCE;
         loop {
@@ -125,11 +125,11 @@ impl Ops {
                 Owner::Nobody => Err(Error::Moved),
             };
             match answer {
-                // Nothing was done there.
+                // Safe to retry: nothing was done.
                 Err(Error::Moved) if tokio::time::Instant::now() < until => {}
                 Err(Error::Moved) => {
                     return Err(Error::Unavailable(format!(
-                        "no node acts on partition {} just now",
+                        "no node acts on partition {} at the moment: try again",
                         partition.0
                     )));
                 }
@@ -140,7 +140,7 @@ impl Ops {
         }
     }
 
-    /// The partition that an ask of another node is about, and its answer.
+    /// Answers a request from another node.
     pub(crate) async fn asked(&self, partition: u32, ask: Ask) -> Result<Reply, Refusal> {
         self.answer(Partition(partition), ask).await.map_err(Refusal::from)
     }
@@ -184,7 +184,7 @@ impl Ops {
                 let live = self.live_here(tasks).await?;
                 Ok(Reply::Live(live.into_iter().map(LiveWire::from).collect()))
             }
-            // One more than a page has tells that there is another page.
+            // One item more than a page shows that there is another page.
             Ask::Open { limit, .. } if limit > PAGE_MAX + 1 => {
                 Err(Error::invalid("limit", super::out_of_bounds(limit, PAGE_MAX + 1)))
             }
@@ -197,8 +197,8 @@ impl Ops {
         }
     }
 
-    /// Asks every node that lives but this one; one that does not answer is left out, since what it
-    /// acts on is about to be another's.
+    /// Asks all other live nodes. A node that does not answer is skipped: its partitions are about
+    /// to move to another node.
     pub(super) async fn ask_others(&self, ask: &Ask) -> Vec<Reply> {
         let mut replies = Vec::new();
         for node in self.map.others() {
@@ -211,18 +211,18 @@ impl Ops {
     }
 }
 
-/// Logs that what a node acts on is missing in an answer to a caller.
+/// Logs that the items of a node are missing in an answer to a caller.
 pub(super) fn left_out(node: &NodeRow, err: &Error) {
     if matches!(err, Error::Moved) {
-        tracing::debug!(node = node.address, "a node was not asked, because it has ended");
+        tracing::debug!(node = node.address, "skipped a node that has ended");
     } else {
-        tracing::warn!(%err, node = node.address, "a node did not answer and was left out");
+        tracing::warn!(%err, node = node.address, "a node did not answer, its items are missing");
     }
 }
 
-/// An answer to something else than what was asked.
+/// The error for an answer that does not fit the request.
 pub(super) fn odd() -> Error {
-    Error::Unavailable("another node answered something else than it was asked".to_owned())
+    Error::Unavailable("another node sent an unexpected answer".to_owned())
 }
 
 impl From<Error> for Refusal {
@@ -240,7 +240,7 @@ impl From<Error> for Refusal {
             Error::Moved => Self::Moved,
             Error::Store(err) => {
                 tracing::error!(error = &err as &dyn std::error::Error, "the store failed");
-                Self::Unavailable("the store failed at the node that acts on it".to_owned())
+                Self::Unavailable("the store failed on the node that acts on it".to_owned())
             }
         }
     }

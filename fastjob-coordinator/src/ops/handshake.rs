@@ -1,8 +1,8 @@
-//! The handshake with executors: both sides prove that they know the token, and do not send it.
+//! The handshake with executors: both sides prove that they know the token without sending it.
 //!
-//! The protocol is [`fastjob_core::wire::ExecutorProof`]'s. A nonce carries its time and a MAC with
-//! the cluster's key, so nothing is kept for a stranger who asks for one, and any node of the cluster
-//! recognizes it. A proof opens one join on each node, within a minute.
+//! See [`fastjob_core::wire::ExecutorProof`] for the protocol. A nonce contains its time and a MAC
+//! with the cluster's key. So no state is kept for unauthenticated clients, and any node of the
+//! cluster recognizes the nonce. A proof allows one join on each node, within a minute.
 
 use std::{
     collections::HashMap,
@@ -15,55 +15,55 @@ use jiff::{SignedDuration, Timestamp};
 use super::Credential;
 use crate::clock::wall_now;
 
-/// How long a nonce is accepted, also by nodes whose clocks differ by as much.
+/// How long a nonce is valid, which also bounds the clock difference between nodes.
 const NONCE_LIVES: SignedDuration = SignedDuration::from_secs(60);
-/// Fewest nonces at which old ones are looked for.
+/// Minimum number of nonces before expired ones are removed.
 const SWEEP_MIN: usize = 64;
-/// Bytes in front of the MAC of a nonce: its time and its random part.
+/// Bytes before the MAC of a nonce: its time and its random part.
 const HEAD: usize = 8 + 16;
 
-/// What proves this node to executors, and executors to it.
+/// Authenticates this node and executors to each other.
 #[derive(Debug)]
 pub(crate) struct Handshakes {
-    /// Without a token there is nothing to prove.
+    /// `None` without a token.
     key: Option<ExecutorKey>,
     credential: Arc<Credential>,
-    /// Nonces that were joined with, and until when they are remembered.
+    /// Nonces that were used to join, and until when they are remembered.
     used: Mutex<Used>,
 }
 
 #[derive(Debug, Default)]
 struct Used {
     until: HashMap<Vec<u8>, Timestamp>,
-    /// At how many the old ones are looked for: so a look costs little for each that is added.
+    /// The count at which expired nonces are removed, which keeps the amortized cost low.
     sweep_at: usize,
 }
 
 /// What an executor wants to do with its proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Use {
-    /// Have this node prove itself.
+    /// Make this node prove itself.
     Answer,
     /// Join, once.
     Join,
 }
 
-/// Why a proof is not accepted.
+/// Why a proof is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NotProven {
     #[error(
-        "this coordinator has no token, so it cannot prove that it is the executor's: set the same \
-         token here, or none at the executor"
+        "this coordinator has no token, so it cannot prove its identity to the executor: set the \
+         same token here, or none at the executor"
     )]
     NoToken,
-    #[error("the executor's token is not the coordinator's")]
+    #[error("the executor's token differs from the coordinator's")]
     WrongToken,
     #[error(
-        "the handshake took longer than {NONCE_LIVES:#}, or was begun with another cluster or with a \
-         node whose clock differs by as much: begin again"
+        "the handshake took longer than {NONCE_LIVES:#}, or was started with another cluster or \
+         with a node whose clock differs by more than that: start again"
     )]
     Stale,
-    #[error("the handshake was used before: begin again")]
+    #[error("the handshake was used before: start again")]
     Used,
 }
 
@@ -87,7 +87,7 @@ impl Handshakes {
     ///
     /// # Errors
     ///
-    /// Fails if it is not one, not of now, or has been joined with.
+    /// Fails if the proof is invalid, expired, or was already used to join.
     pub(crate) fn accept(&self, proof: &ExecutorProof, purpose: Use) -> Result<(), NotProven> {
         self.accept_at(proof, purpose, wall_now())
     }
@@ -112,7 +112,7 @@ impl Handshakes {
                 used.until.retain(|_, until| *until >= now);
                 used.sweep_at = (used.until.len() * 2).max(SWEEP_MIN);
             }
-            // By then it is too old, whichever way this node's clock differs from the other's.
+            // By then the nonce has expired, even if this node's clock is ahead or behind.
             let until = now.saturating_add(NONCE_LIVES * 2).unwrap_or(now);
             if used.until.insert(proof.node_nonce.clone(), until).is_some() {
                 return Err(NotProven::Used);
@@ -121,7 +121,7 @@ impl Handshakes {
         Ok(())
     }
 
-    /// When the nonce of a proof was made, if a node of the cluster made it.
+    /// When the nonce of a proof was created, if a node of the cluster created it.
     fn made_at(&self, proof: &ExecutorProof) -> Option<Timestamp> {
         let (head, mac) = proof.node_nonce.split_at_checked(HEAD)?;
         let is_made_here = self.credential.is_nonce_mac(&proof.node, head, mac);
@@ -129,11 +129,11 @@ impl Handshakes {
         Timestamp::from_millisecond(i64::from_be_bytes(millis)).ok()
     }
 
-    /// This node's answer to a proof that it has accepted.
+    /// This node's answer to an accepted proof.
     ///
     /// # Errors
     ///
-    /// Fails with [`NotProven::NoToken`].
+    /// Fails with [`NotProven::NoToken`] if this node has no token.
     pub(crate) fn answer(&self, proof: &ExecutorProof) -> Result<Vec<u8>, NotProven> {
         self.key.as_ref().map(|key| key.answer(proof)).ok_or(NotProven::NoToken)
     }
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_nonce_is_of_this_cluster_and_of_this_minute() {
+    fn a_nonce_is_valid_in_its_cluster_for_a_minute() {
         let key = ClusterKey::random();
         let (here, beside) = (node("a", &key, Some(TOKEN)), node("b", &key, Some(TOKEN)));
         let other = node("a", &ClusterKey::random(), Some(TOKEN));
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_joined_with_is_forgotten_once_it_is_too_old() {
+    fn used_nonces_are_removed_once_they_have_expired() {
         let here = node("a", &ClusterKey::random(), Some(TOKEN));
         let key = ExecutorKey::of_token(TOKEN);
         let join = |seconds| {
@@ -205,7 +205,7 @@ mod tests {
         (0..SWEEP_MIN).for_each(|_| join(-59).unwrap());
         assert_eq!(join(-120), Err(NotProven::Stale));
         let kept = || here.used.lock().unwrap().until.len();
-        assert_eq!(kept(), SWEEP_MIN, "what is not accepted changes nothing");
+        assert_eq!(kept(), SWEEP_MIN, "a rejected proof changes nothing");
         here.used.lock().unwrap().sweep_at = 0;
         here.used
             .lock()
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_token_nothing_is_proven() {
+    fn without_a_token_no_proof_is_accepted() {
         let key = ClusterKey::random();
         let (here, open) = (node("a", &key, Some(TOKEN)), node("b", &key, None));
         let given = proof(&here, TOKEN);

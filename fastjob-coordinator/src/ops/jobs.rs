@@ -1,4 +1,4 @@
-//! Jobs: saved, switched, deleted, shown.
+//! Jobs: save, enable, disable, delete, show.
 
 use fastjob_core::{InvalidJob, Job, JobDraft, JobName, ServiceName, job::Problem, schedule::Next};
 use jiff::Timestamp;
@@ -14,12 +14,12 @@ use crate::{
     store::{JobRow, Origin, Partition},
 };
 
-/// What may be there already when a job is saved.
+/// Whether saving a job may replace an existing one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum SaveMode {
-    /// Nothing of that name.
+    /// There must not be a job of that name.
     Create,
-    /// The job that this path names is replaced, or created.
+    /// Replaces or creates the job at this path.
     Replace(String),
 }
 
@@ -64,7 +64,7 @@ impl Ops {
         Ok((saved, *view))
     }
 
-    /// The job that a draft describes, if it can do what it says: whoever asks for it.
+    /// Validates a draft, for callers and other nodes alike.
     pub(super) fn valid(&self, draft: JobDraft) -> Result<Job, Error> {
         let job = Job::try_from(draft)
             .map_err(|err| Error::Invalid { message: err.to_string(), problems: err.problems })?;
@@ -96,7 +96,7 @@ impl Ops {
         saved_view(engine.ask_with(save).await?)
     }
 
-    /// The partition of the job that a path means, and a path that means it there.
+    /// The partition of the job at a path, and a path that is unambiguous there.
     pub(super) async fn place(&self, path: &str) -> Result<(Partition, String), Error> {
         let partitions = self.engines.partitions();
         if partitions == 1 {
@@ -107,10 +107,10 @@ impl Ops {
         Ok((partition, format!("{}.{}", job.service, job.name)))
     }
 
-    /// Makes the draft say what the path says, or refuses a draft that says otherwise.
+    /// Completes the draft from the path, or rejects a draft that contradicts the path.
     async fn fit(&self, path: &str, draft: &mut JobDraft) -> Result<(), Error> {
         let differs = |said: &str| {
-            Error::Conflict(format!("the address names the job `{path}`, its definition `{said}`"))
+            Error::Conflict(format!("the path names the job `{path}`, its definition `{said}`"))
         };
         if draft.name.is_empty() {
             match self.find(path).await {
@@ -139,7 +139,7 @@ impl Ops {
             return Err(differs(&full));
         }
         if draft.service.is_none() {
-            // The name alone is enough where it tells which job is meant.
+            // The name alone is enough if it is unambiguous.
             match self.find(path).await {
                 Ok(row) => draft.service = Some(row.job.service.to_string()),
                 Err(Error::NotFound(_)) => {}
@@ -149,7 +149,7 @@ impl Ops {
         Ok(())
     }
 
-    /// Deletes a job: what waits is stopped, what runs may end.
+    /// Deletes a job: waiting tasks are stopped, running ones may finish.
     pub(crate) async fn delete_job(&self, path: &str) -> Result<(), Error> {
         let (partition, job) = self.place(path).await?;
         let Reply::Done = self.ask(partition, Ask::Delete { job }).await? else {
@@ -169,12 +169,12 @@ impl Ops {
         saved_view(engine.ask_with(delete).await?).map(|_| ())
     }
 
-    /// Lets a job's schedule fire.
+    /// Enables a job's schedule.
     pub(crate) async fn enable_job(&self, path: &str) -> Result<JobView, Error> {
         self.switch_job(path, true).await
     }
 
-    /// Keeps a job's schedule from firing: after the answer it does not.
+    /// Disables a job's schedule; it does not fire after this returns.
     pub(crate) async fn disable_job(&self, path: &str) -> Result<JobView, Error> {
         self.switch_job(path, false).await
     }
@@ -198,7 +198,7 @@ impl Ops {
         saved_view(switched)
     }
 
-    /// The next fires of a job, as its schedule is now.
+    /// The next fires of a job's current schedule.
     pub(crate) async fn next_fires(&self, path: &str, count: Option<u32>) -> Result<Fires, Error> {
         let row = self.find(path).await?;
         let count = super::preview::count(count)?;
@@ -209,7 +209,7 @@ impl Ops {
         Ok(Fires { fires })
     }
 
-    /// The living job that a path means.
+    /// The job at a path, unless it is deleted.
     pub(crate) async fn find(&self, path: &str) -> Result<JobRow, Error> {
         let unknown = || Error::NotFound(format!("no job is named `{path}`"));
         let bare: JobName = path.parse().map_err(|_| unknown())?;
@@ -220,7 +220,7 @@ impl Ops {
                 rows.extend(self.store.job(&service, &name).await?);
             }
         }
-        // Another service may have a job whose name alone looks like this one's with its service.
+        // A bare job name may look like `service.name`.
         if rows.is_empty() {
             rows = self.store.jobs_named(&bare).await?;
         }
@@ -248,7 +248,7 @@ fn view(row: &JobRow, now: Timestamp) -> JobView {
         Origin::Code => "code",
         Origin::Api => "api",
     };
-    // A page has many jobs: one look each.
+    // A page has many jobs, so the cost per job is bounded.
     let next = row.job.enabled.then(|| row.job.timetable.look_after(now, row.anchor));
     JobView {
         id: row.id.0,
@@ -288,7 +288,7 @@ impl From<JobRefused> for Error {
             JobRefused::Child { .. } | JobRefused::NoChild(_) => Self::invalid("children", message),
             JobRefused::IsChild { .. } => Self::Conflict(message),
             JobRefused::NoBackfill(_) => Self::invalid("job", message),
-            // That ends when tasks do; this does not end by itself.
+            // Unlike a limit of open tasks, this does not resolve by itself.
             JobRefused::OverQuota(_) => Self::OverQuota(message),
             JobRefused::LookAgain => Self::Unavailable(message),
             JobRefused::TooMany(_) => Self::Conflict(message),

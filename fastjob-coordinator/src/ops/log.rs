@@ -1,7 +1,7 @@
-//! The log of a task: read at its executor while that is there, else what came with the outcome.
+//! The log of a task: read from its executor while that is connected, else the tail in the outcome.
 //!
-//! Each attempt has a log of its own. Who does not say which gets the last attempt of the first
-//! shard, and is told so: of most tasks that is all there is.
+//! Each attempt has its own log. A caller that does not choose one gets the last attempt of the
+//! first shard, and the answer says so: most tasks have only that one.
 
 use fastjob_core::AttemptState;
 use futures_util::{FutureExt, future::BoxFuture};
@@ -12,37 +12,37 @@ use crate::{
     store::{AttemptRow, TaskRow},
 };
 
-/// Bytes of a piece where the caller does not say.
+/// Default size of a piece in bytes.
 const PIECE: u32 = 64 * 1024;
-/// Most bytes of a piece.
+/// Maximum size of a piece in bytes.
 const PIECE_MAX: u32 = 1024 * 1024;
 
 /// A piece that is being read.
 type Piece = BoxFuture<'static, Result<LogView, Error>>;
 
-/// Which of a task's logs.
+/// Selects one of a task's logs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct LogChoice {
-    /// From 0; the first if left out.
+    /// From 0; the first if omitted.
     pub(crate) shard: Option<u32>,
-    /// The number of an attempt within its shard, from 1; the last if left out.
+    /// The number of an attempt within its shard, from 1; the last if omitted.
     pub(crate) attempt: Option<u32>,
 }
 
 impl LogChoice {
-    /// The attempt that is meant.
+    /// The selected attempt.
     fn among(self, row: &TaskRow) -> Result<&AttemptRow, Error> {
         let task = row.task.0;
         let shards = row.attempts.iter().map(|attempt| attempt.shard.total).max().unwrap_or(1);
         if shards > 1 && self.shard.is_none() && self.attempt.is_some() {
             let message = format!(
-                "task {task} has {shards} shards, and each numbers its own attempts: say which one"
+                "task {task} has {shards} shards, and each numbers its own attempts: choose a shard"
             );
             return Err(Error::invalid("shard", message));
         }
         let shard = self.shard.unwrap_or(0);
         match shards {
-            // They are told when somebody comes to run them.
+            // The shards are determined when an executor is available.
             0 if shard > 0 => {
                 return Err(Error::Unavailable(format!(
                     "the shards of task {task} are not known yet: it waits for an executor"
@@ -74,7 +74,7 @@ impl LogChoice {
 }
 
 impl Ops {
-    /// A piece of one of a task's logs.
+    /// Reads a piece of one of a task's logs.
     pub(crate) async fn task_log(
         &self,
         task: i64,
@@ -101,7 +101,7 @@ impl Ops {
                         ..piece(attempt, log.offset, log.text, log.ended && ended)
                     });
                 }
-                // It has no such file: nothing was logged yet, or it was removed.
+                // The executor has no such file: nothing was logged yet, or it was removed.
                 Err(AskError::Refused(why)) => tracing::debug!(attempt.id = id.0, why, "no log"),
                 Err(
                     err @ (AskError::Gone
@@ -121,7 +121,7 @@ impl Ops {
 }
 
 impl Ops {
-    /// Follows one of a task's logs after a piece of it, also when a retry begins.
+    /// Follows one of a task's logs after a piece of it, across retries.
     pub(crate) fn follow(
         &self,
         task: i64,
@@ -138,7 +138,7 @@ impl Ops {
     }
 }
 
-/// A piece of a tail, cut where a character begins.
+/// A piece of a tail, cut at a character boundary.
 fn tail_from(attempt: &AttemptRow, tail: &str, offset: u64, limit: u32) -> LogView {
     let from = usize::try_from(offset).unwrap_or(usize::MAX).min(tail.len());
     let from = tail.ceil_char_boundary(from);

@@ -1,6 +1,6 @@
-//! Every use-case, one noun a file: what all edges call.
+//! The use cases that all edges call, one file per noun.
 //!
-//! An edge turns words into these calls and their answers into words; it decides nothing.
+//! An edge parses its requests into these calls and formats their results; it decides nothing.
 
 mod alarms;
 mod credential;
@@ -49,25 +49,25 @@ use crate::{
     store::{self, writer::Health},
 };
 
-/// Most items of a page.
+/// Maximum number of items of a page.
 pub(crate) const PAGE_MAX: u32 = 500;
-/// Items of a page where the caller does not say.
+/// Default number of items of a page.
 pub(crate) const PAGE_DEFAULT: u32 = 50;
 
-/// Reads the size of a page.
+/// Parses the size of a page.
 ///
 /// # Errors
 ///
-/// Says what is wrong with the text, and what would do.
+/// Fails with what is wrong with the text, and what is allowed.
 pub(crate) fn page_size(text: &str) -> Result<u32, String> {
     how_many(text, PAGE_MAX)
 }
 
-/// Reads how many things are wanted, at least one and at most `most`.
+/// Parses a count between 1 and `most`.
 ///
 /// # Errors
 ///
-/// Says what is wrong with the text, and what would do.
+/// Fails with what is wrong with the text, and what is allowed.
 pub(crate) fn how_many(text: &str, most: u32) -> Result<u32, String> {
     match text.parse::<i128>() {
         Ok(number) => match u32::try_from(number) {
@@ -82,7 +82,7 @@ fn out_of_bounds(number: impl std::fmt::Display, most: u32) -> String {
     format!("{number} is not between 1 and {most}")
 }
 
-/// Everything that can be asked of a coordinator.
+/// All operations of a coordinator.
 #[derive(Clone)]
 pub(crate) struct Ops {
     pub(crate) engines: Engines,
@@ -94,29 +94,29 @@ pub(crate) struct Ops {
     pub(crate) feeds: Feeds,
 }
 
-/// Why something that was asked was not done.
+/// Why a call failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// There is no such thing.
+    /// What the call refers to does not exist.
     #[error("{0}")]
     NotFound(String),
-    /// A name alone does not tell which job is meant.
-    #[error("{name} is the name of jobs of several services: say which, as {}", choices.join(" or "))]
+    /// A bare name matches jobs of several services.
+    #[error("several services have a job named {name}: use {}", choices.join(" or "))]
     Ambiguous { name: String, choices: Vec<String> },
-    /// It does not fit with what is there.
+    /// It conflicts with the current state.
     #[error("{0}")]
     Conflict(String),
-    /// What was asked is not right; nothing was done.
+    /// The request is invalid; nothing was done.
     #[error("{message}")]
     Invalid { message: String, problems: Vec<Problem> },
-    /// A limit of what may be open is reached; nothing was done.
+    /// A quota is reached; nothing was done.
     #[error("{0}")]
     OverQuota(String),
-    /// It cannot be done just now; nothing was done, or the answer is not known.
+    /// Temporarily unavailable; either nothing was done, or the result is unknown.
     #[error("{0}")]
     Unavailable(String),
-    /// Another node acts on it by now; nothing was done.
-    #[error("another node acts on it by now")]
+    /// Another node now acts on it; nothing was done.
+    #[error("another node now acts on it")]
     Moved,
     /// The store failed.
     #[error("the store failed")]
@@ -131,7 +131,7 @@ impl Error {
 }
 
 impl Ops {
-    /// Whether the coordinator can do its work: the reason if not.
+    /// Fails with the reason if the coordinator cannot do its work.
     pub(crate) fn ready(&self) -> Result<(), Error> {
         if let Health::Failing { why } = &*self.engines.health().borrow() {
             return Err(Error::Unavailable(format!("the store cannot be written: {why}")));
@@ -141,7 +141,7 @@ impl Ops {
         }
         if let Some((partition, why)) = self.map.unloaded() {
             return Err(Error::Unavailable(format!(
-                "nobody acts on partition {}, this node cannot load it: {why}",
+                "no node acts on partition {}, and this node cannot load it: {why}",
                 partition.0
             )));
         }

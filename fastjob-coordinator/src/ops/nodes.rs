@@ -1,9 +1,9 @@
-//! Nodes: the coordinators that share the store, and what each acts on.
+//! Nodes: the coordinators that share the store, and how many partitions each acts on.
 
 use super::{Error, NodeView, Ops, Page, jobs::page};
 
 impl Ops {
-    /// The nodes that live, as this one saw them last, by id.
+    /// The live nodes in this node's last view, by id.
     pub(crate) fn list_nodes(
         &self,
         cursor: Option<String>,
@@ -13,7 +13,8 @@ impl Ops {
         let mut nodes = self.map.counted();
         nodes.sort_by(|(one, ..), (other, ..)| one.id.cmp(&other.id));
         if let Some(cursor) = cursor {
-            // They are not many, so a cursor is made of a node that may have gone meanwhile.
+            // The cursor is a node id. The node may have ended since, so only its format is
+            // checked.
             if uuid::Uuid::parse_str(&cursor).is_err() {
                 return Err(Error::invalid("cursor", "it did not come from a list of nodes"));
             }

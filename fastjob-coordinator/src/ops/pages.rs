@@ -1,10 +1,11 @@
-//! Pages of lists: bounded in number by the caller, and in bytes here, so that no list of large
-//! items takes much memory. A page that would be larger ends early, with a cursor to the rest.
+//! Pages of lists: the caller bounds the number of items, and this module the bytes, so that a list
+//! of large items does not take much memory. A page that would be larger ends early, with a cursor
+//! to the rest.
 
 /// A page ends with the item that reaches this many bytes.
 pub(crate) const PAGE_BYTES: u64 = 4 * 1024 * 1024;
 
-/// How many of the items are on a page of at most `limit`: at least one, if there are any.
+/// How many of the items fit on a page of at most `limit` items: at least one, if there are any.
 pub(super) fn fit(bytes: impl IntoIterator<Item = u64>, limit: usize) -> usize {
     let mut sum = 0;
     let fits = |bytes: &u64| {

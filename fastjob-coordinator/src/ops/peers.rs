@@ -1,4 +1,4 @@
-//! The way to the other nodes: who is asked, over what, and whose answer is believed.
+//! The client for requests to other nodes: connections, transport and verification of answers.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,15 +16,15 @@ use crate::{
 
 /// How long another node may take to answer.
 const ANSWER: Duration = Duration::from_secs(25);
-/// How long a connection to another node is kept for the next question: less than the 30 s after
-/// which the other node closes it.
+/// How long an idle connection to another node is kept: less than the 30 s after which the other
+/// node closes it.
 const IDLE: Duration = Duration::from_secs(20);
-/// Longest answer of another node.
+/// Maximum size of another node's answer in bytes.
 const REPLY_MAX: usize = 32 * 1024 * 1024;
-/// Most questions to other nodes at the same time.
+/// Maximum number of concurrent requests to other nodes.
 const ASKED: usize = 64;
 
-/// The way to the other nodes. Cheap to clone.
+/// The client for other nodes. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Peers {
     client: reqwest::Client,
@@ -33,23 +33,23 @@ pub(crate) struct Peers {
     asked: Arc<Semaphore>,
 }
 
-/// Over what other nodes may be asked.
+/// The transports that requests to other nodes may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Transport {
-    /// TLS, and plain text on this machine.
+    /// TLS, or plain text on this machine.
     Safe,
-    /// Plain text as well: something else keeps it safe.
+    /// Plain text as well: the network is protected by other means.
     Any,
 }
 
-/// Why other nodes cannot be asked.
+/// The client could not be created.
 #[derive(Debug, thiserror::Error)]
-#[error("the way to the other nodes cannot be set up")]
+#[error("could not set up the client for other nodes")]
 pub(crate) struct NoPeers(#[from] reqwest::Error);
 
 impl Peers {
-    /// With the credential of the cluster, and certificates in PEM that are trusted beside the
-    /// system's.
+    /// Uses the credential of the cluster, and trusts `roots` (PEM) in addition to the system's
+    /// certificates.
     ///
     /// # Errors
     ///
@@ -63,9 +63,9 @@ impl Peers {
         let mut client = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(3))
             .timeout(ANSWER)
-            // Before the other node closes it, so that no question meets a connection that ends.
+            // Shorter than the other node's timeout, so that no request uses a closing connection.
             .pool_idle_timeout(IDLE)
-            // A node answers itself.
+            // Nodes never redirect.
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy();
         if !roots.is_empty() {
@@ -77,7 +77,7 @@ impl Peers {
         Ok(Self { client: client.build()?, credential, transport, asked })
     }
 
-    /// What the nodes of the cluster know each other by.
+    /// The credential of the cluster.
     pub(crate) fn credential(&self) -> &Arc<Credential> {
         &self.credential
     }
@@ -91,16 +91,16 @@ impl Peers {
         let address = node.address.as_str();
         self.judge(address)?;
         let away = |err: reqwest::Error| match err.is_connect() {
-            true => Error::Moved, // nothing was done there, and another will have its partitions
+            true => Error::Moved, // nothing was done, and another node will own its partitions
             false => Error::Unavailable(format!(
                 "the node at {address} did not answer: it is not known whether this was done"
             )),
         };
-        // Whatever takes long here takes long for the caller: nothing was done there yet.
+        // A timeout here is safe: nothing was sent yet.
         let turn = tokio::time::timeout(ANSWER, self.asked.acquire()).await;
         let Ok(Ok(_turn)) = turn else {
             return Err(Error::Unavailable(format!(
-                "{ASKED} questions to other nodes are waiting for an answer: ask again"
+                "{ASKED} requests to other nodes are waiting for an answer: try again"
             )));
         };
         let question = serde_json::to_vec(ask).map_err(|err| unreadable(address, &err))?;
@@ -116,8 +116,8 @@ impl Peers {
         let status = response.status();
         if status == http::StatusCode::UNAUTHORIZED {
             return Err(Error::Unavailable(format!(
-                "the node at {address} does not accept this node's credential: nodes need the same \
-                 release and the same store, and an address that leads to each alone"
+                "the node at {address} rejects this node's credential: all nodes must have the \
+                 same release and store, and the address of each must lead to that node only"
             )));
         }
         if !status.is_success() {
@@ -127,7 +127,7 @@ impl Peers {
         let body = read(response).await.map_err(away)?.ok_or_else(|| too_long(address))?;
         if !proof.is_some_and(|proof| self.credential.is_answer(&asked, proof.as_bytes(), &body)) {
             return Err(Error::Unavailable(format!(
-                "what answers at {address} is not the node of this cluster that has this address"
+                "the server at {address} is not the node of this cluster with that address"
             )));
         }
         let reply: Result<Reply, Refusal> =
@@ -135,23 +135,23 @@ impl Peers {
         reply.map_err(Error::from)
     }
 
-    /// Refuses an address where others could read what is asked and answered.
+    /// Rejects an address if others could read the traffic to it.
     fn judge(&self, address: &str) -> Result<(), Error> {
         let url: ServerUrl = address.parse().map_err(|err| {
             Error::Unavailable(format!("a node of the cluster has the address {address}: {err}"))
         })?;
         match self.transport {
             Transport::Safe if url.is_open_to_others() => Err(Error::Unavailable(format!(
-                "the node at {address} would be asked in plain text: have it `advertise` an https \
-                 address, or set insecure_plaintext = true at all nodes if something else keeps \
-                 the way safe"
+                "requests to the node at {address} would be plain text: have it `advertise` an \
+                 https address, or set insecure_plaintext = true on all nodes if the network is \
+                 protected by other means"
             ))),
             Transport::Safe | Transport::Any => Ok(()),
         }
     }
 }
 
-/// The body of an answer; `None` if it is too long.
+/// Reads the body of an answer; `None` if it is too long.
 async fn read(mut response: reqwest::Response) -> reqwest::Result<Option<Vec<u8>>> {
     let mut body = Vec::new();
     while let Some(piece) = response.chunk().await? {
@@ -165,7 +165,7 @@ async fn read(mut response: reqwest::Response) -> reqwest::Result<Option<Vec<u8>
 
 fn too_long(address: &str) -> Error {
     Error::Unavailable(format!(
-        "the answer of the node at {address} has more than {REPLY_MAX} bytes: ask for less"
+        "the answer of the node at {address} has more than {REPLY_MAX} bytes: request fewer items"
     ))
 }
 

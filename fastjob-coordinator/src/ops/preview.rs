@@ -1,4 +1,4 @@
-//! When a schedule would fire.
+//! Previews when a schedule would fire.
 
 use fastjob_core::{
     instant,
@@ -9,12 +9,12 @@ use jiff::Timestamp;
 use super::{Error, Fires, Ops};
 use crate::clock::wall_now;
 
-/// Most fires that are previewed.
+/// Maximum number of fires in a preview.
 const MOST: u32 = 1_000;
 
 impl Ops {
     /// The next fires of a cron expression.
-    #[expect(clippy::unused_self, reason = "asked like everything else")]
+    #[expect(clippy::unused_self, reason = "called like every other operation")]
     pub(crate) fn preview(
         &self,
         cron: &str,

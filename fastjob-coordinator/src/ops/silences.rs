@@ -1,4 +1,4 @@
-//! Silences: what people do not want to be told of for a while.
+//! Silences: alarms that are suppressed for a while.
 
 use fastjob_core::{ChannelName, instant};
 use jiff::{SignedDuration, Timestamp};
@@ -9,11 +9,11 @@ use crate::{
     store::{Silence, SilenceRow},
 };
 
-/// Longest silence: what nobody wants to hear for longer has no need of an alarm.
+/// Longest silence: an alarm that is unwanted for longer should be removed instead.
 const LONGEST: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// Most silences at the same time.
+/// Maximum number of active silences.
 const MOST: u32 = 500;
-/// Most characters of a reason.
+/// Maximum number of characters of a reason.
 const REASON_MAX: usize = 200;
 
 impl Ops {
@@ -23,8 +23,8 @@ impl Ops {
         Ok(Page { items: rows.into_iter().map(view).collect(), next_cursor: None })
     }
 
-    /// Silences a job, a channel, or a job on a channel. It holds when this returns, for what is
-    /// not on its way yet.
+    /// Silences a job, a channel, or a job on a channel. It is in effect when this returns, except
+    /// for alarms that are already being sent.
     pub(crate) async fn silence(&self, ask: SilenceAsk) -> Result<SilenceView, Error> {
         let now = wall_now();
         let until = until(&ask, now)?;
@@ -50,11 +50,11 @@ impl Ops {
         let silence = Silence { job, channel, until, reason };
         match self.store.add_silence(&silence, now, MOST).await? {
             Some(id) => Ok(view(SilenceRow { id, silence, created_at: now })),
-            None => Err(Error::Conflict(format!("there are {MOST} silences already"))),
+            None => Err(Error::Conflict(format!("there are already {MOST} silences"))),
         }
     }
 
-    /// Ends a silence: what is to be sent from now on is sent.
+    /// Ends a silence: later alarms are sent again.
     pub(crate) async fn unsilence(&self, id: i64) -> Result<(), Error> {
         if self.store.remove_silence(id, wall_now()).await? {
             return Ok(());
@@ -75,9 +75,9 @@ impl Ops {
 fn until(ask: &SilenceAsk, now: Timestamp) -> Result<Timestamp, Error> {
     let (field, until) = match (&ask.until, &ask.span) {
         (Some(_), Some(_)) => {
-            return Err(Error::invalid("until", "it excludes for: give one of them"));
+            return Err(Error::invalid("until", "it cannot be combined with for"));
         }
-        (None, None) => return Err(Error::invalid("for", "it is missing: give for, or until")),
+        (None, None) => return Err(Error::invalid("for", "it is missing: set for or until")),
         (Some(until), None) => {
             let until = instant::parse(until).map_err(|err| Error::invalid("until", err))?;
             ("until", until)
@@ -141,6 +141,6 @@ mod tests {
         check(Some("soon"), None, Err("until: "));
         check(None, Some("soon"), Err("for: "));
         check(None, None, Err("for: it is missing"));
-        check(Some("2026-12-01T09:00:00Z"), Some("2h"), Err("until: it excludes for"));
+        check(Some("2026-12-01T09:00:00Z"), Some("2h"), Err("until: it cannot be combined"));
     }
 }

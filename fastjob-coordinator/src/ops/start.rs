@@ -1,4 +1,4 @@
-//! Starts that somebody asks for: one task, or one for each fire of a past range.
+//! Starts on request: one task, or one per fire of a past range.
 
 use std::sync::Arc;
 
@@ -11,15 +11,15 @@ use crate::{
     shell::EngineHandle,
 };
 
-/// Most bytes of a key.
+/// Maximum number of bytes of a key.
 const KEY_MAX: usize = 256;
-/// How often a key is looked for while the engine answers that this was too early.
+/// How often a key is looked up while the engine answers that the lookup was too early.
 const LOOKS: u32 = 5;
-/// Most tasks that one backfill may start.
+/// Maximum number of tasks of one backfill.
 const BACKFILL_MOST: u32 = 1_000;
 
 impl Ops {
-    /// Starts a job and returns its task, which is recorded and will run.
+    /// Starts a task of a job and returns it once it is durable.
     pub(crate) async fn start(&self, path: &str, ask: StartAsk) -> Result<Started, Error> {
         let (partition, job) = self.place(path).await?;
         let Reply::Started(started) = self.ask(partition, Ask::Start { job, ask }).await? else {
@@ -64,7 +64,7 @@ impl Ops {
         Ok(Started { task: task.0 })
     }
 
-    /// Starts a task unless one was started with this key before, and returns the one there is.
+    /// Starts a task unless one with this key exists, and returns the existing or new task.
     async fn start_once(
         &self,
         engine: &EngineHandle,
@@ -73,7 +73,7 @@ impl Ops {
     ) -> Result<TaskId, Error> {
         let job = self.find(&start.job.0).await?.id;
         for _ in 0..LOOKS {
-            // What is too young to be seen in the store is known to the engine.
+            // The engine knows the keys that are too recent to be visible in the store.
             let looked_at = self.engines.uptime();
             if let Some(task) = self.store.task_of_key(job, &text).await? {
                 return Ok(task);
@@ -88,7 +88,7 @@ impl Ops {
         Err(JobRefused::LookAgain.into())
     }
 
-    /// Starts a task for each fire of a past range.
+    /// Starts one task per fire of a past range.
     pub(crate) async fn backfill(&self, path: &str, ask: BackfillAsk) -> Result<Backfilled, Error> {
         let (partition, job) = self.place(path).await?;
         let Reply::Backfilled(done) = self.ask(partition, Ask::Backfill { job, ask }).await? else {
@@ -106,10 +106,10 @@ impl Ops {
         let from = instant::parse(&ask.from).map_err(|err| Error::invalid("from", err))?;
         let until = ask.until.as_deref().map(instant::parse).transpose();
         let until = until.map_err(|err| Error::invalid("until", err))?;
-        // No fire is started that is not due yet, so this is up to now.
+        // Only due fires are started, so this means up to now.
         let until = until.unwrap_or(Timestamp::MAX);
         if from >= until {
-            return Err(Error::invalid("until", "it has to be later than from"));
+            return Err(Error::invalid("until", "it must be later than from"));
         }
         let most = ask.max.unwrap_or(100);
         if most == 0 || most > BACKFILL_MOST {
@@ -128,7 +128,7 @@ fn cause(word: Option<&str>) -> Result<Cause, Error> {
         None | Some("api") => Ok(Cause::Api),
         Some("manual") => Ok(Cause::Manual),
         Some(other) => {
-            let message = format!("`{other}` is unknown; there are api and manual");
+            let message = format!("`{other}` is unknown; use api or manual");
             Err(Error::invalid("cause", message))
         }
     }
@@ -137,7 +137,7 @@ fn cause(word: Option<&str>) -> Result<Cause, Error> {
 fn when(ask: &StartAsk) -> Result<When, Error> {
     match (&ask.at, &ask.delay) {
         (None, None) => Ok(When::Now),
-        (Some(_), Some(_)) => Err(Error::invalid("at", "it excludes delay: give one of them")),
+        (Some(_), Some(_)) => Err(Error::invalid("at", "it cannot be combined with delay")),
         (Some(at), None) => {
             instant::parse(at).map(When::At).map_err(|err| Error::invalid("at", err))
         }

@@ -1,6 +1,6 @@
-//! Tasks: listed, shown, stopped.
+//! Tasks: list, show, stop.
 //!
-//! The store knows what has ended; what is open is asked of the engine, which knows it now.
+//! Ended tasks come from the store; the current state of open tasks comes from the engines.
 
 use std::collections::HashMap;
 
@@ -19,7 +19,7 @@ use crate::{
     store::{AttemptRow, NodeId, NodeRow, Partition, TaskFilter, TaskRow},
 };
 
-/// Which tasks to list, as the caller wrote it.
+/// The filters of a list of tasks, as the caller wrote them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ListTasks {
     pub(crate) job: Option<String>,
@@ -74,7 +74,7 @@ impl Ops {
         views.pop().ok_or_else(|| unknown(task))
     }
 
-    /// Asks for the end of a task.
+    /// Stops a task.
     pub(crate) async fn stop_task(&self, task: i64) -> Result<StopAnswer, Error> {
         let partition = Partition::of_id(task, self.engines.partitions());
         let Reply::Stopped(stopped) = self.ask(partition, Ask::Stop { task }).await? else {
@@ -131,8 +131,8 @@ impl Ops {
         Ok(open)
     }
 
-    /// How these tasks are just now, wherever they are acted on; those that nobody acts on just now
-    /// are left out.
+    /// The current states of these tasks on all nodes; tasks of partitions without an owner are
+    /// omitted.
     async fn live(&self, tasks: Vec<TaskId>) -> Result<Vec<LiveTask>, Error> {
         let mut live = self.live_here(tasks.clone()).await?;
         let mut by_node: HashMap<NodeId, (NodeRow, Vec<i64>)> = HashMap::new();

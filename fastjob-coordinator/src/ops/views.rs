@@ -1,4 +1,4 @@
-//! What is shown of jobs, tasks and executors: the JSON of the REST interface.
+//! The JSON of the REST API for jobs, tasks and executors.
 
 use std::collections::BTreeMap;
 
@@ -9,26 +9,27 @@ use serde::{Deserialize, Serialize};
 /// One page of a list.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Page<T> {
-    /// At most as many as asked for.
+    /// At most as many as requested.
     pub items: Vec<T>,
     /// Where the next page begins; `null` on the last one.
     pub next_cursor: Option<String>,
 }
 
-/// A job with what the coordinator knows of it.
+/// A job with its metadata.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct JobView {
     /// Its number.
     pub id: i64,
     /// Counts saves, from 1.
     pub revision: i64,
-    /// `code` while it follows the definition beside its handler, `api` once a person saved it.
+    /// `code` while it follows the definition in its handler's code, `api` once it was saved by a
+    /// caller.
     pub origin: String,
     /// When it was created.
     pub created_at: Timestamp,
     /// When it was last saved.
     pub updated_at: Timestamp,
-    /// The next moment its schedule fires, if it does.
+    /// When its schedule fires next, if it does.
     pub next_fire_at: Option<Timestamp>,
     /// The definition, defaults included.
     #[serde(flatten)]
@@ -43,18 +44,18 @@ pub enum Saved {
     Created,
     /// It was changed.
     Updated,
-    /// It was so already.
+    /// It was the same already.
     Unchanged,
 }
 
-/// What starting a job wants to know.
+/// The request to start a job.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StartAsk {
-    /// In place of the job's param: a text or any JSON.
+    /// Replaces the job's param: a text or any JSON.
     #[serde(skip_serializing_if = "serde_json::Value::is_null")]
     pub param: serde_json::Value,
-    /// The executor that is to run it, whatever the job's route says.
+    /// The executor to run it on, which overrides the job's route.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub executor: Option<String>,
     /// When to start, RFC 3339.
@@ -63,10 +64,10 @@ pub struct StartAsk {
     /// How long from now to start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delay: Option<String>,
-    /// Makes repeated starts one task.
+    /// Idempotency key: repeated starts with the same key give one task.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// `manual` when a person asks; `api` if left out.
+    /// `manual` if a person requested it; `api` if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
 }
@@ -84,14 +85,13 @@ pub struct Started {
 pub struct BackfillAsk {
     /// From this instant on, RFC 3339.
     pub from: String,
-    /// Up to this instant, which is left out, or now if that is earlier or this is left out;
-    /// RFC 3339.
+    /// Up to this instant, exclusive, or now if that is earlier or this is omitted; RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
-    /// Most tasks, 1 to 1,000; 100 if left out. The earliest fires are started.
+    /// Maximum number of tasks, 1 to 1,000; 100 if omitted. The earliest fires are started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max: Option<u32>,
-    /// `manual` when a person asks; `api` if left out.
+    /// `manual` if a person requested it; `api` if omitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
 }
@@ -101,11 +101,11 @@ pub struct BackfillAsk {
 pub struct Backfilled {
     /// Their numbers, the earliest fire first.
     pub tasks: Vec<i64>,
-    /// Whether the range has more fires than were allowed.
+    /// Whether the range has more fires than `max` allowed.
     pub more: bool,
 }
 
-/// A task that was told to stop.
+/// The result of stopping a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct StopAnswer {
     /// Whether the task was still open, so that there was something to stop.
@@ -123,39 +123,39 @@ pub struct TaskView {
     pub job: String,
     /// The job's service.
     pub service: String,
-    /// Where it is.
+    /// Its current state.
     pub state: TaskState,
     /// Why it was started.
     pub cause: String,
-    /// The moment of the schedule that it stands for.
+    /// The fire of the schedule that started it.
     pub fire_at: Option<Timestamp>,
     /// When it was recorded.
     pub created_at: Timestamp,
-    /// When its handler was first entered.
+    /// When its handler first started.
     pub started_at: Option<Timestamp>,
-    /// When it came to its end.
+    /// When it ended.
     pub ended_at: Option<Timestamp>,
-    /// Its own param, where it was started with one.
+    /// Its own param, if it was started with one.
     pub param: Option<String>,
     /// What its handler returned.
     pub result: Option<String>,
-    /// What else there is to say, such as which missed fires it stands for.
+    /// Additional information, such as which missed fires it replaces.
     pub note: Option<String>,
     /// The task whose end started this one.
     #[serde(default)]
     pub parent: Option<i64>,
-    /// In the order of their shards and numbers.
+    /// Ordered by shard and number.
     pub attempts: Vec<AttemptView>,
 }
 
-/// How far a handler is.
+/// The progress that a handler reported.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct ProgressView {
-    /// What is done.
+    /// Completed amount.
     pub done: u64,
-    /// Of how much; 0 where that is not known.
+    /// Total amount; 0 if unknown.
     pub total: u64,
-    /// In words.
+    /// Progress in words.
     pub note: String,
 }
 
@@ -173,32 +173,32 @@ pub struct AttemptView {
     /// Which part of the task it is, from 0.
     #[serde(default)]
     pub shard: u32,
-    /// How many parts the task has; 0 while that is not known.
+    /// How many parts the task has; 0 while unknown.
     #[serde(default = "one")]
     pub shards: u32,
-    /// Where it is.
+    /// Its current state.
     pub state: String,
     /// Why it failed.
     pub reason: Option<String>,
-    /// The failure in the handler's words.
+    /// The handler's error message.
     pub message: Option<String>,
-    /// The executor it was given to.
+    /// The executor it was dispatched to.
     pub executor: Option<String>,
-    /// How far its handler says it is, while it runs.
+    /// The progress that its handler reported, while it runs.
     #[serde(default)]
     pub progress: Option<ProgressView>,
-    /// When it was to be dispatched.
+    /// When it was due to be dispatched.
     pub due_at: Timestamp,
-    /// When its handler was entered.
+    /// When its handler started.
     pub started_at: Option<Timestamp>,
-    /// When it came to its end.
+    /// When it ended.
     pub ended_at: Option<Timestamp>,
 }
 
-/// A coordinator of those that share a store.
+/// One of the coordinators that share a store.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct NodeView {
-    /// Names this run of its process.
+    /// The id of this run of its process.
     pub id: String,
     /// Where executors and the other nodes reach it.
     pub address: String,
@@ -208,14 +208,14 @@ pub struct NodeView {
     pub since: Timestamp,
     /// How many partitions it acts on.
     pub partitions: u32,
-    /// Whether it is the one that answers.
+    /// Whether it is the node that answered this request.
     pub answers: bool,
 }
 
 /// A piece of a log.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct LogView {
-    /// The attempt that it is of.
+    /// The attempt that wrote it.
     pub attempt: i64,
     /// Its number within its shard, from 1.
     #[serde(default = "one")]
@@ -223,23 +223,23 @@ pub struct LogView {
     /// Which part of the task it is, from 0.
     #[serde(default)]
     pub shard: u32,
-    /// How many parts the task has; 0 while that is not known.
+    /// How many parts the task has; 0 while unknown.
     #[serde(default = "one")]
     pub shards: u32,
     /// Where the piece begins, in bytes.
     pub offset: u64,
-    /// Where the next one begins.
+    /// Where the next piece begins.
     pub next_offset: u64,
-    /// The piece.
+    /// The text of the piece.
     pub text: String,
-    /// Whether no more will come.
+    /// Whether the log is complete.
     pub ended: bool,
-    /// `executor` where the log was read there, `tail` where only what came with the outcome is
+    /// `executor` if the log was read from the executor, `tail` if only the tail in the outcome is
     /// left.
     pub source: String,
 }
 
-/// An executor that is connected, or was until just now.
+/// An executor that is connected, or was until recently.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct ExecutorView {
     /// Its name.
@@ -248,31 +248,31 @@ pub struct ExecutorView {
     pub service: String,
     /// Whether its session is open.
     pub connected: bool,
-    /// Whether it takes no more work because it stops.
+    /// Whether it is draining: it accepts no more work because it stops.
     pub leaving: bool,
-    /// This life of its process.
+    /// The id of this run of its process.
     pub incarnation: String,
-    /// Where it says it is.
+    /// The address that it announced.
     pub address: String,
-    /// The release of its library.
+    /// The version of its library.
     pub version: String,
     /// Since when it is connected.
     pub since: Timestamp,
-    /// Most attempts it takes at the same time.
+    /// Maximum number of concurrent attempts.
     pub capacity: u32,
-    /// Attempts it has been given that have not ended.
+    /// Attempts that were dispatched to it and have not ended.
     pub attempts: u32,
-    /// Handlers that run, by its last beat.
+    /// Running handlers, by its last heartbeat.
     pub running: u32,
-    /// Attempts that wait in its lanes, by its last beat.
+    /// Attempts waiting in its lanes, by its last heartbeat.
     pub waiting: u32,
-    /// Load of its machine, 0 to 1.
+    /// CPU load of its machine, 0 to 1.
     pub cpu: f64,
-    /// Bytes of memory that its machine has free.
+    /// Free memory of its machine in bytes.
     pub memory_free: u64,
-    /// Bytes of memory that its machine has.
+    /// Total memory of its machine in bytes.
     pub memory_total: u64,
-    /// For filters.
+    /// Labels, used by filters.
     pub labels: BTreeMap<String, String>,
     /// Its handlers and their descriptions.
     pub handlers: BTreeMap<String, String>,
@@ -281,29 +281,29 @@ pub struct ExecutorView {
 /// A channel over which alarms are sent.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct ChannelView {
-    /// As jobs name it.
+    /// The name that jobs use.
     pub name: String,
-    /// What it is: `email`, `webhook` and so on; `custom` where a program brought it.
+    /// Its kind: `email`, `webhook` and so on; `custom` if it was added by an embedding program.
     pub kind: String,
-    /// How long a first message waits for more of its kind.
+    /// How long the first message of a group waits for more alarms.
     pub group_wait: String,
-    /// Shortest time between two messages of a kind.
+    /// Minimum time between two messages of a group.
     pub group_interval: String,
 }
 
-/// What became of a test message.
+/// The result of a test message.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Tested {
-    /// Whether it was taken.
+    /// Whether it was accepted.
     pub sent: bool,
-    /// Why not.
+    /// Why it was not accepted.
     pub error: Option<String>,
 }
 
-/// An alarm on one channel, and what became of it.
+/// An alarm on one channel, and its delivery state.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct AlarmView {
-    /// Its number; those that were raised later have higher ones.
+    /// Its number; later alarms have higher numbers.
     pub id: i64,
     /// What happened: `failed`, `recovered`, `runs_long` or `starts_late`.
     pub kind: String,
@@ -311,17 +311,17 @@ pub struct AlarmView {
     pub job: String,
     /// The task, if it is about one.
     pub task: Option<i64>,
-    /// Where it is sent to.
+    /// The channel it is sent to.
     pub channel: String,
     /// `waiting`, `sent`, `given_up` or `silenced`.
     pub state: String,
-    /// How often it was sent, in vain or not.
+    /// Number of delivery attempts.
     pub tries: u32,
-    /// Why the last try was in vain.
+    /// Why the last delivery attempt failed.
     pub last_error: Option<String>,
-    /// Why it was raised, in a word or two.
+    /// Why it was raised, in short.
     pub reason: String,
-    /// What the handler or the coordinator said about it.
+    /// The message of the handler or the coordinator.
     pub message: String,
     /// Where the task ran, if anywhere.
     pub executor: Option<String>,
@@ -329,24 +329,24 @@ pub struct AlarmView {
     pub attempts: u32,
     /// When it was raised.
     pub at: Timestamp,
-    /// When it was sent, given up or silenced.
+    /// When it was sent, abandoned or silenced.
     pub done_at: Option<Timestamp>,
 }
 
-/// What to silence: a job, a channel, or a job on a channel.
+/// The request for a silence of a job, a channel, or a job on a channel.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SilenceAsk {
-    /// The job, as name or `service.name`; every job if left out.
+    /// The job, as name or `service.name`; every job if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job: Option<String>,
-    /// The channel; every channel if left out.
+    /// The channel; every channel if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub channel: Option<String>,
-    /// Its end, RFC 3339, at most 30 days away; or `for`.
+    /// Its end, RFC 3339, at most 30 days away; alternative to `for`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
-    /// For how long, such as `2h`, at most 30 days.
+    /// Its length, such as `2h`, at most 30 days; alternative to `until`.
     #[serde(rename = "for", skip_serializing_if = "Option::is_none")]
     pub span: Option<String>,
     /// Why, in at most 200 characters.
@@ -359,15 +359,15 @@ pub struct SilenceAsk {
 pub struct SilenceView {
     /// Its number.
     pub id: i64,
-    /// The job as `service.name`; `null` stands for every job.
+    /// The job as `service.name`; `null` means every job.
     pub job: Option<String>,
-    /// The channel; `null` stands for every channel.
+    /// The channel; `null` means every channel.
     pub channel: Option<String>,
     /// When it ends.
     pub until: Timestamp,
     /// Why.
     pub reason: String,
-    /// Since when it is there.
+    /// When it was created.
     pub created_at: Timestamp,
 }
 

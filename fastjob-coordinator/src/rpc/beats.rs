@@ -1,4 +1,4 @@
-//! Beats are taken in at a bounded rate: of those that come faster only the latest counts.
+//! Limits the rate of heartbeats: of those that arrive faster, only the latest counts.
 
 use std::{future::pending, time::Duration};
 
@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::engine::Beat;
 
-/// Shortest time between two beats of a session that the engines hear of.
+/// Minimum time between two beats of a session that are passed to the engines.
 const APART: Duration = Duration::from_millis(20);
 
 /// A beat with the executor's uptime when it was sent.
@@ -24,7 +24,7 @@ impl Beats {
         Self { next: Instant::now(), latest: None }
     }
 
-    /// A beat has come. Returns it, or keeps it until its time.
+    /// Handles a beat: returns it, or keeps it until it is due.
     pub(super) fn come(&mut self, told: Told) -> Option<Told> {
         let now = Instant::now();
         if now < self.next {
@@ -36,7 +36,7 @@ impl Beats {
         Some(told)
     }
 
-    /// Waits until the time of the beat that is kept; for ever if there is none.
+    /// Waits until the kept beat is due; forever if there is none.
     pub(super) async fn due(&mut self) -> Told {
         if self.latest.is_some() {
             tokio::time::sleep_until(self.next).await;
@@ -56,10 +56,10 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn of_beats_that_come_too_fast_the_latest_is_heard() {
+    async fn of_beats_that_arrive_too_fast_the_latest_is_passed_on() {
         let mut beats = Beats::new();
         let beat = |uptime| (Beat::default(), uptime);
-        assert_eq!(beats.come(beat(0)), Some(beat(0)), "one that comes alone is heard at once");
+        assert_eq!(beats.come(beat(0)), Some(beat(0)), "a single beat is passed on at once");
         for uptime in 1..100_000 {
             assert_eq!(beats.come(beat(uptime)), None);
         }
@@ -68,6 +68,6 @@ mod tests {
         tokio::time::advance(APART).await;
         assert_eq!(beats.come(beat(100_001)), Some(beat(100_001)));
         let none = tokio::time::timeout(APART * 100, beats.due()).await;
-        assert!(none.is_err(), "what was kept is out of date");
+        assert!(none.is_err(), "the kept beat is outdated");
     }
 }

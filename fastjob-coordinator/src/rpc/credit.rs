@@ -1,8 +1,8 @@
-//! How much an executor may say before the engines have taken it in.
+//! Backpressure: how much an executor may send before the engines have handled it.
 //!
-//! The engines' inboxes have no bound of their own. Each message of a session takes credit for its
-//! size, which returns when the engines have taken it in. A session without credit is not read, so
-//! that HTTP/2 holds its executor back.
+//! The engines' inboxes are unbounded. Each message of a session spends credit for its size, which
+//! is released when the engines have handled the message. A session without credit is not read, so
+//! HTTP/2 flow control stops its executor from sending.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ const SESSION: usize = 4 << 20;
 /// Credit of all sessions of the node.
 const NODE: usize = 256 << 20;
 
-/// What all sessions of the node share.
+/// The credit that all sessions of the node share.
 #[derive(Clone, Debug)]
 pub(crate) struct NodeCredit(Arc<Semaphore>);
 
@@ -43,7 +43,7 @@ impl Credit {
         Self { session, node: Arc::clone(&node.0) }
     }
 
-    /// Takes credit for an event; waits while the engines have not taken in what came before.
+    /// Spends credit for an event; waits until the engines have handled enough earlier events.
     pub(super) async fn spend(&self, event: &Event) -> Option<Spent> {
         let bytes = bytes(event);
         // A message that is larger than the session's credit takes all of it.
@@ -57,9 +57,9 @@ fn units(bytes: usize, most: usize) -> u32 {
     u32::try_from(bytes.div_ceil(UNIT).clamp(1, most / UNIT)).unwrap_or(u32::MAX)
 }
 
-/// How many bytes an event takes, about.
+/// Approximate size of an event in bytes.
 fn bytes(event: &Event) -> usize {
-    /// What an item takes besides its texts.
+    /// Size of an item without its texts.
     const ITEM: usize = 128;
     let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
     let outcome = |outcome: &Outcome| {
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_session_waits_until_the_engines_have_taken_in_what_it_said() {
+    async fn a_session_waits_until_the_engines_have_handled_its_messages() {
         let credit = Credit::of(&NodeCredit::default());
         let mut spent = Vec::new();
         for _ in 0..3 {
@@ -114,13 +114,13 @@ mod tests {
         assert!(waits(&credit, &checkpoint(1 << 20)).await);
         let copy = Arc::clone(&spent[0]);
         spent.clear();
-        assert!(waits(&credit, &checkpoint(4 << 20)).await, "another engine has not taken it in");
+        assert!(waits(&credit, &checkpoint(4 << 20)).await, "another engine has not handled it");
         drop(copy);
         assert!(!waits(&credit, &checkpoint(15 << 20)).await, "the largest message fits alone");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn messages_are_bounded_in_number_too() {
+    async fn the_number_of_messages_is_bounded_too() {
         let credit = Credit::of(&NodeCredit::default());
         let mut spent = Vec::new();
         while let Ok(one) =
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn all_sessions_together_are_bounded() {
+    async fn the_sum_of_all_sessions_is_bounded() {
         let node = NodeCredit::default();
         let mut spent = Vec::new();
         for _ in 0..NODE / SESSION {

@@ -1,4 +1,4 @@
-//! The handshake as executors call it. The guard has judged the proof that a call carries.
+//! The gRPC handshake service. The guard has already checked the proof in a call.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The first message of an executor: read, bounded, or refused with what is wrong.
+//! Parses and validates the first message of an executor.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -14,15 +14,15 @@ use crate::{
     store::hex,
 };
 
-/// Most handlers of one executor.
+/// Maximum number of handlers of one executor.
 const HANDLERS_MAX: usize = 2_000;
-/// Most partitions that a message may name: as many as a store may have.
+/// Maximum number of partitions in a message, which is the maximum of a store.
 pub(super) const LEASES_MAX: usize = 1_024;
-/// Most attempts that an executor may hold.
+/// Maximum number of attempts that an executor may hold.
 pub(super) const HOLDING_MAX: usize = 1_000_000;
-/// Most attempts that an executor may say it takes at the same time.
+/// Maximum capacity that an executor may announce.
 const CAPACITY_MAX: u32 = 1_000_000;
-/// How long the secret of a start of an executor is.
+/// Allowed lengths of the secret that each start of an executor generates.
 const SECRET_BYTES: std::ops::RangeInclusive<usize> = 16..=128;
 const LABELS_MAX: usize = 64;
 const TEXT_MAX: usize = 4 * 1024;
@@ -30,15 +30,15 @@ const TEXT_MAX: usize = 4 * 1024;
 /// Limits of the first message.
 #[derive(Clone, Debug)]
 pub(crate) struct HelloLimits {
-    /// Most bytes.
+    /// Maximum size in bytes.
     pub(crate) bytes: u64,
-    /// Most jobs that it may declare.
+    /// Maximum number of jobs that it may declare.
     pub(crate) jobs: usize,
 }
 
-/// Reads a hello.
+/// Parses and validates a hello.
 ///
-/// A job definition that is not valid is left out with a warning: the handlers beside it work.
+/// An invalid job definition is skipped with a warning, so that the executor's handlers still work.
 pub(super) fn read(
     session: SessionId,
     hello: v1::Hello,
@@ -46,8 +46,8 @@ pub(super) fn read(
 ) -> Result<Connected, Status> {
     if hello.protocol != PROTOCOL {
         return Err(Status::failed_precondition(format!(
-            "the executor speaks protocol {}, this coordinator {PROTOCOL}: bring both to releases \
-             that fit",
+            "the executor speaks protocol {}, this coordinator {PROTOCOL}: upgrade one of them so \
+             that both use the same protocol",
             hello.protocol
         )));
     }
@@ -56,10 +56,10 @@ pub(super) fn read(
     if hello.jobs.len() > limits.jobs {
         let (count, most) = (hello.jobs.len(), limits.jobs);
         tracing::warn!(%service, executor = hello.executor, count, most,
-            "an executor was rejected, because it declares too many jobs");
+            "executor rejected: it declares too many jobs");
         return Err(Status::resource_exhausted(format!(
             "the executor declares {count} jobs, at most {most} are allowed: declare fewer, or \
-             raise coordinator.limits.max_declared_jobs there"
+             raise coordinator.limits.max_declared_jobs on the coordinator"
         )));
     }
     most("labels", hello.labels.len(), LABELS_MAX)?;
@@ -72,7 +72,7 @@ pub(super) fn read(
         )));
     }
     if hello.capacity == 0 {
-        return Err(Status::invalid_argument("the capacity is 0: nothing could ever run"));
+        return Err(Status::invalid_argument("the capacity is 0, so nothing could run"));
     }
     if hello.capacity > CAPACITY_MAX {
         return Err(Status::invalid_argument(format!(
@@ -104,7 +104,7 @@ pub(super) fn read(
     })
 }
 
-/// What names a start of an executor to everybody else. Who sees it does not know the secret.
+/// The public name of one start of an executor. It does not reveal the secret.
 fn incarnation(secret: &str) -> Result<Incarnation, Status> {
     if !SECRET_BYTES.contains(&secret.len()) {
         return Err(Status::invalid_argument(format!(
@@ -117,7 +117,7 @@ fn incarnation(secret: &str) -> Result<Incarnation, Status> {
     name("incarnation", &hex(&Sha256::digest(secret.as_bytes())[..16]))
 }
 
-/// A default definition; an executor speaks only for its own service.
+/// Parses a declared job. An executor may declare jobs of its own service only.
 fn job(service: &ServiceName, text: &str) -> Option<Job> {
     let draft = serde_json::from_str::<JobDraft>(text).map_err(|err| err.to_string());
     let job = draft.and_then(|mut draft| {
@@ -128,18 +128,18 @@ fn job(service: &ServiceName, text: &str) -> Option<Job> {
         Ok(job) if job.service == *service => Some(job),
         Ok(job) => {
             tracing::warn!(%service, job = %job.name, of = %job.service,
-                "an executor declared a job of another service, which is left out");
+                "an executor declared a job of another service; it is ignored");
             None
         }
         Err(err) => {
-            tracing::warn!(%service, err, "an executor declared a job that is not valid");
+            tracing::warn!(%service, err, "an executor declared an invalid job; it is ignored");
             None
         }
     }
 }
 
 fn name<T: std::str::FromStr<Err: std::fmt::Display>>(what: &str, text: &str) -> Result<T, Status> {
-    text.parse().map_err(|err| Status::invalid_argument(format!("the {what}'s name: {err}")))
+    text.parse().map_err(|err| Status::invalid_argument(format!("invalid {what} name: {err}")))
 }
 
 fn most(what: &str, count: usize, most: usize) -> Result<(), Status> {

@@ -1,8 +1,8 @@
-//! What comes in over gRPC is bounded before it is read.
+//! Bounds the memory of incoming gRPC messages.
 //!
-//! A message is gathered whole before it is decoded. A client that announces large messages on many
-//! streams would make the node gather them all, so large messages take turns: together they take at
-//! most [`GATHERED`] bytes. The first message of a stream, the hello, has a limit of its own.
+//! A message is buffered completely before it is decoded. A client could announce large messages on
+//! many streams and make the node buffer them all. So large messages take turns: together they take
+//! at most [`GATHERED`] bytes. The first message of a stream, the hello, has its own limit.
 
 use std::{
     pin::Pin,
@@ -22,16 +22,16 @@ use hyper::body::{Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::Status;
 
-/// Bytes of the large messages that are gathered at the same time.
+/// Maximum bytes of large messages that are buffered at the same time.
 const GATHERED: usize = 128 << 20;
-/// The unit in which they are counted.
+/// The unit in which these bytes are counted.
 const UNIT: u32 = 1024;
-/// Up to here a message is not large: as much is under way on a stream anyway.
+/// A message up to this size is not large: a stream's window has as many bytes in flight anyway.
 const SMALL: u32 = 64 * 1024;
-/// Before each message: one byte of flags and the length in four.
+/// Length of the gRPC prefix: one byte of flags and four bytes of length.
 const PREFIX: usize = 5;
 
-/// Bounds what comes in for the services of `routes`.
+/// Bounds incoming messages for the services of `routes`.
 pub(super) fn bound(routes: Router, max_hello: u64) -> Router {
     let room = Arc::new(Semaphore::new(GATHERED / UNIT as usize));
     routes.layer(middleware::from_fn(move |request: Request, next: Next| {
@@ -53,26 +53,27 @@ fn bounded(body: Body, max_hello: u64, room: Arc<Semaphore>) -> Body {
 
 struct Bounded {
     body: Body,
-    /// What is known of the next message's prefix.
+    /// The bytes of the next message's prefix that have arrived.
     prefix: Vec<u8>,
-    /// Bytes of the current message that are still to come.
+    /// Bytes of the current message that have not arrived yet.
     left: u32,
-    /// Until the first message.
+    /// The limit of the hello; `None` after the first message.
     max_hello: Option<u64>,
     room: Arc<Semaphore>,
     turn: Turn,
 }
 
-/// Whether room is taken for the message that is being gathered.
+/// Whether memory is reserved for the message that is being buffered.
 enum Turn {
     None,
-    /// These bytes wait for room for the rest of their message.
+    /// These bytes wait until memory for the rest of their message is free.
     Waits(BoxFuture<'static, Option<OwnedSemaphorePermit>>, Bytes),
-    Has(#[expect(dead_code, reason = "it returns when it is dropped")] OwnedSemaphorePermit),
+    Has(#[expect(dead_code, reason = "it is released when it is dropped")] OwnedSemaphorePermit),
 }
 
 impl Bounded {
-    /// Follows the messages in these bytes. Returns the length of the last one, if it goes on.
+    /// Tracks the message boundaries in these bytes. Returns the length of the last message if it
+    /// is incomplete.
     fn follow(&mut self, bytes: &[u8]) -> Result<Option<u32>, Status> {
         let (mut at, mut open) = (0, None);
         while at < bytes.len() {
@@ -101,7 +102,8 @@ impl Bounded {
         match self.max_hello.take() {
             Some(most) if bytes > most => Err(Status::resource_exhausted(format!(
                 "the first message has {bytes} bytes, at most {most} are allowed: shorten the \
-                 descriptions of handlers and jobs, or raise coordinator.limits.max_hello there"
+                 descriptions of handlers and jobs, or raise coordinator.limits.max_hello on the \
+                 coordinator"
             ))),
             Some(_) | None => Ok(()),
         }
@@ -124,7 +126,7 @@ impl HttpBody for Bounded {
             return Poll::Ready(Some(Ok(Frame::data(bytes))));
         }
         if this.left == 0 {
-            // Whoever asks for more has decoded the last message.
+            // The last message has been decoded, because more data is requested.
             this.turn = Turn::None;
         }
         let frame = match ready!(Pin::new(&mut this.body).poll_frame(cx)) {
@@ -169,7 +171,7 @@ mod tests {
 
     use super::*;
 
-    /// A message of so many bytes, with its prefix.
+    /// A message of `length` bytes, with its prefix.
     fn message(length: u32) -> Vec<u8> {
         let mut bytes = vec![0];
         bytes.extend(length.to_be_bytes());
@@ -185,7 +187,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn messages_pass_as_they_are_however_they_are_cut() {
+    async fn messages_pass_unchanged_however_they_are_split() {
         let whole: Vec<u8> = [1, 0, 70_000, 3].into_iter().flat_map(message).collect();
         for cut in [1, 4, 5, 7, 1_000, 100_000] {
             let room = Arc::new(Semaphore::new(100));
@@ -200,7 +202,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_hello_that_is_too_large_is_refused_by_its_length() {
+    async fn a_hello_whose_announced_length_is_too_large_is_rejected() {
         let (sender, mut body) = body(&Arc::new(Semaphore::new(1)), 10);
         sender.send(message(11)[..PREFIX].to_vec()).unwrap();
         let refused = body.frame().await.unwrap().unwrap_err().to_string();
@@ -220,11 +222,11 @@ mod tests {
         second.send(large[..PREFIX].to_vec()).unwrap();
         assert!(one.frame().await.unwrap().is_ok());
         let waits = tokio::time::timeout(Duration::from_secs(60), other.frame()).await;
-        assert!(waits.is_err(), "the first one has not been gathered");
+        assert!(waits.is_err(), "the first one is not complete");
         first.send(large[PREFIX..].to_vec()).unwrap();
         assert!(one.frame().await.unwrap().is_ok());
         let more = tokio::time::timeout(Duration::from_secs(1), one.frame()).await;
-        assert!(more.is_err(), "it was decoded, and more is asked for");
+        assert!(more.is_err(), "it was decoded, and more data is requested");
         assert!(other.frame().await.unwrap().is_ok());
         drop((other, one));
         assert_eq!(room.available_permits(), 100);

@@ -1,7 +1,7 @@
-//! The executors' edge: one bidirectional stream an executor.
+//! The executors' edge: one bidirectional stream per executor.
 //!
-//! It reads messages, bounds them, and tells the engine; what the engine sends back goes out over
-//! the same stream. A stream that is silent too long, or breaks the protocol, is ended.
+//! It validates incoming messages and passes them to the engine; the engine's messages go out over
+//! the same stream. A stream that is silent for too long or violates the protocol is closed.
 
 mod beats;
 mod credit;
@@ -43,20 +43,20 @@ use crate::{
     sessions::Sessions,
 };
 
-/// Most Goodbyes of a session that wait for their answer while it is read.
+/// Maximum number of unanswered Goodbyes of a session before it is no longer read.
 const PARTINGS: usize = 64;
 
-/// What executors are told when they are welcomed.
+/// Settings that are sent to executors in the Welcome.
 #[derive(Clone, Debug)]
 pub(crate) struct Terms {
     pub(crate) cluster: String,
-    /// Names this run of the process.
+    /// The id of this run of the process.
     pub(crate) node: String,
     pub(crate) beat: Duration,
-    /// After how long without a message either side gives the stream up.
+    /// After this long without a message, either side closes the stream.
     pub(crate) silence: Duration,
-    /// After how long without an answer an executor stops its exclusive attempts; at twice that
-    /// they have ended, and at three times it may be given up.
+    /// After this long without an answer, an executor stops its exclusive attempts. After twice as
+    /// long they have ended, and after three times the executor may be considered lost.
     pub(crate) exclusive: Duration,
 }
 
@@ -71,12 +71,12 @@ pub(crate) struct Link {
     pub(crate) terms: Terms,
     pub(crate) limits: HelloLimits,
     pub(crate) credit: NodeCredit,
-    /// Fires when no engine of this node sends anything any more.
+    /// Cancelled once no engine of this node sends anything anymore.
     pub(crate) released: CancellationToken,
 }
 
 impl Link {
-    /// The service, with the bounds of the protocol.
+    /// The gRPC services, with the message limits of the protocol.
     pub(crate) fn into_router(self) -> axum::Router {
         let max_hello = self.limits.bytes;
         let handshake = handshake::Server(Arc::clone(&self.handshakes));
@@ -104,7 +104,7 @@ impl ExecutorLink for Link {
             }))) => hello,
             Ok(Some(Err(status))) => return Err(status),
             Ok(_) => return Err(Status::invalid_argument("the first message is not a hello")),
-            Err(_) => return Err(Status::deadline_exceeded("no hello came")),
+            Err(_) => return Err(Status::deadline_exceeded("no hello arrived in time")),
         };
         let session = self.sessions.next_id();
         let executor = Arc::new(hello::read(session, hello, &self.limits)?);
@@ -129,12 +129,12 @@ impl ExecutorLink for Link {
             partitions: self.engines.partitions(),
             says_farewell: true,
         };
-        // It ends with its stream, and with the coordinator: `listen` waits for both.
+        // The task ends with its stream or with the coordinator: `listen` waits for both.
         tokio::spawn(async move {
             if let Err(panic) = caught(listen(open, inbound, name)).await {
                 tracing::error!(
                     panic,
-                    "a session panicked: it is closed, its executor connects again"
+                    "session task panicked: the session is closed, its executor reconnects"
                 );
             }
         });
@@ -143,14 +143,14 @@ impl ExecutorLink for Link {
     }
 }
 
-/// Reads one stream to its end. It lives as long as the stream, which the server bounds.
+/// Reads one stream to its end. It runs as long as the stream, which the server bounds.
 async fn listen(open: OpenSession, mut inbound: Streaming<v1::FromExecutor>, name: String) {
     let link = &open.link;
     let mut trips = RoundTrips::default();
     let mut beats = Beats::new();
     let credit = Credit::of(&link.credit);
     let mut partings = JoinSet::new();
-    // They end with the session: the executor declares its jobs again in the next one.
+    // These tasks end with the session: the executor declares its jobs again in the next one.
     let mut declaring = JoinSet::new();
     let mut ended = std::pin::pin!(open.queue.ended(link.terms.silence));
     let why = loop {
@@ -164,14 +164,14 @@ async fn listen(open: OpenSession, mut inbound: Streaming<v1::FromExecutor>, nam
             next = tokio::time::timeout(link.terms.silence, inbound.next()) => next,
         };
         let message = match next {
-            Err(_) => break format!("nothing was heard for {:?}", link.terms.silence),
-            Ok(None) => break "it closed the stream".to_owned(),
+            Err(_) => break format!("no message for {:?}", link.terms.silence),
+            Ok(None) => break "the executor closed the stream".to_owned(),
             Ok(Some(Err(status))) => break status.message().to_owned(),
             Ok(Some(Ok(message))) => message.message,
         };
         match message.map(|message| read(open.id, message)) {
             Some(Ok(Heard::Event(event))) => {
-                // A session whose engines are behind is not read.
+                // Backpressure: a session whose engines are behind is not read.
                 let spent = tokio::select! {
                     () = link.released.cancelled() => break open.finish().await,
                     why = &mut ended => break open.give_up(&why),
@@ -192,16 +192,16 @@ async fn listen(open: OpenSession, mut inbound: Streaming<v1::FromExecutor>, nam
                     Err(why) => break why,
                 }
             }
-            // An executor of an earlier release says it once, takes no notice of Farewell, and drops
-            // what arrives later: that fails as lost when its stream ends.
+            // An executor of an earlier release sends it once, ignores Farewell, and drops later
+            // attempts, which fail as lost when its stream ends.
             Some(Ok(Heard::Goodbye(returned))) => {
-                // The session is read on, because an engine may take long to start.
+                // Keep reading the session, because an engine may take long to start.
                 let noted = link.engines.leaving(open.id, &returned);
                 let (sessions, id) = (link.sessions.clone(), open.id);
                 partings.spawn(async move {
                     match noted.await {
                         true => sessions.farewell(id),
-                        // It says it again, to the next owners of the partitions.
+                        // The executor sends it again, to the next owners of the partitions.
                         false => sessions.close(id),
                     }
                 });
@@ -225,7 +225,7 @@ async fn listen(open: OpenSession, mut inbound: Streaming<v1::FromExecutor>, nam
                 }
             }
             Some(Ok(Heard::Reply(reply))) => link.sessions.answered(open.id, reply),
-            // Said by a newer release; what it means is not ours to guess.
+            // An unknown message of a newer release is ignored.
             None => {}
             Some(Err(err)) => break err.to_string(),
         }
@@ -234,7 +234,8 @@ async fn listen(open: OpenSession, mut inbound: Streaming<v1::FromExecutor>, nam
 }
 
 impl Link {
-    /// Tells the engines that it is for. What was spent returns when they have taken it in.
+    /// Passes an event to the engines that it concerns. The credit is released once they have
+    /// handled it.
     fn tell(&self, event: Event, spent: Option<Spent>) {
         let engines = &self.engines;
         match event {
@@ -277,12 +278,12 @@ impl Link {
     }
 }
 
-/// Reads one message as a session would.
+/// Parses one message as a session would.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn fuzz_message(message: v1::from_executor::Message) {
     let session = crate::engine::SessionId(1);
     let v1::from_executor::Message::Hello(hello) = message else {
-        // What it means is of no interest here, nor why it is refused.
+        // Only panics matter here, not the result.
         drop(read::read(session, message));
         return;
     };
@@ -290,6 +291,6 @@ pub(crate) fn fuzz_message(message: v1::from_executor::Message) {
     if let Ok(taken) = hello::read(session, hello, &limits) {
         assert!((1..=1_000_000).contains(&taken.capacity), "{}", taken.capacity);
         let own = |job: &Arc<fastjob_core::Job>| job.service == taken.service;
-        assert!(taken.jobs.iter().all(own), "a job of another service was taken");
+        assert!(taken.jobs.iter().all(own), "a job of another service was accepted");
     }
 }

@@ -1,4 +1,4 @@
-//! A session while it is open: how it answers beats, and how it ends.
+//! An open session: how it answers beats, and how it ends.
 
 use std::{
     pin::Pin,
@@ -18,7 +18,7 @@ use crate::{
     sessions::{Ended, OpenError, Queue, Unsent, to_wire},
 };
 
-/// Ends the session however its stream ends.
+/// Closes the session when it is dropped, however its stream ends.
 pub(super) struct OpenSession {
     pub(super) id: SessionId,
     pub(super) executor: Arc<Connected>,
@@ -36,40 +36,41 @@ impl Drop for OpenSession {
 }
 
 impl OpenSession {
-    /// Tells the engines of a beat, and answers it.
+    /// Passes a beat to the engines, and answers it.
     pub(super) fn beat(&self, beat: Beat, uptime_ms: u64, trips: &mut RoundTrips) {
         let link = &self.link;
         link.engines.tell_all(|| Event::Beat(self.id, beat));
         let id = trips.begin(Instant::now());
-        // An engine that has not heard what the executor holds may take it for lost: the executor
-        // must not rely on it. While a partition loads, no engine takes anything for lost.
+        // Only engines that know what the executor holds are listed: others may consider it lost,
+        // so it must not rely on them. A loading partition is listed, because no engine can
+        // consider the executor lost there yet.
         let mut leases = link.sessions.held_of(self.id, link.engines.loaded());
         leases.extend(link.engines.loading());
         let partitions = leases.into_iter().map(|lease| lease.partition.0).collect();
         link.sessions.ping(self.id, v1::Ping { id, uptime_ms, partitions });
     }
 
-    /// The coordinator stops. What was sent by now still reaches the executor: an attempt that it does
-    /// not know of would be lost if it stopped as well before it has another session.
+    /// The coordinator stops. Messages that were already sent still reach the executor: an attempt
+    /// that did not arrive would be lost if the executor stopped before its next session.
     pub(super) async fn finish(&self) -> String {
         self.link.sessions.finish(self.id);
         let read = self.queue.closed();
         if tokio::time::timeout(self.link.terms.silence, read).await.is_err() {
-            // It does not read, and a connection that is open holds up the end.
+            // The executor does not read, and an open connection would delay the shutdown.
             self.hangup.0.cancel();
         }
-        "the coordinator stops".to_owned()
+        "the coordinator is shutting down".to_owned()
     }
 
-    /// The session was ended from this side. A connection that is not read does not carry the end
-    /// of its stream either, so it is cut.
+    /// The session was ended from this side. A peer that does not read would not see the end of its
+    /// stream either, so the connection is closed.
     pub(super) fn give_up(&self, why: &Ended) -> String {
         match why {
             Ended::Closed => {}
             Ended::Full { .. } | Ended::Unread(_) => {
                 let executor = &self.executor;
                 tracing::warn!(service = %executor.service, executor = %executor.executor, %why,
-                    "an executor does not read what it is sent and is disconnected");
+                    "executor disconnected: it does not read its messages");
                 self.hangup.0.cancel();
             }
         }
@@ -77,19 +78,19 @@ impl OpenSession {
     }
 }
 
-/// Logs and tells why an executor is not let in.
+/// Logs why an executor is rejected, and returns the status for it.
 pub(super) fn refused(executor: &Connected, err: &OpenError) -> Status {
     match err {
         OpenError::Taken(why) => Status::already_exists(why.clone()),
         OpenError::TooMany(why) => {
             tracing::warn!(service = %executor.service, executor = %executor.executor, %why,
-                "an executor was rejected");
+                "executor rejected");
             Status::resource_exhausted(why.to_string())
         }
     }
 }
 
-/// What goes out over one stream; it ends when the session is closed.
+/// The outgoing messages of one stream; it ends when the session is closed.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     pub(super) first: Option<v1::ToExecutor>,

@@ -1,4 +1,4 @@
-//! The messages of an executor after its hello: read, bounded, or refused with what is wrong.
+//! Parses and validates the messages of an executor after its hello.
 
 use fastjob_core::{
     AttemptId, Progress,
@@ -20,30 +20,30 @@ use crate::{
 pub(super) enum Heard {
     Event(Event),
     Holding(Holding),
-    /// It drains, and returns these.
+    /// The executor is draining, and returns these attempts.
     Goodbye(Vec<AttemptId>),
-    /// With the executor's uptime when it was sent.
+    /// With the executor's uptime when the beat was sent.
     Beat(Beat, u64),
     Pong(u64),
     Reply(v1::StatReply),
 }
 
-/// Why a message was refused, and the stream with it.
+/// Why a message was rejected and its stream closed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refused {
     #[error(transparent)]
     Unknown(#[from] UnknownValue),
-    #[error("a second hello came")]
+    #[error("received a second hello")]
     SecondHello,
     #[error("a message names {count} attempts, at most {most} are allowed")]
     TooMany { count: usize, most: usize },
     #[error("a message names {0} partitions, at most {most} are allowed", most = hello::LEASES_MAX)]
     TooManyLeases(usize),
-    #[error("a message names {attempts} attempts and {instants} instants of their creation")]
+    #[error("a message names {attempts} attempts but {instants} creation times")]
     NotParallel { attempts: usize, instants: usize },
     #[error("the {what} of an attempt has {bytes} bytes, at most {most} are allowed")]
     TooLong { what: &'static str, bytes: usize, most: usize },
-    #[error("an outcome has the end {0}, which this protocol does not have")]
+    #[error("an outcome has the unknown end {0}")]
     End(i32),
 }
 
@@ -132,11 +132,11 @@ fn read_holding(holding: v1::Holding) -> Result<Holding, Refused> {
         tracing::error!(
             partition = lease.partition,
             known_term = lease.term,
-            "an executor refuses this node's lease: it knows a later term; if the store was \
+            "an executor rejected this node's lease: it knows a later term; if the store was \
              restored from a backup, restart the executor"
         );
     }
-    // Executors of earlier releases send no instants.
+    // Executors of earlier releases send no creation times.
     let instants = holding.created_at.into_iter().chain(std::iter::repeat(0));
     let lease =
         |lease: v1::Lease| Lease { partition: Partition(lease.partition), term: lease.term };

@@ -1,10 +1,10 @@
-//! How long a message to an executor and its answer take: the measure behind `response_first`.
+//! Measures the round-trip time to an executor, which `response_first` routes by.
 
 use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
-/// Most pings without an answer that are kept in mind; the oldest is forgotten.
+/// Maximum number of unanswered pings that are remembered; beyond it, the oldest is dropped.
 const MOST: usize = 16;
 
 /// The pings of one session that have no answer yet.
@@ -15,7 +15,7 @@ pub(super) struct RoundTrips {
 }
 
 impl RoundTrips {
-    /// A ping goes out; returns its id.
+    /// Records that a ping is sent; returns its id.
     pub(super) fn begin(&mut self, now: Instant) -> u64 {
         self.last += 1;
         if self.open.len() == MOST {
@@ -25,10 +25,10 @@ impl RoundTrips {
         self.last
     }
 
-    /// Its pong has come; returns how long that took, unless it was not asked for.
+    /// Records a pong; returns the round-trip time, or `None` if no such ping is open.
     pub(super) fn end(&mut self, id: u64, now: Instant) -> Option<Duration> {
         let at = self.open.iter().position(|(open, _)| *open == id)?;
-        // The stream is in order: those before it will not be answered any more.
+        // The stream is ordered: earlier pings will not be answered anymore.
         let (_, began) = self.open.drain(..=at).next_back()?;
         Some(now.saturating_duration_since(began))
     }
@@ -46,7 +46,7 @@ mod tests {
         let later = start + Duration::from_millis(9);
         assert_eq!(trips.end(second, later), Some(Duration::from_millis(7)));
         assert_eq!(trips.end(second, later), None);
-        assert_eq!(trips.end(first, later), None, "it was passed over");
+        assert_eq!(trips.end(first, later), None, "a later ping was answered");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What executors say, read and bounded.
+//! Messages of executors are parsed and bounded.
 
 use fastjob_core::{
     AttemptId, FailReason, Progress,
@@ -48,7 +48,7 @@ fn comes_on(attempts: Vec<v1::AttemptProgress>) -> Result<String, Refused> {
 }
 
 #[test]
-fn checkpoints_and_progress_are_bounded_in_number_and_length() {
+fn the_number_and_length_of_checkpoints_and_progress_are_bounded() {
     assert!(checkpoints(vec![checkpoint(CHECKPOINT_MAX)]).is_ok());
     let refused = checkpoints(vec![checkpoint(CHECKPOINT_MAX + 1)]);
     assert!(matches!(refused, Err(Refused::TooLong { what: "checkpoint", .. })));
@@ -72,7 +72,7 @@ fn progress_a_beat_and_a_pong_keep_their_figures() {
 }
 
 #[test]
-fn an_attempt_that_was_cut_off_is_lost_with_its_executor_and_keeps_its_checkpoint() {
+fn an_attempt_that_was_cut_off_counts_as_executor_lost_and_keeps_its_checkpoint() {
     let told = v1::Outcome {
         attempt: 1,
         end: v1::End::CutOff.into(),
@@ -114,7 +114,7 @@ fn a_message_names_at_most_as_many_partitions_as_a_store_may_have() {
 }
 
 #[test]
-fn what_an_executor_holds_is_named_by_id_and_instant() {
+fn held_attempts_are_identified_by_id_and_creation_time() {
     let Ok(Heard::Holding(told)) = read(SESSION, holding(vec![5, 6])) else { panic!("refused") };
     let names = |held: &Held| (held.attempt.0, held.created_at.as_millisecond());
     assert_eq!(told.held.iter().map(names).collect::<Vec<_>>(), [(1, 5), (2, 6)]);
@@ -128,7 +128,7 @@ fn what_an_executor_holds_is_named_by_id_and_instant() {
 }
 
 #[test]
-fn what_is_returned_is_bounded() {
+fn returned_attempts_are_bounded() {
     let returned =
         |count| from_executor::Message::Returned(v1::Returned { attempts: vec![1; count] });
     assert!(heard(returned(BATCH_MAX)).is_ok());
@@ -138,7 +138,7 @@ fn what_is_returned_is_bounded() {
 }
 
 #[test]
-fn what_an_executor_claims_is_bounded_and_its_secret_is_not_what_others_see() {
+fn a_hello_is_bounded_and_its_secret_is_not_public() {
     let limits = HelloLimits { bytes: 1 << 20, jobs: 10 };
     let hello = || v1::Hello {
         protocol: PROTOCOL,
@@ -152,10 +152,10 @@ fn what_an_executor_claims_is_bounded_and_its_secret_is_not_what_others_see() {
     let taken = read(hello()).unwrap();
     let seen = taken.incarnation.to_string();
     assert_eq!(seen.len(), 32);
-    // Who says what everybody can see is somebody else.
+    // A process that sends the public incarnation as its secret gets another incarnation.
     let thief = read(v1::Hello { secret: seen.clone(), ..hello() }).unwrap();
     assert_ne!(thief.incarnation, taken.incarnation);
-    assert_eq!(read(hello()).unwrap().incarnation, taken.incarnation, "it comes back");
+    assert_eq!(read(hello()).unwrap().incarnation, taken.incarnation, "the secret is the same");
 
     let refused = |hello| read(hello).unwrap_err().message().to_owned();
     let greedy = refused(v1::Hello { capacity: u32::MAX, ..hello() });

@@ -1,27 +1,27 @@
-//! Which connections are kept: those that have authenticated, and a bounded number of others.
+//! Connection limits: which connections are kept, and which are closed for new ones.
 //!
-//! A connection is unauthenticated until a request on it has passed the guard: with a token, one
-//! that carries it; without one, a request that a program of this machine may make. Until then it
-//! has a deadline that nothing extends, neither bytes nor answers to pings, and that the TLS
-//! handshake counts against.
+//! A connection is unauthenticated until a request on it has passed the guard: with a token, a
+//! request with that token; without one, a request that a program on this machine may make. Until
+//! then it has a deadline that nothing extends, neither bytes nor answers to pings. The TLS
+//! handshake counts against it.
 //!
-//! Authenticated connections have a limit of their own, so unauthenticated ones never take their
-//! place. Callers have at most half of it, and some of it is for nodes alone: whoever holds
-//! connections with the token keeps out other callers, but no executor that has a session, and no
-//! node. Among the unauthenticated, a new connection is never refused. It replaces one:
+//! Authenticated connections have a separate limit, so unauthenticated ones never displace them.
+//! Callers may use at most half of it, and part of it is reserved for nodes. So a client that holds
+//! connections with the token can keep out other callers, but not connected executors or nodes. A
+//! new unauthenticated connection is never rejected. Instead it replaces another one:
 //!
-//! 1. Where its address holds as many as an address may, the oldest of that address. An address
-//!    that floods the port hurts nobody else.
-//! 2. Where all addresses together hold as many as they may, the oldest of the address that holds
-//!    the most. A client that is alone at its address is replaced last.
+//! 1. If its address holds the maximum per address, the oldest of that address. An address that
+//!    floods the port only affects itself.
+//! 2. If all addresses together hold the maximum, the oldest of the address that holds the most. A
+//!    client that is alone at its address is replaced last.
 //!
-//! The oldest is replaced, because an honest client authenticates at once: it needs a round trip, or
-//! a few with TLS, and then it cannot be replaced any more. So the newest unauthenticated connection
-//! is the most likely to be honest. Suppose that 10,000 strangers from the address of an honest
-//! client connect within 3 s. With room for 2,000, it is replaced when 2,000 of them have connected
-//! after it, which takes 600 ms. If new connections were rejected instead, it could not connect for
-//! as long as the strangers hold theirs. If a random one was replaced, it would often be the honest
-//! one.
+//! The oldest is replaced because an honest client authenticates at once: after a round trip, or a
+//! few with TLS, it can no longer be replaced. So the newest unauthenticated connection is the most
+//! likely to be honest. Suppose that 10,000 attackers at the address of an honest client connect
+//! within 3 s. With a limit of 2,000, the honest client is replaced when 2,000 of them have
+//! connected after it, which takes 600 ms. If new connections were rejected instead, it could not
+//! connect for as long as the attackers hold theirs. If a random one were replaced, it would often
+//! be the honest one.
 
 use std::{
     cmp::Reverse,
@@ -38,7 +38,7 @@ use tokio::{sync::Notify, time::Instant};
 use super::{Limits, rarely::Rarely};
 use crate::bounds::Hangup;
 
-/// Bits of an IPv6 address that one client chooses at will.
+/// Bits of an IPv6 address that a client can choose freely.
 const IPV6_HOST_BITS: u32 = 64;
 
 /// The connections of a port. Cheap to clone.
@@ -51,7 +51,7 @@ struct Shared {
     replaced: Rarely,
 }
 
-/// Who has authenticated a connection.
+/// The kind of client that has authenticated a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Peer {
     /// A caller of the API.
@@ -62,29 +62,30 @@ pub(crate) enum Peer {
     Node,
 }
 
-/// Most connections that are for nodes alone.
+/// Maximum number of connections that are reserved for nodes.
 const FOR_NODES: usize = 64;
 
 #[derive(Default)]
 struct Open {
     authenticated: usize,
-    /// Of these, the callers'.
+    /// Authenticated connections of callers.
     callers: usize,
     unauthenticated: usize,
     last_id: u64,
     /// The unauthenticated connections of each address, the oldest first.
     by_address: HashMap<IpAddr, BTreeMap<u64, Hangup>>,
-    /// The addresses by how many they hold, then by the age of the oldest: the last one pays.
+    /// The addresses by number of connections, then by the age of the oldest: the last one loses a
+    /// connection first.
     ranks: BTreeSet<(usize, Reverse<u64>, IpAddr)>,
 }
 
-/// A connection among all; it leaves when this is dropped.
+/// The registration of a connection; it is removed when this is dropped.
 pub(super) struct Place {
     pass: Pass,
     deadline: Instant,
 }
 
-/// What a request carries to authenticate its connection. Cheap to clone.
+/// The handle with which a request authenticates its connection. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Pass(Arc<Connection>);
 
@@ -93,28 +94,28 @@ struct Connection {
     id: u64,
     address: IpAddr,
     hangup: Hangup,
-    /// Whose it is, once it has authenticated. Changed under the lock of `open`.
+    /// The rank of its peer, once it has authenticated. Changed under the lock of `open`.
     peer: AtomicU8,
-    /// Whether a call of a handshake is under way.
+    /// Whether a handshake call is in progress.
     shakes: AtomicBool,
     became_authenticated: Notify,
 }
 
-/// Why a connection cannot be kept although a request on it may be made.
+/// Why a connection is rejected although its request was authenticated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NoRoom {
     #[error(
-        "{0} connections of authenticated clients are open on this node, as many as may be: ask \
-         another node or again later, or raise coordinator.max_connections there"
+        "this node has reached its limit of {0} authenticated connections: use another node, try \
+         again later, or raise coordinator.max_connections"
     )]
     Full(usize),
     #[error(
-        "{0} connections of authenticated callers are open on this node, as many as may be: ask \
-         another node or again later, close some, or raise coordinator.max_connections there (half \
-         of it is for callers)"
+        "this node has reached its limit of {0} authenticated connections of callers: use another \
+         node, try again later, close some, or raise coordinator.max_connections (half of it is \
+         for callers)"
     )]
     FullOfCallers(usize),
-    #[error("the connection did not authenticate in time and is being closed: connect again")]
+    #[error("the connection did not authenticate in time and is being closed: reconnect")]
     Closing,
 }
 
@@ -124,7 +125,7 @@ impl Admission {
         Self(Arc::new(Shared { limits, open, replaced }))
     }
 
-    /// A place for a connection that was accepted just now; another one may have to leave.
+    /// Registers a newly accepted connection; another one may be closed for it.
     pub(super) fn enter(&self, peer: IpAddr) -> Place {
         let shared = Arc::clone(&self.0);
         let (address, hangup) = (group(peer), Hangup::default());
@@ -149,7 +150,7 @@ impl Admission {
         {
             tracing::warn!(
                 count, limit, %peer,
-                "too many unauthenticated connections: the oldest were closed for new ones"
+                "too many unauthenticated connections, the oldest were closed"
             );
         }
         let deadline = Instant::now() + limits.authenticate;
@@ -160,8 +161,8 @@ impl Admission {
         Place { pass: Pass(Arc::new(connection)), deadline }
     }
 
-    /// Closes some unauthenticated connections, because no file is left for a new one; returns
-    /// whether there were any.
+    /// Closes some unauthenticated connections, because the process has no file descriptor left for
+    /// a new one. Returns whether any were closed.
     pub(super) fn make_room(&self, most: usize) -> bool {
         let mut open = self.0.lock();
         (0..most).take_while(|_| open.hang_up_any()).count() > 0
@@ -170,7 +171,7 @@ impl Admission {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Open> {
-        // Nothing panics while it is held.
+        // Nothing panics while the lock is held.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -181,14 +182,14 @@ impl Open {
         self.unauthenticated += 1;
     }
 
-    /// Whether it was there.
+    /// Returns whether it existed.
     fn remove(&mut self, address: IpAddr, id: u64) -> bool {
         let was_there = self.change(address, |connections| connections.remove(&id)).is_some();
         self.unauthenticated -= usize::from(was_there);
         was_there
     }
 
-    /// Whether there was one.
+    /// Returns whether there was one.
     fn hang_up_oldest(&mut self, address: IpAddr) -> bool {
         let Some((_, Hangup(hangup))) = self.change(address, BTreeMap::pop_first) else {
             return false;
@@ -198,7 +199,8 @@ impl Open {
         true
     }
 
-    /// The oldest of the address that holds the most; whether there was one.
+    /// Closes the oldest connection of the address that holds the most; returns whether there was
+    /// one.
     fn hang_up_any(&mut self) -> bool {
         let Some((_, _, address)) = self.ranks.last().copied() else { return false };
         self.hang_up_oldest(address)
@@ -233,7 +235,7 @@ impl Place {
         &self.pass
     }
 
-    /// Fires when another connection takes the place, or when the peer does not read.
+    /// Cancelled when another connection replaces this one, or when the peer does not read.
     pub(super) fn hangup(&self) -> &Hangup {
         &self.pass.0.hangup
     }
@@ -242,7 +244,7 @@ impl Place {
         self.pass.0.peer.load(Ordering::Acquire) != STRANGER
     }
 
-    /// Comes to its end when the deadline passes, and never once the connection has authenticated.
+    /// Resolves when the deadline passes; never resolves once the connection has authenticated.
     pub(super) async fn overdue(&self) {
         if !self.is_authenticated() {
             tokio::select! {
@@ -255,7 +257,7 @@ impl Place {
     }
 }
 
-/// A call of a handshake, until this is dropped.
+/// A handshake call in progress, until this is dropped.
 pub(super) struct Turn<'a>(&'a AtomicBool);
 
 impl Drop for Turn<'_> {
@@ -265,17 +267,18 @@ impl Drop for Turn<'_> {
 }
 
 impl Pass {
-    /// Begins a call of a handshake; `None` while another one of the connection is under way.
+    /// Begins a handshake call; `None` while the connection has another one in progress.
     pub(super) fn handshake(&self) -> Option<Turn<'_>> {
         let shakes = &self.0.shakes;
         (!shakes.swap(true, Ordering::AcqRel)).then_some(Turn(shakes))
     }
 
-    /// Called when a request of the connection has passed the guard, with whose request it is.
+    /// Called when a request of the connection has passed the guard, with the request's peer.
     ///
     /// # Errors
     ///
-    /// Fails if as many others have authenticated as may, or if the connection is being closed.
+    /// Fails if the limit of authenticated connections is reached, or if the connection is being
+    /// closed.
     pub(crate) fn authenticate(&self, peer: Peer) -> Result<(), NoRoom> {
         let connection = &*self.0;
         if connection.peer.load(Ordering::Acquire) >= rank(peer) {
@@ -283,7 +286,7 @@ impl Pass {
         }
         let most = connection.shared.limits.connections;
         let mut open = connection.shared.lock();
-        // Another request of the same connection may have been faster.
+        // Another request of the same connection may have authenticated it already.
         let before = connection.peer.load(Ordering::Acquire);
         if before >= rank(peer) {
             return Ok(());
@@ -327,7 +330,7 @@ impl Drop for Place {
 /// The rank of a connection that has not authenticated.
 const STRANGER: u8 = 0;
 
-/// A connection that several kinds of request authenticate is of the highest rank.
+/// A connection that several kinds of peers use has the highest of their ranks.
 const fn rank(peer: Peer) -> u8 {
     match peer {
         Peer::Caller => 1,
@@ -336,7 +339,7 @@ const fn rank(peer: Peer) -> u8 {
     }
 }
 
-/// How many connections may be authenticated when one of this peer is added.
+/// The number of authenticated connections up to which one of this peer may be added.
 fn most_of(peer: Peer, most: usize) -> usize {
     match peer {
         Peer::Node => most,
@@ -344,7 +347,7 @@ fn most_of(peer: Peer, most: usize) -> usize {
     }
 }
 
-/// The address that a connection counts for: of IPv6, the network of the client.
+/// The address that a connection is counted under: for IPv6, the client's network.
 pub(super) fn group(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V6(address) => {
@@ -378,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_holds_too_many_loses_its_oldest() {
+    fn an_address_with_too_many_connections_loses_its_oldest() {
         let admission = admission(10, 10, 2);
         let other = from("192.0.2.9", &admission);
         let [first, second, third] = [(); 3].map(|()| from("192.0.2.1", &admission));
@@ -386,17 +389,17 @@ mod tests {
         assert_eq!(first.pass().authenticate(Peer::Executor), Err(NoRoom::Closing));
         second.pass().authenticate(Peer::Executor).unwrap();
         let _fourth = from("::ffff:192.0.2.1", &admission);
-        assert!(![&other, &second, &third].iter().any(|place| is_closed(place)), "there is room");
+        assert!(![&other, &second, &third].iter().any(|place| is_closed(place)), "below the limit");
         let _fifth = from("192.0.2.1", &admission);
-        assert!(is_closed(&third) && !is_closed(&second), "who has authenticated stays");
+        assert!(is_closed(&third) && !is_closed(&second), "authenticated connections stay");
     }
 
     #[test]
-    fn where_all_hold_too_many_the_address_that_holds_the_most_pays() {
+    fn at_the_total_limit_the_address_with_the_most_connections_loses_one() {
         let admission = admission(10, 4, 4);
         let honest = from("192.0.2.9", &admission);
         let strangers: Vec<_> = (0..20).map(|_| from("192.0.2.1", &admission)).collect();
-        assert!(!is_closed(&honest), "it is the oldest, and of an address of its own");
+        assert!(!is_closed(&honest), "it is the oldest, but alone at its address");
         assert_eq!(strangers.iter().filter(|place| !is_closed(place)).count(), 3);
         let latest = from("192.0.2.8", &admission);
         assert!(!is_closed(&latest) && !is_closed(&honest) && is_closed(&strangers[17]));
@@ -405,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_addresses_with_one_each_the_oldest_pays() {
+    fn of_many_addresses_with_one_connection_each_the_oldest_is_closed() {
         let admission = admission(10, 3, 2);
         let places: Vec<_> = (1..=9).map(|n| from(&format!("192.0.2.{n}"), &admission)).collect();
         let open: Vec<_> = places.iter().map(|place| !is_closed(place)).collect();
@@ -413,7 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_counts_for_all_addresses_of_its_ipv6_network() {
+    fn a_client_is_counted_by_its_ipv6_network() {
         let admission = admission(10, 10, 1);
         let first = from("2001:db8::1", &admission);
         let other = from("2001:db8:0:1::1", &admission);
@@ -422,17 +425,17 @@ mod tests {
     }
 
     #[test]
-    fn the_authenticated_have_a_limit_of_their_own() {
+    fn authenticated_connections_have_a_separate_limit() {
         let admission = admission(2, 3, 3);
         let places: Vec<_> = (0..3).map(|_| from("192.0.2.1", &admission)).collect();
         places[0].pass().authenticate(Peer::Executor).unwrap();
         places[1].pass().authenticate(Peer::Executor).unwrap();
-        places[1].pass().authenticate(Peer::Executor).expect("once is enough");
+        places[1].pass().authenticate(Peer::Executor).expect("it is already authenticated");
         assert_eq!(places[2].pass().authenticate(Peer::Executor), Err(NoRoom::Full(2)));
         let strangers: Vec<_> = (0..9).map(|_| from("192.0.2.1", &admission)).collect();
         assert!(!is_closed(&places[0]) && !is_closed(&places[1]));
         drop(places);
-        strangers[8].pass().authenticate(Peer::Executor).expect("there is room again");
+        strangers[8].pass().authenticate(Peer::Executor).expect("the limit is no longer reached");
         drop(strangers);
         let open = admission.0.lock();
         assert_eq!((open.authenticated, open.unauthenticated), (0, 0));
@@ -440,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_has_one_call_of_a_handshake_at_a_time() {
+    fn a_connection_has_one_handshake_call_at_a_time() {
         let admission = admission(9, 9, 9);
         let place = from("192.0.2.1", &admission);
         let turn = place.pass().handshake();
@@ -451,7 +454,7 @@ mod tests {
     }
 
     #[test]
-    fn callers_leave_room_for_executors_and_both_for_nodes() {
+    fn callers_leave_capacity_for_executors_and_both_for_nodes() {
         let admission = admission(20, 99, 99);
         let places: Vec<_> = (0..30).map(|_| from("192.0.2.1", &admission)).collect();
         let enter = |n: usize, peer| places[n].pass().authenticate(peer);
@@ -460,8 +463,8 @@ mod tests {
         (10..18).for_each(|n| enter(n, Peer::Executor).unwrap());
         assert_eq!(enter(18, Peer::Executor), Err(NoRoom::Full(18)));
         enter(18, Peer::Node).unwrap();
-        enter(0, Peer::Executor).expect("it has its place, and is no caller's any more");
-        enter(0, Peer::Caller).expect("it has its place");
+        enter(0, Peer::Executor).expect("it is registered, and no longer counts as a caller's");
+        enter(0, Peer::Caller).expect("it is registered");
         assert_eq!(admission.0.lock().callers, 9);
         assert_eq!(enter(19, Peer::Caller), Err(NoRoom::Full(19)));
         enter(19, Peer::Node).unwrap();
@@ -472,7 +475,7 @@ mod tests {
     }
 
     #[test]
-    fn room_is_made_by_those_that_have_not_authenticated_alone() {
+    fn only_unauthenticated_connections_are_closed_to_make_room() {
         let admission = admission(9, 9, 9);
         let places: Vec<_> = (0..3).map(|_| from("192.0.2.1", &admission)).collect();
         places[0].pass().authenticate(Peer::Executor).unwrap();
@@ -482,7 +485,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_deadline_holds_until_the_connection_authenticates() {
+    async fn the_deadline_ends_when_the_connection_authenticates() {
         let admission = admission(9, 9, 9);
         let (stranger, honest) = (from("192.0.2.1", &admission), from("192.0.2.1", &admission));
         let limit = Limits::default().authenticate;

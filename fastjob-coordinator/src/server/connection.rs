@@ -1,5 +1,4 @@
-//! One connection: TLS if there is any, then whichever HTTP the peer speaks, until either side
-//! has had enough.
+//! One connection: TLS if configured, then HTTP/1.1 or HTTP/2, until either side closes it.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -21,19 +20,19 @@ use tower::Service;
 use super::{Limits, Tls, admission::Place};
 use crate::api::Stopping;
 
-/// Most bytes of the head of a request.
+/// Maximum size of a request's head in bytes.
 const HEAD_MAX: u32 = 64 * 1024;
-/// Most calls at the same time on one HTTP/2 connection.
+/// Maximum number of concurrent calls on one HTTP/2 connection.
 const STREAMS_MAX: u32 = 256;
-/// What a peer may send on a stream, and on a connection, before it is read.
+/// How many unread bytes a peer may send on a stream, and on a connection.
 const STREAM_WINDOW: u32 = 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
-/// How often a silent HTTP/2 peer is asked whether it is there, and how long it has to answer.
+/// Interval and timeout of HTTP/2 keep-alive pings.
 const PING: Duration = Duration::from_secs(20);
-/// How long the responses of a connection that did not authenticate in time may take to end.
+/// How long the last responses of a connection that did not authenticate in time may take.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// What all connections of a port have in common.
+/// What all connections of a port share.
 pub(super) struct Connections {
     app: Router,
     tls: Option<Tls>,
@@ -54,7 +53,8 @@ impl Connections {
         http.http1()
             .timer(TokioTimer::new())
             .header_read_timeout(limits.patience)
-            // Bytes are kept as they are until they are written, so that they are counted.
+            // Vectored writes avoid copies, so that response bytes stay counted until they are
+            // written.
             .writev(true)
             .max_buf_size(HEAD_MAX as usize);
         http.http2()
@@ -71,7 +71,7 @@ impl Connections {
     /// Serves one connection to its end.
     pub(super) async fn serve(&self, stream: TcpStream, peer: SocketAddr, place: Place) {
         if let Err(err) = stream.set_nodelay(true) {
-            tracing::debug!(%peer, error = %err, "a connection ended before it was served");
+            tracing::debug!(%peer, error = %err, "connection closed before it was served");
             return;
         }
         let Some(Tls(acceptor)) = &self.tls else { return self.speak(stream, peer, &place).await };
@@ -79,23 +79,23 @@ impl Connections {
             () = self.stop.cancelled() => return,
             () = place.hangup().0.cancelled() => return,
             () = place.overdue() => {
-                tracing::debug!(%peer, "a TLS handshake took too long");
+                tracing::debug!(%peer, "TLS handshake timed out");
                 return;
             }
             shaken = acceptor.accept(stream) => shaken,
         };
         match shaken {
             Ok(stream) => self.speak(stream, peer, &place).await,
-            Err(err) => tracing::debug!(%peer, error = %err, "a TLS handshake failed"),
+            Err(err) => tracing::debug!(%peer, error = %err, "TLS handshake failed"),
         }
     }
 
-    /// Returns when no more requests of the connection are to be taken.
+    /// Resolves when the connection should accept no more requests.
     async fn is_to_end(&self, place: &Place, peer: SocketAddr) {
         tokio::select! {
             () = self.stop.cancelled() => {}
             () = place.overdue() => {
-                tracing::debug!(%peer, "a connection did not authenticate in time and is closed");
+                tracing::debug!(%peer, "closing a connection that did not authenticate in time");
             }
         }
     }
@@ -118,8 +118,8 @@ impl Connections {
             std::pin::pin!(self.http.serve_connection(TokioIo::new(stream), service));
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
-            // Another connection has its place, or the peer does not read: the part that found out
-            // has logged it.
+            // Another connection replaced it, or the peer does not read; the cause has already been
+            // logged.
             () = place.hangup().0.cancelled() => return,
             () = self.is_to_end(place, peer) => {
                 connection.as_mut().graceful_shutdown();
@@ -131,13 +131,13 @@ impl Connections {
             }
         };
         if let Err(err) = ended {
-            tracing::debug!(%peer, error = err, "a connection broke");
+            tracing::debug!(%peer, error = err, "connection failed");
         }
     }
 }
 
-/// Returns when a connection that has not authenticated has had its time to end; else never. Its
-/// last request may be one that authenticates.
+/// Resolves when an unauthenticated connection has had the time to finish; otherwise never. Its
+/// last request may still authenticate it.
 async fn stranger_has_parted(place: &Place) {
     tokio::time::sleep(FAREWELL).await;
     if place.is_authenticated() {

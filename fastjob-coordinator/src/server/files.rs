@@ -1,21 +1,22 @@
-//! How many files the process may open, and whether the connections that are allowed fit in.
+//! The process's limit of open files, and whether the connection limits fit in it.
 //!
-//! Each connection is an open file. If they run out, no connection can be accepted, not even of an
-//! executor. So the limits of connections are lowered at start where the system allows fewer.
+//! Each connection is an open file. If the process runs out of file descriptors, it cannot accept
+//! any connection, not even of an executor. So the connection limits are lowered at start if the
+//! system allows fewer files.
 
 use super::{CLOSING, Limits};
 
-/// Files for everything but connections of clients: the store, connections to the database, to
-/// other nodes and to alarm channels, and what the runtime needs.
+/// Files for everything except client connections: the store, connections to the database, to other
+/// nodes and to alarm channels, and what the runtime needs.
 const RESERVED: u64 = 128;
-/// Fewest files for connections.
+/// Minimum number of files for connections.
 const CONNECTIONS_MIN: u64 = 64;
 
 /// How many files this process may open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FileLimit(Option<u64>);
 
-/// Why the port cannot be served with so few files.
+/// The process may open too few files to serve the port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "this process may open {0} files, and each connection is one: at least {least} are needed; \
@@ -25,9 +26,9 @@ pub(crate) struct FileLimit(Option<u64>);
 pub(crate) struct TooFewFiles(u64);
 
 impl FileLimit {
-    /// Raises the soft limit of the process to what `limits` need, or as far as the hard one lets it,
-    /// and returns what holds then. Not beyond: programs that the process starts inherit it, and some
-    /// close every file that they may have.
+    /// Raises the soft limit of the process to what `limits` need, as far as the hard limit allows,
+    /// and returns the resulting limit. It is not raised further: programs that the process starts
+    /// inherit it, and some of them close every possible file descriptor.
     #[cfg(unix)]
     pub(crate) fn raise(limits: &Limits) -> Self {
         use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -37,36 +38,37 @@ impl FileLimit {
         if before.current.is_some_and(|current| current < wanted) {
             let wanted = Rlimit { current: Some(wanted), maximum: before.maximum };
             if let Err(err) = setrlimit(Resource::Nofile, wanted) {
-                tracing::debug!(error = %err, "the limit of open files could not be raised");
+                tracing::debug!(error = %err, "could not raise the limit of open files");
             }
         }
         Self(getrlimit(Resource::Nofile).current)
     }
 
-    /// There is no such limit.
+    /// This system has no such limit.
     #[cfg(not(unix))]
     pub(crate) fn raise(_: &Limits) -> Self {
         Self(None)
     }
 
-    /// What the system would let the process raise it to.
+    /// The highest limit that the system allows the process.
     #[cfg(unix)]
     pub(crate) fn highest() -> Self {
         use rustix::process::{Resource, getrlimit};
         Self(getrlimit(Resource::Nofile).maximum)
     }
 
-    /// There is no such limit.
+    /// This system has no such limit.
     #[cfg(not(unix))]
     pub(crate) fn highest() -> Self {
         Self(None)
     }
 
-    /// The limits as they are if they fit, else lower ones in the same proportion, and what to say.
+    /// Returns the limits unchanged if they fit, otherwise lowered in proportion with a message
+    /// that says so.
     ///
     /// # Errors
     ///
-    /// Fails if hardly any connection fits.
+    /// Fails if fewer connections fit than the minimum.
     pub(crate) fn fit(self, limits: Limits) -> Result<(Limits, Option<String>), TooFewFiles> {
         let Some(files) = self.0 else { return Ok((limits, None)) };
         let available = files.saturating_sub(RESERVED + CLOSING as u64);
@@ -104,12 +106,12 @@ impl FileLimit {
     }
 }
 
-/// Most connections at the same time.
+/// Maximum number of concurrent connections.
 fn connections(limits: &Limits) -> u64 {
     (limits.connections as u64).saturating_add(limits.unauthenticated as u64)
 }
 
-/// Most files at the same time.
+/// Maximum number of files that are open at the same time.
 fn needed(limits: &Limits) -> u64 {
     connections(limits).saturating_add(RESERVED + CLOSING as u64)
 }
@@ -119,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn limits_that_fit_stay_as_they_are() {
+    fn limits_that_fit_are_unchanged() {
         let limits = Limits::default();
         for files in [None, Some(u64::MAX), Some(14_000 + 128 + 64)] {
             assert_eq!(FileLimit(files).fit(limits.clone()), Ok((limits.clone(), None)));
@@ -127,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_that_do_not_fit_are_lowered_and_that_is_said() {
+    fn limits_that_do_not_fit_are_lowered_with_a_message() {
         let (lowered, message) = FileLimit(Some(1_024)).fit(Limits::default()).unwrap();
         let Limits { connections, unauthenticated, unauthenticated_per_address, .. } = lowered;
         assert_eq!((connections, unauthenticated), (594, 237));

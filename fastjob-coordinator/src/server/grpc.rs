@@ -1,4 +1,4 @@
-//! The little that the port knows of gRPC: how to tell a call, and how to refuse it.
+//! What the port needs of gRPC: how to recognize a call, and how to reject it.
 
 use axum::{extract::Request, response::Response};
 use http::{
@@ -8,12 +8,12 @@ use http::{
 
 /// Begins a handshake with an executor.
 const BEGIN: &str = "/fastjob.v1.Handshake/Begin";
-/// Has the coordinator prove itself in a handshake.
+/// Asks the coordinator to prove itself in a handshake.
 pub(super) const PROVE: &str = "/fastjob.v1.Handshake/Prove";
 /// Opens an executor's session.
 pub(super) const JOIN: &str = "/fastjob.v1.ExecutorLink/Join";
 
-/// Longest body of the call that begins a handshake: an empty message and its frame.
+/// Maximum body of the call that begins a handshake: an empty message and its prefix.
 const BEGIN_BYTES: u64 = 64;
 
 /// Whether a request is a gRPC call.
@@ -21,7 +21,7 @@ pub(super) fn is_spoken(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_TYPE).is_some_and(|media| media.as_bytes().starts_with(b"application/grpc"))
 }
 
-/// Whether a request begins a handshake, and is not a large one.
+/// Whether a request begins a handshake and has a small body.
 pub(super) fn begins_handshake(request: &Request) -> bool {
     let length = request.headers().get(CONTENT_LENGTH);
     let length =
@@ -32,7 +32,7 @@ pub(super) fn begins_handshake(request: &Request) -> bool {
         && length.is_none_or(|length| length.is_some_and(|length| length <= BEGIN_BYTES))
 }
 
-/// An answer of trailers only.
+/// A trailers-only response.
 pub(super) fn refusal(code: tonic::Code, message: String) -> Response {
     tonic::Status::new(code, message).into_http()
 }

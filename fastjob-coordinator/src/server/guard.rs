@@ -1,9 +1,9 @@
-//! The door of the port: every request passes here before anything reads it.
+//! The guard of the port: every request is checked here before it is processed.
 //!
-//! With a token, requests that do not carry it are rejected. Without one the port is on loopback,
-//! and two programs of this machine may speak for strangers. One is a browser with a page of another
-//! site: it sends requests across sites, or to a name that the site's owner points at loopback. The
-//! other is a proxy, which passes on what it receives. Both are rejected.
+//! If a token is set, requests without it are rejected. If not, the port is on loopback, and two
+//! kinds of programs on this machine may forward requests of untrusted clients. A browser may send
+//! requests for a page of another site, also to a host name that the site's owner resolves to
+//! loopback (DNS rebinding). A proxy forwards the requests that it receives. Both are rejected.
 //!
 //! A request that passes authenticates its connection, see [`admission`](super::admission).
 
@@ -36,22 +36,22 @@ use crate::{
     ops::{Handshakes, NotProven, Question, Use},
 };
 
-/// How long whoever shows a wrong token waits for the answer.
+/// How long the response to a wrong token is delayed.
 const WRONG_TOKEN_DELAY: Duration = Duration::from_millis(100);
 
-/// How long a call of a handshake may take: its sender is not authenticated.
+/// Timeout of a handshake call, whose sender is not authenticated.
 const HANDSHAKE_TIME: Duration = Duration::from_secs(2);
 
-/// What a proxy adds to the requests that it passes on.
+/// Headers that proxies add to the requests that they forward.
 const OF_PROXIES: [&str; 6] =
     ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"];
 
-/// Whom the port lets in.
+/// Which clients the port accepts.
 #[derive(Clone, Debug)]
 pub(crate) enum Guard {
-    /// Whoever shows the token.
+    /// Clients with the token.
     Token(Token),
-    /// The programs of this machine.
+    /// Programs on this machine.
     Local,
 }
 
@@ -61,23 +61,23 @@ impl From<Option<Token>> for Guard {
     }
 }
 
-/// Why a request is turned away.
+/// Why a request is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 enum Refusal {
     #[error("a token is needed: send `Authorization: Bearer …` with the coordinator's token")]
     NoToken,
-    #[error("the token is not the coordinator's")]
+    #[error("the token differs from the coordinator's")]
     WrongToken,
     #[error(
-        "without a token the coordinator answers only to names of its own machine: ask \
-         `localhost`, 127.0.0.1 or [::1], or set a token"
+        "without a token the coordinator accepts only local host names: use `localhost`, \
+         127.0.0.1 or [::1], or set a token"
     )]
     ForeignHost,
-    #[error("a page of another site may not ask here")]
+    #[error("a page of another site may not send requests here")]
     ForeignPage,
     #[error(
         "the request came through a proxy, and without a token the coordinator trusts all requests \
-         that reach it: the proxy would open it to everybody. Set a token: `token` in \
+         that reach it, so the proxy would expose it to others. Set a token: `token` in \
          fastjob.toml, FASTJOB_TOKEN or --token"
     )]
     Proxied,
@@ -87,11 +87,11 @@ enum Refusal {
     NoRoom(NoRoom),
 }
 
-/// The guard, and what it remembers of requests that did not pass.
+/// The guard, and its counts of rejected requests.
 #[derive(Clone)]
 pub(crate) struct Door {
     guard: Guard,
-    /// By which executors prove themselves in place of showing the token.
+    /// With which executors prove that they know the token instead of sending it.
     handshakes: Option<Arc<Handshakes>>,
     wrong_tokens: WrongTokens,
 }
@@ -107,10 +107,10 @@ impl Door {
         Self { handshakes: Some(handshakes), ..Self::from(guard) }
     }
 
-    /// Judges a request, and notes the proof of an executor that it carries.
+    /// Checks a request, and adds an executor's proof to its extensions.
     fn judge(&self, request: &mut Request) -> Result<(), Refusal> {
         if request.extensions().get::<Question>().is_some() {
-            return Ok(()); // a node of the cluster, with a credential of its own
+            return Ok(()); // a node of the cluster, with its own credential
         }
         let proof = || only(request.headers(), AUTHORIZATION).and_then(ExecutorProof::from_header);
         if let (Guard::Token(_), Some(handshakes)) = (&self.guard, &self.handshakes)
@@ -129,13 +129,14 @@ impl Door {
     }
 }
 
-/// Lets a request pass, or answers it.
+/// Passes a request on, or rejects it.
 pub(super) async fn stand(State(door): State<Door>, mut request: Request, next: Next) -> Response {
     let judged = door.judge(&mut request);
-    // There is no connection in tests of single routes.
+    // Tests of single routes have no connection.
     let pass = request.extensions().get::<Pass>().cloned();
     let is_handshake = match request.uri().path() {
-        // It can be asked for by whoever has overheard it, so it authenticates nobody.
+        // Anyone who overheard the proof can repeat this call, so it does not authenticate the
+        // connection.
         grpc::PROVE => judged.is_ok() && request.extensions().get::<ExecutorProof>().is_some(),
         _ => judged == Err(Refusal::NoToken) && grpc::begins_handshake(&request),
     };
@@ -166,12 +167,12 @@ pub(super) async fn stand(State(door): State<Door>, mut request: Request, next: 
     next.run(request).await
 }
 
-/// Lets a call of a handshake through: one at a time on a connection, and not for long, because its
-/// sender is not authenticated.
+/// Passes a handshake call on: one at a time per connection, with a timeout, because its sender is
+/// not authenticated.
 async fn shake(pass: Option<Pass>, request: Request, next: Next) -> Response {
     let turn = pass.as_ref().map(Pass::handshake);
     if matches!(turn, Some(None)) {
-        let message = "a handshake is under way on this connection: one at a time".to_owned();
+        let message = "a handshake is already in progress on this connection".to_owned();
         return grpc::refusal(tonic::Code::ResourceExhausted, message);
     }
     let answer = tokio::time::timeout(HANDSHAKE_TIME, next.run(request)).await;
@@ -181,7 +182,7 @@ async fn shake(pass: Option<Pass>, request: Request, next: Next) -> Response {
     })
 }
 
-/// Whose request has passed.
+/// The kind of client of a request that has passed.
 fn peer(request: &Request) -> Peer {
     let extensions = request.extensions();
     if extensions.get::<Question>().is_some() {
@@ -247,20 +248,20 @@ impl Refusal {
     }
 }
 
-/// The value of a header that stands there exactly once.
+/// The value of a header that occurs exactly once.
 fn only(headers: &HeaderMap, name: HeaderName) -> Option<&[u8]> {
     let mut shown = headers.get_all(name).iter();
     let (Some(only), None) = (shown.next(), shown.next()) else { return None };
     Some(only.as_bytes())
 }
 
-/// The bearer token that is shown, if there is exactly one.
+/// The bearer token, if there is exactly one.
 fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     let (scheme, token) = only(headers, AUTHORIZATION)?.split_at_checked("Bearer ".len())?;
     scheme.eq_ignore_ascii_case(b"bearer ").then_some(token.trim_ascii())
 }
 
-/// Whether every name under which the request was sent is one of this machine.
+/// Whether every host name in the request is a name of this machine.
 fn is_asked_for_locally(uri: &Uri, headers: &HeaderMap) -> bool {
     let in_uri = uri.authority().map(|authority| Some(authority.as_str()));
     let in_headers = headers.get_all(HOST).iter().map(|host| host.to_str().ok());
@@ -279,7 +280,7 @@ fn is_local(authority: &str) -> bool {
         || address.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
 }
 
-/// Whether the request is of no browser, or of a page that came from here.
+/// Whether the request comes from a page of the same origin, or not from a browser.
 fn is_of_same_origin(uri: &Uri, headers: &HeaderMap) -> bool {
     let mut sites = headers.get_all("sec-fetch-site").iter().peekable();
     if sites.peek().is_some() {

@@ -1,9 +1,9 @@
 //! The one port: gRPC and REST over HTTP/1.1 and HTTP/2, plain or TLS.
 //!
-//! A connection that cannot be had costs nobody else anything: failures to accept are waited out,
-//! and connections that do not authenticate are closed in time, or earlier if there are too many.
-//! Stopping takes no new connections, lets running requests end, and cuts off what is left at the
-//! deadline.
+//! A failed or idle connection does not affect others: failures to accept are waited out, and
+//! connections that do not authenticate are closed in time, or earlier if there are too many. On
+//! shutdown, the port accepts no new connections, lets running requests finish, and closes the
+//! remaining connections at the deadline.
 
 mod admission;
 mod connection;
@@ -36,32 +36,32 @@ pub(crate) use self::{
     tls::{Tls, TlsFiles},
 };
 
-/// Connections that may wait to be accepted.
+/// Maximum number of connections that wait to be accepted.
 const BACKLOG: u32 = 4096;
-/// How long to wait after a connection could not be accepted, for files to be closed elsewhere.
+/// Pause after a failed accept, so that files can be closed elsewhere.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(200);
-/// Most connections that are accepted before the first of them are served.
+/// Maximum number of connections that are accepted before the first of them are served.
 const IN_A_ROW: usize = 64;
-/// Unauthenticated connections that are closed when no file is left for a new connection.
+/// Number of unauthenticated connections to close when the process runs out of file descriptors.
 const ROOM: usize = 16;
-/// How long to wait until they are closed.
+/// Pause until they are closed.
 const ROOM_AGAIN: Duration = Duration::from_millis(10);
-/// Connections beyond the limits that are being closed, before no more are accepted.
+/// How many connections beyond the limits may be closing before accepting pauses.
 const CLOSING: usize = 64;
 
-/// Bounds of what peers can take.
+/// Limits of connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
-    /// Most connections that have authenticated. Default: 10,000.
+    /// Maximum number of authenticated connections. Default: 10,000.
     pub(crate) connections: usize,
-    /// Most connections besides that have not. Default: 4,000.
+    /// Maximum number of unauthenticated connections, in addition. Default: 4,000.
     pub(crate) unauthenticated: usize,
-    /// Most of these from one address. Default: 2,000.
+    /// Maximum number of unauthenticated connections of one address. Default: 2,000.
     pub(crate) unauthenticated_per_address: usize,
     /// How long a connection may take to authenticate. Default: 10 s.
     pub(crate) authenticate: Duration,
-    /// How long an authenticated connection may take for the head of an HTTP/1.1 request, waiting
-    /// for its first byte included. Default: 30 s.
+    /// How long an authenticated connection may take for the head of an HTTP/1.1 request, including
+    /// the wait for its first byte. Default: 30 s.
     pub(crate) patience: Duration,
 }
 
@@ -77,7 +77,7 @@ impl Default for Limits {
     }
 }
 
-/// Why the port cannot be had.
+/// Why the port cannot be bound.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ServeError {
     #[error(
@@ -91,8 +91,8 @@ pub(crate) enum ServeError {
     )]
     NotAllowed(SocketAddr),
     #[error(
-        "{0} is no address of this machine: choose one that is with `listen` in fastjob.toml, \
-         FASTJOB_LISTEN or --listen"
+        "{0} is not an address of this machine: choose one of its addresses with `listen` in \
+         fastjob.toml, FASTJOB_LISTEN or --listen"
     )]
     NotHere(SocketAddr),
     #[error("could not listen on {addr}")]
@@ -106,7 +106,7 @@ pub(crate) enum ServeError {
 /// The port of a coordinator.
 pub(crate) struct Server;
 
-/// A port that is held but not served yet: connections wait.
+/// A port that is bound but not served yet: connections wait.
 #[derive(Debug)]
 pub(crate) struct Bound {
     listener: TcpListener,
@@ -114,11 +114,11 @@ pub(crate) struct Bound {
 }
 
 impl Server {
-    /// Takes `addr`. Call it within a runtime.
+    /// Binds `addr`. Must be called within a runtime.
     ///
     /// # Errors
     ///
-    /// Fails if the address cannot be had; the error tells what to do.
+    /// Fails if the address cannot be bound; the error says what to do.
     pub(crate) fn bind(addr: SocketAddr) -> Result<Bound, ServeError> {
         #[expect(
             clippy::wildcard_enum_match_arm,
@@ -135,8 +135,8 @@ impl Server {
 
 fn listen(addr: SocketAddr) -> io::Result<Bound> {
     let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // So that a restart need not wait for the connections of its last life; on Windows the same
-    // option would let two programs have one port.
+    // Lets a restart rebind the port while connections of the previous run are in TIME_WAIT. On
+    // Windows the same option would let two programs share a port.
     #[cfg(not(windows))]
     socket.set_reuseaddr(true)?;
     socket.bind(addr)?;
@@ -146,12 +146,12 @@ fn listen(addr: SocketAddr) -> io::Result<Bound> {
 }
 
 impl Bound {
-    /// The address, with the port that was found where 0 was asked for.
+    /// The bound address, with the selected port if 0 was requested.
     pub(crate) fn local_addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// Serves `app` until `stop`, and then for at most `drain` what is still running.
+    /// Serves `app` until `stop`, then lets running requests finish for at most `drain`.
     pub(crate) async fn serve(
         self,
         app: Router,
@@ -160,15 +160,15 @@ impl Bound {
         stop: CancellationToken,
         drain: Duration,
     ) {
-        // Those that are to leave still have their files until they have left.
+        // Connections that are being closed still use a file.
         let most =
             limits.connections.saturating_add(limits.unauthenticated).saturating_add(CLOSING);
         let admission = Admission::new(limits.clone());
         let connections = Arc::new(Connections::new(app, tls, &limits, stop.clone(), self.addr));
         let mut open = JoinSet::new();
         let not_accepted = Rarely::default();
-        // The first requests of those that were accepted have often arrived: they authenticate
-        // before so many others are accepted that these could replace them.
+        // The first requests of accepted connections have often arrived already. Pausing lets them
+        // authenticate before so many others are accepted that these could replace them.
         let in_a_row = (limits.unauthenticated_per_address / 4).clamp(1, IN_A_ROW);
         let mut accepted_in_a_row = 0;
         loop {
@@ -213,13 +213,17 @@ impl Bound {
         };
         if tokio::time::timeout(drain, rest).await.is_err() {
             let drain_ms = u64::try_from(drain.as_millis()).unwrap_or(u64::MAX);
-            tracing::warn!(connections = open.len(), drain_ms, "cut off what did not end in time");
+            tracing::warn!(
+                connections = open.len(),
+                drain_ms,
+                "drain timeout, closed the remaining connections"
+            );
             open.shutdown().await;
         }
     }
 }
 
-/// The peer went away before it was accepted; the next one has nothing to do with it.
+/// The peer disconnected before it was accepted, which does not affect the next connection.
 fn is_of_one_connection(err: &io::Error) -> bool {
     matches!(
         err.kind(),
@@ -229,7 +233,7 @@ fn is_of_one_connection(err: &io::Error) -> bool {
     )
 }
 
-/// The process, or the system, has as many files open as it may.
+/// The process or the system has reached its limit of open files.
 #[cfg(unix)]
 fn is_of_files(err: &io::Error) -> bool {
     use rustix::io::Errno;
@@ -245,7 +249,7 @@ fn log_bug(ended: Result<(), JoinError>) {
     if let Err(err) = ended
         && err.is_panic()
     {
-        tracing::error!(error = %err, "a connection met a mistake in the coordinator");
+        tracing::error!(error = %err, "connection task panicked");
     }
 }
 

@@ -1,4 +1,4 @@
-//! The door for the nodes of the cluster: what is theirs is open to their credential alone.
+//! The guard for requests of other nodes: internal paths require the cluster's credential.
 
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ use crate::{
     ops::{Credential, INTERNAL, NODE_HEADER},
 };
 
-/// Lets a question of a node pass with the [`Question`](crate::ops::Question) that it is, and whatever
-/// is not for nodes as it is.
+/// Adds a [`Question`](crate::ops::Question) to authenticated requests of nodes. Requests to other
+/// paths pass unchanged.
 pub(super) async fn stand(
     State(credential): State<Arc<Credential>>,
     mut request: Request,
@@ -31,7 +31,7 @@ pub(super) async fn stand(
             next.run(request).await
         }
         Err(err) => {
-            tracing::debug!(%err, "refused a call for nodes");
+            tracing::debug!(%err, "rejected a call to an internal path");
             Problem::new(Kind::NotANode, err.to_string()).into_response()
         }
     }

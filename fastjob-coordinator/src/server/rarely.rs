@@ -1,4 +1,5 @@
-//! Log lines about what strangers can cause as often as they like: at most one for an interval.
+//! Rate-limits log lines about events that unauthenticated clients can cause: at most one per
+//! interval.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -7,7 +8,7 @@ use std::{
 
 use tokio::time::Instant;
 
-/// Between two lines.
+/// Minimum time between two lines.
 const INTERVAL: Duration = Duration::from_secs(10);
 
 /// Counts events between two log lines about them.

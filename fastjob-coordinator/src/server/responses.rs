@@ -1,5 +1,5 @@
-//! Bounds the memory of requests and responses: every request passes here but gRPC calls, which
-//! have bounds of their own, and questions about the health.
+//! Bounds the memory of requests and responses. Applies to every request except gRPC calls, which
+//! have their own bounds, and health checks.
 
 use std::{
     net::SocketAddr,
@@ -25,7 +25,7 @@ use crate::{
     ops::Question,
 };
 
-/// What a request takes besides its body.
+/// Memory that a request takes in addition to its body.
 const REQUEST: u64 = 4 * 1024;
 
 /// Counts the request while it is handled, and its response until the client has read it.
@@ -34,7 +34,7 @@ pub(super) async fn bound(
     mut request: Request,
     next: Next,
 ) -> Response {
-    // Whoever asks for the health has to be answered while others take all the memory.
+    // Health checks must be answered even while other requests use all the memory.
     if grpc::is_spoken(request.headers()) || HEALTH.contains(&request.uri().path()) {
         return next.run(request).await;
     }
@@ -51,12 +51,12 @@ pub(super) async fn bound(
     response.map(|body| Body::new(Counted::new(body, client, reserved)))
 }
 
-/// How much of a body is read at most.
+/// Maximum number of bytes of the body that are read.
 fn body_bytes(request: &Request) -> u64 {
     let announced = request.headers().get(CONTENT_LENGTH);
     let announced = announced.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     match announced {
-        // What is too long is refused and not kept.
+        // A body that is too long is rejected without being read.
         Some(length) if length > ASK_MAX as u64 => 0,
         Some(length) => length,
         None => {
@@ -67,7 +67,7 @@ fn body_bytes(request: &Request) -> u64 {
     }
 }
 
-/// Whose response it is.
+/// The client of a response.
 struct Client {
     hangup: Hangup,
     peer: String,
@@ -75,7 +75,7 @@ struct Client {
 }
 
 impl Client {
-    /// `None` where there is no connection, as in tests of single routes.
+    /// `None` if there is no connection, as in tests of single routes.
     fn of(request: &Request, bounds: Bounds) -> Option<Self> {
         let hangup = request.extensions().get::<Hangup>()?.clone();
         let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
@@ -88,11 +88,11 @@ impl Client {
     }
 }
 
-/// A body whose bytes count until the client has read them.
+/// A body whose bytes are counted until the client has read them.
 struct Counted {
     body: Body,
     client: Client,
-    /// Of a body whose size is known, for its first frame, which is all of it.
+    /// For a body of known size: the reservation for its first frame, which is the whole body.
     ready: Option<(Watch, Reserved)>,
 }
 

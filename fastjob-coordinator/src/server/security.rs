@@ -1,29 +1,29 @@
-//! Who may speak to the coordinator, and where it may listen.
+//! Rules for the token, and for the addresses that the coordinator may listen on.
 //!
-//! Loopback is open to the programs of its machine. Any other address needs a token, and TLS
-//! unless the operator says otherwise: a coordinator starts whatever its jobs say on every
-//! executor. What is not safe is refused at start, with the settings that make it so.
+//! On loopback, all programs of the machine have access. Any other address needs a token, and TLS
+//! unless the operator disables that requirement, because a coordinator can start any job on any
+//! executor. Unsafe settings are rejected at start, with the settings that fix them.
 
 use std::{fmt, net::SocketAddr};
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// Fewest characters of a token.
+/// Minimum number of characters of a token.
 const TOKEN_MIN: usize = 16;
-/// Most characters of a token.
+/// Maximum number of characters of a token.
 const TOKEN_MAX: usize = 512;
 
-/// The shared secret of a coordinator, its executors and its users. Only its hash is kept.
+/// The shared secret of a coordinator, its executors and its users. Only its hash is stored.
 #[derive(Clone)]
 pub(crate) struct Token([u8; 32]);
 
-/// Why a text is no token. It never repeats the text.
+/// Why a text is not a valid token. Never contains the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidToken {
     #[error(
         "the token has {0} characters, at least {TOKEN_MIN} are needed; `openssl rand -hex 32` \
-         makes a good one"
+         generates a good one"
     )]
     TooShort(usize),
     #[error("the token has {0} characters, at most {TOKEN_MAX} are allowed")]
@@ -33,7 +33,7 @@ pub(crate) enum InvalidToken {
 }
 
 impl Token {
-    /// Keeps the hash of `text`.
+    /// Stores the hash of `text`.
     ///
     /// # Errors
     ///
@@ -47,7 +47,7 @@ impl Token {
         }
     }
 
-    /// Whether `presented` is this token, in the same time whatever it is.
+    /// Whether `presented` is this token, in constant time.
     pub(crate) fn is(&self, presented: &[u8]) -> bool {
         self.0.ct_eq(&<[u8; 32]>::from(Sha256::digest(presented))).into()
     }
@@ -66,7 +66,7 @@ pub(crate) enum TlsMode {
     On,
 }
 
-/// What the operator says of traffic that anybody on the way can read.
+/// Whether the operator allows unencrypted traffic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Plaintext {
     Refused,
@@ -75,29 +75,29 @@ pub(crate) enum Plaintext {
 
 const SET_TOKEN: &str = "set `token` in fastjob.toml, FASTJOB_TOKEN or --token";
 const SET_TLS: &str = "set `tls.cert` and `tls.key` in fastjob.toml, or FASTJOB_TLS_CERT and \
-    FASTJOB_TLS_KEY; or, where something else protects the way, set `insecure_plaintext = true` \
-    or --insecure-plaintext";
+    FASTJOB_TLS_KEY; or, if the network is protected by other means, set \
+    `insecure_plaintext = true` or --insecure-plaintext";
 
-/// Why it is not safe to listen at an address.
+/// Why it is not safe to listen on an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Exposure {
-    #[error("{0} can be reached from other machines, and there is no token: {SET_TOKEN}")]
+    #[error("{0} is reachable from other machines, and there is no token: {SET_TOKEN}")]
     NoToken(SocketAddr),
-    #[error("{0} can be reached from other machines, and there is no TLS: {SET_TLS}")]
+    #[error("{0} is reachable from other machines, and there is no TLS: {SET_TLS}")]
     NoTls(SocketAddr),
     #[error(
-        "{0} can be reached from other machines, and there is neither a token nor TLS: \
+        "{0} is reachable from other machines, and there is neither a token nor TLS: \
          {SET_TOKEN}; and {SET_TLS}"
     )]
     Neither(SocketAddr),
 }
 
-/// Whether it is safe to listen at `listen`.
+/// Checks whether it is safe to listen on `listen`.
 ///
 /// # Errors
 ///
-/// Fails for any address that is not loopback without a token, and without TLS unless the operator
-/// allows that; the error tells what to set.
+/// Fails for any address other than loopback without a token, and without TLS unless the operator
+/// allows that; the error says what to set.
 pub(crate) fn check_exposure(
     listen: SocketAddr,
     token: Option<&Token>,
@@ -121,7 +121,7 @@ mod tests {
     const SECRET: &str = "0123456789abcdef";
 
     #[test]
-    fn a_token_is_long_enough_and_fits_a_header() {
+    fn a_token_needs_a_valid_length_and_characters() {
         assert!(Token::new(SECRET).is_ok());
         assert_eq!(Token::new(&SECRET[1..]).unwrap_err(), InvalidToken::TooShort(15));
         assert_eq!(Token::new("").unwrap_err(), InvalidToken::TooShort(0));
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_knows_itself_and_does_not_show_itself() {
+    fn a_token_matches_only_itself_and_is_not_printed() {
         let token = Token::new(SECRET).unwrap();
         assert!(token.is(SECRET.as_bytes()));
         for wrong in ["", "0123456789abcdeF", "0123456789abcde", "0123456789abcdef0"] {

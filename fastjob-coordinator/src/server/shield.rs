@@ -1,4 +1,4 @@
-//! What every request goes through, REST and gRPC alike: the guard, bounds, and a net for panics.
+//! The layers around every request, REST and gRPC: the guard, memory bounds, and panic handling.
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
@@ -22,15 +22,15 @@ use crate::{
     ops::Ops,
 };
 
-/// Longest path and query, in bytes.
+/// Maximum length of path and query in bytes.
 const URI_MAX: usize = 8 * 1024;
 
 /// Everything that the port serves: REST and the gRPC services, behind `door` and within `bounds`.
 pub(crate) fn app(ops: Ops, grpc: Router, door: Door, bounds: Bounds) -> Router {
-    // Two routers with a fallback each do not merge, and tonic's has one.
+    // Two routers with fallbacks cannot be merged, and tonic's has one.
     let credential = Arc::clone(ops.peers.credential());
     shield(api::router(ops).merge(grpc.reset_fallback()), door, bounds)
-        // Before the guard, which asks for a token.
+        // Runs before the guard, which requires a token.
         .layer(middleware::from_fn_with_state(credential, nodes::stand))
 }
 
@@ -44,7 +44,7 @@ pub(super) fn shield(routes: Router, door: impl Into<Door>, bounds: Bounds) -> R
         .layer(middleware::map_response(for_own_pages))
 }
 
-/// Lets browsers give a response to no page of another site, also where a page only embeds it.
+/// Makes browsers hide responses from pages of other sites, even if a page only embeds them.
 async fn for_own_pages(mut response: Response) -> Response {
     let name = HeaderName::from_static("cross-origin-resource-policy");
     response.headers_mut().insert(name, HeaderValue::from_static("same-origin"));
@@ -62,7 +62,7 @@ async fn nothing_here(uri: Uri, headers: HeaderMap) -> Response {
 async fn bound_uri(request: Request, next: Next) -> Response {
     let length = request.uri().path_and_query().map_or(0, |whole| whole.as_str().len());
     if length > URI_MAX {
-        let detail = format!("the address has {length} bytes, at most {URI_MAX} are allowed");
+        let detail = format!("the URI has {length} bytes, at most {URI_MAX} are allowed");
         return Problem::new(Kind::UriTooLong, detail).into_response();
     }
     next.run(request).await
@@ -77,8 +77,8 @@ async fn catch_panic(request: Request, next: Next) -> Response {
     };
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    tracing::error!(%method, path, panic = text, "a request met a mistake in the coordinator");
-    let detail = "a mistake in the coordinator; its log says more";
+    tracing::error!(%method, path, panic = text, "request handler panicked");
+    let detail = "internal error in the coordinator, see its log";
     if is_grpc {
         return grpc::refusal(tonic::Code::Internal, detail.to_owned());
     }
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_panic_is_a_problem_and_keeps_its_words() {
+    async fn a_panic_becomes_a_problem_without_its_message() {
         let answer = ask("/panic", "application/json").await;
         assert_eq!(answer.status(), 500);
         assert_eq!(answer.headers()["cross-origin-resource-policy"], "same-origin");
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn where_nothing_is_it_is_said_what_there_is() {
+    async fn a_wrong_path_is_answered_with_the_available_ones() {
         let answer = ask("/api/v1/openapi.json", "application/json").await;
         assert_eq!(answer.status(), 404);
         assert!(text(answer).await.contains("/api/v1/jobs"));
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_address_has_a_longest_length() {
+    async fn the_length_of_a_uri_is_bounded() {
         let just = format!("/{}", "a".repeat(URI_MAX - 1));
         assert_eq!(ask(&just, "application/json").await.status(), 200);
         assert_eq!(ask(&format!("{just}a"), "application/json").await.status(), 414);

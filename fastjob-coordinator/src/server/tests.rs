@@ -28,7 +28,7 @@ use crate::{
 };
 
 const SECRET: &str = "0123456789abcdef";
-/// More than the sockets of the system hold.
+/// More than the system's socket buffers hold.
 const LARGE: usize = 24 << 20;
 const LONG: Duration = Duration::from_secs(20);
 
@@ -37,7 +37,7 @@ struct Served {
     addr: SocketAddr,
     stop: CancellationToken,
     served: JoinHandle<()>,
-    /// Fires once a request is being answered that takes its time.
+    /// Notified once a slow request is being handled.
     entered: Arc<Notify>,
 }
 
@@ -91,7 +91,7 @@ fn plain() -> Served {
 }
 
 fn client() -> reqwest::ClientBuilder {
-    // Whoever is second in this process finds the same one there.
+    // Idempotent: a second call in this process has no effect.
     crate::crypto::choose();
     let root = reqwest::Certificate::from_pem(CERT).unwrap();
     reqwest::Client::builder().no_proxy().tls_certs_only([root])
@@ -103,13 +103,13 @@ async fn raw(addr: SocketAddr, bytes: &[u8]) -> String {
     stream.write_all(bytes).await.unwrap();
     let mut answer = Vec::new();
     let read = stream.read_to_end(&mut answer);
-    // A close with bytes unread is a reset: as good an end as any.
-    let _end = tokio::time::timeout(LONG, read).await.expect("the port never closed it");
+    // Closing with unread bytes causes a reset, which counts as closed, too.
+    let _end = tokio::time::timeout(LONG, read).await.expect("the port did not close it");
     String::from_utf8_lossy(&answer).into_owned()
 }
 
 #[tokio::test]
-async fn http_1_and_http_2_are_spoken_on_one_port() {
+async fn one_port_serves_http_1_and_http_2() {
     let port = plain();
     let url = format!("http://{}/", port.addr);
     let one = client().http1_only().build().unwrap().get(&url).send().await.unwrap();
@@ -120,7 +120,7 @@ async fn http_1_and_http_2_are_spoken_on_one_port() {
 }
 
 #[tokio::test]
-async fn tls_agrees_on_either_http() {
+async fn tls_negotiates_http_1_or_http_2() {
     let port = serve(Guard::Local, Some(test_only()), Limits::default(), LONG);
     let url = format!("https://localhost:{}/", port.addr.port());
     let two = client().build().unwrap().get(&url).send().await.unwrap();
@@ -132,7 +132,7 @@ async fn tls_agrees_on_either_http() {
 }
 
 #[tokio::test]
-async fn a_token_is_asked_of_rest_and_grpc() {
+async fn rest_and_grpc_require_the_token() {
     let guard = Guard::from(Some(Token::new(SECRET).unwrap()));
     let port = serve(guard, None, Limits::default(), LONG);
     let client = client().http2_prior_knowledge().build().unwrap();
@@ -155,7 +155,7 @@ async fn a_token_is_asked_of_rest_and_grpc() {
 }
 
 #[tokio::test]
-async fn a_port_in_use_is_said_with_what_to_do() {
+async fn the_error_for_a_port_in_use_says_what_to_do() {
     let first = Server::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let said = Server::bind(first.local_addr()).unwrap_err().to_string();
     assert!(said.contains(&first.local_addr().to_string()) && said.contains("--listen"), "{said}");
@@ -164,7 +164,7 @@ async fn a_port_in_use_is_said_with_what_to_do() {
 }
 
 #[tokio::test]
-async fn whoever_says_too_little_is_given_up() {
+async fn a_connection_that_sends_too_little_is_closed() {
     let limits = Limits { authenticate: Duration::from_millis(100), ..Limits::default() };
     let silent = serve(Guard::Local, None, limits.clone(), LONG);
     assert_eq!(raw(silent.addr, b"").await, "");
@@ -176,7 +176,7 @@ async fn whoever_says_too_little_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_head_that_is_too_long_is_refused() {
+async fn a_request_head_that_is_too_long_is_rejected() {
     let port = plain();
     let long = "a".repeat(20_000);
     let head = format!("GET /{long} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
@@ -187,7 +187,7 @@ async fn a_head_that_is_too_long_is_refused() {
 }
 
 #[tokio::test]
-async fn one_connection_too_many_is_told_which_limit_to_raise_and_the_next_finds_room() {
+async fn a_connection_over_the_limit_is_rejected_with_the_setting_to_raise() {
     let port = serve(Guard::Local, None, Limits { connections: 1, ..Limits::default() }, LONG);
     let mut first = TcpStream::connect(port.addr).await.unwrap();
     first.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
@@ -201,12 +201,12 @@ async fn one_connection_too_many_is_told_which_limit_to_raise_and_the_next_finds
     drop(first);
     let deadline = Instant::now() + LONG;
     while !raw(port.addr, ask).await.contains("200 OK") {
-        assert!(Instant::now() < deadline, "there was no room again");
+        assert!(Instant::now() < deadline, "no connection was accepted again");
     }
 }
 
 #[tokio::test]
-async fn stopping_lets_requests_end_and_takes_no_more() {
+async fn a_shutdown_lets_requests_finish_and_accepts_no_more() {
     let port = plain();
     let idle = client().build().unwrap();
     idle.get(format!("http://{}/", port.addr)).send().await.unwrap();
@@ -216,13 +216,13 @@ async fn stopping_lets_requests_end_and_takes_no_more() {
     let begun = Instant::now();
     port.stop.cancel();
     port.served.await.unwrap();
-    assert!(begun.elapsed() < LONG / 2, "an idle connection held it up");
+    assert!(begun.elapsed() < LONG / 2, "an idle connection delayed the shutdown");
     assert_eq!(slow.await.unwrap().unwrap().text().await.unwrap(), "done");
     assert!(TcpStream::connect(port.addr).await.is_err());
 }
 
 #[tokio::test]
-async fn stopping_cuts_off_what_does_not_end() {
+async fn a_shutdown_closes_connections_that_do_not_finish() {
     let port = serve(Guard::Local, None, Limits::default(), Duration::from_millis(100));
     let url = format!("http://{}/for-ever", port.addr);
     let stuck = tokio::spawn(client().build().unwrap().get(url).send());
@@ -232,7 +232,7 @@ async fn stopping_cuts_off_what_does_not_end() {
     assert!(stuck.await.unwrap().is_err());
 }
 
-/// Bounds that expect clients to read at once.
+/// Bounds that require clients to read quickly.
 fn hasty() -> Bounds {
     Bounds { unread: Duration::from_millis(300), slowest: u64::MAX, ..Bounds::of_tests() }
 }
@@ -243,7 +243,7 @@ async fn until_free(bounds: &Bounds) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(LONG, free).await.expect("the memory never comes back");
+    tokio::time::timeout(LONG, free).await.expect("the memory was not freed");
 }
 
 #[tokio::test]
@@ -257,15 +257,15 @@ async fn a_client_that_does_not_read_its_response_is_disconnected() {
         for client in [client().http1_only(), client().http2_prior_knowledge()] {
             let response = client.build().unwrap().get(&url).send().await.unwrap();
             assert_eq!(response.status(), 200);
-            assert!(bounds.responses.free() < 64 << 20, "it counts until it is read");
+            assert!(bounds.responses.free() < 64 << 20, "it is counted until it is read");
             until_free(&bounds).await;
-            assert!(response.bytes().await.is_err(), "the connection was cut");
+            assert!(response.bytes().await.is_err(), "the connection was closed");
         }
     }
 }
 
 #[tokio::test]
-async fn a_client_that_reads_gets_all_of_a_large_response() {
+async fn a_client_that_reads_gets_the_whole_response() {
     let bounds = Bounds::of_tests();
     let port = serve_within(Guard::Local, None, Limits::default(), LONG, bounds.clone());
     let url = format!("http://{}/large", port.addr);
@@ -278,7 +278,7 @@ async fn a_client_that_reads_gets_all_of_a_large_response() {
 }
 
 #[tokio::test]
-async fn bodies_of_requests_that_are_handled_are_bounded() {
+async fn the_bodies_of_requests_in_progress_are_bounded() {
     let bounds = Bounds { requests: Budget::new(1 << 20, "max_request_memory"), ..hasty() };
     let held = bounds.requests.reserve(1 << 20).await.unwrap();
     let port = serve_within(Guard::Local, None, Limits::default(), LONG, bounds);

@@ -1,6 +1,6 @@
-//! The certificate that the port shows, read once at start.
+//! The certificate that the port presents, loaded once at start.
 //!
-//! What is wrong with the files is said with the file's name before anything listens.
+//! Errors name the file, and are reported before the port is served.
 
 use std::{
     path::{Path, PathBuf},
@@ -13,20 +13,20 @@ use rustls::{
 };
 use tokio_rustls::TlsAcceptor;
 
-/// Where the certificate and its key are, as PEM.
+/// The paths of the certificate and its key, in PEM format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TlsFiles {
-    /// The certificate, and after it those that lead to a root.
+    /// The certificate, followed by its intermediate certificates.
     pub(crate) cert: PathBuf,
     /// Its private key.
     pub(crate) key: PathBuf,
 }
 
-/// A certificate and key that fit each other, ready to be served with.
+/// A certificate and its matching key, ready to serve with.
 #[derive(Clone)]
 pub(crate) struct Tls(pub(super) TlsAcceptor);
 
-/// Why there is no TLS with these files.
+/// Why these files cannot be used for TLS.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TlsError {
     #[error("could not read {path}")]
@@ -35,13 +35,13 @@ pub(crate) enum TlsError {
         #[source]
         source: std::io::Error,
     },
-    #[error("{path} is not whole PEM: {why}")]
+    #[error("{path} is not complete PEM: {why}")]
     NotPem { path: PathBuf, why: String },
-    #[error("there is no certificate in {0}: `BEGIN CERTIFICATE` is looked for")]
+    #[error("there is no certificate in {0}: a `BEGIN CERTIFICATE` section is needed")]
     NoCertificate(PathBuf),
     #[error(
-        "there is no private key in {0}: `BEGIN PRIVATE KEY`, `BEGIN RSA PRIVATE KEY` or \
-         `BEGIN EC PRIVATE KEY` is looked for, without a password"
+        "there is no private key in {0}: a section `BEGIN PRIVATE KEY`, `BEGIN RSA PRIVATE KEY` \
+         or `BEGIN EC PRIVATE KEY` is needed, without a password"
     )]
     NoKey(PathBuf),
     #[error("the key in {key} does not belong to the certificate in {cert}")]
@@ -60,7 +60,7 @@ impl TlsFiles {
     ///
     /// # Errors
     ///
-    /// Fails if a file cannot be read, does not hold what it should, or if the two do not fit.
+    /// Fails if a file cannot be read or lacks its section, or if the two do not match.
     pub(crate) fn load(&self) -> Result<Tls, TlsError> {
         let chain = CertificateDer::pem_slice_iter(&read(&self.cert)?)
             .collect::<Result<Vec<_>, _>>()
@@ -106,7 +106,7 @@ pub(super) mod tests {
 
     pub(in super::super) const CERT: &[u8] = include_bytes!("testdata/test-only.cert.pem");
     const KEY: &[u8] = include_bytes!("testdata/test-only.key.pem");
-    /// A key that belongs to no certificate.
+    /// A key that matches no certificate.
     const OTHER: &[u8] = include_bytes!("testdata/test-only-other.key.pem");
 
     fn load(cert: &[u8], key: &[u8]) -> Result<Tls, TlsError> {
@@ -117,19 +117,19 @@ pub(super) mod tests {
         files.load()
     }
 
-    /// What the tests of the port serve with.
+    /// The certificate and key that the tests of the port use.
     pub(in super::super) fn test_only() -> Tls {
         load(CERT, KEY).unwrap_or_else(|err| panic!("{err}"))
     }
 
     #[test]
-    fn a_certificate_and_its_key_are_taken() {
+    fn a_certificate_and_its_key_are_accepted() {
         assert!(load(CERT, KEY).is_ok());
         assert!(load(&[CERT, KEY].concat(), &[CERT, KEY].concat()).is_ok());
     }
 
     #[test]
-    fn what_is_wrong_is_said_with_the_name_of_the_file() {
+    fn errors_name_the_file() {
         #[track_caller]
         fn check(cert: &[u8], key: &[u8], words: &[&str]) {
             let said = load(cert, key).err().map(|err| err.to_string()).unwrap_or_default();
@@ -140,7 +140,7 @@ pub(super) mod tests {
         check(KEY, KEY, &["no certificate in", "cert.pem"]);
         check(CERT, b"", &["no private key in", "key.pem"]);
         check(CERT, CERT, &["no private key in", "key.pem"]);
-        check(&CERT[..300], KEY, &["cert.pem", "not whole PEM"]);
+        check(&CERT[..300], KEY, &["cert.pem", "not complete PEM"]);
         check(CERT, OTHER, &["key.pem does not belong to", "cert.pem"]);
         let sham = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         check(sham, KEY, &["cannot serve with", "cert.pem"]);

@@ -1,8 +1,8 @@
-//! What the log says of wrong tokens: a bounded number of lines, however many requests come.
+//! Logs wrong tokens with a bounded number of lines, however many requests arrive.
 //!
-//! The first request of an address is logged at once. Those that follow are counted, and a line at
-//! the end of each interval says how many there were. So it is for some addresses at a time; all
-//! others share a count.
+//! The first request of an address is logged at once. Later ones are counted, and a line at the end
+//! of each interval has the count. This applies to a limited number of addresses at a time; all
+//! others share one count.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -13,9 +13,9 @@ use std::{
 
 use super::admission::group;
 
-/// Between two lines about an address.
+/// Interval between two lines about an address.
 const INTERVAL: Duration = Duration::from_secs(60);
-/// Addresses that have lines of their own.
+/// Maximum number of addresses with their own lines.
 const ADDRESSES: usize = 20;
 
 /// Counts wrong tokens and logs them. Cheap to clone.
@@ -24,11 +24,11 @@ pub(super) struct WrongTokens(Arc<Mutex<Counts>>);
 
 #[derive(Default)]
 struct Counts {
-    /// Whether a task waits for the end of the interval.
+    /// Whether a task is waiting for the end of the interval.
     has_task: bool,
     /// Requests that were not logged, by address.
     by_address: HashMap<IpAddr, u64>,
-    /// Those of all other addresses.
+    /// Requests of all other addresses.
     others: u64,
 }
 
@@ -40,7 +40,7 @@ impl WrongTokens {
             (counts.note(group(peer)), !std::mem::replace(&mut counts.has_task, true))
         };
         if is_first {
-            tracing::warn!(%peer, "refused a request with a wrong token");
+            tracing::warn!(%peer, "rejected a request with a wrong token");
         }
         if starts {
             let this = self.clone();
@@ -55,28 +55,28 @@ impl WrongTokens {
     }
 
     fn lock(&self) -> MutexGuard<'_, Counts> {
-        // Nothing panics while it is held.
+        // Nothing panics while the lock is held.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// So many requests were not logged; of the other addresses if none is named.
+/// Logs a count of requests, of the other addresses if `peer` is `None`.
 fn log((peer, count): (Option<IpAddr>, u64)) {
     let interval_s = INTERVAL.as_secs();
     match peer {
         Some(peer) => {
-            tracing::warn!(%peer, count, interval_s, "refused more requests with a wrong token");
+            tracing::warn!(%peer, count, interval_s, "rejected more requests with a wrong token");
         }
         None => tracing::warn!(
             count,
             interval_s,
-            "refused requests with a wrong token from further addresses"
+            "rejected requests with a wrong token from other addresses"
         ),
     }
 }
 
 impl Counts {
-    /// Whether to log it at once.
+    /// Counts a request; returns whether to log it at once.
     fn note(&mut self, address: IpAddr) -> bool {
         let is_full = self.by_address.len() >= ADDRESSES;
         match self.by_address.entry(address) {
@@ -90,9 +90,9 @@ impl Counts {
         false
     }
 
-    /// What is to be logged; `None` ends the task, because nothing has come in the interval.
+    /// The lines to log; `None` ends the task, because no request arrived in the interval.
     fn end_interval(&mut self) -> Option<Vec<(Option<IpAddr>, u64)>> {
-        // An address that has stopped is new when it comes again.
+        // An address without requests in the interval is new when it returns.
         self.by_address.retain(|_, count| *count > 0);
         let mut lines: Vec<_> = self
             .by_address
@@ -115,13 +115,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_of_an_address_is_logged_and_the_others_are_counted() {
+    fn the_first_request_of_an_address_is_logged_and_others_are_counted() {
         let mut counts = Counts::default();
         let [one, two] = ["192.0.2.1", "192.0.2.2"].map(|address| address.parse().unwrap());
         assert!(counts.note(one));
         assert!(!counts.note(one) && counts.note(two) && !counts.note(one));
         assert_eq!(counts.end_interval(), Some(vec![(Some(one), 2)]));
-        assert!(!counts.note(one), "it goes on");
+        assert!(!counts.note(one), "it continues");
         assert!(counts.note(two), "it had stopped");
         assert_eq!(counts.end_interval(), Some(vec![(Some(one), 1)]));
         assert_eq!(counts.end_interval(), None);
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_count_of_an_interval_ends_when_nothing_comes() {
+    async fn counting_stops_after_an_interval_without_requests() {
         let wrong = WrongTokens::default();
         (0..3).for_each(|_| wrong.note("192.0.2.1".parse().unwrap()));
         tokio::time::sleep(3 * INTERVAL).await;

@@ -1,4 +1,4 @@
-//! Questions to an executor: what is in the log of an attempt.
+//! Requests to an executor: reading the log of an attempt.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -8,25 +8,25 @@ use tokio::sync::oneshot;
 use super::{Outbound, Sessions};
 use crate::engine::SessionId;
 
-/// How long an executor may take to answer a question.
+/// How long an executor may take to answer a request.
 const ANSWER: Duration = Duration::from_secs(5);
-/// Most questions to one executor that wait for an answer.
+/// Maximum number of unanswered requests to one executor.
 const QUESTIONS: usize = 256;
 
-/// Why a question got no answer.
+/// Why a request got no answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AskError {
     #[error("the executor is not connected")]
     Gone,
     #[error("the executor did not answer within 5 s")]
     Silent,
-    #[error("the executor has {QUESTIONS} questions to answer already")]
+    #[error("the executor already has {QUESTIONS} unanswered requests")]
     Busy,
     #[error("the executor answered: {0}")]
     Refused(String),
     #[error(
-        "the executor answered with {bytes} bytes from {from} to {to}, where at most {most} were \
-         asked for"
+        "the executor answered with {bytes} bytes from {from} to {to}, but at most {most} were \
+         requested"
     )]
     NotAsked { bytes: usize, from: u64, to: u64, most: u64 },
 }
@@ -45,7 +45,7 @@ impl Sessions {
             v1::stat_reply::Kind::Log(log) => within(log, limit),
             v1::stat_reply::Kind::Error(why) => Err(AskError::Refused(why)),
             v1::stat_reply::Kind::Executor(_) => {
-                Err(AskError::Refused("figures in place of a log".to_owned()))
+                Err(AskError::Refused("unexpected executor figures instead of a log".to_owned()))
             }
         }
     }
@@ -71,25 +71,25 @@ impl Sessions {
             session.questions.remove(&question);
         }
         let reply = reply.map_err(|_| AskError::Silent)?.map_err(|_| AskError::Gone)?;
-        reply.kind.ok_or_else(|| AskError::Refused("nothing".to_owned()))
+        reply.kind.ok_or_else(|| AskError::Refused("an empty reply".to_owned()))
     }
 
-    /// Hands an answer to whoever asked.
+    /// Delivers an answer to the caller of the request.
     pub(crate) fn answered(&self, id: SessionId, reply: v1::StatReply) {
         let mut open = self.lock();
         let session = open.sessions.get_mut(&id);
         let asked = session.and_then(|session| session.questions.remove(&reply.id));
         drop(open);
         if let Some(asked) = asked {
-            // Whoever asked may have given up waiting.
+            // The caller may have stopped waiting.
             drop(asked.send(reply));
         }
     }
 }
 
-/// A piece of a log that is no longer than it may be. Many readers get a copy of it.
+/// Rejects a piece of a log that is longer than requested, because many readers get a copy of it.
 fn within(log: v1::Log, limit: u32) -> Result<v1::Log, AskError> {
-    // Of bytes that are not UTF-8 each is shown as one character of three.
+    // Each invalid UTF-8 byte becomes a replacement character of three bytes.
     let most = 3 * u64::from(limit);
     let v1::Log { offset: from, next_offset: to, .. } = log;
     let fits = to.checked_sub(from).is_some_and(|length| length <= most) && to <= u64::MAX - most;
@@ -104,18 +104,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_executor_answers_with_no_more_of_a_log_than_was_asked_for() {
+    fn a_piece_of_a_log_that_is_longer_than_requested_is_rejected() {
         let log = |from, to, bytes: usize| {
             let text = "x".repeat(bytes);
             within(v1::Log { text, offset: from, next_offset: to, ..v1::Log::default() }, 100)
         };
         assert!(log(0, 100, 100).is_ok() && log(7, 7, 0).is_ok());
-        assert!(log(0, 100, 300).is_ok(), "bytes that are not UTF-8");
+        assert!(log(0, 100, 300).is_ok(), "invalid UTF-8");
         for (from, to, bytes) in
             [(0, 100, 301), (0, 301, 100), (9, 8, 0), (u64::MAX - 50, u64::MAX, 50)]
         {
             let refused = log(from, to, bytes).unwrap_err().to_string();
-            assert!(refused.contains("at most 300 were asked for"), "{refused}");
+            assert!(refused.contains("at most 300 were requested"), "{refused}");
         }
     }
 }

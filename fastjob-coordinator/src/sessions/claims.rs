@@ -1,9 +1,9 @@
-//! Which leases of this node executors were sent, and which engines know what they hold.
+//! Which leases of this node were sent to each executor, and which engines know what it holds.
 
 use super::{Outbound, Session, Sessions};
 use crate::{engine::SessionId, store::Lease};
 
-/// A lease that an executor was sent.
+/// A lease that was sent to an executor.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Claim {
     term: i64,
@@ -12,14 +12,14 @@ pub(super) struct Claim {
 }
 
 impl Sessions {
-    /// Sends an executor the leases that this node acts on, without those that it was sent before.
+    /// Sends an executor the leases that this node acts on, except those that it already has.
     pub(crate) fn claim(&self, id: SessionId, leases: &[Lease]) {
         if let Some(session) = self.lock().sessions.get_mut(&id) {
             session.claim(leases);
         }
     }
 
-    /// Sends all executors leases that this node acts on from now on.
+    /// Sends all executors the leases that this node has newly acquired.
     pub(crate) fn claim_all(&self, leases: &[Lease]) {
         for session in self.lock().sessions.values_mut() {
             session.claim(leases);
@@ -34,7 +34,7 @@ impl Sessions {
         }
     }
 
-    /// The engines of these leases know what an executor holds.
+    /// Records that the engines of these leases know what an executor holds.
     pub(crate) fn holds(&self, id: SessionId, leases: &[Lease]) {
         if let Some(session) = self.lock().sessions.get_mut(&id) {
             for lease in leases {
@@ -46,7 +46,7 @@ impl Sessions {
         }
     }
 
-    /// Those of the leases whose engines know what an executor holds.
+    /// Keeps only the leases whose engines know what an executor holds.
     pub(crate) fn held_of(&self, id: SessionId, leases: Vec<Lease>) -> Vec<Lease> {
         let open = self.lock();
         let Some(session) = open.sessions.get(&id) else { return Vec::new() };

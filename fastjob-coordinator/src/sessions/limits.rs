@@ -1,4 +1,4 @@
-//! How many executors may be connected, and how much they may say of themselves.
+//! Limits the number of connected executors and the size of their descriptions.
 
 use std::collections::HashMap;
 
@@ -9,11 +9,11 @@ use crate::{engine::Connected, store::definition_bytes};
 /// The limits of one node.
 #[derive(Clone, Debug)]
 pub(crate) struct Limits {
-    /// Most sessions.
+    /// Maximum number of sessions.
     pub(crate) sessions: usize,
-    /// Most sessions of one service.
+    /// Maximum number of sessions of one service.
     pub(crate) per_service: usize,
-    /// Most bytes of all hellos.
+    /// Maximum total size of all hellos in bytes.
     pub(crate) hellos: usize,
 }
 
@@ -23,27 +23,27 @@ impl Default for Limits {
     }
 }
 
-/// Why there is no room for another executor.
+/// Which limit another executor would exceed.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TooMany {
     #[error(
-        "{0} executors are connected to this coordinator: raise coordinator.limits.max_sessions \
-         there, or start another coordinator"
+        "{0} executors are already connected to this coordinator: raise \
+         coordinator.limits.max_sessions, or start another coordinator"
     )]
     Sessions(usize),
     #[error(
         "{count} executors of service `{service}` are connected to this coordinator: raise \
-         coordinator.limits.max_sessions_per_service there"
+         coordinator.limits.max_sessions_per_service"
     )]
     OfService { service: ServiceName, count: usize },
     #[error(
         "connected executors described {0} bytes of handlers, labels and jobs: raise \
-         coordinator.limits.max_hellos there, or shorten the descriptions"
+         coordinator.limits.max_hellos, or shorten the descriptions"
     )]
     Hellos(usize),
 }
 
-/// What the open sessions take.
+/// What the open sessions use.
 #[derive(Debug, Default)]
 pub(super) struct Used {
     sessions: usize,
@@ -84,11 +84,11 @@ impl Used {
     }
 }
 
-/// About how many bytes an executor's description takes.
+/// Approximate size of an executor's description in bytes.
 fn bytes(executor: &Connected) -> usize {
-    /// What a label takes besides its texts.
+    /// Size of a label without its texts.
     const LABEL: usize = 64;
-    /// What a handler takes besides its texts: every engine has an entry for it.
+    /// Size of a handler without its texts: every engine has an entry for it.
     const HANDLER: usize = 512;
     let labels = executor.labels.iter().map(|(key, value)| key.len() + value.len() + LABEL);
     let handlers =

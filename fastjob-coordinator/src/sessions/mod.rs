@@ -1,7 +1,7 @@
-//! Live sessions: the way to reach an executor.
+//! Live sessions, through which executors are reached.
 //!
-//! The engine decides what is sent; here it only finds the stream. A message to a session that has
-//! ended is dropped: the engine learns of the end and decides again.
+//! The engine decides what is sent; this module only routes it to the stream. A message to a
+//! session that has ended is dropped: the engine is notified of the end and decides again.
 
 mod ask;
 mod claims;
@@ -59,7 +59,7 @@ impl Open {
         }
     }
 
-    /// Forgets a session, and gives what its stream still sends.
+    /// Removes a session and returns its outgoing queue.
     fn take_out(&mut self, id: SessionId) -> Option<Queue> {
         let session = self.sessions.remove(&id)?;
         self.used.remove(&session.executor);
@@ -69,15 +69,15 @@ impl Open {
 
 #[derive(Debug)]
 struct Session {
-    /// What it said of itself.
+    /// The executor's description from its hello.
     executor: Arc<Connected>,
-    /// By partition, the last lease of this node that the executor was sent.
+    /// By partition, the last lease of this node that was sent to the executor.
     claimed: HashMap<Partition, Claim>,
     outbound: Queue,
     questions: HashMap<u64, oneshot::Sender<v1::StatReply>>,
 }
 
-/// What goes out over a stream.
+/// An outgoing message.
 #[derive(Debug)]
 pub(crate) enum Outbound {
     Message(Lease, Message),
@@ -94,29 +94,29 @@ pub(crate) enum OpenError {
     /// Another process has the executor's name.
     #[error("{0}")]
     Taken(String),
-    /// There are too many.
+    /// A limit is reached.
     #[error(transparent)]
     TooMany(#[from] TooMany),
 }
 
 impl Sessions {
-    /// No sessions yet, and so many at most.
+    /// No sessions yet, with these limits.
     pub(crate) fn new(limits: Limits) -> Self {
         Self(Arc::new(Inner { limits, ..Inner::default() }))
     }
 
-    /// A name for a session that is to be opened.
+    /// A new session id.
     pub(crate) fn next_id(&self) -> SessionId {
         SessionId(self.0.next.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
-    /// Opens a session and returns both ends of what its stream is to send. It takes the place of an
-    /// earlier session of the same process over the same address.
+    /// Opens a session and returns both ends of its outgoing queue. It replaces an earlier session
+    /// of the same process over the same address.
     ///
     /// # Errors
     ///
     /// Fails with the reason if another process, or the same one over another address, has a
-    /// session under that name, and if there are too many sessions.
+    /// session under that name, or if a limit is reached.
     pub(crate) fn open(&self, executor: Arc<Connected>) -> Result<(Queue, Unsent), OpenError> {
         let mut open = self.lock();
         let seat = |other: &Connected| {
@@ -124,7 +124,9 @@ impl Sessions {
         };
         let before = open.sessions.iter().find(|(_, session)| seat(&session.executor));
         if let Some((id, before)) = before.map(|(id, session)| (*id, &session.executor)) {
-            if let Some(why) = is_taken(before, &executor) {
+            if let Some(why) =
+                executor.is_rejected_beside(&before.incarnation, before.link, &before.address)
+            {
                 return Err(OpenError::Taken(why));
             }
             open.remove(id);
@@ -139,14 +141,14 @@ impl Sessions {
         Ok((outbound, unsent))
     }
 
-    /// Tells all executors which nodes there are.
+    /// Sends the list of nodes to all executors.
     pub(crate) fn tell_nodes(&self, nodes: &[NodeRow]) {
         for session in self.lock().sessions.values() {
             session.outbound.push(Outbound::Nodes(nodes.to_vec()));
         }
     }
 
-    /// Tells one executor which nodes there are.
+    /// Sends the list of nodes to one executor.
     pub(crate) fn tell_nodes_to(&self, id: SessionId, nodes: Vec<NodeRow>) {
         if let Some(session) = self.lock().sessions.get(&id) {
             session.outbound.push(Outbound::Nodes(nodes));
@@ -160,7 +162,7 @@ impl Sessions {
         open.sessions.iter().find(|(_, session)| seat(&session.executor)).map(|(id, _)| *id)
     }
 
-    /// What the connected executors said of themselves.
+    /// The descriptions of the connected executors.
     pub(crate) fn executors(&self) -> Vec<Arc<Connected>> {
         self.lock().sessions.values().map(|session| Arc::clone(&session.executor)).collect()
     }
@@ -170,14 +172,14 @@ impl Sessions {
         self.lock().remove(id);
     }
 
-    /// Ends a session in order: its stream ends after what was sent.
+    /// Ends a session once its queued messages have been sent.
     pub(crate) fn finish(&self, id: SessionId) {
         if let Some(outbound) = self.lock().take_out(id) {
             outbound.finish();
         }
     }
 
-    /// Sends a message, if the session still lives.
+    /// Sends a message, if the session is still open.
     pub(crate) fn send(&self, id: SessionId, lease: Lease, message: Message) {
         if matches!(message, Message::Close) {
             return self.close(id);
@@ -187,14 +189,14 @@ impl Sessions {
         }
     }
 
-    /// Answers a beat, if the session still lives.
+    /// Answers a beat, if the session is still open.
     pub(crate) fn ping(&self, id: SessionId, ping: v1::Ping) {
         if let Some(session) = self.lock().sessions.get(&id) {
             session.outbound.push(Outbound::Ping(ping));
         }
     }
 
-    /// Tells an executor that drains that nothing follows any more, if the session still lives.
+    /// Notifies a draining executor that no more messages follow, if the session is still open.
     pub(crate) fn farewell(&self, id: SessionId) {
         if let Some(session) = self.lock().sessions.get(&id) {
             session.outbound.push(Outbound::Farewell);
@@ -206,31 +208,12 @@ impl Sessions {
     }
 }
 
-/// Why the seat cannot be had, if another process or another address of the same one has it.
-fn is_taken(before: &Connected, new: &Connected) -> Option<String> {
-    if before.incarnation == new.incarnation {
-        return (before.link != new.link).then(|| {
-            format!(
-                "executor `{}` has a session with this coordinator over another of its addresses",
-                new.executor
-            )
-        });
-    }
-    let from = &before.address;
-    let from = if from.is_empty() { String::new() } else { format!(" from {from}") };
-    Some(format!(
-        "an executor named `{}` of service `{}` is connected already{from}: give each process a \
-         name of its own",
-        new.executor, new.service,
-    ))
-}
-
-/// Puts a lease into the words of the protocol.
+/// Converts a lease to the wire format.
 pub(crate) fn lease_to_wire(lease: Lease) -> v1::Lease {
     v1::Lease { partition: lease.partition.0, term: lease.term }
 }
 
-/// Puts a message into the words of the protocol.
+/// Converts a message to the wire format.
 pub(crate) fn to_wire(outbound: Outbound) -> v1::ToExecutor {
     use v1::to_executor::Message as Wire;
     let names = |held: Vec<Held>| -> (Vec<i64>, Vec<i64>) {
@@ -293,8 +276,8 @@ fn start(start: StartAttempt) -> v1::Attempt {
     }
 }
 
-/// What the executor's lane is to do. Across the cluster the engine lets only those through that
-/// may run.
+/// The block strategy for the executor's lane. With cluster scope the engine decides, so the lane
+/// has nothing to block.
 fn lane_rule(block: &Block) -> v1::Block {
     match block.scope {
         BlockScope::Executor => block.strategy.into(),
@@ -345,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lane_has_nothing_to_decide_where_the_cluster_has() {
+    fn a_lane_does_not_block_jobs_with_cluster_scope() {
         check("serial executor", v1::Block::Serial, false);
         check("skip_new executor", v1::Block::SkipNew, false);
         check("replace_running executor", v1::Block::ReplaceRunning, false);
@@ -357,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_travels_with_its_shard_and_the_checkpoint_before_it() {
+    fn an_attempt_is_sent_with_its_shard_and_the_previous_checkpoint() {
         let attempt = sent("parallel executor");
         assert_eq!((attempt.attempt, attempt.created_at), (12, 1_234));
         assert_eq!((attempt.shard_index, attempt.shard_total), (3, 4));

@@ -1,9 +1,8 @@
-//! What waits to be sent over one stream.
+//! The outgoing queue of one stream.
 //!
-//! The engine never waits for an executor, so what an executor does not read piles up here: bounded
-//! in number and in bytes. A queue that is full, or that nobody reads for too long, ends with a
-//! reason, and so does its session. Of pings only the latest matters, so there is never more than
-//! one.
+//! The engine never waits for an executor, so messages that an executor does not read accumulate
+//! here, bounded in number and bytes. If a queue is full, or not read for too long, it ends with a
+//! reason, and its session ends as well. Only the latest ping matters, so at most one is queued.
 
 use std::{
     collections::VecDeque,
@@ -22,33 +21,34 @@ use tokio_util::sync::CancellationToken;
 use super::Outbound;
 use crate::engine::{Held, Message, StartAttempt};
 
-/// Most messages that wait.
+/// Maximum number of queued messages.
 const MESSAGES: usize = 100_000;
-/// Most bytes that wait. Params and definitions are shared with the engine and do not count.
+/// Maximum number of queued bytes. Params and definitions are shared with the engine and not
+/// counted.
 const BYTES: usize = 32 * 1024 * 1024;
 
 /// Why a stream was ended from this side.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Ended {
-    /// Another session took its place, or the engine does not want it.
+    /// Another session replaced it, or the engine closed it.
     #[error("the coordinator closed the session")]
     Closed,
-    /// More waits than there is room for.
+    /// The queue is full.
     #[error(
-        "the executor does not read: {messages} messages of {bytes} bytes wait for it, at most \
-         {MESSAGES} messages and {BYTES} bytes may"
+        "the executor does not read: {messages} messages of {bytes} bytes are queued for it, at \
+         most {MESSAGES} messages and {BYTES} bytes are allowed"
     )]
     Full { messages: usize, bytes: usize },
-    /// Nothing was read for too long.
+    /// The executor read nothing for too long.
     #[error("the executor has not read anything for {0:?}")]
     Unread(Duration),
 }
 
-/// The end that takes what is to be sent. Cheap to clone.
+/// The sending end. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Queue(Arc<Inner>);
 
-/// The end that the stream reads from.
+/// The receiving end, read by the stream.
 #[derive(Debug)]
 pub(crate) struct Unsent(Arc<Inner>);
 
@@ -63,9 +63,9 @@ struct State {
     waiting: VecDeque<(Outbound, usize)>,
     bytes: usize,
     ping: Option<v1::Ping>,
-    /// Since when something waits that was not read.
+    /// Since when the queue has been waiting for the next read; `None` if it is empty.
     since: Option<Instant>,
-    /// Nothing is added any more; it ends when what waits has been read.
+    /// Accepts no more messages, and ends once those that are queued have been read.
     finishes: bool,
     ended: Option<Ended>,
     reader: Option<Waker>,
@@ -90,15 +90,15 @@ impl State {
 }
 
 impl Queue {
-    /// An empty queue and the end that the stream reads from.
+    /// An empty queue and its receiving end.
     pub(super) fn new() -> (Self, Unsent) {
         let queue = Self::default();
         let unsent = Unsent(Arc::clone(&queue.0));
         (queue, unsent)
     }
 
-    /// Adds a message. If there is no room for it, the queue ends. A queue that has ended takes
-    /// nothing; the engine is about to learn of it.
+    /// Adds a message. If the queue is full, it ends. A queue that has ended drops messages; the
+    /// engine is notified of the end.
     pub(super) fn push(&self, outbound: Outbound) {
         let mut state = self.0.lock();
         if state.ended.is_some() || state.finishes {
@@ -122,12 +122,12 @@ impl Queue {
         }
     }
 
-    /// Waits until the queue has ended and, if it finishes, what waited has been read.
+    /// Waits until the queue has ended and, if it is finishing, queued messages have been read.
     pub(crate) async fn closed(&self) {
         self.0.ended.cancelled().await;
     }
 
-    /// Ends the queue once what waits has been read.
+    /// Ends the queue once the queued messages have been read.
     pub(super) fn finish(&self) {
         let mut state = self.0.lock();
         state.finishes = true;
@@ -136,7 +136,7 @@ impl Queue {
         }
     }
 
-    /// Ends the queue; what waits is dropped.
+    /// Ends the queue at once; queued messages are dropped.
     pub(super) fn end(&self, why: Ended) {
         let mut state = self.0.lock();
         if state.ended.is_some() {
@@ -151,8 +151,8 @@ impl Queue {
         }
     }
 
-    /// Waits until the queue has ended, and ends it itself if the executor leaves something unread
-    /// for `limit`.
+    /// Waits until the queue has ended. Ends it if the executor does not read for `limit` while
+    /// messages are queued.
     pub(crate) async fn ended(&self, limit: Duration) -> Ended {
         loop {
             let since = self.0.lock().since;
@@ -182,8 +182,8 @@ impl Inner {
 impl Stream for Unsent {
     type Item = Result<Outbound, Ended>;
 
-    /// The messages in their order; of a queue that has ended nothing but the reason, if the
-    /// executor is to know it.
+    /// Yields the messages in order. Once the queue has ended, yields only the reason, unless the
+    /// session was simply closed.
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut state = self.0.lock();
         match &state.ended {
@@ -208,12 +208,12 @@ impl Stream for Unsent {
 
 impl Drop for Unsent {
     fn drop(&mut self) {
-        // The connection has ended; nothing is kept for it.
+        // The connection has ended: drop what is queued.
         Queue(Arc::clone(&self.0)).end(Ended::Closed);
     }
 }
 
-/// How much memory a message takes while it waits, about.
+/// Approximate memory that a queued message takes.
 fn bytes(outbound: &Outbound) -> usize {
     let own = match outbound {
         Outbound::Message(_, Message::Start(attempts)) => {
@@ -255,14 +255,14 @@ mod tests {
         Outbound::Ping(v1::Ping { id, ..v1::Ping::default() })
     }
 
-    /// Messages and bytes that wait.
+    /// The number of queued messages and bytes.
     fn waits(queue: &Queue) -> (usize, usize) {
         let state = queue.0.lock();
         (state.waiting.len() + usize::from(state.ping.is_some()), state.bytes)
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_million_pings_that_are_not_read_take_the_place_of_one() {
+    async fn only_the_latest_of_a_million_unread_pings_is_queued() {
         let (queue, mut unsent) = Queue::new();
         for id in 0..1_000_000 {
             queue.push(ping(id));
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_queue_that_finishes_gives_what_was_sent_and_takes_nothing_more() {
+    async fn a_finishing_queue_yields_its_messages_and_accepts_no_more() {
         let (queue, mut unsent) = Queue::new();
         queue.push(recorded(1));
         queue.push(ping(1));
@@ -286,11 +286,11 @@ mod tests {
         let waits = tokio::spawn(async move { unsent.next().await.is_none() });
         tokio::task::yield_now().await;
         queue.finish();
-        assert!(waits.await.unwrap(), "it is woken");
+        assert!(waits.await.unwrap(), "the reader is woken");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_queue_that_is_full_ends_with_the_reason_and_keeps_nothing() {
+    async fn a_full_queue_ends_with_the_reason_and_drops_its_messages() {
         for many in [0, 4_096] {
             let (queue, mut unsent) = Queue::new();
             let mut pushed = 0;
@@ -303,16 +303,16 @@ mod tests {
             let why = queue.ended(SILENCE).await;
             let Ended::Full { messages, bytes } = why else { panic!("{why:?}") };
             assert!(messages > MESSAGES || bytes > BYTES, "{messages} of {bytes} bytes");
-            assert!(unsent.next().await.unwrap().is_err(), "the executor hears why");
+            assert!(unsent.next().await.unwrap().is_err(), "the executor receives the reason");
             assert!(unsent.next().await.is_none());
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_session_that_is_not_read_for_the_time_of_silence_ends() {
+    async fn a_session_that_is_not_read_for_the_silence_timeout_ends() {
         let (queue, _unsent) = Queue::new();
         let quiet = tokio::time::timeout(SILENCE * 100, queue.ended(SILENCE)).await;
-        assert!(quiet.is_err(), "nothing waits");
+        assert!(quiet.is_err(), "nothing is queued");
         queue.push(ping(1));
         let began = Instant::now();
         assert_eq!(queue.ended(SILENCE).await, Ended::Unread(SILENCE));
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_session_that_reads_slowly_stays() {
+    async fn a_session_that_is_read_slowly_stays_open() {
         let (queue, mut unsent) = Queue::new();
         for _ in 0..100 {
             queue.push(recorded(1));
@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stream_that_has_gone_takes_nothing() {
+    async fn a_queue_whose_stream_has_ended_drops_messages() {
         let (queue, unsent) = Queue::new();
         queue.push(recorded(1));
         drop(unsent);

@@ -1,4 +1,4 @@
-//! How an engine ends, and what callers hear of it.
+//! How an engine ends, and which answers callers get.
 
 use fastjob_core::{Job, JobDraft, TaskId};
 use futures_util::FutureExt;
@@ -16,7 +16,7 @@ use crate::{
     store::{Commit, CommitStore, LoadStore, Loaded, Origin, sqlite::Sqlite, writer::Writer},
 };
 
-/// A store that is never asked.
+/// A store that never completes a commit.
 struct Never;
 
 #[async_trait::async_trait]
@@ -39,7 +39,7 @@ async fn stop(engine: &EngineHandle) -> Result<StopAnswer, ops::Error> {
 }
 
 #[tokio::test]
-async fn what_an_engine_never_took_in_can_be_asked_of_another() {
+async fn a_command_that_an_engine_never_handled_can_be_retried_at_another() {
     let (engine, inbox) = handle();
     let asked = tokio::spawn({
         let engine = engine.clone();
@@ -48,11 +48,11 @@ async fn what_an_engine_never_took_in_can_be_asked_of_another() {
     tokio::task::yield_now().await;
     drop(inbox);
     assert!(matches!(asked.await.unwrap(), Err(ops::Error::Moved)));
-    assert!(matches!(stop(&engine).await, Err(ops::Error::Moved)), "it has ended before");
+    assert!(matches!(stop(&engine).await, Err(ops::Error::Moved)), "it had already ended");
 }
 
 #[tokio::test]
-async fn what_a_session_has_spent_returns_when_the_engine_takes_its_event_in() {
+async fn credit_is_released_when_the_engine_handles_its_event() {
     let (engine, Inbox(mut inbox)) = handle();
     let spent = Arc::new(());
     engine.tell_spent(Event::Tick, Some(Arc::clone(&spent) as Spent));
@@ -62,32 +62,32 @@ async fn what_a_session_has_spent_returns_when_the_engine_takes_its_event_in() {
     assert_eq!(Arc::strong_count(&spent), 1);
     engine.tell_spent(Event::Tick, Some(Arc::clone(&spent) as Spent));
     drop(inbox);
-    assert_eq!(Arc::strong_count(&spent), 1, "nor does an engine that has ended keep it");
+    assert_eq!(Arc::strong_count(&spent), 1, "an engine that has ended releases it, too");
 }
 
 #[tokio::test]
-async fn whether_something_was_done_is_not_known_when_its_engine_ends_before_the_answer() {
+async fn the_result_is_unknown_if_the_engine_ends_before_it_answers() {
     let (engine, Inbox(mut inbox)) = handle();
     let asked = tokio::spawn(async move { stop(&engine).await });
     let event = inbox.recv().await.unwrap().take();
-    drop(event); // as with the engine
+    drop(event); // as when the engine ends
     let answer = asked.await.unwrap();
     let Err(ops::Error::Unavailable(why)) = answer else { panic!("{answer:?}") };
     assert!(why.contains("not known"), "{why}");
 }
 
-/// Whether nothing is to be sent.
+/// Whether nothing is waiting to be sent.
 fn is_silent(stream: &mut Unsent) -> bool {
     stream.next().now_or_never().flatten().is_none()
 }
 
-/// An engine with an executor and a task that was started, before anything is written.
+/// An engine with an executor and a started task, before anything is persisted.
 struct Started {
     engine: Engine,
     around: Around,
     effects: Effects,
     machine: Manual,
-    /// What the executor is sent.
+    /// The messages to the executor.
     stream: Unsent,
     task: oneshot::Receiver<StartAnswer>,
 }
@@ -124,7 +124,7 @@ fn started(permit: Permit, writer: WriterHandle) -> Started {
     Started { engine, around, effects, machine, stream, task }
 }
 
-/// The same, when it has decided to send the attempt.
+/// The same, after it has decided to send the attempt.
 fn about_to_send(permit: Permit) -> Started {
     let (_, writer) = Writer::new(Arc::new(Never));
     let mut started = started(permit, writer);
@@ -140,7 +140,7 @@ fn about_to_send(permit: Permit) -> Started {
 }
 
 #[test]
-fn what_was_decided_before_the_deadline_passed_is_not_carried_out_after_it() {
+fn effects_are_dropped_once_the_deadline_has_passed() {
     let deadline = Deadline::passed();
     deadline.begin(Duration::from_secs(60));
     let Started { around, mut effects, machine, mut stream, .. } = about_to_send(deadline.permit());
@@ -149,18 +149,18 @@ fn what_was_decided_before_the_deadline_passed_is_not_carried_out_after_it() {
     effects.answers.push(Answer::Stop(answer, None));
     assert_eq!(around.carry_out(&mut effects), Err(Refused));
     assert!(is_silent(&mut stream) && effects.sends.is_empty());
-    assert!(wait.try_recv().is_err(), "nobody is answered either");
-    // A heartbeat that comes late begins a new generation, and this engine is of the old one.
+    assert!(wait.try_recv().is_err(), "no caller gets an answer");
+    // A late heartbeat begins a new generation; this engine belongs to the old one.
     deadline.begin(Duration::from_secs(3_600));
     assert_eq!(around.carry_out(&mut effects), Err(Refused));
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_engine_whose_effects_were_refused_ends_so_that_another_sends_them() {
+async fn an_engine_whose_effects_were_dropped_ends() {
     let deadline = Deadline::passed();
     deadline.begin(Duration::from_secs(60));
     let Started { engine, around, machine, mut stream, .. } = about_to_send(deadline.permit());
-    // The deadline passes between the two looks of one round: while the engine decides.
+    // The deadline passes between the two checks of one iteration, while the engine decides.
     let (_handle, inbox) = handle();
     machine.each_look_takes(Duration::from_millis(100));
     let lease = tokio::time::timeout(
@@ -168,7 +168,7 @@ async fn an_engine_whose_effects_were_refused_ends_so_that_another_sends_them() 
         run(engine, around, inbox, Ending::default()),
     );
     assert_eq!(lease.await.unwrap(), Lease::default());
-    assert!(!deadline.holds(Duration::ZERO), "nothing can extend it");
+    assert!(!deadline.holds(Duration::ZERO), "it cannot be extended");
     assert!(is_silent(&mut stream));
 }
 
@@ -180,7 +180,7 @@ async fn a_start_that_a_retiring_engine_did_not_send_is_sent_by_the_next_owner()
     let Started { engine, around, mut stream, task, .. } =
         started(Permit::unlimited(), handed.clone());
     let clock = Arc::clone(&around.clock);
-    // It is to end before its commit is durable, which is written while it ends.
+    // It is asked to end before its commit is durable; the commit is persisted while it ends.
     let (events, inbox) = EngineHandle::new(handed.health());
     let ending = Ending::default();
     ending.retire.cancel();
@@ -196,7 +196,7 @@ async fn a_start_that_a_retiring_engine_did_not_send_is_sent_by_the_next_owner()
     let writing = tokio::spawn(writer.run(stop.clone(), Tell(events)));
     run(engine, around, inbox, ending).await;
     let task = task.await.unwrap().unwrap();
-    assert!(is_silent(&mut stream), "it sends nothing any more");
+    assert!(is_silent(&mut stream), "a retiring engine sends nothing");
     stop.cancel();
     writing.await.unwrap().unwrap();
 
@@ -207,7 +207,7 @@ async fn a_start_that_a_retiring_engine_did_not_send_is_sent_by_the_next_owner()
     let (answer, _wait) = oneshot::channel();
     let back = Connected::with(SessionId(2));
     next.handle(clock.now(), Event::Connected(Box::new(back), answer), &mut effects);
-    // It is placed again, and sent when that is durable.
+    // It is placed again, and sent once that is durable.
     for _ in 0..3 {
         next.handle(clock.now(), Event::Tick, &mut effects);
         next.flush(&mut effects);
@@ -222,7 +222,7 @@ async fn a_start_that_a_retiring_engine_did_not_send_is_sent_by_the_next_owner()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_is_answered_soon_after_the_store_begins_to_refuse() {
+async fn a_call_fails_soon_after_the_store_begins_to_reject_writes() {
     let (health, watch) = watch::channel(Health::Well);
     let (engine, inbox) = EngineHandle::new(watch);
     let asked = tokio::spawn(async move {
@@ -237,7 +237,7 @@ async fn a_call_is_answered_soon_after_the_store_begins_to_refuse() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_refuses_for_a_moment_keeps_nobody_from_the_answer() {
+async fn a_short_store_failure_does_not_fail_a_call() {
     let (health, watch) = watch::channel(Health::Well);
     let refused = tokio::spawn(refuses_for(watch, PATIENCE));
     let failing = |why: &str| Health::Failing { why: why.to_owned() };

@@ -1,5 +1,5 @@
-//! How states, causes and reasons stand in the store. A number that is not here is refused: a row
-//! that says something unknown is never read as something else.
+//! How states, causes and reasons are encoded in the store. Unknown numbers are rejected: a row
+//! with an unknown value must never be read as something else.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! A store that does what another does, until a test has one of its calls panic.
+//! A store that forwards to another one, until a test makes one of its calls panic.
 
 use std::sync::{
     Arc,
@@ -7,13 +7,13 @@ use std::sync::{
 
 use super::*;
 
-/// A store whose calls panic when they are told to.
+/// A store whose calls panic on request.
 pub(crate) struct Double {
     store: Arc<dyn Store>,
     pub(crate) commit_panics: AtomicBool,
     pub(crate) removal_panics: AtomicBool,
     pub(crate) alarms_panic: AtomicBool,
-    /// What is loaded makes an engine panic.
+    /// Makes loaded data panic in the engine.
     pub(crate) load_breaks: AtomicBool,
 }
 
@@ -90,7 +90,7 @@ impl LoadStore for Double {
     async fn load(&self, partition: Partition) -> Result<Loaded> {
         let mut loaded = self.store.load(partition).await?;
         if self.load_breaks.load(Ordering::SeqCst) {
-            // No instant comes after it, and an engine looks ahead.
+            // The engine looks ahead, and no instant follows this one.
             loaded.clock = Some(Timestamp::MAX);
         }
         Ok(loaded)

@@ -1,4 +1,4 @@
-//! The key of the cluster: who can read the store knows it, and nobody else.
+//! The cluster key: known only to nodes that can read the store.
 
 use std::fmt;
 
@@ -9,8 +9,8 @@ const BYTES: usize = 32;
 /// Its name in the store.
 pub(super) const NAME: &str = "cluster_key";
 
-/// What nodes prove to each other that they know. It is made when a store is opened that has none,
-/// and is the same for as long as the store keeps it.
+/// The secret that nodes prove to each other. It is generated when a store without one is opened,
+/// and never changes afterwards.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct ClusterKey([u8; BYTES]);
 
@@ -25,29 +25,29 @@ impl ClusterKey {
         &self.0
     }
 
-    /// As it stands in the store.
+    /// The form in the store.
     pub(super) fn to_hex(&self) -> String {
         hex(&self.0)
     }
 
-    /// What stands in the store.
+    /// Parses the form in the store.
     ///
     /// # Errors
     ///
     /// Fails with [`Error::Corrupt`] if it is not a key.
     pub(super) fn read(text: &str) -> Result<Self, Error> {
-        unhex(text).map(Self).ok_or_else(|| Error::Corrupt { what: "a cluster key".to_owned() })
+        unhex(text).map(Self).ok_or_else(|| Error::Corrupt { what: "the cluster key".to_owned() })
     }
 }
 
-/// Bytes as text: two digits each.
+/// Bytes as text, two digits per byte.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
     digits.map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
 }
 
-/// So many bytes that a text stands for; `None` if it does not.
+/// The bytes that a hexadecimal text stands for; `None` if it is not one of this length.
 pub(crate) fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
     let text = text.as_bytes();
     if text.len() != 2 * N {

@@ -1,7 +1,8 @@
-//! What the coordinator keeps, in its own words.
+//! What the coordinator stores.
 //!
-//! The engine decides, the store judges: every change of state is checked against the state that it
-//! expects. The traits are small and speak our language; each database implements them all.
+//! The engine decides and the store verifies: every change of state is checked against the state
+//! that it expects. The traits are small and use the domain's terms; each database implements all
+//! of them.
 
 mod codes;
 #[cfg(test)]
@@ -34,7 +35,7 @@ pub(crate) use crate::record::{
     LifeRow, Lineage, Loaded, NewAttempt, OpenAttempt, Origin, Partition, definition_bytes,
 };
 
-/// An attempt as it is shown.
+/// An attempt for display.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct AttemptRow {
     pub(crate) attempt: AttemptId,
@@ -50,7 +51,7 @@ pub(crate) struct AttemptRow {
     pub(crate) ended_at: Option<Timestamp>,
 }
 
-/// A task as it is shown.
+/// A task for display.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct TaskRow {
     pub(crate) task: TaskId,
@@ -72,7 +73,7 @@ pub(crate) struct TaskRow {
     pub(crate) attempts: Vec<AttemptRow>,
 }
 
-/// About how many bytes an attempt takes in a list without its texts.
+/// Approximate bytes of an attempt in a list, without its texts.
 const ATTEMPT_BYTES: i64 = 400;
 
 /// Sums up the bytes of each task.
@@ -88,20 +89,20 @@ fn sums(rows: Vec<(i64, i64)>) -> HashMap<TaskId, u64> {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TaskFilter {
     pub(crate) job: Option<JobId>,
-    /// Final states only: what is open is asked of the engine.
+    /// Final states only: the engine knows the open ones.
     pub(crate) state: Option<TaskState>,
     /// Created at or after.
     pub(crate) since: Option<Timestamp>,
     /// Below this id: where the last page ended.
     pub(crate) below: Option<TaskId>,
-    /// At most so many.
+    /// The maximum number.
     pub(crate) limit: u32,
 }
 
 /// An alarm that waits for its channel.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct WaitingAlarm {
-    /// Names the alarm on its channel, and grows with every commit.
+    /// Numbers the alarms of a channel; grows with every commit.
     pub(crate) number: i64,
     pub(crate) job: JobId,
     pub(crate) task: Option<TaskId>,
@@ -114,7 +115,7 @@ pub(crate) struct WaitingAlarm {
     pub(crate) attempts: u32,
 }
 
-/// Where an alarm is on its channel.
+/// The state of an alarm on its channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AlarmState {
     Waiting,
@@ -134,7 +135,7 @@ impl AlarmState {
     }
 }
 
-/// An alarm as it is shown.
+/// An alarm for display.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct PastAlarm {
     pub(crate) alarm: WaitingAlarm,
@@ -152,22 +153,22 @@ pub(crate) struct AlarmFilter {
     pub(crate) channel: Option<ChannelName>,
     /// Below this number: where the last page ended.
     pub(crate) below: Option<i64>,
-    /// At most so many.
+    /// The maximum number.
     pub(crate) limit: u32,
 }
 
-/// What people do not want to be told of for a while.
+/// Suppresses alarms for a limited time.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Silence {
-    /// The job and its `service.name`; `None` stands for every job.
+    /// The job with its `service.name`; `None` means every job.
     pub(crate) job: Option<(JobId, String)>,
-    /// `None` stands for every channel.
+    /// `None` means every channel.
     pub(crate) channel: Option<ChannelName>,
     pub(crate) until: Timestamp,
     pub(crate) reason: String,
 }
 
-/// A silence as it is shown.
+/// A silence for display.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct SilenceRow {
     pub(crate) id: i64,
@@ -175,16 +176,16 @@ pub(crate) struct SilenceRow {
     pub(crate) created_at: Timestamp,
 }
 
-/// Why the store could not do what was asked.
+/// Why a store operation failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// The file cannot be opened or created, or the database not reached.
+    /// The file cannot be opened or created, or the database cannot be reached.
     #[error("could not open the store {path}: {why}")]
     Open { path: String, why: String },
-    /// Another coordinator holds the file.
+    /// Another coordinator uses the file.
     #[error(
-        "the store {0} is in use by another coordinator: stop that one first, or give this one a \
-         store of its own"
+        "the store {0} is in use by another coordinator: stop it first, or use a different \
+         store"
     )]
     InUse(String),
     /// A newer release wrote it.
@@ -193,31 +194,31 @@ pub(crate) enum Error {
          {known}): start that release, or restore a backup"
     )]
     Newer { path: String, found: i64, known: i64 },
-    /// Other nodes hold these partitions by now; nothing of the transaction was written.
-    #[error("{} of this node are held by others by now", partitions(.0))]
+    /// This node lost these leases to other nodes; nothing of the transaction was written.
+    #[error("this node lost {} to other nodes", partitions(.0))]
     Fenced(Vec<Lease>),
-    /// Something in it cannot be read.
-    #[error("the store holds {what} that this release cannot read")]
+    /// A value cannot be read.
+    #[error("this release cannot read a value in the store: {what}")]
     Corrupt { what: String },
-    /// Coordinators use the store.
+    /// Coordinators are using the store.
     #[error(
-        "coordinators use the store: {}. Stop them first; one that was killed is taken for alive \
-         until its lease is over", .0.join(", ")
+        "coordinators are using the store: {}. Stop them first; one that was killed counts as \
+         running until its lease ends", .0.join(", ")
     )]
     Alive(Vec<String>),
-    /// JSON and the protocol hold no larger ids.
-    #[error("the ids of the store reach {until} already: they cannot be lifted by {by}")]
+    /// JSON and the protocol cannot represent larger ids.
+    #[error("the ids of the store already reach {until}: they cannot be raised by {by}")]
     NoMoreIds { until: i64, by: i64 },
-    /// The database did not answer.
-    #[error("could not {doing}: the database did not answer in time")]
+    /// The database did not respond in time.
+    #[error("could not {doing}: the database did not respond in time")]
     TimedOut { doing: &'static str },
-    /// A newer release saved a job in a way that this one cannot read.
+    /// A newer release saved a job that this one cannot read.
     #[error(
         "job {job} cannot be read by this release: {why}; start the release that saved it, or \
          delete or change the job there"
     )]
     Unreadable { job: JobId, why: String },
-    /// The database refused.
+    /// The database rejected the operation.
     #[error("could not {doing}")]
     Database {
         doing: &'static str,
@@ -227,8 +228,7 @@ pub(crate) enum Error {
 }
 
 impl Error {
-    /// Whether the database takes exception to what is written, and not to the moment: it would
-    /// refuse the same again.
+    /// Whether the error is caused by the data written, so that a retry would fail as well.
     pub(crate) fn is_refusal(&self) -> bool {
         let Self::Database { source, .. } = self else { return false };
         if matches!(source, sqlx::Error::Encode(_)) {
@@ -236,19 +236,19 @@ impl Error {
         }
         let Some(err) = source.as_database_error() else { return false };
         if let Some(err) = err.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
-            // data exceptions, constraints, limits of the program
+            // data exception, integrity constraint violation, program limit exceeded
             return ["22", "23", "54"].iter().any(|class| err.code().starts_with(class));
         }
-        // too big, constraints, types that do not fit; the low byte says what, the rest says more
+        // SQLITE_TOOBIG, SQLITE_CONSTRAINT, SQLITE_MISMATCH; the low byte is the primary code
         let code = err.code().and_then(|code| code.parse::<i32>().ok());
         code.is_some_and(|code| matches!(code & 0xff, 18..=20))
     }
 
-    /// Whether the database gave up because there is too much of it: less may be taken.
+    /// Whether the database aborted because the amount was too large: a smaller one may succeed.
     pub(crate) fn is_too_much(&self) -> bool {
         let Self::Database { source, .. } = self else { return false };
         let code = source.as_database_error().and_then(|err| err.code());
-        // out_of_memory, query_canceled: by its time limit, protocol_violation: of the message size
+        // out_of_memory, query_canceled (timeout), protocol_violation (message too large)
         matches!(code.as_deref(), Some("53200" | "57014" | "08P01"))
     }
 }
@@ -264,44 +264,45 @@ pub(crate) type Result<T> = std::result::Result<T, Error>;
 /// Writes.
 #[async_trait::async_trait]
 pub(crate) trait CommitStore: Send + Sync {
-    /// Applies all the commits in their order in one transaction; durable when it returns. If one of
-    /// them has a lease that is over, it is [`Error::Fenced`] and none is applied.
+    /// Applies all commits, in order, in one transaction; durable on return. If one of them has a
+    /// lease that has ended, this fails with [`Error::Fenced`] and applies none.
     async fn commit(&self, commits: &[Commit]) -> Result<()>;
-    /// Lets go of the connections, at the end of the process that used them. A store that is a file
-    /// is then all in that file, as whoever copies it expects.
+    /// Closes all connections at the end of the process. SQLite then checkpoints its WAL, so that
+    /// the file alone is complete and can be copied.
     async fn close(&self) -> Result<()>;
 }
 
-/// What the whole store is.
+/// Facts about the whole store.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct StoreFacts {
-    /// The store's own name, made when it was created.
+    /// The unique name of the store, generated when it was created.
     pub(crate) cluster: String,
-    /// Into how many partitions its jobs hash; never changes.
+    /// The number of partitions that jobs hash into; never changes.
     pub(crate) partitions: u32,
     /// When it was created.
     pub(crate) since: Timestamp,
-    /// What its nodes alone know.
+    /// The secret that its nodes share.
     pub(crate) key: ClusterKey,
 }
 
-/// What the engine starts from.
+/// Loads what an engine starts with.
 #[async_trait::async_trait]
 pub(crate) trait LoadStore: Send + Sync {
-    /// What the whole store is.
+    /// The facts about the whole store.
     async fn facts(&self) -> Result<StoreFacts>;
-    /// Everything a coordinator needs to carry on with the partition; what was committed before it
-    /// was acquired is in it. If one of its jobs cannot be read, it is [`Error::Unreadable`].
+    /// Everything a coordinator needs to take over the partition, including all that was committed
+    /// before it was acquired. If one of its jobs cannot be read, this fails with
+    /// [`Error::Unreadable`].
     async fn load(&self, partition: Partition) -> Result<Loaded>;
-    /// Children of these partitions' jobs that wait to be started, in the order of their ids; at most
+    /// Children of these partitions' jobs that are waiting to start, ordered by id; at most
     /// `limit`.
     async fn child_starts(&self, partitions: &[Partition], limit: u32) -> Result<Vec<ChildStart>>;
 }
 
-/// Most children to start that a partition is loaded with; the rest is read as those are done.
+/// Most child starts loaded with a partition; the rest is read as those complete.
 const CHILD_STARTS: u32 = 1_000;
 
-/// Names one run of a node's process.
+/// Identifies one process of a node.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct NodeId(pub(crate) String);
 
@@ -315,79 +316,79 @@ pub(crate) struct NodeRow {
     pub(crate) since: Timestamp,
 }
 
-/// A partition, and who holds it.
+/// A partition and its holder.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Holding {
     pub(crate) lease: Lease,
-    /// The node that took it last and did not release it, and whether that still beats.
+    /// The last node that took it and did not release it, and whether that node is alive.
     pub(crate) holder: Option<(NodeId, Alive)>,
 }
 
-/// Whether a node's beats are recent enough, by the database's clock.
+/// Whether a node's heartbeats are recent enough, by the database's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Alive {
     Yes,
     No,
 }
 
-/// Until when the database takes a node for alive: each beat changes it.
+/// Until when the database considers a node alive; changes with each heartbeat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NodeUntil {
     pub(crate) node: NodeId,
-    /// By the database's clock; means something only to it.
+    /// By the database's clock, and comparable only with other values of it.
     pub(crate) until: i64,
 }
 
-/// The cluster, as the database sees it.
+/// The state of the cluster in the database.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct ClusterView {
-    /// The nodes that beat, by id.
+    /// The nodes that are alive, by id.
     pub(crate) nodes: Vec<NodeRow>,
     /// All partitions, by number.
     pub(crate) partitions: Vec<Holding>,
-    /// All nodes that have a row, also those that do not beat.
+    /// All nodes that have a row, including those that are not alive.
     pub(crate) until: Vec<NodeUntil>,
     /// The database's clock.
     pub(crate) clock: Option<Timestamp>,
 }
 
-/// Who may act on which partition; only of stores that several nodes share.
+/// Which node may act on which partition; only for stores that several nodes share.
 ///
-/// Time is the database's: a node is alive until its last beat is older than its lease.
+/// Time is the database's: a node is alive until its last heartbeat is older than its lease.
 #[async_trait::async_trait]
 pub(crate) trait ClusterStore: Send + Sync {
-    /// Says that the node lives and for how long it may be taken to, and tells what there is.
-    /// Removes nodes that have been silent for a day.
+    /// Records a heartbeat that is valid for `lease`, and returns the state of the cluster. Removes
+    /// nodes that have been silent for a day.
     async fn beat(&self, node: &NodeRow, lease: std::time::Duration) -> Result<ClusterView>;
-    /// Takes a partition that nobody holds, or whose holder is not alive; the new term, or `None`
-    /// if another was faster, or if a commit of the old holder is under way that does not end within
-    /// about a second: nobody acts on the partition before such a commit has ended. A node may
-    /// take its own partition again, in a new term that ends the one before: after it has been
-    /// silent for longer than its lease, say.
+    /// Takes a partition that has no holder, or whose holder is not alive, and returns the new
+    /// term. Returns `None` if another node was faster, or if a commit of the old holder is in
+    /// progress and does not end within about a second: no node may act on the partition before
+    /// that commit has ended. A node may take its own partition again, which ends its old term: for
+    /// example, after it was silent for longer than its lease.
     async fn acquire(&self, node: &NodeId, partition: Partition) -> Result<Option<Lease>>;
-    /// Gives a partition back, if this is still its lease.
+    /// Releases a partition, if this is still its lease.
     async fn release(&self, node: &NodeId, lease: Lease) -> Result<()>;
-    /// Removes the node, and gives back what it still holds.
+    /// Removes the node, and releases what it still holds.
     async fn leave(&self, node: &NodeId) -> Result<()>;
-    /// Removes a node that is dead although the database takes it for alive, unless it has beaten
-    /// since: what it holds is free.
+    /// Removes a dead node that the database still considers alive, unless it has sent a heartbeat
+    /// since. This releases its partitions.
     async fn forget(&self, node: &NodeUntil) -> Result<()>;
 }
 
-/// Jobs, as people ask for them.
+/// Jobs, as clients query them.
 #[async_trait::async_trait]
 pub(crate) trait JobStore: Send + Sync {
     /// The job, unless it is unknown or deleted.
     async fn job(&self, service: &ServiceName, name: &JobName) -> Result<Option<JobRow>>;
-    /// Those of the jobs that live.
+    /// Those of the jobs that exist and are not deleted.
     async fn links(&self, jobs: &[JobId]) -> Result<Vec<JobLink>>;
-    /// The living jobs that have one of these as a child, by id; at most `limit`.
+    /// Jobs, not deleted, that have one of these as a child, ordered by id; at most `limit`.
     async fn parents_of(&self, jobs: &[JobId], limit: u32) -> Result<Vec<JobLink>>;
-    /// The jobs of this name in all services, deleted ones left out.
+    /// The jobs of this name in all services, without deleted ones.
     async fn jobs_named(&self, name: &JobName) -> Result<Vec<JobRow>>;
-    /// Jobs by service and name, after the given one, without deleted ones and those that this
-    /// release cannot read: at most `limit`, and no more once their definitions have `bytes` bytes.
-    /// Fewer only where there are no more.
+    /// Jobs after the given one, by service and name, without deleted ones and those that this
+    /// release cannot read. At most `limit`, and no more once their definitions reach `bytes`
+    /// bytes. Fewer only if there are no more.
     async fn jobs(
         &self,
         after: Option<(ServiceName, JobName)>,
@@ -400,51 +401,50 @@ pub(crate) trait JobStore: Send + Sync {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct JobPage {
     pub(crate) jobs: Vec<JobRow>,
-    /// After which job the next page begins; `None` if there are no more.
+    /// The job after which the next page begins; `None` if there are no more.
     pub(crate) next: Option<(ServiceName, JobName)>,
 }
 
-/// Tasks, as people ask for them.
+/// Tasks, as clients query them.
 #[async_trait::async_trait]
 pub(crate) trait TaskStore: Send + Sync {
     /// The task with all its attempts.
     async fn task(&self, task: TaskId) -> Result<Option<TaskRow>>;
     /// Those of the tasks that exist, newest first, with their attempts.
     async fn tasks_by_id(&self, tasks: &[TaskId]) -> Result<Vec<TaskRow>>;
-    /// Tasks that meet the filter, newest first.
+    /// Tasks that match the filter, newest first.
     async fn task_ids(&self, filter: &TaskFilter) -> Result<Vec<TaskId>>;
-    /// About how many bytes each of the tasks takes with its attempts; without those that do not
-    /// exist.
+    /// Approximate bytes of each task with its attempts; without tasks that do not exist.
     async fn task_bytes(&self, tasks: &[TaskId]) -> Result<HashMap<TaskId, u64>>;
-    /// The task that was started with this key, while it is kept.
+    /// The task that was started with this key, while it is retained.
     async fn task_of_key(&self, job: JobId, key: &str) -> Result<Option<TaskId>>;
-    /// The tail of an attempt's log that came with its outcome.
+    /// The tail of an attempt's log, as reported with its outcome.
     async fn log_tail(&self, attempt: AttemptId) -> Result<Option<String>>;
 }
 
-/// Alarms, as they are sent.
+/// Alarms and their delivery.
 #[async_trait::async_trait]
 pub(crate) trait AlarmStore: Send + Sync {
-    /// What waits for the channel above the number, in order; at most `limit`.
+    /// Alarms above the number that are waiting for the channel, in order; at most `limit`.
     async fn waiting_alarms(
         &self,
         channel: &ChannelName,
         after: i64,
         limit: u32,
     ) -> Result<Vec<WaitingAlarm>>;
-    /// Alarms that meet the filter, newest first.
+    /// Alarms that match the filter, newest first.
     async fn past_alarms(&self, filter: &AlarmFilter) -> Result<Vec<PastAlarm>>;
-    /// Marks those that still wait as sent, and returns how many did.
+    /// Marks those that are still waiting as sent, and returns how many there were.
     async fn alarms_sent(&self, numbers: &[i64], at: Timestamp) -> Result<u64>;
-    /// Notes a try in vain; with an instant, they are given up.
+    /// Records a failed attempt to send; with an instant, the alarms are abandoned.
     async fn alarms_failed(
         &self,
         numbers: &[i64],
         given_up: Option<Timestamp>,
         error: &str,
     ) -> Result<()>;
-    /// Gives up at most `limit` that wait since before `before` for a channel that is not among the
-    /// given ones, and returns their channels.
+    /// Abandons at most `limit` alarms that have waited since before `before` for a channel other
+    /// than the given ones, and returns their channels.
     async fn give_up_alarms(
         &self,
         configured: &[ChannelName],
@@ -453,14 +453,14 @@ pub(crate) trait AlarmStore: Send + Sync {
         error: &str,
         limit: u32,
     ) -> Result<Vec<ChannelName>>;
-    /// Removes at most `limit` that were done before `before`, and returns how many.
+    /// Removes at most `limit` alarms that were done before `before`, and returns how many.
     async fn remove_alarms(&self, before: Timestamp, limit: u32) -> Result<u64>;
 }
 
-/// Silences: what is not to be sent.
+/// Silences, which suppress alarms.
 #[async_trait::async_trait]
 pub(crate) trait SilenceStore: Send + Sync {
-    /// Saves a silence and returns its id; `None` if there are `most` already.
+    /// Saves a silence and returns its id; `None` if there are `most` silences already.
     async fn add_silence(
         &self,
         silence: &Silence,
@@ -469,22 +469,21 @@ pub(crate) trait SilenceStore: Send + Sync {
     ) -> Result<Option<i64>>;
     /// Those that have not expired, oldest first.
     async fn silences(&self, now: Timestamp) -> Result<Vec<SilenceRow>>;
-    /// Ends a silence; `false` if there was none, or it had expired.
+    /// Ends a silence; `false` if it does not exist or has expired.
     async fn remove_silence(&self, id: i64, now: Timestamp) -> Result<bool>;
-    /// Marks those of the channel's alarms that a silence covers now as silenced, and returns in
-    /// order those that still wait; `None` if there is nothing to judge: no silence is on the
-    /// channel.
+    /// Marks those of the channel's alarms that a silence covers now as silenced, and returns the
+    /// ones that still wait, in order. Returns `None` if no silence applies to the channel.
     async fn silence_alarms(
         &self,
         channel: &ChannelName,
         numbers: &[i64],
         now: Timestamp,
     ) -> Result<Option<Vec<WaitingAlarm>>>;
-    /// Removes those that have expired, and returns how many.
+    /// Removes expired silences, and returns how many.
     async fn remove_expired_silences(&self, now: Timestamp) -> Result<u64>;
 }
 
-/// All of it.
+/// The sum of all store traits.
 pub(crate) trait Store:
     CommitStore
     + RetentionStore

@@ -1,13 +1,13 @@
-//! Repairs by hand, of a store that no coordinator uses.
+//! Manual repairs of a store that no coordinator uses.
 
 use jiff::Timestamp;
 
 use super::{Partition, Result};
 
-/// Ids stay below this, so that JSON holds them.
+/// Ids stay below this, so that JSON can represent them.
 pub(crate) const IDS_MOST: i64 = 1 << 53;
 
-/// How far a partition is, as it is recorded.
+/// The recorded progress of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Marks {
     pub(crate) partition: Partition,
@@ -17,30 +17,31 @@ pub(crate) struct Marks {
     pub(crate) ids_until: i64,
 }
 
-/// What is recorded, and what of it is later than now.
+/// What is recorded, and how much of it is later than now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Survey {
     /// Of all partitions, by number.
     pub(crate) marks: Vec<Marks>,
-    /// Jobs whose schedule counts from later than now.
+    /// Jobs whose anchor is later than now.
     pub(crate) anchors: u64,
-    /// Open attempts that were made later than now, and are due later still.
+    /// Open attempts that were created later than now, and are due later still.
     pub(crate) attempts: u64,
-    /// The clock of a database that has its own.
+    /// The clock of the database, if it has its own.
     pub(crate) clock: Option<Timestamp>,
 }
 
-/// Repairs by hand. Those that write fail with [`Error::Alive`](super::Error::Alive) while a
-/// coordinator uses a store that several may use, and end what one may still hold.
+/// Manual repairs. Those that write fail with [`Error::Alive`](super::Error::Alive) while a
+/// coordinator uses a shared store, and end all leases that a node may still hold.
 #[async_trait::async_trait]
 pub(crate) trait RepairStore: Send + Sync {
-    /// What there is, and what of it is later than `now`. Changes nothing.
+    /// Reports what is recorded, and what of it is later than `now`. Changes nothing.
     async fn survey(&self, now: Timestamp) -> Result<Survey>;
     /// Sets clocks, watermarks and anchors that are later than `now` back to it. Open attempts that
-    /// were made later than `now` are due after the same delay from now; those that have an executor
-    /// are due at once. When they were made is left: it is part of their name. Returns what it found.
+    /// were created later than `now` become due after the same delay from now; those with an
+    /// executor become due at once. Their creation time is kept, because it identifies them.
+    /// Returns what was recorded before.
     async fn set_back(&self, now: Timestamp) -> Result<Survey>;
-    /// Uses no id again that is less than `by` above those in use, in any partition. Returns what
-    /// it found.
+    /// Raises the ids of every partition by `by`, so that no id below is used again. Returns what
+    /// was recorded before.
     async fn lift_ids(&self, by: i64) -> Result<Vec<Marks>>;
 }

@@ -1,8 +1,8 @@
-//! Retention: what the store removes, and what a removal never touches.
+//! Retention: what the store removes, and what it never removes.
 //!
-//! A removal goes by the end of a task, in pieces of a bounded number of rows, so that no
-//! transaction holds up the writer. Rows that cannot be removed never stand before rows that can.
-//! `sweep.rs` decides when, and how large a piece is.
+//! Tasks are removed by the time of their end, in pieces with a bounded number of rows, so that no
+//! transaction delays the writer. Rows that must be kept never block rows that can be removed.
+//! `sweep.rs` decides when a piece is removed, and how large it is.
 
 use std::collections::HashMap;
 
@@ -11,17 +11,17 @@ use jiff::Timestamp;
 
 use super::{LifeId, Partition, Result};
 
-/// Removes what is older than its retention.
+/// Removes data older than its retention.
 #[async_trait::async_trait]
 pub(crate) trait RetentionStore: Send + Sync {
-    /// Removes tasks of the partition that ended before `before`, the earliest end first, with their
-    /// attempts, logs, keys and checkpoints. Touches about `rows` attempts, and returns how many it
-    /// removed; 0 if there is nothing to remove. Of a task with more attempts than `rows` it
-    /// removes retries and shards first, in several calls. Open tasks are left alone.
+    /// Removes tasks of the partition that ended before `before`, the earliest end first, with
+    /// their attempts, logs, keys and checkpoints. Touches about `rows` attempts, and returns how
+    /// many it removed; 0 if there was nothing to remove. A task with more attempts than `rows`
+    /// loses its retries and shards first, over several calls. Open tasks are kept.
     async fn remove_ended(&self, partition: Partition, before: Timestamp, rows: u32)
     -> Result<u64>;
-    /// Of the partition's deleted jobs, dates those that executors still declare `now`, unless they
-    /// were dated at `since` or later. Returns how many it dated.
+    /// Sets the date of the partition's deleted jobs that executors still declare to `now`, unless
+    /// it is `since` or later. Returns how many it changed.
     async fn date_deleted_jobs(
         &self,
         partition: Partition,
@@ -29,19 +29,20 @@ pub(crate) trait RetentionStore: Send + Sync {
         since: Timestamp,
         now: Timestamp,
     ) -> Result<u64>;
-    /// Removes at most `limit` of the partition's deleted jobs that were dated before `before` and
-    /// that no task and no child to start refers to, with their cursors. Returns which.
+    /// Removes at most `limit` of the partition's deleted jobs, with their cursors, that were dated
+    /// before `before` and that no task and no waiting child start refers to. Returns their ids.
     async fn remove_deleted_jobs(
         &self,
         partition: Partition,
         before: Timestamp,
         limit: u32,
     ) -> Result<Vec<JobId>>;
-    /// Removes lives of these partitions that began before `before`, that are not among `current`,
-    /// the lives that the partitions' engines use, and that no attempt refers to. Returns how many.
+    /// Removes lives of these partitions that began before `before`, are not in `current`, which
+    /// lists the lives that the partitions' engines use, and are not referred to by any attempt.
+    /// Returns how many.
     ///
-    /// There is no index by life, so it reads all attempts: it does so only where there are many
-    /// candidates.
+    /// Attempts have no index by life, so all of them are read, which is done only if there are
+    /// many candidates.
     async fn remove_lives(
         &self,
         partitions: &[Partition],
@@ -50,7 +51,7 @@ pub(crate) trait RetentionStore: Send + Sync {
     ) -> Result<u64>;
 }
 
-/// This many lives have to be candidates before all attempts are read for them.
+/// All attempts are read only if at least this many lives are candidates.
 pub(super) const MANY_LIVES: usize = 500;
 /// Most lives in one removal.
 pub(super) const LIVES: u32 = 10_000;
@@ -58,14 +59,14 @@ pub(super) const LIVES: u32 = 10_000;
 /// What one piece removes.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Piece {
-    /// These tasks, with so many rows.
+    /// These tasks, with this many rows in total.
     Tasks(Vec<i64>, u64),
-    /// Some retries and shards of this task, which alone has more rows than a piece.
+    /// Some retries and shards of this task, which has more rows than one piece may have.
     PartOf(i64),
 }
 
-/// The first of the tasks that fit into a piece. `others` counts the rows that a task has besides
-/// its head.
+/// The longest prefix of the tasks that fits into a piece. `others` counts the rows of a task
+/// besides its head.
 pub(super) fn piece(tasks: Vec<i64>, others: &HashMap<i64, u64>, rows: u32) -> Piece {
     let mut sum = 0;
     let mut fit = Vec::new();

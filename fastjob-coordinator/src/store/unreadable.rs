@@ -1,8 +1,8 @@
 //! Jobs that this release cannot read, because a newer one saved them.
 //!
-//! Lists show the others. Who acts on jobs does not leave one out: an engine that did not know a job
-//! of its partition would neither carry on with its tasks nor keep its name, so a partition is loaded
-//! whole or not at all.
+//! Lists leave such jobs out. An engine must not: without a job of its partition it could neither
+//! continue the job's tasks nor keep its name reserved. So a partition is loaded as a whole or not
+//! at all.
 
 use std::{
     collections::HashSet,
@@ -13,12 +13,12 @@ use fastjob_core::JobId;
 
 use super::{Error, JobRow, Result};
 
-/// Of which jobs it was said that they cannot be read.
+/// Unreadable jobs that have been logged.
 #[derive(Debug, Default)]
 pub(super) struct Unreadable(Mutex<HashSet<(JobId, i64)>>);
 
 impl Unreadable {
-    /// The job, or `None` if it cannot be read: said in the log, once for each revision.
+    /// The job, or `None` if it cannot be read, which is logged once per revision.
     pub(super) fn pass_over(&self, row: Result<JobRow>, revision: i64) -> Result<Option<JobRow>> {
         let Err(Error::Unreadable { job, why }) = row else { return row.map(Some) };
         if self.is_new(job, revision) {
@@ -26,7 +26,7 @@ impl Unreadable {
                 job.id = job.0,
                 revision,
                 why,
-                "a job that a newer release saved cannot be read, lists leave it out"
+                "a job that a newer release saved cannot be read, it is left out of lists"
             );
         }
         Ok(None)
@@ -37,7 +37,7 @@ impl Unreadable {
     }
 }
 
-/// Says of which job it is that something in its row is not known here.
+/// Adds the job's id to an error about its row.
 pub(super) fn of_job(err: Error, id: i64) -> Error {
     let Error::Corrupt { what: why } = err else { return err };
     Error::Unreadable { job: JobId(id), why }
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_job_that_cannot_be_read_is_told_of_once_a_revision() {
+    fn a_job_that_cannot_be_read_is_logged_once_per_revision() {
         let unreadable = Unreadable::default();
         let told = [(1, 1), (1, 1), (2, 1), (1, 2), (1, 2)];
         let told = told.map(|(job, revision)| unreadable.is_new(JobId(job), revision));

@@ -1,13 +1,13 @@
-//! The group-commit writer: what waits to be written goes into one transaction.
+//! The group-commit writer: everything that is waiting is written in one transaction.
 //!
-//! While one transaction is on its way to the disk, the next gathers, so the groups grow with the
-//! load by themselves. A commit that fails is sent again until it is taken: nothing that the engine
-//! decided is dropped, and nothing is dispatched or acknowledged before.
+//! While one transaction is being written, the next one collects, so groups grow with the load. A
+//! failed commit is retried until it succeeds: no decision of the engine is dropped, and nothing is
+//! dispatched or acknowledged before it is durable.
 //!
-//! A group that the store refuses for what is in it is halved, until it is known which commit is at
-//! fault: the others are written. One that is refused for good ends its lease where there are
-//! others, so that its partition begins anew from what is written, as after a crash, and does not
-//! hold up the rest of the node.
+//! A group that the store rejects because of its data is halved until the faulty commit is found;
+//! the others are written. In a shared store, a permanently rejected commit ends its lease: the
+//! partition restarts from its persisted state, as after a crash, and does not block the rest of
+//! the node.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -16,30 +16,30 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Commit, CommitStore, Error, Lease, Partition};
 
-/// Most rows in one transaction, so that one never holds up the next for long.
+/// Most rows in one transaction, so that it does not delay the next for long.
 const ROWS: usize = 20_000;
-/// Most bytes of text in one: databases bound what they take at once.
+/// Most bytes of text in one transaction: databases limit the size of a message.
 const BYTES: usize = 8 * 1024 * 1024;
-/// How often a commit is sent that the store refuses for what is in it.
+/// How often a commit is attempted that the store rejects because of its data.
 const REFUSALS: u32 = 5;
-/// The same for one that takes longer than the database allows.
+/// The same for a commit that exceeds the limits of the database.
 const TOO_MUCH: u32 = 2;
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// How long the last commits may take when the coordinator stops.
 const LAST: Duration = Duration::from_secs(10);
 
-/// Whether the store takes what is written.
+/// Whether the store accepts writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Health {
     Well,
-    /// It has refused; what waits is sent again and again.
+    /// Writes fail and are being retried.
     Failing {
         why: String,
     },
 }
 
-/// The way to the writer.
+/// A handle to the writer.
 #[derive(Clone, Debug)]
 pub(crate) struct WriterHandle {
     commits: mpsc::UnboundedSender<(u64, Commit)>,
@@ -47,43 +47,43 @@ pub(crate) struct WriterHandle {
 }
 
 impl WriterHandle {
-    /// Hands a commit over. Never waits, never reorders.
+    /// Submits a commit. Never waits, never reorders.
     pub(crate) fn submit(&self, id: u64, commit: Commit) {
         if self.commits.send((id, commit)).is_err() {
-            tracing::debug!("the writer has stopped, a commit is dropped");
+            tracing::debug!("commit dropped: the writer has stopped");
         }
     }
 
-    /// Returns when the writer has ended, after which nothing is written.
+    /// Returns when the writer has ended; nothing is written afterwards.
     pub(crate) async fn ended(&self) {
         self.commits.closed().await;
     }
 
-    /// Whether the store takes what is written.
+    /// Whether the store accepts writes.
     pub(crate) fn health(&self) -> watch::Receiver<Health> {
         self.health.clone()
     }
 }
 
-/// Who is told what became of commits.
+/// Receives the results of commits.
 pub(crate) trait Told: Send + Sync {
     /// These are durable.
     fn durable(&self, commits: &[(Lease, u64)]);
-    /// The lease is over: nothing of it is written any more.
+    /// The lease has ended: nothing of it will be written.
     fn over(&self, lease: Lease);
 }
 
-/// The end came before the store took everything.
+/// The writer ended before the store accepted everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Unwritten {
-    /// How long the oldest of what is not written has waited.
+    /// How long the oldest unpersisted decision has waited.
     pub(crate) waited: Duration,
 }
 
 /// The loop that writes.
 pub(crate) struct Writer {
     store: Arc<dyn CommitStore>,
-    /// By partition, the last term that is over.
+    /// By partition, the last term that has ended.
     over: HashMap<Partition, i64>,
     commits: mpsc::UnboundedReceiver<(u64, Commit)>,
     health: watch::Sender<Health>,
@@ -99,14 +99,14 @@ impl Writer {
         )
     }
 
-    /// Writes until told to stop, and then what was handed over before.
+    /// Writes until `stop` is cancelled, then writes what was submitted before.
     ///
     /// # Errors
     ///
-    /// Fails with [`Unwritten`] if the store does not take that in time.
+    /// Fails with [`Unwritten`] if the store does not accept that in time.
     ///
-    /// Commits of a lease that is over are dropped, with all that come after them: whoever has the
-    /// partition by now carries on from what was written before.
+    /// Once a lease has ended, its commits are dropped: the partition's new owner continues from
+    /// the persisted state.
     pub(crate) async fn run(
         mut self,
         stop: CancellationToken,
@@ -138,7 +138,7 @@ impl Writer {
         }
     }
 
-    /// Sends the group until it is taken, whole or in parts, if that comes to pass before the end.
+    /// Retries the group until all of it is written, whole or in parts, or the writer has to end.
     async fn write(
         &mut self,
         group: Group,
@@ -149,7 +149,7 @@ impl Writer {
         let mut wait = FIRST_WAIT;
         let mut deadline = None;
         let mut refusals = 0;
-        // The next one is the last: what was decided first is written first.
+        // A stack: the next group to write is the last. Older decisions are written first.
         let mut parts = vec![group];
         while let Some(mut group) = parts.pop() {
             group.retain(|lease| !self.is_over(*lease));
@@ -171,11 +171,11 @@ impl Writer {
             }
             let why = chain(&err);
             if err.is_too_much() {
-                // Each attempt takes as long as the database allows, and everything waits for it.
+                // Each retry takes as long as the database allows, and everything waits for it.
                 self.is_failing(&why);
             }
             if (err.is_refusal() || err.is_too_much()) && group.commits.len() > 1 {
-                tracing::debug!(error = why, "the store refuses a group, it is halved");
+                tracing::debug!(error = why, "the store rejected a group of commits, splitting it");
                 parts.push(group.split_off_half());
                 parts.push(group);
                 continue;
@@ -188,7 +188,8 @@ impl Writer {
                     tracing::error!(
                         partition = lease.partition.0,
                         error = why,
-                        "the store refuses for good what was decided: the partition begins anew"
+                        "the store permanently rejected a commit: the partition restarts from its \
+                         persisted state"
                     );
                     self.end(lease, told);
                     self.is_well();
@@ -213,19 +214,19 @@ impl Writer {
 
     fn is_well(&self) {
         if *self.health.borrow() != Health::Well {
-            tracing::info!("the store takes writes again");
+            tracing::info!("store writes succeed again");
             self.health.send_replace(Health::Well);
         }
     }
 
     fn is_failing(&self, why: &str) {
         if *self.health.borrow() == Health::Well {
-            tracing::warn!(error = why, "the store cannot be written, trying on");
+            tracing::warn!(error = why, "store write failed, retrying");
         }
         self.health.send_replace(Health::Failing { why: why.to_owned() });
     }
 
-    /// Nothing of the lease is written any more.
+    /// Drops all further commits of the lease.
     fn end(&mut self, lease: Lease, told: &impl Told) {
         if !self.is_over(lease) {
             self.over.insert(lease.partition, lease.term);
@@ -272,7 +273,7 @@ impl Group {
     }
 }
 
-/// An error and all its causes, those that say something new.
+/// An error and its causes, without causes that repeat it.
 pub(crate) fn chain(err: &dyn std::error::Error) -> String {
     let mut text = err.to_string();
     let mut source = err.source();
@@ -291,7 +292,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_cause_repeats_is_said_once() {
+    fn a_repeated_cause_is_shown_once() {
         #[derive(Debug, thiserror::Error)]
         #[error("{0}")]
         struct Said(&'static str, #[source] Option<Box<Said>>);

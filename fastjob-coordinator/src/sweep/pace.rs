@@ -1,12 +1,12 @@
-//! How much one piece of a removal removes, and how long the rest after it is.
+//! How much one piece removes, and how long the rest after it is.
 
 use std::time::Duration;
 
-/// How long a piece is to take. Fires are planned a second ahead, so scheduling does not notice.
+/// Target time of one piece. Fires are planned a second ahead, so this does not delay them.
 const TARGET: Duration = Duration::from_millis(50);
 /// Shortest rest.
 const SHORTEST: Duration = Duration::from_millis(1);
-/// Rows of the smallest and of the largest piece.
+/// Rows in the smallest and in the largest piece.
 const ROWS: std::ops::RangeInclusive<u32> = 100..=20_000;
 
 /// The size of the next piece; adapts to how long pieces take.
@@ -22,13 +22,13 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// Rows of the next piece.
+    /// Rows in the next piece.
     pub(super) fn rows(&self) -> u32 {
         self.rows
     }
 
-    /// A piece of so many rows took so long; returns how long to rest: as long as the piece took,
-    /// so that at least half of the time is left to commits.
+    /// Records that a piece removed `removed` rows in `took`, and returns how long to rest: as long
+    /// as the piece took, so that commits get at least half of the time.
     pub(super) fn took(&mut self, took: Duration, removed: u64) -> Duration {
         if took > TARGET {
             self.rows = (self.rows / 2).max(*ROWS.start());
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_do_not_grow_where_there_is_little_to_remove() {
+    fn pieces_do_not_grow_if_there_is_little_to_remove() {
         let mut pace = Pace::default();
         pace.took(Duration::ZERO, 10);
         assert_eq!(pace.rows(), 500);

@@ -1,4 +1,4 @@
-//! The sweep beside a store that is made up, in paused time.
+//! The sweep against a fake store, in paused time.
 
 use std::sync::Mutex;
 
@@ -7,11 +7,11 @@ use super::*;
 /// Rows that the store removes in a second.
 const SPEED: f64 = 100_000.0;
 
-/// What is to be removed of each partition, and what was asked.
+/// The rows left to remove in each partition, and the calls that were made.
 #[derive(Default)]
 struct Fake {
     rows: Mutex<Vec<u64>>,
-    /// Rows that become old in a second, in partition 0.
+    /// Rows per second that become old in partition 0.
     growth: f64,
     began: Option<Instant>,
     removed: Mutex<u64>,
@@ -19,14 +19,14 @@ struct Fake {
     asked: Mutex<Vec<u32>>,
     deleted: Mutex<Vec<JobId>>,
     dated: Mutex<Vec<(ServiceName, JobName)>>,
-    /// Before which instants history and deleted jobs were removed.
+    /// The `before` arguments of the removals of history and of deleted jobs.
     before: Mutex<Vec<Timestamp>>,
     jobs_before: Mutex<Vec<Timestamp>>,
     lives: Mutex<Vec<(Vec<Partition>, Vec<LifeId>)>>,
 }
 
 impl Fake {
-    /// Rows of partition 0 that are old and still there.
+    /// Rows of partition 0 that are old and not yet removed.
     fn behind(&self) -> u64 {
         let grown = self.began.map_or(0.0, |began| began.elapsed().as_secs_f64() * self.growth);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a test")]
@@ -97,7 +97,7 @@ impl RetentionStore for Fake {
     }
 }
 
-/// A node that holds these partitions, of which the last one's engine does not answer.
+/// A node that holds these partitions; the engine of the last one does not answer.
 #[derive(Clone, Default)]
 struct Holds {
     partitions: Vec<u32>,
@@ -145,7 +145,7 @@ fn holds(partitions: &[u32]) -> Holds {
 
 #[tokio::test(start_paused = true)]
 async fn removal_keeps_up_with_history_that_grows_fast() {
-    // 500 rows in 200 ms were 2,500 in a second.
+    // 500 rows per 200 ms would be 2,500 per second.
     let began = Some(Instant::now());
     let fake = Fake { rows: vec![1_000_000].into(), growth: 30_000.0, began, ..Fake::default() };
     let fake = Arc::new(fake);
@@ -173,17 +173,17 @@ async fn one_partition_with_much_history_does_not_keep_others_waiting() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn engines_forget_the_deleted_jobs_that_are_removed() {
+async fn engines_drop_the_deleted_jobs_that_are_removed() {
     let deleted: Vec<_> = (0..1_200).map(JobId).collect();
     let fake = Fake { rows: vec![0; 3].into(), deleted: deleted.clone().into(), ..Fake::default() };
     let (fake, holds) = (Arc::new(fake), holds(&[0, 2]));
     sweep(&fake, &holds, Duration::from_secs(60)).await;
     assert_eq!(*holds.removed.lock().unwrap(), deleted);
-    assert!(!fake.dated.lock().unwrap().is_empty(), "what executors declare is dated first");
+    assert!(!fake.dated.lock().unwrap().is_empty(), "declared jobs are dated first");
 }
 
 #[tokio::test(start_paused = true)]
-async fn lives_of_a_partition_whose_engine_does_not_answer_stay() {
+async fn lives_of_a_partition_whose_engine_does_not_answer_are_kept() {
     let fake = Arc::new(Fake { rows: vec![0; 3].into(), ..Fake::default() });
     sweep(&fake, &holds(&[0, 2]), Duration::from_secs(60)).await;
     assert_eq!(*fake.lives.lock().unwrap(), [(vec![Partition(0)], vec![LifeId(7)])]);
@@ -213,5 +213,5 @@ async fn nothing_is_removed_by_a_clock_that_jumped() {
     assert_eq!(*holds.removed.lock().unwrap(), [JobId(1)], "at once, not after the next hour");
     assert!(!fake.dated.lock().unwrap().is_empty());
     let latest = fake.before.lock().unwrap().iter().max().copied().unwrap();
-    assert!(latest < start, "by the right clock: a day before now, not a year after");
+    assert!(latest < start, "by the correct clock");
 }

@@ -1,6 +1,6 @@
-//! The shape in which jobs are written: the same in TOML, in JSON and in code.
+//! The draft of a job, which has the same structure in TOML, in JSON and in code.
 //!
-//! Reading a draft refuses unknown fields; what the fields say is judged when a draft becomes a
+//! Parsing rejects unknown fields. The values are checked when a draft becomes a
 //! [`Job`](super::Job).
 
 use std::{collections::BTreeMap, fmt, marker::PhantomData};
@@ -10,40 +10,40 @@ use serde::{
     de::{self, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 
-/// A job as people and programs write it. Whatever is left out has its default.
+/// A job as users and programs write it. Omitted fields have their defaults.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct JobDraft {
     /// Unique within the service.
     pub name: String,
-    /// For people.
+    /// A description for users.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// The executors that may run it; the default is `default`.
+    /// The service whose executors may run it; `default` if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
-    /// The code; the job's name if left out.
+    /// The handler; the job's name if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub handler: Option<String>,
-    /// A text, or any JSON.
+    /// The param: text, or any JSON.
     #[serde(skip_serializing_if = "serde_json::Value::is_null")]
     pub param: serde_json::Value,
-    /// Whether the schedule fires; `true` if left out.
+    /// Whether the schedule fires; `true` if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
-    /// For people and filters.
+    /// Labels for users and for filters.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
     /// `"none"`, or a table with one of `cron` (and `zone`), `fixed_rate`, `fixed_delay`, `once`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schedule: Option<WordOr<ScheduleDraft>>,
-    /// No fires before, RFC 3339; a fixed rate counts from here.
+    /// The job does not fire before this instant (RFC 3339); a fixed rate counts from here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_at: Option<String>,
-    /// No fires after, RFC 3339.
+    /// The job does not fire after this instant (RFC 3339).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end_at: Option<String>,
-    /// Spreads fires over this long, at most `"1h"`.
+    /// Maximum random delay of fires, at most `"1h"`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jitter: Option<String>,
     /// Days and hours without fires.
@@ -61,46 +61,47 @@ pub struct JobDraft {
     /// The name of a strategy, or a table with `strategy`, `scope` and bounds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub block: Option<WordOr<BlockDraft>>,
-    /// Longest run of an attempt.
+    /// Timeout of an attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout: Option<String>,
-    /// Between the stop token and the abort; `"10s"` if left out.
+    /// Time between the stop token and the abort; `"10s"` if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grace: Option<String>,
-    /// About attempts that fail.
+    /// How failed attempts are retried.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry: Option<RetryDraft>,
-    /// How long to wait for an executor; `"60s"` if left out.
+    /// How long to wait for an executor; `"60s"` if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub no_executor: Option<String>,
-    /// Jobs to start afterwards.
+    /// Jobs to start when a task has ended.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub children: Vec<ChildDraft>,
-    /// Channels to tell when a task failed for good, recovered, ran too long or started too late.
+    /// Channels to notify when a task failed permanently, recovered, ran too long or started too
+    /// late.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub alarms: Vec<String>,
-    /// What is too long and too late.
+    /// Thresholds for slow-run and late-start alarms.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alarm_when: Option<AlarmWhenDraft>,
 }
 
-/// When a job fires; exactly one of the first four.
+/// When a job fires. Exactly one of the first four fields must be set.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ScheduleDraft {
     /// A cron expression.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cron: Option<String>,
-    /// Every so often.
+    /// The interval between fires.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fixed_rate: Option<String>,
-    /// So long after the end of the last task.
+    /// The delay after the end of the last task.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fixed_delay: Option<String>,
     /// At this instant, RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub once: Option<String>,
-    /// The time zone of `cron`; UTC if left out.
+    /// The time zone of `cron`; UTC if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
 }
@@ -115,32 +116,32 @@ pub struct ExcludeDraft {
     /// `22-6` or `12-13:30`; the end is not included.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hours: Vec<String>,
-    /// The time zone, for schedules other than `cron`, which has its own; UTC if left out.
+    /// The time zone, for schedules other than `cron`, which has its own; UTC if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
 }
 
-/// The misfire strategy that has numbers.
+/// The misfire strategy with parameters.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct MisfireDraft {
-    /// Make up for each missed fire.
+    /// Catch up on each missed fire.
     pub fire_all: FireAllDraft,
 }
 
-/// Bounds of making up for missed fires.
+/// Bounds for catching up on missed fires.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FireAllDraft {
-    /// Most tasks; 10 if left out.
+    /// Maximum number of tasks; 10 if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max: Option<u32>,
-    /// How old a fire may be; any age if left out.
+    /// Maximum age of a fire; unlimited if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub window: Option<String>,
 }
 
-/// The route that has a name.
+/// The route strategy with a parameter.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct RouteDraft {
@@ -148,14 +149,14 @@ pub struct RouteDraft {
     pub specific: String,
 }
 
-/// The shard strategies that have a value; exactly one of them.
+/// The shard strategies with a value; exactly one must be set.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ShardDraft {
-    /// A filter over labels and figures.
+    /// A filter over an executor's labels and figures.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dynamic: Option<String>,
-    /// A fixed number.
+    /// A fixed number of shards.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<u32>,
 }
@@ -164,41 +165,41 @@ pub struct ShardDraft {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BlockDraft {
-    /// The name of the strategy; `serial` if left out.
+    /// The name of the strategy; `serial` if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub strategy: Option<String>,
     /// `executor` or `cluster`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
-    /// Most attempts that wait in a serial lane.
+    /// Maximum number of attempts that wait in a lane.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_waiting: Option<u32>,
-    /// Most attempts that run beside each other.
+    /// Maximum number of attempts that run in parallel.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_running: Option<u32>,
 }
 
-/// About attempts that fail: a number alone is a count.
+/// How failed attempts are retried. A number alone is a count.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct RetryDraft {
-    /// Most retries.
+    /// Maximum number of retries.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<u32>,
-    /// Before the first retry; `"5s"` if left out.
+    /// Delay before the first retry; `"5s"` if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delay: Option<String>,
-    /// What each further delay is multiplied by; 2 if left out.
+    /// Factor by which each further delay grows; 2 if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub factor: Option<f64>,
-    /// Longest delay; `"5m"` if left out.
+    /// Maximum delay; `"5m"` if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_delay: Option<String>,
-    /// Part of the delay that chance decides, 0 to 1.
+    /// Random part of the delay, 0 to 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jitter: Option<f64>,
 }
 
-/// A job to start afterwards.
+/// A job to start when a task has ended.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ChildDraft {
@@ -212,29 +213,29 @@ pub struct ChildDraft {
     pub pass_result: Option<bool>,
 }
 
-/// What is too long and too late.
+/// Thresholds for slow-run and late-start alarms.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AlarmWhenDraft {
-    /// An attempt that runs longer; never if left out.
+    /// Maximum duration of an attempt before an alarm; no alarm if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub runs_longer: Option<String>,
-    /// A task that starts later than it is due; `"60s"` if left out.
+    /// Maximum delay of a task's start before an alarm; `"60s"` if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub starts_later: Option<String>,
 }
 
-/// A word, or a table that says more.
+/// A name, or a table with parameters.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum WordOr<T> {
-    /// A word alone.
+    /// A name.
     Word(String),
     /// A table.
     Table(T),
 }
 
-// By hand and not `untagged`, so that a mistake in a table is named.
+// Not `untagged`, so that errors in a table name the field.
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for WordOr<T> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         struct Either<T>(PhantomData<T>);
@@ -283,7 +284,7 @@ impl<'de> Deserialize<'de> for RetryDraft {
 
             fn visit_i64<E: de::Error>(self, count: i64) -> Result<RetryDraft, E> {
                 let count =
-                    u64::try_from(count).map_err(|_| E::custom("a count is not negative"))?;
+                    u64::try_from(count).map_err(|_| E::custom("a count must not be negative"))?;
                 self.visit_u64(count)
             }
 

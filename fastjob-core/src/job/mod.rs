@@ -1,7 +1,7 @@
-//! A job: what to run, when, where, how often, and what then.
+//! A job: what to run, when, where, how often, and what happens afterwards.
 //!
-//! A [`Job`] is valid by construction: the one way in is a [`JobDraft`], the shape in which people
-//! and programs write jobs, and every mistake in a draft is named at once.
+//! A [`Job`] is always valid: it can only be created from a [`JobDraft`], the form in which users
+//! and programs write jobs. All problems of a draft are reported at once.
 
 mod check;
 mod draft;
@@ -29,55 +29,55 @@ use crate::{
 pub struct Job {
     /// Unique within the service.
     pub name: JobName,
-    /// For people.
+    /// A description for users.
     pub description: String,
-    /// The executors that may run it.
+    /// The service whose executors may run it.
     pub service: ServiceName,
-    /// The code.
+    /// The handler.
     pub handler: HandlerName,
-    /// What every task gets that is started without a param of its own.
+    /// The param of tasks that are started without one.
     pub param: Option<Arc<str>>,
-    /// Whether its schedule fires. A disabled job can still be started by hand.
+    /// Whether its schedule fires. A disabled job can still be started manually.
     pub enabled: bool,
-    /// For people and filters.
+    /// Labels for users and for filters.
     pub labels: BTreeMap<String, String>,
     /// When it fires.
     pub timetable: Timetable,
-    /// About fires that were missed.
+    /// What happens to missed fires.
     pub misfire: MisfireStrategy,
     /// Which executor gets an attempt.
     pub route: RouteStrategy,
-    /// Over how many executors a task is spread.
+    /// How many shards a task has, and where they run.
     pub shard: ShardStrategy,
-    /// About an attempt while another runs.
+    /// What happens when an attempt arrives while another one runs.
     pub block: Block,
-    /// Longest run of an attempt.
+    /// Timeout of an attempt.
     pub timeout: Option<Duration>,
-    /// Between the stop token and the abort.
+    /// Time between the stop token and the abort.
     pub grace: Duration,
-    /// About attempts that fail.
+    /// How failed attempts are retried.
     pub retry: RetryPolicy,
-    /// How long to wait for an executor that can take an attempt.
+    /// How long to wait for an executor that can accept an attempt.
     pub no_executor: Duration,
     /// Jobs to start when a task has ended.
     pub children: Vec<Child>,
-    /// Channels to tell when something is wrong, and when it is well again.
+    /// Channels to notify about problems, and when they are resolved.
     pub alarms: Vec<ChannelName>,
-    /// When running and waiting is something wrong.
+    /// Thresholds for slow-run and late-start alarms.
     pub alarm_after: AlarmAfter,
 }
 
-/// How long things may take before alarms are raised.
+/// Thresholds for slow-run and late-start alarms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AlarmAfter {
-    /// An attempt that runs longer; never if none.
+    /// Maximum duration of an attempt; no alarm if `None`.
     pub runs: Option<Duration>,
-    /// A task that has not started so long after it was due.
+    /// Maximum delay of a task's start.
     pub starts: Duration,
 }
 
 impl AlarmAfter {
-    /// Shortest time that may be set.
+    /// Minimum threshold.
     pub const LEAST: Duration = Duration::from_secs(1);
 }
 
@@ -87,23 +87,23 @@ impl Default for AlarmAfter {
     }
 }
 
-/// Most bytes of a param.
+/// Maximum bytes of a param.
 pub const PARAM_MAX: usize = 256 * 1024;
-/// Most bytes of a description.
+/// Maximum bytes of a description.
 pub const DESCRIPTION_MAX: usize = 4 * 1024;
-/// Most labels of a job.
+/// Maximum number of labels of a job.
 pub const LABELS_MAX: usize = 64;
 
-/// One thing that is wrong with a draft.
+/// A problem of a draft.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The field, dotted.
+    /// The path of the field, with dots.
     pub field: String,
-    /// What is wrong with it, and what would do.
+    /// What is wrong, and which values are valid.
     pub message: String,
 }
 
-/// Everything that is wrong with a draft.
+/// All problems of a draft.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidJob {
     /// The job's name, if it had one.
@@ -128,7 +128,7 @@ impl fmt::Display for InvalidJob {
 
 impl std::error::Error for InvalidJob {}
 
-/// A param as stored: a text as it is, any other JSON as compact JSON, `null` as none.
+/// A param as stored: text as it is, other JSON in compact form, `null` as none.
 pub fn param_text(value: &serde_json::Value) -> Option<String> {
     match value {
         serde_json::Value::Null => None,

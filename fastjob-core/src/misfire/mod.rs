@@ -1,6 +1,6 @@
-//! What to do about fires that came due while nobody was looking.
+//! Decides what happens to missed fires.
 //!
-//! Fires less than [`GRACE`] late are no misfires: they are made up for as they are.
+//! A fire less than [`GRACE`] late is not a misfire: it runs as usual.
 
 use std::time::Duration;
 
@@ -14,67 +14,68 @@ use crate::{
 /// A fire later than this is a misfire.
 pub const GRACE: Duration = Duration::from_secs(5);
 
-/// What to do about missed fires.
+/// What happens to missed fires.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MisfireStrategy {
-    /// Leave them out, and record that they were.
+    /// Skip them, and record that they were skipped.
     #[default]
     Skip,
-    /// Make up for all of them with one task.
+    /// Catch up on all of them with one task.
     FireOnce,
-    /// Make up for each of them, the newest first if there are too many.
+    /// Catch up on each of them. If there are too many, the newest are kept.
     FireAll {
-        /// Most tasks, 1 to [`FIRE_ALL_MOST`].
+        /// Maximum number of tasks, 1 to [`FIRE_ALL_MOST`].
         max: u32,
-        /// How old a fire may be.
+        /// Maximum age of a fire.
         window: Option<Duration>,
     },
 }
 
-/// Most missed fires that one job may ask to be made up for.
+/// Maximum number of missed fires that one job may catch up on.
 pub const FIRE_ALL_MOST: u32 = 1_000;
 
-/// The missed fires of one job that get no task of their own.
+/// The missed fires of a job that get no task of their own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missed {
-    /// The earliest.
+    /// The earliest fire.
     pub first: Timestamp,
-    /// The latest.
+    /// The latest fire.
     pub last: Timestamp,
-    /// How many there are.
+    /// The number of fires.
     pub count: Count,
 }
 
-/// What becomes of missed fires.
+/// The decision about missed fires.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// The fires that get a task, oldest first; the task says that it is a misfire.
+    /// The fires that get a task, oldest first; the tasks' cause is misfire.
     pub made_up: Vec<Timestamp>,
-    /// The fires that do not, if any; recorded as one skipped task.
+    /// The skipped fires, if any; recorded as one skipped task.
     pub skipped: Option<Missed>,
-    /// How many fires the last of `made_up` stands for, itself included.
+    /// The number of fires that the last entry of `made_up` represents, including itself.
     pub stands_for: Count,
-    /// The fires that are not misfires because their jitter makes them due later; oldest first.
+    /// The fires that are not misfires, because their jitter makes them due later; oldest first.
     pub in_time: Vec<Timestamp>,
 }
 
-/// Whether a fire that was due at `due_at` is so late at `now` that the misfire strategy decides.
+/// Whether a fire that was due at `due_at` is so late at `now` that it is a misfire.
 pub fn is_misfire(due_at: Timestamp, now: Timestamp) -> bool {
     now.duration_since(due_at) >= SignedDuration::from_secs(5)
 }
 
-/// Decides about the fires of a job after `after` and up to [`GRACE`] before `now`, and returns the
-/// instant from which fires count again.
+/// Decides about the fires of a job after `after` and up to [`GRACE`] before `now`. Returns the
+/// instant from which fires are regular again.
 ///
-/// A fire is a misfire by the instant it is due at, with its jitter.
+/// Whether a fire is a misfire depends on the instant it is due, including its jitter.
 ///
 /// # Work
 ///
-/// The work does not grow with the number of missed fires. A call visits the fires that it returns
-/// and those of the last jitter before `now`, whose due instants decide: at most 36,000, for the
-/// longest jitter and the shortest rate. To find where they begin and end it takes the steps of
-/// [`Timetable::look_after`], [`Timetable::last_between`] and [`Timetable::count_between`]: few
-/// without a calendar; with one, at most 25 for each day since `after`.
+/// The work does not grow with the number of missed fires. A call visits the fires that it returns,
+/// and those within the last jitter before `now`, whose due instants decide: at most 36,000, for
+/// the longest jitter and the shortest rate. To find the first and last fires it also takes the
+/// steps of [`Timetable::look_after`], [`Timetable::last_between`] and
+/// [`Timetable::count_between`]: few without a calendar; with one, at most 25 for each day since
+/// `after`.
 pub fn plan(
     strategy: MisfireStrategy,
     job: JobId,
@@ -84,7 +85,7 @@ pub fn plan(
     now: Timestamp,
 ) -> (Plan, Timestamp) {
     let until = (now - SignedDuration::from_secs(5)).max(after);
-    // Up to here all are misfires, however their jitter falls.
+    // Up to this instant all fires are misfires, whatever their jitter.
     let sure = timetable
         .limits()
         .and_then(|limits| SignedDuration::try_from(limits.jitter).ok())
@@ -109,7 +110,7 @@ pub fn plan(
     plan.made_up.reverse();
     let made_up = Count::exactly(u64::from(!plan.made_up.is_empty()));
     if strategy == MisfireStrategy::FireOnce {
-        // The one task makes up for all of them; nothing was left out.
+        // One task represents all of them, so none is skipped.
         plan.stands_for = made_up.plus(missed.count());
     } else {
         plan.stands_for = made_up;
@@ -119,7 +120,7 @@ pub fn plan(
 }
 
 impl MisfireStrategy {
-    /// How many of the newest fires get a task, and how old they may be.
+    /// How many of the newest fires get a task, and the age limit.
     fn keeps(self, now: Timestamp) -> (usize, Timestamp) {
         match self {
             Self::Skip => (0, Timestamp::MIN),
@@ -133,21 +134,21 @@ impl MisfireStrategy {
     }
 }
 
-/// The missed fires about which nothing is decided yet.
+/// The missed fires that are not decided yet.
 struct Rest<'a> {
     timetable: &'a Timetable,
     anchor: Timestamp,
-    /// All fires later than `after` and not later than `until`, which are not visited; `first` is
-    /// the first of them, if there is any,
+    /// All fires later than `after` and not later than `until`, which are not visited. `first` is
+    /// the first of them, if any.
     first: Option<Timestamp>,
     after: Timestamp,
     until: Timestamp,
-    /// and these later ones, oldest first.
+    /// Later fires, oldest first.
     late: Vec<Timestamp>,
 }
 
 impl Rest<'_> {
-    /// Takes the newest out, unless it is older than `oldest`.
+    /// Removes the newest fire, unless it is older than `oldest`.
     fn take_last(&mut self, oldest: Timestamp) -> Option<Timestamp> {
         let fire = self.last().filter(|fire| *fire >= oldest)?;
         if self.late.pop().is_none() {
@@ -177,7 +178,7 @@ impl Rest<'_> {
 
     fn all(&self) -> Option<Missed> {
         let last = self.last()?;
-        // Fires are taken out from the newest on, so that the first is there as long as any is.
+        // Fires are removed from the newest on, so the first remains as long as there is any.
         let first = self.first.or(self.late.first().copied()).unwrap_or(last);
         Some(Missed { first, last, count: self.count() })
     }
@@ -192,7 +193,7 @@ fn fires(
 ) -> impl Iterator<Item = Timestamp> {
     let mut from = after;
     std::iter::from_fn(move || {
-        // As often as it takes, for no fire may be forgotten; the range bounds it.
+        // Repeat until the range is complete: no fire may be missed. The range bounds the loop.
         while from < until {
             match timetable.look_after(from, anchor) {
                 Next::Fire(fire) => {

@@ -1,4 +1,4 @@
-//! Which fires are made up, skipped or in time, and what deciding costs.
+//! Which fires are caught up, skipped or in time, and the cost of the decision.
 
 mod laws;
 mod work;
@@ -10,7 +10,8 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
 }
 
-/// Every 10 s since 0, looked at after 0, at 62: 10, 20, 30, 40, 50 are missed, 60 is not.
+/// Fires every 10 s since 0, checked at 62 with `after` 0: 10, 20, 30, 40, 50 are missed, 60 is
+/// not.
 #[track_caller]
 fn check(strategy: MisfireStrategy, made_up: &[i64], skipped: Option<(i64, i64, u64)>) {
     let schedule = Timetable::from(Schedule::FixedRate(Duration::from_secs(10)));
@@ -26,7 +27,7 @@ fn check(strategy: MisfireStrategy, made_up: &[i64], skipped: Option<(i64, i64, 
 }
 
 #[test]
-fn each_strategy_makes_up_for_what_it_says() {
+fn each_strategy_catches_up_as_documented() {
     check(MisfireStrategy::Skip, &[], Some((10, 50, 5)));
     check(MisfireStrategy::FireOnce, &[50], None);
     check(MisfireStrategy::FireAll { max: 10, window: None }, &[10, 20, 30, 40, 50], None);
@@ -36,7 +37,7 @@ fn each_strategy_makes_up_for_what_it_says() {
 }
 
 #[test]
-fn a_month_of_missed_seconds_is_decided_without_walking_all_of_them() {
+fn a_month_of_missed_seconds_is_decided_without_visiting_all_of_them() {
     let schedule = Timetable::from(Schedule::FixedRate(Duration::from_secs(1)));
     let now = at(30 * 86_400);
     let (plan, _) = plan(
@@ -54,7 +55,7 @@ fn a_month_of_missed_seconds_is_decided_without_walking_all_of_them() {
 }
 
 #[test]
-fn a_fire_whose_jitter_makes_it_due_later_is_no_misfire() {
+fn a_fire_whose_jitter_makes_it_due_later_is_not_a_misfire() {
     let limits = Limits { jitter: Duration::from_secs(600), ..Limits::default() };
     let timetable = Timetable::new(Schedule::FixedRate(Duration::from_secs(10)), limits);
     let (job, now) = (JobId(7), at(3_600));
@@ -68,9 +69,9 @@ fn a_fire_whose_jitter_makes_it_due_later_is_no_misfire() {
     assert_eq!(timetable.next_after(from, at(0)), Some(at(3_600)));
 }
 
-/// 1,800,000,000 is 08:00 in UTC; the months of seconds end in hours without fires.
+/// 1,800,000,000 is 08:00 in UTC; the months of seconds end in excluded hours.
 #[test]
-fn the_newest_fires_are_those_before_the_hours_without() {
+fn the_newest_fires_are_those_before_the_excluded_hours() {
     let exclude = Calendar::new(vec![], vec!["20-8".parse().unwrap()], Zone::default());
     let limits = Limits { exclude: Some(exclude.unwrap()), ..Limits::default() };
     let schedule = Schedule::FixedRate(Duration::from_secs(1));
@@ -84,7 +85,7 @@ fn the_newest_fires_are_those_before_the_hours_without() {
         assert_eq!(plan.made_up, newest);
         let skipped = plan.skipped.unwrap();
         assert_eq!(skipped.first, at(1));
-        // Half of each day is open, and 64 steps lead through 32 of them.
+        // Half of each day is open, so 64 steps cover 32 days.
         assert!(skipped.count.at_least && skipped.count.number > 30 * 43_200, "{}", skipped.count);
         assert_eq!(skipped.last, at(closes - i64::from(keep) - 1));
     }

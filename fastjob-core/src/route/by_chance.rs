@@ -1,4 +1,4 @@
-//! Any executor, each as likely as the others. The caller brings the dice.
+//! A random executor, each with the same probability. The caller supplies the random number.
 
 use super::Choice;
 
@@ -7,7 +7,7 @@ pub(super) fn random(choice: &Choice<'_>, dice: impl FnOnce(usize) -> usize) -> 
     if open == 0 {
         return None;
     }
-    // Dice that fall beside the table still pick someone.
+    // Tolerate a random number that is out of range.
     let fallen = dice(open).min(open - 1);
     choice.open().nth(fallen).map(|(index, _)| index)
 }

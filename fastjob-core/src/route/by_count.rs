@@ -1,8 +1,8 @@
-//! Executors that are chosen by what this job gave them before.
+//! Strategies based on the attempts that this job placed before.
 
 use super::{Choice, Memory};
 
-/// The fewest attempts; equals take turns.
+/// The executor with the fewest attempts; ties rotate.
 pub(super) fn least_scheduled(choice: &Choice<'_>, memory: &Memory) -> Option<usize> {
     let start = memory.start(choice.all());
     choice.least(memory.last(), |index, candidate| {
@@ -10,7 +10,7 @@ pub(super) fn least_scheduled(choice: &Choice<'_>, memory: &Memory) -> Option<us
     })
 }
 
-/// The longest ago; of those that never had an attempt, the next in turn.
+/// The least recently used executor. Executors that were never used rotate.
 pub(super) fn least_recently_used(choice: &Choice<'_>, memory: &Memory) -> Option<usize> {
     choice.least(memory.last(), |index, candidate| {
         memory.seat(index, candidate.name).map_or(0, |seat| seat.when)

@@ -1,7 +1,7 @@
-//! Executors that are chosen by what is known of them and their machines.
+//! Strategies based on the figures of executors and their machines.
 //!
-//! Figures are as old as the last beat; what the coordinator itself gave out is known to the
-//! moment, so it decides among equals. A figure that is missing, or is no number, is unknown.
+//! Figures are as old as the last heartbeat. What the coordinator itself has placed is always
+//! current, so it breaks ties. A missing or invalid figure is unknown.
 
 use std::cmp::Reverse;
 
@@ -20,8 +20,8 @@ pub(super) fn cpu_first(choice: &Choice<'_>, last: Option<&ExecutorName>) -> Opt
     })
 }
 
-/// Times the attempts at hand, because an executor that is quick while it has nothing to do would
-/// else be given everything.
+/// Multiplied by the number of held attempts. Otherwise an idle and fast executor would get
+/// everything.
 pub(super) fn response_first(choice: &Choice<'_>, last: Option<&ExecutorName>) -> Option<usize> {
     choice.least(last, |_, candidate| {
         let holds = candidate.figures.holds;
@@ -38,7 +38,8 @@ pub(super) fn idle_first(choice: &Choice<'_>, last: Option<&ExecutorName>) -> Op
     choice.least(last, |_, candidate| at_hand(candidate))
 }
 
-/// What it was given, then what it said of itself, which includes what others gave it.
+/// The coordinator's own count, then the executor's figures, which include attempts from other
+/// coordinators.
 fn at_hand(candidate: &Candidate<'_>) -> (u32, u32) {
     let figures = &candidate.figures;
     (figures.holds, figures.running.saturating_add(figures.waiting))

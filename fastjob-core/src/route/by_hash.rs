@@ -1,15 +1,15 @@
 //! The same executor for the same job, by rendezvous hashing.
 //!
-//! Job and executor together give a score, and the highest wins. An executor that comes changes no
-//! score but its own, so jobs move only to it; one that goes gives up only the jobs it had. The
-//! hash is written down here, because jobs would move if it changed with a release: FNV-1a over
-//! the name, the finaliser of SplitMix64 over the job's id, and the finaliser again over both.
+//! Each pair of job and executor has a score, and the highest score wins. A new executor only adds
+//! scores, so jobs move only to it; a lost executor only loses its own jobs. The hash is fixed
+//! here, because jobs would move if it changed between releases: FNV-1a over the name, the
+//! finalizer of SplitMix64 over the job's id, and the finalizer again over both.
 
 use super::Choice;
 use crate::id::{ExecutorName, JobId};
 
-/// The open one with the highest score; of equal scores, which are next to impossible, the first
-/// by name.
+/// The open executor with the highest score. Ties, which are almost impossible, go to the first by
+/// name.
 pub(super) fn consistent(choice: &Choice<'_>, job: JobId) -> Option<usize> {
     let job = mix(job.0.cast_unsigned());
     let score = |name: &ExecutorName| mix(job ^ fnv(name.as_str().as_bytes()));
@@ -23,7 +23,7 @@ fn fnv(bytes: &[u8]) -> u64 {
     })
 }
 
-/// The finaliser of SplitMix64: each bit of the input changes about half of the output's.
+/// The finalizer of SplitMix64: each input bit changes about half of the output bits.
 const fn mix(bits: u64) -> u64 {
     let bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_hash_is_the_one_that_is_written_down() {
+    fn the_hash_has_its_documented_values() {
         assert_eq!(fnv(b""), 0xcbf2_9ce4_8422_2325);
         assert_eq!(fnv(b"a"), 0xaf63_dc4c_8601_ec8c);
         assert_eq!(fnv(b"foobar"), 0x8594_4171_f739_67e8);

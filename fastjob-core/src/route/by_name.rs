@@ -1,9 +1,9 @@
-//! Executors that are chosen by their names, and by nothing that changes with every attempt.
+//! Strategies based on executor names and stable facts.
 
 use super::{Candidate, Choice};
 use crate::id::ExecutorName;
 
-/// The one that is named, if it has a place. It is not avoided: there is no other.
+/// The named executor, if it has a free place. `avoid` is ignored, because there is no alternative.
 pub(super) fn specific(from: &[Candidate<'_>], name: &ExecutorName) -> Option<usize> {
     from.iter().position(|candidate| candidate.name == name && candidate.has_place)
 }
@@ -16,10 +16,10 @@ pub(super) fn last(choice: &Choice<'_>) -> Option<usize> {
     choice.open().next_back().map(|(index, _)| index)
 }
 
-/// The one it went to before; where that is gone or full, the next by name.
+/// The previous executor, or the next by name if that is gone or full.
 ///
-/// A job that has no memory, because it is new or the coordinator was restarted, begins with the
-/// first by name.
+/// A job without memory, because it is new or the coordinator was restarted, starts with the first
+/// by name.
 pub(super) fn failover(choice: &Choice<'_>, last: Option<&ExecutorName>) -> Option<usize> {
     choice
         .open()

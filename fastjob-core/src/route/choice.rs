@@ -1,14 +1,14 @@
-//! The candidates that may be picked: those with a place, without the one to be avoided.
+//! The candidates for a pick: those with a free place, except the one to avoid.
 //!
-//! Nothing is copied. An empty choice is an answer, not a failure.
+//! Nothing is copied. An empty choice is a valid result, not an error.
 
 use super::Candidate;
 use crate::id::ExecutorName;
 
-/// All candidates, and which of them are open to a pick.
+/// All candidates, and which of them are open.
 pub(super) struct Choice<'a> {
     from: &'a [Candidate<'a>],
-    /// Left out; there is another with a place.
+    /// Excluded, because another one has a free place.
     avoid: Option<&'a ExecutorName>,
 }
 
@@ -18,7 +18,7 @@ impl<'a> Choice<'a> {
         Self { from, avoid: avoid.filter(|avoid| is_other(*avoid)) }
     }
 
-    /// All candidates, also those that are not open.
+    /// All candidates, including those that are not open.
     pub(super) const fn all(&self) -> &'a [Candidate<'a>] {
         self.from
     }
@@ -27,16 +27,16 @@ impl<'a> Choice<'a> {
         candidate.has_place && self.avoid != Some(candidate.name)
     }
 
-    /// The open ones with their indices, by name.
+    /// The open candidates with their indices, by name.
     pub(super) fn open(
         &self,
     ) -> impl DoubleEndedIterator<Item = (usize, &'a Candidate<'a>)> + use<'_, 'a> {
         self.from.iter().enumerate().filter(|(_, candidate)| self.is_open(candidate))
     }
 
-    /// The open ones with their indices, by name, from the first after `last` round to it.
+    /// The open candidates with their indices, by name, starting after `last` and wrapping around.
     ///
-    /// Counting by name and not by position keeps the turn fair while executors come and go.
+    /// Using the name and not the position keeps the rotation fair while executors come and go.
     pub(super) fn after(
         &self,
         last: Option<&ExecutorName>,
@@ -48,7 +48,7 @@ impl<'a> Choice<'a> {
         rest.chain((0..).zip(before)).filter(|(_, candidate)| self.is_open(candidate))
     }
 
-    /// The open one with the least `key`; equals take turns after `last`.
+    /// The open candidate with the smallest `key`; ties rotate, starting after `last`.
     pub(super) fn least<K: PartialOrd>(
         &self,
         last: Option<&ExecutorName>,

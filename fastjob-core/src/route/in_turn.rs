@@ -3,7 +3,7 @@
 use super::Choice;
 use crate::id::ExecutorName;
 
-/// The first that is open after `last` by name, beginning again at the end.
+/// The first open candidate after `last` by name, wrapping around at the end.
 pub(super) fn round_robin(choice: &Choice<'_>, last: Option<&ExecutorName>) -> Option<usize> {
     choice.after(last).next().map(|(index, _)| index)
 }

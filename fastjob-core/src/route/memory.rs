@@ -1,49 +1,50 @@
-//! What a job remembers of its earlier picks.
+//! A job's memory of its earlier picks.
 //!
-//! Most strategies need no more than the last pick, or nothing. Two count by executor; for them
-//! the memory holds exactly the candidates of the last pick, so it is bounded by the live
-//! executors, and one that was gone in between comes back as a new one. Memory is not stored:
-//! after a restart every job begins anew.
+//! Most strategies need only the last pick, or nothing. Two strategies keep counts per executor.
+//! For them the memory holds exactly the candidates of the last pick, so it is bounded by the live
+//! executors, and an executor that was gone in between counts as new. The memory is not persisted:
+//! after a restart every job starts without one.
 
 use super::{Candidate, RouteStrategy};
 use crate::id::ExecutorName;
 
-/// What a job remembers of its earlier picks.
+/// A job's memory of its earlier picks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
     last: Option<ExecutorName>,
-    /// By executor, where the strategy counts.
+    /// By executor, if the strategy counts.
     seats: Option<Box<Seats>>,
 }
 
-/// The candidates of the last pick, in their order.
+/// The candidates of the last pick, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Seats {
-    /// Attempts that were given: the clock by which `when` is told.
+    /// Number of attempts placed so far: the logical clock of `when`.
     now: u64,
     seats: Vec<Seat>,
 }
 
-/// What one executor was given by this job.
+/// What this job placed on one executor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Seat {
     name: ExecutorName,
-    /// How many attempts, counted from where it started.
+    /// The number of attempts, including the initial value.
     pub(super) given: u64,
-    /// At which count the last one was; 0 is never.
+    /// The value of the logical clock at the last attempt; 0 means never.
     pub(super) when: u64,
 }
 
 impl Memory {
-    /// Returns the executor that was picked last, if the strategy asks for it.
+    /// Returns the last picked executor, if the strategy needs it.
     pub const fn last(&self) -> Option<&ExecutorName> {
         self.last.as_ref()
     }
 
-    /// Notes that the attempt was placed on `from[index]`, the candidates being those of the pick.
+    /// Records that the attempt was placed on `from[index]`, where `from` are the candidates of the
+    /// pick.
     ///
-    /// Costs nothing for strategies that remember nothing, and allocates nothing for those that
-    /// remember the last pick. An index beyond the candidates changes nothing.
+    /// Free for strategies without memory, and without allocation for those that remember only the
+    /// last pick. An index out of range is ignored.
     pub fn given(&mut self, strategy: &RouteStrategy, from: &[Candidate<'_>], index: usize) {
         let Some(picked) = from.get(index) else { return };
         match Needs::of(strategy) {
@@ -64,7 +65,7 @@ impl Memory {
         }
     }
 
-    /// What the executor was given; `index` is where it stands, unless others came or went.
+    /// The counts of an executor; `index` is its position, unless the candidates have changed.
     pub(super) fn seat(&self, index: usize, name: &ExecutorName) -> Option<&Seat> {
         let seats = &self.seats.as_deref()?.seats;
         if let Some(seat) = seats.get(index).filter(|seat| seat.name == *name) {
@@ -74,8 +75,8 @@ impl Memory {
         seats.get(found)
     }
 
-    /// How many attempts a new executor counts as having been given: the fewest of those that
-    /// have a place, or of all where none of those is known.
+    /// The initial count of a new executor: the smallest count of those with a free place, or of
+    /// all if none of those is known.
     pub(super) fn start(&self, from: &[Candidate<'_>]) -> u64 {
         let fewest = |only_free: bool| {
             let among = from.iter().enumerate().filter(|(_, one)| one.has_place || !only_free);

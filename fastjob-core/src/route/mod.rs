@@ -1,9 +1,9 @@
-//! Which executor gets an attempt.
+//! Decides which executor gets an attempt.
 //!
-//! [`pick`] is pure: it is given the live executors that host the handler, what is known of them,
-//! the job's own memory of earlier picks, and dice. Only executors with a place are picked; where
-//! none has one, or the strategy names one that has none, the answer is `None` and the attempt
-//! waits. Where a strategy holds several for equal, they take turns by name.
+//! [`pick`] is a pure function of the live executors that host the handler, their figures, the
+//! job's memory of earlier picks, and a random number. Only executors with a free place are picked.
+//! If there is none, or the strategy names an executor without one, the result is `None` and the
+//! attempt waits. Ties rotate by name.
 
 mod by_chance;
 mod by_count;
@@ -22,59 +22,62 @@ use self::choice::Choice;
 pub use self::{memory::Memory, smoothed::Smoothed};
 use crate::id::{ExecutorName, JobId};
 
-/// How an executor is chosen among those that could take an attempt.
+/// How an executor is chosen among those that host the handler.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum RouteStrategy {
     /// Each in turn, by name.
     #[default]
     RoundRobin,
-    /// This one and no other, a retry included.
+    /// This executor only, also for retries.
     Specific(ExecutorName),
-    /// Any, each as likely as the others.
+    /// A random executor, each with the same probability.
     Random,
-    /// The same one for the same job, while others come and go.
+    /// The same executor for the same job, while other executors come and go.
     ///
-    /// One executor more among n takes about one job in n over, and no other job moves. While a
-    /// job's executor has no place, another takes over; it is always the same one too.
+    /// With one more executor among n, about one in n jobs moves to it, and no other job moves.
+    /// While a job's executor has no free place, another one takes over, which is also always the
+    /// same.
     ConsistentHash,
-    /// The one that was given the fewest attempts of this job.
+    /// The executor with the fewest attempts of this job.
     ///
-    /// An executor that is new, or comes back, starts with as many as the one with the fewest of
-    /// those that have a place: it is not given everything until it has caught up.
+    /// A new or returning executor starts with the smallest count of those with a free place, so
+    /// that it does not get every attempt until it has caught up.
     LeastScheduled,
-    /// The one with the most free memory, among equals the one that holds the fewest attempts.
+    /// The executor with the most free memory; ties go to the one that holds the fewest attempts.
     ///
-    /// An executor whose memory is not known counts as having none.
+    /// Unknown memory counts as none.
     MemoryFirst,
-    /// The one with the least load, among equals the one that holds the fewest attempts.
+    /// The executor with the lowest CPU load; ties go to the one that holds the fewest attempts.
     ///
-    /// An executor whose load is not known comes after those whose load is.
+    /// Executors with unknown load come last.
     CpuFirst,
-    /// The one that is likely to answer soonest: the smoothed time of its answers, times the
-    /// attempts it would then hold.
+    /// The executor that is likely to respond first: its smoothed response time, multiplied by the
+    /// attempts that it would then hold.
     ///
-    /// An executor that has not answered yet comes first while it holds nothing, so that there is
-    /// something to go by, and last once it does.
+    /// An executor without a response time comes first while it holds nothing, so that it gets
+    /// measured, and last otherwise.
     ResponseFirst,
-    /// The one it went to before, while that is there and has a place; else the next by name.
+    /// The previous executor while it is alive and has a free place, otherwise the next by name.
     ///
-    /// It stays with that one then, also when the earlier one is back. A retry counts as a move.
+    /// The job then stays there, also when the earlier executor is back. A retry moves to the next
+    /// one.
     Failover,
     /// The first by name.
     First,
     /// The last by name.
     Last,
-    /// The one whose last attempt of this job is longest ago; one that never had any comes first.
+    /// The executor whose last attempt of this job is the oldest. An executor without one comes
+    /// first.
     LeastRecentlyUsed,
-    /// The one that holds the fewest attempts, of any job.
+    /// The executor that holds the fewest attempts, of any job.
     ///
-    /// What the coordinator gave it counts first, being known to the moment; among equals, what
-    /// the executor itself said is running and waiting.
+    /// The coordinator's own count decides first, because it is current. Ties are broken by the
+    /// running and waiting attempts that the executor reported.
     IdleFirst,
 }
 
 impl RouteStrategy {
-    /// The strategies that are named by a word alone, the default first.
+    /// The strategies without a parameter, the default first.
     pub const NAMES: [(&'static str, Self); 12] = [
         ("round_robin", Self::RoundRobin),
         ("random", Self::Random),
@@ -90,7 +93,7 @@ impl RouteStrategy {
         ("idle_first", Self::IdleFirst),
     ];
 
-    /// The executor that the strategy names, if it names one.
+    /// The executor that the strategy names, if any.
     pub fn names(&self) -> Option<&ExecutorName> {
         if let Self::Specific(name) = self { Some(name) } else { None }
     }
@@ -99,9 +102,9 @@ impl RouteStrategy {
 /// A live executor that hosts the handler.
 #[derive(Clone, Copy, Debug)]
 pub struct Candidate<'a> {
-    /// Its name; candidates are given sorted by it.
+    /// Its name. Candidates are sorted by it.
     pub name: &'a ExecutorName,
-    /// Whether it can take another attempt now.
+    /// Whether it can accept another attempt now.
     pub has_place: bool,
     /// What is known of it.
     pub figures: Figures,
@@ -116,14 +119,14 @@ pub struct Figures {
     pub memory_free: Option<u64>,
     /// All memory of the machine, in bytes.
     pub memory_total: Option<u64>,
-    /// How long it takes to answer, round trip and run, smoothed. `None` also where the last
-    /// answer is so long ago that it says nothing any more: then the executor is tried again.
+    /// Its smoothed response time, round trip and run. `None` also if the last response is too old
+    /// to be useful: the executor is then measured again.
     pub response_ms: Option<f64>,
-    /// Attempts that it said are running.
+    /// Running attempts that it reported.
     pub running: u32,
-    /// Attempts that it said are waiting.
+    /// Waiting attempts that it reported.
     pub waiting: u32,
-    /// Attempts that the coordinator gave it and that have not ended.
+    /// Attempts that the coordinator placed on it and that have not ended.
     pub holds: u32,
 }
 
@@ -132,15 +135,16 @@ pub struct Figures {
 pub struct Ask<'a> {
     /// The job.
     pub job: JobId,
-    /// The executor that the attempt before this one failed on. It is left out while another has
-    /// a place; a strategy that names its executor pays no heed to it.
+    /// The executor that the previous attempt failed on. It is avoided while another one has a free
+    /// place. A strategy that names its executor ignores this.
     pub avoid: Option<&'a ExecutorName>,
 }
 
-/// Picks one of `from`, which is sorted by name, and returns its index; `None` if none will do.
+/// Picks one of `from`, which is sorted by name, and returns its index; `None` if no executor is
+/// suitable.
 ///
-/// `dice` is asked at most once, for a number below the one it is given, each as likely as the
-/// others. When the attempt is placed there, the memory is told with [`Memory::given`].
+/// `dice` is called at most once. It returns a uniform random number below its argument. After
+/// placing the attempt, update the memory with [`Memory::given`].
 ///
 /// # Examples
 ///

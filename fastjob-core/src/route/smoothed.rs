@@ -1,18 +1,18 @@
-//! A figure that jumps, smoothed so that one odd sample does not turn a choice round.
+//! A smoothed figure: a single outlier does not change a choice.
 
-/// The mean of many samples in which older ones count less and less.
+/// An exponential moving average.
 ///
-/// Each sample moves it by an eighth of the difference, as TCP does with its round trips: after
-/// eight samples about two thirds of a lasting change are seen, after 24 about 96 percent.
+/// Each sample moves it by an eighth of the difference, as TCP does with round-trip times. After
+/// eight samples, about two thirds of a lasting change show; after 24, about 96 percent.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Smoothed(Option<f64>);
 
 impl Smoothed {
-    /// What part of the difference a sample moves it by.
+    /// The fraction of the difference that a sample moves it by.
     const WEIGHT: f64 = 1.0 / 8.0;
 
-    /// Takes a sample; the first is taken as it is. One that is negative or no number is ignored,
-    /// because no duration is: a clock was set between its two ends.
+    /// Adds a sample; the first is used as it is. A negative sample or NaN is ignored: it means
+    /// that the clock was set between the two ends of the measurement.
     pub fn add(&mut self, sample_ms: f64) {
         if !sample_ms.is_finite() || sample_ms < 0.0 {
             return;
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_odd_sample_moves_it_little_and_a_lasting_change_moves_it_all_the_way() {
+    fn an_outlier_moves_it_little_and_a_lasting_change_moves_it_completely() {
         let mut figure = Smoothed::default();
         assert_eq!(figure.get(), None);
         figure.add(100.0);
@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_duration_is_ignored() {
+    fn an_invalid_duration_is_ignored() {
         let mut figure = Smoothed::default();
         for sample in [f64::NAN, f64::INFINITY, -1.0] {
             figure.add(sample);

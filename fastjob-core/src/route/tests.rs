@@ -1,4 +1,4 @@
-//! What each strategy picks, and what holds for all of them.
+//! What each strategy picks, and properties of all strategies.
 
 use proptest::prelude::*;
 
@@ -24,7 +24,7 @@ fn all_strategies() -> Vec<RouteStrategy> {
 
 const ASK: Ask<'static> = Ask { job: JobId(7), avoid: None };
 
-/// A job that is placed again and again.
+/// A job that is placed repeatedly.
 struct Placed {
     strategy: RouteStrategy,
     memory: Memory,
@@ -51,7 +51,7 @@ impl Placed {
     }
 }
 
-/// `expected` are the names that are picked one after the other from the free executors `among`.
+/// Checks that the free executors `among` are picked in the order `expected`.
 #[track_caller]
 fn check(strategy: RouteStrategy, among: &[(&str, Figures)], expected: &[&str]) {
     let names: Vec<_> = among.iter().map(|(text, _)| name(text)).collect();
@@ -110,7 +110,7 @@ fn each_strategy_picks_what_its_name_says() {
 }
 
 #[test]
-fn equals_take_turns() {
+fn ties_rotate() {
     use RouteStrategy::*;
     for strategy in [MemoryFirst, CpuFirst, ResponseFirst, IdleFirst] {
         check(strategy, &[("a", NONE), ("b", NONE), ("c", NONE)], &["a", "b", "c", "a"]);
@@ -123,7 +123,7 @@ fn equals_take_turns() {
 }
 
 #[test]
-fn figures_that_are_missing_do_not_win() {
+fn executors_with_missing_figures_are_not_preferred() {
     use RouteStrategy::*;
     check(MemoryFirst, &[("a", NONE), ("b", memory(1))], &["b", "b"]);
     check(CpuFirst, &[("a", NONE), ("b", cpu(1.0))], &["b", "b"]);
@@ -131,20 +131,20 @@ fn figures_that_are_missing_do_not_win() {
 }
 
 #[test]
-fn an_executor_that_never_answered_is_tried_once_at_a_time() {
+fn an_executor_without_a_response_time_gets_one_attempt_at_a_time() {
     let known = ("a", response(5.0, 0));
     check(RouteStrategy::ResponseFirst, &[known, ("b", NONE)], &["b"]);
     check(RouteStrategy::ResponseFirst, &[known, ("b", held(1, 0, 0))], &["a", "a"]);
 }
 
 #[test]
-fn a_quick_executor_with_much_at_hand_shares() {
+fn a_fast_executor_with_many_attempts_shares() {
     let among = [("quick", response(10.0, 5)), ("slow", response(50.0, 0))];
     check(RouteStrategy::ResponseFirst, &among, &["slow"]);
 }
 
 #[test]
-fn failover_moves_on_when_it_must_and_does_not_move_back() {
+fn failover_moves_only_when_necessary_and_does_not_move_back() {
     let names = names(3);
     let mut from = free(&names);
     let mut placed = Placed::new(RouteStrategy::Failover);
@@ -170,7 +170,7 @@ fn a_new_executor_is_not_given_everything_until_it_has_caught_up() {
 }
 
 #[test]
-fn an_executor_that_was_away_comes_back_as_a_new_one() {
+fn a_returning_executor_counts_as_new() {
     let names = names(2);
     let from = free(&names);
     let mut placed = Placed::new(RouteStrategy::LeastScheduled);
@@ -218,7 +218,7 @@ fn a_retry_stays_where_no_other_has_a_place() {
 }
 
 #[test]
-fn random_follows_the_dice_among_those_with_a_place() {
+fn random_follows_the_dice_among_executors_with_a_free_place() {
     let names = names(4);
     let mut from = free(&names);
     from[1].has_place = false;
@@ -233,11 +233,11 @@ fn random_follows_the_dice_among_those_with_a_place() {
 }
 
 #[test]
-fn one_executor_more_takes_its_share_of_the_jobs_and_moves_no_other() {
+fn an_additional_executor_takes_its_share_of_the_jobs_and_moves_no_other() {
     const JOBS: i64 = 20_000;
     let names = names(10);
     let (after, memory) = (free(&names), Memory::default());
-    // The new one stands in the middle by name.
+    // The new executor is in the middle by name.
     let before: Vec<_> = after.iter().filter(|one| *one.name != names[4]).copied().collect();
     let place = |from: &[Candidate<'_>], job| {
         let ask = Ask { job: JobId(job), avoid: None };
@@ -279,7 +279,7 @@ fn any_round() -> impl Strategy<Value = Vec<(bool, Figures)>> {
 
 proptest! {
     #[test]
-    fn nobody_without_a_place_is_picked(
+    fn no_executor_without_a_free_place_is_picked(
         rounds in prop::collection::vec((any_round(), prop::option::of(0..8usize)), 1..12),
         dice in any::<usize>(),
     ) {
@@ -317,7 +317,7 @@ proptest! {
     }
 
     #[test]
-    fn those_that_cycle_give_everyone_the_same_share(count in 1..20usize, rounds in 1..5usize) {
+    fn cyclic_strategies_share_equally(count in 1..20usize, rounds in 1..5usize) {
         use RouteStrategy::{LeastRecentlyUsed, LeastScheduled, RoundRobin};
         let names = names(count);
         let from = free(&names);
@@ -348,7 +348,7 @@ proptest! {
     }
 
     #[test]
-    fn the_least_recently_used_is_never_one_of_those_used_since(
+    fn the_least_recently_used_executor_was_not_used_since(
         open in prop::collection::vec(prop::collection::vec(any::<bool>(), 5), 1..40),
     ) {
         let names = names(5);

@@ -1,8 +1,8 @@
-//! How many fires a range has.
+//! The number of fires in a range.
 
 use std::fmt;
 
-/// A number of fires: exact, or a lower bound where counting further would take too long.
+/// A number of fires: exact, or a lower bound if counting further would take too long.
 ///
 /// # Examples
 ///
@@ -16,7 +16,7 @@ use std::fmt;
 pub struct Count {
     /// How many fires were counted.
     pub number: u64,
-    /// There may be more than `number`.
+    /// Whether there may be more than `number`.
     pub at_least: bool,
 }
 
@@ -26,7 +26,7 @@ impl Count {
         Self { number, at_least: false }
     }
 
-    /// The sum of both; a lower bound if one of them is.
+    /// The sum; a lower bound if one of the two is.
     #[must_use]
     pub const fn plus(self, other: Self) -> Self {
         Self {

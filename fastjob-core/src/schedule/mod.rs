@@ -1,4 +1,4 @@
-//! When a job fires: a pure function of its timetable and two instants.
+//! Schedules: when a job fires, as a pure function of its timetable and two instants.
 
 pub mod calendar;
 mod count;
@@ -19,33 +19,33 @@ pub use self::{
     zone::{UnknownZone, Zone},
 };
 
-/// When a job fires, if nothing limits it; see [`Timetable`].
+/// When a job fires, without limits; see [`Timetable`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Schedule {
-    /// Never by itself: it is started by API, by a person, or by its parent.
+    /// Never automatically: only through the API, by a user, or by its parent.
     None,
     /// At the times of a cron expression, in a time zone.
     Cron(Cron, Zone),
-    /// Every so often, counted from when the schedule was set.
+    /// At a fixed interval, counted from when the schedule was set.
     FixedRate(Duration),
-    /// So long after the end of the last task, or after the schedule was set.
+    /// A fixed delay after the end of the last task, or after the schedule was set.
     FixedDelay(Duration),
-    /// Once.
+    /// Once, at this instant.
     Once(Timestamp),
 }
 
-/// The instant with which searches end: no cron expression fires in a later year, and no schedule
-/// with a calendar from here on.
+/// The end of all searches: no cron expression fires in a later year, and no schedule with a
+/// calendar fires at or after it.
 pub const END: Timestamp = Timestamp::constant(7_258_118_400, 0);
 
-/// Shortest rate and delay.
+/// Minimum rate and delay.
 pub const SHORTEST: Duration = Duration::from_millis(100);
 
 impl Schedule {
     /// The first fire later than `after`.
     ///
-    /// `anchor` is where the schedule counts from: the instant it was set or, for a fixed delay,
-    /// the end of the last task. No fire is at or before the anchor.
+    /// `anchor` is the instant that the schedule counts from: when it was set or, for a fixed
+    /// delay, the end of the last task. No fire is at or before the anchor.
     pub fn next_after(&self, after: Timestamp, anchor: Timestamp) -> Option<Timestamp> {
         steps::step();
         match self {
@@ -87,7 +87,7 @@ impl Schedule {
         }
     }
 
-    /// How many fires are later than `after` and not later than `until`.
+    /// The number of fires later than `after` and not later than `until`.
     ///
     /// The work does not grow with their number.
     pub fn count_between(&self, after: Timestamp, until: Timestamp, anchor: Timestamp) -> Count {
@@ -107,13 +107,13 @@ impl Schedule {
         }
     }
 
-    /// Whether the next fire hangs on the end of the last task.
+    /// Whether the next fire depends on the end of the last task.
     pub const fn follows_the_last_end(&self) -> bool {
         matches!(self, Self::FixedDelay(_))
     }
 }
 
-/// The fires of a fixed rate: whole numbers of it since its anchor, so that nothing drifts.
+/// The fires of a fixed rate: multiples of it since the anchor, so that nothing drifts.
 struct Grid {
     /// In milliseconds, as is `since`.
     rate: i64,
@@ -126,12 +126,12 @@ impl Grid {
         Some(Self { rate, since: anchor.as_millisecond() })
     }
 
-    /// How many fires are not later than `at`.
+    /// The number of fires not later than `at`.
     fn fires_until(&self, at: Timestamp) -> i64 {
         (at.as_millisecond() - self.since).max(0) / self.rate
     }
 
-    /// The nth fire, from 1 on.
+    /// The nth fire, counted from 1.
     fn fire(&self, nth: i64) -> Option<Timestamp> {
         let at = nth.checked_mul(self.rate)?.checked_add(self.since)?;
         Timestamp::from_millisecond(at).ok()
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn once_is_once() {
+    fn once_fires_once() {
         let once = Schedule::Once("2026-06-01T08:00:00Z".parse().unwrap());
         let at = "2026-06-01T08:00:00Z";
         check(&once, "2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z", Some(at));

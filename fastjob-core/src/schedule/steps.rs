@@ -1,6 +1,6 @@
-//! Counts the steps of searches, so that tests can hold their bounds without reading a clock.
+//! Counts the steps of searches, so that tests can check bounds without measuring time.
 
-/// One step of a search over fires, excluded spans or time zone transitions.
+/// Counts one step of a search over fires, excluded spans or zone transitions.
 #[inline]
 pub(crate) fn step() {
     #[cfg(test)]
@@ -22,7 +22,7 @@ mod counted {
         STEPS.set(STEPS.get() + 1);
     }
 
-    /// What `work` returns, and how many steps it took.
+    /// Returns the result of `work` and the number of its steps.
     pub(crate) fn of<T>(work: impl FnOnce() -> T) -> (T, usize) {
         let before = STEPS.get();
         let done = work();

@@ -1,20 +1,20 @@
-//! Time zones by IANA name: where a job's wall clock hangs.
+//! Time zones by IANA name.
 //!
-//! The time zone database decides which names there are and how they are spelled. Only names are
-//! taken: an offset or a POSIX rule would not follow a government that changes its mind. Unknown
-//! text is refused with [`UnknownZone`], which suggests a name that is near, if there is one.
+//! The time zone database decides which names exist and how they are spelled. Only names are
+//! accepted: a fixed offset or a POSIX rule would not follow later changes of the law. Unknown text
+//! is rejected with [`UnknownZone`], which suggests a similar name if there is one.
 
 use std::{fmt, str::FromStr};
 
 use jiff::tz::{TimeZone, db};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-/// Longest name that is looked at; those of the database are half as long.
+/// Maximum length of a name; the database's longest names have half of it.
 const LONGEST: usize = 64;
 
 /// A time zone with an IANA name, such as `Asia/Shanghai`; UTC by default.
 ///
-/// It is written as its name, in the database's spelling. Cloning is cheap.
+/// It is formatted as its name, in the database's spelling. Cloning is cheap.
 ///
 /// # Examples
 ///
@@ -28,7 +28,7 @@ const LONGEST: usize = 64;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Zone(TimeZone);
 
-/// A text that names no time zone.
+/// A text that is not the name of a time zone.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no time zone is named `{name}`; {}", self.advice())]
 pub struct UnknownZone {
@@ -44,25 +44,25 @@ impl Zone {
 
     /// Returns the name, such as `Asia/Shanghai`.
     pub fn name(&self) -> &str {
-        // Every zone was looked up by name, so that it has one.
+        // Every zone was looked up by name, so it has one.
         self.0.iana_name().unwrap_or("UTC")
     }
 }
 
 impl UnknownZone {
-    /// Returns the text that names no time zone, cut off if it is very long.
+    /// Returns the unknown text, truncated if it is very long.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Returns the name that was probably meant, if there is one like it.
+    /// Returns the name that was probably meant, if a similar one exists.
     pub fn suggestion(&self) -> Option<&str> {
         self.near.as_deref()
     }
 
     fn advice(&self) -> String {
         match self.suggestion() {
-            Some(near) => format!("is `{near}` meant?"),
+            Some(near) => format!("did you mean `{near}`?"),
             None => "write a name like `Asia/Shanghai`, or `UTC`".to_owned(),
         }
     }
@@ -81,7 +81,7 @@ impl FromStr for Zone {
             return Err(UnknownZone::new(text));
         }
         match TimeZone::get(text) {
-            // Names without a place behind them: files of the system, and jiff's "unknown".
+            // Excludes system files and jiff's "unknown" zone.
             Ok(zone) if !zone.is_unknown() && zone.iana_name().is_some_and(is_place) => {
                 Ok(Self(zone))
             }
@@ -114,14 +114,14 @@ impl<'de> Deserialize<'de> for Zone {
     }
 }
 
-/// Tells zones from other files that a system keeps beside them.
+/// Distinguishes zones from other files in the system's zone directory.
 fn is_place(name: &str) -> bool {
     !name.starts_with("posix/")
         && !name.starts_with("right/")
         && !matches!(name, "Factory" | "localtime" | "posixrules" | "Etc/Unknown")
 }
 
-/// The name that is most like `text`: the same city, or a slip of one or two keys.
+/// The name that is most similar to `text`: the same city, or a typo of one or two letters.
 fn nearest(text: &str) -> Option<String> {
     let text = simple(text);
     if text.len() < 3 || !text.contains(|c: char| c.is_ascii_alphabetic()) {
@@ -134,7 +134,7 @@ fn nearest(text: &str) -> Option<String> {
         if name == text || city == text { 0 } else { edits(&name, &text).min(edits(city, &text)) }
     };
     let names = db().available().filter(|name| is_place(name.as_str()));
-    // Of several, the shorter: `UTC` rather than `Etc/UTC`.
+    // Among equals, prefer the shorter name: `UTC` over `Etc/UTC`.
     let near = names.map(|name| (distance(name.as_str()), name.as_str().len(), name));
     near.filter(|(edits, ..)| *edits < far).min().map(|(.., name)| name.as_str().to_owned())
 }
@@ -143,7 +143,7 @@ fn simple(name: &str) -> String {
     name.trim().to_ascii_lowercase().replace([' ', '-'], "_")
 }
 
-/// How many letters have to be changed, added or left out to make one text of the other.
+/// The edit distance: how many letters must be changed, inserted or deleted.
 fn edits(one: &str, other: &str) -> usize {
     if one.len().abs_diff(other.len()) > 2 {
         return usize::MAX;
@@ -166,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_zone_is_written_as_the_database_spells_it() {
+    fn a_zone_has_the_databases_spelling() {
         for (text, name) in [
             ("UTC", "UTC"),
             ("utc", "UTC"),
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_name_is_refused() {
+    fn an_invalid_name_is_rejected() {
         let long = "é".repeat(1000);
         for text in [
             "",
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_near_name_is_suggested() {
+    fn a_similar_name_is_suggested() {
         for (text, near) in [
             ("Shanghai", Some("Asia/Shanghai")),
             ("new york", Some("America/New_York")),
@@ -238,7 +238,7 @@ mod tests {
         let message = |text: &str| text.parse::<Zone>().unwrap_err().to_string();
         assert_eq!(
             message("Shanghai"),
-            "no time zone is named `Shanghai`; is `Asia/Shanghai` meant?"
+            "no time zone is named `Shanghai`; did you mean `Asia/Shanghai`?"
         );
         assert_eq!(
             message("+08:00"),

@@ -1,7 +1,7 @@
-//! Over how many executors a task is spread, and which.
+//! Decides over how many executors a task is spread, and which.
 //!
-//! [`spread`] is pure: it is given the live executors that host the handler. Where it cannot
-//! spread a task, it says why; whether that is waited out is the caller's to decide.
+//! [`spread`] is a pure function of the live executors that host the handler. If it cannot spread a
+//! task, it returns the reason; the caller decides whether to wait.
 
 pub mod filter;
 mod spread;
@@ -11,7 +11,7 @@ pub use self::{
     spread::{NoSpread, Spread, spread},
 };
 
-/// Over how many executors a task is spread.
+/// How a task is split into shards.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum ShardStrategy {
     /// One executor runs the whole task.
@@ -19,18 +19,18 @@ pub enum ShardStrategy {
     One,
     /// Every executor that has the handler runs a shard.
     All,
-    /// Every executor whose labels and figures meet the filter runs a shard.
+    /// Every executor whose labels and figures match the filter runs a shard.
     Dynamic(Filter),
-    /// This many shards, spread over the executors.
+    /// This many shards, distributed over the executors.
     Count(u32),
 }
 
 impl ShardStrategy {
-    /// Most shards of a task.
+    /// Maximum number of shards of a task.
     pub const MOST: u32 = 1_000;
 
-    /// Says whether a shard belongs to its executor: another cannot run it in its place, because
-    /// it runs a shard of its own.
+    /// Returns whether a shard is bound to its executor: another executor cannot run it instead,
+    /// because it has its own shard.
     pub const fn is_bound(&self) -> bool {
         match self {
             Self::All | Self::Dynamic(_) => true,

@@ -1,13 +1,13 @@
-//! From a shard strategy and the executors that are there to the shards of one task.
+//! Assigns the shards of one task to the live executors, by the shard strategy.
 
 use super::{Facts, ShardStrategy};
 
 /// The shards of one task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spread {
-    /// How many there are, 1 to [`ShardStrategy::MOST`].
+    /// The number of shards, 1 to [`ShardStrategy::MOST`].
     pub total: u32,
-    /// For each shard the index of its executor; `None` leaves it to the route.
+    /// For each shard the index of its executor; `None` leaves the choice to the route.
     pub on: Vec<Option<usize>>,
 }
 
@@ -15,29 +15,29 @@ pub struct Spread {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NoSpread {
-    /// There is no executor.
+    /// No executor with the handler is connected.
     #[error("no executor with the handler is connected")]
     Nobody,
-    /// There are executors, and none meets the filter.
-    #[error("none of the {0} executors with the handler meets the filter of the shards")]
+    /// No connected executor matches the filter.
+    #[error("none of the {0} executors with the handler matches the shard filter")]
     NoneMatches(usize),
-    /// It would have more shards than a task may have.
+    /// The task would have too many shards.
     #[error("{0} executors would run a shard, at most {most} can", most = ShardStrategy::MOST)]
     TooMany(usize),
 }
 
 /// Spreads a task over `from`, the executors that host its handler, sorted by name.
 ///
-/// `One` makes one shard and leaves its executor to the route. `All` and `Dynamic` make one shard
-/// for each executor, or each that meets the filter, in their order. `Count` lays its shards round
-/// the executors, so that no executor has two more than another; shard 0 goes to the executor at
-/// `offset`, counted round, which the caller changes from task to task.
+/// `One` creates one shard and leaves its executor to the route. `All` and `Dynamic` create one
+/// shard for each executor, or for each that matches the filter, in their order. `Count`
+/// distributes its shards evenly in round-robin order. Shard 0 goes to the executor at `offset`,
+/// modulo their number, which the caller changes from task to task.
 ///
 /// # Errors
 ///
-/// Fails with [`NoSpread::Nobody`] or [`NoSpread::NoneMatches`] while there is no executor for it,
-/// and with [`NoSpread::TooMany`] where every executor would run a shard and they are more than
-/// [`ShardStrategy::MOST`]: leaving some out would go unnoticed.
+/// Fails with [`NoSpread::Nobody`] or [`NoSpread::NoneMatches`] while there is no suitable
+/// executor, and with [`NoSpread::TooMany`] if every executor would run a shard and there are more
+/// than [`ShardStrategy::MOST`]: skipping some would go unnoticed.
 pub fn spread(
     strategy: &ShardStrategy,
     from: &[Facts<'_>],
@@ -54,7 +54,7 @@ pub fn spread(
             facts.filter(|(_, facts)| filter.matches(facts)).map(|(index, _)| Some(index)).collect()
         }
         ShardStrategy::Count(count) => {
-            // The count of a saved job is between these; the bound is kept for every other.
+            // A saved job's count is within this range; other values are clamped.
             let count = (*count).clamp(1, ShardStrategy::MOST);
             let start = offset % from.len();
             let round = (0..from.len()).cycle().skip(start).map(Some);
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn without_an_executor_it_says_why() {
+    fn without_an_executor_it_returns_the_reason() {
         assert_eq!(spread_over(&ShardStrategy::One, 0, 0), Err(NoSpread::Nobody));
         assert_eq!(spread_over(&ShardStrategy::Count(3), 0, 5), Err(NoSpread::Nobody));
         assert_eq!(spread_over(&dynamic("has gpu"), 2, 0), Err(NoSpread::NoneMatches(2)));

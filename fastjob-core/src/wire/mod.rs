@@ -1,7 +1,7 @@
-//! The protocol between executor and coordinator, and its translation to the words of this crate.
+//! The protocol between executor and coordinator, and its conversion to this crate's types.
 //!
-//! [`v1`] is generated from `proto/fastjob/v1` and committed; a test compares. What cannot be
-//! translated is refused: a peer that sends it speaks another protocol.
+//! [`v1`] is generated from `proto/fastjob/v1` and committed; a test checks that it is current.
+//! Unknown values are rejected, because the peer speaks another protocol.
 
 mod proof;
 
@@ -15,7 +15,7 @@ use crate::{
     task::Cause,
 };
 
-/// The messages and the service, as generated.
+/// The generated messages and service.
 #[expect(
     missing_docs,
     clippy::allow_attributes,
@@ -29,21 +29,22 @@ pub mod v1 {
 /// The version of the protocol that this crate speaks.
 pub const PROTOCOL: u32 = 1;
 
-/// Largest message either side takes, in bytes.
+/// Maximum size of a message, in bytes.
 pub const MESSAGE_MAX: usize = 16 * 1024 * 1024;
 
-/// Most attempts or outcomes in one message.
+/// Maximum number of attempts or outcomes in one message.
 pub const BATCH_MAX: usize = 4_096;
 
-/// About how many bytes of params, results and log tails a sender puts into one message.
+/// Approximate number of bytes of params, results and log tails that a sender puts into one
+/// message.
 pub const BATCH_BYTES: usize = 2 * 1024 * 1024;
 
-/// Most bytes of a log's tail that travel with an outcome.
+/// Maximum bytes of the log tail that an outcome includes.
 pub const LOG_TAIL_MAX: usize = 8 * 1024;
 
-/// A message with a value that this protocol does not have.
+/// A message with a value that this protocol does not define.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the peer sent {what} {value}, which protocol {PROTOCOL} does not have")]
+#[error("the peer sent {what} {value}, which protocol {PROTOCOL} does not define")]
 pub struct UnknownValue {
     what: &'static str,
     value: i64,
@@ -53,7 +54,7 @@ pub struct UnknownValue {
 ///
 /// # Errors
 ///
-/// Fails with [`UnknownValue`] if the instant is out of the range of dates.
+/// Fails with [`UnknownValue`] if the instant is out of range.
 pub fn instant(millis: i64) -> Result<Timestamp, UnknownValue> {
     Timestamp::from_millisecond(millis)
         .map_err(|_| UnknownValue { what: "the instant", value: millis })
@@ -109,7 +110,7 @@ impl TryFrom<v1::End> for End {
             v1::End::FailedFatal => Self::Failed(FailReason::Fatal),
             v1::End::TimedOut => Self::Failed(FailReason::TimedOut),
             v1::End::Panicked => Self::Failed(FailReason::Panicked),
-            // It was stopped in the place of an executor that is about to be given up.
+            // The executor stopped it because it was about to be considered lost.
             v1::End::CutOff => Self::Failed(FailReason::ExecutorLost),
             v1::End::Unspecified => return Err(UnknownValue { what: "the end", value: 0 }),
         })

@@ -2,15 +2,16 @@
 //! it.
 //!
 //! 1. The coordinator sends its node id and a nonce.
-//! 2. The executor sends both back in the header `authorization`, with a nonce of its own and a MAC.
-//! 3. The coordinator answers with a MAC over the same. Only then does the executor join, with the same
-//!    header.
+//! 2. The executor returns both in the header `authorization`, with its own nonce and a MAC.
+//! 3. The coordinator answers with a MAC over the same values. Only then does the executor join,
+//!    with the same header.
 //!
-//! The key of the MACs is derived from the token by PBKDF2 (RFC 8018) with a salt that is the same
-//! everywhere. A stranger who takes the address of a coordinator gets nothing to open another call
-//! with. Guesses at the token cost [`ITERATIONS`] hashes each, once for all installations: that is no
-//! protection for a token that others use as well, and a random one needs none. The executor proves itself first, so a stranger who asks a
-//! coordinator gets nothing to guess with.
+//! The key of the MACs is derived from the token by PBKDF2 (RFC 8018) with a fixed salt. An
+//! attacker who takes over a coordinator's address receives nothing that opens another call, but
+//! can test guesses of the token, at [`ITERATIONS`] hashes each. Because the salt is fixed, one
+//! such effort covers all installations: this does not protect a token that others use as well, and
+//! a random token does not need it. The executor proves itself first, so an attacker who calls a
+//! coordinator receives nothing to test guesses with.
 
 use std::fmt;
 
@@ -22,23 +23,23 @@ pub const NONCE_BYTES: usize = 32;
 
 /// The scheme of the header `authorization`.
 const SCHEME: &str = "FastJob-Executor ";
-/// Longest id of a node in a proof.
+/// Maximum length of a node id in a proof.
 const NODE_MAX: usize = 128;
-/// Keeps the key apart from other uses of the token.
+/// Separates the key from other uses of the token.
 const SALT: &[u8] = b"fastjob executor 1";
-/// Hashes for one key, or for one guess.
+/// Number of hashes per key, and so per guess.
 const ITERATIONS: u32 = 100_000;
 
-/// What an executor and a coordinator that have the same token both know.
+/// The secret that an executor and a coordinator with the same token share.
 #[derive(Clone)]
 pub struct ExecutorKey([u8; 32]);
 
-/// What an executor proves itself with to one node.
+/// An executor's proof for one node.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ExecutorProof {
-    /// The node that the nonce is of.
+    /// The node that issued the nonce.
     pub node: String,
-    /// The nonce of that node.
+    /// The node's nonce.
     pub node_nonce: Vec<u8>,
     /// The executor's nonce.
     pub executor_nonce: Vec<u8>,
@@ -51,7 +52,7 @@ impl ExecutorKey {
         Self(pbkdf2::pbkdf2_hmac_array::<Sha256, 32>(token.as_bytes(), SALT, ITERATIONS))
     }
 
-    /// Proves an executor to the node that gave `node_nonce`.
+    /// Creates an executor's proof for the node that sent `node_nonce`.
     pub fn prove(
         &self,
         node: String,
@@ -64,7 +65,7 @@ impl ExecutorKey {
         proof
     }
 
-    /// Whether a proof was made with this key.
+    /// Whether the proof was made with this key.
     pub fn accepts(&self, proof: &ExecutorProof) -> bool {
         self.mac(b"executor", proof).verify_slice(&proof.mac).is_ok()
     }
@@ -74,7 +75,7 @@ impl ExecutorKey {
         self.mac(b"node", proof).finalize().into_bytes().to_vec()
     }
 
-    /// Whether `answer` is that of a node with this key to this proof.
+    /// Whether `answer` is the correct answer to this proof by a node with this key.
     pub fn is_answer(&self, proof: &ExecutorProof, answer: &[u8]) -> bool {
         self.mac(b"node", proof).verify_slice(answer).is_ok()
     }
@@ -83,7 +84,7 @@ impl ExecutorKey {
         let mut mac =
             Hmac::<Sha256>::new_from_slice(&self.0).expect("a key of HMAC may have any length");
         for part in [side, proof.node.as_bytes(), &proof.node_nonce, &proof.executor_nonce] {
-            // With its length, so that no two lists of parts are the same bytes.
+            // With its length, so that different lists of parts have different bytes.
             mac.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
             mac.update(part);
         }
@@ -99,7 +100,8 @@ impl ExecutorProof {
         format!("{SCHEME}{node} {node_nonce} {executor_nonce} {mac}")
     }
 
-    /// Reads a value of the header `authorization`; `None` if it is of another scheme or malformed.
+    /// Parses a value of the header `authorization`; `None` if it has another scheme or is
+    /// malformed.
     pub fn from_header(header: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(header).ok()?.strip_prefix(SCHEME)?;
         let mut parts = text.split(' ');
@@ -132,7 +134,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Bytes of a nonce or a MAC.
+/// Decodes a nonce or a MAC.
 fn unhex(text: &str) -> Option<Vec<u8>> {
     if text.len() > 4 * NONCE_BYTES || text.len() % 2 != 0 {
         return None;
@@ -155,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn only_who_knows_the_token_gives_a_proof_and_an_answer() {
+    fn proofs_and_answers_need_the_token() {
         let (right, wrong) = (key("a-token-of-the-tests"), key("another-token-of-the-tests"));
         let given = proof(&right);
         assert!(right.accepts(&given) && !wrong.accepts(&given));
@@ -167,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proof_is_of_one_node_and_of_both_nonces() {
+    fn a_proof_is_bound_to_one_node_and_both_nonces() {
         let key = key("a-token-of-the-tests");
         let given = proof(&key);
         for other in [
@@ -182,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proof_comes_back_from_its_header_and_nothing_else_does() {
+    fn a_proof_round_trips_through_its_header_and_other_text_is_rejected() {
         let header = proof(&key("a-token-of-the-tests")).to_header();
         let read = ExecutorProof::from_header(header.as_bytes()).unwrap();
         assert_eq!(read, proof(&key("a-token-of-the-tests")));

@@ -1,8 +1,9 @@
-//! The handlers that come along: a sharded example, HTTP calls, and commands.
+//! The built-in handlers: a sharding example, HTTP calls, and commands.
 //!
-//! An executor registers them beside the service's own. Everyone who may save a job can have the
-//! HTTP handler call what the executor reaches, and the command handler run programs on its machine.
-//! So each is there only where the executor's owner allows it, and does only what the owner lists.
+//! An executor registers them beside the service's own handlers. Everyone who may save a job could
+//! use the HTTP handler to call any host that the executor reaches, and the command handler to run
+//! programs on its machine. So each handler exists only if the executor's owner enables it, and
+//! does only what the owner lists.
 
 #[cfg(unix)]
 mod command;
@@ -20,21 +21,21 @@ pub use self::entry::CommandEntry;
 pub(crate) use self::entry::{entries, line};
 use crate::config::Problem;
 
-/// A handler that comes along: name, description, handler.
+/// A built-in handler: name, description, handler.
 pub(crate) type Builtin = (&'static str, &'static str, Arc<dyn JobHandler>);
 
-/// The built-in handlers; commands and HTTP calls only where something is allowed.
+/// The built-in handlers. Commands and HTTP calls are included only if the settings allow any.
 ///
 /// # Errors
 ///
-/// Fails with everything that is wrong with what is allowed.
+/// Fails with all problems of these settings.
 pub(crate) fn handlers(
     commands: &[CommandEntry],
     hosts: &[String],
 ) -> Result<Vec<Builtin>, Vec<Problem>> {
     let mut handlers: Vec<Builtin> = vec![(
         "shardingJobHandler",
-        "an example of sharding: works on its part of a list of items",
+        "an example of sharding: processes its part of a list of items",
         Arc::new(sharding::Sharding),
     )];
     let mut problems = Vec::new();
@@ -56,7 +57,7 @@ fn http(hosts: &[String]) -> Result<Option<Builtin>, Vec<Problem>> {
             .map_err(|problems| problems.into_iter().map(problem).collect::<Vec<_>>())?,
     };
     let handler = Arc::new(http::Http::new(hosts));
-    Ok(Some(("httpJobHandler", "calls a URL; the answer is the result", handler)))
+    Ok(Some(("httpJobHandler", "calls a URL; the response is the result", handler)))
 }
 
 #[cfg(not(feature = "http"))]
@@ -64,7 +65,7 @@ fn http(hosts: &[String]) -> Result<Option<Builtin>, Vec<Problem>> {
     match hosts {
         [] => Ok(None),
         _ => {
-            let message = "this program is built without the feature `http`".to_owned();
+            let message = "this program was built without the feature `http`".to_owned();
             Err(vec![Problem { key: "allow_http", message }])
         }
     }
@@ -79,7 +80,7 @@ fn command(entries: &[CommandEntry]) -> Result<Option<Builtin>, Vec<Problem>> {
     let rules = entry::check(entries)
         .map_err(|problems| problems.into_iter().map(problem).collect::<Vec<_>>())?;
     let handler = Arc::new(command::Command::new(rules));
-    Ok(Some(("commandJobHandler", "runs a command; what it prints last is the result", handler)))
+    Ok(Some(("commandJobHandler", "runs a command; the end of its output is the result", handler)))
 }
 
 #[cfg(not(unix))]
@@ -87,13 +88,13 @@ fn command(entries: &[CommandEntry]) -> Result<Option<Builtin>, Vec<Problem>> {
     match entries {
         [] => Ok(None),
         _ => {
-            let message = "commands need process groups, as Unix has them".to_owned();
+            let message = "commands need Unix process groups".to_owned();
             Err(vec![Problem { key: "allow_commands", message }])
         }
     }
 }
 
-/// Hides the executor from the commands that it will run.
+/// Hides the executor from the commands that it runs.
 ///
 /// # Errors
 ///
@@ -121,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_and_http_calls_are_left_out_unless_something_is_allowed() {
+    fn commands_and_http_calls_are_excluded_unless_the_settings_allow_any() {
         check(&[], &[], "shardingJobHandler", true);
         check(&[], &[], "commandJobHandler", false);
         check(&[], &[], "httpJobHandler", false);
@@ -130,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_wrong_with_what_is_allowed_is_said_at_once() {
+    fn all_problems_of_the_allowlists_are_reported_at_once() {
         let commands = [CommandEntry::program("pwd", "pwd")];
         let problems = handlers(&commands, &["http://a/".to_owned()]).map(drop).unwrap_err();
         let keys: Vec<_> = problems.iter().map(|problem| problem.key).collect();
@@ -138,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn the_examples_in_the_documentation_are_read_as_they_stand() {
+    fn the_examples_in_the_documentation_parse() {
         let text = include_str!("../../../docs/handlers.md");
         let examples: Vec<_> = text.split("```toml\n").skip(1).collect();
         assert_eq!(examples.len(), 2);

@@ -1,17 +1,17 @@
-//! `shardingJobHandler`: shows what a sharded handler looks like.
+//! `shardingJobHandler`: an example of a sharded handler.
 //!
-//! Of a list of items, shard *i* of *n* takes those whose number leaves *i* when divided by *n*;
-//! so together the shards take each item once, however many there are.
+//! Shard *i* of *n* processes the items whose number modulo *n* is *i*, so the shards together
+//! process each item exactly once.
 
 use std::time::Duration;
 
 use fastjob_core::{JobContext, JobError, JobHandler, JobOutput, JobResult, Shard, duration};
 use serde::Deserialize;
 
-/// Keeps the result small: it lists the items.
+/// Bounds the result, which lists the items.
 const ITEMS_MAX: u32 = 10_000;
 
-/// `{"items": 10, "work": "10ms"}`: how many items there are, and how long one takes.
+/// `{"items": 10, "work": "10ms"}`: the number of items, and how long each takes.
 #[derive(Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Param {
@@ -68,7 +68,7 @@ mod tests {
     use crate::builtin::testing::context;
 
     #[tokio::test]
-    async fn the_shards_share_the_items_without_gap_or_overlap() {
+    async fn the_shards_cover_the_items_without_gap_or_overlap() {
         let mut seen = BTreeSet::new();
         for index in 0..3 {
             let shard = Shard { index, total: 3 };
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_param_it_does_not_know_is_refused_for_good() {
+    async fn an_invalid_param_fails_permanently() {
         for param in [r#"{"item": 3}"#, r#"{"work": "soon"}"#, r#"{"items": 1000000}"#, "many"] {
             let (ctx, _stop, _) = context(Some(param), Shard::WHOLE);
             assert!(!Sharding.execute(&ctx).await.unwrap_err().is_retryable(), "{param}");

@@ -1,4 +1,4 @@
-//! A context for the tests of handlers whose log can be looked at.
+//! A context for handler tests, with access to the log.
 
 use std::{
     fmt,
@@ -30,7 +30,7 @@ impl JobLog for Lines {
     }
 }
 
-/// Takes what a handler says of itself and keeps none of it.
+/// Discards progress and checkpoints.
 struct Unheard;
 
 impl JobReports for Unheard {

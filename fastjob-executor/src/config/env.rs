@@ -1,15 +1,15 @@
-//! The variables: the same settings as in the file, for where there is none.
+//! Environment variables: the same settings as in the file.
 //!
-//! The coordinator and the command line have `FASTJOB_…` variables of their own, which an executor
-//! does not judge. A name that can only be a slip for one of the executor's is refused: the setting
-//! would be left out without a word.
+//! The coordinator and the command line have their own `FASTJOB_…` variables, which an executor
+//! ignores. A name that is probably a misspelled executor variable is rejected, because its setting
+//! would otherwise be ignored silently.
 
 use std::{fmt::Display, str::FromStr};
 
 use super::{ConfigError, ExecutorConfig, Token};
 use crate::builtin;
 
-/// Every variable that is the executor's own.
+/// All variables of the executor.
 const NAMES: [&str; 13] = [
     "FASTJOB_ACCESS_TOKEN",
     "FASTJOB_ADMIN_ADDRESSES",
@@ -26,12 +26,12 @@ const NAMES: [&str; 13] = [
     "FASTJOB_PORT",
 ];
 
-/// What begins so is the executor's.
+/// Variables with this prefix belong to the executor.
 const PREFIX: &str = "FASTJOB_EXECUTOR_";
-/// But for this, which is the coordinator's.
+/// Except this one, which belongs to the coordinator.
 const EXECUTOR_LOST: &str = "FASTJOB_EXECUTOR_LOST";
 
-/// Lays the variables over what the file says.
+/// Overrides the file's settings with the variables.
 pub(super) fn read(
     config: &mut ExecutorConfig,
     env: impl Fn(&str) -> Option<String>,
@@ -55,7 +55,7 @@ pub(super) fn read(
         config.access_token = Some(Token(text));
     }
     if config.access_token.is_none() {
-        // By this name the coordinator and the command line have it.
+        // The coordinator and the command line use this name.
         config.access_token = env("FASTJOB_TOKEN").map(Token);
     }
     if let Some(text) = env("FASTJOB_LOG_PATH") {
@@ -76,9 +76,11 @@ pub(super) fn read(
             message,
         };
         let lines = list(&text);
-        // It may be the rest of an argument that has a comma.
+        // `any` may be the rest of an argument that contains a comma.
         if lines.len() > 1 && lines.iter().any(|line| line == "any") {
-            return Err(invalid("`any` allows everything and stands alone".to_owned()));
+            return Err(invalid(
+                "`any` allows everything and cannot be combined with other entries".to_owned(),
+            ));
         }
         let entries = lines.iter().map(|line| builtin::line(line));
         config.allow_commands = entries.collect::<Result<_, _>>().map_err(invalid)?;
@@ -96,7 +98,7 @@ fn number<T: FromStr<Err: Display>>(name: &str, text: &str) -> Result<T, ConfigE
     })
 }
 
-/// Reads a switch, as the coordinator does.
+/// Parses a boolean, as the coordinator does.
 pub(super) fn switch(name: &str, text: &str) -> Result<bool, ConfigError> {
     match text {
         "true" | "1" => Ok(true),
@@ -112,14 +114,14 @@ fn list(text: &str) -> Vec<String> {
     text.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
 }
 
-/// Refuses a name that is a slip for one of the executor's.
+/// Rejects a name that is probably a misspelled executor variable.
 pub(super) fn check_name(name: &str) -> Result<(), ConfigError> {
     if !name.starts_with("FASTJOB_") || name == EXECUTOR_LOST || NAMES.contains(&name) {
         return Ok(());
     }
     let by_distance = NAMES.iter().map(|known| (distance(name, known), *known));
     let Some((distance, closest)) = by_distance.min() else { return Ok(()) };
-    // Short names are close to everything.
+    // Short names are close to many others.
     let is_close = distance <= (closest.len() - "FASTJOB_".len()).div_ceil(4).min(2);
     let message = match (is_close, name.starts_with(PREFIX)) {
         (true, _) => format!("an executor has no such setting; it has {closest}"),
@@ -129,7 +131,7 @@ pub(super) fn check_name(name: &str) -> Result<(), ConfigError> {
     Err(ConfigError::Variable { name: name.to_owned(), message })
 }
 
-/// How many letters have to be put in, taken out or changed to make one of the other.
+/// The edit distance: how many letters must be inserted, deleted or replaced.
 fn distance(one: &str, other: &str) -> usize {
     let mut row: Vec<usize> = (0..=other.len()).collect();
     for (i, a) in one.bytes().enumerate() {
@@ -157,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slip_in_the_name_of_a_variable_is_refused_with_the_name_that_was_meant() {
+    fn a_misspelled_variable_is_rejected_with_the_correct_name() {
         let meant = |name: &str| format!("an executor has no such setting; it has {name}");
         check("FASTJOB_EXECUTOR_NAMES", Some(&meant("FASTJOB_EXECUTOR_NAME")));
         check("FASTJOB_ADMIN_ADRESSES", Some(&meant("FASTJOB_ADMIN_ADDRESSES")));
@@ -167,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn the_variables_of_others_are_not_judged() {
+    fn variables_of_other_programs_are_ignored() {
         NAMES.iter().for_each(|name| check(name, None));
         for other in [
             "ADVERTISE",

@@ -1,4 +1,4 @@
-//! Who can read the file of the settings. Only Unix tells that in a way that is checked here.
+//! Who can read the settings file. Only Unix permissions are checked.
 
 use std::{fs::File, io, io::Read, path::Path};
 
@@ -24,7 +24,7 @@ fn exposed(file: &File) -> io::Result<Option<Exposed>> {
     let mut groups: Vec<_> = process::getgroups()?.into_iter().map(process::Gid::as_raw).collect();
     groups.push(process::getegid().as_raw());
     let reader = Reader { user: process::geteuid().as_raw(), groups };
-    // What is no file, such as a pipe, is read once.
+    // A file that is not regular, such as a pipe, can be read only once.
     Ok(access.exposed_to_others(&reader).filter(|_| found.is_file()))
 }
 

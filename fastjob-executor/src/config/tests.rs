@@ -1,4 +1,4 @@
-//! The settings of an executor: where they come from, and what is refused.
+//! Where an executor's settings come from, and what is rejected.
 
 use super::*;
 
@@ -23,7 +23,7 @@ fn set_mode(_: &Path, _: u32) {}
 
 #[cfg(unix)]
 #[test]
-fn a_file_with_a_token_that_other_users_can_read_is_refused() {
+fn a_file_with_a_token_that_other_users_can_read_is_rejected() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("fastjob.toml");
     let load_as = |text: &str, mode: u32, allowed: &str| {
@@ -52,7 +52,7 @@ fn a_file_with_a_token_that_other_users_can_read_is_refused() {
 }
 
 #[test]
-fn a_variable_wins_over_the_file() {
+fn a_variable_overrides_the_file() {
     let text = "[executor]\napp_name = 'billing'\ncapacity = 5\nstop_grace = '3s'\n[coordinator]\nlisten = 'x'";
     let config = load(
         text,
@@ -70,7 +70,7 @@ fn a_variable_wins_over_the_file() {
 }
 
 #[test]
-fn an_executor_without_a_token_of_its_own_takes_the_one_that_callers_use() {
+fn an_executor_without_its_own_token_uses_the_callers_token() {
     let token = |text: &str, env: &[(&str, &str)]| {
         load(text, env).unwrap().token().map(|token| token.0.clone())
     };
@@ -84,7 +84,7 @@ fn an_executor_without_a_token_of_its_own_takes_the_one_that_callers_use() {
 }
 
 #[test]
-fn what_is_unknown_is_refused() {
+fn unknown_settings_are_rejected() {
     assert!(load("[executor]\nappname = 'x'", &[]).unwrap_err().to_string().contains("appname"));
     assert!(
         load("", &[("FASTJOB_PORT", "many")]).unwrap_err().to_string().contains("FASTJOB_PORT")
@@ -92,7 +92,7 @@ fn what_is_unknown_is_refused() {
 }
 
 #[test]
-fn what_jobs_may_run_and_call_is_read_from_the_file_and_from_variables() {
+fn allowed_commands_and_hosts_are_read_from_the_file_and_from_variables() {
     let text = "[executor]\nallow_commands = 'any'\nallow_http = 'any'";
     let config = load(text, &[]).unwrap();
     assert_eq!(config.allow_commands, [CommandEntry::any()]);
@@ -107,15 +107,15 @@ fn what_jobs_may_run_and_call_is_read_from_the_file_and_from_variables() {
     assert_eq!(config.allow_http, ["example.org", "10.0.0.0/8"]);
     assert_eq!(config.check(), []);
     let err = load("", &[("FASTJOB_ALLOW_COMMANDS", "*")]).unwrap_err().to_string();
-    assert_eq!(err, "FASTJOB_ALLOW_COMMANDS: what allows every command is written \"any\"");
+    assert_eq!(err, "FASTJOB_ALLOW_COMMANDS: to allow every command, write \"any\"");
     let names = load("[executor]\nallow_commands = ['pwd']\nallow_http = ['*']", &[]).unwrap();
     let problems: Vec<_> = names.check().iter().map(ToString::to_string).collect();
-    assert_eq!(problems[0], "allow_http: `*` is written \"any\"");
-    assert!(problems[1].starts_with("allow_commands: entry `pwd`: a program is given by its"));
+    assert_eq!(problems[0], "allow_http: `*` has to be written \"any\"");
+    assert!(problems[1].starts_with("allow_commands: entry `pwd`: a program must be an"));
 }
 
 #[test]
-fn a_token_does_not_travel_in_plain_text_beyond_loopback_and_is_never_shown() {
+fn a_token_is_not_sent_in_plain_text_beyond_loopback_and_is_never_shown() {
     let mut config = load("[executor]\nadmin_addresses = ['http://10.0.0.9:7070']", &[]).unwrap();
     assert!(config.check().is_empty());
     config.set_access_token("a-very-secret-token");
@@ -130,5 +130,5 @@ fn a_comma_in_an_argument_does_not_allow_everything() {
     let commands = |text| load("", &[("FASTJOB_ALLOW_COMMANDS", text)]);
     assert_eq!(commands("any").unwrap().allow_commands, [CommandEntry::any()]);
     let refused = commands("/usr/bin/report --region=eu,any").unwrap_err().to_string();
-    assert!(refused.contains("stands alone"), "{refused}");
+    assert!(refused.contains("cannot be combined"), "{refused}");
 }

@@ -1,4 +1,4 @@
-//! A part of the executor that fails ends all of it.
+//! When a part of the executor fails, the whole executor ends.
 
 use std::sync::Mutex;
 
@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::*;
 
-/// Never ends; says when it is entered, and when it is dropped.
+/// Never ends; reports when it is entered and when it is dropped.
 struct Endless {
     entered: Mutex<Option<oneshot::Sender<()>>>,
     dropped: Mutex<Option<oneshot::Sender<()>>>,
@@ -22,7 +22,7 @@ impl JobHandler for Endless {
     }
 }
 
-/// An executor whose coordinator is away, with an attempt that runs.
+/// An executor with a running attempt, whose coordinator is unreachable.
 struct Alone {
     works: Works,
     dropped: oneshot::Receiver<()>,
@@ -58,7 +58,7 @@ impl Alone {
             registry,
             figures: Figures::new(),
             key: None,
-            // Nobody listens there.
+            // No server listens on this port.
             config: ExecutorConfig {
                 admin_addresses: vec!["http://127.0.0.1:9".to_owned()],
                 ..ExecutorConfig::default()
@@ -70,21 +70,21 @@ impl Alone {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_executor_whose_log_writer_panics_ends_with_an_error_and_aborts_what_runs() {
+async fn an_executor_whose_log_writer_panics_ends_with_an_error_and_aborts_running_attempts() {
     let Alone { works, dropped, _folder } = Alone::new().await;
     works.logs.break_writer();
     let failure = works.run(CancellationToken::new()).await.unwrap_err();
-    assert_eq!(failure.part, "the thread that writes logs");
+    assert_eq!(failure.part, "the log writer thread");
     assert!(dropped.await.is_err(), "the handler was dropped");
     let text = ExecutorError::from(failure).to_string();
     assert_eq!(
         text,
-        "the executor ended because the thread that writes logs failed: panicked: broken by a test"
+        "the executor ended because the log writer thread failed: panicked: broken by a test"
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_executor_whose_log_disk_hangs_ends_when_it_is_told_to() {
+async fn an_executor_whose_log_disk_hangs_ends_when_it_is_stopped() {
     let Alone { works, dropped, _folder } = Alone::new().await;
     let _hangs = works.logs.hang_writer();
     let stop = CancellationToken::new();
@@ -95,7 +95,7 @@ async fn an_executor_whose_log_disk_hangs_ends_when_it_is_told_to() {
 }
 
 #[tokio::test]
-async fn an_executor_whose_caller_has_gone_aborts_what_runs() {
+async fn an_executor_whose_future_is_dropped_aborts_running_attempts() {
     let Alone { works, dropped, _folder } = Alone::new().await;
     let run = tokio::spawn(works.run(CancellationToken::new()));
     tokio::task::yield_now().await;

@@ -1,8 +1,8 @@
-//! One attempt's log while it is written.
+//! The log of one attempt while it is written.
 //!
-//! Lines gather in memory; whoever holds `disk` appends them to the file, in order: the writer's
-//! thread, or a reader who wants to see them now. The file is opened for each piece that is
-//! written, so that thousands of running attempts hold no file open.
+//! Lines are buffered in memory. The thread that holds `disk` appends them to the file, in order:
+//! the writer thread, or a reader that needs them now. The file is opened for each write, so
+//! thousands of running attempts keep no file open.
 
 use std::{
     fmt,
@@ -22,10 +22,10 @@ use super::{
 };
 use crate::clock;
 
-/// Most bytes of one attempt's file.
+/// Maximum size of one attempt's file, in bytes.
 pub(super) const FILE_MAX: usize = 64 * 1024 * 1024;
 
-/// Where one attempt's lines go. Cheap to clone; all clones are the same log.
+/// The log of one attempt. Cheap to clone; all clones write to the same log.
 #[derive(Clone)]
 pub(crate) struct AttemptLog(Arc<Live>);
 
@@ -34,12 +34,13 @@ impl AttemptLog {
         Self(live)
     }
 
-    /// The last lines, as many as travel with an outcome.
+    /// The last lines, as many as an outcome includes.
     pub(crate) fn tail(&self) -> String {
         lock(&self.0.lines).tail.text()
     }
 
-    /// Says that the attempt is over: readers learn that no more comes, later lines are left out.
+    /// Marks the attempt as ended: readers learn that the log is complete, and later lines are
+    /// dropped.
     pub(crate) fn finish(&self) {
         lock(&self.0.lines).ended = true;
     }
@@ -56,7 +57,7 @@ pub(super) struct Live {
     began: Timestamp,
     logs: Arc<Inner>,
     lines: Mutex<Lines>,
-    /// Held while the file is written; never taken while `lines` is held.
+    /// Held while the file is written; never acquired while `lines` is held.
     disk: Mutex<()>,
 }
 
@@ -64,9 +65,9 @@ pub(super) struct Live {
 struct Lines {
     pending: String,
     tail: Tail,
-    /// Bytes that the file has or will have.
+    /// Bytes that have been or will be written to the file.
     size: usize,
-    /// Entries left out since the last piece was written, for want of room to wait in.
+    /// Entries dropped since the last write because the buffer was full.
     missed: u64,
     queued: bool,
     full: bool,
@@ -91,14 +92,14 @@ impl Live {
         lock(&self.lines).ended
     }
 
-    /// Nothing is written while the guard lives.
+    /// Nothing is written while the guard is alive.
     #[cfg(test)]
     pub(super) fn stall(&self) -> std::sync::MutexGuard<'_, ()> {
         lock(&self.disk)
     }
 
     fn append(self: &Arc<Self>, text: fmt::Arguments<'_>) {
-        // Made before the lock: the values that print themselves are the user's code.
+        // Formatted before locking: the values' `Display` is user code.
         let entry = text::entry(clock::now(), text);
         let mut lines = lock(&self.lines);
         if lines.ended {
@@ -110,7 +111,7 @@ impl Live {
         }
         if lines.size + entry.len() > FILE_MAX {
             lines.full = true;
-            self.add(&mut lines, &note(format_args!("the log is full: the rest is left out")));
+            self.add(&mut lines, &note(format_args!("the log is full: the rest is dropped")));
         } else {
             self.add(&mut lines, &entry);
         }
@@ -128,7 +129,8 @@ impl Live {
         }
     }
 
-    /// Appends what is pending to the file; on return every earlier line is there or given up.
+    /// Appends pending lines to the file. On return, every earlier line has been written or
+    /// dropped.
     pub(super) fn write_out(&self) {
         let _writing = lock(&self.disk);
         let (mut piece, missed, failed) = {
@@ -138,7 +140,7 @@ impl Live {
         };
         self.logs.writer.release(piece.len());
         if missed > 0 {
-            let why = "left out here: the disk is too slow";
+            let why = "dropped here: the disk is too slow";
             piece.push_str(&note(format_args!("{missed} entries {why}")));
         }
         if piece.is_empty() || failed {
@@ -149,9 +151,9 @@ impl Live {
         self.logs.writer.report(self, &written);
         if let Err(err) = written {
             let mut lines = lock(&self.lines);
-            // What follows would stand behind a hole, or half a line: this file is given up.
+            // Later lines would follow a gap or half a line, so this file is abandoned.
             lines.failed = true;
-            lines.tail.push(&note(format_args!("the log's file cannot be written: {err}")));
+            lines.tail.push(&note(format_args!("cannot write the log file: {err}")));
         }
     }
 }
@@ -162,14 +164,14 @@ impl Drop for Live {
             lock(&self.logs.recent).remember(self.id, self.day());
         }
         let mut live = lock(&self.logs.live);
-        // The same attempt may have been begun again; that one stays.
+        // The same attempt may have been started again; keep the newer log.
         if live.get(&self.id).is_some_and(|entry| std::ptr::eq(entry.as_ptr(), self)) {
             live.remove(&self.id);
         }
     }
 }
 
-/// What the log itself has to say.
+/// A line that the log itself adds.
 fn note(text: fmt::Arguments<'_>) -> String {
     text::entry(clock::now(), format_args!("… {text}"))
 }

@@ -1,15 +1,14 @@
-//! Events inside a handler land in its attempt's log, without any set-up.
+//! Captures the events of a handler into its attempt's log, without any setup.
 //!
-//! While a handler is polled, the current dispatcher is a tee: everything goes on to the subscriber
-//! that was there before, which keeps deciding about spans and their ids, and events at INFO and
-//! above are also appended to the attempt's log. One tee serves all attempts, because a new
-//! dispatcher makes `tracing` ask every callsite again. What a handler spawns runs under the
-//! dispatcher of whoever polls it, as always with `tracing`: such events reach the subscriber, not
-//! the log.
+//! While a handler is polled, the current dispatcher is a tee. It forwards everything to the
+//! previous subscriber, which still decides about spans and their ids, and also appends events at
+//! INFO and above to the attempt's log. One tee serves all attempts, because a new dispatcher makes
+//! `tracing` rebuild its callsite cache. A task that a handler spawns runs under the dispatcher of
+//! the thread that polls it, as usual with `tracing`: its events reach the subscriber, but not the
+//! log.
 //!
-//! What the tee cannot hand through is the subscriber's own type (`Dispatch::downcast_ref`), since
-//! that takes `unsafe`. [`JobLogLayer`] is for those who need it; where it is in place there is no
-//! tee.
+//! The tee cannot expose the subscriber's own type (`Dispatch::downcast_ref`), since that requires
+//! `unsafe`. Services that need it add [`JobLogLayer`]; the tee is then not used.
 
 use std::{
     cell::Cell,
@@ -32,17 +31,17 @@ use super::{
     layer::{self, CURRENT, JobLogLayer},
 };
 
-/// Made once per executor, where the user's subscriber is current. Cheap to clone.
+/// Created once per executor, while the user's subscriber is current. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Capture(Arc<Taps>);
 
 struct Taps {
     first: Tap,
-    /// Set once if there was no subscriber at first, and one came later.
+    /// Set once if there was no subscriber at first and one was installed later.
     late: OnceLock<Tap>,
 }
 
-/// How the events of handlers are seen.
+/// How the events of handlers are captured.
 enum Tap {
     Tee {
         tee: Dispatch,
@@ -53,12 +52,12 @@ enum Tap {
 }
 
 impl Capture {
-    /// Captures besides the dispatcher that is current now.
+    /// Captures in addition to the current dispatcher.
     pub(crate) fn new() -> Self {
         Self(Arc::new(Taps { first: Tap::here(), late: OnceLock::new() }))
     }
 
-    /// Runs a handler's future; what it says goes to `log`.
+    /// Runs a handler's future; its events go to `log`.
     pub(crate) async fn scope<F: Future>(&self, log: AttemptLog, future: F) -> F::Output {
         match self.tap() {
             Tap::Tee { tee, .. } => CURRENT.scope(log, future.with_subscriber(tee.clone())).await,
@@ -94,9 +93,9 @@ struct Tee {
 }
 
 thread_local! {
-    /// What the outer subscriber said to the callsite it was asked about last. Its answer is kept
-    /// until the event comes, since a record of the `log` crate is asked about under its own
-    /// target, and then comes under another.
+    /// The outer subscriber's last `enabled` answer, and its callsite. The answer is kept until the
+    /// event arrives: for a record of the `log` crate, `enabled` sees the record's own target, but
+    /// the event has another target.
     static VERDICT: Cell<Option<(Identifier, bool)>> = const { Cell::new(None) };
 }
 
@@ -107,7 +106,8 @@ impl Subscriber for Tee {
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        // What the tee adds. `tracing` takes the most of all, and the outer one is still asked.
+        // The level that the tee needs. `tracing` uses the maximum; the outer subscriber is still
+        // asked.
         Some(LevelFilter::INFO)
     }
 
@@ -123,7 +123,8 @@ impl Subscriber for Tee {
         let metadata = event.metadata();
         let outer = match VERDICT.take() {
             Some((callsite, verdict)) if callsite == metadata.callsite() => verdict,
-            // Nobody asked, or the event's own values said something in between.
+            // `enabled` was not called, or formatting the event's values logged another event in
+            // between.
             Some(_) | None => self.outer.enabled(metadata),
         };
         if layer::is_wanted(metadata) {

@@ -11,7 +11,7 @@ use super::{
     *,
 };
 
-/// What the user's subscriber printed.
+/// The output of the user's subscriber.
 #[derive(Clone, Default)]
 struct Printed(Arc<Mutex<Vec<u8>>>);
 
@@ -31,13 +31,13 @@ impl Write for Printed {
     }
 }
 
-/// A subscriber as users have it, with the filter as a layer over everything.
+/// A typical user subscriber, with a global filter layer.
 fn filtered(filter: &str) -> (Dispatch, Printed) {
     let (printed, layer) = printing();
     (Dispatch::new(registry().with(EnvFilter::new(filter)).with(layer)), printed)
 }
 
-/// The same with a filter on the one layer that prints.
+/// The same, with the filter on the printing layer only.
 fn layer_filtered(filter: &str) -> (Dispatch, Printed) {
     let (printed, layer) = printing();
     (Dispatch::new(registry().with(layer.with_filter(EnvFilter::new(filter)))), printed)
@@ -66,7 +66,7 @@ impl Attempt {
         Self { _dir: dir, logs, log }
     }
 
-    /// The log without the lines' times and this module's name.
+    /// The log, without timestamps and this module's name.
     fn said(&self) -> Vec<String> {
         let target = concat!(module_path!(), ": ");
         let text = |line: &str| line.split_once(' ').unwrap().1.replace(target, "");
@@ -74,7 +74,7 @@ impl Attempt {
     }
 }
 
-/// Runs a handler's future under a capture besides `outer`, as an executor would.
+/// Runs a handler's future under a capture in addition to `outer`, as an executor does.
 async fn run<F: Future>(outer: &Dispatch, attempt: &Attempt, handler: F) -> F::Output {
     let capture = dispatcher::with_default(outer, Capture::new);
     capture.scope(attempt.log.clone(), handler).with_subscriber(outer.clone()).await
@@ -103,7 +103,7 @@ async fn events_land_in_the_log_without_any_subscriber() {
 }
 
 #[tokio::test]
-async fn the_users_subscriber_sees_what_it_would_have_seen() {
+async fn the_users_subscriber_sees_the_same_events_as_without_capture() {
     for (filter, expected) in [
         ("trace", &["hello world", "late", "not for the log", "no disk"][..]),
         ("warn", &["late", "no disk"]),
@@ -124,7 +124,7 @@ async fn the_users_subscriber_sees_what_it_would_have_seen() {
 }
 
 #[tokio::test]
-async fn spans_inside_and_outside_nest_as_always() {
+async fn spans_inside_and_outside_nest_as_usual() {
     for (outer, printed) in [filtered("debug"), layer_filtered("debug")] {
         let attempt = Attempt::new();
         let handler = async {
@@ -157,7 +157,7 @@ async fn spans_inside_and_outside_nest_as_always() {
 }
 
 #[tokio::test]
-async fn spans_close_when_their_last_handle_goes() {
+async fn spans_close_when_their_last_handle_is_dropped() {
     struct Closed(Arc<Mutex<Vec<&'static str>>>);
     impl<S: Subscriber + for<'a> registry::LookupSpan<'a>> tracing_subscriber::Layer<S> for Closed {
         fn on_close(&self, id: span::Id, ctx: tracing_subscriber::layer::Context<'_, S>) {
@@ -205,7 +205,7 @@ async fn each_attempt_has_its_own_events_and_others_have_none() {
 }
 
 #[tokio::test]
-async fn an_event_whose_values_say_something_loses_neither() {
+async fn an_event_whose_values_log_an_event_keeps_both() {
     for (outer, printed) in [filtered("mail=off,info"), layer_filtered("mail=off,info")] {
         let attempt = Attempt::new();
         let count = || {
@@ -220,7 +220,7 @@ async fn an_event_whose_values_say_something_loses_neither() {
 }
 
 #[tokio::test]
-async fn the_layer_does_the_same_where_the_user_placed_it() {
+async fn the_layer_captures_the_same_events() {
     let (printed, layer) = printing();
     let outer = Dispatch::new(registry().with(job_log_layer()).with(layer));
     let capture = dispatcher::with_default(&outer, Capture::new);
@@ -237,7 +237,7 @@ async fn the_layer_does_the_same_where_the_user_placed_it() {
 }
 
 #[tokio::test]
-async fn a_subscriber_that_comes_late_is_found() {
+async fn a_subscriber_that_is_installed_late_is_used() {
     let attempt = Attempt::new();
     let capture = dispatcher::with_default(&Dispatch::none(), Capture::new);
     let run = async || capture.scope(attempt.log.clone(), async { info!("hello") }).await;
@@ -249,7 +249,7 @@ async fn a_subscriber_that_comes_late_is_found() {
 }
 
 #[tokio::test]
-async fn what_a_handler_says_is_in_its_file() {
+async fn a_handlers_events_are_in_its_log_file() {
     let attempt = Attempt::new();
     run(&Dispatch::none(), &attempt, talk()).await;
     let page = attempt.logs.read(AttemptId(1), 0, u32::MAX).await.unwrap();

@@ -1,4 +1,5 @@
-//! A `tracing` event as a line of a log, and the layer for users who want to place it themselves.
+//! Writes a `tracing` event as a log line, and provides the layer for users who want to place it
+//! themselves.
 
 use std::fmt::{self, Write as _};
 
@@ -16,14 +17,14 @@ tokio::task_local! {
     pub(super) static CURRENT: AttemptLog;
 }
 
-/// Whether events of this kind belong into a log: those at INFO and above.
+/// Whether events of this kind belong into an attempt's log: those at INFO and above.
 pub(super) fn is_wanted(metadata: &Metadata<'_>) -> bool {
     metadata.is_event() && *metadata.level() <= Level::INFO
 }
 
-/// Appends an event to the log of the attempt it happened in, if it happened in one.
+/// Appends an event to the log of the attempt it happened in, if any.
 pub(super) fn append(event: &Event<'_>) {
-    // An error means that no handler is being polled: the event is none of ours.
+    // An error means that no handler is being polled: the event belongs to no attempt.
     CURRENT
         .try_with(|log| {
             let mut words = Words::default();
@@ -36,12 +37,12 @@ pub(super) fn append(event: &Event<'_>) {
         .ok();
 }
 
-/// The words of an event; bounded, since an entry is.
+/// The text of an event, bounded like a log entry.
 #[derive(Default)]
 struct Words {
     message: String,
     fields: String,
-    /// Where a record of the `log` crate came from; its event's own target is just `log`.
+    /// The target of a record of the `log` crate; its event's own target is just `log`.
     log_target: Option<String>,
 }
 
@@ -55,7 +56,8 @@ impl Visit for Words {
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        // Writing to a String fails only if the value does; what it wrote by then is kept.
+        // Writing to a String fails only if the value's formatting fails; the text written so far
+        // is kept.
         let _ = match field.name() {
             "message" => write!(self.message, "{value:?}"),
             name if name.starts_with("log.") => Ok(()),
@@ -65,12 +67,12 @@ impl Visit for Words {
     }
 }
 
-/// Puts the events of handlers into the logs of their attempts.
+/// Writes the events of handlers to the logs of their attempts.
 ///
-/// An executor captures them by itself, for any subscriber. Add this layer to your own subscriber
-/// where handlers use the spans' extensions, as OpenTelemetry's span context and `SpanTrace` do:
-/// the executor finds the layer and keeps out of the subscriber's way. The layer sees what the
-/// subscriber lets through; a filter of its own can be put on it.
+/// An executor captures events automatically, with any subscriber. Add this layer to your own
+/// subscriber if handlers use span extensions, as OpenTelemetry's span context and `SpanTrace` do.
+/// The executor detects the layer and then does not wrap the subscriber. The layer sees the events
+/// that the subscriber's filters let through, and can have its own filter.
 ///
 /// ```no_run
 /// use tracing_subscriber::prelude::*;
@@ -81,7 +83,7 @@ impl Visit for Words {
 #[derive(Debug)]
 pub struct JobLogLayer(());
 
-/// A [`JobLogLayer`].
+/// Returns a [`JobLogLayer`].
 pub fn job_log_layer() -> JobLogLayer {
     JobLogLayer(())
 }

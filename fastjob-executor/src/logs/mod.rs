@@ -1,11 +1,11 @@
-//! The log of each attempt: a file of its own, read while it grows and long afterwards.
+//! The attempt logs: one file per attempt, readable while it grows and afterwards.
 //!
-//! `{log path}/{day, UTC}/{attempt id}.log` is made at an attempt's first line, so that one that
-//! says nothing costs next to nothing. Lines go to memory, and one thread carries them to the disk:
-//! a handler never waits for a slow one, and neither does the thread that keeps the executor's
-//! sessions. What a log may take is bounded: an entry, a file, and the lines that wait for
-//! the disk; beyond a bound lines are left out, and the log says so. A disk that fails costs lines,
-//! never an attempt. Only the user that the executor runs as can read them.
+//! `{log path}/{day, UTC}/{attempt id}.log` is created at an attempt's first line, so an attempt
+//! without log output costs almost nothing. Lines are buffered in memory, and one thread writes
+//! them to the disk: neither a handler nor the thread that keeps the sessions waits for a slow
+//! disk. The size of an entry, of a file and of the pending lines is bounded. Beyond a bound, lines
+//! are dropped, and the log says so. A disk failure loses lines but never fails an attempt. Only
+//! the user that the executor runs as can read the files.
 
 mod attempt;
 mod capture;
@@ -31,35 +31,35 @@ pub(crate) use self::{attempt::AttemptLog, capture::Capture};
 use self::{attempt::Live, disk::Disk, writer::Writer};
 use crate::failure::Failures;
 
-/// Days of this many finished attempts are remembered; older files are looked for.
+/// Number of finished attempts whose day is remembered. Older files are searched for.
 const RECENT_MAX: usize = 4096;
 
-/// Why the logs of attempts cannot be kept or read.
+/// Why attempt logs cannot be written or read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LogError {
-    /// The folder for the logs cannot be used.
+    /// The log folder cannot be used.
     #[error("cannot use the log path `{path}`")]
     Open {
         /// The folder.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The cause.
         source: io::Error,
     },
     /// The attempt is unknown here, wrote no line, or its log has been removed.
     #[error("there is no log of attempt {0} here")]
     NotFound(AttemptId),
-    /// The file is there and cannot be read.
+    /// The file exists and cannot be read.
     #[error("cannot read the log `{path}`")]
     Read {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The cause.
         source: io::Error,
     },
 }
 
-/// The logs of one executor's attempts. Cheap to clone.
+/// The attempt logs of one executor. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Logs(Arc<Inner>);
 
@@ -67,7 +67,7 @@ struct Inner {
     root: PathBuf,
     disk: Disk,
     retention_days: u32,
-    /// Attempts that somebody can still write to, or whose lines are on their way to the disk.
+    /// Attempts that may still log, or that have pending lines.
     live: Mutex<HashMap<AttemptId, Weak<Live>>>,
     recent: Mutex<Recent>,
     writer: Writer,
@@ -75,11 +75,11 @@ struct Inner {
 }
 
 impl Logs {
-    /// Keeps logs under `path`, which is made if it is not there; 0 days keeps them for ever.
+    /// Keeps logs under `path`, which is created if it does not exist. 0 days keeps them forever.
     ///
     /// # Errors
     ///
-    /// Fails with [`LogError::Open`] if the folder cannot be made or nothing can be written there.
+    /// Fails with [`LogError::Open`] if the folder cannot be created or is not writable.
     pub(crate) fn open(path: impl AsRef<Path>, retention_days: u32) -> Result<Self, LogError> {
         let root = path.as_ref().to_path_buf();
         let failed = |source| LogError::Open { path: root.clone(), source };
@@ -90,7 +90,7 @@ impl Logs {
         Ok(Self(Arc::new(Inner { root, disk, retention_days, live, recent, writer, failures })))
     }
 
-    /// The log of an attempt that begins `now`; nothing is on disk before its first line.
+    /// Creates the log of an attempt that starts `now`. The file is created at its first line.
     pub(crate) fn attempt(&self, id: AttemptId, now: Timestamp) -> AttemptLog {
         let live = Live::new(id, now, Arc::clone(&self.0));
         lock(&self.0.live).insert(id, Arc::downgrade(&live));
@@ -102,19 +102,19 @@ impl Logs {
         self.0.failures.clone()
     }
 
-    /// Makes the thread that writes panic.
+    /// Makes the writer thread panic.
     #[cfg(test)]
     pub(crate) fn break_writer(&self) {
         self.0.writer.panics();
     }
 
-    /// Has the thread that writes hang, as on a disk that hangs, until what this returns is dropped.
+    /// Makes the writer thread hang, as on a hanging disk, until the returned sender is dropped.
     #[cfg(test)]
     pub(crate) fn hang_writer(&self) -> std::sync::mpsc::Sender<()> {
         self.0.writer.hangs()
     }
 
-    /// Waits until every line written before is with the operating system.
+    /// Waits until every earlier line has been passed to the operating system.
     pub(crate) async fn flush(&self) {
         self.0.writer.flush().await;
     }
@@ -126,7 +126,7 @@ impl Inner {
     }
 }
 
-/// The day of each of the attempts that wrote last.
+/// The days of the attempts that wrote last.
 #[derive(Default)]
 struct Recent {
     days: HashMap<AttemptId, Date>,
@@ -150,7 +150,7 @@ fn utc_day(at: Timestamp) -> Date {
     at.to_zoned(TimeZone::UTC).date()
 }
 
-/// A log that some thread panicked over is still a log.
+/// Ignores poisoning: the log stays usable after a panic.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! Reading a log from an offset: while its attempt runs, and afterwards.
+//! Reads a log from an offset, while its attempt runs and afterwards.
 
 use std::{
     fs::File,
@@ -11,22 +11,22 @@ use jiff::civil::Date;
 
 use super::{Inner, LogError, Logs, lock};
 
-/// Most bytes of one page.
+/// Maximum bytes of one page.
 const PAGE_MAX: u32 = 1024 * 1024;
 
-/// Fewest: enough for any character, so that each page gets on.
+/// Minimum bytes of one page: enough for any character, so that each page makes progress.
 const PAGE_MIN: u32 = 4;
 
-/// A piece of a log.
+/// A page of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LogPage {
-    /// Where the text begins: the offset asked for, or the log's end if that is before it.
+    /// Where the text begins: the requested offset, or the log's end if that is smaller.
     pub(crate) offset: u64,
-    /// Where the next page begins. In bytes of the file.
+    /// The offset of the next page, in bytes of the file.
     pub(crate) next_offset: u64,
-    /// Whole characters; bytes that are none are replaced.
+    /// Complete characters; invalid bytes are replaced.
     pub(crate) text: String,
-    /// Nothing follows this page, now or later.
+    /// Whether this is the last page and no more will follow.
     pub(crate) ended: bool,
 }
 
@@ -35,8 +35,9 @@ impl Logs {
     ///
     /// # Errors
     ///
-    /// Fails with [`LogError::NotFound`] if no such attempt runs here and there is no file of it
-    /// (one that ended without a line has none), and with [`LogError::Read`] if the disk does.
+    /// Fails with [`LogError::NotFound`] if no such attempt runs here and it has no file (an
+    /// attempt that ended without a line has none), and with [`LogError::Read`] if the file cannot
+    /// be read.
     pub(crate) async fn read(
         &self,
         id: AttemptId,
@@ -55,7 +56,7 @@ impl Inner {
     fn read(&self, id: AttemptId, offset: u64, limit: u32) -> Result<LogPage, LogError> {
         let (found, running, ended) = match self.live(id) {
             Some(live) => {
-                let ended = live.has_ended(); // asked first: then all its lines are written out
+                let ended = live.has_ended(); // check first, so that all lines have been written
                 live.write_out();
                 (self.disk.read(live.day(), id), true, ended)
             }
@@ -82,7 +83,7 @@ impl Inner {
         days.sort_unstable_by(|a, b| b.cmp(a));
         for day in days {
             match self.disk.read(day, id) {
-                // The folder may have been swept meanwhile.
+                // The folder may have been swept in the meantime.
                 Err(err) if err.kind() == io::ErrorKind::NotFound => {}
                 found => return found,
             }
@@ -90,13 +91,13 @@ impl Inner {
         Err(io::ErrorKind::NotFound.into())
     }
 
-    /// The days that have a folder, in no order.
+    /// The days that have a folder, in no particular order.
     pub(super) fn days(&self) -> io::Result<Vec<Date>> {
         let mut days = Vec::new();
         for entry in std::fs::read_dir(&self.root)? {
             let entry = entry?;
             let day = entry.file_name().to_str().and_then(parse_day);
-            // `file_type` does not follow a link out of the folder.
+            // `file_type` does not follow symbolic links.
             if let Some(day) = day.filter(|_| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
                 days.push(day);
             }
@@ -105,7 +106,7 @@ impl Inner {
     }
 }
 
-/// Only the names that this crate gives to folders.
+/// Accepts only folder names that this crate creates.
 fn parse_day(name: &str) -> Option<Date> {
     name.parse::<Date>().ok().filter(|day| day.to_string() == name)
 }
@@ -116,7 +117,7 @@ fn page(mut file: File, offset: u64, limit: u32, ended: bool) -> io::Result<LogP
     let mut bytes = Vec::new();
     file.take(limit.into()).read_to_end(&mut bytes)?;
     let at_end = offset + bytes.len() as u64 >= len;
-    // The rest of a character comes with the next page; at the very end there is no rest.
+    // The rest of the character follows with the next page. At the end of the log there is no rest.
     if !(ended && at_end) {
         bytes.truncate(whole_characters(&bytes));
     }
@@ -126,7 +127,7 @@ fn page(mut file: File, offset: u64, limit: u32, ended: bool) -> io::Result<LogP
     Ok(LogPage { offset, next_offset, text, ended: ended && next_offset >= len })
 }
 
-/// Where the bytes end without the begun character at their end, if there is one.
+/// Returns the length of the bytes without an incomplete character at the end.
 fn whole_characters(bytes: &[u8]) -> usize {
     let begun = (bytes.len().saturating_sub(3)..bytes.len())
         .rev()
@@ -156,7 +157,7 @@ mod tests {
                 assert_eq!(whole_characters(&bytes[..cut]), 1, "{text} cut at {cut}");
             }
         }
-        // No character at all: nothing to wait for.
+        // Invalid bytes never become a character, so there is nothing to wait for.
         assert_eq!(whole_characters(&[0x80, 0x80, 0x80, 0x80]), 4);
         assert_eq!(whole_characters(&[b'a', 0xff]), 2);
     }

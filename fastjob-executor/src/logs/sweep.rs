@@ -1,8 +1,9 @@
-//! Removing logs that are older than the retention days.
+//! Removes logs that are older than the retention days.
 //!
-//! The folder's name decides, not the files' dates: a copy or a restore must not bring logs back to
-//! life. Only folders named like a day are looked at, and in them only files that an attempt made;
-//! anything else stays, and keeps its folder. A failure is told once and tried again each hour.
+//! A log's age is taken from its folder's name, not from file dates, which a copy or a restore
+//! changes. Only folders named like a day are swept, and only files that an attempt created are
+//! removed; other files stay, and so does their folder. A failure is logged once and retried every
+//! hour.
 
 use std::{
     collections::HashSet,
@@ -22,18 +23,18 @@ use crate::clock;
 
 const INTERVAL: Duration = Duration::from_secs(3600);
 
-/// After so many files the disk gets a moment for others.
+/// Number of files after which the disk is yielded to others.
 const PIECE: usize = 256;
 const PAUSE: Duration = Duration::from_millis(5);
 
 impl Logs {
-    /// Removes old logs now and every hour, until told to stop.
+    /// Removes old logs now and every hour, until `stop` fires.
     pub(crate) async fn sweep_loop(&self, stop: CancellationToken) {
         let mut told = HashSet::new();
         while !stop.is_cancelled() {
             let failures = tokio::select! {
                 failures = self.sweep(utc_day(clock::now()), &stop) => failures,
-                // A disk that hangs must not delay the end.
+                // A hanging disk must not delay the shutdown.
                 () = stop.cancelled() => break,
             };
             for (path, error) in failures {
@@ -48,7 +49,7 @@ impl Logs {
         }
     }
 
-    /// Removes what is too old `today`, and returns what could not be removed.
+    /// Removes the logs that are too old `today`. Returns what could not be removed.
     pub(super) async fn sweep(
         &self,
         today: Date,
@@ -101,7 +102,7 @@ impl Inner {
     }
 }
 
-/// Somebody else removed it first: as good.
+/// A file that another process removed first is fine.
 fn gone(removed: io::Result<()>) -> io::Result<()> {
     match removed {
         Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(()),

@@ -28,7 +28,7 @@ fn names(path: &Path) -> Vec<String> {
     names
 }
 
-/// The text of the log's lines, their times checked and left out.
+/// The text of the log's lines. Checks and removes their timestamps.
 fn said(log: &str) -> Vec<&str> {
     log.lines()
         .map(|line| {
@@ -40,7 +40,7 @@ fn said(log: &str) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn the_first_line_makes_the_file_of_the_day() {
+async fn the_first_line_creates_the_file_of_the_day() {
     let (dir, logs) = logs();
     let silent = logs.attempt(AttemptId(41), noon());
     let log = logs.attempt(ID, noon());
@@ -109,7 +109,7 @@ fn log_more(logs: &Logs, id: AttemptId, bytes: usize) {
 }
 
 #[tokio::test]
-async fn old_files_are_found_by_their_id_and_unknown_ones_are_not() {
+async fn old_files_are_found_by_id_and_unknown_ones_are_not() {
     let (dir, logs) = logs();
     for day in ["2026-11-20", "2026-11-22", "other"] {
         fs::create_dir(dir.path().join(day)).unwrap();
@@ -136,7 +136,7 @@ async fn an_attempt_leaves_nothing_in_memory() {
         log.finish();
     }
     logs.flush().await;
-    // The writer lets go of the last one right after it wrote it.
+    // The writer drops its last reference right after the write.
     let gone = async {
         while !lock(&logs.0.live).is_empty() {
             tokio::task::yield_now().await;
@@ -145,7 +145,7 @@ async fn an_attempt_leaves_nothing_in_memory() {
     tokio::time::timeout(Duration::from_secs(20), gone).await.unwrap();
     assert_eq!(lock(&logs.0.recent).days.len(), RECENT_MAX);
     assert_eq!(lock(&logs.0.recent).order.len(), RECENT_MAX);
-    assert!(logs.0.writer.reserve(64 * 1024 * 1024), "bytes that nobody waits for");
+    assert!(logs.0.writer.reserve(64 * 1024 * 1024), "all bytes are released");
 }
 
 #[tokio::test]
@@ -155,20 +155,20 @@ async fn a_file_is_bounded_and_says_so_once() {
     let entry = "x".repeat(ENTRY_MAX);
     for _ in 0..attempt::FILE_MAX / ENTRY_MAX + 10 {
         log.line(format_args!("{entry}"));
-        // Faster than the disk would be another bound.
+        // Writing directly avoids the bound on pending lines.
         logs.0.live(ID).unwrap().write_out();
     }
     let path = dir.path().join("2026-11-23/42.log");
     let file = fs::read_to_string(path).unwrap();
     assert!(file.len() < attempt::FILE_MAX + 100);
-    assert!(file.ends_with(" … the log is full: the rest is left out\n"));
+    assert!(file.ends_with(" … the log is full: the rest is dropped\n"));
     assert_eq!(file.matches("the log is full").count(), 1);
     log.line(format_args!("the end"));
     assert!(log.tail().ends_with(" the end\n") && log.tail().len() <= LOG_TAIL_MAX);
 }
 
 #[tokio::test]
-async fn lines_that_find_no_room_to_wait_are_counted() {
+async fn lines_dropped_from_a_full_buffer_are_counted() {
     let (_dir, logs) = logs();
     let log = logs.attempt(ID, noon());
     assert!(logs.0.writer.reserve(64 * 1024 * 1024 - 100));
@@ -180,14 +180,14 @@ async fn lines_that_find_no_room_to_wait_are_counted() {
     let page = logs.read(ID, 0, WHOLE).await.unwrap();
     let said = said(&page.text);
     assert_eq!(said.first(), Some(&"line 0"));
-    assert_eq!(said.last(), Some(&"… 2 entries left out here: the disk is too slow"));
+    assert_eq!(said.last(), Some(&"… 2 entries dropped here: the disk is too slow"));
     assert!(log.tail().ends_with("line 4\n"));
 }
 
 #[tokio::test]
-async fn a_disk_that_fails_is_told_on_the_tail() {
+async fn a_disk_failure_is_reported_in_the_tail() {
     let (dir, logs) = logs();
-    // A file where the day's folder should be.
+    // A file instead of the day's folder.
     fs::write(dir.path().join("2026-11-23"), "").unwrap();
     let log = logs.attempt(ID, noon());
     log.line(format_args!("one"));
@@ -197,7 +197,7 @@ async fn a_disk_that_fails_is_told_on_the_tail() {
     let tail = log.tail();
     let said = said(&tail);
     assert_eq!((said[0], said[2], said.len()), ("one", "two", 3));
-    assert!(said[1].starts_with("… the log's file cannot be written: "), "{tail}");
+    assert!(said[1].starts_with("… cannot write the log file: "), "{tail}");
     fs::remove_file(dir.path().join("2026-11-23")).unwrap();
     let next = logs.attempt(AttemptId(43), noon());
     next.line(format_args!("works again"));
@@ -205,7 +205,7 @@ async fn a_disk_that_fails_is_told_on_the_tail() {
 }
 
 #[test]
-fn a_path_that_cannot_be_used_is_refused_with_its_name() {
+fn an_unusable_path_is_rejected_with_its_name() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("file");
     fs::write(&path, "").unwrap();
@@ -215,7 +215,7 @@ fn a_path_that_cannot_be_used_is_refused_with_its_name() {
 }
 
 #[tokio::test]
-async fn old_days_are_swept_and_nothing_else() {
+async fn only_old_days_are_swept() {
     let (dir, logs) = logs();
     for day in ["2026-11-15", "2026-11-16", "2026-11-23", "2025-01-01", "2020-02-02", "keep"] {
         fs::create_dir(dir.path().join(day)).unwrap();
@@ -235,7 +235,7 @@ async fn old_days_are_swept_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn nothing_is_swept_where_logs_are_kept_for_ever() {
+async fn nothing_is_swept_if_logs_are_kept_forever() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("2000-01-01")).unwrap();
     let logs = Logs::open(dir.path(), 0).unwrap();
@@ -244,7 +244,7 @@ async fn nothing_is_swept_where_logs_are_kept_for_ever() {
 }
 
 #[tokio::test]
-async fn the_sweep_begins_at_start_and_ends_when_told() {
+async fn the_sweep_begins_at_start_and_ends_when_stopped() {
     let (dir, logs) = logs();
     fs::create_dir(dir.path().join("2000-01-01")).unwrap();
     let stop = CancellationToken::new();
@@ -263,12 +263,12 @@ async fn the_sweep_begins_at_start_and_ends_when_told() {
 }
 
 #[test]
-fn the_sweep_ends_when_told_though_the_disk_hangs() {
+fn the_sweep_ends_when_stopped_even_if_the_disk_hangs() {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let runtime = builder.enable_all().max_blocking_threads(1).build().unwrap();
     runtime.block_on(async {
         let (_dir, logs) = logs();
-        // A call to the disk that does not return holds the only thread for such calls.
+        // A disk call that does not return occupies the only blocking thread.
         let (_returns, hangs) = std::sync::mpsc::channel::<()>();
         tokio::task::spawn_blocking(move || hangs.recv().ok());
         let stop = CancellationToken::new();

@@ -1,19 +1,19 @@
-//! The shape of a log's text: one entry, and the tail that travels with the outcome.
+//! Formats a log entry, and keeps the tail that an outcome includes.
 
 use std::fmt::{self, Write as _};
 
 use fastjob_core::wire::LOG_TAIL_MAX;
 use jiff::Timestamp;
 
-/// Most bytes of one entry's text.
+/// Maximum bytes of one entry's text.
 pub(super) const ENTRY_MAX: usize = 64 * 1024;
 
-/// One entry as it stands in the file: `2026-11-23T08:00:00.123Z text` and a line's end.
+/// Formats one entry of the file: `2026-11-23T08:00:00.123Z text` and a newline.
 ///
-/// Text beyond [`ENTRY_MAX`] bytes is cut, and the entry says how long it was.
+/// Text beyond [`ENTRY_MAX`] bytes is cut, and the entry notes its original length.
 pub(super) fn entry(at: Timestamp, text: fmt::Arguments<'_>) -> String {
     let mut bounded = Bounded { kept: String::with_capacity(128), end: usize::MAX, whole: 0 };
-    let _ = write!(bounded, "{at:.3} "); // a String takes everything
+    let _ = write!(bounded, "{at:.3} "); // writing to a String cannot fail
     let start = bounded.kept.len();
     (bounded.end, bounded.whole) = (start + ENTRY_MAX, start);
     if bounded.write_fmt(text).is_err() {
@@ -29,7 +29,7 @@ pub(super) fn entry(at: Timestamp, text: fmt::Arguments<'_>) -> String {
     kept
 }
 
-/// Keeps what fits and counts the rest, so that a huge value is never whole in memory.
+/// Keeps what fits and counts the rest, so that a huge value is never in memory completely.
 struct Bounded {
     kept: String,
     end: usize,
@@ -38,7 +38,7 @@ struct Bounded {
 
 impl fmt::Write for Bounded {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        // Once something was cut, what follows no longer belongs where it would land.
+        // After a cut, later text would appear in the wrong position.
         let room = if self.whole > self.end { 0 } else { self.end - self.kept.len() };
         self.kept.push_str(&text[..text.floor_char_boundary(room)]);
         self.whole += text.len();
@@ -46,7 +46,7 @@ impl fmt::Write for Bounded {
     }
 }
 
-/// The last lines of a log, at most [`LOG_TAIL_MAX`] bytes of them.
+/// The last lines of a log, at most [`LOG_TAIL_MAX`] bytes.
 #[derive(Default)]
 pub(super) struct Tail(String);
 
@@ -57,7 +57,8 @@ impl Tail {
         }
         self.0
             .push_str(&entry[entry.ceil_char_boundary(entry.len().saturating_sub(LOG_TAIL_MAX))..]);
-        // Trimmed only now and then, so that a line costs its own bytes and not the whole tail.
+        // Trimmed only occasionally, so that each line costs only its own bytes and not the whole
+        // tail.
         if self.0.len() > 2 * LOG_TAIL_MAX {
             self.0.drain(..last_lines(&self.0));
         }
@@ -68,12 +69,12 @@ impl Tail {
     }
 }
 
-/// Where the last lines begin that fit; within a line only if not even one fits whole.
+/// Where the last lines that fit begin. Cuts within a line only if not even one whole line fits.
 fn last_lines(text: &str) -> usize {
     let Some(over) = text.len().checked_sub(LOG_TAIL_MAX).filter(|over| *over > 0) else {
         return 0;
     };
-    // A line may begin right at the first byte that fits: hence the look at the byte before.
+    // A line may begin exactly at the first byte that fits, so check the byte before it.
     match text.as_bytes()[over - 1..].iter().position(|byte| *byte == b'\n') {
         Some(newline) if over + newline < text.len() => over + newline,
         Some(_) | None => text.ceil_char_boundary(over),
@@ -87,7 +88,7 @@ mod tests {
     const AT: Timestamp = Timestamp::UNIX_EPOCH;
 
     #[test]
-    fn an_entry_has_its_time_and_ends_in_one_line_end() {
+    fn an_entry_has_its_time_and_ends_with_one_newline() {
         assert_eq!(entry(AT, format_args!("hello")), "1970-01-01T00:00:00.000Z hello\n");
         assert_eq!(entry(AT, format_args!("a\nb\r\n\n")), "1970-01-01T00:00:00.000Z a\nb\n");
         assert_eq!(entry(AT, format_args!("\n")), "1970-01-01T00:00:00.000Z \n");
@@ -104,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_fails_to_print_is_no_panic() {
+    fn a_value_that_fails_to_print_does_not_panic() {
         struct Broken;
         impl fmt::Display for Broken {
             fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -138,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_longer_than_the_tail_leaves_its_end() {
+    fn of_a_line_longer_than_the_tail_the_end_is_kept() {
         let mut tail = Tail::default();
         tail.push("before\n");
         tail.push(&format!("{}\n", "é".repeat(LOG_TAIL_MAX)));

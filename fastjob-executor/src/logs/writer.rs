@@ -1,9 +1,9 @@
-//! The one thread that carries lines to the disk.
+//! The writer thread, which writes log lines to the disk.
 //!
-//! An attempt puts itself in the queue at a line and is written out with all that came since. The
-//! queue has one place per attempt, and the lines that wait are bounded for all attempts together:
-//! a disk that stands still cannot eat the service's memory. The thread ends by itself when the
-//! last user of the logs is gone.
+//! When an attempt logs a line, it enters the queue once; the writer then writes all its pending
+//! lines. The queue has one place per attempt, and the pending lines of all attempts together are
+//! bounded, so a hanging disk cannot exhaust the service's memory. The thread ends when the last
+//! user of the logs is dropped.
 
 use std::{
     io,
@@ -21,16 +21,16 @@ use tokio::sync::oneshot;
 use super::attempt::Live;
 use crate::failure::{Failures, panic_text};
 
-/// Most bytes of lines that wait for the disk, in the whole executor.
+/// Maximum bytes of pending lines, for the whole executor.
 const BACKLOG_MAX: usize = 64 * 1024 * 1024;
 
 enum Ask {
     Write(Arc<Live>),
-    /// Answered when everything asked before has been done.
+    /// Answered when all earlier requests have been processed.
     Flush(oneshot::Sender<()>),
     #[cfg(test)]
     Panic,
-    /// Waits until the other end is dropped.
+    /// Blocks until the other end is dropped.
     #[cfg(test)]
     Hang(mpsc::Receiver<()>),
 }
@@ -47,14 +47,14 @@ impl Writer {
         let (queue, asks) = mpsc::channel();
         let work = move || {
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| work(&asks))) {
-                failures.raise("the thread that writes logs", panic_text(&*panic));
+                failures.raise("the log writer thread", panic_text(&*panic));
             }
         };
         thread::Builder::new().name("fastjob-logs".to_owned()).spawn(work)?;
         Ok(Self { queue, waiting: AtomicUsize::new(0), failing: AtomicBool::new(false) })
     }
 
-    /// Takes `bytes` of the room for lines that wait; false if there is none left.
+    /// Reserves `bytes` of the buffer for pending lines; returns false if there is no space.
     pub(super) fn reserve(&self, bytes: usize) -> bool {
         let fits = |waiting: usize| waiting.checked_add(bytes).filter(|sum| *sum <= BACKLOG_MAX);
         self.waiting.fetch_update(Relaxed, Relaxed, fits).is_ok()
@@ -72,7 +72,7 @@ impl Writer {
     pub(super) async fn flush(&self) {
         let (done, answer) = oneshot::channel();
         if self.queue.send(Ask::Flush(done)).is_ok() {
-            answer.await.ok(); // an error means that the thread is gone: nothing to wait for
+            answer.await.ok(); // an error means that the thread has ended
         }
     }
 
@@ -88,18 +88,18 @@ impl Writer {
         guard
     }
 
-    /// Says once that logs cannot be written, until they can again.
+    /// Logs once that writing fails, and once that it works again.
     pub(super) fn report(&self, live: &Live, written: &io::Result<()>) {
         match written {
             Ok(()) => {
                 if self.failing.swap(false, Relaxed) {
-                    tracing::info!("logs of attempts are written again");
+                    tracing::info!("writing attempt logs works again");
                 }
             }
             Err(error) => {
                 if !self.failing.swap(true, Relaxed) {
                     let path = live.path();
-                    tracing::warn!(path = %path.display(), %error, "cannot write logs of attempts");
+                    tracing::warn!(path = %path.display(), %error, "cannot write attempt logs");
                 }
             }
         }
@@ -110,7 +110,7 @@ fn work(asks: &mpsc::Receiver<Ask>) {
     for ask in asks {
         match ask {
             Ask::Write(live) => live.write_out(),
-            Ask::Flush(done) => drop(done.send(())), // nobody waits any more: fine
+            Ask::Flush(done) => drop(done.send(())), // the caller may have stopped waiting
             #[cfg(test)]
             Ask::Panic => panic!("broken by a test"),
             #[cfg(test)]

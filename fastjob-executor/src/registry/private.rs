@@ -1,6 +1,6 @@
-//! What `#[job]` writes code with; no one else does.
+//! Support code for `#[job]`; not for other use.
 //!
-//! Nothing here is a promise to users: the macro and this file are of one version.
+//! This is not a public API: the macro and this file always have the same version.
 
 use std::{pin::Pin, sync::Arc};
 
@@ -17,7 +17,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 pub use super::{Declaration, Declared};
 
-/// A draft in the making; each method is an argument of `#[job]`.
+/// A draft under construction; each method is an argument of `#[job]`.
 #[derive(Default)]
 pub struct Draft {
     job: JobDraft,
@@ -49,7 +49,7 @@ macro_rules! words {
 }
 
 impl Draft {
-    /// The job of the handler `name`, by the same name.
+    /// Starts the default job of the handler `name`. The job has the same name.
     pub fn new(name: &str) -> Self {
         let handler = Some(name.to_owned());
         let job = JobDraft { name: name.to_owned(), handler, ..JobDraft::default() };
@@ -120,7 +120,7 @@ impl Draft {
         self
     }
 
-    /// The draft.
+    /// Returns the draft.
     pub fn done(self) -> JobDraft {
         let Self { mut job, schedule, retry, fire_all, block, shard } = self;
         let misfire = fire_all.map(|fire_all| WordOr::Table(MisfireDraft { fire_all }));
@@ -135,7 +135,7 @@ fn owned(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
-/// How a handler with state is made: not at all. It must be one, though.
+/// A stateful handler cannot be created here, but its type must be a handler.
 pub const fn stateful<T: JobHandler>() -> Option<fn() -> Arc<dyn JobHandler>> {
     None
 }
@@ -156,7 +156,8 @@ pub fn from_fn(run: Run) -> Arc<dyn JobHandler> {
     Arc::new(FnHandler(run))
 }
 
-/// Reads the param of an `async fn`; one that is wrong stays wrong, however often it is tried.
+/// Parses the param of an `async fn`. An invalid param is a permanent error: a retry would not
+/// help.
 pub fn param<T: DeserializeOwned>(ctx: &JobContext, handler: &str) -> Result<T, JobError> {
     ctx.param().map_err(|err| {
         JobError::fatal(format_args!("handler `{handler}`: {}", JobError::from(err)))
@@ -168,7 +169,7 @@ pub fn nothing() -> JobResult {
     Ok(JobOutput::default())
 }
 
-/// A `Result`; a trait only for what the compiler says of anything else.
+/// A `Result`; a trait only to customize the compiler's error for other types.
 #[diagnostic::on_unimplemented(
     message = "a job cannot return `{Self}`",
     label = "not a `Result`",
@@ -185,13 +186,13 @@ impl<T, E> Returned<T, E> for Result<T, E> {
     }
 }
 
-/// The value that an `async fn` returned.
+/// Converts the value that an `async fn` returned.
 pub fn returned<T, E: Into<JobError>>(returned: impl Returned<T, E>) -> Result<T, JobError> {
     returned.result().map_err(Into::into)
 }
 
-/// Tells a `JobOutput` from what is to become one: the first method that fits is taken, and
-/// that of the reference fits everything, but later.
+/// Distinguishes a `JobOutput` from a value that is converted into one. Method resolution picks the
+/// specific method first; the method on the reference accepts every type.
 pub mod kind {
     use super::{JobOutput, JobResult, Serialize};
 

@@ -1,4 +1,4 @@
-//! The way to an attempt that runs: to end it, and to what it says of itself.
+//! Controls a running attempt: stops it, aborts it, and gives access to its reports.
 
 use std::{
     sync::{Arc, OnceLock},
@@ -12,39 +12,39 @@ use tokio_util::sync::CancellationToken;
 use super::{name::Name, reports::Said};
 use crate::logs::AttemptLog;
 
-/// Why an attempt is to end before its handler does.
+/// Why an attempt has to end before its handler returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Why {
-    /// Somebody asked, or a newer attempt takes its place.
+    /// A user asked for it, or a newer attempt replaces it.
     Asked,
-    /// Its time is up.
+    /// It timed out.
     TimeIsUp,
     /// The process stops.
     Leaving,
-    /// It is exclusive, and its coordinator is not heard any more.
+    /// It is exclusive, and the coordinator can no longer be heard.
     CutOff,
 }
 
-/// The way to end an attempt that runs, and what it says of itself.
+/// Stops or aborts a running attempt, and holds its reports.
 pub(super) struct Control {
     pub(super) name: Name,
     pub(super) exclusive: bool,
     pub(super) handler: String,
     pub(super) said: Arc<Said>,
-    /// Zero: none.
+    /// Zero means no timeout.
     pub(super) timeout: Duration,
     pub(super) grace: Duration,
-    /// Fires when the handler is to end.
+    /// Fires when the handler has to end.
     pub(super) token: CancellationToken,
-    /// Fires when the handler is to be dropped.
+    /// Fires when the handler has to be dropped.
     pub(super) abort: CancellationToken,
-    /// The last checkpoint of the attempt before.
+    /// The last checkpoint of the previous attempt.
     pub(super) checkpoint: Option<Arc<str>>,
     why: OnceLock<(Why, Instant)>,
     entered: OnceLock<Entered>,
 }
 
-/// What there is of an attempt once its handler is entered.
+/// What is known once an attempt's handler has been entered.
 pub(super) struct Entered {
     pub(super) at: Instant,
     pub(super) at_ms: i64,
@@ -68,7 +68,7 @@ impl Control {
         }
     }
 
-    /// Fires the stop token. The first reason holds.
+    /// Fires the stop token. The first reason is kept.
     pub(super) fn stop(&self, why: Why) {
         self.why.get_or_init(|| (why, Instant::now()));
         self.token.cancel();
@@ -79,17 +79,17 @@ impl Control {
         self.abort.cancel();
     }
 
-    /// Why the stop token has fired, and when.
+    /// Why and when the stop token fired.
     pub(super) fn stopped(&self) -> Option<(Why, Instant)> {
         self.why.get().copied()
     }
 
-    /// The handler is entered now.
+    /// Records that the handler is entered now.
     pub(super) fn enter(&self, at_ms: i64, log: AttemptLog) {
         self.entered.get_or_init(|| Entered { at: Instant::now(), at_ms, log });
     }
 
-    /// When the handler was entered, if it has been.
+    /// When the handler was entered, if it was.
     pub(super) fn entered(&self) -> Option<&Entered> {
         self.entered.get()
     }

@@ -1,4 +1,4 @@
-//! What a link is to say, and what a new owner of a partition is told again.
+//! What a link has to send, and what is repeated to a new owner of a partition.
 
 use std::sync::Arc;
 
@@ -7,11 +7,11 @@ use tokio::time::Instant;
 
 use super::{Delivery, name::Name, state::State};
 
-/// About how many messages are put together at a time: a message may have some megabytes.
+/// Approximate number of messages per batch. A single message may have several megabytes.
 const MESSAGES_MOST: usize = 8;
 
 impl State {
-    /// Tells that an attempt's handler was entered, if it was and nobody has said so.
+    /// Reports that an attempt's handler was entered, unless that was already reported.
     pub(super) fn tell_started(&mut self, id: i64) {
         let partition = self.owners.partition(id);
         let Some(running) = self.running_mut(id).filter(|running| !running.told) else { return };
@@ -23,16 +23,16 @@ impl State {
         }
     }
 
-    /// The link has a new session; what was said in an earlier one is not answered in it.
+    /// The link has a new session. Requests of an earlier session are not answered in it.
     pub(super) fn session_began(&mut self, link: u32, says_farewell: bool) {
         self.session_ended(link);
         self.links.begin(link, says_farewell);
-        // While the executor drains, the first thing to say is that it does.
+        // While the executor drains, it announces that first.
         self.links.wake(link);
     }
 
-    /// The link's session has ended. What was to be returned over it is not held: the next owner
-    /// learns so from Holding.
+    /// The link's session has ended. Attempts that were to be returned over it are no longer held;
+    /// the next owner learns that from Holding.
     pub(super) fn session_ended(&mut self, link: u32) {
         let leaving = self.leaving;
         if self.links.session(link).is_some_and(|session| session.owes(leaving)) {
@@ -42,9 +42,9 @@ impl State {
         self.links.end(link);
     }
 
-    /// A node acts on these partitions from now on: all of them is told to it again.
+    /// A node now acts on these partitions: everything in them is reported to it again.
     pub(super) fn take(&mut self, link: u32, leases: Vec<v1::Lease>) {
-        // A new owner ends a silence, but not what the silence had to end.
+        // A new owner ends the silence, but attempts that were due to end must still end.
         self.cut_off(self.clock.elapsed());
         for lease in leases {
             if let Err(known) = self.owners.take(link, &lease) {
@@ -64,7 +64,7 @@ impl State {
         self.links.wake(link);
     }
 
-    /// The owner of the partition knows nothing of it.
+    /// Repeats all reports of the partition, because its new owner knows none of them.
     fn tell_again(&mut self, partition: u32) {
         self.outbox.resend(partition);
         let running: Vec<_> = self
@@ -80,12 +80,12 @@ impl State {
         self.reports.again(partition, running.iter().map(|(_, said)| said));
     }
 
-    /// The names of everything that is held: what waits, runs, or is not acknowledged.
+    /// The names of everything that is held: attempts that wait, run, or are not acknowledged.
     pub(super) fn names(&self) -> impl Iterator<Item = Name> {
         self.held.values().map(|held| held.name()).chain(self.outbox.attempts())
     }
 
-    /// What is held of partitions that a node has taken, if there is something to answer.
+    /// What is held of the partitions that a node has taken, if an answer is due.
     fn holding(&mut self, link: u32) -> Option<v1::Holding> {
         let session = self.links.session(link)?;
         let leases = std::mem::take(&mut session.taken);
@@ -108,11 +108,11 @@ impl State {
         Some(v1::Holding { leases, attempts, leaving, created_at, highest_attempts, refused })
     }
 
-    /// What a link is to say next. An outcome comes after all else that its attempt has to say.
+    /// What a link has to send next. An attempt's outcome comes after all its other reports.
     pub(super) fn deliver(&mut self, link: u32, now: Instant) -> Delivery {
         let leaving = self.leaving;
-        // Before Holding: what was returned in an earlier term of a partition must not be mistaken
-        // for what is sent in the term that Holding answers.
+        // Before Holding: what was returned in an earlier term must not be mistaken for what is
+        // sent in the term that Holding answers.
         let partings = self.links.session(link).map(|session| session.partings(leaving));
         let mut messages = partings.unwrap_or_default();
         if let Some(holding) = self.holding(link) {
@@ -128,7 +128,7 @@ impl State {
         }
         for partition in partitions {
             if messages.len() >= MESSAGES_MOST {
-                break; // the rest when these are on their way
+                break; // the rest follows once these are sent
             }
             self.deliver_of(partition, now, &mut messages);
             let at = self.reports.due_at(partition, now);

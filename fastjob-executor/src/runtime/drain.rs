@@ -1,4 +1,4 @@
-//! How the executor ends: it takes no more work, lets what runs end, and delivers what is left.
+//! Shutdown: accepts no more work, lets running attempts end, and delivers their outcomes.
 
 use std::time::Duration;
 
@@ -10,18 +10,19 @@ use super::{
     state::{Held, State},
 };
 
-/// How long outcomes may take to be acknowledged, and Goodbye to be answered, when the process
-/// stops: what is left of the grace, and at least this.
+/// Minimum time for outcomes to be acknowledged and Goodbye to be answered when the process stops.
+/// If more of the grace period is left, that applies.
 const FLUSH: Duration = Duration::from_secs(5);
 
 impl Runtime {
-    /// Takes no more work, and returns what waits. Every session says so, also those to come.
+    /// Accepts no more work and returns waiting attempts. Announced on every session, including
+    /// later ones.
     pub(crate) fn leave(&self) {
         self.0.lock().leave();
         self.0.changed.notify_one();
     }
 
-    /// The link's coordinator has answered a Goodbye: it sends nothing more.
+    /// The link's coordinator has answered a Goodbye: it sends no more work.
     pub(crate) fn farewell(&self, link: u32) {
         if let Some(session) = self.0.lock().links.session(link) {
             session.farewell();
@@ -29,8 +30,8 @@ impl Runtime {
         self.0.changed.notify_one();
     }
 
-    /// Lets what runs end: by itself for half of the grace, then by its stop token; then it is
-    /// aborted. Returns when all is delivered, or could not be in time.
+    /// Lets running attempts end by themselves for half of the grace period, then stops them, then
+    /// aborts them. Returns when everything has been delivered, or the time is over.
     pub(crate) async fn drain(&self, grace: Duration) {
         let began = Instant::now();
         let by_itself = self.wait_until(grace / 2, |state| state.held.is_empty());
@@ -43,7 +44,7 @@ impl Runtime {
         self.flush_within(grace.saturating_sub(began.elapsed()).max(FLUSH)).await;
     }
 
-    /// Ends everything at once: a part of the executor has failed, and what runs must not run on
+    /// Ends everything at once: a part of the executor has failed, and attempts must not run
     /// without it.
     pub(crate) fn give_up(&self) {
         self.0.lock().leave();
@@ -57,9 +58,9 @@ impl Runtime {
         self.flush_within(FLUSH).await;
     }
 
-    /// Waits until all outcomes are acknowledged, and every coordinator that is connected has taken
-    /// note that the executor leaves and has back what was returned. Where a coordinator has gone
-    /// before it had, the next owner of its partitions is waited for.
+    /// Waits until all outcomes are acknowledged, and every connected coordinator has confirmed
+    /// that the executor leaves and has received the returned attempts. If a coordinator
+    /// disconnected before that, waits for the next owner of its partitions.
     async fn flush_within(&self, limit: Duration) {
         let done =
             |state: &State| state.held.is_empty() && state.outbox.len() == 0 && state.has_parted();
@@ -71,7 +72,7 @@ impl Runtime {
             running = state.held.len(),
             outcomes = state.outbox.len(),
             answered = state.has_parted(),
-            "the executor stops before its coordinators have taken everything"
+            "the executor stops before its coordinators have confirmed everything"
         );
     }
 
@@ -89,7 +90,7 @@ impl Runtime {
 }
 
 impl State {
-    /// Whether no coordinator counts on this executor any more, as far as it can know.
+    /// Whether no coordinator relies on this executor any more, as far as it can know.
     fn has_parted(&self) -> bool {
         self.unconfirmed.is_empty() && self.links.have_parted()
     }

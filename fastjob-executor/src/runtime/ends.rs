@@ -1,5 +1,5 @@
-//! How attempts end that are held: by themselves, because somebody asks, when the executor leaves, and
-//! when their coordinator is not heard.
+//! How held attempts end: by themselves, on request, on shutdown, or because the coordinator cannot
+//! be heard.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -18,8 +18,7 @@ use super::{
 };
 
 impl State {
-    /// Stops an attempt: one that waits ends at once and says why, one that runs gets its stop
-    /// token.
+    /// Stops an attempt. A waiting one ends at once with `why`; a running one gets its stop token.
     pub(super) fn stop(&mut self, id: i64, why: &str) {
         match self.held.get(&id) {
             Some(Held::Running(running)) => {
@@ -31,7 +30,7 @@ impl State {
         }
     }
 
-    /// Ends attempts that wait.
+    /// Ends waiting attempts.
     fn end_waiting(&mut self, ids: &[i64], end: v1::End, why: &str) {
         let mut gone = HashMap::new();
         let mut names = Vec::new();
@@ -47,20 +46,20 @@ impl State {
         }
     }
 
-    /// An attempt is over: its outcome is told.
+    /// An attempt is over: reports its outcome.
     pub(super) fn ended(&mut self, outcome: v1::Outcome) {
         #[cfg(test)]
         assert!(!std::mem::take(&mut self.breaks), "broken by a test");
         let id = outcome.attempt;
         if self.stuck.remove(&id) {
-            tracing::info!(attempt.id = id, "an attempt that was given up has ended");
+            tracing::info!(attempt.id = id, "an abandoned attempt has ended");
             self.places.taken -= 1;
         } else if let Some(Held::Running(_)) = self.report(outcome) {
             self.places.taken -= 1;
         }
     }
 
-    /// An attempt is not held any more: its outcome is told.
+    /// An attempt is no longer held: reports its outcome.
     pub(super) fn report(&mut self, outcome: v1::Outcome) -> Option<Held> {
         let id = outcome.attempt;
         let partition = self.owners.partition(id);
@@ -74,13 +73,13 @@ impl State {
         held
     }
 
-    /// An attempt that ran has left its lane: those whose turn it is.
+    /// An attempt that ran has left its lane. Returns the attempts whose turn it is.
     pub(super) fn next_to_run(&mut self, job: i64, id: i64) -> Vec<Ready> {
         self.leave_lane(job, id);
         self.next_with_places()
     }
 
-    /// Those that were behind it in its lane wait for a place now.
+    /// The attempts behind it in its lane now wait for a place.
     fn leave_lane(&mut self, job: i64, id: i64) {
         let Some(lane) = self.lanes.get_mut(&job) else { return };
         self.places.waiting.extend(lane.leave(id));
@@ -89,7 +88,7 @@ impl State {
         }
     }
 
-    /// These, which wait in their lanes or for places, are not to run. With their jobs.
+    /// Removes attempts that wait in their lanes or for places. Maps attempts to their jobs.
     pub(super) fn forget(&mut self, gone: &HashMap<i64, i64>) {
         for job in gone.values().collect::<HashSet<_>>() {
             if let Some(lane) = self.lanes.get_mut(job) {
@@ -105,8 +104,8 @@ impl State {
         }
     }
 
-    /// Takes no more work, and returns what waits. Where no coordinator acts on the partition of an
-    /// attempt, the next owner learns from Holding that it is not here.
+    /// Accepts no more work and returns waiting attempts. If no coordinator acts on an attempt's
+    /// partition, the next owner learns from Holding that the attempt is not here.
     pub(super) fn leave(&mut self) {
         self.leaving = true;
         let waiting: HashMap<_, _> = self
@@ -132,11 +131,12 @@ impl State {
         self.links.wake_all();
     }
 
-    /// Ends what must not run any more because its coordinator is not heard; returns when the next
-    /// has to end. In the time of [`Clock::elapsed`](crate::clock::Clock::elapsed).
+    /// Ends exclusive attempts whose coordinator cannot be heard. Returns when the next one has to
+    /// end. Times are those of [`Clock::elapsed`](crate::clock::Clock::elapsed).
     pub(super) fn cut_off(&mut self, now: Duration) -> Option<Duration> {
         for (partition, cut) in self.silence.due(now) {
-            // One that waits must not run later: the coordinator may have given it up by then.
+            // A waiting attempt must not run later: the coordinator may have abandoned it by that
+            // time.
             let waiting: Vec<_> = self
                 .held
                 .iter()
@@ -160,7 +160,7 @@ impl State {
                 tracing::warn!(
                     attempts = count,
                     aborted = cut == Cut::Abort,
-                    "the coordinator is not heard, exclusive attempts are ended"
+                    "lost contact with the coordinator, ending exclusive attempts"
                 );
             }
         }

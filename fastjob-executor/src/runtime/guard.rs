@@ -1,4 +1,4 @@
-//! Futures of others, so that their panics are their own: in a poll, and when they are dropped.
+//! Wraps users' futures, so that a panic in a poll or a drop affects only its own attempt.
 
 use std::{
     future::Future,
@@ -9,7 +9,7 @@ use std::{
 
 use crate::failure::panic_text;
 
-/// A future that gives what its panic said in the place of a result.
+/// A future that returns the panic message if it panics.
 pub(super) struct Guarded<F>(Option<Pin<Box<F>>>)
 where
     F: ?Sized;
@@ -21,7 +21,7 @@ impl<F: Future + ?Sized> Guarded<F> {
 }
 
 impl<F: ?Sized> Guarded<F> {
-    /// Drops the future, wherever it is; gives what a panic of that said.
+    /// Drops the future. If that panics, returns the panic message.
     pub(super) fn end(&mut self) -> Option<String> {
         let future = self.0.take()?;
         let dropped = catch_unwind(AssertUnwindSafe(move || drop(future)));
@@ -34,10 +34,9 @@ impl<F: Future + ?Sized> Future for Guarded<F> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(future) = &mut self.0 else {
-            return Poll::Ready(Err("was polled after its end".to_owned()));
+            return Poll::Ready(Err("was polled after completion".to_owned()));
         };
-        // The future is never polled again after a panic, so that nobody sees what it left half
-        // done.
+        // The future is never polled again after a panic, so a broken invariant cannot be observed.
         match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),

@@ -1,14 +1,14 @@
-//! One job's lane: what happens to an attempt that finds others there.
+//! A job's lane: what happens when an attempt arrives while others are there.
 //!
-//! The strategy of the attempt that arrives decides. Shards of one task never skip or stop each
-//! other: where they meet on one executor, they take turns. A task replaces what is there with its
-//! first attempt; a retry, which may arrive after what has replaced its task, gives way to newer tasks.
+//! The arriving attempt's block strategy decides. Shards of one task never skip or stop each other:
+//! on the same executor, they take turns. A task replaces others with its first attempt; a retry,
+//! which may arrive after a newer task has replaced its task, yields to newer tasks.
 
 use std::collections::VecDeque;
 
 use fastjob_core::wire::v1;
 
-/// The attempts that run, and those that wait for their turn.
+/// The running attempts, and those that wait for their turn.
 #[derive(Default)]
 pub(super) struct Lane {
     running: Vec<Running>,
@@ -20,15 +20,15 @@ struct Running {
     task: i64,
 }
 
-/// What becomes of an attempt that arrives.
+/// What happens to an arriving attempt.
 pub(super) enum Verdict {
     Run(v1::Attempt),
     Wait,
-    /// It is not run, and why.
+    /// It is skipped, with this reason.
     Skip(String),
-    /// This newer task has taken its place: it is not run.
+    /// This newer task has replaced it, so it does not run.
     Replaced(i64),
-    /// It waits until these have been stopped; those that waited are not run.
+    /// It waits until the running ones have been stopped. The waiting ones do not run.
     Replace {
         running: Vec<i64>,
         waiting: Vec<v1::Attempt>,
@@ -46,11 +46,11 @@ impl Lane {
             return Verdict::Run(arrived);
         }
         match block {
-            // Such an attempt always has room.
+            // With such a strategy there is always room.
             v1::Block::None | v1::Block::Serial | v1::Block::Parallel => {
                 let most = attempt.max_waiting as usize;
                 if self.waiting.len() >= most {
-                    return Verdict::Skip(format!("the lane is full: {most} attempts wait"));
+                    return Verdict::Skip(format!("the lane is full: {most} attempts are waiting"));
                 }
                 self.waiting.push_back(arrived);
                 Verdict::Wait
@@ -79,14 +79,14 @@ impl Lane {
                 Verdict::Replace { running, waiting: Vec::from(others) }
             }
             v1::Block::Unspecified => Verdict::Skip(
-                "this executor does not know the job's block strategy: bring it to the \
+                "this executor does not know the job's block strategy: upgrade it to the \
                  coordinator's release"
                     .to_owned(),
             ),
         }
     }
 
-    /// A running one has ended; those whose turn it is now.
+    /// A running attempt has ended. Returns the attempts whose turn it is now.
     pub(super) fn leave(&mut self, id: i64) -> Vec<v1::Attempt> {
         self.running.retain(|running| running.attempt != id);
         let mut next = Vec::new();
@@ -98,7 +98,7 @@ impl Lane {
         next
     }
 
-    /// Those that wait and are gone are not to run.
+    /// Removes the waiting attempts that are gone.
     pub(super) fn forget(&mut self, gone: impl Fn(i64) -> bool) {
         self.waiting.retain(|arrived| !gone(arrived.attempt));
     }
@@ -116,7 +116,7 @@ impl Lane {
         self.running.push(Running { attempt, task });
     }
 
-    /// Whether it may run beside those that run.
+    /// Whether the attempt may run now, beside the running ones.
     fn has_room(&self, attempt: &v1::Attempt) -> bool {
         match v1::Block::try_from(attempt.block) {
             Ok(v1::Block::None) => true,
@@ -135,7 +135,8 @@ mod tests {
 
     use super::*;
 
-    /// Attempt `id` of task `id / 10`, its first if that leaves nothing; two may wait, and two may run beside each other.
+    /// Attempt `id` of task `id / 10`; a multiple of 10 is the task's first attempt. Two may wait,
+    /// and two may run in parallel.
     fn attempt(id: i64, block: v1::Block) -> v1::Attempt {
         v1::Attempt {
             attempt: id,
@@ -152,7 +153,7 @@ mod tests {
         arrived.iter().map(|arrived| arrived.attempt).collect()
     }
 
-    /// What became of an attempt, in a word.
+    /// The verdict on an attempt, as text.
     fn arrive(lane: &mut Lane, id: i64, block: v1::Block) -> String {
         match lane.arrive(attempt(id, block)) {
             Verdict::Run(_) => "run".to_owned(),
@@ -175,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn serial_attempts_wait_their_turn_up_to_the_bound() {
+    fn serial_attempts_wait_for_their_turn_up_to_the_bound() {
         let mut lane = check(Serial, &[(10, "run"), (20, "wait"), (30, "wait"), (40, "skip")]);
         lane.forget(|id| id == 20);
         assert_eq!(ids(&lane.leave(10)), [30]);
@@ -183,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_attempt_is_skipped_or_takes_over_as_its_job_says() {
+    fn a_new_attempt_is_skipped_or_replaces_according_to_its_job() {
         check(SkipNew, &[(10, "run"), (20, "skip")]);
         let mut lane = check(Serial, &[(10, "run"), (20, "wait")]);
         assert_eq!(arrive(&mut lane, 30, ReplaceRunning), "stop [10], end [20]");
@@ -201,11 +202,11 @@ mod tests {
         assert_eq!(arrive(&mut lane, 31, ReplaceRunning), "stop [], end []", "its own task");
         assert_eq!(ids(&lane.leave(30)), [31]);
         assert!(lane.leave(31).is_empty());
-        assert_eq!(arrive(&mut lane, 17, ReplaceRunning), "run", "nobody is there any more");
+        assert_eq!(arrive(&mut lane, 17, ReplaceRunning), "run", "the lane is empty");
     }
 
     #[test]
-    fn a_task_replaces_what_runs_though_its_id_was_given_out_before() {
+    fn a_task_replaces_a_running_one_even_if_its_own_id_is_lower() {
         check(ReplaceRunning, &[(20, "run"), (10, "stop [20], end []")]);
     }
 
@@ -234,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_serial_attempt_as_many_parallel_ones_run_as_may() {
+    fn after_a_serial_attempt_parallel_ones_run_up_to_the_bound() {
         let mut lane = check(Serial, &[(10, "run"), (20, "wait")]);
         lane.forget(|id| id == 20);
         lane.waiting.extend([30, 40, 50].map(|id| attempt(id, Parallel)));

@@ -1,18 +1,20 @@
-//! The links as the runtime knows them: who is connected, and what is to be said of draining.
+//! The links as the runtime sees them: which are connected, and what they have to send while the
+//! executor drains.
 //!
-//! While the executor drains, each session says so in Goodbye, and returns in further ones what
-//! still arrives. The coordinator answers each with Farewell, after everything that it sent before:
-//! when the last is answered, the coordinator has all that was returned, and sends nothing more.
-//! A Goodbye also follows each Holding: its answer says that the new owner of the partitions has
-//! taken note, and comes after what it sent again because of it.
+//! While the executor drains, each session announces it with a Goodbye, and returns attempts that
+//! still arrive with further ones. The coordinator answers each with a Farewell, after everything
+//! that it sent before. When the last Goodbye is answered, the coordinator has received all
+//! returned attempts and sends no more. A Goodbye also follows each Holding: its Farewell confirms
+//! that the new owner of the partitions has processed the Holding, and comes after what it sent
+//! again because of it.
 //!
-//! A session that ends before its last answer leaves its partitions unconfirmed: what was returned
-//! may not have arrived. The executor waits for their next owners, so that they do not count on
-//! attempts that ended with it.
+//! A session that ends before its last Farewell leaves its partitions unconfirmed: returned
+//! attempts may not have arrived. The executor waits for the next owners of these partitions, so
+//! that they do not rely on attempts that ended with it.
 //!
-//! A coordinator of an earlier release does not answer. It is told the same, takes back what comes
-//! with a Goodbye, and is not waited for: what it sends after the stream has ended fails there as
-//! lost with its executor.
+//! A coordinator of an earlier release does not answer. It receives the same messages, accepts the
+//! attempts returned with a Goodbye, and is not waited for: what it sends after the stream has
+//! ended fails as lost with its executor.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -22,7 +24,7 @@ use fastjob_core::wire::{
 };
 use tokio::sync::Notify;
 
-/// By number.
+/// By link number.
 #[derive(Default)]
 pub(super) struct Links(HashMap<u32, LinkState>);
 
@@ -33,27 +35,29 @@ struct LinkState {
     session: Option<Session>,
 }
 
-/// A session while it lasts.
+/// The state of one session.
 #[derive(Default)]
 pub(super) struct Session {
-    /// The coordinator answers Goodbye, and takes Returned. One of an earlier release does neither.
+    /// Whether the coordinator answers Goodbye and accepts Returned. An earlier release does
+    /// neither.
     says_farewell: bool,
-    /// What its node has said to act on, to be answered.
+    /// Partitions that its node has claimed; to be answered.
     pub(super) taken: Vec<v1::Lease>,
-    /// The terms that are known of what it has said to act on, and that are later.
+    /// The known later terms of partitions that its node claimed.
     pub(super) refused: Vec<v1::Lease>,
-    /// When its node was heard last, and how much silence it allows.
+    /// When its node was last heard, and how much silence it allows.
     pub(super) heard: Option<(Duration, Duration)>,
     /// Attempts that will not run, to be returned.
     returned: Vec<i64>,
     goodbyes: u64,
     farewells: u64,
-    /// How often the partitions were gone through, so that none is always the last.
+    /// Number of passes over the partitions; rotates their order, so that no partition is always
+    /// last.
     rounds: usize,
 }
 
 impl Links {
-    /// The wake-up call of a link.
+    /// The notifier of a link.
     pub(super) fn wake_of(&mut self, link: u32) -> Arc<Notify> {
         Arc::clone(&self.0.entry(link).or_default().wake)
     }
@@ -79,7 +83,7 @@ impl Links {
         }
     }
 
-    /// There is no such link any more.
+    /// The link no longer exists.
     pub(super) fn remove(&mut self, link: u32) {
         self.0.remove(&link);
     }
@@ -88,15 +92,15 @@ impl Links {
         self.0.get_mut(&link)?.session.as_mut()
     }
 
-    /// Whether every session has said goodbye and has its answer. A coordinator of an earlier
-    /// release does not answer.
+    /// Whether every session has sent its Goodbye and received the answer. A coordinator of an
+    /// earlier release does not answer.
     pub(super) fn have_parted(&self) -> bool {
         self.0.values().filter_map(|link| link.session.as_ref()).all(Session::has_parted)
     }
 }
 
 impl Session {
-    /// Whether what will not run can be returned although the executor does not drain.
+    /// Whether attempts can be returned although the executor does not drain.
     pub(super) fn takes_returned(&self) -> bool {
         self.says_farewell
     }
@@ -115,18 +119,18 @@ impl Session {
         self.goodbyes > 0 && answered && self.returned.is_empty() && self.taken.is_empty()
     }
 
-    /// Whether its coordinator may count on attempts that are not here any more if it ends now.
+    /// Whether its coordinator may rely on attempts that are not here, if the session ends now.
     pub(super) fn owes(&self, leaving: bool) -> bool {
         !self.returned.is_empty() || (leaving && !self.has_parted())
     }
 
-    /// A Goodbye whose answer confirms what was said before it.
+    /// A Goodbye whose answer confirms everything sent before it.
     pub(super) fn confirms(&mut self) -> Message {
         self.goodbyes += 1;
         Message::Goodbye(v1::Goodbye::default())
     }
 
-    /// In which order to go through the partitions next.
+    /// Rotates the order of the partitions.
     pub(super) fn turn(&mut self, partitions: &mut [u32]) {
         if !partitions.is_empty() {
             self.rounds = (self.rounds + 1) % partitions.len();
@@ -134,7 +138,7 @@ impl Session {
         }
     }
 
-    /// What is to be said of attempts that are returned, and of draining.
+    /// The messages about returned attempts and draining.
     pub(super) fn partings(&mut self, leaving: bool) -> Vec<Message> {
         let returned = std::mem::take(&mut self.returned);
         let batches = returned.chunks(BATCH_MAX).map(<[i64]>::to_vec);

@@ -1,9 +1,9 @@
-//! What the executor does with attempts: start, stop, and what has become of them.
+//! The executor's runtime: starts attempts, stops them, and reports their outcomes.
 //!
-//! An attempt is held from the moment it arrives until its outcome is acknowledged, and remembered
-//! for some time after that: it never runs twice here. A job's attempts go through its lane; what
-//! happens to one that finds others there is for the job's block strategy. Whatever the lanes let run
-//! waits while all places of the executor are taken.
+//! An attempt is held from its arrival until its outcome is acknowledged, and remembered for some
+//! time after that, so it never runs twice here. A job's attempts go through its lane, where the
+//! block strategy decides about overlaps. An attempt whose turn it is waits until the executor has
+//! a free place.
 
 mod control;
 mod deliver;
@@ -50,11 +50,11 @@ use crate::{
     registry::Registry,
 };
 
-/// Why an exclusive attempt is ended whose coordinator is not heard.
-const UNHEARD: &str = "its executor could not hear the coordinator any more, and no other attempt \
-                       of the job may run beside it";
+/// Why an exclusive attempt is ended when its coordinator cannot be heard.
+const UNHEARD: &str = "its executor lost contact with the coordinator, and no other attempt of \
+                       the job may run at the same time";
 
-/// Between two looks for a silence, at most: the timer of a longer one would not notice that the
+/// Maximum time between two checks for silence. A longer timer would not notice in time that the
 /// machine was suspended.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -69,7 +69,7 @@ struct Inner {
     failures: Failures,
     state: Mutex<State>,
     tasks: TaskTracker,
-    /// Where handlers run.
+    /// The tokio runtime of the handlers.
     handlers: Handle,
     /// Something was acknowledged or ended.
     changed: Notify,
@@ -77,23 +77,23 @@ struct Inner {
     heard: Notify,
 }
 
-/// An attempt whose handler is to be entered.
+/// An attempt whose handler is about to be entered.
 struct Ready {
     attempt: v1::Attempt,
     control: Arc<Control>,
 }
 
-/// What a link is to say.
+/// What a link has to send.
 pub(crate) struct Delivery {
-    /// In this order, as soon as the stream takes them.
+    /// To be sent in this order, as soon as the stream accepts them.
     pub(crate) messages: Vec<Message>,
-    /// When there is more, if there were none.
+    /// If there are no messages: when to check again.
     pub(crate) next_at: Option<Instant>,
 }
 
 impl Runtime {
-    /// Of an executor that runs at most `capacity` attempts at a time, on the tokio runtime that
-    /// this is called on.
+    /// Creates the runtime of an executor that runs at most `capacity` attempts at a time, on the
+    /// current tokio runtime.
     pub(crate) fn new(
         registry: Arc<Registry>,
         logs: Logs,
@@ -115,24 +115,24 @@ impl Runtime {
         }))
     }
 
-    /// The wake-up call of a link: there is something to deliver.
+    /// The notifier of a link: there is something to deliver.
     pub(crate) fn link(&self, link: u32) -> Arc<Notify> {
         self.0.lock().links.wake_of(link)
     }
 
-    /// What a coordinator says in its welcome of the store behind it.
+    /// The number of partitions of the store, from a coordinator's welcome.
     pub(crate) fn partitions(&self, total: u32) {
         self.0.lock().owners.set_total(total);
     }
 
-    /// The link's coordinator acts on these partitions from now on.
+    /// The link's coordinator now acts on these partitions.
     pub(crate) fn take(&self, link: u32, leases: Vec<v1::Lease>) {
         self.0.lock().take(link, leases);
         self.0.heard.notify_one();
     }
 
-    /// Takes attempts in, unless their sender has lost their partition. What it sent then is not
-    /// returned to it: the new owner has learned from Holding that it is not here.
+    /// Accepts attempts, unless their sender has lost their partition. In that case they are not
+    /// returned to the sender: the new owner has learned from Holding that they are not here.
     pub(crate) fn start(&self, link: u32, lease: &v1::Lease, attempts: Vec<v1::Attempt>) {
         let mut ready = Vec::new();
         {
@@ -142,7 +142,7 @@ impl Runtime {
                     partition = lease.partition,
                     term = lease.term,
                     attempts = attempts.len(),
-                    "attempts of a coordinator that has lost their partition are refused"
+                    "rejected attempts: their coordinator has lost the partition"
                 );
                 return;
             }
@@ -158,7 +158,7 @@ impl Runtime {
         }
     }
 
-    /// Stops attempts: those that wait end at once, those that run get their stop token.
+    /// Stops attempts. Waiting ones end at once; running ones get their stop token.
     pub(crate) fn stop(&self, link: u32, stop: &v1::Stop) {
         let mut state = self.0.lock();
         for name in names(&stop.attempts, &stop.created_at) {
@@ -169,20 +169,20 @@ impl Runtime {
         }
     }
 
-    /// The time since the start, with the time that the machine was suspended.
+    /// The time since the start, including the time that the machine was suspended.
     pub(crate) fn elapsed(&self) -> Duration {
         self.0.lock().clock.elapsed()
     }
 
-    /// What was said to a coordinator at `at` has been answered, and it acts on these partitions:
-    /// until `limit` has passed since, it cannot have given this executor up. Zero says that it does
-    /// not matter.
+    /// A coordinator that acts on these partitions has answered a message that was sent at `at`. It
+    /// cannot abandon this executor until `limit` has passed since then. Zero means that there is
+    /// no limit.
     pub(crate) fn heard(&self, link: u32, at: Duration, limit: Duration, partitions: &[u32]) {
         self.0.lock().heard(link, at, limit, partitions);
         self.0.heard.notify_one();
     }
 
-    /// Ends the exclusive attempts of coordinators that are not heard any more, until told to stop.
+    /// Ends exclusive attempts whose coordinators cannot be heard, until `stop` fires.
     pub(crate) async fn watch_silence(&self, stop: CancellationToken) {
         loop {
             let wait = {
@@ -199,7 +199,7 @@ impl Runtime {
         }
     }
 
-    /// Looks after attempts that do not end at once, until told to stop.
+    /// Watches attempts that do not end at once, until `stop` fires.
     pub(crate) async fn watch_attempts(&self, stop: CancellationToken) {
         let sooner = Arc::clone(&self.0.lock().watch.sooner);
         loop {
@@ -231,7 +231,7 @@ impl Runtime {
         })
     }
 
-    /// How many attempts run and how many wait.
+    /// The number of running and waiting attempts.
     pub(crate) fn stat_counts(&self) -> (u32, u32) {
         let state = self.0.lock();
         let running = state.held.values().filter(|held| matches!(held, Held::Running(_))).count();
@@ -239,14 +239,14 @@ impl Runtime {
         (count(running + state.stuck.len()), count(state.held.len() - running))
     }
 
-    /// Everything that is held: what waits, runs, or has not been acknowledged.
+    /// Everything that is held: attempts that wait, run, or are not acknowledged.
     pub(crate) fn holding(&self) -> Vec<i64> {
         let state = self.0.lock();
         state.names().map(|name| name.id).collect()
     }
 
-    /// The link has a session. Nothing of a partition is delivered over it before its coordinator
-    /// has said that it acts on it.
+    /// The link has a session. Nothing of a partition is delivered over it until its coordinator
+    /// has claimed the partition.
     pub(crate) fn session_began(&self, link: u32, says_farewell: bool) {
         self.0.lock().session_began(link, says_farewell);
     }
@@ -257,24 +257,24 @@ impl Runtime {
         self.0.changed.notify_one();
     }
 
-    /// There is no such link any more.
+    /// The link no longer exists.
     pub(crate) fn forget_link(&self, link: u32) {
         let mut state = self.0.lock();
         state.session_ended(link);
         state.links.remove(link);
     }
 
-    /// What a link is to say next: who started, what they say of themselves, and what ended.
+    /// What a link has to send next: starts, reports and outcomes.
     pub(crate) fn to_deliver(&self, link: u32) -> Delivery {
         let delivery = self.0.lock().deliver(link, Instant::now());
         if !delivery.messages.is_empty() {
-            // Whoever waits for the end may wait for this.
+            // The drain may be waiting for this.
             self.0.changed.notify_one();
         }
         delivery
     }
 
-    /// These outcomes are in the store.
+    /// These outcomes are persisted.
     pub(crate) fn recorded(&self, recorded: &v1::Recorded) {
         let mut state = self.0.lock();
         let now = clock::now_ms();
@@ -283,7 +283,7 @@ impl Runtime {
                 state.remembered.add(outcome, now);
             }
         }
-        // They may have waited for room in the outbox.
+        // Attempts may have waited for space in the outbox.
         let ready = state.next_with_places();
         drop(state);
         for ready in ready {
@@ -303,13 +303,13 @@ impl Inner {
         let run = async move {
             let lane = Guarded::new(Box::pin(lane.lane(ready)));
             if let Err(why) = lane.await {
-                failures.raise("the bookkeeping of attempts", why);
+                failures.raise("the attempt bookkeeping", why);
             }
         };
         inner.tasks.spawn_on(run, &inner.handlers);
     }
 
-    /// Runs an attempt, and then those that wait behind it.
+    /// Runs an attempt, then the attempts that wait behind it.
     async fn lane(self: Arc<Self>, mut ready: Ready) {
         loop {
             let (id, job) = (ready.attempt.attempt, ready.attempt.job);
@@ -330,13 +330,13 @@ impl Inner {
                 ready = first;
                 continue;
             };
-            // Each on its own: behind one that blocks this thread another would not be seen.
+            // Each in its own task: an attempt that blocks this thread would hide the others.
             [first, second].into_iter().chain(next).for_each(|next| Self::spawn(&self, next));
             return;
         }
     }
 
-    /// A handler did not come to its end at once.
+    /// A handler reached an `.await` without completing.
     fn yielded(&self, id: i64) {
         let mut state = self.lock();
         state.tell_started(id);
@@ -346,7 +346,7 @@ impl Inner {
     }
 }
 
-/// Waits until then, or for ever.
+/// Waits until then, or forever.
 async fn sleep_until(at: Option<Instant>) {
     match at {
         Some(at) => tokio::time::sleep_until(at).await,
@@ -354,7 +354,7 @@ async fn sleep_until(at: Option<Instant>) {
     }
 }
 
-/// Takes what a handler says of its attempt; after the attempt's end that is nothing.
+/// Accepts a handler's reports. Reports after the attempt's end are ignored.
 struct Reporter {
     inner: Arc<Inner>,
     control: Arc<Control>,

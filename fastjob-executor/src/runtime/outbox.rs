@@ -1,4 +1,4 @@
-//! What is to be delivered: outcomes until the coordinator has them in its store.
+//! Outgoing reports: outcomes are kept until the coordinator has persisted them.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
@@ -6,11 +6,11 @@ use fastjob_core::wire::{BATCH_BYTES, BATCH_MAX, v1};
 
 use super::name::Name;
 
-/// With more bytes of outcomes that are not acknowledged, no attempt is entered: a store that is
-/// away must not cost the service its memory.
+/// Maximum bytes of unacknowledged outcomes. Beyond it no attempt is entered, so that an
+/// unavailable store does not exhaust the service's memory.
 const BYTES_MOST: usize = if cfg!(test) { 1 } else { 256 } * 1024 * 1024;
 
-/// Outcomes that are not acknowledged, and handlers that were entered, by partition.
+/// Unacknowledged outcomes and entered handlers, by partition.
 #[derive(Default)]
 pub(crate) struct Outbox {
     outcomes: HashMap<i64, Kept>,
@@ -27,7 +27,7 @@ struct Kept {
 #[derive(Default)]
 struct Queue {
     started: VecDeque<(Name, i64)>,
-    /// In order. One that was acknowledged or sent meanwhile is passed over.
+    /// In order. Entries that were acknowledged or sent in the meantime are skipped.
     unsent: VecDeque<i64>,
     /// Sent in this session.
     sent: BTreeSet<i64>,
@@ -54,14 +54,14 @@ impl Outbox {
         self.partitions.entry(partition).or_default().started.push_back((name, at));
     }
 
-    /// The next messages of a partition, bounded; `None` when there is nothing to say.
+    /// The next messages of a partition, bounded; `None` if there is nothing to send.
     pub(super) fn next(&mut self, partition: u32) -> Option<(v1::Started, v1::Finished)> {
         let queue = self.partitions.get_mut(&partition)?;
-        // An empty batch says that nothing is left, so those that are passed over do not count.
+        // An empty batch means that nothing is left, so skipped entries do not count.
         let mut attempts = Vec::new();
         while attempts.len() < BATCH_MAX {
             let Some((Name { id, created_at }, at)) = queue.started.pop_front() else { break };
-            // The outcome of one that has ended since has the instant too.
+            // If the attempt has ended, its outcome includes the start time.
             if !self.outcomes.contains_key(&id) {
                 attempts.push(v1::StartedAttempt { attempt: id, at, created_at });
             }
@@ -81,7 +81,7 @@ impl Outbox {
         Some((v1::Started { attempts }, v1::Finished { outcomes }))
     }
 
-    /// Sends what was sent over a session that has ended again.
+    /// Resends everything that was sent over a session that has ended.
     pub(super) fn resend(&mut self, partition: u32) {
         let Some(queue) = self.partitions.get_mut(&partition) else { return };
         queue.started.clear();
@@ -93,7 +93,7 @@ impl Outbox {
         }
     }
 
-    /// Sends one outcome again; `false` if there is none of this attempt.
+    /// Resends one outcome; `false` if the attempt has none.
     pub(super) fn resend_one(&mut self, name: Name) -> bool {
         let Some(kept) = self.outcomes.get_mut(&name.id) else { return false };
         if !name.is(Name::of_outcome(&kept.outcome)) {
@@ -107,13 +107,13 @@ impl Outbox {
         true
     }
 
-    /// Gives an outcome back that is in the store; `None` if it was not kept.
+    /// Removes a persisted outcome and returns it; `None` if it was not kept.
     pub(super) fn acknowledged(&mut self, name: Name) -> Option<v1::Outcome> {
         let kept = self.outcomes.get(&name.id)?;
         if name.is(Name::of_outcome(&kept.outcome)) { self.forget(name.id) } else { None }
     }
 
-    /// Forgets the attempt with this id: it is used by another one.
+    /// Forgets the attempt with this id, because another attempt uses it.
     pub(super) fn reuse(&mut self, id: i64) {
         self.forget(id);
     }
@@ -135,7 +135,7 @@ impl Outbox {
         self.outcomes.len()
     }
 
-    /// Whether so much is not acknowledged that nothing more is to be entered.
+    /// Whether too much is unacknowledged to enter another attempt.
     pub(super) fn is_full(&self) -> bool {
         self.bytes >= BYTES_MOST
     }
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn an_acknowledgement_of_another_attempt_with_the_same_id_is_none() {
+    fn an_acknowledgement_of_another_attempt_with_the_same_id_is_ignored() {
         let mut outbox = Outbox::default();
         outbox.add(0, outcome(1));
         assert!(outbox.acknowledged(Name { id: 1, created_at: 8 }).is_none());
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_start_is_not_told_of_what_has_ended() {
+    fn no_start_is_reported_for_an_attempt_that_has_ended() {
         let mut outbox = Outbox::default();
         outbox.started(0, name(1), 5);
         outbox.started(0, name(2), 5);
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_start_is_told_though_a_whole_batch_before_it_has_ended() {
+    fn a_start_is_reported_even_if_a_whole_batch_before_it_has_ended() {
         let mut outbox = Outbox::default();
         let ended = i64::try_from(BATCH_MAX).unwrap();
         for id in 0..=ended {

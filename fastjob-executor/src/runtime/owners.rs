@@ -1,18 +1,18 @@
-//! Who acts on which partition: the link of the node that took it last.
+//! Partition owners: for each partition, the link of the node that claimed it last.
 //!
-//! A node that lost a partition may not know it yet. What it still sends is told by its term, which
-//! is lower, and refused: so nothing is started by two nodes.
+//! A node that lost a partition may not know it yet. Its messages have a lower term and are
+//! rejected, so two nodes never start the same attempts.
 
 use std::collections::HashMap;
 
 use fastjob_core::wire::v1;
 
-/// By partition, whoever acts on it.
+/// The owner of each partition.
 pub(super) struct Owners {
-    /// How many partitions there are.
+    /// The number of partitions.
     total: u32,
     owners: HashMap<u32, Owner>,
-    /// By partition, the highest term that was refused since a node took it: each is logged once.
+    /// By partition, the highest term rejected since a node took it, so that each is logged once.
     refused: HashMap<u32, i64>,
     /// By partition, the highest attempt id that was ever sent here.
     highest: HashMap<u32, i64>,
@@ -20,7 +20,7 @@ pub(super) struct Owners {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Owner {
-    /// `None` until it says so again, after its session has ended.
+    /// `None` after its session has ended, until it claims the partition again.
     link: Option<u32>,
     term: i64,
 }
@@ -32,7 +32,8 @@ impl Default for Owners {
 }
 
 impl Owners {
-    /// What a coordinator says in its welcome; the same for all of a cluster.
+    /// Sets the number of partitions, from a coordinator's welcome. It is the same for the whole
+    /// cluster.
     pub(super) fn set_total(&mut self, partitions: u32) {
         self.total = partitions.max(1);
     }
@@ -42,7 +43,7 @@ impl Owners {
         u32::try_from(attempt.rem_euclid(i64::from(self.total))).unwrap_or_default()
     }
 
-    /// An attempt with this id was sent here.
+    /// Records that an attempt with this id was sent here.
     pub(super) fn seen(&mut self, attempt: i64) {
         let highest = self.highest.entry(self.partition(attempt)).or_insert(attempt);
         *highest = attempt.max(*highest);
@@ -53,11 +54,11 @@ impl Owners {
         self.highest.get(&partition).copied()
     }
 
-    /// A node acts on a partition from now on.
+    /// A node now acts on a partition.
     ///
     /// # Errors
     ///
-    /// Fails with the lease that is known if another node has taken the partition in a later term.
+    /// Fails with the known lease if another node has claimed the partition in a later term.
     pub(super) fn take(&mut self, link: u32, lease: &v1::Lease) -> Result<(), v1::Lease> {
         let v1::Lease { partition, term } = *lease;
         let known = self.owners.get(&partition).map(|known| known.term);
@@ -68,8 +69,7 @@ impl Owners {
                     partition,
                     term,
                     known_term = known,
-                    "a coordinator's claim of a partition is refused: another took it in a later \
-                     term"
+                    "rejected a coordinator's claim of a partition: another node has a later term"
                 );
             }
             return Err(v1::Lease { partition, term: known });
@@ -86,7 +86,7 @@ impl Owners {
         }
     }
 
-    /// Whether attempts that come over the link with this lease are to be taken.
+    /// Whether attempts that arrive over the link with this lease are accepted.
     pub(super) fn allows(&self, link: u32, lease: &v1::Lease) -> bool {
         self.owners.get(&lease.partition) == Some(&Owner { link: Some(link), term: lease.term })
     }
@@ -96,7 +96,7 @@ impl Owners {
         self.link(self.partition(attempt)) == Some(link)
     }
 
-    /// The link over which a partition is acted on.
+    /// The link of the partition's owner.
     pub(super) fn link(&self, partition: u32) -> Option<u32> {
         self.owners.get(&partition).and_then(|owner| owner.link)
     }
@@ -116,7 +116,7 @@ mod tests {
 
     use super::*;
 
-    /// What is logged meanwhile.
+    /// The log output of `what`.
     fn logged(what: impl FnOnce()) -> String {
         let file = tempfile::NamedTempFile::new().unwrap();
         let writer = Mutex::new(file.reopen().unwrap());
@@ -126,12 +126,12 @@ mod tests {
     }
 
     #[test]
-    fn each_claim_that_is_refused_is_told_once() {
+    fn each_rejected_claim_is_logged_once() {
         let mut owners = Owners::default();
         owners.set_total(32);
         let log = logged(|| {
             for (partition, term) in [(3, 5), (4, 5), (3, 2), (3, 2), (3, 4), (4, 2), (3, 2)] {
-                // What comes of each is in the log.
+                // The results are checked in the log.
                 owners.take(0, &v1::Lease { partition, term }).ok();
             }
         });
@@ -153,17 +153,17 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_lost_a_partition_can_start_nothing_of_it() {
+    fn a_node_that_lost_a_partition_cannot_start_its_attempts() {
         let mut owners = Owners::default();
         owners.set_total(32);
         let lease = |partition, term| v1::Lease { partition, term };
-        assert!(!owners.allows(0, &lease(3, 1)), "nobody has taken it");
+        assert!(!owners.allows(0, &lease(3, 1)), "no node has claimed it");
         owners.take(0, &lease(3, 1)).unwrap();
         owners.take(0, &lease(4, 1)).unwrap();
         assert!(owners.allows(0, &lease(3, 1)) && !owners.allows(1, &lease(3, 1)));
         owners.take(1, &lease(3, 2)).unwrap();
         assert!(!owners.allows(0, &lease(3, 1)) && owners.allows(1, &lease(3, 2)));
-        assert_eq!(owners.take(0, &lease(3, 1)), Err(lease(3, 2)), "it wakes up and does not know");
+        assert_eq!(owners.take(0, &lease(3, 1)), Err(lease(3, 2)), "a node that does not know yet");
         assert!(owners.has(1, 35) && !owners.has(0, 35) && owners.has(0, 36));
         assert_eq!((owners.partitions(0), owners.partitions(1)), (vec![4], vec![3]));
     }

@@ -1,9 +1,9 @@
-//! Attempts whose outcomes were acknowledged: a second dispatch of one is answered with its outcome,
-//! and not run again.
+//! Attempts with acknowledged outcomes. If one is dispatched again, it is answered with its outcome
+//! and does not run again.
 //!
-//! A coordinator dispatches such an attempt when its acknowledgement got lost, or when its store was
-//! restored from a backup in which the attempt is still open. What is kept is bounded in number, age
-//! and bytes: an outcome loses its result and message first, and is forgotten later.
+//! A coordinator dispatches such an attempt if the acknowledgement got lost, or if its store was
+//! restored from a backup in which the attempt is still open. The memory is bounded in number, age
+//! and bytes: an outcome first loses its result and message, and is forgotten later.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -11,22 +11,22 @@ use fastjob_core::wire::v1;
 
 use super::name::Name;
 
-/// Most attempts that are remembered.
+/// Maximum number of remembered attempts.
 const MOST: usize = 100_000;
-/// Most bytes of their results, messages and checkpoints.
+/// Maximum bytes of their results, messages and checkpoints.
 const BYTES_MOST: usize = 8 * 1024 * 1024;
-/// How long they are remembered at most, in milliseconds.
+/// Maximum age, in milliseconds.
 const AGE: i64 = 10 * 60 * 1_000;
 
-const NOT_KEPT: &str = "the attempt had ended and was acknowledged before; its executor does not \
-                        keep its result any more";
+const NOT_KEPT: &str = "the attempt had already ended and was acknowledged; its executor no longer \
+                        has the result";
 
 #[derive(Default)]
 pub(super) struct Remembered {
     records: HashMap<i64, Record>,
-    /// Oldest first. An entry whose record has another `seq`, or none, means nothing.
+    /// Oldest first. An entry whose record is missing or has another `seq` is stale.
     order: VecDeque<Entry>,
-    /// How many at the front of `order` have lost their texts.
+    /// The number of entries at the front of `order` that have lost their texts.
     bare: usize,
     bytes: usize,
     seq: u64,
@@ -49,10 +49,10 @@ struct Record {
 }
 
 enum Texts {
-    /// There were none.
+    /// The outcome had no texts.
     None,
     Kept(Box<Kept>),
-    /// They were dropped to make room.
+    /// They were dropped to free memory.
     Dropped,
 }
 
@@ -70,7 +70,7 @@ impl Kept {
 }
 
 impl Remembered {
-    /// Remembers an outcome that was acknowledged.
+    /// Remembers an acknowledged outcome.
     pub(super) fn add(&mut self, outcome: v1::Outcome, now_ms: i64) {
         self.forget(outcome.attempt);
         let id = outcome.attempt;
@@ -103,8 +103,8 @@ impl Remembered {
         }
     }
 
-    /// The outcome of an attempt that is sent again; it is not remembered any more, until it is
-    /// acknowledged again.
+    /// Removes and returns the outcome of an attempt that is dispatched again. It is remembered
+    /// again when it is acknowledged again.
     pub(super) fn take(&mut self, name: Name) -> Option<v1::Outcome> {
         let created_at = self.records.get(&name.id)?.created_at;
         if !name.is(Name { id: name.id, created_at }) {
@@ -129,7 +129,7 @@ impl Remembered {
         })
     }
 
-    /// Forgets the attempt with this id: it is used by another one.
+    /// Forgets the attempt with this id, because another attempt uses it.
     pub(super) fn reuse(&mut self, id: i64) {
         self.forget(id);
     }
@@ -142,7 +142,7 @@ impl Remembered {
         Some(record)
     }
 
-    /// Drops the texts of the oldest that has some.
+    /// Drops the texts of the oldest outcome that has any.
     fn drop_texts(&mut self) {
         let Some(Entry { id, seq, .. }) = self.order.get(self.bare) else { return };
         self.bare += 1;
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_that_was_created_at_another_time_is_another() {
+    fn an_attempt_with_another_creation_time_is_another_attempt() {
         let mut remembered = Remembered::default();
         remembered.add(outcome(1, "r"), 0);
         assert!(remembered.take(Name { id: 1, created_at: 8 }).is_none());

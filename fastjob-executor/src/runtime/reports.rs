@@ -1,8 +1,7 @@
-//! What running attempts say of themselves: checkpoints and progress, of each the latest.
+//! Reports of running attempts: checkpoints and progress.
 //!
-//! A handler may say a thing as often as it likes: only the latest is kept, and it is told no more
-//! often than every so often. What is not told when an attempt ends goes with its outcome, or
-//! just before it.
+//! A handler may report as often as it likes: only the latest report is kept, and sent at a limited
+//! rate. Reports that are pending when an attempt ends are sent with its outcome or just before it.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -18,19 +17,19 @@ use tokio::time::Instant;
 
 use super::name::Name;
 
-/// Between two batches of checkpoints.
+/// Minimum time between two batches of checkpoints.
 const CHECKPOINTS: Duration = Duration::from_millis(100);
-/// Between two batches of progress.
+/// Minimum time between two batches of progress.
 const PROGRESS: Duration = Duration::from_millis(500);
 
-/// What one attempt has said.
+/// The latest reports of one attempt.
 pub(super) struct Said {
     name: Name,
     checkpoint: Mutex<Latest<Arc<str>>>,
     progress: Mutex<Latest<Progress>>,
 }
 
-/// The latest of a kind, and whether it is still to be told.
+/// The latest value, and whether it still has to be sent.
 struct Latest<T> {
     value: Option<T>,
     untold: bool,
@@ -39,18 +38,18 @@ struct Latest<T> {
 impl<T: Clone> Latest<T> {
     const NOTHING: Self = Self { value: None, untold: false };
 
-    /// Whether this is news: nothing was to be told before.
+    /// Stores a value. Returns true if no earlier value was pending.
     fn say(&mut self, value: T) -> bool {
         self.value = Some(value);
         !std::mem::replace(&mut self.untold, true)
     }
 
-    /// What is to be told, which then is.
+    /// Takes the pending value and marks it as sent.
     fn tell(&mut self) -> Option<T> {
         if std::mem::take(&mut self.untold) { self.value.clone() } else { None }
     }
 
-    /// Whether there is something, which is to be told again.
+    /// Marks the value as pending again. Returns whether there is one.
     fn again(&mut self) -> bool {
         self.untold = self.value.is_some();
         self.untold
@@ -70,12 +69,12 @@ impl Said {
         }
     }
 
-    /// Keeps it; returns whether it is to be told that there is something.
+    /// Stores a checkpoint. Returns whether the attempt must be queued for sending.
     pub(super) fn checkpoint(&self, json: &Arc<str>) -> bool {
         lock(&self.checkpoint).say(Arc::clone(json))
     }
 
-    /// Keeps it; returns whether it is to be told that there is something.
+    /// Stores progress. Returns whether the attempt must be queued for sending.
     pub(super) fn progress(&self, progress: Progress) -> bool {
         lock(&self.progress).say(progress)
     }
@@ -98,7 +97,7 @@ impl Said {
     }
 }
 
-/// What is to be told, by partition.
+/// What has to be sent, by partition.
 #[derive(Default)]
 pub(super) struct Reports {
     partitions: HashMap<u32, Queue>,
@@ -108,11 +107,11 @@ pub(super) struct Reports {
 struct Queue {
     checkpoints: Untold,
     progress: Untold,
-    /// Of attempts that have ended: told before their outcomes.
+    /// Progress of attempts that have ended: sent before their outcomes.
     last: VecDeque<v1::AttemptProgress>,
 }
 
-/// Attempts with something to tell, and when it may be told.
+/// Attempts with pending reports, and when these may be sent.
 #[derive(Default)]
 struct Untold {
     attempts: VecDeque<Arc<Said>>,
@@ -128,7 +127,7 @@ impl Untold {
         (!self.attempts.is_empty()).then(|| self.not_before.unwrap_or(now))
     }
 
-    /// What is due, at most so many; when all of it is told, the next has to wait.
+    /// Takes what is due, up to a limit. Once everything is sent, the next batch has to wait.
     fn tell<T>(
         &mut self,
         now: Instant,
@@ -160,21 +159,21 @@ impl Reports {
         self.queue(partition).checkpoints.attempts.push_back(Arc::clone(said));
     }
 
-    /// An attempt has come on.
+    /// An attempt has new progress.
     pub(super) fn progress(&mut self, partition: u32, said: &Arc<Said>) {
         self.queue(partition).progress.attempts.push_back(Arc::clone(said));
     }
 
-    /// An attempt has ended. Its checkpoint is a matter of its outcome.
+    /// An attempt has ended. Its outcome includes its checkpoint.
     pub(super) fn ended(&mut self, partition: u32, said: &Said) {
-        // Not told for itself: an outcome that is no success carries it. While nobody is connected
-        // the attempt stays in the queue; what it said need not.
+        // Not sent separately: an unsuccessful outcome includes it. The attempt stays in the queue
+        // while no coordinator is connected, but its checkpoint does not have to.
         *lock(&said.checkpoint) = Latest::NOTHING;
         let progress = said.tell_progress();
         *lock(&said.progress) = Latest::NOTHING;
         if let Some(progress) = progress {
             let last = &mut self.queue(partition).last;
-            // Of those that end while nobody is connected, the latest are enough.
+            // While no coordinator is connected, the latest entries are enough.
             if last.len() == BATCH_MAX {
                 last.pop_front();
             }
@@ -182,7 +181,7 @@ impl Reports {
         }
     }
 
-    /// A new session knows nothing: the latest of what runs is told again.
+    /// A new session knows nothing: the latest reports of running attempts are sent again.
     pub(super) fn again<'a>(
         &mut self,
         partition: u32,
@@ -200,7 +199,7 @@ impl Reports {
         }
     }
 
-    /// What is to be told of a partition now, bounded.
+    /// The reports of a partition to send now, bounded.
     pub(super) fn next(&mut self, partition: u32, now: Instant) -> (v1::Checkpoints, v1::Progress) {
         let Some(queue) = self.partitions.get_mut(&partition) else {
             return (v1::Checkpoints::default(), v1::Progress::default());
@@ -210,7 +209,7 @@ impl Reports {
             let size = told.checkpoint.len();
             Some((told, size))
         });
-        // As many as outcomes, so that none overtakes its attempt's last word.
+        // The same bound as for outcomes, so that no outcome overtakes its attempt's last progress.
         let last = queue.last.len().min(BATCH_MAX);
         let mut attempts: Vec<_> = queue.last.drain(..last).collect();
         attempts.extend(queue.progress.tell(now, PROGRESS, BATCH_MAX - last, |said| {
@@ -221,7 +220,7 @@ impl Reports {
         (v1::Checkpoints { attempts: checkpoints }, v1::Progress { attempts })
     }
 
-    /// When something of a partition is to be told.
+    /// When a report of a partition is due.
     pub(super) fn due_at(&self, partition: u32, now: Instant) -> Option<Instant> {
         let queue = self.partitions.get(&partition)?;
         let last = (!queue.last.is_empty()).then_some(now);
@@ -238,7 +237,7 @@ impl Reports {
 mod tests {
     use super::*;
 
-    /// An attempt of partition 0 that says things.
+    /// An attempt of partition 0 that reports.
     struct Speaker(Arc<Said>);
 
     impl Speaker {
@@ -270,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_latest_progress_is_told_and_not_too_often() {
+    fn only_the_latest_progress_is_sent_and_at_a_limited_rate() {
         let (mut reports, now) = (Reports::default(), Instant::now());
         let (one, two) = (Speaker::new(1), Speaker::new(2));
         for done in 0..1_000 {
@@ -287,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_that_ended_while_nobody_is_connected_does_not_keep_its_checkpoint() {
+    fn an_attempt_that_ended_while_disconnected_does_not_keep_its_checkpoint() {
         let (mut reports, now) = (Reports::default(), Instant::now());
         let one = Speaker::new(1);
         one.checkpoint(&mut reports, "1");
@@ -297,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_progress_is_told_at_once_when_an_attempt_ends() {
+    fn the_last_progress_is_sent_at_once_when_an_attempt_ends() {
         let (mut reports, now) = (Reports::default(), Instant::now());
         let one = Speaker::new(1);
         one.progress(&mut reports, 1);
@@ -307,13 +306,13 @@ mod tests {
         reports.ended(0, &one.0);
         assert_eq!(reports.due_at(0, now), Some(now));
         let (checkpoints, told) = reports.next(0, now);
-        assert!(checkpoints.attempts.is_empty(), "the outcome carries it");
+        assert!(checkpoints.attempts.is_empty(), "the outcome includes it");
         assert_eq!(told.attempts[0].done, 2);
         assert!(progress(&mut reports, now + PROGRESS).is_empty());
     }
 
     #[test]
-    fn last_words_go_first_and_share_the_bound_with_what_runs() {
+    fn progress_of_ended_attempts_goes_first_and_shares_the_bound_with_running_ones() {
         let (mut reports, now) = (Reports::default(), Instant::now());
         let speakers: Vec<_> = (0..BATCH_MAX as i64 + 10).map(Speaker::new).collect();
         for speaker in &speakers {
@@ -331,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_reconnect_the_latest_of_what_runs_is_told_again() {
+    fn after_a_reconnect_the_latest_reports_of_running_attempts_are_sent_again() {
         let (mut reports, now) = (Reports::default(), Instant::now());
         let (one, silent) = (Speaker::new(1), Speaker::new(2));
         one.checkpoint(&mut reports, "1");

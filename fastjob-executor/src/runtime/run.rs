@@ -1,8 +1,8 @@
-//! One attempt: the handler with its context, its time limit, and its way to an end.
+//! One attempt: runs its handler with its context and timeout, and ends it.
 //!
-//! When the time is up or somebody asks for the end, the stop token fires; after the grace the
-//! handler's future is dropped, which aborts it at its next `.await`. One that does not come to an
-//! `.await` is a matter of `watch.rs`. A panic ends the attempt and nothing else.
+//! On a timeout or a stop request, the stop token fires. After the grace period the handler's
+//! future is dropped, which aborts it at its next `.await`. A handler that never reaches an
+//! `.await` is handled in `watch.rs`. A panic ends only its attempt.
 
 use std::{
     future::{Future, poll_fn},
@@ -24,15 +24,15 @@ use super::{
 };
 use crate::clock;
 
-/// Most bytes of a failure's message.
+/// Maximum bytes of a failure's message.
 const MESSAGE_MAX: usize = 16 * 1024;
 
-/// How the handler's future came to its end.
+/// How the handler's future ended.
 pub(super) enum Ended {
     Returned(JobResult),
     Panicked(String),
     Aborted,
-    /// It did not, though its time is over.
+    /// It has not ended, although its time is over.
     Stuck,
 }
 
@@ -45,8 +45,8 @@ impl Ended {
     }
 }
 
-/// The outcome of an attempt that panicked outside of its handler's future: in a handler's own
-/// error, say, when it was written out.
+/// The outcome of an attempt that panicked outside its handler's future, for example while
+/// formatting the handler's error.
 pub(super) fn panicked(control: &Control, why: String) -> v1::Outcome {
     let entered = control.entered();
     if let Some(entered) = entered {
@@ -103,8 +103,8 @@ impl Inner {
         let mut work = Guarded::new(handler.execute(&ctx));
         let ended = {
             let mut polled = pin!(inner.capture.scope(log.clone(), &mut work));
-            // Most handlers that do little end at once: nobody needs to hear that they began. Of one
-            // that keeps its thread here, the watch tells it.
+            // Most short handlers end at once: reporting their start would be useless. If a handler
+            // blocks its thread here, the watchdog reports the start.
             let first = poll_fn(|cx| Poll::Ready(polled.as_mut().poll(cx))).await;
             match first {
                 Poll::Ready(result) => Ended::of(result),
@@ -114,7 +114,7 @@ impl Inner {
                 }
             }
         };
-        // One that is aborted ends here.
+        // An aborted future is dropped here.
         let broke = work.end();
         let why = control.stopped().map(|(why, _)| why);
         let (end, result, mut message) = judge(ended, why, &control);
@@ -126,7 +126,7 @@ impl Inner {
                 "the future of a handler panicked while it was dropped"
             );
             if end != v1::End::Succeeded {
-                message = cut(format!("{message}; while it was dropped it {panic}"));
+                message = cut(format!("{message}; while it was dropped, it {panic}"));
             }
         }
         log.finish();
@@ -145,7 +145,7 @@ impl Inner {
     }
 }
 
-/// Waits for the handler, its time limit, or the end of its grace.
+/// Waits for the handler to end, for its timeout, or for the end of its grace period.
 async fn watch(
     mut work: Pin<&mut impl Future<Output = Result<JobResult, String>>>,
     control: &Control,
@@ -166,7 +166,7 @@ async fn watch(
             () = tokio::time::sleep(control.timeout) => control.stop(Why::TimeIsUp),
         }
     }
-    // When the process leaves, the runtime itself decides how long to wait.
+    // While the process stops, the drain decides how long to wait.
     let grace = match control.stopped() {
         Some((Why::Leaving, _)) => Duration::from_secs(3600),
         _ => control.grace,
@@ -179,7 +179,7 @@ async fn watch(
     }
 }
 
-/// What is reported: the end, the result, the message.
+/// Decides what is reported: the end, the result and the message.
 pub(super) fn judge(
     ended: Ended,
     why: Option<Why>,
@@ -188,11 +188,11 @@ pub(super) fn judge(
     let late = || format!("ran longer than {}", duration::to_text(control.timeout));
     let asked = || "was asked to stop".to_owned();
     let grace = duration::to_text(control.grace);
-    let aborted = |text: String| format!("{text}, and was aborted after a grace of {grace}");
+    let aborted = |text: String| format!("{text}, and was aborted after a grace period of {grace}");
     let stuck = |text: String| {
         format!(
-            "{text}, and could not be aborted after a grace of {grace}: its thread is blocked, and \
-             it may still run"
+            "{text}, and could not be aborted after a grace period of {grace}: its thread is \
+             blocked, and it may still run"
         )
     };
     let (end, result, message) = match (ended, why) {
@@ -253,7 +253,7 @@ fn facts(attempt: v1::Attempt, control: &Control) -> Result<AttemptFacts, String
     })
 }
 
-/// A message of an outcome, as long as a coordinator takes it.
+/// Cuts an outcome's message to the length that a coordinator accepts.
 pub(super) fn cut(mut message: String) -> String {
     if message.len() > MESSAGE_MAX {
         message.truncate(message.floor_char_boundary(MESSAGE_MAX - 4));

@@ -1,19 +1,20 @@
-//! How long nobody has been heard who acts on a partition, and what that means for its exclusive
+//! Silence: how long the owner of a partition has not been heard, and what that means for exclusive
 //! attempts.
 //!
-//! A coordinator places an exclusive attempt anew when it has given this executor up. So that two
-//! never run at a time, the executor must have ended its own before: it counts from the beat that
-//! was last answered, which the coordinator heard later than it was sent. At the limit such
-//! attempts are stopped, a third of the limit later aborted; the coordinator waits for five thirds
-//! of it. The limit is long enough for another node to take the partition over.
+//! A coordinator that has abandoned this executor dispatches its exclusive attempts elsewhere. So
+//! that two never run at a time, the executor must end its own attempts first. It counts from when
+//! it sent the last heartbeat that was answered; the coordinator received it later than that. At
+//! the limit, exclusive attempts are stopped; a third of the limit later, they are aborted. The
+//! coordinator waits for five thirds of the limit. The limit is long enough for another node to
+//! take over the partition.
 //!
-//! All of it is measured with the time that the machine was suspended, as the coordinator measures.
-//! What runs when the machine resumes is ended at the next look, half a second later at most: such a
-//! short run beside another attempt cannot be excluded.
+//! All times include the time that the machine was suspended, as the coordinator's do. Attempts
+//! that still run when the machine resumes are ended at the next check, at most half a second
+//! later. During that time, such an attempt may run beside another one; this cannot be prevented.
 
 use std::{collections::HashMap, time::Duration};
 
-/// When whoever acts on a partition was last known to hear this executor.
+/// When the owner of a partition is last known to have heard this executor.
 #[derive(Default)]
 pub(super) struct Silence {
     partitions: HashMap<u32, Heard>,
@@ -21,7 +22,7 @@ pub(super) struct Silence {
 
 struct Heard {
     at: Duration,
-    /// Zero: silence means nothing.
+    /// Zero: silence has no effect.
     limit: Duration,
     done: Option<Cut>,
 }
@@ -34,7 +35,7 @@ pub(super) enum Cut {
 }
 
 impl Heard {
-    /// When it comes to this.
+    /// When this step is due.
     fn comes_at(&self, cut: Cut) -> Duration {
         match cut {
             Cut::Stop => self.at + self.limit,
@@ -42,7 +43,7 @@ impl Heard {
         }
     }
 
-    /// What comes next, and is not done yet.
+    /// The next step that has not been done yet.
     fn next(&self) -> Option<Cut> {
         match self.done {
             _ if self.limit.is_zero() => None,
@@ -54,7 +55,7 @@ impl Heard {
 }
 
 impl Silence {
-    /// What was sent at `at` has been answered.
+    /// A message that was sent at `at` has been answered.
     pub(super) fn heard(&mut self, partition: u32, at: Duration, limit: Duration) {
         let heard = self.partitions.entry(partition).or_insert(Heard { at, limit, done: None });
         heard.limit = limit;
@@ -70,7 +71,7 @@ impl Silence {
         heard.is_some_and(|heard| !heard.limit.is_zero() && heard.comes_at(Cut::Stop) <= now)
     }
 
-    /// What has to be done by now; each step of a silence once.
+    /// Returns the steps that are due; each step of a silence is returned once.
     pub(super) fn due(&mut self, now: Duration) -> Vec<(u32, Cut)> {
         let mut due = Vec::new();
         for (partition, heard) in &mut self.partitions {
@@ -82,7 +83,7 @@ impl Silence {
         due
     }
 
-    /// When something has to be done, unless something is heard before.
+    /// When the next step is due, unless a coordinator is heard before.
     pub(super) fn next(&self) -> Option<Duration> {
         self.partitions.values().filter_map(|heard| Some(heard.comes_at(heard.next()?))).min()
     }
@@ -95,7 +96,7 @@ mod tests {
     const LIMIT: Duration = Duration::from_secs(3);
 
     #[test]
-    fn each_step_of_a_silence_comes_once() {
+    fn each_step_of_a_silence_is_returned_once() {
         let (mut silence, start) = (Silence::default(), Duration::from_secs(100));
         silence.heard(0, start, LIMIT);
         assert!(silence.due(start).is_empty() && !silence.is_cut(0, start));
@@ -108,10 +109,10 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_counts_from_when_the_question_was_sent() {
+    fn an_answer_counts_from_when_its_message_was_sent() {
         let (mut silence, start) = (Silence::default(), Duration::from_secs(100));
         silence.heard(0, start + LIMIT, LIMIT);
-        silence.heard(0, start, LIMIT); // an older one that comes late
+        silence.heard(0, start, LIMIT); // an older answer that arrives late
         assert!(!silence.is_cut(0, start + LIMIT));
         assert_eq!(silence.due(start + LIMIT * 3), [(0, Cut::Stop), (0, Cut::Abort)]);
         silence.heard(0, start + LIMIT * 3, LIMIT);
@@ -120,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_limit_silence_means_nothing() {
+    fn without_a_limit_silence_has_no_effect() {
         let (mut silence, start) = (Silence::default(), Duration::from_secs(100));
         silence.heard(0, start, Duration::ZERO);
         let late = start + LIMIT * 100;

@@ -1,5 +1,4 @@
-//! What the executor knows of its attempts, under one lock: what it holds, the lanes, and what is to
-//! be told.
+//! The state of all attempts, under one lock: held attempts, lanes, and pending messages.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -26,19 +25,19 @@ use super::{
 };
 use crate::clock::Clock;
 
-/// Most attempts that are held, those included whose outcomes are not acknowledged. Fewer than a
-/// coordinator takes in one Holding.
+/// Maximum number of held attempts, including those with unacknowledged outcomes. Less than a
+/// coordinator accepts in one Holding.
 const HELD_MOST: usize = 500_000;
-/// Most bytes of attempts that wait.
+/// Maximum bytes of waiting attempts.
 const WAITING_BYTES_MOST: usize = if cfg!(test) { 1 } else { 256 } * 1024 * 1024;
 
 #[derive(Default)]
 pub(super) struct State {
     /// Attempts that wait or run, by id.
     pub(super) held: HashMap<i64, Held>,
-    /// Bytes of those that wait.
+    /// Bytes of the waiting ones.
     waiting_bytes: usize,
-    /// Attempts that were reported as ended and have not: they keep their places and their lanes.
+    /// Attempts that were reported as ended but still run: they keep their places and lanes.
     pub(super) stuck: HashSet<i64>,
     pub(super) places: Places,
     /// By job.
@@ -52,21 +51,21 @@ pub(super) struct State {
     pub(super) clock: Clock,
     pub(super) watch: Watch,
     pub(super) leaving: bool,
-    /// Partitions in which a coordinator may still count on attempts that are not here any more.
-    /// Their next owners learn so from Holding, and the executor does not end before.
+    /// Partitions in which a coordinator may still rely on attempts that are not here any more. The
+    /// executor does not end until their next owners have learned that from Holding.
     pub(super) unconfirmed: HashSet<u32>,
     /// The next attempt that ends panics here.
     #[cfg(test)]
     pub(super) breaks: bool,
 }
 
-/// The executor's capacity. Each engine counts what it has sent itself: where several share an
-/// executor, together they may send more than it runs, and the rest waits here.
+/// The executor's places. Each engine counts only the attempts that it has sent. If several share
+/// an executor, they may together send more than it runs, and the rest waits here.
 #[derive(Default)]
 pub(super) struct Places {
     most: usize,
     pub(super) taken: usize,
-    /// Those whose lanes let them run.
+    /// Attempts whose lanes let them run.
     pub(super) waiting: VecDeque<v1::Attempt>,
 }
 
@@ -76,7 +75,7 @@ pub(super) enum Held {
     Running(Running),
 }
 
-/// An attempt that waits, in its lane or for a place.
+/// An attempt that waits in its lane or for a place.
 pub(super) struct Waiting {
     pub(super) name: Name,
     pub(super) job: i64,
@@ -84,14 +83,14 @@ pub(super) struct Waiting {
     bytes: usize,
 }
 
-/// An attempt that runs.
+/// A running attempt.
 pub(super) struct Running {
     pub(super) control: Arc<Control>,
-    /// That its handler was entered has been told.
+    /// Whether the start of its handler has been reported.
     pub(super) told: bool,
-    /// Its handler has come to an `.await`.
+    /// Whether its handler has reached an `.await`.
     pub(super) yielded: bool,
-    /// When it is looked at next; not told of one that is new.
+    /// When it is checked next; not used for a new one.
     pub(super) look_at: Option<Instant>,
 }
 
@@ -115,15 +114,15 @@ impl Waiting {
 }
 
 impl State {
-    /// Of an executor that runs at most so many attempts at a time.
+    /// The state of an executor that runs at most so many attempts at a time.
     pub(super) fn new(capacity: u32, clock: Clock) -> Self {
         let places = Places { most: capacity as usize, ..Places::default() };
         Self { places, clock, ..Self::default() }
     }
 
-    /// Takes an attempt in that came over a link; one that can run now is returned.
+    /// Accepts an attempt that arrived over a link, and returns it if it can run now.
     ///
-    /// Every attempt is answered: with what is known of it, with its outcome, or by returning it.
+    /// Every attempt is answered: with its reports, with its outcome, or by returning it.
     pub(super) fn take_in(&mut self, link: u32, arrived: v1::Attempt) -> Option<Ready> {
         let name = Name::of(&arrived);
         self.owners.seen(name.id);
@@ -139,7 +138,7 @@ impl State {
         self.arrive(arrived)
     }
 
-    /// Whether the attempt was here before; what is known of it is told again.
+    /// Whether the attempt was here before. If so, its reports are sent again.
     fn is_known(&mut self, name: Name) -> bool {
         if let Some(held) = self.held.get_mut(&name.id)
             && held.name().is(name)
@@ -158,32 +157,32 @@ impl State {
         true
     }
 
-    /// Whether there is room for an attempt that may have to wait. An earlier release of the
-    /// coordinator does not take it back: it is kept.
+    /// Whether there is room for an attempt that may have to wait. A coordinator of an earlier
+    /// release does not accept returned attempts, so its attempts are kept.
     fn has_room(&mut self, link: u32, arrived: &v1::Attempt) -> bool {
         let bytes = self.waiting_bytes + Waiting::of(arrived).bytes;
         let fits = self.held.len() + self.outbox.len() < HELD_MOST && bytes <= WAITING_BYTES_MOST;
         fits || !self.links.session(link).is_some_and(|session| session.takes_returned())
     }
 
-    /// Returns an attempt over the link that it came over.
+    /// Returns an attempt over the link that it arrived on.
     pub(super) fn return_to(&mut self, link: u32, id: i64) {
         let leaving = self.leaving;
         let session = self.links.session(link);
         match session.filter(|session| leaving || session.takes_returned()) {
             Some(session) => session.give_back(id),
-            // It still runs here, reported as ended longer ago than it is remembered. The
-            // coordinator gives it up with this session.
+            // It still runs here, but was reported as ended so long ago that its outcome is
+            // forgotten. The coordinator abandons it when this session ends.
             None => tracing::warn!(
                 attempt.id = id,
-                "an attempt was sent again that cannot run here, and its coordinator is too old to \
-                 take it back"
+                "cannot run a redispatched attempt, and its coordinator is too old to accept it \
+                 back"
             ),
         }
         self.links.wake(link);
     }
 
-    /// What is left of another attempt with this id, from before a backup was restored, is gone.
+    /// Removes what is left of another attempt with this id, from before a backup was restored.
     fn reuse(&mut self, id: i64) {
         if let Some(Held::Waiting(waiting)) = self.remove(id) {
             self.forget(&HashMap::from([(id, waiting.job)]));
@@ -192,7 +191,7 @@ impl State {
         self.remembered.reuse(id);
     }
 
-    /// Finds the place of an attempt that is new.
+    /// Finds a place for a new attempt.
     fn arrive(&mut self, arrived: v1::Attempt) -> Option<Ready> {
         let (name, job, task) = (Name::of(&arrived), arrived.job, arrived.task);
         let partition = self.owners.partition(name.id);
@@ -248,12 +247,12 @@ impl State {
         Some(held)
     }
 
-    /// Those that wait for a place, as many as there are places.
+    /// Takes waiting attempts, as many as there are free places.
     pub(super) fn next_with_places(&mut self) -> Vec<Ready> {
         std::iter::from_fn(|| self.next_with_place()).collect()
     }
 
-    /// The first that waits for a place, if there is one.
+    /// The first attempt that waits for a place.
     fn next_with_place(&mut self) -> Option<Ready> {
         if self.places.taken >= self.places.most || self.outbox.is_full() {
             return None;
@@ -284,7 +283,7 @@ impl State {
         }
     }
 
-    /// Whether this very attempt runs, and not another with its id.
+    /// Whether exactly this attempt runs, and not another one with its id.
     pub(super) fn is_running(&self, control: &Arc<Control>) -> bool {
         self.running(control.name.id).is_some_and(|running| Arc::ptr_eq(&running.control, control))
     }
@@ -305,9 +304,9 @@ impl State {
         })
     }
 
-    /// A node was heard to act on these partitions when what was sent at `at` was answered.
+    /// A node that acts on these partitions has answered a message that was sent at `at`.
     pub(super) fn heard(&mut self, link: u32, at: Duration, limit: Duration, partitions: &[u32]) {
-        // It ends a silence, but not what the silence had to end.
+        // This ends the silence, but attempts that were due to end must still end.
         self.cut_off(self.clock.elapsed());
         if let Some(session) = self.links.session(link) {
             session.heard = Some((at, limit));
@@ -319,7 +318,7 @@ impl State {
         }
     }
 
-    /// Something of the partition is to be told.
+    /// Wakes the owner's link: the partition has something to send.
     pub(super) fn wake(&self, partition: u32) {
         if let Some(link) = self.owners.link(partition) {
             self.links.wake(link);

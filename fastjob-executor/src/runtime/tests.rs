@@ -1,4 +1,4 @@
-//! The runtime as a link sees it: attempts in, messages out. Time is tokio's, and paused.
+//! The runtime as a link sees it: attempts in, messages out. Uses tokio's paused time.
 
 mod blocked;
 mod bounds;
@@ -21,7 +21,7 @@ const LIMIT: Duration = Duration::from_secs(3);
 const CAPACITY: u32 = 3;
 const LEASE: v1::Lease = v1::Lease { partition: 0, term: 1 };
 
-/// What the handler does when it is told to stop.
+/// A handler and what it does when it is stopped.
 struct Works {
     gives_up: bool,
 }
@@ -56,7 +56,7 @@ impl Bench {
         Self::with(handlers, &Handle::current())
     }
 
-    /// With handlers that run elsewhere.
+    /// Creates a bench with handlers that run on another tokio runtime.
     fn with(handlers: Vec<Registration>, on: &Handle) -> Self {
         let service: ServiceName = "test".parse().unwrap();
         let registry = Registry::collect(&service, Discovery::Off, handlers).unwrap();
@@ -79,7 +79,7 @@ impl Bench {
         Self { runtime, stop, clock, _folder: folder }
     }
 
-    /// The coordinator answers a beat at once.
+    /// The coordinator answers a heartbeat at once.
     fn heard(&self) {
         self.runtime.heard(0, self.runtime.elapsed(), LIMIT, &[0]);
     }
@@ -92,7 +92,7 @@ impl Bench {
         self.runtime.start(0, &LEASE, vec![attempt]);
     }
 
-    /// An attempt of a job with a block strategy.
+    /// Starts an attempt of a job with a block strategy.
     fn start_blocked(&self, id: i64, job: i64, block: v1::Block) {
         self.start_one(v1::Attempt { job, block: block.into(), max_waiting: 9, ..attempt(id) });
     }
@@ -112,7 +112,7 @@ impl Bench {
         self.runtime.recorded(&v1::Recorded { attempts: ids.to_vec(), created_at });
     }
 
-    /// What the link says now, attempts and figures of each message in words.
+    /// What the link sends now, as text.
     fn said(&self) -> Vec<String> {
         self.said_over(0)
     }
@@ -135,7 +135,7 @@ impl Drop for Bench {
     }
 }
 
-/// When all attempts were created, unless a test says otherwise.
+/// When all attempts were created, unless a test sets another time.
 const CREATED: i64 = 7;
 
 fn attempt(id: i64) -> v1::Attempt {
@@ -188,13 +188,13 @@ fn outcome(outcome: &v1::Outcome) -> String {
     format!("{} {} with {checkpoint}", outcome.attempt, outcome.end().as_str_name())
 }
 
-/// Lets time pass, and the handlers with it.
+/// Lets time pass, so that the handlers make progress.
 async fn pass(time: Duration) {
     tokio::time::sleep(time).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_an_attempt_says_is_told_and_told_again_after_a_reconnect() {
+async fn an_attempts_reports_are_sent_and_sent_again_after_a_reconnect() {
     let bench = Bench::new();
     bench.start(1, "gives-up", false);
     pass(Duration::from_millis(1)).await;
@@ -202,15 +202,15 @@ async fn what_an_attempt_says_is_told_and_told_again_after_a_reconnect() {
     assert_eq!(bench.said(), told);
     assert!(bench.said().is_empty());
     bench.runtime.session_began(0, true);
-    assert!(bench.said().is_empty(), "nobody has said to act on it");
+    assert!(bench.said().is_empty(), "no node has claimed the partition");
     bench.runtime.take(1, vec![v1::Lease { term: 2, ..LEASE }]);
-    assert!(bench.said().is_empty(), "another acts on it");
+    assert!(bench.said().is_empty(), "another node acts on it");
     bench.runtime.take(0, vec![v1::Lease { term: 3, ..LEASE }]);
     assert_eq!(bench.said(), [&["holding 1"], told.as_slice()].concat());
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_outcome_that_is_no_success_carries_the_last_checkpoint() {
+async fn an_unsuccessful_outcome_includes_the_last_checkpoint() {
     let bench = Bench::new();
     bench.start(1, "gives-up", false);
     pass(Duration::from_millis(1)).await;
@@ -219,7 +219,7 @@ async fn an_outcome_that_is_no_success_carries_the_last_checkpoint() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn exclusive_attempts_are_stopped_after_a_silence_and_others_run_on() {
+async fn exclusive_attempts_are_stopped_after_a_silence_and_others_keep_running() {
     let bench = Bench::new();
     bench.heard();
     bench.start(1, "gives-up", true);
@@ -247,7 +247,7 @@ async fn an_exclusive_attempt_that_does_not_stop_is_aborted_a_third_of_the_limit
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_exclusive_attempt_that_comes_too_late_is_not_entered() {
+async fn an_exclusive_attempt_that_arrives_too_late_is_not_entered() {
     let bench = Bench::new();
     bench.heard();
     pass(LIMIT).await;
@@ -271,7 +271,7 @@ async fn no_more_run_at_a_time_than_the_executor_has_places() {
     assert_eq!(bench.runtime.stat_counts(), (3, 2));
     assert_eq!(bench.runtime.holding().len(), 5);
     bench.stop(2).await;
-    assert_eq!(bench.said()[0], "started 4", "the first that came");
+    assert_eq!(bench.said()[0], "started 4", "the first that arrived");
     bench.stop(5).await;
     assert_eq!(bench.said().last().unwrap(), "finished 5 END_STOPPED with none", "not entered");
     bench.stop(1).await;
@@ -279,7 +279,7 @@ async fn no_more_run_at_a_time_than_the_executor_has_places() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_waits_for_a_place_has_its_turn_in_its_lane() {
+async fn an_attempt_that_waits_for_a_place_keeps_its_turn_in_its_lane() {
     let bench = Bench::new();
     for id in 1..=3 {
         bench.start(id, "gives-up", false);
@@ -289,19 +289,19 @@ async fn what_waits_for_a_place_has_its_turn_in_its_lane() {
     }
     pass(Duration::from_millis(1)).await;
     bench.said();
-    // The one behind it gets its turn, and waits for a place in its stead.
+    // The next attempt in the lane gets the turn, and waits for a place instead.
     bench.stop(11).await;
     assert_eq!(bench.said(), ["finished 11 END_STOPPED with none"]);
     bench.stop(1).await;
     bench.stop(2).await;
-    assert_eq!(bench.said()[0], "started 12", "and 13 has not its turn");
+    assert_eq!(bench.said()[0], "started 12", "and it is not yet the turn of 13");
     assert_eq!(bench.runtime.stat_counts(), (2, 1));
     bench.stop(12).await;
     assert_eq!(bench.said()[0], "started 13");
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_waits_for_a_place_is_replaced_or_skipped_for_like_what_runs() {
+async fn block_strategies_treat_attempts_that_wait_for_a_place_like_running_ones() {
     let bench = Bench::new();
     for id in 1..=3 {
         bench.start(id, "gives-up", false);
@@ -334,7 +334,7 @@ async fn a_retry_of_an_older_task_ends_as_stopped_and_leaves_the_newer_one_alone
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_waits_for_a_place_is_given_back_when_the_process_leaves() {
+async fn attempts_that_wait_for_a_place_are_returned_when_the_process_stops() {
     let bench = Bench::new();
     for id in 1..=3 {
         bench.start(id, "gives-up", false);
@@ -347,5 +347,5 @@ async fn what_waits_for_a_place_is_given_back_when_the_process_leaves() {
     bench.runtime.leave();
     assert_eq!(bench.said(), ["goodbye 11, 12, 13"]);
     bench.stop(1).await;
-    assert_eq!(bench.runtime.stat_counts(), (2, 0), "nobody takes the place");
+    assert_eq!(bench.runtime.stat_counts(), (2, 0), "the place stays free");
 }

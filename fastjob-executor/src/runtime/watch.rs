@@ -1,10 +1,11 @@
-//! Attempts that do not end at once: that they began is told, and so is their end if they are stuck.
+//! The attempt watchdog: reports the start of attempts that do not end at once, and the end of
+//! those that are stuck.
 //!
-//! A handler tells of itself when it is polled. One that blocks its thread is not polled, and holds
-//! up whoever waits for that thread; so here, on the executor's own thread, its start is told, its
-//! stop token fires when its time is up, and after the grace its attempt is given up: it is reported
-//! as ended, though its place and its lane stay taken until it has. An exclusive one is not given
-//! up, for as long as it may run no other may.
+//! A handler reports through its polls. A handler that blocks its thread is not polled and delays
+//! everything else on that thread. So the executor's own thread reports its start and fires its
+//! stop token on timeout. After the grace period the attempt is abandoned: it is reported as ended,
+//! but keeps its place and its lane until it has really ended. An exclusive attempt is not
+//! abandoned: while it may still run, no other may.
 
 use std::{
     collections::{BTreeSet, HashSet, VecDeque},
@@ -22,25 +23,26 @@ use super::{
 };
 use crate::clock;
 
-/// Most handlers end within this time, and nobody needs to hear that they began.
+/// Most handlers end within this time, so reporting their start would be useless.
 const SOON: Duration = Duration::from_millis(100);
-/// At least between two looks.
+/// Minimum time between two checks.
 const PAUSE: Duration = Duration::from_millis(50);
-/// A handler that has not come to its first `.await` by then blocks its thread.
+/// A handler that has not reached its first `.await` after this time blocks its thread.
 const BLOCKS: Duration = Duration::from_secs(1);
-/// For an attempt that ends at the end of its grace to say so itself. The coordinator waits longer.
+/// Extra time for an attempt to report its own end after the grace period. The coordinator waits
+/// longer.
 const SLACK: Duration = Duration::from_secs(1);
 
-/// When which attempt is to be looked at.
+/// When each attempt has to be checked.
 #[derive(Default)]
 pub(super) struct Watch {
-    /// Those that are new, in their order.
+    /// New attempts, in order.
     fresh: VecDeque<(Instant, i64)>,
-    /// Those that were not.
+    /// Attempts that were checked before.
     later: BTreeSet<(Instant, i64)>,
-    /// When the next look is.
+    /// When the next check is.
     next: Option<Instant>,
-    /// It is to be sooner.
+    /// Notified when the next check has to be earlier.
     pub(super) sooner: Arc<Notify>,
     /// Handlers that are known to block.
     blocking: HashSet<String>,
@@ -61,7 +63,7 @@ impl Watch {
         }
     }
 
-    /// Those whose time has come.
+    /// The attempts that are due for a check.
     fn due(&mut self, now: Instant) -> Vec<i64> {
         let mut due = Vec::new();
         while let Some((_, id)) = self.fresh.pop_front_if(|(at, _)| *at <= now) {
@@ -77,7 +79,7 @@ impl Watch {
         due
     }
 
-    /// When to look again; not at once, so that many are looked at together.
+    /// When to check next; not at once, so that many attempts are checked together.
     fn rest(&mut self, now: Instant) -> Option<Instant> {
         let fresh = self.fresh.front().map(|(at, _)| *at);
         let later = self.later.first().map(|(at, _)| *at);
@@ -88,7 +90,7 @@ impl Watch {
 }
 
 impl State {
-    /// Looks after the attempts whose time has come; returns when to do so again.
+    /// Checks the attempts that are due. Returns when to check again.
     pub(super) fn look_after(&mut self, now: Instant) -> Option<Instant> {
         for id in self.watch.due(now) {
             let again = self.look(id, now);
@@ -97,7 +99,7 @@ impl State {
         self.watch.rest(now)
     }
 
-    /// Sets when an attempt is looked at again, in place of what was set before.
+    /// Sets when an attempt is checked next, replacing the previous time.
     pub(super) fn look_again(&mut self, id: i64, at: Option<Instant>) {
         let Some(running) = self.running_mut(id) else { return };
         let before = std::mem::replace(&mut running.look_at, at);
@@ -108,18 +110,18 @@ impl State {
         }
     }
 
-    /// An attempt was to be looked at, and is not any more.
+    /// The attempt no longer has to be checked.
     pub(super) fn unwatch(&mut self, id: i64, look_at: Option<Instant>) {
         if let Some(at) = look_at {
             self.watch.later.remove(&(at, id));
         }
     }
 
-    /// Looks at one attempt; returns when to look again.
+    /// Checks one attempt. Returns when to check it again.
     fn look(&mut self, id: i64, now: Instant) -> Option<Instant> {
         let running = self.running(id)?;
         let (control, yielded) = (Arc::clone(&running.control), running.yielded);
-        // While all threads are taken it waits for one.
+        // The handler waits for a free thread.
         let Some(entered) = control.entered() else { return Some(now + SOON) };
         self.tell_started(id);
         let blocks = entered.at + BLOCKS;
@@ -138,7 +140,7 @@ impl State {
         [blocks, ends].into_iter().flatten().min()
     }
 
-    /// Ends an attempt that should have ended; returns when it should have.
+    /// Ends an attempt that should have ended. Returns when it has to end otherwise.
     fn look_at_end(&mut self, control: &Control, from: Instant, now: Instant) -> Option<Instant> {
         if control.stopped().is_none() && !control.timeout.is_zero() {
             let limit = from.checked_add(control.timeout)?;
@@ -149,7 +151,7 @@ impl State {
         }
         match control.stopped()? {
             _ if control.exclusive => None,
-            // The end of the process, or of a silence, decides how long.
+            // The drain or the silence watchdog decides how long to wait.
             (Why::Leaving | Why::CutOff, _) => None,
             (why @ (Why::Asked | Why::TimeIsUp), at) => {
                 let end = at.checked_add(control.grace + SLACK)?;
@@ -162,13 +164,13 @@ impl State {
         }
     }
 
-    /// An attempt is reported as ended, though its handler may still run.
+    /// Reports an attempt as ended, although its handler may still run.
     fn give_up(&mut self, control: &Control, why: Why) {
         let Some(entered) = control.entered() else { return };
         tracing::warn!(
             handler = control.handler,
             attempt.id = control.name.id,
-            "an attempt is given up: its handler still runs after its grace, and keeps its place"
+            "abandoned an attempt: its handler still runs after the grace period, keeping its place"
         );
         let (end, _, message) = run::judge(Ended::Stuck, Some(why), control);
         let last = control.said.last_checkpoint().or_else(|| control.checkpoint.clone());

@@ -1,26 +1,27 @@
-//! Answers to a coordinator's questions that are under way in one session: bounded, and ended with it.
+//! Answers to a coordinator's requests that are in progress in one session. They are bounded, and
+//! end with the session.
 
 use std::{future::Future, panic::resume_unwind};
 
 use tokio::task::JoinSet;
 
-/// Most answers at a time. The coordinator does not wait for long, and asks again.
+/// Maximum number of concurrent answers. The coordinator does not wait long, and repeats a request.
 const MOST: usize = 256;
 
 #[derive(Default)]
 pub(super) struct Answers(JoinSet<()>);
 
 impl Answers {
-    /// Works on an answer, unless too many are under way: then the question is not answered.
+    /// Runs an answer, unless too many are in progress: then the request is dropped.
     pub(super) fn add(&mut self, answer: impl Future<Output = ()> + Send + 'static) {
         if self.0.len() < MOST {
             self.0.spawn(answer);
         } else {
-            tracing::warn!("a coordinator asks faster than this executor answers");
+            tracing::warn!("a coordinator sends requests faster than this executor answers");
         }
     }
 
-    /// Waits for the next that is done; a panic of it is one of the session.
+    /// Waits for the next answer to complete, and propagates its panic to the session.
     pub(super) async fn next(&mut self) {
         match self.0.join_next().await {
             None => std::future::pending().await,

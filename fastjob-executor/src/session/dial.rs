@@ -1,4 +1,4 @@
-//! Dialling a coordinator, plain or over TLS.
+//! Connects to a coordinator, in plain text or over TLS.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Error};
 
 use super::Identity;
 
-/// Opens a connection that notices by itself when the other side is gone.
+/// Opens a connection that detects when the other side is gone.
 pub(super) async fn channel(address: &str, identity: &Identity) -> Result<Channel, Error> {
     let mut endpoint = Endpoint::from_shared(address.to_owned())?
         .connect_timeout(Duration::from_secs(5))

@@ -1,5 +1,6 @@
-//! The handshake with a coordinator: each proves to the other that it knows the token, which is not
-//! sent. Else whoever takes the address of a coordinator that is down would be handed the token.
+//! The handshake with a coordinator: each side proves that it knows the token, without sending it.
+//! Otherwise a program that takes over the address of a stopped coordinator would receive the
+//! token.
 
 use fastjob_core::wire::{
     ExecutorKey, ExecutorProof, NONCE_BYTES,
@@ -7,21 +8,21 @@ use fastjob_core::wire::{
 };
 use tonic::{Code, Request, Status, metadata::MetadataValue, transport::Channel};
 
-/// Longest answer.
+/// Maximum length of an answer.
 const ANSWER_MAX: usize = 1024;
 
 /// Why no session is opened.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NotProven {
     #[error(
-        "it did not prove that it has the executor's token: another program may have its address"
+        "it did not prove that it has the executor's token: another program may use its address"
     )]
     Wrong,
     #[error("another coordinator is at the address of node {0}")]
     OtherNode(String),
     #[error(
-        "it did not prove that it has the executor's token: it does not know the handshake, so it is \
-         no coordinator, or one of an earlier release"
+        "it did not prove that it has the executor's token: it does not support the handshake, so \
+         it is not a coordinator, or it runs an earlier release"
     )]
     Unknown,
     #[error("{}", .0.message())]
@@ -29,7 +30,7 @@ pub(super) enum NotProven {
 }
 
 impl NotProven {
-    /// Whether the answer will be the same for some time.
+    /// Whether the error is likely to persist.
     pub(super) fn is_lasting(&self) -> bool {
         match self {
             Self::Wrong | Self::Unknown => true,
@@ -51,8 +52,8 @@ impl From<Status> for NotProven {
     }
 }
 
-/// Has the coordinator at the other end prove itself; as `node`, if that is known. Returns the proof
-/// with which the executor may join.
+/// Asks the coordinator to prove its identity, as `node` if that is known. Returns the proof that
+/// lets the executor join.
 pub(super) async fn shake(
     channel: Channel,
     key: &ExecutorKey,
@@ -74,9 +75,9 @@ pub(super) async fn shake(
     if key.is_answer(&proof, &mac) { Ok(proof) } else { Err(NotProven::Wrong) }
 }
 
-/// Lets a request carry the proof.
+/// Adds the proof to a request.
 pub(super) fn show<T>(proof: &ExecutorProof, request: &mut Request<T>) -> Result<(), NotProven> {
-    // A node id that no header can carry is none.
+    // A node id that is not a valid header value is not a node id.
     let mut value: MetadataValue<_> = proof.to_header().parse().map_err(|_| NotProven::Wrong)?;
     value.set_sensitive(true);
     request.metadata_mut().insert("authorization", value);

@@ -1,7 +1,7 @@
-//! Links: one for each coordinator address, dialled, kept, and dialled again.
+//! Links: one per coordinator address. A link connects, keeps a session, and reconnects.
 //!
-//! Whatever goes wrong with one, the executor goes on: what runs runs, and what has ended is kept
-//! until the coordinator has it.
+//! A link failure does not affect the executor: attempts keep running, and outcomes are kept until
+//! the coordinator has them.
 
 mod answers;
 mod dial;
@@ -34,21 +34,21 @@ use crate::{config::ExecutorConfig, figures::Figures, registry::Registry, runtim
 
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
-/// After an answer that will not be another one soon.
+/// Delay after an error that is likely to persist.
 const REFUSED_WAIT: Duration = Duration::from_secs(5);
-/// How long a coordinator may take for each step on the way to its welcome.
+/// Timeout of each step until the coordinator's welcome.
 const WELCOME: Duration = Duration::from_secs(10);
 
-/// Who the executor is.
+/// The executor's identity.
 pub(crate) struct Identity {
     pub(crate) service: ServiceName,
     pub(crate) name: ExecutorName,
-    /// Proves to coordinators that a session is of this start of the process.
+    /// Proves to coordinators that a session belongs to this start of the process.
     pub(crate) secret: String,
     pub(crate) registry: Arc<Registry>,
     pub(crate) figures: Figures,
     pub(crate) config: ExecutorConfig,
-    /// Of its token, if it has one.
+    /// Derived from its token, if it has one.
     pub(crate) key: Option<ExecutorKey>,
     pub(crate) ca_cert: Option<Vec<u8>>,
 }
@@ -56,7 +56,7 @@ pub(crate) struct Identity {
 /// Why a link ended.
 #[derive(Debug, thiserror::Error)]
 enum LinkError {
-    #[error("it is not dialled: {0}")]
+    #[error("the address is not used: {0}")]
     Unsafe(String),
     #[error("cannot connect")]
     Dial(#[source] tonic::transport::Error),
@@ -64,18 +64,18 @@ enum LinkError {
     NotProven(NotProven),
     #[error("{}", .0.message())]
     Refused(Box<Status>),
-    #[error("it is a coordinator of another store than {0}, for which this executor works")]
+    #[error("it belongs to another store than {0}, which this executor works for")]
     OtherCluster(String),
-    #[error("nothing was heard for {0:?}")]
+    #[error("no message for {0:?}")]
     Silent(Duration),
-    #[error("it ended the stream")]
+    #[error("it closed the stream")]
     Closed,
     #[error("it does not speak the protocol")]
     NoWelcome,
 }
 
 impl LinkError {
-    /// Whether the answer will be the same for some time.
+    /// Whether the error is likely to persist.
     fn is_lasting(&self) -> bool {
         match self {
             Self::Unsafe(_) | Self::OtherCluster(_) | Self::NoWelcome => true,
@@ -106,7 +106,7 @@ impl From<NotProven> for LinkError {
     }
 }
 
-/// A session while it lasts.
+/// Registers a session while it lasts.
 struct Session<'a>(&'a Link);
 
 impl Drop for Session<'_> {
@@ -116,7 +116,7 @@ impl Drop for Session<'_> {
     }
 }
 
-/// A link while it is kept.
+/// Registers a link while it exists.
 struct Kept<'a>(&'a Link);
 
 impl Drop for Kept<'_> {
@@ -129,17 +129,17 @@ impl Drop for Kept<'_> {
 pub(crate) struct Link {
     pub(crate) number: u32,
     pub(crate) address: String,
-    /// The node that is expected there, where the address was learned.
+    /// The node that is expected there, if the address was learned from another node.
     pub(crate) node: Option<String>,
     pub(crate) identity: Arc<Identity>,
     pub(crate) runtime: Runtime,
     pub(crate) peers: Peers,
-    /// Fires when all is delivered.
+    /// Fires when everything has been delivered.
     pub(crate) stop: CancellationToken,
 }
 
 impl Link {
-    /// Keeps a session with the coordinator until told to stop.
+    /// Keeps a session with the coordinator until `stop` fires.
     pub(crate) async fn run(self) {
         let _kept = Kept(&self);
         let mut wait = FIRST_WAIT;
@@ -160,7 +160,7 @@ impl Link {
                 self.tell(&err, &mut told, welcomed);
                 wait = if err.is_lasting() { REFUSED_WAIT } else { wait };
             }
-            // Jitter, so that a fleet does not come back in one moment.
+            // Jitter, so that a fleet does not reconnect all at once.
             let jitter = wait.mul_f64(f64::from(uuid::Uuid::new_v4().as_bytes()[0]) / 512.0);
             tokio::select! {
                 () = self.stop.cancelled() => return,
@@ -170,7 +170,7 @@ impl Link {
         }
     }
 
-    /// Says why there is no session, once for each reason.
+    /// Logs why there is no session; each reason once.
     fn tell(&self, err: &LinkError, told: &mut String, welcomed: bool) {
         let mut why = err.to_string();
         let mut source = std::error::Error::source(err);
@@ -181,17 +181,25 @@ impl Link {
         if *told == why && !welcomed {
             tracing::debug!(coordinator = %self.address, why, "still no session");
         } else if err.is_lasting() {
-            tracing::error!(coordinator = %self.address, why, "the coordinator refused this executor, trying on");
+            tracing::error!(
+                coordinator = %self.address,
+                why,
+                "the coordinator rejected this executor, retrying"
+            );
         } else {
-            tracing::warn!(coordinator = %self.address, why, "no session with the coordinator, trying on");
+            tracing::warn!(
+                coordinator = %self.address,
+                why,
+                "no session with the coordinator, retrying"
+            );
         }
         *told = why;
     }
 
     async fn session(&self, welcomed: &mut bool) -> Result<(), LinkError> {
-        // Of addresses that are learned, too: another node's settings may be less strict.
+        // Learned addresses are checked too: another node's settings may be less strict.
         self.identity.config.judge(&self.address).map_err(LinkError::Unsafe)?;
-        // The connect timeout of the channel does not cover the TLS handshake.
+        // The channel's connect timeout does not include the TLS handshake.
         let channel = timeout(WELCOME, dial::channel(&self.address, &self.identity)).await;
         let channel = channel.map_err(|_| LinkError::Silent(WELCOME))?.map_err(LinkError::Dial)?;
         let proof = match &self.identity.key {
@@ -247,7 +255,9 @@ impl Link {
             .map(|(name, description)| (format!("JobHandler.{name}"), description.to_owned()));
         let jobs = identity.registry.drafts().iter().filter_map(|draft| {
             serde_json::to_string(draft)
-                .inspect_err(|err| tracing::warn!(job = draft.name, %err, "a job cannot be told"))
+                .inspect_err(
+                    |err| tracing::warn!(job = draft.name, %err, "cannot send a default job"),
+                )
                 .ok()
         });
         v1::Hello {
@@ -296,18 +306,18 @@ impl Link {
                 Some(Hear::Farewell(_)) => self.runtime.farewell(self.number),
                 Some(Hear::Stat(stat)) => answers.add(self.answer(stat, say.clone())),
                 Some(Hear::Ping(ping)) => {
-                    // When the beat was sent that is answered; never later than now.
+                    // When the answered heartbeat was sent; never later than now.
                     let at = Duration::from_millis(ping.uptime_ms).min(self.runtime.elapsed());
                     self.runtime.heard(self.number, at, terms.exclusive, &ping.partitions);
                     say.say(Say::Pong(v1::Pong { id: ping.id })).await?;
                 }
-                // A second welcome, or something that a newer release says.
+                // A second welcome, or a message of a newer release.
                 Some(Hear::Welcome(_)) | None => {}
             }
         }
     }
 
-    /// Answers a question, on its own, so that a slow disk delays nothing else.
+    /// Answers a request in its own task, so that a slow disk delays nothing else.
     fn answer(&self, stat: v1::Stat, say: Outlet) -> impl Future<Output = ()> + Send + 'static {
         let (runtime, identity) = (self.runtime.clone(), Arc::clone(&self.identity));
         async move {
@@ -322,10 +332,10 @@ impl Link {
                     handlers: identity.registry.iter().map(|(name, _)| name.to_owned()).collect(),
                     holding: runtime.holding(),
                 }),
-                None => Reply::Error("this release does not know the question".to_owned()),
+                None => Reply::Error("this release does not know the request".to_owned()),
             };
             let reply = Say::StatReply(v1::StatReply { id: stat.id, kind: Some(kind) });
-            // If the link has ended, nobody waits for the answer.
+            // If the link has ended, the answer is not needed.
             drop(say.say(reply).await);
         }
     }

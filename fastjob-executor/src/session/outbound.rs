@@ -1,7 +1,7 @@
-//! What goes out over one session. Outcomes take long on a slow connection, and everything else
-//! overtakes them, in its own order: an executor whose beats wait behind outcomes would end its
-//! exclusive attempts, and one whose beats overtake what it holds would be taken for lost while it
-//! runs on.
+//! The outgoing messages of one session. Outcomes take long on a slow connection, so all other
+//! messages overtake them, in their own order. If heartbeats waited behind outcomes, the executor
+//! would end its exclusive attempts. If heartbeats overtook Holding, the executor would be
+//! considered lost although it still runs.
 
 use std::{
     pin::Pin,
@@ -14,10 +14,10 @@ use tokio_stream::Stream;
 
 use super::LinkError;
 
-/// Messages that wait for the stream.
+/// Maximum number of messages that wait for the stream.
 const MOST: usize = 16;
 
-/// Where messages for the stream go. Cheap to clone.
+/// Sends messages to the stream. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Outlet {
     urgent: mpsc::Sender<FromExecutor>,
@@ -37,7 +37,7 @@ pub(super) fn outbound() -> (Outlet, Outbound) {
 }
 
 impl Outlet {
-    /// Waits for room.
+    /// Waits for space in the queue.
     pub(super) async fn say(&self, message: Message) -> Result<(), LinkError> {
         let queue = if is_urgent(&message) { &self.urgent } else { &self.other };
         let message = FromExecutor { message: Some(message) };
@@ -45,8 +45,8 @@ impl Outlet {
     }
 }
 
-/// Whether it overtakes outcomes. An outcome that is overtaken by what the executor holds, or by what
-/// it returns, is part of the former and not of the latter.
+/// Whether the message overtakes outcomes. An outcome that Holding overtakes is still listed there;
+/// an outcome that Returned overtakes is not.
 fn is_urgent(message: &Message) -> bool {
     matches!(
         message,
@@ -67,7 +67,7 @@ impl Stream for Outbound {
             return Poll::Ready(Some(message));
         }
         let other = self.other.poll_recv(cx);
-        // It ends when both have ended.
+        // The stream ends when both queues have ended.
         let waits = urgent.is_pending() && matches!(other, Poll::Ready(None));
         if waits { Poll::Pending } else { other }
     }
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_is_no_outcome_does_not_wait_behind_outcomes_and_keeps_its_order() {
+    async fn other_messages_do_not_wait_behind_outcomes_and_keep_their_order() {
         let (outlet, mut outbound) = outbound();
         for _ in 0..MOST {
             outlet.say(Message::Finished(v1::Finished::default())).await.unwrap();

@@ -1,5 +1,5 @@
-//! The nodes of the cluster that the executor works for: those it was told of in its settings, and
-//! those it learns of from them. It keeps a link with each.
+//! The cluster's nodes: those configured in the settings, and those learned from other nodes. The
+//! executor keeps a link to each.
 
 use std::{
     collections::HashMap,
@@ -30,15 +30,15 @@ struct Known {
     cluster: Option<String>,
     /// By link, the node that it has a session with.
     sessions: HashMap<u32, String>,
-    /// Node and address; the latest that any of them said.
+    /// Node and address, from the latest list that any node sent.
     nodes: Vec<(String, String)>,
 }
 
-/// Where a link leads.
+/// The target of a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) address: String,
-    /// The node that is there; not known of an address of the settings.
+    /// The expected node; unknown for an address from the settings.
     pub(crate) node: Option<String>,
 }
 
@@ -50,7 +50,7 @@ struct Learned {
 }
 
 impl Peers {
-    /// Whether a coordinator is one of the cluster.
+    /// Checks that a coordinator belongs to the cluster.
     pub(super) fn belongs(&self, welcome: &v1::Welcome) -> Result<(), LinkError> {
         let mut known = self.lock();
         match known.cluster.get_or_insert_with(|| welcome.cluster.clone()) {
@@ -72,15 +72,15 @@ impl Peers {
         self.0.changed.notify_one();
     }
 
-    /// The nodes that there are, as one of them says.
+    /// Stores the list of nodes that a node sent.
     pub(super) fn learn(&self, nodes: Vec<v1::Node>) {
         let nodes = nodes.into_iter().map(|node| (node.node, node.address)).collect();
         self.lock().nodes = nodes;
         self.0.changed.notify_one();
     }
 
-    /// Keeps a link with every address of `configured` and every node that is learned, until told
-    /// to stop. A link is `run` with its number and place until its token fires; one that panics is a
+    /// Keeps a link to every `configured` address and every learned node, until `stop` fires. `run`
+    /// runs a link, with its number and place, until its token fires. A link that panics is a
     /// failure of the executor.
     pub(crate) async fn keep_links<R>(
         &self,
@@ -100,13 +100,13 @@ impl Peers {
         }
         while !stop.is_cancelled() {
             for (number, place, token) in learned.update(&self.lock(), configured, stop) {
-                tracing::info!(coordinator = %place.address, "another coordinator of the cluster");
+                tracing::info!(coordinator = %place.address, "found another coordinator");
                 links.spawn(part(&place.address), run(number, place, token));
             }
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = self.0.changed.notified() => {}
-                // One that is not needed any more has ended, or one has panicked.
+                // An unneeded link has ended, or a link has panicked.
                 _ = links.next(failures) => {}
             }
         }
@@ -119,7 +119,7 @@ impl Peers {
 }
 
 impl Learned {
-    /// Ends the links that are not needed, and returns those that are new.
+    /// Ends unneeded links and returns the new ones.
     fn update(
         &mut self,
         known: &Known,
@@ -160,20 +160,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_link_is_kept_with_every_node_that_is_learned_and_not_reached_otherwise() {
+    fn a_link_is_kept_to_every_learned_node_that_is_not_reached_otherwise() {
         let (mut learned, stop) =
             (Learned { next: 1, ..Learned::default() }, CancellationToken::new());
         let configured = ["http://a:1".to_owned()];
         let node = |name: &str| (name.to_owned(), format!("http://{name}:1"));
         let mut known = Known { nodes: vec![node("a"), node("b"), node("c")], ..Known::default() };
-        known.sessions.insert(0, "c".to_owned()); // the address a is c's other name
+        known.sessions.insert(0, "c".to_owned()); // node c is also reached at address a
         let new = learned.update(&known, &configured, &stop);
         let places: Vec<_> = new.iter().map(|(_, place, _)| place.clone()).collect();
         let b = Place { address: "http://b:1".to_owned(), node: Some("b".to_owned()) };
         assert_eq!(places, [b]);
         known.sessions.insert(new[0].0, "b".to_owned());
         assert!(learned.update(&known, &configured, &stop).is_empty());
-        assert!(!new[0].2.is_cancelled(), "its own session is no other way to it");
+        assert!(!new[0].2.is_cancelled(), "its own session does not count as another connection");
         known.nodes.retain(|(name, _)| name != "b");
         assert!(learned.update(&known, &configured, &stop).is_empty());
         assert!(new[0].2.is_cancelled());

@@ -1,19 +1,19 @@
-//! What a coordinator says in its welcome about how its sessions are kept.
+//! Session parameters from a coordinator's welcome.
 
 use std::time::Duration;
 
 use fastjob_core::wire::v1;
 
-/// Shortest time between two beats, whatever a coordinator wants.
+/// Minimum time between two heartbeats, whatever a coordinator requests.
 const BEAT_LEAST: Duration = Duration::from_millis(20);
 
 /// How a coordinator wants its sessions kept.
 #[derive(Clone, Copy)]
 pub(super) struct Terms {
     pub(super) beat: Duration,
-    /// After how long without a message the session is given up.
+    /// The session is abandoned after this time without a message.
     pub(super) silence: Duration,
-    /// After how long without an answer exclusive attempts are stopped; zero: never.
+    /// Exclusive attempts are stopped after this time without an answer; zero means never.
     pub(super) exclusive: Duration,
 }
 
@@ -23,7 +23,7 @@ impl Terms {
         let exclusive = millis(welcome.exclusive_ms);
         let beat = millis(welcome.beat_ms).max(BEAT_LEAST);
         let silence = millis(welcome.silence_ms).max(beat * 2);
-        // Often enough that neither a late answer nor a takeover stops anything.
+        // Often enough that a late answer or a takeover does not stop attempts.
         let beat = if exclusive.is_zero() { beat } else { beat.min(exclusive / 6) };
         Self { beat: beat.max(BEAT_LEAST), silence, exclusive }
     }

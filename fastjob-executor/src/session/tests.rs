@@ -1,4 +1,4 @@
-//! A link and a coordinator that is a script, over a real stream.
+//! A link and a scripted coordinator, over a real stream.
 
 use fastjob_core::{JobContext, JobError, JobHandler, JobResult};
 use std::sync::Mutex;
@@ -17,7 +17,7 @@ use crate::{
 
 type Said = Result<v1::ToExecutor, Status>;
 
-/// Takes one session: what it hears goes to the test, what it says comes from there.
+/// Accepts one session: forwards received messages to the test, and sends the test's messages.
 struct Script {
     heard: mpsc::UnboundedSender<Say>,
     says: Mutex<Option<mpsc::Receiver<Said>>>,
@@ -36,7 +36,7 @@ impl ExecutorLink for Script {
         let (mut inbound, heard) = (request.into_inner(), self.heard.clone());
         tokio::spawn(async move {
             while let Some(Ok(v1::FromExecutor { message: Some(message) })) = inbound.next().await {
-                // The test may have seen enough.
+                // The test may have stopped listening.
                 drop(heard.send(message));
             }
         });
@@ -44,14 +44,14 @@ impl ExecutorLink for Script {
     }
 }
 
-/// Runs until it is told to stop.
+/// Runs until it is stopped.
 struct Patient;
 
 #[async_trait::async_trait]
 impl JobHandler for Patient {
     async fn execute(&self, ctx: &JobContext) -> JobResult {
         ctx.stop_token().cancelled().await;
-        Err(JobError::retryable("told to stop"))
+        Err(JobError::retryable("was stopped"))
     }
 }
 
@@ -118,7 +118,7 @@ impl Drop for Coordinator {
 }
 
 impl Coordinator {
-    /// Listens, and has an executor with the handler `patient` dial in.
+    /// Listens, and lets an executor with the handler `patient` connect.
     async fn with_an_executor() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
@@ -137,7 +137,7 @@ impl Coordinator {
         self.says.send(Ok(v1::ToExecutor { message: Some(message) })).await.unwrap();
     }
 
-    /// The next message that is asked for; others are passed over.
+    /// The next matching message; others are skipped.
     async fn hear<T>(&mut self, wanted: impl Fn(Say) -> Option<T>) -> T {
         let hear = async {
             loop {
@@ -147,12 +147,14 @@ impl Coordinator {
                 }
             }
         };
-        tokio::time::timeout(Duration::from_secs(30), hear).await.expect("it was not said in time")
+        tokio::time::timeout(Duration::from_secs(30), hear)
+            .await
+            .expect("the message did not arrive in time")
     }
 }
 
 #[tokio::test]
-async fn a_ping_is_answered_and_exclusive_attempts_end_when_no_beat_is_answered_any_more() {
+async fn a_ping_is_answered_and_exclusive_attempts_end_when_heartbeats_are_not_answered() {
     let mut coordinator = Coordinator::with_an_executor().await;
     coordinator.hear(|said| matches!(said, Say::Hello(_)).then_some(())).await;
     let welcome = v1::Welcome {
@@ -188,7 +190,8 @@ async fn a_ping_is_answered_and_exclusive_attempts_end_when_no_beat_is_answered_
         ..v1::Attempt::default()
     };
     coordinator.say(Hear::Start(v1::Start { attempts: vec![attempt], lease: Some(lease) })).await;
-    // It beats as often as its exclusive attempt needs; what is said but answers no beat is no help.
+    // It sends heartbeats as often as its exclusive attempt needs. Messages that answer no
+    // heartbeat do not help.
     for _ in 0..2 {
         let next = coordinator.hear(beat).await;
         assert!(next.uptime_ms >= first.uptime_ms);
@@ -199,11 +202,11 @@ async fn a_ping_is_answered_and_exclusive_attempts_end_when_no_beat_is_answered_
     let finished = |said| if let Say::Finished(finished) = said { Some(finished) } else { None };
     let outcomes = coordinator.hear(finished).await.outcomes;
     assert_eq!((outcomes[0].attempt, outcomes[0].end()), (1, v1::End::CutOff));
-    assert!(outcomes[0].message.ends_with("told to stop"), "{}", outcomes[0].message);
+    assert!(outcomes[0].message.ends_with("was stopped"), "{}", outcomes[0].message);
 }
 
 #[tokio::test]
-async fn an_executor_that_leaves_returns_what_still_arrives_and_waits_for_every_farewell() {
+async fn a_draining_executor_returns_arriving_attempts_and_waits_for_every_farewell() {
     let mut coordinator = Coordinator::with_an_executor().await;
     coordinator.hear(|said| matches!(said, Say::Hello(_)).then_some(())).await;
     let welcome = v1::Welcome {
@@ -231,7 +234,7 @@ async fn an_executor_that_leaves_returns_what_still_arrives_and_waits_for_every_
     coordinator.say(Hear::Farewell(v1::Farewell {})).await;
     assert_eq!(coordinator.hear(goodbye).await, [1]);
     assert!(!drained.is_finished());
-    // The next owner hears of it, too.
+    // The next owner learns it, too.
     let lease = v1::Lease { partition: 0, term: 2 };
     coordinator.say(Hear::Leases(v1::Leases { leases: vec![lease] })).await;
     assert!(coordinator.hear(holding).await.leaving);
@@ -241,11 +244,11 @@ async fn an_executor_that_leaves_returns_what_still_arrives_and_waits_for_every_
 }
 
 #[tokio::test]
-async fn a_peer_that_accepts_the_connection_and_does_nothing_is_dialled_again() {
+async fn a_peer_that_accepts_the_connection_and_does_nothing_is_dialed_again() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let executor = Executor::dials(format!("https://{}", listener.local_addr().unwrap()));
     let (first, _) = listener.accept().await.unwrap();
-    // It waits for the answer to its TLS handshake.
+    // The executor waits for the answer to its TLS handshake.
     first.readable().await.unwrap();
     tokio::time::pause();
     let second = tokio::time::timeout(Duration::from_secs(60), listener.accept()).await;
@@ -255,7 +258,7 @@ async fn a_peer_that_accepts_the_connection_and_does_nothing_is_dialled_again() 
 
 const TOKEN: &str = "a-token-of-the-tests";
 
-/// Notes what it is sent, and lets nobody in.
+/// Records the requests that it receives, and rejects them all.
 #[derive(Clone, Default)]
 struct Listens(Arc<Mutex<Vec<String>>>);
 
@@ -281,7 +284,7 @@ impl ExecutorLink for Listens {
     }
 }
 
-/// Shakes hands with a token, as the node `n1`.
+/// Completes the handshake with a token, as the node `n1`.
 struct Shakes(&'static str, Listens);
 
 #[tonic::async_trait]
@@ -299,7 +302,7 @@ impl v1::handshake_server::Handshake for Shakes {
     }
 }
 
-/// What is sent to an address by an executor with a token, and why there is no session.
+/// What an executor with a token sends to an address, and why there is no session.
 async fn sent(token: Option<&'static str>, node: Option<&str>) -> (Vec<String>, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
@@ -317,7 +320,7 @@ async fn sent(token: Option<&'static str>, node: Option<&str>) -> (Vec<String>, 
 }
 
 #[tokio::test]
-async fn the_token_is_sent_to_nobody_and_those_alone_are_joined_that_have_it() {
+async fn the_token_is_never_sent_and_only_coordinators_that_have_it_are_joined() {
     for node in [None, Some("n1")] {
         let (shown, why) = sent(Some(TOKEN), node).await;
         assert!(why.contains("it only listens"), "it has joined: {why}");
@@ -334,7 +337,7 @@ async fn the_token_is_sent_to_nobody_and_those_alone_are_joined_that_have_it() {
 }
 
 #[tokio::test]
-async fn an_address_that_is_learned_is_dialled_only_where_the_token_may_travel() {
+async fn a_learned_address_is_dialed_only_where_the_token_may_be_sent() {
     for node in [None, Some("n1")] {
         let (mut link, _logs) = link("http://192.0.2.1:7070".to_owned(), node);
         Arc::get_mut(&mut link.identity).unwrap().config.set_access_token(TOKEN);

@@ -1,4 +1,4 @@
-//! Every argument, and every way to write one.
+//! Every argument, in every form.
 
 use fastjob_core::Job;
 use fastjob_executor::{JobContext, JobHandler, JobResult, async_trait, job, registry::Declared};
@@ -39,7 +39,7 @@ async fn daily() {}
 #[job("报表", cron = "*/5 * * * *", block = "replace_running", labels(a = "1",))]
 async fn r#async() {}
 
-/// Whatever has fields has them here, as a job in a file does.
+/// Arguments with fields have the same fields as a job in a file.
 #[job(
     "tables",
     fixed_rate = "1m",
@@ -83,7 +83,7 @@ named!("passed", "1m", passed);
 named!("passed-too", "2m", passed_too);
 
 #[test]
-fn a_draft_says_what_the_arguments_say() {
+fn a_draft_has_the_values_of_the_arguments() {
     let draft = (All::DECLARATION.draft)();
     let retry = draft.retry.as_ref().unwrap();
     assert_eq!(
@@ -98,7 +98,7 @@ fn a_draft_says_what_the_arguments_say() {
     assert_eq!(All::DECLARATION.service, Some("billing"));
 }
 
-/// A draft as it travels.
+/// The draft as JSON.
 fn written<H: Declared>() -> Value {
     let draft = (H::DECLARATION.draft)();
     Job::try_from(draft.clone()).unwrap();
@@ -109,7 +109,7 @@ fn written<H: Declared>() -> Value {
 fn fields_are_those_of_a_job_in_a_file() {
     let expected = json!({
         "name": "tables", "handler": "tables",
-        "description": "Whatever has fields has them here, as a job in a file does.",
+        "description": "Arguments with fields have the same fields as a job in a file.",
         "schedule": {"fixed_rate": "1m"},
         "start_at": "2030-01-01T00:00:00Z", "end_at": "2031-01-01T00:00:00Z", "jitter": "10s",
         "exclude": {"days": ["sun", "12-25"], "hours": ["22-6"], "zone": "Europe/Paris"},

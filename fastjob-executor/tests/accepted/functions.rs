@@ -1,4 +1,4 @@
-//! Functions: every shape of arguments and results.
+//! Functions: all forms of arguments and results.
 
 use std::collections::BTreeMap;
 
@@ -60,7 +60,7 @@ async fn twice() -> Result<Box<str>, JobError> {
     Err(JobError::fatal("no"))
 }
 
-/// An error with a method that the expansion must not meet.
+/// An error with a method that the expansion must not call.
 #[job("kind")]
 async fn kind() -> Result<Kind, JobError> {
     Ok(Kind)
@@ -77,7 +77,7 @@ impl Kind {
 }
 
 #[tokio::test]
-async fn a_function_remains_one() {
+async fn an_annotated_function_is_still_a_function() {
     let ctx = JobContext::for_test(None);
     nothing().await;
     unit(&ctx).await;

@@ -1,7 +1,7 @@
-//! What `#[job]` accepts. What it does not is in `tests/ui`.
+//! What `#[job]` accepts. What it rejects is in `tests/ui`.
 //!
-//! An ordinary test, because the compiler has nothing to say of these: as cases of `ui.rs` they would
-//! have every dependency built a second time, and each case by itself.
+//! These are ordinary tests, because they have no compiler output to check. As cases of `ui.rs`,
+//! each would be compiled separately, and all dependencies a second time.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 

@@ -1,4 +1,4 @@
-//! Names that the expansion must not stumble over.
+//! Names that must not conflict with the expansion.
 
 use ::fastjob_executor::job;
 

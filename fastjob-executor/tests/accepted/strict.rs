@@ -1,4 +1,4 @@
-//! A library that allows nothing and documents everything.
+//! A library with strict lints and full documentation.
 
 #![forbid(unsafe_code)]
 #![deny(

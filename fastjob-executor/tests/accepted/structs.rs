@@ -1,4 +1,4 @@
-//! Structs: without state, with state, generic, and left out by a condition.
+//! Structs: without state, with state, generic, and excluded by a `cfg`.
 
 use fastjob_executor::{
     JobContext, JobHandler, JobResult, async_trait, job,
@@ -23,7 +23,7 @@ macro_rules! says {
 #[job("unit")]
 struct Unit;
 
-/// Left out for what is given.
+/// Replaced by the argument.
 #[job("braces", description = "given")]
 pub struct Braces {}
 
@@ -59,7 +59,7 @@ impl<T: Clone + Send + Sync + 'static, const N: usize> JobHandler for Generic<'s
 struct Gone;
 
 #[test]
-fn a_declaration_says_what_the_struct_is() {
+fn a_declaration_describes_the_struct() {
     assert_eq!(Unit::DECLARATION.description, "Says hello to everyone.");
     assert_eq!(Braces::DECLARATION.description, "given");
     assert_eq!(Parens::DECLARATION.description, "");

@@ -1,6 +1,6 @@
 use fastjob_executor::job;
 
-// All mistakes of an annotation are told at once.
+// All problems of an annotation are reported at once.
 #[job(
     "report",
     cron = 5,

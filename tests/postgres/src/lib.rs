@@ -1,9 +1,9 @@
-//! PostgreSQL servers of the tests' own: a private folder and port, nothing of the system, and
-//! nothing left afterwards.
+//! Private PostgreSQL servers for tests: each has its own folder and port, does not touch the
+//! system's server, and is removed afterwards.
 //!
-//! A crate by itself, for the unit tests of the coordinator use it as well as the tests over real
-//! processes. A server ends with the process that started it, however that ends: a shell between
-//! the two waits until its input is closed.
+//! This is a separate crate because both the coordinator's unit tests and the end-to-end tests use
+//! it. A server ends with the process that started it, even if that process is killed: a shell
+//! between the two waits until its input is closed.
 
 use std::{
     io::Write,
@@ -19,7 +19,8 @@ use std::{
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 
-/// Starts the server, waits to be told how to end it, and cleans up if nobody is left to do so.
+/// Starts the server and waits for the name of a signal to end it with. Cleans up if the test
+/// process has died.
 const GUARD: &str = r#"
     trap "" INT TERM HUP
     folder=$1; shift
@@ -34,16 +35,16 @@ const GUARD: &str = r#"
 /// How long a server may take to start.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Whether the server waits for the disk.
+/// Whether the server syncs to disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Disk {
-    /// It does not: a machine that loses its power is not what the tests are about.
+    /// Never: the tests do not cover power failures.
     Ignored,
-    /// At every commit, as it does by default.
+    /// At every commit, as by default.
     Awaited,
 }
 
-/// A server that ends with the test.
+/// A server that is stopped when the test ends.
 #[derive(Debug)]
 pub struct Postgres {
     guard: Option<Child>,
@@ -64,7 +65,7 @@ impl Postgres {
         SHARED.get_or_init(|| Self::begin(Disk::Ignored))
     }
 
-    /// Makes a new, empty server and waits until it answers. It does not wait for the disk.
+    /// Creates a new, empty server and waits until it answers. It does not sync to disk.
     ///
     /// # Panics
     ///
@@ -73,7 +74,7 @@ impl Postgres {
         Self::begin(Disk::Ignored)
     }
 
-    /// One that waits for the disk at every commit, as it does by default.
+    /// Like `start`, but syncs to disk at every commit, as by default.
     ///
     /// # Panics
     ///
@@ -83,12 +84,12 @@ impl Postgres {
     }
 
     fn begin(disk: Disk) -> Self {
-        let bin = bin().expect("PostgreSQL is installed: scripts/test does it, or says how");
-        let folder = tempfile::tempdir().expect("there is a place for files");
+        let bin = bin().expect("PostgreSQL is installed; scripts/test installs it");
+        let folder = tempfile::tempdir().expect("a temporary folder can be created");
         if is_root() {
-            // It refuses to run as root.
+            // PostgreSQL refuses to run as root.
             let chown = Command::new("chown").arg("postgres").arg(folder.path()).status();
-            assert!(chown.is_ok_and(|status| status.success()), "the folder can be given away");
+            assert!(chown.is_ok_and(|status| status.success()), "chown of the folder failed");
         }
         let made = as_postgres(&bin.join("initdb"))
             .args(["--username=fastjob", "--auth=trust", "--no-sync", "--encoding=UTF8"])
@@ -97,13 +98,13 @@ impl Postgres {
             .current_dir(folder.path())
             .stdout(Stdio::null())
             .status();
-        assert!(made.is_ok_and(|status| status.success()), "initdb made a server");
+        assert!(made.is_ok_and(|status| status.success()), "initdb failed");
         let mut server = Self { guard: None, bin, port: free_port(), disk, folder };
         server.begin_again();
         server
     }
 
-    /// One that takes connections over TLS alone; certificate and key are PEM.
+    /// Like `start`, but accepts connections only over TLS; certificate and key are PEM.
     ///
     /// # Panics
     ///
@@ -122,7 +123,7 @@ impl Postgres {
         server
     }
 
-    /// Starts it again, on the same port and data.
+    /// Starts it again, with the same port and data.
     ///
     /// # Panics
     ///
@@ -133,7 +134,7 @@ impl Postgres {
 
     fn begin_again(&mut self) {
         let (folder, data) = (self.folder.path(), self.folder.path().join("data"));
-        // Of one that was killed.
+        // Left behind if it was killed.
         drop(std::fs::remove_file(data.join("postmaster.pid")));
         let log = std::fs::File::options()
             .create(true)
@@ -162,16 +163,16 @@ impl Postgres {
         guard.current_dir(folder).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log);
         self.guard = Some(guard.spawn().expect("there is a shell"));
         let until = Instant::now() + PATIENCE;
-        // The last line of this file says so.
+        // The last line of this file is `ready` once the server accepts connections.
         while !std::fs::read_to_string(data.join("postmaster.pid"))
             .is_ok_and(|file| file.trim_end().ends_with("ready"))
         {
-            assert!(Instant::now() < until, "PostgreSQL starts in time: {}", self.said());
+            assert!(Instant::now() < until, "PostgreSQL did not start in time: {}", self.said());
             std::thread::sleep(Duration::from_millis(20));
         }
     }
 
-    /// Ends it, and cuts off whoever is connected.
+    /// Stops it and disconnects all clients.
     ///
     /// # Panics
     ///
@@ -180,13 +181,13 @@ impl Postgres {
         self.end("INT");
     }
 
-    /// Ends it at once, as a crash does: it has to recover when it is started again.
+    /// Ends it immediately, like a crash: it has to recover when it is started again.
     ///
     /// # Panics
     ///
     /// Panics if it does not run.
     pub fn kill(&mut self) {
-        // Not by force: it would leave its shared memory behind.
+        // Not SIGKILL, which would leave its shared memory behind.
         self.end("QUIT");
     }
 
@@ -202,7 +203,7 @@ impl Postgres {
         std::fs::read_to_string(self.folder.path().join("postgres.log")).unwrap_or_default()
     }
 
-    /// Makes a new database and returns its address.
+    /// Creates a new database and returns its address.
     ///
     /// # Panics
     ///
@@ -212,7 +213,7 @@ impl Postgres {
         self.url(name)
     }
 
-    /// Makes a new database that goes with what is returned.
+    /// Creates a new database that is dropped with the returned value.
     ///
     /// # Panics
     ///
@@ -226,8 +227,8 @@ impl Postgres {
     async fn run(&self, statement: &str) {
         let mut connection = PgConnection::connect(&self.url("postgres")).await.expect("it runs");
         let statement = sqlx::raw_sql(AssertSqlSafe(statement.to_owned()));
-        statement.execute(&mut connection).await.expect("the statement is taken");
-        connection.close().await.expect("it says goodbye");
+        statement.execute(&mut connection).await.expect("the statement succeeds");
+        connection.close().await.expect("the connection closes");
     }
 
     /// The address of a database.
@@ -235,12 +236,12 @@ impl Postgres {
         format!("postgres://fastjob@127.0.0.1:{}/{database}?sslmode=disable", self.port)
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub fn address(&self) -> std::net::SocketAddr {
         std::net::SocketAddr::from(([127, 0, 0, 1], self.port))
     }
 
-    /// Connections for questions about what a coordinator wrote.
+    /// Connections for queries about what a coordinator wrote.
     ///
     /// # Panics
     ///
@@ -258,7 +259,7 @@ impl Drop for Postgres {
     }
 }
 
-/// A database on the shared server that goes when this is dropped, with whoever is connected.
+/// A database on the shared server. Dropped with this value, and all its connections are closed.
 #[derive(Debug)]
 pub struct Database {
     url: String,
@@ -277,7 +278,7 @@ impl Drop for Database {
     fn drop(&mut self) {
         let statement = format!("drop database \"{}\" with (force)", self.name);
         let server = self.server;
-        // In a runtime of its own: this one may be what is dropped.
+        // In a separate runtime: the current one may be shutting down.
         let gone = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.expect("a runtime").block_on(server.run(&statement));
@@ -288,10 +289,10 @@ impl Drop for Database {
     }
 }
 
-/// A port that is free now, and that no outgoing connection takes while the server is down.
+/// A port that is free now, and that no outgoing connection uses while the server is down.
 fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    // Below those that the system hands out, and those that the tests take for coordinators.
+    // Below the ephemeral range and the ports that the tests use for coordinators.
     (0..9_000)
         .map(|_| std::process::id().wrapping_mul(97) + NEXT.fetch_add(1, Ordering::Relaxed))
         .filter_map(|n| u16::try_from(11_000 + n % 9_000).ok())
@@ -299,7 +300,7 @@ fn free_port() -> u16 {
         .expect("there is a free port")
 }
 
-/// Where its programs are: on the path, or where Debian puts them.
+/// The folder of PostgreSQL's programs: on the path, or where Debian installs them.
 fn bin() -> Option<PathBuf> {
     let on_path = std::env::var_os("PATH")?;
     let mut folders: Vec<_> = std::env::split_paths(&on_path).collect();
@@ -311,7 +312,7 @@ fn bin() -> Option<PathBuf> {
     folders.into_iter().find(|bin| bin.join("initdb").exists() && bin.join("postgres").exists())
 }
 
-/// Writes a file that its server alone can read.
+/// Writes a file that only the server can read.
 fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::write(path, text)?;
@@ -327,7 +328,7 @@ fn is_root() -> bool {
     id.is_ok_and(|id| id.stdout.trim_ascii() == b"0")
 }
 
-/// A program of PostgreSQL, as the user of that name if this one is root.
+/// Runs a program of PostgreSQL, as the user `postgres` if this one is root.
 fn as_postgres(program: &Path) -> Command {
     if !is_root() {
         return Command::new(program);

@@ -1,4 +1,4 @@
-//! The `fastjob` command, built with the tests so that they always find the one they test.
+//! The `fastjob` command, built together with the tests so that they always use the current build.
 
 use std::process::ExitCode;
 

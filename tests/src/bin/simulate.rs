@@ -1,14 +1,14 @@
-//! Runs simulated histories of the engine, one per seed, and checks what must hold.
+//! Runs simulated histories of the engine, one per seed, and checks its invariants.
 //!
 //! `cargo run --release -p fastjob-tests --bin simulate -- --seeds 10000 [--from 0] [--steps 3000]`
-//! exits with 0 if all hold, else with 1 after the shortest story that breaks something. It ends
-//! with one line of figures.
+//! exits with 0 if all invariants hold. Otherwise it prints the shortest failing history and exits
+//! with 1. The last line of output is a summary.
 //!
 //! | flag | |
 //! |---|---|
-//! | `--only a,b` | extended histories have exactly these faults |
+//! | `--only a,b` | extended histories have only these faults |
 //! | `--without a,b` | these faults and checks are off |
-//! | `--known` | what the engine is known to fail with is on as well |
+//! | `--known` | also enables features that the engine is known to fail with |
 //! | `--brief` | failing histories are reported in one line each, not shortened |
 //! | `--features` | lists the names of faults and checks |
 
@@ -17,7 +17,7 @@ use std::{process::ExitCode, time::Instant};
 use fastjob_coordinator::simulation::{self, Figures, Options};
 use fastjob_tests::bench::flag;
 
-/// What the command line asks for.
+/// The options of the command line.
 struct Asked {
     seeds: u64,
     from: u64,
@@ -37,7 +37,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    // Shortening a story meets many panics; only the last one is printed.
+    // Shortening a history causes many panics; only the last one is printed.
     std::panic::set_hook(Box::new(|_| {}));
     let started = Instant::now();
     let mut all = Figures::default();
@@ -59,7 +59,7 @@ fn main() -> ExitCode {
     let rate = all.tasks as f64 / took;
     println!(
         "{} seeds, {failed} failed, {} tasks, {} attempts, {} events in {took:.1} s: \
-         {rate:.0} tasks a second",
+         {rate:.0} tasks/s",
         asked.seeds, all.tasks, all.attempts, all.events
     );
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -1,15 +1,15 @@
-//! Whether a coordinator's memory stays flat: one with 100,000 jobs on SQLite, under everything that
-//! has ever piled up.
+//! Checks that a coordinator's memory stays flat with 100,000 jobs on SQLite, under every load that
+//! has ever caused growth.
 //!
 //! `FASTJOB_SOAK=1 cargo run --release -p fastjob-tests --bin soak -- --minutes 60 [--jobs 100000]`
-//! prints the coordinator's resident memory every minute and writes `target/bench/soak.json`. It ends
-//! with 0 if the memory was flat: after the first ten minutes, the most of the last third is not
-//! more than 5 % above the most of the second third. Its processes and files go with it.
+//! prints the coordinator's resident memory every minute and writes `target/bench/soak.json`. It
+//! exits with 0 if the memory was flat: after the first ten minutes, the maximum of the last third
+//! is at most 5 % above that of the second third. It removes its processes and files at the end.
 //!
-//! The load: jobs of every kind of schedule; tasks that wait for an executor that never comes;
+//! The load: jobs of every kind of schedule; tasks that wait for an executor that never connects;
 //! delayed starts that are stopped again; handlers that send checkpoints and progress all the time;
-//! a store that cannot be written for a minute out of ten; executors that come and go, each with a
-//! new name, by SIGTERM and SIGKILL in turn.
+//! a store that rejects writes for one minute in ten; executors that are replaced, each by one with
+//! a new name, with SIGTERM and SIGKILL in turn.
 
 use std::{
     process::ExitCode,
@@ -30,12 +30,12 @@ use tokio::{
     time::{Instant, interval, sleep},
 };
 
-/// Says that this process is one of the executors.
+/// The variable that makes this process one of the executors.
 const EXECUTOR: &str = "SOAK_EXECUTOR";
 const MINUTE: Duration = Duration::from_secs(60);
-/// The minutes until caches and pools have their size.
+/// The minutes until caches and pools have reached their size.
 const WARM_UP: usize = 10;
-/// How much the last third may be above the second, in percent.
+/// By how much the last third may exceed the second, in percent.
 const FLAT: u64 = 5;
 
 #[job("quick")]
@@ -50,7 +50,7 @@ async fn checkpoints(ctx: &JobContext) -> JobResult {
         tokio::select! {
             () = sleep(Duration::from_millis(50)) => {}
             () = ctx.stop_token().cancelled() => {
-                return Err(JobError::retryable("was told to stop"));
+                return Err(JobError::retryable("asked to stop"));
             }
         }
     }
@@ -61,11 +61,11 @@ fn main() -> ExitCode {
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(err) => {
-            eprintln!("soak: no runtime: {err}");
+            eprintln!("soak: could not start the runtime: {err}");
             return ExitCode::FAILURE;
         }
     };
-    // This program is the coordinator and the executors as well, so that all are of one build.
+    // This program also runs the coordinator and the executors, so that all are the same build.
     if std::env::args().nth(1).as_deref() == Some("serve") {
         return runtime.block_on(fastjob_coordinator::cli::main());
     }
@@ -73,7 +73,7 @@ fn main() -> ExitCode {
         return runtime.block_on(execute());
     }
     if std::env::var_os("FASTJOB_SOAK").is_none() {
-        eprintln!("soak: this takes an hour and two processors; set FASTJOB_SOAK=1 to run it");
+        eprintln!("soak: this takes an hour and two CPUs; set FASTJOB_SOAK=1 to run it");
         return ExitCode::from(2);
     }
     let number = |flag: &str, default: usize| match bench::flag(flag) {
@@ -109,7 +109,7 @@ async fn execute() -> ExitCode {
     }
 }
 
-/// What was done, for the figures.
+/// Counts for the figures.
 #[derive(Default)]
 struct Done {
     waits: AtomicU64,
@@ -121,7 +121,7 @@ struct Done {
 
 async fn soak(minutes: usize, jobs: usize) -> ExitCode {
     let program = std::env::current_exe().expect("this program");
-    // History that is older goes, so that the file stays small.
+    // A short retention keeps the file small.
     let coordinator = Coordinator::prepare(&program).env("FASTJOB_HISTORY", "10m");
     let mut coordinator = coordinator.env("FASTJOB_LOG", "warn");
     coordinator.up().await;
@@ -144,7 +144,7 @@ async fn soak(minutes: usize, jobs: usize) -> ExitCode {
     for minute in 1..=minutes {
         tokio::select! {
             _ = ticks.tick() => {}
-            // None of them ends by itself.
+            // These tasks never end unless they fail.
             Some(over) = load.join_next() => {
                 ended = Some(format!("the load ended: {over:?}"));
                 break;
@@ -186,7 +186,7 @@ async fn soak(minutes: usize, jobs: usize) -> ExitCode {
             ExitCode::FAILURE
         }
         (None, None) => {
-            println!("too short to tell: it takes more than {} minutes", WARM_UP + 3);
+            println!("too short for a result: run it for more than {} minutes", WARM_UP + 3);
             ExitCode::SUCCESS
         }
         (Some(true), None) => {
@@ -200,8 +200,8 @@ async fn soak(minutes: usize, jobs: usize) -> ExitCode {
     }
 }
 
-/// Whether the most of the last third is about that of the second, of the minutes after the first
-/// ten; `None` if there are too few.
+/// Whether memory was flat after the first ten minutes: compares the maximum of the last third with
+/// that of the second. `None` if there are too few minutes.
 fn flat(rss: &[u64]) -> Option<bool> {
     let third = rss.len() / 3;
     let second = rss.get(third.max(WARM_UP)..2 * third)?.iter().max()?;
@@ -209,7 +209,7 @@ fn flat(rss: &[u64]) -> Option<bool> {
     Some(last * 100 <= second * (100 + FLAT))
 }
 
-/// Saves jobs of every kind of schedule; 100,000 of them have about a hundred fires a second.
+/// Saves jobs of every kind of schedule; 100,000 of them fire about a hundred times per second.
 async fn save(rest: &Rest, jobs: usize) {
     let mut saving = JoinSet::new();
     for n in 0..jobs {
@@ -231,7 +231,7 @@ async fn save(rest: &Rest, jobs: usize) {
 fn job(n: usize) -> Value {
     let (second, minute, name) = (n % 60, n / 60 % 60, format!("j{n}"));
     let retry = json!({"count": 3, "delay": "1s"});
-    // So many that 30 of them run at any time, whatever the number of jobs.
+    // 30 of them run at any time, whatever the number of jobs.
     if n < 30 {
         return json!({"name": name, "handler": "checkpoints", "retry": retry,
             "schedule": {"fixed_delay": "1s"}});
@@ -257,7 +257,7 @@ fn job(n: usize) -> Value {
     job
 }
 
-/// Starts tasks that wait for an executor that never comes, a hundred a minute.
+/// Starts a hundred tasks per minute that wait for an executor that never connects.
 async fn wait_for_the_absent(rest: Rest, done: std::sync::Arc<Done>) {
     let mut ticks = interval(MINUTE / 100);
     loop {
@@ -265,13 +265,13 @@ async fn wait_for_the_absent(rest: Rest, done: std::sync::Arc<Done>) {
         let param = json!({"param": "p".repeat(1_000)}).to_string();
         match rest.ask("POST", "/api/v1/jobs/absent/start", Some(param)).await {
             Ok((200, _)) => done.waits.fetch_add(1, Ordering::Relaxed),
-            // The store is away.
+            // The store is locked.
             Ok(_) | Err(_) => done.refused.fetch_add(1, Ordering::Relaxed),
         };
     }
 }
 
-/// Starts tasks for tomorrow and stops them again, a thousand a minute.
+/// Starts a thousand tasks per minute for tomorrow, and stops them again.
 async fn start_and_stop(rest: Rest, done: std::sync::Arc<Done>) {
     let mut ticks = interval(MINUTE / 1_000);
     let ask = json!({"delay": "1d", "param": "p".repeat(1_000)}).to_string();
@@ -283,7 +283,7 @@ async fn start_and_stop(rest: Rest, done: std::sync::Arc<Done>) {
             done.refused.fetch_add(1, Ordering::Relaxed);
             continue;
         };
-        // Until it is stopped, also over the minute in which the store is away.
+        // Retry until it is stopped, also while the store is locked.
         while !matches!(
             rest.ask("POST", &format!("/api/v1/tasks/{task}/stop"), None).await,
             Ok((200, _))
@@ -295,7 +295,7 @@ async fn start_and_stop(rest: Rest, done: std::sync::Arc<Done>) {
     }
 }
 
-/// Keeps the coordinator from writing for a minute out of ten.
+/// Locks the store for one minute in ten, so that the coordinator cannot write.
 async fn lock_the_store(store: std::path::PathBuf, done: std::sync::Arc<Done>) {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(store);
     let options = options.busy_timeout(Duration::from_secs(30)).disable_statement_logging();
@@ -312,12 +312,12 @@ async fn lock_the_store(store: std::path::PathBuf, done: std::sync::Arc<Done>) {
     }
 }
 
-/// Executors, each with a name that no other had.
+/// Executors, each with a unique name.
 #[derive(Default)]
 struct Executors {
     next: usize,
     live: Vec<Process>,
-    /// Was told to stop. It is killed if it has not ended when the next one is replaced.
+    /// The last one that was asked to stop. It is killed if it still runs at the next replacement.
     leaving: Option<Process>,
 }
 
@@ -328,7 +328,7 @@ impl Executors {
         self.live.push(coordinator.executor_with(program, &name, &[(EXECUTOR, "1")]));
     }
 
-    /// Ends the oldest, every other time without notice, after the next has started.
+    /// Starts a new one, then ends the oldest: in turn with SIGTERM and SIGKILL.
     fn replace(&mut self, coordinator: &Coordinator, program: &std::path::Path) {
         self.add(coordinator, program);
         let oldest = self.live.remove(0);

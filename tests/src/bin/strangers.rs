@@ -1,12 +1,13 @@
-//! Strangers of a coordinator: connections that show no token and that are held for as long as the
-//! coordinator lets them.
+//! Unauthenticated connections to a coordinator ("strangers"), held open for as long as the
+//! coordinator allows.
 //!
 //! `strangers ADDRESS COUNT FIRST SOURCES [again]`
 //!
-//! They come at once, from so many addresses that follow the first one. Some say nothing,
-//! some send bytes of a head now and then, some stop in the middle of a TLS handshake, and most
-//! speak HTTP/2 and answer every PING. With `again` each comes back when it is closed. Each second
-//! a line says how many are open, were opened and were closed, and the longest that one was held.
+//! COUNT connections are opened at once, from SOURCES consecutive addresses that start at FIRST.
+//! Some send nothing, some send a byte of a request head now and then, some stop in the middle of a
+//! TLS handshake, and most speak HTTP/2 and answer every PING. With `again`, each reconnects when it
+//! is closed. A line per second reports how many are open, were opened and were closed, and the
+//! longest time that one was held.
 
 use std::{
     io,
@@ -27,9 +28,9 @@ use tokio::{
 
 /// Connections that are being opened at the same time.
 const OPENING: usize = 256;
-/// Between two bytes of those that send a few.
+/// Pause between two bytes of a connection that sends a few.
 const TRICKLE: Duration = Duration::from_millis(500);
-/// Before one that was closed comes again.
+/// Pause before a closed connection reconnects.
 const AGAIN: Duration = Duration::from_secs(5);
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -95,10 +96,10 @@ async fn hold(n: usize, stream: TcpStream, counts: &Count) {
     let began = Instant::now();
     counts.open.fetch_add(1, Ordering::Relaxed);
     counts.opened.fetch_add(1, Ordering::Relaxed);
-    // Any end is an end.
+    // It does not matter how the connection ends.
     drop(match n % 8 {
         0 => silent(stream, b"").await,
-        // The header of a record of 512 bytes with a ClientHello, and a few of these.
+        // The header of a 512-byte record with a ClientHello, and the first few of its bytes.
         1 => silent(stream, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03").await,
         2 => trickle(stream).await,
         _ => ping_pong(stream).await,
@@ -126,7 +127,7 @@ async fn trickle(mut stream: TcpStream) -> io::Result<()> {
     }
 }
 
-/// Acknowledges settings and answers pings, as an honest client does that has nothing to ask.
+/// Acknowledges settings and answers pings, like an idle honest client.
 async fn ping_pong(mut stream: TcpStream) -> io::Result<()> {
     stream.write_all(PREFACE).await?;
     stream.write_all(&[0, 0, 0, SETTINGS, 0, 0, 0, 0, 0]).await?;

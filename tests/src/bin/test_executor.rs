@@ -1,10 +1,10 @@
-//! An executor with handlers that behave in every way that tests need.
+//! An executor with handlers for the tests.
 
 use std::{io::Write, time::Duration};
 
 use fastjob_executor::prelude::*;
 
-/// Writes down that an attempt was entered, where it survives a kill.
+/// Records in a file, which survives a kill, that an attempt has started.
 fn record(ctx: &JobContext) {
     let Ok(path) = std::env::var("TEST_RECORDS") else { return };
     let line = format!("{} {}\n", std::process::id(), ctx.attempt_id());
@@ -20,7 +20,7 @@ async fn noop(ctx: &JobContext) -> JobResult {
     Ok("done".into())
 }
 
-/// Takes as long as this executor is told to by its environment, in milliseconds.
+/// Takes as many milliseconds as the variable `TEST_PACE` says.
 #[job("paced")]
 async fn paced(ctx: &JobContext) -> JobResult {
     record(ctx);
@@ -35,7 +35,7 @@ async fn slow(ctx: &JobContext, millis: u64) -> JobResult {
     ctx.log(format_args!("sleeping {millis} ms"));
     tokio::select! {
         () = tokio::time::sleep(Duration::from_millis(millis)) => Ok("slept".into()),
-        () = ctx.stop_token().cancelled() => Err(JobError::retryable("was told to stop")),
+        () = ctx.stop_token().cancelled() => Err(JobError::retryable("asked to stop")),
     }
 }
 
@@ -71,7 +71,7 @@ async fn stubborn(ctx: &JobContext) -> JobResult {
     Ok("never".into())
 }
 
-/// Blocks its thread until the file that the param names is there.
+/// Blocks its thread until the file that the param names exists.
 #[job("blocks")]
 async fn blocks(ctx: &JobContext) -> JobResult {
     record(ctx);
@@ -82,7 +82,7 @@ async fn blocks(ctx: &JobContext) -> JobResult {
     Ok("let go".into())
 }
 
-/// As many lines as the param says, one after the other.
+/// Logs as many lines as the param says, with pauses.
 #[job("talks")]
 async fn talks(ctx: &JobContext, lines: u32) -> JobResult {
     for line in 1..=lines {
@@ -92,11 +92,11 @@ async fn talks(ctx: &JobContext, lines: u32) -> JobResult {
     Ok("said".into())
 }
 
-/// Leaves nothing behind, for load.
+/// Does nothing and records nothing, for load tests.
 #[job("quick")]
 async fn quick() {}
 
-/// Which shard it was.
+/// Returns which shard it was.
 #[job("part")]
 async fn part(ctx: &JobContext) -> JobResult {
     record(ctx);
@@ -104,13 +104,13 @@ async fn part(ctx: &JobContext) -> JobResult {
     Ok(format!("{} of {}", shard.index, shard.total).into())
 }
 
-/// Tells its param.
+/// Returns its param.
 #[job("echo")]
 async fn echo(ctx: &JobContext) -> JobResult {
     Ok(ctx.param_text().unwrap_or("nothing").into())
 }
 
-/// Counts to ten and fails at five, where the next attempt goes on.
+/// Counts to ten. The first attempt fails at five, and the next one resumes from there.
 #[job("counts")]
 async fn counts(ctx: &JobContext, millis: u64) -> JobResult {
     let from = ctx.last_checkpoint::<u64>()?.unwrap_or(0);
@@ -122,7 +122,7 @@ async fn counts(ctx: &JobContext, millis: u64) -> JobResult {
             return Err(JobError::retryable("half way"));
         }
     }
-    Ok(format!("went on from {from}").into())
+    Ok(format!("resumed from {from}").into())
 }
 
 #[tokio::main]

@@ -1,4 +1,4 @@
-//! What is wrong is refused with a clear error, and nothing is half done.
+//! Invalid input is rejected with a clear error, and has no partial effect.
 
 use std::process::Command;
 
@@ -10,7 +10,7 @@ fn text(answer: &Value) -> String {
     answer.to_string()
 }
 
-/// Text that opens what it never closes, deeper than a stack could follow.
+/// Text with unclosed nesting that is deeper than a recursive parser's stack.
 fn deep(begin: &str, open: &str) -> String {
     format!("{begin}{}", open.repeat(100_000))
 }
@@ -20,7 +20,7 @@ fn deep_filter() -> String {
 }
 
 #[tokio::test]
-async fn wrong_requests_are_refused_with_what_is_wrong() {
+async fn invalid_requests_are_rejected_with_the_reason() {
     let coordinator = coordinator().await;
     let rest = coordinator.rest();
     let long = "x".repeat(10 * 1024 * 1024);
@@ -55,8 +55,8 @@ async fn wrong_requests_are_refused_with_what_is_wrong() {
         ("POST", "/api/v1/jobs", deep(r#"{"name": "a", "param": "#, "["), 400, "recursion"),
         ("POST", "/api/v1/jobs", deep(r#"{"name": "a", "param": "#, r#"{"a":"#), 400, "recursion"),
         ("POST", "/api/v1/jobs", deep_filter(), 422, "deep"),
-        ("POST", "/api/v1/jobs/nobody/start", deep(r#"{"param": "#, "["), 400, "recursion"),
-        ("POST", "/api/v1/jobs/nobody/start", "{}".to_owned(), 404, "nobody"),
+        ("POST", "/api/v1/jobs/missing/start", deep(r#"{"param": "#, "["), 400, "recursion"),
+        ("POST", "/api/v1/jobs/missing/start", "{}".to_owned(), 404, "missing"),
         ("GET", "/api/v1/tasks/99999", String::new(), 404, "99999"),
         ("GET", "/api/v1/tasks?state=gone", String::new(), 422, "gone"),
         (
@@ -105,22 +105,22 @@ async fn wrong_requests_are_refused_with_what_is_wrong() {
         assert!(answer["title"].is_string() && answer["type"].is_string(), "{answer}");
     }
     let (_, page) = rest.get("/api/v1/jobs").await.unwrap();
-    assert_eq!(page["items"], json!([]), "something was half done");
+    assert_eq!(page["items"], json!([]), "a rejected request had an effect");
 }
 
 #[tokio::test]
-async fn a_task_whose_handler_nobody_has_fails_and_says_so() {
+async fn a_task_without_an_executor_for_its_handler_fails_with_the_reason() {
     let coordinator = coordinator().await;
     let rest = coordinator.rest();
-    rest.save(json!({"name": "lonely", "handler": "nobodyHasIt", "no_executor": "300ms"})).await;
+    rest.save(json!({"name": "lonely", "handler": "unknownHandler", "no_executor": "300ms"})).await;
     let task = rest.ended(rest.start("lonely", json!({})).await).await;
     assert_eq!(task["attempts"][0]["reason"], "no executor");
-    assert!(text(&task).contains("nobodyHasIt"), "{task}");
+    assert!(text(&task).contains("unknownHandler"), "{task}");
 }
 
-/// Runs `fastjob serve` where it cannot, and returns what it says.
+/// Runs `fastjob serve`, which has to fail, and returns its output.
 fn refused(status: i32, args: &[&str]) -> String {
-    let folder = tempfile::tempdir().expect("there is a place");
+    let folder = tempfile::tempdir().expect("a temporary folder can be created");
     let output = Command::new(FASTJOB)
         .arg("serve")
         .args(args)
@@ -133,7 +133,7 @@ fn refused(status: i32, args: &[&str]) -> String {
 }
 
 #[tokio::test]
-async fn a_coordinator_that_cannot_start_says_why() {
+async fn a_coordinator_that_cannot_start_reports_why() {
     let mut coordinator = coordinator().await;
     let store = format!("sqlite:{}", coordinator.store().display());
     let said = refused(1, &["--listen", "127.0.0.1:0", "--store", &store]);
@@ -142,7 +142,9 @@ async fn a_coordinator_that_cannot_start_says_why() {
     assert!(refused(1, &["--listen", &port]).contains("in use by another program"));
     let open = refused(1, &["--listen", "0.0.0.0:0"]);
     assert!(open.contains("FASTJOB_TOKEN"), "{open}");
-    assert!(refused(2, &["--store", "postgres://x"]).contains("no database is named"));
+    assert!(
+        refused(2, &["--store", "postgres://x"]).contains("the name of the database is missing")
+    );
 
     assert!(coordinator.stop().success());
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(coordinator.store());

@@ -1,4 +1,4 @@
-//! Handlers that block their threads: what holds nevertheless.
+//! Handlers that block their threads: time limits and sessions still work.
 
 use std::time::Duration;
 
@@ -8,9 +8,9 @@ use serde_json::json;
 use crate::{EXECUTOR, FASTJOB};
 
 #[tokio::test]
-async fn a_handler_that_blocks_its_thread_is_seen_timed_out_and_its_executor_stays_in_touch() {
-    // An executor that does not beat for a second is lost: the one thread of this one is blocked
-    // for longer.
+async fn a_blocking_handler_times_out_and_its_executor_stays_connected() {
+    // An executor without heartbeats for a second is lost. The only runtime thread of this one is
+    // blocked for longer.
     let mut coordinator = Coordinator::prepare(FASTJOB)
         .env("FASTJOB_EXECUTOR_LOST", "1s")
         .env("FASTJOB_BEAT", "200ms");
@@ -30,14 +30,14 @@ async fn a_handler_that_blocks_its_thread_is_seen_timed_out_and_its_executor_sta
     assert_eq!((&ended["state"], &attempt["reason"]), (&json!("failed"), &json!("timed out")));
     let message = attempt["message"].as_str().unwrap_or_default();
     assert!(message.contains("its thread is blocked"), "{message}");
-    eventually("the executor says which handler blocks", Duration::from_secs(20), || async {
+    eventually("the executor logs which handler blocks", Duration::from_secs(20), || async {
         let said = coordinator.said("e1");
         said.lines()
             .any(|line| line.contains("blocks its thread") && line.contains("blocks\""))
             .then_some(())
     })
     .await;
-    assert_eq!(rest.task(behind).await["state"], "queued", "the thread is not free");
+    assert_eq!(rest.task(behind).await["state"], "queued", "the thread is still blocked");
     assert_eq!(rest.executors(1).await.len(), 1);
     std::fs::write(&go, "").unwrap();
     let behind = rest.ended(behind).await;

@@ -1,4 +1,4 @@
-//! How many tasks may follow from one start, and how many may be open: over real processes.
+//! Limits on the tasks that follow from one start, and on open tasks.
 
 use std::{process::Command, time::Duration};
 
@@ -19,7 +19,7 @@ async fn with(variable: &str, value: &str) -> Coordinator {
     coordinator
 }
 
-/// All tasks, page by page.
+/// Reads all tasks, page by page.
 async fn all(rest: &Rest) -> Vec<Value> {
     let (mut tasks, mut cursor) = (Vec::new(), String::new());
     loop {
@@ -33,7 +33,7 @@ async fn all(rest: &Rest) -> Vec<Value> {
     }
 }
 
-/// What `fastjob` says with these arguments, and whether it succeeds.
+/// Runs `fastjob` with these arguments; returns whether it succeeds, and its output.
 fn fastjob(coordinator: &Coordinator, args: &[&str]) -> (bool, String) {
     let url = coordinator.url();
     let output = Command::new(FASTJOB)
@@ -47,7 +47,7 @@ fn fastjob(coordinator: &Coordinator, args: &[&str]) -> (bool, String) {
 }
 
 #[tokio::test]
-async fn a_start_of_twelve_layers_of_children_ends_at_the_limit_and_says_so() {
+async fn twelve_levels_of_children_stop_at_the_limit_and_report_it() {
     let mut coordinator = with("FASTJOB_MAX_DESCENDANTS", "300").await;
     let _executor = coordinator.executor(EXECUTOR, "e1");
     let rest = coordinator.rest();
@@ -78,21 +78,21 @@ async fn a_start_of_twelve_layers_of_children_ends_at_the_limit_and_says_so() {
             .then_some(tasks)
     })
     .await;
-    // Some of it is left over: what a task has left may be too little for two children.
+    // Part of the budget may be left: what remains to a task may be too little for two children.
     assert!((150..=301).contains(&tasks.len()), "{} tasks", tasks.len());
     let limited: Vec<_> = tasks.iter().filter(|task| task["note"].is_string()).collect();
     for task in &limited {
         let note = task["note"].as_str().unwrap();
         assert!(note.contains("children were not started: of the 300 tasks"), "{task}");
         assert!(note.contains("max_descendants"), "{task}");
-        assert_eq!(task["state"], "succeeded", "it did its own work: {task}");
+        assert_eq!(task["state"], "succeeded", "its own work succeeded: {task}");
     }
     let (_, said) = fastjob(&coordinator, &["task", "show", &limited[0]["id"].to_string()]);
     assert!(said.contains("children were not started"), "{said}");
 }
 
 #[tokio::test]
-async fn a_start_beyond_the_quota_is_answered_with_the_limit() {
+async fn a_start_beyond_the_quota_is_rejected_with_the_limit() {
     let coordinator = with("FASTJOB_MAX_OPEN_TASKS", "2").await;
     let rest = coordinator.rest();
     rest.save(json!({"name": "j", "handler": "noop"})).await;
@@ -110,7 +110,7 @@ async fn a_start_beyond_the_quota_is_answered_with_the_limit() {
     assert!(!done && said.contains("max_open_tasks"), "{said}");
 }
 
-/// An executor that declares these jobs, each with its children.
+/// Joins an executor that declares these jobs, each with its children.
 async fn declares(rest: &Rest, url: String, name: &str, jobs: &[(&str, &[&str])]) -> StandIn {
     let jobs = jobs.iter().map(|(name, children)| {
         let children: Vec<_> = children.iter().map(|child| json!({"job": child})).collect();
@@ -127,7 +127,7 @@ async fn declares(rest: &Rest, url: String, name: &str, jobs: &[(&str, &[&str])]
     executor
 }
 
-/// Starts a job that code declared, and waits for the last of the chain that follows.
+/// Starts a job that code declared, and waits for the last task of its chain.
 async fn runs_through(rest: &Rest, first: &str, last: &str) {
     eventually("the job is saved", Duration::from_secs(20), || async {
         let (status, job) = rest.get(&format!("/api/v1/jobs/{first}")).await.ok()?;

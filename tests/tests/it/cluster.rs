@@ -1,5 +1,5 @@
-//! Several coordinators on one PostgreSQL: all of them schedule, any of them can go away, and none
-//! that has lost its partitions changes anything.
+//! Several coordinators on one PostgreSQL: all of them schedule, any of them can fail, and one that
+//! has lost its partitions changes nothing.
 
 mod calls;
 mod takeovers;
@@ -21,14 +21,14 @@ use sqlx::PgPool;
 
 use crate::{EXECUTOR, FASTJOB, soak};
 
-/// After how long a node that is not heard of is taken over.
+/// The time after which an unresponsive node is taken over.
 pub(crate) const LEASE: Duration = Duration::from_secs(2);
 
 pub(crate) struct Cluster {
     pub(crate) nodes: Vec<Coordinator>,
     postgres: Postgres,
     pub(crate) pool: PgPool,
-    /// The way of the first node to the database.
+    /// The connection of the first node to the database.
     proxy: Proxy,
 }
 
@@ -37,7 +37,7 @@ impl Cluster {
         Self::with(nodes, LEASE, |node| node).await
     }
 
-    /// With nodes that are changed before they start.
+    /// Starts a cluster; `change` configures each node first.
     pub(crate) async fn with(
         nodes: usize,
         lease: Duration,
@@ -53,7 +53,7 @@ impl Cluster {
             .map(|url| Coordinator::prepare(FASTJOB).store_url(url).env("FASTJOB_LEASE", &lease))
             .map(change)
             .collect();
-        // All at once: the schema is made by one of them.
+        // All at once: one of them creates the schema.
         nodes.iter_mut().for_each(Coordinator::begin);
         for node in &nodes {
             let rest = node.rest();
@@ -68,7 +68,7 @@ impl Cluster {
         cluster
     }
 
-    /// Waits until every partition is held, in fair shares.
+    /// Waits until every partition is owned, in fair shares.
     pub(crate) async fn all_held(&self) {
         let up = self.nodes.iter().filter(|node| node.is_up()).count();
         let (least, most) = (32 / up, 32_usize.div_ceil(up));
@@ -81,7 +81,7 @@ impl Cluster {
         .await;
     }
 
-    /// How many partitions the living nodes hold, by address.
+    /// The number of partitions that each live node owns, by address.
     async fn held(&self) -> HashMap<String, usize> {
         let rows: Vec<(String, i64)> = sqlx::query_as(
             "select n.address, count(*) from partitions p join nodes n on n.id = p.node \
@@ -93,7 +93,7 @@ impl Cluster {
         rows.into_iter().map(|(address, count)| (address, count as usize)).collect()
     }
 
-    /// An executor that is told of the first node alone.
+    /// Starts an executor that is configured with the first node only.
     pub(crate) fn executor(&self, name: &str) -> Process {
         self.nodes[0].executor(EXECUTOR, name)
     }
@@ -103,7 +103,7 @@ impl Cluster {
         self.proxy.cut();
     }
 
-    /// Whether the executors have a session with each node that is up.
+    /// Waits until the executors have a session with each running node.
     pub(crate) async fn connected(&self, executors: usize) {
         for node in self.nodes.iter().filter(|node| node.is_up()) {
             node.rest().executors(executors).await;
@@ -114,7 +114,7 @@ impl Cluster {
         sqlx::query_scalar(sql).fetch_one(&self.pool).await.unwrap()
     }
 
-    /// Each of the jobs has run for a second that has come since this was called.
+    /// Waits until each job has run for a fire after this call.
     async fn all_ran(&self, jobs: i64) {
         let since = fastjob_tests::now().as_millisecond();
         eventually("every job runs", Duration::from_secs(30), || async {
@@ -143,8 +143,8 @@ impl Cluster {
         .await;
     }
 
-    /// Every second of every job between the first and the last that was recorded has exactly one
-    /// task, or is covered by a record of missed fires.
+    /// Checks that every second between the first and the last recorded fire of each job has
+    /// exactly one task, or is covered by a record of missed fires.
     pub(crate) async fn every_second_is_there(&self, jobs: usize) {
         let rows: Vec<(i64, i64, i64, i64)> = sqlx::query_as(
             "select job, count(distinct fire_at), min(fire_at), max(fire_at) from attempts \

@@ -1,4 +1,4 @@
-//! Jobs that come with their handlers: code creates them, and people have the last word.
+//! Jobs declared in code: code creates them, and manual changes take precedence.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::{EXECUTOR, coordinator};
 
 async fn job(rest: &Rest, name: &str) -> Value {
-    eventually("the job is there", Duration::from_secs(20), || async {
+    eventually("the job exists", Duration::from_secs(20), || async {
         let (status, job) = rest.get(&format!("/api/v1/jobs/{name}")).await.ok()?;
         (status == 200).then_some(job)
     })
@@ -16,7 +16,7 @@ async fn job(rest: &Rest, name: &str) -> Value {
 }
 
 #[tokio::test]
-async fn code_creates_jobs_and_leaves_those_alone_that_a_person_changed_or_deleted() {
+async fn code_creates_jobs_but_keeps_manual_changes_and_deletions() {
     let mut coordinator = coordinator().await;
     let mut executor = coordinator.executor(EXECUTOR, "e1");
     let rest = coordinator.rest();
@@ -33,13 +33,13 @@ async fn code_creates_jobs_and_leaves_those_alone_that_a_person_changed_or_delet
     let (status, _) = rest.ask("DELETE", "/api/v1/jobs/flaky", None).await.unwrap();
     assert_eq!(status, 204);
 
-    // Neither a new life of the executor nor one of the coordinator brings the code's wish back.
+    // Restarts of the executor or the coordinator do not restore the definitions in code.
     for life in ["e1", "e1", "e2"] {
         executor.kill();
         coordinator.kill();
         coordinator.up().await;
         executor = coordinator.executor(EXECUTOR, life);
-        // What runs was registered, and the definitions came with the registration.
+        // Once a task runs, the executor has registered and sent its definitions.
         let task = rest.ended(rest.start("noop", json!({})).await).await;
         assert_eq!(task["state"], "succeeded");
         let (_, slow) = rest.get("/api/v1/jobs/slow").await.unwrap();

@@ -1,4 +1,4 @@
-//! The command line, against a real coordinator: what it does, and its exit status.
+//! The command line against a real coordinator: effects and exit statuses.
 
 use std::process::Output;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{EXECUTOR, coordinator};
 
-/// Runs a command that has to end with `status`, and returns its output and its errors.
+/// Runs a command that has to exit with `status`, and returns its stdout and stderr.
 #[track_caller]
 fn run(coordinator: &Coordinator, status: i32, words: &[&str]) -> (String, String) {
     let Output { status: ended, stdout, stderr } = coordinator.cli(words);
@@ -36,7 +36,7 @@ schedule = { fixed_rate = "30s" }
 "#;
 
 #[tokio::test]
-async fn jobs_are_applied_shown_switched_and_deleted() {
+async fn jobs_are_applied_shown_enabled_disabled_and_deleted() {
     let coordinator = coordinator().await;
     let file = coordinator.folder().join("jobs.toml");
     std::fs::write(&file, JOBS).unwrap();
@@ -49,7 +49,7 @@ async fn jobs_are_applied_shown_switched_and_deleted() {
     let (out, _) = run(&coordinator, 0, &["job", "apply", file]);
     assert!(out.contains("unchanged default.report"), "{out}");
 
-    // What is shown is what was applied, and can be applied again.
+    // The shown job is the applied one, and can be applied again.
     let (shown, _) = run(&coordinator, 0, &["job", "show", "report", "--toml"]);
     let again = coordinator.folder().join("again.toml");
     std::fs::write(&again, &shown).unwrap();
@@ -85,13 +85,13 @@ async fn a_file_with_a_mistake_is_not_applied_at_all() {
     let wrong = JOBS.replace("30s", "soon") + "\n[[job]]\nname = \"third\"\ncron = \"x\"\n";
     std::fs::write(&file, wrong).unwrap();
     let (_, err) = run(&coordinator, 1, &["job", "apply", file.to_str().unwrap()]);
-    assert!(err.contains("soon") && err.contains("cron"), "all mistakes are told: {err}");
+    assert!(err.contains("soon") && err.contains("cron"), "all mistakes are reported: {err}");
     let (out, _) = run(&coordinator, 0, &["job", "list"]);
     assert_eq!(out.trim(), "no jobs");
 }
 
 #[tokio::test]
-async fn tasks_and_executors_are_looked_at_followed_and_stopped() {
+async fn tasks_and_executors_are_shown_followed_and_stopped() {
     let coordinator = coordinator().await;
     let _executor = coordinator.executor(EXECUTOR, "e1");
     let rest = coordinator.rest();
@@ -120,7 +120,7 @@ async fn tasks_and_executors_are_looked_at_followed_and_stopped() {
 }
 
 #[tokio::test]
-async fn misuse_and_failure_are_told_apart() {
+async fn usage_errors_and_failures_have_different_exit_statuses() {
     let mut coordinator = coordinator().await;
     for words in [
         &["nonsense"][..],
@@ -137,11 +137,11 @@ async fn misuse_and_failure_are_told_apart() {
         assert_eq!((out.as_str(), &problem["title"]), ("", &json!("Misused")), "{words:?}: {err}");
         assert!(problem["detail"].as_str().is_some_and(|text| !text.contains("Usage")), "{err}");
     }
-    for words in [&["job", "show", "nobody"][..], &["task", "show", "99"], &["stop", "99"]] {
+    for words in [&["job", "show", "missing"][..], &["task", "show", "99"], &["stop", "99"]] {
         let (out, err) = run(&coordinator, 1, words);
         assert!(out.is_empty() && !err.is_empty(), "{words:?}: {out} {err}");
     }
-    let (_, err) = run(&coordinator, 1, &["job", "show", "nobody", "--json"]);
+    let (_, err) = run(&coordinator, 1, &["job", "show", "missing", "--json"]);
     let problem: Value = serde_json::from_str(&err).unwrap();
     assert!(problem["title"].is_string(), "{err}");
     coordinator.kill();
@@ -156,5 +156,5 @@ async fn misuse_and_failure_are_told_apart() {
     assert!(["beat", "x", "token"].iter().all(|word| err.contains(word)), "{err}");
     std::fs::write(config, "[coordinator]\nlisten = \"127.0.0.1:1\"\n").unwrap();
     let (out, _) = run(&coordinator, 0, &["check", "--config", config]);
-    assert!(out.contains("the configuration is fine"), "{out}");
+    assert!(out.contains("the configuration is valid"), "{out}");
 }

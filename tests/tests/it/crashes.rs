@@ -1,4 +1,4 @@
-//! kill -9 at any moment: no fire is lost or doubled, no attempt runs twice, nothing stays open.
+//! `kill -9` at any moment: no fire is lost or duplicated, no attempt runs twice or stays open.
 //!
 //! `FASTJOB_SOAK=1` kills more often and for longer.
 
@@ -15,7 +15,7 @@ fn soak() -> bool {
     std::env::var_os("FASTJOB_SOAK").is_some()
 }
 
-/// Waits until nothing is open in the store, and returns the fires of each job.
+/// Waits until no attempt is open in the store, and returns the fires of each job.
 async fn fires(coordinator: &Coordinator) -> HashMap<i64, Vec<i64>> {
     let options =
         sqlx::sqlite::SqliteConnectOptions::new().filename(coordinator.store()).read_only(true);
@@ -44,7 +44,7 @@ async fn fires(coordinator: &Coordinator) -> HashMap<i64, Vec<i64>> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_coordinator_that_is_killed_loses_and_doubles_nothing() {
+async fn a_killed_coordinator_loses_and_duplicates_nothing() {
     let (kills, jobs) = if soak() { (20, 200) } else { (5, 50) };
     let mut coordinator = coordinator().await;
     let _executor = coordinator.executor(EXECUTOR, "e1");
@@ -77,11 +77,11 @@ async fn a_coordinator_that_is_killed_loses_and_doubles_nothing() {
     let entered = coordinator.entered();
     assert!(entered.len() >= jobs * kills, "{} attempts were entered", entered.len());
     let twice: Vec<_> = entered.iter().filter(|(_, times)| **times > 1).collect();
-    assert!(twice.is_empty(), "entered twice: {twice:?}");
+    assert!(twice.is_empty(), "started twice: {twice:?}");
 }
 
 #[tokio::test]
-async fn an_executor_delivers_what_it_finished_while_the_coordinator_was_down() {
+async fn an_executor_delivers_outcomes_from_a_coordinator_outage() {
     let mut coordinator = coordinator().await;
     let _executor = coordinator.executor(EXECUTOR, "e1");
     let rest = coordinator.rest();
@@ -97,14 +97,14 @@ async fn an_executor_delivers_what_it_finished_while_the_coordinator_was_down() 
 }
 
 #[tokio::test]
-async fn a_store_of_a_coordinator_that_stopped_in_order_is_one_file() {
+async fn the_store_of_a_cleanly_stopped_coordinator_is_one_file() {
     let mut coordinator = coordinator().await;
     let job = json!({"name": "one", "handler": "noop", "schedule": {"cron": "* * * * * ?"}});
     coordinator.rest().save(job).await;
     assert!(coordinator.stop().success());
     let beside = coordinator.store().with_extension("db-wal");
     let left = std::fs::metadata(&beside).map_or(0, |file| file.len());
-    assert_eq!(left, 0, "{} holds what was written", beside.display());
+    assert_eq!(left, 0, "{} still has data", beside.display());
 }
 
 #[tokio::test]
@@ -121,11 +121,11 @@ async fn attempts_of_a_killed_executor_are_lost_or_retried_and_none_stays_runnin
     rest.reaches(once, &["running"]).await;
     rest.reaches(again, &["running"]).await;
     executor.kill();
-    // Its name comes back with another life: what the former one held is lost at once.
+    // A new process takes its name: attempts of the old one are lost at once.
     let _executor = coordinator.executor(EXECUTOR, "e1");
     let view = rest.ended(once).await;
     assert_eq!(view["attempts"][0]["reason"], "executor lost");
-    let view = eventually("the other is retried", Duration::from_secs(20), || async {
+    let view = eventually("the other task is retried", Duration::from_secs(20), || async {
         let view = rest.task(again).await;
         (view["attempts"][1]["state"] == "running").then_some(view)
     })

@@ -1,4 +1,4 @@
-//! A full disk: writing waits, nothing recorded is forgotten, and it goes on by itself.
+//! A full disk: writes wait, no recorded data is lost, and the coordinator recovers by itself.
 
 use std::{
     fs::File,
@@ -14,11 +14,11 @@ use serde_json::json;
 
 use crate::{EXECUTOR, FASTJOB};
 
-/// A small file system of its own, until it is dropped.
+/// A small file system, unmounted on drop.
 struct SmallDisk(tempfile::TempDir);
 
 impl SmallDisk {
-    /// `None` where this process may not mount.
+    /// `None` if this process is not allowed to mount.
     fn mount() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let mut mount = Command::new("mount");
@@ -30,7 +30,7 @@ impl SmallDisk {
         self.0.path()
     }
 
-    /// Takes all that is left.
+    /// Uses all free space.
     fn fill(&self) -> PathBuf {
         let path = self.path().join("ballast");
         let mut file = File::create(&path).unwrap();
@@ -43,15 +43,15 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        // What cannot be unmounted stays behind, which the removal of the folder will tell.
+        // If this fails, the removal of the folder fails too and reports it.
         drop(Command::new("umount").arg(self.path()).status());
     }
 }
 
 #[tokio::test]
-async fn a_stop_while_the_disk_is_full_fails_and_says_what_was_not_written() {
+async fn a_shutdown_with_a_full_disk_fails_and_reports_unpersisted_decisions() {
     let Some(disk) = SmallDisk::mount() else {
-        println!("skipped: this process may not mount a file system, so there is no disk to fill");
+        println!("skipped: this process is not allowed to mount a file system");
         return;
     };
     let mut coordinator = Coordinator::prepare(FASTJOB)
@@ -62,18 +62,18 @@ async fn a_stop_while_the_disk_is_full_fails_and_says_what_was_not_written() {
     rest.save(json!({"name": "tick", "handler": "noop", "schedule": {"cron": "* * * * * ?"}}))
         .await;
     let ballast = disk.fill();
-    eventually("it says that it is not ready", Duration::from_secs(30), || async {
+    eventually("it reports that it is not ready", Duration::from_secs(30), || async {
         let (status, answer) = rest.get("/readyz").await.ok()?;
         let words = answer["detail"].as_str()?.matches("disk is full").count();
-        assert_eq!((status, words), (503, 1), "it is said once: {answer}");
+        assert_eq!((status, words), (503, 1), "the reason appears once: {answer}");
         Some(())
     })
     .await;
     assert_eq!(coordinator.stop().code(), Some(1));
     let said = coordinator.said("coordinator");
-    assert!(said.contains("that were not written"), "{said}");
+    assert!(said.contains("unpersisted decisions"), "{said}");
 
-    // What was recorded is there, and the next stop is in order.
+    // Recorded data is still there, and the next shutdown is clean.
     std::fs::remove_file(ballast).unwrap();
     coordinator.up().await;
     assert_eq!(rest.get("/api/v1/jobs/tick").await.unwrap().0, 200);
@@ -81,9 +81,9 @@ async fn a_stop_while_the_disk_is_full_fails_and_says_what_was_not_written() {
 }
 
 #[tokio::test]
-async fn a_full_disk_is_waited_for_and_no_fire_is_lost() {
+async fn no_fire_is_lost_while_the_disk_is_full() {
     let Some(disk) = SmallDisk::mount() else {
-        println!("skipped: this process may not mount a file system, so there is no disk to fill");
+        println!("skipped: this process is not allowed to mount a file system");
         return;
     };
     let mut coordinator = Coordinator::prepare(FASTJOB).store_at(disk.path().join("fastjob.db"));
@@ -96,7 +96,7 @@ async fn a_full_disk_is_waited_for_and_no_fire_is_lost() {
         .await;
     let succeeded = |more_than: usize| {
         let rest = rest.clone();
-        eventually("it ticks", Duration::from_secs(40), move || {
+        eventually("the job has fired", Duration::from_secs(40), move || {
             let rest = rest.clone();
             async move {
                 let mut tasks = rest.tasks("tick").await;
@@ -108,7 +108,7 @@ async fn a_full_disk_is_waited_for_and_no_fire_is_lost() {
     let before = succeeded(1).await.len();
 
     let ballast = disk.fill();
-    eventually("it says that it is not ready", Duration::from_secs(30), || async {
+    eventually("it reports that it is not ready", Duration::from_secs(30), || async {
         rest.get("/readyz").await.ok().filter(|(status, _)| *status == 503)
     })
     .await;
@@ -122,8 +122,8 @@ async fn a_full_disk_is_waited_for_and_no_fire_is_lost() {
         assert_eq!(status, 503, "{method} {path}: {answer}");
         assert!(answer["detail"].as_str().is_some_and(|text| text.contains("store")), "{answer}");
     }
-    assert_eq!(rest.get("/api/v1/jobs/tick").await.unwrap().0, 200, "reading goes on");
-    assert_eq!(rest.get("/api/v1/jobs/new").await.unwrap().0, 404, "nothing is half done");
+    assert_eq!(rest.get("/api/v1/jobs/tick").await.unwrap().0, 200, "reads still work");
+    assert_eq!(rest.get("/api/v1/jobs/new").await.unwrap().0, 404, "nothing was saved");
 
     std::fs::remove_file(ballast).unwrap();
     eventually("it is ready again by itself", Duration::from_secs(30), || async {

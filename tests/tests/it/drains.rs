@@ -1,4 +1,4 @@
-//! Executors that leave under load: what was sent to them runs elsewhere.
+//! Executors that drain under load: attempts dispatched to them run elsewhere.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use v1::{
 
 use crate::{EXECUTOR, coordinator};
 
-/// Starts so many tasks of a job, several at a time, and gives them as they are taken.
+/// Starts `count` tasks of a job, several at a time, and yields each as it is accepted.
 fn start_many(rest: &Rest, job: &'static str, count: usize) -> mpsc::UnboundedReceiver<i64> {
     const AT_A_TIME: usize = 8;
     let (started, tasks) = mpsc::unbounded_channel();
@@ -44,7 +44,7 @@ async fn all_succeed(rest: &Rest, mut tasks: mpsc::UnboundedReceiver<i64>) -> us
     count
 }
 
-/// Each attempt was entered by one process, once.
+/// Checks that each attempt was started once, by one process.
 fn entered_once(coordinator: &Coordinator, count: usize) {
     let entered = coordinator.entered();
     let attempts: std::collections::HashSet<_> = entered.keys().map(|(_, id)| id).collect();
@@ -53,13 +53,13 @@ fn entered_once(coordinator: &Coordinator, count: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_executor_that_is_told_to_stop_under_load_loses_no_task_of_a_job_without_retries() {
+async fn an_executor_that_drains_under_load_loses_no_task_of_a_job_without_retries() {
     let coordinator = coordinator().await;
     let mut leaves = coordinator.executor_with(EXECUTOR, "e1", &[("TEST_PACE", "5")]);
     let _stays = coordinator.executor_with(EXECUTOR, "e2", &[("TEST_PACE", "1")]);
     let rest = coordinator.rest();
     rest.executors(2).await;
-    // Some wait in the lane of an executor, others run at once.
+    // Some wait in an executor's lane, others run in parallel.
     rest.save(json!({"name": "serial", "handler": "paced"})).await;
     let block = json!({"strategy": "parallel", "max_running": 1000});
     rest.save(json!({"name": "parallel", "handler": "paced", "block": block})).await;
@@ -69,7 +69,7 @@ async fn an_executor_that_is_told_to_stop_under_load_loses_no_task_of_a_job_with
     for _ in 0..100 {
         first.push(parallel.recv().await.unwrap());
     }
-    // What is sent to it meanwhile is on its way when it is told to stop.
+    // Attempts dispatched while it is suspended are still in transit when it is asked to stop.
     leaves.signal("STOP");
     for _ in 0..600 {
         first.push(parallel.recv().await.unwrap());
@@ -87,7 +87,7 @@ async fn an_executor_that_is_told_to_stop_under_load_loses_no_task_of_a_job_with
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_executor_that_drains_is_sent_nothing_by_a_coordinator_that_starts_meanwhile() {
+async fn a_restarted_coordinator_dispatches_nothing_to_a_draining_executor() {
     let mut coordinator = coordinator().await;
     let rest = coordinator.rest();
     let mut leaves = coordinator.executor(EXECUTOR, "e1");
@@ -97,7 +97,7 @@ async fn an_executor_that_drains_is_sent_nothing_by_a_coordinator_that_starts_me
     rest.reaches(long, &["running"]).await;
     let _stays = coordinator.executor(EXECUTOR, "e2");
     rest.executors(2).await;
-    // It drains for some seconds, since what it runs does not end by itself.
+    // It drains for some seconds, because its attempt does not end by itself.
     leaves.signal("TERM");
     coordinator.kill();
     coordinator.up().await;
@@ -109,7 +109,7 @@ async fn an_executor_that_drains_is_sent_nothing_by_a_coordinator_that_starts_me
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_waits_when_coordinator_and_executor_stop_together_runs_when_they_are_back() {
+async fn waiting_tasks_run_after_coordinator_and_executor_restart_together() {
     let mut coordinator = coordinator().await;
     let mut executor = coordinator.executor(EXECUTOR, "e1");
     let rest = coordinator.rest();
@@ -119,7 +119,7 @@ async fn what_waits_when_coordinator_and_executor_stop_together_runs_when_they_a
     let long = rest.start("long", json!({})).await;
     rest.reaches(long, &["running"]).await;
     let waits = rest.start("long", json!({})).await;
-    // The coordinator stops in order, the executor is killed before the stop is over.
+    // The coordinator shuts down cleanly; the executor is killed.
     assert!(coordinator.stop().success());
     executor.kill();
     coordinator.up().await;
@@ -133,7 +133,7 @@ async fn what_waits_when_coordinator_and_executor_stop_together_runs_when_they_a
     rest.reaches(waits, &["running"]).await;
 }
 
-/// A session that is spoken by the test.
+/// A session whose messages the test sends.
 struct Spoken {
     says: mpsc::Sender<v1::FromExecutor>,
     hears: tonic::Streaming<v1::ToExecutor>,
@@ -161,18 +161,18 @@ impl Spoken {
         self.says.send(v1::FromExecutor { message: Some(message) }).await.unwrap();
     }
 
-    /// The next message that is no ping.
+    /// Returns the next message that is not a ping.
     async fn hear(&mut self) -> Hear {
         loop {
             let next = tokio::time::timeout(Duration::from_secs(30), self.hears.next()).await;
-            let message = next.expect("it is said in time").unwrap().unwrap().message.unwrap();
+            let message = next.expect("it arrives in time").unwrap().unwrap().message.unwrap();
             if !matches!(message, Hear::Ping(_)) {
                 return message;
             }
         }
     }
 
-    /// Leaves; gives what was sent before the farewell.
+    /// Announces a drain, and returns the attempts that were dispatched before the farewell.
     async fn leave(&mut self, returned: Vec<i64>) -> Vec<i64> {
         self.say(Say::Goodbye(v1::Goodbye { returned })).await;
         let mut sent = Vec::new();
@@ -193,11 +193,11 @@ impl Spoken {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_farewell_follows_everything_that_was_sent_and_what_is_returned_runs_elsewhere() {
+async fn no_dispatch_follows_a_farewell_and_returned_attempts_run_elsewhere() {
     let coordinator = coordinator().await;
     let rest = coordinator.rest();
     let mut spoken = Spoken::join(coordinator.url()).await;
-    let Hear::Welcome(welcome) = spoken.hear().await else { panic!("it is welcome first") };
+    let Hear::Welcome(welcome) = spoken.hear().await else { panic!("expected a welcome") };
     assert!(welcome.says_farewell);
     let Hear::Leases(v1::Leases { leases }) = spoken.hear().await else { panic!("no leases") };
     spoken.say(Say::Holding(v1::Holding { leases, ..v1::Holding::default() })).await;
@@ -211,7 +211,7 @@ async fn a_farewell_follows_everything_that_was_sent_and_what_is_returned_runs_e
     assert!(spoken.leave(sent).await.is_empty(), "nothing is sent after a farewell");
     assert_eq!(all_succeed(&rest, tasks).await, 400);
     entered_once(&coordinator, 400);
-    // Also one that says so with what it holds gets nothing.
+    // Nothing is dispatched to one that announces the drain when it joins.
     drop(spoken);
     let mut spoken = Spoken::join(coordinator.url()).await;
     let leases = loop {

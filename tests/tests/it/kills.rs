@@ -1,5 +1,5 @@
-//! kill -9 of executors and coordinator under load, in turn: every task comes to an end, and no
-//! attempt runs twice on one executor.
+//! `kill -9` of executors and coordinator in turn, under load: every task ends, and no attempt runs
+//! twice on one executor.
 //!
 //! `FASTJOB_SOAK=1` kills more often.
 
@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::{EXECUTOR, coordinator, soak};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn executors_that_are_killed_under_load_leave_nothing_running() {
+async fn executors_killed_under_load_leave_no_attempt_running() {
     let kills = if soak() { 30 } else { 6 };
     let mut coordinator = coordinator().await;
     let mut executors =
@@ -19,16 +19,16 @@ async fn executors_that_are_killed_under_load_leave_nothing_running() {
     let rest = coordinator.rest();
     rest.executors(2).await;
     for n in 0..20 {
-        // Some of them are within the handler, some wait in its lane when the kill comes.
+        // At the time of a kill, some attempts are in the handler and some wait in its lane.
         rest.save(json!({"name": format!("j{n}"), "handler": "slow", "param": "300",
             "retry": {"count": 10, "delay": "100ms", "max_delay": "200ms"},
             "misfire": {"fire_all": {"max": 1000}}, "schedule": {"cron": "* * * * * ?"}}))
             .await;
     }
     for kill in 0..kills {
-        // Some runs have begun since the last kill.
+        // Some attempts have started since the last kill.
         let before = coordinator.entered().len();
-        eventually("ten more attempts are entered", Duration::from_secs(30), || async {
+        eventually("ten more attempts have started", Duration::from_secs(30), || async {
             (coordinator.entered().len() >= before + 10).then_some(())
         })
         .await;
@@ -55,7 +55,7 @@ async fn executors_that_are_killed_under_load_leave_nothing_running() {
         (open == 0).then_some(())
     })
     .await;
-    // Codes of the store: 3 succeeded, 4 failed; reason 4 executor lost.
+    // Codes in the store: state 3 succeeded, 4 failed; reason 4 executor lost.
     let (tasks, succeeded): (i64, i64) = sqlx::query_as(
         "select count(*), sum(task_state = 3) from attempts where task_state is not null",
     )
@@ -68,10 +68,10 @@ async fn executors_that_are_killed_under_load_leave_nothing_running() {
             .await
             .unwrap();
     store.close().await;
-    assert_eq!(succeeded, tasks, "each of them was tried again until it succeeded");
+    assert_eq!(succeeded, tasks, "each task was retried until it succeeded");
     assert!(lost > 0 && other == 0, "{lost} attempts were lost, {other} failed otherwise");
     let twice: Vec<_> = coordinator.entered().into_iter().filter(|(_, times)| *times > 1).collect();
-    assert!(twice.is_empty(), "entered twice: {twice:?}");
+    assert!(twice.is_empty(), "started twice: {twice:?}");
     for executor in rest.executors(2).await {
         assert_eq!(executor["attempts"], 0, "{executor}");
     }

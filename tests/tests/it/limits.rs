@@ -1,5 +1,5 @@
-//! One client cannot make a coordinator allocate memory without bound, and is told which limit it
-//! has met.
+//! A client cannot make a coordinator allocate unbounded memory, and errors name the limit that it
+//! reached.
 
 use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
@@ -14,7 +14,7 @@ use tokio::{io::AsyncWriteExt, net::TcpSocket};
 
 use crate::{FASTJOB, coordinator};
 
-/// More than a test needs, and less than what used to pile up.
+/// More than a test needs, and less than an unbounded queue would use.
 const SOME_MIB: u64 = 200;
 
 async fn limited(limits: &[(&str, &str)]) -> Coordinator {
@@ -25,12 +25,12 @@ async fn limited(limits: &[(&str, &str)]) -> Coordinator {
     coordinator
 }
 
-/// An executor that has said that it holds nothing: the engine knows it. From then on it reads
-/// nothing.
+/// Joins an executor that has reported that it holds no attempts, so that the engine knows it. From
+/// then on it reads nothing.
 async fn joined(coordinator: &Coordinator, hello: v1::Hello) -> Stream {
     let mut stream = Stream::open(coordinator.url(), hello).await.unwrap();
     let leases = loop {
-        let message = stream.heard.message().await.unwrap().expect("the stream lives").message;
+        let message = stream.heard.message().await.unwrap().expect("the stream is open").message;
         if let Some(v1::to_executor::Message::Leases(leases)) = message {
             break leases.leases;
         }
@@ -40,8 +40,8 @@ async fn joined(coordinator: &Coordinator, hello: v1::Hello) -> Stream {
     stream
 }
 
-/// Says something again and again and reads nothing, until the stream ends; returns the most memory
-/// that the coordinator had in use.
+/// Sends messages in a loop and reads nothing, until the stream ends. Returns the coordinator's
+/// maximum memory.
 async fn flood(coordinator: &Coordinator, what: impl Fn(i64) -> Say) -> u64 {
     let stream = joined(coordinator, hello("deaf")).await;
     let mut most = 0;
@@ -55,10 +55,10 @@ async fn flood(coordinator: &Coordinator, what: impl Fn(i64) -> Say) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_executor_that_reads_nothing_is_disconnected_and_costs_little() {
+async fn an_executor_that_reads_nothing_is_disconnected_and_uses_little_memory() {
     let coordinator = limited(&[("FASTJOB_BEAT", "300ms")]).await;
     let before = coordinator.memory_mib();
-    // Each outcome of an attempt that nobody knows is acknowledged.
+    // The coordinator acknowledges each outcome of an unknown attempt.
     let outcomes = |n: i64| {
         let outcome = |id| v1::Outcome {
             attempt: 1 + n * 4_096 + id,
@@ -74,14 +74,14 @@ async fn an_executor_that_reads_nothing_is_disconnected_and_costs_little() {
     assert!(most < before + SOME_MIB, "{before} MiB became {most} MiB");
     eventually("its log says why", Duration::from_secs(10), || async {
         let said = coordinator.said("coordinator");
-        said.contains("does not read what it is sent and is disconnected").then_some(())
+        said.contains("executor disconnected: it does not read its messages").then_some(())
     })
     .await;
     coordinator.rest().executors(0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn beats_that_come_too_fast_cost_little() {
+async fn too_frequent_heartbeats_use_little_memory() {
     let coordinator = coordinator().await;
     let before = coordinator.memory_mib();
     let stream = joined(&coordinator, hello("hasty")).await;
@@ -95,7 +95,7 @@ async fn beats_that_come_too_fast_cost_little() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn lists_of_large_tasks_end_early_and_leave_nothing_out() {
+async fn pages_of_large_tasks_are_shorter_and_skip_nothing() {
     let coordinator = coordinator().await;
     let rest = coordinator.rest();
     rest.save(json!({"name": "big", "handler": "noop"})).await;
@@ -124,12 +124,12 @@ async fn lists_of_large_tasks_end_early_and_leave_nothing_out() {
     assert_eq!(listed, started);
     assert_eq!(pages, 3);
     let (_, page) = rest.get("/api/v1/tasks?limit=500&state=queued").await.unwrap();
-    assert!(page["items"].as_array().unwrap().len() <= 17, "open tasks are bounded too");
+    assert!(page["items"].as_array().unwrap().len() <= 17, "pages of open tasks are limited too");
 
     clients_that_do_not_read(&coordinator).await;
 }
 
-/// Many clients that ask for the longest list and read none of it.
+/// Many clients request the longest list and do not read the response.
 async fn clients_that_do_not_read(coordinator: &Coordinator) {
     let before = coordinator.memory_mib();
     let address: SocketAddr = coordinator.url().replace("http://", "").parse().unwrap();
@@ -149,10 +149,10 @@ async fn clients_that_do_not_read(coordinator: &Coordinator) {
     .await;
     assert!(refused.to_string().contains("max_response_memory"), "{refused}");
     let most = coordinator.memory_mib();
-    // The budget is 256 MiB, and the sockets of the system hold some of 900 MB besides.
+    // The budget is 256 MiB; socket buffers hold some more of the 900 MB.
     assert!(most < before + 450, "{before} MiB became {most} MiB");
     let (status, _) = coordinator.rest().get("/api/v1/nodes").await.unwrap();
-    assert_eq!(status, 200, "small answers need no room");
+    assert_eq!(status, 200, "small responses do not count against the budget");
     drop(deaf);
     eventually("lists are answered again", Duration::from_secs(60), || async {
         let (status, _) = coordinator.rest().get("/api/v1/tasks?limit=5").await.ok()?;
@@ -168,7 +168,7 @@ async fn refused(coordinator: &Coordinator, hello: v1::Hello) -> String {
 }
 
 #[tokio::test]
-async fn an_executor_that_says_too_much_of_itself_is_told_which_limit_to_raise() {
+async fn an_oversized_hello_is_rejected_with_the_limit_to_raise() {
     let coordinator =
         limited(&[("FASTJOB_MAX_HELLO", "64KiB"), ("FASTJOB_MAX_DECLARED_JOBS", "2")]).await;
     let before = coordinator.memory_mib();
@@ -185,13 +185,13 @@ async fn an_executor_that_says_too_much_of_itself_is_told_which_limit_to_raise()
         refused(&coordinator, v1::Hello { jobs: (0..3).map(job).collect(), ..hello("many") }).await;
     assert!(why.contains("3 jobs, at most 2") && why.contains("max_declared_jobs"), "{why}");
     let (_, page) = coordinator.rest().get("/api/v1/jobs").await.unwrap();
-    assert_eq!(page["items"], json!([]), "something was half done");
+    assert_eq!(page["items"], json!([]), "a rejected hello had an effect");
     let fits = v1::Hello { jobs: (0..2).map(job).collect(), ..hello("fits") };
     assert!(Stream::open(coordinator.url(), fits).await.is_ok());
 }
 
 #[tokio::test]
-async fn the_number_of_executors_is_bounded() {
+async fn the_number_of_executors_is_limited() {
     let coordinator =
         limited(&[("FASTJOB_MAX_SESSIONS", "3"), ("FASTJOB_MAX_SESSIONS_PER_SERVICE", "2")]).await;
     let first = Stream::open(coordinator.url(), hello("a")).await.unwrap();
@@ -201,7 +201,7 @@ async fn the_number_of_executors_is_bounded() {
     let other = |name| v1::Hello { service: "other".to_owned(), ..hello(name) };
     let _third = Stream::open(coordinator.url(), other("a")).await.unwrap();
     let why = refused(&coordinator, other("b")).await;
-    assert!(why.contains("coordinator.limits.max_sessions there"), "{why}");
+    assert!(why.contains("coordinator.limits.max_sessions, or"), "{why}");
     drop(first);
     eventually("there is room again", Duration::from_secs(20), || async {
         Stream::open(coordinator.url(), hello("c")).await.ok().map(drop)
@@ -210,7 +210,7 @@ async fn the_number_of_executors_is_bounded() {
 }
 
 #[tokio::test]
-async fn the_number_of_jobs_is_bounded() {
+async fn the_number_of_jobs_is_limited() {
     let coordinator = limited(&[("FASTJOB_MAX_JOBS", "3")]).await;
     let rest = coordinator.rest();
     for name in ["a", "b", "c"] {
@@ -221,7 +221,7 @@ async fn the_number_of_jobs_is_bounded() {
     assert_eq!(status, 409, "{answer}");
     assert!(answer["detail"].as_str().unwrap().contains("max_jobs"), "{answer}");
     rest.save(json!({"name": "a", "handler": "other"})).await;
-    // Code declares one more: the executor works all the same.
+    // An executor that declares one more job still joins.
     let declares = v1::Hello { jobs: vec![job], ..hello("declares") };
     let _stream = joined(&coordinator, declares).await;
     eventually("its log says why", Duration::from_secs(10), || async {

@@ -1,7 +1,7 @@
-//! Every fire of every second is recorded once, with many jobs.
+//! With many jobs, every fire of every second is recorded once.
 //!
-//! `FASTJOB_SOAK=1` takes 10,000 jobs for 20 s; `FASTJOB_RELEASE_BIN` names a `fastjob` to take in
-//! place of the one that was built with the tests.
+//! `FASTJOB_SOAK=1` runs 10,000 jobs for 20 s. `FASTJOB_RELEASE_BIN` names a `fastjob` binary to
+//! use instead of the one built with the tests.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use crate::{EXECUTOR, FASTJOB, soak};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_jobs_fire_every_second_and_none_is_missed_or_doubled() {
+async fn many_jobs_fire_every_second_and_no_fire_is_missed_or_duplicated() {
     let (jobs, seconds) = if soak() { (10_000_i64, 20) } else { (1_000, 8) };
     let program = std::env::var("FASTJOB_RELEASE_BIN").unwrap_or_else(|_| FASTJOB.to_owned());
     let coordinator = Coordinator::start(program).await;
@@ -32,7 +32,7 @@ async fn many_jobs_fire_every_second_and_none_is_missed_or_doubled() {
         }
     }
     saving.join_all().await;
-    // What is saved counts from the next whole second on; one more, since it is on its way.
+    // A saved job fires from the next whole second on. Skip one more for fires being planned.
     let from = (fastjob_tests::now().as_second() + 2) * 1_000;
     let until = from + seconds * 1_000;
     let options =
@@ -69,6 +69,6 @@ async fn many_jobs_fire_every_second_and_none_is_missed_or_doubled() {
     .await
     .unwrap();
     store.close().await;
-    assert_eq!(per_second, [], "seconds with another number of fires");
+    assert_eq!(per_second, [], "seconds with a wrong number of fires");
     assert_eq!((all, once, succeeded), (jobs * seconds, jobs * seconds, jobs * seconds));
 }

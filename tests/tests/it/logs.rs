@@ -1,4 +1,4 @@
-//! What handlers log is read while they run and afterwards, whole and in order.
+//! Handlers' logs can be read while they run and afterwards, complete and in order.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ fn numbers(text: &str) -> Vec<u32> {
     text.lines().filter_map(|line| line.rsplit_once("line ")?.1.parse().ok()).collect()
 }
 
-/// The text of all pieces from an offset on.
+/// Reads all pieces from the start, and returns their text.
 async fn read(rest: &Rest, task: i64, attempt: &str) -> String {
     let (mut text, mut offset) = (String::new(), 0);
     loop {
@@ -41,7 +41,7 @@ async fn a_log_is_followed_as_events_from_the_first_line_to_the_last() {
     let task = rest.start("talks", json!({"param": 30})).await;
     rest.reaches(task, &["running"]).await;
     let events = rest.follow(&format!("/api/v1/tasks/{task}/log")).await.unwrap();
-    assert_eq!(rest.task(task).await["state"], "succeeded", "it ends when the attempt has");
+    assert_eq!(rest.task(task).await["state"], "succeeded", "the stream ends when the attempt has");
     let mut text = String::new();
     for data in events.lines().filter_map(|line| line.strip_prefix("data:")) {
         let piece: Value = serde_json::from_str(data).unwrap();
@@ -114,7 +114,7 @@ async fn each_shard_has_a_log_of_its_own() {
     attempts.dedup();
     assert_eq!(attempts.len(), 3, "{attempts:?}");
 
-    // Who does not say gets the first, and is told so.
+    // Without `shard`, the response is the log of the first shard and says so.
     let (_, piece) = rest.get(&path).await.unwrap();
     assert_eq!((&piece["shard"], &piece["shards"]), (&json!(0), &json!(3)), "{piece}");
 
@@ -132,11 +132,11 @@ const FOLLOWERS: usize = 2_000;
 const LOGS: usize = 20;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn thousands_who_follow_logs_that_do_not_grow_cost_next_to_nothing() {
+async fn thousands_of_followers_of_idle_logs_use_almost_no_cpu() {
     raise_file_limit();
     let mut coordinator = Coordinator::prepare(FASTJOB)
         .env("FASTJOB_MAX_LOG_FOLLOWERS", &FOLLOWERS.to_string())
-        // Starts in time in a test that is slow.
+        // A long timeout, because this test is slow.
         .env("FASTJOB_EXECUTOR_LOST", "60s");
     coordinator.up().await;
     let _executor = coordinator.executor(EXECUTOR, "e1");
@@ -174,15 +174,15 @@ async fn thousands_who_follow_logs_that_do_not_grow_cost_next_to_nothing() {
     let one_more = rest.follow(&format!("/api/v1/tasks/{}/log", tasks[0])).await.unwrap_err();
     assert_eq!(one_more.status().map(|status| status.as_u16()), Some(503));
 
-    // What came with the first pieces is over.
+    // Wait until the load of the first pieces is over.
     tokio::time::sleep(Duration::from_secs(10)).await;
     let (before, span) = (coordinator.cpu_time(), Duration::from_secs(10));
-    tokio::time::sleep(span).await; // the time is what is measured
+    tokio::time::sleep(span).await; // the CPU time of this span is measured
     let used = coordinator.cpu_time() - before;
-    println!("{FOLLOWERS} followers of {LOGS} logs: {used:?} of processor time in {span:?}");
+    println!("{FOLLOWERS} followers of {LOGS} logs: {used:?} of CPU time in {span:?}");
     assert!(used < span / 10, "{used:?} in {span:?}");
 
-    // Each of them hears of the end.
+    // Each follower receives the end of its log.
     for task in &tasks {
         rest.post(&format!("/api/v1/tasks/{task}/stop")).await;
     }

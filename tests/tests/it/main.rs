@@ -1,4 +1,4 @@
-//! What users rely on, over real processes and real sockets.
+//! End-to-end tests of what users rely on, over real processes and real sockets.
 
 #![expect(clippy::unwrap_used, reason = "what a test cannot do without ends it")]
 
@@ -11,6 +11,7 @@ mod code_first;
 mod command_line;
 mod crashes;
 mod disk;
+mod documents;
 mod drains;
 mod kills;
 mod limits;
@@ -40,7 +41,7 @@ async fn coordinator() -> Coordinator {
     Coordinator::start(FASTJOB).await
 }
 
-/// Whether there is time for the long form of the tests that have one.
+/// Whether to run the long forms of the tests.
 fn soak() -> bool {
     std::env::var_os("FASTJOB_SOAK").is_some()
 }

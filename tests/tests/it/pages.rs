@@ -1,11 +1,11 @@
-//! Lists come in pages that neither leave out nor repeat.
+//! Pages of a list neither skip nor repeat items.
 
 use fastjob_tests::rest::Rest;
 use serde_json::{Value, json};
 
 use crate::{EXECUTOR, coordinator};
 
-/// Walks a list with pages of three, and returns what `field` of its items says.
+/// Reads a list in pages of three, and returns `field` of each item.
 async fn walk(rest: &Rest, list: &str, field: &str) -> Vec<Value> {
     let (mut all, mut cursor) = (Vec::new(), String::new());
     loop {

@@ -1,4 +1,4 @@
-//! What a coordinator keeps and is told in files is not for other users of the machine.
+//! A coordinator's files are not accessible to other users of the machine.
 
 use std::{
     fs,
@@ -16,7 +16,7 @@ use fastjob_tests::{
 
 use crate::FASTJOB;
 
-/// Runs a command in a folder, with a umask that takes nothing away.
+/// A command in a folder, with umask 0.
 fn generous(folder: &Path, words: &[&str]) -> Command {
     let mut command = Command::new("sh");
     command.args(["-c", "umask 0; exec \"$0\" \"$@\"", FASTJOB]).args(words).current_dir(folder);
@@ -36,7 +36,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[tokio::test]
-async fn the_store_and_its_folder_are_its_users_alone_whatever_the_umask_is() {
+async fn the_store_and_its_folder_are_private_whatever_the_umask() {
     let folder = tempfile::tempdir().unwrap();
     let listen = format!("127.0.0.1:{}", free_port());
     let mut serve = generous(folder.path(), &["serve", "--listen", &listen]);
@@ -58,7 +58,7 @@ async fn the_store_and_its_folder_are_its_users_alone_whatever_the_umask_is() {
 }
 
 #[test]
-fn a_lock_that_is_a_link_is_refused_and_leaves_what_it_leads_to() {
+fn a_lock_that_is_a_symlink_is_rejected_and_its_target_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("target");
     fs::write(&target, "precious").unwrap();
@@ -70,11 +70,11 @@ fn a_lock_that_is_a_link_is_refused_and_leaves_what_it_leads_to() {
 }
 
 #[test]
-fn a_configuration_with_secrets_that_other_users_can_read_is_refused_by_every_command() {
+fn every_command_rejects_a_configuration_with_secrets_that_other_users_can_read() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("fastjob.toml");
     fs::write(&path, "[coordinator]\ntoken = 'a-token-of-the-tests-1234'").unwrap();
-    // A file of root may be readable by a group of the process.
+    // A file of root may be readable by a group that the process is in.
     let is_given = is_root();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     for words in [&["check"][..], &["serve"], &["migrate"], &["job", "list"]] {
@@ -96,7 +96,7 @@ fn is_root() -> bool {
 }
 
 #[test]
-fn check_says_that_the_way_to_a_database_has_to_be_safe_and_warns_where_it_is_said_not_to_be() {
+fn check_rejects_an_unsafe_database_connection_and_warns_of_an_explicit_one() {
     let folder = tempfile::tempdir().unwrap();
     let check = |store: &str| {
         let mut check = generous(folder.path(), &["check"]);

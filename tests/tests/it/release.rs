@@ -1,9 +1,9 @@
-//! What is checked before a release.
+//! `scripts/release-check`.
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
-/// Runs `scripts/release-check` with a `cargo` that does this; returns whether it passed, and what
-/// was said.
+/// Runs `scripts/release-check` with a fake `cargo` that runs this shell code; returns whether it
+/// passed, and its output.
 fn release_check(cargo: &str) -> (bool, String) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("cargo");
@@ -17,7 +17,7 @@ fn release_check(cargo: &str) -> (bool, String) {
 }
 
 #[test]
-fn a_release_is_checked_with_cargo_deny_and_fails_without_it() {
+fn the_release_check_runs_cargo_deny_and_fails_without_it() {
     let (passed, said) = release_check("exit 101");
     assert!(!passed && said.contains("cargo install --locked cargo-deny"), "{said}");
     let (passed, said) = release_check("echo \"cargo $*\"");

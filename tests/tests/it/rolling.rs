@@ -1,8 +1,8 @@
-//! Rolling deploys: the executors of a service are replaced one after the other while starts keep
-//! coming. No task of a job without retries fails, none is lost, none runs twice.
+//! Rolling deploys: the executors of a service are replaced one after the other while tasks are
+//! started. No task of a job without retries fails, none is lost, none runs twice.
 //!
-//! `FASTJOB_SOAK=1` replaces each executor twenty times under 2,000 starts a second, and repeats
-//! that over two coordinators on PostgreSQL.
+//! `FASTJOB_SOAK=1` replaces each executor twenty times at 2,000 starts per second, and repeats
+//! that with two coordinators on PostgreSQL.
 
 use std::{
     collections::HashMap,
@@ -26,13 +26,13 @@ use tokio_util::sync::CancellationToken;
 use crate::{EXECUTOR, cluster::Cluster, coordinator, soak};
 
 const NAMES: [&str; 3] = ["e1", "e2", "e3"];
-/// Jobs that share the starts.
+/// Jobs that the starts are distributed over.
 const JOBS: usize = 4;
-/// Connections that starts come through.
+/// Connections that start tasks.
 const CALLERS: usize = 32;
 
-/// How often each executor is replaced, under how many starts a second, and how many of them come
-/// between two replacements.
+/// How often each executor is replaced, the starts per second, and the starts between two
+/// replacements.
 #[derive(Clone, Copy)]
 struct Deploys {
     rounds: usize,
@@ -46,12 +46,12 @@ const LONG: Deploys = Deploys { rounds: 20, rate: 2_000, between: 500 };
 const ATTEMPTS: &str = "select id, task, cast(task_state as bigint) as task_state, \
                         cast(reason as bigint) as reason, message from attempts";
 
-/// An attempt as the store has it.
+/// An attempt in the store.
 #[derive(sqlx::FromRow)]
 struct Row {
     id: i64,
     task: i64,
-    /// Of the first attempt of a task; 3 is succeeded.
+    /// Set in the first attempt of a task; 3 is succeeded.
     task_state: Option<i64>,
     /// Why the attempt failed.
     reason: Option<i64>,
@@ -59,7 +59,7 @@ struct Row {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn executors_that_are_replaced_under_load_fail_lose_and_double_no_task() {
+async fn replacing_executors_under_load_fails_loses_and_duplicates_no_task() {
     let deploys = if soak() { LONG } else { SHORT };
     let program = std::env::var("FASTJOB_RELEASE_BIN");
     let coordinator = match program.ok().filter(|_| soak()) {
@@ -84,9 +84,9 @@ async fn executors_that_are_replaced_under_load_fail_lose_and_double_no_task() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn executors_of_a_cluster_that_are_replaced_under_load_fail_lose_and_double_no_task() {
+async fn replacing_executors_of_a_cluster_under_load_fails_loses_and_duplicates_no_task() {
     if !soak() {
-        return; // the long form alone has a cluster
+        return; // only the long form has a cluster
     }
     let cluster = Cluster::start(2).await;
     let nodes: Vec<_> = cluster.nodes.iter().collect();
@@ -99,17 +99,17 @@ async fn executors_of_a_cluster_that_are_replaced_under_load_fail_lose_and_doubl
     check(&started, rows, &cluster.nodes[0]);
 }
 
-/// Replaces the executors one after the other while starts come in, and returns the tasks that were
-/// started, and the executors, which still run the last of them.
+/// Replaces the executors one after the other while tasks are started. Returns the started tasks,
+/// and the executors, which still run the last tasks.
 async fn deploy(deploys: Deploys, nodes: &[&Coordinator]) -> (Vec<i64>, [Process; 3]) {
-    // Each run takes a moment, so that a drain finds some that run and some that are on their way.
+    // Runs take 20 ms, so that at each drain some attempts are running and some are in transit.
     let executor = |name: &str| nodes[0].executor_with(EXECUTOR, name, &[("TEST_PACE", "20")]);
     let mut executors = NAMES.map(executor);
     let rest: Vec<_> = nodes.iter().map(|node| node.rest()).collect();
     let connected = async || join_all(rest.iter().map(|rest| rest.executors(NAMES.len()))).await;
     connected().await;
     for n in 0..JOBS {
-        // Without retries, which is the default; many at once, so that each drain finds some.
+        // Without retries, which is the default; parallel, so that attempts run at each drain.
         let block = json!({"strategy": "parallel", "max_running": 10_000, "max_waiting": 10_000});
         rest[0].save(json!({"name": format!("j{n}"), "handler": "paced", "block": block})).await;
     }
@@ -119,7 +119,7 @@ async fn deploy(deploys: Deploys, nodes: &[&Coordinator]) -> (Vec<i64>, [Process
     for _ in 0..deploys.rounds {
         for (name, process) in NAMES.iter().zip(&mut executors) {
             let enough = made.load(Ordering::Relaxed) + deploys.between;
-            eventually("more starts are made", Duration::from_secs(60), || async {
+            eventually("more tasks are started", Duration::from_secs(60), || async {
                 (made.load(Ordering::Relaxed) >= enough).then_some(())
             })
             .await;
@@ -133,11 +133,11 @@ async fn deploy(deploys: Deploys, nodes: &[&Coordinator]) -> (Vec<i64>, [Process
     stop.cancel();
     let (started, took) = starts.await.unwrap();
     let reached = started.len() as f64 / took.as_secs_f64();
-    println!("{} starts, {reached:.0} a second of {} wanted", started.len(), deploys.rate);
+    println!("{} starts, {reached:.0}/s of a target of {}/s", started.len(), deploys.rate);
     (started, executors)
 }
 
-/// Starts tasks at a steady rate from many connections until told to stop.
+/// Starts tasks at a steady rate from many connections until stopped.
 async fn starts(
     rest: Vec<Rest>,
     rate: u32,
@@ -150,7 +150,7 @@ async fn starts(
         let (rest, made) = (rest[caller % rest.len()].clone(), Arc::clone(&made));
         let stop = stop.clone();
         let mut ticks = tokio::time::interval(Duration::from_secs(1) * CALLERS as u32 / rate);
-        // One that was late catches up.
+        // Late starts catch up.
         ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
         callers.spawn(async move {
             let mut started = Vec::new();
@@ -167,7 +167,7 @@ async fn starts(
     (started, began.elapsed())
 }
 
-/// Every task that was started has succeeded, and was entered exactly once.
+/// Checks that every started task has succeeded and ran exactly once.
 #[track_caller]
 fn check(started: &[i64], rows: Vec<Row>, records: &Coordinator) {
     let mut entered: HashMap<i64, u32> = HashMap::new();
@@ -175,12 +175,12 @@ fn check(started: &[i64], rows: Vec<Row>, records: &Coordinator) {
         *entered.entry(attempt.parse().unwrap()).or_default() += times;
     }
     let twice: Vec<_> = entered.iter().filter(|(_, times)| **times > 1).take(10).collect();
-    assert!(twice.is_empty(), "attempts were entered twice: {twice:?}");
+    assert!(twice.is_empty(), "attempts were started twice: {twice:?}");
     let mut tasks: HashMap<i64, u32> = HashMap::new();
     for row in &rows {
         *tasks.entry(row.task).or_default() += entered.remove(&row.id).unwrap_or(0);
     }
-    assert!(entered.is_empty(), "attempts that the store does not have: {entered:?}");
+    assert!(entered.is_empty(), "attempts that are missing in the store: {entered:?}");
     let lost: Vec<_> = started.iter().filter(|task| !tasks.contains_key(*task)).take(10).collect();
     assert!(lost.is_empty(), "tasks were lost: {lost:?}");
     let failed: Vec<_> = rows
@@ -191,6 +191,6 @@ fn check(started: &[i64], rows: Vec<Row>, records: &Coordinator) {
     let (some, all) = (&failed[..failed.len().min(10)], failed.len());
     assert!(failed.is_empty(), "{all} of {} tasks did not succeed: {some:?}", started.len());
     let wrong: Vec<_> = tasks.iter().filter(|(_, times)| **times != 1).take(10).collect();
-    assert!(wrong.is_empty(), "tasks that were not entered exactly once: {wrong:?}");
+    assert!(wrong.is_empty(), "tasks that did not run exactly once: {wrong:?}");
     assert_eq!(tasks.len(), started.len(), "each start is one task");
 }

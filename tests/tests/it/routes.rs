@@ -1,4 +1,4 @@
-//! Each route picks the executor that it says, over real processes.
+//! Each route picks the right executor.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn each_route_picks_who_it_says() {
+async fn each_route_picks_the_right_executor() {
     let mut three = three().await;
     for route in [
         "round_robin",
@@ -40,19 +40,19 @@ async fn each_route_picks_who_it_says() {
     assert_eq!(three.runs("one", 3).await, counts(&[("e2", 3)]));
     assert_eq!(three.runs("failover", 3).await, counts(&[("e1", 3)]));
     let hashed = three.runs("consistent_hash", 4).await;
-    assert_eq!(hashed.len(), 1, "a job stays on its executor: {hashed:?}");
+    assert_eq!(hashed.len(), 1, "a job always runs on the same executor: {hashed:?}");
 
     three.executors[0].kill();
     three.rest.executors(2).await;
     assert_eq!(three.runs("failover", 2).await, counts(&[("e2", 2)]));
     let again = three.runs("consistent_hash", 2).await;
     if !hashed.contains_key("e1") {
-        assert_eq!(again.keys().next(), hashed.keys().next(), "it moved without need");
+        assert_eq!(again.keys().next(), hashed.keys().next(), "the job moved to another executor");
     }
 }
 
 #[tokio::test]
-async fn chance_picks_each_executor_about_as_often_and_in_no_order() {
+async fn the_random_route_is_even_and_unordered() {
     let three = three().await;
     three
         .rest
@@ -65,19 +65,19 @@ async fn chance_picks_each_executor_about_as_often_and_in_no_order() {
         who.push(text(&three.rest.ended(task).await["attempts"][0]["executor"]));
     }
     for name in ["e1", "e2", "e3"] {
-        // Fewer than four of sixty by chance: once in a million.
+        // The probability of fewer than four out of sixty is one in a million.
         let count = who.iter().filter(|executor| *executor == name).count();
         assert!(count >= 4, "{name} ran {count} of {who:?}");
     }
     let in_turn = who.windows(4).all(|run| run[0] == run[3]);
-    assert!(!in_turn, "that is no chance: {who:?}");
+    assert!(!in_turn, "the order is not random: {who:?}");
 }
 
 #[tokio::test]
-async fn the_executor_that_answers_soonest_gets_the_work() {
+async fn the_fastest_executor_gets_the_work() {
     let three = three_in([("e1", "1000"), ("e2", "1000"), ("e3", "0")], "TEST_PACE").await;
     three.rest.save(json!({"name": "j", "handler": "paced", "route": "response_first"})).await;
-    // Until each was tried: one that has not answered yet comes first.
+    // Wait until each was tried: an executor without a measured response time is preferred.
     eventually("each was tried", Duration::from_secs(30), || async {
         let task = three.rest.ended(three.rest.start("j", json!({})).await).await;
         assert_eq!(task["state"], "succeeded", "{task}");
@@ -93,7 +93,7 @@ async fn the_executor_that_answers_soonest_gets_the_work() {
 }
 
 #[tokio::test]
-async fn memory_and_load_decide_as_the_executors_tell_them() {
+async fn memory_and_load_routes_follow_the_reported_figures() {
     let coordinator = coordinator().await;
     let rest = coordinator.rest();
     let machine = |cpu, memory_free_gib| Machine { cpu, memory_free_gib };
@@ -101,7 +101,7 @@ async fn memory_and_load_decide_as_the_executors_tell_them() {
     let e1 = join("e1", machine(0.9, 1)).await;
     let _e2 = join("e2", machine(0.5, 8)).await;
     let e3 = join("e3", machine(0.2, 3)).await;
-    // A beat has come of each when their load is known.
+    // The loads are known once each executor has sent a heartbeat.
     let known = async |loads: [f64; 3]| {
         eventually("the loads are known", Duration::from_secs(20), || async {
             let executors = rest.executors(3).await;
@@ -130,7 +130,7 @@ async fn memory_and_load_decide_as_the_executors_tell_them() {
     };
     assert_eq!(shards().await, ["e2", "e3"]);
 
-    // The machines change, and so does the choice.
+    // When the figures change, so do the picked executors.
     e1.is_like(machine(0.1, 32));
     e3.is_like(machine(0.7, 1));
     known([0.1, 0.5, 0.7]).await;

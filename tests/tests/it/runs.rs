@@ -1,4 +1,4 @@
-//! Jobs run, and how their tasks end.
+//! Jobs run, and their tasks end with the right outcome.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::{EXECUTOR, coordinator};
 
 #[tokio::test]
-async fn a_cron_job_runs_every_second_and_its_tasks_say_what_happened() {
+async fn a_cron_job_runs_every_second_and_its_tasks_are_recorded() {
     let coordinator = coordinator().await;
     let _executor = coordinator.executor(EXECUTOR, "e1");
     let rest = coordinator.rest();
@@ -30,7 +30,7 @@ async fn a_cron_job_runs_every_second_and_its_tasks_say_what_happened() {
 }
 
 #[tokio::test]
-async fn tasks_end_as_their_handlers_do() {
+async fn tasks_end_with_the_outcome_of_their_handler() {
     let coordinator = coordinator().await;
     let _executor = coordinator.executor(EXECUTOR, "e1");
     let rest = coordinator.rest();
@@ -78,7 +78,7 @@ async fn a_running_task_is_stopped_and_its_log_is_read_while_it_runs() {
     let task = rest.start("slow", json!({"param": 600_000})).await;
     rest.reaches(task, &["running"]).await;
     let log = format!("/api/v1/tasks/{task}/log");
-    eventually("the log is read from the executor", Duration::from_secs(10), || async {
+    eventually("the log can be read from the executor", Duration::from_secs(10), || async {
         let (_, piece) = rest.get(&log).await.ok()?;
         (has(piece["text"].clone()) && piece["ended"] == false).then_some(())
     })
@@ -87,9 +87,9 @@ async fn a_running_task_is_stopped_and_its_log_is_read_while_it_runs() {
         rest.ask("POST", &format!("/api/v1/tasks/{task}/stop"), None).await.unwrap();
     assert_eq!(stopping["stopped"], true);
     assert_eq!(rest.ended(task).await["state"], "stopped");
-    // The tail outlives the executor.
+    // The tail of the log is kept after the executor has stopped.
     executor.kill();
-    eventually("the tail is read from the store", Duration::from_secs(20), || async {
+    eventually("the tail can be read from the store", Duration::from_secs(20), || async {
         let (_, piece) = rest.get(&log).await.ok()?;
         (has(piece["text"].clone()) && piece["source"] == "tail").then_some(())
     })
@@ -125,7 +125,7 @@ async fn block_strategies_keep_attempts_of_a_job_apart() {
 }
 
 #[tokio::test]
-async fn the_command_line_starts_waits_and_tells_by_its_exit_status() {
+async fn the_command_line_starts_and_waits_and_exits_with_the_outcome() {
     let coordinator = coordinator().await;
     let _executor = coordinator.executor(EXECUTOR, "e1");
     let rest = coordinator.rest();
@@ -137,7 +137,7 @@ async fn the_command_line_starts_waits_and_tells_by_its_exit_status() {
     assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));
     assert!(String::from_utf8_lossy(&done.stdout).contains("succeeded"));
     assert_eq!(coordinator.cli(&["start", "fatal", "--wait"]).status.code(), Some(1));
-    assert_eq!(coordinator.cli(&["start", "nobody"]).status.code(), Some(1));
+    assert_eq!(coordinator.cli(&["start", "missing"]).status.code(), Some(1));
     assert_eq!(coordinator.cli(&["start", "--nonsense"]).status.code(), Some(2));
     for words in [
         &["job", "list", "--json"][..],
@@ -156,7 +156,7 @@ async fn the_command_line_starts_waits_and_tells_by_its_exit_status() {
 }
 
 #[tokio::test]
-async fn two_executors_share_the_work_and_one_that_stops_gives_its_back() {
+async fn two_executors_share_the_work_and_one_that_stops_returns_its_attempts() {
     let coordinator = coordinator().await;
     let one = coordinator.executor(EXECUTOR, "e1");
     let _two = coordinator.executor(EXECUTOR, "e2");

@@ -1,4 +1,4 @@
-//! When jobs fire, and that a change of a job holds from its answer on.
+//! When jobs fire, and that changes to a job take effect once they are acknowledged.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ fn instant(task: &Value, field: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-/// The tasks of a job that have ended, oldest first, once there are so many.
+/// Waits for `count` ended tasks of a job, and returns them, oldest first.
 async fn ended(rest: &Rest, job: &str, count: usize) -> Vec<Value> {
     let what = format!("{count} tasks of {job} have ended");
     let mut tasks = eventually(&what, Duration::from_secs(30), || async {
@@ -64,7 +64,7 @@ async fn a_fixed_rate_does_not_drift() {
 }
 
 #[tokio::test]
-async fn a_fixed_delay_counts_from_the_last_end_however_it_came() {
+async fn a_fixed_delay_counts_from_the_last_end_whatever_the_outcome() {
     let coordinator = coordinator().await;
     let _executor = coordinator.executor(EXECUTOR, "e1");
     let rest = coordinator.rest();
@@ -81,7 +81,7 @@ async fn a_fixed_delay_counts_from_the_last_end_however_it_came() {
 }
 
 #[tokio::test]
-async fn a_job_that_is_to_fire_once_fires_once() {
+async fn a_one_time_job_fires_once() {
     let coordinator = coordinator().await;
     let _executor = coordinator.executor(EXECUTOR, "e1");
     let rest = coordinator.rest();
@@ -105,7 +105,7 @@ async fn a_job_that_is_to_fire_once_fires_once() {
 }
 
 #[tokio::test]
-async fn a_job_fires_from_its_start_to_its_end_both_included() {
+async fn a_job_fires_from_its_start_to_its_end_inclusive() {
     let coordinator = coordinator().await;
     let _executor = coordinator.executor(EXECUTOR, "e1");
     let rest = coordinator.rest();
@@ -128,7 +128,7 @@ async fn a_job_fires_from_its_start_to_its_end_both_included() {
 }
 
 #[tokio::test]
-async fn jitter_delays_each_fire_by_its_own_part_and_never_starts_it_before() {
+async fn jitter_delays_each_fire_by_a_different_amount_and_starts_none_early() {
     let coordinator = coordinator().await;
     let _executor = coordinator.executor(EXECUTOR, "e1");
     let rest = coordinator.rest();
@@ -138,7 +138,7 @@ async fn jitter_delays_each_fire_by_its_own_part_and_never_starts_it_before() {
         "jitter": "800ms"}))
         .await;
     let tasks = ended(&rest, "spread", 4).await;
-    // The rule of the library that is planned by, which its own tests hold to its bounds.
+    // The rule that plans fires; unit tests check its bounds.
     let (_, job) = rest.get("/api/v1/jobs/spread").await.unwrap();
     let id = JobId(job["id"].as_i64().unwrap());
     let schedule = Schedule::Cron(EVERY_SECOND.parse().unwrap(), Zone::default());
@@ -153,7 +153,7 @@ async fn jitter_delays_each_fire_by_its_own_part_and_never_starts_it_before() {
     }
     offsets.sort();
     offsets.dedup();
-    assert!(offsets.len() > 1, "all were delayed by the same: {offsets:?}");
+    assert!(offsets.len() > 1, "all fires have the same delay: {offsets:?}");
 }
 
 #[tokio::test]
@@ -163,7 +163,7 @@ async fn a_job_does_not_fire_in_the_hours_and_days_that_it_excludes() {
     let rest = coordinator.rest();
     rest.executors(1).await;
     cron(&rest, "pacer", EVERY_SECOND).await;
-    // From the hour before this one to the hour after the next, so that none ends meanwhile.
+    // From the previous hour to the one after next, so that the range does not end during the test.
     let now = fastjob_tests::now().to_zoned(jiff::tz::TimeZone::UTC);
     let hour = |from_now: i64| (i64::from(now.hour()) + from_now).rem_euclid(24);
     let around = format!("{}-{}", hour(-1), hour(2));
@@ -219,7 +219,7 @@ async fn nothing_fires_after_the_answer_to_a_disable() {
     .await;
     let between = |task: &&Value| instant(task, "fire_at") > off && instant(task, "fire_at") <= on;
     let tasks = rest.tasks("tick").await;
-    assert_eq!(tasks.iter().find(between), None, "what it did not fire is not made up for");
+    assert_eq!(tasks.iter().find(between), None, "fires missed while disabled are not caught up");
 }
 
 #[tokio::test]
@@ -243,14 +243,14 @@ async fn an_edited_schedule_takes_effect_at_once() {
     for task in rest.tasks("edited").await {
         assert!(instant(&task, "fire_at") <= edited, "fired after {edited}: {task}");
     }
-    // The same once more changes nothing.
+    // Saving the same job again changes nothing.
     cron(&rest, "edited", YEARLY).await;
     let (_, same) = rest.get("/api/v1/jobs/edited").await.unwrap();
     assert_eq!(same["revision"], back["revision"]);
 }
 
 #[tokio::test]
-async fn a_deleted_job_is_gone_and_what_waited_is_stopped() {
+async fn a_deleted_job_is_gone_and_its_waiting_tasks_are_stopped() {
     let coordinator = coordinator().await;
     let _executor = coordinator.executor(EXECUTOR, "e1");
     let rest = coordinator.rest();
@@ -272,8 +272,8 @@ async fn a_deleted_job_is_gone_and_what_waited_is_stopped() {
         assert_eq!(status, 404, "{method} {path}: {answer}");
     }
     let kept = rest.task(ran["id"].as_i64().unwrap()).await;
-    assert_eq!(kept["state"], "succeeded", "what it did is still known");
-    // Another of the same name begins anew.
+    assert_eq!(kept["state"], "succeeded", "its history is kept");
+    // A new job of the same name starts afresh.
     cron(&rest, "gone", YEARLY).await;
     let (_, anew) = rest.get("/api/v1/jobs/gone").await.unwrap();
     assert_eq!(anew["revision"], 1);

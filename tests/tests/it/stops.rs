@@ -1,4 +1,4 @@
-//! How tasks are stopped, and what happens to those whose executor does not answer.
+//! Stopping tasks, also if their executor does not answer.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::{EXECUTOR, FASTJOB, coordinator};
 
 #[tokio::test]
-async fn a_task_that_waits_is_stopped_and_never_entered() {
+async fn a_waiting_task_is_stopped_and_never_runs() {
     let coordinator = coordinator().await;
     let _executor = coordinator.executor(EXECUTOR, "e1");
     let rest = coordinator.rest();
@@ -28,13 +28,13 @@ async fn a_task_that_waits_is_stopped_and_never_entered() {
     }
     assert_eq!(rest.ended(runs).await["state"], "succeeded");
     assert_eq!(coordinator.entered().len(), 1);
-    // What has ended stays as it is.
+    // A task that has ended does not change.
     let answer = rest.post(&format!("/api/v1/tasks/{runs}/stop")).await;
     assert_eq!((&answer["stopped"], &answer["state"]), (&json!(false), &json!("succeeded")));
 }
 
 #[tokio::test]
-async fn a_handler_that_does_not_listen_is_aborted_after_the_grace() {
+async fn a_handler_that_ignores_a_stop_is_aborted_after_the_grace_period() {
     let coordinator = coordinator().await;
     let _executor = coordinator.executor(EXECUTOR, "e1");
     let rest = coordinator.rest();
@@ -50,7 +50,7 @@ async fn a_handler_that_does_not_listen_is_aborted_after_the_grace() {
 }
 
 #[tokio::test]
-async fn a_handler_that_listens_ends_by_itself_when_its_time_is_up_and_is_retried() {
+async fn a_handler_that_honours_a_stop_ends_at_its_time_limit_and_is_retried() {
     let coordinator = coordinator().await;
     let _executor = coordinator.executor(EXECUTOR, "e1");
     let rest = coordinator.rest();
@@ -66,7 +66,7 @@ async fn a_handler_that_listens_ends_by_itself_when_its_time_is_up_and_is_retrie
 }
 
 #[tokio::test]
-async fn a_frozen_executor_is_lost_and_what_it_says_later_changes_nothing() {
+async fn a_frozen_executor_is_lost_and_its_late_reports_change_nothing() {
     let mut coordinator = Coordinator::prepare(FASTJOB)
         .env("FASTJOB_BEAT", "200ms")
         .env("FASTJOB_EXECUTOR_LOST", "1s");
@@ -87,8 +87,8 @@ async fn a_frozen_executor_is_lost_and_what_it_says_later_changes_nothing() {
     assert_eq!(ended["state"], "succeeded", "{ended}");
     assert_eq!(ended["attempts"][0]["reason"], "executor lost", "{ended}");
     assert_eq!(ended["attempts"][1]["executor"], "e2", "{ended}");
-    // It comes back, and is told that nobody waits for what it held.
-    eventually("the frozen one is back without work", Duration::from_secs(20), || async {
+    // It reconnects, and learns that its attempt was abandoned.
+    eventually("the frozen executor is back without attempts", Duration::from_secs(20), || async {
         let (_, page) = rest.get("/api/v1/executors").await.ok()?;
         let items = page["items"].as_array()?;
         let free = |e: &&serde_json::Value| e["connected"] == true && e["attempts"] == 0;
@@ -105,7 +105,7 @@ async fn a_frozen_executor_is_lost_and_what_it_says_later_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_job_of_one_executor_waits_for_it_as_long_as_it_says() {
+async fn a_job_bound_to_one_executor_waits_for_it_for_the_configured_time() {
     let coordinator = coordinator().await;
     let _other = coordinator.executor(EXECUTOR, "e1");
     let rest = coordinator.rest();

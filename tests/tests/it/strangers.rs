@@ -1,7 +1,7 @@
-//! Strangers who hold connections and show no token lock nobody out.
+//! Unauthenticated connections ("strangers") do not lock out clients.
 //!
-//! `FASTJOB_SOAK=1` holds 20,000 of them while an executor runs 2,000 tasks a second and a node of
-//! a cluster restarts. `FASTJOB_RELEASE_BIN` names the release build of `fastjob` to use for that.
+//! `FASTJOB_SOAK=1` holds 20,000 of them while an executor runs 2,000 tasks per second and a node
+//! of a cluster restarts. `FASTJOB_RELEASE_BIN` names the release build of `fastjob` to use.
 
 use std::{
     fs::{self, File},
@@ -24,22 +24,22 @@ use crate::{
 };
 
 const TOKEN: &str = "a-token-of-the-tests-1234";
-/// How long a connection may take to show a token, and to be closed after that.
+/// The time within which a connection has to authenticate, and the time to close it after that.
 const DEADLINE: Duration = Duration::from_secs(10);
 const CLOSED: Duration = Duration::from_secs(5);
 
-/// The first of the addresses that strangers come from, and how many there are. All callers and
-/// executors come from 127.0.0.1.
+/// The first source address of the strangers, and the number of addresses. All callers and
+/// executors connect from 127.0.0.1.
 type Sources = (&'static str, usize);
 
-/// A process of strangers.
+/// A `strangers` process.
 struct Strangers {
     _process: Process,
     log: PathBuf,
     count: usize,
 }
 
-/// What it has counted.
+/// The counts that it reports.
 struct Counted {
     open: usize,
     opened: usize,
@@ -48,7 +48,7 @@ struct Counted {
 }
 
 impl Strangers {
-    /// So many connections from so many addresses, all of them at once.
+    /// Opens `count` connections from these addresses, all at once.
     fn come(to: &Coordinator, count: usize, (first, sources): Sources, again: bool) -> Self {
         let log = to.folder().join(format!("strangers-{}", to.url().rsplit(':').next().unwrap()));
         let address = to.url().split_once("://").unwrap().1.to_owned();
@@ -70,17 +70,17 @@ impl Strangers {
         Some(Counted { open, opened, closed, longest: Duration::from_millis(next()) })
     }
 
-    /// Waits until each has been there.
+    /// Waits until each has connected.
     async fn all_came(&self) {
-        eventually("all strangers have come", Duration::from_secs(120), || async {
+        eventually("all strangers have connected", Duration::from_secs(120), || async {
             (self.counted()?.opened >= self.count).then_some(())
         })
         .await;
     }
 
-    /// Waits until the last of them is turned away, and checks that none was kept for long.
+    /// Waits until all are disconnected, and checks that none was kept for long.
     async fn all_left(&self) {
-        let counted = eventually("all strangers are turned away", DEADLINE * 3, || async {
+        let counted = eventually("all strangers are disconnected", DEADLINE * 3, || async {
             self.counted().filter(|counted| counted.closed == self.count)
         })
         .await;
@@ -89,8 +89,8 @@ impl Strangers {
     }
 }
 
-/// Starts a task over a new connection each time until something has happened; returns that, and
-/// the tasks.
+/// Starts tasks, each over a new connection, until `until` completes. Returns its output and the
+/// tasks.
 async fn start_until<T>(
     coordinator: &Coordinator,
     until: impl Future<Output = T>,
@@ -106,8 +106,8 @@ async fn start_until<T>(
     }
 }
 
-/// What users rely on while strangers hold whatever they can.
-async fn nobody_is_locked_out(coordinator: &Coordinator, strangers: usize, sources: Sources) {
+/// Checks that callers and executors are served while strangers hold all the connections they can.
+async fn no_client_is_locked_out(coordinator: &Coordinator, strangers: usize, sources: Sources) {
     let _executor = coordinator.executor(EXECUTOR, "e1");
     coordinator.rest().executors(1).await;
     let block = json!({"strategy": "parallel", "max_running": 1_000, "max_waiting": 10_000});
@@ -129,15 +129,15 @@ async fn nobody_is_locked_out(coordinator: &Coordinator, strangers: usize, sourc
         assert_eq!(task["attempts"].as_array().map(Vec::len), Some(1), "{task}");
     }
     let twice: Vec<_> = coordinator.entered().into_iter().filter(|(_, times)| *times > 1).collect();
-    assert!(twice.is_empty(), "entered twice: {twice:?}");
+    assert!(twice.is_empty(), "started twice: {twice:?}");
     for executor in ["e1", "e2"] {
         let said = coordinator.said(executor);
         let cut_off = said.contains("no session") || said.contains("interrupted");
-        assert!(!cut_off, "it was cut off: {said}");
+        assert!(!cut_off, "the executor was disconnected: {said}");
     }
 }
 
-/// The program, where it may open few files: `soft` at start, and never more than `hard`.
+/// A wrapper of `fastjob` that limits open files to `soft` at start, and to at most `hard`.
 fn with_few_files(folder: &tempfile::TempDir, soft: u32, hard: u32) -> PathBuf {
     let path = folder.path().join("fastjob");
     let text = format!("#!/bin/sh\nulimit -Sn {soft}\nulimit -Hn {hard}\nexec {FASTJOB} \"$@\"\n");
@@ -147,30 +147,30 @@ fn with_few_files(folder: &tempfile::TempDir, soft: u32, hard: u32) -> PathBuf {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn strangers_who_hold_thousands_of_connections_lock_nobody_out() {
+async fn thousands_of_unauthenticated_connections_lock_no_client_out() {
     let mut coordinator =
         Coordinator::prepare(FASTJOB).token(TOKEN).env("FASTJOB_MAX_CONNECTIONS", "1000");
     coordinator.up().await;
-    nobody_is_locked_out(&coordinator, 5_000, ("127.0.0.1", 4)).await;
+    no_client_is_locked_out(&coordinator, 5_000, ("127.0.0.1", 4)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn strangers_lock_nobody_out_where_few_files_may_be_open() {
+async fn unauthenticated_connections_lock_no_client_out_with_a_low_file_limit() {
     let folder = tempfile::tempdir().unwrap();
     let mut coordinator = Coordinator::prepare(with_few_files(&folder, 256, 600)).token(TOKEN);
     coordinator.up().await;
     let said = coordinator.said("coordinator");
     assert!(said.contains("WARN") && said.contains("may open 600 files"), "{said}");
-    nobody_is_locked_out(&coordinator, 2_000, ("127.0.0.2", 1)).await;
+    no_client_is_locked_out(&coordinator, 2_000, ("127.0.0.2", 1)).await;
     assert!(!coordinator.said("coordinator").contains("could not accept"), "it ran out of files");
 }
 
 #[tokio::test]
-async fn a_coordinator_that_may_open_too_few_files_does_not_start_and_says_so() {
+async fn a_coordinator_with_too_low_a_file_limit_does_not_start_and_reports_why() {
     let folder = tempfile::tempdir().unwrap();
     let mut coordinator = Coordinator::prepare(with_few_files(&folder, 100, 100));
     coordinator.begin();
-    eventually("it says what to do", Duration::from_secs(20), || async {
+    eventually("it reports what to do", Duration::from_secs(20), || async {
         let said = coordinator.said("coordinator");
         (said.contains("may open 100 files") && said.contains("ulimit -n")).then_some(())
     })
@@ -178,9 +178,9 @@ async fn a_coordinator_that_may_open_too_few_files_does_not_start_and_says_so() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn strangers_of_a_cluster_lose_no_task_while_a_node_restarts() {
+async fn a_cluster_with_unauthenticated_connections_loses_no_task_while_a_node_restarts() {
     if !soak() {
-        return; // the long form alone has a cluster
+        return; // only the long form has a cluster
     }
     let program = std::env::var("FASTJOB_RELEASE_BIN").unwrap_or_else(|_| FASTJOB.to_owned());
     let mut cluster =
@@ -225,6 +225,6 @@ async fn strangers_of_a_cluster_lose_no_task_while_a_node_restarts() {
     assert_eq!(cluster.count(failed).await, 0, "no attempt was lost");
     let entered = cluster.nodes[0].entered();
     let twice: Vec<_> = entered.iter().filter(|(_, times)| **times > 1).collect();
-    assert!(twice.is_empty(), "entered twice: {twice:?}");
+    assert!(twice.is_empty(), "started twice: {twice:?}");
     println!("{} tasks ran", entered.len());
 }

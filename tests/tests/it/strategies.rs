@@ -1,4 +1,4 @@
-//! Every strategy, over real processes: three executors, two of them in zone a.
+//! Every strategy, on three executors, two of them in zone a.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -23,7 +23,7 @@ pub(crate) async fn three() -> Three {
     three_in([("e1", "a"), ("e2", "a"), ("e3", "b")], "TEST_ZONE").await
 }
 
-/// Three executors, each with its own value of a variable.
+/// Starts three executors, each with its own value of a variable.
 pub(crate) async fn three_in(values: [(&str, &str); 3], variable: &str) -> Three {
     let coordinator = coordinator().await;
     let executors = values
@@ -34,7 +34,7 @@ pub(crate) async fn three_in(values: [(&str, &str); 3], variable: &str) -> Three
     Three { coordinator, executors, rest }
 }
 
-/// Runs a job so often, one after the other, and counts who ran it.
+/// Runs a job `times` times in sequence, and counts the runs per executor.
 pub(crate) async fn runs(rest: &Rest, job: &str, times: usize) -> BTreeMap<String, usize> {
     let mut who = BTreeMap::new();
     for _ in 0..times {
@@ -75,7 +75,7 @@ async fn a_time_limit_holds_on_an_executor_that_never_answers() {
         (&json!("failed"), &json!("timed out")),
         "{task}"
     );
-    // With another one at hand a retry goes there.
+    // If there is another executor, the retry runs there.
     let _prompt = StandIn::join(coordinator.url(), "prompt", machine, Manner::Prompt).await;
     rest.executors(2).await;
     rest.save(json!({"name": "j", "handler": "noop", "timeout": "1s", "grace": "1s",
@@ -102,7 +102,7 @@ async fn a_start_can_name_its_executor_and_its_key() {
 }
 
 #[tokio::test]
-async fn shards_run_where_they_should_and_their_results_are_the_tasks() {
+async fn shards_run_on_the_right_executors_and_their_results_form_the_tasks_result() {
     let three = three().await;
     let save = |name: &str, shard: Value| {
         three.rest.save(json!({"name": name, "handler": "part", "shard": shard}))
@@ -125,8 +125,8 @@ async fn shards_run_where_they_should_and_their_results_are_the_tasks() {
     assert!(result.starts_with(r#"["0 of 5","1 of 5""#), "{result}");
     who.sort();
     who.dedup();
-    assert_eq!(who, ["e1", "e2", "e3"], "they are spread");
-    // The whole task starts its child once.
+    assert_eq!(who, ["e1", "e2", "e3"], "the shards run on all executors");
+    // The task starts its child once, not once per shard.
     three.rest.save(json!({"name": "after", "handler": "echo"})).await;
     three
         .rest
@@ -161,7 +161,7 @@ fn overlaps(tasks: &[Value]) -> bool {
 }
 
 #[tokio::test]
-async fn a_rule_across_the_cluster_holds_on_three_executors() {
+async fn a_cluster_wide_block_strategy_holds_on_three_executors() {
     let three = three().await;
     let save = |name: &str, block: Value| {
         three.rest.save(json!({"name": name, "handler": "slow", "param": 300, "block": block}))
@@ -190,7 +190,7 @@ async fn a_rule_across_the_cluster_holds_on_three_executors() {
     assert!(!overlaps(&replace), "{replace:?}");
     let two = states("two", 6).await;
     assert_eq!(count(&two, "succeeded"), 6);
-    assert!(overlaps(&two), "two may run beside each other");
+    assert!(overlaps(&two), "two may run in parallel");
 }
 
 #[tokio::test]
@@ -219,7 +219,7 @@ async fn children_follow_success_failure_or_both() {
         (results == wanted.map(|(child, result)| (child, result.to_owned()))).then_some(())
     })
     .await;
-    // A circle is refused, and so is the end of a child that has parents.
+    // A cycle is rejected, and so is deleting a child that has parents.
     let (status, answer) = three
         .rest
         .ask(
@@ -240,20 +240,20 @@ async fn children_follow_success_failure_or_both() {
 }
 
 #[tokio::test]
-async fn a_retry_goes_on_from_the_checkpoint_on_another_executor() {
+async fn a_retry_resumes_from_the_checkpoint_on_another_executor() {
     let three = three().await;
     let job = json!({"name": "counts", "handler": "counts", "param": 60,
         "retry": {"count": 1, "delay": "100ms"}, "route": "first"});
     three.rest.save(job).await;
     let task = three.rest.start("counts", json!({})).await;
-    eventually("it says how far it is", Duration::from_secs(20), || async {
+    eventually("it reports its progress", Duration::from_secs(20), || async {
         let task = three.rest.task(task).await;
         let attempts = task["attempts"].as_array()?;
         attempts.iter().find_map(|attempt| attempt["progress"]["done"].as_u64())
     })
     .await;
     let task = three.rest.ended(task).await;
-    assert_eq!(task["result"], "went on from 5", "{task}");
+    assert_eq!(task["result"], "resumed from 5", "{task}");
     assert_ne!(task["attempts"][0]["executor"], task["attempts"][1]["executor"]);
 }
 
@@ -273,7 +273,7 @@ async fn past_fires_are_started_on_request() {
     }
     assert_eq!(fires, ["2026-01-01T03:00:00Z", "2026-01-02T03:00:00Z", "2026-01-04T03:00:00Z"]);
 
-    // Without an end it is up to now.
+    // Without an end, it extends to the current time.
     let ask = json!({"from": "2026-01-01T00:00:00Z", "max": 1}).to_string();
     let (status, answer) =
         three.rest.ask("POST", "/api/v1/jobs/daily/backfill", Some(ask)).await.unwrap();
@@ -281,7 +281,7 @@ async fn past_fires_are_started_on_request() {
 }
 
 #[tokio::test]
-async fn what_an_executor_held_when_it_was_killed_ends_elsewhere() {
+async fn attempts_of_a_killed_executor_end_elsewhere() {
     let mut three = three().await;
     three
         .rest

@@ -1,6 +1,6 @@
-//! TLS from end to end: who trusts the authority gets in, and everybody else is told why not.
+//! TLS end to end: clients that trust the authority connect, all others get a clear error.
 //!
-//! The certificates are made anew for each test, so that none of them ever runs out.
+//! Each test creates its own certificates, so that they never expire.
 
 use std::{
     fs,
@@ -24,7 +24,7 @@ struct Files {
     key: PathBuf,
     /// The authority that signed the certificate.
     authority: PathBuf,
-    /// One that did not.
+    /// Another authority, which did not sign it.
     stranger: PathBuf,
     _folder: tempfile::TempDir,
 }
@@ -68,15 +68,15 @@ async fn guarded(files: &Files) -> Coordinator {
     coordinator
 }
 
-/// An executor that asks at `url` and trusts `ca` too.
+/// An executor that connects to `url` and also trusts `ca`.
 fn executor(coordinator: &Coordinator, name: &str, url: &str, ca: Option<&PathBuf>) -> Process {
-    // An empty variable says nothing.
+    // An empty variable counts as unset.
     let ca = ca.map(|path| path.display().to_string()).unwrap_or_default();
     let env = [("FASTJOB_CA_CERT", ca.as_str()), ("FASTJOB_ADMIN_ADDRESSES", url)];
     coordinator.executor_with(EXECUTOR, name, &env)
 }
 
-/// One that reads from a file whom to trust.
+/// An executor that is configured by a file to trust `ca`.
 fn configured(coordinator: &Coordinator, name: &str, ca: &Path) -> Process {
     let config = coordinator.folder().join(format!("{name}.toml"));
     let line = format!("[executor]\nca_cert = {:?}\n", ca.display().to_string());
@@ -85,7 +85,7 @@ fn configured(coordinator: &Coordinator, name: &str, ca: &Path) -> Process {
     coordinator.executor_with(EXECUTOR, name, &[("FASTJOB_CONFIG", &config)])
 }
 
-/// What a command that has to fail says.
+/// Runs a command that has to fail, and returns its errors.
 #[track_caller]
 fn refused(coordinator: &Coordinator, url: &str, words: &[&str]) -> String {
     let done = coordinator.cli_at(url, &[&["job", "list"], words].concat());
@@ -120,15 +120,15 @@ async fn a_job_runs_over_tls_from_the_command_line_to_the_handler() {
 }
 
 #[tokio::test]
-async fn a_coordinator_that_cannot_prove_who_it_is_is_not_trusted() {
+async fn a_coordinator_with_an_untrusted_certificate_is_rejected() {
     let files = Files::make();
     let coordinator = guarded(&files).await;
     let url = coordinator.url();
     let stranger = files.stranger.display().to_string();
     for words in [&["--ca-cert", stranger.as_str()][..], &[]] {
         let said = refused(&coordinator, &url, words);
-        assert!(said.contains("could not prove who it is"), "{said}");
-        assert!(said.contains("--ca-cert"), "it does not say what would do: {said}");
+        assert!(said.contains("could not verify the certificate of"), "{said}");
+        assert!(said.contains("--ca-cert"), "the option to set is missing: {said}");
     }
     let _wrong = executor(&coordinator, "wrong", &url, Some(&files.stranger));
     let _none = executor(&coordinator, "none", &url, None);
@@ -143,12 +143,12 @@ async fn a_coordinator_that_cannot_prove_who_it_is_is_not_trusted() {
 }
 
 #[tokio::test]
-async fn who_speaks_plain_http_to_a_tls_port_is_told_so() {
+async fn plain_http_to_a_tls_port_is_reported() {
     let files = Files::make();
     let coordinator = guarded(&files).await;
     let plain = coordinator.url().replace("https://", "http://");
     let said = refused(&coordinator, &plain, &[]);
-    assert!(said.contains("is it https and not http?"), "{said}");
+    assert!(said.contains("use https instead of http"), "{said}");
     let _executor = executor(&coordinator, "plain", &plain, None);
     eventually("the executor says why", Duration::from_secs(20), || async {
         coordinator.said("plain").contains("no session with the coordinator").then_some(())
@@ -159,14 +159,14 @@ async fn who_speaks_plain_http_to_a_tls_port_is_told_so() {
 }
 
 #[tokio::test]
-async fn who_speaks_tls_to_a_plain_port_is_told_so() {
+async fn tls_to_a_plain_port_is_reported() {
     let coordinator = coordinator().await;
     let said = refused(&coordinator, &coordinator.url().replace("http://", "https://"), &[]);
-    assert!(said.contains("is it http and not https?"), "{said}");
+    assert!(said.contains("use http instead of https"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_way_to_the_database_is_encrypted_and_who_answers_there_has_to_prove_it() {
+async fn the_database_connection_is_encrypted_and_its_certificate_verified() {
     let files = Files::make();
     let read = |path: &Path| fs::read_to_string(path).unwrap();
     let postgres = Postgres::start_tls(&read(&files.cert), &read(&files.key)).await;

@@ -1,4 +1,4 @@
-//! With a token, nobody gets in without it: neither callers nor executors.
+//! If a token is set, callers and executors need it.
 
 use std::time::Duration;
 
@@ -66,7 +66,7 @@ async fn executors_need_the_token() {
     let connected = rest.executors(1).await;
     assert_eq!(connected[0]["name"], "right");
     for stranger in ["wrong", "none"] {
-        eventually("the stranger says why it is not let in", Duration::from_secs(20), || async {
+        eventually("the executor logs why it is rejected", Duration::from_secs(20), || async {
             coordinator.said(stranger).contains("token").then_some(())
         })
         .await;
@@ -85,7 +85,7 @@ async fn an_executor_with_a_misspelt_variable_does_not_start() {
     let wrong = [("FASTJOB_ADMIN_ADRESSES", "http://127.0.0.1:1")];
     let mut executor = coordinator.executor_with(EXECUTOR, "e1", &wrong);
     let names = ["FASTJOB_ADMIN_ADRESSES", "FASTJOB_ADMIN_ADDRESSES"];
-    eventually("it says which name was meant", Duration::from_secs(20), || async {
+    eventually("it suggests the right name", Duration::from_secs(20), || async {
         let said = coordinator.said("e1");
         names.iter().all(|name| said.contains(name)).then_some(())
     })
@@ -93,7 +93,7 @@ async fn an_executor_with_a_misspelt_variable_does_not_start() {
     assert_eq!(executor.wait().code(), Some(1));
 }
 
-/// The head of the answer to a request that is written as its head.
+/// Sends a request with this head, and returns the response.
 async fn answered(coordinator: &Coordinator, head: &str) -> String {
     let address = coordinator.url().replace("http://", "");
     let mut stream = TcpStream::connect(&address).await.unwrap();
@@ -105,7 +105,7 @@ async fn answered(coordinator: &Coordinator, head: &str) -> String {
 }
 
 #[tokio::test]
-async fn without_a_token_pages_of_other_sites_and_proxies_get_no_answer() {
+async fn without_a_token_requests_from_other_sites_and_proxies_are_rejected() {
     let coordinator = coordinator().await;
     for (header, status, words) in [
         ("Accept: */*", "200", ""),
@@ -129,7 +129,7 @@ async fn without_a_token_pages_of_other_sites_and_proxies_get_no_answer() {
 }
 
 #[tokio::test]
-async fn with_a_token_a_proxy_may_be_in_front() {
+async fn with_a_token_a_proxy_is_allowed() {
     let (coordinator, _) = guarded().await;
     let head = format!(
         "GET /api/v1/jobs HTTP/1.1\r\nAuthorization: Bearer {TOKEN}\r\nX-Forwarded-For: 192.0.2.7"
@@ -139,7 +139,7 @@ async fn with_a_token_a_proxy_may_be_in_front() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_wrong_tokens_are_a_few_lines_of_the_log() {
+async fn a_thousand_wrong_tokens_are_logged_in_a_few_lines() {
     let (coordinator, rest) = guarded().await;
     let asks = (0..1_000).map(|_| async {
         let (status, _) = coordinator.rest().with_token(WRONG).get("/api/v1/jobs").await.unwrap();
@@ -153,7 +153,7 @@ async fn a_thousand_wrong_tokens_are_a_few_lines_of_the_log() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stranger_is_not_told_why_a_coordinator_is_not_ready() {
+async fn an_unauthenticated_caller_cannot_see_why_a_coordinator_is_not_ready() {
     let mut cluster = Cluster::with(1, LEASE, |node| node.token(TOKEN)).await;
     cluster.cut_off();
     let node = &cluster.nodes[0];

@@ -1,5 +1,5 @@
-//! What a coordinator or an executor may tell only its cluster is told to nobody else: neither to
-//! a process that listens at the address of a node that has ended, nor where others could read it.
+//! Secrets of a cluster stay within it: they are not sent to a process that listens at the address
+//! of a node that has ended, nor over connections that others could read.
 
 use std::{
     io::{Read, Write},
@@ -30,7 +30,7 @@ async fn guarded() -> (Postgres, Coordinator, PgPool) {
     (postgres, node, pool)
 }
 
-/// A row of a node that has ended and is taken for alive, until the test ends.
+/// Keeps the row of a node that has ended alive in the store, until the test ends.
 fn ghost(pool: &PgPool, name: &'static str, address: String) -> tokio::task::AbortHandle {
     let pool = pool.clone();
     let beats = async move {
@@ -40,7 +40,7 @@ fn ghost(pool: &PgPool, name: &'static str, address: String) -> tokio::task::Abo
                  values ($1, $2, '1', 0, clock_timestamp() + interval '3 s') \
                  on conflict (id) do update set until = excluded.until",
             );
-            // The database may have ended before.
+            // Fails if the database has stopped first.
             drop(beat.bind(name).bind(&address).execute(&pool).await);
             tokio::time::sleep(Duration::from_millis(300)).await;
         }
@@ -48,7 +48,7 @@ fn ghost(pool: &PgPool, name: &'static str, address: String) -> tokio::task::Abo
     tokio::spawn(beats).abort_handle()
 }
 
-/// Listens for plain HTTP, notes what it is sent, and answers that a task 4242 runs.
+/// Listens for plain HTTP, records requests, and answers that a task 4242 is running.
 fn overhears() -> (String, Arc<Mutex<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
@@ -73,7 +73,7 @@ fn overhears() -> (String, Arc<Mutex<String>>) {
     (address, heard)
 }
 
-/// A stranger who speaks the executors' protocol, and notes the tokens that it is sent.
+/// A fake coordinator that speaks the executors' protocol, and records the tokens it receives.
 #[derive(Clone, Default)]
 struct Stranger(Arc<Mutex<Vec<String>>>);
 
@@ -91,14 +91,14 @@ impl ExecutorLink for Stranger {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_tells_the_token_to_nobody_at_the_address_of_another_node() {
+async fn a_node_does_not_send_the_token_to_the_address_of_another_node() {
     let (_postgres, node, pool) = guarded().await;
     let (address, heard) = overhears();
     let _ghost = ghost(&pool, "ghost", address);
     let rest = node.rest().with_token(TOKEN);
     eventually("the node asks the other", Duration::from_secs(20), || async {
         let (status, page) = rest.get("/api/v1/tasks?state=running").await.unwrap();
-        assert_eq!((status, &page["items"]), (200, &json!([])), "what it answers is not believed");
+        assert_eq!((status, &page["items"]), (200, &json!([])), "its answers are ignored");
         heard.lock().unwrap().contains("/internal/v1/ask/").then_some(())
     })
     .await;
@@ -107,7 +107,7 @@ async fn a_node_tells_the_token_to_nobody_at_the_address_of_another_node() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_executor_tells_the_token_to_nobody_at_an_address_that_it_learned() {
+async fn an_executor_does_not_send_the_token_to_an_address_that_it_learned() {
     let (_postgres, node, pool) = guarded().await;
     let stranger = Stranger::default();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -122,7 +122,7 @@ async fn an_executor_tells_the_token_to_nobody_at_an_address_that_it_learned() {
     let rest = node.rest().with_token(TOKEN);
     rest.executors(1).await;
     eventually(
-        "the executor says why it has no session there",
+        "the executor logs why it has no session there",
         Duration::from_secs(20),
         || async {
             let said = node.said("e1");
@@ -137,7 +137,7 @@ async fn an_executor_tells_the_token_to_nobody_at_an_address_that_it_learned() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_executor_tells_the_token_to_nobody_who_takes_the_port_of_a_coordinator_that_is_down() {
+async fn an_executor_does_not_send_the_token_to_another_process_on_its_coordinators_port() {
     let mut node = Coordinator::prepare(FASTJOB).env("FASTJOB_TOKEN", TOKEN);
     node.up().await;
     let _executor = node.executor_with(EXECUTOR, "e1", &[("FASTJOB_ACCESS_TOKEN", TOKEN)]);
@@ -149,7 +149,7 @@ async fn an_executor_tells_the_token_to_nobody_who_takes_the_port_of_a_coordinat
     let service = ExecutorLinkServer::new(stranger.clone());
     let server = tonic::transport::Server::builder().add_service(service);
     let serving = tokio::spawn(server.serve(address.parse().unwrap()));
-    // One that knew the coordinator, and one that dials the address of its settings at first.
+    // `e1` was connected to the coordinator before; `e2` has only its configured address.
     let _new = node.executor_with(EXECUTOR, "e2", &[("FASTJOB_ACCESS_TOKEN", TOKEN)]);
     eventually("the executors dial the port", Duration::from_secs(20), || async {
         let joined = !stranger.0.lock().unwrap().is_empty();
@@ -165,7 +165,7 @@ async fn an_executor_tells_the_token_to_nobody_who_takes_the_port_of_a_coordinat
 }
 
 #[tokio::test]
-async fn the_token_does_not_open_what_nodes_ask_each_other() {
+async fn the_token_does_not_authenticate_calls_between_nodes() {
     let mut node = Coordinator::prepare(FASTJOB).env("FASTJOB_TOKEN", TOKEN);
     node.up().await;
     let ask = json!({"live": {"tasks": []}}).to_string();
@@ -177,7 +177,7 @@ async fn the_token_does_not_open_what_nodes_ask_each_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nodes_with_a_token_ask_each_other() {
+async fn nodes_with_a_token_forward_calls() {
     let (postgres, node, pool) = guarded().await;
     let url = postgres.url("fastjob");
     let mut other = Coordinator::prepare(FASTJOB).store_url(&url).env("FASTJOB_TOKEN", TOKEN);
@@ -199,14 +199,14 @@ async fn nodes_with_a_token_ask_each_other() {
 }
 
 #[tokio::test]
-async fn a_password_on_the_command_line_and_a_way_that_is_not_safe_are_warned_of() {
+async fn a_password_on_the_command_line_and_an_unsafe_connection_are_reported() {
     let coordinator = Coordinator::prepare(FASTJOB);
-    // Nothing listens there.
+    // No server listens on this address.
     let store = "postgres://u:s3cret@127.0.0.1:1/db";
     let done = coordinator.cli(&["migrate", "--store", store]);
     let said = String::from_utf8_lossy(&done.stderr).into_owned();
     assert_eq!(done.status.code(), Some(1), "{said}");
-    assert!(said.contains("shown in the list of processes"), "{said}");
+    assert!(said.contains("visible in the process list"), "{said}");
     assert!(said.contains("--store-password-file") && !said.contains("s3cret"), "{said}");
     let far = "postgres://u:s3cret@192.0.2.1/db";
     for command in [&["migrate"][..], &["repair", "ids"]] {

@@ -3,14 +3,14 @@
 use fastjob_executor::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// Says for which moment it was started.
+/// Reports which fire it was started for.
 #[job("tick", cron = "0/5 * * * * ?")]
 struct Tick;
 
 #[async_trait]
 impl JobHandler for Tick {
     async fn execute(&self, ctx: &JobContext) -> JobResult {
-        let Some(fire_at) = ctx.fire_at() else { return Ok("started by hand".into()) };
+        let Some(fire_at) = ctx.fire_at() else { return Ok("started manually".into()) };
         ctx.log(format_args!("this is the fire of {fire_at}"));
         Ok(format!("fire of {fire_at}").into())
     }
@@ -31,7 +31,7 @@ async fn primes(_: &JobContext, below: u32) -> Result<String, JobError> {
 #[job("flaky", fixed_rate = "15s", retry = 3, retry_delay = "500ms")]
 async fn flaky(ctx: &JobContext) -> JobResult {
     match ctx.attempt() {
-        number @ ..3 => Err(JobError::retryable(format!("attempt {number} had no luck"))),
+        number @ ..3 => Err(JobError::retryable(format!("attempt {number} failed"))),
         number => Ok(format!("worked at attempt {number}").into()),
     }
 }
@@ -46,7 +46,7 @@ struct Greeting {
     text: String,
 }
 
-/// Greets whoever its param names.
+/// Greets the name in its param.
 #[job("greet")]
 async fn greet(ctx: &JobContext, guest: Guest) -> Result<Greeting, JobError> {
     ctx.log(format_args!("greeting {}", guest.name));

@@ -1,4 +1,4 @@
-//! What is printed: the start, and one line for each task that ends.
+//! The output: a start message, and one line for each task that ends.
 
 use std::{collections::HashSet, error::Error, net::SocketAddr, path::Path, time::Duration};
 
@@ -18,14 +18,14 @@ pub(crate) fn start(address: SocketAddr, data: &Path) -> Result<(), Unread> {
         r#"FastJob runs on {url}, a coordinator and an executor in one process.
 
   job      schedule           what it does
-  tick     cron, every 5 s    says for which moment it was started
+  tick     cron, every 5 s    reports which fire it was started for
   primes   every 7 s          counts the primes below its param
   flaky    every 15 s         fails twice, then succeeds: it is retried
   health   every 5 s          calls {url}/healthz (httpJobHandler)
   uname    12 s after its end runs `uname -srm` (commandJobHandler)
-  greet    by hand            greets whoever its param names
+  greet    manually           greets the name in its param
 
-Its data: {data} (the store in fastjob.db, the logs of attempts in logs/).
+Its data: {data} (the store in fastjob.db, attempt logs in logs/).
 
 Try in another terminal:
 
@@ -35,19 +35,19 @@ Try in another terminal:
   curl '{url}/api/v1/tasks?limit=5'
   cargo run --release --bin fastjob -- task list --job flaky{server}
 
-Ctrl-C stops it. What ends from here on (UTC):
+Ctrl-C stops it. Tasks as they end (UTC):
 "#,
         data = data.display()
     ))
 }
 
-/// Prints every task that ends, for ever.
+/// Prints every task that ends, forever.
 pub(crate) async fn outcomes(rest: &Rest) -> Result<(), Box<dyn Error>> {
     let mut seen: Option<HashSet<i64>> = None;
     loop {
         let page: Page<TaskView> = rest.get("/api/v1/tasks?limit=100").await?;
         let ended: Vec<_> = page.items.iter().filter(|task| task.state.is_final()).collect();
-        // What had ended before this start is no news.
+        // Tasks that ended before this start are not printed.
         if let Some(seen) = &seen {
             for task in ended.iter().rev().filter(|task| !seen.contains(&task.id)) {
                 say(line(task))?;

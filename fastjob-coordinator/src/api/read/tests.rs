@@ -1,4 +1,4 @@
-//! Requests that are read, and requests that are refused.
+//! Accepted and rejected requests.
 
 use fastjob_core::JobDraft;
 
@@ -14,7 +14,7 @@ fn lists(q: &mut Params) -> (Option<String>, Option<u32>) {
 }
 
 #[tokio::test]
-async fn parameters_are_decoded_and_may_be_left_out() {
+async fn parameters_are_decoded_and_may_be_omitted() {
     let read = params("job=%E6%8A%A5%E8%A1%A8&limit=20").await.read(lists).unwrap();
     assert_eq!(read, (Some("报表".to_owned()), Some(20)));
     assert_eq!(params("job=a+b%2B&limit=").await.read(lists), Ok((Some("a b+".to_owned()), None)));
@@ -22,7 +22,7 @@ async fn parameters_are_decoded_and_may_be_left_out() {
 }
 
 #[tokio::test]
-async fn every_wrong_parameter_is_named_at_once() {
+async fn all_invalid_parameters_are_reported_at_once() {
     let refused = params("job=a&job=b&limit=many&stat=x").await.read(lists).unwrap_err();
     assert_eq!(
         refused,
@@ -43,7 +43,7 @@ async fn every_wrong_parameter_is_named_at_once() {
 }
 
 #[tokio::test]
-async fn where_nothing_is_every_path_there_is_is_named() {
+async fn an_unknown_path_is_answered_with_all_paths() {
     let answer = unknown_path("/api/v1/nowhere");
     let body = axum::body::to_bytes(answer.into_body(), BODY_MAX).await.unwrap();
     let detail = serde_json::from_slice::<serde_json::Value>(&body).unwrap()["detail"].to_string();
@@ -71,7 +71,7 @@ async fn body(media: Option<&str>, body: impl Into<Body>) -> Result<JobDraft, Pr
 }
 
 #[tokio::test]
-async fn json_is_read_whatever_its_charset_and_without_a_content_type() {
+async fn json_is_read_with_any_charset_and_without_a_content_type() {
     for media in [None, Some("application/json; charset=utf-8"), Some("application/x+json")] {
         assert_eq!(body(media, r#"{"name":"a"}"#).await.unwrap().name, "a");
     }
@@ -80,7 +80,7 @@ async fn json_is_read_whatever_its_charset_and_without_a_content_type() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_not_json_is_told_where() {
+async fn invalid_json_is_reported_with_its_position() {
     for (text, at) in [
         ("{\n \"name\": oops}", "line 2 column 10"),
         ("{\"name\":", "line 1 column 8"),
@@ -94,7 +94,7 @@ async fn a_body_that_is_not_json_is_told_where() {
 }
 
 #[tokio::test]
-async fn a_wrong_field_is_named_with_its_path() {
+async fn an_invalid_field_is_reported_with_its_path() {
     #[track_caller]
     fn check(refused: Problem, field: &str, words: &str) {
         assert_eq!(refused.kind(), Kind::Invalid);
@@ -124,7 +124,7 @@ async fn a_wrong_field_is_named_with_its_path() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_too_long_is_refused_announced_or_not() {
+async fn a_body_that_is_too_long_is_rejected_with_or_without_content_length() {
     let long = vec![b' '; BODY_MAX + 1];
     let refused = body(None, long.clone()).await.unwrap_err();
     assert_eq!(refused.kind(), Kind::TooLarge);
@@ -136,14 +136,14 @@ async fn a_body_that_is_too_long_is_refused_announced_or_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_never_ends_is_given_up() {
+async fn a_body_that_never_ends_times_out() {
     let stuck = tokio_stream::pending::<Result<Bytes, std::io::Error>>();
     let refused = body(None, Body::from_stream(stuck)).await.unwrap_err();
     assert_eq!(refused.kind(), Kind::TooSlow);
 }
 
 #[tokio::test]
-async fn a_body_may_be_left_out_where_that_is_said() {
+async fn an_optional_body_may_be_omitted() {
     let request = Request::post("/x").header(CONTENT_TYPE, "text/plain").body(Body::empty());
     let MaybeTold(draft) =
         MaybeTold::<JobDraft>::from_request(request.unwrap(), &()).await.unwrap();

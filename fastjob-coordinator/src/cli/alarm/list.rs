@@ -15,13 +15,13 @@ use crate::{
 
 #[derive(Args)]
 pub(in crate::cli) struct List {
-    /// Only those of this job
+    /// Only alarms of this job
     #[arg(long, value_name = "NAME", value_parser = job_name)]
     job: Option<String>,
-    /// Only those on this channel
+    /// Only alarms on this channel
     #[arg(long, value_name = "NAME")]
     channel: Option<String>,
-    /// Show at most so many, up to 10000
+    /// Show at most this many, up to 10000
     #[arg(long, value_name = "N", default_value = "50", value_parser = limit)]
     limit: usize,
 }

@@ -1,4 +1,4 @@
-//! `fastjob alarm`: what people were told, over which channels, and what they do not want to hear.
+//! `fastjob alarm`: sent alarms, channels and silences.
 
 mod list;
 mod silence;
@@ -10,7 +10,7 @@ use crate::{ChannelView, Page, Tested};
 
 #[derive(Subcommand)]
 pub(super) enum Alarm {
-    /// List alarms, newest first, with what became of them
+    /// List alarms, newest first, with their state
     List(list::List),
     /// List the channels
     Channels,
@@ -19,9 +19,9 @@ pub(super) enum Alarm {
         /// The channel, as `fastjob alarm channels` shows it
         name: String,
     },
-    /// Tell nothing of a job or over a channel for a while
+    /// Silence the alarms of a job or a channel for a while
     Silence(silence::Silence),
-    /// List what is silenced
+    /// List silences
     Silences,
     /// End a silence
     Unsilence(silence::Unsilence),
@@ -47,7 +47,7 @@ async fn channels(client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
     }
     let Page { items: channels, .. } = answer.read::<Page<ChannelView>>()?;
     if channels.is_empty() {
-        return out.line("no alarm channels: they are configured as [alarms.NAME]");
+        return out.line("no alarm channels: configure them as [alarms.NAME]");
     }
     let mut table = Table::new(&["CHANNEL", "KIND", "WAITS", "AT MOST EVERY"]);
     for channel in channels {
@@ -62,10 +62,10 @@ async fn test(name: &str, client: &Client, out: &mut Out<'_>) -> Result<(), Erro
     let Tested { sent, error } = answer.read()?;
     match (out.is_json(), sent) {
         (true, _) => out.line(&answer.body)?,
-        (false, true) => out.line(format_args!("{name} took the message"))?,
+        (false, true) => out.line(format_args!("{name} accepted the message"))?,
         (false, false) => {
-            let why = error.unwrap_or_else(|| "no reason was given".to_owned());
-            return Err(Error::failed(format!("{name} did not take the message: {why}")));
+            let why = error.unwrap_or_else(|| "unknown reason".to_owned());
+            return Err(Error::failed(format!("{name} did not accept the message: {why}")));
         }
     }
     if sent { Ok(()) } else { Err(Error::Told) }

@@ -1,4 +1,4 @@
-//! `fastjob alarm silence`, `silences` and `unsilence`: what is not told for a while.
+//! `fastjob alarm silence`, `silences` and `unsilence`: suppresses alarms for a while.
 
 use std::time::Duration;
 
@@ -23,22 +23,22 @@ use crate::{
     group = ArgGroup::new("end").args(["span", "until"]).required(true),
     override_usage = "fastjob alarm silence [--job <NAME>] [--channel <NAME>] \
                       <--for <SPAN> | --until <INSTANT>> [--reason <TEXT>]\n\n\
-                      Name a job, a channel, or both; and say until when."
+                      Set a job, a channel, or both, and the end of the silence."
 )]
 pub(in crate::cli) struct Silence {
-    /// Silence this job, on every channel or the one that is named
+    /// Silence this job, on every channel or only on --channel
     #[arg(long, value_name = "NAME", value_parser = job_name)]
     job: Option<String>,
-    /// Silence this channel, for every job or the one that is named
+    /// Silence this channel, for every job or only for --job
     #[arg(long, value_name = "NAME")]
     channel: Option<String>,
-    /// For so long, such as 2h, at most 30 days
+    /// Silence for this long, such as 2h, at most 30 days
     #[arg(long = "for", value_name = "SPAN", value_parser = span)]
     span: Option<Duration>,
-    /// Until this instant, such as 2026-12-01T08:00:00Z
+    /// Silence until this instant, such as 2026-12-01T08:00:00Z
     #[arg(long, value_name = "INSTANT", value_parser = instant)]
     until: Option<Timestamp>,
-    /// Why, in at most 200 characters
+    /// The reason, in at most 200 characters
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
 }

@@ -1,7 +1,7 @@
-//! `fastjob job apply`: files into jobs.
+//! `fastjob job apply`: creates and updates jobs from files.
 //!
-//! Everything is read and judged before anything is sent. Children are saved before their parents,
-//! whatever the order and the file they are written in.
+//! All files are read and checked before anything is sent. Children are saved before their parents,
+//! whatever their order and files.
 
 use std::path::PathBuf;
 
@@ -30,14 +30,14 @@ impl Apply {
     ) -> Result<(), Error> {
         let jobs = files::read_all(&self.files).map_err(|problems| {
             let title = match problems.len() {
-                1 => "there is a problem, so nothing was applied".to_owned(),
-                many => format!("there are {many} problems, so nothing was applied"),
+                1 => "nothing was applied: there is a problem".to_owned(),
+                many => format!("nothing was applied: there are {many} problems"),
             };
             Failure { title, problems, ..Failure::default() }
         })?;
         let client = client()?;
         let mut done = Vec::new();
-        // A reader that has gone does not keep the rest from being applied.
+        // If the output has no reader, the remaining jobs are applied all the same.
         let mut told = Ok(());
         let mut failed = None;
         for job in &jobs {
@@ -63,7 +63,7 @@ impl Apply {
     }
 }
 
-/// Says what was applied and what was not when job number `at` failed.
+/// The error that lists which jobs were applied and which were not when job number `at` failed.
 fn broken_off(err: Error, jobs: &[Definition], at: usize) -> Error {
     let Error::Failed(mut failure) = err else { return err };
     let names = |jobs: &[Definition]| jobs.iter().map(|job| job.name.clone()).collect::<Vec<_>>();
@@ -75,7 +75,7 @@ fn broken_off(err: Error, jobs: &[Definition], at: usize) -> Error {
     details.insert("not_applied".to_owned(), json!(left));
     failure.details = details;
     failure.title = format!("could not apply {failed}: {}", failure.title);
-    for (what, names) in [("applied before", applied), ("not applied", left)] {
+    for (what, names) in [("already applied", applied), ("not applied", left)] {
         if !names.is_empty() {
             failure.hints.push(format!("{what}: {}", names.join(", ")));
         }

@@ -1,4 +1,4 @@
-//! `fastjob job backfill`: tasks for the fires of a past range.
+//! `fastjob job backfill`: starts tasks for the fires of a past range.
 
 use clap::Args;
 use jiff::Timestamp;
@@ -18,13 +18,13 @@ pub(in crate::cli) struct Backfill {
     /// The job, as name or service.name
     #[arg(value_parser = job_name)]
     name: String,
-    /// From this instant on, such as 2026-12-01T00:00:00Z
+    /// First instant of the range, such as 2026-12-01T00:00:00Z
     #[arg(long, value_name = "INSTANT", value_parser = instant)]
     from: Timestamp,
-    /// Up to this instant, which is itself left out [default: now]
+    /// End of the range, exclusive [default: now]
     #[arg(long, value_name = "INSTANT", value_parser = instant)]
     until: Option<Timestamp>,
-    /// Start at most so many, up to 1000; the earliest fires come first
+    /// Start at most this many, up to 1000, the earliest fires first
     #[arg(long, value_name = "N", default_value_t = 100)]
     max: u32,
 }
@@ -47,10 +47,10 @@ impl Backfill {
             (Some(first), Some(last)) => {
                 out.line(format_args!("{count} task{s} started, {first} to {last}"))?;
             }
-            _ => out.line("there was no fire in that range")?,
+            _ => out.line("there are no fires in that range")?,
         }
         if more {
-            out.line(format_args!("there are more fires than {}: see --max", self.max))?;
+            out.line(format_args!("there are more than {} fires: see --max", self.max))?;
         }
         Ok(())
     }

@@ -1,5 +1,4 @@
-//! Files of definitions: TOML with `[[job]]` tables, or JSON with an object, a list, or
-//! `{"job": [...]}`.
+//! Job files: TOML with `[[job]]` tables, or JSON with an object, a list, or `{"job": [...]}`.
 
 use std::{
     collections::BTreeMap,
@@ -20,13 +19,13 @@ use super::{
 };
 use crate::cli::error::Field;
 
-/// One job of a file, valid.
+/// A valid job of a file.
 #[derive(Debug)]
 pub(super) struct Definition {
     /// `service.name`.
     pub(super) name: String,
     pub(super) draft: JobDraft,
-    /// The file, and the line where it is known.
+    /// The file, and the line if it is known.
     place: String,
 }
 
@@ -34,8 +33,8 @@ pub(super) struct Definition {
 ///
 /// # Errors
 ///
-/// Fails with every problem of every file, each with its place; and if children lead back to their
-/// parents, with the first such round.
+/// Fails with every problem of every file, each with its place; and if jobs are their own
+/// descendants, with the first such cycle.
 pub(super) fn read_all(files: &[PathBuf]) -> Result<Vec<Definition>, Vec<Field>> {
     let (mut jobs, mut problems) = (Vec::new(), Vec::new());
     for path in files {
@@ -68,7 +67,7 @@ fn judge_all(
     let mut seen = BTreeMap::new();
     for job in &jobs {
         if let Some(first) = seen.insert(&job.name, &job.place) {
-            let message = format!("`{}` is defined in {first} already", job.name);
+            let message = format!("`{}` is already defined in {first}", job.name);
             problems.push(Field::new(&job.place, message));
         }
     }
@@ -90,7 +89,7 @@ fn in_order(jobs: Vec<Definition>) -> Result<Vec<Definition>, Field> {
             let round = places.iter().chain(places.first());
             let names: Vec<_> = round.map(|at| jobs[*at].name.as_str()).collect();
             let message = format!(
-                "children lead back to their parents, so that their tasks would never end: {}",
+                "these children form a cycle, so their tasks would never end: {}",
                 names.join(" -> ")
             );
             Err(Field::new(places.first().map_or("", |at| &jobs[*at].place), message))
@@ -112,7 +111,7 @@ fn read(
     match drafts {
         Err((place, message)) => problems.push(Field::new(place, message)),
         Ok(drafts) if drafts.is_empty() => {
-            problems.push(Field::new(name, "there is no job in it; write [[job]] above each"));
+            problems.push(Field::new(name, "it has no jobs; write [[job]] above each"));
         }
         Ok(drafts) => {
             for draft in drafts {
@@ -125,13 +124,13 @@ fn read(
     }
 }
 
-/// Something that should be a job.
+/// An item that should be a job.
 struct Unread<'a> {
     place: String,
-    /// As it calls itself, or else which one it is.
+    /// Its name, or its position if it has none.
     name: String,
     draft: Result<JobDraft, Misread>,
-    /// The place of a field of it.
+    /// The place of one of its fields.
     place_of: Box<dyn Fn(&str) -> String + 'a>,
 }
 
@@ -152,7 +151,7 @@ impl Unread<'_> {
     }
 }
 
-/// Reads a draft, and says which field cannot be read, in the format's word for a table.
+/// Parses a draft; an error names the field. `table` is the format's word for a table.
 fn draft<'de, D>(from: D, table: &str) -> Result<JobDraft, Misread>
 where
     D: Deserializer<'de, Error: Message>,
@@ -163,7 +162,7 @@ where
     })
 }
 
-/// What is wrong, without the place that the formats put around it.
+/// The message of an error, without the place that the formats add.
 trait Message {
     fn text(&self) -> String;
 }
@@ -189,7 +188,7 @@ fn called(name: Option<&str>, number: usize) -> String {
 
 type Drafts<'a> = Result<Vec<Unread<'a>>, (String, String)>;
 
-/// By the name, else by the first sign: `[[job]]` and `[ {` both begin with a bracket.
+/// By the file name, else by the first characters: `[[job]]` and `[ {` both begin with a bracket.
 fn is_json(path: &Path, text: &str) -> bool {
     match path.extension().and_then(|ending| ending.to_str()) {
         Some("json") => true,
@@ -231,7 +230,7 @@ fn toml<'a>(name: &'a str, text: &'a str) -> Drafts<'a> {
     Ok(unread.collect())
 }
 
-/// Instants as texts, so that they may be written with or without quotes.
+/// Converts instants to texts, so that they may be written with or without quotes.
 fn plain(value: toml::Value) -> toml::Value {
     use toml::Value;
     match value {
@@ -255,7 +254,7 @@ fn json<'a>(name: &'a str, text: &str) -> Drafts<'a> {
         Value::Object(mut object) if object.get("job").is_some_and(Value::is_array) => {
             let list = object.remove("job");
             if let Some(key) = object.keys().next() {
-                return Err((name.to_owned(), format!("unknown field `{key}` beside `job`")));
+                return Err((name.to_owned(), format!("unknown field `{key}` next to `job`")));
             }
             list.and_then(|list| list.as_array().cloned()).unwrap_or_default()
         }
@@ -269,7 +268,7 @@ fn json<'a>(name: &'a str, text: &str) -> Drafts<'a> {
         place: name.to_owned(),
         name: called(value.get("name").and_then(Value::as_str), number),
         draft: draft(value, "an object"),
-        // The place of a value is forgotten once it is read.
+        // serde_json does not keep the places of values.
         place_of: Box::new(move |_| name.to_owned()),
     });
     Ok(unread.collect())

@@ -1,27 +1,27 @@
-//! On which line of a TOML file something is.
+//! Finds the line of something in a TOML file.
 
 use toml::de::{DeTable, DeValue};
 
-/// A file whose tables are known with their places.
+/// A file whose tables have known places.
 pub(super) struct Lines<'a> {
     text: &'a str,
     root: DeTable<'a>,
 }
 
 impl<'a> Lines<'a> {
-    /// Knows nothing of a text that is no TOML.
+    /// Empty for a text that is not TOML.
     pub(super) fn of(text: &'a str) -> Self {
         let root = DeTable::parse(text).map(toml::Spanned::into_inner).unwrap_or_default();
         Self { text, root }
     }
 
-    /// The line of a place in the text, from 1.
+    /// The line of an offset in the text, from 1.
     pub(super) fn at(&self, place: usize) -> usize {
         1 + self.text.get(..place).map_or(0, |before| before.matches('\n').count())
     }
 
-    /// The line of a field of a job, such as `retry.count` or `children[0].job`, or of as much of
-    /// this path as is there.
+    /// The line of a field of a job, such as `retry.count` or `children[0].job`, or of the longest
+    /// part of this path that exists.
     pub(super) fn of_field(&self, job: usize, path: &str) -> Option<usize> {
         let jobs = self.root.iter().find(|(key, _)| key.get_ref() == "job")?.1;
         let job = jobs.get_ref().as_array()?.get(job)?;

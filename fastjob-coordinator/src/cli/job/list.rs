@@ -16,7 +16,7 @@ use crate::{
 
 #[derive(Args)]
 pub(in crate::cli) struct List {
-    /// Show at most so many, up to 10000 [default: all]
+    /// Show at most this many, up to 10000 [default: all]
     #[arg(long, value_name = "N", value_parser = limit)]
     limit: Option<usize>,
 }
@@ -46,12 +46,12 @@ impl List {
     }
 }
 
-/// A job's name behind its service's.
+/// `service.name` of a job.
 pub(super) fn full_name(job: &JobDraft) -> String {
     format!("{}.{}", job.service.as_deref().unwrap_or("default"), job.name)
 }
 
-/// A schedule in a few words.
+/// A schedule in short form.
 pub(super) fn schedule(job: &JobDraft) -> String {
     let table = match &job.schedule {
         None => return "none".to_owned(),

@@ -1,4 +1,4 @@
-//! `fastjob job`: definitions.
+//! `fastjob job`: job definitions.
 
 mod apply;
 mod backfill;
@@ -16,31 +16,31 @@ use super::{client::Client, error::Error, options::job_name, out::Out};
 
 #[derive(Subcommand)]
 pub(super) enum Job {
-    /// Create and update jobs from files; jobs that no file names stay as they are
+    /// Create and update jobs from files; other jobs stay unchanged
     Apply(apply::Apply),
     /// List jobs
     List(list::List),
     /// Show a job
     Show(show::Show),
-    /// Let a job's schedule fire
+    /// Enable a job's schedule
     Enable {
         /// The job, as name or service.name
         #[arg(value_parser = job_name)]
         name: String,
     },
-    /// Keep a job's schedule from firing
+    /// Disable a job's schedule
     Disable {
         /// The job, as name or service.name
         #[arg(value_parser = job_name)]
         name: String,
     },
-    /// Delete a job: what waits is stopped, what runs may end
+    /// Delete a job: waiting tasks are stopped, running ones may finish
     Delete {
         /// The job, as name or service.name
         #[arg(value_parser = job_name)]
         name: String,
     },
-    /// Show when a job fires next
+    /// Show the next fires of a job
     Next(next::Next),
     /// Start tasks for the fires of a past range
     Backfill(backfill::Backfill),

@@ -1,4 +1,4 @@
-//! `fastjob job next`: when a job fires.
+//! `fastjob job next`: the next fires of a job.
 
 use clap::Args;
 

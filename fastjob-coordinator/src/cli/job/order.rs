@@ -1,8 +1,8 @@
-//! The order in which jobs are saved: children before their parents, which are refused without
-//! them, and otherwise as they are written.
+//! The order in which jobs are saved: children first, because a parent without its children is
+//! rejected, and otherwise as written.
 //!
-//! A name is understood as the coordinator will, as far as the files tell. What it may know better,
-//! such as a job of another file that is saved already, is left to it.
+//! Names are resolved as the coordinator does, as far as the files allow. Names that may refer to
+//! other jobs, such as saved jobs of other files, are left to the coordinator.
 
 use std::collections::BTreeMap;
 
@@ -10,33 +10,33 @@ use fastjob_core::JobDraft;
 
 use super::list::full_name;
 
-/// The jobs whose children lead back to the first of them.
+/// The jobs of a cycle of children, from the first.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Cycle(pub(super) Vec<usize>);
 
-/// The places of `jobs`, children first.
+/// The positions of `jobs`, children first.
 ///
 /// # Errors
 ///
-/// Fails with a [`Cycle`] if a job is its own child, or its child's, and so on.
+/// Fails with a [`Cycle`] if a job is its own descendant.
 pub(super) fn children_first(jobs: &[&JobDraft]) -> Result<Vec<usize>, Cycle> {
     let names = Names::of(jobs);
     let all = jobs.iter().map(|job| names.children(job, Certainty::Likely)).collect();
     walk(all).or_else(|_| {
-        // What leads back may be another job than it seems: only what is certain is a mistake.
+        // A name may refer to another job than it seems to, so only certain cycles are errors.
         walk(jobs.iter().map(|job| names.children(job, Certainty::Certain)).collect())
     })
 }
 
-/// How sure it has to be that a job of the files is meant.
+/// How certain it has to be that a name refers to a job of the files.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Certainty {
     Certain,
-    /// The coordinator may know another of that name.
+    /// The coordinator may know another job of that name.
     Likely,
 }
 
-/// Where jobs are, by `service.name` and by name alone.
+/// Positions of jobs, by `service.name` and by name alone.
 struct Names {
     full: BTreeMap<String, usize>,
     bare: BTreeMap<String, Vec<usize>>,
@@ -52,7 +52,8 @@ impl Names {
         names
     }
 
-    /// The children of `job` that are here: those of its own service first, as everywhere.
+    /// The children of `job` in these files; a job of the same service takes precedence, as in the
+    /// coordinator.
     fn children(&self, job: &JobDraft, certainty: Certainty) -> Vec<usize> {
         let service = job.service.as_deref().unwrap_or("default");
         let find = |path: &str| {
@@ -69,12 +70,12 @@ impl Names {
     }
 }
 
-/// Visits everything in its order, but each after its children.
+/// Visits everything in order, but each item after its children.
 fn walk(children: Vec<Vec<usize>>) -> Result<Vec<usize>, Cycle> {
     let mut order = Vec::with_capacity(children.len());
     let mut is_done = vec![false; children.len()];
     for start in 0..children.len() {
-        // From `start` down, each with the children that are still to be visited.
+        // The path down from `start`, each item with its children that are still to be visited.
         let mut path = Vec::new();
         let mut enter = Some(start);
         loop {
@@ -102,7 +103,7 @@ mod tests {
 
     use super::*;
 
-    /// `a`, or `mail.a`; then its children.
+    /// A job named `a` or `mail.a`, with these children.
     fn job(name: &str, children: &[&str]) -> JobDraft {
         let (service, name) = match name.split_once('.') {
             Some((service, name)) => (Some(service.to_owned()), name),
@@ -125,33 +126,33 @@ mod tests {
     }
 
     #[test]
-    fn children_come_before_their_parents_and_the_rest_stays() {
+    fn children_come_before_their_parents_and_the_rest_keeps_its_order() {
         check(&[("c", &[]), ("a", &[]), ("b", &[])], Ok(&["c", "a", "b"]));
         check(&[("a", &["c"]), ("b", &[]), ("c", &[])], Ok(&["c", "a", "b"]));
         check(&[("a", &["b"]), ("b", &["c"]), ("c", &[])], Ok(&["c", "b", "a"]));
-        // Two ways to one child.
+        // Two parents of one child.
         check(&[("a", &["b", "c"]), ("b", &["d"]), ("c", &["d", "b"]), ("d", &[])], {
             Ok(&["d", "b", "c", "a"])
         });
-        // It is named twice, or is not in the files.
+        // A child that is listed twice, and one that is not in the files.
         check(&[("a", &["b", "b", "z"]), ("b", &[])], Ok(&["b", "a"]));
     }
 
     #[test]
-    fn a_child_is_named_alone_or_behind_its_service() {
+    fn a_child_is_named_with_or_without_its_service() {
         check(&[("a", &["mail.b"]), ("mail.b", &[]), ("b", &[])], Ok(&["mail.b", "a", "b"]));
         check(&[("mail.a", &["b"]), ("b", &[]), ("mail.b", &[])], Ok(&["mail.b", "mail.a", "b"]));
-        // In another service, if there is one of that name alone.
+        // A child in another service, if no other job has that name.
         check(&[("mail.a", &["b"]), ("b", &[])], Ok(&["b", "mail.a"]));
         check(&[("a", &["default.b"]), ("b", &[])], Ok(&["b", "a"]));
     }
 
     #[test]
-    fn a_cycle_is_refused() {
+    fn a_cycle_is_rejected() {
         check(&[("a", &["a"])], Err(&["a"]));
         check(&[("x", &["b"]), ("a", &["b"]), ("b", &["c"]), ("c", &["a"])], Err(&["b", "c", "a"]));
         check(&[("a", &["mail.b"]), ("mail.b", &["default.a"])], Err(&["a", "mail.b"]));
-        // `b` may be a job that is saved already, beside `a`: for the coordinator to judge.
+        // `b` may be a saved job in the service of `a`: the coordinator decides.
         check(&[("a", &["b"]), ("mail.b", &["default.a"])], Ok(&["a", "mail.b"]));
     }
 

@@ -21,12 +21,12 @@ pub(in crate::cli) struct Show {
     /// The job, as name or service.name
     #[arg(value_parser = job_name)]
     name: String,
-    /// Print the definition as `fastjob job apply` takes it
+    /// Print the definition in the format of `fastjob job apply`
     #[arg(long, conflicts_with = "json")]
     toml: bool,
 }
 
-/// Shown in their own words before this point, or by [`Facts`] with a form of their own.
+/// Fields that are shown separately.
 const APART: [&str; 7] =
     ["name", "service", "handler", "description", "param", "enabled", "schedule"];
 

@@ -17,16 +17,16 @@ use crate::{
 
 #[derive(Args)]
 pub(in crate::cli) struct List {
-    /// Only those of this job
+    /// Only tasks of this job
     #[arg(long, value_name = "NAME", value_parser = job_name)]
     job: Option<String>,
-    /// Only those in this state: queued, running, stopping, succeeded, failed, stopped, skipped
+    /// Only tasks in this state: queued, running, stopping, succeeded, failed, stopped, skipped
     #[arg(long)]
     state: Option<TaskState>,
-    /// Only those from this instant on, such as 2026-12-01T08:00:00Z
+    /// Only tasks created at or after this instant, such as 2026-12-01T08:00:00Z
     #[arg(long, value_name = "INSTANT", value_parser = instant)]
     since: Option<Timestamp>,
-    /// Show at most so many, up to 10000
+    /// Show at most this many, up to 10000
     #[arg(long, value_name = "N", default_value = "50", value_parser = limit)]
     limit: usize,
 }

@@ -1,7 +1,7 @@
-//! `fastjob task log`: what the handler logged, also while it runs.
+//! `fastjob task log`: the log of a handler, also while it runs.
 //!
-//! A task in several shards has as many logs. They are printed one after the other, each under a
-//! line that says which it is, unless one is chosen.
+//! A task with several shards has one log per shard. Unless one is selected, they are printed one
+//! after the other, each with a heading.
 
 use std::time::Duration;
 
@@ -18,8 +18,8 @@ use crate::{
     },
 };
 
-/// How long the coordinator waits for a log to grow before it answers: less than the timeout of a
-/// request.
+/// How long the coordinator waits for new log text before it answers: less than the request
+/// timeout.
 const WAIT: &str = "20s";
 
 #[derive(Args)]
@@ -33,7 +33,7 @@ pub(in crate::cli) struct Log {
     /// The attempt by its number within the shard, from 1 [default: the last]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     attempt: Option<u32>,
-    /// Print what is added, until the attempt has ended
+    /// Print new text until the attempt has ended
     #[arg(long, short)]
     follow: bool,
 }
@@ -72,21 +72,21 @@ impl Log {
                 continue;
             };
             let piece: LogView = answer.read()?;
-            // As `tail` does it with many files; who has chosen one gets its text and no more.
+            // Headings as in `tail` with several files; a selected shard is printed without one.
             if self.shard.is_none() && piece.shards > 1 && !is_headed && !out.is_json() {
                 let gap = if piece.shard > 0 { "\n" } else { "" };
                 out.line(format_args!("{gap}==> shard {} of {} <==", piece.shard, piece.shards))?;
                 is_headed = true;
             }
             if attempt.replace(piece.attempt).is_some_and(|before| before != piece.attempt) {
-                // A retry has begun, and the log that it writes is another.
+                // A retry has started, which has its own log.
                 remark(format_args!("-- attempt {}", piece.attempt));
                 if offset > 0 {
                     offset = 0;
                     continue;
                 }
             }
-            // What follows an end that is not empty is asked for once more.
+            // After a non-empty last piece, one more request is made.
             let is_empty = piece.text.is_empty();
             if out.is_json() && !(is_empty && offset > 0) {
                 out.line(&answer.body)?;

@@ -1,4 +1,4 @@
-//! `fastjob task`: tasks, and what they logged.
+//! `fastjob task`: tasks and their logs.
 
 mod list;
 mod log;
@@ -10,7 +10,7 @@ use super::{client::Client, error::Error, options::task_id, out::Out};
 
 #[derive(Subcommand)]
 pub(super) enum Task {
-    /// List tasks, the newest first
+    /// List tasks, newest first
     List(list::List),
     /// Show a task with its attempts
     Show {

@@ -1,4 +1,4 @@
-//! Commands that ask once.
+//! Commands that send one request.
 
 use fastjob_core::{Job, JobDraft};
 use serde_json::json;
@@ -90,7 +90,7 @@ async fn jobs_are_applied_one_by_one() {
     let ran = fastjob(&["--server", &fake.url, "job", "apply", file]).await;
     assert_eq!(ran.out, "created default.a\n");
     let failure = ran.failure();
-    let expected = "error: could not apply default.b: it is taken\n  applied before: default.a\n  \
+    let expected = "error: could not apply default.b: it is taken\n  already applied: default.a\n  \
                     not applied: default.c";
     assert_eq!(failure.to_string(), expected);
     assert_eq!(failure.details["not_applied"], json!(["default.c"]));
@@ -111,26 +111,26 @@ async fn children_are_applied_before_their_parents() {
     let fake = Fake::answering(json!({})).await;
     let failure =
         fastjob(&["--server", &fake.url, "job", "apply", &parents, &children]).await.failure();
-    assert_eq!(failure.title, "there is a problem, so nothing was applied");
+    assert_eq!(failure.title, "nothing was applied: there is a problem");
     let cycle = "default.a -> default.b -> default.a";
     assert!(failure.to_string().ends_with(cycle), "{failure}");
     assert_eq!(fake.asked(), [""; 0]);
 }
 
 #[tokio::test]
-async fn nothing_is_sent_where_a_file_has_a_problem() {
+async fn nothing_is_sent_if_a_file_has_a_problem() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("jobs.toml");
     std::fs::write(&file, "[[job]]\nname='a'\n[[job]]\nname='b c'").unwrap();
     let fake = Fake::answering(json!({})).await;
     let failure =
         fastjob(&["--server", &fake.url, "job", "apply", file.to_str().unwrap()]).await.failure();
-    assert_eq!(failure.title, "there is a problem, so nothing was applied");
+    assert_eq!(failure.title, "nothing was applied: there is a problem");
     assert_eq!(fake.asked(), [""; 0]);
 }
 
 #[tokio::test]
-async fn a_job_is_switched_deleted_and_asked_for_its_next_fires() {
+async fn a_job_can_be_switched_deleted_and_its_next_fires_shown() {
     let fake = Fake::answering(job("a")).await;
     let at = ["--server", fake.url.as_str()];
     for (command, said) in [("enable", "enabled"), ("disable", "disabled"), ("delete", "deleted")] {
@@ -178,7 +178,7 @@ async fn tasks_are_listed_shown_and_stopped() {
     let fake = Fake::answers(answers).await;
     let stop = ["--server", &fake.url, "stop", "42"];
     assert_eq!(fastjob(&stop).await.out(), "task 42 is stopping\n");
-    assert_eq!(fastjob(&stop).await.out(), "task 42 had ended already: failed\n");
+    assert_eq!(fastjob(&stop).await.out(), "task 42 has already ended: failed\n");
     assert_eq!(fake.asked()[0], "POST /api/v1/tasks/42/stop {}");
 }
 
@@ -214,21 +214,21 @@ async fn executors_are_listed() {
 }
 
 #[tokio::test]
-async fn a_coordinator_that_is_not_there_is_told_with_what_to_do() {
+async fn a_missing_coordinator_is_reported_with_a_hint() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", free.local_addr().unwrap());
     drop(free);
     let failure = fastjob(&["--server", &url, "job", "list"]).await.failure();
     let expected = format!(
-        "error: no coordinator answers at {url}: is it running? start one with `fastjob serve`, \
-         or say where it is with --server or FASTJOB_SERVER"
+        "error: no coordinator is listening at {url}: is it running? start one with `fastjob \
+         serve`, or set its URL with --server or FASTJOB_SERVER"
     );
     assert_eq!(failure.to_string(), expected);
     assert_eq!(failure.as_details()["detail"], expected["error: ".len()..]);
 }
 
 #[tokio::test]
-async fn refusals_say_what_to_do() {
+async fn rejections_include_a_hint() {
     let fake = Fake::answers([problem(401, "there is no token")]).await;
     let failure = fastjob(&["--server", &fake.url, "job", "list"]).await.failure();
     assert!(failure.to_string().contains("set --token or FASTJOB_TOKEN"), "{failure}");
@@ -239,11 +239,11 @@ async fn refusals_say_what_to_do() {
 
     let fake = Fake::answering(json!("hello")).await;
     let failure = fastjob(&["--server", &fake.url, "job", "list"]).await.failure();
-    assert!(failure.title.contains("is it a coordinator"), "{failure}");
+    assert!(failure.title.contains("is this a coordinator"), "{failure}");
 }
 
 #[tokio::test]
-async fn output_that_nobody_reads_ends_the_command_quietly() {
+async fn closed_output_ends_the_command_quietly() {
     struct Gone;
     impl std::io::Write for Gone {
         fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {

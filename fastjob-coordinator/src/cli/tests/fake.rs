@@ -1,4 +1,4 @@
-//! Something that listens like a coordinator, answers what it was told to, and remembers.
+//! A fake coordinator that sends prepared answers and records requests.
 
 use std::{
     collections::VecDeque,
@@ -12,7 +12,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 pub(super) const TOKEN: &str = "0123456789abcdef";
 
-/// What is answered next: status, `fastjob-saved`, body.
+/// The next answer: status, `fastjob-saved`, body.
 type Answer = (u16, &'static str, Value);
 
 #[derive(Clone, Default)]
@@ -21,7 +21,7 @@ struct Script {
     asked: Arc<Mutex<Vec<String>>>,
 }
 
-/// The listener; it ends with this.
+/// The listener; it ends when this is dropped.
 pub(super) struct Fake {
     pub(super) url: String,
     script: Script,
@@ -29,7 +29,7 @@ pub(super) struct Fake {
 }
 
 impl Fake {
-    /// Gives these answers one after the other, and the last one for ever.
+    /// Sends these answers in order, then repeats the last one.
     pub(super) async fn answers(answers: impl IntoIterator<Item = Answer>) -> Self {
         let script = Script::default();
         script.answers.lock().unwrap().extend(answers);
@@ -40,12 +40,12 @@ impl Fake {
         Self { url, script, server }
     }
 
-    /// One answer, for ever.
+    /// Always sends the same answer.
     pub(super) async fn answering(body: Value) -> Self {
         Self::answers([(200, "", body)]).await
     }
 
-    /// What was asked so far: method, path and query, body.
+    /// The requests so far: method, path and query, body.
     pub(super) fn asked(&self) -> Vec<String> {
         self.script.asked.lock().unwrap().clone()
     }

@@ -1,4 +1,4 @@
-//! Repairs of a store by hand.
+//! Manual repairs of a store.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -54,11 +54,11 @@ async fn a_clock_that_was_ahead_is_shown_and_then_repaired() {
     assert_eq!(before, wrong);
     assert!(home.clock().await.unwrap() <= now());
     let shown = fastjob(&clock).await.out();
-    assert!(shown.starts_with("nothing in sqlite:"), "{shown}");
+    assert!(shown.starts_with("no time in sqlite:"), "{shown}");
 }
 
 #[tokio::test]
-async fn ids_are_lifted_after_a_backup_was_restored() {
+async fn ids_are_raised_after_a_backup_was_restored() {
     let home = Home::with_clock(now()).await;
     let ids = ["repair", "ids", "--json", "--store", &home.url];
     for (yes, before) in [(&[][..], 1_000), (&["--yes"], 1_000), (&[], 1_000_001_000)] {
@@ -71,7 +71,7 @@ async fn ids_are_lifted_after_a_backup_was_restored() {
 }
 
 #[tokio::test]
-async fn a_store_in_use_is_not_repaired_and_none_is_made() {
+async fn a_store_in_use_is_not_repaired_and_no_store_is_created() {
     let home = Home::with_clock(now()).await;
     let used = Sqlite::open(&home.folder.path().join("fastjob.db")).await.unwrap();
     let failure = fastjob(&["repair", "ids", "--yes", "--store", &home.url]).await.failure();

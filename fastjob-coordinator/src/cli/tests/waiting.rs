@@ -1,4 +1,4 @@
-//! Commands that ask again and again.
+//! Commands that send several requests.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ fn started() -> (u16, &'static str, Value) {
 }
 
 #[tokio::test]
-async fn a_start_sends_the_param_as_text_and_tells_the_task() {
+async fn a_start_sends_the_param_as_text_and_prints_the_task() {
     let fake = Fake::answers([started()]).await;
     let args = ["--server", &fake.url, "start", "report", "-p", r#"{"n": 1}"#, "--delay", "5m"];
     assert_eq!(fastjob(&args).await.out(), "task 42 started\n");
@@ -25,7 +25,7 @@ async fn a_start_sends_the_param_as_text_and_tells_the_task() {
 }
 
 #[tokio::test]
-async fn waiting_ends_with_the_task_also_over_a_restart() {
+async fn waiting_ends_with_the_task_even_across_a_restart() {
     let states = ["queued", "running", "succeeded"].map(|state| (200, "", task(state)));
     let [queued, running, succeeded] = states;
     let fake =
@@ -37,7 +37,7 @@ async fn waiting_ends_with_the_task_also_over_a_restart() {
 }
 
 #[tokio::test]
-async fn waiting_for_a_task_that_fails_fails() {
+async fn waiting_for_a_failed_task_fails() {
     let fake = Fake::answers([started(), (200, "", task("failed"))]).await;
     let ran = fastjob(&["--server", &fake.url, "start", "report", "--wait"]).await;
     assert!(matches!(ran.result, Err(Error::Told)));
@@ -50,11 +50,11 @@ async fn waiting_for_a_task_that_fails_fails() {
 }
 
 #[tokio::test]
-async fn waiting_has_an_end_if_it_is_given_one() {
+async fn waiting_ends_at_the_timeout() {
     let fake = Fake::answers([started(), (200, "", task("running"))]).await;
     let args = ["--server", &fake.url, "start", "report", "--wait", "--timeout", "150ms"];
     let failure = fastjob(&args).await.failure();
-    assert_eq!(failure.title, "task 42 has not ended after 150ms; it goes on");
+    assert_eq!(failure.title, "task 42 has not ended after 150ms; it continues");
 }
 
 fn piece(attempt: i64, offset: u64, text: &str, ended: bool) -> (u16, &'static str, Value) {
@@ -67,7 +67,7 @@ fn piece(attempt: i64, offset: u64, text: &str, ended: bool) -> (u16, &'static s
 }
 
 #[tokio::test]
-async fn a_log_does_not_repaint_the_terminal_it_is_read_on() {
+async fn a_log_cannot_control_the_terminal() {
     let log = "\u{1b}[2J\u{1b}]0;gone\u{7}\u{202e}one\n\ttwo\n";
     for (reader, shown) in [
         (Reader::Terminal, "\\u{1b}[2J\\u{1b}]0;gone\\u{7}\\u{202e}one\n\ttwo\n"),
@@ -102,7 +102,7 @@ async fn a_log_is_followed_until_it_has_ended() {
 }
 
 #[tokio::test]
-async fn a_log_is_read_whole_and_a_retry_begins_another() {
+async fn a_log_is_read_completely_and_a_retry_starts_another() {
     let fake = Fake::answers([
         piece(42, 0, "one\n", false),
         piece(43, 4, "cut", false),

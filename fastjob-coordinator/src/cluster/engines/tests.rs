@@ -1,4 +1,4 @@
-//! When an executor that leaves has its answer.
+//! When a draining executor gets its confirmation.
 
 use fastjob_core::AttemptId;
 use jiff::Timestamp;
@@ -22,22 +22,22 @@ fn engines() -> (Engines, watch::Receiver<Health>) {
 }
 
 #[tokio::test]
-async fn what_an_executor_returns_is_confirmed_by_an_engine_and_by_nobody_else() {
+async fn only_an_engine_confirms_what_an_executor_returns() {
     let (engines, health) = engines();
-    assert!(engines.leaving(SESSION, &[]).await, "it returns nothing");
-    assert!(!engines.leaving(SESSION, &[AttemptId(1)]).await, "the partition is not here");
+    assert!(engines.leaving(SESSION, &[]).await, "it returns no attempts");
+    assert!(!engines.leaving(SESSION, &[AttemptId(1)]).await, "the partition is on another node");
     let (handle, inbox) = EngineHandle::new(health);
     engines.add(LEASE, CancellationToken::new());
     engines.start(LEASE, handle);
     let leaving = tokio::spawn(engines.leaving(SESSION, &[AttemptId(1)]));
     tokio::task::yield_now().await;
-    assert!(!leaving.is_finished(), "the engine has not taken note");
+    assert!(!leaving.is_finished(), "the engine has not confirmed it");
     drop(inbox);
     assert!(!leaving.await.unwrap(), "the engine has ended");
 }
 
 #[tokio::test]
-async fn an_executor_that_leaves_during_a_load_is_answered_when_it_was_asked_again() {
+async fn an_executor_that_drains_during_a_load_is_confirmed_after_it_was_asked_again() {
     let (engines, health) = engines();
     engines.add(LEASE, CancellationToken::new());
     let leaving = tokio::spawn(engines.leaving(SESSION, &[AttemptId(1)]));
@@ -58,8 +58,7 @@ async fn an_executor_that_leaves_during_a_load_is_answered_when_it_was_asked_aga
 }
 
 #[tokio::test]
-async fn an_executor_that_leaves_and_holds_attempts_of_a_partition_that_has_moved_is_not_confirmed()
-{
+async fn a_draining_executor_with_attempts_of_a_partition_that_has_moved_is_not_confirmed() {
     let (engines, health) = engines();
     let (handle, _inbox) = EngineHandle::new(health);
     engines.add(LEASE, CancellationToken::new());
@@ -71,5 +70,5 @@ async fn an_executor_that_leaves_and_holds_attempts_of_a_partition_that_has_move
     let holding = Holding { leaving: false, ..holding };
     let executor = Connected { leaving: false, ..executor };
     let heard = engines.connect(&executor, &holding).await.unwrap();
-    assert!(heard.leases.is_empty(), "no engine knows it");
+    assert!(heard.leases.is_empty(), "no engine knows the executor");
 }

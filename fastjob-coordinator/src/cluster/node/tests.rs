@@ -1,4 +1,4 @@
-//! What users rely on when leases end, engines fail and parts of a node die.
+//! Guarantees when leases expire, engines fail and parts of a node end.
 
 use std::sync::atomic::Ordering;
 
@@ -22,13 +22,13 @@ async fn home() -> Home {
     Home::new(Shared::new()).await
 }
 
-/// A node that may act, without the loops beside it.
+/// A node that may act, without its other loops.
 fn node(home: &Home) -> Node {
     home.deadline.begin(home.clock.elapsed() + Duration::from_secs(3_600));
     Node::new(home.keeper(), Arc::clone(&home.shared) as _, home.me.clone())
 }
 
-/// Adds an engine that is not one, and the end that it can be told of.
+/// Adds a fake engine.
 fn add(home: &Home, node: &mut Node, lease: Lease, work: impl FnOnce(Ending) -> Work) -> Inbox {
     let ending = Ending::default();
     let (handle, inbox) = EngineHandle::new(home.engines.health().clone());
@@ -46,15 +46,15 @@ async fn breaks() -> Lease {
 type Work = std::pin::Pin<Box<dyn Future<Output = Lease> + Send>>;
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_was_suspended_past_its_lease_starts_its_engines_again_in_new_terms() {
+async fn a_node_that_was_suspended_past_its_lease_restarts_its_engines_in_new_terms() {
     let home = home().await;
     let stop = CancellationToken::new();
     let (shared, me) = (Arc::clone(&home.shared) as _, home.me.clone());
     let running = tokio::spawn(home.keeper().shared(shared, me, stop.clone()));
     let before = home.acts_on(2).await;
-    // No heartbeat fails: the next one is simply late.
+    // No heartbeat fails; the next one is only late.
     home.machine.sleep(10 * LEASE);
-    assert!(home.engines.leases().is_empty(), "not after the deadline");
+    assert!(home.engines.leases().is_empty(), "it holds nothing after the deadline");
     let after = home.acts_on(2).await;
     for (before, after) in before.iter().zip(&after) {
         assert!(after.term > before.term, "{before:?} {after:?}");
@@ -65,7 +65,7 @@ async fn a_node_that_was_suspended_past_its_lease_starts_its_engines_again_in_ne
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_new_generation_begins_when_the_last_engine_of_the_old_one_has_ended() {
+async fn a_new_generation_begins_once_the_last_engine_of_the_old_one_has_ended() {
     let home = home().await;
     let mut node = node(&home);
     let lease = home.shared.hold(&home.me.id)[0];
@@ -82,15 +82,18 @@ async fn a_new_generation_begins_when_the_last_engine_of_the_old_one_has_ended()
     let until = home.clock.elapsed() + Duration::from_secs(3_600);
     let mut begin = std::pin::pin!(node.begin(until));
     let early = tokio::time::timeout(Duration::from_secs(5), begin.as_mut()).await;
-    assert!(early.is_err() && !home.engines.may_act(), "an engine of the old one is left");
+    assert!(
+        early.is_err() && !home.engines.may_act(),
+        "an engine of the old generation still runs"
+    );
     ended.send(()).unwrap();
     begin.await;
     assert!(home.engines.may_act());
-    assert!(!old.holds(Duration::ZERO), "the old engines' permit stays over");
+    assert!(!old.holds(Duration::ZERO), "the old permit stays expired");
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_engine_that_panics_costs_its_own_partition_alone_a_pause() {
+async fn an_engine_that_panics_interrupts_only_its_own_partition() {
     let home = home().await;
     let mut node = node(&home);
     let leases = home.shared.hold(&home.me.id);
@@ -100,13 +103,13 @@ async fn an_engine_that_panics_costs_its_own_partition_alone_a_pause() {
     let (_seen, beats) = watch::channel(Seen::Nothing);
     let stop = CancellationToken::new();
     let stopping = async {
-        until("its partition is free", || home.shared.held()[0].0.is_none()).await;
+        until("its partition is released", || home.shared.held()[0].0.is_none()).await;
         stop.cancel();
     };
     tokio::join!(node.run(beats, stop.clone()), stopping);
     assert_eq!(home.engines.leases(), [whole]);
     assert_eq!(node.ending.keys().collect::<Vec<_>>(), [&whole]);
-    assert!(node.planner.refuses(broken.partition), "another node may take it first");
+    assert!(node.planner.refuses(broken.partition), "another node may acquire it first");
     let (partition, why) = home.map.unloaded().unwrap();
     assert!(partition == broken.partition && why.contains("injected"), "{why}");
 }
@@ -124,13 +127,13 @@ async fn an_engine_that_panics_while_it_ends_does_not_keep_its_partition() {
     });
     let began = tokio::time::Instant::now();
     node.release(vec![leases[0].partition]).await;
-    assert!(began.elapsed() < RETIRE, "it does not wait for one that has gone");
+    assert!(began.elapsed() < RETIRE, "it does not wait for an engine that has ended");
     assert!(home.engines.held().is_empty() && node.ending.is_empty());
     assert_eq!(home.shared.held()[0].0, None);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_engine_that_ends_by_itself_during_a_release_is_noted() {
+async fn an_engine_that_ends_unexpectedly_during_a_release_is_handled() {
     let home = home().await;
     let mut node = node(&home);
     let leases = home.shared.hold(&home.me.id);
@@ -146,7 +149,7 @@ async fn an_engine_that_ends_by_itself_during_a_release_is_noted() {
     node.release(vec![released.partition]).await;
     assert!(home.engines.held().is_empty() && node.ending.is_empty());
     assert_eq!(home.shared.held()[0].0, None);
-    assert_eq!(home.shared.held()[1].0, Some(home.me.id.clone()), "nobody gave it back");
+    assert_eq!(home.shared.held()[1].0, Some(home.me.id.clone()), "it was not released");
 }
 
 async fn runs_until_it_fails(home: &Home) -> Result<(), Ended> {
@@ -155,7 +158,7 @@ async fn runs_until_it_fails(home: &Home) -> Result<(), Ended> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_whose_heartbeat_panics_gives_everything_back_and_says_so() {
+async fn a_node_whose_heartbeat_panics_releases_everything_and_reports_it() {
     let home = home().await;
     let breaks = async {
         home.acts_on(2).await;
@@ -169,19 +172,19 @@ async fn a_node_whose_heartbeat_panics_gives_everything_back_and_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_cannot_start_children_any_more_gives_everything_back_and_says_so() {
+async fn a_node_whose_child_starter_ends_releases_everything_and_reports_it() {
     let home = home().await;
     let breaks = async {
         home.acts_on(2).await;
         home.shared.reads_of_children_are(Call::Panics);
     };
     let (ended, ()) = tokio::join!(runs_until_it_fails(&home), breaks);
-    assert_eq!(ended.map_err(|ended| ended.part), Err("start of children"));
+    assert_eq!(ended.map_err(|ended| ended.part), Err("child starter"));
     assert!(home.shared.held().iter().all(|(holder, _)| holder.is_none()));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_is_gone_beats_no_more() {
+async fn a_dropped_node_sends_no_more_heartbeats() {
     let home = home().await;
     let (shared, me) = (Arc::clone(&home.shared) as _, home.me.clone());
     let keeper = tokio::spawn(home.keeper().shared(shared, me, CancellationToken::new()));
@@ -219,7 +222,7 @@ async fn a_partition_that_another_node_has_taken_loses_its_engine_with_the_next_
     let before = home.acts_on(2).await;
     home.shared.hold(&NodeId("other".to_owned()));
     tokio::time::sleep(LEASE / 6 + Duration::from_millis(100)).await;
-    // The other does not beat, so they come back, in terms after its own.
+    // The other node sends no heartbeats, so they return, in later terms.
     let after = home.acts_on(2).await;
     assert!(before.iter().zip(&after).all(|(b, a)| a.term == b.term + 2), "{before:?} {after:?}");
     stop.cancel();
@@ -240,7 +243,7 @@ async fn a_partition_that_one_node_cannot_load_goes_to_another_and_stays_there()
     let _b = start(&b);
     a.acts_on(1).await;
     until("it has tried to load", || b.loads.begun.load(Ordering::SeqCst) > 0).await;
-    assert!(b.engines.held().is_empty(), "it was due to this node");
+    assert!(b.engines.held().is_empty(), "a node that cannot load it does not hold it");
     let began = tokio::time::Instant::now();
     let leases = a.acts_on(2).await;
     assert!(began.elapsed() < 2 * LEASE, "{:?}", began.elapsed());
@@ -251,7 +254,7 @@ async fn a_partition_that_one_node_cannot_load_goes_to_another_and_stays_there()
 }
 
 #[tokio::test(start_paused = true)]
-async fn nodes_that_all_cannot_load_a_partition_pause_between_their_attempts() {
+async fn if_no_node_can_load_a_partition_they_pause_between_attempts() {
     let shared = Shared::new();
     let (a, b) = (Home::new(Arc::clone(&shared)).await, Home::new(Arc::clone(&shared)).await);
     let mut nodes = JoinSet::new();
@@ -269,7 +272,7 @@ async fn nodes_that_all_cannot_load_a_partition_pause_between_their_attempts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_database_whose_clock_is_set_forward_moves_no_partition() {
+async fn a_database_clock_that_is_set_forward_moves_no_partition() {
     let shared = Shared::new();
     let (a, b) = (Home::new(Arc::clone(&shared)).await, Home::new(Arc::clone(&shared)).await);
     let mut nodes = JoinSet::new();
@@ -294,7 +297,7 @@ async fn a_database_whose_clock_is_set_forward_moves_no_partition() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_database_whose_clock_is_set_back_does_not_keep_what_a_dead_node_held() {
+async fn a_database_clock_that_is_set_back_does_not_keep_partitions_of_a_dead_node() {
     let shared = Shared::new();
     let (a, b) = (Home::new(Arc::clone(&shared)).await, Home::new(Arc::clone(&shared)).await);
     let start = |home: &Home| {
@@ -340,14 +343,14 @@ async fn a_child_that_was_read_for_one_engine_is_not_started_by_the_next() {
     let shared = Arc::clone(&home.shared) as _;
     let looking = tokio::spawn(children::run(shared, home.engines.clone(), stop.clone()));
     home.shared.reading.notified().await;
-    // The old engine started it and crossed it out; the new one has loaded what is left.
+    // The old engine started the child and marked it as started; the new one loaded the rest.
     home.engines.remove(old);
     let (_, mut new_inbox) = engine(2);
     home.shared.children.lock().unwrap().clear();
     gate.notify_one();
     home.shared.reading.notified().await;
     assert!(old_inbox.try_next().is_none() && new_inbox.try_next().is_none());
-    // What is read while an engine is there is handed to it.
+    // Children that are read while an engine runs are handed to it.
     let next = ChildStart {
         id: 9,
         partition: Partition(0),

@@ -1,9 +1,9 @@
-//! Where secrets are kept, and where they may travel.
+//! How secrets are stored and sent.
 
 use super::*;
 
 #[test]
-fn a_node_that_others_would_reach_in_plain_text_is_refused() {
+fn a_node_that_others_would_reach_in_plain_text_is_rejected() {
     let advertise = |url: &str| format!("[coordinator]\nadvertise = '{url}'");
     let plain =
         "coordinator.advertise: executors and other nodes would reach http://n1.example.org/";
@@ -16,7 +16,7 @@ fn a_node_that_others_would_reach_in_plain_text_is_refused() {
 }
 
 #[test]
-fn the_way_to_a_database_elsewhere_is_safe_or_said_not_to_be() {
+fn a_connection_to_a_remote_database_is_safe_or_explicitly_unsafe() {
     let store = |rest: &str| format!("[coordinator]\nstore = 'postgres://{rest}'");
     let told = |rest: &str| {
         let config = load(&store(rest), &[]).unwrap();
@@ -46,13 +46,13 @@ fn the_way_to_a_database_elsewhere_is_safe_or_said_not_to_be() {
         assert!(warnings.len() == 1 && warnings[0].contains("not safe"), "{warnings:?}");
         assert!(!warnings[0].contains("s3cret"), "{warnings:?}");
     }
-    // What opens the store without a check of all settings checks this.
+    // The store is also opened without a check of all settings: the same rule applies then.
     let config = load(&store("u:s3cret@db.example.org/fastjob"), &[]).unwrap();
     assert_eq!(config.store().unwrap_err().key, "coordinator.store");
 }
 
 #[test]
-fn the_password_of_a_database_may_be_in_a_file_of_its_own() {
+fn the_password_of_a_database_may_be_in_a_separate_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("password");
     write_private(&path, "s3cret\n");
@@ -73,9 +73,9 @@ fn the_password_of_a_database_may_be_in_a_file_of_its_own() {
         assert!(!found[0].contains("s3cret"), "{found:?}");
     };
     let key = "coordinator.store_password_file: ";
-    refused(&vars[1..], &format!("{key}it goes with a PostgreSQL store"));
+    refused(&vars[1..], &format!("{key}it applies only to a PostgreSQL store"));
     let both = [("FASTJOB_STORE", "postgres://u:s3cret@localhost/fastjob"), vars[1]];
-    refused(&both, &format!("{key}there is a password in store, too"));
+    refused(&both, &format!("{key}store contains a password as well"));
     refused(&[vars[0], ("FASTJOB_STORE_PASSWORD_FILE", "/nowhere")], &format!("{key}could not"));
     write_private(&path, "\n");
     refused(&vars, "is empty");
@@ -89,7 +89,7 @@ fn the_password_of_a_database_may_be_in_a_file_of_its_own() {
 
 #[cfg(unix)]
 #[test]
-fn a_file_with_secrets_that_other_users_can_read_is_refused_with_what_to_do() {
+fn a_file_with_secrets_that_other_users_can_read_is_rejected_with_a_hint() {
     use crate::files::testing::set_mode;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("fastjob.toml");

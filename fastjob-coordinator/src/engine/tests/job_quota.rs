@@ -10,7 +10,7 @@ use crate::{
 
 fn story(quota: JobQuota) -> Story {
     let mut story = Story::begin();
-    story.engine.config.job_quota = quota;
+    story.engine.catalog.set_quota(quota);
     story
 }
 

@@ -289,7 +289,7 @@ fn a_save_right_after_a_takeover_with_many_jobs_loses_no_fire() {
     for (_, commit) in effects.commits {
         next.store.apply(&commit);
     }
-    let id = next.engine.resolve(&JobPath("m".to_owned())).unwrap();
+    let id = next.engine.catalog.resolve(&JobPath("m".to_owned())).unwrap();
     let fires = next.store.attempts.values().filter(|row| row.new.job == id).count();
     let wanted = reached.duration_since(next.now.wall).as_millis() / 100;
     assert!(wanted > 5 && fires >= wanted as usize, "{fires} of {wanted} fires are recorded");

@@ -1,4 +1,4 @@
-//! Requests at the door.
+//! Requests at the guard.
 
 use axum::{Extension, Router, body::Body, routing::get};
 use fastjob_core::wire::{ExecutorKey, NONCE_BYTES};
@@ -10,7 +10,7 @@ use crate::ops::Credential;
 
 const SECRET: &str = "0123456789abcdef";
 
-/// Judges a request that is written as its head.
+/// Checks a request that is given as its head.
 fn judge(guard: &Guard, head: &str) -> Result<(), Refusal> {
     let mut lines = head.split('\n');
     let (method, uri) = lines.next().unwrap().split_once(' ').unwrap();
@@ -23,7 +23,7 @@ fn judge(guard: &Guard, head: &str) -> Result<(), Refusal> {
 }
 
 #[test]
-fn the_token_opens_the_door() {
+fn a_request_with_the_token_passes() {
     let guard = Guard::from(Some(Token::new(SECRET).unwrap()));
     let check = |head: &str, answer| assert_eq!(judge(&guard, head), answer, "{head}");
     check("GET /api/v1/jobs\nAuthorization: Bearer 0123456789abcdef", Ok(()));
@@ -43,7 +43,7 @@ fn the_token_opens_the_door() {
 }
 
 #[test]
-fn without_a_token_only_names_of_this_machine_are_answered_to() {
+fn without_a_token_only_names_of_this_machine_are_accepted() {
     for host in ["localhost", "LOCALHOST:7070", "127.0.0.1:7070", "127.9.9.9", "[::1]:80", "[::1]"]
     {
         assert_eq!(judge(&Guard::Local, &format!("GET /\nHost: {host}")), Ok(()), "{host}");
@@ -69,7 +69,7 @@ fn without_a_token_only_names_of_this_machine_are_answered_to() {
 }
 
 #[test]
-fn without_a_token_a_page_of_another_site_gets_no_answer() {
+fn without_a_token_requests_of_other_sites_are_rejected() {
     #[track_caller]
     fn check(head: &str, passes: bool) {
         let answer = judge(&Guard::Local, &format!("{head}\nHost: localhost:7070"));
@@ -96,7 +96,7 @@ fn without_a_token_a_page_of_another_site_gets_no_answer() {
 }
 
 #[test]
-fn without_a_token_a_proxy_gets_no_answer() {
+fn without_a_token_requests_through_a_proxy_are_rejected() {
     for header in [
         "X-Forwarded-For: 192.0.2.1",
         "Forwarded: for=192.0.2.1",
@@ -124,7 +124,7 @@ fn guarded() -> Router {
 }
 
 #[tokio::test]
-async fn anybody_may_ask_for_the_health_and_only_who_is_trusted_gets_reasons() {
+async fn health_is_public_but_only_trusted_clients_get_reasons() {
     for (token, who) in
         [(None, "a stranger"), (Some("wrong"), "a stranger"), (Some(SECRET), "trusted")]
     {
@@ -141,7 +141,7 @@ async fn anybody_may_ask_for_the_health_and_only_who_is_trusted_gets_reasons() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_is_turned_away_is_told_why() {
+async fn a_rejection_says_why() {
     let bare = Request::get("/").body(Body::empty()).unwrap();
     let answer = guarded().oneshot(bare).await.unwrap();
     assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
@@ -160,7 +160,7 @@ async fn whoever_is_turned_away_is_told_why() {
 }
 
 #[tokio::test]
-async fn grpc_is_turned_away_in_its_own_words() {
+async fn a_grpc_call_is_rejected_with_a_grpc_status() {
     let call = Request::post("/").header(CONTENT_TYPE, "application/grpc").body(Body::empty());
     let answer = guarded().oneshot(call.unwrap()).await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
@@ -169,7 +169,7 @@ async fn grpc_is_turned_away_in_its_own_words() {
 }
 
 #[test]
-fn an_executor_s_proof_opens_its_own_calls_alone() {
+fn an_executors_proof_is_valid_for_its_own_calls_only() {
     let credential = Credential::of_tests("n1");
     let key = ExecutorKey::of_token(SECRET);
     let handshakes = Arc::new(Handshakes::new(Some(key.clone()), Arc::new(credential)));

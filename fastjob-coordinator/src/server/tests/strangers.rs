@@ -12,7 +12,7 @@ fn hasty() -> Limits {
     Limits { authenticate: Duration::from_millis(500), ..Limits::default() }
 }
 
-/// A request on a connection that stays open, written as its first lines.
+/// Sends a request, given as its first lines, on a connection that stays open.
 async fn ask(stream: &mut TcpStream, lines: &str) -> String {
     stream.write_all(format!("{lines}\r\nHost: localhost\r\n\r\n").as_bytes()).await.unwrap();
     let mut answer = vec![0; 4096];
@@ -24,7 +24,7 @@ async fn connect(port: &Served) -> TcpStream {
     TcpStream::connect(port.addr).await.unwrap()
 }
 
-/// Whether the other side has closed it: nothing else is sent on a quiet connection.
+/// Whether the other side has closed the connection, on which nothing else is sent.
 async fn is_closed(stream: &mut TcpStream) -> bool {
     let read = tokio::time::timeout(Duration::from_millis(200), stream.read(&mut [0; 1024])).await;
     matches!(read, Ok(Ok(0) | Err(_)))
@@ -32,13 +32,13 @@ async fn is_closed(stream: &mut TcpStream) -> bool {
 
 async fn until_closed(mut stream: TcpStream) {
     let closed = async { while matches!(stream.read(&mut [0; 1024]).await, Ok(1..)) {} };
-    tokio::time::timeout(LONG, closed).await.expect("the port never closed it");
+    tokio::time::timeout(LONG, closed).await.expect("the port did not close it");
 }
 
 #[tokio::test]
 async fn nothing_but_a_token_extends_the_deadline() {
     let port = guarded(hasty(), None);
-    // One that says nothing, one that speaks HTTP/2, and one that asks for the health.
+    // One sends nothing, one sends an HTTP/2 preface, and one requests the health.
     let quiet = connect(&port).await;
     let mut preface = connect(&port).await;
     preface.write_all(PREFACE).await.unwrap();
@@ -49,12 +49,12 @@ async fn nothing_but_a_token_extends_the_deadline() {
     let mut honest = connect(&port).await;
     let line = format!("GET / HTTP/1.1\r\nAuthorization: Bearer {SECRET}");
     assert!(ask(&mut honest, &line).await.starts_with("HTTP/1.1 200"));
-    // One that sends a byte now and then.
+    // One sends a byte from time to time.
     let mut trickle = connect(&port).await;
     let begun = Instant::now();
     trickle.write_all(b"GET / HTTP/1.1\r\nX: ").await.unwrap();
     while trickle.write_all(b"y").await.is_ok() {
-        assert!(begun.elapsed() < LONG, "the port never closed it");
+        assert!(begun.elapsed() < LONG, "the port did not close it");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     for stream in [quiet, preface, health, refused] {
@@ -73,7 +73,7 @@ async fn an_http_2_connection_without_a_token_is_closed_and_one_with_it_stays() 
     let mut stranger = connect(&port).await;
     stranger.write_all(PREFACE).await.unwrap();
     until_closed(stranger).await;
-    // The same connection as before: a second one would not authenticate without the token.
+    // The same connection as before: a second one would not be authenticated without the token.
     assert_eq!(client.get(&url).send().await.unwrap().status(), 401);
     assert_eq!(client.get(&url).bearer_auth(SECRET).send().await.unwrap().status(), 200);
 }
@@ -89,7 +89,7 @@ async fn a_tls_handshake_counts_against_the_deadline() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_being_answered_at_the_deadline_ends_the_wait() {
+async fn a_request_in_progress_at_the_deadline_is_answered() {
     let limits = Limits { authenticate: Duration::from_millis(300), ..Limits::default() };
     let port = guarded(limits, None);
     let url = format!("http://{}/until-stop", port.addr);
@@ -101,7 +101,7 @@ async fn a_request_that_is_being_answered_at_the_deadline_ends_the_wait() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn strangers_that_come_in_thousands_keep_no_client_out_and_cut_none_off() {
+async fn thousands_of_unauthenticated_connections_do_not_affect_clients() {
     let limits =
         Limits { unauthenticated: 100, unauthenticated_per_address: 100, ..Limits::default() };
     let port = guarded(limits, None);
@@ -121,11 +121,11 @@ async fn strangers_that_come_in_thousands_keep_no_client_out_and_cut_none_off() 
     for stranger in &mut strangers[..400] {
         closed += usize::from(is_closed(stranger).await);
     }
-    assert_eq!(closed, 400, "the oldest made room");
+    assert_eq!(closed, 400, "the oldest were closed");
 }
 
 #[tokio::test]
-async fn without_a_token_a_call_of_this_machine_authenticates() {
+async fn without_a_token_a_local_call_authenticates() {
     let port = serve(Guard::Local, None, hasty(), LONG);
     let mut honest = connect(&port).await;
     assert!(ask(&mut honest, "GET / HTTP/1.1").await.starts_with("HTTP/1.1 200"));
@@ -134,14 +134,14 @@ async fn without_a_token_a_call_of_this_machine_authenticates() {
 }
 
 #[tokio::test]
-async fn the_begin_of_a_handshake_needs_no_token_and_holds_nothing() {
+async fn the_begin_of_a_handshake_needs_no_token_and_is_bounded() {
     let port = guarded(Limits::default(), None);
     let ask = async |head: &str| {
         let mut stream = connect(&port).await;
         let line = format!("{head}\r\nContent-Type: application/grpc");
         ask(&mut stream, &line).await
     };
-    // A large one, one of another method, and one that is no gRPC are refused as any other call.
+    // Large requests, other methods and other calls are rejected as usual.
     let path = "/fastjob.v1.Handshake/Begin";
     for head in [
         format!("POST {path} HTTP/1.1\r\nContent-Length: 4194304"),
@@ -155,13 +155,13 @@ async fn the_begin_of_a_handshake_needs_no_token_and_holds_nothing() {
     let mut rest = connect(&port).await;
     let said = super::strangers::ask(&mut rest, &format!("POST {path} HTTP/1.1")).await;
     assert!(said.starts_with("HTTP/1.1 401"), "{said}");
-    // This port has no such service, and says so without a token.
+    // This port does not have the service, and says so without a token.
     let said = ask(&format!("POST {path} HTTP/1.1\r\nContent-Length: 5")).await;
     assert!(said.contains("grpc-status: 12"), "{said}");
 }
 
 #[tokio::test]
-async fn strangers_do_not_hold_up_the_end() {
+async fn unauthenticated_connections_do_not_delay_a_shutdown() {
     let port =
         guarded(Limits { authenticate: Duration::from_secs(600), ..Limits::default() }, None);
     let _quiet = connect(&port).await;
@@ -169,22 +169,22 @@ async fn strangers_do_not_hold_up_the_end() {
     preface.write_all(PREFACE).await.unwrap();
     let mut half = connect(&port).await;
     half.write_all(b"POST / HTTP/1.1\r\nContent-Length: 9\r\n").await.unwrap();
-    // All of them are served: this one came last.
+    // All connections are served: this one came last.
     let mut refused = connect(&port).await;
     assert!(ask(&mut refused, "GET / HTTP/1.1").await.starts_with("HTTP/1.1 401"));
     port.stop.cancel();
     let ended = tokio::time::timeout(LONG / 2, port.served).await;
-    ended.expect("a stranger held it up until the drain was over").unwrap();
+    ended.expect("an unauthenticated connection delayed the shutdown").unwrap();
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_is_disconnected_also_while_the_port_stops() {
+async fn a_client_that_does_not_read_is_disconnected_during_a_shutdown_too() {
     let bounds = super::hasty();
     let port = serve_within(Guard::Local, None, Limits::default(), LONG, bounds.clone());
     let url = format!("http://{}/large", port.addr);
     let unread = client().build().unwrap().get(&url).send().await.unwrap();
     port.stop.cancel();
     until_free(&bounds).await;
-    tokio::time::timeout(LONG / 2, port.served).await.expect("it was not cut off").unwrap();
+    tokio::time::timeout(LONG / 2, port.served).await.expect("it was not closed").unwrap();
     assert!(unread.bytes().await.is_err());
 }

@@ -1,4 +1,4 @@
-//! Alarms: what waits for a channel, and what became of it. A row that is done is never sent again.
+//! Alarms and the results of sending them. An alarm that is done is never sent again.
 
 use fastjob_core::{ChannelName, JobId, TaskId};
 use jiff::Timestamp;
@@ -90,7 +90,7 @@ impl AlarmStore for Postgres {
         .execute(&self.readers)
         .await
         .map(drop)
-        .map_err(while_doing("note that alarms were not sent"))
+        .map_err(while_doing("record that alarms were not sent"))
     }
 
     async fn give_up_alarms(
@@ -114,7 +114,7 @@ impl AlarmStore for Postgres {
         .bind(i64::from(limit))
         .fetch_all(&self.readers)
         .await
-        .map_err(while_doing("give up alarms"))?;
+        .map_err(while_doing("abandon alarms"))?;
         channels.iter().map(|channel| name(channel)).collect()
     }
 
@@ -133,7 +133,7 @@ impl AlarmStore for Postgres {
 }
 
 impl Postgres {
-    /// Those of the alarms that still wait, in order.
+    /// Those of the alarms that are still waiting, in order.
     pub(super) async fn still_waiting(&self, numbers: &[i64]) -> Result<Vec<WaitingAlarm>> {
         sqlx::query(
             "select number, job, task, kind, at, job_name, reason, message, executor, attempts \

@@ -1,8 +1,7 @@
-//! Nodes and leases. The clock is the database's.
+//! Nodes and leases, by the database's clock.
 //!
-//! Nothing here waits for another node's transaction for longer than a moment: rows that somebody
-//! holds are passed over, or the call says that it was not done. Beats have a connection of their
-//! own.
+//! No call waits more than a moment for another node's transaction: locked rows are skipped, or the
+//! call reports that it did nothing. Heartbeats have a connection of their own.
 
 use std::time::Duration;
 
@@ -50,7 +49,7 @@ impl ClusterStore for Postgres {
             )
             .fetch_all(&mut *tx)
             .await?;
-            // What another node holds, it removes.
+            // Rows that another node has locked are left for that node to remove.
             sqlx::query(
                 "delete from nodes where id in (select id from nodes \
                  where until < clock_timestamp() - interval '1 day' for update skip locked)",
@@ -94,7 +93,7 @@ impl ClusterStore for Postgres {
 
     async fn acquire(&self, node: &NodeId, partition: Partition) -> Result<Option<Lease>> {
         let term: sqlx::Result<Option<i64>> = again!(self.cluster.with(async |line| {
-            // Terms grow with time, too: executors remember those of before a backup was
+            // The term is also at least the time: executors remember terms from before a backup was
             // restored.
             sqlx::query_scalar(
                 "update partitions p set node = $1, term = greatest(term + 1, \
@@ -125,13 +124,14 @@ impl ClusterStore for Postgres {
             .await
             .map(drop)
         }))
-        .map_err(while_doing("give a partition back"))
+        .map_err(while_doing("release a partition"))
     }
 
     async fn leave(&self, node: &NodeId) -> Result<()> {
         again!(self.cluster.with(async |line| {
             let mut tx = line.begin().await?;
-            // One whose row is held is free too, for its node is not there any more.
+            // A partition whose row is locked counts as free too, because its node's row is removed
+            // here.
             sqlx::query(
                 "update partitions set node = null where partition in \
                      (select partition from partitions where node = $1 for update skip locked)",
@@ -157,11 +157,11 @@ impl ClusterStore for Postgres {
             .await
             .map(drop)
         }))
-        .map_err(while_doing("remove a node that is dead"))
+        .map_err(while_doing("remove a dead node"))
     }
 }
 
-/// A row that somebody holds is not to be had.
+/// Maps a locked row to `None`.
 fn busy<T>(err: sqlx::Error) -> sqlx::Result<Option<T>> {
     // lock_not_available
     if code(&err).as_deref() == Some("55P03") { Ok(None) } else { Err(err) }

@@ -1,11 +1,12 @@
-//! Commits: set-wise, one statement for a whole batch, for all partitions of the node at once.
+//! Commits: one set-based statement per kind of row for a whole batch, across all partitions of the
+//! node.
 //!
-//! The first statement is the fence: it moves the partitions' rows on, as far as they are still held
-//! in the terms of the commits. Another node that takes one over changes the same row, so it waits
-//! for a commit that is under way, and a commit after it finds a newer term and is refused.
+//! The first statement is the fence: it updates the rows of the partitions that are still held in
+//! the terms of the commits. A node that takes over a partition updates the same row. So it waits
+//! for a commit in progress, and any later commit sees the newer term and is rejected.
 //!
-//! The rest is applied part by part, in the order of [`Commit`]'s fields; why that is the same as
-//! one commit after the other is said beside SQLite's.
+//! The rest is applied part by part, in the order of [`Commit`]'s fields; SQLite's `commit.rs`
+//! explains why this equals one commit after the other.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,13 +43,13 @@ impl CommitStore for Postgres {
     async fn close(&self) -> Result<()> {
         self.readers.close().await;
         for line in [&self.writer, &self.cluster, &self.beats] {
-            line.close().await.map_err(while_doing("say goodbye to the database"))?;
+            line.close().await.map_err(while_doing("close the connection to the database"))?;
         }
         Ok(())
     }
 }
 
-/// Moves the partitions on; those leases that are over come back.
+/// Updates the rows of the partitions; returns the leases that have ended.
 async fn fence(tx: &mut PgConnection, commits: &[Commit]) -> sqlx::Result<Vec<Lease>> {
     #[derive(Default)]
     struct Reached {
@@ -123,7 +124,7 @@ async fn apply(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
     }
     moves(tx, commits).await?;
     outcomes::apply(tx, commits).await?;
-    // After the ends: a task that has one does not move any more.
+    // After the ends: a task that has ended no longer moves.
     let moved = commits.iter().flat_map(|commit| &commit.moved);
     let moved = latest(moved.map(|moved| (moved.task.0, small(task_state_code(moved.state)))));
     if !moved.is_empty() {
@@ -157,7 +158,7 @@ async fn apply(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
     }
     cursors(tx, commits).await?;
     children(tx, commits).await?;
-    // Last, for other nodes wait for the numbers that it takes.
+    // Last, because other nodes wait while its numbers are locked.
     alarms(tx, commits).await
 }
 
@@ -181,7 +182,7 @@ async fn notes(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
     .map(drop)
 }
 
-/// Of several with the same key the last one.
+/// The last row for each key.
 fn latest<K: Ord, V>(rows: impl Iterator<Item = (K, V)>) -> BTreeMap<K, V> {
     rows.collect()
 }
@@ -193,8 +194,8 @@ async fn jobs(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
     if rows.is_empty() {
         return Ok(());
     }
-    // A name that is given up is free before it is taken again: in a statement of its own, for
-    // rows of one statement come in no order that can be relied on.
+    // Deletions first, so that a name is free before another job takes it. In a statement of its
+    // own, because rows within one statement have no defined order.
     rows.sort_by_key(|row| row.deleted_at.is_none());
     let living = rows.partition_point(|row| row.deleted_at.is_some());
     for rows in [&rows[..living], &rows[living..]] {
@@ -244,7 +245,7 @@ async fn jobs(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
         .bind(&ids)
         .execute(&mut *tx)
         .await?;
-    // From the rows as they are now: of two revisions the higher one holds.
+    // From the current rows: the higher of two revisions wins.
     sqlx::query(
         "insert into job_children (child, parent) select distinct \
          unnest(string_to_array(trim(both '[]' from children), ',')::bigint[]), id from jobs \
@@ -276,10 +277,10 @@ async fn lives(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
     .map(drop)
 }
 
-/// Tasks that were spread, attempts that were placed anew, and how far shards have come.
+/// Spreads of tasks, new placements of attempts, and checkpoints of shards.
 async fn moves(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
     let spread = commits.iter().flat_map(|commit| &commit.spread);
-    // Of these the first holds.
+    // The first spread of a task wins.
     let spread = latest(spread.rev().map(|spread| (spread.task.0, int(spread.total))));
     if !spread.is_empty() {
         let (tasks, totals): (Vec<_>, Vec<_>) = spread.into_iter().unzip();
@@ -368,7 +369,7 @@ async fn children(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
     let rows: Vec<_> = commits.iter().flat_map(|commit| &commit.child_starts).collect();
     if !rows.is_empty() {
         sqlx::query(
-            // A commit that is sent again does not bring back one whose child has started.
+            // A commit that is sent again must not restore the start of a child that has started.
             "insert into child_starts (id, partition, job, parent, param, depth, budget) \
              select * from unnest($1::bigint[], $2::int4[], $3::bigint[], $4::bigint[], \
              $5::text[], $6::int4[], $7::int4[]) \

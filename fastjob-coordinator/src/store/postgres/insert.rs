@@ -1,5 +1,5 @@
-//! Attempts that are new. Most are the whole of a task that a schedule started: what others have
-//! besides is left out of their statement.
+//! New attempts. Most are the only one of a scheduled task: their statement leaves out the columns
+//! that only others use.
 
 use fastjob_core::Shard;
 use jiff::Timestamp;
@@ -38,7 +38,7 @@ pub(super) async fn attempts(tx: &mut PgConnection, commits: &[Commit]) -> Outco
     .map(drop)
 }
 
-/// The first attempt of a task of one shard that is open, with nothing besides.
+/// The first attempt of an open task with one shard and no optional values.
 fn is_plain(new: &NewAttempt) -> bool {
     new.shard == Shard::WHOLE
         && new.attempt == new.task.first_attempt()

@@ -1,7 +1,7 @@
-//! A connection for one purpose, opened anew after an error.
+//! A connection for one purpose, reopened after an error.
 //!
-//! A transaction that the database gives up for another's sake (a deadlock, or two that cannot be put
-//! in an order) is no outage: it is begun anew here, some times, and nobody else hears of it.
+//! A transaction that the database aborts in favour of another (a deadlock or a serialization
+//! failure) is not an outage: it is retried here a few times, and callers do not see it.
 
 use std::time::{Duration, Instant};
 
@@ -10,18 +10,18 @@ use tokio::sync::Mutex;
 
 use super::{ALL, COMMIT, PATIENCE, PING, code, late, set};
 
-/// After so long without use it is asked whether the way to the database is still there: one that
-/// was cut without a word would hold up whoever comes next.
+/// A connection that has been idle for longer is checked first: if it was cut silently, the next
+/// caller would have to wait for a timeout.
 const IDLE: Duration = Duration::from_secs(2);
-/// How often a transaction is begun anew.
+/// How often a transaction is retried.
 const TRIES: u32 = 10;
 
 /// A connection for one purpose.
 pub(super) struct Line {
     options: PgConnectOptions,
-    /// Besides [`ALL`].
+    /// Settings in addition to [`ALL`].
     settings: &'static [&'static str],
-    /// How long the work may take: longer says that the way to the database is cut.
+    /// How long the work may take: after that, the connection counts as lost.
     limit: Duration,
     open: Mutex<Option<Open>>,
 }
@@ -47,8 +47,8 @@ impl Line {
         Ok(connection)
     }
 
-    /// Does something over the connection; after an error, or if it takes too long, the next one
-    /// gets a new connection.
+    /// Runs the work on the connection. After an error or a timeout, the next call opens a new
+    /// connection.
     pub(super) async fn with<T>(
         &self,
         work: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>,
@@ -61,7 +61,7 @@ impl Line {
             },
             None => self.connect_in_time().await?,
         };
-        // Until it is put back, whatever happens drops it.
+        // Until it is put back, dropping this future drops the connection.
         let done =
             tokio::time::timeout(self.limit, work(&mut connection)).await.map_err(|_| late())?;
         if done.as_ref().err().is_none_or(gave_way) {
@@ -82,7 +82,7 @@ impl Line {
         }
     }
 
-    /// Has it look as if nobody had used it for long.
+    /// Makes the connection look idle for a long time.
     #[cfg(test)]
     pub(super) async fn age(&self) {
         if let Some(open) = self.open.lock().await.as_mut() {
@@ -91,7 +91,7 @@ impl Line {
     }
 }
 
-/// The connection, unless it has not been used for a while and does not answer.
+/// The connection, unless it has been idle for a while and does not answer.
 async fn alive(mut open: Open) -> Option<PgConnection> {
     if open.used.elapsed() >= IDLE {
         let answer = tokio::time::timeout(PING, open.connection.ping()).await;
@@ -100,8 +100,8 @@ async fn alive(mut open: Open) -> Option<PgConnection> {
     Some(open.connection)
 }
 
-/// Does something, and again where the database gave it up for another's sake. A macro, for a
-/// closure that is called more than once does not make a future that can be sent.
+/// Runs an expression, and retries it if the database aborted it in favour of another transaction.
+/// A macro, because the future of a closure that is called repeatedly would not be `Send`.
 macro_rules! again {
     ($work:expr) => {{
         let mut tries = $crate::store::postgres::line::Tries::default();
@@ -115,7 +115,7 @@ macro_rules! again {
 }
 pub(super) use again;
 
-/// Counts how often something was tried.
+/// Counts attempts.
 pub(super) struct Tries {
     failed: u32,
     began: Instant,
@@ -128,25 +128,25 @@ impl Default for Tries {
 }
 
 impl Tries {
-    /// Waits a moment and says that it is worth another try, or at once that it is not.
+    /// Waits briefly and returns `true` if a retry makes sense; otherwise returns `false` at once.
     pub(super) async fn again(&mut self, err: &sqlx::Error) -> bool {
         self.failed += 1;
         if !gave_way(err) || self.failed >= TRIES || self.began.elapsed() >= COMMIT {
             return false;
         }
-        tracing::debug!(%err, self.failed, "a transaction gave way and is begun anew");
+        tracing::debug!(%err, self.failed, "transaction aborted by a conflict, retrying");
         tokio::time::sleep(pause(self.failed)).await;
         true
     }
 }
 
-/// Whether the database gave a transaction up for another's sake: serialization_failure,
+/// Whether the database aborted a transaction in favour of another: serialization_failure,
 /// deadlock_detected.
 fn gave_way(err: &sqlx::Error) -> bool {
     matches!(code(err).as_deref(), Some("40001" | "40P01"))
 }
 
-/// By chance, so that two that were in each other's way are not so again.
+/// Random, so that two transactions that conflicted do not conflict again.
 fn pause(tries: u32) -> Duration {
     let most = 10 << tries.min(5);
     Duration::from_millis(rand::random_range(1..=most))

@@ -1,4 +1,4 @@
-//! What a coordinator starts from.
+//! What a coordinator starts with.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -30,7 +30,9 @@ impl LoadStore for Postgres {
             .await
             .map_err(&doing)?;
         let key = ClusterKey::read(&key)?;
-        let since = since.parse().map_err(|_| Error::Corrupt { what: format!("since {since}") })?;
+        let since = since
+            .parse()
+            .map_err(|_| Error::Corrupt { what: format!("the creation time {since}") })?;
         Ok(StoreFacts { cluster, partitions: self.partitions, since: instant(since)?, key })
     }
 
@@ -57,14 +59,14 @@ impl LoadStore for Postgres {
             }
         }
         if !started.is_empty() {
-            // The commit of one was sent again when its child had just started. It would be started
-            // once more when the child is removed as history.
+            // A commit was sent again just after its child had started. The child would be started
+            // a second time once it is removed as history.
             let removed = sqlx::query("delete from child_starts where id = any($1)")
                 .bind(started)
                 .execute(&self.readers)
                 .await;
             if let Err(err) = removed {
-                tracing::debug!(%err, "children that have started are kept among those to start");
+                tracing::debug!(%err, "could not remove the starts of children that have started");
             }
         }
         Ok(starts)
@@ -72,7 +74,7 @@ impl LoadStore for Postgres {
 
     async fn load(&self, partition: Partition) -> Result<Loaded> {
         let doing = while_doing("read the store");
-        // The lease is this node's: nobody writes to the partition meanwhile.
+        // This node holds the lease, so no other node writes to the partition.
         let (watermark, clock, ids_until): (Option<i64>, Option<i64>, i64) = sqlx::query_as(
             "select watermark, clock, ids_until from partitions where partition = $1",
         )
@@ -107,7 +109,7 @@ impl LoadStore for Postgres {
             open.iter().map(|open| (open.planned.task, open.planned.shard.index)).collect();
         let mut ended_shards: Vec<EndedShard> = Vec::new();
         for ended in self.of_partition(shards, partition, ended_shard).await? {
-            // Of a shard that was tried again the latest counts, and none while one is open.
+            // For a retried shard the latest attempt counts, and none counts while one is open.
             let shard = (ended.task, ended.shard.index);
             ended_shards.pop_if(|last| (last.task, last.shard.index) == shard);
             if !is_open.contains(&shard) {
@@ -130,7 +132,7 @@ impl LoadStore for Postgres {
             ended_shards,
             failing: self.of_partition(failing, partition, job_id).await?,
             lives: self.of_partition(lives, partition, life).await?,
-            // Above those of all partitions: that is an answer which the primary key has.
+            // Above the lives of all partitions: the primary key answers this quickly.
             next_life: sqlx::query_scalar("select coalesce(max(id), 0) + 1 from lives")
                 .fetch_one(&self.readers)
                 .await
@@ -146,8 +148,8 @@ fn cursor(row: &PgRow) -> Result<(JobId, Timestamp)> {
 }
 
 impl Postgres {
-    /// Reads rows of one partition, in the statement `$1`. `$all` stands for the number of
-    /// partitions: it has to be in the text, as it is in the indexes.
+    /// Reads rows of one partition, which is `$1` in the statement. `$all` is replaced by the
+    /// number of partitions: it has to be a literal, as in the indexes.
     async fn of_partition<T>(
         &self,
         statement: &str,
@@ -223,10 +225,10 @@ fn child_start(row: &PgRow) -> Result<ChildStart> {
     })
 }
 
-/// Reads two columns, which a child has and no other task.
+/// Reads two columns that only child tasks have.
 fn lineage(row: &PgRow, at: usize) -> Result<Option<Lineage>> {
     let get = |at: usize| {
-        row.try_get::<Option<i32>, _>(at).map_err(while_doing("read how deep a task is"))
+        row.try_get::<Option<i32>, _>(at).map_err(while_doing("read the lineage of a task"))
     };
     let (Some(depth), Some(budget)) = (get(at)?, get(at + 1)?) else { return Ok(None) };
     Ok(Some(Lineage { depth: number(depth)?, budget: number(budget)? }))

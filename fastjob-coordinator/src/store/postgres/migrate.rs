@@ -1,5 +1,5 @@
-//! The schema, brought up to this release. Most nodes find it so, and wait for nobody; who has to
-//! change it does so under a lock that is a row: any number of nodes may want to at once.
+//! Brings the schema up to date with this release. Most nodes find it up to date and do not wait. A
+//! node that has to change it locks a row first, so any number of nodes may start at once.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use sqlx::{
 use super::{PATIENCE, code, why};
 use crate::store::{Error, Result};
 
-/// How long a node waits for another that changes the schema.
+/// How long a node waits for another one that is changing the schema.
 pub(super) const WAIT: Duration = Duration::from_secs(60);
-/// How often the creation of a table is tried that another node creates at the same moment.
+/// How often creating a table is retried while another node creates it.
 const RACES: u32 = 20;
 
-/// Whether there is something to do.
+/// Whether the schema has to be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Schema {
     UpToDate,
@@ -35,13 +35,13 @@ pub(super) async fn migrate(
         if code(&err).as_deref() == Some("55P03") {
             return open(format!(
                 "another node has been changing its schema for more than {wait:?}: wait until that \
-                 one has started, or end it if it hangs, and start this one again"
+                 node has started, or end it if it hangs, then start this one again"
             ));
         }
         open(why(&err))
     };
     let mut migrations: Migrator = sqlx::migrate!("migrations/postgres");
-    // It would take an advisory lock, which not every database has.
+    // Advisory locks are not supported by every database.
     migrations.set_locking(false);
     if schema(name, connection, &migrations).await? == Schema::UpToDate {
         return Ok(());
@@ -55,7 +55,7 @@ pub(super) async fn migrate(
         .await;
         match created {
             Ok(_) => break,
-            // Two that create at once: one of them is told so.
+            // Two nodes created the table at the same moment: one of them gets an error.
             Err(sqlx::Error::Database(err)) if race < RACES && is_race(&*err) => {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
@@ -74,24 +74,24 @@ pub(super) async fn migrate(
 
     let mut second = tokio::time::timeout(PATIENCE, options.connect())
         .await
-        .map_err(|_| open("it does not answer".to_owned()))?
+        .map_err(|_| open("it does not respond".to_owned()))?
         .map_err(refused)?;
-    // A newer release may have been faster.
+    // A newer release may have changed it in the meantime.
     if schema(name, &mut second, &migrations).await? == Schema::Older {
         limit(&mut second, wait).await.map_err(refused)?;
-        // What `run` does, but a future that can be sent.
+        // Like `run`, but the future is `Send`.
         migrations
             .run_direct(None, &mut second, false)
             .await
-            .map_err(|err| open(format!("its schema could not be brought up to date: {err}")))?;
+            .map_err(|err| open(format!("its schema could not be migrated: {err}")))?;
     }
     lock.commit().await.map_err(refused)?;
-    // It has served.
+    // The connection is no longer needed.
     drop(second.close().await);
     Ok(())
 }
 
-/// How old the schema is; what this release cannot use is refused.
+/// The state of the schema; fails if this release cannot use it.
 async fn schema(
     name: &str,
     connection: &mut PgConnection,
@@ -118,10 +118,10 @@ async fn schema(
         match applied.iter().find(|(version, ..)| *version == step.version) {
             Some((version, _, checksum)) if *checksum != *step.checksum => {
                 return Err(open(format!(
-                    "its schema {version} is not the one that this release knows by that number"
+                    "its schema {version} differs from the one in this release"
                 )));
             }
-            // One that was left half done is told of by those who try it.
+            // A migration that was left incomplete is reported when it is run.
             Some((_, true, _)) => {}
             Some(_) | None => schema = Schema::Older,
         }
@@ -129,8 +129,8 @@ async fn schema(
     Ok(schema)
 }
 
-/// Sets how long the connection waits for a lock. A database that only speaks the protocol may not
-/// know it.
+/// Sets how long the connection waits for a lock. A database that is only wire-compatible may not
+/// support this.
 async fn limit(connection: &mut PgConnection, wait: Duration) -> sqlx::Result<()> {
     let set = format!("set lock_timeout = {}", wait.as_millis());
     match sqlx::raw_sql(AssertSqlSafe(set)).execute(connection).await {
@@ -139,8 +139,8 @@ async fn limit(connection: &mut PgConnection, wait: Duration) -> sqlx::Result<()
     }
 }
 
-/// Whether two sessions created the same thing at the same moment: unique_violation in the catalog,
-/// duplicate_table.
+/// Whether two sessions created the same object at the same moment: unique_violation in the
+/// catalog, duplicate_table.
 fn is_race(err: &dyn sqlx::error::DatabaseError) -> bool {
     // unique_violation, duplicate_table, duplicate_object: of a table, of its row type
     matches!(err.code().as_deref(), Some("23505" | "42P07" | "42710"))

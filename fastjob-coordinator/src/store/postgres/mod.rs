@@ -1,8 +1,7 @@
-//! The store that several coordinators share: one PostgreSQL database, or one that speaks its
-//! protocol.
+//! The store that several coordinators share: one PostgreSQL database, or a wire-compatible one.
 //!
-//! Only portable SQL: no advisory locks, no reliance on notifications. What must not wait for
-//! something else has a connection of its own: the writer, the leases, and a pool for readers.
+//! Only portable SQL: no advisory locks, no reliance on notifications. The writer, the leases and
+//! the readers have separate connections, so that they do not wait for each other.
 
 mod alarms;
 mod cluster;
@@ -30,18 +29,18 @@ use self::{line::Line, readers::Readers};
 use super::{ClusterKey, Error, Result, key::NAME, unreadable::Unreadable};
 use crate::config::PostgresUrl;
 
-/// How long anybody waits for a connection.
+/// How long a caller waits for a connection.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long a connection has to show that it is alive.
+/// How long a connection may take to answer a ping.
 const PING: Duration = Duration::from_secs(1);
-/// How long a commit may take: longer says that the way to the database is cut.
+/// How long a commit may take: after that, the connection counts as lost.
 const COMMIT: Duration = Duration::from_secs(30);
-/// How long what concerns the leases may take.
+/// How long a query about leases may take.
 const CLUSTER: Duration = Duration::from_secs(5);
-/// What every connection is told: who holds rows and falls silent, because it is paused or cut off,
-/// is ended by the database, so that nobody waits for it longer than for a lease; and what takes
-/// longer than anybody here waits for it is given up. The isolation is what the statements are
-/// written for, whatever the database has by default.
+/// Settings of every connection. The database terminates a client that is silent in a transaction,
+/// so that others wait for its rows no longer than for a lease, and cancels statements that exceed
+/// every timeout here. The statements are written for this isolation level, whatever the default of
+/// the database.
 const ALL: &[&str] = &[
     "set default_transaction_isolation = 'read committed'",
     "set idle_in_transaction_session_timeout = '2s'",
@@ -52,8 +51,9 @@ const ALL: &[&str] = &[
     "set tcp_keepalives_interval = '5s'",
     "set tcp_keepalives_count = 2",
 ];
-/// What the writer's connection is told besides: its statements find each row by its key, whatever
-/// the planner has seen of a table. A plan from when the table was empty would read all of it.
+/// Additional settings of the writer's connection: its statements find each row by its key,
+/// whatever the table statistics suggest. A plan from when the table was empty would read all of
+/// it.
 const WRITER: &[&str] = &[
     "set plan_cache_mode = force_generic_plan",
     "set enable_hashjoin = off",
@@ -62,8 +62,8 @@ const WRITER: &[&str] = &[
     "set jit = off",
     "set lock_timeout = '10s'",
 ];
-/// What the connection for the leases is told besides: a row that another node holds, paused or at
-/// work, must not hold up the beats.
+/// Additional settings of the connection for leases: a row that another node has locked must not
+/// delay heartbeats.
 const LEASES: &[&str] = &["set lock_timeout = '1s'"];
 
 /// A store in one PostgreSQL database.
@@ -72,18 +72,23 @@ pub(crate) struct Postgres {
     cluster: Line,
     beats: Line,
     readers: Readers,
-    /// How many partitions there are.
+    /// The number of partitions.
     partitions: u32,
     unreadable: Unreadable,
 }
 
-/// Says how a connection is to behave. A database that only speaks the protocol may not know it.
+/// Applies settings to a connection. A database that is only wire-compatible may not support them
+/// all.
 async fn set(connection: &mut PgConnection, settings: &[&'static str]) -> sqlx::Result<()> {
     for setting in settings {
         match sqlx::raw_sql(*setting).execute(&mut *connection).await {
             Ok(_) => {}
             Err(sqlx::Error::Database(err)) => {
-                tracing::debug!(error = err.message(), setting, "the database has no such setting");
+                tracing::debug!(
+                    error = err.message(),
+                    setting,
+                    "the database does not support a setting"
+                );
             }
             Err(err) => return Err(err),
         }
@@ -92,8 +97,8 @@ async fn set(connection: &mut PgConnection, settings: &[&'static str]) -> sqlx::
 }
 
 impl Postgres {
-    /// Connects, and brings the schema up to this release; of several nodes that do so at once one
-    /// does and the others wait.
+    /// Connects, and brings the schema up to date with this release; of several nodes that start
+    /// at once one changes it and the others wait.
     ///
     /// # Errors
     ///
@@ -108,7 +113,7 @@ impl Postgres {
         }
         let mut connection = tokio::time::timeout(PATIENCE, options.connect())
             .await
-            .map_err(|_| open("it does not answer".to_owned()))?
+            .map_err(|_| open("it does not respond".to_owned()))?
             .map_err(|err| open(why(&err)))?;
         migrate::migrate(&name, &mut connection, &options, migrate::WAIT).await?;
         sqlx::query("insert into secrets (name, value) values ($1, $2) on conflict do nothing")
@@ -122,10 +127,10 @@ impl Postgres {
                 .fetch_one(&mut connection)
                 .await
                 .map_err(|err| open(why(&err)))?;
-        let partitions = partitions
-            .parse()
-            .map_err(|_| Error::Corrupt { what: format!("partitions {partitions}") })?;
-        // It has served; whether it is told so or finds out is the same.
+        let partitions = partitions.parse().map_err(|_| Error::Corrupt {
+            what: format!("the number of partitions {partitions}"),
+        })?;
+        // The connection is no longer needed, and an error while closing it does not matter.
         drop(connection.close().await);
         let writer = Line::new(&options, WRITER, COMMIT);
         let cluster = Line::new(&options, LEASES, CLUSTER);
@@ -136,7 +141,7 @@ impl Postgres {
     }
 }
 
-/// An error with its causes, without what the driver says around them.
+/// An error with its causes, without the driver's prefixes.
 #[expect(clippy::wildcard_enum_match_arm, reason = "a long list that grows, and one answer")]
 fn why(err: &sqlx::Error) -> String {
     match err {
@@ -146,33 +151,33 @@ fn why(err: &sqlx::Error) -> String {
     }
 }
 
-/// What the database calls an error.
+/// The database's code of an error.
 fn code(err: &sqlx::Error) -> Option<Cow<'_, str>> {
     err.as_database_error()?.code()
 }
 
-/// The database, or the way to it, is too slow.
+/// The error for a database or connection that is too slow.
 fn late() -> sqlx::Error {
-    let why = "the database did not answer in time";
+    let why = "the database did not respond in time";
     sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, why))
 }
 
-/// Names what was being done when the database refused.
+/// Adds the operation to an error of the database.
 fn while_doing(doing: &'static str) -> impl Fn(sqlx::Error) -> Error {
     move |source| Error::Database { doing, source }
 }
 
-/// PostgreSQL's texts have no NUL, so one is shown as what it is.
+/// PostgreSQL's texts cannot contain NUL, so a visible symbol replaces it.
 fn clean(text: &str) -> Cow<'_, str> {
     if text.contains('\0') { text.replace('\0', "\u{2400}").into() } else { text.into() }
 }
 
-/// A code as it stands in a column.
+/// A code as a column value.
 fn small(code: i64) -> i16 {
     i16::try_from(code).unwrap_or(i16::MAX)
 }
 
-/// A count as it stands in a column.
+/// A count as a column value.
 fn int(count: u32) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
 }

@@ -1,5 +1,5 @@
-//! Outcomes: the first one of an attempt holds, and moves its task; what comes later, in the same
-//! transaction or another, changes nothing.
+//! Outcomes: the first outcome of an attempt wins and moves its task; later ones, in the same
+//! transaction or another, change nothing.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -13,8 +13,8 @@ use crate::store::{
     codes::{attempt_state_code, reason_code, task_state_code},
 };
 
-/// Ends the attempts that are open. `state + 0` keeps the planner from looking an id up in the index
-/// of what is open, most of which has ended since: that takes several times as long.
+/// Ends the attempts that are open. `state + 0` keeps the planner from using the index of open
+/// attempts, most entries of which are already dead: that takes several times as long.
 macro_rules! end_attempts {
     ($returning:literal) => {
         concat!(
@@ -84,13 +84,13 @@ fn end(statement: &'static str, rows: &[&EndedAttempt]) -> Query {
         .bind(rows.iter().map(task_ended).collect::<Vec<_>>())
 }
 
-/// Whether the attempt's row is its task's head too, and has its result.
+/// Whether the attempt's row is also its task's head, and stores the task's result.
 fn moves_itself(ended: &EndedAttempt) -> bool {
     ended.attempt == ended.task.first_attempt() && ended.task_result.is_none()
 }
 
-/// Moves heads by the outcomes of other rows than their own, a row a task: those of retries and of
-/// shards. Of several it is the last, or the one that ends the task.
+/// Updates heads for outcomes that are stored in other rows, those of retries and shards: one head
+/// per task. Of several outcomes the last one counts, or the one that ends the task.
 async fn heads(tx: &mut PgConnection, taken: &[&EndedAttempt]) -> Outcome {
     let is_final = |ended: &EndedAttempt| ended.task_state.is_some_and(TaskState::is_final);
     let mut heads: BTreeMap<TaskId, (TaskState, &EndedAttempt)> = BTreeMap::new();

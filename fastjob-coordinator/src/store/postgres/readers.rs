@@ -1,5 +1,5 @@
-//! The pool for those who read. Whatever is asked of it has an end: by the database's watch, and by
-//! this side's where the way to it is cut.
+//! The pool for readers. Every query has a timeout: in the database, and on this side in case the
+//! connection is cut.
 
 use std::{
     pin::Pin,
@@ -20,16 +20,16 @@ use tokio::time::Sleep;
 
 use super::{ALL, PATIENCE, PING, late, set};
 
-/// Readers at the same time.
+/// Most readers at the same time.
 const MOST: u32 = 8;
-/// How long an answer to a person may take, with the wait for a connection.
+/// How long a query of a client may take, including the wait for a connection.
 const ANSWER: Duration = Duration::from_secs(10);
-/// How long what a node carries on from may take.
+/// How long loading a partition may take.
 const LOAD: Duration = Duration::from_secs(30);
-/// What their connections are told besides.
+/// Additional settings of their connections.
 const SETTINGS: &[&str] = &["set lock_timeout = '5s'"];
 
-/// The way to the readers.
+/// A handle to the readers.
 #[derive(Clone, Debug)]
 pub(super) struct Readers {
     pool: PgPool,
@@ -48,7 +48,7 @@ impl Readers {
                     set(connection, SETTINGS).await
                 })
             })
-            // What the pool does by itself would wait for ever where the way is cut.
+            // The pool's own test would wait forever on a connection that is cut.
             .test_before_acquire(false)
             .before_acquire(|connection, _| answers(connection))
             .after_release(|connection, _| answers(connection))
@@ -56,7 +56,7 @@ impl Readers {
         Self { pool, limit: ANSWER }
     }
 
-    /// For what takes longer where there is much of it, and nobody waits for.
+    /// For queries that may take longer and that no client waits for.
     pub(super) fn patient(&self) -> Self {
         Self { pool: self.pool.clone(), limit: LOAD }
     }
@@ -114,7 +114,7 @@ impl<'p> Executor<'p> for &'_ Readers {
         Box::pin(async move { tokio::time::timeout(limit, statement).await.map_err(|_| late())? })
     }
 
-    // For macros that ask a database at compile time; there is none here.
+    // For macros that query a database at compile time, which are not used here.
     fn describe<'e>(
         self,
         sql: SqlStr,
@@ -126,10 +126,10 @@ impl<'p> Executor<'p> for &'_ Readers {
     }
 }
 
-/// Rows that come until some instant.
+/// A stream of rows that ends at a deadline.
 struct Limited<'e, T> {
     rows: BoxStream<'e, sqlx::Result<T>>,
-    /// `None` after it.
+    /// `None` once it has passed.
     end: Option<Pin<Box<Sleep>>>,
 }
 

@@ -1,5 +1,5 @@
-//! Repairs by hand. The rows of all partitions are locked, so that no node that starts meanwhile takes
-//! one; their terms move on, so that nothing is written any more by a node that is not alive.
+//! Manual repairs. They lock the rows of all partitions, so that no node that starts meanwhile
+//! takes one. They also raise the terms, so that a node that is not alive can no longer write.
 
 use jiff::Timestamp;
 use sqlx::{Connection, PgConnection};
@@ -7,7 +7,7 @@ use sqlx::{Connection, PgConnection};
 use super::{Postgres, line::again, while_doing};
 use crate::store::{Error, IDS_MOST, Marks, Partition, RepairStore, Result, Survey};
 
-/// A partition with its watermark, its clock and its ids.
+/// A partition with its watermark, clock and ids.
 type Row = (i32, Option<i64>, Option<i64>, i64);
 
 const ROWS: &str =
@@ -17,7 +17,7 @@ const LOCKED: &str = "select partition, watermark, clock, ids_until from partiti
 const END_LEASES: &str = "update partitions set node = null, term = greatest(term + 1, \
                           cast(extract(epoch from clock_timestamp()) as bigint))";
 
-/// What a repair found, or the nodes that keep it from being done.
+/// The result of a repair, or the nodes that prevent it.
 enum Done<T> {
     Found(T),
     Alive(Vec<String>),
@@ -58,7 +58,7 @@ impl RepairStore for Postgres {
             tx.commit().await?;
             Ok(Done::Found(found))
         }));
-        done.map_err(while_doing("set the clocks of the store back"))?.found()?.survey()
+        done.map_err(while_doing("set back the clocks of the store"))?.found()?.survey()
     }
 
     async fn lift_ids(&self, by: i64) -> Result<Vec<Marks>> {
@@ -83,7 +83,7 @@ impl RepairStore for Postgres {
             tx.commit().await?;
             Ok(Done::Found(Ok(rows)))
         }));
-        let rows = done.map_err(while_doing("lift the ids of the store"))?.found()??;
+        let rows = done.map_err(while_doing("raise the ids of the store"))?.found()??;
         rows.into_iter().map(marks).collect()
     }
 }
@@ -97,7 +97,7 @@ impl<T> Done<T> {
     }
 }
 
-/// What the database showed.
+/// What the database contains.
 struct Found {
     rows: Vec<Row>,
     anchors: i64,
@@ -133,7 +133,7 @@ async fn later_than(
     Ok(Found { rows, anchors, attempts, clock })
 }
 
-/// Where the nodes that are alive are reached.
+/// The addresses of the nodes that are alive.
 async fn alive(line: &mut PgConnection) -> sqlx::Result<Vec<String>> {
     sqlx::query_scalar("select address from nodes where until > clock_timestamp() order by address")
         .fetch_all(line)

@@ -1,4 +1,5 @@
-//! Removes what is older than its retention. Reads choose; one short transaction removes.
+//! Removes data older than its retention. Queries choose the rows, then one short transaction
+//! removes them.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -15,7 +16,7 @@ use crate::store::{
     retention::{LIVES, MANY_LIVES, Piece, RetentionStore, piece},
 };
 
-/// How long it may take to read all attempts.
+/// How long reading all attempts may take.
 const SCAN: Duration = Duration::from_secs(300);
 
 #[async_trait::async_trait]
@@ -88,7 +89,7 @@ impl RetentionStore for Postgres {
         before: Timestamp,
     ) -> Result<u64> {
         let doing = while_doing("remove old executors");
-        // The newest stays: the next life is numbered after it.
+        // The newest life is kept, because the next one is numbered after it.
         let old: Vec<i64> = sqlx::query_scalar(
             "select id from lives where since < $1 and id % $2 = any($3) and id <> all($4) \
              and id < (select max(id) from lives) order by id limit $5",
@@ -116,7 +117,7 @@ impl Postgres {
         before: Timestamp,
         rows: u32,
     ) -> sqlx::Result<u64> {
-        // The divisor has to be in the text, as it is in the index.
+        // The divisor has to be a literal, as in the index.
         let oldest = format!(
             "select id from attempts where id % {} = $1 and task_ended_at < $2 \
              and task_state >= 3 order by task_ended_at limit $3",
@@ -169,7 +170,7 @@ impl Postgres {
         }
     }
 
-    /// Runs the statements over the ids, in one transaction.
+    /// Runs the statements for the ids, in one transaction.
     async fn delete(&self, ids: &[i64], statements: &[&'static str]) -> sqlx::Result<()> {
         let done =
             tokio::time::timeout(COMMIT, async { again!(self.delete_once(ids, statements)) });

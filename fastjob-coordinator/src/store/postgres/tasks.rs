@@ -1,4 +1,4 @@
-//! Tasks, as people ask for them: heads in one query, retries of those that have any in another.
+//! Tasks, as clients query them: heads in one query, retries and shards in another.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ use crate::store::{
     sums,
 };
 
-/// Everything of an attempt; the last columns are the task's.
+/// All columns of an attempt; the last ones belong to the task.
 const COLUMNS: &str = "a.id, a.task, a.number, a.state, a.reason, a.message, lives.executor, \
                        a.due_at, a.started_at, a.ended_at, a.job, jobs.service, jobs.name, \
                        a.task_state, a.cause, a.fire_at, a.created_at, a.task_ended_at, a.param, \
@@ -98,7 +98,7 @@ impl TaskStore for Postgres {
             .fetch_optional(&self.readers)
             .await
             .map(|task: Option<i64>| task.map(TaskId))
-            .map_err(while_doing("look for a key"))
+            .map_err(while_doing("read the task of a key"))
     }
 
     async fn log_tail(&self, attempt: AttemptId) -> Result<Option<String>> {
@@ -138,7 +138,7 @@ impl Postgres {
     }
 }
 
-/// Reads an attempt; its shard is in the columns from `shard` on.
+/// Reads an attempt; the columns of its shard begin at `shard`.
 fn attempt(row: &PgRow, shard: usize) -> Result<AttemptRow> {
     let doing = while_doing("read an attempt");
     let get = |index: usize| row.try_get::<i64, _>(index).map_err(&doing);

@@ -1,4 +1,4 @@
-//! PostgreSQL does what every store must, and what several nodes ask of it.
+//! PostgreSQL passes the tests of all stores, and those for several nodes.
 
 mod groups;
 mod leases;
@@ -20,14 +20,14 @@ use crate::store::{
 
 suite!(crate::store::postgres::tests::Fresh);
 
-/// A store in a database of its own.
+/// A store in its own database.
 pub(crate) struct Fresh {
     store: Arc<Postgres>,
     database: Database,
 }
 
 impl Fresh {
-    /// Another node's way to the store.
+    /// A store of another node in the same database.
     async fn another(&self) -> Postgres {
         Postgres::open(&self.database.url().parse().unwrap()).await.unwrap()
     }
@@ -84,7 +84,7 @@ fn node(name: &str) -> NodeRow {
     }
 }
 
-/// A commit of a lease that writes something.
+/// A commit that writes a watermark under this lease.
 fn moves_to(lease: Lease, millis: i64) -> Commit {
     Commit { lease, watermark: Some(at(millis)), ..Commit::default() }
 }

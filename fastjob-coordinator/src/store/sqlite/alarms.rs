@@ -1,4 +1,4 @@
-//! Alarms: what waits for a channel, and what became of it. A row that is done is never sent again.
+//! Alarms and the results of sending them. An alarm that is done is never sent again.
 
 use fastjob_core::{ChannelName, JobId, TaskId};
 use jiff::Timestamp;
@@ -97,7 +97,7 @@ impl AlarmStore for Sqlite {
         .execute(&mut *writer)
         .await
         .map(drop)
-        .map_err(while_doing("note that alarms were not sent"))
+        .map_err(while_doing("record that alarms were not sent"))
     }
 
     async fn give_up_alarms(
@@ -122,7 +122,7 @@ impl AlarmStore for Sqlite {
         .bind(limit)
         .fetch_all(&mut *writer)
         .await
-        .map_err(while_doing("give up alarms"))?;
+        .map_err(while_doing("abandon alarms"))?;
         channels.iter().map(|channel| name(channel)).collect()
     }
 
@@ -142,7 +142,7 @@ impl AlarmStore for Sqlite {
 }
 
 impl Sqlite {
-    /// Those of the alarms that still wait, in order.
+    /// Those of the alarms that are still waiting, in order.
     pub(super) async fn still_waiting(&self, numbers: &[i64]) -> Result<Vec<WaitingAlarm>> {
         sqlx::query(
             "select number, job, task, kind, at, job_name, reason, message, executor, attempts \

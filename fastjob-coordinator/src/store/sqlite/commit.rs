@@ -1,10 +1,10 @@
-//! Commits: set-wise, one statement for a whole batch.
+//! Commits: one set-based statement per kind of row for a whole batch.
 //!
-//! The parts of all commits are gathered and applied part by part, in the order of [`Commit`]'s
-//! fields. That gives the same as applying one commit after the other: ids are never used twice, so
-//! what a later commit does to an attempt (take it back, place it, end it) comes after its insert
-//! in either order, and an earlier commit never touches what a later one inserts. Of a job that is
-//! there twice the later revision wins.
+//! The parts of all commits are collected and applied part by part, in the order of [`Commit`]'s
+//! fields. This equals applying one commit after the other, because ids are never reused: what a
+//! later commit does to an attempt (cancel, place or end it) follows the insert in either order,
+//! and an earlier commit never touches rows that a later one inserts. If a job is saved twice, the
+//! later revision wins.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -31,7 +31,7 @@ impl CommitStore for Sqlite {
         let mut writer = self.writer.lock().await;
         let done = write(&mut writer, commits).await;
         if done.is_err() {
-            // A full disk leaves the connection in a transaction of its own: a new one is sure.
+            // A full disk leaves the connection inside a transaction: a new connection is safe.
             if let Ok(fresh) = self.options.connect().await {
                 *writer = fresh;
             }
@@ -40,11 +40,11 @@ impl CommitStore for Sqlite {
     }
 
     async fn close(&self) -> Result<()> {
-        // A reader would keep the log from being folded into the file.
+        // A reader would prevent the checkpoint of the WAL into the file.
         self.readers.close().await;
         let mut writer = self.writer.lock().await;
         let folded = sqlx::query("pragma wal_checkpoint(truncate)").execute(&mut *writer).await;
-        folded.map(drop).map_err(while_doing("fold the log into the store's file"))
+        folded.map(drop).map_err(while_doing("checkpoint the WAL into the store's file"))
     }
 }
 
@@ -95,7 +95,7 @@ async fn apply(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
     )
     .await?;
     let spread = commits.iter().flat_map(|commit| &commit.spread);
-    // Of these the first holds.
+    // The first spread of a task wins.
     let spread = latest(spread.rev(), |spread| spread.task);
     each(
         tx,
@@ -191,7 +191,7 @@ async fn apply(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
     each(
         tx,
         batches(children)?,
-        // A commit that is sent again does not bring back one whose child has started.
+        // A commit that is sent again must not restore the start of a child that has started.
         "insert into child_starts (id, partition, job, parent, param, depth, budget) \
          select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, \
          value ->> 6 \
@@ -228,7 +228,7 @@ async fn notes(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
     .await
 }
 
-/// The latest of each: an update that finds two for a row takes any.
+/// The last row for each key: an update that finds several for one row takes any of them.
 fn latest<T, K: Eq + Hash>(
     rows: impl DoubleEndedIterator<Item = T>,
     key: impl Fn(&T) -> K,
@@ -249,7 +249,7 @@ async fn grow(tx: &mut SqliteConnection, key: &str, value: i64) -> Outcome {
     .map(drop)
 }
 
-/// Rows as JSON arrays, so many to a statement.
+/// Rows as JSON arrays, split by the number of rows per statement.
 pub(super) fn batches<T: Serialize>(
     rows: impl Iterator<Item = T>,
 ) -> std::result::Result<Vec<String>, sqlx::Error> {
@@ -270,7 +270,7 @@ pub(super) fn batches<T: Serialize>(
     Ok(batches)
 }
 
-/// Runs a statement over all batches.
+/// Runs a statement for all batches.
 pub(super) async fn each(
     tx: &mut SqliteConnection,
     batches: Vec<String>,
@@ -291,7 +291,7 @@ async fn jobs(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
         }
     }
     let mut rows: Vec<_> = saved.into_values().collect();
-    // A name that is given up is free before it is taken again.
+    // Deletions first, so that a name is free before another job takes it.
     rows.sort_by_key(|row| (row.deleted_at.is_none(), row.id));
     let ids: Vec<_> = rows.iter().map(|row| row.id.0).collect();
     let rows = rows.into_iter().map(|row| {
@@ -325,7 +325,7 @@ async fn jobs(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
          where excluded.revision >= jobs.revision",
     )
     .await?;
-    // From the rows as they are now: of two revisions the higher one holds.
+    // From the current rows: the higher of two revisions wins.
     let ids = batches(ids.into_iter())?;
     each(
         tx,
@@ -344,7 +344,7 @@ async fn jobs(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
     .await
 }
 
-/// SQL texts end at a NUL, so a handler's NUL is shown as what it is.
+/// SQL texts end at a NUL, so a visible symbol replaces it.
 pub(super) fn clean(text: &str) -> std::borrow::Cow<'_, str> {
     if text.contains('\0') { text.replace('\0', "\u{2400}").into() } else { text.into() }
 }

@@ -1,5 +1,5 @@
-//! Attempts that are new. Most are the whole of a task that a schedule started: what others have
-//! besides is left out of their statement.
+//! New attempts. Most are the only one of a scheduled task: their statement leaves out the columns
+//! that only others use.
 
 use fastjob_core::Shard;
 use jiff::Timestamp;

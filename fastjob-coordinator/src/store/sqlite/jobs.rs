@@ -1,4 +1,4 @@
-//! Jobs, as people ask for them.
+//! Jobs, as clients query them.
 
 use std::sync::Arc;
 
@@ -88,7 +88,7 @@ impl JobStore for Sqlite {
             let all_readable = readable.len() == rows.len();
             page.jobs.extend(readable);
             left = left.saturating_sub(definition_bytes(&rows)?);
-            // More jobs come in the place of those that cannot be read.
+            // Unreadable jobs are replaced by further ones.
             if page.next.is_none() || all_readable || left == 0 {
                 return Ok(page);
             }
@@ -97,8 +97,8 @@ impl JobStore for Sqlite {
 }
 
 impl Sqlite {
-    /// The rows of a page. The columns after those of [`whole`] say how many rows there are up to
-    /// one more than `limit`, and the job's service and name.
+    /// The rows of a page. The columns after those of [`whole`] are the number of rows, up to one
+    /// more than `limit`, and the job's service and name.
     async fn job_rows(
         &self,
         after: Option<&(ServiceName, JobName)>,
@@ -152,7 +152,7 @@ fn link(row: &SqliteRow) -> Result<JobLink> {
     })
 }
 
-/// After which job the next page begins, if there is one.
+/// The job after which the next page begins, if there is one.
 fn next_page(rows: &[SqliteRow]) -> Result<Option<(ServiceName, JobName)>> {
     let doing = while_doing("read jobs");
     let Some(last) = rows.last() else { return Ok(None) };
@@ -170,7 +170,7 @@ fn definition_bytes(rows: &[SqliteRow]) -> Result<u64> {
     rows.iter().map(bytes).sum::<sqlx::Result<u64>>().map_err(while_doing("read jobs"))
 }
 
-/// Reads a job, or says which one it is that this release cannot read.
+/// Reads a job; the error names the job if this release cannot read it.
 pub(super) fn whole(row: &SqliteRow) -> Result<JobRow> {
     let id = row.try_get(0).map_err(while_doing("read a job"))?;
     read(row).map_err(|err| of_job(err, id))

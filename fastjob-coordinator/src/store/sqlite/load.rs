@@ -1,4 +1,4 @@
-//! What a coordinator starts from.
+//! What a coordinator starts with.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -29,7 +29,9 @@ impl LoadStore for Sqlite {
             .await
             .map_err(&doing)?;
         let key = ClusterKey::read(&key)?;
-        let since = since.parse().map_err(|_| Error::Corrupt { what: format!("since {since}") })?;
+        let since = since
+            .parse()
+            .map_err(|_| Error::Corrupt { what: format!("the creation time {since}") })?;
         Ok(StoreFacts { cluster, partitions: 1, since: instant(since)?, key })
     }
 
@@ -58,8 +60,8 @@ impl LoadStore for Sqlite {
             }
         }
         if !started.is_empty() {
-            // The commit of one was sent again when its child had just started. It would be started
-            // once more when the child is removed as history.
+            // A commit was sent again just after its child had started. The child would be started
+            // a second time once it is removed as history.
             let removed = sqlx::query(
                 "delete from child_starts where id in (select value from json_each(?))",
             )
@@ -67,7 +69,7 @@ impl LoadStore for Sqlite {
             .execute(&mut *self.writer.lock().await)
             .await;
             if let Err(err) = removed {
-                tracing::debug!(%err, "children that have started are kept among those to start");
+                tracing::debug!(%err, "could not remove the starts of children that have started");
             }
         }
         Ok(starts)
@@ -76,7 +78,7 @@ impl LoadStore for Sqlite {
     async fn load(&self, partition: Partition) -> Result<Loaded> {
         let child_starts = self.child_starts(&[partition], CHILD_STARTS).await?;
         let doing = while_doing("read the store");
-        // The writer's connection: nothing is written meanwhile.
+        // Uses the writer's connection, so that nothing is written meanwhile.
         let mut writer = self.writer.lock().await;
         let mut loaded = Loaded { child_starts, ..Loaded::default() };
         let meta = sqlx::query("select key, value from meta").fetch_all(&mut *writer).await;
@@ -224,10 +226,10 @@ fn child_start(row: &SqliteRow) -> Result<ChildStart> {
     })
 }
 
-/// Reads two columns, which a child has and no other task.
+/// Reads two columns that only child tasks have.
 fn lineage(row: &SqliteRow, at: usize) -> Result<Option<Lineage>> {
     let get = |at: usize| {
-        row.try_get::<Option<i64>, _>(at).map_err(while_doing("read how deep a task is"))
+        row.try_get::<Option<i64>, _>(at).map_err(while_doing("read the lineage of a task"))
     };
     let (Some(depth), Some(budget)) = (get(at)?, get(at + 1)?) else { return Ok(None) };
     Ok(Some(Lineage { depth: number(depth)?, budget: number(budget)? }))

@@ -1,5 +1,5 @@
-//! A look at a file before it is opened: what is not a store of ours is left as it is, to the byte,
-//! and nothing is put beside it.
+//! Checks a file before it is opened: a file that is not a FastJob store stays unchanged, and no
+//! file is created next to it.
 
 use std::{
     fs::{self, Metadata},
@@ -14,10 +14,10 @@ use sqlx::{
 use super::{MIGRATIONS, not_a_store};
 use crate::store::{Error, Result};
 
-/// Most tables that are named to say whose file it is.
+/// Most tables named in the message about another program's file.
 const NAMED: usize = 3;
 
-/// Refuses a file that is there and is no store, or that has two names.
+/// Rejects an existing file that is not a store, or that has several names.
 pub(super) async fn look(path: &Path) -> Result<()> {
     let open = |why: String| Error::Open { path: path.display().to_string(), why };
     let file = match fs::metadata(path) {
@@ -27,16 +27,16 @@ pub(super) async fn look(path: &Path) -> Result<()> {
     };
     if names(&file) > 1 {
         return Err(open(
-            "it has more than one name (hard links), and two coordinators could use it by two of \
-             them: remove the others, or give this one a copy of its own"
+            "it has more than one name (hard links), so two coordinators could use it under \
+             different names: remove the other links, or use a copy"
                 .to_owned(),
         ));
     }
     if file.len() == 0 {
         return Ok(());
     }
-    // Without a log beside it the file is all there is: it is read without a lock and without
-    // anything that SQLite would put there.
+    // Without a WAL the file is complete: it is read without locks, and SQLite creates no files
+    // next to it.
     let has_log = beside(path, "-wal").exists();
     let mut connection = SqliteConnectOptions::new()
         .filename(path)
@@ -51,7 +51,7 @@ pub(super) async fn look(path: &Path) -> Result<()> {
     foreign.map_or(Ok(()), |why| Err(open(why)))
 }
 
-/// Why it is somebody else's; `None` if it is a store, or nothing yet.
+/// Why the file belongs to another program; `None` if it is a store, or empty.
 async fn foreign(connection: &mut SqliteConnection) -> sqlx::Result<Option<String>> {
     let tables: Vec<String> = sqlx::query_scalar(
         "select name from sqlite_master where type in ('table', 'view') \
@@ -59,7 +59,7 @@ async fn foreign(connection: &mut SqliteConnection) -> sqlx::Result<Option<Strin
     )
     .fetch_all(&mut *connection)
     .await?;
-    let of_its_own = "give FastJob a file of its own";
+    let of_its_own = "use a separate file for FastJob";
     if tables.is_empty() {
         let marks: (i64, i64) = sqlx::query_as(
             "select (select application_id from pragma_application_id), \
@@ -67,25 +67,25 @@ async fn foreign(connection: &mut SqliteConnection) -> sqlx::Result<Option<Strin
         )
         .fetch_one(connection)
         .await?;
-        let why = format!("it is a SQLite file that another program has begun: {of_its_own}");
+        let why = format!("it is a SQLite file of another program: {of_its_own}");
         return Ok((marks != (0, 0)).then_some(why));
     }
     let others = || {
         let named = tables.iter().take(NAMED).map(|name| format!("`{name}`")).collect::<Vec<_>>();
         let more = if tables.len() > NAMED { " and more" } else { "" };
         let named = named.join(", ");
-        format!("it is another program's SQLite file, with {named}{more} in it: {of_its_own}")
+        format!("it is another program's SQLite file, with the tables {named}{more}: {of_its_own}")
     };
     if !tables.iter().any(|name| name == "_sqlx_migrations") {
         return Ok(Some(others()));
     }
-    // Other programs use the same library.
+    // Other programs use the same migration library.
     let first: Option<SqliteRow> =
         sqlx::query("select checksum from _sqlx_migrations where version = 1")
             .fetch_optional(connection)
             .await?;
     let Some(first) = first else {
-        // One that was killed when it had just begun.
+        // A store whose process was killed during creation.
         return Ok((tables.len() > 1).then(others));
     };
     let checksum: Vec<u8> = sqlx::Row::try_get(&first, 0)?;
@@ -95,14 +95,14 @@ async fn foreign(connection: &mut SqliteConnection) -> sqlx::Result<Option<Strin
     Ok((!is_ours).then(others))
 }
 
-/// A file that belongs to another by its name.
+/// The path of a companion file.
 pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut beside = path.as_os_str().to_owned();
     beside.push(suffix);
     PathBuf::from(beside)
 }
 
-/// How many names the file has.
+/// How many names (hard links) the file has.
 #[cfg(unix)]
 fn names(file: &Metadata) -> u64 {
     std::os::unix::fs::MetadataExt::nlink(file)

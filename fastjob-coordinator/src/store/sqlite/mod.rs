@@ -1,7 +1,7 @@
-//! The embedded store: one SQLite file, one writer, some readers.
+//! The embedded store: one SQLite file, one writer, several readers.
 //!
-//! Every commit is on the disk when it returns (`synchronous = FULL`). The file belongs to one
-//! coordinator: a lock that the operating system drops with the process keeps others out.
+//! Every commit is on disk when it returns (`synchronous = FULL`). The file belongs to one
+//! coordinator: a lock that the operating system releases with the process keeps others out.
 
 mod alarms;
 mod commit;
@@ -36,28 +36,29 @@ use crate::files::{self, NotPrivate};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
-/// Readers at the same time.
+/// Most readers at the same time.
 const READERS: u32 = 4;
 
 /// A store in one SQLite file.
 #[derive(Debug)]
 pub(crate) struct Sqlite {
     writer: Mutex<SqliteConnection>,
-    /// How a writer is opened.
+    /// How to open a writer.
     options: SqliteConnectOptions,
     readers: SqlitePool,
     unreadable: Unreadable,
-    /// Held as long as the store is open.
+    /// Held while the store is open.
     _lock: File,
 }
 
 impl Sqlite {
-    /// Opens the file, creates it if it is not there, and brings its schema up to this release.
+    /// Opens the file, creates it if it is missing, and brings its schema up to date with this
+    /// release.
     ///
     /// # Errors
     ///
-    /// Fails if another coordinator has it, if it is no store, which is then left as it is, if it
-    /// has two names, if a newer release wrote it, or if it cannot be read and written.
+    /// Fails if another coordinator uses it, if it is not a store (it is left unchanged), if it has
+    /// two names, if a newer release wrote it, or if it cannot be read and written.
     pub(crate) async fn open(path: &Path) -> Result<Self> {
         let open = |why: String| Error::Open { path: path.display().to_string(), why };
         if path.is_dir() {
@@ -68,14 +69,14 @@ impl Sqlite {
             if files::is_open_to_all(folder) {
                 tracing::warn!(
                     folder = %folder.display(),
-                    "all users of this machine can replace the files of the store: take the right to \
-                     write in its folder away from them, with chmod o-w"
+                    "all users of this machine can replace the files of the store: run chmod o-w \
+                     on its folder"
                 );
             }
         }
         let private = |err: NotPrivate| open(err.to_string());
         files::is_own_link(path).map_err(private)?;
-        // One file has one lock, whichever link leads to it.
+        // A file has one lock, whichever link is used to open it.
         let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let path = real.as_path();
         let beside = ["-wal", "-shm", "-journal"].map(|suffix| look::beside(path, suffix));
@@ -84,7 +85,7 @@ impl Sqlite {
         }
         look::look(path).await?;
         let lock = lock(path)?;
-        // SQLite gives the files beside it the mode of this one.
+        // SQLite gives its companion files the mode of this one.
         drop(files::open(path).map_err(private)?);
         for file in &beside {
             files::restrict_if_there(file).map_err(private)?;
@@ -118,12 +119,12 @@ impl Sqlite {
     }
 }
 
-/// Takes the lock beside the file. The process id in it is for people.
+/// Takes the lock file. The process id in it is for operators.
 fn lock(path: &Path) -> Result<File> {
     let beside = look::beside(path, ".lock");
     let refused = |why: String| Error::Open {
         path: path.display().to_string(),
-        why: format!("its lock {} cannot be had: {why}", beside.display()),
+        why: format!("its lock file {} cannot be opened: {why}", beside.display()),
     };
     let open = |err: std::io::Error| refused(err.to_string());
     let mut file = files::open(&beside).map_err(|err| refused(err.to_string()))?;
@@ -133,7 +134,7 @@ fn lock(path: &Path) -> Result<File> {
         Err(TryLockError::Error(err)) => return Err(open(err)),
     }
     if !files::is_at(&file, &beside).map_err(open)? {
-        return Err(refused("it was replaced while it was opened".to_owned()));
+        return Err(refused("it was replaced while it was being opened".to_owned()));
     }
     file.set_len(0).map_err(open)?;
     writeln!(file, "{}", std::process::id()).map_err(open)?;
@@ -154,14 +155,12 @@ async fn migrate(path: &Path, writer: &mut SqliteConnection) -> Result<()> {
     if let Some(found) = newest.filter(|found| *found > known) {
         return Err(Error::Newer { path: path.display().to_string(), found, known });
     }
-    // What `run` does, but a future that can be sent.
+    // Like `run`, but the future is `Send`.
     MIGRATIONS.run_direct(None, &mut *writer, false).await.map_err(|err| {
         if let MigrateError::VersionMismatch(version) = err {
-            return open(format!(
-                "its schema {version} is not the one that this release knows by that number"
-            ));
+            return open(format!("its schema {version} differs from the one in this release"));
         }
-        open(format!("its schema could not be brought up to date: {err}"))
+        open(format!("its schema could not be migrated: {err}"))
     })?;
     let cluster = uuid::Uuid::new_v4().to_string();
     sqlx::query("insert into meta (key, value) values ('cluster', ?) on conflict do nothing")
@@ -186,7 +185,7 @@ async fn migrate(path: &Path, writer: &mut SqliteConnection) -> Result<()> {
     Ok(())
 }
 
-/// The driver's words, and what they mean where that is not plain.
+/// The driver's message, or a clearer one.
 fn not_a_store(err: &sqlx::Error) -> String {
     let text = err.to_string();
     if text.contains("file is not a database") {
@@ -195,7 +194,7 @@ fn not_a_store(err: &sqlx::Error) -> String {
     text
 }
 
-/// Names what was being done when the database refused.
+/// Adds the operation to an error of the database.
 fn while_doing(doing: &'static str) -> impl Fn(sqlx::Error) -> Error {
     move |source| Error::Database { doing, source }
 }

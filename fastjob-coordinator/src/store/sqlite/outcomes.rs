@@ -1,5 +1,5 @@
-//! Outcomes: the first one of an attempt holds, and moves its task; what comes later, in the same
-//! transaction or another, changes nothing.
+//! Outcomes: the first outcome of an attempt wins and moves its task; later ones, in the same
+//! transaction or another, change nothing.
 
 use std::collections::{HashMap, HashSet};
 
@@ -18,7 +18,7 @@ pub(super) async fn apply(tx: &mut SqliteConnection, commits: &[Commit]) -> Outc
     let all = commits.iter().flat_map(|commit| &commit.ended);
     let mut seen = HashSet::new();
     let first: Vec<_> = all.filter(|ended| seen.insert(ended.attempt)).collect();
-    // What depends on the attempt's being open comes before it is not.
+    // Statements that need the attempt to be open run before it ends.
     let logged = first.iter().filter(|ended| !ended.log_tail.is_empty());
     each(
         tx,
@@ -55,8 +55,8 @@ pub(super) async fn apply(tx: &mut SqliteConnection, commits: &[Commit]) -> Outc
     .await
 }
 
-/// The outcomes that move another row than their own, a row a task: that of a retry or of a shard.
-/// Of the outcomes of open attempts it is the last, or the one that ends the task.
+/// The outcomes that update another row than their own, those of retries and shards: one per task.
+/// Of several outcomes the last one counts, or the one that ends the task.
 async fn heads<'a>(
     tx: &mut SqliteConnection,
     first: &[&'a EndedAttempt],
@@ -95,7 +95,7 @@ fn head_row(ended: &EndedAttempt) -> impl Serialize + '_ {
     )
 }
 
-/// Whether the attempt's row is its task's head too, and has its result.
+/// Whether the attempt's row is also its task's head, and stores the task's result.
 fn moves_itself(ended: &EndedAttempt) -> bool {
     ended.attempt == ended.task.first_attempt() && ended.task_result.is_none()
 }

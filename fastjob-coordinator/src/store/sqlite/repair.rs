@@ -1,4 +1,4 @@
-//! Repairs by hand. The file is locked as long as the store is open, so no coordinator uses it.
+//! Manual repairs. The file is locked while the store is open, so no coordinator uses it.
 
 use jiff::Timestamp;
 use sqlx::{Connection, SqliteConnection};
@@ -17,11 +17,11 @@ impl RepairStore for Sqlite {
     async fn set_back(&self, now: Timestamp) -> Result<Survey> {
         let mut writer = self.writer.lock().await;
         let done = set_back(&mut writer, now).await;
-        done.map_err(while_doing("set the clocks of the store back"))?.survey()
+        done.map_err(while_doing("set back the clocks of the store"))?.survey()
     }
 
     async fn lift_ids(&self, by: i64) -> Result<Vec<Marks>> {
-        let doing = while_doing("lift the ids of the store");
+        let doing = while_doing("raise the ids of the store");
         let mut writer = self.writer.lock().await;
         let mut tx = writer.begin_with("begin immediate").await.map_err(&doing)?;
         let marks = meta(&mut tx).await.map_err(&doing)?.marks()?;
@@ -59,7 +59,7 @@ async fn set_back(writer: &mut SqliteConnection, now: Timestamp) -> sqlx::Result
     Ok(found)
 }
 
-/// What the file showed.
+/// What the file contains.
 struct Found {
     meta: Meta,
     anchors: i64,

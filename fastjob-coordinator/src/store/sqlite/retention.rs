@@ -1,4 +1,5 @@
-//! Removes what is older than its retention. Reads choose; one short transaction removes.
+//! Removes data older than its retention. Queries choose the rows, then one short transaction
+//! removes them.
 
 use std::collections::{HashMap, HashSet};
 
@@ -134,7 +135,7 @@ impl Sqlite {
         }
     }
 
-    /// Runs the statements over the ids, in one transaction.
+    /// Runs the statements for the ids, in one transaction.
     async fn delete(&self, ids: &[i64], statements: &[&'static str]) -> sqlx::Result<()> {
         let ids = Value::from(ids).to_string();
         let mut writer = self.writer.lock().await;
@@ -150,7 +151,7 @@ impl Sqlite {
         current: &[LifeId],
         before: Timestamp,
     ) -> sqlx::Result<u64> {
-        // The newest stays: the next life is numbered after it.
+        // The newest life is kept, because the next one is numbered after it.
         let old: Vec<i64> = sqlx::query_scalar(
             "select id from lives where since < ?1 \
              and id not in (select value from json_each(?2)) \

@@ -1,5 +1,5 @@
-//! Silences: what people do not want to be told of for a while. An alarm that one covers when it is
-//! to be sent is done: it is not sent later either.
+//! Silences, which suppress alarms for a limited time. An alarm that is covered when it is about to
+//! be sent is done: it is not sent later either.
 
 use fastjob_core::{ChannelName, JobId};
 use jiff::Timestamp;
@@ -76,7 +76,7 @@ impl SilenceStore for Sqlite {
         numbers: &[i64],
         now: Timestamp,
     ) -> Result<Option<Vec<WaitingAlarm>>> {
-        // Nearly always there is none, and the writer is not disturbed.
+        // There are rarely any silences, and this avoids the writer.
         let any: bool = sqlx::query_scalar(
             "select exists (select 1 from silences \
              where until > ?1 and (channel is null or channel = ?2))",
@@ -85,7 +85,7 @@ impl SilenceStore for Sqlite {
         .bind(channel.as_str())
         .fetch_one(&self.readers)
         .await
-        .map_err(while_doing("look for silences"))?;
+        .map_err(while_doing("read silences"))?;
         if !any {
             return Ok(None);
         }

@@ -1,4 +1,4 @@
-//! SQLite does what every store must, and what only a file can.
+//! SQLite passes the tests of all stores, and those for files.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -22,9 +22,9 @@ use crate::store::{
 
 suite!(crate::store::sqlite::tests::File);
 
-/// A store in a folder of its own.
+/// A store in its own folder.
 pub(crate) struct File {
-    /// `None` only while it is opened again.
+    /// `None` only while it is being reopened.
     store: Option<Arc<Sqlite>>,
     folder: TempDir,
 }
@@ -85,7 +85,7 @@ async fn a_file_belongs_to_one_coordinator() {
 }
 
 #[tokio::test]
-async fn a_store_that_was_closed_is_all_in_its_file() {
+async fn a_closed_store_is_complete_in_its_file() {
     let home = File::fresh().await;
     home.run("insert into meta (key, value) values ('left', 'behind')").await;
     home.store().close().await.unwrap();
@@ -100,7 +100,7 @@ async fn a_store_that_was_closed_is_all_in_its_file() {
 }
 
 #[tokio::test]
-async fn a_store_of_a_newer_release_is_left_alone() {
+async fn a_store_of_a_newer_release_is_not_changed() {
     let mut home = File::fresh().await;
     home.run(
         "insert into _sqlx_migrations (version, description, success, checksum, execution_time) \
@@ -113,7 +113,7 @@ async fn a_store_of_a_newer_release_is_left_alone() {
 }
 
 #[tokio::test]
-async fn what_is_no_store_is_refused_and_left_alone() {
+async fn a_file_that_is_not_a_store_is_rejected_and_not_changed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("notes.txt");
     let text = "this is not a database, it is a text of some length ".repeat(40);
@@ -125,14 +125,14 @@ async fn what_is_no_store_is_refused_and_left_alone() {
     assert!(said.contains("it is a folder"), "{said}");
 }
 
-/// Everything in a folder, to the byte.
+/// The full content of a folder.
 fn content(folder: &std::path::Path) -> BTreeMap<std::ffi::OsString, Vec<u8>> {
     let files = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
     files.map(|file| (file.file_name(), std::fs::read(file.path()).unwrap())).collect()
 }
 
 #[tokio::test]
-async fn the_database_of_another_program_is_refused_and_left_alone() {
+async fn the_database_of_another_program_is_rejected_and_not_changed() {
     const MIGRATED: &str = "create table _sqlx_migrations (version integer primary key, \
                             description text, success integer, checksum blob); \
                             insert into _sqlx_migrations values (1, 'its own', 1, x'00'); \
@@ -140,8 +140,8 @@ async fn the_database_of_another_program_is_refused_and_left_alone() {
     for (made_of, named) in [
         ("create table notes (text)", "`notes`"),
         ("pragma journal_mode = wal; create table notes (text)", "`notes`"),
-        ("pragma user_version = 7", "another program has begun"),
-        ("pragma application_id = 7", "another program has begun"),
+        ("pragma user_version = 7", "a SQLite file of another program"),
+        ("pragma application_id = 7", "a SQLite file of another program"),
         (MIGRATED, "`_sqlx_migrations`, `jobs`"),
     ] {
         let folder = tempfile::tempdir().unwrap();
@@ -152,13 +152,13 @@ async fn the_database_of_another_program_is_refused_and_left_alone() {
         app.close().await.unwrap();
         let before = content(folder.path());
         let said = Sqlite::open(&path).await.unwrap_err().to_string();
-        assert!(said.contains(named) && said.contains("a file of its own"), "{said}");
+        assert!(said.contains(named) && said.contains("a separate file"), "{said}");
         assert!(content(folder.path()) == before, "{made_of}: it was left as it was");
     }
 }
 
 #[tokio::test]
-async fn the_database_that_another_program_uses_is_refused_too() {
+async fn a_database_in_use_by_another_program_is_rejected_too() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("app.db");
     let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
@@ -171,7 +171,7 @@ async fn the_database_that_another_program_uses_is_refused_too() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_file_with_two_names_is_refused() {
+async fn a_file_with_two_names_is_rejected() {
     let mut home = File::fresh().await;
     home.store = None;
     let other = home.folder.path().join("other.db");
@@ -185,9 +185,9 @@ async fn a_file_with_two_names_is_refused() {
 }
 
 #[tokio::test]
-async fn a_store_that_was_killed_is_known_by_its_log() {
+async fn a_store_after_a_crash_is_recognized_by_its_wal() {
     let home = File::fresh().await;
-    // As it lies there while it is in use.
+    // The files as they are while the store is in use.
     let copy = tempfile::tempdir().unwrap();
     for name in ["fastjob.db", "fastjob.db-wal"] {
         std::fs::copy(home.folder.path().join(name), copy.path().join(name)).unwrap();
@@ -196,7 +196,7 @@ async fn a_store_that_was_killed_is_known_by_its_log() {
 }
 
 #[tokio::test]
-async fn a_row_that_says_something_unknown_is_refused() {
+async fn a_row_with_an_unknown_value_is_rejected() {
     let home = File::fresh().await;
     home.run(
         "insert into jobs values (1, 'default', 'a', '{\"name\":\"a\"}', 99, 1, 0, 0, 0, null, '[]')",
@@ -206,7 +206,7 @@ async fn a_row_that_says_something_unknown_is_refused() {
     assert!(said.contains("the Origin 99"), "{said}");
 }
 
-/// Says which commits are durable.
+/// Records which commits are durable.
 struct Durable(tokio::sync::mpsc::UnboundedSender<u64>);
 
 impl Told for Durable {
@@ -220,7 +220,7 @@ impl Told for Durable {
 }
 
 #[tokio::test]
-async fn what_was_decided_before_a_commit_that_is_refused_is_written() {
+async fn decisions_before_a_rejected_commit_are_written() {
     let home = File::fresh().await;
     home.store().commit(&[base()]).await.unwrap();
     home.run(
@@ -240,7 +240,7 @@ async fn what_was_decided_before_a_commit_that_is_refused_is_written() {
     }
     let mut health = handle.health();
     health.wait_for(|health| *health != Health::Well).await.unwrap();
-    // Nobody else could take the partition over: it is tried on.
+    // No other node could take over the partition, so the commit is retried.
     home.take_alarms().await;
     for id in 13..16 {
         assert_eq!(told.recv().await, Some(id));
@@ -251,7 +251,7 @@ async fn what_was_decided_before_a_commit_that_is_refused_is_written() {
 
 #[cfg(unix)]
 mod of_one_user {
-    //! No other user of the machine reads the files of a store, or holds or swaps them.
+    //! No other user of the machine can read, lock or replace the files of a store.
 
     use std::{
         os::unix::fs::{PermissionsExt, symlink},
@@ -277,7 +277,7 @@ mod of_one_user {
     const FILES: [&str; 4] = ["fastjob.db", "fastjob.db-shm", "fastjob.db-wal", "fastjob.db.lock"];
 
     #[tokio::test]
-    async fn a_new_store_and_its_folders_are_its_users_alone() {
+    async fn a_new_store_and_its_folders_are_private() {
         let outer = tempfile::tempdir().unwrap();
         let folder = outer.path().join("a/b");
         let store = Sqlite::open(&folder.join("fastjob.db")).await.unwrap();
@@ -288,9 +288,9 @@ mod of_one_user {
     }
 
     #[tokio::test]
-    async fn a_store_that_others_could_read_is_its_users_alone_once_it_was_opened() {
+    async fn a_store_that_others_could_read_is_made_private_when_opened() {
         let mut home = File::fresh().await;
-        // As it lies there after a crash.
+        // The files as they are after a crash.
         let killed = tempfile::tempdir().unwrap();
         for name in FILES {
             std::fs::copy(home.folder.path().join(name), killed.path().join(name)).unwrap();
@@ -303,7 +303,7 @@ mod of_one_user {
     }
 
     #[tokio::test]
-    async fn a_link_in_place_of_a_file_is_refused_and_what_it_leads_to_is_left_alone() {
+    async fn a_link_in_place_of_a_file_is_rejected_and_its_target_is_not_changed() {
         for name in ["fastjob.db.lock", "fastjob.db-wal", "fastjob.db-shm", "fastjob.db-journal"] {
             let folder = tempfile::tempdir().unwrap();
             let target = folder.path().join("target");
@@ -322,7 +322,7 @@ mod of_one_user {
     }
 
     #[tokio::test]
-    async fn a_link_of_ones_own_leads_to_a_store_that_is_there() {
+    async fn an_own_link_may_point_to_an_existing_store() {
         let mut home = File::fresh().await;
         let link = home.folder.path().join("link.db");
         symlink(home.path(), &link).unwrap();
@@ -333,9 +333,9 @@ mod of_one_user {
     }
 
     #[tokio::test]
-    async fn what_belongs_to_another_user_is_refused() {
+    async fn a_file_of_another_user_is_rejected() {
         if !rustix::process::geteuid().is_root() {
-            return; // nobody else can give a file away
+            return; // only root can change the owner of a file
         }
         for name in ["fastjob.db.lock", "fastjob.db", "fastjob.db-wal"] {
             let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Alarms: a row a channel, sent once, and what says whether a job fails.
+//! Alarms: one row per channel, sent once, and whether a job is failing.
 
 use fastjob_core::{ChannelName, TaskId};
 
@@ -16,7 +16,7 @@ fn channels(names: &[&str]) -> Vec<ChannelName> {
     names.iter().map(|text| name(text)).collect()
 }
 
-/// What waits for a channel, in order.
+/// The alarms that are waiting for the channel, in order.
 async fn waiting(home: &impl Home, channel: &str) -> Vec<WaitingAlarm> {
     home.store().waiting_alarms(&name(channel), 0, 100).await.unwrap()
 }
@@ -25,7 +25,7 @@ async fn messages(home: &impl Home, channel: &str) -> Vec<String> {
     waiting(home, channel).await.into_iter().map(|alarm| alarm.message).collect()
 }
 
-pub(crate) async fn a_row_a_channel_in_the_order_of_the_commits(home: &mut impl Home) {
+pub(crate) async fn one_row_per_channel_in_the_order_of_the_commits(home: &mut impl Home) {
     let first = AlarmRow {
         channels: channels(&["mail", "chat"]),
         ..alarm(7, Some(10), AlarmKind::RunsLong)
@@ -53,19 +53,19 @@ pub(crate) async fn a_row_a_channel_in_the_order_of_the_commits(home: &mut impl 
     let after = home.store().waiting_alarms(&name("mail"), mail[0].number, 100).await.unwrap();
     assert_eq!(after, mail[1..], "above a number");
     let piece = home.store().waiting_alarms(&name("mail"), 0, 1).await.unwrap();
-    assert_eq!(piece, mail[..1], "at most so many");
+    assert_eq!(piece, mail[..1], "at most the limit");
 }
 
-pub(crate) async fn an_alarm_that_is_done_is_done(home: &mut impl Home) {
+pub(crate) async fn an_alarm_that_is_done_stays_done(home: &mut impl Home) {
     write(home, [tell((1..=4).map(|id| alarm(id, None, AlarmKind::Failed)))]).await;
     let numbers: Vec<_> = waiting(home, "mail").await.iter().map(|alarm| alarm.number).collect();
     let store = home.store();
-    store.alarms_failed(&numbers[..2], None, "nobody answers").await.unwrap();
-    assert_eq!(waiting(home, "mail").await.len(), 4, "a try in vain leaves it waiting");
+    store.alarms_failed(&numbers[..2], None, "no answer").await.unwrap();
+    assert_eq!(waiting(home, "mail").await.len(), 4, "a failed attempt leaves it waiting");
     assert_eq!(store.alarms_sent(&numbers[..1], at(50)).await.unwrap(), 1);
     assert_eq!(store.alarms_sent(&numbers[..2], at(51)).await.unwrap(), 1, "one was sent");
-    store.alarms_failed(&numbers[2..3], Some(at(60)), "it was tried often").await.unwrap();
-    // Nothing brings them back: no late mark, no repeated commit, no restart.
+    store.alarms_failed(&numbers[2..3], Some(at(60)), "too many attempts").await.unwrap();
+    // Nothing restores them: no late result, no repeated commit, no restart.
     store.alarms_failed(&numbers[..3], None, "late").await.unwrap();
     assert_eq!(store.alarms_sent(&numbers[2..3], at(61)).await.unwrap(), 0);
     drop(store);
@@ -92,10 +92,14 @@ pub(crate) async fn a_job_fails_until_it_recovers(home: &mut impl Home) {
     }
     let numbers: Vec<_> = waiting(home, "mail").await.iter().map(|alarm| alarm.number).collect();
     home.store().alarms_sent(&numbers, at(50)).await.unwrap();
-    assert_eq!(view(home).await.loaded.failing, [JOB], "it fails also when people know");
+    assert_eq!(
+        view(home).await.loaded.failing,
+        [JOB],
+        "it is failing even after the alarm was sent"
+    );
 }
 
-pub(crate) async fn a_task_tells_of_a_kind_of_trouble_once(home: &mut impl Home) {
+pub(crate) async fn a_task_raises_each_kind_of_alarm_once(home: &mut impl Home) {
     use AlarmKind::{Failed, RunsLong};
     let chat_too =
         AlarmRow { channels: channels(&["mail", "chat"]), ..alarm(3, Some(10), RunsLong) };
@@ -110,7 +114,7 @@ pub(crate) async fn a_task_tells_of_a_kind_of_trouble_once(home: &mut impl Home)
     ];
     write(home, story.map(|row| tell([row]))).await;
     let mail = ["alarm 1", "alarm 4", "alarm 5", "alarm 6", "alarm 7"];
-    assert_eq!(messages(home, "mail").await, mail, "without a task each is told");
+    assert_eq!(messages(home, "mail").await, mail, "without a task, each one is kept");
     assert_eq!(messages(home, "chat").await, ["alarm 3"]);
 }
 
@@ -124,10 +128,10 @@ pub(crate) async fn only_what_is_done_is_removed(home: &mut impl Home) {
     assert_eq!(store.remove_alarms(at(50), 100).await.unwrap(), 0, "before, not at");
     assert_eq!(store.remove_alarms(at(51), 2).await.unwrap(), 2, "in pieces");
     assert_eq!(store.remove_alarms(at(51), 2).await.unwrap(), 1);
-    assert_eq!(store.remove_alarms(at(1_000), 100).await.unwrap(), 1, "what was given up");
+    assert_eq!(store.remove_alarms(at(1_000), 100).await.unwrap(), 1, "the abandoned one");
     assert_eq!(store.remove_alarms(at(1_000), 100).await.unwrap(), 0);
     assert_eq!(messages(home, "mail").await, ["alarm 5", "alarm 6"]);
     write(home, [tell([alarm(7, None, AlarmKind::RunsLong)])]).await;
     let newest = waiting(home, "mail").await.last().map(|alarm| alarm.number);
-    assert!(newest > numbers.last().copied(), "numbers are not used twice");
+    assert!(newest > numbers.last().copied(), "numbers are not reused");
 }

@@ -1,4 +1,5 @@
-//! Many rows at once, many commits in a row, and commits that fail: all of it, or nothing.
+//! Many rows at once, many commits in a row, and commits that fail: all of a commit is written, or
+//! nothing.
 
 use fastjob_core::{AttemptId, JobId, TaskId, TaskState};
 
@@ -10,7 +11,7 @@ use super::{
 };
 use crate::store::{AlarmKind, Commit, EndedAttempt, LifeId, NewAttempt, TaskFilter};
 
-/// More than any statement takes at once.
+/// More than one statement takes.
 const MANY: i64 = 5_000;
 
 pub(crate) async fn five_thousand_rows_of_each_part(home: &mut impl Home) {
@@ -41,7 +42,7 @@ pub(crate) async fn five_thousand_rows_of_each_part(home: &mut impl Home) {
     home.reopen().await;
 
     let loaded = view(home).await.loaded;
-    assert_eq!(loaded.open.len(), 5_000, "what was taken back is gone");
+    assert_eq!(loaded.open.len(), 5_000, "cancelled attempts are gone");
     for (open, id) in loaded.open.iter().zip(stays) {
         assert_eq!((open.planned.attempt.0, open.task_state), (id, TaskState::Stopping));
         assert_eq!(open.planned.life, Some(LifeId(id - MANY + 1)));
@@ -118,6 +119,6 @@ pub(crate) async fn a_commit_that_fails_leaves_nothing(home: &mut impl Home) {
     write(home, [commit]).await;
     let loaded = view(home).await.loaded;
     let open: Vec<_> = loaded.open.iter().map(|open| open.planned.attempt.0).collect();
-    assert_eq!(open, [12, 15], "the store goes on, and the commit is taken when it can be");
+    assert_eq!(open, [12, 15], "the store keeps working, and the commit succeeds later");
     assert_eq!((loaded.ids_until, loaded.watermark), (9_000, Some(at(50))));
 }

@@ -1,4 +1,4 @@
-//! Heads: where a task is, whatever its attempts do.
+//! Heads: the state of a task, whatever its attempts do.
 
 use fastjob_core::{AttemptState, Cause, FailReason, Shard, TaskState};
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::store::{Commit, EndedAttempt, NewAttempt};
 
-/// Plans a retry with the outcome that it follows.
+/// Plans a retry together with the outcome before it.
 fn again(task: i64, attempt: i64, retry_id: i64, number: u32) -> Commit {
     Commit { planned: vec![retry(task, retry_id, number)], ..end([failed_once(task, attempt)]) }
 }
@@ -41,7 +41,7 @@ pub(crate) async fn a_task_ends_with_its_last_attempt(home: &mut impl Home) {
     assert_eq!(lost.result, None);
 }
 
-pub(crate) async fn a_task_that_is_tried_again_and_again_in_one_call_ends(home: &mut impl Home) {
+pub(crate) async fn a_task_that_is_retried_several_times_in_one_call_ends(home: &mut impl Home) {
     write(home, [base()]).await;
     let story = [
         plan([head(10)]),
@@ -64,7 +64,7 @@ pub(crate) async fn a_task_of_shards_has_its_own_result(home: &mut impl Home) {
     let others = [11, 12].map(|id| part(10, id, AttemptState::Succeeded));
     write(home, [base(), plan(shards), end(others)]).await;
     assert_eq!(task(home, 10).await.state, TaskState::Queued, "no shard moved it");
-    // The head's own attempt is the last.
+    // The attempt of the head ends last.
     write(home, [end([whole])]).await;
     let task = task(home, 10).await;
     assert_eq!((task.state, task.result.as_deref()), (TaskState::Succeeded, Some("[1,2,3]")));
@@ -84,7 +84,7 @@ pub(crate) async fn a_stopping_task_keeps_its_state_until_it_ends(home: &mut imp
     assert_eq!((stopped.state, stopped.ended_at), (TaskState::Stopped, Some(at(20))));
 }
 
-pub(crate) async fn a_skipped_task_is_over_when_it_is_recorded(home: &mut impl Home) {
+pub(crate) async fn a_skipped_task_has_ended_when_it_is_recorded(home: &mut impl Home) {
     let skipped = NewAttempt {
         cause: Cause::Misfire,
         state: AttemptState::Skipped,
@@ -99,7 +99,7 @@ pub(crate) async fn a_skipped_task_is_over_when_it_is_recorded(home: &mut impl H
     assert_eq!(load(&*home.store()).await.open, []);
 }
 
-pub(crate) async fn every_state_cause_and_reason_comes_back(home: &mut impl Home) {
+pub(crate) async fn every_state_cause_and_reason_is_read_back(home: &mut impl Home) {
     write(home, [base()]).await;
     let mut ids = 10_i64..;
     for cause in [Cause::Schedule, Cause::Misfire, Cause::Manual, Cause::Api, Cause::Parent] {

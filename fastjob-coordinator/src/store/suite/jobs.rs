@@ -1,4 +1,4 @@
-//! Jobs: the latest save holds, and a name belongs to one job that is not deleted.
+//! Jobs: the latest save wins, and a name belongs to one job that is not deleted.
 
 use fastjob_core::{JobId, JobName, ServiceName};
 
@@ -30,13 +30,13 @@ pub(crate) async fn a_lower_revision_changes_nothing(home: &mut impl Home) {
     write(home, [save([first.clone()]), save([third.clone()])]).await;
     write(home, [save([second.clone()]), save([first])]).await;
     assert_eq!(found(home, "a").await, Some(third.clone()));
-    // The same revision again is the same save, or its row as it was mended.
+    // The same revision again is the same save, or a corrected row.
     let mended = JobRow { anchor: at(8), ..third };
     write(home, [save([mended.clone()])]).await;
     assert_eq!(found(home, "a").await, Some(mended));
 }
 
-pub(crate) async fn the_latest_revision_in_one_call_holds(home: &mut impl Home) {
+pub(crate) async fn the_latest_revision_in_one_call_wins(home: &mut impl Home) {
     let first = job(JOB, "a");
     let second = saved(&first, "second");
     let third = saved(&second, "third");
@@ -62,13 +62,13 @@ pub(crate) async fn a_deleted_job_keeps_its_row_and_frees_its_name(home: &mut im
     assert_eq!(view(home).await.loaded.jobs, [gone, again, job(JobId(3), "a")]);
 }
 
-pub(crate) async fn a_name_changes_hands_in_one_call(home: &mut impl Home) {
+pub(crate) async fn a_name_moves_to_another_job_in_one_call(home: &mut impl Home) {
     let second = job(OTHER, "a");
     write(home, [save([job(JOB, "a")])]).await;
     let gone = deleted(&job(JOB, "a"));
     home.store().commit(&[save([gone]), save([second.clone()])]).await.unwrap();
     assert_eq!(found(home, "a").await, Some(second.clone()));
-    // Made, deleted and made anew, all in one call.
+    // Created, deleted and created again, all in one call.
     let third = job(JobId(3), "a");
     let fourth = job(JobId(4), "a");
     let story = [deleted(&second), third.clone(), deleted(&third), fourth.clone()];
@@ -144,7 +144,7 @@ pub(crate) async fn a_page_of_jobs_ends_when_it_has_enough_bytes(home: &mut impl
     assert_eq!(home.store().jobs(None, 100, 1).await.unwrap().jobs.len(), 1, "never empty");
 }
 
-pub(crate) async fn pages_of_jobs_leave_nothing_out(home: &mut impl Home) {
+pub(crate) async fn pages_of_jobs_are_complete(home: &mut impl Home) {
     let rows: Vec<_> = (0..25)
         .map(|n| job_of(JobId(n), ["b", "a", "报表"][n as usize % 3], &format!("j{n}")))
         .collect();

@@ -1,4 +1,4 @@
-//! What a later release saved: lists go on without it, and nobody acts on it by half.
+//! Jobs saved by a later release: lists skip them, and no engine acts on a partition without them.
 
 use fastjob_core::{JobId, JobName, ServiceName};
 
@@ -11,7 +11,7 @@ async fn jobs_of_two_releases(home: &impl Home) {
     home.save_of_a_later_release().await;
 }
 
-pub(crate) async fn lists_leave_out_jobs_that_cannot_be_read(home: &mut impl Home) {
+pub(crate) async fn lists_skip_unreadable_jobs(home: &mut impl Home) {
     jobs_of_two_releases(home).await;
     let even: Vec<_> = (1..=12).map(|half| JobId(2 * half)).collect();
     for limit in [1, 2, 5, 12, 100] {
@@ -23,12 +23,12 @@ pub(crate) async fn lists_leave_out_jobs_that_cannot_be_read(home: &mut impl Hom
             let is_last = page.len() < limit as usize;
             all.extend(page.iter().map(|row| row.id));
             if is_last {
-                break; // so do those who ask
+                break; // like a client
             }
         }
         assert_eq!(all, even, "limit {limit}");
     }
-    // To see who is whose child it is enough that there is one.
+    // Parents are found without reading definitions.
     let parents = home.store().parents_of(&[JobId(7)], 100).await.unwrap();
     assert_eq!(parents.len(), 24);
 }
@@ -39,7 +39,7 @@ pub(crate) async fn a_job_that_cannot_be_read_is_named(home: &mut impl Home) {
     let refused = home.store().job(&service, &job).await.unwrap_err();
     assert!(matches!(refused, Error::Unreadable { job: JobId(3), .. }), "{refused}");
     assert!(refused.to_string().contains("unknown field `later`"), "{refused}");
-    // Another of the name is not taken for it.
+    // It must not be replaced by another job of the same name.
     let refused = home.store().jobs_named(&job).await.unwrap_err();
     assert!(matches!(refused, Error::Unreadable { job: JobId(3), .. }), "{refused}");
 }

@@ -1,4 +1,4 @@
-//! The law of group commits: one call with many commits does what many calls do.
+//! The law of group commits: one call with many commits has the same effect as many calls.
 
 use fastjob_core::{AttemptId, AttemptState, JobId, TaskState};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::store::{AlarmKind, Commit, EndedAttempt, JobRow, NewAttempt};
 
-/// An attempt of a history, open or not.
+/// An attempt of a history, open or ended.
 #[derive(Clone, Copy)]
 struct Attempt {
     task: i64,
@@ -20,12 +20,12 @@ struct Attempt {
     is_open: bool,
 }
 
-/// What an engine might write, with outcomes that come late.
+/// What an engine might write, including late outcomes.
 struct History {
     dice: StdRng,
     next_id: i64,
     attempts: Vec<Attempt>,
-    /// Tasks that were told to stop: they are not tried again.
+    /// Tasks that are stopping: they are not retried.
     stopping: Vec<i64>,
     jobs: Vec<JobRow>,
 }
@@ -81,8 +81,8 @@ impl History {
         commit
     }
 
-    /// Something happens to an attempt, or comes too late for it. A commit tells of an attempt
-    /// that it plans only what the order of its parts allows.
+    /// Something happens to an attempt, or comes too late for it. A commit refers to an attempt
+    /// that it plans itself only in ways that the order of its parts allows.
     fn attempt(&mut self, commit: &mut Commit) {
         if self.attempts.is_empty() {
             return;
@@ -125,7 +125,7 @@ impl History {
         }
     }
 
-    /// A job is saved or deleted, or the name of one that was is taken by a new one.
+    /// A job is saved or deleted, or a new job takes the name of a deleted one.
     fn save(&mut self, commit: &mut Commit) {
         let chosen = self.below(self.jobs.len());
         let before = self.jobs[chosen].clone();
@@ -142,7 +142,7 @@ impl History {
             self.jobs[self.jobs.len() - 1].clone()
         } else {
             let mut after = saved(&before, "saved");
-            // A save sets the anchor to its own moment, later than any before it.
+            // A save sets the anchor to its own time, later than all previous ones.
             after.anchor = at(1_000 + self.next_id);
             after.deleted_at = (self.below(3) == 0).then(|| at(9));
             self.jobs[chosen] = after.clone();
@@ -152,7 +152,7 @@ impl History {
     }
 }
 
-/// Everything, but for what differs between two stores that were told the same.
+/// Everything except what differs between two stores that got the same commits.
 async fn shown(home: &impl Home) -> View {
     let mut view = view(home).await;
     for (number, alarm) in (1..).zip(&mut view.alarms) {

@@ -1,4 +1,4 @@
-//! Tasks as they are listed: filters, the newest first, and pages that hold still.
+//! Lists of tasks: filters, newest first, and stable pages.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ fn every() -> TaskFilter {
     TaskFilter { limit: 100, ..TaskFilter::default() }
 }
 
-/// The ids of the tasks that meet the filter, as they come.
+/// The ids of the tasks that match the filter, in order.
 async fn ids(home: &impl Home, filter: TaskFilter) -> Vec<i64> {
     let tasks = home.store().task_ids(&filter).await.unwrap();
     tasks.into_iter().map(|task| task.0).collect()
@@ -77,7 +77,7 @@ pub(crate) async fn tasks_by_id_are_newest_first_and_only_those_that_exist(home:
     assert_eq!(home.store().task(TaskId(12)).await.unwrap(), None, "it is a retry, no task");
 }
 
-pub(crate) async fn pages_of_tasks_hold_still_while_new_ones_come(home: &mut impl Home) {
+pub(crate) async fn pages_of_tasks_are_stable_while_new_ones_arrive(home: &mut impl Home) {
     write(home, [base(), plan((10..60).map(head)), end((10..60).map(|id| succeeded(id, id)))])
         .await;
     let of_a_state = TaskFilter { state: Some(TaskState::Succeeded), ..every() };
@@ -96,7 +96,7 @@ pub(crate) async fn pages_of_tasks_hold_still_while_new_ones_come(home: &mut imp
     }
 }
 
-/// All tasks, the oldest first.
+/// All tasks.
 async fn task_ids(home: &impl Home) -> BTreeSet<i64> {
     ids(home, TaskFilter { limit: 10_000, ..every() }).await.into_iter().collect()
 }
@@ -114,7 +114,7 @@ pub(crate) async fn log_tails_are_of_attempts(home: &mut impl Home) {
     assert_eq!(task(home, 10).await.state, TaskState::Succeeded);
 }
 
-pub(crate) async fn keys_name_tasks_of_their_job(home: &mut impl Home) {
+pub(crate) async fn keys_identify_tasks_of_their_job(home: &mut impl Home) {
     let keyed = |job, id, key: &str| NewAttempt { job, key: Some(key.into()), ..head(id) };
     let tasks = [keyed(JOB, 10, "k"), keyed(OTHER, 11, "k"), keyed(JOB, 12, "K"), head(13)];
     write(home, [base(), plan(tasks)]).await;

@@ -1,5 +1,4 @@
-//! An outcome is taken only by an attempt that is open: the first one holds, and whatever comes
-//! later changes nothing.
+//! Outcomes are accepted only for open attempts: the first one wins, and later ones change nothing.
 
 use fastjob_core::{AttemptId, AttemptState, TaskState};
 
@@ -11,7 +10,7 @@ use super::{
 };
 use crate::store::{Commit, EndedAttempt};
 
-pub(crate) async fn the_first_outcome_holds(home: &mut impl Home) {
+pub(crate) async fn the_first_outcome_wins(home: &mut impl Home) {
     let first = EndedAttempt { log_tail: "first\n".to_owned(), ..succeeded(10, 10) };
     write(home, [base(), plan([head(10), head(11)]), end([first, failed(11, 11)])]).await;
     let before = view(home).await;
@@ -40,16 +39,16 @@ pub(crate) async fn the_first_outcome_holds(home: &mut impl Home) {
     assert_eq!(view(home).await, before);
 }
 
-pub(crate) async fn the_first_outcome_of_a_retry_holds(home: &mut impl Home) {
+pub(crate) async fn the_first_outcome_of_a_retry_wins(home: &mut impl Home) {
     let again = Commit { planned: vec![retry(10, 11, 2)], ..end([failed_once(10, 10)]) };
     let once_more = Commit { planned: vec![retry(10, 12, 3)], ..end([failed_once(10, 11)]) };
     write(home, [base(), plan([head(10)]), again, once_more]).await;
     let before = view(home).await;
     write(home, [end([succeeded(10, 11)])]).await;
-    assert_eq!(view(home).await, before, "the task goes on with its third attempt");
+    assert_eq!(view(home).await, before, "the task continues with its third attempt");
 }
 
-pub(crate) async fn the_first_of_two_outcomes_in_one_call_holds(home: &mut impl Home) {
+pub(crate) async fn the_first_of_two_outcomes_in_one_call_wins(home: &mut impl Home) {
     write(home, [base(), plan([head(10), head(11)])]).await;
     let pairs = [[succeeded(10, 10), failed(10, 10)], [failed(11, 11), succeeded(11, 11)]];
     for pair in pairs {
@@ -59,7 +58,7 @@ pub(crate) async fn the_first_of_two_outcomes_in_one_call_holds(home: &mut impl 
     }
 }
 
-pub(crate) async fn what_has_ended_is_not_placed_taken_back_or_moved(home: &mut impl Home) {
+pub(crate) async fn an_ended_attempt_is_not_placed_cancelled_or_moved(home: &mut impl Home) {
     write(home, [base(), plan([head(10), head(11)]), end([succeeded(10, 10), failed(11, 11)])])
         .await;
     let before = view(home).await;
@@ -73,14 +72,14 @@ pub(crate) async fn what_has_ended_is_not_placed_taken_back_or_moved(home: &mut 
     assert_eq!(view(home).await, before);
 }
 
-pub(crate) async fn a_log_comes_with_the_outcome_that_is_taken(home: &mut impl Home) {
+pub(crate) async fn the_log_of_the_accepted_outcome_is_stored(home: &mut impl Home) {
     let silent = succeeded(10, 10);
     let late = EndedAttempt { log_tail: "late\n".to_owned(), ..failed(10, 10) };
     write(home, [base(), plan([head(10)]), end([silent]), end([late])]).await;
     assert_eq!(home.store().log_tail(AttemptId(10)).await.unwrap(), None);
 }
 
-pub(crate) async fn an_outcome_of_nothing_leaves_nothing(home: &mut impl Home) {
+pub(crate) async fn an_outcome_of_an_unknown_attempt_changes_nothing(home: &mut impl Home) {
     write(home, [base(), plan([head(10)])]).await;
     let before = view(home).await;
     let unknown = EndedAttempt { log_tail: "said\n".to_owned(), ..succeeded(99, 99) };

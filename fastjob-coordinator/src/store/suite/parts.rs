@@ -1,5 +1,4 @@
-//! The parts of a commit and of the commits of one call: what comes first, and what holds in the
-//! end.
+//! The parts of a commit and of several commits in one call: their order, and which value wins.
 
 use fastjob_core::{AttemptId, AttemptState, Shard, TaskId, TaskState};
 
@@ -14,9 +13,7 @@ use crate::{
     store::{Commit, LifeId, NewAttempt},
 };
 
-pub(crate) async fn what_is_planned_and_taken_back_in_one_call_was_never_there(
-    home: &mut impl Home,
-) {
+pub(crate) async fn planning_and_cancelling_in_one_call_changes_nothing(home: &mut impl Home) {
     write(home, [base()]).await;
     let before = view(home).await;
     let back = |id| Commit { taken_back: vec![AttemptId(id)], ..Commit::default() };
@@ -26,7 +23,7 @@ pub(crate) async fn what_is_planned_and_taken_back_in_one_call_was_never_there(
     assert_eq!(view(home).await, before, "in two commits");
 }
 
-pub(crate) async fn what_is_planned_and_ended_in_one_call_has_ended(home: &mut impl Home) {
+pub(crate) async fn an_attempt_planned_and_ended_in_one_call_has_ended(home: &mut impl Home) {
     write(home, [base(), Commit { ended: vec![succeeded(10, 10)], ..plan([head(10)]) }]).await;
     home.store().commit(&[plan([head(11)]), end([failed(11, 11)])]).await.unwrap();
     assert_eq!(task(home, 10).await.state, TaskState::Succeeded);
@@ -43,19 +40,23 @@ pub(crate) async fn a_retry_is_planned_with_the_outcome_before_it(home: &mut imp
     assert_eq!((task.state, task.ended_at), (TaskState::Running, None));
 }
 
-pub(crate) async fn taking_back_removes_what_is_planned_and_its_head_only(home: &mut impl Home) {
+pub(crate) async fn cancelling_removes_only_planned_attempts_and_their_heads(home: &mut impl Home) {
     let back = Commit { taken_back: [10, 11, 13, 99].map(AttemptId).into(), ..Commit::default() };
     let tasks = plan([head(10), head(11), head(12), retry(12, 13, 2), head(14)]);
     write(home, [base(), tasks, end([succeeded(11, 11), failed_once(12, 12)]), back]).await;
-    assert_eq!(home.store().task(TaskId(10)).await.unwrap(), None, "the head went with it");
+    assert_eq!(home.store().task(TaskId(10)).await.unwrap(), None, "the head was removed with it");
     assert_eq!(task(home, 11).await.state, TaskState::Succeeded, "it had ended");
     let tried = task(home, 12).await;
-    assert_eq!((tried.attempts.len(), tried.state), (1, TaskState::Running), "its retry went");
+    assert_eq!(
+        (tried.attempts.len(), tried.state),
+        (1, TaskState::Running),
+        "its retry was removed"
+    );
     let open: Vec<_> = view(home).await.loaded.open.iter().map(|o| o.planned.attempt.0).collect();
     assert_eq!(open, [14]);
 }
 
-pub(crate) async fn a_task_that_is_taken_back_gives_its_key_back(home: &mut impl Home) {
+pub(crate) async fn a_cancelled_task_frees_its_key(home: &mut impl Home) {
     let keyed = |id| NewAttempt { key: Some("k".into()), ..head(id) };
     let back = Commit { taken_back: vec![AttemptId(10)], ..Commit::default() };
     write(home, [base(), plan([keyed(10)]), back]).await;
@@ -64,7 +65,7 @@ pub(crate) async fn a_task_that_is_taken_back_gives_its_key_back(home: &mut impl
     assert_eq!(home.store().task_of_key(JOB, "k").await.unwrap(), Some(TaskId(11)));
 }
 
-pub(crate) async fn the_latest_place_of_an_attempt_holds(home: &mut impl Home) {
+pub(crate) async fn the_latest_placement_of_an_attempt_wins(home: &mut impl Home) {
     let place = |life| Commit { placed: vec![placed(10, life)], ..Commit::default() };
     write(home, [base(), plan([head(10)])]).await;
     for (first, second) in [(Some(1), Some(2)), (Some(2), Some(1)), (Some(1), None)] {
@@ -74,7 +75,7 @@ pub(crate) async fn the_latest_place_of_an_attempt_holds(home: &mut impl Home) {
     }
 }
 
-pub(crate) async fn the_latest_move_of_a_task_holds(home: &mut impl Home) {
+pub(crate) async fn the_latest_move_of_a_task_wins(home: &mut impl Home) {
     use TaskState::*;
     let to = |state| Commit { moved: vec![moved(10, state)], ..Commit::default() };
     write(home, [base(), plan([head(10)])]).await;
@@ -115,7 +116,7 @@ pub(crate) async fn ids_watermark_clock_and_anchors_only_grow(home: &mut impl Ho
     assert_eq!((loaded.watermark, loaded.jobs[0].anchor), (Some(at(30)), at(32)));
 }
 
-pub(crate) async fn the_last_cursor_of_a_job_holds(home: &mut impl Home) {
+pub(crate) async fn the_last_cursor_of_a_job_wins(home: &mut impl Home) {
     let step = |seconds: &[i64]| Commit {
         cursors: seconds.iter().map(|second| (JOB, at(*second))).collect(),
         ..Commit::default()

@@ -1,4 +1,4 @@
-//! What a coordinator finds when it starts is what the one before it committed.
+//! A coordinator that starts finds what the previous one committed.
 
 use fastjob_core::{AttemptState, Cause, Shard, TaskId, TaskState};
 
@@ -18,7 +18,7 @@ use crate::{
 
 pub(crate) async fn a_new_store_is_empty(home: &mut impl Home) {
     let facts = home.store().facts().await.unwrap();
-    assert_eq!(facts.cluster.len(), 36, "it has a name of its own: {}", facts.cluster);
+    assert_eq!(facts.cluster.len(), 36, "it has a unique name: {}", facts.cluster);
     let empty = Loaded { next_life: 1, ..Loaded::default() };
     assert_eq!(load(&*home.store()).await, empty);
     home.reopen().await;
@@ -26,7 +26,7 @@ pub(crate) async fn a_new_store_is_empty(home: &mut impl Home) {
     assert_eq!(home.store().facts().await.unwrap(), facts, "and keeps the name");
 }
 
-pub(crate) async fn what_was_committed_comes_back(home: &mut impl Home) {
+pub(crate) async fn committed_data_is_loaded(home: &mut impl Home) {
     let mut deleted = saved(&job(OTHER, "b"), "gone");
     deleted.deleted_at = Some(at(77));
     let commit = Commit {
@@ -49,10 +49,10 @@ pub(crate) async fn what_was_committed_comes_back(home: &mut impl Home) {
     assert_eq!(loaded.lives, [life(2, "e2")]);
     assert_eq!(loaded.failing, [JOB]);
     write(home, [end([succeeded(10, 10)])]).await;
-    assert_eq!(view(home).await.loaded.open, [], "it takes writes as before");
+    assert_eq!(view(home).await.loaded.open, [], "it accepts writes as before");
 }
 
-pub(crate) async fn what_is_open_comes_back_with_what_it_needs(home: &mut impl Home) {
+pub(crate) async fn open_attempts_are_loaded_with_their_data(home: &mut impl Home) {
     let tried = NewAttempt {
         param: Some("own".into()),
         life: Some(LifeId(1)),
@@ -75,7 +75,7 @@ pub(crate) async fn what_is_open_comes_back_with_what_it_needs(home: &mut impl H
     write(home, [base(), plan([tried.clone(), waiting.clone()]), again, stop]).await;
     home.reopen().await;
     let open = view(home).await.loaded.open;
-    // What is of heads only and not needed to carry on stays behind.
+    // Columns of heads that a coordinator does not need are not loaded.
     assert_eq!(
         open,
         [
@@ -101,7 +101,7 @@ pub(crate) async fn what_is_open_comes_back_with_what_it_needs(home: &mut impl H
     );
 }
 
-pub(crate) async fn a_child_comes_back_with_its_lineage(home: &mut impl Home) {
+pub(crate) async fn a_child_is_loaded_with_its_lineage(home: &mut impl Home) {
     let lineage = Some(Lineage { depth: 99, budget: 2_000_000_000 });
     let child = NewAttempt { parent: Some(TaskId(3)), lineage, ..head(10) };
     let one = Some(Lineage { depth: 1, budget: 0 });
@@ -128,16 +128,14 @@ fn child_start(id: i64, lineage: Option<Lineage>) -> ChildStart {
     ChildStart { id, partition, job, parent, param: None, lineage }
 }
 
-pub(crate) async fn no_more_children_to_start_come_back_than_are_asked_for(home: &mut impl Home) {
+pub(crate) async fn no_more_child_starts_are_loaded_than_requested(home: &mut impl Home) {
     let child_starts = (1..=10).map(|id| child_start(id, None)).collect();
     write(home, [base(), Commit { child_starts, ..Commit::default() }]).await;
     let first = home.store().child_starts(&[Partition(0)], 3).await.unwrap();
     assert_eq!(first, [1, 2, 3].map(|id| child_start(id, None)));
 }
 
-pub(crate) async fn shards_that_have_ended_come_back_while_their_task_is_open(
-    home: &mut impl Home,
-) {
+pub(crate) async fn ended_shards_are_loaded_while_their_task_is_open(home: &mut impl Home) {
     let three = (0..3).map(|i| shard(10, 10 + i, u32::try_from(i).unwrap(), 3));
     let retried = NewAttempt { shard: Shard { index: 1, total: 3 }, ..retry(10, 20, 2) };
     let first = end([part(10, 10, AttemptState::Succeeded), part(10, 11, AttemptState::Failed)]);
@@ -167,11 +165,11 @@ pub(crate) async fn shards_that_have_ended_come_back_while_their_task_is_open(
     assert_eq!(view(home).await.loaded.ended_shards, [], "the task has ended");
 }
 
-pub(crate) async fn lives_that_nothing_is_placed_on_stay_away(home: &mut impl Home) {
+pub(crate) async fn lives_without_attempts_are_not_loaded(home: &mut impl Home) {
     let on = |id, life| NewAttempt { life: Some(LifeId(life)), ..head(id) };
     let more = Commit { lives: vec![life(7, "e1")], ..plan([on(10, 1), on(11, 7), on(12, 7)]) };
     write(home, [base(), more, end([succeeded(10, 10)])]).await;
     let loaded = view(home).await.loaded;
     assert_eq!(loaded.lives, [life(7, "e1")]);
-    assert_eq!(loaded.next_life, 8, "ids of lives are not used twice");
+    assert_eq!(loaded.next_life, 8, "ids of lives are not reused");
 }

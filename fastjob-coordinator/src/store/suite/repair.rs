@@ -1,11 +1,11 @@
-//! Repairs by hand.
+//! Manual repairs.
 
 use fastjob_core::JobId;
 
 use super::{Home, rows::*, view::load, write};
 use crate::store::{Commit, Error, IDS_MOST, JobRow, LifeId, Marks, NewAttempt, Partition, Survey};
 
-/// What was recorded at a clock that was `clock` ahead.
+/// What is recorded under a clock that is `clock` ahead.
 fn recorded(clock: i64) -> Commit {
     let (clock, watermark) = (Some(at(clock)), Some(at(clock + 1)));
     Commit { clock, watermark, ..Commit::default() }
@@ -18,12 +18,12 @@ fn marks(clock: i64) -> Marks {
 
 async fn survey(home: &impl Home, now: i64) -> Survey {
     let survey = home.store().survey(at(now)).await.unwrap();
-    // Others have partitions that nothing was written to.
+    // Partitions without a clock are left out: nothing was written to them.
     let marks = survey.marks.into_iter().filter(|marks| marks.clock.is_some()).collect();
     Survey { marks, clock: None, ..survey }
 }
 
-pub(crate) async fn what_is_later_than_now_is_shown_and_left(home: &mut impl Home) {
+pub(crate) async fn a_survey_reports_later_times_and_changes_nothing(home: &mut impl Home) {
     let ahead = |id| NewAttempt { created_at: at(9_000), due_at: at(9_500), ..head(id) };
     write(home, [base(), recorded(9_000), plan([head(10), ahead(11), ahead(12)])]).await;
     let moved = Commit { anchors: vec![(OTHER, at(9_001))], ..Commit::default() };
@@ -51,7 +51,7 @@ pub(crate) async fn clocks_that_are_ahead_are_set_back(home: &mut impl Home) {
     assert_eq!(survey(home, 1_000).await.anchors, 0);
 }
 
-pub(crate) async fn clocks_that_are_behind_are_left(home: &mut impl Home) {
+pub(crate) async fn clocks_that_are_behind_are_not_changed(home: &mut impl Home) {
     write(home, [base(), recorded(500), plan([head(10)])]).await;
     let before = load(&*home.store()).await;
     home.store().set_back(at(1_000)).await.unwrap();
@@ -66,13 +66,13 @@ pub(crate) async fn open_attempts_of_a_wrong_clock_keep_their_delay(home: &mut i
     assert_eq!(home.store().set_back(at(1_000)).await.unwrap().attempts, 2);
     let open = load(&*home.store()).await.open;
     let times: Vec<_> = open.iter().map(|o| (o.planned.created_at, o.planned.due_at)).collect();
-    // The first was asked for by a right clock, the last has an executor: it may have been sent.
+    // The first was created with a right clock; the last has an executor, so it may have been sent.
     let expected = [(at(10), at(99_000)), (at(9_000), at(1_300)), (at(9_000), at(1_000))];
     assert_eq!(times, expected);
     assert_eq!(survey(home, 1_000).await.attempts, 0);
 }
 
-pub(crate) async fn ids_are_lifted_and_what_was_there_is_told(home: &mut impl Home) {
+pub(crate) async fn ids_are_raised_and_the_previous_ones_are_reported(home: &mut impl Home) {
     write(home, [base(), recorded(5)]).await;
     let before = home.store().lift_ids(1_000_000_000).await.unwrap();
     assert!(before.contains(&marks(5)), "{before:?}");

@@ -1,4 +1,4 @@
-//! A commit whose answer was lost is sent again: whatever part it has, the second time changes
+//! A commit whose answer was lost is sent again: whatever it contains, the second time changes
 //! nothing.
 
 use fastjob_core::{AttemptId, AttemptState, TaskId, TaskState};
@@ -166,14 +166,14 @@ pub(crate) async fn a_child_that_has_started_is_not_started_again(home: &mut imp
     write(home, [base(), to_start.clone(), starts.clone(), to_start.clone()]).await;
     assert_eq!(view(home).await.loaded.child_starts, []);
     home.store().commit(&[to_start.clone(), starts]).await.unwrap();
-    // When its head is history, too.
+    // Also when its head is removed as history.
     write(home, [end([succeeded(20, 20)])]).await;
     assert_eq!(remove_ended(&*home.store(), at(1_000), 10).await, 1);
     assert_eq!(view(home).await.loaded.child_starts, []);
 }
 
-pub(crate) async fn a_child_that_has_started_does_not_wait_any_more(home: &mut impl Home) {
-    // Both were written at the same moment.
+pub(crate) async fn a_child_that_has_started_is_no_longer_waiting(home: &mut impl Home) {
+    // Both were written at the same time.
     let to_start = Commit { child_starts: vec![child(5), child(6)], ..Commit::default() };
     let starts = plan([NewAttempt { key: Some(child(5).key()), ..head(20) }]);
     write(home, [base(), to_start, starts]).await;

@@ -1,4 +1,4 @@
-//! What ended long ago is removed, whole, in pieces, and nothing else.
+//! Tasks that ended long ago are removed, as a whole and in pieces, and nothing else is.
 
 use fastjob_core::{AttemptId, JobId, TaskId, TaskState};
 
@@ -22,12 +22,12 @@ fn in_first(nth: i64) -> i64 {
     32 * nth
 }
 
-/// The ids of the tasks that are there, the oldest first.
+/// The ids of the remaining tasks, oldest first.
 async fn left(home: &impl Home) -> Vec<i64> {
     view(home).await.tasks.iter().rev().map(|task| task.task.0).collect()
 }
 
-pub(crate) async fn old_tasks_go_whole(home: &mut impl Home) {
+pub(crate) async fn old_tasks_are_removed_completely(home: &mut impl Home) {
     let said = |ended| EndedAttempt { log_tail: "said\n".to_owned(), ..ended };
     let tasks = [
         NewAttempt { key: Some("k".into()), ..head(10) },
@@ -48,13 +48,13 @@ pub(crate) async fn old_tasks_go_whole(home: &mut impl Home) {
     assert_eq!(remove(home, 1_000, 10).await, 4);
     assert_eq!(view(home).await, before, "no attempt and no log is left");
     assert_eq!(home.store().task_of_key(JOB, "k").await.unwrap(), None);
-    // Nobody can ask for checkpoints but with their task.
+    // Checkpoints can only be read through their task.
     write(home, [plan([head(10), shard(20, 20, 0, 2), shard(20, 21, 1, 2)])]).await;
     let open = view(home).await.loaded.open;
     assert!(open.iter().all(|open| open.checkpoint.is_none()), "{open:?}");
 }
 
-pub(crate) async fn what_is_open_or_young_stays(home: &mut impl Home) {
+pub(crate) async fn open_and_recent_tasks_are_kept(home: &mut impl Home) {
     let tried = Commit { planned: vec![retry(12, 15, 2)], ..end([failed_once(12, 12)]) };
     let stop = Commit { moved: vec![moved(13, TaskState::Stopping)], ..Commit::default() };
     let young = EndedAttempt { ended_at: at(500), ..succeeded(14, 14) };
@@ -80,7 +80,7 @@ pub(crate) async fn a_task_is_as_old_as_its_last_attempt(home: &mut impl Home) {
     assert_eq!(home.store().task(TaskId(10)).await.unwrap(), None);
 }
 
-pub(crate) async fn removal_goes_in_pieces(home: &mut impl Home) {
+pub(crate) async fn removal_works_in_pieces(home: &mut impl Home) {
     let ids: Vec<_> = (1..=50).map(in_first).collect();
     let said = |id| EndedAttempt { log_tail: "said\n".to_owned(), ..succeeded(id, id) };
     let all = || ids.iter().copied();
@@ -93,13 +93,13 @@ pub(crate) async fn removal_goes_in_pieces(home: &mut impl Home) {
     assert_eq!(home.store().log_tail(AttemptId(ids[0])).await.unwrap(), None);
 }
 
-pub(crate) async fn open_tasks_do_not_keep_old_ones(home: &mut impl Home) {
+pub(crate) async fn open_tasks_do_not_block_the_removal_of_old_ones(home: &mut impl Home) {
     write(home, [base(), plan((10..120).map(head)), end([succeeded(110, 110)])]).await;
     assert_eq!(remove(home, 1_000, 2).await, 1, "a hundred older ones are open");
     assert_eq!(home.store().task(TaskId(110)).await.unwrap(), None);
 }
 
-pub(crate) async fn what_is_removed_frees_its_key(home: &mut impl Home) {
+pub(crate) async fn a_removed_task_frees_its_key(home: &mut impl Home) {
     let keyed = |id, key: &str| NewAttempt { key: Some(key.into()), ..head(id) };
     write(home, [base(), plan([keyed(10, "a"), keyed(11, "b")]), end([succeeded(10, 10)])]).await;
     remove(home, 1_000, 10).await;
@@ -110,7 +110,7 @@ pub(crate) async fn what_is_removed_frees_its_key(home: &mut impl Home) {
     }
 }
 
-pub(crate) async fn tasks_that_seem_to_end_in_the_future_do_not_keep_old_ones(
+pub(crate) async fn tasks_that_end_in_the_future_do_not_block_the_removal_of_old_ones(
     home: &mut impl Home,
 ) {
     let ids: Vec<_> = (1..=2_001).map(in_first).collect();
@@ -123,7 +123,7 @@ pub(crate) async fn tasks_that_seem_to_end_in_the_future_do_not_keep_old_ones(
     assert_eq!(remove(home, 1_000_000, 500).await, 0);
 }
 
-pub(crate) async fn a_task_of_many_attempts_goes_in_pieces(home: &mut impl Home) {
+pub(crate) async fn a_task_with_many_attempts_is_removed_in_pieces(home: &mut impl Home) {
     let said = |ended| EndedAttempt { log_tail: "said\n".to_owned(), ..ended };
     let shards = (0..=25).map(|index| shard(20, 20 + i64::from(index), index, 26));
     let part = |id| said(part(20, id, fastjob_core::AttemptState::Succeeded));
@@ -155,7 +155,7 @@ pub(crate) async fn a_partition_removes_its_own_history(home: &mut impl Home) {
     assert_eq!(removed, 64 - kept.len() as u64);
 }
 
-/// Removes the deleted jobs of all partitions, and returns which.
+/// Removes the deleted jobs of all partitions, and returns their ids.
 async fn remove_jobs(home: &impl Home, before: i64) -> Vec<i64> {
     let mut removed = Vec::new();
     for partition in (0..home.store().facts().await.unwrap().partitions).map(Partition) {
@@ -166,7 +166,7 @@ async fn remove_jobs(home: &impl Home, before: i64) -> Vec<i64> {
     removed
 }
 
-/// A job that was deleted at some time.
+/// A job that was deleted at this time.
 fn deleted(id: i64, when: i64) -> JobRow {
     let row = job(JobId(id), &format!("j{id}"));
     JobRow { deleted_at: Some(at(when)), updated_at: at(when), revision: 2, ..row }
@@ -180,7 +180,9 @@ async fn jobs_left(home: &impl Home) -> Vec<i64> {
     view(home).await.loaded.jobs.iter().map(|job| job.id.0).collect()
 }
 
-pub(crate) async fn a_deleted_job_goes_after_its_history_and_its_retention(home: &mut impl Home) {
+pub(crate) async fn a_deleted_job_is_removed_after_its_history_and_its_retention(
+    home: &mut impl Home,
+) {
     let of = |id, of| NewAttempt { job: JobId(of), ..head(id) };
     let jobs = [job(JobId(40), "j40"), deleted(41, 100), deleted(42, 100), deleted(43, 500)];
     let tasks = plan([of(64, 42), of(65, 40)]);
@@ -198,7 +200,7 @@ pub(crate) async fn a_deleted_job_goes_after_its_history_and_its_retention(home:
     assert_eq!(jobs_left(home).await, [40], "a job that is not deleted stays");
 }
 
-pub(crate) async fn a_deleted_job_that_a_child_waits_for_stays(home: &mut impl Home) {
+pub(crate) async fn a_deleted_job_with_a_waiting_child_start_is_kept(home: &mut impl Home) {
     let (partition, parent) = (Partition(0), TaskId(3));
     let waits = ChildStart { id: 5, partition, job: JobId(41), parent, param: None, lineage: None };
     let waits = Commit { child_starts: vec![waits], ..Commit::default() };
@@ -208,7 +210,7 @@ pub(crate) async fn a_deleted_job_that_a_child_waits_for_stays(home: &mut impl H
     assert_eq!(remove_jobs(home, 1_000).await, [41]);
 }
 
-pub(crate) async fn a_deleted_job_that_executors_declare_stays(home: &mut impl Home) {
+pub(crate) async fn a_deleted_job_that_executors_declare_is_kept(home: &mut impl Home) {
     let living = job(JobId(44), "j44");
     write(home, [save([deleted(41, 100), deleted(42, 100), deleted(43, 450), living])]).await;
     let declared = ["j41", "j43", "j44", "unknown"].map(|job| (name("default"), name(job)));
@@ -225,13 +227,13 @@ pub(crate) async fn a_deleted_job_that_executors_declare_stays(home: &mut impl H
     assert_eq!(view(home).await.loaded.jobs, [job(JobId(44), "j44")]);
 }
 
-/// Lives of partition 0, each a second after the one before.
+/// Lives of partition 0, each a second after the previous one.
 fn lives(executor: &str, count: i64) -> Commit {
     let one = |nth| LifeRow { since: at(1_000 * nth), ..life(in_first(nth), executor) };
     Commit { lives: (1..=count).map(one).collect(), ..Commit::default() }
 }
 
-pub(crate) async fn lives_that_nothing_refers_to_go(home: &mut impl Home) {
+pub(crate) async fn unreferenced_lives_are_removed(home: &mut impl Home) {
     let on = |task, nth| NewAttempt { life: Some(LifeId(in_first(nth))), ..head(task) };
     let tasks = plan([on(10, 5), on(11, 6), on(12, 7)]);
     let jobs = save([job(JOB, "a")]);
@@ -246,7 +248,7 @@ pub(crate) async fn lives_that_nothing_refers_to_go(home: &mut impl Home) {
     }
     assert_eq!(remove(0).await, 649 - 4);
 
-    // What is there is left as it is, so the rows show which lives are there.
+    // Existing rows are kept on insert, so the rows show which lives are left.
     let asked = [4, 5, 6, 7, 8, 9, 649, 650, 700];
     let tasks = asked.map(|nth| on(1_000 + nth, nth));
     write(home, [lives("another", 700), plan(tasks)]).await;
@@ -260,7 +262,7 @@ pub(crate) async fn lives_that_nothing_refers_to_go(home: &mut impl Home) {
     assert_eq!(executor.unwrap().as_str(), "e9");
 }
 
-pub(crate) async fn few_lives_stay(home: &mut impl Home) {
+pub(crate) async fn a_few_lives_are_kept(home: &mut impl Home) {
     write(home, [lives("e9", 300)]).await;
     let removed = home.store().remove_lives(&[Partition(0)], &[], at(1_000_000)).await.unwrap();
     assert_eq!(removed, 0, "reading all attempts would cost more than the rows");

@@ -1,4 +1,4 @@
-//! Rows to write: each is whole and plain, and a test changes only what it is about.
+//! Rows to write: each is complete and minimal, and a test changes only what it is about.
 
 use std::sync::Arc;
 
@@ -12,12 +12,12 @@ use crate::{
     store::{AlarmKind, Commit, EndedAttempt, JobRow, LifeId, LifeRow, NewAttempt, Origin},
 };
 
-/// The job that tasks belong to where nothing else is said.
+/// The default job of tasks.
 pub(crate) const JOB: JobId = JobId(1);
-/// Another one.
+/// Another job.
 pub(crate) const OTHER: JobId = JobId(2);
 
-/// So many milliseconds after some moment.
+/// This many milliseconds after a fixed instant.
 pub(crate) fn at(millis: i64) -> Timestamp {
     Timestamp::from_millisecond(1_750_000_000_000 + millis).unwrap()
 }
@@ -72,7 +72,7 @@ pub(crate) fn life(id: i64, executor: &str) -> LifeRow {
     }
 }
 
-/// A task with its first attempt, planned and not placed.
+/// A task with its first attempt, planned and without an executor.
 pub(crate) fn head(id: i64) -> NewAttempt {
     NewAttempt {
         attempt: AttemptId(id),
@@ -96,7 +96,7 @@ pub(crate) fn head(id: i64) -> NewAttempt {
     }
 }
 
-/// A further attempt of a task.
+/// Another attempt of a task.
 pub(crate) fn retry(task: i64, id: i64, number: u32) -> NewAttempt {
     NewAttempt { task: TaskId(task), number, fire_at: None, ..head(id) }
 }
@@ -106,7 +106,7 @@ pub(crate) fn shard(task: i64, id: i64, index: u32, total: u32) -> NewAttempt {
     NewAttempt { shard: Shard { index, total }, ..retry(task, id, 1) }
 }
 
-/// A task that ends with this outcome of its attempt.
+/// An outcome that ends its task.
 pub(crate) fn last(task: i64, attempt: i64, state: AttemptState, to: TaskState) -> EndedAttempt {
     let failed = state == AttemptState::Failed;
     EndedAttempt {
@@ -132,12 +132,12 @@ pub(crate) fn failed(task: i64, attempt: i64) -> EndedAttempt {
     last(task, attempt, AttemptState::Failed, TaskState::Failed)
 }
 
-/// An attempt that failed and is tried again.
+/// A failed attempt that is retried.
 pub(crate) fn failed_once(task: i64, attempt: i64) -> EndedAttempt {
     last(task, attempt, AttemptState::Failed, TaskState::Running)
 }
 
-/// An outcome of a shard whose task goes on.
+/// An outcome of a shard whose task continues.
 pub(crate) fn part(task: i64, attempt: i64, state: AttemptState) -> EndedAttempt {
     EndedAttempt { task_state: None, ..last(task, attempt, state, TaskState::Running) }
 }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::store::{AlarmKind, Commit, EndedAttempt, NewAttempt};
 
-/// What breaks a statement, a JSON or an encoding that is put together by hand.
+/// Texts that break hand-built statements, JSON or encodings.
 const TEXTS: [&str; 9] = [
     "'; drop table attempts; --",
     "\"quoted\" and \\ back \\\" slashes \\u0041",
@@ -24,9 +24,9 @@ const TEXTS: [&str; 9] = [
     "{\"a\":[1,2,null,1e400,123456789012345678901234567890]}",
 ];
 
-/// Writes a task in which every text of the user's is `text`, and looks what comes back.
+/// Writes a task in which every user text is `text`, and checks what is read back.
 async fn check(home: &impl Home, id: i64, text: &str, expected: &str) {
-    // Longer ones are refused before they come to a store.
+    // Longer ones are rejected before they reach a store.
     let key = Some(text).filter(|text| text.len() <= 256);
     let planned = NewAttempt {
         param: Some(text.into()),
@@ -70,7 +70,7 @@ async fn check(home: &impl Home, id: i64, text: &str, expected: &str) {
     assert_eq!((told.reason.as_str(), told.message.as_str()), (expected, expected), "alarm");
 }
 
-pub(crate) async fn any_text_comes_back(home: &mut impl Home) {
+pub(crate) async fn any_text_is_read_back(home: &mut impl Home) {
     write(home, [base()]).await;
     for (id, text) in (10..).zip(TEXTS) {
         check(home, id, text, text).await;
@@ -79,12 +79,12 @@ pub(crate) async fn any_text_comes_back(home: &mut impl Home) {
     check(home, 50, &long, &long).await;
 }
 
-pub(crate) async fn a_nul_is_shown(home: &mut impl Home) {
+pub(crate) async fn a_nul_is_replaced_by_a_symbol(home: &mut impl Home) {
     write(home, [base()]).await;
     check(home, 10, "a\0b\0", "a\u{2400}b\u{2400}").await;
 }
 
-pub(crate) async fn nothing_is_not_empty(home: &mut impl Home) {
+pub(crate) async fn null_is_not_an_empty_text(home: &mut impl Home) {
     let empty = NewAttempt {
         param: Some("".into()),
         note: Some(String::new()),
@@ -109,7 +109,7 @@ pub(crate) async fn nothing_is_not_empty(home: &mut impl Home) {
 }
 
 pub(crate) async fn extreme_instants(home: &mut impl Home) {
-    // Ids stay below 2^53; jiff takes milliseconds up to the beginning of its last second.
+    // Ids stay below 2^53; jiff accepts milliseconds up to the start of its last second.
     let whole = |instant: Timestamp| Timestamp::from_second(instant.as_second()).unwrap();
     let (min, max) = (whole(Timestamp::MIN), whole(Timestamp::MAX));
     let id = (1 << 53) - 1;

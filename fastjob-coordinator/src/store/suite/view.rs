@@ -1,4 +1,4 @@
-//! Everything that a store shows, to compare what it was with what it is.
+//! Everything that a store shows, to compare it before and after.
 
 use fastjob_core::{AttemptId, TaskId};
 use jiff::Timestamp;
@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::{Home, rows::name};
 use crate::store::{Loaded, Partition, Store, TaskFilter, TaskRow, WaitingAlarm};
 
-/// All that can be asked of a small store.
+/// Everything that can be read from a small store.
 #[derive(Debug, PartialEq)]
 pub(super) struct View {
     pub(super) loaded: Loaded,
@@ -15,7 +15,7 @@ pub(super) struct View {
     pub(super) alarms: Vec<WaitingAlarm>,
 }
 
-/// Looks at everything. Tails are looked for at ids below 200, of attempts that are there or not.
+/// Reads everything. Log tails are read for all ids below 200, whether the attempts exist or not.
 pub(super) async fn view(home: &impl Home) -> View {
     let store = home.store();
     let loaded = load(&*store).await;
@@ -29,7 +29,7 @@ pub(super) async fn view(home: &impl Home) -> View {
     View { loaded, tasks, tails, alarms }
 }
 
-/// The tasks that meet the filter, newest first.
+/// The tasks that match the filter, newest first.
 pub(super) async fn tasks(store: &dyn Store, filter: &TaskFilter) -> Vec<TaskRow> {
     let ids = store.task_ids(filter).await.unwrap();
     store.tasks_by_id(&ids).await.unwrap()
@@ -44,8 +44,7 @@ pub(super) async fn remove_ended(store: &dyn Store, before: Timestamp, rows: u32
     removed
 }
 
-/// Loads all partitions as one, in the order of the ids: what belongs together need not be in one
-/// partition here.
+/// Loads all partitions as one, ordered by id: related rows may be in different partitions here.
 pub(super) async fn load(store: &dyn Store) -> Loaded {
     let mut all = Loaded::default();
     for partition in (0..store.facts().await.unwrap().partitions).map(Partition) {
@@ -62,7 +61,7 @@ pub(super) async fn load(store: &dyn Store) -> Loaded {
         all.child_starts.extend(one.child_starts);
         all.cursors.extend(one.cursors);
     }
-    // Their order is nobody's promise.
+    // Their order is not guaranteed.
     all.jobs.sort_by_key(|job| job.id);
     all.open.sort_by_key(|open| open.planned.attempt);
     all.ended_shards.sort_by_key(|ended| (ended.task, ended.shard.index));
@@ -75,7 +74,7 @@ pub(super) async fn load(store: &dyn Store) -> Loaded {
     all
 }
 
-/// The task, which has to be there.
+/// The task, which must exist.
 pub(super) async fn task(home: &impl Home, id: i64) -> TaskRow {
     home.store().task(TaskId(id)).await.unwrap().unwrap_or_else(|| panic!("there is no task {id}"))
 }

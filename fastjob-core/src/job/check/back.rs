@@ -1,4 +1,4 @@
-//! From a job to the draft that says it: the whole definition, defaults included.
+//! Converts a job to a draft: the whole definition, including defaults.
 
 use super::super::{
     AlarmWhenDraft, BlockDraft, ChildDraft, ExcludeDraft, FireAllDraft, Job, JobDraft,
@@ -15,7 +15,7 @@ use crate::{
 };
 
 impl From<&Job> for JobDraft {
-    /// The whole definition, defaults included, so that a reader sees what holds.
+    /// The whole definition, including defaults, so that a reader sees the effective values.
     fn from(job: &Job) -> Self {
         let text = |duration| Some(duration::to_text(duration));
         let limits = job.timetable.limits();

@@ -1,7 +1,7 @@
-//! From a draft to a job and back.
+//! Converts a draft to a job and back.
 //!
-//! Every field is looked at, so that whoever wrote the draft sees all mistakes at once. A value
-//! whose behaviour does not exist in this release is refused: nothing is accepted and ignored.
+//! Every field is checked, so that all problems are reported at once. A value that this release
+//! does not support is rejected: nothing is accepted and then ignored.
 
 mod back;
 mod names;
@@ -32,7 +32,7 @@ fn job(draft: JobDraft, mut p: Problems) -> Result<Job, InvalidJob> {
     let service = p.parse("service", draft.service.as_deref().unwrap_or(DEFAULT_SERVICE));
     let handler = match &draft.handler {
         Some(handler) => p.parse("handler", handler),
-        // A wrong name has been told already.
+        // An invalid name has already been reported.
         None => draft.name.parse().ok(),
     };
     let description = draft.description.clone().unwrap_or_default();
@@ -52,7 +52,7 @@ fn job(draft: JobDraft, mut p: Problems) -> Result<Job, InvalidJob> {
     let timeout =
         draft.timeout.as_deref().and_then(|text| p.take("timeout", duration::parse(text)));
     if timeout.is_some_and(|timeout| timeout.is_zero()) {
-        p.add("timeout", "it is zero; leave it out for no limit");
+        p.add("timeout", "it is zero; omit it for no limit");
     }
     let grace = p.duration("grace", draft.grace.as_deref(), DEFAULT_GRACE);
     let retry = strategies::retry(draft.retry.as_ref(), &mut p);
@@ -90,7 +90,7 @@ fn job(draft: JobDraft, mut p: Problems) -> Result<Job, InvalidJob> {
     }
 }
 
-/// Refuses a text that is too long.
+/// Checks the length of a text.
 fn check_length(text: &str, most: usize) -> Result<(), String> {
     if text.len() <= most {
         return Ok(());

@@ -1,6 +1,6 @@
-//! The names of others in a draft: children, and channels of alarms.
+//! References in a draft to other objects: child jobs and alarm channels.
 //!
-//! Whether anything has that name is not known here; what is wrong whatever there is, is refused.
+//! Whether these exist is not known here. Only what is always invalid is rejected.
 
 use super::{
     super::{AlarmAfter, ChildDraft, JobDraft},
@@ -11,7 +11,7 @@ use crate::{
     id::{ChannelName, JobName, ServiceName},
 };
 
-/// Most channels of a job.
+/// Maximum number of alarm channels of a job.
 const ALARMS_MOST: usize = 16;
 
 pub(super) fn children(
@@ -30,12 +30,12 @@ pub(super) fn children(
         };
         let (Some(job), Some(on)) = (path, on) else { continue };
         if own.is_some_and(|(service, name)| job.may_mean(service, name)) {
-            p.add(&field, format_args!("`{job}` is this job: it would start itself for ever"));
+            p.add(&field, format_args!("`{job}` is this job: it would start itself forever"));
         }
         if children.iter().any(|child| child.job == job) {
             p.add(
                 &field,
-                format_args!("`{job}` is a child already; `on = \"always\"` is for several ends"),
+                format_args!("`{job}` is already a child; use `on = \"always\"` for several ends"),
             );
         }
         children.push(Child { job, on, pass_result: draft.pass_result.unwrap_or(false) });
@@ -50,7 +50,7 @@ pub(super) fn alarms(drafts: &[String], p: &mut Problems) -> Vec<ChannelName> {
         let field = format!("alarms[{index}]");
         let Some(channel) = p.parse(&field, text) else { continue };
         if channels.contains(&channel) {
-            p.add(&field, format_args!("`{channel}` is named already"));
+            p.add(&field, format_args!("`{channel}` is already listed"));
         }
         channels.push(channel);
     }
@@ -61,7 +61,7 @@ pub(super) fn alarm_after(draft: &JobDraft, p: &mut Problems) -> AlarmAfter {
     let whole = AlarmAfter::default();
     let Some(when) = &draft.alarm_when else { return whole };
     if draft.alarms.is_empty() {
-        p.add("alarm_when", "it goes with alarms: name a channel there");
+        p.add("alarm_when", "it needs alarms: list a channel there");
     }
     let least = AlarmAfter::LEAST;
     let runs = p.at_least("alarm_when.runs_longer", when.runs_longer.as_deref(), least);

@@ -1,4 +1,4 @@
-//! The mistakes of a draft, gathered: whoever reads a field goes on with the next.
+//! Collects the problems of a draft: after a problem, the check continues with the next field.
 
 use std::{fmt::Display, str::FromStr, time::Duration};
 
@@ -30,7 +30,7 @@ impl Problems {
         text.and_then(|text| self.take(field, duration::parse(text))).unwrap_or(default)
     }
 
-    /// A duration that may be left out and is not shorter than `least`.
+    /// Parses an optional duration that must not be shorter than `least`.
     pub(super) fn at_least(
         &mut self,
         field: &str,
@@ -53,7 +53,7 @@ impl Problems {
         value
     }
 
-    /// Says so if a list is too long.
+    /// Reports a list that is too long.
     pub(super) fn many(&mut self, field: &str, len: usize, most: usize) {
         if len > most {
             self.add(field, format_args!("there are {len}, at most {most} are allowed"));

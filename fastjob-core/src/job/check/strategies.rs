@@ -1,4 +1,4 @@
-//! The named choices: misfire, route, shard, block, and the numbers of retry.
+//! Checks the strategies (misfire, route, shard, block) and the retry settings.
 
 use super::{
     super::{BlockDraft, FireAllDraft, MisfireDraft, RetryDraft, RouteDraft, ShardDraft, WordOr},
@@ -87,10 +87,10 @@ pub(super) fn block(draft: Option<&WordOr<BlockDraft>>, p: &mut Problems) -> Blo
     let scope = table.scope.as_deref();
     let scope = scope.and_then(|word| p.word("block.scope", word, &BlockScope::NAMES, ""));
     if table.max_waiting.is_some() && !strategy.waits() {
-        p.add("block.max_waiting", "it goes with serial and parallel only");
+        p.add("block.max_waiting", "it is valid only with serial and parallel");
     }
     if table.max_running.is_some() && strategy != BlockStrategy::Parallel {
-        p.add("block.max_running", "it goes with parallel only");
+        p.add("block.max_running", "it is valid only with parallel");
     }
     Block {
         strategy,

@@ -1,7 +1,7 @@
-//! When a job fires: its schedule and what limits it.
+//! Checks when a job fires: its schedule and its limits.
 //!
-//! What is judged here does not depend on now, nor on what governments do to clocks: a job that was
-//! saved can be read for ever. Whether a job will fire at all is asked when it is saved; see
+//! The checks do not depend on the current time or on time zone rules, so a saved job always stays
+//! valid. Whether a job will ever fire is checked when it is saved; see
 //! [`Job::never_fires`](super::super::Job::never_fires).
 
 use std::{fmt::Display, str::FromStr, time::Duration};
@@ -35,7 +35,7 @@ pub(super) fn timetable(draft: &JobDraft, p: &mut Problems) -> Timetable {
     }
     let exclude = draft.exclude.as_ref().and_then(|draft| exclude(draft, schedule.as_ref(), p));
     let limits = Limits { start_at, end_at, exclude, jitter };
-    // A schedule that is wrong has been told already.
+    // An invalid schedule has already been reported.
     let Some(schedule) = schedule else { return Schedule::None.into() };
     match &schedule {
         Schedule::None => without_a_schedule(draft, p),
@@ -53,7 +53,7 @@ fn without_a_schedule(draft: &JobDraft, p: &mut Problems) {
         ("exclude", draft.exclude.is_some()),
     ];
     for (field, _) in limits.into_iter().filter(|(_, given)| *given) {
-        p.add(field, "it goes with a schedule; without one the job does not fire by itself");
+        p.add(field, "it needs a schedule; without one the job never fires automatically");
     }
 }
 
@@ -66,7 +66,7 @@ fn once_within(at: Timestamp, limits: &Limits, p: &mut Problems) {
     }
 }
 
-/// The schedule; `None` if it was wrong.
+/// Parses the schedule; `None` if it is invalid.
 fn schedule(draft: Option<&WordOr<ScheduleDraft>>, p: &mut Problems) -> Option<Schedule> {
     let table = match draft {
         None => return Some(Schedule::None),
@@ -83,7 +83,7 @@ fn schedule(draft: Option<&WordOr<ScheduleDraft>>, p: &mut Problems) -> Option<S
         return None;
     }
     if table.zone.is_some() && table.cron.is_none() {
-        p.add("schedule.zone", "a time zone goes with cron only");
+        p.add("schedule.zone", "a time zone is valid only with cron");
     }
     if let Some(text) = &table.cron {
         let zone = match &table.zone {
@@ -114,7 +114,7 @@ fn exclude(
 ) -> Option<Calendar> {
     let zone = match (&draft.zone, schedule) {
         (Some(_), Some(Schedule::Cron(..))) => {
-            p.add("exclude.zone", "with cron the calendar is in the zone of the schedule");
+            p.add("exclude.zone", "with cron, the calendar uses the schedule's time zone");
             None
         }
         (None, Some(Schedule::Cron(_, zone))) => Some(zone.clone()),
@@ -130,7 +130,8 @@ fn exclude(
     p.take("exclude", calendar)
 }
 
-/// The entries of a calendar; `None` if one of them is wrong. Those beyond the bound are not read.
+/// Parses the entries of a calendar; `None` if one is invalid. Entries beyond the limit are not
+/// parsed.
 fn entries<T: FromStr<Err: Display>>(
     field: &str,
     texts: &[String],

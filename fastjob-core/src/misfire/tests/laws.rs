@@ -1,4 +1,4 @@
-//! Laws: a plan is what walking from fire to fire finds, for every kind of schedule.
+//! Property tests: for every kind of schedule, a plan equals what a walk over all fires finds.
 
 use proptest::prelude::*;
 
@@ -6,7 +6,7 @@ use super::*;
 
 const JOB: JobId = JobId(7);
 
-/// Zones, each with an instant near which its clocks change.
+/// Zones, each with an instant near a clock change.
 const ZONES: &[(&str, &str)] = &[
     ("UTC", "2026-03-01T00:00:00Z"),
     ("Asia/Shanghai", "1991-09-14T15:00:00Z"),
@@ -135,7 +135,7 @@ fn any_case() -> impl Strategy<Value = Case> {
 }
 
 impl Case {
-    /// The fires that are looked at, found one by one. If they are very many, the case is cut.
+    /// The fires of the range, found one by one. If there are too many, the case is shortened.
     fn walk(&mut self) -> Vec<Timestamp> {
         let grace = SignedDuration::from_secs(5);
         let mut fires = Vec::new();
@@ -192,7 +192,7 @@ proptest! {
             prop_assert!(!found.stands_for.at_least);
         }
 
-        // Nothing that was looked at fires again, and nothing later is forgotten.
+        // No decided fire fires again, and no later fire is lost.
         prop_assert_eq!(from, (*now - SignedDuration::from_secs(5)).max(*after));
     }
 }

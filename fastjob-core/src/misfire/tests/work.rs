@@ -1,6 +1,7 @@
-//! What deciding costs: steps are counted, for a clock would measure the machine.
+//! The cost of deciding about missed fires, counted in steps, because wall-clock time would depend
+//! on the machine.
 //!
-//! A step is a fire, an excluded day or span, a year or a transition of the zone that is looked at.
+//! A step is one visited fire, excluded day or span, year, or zone transition.
 
 use super::*;
 use crate::schedule::{Next, SPANS_MOST, steps};
@@ -23,7 +24,7 @@ fn without(days: &[&str], hours: &[&str], zone: &str) -> Limits {
     Limits { exclude: Some(calendar), ..Limits::default() }
 }
 
-/// The steps of deciding about all that was missed between two instants.
+/// The number of steps to decide about everything missed between two instants.
 #[track_caller]
 fn steps_of(strategy: MisfireStrategy, timetable: &Timetable, from: &str, now: &str) -> usize {
     let (from, now): (Timestamp, Timestamp) = (from.parse().unwrap(), now.parse().unwrap());
@@ -33,7 +34,7 @@ fn steps_of(strategy: MisfireStrategy, timetable: &Timetable, from: &str, now: &
 }
 
 #[test]
-fn what_was_missed_in_hours_or_years_costs_the_same_few_steps() {
+fn missed_hours_and_missed_years_cost_the_same_few_steps() {
     for schedule in [
         rate(100),
         rate(1000),
@@ -52,7 +53,7 @@ fn what_was_missed_in_hours_or_years_costs_the_same_few_steps() {
             let years =
                 steps_of(strategy, &timetable, "2026-01-01T00:00:00Z", "2031-01-01T00:00:00Z");
             assert!(hours <= 20, "{timetable:?}: {hours}");
-            // Each of ten changes of the clocks is looked at for the last fire and for the count.
+            // Each of ten clock changes is visited for the last fire and for the count.
             assert!(years <= 80, "{timetable:?}: {years}");
         }
     }
@@ -77,7 +78,7 @@ fn the_longest_gap_is_bounded_by_the_years_and_the_changes_of_the_clocks() {
 }
 
 #[test]
-fn making_up_for_each_costs_a_few_steps_for_each() {
+fn catching_up_on_each_fire_costs_a_few_steps_per_fire() {
     for schedule in [rate(100), cron("* * * * * ?", "Europe/Berlin"), cron("0 0 0 * * ?", "UTC")] {
         let timetable = Timetable::from(schedule);
         let steps = steps_of(ALL, &timetable, "2020-01-01T00:00:00Z", "2026-01-01T00:00:00Z");
@@ -95,13 +96,13 @@ fn the_longest_jitter_costs_the_fires_of_its_time_and_no_more() {
     }
 }
 
-/// The worst that was found: fires that are excluded again and again.
+/// The worst case that was found: fires that are excluded again and again.
 #[test]
 fn a_calendar_that_excludes_almost_everything_costs_a_step_a_day_and_a_span() {
     let hours: Vec<String> = (0..24).map(|hour| format!("{hour}-{hour}:59")).collect();
     let hours: Vec<&str> = hours.iter().map(String::as_str).collect();
     for (schedule, limits, from, now, most) in [
-        // Open on Sundays that are a 29 February: one in 28 years.
+        // Open only on Sundays that are a 29 February: once in 28 years.
         (
             cron("0 0 0 * * ?", "UTC"),
             without(&["mon..sat", "03-01..02-28"], &[], "UTC"),
@@ -117,7 +118,8 @@ fn a_calendar_that_excludes_almost_everything_costs_a_step_a_day_and_a_span() {
             "2031-01-01T00:00:00Z",
             5_000,
         ),
-        // A minute of each hour is open; the rate drifts out of it in a month, and stays out for years.
+        // One minute of each hour is open. The rate drifts out of it within a month, and stays out
+        // for years.
         (
             rate(3_600_100),
             without(&[], &hours, "UTC"),
@@ -125,7 +127,7 @@ fn a_calendar_that_excludes_almost_everything_costs_a_step_a_day_and_a_span() {
             "2028-01-01T00:00:00Z",
             60_000,
         ),
-        // Nothing after the first day of fifty years.
+        // No fire after the first day of fifty years.
         (
             rate(86_400_000),
             without(&["2000-01-03..2049-12-31"], &[], "Europe/Berlin"),
@@ -150,7 +152,7 @@ fn a_calendar_that_excludes_almost_everything_costs_a_step_a_day_and_a_span() {
 }
 
 #[test]
-fn one_look_for_the_next_fire_is_bounded_and_goes_on_where_it_stopped() {
+fn one_search_for_the_next_fire_is_bounded_and_continues_where_it_stopped() {
     let hours: Vec<String> = (0..24).map(|hour| format!("{hour}-{hour}:59")).collect();
     let hours: Vec<&str> = hours.iter().map(String::as_str).collect();
     let timetable = Timetable::new(rate(3_600_100), without(&[], &hours, "UTC"));
@@ -169,9 +171,9 @@ fn one_look_for_the_next_fire_is_bounded_and_goes_on_where_it_stopped() {
             Next::Never => panic!("there is a fire"),
         }
     };
-    // A tenth of a second later in the hour with each fire, until that is 59 minutes.
+    // Each fire is a tenth of a second later in its hour, until that reaches 59 minutes.
     assert_eq!(fire, at(0) + SignedDuration::from_millis(59 * 600 * 3_600_100));
     assert_eq!(looks, 36);
-    // A single search gives up earlier.
+    // A single search stops earlier.
     assert_eq!(timetable.next_after(anchor, anchor), None);
 }

@@ -1,4 +1,4 @@
-//! Where an excluded span begins, and how far an open one reaches.
+//! Finds where an excluded span begins, and how far an open span extends.
 
 use jiff::{SignedDuration, Timestamp, civil::DateTime};
 
@@ -7,14 +7,14 @@ use crate::schedule::steps::step;
 
 const NANOSECOND: SignedDuration = SignedDuration::from_nanos(1);
 
-/// Most days that one search for the next excluded day looks at.
+/// Maximum number of days that one search for the next excluded day visits.
 const DAYS_AHEAD: usize = 400;
 
 impl Calendar {
     /// The instant from which everything up to and including `at` is excluded; `None` if `at` is
     /// not excluded.
     ///
-    /// Looks at each day of the span, and at each transition of the zone in it, once.
+    /// Visits each day of the span, and each zone transition in it, once.
     pub fn closed_since(&self, at: Timestamp) -> Option<Timestamp> {
         let zone = self.zone.time_zone();
         let (mut at, mut since) = (at, None);
@@ -25,7 +25,8 @@ impl Calendar {
             if !self.leaves_out(wall) {
                 return since;
             }
-            // While the offset stays, the wall runs like time. Where it changes, look again.
+            // While the offset is constant, wall time and real time run alike. At a change, check
+            // again.
             let behind = at.checked_add(NANOSECOND).unwrap_or(at);
             let change = zone.preceding(behind).next().map(|change| change.timestamp());
             let begins = change.map_or(DateTime::MIN, |change| offset.to_datetime(change));
@@ -44,9 +45,9 @@ impl Calendar {
     }
 
     /// An instant up to which nothing from `at` on is excluded, not later than `until`; `at` itself
-    /// has to be open.
+    /// must be open.
     ///
-    /// It is the end of the open span, or an earlier instant that bounds the work: the end of the
+    /// This is the end of the open span, or an earlier instant that bounds the work: the end of the
     /// day if hours are excluded, otherwise more than a year later.
     pub(in crate::schedule) fn open_until(&self, at: Timestamp, until: Timestamp) -> Timestamp {
         step();
@@ -58,8 +59,8 @@ impl Calendar {
         closes.map_or(until, |closes| until.min(closes))
     }
 
-    /// The time from which everything up to `wall`, which is excluded, is excluded on a wall whose
-    /// clock never changes; a time that is not later than `begins` may be any.
+    /// The wall time since which everything up to `wall`, which is excluded, is excluded. Ignores
+    /// clock changes. The result is arbitrary if it is not later than `begins`.
     fn closed_wall(&self, wall: DateTime, begins: DateTime) -> DateTime {
         let (mut date, mut minute) = (wall.date(), minute_of(wall));
         let mut since = wall;
@@ -78,7 +79,7 @@ impl Calendar {
         since
     }
 
-    /// A time up to which nothing from `wall` on is excluded, on a wall whose clock never changes.
+    /// A wall time up to which nothing from `wall` on is excluded. Ignores clock changes.
     fn closing_wall(&self, wall: DateTime) -> DateTime {
         let minute = minute_of(wall);
         if let Some((from, _)) = self.spans.iter().find(|(from, _)| *from > minute) {

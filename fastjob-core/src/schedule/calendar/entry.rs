@@ -1,6 +1,6 @@
-//! What people write into a calendar: days and hours.
+//! Parses the entries of a calendar: days and hours.
 //!
-//! Text that is neither is refused with what is wrong and what would do.
+//! Invalid text is rejected with an error that shows the valid forms.
 
 use std::{fmt, str::FromStr};
 
@@ -8,11 +8,11 @@ use jiff::civil::{Date, Weekday};
 
 /// Minutes of a day.
 pub(super) const DAY: u16 = 24 * 60;
-/// A year that has every day a year can have.
+/// A leap year: it has every possible day.
 const LEAP: i16 = 2028;
-/// Years that a date may lie in, as those of cron.
+/// The years that a date may have, as in cron expressions.
 const YEARS: std::ops::RangeInclusive<i16> = 1970..=2199;
-/// Longest entry; the longest that means something is half as long.
+/// Maximum length of an entry, twice that of the longest valid one.
 const LONGEST: usize = 64;
 
 const WEEKDAYS: [(&str, &str, Weekday); 7] = [
@@ -25,10 +25,10 @@ const WEEKDAYS: [(&str, &str, Weekday); 7] = [
     ("sun", "sunday", Weekday::Sunday),
 ];
 
-/// Days that are left out: a day, or from one to another of the same kind, both included.
+/// Excluded days: one day, or a range of two days of the same kind, both included.
 ///
-/// `2026-12-25` is one date, `12-25` that day of every year, `sat` every Saturday;
-/// `2026-12-24..2026-12-26`, `12-24..01-02` and `sat..sun` are ranges of them.
+/// `2026-12-25` is one date, `12-25` is that day of every year, and `sat` is every Saturday.
+/// `2026-12-24..2026-12-26`, `12-24..01-02` and `sat..sun` are ranges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Days {
     pub(super) from: Day,
@@ -38,46 +38,47 @@ pub struct Days {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Day {
     Date(Date),
-    /// A date of the year [`LEAP`] that stands for that day of every year.
+    /// A day of every year, stored as a date of the year [`LEAP`].
     Yearly(Date),
     Weekday(Weekday),
 }
 
-/// Hours of a day that are left out, to the minute; the end is not included.
+/// Excluded hours of a day, with minute precision; the end is not included.
 ///
-/// `22-6` wraps over midnight, `12-13:30` and `12:00-13:30` are the same, `18-24` is an evening.
+/// `22-6` wraps around midnight, `12-13:30` and `12:00-13:30` are the same, and `18-24` is an
+/// evening.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hours {
     /// Minutes since midnight, below [`DAY`].
     pub(super) from: u16,
-    /// Minutes since midnight, 1 to [`DAY`]; below `from` on the next day.
+    /// Minutes since midnight, 1 to [`DAY`]; if less than `from`, on the next day.
     pub(super) until: u16,
 }
 
-/// Why a text is no entry of a calendar.
+/// Why a text is not an entry of a calendar.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidEntry {
-    /// It names no day.
+    /// It is not a day.
     #[error(
-        "`{0}` is no day; write `2026-12-25`, `12-25` for every year, `sat`, or a range of two of \
-         one kind such as `2026-12-24..2026-12-26`"
+        "`{0}` is not a day; write `2026-12-25`, `12-25` for every year, `sat`, or a range of \
+         two of one kind such as `2026-12-24..2026-12-26`"
     )]
     Day(Box<str>),
-    /// Its ends are of two kinds.
-    #[error("`{0}` joins two kinds of days; both ends are dates, yearly days or weekdays")]
+    /// Its ends are of different kinds.
+    #[error("`{0}` joins two kinds of days; both ends must be dates, yearly days or weekdays")]
     Mixed(Box<str>),
     /// It ends before it begins.
     #[error("`{0}` ends before it begins")]
     Backwards(Box<str>),
-    /// The date is before or after what a schedule knows.
+    /// The year is outside the supported range.
     #[error("`{0}` is not between the years 1970 and 2199")]
     Year(Box<str>),
-    /// It names no hours.
-    #[error("`{0}` is no span of hours; write `22-6`, `12-13:30` or `18-24`")]
+    /// It is not a range of hours.
+    #[error("`{0}` is not a span of hours; write `22-6`, `12-13:30` or `18-24`")]
     Hours(Box<str>),
     /// It begins where it ends.
-    #[error("`{0}` begins where it ends; a day without fires goes into days")]
+    #[error("`{0}` begins where it ends; use days to exclude a whole day")]
     NoHours(Box<str>),
 }
 
@@ -133,7 +134,7 @@ fn day(text: &str) -> Option<Day> {
     }
 }
 
-/// A number of exactly so many digits.
+/// Parses a number of exactly so many digits.
 fn number<T: FromStr>(text: &str, digits: usize) -> Option<T> {
     let whole = text.len() == digits && text.bytes().all(|b| b.is_ascii_digit());
     if whole { text.parse().ok() } else { None }
@@ -150,12 +151,12 @@ impl FromStr for Hours {
         if from == until {
             return Err(InvalidEntry::NoHours(shown(text)));
         }
-        // The midnight that an evening ends with is that of the next day.
+        // An evening ends at the midnight of the next day.
         Ok(Self { from, until: if until == 0 { DAY } else { until } })
     }
 }
 
-/// The minute of the day that `13`, `13:30` or `24` says.
+/// Parses `13`, `13:30` or `24` to the minute of the day.
 fn minute(text: &str) -> Option<u16> {
     let (hour, minute) = text.split_once(':').unwrap_or((text, "00"));
     let hour: u16 = number(hour, 2).or_else(|| number(hour, 1))?;

@@ -1,9 +1,9 @@
 //! Calendars: days and hours on which a job does not fire.
 //!
-//! A calendar speaks of the clock on the wall in its time zone. An instant is left out if the wall
-//! shows a day or an hour that is; clock changes need no rule beyond that. Hours that the wall shows
-//! twice are left out twice, hours that it skips cannot be. The way out of a span is found in steps
-//! of whole spans, however long they are and however often the job would fire in them.
+//! A calendar refers to the wall clock in its time zone. An instant is excluded if the wall clock
+//! shows an excluded day or hour; clock changes need no other rule. Hours that occur twice are
+//! excluded twice; hours that a clock change skips have no effect. The end of an excluded span is
+//! found by visiting whole spans, regardless of their length and of the number of fires in them.
 
 mod back;
 mod entry;
@@ -20,12 +20,12 @@ use self::entry::{DAY, Day};
 pub use self::entry::{Days, Hours, InvalidEntry};
 use super::{Zone, steps::step};
 
-/// Most entries about days.
+/// Maximum number of day entries.
 pub const DAYS_MOST: usize = 366;
-/// Most entries about hours.
+/// Maximum number of hour entries.
 pub const HOURS_MOST: usize = 24;
 
-/// Every combination of weekday and date comes again within so many days.
+/// Every combination of weekday and date occurs within this many days.
 const SEARCH: usize = 41 * 366;
 
 /// Days and hours without fires, in a time zone.
@@ -39,7 +39,7 @@ const SEARCH: usize = 41 * 366;
 /// let days = vec!["12-24..12-26".parse()?, "sun".parse()?];
 /// let calendar = Calendar::new(days, vec!["22-6".parse()?], "Europe/Berlin".parse::<Zone>()?)?;
 /// let christmas: Timestamp = "2026-12-25T12:00:00+01:00".parse()?;
-/// // The 26th is left out, the 27th is a Sunday, and the hours before six are left out.
+/// // The 26th is excluded, the 27th is a Sunday, and the hours before six are excluded.
 /// let opens = "2026-12-28T06:00:00+01:00".parse()?;
 /// assert!(calendar.excludes(christmas));
 /// assert_eq!(calendar.open_from(christmas), Some(opens));
@@ -50,17 +50,17 @@ pub struct Calendar {
     days: Vec<Days>,
     hours: Vec<Hours>,
     zone: Zone,
-    /// Both ends included; in order and apart from each other.
+    /// Both ends included; sorted and not overlapping.
     dates: Vec<(Date, Date)>,
-    /// Bit n of month m - 1 stands for the nth.
+    /// Bit n of month m - 1 is the nth day.
     yearly: [u32; 12],
-    /// Bit n stands for the nth day after Monday.
+    /// Bit n is the nth day after Monday.
     weekdays: u8,
-    /// Minutes of the day, the end not included; in order and apart from each other.
+    /// Minutes of the day, the end not included; sorted and not overlapping.
     spans: Vec<(u16, u16)>,
 }
 
-/// Why entries are no calendar.
+/// Why a list of entries is not a valid calendar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidCalendar {
@@ -71,19 +71,19 @@ pub enum InvalidCalendar {
     #[error("there are {0} spans of hours, at most {HOURS_MOST} are allowed")]
     TooManyHours(usize),
     /// No day is left.
-    #[error("the days leave out every day: nothing would ever fire")]
+    #[error("the days exclude every day: nothing would ever fire")]
     EveryDay,
     /// No minute is left.
-    #[error("the hours leave out the whole day: nothing would ever fire")]
+    #[error("the hours exclude the whole day: nothing would ever fire")]
     EveryHour,
 }
 
 impl Calendar {
-    /// A calendar of these days and hours.
+    /// Creates a calendar of these days and hours.
     ///
     /// # Errors
     ///
-    /// Fails with [`InvalidCalendar`] if there are too many entries, or if they leave nothing.
+    /// Fails with [`InvalidCalendar`] if there are too many entries, or if they exclude everything.
     pub fn new(days: Vec<Days>, hours: Vec<Hours>, zone: Zone) -> Result<Self, InvalidCalendar> {
         if days.len() > DAYS_MOST {
             return Err(InvalidCalendar::TooManyDays(days.len()));
@@ -104,7 +104,7 @@ impl Calendar {
                         weekdays |= bit(day);
                     }
                 }
-                // Not reached: both ends of an entry are of one kind.
+                // Unreachable: both ends of an entry are of the same kind.
                 (Day::Date(_) | Day::Yearly(_) | Day::Weekday(_), _) => {}
             }
         }
@@ -116,7 +116,7 @@ impl Calendar {
         });
         let spans = merged(spans.collect(), |end, next| next <= end);
         let calendar = Self { days, hours, zone, dates, yearly, weekdays, spans };
-        // Far from every date of the entries, so that only the rules for all years are judged.
+        // Later than every date of the entries, so that only the yearly and weekly rules apply.
         if calendar.open_day(Date::constant(2200, 1, 1), Date::MAX).is_none() {
             return Err(InvalidCalendar::EveryDay);
         }
@@ -126,31 +126,31 @@ impl Calendar {
         Ok(calendar)
     }
 
-    /// The entries about days, as they were given.
+    /// The day entries, as given.
     pub fn days(&self) -> &[Days] {
         &self.days
     }
 
-    /// The entries about hours, as they were given.
+    /// The hour entries, as given.
     pub fn hours(&self) -> &[Hours] {
         &self.hours
     }
 
-    /// Whose clock on the wall is meant.
+    /// The time zone whose wall clock applies.
     pub const fn zone(&self) -> &Zone {
         &self.zone
     }
 
-    /// Whether nothing fires at `at`.
+    /// Whether `at` is excluded.
     pub fn excludes(&self, at: Timestamp) -> bool {
         let wall = self.zone.time_zone().to_datetime(at);
         self.leaves_out(wall)
     }
 
-    /// The first instant at or after `at` that is not left out; `None` if there is none.
+    /// The first instant at or after `at` that is not excluded; `None` if there is none.
     ///
-    /// Looks at each day of the span once: at most 41 years of days, after which every combination
-    /// of weekday and date has come.
+    /// Visits each day of the span once: at most 41 years of days, within which every combination
+    /// of weekday and date occurs.
     pub fn open_from(&self, at: Timestamp) -> Option<Timestamp> {
         let zone = self.zone.time_zone();
         let mut at = at;
@@ -161,7 +161,8 @@ impl Calendar {
             if !self.leaves_out(wall) {
                 return Some(at);
             }
-            // While the offset stays, the wall runs like time. Where it changes, look again.
+            // While the offset is constant, wall time and real time run alike. At a change, check
+            // again.
             let change = zone.following(at).next().map(|change| change.timestamp());
             let end = change.map_or(DateTime::MAX, |change| offset.to_datetime(change));
             let then = offset.to_timestamp(self.open_wall(wall, end)?).ok()?;
@@ -172,8 +173,8 @@ impl Calendar {
         }
     }
 
-    /// The first time at or after `wall` that is not left out, on a wall whose clock never changes;
-    /// a time that is not before `end` may be left out.
+    /// The first wall time at or after `wall` that is not excluded. Ignores clock changes. The
+    /// result may be excluded if it is not before `end`.
     fn open_wall(&self, mut wall: DateTime, end: DateTime) -> Option<DateTime> {
         loop {
             let day = self.open_day(wall.date(), end.date())?;
@@ -185,14 +186,14 @@ impl Calendar {
             }
             match self.span(minute_of(wall)) {
                 None => return Some(wall),
-                // No span is a whole day, so that the next midnight is the last that is met.
+                // No span is a whole day, so this happens at most once.
                 Some((_, DAY)) => wall = wall.date().tomorrow().ok()?.at(0, 0, 0, 0),
                 Some((_, minute)) => return Some(at_minute(wall.date(), minute)),
             }
         }
     }
 
-    /// The first day at or after `date` that is not left out, or a day after `end`.
+    /// The first day at or after `date` that is not excluded, or a day after `end`.
     fn open_day(&self, mut date: Date, end: Date) -> Option<Date> {
         for _ in 0..SEARCH {
             step();
@@ -208,7 +209,7 @@ impl Calendar {
         self.closed_days(wall.date()).is_some() || self.span(minute_of(wall)).is_some()
     }
 
-    /// The first and the last day of the entry that leaves out `date`, if one does.
+    /// The first and the last day of the entry that excludes `date`, if any.
     fn closed_days(&self, date: Date) -> Option<(Date, Date)> {
         let after = self.dates.partition_point(|(first, _)| *first <= date);
         let range = after.checked_sub(1).and_then(|index| self.dates.get(index));
@@ -221,7 +222,7 @@ impl Calendar {
         closed.then_some((date, date))
     }
 
-    /// The span of hours that leaves out a minute of the day, if one does.
+    /// The span of hours that excludes a minute of the day, if any.
     fn span(&self, minute: u16) -> Option<(u16, u16)> {
         self.spans.iter().find(|(from, until)| (*from..*until).contains(&minute)).copied()
     }
@@ -231,7 +232,7 @@ fn minute_of(wall: DateTime) -> u16 {
     u16::from(wall.hour().unsigned_abs()) * 60 + u16::from(wall.minute().unsigned_abs())
 }
 
-/// The time at a minute of a day, which is less than [`DAY`].
+/// The wall time at a minute of a day, which must be less than [`DAY`].
 const fn at_minute(date: Date, minute: u16) -> DateTime {
     date.at((minute / 60) as i8, (minute % 60) as i8, 0, 0)
 }
@@ -240,7 +241,7 @@ const fn bit(day: Weekday) -> u8 {
     1 << day.to_monday_zero_offset()
 }
 
-/// Marks the days from one to the other; over the end of the year if that comes first.
+/// Marks the days of a range, which may wrap around the end of the year.
 fn mark_year(yearly: &mut [u32; 12], first: Date, last: Date) {
     let mut day = first;
     loop {
@@ -256,7 +257,7 @@ fn mark_year(yearly: &mut [u32; 12], first: Date, last: Date) {
     }
 }
 
-/// Puts spans in order and joins those of which `meets` says so.
+/// Sorts spans and merges those for which `meets` returns true.
 fn merged<T: Copy + Ord>(mut spans: Vec<(T, T)>, meets: impl Fn(T, T) -> bool) -> Vec<(T, T)> {
     spans.sort_unstable();
     let mut joined: Vec<(T, T)> = Vec::with_capacity(spans.len());

@@ -15,7 +15,7 @@ fn calendar(days: &[&str], hours: &[&str], zone: &str) -> Calendar {
 }
 
 #[test]
-fn days_are_read_as_people_write_them_and_written_short() {
+fn days_are_parsed_and_formatted_in_short_form() {
     for (text, shown) in [
         ("2026-12-25", "2026-12-25"),
         ("2026-12-24..2026-12-26", "2026-12-24..2026-12-26"),
@@ -36,19 +36,19 @@ fn days_are_read_as_people_write_them_and_written_short() {
 }
 
 #[test]
-fn what_is_no_day_is_refused_with_what_would_do() {
+fn an_invalid_day_is_rejected_with_the_valid_forms() {
     for (text, because) in [
-        ("", "is no day; write"),
-        ("christmas", "is no day; write"),
-        ("2026-2-3", "is no day; write"),
-        ("2026-02-29", "is no day; write"),
-        ("02-30", "is no day; write"),
-        ("13-01", "is no day; write"),
-        ("2026-12-25-01", "is no day; write"),
-        ("2026-12-25T08:00", "is no day; write"),
-        ("+026-12-25", "is no day; write"),
-        ("sat..", "is no day; write"),
-        ("sat..sun..mon", "is no day; write"),
+        ("", "is not a day; write"),
+        ("christmas", "is not a day; write"),
+        ("2026-2-3", "is not a day; write"),
+        ("2026-02-29", "is not a day; write"),
+        ("02-30", "is not a day; write"),
+        ("13-01", "is not a day; write"),
+        ("2026-12-25-01", "is not a day; write"),
+        ("2026-12-25T08:00", "is not a day; write"),
+        ("+026-12-25", "is not a day; write"),
+        ("sat..", "is not a day; write"),
+        ("sat..sun..mon", "is not a day; write"),
         ("2026-12-24..12-26", "joins two kinds"),
         ("12-24..sat", "joins two kinds"),
         ("2026-12-26..2026-12-24", "ends before it begins"),
@@ -63,7 +63,7 @@ fn what_is_no_day_is_refused_with_what_would_do() {
 }
 
 #[test]
-fn hours_are_read_as_people_write_them_and_written_short() {
+fn hours_are_parsed_and_formatted_in_short_form() {
     for (text, shown) in [
         ("22-6", "22-6"),
         ("22:00-06:00", "22-6"),
@@ -81,14 +81,14 @@ fn hours_are_read_as_people_write_them_and_written_short() {
     }
     for text in ["", "22", "22-25", "24-6", "12-13:60", "12-13:5", "-", "a-b", "1-2-3", "12.5-13"] {
         let err = text.parse::<Hours>().expect_err(text).to_string();
-        assert!(err.contains("is no span of hours; write"), "{err}");
+        assert!(err.contains("is not a span of hours; write"), "{err}");
     }
     let err = "6-6".parse::<Hours>().unwrap_err().to_string();
     assert!(err.contains("begins where it ends"), "{err}");
 }
 
 #[test]
-fn a_calendar_that_leaves_nothing_or_has_no_end_is_refused() {
+fn a_calendar_that_excludes_everything_or_is_too_long_is_rejected() {
     #[track_caller]
     fn check(days: &[&str], hours: &[&str], because: InvalidCalendar) {
         let days = days.iter().map(|text| text.parse().unwrap()).collect();
@@ -124,7 +124,7 @@ fn the_end_of_a_span_is_found() {
     check(&nights, "2026-03-28T22:00:00+01:00", "2026-03-29T06:00:00+02:00");
     check(&nights, "2026-10-24T22:00:00+02:00", "2026-10-25T06:00:00+01:00");
 
-    // 02:30 does not come on that day: the clock goes from 02:00 to 03:00.
+    // 02:30 does not exist on that day: the clock goes from 02:00 to 03:00.
     let gap = calendar(&[], &["1-2:30"], "Europe/Berlin");
     check(&gap, "2026-03-29T01:30:00+01:00", "2026-03-29T03:00:00+02:00");
     let in_gap = calendar(&[], &["2-3"], "Europe/Berlin");
@@ -133,12 +133,12 @@ fn the_end_of_a_span_is_found() {
     let over_gap = calendar(&[], &["1:30-3:15"], "Europe/Berlin");
     check(&over_gap, "2026-03-29T01:30:00+01:00", "2026-03-29T03:15:00+02:00");
 
-    // 02:00 to 03:00 comes twice: what the wall shows twice is left out twice.
+    // 02:00 to 03:00 occurs twice, and both are excluded.
     let fold = calendar(&[], &["1-2:30"], "Europe/Berlin");
     check(&fold, "2026-10-25T01:00:00+02:00", "2026-10-25T02:30:00+02:00");
     check(&fold, "2026-10-25T02:59:59+02:00", "2026-10-25T02:59:59+02:00");
     check(&fold, "2026-10-25T02:00:00+01:00", "2026-10-25T02:30:00+01:00");
-    // The clock goes back out of a span, and comes into it once more.
+    // The clock goes back out of a span and enters it once more.
     let back = calendar(&[], &["2:30-4"], "Europe/Berlin");
     check(&back, "2026-10-25T02:30:00+02:00", "2026-10-25T02:00:00+01:00");
     check(&back, "2026-10-25T02:30:00+01:00", "2026-10-25T04:00:00+01:00");
@@ -148,17 +148,17 @@ fn the_end_of_a_span_is_found() {
     check(&days, "2030-12-31T05:00:00Z", "2031-01-02T01:00:00Z");
     check(&days, "2026-12-30T00:59:00Z", "2026-12-30T01:00:00Z");
 
-    // Samoa left out 30 December 2011.
+    // Samoa skipped 30 December 2011.
     let apia = calendar(&["2011-12-29..2011-12-30"], &[], "Pacific/Apia");
     check(&apia, "2011-12-29T12:00:00-10:00", "2011-12-31T00:00:00+14:00");
-    // Midnight does not come in Cairo on that day: it begins at one.
+    // There is no midnight in Cairo on that day: it begins at 01:00.
     let cairo = calendar(&["2026-04-23"], &[], "Africa/Cairo");
     check(&cairo, "2026-04-23T12:00:00+02:00", "2026-04-24T01:00:00+03:00");
     let decades = calendar(&["2026-01-01..2199-12-31"], &[], "America/New_York");
     check(&decades, "2026-01-01T00:00:00-05:00", "2200-01-01T00:00:00-05:00");
 }
 
-/// Zones, each with an instant near which its clocks change.
+/// Zones, each with an instant near a clock change.
 const CHANGES: &[(&str, &str)] = &[
     ("UTC", "2026-03-01T00:00:00Z"),
     ("Europe/Berlin", "2026-03-29T01:00:00Z"),
@@ -176,7 +176,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn no_text_makes_it_panic_and_what_is_read_is_written_the_same(
+    fn parsing_never_panics_and_formatting_round_trips(
         text in prop_oneof![".{0,40}", "[-0-9:. a-u]{0,24}", "[0-9]{1,2}(:[0-9]{2})?-[0-9]{1,2}"]
     ) {
         if let Ok(days) = text.parse::<Days>() {
@@ -201,7 +201,7 @@ proptest! {
             zone.time_zone().to_datetime(change + SignedDuration::from_hours(24 * days)).date()
         };
         let clock = |at: u16| format!("{}:{:02}", at / 60, at % 60);
-        // In steps of five minutes; what begins in the evening ends in the morning.
+        // In steps of five minutes. Spans that begin in the evening end in the morning.
         let hours: Vec<(u16, u16)> =
             spans.iter().map(|(from, long)| (from * 5, (from + long) * 5 % 1440)).collect();
         let hours_read: Vec<Hours> = hours
@@ -220,7 +220,7 @@ proptest! {
                 return Ok(());
             }
         };
-        // By the words of the entries, and in no other way.
+        // An independent implementation, directly by the definition of the entries.
         let left_out = |at: Timestamp| {
             let wall = zone.time_zone().to_datetime(at);
             let minute = u16::try_from(i16::from(wall.hour()) * 60 + i16::from(wall.minute())).unwrap();

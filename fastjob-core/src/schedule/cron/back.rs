@@ -1,8 +1,9 @@
-//! Fires of an expression searched backwards and counted, with the same rules as [`super::fire`].
+//! Searches an expression's fires backwards and counts them, with the same rules as
+//! [`super::fire`].
 //!
-//! A range is cut into stretches in which the zone's offset stays, the latest first. In a stretch
-//! the wall clock runs like time, so that its fires are the expression's wall-clock times of one
-//! interval; what a gap or a fold adds or takes away is known where a stretch begins.
+//! A range is split into stretches with a constant zone offset, the latest first. Within a stretch,
+//! wall time and real time run alike, so its fires are the expression's wall-clock times of one
+//! interval. Gaps and folds are handled at the beginning of a stretch.
 
 use jiff::{
     SignedDuration, Timestamp,
@@ -13,13 +14,14 @@ use jiff::{
 use super::Cron;
 use crate::schedule::{Count, steps::step};
 
-/// Counting stops after so many stretches, which are two a year in most zones with a summer time.
+/// Counting stops after this many stretches; most zones with daylight saving time have two per
+/// year.
 const STRETCHES_MOST: usize = 128;
 
 const NANOSECOND: SignedDuration = SignedDuration::from_nanos(1);
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 
-/// Part of a range in which the offset stays.
+/// Part of a range with a constant offset.
 struct Stretch {
     offset: Offset,
     /// The wall-clock times that can fire here: whole seconds, `until` not included.
@@ -28,7 +30,7 @@ struct Stretch {
     gap: Option<Gap>,
 }
 
-/// Wall-clock times that a stretch skips at its beginning; they fire together at `end`.
+/// Wall-clock times that are skipped at the beginning of a stretch; they fire together at `end`.
 struct Gap {
     from: DateTime,
     until: DateTime,
@@ -37,14 +39,14 @@ struct Gap {
 
 /// The last fire after `after` and not later than `until`.
 ///
-/// Looks at each transition of the zone in the range, and at each month once.
+/// Visits each zone transition in the range, and each month, once.
 pub(super) fn last(
     cron: &Cron,
     after: Timestamp,
     until: Timestamp,
     zone: &TimeZone,
 ) -> Option<Timestamp> {
-    // The last time before an instant of the wall clock; it is the last before all instants between.
+    // Caches the last result, which is valid for all instants from that time to the searched one.
     let mut known: Option<(DateTime, Option<DateTime>)> = None;
     for stretch in stretches(cron, after, until, zone) {
         let wall = match known {
@@ -66,7 +68,7 @@ pub(super) fn last(
     None
 }
 
-/// How many fires are after `after` and not later than `until`.
+/// The number of fires after `after` and not later than `until`.
 pub(super) fn count(cron: &Cron, after: Timestamp, until: Timestamp, zone: &TimeZone) -> Count {
     let mut count = Count::default();
     for (index, stretch) in stretches(cron, after, until, zone).enumerate() {
@@ -75,7 +77,8 @@ pub(super) fn count(cron: &Cron, after: Timestamp, until: Timestamp, zone: &Time
             break;
         }
         count.number += cron.times_between(stretch.from, stretch.until);
-        // A time of the expression at the end of the gap is the same fire, and counted.
+        // A time of the expression at the end of the gap is the same fire, which is already
+        // counted.
         count.number += u64::from(stretch.gap.is_some_and(|gap| {
             !cron.matches(gap.until) && cron.times_between(gap.from, gap.until) > 0
         }));
@@ -99,7 +102,7 @@ fn stretches<'a>(
         let offset = change.as_ref().map_or_else(|| zone.to_offset(until), |at| at.offset());
         let change = change.map(|change| change.timestamp());
         let before = change.and_then(|change| change.checked_sub(NANOSECOND).ok());
-        // What the wall showed when the stretch began; earlier times of day have fired.
+        // The wall time when the stretch began; earlier times of day have already fired.
         let shown = before.zip(change).filter(|_| !cron.every_hour);
         let shown = shown.map(|(before, change)| zone.to_offset(before).to_datetime(change));
 

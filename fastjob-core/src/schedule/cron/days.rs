@@ -1,14 +1,14 @@
 //! The days of one month on which an expression fires, as bits.
 //!
-//! A month is looked at as a whole: thirty-one days fit a word, and a month without a matching day
-//! is passed over in one step. Every rule about days (`L`, `W`, `#`, either or both) is here.
+//! A month is processed as a whole: its days fit into one word, and a month without a match is
+//! skipped in one step. All rules about days (`L`, `W`, `#`, either or both) are here.
 
 /// Bits 1 to 31.
 const EVERY_DAY: u32 = !1;
-/// One bit a week, counted from the lowest.
+/// One bit per week, counted from the lowest.
 const WEEKLY: u64 = 1 | 1 << 7 | 1 << 14 | 1 << 21 | 1 << 28;
 
-/// What the two day fields of an expression ask for.
+/// The two day fields of an expression.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Days {
     /// Bit n is the nth day.
@@ -25,13 +25,13 @@ pub(super) struct Days {
     pub(super) last_of_week: u8,
     /// The nth such weekday, from the first: `6#1`.
     pub(super) nth_of_week: [u8; 5],
-    /// A day that fits one of the two fields is enough.
+    /// Whether a day that matches one of the two fields is enough.
     pub(super) either: bool,
 }
 
 impl Days {
-    /// The matching days of a month of `length` days, of which the first has the weekday `first`
-    /// (0 is Sunday). Bit n is the nth day.
+    /// The matching days of a month with `length` days, whose first day has the weekday `first` (0
+    /// is Sunday). Bit n is the nth day.
     pub(super) fn of(&self, first: u8, length: u8) -> u32 {
         let all = EVERY_DAY & (u32::MAX >> (31 - length));
         let by_date = self.by_date(first, length);
@@ -63,17 +63,17 @@ impl Days {
         }
         let last_week = 0b111_1111 << (length - 7);
         days |= (u64::from(week(self.last_of_week, first)) * WEEKLY) & last_week;
-        // Day 1 has been bit 0 until here.
+        // Up to here, bit 0 was day 1.
         (days << 1) as u32
     }
 }
 
-/// Weekdays as the first seven days of a month that begins with the weekday `first`.
+/// The weekdays as the first seven days of a month that begins with the weekday `first`.
 const fn week(weekdays: u8, first: u8) -> u8 {
     (weekdays >> first | weekdays << (7 - first)) & 0b111_1111
 }
 
-/// The day from Monday to Friday that is nearest to `day`, in the same month.
+/// The weekday from Monday to Friday that is nearest to `day` in the same month.
 const fn working_day(day: u8, first: u8, length: u8) -> u8 {
     match (first + day - 1) % 7 {
         6 if day == 1 => 3,
@@ -84,7 +84,7 @@ const fn working_day(day: u8, first: u8, length: u8) -> u8 {
     }
 }
 
-/// The places of the bits that are set.
+/// The positions of the set bits.
 fn ones(mut bits: u32) -> impl Iterator<Item = u8> {
     std::iter::from_fn(move || {
         let at = (bits != 0).then(|| bits.trailing_zeros() as u8)?;

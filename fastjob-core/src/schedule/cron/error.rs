@@ -1,13 +1,13 @@
-//! Why a text is no cron expression, and at which character.
+//! Why a text is not a cron expression, and at which character.
 //!
-//! The parser decides; this file words it. Nothing here fails: an error about any text can be
-//! shown, on one line or with a pointer beneath the character.
+//! The parser detects the problem; this module formats it. An error about any text can be
+//! displayed, on one line or with a pointer below the character.
 
 use std::ops::Range;
 
 use super::LONGEST;
 
-/// A text that is no cron expression: what is wrong, and where.
+/// A text that is not a cron expression: what is wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{problem}, at character {} of `{}`", self.position(), self.line())]
 pub struct InvalidCron {
@@ -17,28 +17,28 @@ pub struct InvalidCron {
 }
 
 impl InvalidCron {
-    /// Returns the text as it was given, cut off where it is longer than [`LONGEST`].
+    /// Returns the text, truncated to [`LONGEST`] bytes.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Returns the place of the problem in [`text`](Self::text), in bytes. It is empty where
-    /// something is missing.
+    /// Returns the byte range of the problem in [`text`](Self::text). It is empty if something is
+    /// missing.
     pub fn at(&self) -> Range<usize> {
         self.at.clone()
     }
 
-    /// Returns what is wrong there.
+    /// Returns the problem.
     pub const fn problem(&self) -> &Problem {
         &self.problem
     }
 
-    /// Returns the place of the problem in characters, counted from 1.
+    /// Returns the position of the problem in characters, counted from 1.
     pub fn position(&self) -> usize {
         self.count(0..self.at.start) + 1
     }
 
-    /// Shows the expression on one line and `^` beneath the characters that are wrong.
+    /// Formats the expression on one line, with `^` below the invalid characters.
     pub fn pointer(&self) -> String {
         let before = " ".repeat(self.position() - 1);
         let marks = "^".repeat(self.count(self.at()).max(1));
@@ -49,17 +49,17 @@ impl InvalidCron {
         self.text.get(range).map_or(0, |part| part.chars().count())
     }
 
-    /// The text on one line, each character in its place.
+    /// The text on one line, with each character at its position.
     fn line(&self) -> String {
         self.text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
     }
 }
 
-/// What is wrong with a text that is no cron expression.
+/// What is wrong with a text that is not a cron expression.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
-    /// There is nothing.
+    /// It is empty.
     #[error("the cron expression is empty")]
     Empty,
     /// It is longer than [`LONGEST`].
@@ -73,21 +73,21 @@ pub enum Problem {
     OutOfRange {
         /// The name of the field.
         unit: &'static str,
-        /// The number as it was given.
+        /// The number.
         value: Box<str>,
         /// The smallest allowed.
         min: u16,
         /// The largest allowed.
         max: u16,
     },
-    /// A word is no value of its field.
+    /// A word is not a value of its field.
     #[error("`{word}` is not a {unit}; {allowed}")]
     NotAValue {
         /// The name of the field.
         unit: &'static str,
-        /// The word as it was given.
+        /// The word.
         word: Box<str>,
-        /// What the field takes.
+        /// The values that the field accepts.
         allowed: &'static str,
     },
     /// A list, a range or a step lacks a value.
@@ -95,17 +95,17 @@ pub enum Problem {
     Missing {
         /// The name of the field.
         unit: &'static str,
-        /// What the field takes.
+        /// The values that the field accepts.
         allowed: &'static str,
     },
-    /// A step is nothing or too large.
+    /// A step is zero or too large.
     #[error("the step {value} of the {unit} is not between 1 and {max}")]
     Step {
         /// The name of the field.
         unit: &'static str,
-        /// The step as it was given.
+        /// The step.
         value: Box<str>,
-        /// The largest allowed.
+        /// The maximum.
         max: u16,
     },
     /// No month has so many of a weekday.
@@ -115,44 +115,44 @@ pub enum Problem {
     #[error("`L-{0}` is not between L-0 and L-30")]
     BeforeLast(Box<str>),
     /// A range of years ends before it begins.
-    #[error("the years {from}-{to} run backwards")]
+    #[error("the years {from}-{to} are in reverse order")]
     Backwards {
         /// The first year.
         from: u16,
         /// The last year.
         to: u16,
     },
-    /// A character is not understood where it stands.
+    /// A character is not valid at its position.
     #[error("`{sign}` is not understood in the {unit}; {allowed}")]
     Unexpected {
         /// The character.
         sign: char,
         /// The name of the field.
         unit: &'static str,
-        /// What the field takes.
+        /// The values that the field accepts.
         allowed: &'static str,
     },
-    /// A sign of Quartz's stands in a field for which it has no meaning.
-    #[error("`{sign}` cannot stand in the {unit}, only in the {only}")]
+    /// A Quartz symbol is in a field where it is not allowed.
+    #[error("`{sign}` is not allowed in the {unit}, only in the {only}")]
     NotHere {
-        /// The sign.
+        /// The symbol.
         sign: char,
         /// The name of the field.
         unit: &'static str,
-        /// The fields for which it has a meaning.
+        /// The fields where it is allowed.
         only: &'static str,
     },
-    /// A sign of Quartz's stands in an expression of five fields.
+    /// A Quartz symbol is in an expression of five fields.
     #[error(
         "`{0}` is Quartz's, whose expressions have six or seven fields and begin with the second; \
          five fields are Unix cron"
     )]
     OnlyQuartz(char),
-    /// A `?` shares its field.
-    #[error("`?` has to stand alone in its field")]
+    /// A `?` is not alone in its field.
+    #[error("`?` must be alone in its field")]
     NotAlone,
     /// Both day fields are `?`.
-    #[error("`?` cannot stand in both day fields; write `*` in one of them for every day")]
+    #[error("`?` is not allowed in both day fields; write `*` in one of them for every day")]
     NoDays,
     /// Both day fields are restricted.
     #[error(
@@ -160,18 +160,18 @@ pub enum Problem {
          in one of them"
     )]
     BothDays,
-    /// A word after `@` is unknown.
+    /// An unknown name after `@`.
     #[error(
         "`{0}` is unknown; there are @hourly, @daily, @midnight, @weekly, @monthly, @yearly and \
          @annually"
     )]
     UnknownShort(Box<str>),
-    /// `@reboot` was given.
+    /// `@reboot` is not supported.
     #[error("`@reboot` is not a time, so no job can fire at it")]
     Reboot,
 }
 
-/// A problem and its place, before the text is added.
+/// A problem and its position, before the text is added.
 #[derive(Debug)]
 pub(super) struct Fault {
     pub(super) at: Range<usize>,
@@ -183,9 +183,9 @@ impl Fault {
         Self { at, problem }
     }
 
-    /// The error to show to whoever wrote `text`.
+    /// The error to show to the author of `text`.
     pub(super) fn of(self, text: &str) -> InvalidCron {
-        // Who sends a megabyte does not get it back.
+        // Do not return a huge text.
         let text = &text[..text.floor_char_boundary(LONGEST)];
         let at = self.at.start.min(text.len())..self.at.end.min(text.len());
         InvalidCron { text: text.into(), at, problem: self.problem }

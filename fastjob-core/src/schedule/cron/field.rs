@@ -1,31 +1,32 @@
-//! One field of an expression: its values, and the signs that only some fields have.
+//! Parses one field of an expression: its values, and the symbols that only some fields have.
 //!
-//! A field is a list of items, each a `*`, a value, a range, either with a step, or one of Quartz's
-//! signs. What is not understood is refused at its character.
+//! A field is a list of items: `*`, a value or a range, with an optional step, or one of Quartz's
+//! symbols. An invalid character is rejected at its position.
 
 use std::ops::Range;
 
 use super::error::{Fault, Problem};
 
-/// What a field takes.
+/// The description of a field.
 #[derive(Debug)]
 pub(super) struct Unit {
     pub(super) name: &'static str,
     pub(super) allowed: &'static str,
-    /// Smallest and largest number that may be written.
+    /// The smallest and largest number that may be written.
     pub(super) min: u16,
     pub(super) max: u16,
-    /// How many different values there are, from the smallest on. Unix cron's Sunday has two numbers.
+    /// The number of distinct values, starting with the smallest. In Unix cron, Sunday has two
+    /// numbers.
     pub(super) size: u16,
-    /// The value that bit 0 stands for.
+    /// The value of bit 0.
     pub(super) origin: u16,
-    /// Names of the values, from the smallest on.
+    /// Names of the values, starting with the smallest.
     pub(super) names: &'static [&'static str],
     pub(super) kind: Kind,
     pub(super) quartz: bool,
 }
 
-/// The signs that a field takes besides those of all.
+/// The symbols that a field accepts in addition to the common ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Plain,
@@ -34,7 +35,7 @@ pub(super) enum Kind {
     Year,
 }
 
-/// What a field asks for. The bits are those of [`super::days::Days`].
+/// A parsed field. The bits are those of [`super::days::Days`].
 #[derive(Debug, Default)]
 pub(super) struct Values {
     pub(super) bits: [u64; 4],
@@ -43,17 +44,17 @@ pub(super) struct Values {
     pub(super) near_last: u32,
     pub(super) last_of_week: u8,
     pub(super) nth_of_week: [u8; 5],
-    /// The field is `?`.
+    /// Whether the field is `?`.
     pub(super) question: bool,
-    /// The field is `?` or `*` and nothing else.
+    /// Whether the field is exactly `?` or `*`.
     pub(super) unrestricted: bool,
-    /// The field starts with `*`.
+    /// Whether the field starts with `*`.
     pub(super) star: bool,
-    /// A `*` or a step is in the field.
+    /// Whether the field has a `*` or a step.
     pub(super) stepped: bool,
 }
 
-/// Reads the field that is at `at` in `text`.
+/// Parses the field at `at` in `text`.
 pub(super) fn read(text: &str, at: Range<usize>, unit: &'static Unit) -> Result<Values, Fault> {
     let field = &text[at.clone()];
     let mut reader = Reader { text, at: at.start, end: at.end, unit, values: Values::default() };
@@ -98,7 +99,7 @@ impl<'a> Reader<'a> {
                 self.all(step);
                 Ok(())
             }
-            // Quartz takes `/5` for `*/5`.
+            // Quartz accepts `/5` for `*/5`.
             Some(b'/') if self.unit.quartz => {
                 let step = self.step()?.unwrap_or(1);
                 self.all(step);
@@ -115,7 +116,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A value, alone or with what may follow it.
+    /// Parses a value, and a range or step that may follow.
     fn range(&mut self) -> Result<(), Fault> {
         let start = self.at;
         let from = self.value()?;
@@ -135,7 +136,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// A sign of Quartz's that follows a value: `15W`, `6L`, `6#3`.
+    /// Parses a Quartz symbol after a value: `15W`, `6L`, `6#3`.
     fn mark(&mut self, value: u16) -> Result<bool, Fault> {
         match (self.unit.kind, self.peek().map(|byte| byte.to_ascii_uppercase())) {
             (Kind::DayOfMonth, Some(b'W')) => {
@@ -161,7 +162,7 @@ impl<'a> Reader<'a> {
         Ok(true)
     }
 
-    /// `L` and what may follow it; `false` if there is none.
+    /// Parses `L` and what may follow it; returns false if there is no `L`.
     fn last(&mut self) -> Result<bool, Fault> {
         let (start, word) = (self.at, self.word().unwrap_or_default().to_ascii_uppercase());
         match (self.unit.kind, word.as_str()) {
@@ -191,7 +192,7 @@ impl<'a> Reader<'a> {
         Ok(true)
     }
 
-    /// A number or a name.
+    /// Parses a number or a name.
     fn value(&mut self) -> Result<u16, Fault> {
         let (start, unit) = (self.at, self.unit);
         if let Some(digits) = self.digits() {
@@ -215,7 +216,7 @@ impl<'a> Reader<'a> {
         if let Some(index) = named(word) {
             return Ok(unit.min + index as u16);
         }
-        // `FRIL`: the sign is left for who reads on.
+        // `FRIL`: leave the `L` for the caller.
         if let Some(name) = word.strip_suffix(['L', 'l'])
             && unit.kind == Kind::DayOfWeek
             && let Some(index) = named(name)
@@ -232,7 +233,7 @@ impl<'a> Reader<'a> {
         Err(Fault::new(start..self.at, problem))
     }
 
-    /// `/5`, if there is one.
+    /// Parses `/5`, if present.
     fn step(&mut self) -> Result<Option<u16>, Fault> {
         if !self.take(b'/') {
             return Ok(None);
@@ -261,7 +262,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Every `step`th value of a range, which may go over the end and on from the start.
+    /// Adds every `step`th value of a range, which may wrap around.
     fn span(&mut self, from: u16, to: u16, step: u16, at: Range<usize>) -> Result<(), Fault> {
         if from > to && self.unit.kind == Kind::Year {
             return Err(Fault::new(at, Problem::Backwards { from, to }));
@@ -274,7 +275,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Adds a value; one beyond the largest counts on from the smallest.
+    /// Adds a value; values beyond the largest wrap around to the smallest.
     const fn add(&mut self, value: u16) {
         let bit = (self.unit.min - self.unit.origin) + (value - self.unit.min) % self.unit.size;
         self.values.bits[bit as usize / 64] |= 1 << (bit % 64);
@@ -310,7 +311,7 @@ impl<'a> Reader<'a> {
         Fault::new(self.at..self.at, problem)
     }
 
-    /// Refuses the character that is next.
+    /// Rejects the next character.
     fn stray(&self) -> Fault {
         let Some(sign) = self.text[self.at..self.end].chars().next() else { return self.missing() };
         let at = self.at..self.at + sign.len_utf8();

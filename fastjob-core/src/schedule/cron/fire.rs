@@ -1,8 +1,8 @@
-//! From wall-clock times to instants: what gaps and folds of a time zone make of an expression.
+//! Converts wall-clock times to instants, and handles the gaps and folds of a time zone.
 //!
-//! The zone decides which instants a wall-clock time has: one, none (a gap) or two (a fold); the
-//! expression decides what that means (see the module above). Whatever a zone says, a fire is later
-//! than the instant it was asked for, so that no walk stands still.
+//! The zone decides how many instants a wall-clock time has: one, none (a gap) or two (a fold). The
+//! expression decides what that means; see the parent module. A fire is always later than the given
+//! instant, whatever a zone says, so that every walk makes progress.
 
 use jiff::{
     SignedDuration, Timestamp,
@@ -12,7 +12,7 @@ use jiff::{
 
 use super::{Cron, YEARS};
 
-/// A wait in which no zone changes its clocks there and back.
+/// A time span within which no zone changes its clock back and forth.
 const SHORT: i64 = 3600;
 
 /// The first fire strictly later than `after`.
@@ -27,7 +27,7 @@ pub(super) fn next(cron: &Cron, after: Timestamp, zone: &TimeZone) -> Option<Tim
     if fire.as_second() - after.as_second() <= SHORT && zone.to_offset(fire) == offset {
         return Some(fire);
     }
-    // In the first pass of a fold, times before `now` are still to come: in the second.
+    // In the first pass of a fold, wall times before `now` still occur: in the second pass.
     if let AmbiguousOffset::Fold { before, after: then } = zone.to_ambiguous_timestamp(now).offset()
         && before == offset
         && let Some(change) = change(zone, after, then)
@@ -41,9 +41,10 @@ pub(super) fn next(cron: &Cron, after: Timestamp, zone: &TimeZone) -> Option<Tim
     each_pass(cron, after, zone, wall)
 }
 
-/// For times of day: a fold's first pass counts, and a gap's times move to its end.
+/// For times of day: only the first pass of a fold fires, and times in a gap move to its end.
 ///
-/// Both keep the order of wall-clock times, so that the first that is late enough is the next fire.
+/// Both rules keep the order of wall-clock times, so the first time that is late enough is the next
+/// fire.
 fn first_pass(
     cron: &Cron,
     after: Timestamp,
@@ -59,7 +60,8 @@ fn first_pass(
             }
             AmbiguousOffset::Fold { before, after: then } => {
                 let fire = before.to_timestamp(wall).ok()?;
-                // Asked in the second pass: all of the fold has fired, so go on behind it.
+                // `after` is in the second pass: all times of the fold have fired, so continue
+                // after it.
                 let resume = if fire > after { None } else { change(zone, fire, then) };
                 (fire, resume.map(|change| before.to_datetime(change)))
             }
@@ -71,7 +73,7 @@ fn first_pass(
     }
 }
 
-/// For intervals: every pass of a fold counts, and a gap's times do not happen.
+/// For intervals: both passes of a fold fire, and times in a gap do not.
 fn each_pass(
     cron: &Cron,
     after: Timestamp,
@@ -97,14 +99,14 @@ fn each_pass(
     }
 }
 
-/// The instant, later than `from`, at which the zone's clocks are set to `offset`.
+/// The instant, later than `from`, at which the zone's offset becomes `offset`.
 fn change(zone: &TimeZone, from: Timestamp, offset: Offset) -> Option<Timestamp> {
-    // The few before it would be changes of a zone's abbreviation only.
+    // The few transitions before it can only change the zone's abbreviation.
     let found = zone.following(from).take(4).find(|change| change.offset() == offset);
     found.map(|change| change.timestamp())
 }
 
-/// The whole second that follows, or the first that any expression can have.
+/// The next whole second, or the first that any expression can have.
 fn second_after(wall: DateTime) -> Option<DateTime> {
     if wall.year() < *YEARS.start() {
         return Some(date(*YEARS.start(), 1, 1).at(0, 0, 0, 0));

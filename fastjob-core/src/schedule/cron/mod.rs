@@ -1,18 +1,17 @@
-//! Cron: when a job fires, in the Quartz dialect or in Unix cron's.
+//! Cron expressions, in the dialects of Quartz and of Unix cron.
 //!
 //! The number of fields decides the dialect: five are Unix cron, six or seven are Quartz, which
-//! begins with the second and may end with the year. The parser decides what is an expression and
-//! refuses the rest with [`InvalidCron`], which points at the character; whoever holds a [`Cron`]
-//! never checks it again.
+//! begins with the second and may end with the year. Invalid text is rejected with [`InvalidCron`],
+//! which points at the character. A [`Cron`] is always valid.
 //!
-//! A clock change is decided here, and nowhere else. Wall-clock times that it skips fire once, at
-//! the first instant after the gap; times that happen twice fire the first time. An hour field
-//! with `*` or a step means an interval rather than a time of day: such an expression fires
-//! whenever the clock on the wall shows one of its times, so twice if a time happens twice, and
-//! not at all for a time that does not happen.
+//! All rules about clock changes are here. Wall-clock times that are skipped fire once, at the
+//! first instant after the gap. Times that occur twice fire only the first time. An hour field with
+//! `*` or a step means an interval and not a time of day: such an expression fires whenever the
+//! wall clock shows one of its times, so twice if a time occurs twice, and not at all if it is
+//! skipped.
 //!
-//! A search ends with the year 2199. One that finds nothing, because there is no 30 February or
-//! the years are over, says `None` after a few microseconds.
+//! A search ends with the year 2199. If there is no fire, because there is no 30 February or the
+//! years have passed, it returns `None` after a few microseconds.
 
 mod back;
 mod days;
@@ -37,21 +36,22 @@ use super::Count;
 /// Longest expression, in bytes.
 pub const LONGEST: usize = 256;
 
-/// First and last year in which an expression can fire.
+/// The first and last year in which an expression can fire.
 const YEARS: std::ops::RangeInclusive<i16> = 1970..=2199;
 
 /// A parsed cron expression.
 ///
-/// Quartz's dialect has six or seven fields: second, minute, hour, day of month, month, day of
-/// week (1 is Sunday) and, if wanted, year. Lists, ranges (which may wrap: `FRI-MON`), steps and
-/// names work as in Quartz, and so do `?`, `L`, `L-3`, `15W`, `LW`, `6L` and `6#3`. Of the two day
-/// fields one has to be `?` or `*`.
+/// Quartz expressions have six or seven fields: second, minute, hour, day of month, month, day of
+/// week (1 is Sunday) and an optional year. Lists, ranges (which may wrap: `FRI-MON`), steps and
+/// names work as in Quartz, and so do `?`, `L`, `L-3`, `15W`, `LW`, `6L` and `6#3`. One of the two
+/// day fields must be `?` or `*`.
 ///
-/// Unix cron's has five: minute, hour, day of month, month and day of week (0 and 7 are Sunday).
-/// If neither day field starts with `*`, a day that fits either is enough. `@hourly`, `@daily`,
-/// `@midnight`, `@weekly`, `@monthly`, `@yearly` and `@annually` are short for such expressions.
+/// Unix cron expressions have five fields: minute, hour, day of month, month and day of week (0 and
+/// 7 are Sunday). If neither day field starts with `*`, a day that matches either field is enough.
+/// `@hourly`, `@daily`, `@midnight`, `@weekly`, `@monthly`, `@yearly` and `@annually` are
+/// abbreviations of such expressions.
 ///
-/// Cloning is cheap. Two are equal if their text is.
+/// Cloning is cheap. Two expressions are equal if their texts are.
 ///
 /// # Examples
 ///
@@ -69,29 +69,30 @@ const YEARS: std::ops::RangeInclusive<i16> = 1970..=2199;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cron {
     text: Arc<str>,
-    /// Bit n stands for the nth second; so on for the minutes, the hours and (1 to 12) the months.
+    /// Bit n is the nth second; likewise for minutes, hours and months (1 to 12).
     seconds: u64,
     minutes: u64,
     hours: u32,
     months: u16,
-    /// The hour is `*` or a step: an interval, not a time of day.
+    /// The hour has a `*` or a step: an interval, not a time of day.
     every_hour: bool,
     days: Days,
-    /// Bit n stands for the year 1970 + n.
+    /// Bit n is the year 1970 + n.
     years: [u64; 4],
 }
 
 impl Cron {
     /// Returns the first fire strictly later than `after`, for a job in `zone`.
     ///
-    /// Returns `None` if there is no fire before the year 2200. Fires have no fraction of a second.
+    /// Returns `None` if there is no fire before the year 2200. Fires are whole seconds.
     pub fn next_after(&self, after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
         fire::next(self, after, zone)
     }
 
     /// Returns the last fire after `after` and not later than `until`, for a job in `zone`.
     ///
-    /// The work grows with the months and the zone's transitions in the range, not with its fires.
+    /// The work grows with the number of months and zone transitions in the range, not with the
+    /// number of fires.
     pub fn last_between(
         &self,
         after: Timestamp,
@@ -101,22 +102,22 @@ impl Cron {
         back::last(self, after, until, zone)
     }
 
-    /// Returns how many fires are after `after` and not later than `until`, for a job in `zone`.
+    /// Returns the number of fires after `after` and not later than `until`, for a job in `zone`.
     ///
-    /// The work is as that of [`last_between`](Self::last_between). The count is a lower bound if
-    /// the range has more than 128 transitions of the zone.
+    /// The work is the same as for [`last_between`](Self::last_between). The count is a lower bound
+    /// if the range has more than 128 zone transitions.
     pub fn count_between(&self, after: Timestamp, until: Timestamp, zone: &TimeZone) -> Count {
         back::count(self, after, until, zone)
     }
 
-    /// Says whether the wall-clock time `at` is one of the expression's.
+    /// Returns whether the wall-clock time `at` matches the expression.
     ///
-    /// A time with a fraction of a second is none.
+    /// A time with a fraction of a second never matches.
     pub fn matches(&self, at: DateTime) -> bool {
         at.subsec_nanosecond() == 0 && self.has_date(at.date()) && self.has_time(at.time())
     }
 
-    /// Returns the text as it was given, without the space around it.
+    /// Returns the text, without surrounding whitespace.
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -125,7 +126,7 @@ impl Cron {
 impl FromStr for Cron {
     type Err = InvalidCron;
 
-    /// The only way in: whoever holds a `Cron` never checks it again.
+    /// The only constructor, so that a `Cron` is always valid.
     fn from_str(text: &str) -> Result<Self, InvalidCron> {
         parse::cron(text).map_err(|fault| fault.of(text))
     }

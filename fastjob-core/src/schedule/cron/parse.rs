@@ -1,6 +1,6 @@
-//! From text to a [`Cron`]: the two dialects, their fields, and what fields ask of each other.
+//! Parses text to a [`Cron`]: the two dialects, their fields, and the rules between fields.
 //!
-//! The number of fields decides the dialect. The first problem found is the one reported.
+//! The number of fields decides the dialect. The first problem is reported.
 
 use std::ops::Range;
 
@@ -77,7 +77,7 @@ static UNIX: [Unit; 5] = [
     Unit { allowed: "write 0 to 7 or SUN to SAT", min: 0, origin: 0, quartz: false, ..WEEKDAY },
 ];
 
-/// Reads an expression of either dialect.
+/// Parses an expression of either dialect.
 pub(super) fn cron(text: &str) -> Result<Cron, Fault> {
     if text.len() > LONGEST {
         return Err(Fault::new(LONGEST..text.len(), Problem::TooLong));
@@ -103,7 +103,7 @@ pub(super) fn cron(text: &str) -> Result<Cron, Fault> {
     }
 }
 
-/// What an expression like `@daily` is short for.
+/// Expands an abbreviation such as `@daily`.
 fn short(text: &str) -> Result<&'static str, Problem> {
     Ok(match text.to_ascii_lowercase().as_str() {
         "@hourly" => "0 * * * *",
@@ -116,7 +116,7 @@ fn short(text: &str) -> Result<&'static str, Problem> {
     })
 }
 
-/// The fields, each where it stands.
+/// Splits the text into fields with their positions.
 fn split(text: &str) -> Vec<Range<usize>> {
     let mut fields: Vec<Range<usize>> = Vec::new();
     for (at, byte) in text.bytes().enumerate() {
@@ -151,7 +151,7 @@ fn quartz(text: &str, fields: &[Range<usize>]) -> Result<Cron, Fault> {
 fn unix(text: &str, fields: &[Range<usize>]) -> Result<Cron, Fault> {
     let mut values = read(text, fields, &UNIX)?;
     let every_year = field::read("*", 0..1, &QUARTZ[6])?.bits;
-    // As in Vixie's: `*/2` starts with a star, and so narrows the other field down.
+    // As in Vixie cron: `*/2` starts with a star, so both day fields must match.
     let either = !values[2].star && !values[4].star;
     values.insert(0, Values { bits: [1, 0, 0, 0], ..Values::default() });
     Ok(build(text, &values, either, every_year))
@@ -161,7 +161,7 @@ fn read(text: &str, fields: &[Range<usize>], units: &'static [Unit]) -> Result<V
     fields.iter().zip(units).map(|(at, unit)| field::read(text, at.clone(), unit)).collect()
 }
 
-/// Puts six fields together; what is cut off the words is never set.
+/// Combines six fields. The bits that are cut off are never set.
 fn build(text: &str, values: &[Values], either: bool, years: [u64; 4]) -> Cron {
     let word = |index: usize| values[index].bits[0];
     let (day, weekday) = (&values[3], &values[5]);

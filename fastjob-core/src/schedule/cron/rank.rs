@@ -1,19 +1,19 @@
-//! Wall-clock times of an expression counted and searched backwards, without time zones.
+//! Counts an expression's wall-clock times and searches them backwards, without time zones.
 //!
-//! The times of a day are the product of the hours, minutes and seconds, so that they are counted
-//! without visiting them; days are counted a month at a time.
+//! The times of a day are the product of hours, minutes and seconds, so they are counted without
+//! visiting them. Days are counted one month at a time.
 
 use jiff::civil::{Date, DateTime, Time, date};
 
 use super::{Cron, YEARS};
 use crate::schedule::steps::step;
 
-/// The instant of the wall clock after the last that an expression can have.
+/// The wall-clock time after the last one that an expression can have.
 const END: DateTime = date(*YEARS.end() + 1, 1, 1).at(0, 0, 0, 0);
 const START: DateTime = date(*YEARS.start(), 1, 1).at(0, 0, 0, 0);
 
 impl Cron {
-    /// The last of the expression's times before `end`, a whole second.
+    /// The last of the expression's times before `end`, which is a whole second.
     pub(super) fn last_before(&self, end: DateTime) -> Option<DateTime> {
         let end = end.min(END);
         let date = end.date();
@@ -28,7 +28,8 @@ impl Cron {
         Some(date.at(hour, minute, second, 0))
     }
 
-    /// How many of the expression's times are at or after `from` and before `end`, whole seconds.
+    /// The number of the expression's times at or after `from` and before `end`, both whole
+    /// seconds.
     pub(super) fn times_between(&self, from: DateTime, end: DateTime) -> u64 {
         let (from, end) = (from.max(START), end.min(END));
         if from >= end {
@@ -42,12 +43,12 @@ impl Cron {
         let all = u64::from(self.hours.count_ones())
             * u64::from(self.minutes.count_ones())
             * u64::from(self.seconds.count_ones());
-        // The first day is one of these days, the last is not.
+        // The first day is counted, the last is not.
         self.days_between(from.date(), end.date()) * all - on(from.date(), early)
             + on(end.date(), late)
     }
 
-    /// How many of the expression's days are at or after `from` and before `end`.
+    /// The number of the expression's days at or after `from` and before `end`.
     fn days_between(&self, from: Date, end: Date) -> u64 {
         let mut days = 0;
         for year in from.year()..=end.year() {
@@ -109,7 +110,7 @@ impl Cron {
         Time::new(hour, highest(self.minutes), highest(self.seconds), 0).ok()
     }
 
-    /// How many times of a day are before `time`.
+    /// The number of times of a day before `time`.
     fn times_until(&self, time: Time) -> u64 {
         let below = |bits: u64, at: i8| u64::from((bits & under(at)).count_ones());
         let (minutes, seconds) =
@@ -131,13 +132,13 @@ const fn under(at: i8) -> u64 {
     !(u64::MAX << at)
 }
 
-/// The last bit that is set below `end`.
+/// The last set bit below `end`.
 const fn previous(bits: u64, end: i8) -> Option<i8> {
     let rest = bits & under(end);
     if rest == 0 { None } else { Some(highest(rest)) }
 }
 
-/// The last bit that is set; the parser ensures that there is one.
+/// The last set bit. The parser ensures that there is one.
 const fn highest(bits: u64) -> i8 {
     63 - bits.leading_zeros() as i8
 }

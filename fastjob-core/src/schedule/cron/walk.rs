@@ -1,7 +1,7 @@
-//! The next wall-clock time of an expression, without time zones.
+//! Finds the next wall-clock time of an expression, without time zones.
 //!
-//! Each step is a look at a word of bits, from the year down to the second. A search visits a month
-//! at most once and ends with the last year, so that a date that never comes costs microseconds.
+//! Each step checks one word of bits, from the year down to the second. A search visits each month
+//! at most once and ends with the last year, so a date that never occurs costs microseconds.
 
 use jiff::civil::{Date, DateTime, Time};
 
@@ -9,7 +9,7 @@ use super::{Cron, YEARS};
 use crate::schedule::steps::step;
 
 impl Cron {
-    /// The first of the expression's times that is not before `from`, a whole second.
+    /// The first of the expression's times at or after `from`, which is a whole second.
     pub(super) fn first_from(&self, from: DateTime) -> Option<DateTime> {
         let date = from.date();
         if self.has_date(date)
@@ -42,7 +42,7 @@ impl Cron {
         }
     }
 
-    /// The matching days of one month, the nth as bit n.
+    /// The matching days of one month; bit n is the nth day.
     pub(super) fn days_of(&self, year: i16, month: i8) -> u32 {
         let Ok(first) = Date::new(year, month, 1) else { return 0 };
         self.days.of(first.weekday().to_sunday_zero_offset() as u8, first.days_in_month() as u8)
@@ -68,7 +68,7 @@ impl Cron {
         None
     }
 
-    /// The first time of day that is not before the given one.
+    /// The first time of day at or after the given one.
     fn time_from(&self, hour: i8, minute: i8, second: i8) -> Option<Time> {
         let hours = u64::from(self.hours);
         if hours >> hour & 1 == 1 {
@@ -86,13 +86,13 @@ impl Cron {
     }
 }
 
-/// The first bit that is set, from `from` on.
+/// The first set bit at or after `from`.
 const fn next(bits: u64, from: i8) -> Option<i8> {
     let rest = bits & (u64::MAX << from);
     if rest == 0 { None } else { Some(lowest(rest)) }
 }
 
-/// The first bit that is set; the parser sees to it that there is one.
+/// The first set bit. The parser ensures that there is one.
 const fn lowest(bits: u64) -> i8 {
     bits.trailing_zeros() as i8
 }

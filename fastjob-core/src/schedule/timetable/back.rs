@@ -1,14 +1,14 @@
-//! Fires of a range without visiting each of them: the last, and how many there are.
+//! Finds the last fire of a range and counts its fires, without visiting each of them.
 
 use jiff::Timestamp;
 
 use super::{BEFORE, Limits, Timetable, before};
 use crate::schedule::{Calendar, Count, Schedule};
 
-/// Counting stops after so many open spans between excluded ones.
+/// Counting stops after this many open spans.
 pub(super) const OPEN_SPANS_MOST: usize = 64;
 
-/// What limits leave of a range.
+/// A range after applying the limits.
 struct Range {
     after: Timestamp,
     until: Timestamp,
@@ -16,12 +16,12 @@ struct Range {
 }
 
 impl Timetable {
-    /// The last fire later than `after` and not later than `until`: the one that a walk with
-    /// [`next_after`](Self::next_after) would end with.
+    /// The last fire later than `after` and not later than `until`: the one where a walk with
+    /// [`next_after`](Self::next_after) would end.
     ///
-    /// Without a calendar the work does not grow with the number of fires. With one it takes a step
-    /// for each excluded span that has fires, the latest first, until one is not excluded: at most
-    /// 25 a day of the range, and usually one or two.
+    /// Without a calendar, the work does not grow with the number of fires. With a calendar, each
+    /// excluded span that has fires costs a step, the latest first, until a fire is not excluded:
+    /// at most 25 per day of the range, and usually one or two.
     pub fn last_between(
         &self,
         after: Timestamp,
@@ -47,10 +47,10 @@ impl Timetable {
         }
     }
 
-    /// How many fires are later than `after` and not later than `until`.
+    /// The number of fires later than `after` and not later than `until`.
     ///
-    /// The work does not grow with their number. With a calendar it takes a few steps for each span
-    /// between excluded ones; after 64 of them the count is a lower bound.
+    /// The work does not grow with this number. With a calendar, each open span costs a few steps;
+    /// after 64 open spans the count is a lower bound.
     pub fn count_between(&self, after: Timestamp, until: Timestamp, anchor: Timestamp) -> Count {
         let Some(limits) = self.limits().filter(|_| self.is_grid()) else {
             return if self.is_grid() {
@@ -74,7 +74,7 @@ impl Timetable {
         let mut after = range.after;
         let end = range.until.checked_add(BEFORE).unwrap_or(range.until);
         for _ in 0..OPEN_SPANS_MOST {
-            // From fire to fire, for spans without any are of no interest.
+            // Go from fire to fire, to skip spans without any.
             let next = self.schedule.next_after(after, range.anchor);
             let Some(fire) = next.filter(|fire| *fire <= range.until) else { return count };
             match calendar.open_from(fire) {
@@ -94,12 +94,12 @@ impl Timetable {
         count
     }
 
-    /// Whether the schedule has fires at instants that limits only leave out, and do not move.
+    /// Whether limits only exclude fires of the schedule and never move them.
     pub(super) const fn is_grid(&self) -> bool {
         matches!(self.schedule, Schedule::Cron(..) | Schedule::FixedRate(_))
     }
 
-    /// The range between `start_at` and `end_at`, and where a rate counts from.
+    /// The range between `start_at` and `end_at`, and the instant that a rate counts from.
     fn limited(
         &self,
         limits: &Limits,

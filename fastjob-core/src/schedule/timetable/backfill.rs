@@ -1,9 +1,8 @@
-//! Lists of fires: of a past range, for which a backfill starts tasks, and those to come, which a
-//! preview shows.
+//! Lists fires: of a past range, for a backfill, and of the future, for a preview.
 //!
-//! Only schedules whose fires depend on nothing but the clock have fires in the past; the others
-//! are refused. A list costs the work of each of its fires; the excluded spans on the way, which may
-//! be many for each, are counted together and bounded.
+//! Only schedules that depend on nothing but the clock have past fires; others are rejected. A list
+//! costs the work of each of its fires. The excluded spans between them, which may be many per
+//! fire, are counted together and bounded.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -12,24 +11,24 @@ use super::{LOOKS_MOST, Next, SPANS_MOST, Schedule, Timetable};
 /// Fires of a range, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fires {
-    /// The first of them, as many as were asked for at most.
+    /// The first fires of the range, up to the requested number.
     pub fires: Vec<Timestamp>,
-    /// Whether the range has more, or may have more that were not looked for: a list passes over at
-    /// most ten times [`SPANS_MOST`] excluded spans.
+    /// Whether the range has more fires, or may have more: a search skips at most ten times
+    /// [`SPANS_MOST`] excluded spans.
     pub more: bool,
 }
 
-/// The schedule has no fires in the past that one could speak of.
+/// The schedule has no past fires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("only jobs with cron or fixed_rate can be filled in; the schedule of this one is {0}")]
+#[error("backfill needs a cron or fixed_rate schedule; this job's schedule is {0}")]
 pub struct NoBackfill(&'static str);
 
 impl Timetable {
     /// The fires from `from` on and before `until`, at most `most` of them.
     ///
-    /// They are those that the timetable, as it is now, would have had: also before `anchor`, the
-    /// instant it was set, whose grid is carried on into the past. `start_at`, `end_at` and
-    /// excluded days and hours hold.
+    /// These are the fires that the current timetable would have had, also before `anchor`, the
+    /// instant it was set: its grid is extended into the past. `start_at`, `end_at` and excluded
+    /// days and hours apply.
     ///
     /// # Errors
     ///
@@ -52,7 +51,7 @@ impl Timetable {
             }
             Schedule::FixedRate(rate) => {
                 let rate = i64::try_from(rate.as_millis()).unwrap_or(i64::MAX).max(1);
-                // Whole rates back, until it is no later than `after`.
+                // Go back by whole rates, until it is not later than `after`.
                 let since = anchor.as_millisecond().saturating_sub(after.as_millisecond()).max(0);
                 let back = (since / rate + 1).saturating_mul(rate);
                 anchor.checked_sub(SignedDuration::from_millis(back)).unwrap_or(Timestamp::MIN)
@@ -63,8 +62,7 @@ impl Timetable {
 
     /// The next fires after `after`, at most `most` of them.
     ///
-    /// There are fewer, and [`Fires::more`] is set, if the search passed over too many excluded
-    /// spans.
+    /// There are fewer, and [`Fires::more`] is set, if the search skipped too many excluded spans.
     pub fn fires_after(&self, after: Timestamp, anchor: Timestamp, most: usize) -> Fires {
         self.list(after, Timestamp::MAX, anchor, most)
     }

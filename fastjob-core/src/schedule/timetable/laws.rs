@@ -1,5 +1,5 @@
-//! Laws: fires run forwards, keep the limits, and are those of the plain schedule but for what the
-//! limits leave out.
+//! Property tests: fires only advance, respect the limits, and equal those of the plain schedule
+//! except for the excluded ones.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ const ZONES: &[(&str, &str)] = &[
     ("Africa/Cairo", "2027-04-29T22:00:00Z"),
 ];
 
-/// What a case is made of; instants lie around a change of clocks.
+/// A test case. Its instants are near a clock change.
 #[derive(Clone, Debug)]
 struct Case {
     timetable: Timetable,
@@ -70,7 +70,7 @@ fn any_grid() -> impl Strategy<Value = Case> {
 }
 
 impl Case {
-    /// Every fire up to `until`, by looking at each of the plain schedule.
+    /// All fires up to `until`, found by checking each fire of the plain schedule.
     fn by_looking(&self, until: Timestamp) -> Vec<Timestamp> {
         let limits = self.timetable.limits().cloned().unwrap_or_default();
         let start = limits.start_at;
@@ -112,7 +112,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn no_fire_is_missed_or_made_up(case in any_grid()) {
+    fn no_fire_is_missed_or_invented(case in any_grid()) {
         let until = case.after.max(case.anchor) + SignedDuration::from_hours(5 * 24);
         let mut after = case.after;
         for fire in case.by_looking(until) {
@@ -124,7 +124,7 @@ proptest! {
     }
 
     #[test]
-    fn the_next_fire_is_later_within_the_limits_and_never_earlier_for_a_later_question(
+    fn the_next_fire_is_later_within_the_limits_and_monotonic(
         case in any_grid(),
         later in 0..400_000_000_i64,
     ) {
@@ -148,8 +148,8 @@ proptest! {
     }
 
     #[test]
-    fn a_backfill_is_what_would_have_been_planned(case in any_grid(), hours in 1..48_i64) {
-        // Where the anchor is long ago, both are the same.
+    fn a_backfill_equals_the_planned_fires(case in any_grid(), hours in 1..48_i64) {
+        // If the anchor is long ago, both are the same.
         let anchor = case.anchor - SignedDuration::from_hours(24 * 30);
         let (from, until) = (case.after, case.after + SignedDuration::from_hours(hours));
         let found = case.timetable.fires_between(from, until, anchor, usize::MAX).unwrap();
@@ -164,7 +164,7 @@ proptest! {
     }
 
     #[test]
-    fn a_fixed_delay_fires_once_in_the_open_and_no_sooner_than_it_says(
+    fn a_fixed_delay_fires_once_outside_excluded_spans_and_not_too_early(
         case in any_grid(),
         delay in 100..200_000_000_u64,
     ) {
@@ -180,7 +180,7 @@ proptest! {
                 prop_assert!(limits.end_at.is_none_or(|end| fire <= end));
                 prop_assert_eq!(timetable.next_after(fire, case.anchor), None);
             }
-            // It is moved to the end of a span, whatever comes; only the end is none.
+            // It always moves to the end of a span; only `end_at` removes it.
             None => prop_assert!(limits.end_at.is_some()),
         }
     }

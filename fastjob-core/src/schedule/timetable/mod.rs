@@ -1,13 +1,13 @@
-//! A schedule with its limits: when a job really fires.
+//! A schedule with its limits: when a job actually fires.
 //!
 //! | | cron, fixed_rate | fixed_delay | once |
 //! |---|---|---|---|
-//! | before `start_at` | left out; the grid of a rate begins at `start_at`, with a fire there | moved to `start_at` | refused |
-//! | after `end_at` | left out | left out | refused |
-//! | in an excluded span | left out | moved to its end, or it would never fire again | refused |
+//! | before `start_at` | skipped; the grid of a rate begins at `start_at`, with a fire there | moved to `start_at` | rejected |
+//! | after `end_at` | skipped | skipped | rejected |
+//! | in an excluded span | skipped | moved to its end, otherwise it would never fire again | rejected |
 //!
-//! Both limits are instants that a fire may have. Like every rule this one is pure: who plans asks
-//! for the fire after the last one, and may ask again.
+//! A fire may be exactly at `start_at` or `end_at`. This rule is pure: the caller passes the last
+//! fire to get the next one, and may repeat the call.
 
 mod back;
 mod backfill;
@@ -25,22 +25,22 @@ pub use self::backfill::{Fires, NoBackfill};
 use super::{Calendar, END, Schedule};
 use crate::id::JobId;
 
-/// Longest jitter.
+/// Maximum jitter.
 pub const JITTER_MOST: Duration = Duration::from_secs(3600);
 
-/// One look for the next fire passes over at most so many excluded spans, at less than a microsecond
-/// each.
+/// Maximum number of excluded spans that one search for the next fire skips, at less than a
+/// microsecond each.
 pub const SPANS_MOST: usize = 1_000;
 
-/// [`Timetable::next_after`], and a list of fires, pass over so many times as many.
+/// [`Timetable::next_after`], and a list of fires, skip this many times as many.
 ///
-/// 10,000 excluded fires in a row, each in a span of its own, are 27 years of a fire a day.
+/// 10,000 consecutive excluded fires, each in its own span, are 27 years with one fire per day.
 const LOOKS_MOST: usize = 10;
 
-/// Everything is stored in whole milliseconds, so that this leads from an instant to what is before.
+/// Everything is stored in whole milliseconds, so subtracting this gives the previous instant.
 const BEFORE: SignedDuration = SignedDuration::from_millis(1);
 
-/// When a job fires: its schedule, and the limits of that.
+/// When a job fires: its schedule and its limits.
 ///
 /// # Examples
 ///
@@ -61,32 +61,32 @@ const BEFORE: SignedDuration = SignedDuration::from_millis(1);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timetable {
     schedule: Schedule,
-    /// Most jobs of a million have none.
+    /// Most jobs have no limits.
     limits: Option<Box<Limits>>,
 }
 
-/// What a schedule is limited by.
+/// The limits of a schedule.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// No fire before; a fixed rate counts from here.
+    /// No fires before this instant; a fixed rate counts from here.
     pub start_at: Option<Timestamp>,
-    /// No fire after.
+    /// No fires after this instant.
     pub end_at: Option<Timestamp>,
     /// Days and hours without fires.
     pub exclude: Option<Calendar>,
-    /// Fires are due up to so much later, each job by its own part of it.
+    /// Maximum delay of fires; each job gets its own delay.
     pub jitter: Duration,
 }
 
-/// What one look for the next fire found.
+/// The result of one search for the next fire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
     /// The next fire.
     Fire(Timestamp),
-    /// No fire up to and including this instant, and the look has done its share of the work: look
-    /// again for fires later than this, at once or when that instant has come.
+    /// There is no fire up to and including this instant, and the search has reached its limit.
+    /// Search again for fires after this instant, at once or when it has come.
     LookAgain(Timestamp),
-    /// No fire, however long one waits.
+    /// There will never be another fire.
     Never,
 }
 
@@ -113,7 +113,7 @@ impl From<Schedule> for Timetable {
 }
 
 impl Timetable {
-    /// A schedule and its limits.
+    /// Creates a timetable of a schedule and its limits.
     pub fn new(schedule: Schedule, limits: Limits) -> Self {
         let limits = (limits != Limits::default()).then(|| Box::new(limits));
         Self { schedule, limits }
@@ -124,41 +124,40 @@ impl Timetable {
         &self.schedule
     }
 
-    /// What the schedule is limited by, if it is.
+    /// The limits, if there are any.
     pub fn limits(&self) -> Option<&Limits> {
         self.limits.as_deref()
     }
 
-    /// Whether the next fire hangs on the end of the last task.
+    /// Whether the next fire depends on the end of the last task.
     pub const fn follows_the_last_end(&self) -> bool {
         self.schedule.follows_the_last_end()
     }
 
     /// The first fire later than `after`.
     ///
-    /// `anchor` is where the schedule counts from: the instant it was set or, for a fixed delay,
-    /// the end of the last task. No fire is at or before the anchor. A fixed rate that has a
-    /// `start_at` counts from that instead, so that its grid stays where it is when the job is
-    /// edited.
+    /// `anchor` is the instant that the schedule counts from: when it was set or, for a fixed
+    /// delay, the end of the last task. No fire is at or before the anchor. A fixed rate with a
+    /// `start_at` counts from that instead, so that its grid does not move when the job is edited.
     ///
     /// # Work
     ///
     /// Without a calendar this is a single step: a cron expression visits each month up to its next
-    /// fire, and ends with the year 2199. With a calendar each excluded span that has fires is one
-    /// step more, and each day of it is looked at once. The search ends at [`END`] and after ten
-    /// times [`SPANS_MOST`] spans, and then returns `None`. Callers that have to know whether there
-    /// really is no fire, or that have to stay responsive, use [`look_after`](Self::look_after).
+    /// fire, and ends with the year 2199. With a calendar, each excluded span that has fires costs
+    /// one more step, and each of its days is visited once. The search ends at [`END`] and after
+    /// ten times [`SPANS_MOST`] spans, and then returns `None`. Callers that need to know whether
+    /// there really is no fire, or that must stay responsive, use [`look_after`](Self::look_after).
     pub fn next_after(&self, after: Timestamp, anchor: Timestamp) -> Option<Timestamp> {
         self.look(after, anchor, &mut { LOOKS_MOST * SPANS_MOST }).fire()
     }
 
-    /// As [`next_after`](Self::next_after), but stops after [`SPANS_MOST`] excluded spans and says
-    /// up to where there is no fire.
+    /// Like [`next_after`](Self::next_after), but stops after [`SPANS_MOST`] excluded spans and
+    /// returns the instant up to which there is no fire.
     pub fn look_after(&self, after: Timestamp, anchor: Timestamp) -> Next {
         self.look(after, anchor, &mut { SPANS_MOST })
     }
 
-    /// Looks for the next fire, and takes the excluded spans that it passes over from `spans`.
+    /// Searches the next fire, and subtracts the excluded spans that it skips from `spans`.
     fn look(&self, after: Timestamp, anchor: Timestamp, spans: &mut usize) -> Next {
         let limits = match (self.limits(), &self.schedule) {
             (Some(limits), Schedule::Cron(..) | Schedule::FixedRate(_)) => {
@@ -191,24 +190,24 @@ impl Timetable {
         exclude.is_some_and(|calendar| calendar.excludes(at))
     }
 
-    /// When a fire of `job` is due: at `fire_at`, or as much later as its jitter says.
+    /// When a fire of `job` is due: at `fire_at`, plus its jitter.
     ///
-    /// The same fire of the same job is due at the same instant whenever, and wherever, one asks;
-    /// the fires of many jobs at one instant spread evenly. That is, in milliseconds, `fire_at` and
-    /// the upper 64 bits of `mix(mix(job) ^ fire_at) * jitter`, with `mix` as in SplitMix64.
+    /// The same fire of the same job is always due at the same instant, on every node. The fires of
+    /// many jobs at one instant are spread evenly. The delay in milliseconds is the upper 64 bits
+    /// of `mix(mix(job) ^ fire_at) * jitter`, with `mix` as in SplitMix64.
     pub fn due_at(&self, job: JobId, fire_at: Timestamp) -> Timestamp {
         let Some(jitter) = self.limits().map(|limits| limits.jitter.as_millis()) else {
             return fire_at;
         };
-        // The bits are what counts, not the sign.
+        // Only the bits matter, not the sign.
         let hash = mix(mix(job.0.cast_unsigned()) ^ fire_at.as_millisecond().cast_unsigned());
         let offset = (u128::from(hash) * jitter) >> 64;
         let offset = SignedDuration::from_millis(i64::try_from(offset).unwrap_or_default());
-        // At the end of time there is no later instant.
+        // Near the end of time, there may be no later instant.
         fire_at.checked_add(offset).unwrap_or(fire_at)
     }
 
-    /// The first fire of a grid that is not excluded: from span to span, not from fire to fire.
+    /// The first fire of a grid that is not excluded. Skips whole spans, not single fires.
     fn first_open(
         &self,
         limits: &Limits,
@@ -243,8 +242,8 @@ impl Timetable {
         self.schedule.next_after(after, anchor)
     }
 
-    /// The instant after which, and the anchor from which, the plain schedule has the fires that
-    /// are not before `start_at`.
+    /// The instant and the anchor for which the plain schedule returns the fires that are not
+    /// before `start_at`.
     fn since_start(
         &self,
         limits: &Limits,
@@ -254,7 +253,7 @@ impl Timetable {
         let Some(start) = limits.start_at else { return Some((after, anchor)) };
         let after = after.max(anchor).max(before(start));
         match &self.schedule {
-            // The first fire after this anchor is at `start`.
+            // With this anchor, the first fire is at `start`.
             Schedule::FixedRate(rate) => {
                 let anchor = start.checked_sub(SignedDuration::try_from(*rate).ok()?).ok()?;
                 Some((after, anchor))
@@ -272,7 +271,7 @@ impl Limits {
         self.exclude.as_ref().map_or(Some(at), |calendar| calendar.open_from(at))
     }
 
-    /// Whether `at` is not after the end.
+    /// Returns `at` unless it is after the end.
     fn reach(&self, at: Timestamp) -> bool {
         at <= self.last()
     }
@@ -289,8 +288,8 @@ fn before(at: Timestamp) -> Timestamp {
     at.checked_sub(BEFORE).unwrap_or(Timestamp::MIN)
 }
 
-/// The step of SplitMix64 (Steele, Lea, Flood 2014): every bit of the one decides about half the
-/// bits of the other.
+/// The mixing step of SplitMix64 (Steele, Lea, Flood 2014): every input bit affects about half of
+/// the output bits.
 const fn mix(seed: u64) -> u64 {
     let z = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
     let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

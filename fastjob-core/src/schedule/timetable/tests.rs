@@ -38,7 +38,7 @@ fn delay(secs: u64) -> Schedule {
 
 const ANCHOR: &str = "2026-01-01T00:00:07Z";
 
-/// The fires after `after`, one after the other; `-` is none.
+/// The fires after `after`, one after the other; `-` means none.
 #[track_caller]
 fn check(schedule: &Schedule, limits: Limits, after: &str, fires: &[&str]) {
     let timetable = Timetable::new(schedule.clone(), limits);
@@ -65,12 +65,12 @@ fn nothing_fires_before_the_start_or_after_the_end() {
 }
 
 #[test]
-fn a_fixed_rate_counts_from_its_start_also_when_that_is_over() {
+fn a_fixed_rate_counts_from_its_start_also_after_it() {
     let limits = || within("2025-12-31T23:59:55Z", "");
     let fires = ["2026-01-01T00:00:15Z", "2026-01-01T00:00:25Z"];
     check(&rate(10), limits(), ANCHOR, &fires);
     check(&rate(10), limits(), "2020-01-01T00:00:00Z", &fires);
-    // The anchor itself lies on the grid, and is no fire.
+    // The anchor itself is on the grid, but is not a fire.
     check(&rate(4), limits(), ANCHOR, &["2026-01-01T00:00:11Z"]);
 }
 
@@ -86,7 +86,7 @@ fn a_fixed_delay_waits_for_its_start_and_for_the_end_of_a_span() {
 }
 
 #[test]
-fn fires_in_an_excluded_span_are_left_out() {
+fn fires_in_an_excluded_span_are_skipped() {
     let each_second = cron("* * * * * ?", "Europe/Berlin");
     check(
         &each_second,
@@ -107,7 +107,7 @@ fn fires_in_an_excluded_span_are_left_out() {
         "2026-03-27T12:00:00Z",
         &["2026-03-30T00:30:00Z"],
     );
-    // Once in a while the hour that is left out does not come: the fire is after the gap.
+    // On the day when a clock change skips the excluded hour, the fire is after the gap.
     check(
         &cron("0 30 2 * * ?", "Europe/Berlin"),
         without(&[], &["2-3"], "Europe/Berlin"),
@@ -123,7 +123,7 @@ fn fires_in_an_excluded_span_are_left_out() {
 }
 
 #[test]
-fn a_search_for_what_is_never_there_ends() {
+fn a_search_without_a_result_ends() {
     check(&cron("0 0 3 * * ?", "UTC"), without(&[], &["2-4"], "UTC"), ANCHOR, &["-"]);
     check(&cron("* * 3 * * ?", "UTC"), without(&[], &["2-4"], "UTC"), ANCHOR, &["-"]);
     check(&cron("0 0 0 25 12 ?", "UTC"), without(&["12-25"], &[], "UTC"), ANCHOR, &["-"]);
@@ -133,12 +133,12 @@ fn a_search_for_what_is_never_there_ends() {
 }
 
 #[test]
-fn jitter_is_the_same_each_time_and_written_down() {
+fn jitter_is_deterministic_and_has_its_documented_values() {
     let limits = Limits { jitter: Duration::from_secs(60), ..Limits::default() };
     let timetable = Timetable::new(rate(10), limits);
     let fire = Timestamp::from_second(1_800_000_000).unwrap();
     let offset = |job, fire| timetable.due_at(JobId(job), fire).duration_since(fire).as_millis();
-    // These must not change: a fire that was planned would be due at another instant.
+    // These values must not change, because planned fires would then be due at another instant.
     assert_eq!(
         [offset(1, fire), offset(2, fire), offset(1, fire + SignedDuration::from_millis(1))],
         PINNED
@@ -147,7 +147,7 @@ fn jitter_is_the_same_each_time_and_written_down() {
     assert_eq!(plain.due_at(JobId(1), fire), fire);
 }
 
-/// As another implementation of the same words computes them.
+/// Computed by another implementation of the same description.
 const PINNED: [i128; 3] = [15_239, 939, 56_729];
 
 #[test]
@@ -200,7 +200,7 @@ fn a_backfill_has_the_fires_of_a_past_range() {
 }
 
 #[test]
-fn limits_that_limit_nothing_are_none() {
+fn empty_limits_are_none() {
     let timetable = Timetable::new(rate(1), Limits::default());
     assert_eq!(timetable, Timetable::from(rate(1)));
     assert!(timetable.limits().is_none());

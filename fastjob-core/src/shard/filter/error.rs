@@ -1,16 +1,16 @@
-//! Why a text is no filter, and at which character.
+//! Why a text is not a filter, and at which character.
 //!
-//! The parser decides; this file words it. Nothing here fails: an error about any text can be
-//! shown, on one line or with a pointer beneath the character.
+//! The parser detects the problem; this module formats it. An error about any text can be
+//! displayed, on one line or with a pointer below the character.
 
 use std::ops::Range;
 
 use super::{DEEPEST, LONGEST};
 
-/// Most characters of a text, or of a word in it, that a message repeats.
+/// Maximum number of characters of a text or word that a message quotes.
 const SHOWN: usize = 60;
 
-/// A text that is no filter: what is wrong, and where.
+/// A text that is not a filter: what is wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{problem}, at character {} of `{}`", self.position(), shown(&self.line()))]
 pub struct InvalidFilter {
@@ -20,28 +20,28 @@ pub struct InvalidFilter {
 }
 
 impl InvalidFilter {
-    /// Returns the text as it was given, cut off where it is longer than [`LONGEST`].
+    /// Returns the text, truncated to [`LONGEST`] bytes.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Returns the place of the problem in [`text`](Self::text), in bytes. It is empty where
-    /// something is missing.
+    /// Returns the byte range of the problem in [`text`](Self::text). It is empty if something is
+    /// missing.
     pub fn at(&self) -> Range<usize> {
         self.at.clone()
     }
 
-    /// Returns what is wrong there.
+    /// Returns the problem.
     pub const fn problem(&self) -> &Problem {
         &self.problem
     }
 
-    /// Returns the place of the problem in characters, counted from 1.
+    /// Returns the position of the problem in characters, counted from 1.
     pub fn position(&self) -> usize {
         self.count(0..self.at.start) + 1
     }
 
-    /// Shows the filter on one line and `^` beneath the characters that are wrong.
+    /// Formats the filter on one line, with `^` below the invalid characters.
     pub fn pointer(&self) -> String {
         let before = " ".repeat(self.position() - 1);
         let marks = "^".repeat(self.count(self.at()).max(1));
@@ -52,70 +52,70 @@ impl InvalidFilter {
         self.text.get(range).map_or(0, |part| part.chars().count())
     }
 
-    /// The text on one line, each character in its place.
+    /// The text on one line, with each character at its position.
     fn line(&self) -> String {
         self.text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
     }
 }
 
-/// What is wrong with a text that is no filter.
+/// What is wrong with a text that is not a filter.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
-    /// There is nothing.
+    /// It is empty.
     #[error("the filter is empty")]
     Empty,
     /// It is longer than [`LONGEST`].
     #[error("the filter is longer than {LONGEST} bytes")]
     TooLong,
-    /// Parentheses and `not` stand in each other deeper than [`DEEPEST`].
-    #[error("parentheses and `not` are more than {DEEPEST} deep")]
+    /// Parentheses and `not` are nested deeper than [`DEEPEST`].
+    #[error("parentheses and `not` are nested more than {DEEPEST} deep")]
     TooDeep,
-    /// A character is not understood.
-    #[error("`{0}` is not understood; words with such characters take quotes")]
+    /// A character is not valid.
+    #[error("`{0}` is not understood; quote words with such characters")]
     Sign(char),
     /// A quote is not closed.
     #[error("the quote is not closed")]
     OpenQuote,
-    /// A `\` stands before a character that needs none.
+    /// A `\` is before a character that must not be escaped.
     #[error("`\\{0}` is not understood; there are \\\" \\' and \\\\")]
     Escape(char),
-    /// The text ends where something has to follow.
-    #[error("something is missing: {0}")]
+    /// The text ends too early.
+    #[error("the filter is incomplete, expected {0}")]
     Missing(&'static str),
-    /// Something else has to stand there.
-    #[error("`{found}` stands where {wanted} has to")]
+    /// Something else was expected.
+    #[error("found `{found}`, expected {wanted}")]
     Expected {
-        /// What has to stand there.
+        /// What was expected.
         wanted: &'static str,
-        /// What stands there.
+        /// What was found.
         found: Box<str>,
     },
-    /// Something is compared with a word that has to be compared with a number.
-    #[error("`{0}` is not a number; numbers are like 4, 0.5, 80%, 500MB and 2GiB")]
+    /// A word is used where a number is needed.
+    #[error("`{0}` is not a number; use a number such as 4, 0.5, 80%, 500MB or 2GiB")]
     NotANumber(Box<str>),
-    /// A figure is compared with a number that it can never be near.
-    #[error("`{found}` is no {figure}, which {wanted}")]
+    /// A figure is compared with a number that it cannot have.
+    #[error("`{found}` is not a valid {figure}, which {wanted}")]
     Quantity {
         /// The figure.
         figure: &'static str,
-        /// What its numbers are like.
+        /// The numbers that it can have.
         wanted: &'static str,
-        /// The number as it was given.
+        /// The number.
         found: Box<str>,
     },
-    /// A figure stands before `in`.
-    #[error("`{0}` is a number, and lists are for labels and names; compare it with < and >")]
+    /// A figure is used with `in`.
+    #[error("`{0}` is a number, but `in` needs a label or a name; compare it with < and >")]
     FigureList(&'static str),
-    /// The executor's name is compared with `<` or the like.
+    /// The executor's name is compared with `<` or a similar operator.
     #[error("`executor` is a name; compare it with = and !=, `in` and `not in`")]
     NameOrder,
-    /// `has` asks for something that every executor has.
-    #[error("`{0}` is not a label; a label of that name is written in quotes")]
+    /// `has` is used with something that every executor has.
+    #[error("`{0}` is not a label; write a label of that name in quotes")]
     NotALabel(Box<str>),
 }
 
-/// As much of a text as a message repeats.
+/// The part of a text that a message quotes.
 pub(super) fn shown(text: &str) -> Box<str> {
     match text.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{}…", &text[..end]).into(),
@@ -123,7 +123,7 @@ pub(super) fn shown(text: &str) -> Box<str> {
     }
 }
 
-/// A problem and its place, before the text is added.
+/// A problem and its position, before the text is added.
 #[derive(Debug)]
 pub(super) struct Fault {
     at: Range<usize>,
@@ -135,16 +135,16 @@ impl Fault {
         Self { at, problem }
     }
 
-    /// The same problem in a text that has `by` more bytes before it.
+    /// The same problem in a text with `by` more bytes before it.
     pub(super) const fn shifted(mut self, by: usize) -> Self {
         self.at.start += by;
         self.at.end += by;
         self
     }
 
-    /// The error to show to whoever wrote `text`.
+    /// The error to show to the author of `text`.
     pub(super) fn of(self, text: &str) -> InvalidFilter {
-        // Who sends a megabyte does not get it back.
+        // Do not return a huge text.
         let text = &text[..text.floor_char_boundary(LONGEST)];
         let at = self.at.start.min(text.len())..self.at.end.min(text.len());
         InvalidFilter { text: text.into(), at, problem: self.problem }

@@ -1,6 +1,6 @@
-//! What a filter asks, and the answer for one executor.
+//! The expression of a filter, and its evaluation for one executor.
 //!
-//! Nothing here fails: what an executor does not have is an answer.
+//! Evaluation cannot fail: a missing label or figure has a defined result.
 
 use super::Facts;
 
@@ -10,23 +10,23 @@ pub(super) enum Expr {
     All(Vec<Expr>),
     Any(Vec<Expr>),
     Not(Box<Expr>),
-    /// The label is there.
+    /// The label exists.
     Has(Box<str>),
     /// The text is one of these.
     Among(Text, Vec<Box<str>>),
-    /// The label, as a number.
+    /// The label, compared as a number.
     Label(Box<str>, Order, f64),
     Figure(Figure, Order, f64),
 }
 
-/// Something that has a text.
+/// A subject with a text value.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Text {
     Executor,
     Label(Box<str>),
 }
 
-/// Something that has a number.
+/// A subject with a numeric value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Figure {
     Cpu,
@@ -36,7 +36,7 @@ pub(super) enum Figure {
     Waiting,
 }
 
-/// How a number is compared.
+/// A numeric comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Order {
     Equal,
@@ -72,7 +72,7 @@ impl Expr {
 }
 
 impl Figure {
-    /// The figures by their names.
+    /// The figures and their names.
     pub(super) const NAMES: [(&'static str, Self); 5] = [
         ("cpu", Self::Cpu),
         ("memory_free", Self::MemoryFree),
@@ -108,7 +108,7 @@ impl Order {
     }
 }
 
-/// What the units of bytes stand for.
+/// The units of bytes.
 const BYTES: [(&str, f64); 8] = [
     ("KiB", 1024.0),
     ("MiB", 1_048_576.0),
@@ -120,7 +120,7 @@ const BYTES: [(&str, f64); 8] = [
     ("TB", 1e12),
 ];
 
-/// What a number was given in.
+/// The unit of a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unit {
     None,
@@ -128,7 +128,7 @@ pub(super) enum Unit {
     Bytes,
 }
 
-/// Reads `4`, `-0.5`, `80%` or `2GiB`; `None` if it is no number.
+/// Parses `4`, `-0.5`, `80%` or `2GiB`; `None` if it is not a number.
 pub(super) fn number(text: &str) -> Option<(f64, Unit)> {
     if let Some(digits) = text.strip_suffix('%') {
         return Some((plain(digits)? / 100.0, Unit::Part));
@@ -140,8 +140,8 @@ pub(super) fn number(text: &str) -> Option<(f64, Unit)> {
     }
 }
 
-/// Digits, with a sign and a point where wanted. What Rust reads besides, exponents and
-/// infinities, is more likely a word.
+/// Parses digits with an optional sign and decimal point. Rust also parses exponents and
+/// infinities, but these are more likely words.
 fn plain(text: &str) -> Option<f64> {
     let is_digit = |c: char| c.is_ascii_digit() || c == '.' || c == '-';
     let number = Some(text).filter(|text| text.chars().all(is_digit))?.parse::<f64>().ok()?;

@@ -1,4 +1,4 @@
-//! From text to tokens, each with its place.
+//! Splits text into tokens with their positions.
 
 use std::{borrow::Cow, ops::Range};
 
@@ -14,7 +14,7 @@ pub(super) struct Token<'a> {
 pub(super) enum Kind<'a> {
     /// A word without quotes: a keyword, a name, a number or a value.
     Bare(&'a str),
-    /// A word that was in quotes: a name or a value.
+    /// A word in quotes: a name or a value.
     Quoted(Cow<'a, str>),
     /// `=`, `!=`, `<`, `<=`, `>` or `>=`.
     Sign(&'a str),
@@ -30,11 +30,11 @@ fn is_bare(c: char) -> bool {
     c.is_alphanumeric() || "_-.:/@+*%".contains(c)
 }
 
-/// Cuts `text` into tokens.
+/// Splits `text` into tokens.
 ///
 /// # Errors
 ///
-/// Fails with the first sign that is not understood, or a quote that is not closed.
+/// Fails with the first invalid character, or an unclosed quote.
 pub(super) fn tokens(text: &str) -> Result<Vec<Token<'_>>, Fault> {
     let mut found = Vec::new();
     let mut start = 0;
@@ -67,7 +67,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token<'_>>, Fault> {
     Ok(found)
 }
 
-/// The word that begins with `quote`, and how many bytes it takes with its quotes.
+/// The word that begins with `quote`, and its length in bytes including the quotes.
 fn quoted(rest: &str, quote: char) -> Result<(usize, Cow<'_, str>), Fault> {
     let mut word = Cow::Borrowed("");
     let mut chars = rest.char_indices().skip(1);
@@ -81,7 +81,7 @@ fn quoted(rest: &str, quote: char) -> Result<(usize, Cow<'_, str>), Fault> {
                 }
                 None => break,
             },
-            // Borrowed for as long as it is as it stands.
+            // Borrowed as long as there is no escape.
             c => match &mut word {
                 Cow::Borrowed(word) if word.len() + 1 == at => *word = &rest[1..at + c.len_utf8()],
                 Cow::Borrowed(_) | Cow::Owned(_) => word.to_mut().push(c),

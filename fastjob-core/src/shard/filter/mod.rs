@@ -1,7 +1,7 @@
-//! Filters: which executors run a shard, by their labels and figures.
+//! Filters: select the executors that run a shard, by their labels and figures.
 //!
-//! The parser decides what is a filter and refuses the rest with [`InvalidFilter`], which points
-//! at the place; whoever holds a [`Filter`] never checks it again, and asking it cannot fail.
+//! Invalid text is rejected with [`InvalidFilter`], which points at the position. A [`Filter`] is
+//! always valid, and its evaluation cannot fail.
 
 mod error;
 mod expr;
@@ -20,29 +20,28 @@ use crate::{id::ExecutorName, route::Figures};
 /// Longest filter, in bytes.
 pub const LONGEST: usize = 4 * 1024;
 
-/// How deep parentheses and `not` may stand in each other.
+/// Maximum nesting depth of parentheses and `not`.
 pub const DEEPEST: usize = 32;
 
 /// A parsed filter over the labels and figures of an executor.
 ///
 /// - `region = eu`, `zone != "a b"`, `region in (eu, us)`, `region not in (eu, us)` compare a
 ///   label's text. `gpus >= 4` compares it as a number: `<`, `<=`, `>` and `>=` need one.
-/// - `has gpu` is true where the label is there, whatever it says.
+/// - `has gpu` is true if the label exists, whatever its value.
 /// - `cpu < 80%` (or `0.8`), `memory_free > 2GiB`, `memory_total`, `running` and `waiting` are the
-///   executor's figures; `executor` is its name. A label of such a name is written in quotes:
+///   executor's figures; `executor` is its name. Write a label with such a name in quotes:
 ///   `"cpu" = fast`.
-/// - `and` binds more closely than `or`, and `not` than both; parentheses group.
+/// - `and` binds more tightly than `or`, and `not` more tightly than both; parentheses group.
 ///
 /// Numbers may have a unit: `%`, `KB`, `MB`, `GB`, `TB` (powers of 1000) or `KiB`, `MiB`, `GiB`,
-/// `TiB` (powers of 1024). Words of letters, digits and `_-.:/@+*%` need no quotes, others take
-/// `"…"` or `'…'`, in which `\` stands before a quote or a `\`. The words of the language may be
-/// in capitals, names and values are taken as they are.
+/// `TiB` (powers of 1024). Words of letters, digits and `_-.:/@+*%` need no quotes. Other words
+/// need `"…"` or `'…'`, where `\` escapes a quote or a `\`. Keywords are not case-sensitive; names
+/// and values are.
 ///
-/// What is missing is equal to nothing, and neither more nor less: of a label or a figure that is
-/// not there, and of a label that is no number where one is needed, every comparison is false but
-/// `!=` and `not in`, which are true.
+/// If a label or figure is missing, or a label is not a number where one is needed, every
+/// comparison is false, except `!=` and `not in`, which are true.
 ///
-/// Cloning is cheap. Two are equal if their text is.
+/// Cloning is cheap. Two filters are equal if their texts are.
 ///
 /// # Examples
 ///
@@ -63,24 +62,24 @@ pub struct Filter {
     expr: Arc<Expr>,
 }
 
-/// What a filter is asked about: one executor.
+/// The facts about one executor that a filter is evaluated on.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
     /// Its name.
     pub name: &'a ExecutorName,
     /// Its labels.
     pub labels: &'a BTreeMap<String, String>,
-    /// What is known of it.
+    /// Its figures.
     pub figures: &'a Figures,
 }
 
 impl Filter {
-    /// Says whether the executor meets the filter.
+    /// Returns whether the executor matches the filter.
     pub fn matches(&self, facts: &Facts<'_>) -> bool {
         self.expr.holds(facts)
     }
 
-    /// Returns the text as it was given, without the space around it.
+    /// Returns the text, without surrounding whitespace.
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -97,7 +96,7 @@ impl Eq for Filter {}
 impl FromStr for Filter {
     type Err = InvalidFilter;
 
-    /// The only way in: whoever holds a `Filter` never checks it again.
+    /// The only constructor, so that a `Filter` is always valid.
     fn from_str(text: &str) -> Result<Self, InvalidFilter> {
         let expr = parse::filter(text).map_err(|fault| fault.of(text))?;
         Ok(Self { text: text.trim().into(), expr: Arc::new(expr) })

@@ -1,4 +1,4 @@
-//! From tokens to what a filter asks. Whatever is not understood is an error with its place.
+//! Parses tokens to a filter expression. Every error has a position.
 //!
 //! ```text
 //! any     = all ("or" all)*
@@ -20,11 +20,11 @@ const KEYWORDS: [&str; 5] = ["and", "or", "not", "in", "has"];
 const COMPARISON: &str = "a comparison such as `region = eu`, `has gpu`, `not` or `(`";
 const SIGN: &str = "one of = != < <= > >=, `in` or `not in`";
 
-/// Reads a whole filter.
+/// Parses a whole filter.
 ///
 /// # Errors
 ///
-/// Fails with the first mistake and its place.
+/// Fails with the first problem and its position.
 pub(super) fn filter(text: &str) -> Result<Expr, Fault> {
     if text.len() > LONGEST {
         return Err(Fault::new(LONGEST..text.len(), Problem::TooLong));
@@ -43,7 +43,7 @@ pub(super) fn filter(text: &str) -> Result<Expr, Fault> {
 
 struct Parser<'a> {
     text: &'a str,
-    /// Where something is missing that should have come last.
+    /// Where the text ends, for errors about missing tokens.
     end: usize,
     tokens: Peekable<vec::IntoIter<Token<'a>>>,
     depth: usize,
@@ -94,7 +94,7 @@ impl<'a> Parser<'a> {
         self.compare()
     }
 
-    /// Parses a part that stands in another; the depth is what keeps the stack bounded.
+    /// Parses a nested part. The depth limit bounds the stack.
     fn deeper(
         &mut self,
         at: Range<usize>,
@@ -147,7 +147,7 @@ impl<'a> Parser<'a> {
         Ok(if sign == "!=" { Expr::Not(Box::new(expr)) } else { expr })
     }
 
-    /// The list after `in`, which stands at `at`.
+    /// Parses the list after `in`, which is at `at`.
     fn among(&mut self, subject: Subject, at: Range<usize>) -> Result<Expr, Fault> {
         let text = match subject {
             Subject::Text(text) => text,

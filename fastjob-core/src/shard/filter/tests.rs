@@ -1,4 +1,4 @@
-//! What filters let through, and what is refused, with which words and at which place.
+//! What filters match, and what is rejected, with which message and at which position.
 
 use std::collections::BTreeMap;
 
@@ -75,7 +75,7 @@ fn figures_are_compared_as_numbers() {
 }
 
 #[test]
-fn what_is_missing_is_equal_to_nothing() {
+fn a_missing_value_equals_nothing() {
     no("ssd = yes");
     yes("ssd != yes");
     no("ssd in (yes)");
@@ -87,7 +87,7 @@ fn what_is_missing_is_equal_to_nothing() {
 }
 
 #[test]
-fn and_binds_more_closely_than_or_and_not_than_both() {
+fn and_binds_more_tightly_than_or_and_not_more_tightly_than_both() {
     yes("region = eu or region = us and gpu = false");
     no("(region = eu or region = us) and gpu = false");
     no("not region = eu and gpu = true or gpu = false");
@@ -124,32 +124,32 @@ fn an_error_points_at_the_character() {
     let err = refused("région = eu and cpu < fast");
     assert_eq!(
         err.to_string(),
-        "`fast` is not a number; numbers are like 4, 0.5, 80%, 500MB and 2GiB, at character 23 of \
-         `région = eu and cpu < fast`"
+        "`fast` is not a number; use a number such as 4, 0.5, 80%, 500MB or 2GiB, at character 23 \
+         of `région = eu and cpu < fast`"
     );
     assert_eq!(err.pointer(), "région = eu and cpu < fast\n                      ^^^^");
     assert_eq!(refused("a = b and").pointer(), "a = b and\n         ^");
 }
 
 #[test]
-fn a_wrong_filter_says_what_is_wrong() {
+fn an_invalid_filter_has_a_helpful_error() {
     check("", "", "the filter is empty");
     check(" \n", "", "the filter is empty");
-    check("region", "", "something is missing: one of = !=");
-    check("region =", "", "something is missing: a value");
-    check("region = eu us", "us", "`us` stands where `and` or `or` has to");
-    check("region == eu", "=", "`=` stands where a value has to");
-    check("region = (eu)", "(", "`(` stands where a value has to");
-    check("= eu", "=", "`=` stands where a comparison such as");
-    check("region = and", "and", "`and` stands where a value has to");
-    check("in = eu", "in", "`in` stands where a comparison");
-    check("(a = b", "", "something is missing: `)`");
-    check("a = b)", ")", "`)` stands where `and` or `or` has to");
-    check("a in ()", ")", "`)` stands where a value has to");
-    check("a in (b,)", ")", "`)` stands where a value has to");
-    check("a in (b c)", "c", "`c` stands where `,` or `)` has to");
-    check("a in b", "b", "`b` stands where `(`");
-    check("a not b", "b", "`b` stands where `in` after `not` has to");
+    check("region", "", "the filter is incomplete, expected one of = !=");
+    check("region =", "", "the filter is incomplete, expected a value");
+    check("region = eu us", "us", "found `us`, expected `and` or `or`");
+    check("region == eu", "=", "found `=`, expected a value");
+    check("region = (eu)", "(", "found `(`, expected a value");
+    check("= eu", "=", "found `=`, expected a comparison such as");
+    check("region = and", "and", "found `and`, expected a value");
+    check("in = eu", "in", "found `in`, expected a comparison");
+    check("(a = b", "", "the filter is incomplete, expected `)`");
+    check("a = b)", ")", "found `)`, expected `and` or `or`");
+    check("a in ()", ")", "found `)`, expected a value");
+    check("a in (b,)", ")", "found `)`, expected a value");
+    check("a in (b c)", "c", "found `c`, expected `,` or `)`");
+    check("a in b", "b", "found `b`, expected `(`");
+    check("a not b", "b", "found `b`, expected `in` after `not`");
     check("a = b && c = d", "&", "`&` is not understood");
     check("!a", "!", "`!` is not understood");
     check("a = é\u{301}", "\u{301}", "`\u{301}` is not understood");
@@ -162,17 +162,17 @@ fn a_wrong_filter_says_what_is_wrong() {
     check("gpus > 1e9", "1e9", "`1e9` is not a number");
     check("gpus > 1.2.3", "1.2.3", "`1.2.3` is not a number");
     check("cpu = low", "low", "`low` is not a number");
-    check("cpu < 80", "80", "`80` is no cpu, which is between 0 and 1");
-    check("cpu < 101%", "101%", "`101%` is no cpu");
-    check("memory_free > 10%", "10%", "`10%` is no memory_free, which is in bytes");
-    check("running > 1KB", "1KB", "`1KB` is no running, which is a count");
-    check("running > -1", "-1", "`-1` is no running, which is a count");
-    check("memory_free in (a)", "in", "`memory_free` is a number, and lists are for");
+    check("cpu < 80", "80", "`80` is not a valid cpu, which is between 0 and 1");
+    check("cpu < 101%", "101%", "`101%` is not a valid cpu");
+    check("memory_free > 10%", "10%", "`10%` is not a valid memory_free, which is in bytes");
+    check("running > 1KB", "1KB", "`1KB` is not a valid running, which is a count");
+    check("running > -1", "-1", "`-1` is not a valid running, which is a count");
+    check("memory_free in (a)", "in", "`memory_free` is a number, but `in` needs");
     check("cpu not in (a)", "not in", "`cpu` is a number");
     check("executor > a", ">", "`executor` is a name");
     check("has cpu", "cpu", "`cpu` is not a label");
     check("has executor", "executor", "`executor` is not a label");
-    check("has", "", "something is missing: the name of a label");
+    check("has", "", "the filter is incomplete, expected the name of a label");
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn every_filter_has_bounds() {
     assert!(wide.parse::<Filter>().is_ok());
 }
 
-/// A filter in its own words, with the space and the quotes that people might give it.
+/// The text of a valid filter, with varying whitespace and quotes.
 fn any_filter() -> impl Strategy<Value = String> {
     let compare = prop::sample::select(vec![
         "region = eu",
@@ -214,7 +214,7 @@ fn any_filter() -> impl Strategy<Value = String> {
     })
 }
 
-/// Texts that come close.
+/// Texts that are almost filters.
 fn almost_a_filter() -> impl Strategy<Value = String> {
     let part = prop::sample::select(vec![
         "a", "cpu", "executor", "in", "not", "and", "or", "has", "(", ")", ",", "=", "!=", "<",

@@ -1,4 +1,4 @@
-//! The folder that a program runs in.
+//! The working directory of a program.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -11,16 +11,16 @@ use crate::builtin::entry::{CommandEntry, What};
 
 #[derive(Debug)]
 pub(super) enum Folder {
-    /// The executor's own.
+    /// The executor's own working directory.
     Own,
-    /// As the entry names it, or as a job does that may choose any.
+    /// A folder set by the entry, or chosen by a job of an `any` entry.
     Named(PathBuf),
-    /// One that a job chose. It is held open, so that it stays the one that was checked.
+    /// A folder that a job chose. It is held open, so that it cannot be swapped after the check.
     Held { named: PathBuf, folder: OwnedFd },
 }
 
 impl Folder {
-    /// The folder for a job that asks for `dir`, or for none.
+    /// Chooses the folder for a job that requests `dir`, or no folder.
     pub(super) fn choose(entry: &CommandEntry, dir: Option<&str>) -> Result<Self, String> {
         let Some(dir) = dir.map(Path::new) else {
             return Ok(entry.dir.clone().map_or(Self::Own, Self::Named));
@@ -40,18 +40,19 @@ impl Folder {
                 entry.name()
             ));
         };
-        let folder = beneath(&root, rest)
-            .map_err(|err| format!("there is no folder `{shown}` that needs no link: {err}"))?;
+        let folder = beneath(&root, rest).map_err(|err| {
+            format!("cannot open the folder `{shown}` without following links: {err}")
+        })?;
         Ok(Self::Held { named: dir.to_owned(), folder })
     }
 
-    /// What to change to, in the new process.
+    /// The path that the new process changes to.
     pub(super) fn path(&self) -> Option<PathBuf> {
         match self {
             Self::Own => None,
             Self::Named(path) => Some(path.clone()),
             Self::Held { named, folder } => Some(if cfg!(target_os = "linux") {
-                // The name may lead elsewhere by now.
+                // The path may have been replaced since the check.
                 PathBuf::from(format!("/proc/self/fd/{}", folder.as_raw_fd()))
             } else {
                 named.clone()
@@ -59,7 +60,7 @@ impl Folder {
         }
     }
 
-    /// The folder's name, if there is no such folder.
+    /// The folder's path, if the folder does not exist.
     pub(super) fn missing(&self) -> Option<&Path> {
         match self {
             Self::Named(path) if !path.is_dir() => Some(path),
@@ -68,9 +69,9 @@ impl Folder {
     }
 }
 
-/// Opens a folder below `root`, step by step, without following a link.
+/// Opens a folder below `root`, one path component at a time, without following symbolic links.
 fn beneath(root: &Path, rest: &Path) -> rustix::io::Result<OwnedFd> {
-    // No right to read is needed to go there.
+    // Opening a folder this way needs no read permission.
     #[cfg(target_os = "linux")]
     let flags = OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::PATH;
     #[cfg(not(target_os = "linux"))]

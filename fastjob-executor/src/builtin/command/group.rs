@@ -1,7 +1,7 @@
-//! A process group and its end.
+//! A process group and how it is ended.
 //!
-//! Whoever drops a group before its program ended kills it: an aborted handler leaves no process
-//! behind. What a program itself put out of the group, as daemons do, is on its own.
+//! Dropping a group before its program has ended kills the group, so an aborted handler leaves no
+//! process behind. A process that leaves the group, as daemons do, is not killed.
 
 use std::{
     future, io,
@@ -19,34 +19,34 @@ use tokio::{
 
 use super::output::Output;
 
-/// Between the request to end and the kill.
+/// Time between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// How long processes in the background may hold the output of a program that has ended.
+/// How long background processes may keep the output open after the program has ended.
 const PIPE_GRACE: Duration = Duration::from_millis(500);
 
-/// Between two looks whether the group is gone.
+/// Interval between checks whether the group is gone.
 const LOOK: Duration = Duration::from_millis(20);
 
 pub(super) struct Group(Option<process::Pid>);
 
-/// How waiting for the program itself went.
+/// The result of waiting for the program itself.
 struct Ended {
     status: ExitStatus,
-    /// Somebody still holds the output.
+    /// A process still holds the output open.
     open: bool,
-    /// When the rest of the group is killed, if it has been asked to end.
+    /// When the rest of the group is killed, if it was asked to end.
     kill_at: Option<Instant>,
 }
 
 impl Group {
-    /// The group of a program that was started as the leader of its own.
+    /// The group of a program that was started as its group leader.
     pub(super) fn led_by(child: &Child) -> Self {
         let id = child.id().and_then(|id| i32::try_from(id).ok());
         Self(id.and_then(process::Pid::from_raw))
     }
 
-    /// Carries the output on until the program has ended, by itself or because it is to stop.
+    /// Forwards the output until the program has ended, by itself or because it was stopped.
     pub(super) async fn run(
         mut self,
         mut child: Child,
@@ -62,11 +62,11 @@ impl Group {
             self.signal(Signal::KILL);
         }
         if ended.open && timeout(PIPE_GRACE, carrying.as_mut()).await.is_err() {
-            ctx.log("… processes in the background kept the output open: they are killed");
+            ctx.log("… killing background processes that kept the output open");
             self.signal(Signal::KILL);
-            timeout(PIPE_GRACE, carrying).await.ok(); // one may have left the group: let it go
+            timeout(PIPE_GRACE, carrying).await.ok(); // a process that left the group is ignored
         }
-        self.0 = None; // what it left in the background is meant to stay
+        self.0 = None; // background processes may stay
         Ok(ended.status)
     }
 
@@ -95,7 +95,7 @@ impl Group {
 
     fn signal(&self, signal: Signal) {
         if let Some(group) = self.0 {
-            // Fails if nobody is left in the group, which is what the signal is for.
+            // Fails if the group is empty, which is the goal.
             kill_process_group(group, signal).ok();
         }
     }

@@ -1,19 +1,20 @@
-//! Keeps programs away from the executor's own secrets, such as its token.
+//! Keeps the executor's secrets, such as its token, from the programs it runs.
 //!
-//! A program of another user cannot look into the executor. One of the same user could, on Linux
-//! through `/proc/<parent>/environ` and `mem`, unless the executor is not dumpable. Root may look
-//! into everything, so an executor that runs as root has to name a user for each entry in which a
-//! job has a say.
+//! A program that runs as another user cannot read the executor's memory or environment. On Linux,
+//! a program of the same user could, through `/proc/<parent>/environ` and `mem`, unless the
+//! executor is marked as not dumpable. Root can read everything, so an executor that runs as root
+//! must name a user for each entry that a job can influence.
 
 use rustix::process::{getegid, geteuid};
 
 use crate::builtin::entry::CommandEntry;
 
-/// What it takes to run a program as another user and to stop it: CAP_KILL, SETGID and SETUID.
+/// The capabilities needed to run a program as another user and to stop it: CAP_KILL, SETGID and
+/// SETUID.
 #[cfg(target_os = "linux")]
 const CAPABILITIES: u64 = 1 << 5 | 1 << 6 | 1 << 7;
 
-/// Judges the user that an entry's programs run as.
+/// Checks the user that an entry's programs run as.
 pub(in crate::builtin) fn check_user(
     entry: &CommandEntry,
     is_open: bool,
@@ -42,7 +43,7 @@ pub(in crate::builtin) fn check_user(
     }
 }
 
-/// A set of this process's capabilities, by its name in `/proc/self/status`.
+/// One of this process's capability sets, by its name in `/proc/self/status`.
 #[cfg(target_os = "linux")]
 fn capabilities(set: &str) -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -73,9 +74,9 @@ fn may_switch() -> bool {
     geteuid().is_root()
 }
 
-/// Hides the executor from the programs that it will run as its own user.
+/// Hides the executor from programs that run as the same user.
 ///
-/// The price is that the process leaves no core dump, and that a debugger needs root.
+/// The process then writes no core dump, and attaching a debugger needs root.
 pub(in crate::builtin) fn hide(entries: &[CommandEntry]) -> Result<(), String> {
     let own = geteuid().as_raw();
     let is_own = |entry: &CommandEntry| entry.run_as.is_none_or(|account| account.user == own);
@@ -92,8 +93,8 @@ pub(in crate::builtin) fn hide(entries: &[CommandEntry]) -> Result<(), String> {
     #[cfg(not(target_os = "linux"))]
     {
         tracing::warn!(
-            "commands run as the executor's user and may be able to read its environment: give \
-             them a user of their own"
+            "commands run as the executor's user and may be able to read its environment: \
+             configure another user for them"
         );
         Ok(())
     }

@@ -1,10 +1,10 @@
-//! `commandJobHandler`: runs a program; the last of what it prints is the task's result.
+//! `commandJobHandler`: runs a program. The end of its output is the task's result.
 //!
-//! The executor's owner decides what may run, entry by entry; a job only chooses among that. The
-//! program gets a process group of its own and a clean environment. When the attempt is to end, the
-//! group is asked to end (SIGTERM), and made to after a grace (SIGKILL); it is also killed when the
-//! handler is aborted, so that nothing that still belongs to it outlives the attempt. An exit status
-//! that is not expected is retryable; a program that is missing or not allowed is not.
+//! The executor's owner decides which programs may run, as a list of entries; a job only chooses
+//! among them. The program gets its own process group and a clean environment. When the attempt has
+//! to end, the group receives SIGTERM, and SIGKILL after a grace period. It is also killed when the
+//! handler is aborted, so no process in the group outlives the attempt. An unexpected exit status
+//! is retryable. A missing or disallowed program is not.
 
 mod folder;
 mod group;
@@ -21,7 +21,7 @@ pub(super) use self::guard::{check_user, hide};
 use self::{group::Group, output::Output, param::Call, start::Start};
 use super::entry::Rules;
 
-/// Runs the commands that its entries allow.
+/// Runs the commands that the entries allow.
 pub(super) struct Command {
     rules: Rules,
 }
@@ -39,10 +39,11 @@ impl JobHandler for Command {
         let rule = self.rules.find(&call.program, call.shell).map_err(JobError::fatal)?;
         let start = Start::of(rule, &call).map_err(JobError::fatal)?;
         if ctx.is_stopping() {
-            return Err(JobError::retryable("stopped before it began"));
+            return Err(JobError::retryable("stopped before the program started"));
         }
         ctx.log(format_args!("$ {start}"));
-        // A program with limits is started by a shell, which would say this in its own way.
+        // With limits, a shell starts the program and would report a missing program in its own
+        // words.
         let found = start.program.metadata().map(drop);
         let child = found.and_then(|()| start.prepare(ctx).spawn());
         let mut child = child.map_err(|err| no_start(&start, &err))?;
@@ -57,13 +58,13 @@ impl JobHandler for Command {
 fn no_start(start: &Start<'_>, err: &io::Error) -> JobError {
     let program = start.program.display();
     match (err.kind(), start.folder.missing()) {
-        // The same error as for a missing program.
+        // The same error kind as for a missing program.
         (io::ErrorKind::NotFound | io::ErrorKind::NotADirectory, Some(dir)) => {
             JobError::fatal(format!("there is no folder `{}`", dir.display()))
         }
-        // A shell sets the limits, and starts the program in its place.
+        // The shell sets the limits, then replaces itself with the program.
         (io::ErrorKind::NotFound, _) if start.program.exists() => JobError::fatal(format!(
-            "cannot run `{program}`: what it is started with is missing: `/bin/sh` for an entry with \
+            "cannot run `{program}`: its interpreter is missing: `/bin/sh` for an entry with \
              limits, or the interpreter that its first line names"
         )),
         (io::ErrorKind::NotFound, _) => JobError::fatal(format!("there is no program `{program}`")),
@@ -74,7 +75,7 @@ fn no_start(start: &Start<'_>, err: &io::Error) -> JobError {
         (io::ErrorKind::InvalidInput, _) => {
             JobError::fatal(format!("cannot run `{program}`: {err}"))
         }
-        // Too many processes, no memory: that may pass.
+        // Too many processes or out of memory: may be transient.
         _ => JobError::retryable(format!("cannot run `{program}`: {err}")),
     }
 }

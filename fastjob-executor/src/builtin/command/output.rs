@@ -1,7 +1,7 @@
-//! What goes into a program and what comes out of it.
+//! A program's input and output.
 //!
-//! Lines go into the attempt's log as they come, those of standard error marked with `! `. Bytes
-//! that are no text are replaced; a line without end is shown in pieces.
+//! Lines go to the attempt's log as they arrive; lines of standard error are marked with `! `.
+//! Invalid UTF-8 is replaced. A line that is too long is logged in pieces.
 
 use fastjob_core::JobContext;
 use tokio::{
@@ -9,13 +9,13 @@ use tokio::{
     process::{Child, ChildStderr, ChildStdin, ChildStdout},
 };
 
-/// Most bytes of standard output that are the result.
+/// Maximum size of the result in bytes, taken from the end of standard output.
 const RESULT_MAX: usize = 4 * 1024;
 
-/// Most bytes of a line that are waited for.
+/// Maximum bytes to buffer while waiting for the end of a line.
 const LINE_MAX: usize = 32 * 1024;
 
-/// Most bytes of a line of standard error that an error message has.
+/// Maximum bytes of standard error that an error message quotes.
 const ERROR_MAX: usize = 300;
 
 pub(super) struct Output {
@@ -37,7 +37,7 @@ impl Output {
         }
     }
 
-    /// Reads until nobody holds the other ends any more.
+    /// Reads until both pipes are closed.
     pub(super) async fn carry(&mut self, ctx: &JobContext) {
         let Self { stdin, stdout, stderr, last, last_error } = self;
         let printed = lines(stdout.take(), |bytes| keep(last, bytes), |line| ctx.log(line));
@@ -55,7 +55,7 @@ impl Output {
         tokio::join!(feed(stdin.take()), printed, complaints);
     }
 
-    /// The last of what it printed, trimmed.
+    /// The end of the output, trimmed.
     pub(super) fn result(&self) -> String {
         let mut bytes = &self.last[self.last.len().saturating_sub(RESULT_MAX)..];
         if bytes.len() < self.last.len() {
@@ -65,7 +65,7 @@ impl Output {
         String::from_utf8_lossy(bytes).trim().to_owned()
     }
 
-    /// The last line of what it complained of.
+    /// The last line of standard error.
     pub(super) fn last_error(&self) -> Option<&str> {
         self.last_error.as_deref()
     }
@@ -74,13 +74,13 @@ impl Output {
 fn keep(last: &mut Vec<u8>, bytes: &[u8]) {
     last.extend_from_slice(bytes);
     if last.len() > 4 * RESULT_MAX {
-        last.drain(..last.len() - RESULT_MAX - 1); // one more, to know that there was more
+        last.drain(..last.len() - RESULT_MAX - 1); // one extra byte shows that output was cut
     }
 }
 
 async fn feed(stdin: Option<(ChildStdin, String)>) {
     if let Some((mut pipe, text)) = stdin {
-        // A program need not read what it is given; dropping the pipe closes it.
+        // A program does not have to read its input. Dropping the pipe closes it.
         pipe.write_all(text.as_bytes()).await.ok();
     }
 }
@@ -95,7 +95,7 @@ async fn lines(
         each_line(&String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line)));
     };
     let (mut piece, mut line) = (vec![0; 8 * 1024], Vec::new());
-    // A read that fails ends the output like its end does: the exit status tells the rest.
+    // A read error ends the output, like end of file. The exit status shows whether it failed.
     while let Ok(n @ 1..) = from.read(&mut piece).await {
         each_piece(&piece[..n]);
         let mut parts = piece[..n].split(|byte| *byte == b'\n');

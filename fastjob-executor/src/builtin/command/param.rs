@@ -1,4 +1,4 @@
-//! Which command to run: the param of `commandJobHandler`, as JSON or as people type it.
+//! The param of `commandJobHandler`: which command to run, as JSON or as a command line.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +9,11 @@ use crate::builtin::entry::words;
 #[derive(Debug, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Call {
-    /// The entry's name, or a program where any is allowed; with `shell`, the script.
+    /// The entry's name, or a program where any program is allowed; with `shell`, the script.
     pub(super) program: String,
     #[serde(default)]
     pub(super) args: Vec<String>,
-    /// Whether `sh` runs `program`, with `args` as `$1` and so on.
+    /// Whether `sh` runs `program` as a script, with `args` as `$1` and so on.
     #[serde(default)]
     pub(super) shell: bool,
     pub(super) dir: Option<String>,
@@ -29,7 +29,7 @@ fn zero() -> Vec<i32> {
 }
 
 impl Call {
-    /// Reads the fields as JSON, or a command as a text. The error says what is wrong.
+    /// Parses JSON, or a command line as text. The error says what is invalid.
     pub(super) fn read(text: Option<&str>) -> Result<Self, String> {
         let text = text.map(str::trim).unwrap_or_default();
         let call: Self = if text.starts_with('{') {
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_has_every_field_and_no_other() {
+    fn json_accepts_every_field_and_rejects_unknown_ones() {
         let call = Call::read(Some(r#"{"program":"a b","args":["c"],"ok_exit":[0,3]}"#)).unwrap();
         assert_eq!((call.program.as_str(), call.ok_exit.as_slice()), ("a b", &[0, 3][..]));
         for wrong in ["", "  ", "''", "{}", r#"{"program":"a","arg":[]}"#, r#"{"program":""}"#] {

@@ -1,4 +1,4 @@
-//! From what a job asks for and what its entry allows to a process that can be started.
+//! Checks a job's request against its entry and prepares the process.
 
 use std::{
     collections::BTreeMap,
@@ -20,7 +20,7 @@ const SHELL: &str = "/bin/sh";
 /// The exit status of a program whose limits could not be set.
 const NO_LIMITS: &str = "126";
 
-/// A process to start: everything about it has been checked against its entry.
+/// A process to start, fully checked against its entry.
 #[derive(Debug)]
 pub(super) struct Start<'a> {
     entry: &'a CommandEntry,
@@ -32,12 +32,12 @@ pub(super) struct Start<'a> {
 }
 
 impl<'a> Start<'a> {
-    /// Judges a call by its entry. The error says what the entry does not allow.
+    /// Checks a call against its entry. The error says what the entry does not allow.
     pub(super) fn of(rule: &'a Rule, call: &'a Call) -> Result<Self, String> {
         let entry = &rule.entry;
         let (program, args) = match &entry.what {
             What::Program { path, .. } => {
-                let refused = |why| format!("`{}` cannot run so: {why}", entry.name());
+                let refused = |why| format!("`{}` rejected its arguments: {why}", entry.name());
                 (path.clone(), rule.args.judge(&call.args).map_err(refused)?)
             }
             What::Scripts | What::Any if call.shell => {
@@ -64,12 +64,12 @@ impl<'a> Start<'a> {
         })
     }
 
-    /// The process, with the environment that it is to have and no other.
+    /// The process, with exactly the environment that it should have.
     pub(super) fn prepare(&self, ctx: &JobContext) -> process::Command {
         let mut command = match limiting(&self.entry.limits) {
             None => process::Command::new(&self.program),
             Some(script) => {
-                // There is no safe way to set them between fork and exec but to have a shell do it.
+                // Only a shell can set limits safely between fork and exec.
                 let mut sh = process::Command::new(SHELL);
                 sh.args(["-c", &script, "sh"]).arg(&self.program);
                 sh
@@ -89,7 +89,7 @@ impl<'a> Start<'a> {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         if let Some(account) = self.entry.run_as {
-            // This also takes the executor's other groups away.
+            // This also drops the executor's supplementary groups.
             command.uid(account.user).gid(account.group);
         }
         if let Some(dir) = self.folder.path() {
@@ -98,13 +98,13 @@ impl<'a> Start<'a> {
         command
     }
 
-    /// The user that it runs as, if the entry names one.
+    /// The user that the program runs as, if the entry names one.
     pub(super) fn user(&self) -> Option<u32> {
         self.entry.run_as.map(|account| account.user)
     }
 }
 
-/// As somebody would type it; what the environment and the input are given is not shown.
+/// As a command line. The environment and the input are not shown.
 impl fmt::Display for Start<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_word(f, &self.program.to_string_lossy())?;
@@ -116,7 +116,7 @@ impl fmt::Display for Start<'_> {
 }
 
 fn write_word(f: &mut fmt::Formatter<'_>, word: &str) -> fmt::Result {
-    // On one line, so that no argument looks like another line of the log.
+    // On one line, so that no argument can look like another line of the log.
     let shown: String = word
         .chars()
         .flat_map(|c| {
@@ -149,8 +149,8 @@ fn env<'a>(entry: &'a CommandEntry, call: &'a Call) -> Result<BTreeMap<&'a str, 
     Ok(env)
 }
 
-/// The program that a job names where it may name any. A path that is not absolute would mean
-/// another program in another folder.
+/// Finds the program that a job of an `any` entry names. A relative path is rejected, because its
+/// meaning depends on the working directory.
 fn find(program: &str, entry: &CommandEntry) -> Result<PathBuf, String> {
     let path = Path::new(program);
     if path.is_absolute() {
@@ -171,7 +171,7 @@ fn find(program: &str, entry: &CommandEntry) -> Result<PathBuf, String> {
         .ok_or_else(|| format!("there is no program `{program}` in {folders}"))
 }
 
-/// A script that sets the limits and then becomes the program.
+/// A script that sets the limits and then replaces itself with the program.
 fn limiting(limits: &Limits) -> Option<String> {
     let ulimit = |option: &str, number: u64| format!("ulimit -{option} {number}");
     let seconds = |time: Duration| time.as_secs() + u64::from(time.subsec_nanos() > 0);
@@ -180,7 +180,7 @@ fn limiting(limits: &Limits) -> Option<String> {
         limits.memory.map(|bytes| ulimit("v", bytes.div_ceil(1024))),
         limits.file_size.map(|bytes| ulimit("f", bytes.div_ceil(512))),
         limits.open_files.map(|count| ulimit("n", count)),
-        // Shells do not agree on the letter.
+        // Shells use different option letters for this limit.
         limits.processes.map(|n| format!("{{ ulimit -u {n} 2>/dev/null || ulimit -p {n}; }}")),
     ]
     .into_iter()

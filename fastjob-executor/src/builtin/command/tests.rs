@@ -27,7 +27,7 @@ fn handler(entries: &[CommandEntry]) -> Command {
     Command::new(check(entries).unwrap())
 }
 
-/// An entry as a file has it, for the user that runs the tests: it may be root.
+/// An entry as in a settings file, for the user that runs the tests, who may be root.
 fn entry(line: &str) -> CommandEntry {
     own(crate::builtin::line(line).unwrap())
 }
@@ -80,9 +80,12 @@ async fn a_job_names_an_entry_and_gives_what_that_allows() {
         assert_eq!(run(&entries, param).await.0.unwrap().as_str(), Some(said));
     }
     for (param, why) in [
-        ("echo --month x --region=eu", "argument 2 has to be `{number}`, out of `--month {number}"),
-        ("echo --month 11 --region=cn", "argument 3 has to be `--region={eu|us}`"),
-        ("echo --month 11", "`echo` cannot run so: it takes the arguments `--month {number}"),
+        ("echo --month x --region=eu", "argument 2 must match `{number}`, in `--month {number}"),
+        ("echo --month 11 --region=cn", "argument 3 must match `--region={eu|us}`"),
+        (
+            "echo --month 11",
+            "`echo` rejected its arguments: it takes the arguments `--month {number}",
+        ),
         ("echo", "it takes the arguments"),
         ("greet you", "it takes the arguments `hello world`, not 1"),
         ("/bin/echo hello", "`/bin/echo` is not among the commands that this executor allows: "),
@@ -123,7 +126,7 @@ async fn only_the_expected_exit_is_a_success() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_fails_for_good() {
+async fn a_missing_program_or_folder_fails_permanently() {
     let (result, _) = run(&[entry("/no/such/program")], "program").await;
     check_error(&result, false, "there is no program `/no/such/program`");
     let limited = entry("/no/such/program").limit_open_files(64);
@@ -134,7 +137,7 @@ async fn what_is_not_there_fails_for_good() {
 }
 
 #[tokio::test]
-async fn the_environment_is_clean_and_tells_the_task() {
+async fn the_environment_is_clean_and_names_the_task() {
     let env = entry("/usr/bin/env").env("FIXED", "f").job_env(["MINE", "FASTJOB_TASK"]);
     let param = json!({"program": "env", "env": {"MINE": "x", "FASTJOB_TASK": "0"}}).to_string();
     let (result, _) = run(&[env], &param).await;
@@ -157,7 +160,7 @@ async fn the_environment_is_clean_and_tells_the_task() {
 }
 
 #[tokio::test]
-async fn it_reads_what_it_is_given_in_the_folder_it_is_given() {
+async fn it_reads_its_input_in_its_folder() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("here"), "").unwrap();
     let param = json!({
@@ -174,7 +177,7 @@ async fn a_program_need_not_read_its_input() {
     assert!(run(&[entry("/bin/true").job_stdin()], &param).await.0.is_ok());
 }
 
-/// A script that starts a grandchild which writes its id to a file, then does the rest.
+/// A script that starts a grandchild, which writes its process id to a file, then does the rest.
 struct Family {
     dir: tempfile::TempDir,
 }
@@ -188,7 +191,7 @@ impl Family {
         self.dir.path().join("pid")
     }
 
-    /// `child` runs in the background, its id is written down, then `rest` follows.
+    /// Runs `child` in the background, writes its process id to the file, then runs `rest`.
     fn script(&self, child: &str, rest: &str) -> String {
         let file = self.file().display().to_string();
         script(&format!("{child} & echo $! > {file}.new; mv {file}.new {file}; {rest}"))
@@ -212,7 +215,7 @@ async fn eventually<T>(mut look: impl FnMut() -> Option<T>) -> T {
     timeout(DEADLINE, looking).await.expect("it never came")
 }
 
-/// Gone, or dead and not yet waited for by whoever inherited it.
+/// Waits until the process is gone, or is a zombie that its new parent has not reaped yet.
 async fn is_gone(pid: Pid) {
     eventually(|| {
         let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
@@ -240,7 +243,7 @@ async fn a_stop_ends_the_grandchildren_too() {
 }
 
 #[tokio::test]
-async fn who_does_not_listen_is_killed_after_a_grace() {
+async fn a_process_that_ignores_sigterm_is_killed_after_a_grace() {
     let family = Family::new();
     let deaf = "trap '' TERM; echo deaf";
     let (running, stop, lines) = start(
@@ -276,7 +279,7 @@ async fn a_background_process_that_holds_the_output_does_not_hang_the_handler() 
 }
 
 #[tokio::test]
-async fn a_background_process_that_lets_go_of_the_output_stays() {
+async fn a_background_process_that_closes_the_output_keeps_running() {
     let family = Family::new();
     let (running, _stop, _) = start(family.script("sleep 1000 >/dev/null 2>&1 </dev/null", "true"));
     assert!(timeout(DEADLINE, running).await.unwrap().unwrap().is_ok());

@@ -1,8 +1,8 @@
-//! What `commandJobHandler` may run: the entries that the executor's owner allows.
+//! The entries of `commandJobHandler`: which programs the executor's owner allows.
 //!
-//! An entry names one program, by its absolute path, and says what a job may choose: which
-//! arguments, which variables, which folders, whether it has an input. A job chooses none of these
-//! unless the entry says so. All entries are checked when the executor starts.
+//! An entry names one program by its absolute path and lists what a job may choose: arguments,
+//! variables, folders, and whether it gives input. Everything that an entry does not list is
+//! rejected. All entries are checked when the executor starts.
 
 mod pattern;
 mod read;
@@ -18,15 +18,14 @@ pub(super) use self::{
     words::words,
 };
 
-/// One thing that `commandJobHandler` may run; without any there is no such handler.
+/// One command that `commandJobHandler` may run. Without any entry, the handler does not exist.
 ///
-/// A job names the entry, and then gives the arguments, which the entry has to allow. The program
-/// runs with a clean environment: a fixed `PATH`, what the entry sets, what a job may set, and
-/// `FASTJOB_TASK`, `FASTJOB_ATTEMPT`, `FASTJOB_SHARD_INDEX` and `FASTJOB_SHARD_TOTAL`.
+/// A job names the entry and gives arguments, which the entry must allow. The program runs with a
+/// clean environment: a fixed `PATH`, the variables that the entry sets, those that a job may set,
+/// and `FASTJOB_TASK`, `FASTJOB_ATTEMPT`, `FASTJOB_SHARD_INDEX` and `FASTJOB_SHARD_TOTAL`.
 ///
-/// An interpreter (`sh`, `python3`, `perl`), and a program that runs others (`env`, `find`,
-/// `xargs`, `ssh`), does what its arguments and its input say: allow it only with fixed arguments.
-///
+/// An interpreter (`sh`, `python3`, `perl`), or a program that runs others (`env`, `find`, `xargs`,
+/// `ssh`), does whatever its arguments and its input say. Allow it only with fixed arguments.
 /// ```
 /// use fastjob_executor::CommandEntry;
 ///
@@ -52,13 +51,13 @@ pub struct CommandEntry {
 pub(super) enum What {
     /// One program, for jobs that name the entry.
     Program { name: String, path: PathBuf },
-    /// The scripts that jobs bring along (`"shell": true`).
+    /// Scripts that a job supplies (`"shell": true`).
     Scripts,
-    /// Whatever a job names.
+    /// Any program that a job names.
     Any,
 }
 
-/// Variables with their values, which are not shown.
+/// Variables and their values. `Debug` does not show the values.
 #[derive(Clone, Default, PartialEq)]
 pub(super) struct Variables(pub(super) BTreeMap<String, String>);
 
@@ -68,14 +67,14 @@ impl fmt::Debug for Variables {
     }
 }
 
-/// A user and a group, by their numbers.
+/// A numeric user id and group id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Account {
     pub(super) user: u32,
     pub(super) group: u32,
 }
 
-/// What a program may use up; nothing is limited where there is no number.
+/// Resource limits of a program; `None` means unlimited.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Limits {
     pub(super) cpu: Option<Duration>,
@@ -86,26 +85,25 @@ pub(super) struct Limits {
 }
 
 impl CommandEntry {
-    /// A program that jobs start by `name`. `path` is absolute: nothing is looked for.
+    /// A program that jobs start by `name`. `path` must be absolute: `PATH` is not searched.
     ///
     /// Without [`args`](Self::args) it runs without arguments.
     pub fn program(name: impl Into<String>, path: impl Into<PathBuf>) -> Self {
         Self::of(What::Program { name: name.into(), path: path.into() })
     }
 
-    /// The scripts that jobs bring along (`"shell": true`), run by `/bin/sh`.
+    /// Scripts that jobs supply (`"shell": true`), run by `/bin/sh`.
     ///
-    /// A script can do everything that its user can: read and change that user's files, reach the
-    /// network, run any program. Everyone who may save a job then has
-    /// that user's rights.
+    /// A script can do everything that its user can: read and change files, access the network, run
+    /// any program. Everyone who may save a job then has that user's permissions.
     pub fn scripts() -> Self {
         Self { job_stdin: true, ..Self::of(What::Scripts) }
     }
 
     /// Any program that a job names, with any arguments, folder and input, and scripts too.
     ///
-    /// Everyone who may save a job then has all rights of the user that the programs run as. A job
-    /// that names another entry gets that one.
+    /// Everyone who may save a job then has all permissions of the user that the programs run as.
+    /// If a job names another entry, that entry applies.
     pub fn any() -> Self {
         Self { job_stdin: true, ..Self::of(What::Any) }
     }
@@ -124,7 +122,7 @@ impl CommandEntry {
         }
     }
 
-    /// The arguments that a job gives, one by one: as they stand here, or by a pattern.
+    /// The arguments, one by one: a fixed text, or a pattern that the job fills in.
     ///
     /// | pattern | what a job may give for it |
     /// |---|---|
@@ -135,33 +133,33 @@ impl CommandEntry {
     /// | `{text}` | a text without control characters that does not begin with `-` |
     /// | `{any}` | any text at all: options too |
     ///
-    /// A pattern can be a part of an argument (`--region={word}`); each argument has at most one.
-    /// A last argument that ends with `...`, as `{word}...`, stands for any number of arguments.
-    /// Braces that mean themselves are doubled. A job that gives no arguments runs an entry without
-    /// patterns with the arguments that stand here.
+    /// A pattern can be a part of an argument (`--region={word}`). Each argument has at most one. A
+    /// last argument that ends with `...`, such as `{word}...`, matches any number of arguments.
+    /// Double a brace to use it literally. If a job gives no arguments, an entry without patterns
+    /// runs with the arguments listed here.
     #[must_use]
     pub fn args<T: Into<String>>(mut self, args: impl IntoIterator<Item = T>) -> Self {
         self.args = args.into_iter().map(Into::into).collect();
         self
     }
 
-    /// The folder that the program runs in. Default: the executor's own.
+    /// The program's working directory. Default: the executor's.
     #[must_use]
     pub fn dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.dir = Some(dir.into());
         self
     }
 
-    /// Folders that a job may choose, and those within them. Default: none.
+    /// Folders that a job may choose, including everything below them. Default: none.
     ///
-    /// What is below is found without following a symbolic link.
+    /// Symbolic links below these folders are not followed.
     #[must_use]
     pub fn job_dirs<T: Into<PathBuf>>(mut self, dirs: impl IntoIterator<Item = T>) -> Self {
         self.job_dirs = dirs.into_iter().map(Into::into).collect();
         self
     }
 
-    /// A variable that the program has, whatever the job says.
+    /// Sets an environment variable of the program. A job cannot override it.
     #[must_use]
     pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.env.0.insert(name.into(), value.into());
@@ -170,7 +168,7 @@ impl CommandEntry {
 
     /// The names of variables that a job may set. Default: none.
     ///
-    /// Those that make programs load code, such as `LD_PRELOAD`, `BASH_ENV`, `PYTHONPATH` and
+    /// Variables that make programs load code, such as `LD_PRELOAD`, `BASH_ENV`, `PYTHONPATH` and
     /// `PATH`, are rejected at start.
     #[must_use]
     pub fn job_env<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
@@ -178,54 +176,54 @@ impl CommandEntry {
         self
     }
 
-    /// Lets a job give the program an input. Default: it has none.
+    /// Lets a job give the program standard input. Default: no input.
     #[must_use]
     pub fn job_stdin(mut self) -> Self {
         self.job_stdin = true;
         self
     }
 
-    /// The user and the group that the program runs as, by their numbers, without other groups.
-    /// Default: the executor's. Another user's needs root, or `CAP_SETUID` and `CAP_SETGID`.
+    /// The numeric user and group that the program runs as, without supplementary groups. Default:
+    /// the executor's. Running as another user needs root, or `CAP_SETUID` and `CAP_SETGID`.
     ///
-    /// An executor that runs as root has to name a user for each entry in which a job has a say;
-    /// 0 says that root is meant.
+    /// An executor that runs as root must name a user for each entry that a job can influence. Use
+    /// 0 to choose root explicitly.
     #[must_use]
     pub fn run_as(mut self, user: u32, group: u32) -> Self {
         self.run_as = Some(Account { user, group });
         self
     }
 
-    /// The most processor time of each process, in whole seconds.
+    /// Limits the CPU time of each process, in whole seconds.
     #[must_use]
     pub fn limit_cpu(mut self, time: Duration) -> Self {
         self.limits.cpu = Some(time);
         self
     }
 
-    /// The most bytes of address space of each process. macOS has no such limit.
+    /// Limits the address space of each process, in bytes. Not available on macOS.
     #[must_use]
     pub fn limit_memory(mut self, bytes: u64) -> Self {
         self.limits.memory = Some(bytes);
         self
     }
 
-    /// The most files that each process has open.
+    /// Limits the number of open files of each process.
     #[must_use]
     pub fn limit_open_files(mut self, count: u64) -> Self {
         self.limits.open_files = Some(count);
         self
     }
 
-    /// The most processes of the user that the program runs as, of all its programs together; root
-    /// has no such limit.
+    /// Limits the number of processes of the user that the program runs as, over all its programs.
+    /// The limit does not apply to root.
     #[must_use]
     pub fn limit_processes(mut self, count: u64) -> Self {
         self.limits.processes = Some(count);
         self
     }
 
-    /// The most bytes of each file that is written.
+    /// Limits the size of each file that is written, in bytes.
     #[must_use]
     pub fn limit_file_size(mut self, bytes: u64) -> Self {
         self.limits.file_size = Some(bytes);

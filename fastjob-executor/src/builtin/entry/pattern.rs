@@ -1,28 +1,28 @@
-//! Which arguments an entry allows.
+//! The arguments that an entry allows.
 
 use std::fmt;
 
 use jiff::civil::Date;
 
-/// Most letters of a word.
+/// Maximum length of a word.
 const WORD_MAX: usize = 128;
 
-/// Most digits of a number: any of them fits into 64 bits.
+/// Maximum digits of a number, so that each number fits into 64 bits.
 const NUMBER_MAX: usize = 18;
 
-/// What stands behind a last argument that may be given any number of times.
+/// Suffix of a last argument that matches any number of arguments.
 const REPEATED: &str = "...";
 
 /// The arguments of an entry, one by one.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Patterns {
     each: Vec<Pattern>,
-    /// Stands for all arguments behind those of `each`.
+    /// Matches all arguments after those of `each`.
     rest: Option<Pattern>,
     shown: String,
 }
 
-/// One argument: a text, or a text around what a job chooses.
+/// One argument: fixed text, or a pattern with text around it.
 #[derive(Clone, Debug, PartialEq)]
 struct Pattern {
     before: String,
@@ -40,7 +40,7 @@ enum Kind {
 }
 
 impl Patterns {
-    /// Parses the arguments. The error says which one is wrong.
+    /// Parses the arguments. The error says which one is invalid.
     pub(crate) fn parse(args: &[String]) -> Result<Self, String> {
         let mut patterns = Self { shown: args.join(" "), ..Self::default() };
         for (n, arg) in args.iter().enumerate() {
@@ -52,7 +52,7 @@ impl Patterns {
                 Some(repeated) => {
                     let pattern = Pattern::parse(repeated).map_err(wrong)?;
                     if pattern.chosen.is_none() {
-                        return Err(wrong(format!("`{REPEATED}` stands behind a pattern only")));
+                        return Err(wrong(format!("`{REPEATED}` is allowed only after a pattern")));
                     }
                     patterns.rest = Some(pattern);
                 }
@@ -62,12 +62,13 @@ impl Patterns {
         Ok(patterns)
     }
 
-    /// Whether a job chooses nothing.
+    /// Whether the arguments have no pattern that a job fills in.
     pub(crate) fn are_fixed(&self) -> bool {
         self.rest.is_none() && self.each.iter().all(|pattern| pattern.chosen.is_none())
     }
 
-    /// The arguments to run with, for those that a job gives. The error says what is allowed.
+    /// Checks the arguments that a job gives and returns those to run with. The error says what is
+    /// allowed.
     pub(crate) fn judge(&self, given: &[String]) -> Result<Vec<String>, String> {
         if given.is_empty() && self.are_fixed() {
             return Ok(self.each.iter().map(|pattern| pattern.before.clone()).collect());
@@ -83,7 +84,7 @@ impl Patterns {
         for (n, (arg, pattern)) in given.iter().zip(patterns).enumerate() {
             if !pattern.allows(arg) {
                 let (n, all) = (n + 1, &self.shown);
-                return Err(format!("argument {n} has to be `{pattern}`, out of `{all}`"));
+                return Err(format!("argument {n} must match `{pattern}`, in `{all}`"));
             }
         }
         Ok(given.to_vec())
@@ -101,10 +102,14 @@ impl Pattern {
             };
             match c {
                 '{' | '}' if chars.next_if_eq(&c).is_some() => text.push(c),
-                '}' => return Err("a `}` closes nothing; double it to mean itself".to_owned()),
+                '}' => {
+                    return Err(
+                        "a `}` has no matching `{`; write `}}` for a literal brace".to_owned()
+                    );
+                }
                 '{' => {
                     if chosen.is_some() {
-                        return Err("it has two patterns; one is the most".to_owned());
+                        return Err("it has two patterns; at most one is allowed".to_owned());
                     }
                     let mut name = String::new();
                     while chars.next_if(|c| *c != '}').map(|c| name.push(c)).is_some() {}
@@ -159,7 +164,7 @@ impl Kind {
                 (1..=NUMBER_MAX).contains(&chosen.len())
                     && chosen.bytes().all(|byte| byte.is_ascii_digit())
             }
-            // Only as it is written itself: the parser takes more than a plain date.
+            // Only the canonical form: the parser accepts more than a plain date.
             Self::Date => chosen.parse::<Date>().is_ok_and(|date| date.to_string() == chosen),
             Self::Word => {
                 let in_word = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);

@@ -1,7 +1,7 @@
-//! Entries as the file and the variable have them.
+//! Parses entries from the settings file and the environment variable.
 //!
-//! `"any"` alone, or a list of tables and of lines such as `"/usr/bin/uname -srm"`: the entry of a
-//! line is named like the file of its program.
+//! The setting is `"any"`, or a list of tables and of lines such as `"/usr/bin/uname -srm"`. The
+//! entry of a line is named after its program's file name.
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
@@ -15,7 +15,7 @@ use super::{CommandEntry, words::words};
 
 const ANY: &str = "any";
 
-/// Reads the setting from a file.
+/// Deserializes the setting from a file.
 pub(crate) fn entries<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<CommandEntry>, D::Error> {
     struct Entries;
 
@@ -42,11 +42,11 @@ pub(crate) fn entries<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<CommandE
     from.deserialize_any(Entries)
 }
 
-/// Reads a line: a program with its arguments, or `any`.
+/// Parses a line: a program with its arguments, or `any`.
 pub(crate) fn line(text: &str) -> Result<CommandEntry, String> {
     match text.trim() {
         ANY => return Ok(CommandEntry::any()),
-        "*" => return Err(format!("what allows every command is written \"{ANY}\"")),
+        "*" => return Err(format!("to allow every command, write \"{ANY}\"")),
         _ => {}
     }
     let mut words = words(text)?.into_iter();
@@ -135,17 +135,17 @@ impl TryFrom<Table> for CommandEntry {
             (None, true, false) if table.name.is_none() => Self::scripts(),
             (None, false, true) if table.name.is_none() => Self::any(),
             (None, ..) if table.name.is_some() => {
-                return Err("a command with a `name` has a `program`".to_owned());
+                return Err("a command with a `name` needs a `program`".to_owned());
             }
             _ => {
                 let kinds = "`program`, `scripts = true` and `any = true`";
-                return Err(format!("a command has one of {kinds}"));
+                return Err(format!("a command needs exactly one of {kinds}"));
             }
         };
         entry.run_as = match (table.user, table.group) {
             (Some(user), Some(group)) => Some(super::Account { user, group }),
             (None, None) => None,
-            _ => return Err("`user` and `group` are given together".to_owned()),
+            _ => return Err("`user` and `group` must be set together".to_owned()),
         };
         entry.args = table.args;
         entry.dir = table.dir;

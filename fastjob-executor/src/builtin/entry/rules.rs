@@ -1,13 +1,13 @@
-//! The entries, checked as a whole: what is wrong with them is said at start.
+//! Checks all entries when the executor starts.
 
 use std::{collections::BTreeSet, path::Path};
 
 use super::{CommandEntry, What, pattern::Patterns};
 
-/// What a program finds others by, unless its entry says otherwise.
+/// The `PATH` of programs, unless their entry sets another.
 pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// An entry with its arguments, parsed.
+/// An entry with its parsed arguments.
 #[derive(Debug)]
 pub(crate) struct Rule {
     pub(crate) entry: CommandEntry,
@@ -19,7 +19,7 @@ pub(crate) struct Rule {
 pub(crate) struct Rules(Vec<Rule>);
 
 impl Rules {
-    /// The entry for what a job names; the error says what there is.
+    /// Finds the entry that a job names. The error lists the available entries.
     pub(crate) fn find(&self, program: &str, is_script: bool) -> Result<&Rule, String> {
         let named = self.0.iter().find(|rule| match &rule.entry.what {
             What::Program { name, .. } => !is_script && name == program,
@@ -44,23 +44,23 @@ impl Rules {
     }
 }
 
-/// Judges all entries. The errors are for people who configure the executor.
+/// Checks all entries. The errors are for the people who configure the executor.
 pub(crate) fn check(entries: &[CommandEntry]) -> Result<Rules, Vec<String>> {
     let (mut rules, mut problems, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
     for entry in entries {
         let name = entry.name();
         let mut problem = |why: String| problems.push(format!("entry `{name}`: {why}"));
         if !seen.insert(name) {
-            problem("there are two of this name".to_owned());
+            problem("another entry has the same name".to_owned());
         }
         if let What::Program { path, .. } = &entry.what {
             check_program(name, path, &mut problem);
         } else if !entry.args.is_empty() {
-            problem("it takes any arguments, so that `args` says nothing".to_owned());
+            problem("it accepts any arguments, so `args` has no effect".to_owned());
         }
         if entry.what == What::Any && !(entry.job_env.is_empty() && entry.job_dirs.is_empty()) {
             problem(
-                "it allows all variables and folders: `job_env` and `job_dirs` say nothing"
+                "it allows all variables and folders: `job_env` and `job_dirs` have no effect"
                     .to_owned(),
             );
         }
@@ -79,7 +79,7 @@ pub(crate) fn check(entries: &[CommandEntry]) -> Result<Rules, Vec<String>> {
     if problems.is_empty() { Ok(Rules(rules)) } else { Err(problems) }
 }
 
-/// Whether a job has a say in what the program does.
+/// Whether a job can influence what the program does.
 #[cfg(unix)]
 fn is_open(entry: &CommandEntry, args: &Patterns) -> bool {
     !(args.are_fixed() && entry.job_env.is_empty() && entry.job_dirs.is_empty())
@@ -90,7 +90,7 @@ fn is_open(entry: &CommandEntry, args: &Patterns) -> bool {
 fn check_program(name: &str, path: &Path, problem: &mut impl FnMut(String)) {
     if !path.is_absolute() {
         problem(format!(
-            "a program is given by its absolute path, such as /usr/bin/uname, not by `{}`",
+            "a program must be an absolute path, such as /usr/bin/uname, not `{}`",
             path.display()
         ));
     }
@@ -116,7 +116,7 @@ fn check_variables(entry: &CommandEntry, problem: &mut impl FnMut(String)) {
         if let Err(why) = judge_variable(name) {
             problem(why);
         } else if entry.env.0.contains_key(name) {
-            problem(format!("`{name}` is set by the entry, so that a job cannot set it"));
+            problem(format!("`{name}` is set by the entry, so a job cannot set it"));
         }
     }
 }
@@ -125,14 +125,15 @@ fn check_limits(entry: &CommandEntry, problem: &mut impl FnMut(String)) {
     let limits = &entry.limits;
     let numbers = [limits.memory, limits.open_files, limits.processes, limits.file_size];
     if numbers.contains(&Some(0)) || limits.cpu.is_some_and(|time| time.is_zero()) {
-        problem("a limit is 0, so that nothing could run".to_owned());
+        problem("a limit is 0, so nothing could run".to_owned());
     }
     if cfg!(target_os = "macos") && limits.memory.is_some() {
-        problem("macOS has no limit on memory".to_owned());
+        problem("macOS does not support memory limits".to_owned());
     }
 }
 
-/// Whether a job may ever set a variable: some make a program run code that a job brings along.
+/// Checks whether a job may set a variable at all: some variables make a program run code that the
+/// job supplies.
 pub(crate) fn judge_variable(name: &str) -> Result<(), String> {
     if !is_variable(name) {
         return Err(format!("`{name}` is not the name of a variable"));
@@ -146,15 +147,17 @@ pub(crate) fn judge_variable(name: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// A name as shells have them. Bash takes functions from variables named otherwise.
+/// Whether this is a valid shell variable name. Bash imports functions from variables with other
+/// names.
 fn is_variable(name: &str) -> bool {
     !name.starts_with(|c: char| c.is_ascii_digit())
         && !name.is_empty()
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-/// The best known variables that make a loader, a shell, an interpreter or a tool run other code.
-/// What protects is that a job sets only what an entry names; this stops mistakes in entries.
+/// The best known variables that make a loader, shell, interpreter or tool run other code. The real
+/// protection is that a job sets only the variables that an entry names; this list catches mistakes
+/// in entries.
 fn loads_code(name: &str) -> bool {
     const NAMES: [&str; 39] = [
         "BASH_ENV",

@@ -49,7 +49,7 @@ fn a_pattern_is_a_whole_argument_or_a_part_of_one() {
 }
 
 #[test]
-fn a_last_pattern_may_stand_for_many_arguments() {
+fn a_last_pattern_may_match_many_arguments() {
     check_args(
         &["-n", "{word}..."],
         &[&["-n"], &["-n", "a"], &["-n", "a", "b", "c"]],
@@ -59,7 +59,7 @@ fn a_last_pattern_may_stand_for_many_arguments() {
 }
 
 #[test]
-fn a_job_without_arguments_runs_an_entry_without_patterns_as_it_stands() {
+fn a_job_without_arguments_runs_an_entry_without_patterns_unchanged() {
     let run = |args: &[&str]| patterns(args).unwrap().judge(&[]);
     assert_eq!(run(&["-a", "{{b}}"]).unwrap(), ["-a", "{b}"]);
     assert_eq!(run(&[]).unwrap(), [""; 0]);
@@ -68,15 +68,15 @@ fn a_job_without_arguments_runs_an_entry_without_patterns_as_it_stands() {
 }
 
 #[test]
-fn a_wrong_pattern_is_rejected_with_what_would_do() {
+fn an_invalid_pattern_is_rejected_with_the_valid_ones() {
     for (args, why) in [
         (&["{month}"][..], "there is no pattern {month}; there are {number}, "),
         (&["{}"], "there is no pattern {}"),
         (&["{word"], "not closed"),
-        (&["word}"], "closes nothing"),
+        (&["word}"], "has no matching"),
         (&["{word}{word}"], "two patterns"),
         (&["{word}...", "b"], "only the last one"),
-        (&["b}}..."], "behind a pattern only"),
+        (&["b}}..."], "only after a pattern"),
         (&["a\0"], "zero byte"),
     ] {
         let err = patterns(args).unwrap_err();
@@ -91,16 +91,16 @@ fn check_problem(entry: CommandEntry, why: &str) {
     assert!(problems.iter().any(|problem| problem.contains(why)), "{problems:?}");
 }
 
-/// Root has to say whom an entry is for.
+/// Root must name the user of an entry.
 fn own(entry: CommandEntry) -> CommandEntry {
     use rustix::process::{getegid, geteuid};
     entry.run_as(geteuid().as_raw(), getegid().as_raw())
 }
 
 #[test]
-fn an_entry_that_cannot_hold_is_rejected_at_start() {
+fn an_invalid_entry_is_rejected_at_start() {
     let entry = || CommandEntry::program("a", "/bin/a");
-    check_problem(CommandEntry::program("a", "a"), "entry `a`: a program is given by its absolute");
+    check_problem(CommandEntry::program("a", "a"), "entry `a`: a program must be an absolute");
     check_problem(CommandEntry::program("a", "./a"), "absolute path");
     check_problem(CommandEntry::program("a b", "/bin/a"), "a name consists of");
     check_problem(CommandEntry::program("", "/bin/a"), "a name consists of");
@@ -112,12 +112,12 @@ fn an_entry_that_cannot_hold_is_rejected_at_start() {
     check_problem(entry().job_env(["LD_PRELOAD"]), "a job may not set `LD_PRELOAD`");
     check_problem(entry().env("A", "b").job_env(["A"]), "`A` is set by the entry");
     check_problem(entry().limit_open_files(0), "a limit is 0");
-    check_problem(CommandEntry::scripts().args(["a"]), "`args` says nothing");
-    check_problem(CommandEntry::any().job_env(["A"]), "`job_env` and `job_dirs` say nothing");
+    check_problem(CommandEntry::scripts().args(["a"]), "`args` has no effect");
+    check_problem(CommandEntry::any().job_env(["A"]), "`job_env` and `job_dirs` have no effect");
     let twice = [entry(), CommandEntry::program("a", "/bin/b"), CommandEntry::program("b", "b")];
     let problems = check(&twice).unwrap_err();
     assert_eq!(problems.len(), 2, "{problems:?}");
-    assert!(problems[0].contains("two of this name"), "{problems:?}");
+    assert!(problems[0].contains("has the same name"), "{problems:?}");
 }
 
 #[derive(serde::Deserialize)]
@@ -167,17 +167,17 @@ fn a_file_has_entries_as_tables_and_as_lines() {
 }
 
 #[test]
-fn a_file_that_is_wrong_is_rejected_with_what_is_wrong() {
+fn an_invalid_file_is_rejected_with_the_reason() {
     for (text, why) in [
         ("allow = 1", "a list of commands, or \"any\""),
         ("allow = [1]", "a table, or a line such as"),
-        ("allow = '*'", "is written \"any\""),
+        ("allow = '*'", "write \"any\""),
         ("allow = ['']", "names no program"),
         ("allow = [\"'\"]", "not closed"),
-        ("allow = [{ name = 'a' }]", "a command with a `name` has a `program`"),
-        ("allow = [{ args = ['a'] }]", "a command has one of `program`"),
-        ("allow = [{ program = '/a', any = true }]", "a command has one of `program`"),
-        ("allow = [{ program = '/a', user = 1 }]", "`user` and `group` are given together"),
+        ("allow = [{ name = 'a' }]", "a command with a `name` needs a `program`"),
+        ("allow = [{ args = ['a'] }]", "a command needs exactly one of `program`"),
+        ("allow = [{ program = '/a', any = true }]", "a command needs exactly one of `program`"),
+        ("allow = [{ program = '/a', user = 1 }]", "`user` and `group` must be set together"),
         ("allow = [{ program = '/a', users = 1 }]", "unknown field `users`"),
         ("allow = [{ program = '/a', limits = { ram = 1 } }]", "unknown field `ram`"),
         ("allow = [{ program = '/a', limits = { cpu = 'x' } }]", "x"),

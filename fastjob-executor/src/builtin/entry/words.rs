@@ -1,7 +1,7 @@
-//! A command as people type it, split into words at blanks.
+//! Splits a command line into words at blanks.
 //!
-//! `'…'`, `"…"` and `\` keep blanks together as in a shell, and nothing else of a shell happens: no
-//! variables, no `*`, no pipes.
+//! `'…'`, `"…"` and `\` quote blanks as in a shell. No other shell syntax applies: no variables, no
+//! `*`, no pipes.
 
 pub(crate) fn words(text: &str) -> Result<Vec<String>, String> {
     let mut words = Vec::new();
@@ -11,7 +11,7 @@ pub(crate) fn words(text: &str) -> Result<Vec<String>, String> {
         match c {
             '\'' | '"' => quoted(c, &mut chars, word.get_or_insert_default())?,
             '\\' => {
-                let next = chars.next().ok_or("a `\\` at the end stands for nothing")?;
+                let next = chars.next().ok_or("a `\\` at the end escapes nothing")?;
                 word.get_or_insert_default().push(next);
             }
             blank if blank.is_whitespace() => words.extend(word.take()),

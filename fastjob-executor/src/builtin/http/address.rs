@@ -1,8 +1,8 @@
-//! Which addresses are not of the public internet, and what they are instead.
+//! Classifies IP addresses that do not belong to the public internet.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// What an address is, if it is not a public one.
+/// The kind of an address that is not public.
 pub(super) fn inner_kind(address: IpAddr) -> Option<&'static str> {
     match address {
         IpAddr::V4(address) => v4(address),
@@ -15,7 +15,7 @@ fn v4(address: Ipv4Addr) -> Option<&'static str> {
         [0, ..] => "an unspecified address",
         [127, ..] => "a loopback address",
         [10, ..] | [172, 16..=31, ..] | [192, 168, ..] => "a private address",
-        // Azure's is the one that looks like any other.
+        // Azure's metadata address looks like a public one.
         [169, 254, 169, 254] | [168, 63, 129, 16] => "the address of a cloud's metadata",
         [169, 254, ..] => "a link-local address",
         [100, 64..=127, ..] => "an address of a provider's own network",
@@ -35,7 +35,7 @@ fn v6(address: Ipv6Addr) -> Option<&'static str> {
     match (a, b) {
         _ if address.is_unspecified() => Some("an unspecified address"),
         _ if address.is_loopback() => Some("a loopback address"),
-        // IPv4 within IPv6: mapped, compatible, and as translators (NAT64, 6to4, ISATAP) have it.
+        // IPv4 within IPv6: mapped, compatible, and translated (NAT64, 6to4, ISATAP).
         (0, 0) if [c, d, e, f] == [0, 0, 0, 0xffff] => embedded(g, h),
         (0, 0) if [c, d, e, f] == [0; 4] => Some(embedded(g, h).unwrap_or("a reserved address")),
         (0x64, 0xff9b) if [c, d, e, f] == [0; 4] => embedded(g, h),
@@ -45,7 +45,7 @@ fn v6(address: Ipv6Addr) -> Option<&'static str> {
         (0xfe80..=0xfebf, _) => Some("a link-local address"),
         (0xfec0..=0xfeff, _) => Some("a private address"),
         (0xff00..=0xffff, _) => Some("a multicast address"),
-        // Protocols (Teredo among them), benchmarks and documentation.
+        // Protocols (including Teredo), benchmarks and documentation.
         (0x2001, ..=0x1ff | 0xdb8) | (0x3fff, ..=0xfff) => Some("a reserved address"),
         (0x2000..=0x3fff, _) => None,
         _ => Some("a reserved address"),
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn every_address_that_is_not_public_is_known_whatever_it_is_wrapped_in() {
+    fn every_address_that_is_not_public_is_recognized_in_every_encoding() {
         for (kind, addresses) in [
             ("unspecified address", &["0.0.0.0", "0.1.2.3", "::", "::ffff:0.0.0.0"][..]),
             ("loopback address", &["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"]),

@@ -1,7 +1,7 @@
-//! Finds the addresses of a host, and hands on only those that may be called.
+//! Resolves a host name and returns only the addresses that may be called.
 //!
-//! The connection is made to what is handed on, so that a second answer of the name's server cannot
-//! lead elsewhere than the first.
+//! The connection uses these addresses without a second DNS query, so a changed DNS answer cannot
+//! redirect it.
 
 use std::{
     io,
@@ -14,10 +14,10 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::hosts::Hosts;
 
-/// The addresses of a name, once they are known.
+/// A future that resolves a name to its addresses.
 pub(super) type Found = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
 
-/// Looks a name up.
+/// Resolves a name.
 pub(super) type Lookup = fn(String) -> Found;
 
 pub(super) struct Dial {
@@ -33,7 +33,7 @@ impl Resolve for Dial {
             let (mut allowed, mut refused) = (Vec::new(), None);
             for address in looking.await? {
                 match hosts.judge_address(&name, address) {
-                    // The connector knows the port.
+                    // The connector sets the port.
                     Ok(()) => allowed.push(SocketAddr::new(address, 0)),
                     Err(why) => refused = Some(why),
                 }
@@ -46,7 +46,7 @@ impl Resolve for Dial {
     }
 }
 
-/// Asks the system.
+/// Uses the system's resolver.
 pub(super) fn system(name: String) -> Found {
     Box::pin(async move {
         Ok(tokio::net::lookup_host((name, 0)).await?.map(|address| address.ip()).collect())

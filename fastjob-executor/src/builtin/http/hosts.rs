@@ -1,7 +1,7 @@
 //! Which hosts `httpJobHandler` may call.
 //!
-//! A name has to be listed, and so has every address that is not of the public internet: the owner
-//! of a listed name cannot lead calls into the executor's own network.
+//! A name must be listed, and so must every address that is not public: the owner of a listed name
+//! cannot direct calls into the executor's own network.
 
 use std::net::IpAddr;
 
@@ -9,7 +9,7 @@ use reqwest::Url;
 
 use super::address::inner_kind;
 
-/// What allows every public host.
+/// Allows every public host.
 const ANY: &str = "any";
 
 const LOCALHOST: &str = "localhost";
@@ -25,7 +25,7 @@ pub(crate) struct Hosts {
 struct Name {
     /// Without its `*.`.
     name: String,
-    /// Whether it stands for all names below it.
+    /// Whether it matches all names below it.
     is_below: bool,
     port: Option<u16>,
 }
@@ -37,13 +37,13 @@ struct Network {
     port: Option<u16>,
 }
 
-/// A call that is not allowed. No retry changes that.
+/// A call that is not allowed. Retrying does not help.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct Refused(pub(super) String);
 
 impl Hosts {
-    /// Parses the list. The errors name each entry that is wrong.
+    /// Parses the list. The errors name each invalid entry.
     pub(crate) fn parse(list: &[String]) -> Result<Self, Vec<String>> {
         let (mut hosts, mut problems) = (Self::default(), Vec::new());
         for entry in list {
@@ -60,7 +60,7 @@ impl Hosts {
                 self.any = true;
                 return Ok(());
             }
-            "*" => return Err(format!("is written \"{ANY}\"")),
+            "*" => return Err(format!("has to be written \"{ANY}\"")),
             url if url.contains("://") => {
                 return Err("is a URL; list its host, or its host and port".to_owned());
             }
@@ -87,7 +87,7 @@ impl Hosts {
         let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
         let in_label = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
         let is_name = name.split('.').all(|label| !label.is_empty() && label.chars().all(in_label));
-        // What ends in a number is an address in disguise.
+        // A name that ends in a number would be parsed as an address.
         let is_number = name.rsplit('.').next().is_some_and(|label| {
             label.starts_with("0x") || label.chars().all(|c| c.is_ascii_digit())
         });
@@ -100,7 +100,7 @@ impl Hosts {
         Ok(())
     }
 
-    /// Judges a URL before anything is looked up for it. A name's addresses are judged later.
+    /// Checks a URL before its name is resolved. The name's addresses are checked later.
     pub(super) fn judge(&self, url: &Url) -> Result<(), Refused> {
         let Some((host, port)) = url.host_str().zip(url.port_or_known_default()) else {
             return Err(Refused("the URL names no host".to_owned()));
@@ -112,7 +112,7 @@ impl Hosts {
                 Some(kind) => return Err(inner(host, kind, address)),
                 None => self.any,
             },
-            // Who lists a port of `localhost` has not listed the others.
+            // Listing one port of `localhost` does not list the others.
             Err(_) => {
                 self.names.iter().any(|name| name.is(host, port))
                     || (self.any && !self.names.iter().any(|name| name.is_localhost(host)))
@@ -127,7 +127,7 @@ impl Hosts {
         )))
     }
 
-    /// Judges an address that `host` has.
+    /// Checks a resolved address of `host`.
     pub(super) fn judge_address(&self, host: &str, address: IpAddr) -> Result<(), Refused> {
         let is_local = self.names.iter().any(|name| name.is_localhost(host));
         let is_listed =
@@ -138,7 +138,7 @@ impl Hosts {
         }
     }
 
-    /// Whether the address is listed: for any port, or for this one.
+    /// Whether the address is listed, for any port or for this one.
     fn has(&self, address: IpAddr, port: Option<u16>) -> bool {
         let fits = |network: &Network| network.port.is_none() || network.port == port;
         self.networks.iter().any(|network| fits(network) && network.has(address.to_canonical()))
@@ -146,7 +146,7 @@ impl Hosts {
 }
 
 impl Name {
-    /// Whether it is `localhost` or a name below it, and `host` is one of these.
+    /// Whether this is `localhost` or a name below it, and `host` is one of these.
     fn is_localhost(&self, host: &str) -> bool {
         self.name == LOCALHOST && self.is(host, self.port.unwrap_or(0))
     }
@@ -169,7 +169,7 @@ impl Network {
             IpAddr::V6(address) => address.to_bits(),
         };
         let rest = width(address) - self.bits.min(width(address));
-        // A shift by all bits is not defined.
+        // Shifting by the full bit width is undefined.
         let network = |address| number(address).checked_shr(rest).unwrap_or(0);
         width(address) == width(self.address) && network(address) == network(self.address)
     }
@@ -187,18 +187,18 @@ fn width(address: IpAddr) -> u32 {
     if address.is_ipv4() { 32 } else { 128 }
 }
 
-/// Splits `host:port`, `[address]:port`, or a host alone.
+/// Splits `host:port`, `[address]:port`, or a host without a port.
 fn split_port(entry: &str) -> Result<(&str, Option<u16>), String> {
     let (host, port) = match entry.strip_prefix('[') {
         Some(rest) => {
             let (host, rest) = rest.split_once(']').ok_or("has a `[` that is not closed")?;
             match rest.strip_prefix(':') {
                 None if rest.is_empty() => (host, None),
-                None => return Err("has something behind its `]`".to_owned()),
+                None => return Err("has text after its `]`".to_owned()),
                 port => (host, port),
             }
         }
-        // More than one colon is an address without brackets.
+        // More than one colon: an IPv6 address without brackets.
         None => match entry.split_once(':') {
             Some((host, port)) if !port.contains(':') => (host, Some(port)),
             _ => (entry, None),
@@ -206,7 +206,7 @@ fn split_port(entry: &str) -> Result<(&str, Option<u16>), String> {
     };
     match port.map(str::parse) {
         None => Ok((host, None)),
-        Some(Ok(0)) | Some(Err(_)) => Err("has a port that is none".to_owned()),
+        Some(Ok(0)) | Some(Err(_)) => Err("has an invalid port".to_owned()),
         Some(Ok(port)) => Ok((host, Some(port))),
     }
 }
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_stands_for_itself_and_a_star_for_all_below() {
+    fn a_name_matches_itself_and_a_star_matches_all_names_below() {
         check(
             &["api.example.org", "*.example.com", "Ports.example.net:8443"],
             &[
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn any_is_every_public_host_and_no_other() {
+    fn any_matches_every_public_host_and_no_other() {
         check(
             &["any"],
             &["http://example.org/", "http://1.1.1.1/", "http://[2606:4700::1111]:8080/"],
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_leads_to_an_inner_address_only_where_that_is_listed_too() {
+    fn a_name_may_resolve_to_an_inner_address_only_if_that_is_listed_too() {
         let address = |text: &str| text.parse::<IpAddr>().unwrap();
         let listed = hosts(&["intra.example.org", "10.0.0.0/8", "192.168.0.1:80"]);
         assert!(listed.judge_address("intra.example.org", address("10.1.2.3")).is_ok());
@@ -311,7 +311,7 @@ mod tests {
         assert!(local.judge_address("localhost", address("10.0.0.1")).is_err());
         assert!(local.judge_address("other", address("::1")).is_err());
         assert!(hosts(&["any"]).judge_address("localhost", address("127.0.0.1")).is_err());
-        // One port of it is listed, and all public hosts.
+        // One port of `localhost` is listed, and all public hosts.
         let both = hosts(&["any", "localhost:8080"]);
         let judge = |text: &str| both.judge(&text.parse().unwrap());
         assert!(judge("http://localhost:8080/").is_ok() && judge("http://example.org/").is_ok());
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_host_is_rejected_with_what_would_do() {
+    fn an_invalid_host_is_rejected_with_a_hint() {
         for (entry, why) in [
             ("*", "\"any\""),
             ("http://a.b/", "list its host"),

@@ -1,9 +1,9 @@
-//! `httpJobHandler`: calls a URL; the answer's body is the task's result.
+//! `httpJobHandler`: calls a URL. The response body is the task's result.
 //!
-//! The executor's owner lists the hosts that jobs may call; [`hosts`] judges them. What a retry may
-//! fix is retryable: no connection, no answer in time, 408, 429 and 5xx. What it cannot fix fails
-//! the task at once: a param that makes no request, a host that is not listed, any other 4xx.
-//! Neither log nor message has the URL's user and password, its query, or a header's value.
+//! The executor's owner lists the hosts that jobs may call; [`hosts`] checks them. Failures that a
+//! retry may fix are retryable: no connection, a timeout, 408, 429 and 5xx. All others fail the
+//! task at once: an invalid param, a host that is not listed, any other 4xx. Logs and messages
+//! never contain the URL's user, password or query, or a header's value.
 
 mod address;
 mod dial;
@@ -28,10 +28,10 @@ use self::{
     redirect::{Hop, is_redirect},
 };
 
-/// Most bytes of an unwanted answer that its error message has.
+/// Maximum bytes of an unexpected response that the error message quotes.
 const EXCERPT_MAX: usize = 500;
 
-/// Calls URLs over one client, which is made at the first call.
+/// Calls URLs with one client, which is created at the first call.
 pub(super) struct Http {
     hosts: Arc<Hosts>,
     lookup: Lookup,
@@ -57,7 +57,7 @@ impl JobHandler for Http {
         tokio::select! {
             biased;
             () = ctx.stop_token().cancelled() => {
-                Err(JobError::retryable("stopped before the answer was there"))
+                Err(JobError::retryable("stopped before the response arrived"))
             }
             result = caller.run(ctx, request) => result,
         }
@@ -67,19 +67,19 @@ impl JobHandler for Http {
 struct Caller {
     client: Client,
     hosts: Arc<Hosts>,
-    /// Why https cannot work here: a machine without root certificates can still call http.
+    /// Why https is unavailable. A machine without root certificates can still call http.
     no_tls: Option<String>,
 }
 
 impl Caller {
     fn new(hosts: Arc<Hosts>, lookup: Lookup) -> Result<Self, String> {
-        // An error means that the service has installed a provider of its own: as good.
+        // An error means that the service has installed its own provider, which is fine.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = || client(Dial { hosts: Arc::clone(&hosts), lookup });
         let (client, no_tls) = match client().build() {
             Ok(client) => (client, None),
             Err(err) => {
-                // Trusting nobody, it needs no certificates.
+                // Without trusted roots, it needs no certificates.
                 let without = client().tls_certs_only([]).build().map_err(chain)?;
                 (without, Some(chain(err)))
             }
@@ -93,7 +93,7 @@ impl Caller {
         let began = Instant::now();
         let late = |_| {
             let limit = duration::to_text(timeout);
-            Err(JobError::retryable(format!("no answer within {limit}")))
+            Err(JobError::retryable(format!("no response within {limit}")))
         };
         let calling = tokio::time::timeout(timeout, self.call(ctx, request));
         let answer = calling.await.unwrap_or_else(late);
@@ -103,7 +103,9 @@ impl Caller {
                 ctx.log(format_args!("{what}: {} in {took} ms", answer.status));
                 if answer.cut {
                     let kept = answer.body.len();
-                    ctx.log(format_args!("the answer is longer: its first {kept} bytes are kept"));
+                    ctx.log(format_args!(
+                        "the response is longer: only its first {kept} bytes are kept"
+                    ));
                 }
                 answer.judge(&what, &expect)
             }
@@ -172,9 +174,9 @@ impl Answer {
         let mut body = String::from_utf8(bytes)
             .unwrap_or_else(|err| String::from_utf8_lossy(err.as_bytes()).into_owned());
         if cut && body.ends_with(char::REPLACEMENT_CHARACTER) {
-            body.pop(); // the half of a character that was cut
+            body.pop(); // an incomplete character at the cut
         }
-        // Replaced bytes take more room than they had.
+        // The replacement characters may take more bytes than the original ones.
         body.truncate(body.floor_char_boundary(max));
         Ok(Self { status, body, cut })
     }
@@ -186,7 +188,7 @@ impl Answer {
         }
         let mut message = format!("{what}: answered {status}");
         if matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
-            message.push_str("; the param says by `redirects` how many are followed");
+            message.push_str("; set `redirects` in the param to follow redirects");
             return Err(JobError::fatal(message));
         }
         let body = body.trim();
@@ -207,9 +209,9 @@ impl Answer {
 fn client(dial: Dial) -> ClientBuilder {
     Client::builder()
         .dns_resolver(dial)
-        // Proxies of the environment would connect to addresses that are not judged here.
+        // Proxies from the environment would connect to addresses that are not checked here.
         .no_proxy()
-        // Each hop is judged before it is made.
+        // Each hop is checked before it is requested.
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
         .user_agent(concat!("fastjob/", env!("CARGO_PKG_VERSION")))
@@ -226,15 +228,15 @@ fn failure(err: reqwest::Error) -> JobError {
     if err.is_builder() { JobError::fatal(chain(err)) } else { JobError::retryable(chain(err)) }
 }
 
-/// The whole chain of causes, without the URL: that may have a secret in its query.
+/// The whole error chain, without the URL, which may have a secret in its query.
 fn chain(err: reqwest::Error) -> String {
     JobError::from(err.without_url()).to_string()
 }
 
-/// The URL as logs and messages have it.
+/// The URL for logs and messages, without secrets.
 fn show(url: &Url) -> String {
     let mut shown = url.clone();
-    // Fails only for URLs that have no host and so no user; those are not called.
+    // Fails only for URLs without a host, which have no user and are never called.
     let _ = shown.set_username("").and_then(|()| shown.set_password(None));
     shown.set_fragment(None);
     shown.set_query(url.query().map(|_| "…"));

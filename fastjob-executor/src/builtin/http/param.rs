@@ -1,4 +1,4 @@
-//! What to call: the param of `httpJobHandler`, checked as a whole before anything is sent.
+//! The param of `httpJobHandler`, checked completely before anything is sent.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -12,10 +12,10 @@ use serde_json::Value;
 
 const MAX_RESPONSE: usize = 64 * 1024;
 
-/// Most redirects that a param may ask for.
+/// Maximum number of redirects that a param may allow.
 const REDIRECTS_MAX: u8 = 10;
 
-/// Headers that say whom a request is for or where it ends. A job that sets these could reach
+/// Headers that define the target or the framing of a request. A job that sets these could reach
 /// another host than the one in its URL.
 const OURS: [HeaderName; 8] = [
     header::HOST,
@@ -36,16 +36,16 @@ struct Param {
     method: String,
     #[serde(default)]
     headers: BTreeMap<String, String>,
-    /// A text goes as it is, anything else as JSON.
+    /// A string is sent as it is, any other value as JSON.
     body: Option<Value>,
     #[serde(default)]
     expect: Expect,
     #[serde(default = "half_a_minute")]
     timeout: String,
-    /// Most bytes of the answer that are kept.
+    /// Maximum bytes of the response that are kept.
     #[serde(default = "max_response")]
     max_response: usize,
-    /// Most redirects that are followed.
+    /// Maximum number of redirects to follow.
     #[serde(default)]
     redirects: u8,
 }
@@ -62,7 +62,7 @@ fn max_response() -> usize {
     MAX_RESPONSE
 }
 
-/// A request that can be sent.
+/// A validated request.
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) url: Url,
@@ -76,7 +76,7 @@ pub(super) struct Request {
 }
 
 impl Request {
-    /// Reads the fields as JSON, or a text that is a URL. The error says what is wrong.
+    /// Parses JSON, or text that is a URL. The error says what is invalid.
     pub(super) fn read(text: Option<&str>) -> Result<Self, String> {
         let text = text.map(str::trim).unwrap_or_default();
         if text.is_empty() {
@@ -113,25 +113,28 @@ impl Param {
     }
 
     fn check(self) -> Result<Request, String> {
-        let url = Url::parse(&self.url).map_err(|err| format!("the URL is wrong: {err}"))?;
+        let url = Url::parse(&self.url).map_err(|err| format!("invalid URL: {err}"))?;
         if !["http", "https"].contains(&url.scheme()) {
-            return Err(format!("a URL begins with http:// or https://, not {}:", url.scheme()));
+            return Err(format!(
+                "a URL must begin with http:// or https://, not {}:",
+                url.scheme()
+            ));
         }
         let method = Method::from_bytes(self.method.to_ascii_uppercase().as_bytes())
-            .map_err(|_| format!("`{}` is no method", self.method))?;
+            .map_err(|_| format!("`{}` is not a method", self.method))?;
         if method == Method::CONNECT {
-            return Err("CONNECT asks for a tunnel, which jobs do not get".to_owned());
+            return Err("CONNECT is not supported".to_owned());
         }
         let mut headers = HeaderMap::new();
         for (name, value) in &self.headers {
-            let key = HeaderName::try_from(name).map_err(|_| format!("`{name}` is no header"))?;
+            let key =
+                HeaderName::try_from(name).map_err(|_| format!("`{name}` is not a header name"))?;
             if OURS.contains(&key) {
-                return Err(format!(
-                    "header `{name}` is not for the param: it follows from the URL"
-                ));
+                return Err(format!("header `{name}` cannot be set: it follows from the URL"));
             }
-            let mut value = HeaderValue::try_from(value)
-                .map_err(|_| format!("the value of header `{name}` has a forbidden character"))?;
+            let mut value = HeaderValue::try_from(value).map_err(|_| {
+                format!("the value of header `{name}` contains an invalid character")
+            })?;
             value.set_sensitive(true);
             headers.insert(key, value);
         }
@@ -147,18 +150,18 @@ impl Param {
             }
         };
         if !(1..=JobOutput::MAX).contains(&self.max_response) {
-            return Err(format!("`max_response` is 1 to {} bytes", JobOutput::MAX));
+            return Err(format!("`max_response` must be 1 to {} bytes", JobOutput::MAX));
         }
         let timeout = duration::parse(&self.timeout).map_err(|err| format!("`timeout`: {err}"))?;
         if self.redirects > REDIRECTS_MAX {
-            return Err(format!("`redirects` is 0 to {REDIRECTS_MAX}"));
+            return Err(format!("`redirects` must be 0 to {REDIRECTS_MAX}"));
         }
         let Self { expect, max_response, redirects, .. } = self;
         Ok(Request { url, method, headers, body, expect, timeout, max_response, redirects })
     }
 }
 
-/// The status codes that are a success: `204`, `"200-299"`, or a list of these.
+/// The status codes that count as success: `204`, `"200-299"`, or a list of these.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(try_from = "Value")]
 pub(super) struct Expect(Vec<(u16, u16)>);
@@ -188,7 +191,7 @@ impl TryFrom<Value> for Expect {
 }
 
 fn range(value: &Value) -> Result<(u16, u16), String> {
-    let wrong = || format!("`expect` is like 204, \"200-299\" or [200, 404], not {value}");
+    let wrong = || format!("`expect` must be like 204, \"200-299\" or [200, 404], not {value}");
     let number = || value.as_u64().and_then(|code| u16::try_from(code).ok());
     let (from, to) = match value.as_str() {
         Some(text) => {
@@ -234,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn json_bodies_say_so_unless_the_param_does() {
+    fn a_json_body_sets_its_content_type_unless_the_param_does() {
         let read = |text| Request::read(Some(text)).unwrap();
         let json = read(r#"{"url":"http://h/","method":"post","body":{"a":1}}"#);
         assert_eq!(json.body.as_deref(), Some(r#"{"a":1}"#));
@@ -252,13 +255,13 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_request_is_refused() {
+    fn an_invalid_request_is_rejected() {
         check_refused("", "missing");
-        check_refused("pwd", "URL is wrong");
+        check_refused("pwd", "invalid URL");
         check_refused("file:///etc/passwd", "not file:");
         check_refused(r#"{"url":"http://h/","verb":"GET"}"#, "unknown field `verb`");
-        check_refused(r#"{"url":"http://h/","method":"G T"}"#, "no method");
-        check_refused(r#"{"url":"http://h/","headers":{"a b":"c"}}"#, "no header");
+        check_refused(r#"{"url":"http://h/","method":"G T"}"#, "not a method");
+        check_refused(r#"{"url":"http://h/","headers":{"a b":"c"}}"#, "not a header name");
         check_refused(r#"{"url":"http://h/","timeout":"soon"}"#, "`timeout`");
         check_refused(r#"{"url":"http://h/","max_response":0}"#, "max_response");
         check_refused(r#"{"url":"http://h/","expect":"ok"}"#, "`expect`");
@@ -266,7 +269,7 @@ mod tests {
         check_refused(r#"{"url":"http://h/","method":"connect"}"#, "tunnel");
         for header in ["Host", "content-length", "Transfer-Encoding"] {
             let text = format!(r#"{{"url":"http://h/","headers":{{"{header}":"x"}}}}"#);
-            check_refused(&text, "is not for the param");
+            check_refused(&text, "cannot be set");
         }
         check_refused(r#"{"url":"#, "not JSON");
         let err = Request::read(Some(r#"{"url":"http://h/","headers":{"x":"se\ncret"}}"#));

@@ -1,7 +1,7 @@
-//! Where an answer sends a request next, and what it takes along.
+//! Redirects: the next request, and what it keeps of the previous one.
 //!
-//! To another origin (scheme, host or port) goes nothing that the job gave: no header, no user, no
-//! body. Whether the next host may be called is judged like the first one.
+//! A redirect to another origin (scheme, host or port) keeps nothing that the job supplied: no
+//! header, no user, no body. The next host is checked like the first one.
 
 use reqwest::{
     Method, StatusCode, Url,
@@ -19,20 +19,20 @@ pub(super) struct Hop {
     pub(super) body: Option<String>,
 }
 
-/// Whether the answer sends the request elsewhere.
+/// Whether the response is a redirect.
 pub(super) fn is_redirect(status: StatusCode, headers: &HeaderMap) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) && headers.contains_key(LOCATION)
 }
 
 impl Hop {
-    /// The request after an answer that is a redirect.
+    /// The request that follows a redirect.
     pub(super) fn next(self, status: StatusCode, answer: &HeaderMap) -> Result<Self, Refused> {
         let Self { url, mut method, mut headers, mut body } = self;
-        let wrong = || Refused("the redirect leads to something that is not a URL".to_owned());
+        let wrong = || Refused("the redirect target is not a URL".to_owned());
         let location = answer.get(LOCATION).and_then(|value| value.to_str().ok());
         let mut next = url.join(location.ok_or_else(wrong)?).map_err(|_| wrong())?;
         if !["http", "https"].contains(&next.scheme()) {
-            return Err(Refused(format!("the redirect leads to {}:", next.scheme())));
+            return Err(Refused(format!("the redirect target has the scheme {}:", next.scheme())));
         }
         // As browsers do.
         let drops_body = match status.as_u16() {
@@ -48,13 +48,13 @@ impl Hop {
         }
         let is_same = url.origin() == next.origin();
         let (user, password) = if is_same { (url.username(), url.password()) } else { ("", None) };
-        // It has a host, and so can have a user.
+        // The URL has a host, so setting a user cannot fail.
         next.set_username(user).and_then(|()| next.set_password(password)).map_err(|()| wrong())?;
         if !is_same {
             headers.clear();
             if body.is_some() {
                 return Err(Refused(
-                    "the redirect would take the body to another origin: call that URL itself"
+                    "the redirect would send the body to another origin: call that URL directly"
                         .to_owned(),
                 ));
             }

@@ -12,7 +12,7 @@ use tokio::{
 use super::*;
 use crate::builtin::testing::{Lines, context};
 
-/// Answers every connection with the same bytes, and hands out what it was asked.
+/// Answers every connection with the same bytes, and returns the requests that it received.
 async fn server(answer: impl Into<Vec<u8>>) -> (String, mpsc::UnboundedReceiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -37,7 +37,7 @@ async fn serve(mut stream: TcpStream, answer: Vec<u8>, asked: mpsc::UnboundedSen
     }
     asked.send(String::from_utf8(question).unwrap()).ok();
     if answer.is_empty() {
-        // Never answers; ends when the caller does.
+        // Never answers; ends when the caller disconnects.
         assert!(!matches!(stream.read(&mut piece).await, Ok(1..)));
         asked.send("gone".to_owned()).ok();
     }
@@ -107,7 +107,7 @@ fn check_error(result: JobResult, retryable: bool, text: &str) {
 }
 
 #[tokio::test]
-async fn a_wrong_status_fails_and_some_are_worth_a_retry() {
+async fn an_unexpected_status_fails_and_some_are_retryable() {
     for (status, retryable) in [
         ("500 Internal Server Error", true),
         ("503 Service Unavailable", true),
@@ -125,7 +125,7 @@ async fn a_wrong_status_fails_and_some_are_worth_a_retry() {
 }
 
 #[tokio::test]
-async fn the_param_says_which_status_is_good() {
+async fn the_param_defines_which_status_is_a_success() {
     let (address, _asked) = server(answer("404 Not Found", "")).await;
     let param = json!({"url": format!("http://{address}/"), "expect": [200, 404]}).to_string();
     assert_eq!(run(&param).await.0.unwrap().as_str(), Some(""));
@@ -153,10 +153,10 @@ async fn no_connection_is_retryable_and_says_why() {
 }
 
 #[tokio::test]
-async fn no_answer_in_time_is_retryable() {
+async fn a_timeout_is_retryable() {
     let (address, _asked) = server("").await;
     let param = json!({"url": format!("http://{address}/"), "timeout": "50ms"}).to_string();
-    check_error(run(&param).await.0, true, "no answer within 50ms");
+    check_error(run(&param).await.0, true, "no response within 50ms");
 }
 
 #[tokio::test]
@@ -171,7 +171,7 @@ async fn the_stop_token_ends_the_request() {
 }
 
 #[tokio::test]
-async fn what_is_no_request_fails_for_good() {
+async fn an_invalid_request_fails_permanently() {
     check_error(run("ftp://localhost/").await.0, false, "http:// or https://");
     let (ctx, _stop, _) = context(None, Shard::WHOLE);
     check_error(calling(&[HERE]).execute(&ctx).await, false, "missing");

@@ -1,4 +1,4 @@
-//! The files of the logs, one for each attempt, in a folder for each day.
+//! The log files: one per attempt, in one folder per day.
 
 #[cfg(not(unix))]
 mod other;

@@ -1,4 +1,4 @@
-//! The files where the system is no Unix: the access rules of their folder decide who reads them.
+//! Log files on systems other than Unix. The access rules of the folder decide who can read them.
 
 use std::{
     fs::{self, File},
@@ -11,34 +11,35 @@ use jiff::civil::Date;
 
 use super::name;
 
-/// The folder of all logs.
+/// The root folder of all logs.
 pub(in crate::logs) struct Disk {
     root: PathBuf,
 }
 
 impl Disk {
-    /// Uses the folder, which is made if it is not there.
+    /// Opens the folder, and creates it if it does not exist.
     pub(in crate::logs) fn open(root: &Path) -> io::Result<Self> {
         fs::create_dir_all(root)?;
-        // Found out now, where somebody looks, not at the first line of the first attempt.
+        // Fail now, when the user is watching, not at the first line of the first attempt.
         let trial = root.join(format!(".trial-{}", std::process::id()));
         File::create(&trial)?;
         fs::remove_file(&trial)?;
         Ok(Self { root: root.to_owned() })
     }
 
-    /// Where a log is, for people.
+    /// The path of a log, for messages.
     pub(in crate::logs) fn path(&self, day: Date, id: AttemptId) -> PathBuf {
         self.root.join(day.to_string()).join(name(id))
     }
 
-    /// Opens a log to append to it; it is made if it is not there.
+    /// Opens a log to append to it, and creates it if it does not exist.
     pub(in crate::logs) fn append(&self, day: Date, id: AttemptId) -> io::Result<File> {
         let path = self.path(day, id);
         let append = || File::options().append(true).create(true).open(&path);
         match append() {
             Err(err) if err.kind() == io::ErrorKind::NotFound => {
-                // The day's first line, or the folder was swept under a long attempt.
+                // This is the day's first line, or the folder was swept while a long attempt was
+                // running.
                 fs::create_dir_all(self.root.join(day.to_string()))?;
                 append()
             }

@@ -1,9 +1,9 @@
-//! The files on the disk: for their owner alone, and never reached over a link.
+//! Log files on Unix: readable by their owner only, and never accessed through a symbolic link.
 //!
-//! Logs have params and results in them, and other users of the machine may be able to write to the
-//! folder that the log path is in. So folders have the mode 0700 and files 0600, whatever the umask
-//! is. The folder of a day, and a file in it, have to be real ones of this user: nothing that
-//! somebody else put there is read, written or changed.
+//! Logs contain params and results, and other users of the machine may be able to write to the
+//! parent folder of the log path. So folders get the mode 0700 and files 0600, regardless of the
+//! umask. The folder of a day and its files must be regular and belong to this user: anything that
+//! another user put there is neither read, written nor changed.
 
 use std::{
     fs::{self, File},
@@ -27,22 +27,22 @@ use super::{super::lock, name};
 const FOLDER: u32 = 0o700;
 const FILE: u32 = 0o600;
 
-/// The folder of all logs.
+/// The root folder of all logs.
 pub(in crate::logs) struct Disk {
     root: PathBuf,
-    /// The day that was written last, so that a line need not look for its folder.
+    /// The folder of the last written day, kept open to avoid a lookup for each line.
     last: Mutex<Option<(Date, Arc<OwnedFd>)>>,
 }
 
 impl Disk {
-    /// Uses the folder, which is made if it is not there.
+    /// Opens the folder, and creates it if it does not exist.
     pub(in crate::logs) fn open(root: &Path) -> io::Result<Self> {
         if !root.exists() {
             fs::DirBuilder::new().recursive(true).mode(FOLDER).create(root)?;
             fs::set_permissions(root, fs::Permissions::from_mode(FOLDER))?;
         }
         let disk = Self { root: root.to_owned(), last: Mutex::default() };
-        // Found out now, where somebody looks, not at the first line of the first attempt.
+        // Fail now, when the user is watching, not at the first line of the first attempt.
         let (root, trial) = (disk.root()?, format!(".trial-{}", std::process::id()));
         let gone = |removed| match removed {
             Err(Errno::NOENT) => Ok(()),
@@ -55,12 +55,12 @@ impl Disk {
         Ok(disk)
     }
 
-    /// Where a log is, for people.
+    /// The path of a log, for messages.
     pub(in crate::logs) fn path(&self, day: Date, id: AttemptId) -> PathBuf {
         self.root.join(day.to_string()).join(name(id))
     }
 
-    /// Opens a log to append to it; it is made if it is not there.
+    /// Opens a log to append to it, and creates it if it does not exist.
     pub(in crate::logs) fn append(&self, day: Date, id: AttemptId) -> io::Result<File> {
         let last = lock(&self.last).clone().filter(|(last, _)| *last == day);
         let opened = match last {
@@ -69,7 +69,8 @@ impl Disk {
         };
         match opened {
             Err(err) if err.kind() == io::ErrorKind::NotFound => {
-                // The day's first line, or the folder was swept under a long attempt.
+                // This is the day's first line, or the folder was swept while a long attempt was
+                // running.
                 let folder = Arc::new(self.make_day(day)?);
                 *lock(&self.last) = Some((day, Arc::clone(&folder)));
                 append(&folder, id)
@@ -86,7 +87,7 @@ impl Disk {
     }
 
     fn root(&self) -> io::Result<OwnedFd> {
-        // It is the owner's choice, and may well be a link to another disk.
+        // The owner chose this path; it may be a link to another disk.
         Ok(open(&self.root, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
     }
 
@@ -116,7 +117,7 @@ fn folder() -> OFlags {
 }
 
 fn append(folder: &OwnedFd, id: AttemptId) -> io::Result<File> {
-    // A pipe that somebody put there must not hold the thread up.
+    // A named pipe that another user put there must not block the thread.
     let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE;
     let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     own_file(openat(folder, name(id), flags, mode(FILE))?)
@@ -134,13 +135,13 @@ fn own_file(file: OwnedFd) -> io::Result<File> {
     Ok(file)
 }
 
-/// Takes from others what an older release, a copy or an odd umask left them, and refuses what is
-/// theirs. What root put there, from a backup say, is as good as the user's own.
+/// Removes permissions that an older release, a copy or an unusual umask gave to others, and
+/// rejects files of other users. Files of root, for example from a backup, are accepted.
 fn narrow(file: &File, wanted: u32) -> io::Result<()> {
     let (found, mine) = (file.metadata()?, geteuid().as_raw());
     let is_right_kind = if wanted == FOLDER { found.is_dir() } else { found.is_file() };
     if !is_right_kind || ![mine, 0].contains(&found.uid()) {
-        let why = format!("it is not the executor's own, but of user {}", found.uid());
+        let why = format!("it belongs to another user: {}", found.uid());
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
     }
     if found.uid() != mine || found.mode() & 0o777 == wanted {

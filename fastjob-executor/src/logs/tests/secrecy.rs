@@ -1,10 +1,10 @@
-//! Logs are for the executor's user alone.
+//! Only the executor's user can read the logs.
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 
 use super::*;
 
-/// Says that this process is the child of a test, and what its umask is.
+/// Marks this process as the child of a test, and sets its umask.
 const CHILD: &str = "FASTJOB_TEST_CHILD";
 
 #[track_caller]
@@ -25,7 +25,7 @@ async fn write(logs: &Logs) {
 async fn files_are_0600_and_folders_0700_whatever_the_umask() {
     const NAME: &str = "logs::tests::secrecy::files_are_0600_and_folders_0700_whatever_the_umask";
     let Ok(umask) = std::env::var(CHILD) else {
-        // The umask is the whole process's, so each has a process of its own.
+        // The umask is process-wide, so each case runs in its own process.
         for umask in ["0", "22", "77", "277"] {
             let output = tokio::process::Command::new(std::env::current_exe().unwrap())
                 .args(["--exact", NAME, "--nocapture"])
@@ -49,7 +49,7 @@ async fn files_are_0600_and_folders_0700_whatever_the_umask() {
 }
 
 #[tokio::test]
-async fn what_an_older_release_let_others_read_is_taken_from_them() {
+async fn permissions_that_an_older_release_gave_to_others_are_removed() {
     let (dir, logs) = logs();
     let day = dir.path().join("2026-11-23");
     fs::create_dir(&day).unwrap();
@@ -63,7 +63,7 @@ async fn what_an_older_release_let_others_read_is_taken_from_them() {
 }
 
 #[tokio::test]
-async fn a_link_in_the_place_of_a_log_is_neither_written_nor_read() {
+async fn a_link_instead_of_a_log_is_neither_written_nor_read() {
     let (dir, logs) = logs();
     let (day, victim) = (dir.path().join("2026-11-23"), dir.path().join("victim"));
     fs::write(&victim, "precious").unwrap();
@@ -75,7 +75,7 @@ async fn a_link_in_the_place_of_a_log_is_neither_written_nor_read() {
 }
 
 #[tokio::test]
-async fn a_link_in_the_place_of_a_days_folder_is_not_followed() {
+async fn a_link_instead_of_a_days_folder_is_not_followed() {
     let (dir, logs) = logs();
     let elsewhere = tempfile::tempdir().unwrap();
     fs::write(elsewhere.path().join("42.log"), "not a log").unwrap();
@@ -86,11 +86,11 @@ async fn a_link_in_the_place_of_a_days_folder_is_not_followed() {
     logs.flush().await;
     let text = fs::read_to_string(elsewhere.path().join("42.log")).unwrap();
     assert_eq!(text, "not a log");
-    assert!(log.tail().contains("the log's file cannot be written"), "{}", log.tail());
+    assert!(log.tail().contains("cannot write the log file"), "{}", log.tail());
 }
 
 #[tokio::test]
-async fn a_link_in_the_place_of_the_trial_file_is_not_written() {
+async fn a_link_instead_of_the_trial_file_is_not_written() {
     let dir = tempfile::tempdir().unwrap();
     let victim = dir.path().join("victim");
     fs::write(&victim, "precious").unwrap();
@@ -102,7 +102,7 @@ async fn a_link_in_the_place_of_the_trial_file_is_not_written() {
 #[tokio::test]
 async fn the_folder_of_another_user_is_not_used() {
     if !rustix::process::geteuid().is_root() {
-        return; // Only root can give a folder away.
+        return; // Only root can change a folder's owner.
     }
     let (dir, logs) = logs();
     let day = dir.path().join("2026-11-23");

@@ -1,10 +1,10 @@
-//! Handlers that block the one thread of their service.
+//! Handlers that block the only thread of their service.
 
 use std::sync::mpsc;
 
 use super::*;
 
-/// Blocks its thread until it is let go.
+/// Blocks its thread until the test releases it.
 struct Blocks {
     entered: mpsc::Sender<i64>,
     go: Mutex<mpsc::Receiver<()>>,
@@ -68,7 +68,7 @@ impl Service {
         assert_eq!(self.entered.recv_timeout(Duration::from_secs(30)), Ok(id));
     }
 
-    /// Waits until something is said of the end of an attempt, and returns it.
+    /// Waits until an attempt's end is reported, and returns the report.
     async fn finished(&self) -> String {
         let deadline = std::time::Instant::now() + Duration::from_secs(30);
         while std::time::Instant::now() < deadline {
@@ -84,7 +84,8 @@ impl Service {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_that_blocks_its_thread_is_told_as_started_and_as_late_and_keeps_its_turn() {
+async fn an_attempt_that_blocks_its_thread_is_reported_as_started_and_timed_out_and_keeps_its_turn()
+{
     let service = Service::new();
     service.start(1, |attempt| attempt.timeout_ms = 5_000);
     service.start(2, |_| {});
@@ -95,7 +96,11 @@ async fn an_attempt_that_blocks_its_thread_is_told_as_started_and_as_late_and_ke
     assert!(service.bench.said().is_empty(), "its grace is not over");
     pass(Duration::from_secs(4)).await;
     assert_eq!(service.bench.said(), ["finished 1 END_TIMED_OUT with 1"]);
-    assert_eq!(service.bench.runtime.stat_counts(), (1, 1), "it runs on, and the next one waits");
+    assert_eq!(
+        service.bench.runtime.stat_counts(),
+        (1, 1),
+        "it still runs, and the next one waits"
+    );
     service.bench.recorded(&[1]);
     assert_eq!(service.bench.runtime.holding(), [2]);
     service.start(1, |_| {});
@@ -126,7 +131,7 @@ async fn an_attempt_that_blocks_its_thread_is_stopped_and_one_behind_it_is_not_e
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_that_was_given_up_keeps_its_turn_from_one_that_replaces_it() {
+async fn an_abandoned_attempt_keeps_its_turn_from_one_that_replaces_it() {
     let service = Service::new();
     let replaces = |attempt: &mut v1::Attempt| attempt.block = v1::Block::ReplaceRunning.into();
     service.start(1, replaces);

@@ -1,10 +1,10 @@
-//! What is held is bounded in bytes: what waits, and what is not acknowledged.
+//! Memory bounds: waiting attempts and unacknowledged outcomes.
 
 use fastjob_core::JobOutput;
 
 use super::*;
 
-/// Returns as much as it may.
+/// Returns the largest allowed result.
 struct Long;
 
 #[async_trait::async_trait]
@@ -23,7 +23,7 @@ fn bench() -> Bench {
 }
 
 #[tokio::test(start_paused = true)]
-async fn attempts_are_returned_when_those_that_wait_take_too_many_bytes() {
+async fn attempts_are_returned_when_waiting_ones_take_too_many_bytes() {
     let bench = bench();
     for id in 1..=3 {
         bench.start(id, "gives-up", false);
@@ -42,7 +42,7 @@ async fn attempts_are_returned_when_those_that_wait_take_too_many_bytes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_said_of_a_handler_that_is_not_here_is_bounded() {
+async fn the_message_about_an_unknown_handler_is_bounded() {
     let names = (0..400).map(|n| format!("{n:03}-{}", "x".repeat(90)));
     let handlers = names.map(|name| Registration::named(name, Long)).collect();
     let bench = Bench::with(handlers, &Handle::current());
@@ -73,7 +73,7 @@ async fn nothing_is_entered_while_too_many_bytes_are_not_acknowledged() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_exclusive_attempt_that_waits_is_ended_when_its_coordinator_is_not_heard() {
+async fn a_waiting_exclusive_attempt_is_ended_when_contact_with_its_coordinator_is_lost() {
     let bench = bench();
     bench.heard();
     for id in 1..=3 {
@@ -93,7 +93,7 @@ async fn an_exclusive_attempt_that_waits_is_ended_when_its_coordinator_is_not_he
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_exclusive_attempt_that_would_wait_is_ended_while_its_coordinator_is_not_heard() {
+async fn an_arriving_exclusive_attempt_is_ended_while_contact_with_its_coordinator_is_lost() {
     let bench = bench();
     bench.heard();
     for id in 1..=3 {

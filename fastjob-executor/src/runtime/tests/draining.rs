@@ -1,11 +1,11 @@
-//! An executor that leaves: nothing that was sent to it is lost.
+//! A draining executor: no attempt that was sent to it is lost.
 
 use super::*;
 
 const GRACE: Duration = Duration::from_secs(4);
 
 impl Bench {
-    /// Begins to leave; gives whether it has ended.
+    /// Begins to drain. The returned handle completes when the drain has ended.
     async fn leave(&self) -> tokio::task::JoinHandle<()> {
         self.leave_within(GRACE).await
     }
@@ -20,7 +20,7 @@ impl Bench {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_arrives_while_the_executor_leaves_is_returned_at_once() {
+async fn attempts_that_arrive_while_the_executor_drains_are_returned_at_once() {
     let bench = Bench::new();
     bench.start(1, "gives-up", false);
     pass(Duration::from_millis(1)).await;
@@ -35,7 +35,7 @@ async fn what_arrives_while_the_executor_leaves_is_returned_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_new_owner_of_a_partition_hears_that_the_executor_leaves() {
+async fn every_new_owner_of_a_partition_learns_that_the_executor_drains() {
     let bench = Bench::new();
     bench.runtime.leave();
     assert_eq!(bench.said(), ["goodbye "]);
@@ -48,7 +48,8 @@ async fn every_new_owner_of_a_partition_hears_that_the_executor_leaves() {
     assert_eq!(bench.said_over(1), ["leaving, holding ", "goodbye "]);
     bench.runtime.start(1, &lease, vec![attempt(8)]);
     assert_eq!(bench.said_over(1), ["goodbye 8"]);
-    // Its session ends before that has arrived: it holds nothing, and says so again.
+    // The session ends before the return has arrived. The executor no longer holds the attempt, and
+    // reports so again.
     bench.runtime.start(1, &lease, vec![attempt(8)]);
     bench.runtime.session_ended(1);
     bench.runtime.session_began(1, true);
@@ -71,14 +72,14 @@ async fn it_ends_when_every_coordinator_has_answered_each_goodbye_and_not_before
     bench.runtime.farewell(1);
     assert_eq!(bench.said(), ["goodbye 7"]);
     pass(Duration::from_millis(1)).await;
-    assert!(!drained.is_finished(), "what was returned may be on its way");
+    assert!(!drained.is_finished(), "the returned attempts may be in transit");
     bench.runtime.farewell(0);
     pass(Duration::from_millis(1)).await;
     assert!(drained.is_finished());
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_ends_at_once_without_a_coordinator_that_is_gone_and_has_sent_it_nothing() {
+async fn it_does_not_wait_for_a_disconnected_coordinator_that_has_sent_it_nothing() {
     let bench = Bench::new();
     bench.runtime.link(1);
     bench.runtime.session_began(1, true);
@@ -98,7 +99,7 @@ async fn it_ends_at_once_without_a_coordinator_that_is_gone_and_has_sent_it_noth
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_ends_without_a_coordinator_that_does_not_answer_or_come_back() {
+async fn it_ends_without_a_coordinator_that_does_not_answer_or_reconnect() {
     for goes in [false, true] {
         let bench = Bench::new();
         let drained = bench.leave().await;
@@ -130,7 +131,7 @@ async fn outcomes_may_be_delivered_for_as_long_as_the_grace_lasts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_outcome_of_the_end_of_the_grace_has_some_seconds_to_be_delivered() {
+async fn an_outcome_at_the_end_of_the_grace_has_some_seconds_to_be_delivered() {
     let bench = Bench::new();
     bench.start(1, "stubborn", false);
     let drained = bench.leave().await;
@@ -146,7 +147,7 @@ async fn an_outcome_of_the_end_of_the_grace_has_some_seconds_to_be_delivered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_coordinator_did_not_confirm_is_said_to_the_next_before_the_executor_ends() {
+async fn unconfirmed_returns_are_reported_to_the_next_owner_before_the_executor_ends() {
     let bench = Bench::new();
     bench.start_blocked(1, 2, v1::Block::Serial);
     bench.start_blocked(2, 2, v1::Block::Serial);
@@ -159,7 +160,7 @@ async fn what_a_coordinator_did_not_confirm_is_said_to_the_next_before_the_execu
     bench.recorded(&[1]);
     bench.runtime.session_ended(0);
     pass(Duration::from_millis(1)).await;
-    assert!(!drained.is_finished(), "whether 2 is back is not known");
+    assert!(!drained.is_finished(), "whether 2 was returned is unknown");
     bench.runtime.session_began(0, true);
     assert_eq!(bench.said(), ["goodbye "]);
     bench.runtime.farewell(0);
@@ -175,7 +176,7 @@ async fn what_a_coordinator_did_not_confirm_is_said_to_the_next_before_the_execu
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_waited_while_no_coordinator_was_there_is_returned_to_the_next() {
+async fn attempts_that_waited_without_a_coordinator_are_returned_to_the_next_owner() {
     let bench = Bench::new();
     bench.start_blocked(1, 2, v1::Block::Serial);
     bench.start_blocked(2, 2, v1::Block::Serial);
@@ -210,11 +211,11 @@ async fn a_coordinator_of_an_earlier_release_is_not_waited_for() {
     pass(Duration::from_millis(1)).await;
     assert!(drained.is_finished());
     bench.start(7, "gives-up", false);
-    assert_eq!(bench.said(), ["goodbye 7"], "it takes back what comes with a goodbye");
+    assert_eq!(bench.said(), ["goodbye 7"], "it accepts attempts returned with a goodbye");
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_waits_for_a_coordinator_that_is_away_is_not_held_any_more() {
+async fn waiting_attempts_of_a_disconnected_coordinator_are_no_longer_held() {
     let bench = Bench::new();
     bench.start_blocked(1, 2, v1::Block::Serial);
     bench.start_blocked(2, 2, v1::Block::Serial);

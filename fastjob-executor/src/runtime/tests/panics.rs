@@ -1,4 +1,4 @@
-//! Panics in what others wrote end their attempt and nothing else; panics here end the executor.
+//! Panics in users' code end only their attempt; panics in the executor's code end the executor.
 
 use std::{future::Future, pin::Pin};
 
@@ -24,7 +24,7 @@ impl JobHandler for Dropped {
     }
 }
 
-/// Panics before there is a future.
+/// Panics before it returns a future.
 struct AtOnce;
 
 impl JobHandler for AtOnce {
@@ -60,7 +60,7 @@ fn serial(id: i64, handler: &str) -> v1::Attempt {
     }
 }
 
-/// The message of the one outcome that is told now.
+/// The message of the only outcome that is reported now.
 fn message(bench: &Bench) -> (v1::End, String) {
     let delivery = bench.runtime.to_deliver(0);
     let outcomes = delivery.messages.into_iter().filter_map(|message| {
@@ -87,18 +87,18 @@ async fn a_handler_that_panics_while_it_is_aborted_keeps_neither_its_place_nor_i
     assert!(said.contains("started 4"), "{said}");
     bench.stop(4).await;
     assert_eq!(bench.runtime.stat_counts(), (0, 0));
-    assert_eq!(bench.runtime.0.failures.first(), None, "the executor goes on");
+    assert_eq!(bench.runtime.0.failures.first(), None, "the executor keeps running");
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_handler_panicked_with_is_in_its_outcome() {
+async fn a_handlers_panic_message_is_in_its_outcome() {
     let bench = bench();
     bench.start_one(serial(1, "dropped"));
     pass(Duration::from_secs(5)).await;
     bench.runtime.0.lock().outbox.resend(0);
     let (end, text) = message(&bench);
     assert_eq!(end, v1::End::TimedOut);
-    assert!(text.ends_with("; while it was dropped it panicked: dropped"), "{text}");
+    assert!(text.ends_with("; while it was dropped, it panicked: dropped"), "{text}");
     bench.recorded(&[1]);
     bench.start_one(serial(2, "at-once"));
     pass(Duration::from_millis(1)).await;
@@ -113,6 +113,6 @@ async fn a_panic_of_the_bookkeeping_ends_the_executor() {
     bench.start_one(serial(1, "at-once"));
     bench.runtime.0.failures.raised().await;
     let failure = bench.runtime.0.failures.first().unwrap();
-    assert_eq!(failure.part, "the bookkeeping of attempts");
+    assert_eq!(failure.part, "the attempt bookkeeping");
     assert_eq!(failure.why, "panicked: broken by a test");
 }

@@ -1,9 +1,9 @@
-//! Dispatches of what ended here before, and of new attempts under ids of old ones: what a store that
-//! was restored from a backup leads to.
+//! Redispatched attempts that ended here before, and new attempts with reused ids, as after a store
+//! was restored from a backup.
 
 use super::*;
 
-/// When the attempt was created that got the same id after the backup was restored.
+/// Creation time of the attempt that reuses the id after the restore.
 const LATER: i64 = 9;
 
 fn later(id: i64) -> v1::Attempt {
@@ -15,7 +15,7 @@ impl Bench {
         self.runtime.recorded(&v1::Recorded { attempts: vec![id], created_at: vec![LATER] });
     }
 
-    /// The link connects again; gives what it holds, with the instants.
+    /// The link reconnects. Returns what it reports as held, with the creation times.
     fn holds(&self) -> Vec<(i64, i64)> {
         self.runtime.session_began(0, true);
         self.runtime.take(0, vec![LEASE]);
@@ -26,7 +26,7 @@ impl Bench {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dispatch_of_what_was_acknowledged_is_answered_with_its_outcome() {
+async fn a_dispatch_of_an_acknowledged_attempt_is_answered_with_its_outcome() {
     let bench = Bench::new();
     bench.start(7, "nobody", false);
     pass(Duration::from_millis(1)).await;
@@ -43,7 +43,7 @@ async fn a_dispatch_of_what_was_acknowledged_is_answered_with_its_outcome() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_new_attempt_under_the_id_of_one_that_ended_runs_and_the_two_do_not_mix() {
+async fn a_new_attempt_with_the_id_of_an_ended_one_runs_and_the_two_are_kept_apart() {
     let bench = Bench::new();
     bench.start(7, "nobody", false);
     pass(Duration::from_millis(1)).await;
@@ -55,23 +55,23 @@ async fn a_new_attempt_under_the_id_of_one_that_ended_runs_and_the_two_do_not_mi
     bench.said();
     bench.recorded(&[7]);
     bench.stop(7).await;
-    assert_eq!(bench.runtime.stat_counts(), (1, 0), "the stop was meant for the other");
+    assert_eq!(bench.runtime.stat_counts(), (1, 0), "the stop was for the other attempt");
     let stop = v1::Stop { attempts: vec![7], created_at: vec![LATER] };
     bench.runtime.stop(0, &stop);
     pass(Duration::from_millis(1)).await;
     assert_eq!(bench.said(), ["finished 7 END_STOPPED with 7"]);
     bench.recorded(&[7]);
-    assert_eq!(bench.runtime.holding(), [7], "the acknowledgement was for the other");
+    assert_eq!(bench.runtime.holding(), [7], "the acknowledgement was for the other attempt");
     bench.recorded_later(7);
     assert!(bench.runtime.holding().is_empty());
-    // And back: what is remembered now is the later one.
+    // And the other way round: now the later attempt is remembered.
     bench.start(7, "nobody", false);
     pass(Duration::from_millis(1)).await;
     assert_eq!(bench.said(), ["finished 7 END_FAILED_FATAL with none"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_new_attempt_under_the_id_of_one_that_runs_is_returned() {
+async fn a_new_attempt_with_the_id_of_a_running_one_is_returned() {
     let bench = Bench::new();
     bench.start(7, "gives-up", false);
     pass(Duration::from_millis(1)).await;
@@ -88,7 +88,7 @@ async fn a_new_attempt_under_the_id_of_one_that_runs_is_returned() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_new_attempt_under_the_id_of_one_that_waits_takes_its_turn() {
+async fn a_new_attempt_with_the_id_of_a_waiting_one_takes_its_turn() {
     let bench = Bench::new();
     bench.start_blocked(1, 2, v1::Block::Serial);
     bench.start_blocked(7, 2, v1::Block::Serial);
@@ -110,14 +110,14 @@ async fn an_attempt_of_an_earlier_release_is_known_by_its_id_alone() {
     bench.start_one(old);
     assert_eq!(bench.said(), ["started 7"]);
     bench.start(7, "gives-up", false);
-    assert_eq!(bench.said(), ["started 7"], "its coordinator was brought to this release");
+    assert_eq!(bench.said(), ["started 7"], "its coordinator was upgraded to this release");
     bench.stop(7).await;
     bench.runtime.recorded(&v1::Recorded { attempts: vec![7], created_at: Vec::new() });
     assert!(bench.runtime.holding().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_highest_id_that_was_ever_sent_is_told_with_what_is_held() {
+async fn the_highest_id_ever_sent_is_reported_with_the_held_attempts() {
     let bench = Bench::new();
     bench.start(9, "nobody", false);
     bench.start(7, "nobody", false);

@@ -1,4 +1,4 @@
-//! A machine that was suspended while exclusive attempts ran: the coordinator did not wait for it.
+//! A machine that was suspended while exclusive attempts ran. The coordinator's clock continued.
 
 use super::*;
 
@@ -12,7 +12,7 @@ async fn an_exclusive_attempt_is_aborted_soon_after_the_machine_resumes_too_late
     bench.said();
     bench.clock.suspend(LIMIT * 2);
     pass(LOOK).await;
-    assert_eq!(bench.said(), ["finished 1 END_CUT_OFF with 7"], "the other runs on");
+    assert_eq!(bench.said(), ["finished 1 END_CUT_OFF with 7"], "the other keeps running");
 }
 
 #[tokio::test(start_paused = true)]
@@ -33,7 +33,7 @@ async fn an_exclusive_attempt_outlasts_a_short_suspension() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_right_after_the_machine_resumes_comes_too_late() {
+async fn an_answer_right_after_the_machine_resumes_is_too_late() {
     for new_owner in [false, true] {
         let bench = Bench::new();
         bench.heard();
@@ -52,7 +52,7 @@ async fn an_answer_right_after_the_machine_resumes_comes_too_late() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_exclusive_attempt_that_comes_right_after_the_machine_resumes_is_not_entered() {
+async fn an_exclusive_attempt_that_arrives_right_after_the_machine_resumes_is_not_entered() {
     let bench = Bench::new();
     bench.heard();
     bench.clock.suspend(LIMIT * 2);

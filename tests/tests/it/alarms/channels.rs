@@ -1,4 +1,4 @@
-//! Every kind of webhook arrives as its chat wants it: shape, signature, limits, markup.
+//! Every kind of webhook has the format of its service: fields, signature, limits, markup.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use fastjob_tests::now;
@@ -58,12 +58,12 @@ fn hmac(key: &str, over: &str) -> String {
     BASE64_STANDARD.encode(mac.finalize().into_bytes())
 }
 
-/// Whether seconds since the epoch are those of now, as far as the chats care.
+/// Whether seconds since the epoch are close enough to now for the chat services.
 fn is_now(seconds: i64) -> bool {
     (now().as_second() - seconds).abs() < 3600
 }
 
-/// Answers as the chats do: what they do not take they refuse with a code, and with 200.
+/// Answers like the chat services: they reject a message with status 200 and an error code.
 fn answer(request: &Request) -> String {
     let (query, body) = (&request.query, &request.body);
     let get = |name: &str| query.get(name).map(String::as_str).unwrap_or_default();
@@ -93,7 +93,7 @@ fn answer(request: &Request) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_kind_of_webhook_arrives_as_its_chat_wants_it() {
+async fn every_webhook_has_the_format_of_its_service() {
     let hook = Hook::answering(answer).await;
     let url = format!("http://127.0.0.1:{}", hook.port);
     let coordinator = coordinator(&CHANNELS.replace("URL", &url)).await;
@@ -147,7 +147,7 @@ async fn every_kind_of_webhook_arrives_as_its_chat_wants_it() {
             "n": 1, "task": task.to_string(), "at": own.body["at"]})
     );
 
-    // A chat that refuses says so in its answer, and the secrets of the URL are not told.
+    // A rejection shows the service's reason, and never the secrets in the URL.
     for (channel, why) in [("dingtalk-wrong", "errcode 310000"), ("slack-wrong", "archived")] {
         let tested = coordinator.cli(&["alarm", "test", channel]);
         let said = String::from_utf8_lossy(&tested.stderr);
@@ -157,7 +157,7 @@ async fn every_kind_of_webhook_arrives_as_its_chat_wants_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_long_message_with_markup_is_cut_and_cannot_paint() {
+async fn a_long_message_is_truncated_and_its_markup_is_escaped() {
     let hook = Hook::answering(answer).await;
     let url = format!("http://127.0.0.1:{}", hook.port);
     let channels =

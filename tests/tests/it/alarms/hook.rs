@@ -1,4 +1,4 @@
-//! A local server that takes what channels send, and answers as their real ones do.
+//! A local server that receives what channels send, and answers like the real services.
 
 use std::{
     collections::BTreeMap,
@@ -13,26 +13,26 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// A request as it came.
+/// A received request.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Request {
     pub(super) method: String,
     pub(super) path: String,
     pub(super) query: BTreeMap<String, String>,
-    /// By name in lower case.
+    /// Keys are in lower case.
     pub(super) headers: BTreeMap<String, String>,
-    /// JSON; `null` if it is none.
+    /// The JSON body; `null` if it is not JSON.
     pub(super) body: Value,
 }
 
-/// Keeps every request, and lets a function say what is answered with 200.
+/// Keeps every request. A function computes the body of the response, whose status is 200.
 pub(super) struct Hook {
     pub(super) port: u16,
     requests: Arc<Mutex<Vec<Request>>>,
 }
 
 impl Hook {
-    /// One that answers nothing but 200.
+    /// Listens and answers each request with 200 and no body.
     pub(super) async fn listen() -> Self {
         Self::answering(|_| String::new()).await
     }
@@ -60,20 +60,20 @@ impl Hook {
         Self { port, requests }
     }
 
-    /// What came so far.
+    /// The requests so far.
     pub(super) fn requests(&self) -> Vec<Request> {
         self.requests.lock().unwrap().clone()
     }
 
-    /// The bodies that tell of this kind of alarm, as the webhook's own template says it.
+    /// The bodies of alarms of this kind, in the default format of webhooks.
     pub(super) fn of(&self, kind: &str) -> Vec<Value> {
         let bodies = self.requests().into_iter().map(|request| request.body);
         bodies.filter(|body| body["kind"] == kind).collect()
     }
 
-    /// Waits for the first of them.
+    /// Waits for the first alarm of this kind.
     pub(super) async fn gets(&self, kind: &str) -> Value {
-        eventually(&format!("{kind} is told"), Duration::from_secs(20), || async {
+        eventually(&format!("alarm {kind} has arrived"), Duration::from_secs(20), || async {
             self.of(kind).first().cloned()
         })
         .await

@@ -1,5 +1,5 @@
-//! Mail over a real SMTP server: in plain text, with TLS from the second word or the first byte on,
-//! and with a login.
+//! Mail over a real SMTP server: in plain text, with STARTTLS, with TLS from the first byte, and
+//! with a login.
 
 use std::{
     fmt::Write as _,
@@ -39,7 +39,7 @@ async fn a_mail_arrives_with_text_and_html() {
     rest.save(json!({"name": "bad", "handler": "fatal", "alarms": ["mail"]})).await;
     let task = rest.start("bad", json!({})).await;
     rest.ended(task).await;
-    let mail = eventually("the mail is there", Duration::from_secs(20), || async {
+    let mail = eventually("the mail has arrived", Duration::from_secs(20), || async {
         std::fs::read_to_string(&inbox).ok().filter(|mail| mail.contains("END MESSAGE"))
     })
     .await;
@@ -56,7 +56,7 @@ async fn a_mail_arrives_with_text_and_html() {
     }
 }
 
-/// A certificate for 127.0.0.1 and the authority behind it: the file to trust, and the two to serve.
+/// Files with the certificate of an authority, and a certificate for 127.0.0.1 with its key.
 fn certificates(folder: &Path) -> [std::path::PathBuf; 3] {
     let mut authority = rcgen::CertificateParams::new(Vec::new()).unwrap();
     authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
@@ -75,7 +75,7 @@ fn certificates(folder: &Path) -> [std::path::PathBuf; 3] {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mail_goes_over_tls_with_a_login_and_nowhere_else() {
+async fn mail_is_sent_only_over_verified_tls_and_with_a_login() {
     let folder = tempfile::tempdir().unwrap();
     let (inbox, ports) = (folder.path().join("inbox"), [free_port(), free_port()]);
     let [ca, cert, key] = certificates(folder.path());

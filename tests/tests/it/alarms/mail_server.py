@@ -1,7 +1,7 @@
-"""A mail server that takes mail over TLS alone, from those who log in.
+"""A mail server that accepts mail only over TLS and after a login.
 
 Arguments: the port for STARTTLS, the port for TLS, certificate, key, the file that mail is appended
-to as lines of JSON. Whoever logs in as fastjob with the password s3cret may write.
+to as lines of JSON. The only login is the user fastjob with the password s3cret.
 """
 
 import json
@@ -35,7 +35,7 @@ class Inbox:
 
 def authenticator(server, session, envelope, mechanism, auth_data):
     right = (auth_data.login, auth_data.password) == (b"fastjob", b"s3cret")
-    # Not handled: the server answers that it refuses.
+    # handled=False lets the server send the rejection.
     return AuthResult(success=right, handled=False, auth_data="fastjob" if right else None)
 
 
@@ -45,7 +45,7 @@ common = {"hostname": "127.0.0.1", "auth_required": True, "authenticator": authe
 Controller(
     Inbox(int(starttls)), port=int(starttls), tls_context=context, require_starttls=True, **common
 ).start()
-# It does not count the TLS that it did not begin itself.
+# auth_require_tls counts only TLS from STARTTLS.
 Controller(
     Inbox(int(tls)), port=int(tls), ssl_context=context, auth_require_tls=False, **common
 ).start()

@@ -1,4 +1,4 @@
-//! People are told, of what they want to be told of, over every kind of channel.
+//! Alarms are sent for the configured conditions, over every kind of channel.
 
 mod channels;
 mod hook;
@@ -24,14 +24,14 @@ async fn coordinator(channels: &str) -> Coordinator {
     coordinator
 }
 
-/// The alarms of a job that the coordinator shows, newest first.
+/// The alarms of a job, newest first.
 async fn shown(rest: &Rest, job: &str) -> Vec<Value> {
     let (status, page) = rest.get(&format!("/api/v1/alarms?job={job}")).await.unwrap();
     assert_eq!(status, 200, "{page}");
     page["items"].as_array().unwrap().clone()
 }
 
-/// Fails a job once, and waits until that was told, or not: returns the alarm.
+/// Fails a job once, waits until its alarm is in this state, and returns the alarm.
 async fn fails(rest: &Rest, job: &str, state: &str) -> Value {
     let task = rest.start(job, json!({})).await;
     rest.ended(task).await;
@@ -43,7 +43,7 @@ async fn fails(rest: &Rest, job: &str, state: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_attempt_that_runs_too_long_is_told_once_while_it_runs() {
+async fn a_slow_attempt_raises_one_alarm_while_it_runs() {
     let hook = Hook::listen().await;
     let mut coordinator = coordinator(&format!(
         "[alarms.hook]\ntype = \"webhook\"\nurl = \"http://127.0.0.1:{}/\"\n\
@@ -65,7 +65,7 @@ async fn an_attempt_that_runs_too_long_is_told_once_while_it_runs() {
     assert_eq!((&told["job"], &told["count"]), (&json!("default.long"), &json!(1)), "{told}");
     assert_eq!(rest.task(long).await["state"], "running");
 
-    // Nor does the next process tell it again, which finds the attempt running.
+    // A restarted coordinator finds the attempt running and does not send the alarm again.
     coordinator.kill();
     coordinator.up().await;
     let rest = coordinator.rest();
@@ -80,7 +80,7 @@ async fn an_attempt_that_runs_too_long_is_told_once_while_it_runs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_failure_a_recovery_a_storm_and_a_late_start_are_told_once_each() {
+async fn a_failure_a_recovery_a_storm_and_a_late_start_are_each_reported_once() {
     let hook = Hook::listen().await;
     let mut coordinator = coordinator(&format!(
         "[alarms.hook]\ntype = \"webhook\"\nurl = \"http://127.0.0.1:{}/\"\n\
@@ -97,7 +97,7 @@ async fn a_failure_a_recovery_a_storm_and_a_late_start_are_told_once_each() {
     let told = hook.gets("failed").await;
     assert_eq!((&told["job"], &told["count"]), (&json!("default.bad"), &json!(1)), "{told}");
 
-    // The same job, mended.
+    // The same job, fixed.
     rest.save(json!({"name": "bad", "handler": "noop", "alarms": ["hook"]})).await;
     rest.ended(rest.start("bad", json!({})).await).await;
     hook.gets("recovered").await;
@@ -108,22 +108,22 @@ async fn a_failure_a_recovery_a_storm_and_a_late_start_are_told_once_each() {
     for _ in 0..200 {
         rest.start("storm", json!({})).await;
     }
-    eventually("all of the storm is told", Duration::from_secs(20), || async {
+    eventually("all alarms of the storm are sent", Duration::from_secs(20), || async {
         let failed = hook.of("failed");
         let told = failed.iter().filter(|told| told["job"] == "default.storm");
         (told.filter_map(|told| told["count"].as_u64()).sum::<u64>() == 200).then_some(())
     })
     .await;
     let storm = hook.of("failed").iter().filter(|told| told["job"] == "default.storm").count();
-    assert!(storm <= 4, "a storm of 200 was told in {storm} messages");
+    assert!(storm <= 4, "a storm of 200 was sent in {storm} messages");
 
-    rest.save(json!({"name": "nobody", "handler": "nowhere", "alarms": ["hook"],
+    rest.save(json!({"name": "late", "handler": "nowhere", "alarms": ["hook"],
         "alarm_when": {"starts_later": "1s"}}))
         .await;
-    rest.start("nobody", json!({})).await;
+    rest.start("late", json!({})).await;
     hook.gets("starts_late").await;
 
-    // What was told is not told again by the next process.
+    // A restarted coordinator does not send these alarms again.
     let before = hook.requests().len();
     coordinator.kill();
     coordinator.up().await;
@@ -131,7 +131,7 @@ async fn a_failure_a_recovery_a_storm_and_a_late_start_are_told_once_each() {
     rest.save(json!({"name": "last", "handler": "fatal", "alarms": ["hook"]})).await;
     rest.executors(1).await;
     rest.ended(rest.start("last", json!({})).await).await;
-    eventually("the last one is told", Duration::from_secs(20), || async {
+    eventually("the last alarm is sent", Duration::from_secs(20), || async {
         hook.of("failed").iter().any(|told| told["job"] == "default.last").then_some(())
     })
     .await;

@@ -1,11 +1,11 @@
-//! What is silenced is not told, and shown as such.
+//! Silenced alarms are not sent, and are shown as silenced.
 
 use serde_json::{Value, json};
 
 use super::{EXECUTOR, coordinator, fails, hook::Hook};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_silenced_is_not_told_and_what_comes_after_it_is() {
+async fn silenced_alarms_are_not_sent_and_later_ones_are() {
     let hook = Hook::listen().await;
     let coordinator = coordinator(&format!(
         "[alarms.hook]\ntype = \"webhook\"\nurl = \"http://127.0.0.1:{}/\"\n\
@@ -26,7 +26,7 @@ async fn what_is_silenced_is_not_told_and_what_comes_after_it_is() {
     };
     let told = |job: &str| hook.of("failed").iter().filter(|told| told["job"] == job).count();
 
-    said(&["alarm", "silence", "--job", "quiet", "--for", "2h", "--reason", "being mended"]);
+    said(&["alarm", "silence", "--job", "quiet", "--for", "2h", "--reason", "being fixed"]);
     let silenced = fails(&rest, "quiet", "silenced").await;
     assert_eq!((&silenced["kind"], &silenced["channel"]), (&json!("failed"), &json!("hook")));
     assert!(silenced["done_at"].is_string() && silenced["tries"] == 0, "{silenced}");
@@ -34,13 +34,13 @@ async fn what_is_silenced_is_not_told_and_what_comes_after_it_is() {
     assert_eq!((told("default.quiet"), told("default.loud")), (0, 1));
 
     let silences = said(&["alarm", "silences"]);
-    assert!(silences.contains("default.quiet") && silences.contains("being mended"), "{silences}");
+    assert!(silences.contains("default.quiet") && silences.contains("being fixed"), "{silences}");
     let (_, page) = rest.get("/api/v1/alarms/silences").await.unwrap();
     let id = page["items"][0]["id"].as_i64().unwrap();
     said(&["alarm", "unsilence", &id.to_string()]);
     assert_eq!(said(&["alarm", "silences"]), "nothing is silenced\n");
     fails(&rest, "quiet", "sent").await;
-    // The one that was silenced is not told later.
+    // The silenced alarm is not sent later.
     assert_eq!(told("default.quiet"), 1);
     assert_eq!(hook.of("failed").iter().filter(|told| told["count"] != 1).count(), 0);
 
@@ -67,7 +67,7 @@ async fn what_is_silenced_is_not_told_and_what_comes_after_it_is() {
     assert_eq!(second["next_cursor"], Value::Null);
 
     for (ask, status, why) in [
-        (json!({"job": "nobody", "for": "1h"}), 422, "no job is named `nobody`"),
+        (json!({"job": "missing", "for": "1h"}), 422, "no job is named `missing`"),
         (json!({"channel": "x", "for": "1h"}), 422, "there are hook"),
         (json!({"for": "1h"}), 422, "a job, a channel or both"),
         (json!({"job": "loud"}), 422, "for: it is missing"),

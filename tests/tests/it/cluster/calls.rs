@@ -1,9 +1,9 @@
-//! Any call at any node.
+//! Any node accepts any call.
 
 use super::*;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn any_node_takes_any_call_and_a_job_runs_wherever_it_is_owned() {
+async fn any_node_accepts_any_call_and_a_job_runs_whichever_node_owns_it() {
     let cluster = Cluster::start(3).await;
     let _executor = cluster.executor("e1");
     cluster.connected(1).await;
@@ -23,7 +23,7 @@ async fn any_node_takes_any_call_and_a_job_runs_wherever_it_is_owned() {
     let partitions = cluster.count("select count(distinct id % 32) from jobs").await;
     assert!(partitions > 3, "the jobs are in {partitions} partitions");
 
-    // Known to all as soon as the answer is there.
+    // A change is visible on all nodes once it is acknowledged.
     let (status, problem) = rest(0).ask("POST", "/api/v1/jobs/none/start", None).await.unwrap();
     assert_eq!(status, 404, "{problem}");
     let again = json!({"name": "j0", "handler": "echo"}).to_string();
@@ -37,7 +37,7 @@ async fn any_node_takes_any_call_and_a_job_runs_wherever_it_is_owned() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_task_that_runs_is_seen_and_stopped_through_any_node() {
+async fn a_running_task_is_shown_and_stopped_through_any_node() {
     let cluster = Cluster::start(2).await;
     let _executor = cluster.executor("e1");
     cluster.connected(1).await;
@@ -60,7 +60,7 @@ async fn a_task_that_runs_is_seen_and_stopped_through_any_node() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_executor_runs_no_more_at_a_time_than_it_has_places_whatever_the_nodes_send() {
+async fn the_capacity_of_an_executor_holds_across_all_nodes() {
     let cluster = Cluster::start(2).await;
     let places = [("FASTJOB_CAPACITY", "2")];
     let _executor = cluster.nodes[0].executor_with(EXECUTOR, "e1", &places);
@@ -77,7 +77,7 @@ async fn an_executor_runs_no_more_at_a_time_than_it_has_places_whatever_the_node
     for task in tasks {
         assert_eq!(cluster.nodes[0].rest().ended(task).await["state"], "succeeded");
     }
-    // At each start: itself, and those that had begun and not ended.
+    // At each start: the attempt itself and those that were still running.
     let most = cluster.count(
         "select max((select count(*) from attempts b \
          where b.started_at <= a.started_at and b.ended_at > a.started_at)) from attempts a",
@@ -86,7 +86,7 @@ async fn an_executor_runs_no_more_at_a_time_than_it_has_places_whatever_the_node
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn children_of_other_partitions_are_started_once_and_circles_are_refused_at_any_node() {
+async fn children_in_other_partitions_are_started_once_and_any_node_rejects_cycles() {
     let cluster = Cluster::start(3).await;
     let _executor = cluster.executor("e1");
     cluster.connected(1).await;
@@ -116,21 +116,21 @@ async fn children_of_other_partitions_are_started_once_and_circles_are_refused_a
     })
     .await;
     let all = cluster.count("select count(*) from attempts where id = task and parent is not null");
-    assert_eq!(all.await, 8, "each is started once");
+    assert_eq!(all.await, 8, "each child is started once");
     let waiting = cluster.count("select count(*) from child_starts").await;
-    assert_eq!(waiting, 0, "none is left to be started");
+    assert_eq!(waiting, 0, "no child is left to start");
 }
 
-/// What a person has done to a job last, and when it was acknowledged.
+/// The last change to a job, and when it was acknowledged.
 enum Done {
     Disabled(i64),
     Deleted(i64),
-    /// Its param is another one.
+    /// Its param was changed to this.
     Edited(i64, String),
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn owners_follow_what_is_done_through_any_node_and_nothing_fires_after_it_was_switched_off() {
+async fn changes_through_any_node_take_effect_and_a_disabled_job_never_fires() {
     let jobs = if soak() { 200 } else { 40 };
     let cluster = Cluster::start(3).await;
     let _executor = cluster.executor("e1");
@@ -180,9 +180,9 @@ async fn owners_follow_what_is_done_through_any_node_and_nothing_fires_after_it_
                 _ => {}
             }
         }
-        tokio::time::sleep(Duration::from_millis(500)).await; // some fires pass
+        tokio::time::sleep(Duration::from_millis(500)).await; // some jobs fire
     }
-    tokio::time::sleep(Duration::from_secs(3)).await; // and some more
+    tokio::time::sleep(Duration::from_secs(3)).await; // more jobs fire
     let count = |sql: &'static str, name: String, at: i64, param: String| {
         let query = sqlx::query_scalar::<_, i64>(sql).bind(name).bind(at).bind(param);
         query.fetch_one(&cluster.pool)
@@ -198,20 +198,20 @@ async fn owners_follow_what_is_done_through_any_node_and_nothing_fires_after_it_
                 off += 1;
             }
             Done::Edited(at, param) => {
-                // Within a second.
+                // An edit takes effect within a second.
                 let sql = "select count(*) from attempts a join jobs j on j.id = a.job \
                            where j.name = $1 and a.due_at > $2 + 1000 and a.state = 3 \
                            and a.result = $3";
                 let new = count(sql, name.clone(), at, param.clone()).await.unwrap();
-                assert!(new > 0, "{name} does not run with what it was given at {at}");
+                assert!(new > 0, "{name} never ran with the param of {at}");
                 let sql = "select count(*) from attempts a join jobs j on j.id = a.job \
                            where j.name = $1 and a.due_at > $2 + 1000 and a.state = 3 \
                            and a.result <> $3";
                 let old = count(sql, name.clone(), at, param).await.unwrap();
-                assert_eq!(old, 0, "{name} ran as it was before {at}");
+                assert_eq!(old, 0, "{name} ran with a param from before {at}");
                 edited += 1;
             }
         }
     }
-    assert!(off > jobs / 8 && edited > jobs / 8, "{off} switched off, {edited} edited");
+    assert!(off > jobs / 8 && edited > jobs / 8, "{off} disabled or deleted, {edited} edited");
 }

@@ -1,9 +1,9 @@
-//! Nodes that go away, and what the others make of it.
+//! Takeovers: nodes that crash, are suspended, lose the database or shut down.
 
 use super::*;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_takes_a_parent_over_starts_its_children_in_other_partitions() {
+async fn the_new_owner_of_a_parent_starts_its_children_in_other_partitions() {
     let mut cluster = Cluster::start(2).await;
     let _executor = cluster.executor("e1");
     cluster.connected(1).await;
@@ -31,7 +31,7 @@ async fn whoever_takes_a_parent_over_starts_its_children_in_other_partitions() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nodes_that_are_killed_are_taken_over_and_no_second_is_lost_or_doubled() {
+async fn killed_nodes_are_taken_over_and_no_fire_is_lost_or_duplicated() {
     let (jobs, kills) = if soak() { (3_000, 9) } else { (300, 3) };
     let mut cluster = Cluster::start(3).await;
     let _executors = [cluster.executor("e1"), cluster.executor("e2")];
@@ -39,7 +39,7 @@ async fn nodes_that_are_killed_are_taken_over_and_no_second_is_lost_or_doubled()
     save_seconds(&cluster.nodes[0].rest(), jobs).await;
     let pause = if soak() { Duration::from_secs(20) } else { LEASE * 2 };
     for kill in 0..kills {
-        tokio::time::sleep(pause).await; // the load is the condition
+        tokio::time::sleep(pause).await; // keep the nodes under load between kills
         let dead = kill % 3;
         cluster.nodes[dead].kill();
         let killed = Instant::now();
@@ -54,29 +54,29 @@ async fn nodes_that_are_killed_are_taken_over_and_no_second_is_lost_or_doubled()
     cluster.end(&rest, jobs).await;
     cluster.every_second_is_there(jobs).await;
     let skipped = "select count(*) from attempts where task_state = 6";
-    assert_eq!(cluster.count(skipped).await, 0, "none is older than what is made up for");
+    assert_eq!(cluster.count(skipped).await, 0, "no fire is too old to catch up");
     let failed = "select count(*) from attempts where state = 4";
-    assert_eq!(cluster.count(failed).await, 0, "no attempt was lost with a coordinator");
+    assert_eq!(cluster.count(failed).await, 0, "no attempt was lost when a node was killed");
     for node in &cluster.nodes {
         let twice: Vec<_> = node.entered().into_iter().filter(|(_, times)| *times > 1).collect();
-        assert!(twice.is_empty(), "entered twice: {twice:?}");
+        assert!(twice.is_empty(), "started twice: {twice:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_sleeps_longer_than_its_lease_changes_nothing_when_it_wakes() {
+async fn a_node_suspended_past_its_lease_changes_nothing_when_it_resumes() {
     let cluster = Cluster::start(2).await;
     let _executor = cluster.executor("e1");
     cluster.connected(1).await;
     save_seconds(&cluster.nodes[0].rest(), 100).await;
     let before = cluster.count("select sum(term)::bigint from partitions").await;
     cluster.nodes[0].signal("STOP");
-    eventually("the other has taken everything over", LEASE * 5, || async {
+    eventually("the other node has taken over everything", LEASE * 5, || async {
         let held = cluster.held().await;
         (held.get(&cluster.nodes[1].url()) == Some(&32)).then_some(())
     })
     .await;
-    cluster.all_ran(100).await; // it sleeps on
+    cluster.all_ran(100).await; // while it is suspended
     cluster.nodes[0].signal("CONT");
     cluster.all_held().await;
     assert!(cluster.count("select sum(term)::bigint from partitions").await > before);
@@ -92,32 +92,32 @@ async fn a_node_that_sleeps_longer_than_its_lease_changes_nothing_when_it_wakes(
     cluster.every_second_is_there(100).await;
     let twice: Vec<_> =
         cluster.nodes[0].entered().into_iter().filter(|(_, times)| *times > 1).collect();
-    assert!(twice.is_empty(), "entered twice: {twice:?}");
+    assert!(twice.is_empty(), "started twice: {twice:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_is_cut_off_from_the_database_is_taken_over_and_comes_back() {
+async fn a_node_cut_off_from_the_database_is_taken_over_and_recovers() {
     let cluster = Cluster::start(3).await;
     let _executor = cluster.executor("e1");
     cluster.connected(1).await;
     save_seconds(&cluster.nodes[1].rest(), 100).await;
     cluster.proxy.cut();
     let cut_off = cluster.nodes[0].rest();
-    eventually("the node says that it cannot work", LEASE * 4, || async {
+    eventually("the node reports that it is not ready", LEASE * 4, || async {
         let (status, _) = cut_off.get("/readyz").await.ok()?;
         (status == 503).then_some(())
     })
     .await;
-    eventually("the others have everything", LEASE * 4, || async {
+    eventually("the others own all partitions", LEASE * 4, || async {
         let held = cluster.held().await;
         (held.len() == 2 && held.values().sum::<usize>() == 32).then_some(())
     })
     .await;
-    // The executor still has its session with it, and must not take anything from it.
+    // The executor still has a session with it, and must not accept attempts from it.
     tokio::time::sleep(LEASE * 2).await;
     cluster.proxy.mend();
     cluster.all_held().await;
-    eventually("the node works again", LEASE * 4, || async {
+    eventually("the node is ready again", LEASE * 4, || async {
         let (status, _) = cut_off.get("/readyz").await.ok()?;
         (status == 200).then_some(())
     })
@@ -133,11 +133,11 @@ async fn a_node_that_is_cut_off_from_the_database_is_taken_over_and_comes_back()
     cluster.every_second_is_there(100).await;
     let twice: Vec<_> =
         cluster.nodes[0].entered().into_iter().filter(|(_, times)| *times > 1).collect();
-    assert!(twice.is_empty(), "entered twice: {twice:?}");
+    assert!(twice.is_empty(), "started twice: {twice:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn when_the_database_is_away_executors_go_on_and_nothing_is_forgotten() {
+async fn executors_continue_during_a_database_outage_and_nothing_is_lost() {
     let mut cluster = Cluster::start(2).await;
     let _executor = cluster.executor("e1");
     cluster.connected(1).await;
@@ -146,15 +146,15 @@ async fn when_the_database_is_away_executors_go_on_and_nothing_is_forgotten() {
     let long = cluster.nodes[1].rest().start("long", json!({})).await;
     cluster.nodes[0].rest().reaches(long, &["running"]).await;
     cluster.postgres.kill();
-    eventually("the nodes say that they cannot work", LEASE * 3, || async {
+    eventually("the nodes report that they are not ready", LEASE * 3, || async {
         let (status, _) = cluster.nodes[0].rest().get("/readyz").await.ok()?;
         (status == 503).then_some(())
     })
     .await;
-    tokio::time::sleep(LEASE * 2).await; // the lease of both is over, the handler ends
+    tokio::time::sleep(LEASE * 2).await; // both leases expire, the handler ends
     cluster.postgres.up().await;
     cluster.all_held().await;
-    // Its outcome waited at the executor.
+    // The executor kept the outcome.
     let ended = cluster.nodes[1].rest().ended(long).await;
     assert_eq!(ended["state"], "succeeded", "{ended}");
     assert_eq!(ended["attempts"].as_array().unwrap().len(), 1, "{ended}");
@@ -171,13 +171,13 @@ async fn when_the_database_is_away_executors_go_on_and_nothing_is_forgotten() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_stops_in_order_hands_over_at_once() {
+async fn a_node_that_shuts_down_cleanly_hands_over_at_once() {
     let mut cluster = Cluster::start(3).await;
     let _executor = cluster.executor("e1");
     cluster.connected(1).await;
     save_seconds(&cluster.nodes[0].rest(), 60).await;
     cluster.all_ran(60).await;
-    // Also the one that the executor was told of.
+    // Including the node that the executor is configured with.
     for leaves in [1, 0] {
         let stopped = Instant::now();
         assert!(cluster.nodes[leaves].stop().success());
@@ -197,8 +197,8 @@ async fn a_node_that_stops_in_order_hands_over_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_exclusive_across_the_cluster_outlives_the_node_that_sent_it() {
-    // As long as two nodes may have it in the default settings.
+async fn exclusive_attempts_survive_the_node_that_dispatched_them() {
+    // The default lease of a node in a cluster of two.
     let mut cluster = Cluster::with(2, Duration::from_secs(4), |node| node).await;
     let _executor = cluster.executor("e1");
     cluster.connected(1).await;
@@ -220,7 +220,7 @@ async fn what_is_exclusive_across_the_cluster_outlives_the_node_that_sent_it() {
         .fetch_one(&cluster.pool)
         .await
         .unwrap();
-    // Whichever node has more of them.
+    // The node that owns more of them.
     let dead = usize::from(of_the_first < 2);
     cluster.nodes[dead].kill();
     cluster.all_held().await;
@@ -229,11 +229,11 @@ async fn what_is_exclusive_across_the_cluster_outlives_the_node_that_sent_it() {
         let ended = rest.ended(task).await;
         assert_eq!(ended["state"], "succeeded", "{ended}");
     }
-    assert_eq!(cluster.count("select count(*) from attempts").await, 4, "each in one attempt");
+    assert_eq!(cluster.count("select count(*) from attempts").await, 4, "one attempt per task");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_partition_that_takes_long_to_load_costs_a_node_none_of_its_own() {
+async fn a_node_keeps_its_partitions_while_it_loads_one_slowly() {
     let mut cluster = Cluster::start(2).await;
     let terms = |mine: Vec<i32>| {
         let pool = cluster.pool.clone();
@@ -253,7 +253,7 @@ async fn a_partition_that_takes_long_to_load_costs_a_node_none_of_its_own() {
     let mut lock = cluster.pool.begin().await.unwrap();
     sqlx::query("lock table jobs in access exclusive mode").execute(&mut *lock).await.unwrap();
     cluster.nodes[0].kill();
-    eventually("the other begins to take over", LEASE * 5, || async {
+    eventually("the other node begins to take over", LEASE * 5, || async {
         let sql = "select count(*) from partitions p join nodes n on n.id = p.node \
                    where n.address = $1";
         let held: i64 = sqlx::query_scalar(sql)
@@ -264,14 +264,14 @@ async fn a_partition_that_takes_long_to_load_costs_a_node_none_of_its_own() {
         (held > 16).then_some(())
     })
     .await;
-    tokio::time::sleep(LEASE * 2).await; // it loads for longer than its lease
+    tokio::time::sleep(LEASE * 2).await; // loading takes longer than its lease
     lock.rollback().await.unwrap();
     cluster.all_held().await;
-    assert_eq!(terms(mine).await, before, "it acted on its own all the time");
+    assert_eq!(terms(mine).await, before, "it kept its own partitions all the time");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_partition_that_nobody_can_read_is_told_and_costs_no_other() {
+async fn an_unreadable_partition_is_reported_and_affects_no_other() {
     let cluster = Cluster::start(1).await;
     let _executor = cluster.executor("e1");
     cluster.connected(1).await;
@@ -284,7 +284,7 @@ async fn a_partition_that_nobody_can_read_is_told_and_costs_no_other() {
         sqlx::query(sql).bind(definition).execute(&cluster.pool)
     };
     change(r#"{"name": "j0", "handler": "noop", "of_a_newer_release": true}"#).await.unwrap();
-    // Whoever takes the partition cannot read it; the node that has it must not be asked again.
+    // No node can read the changed job. Release the partition, because its owner has loaded it.
     sqlx::query(
         "update partitions set node = null, term = term + 1 where partition = \
                  (select id % 32 from jobs where name = 'j0')",
@@ -296,7 +296,8 @@ async fn a_partition_that_nobody_can_read_is_told_and_costs_no_other() {
         let (status, problem) = rest.ask("GET", "/readyz", None).await.ok()?;
         (status == 503 && problem.to_string().contains("cannot load it")).then_some(())
     };
-    eventually("it is told that a partition cannot be read", Duration::from_secs(30), told).await;
+    eventually("a partition that cannot be loaded is reported", Duration::from_secs(30), told)
+        .await;
     for n in 1..8 {
         let (status, started) =
             rest.ask("POST", &format!("/api/v1/jobs/j{n}/start"), None).await.unwrap();
@@ -306,7 +307,7 @@ async fn a_partition_that_nobody_can_read_is_told_and_costs_no_other() {
         assert_eq!(status < 300, partitions == 2, "j{n}: {status} {started}");
     }
     change(r#"{"name": "j0", "handler": "noop"}"#).await.unwrap();
-    eventually("it is read again", Duration::from_secs(30), || async {
+    eventually("the partition is loaded again", Duration::from_secs(30), || async {
         rest.get("/readyz").await.ok().filter(|(status, _)| *status == 200).map(drop)
     })
     .await;

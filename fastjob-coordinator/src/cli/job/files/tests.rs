@@ -2,7 +2,7 @@ use std::fs;
 
 use super::*;
 
-/// Writes files of these names and texts, and reads them.
+/// Writes files with these names and texts, and reads them.
 fn read_files(files: &[(&str, &str)]) -> Result<Vec<Definition>, Vec<String>> {
     let dir = tempfile::tempdir().unwrap();
     let paths: Vec<_> = files.iter().map(|(name, _)| dir.path().join(name)).collect();
@@ -47,7 +47,7 @@ fn an_instant_needs_no_quotes() {
 }
 
 #[test]
-fn every_problem_of_every_file_is_told_with_its_place() {
+fn every_problem_of_every_file_is_reported_with_its_place() {
     let first = "[[job]]\nname = 'a b'\ntimeout = 'soon'\n\n[[job]]\nname = 'c'\nretrys = 3\n";
     let problems = read_files(&[
         ("a.toml", first),
@@ -66,7 +66,7 @@ fn every_problem_of_every_file_is_told_with_its_place() {
         "b.json: job number 2: nam: unknown field `nam`",
         "c.toml:2: ",
         "d.json:1: ",
-        "e.toml: there is no job in it; write [[job]] above each",
+        "e.toml: it has no jobs; write [[job]] above each",
         "f.toml:1: unknown field `jobs`",
     ];
     assert_eq!(problems.len(), begins.len(), "{problems:#?}");
@@ -76,7 +76,7 @@ fn every_problem_of_every_file_is_told_with_its_place() {
 }
 
 #[test]
-fn a_value_of_a_wrong_type_is_told_with_its_line_its_field_and_what_is_expected() {
+fn a_value_of_a_wrong_type_is_reported_with_line_field_and_expected_type() {
     let whole = "expected a whole number from 0 to 4294967295";
     let toml = "[[job]]\nname = 'a'\n\n[[job]]\nname = 'b'\n[job.retry]\ndelay = '5s'\n\
                 count = 'many'\n[[job]]\nname = 'c'\nchildren = [\n  { job = 'b' },\n  \
@@ -107,13 +107,13 @@ fn a_value_of_a_wrong_type_is_told_with_its_line_its_field_and_what_is_expected(
 #[test]
 fn a_job_is_defined_once() {
     let twice = "[[job]]\nname = 'a'\n[[job]]\nname = 'a'\nservice = 'default'";
-    refused("jobs.toml", twice, &["jobs.toml:3: `default.a` is defined in jobs.toml:1 already"]);
+    refused("jobs.toml", twice, &["jobs.toml:3: `default.a` is already defined in jobs.toml:1"]);
 }
 
 #[test]
-fn other_shapes_are_refused() {
-    refused("x.json", r#"{"job": [], "more": 1}"#, &["x.json: unknown field `more` beside `job`"]);
-    refused("x.json", "[]", &["x.json: there is no job in it; write [[job]] above each"]);
+fn other_structures_are_rejected() {
+    refused("x.json", r#"{"job": [], "more": 1}"#, &["x.json: unknown field `more` next to `job`"]);
+    refused("x.json", "[]", &["x.json: it has no jobs; write [[job]] above each"]);
     assert_eq!(read_all(&["/nowhere/jobs.toml".into()]).unwrap_err().len(), 1);
 }
 
@@ -129,21 +129,19 @@ fn children_come_first_whichever_file_they_are_in() {
 }
 
 #[test]
-fn children_that_lead_back_are_refused() {
+fn a_cycle_of_children_is_rejected() {
     let toml = "[[job]]\nname='x'\n[[job]]\nname='a'\nchildren=[{job='b'}]\n\
                 [[job]]\nname='b'\nchildren=[{job='a'}]";
     refused(
         "jobs.toml",
         toml,
-        &[
-            "jobs.toml:3: children lead back to their parents, so that their tasks would never end: \
-          default.a -> default.b -> default.a",
-        ],
+        &["jobs.toml:3: these children form a cycle, so their tasks would never end: \
+          default.a -> default.b -> default.a"],
     );
 }
 
 #[test]
-fn deep_nesting_is_refused_and_does_not_overflow_the_stack() {
+fn deep_nesting_is_rejected_and_does_not_overflow_the_stack() {
     let deep = |open: &str| open.repeat(100_000);
     let path = vec!["a"; 100_000].join(".");
     for (name, text) in [

@@ -1,4 +1,4 @@
-//! What users rely on while partitions are loaded.
+//! Guarantees while partitions are loading.
 
 use tokio::time::{Instant, sleep};
 use tokio_stream::StreamExt;
@@ -17,13 +17,13 @@ fn start(home: &Home, stop: &CancellationToken) -> tokio::task::JoinHandle<Resul
     tokio::spawn(home.keeper().shared(shared, me, stop.clone()))
 }
 
-/// Waits until so many loads have begun.
+/// Waits until `loads` loads have begun.
 async fn begun(home: &Home, loads: u64) {
     until("loads have begun", || home.loads.begun.load(Ordering::SeqCst) >= loads).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn executors_hear_that_partitions_have_an_owner_before_they_are_loaded() {
+async fn executors_learn_of_a_partitions_owner_before_it_is_loaded() {
     let home = home().await;
     *home.loads.takes.lock().unwrap() = Duration::from_millis(500);
     let _node = start(&home, &CancellationToken::new());
@@ -33,7 +33,7 @@ async fn executors_hear_that_partitions_have_an_owner_before_they_are_loaded() {
     assert_eq!(home.engines.leases().len(), 2);
     assert!(home.engines.loaded().is_empty() && home.engines.at(Partition(0)).is_none());
     home.acts_on(2).await;
-    assert!(began.elapsed() < Duration::from_millis(900), "they are loaded at the same time");
+    assert!(began.elapsed() < Duration::from_millis(900), "they are loaded concurrently");
 }
 
 #[tokio::test(start_paused = true)]
@@ -52,7 +52,7 @@ async fn a_node_that_stops_does_not_wait_for_loads() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_partition_whose_lease_ends_while_it_is_loaded_gets_no_engine() {
+async fn a_partition_whose_lease_expires_during_its_load_gets_no_engine() {
     let home = home().await;
     *home.loads.takes.lock().unwrap() = 3 * LEASE;
     let _node = start(&home, &CancellationToken::new());
@@ -68,7 +68,7 @@ async fn a_partition_whose_lease_ends_while_it_is_loaded_gets_no_engine() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_partition_that_another_node_takes_while_it_is_loaded_gets_no_engine() {
+async fn a_partition_that_another_node_acquires_during_its_load_gets_no_engine() {
     let home = home().await;
     *home.loads.takes.lock().unwrap() = LONG;
     let mut node = node(&home);
@@ -84,7 +84,7 @@ async fn a_partition_that_another_node_takes_while_it_is_loaded_gets_no_engine()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_load_that_fails_or_panics_gives_the_partition_back() {
+async fn a_load_that_fails_or_panics_releases_the_partition() {
     for (call, why) in [(Call::Fails, "read the store"), (Call::Panics, "injected")] {
         let home = home().await;
         *home.loads.are.lock().unwrap() = call;
@@ -94,7 +94,7 @@ async fn a_load_that_fails_or_panics_gives_the_partition_back() {
         let ended = node.running.join_next_with_id().await.unwrap();
         assert!(matches!(node.ended(ended).await, Some(Engine::Failed(_))));
         assert!(home.engines.held().is_empty() && node.ending.is_empty());
-        assert!(node.planner.refuses(Partition(0)), "another node may take it first");
+        assert!(node.planner.refuses(Partition(0)), "another node may acquire it first");
         assert_eq!(home.shared.held()[0].0, None);
         let (partition, told) = home.map.unloaded().unwrap();
         assert!(partition == Partition(0) && told.contains(why), "{told}");
@@ -102,7 +102,7 @@ async fn a_load_that_fails_or_panics_gives_the_partition_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_engine_that_panics_while_another_partition_is_loaded_is_noticed_at_once() {
+async fn the_panic_of_an_engine_is_handled_at_once_while_another_partition_loads() {
     let home = home().await;
     *home.loads.takes.lock().unwrap() = LONG;
     let mut node = node(&home);
@@ -117,7 +117,7 @@ async fn an_engine_that_panics_while_another_partition_is_loaded_is_noticed_at_o
     let (_seen, beats) = watch::channel(Seen::Nothing);
     let stop = CancellationToken::new();
     let stopping = async {
-        until("its partition is free", || home.shared.held()[0].0.is_none()).await;
+        until("its partition is released", || home.shared.held()[0].0.is_none()).await;
         stop.cancel();
     };
     let began = Instant::now();
@@ -126,7 +126,7 @@ async fn an_engine_that_panics_while_another_partition_is_loaded_is_noticed_at_o
     assert_eq!(home.engines.held(), [Partition(1)]);
 }
 
-/// The partitions that the executor hears of next.
+/// The leases that the executor receives next.
 async fn claimed(unsent: &mut Unsent) -> Vec<Lease> {
     loop {
         let next = unsent.next().await.unwrap().unwrap();
@@ -138,7 +138,7 @@ async fn claimed(unsent: &mut Unsent) -> Vec<Lease> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_executor_that_says_what_it_holds_during_a_load_is_asked_again_after_it() {
+async fn an_executor_that_reports_its_attempts_during_a_load_is_asked_again_after_it() {
     let home = home().await;
     *home.loads.takes.lock().unwrap() = LEASE;
     let executor = Connected::with(home.sessions.next_id());
@@ -148,11 +148,11 @@ async fn an_executor_that_says_what_it_holds_during_a_load_is_asked_again_after_
         let leases = claimed(&mut unsent).await;
         assert!(home.engines.loaded().is_empty());
         let holding = cluster::Holding { leases, ..cluster::Holding::default() };
-        // It does not wait for the load: the session is read on.
+        // It does not wait for the load, so that the session is still read.
         let answer =
             tokio::time::timeout(Duration::ZERO, home.engines.connect(&executor, &holding));
         let heard = answer.await.unwrap().unwrap();
-        assert!(heard.leases.is_empty(), "no engine knows it");
+        assert!(heard.leases.is_empty(), "no engine knows the executor");
     }
     let (sessions, id) = (home.sessions.clone(), executor.session);
     let noted = home.engines.leaving(id, &[]);
@@ -171,7 +171,10 @@ async fn an_executor_that_says_what_it_holds_during_a_load_is_asked_again_after_
         let known = engine.query(|answer| Command::Executors { answer }).await.unwrap();
         assert_eq!(known[0].session, Some(executor.session));
     }
-    assert!(matches!(unsent.next().await, Some(Ok(Outbound::Farewell))), "after what it is asked");
+    assert!(
+        matches!(unsent.next().await, Some(Ok(Outbound::Farewell))),
+        "after it was asked again"
+    );
     let more = tokio::time::timeout(LEASE, unsent.next()).await;
     assert!(more.is_err(), "{more:?}");
 }

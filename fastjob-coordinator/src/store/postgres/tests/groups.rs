@@ -1,4 +1,4 @@
-//! What the writer makes of a store that refuses something.
+//! How the writer handles a store that rejects something.
 
 use std::sync::{Arc, Mutex};
 
@@ -16,7 +16,7 @@ use crate::store::{
     writer::{Health, Told, Writer},
 };
 
-/// Keeps what it is told.
+/// Records notifications.
 #[derive(Clone, Default)]
 struct Heard {
     told: Arc<Mutex<Said>>,
@@ -57,7 +57,7 @@ impl Told for Heard {
     }
 }
 
-/// Has everything written that is submitted before; what is told of it is waited for.
+/// Submits commits and writes them; waits for this many notifications.
 async fn write(home: &Fresh, commits: Vec<Commit>, durable: usize, over: usize) -> Heard {
     let heard = Heard::default();
     let (writer, handle) = Writer::new(home.store());
@@ -90,12 +90,12 @@ async fn a_group_is_bounded_in_bytes() {
 }
 
 #[tokio::test]
-async fn a_commit_that_is_refused_for_good_holds_up_its_own_partition_alone() {
+async fn a_permanently_rejected_commit_blocks_only_its_own_partition() {
     holds_up_its_own_partition_alone("alter table attempts add check (id <> 98)").await;
 }
 
 #[tokio::test]
-async fn a_commit_that_is_too_much_for_the_store_holds_up_its_own_partition_alone() {
+async fn a_commit_that_exceeds_a_limit_of_the_store_blocks_only_its_own_partition() {
     holds_up_its_own_partition_alone(
         "create function too_much() returns trigger language plpgsql as $$ begin \
            if new.id = 98 then raise exception using errcode = '57014'; end if; \
@@ -106,7 +106,7 @@ async fn a_commit_that_is_too_much_for_the_store_holds_up_its_own_partition_alon
     .await;
 }
 
-/// What the store makes of the attempt 98 stops its partition, and no other.
+/// What the store does with attempt 98 affects its partition, and no other.
 async fn holds_up_its_own_partition_alone(refusal: &'static str) {
     let home = Fresh::fresh().await;
     home.store().commit(&[base()]).await.unwrap();
@@ -117,7 +117,7 @@ async fn holds_up_its_own_partition_alone(refusal: &'static str) {
     }
     home.run(refusal).await;
     let planned = |id: i64| Commit { lease: leases[(id % 32) as usize], ..plan([head(id)]) };
-    // 98 is of partition 2, and what comes after it there is of no use without it.
+    // 98 belongs to partition 2, and later commits of that partition are useless without it.
     let commits = [64, 65, 66, 67, 98, 96, 97, 130, 99].map(planned);
     let heard = write(&home, commits.into(), 7, 1).await;
     assert_eq!(heard.durable(), [1, 2, 3, 4, 6, 7, 9], "in their order");

@@ -1,4 +1,4 @@
-//! Who may act: by the terms in the database, and by its clock.
+//! Who may act: decided by the terms in the database, and its clock.
 
 use std::time::{Duration, Instant};
 
@@ -15,11 +15,11 @@ use crate::store::{
 };
 
 const LEASE: Duration = Duration::from_secs(60);
-/// Enough for a statement or two on a machine that has other things to do.
+/// Enough for a statement or two on a busy machine.
 const SHORT: Duration = Duration::from_millis(300);
 
 #[tokio::test]
-async fn a_store_has_partitions_that_nobody_holds() {
+async fn a_new_store_has_partitions_without_holders() {
     let home = Fresh::fresh().await;
     assert_eq!(home.store.facts().await.unwrap().partitions, 32);
     let view = home.store.beat(&node("a"), LEASE).await.unwrap();
@@ -32,7 +32,7 @@ async fn a_store_has_partitions_that_nobody_holds() {
 }
 
 #[tokio::test]
-async fn one_node_at_a_time() {
+async fn a_partition_has_one_holder_at_a_time() {
     let home = Fresh::fresh().await;
     let (a, b) = (&home.store, home.another().await);
     a.beat(&node("a"), LEASE).await.unwrap();
@@ -53,7 +53,7 @@ async fn one_node_at_a_time() {
 }
 
 #[tokio::test]
-async fn a_silent_node_loses_its_partitions_when_its_lease_is_over() {
+async fn a_silent_node_loses_its_partitions_when_its_lease_ends() {
     let home = Fresh::fresh().await;
     let began = Instant::now();
     home.store.beat(&node("a"), SHORT).await.unwrap();
@@ -65,9 +65,9 @@ async fn a_silent_node_loses_its_partitions_when_its_lease_is_over() {
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     };
-    assert!(began.elapsed() >= SHORT, "not before its lease is over");
+    assert!(began.elapsed() >= SHORT, "not before its lease has ended");
     assert!(taken.partition == Partition(3) && taken.term > held.term, "{taken:?}");
-    // It is back, and has to be told.
+    // It is back, and has to find out.
     let view = home.store.beat(&node("a"), LEASE).await.unwrap();
     assert_eq!(view.partitions[3].lease, taken);
     assert_eq!(home.store.acquire(&id("a"), Partition(3)).await.unwrap(), None);
@@ -92,7 +92,7 @@ async fn a_node_that_takes_its_own_partition_again_ends_its_older_lease() {
 }
 
 #[tokio::test]
-async fn what_is_given_back_is_free_at_once() {
+async fn a_released_partition_is_free_at_once() {
     let home = Fresh::fresh().await;
     home.store.beat(&node("a"), LEASE).await.unwrap();
     let lease = home.store.acquire(&id("a"), Partition(1)).await.unwrap().unwrap();
@@ -100,7 +100,7 @@ async fn what_is_given_back_is_free_at_once() {
     home.store.release(&id("a"), Lease { term: lease.term - 1, ..lease }).await.unwrap();
     assert_eq!(home.store.acquire(&id("b"), Partition(1)).await.unwrap(), None, "it is not b's");
     home.store.release(&id("a"), lease).await.unwrap();
-    // Nobody has it, and what was decided before is still written.
+    // It has no holder, and earlier decisions are still written.
     home.store.commit(&[moves_to(lease, 5)]).await.unwrap();
     let next = home.store.acquire(&id("b"), Partition(1)).await.unwrap().unwrap();
     assert!(next.term > lease.term, "{next:?}");
@@ -109,7 +109,7 @@ async fn what_is_given_back_is_free_at_once() {
 }
 
 #[tokio::test]
-async fn a_node_that_leaves_gives_everything_back() {
+async fn a_node_that_leaves_releases_everything() {
     let home = Fresh::fresh().await;
     home.store.beat(&node("a"), LEASE).await.unwrap();
     let mut before = Vec::new();
@@ -127,7 +127,7 @@ async fn a_node_that_leaves_gives_everything_back() {
 }
 
 #[tokio::test]
-async fn nodes_that_were_silent_for_a_day_are_forgotten() {
+async fn nodes_that_were_silent_for_a_day_are_removed() {
     let home = Fresh::fresh().await;
     home.store.beat(&node("a"), LEASE).await.unwrap();
     home.store.beat(&node("b"), LEASE).await.unwrap();
@@ -158,7 +158,7 @@ async fn a_store_is_not_repaired_while_a_node_is_alive() {
     assert!(matches!(&refused, Err(Error::Alive(nodes)) if *nodes == alive), "{refused:?}");
     assert!(home.store.survey(at(1_000)).await.unwrap().clock.is_some());
     assert_eq!(watermark(&home.store, 0).await, Some(at(9_000)));
-    // It is silent, and may not know that it was taken for dead.
+    // It is silent, and may not know that it was considered dead.
     home.run("update nodes set until = clock_timestamp() - interval '1 minute'").await;
     home.store.set_back(at(1_000)).await.unwrap();
     let late = home.store.commit(&[moves_to(lease, 9_001)]).await;
@@ -167,7 +167,7 @@ async fn a_store_is_not_repaired_while_a_node_is_alive() {
 }
 
 #[tokio::test]
-async fn a_group_with_a_lease_that_is_over_is_refused_whole() {
+async fn a_group_with_an_ended_lease_is_rejected_as_a_whole() {
     let home = Fresh::fresh().await;
     home.store.beat(&node("a"), LEASE).await.unwrap();
     home.store.beat(&node("b"), LEASE).await.unwrap();
@@ -197,20 +197,20 @@ async fn a_group_with_a_lease_that_is_over_is_refused_whole() {
     }
     let ids = [10, 11, 12, 13].map(fastjob_core::TaskId);
     assert_eq!(home.store.tasks_by_id(&ids).await.unwrap(), []);
-    // The rest of it is taken over the same connection.
+    // The rest is accepted on the same connection.
     home.store.commit(&[group[0].clone(), group[3].clone()]).await.unwrap();
     assert_eq!(watermark(&home.store, 3).await, Some(at(7)));
 }
 
 #[tokio::test]
-async fn who_takes_a_partition_over_waits_for_a_commit_that_is_under_way() {
+async fn a_takeover_waits_for_a_commit_in_progress() {
     let home = Fresh::fresh().await;
     let other = home.another().await;
     home.store.beat(&node("a"), SHORT).await.unwrap();
     other.beat(&node("b"), LEASE).await.unwrap();
     let lease = home.store.acquire(&id("a"), Partition(5)).await.unwrap().unwrap();
 
-    // The commit stops at a row that somebody else holds.
+    // The commit blocks at a row that another transaction has locked.
     let mut holder = PgConnection::connect(home.database.url()).await.unwrap();
     let mut held = holder.begin().await.unwrap();
     let hold = "update counters set value = value where name = 'alarms'";
@@ -224,7 +224,7 @@ async fn who_takes_a_partition_over_waits_for_a_commit_that_is_under_way() {
     tokio::time::sleep(SHORT * 2).await;
 
     let b = id("b");
-    assert_eq!(other.acquire(&b, Partition(5)).await.unwrap(), None, "not while it is under way");
+    assert_eq!(other.acquire(&b, Partition(5)).await.unwrap(), None, "not while it is in progress");
     assert!(!commit.is_finished());
     let acquire = other.acquire(&b, Partition(5));
     tokio::pin!(acquire);
@@ -233,7 +233,7 @@ async fn who_takes_a_partition_over_waits_for_a_commit_that_is_under_way() {
     held.commit().await.unwrap();
     let taken = match acquire.await.unwrap() {
         Some(taken) => taken,
-        // That moment was over first.
+        // The wait timed out first.
         None => loop {
             if let Some(taken) = other.acquire(&b, Partition(5)).await.unwrap() {
                 break taken;
@@ -242,12 +242,12 @@ async fn who_takes_a_partition_over_waits_for_a_commit_that_is_under_way() {
     };
     commit.await.unwrap().unwrap();
     assert!(taken.term > lease.term, "{taken:?}");
-    assert_eq!(watermark(&other, 5).await, Some(at(5)), "what was under way is there");
+    assert_eq!(watermark(&other, 5).await, Some(at(5)), "the commit in progress was written");
     home.store.commit(&[moves_to(lease, 6)]).await.unwrap_err();
 }
 
 #[tokio::test]
-async fn a_partition_is_loaded_with_what_is_its_own() {
+async fn a_partition_is_loaded_with_its_own_data_only() {
     let home = Fresh::fresh().await;
     let rows = Commit { ids_until: None, ..base() };
     home.store.commit(&[rows, plan([head(33), head(34), head(65)])]).await.unwrap();

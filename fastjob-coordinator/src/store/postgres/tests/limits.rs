@@ -1,4 +1,4 @@
-//! What stands in the way: other transactions, paused nodes, a way that was cut without a word.
+//! What can block a store: other transactions, paused nodes, silently cut connections.
 
 use std::{future::pending, net::SocketAddr, time::Duration};
 
@@ -22,7 +22,7 @@ use crate::store::{
 const LEASE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
-async fn a_transaction_that_gives_way_is_begun_anew() {
+async fn a_transaction_aborted_by_a_conflict_is_retried() {
     let home = Fresh::fresh().await;
     home.run(
         "create sequence tries; \
@@ -38,7 +38,7 @@ async fn a_transaction_that_gives_way_is_begun_anew() {
 }
 
 #[tokio::test]
-async fn a_transaction_that_gives_way_for_ever_is_told_of() {
+async fn a_transaction_that_is_always_aborted_is_reported() {
     let home = Fresh::fresh().await;
     home.run(
         "create function give_way() returns trigger language plpgsql as $$ begin \
@@ -54,9 +54,9 @@ async fn a_transaction_that_gives_way_for_ever_is_told_of() {
 }
 
 #[tokio::test]
-async fn of_two_that_wait_for_each_other_both_go_through() {
+async fn two_transactions_in_a_deadlock_both_succeed() {
     let home = Fresh::fresh().await;
-    // Long enough for this test to close the circle before the store looks for one.
+    // Long enough for this test to complete the cycle before the database looks for one.
     home.run(
         "do $$ begin execute format('alter database %I set deadlock_timeout = ''3s''', \
          current_database()); end $$",
@@ -87,7 +87,7 @@ async fn of_two_that_wait_for_each_other_both_go_through() {
 }
 
 #[tokio::test]
-async fn rows_that_a_paused_node_holds_do_not_hold_up_the_leases() {
+async fn rows_locked_by_a_paused_node_do_not_block_the_leases() {
     let home = Fresh::fresh().await;
     let store = &home.store;
     store.beat(&node("a"), LEASE).await.unwrap();
@@ -95,7 +95,7 @@ async fn rows_that_a_paused_node_holds_do_not_hold_up_the_leases() {
     let held = store.acquire(&id("a"), Partition(6)).await.unwrap().unwrap();
     home.run("update nodes set until = clock_timestamp() - interval '2 days' where id = 'gone'")
         .await;
-    // A connection that the database does not end.
+    // A connection that the database does not terminate.
     let mut paused = PgConnection::connect(home.database.url()).await.unwrap();
     let mut tx = paused.begin().await.unwrap();
     for statement in [
@@ -105,11 +105,11 @@ async fn rows_that_a_paused_node_holds_do_not_hold_up_the_leases() {
         sqlx::query(statement).execute(&mut *tx).await.unwrap();
     }
     store.beat(&node("a"), LEASE).await.unwrap();
-    assert_eq!(store.acquire(&id("a"), Partition(7)).await.unwrap(), None, "not to be had");
+    assert_eq!(store.acquire(&id("a"), Partition(7)).await.unwrap(), None, "it is locked");
     assert!(store.acquire(&id("a"), Partition(8)).await.unwrap().is_some());
     store.release(&id("a"), held).await.unwrap_err();
     let view = store.beat(&node("a"), LEASE).await.unwrap();
-    assert_eq!(view.partitions[6].holder, Some((id("a"), Alive::Yes)), "it was not given back");
+    assert_eq!(view.partitions[6].holder, Some((id("a"), Alive::Yes)), "it was not released");
     store.leave(&id("a")).await.unwrap();
     tx.rollback().await.unwrap();
     assert_eq!(store.beat(&node("b"), LEASE).await.unwrap().nodes, [node("b")]);
@@ -119,7 +119,7 @@ async fn rows_that_a_paused_node_holds_do_not_hold_up_the_leases() {
 }
 
 #[tokio::test]
-async fn who_reads_what_is_locked_is_not_left_waiting() {
+async fn reading_locked_rows_does_not_wait_forever() {
     let home = Fresh::fresh().await;
     let mut other = PgConnection::connect(home.database.url()).await.unwrap();
     let mut tx = other.begin().await.unwrap();
@@ -133,7 +133,7 @@ async fn who_reads_what_is_locked_is_not_left_waiting() {
     store.load(Partition(0)).await.unwrap();
 }
 
-/// A way to the database. When it is told so, all connections fall silent, and none is closed.
+/// A proxy to the database. On request, all its connections go silent without being closed.
 async fn link(to: SocketAddr) -> (SocketAddr, watch::Sender<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -156,7 +156,7 @@ async fn link(to: SocketAddr) -> (SocketAddr, watch::Sender<()>) {
 }
 
 #[tokio::test]
-async fn a_connection_that_was_cut_without_a_word_is_replaced() {
+async fn a_silently_cut_connection_is_replaced() {
     let database = Server::shared().fresh().await;
     let server = Server::shared().address();
     let (address, cut) = link(server).await;
@@ -175,7 +175,7 @@ async fn a_connection_that_was_cut_without_a_word_is_replaced() {
 }
 
 #[tokio::test]
-async fn a_database_that_isolates_more_by_default_is_used_as_the_statements_want_it() {
+async fn a_stricter_default_isolation_level_is_overridden() {
     let home = Fresh::fresh().await;
     home.run(
         "do $$ begin execute format('alter database %I \

@@ -1,4 +1,4 @@
-//! A database that is away: told in words, and found again.
+//! A database that is down: it is reported clearly, and found again.
 
 use std::{
     error::Error as _,
@@ -21,7 +21,7 @@ async fn refused(url: &str) -> String {
 }
 
 #[tokio::test]
-async fn why_it_cannot_be_opened_is_said_without_the_password() {
+async fn a_failure_to_open_is_reported_without_the_password() {
     let nobody = "postgres://u:secret@127.0.0.1:1/db";
     let said = refused(nobody).await;
     assert!(said.starts_with("could not open the store postgres://127.0.0.1:1/db: "), "{said}");
@@ -35,12 +35,12 @@ async fn why_it_cannot_be_opened_is_said_without_the_password() {
 }
 
 #[tokio::test]
-async fn who_does_not_answer_is_not_waited_for() {
+async fn an_unresponsive_database_is_not_waited_for() {
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = silent.local_addr().unwrap().port();
     let began = Instant::now();
     let said = refused(&format!("postgres://u@127.0.0.1:{port}/db?sslmode=disable")).await;
-    assert!(said.contains("it does not answer"), "{said}");
+    assert!(said.contains("it does not respond"), "{said}");
     assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
 }
 
@@ -66,7 +66,7 @@ async fn a_database_that_comes_back_is_found() {
         }
         store.beat(&node("a"), LEASE).await.unwrap_err();
         server.up().await;
-        // The writer sends it again.
+        // The writer retries it.
         store.commit(&[moves_to(lease, round)]).await.unwrap();
         store.commit(&[moves_to(lease, round)]).await.unwrap();
         store.beat(&node("a"), LEASE).await.unwrap();
@@ -75,7 +75,7 @@ async fn a_database_that_comes_back_is_found() {
 }
 
 #[tokio::test]
-async fn a_commit_whose_connection_breaks_is_taken_the_next_time() {
+async fn a_commit_whose_connection_breaks_succeeds_the_next_time() {
     let home = Fresh::fresh().await;
     let commit = [moves_to(Lease::default(), 1)];
     home.store.commit(&commit).await.unwrap();
@@ -86,12 +86,12 @@ async fn a_commit_whose_connection_breaks_is_taken_the_next_time() {
     .await;
     home.store.commit(&commit).await.unwrap_err();
     home.store.commit(&commit).await.unwrap();
-    // Readers look whether their connections are alive.
+    // Readers check that their connections are alive.
     assert_eq!(watermark(&home.store, 0).await, Some(at(1)));
 }
 
 #[tokio::test]
-async fn a_node_that_falls_silent_in_a_transaction_holds_nobody_up_for_long() {
+async fn a_node_that_goes_silent_in_a_transaction_blocks_others_only_briefly() {
     let home = Fresh::fresh().await;
     let mut paused = home.store.writer.connect().await.unwrap();
     let mut tx = paused.begin().await.unwrap();
@@ -104,7 +104,7 @@ async fn a_node_that_falls_silent_in_a_transaction_holds_nobody_up_for_long() {
 }
 
 #[tokio::test]
-async fn what_the_writer_is_told_is_known_here() {
+async fn the_settings_of_the_writer_are_supported() {
     let home = Fresh::fresh().await;
     let mut writer = home.store.writer.connect().await.unwrap();
     for (name, value) in [
@@ -122,7 +122,7 @@ async fn what_the_writer_is_told_is_known_here() {
             .unwrap();
         assert_eq!(set, value, "{name}");
     }
-    // One that is not known does no harm.
+    // An unknown setting does no harm.
     let mut other = PgConnection::connect(home.database.url()).await.unwrap();
     super::super::set(&mut other, &["set no_such_thing = 1", "set jit = off"]).await.unwrap();
     let jit: String = sqlx::query_scalar("show jit").fetch_one(&mut other).await.unwrap();

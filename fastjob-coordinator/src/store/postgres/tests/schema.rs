@@ -1,4 +1,4 @@
-//! The schema: made once, by whoever is first, and left alone by an older release.
+//! The schema: created once, by the first node, and not changed by an older release.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -29,7 +29,7 @@ async fn many_nodes_may_open_a_new_database_at_once() {
 }
 
 #[tokio::test]
-async fn a_store_of_a_newer_release_is_left_alone() {
+async fn a_store_of_a_newer_release_is_not_changed() {
     let home = Fresh::fresh().await;
     home.run(
         "insert into _sqlx_migrations (version, description, success, checksum, execution_time) \
@@ -44,16 +44,16 @@ async fn a_store_of_a_newer_release_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_schema_that_was_changed_by_hand_is_left_alone() {
+async fn a_schema_that_was_changed_by_hand_is_not_changed() {
     let home = Fresh::fresh().await;
     home.run("update _sqlx_migrations set checksum = '\\x00'").await;
     let changed = Postgres::open(&home.database.url().parse().unwrap()).await.map(drop);
     let said = changed.unwrap_err().to_string();
-    assert!(said.contains("its schema 1 is not the one"), "{said}");
+    assert!(said.contains("its schema 1 differs"), "{said}");
 }
 
 #[tokio::test]
-async fn a_schema_that_is_up_to_date_waits_for_nobody() {
+async fn an_up_to_date_schema_does_not_wait() {
     let home = Fresh::fresh().await;
     let mut hanging = PgConnection::connect(home.database.url()).await.unwrap();
     let mut tx = hanging.begin().await.unwrap();
@@ -64,7 +64,7 @@ async fn a_schema_that_is_up_to_date_waits_for_nobody() {
 }
 
 #[tokio::test]
-async fn who_waits_too_long_for_a_change_of_the_schema_is_told_what_to_do() {
+async fn a_long_wait_for_a_schema_change_ends_with_a_hint() {
     let home = Fresh::fresh().await;
     home.run("delete from _sqlx_migrations").await;
     let mut hanging = PgConnection::connect(home.database.url()).await.unwrap();
@@ -96,7 +96,7 @@ async fn no_advisory_lock_is_taken() {
     Postgres::open(&database.url().parse().unwrap()).await.unwrap();
 }
 
-/// To some databases that speak the protocol, `integer` is what `bigint` is here.
+/// Some wire-compatible databases use 64 bits for `integer`.
 #[test]
 fn whole_numbers_have_their_width_in_their_name() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/postgres");

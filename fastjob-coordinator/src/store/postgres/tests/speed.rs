@@ -1,5 +1,5 @@
-//! How many runs a second go through commits: a figure to look at, on a quiet machine and in a
-//! release build.
+//! How many runs per second go through commits: a benchmark for a quiet machine and a release
+//! build.
 //!
 //! `cargo test --release -p fastjob-coordinator postgres::tests::speed -- --ignored --nocapture`
 
@@ -15,7 +15,7 @@ use crate::store::{
 
 #[tokio::test]
 #[ignore = "a measurement"]
-async fn runs_a_second_through_commits() {
+async fn runs_per_second_through_commits() {
     let server = Server::start_durable().await;
     for batch in [1_000_i64, 2_000, 5_000] {
         let url = server.database(&format!("batch{batch}")).await;
@@ -30,7 +30,7 @@ async fn runs_a_second_through_commits() {
         };
         let rounds = 200_000 / batch;
         let began = Instant::now();
-        // The fires of one moment are written with the outcomes of the one before.
+        // Each round writes new fires together with the outcomes of the previous round.
         for round in 0..=rounds {
             let (now, before) = (round * batch, (round - 1) * batch);
             let mut commits = vec![plan((now..now + batch).map(task))];

@@ -1,4 +1,4 @@
-//! What is refused, with which words, and where the error points.
+//! What is rejected, with which message, and where the error points.
 
 use crate::schedule::cron::{Cron, InvalidCron, LONGEST, Problem};
 
@@ -30,7 +30,7 @@ fn an_error_points_at_the_character() {
 }
 
 #[test]
-fn quartz_says_what_is_wrong() {
+fn quartz_errors_name_the_problem() {
     check("0 60 * * * ?", "60", "the minute 60 is not between 0 and 59");
     check("60 0 * * * ?", "60", "the second 60 is not between 0 and 59");
     check("0 0 0 32 * ?", "32", "the day of month 32 is not between 1 and 31");
@@ -47,18 +47,18 @@ fn quartz_says_what_is_wrong() {
     );
     check("0 0 0 1 * MON", "MON", "the day of month and the day of week are both restricted");
     check("0 0 0 */2 * MON", "MON", "the day of month and the day of week are both restricted");
-    check("0 0 0 ? * ?", "?", "`?` cannot stand in both day fields");
+    check("0 0 0 ? * ?", "?", "`?` is not allowed in both day fields");
     check("0 0 0 ? * MON#6", "#6", "`#6` is not between #1 and #5");
     check("0 0 0 ? * MON#0", "#0", "`#0` is not");
     check("0 0 0 ? * MON#", "", "a value is missing in the day of week");
     check("0 0 0 L-31 * ?", "L-31", "`L-31` is not between L-0 and L-30");
     check("0 0 0 L- * ?", "", "a value is missing in the day of month");
-    check("0 0 0 ?,5 * ?", "?", "`?` has to stand alone");
-    check("0 0 0 5,? * ?", "?", "`?` has to stand alone");
-    check("0 0 ? * * ?", "?", "`?` cannot stand in the hour, only in the day of month and");
-    check("0 0 L * * ?", "L", "`L` cannot stand in the hour, only in the day of month and");
-    check("0 0 0 ? * 5W", "W", "`W` cannot stand in the day of week, only in the day of month");
-    check("0 0 0 2#1 * ?", "#", "`#` cannot stand in the day of month, only in the day of week");
+    check("0 0 0 ?,5 * ?", "?", "`?` must be alone");
+    check("0 0 0 5,? * ?", "?", "`?` must be alone");
+    check("0 0 ? * * ?", "?", "`?` is not allowed in the hour, only in the day of month and");
+    check("0 0 L * * ?", "L", "`L` is not allowed in the hour, only in the day of month and");
+    check("0 0 0 ? * 5W", "W", "`W` is not allowed in the day of week, only in the day of month");
+    check("0 0 0 2#1 * ?", "#", "`#` is not allowed in the day of month, only in the day of week");
     check("0 0 0 15L * ?", "L", "`L` is not understood in the day of month");
     check("0 0 0 ? * L-3", "-", "`-` is not understood in the day of week");
     check("0 0 0 ? * LW", "L", "`L` is not understood in the day of week");
@@ -75,13 +75,13 @@ fn quartz_says_what_is_wrong() {
     check("0 -1 * * * ?", "", "a value is missing in the minute");
     check("0 1-2-3 * * * ?", "-", "`-` is not understood in the minute");
     check("0 ** * * * ?", "*", "`*` is not understood in the minute");
-    check("0 0 0 1 1 ? 2028-2026", "2028-2026", "the years 2028-2026 run backwards");
-    check("0 0 0 1 1 ? ?", "?", "`?` cannot stand in the year");
+    check("0 0 0 1 1 ? 2028-2026", "2028-2026", "the years 2028-2026 are in reverse order");
+    check("0 0 0 1 1 ? ?", "?", "`?` is not allowed in the year");
     check("0 0 ２ * * ?", "２", "`２` is not understood in the hour; write 0 to 23");
 }
 
 #[test]
-fn unix_cron_refuses_what_is_quartz() {
+fn unix_cron_rejects_quartz_symbols() {
     for (text, sign) in [
         ("0 0 ? * 1", "?"),
         ("0 0 L * *", "L"),
@@ -100,7 +100,7 @@ fn unix_cron_refuses_what_is_quartz() {
 }
 
 #[test]
-fn the_whole_is_refused_too() {
+fn problems_of_the_whole_expression_are_reported() {
     check("", "", "the cron expression is empty");
     check(" \t\n ", "", "the cron expression is empty");
     check(

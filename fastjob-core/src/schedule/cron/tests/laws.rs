@@ -1,4 +1,4 @@
-//! Laws: nothing panics, time runs forwards, and no fire is missed or made up.
+//! Property tests: nothing panics, time only advances, and no fire is missed or invented.
 
 use std::ops::RangeInclusive;
 
@@ -14,7 +14,7 @@ use crate::schedule::{Count, cron::Cron, zone::Zone};
 
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 
-/// Zones, each with an instant near which its clocks change.
+/// Zones, each with an instant near a clock change.
 const CHANGES: &[(&str, &str)] = &[
     ("UTC", "2026-01-01T00:00:00Z"),
     ("Asia/Shanghai", "2026-01-01T00:00:00Z"),
@@ -71,7 +71,7 @@ fn day_of_week() -> BoxedStrategy<String> {
     .boxed()
 }
 
-/// Seconds, minutes and hours, for which few and many fires are both likely.
+/// Seconds, minutes and hours, chosen so that both few and many fires are likely.
 fn times() -> impl Strategy<Value = String> {
     let second = prop_oneof![4 => Just("0".to_owned()), 1 => field(0..=59)];
     let hour = prop_oneof![1 => field(0..=23), 1 => field(0..=3)];
@@ -97,7 +97,7 @@ fn any_cron() -> impl Strategy<Value = Cron> {
     prop_oneof![2 => any_quartz(), 1 => any_unix()]
 }
 
-/// Expressions that fire often, so that a window of hours holds some fires.
+/// Expressions that fire often, so that a window of hours contains some fires.
 fn daily() -> impl Strategy<Value = Cron> {
     times().prop_map(|times| cron(&format!("{times} * * ?")))
 }
@@ -106,21 +106,21 @@ fn near_a_change() -> impl Strategy<Value = (TimeZone, Timestamp)> {
     (proptest::sample::select(CHANGES), -30 * 3600..30 * 3600_i64, 0..1000_i64).prop_map(
         |((name, at), seconds, millis)| {
             let at: Timestamp = at.parse().unwrap();
-            // Half of them on the second.
+            // Half of them are whole seconds.
             let millis = seconds * 1000 + if millis < 500 { 0 } else { millis };
             (zone(name), at + SignedDuration::from_millis(millis))
         },
     )
 }
 
-/// Every fire of `hours` hours, found by looking at each second.
+/// All fires of `hours` hours, found by checking each second.
 fn by_looking(cron: &Cron, zone: &TimeZone, after: Timestamp, hours: i64) -> Vec<Timestamp> {
     let wall = |second: i64| {
         let at = Timestamp::from_second(second).unwrap();
         (at, zone.to_datetime(at))
     };
     let first = after.as_second();
-    // The latest that the clock has shown; what it skips is between that and what it shows next.
+    // The latest wall time so far. Times between it and the next wall time are skipped.
     let mut shown = (first - 3 * 3600..=first).map(|second| wall(second).1).max().unwrap();
     let mut found = Vec::new();
     for (at, now) in (first + 1..=first + hours * 3600).map(wall) {
@@ -143,7 +143,7 @@ fn by_looking(cron: &Cron, zone: &TimeZone, after: Timestamp, hours: i64) -> Vec
     found
 }
 
-/// Whether a day is one of those that a field of Quartz's asks for, by the book.
+/// Whether a day matches a Quartz field, directly by its definition.
 fn fits(date: Date, day: &str) -> bool {
     let last = date.last_of_month().day();
     let number = |text: &str| text.parse::<i8>().unwrap();
@@ -171,7 +171,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn no_text_makes_it_panic(
+    fn parsing_never_panics(
         text in prop_oneof![".{0,40}", "[-0-9*/?,#LWlw @A-Z\t]{0,40}", "([0-9*?LW/,#-]{1,4} ){4,7}"]
     ) {
         match text.parse::<Cron>() {
@@ -200,7 +200,7 @@ proptest! {
             for _ in 0..20 {
                 let Some(next) = cron.next_after(at, &zone) else { break };
                 prop_assert!(at < next);
-                // The instant before the last second of `at` leads to the same fire.
+                // From any instant before the last second of `at`, the same fire is found.
                 let between = at + SignedDuration::from_nanos(1);
                 prop_assert_eq!(cron.next_after(between.min(next - SECOND).max(at), &zone), Some(next));
                 let wall = zone.to_datetime(next);
@@ -212,7 +212,7 @@ proptest! {
     }
 
     #[test]
-    fn no_fire_is_missed_or_made_up(cron in daily(), (zone, after) in near_a_change()) {
+    fn no_fire_is_missed_or_invented(cron in daily(), (zone, after) in near_a_change()) {
         let expected = by_looking(&cron, &zone, after, 30);
         let mut at = after;
         for fire in expected.into_iter().take(5000) {
@@ -239,7 +239,7 @@ proptest! {
         let last = fires.last().copied();
         prop_assert_eq!(cron.last_between(after, until, &zone), last);
         prop_assert_eq!(cron.count_between(after, until, &zone), Count::exactly(fires.len() as u64));
-        // Every fire is the last up to the next.
+        // Every fire is the last one up to the next.
         for pair in fires.windows(2).take(50) {
             let before = pair[1] - SignedDuration::from_nanos(1);
             prop_assert_eq!(cron.last_between(after, before, &zone), Some(pair[0]));
@@ -249,7 +249,7 @@ proptest! {
     }
 
     #[test]
-    fn rare_days_are_neither_missed_nor_made_up(
+    fn rare_days_are_neither_missed_nor_invented(
         day in prop_oneof![
             Just("L".to_owned()),
             Just("LW".to_owned()),

@@ -1,4 +1,4 @@
-//! What cron is held to: the table from Quartz, rows written by hand, and laws.
+//! Cron tests: the table from Quartz, handwritten rows, and property tests.
 
 mod errors;
 mod laws;
@@ -18,7 +18,7 @@ fn zone(name: &str) -> TimeZone {
     TimeZone::get(name).unwrap()
 }
 
-/// The first `count` fires after an instant, in UTC, and `none` where there are no more.
+/// The first `count` fires after an instant, in UTC; `none` if there are no more.
 fn fires(cron: &Cron, zone: &TimeZone, after: Timestamp, count: usize) -> Vec<String> {
     let mut fires = Vec::new();
     let mut at = after;
@@ -27,7 +27,7 @@ fn fires(cron: &Cron, zone: &TimeZone, after: Timestamp, count: usize) -> Vec<St
             fires.push("none".to_owned());
             break;
         };
-        assert!(next > at, "{cron} stands still at {at}");
+        assert!(next > at, "{cron} makes no progress at {at}");
         fires.push(next.to_string());
         at = next;
     }

@@ -16,7 +16,7 @@ fn check(text: &str, name: &str, after: &str, expected: &str) {
 }
 
 #[test]
-fn every_row_of_quartz_comes_out_as_written() {
+fn every_row_from_quartz_has_the_same_result() {
     let mut rows = 0;
     for row in QUARTZ.lines().filter(|row| !row.starts_with('#')) {
         match row.split('\t').collect::<Vec<_>>().as_slice() {
@@ -80,7 +80,7 @@ fn days_of_unix_cron() {
     days("0 0 * * */7", "2026-01-04 2026-01-11");
     days("0 0 13 * 5", "2026-01-02 2026-01-09 2026-01-13 2026-01-16");
     days("0 0 13 * *", "2026-01-13 2026-02-13");
-    // A star at the start, even of a step, makes it "and".
+    // A star at the start, even with a step, requires both fields to match.
     days("0 0 */10 * 1", "2026-05-11 2026-06-01 2026-08-31");
     days("0 0 1-7 * *,1", "2026-01-01 2026-01-02 2026-01-03");
     days("0 0 1 * 0-7", "2026-01-01 2026-01-02");
@@ -111,7 +111,7 @@ fn times_in_a_gap_fire_once_at_its_end() {
         gap,
         "2027-03-14T06:30:00Z 2027-03-14T07:00:00Z 2027-03-14T07:30:00Z 2027-03-15T05:30:00Z",
     );
-    // Together with a regular fire, it is one.
+    // Together with a regular fire at the same instant, it is one fire.
     check(
         "0 0,30 2,3 * * ?",
         "America/New_York",
@@ -132,7 +132,7 @@ fn times_in_a_gap_fire_once_at_its_end() {
         "2027-10-02T12:00:00Z",
         "2027-10-02T15:30:00Z 2027-10-03T15:15:00Z",
     );
-    // Samoa had no 30 December 2011.
+    // Samoa skipped 30 December 2011.
     check(
         "0 0 9 * * ?",
         "Pacific/Apia",
@@ -156,7 +156,7 @@ fn intervals_follow_real_time_across_a_gap() {
 }
 
 #[test]
-fn times_that_happen_twice_fire_the_first_time() {
+fn times_that_occur_twice_fire_the_first_time() {
     let fold = "2027-11-07T04:00:00Z"; // midnight; New York goes from 02:00 to 01:00 at 06:00Z
     check("0 30 1 * * ?", "America/New_York", fold, "2027-11-07T05:30:00Z 2027-11-08T06:30:00Z");
     check("0 30 1 * * ?", "America/New_York", "2027-11-07T06:10:00Z", "2027-11-08T06:30:00Z");
@@ -218,7 +218,7 @@ fn the_search_has_a_first_and_a_last_year() {
 }
 
 #[test]
-fn a_cron_is_small_and_is_written_as_it_was_given() {
+fn a_cron_is_small_and_formats_as_its_text() {
     assert!(size_of::<Cron>() < 150, "{}", size_of::<Cron>());
     let given = cron("  0  0 2 ? * mon-fri ");
     assert_eq!(

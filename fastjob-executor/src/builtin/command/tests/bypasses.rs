@@ -1,4 +1,5 @@
-//! Ways around what is allowed that once led to other programs, folders and secrets.
+//! Regression tests: ways around the allowlist that once gave access to other programs, folders or
+//! secrets.
 
 use std::{
     os::unix::{
@@ -11,7 +12,7 @@ use std::{
 use super::*;
 use crate::Executor;
 
-/// Says that this process is the child of a test.
+/// Marks this process as the child of a test.
 const CHILD: &str = "FASTJOB_TEST_CHILD";
 const NOBODY: u32 = 65534;
 
@@ -46,7 +47,7 @@ async fn perl_options_in_the_environment_do_not_run_code() {
 }
 
 #[tokio::test]
-async fn pythonpath_does_not_bring_modules_along() {
+async fn pythonpath_does_not_load_modules() {
     check_variable("/usr/bin/python3 -c pass", "PYTHONPATH", "/tmp/evil").await;
 }
 
@@ -91,7 +92,7 @@ async fn a_program_gets_an_input_only_where_its_entry_says_so() {
     check_error(&result, false, "a job may not give `sh` an input");
 }
 
-/// A folder that jobs may choose from, and one that they may not.
+/// A folder that jobs may choose, and one that they may not.
 struct Folders {
     _dir: tempfile::TempDir,
     data: PathBuf,
@@ -129,9 +130,9 @@ async fn a_job_chooses_only_among_the_folders_of_the_entry_and_no_link_leads_out
     for (dir, why) in [
         (folders.other.clone(), "a job may not choose the folder"),
         (folders.data.join("../data-of-others"), "without `..`"),
-        (folders.data.join("link"), "that needs no link"),
-        (folders.data.join("link/11"), "that needs no link"),
-        (folders.data.join("missing"), "there is no folder"),
+        (folders.data.join("link"), "without following links"),
+        (folders.data.join("link/11"), "without following links"),
+        (folders.data.join("missing"), "cannot open the folder"),
         ("data".into(), "not an absolute path"),
     ] {
         check_error(&run_in(folders.entry(), dir).await, false, why);
@@ -156,10 +157,10 @@ async fn a_folder_that_is_swapped_for_a_link_after_it_was_checked_is_not_followe
     assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), moved.to_str().unwrap());
 }
 
-/// Runs a test of this crate again, in a process of a user without any rights.
+/// Runs a test of this crate again, in a process of an unprivileged user.
 #[cfg(target_os = "linux")]
 fn again_as_nobody(test: &str) -> std::process::Output {
-    // A path that nobody may follow would be no way to start it.
+    // The unprivileged user may not be able to reach the executable by its path.
     let mut again = std::process::Command::new("/proc/self/exe");
     again.args(["--exact", test, "--nocapture"]).current_dir("/");
     again.env(CHILD, "the-secret-of-the-service");
@@ -199,7 +200,7 @@ async fn a_command_of_the_same_user_reads_neither_environment_nor_memory_of_the_
         let (result, lines) = run(&[CommandEntry::scripts()], &script(&look)).await;
         assert!(result.is_err() && lines.has("ermission denied"), "{:?}", lines.all());
     }
-    // Its own way to a folder still works.
+    // The executor can still open a folder through `/proc/self`.
     let dir = logs.path().canonicalize().unwrap();
     let pwd = CommandEntry::program("pwd", "/bin/pwd").job_dirs([&dir]);
     assert_eq!(run_in(pwd, &dir).await.unwrap().as_str(), dir.to_str());
@@ -207,7 +208,7 @@ async fn a_command_of_the_same_user_reads_neither_environment_nor_memory_of_the_
 }
 
 #[test]
-fn an_executor_that_runs_as_root_names_a_user_where_a_job_has_a_say() {
+fn an_executor_that_runs_as_root_names_a_user_for_entries_that_a_job_can_influence() {
     let fixed = CommandEntry::program("uname", "/bin/uname").args(["-s"]);
     assert!(check(std::slice::from_ref(&fixed)).is_ok());
     for open in [

@@ -1,4 +1,4 @@
-//! The user that a command runs as, and what it may use up.
+//! The user that a command runs as, and its resource limits.
 
 use super::*;
 
@@ -50,7 +50,7 @@ async fn a_command_has_the_limits_of_its_entry() {
 }
 
 #[tokio::test]
-async fn a_limit_ends_what_exceeds_it() {
+async fn a_limit_ends_a_command_that_exceeds_it() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let greedy = format!("head -c 10000 /dev/zero > {}", file.path().display());
     let scripts = own(CommandEntry::scripts()).limit_file_size(1_024);

@@ -1,4 +1,4 @@
-//! Ways around the list of hosts that once led into the executor's own network.
+//! Regression tests: ways around the host list that once gave access to the executor's own network.
 
 use std::{
     net::IpAddr,
@@ -13,7 +13,7 @@ async fn inner_server() -> (String, mpsc::UnboundedReceiver<String>) {
     (address.rsplit_once(':').unwrap().1.to_owned(), asked)
 }
 
-/// `host` leads to loopback, and is refused though every public host is allowed.
+/// `host` resolves to loopback and is rejected although every public host is allowed.
 async fn check_form(host: &str) {
     let (port, mut asked) = inner_server().await;
     for hosts in [&["any"][..], &["example.org"]] {
@@ -52,7 +52,7 @@ async fn loopback_is_not_called_as_a_decimal_an_octal_or_a_short_number() {
 }
 
 #[tokio::test]
-async fn what_looks_like_a_host_in_the_user_of_a_url_is_not_one() {
+async fn a_host_name_in_the_user_part_of_a_url_is_not_the_host() {
     check_form("example.org@127.0.0.1").await;
     check_form("example.org:80@127.0.0.1").await;
     check_form("example.org%2F@127.0.0.1").await;
@@ -63,7 +63,7 @@ fn to_loopback(_: String) -> super::super::dial::Found {
 }
 
 #[tokio::test]
-async fn a_listed_name_that_leads_to_loopback_is_refused() {
+async fn a_listed_name_that_resolves_to_loopback_is_rejected() {
     let (port, mut asked) = inner_server().await;
     let url = format!("http://partner.example:{port}/");
     for hosts in [&["partner.example"][..], &["any"], &["*.example", "10.0.0.0/8"]] {
@@ -78,7 +78,7 @@ async fn a_listed_name_that_leads_to_loopback_is_refused() {
     check_error(result, false, "`partner.example` (port ");
 }
 
-/// How often a name was looked up whose address changes at each answer.
+/// How often the name was resolved. Each answer has another address.
 static ANSWERS: AtomicUsize = AtomicUsize::new(0);
 
 fn rebinding(_: String) -> super::super::dial::Found {
@@ -88,14 +88,14 @@ fn rebinding(_: String) -> super::super::dial::Found {
 }
 
 #[tokio::test]
-async fn the_connection_goes_to_the_address_that_was_checked_whatever_the_name_says_next() {
+async fn the_connection_goes_to_the_checked_address_even_if_the_dns_answer_changes() {
     let (port, mut asked) = inner_server().await;
     let http = Http::looking_up(list(&["partner.example", HERE]), rebinding);
     let (ctx, ..) = context(Some(&format!("http://partner.example:{port}/")), Shard::WHOLE);
     assert_eq!(http.execute(&ctx).await.unwrap().as_str(), Some("secret"));
     assert!(asked.recv().await.unwrap().contains(&format!("host: partner.example:{port}")));
     assert_eq!(ANSWERS.load(SeqCst), 1);
-    // The next connection is judged by the next answer.
+    // The next connection is checked against the next answer.
     check_error(http.execute(&ctx).await, false, "`127.0.0.2` is a loopback address");
 }
 
@@ -113,7 +113,7 @@ async fn of_several_addresses_only_those_that_are_allowed_are_called() {
 }
 
 #[tokio::test]
-async fn a_port_that_is_listed_is_the_only_one() {
+async fn only_the_listed_port_is_allowed() {
     let (port, mut asked) = inner_server().await;
     let url = format!("http://127.0.0.1:{port}/");
     let (result, _) = run_with(calling(&["127.0.0.1:1"]), &url).await;
@@ -124,9 +124,9 @@ async fn a_port_that_is_listed_is_the_only_one() {
 }
 
 #[tokio::test]
-async fn proxies_of_the_environment_are_not_asked() {
+async fn proxies_from_the_environment_are_not_used() {
     const CHILD: &str = "FASTJOB_TEST_CHILD";
-    const NAME: &str = "builtin::http::tests::bypasses::proxies_of_the_environment_are_not_asked";
+    const NAME: &str = "builtin::http::tests::bypasses::proxies_from_the_environment_are_not_used";
     if std::env::var_os(CHILD).is_none() {
         let (proxy, mut asked) = server(answer("200 OK", "by the proxy")).await;
         let again = tokio::process::Command::new(std::env::current_exe().unwrap())
@@ -137,7 +137,7 @@ async fn proxies_of_the_environment_are_not_asked() {
         let output = again.await.unwrap();
         let said = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success() && said.contains("1 passed"), "{output:?}");
-        assert!(asked.try_recv().is_err(), "the proxy was asked");
+        assert!(asked.try_recv().is_err(), "the proxy was called");
         return;
     }
     let (address, _asked) = server(answer("200 OK", "by the host")).await;

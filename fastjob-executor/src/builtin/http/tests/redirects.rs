@@ -1,4 +1,4 @@
-//! Answers that send a request elsewhere.
+//! Redirects.
 
 use super::*;
 
@@ -17,11 +17,11 @@ fn following(url: &str) -> serde_json::Value {
 }
 
 #[tokio::test]
-async fn a_redirect_is_not_followed_unless_the_param_says_so() {
+async fn a_redirect_is_not_followed_unless_the_param_allows_it() {
     let (inner, mut asked) = server(answer("200 OK", "there")).await;
     let (outer, _asked) = server(moved("302", &format!("http://{inner}/"))).await;
     let url = format!("http://{outer}/");
-    check_error(run(&url).await.0, false, "answered 302 Found; the param says by `redirects`");
+    check_error(run(&url).await.0, false, "answered 302 Found; set `redirects` in the param");
     assert!(asked.try_recv().is_err());
     let expected = json!({"url": url, "expect": 302, "redirects": 3}).to_string();
     assert_eq!(run(&expected).await.0.unwrap().as_str(), Some(""));
@@ -32,7 +32,7 @@ async fn a_redirect_is_not_followed_unless_the_param_says_so() {
 }
 
 #[tokio::test]
-async fn redirects_end_somewhere() {
+async fn redirects_are_bounded() {
     let (round, mut asked) = server(moved("302", "/again")).await;
     let (result, _) = run(&following(&format!("http://{round}/")).to_string()).await;
     check_error(result, false, "more than 3 redirects");
@@ -44,7 +44,7 @@ async fn redirects_end_somewhere() {
     assert_eq!(times, 4);
     let (out, _asked) = server(moved("302", "ftp://elsewhere/")).await;
     let (result, _) = run(&following(&format!("http://{out}/")).to_string()).await;
-    check_error(result, false, "leads to ftp:");
+    check_error(result, false, "has the scheme ftp:");
 }
 
 #[tokio::test]
@@ -61,7 +61,7 @@ async fn a_redirect_to_a_host_that_is_not_listed_is_refused() {
 }
 
 #[tokio::test]
-async fn nothing_that_the_job_gave_goes_to_another_origin() {
+async fn nothing_that_the_job_supplied_goes_to_another_origin() {
     let (inner, mut asked) = server(answer("200 OK", "there")).await;
     let (outer, mut first) = server(moved("302", &format!("http://ann:own@{inner}/"))).await;
     let param = following(&format!("http://bob:the-password@{outer}/?token=the-query"));
@@ -100,7 +100,7 @@ async fn a_body_is_dropped_or_stays_with_its_origin() {
     assert!(got.starts_with("GET / ") && !got.contains("content-type"), "{got}");
     let (kept, _asked) = server(moved("307", &to)).await;
     let (result, _) = run(&post(format!("http://{kept}/"))).await;
-    check_error(result, false, "would take the body to another origin");
+    check_error(result, false, "would send the body to another origin");
     assert!(asked.try_recv().is_err());
     let (same, mut asked) = server(moved("308", "/again")).await;
     check_error(run(&post(format!("http://{same}/"))).await.0, false, "more than 1 redirects");

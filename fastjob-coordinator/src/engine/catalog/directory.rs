@@ -8,8 +8,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use fastjob_core::{JobId, JobName, ServiceName};
 
-use super::maps::Map;
-use crate::record::JobLink;
+use crate::{engine::maps::Map, record::JobLink};
 
 /// Living jobs of any partition. Cheap to clone.
 #[derive(Clone, Debug, Default)]

@@ -4,7 +4,7 @@
 
 use fastjob_core::Job;
 
-use super::{Engine, JobRefused};
+use super::{Catalog, JobRefused};
 use crate::record::definition_bytes;
 
 /// The limits of a whole store.
@@ -43,9 +43,13 @@ impl JobQuota {
     }
 }
 
-impl Engine {
+impl Catalog {
     /// Whether there is room for a job. `before` is what it replaces.
-    pub(super) fn has_room(&self, job: &Job, before: Option<&Job>) -> Result<(), JobRefused> {
+    pub(in crate::engine) fn has_room(
+        &self,
+        job: &Job,
+        before: Option<&Job>,
+    ) -> Result<(), JobRefused> {
         let (quota, partitions) = (self.config.job_quota, self.config.partitions);
         let share = if partitions > 1 { "the partition's share of " } else { "" };
         if before.is_none() && self.jobs.len() >= quota.jobs_of(partitions) {
@@ -59,11 +63,11 @@ impl Engine {
         let more = definition_bytes(job) as u64;
         let less = before.map_or(0, |before| definition_bytes(before) as u64);
         // What is there already may become smaller, and may stay as large as it is.
-        if more > less && self.job_bytes + more - less > quota.bytes_of(partitions) {
+        if more > less && self.bytes + more - less > quota.bytes_of(partitions) {
             return Err(JobRefused::TooMany(format!(
                 "the definitions of jobs take {} bytes, {share}the {} bytes that \
                  coordinator.limits.max_job_definitions allows: delete jobs, or raise it",
-                self.job_bytes, quota.bytes
+                self.bytes, quota.bytes
             )));
         }
         Ok(())

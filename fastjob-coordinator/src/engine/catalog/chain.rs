@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, vec};
 
 use fastjob_core::JobId;
 
-use super::maps::{Map, Set};
+use crate::engine::maps::{Map, Set};
 
 /// Most links that one save follows in each direction.
 pub(crate) const LINKS_MOST: usize = 200_000;

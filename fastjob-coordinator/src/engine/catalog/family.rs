@@ -12,12 +12,14 @@ use fastjob_core::{
 };
 
 use super::{
-    Engine, JobPath, JobRefused,
+    Catalog, JobPath, JobRefused,
     chain::{Endless, LINKS_MOST, Walk},
-    jobs::with_service,
-    maps::Set,
+    with_service,
 };
-use crate::record::{JobRow, Origin, Partition};
+use crate::{
+    engine::maps::Set,
+    record::{JobRow, Origin, Partition},
+};
 
 /// How many jobs of a chain a message names at each end.
 const SHOWN: usize = 3;
@@ -29,7 +31,7 @@ struct Relative<'a> {
     children: &'a [JobId],
 }
 
-impl Engine {
+impl Catalog {
     /// The job that a parent means: one of its own service first.
     fn child(&self, of: &ServiceName, path: &ChildPath) -> Result<JobId, JobRefused> {
         let beside = path.as_str().parse().ok().and_then(|name| self.anywhere(of, &name));
@@ -41,15 +43,7 @@ impl Engine {
         if self.is_mine(Partition::of_name(service, name, self.config.partitions)) {
             return self.living(service, name);
         }
-        self.directory.named(service, name)
-    }
-
-    pub(super) fn is_mine(&self, partition: Partition) -> bool {
-        partition == self.config.lease.partition
-    }
-
-    pub(super) fn partition_of(&self, job: JobId) -> Partition {
-        Partition::of_id(job.0, self.config.partitions)
+        self.others.named(service, name)
     }
 
     /// The living job that is meant, whatever its partition.
@@ -66,7 +60,7 @@ impl Engine {
         // Another service may have a job whose name alone looks like this one's with its service.
         if found.is_empty() {
             let mine = self.by_bare_name.get(&bare).into_iter().flatten().copied();
-            let others = self.directory.bare(&bare);
+            let others = self.others.bare(&bare);
             let others = others.filter(|id| !self.is_mine(self.partition_of(*id)));
             found = mine.chain(others).collect();
         }
@@ -85,15 +79,15 @@ impl Engine {
     /// A living job, whatever its partition.
     fn relative(&self, id: JobId) -> Option<Relative<'_>> {
         if self.is_mine(self.partition_of(id)) {
-            let row = self.jobs.get(&id).map(|entry| &entry.row)?;
-            let living = row.deleted_at.is_none();
-            return living.then(|| Relative {
+            let entry = self.get(id).filter(|entry| !entry.is_deleted())?;
+            let row = entry.row();
+            return Some(Relative {
                 service: &row.job.service,
                 name: &row.job.name,
                 children: &row.children,
             });
         }
-        let link = self.directory.job(id)?;
+        let link = self.others.job(id)?;
         Some(Relative { service: &link.service, name: &link.name, children: &link.children })
     }
 
@@ -103,7 +97,7 @@ impl Engine {
 
     /// The living jobs that have it as a child.
     fn parents_of(&self, id: JobId) -> Vec<JobId> {
-        let others = self.directory.parents(id);
+        let others = self.others.parents(id);
         let others = others.filter(|id| !self.is_mine(self.partition_of(*id)));
         self.parents.of(id).chain(others).collect()
     }
@@ -111,7 +105,7 @@ impl Engine {
     /// The jobs that its children's names mean now. Refuses children that do not exist, those that
     /// lead back to the job itself, and those that make a chain too long; and those of other
     /// services if code declares them, because an executor speaks only for its own.
-    pub(super) fn resolve_children(
+    pub(in crate::engine) fn resolve_children(
         &self,
         before: Option<&JobRow>,
         job: &Job,
@@ -240,7 +234,7 @@ impl Engine {
     }
 
     /// The names of the jobs that have it as a child.
-    pub(super) fn parents(&self, id: JobId) -> Vec<String> {
+    pub(in crate::engine) fn parents(&self, id: JobId) -> Vec<String> {
         let parents = self.parents_of(id).into_iter().filter_map(|id| self.relative(id));
         let mut parents: Vec<_> = parents.map(|job| format!("`{}`", job.full())).collect();
         parents.sort();
