@@ -136,7 +136,7 @@ fn hex(bytes: &[u8]) -> String {
 
 /// Decodes a nonce or a MAC.
 fn unhex(text: &str) -> Option<Vec<u8>> {
-    if text.len() > 4 * NONCE_BYTES || text.len() % 2 != 0 {
+    if text.len() > 4 * NONCE_BYTES || !text.len().is_multiple_of(2) {
         return None;
     }
     let digit =

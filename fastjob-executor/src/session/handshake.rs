@@ -45,10 +45,10 @@ impl NotProven {
 
 impl From<Status> for NotProven {
     fn from(status: Status) -> Self {
-        match status.code() {
-            Code::Unimplemented => Self::Unknown,
-            _ => Self::Refused(Box::new(status)),
+        if status.code() == Code::Unimplemented {
+            return Self::Unknown;
         }
+        Self::Refused(Box::new(status))
     }
 }
 

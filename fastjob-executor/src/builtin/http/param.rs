@@ -266,7 +266,7 @@ mod tests {
         check_refused(r#"{"url":"http://h/","max_response":0}"#, "max_response");
         check_refused(r#"{"url":"http://h/","expect":"ok"}"#, "`expect`");
         check_refused(r#"{"url":"http://h/","redirects":11}"#, "`redirects`");
-        check_refused(r#"{"url":"http://h/","method":"connect"}"#, "tunnel");
+        check_refused(r#"{"url":"http://h/","method":"connect"}"#, "CONNECT is not supported");
         for header in ["Host", "content-length", "Transfer-Encoding"] {
             let text = format!(r#"{{"url":"http://h/","headers":{{"{header}":"x"}}}}"#);
             check_refused(&text, "cannot be set");
