@@ -335,6 +335,10 @@ impl World {
             return;
         }
         self.notify_leaving(m, session, &returned);
+        if self.nodes[m].engines.values().any(|running| running.retiring) {
+            // An engine that retires does not answer: the executor is not to rely on it.
+            return self.disconnect(n, m);
+        }
         let link = &mut self.executors[n].links[m];
         if link.session == Some(session) && self.shape.has(Feature::Drains) {
             link.inbound.push_back(ToExecutor::Farewell);
