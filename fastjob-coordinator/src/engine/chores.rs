@@ -19,8 +19,8 @@ const SLICE: usize = 1_000;
 pub(super) struct Chores {
     ends: VecDeque<Ends>,
     not_received: VecDeque<NotReceived>,
-    /// Attempts that look for an executor again.
-    again: VecDeque<std::vec::IntoIter<AttemptId>>,
+    /// Attempts of jobs that look for an executor again.
+    again: VecDeque<(JobId, std::vec::IntoIter<AttemptId>)>,
     /// Each with the uptime at which its read began; `None` if it was loaded.
     children: VecDeque<(ChildStart, Option<Duration>)>,
     /// Executors with free places, and how far they have been offered what waits.
@@ -50,6 +50,12 @@ enum Why {
     Deleted(JobId),
 }
 
+impl Why {
+    fn is_loss_of(&self, of: LifeId) -> bool {
+        matches!(self, Self::Lost { life, .. } if *life == of)
+    }
+}
+
 impl Chores {
     pub(super) fn is_empty(&self) -> bool {
         self.ends.is_empty()
@@ -67,6 +73,8 @@ impl Chores {
         why: &'static str,
         attempts: Vec<AttemptId>,
     ) {
+        // A life that was superseded and is lost now still holds what is left of the earlier list.
+        self.ends.retain(|earlier| !earlier.why.is_loss_of(life));
         if !attempts.is_empty() {
             let why = Why::Lost { life, executor, why };
             self.ends.push_back(Ends { why, attempts: attempts.into_iter() });
@@ -80,16 +88,19 @@ impl Chores {
         session: SessionId,
         attempts: Vec<AttemptId>,
     ) {
+        // What an earlier session did not receive is among them, if it is still so.
+        self.not_received.retain(|earlier| earlier.life != life);
         if !attempts.is_empty() {
             let attempts = attempts.into_iter();
             self.not_received.push_back(NotReceived { life, session, attempts });
         }
     }
 
-    /// Lets attempts look for an executor again.
-    pub(super) fn wait_again(&mut self, attempts: Vec<AttemptId>) {
+    /// Lets all attempts of a job that wait look for an executor again.
+    pub(super) fn wait_again(&mut self, job: JobId, attempts: Vec<AttemptId>) {
+        self.again.retain(|(earlier, _)| *earlier != job);
         if !attempts.is_empty() {
-            self.again.push_back(attempts.into_iter());
+            self.again.push_back((job, attempts.into_iter()));
         }
     }
 
@@ -112,7 +123,7 @@ impl Chores {
     pub(super) fn len(&self) -> usize {
         let ends = self.ends.iter().map(|ends| ends.attempts.len()).sum::<usize>();
         let returned = self.not_received.iter().map(|all| all.attempts.len()).sum::<usize>();
-        let again = self.again.iter().map(|all| all.len()).sum::<usize>();
+        let again = self.again.iter().map(|(_, all)| all.len()).sum::<usize>();
         ends + returned + again + self.children.len() + self.pumps.len()
     }
 }
@@ -166,12 +177,12 @@ impl Engine {
     }
 
     fn look_for_executors(&mut self, now: Now) {
-        let Some(mut attempts) = self.chores.again.pop_front() else { return };
+        let Some((job, mut attempts)) = self.chores.again.pop_front() else { return };
         for attempt in attempts.by_ref().take(SLICE) {
             self.look_again(now, attempt);
         }
         if attempts.len() > 0 {
-            self.chores.again.push_front(attempts);
+            self.chores.again.push_front((job, attempts));
         }
     }
 

@@ -86,7 +86,7 @@ impl Engine {
         let waits =
             |id: &AttemptId| self.open.get(id).is_some_and(|open| open.step == Step::Waiting);
         let waiting = entry.open.iter().copied().filter(waits).collect();
-        self.chores.wait_again(waiting);
+        self.chores.wait_again(job, waiting);
     }
 
     /// An attempt that waits for an executor looks for one again.
