@@ -30,7 +30,7 @@ pub(crate) struct Reserved(Option<OwnedSemaphorePermit>);
 /// Why a reservation failed.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "other requests use all of the {} MiB that {setting} allows: retry later, or raise it",
+    "other requests use all of the {} MiB that {setting} allows: try again later, or raise it",
     most / 1024
 )]
 pub(crate) struct Exhausted {

@@ -6,6 +6,7 @@ mod open;
 pub(crate) mod repair;
 #[cfg(test)]
 mod tests;
+mod transport;
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -14,20 +15,24 @@ use tokio_util::sync::CancellationToken;
 
 use fastjob_core::{ChannelName, wire::ExecutorKey};
 
-use self::open::{Opened, store_error};
+pub(crate) use self::transport::load_tls;
 pub use self::{
     error::{RunError, StartError},
     open::migrate,
+};
+use self::{
+    open::{Opened, store_error},
+    transport::{peers, safety},
 };
 use crate::{
     alarm::{self, Alarm, Channel, Channels},
     clock::{self, Clock, Witness},
     cluster::{self, ClusterMap, Deadline, Engines, Keeper},
     config::{Config, CoordinatorConfig, StoreUrl},
-    ops::{Credential, Feeds, Handshakes, Ops, Peers, Transport},
+    ops::{Credential, Feeds, Handshakes, Ops, Peers},
     parts::{Ended, caught, part, whole},
     rpc::{Link, NodeCredit, Terms},
-    server::{self, Bound, Door, Guard, Plaintext, Server, Tls, TlsFiles, TlsMode},
+    server::{self, Bound, Door, Guard, Server, Tls},
     sessions::Sessions,
     store::{self, NodeRow, writer::Writer},
     sweep,
@@ -168,44 +173,6 @@ impl Builder {
             channels,
         })
     }
-}
-
-/// The guard and TLS of the port; fails if the settings would expose the port to others.
-fn safety(config: &CoordinatorConfig) -> Result<(Guard, Option<Tls>), StartError> {
-    let token = config
-        .token
-        .as_ref()
-        .map(|token| server::Token::new(token.expose()))
-        .transpose()
-        .map_err(|err| StartError::Config(err.to_string()))?;
-    let mode = if config.tls.is_some() { TlsMode::On } else { TlsMode::Off };
-    let plaintext = if config.insecure_plaintext { Plaintext::Allowed } else { Plaintext::Refused };
-    server::check_exposure(config.listen, token.as_ref(), mode, plaintext)
-        .map_err(|err| StartError::Exposed(err.to_string()))?;
-    let tls = load_tls(config).map_err(StartError::Config)?;
-    Ok((token.into(), tls))
-}
-
-/// Loads the certificate and its key, if configured. The error says why they cannot be used.
-pub(crate) fn load_tls(config: &CoordinatorConfig) -> Result<Option<Tls>, String> {
-    let Some(tls) = &config.tls else { return Ok(None) };
-    let files = TlsFiles { cert: tls.cert.clone(), key: tls.key.clone() };
-    files.load().map(Some).map_err(|err| {
-        let cause = std::error::Error::source(&err).map(|cause| format!(": {cause}"));
-        format!("{err}{}", cause.unwrap_or_default())
-    })
-}
-
-/// The client for other nodes. They authenticate with the cluster's credential, and use this node's
-/// certificate or one that the system trusts.
-fn peers(config: &CoordinatorConfig, credential: Credential) -> Result<Peers, StartError> {
-    let roots = match &config.tls {
-        Some(tls) => std::fs::read(&tls.cert).map_err(|err| StartError::Config(err.to_string()))?,
-        None => Vec::new(),
-    };
-    let transport = if config.insecure_plaintext { Transport::Any } else { Transport::Safe };
-    Peers::new(Arc::new(credential), &roots, transport)
-        .map_err(|err| StartError::Config(err.to_string()))
 }
 
 impl Coordinator {

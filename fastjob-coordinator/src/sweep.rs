@@ -148,7 +148,7 @@ struct Sweep<S: ?Sized, H> {
     store: Arc<S>,
 }
 
-/// Whether deleted jobs and lives were removed.
+/// Whether deleted jobs and lives were looked through.
 enum Tidied {
     Now,
     /// The clock was uncertain.

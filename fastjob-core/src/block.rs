@@ -13,7 +13,7 @@ pub enum BlockScope {
 /// What happens when an attempt arrives while another one runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum BlockStrategy {
-    /// It waits for its turn in the lane.
+    /// It waits for its turn.
     #[default]
     Serial,
     /// It is skipped.

@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::context::JobContext;
 
-/// The code of a job.
+/// The code of a job. Annotate it with `#[job("name")]` of `fastjob-executor`.
 ///
 /// One value serves all attempts, and attempts may run concurrently.
 #[async_trait::async_trait]

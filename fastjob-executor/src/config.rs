@@ -74,7 +74,7 @@ pub struct ExecutorConfig {
     /// delivered. Outcomes get at least 5 s after the last attempt has ended. Default: 30 s.
     #[serde(deserialize_with = "read_duration")]
     pub stop_grace: Duration,
-    /// Allows sending the token in plain text beyond loopback. Default: `false`.
+    /// Allows sessions in plain text beyond loopback also with a token. Default: `false`.
     pub insecure_transport: bool,
     /// An additional CA certificate to trust, in PEM format. Default: none.
     pub ca_cert: Option<PathBuf>,
@@ -134,9 +134,10 @@ pub enum ConfigError {
     },
     /// The file contains the token and other users of the machine can read it.
     #[error(
-        "{path} has secrets (executor.access_token), and {why}: run `chmod 600 {path}`; a file of \
-         root may be readable by this process's group (mode 0440 or 0640); insecure_files = true, or \
-         FASTJOB_INSECURE_FILES=true where others can change the file, allows any other"
+        "{path} has secrets (executor.access_token), and {why}: make it this user's own, and run `chmod \
+         600 {path}`; a file owned by root may be readable by this process's group (mode 0440 or \
+         0640); insecure_files = true, or FASTJOB_INSECURE_FILES=true where others can change the \
+         file, allows all files"
     )]
     Exposed {
         /// The file.
@@ -310,7 +311,8 @@ impl ExecutorConfig {
         problems
     }
 
-    /// Checks an address before it is dialed: the token must not be readable on the network.
+    /// Checks an address before it is dialed: with a token, the session must not be readable on the
+    /// network.
     pub(crate) fn judge(&self, address: &str) -> Result<(), String> {
         let uri: tonic::transport::Uri = address.parse().map_err(|_| {
             format!("`{address}` is not a valid address; use the form http://host:7070")
@@ -325,8 +327,8 @@ impl ExecutorConfig {
                 Ok(())
             }
             Some("http") => Err(format!(
-                "the token would be sent to {address} in plain text: use https, or set \
-                 insecure_transport if something else protects the way"
+                "the session with {address} would be in plain text, which others can read and change: \
+                 use https, or set insecure_transport if something else protects the connection"
             )),
             _ => Err(format!("`{address}` does not start with http:// or https://")),
         }

@@ -159,7 +159,7 @@ impl Groups {
         self.sent.insert(key, now);
     }
 
-    /// Puts a group back whose message was not sent.
+    /// Puts back a group whose message was not sent.
     pub(crate) fn failed(&mut self, mut group: Group, now: Duration) {
         let doubled = RETRY_FIRST * 2_u32.saturating_pow(group.tries.min(10));
         group.not_before = now + doubled.min(RETRY_MOST);
@@ -167,7 +167,7 @@ impl Groups {
         self.put_back(group);
     }
 
-    /// Puts a group back that was not tried.
+    /// Puts back a group that was not tried.
     pub(crate) fn put_back(&mut self, mut group: Group) {
         if let Some(newer) = self.open.remove(&group.key) {
             group.merge(newer);

@@ -157,12 +157,11 @@ async fn a_storm_is_one_message_that_is_retried_and_not_sent_again_after_a_resta
             stop.clone(),
         ));
         let ops: ChannelName = "ops".parse().unwrap();
-        for _ in 0..200 {
-            if store.waiting_alarms(&ops, 0, 1).await.unwrap().is_empty() {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        until("no alarm waits", async || {
+            store.waiting_alarms(&ops, 0, 1).await.unwrap().is_empty()
+        })
+        .await;
+        // Long enough for a wrong second message.
         tokio::time::sleep(Duration::from_millis(500)).await;
         stop.cancel();
         running.await.unwrap();

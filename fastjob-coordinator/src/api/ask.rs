@@ -12,7 +12,7 @@ use super::{
     problem::Kind,
     read::{collect, json},
 };
-use crate::ops::{Ask, NODE_HEADER, Ops, Question};
+use crate::ops::{Ask, NODE_HEADER, NotOfCluster, Ops, Question};
 
 /// Largest request of another node: the body of a client's request, encoded for nodes.
 pub(crate) const ASK_MAX: usize = 4 * 1024 * 1024;
@@ -29,8 +29,7 @@ impl<S: Sync> FromRequest<S> for Asked {
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let refused = |why: &str| Problem::new(Kind::NotANode, why);
         let question = request.extensions().get::<Question>().cloned();
-        let question =
-            question.ok_or_else(|| refused("only nodes of the cluster may use this path"))?;
+        let question = question.ok_or_else(|| refused(&NotOfCluster::Missing.to_string()))?;
         let (headers, bytes) = collect(request, ASK_MAX).await?;
         if !question.has(&bytes) {
             return Err(refused("the credential does not match the body"));

@@ -95,7 +95,7 @@ pub(super) async fn show(
 /// A slot for a client that follows a log.
 fn follower(bounds: &Bounds) -> Result<OwnedSemaphorePermit, Problem> {
     Arc::clone(&bounds.followers).try_acquire_owned().map_err(|_| {
-        let detail = "too many clients follow logs: retry later, or raise \
+        let detail = "too many clients follow logs: try again later, or raise \
                       coordinator.limits.max_log_followers";
         Problem::new(Kind::Unavailable, detail)
     })

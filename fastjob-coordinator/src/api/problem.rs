@@ -27,7 +27,7 @@ pub(crate) enum Kind {
     Unreadable,
     /// The token is missing.
     Unauthorized,
-    /// The credential of a node is missing.
+    /// The credential of a node is missing or rejected.
     NotANode,
     /// The token is wrong.
     WrongToken,

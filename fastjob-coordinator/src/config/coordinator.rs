@@ -32,7 +32,7 @@ pub struct CoordinatorConfig {
     pub store: StoreUrl,
     /// The file with the password of the PostgreSQL user, in place of one in `store`. Default: none.
     pub store_password_file: Option<PathBuf>,
-    /// The token that executors and callers have to send. Default: none, which is allowed on
+    /// The token that callers have to send, and executors have to have. Default: none, which is allowed on
     /// loopback only.
     pub token: Option<Token>,
     /// Allows listening beyond loopback without TLS. Default: `false`.
@@ -48,8 +48,8 @@ pub struct CoordinatorConfig {
     /// least a week. Until then, code that declares the job does not restore it; after that, it
     /// creates a new job. Default: 30 days.
     pub history: Duration,
-    /// Most authenticated connections at the same time; `limits` bounds the others. Default:
-    /// 10,000.
+    /// Most authenticated connections at the same time; `limits` bounds the others. Callers may use
+    /// half of them, and up to 64 are reserved for nodes. Default: 10,000.
     pub max_connections: u32,
     /// The URL at which executors and other nodes reach this node, as `https://HOST:PORT`; `http`
     /// beyond loopback needs `insecure_plaintext`. Default: the address it listens on.

@@ -154,6 +154,8 @@ impl Config {
             let mut message = advice(&exposed, &path);
             if !secrets.is_empty() {
                 message = format!("it has secrets ({secrets}), and {message}");
+            } else if !exposed.is_foreign(true) {
+                message.push_str("; it is enough to name it with --config or FASTJOB_CONFIG");
             }
             problems.push(Problem::new(path, message));
         }
@@ -273,10 +275,7 @@ fn advice(exposed: &Exposed, path: &str) -> String {
     let what = match exposed {
         Exposed::ToAll { .. } | Exposed::ToGroup { .. } => format!("run `chmod 600 {path}`"),
         Exposed::ToOwner { .. } => {
-            format!(
-                "run `chown` so that this user owns {path}, and `chmod 600 {path}`; if it has no \
-                 secrets, it is enough to name it with --config or FASTJOB_CONFIG"
-            )
+            format!("run `chown` so that this user owns {path}, and `chmod 600 {path}`")
         }
     };
     format!(

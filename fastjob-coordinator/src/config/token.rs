@@ -1,4 +1,4 @@
-//! Tokens, which executors and callers send. They are never shown.
+//! Tokens, which callers send and executors prove that they have. They are never shown.
 
 use std::{fmt, str::FromStr};
 

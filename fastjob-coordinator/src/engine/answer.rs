@@ -71,7 +71,7 @@ pub(crate) enum JobRefused {
     #[error("{0}")]
     OverQuota(#[from] OverQuota),
     /// The caller has to look for its key in the store again, and then to ask again.
-    #[error("it is not known yet whether a task was started with this key: ask again")]
+    #[error("it is not known yet whether a task was started with this key: try again")]
     LookAgain,
 }
 

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::{
     Engine, JobEntry,
-    plan::Round,
+    round::Round,
     spread::shard_state,
     state::{More, Open, ShardAt, Spread, Step},
 };

@@ -37,6 +37,7 @@ mod queues;
 mod quota;
 mod reports;
 mod retention;
+mod round;
 mod settle;
 mod spread;
 mod start;
@@ -76,9 +77,9 @@ use self::{
     chores::Chores,
     keys::Keys,
     maps::{IdMap, Map, Set},
-    plan::Round,
     queues::{Due, Waiting},
     quota::Quota,
+    round::Round,
     state::{After, Lane, Life, Open, Spread},
     timers::{Deadlines, Timers, Watched},
 };

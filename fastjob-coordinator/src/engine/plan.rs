@@ -4,10 +4,7 @@
 //! is found too late is a misfire, whatever made it late: a coordinator that was down, paused or
 //! busy, or a clock that jumped.
 //!
-//! A [`Round`] plans every fire up to one horizon, in slices of bounded work. The watermark moves
-//! when the round is complete, and the commit waits for it, so that no fire is planned again after a
-//! crash. A round that grows too long is cut: then the jobs that it has reached are recorded one by
-//! one, with their cursors.
+//! What is due is planned in rounds, see [`Round`](super::round::Round).
 
 use std::sync::Arc;
 
@@ -20,50 +17,12 @@ use fastjob_core::{
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Effects, Engine, HORIZON, Now, UNWRITTEN_MOST,
+    Engine, HORIZON, Now,
     place::Sure,
     state::{After, More, Open, ShardAt, Step},
     timers::Watched,
 };
 use crate::record::{LifeId, Lineage, NOT_SPREAD, NewAttempt};
-
-/// Most tasks that one step plans, and most jobs whose next fire it looks up.
-const SLICE: usize = 2_000;
-/// Most rows that a round holds back before it is cut.
-const ROUND_ROWS: usize = 50_000;
-
-/// The planning that is under way.
-#[derive(Debug, Default)]
-pub(super) struct Round {
-    /// Loaded jobs whose next fire has not been looked up yet. Until it is, nothing is planned.
-    unscheduled: Vec<JobId>,
-    /// Up to here every fire is to be planned, while a round is not complete.
-    until: Option<Timestamp>,
-    /// The jobs of which this round has planned fires, each once.
-    reached: Vec<JobId>,
-}
-
-impl Round {
-    /// A round that begins with looking up the next fires of these jobs.
-    pub(super) fn scheduling(jobs: Vec<JobId>) -> Self {
-        Self { unscheduled: jobs, ..Self::default() }
-    }
-
-    /// Whether there is more to do at once.
-    pub(super) fn is_under_way(&self) -> bool {
-        self.until.is_some() || !self.unscheduled.is_empty()
-    }
-
-    /// Whether the commit must not be handed over before the round is complete or cut.
-    pub(super) fn holds_commit(&self) -> bool {
-        !self.reached.is_empty()
-    }
-
-    #[cfg(any(test, feature = "simulation"))]
-    pub(super) fn len(&self) -> usize {
-        self.unscheduled.len() + self.reached.len()
-    }
-}
 
 /// What is due until then is placed at once.
 pub(super) fn soon(now: Now) -> Timestamp {
@@ -111,62 +70,6 @@ impl NewTask {
 }
 
 impl Engine {
-    /// Plans fires up to the horizon: a slice of the round that is under way, or of a new one.
-    pub(super) fn plan(&mut self, now: Now, out: &mut Effects) {
-        if self.unwritten > UNWRITTEN_MOST {
-            // What was planned by then does not wait for what cannot be planned now.
-            self.cut_round();
-            return;
-        }
-        let mut left = SLICE;
-        while let Some(job) = self.round.unscheduled.pop() {
-            self.schedule_next(job);
-            left -= 1;
-            if left == 0 {
-                return;
-            }
-        }
-        let until = *self.round.until.get_or_insert(soon(now));
-        while let Some((fire_at, job)) = self.fires.first().filter(|(at, _)| *at <= until).copied()
-        {
-            if left == 0 {
-                if self.round.reached.len().max(self.commit.planned.len()) >= ROUND_ROWS {
-                    self.cut_round();
-                    self.hand_over(out);
-                }
-                return;
-            }
-            let made = self.fire(now, job, fire_at);
-            left = left.saturating_sub(made.max(1));
-        }
-        self.watermark = self.watermark.max(until);
-        self.round.until = None;
-        if !self.round.reached.is_empty() {
-            self.keep_cursors_beyond(until);
-            // Without a fire the old watermark in the store says as much.
-            self.commit.watermark = Some(self.watermark);
-        }
-    }
-
-    /// Lets the commit go before the round is complete: the cursors of the jobs that the round has
-    /// reached say what is planned beyond the watermark.
-    pub(super) fn cut_round(&mut self) {
-        self.keep_cursors_beyond(Timestamp::MIN);
-    }
-
-    /// Records how far the jobs are that the round has reached, where that is beyond `planned`. A
-    /// misfire is planned up to the present, which may be past the end of a round that took long.
-    fn keep_cursors_beyond(&mut self, planned: Timestamp) {
-        for job in std::mem::take(&mut self.round.reached) {
-            let Some(entry) = self.catalog.get_mut(job) else { continue };
-            entry.is_in_round = false;
-            if entry.cursor > planned {
-                entry.has_stored_cursor = true;
-                self.commit.cursors.push((job, entry.cursor));
-            }
-        }
-    }
-
     /// Plans the fires of a job that was saved, as far as those of the others are planned: they are
     /// durable with the job itself.
     pub(super) fn plan_up_to_watermark(&mut self, now: Now, id: JobId) {
@@ -178,13 +81,13 @@ impl Engine {
     }
 
     /// Plans a fire, or what is to follow from missed ones; how many tasks that made.
-    fn fire(&mut self, now: Now, id: JobId, fire_at: Timestamp) -> usize {
+    pub(super) fn fire(&mut self, now: Now, id: JobId, fire_at: Timestamp) -> usize {
         let Some(entry) = self.catalog.get_mut(id) else {
             self.fires.remove(&(fire_at, id));
             return 0;
         };
         if !std::mem::replace(&mut entry.is_in_round, true) {
-            self.round.reached.push(id);
+            self.round.reach(id);
         }
         let due_at = entry.job().timetable.due_at(id, fire_at);
         let made = if entry.job().timetable.excludes(fire_at) {

@@ -11,10 +11,11 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use hmac::{Hmac, KeyInit, Mac};
+use fastjob_core::wire::{self, hex};
 use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 
-use crate::store::{ClusterKey, NodeId, hex, unhex};
+use crate::store::{ClusterKey, NodeId, unhex};
 
 /// The header of a request and of its response.
 pub(crate) const HEADER: &str = "fastjob-node";
@@ -76,7 +77,7 @@ impl Credential {
     pub(crate) fn ask(&self, to: &NodeId, path: &str, body: &[u8]) -> (String, Asked) {
         let number = self.next_number(to);
         let question = Question { from: self.me.clone(), number, body: digest(body) };
-        let mac = hex(&question.mac(&self.key, to, path).finalize().into_bytes());
+        let mac = hex(&question.mac(&self.key, to, path));
         let header = format!("{FORM} {} {number} {} {mac}", self.me.0, hex(&question.body));
         (header, Asked { to: to.clone(), question })
     }
@@ -115,7 +116,9 @@ impl Credential {
         };
         let (question, mac) = question().ok_or(NotOfCluster::Missing)?;
         let expected = question.mac(&self.key, &self.me, path);
-        expected.verify_slice(&mac).map_err(|_| NotOfCluster::Wrong)?;
+        if !bool::from(expected.ct_eq(&mac)) {
+            return Err(NotOfCluster::Wrong);
+        }
         let mut askers = self.askers.lock().unwrap_or_else(PoisonError::into_inner);
         match askers.is_new(&question) {
             true => Ok(question),
@@ -125,8 +128,7 @@ impl Credential {
 
     /// The header of the response to a request.
     pub(crate) fn answer(&self, question: &Question, answer: &[u8]) -> String {
-        let mac = question.answer_mac(&self.key, &self.me, answer).finalize().into_bytes();
-        format!("{FORM} {}", hex(&mac))
+        format!("{FORM} {}", hex(&question.answer_mac(&self.key, &self.me, answer)))
     }
 
     /// Whether a response is from the node that the request was for.
@@ -134,7 +136,7 @@ impl Credential {
         let mac = std::str::from_utf8(header).ok().and_then(|text| text.strip_prefix(FORM));
         let mac = mac.and_then(|text| unhex::<32>(text.strip_prefix(' ')?));
         let expected = asked.question.answer_mac(&self.key, &asked.to, answer);
-        mac.is_some_and(|mac| expected.verify_slice(&mac).is_ok())
+        mac.is_some_and(|mac| expected.ct_eq(&mac).into())
     }
 
     /// The id of this node.
@@ -143,17 +145,13 @@ impl Credential {
     }
 
     /// The MAC that marks a nonce for an executor as issued by the cluster.
-    pub(super) fn nonce_mac(&self, node: &str, nonce: &[u8]) -> Vec<u8> {
+    pub(super) fn nonce_mac(&self, node: &str, nonce: &[u8]) -> [u8; 32] {
         mac(&self.key, &[b"executor nonce", node.as_bytes(), nonce])
-            .finalize()
-            .into_bytes()
-            .to_vec()
     }
 
     /// Whether a nonce was issued by a node of the cluster.
     pub(super) fn is_nonce_mac(&self, node: &str, nonce: &[u8], given: &[u8]) -> bool {
-        let expected = mac(&self.key, &[b"executor nonce", node.as_bytes(), nonce]);
-        expected.verify_slice(given).is_ok()
+        self.nonce_mac(node, nonce)[..].ct_eq(given).into()
     }
 }
 
@@ -170,12 +168,12 @@ impl Question {
         self.body == digest(body)
     }
 
-    fn mac(&self, key: &ClusterKey, to: &NodeId, path: &str) -> Hmac<Sha256> {
+    fn mac(&self, key: &ClusterKey, to: &NodeId, path: &str) -> [u8; 32] {
         let (from, number) = (self.from.0.as_bytes(), self.number.to_be_bytes());
         mac(key, &[b"ask", from, to.0.as_bytes(), &number, path.as_bytes(), &self.body])
     }
 
-    fn answer_mac(&self, key: &ClusterKey, by: &NodeId, answer: &[u8]) -> Hmac<Sha256> {
+    fn answer_mac(&self, key: &ClusterKey, by: &NodeId, answer: &[u8]) -> [u8; 32] {
         let (from, number) = (self.from.0.as_bytes(), self.number.to_be_bytes());
         mac(key, &[b"answer", from, by.0.as_bytes(), &number, &self.body, &digest(answer)])
     }
@@ -241,16 +239,12 @@ impl Seen {
     }
 }
 
-/// A MAC over these parts, with a prefix that separates it from other uses of the key.
-fn mac(key: &ClusterKey, parts: &[&[u8]]) -> Hmac<Sha256> {
-    let mut mac =
-        Hmac::<Sha256>::new_from_slice(key.expose()).expect("a key of HMAC may have any length");
-    for part in [&b"fastjob cluster 1"[..]].iter().chain(parts) {
-        // Include the length, so that no two lists of parts give the same bytes.
-        mac.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-        mac.update(part);
-    }
-    mac
+/// Separates these uses of the cluster key from others.
+const LABEL: &[u8] = b"fastjob cluster 1";
+
+/// A MAC over these parts.
+fn mac(key: &ClusterKey, parts: &[&[u8]]) -> [u8; 32] {
+    wire::mac(key.expose(), &[&[LABEL], parts].concat())
 }
 
 fn digest(bytes: &[u8]) -> [u8; 32] {

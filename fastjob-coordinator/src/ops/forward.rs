@@ -129,7 +129,7 @@ impl Ops {
                 Err(Error::Moved) if tokio::time::Instant::now() < until => {}
                 Err(Error::Moved) => {
                     return Err(Error::Unavailable(format!(
-                        "no node acts on partition {} at the moment: try again",
+                        "no node acts on partition {} at the moment: try again later",
                         partition.0
                     )));
                 }

@@ -32,7 +32,7 @@ pub use self::views::{
 };
 pub(crate) use self::{
     alarms::ListAlarms,
-    credential::{Credential, HEADER as NODE_HEADER, Question},
+    credential::{Credential, HEADER as NODE_HEADER, NotOfCluster, Question},
     follow::{Feeds, Follower, LogKey},
     forward::{Ask, INTERNAL, PATH as ASK_PATH, Reply},
     handshake::{Handshakes, NotProven, Use},

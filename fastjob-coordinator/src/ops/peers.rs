@@ -100,7 +100,7 @@ impl Peers {
         let turn = tokio::time::timeout(ANSWER, self.asked.acquire()).await;
         let Ok(Ok(_turn)) = turn else {
             return Err(Error::Unavailable(format!(
-                "{ASKED} requests to other nodes are waiting for an answer: try again"
+                "{ASKED} requests to other nodes are waiting for an answer: try again later"
             )));
         };
         let question = serde_json::to_vec(ask).map_err(|err| unreadable(address, &err))?;

@@ -329,7 +329,7 @@ pub struct AlarmView {
     pub attempts: u32,
     /// When it was raised.
     pub at: Timestamp,
-    /// When it was sent, abandoned or silenced.
+    /// When it was sent, given up or silenced.
     pub done_at: Option<Timestamp>,
 }
 

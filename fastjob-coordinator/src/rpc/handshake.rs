@@ -13,7 +13,7 @@ use tonic::{Request, Response, Status};
 
 use crate::ops::{Handshakes, NotProven};
 
-/// Longest message: it is empty.
+/// Limit for messages of executors, which are empty.
 const MESSAGE_MAX: usize = 64;
 
 /// Answers handshakes.

@@ -4,15 +4,12 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use fastjob_core::{
     HandlerName, Incarnation, Job, JobDraft, ServiceName,
-    wire::{PROTOCOL, v1},
+    wire::{PROTOCOL, hex, v1},
 };
 use sha2::{Digest, Sha256};
 use tonic::Status;
 
-use crate::{
-    engine::{Connected, SessionId},
-    store::hex,
-};
+use crate::engine::{Connected, SessionId};
 
 /// Maximum number of handlers of one executor.
 const HANDLERS_MAX: usize = 2_000;

@@ -55,8 +55,8 @@ pub(crate) struct Terms {
     pub(crate) beat: Duration,
     /// After this long without a message, either side closes the stream.
     pub(crate) silence: Duration,
-    /// After this long without an answer, an executor stops its exclusive attempts. After twice as
-    /// long they have ended, and after three times the executor may be considered lost.
+    /// After this long without an answer, an executor stops its exclusive attempts. A third of it
+    /// later it aborts them, and after five thirds of it the executor is considered lost.
     pub(crate) exclusive: Duration,
 }
 

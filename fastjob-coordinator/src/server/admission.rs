@@ -111,8 +111,8 @@ pub(crate) enum NoRoom {
     Full(usize),
     #[error(
         "this node has reached its limit of {0} authenticated connections of callers: use another \
-         node, try again later, close some, or raise coordinator.max_connections (half of it is \
-         for callers)"
+         node, try again later, close some, or raise coordinator.max_connections (callers may use \
+         half of it)"
     )]
     FullOfCallers(usize),
     #[error("the connection did not authenticate in time and is being closed: reconnect")]
@@ -293,7 +293,7 @@ impl Pass {
         }
         if before == STRANGER {
             if open.authenticated >= most_of(peer, most) {
-                return Err(NoRoom::Full(open.authenticated));
+                return Err(NoRoom::Full(most_of(peer, most)));
             }
             if peer == Peer::Caller && open.callers >= most.div_ceil(2) {
                 return Err(NoRoom::FullOfCallers(open.callers));

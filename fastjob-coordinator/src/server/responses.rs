@@ -51,12 +51,12 @@ pub(super) async fn bound(
     response.map(|body| Body::new(Counted::new(body, client, reserved)))
 }
 
-/// Maximum number of bytes of the body that are read.
+/// Maximum number of bytes of the body that are kept in memory.
 fn body_bytes(request: &Request) -> u64 {
     let announced = request.headers().get(CONTENT_LENGTH);
     let announced = announced.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     match announced {
-        // A body that is too long is rejected without being read.
+        // A body that is too long is discarded as it arrives.
         Some(length) if length > ASK_MAX as u64 => 0,
         Some(length) => length,
         None => {

@@ -1,6 +1,8 @@
-//! The cluster key: known only to nodes that can read the store.
+//! The cluster key: known to all who can read the store, and to no one else.
 
 use std::fmt;
+
+use fastjob_core::wire;
 
 use super::Error;
 
@@ -27,7 +29,7 @@ impl ClusterKey {
 
     /// The form in the store.
     pub(super) fn to_hex(&self) -> String {
-        hex(&self.0)
+        wire::hex(&self.0)
     }
 
     /// Parses the form in the store.
@@ -40,25 +42,9 @@ impl ClusterKey {
     }
 }
 
-/// Bytes as text, two digits per byte.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    digits.map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
-}
-
 /// The bytes that a hexadecimal text stands for; `None` if it is not one of this length.
 pub(crate) fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let text = text.as_bytes();
-    if text.len() != 2 * N {
-        return None;
-    }
-    let mut bytes = [0; N];
-    for (byte, digits) in bytes.iter_mut().zip(text.chunks_exact(2)) {
-        let digit = |at: usize| char::from(digits[at]).to_digit(16);
-        *byte = u8::try_from(digit(0)? * 16 + digit(1)?).ok()?;
-    }
-    Some(bytes)
+    wire::unhex(text)?.try_into().ok()
 }
 
 impl fmt::Debug for ClusterKey {

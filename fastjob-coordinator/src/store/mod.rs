@@ -26,7 +26,7 @@ use fastjob_core::{
 use jiff::Timestamp;
 
 pub(crate) use self::{
-    key::{ClusterKey, hex, unhex},
+    key::{ClusterKey, unhex},
     repair::{IDS_MOST, Marks, RepairStore, Survey},
     retention::RetentionStore,
 };

@@ -20,7 +20,7 @@ use super::{Commit, CommitStore, Error, Lease, Partition};
 const ROWS: usize = 20_000;
 /// Most bytes of text in one transaction: databases limit the size of a message.
 const BYTES: usize = 8 * 1024 * 1024;
-/// How often a commit is attempted that the store rejects because of its data.
+/// Number of attempts for a commit that the store rejects because of its data.
 const REFUSALS: u32 = 5;
 /// The same for a commit that exceeds the limits of the database.
 const TOO_MUCH: u32 = 2;

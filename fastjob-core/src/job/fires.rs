@@ -44,9 +44,9 @@ impl Job {
         } else if !fires(&Timetable::new(schedule.clone(), always)) {
             ("exclude", "it excludes every fire of the schedule: the job would never fire")
         } else if limits.end_at.is_some() {
-            ("end_at", "there is no fire before it: the job would never fire")
+            ("end_at", "there is no fire up to it: the job would never fire")
         } else {
-            ("start_at", "there is no fire after it: the job would never fire")
+            ("start_at", "there is no fire from it on: the job would never fire")
         };
         Some(Problem { field: field.to_owned(), message: message.to_owned() })
     }

@@ -9,7 +9,7 @@ use std::{fmt, str::FromStr};
 use jiff::tz::{TimeZone, db};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-/// Maximum length of a name; the database's longest names have half of it.
+/// Maximum length of a name; the database's longest names are half as long.
 const LONGEST: usize = 64;
 
 /// A time zone with an IANA name, such as `Asia/Shanghai`; UTC by default.

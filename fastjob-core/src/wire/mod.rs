@@ -3,9 +3,15 @@
 //! [`v1`] is generated from `proto/fastjob/v1` and committed; a test checks that it is current.
 //! Unknown values are rejected, because the peer speaks another protocol.
 
+mod hex;
+mod mac;
 mod proof;
 
-pub use self::proof::{ExecutorKey, ExecutorProof, NONCE_BYTES};
+pub use self::{
+    hex::{hex, unhex},
+    mac::{is_mac, mac},
+    proof::{ExecutorKey, ExecutorProof, NONCE_BYTES},
+};
 
 use jiff::Timestamp;
 

@@ -1,22 +1,11 @@
 //! How an executor and a coordinator prove to each other that they know the token, without sending
 //! it.
-//!
-//! 1. The coordinator sends its node id and a nonce.
-//! 2. The executor returns both in the header `authorization`, with its own nonce and a MAC.
-//! 3. The coordinator answers with a MAC over the same values. Only then does the executor join,
-//!    with the same header.
-//!
-//! The key of the MACs is derived from the token by PBKDF2 (RFC 8018) with a fixed salt. An
-//! attacker who takes over a coordinator's address receives nothing that opens another call, but
-//! can test guesses of the token, at [`ITERATIONS`] hashes each. Because the salt is fixed, one
-//! such effort covers all installations: this does not protect a token that others use as well, and
-//! a random token does not need it. The executor proves itself first, so an attacker who calls a
-//! coordinator receives nothing to test guesses with.
 
 use std::fmt;
 
-use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
+
+use super::{hex, is_mac, mac, unhex};
 
 /// Bytes of a nonce.
 pub const NONCE_BYTES: usize = 32;
@@ -35,6 +24,18 @@ const ITERATIONS: u32 = 100_000;
 pub struct ExecutorKey([u8; 32]);
 
 /// An executor's proof for one node.
+///
+/// 1. The coordinator sends its node id and a nonce.
+/// 2. The executor returns both in the header `authorization`, with its own nonce and a MAC.
+/// 3. The coordinator answers with a MAC over the same values. Only then does the executor join,
+///    with the same header.
+///
+/// The key of the MACs is derived from the token by PBKDF2 (RFC 8018) with a fixed salt. An attacker
+/// who takes over a coordinator's address receives nothing that opens another call, but can test
+/// guesses of the token, at 100,000 hashes each. Because the salt is fixed, one such effort covers all
+/// installations. So the hashes do not protect a common token, and a random token does not need them.
+/// The executor proves itself first, so an attacker who calls a coordinator receives nothing to test
+/// guesses with.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ExecutorProof {
     /// The node that issued the nonce.
@@ -61,38 +62,32 @@ impl ExecutorKey {
     ) -> ExecutorProof {
         let executor_nonce = executor_nonce.to_vec();
         let mut proof = ExecutorProof { node, node_nonce, executor_nonce, mac: Vec::new() };
-        proof.mac = self.mac(b"executor", &proof).finalize().into_bytes().to_vec();
+        proof.mac = mac(&self.0, &proof.parts(b"executor")).to_vec();
         proof
     }
 
     /// Whether the proof was made with this key.
     pub fn accepts(&self, proof: &ExecutorProof) -> bool {
-        self.mac(b"executor", proof).verify_slice(&proof.mac).is_ok()
+        is_mac(&self.0, &proof.parts(b"executor"), &proof.mac)
     }
 
     /// The MAC that the node answers a proof with.
     pub fn answer(&self, proof: &ExecutorProof) -> Vec<u8> {
-        self.mac(b"node", proof).finalize().into_bytes().to_vec()
+        mac(&self.0, &proof.parts(b"node")).to_vec()
     }
 
     /// Whether `answer` is the correct answer to this proof by a node with this key.
     pub fn is_answer(&self, proof: &ExecutorProof, answer: &[u8]) -> bool {
-        self.mac(b"node", proof).verify_slice(answer).is_ok()
-    }
-
-    fn mac(&self, side: &[u8], proof: &ExecutorProof) -> Hmac<Sha256> {
-        let mut mac =
-            Hmac::<Sha256>::new_from_slice(&self.0).expect("a key of HMAC may have any length");
-        for part in [side, proof.node.as_bytes(), &proof.node_nonce, &proof.executor_nonce] {
-            // With its length, so that different lists of parts have different bytes.
-            mac.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-            mac.update(part);
-        }
-        mac
+        is_mac(&self.0, &proof.parts(b"node"), answer)
     }
 }
 
 impl ExecutorProof {
+    /// What the MAC of a side is over.
+    fn parts<'a>(&'a self, side: &'a [u8]) -> [&'a [u8]; 4] {
+        [side, self.node.as_bytes(), &self.node_nonce, &self.executor_nonce]
+    }
+
     /// The value of the header `authorization`.
     pub fn to_header(&self) -> String {
         let Self { node, node_nonce, executor_nonce, mac } = self;
@@ -107,7 +102,7 @@ impl ExecutorProof {
         let mut parts = text.split(' ');
         let mut next = || parts.next();
         let node = next().filter(|node| (1..=NODE_MAX).contains(&node.len()))?.to_owned();
-        let [node_nonce, executor_nonce, mac] = [next()?, next()?, next()?].map(unhex);
+        let [node_nonce, executor_nonce, mac] = [next()?, next()?, next()?].map(read);
         parts.next().is_none().then_some(())?;
         Some(Self {
             node,
@@ -130,18 +125,9 @@ impl fmt::Debug for ExecutorProof {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Decodes a nonce or a MAC.
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    if text.len() > 4 * NONCE_BYTES || !text.len().is_multiple_of(2) {
-        return None;
-    }
-    let digit =
-        |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    text.as_bytes().chunks(2).map(|pair| Some(digit(&pair[0])? << 4 | digit(&pair[1])?)).collect()
+/// The bytes of a nonce or a MAC.
+fn read(text: &str) -> Option<Vec<u8>> {
+    if text.len() > 4 * NONCE_BYTES { None } else { unhex(text) }
 }
 
 #[cfg(test)]

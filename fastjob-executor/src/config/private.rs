@@ -24,7 +24,7 @@ fn exposed(file: &File) -> io::Result<Option<Exposed>> {
     let mut groups: Vec<_> = process::getgroups()?.into_iter().map(process::Gid::as_raw).collect();
     groups.push(process::getegid().as_raw());
     let reader = Reader { user: process::geteuid().as_raw(), groups };
-    // A file that is not regular, such as a pipe, can be read only once.
+    // Pipes and other special files are read only once, so they are not checked.
     Ok(access.exposed_to_others(&reader).filter(|_| found.is_file()))
 }
 

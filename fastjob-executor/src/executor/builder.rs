@@ -57,8 +57,8 @@ impl Builder {
         self
     }
 
-    /// Allows sending the token in plain text beyond loopback, for networks that are protected
-    /// otherwise.
+    /// Allows sessions in plain text beyond loopback also with a token, for networks that are
+    /// protected otherwise.
     #[must_use]
     pub fn insecure_transport(mut self) -> Self {
         self.config.insecure_transport = true;

@@ -4,7 +4,7 @@ use fastjob_core::AttemptId;
 use jiff::Timestamp;
 
 use super::*;
-use crate::store::ClusterKey;
+use crate::{engine::Connected, store::ClusterKey};
 
 const SESSION: SessionId = SessionId(1);
 const LEASE: Lease = Lease { partition: Partition(1), term: 1 };

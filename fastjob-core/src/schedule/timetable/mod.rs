@@ -74,7 +74,7 @@ pub struct Limits {
     pub end_at: Option<Timestamp>,
     /// Days and hours without fires.
     pub exclude: Option<Calendar>,
-    /// Maximum delay of fires; each job gets its own delay.
+    /// Maximum delay of fires; each fire of each job gets its own delay.
     pub jitter: Duration,
 }
 
@@ -271,7 +271,7 @@ impl Limits {
         self.exclude.as_ref().map_or(Some(at), |calendar| calendar.open_from(at))
     }
 
-    /// Returns `at` unless it is after the end.
+    /// Whether `at` is not after the end.
     fn reach(&self, at: Timestamp) -> bool {
         at <= self.last()
     }

@@ -140,9 +140,13 @@ fn own_file(file: OwnedFd) -> io::Result<File> {
 fn narrow(file: &File, wanted: u32) -> io::Result<()> {
     let (found, mine) = (file.metadata()?, geteuid().as_raw());
     let is_right_kind = if wanted == FOLDER { found.is_dir() } else { found.is_file() };
-    if !is_right_kind || ![mine, 0].contains(&found.uid()) {
-        let why = format!("it belongs to another user: {}", found.uid());
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+    let reject = |why| Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+    if !is_right_kind {
+        let kind = if wanted == FOLDER { "folder" } else { "regular file" };
+        return reject(format!("it is not a {kind}"));
+    }
+    if ![mine, 0].contains(&found.uid()) {
+        return reject(format!("it belongs to another user: {}", found.uid()));
     }
     if found.uid() != mine || found.mode() & 0o777 == wanted {
         return Ok(());
