@@ -107,7 +107,7 @@ fn callers_leave_capacity_for_executors_and_both_for_nodes() {
     enter(0, Peer::Executor).expect("it is registered, and no longer counts as a caller's");
     enter(0, Peer::Caller).expect("it is registered");
     assert_eq!(admission.0.lock().callers, 9);
-    assert_eq!(enter(19, Peer::Caller), Err(NoRoom::Full(19)));
+    assert_eq!(enter(19, Peer::Caller), Err(NoRoom::Full(18)));
     enter(19, Peer::Node).unwrap();
     assert_eq!(enter(20, Peer::Node), Err(NoRoom::Full(20)));
     drop(places);
