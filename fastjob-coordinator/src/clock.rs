@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use fastjob_engine::Now;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
@@ -23,7 +24,6 @@ use self::{
     judge::{Change, Judge, Reading},
     machine::{Machine, System},
 };
-use crate::engine::Now;
 
 /// A step back is logged if it is larger than this.
 const NOTICED: SignedDuration = SignedDuration::from_secs(5);

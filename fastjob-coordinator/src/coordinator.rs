@@ -27,10 +27,11 @@ use self::{
 use crate::{
     alarm::{self, Alarm, Channel, Channels},
     clock::{self, Clock, Witness},
-    cluster::{self, ClusterMap, Deadline, Engines, Keeper},
+    cluster::{self, ClusterMap, Engines, Keeper},
     config::{Config, CoordinatorConfig, StoreUrl},
     ops::{Credential, Feeds, Handshakes, Ops, Peers},
     parts::{Ended, caught, part, whole},
+    permit::Deadline,
     rpc::{Link, NodeCredit, Terms},
     server::{self, Bound, Door, Guard, Server, Tls},
     sessions::Sessions,

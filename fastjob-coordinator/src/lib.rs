@@ -22,15 +22,12 @@ mod cluster;
 pub mod config;
 mod coordinator;
 mod crypto;
-mod engine;
+mod files;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
-#[cfg(feature = "simulation")]
-pub use engine::simulation;
-mod files;
 mod ops;
 mod parts;
-mod record;
+mod permit;
 mod rpc;
 mod server;
 mod sessions;

@@ -11,14 +11,13 @@ use std::{
     time::Duration,
 };
 
+use fastjob_engine::{Command, CommitId, Effects, Engine, Event};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Clock,
-    cluster::Permit,
-    engine::{Command, CommitId, Effects, Engine, Event},
-    ops,
+    permit::Permit,
     sessions::Sessions,
     store::{
         Lease,
@@ -33,6 +32,17 @@ const ANSWER: Duration = Duration::from_secs(20);
 
 /// How long a call waits for a store that rejects writes to recover.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Why a command got no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AskError {
+    /// The engine ended before it handled the command; nothing was done.
+    #[error("another node now acts on it")]
+    Moved,
+    /// Temporarily unavailable; either nothing was done, or the result is unknown.
+    #[error("{0}")]
+    Unavailable(String),
+}
 
 /// Sends events and commands to the engine.
 #[derive(Clone, Debug)]
@@ -102,13 +112,13 @@ impl EngineHandle {
     ///
     /// # Errors
     ///
-    /// Fails with [`ops::Error::Moved`] if the engine ended before it handled the command. Fails
-    /// with [`ops::Error::Unavailable`] if the store is unavailable or times out, or if the engine
+    /// Fails with [`AskError::Moved`] if the engine ended before it handled the command. Fails
+    /// with [`AskError::Unavailable`] if the store is unavailable or times out, or if the engine
     /// ended before the result was known to be durable.
     pub(crate) async fn ask<T>(
         &self,
         command: impl FnOnce(oneshot::Sender<T>) -> Command,
-    ) -> Result<T, ops::Error> {
+    ) -> Result<T, AskError> {
         self.ask_with(|answer| Event::Command(command(answer))).await
     }
 
@@ -116,13 +126,13 @@ impl EngineHandle {
     pub(crate) async fn ask_with<T>(
         &self,
         event: impl FnOnce(oneshot::Sender<T>) -> Event,
-    ) -> Result<T, ops::Error> {
+    ) -> Result<T, AskError> {
         self.ready()?;
         let refused = refuses_for(self.health.clone(), PATIENCE);
         tokio::select! {
             biased;
             answer = self.answer(event) => answer,
-            why = refused => Err(ops::Error::Unavailable(format!(
+            why = refused => Err(AskError::Unavailable(format!(
                 "the store cannot be written, so it is not known whether this was done: {why}"
             ))),
         }
@@ -132,28 +142,28 @@ impl EngineHandle {
     pub(crate) async fn query<T>(
         &self,
         command: impl FnOnce(oneshot::Sender<T>) -> Command,
-    ) -> Result<T, ops::Error> {
+    ) -> Result<T, AskError> {
         self.answer(|answer| Event::Command(command(answer))).await
     }
 
     async fn answer<T>(
         &self,
         event: impl FnOnce(oneshot::Sender<T>) -> Event,
-    ) -> Result<T, ops::Error> {
+    ) -> Result<T, AskError> {
         let (answer, wait) = oneshot::channel();
         let taken = Arc::new(AtomicBool::new(false));
         let event = event(answer);
         self.send(Told { event, taken: Some(Arc::clone(&taken)), spent: None });
         match tokio::time::timeout(ANSWER, wait).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(_)) if !taken.load(Ordering::Acquire) => Err(ops::Error::Moved),
+            Ok(Err(_)) if !taken.load(Ordering::Acquire) => Err(AskError::Moved),
             // Its commit may have been in progress, so a retry could do it twice.
-            Ok(Err(_)) => Err(ops::Error::Unavailable(
+            Ok(Err(_)) => Err(AskError::Unavailable(
                 "the partition moved to another node during the request: it is not known whether \
                  this was done"
                     .to_owned(),
             )),
-            Err(_) => Err(ops::Error::Unavailable(
+            Err(_) => Err(AskError::Unavailable(
                 "the store did not answer in time: it is not known whether this was done"
                     .to_owned(),
             )),
@@ -161,11 +171,11 @@ impl EngineHandle {
     }
 
     /// Fails with the reason if the store does not accept writes.
-    pub(crate) fn ready(&self) -> Result<(), ops::Error> {
+    pub(crate) fn ready(&self) -> Result<(), AskError> {
         match &*self.health.borrow() {
             Health::Well => Ok(()),
             Health::Failing { why, .. } => {
-                Err(ops::Error::Unavailable(format!("the store cannot be written: {why}")))
+                Err(AskError::Unavailable(format!("the store cannot be written: {why}")))
             }
         }
     }

@@ -15,6 +15,7 @@ use std::{
 };
 
 use fastjob_core::{JobId, JobName, ServiceName};
+use fastjob_engine::{Command, Event};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -23,7 +24,6 @@ use self::pace::Pace;
 use crate::{
     clock::Clock,
     cluster::Engines,
-    engine::{Command, Event},
     sessions::Sessions,
     store::{LifeId, Partition, Result, RetentionStore},
 };

@@ -47,28 +47,6 @@ pub struct Item {
     pub attempts: u32,
 }
 
-impl AlarmKind {
-    /// The kind as words that follow the name of a job.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Failed => "failed",
-            Self::Recovered => "recovered",
-            Self::RunsLong => "runs too long",
-            Self::StartsLate => "did not start in time",
-        }
-    }
-
-    /// The kind as one word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Failed => "failed",
-            Self::Recovered => "recovered",
-            Self::RunsLong => "runs_long",
-            Self::StartsLate => "starts_late",
-        }
-    }
-}
-
 impl Message {
     pub(super) fn of(group: &Group) -> Self {
         Self {

@@ -33,7 +33,6 @@ mod message;
 mod sender;
 mod sign;
 mod sweep;
-mod template;
 mod webhook;
 
 pub use async_trait::async_trait;
@@ -42,9 +41,8 @@ pub use self::message::{Item, Message};
 pub(crate) use self::{
     channels::{Channel, Channels},
     sender::{Turn, run},
-    template::Template,
 };
-pub use crate::record::AlarmKind;
+pub use fastjob_engine::record::AlarmKind;
 
 /// Why a message was not sent. Any error can be one; it is shown with its causes.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;

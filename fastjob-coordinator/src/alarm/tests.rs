@@ -10,6 +10,7 @@ use std::{
 
 use axum::{Router, body::Bytes, extract::Query, http::StatusCode, routing::post};
 use fastjob_core::{ChannelName, JobId};
+use fastjob_engine::record::{AlarmRow, Commit};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -17,7 +18,6 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::{
     Config,
-    record::{AlarmRow, Commit},
     store::{
         AlarmFilter, AlarmState, AlarmStore, CommitStore, Silence, SilenceStore, sqlite::Sqlite,
     },

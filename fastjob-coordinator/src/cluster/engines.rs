@@ -13,14 +13,14 @@ use std::{
 };
 
 use fastjob_core::{AttemptId, ChannelName};
+use fastjob_engine::{CommitId, Event, SessionId};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::executors::Holding;
-use super::Deadline;
 use crate::{
     clock::Clock,
-    engine::{CommitId, Event, SessionId},
+    permit::Deadline,
     shell::EngineHandle,
     store::{self, ChildStart, Lease, Partition, StoreFacts, writer::Health},
 };

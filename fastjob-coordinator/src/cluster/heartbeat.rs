@@ -5,9 +5,10 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{Deadline, Engines, observer::Observer};
+use super::{Engines, observer::Observer};
 use crate::{
     clock::Clock,
+    permit::Deadline,
     store::{ClusterStore, ClusterView, NodeRow, NodeUntil, writer::chain},
 };
 

@@ -7,20 +7,20 @@
 
 use std::{sync::Arc, time::Duration};
 
+use fastjob_engine::Engine;
 use jiff::SignedDuration;
 use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    ClusterMap, Deadline, Engines, children,
+    ClusterMap, Engines, children,
     heartbeat::{Heartbeat, Seen},
     node::{Node, RETIRE},
-    permit::Permit,
 };
 use crate::{
     clock::{Clock, wall_now},
-    engine::{self, Engine},
     parts::{self, Ended},
+    permit::{Deadline, Permit},
     sessions::Sessions,
     shell::{self, Around, Ending, EngineHandle},
     store::{
@@ -42,14 +42,14 @@ pub(crate) struct Settings {
     /// Time without heartbeats after which a node has lost its partitions to others.
     pub(crate) lease: Duration,
     /// Maximum number of jobs in the store.
-    pub(crate) job_quota: engine::JobQuota,
+    pub(crate) job_quota: fastjob_engine::JobQuota,
 }
 
 /// Keeps the partitions of one node.
 pub(crate) struct Keeper {
     pub(crate) settings: Settings,
     /// Shared by all engines of the node.
-    pub(crate) limits: engine::Limits,
+    pub(crate) limits: fastjob_engine::Limits,
     pub(crate) store: Arc<dyn LoadStore>,
     pub(crate) clock: Arc<Clock>,
     pub(crate) writer: WriterHandle,
@@ -201,7 +201,7 @@ impl Keeper {
         ending: Ending,
     ) -> impl Future<Output = Lease> + Send + 'static + use<> {
         let facts = self.engines.facts();
-        let config = engine::Config {
+        let config = fastjob_engine::Config {
             executor_lost: self.settings.executor_lost,
             seed: rand::random(),
             lease,
@@ -226,7 +226,7 @@ impl Keeper {
         };
         // Created in the engine's own task, so that a panic only affects this engine.
         async move {
-            let engine = Engine::new(config, loaded, around.clock.now()).limited(limits);
+            let engine = Engine::new(config, limits, loaded, around.clock.now());
             shell::run(engine, around, inbox, ending).await
         }
     }

@@ -1,7 +1,7 @@
 //! Which partitions this node acts on, and which nodes act on the others.
 //!
 //! The database decides who holds a partition. A node also counts down by its own clock, and stops
-//! acting before the database would let another node begin (`permit`). It compares the database's
+//! acting before the database would let another node begin ([`Permit`](crate::permit::Permit)). It compares the database's
 //! clock with its own (`observer`). A newly acquired partition gets its own engine, which loads its
 //! state from the store; when a partition is lost, its engine ends. A single coordinator has one
 //! partition, which it always holds.
@@ -14,7 +14,6 @@ mod lease;
 mod map;
 mod node;
 mod observer;
-mod permit;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -24,5 +23,4 @@ pub(crate) use self::{
     engines::{Engines, Holding, Spent},
     keeper::{Keeper, Settings, node},
     map::{ClusterMap, Owner},
-    permit::{Deadline, Permit},
 };

@@ -14,9 +14,10 @@ use jiff::Timestamp;
 use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use super::{ClusterMap, Deadline, Engines, Keeper, Settings, keeper};
+use super::{ClusterMap, Engines, Keeper, Settings, keeper};
 use crate::{
     clock::{Clock, Manual},
+    permit::Deadline,
     sessions::Sessions,
     store::{
         Alive, ChildStart, ClusterKey, ClusterStore, ClusterView, Commit, CommitStore, Error,
@@ -322,9 +323,9 @@ impl Home {
             settings: Settings {
                 executor_lost: 2 * LEASE,
                 lease: LEASE,
-                job_quota: crate::engine::JobQuota::default(),
+                job_quota: fastjob_engine::JobQuota::default(),
             },
-            limits: crate::engine::Limits::default(),
+            limits: fastjob_engine::Limits::default(),
             store: Arc::clone(&self.loads) as _,
             clock: Arc::clone(&self.clock),
             writer: self.writer.clone(),

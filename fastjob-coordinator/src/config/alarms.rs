@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, fmt, path::PathBuf, str::FromStr, time::Duratio
 use fastjob_core::ChannelName;
 use reqwest::Url;
 
+use super::template::Template;
 use super::{Problem, coordinator::readable, read::Section};
-use crate::alarm::Template;
 
 /// A text that `Debug` does not show: a password, or a URL that contains a key.
 #[derive(Clone, Default, PartialEq, Eq)]

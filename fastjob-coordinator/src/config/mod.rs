@@ -18,6 +18,7 @@ mod read;
 mod server_url;
 mod show;
 mod store_url;
+mod template;
 mod token;
 
 use std::{
@@ -43,7 +44,7 @@ pub use self::{
     store_url::{InvalidStoreUrl, PostgresUrl, StoreUrl},
     token::{InvalidToken, Token},
 };
-pub(crate) use self::{listen::Listen, names::unknown_variables};
+pub(crate) use self::{listen::Listen, names::unknown_variables, template::Template};
 
 /// The file that is read if it exists and no other file is named.
 pub const DEFAULT_FILE: &str = "fastjob.toml";

@@ -2,13 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use fastjob_engine::{JobQuota, Limits, OpenLimit};
 use tokio::sync::Semaphore;
 
 use super::StartError;
 use crate::{
     bounds::{Bounds, Budget},
     config::{CoordinatorConfig, LimitsConfig},
-    engine::{JobQuota, Limits, OpenLimit},
     rpc::HelloLimits,
     server::{self, FileLimit},
     sessions,

@@ -6,12 +6,10 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use fastjob_core::Job;
+use fastjob_engine::{Command, Event, JobRefused};
 
 use super::{Error, Ops};
-use crate::{
-    engine::{self, Command, Event, JobRefused},
-    store::{Origin, Partition},
-};
+use crate::store::{Origin, Partition};
 
 /// The pause before the first retry; each further pause is twice as long.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -84,7 +82,7 @@ impl Ops {
             Err(err) => return Tried::Refused(err.to_string()),
         };
         let job = Box::new(Job::clone(job));
-        let (mode, origin) = (engine::SaveMode::Replace, Origin::Code);
+        let (mode, origin) = (fastjob_engine::SaveMode::Replace, Origin::Code);
         let save = |answer| Event::CommandWith(others, Command::Save { job, mode, origin, answer });
         match engine.ask_with(save).await {
             Ok(Ok(_)) => Tried::Done,

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, btree_map::Entry};
 
 use fastjob_core::{ExecutorName, ServiceName};
+use fastjob_engine::{Command, ExecutorFigures};
 
 use super::{Error, ExecutorView, Ops, Page, jobs::page, pages::fit};
-use crate::engine::{Command, ExecutorFigures};
+use crate::shell::AskError;
 
 impl Ops {
     /// Executors by service and name.
@@ -36,8 +37,8 @@ impl Ops {
         for engine in self.engines.all() {
             let known = match engine.query(|answer| Command::Executors { answer }).await {
                 Ok(known) => known,
-                Err(Error::Moved) => continue,
-                Err(err) => return Err(err),
+                Err(AskError::Moved) => continue,
+                Err(err) => return Err(err.into()),
             };
             for other in known {
                 match all.entry((other.service.clone(), other.executor.clone())) {

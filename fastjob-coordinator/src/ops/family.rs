@@ -4,12 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fastjob_core::{Job, JobId, children::CHAIN_MOST};
+use fastjob_engine::{Directory, LINKS_MOST};
 
 use super::{Error, Ops};
-use crate::{
-    engine::{Directory, LINKS_MOST},
-    store::JobLink,
-};
+use crate::store::JobLink;
 
 type Links = BTreeMap<JobId, JobLink>;
 

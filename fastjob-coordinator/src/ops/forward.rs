@@ -10,6 +10,7 @@ use fastjob_core::{
     AttemptId, AttemptState, ExecutorName, JobDraft, JobId, Progress, TaskId, TaskState,
     job::Problem,
 };
+use fastjob_engine::{LiveAttempt, LiveTask};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +19,6 @@ use super::{
 };
 use crate::{
     cluster::Owner,
-    engine::{LiveAttempt, LiveTask},
     shell::EngineHandle,
     store::{NodeRow, Partition},
 };
@@ -190,7 +190,7 @@ impl Ops {
             }
             Ask::Open { state, job, since, below, limit } => {
                 let (job, below) = (job.map(JobId), below.map(TaskId));
-                let ask = crate::engine::OpenAsk { state, job, since, below, limit };
+                let ask = fastjob_engine::OpenAsk { state, job, since, below, limit };
                 let open = self.open_here(&ask).await?;
                 Ok(Reply::Open(open.into_iter().map(|task| task.0).collect()))
             }

@@ -1,6 +1,7 @@
 //! Jobs: save, enable, disable, delete, show.
 
 use fastjob_core::{InvalidJob, Job, JobDraft, JobName, ServiceName, job::Problem, schedule::Next};
+use fastjob_engine::{Command, Event, JobPath, JobRefused, SaveAnswer, SaveDone, Switch};
 use jiff::Timestamp;
 
 use super::{
@@ -9,7 +10,6 @@ use super::{
 };
 use crate::{
     clock::wall_now,
-    engine::{self, Command, Event, JobPath, JobRefused, SaveAnswer, SaveDone, Switch},
     shell::EngineHandle,
     store::{JobRow, Origin, Partition},
 };
@@ -86,7 +86,11 @@ impl Ops {
         job: Job,
         create: bool,
     ) -> Result<(Saved, JobView), Error> {
-        let mode = if create { engine::SaveMode::Create } else { engine::SaveMode::Replace };
+        let mode = if create {
+            fastjob_engine::SaveMode::Create
+        } else {
+            fastjob_engine::SaveMode::Replace
+        };
         let others = self.relatives(&job).await?;
         let job = Box::new(job);
         let save = |answer| {

@@ -46,6 +46,7 @@ use crate::{
     alarm::Channels,
     cluster::{ClusterMap, Engines},
     sessions::Sessions,
+    shell::AskError,
     store::{self, writer::Health},
 };
 
@@ -121,6 +122,15 @@ pub(crate) enum Error {
     /// The store failed.
     #[error("the store failed")]
     Store(#[from] store::Error),
+}
+
+impl From<AskError> for Error {
+    fn from(err: AskError) -> Self {
+        match err {
+            AskError::Moved => Self::Moved,
+            AskError::Unavailable(why) => Self::Unavailable(why),
+        }
+    }
 }
 
 impl Error {

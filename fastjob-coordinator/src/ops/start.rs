@@ -3,13 +3,11 @@
 use std::sync::Arc;
 
 use fastjob_core::{Cause, ExecutorName, TaskId, instant};
+use fastjob_engine::{Backfill, Command, JobPath, JobRefused, Start, StartKey, When};
 use jiff::Timestamp;
 
 use super::{Ask, BackfillAsk, Backfilled, Error, Ops, Reply, StartAsk, Started, forward::odd};
-use crate::{
-    engine::{Backfill, Command, JobPath, JobRefused, Start, StartKey, When},
-    shell::EngineHandle,
-};
+use crate::shell::EngineHandle;
 
 /// Maximum number of bytes of a key.
 const KEY_MAX: usize = 256;

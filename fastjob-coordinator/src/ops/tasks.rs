@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 
 use fastjob_core::{TaskId, TaskState, instant};
+use fastjob_engine::{Command, LiveTask, OpenAsk};
 
 use super::{
     Ask, AttemptView, Error, Ops, Page, ProgressView, Reply, StopAnswer, TaskView,
@@ -14,8 +15,7 @@ use super::{
 };
 use crate::{
     cluster::Owner,
-    engine::{Command, LiveTask, OpenAsk},
-    shell::EngineHandle,
+    shell::{AskError, EngineHandle},
     store::{AttemptRow, NodeId, NodeRow, Partition, TaskFilter, TaskRow},
 };
 
@@ -92,7 +92,7 @@ impl Ops {
         engine: &EngineHandle,
         task: TaskId,
     ) -> Result<Option<TaskState>, Error> {
-        engine.ask(|answer| Command::Stop { task, answer }).await
+        Ok(engine.ask(|answer| Command::Stop { task, answer }).await?)
     }
 
     /// Open tasks of all nodes, newest first.
@@ -122,8 +122,8 @@ impl Ops {
             let ask = ask.clone();
             match engine.query(|answer| Command::Open { ask, answer }).await {
                 Ok(page) => open.extend(page.tasks),
-                Err(Error::Moved) => {}
-                Err(err) => return Err(err),
+                Err(AskError::Moved) => {}
+                Err(err) => return Err(err.into()),
             }
         }
         open.sort_unstable_by(|a, b| b.cmp(a));
@@ -164,8 +164,8 @@ impl Ops {
             let Ok(engine) = self.engine(partition) else { continue };
             match engine.query(|answer| Command::Live { tasks, answer }).await {
                 Ok(here) => live.extend(here),
-                Err(Error::Moved) => {}
-                Err(err) => return Err(err),
+                Err(AskError::Moved) => {}
+                Err(err) => return Err(err.into()),
             }
         }
         Ok(live)

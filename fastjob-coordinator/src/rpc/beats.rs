@@ -2,9 +2,8 @@
 
 use std::{future::pending, time::Duration};
 
+use fastjob_engine::Beat;
 use tokio::time::Instant;
-
-use crate::engine::Beat;
 
 /// Minimum time between two beats of a session that are passed to the engines.
 const APART: Duration = Duration::from_millis(20);

@@ -6,12 +6,10 @@
 
 use std::sync::Arc;
 
+use fastjob_engine::{Event, Outcome};
 use tokio::sync::Semaphore;
 
-use crate::{
-    cluster::Spent,
-    engine::{Event, Outcome},
-};
+use crate::cluster::Spent;
 
 /// The unit of credit.
 const UNIT: usize = 1024;
@@ -93,7 +91,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::engine::{Held, SessionId};
+    use fastjob_engine::{Held, SessionId};
 
     fn checkpoint(bytes: usize) -> Event {
         let held = Held { attempt: AttemptId(1), created_at: Timestamp::UNIX_EPOCH };

@@ -6,10 +6,9 @@ use fastjob_core::{
     HandlerName, Incarnation, Job, JobDraft, ServiceName,
     wire::{PROTOCOL, hex, v1},
 };
+use fastjob_engine::{Connected, SessionId};
 use sha2::{Digest, Sha256};
 use tonic::Status;
-
-use crate::engine::{Connected, SessionId};
 
 /// Maximum number of handlers of one executor.
 const HANDLERS_MAX: usize = 2_000;

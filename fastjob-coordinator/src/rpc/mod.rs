@@ -21,6 +21,7 @@ use fastjob_core::wire::{
     MESSAGE_MAX,
     v1::{self, executor_link_server::ExecutorLink, from_executor},
 };
+use fastjob_engine::Event;
 use tokio::{task::JoinSet, time::Instant};
 use tokio_stream::StreamExt;
 use tokio_util::sync::CancellationToken;
@@ -37,7 +38,6 @@ pub(crate) use self::{credit::NodeCredit, hello::HelloLimits};
 use crate::{
     bounds::Hangup,
     cluster::{ClusterMap, Engines, Spent},
-    engine::Event,
     ops::{Handshakes, Ops},
     parts::caught,
     sessions::Sessions,
@@ -281,7 +281,7 @@ impl Link {
 /// Parses one message as a session would.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn fuzz_message(message: v1::from_executor::Message) {
-    let session = crate::engine::SessionId(1);
+    let session = fastjob_engine::SessionId(1);
     let v1::from_executor::Message::Hello(hello) = message else {
         // Only panics matter here, not the result.
         drop(read::read(session, message));

@@ -7,6 +7,7 @@ use std::{
 };
 
 use fastjob_core::wire::v1;
+use fastjob_engine::{Beat, Connected, Event, SessionId};
 use tokio::time::Instant;
 use tokio_stream::Stream;
 use tonic::Status;
@@ -14,7 +15,6 @@ use tonic::Status;
 use super::{Link, round_trips::RoundTrips};
 use crate::{
     bounds::Hangup,
-    engine::{Beat, Connected, Event, SessionId},
     sessions::{Ended, OpenError, Queue, Unsent, to_wire},
 };
 

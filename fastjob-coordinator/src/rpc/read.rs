@@ -9,11 +9,11 @@ use fastjob_core::{
         v1::{self, from_executor},
     },
 };
+use fastjob_engine::{Beat, Event, Held, Outcome, SessionId};
 
 use super::hello;
 use crate::{
     cluster::Holding,
-    engine::{Beat, Event, Held, Outcome, SessionId},
     store::{Lease, Partition},
 };
 

@@ -9,6 +9,7 @@ use fastjob_core::{
         v1::{self, from_executor},
     },
 };
+use fastjob_engine::{Held, SessionId};
 
 use jiff::Timestamp;
 
@@ -16,7 +17,6 @@ use super::{
     hello::{self, HelloLimits},
     read::{Heard, Refused, outcome, read},
 };
-use crate::engine::{Held, SessionId};
 
 const SESSION: SessionId = SessionId(1);
 

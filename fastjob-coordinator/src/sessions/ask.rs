@@ -3,10 +3,10 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use fastjob_core::{AttemptId, wire::v1};
+use fastjob_engine::SessionId;
 use tokio::sync::oneshot;
 
 use super::{Outbound, Sessions};
-use crate::engine::SessionId;
 
 /// How long an executor may take to answer a request.
 const ANSWER: Duration = Duration::from_secs(5);

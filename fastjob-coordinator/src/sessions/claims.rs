@@ -1,7 +1,9 @@
 //! Which leases of this node were sent to each executor, and which engines know what it holds.
 
+use fastjob_engine::SessionId;
+
 use super::{Outbound, Session, Sessions};
-use crate::{engine::SessionId, store::Lease};
+use crate::store::Lease;
 
 /// A lease that was sent to an executor.
 #[derive(Clone, Copy, Debug)]

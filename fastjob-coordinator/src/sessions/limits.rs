@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use fastjob_core::ServiceName;
+use fastjob_engine::Connected;
 
-use crate::{engine::Connected, store::definition_bytes};
+use crate::store::definition_bytes;
 
 /// The limits of one node.
 #[derive(Clone, Debug)]

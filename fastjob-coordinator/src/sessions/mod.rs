@@ -22,6 +22,7 @@ use fastjob_core::{
     block::{Block, BlockScope},
     wire::{BATCH_MAX, v1},
 };
+use fastjob_engine::{Connected, Held, Message, SessionId, StartAttempt};
 use tokio::sync::oneshot;
 
 pub(crate) use self::{
@@ -30,10 +31,7 @@ pub(crate) use self::{
     queue::{Ended, Queue, Unsent},
 };
 use self::{claims::Claim, limits::Used};
-use crate::{
-    engine::{Connected, Held, Message, SessionId, StartAttempt},
-    store::{Lease, NodeRow, Partition},
-};
+use crate::store::{Lease, NodeRow, Partition};
 
 /// All live sessions of this node.
 #[derive(Clone, Debug, Default)]
@@ -254,17 +252,17 @@ fn start(start: StartAttempt) -> v1::Attempt {
     let job = &start.job;
     let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     v1::Attempt {
-        attempt: start.attempt.0,
-        task: start.task.0,
-        job: start.job_id.0,
+        attempt: start.row.attempt.0,
+        task: start.row.task.0,
+        job: start.row.job.0,
         job_name: job.name.as_str().to_owned(),
         handler: job.handler.as_str().to_owned(),
-        number: start.number,
-        cause: v1::Cause::from(start.cause).into(),
-        fire_at: start.fire_at.map(jiff::Timestamp::as_millisecond),
+        number: start.row.number,
+        cause: v1::Cause::from(start.row.cause).into(),
+        fire_at: start.row.fire_at.map(jiff::Timestamp::as_millisecond),
         param: start.param.as_deref().or(job.param.as_deref()).map(str::to_owned),
-        shard_index: start.shard.index,
-        shard_total: start.shard.total,
+        shard_index: start.row.shard.index,
+        shard_total: start.row.shard.total,
         timeout_ms: job.timeout.map_or(0, millis),
         grace_ms: millis(job.grace),
         block: lane_rule(&job.block).into(),
@@ -272,7 +270,7 @@ fn start(start: StartAttempt) -> v1::Attempt {
         max_running: job.block.max_running,
         exclusive: job.block.is_exclusive(),
         checkpoint: start.checkpoint.as_deref().map(str::to_owned),
-        created_at: start.created_at.as_millisecond(),
+        created_at: start.row.created_at.as_millisecond(),
     }
 }
 

@@ -14,12 +14,12 @@ use std::{
 };
 
 use fastjob_core::wire::v1;
+use fastjob_engine::{Held, Message, StartAttempt};
 use tokio::time::Instant;
 use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
 
 use super::Outbound;
-use crate::engine::{Held, Message, StartAttempt};
 
 /// Maximum number of queued messages.
 const MESSAGES: usize = 100_000;

@@ -1,17 +1,17 @@
 //! How an engine ends, and which answers callers get.
 
 use fastjob_core::{Job, JobDraft, TaskId};
+use fastjob_engine::{
+    Answer, Config, Connected, JobPath, Limits, Message, SaveMode, SessionId, Start, StartAnswer,
+    StopAnswer, When,
+};
 use futures_util::FutureExt;
 use tokio_stream::StreamExt;
 
 use super::*;
 use crate::{
     clock::Manual,
-    cluster::Deadline,
-    engine::{
-        Answer, Config, Connected, JobPath, Message, SaveMode, SessionId, Start, StartAnswer,
-        StopAnswer, When,
-    },
+    permit::Deadline,
     sessions::Unsent,
     store::{Commit, CommitStore, LoadStore, Loaded, Origin, sqlite::Sqlite, writer::Writer},
 };
@@ -34,7 +34,7 @@ fn handle() -> (EngineHandle, Inbox) {
     EngineHandle::new(health)
 }
 
-async fn stop(engine: &EngineHandle) -> Result<StopAnswer, ops::Error> {
+async fn stop(engine: &EngineHandle) -> Result<StopAnswer, AskError> {
     engine.ask(|answer| Command::Stop { task: TaskId(1), answer }).await
 }
 
@@ -47,8 +47,8 @@ async fn a_command_that_an_engine_never_handled_can_be_retried_at_another() {
     });
     tokio::task::yield_now().await;
     drop(inbox);
-    assert!(matches!(asked.await.unwrap(), Err(ops::Error::Moved)));
-    assert!(matches!(stop(&engine).await, Err(ops::Error::Moved)), "it had already ended");
+    assert!(matches!(asked.await.unwrap(), Err(AskError::Moved)));
+    assert!(matches!(stop(&engine).await, Err(AskError::Moved)), "it had already ended");
 }
 
 #[tokio::test]
@@ -72,7 +72,7 @@ async fn the_result_is_unknown_if_the_engine_ends_before_it_answers() {
     let event = inbox.recv().await.unwrap().take();
     drop(event); // as when the engine ends
     let answer = asked.await.unwrap();
-    let Err(ops::Error::Unavailable(why)) = answer else { panic!("{answer:?}") };
+    let Err(AskError::Unavailable(why)) = answer else { panic!("{answer:?}") };
     assert!(why.contains("not known"), "{why}");
 }
 
@@ -99,7 +99,7 @@ fn started(permit: Permit, writer: WriterHandle) -> Started {
     let around =
         Around { clock: Arc::clone(&clock), writer, sessions: sessions.clone(), permit, lease };
     let config = Config::alone(Duration::from_secs(10), 1);
-    let mut engine = Engine::new(config, Loaded::default(), clock.now());
+    let mut engine = Engine::new(config, Limits::default(), Loaded::default(), clock.now());
     let connected = Connected::with(sessions.next_id());
     let (_, stream) = sessions.open(Arc::new(connected.clone())).unwrap();
     let mut effects = Effects::default();
@@ -202,7 +202,7 @@ async fn a_start_that_a_retiring_engine_did_not_send_is_sent_by_the_next_owner()
 
     let loaded = store.load(crate::store::Partition(0)).await.unwrap();
     let config = Config::alone(Duration::from_secs(10), 1);
-    let mut next = Engine::new(config, loaded, clock.now());
+    let mut next = Engine::new(config, Limits::default(), loaded, clock.now());
     let mut effects = Effects::default();
     let (answer, _wait) = oneshot::channel();
     let back = Connected::with(SessionId(2));
@@ -214,10 +214,9 @@ async fn a_start_that_a_retiring_engine_did_not_send_is_sent_by_the_next_owner()
         let written = effects.commits.drain(..).map(|(id, _)| id).collect();
         next.handle(clock.now(), Event::Committed(written), &mut effects);
     }
-    let sent = effects
-        .sends
-        .iter()
-        .any(|(_, message)| matches!(message, Message::Start(starts) if starts[0].task == task));
+    let sent = effects.sends.iter().any(
+        |(_, message)| matches!(message, Message::Start(starts) if starts[0].row.task == task),
+    );
     assert!(sent, "{:?}", effects.sends);
 }
 
@@ -231,7 +230,7 @@ async fn a_call_fails_soon_after_the_store_begins_to_reject_writes() {
     tokio::task::yield_now().await;
     health.send_replace(Health::Failing { why: "the disk is full".to_owned() });
     let answer = asked.await.unwrap();
-    let Err(ops::Error::Unavailable(why)) = answer else { panic!("{answer:?}") };
+    let Err(AskError::Unavailable(why)) = answer else { panic!("{answer:?}") };
     assert!(why.ends_with("not known whether this was done: the disk is full"), "{why}");
     drop(inbox);
 }

@@ -30,7 +30,7 @@ pub(crate) use self::{
     repair::{IDS_MOST, Marks, RepairStore, Survey},
     retention::RetentionStore,
 };
-pub(crate) use crate::record::{
+pub(crate) use fastjob_engine::record::{
     AlarmKind, ChildStart, Commit, EndedAttempt, EndedShard, JobLink, JobRow, Lease, LifeId,
     LifeRow, Lineage, Loaded, NewAttempt, OpenAttempt, Origin, Partition, definition_bytes,
 };

@@ -14,7 +14,7 @@
 
 use std::{process::ExitCode, time::Instant};
 
-use fastjob_coordinator::simulation::{self, Figures, Options};
+use fastjob_engine::simulation::{self, Figures, Options};
 use fastjob_tests::bench::flag;
 
 /// The options of the command line.

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use fastjob_core::{AttemptId, Job};
+use fastjob_engine::{ConnectAnswer, Connected, Event, SessionId};
 use tokio::sync::oneshot;
 
 use super::{Engines, State};
 use crate::{
-    engine::{self, ConnectAnswer, Connected, Event, SessionId},
     shell::EngineHandle,
     store::{Lease, Partition},
 };
@@ -16,7 +16,7 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Holding {
     pub(crate) leases: Vec<Lease>,
-    pub(crate) held: Vec<engine::Held>,
+    pub(crate) held: Vec<fastjob_engine::Held>,
     /// The executor is draining.
     pub(crate) leaving: bool,
     /// For each partition, the highest attempt id that its process ever received.

@@ -1,10 +1,11 @@
 //! When a draining executor gets its confirmation.
 
 use fastjob_core::AttemptId;
+use fastjob_engine::Connected;
 use jiff::Timestamp;
 
 use super::*;
-use crate::{engine::Connected, store::ClusterKey};
+use crate::store::ClusterKey;
 
 const SESSION: SessionId = SessionId(1);
 const LEASE: Lease = Lease { partition: Partition(1), term: 1 };

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use fastjob_engine::Event;
 use tokio::sync::watch;
 
 use super::*;
@@ -10,7 +11,6 @@ use crate::{
         children,
         testing::{Call, Home, LEASE, Shared, until},
     },
-    engine::Event,
     parts::Ended,
     shell::{EngineHandle, Inbox},
     store::{ChildStart, NodeId},

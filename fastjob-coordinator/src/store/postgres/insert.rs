@@ -21,8 +21,9 @@ pub(super) async fn attempts(tx: &mut PgConnection, commits: &[Commit]) -> Outco
     if !others.is_empty() {
         self::others(tx, &others).await?;
     }
-    let keys: Vec<_> =
-        all().filter_map(|new| Some((new.job.0, new.key.as_deref()?, new.task.0))).collect();
+    let keys: Vec<_> = all()
+        .filter_map(|new| Some((new.row.job.0, new.key.as_deref()?, new.row.task.0)))
+        .collect();
     if keys.is_empty() {
         return Ok(());
     }
@@ -40,8 +41,8 @@ pub(super) async fn attempts(tx: &mut PgConnection, commits: &[Commit]) -> Outco
 
 /// The first attempt of an open task with one shard and no optional values.
 fn is_plain(new: &NewAttempt) -> bool {
-    new.shard == Shard::WHOLE
-        && new.attempt == new.task.first_attempt()
+    new.row.shard == Shard::WHOLE
+        && new.row.attempt == new.row.task.first_attempt()
         && !new.task_state.is_final()
         && new.parent.is_none()
         && new.lineage.is_none()
@@ -64,12 +65,12 @@ async fn plain(tx: &mut PgConnection, rows: &[&NewAttempt]) -> Outcome {
          as new (id, job, cause, fire_at, due_at, created_at, life, state, task_state) \
          on conflict do nothing",
     )
-    .bind(column(|new| new.attempt.0))
-    .bind(column(|new| new.job.0))
-    .bind(code(|new| cause_code(new.cause)))
-    .bind(maybe(|new| new.fire_at.map(Timestamp::as_millisecond)))
-    .bind(column(|new| new.due_at.as_millisecond()))
-    .bind(column(|new| new.created_at.as_millisecond()))
+    .bind(column(|new| new.row.attempt.0))
+    .bind(column(|new| new.row.job.0))
+    .bind(code(|new| cause_code(new.row.cause)))
+    .bind(maybe(|new| new.row.fire_at.map(Timestamp::as_millisecond)))
+    .bind(column(|new| new.row.due_at.as_millisecond()))
+    .bind(column(|new| new.row.created_at.as_millisecond()))
     .bind(maybe(|new| new.life.map(|life| life.0)))
     .bind(code(|new| attempt_state_code(new.state)))
     .bind(code(|new| task_state_code(new.task_state)))
@@ -85,11 +86,11 @@ async fn others(tx: &mut PgConnection, rows: &[&NewAttempt]) -> Outcome {
         |get: fn(&&NewAttempt) -> u32| rows.iter().map(|row| int(get(row))).collect::<Vec<_>>();
     let code =
         |get: fn(&&NewAttempt) -> i64| rows.iter().map(|row| small(get(row))).collect::<Vec<_>>();
-    let is_head = |new: &&&NewAttempt| new.attempt == new.task.first_attempt();
+    let is_head = |new: &&&NewAttempt| new.row.attempt == new.row.task.first_attempt();
     let task_state =
         |new: &&NewAttempt| Some(small(task_state_code(new.task_state))).filter(|_| is_head(&new));
     let task_ended = |new: &&NewAttempt| {
-        (is_head(&new) && new.task_state.is_final()).then(|| new.created_at.as_millisecond())
+        (is_head(&new) && new.task_state.is_final()).then(|| new.row.created_at.as_millisecond())
     };
     let lineage = |get: fn(Lineage) -> u32| {
         rows.iter().map(|new| new.lineage.map(|of| int(get(of)))).collect::<Vec<_>>()
@@ -103,18 +104,18 @@ async fn others(tx: &mut PgConnection, rows: &[&NewAttempt]) -> Outcome {
          $12::bigint[], $13::bigint[], $14::text[], $15::text[], $16::smallint[], \
          $17::smallint[], $18::bigint[], $19::int4[], $20::int4[]) on conflict do nothing",
     )
-    .bind(column(|new| new.attempt.0))
-    .bind(column(|new| new.task.0))
-    .bind(column(|new| new.job.0))
-    .bind(count(|new| new.number))
-    .bind(count(|new| new.shard.index))
-    .bind(count(|new| new.shard.total))
-    .bind(code(|new| cause_code(new.cause)))
+    .bind(column(|new| new.row.attempt.0))
+    .bind(column(|new| new.row.task.0))
+    .bind(column(|new| new.row.job.0))
+    .bind(count(|new| new.row.number))
+    .bind(count(|new| new.row.shard.index))
+    .bind(count(|new| new.row.shard.total))
+    .bind(code(|new| cause_code(new.row.cause)))
     .bind(maybe(|new| new.parent.map(|task| task.0)))
     .bind(rows.iter().map(|new| new.wanted.as_ref().map(ToString::to_string)).collect::<Vec<_>>())
-    .bind(maybe(|new| new.fire_at.map(Timestamp::as_millisecond)))
-    .bind(column(|new| new.due_at.as_millisecond()))
-    .bind(column(|new| new.created_at.as_millisecond()))
+    .bind(maybe(|new| new.row.fire_at.map(Timestamp::as_millisecond)))
+    .bind(column(|new| new.row.due_at.as_millisecond()))
+    .bind(column(|new| new.row.created_at.as_millisecond()))
     .bind(maybe(|new| new.life.map(|life| life.0)))
     .bind(rows.iter().map(|new| new.param.as_deref().map(clean)).collect::<Vec<_>>())
     .bind(rows.iter().map(|new| new.note.as_deref().map(clean)).collect::<Vec<_>>())

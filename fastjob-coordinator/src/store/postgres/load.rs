@@ -106,7 +106,7 @@ impl LoadStore for Postgres {
                       where a.state > 2 order by 1, 2, 6";
         let open = self.of_partition(attempts, partition, open).await?;
         let is_open: HashSet<_> =
-            open.iter().map(|open| (open.planned.task, open.planned.shard.index)).collect();
+            open.iter().map(|open| (open.planned.row.task, open.planned.row.shard.index)).collect();
         let mut ended_shards: Vec<EndedShard> = Vec::new();
         for ended in self.of_partition(shards, partition, ended_shard).await? {
             // For a retried shard the latest attempt counts, and none counts while one is open.

@@ -30,7 +30,7 @@ pub(super) async fn attempts(tx: &mut SqliteConnection, commits: &[Commit]) -> O
         let parent = new.parent.map(|task| task.0);
         let (depth, budget) =
             (new.lineage.map(|lineage| lineage.depth), new.lineage.map(|lineage| lineage.budget));
-        (plain(new), new.shard.index, new.shard.total, parent, wanted, depth, budget)
+        (plain(new), new.row.shard.index, new.row.shard.total, parent, wanted, depth, budget)
     });
     each(
         tx,
@@ -46,7 +46,8 @@ pub(super) async fn attempts(tx: &mut SqliteConnection, commits: &[Commit]) -> O
          from json_each(?) where true on conflict do nothing",
     )
     .await?;
-    let keys = all().filter_map(|new| Some((new.job.0, clean(new.key.as_deref()?), new.task.0)));
+    let keys =
+        all().filter_map(|new| Some((new.row.job.0, clean(new.key.as_deref()?), new.row.task.0)));
     each(
         tx,
         batches(keys)?,
@@ -57,28 +58,28 @@ pub(super) async fn attempts(tx: &mut SqliteConnection, commits: &[Commit]) -> O
 }
 
 fn is_plain(new: &NewAttempt) -> bool {
-    new.shard == Shard::WHOLE
+    new.row.shard == Shard::WHOLE
         && new.parent.is_none()
         && new.lineage.is_none()
         && new.wanted.is_none()
 }
 
 fn plain(new: &NewAttempt) -> impl Serialize + '_ {
-    let is_head = new.attempt == new.task.first_attempt();
+    let is_head = new.row.attempt == new.row.task.first_attempt();
     let ended = is_head && new.task_state.is_final();
     (
-        new.attempt.0,
-        new.task.0,
-        new.job.0,
-        new.number,
-        cause_code(new.cause),
-        new.fire_at.map(Timestamp::as_millisecond),
-        new.due_at.as_millisecond(),
-        new.created_at.as_millisecond(),
+        new.row.attempt.0,
+        new.row.task.0,
+        new.row.job.0,
+        new.row.number,
+        cause_code(new.row.cause),
+        new.row.fire_at.map(Timestamp::as_millisecond),
+        new.row.due_at.as_millisecond(),
+        new.row.created_at.as_millisecond(),
         new.life.map(|life| life.0),
         attempt_state_code(new.state),
         is_head.then(|| task_state_code(new.task_state)),
-        ended.then(|| new.created_at.as_millisecond()),
+        ended.then(|| new.row.created_at.as_millisecond()),
         new.param.as_deref().map(clean),
         new.note.as_deref().map(clean),
     )

@@ -236,7 +236,7 @@ fn lineage(row: &SqliteRow, at: usize) -> Result<Option<Lineage>> {
 }
 
 fn shard_of(attempt: &NewAttempt) -> (TaskId, u32) {
-    (attempt.task, attempt.shard.index)
+    (attempt.row.task, attempt.row.shard.index)
 }
 
 fn ended_shard(row: &SqliteRow) -> Result<EndedShard> {

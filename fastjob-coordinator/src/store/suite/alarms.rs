@@ -1,12 +1,10 @@
 //! Alarms: one row per channel, sent once, and whether a job is failing.
 
 use fastjob_core::{ChannelName, TaskId};
+use fastjob_engine::record::AlarmRow;
 
 use super::{Home, rows::*, view::view, write};
-use crate::{
-    record::AlarmRow,
-    store::{AlarmKind, Commit, WaitingAlarm},
-};
+use crate::store::{AlarmKind, Commit, WaitingAlarm};
 
 fn tell(alarms: impl IntoIterator<Item = AlarmRow>) -> Commit {
     Commit { alarms: alarms.into_iter().collect(), ..Commit::default() }

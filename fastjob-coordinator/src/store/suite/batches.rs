@@ -44,7 +44,7 @@ pub(crate) async fn five_thousand_rows_of_each_part(home: &mut impl Home) {
     let loaded = view(home).await.loaded;
     assert_eq!(loaded.open.len(), 5_000, "cancelled attempts are gone");
     for (open, id) in loaded.open.iter().zip(stays) {
-        assert_eq!((open.planned.attempt.0, open.task_state), (id, TaskState::Stopping));
+        assert_eq!((open.planned.row.attempt.0, open.task_state), (id, TaskState::Stopping));
         assert_eq!(open.planned.life, Some(LifeId(id - MANY + 1)));
         assert_eq!(open.checkpoint.as_deref(), Some(format!("c{id}").as_str()));
     }
@@ -118,7 +118,7 @@ pub(crate) async fn a_commit_that_fails_leaves_nothing(home: &mut impl Home) {
     home.take_alarms().await;
     write(home, [commit]).await;
     let loaded = view(home).await.loaded;
-    let open: Vec<_> = loaded.open.iter().map(|open| open.planned.attempt.0).collect();
+    let open: Vec<_> = loaded.open.iter().map(|open| open.planned.row.attempt.0).collect();
     assert_eq!(open, [12, 15], "the store keeps working, and the commit succeeds later");
     assert_eq!((loaded.ids_until, loaded.watermark), (9_000, Some(at(50))));
 }

@@ -46,7 +46,7 @@ impl History {
     }
 
     fn plan(&mut self, new: NewAttempt, commit: &mut Commit) {
-        let (task, id, number) = (new.task.0, new.attempt.0, new.number);
+        let (task, id, number) = (new.row.task.0, new.row.attempt.0, new.row.number);
         self.attempts.push(Attempt { task, id, number, is_open: true });
         commit.planned.push(new);
         self.next_id += 1;

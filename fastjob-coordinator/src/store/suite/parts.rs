@@ -1,6 +1,7 @@
 //! The parts of a commit and of several commits in one call: their order, and which value wins.
 
 use fastjob_core::{AttemptId, AttemptState, Shard, TaskId, TaskState};
+use fastjob_engine::record::NOT_SPREAD;
 
 use super::{
     Home,
@@ -8,10 +9,7 @@ use super::{
     view::{task, view},
     write,
 };
-use crate::{
-    record::NOT_SPREAD,
-    store::{Commit, LifeId, NewAttempt},
-};
+use crate::store::{Commit, LifeId, NewAttempt};
 
 pub(crate) async fn planning_and_cancelling_in_one_call_changes_nothing(home: &mut impl Home) {
     write(home, [base()]).await;
@@ -52,7 +50,8 @@ pub(crate) async fn cancelling_removes_only_planned_attempts_and_their_heads(hom
         (1, TaskState::Running),
         "its retry was removed"
     );
-    let open: Vec<_> = view(home).await.loaded.open.iter().map(|o| o.planned.attempt.0).collect();
+    let open: Vec<_> =
+        view(home).await.loaded.open.iter().map(|o| o.planned.row.attempt.0).collect();
     assert_eq!(open, [14]);
 }
 
@@ -89,9 +88,9 @@ pub(crate) async fn a_head_is_spread_once(home: &mut impl Home) {
     let spread = |total| Commit { spread: vec![spread(10, total)], ..Commit::default() };
     let waiting = NewAttempt { shard: NOT_SPREAD, ..head(10) };
     write(home, [base(), plan([waiting])]).await;
-    assert_eq!(view(home).await.loaded.open[0].planned.shard, NOT_SPREAD);
+    assert_eq!(view(home).await.loaded.open[0].planned.row.shard, NOT_SPREAD);
     write(home, [spread(3), spread(5)]).await;
-    assert_eq!(view(home).await.loaded.open[0].planned.shard, Shard { index: 0, total: 3 });
+    assert_eq!(view(home).await.loaded.open[0].planned.row.shard, Shard { index: 0, total: 3 });
 }
 
 pub(crate) async fn ids_watermark_clock_and_anchors_only_grow(home: &mut impl Home) {

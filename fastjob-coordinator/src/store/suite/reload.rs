@@ -1,6 +1,7 @@
 //! A coordinator that starts finds what the previous one committed.
 
 use fastjob_core::{AttemptState, Cause, Shard, TaskId, TaskState};
+use fastjob_engine::record::NOT_SPREAD;
 
 use super::{
     Home,
@@ -8,12 +9,9 @@ use super::{
     view::{load, view},
     write,
 };
-use crate::{
-    record::NOT_SPREAD,
-    store::{
-        AlarmKind, ChildStart, Commit, EndedShard, LifeId, Lineage, Loaded, NewAttempt,
-        OpenAttempt, Partition,
-    },
+use crate::store::{
+    AlarmKind, ChildStart, Commit, EndedShard, LifeId, Lineage, Loaded, NewAttempt, OpenAttempt,
+    Partition,
 };
 
 pub(crate) async fn a_new_store_is_empty(home: &mut impl Home) {
@@ -114,7 +112,8 @@ pub(crate) async fn a_child_is_loaded_with_its_lineage(home: &mut impl Home) {
     write(home, [ends, Commit { child_starts: child_starts.clone(), ..Commit::default() }]).await;
     home.reopen().await;
     let loaded = view(home).await.loaded;
-    let lineages = loaded.open.iter().map(|open| (open.planned.attempt.0, open.planned.lineage));
+    let lineages =
+        loaded.open.iter().map(|open| (open.planned.row.attempt.0, open.planned.lineage));
     assert_eq!(
         lineages.collect::<Vec<_>>(),
         [(11, None), (12, one), (13, one), (20, lineage)],

@@ -65,7 +65,8 @@ pub(crate) async fn open_attempts_of_a_wrong_clock_keep_their_delay(home: &mut i
     write(home, [base(), plan([later, made(11), sent])]).await;
     assert_eq!(home.store().set_back(at(1_000)).await.unwrap().attempts, 2);
     let open = load(&*home.store()).await.open;
-    let times: Vec<_> = open.iter().map(|o| (o.planned.created_at, o.planned.due_at)).collect();
+    let times: Vec<_> =
+        open.iter().map(|o| (o.planned.row.created_at, o.planned.row.due_at)).collect();
     // The first was created with a right clock; the last has an executor, so it may have been sent.
     let expected = [(at(10), at(99_000)), (at(9_000), at(1_300)), (at(9_000), at(1_000))];
     assert_eq!(times, expected);

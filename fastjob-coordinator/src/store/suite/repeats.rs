@@ -89,7 +89,7 @@ pub(crate) async fn spread(home: &mut impl Home) {
         planned: vec![shard(10, 11, 1, 2)],
         ..Commit::default()
     };
-    let waiting = NewAttempt { shard: crate::record::NOT_SPREAD, ..head(10) };
+    let waiting = NewAttempt { shard: fastjob_engine::record::NOT_SPREAD, ..head(10) };
     check(home, vec![base(), plan([waiting])], commit).await;
 }
 

@@ -5,12 +5,10 @@ use std::sync::Arc;
 use fastjob_core::{
     AttemptId, AttemptState, Cause, FailReason, Job, JobDraft, JobId, Shard, TaskId, TaskState,
 };
+use fastjob_engine::record::{AlarmRow, Checkpoint, MovedTask, Placed, SpreadTask};
 use jiff::Timestamp;
 
-use crate::{
-    record::{AlarmRow, Checkpoint, MovedTask, Placed, SpreadTask},
-    store::{AlarmKind, Commit, EndedAttempt, JobRow, LifeId, LifeRow, NewAttempt, Origin},
-};
+use crate::store::{AlarmKind, Commit, EndedAttempt, JobRow, LifeId, LifeRow, NewAttempt, Origin};
 
 /// The default job of tasks.
 pub(crate) const JOB: JobId = JobId(1);

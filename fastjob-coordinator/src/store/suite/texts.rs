@@ -126,8 +126,8 @@ pub(crate) async fn extreme_instants(home: &mut impl Home) {
     home.reopen().await;
     let loaded = load(&*home.store()).await;
     let open = &loaded.open[0].planned;
-    assert_eq!((open.attempt.0, loaded.ids_until), (id, id + 1));
-    assert_eq!((open.fire_at, open.due_at), (Some(min), max));
-    assert_eq!(open.created_at, min);
+    assert_eq!((open.row.attempt.0, loaded.ids_until), (id, id + 1));
+    assert_eq!((open.row.fire_at, open.row.due_at), (Some(min), max));
+    assert_eq!(open.row.created_at, min);
     assert_eq!(loaded.watermark, Some(max));
 }

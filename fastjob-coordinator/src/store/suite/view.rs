@@ -63,7 +63,7 @@ pub(super) async fn load(store: &dyn Store) -> Loaded {
     }
     // Their order is not guaranteed.
     all.jobs.sort_by_key(|job| job.id);
-    all.open.sort_by_key(|open| open.planned.attempt);
+    all.open.sort_by_key(|open| open.planned.row.attempt);
     all.ended_shards.sort_by_key(|ended| (ended.task, ended.shard.index));
     all.ended_shards.dedup();
     all.failing.sort();

@@ -1,12 +1,12 @@
 //! Guarantees while partitions are loading.
 
+use fastjob_engine::{Command, Connected};
 use tokio::time::{Instant, sleep};
 use tokio_stream::StreamExt;
 
 use super::*;
 use crate::{
     cluster,
-    engine::{Command, Connected},
     sessions::{Outbound, Unsent},
 };
 

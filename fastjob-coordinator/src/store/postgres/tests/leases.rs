@@ -252,7 +252,7 @@ async fn a_partition_is_loaded_with_its_own_data_only() {
     let rows = Commit { ids_until: None, ..base() };
     home.store.commit(&[rows, plan([head(33), head(34), head(65)])]).await.unwrap();
     let loaded = home.store.load(Partition(1)).await.unwrap();
-    let open: Vec<_> = loaded.open.iter().map(|open| open.planned.attempt.0).collect();
+    let open: Vec<_> = loaded.open.iter().map(|open| open.planned.row.attempt.0).collect();
     assert_eq!(open, [33, 65]);
     let jobs: Vec<_> = loaded.jobs.iter().map(|job| job.id.0).collect();
     assert_eq!(jobs, [1]);

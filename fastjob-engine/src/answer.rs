@@ -1,0 +1,189 @@
+//! The engine's answers to commands and to connecting executors.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use fastjob_core::{
+    AttemptId, AttemptState, ExecutorName, HandlerName, Incarnation, Job, Progress, ServiceName,
+    TaskId, TaskState,
+};
+use jiff::Timestamp;
+
+use crate::{
+    event::{Beat, SavedRow, SessionId},
+    state::attempts::OverQuota,
+};
+
+/// Whether the engine accepts an executor's session.
+#[derive(Debug)]
+pub enum ConnectAnswer {
+    /// The session is accepted.
+    Welcome(Declared),
+    /// The session is rejected: another one has the executor's name.
+    Taken {
+        /// The reason, as a message for the user.
+        why: String,
+    },
+}
+
+/// What is left to do about the jobs that an executor declares.
+#[derive(Clone, Debug, Default)]
+pub struct Declared {
+    /// One message for each job that was not saved: its name and the reason.
+    pub refused: Vec<String>,
+    /// New or changed jobs with children. To save them, the engine needs jobs of other partitions,
+    /// so the caller sends each one in a separate [`Command::Save`](super::Command::Save).
+    pub parents: Vec<Arc<Job>>,
+}
+
+/// The result of a change to a job: what it did, and the job's row after it.
+pub type SaveAnswer = Result<(SaveDone, SavedRow), JobRefused>;
+
+/// What a change to a job did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SaveDone {
+    /// There was no living job of this name; there is one now.
+    Created,
+    /// The job has a new revision.
+    Updated,
+    /// The job was like this already, or code may not change it.
+    Unchanged,
+    /// The job is deleted, and its row says so.
+    Deleted,
+}
+
+/// Why a job was not found or not changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum JobRefused {
+    /// No living job of this partition has this name.
+    #[error("no job is named `{0}`")]
+    Unknown(String),
+    /// The name fits living jobs of several services: the caller has to add the service.
+    #[error("`{name}` is the name of jobs of several services: {}", choices.join(", "))]
+    Ambiguous {
+        /// The name as the caller gave it.
+        name: String,
+        /// The full names that it could mean, `service.name` each.
+        choices: Vec<String>,
+    },
+    /// [`SaveMode::Create`](super::SaveMode::Create) found a living job of this full name.
+    #[error("there is a job named `{0}` already")]
+    Exists(String),
+    /// A child exists, but cannot be a child of this job: it is ambiguous, belongs to another
+    /// service, closes a circle, or makes a chain too long or too large to check.
+    #[error("its child `{child}` {why}")]
+    Child {
+        /// The child as the definition names it.
+        child: String,
+        /// The reason, as a predicate: "leads back to it".
+        why: String,
+    },
+    /// No living job has the name of this child.
+    #[error("its child `{0}` is not known: save it first")]
+    NoChild(String),
+    /// A job that is a child of another one cannot be deleted.
+    #[error("it is a child of {}: take it out of there first", parents.join(", "))]
+    IsChild {
+        /// The full names of its parents, in backticks and sorted.
+        parents: Vec<String>,
+    },
+    /// The job's schedule is neither cron nor a fixed rate, so it has no past fires to start.
+    #[error("{0}")]
+    NoBackfill(String),
+    /// The partition has no room: the number of jobs or the size of their definitions is at its
+    /// limit.
+    #[error("{0}")]
+    TooMany(String),
+    /// The job fires once, at this instant, which has passed.
+    #[error("its one fire, {0}, is in the past, so it would never fire")]
+    TooLate(Timestamp),
+    /// The schedule has no fire after now.
+    #[error("{}: {}", .0.field, .0.message)]
+    NeverFires(fastjob_core::job::Problem),
+    /// The task was not started: the node has too many open tasks, or too many bytes of params.
+    #[error("{0}")]
+    OverQuota(#[from] OverQuota),
+    /// The caller has to look for its key in the store again, and then repeat the command.
+    #[error("it is not known yet whether a task was started with this key: try again")]
+    LookAgain,
+}
+
+/// The result of a backfill: the tasks that it started, and whether the range has, or may have,
+/// more fires.
+pub type BackfillAnswer = Result<(Vec<TaskId>, bool), JobRefused>;
+
+/// The result of a start. If the key was used before, this is the task that the first start
+/// created.
+pub type StartAnswer = Result<TaskId, JobRefused>;
+
+/// The result of a stop: the task's state after it; `None` if the task was not open.
+pub type StopAnswer = Option<TaskState>;
+
+/// Ids of open tasks, newest first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OpenPage {
+    /// Each task once, even if it has several open attempts.
+    pub tasks: Vec<TaskId>,
+}
+
+/// The current state of an open task.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LiveTask {
+    /// The task.
+    pub task: TaskId,
+    /// Its state over all its shards; it may not be durable yet.
+    pub state: TaskState,
+    /// Its attempts that have not ended.
+    pub attempts: Vec<LiveAttempt>,
+}
+
+/// The current state of an open attempt.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LiveAttempt {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// Its state; it may not be durable yet.
+    pub state: AttemptState,
+    /// When its handler was entered; `None` before that.
+    pub started_at: Option<Timestamp>,
+    /// The latest progress that its executor reported; `None` if it has reported none.
+    pub progress: Option<Progress>,
+    /// The executor that it is placed on; `None` while it is not placed.
+    pub executor: Option<ExecutorName>,
+    /// The session over which that executor can be reached; `None` while it is disconnected.
+    pub session: Option<SessionId>,
+}
+
+/// What the engine knows of one life of an executor, connected or not.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExecutorFigures {
+    /// Its session; `None` while it is disconnected.
+    pub session: Option<SessionId>,
+    /// Whether it drains: it accepts no more attempts.
+    pub leaving: bool,
+    /// The service whose handlers it hosts.
+    pub service: ServiceName,
+    /// Its name, unique within the service.
+    pub executor: ExecutorName,
+    /// Which start of the executor's process this is.
+    pub incarnation: Incarnation,
+    /// Its address as it gave it, for display. Empty until it connects to this engine.
+    pub address: String,
+    /// The release of its executor library. Empty until it connects to this engine.
+    pub version: String,
+    /// When its latest session began; until it connects to this engine, when its life began.
+    pub since: Timestamp,
+    /// How many attempts it accepts at a time, waiting ones included; 0 until it connects to this
+    /// engine.
+    pub capacity: u32,
+    /// How many attempts of this engine's partition it may hold or is about to be sent.
+    pub attempts: u32,
+    /// Its latest heartbeat; all zeros before the first one.
+    pub beat: Beat,
+    /// The time since that heartbeat arrived or, before the first one, since the engine has known
+    /// this life.
+    pub beat_age: Duration,
+    /// Its labels. Empty until it connects to this engine.
+    pub labels: Arc<BTreeMap<String, String>>,
+    /// Its handlers and their descriptions. Empty until it connects to this engine.
+    pub handlers: Arc<BTreeMap<HandlerName, String>>,
+}

@@ -1,0 +1,99 @@
+//! The effects of events: commits, messages and answers.
+
+use std::sync::Arc;
+
+use fastjob_core::Job;
+use tokio::sync::oneshot;
+
+use crate::{
+    answer::{
+        BackfillAnswer, ConnectAnswer, ExecutorFigures, LiveTask, OpenPage, SaveAnswer,
+        StartAnswer, StopAnswer,
+    },
+    event::{CommitId, Held, SessionId},
+    record::{AttemptRow, Commit, LifeId},
+};
+
+/// What the shell has to do, in the order of the fields. Messages and answers depend only on
+/// commits that are durable already, never on those that are handed over here.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// Commits to write to the store, in this order.
+    pub commits: Vec<(CommitId, Commit)>,
+    /// Messages to send to executors, in this order.
+    pub sends: Vec<(SessionId, Message)>,
+    /// Answers to give to the callers.
+    pub answers: Vec<Answer>,
+}
+
+/// A message to an executor.
+#[derive(Clone, Debug)]
+pub enum Message {
+    /// Run these attempts.
+    Start(Vec<StartAttempt>),
+    /// Stop these attempts.
+    Stop(Vec<Held>),
+    /// The outcomes of these attempts are durable: the executor can forget them.
+    Recorded(Vec<Held>),
+    /// Close this session: a newer one of the same executor has replaced it.
+    Close,
+}
+
+/// An attempt to run.
+#[derive(Clone, Debug)]
+pub struct StartAttempt {
+    /// The attempt. The row is durable, and so is its placement on this executor.
+    pub row: AttemptRow,
+    /// The job's definition when the attempt is sent.
+    pub job: Arc<Job>,
+    /// The task's own param; `None` if the job's param applies.
+    pub param: Option<Arc<str>>,
+    /// The last checkpoint, as JSON, of the earlier attempts of its shard; `None` if they left
+    /// none.
+    pub checkpoint: Option<Arc<str>>,
+}
+
+/// An answer and the channel to the caller.
+#[derive(Debug)]
+pub enum Answer {
+    /// To [`Event::Connected`](super::Event::Connected).
+    Connect(oneshot::Sender<ConnectAnswer>, ConnectAnswer),
+    /// To [`Event::Leaving`](super::Event::Leaving): the engine sends the executor nothing more,
+    /// and what follows from the returned attempts is durable.
+    Noted(oneshot::Sender<()>),
+    /// To [`Command::Save`](super::Command::Save), [`Command::Delete`](super::Command::Delete) and
+    /// [`Command::Switch`](super::Command::Switch).
+    Save(oneshot::Sender<SaveAnswer>, SaveAnswer),
+    /// To [`Command::Start`](super::Command::Start).
+    Start(oneshot::Sender<StartAnswer>, StartAnswer),
+    /// To [`Command::Backfill`](super::Command::Backfill).
+    Backfill(oneshot::Sender<BackfillAnswer>, BackfillAnswer),
+    /// To [`Command::Stop`](super::Command::Stop).
+    Stop(oneshot::Sender<StopAnswer>, StopAnswer),
+    /// To [`Command::Open`](super::Command::Open).
+    Open(oneshot::Sender<OpenPage>, OpenPage),
+    /// To [`Command::Live`](super::Command::Live).
+    Live(oneshot::Sender<Vec<LiveTask>>, Vec<LiveTask>),
+    /// To [`Command::Lives`](super::Command::Lives).
+    Lives(oneshot::Sender<Vec<LifeId>>, Vec<LifeId>),
+    /// To [`Command::Executors`](super::Command::Executors).
+    Executors(oneshot::Sender<Vec<ExecutorFigures>>, Vec<ExecutorFigures>),
+}
+
+impl Answer {
+    /// Sends the answer to the caller. A caller that no longer waits does not need it.
+    pub fn give(self) {
+        match self {
+            Self::Connect(to, answer) => drop(to.send(answer)),
+            Self::Noted(to) => drop(to.send(())),
+            Self::Save(to, answer) => drop(to.send(answer)),
+            Self::Start(to, answer) => drop(to.send(answer)),
+            Self::Backfill(to, answer) => drop(to.send(answer)),
+            Self::Stop(to, answer) => drop(to.send(answer)),
+            Self::Open(to, answer) => drop(to.send(answer)),
+            Self::Live(to, answer) => drop(to.send(answer)),
+            Self::Lives(to, answer) => drop(to.send(answer)),
+            Self::Executors(to, answer) => drop(to.send(answer)),
+        }
+    }
+}

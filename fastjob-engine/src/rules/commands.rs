@@ -1,0 +1,68 @@
+//! Commands of users and programs.
+
+use tokio::sync::oneshot;
+
+use crate::{
+    answer::SaveAnswer,
+    effect::{Answer, Effects},
+    engine::Engine,
+    event::{Command, Now},
+};
+
+impl Engine {
+    pub(crate) fn command(&mut self, now: Now, command: Command, out: &mut Effects) {
+        match command {
+            Command::Save { job, mode, origin, answer } => {
+                let saved = self.save(now, *job, mode, origin);
+                self.answer_save(answer, saved, out);
+            }
+            Command::Delete { job, answer } => {
+                let deleted = self.delete(now, &job);
+                self.answer_save(answer, deleted, out);
+            }
+            Command::Switch { job, to, answer } => {
+                let switched = self.switch(now, &job, to);
+                self.answer_save(answer, switched, out);
+            }
+            Command::Start { ask, answer } => match self.start(now, ask) {
+                Ok(task) => self.journal.answer_when_durable(Answer::Start(answer, Ok(task))),
+                Err(refused) => out.answers.push(Answer::Start(answer, Err(refused))),
+            },
+            Command::Backfill { ask, answer } => match self.backfill(now, ask) {
+                Ok(done) => self.journal.answer_when_durable(Answer::Backfill(answer, Ok(done))),
+                Err(refused) => out.answers.push(Answer::Backfill(answer, Err(refused))),
+            },
+            Command::Stop { task, answer } => {
+                let stopped = self.stop_task(now, task, "stopped before it was sent", out);
+                self.journal.answer_when_durable(Answer::Stop(answer, stopped));
+            }
+            Command::Open { ask, answer } => {
+                out.answers.push(Answer::Open(answer, self.open_tasks(&ask)));
+            }
+            Command::Live { tasks, answer } => {
+                let live = tasks.into_iter().filter_map(|task| self.live(task)).collect();
+                out.answers.push(Answer::Live(answer, live));
+            }
+            Command::Lives { answer } => {
+                let lives = self.fleet.ids().collect();
+                self.journal.answer_when_durable(Answer::Lives(answer, lives));
+            }
+            Command::Executors { answer } => {
+                out.answers.push(Answer::Executors(answer, self.fleet.view(now.uptime)));
+            }
+        }
+    }
+
+    /// Answers a change to a job when it is durable, and a rejected change at once.
+    fn answer_save(
+        &mut self,
+        to: oneshot::Sender<SaveAnswer>,
+        answer: SaveAnswer,
+        out: &mut Effects,
+    ) {
+        match answer {
+            Ok(_) => self.journal.answer_when_durable(Answer::Save(to, answer)),
+            Err(_) => out.answers.push(Answer::Save(to, answer)),
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! The rules: functions over the parts of the state.
+
+mod alarms;
+mod cancel;
+mod children;
+mod chores;
+mod commands;
+mod executors;
+mod jobs;
+mod lane;
+mod load;
+mod place;
+mod plan;
+mod pump;
+mod reports;
+mod retention;
+mod settle;
+mod spread;
+mod start;
+mod tasks;
+mod waits;

@@ -1,0 +1,69 @@
+//! Starts by callers: of one task, or of the fires of a past range.
+
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+
+use super::plan::{Head, NewTask};
+use crate::{
+    answer::{BackfillAnswer, JobRefused, StartAnswer},
+    engine::Engine,
+    event::{Backfill, Now, Start, When},
+    state::keys::Found,
+};
+
+impl Engine {
+    pub(super) fn start(&mut self, now: Now, ask: Start) -> StartAnswer {
+        let job = self.catalog.resolve(&ask.job)?;
+        let looked_at = ask.key.as_ref().map(|key| key.looked_at);
+        let key = ask.key.map(|key| (job, key.text));
+        if let Some((key, looked_at)) = key.as_ref().zip(looked_at) {
+            match self.keys.find(key, looked_at) {
+                Found::Task(task) => return Ok(task),
+                Found::LookAgain => return Err(JobRefused::LookAgain),
+                Found::Nothing => {}
+            }
+        }
+        self.attempts.admit(1, ask.param.as_deref())?;
+        let (due_at, due_in) = match ask.at {
+            When::Now => (now.wall, None),
+            When::At(at) => (at.max(now.wall), None),
+            When::After(delay) => {
+                let due_at = SignedDuration::try_from(delay)
+                    .ok()
+                    .and_then(|delay| now.wall.checked_add(delay).ok());
+                (due_at.unwrap_or(now.wall), Some(now.uptime + delay))
+            }
+        };
+        let head = Head { key: key.as_ref().map(|(_, key)| Arc::clone(key)), ..Head::default() };
+        let new = NewTask::new(job, ask.cause, due_at);
+        let new = NewTask { param: ask.param, wanted: ask.executor, due_in, head, ..new };
+        let task = self.new_task(now, new);
+        if let Some(key) = key {
+            self.keys.remember(key, task, self.journal.commit_id());
+        }
+        Ok(task)
+    }
+
+    pub(super) fn backfill(&mut self, now: Now, ask: Backfill) -> BackfillAnswer {
+        let id = self.catalog.resolve(&ask.job)?;
+        let Some(entry) = self.catalog.get(id) else {
+            return Err(JobRefused::Unknown(ask.job.0));
+        };
+        let until = ask.until.min(now.wall);
+        let fires = entry
+            .row()
+            .job
+            .timetable
+            .fires_between(ask.from, until, entry.anchor(), ask.most as usize)
+            .map_err(|why| JobRefused::NoBackfill(why.to_string()))?;
+        self.attempts.admit(fires.fires.len(), None)?;
+        let mut tasks = Vec::with_capacity(fires.fires.len());
+        for fire_at in fires.fires {
+            let head = Head { note: Some("backfilled".to_owned()), ..Head::default() };
+            let new = NewTask::new(id, ask.cause, now.wall);
+            tasks.push(self.new_task(now, NewTask { fire_at: Some(fire_at), head, ..new }));
+        }
+        Ok((tasks, fires.more))
+    }
+}

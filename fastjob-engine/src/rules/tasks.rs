@@ -1,0 +1,101 @@
+//! Open tasks: how they are stopped, and their state for users.
+
+use std::collections::BTreeSet;
+
+use fastjob_core::{AttemptId, TaskId, TaskState, attempt::End, task::TaskEvent};
+
+use crate::{
+    answer::{LiveAttempt, LiveTask, OpenPage, StopAnswer},
+    effect::{Effects, Message},
+    engine::Engine,
+    event::{Now, OpenAsk},
+    record::MovedTask,
+    state::{
+        attempts::{Open, Step},
+        fleet::Life,
+    },
+};
+
+impl Engine {
+    /// Stops a task with all its shards. Returns its new state; `None` if it was not open.
+    pub(super) fn stop_task(
+        &mut self,
+        now: Now,
+        task: TaskId,
+        why: &str,
+        out: &mut Effects,
+    ) -> StopAnswer {
+        let attempts = self.attempts.of_task(task);
+        let first = *attempts.first()?;
+        // Attempts on an executor end when it reports that. The others end now, so they never end
+        // last.
+        let (sent, unsent): (Vec<_>, Vec<_>) = attempts
+            .into_iter()
+            .partition(|attempt| self.attempts.get(*attempt).is_some_and(Open::is_out));
+        let before = self.attempts.get(first).map(|open| self.attempts.task_state(open))?;
+        let state = match sent.is_empty() {
+            true => {
+                // It was stopped before it ended: shards that failed earlier do not make it failed.
+                if self.attempts.is_spread(task) {
+                    self.attempts.move_task(first, TaskEvent::StopAsked);
+                }
+                TaskState::Stopped
+            }
+            false => self.attempts.move_task(first, TaskEvent::StopAsked)?,
+        };
+        if state != before && !sent.is_empty() {
+            self.journal.commit().moved.push(MovedTask { task, state });
+        }
+        for attempt in unsent {
+            self.end_here(now, attempt, End::Stopped, Some(why.to_owned()));
+        }
+        for attempt in sent {
+            self.await_stop(now, attempt);
+            let Some(open) = self.attempts.get(attempt) else { continue };
+            // A disconnected executor gets the stop request when it reconnects.
+            if let Some(session) = self.fleet.session_at(open.life()) {
+                out.sends.push((session, Message::Stop(vec![open.held()])));
+            }
+        }
+        Some(state)
+    }
+
+    pub(super) fn open_tasks(&self, ask: &OpenAsk) -> OpenPage {
+        let found = self
+            .attempts
+            .iter()
+            .filter(|open| self.attempts.task_state(open) == ask.state)
+            .filter(|open| ask.job.is_none_or(|job| open.row.job == job))
+            .filter(|open| ask.below.is_none_or(|below| open.row.task < below))
+            .filter(|open| ask.since.is_none_or(|since| open.row.created_at >= since))
+            .filter(|open| open.step() != Step::Recording)
+            .map(|open| open.row.task);
+        // Keeps the newest ones, each once, without sorting all.
+        let mut tasks = BTreeSet::new();
+        for task in found {
+            if tasks.insert(task) && tasks.len() > ask.limit as usize {
+                tasks.pop_first();
+            }
+        }
+        OpenPage { tasks: tasks.into_iter().rev().collect() }
+    }
+
+    pub(super) fn live(&self, task: TaskId) -> Option<LiveTask> {
+        let attempts = self.attempts.of_task(task);
+        let state = attempts.first().and_then(|id| self.attempts.get(*id))?;
+        let state = self.attempts.task_state(state);
+        let live = |attempt: AttemptId| {
+            let open = self.attempts.get(attempt)?;
+            let life = self.fleet.at(open.life());
+            Some(LiveAttempt {
+                attempt,
+                state: open.state,
+                started_at: open.started_at,
+                progress: open.rare().progress.clone(),
+                executor: life.map(|life| life.executor().clone()),
+                session: life.and_then(Life::session),
+            })
+        };
+        Some(LiveTask { task, state, attempts: attempts.into_iter().filter_map(live).collect() })
+    }
+}

@@ -1,0 +1,232 @@
+//! A simulation of the engine in a cluster with faults: coordinators and executors crash, streams
+//! break and lose their messages, messages are duplicated or reordered, commits or their answers
+//! are lost, clocks jump either way, and users edit, switch, stop and delete jobs. One seed
+//! determines all of it, and `invariants` has the checks. Most defects need several rare events at
+//! once, so events that are rare in most histories are frequent in some.
+//!
+//! Odd seeds run three nodes that share four partitions by leases: nodes lose the database, pause
+//! longer than their lease and resume, crash and restart, and their clocks differ. Every second
+//! pair of seeds has further faults, chosen by the seed; [`features`] lists them.
+//!
+//! A history that breaks an invariant is shortened until no action can be left out. The result is
+//! reported as the story.
+
+mod action;
+mod asks;
+mod clocks;
+mod cluster;
+mod executor;
+mod handlers;
+mod invariants;
+mod jobs;
+mod lanes;
+mod model;
+mod node;
+mod observer;
+mod people;
+mod reload;
+mod rest;
+mod shape;
+mod streams;
+mod world;
+mod writes;
+
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+#[cfg(test)]
+pub(super) use self::model::ModelStore;
+use self::{
+    action::Action,
+    shape::{Feature, Selection, Shape},
+    world::World,
+};
+
+/// The number of actions of one history, unless [`Options::steps`] sets another.
+pub const STEPS: usize = 3_000;
+
+/// How much happened in one history.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Tasks that were recorded.
+    pub tasks: u64,
+    /// Attempts that were recorded.
+    pub attempts: u64,
+    /// Events that the engines handled.
+    pub events: u64,
+}
+
+/// Which histories run: their length, and the faults they may have.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    steps: usize,
+    selection: Selection,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { steps: STEPS, selection: Selection::default() }
+    }
+}
+
+impl Options {
+    /// Sets the number of actions of a history.
+    #[must_use]
+    pub fn steps(self, steps: usize) -> Self {
+        Self { steps, ..self }
+    }
+
+    /// Also enables the features with which the engine is known to fail.
+    #[must_use]
+    pub fn known(mut self) -> Self {
+        self.selection.known = true;
+        self
+    }
+
+    /// Gives extended histories exactly these faults; `names` are separated by commas.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the first name that is not a feature.
+    pub fn only(mut self, names: &str) -> Result<Self, String> {
+        self.selection.only = Some(named(names)?);
+        Ok(self)
+    }
+
+    /// Disables these features; `names` are separated by commas.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the first name that is not a feature.
+    pub fn without(mut self, names: &str) -> Result<Self, String> {
+        self.selection.without = named(names)?;
+        Ok(self)
+    }
+}
+
+fn named(names: &str) -> Result<shape::Features, String> {
+    let names = names.split(',').filter(|name| !name.is_empty());
+    names.map(|name| Feature::named(name).ok_or_else(|| name.to_owned())).collect()
+}
+
+/// The names of all features, for [`Options::only`] and [`Options::without`].
+pub fn features() -> impl Iterator<Item = &'static str> {
+    Feature::NAMES.iter().map(|(name, _)| *name)
+}
+
+/// A seed whose history broke an invariant.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// The seed.
+    pub seed: u64,
+    /// Which invariant was broken and how, or the message of the panic.
+    pub what: String,
+    /// The faults that the history could have beyond the basic ones.
+    pub faults: Vec<&'static str>,
+    /// The shortest history that was found to fail, one action per entry.
+    pub story: Vec<String>,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "seed {}: {}", self.seed, self.what)?;
+        writeln!(f, "in {} actions (faults: {}):", self.story.len(), self.faults.join(", "))?;
+        self.story.iter().try_for_each(|action| writeln!(f, "  {action}"))
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// Runs the history of a seed to its end.
+///
+/// # Errors
+///
+/// Fails with the shortest story that was found, if an invariant is broken. Panics of the engine
+/// are caught and count as failures. The panic hook should be silent, because shortening causes
+/// many panics.
+pub fn run(seed: u64, options: &Options) -> Result<Figures, Box<Failure>> {
+    let shape = Shape::of(seed, options.selection);
+    let actions = action::actions(seed, options.steps, shape);
+    tell(&actions, shape).map_err(|_| {
+        let actions = shorten(actions, shape);
+        let what = tell(&actions, shape).err().unwrap_or_default();
+        let story = actions.iter().map(|action| format!("{action:?}")).collect();
+        Box::new(Failure { seed, what, faults: shape.faults(), story })
+    })
+}
+
+/// Runs the history of a seed to its end, and does not shorten a history that fails.
+///
+/// # Errors
+///
+/// Fails with a message of one line if an invariant is broken.
+pub fn run_briefly(seed: u64, options: &Options) -> Result<Figures, String> {
+    let shape = Shape::of(seed, options.selection);
+    let told = tell(&action::actions(seed, options.steps, shape), shape);
+    told.map_err(|what| {
+        let what: String = what.chars().take(300).collect();
+        format!("seed {seed} ({}): {}", shape.faults().join(", "), what.replace('\n', " "))
+    })
+}
+
+fn tell(actions: &[Action], shape: Shape) -> Result<Figures, String> {
+    let told = catch_unwind(AssertUnwindSafe(|| {
+        let mut world = World::new(shape);
+        for action in actions {
+            world.apply(*action);
+        }
+        world.rest();
+        let (tasks, attempts) = (world.witness.tasks, world.witness.attempts);
+        Figures { tasks, attempts, events: world.events }
+    }));
+    told.map_err(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+            .unwrap_or_else(|| "the engine panicked".to_owned())
+    })
+}
+
+/// Removes pieces as long as the history still fails: half of it first, single actions at the end.
+fn shorten(mut actions: Vec<Action>, shape: Shape) -> Vec<Action> {
+    let mut piece = actions.len().div_ceil(2);
+    while piece > 0 {
+        let (mut at, before) = (0, actions.len());
+        while at < actions.len() {
+            let mut less = actions.clone();
+            less.drain(at..(at + piece).min(actions.len()));
+            match tell(&less, shape) {
+                Err(_) => actions = less,
+                Ok(_) => at += piece,
+            }
+        }
+        if piece == 1 && actions.len() == before {
+            break;
+        }
+        piece = if piece == 1 { 1 } else { piece / 2 };
+    }
+    actions
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `FASTJOB_SEED=7 cargo test -p fastjob-engine whatever` replays one seed.
+    #[test]
+    fn whatever_fails_what_must_hold_holds() {
+        let seeds = match std::env::var("FASTJOB_SEED") {
+            Ok(seed) => {
+                let seed = seed.parse().expect("FASTJOB_SEED is a number");
+                seed..seed + 1
+            }
+            Err(_) => 0..2_000,
+        };
+        for seed in seeds {
+            if let Err(failure) = run(seed, &Options::default()) {
+                panic!("replay it with FASTJOB_SEED={seed}: {failure}");
+            }
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! What an engine loads from the model of the store when it starts.
+
+use fastjob_core::JobId;
+
+use super::model::{ModelStore, Row};
+use crate::record::{AlarmKind, EndedShard, Loaded, NewAttempt, OpenAttempt, Partition};
+
+impl ModelStore {
+    #[cfg(test)]
+    pub(crate) fn load(&self) -> Loaded {
+        self.load_partition(Partition::default())
+    }
+
+    pub(super) fn load_partition(&self, partition: Partition) -> Loaded {
+        let reached = self.reached.get(&partition).copied().unwrap_or_default();
+        let open: Vec<_> = self
+            .attempts
+            .values()
+            .filter(|row| row.is_open() && self.is_in(row.new.row.attempt.0, partition))
+            .map(|row| {
+                let head = &self.attempts[&row.new.row.task.first_attempt()];
+                let new = &row.new;
+                let is_before = |other: &&Row| {
+                    (other.new.row.task, other.new.row.shard.index)
+                        == (new.row.task, new.row.shard.index)
+                        && other.new.row.number + 1 == new.row.number
+                };
+                let before =
+                    (new.row.number > 1).then(|| self.attempts.values().find(is_before)).flatten();
+                let failed_on = before.and_then(|before| self.lives.get(&before.new.life?));
+                OpenAttempt {
+                    planned: NewAttempt { lineage: head.new.lineage, ..row.new.clone() },
+                    task_state: head.task_state,
+                    task_param: head.new.param.clone(),
+                    checkpoint: self
+                        .checkpoints
+                        .get(&(row.new.row.task, row.new.row.shard.index))
+                        .cloned(),
+                    failed_on: failed_on.map(|life| life.executor.clone()),
+                }
+            })
+            .collect();
+        let lives = self
+            .lives
+            .values()
+            .filter(|life| open.iter().any(|open| open.planned.life == Some(life.id)))
+            .cloned()
+            .collect();
+        let is_open = |task| open.iter().any(|open| open.planned.row.task == task);
+        let ended = self.attempts.values().filter(|row| row.new.row.shard.total > 1);
+        let ended = ended.filter(|row| is_open(row.new.row.task)).filter_map(|row| {
+            let ended = row.ended.as_ref()?;
+            Some(EndedShard {
+                task: row.new.row.task,
+                shard: row.new.row.shard,
+                number: row.new.row.number,
+                state: ended.state,
+                result: ended.result.clone(),
+            })
+        });
+        let failed = |(_, (_, kind)): &(&JobId, &(i64, AlarmKind))| *kind == AlarmKind::Failed;
+        let failing = self.last_alarm.iter().filter(failed).map(|(job, _)| *job);
+        let failing = failing.filter(|job| self.is_in(job.0, partition)).collect();
+        Loaded {
+            ended_shards: ended.collect(),
+            failing,
+            child_starts: self.children_of(partition),
+            ids_until: reached.ids_until,
+            watermark: reached.watermark,
+            clock: reached.clock,
+            jobs: self
+                .jobs
+                .values()
+                .filter(|row| self.is_in(row.id.0, partition))
+                .cloned()
+                .collect(),
+            cursors: self
+                .cursors
+                .iter()
+                .filter(|(job, _)| self.is_in(job.0, partition))
+                .map(|(job, at)| (*job, *at))
+                .collect(),
+            open,
+            lives,
+            next_life: self
+                .lives
+                .keys()
+                .rfind(|id| self.is_in(id.0, partition))
+                .map_or(1, |id| id.0 + 1),
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! The attempts that have not ended, and all their queues.
+//!
+//! An attempt is in the queue of its [`Step`], and in no other. A timer is set to the earliest of
+//! its deadlines. The indexes of its job and its task contain it. It counts towards the limits. All
+//! of that changes only here.
+
+mod open;
+mod queues;
+mod quota;
+mod tasks;
+
+use std::{collections::BTreeSet, time::Duration};
+
+use fastjob_core::{AttemptId, JobId, TaskId};
+use jiff::Timestamp;
+
+pub use self::quota::{Limits, OpenLimit, OverQuota};
+pub(crate) use self::{
+    open::{Open, Step},
+    queues::{Fifo, WaitKey, Waiting},
+};
+use self::{queues::Due, quota::Quota, tasks::Spread};
+use super::timers::{Deadlines, Timers};
+use crate::maps::IdMap;
+
+/// The attempts that have not ended.
+pub(crate) struct Attempts {
+    open: IdMap<AttemptId, Open>,
+    of_job: IdMap<JobId, BTreeSet<AttemptId>>,
+    /// The open attempt of a task whose first attempt has ended.
+    retried: IdMap<TaskId, AttemptId>,
+    /// Open tasks that are spread over executors.
+    spreads: IdMap<TaskId, Spread>,
+    /// Recorded attempts that are not due yet.
+    due: Due,
+    /// Due attempts that no executor could take.
+    waiting: Waiting,
+    timers: Timers<AttemptId>,
+    quota: Quota,
+}
+
+impl Attempts {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self {
+            open: IdMap::default(),
+            of_job: IdMap::default(),
+            retried: IdMap::default(),
+            spreads: IdMap::default(),
+            due: Due::default(),
+            waiting: Waiting::default(),
+            timers: Timers::default(),
+            quota: Quota::new(limits.open),
+        }
+    }
+
+    /// Moves the count to another limit.
+    #[cfg(test)]
+    pub(crate) fn limit(&mut self, limit: std::sync::Arc<OpenLimit>) {
+        self.quota.join(limit);
+    }
+
+    /// Whether `tasks` new tasks, each with `param` as its own param, may be started now.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`OverQuota`] if a limit would be exceeded.
+    pub(crate) fn admit(&self, tasks: usize, param: Option<&str>) -> Result<(), OverQuota> {
+        self.quota.admit(tasks, param)
+    }
+
+    /// Adds an attempt, also to the indexes of its job and its task.
+    pub(crate) fn insert(&mut self, open: Open) {
+        let (id, row) = (open.row.attempt, open.row);
+        self.of_job.entry(row.job).or_default().insert(id);
+        self.know(&row);
+        self.quota.add(open.param.as_deref());
+        if let Some(before) = self.open.insert(id, open) {
+            self.quota.remove(before.param.as_deref());
+        }
+    }
+
+    /// Removes an attempt from all collections here, except from its task.
+    pub(crate) fn remove(&mut self, id: AttemptId) -> Option<Open> {
+        let open = self.open.remove(&id)?;
+        self.quota.remove(open.param.as_deref());
+        self.leave_queue(id, open.step);
+        if open.deadlines().earliest().is_some() {
+            self.timers.cancel(id);
+        }
+        if let Some(all) = self.of_job.get_mut(&open.row.job) {
+            all.remove(&id);
+            if all.is_empty() {
+                self.of_job.remove(&open.row.job);
+            }
+        }
+        Some(open)
+    }
+
+    pub(crate) fn get(&self, id: AttemptId) -> Option<&Open> {
+        self.open.get(&id)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: AttemptId) -> Option<&mut Open> {
+        self.open.get_mut(&id)
+    }
+
+    /// The attempt, if it is at this step.
+    pub(crate) fn at_step(&self, id: AttemptId, step: Step) -> Option<&Open> {
+        self.get(id).filter(|open| open.step == step)
+    }
+
+    /// All open attempts, in no order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Open> {
+        self.open.values()
+    }
+
+    /// The open attempts of a job, in the order of their ids.
+    pub(crate) fn of_job(&self, job: JobId) -> impl Iterator<Item = AttemptId> {
+        self.of_job.get(&job).into_iter().flatten().copied()
+    }
+
+    /// Moves an attempt to a step. It leaves the queue of the previous step.
+    pub(crate) fn move_to(&mut self, id: AttemptId, step: Step) -> Option<&mut Open> {
+        let before = self.open.get(&id)?.step;
+        if step != before {
+            self.leave_queue(id, before);
+        }
+        let open = self.open.get_mut(&id)?;
+        open.step = step;
+        Some(open)
+    }
+
+    /// Removes an attempt from the queue of a step. The queue of a lane is not here; the attempt
+    /// leaves it with the lane.
+    fn leave_queue(&mut self, id: AttemptId, step: Step) {
+        match step {
+            Step::NotDue => self.due.remove(id),
+            Step::Waiting => self.waiting.remove(id),
+            Step::Recording | Step::Queued | Step::Placing | Step::Unsure | Step::Sent => {}
+        }
+    }
+
+    /// Sets when an attempt is due, if it waits for that.
+    pub(crate) fn set_due(&mut self, id: AttemptId, at: Timestamp) {
+        if self.at_step(id, Step::NotDue).is_some() {
+            self.due.set(id, at);
+        }
+    }
+
+    /// When the next attempt is due.
+    pub(crate) fn next_due(&self) -> Option<Timestamp> {
+        self.due.next_at()
+    }
+
+    /// Removes the next due attempt from its queue, to dispatch it.
+    pub(crate) fn pop_due(&mut self, now: Timestamp) -> Option<AttemptId> {
+        self.due.pop(now)
+    }
+
+    /// Queues an attempt that is at [`Step::Waiting`]; one that waits for the same key keeps its
+    /// place.
+    pub(crate) fn wait_for(&mut self, id: AttemptId, key: WaitKey) {
+        self.waiting.push(key, id);
+    }
+
+    pub(crate) fn waiting(&self) -> &Waiting {
+        &self.waiting
+    }
+
+    /// Changes the deadlines of an attempt, and sets its timer to the earliest.
+    pub(crate) fn set_deadlines(&mut self, id: AttemptId, set: impl FnOnce(&mut Deadlines)) {
+        let Some(open) = self.open.get_mut(&id) else { return };
+        let deadlines = &mut open.rare_mut().deadlines;
+        set(deadlines);
+        match deadlines.earliest() {
+            Some(at) => self.timers.set(id, at),
+            None => self.timers.cancel(id),
+        }
+    }
+
+    /// Clears deadlines of an attempt, if it has any.
+    pub(crate) fn end_deadlines(&mut self, id: AttemptId, end: impl FnOnce(&mut Deadlines)) {
+        if self.open.get(&id).is_some_and(|open| open.deadlines() != Deadlines::NONE) {
+            self.set_deadlines(id, end);
+        }
+    }
+
+    /// When the next deadline passes, by uptime.
+    pub(crate) fn next_deadline(&self) -> Option<Duration> {
+        self.timers.next_at()
+    }
+
+    /// The next attempt with passed deadlines, and these deadlines.
+    pub(crate) fn pop_deadlines(&mut self, uptime: Duration) -> Option<(AttemptId, Deadlines)> {
+        let id = self.timers.pop(uptime)?;
+        let mut passed = Deadlines::NONE;
+        self.set_deadlines(id, |deadlines| passed = deadlines.take_passed(uptime));
+        Some((id, passed))
+    }
+}
+
+/// Figures for the limits that the simulation checks.
+#[cfg(any(test, feature = "simulation"))]
+impl Attempts {
+    pub(crate) fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    pub(crate) fn timers(&self) -> usize {
+        self.timers.len()
+    }
+
+    /// A timer of an attempt that has ended.
+    pub(crate) fn outlived_timer(&self) -> Option<AttemptId> {
+        self.timers.all().find(|id| !self.open.contains_key(id))
+    }
+
+    /// Each index of the open attempts with its size.
+    pub(crate) fn indexes(&self) -> [(&'static str, usize); 5] {
+        [
+            ("waiting attempts", self.waiting.len()),
+            ("due attempts", self.due.len()),
+            ("open attempts of jobs", self.of_job.values().map(BTreeSet::len).sum()),
+            ("retried tasks", self.retried.len()),
+            ("spread tasks", self.spreads.len()),
+        ]
+    }
+}

@@ -1,0 +1,217 @@
+//! The open tasks: their current attempts and their states.
+//!
+//! A task has one open attempt at a time. If it is spread over executors, it has one for each shard
+//! that has not ended.
+
+use fastjob_core::{
+    AttemptId, AttemptState, TaskId, TaskState,
+    attempt::End,
+    task::{self, TaskEvent},
+};
+
+use super::{Attempts, Open};
+use crate::record::{AttemptRow, EndedShard};
+
+/// The maximum size of the list of all shards' results, in bytes. Above it, only the attempts have
+/// the results.
+const RESULTS_MOST: usize = 256 * 1024;
+
+/// An open task that is spread over executors.
+#[derive(Debug)]
+pub(super) struct Spread {
+    state: TaskState,
+    /// For each shard, its open attempt or how it ended.
+    shards: Vec<ShardAt>,
+    /// The number of shards that have not ended.
+    open: usize,
+}
+
+/// The state of a shard.
+#[derive(Clone, Debug, PartialEq)]
+enum ShardAt {
+    Open(AttemptId),
+    Ended { state: AttemptState, result: Option<String> },
+}
+
+impl ShardAt {
+    /// A shard that is not known to be open or ended.
+    const UNKNOWN: Self = Self::Ended { state: AttemptState::Failed, result: None };
+}
+
+impl Attempts {
+    /// Sets the current attempt of its task, or of its shard.
+    pub(super) fn know(&mut self, row: &AttemptRow) {
+        match self.spreads.get_mut(&row.task) {
+            Some(spread) => {
+                if let Some(shard) = spread.shards.get_mut(row.shard.index as usize) {
+                    *shard = ShardAt::Open(row.attempt);
+                }
+            }
+            None if row.is_head() => {}
+            None => drop(self.retried.insert(row.task, row.attempt)),
+        }
+    }
+
+    /// Removes an attempt of the task that has ended; another one may follow.
+    pub(crate) fn leave_task(&mut self, row: &AttemptRow) {
+        if !row.is_head() {
+            self.retried.remove(&row.task);
+        }
+    }
+
+    /// The open attempts of a task; empty if the task is not open.
+    pub(crate) fn of_task(&self, task: TaskId) -> Vec<AttemptId> {
+        if let Some(spread) = self.spreads.get(&task) {
+            let open = spread.shards.iter().filter_map(|at| match at {
+                ShardAt::Open(attempt) => Some(*attempt),
+                ShardAt::Ended { .. } => None,
+            });
+            return open.filter(|attempt| self.open.contains_key(attempt)).collect();
+        }
+        let first = task.first_attempt();
+        match self.get(first) {
+            Some(open) if open.row.task == task => vec![first],
+            _ => self.retried.get(&task).copied().into_iter().collect(),
+        }
+    }
+
+    /// The state of an attempt's task.
+    pub(crate) fn task_state(&self, open: &Open) -> TaskState {
+        self.spreads.get(&open.row.task).map_or(open.task_state, |spread| spread.state)
+    }
+
+    /// Whether the task of an attempt is being stopped.
+    pub(crate) fn is_stopping(&self, id: AttemptId) -> bool {
+        self.get(id).is_some_and(|open| self.task_state(open) == TaskState::Stopping)
+    }
+
+    /// Applies an event to the task of an attempt, and returns the new state; `None` if the event
+    /// is rejected.
+    pub(crate) fn move_task(&mut self, id: AttemptId, event: TaskEvent) -> Option<TaskState> {
+        let open = self.open.get_mut(&id)?;
+        let state = match self.spreads.get_mut(&open.row.task) {
+            Some(spread) => &mut spread.state,
+            None => &mut open.task_state,
+        };
+        *state = task::next(*state, event)?;
+        Some(*state)
+    }
+
+    /// Spreads a task over `total` shards, whose attempts are inserted next.
+    pub(crate) fn spread(&mut self, head: &Open, total: u32) {
+        let shards = vec![ShardAt::UNKNOWN; total as usize];
+        let spread = Spread { state: head.task_state, open: shards.len(), shards };
+        self.spreads.insert(head.row.task, spread);
+    }
+
+    pub(crate) fn is_spread(&self, task: TaskId) -> bool {
+        self.spreads.contains_key(&task)
+    }
+
+    /// The number of shards of a task that is spread.
+    pub(crate) fn shards_of(&self, task: TaskId) -> Option<usize> {
+        self.spreads.get(&task).map(|spread| spread.shards.len())
+    }
+
+    /// Forgets a spread task of which no attempt was sent.
+    pub(crate) fn cancel_spread(&mut self, task: TaskId) {
+        self.spreads.remove(&task);
+    }
+
+    /// Continues the task of a shard that is retried; returns its state if that changes.
+    pub(crate) fn retry_shard(&mut self, task: TaskId, event: TaskEvent) -> Option<TaskState> {
+        let spread = self.spreads.get_mut(&task)?;
+        let next = task::next(spread.state, event).filter(|next| *next != spread.state)?;
+        spread.state = next;
+        Some(next)
+    }
+
+    /// Records the final end of a shard. If it was the last one, returns the end of the whole task,
+    /// which is the worst end of a shard, and its result, the list of the shards' results.
+    pub(crate) fn end_shard(
+        &mut self,
+        row: &AttemptRow,
+        end: End,
+        result: Option<&str>,
+    ) -> Option<(TaskState, String)> {
+        let spread = self.spreads.get_mut(&row.task)?;
+        let at = spread.shards.get_mut(row.shard.index as usize)?;
+        let state = shard_state(end.state(), row.number);
+        *at = ShardAt::Ended { state, result: result.map(str::to_owned) };
+        spread.open = spread.open.saturating_sub(1);
+        if spread.open > 0 {
+            return None;
+        }
+        let spread = self.spreads.remove(&row.task)?;
+        let has = |wanted: AttemptState| {
+            let mut ends = spread.shards.iter();
+            ends.any(|at| matches!(at, ShardAt::Ended { state, .. } if *state == wanted))
+        };
+        let event = if has(AttemptState::Failed) {
+            TaskEvent::AttemptFailed
+        } else if has(AttemptState::Stopped) {
+            TaskEvent::AttemptStopped
+        } else if has(AttemptState::Skipped) {
+            TaskEvent::AttemptSkipped
+        } else {
+            TaskEvent::AttemptSucceeded
+        };
+        let state = task::next(spread.state, event).unwrap_or(TaskState::Failed);
+        Some((state, results(&spread.shards)))
+    }
+
+    /// Restores the loaded tasks that were spread: those with an open shard of several, and those
+    /// for which `is_sharded` returns `true`. Their ended shards come with
+    /// [`load_ended`](Self::load_ended).
+    pub(crate) fn load_spreads(&mut self, is_sharded: impl Fn(&Open) -> bool) {
+        for open in self.open.values() {
+            let row = &open.row;
+            if row.shard.total < 2 && !(row.shard.total == 1 && is_sharded(open)) {
+                continue;
+            }
+            let spread = self.spreads.entry(row.task).or_insert_with(|| Spread {
+                state: open.task_state,
+                // A shard that is neither open nor ended in the store does not exist.
+                shards: vec![ShardAt::UNKNOWN; row.shard.total as usize],
+                open: 0,
+            });
+            self.retried.remove(&row.task);
+            if let Some(shard) = spread.shards.get_mut(row.shard.index as usize) {
+                *shard = ShardAt::Open(row.attempt);
+                spread.open += 1;
+            }
+        }
+    }
+
+    /// Restores how shards ended whose tasks are still open.
+    pub(crate) fn load_ended(&mut self, ended: Vec<EndedShard>) {
+        for EndedShard { task, shard, number, state, result } in ended {
+            let Some(spread) = self.spreads.get_mut(&task) else { continue };
+            if let Some(at @ ShardAt::Ended { .. }) = spread.shards.get_mut(shard.index as usize) {
+                *at = ShardAt::Ended { state: shard_state(state, number), result };
+            }
+        }
+    }
+}
+
+/// How a shard ended, by its last attempt. A skipped retry counts as the failure before it.
+fn shard_state(state: AttemptState, number: u32) -> AttemptState {
+    if state == AttemptState::Skipped && number > 1 { AttemptState::Failed } else { state }
+}
+
+/// The results of all shards as one JSON list. Results that are not JSON become strings.
+fn results(shards: &[ShardAt]) -> String {
+    let list: Vec<_> = shards
+        .iter()
+        .map(|at| match at {
+            ShardAt::Ended { result: Some(result), .. } => serde_json::from_str(result)
+                .unwrap_or_else(|_| serde_json::Value::String(result.clone())),
+            ShardAt::Ended { result: None, .. } | ShardAt::Open(_) => serde_json::Value::Null,
+        })
+        .collect();
+    let text = serde_json::Value::Array(list).to_string();
+    if text.len() > RESULTS_MOST {
+        return serde_json::Value::Array(vec![serde_json::Value::Null; shards.len()]).to_string();
+    }
+    text
+}

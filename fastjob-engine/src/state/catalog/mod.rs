@@ -1,0 +1,288 @@
+//! The jobs of the partition: by id and by name, with their parents and children, and the size of
+//! their definitions. Counters and indexes change together with the jobs, and only here.
+//!
+//! While a command runs that depends on jobs of other partitions, the catalog has these jobs too.
+
+mod chain;
+mod directory;
+mod family;
+mod quota;
+
+use std::sync::Arc;
+
+use fastjob_core::{Job, JobId, JobName, ServiceName, route};
+use jiff::Timestamp;
+
+use self::chain::Parents;
+pub use self::{chain::LINKS_MOST, directory::Directory, quota::JobQuota};
+use crate::{
+    Config, JobPath, JobRefused,
+    maps::{IdMap, Map},
+    record::{JobRow, Origin, Partition, definition_bytes},
+};
+
+/// The jobs of a partition.
+pub(crate) struct Catalog {
+    config: Config,
+    jobs: IdMap<JobId, JobEntry>,
+    /// The total size of the definitions, in bytes.
+    bytes: u64,
+    by_name: Map<(ServiceName, JobName), JobId>,
+    by_bare_name: Map<JobName, Vec<JobId>>,
+    parents: Parents,
+    /// Jobs of other partitions, while a command that needs them runs.
+    others: Directory,
+    next_id: i64,
+}
+
+/// A job, and the position of its schedule.
+#[derive(Debug)]
+pub(crate) struct JobEntry {
+    row: JobRow,
+    /// Its entry in the agenda.
+    pub(crate) next_fire: Option<Timestamp>,
+    /// Every fire of the job up to here is planned.
+    pub(crate) cursor: Timestamp,
+    /// The latest fire that failed before its instant, because its executor was lost. It may have
+    /// run, so it is not planned again.
+    pub(crate) lost_until: Timestamp,
+    /// Whether the current round has planned fires of it.
+    pub(crate) is_in_round: bool,
+    /// Whether the store has a cursor for this job, in addition to the watermark.
+    pub(crate) has_stored_cursor: bool,
+    memory: route::Memory,
+    /// The number of its open tasks that its schedule started.
+    pub(crate) scheduled: u32,
+    /// Whether its last alarm about an end reported a failure.
+    pub(crate) failing: bool,
+}
+
+impl JobEntry {
+    fn new(row: JobRow, cursor: Timestamp) -> Self {
+        Self {
+            row,
+            next_fire: None,
+            cursor,
+            lost_until: Timestamp::MIN,
+            is_in_round: false,
+            has_stored_cursor: false,
+            memory: route::Memory::default(),
+            scheduled: 0,
+            failing: false,
+        }
+    }
+
+    pub(crate) fn row(&self) -> &JobRow {
+        &self.row
+    }
+
+    pub(crate) fn job(&self) -> &Arc<Job> {
+        &self.row.job
+    }
+
+    /// The job, and the memory of its route.
+    pub(crate) fn with_memory(&mut self) -> (&Job, &mut route::Memory) {
+        (&self.row.job, &mut self.memory)
+    }
+
+    pub(crate) fn is_deleted(&self) -> bool {
+        self.row.deleted_at.is_some()
+    }
+
+    /// The instant from which the schedule counts.
+    pub(crate) fn anchor(&self) -> Timestamp {
+        self.row.anchor
+    }
+
+    pub(crate) fn set_anchor(&mut self, anchor: Timestamp) {
+        self.row.anchor = anchor;
+    }
+
+    /// Dates a deleted job, so that it is remembered for another retention.
+    pub(crate) fn date(&mut self, now: Timestamp) {
+        self.row.updated_at = now;
+    }
+}
+
+impl Catalog {
+    pub(crate) fn new(config: Config) -> Self {
+        Self {
+            config,
+            jobs: IdMap::default(),
+            bytes: 0,
+            by_name: Map::default(),
+            by_bare_name: Map::default(),
+            parents: Parents::default(),
+            others: Directory::default(),
+            next_id: config.id_from(1),
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn set_quota(&mut self, quota: JobQuota) {
+        self.config.job_quota = quota;
+    }
+
+    pub(crate) fn get(&self, id: JobId) -> Option<&JobEntry> {
+        self.jobs.get(&id)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: JobId) -> Option<&mut JobEntry> {
+        self.jobs.get_mut(&id)
+    }
+
+    pub(crate) fn job(&self, id: JobId) -> Option<&Arc<Job>> {
+        self.get(id).map(JobEntry::job)
+    }
+
+    /// All jobs, including deleted ones that are still remembered.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (JobId, &JobEntry)> {
+        self.jobs.iter().map(|(id, entry)| (*id, entry))
+    }
+
+    pub(crate) fn entries_mut(&mut self) -> impl Iterator<Item = &mut JobEntry> {
+        self.jobs.values_mut()
+    }
+
+    /// The sizes of the collections that grow with the number of jobs: jobs, and names.
+    #[cfg(any(test, feature = "simulation"))]
+    pub(crate) fn sizes(&self) -> (usize, usize) {
+        (self.jobs.len(), self.by_bare_name.len())
+    }
+
+    /// Sets the jobs of other partitions for the next command.
+    pub(crate) fn set_others(&mut self, others: Directory) {
+        self.others = others;
+    }
+
+    pub(crate) fn is_mine(&self, partition: Partition) -> bool {
+        partition == self.config.lease.partition
+    }
+
+    pub(crate) fn partition_of(&self, job: JobId) -> Partition {
+        Partition::of_id(job.0, self.config.partitions)
+    }
+
+    /// The job of this name, which may be deleted.
+    pub(crate) fn named(&self, service: &ServiceName, name: &JobName) -> Option<&JobEntry> {
+        self.get(*self.by_name.get(&(service.clone(), name.clone()))?)
+    }
+
+    /// The job of this name that is not deleted.
+    fn living(&self, service: &ServiceName, name: &JobName) -> Option<JobId> {
+        self.named(service, name).filter(|entry| !entry.is_deleted()).map(|entry| entry.row.id)
+    }
+
+    /// The job that a path means: `service.name`, or a name that only one job has.
+    pub(crate) fn resolve(&self, path: &JobPath) -> Result<JobId, JobRefused> {
+        let text = path.0.as_str();
+        let unknown = || JobRefused::Unknown(text.to_owned());
+        let bare = text.parse::<JobName>().map_err(|_| unknown())?;
+        let full: Vec<_> =
+            with_service(text).filter_map(|(service, name)| self.living(&service, &name)).collect();
+        // The whole path may also be the bare name of a job: names may contain dots.
+        let ids = match full.as_slice() {
+            [] => self.by_bare_name.get(&bare).map_or(&[][..], Vec::as_slice),
+            full => full,
+        };
+        match ids {
+            [id] => Ok(*id),
+            [] => Err(unknown()),
+            ids => {
+                let full = |id: &JobId| self.job(*id).map(|job| full_name(job));
+                Err(JobRefused::Ambiguous {
+                    name: text.to_owned(),
+                    choices: ids.iter().filter_map(full).collect(),
+                })
+            }
+        }
+    }
+
+    /// Whether saving a declared job requires a lookup of its children's names.
+    pub(crate) fn has_new_children(&self, job: &Job) -> bool {
+        let follows_code = |row: &JobRow| row.origin == Origin::Code && row.deleted_at.is_none();
+        !job.children.is_empty()
+            && self
+                .named(&job.service, &job.name)
+                .is_none_or(|known| follows_code(&known.row) && *known.row.job != *job)
+    }
+
+    /// An id for a new job.
+    pub(crate) fn new_id(&mut self) -> JobId {
+        let id = JobId(self.next_id);
+        self.next_id += self.config.step();
+        id
+    }
+
+    /// Adds a job; every fire of it up to `cursor` is planned.
+    pub(crate) fn admit(&mut self, row: JobRow, cursor: Timestamp) {
+        let (id, job) = (row.id, Arc::clone(&row.job));
+        self.next_id = self.next_id.max(self.config.id_from(id.0 + 1));
+        // A deleted job keeps its name until another one takes it.
+        let is_taken = self.named(&job.service, &job.name).is_some_and(|other| !other.is_deleted());
+        if !(row.deleted_at.is_some() && is_taken) {
+            self.by_name.insert((job.service.clone(), job.name.clone()), id);
+        }
+        if row.deleted_at.is_none() {
+            self.parents.change(id, &[], &row.children);
+            let ids = self.by_bare_name.entry(job.name.clone()).or_default();
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+        self.bytes += definition_bytes(&job) as u64;
+        self.jobs.insert(id, JobEntry::new(row, cursor));
+    }
+
+    /// Replaces the row of a job.
+    pub(crate) fn update(&mut self, row: JobRow) {
+        let Some(entry) = self.jobs.get_mut(&row.id) else { return };
+        self.parents.change(row.id, &entry.row.children, &row.children);
+        self.bytes -= definition_bytes(&entry.row.job) as u64;
+        self.bytes += definition_bytes(&row.job) as u64;
+        entry.row = row;
+    }
+
+    /// Marks a job as deleted by a user.
+    pub(crate) fn delete(&mut self, id: JobId, now: Timestamp) -> Option<&JobEntry> {
+        let entry = self.jobs.get_mut(&id)?;
+        let row = &mut entry.row;
+        row.deleted_at = Some(now);
+        row.updated_at = now;
+        row.revision += 1;
+        row.origin = Origin::Api;
+        self.parents.change(id, &row.children, &[]);
+        if let Some(ids) = self.by_bare_name.get_mut(&row.job.name) {
+            ids.retain(|other| *other != id);
+            if ids.is_empty() {
+                self.by_bare_name.remove(&row.job.name);
+            }
+        }
+        Some(entry)
+    }
+
+    /// Forgets a deleted job, unless it was dated at or after `before`.
+    pub(crate) fn forget(&mut self, id: JobId, before: Timestamp) {
+        let Some(entry) = self.jobs.get(&id) else { return };
+        if !entry.is_deleted() || entry.row.updated_at >= before {
+            return;
+        }
+        let job = &entry.row.job;
+        let key = (job.service.clone(), job.name.clone());
+        if self.by_name.get(&key) == Some(&id) {
+            self.by_name.remove(&key);
+        }
+        self.bytes -= definition_bytes(job) as u64;
+        self.jobs.remove(&id);
+    }
+}
+
+/// All ways to split a path into a service and a job name.
+fn with_service(path: &str) -> impl Iterator<Item = (ServiceName, JobName)> {
+    path.match_indices('.')
+        .filter_map(|(dot, _)| Some((path[..dot].parse().ok()?, path[dot + 1..].parse().ok()?)))
+}
+
+pub(crate) fn full_name(job: &Job) -> String {
+    format!("{}.{}", job.service, job.name)
+}

@@ -1,0 +1,177 @@
+//! Attempts that are retried, lost or stopped.
+
+use std::time::Duration;
+
+use fastjob_core::{AttemptState, FailReason, TaskState, attempt::End};
+use tokio::sync::oneshot;
+
+use super::story::Story;
+use crate::{Beat, Command, Event, Message, SessionId, record::Origin};
+
+const TWICE: &str = r#""retry": {"count": 1, "delay": "5s"}"#;
+
+fn stopped(story: &Story) -> usize {
+    story.sent.iter().filter(|(_, message)| matches!(message, Message::Stop(_))).count()
+}
+
+#[test]
+fn a_retry_does_not_replace_a_newer_task() {
+    let mut story = Story::begin();
+    let block = r#"{"strategy": "replace_running", "scope": "cluster"}"#;
+    let job = format!(r#"{{"name": "m", "handler": "h", "block": {block}, {TWICE}}}"#);
+    story.save(&job, Origin::Api).unwrap();
+    story.connect("e", "i1", 1, &[]);
+    let older = story.start("m");
+    story.finish(1, older, End::Failed(FailReason::Error));
+    let newer = story.start("m");
+    story.starts(1);
+    story.pass(10_000);
+    assert_eq!(stopped(&story), 0);
+    assert_eq!(story.task_state(older), TaskState::Stopped);
+    story.finish(1, newer, End::Succeeded);
+    assert_eq!(story.task_state(newer), TaskState::Succeeded);
+}
+
+#[test]
+fn a_retry_replaces_an_older_task() {
+    let mut story = Story::begin();
+    let block = r#"{"strategy": "replace_running", "scope": "cluster"}"#;
+    let job = format!(r#"{{"name": "m", "handler": "h", "block": {block}, {TWICE}}}"#);
+    story.save(&job, Origin::Api).unwrap();
+    story.connect("e", "i1", 1, &[]);
+    let older = story.start("m");
+    let newer = story.start("m");
+    assert_eq!(stopped(&story), 1, "the older is replaced");
+    story.finish(1, older, End::Stopped);
+    story.finish(1, newer, End::Failed(FailReason::Error));
+    story.starts(1);
+    story.pass(10_000);
+    let again = story.starts(1);
+    assert_eq!(
+        (again[0].row.task, again[0].row.number),
+        (story.store.attempts[&newer].new.row.task, 2)
+    );
+}
+
+#[test]
+fn what_an_executor_took_along_is_tried_on_another() {
+    let mut story = Story::begin();
+    let job = format!(r#"{{"name": "m", "handler": "h", "route": "first", {TWICE}}}"#);
+    story.save(&job, Origin::Api).unwrap();
+    story.connect("a", "i1", 1, &[]);
+    story.connect("b", "j1", 2, &[]);
+    story.start("m");
+    assert_eq!(story.starts(1).len(), 1);
+    // The first executor is restarted: the attempts of its previous life are lost.
+    story.tell(Event::Disconnected(SessionId(1)));
+    story.connect("a", "i2", 3, &[]);
+    story.pass(10_000);
+    assert_eq!(story.starts(2).len(), 1);
+}
+
+#[test]
+fn a_task_that_is_stopped_between_the_runs_of_a_shard_is_stopped() {
+    let mut story = Story::begin();
+    let job = format!(r#"{{"name": "m", "handler": "h", "shard": {{"count": 2}}, {TWICE}}}"#);
+    story.save(&job, Origin::Api).unwrap();
+    story.connect("e", "i1", 1, &[]);
+    let first = story.start("m");
+    let shards: Vec<_> = story.starts(1).iter().map(|start| start.row.attempt).collect();
+    story.finish(1, shards[0], End::Failed(FailReason::Fatal));
+    story.finish(1, shards[1], End::Failed(FailReason::Error));
+    let (answer, mut wait) = oneshot::channel();
+    let task = story.store.attempts[&first].new.row.task;
+    story.tell(Event::Command(Command::Stop { task, answer }));
+    assert_eq!(wait.try_recv().unwrap(), Some(TaskState::Stopped));
+    assert_eq!(story.task_state(first), TaskState::Stopped);
+}
+
+#[test]
+fn an_executor_that_comes_back_is_known_by_what_it_said_last() {
+    let mut story = Story::begin();
+    let job = r#"{"name": "m", "handler": "h", "shard": {"dynamic": "memory_free > 2GiB"}}"#;
+    story.save(job, Origin::Api).unwrap();
+    story.connect("e", "i1", 1, &[]);
+    let beat = Beat { memory_free: 4 << 30, memory_total: 8 << 30, ..Beat::default() };
+    story.tell(Event::Beat(SessionId(1), beat));
+    story.tell(Event::Disconnected(SessionId(1)));
+    story.pass(500);
+    story.connect("e", "i1", 2, &[]);
+    story.start("m");
+    assert_eq!(story.starts(2).len(), 1);
+}
+
+#[test]
+fn a_short_fixed_delay_goes_on_after_a_crash_before_its_next_fire_was_recorded() {
+    let mut story = Story::begin();
+    let job = r#"{"name": "m", "handler": "h", "schedule": {"fixed_delay": "200ms"}}"#;
+    story.save(job, Origin::Api).unwrap();
+    story.connect("e", "i1", 1, &[]);
+    story.pass(200);
+    let attempt = story.starts(1)[0].row.attempt;
+    story.finish(1, attempt, End::Succeeded);
+    let mut store = story.store;
+    store.attempts.retain(|_, row| row.ended.is_some() || row.new.state != AttemptState::Planned);
+    let mut story = Story::carry_on(store, story.now);
+    story.connect("e", "i1", 1, &[]);
+    story.pass(500);
+    assert_eq!(story.starts(1).len(), 1);
+}
+
+#[test]
+fn a_shard_that_its_executor_took_along_is_dispatched_elsewhere_without_a_retry() {
+    let mut story = Story::begin();
+    story.save(r#"{"name": "m", "handler": "h", "shard": "all"}"#, Origin::Api).unwrap();
+    story.connect("a", "i1", 1, &[]);
+    story.connect("b", "j1", 2, &[]);
+    let first = story.start("m");
+    let mut sent = story.sent.iter().filter(|(_, message)| matches!(message, Message::Start(_)));
+    assert!(sent.next().is_some() && sent.next().is_some(), "one each");
+    let mine = story.starts(2)[0].row.attempt;
+    story.finish(2, mine, End::Succeeded);
+    story.tell(Event::Disconnected(SessionId(1)));
+    story.pass(10_000);
+    let again = story.starts(2);
+    assert_eq!((again.len(), again[0].row.number), (1, 2));
+    assert_eq!((again[0].row.shard.index, again[0].row.shard.total), (0, 2));
+    story.finish(2, again[0].row.attempt, End::Succeeded);
+    assert_eq!(story.task_state(first), TaskState::Succeeded);
+}
+
+#[test]
+fn a_retry_goes_to_another_executor_also_after_a_restart() {
+    let mut story = Story::begin();
+    let job = format!(r#"{{"name": "m", "handler": "h", "route": "first", {TWICE}}}"#);
+    story.save(&job, Origin::Api).unwrap();
+    story.connect("a", "i1", 1, &[]);
+    let attempt = story.start("m");
+    story.finish(1, attempt, End::Failed(FailReason::Error));
+    let mut story = Story::carry_on(story.store, story.now);
+    story.connect("a", "i1", 1, &[]);
+    story.connect("b", "j1", 2, &[]);
+    story.pass(10_000);
+    assert_eq!(story.starts(2).len(), 1);
+}
+
+#[test]
+fn a_retry_that_ran_by_uptime_while_the_clock_stood_still_is_not_started_again() {
+    let mut story = Story::begin();
+    let retry = r#""retry": {"count": 1, "delay": "500ms"}"#;
+    story.save(&format!(r#"{{"name": "m", "handler": "h", {retry}}}"#), Origin::Api).unwrap();
+    story.connect("e", "i1", 1, &[]);
+    let first = story.start("m");
+    story.finish(1, first, End::Failed(FailReason::Error));
+    story.starts(1);
+    // The clock was set back: the coordinator's wall time does not advance until the clock has
+    // caught up.
+    story.now.uptime += Duration::from_secs(5);
+    story.tell(Event::Tick);
+    let again = story.starts(1)[0].row.attempt;
+
+    let mut story = Story::carry_on(story.store, story.now);
+    story.connect("e", "i1", 2, &[again.0]);
+    story.finish(2, again, End::Succeeded);
+    story.pass(10_000);
+    assert_eq!((stopped(&story), story.starts(2).len()), (0, 0));
+    assert_eq!(story.task_state(first), TaskState::Succeeded);
+}

@@ -1,0 +1,49 @@
+//! Which fires are planned, and when the search for them continues.
+
+use jiff::SignedDuration;
+
+use super::story::Story;
+use crate::{Event, record::Origin};
+
+/// With each fire, the rate drifts by a tenth of a second, out of the one minute of an hour in
+/// which it may fire. It returns to that minute after four years.
+#[test]
+fn a_job_whose_fires_are_excluded_for_years_fires_when_they_are_allowed_again() {
+    let hours: Vec<String> = (0..24).map(|hour| format!(r#""{hour}:01-{}""#, hour + 1)).collect();
+    let mut story = Story::begin();
+    let begun = story.now.wall;
+    let job = format!(
+        r#"{{"name": "m", "handler": "h", "schedule": {{"fixed_rate": "3600100ms"}},
+             "exclude": {{"hours": [{}]}}}}"#,
+        hours.join(",")
+    );
+    story.save(&job, Origin::Api).unwrap();
+    let fire = |nth: i64| begun + SignedDuration::from_millis(nth * 3_600_100);
+    let next = fire(60 * 600);
+    while story.now.wall < next {
+        let left = next.duration_since(story.now.wall).as_millis();
+        story.pass(i64::try_from(left).unwrap().min(40 * 86_400_000));
+    }
+    let fires: Vec<_> =
+        story.store.attempts.values().filter_map(|row| row.new.row.fire_at).collect();
+    assert_eq!(fires.last(), Some(&next), "{fires:?}");
+    assert!(
+        fires.iter().all(|fire| *fire <= begun + SignedDuration::from_hours(601) || *fire == next)
+    );
+}
+
+#[test]
+fn a_fixed_delay_that_is_shortened_right_after_a_takeover_goes_on() {
+    let delay = |delay| {
+        format!(r#"{{"name": "m", "handler": "h", "schedule": {{"fixed_delay": "{delay}"}}}}"#)
+    };
+    let mut story = Story::begin();
+    story.connect("e", "i1", 1, &[]);
+    story.save(&delay("700ms"), Origin::Api).unwrap();
+    let mut next = Story::carry_on(story.store.clone(), story.now);
+    next.tell(Event::Tick);
+    next.save(&delay("200ms"), Origin::Api).unwrap();
+    next.connect("e", "i1", 1, &[]);
+    next.pass(1_000);
+    assert_eq!(next.starts(1).len(), 1);
+}

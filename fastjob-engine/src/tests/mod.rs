@@ -1,0 +1,16 @@
+//! Tests of single rules of the engine, each as a short story; `simulation` tests them all at once.
+
+mod attempts;
+mod bounds;
+mod children;
+mod draining;
+mod fires;
+mod job_quota;
+mod lineage;
+mod quota;
+mod restored;
+mod retention;
+mod rules;
+mod speed;
+mod story;
+mod waits;

@@ -1,0 +1,220 @@
+//! Limits of the number of open tasks and of the bytes of their params.
+
+use std::{sync::Arc, time::Duration};
+
+use fastjob_core::{Cause, FailReason, JobId, TaskId, TaskState, attempt::End};
+use jiff::SignedDuration;
+use tokio::sync::oneshot;
+
+use super::story::Story;
+use crate::{
+    Backfill, BackfillAnswer, Command, Event, JobPath, JobRefused, Limits, OpenLimit, Start,
+    StartAnswer, StartKey, When,
+    record::{ChildStart, Origin, Partition},
+};
+
+fn limited(story: &mut Story, tasks: u32, bytes: u64) -> Arc<OpenLimit> {
+    let open = Arc::new(OpenLimit::new(tasks, bytes));
+    story.limit(Limits { open: Arc::clone(&open), ..Limits::default() });
+    open
+}
+
+fn with_job(more: &str) -> Story {
+    let mut story = Story::begin();
+    story.save(&format!(r#"{{"name": "m", "handler": "h"{more}}}"#), Origin::Api).unwrap();
+    story
+}
+
+fn refusal(answer: StartAnswer) -> String {
+    let Err(JobRefused::OverQuota(over)) = answer else { panic!("{answer:?}") };
+    over.to_string()
+}
+
+#[test]
+fn a_start_beyond_the_number_of_open_tasks_is_rejected_until_one_has_ended() {
+    let mut story = with_job("");
+    let open = limited(&mut story, 2, 1_000);
+    story.connect("e", "i1", 1, &[]);
+    let first = story.start("m");
+    story.start("m");
+    let said = refusal(story.start_with("m", None, When::Now));
+    assert!(
+        said.starts_with(
+            "2 tasks may be open on this coordinator (coordinator.limits.max_open_tasks)"
+        ),
+        "{said}"
+    );
+    story.finish(1, first, End::Succeeded);
+    let third = story.start("m");
+    story.finish(1, third, End::Succeeded);
+    assert_eq!(open.taken(), (1, 0));
+}
+
+#[test]
+fn delayed_starts_with_long_params_are_bounded_in_bytes_also_after_a_restart() {
+    let mut story = with_job("");
+    let later = When::After(Duration::from_secs(3_600));
+    let long = "x".repeat(400);
+    limited(&mut story, 10, 1_000);
+    for _ in 0..2 {
+        story.start_with("m", Some(&long), later).unwrap();
+    }
+    let said = refusal(story.start_with("m", Some(&long), later));
+    assert!(
+        said.contains("1000 bytes on this coordinator (coordinator.limits.max_open_bytes)"),
+        "{said}"
+    );
+    story.start_with("m", None, later).unwrap();
+    // A lower limit does not prevent a load.
+    let mut story = Story::carry_on(story.store, story.now);
+    let open = limited(&mut story, 10, 500);
+    assert_eq!(open.taken(), (3, 800));
+    refusal(story.start_with("m", Some("x"), later));
+    story.delete("m").unwrap();
+    assert_eq!(open.taken(), (0, 0));
+}
+
+#[test]
+fn a_backfill_beyond_the_limit_starts_nothing() {
+    let mut story = with_job(r#", "schedule": {"cron": "0 * * * * ?"}"#);
+    let open = limited(&mut story, 4, 1_000);
+    let mut ask = |most| -> BackfillAnswer {
+        let (answer, mut wait) = oneshot::channel();
+        let (from, until) = (story.now.wall - SignedDuration::from_hours(1), story.now.wall);
+        let job = JobPath("m".to_owned());
+        let ask = Backfill { job, cause: Cause::Api, from, until, most };
+        story.tell(Event::Command(Command::Backfill { ask, answer }));
+        wait.try_recv().unwrap()
+    };
+    assert!(matches!(ask(5), Err(JobRefused::OverQuota(_))));
+    assert_eq!(open.taken(), (0, 0));
+    assert_eq!(ask(4).unwrap().0.len(), 4);
+    assert_eq!(open.taken(), (4, 0));
+}
+
+#[test]
+fn a_fire_beyond_the_limit_is_recorded_as_skipped_and_says_why() {
+    let mut story = with_job("");
+    let open = limited(&mut story, 1, 1_000);
+    let rate = r#"{"name": "r", "handler": "h", "schedule": {"fixed_rate": "10s"}}"#;
+    let delay = r#"{"name": "d", "handler": "h", "schedule": {"fixed_delay": "10s"}}"#;
+    story.save(rate, Origin::Api).unwrap();
+    story.save(delay, Origin::Api).unwrap();
+    story.connect("e", "i1", 1, &[]);
+    let taken = story.start("m");
+    story.pass(10_000);
+    story.pass(10_000);
+    let skipped: Vec<_> =
+        story.store.attempts.values().filter(|row| row.task_state == TaskState::Skipped).collect();
+    assert_eq!(skipped.len(), 4, "two of each");
+    for row in skipped {
+        let note = row.new.note.as_deref();
+        assert_eq!(note, Some("not started: 1 tasks are open (coordinator.limits.max_open_tasks)"));
+        assert!(row.new.row.fire_at.is_some());
+    }
+    story.finish(1, taken, End::Succeeded);
+    story.pass(10_000);
+    assert_eq!(open.taken(), (1, 0), "the next fire starts");
+}
+
+#[test]
+fn a_child_beyond_the_limit_is_recorded_as_skipped_and_a_retry_is_not() {
+    let mut story = Story::begin();
+    story.save(r#"{"name": "c", "handler": "h"}"#, Origin::Api).unwrap();
+    let parent = r#"{"name": "m", "handler": "h", "retry": {"count": 1, "delay": "1s"},
+        "children": [{"job": "c", "on": "always"}]}"#;
+    story.save(parent, Origin::Api).unwrap();
+    limited(&mut story, 2, 1_000);
+    story.connect("e", "i1", 1, &[]);
+    let (first, second) = (story.start("m"), story.start("m"));
+    let open = limited(&mut story, 1, 1_000);
+    story.finish(1, first, End::Failed(FailReason::Error));
+    story.starts(1);
+    story.pass(1_000);
+    let again = story.starts(1)[0].row.attempt;
+    assert_eq!(open.taken(), (2, 0));
+    story.finish(1, again, End::Succeeded);
+    let child = |story: &Story, parent: TaskId| {
+        let mut rows = story.store.attempts.values();
+        let row = rows.find(|row| row.new.parent == Some(parent)).unwrap();
+        (row.task_state, row.new.note.clone(), row.new.lineage.is_some())
+    };
+    let note = Some("not started: 1 tasks are open (coordinator.limits.max_open_tasks)".to_owned());
+    assert_eq!(child(&story, TaskId(first.0)), (TaskState::Skipped, note, true));
+    story.finish(1, second, End::Failed(FailReason::Fatal));
+    assert_eq!(child(&story, TaskId(second.0)).0, TaskState::Queued, "there is room now");
+    assert_eq!(open.taken(), (1, 0));
+}
+
+#[test]
+fn a_task_over_shards_counts_once_for_each() {
+    let mut story = with_job(r#", "shard": {"count": 3}"#);
+    let open = limited(&mut story, 100, 1_000);
+    story.start_with("m", Some("1234"), When::Now).unwrap();
+    assert_eq!(open.taken(), (1, 4), "it waits for an executor");
+    story.connect("e", "i1", 1, &[]);
+    assert_eq!(open.taken(), (3, 12));
+    super::lineage::run_all(&mut story, 1);
+    assert_eq!(open.taken(), (0, 0));
+}
+
+fn keyed(story: &mut Story, looked_at: Duration) -> StartAnswer {
+    let (answer, mut wait) = oneshot::channel();
+    let (job, key) = (JobPath("m".to_owned()), StartKey { text: "k".into(), looked_at });
+    let (cause, at) = (Cause::Api, When::Now);
+    let ask = Start { job, cause, param: None, at, executor: None, key: Some(key) };
+    story.tell(Event::Command(Command::Start { ask, answer }));
+    wait.try_recv().unwrap()
+}
+
+#[test]
+fn a_caller_whose_lookup_of_a_key_was_too_early_never_starts_a_second_task() {
+    let mut story = with_job("");
+    story.pass(1_000);
+    let now = story.now.uptime;
+    let task = keyed(&mut story, now).unwrap();
+    assert_eq!(keyed(&mut story, now).unwrap(), task);
+    story.pass(61_000);
+    assert_eq!(keyed(&mut story, now), Err(JobRefused::LookAgain));
+    let mut story = Story::carry_on(story.store, story.now);
+    let before = story.now.uptime;
+    assert_eq!(keyed(&mut story, before), Err(JobRefused::LookAgain), "the engine is new");
+}
+
+#[test]
+fn a_child_that_was_read_before_the_engine_began_is_not_started_twice() {
+    let mut story = with_job("");
+    let job = *story.store.jobs.keys().next().unwrap();
+    assert_eq!(job, JobId(1));
+    let (partition, parent) = (Partition(0), TaskId(900));
+    let child = ChildStart { id: 901, partition, job, parent, param: None, lineage: None };
+    story.pass(1_000);
+    let read_at = story.now.uptime;
+    // Two reads; the second one arrives after another engine has taken over.
+    story.tell(Event::ChildStarts(vec![child.clone()], read_at));
+    let started = |story: &Story| {
+        story.store.attempts.values().filter(|row| row.new.parent == Some(parent)).count()
+    };
+    assert_eq!(started(&story), 1);
+    story.pass(10);
+    let mut story = Story::carry_on(story.store, story.now);
+    story.tell(Event::ChildStarts(vec![child], read_at));
+    assert_eq!(started(&story), 1);
+}
+
+#[test]
+fn a_child_whose_key_is_forgotten_while_it_is_handed_over_is_not_started_again() {
+    let mut story = with_job("");
+    let job = *story.store.jobs.keys().next().unwrap();
+    let (partition, parent) = (Partition(0), TaskId(900));
+    let child = ChildStart { id: 901, partition, job, parent, param: None, lineage: None };
+    story.pass(1_000);
+    let read_at = story.now.uptime;
+    story.tell(Event::ChildStarts(vec![child.clone()], read_at));
+    // A second, older read arrives at the moment when the engine forgets the key.
+    story.now.uptime += Duration::from_secs(60);
+    story.now.wall += SignedDuration::from_secs(60);
+    story.tell(Event::ChildStarts(vec![child], read_at));
+    let started = story.store.attempts.values().filter(|row| row.new.parent == Some(parent));
+    assert_eq!(started.count(), 1);
+}
