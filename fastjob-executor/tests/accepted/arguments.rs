@@ -1,7 +1,7 @@
 //! Every argument, in every form.
 
 use fastjob_core::Job;
-use fastjob_executor::{JobContext, JobHandler, JobResult, async_trait, job, registry::Declared};
+use fastjob_executor::{__private::Declared, JobContext, JobHandler, JobResult, job};
 use serde_json::{Value, json};
 
 #[job(
@@ -63,7 +63,6 @@ struct Everywhere;
 
 macro_rules! handlers {
     ($($name:ident)*) => {$(
-        #[async_trait]
         impl JobHandler for $name {
             async fn execute(&self, _: &JobContext) -> JobResult {
                 Ok("done".into())
