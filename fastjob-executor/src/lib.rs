@@ -87,3 +87,11 @@ pub mod prelude {
         JobHandler, JobOutput, JobResult, State, async_trait, job,
     };
 }
+
+// The examples of the documentation compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/handlers.md")]
+mod handlers_page {}
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/testing.md")]
+mod testing_page {}

@@ -206,7 +206,7 @@ fn an_invalid_default_job_fails_the_start() {
     let err = alone(vec![Registration::declared(Bad::<1>)]).unwrap_err();
     let RegistryError::InvalidJob { handler, place, source } = &err else { panic!("{err:?}") };
     assert_eq!(handler, "bad");
-    assert!(place.contains("registry.rs:"), "{place}");
+    assert!(place.contains("tests.rs:"), "{place}");
     let fields: Vec<_> = source.problems.iter().map(|problem| problem.field.as_str()).collect();
     assert_eq!(fields, ["schedule.fixed_rate", "shard.count"]);
     assert!(err.to_string().starts_with("the default job of handler `bad` ("), "{err}");

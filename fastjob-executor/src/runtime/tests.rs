@@ -68,8 +68,7 @@ impl Bench {
     fn around(handlers: Vec<Registration>, layers: &Layers, on: &Handle) -> Self {
         let service: ServiceName = "test".parse().unwrap();
         let states = States::default();
-        let mut registry =
-            Registry::collect(&service, Discovery::Off, handlers, &states).unwrap();
+        let mut registry = Registry::collect(&service, Discovery::Off, handlers, &states).unwrap();
         registry.wrap(layers);
         let folder = tempfile::tempdir().unwrap();
         let logs = Logs::open(folder.path(), 1).unwrap();

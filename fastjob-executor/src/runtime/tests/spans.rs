@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use fastjob_core::AttemptId;
 use tracing::{info, info_span};
 use tracing_subscriber::{fmt, layer::SubscriberExt as _, registry};
 
@@ -60,12 +61,15 @@ async fn the_spans_and_events_of_a_handler_nest_in_the_span_of_its_attempt() {
         let text = String::from_utf8(printed.0.lock().unwrap().clone()).unwrap();
         let span = "attempt{job=\"billing.talk\" handler=\"talks\" task.id=8 attempt.id=9 \
                     attempt.number=2}:";
-        for event in [format!("{span} {}: outside", module_path!()), format!("{span}page{{number=3}}: {}: inside", module_path!())] {
+        for event in [
+            format!("{span} {}: outside", module_path!()),
+            format!("{span}page{{number=3}}: {}: inside", module_path!()),
+        ] {
             assert!(text.contains(&event), "{event} is not in {text}");
         }
         // The log has the events alone.
-        let log = bench.runtime.0.logs.read(fastjob_core::AttemptId(9), 0).unwrap();
-        let log = String::from_utf8_lossy(&log.bytes).into_owned();
+        let page = bench.runtime.0.logs.read(AttemptId(9), 0, 4096).await.unwrap();
+        let log = page.text;
         assert!(log.contains("outside") && log.contains("inside"), "{log}");
         assert!(!log.contains("attempt.id"), "{log}");
     }
