@@ -143,19 +143,10 @@ pub enum ParamError {
     Invalid(Fatal),
 }
 
-impl ParamError {
-    const MISSING: &str = "the task has no param, the handler needs one: start it with a param, or \
-                           set one in its job";
-
-    fn missing() -> Self {
-        Self::Missing(Fatal::new(Self::MISSING))
-    }
-}
-
 impl fmt::Display for ParamError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Missing(_) => Self::MISSING,
+            Self::Missing(_) => "the task has no param, the handler needs one",
             Self::Invalid(_) => "the param does not have the type that the handler expects",
         })
     }
@@ -164,7 +155,8 @@ impl fmt::Display for ParamError {
 impl Error for ParamError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Missing(fatal) | Self::Invalid(fatal) => Some(fatal),
+            // The mark itself, which has the text once.
+            Self::Missing(fatal) | Self::Invalid(fatal) => fatal.source(),
         }
     }
 }
@@ -177,7 +169,9 @@ impl Error for ParamError {
 /// `null` (such as `Option<T>` and `()`) also accepts a missing param.
 pub fn parse_param<T: DeserializeOwned>(param: Option<&str>) -> Result<T, ParamError> {
     let Some(text) = param else {
-        return serde_json::from_str("null").map_err(|_| ParamError::missing());
+        return serde_json::from_str("null").map_err(|_| {
+            ParamError::Missing(Fatal::new("start it with a param, or set one in its job"))
+        });
     };
     serde_json::from_str(text).or_else(|err| {
         // Plain text is a valid param for a handler that expects a string.

@@ -178,9 +178,23 @@ pub fn type_of<F: 'static>(_: &F) -> TypeId {
     TypeId::of::<F>()
 }
 
-/// The state that an `async fn` takes as an argument.
-pub fn state<S: FromStates>(states: &States) -> Result<S, MissingState> {
-    S::from_states(states)
+/// A state that an `async fn` takes as an argument, and how it is cloned for an attempt. So that only
+/// [`state`] needs to know that the type is a state, and a wrong type is one error of the compiler.
+pub struct Fetched<S> {
+    state: S,
+    clone: fn(&S) -> S,
+}
+
+impl<S> Fetched<S> {
+    /// A clone for one attempt.
+    pub fn again(&self) -> S {
+        (self.clone)(&self.state)
+    }
+}
+
+/// Finds a state.
+pub fn state<S: FromStates>(states: &States) -> Result<Fetched<S>, MissingState> {
+    Ok(Fetched { state: S::from_states(states)?, clone: S::clone })
 }
 
 /// Parses the param of an `async fn`. An invalid param is a permanent error: a retry would not

@@ -187,21 +187,17 @@ impl Registry {
                     continue;
                 }
                 What::Function { item, path } => {
-                    let declared = function(item, states)?;
+                    let declared = function(item);
                     if declared.is_empty() {
                         return Err(RegistryError::NotAJob { path, place });
                     }
-                    declared
+                    made(declared, service, states)?
                 }
             };
             for (handler, declaration) in declared {
+                belongs(&declaration, service)?;
                 by_value.insert((declaration.path, declaration.place));
                 let Declaration { name, description, .. } = declaration;
-                let wanted = declaration.service.filter(|wanted| *wanted != service.as_str());
-                if let Some(wanted) = wanted {
-                    let (name, service) = (name.to_owned(), service.clone());
-                    return Err(RegistryError::OtherService { name, wanted, service });
-                }
                 registry.add(name, description.into(), handler, place.clone())?;
                 registry.add_draft(service, &declaration)?;
             }
@@ -319,17 +315,40 @@ impl std::fmt::Debug for Registry {
     }
 }
 
-/// The declarations of a function, which may have several attributes, with their handlers.
-fn function(
-    item: TypeId,
-    states: &States,
-) -> Result<Vec<(Arc<dyn DynHandler>, Declaration)>, RegistryError> {
+/// The declarations of a function, which may have several attributes.
+fn function(item: TypeId) -> Vec<&'static Declaration> {
     let all = inventory::iter::<Declaration>();
     let is_it = |one: &&Declaration| one.function.is_some_and(|function| function() == item);
     let mut found: Vec<_> = all.filter(is_it).collect();
     found.sort_by_key(|declaration| declaration.place);
-    let made = found.into_iter().filter_map(|one| Some((one, one.make?)));
-    made.map(|(one, make)| Ok((create(one, make, states)?, *one))).collect()
+    found
+}
+
+/// The handlers of a function that belong to the service: at least one.
+fn made(
+    declared: Vec<&'static Declaration>,
+    service: &ServiceName,
+    states: &States,
+) -> Result<Vec<(Arc<dyn DynHandler>, Declaration)>, RegistryError> {
+    let (mut made, mut elsewhere) = (Vec::new(), Ok(()));
+    for declaration in declared {
+        match (belongs(declaration, service), declaration.make) {
+            (Ok(()), Some(make)) => made.push((create(declaration, make, states)?, *declaration)),
+            (other, _) => elsewhere = elsewhere.and(other),
+        }
+    }
+    if made.is_empty() { elsewhere.map(|()| made) } else { Ok(made) }
+}
+
+/// Whether a handler belongs to the service of the executor.
+fn belongs(declaration: &Declaration, service: &ServiceName) -> Result<(), RegistryError> {
+    match declaration.service {
+        Some(wanted) if wanted != service.as_str() => {
+            let (name, service) = (declaration.name.to_owned(), service.clone());
+            Err(RegistryError::OtherService { name, wanted, service })
+        }
+        None | Some(_) => Ok(()),
+    }
 }
 
 fn create(

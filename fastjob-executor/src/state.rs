@@ -121,7 +121,7 @@ impl States {
     note = "a job takes state as `fastjob_executor::State<T>`, where `T` is `Send + Sync + 'static`",
     note = "if this is the param, give its type a name other than `State`"
 )]
-pub trait FromStates: Sized {
+pub trait FromStates: Clone {
     /// Finds the state of this type.
     ///
     /// # Errors

@@ -333,6 +333,15 @@ fn a_function_with_two_attributes_registers_both() {
     let registry =
         with_states("stateful", vec![twice.into_registration()], &States::default()).unwrap();
     assert_eq!(names(&registry), ["evening", "morning"]);
+    // Of two services, the executor's is taken.
+    #[job("lunch", service = "stateful")]
+    #[job("dinner", service = "evenings")]
+    async fn meals() {}
+    let registry =
+        with_states("stateful", vec![meals.into_registration()], &States::default()).unwrap();
+    assert_eq!(names(&registry), ["lunch"]);
+    let err = with_states("other", vec![meals.into_registration()], &States::default());
+    assert!(matches!(err, Err(RegistryError::OtherService { .. })));
 }
 
 #[test]
