@@ -153,8 +153,7 @@ fn make_fn(args: &Args, ident: &Ident, call: &Call) -> TokenStream {
                 let mut state = format_ident!("__state{number}");
                 state.set_span(at);
                 fetched.push(quote_spanned!(at=> let #state = #private::state::<#ty>(__states)?;));
-                cloned
-                    .push(quote_spanned!(at=> let #state = ::core::clone::Clone::clone(&#state);));
+                cloned.push(quote_spanned!(at=> let #state = #private::Fetched::again(&#state);));
                 values.push(quote!(#state));
             }
         }

@@ -205,7 +205,7 @@ impl Builder {
 
     /// Provides a value to handlers that take [`State<T>`](crate::State) as an argument.
     ///
-    /// ```
+    /// ```standalone_crate
     /// use fastjob_executor::prelude::*;
     ///
     /// struct Db {
