@@ -85,7 +85,7 @@ impl Executor {
     /// operating system does not let the process listen for signals.
     pub async fn run(self) -> Result<(), ExecutorError> {
         let stop = signal::stop_on_signal().map_err(ExecutorError::Signals)?;
-        // When this has ended, for any reason, a signal ends the process.
+        // When this has ended, for any reason, it no longer counts as stoppable.
         let _ended = stop.clone().drop_guard();
         self.until(Stop::Token(stop)).await
     }

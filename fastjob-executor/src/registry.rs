@@ -324,12 +324,15 @@ fn function(item: TypeId) -> Vec<&'static Declaration> {
     found
 }
 
+/// A handler with its declaration.
+type Made = (Arc<dyn DynHandler>, Declaration);
+
 /// The handlers of a function that belong to the service: at least one.
 fn made(
     declared: Vec<&'static Declaration>,
     service: &ServiceName,
     states: &States,
-) -> Result<Vec<(Arc<dyn DynHandler>, Declaration)>, RegistryError> {
+) -> Result<Vec<Made>, RegistryError> {
     let (mut made, mut elsewhere) = (Vec::new(), Ok(()));
     for declaration in declared {
         match (belongs(declaration, service), declaration.make) {

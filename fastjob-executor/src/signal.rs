@@ -1,6 +1,12 @@
 //! When an executor stops: on a signal of the operating system, a token, or any future.
 
-use std::{io, pin::Pin, process, thread};
+use std::{
+    io,
+    pin::Pin,
+    process,
+    sync::{Mutex, MutexGuard, PoisonError},
+    thread,
+};
 
 use tokio::runtime;
 use tokio_util::sync::CancellationToken;
@@ -8,36 +14,60 @@ use tokio_util::sync::CancellationToken;
 /// A token that fires at the first Ctrl-C or SIGTERM, for a process that stops several things at
 /// once, such as an executor and a coordinator. [`Executor::run`](crate::Executor::run) uses it.
 ///
-/// The next signal ends the process at once, with the exit status 130 or 143; so does the first one
-/// after the token was cancelled otherwise. On Windows, only Ctrl-C counts.
+/// A signal ends the process at once, with the exit status 130 or 143, if all these tokens have fired
+/// already: so a second Ctrl-C does not wait for a drain. On Windows, only Ctrl-C counts.
 ///
-/// Signals are awaited on a thread of their own, so handlers that block do not delay them. From then
-/// on, the process no longer ends by itself on these signals.
+/// Signals are awaited on a thread of their own, so handlers that block do not delay them. From the
+/// first call on, the process no longer ends by itself on these signals.
 ///
 /// # Errors
 ///
 /// Fails if the operating system does not let the process listen for signals.
 pub fn stop_on_signal() -> io::Result<CancellationToken> {
+    let mut waiting = waiting();
+    if !waiting.listening {
+        listen()?;
+        waiting.listening = true;
+    }
+    let stop = CancellationToken::new();
+    waiting.tokens.retain(|token| !token.is_cancelled());
+    waiting.tokens.push(stop.clone());
+    Ok(stop)
+}
+
+/// What the next signal stops. Shared by the process, as its signals are.
+static WAITING: Mutex<Waiting> = Mutex::new(Waiting { listening: false, tokens: Vec::new() });
+
+struct Waiting {
+    listening: bool,
+    tokens: Vec<CancellationToken>,
+}
+
+fn waiting() -> MutexGuard<'static, Waiting> {
+    WAITING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Starts the thread that reacts to signals. It is never joined: it is needed as long as the process
+/// lives.
+fn listen() -> io::Result<()> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let mut signals = {
         let _on = runtime.enter();
         Signals::listen()?
     };
-    let stop = CancellationToken::new();
-    let stopping = stop.clone();
-    // It is never joined: it has to react to signals as long as the process lives.
-    thread::Builder::new().name("fastjob-signals".to_owned()).spawn(move || {
+    let react = move || {
         runtime.block_on(async {
             loop {
                 let status = signals.next().await;
-                if stopping.is_cancelled() {
+                let tokens = std::mem::take(&mut waiting().tokens);
+                let alive = tokens.iter().filter(|token| !token.is_cancelled());
+                if alive.map(CancellationToken::cancel).count() == 0 {
                     process::exit(status);
                 }
-                stopping.cancel();
             }
         });
-    })?;
-    Ok(stop)
+    };
+    thread::Builder::new().name("fastjob-signals".to_owned()).spawn(react).map(drop)
 }
 
 #[cfg(unix)]

@@ -5,8 +5,12 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::{
+    future::poll_fn,
     io::{BufRead as _, BufReader},
+    path::Path,
+    pin::Pin,
     process::{Child, ChildStdout, Command, Stdio},
+    task::Poll,
     time::Duration,
 };
 
@@ -57,27 +61,29 @@ impl Drop for Service {
     }
 }
 
+/// A running executor, which listens to signals because it has been polled.
+async fn listening(folder: &Path) -> Pin<Box<impl Future<Output = Result<(), ExecutorError>>>> {
+    let executor = Executor::builder("signals")
+        .coordinators(["http://127.0.0.1:9"])
+        .discovery(Discovery::Off)
+        .log_path(folder);
+    let mut run = Box::pin(executor.run());
+    assert!(poll_fn(|cx| Poll::Ready(run.as_mut().poll(cx))).await.is_pending());
+    run
+}
+
 /// Not a test of its own: the process that the others start.
 #[test]
 fn the_service_itself() {
     let Ok(role) = std::env::var(ROLE) else { return };
     let folder = tempfile::tempdir().unwrap();
-    let executor = Executor::builder("signals")
-        .coordinators(["http://127.0.0.1:9"])
-        .discovery(Discovery::Off)
-        .log_path(folder.path())
-        .build()
-        .unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let run = async {
-            // Polled once, it listens.
-            let mut run = Box::pin(executor.run());
-            let polled = std::future::poll_fn(|cx| std::task::Poll::Ready(run.as_mut().poll(cx)));
-            assert!(polled.await.is_pending());
-            println!("listening");
-            run.await
-        };
+        if role == "runs-again" {
+            drop(listening(folder.path()).await);
+        }
+        let run = listening(folder.path()).await;
+        println!("listening");
         run.await.unwrap();
     });
     println!("stopped");
@@ -96,6 +102,14 @@ fn an_executor_stops_at_sigterm_and_at_ctrl_c() {
         service.says("stopped");
         assert_eq!(service.status(), Some(0));
     }
+}
+
+#[test]
+fn an_executor_stops_in_order_also_after_another_one_in_the_process_has_ended() {
+    let mut service = Service::start("runs-again");
+    service.signal("TERM");
+    service.says("stopped");
+    assert_eq!(service.status(), Some(0));
 }
 
 #[test]

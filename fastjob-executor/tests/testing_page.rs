@@ -1,7 +1,5 @@
 //! The handler and its tests in `docs/testing.md`, and that the page has them.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
 use fastjob_executor::prelude::*;
 
 struct Prices {

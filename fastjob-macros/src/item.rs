@@ -125,27 +125,26 @@ impl Arg {
     /// Recognizes an argument by the last word of its type, as the types are not known here.
     fn of(arg: &PatType) -> Result<Self> {
         let wrong = |problem| Err(Error::new_spanned(&arg.ty, problem));
-        let ty = (*arg.ty).clone();
-        match &*arg.ty {
-            Type::Reference(reference) if is_context(&reference.elem) => {
-                if reference.mutability.is_some() {
-                    return wrong("a job takes the context as `&JobContext`, without `mut`");
-                }
-                Ok(Self::Context(ty))
+        let (ty, bare) = ((*arg.ty).clone(), bare(&arg.ty));
+        if let Type::Reference(reference) = bare {
+            if is_context(&reference.elem) && reference.mutability.is_none() {
+                return Ok(Self::Context(ty));
             }
-            Type::Reference(reference) if is_state(&reference.elem) => {
-                wrong("a job takes state by value: `State<…>` without `&`, it is cheap to clone")
-            }
-            Type::Reference(_) => {
-                wrong("the param must be an owned type: use `String` instead of `&str`")
-            }
-            Type::ImplTrait(_) => wrong("the param must have a concrete type"),
-            other if is_context(other) => {
-                wrong("a job takes the context by reference: `&JobContext`")
-            }
-            other if is_state(other) => Ok(Self::State(ty)),
-            _ => Ok(Self::Param(ty)),
+            return wrong(if is_context(&reference.elem) {
+                "a job takes the context as `&JobContext`, without `mut`"
+            } else if is_state(&reference.elem) {
+                "a job takes state by value: `State<…>` without `&`, it is cheap to clone"
+            } else {
+                "the param must be an owned type: use `String` instead of `&str`"
+            });
         }
+        if matches!(bare, Type::ImplTrait(_)) {
+            return wrong("the param must have a concrete type");
+        }
+        if is_context(bare) {
+            return wrong("a job takes the context by reference: `&JobContext`");
+        }
+        Ok(if is_state(bare) { Self::State(ty) } else { Self::Param(ty) })
     }
 
     pub(crate) fn ty(&self) -> &Type {
@@ -159,9 +158,17 @@ fn at_most_one<'a>(args: impl Iterator<Item = &'a Arg>, problem: &str) -> Result
     args.skip(1).map(|arg| Err(Error::new_spanned(arg.ty(), problem))).next().unwrap_or(Ok(()))
 }
 
+/// The type without parentheses, and without the group that a macro puts around it.
+fn bare(ty: &Type) -> &Type {
+    if let Type::Group(group) = ty {
+        return bare(&group.elem);
+    }
+    if let Type::Paren(paren) = ty { bare(&paren.elem) } else { ty }
+}
+
 /// The last word of a path: `JobContext` of `fastjob_executor::JobContext`.
 fn last_of(ty: &Type) -> Option<&PathSegment> {
-    let Type::Path(path) = ty else { return None };
+    let Type::Path(path) = bare(ty) else { return None };
     path.path.segments.last()
 }
 

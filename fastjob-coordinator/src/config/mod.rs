@@ -126,9 +126,11 @@ impl Config {
         env: impl Fn(&str) -> Option<String>,
     ) -> (Self, Vec<Problem>) {
         let executor = table.get("executor");
-        let named = ["token", "access_token"].into_iter();
-        let mut named = named.filter(|key| executor.is_some_and(|table| table.get(key).is_some()));
-        let executor = named.next().map(|key| format!("executor.{key}"));
+        // Its second name is that of the specification.
+        let token = ["token", "access_token"]
+            .into_iter()
+            .find(|key| executor.is_some_and(|table| table.get(key).is_some()));
+        let executor = token.map(|key| format!("executor.{key}"));
         let (mut config, mut problems) = (Self::default(), Vec::new());
         let mut root = Section::root(table, &mut problems);
         root.section("coordinator", |section| config.coordinator.read(section));

@@ -78,6 +78,13 @@ macro_rules! named {
         async fn $item() {}
     };
 }
+macro_rules! typed {
+    ($name:ident, $context:ty, $state:ty) => {
+        #[job("typed")]
+        async fn $name(_: $context, _: $state, _: u8) {}
+    };
+}
+typed!(typed, &JobContext, fastjob_executor::State<String>);
 named!("passed", "1m", passed);
 named!("passed-too", "2m", passed_too);
 
