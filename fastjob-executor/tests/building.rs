@@ -1,7 +1,5 @@
 //! What is checked when an executor is built, and the forms in which it is stopped.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
 use fastjob_executor::{Builder, Discovery, RegistryError, prelude::*};
 
 fn builder(folder: &tempfile::TempDir) -> Builder {

@@ -275,7 +275,7 @@ async fn all(
     ctx: &JobContext,
     State(mailer): State<dyn Post>,
 ) -> anyhow::Result<String> {
-    anyhow::ensure!(month != "", "no month");
+    anyhow::ensure!(!month.is_empty(), "no month");
     Ok(format!("{month} {} {} {}", db.0, mailer.name(), ctx.attempt()))
 }
 
