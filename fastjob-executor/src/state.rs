@@ -5,7 +5,10 @@ use std::{
     collections::HashMap,
     fmt,
     ops::Deref,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 /// An argument of an `async fn` handler: a value that the service passed to
@@ -82,6 +85,7 @@ struct Given {
     name: &'static str,
     /// An `Arc<T>`, boxed because `T` need not be sized.
     value: Box<dyn Any + Send + Sync>,
+    used: AtomicBool,
 }
 
 /// No state of this type was given.
@@ -90,7 +94,8 @@ pub struct MissingState(pub(crate) &'static str);
 
 impl States {
     pub(crate) fn add<T: ?Sized + Send + Sync + 'static>(&mut self, value: Arc<T>) {
-        let given = Given { name: type_name::<T>(), value: Box::new(value) };
+        let given =
+            Given { name: type_name::<T>(), value: Box::new(value), used: AtomicBool::new(false) };
         if let Some(former) = self.by_type.insert(TypeId::of::<T>(), given) {
             self.doubled.push(former.name);
         }
@@ -107,9 +112,20 @@ impl States {
         names
     }
 
+    /// The types that no handler took, sorted.
+    pub(crate) fn unused(&self) -> Vec<&'static str> {
+        let unused = self.by_type.values().filter(|given| !given.used.load(Ordering::Relaxed));
+        let mut names: Vec<_> = unused.map(|given| given.name).collect();
+        names.sort_unstable();
+        names
+    }
+
     fn get<T: ?Sized + Send + Sync + 'static>(&self) -> Result<State<T>, MissingState> {
         let given = self.by_type.get(&TypeId::of::<T>());
-        let value = given.and_then(|given| given.value.downcast_ref::<Arc<T>>());
+        let value = given.and_then(|given| {
+            given.used.store(true, Ordering::Relaxed);
+            given.value.downcast_ref::<Arc<T>>()
+        });
         value.cloned().map(State).ok_or(MissingState(type_name::<T>()))
     }
 }

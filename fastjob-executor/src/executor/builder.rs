@@ -298,6 +298,9 @@ impl Builder {
                  `handler`"
             );
         }
+        for state in states.unused() {
+            tracing::warn!(state, "no handler takes this state");
+        }
         let ca_cert = match &config.ca_cert {
             None => None,
             Some(path) => Some(

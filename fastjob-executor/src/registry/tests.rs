@@ -372,6 +372,16 @@ fn a_missing_state_names_the_handler_the_type_and_what_there_is() {
 }
 
 #[test]
+fn a_state_that_no_handler_takes_is_listed() {
+    let states = states();
+    let unused = states.unused();
+    assert_eq!(unused.len(), 2, "{unused:?}");
+    with_states("stateful", vec![only_state.into_registration()], &states).unwrap();
+    let unused = states.unused();
+    assert!(unused.len() == 1 && unused[0].ends_with("Post"), "{unused:?}");
+}
+
+#[test]
 fn two_states_of_one_type_are_rejected() {
     let mut states = states();
     states.add(Arc::new(Db(9)));
