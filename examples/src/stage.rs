@@ -53,10 +53,10 @@ impl Stage {
         for (name, zone) in executors {
             let executor = Executor::builder("default")
                 .executor_name(*name)
-                .admin_addresses([format!("http://{address}")])
+                .coordinators([format!("http://{address}")])
                 .log_path(stage.folder.join(name))
                 .label("zone", *zone)
-                .run(stage.stop.clone());
+                .run_until(stage.stop.clone());
             stage.executors.spawn(async move {
                 if let Err(err) = executor.await {
                     eprintln!("an executor failed: {err}");

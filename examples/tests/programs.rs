@@ -19,7 +19,7 @@ fn answer(program: &str, word: &str) -> Output {
 
 #[test]
 fn help_describes_an_example_and_does_nothing_else() {
-    for (program, says) in [(QUICKSTART, "All of FastJob"), (WORKER, "FASTJOB_ADMIN_ADDRESSES")] {
+    for (program, says) in [(QUICKSTART, "All of FastJob"), (WORKER, "FASTJOB_COORDINATORS")] {
         for word in ["--help", "-h"] {
             let help = answer(program, word);
             assert_eq!(help.status.code(), Some(0));

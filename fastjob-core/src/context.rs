@@ -1,5 +1,7 @@
 //! What a handler knows about its attempt, and what it can report.
 
+mod testing;
+
 use std::{
     fmt,
     sync::{Arc, Mutex, PoisonError},
@@ -9,6 +11,7 @@ use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio_util::sync::CancellationToken;
 
+pub use self::testing::{TestContext, TestContextBuilder};
 use crate::{
     handler::{ParamError, parse_param},
     id::{AttemptId, JobId, TaskId},
@@ -137,55 +140,34 @@ impl JobContext {
         Self(Arc::new(Inner { facts, stop, log, reports, checkpoint }))
     }
 
-    /// A context for testing a handler: task 1, attempt 1. Log and progress go to standard error. A
-    /// [`checkpoint`](Self::checkpoint) written before the handler runs is the handler's last
-    /// checkpoint.
+    /// A context for testing a handler: attempt 1 of task 1, unless the builder says otherwise.
     ///
     /// ```
-    /// use fastjob_core::JobContext;
+    /// use fastjob_core::{JobContext, JobResult};
     ///
-    /// let ctx = JobContext::for_test(Some(r#"{"n": 3}"#));
-    /// let param: serde_json::Value = ctx.param().unwrap();
-    /// assert_eq!(param["n"], 3);
+    /// async fn greet(ctx: &JobContext) -> JobResult {
+    ///     let name: String = ctx.param()?;
+    ///     ctx.log(format_args!("greeting {name}"));
+    ///     Ok(format!("hello, {name}").into())
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let ctx = JobContext::for_test().param("Ann").build();
+    /// assert_eq!(greet(&ctx).await.unwrap().as_str(), Some("hello, Ann"));
+    /// assert_eq!(ctx.log_lines(), ["greeting Ann"]);
+    /// # }
     /// ```
-    pub fn for_test(param: Option<&str>) -> Self {
-        struct Stderr;
-        impl JobLog for Stderr {
-            fn line(&self, text: fmt::Arguments<'_>) {
-                eprintln!("{text}");
-            }
-        }
-        impl JobReports for Stderr {
-            fn checkpoint(&self, json: &Arc<str>) {
-                eprintln!("checkpoint: {json}");
-            }
-
-            fn progress(&self, progress: Progress) {
-                eprintln!("{} of {}: {}", progress.done, progress.total, progress.note);
-            }
-        }
-        let facts = AttemptFacts {
-            task: TaskId(1),
-            attempt: AttemptId(1),
-            number: 1,
-            job: JobId(1),
-            job_name: "test".to_owned(),
-            handler: "test".to_owned(),
-            cause: Cause::Manual,
-            fire_at: None,
-            param: param.map(str::to_owned),
-            shard: Shard::WHOLE,
-            checkpoint: None,
-        };
-        Self::new(facts, CancellationToken::new(), Box::new(Stderr), Box::new(Stderr))
+    pub fn for_test() -> TestContextBuilder {
+        TestContextBuilder::new()
     }
 
     /// The param, parsed as JSON, or as plain text if `T` is a string.
     ///
     /// # Errors
     ///
-    /// Fails with [`ParamError`] if there is no param or it does not have the type. The error
-    /// converts into a [`JobError`](crate::JobError).
+    /// Fails with [`ParamError`] if there is no param or it does not have the type. The task is then
+    /// not retried: the error is fatal, also if the handler wraps it in another one.
     pub fn param<T: DeserializeOwned>(&self) -> Result<T, ParamError> {
         parse_param(self.param_text())
     }
@@ -243,7 +225,7 @@ impl JobContext {
     /// Writes a line into the attempt's log, which can be read while it runs and afterwards.
     ///
     /// ```
-    /// # let ctx = fastjob_core::JobContext::for_test(None);
+    /// # let ctx = fastjob_core::JobContext::for_test().build();
     /// ctx.log("three of seven");
     /// ctx.log(format_args!("{} of {}", 4, 7));
     /// ```
@@ -256,7 +238,7 @@ impl JobContext {
     /// bytes.
     ///
     /// ```
-    /// # let ctx = fastjob_core::JobContext::for_test(None);
+    /// # let ctx = fastjob_core::JobContext::for_test().build();
     /// ctx.progress(3, 7, "third file");
     /// ```
     pub fn progress(&self, done: u64, total: u64, note: impl Into<String>) {
@@ -274,7 +256,7 @@ impl JobContext {
     /// idempotent.
     ///
     /// ```
-    /// # let ctx = fastjob_core::JobContext::for_test(None);
+    /// # let ctx = fastjob_core::JobContext::for_test().build();
     /// let from = ctx.last_checkpoint::<u64>()?.unwrap_or(0);
     /// for page in from..10 {
     ///     // … the work on the page …
@@ -344,7 +326,7 @@ mod tests {
 
     #[test]
     fn a_checkpoint_is_kept_up_to_its_bound_and_a_longer_one_keeps_the_previous() {
-        let ctx = JobContext::for_test(None);
+        let ctx = JobContext::for_test().build();
         assert_eq!(ctx.last_checkpoint::<String>().unwrap(), None);
         let longest = "x".repeat(CHECKPOINT_MAX - 2);
         ctx.checkpoint(&longest).unwrap();
@@ -355,7 +337,7 @@ mod tests {
 
     #[test]
     fn a_checkpoint_of_another_type_or_not_serializable_is_an_error() {
-        let ctx = JobContext::for_test(None);
+        let ctx = JobContext::for_test().build();
         let shapeless = std::collections::BTreeMap::from([((1, 2), 3)]);
         let err = ctx.checkpoint(&shapeless).unwrap_err();
         assert!(matches!(err, CheckpointError::Unwritable(_)));

@@ -1,29 +1,58 @@
 //! Handlers, their results and their errors.
 
-use std::{fmt, sync::Arc};
+mod error;
+mod fatal;
+
+use std::{error::Error, fmt, sync::Arc};
 
 use serde::{Serialize, de::DeserializeOwned};
+
+pub use self::{
+    error::JobError,
+    fatal::{Fatal, FatalExt},
+};
 
 use crate::context::JobContext;
 
 /// The code of a job. Annotate it with `#[job("name")]` of `fastjob-executor`.
 ///
 /// One value serves all attempts, and attempts may run concurrently.
-#[async_trait::async_trait]
+///
+/// ```
+/// use fastjob_core::{JobContext, JobHandler, JobResult};
+///
+/// struct Hello;
+///
+/// impl JobHandler for Hello {
+///     async fn execute(&self, ctx: &JobContext) -> JobResult {
+///         ctx.log("hello");
+///         Ok("done".into())
+///     }
+/// }
+/// ```
+///
+/// The crate `async-trait` is not needed, and its attribute does not compile on this trait: a
+/// method that it generates has other lifetime parameters than an `async fn` (error E0195). The
+/// attribute of that name in `fastjob-executor` leaves the implementation as it is.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a handler: it does not implement `JobHandler`",
+    label = "not a handler",
+    note = "implement it: `impl JobHandler for … {{ async fn execute(&self, ctx: &JobContext) -> \
+            JobResult {{ … }} }}`"
+)]
 pub trait JobHandler: Send + Sync + 'static {
-    /// Does the work of one attempt.
+    /// Does the work of one attempt. Implement it as an `async fn`.
     ///
     /// # Errors
     ///
-    /// Any `std::error::Error` converts into a retryable [`JobError`]. [`JobError::fatal`] creates
-    /// a permanent one.
-    async fn execute(&self, ctx: &JobContext) -> JobResult;
+    /// `?` converts any error into a retryable [`JobError`]. [`JobError::fatal`] and
+    /// [`fatal`](FatalExt::fatal) create a permanent one.
+    fn execute(&self, ctx: &JobContext) -> impl Future<Output = JobResult> + Send;
 }
 
-#[async_trait::async_trait]
-impl<T: JobHandler + ?Sized> JobHandler for Arc<T> {
-    async fn execute(&self, ctx: &JobContext) -> JobResult {
-        (**self).execute(ctx).await
+impl<T: JobHandler> JobHandler for Arc<T> {
+    fn execute(&self, ctx: &JobContext) -> impl Future<Output = JobResult> + Send {
+        (**self).execute(ctx)
     }
 }
 
@@ -103,89 +132,33 @@ impl From<serde_json::Value> for JobOutput {
     }
 }
 
-/// Why a handler failed, and whether it may be retried.
-///
-/// Any error converts into a retryable one, with its whole error chain in the message:
-///
-/// ```
-/// use fastjob_core::{JobError, JobResult};
-///
-/// fn parse(text: &str) -> JobResult {
-///     let n: u32 = text.parse()?; // retryable
-///     if n == 0 {
-///         return Err(JobError::fatal("nothing to do for 0")); // not retried
-///     }
-///     Ok("done".into())
-/// }
-/// assert!(parse("x").unwrap_err().is_retryable());
-/// assert!(!parse("0").unwrap_err().is_retryable());
-/// ```
-pub struct JobError {
-    retryable: bool,
-    message: String,
-}
-
-impl JobError {
-    /// A failure that a retry may fix.
-    pub fn retryable(message: impl fmt::Display) -> Self {
-        Self { retryable: true, message: message.to_string() }
-    }
-
-    /// A permanent failure: the task fails at once, without retries.
-    pub fn fatal(message: impl fmt::Display) -> Self {
-        Self { retryable: false, message: message.to_string() }
-    }
-
-    /// Whether the job's retry strategy applies.
-    pub fn is_retryable(&self) -> bool {
-        self.retryable
-    }
-
-    /// The error message.
-    pub fn message(&self) -> &str {
-        &self.message
-    }
-}
-
-impl fmt::Display for JobError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl fmt::Debug for JobError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = if self.retryable { "retryable" } else { "fatal" };
-        write!(f, "{} ({kind})", self.message)
-    }
-}
-
-// `JobError` does not implement `std::error::Error`, so that this covers every error of a handler.
-impl<E: std::error::Error> From<E> for JobError {
-    fn from(err: E) -> Self {
-        let mut message = err.to_string();
-        let mut source = err.source();
-        while let Some(cause) = source {
-            message.push_str(": ");
-            message.push_str(&cause.to_string());
-            source = cause.source();
-        }
-        Self { retryable: true, message }
-    }
-}
-
-/// Why a param could not be parsed as the handler's type.
-#[derive(Debug, thiserror::Error)]
+/// Why a param could not be parsed as the handler's type. A task with such a param is not retried,
+/// also if another error wraps this one.
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum ParamError {
     /// The task has no param.
-    #[error(
-        "the task has no param, the handler needs one: start it with a param, or set one in its job"
-    )]
-    Missing,
-    /// It is not JSON of the type that the handler expects.
-    #[error("the param does not have the type that the handler expects")]
-    Invalid(#[source] serde_json::Error),
+    Missing(Fatal),
+    /// It is not JSON of the type that the handler expects; the error of serde is inside.
+    Invalid(Fatal),
+}
+
+impl fmt::Display for ParamError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Missing(_) => "the task has no param, the handler needs one",
+            Self::Invalid(_) => "the param does not have the type that the handler expects",
+        })
+    }
+}
+
+impl Error for ParamError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            // The mark itself, which has the text once.
+            Self::Missing(fatal) | Self::Invalid(fatal) => fatal.source(),
+        }
+    }
 }
 
 /// Parses a param: JSON of the type, or the text itself if the type is a string.
@@ -196,29 +169,20 @@ pub enum ParamError {
 /// `null` (such as `Option<T>` and `()`) also accepts a missing param.
 pub fn parse_param<T: DeserializeOwned>(param: Option<&str>) -> Result<T, ParamError> {
     let Some(text) = param else {
-        return serde_json::from_str("null").map_err(|_| ParamError::Missing);
+        return serde_json::from_str("null").map_err(|_| {
+            ParamError::Missing(Fatal::new("start it with a param, or set one in its job"))
+        });
     };
     serde_json::from_str(text).or_else(|err| {
         // Plain text is a valid param for a handler that expects a string.
         serde_json::from_value(serde_json::Value::String(text.to_owned()))
-            .map_err(|_| ParamError::Invalid(err))
+            .map_err(|_| ParamError::Invalid(Fatal::new(err)))
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[derive(Debug, thiserror::Error)]
-    #[error("could not save")]
-    struct Outer(#[source] std::num::ParseIntError);
-
-    #[test]
-    fn an_errors_message_includes_its_causes() {
-        let err: JobError = Outer("x".parse::<u8>().unwrap_err()).into();
-        assert_eq!(err.message(), "could not save: invalid digit found in string");
-        assert!(err.is_retryable());
-    }
 
     #[test]
     fn a_param_is_json_or_a_plain_text() {
@@ -232,7 +196,7 @@ mod tests {
         assert_eq!(parse_param::<u32>(Some("7")).unwrap(), 7);
         assert_eq!(parse_param::<Option<u32>>(None).unwrap(), None);
         parse_param::<()>(None).unwrap();
-        assert!(matches!(parse_param::<u32>(None), Err(ParamError::Missing)));
+        assert!(matches!(parse_param::<u32>(None), Err(ParamError::Missing(_))));
         assert!(matches!(parse_param::<u32>(Some("{}")), Err(ParamError::Invalid(_))));
     }
 }

@@ -27,8 +27,11 @@ pub mod wire;
 
 pub use self::{
     attempt::{AttemptState, FailReason},
-    context::{AttemptFacts, CheckpointError, JobContext, JobLog, JobReports, Progress, Shard},
-    handler::{JobError, JobHandler, JobOutput, JobResult, ParamError},
+    context::{
+        AttemptFacts, CheckpointError, JobContext, JobLog, JobReports, Progress, Shard,
+        TestContext, TestContextBuilder,
+    },
+    handler::{Fatal, FatalExt, JobError, JobHandler, JobOutput, JobResult, ParamError},
     id::{
         AttemptId, ChannelName, ExecutorName, HandlerName, Incarnation, InvalidName, JobId,
         JobName, ServiceName, TaskId,

@@ -4,6 +4,7 @@
 //! [`ExecutorConfig::check`] reports all problems at once.
 
 mod env;
+mod names;
 mod private;
 
 use std::{
@@ -37,10 +38,13 @@ impl fmt::Debug for Token {
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ExecutorConfig {
-    /// The addresses of the coordinators. Default: `http://127.0.0.1:7070`.
-    pub admin_addresses: Vec<String>,
-    /// The service that the executor belongs to. Default: `default`.
-    pub app_name: String,
+    /// The addresses of the coordinators; in a file also `admin_addresses`. Default:
+    /// `http://127.0.0.1:7070`.
+    #[serde(alias = "admin_addresses")]
+    pub coordinators: Vec<String>,
+    /// The service that the executor belongs to; in a file also `app_name`. Default: `default`.
+    #[serde(alias = "app_name")]
+    pub service: String,
     /// The executor's name within the service. Default: `ip:port` if a port is set, otherwise the
     /// host name and the process id.
     pub executor_name: Option<String>,
@@ -48,7 +52,8 @@ pub struct ExecutorConfig {
     pub ip: Option<String>,
     /// The port of this process, shown to users and used as part of its name. Default: none.
     pub port: Option<u16>,
-    pub(crate) access_token: Option<Token>,
+    #[serde(alias = "access_token")]
+    pub(crate) token: Option<Token>,
     /// The folder for attempt logs. Default: `fastjob-logs`.
     pub log_path: PathBuf,
     /// How many days attempt logs are kept; 0 keeps them forever. Default: 30.
@@ -83,12 +88,12 @@ pub struct ExecutorConfig {
 impl Default for ExecutorConfig {
     fn default() -> Self {
         Self {
-            admin_addresses: vec!["http://127.0.0.1:7070".to_owned()],
-            app_name: "default".to_owned(),
+            coordinators: vec!["http://127.0.0.1:7070".to_owned()],
+            service: "default".to_owned(),
             executor_name: None,
             ip: None,
             port: None,
-            access_token: None,
+            token: None,
             log_path: PathBuf::from("fastjob-logs"),
             log_retention_days: 30,
             labels: BTreeMap::new(),
@@ -134,7 +139,7 @@ pub enum ConfigError {
     },
     /// The file contains the token and other users of the machine can read it.
     #[error(
-        "{path} has secrets (executor.access_token), and {why}: make it this user's own, and run `chmod \
+        "{path} has secrets (executor.token), and {why}: make it this user's own, and run `chmod \
          600 {path}`; a file owned by root may be readable by this process's group (mode 0440 or \
          0640); insecure_files = true, or FASTJOB_INSECURE_FILES=true where others can change the \
          file, allows all files"
@@ -228,10 +233,10 @@ impl ExecutorConfig {
             Some(path) => {
                 let (text, exposed) = private::read(&path)
                     .map_err(|source| ConfigError::Unreadable { path: path.clone(), source })?;
-                let file = toml::from_str::<File>(&text).map_err(|err| ConfigError::Invalid {
-                    path: path.clone(),
-                    message: err.to_string(),
-                })?;
+                let invalid =
+                    |message: String| ConfigError::Invalid { path: path.clone(), message };
+                names::once(&text).map_err(invalid)?;
+                let file = toml::from_str::<File>(&text).map_err(|err| invalid(err.to_string()))?;
                 let allowed = match env("FASTJOB_INSECURE_FILES") {
                     // The file itself must not be able to turn this check off.
                     None => {
@@ -267,32 +272,32 @@ impl ExecutorConfig {
         names.into_iter().try_for_each(|name| env::check_name(name.as_ref()))
     }
 
-    /// Sets the token that the coordinator requires.
-    pub fn set_access_token(&mut self, token: impl Into<String>) {
-        self.access_token = Some(Token(token.into()));
+    /// Sets the token that the coordinators require.
+    pub fn set_token(&mut self, token: impl Into<String>) {
+        self.token = Some(Token(token.into()));
     }
 
     pub(crate) fn token(&self) -> Option<&Token> {
-        self.access_token.as_ref()
+        self.token.as_ref()
     }
 
     /// Returns all problems of the settings.
     pub fn check(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         let mut problem = |key, message: String| problems.push(Problem { key, message });
-        if let Err(err) = self.app_name.parse::<ServiceName>() {
-            problem("app_name", err.to_string());
+        if let Err(err) = self.service.parse::<ServiceName>() {
+            problem("service", err.to_string());
         }
         if let Some(Err(err)) = self.executor_name.as_ref().map(|name| name.parse::<ExecutorName>())
         {
             problem("executor_name", err.to_string());
         }
-        if self.admin_addresses.is_empty() {
-            problem("admin_addresses", "no address is set".to_owned());
+        if self.coordinators.is_empty() {
+            problem("coordinators", "no address is set".to_owned());
         }
-        for address in &self.admin_addresses {
+        for address in &self.coordinators {
             if let Err(message) = self.judge(address) {
-                problem("admin_addresses", message);
+                problem("coordinators", message);
             }
         }
         if self.capacity == 0 {
@@ -323,9 +328,7 @@ impl ExecutorConfig {
             || bare.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback());
         match uri.scheme_str() {
             Some("https") => Ok(()),
-            Some("http") if local || self.access_token.is_none() || self.insecure_transport => {
-                Ok(())
-            }
+            Some("http") if local || self.token.is_none() || self.insecure_transport => Ok(()),
             Some("http") => Err(format!(
                 "the session with {address} would be in plain text, which others can read and change: \
                  use https, or set insecure_transport if something else protects the connection"

@@ -13,7 +13,7 @@
 //! }
 //!
 //! # async fn run() -> Result<(), ExecutorError> {
-//! Executor::builder("billing").run(CancellationToken::new()).await
+//! Executor::builder("billing").run().await // until Ctrl-C or SIGTERM
 //! # }
 //! ```
 //!
@@ -34,6 +34,9 @@
 //! reported before that. So move blocking work to `tokio::task::spawn_blocking`, and check
 //! [`JobContext::is_stopping`] there.
 
+#[path = "private.rs"]
+#[doc(hidden)]
+pub mod __private;
 mod apart;
 mod builtin;
 mod clock;
@@ -41,17 +44,24 @@ mod config;
 mod executor;
 mod failure;
 mod figures;
+mod guard;
+mod handler;
 mod logs;
-pub mod registry;
+mod middleware;
+mod registration;
+mod registry;
 mod runtime;
 mod session;
+mod signal;
+mod state;
 
-pub use async_trait::async_trait;
 pub use fastjob_core::{
-    AttemptId, Cause, CheckpointError, JobContext, JobError, JobHandler, JobId, JobOutput,
-    JobResult, ParamError, Shard, TaskId,
+    AttemptId, Cause, CheckpointError, Fatal, FatalExt, JobContext, JobError, JobHandler, JobId,
+    JobOutput, JobResult, ParamError, Progress, Shard, TaskId, TestContext, TestContextBuilder,
 };
-pub use fastjob_macros::job;
+pub use fastjob_macros::{async_trait, job};
+/// The instants of [`JobContext::fire_at`] are of this crate.
+pub use jiff;
 pub use tokio_util::sync::CancellationToken;
 
 pub use self::{
@@ -59,13 +69,29 @@ pub use self::{
     config::{ConfigError, ExecutorConfig, Problem},
     executor::{Builder, Executor, ExecutorError},
     logs::{JobLogLayer, LogError, job_log_layer},
+    middleware::{Middleware, Next},
+    registration::IntoHandler,
     registry::{Discovery, RegistryError},
+    signal::{StopSignal, stop_on_signal},
+    state::State,
 };
+
+// The code of `#[job]` names this crate.
+#[cfg(test)]
+extern crate self as fastjob_executor;
 
 /// Everything that a service with handlers needs.
 pub mod prelude {
     pub use crate::{
-        CancellationToken, Executor, ExecutorError, JobContext, JobError, JobHandler, JobOutput,
-        JobResult, async_trait, job,
+        CancellationToken, Executor, ExecutorError, Fatal, FatalExt, JobContext, JobError,
+        JobHandler, JobOutput, JobResult, State, async_trait, job,
     };
 }
+
+// The examples of the documentation compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/handlers.md")]
+mod handlers_page {}
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/testing.md")]
+mod testing_page {}

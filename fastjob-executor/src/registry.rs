@@ -5,18 +5,23 @@
 //! of `fastjob-core`. Any problem stops the executor's start, so it never runs with a missing
 //! handler or with two handlers of the same name.
 
-#[doc(hidden)]
-#[path = "registry/private.rs"]
-pub mod __private;
-
 use std::{
+    any::TypeId,
     borrow::Cow,
     collections::{BTreeMap, BTreeSet, btree_map::Entry},
     panic::Location,
     sync::Arc,
 };
 
-use fastjob_core::{HandlerName, InvalidJob, InvalidName, Job, JobDraft, JobHandler, ServiceName};
+use fastjob_core::{HandlerName, InvalidJob, InvalidName, Job, JobDraft, ServiceName};
+
+use crate::{
+    __private::Make,
+    handler::DynHandler,
+    middleware::{self, Layers},
+    registration::{Registration, What},
+    state::{MissingState, States},
+};
 
 /// What `#[job]` declares about one handler.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +35,9 @@ pub struct Declaration {
     /// The default job, as the annotation declares it.
     pub draft: fn() -> JobDraft,
     /// Creates the handler; `None` for a stateful handler, which the program must create.
-    pub make: Option<fn() -> Arc<dyn JobHandler>>,
+    pub make: Option<Make>,
+    /// The type of an `async fn`, by which a function registered by value finds its declaration.
+    pub function: Option<fn() -> TypeId>,
     /// The annotated item, for messages.
     pub path: &'static str,
     /// The annotation, for messages.
@@ -43,38 +50,6 @@ inventory::collect!(Declaration);
 pub trait Declared {
     /// The annotation's contents.
     const DECLARATION: Declaration;
-}
-
-/// A handler that is registered by value.
-pub struct Registration {
-    name: Cow<'static, str>,
-    handler: Arc<dyn JobHandler>,
-    declaration: Option<Declaration>,
-    place: &'static Location<'static>,
-}
-
-impl Registration {
-    /// An annotated handler, with its name and its default job.
-    #[track_caller]
-    pub fn declared<H: JobHandler + Declared>(handler: H) -> Self {
-        Self {
-            name: Cow::Borrowed(H::DECLARATION.name),
-            handler: Arc::new(handler),
-            declaration: Some(H::DECLARATION),
-            place: Location::caller(),
-        }
-    }
-
-    /// A handler without annotation, and so without a default job.
-    #[track_caller]
-    pub fn named(name: impl Into<String>, handler: impl JobHandler) -> Self {
-        Self {
-            name: Cow::Owned(name.into()),
-            handler: Arc::new(handler),
-            declaration: None,
-            place: Location::caller(),
-        }
-    }
 }
 
 /// Whether annotated handlers without state are discovered automatically.
@@ -119,6 +94,33 @@ pub enum RegistryError {
         /// All problems of the job.
         source: InvalidJob,
     },
+    /// A function was registered that does not have the attribute.
+    #[error("`{path}`, registered at {place}, has no #[job(\"name\")]: annotate the `async fn`")]
+    NotAJob {
+        /// The function.
+        path: &'static str,
+        /// Where it was registered, `file:line:column`.
+        place: String,
+    },
+    /// A handler takes a state that the service did not provide.
+    #[error(
+        "handler `{handler}` takes `State<{state}>`, which this executor does not have: pass it to \
+         `state` of the builder{}", listed(.given)
+    )]
+    MissingState {
+        /// The handler.
+        handler: String,
+        /// The type of the state.
+        state: &'static str,
+        /// The types that the service provided.
+        given: Vec<&'static str>,
+    },
+    /// Two states of one type were provided.
+    #[error("two states have the type `{state}`: wrap them in types of their own")]
+    DuplicateState {
+        /// The type.
+        state: &'static str,
+    },
     /// A handler that belongs to another service was registered by value.
     #[error("handler `{name}` belongs to service `{wanted}`, this executor to `{service}`")]
     OtherService {
@@ -131,57 +133,73 @@ pub enum RegistryError {
     },
 }
 
+fn listed(states: &[&'static str]) -> String {
+    match states {
+        [] => String::new(),
+        _ => format!("; it has `{}`", states.join("`, `")),
+    }
+}
+
 struct Hosted {
-    handler: Arc<dyn JobHandler>,
+    handler: Arc<dyn DynHandler>,
     description: Cow<'static, str>,
     place: String,
 }
 
 /// The handlers of one executor, by name.
 #[derive(Default)]
-pub struct Registry {
+pub(crate) struct Registry {
     hosted: BTreeMap<String, Hosted>,
     drafts: Vec<JobDraft>,
     unregistered: Vec<&'static str>,
 }
 
 impl Registry {
-    /// Finds the handlers of `service`, adds `values`, and checks their default jobs.
+    /// Finds the handlers of `service`, adds `values`, and checks their default jobs. Functions get
+    /// their arguments from `states`.
     ///
     /// A value replaces the discovered handler of the same type.
     ///
     /// # Errors
     ///
     /// Fails with the first [`RegistryError`]; always the same one for the same program.
-    pub fn collect(
+    pub(crate) fn collect(
         service: &ServiceName,
         discovery: Discovery,
         values: Vec<Registration>,
+        states: &States,
     ) -> Result<Self, RegistryError> {
+        if let Some(state) = states.doubled() {
+            return Err(RegistryError::DuplicateState { state });
+        }
         let found = match discovery {
             Discovery::On => found(service),
             Discovery::Off => Vec::new(),
         };
         let mut by_value = BTreeSet::new();
         let mut registry = Self::default();
-        for value in values {
-            if let Some(declaration) = &value.declaration {
-                by_value.insert((declaration.path, declaration.place));
-                let wanted = declaration.service.filter(|wanted| *wanted != service.as_str());
-                if let Some(wanted) = wanted {
-                    let (name, service) = (value.name.into_owned(), service.clone());
-                    return Err(RegistryError::OtherService { name, wanted, service });
+        for Registration { what, place } in values {
+            let place = place.to_string();
+            let declared = match what {
+                What::Declared { handler, declaration } => vec![(handler, *declaration)],
+                What::Named { name, handler } => {
+                    registry.add(&name, "".into(), handler, place)?;
+                    continue;
                 }
-            }
-            let description = value.declaration.map_or("", |declaration| declaration.description);
-            registry.add(
-                &value.name,
-                description.into(),
-                value.handler,
-                value.place.to_string(),
-            )?;
-            if let Some(declaration) = &value.declaration {
-                registry.add_draft(service, declaration)?;
+                What::Function { item, path } => {
+                    let declared = function(item);
+                    if declared.is_empty() {
+                        return Err(RegistryError::NotAJob { path, place });
+                    }
+                    made(declared, service, states)?
+                }
+            };
+            for (handler, declaration) in declared {
+                belongs(&declaration, service)?;
+                by_value.insert((declaration.path, declaration.place));
+                let Declaration { name, description, .. } = declaration;
+                registry.add(name, description.into(), handler, place.clone())?;
+                registry.add_draft(service, &declaration)?;
             }
         }
         let mut stateful = BTreeSet::new();
@@ -193,8 +211,9 @@ impl Registry {
                 stateful.insert(declaration.name);
                 continue;
             };
+            let handler = create(declaration, make, states)?;
             let place = declaration.place.to_string();
-            registry.add(declaration.name, declaration.description.into(), make(), place)?;
+            registry.add(declaration.name, declaration.description.into(), handler, place)?;
             registry.add_draft(service, declaration)?;
         }
         registry.drafts.sort_by(|a, b| a.name.cmp(&b.name));
@@ -208,33 +227,40 @@ impl Registry {
     /// # Errors
     ///
     /// Fails with [`RegistryError::Duplicate`] if the program has a handler of that name.
-    pub fn add_builtin(
+    pub(crate) fn add_builtin(
         &mut self,
         name: &'static str,
         description: &'static str,
-        handler: impl JobHandler,
+        handler: Arc<dyn DynHandler>,
     ) -> Result<(), RegistryError> {
         let place = "fastjob (built in)".to_owned();
-        self.add(name, description.into(), Arc::new(handler), place)
+        self.add(name, description.into(), handler, place)
+    }
+
+    /// Puts middleware around every handler.
+    pub(crate) fn wrap(&mut self, layers: &Layers) {
+        for hosted in self.hosted.values_mut() {
+            hosted.handler = middleware::around(Arc::clone(&hosted.handler), layers);
+        }
     }
 
     /// The handler of that name.
-    pub fn get(&self, name: &str) -> Option<&Arc<dyn JobHandler>> {
+    pub(crate) fn get(&self, name: &str) -> Option<&Arc<dyn DynHandler>> {
         self.hosted.get(name).map(|hosted| &hosted.handler)
     }
 
     /// The name and the description of every handler, sorted by name.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.hosted.iter().map(|(name, hosted)| (name.as_str(), &*hosted.description))
     }
 
     /// The default jobs of the service, sorted by name. Each makes a valid [`Job`].
-    pub fn drafts(&self) -> &[JobDraft] {
+    pub(crate) fn drafts(&self) -> &[JobDraft] {
         &self.drafts
     }
 
     /// The names of annotated stateful handlers that were not registered by value.
-    pub fn unregistered(&self) -> &[&'static str] {
+    pub(crate) fn unregistered(&self) -> &[&'static str] {
         &self.unregistered
     }
 
@@ -242,7 +268,7 @@ impl Registry {
         &mut self,
         name: &str,
         description: Cow<'static, str>,
-        handler: Arc<dyn JobHandler>,
+        handler: Arc<dyn DynHandler>,
         place: String,
     ) -> Result<(), RegistryError> {
         let name = name.to_owned();
@@ -289,6 +315,56 @@ impl std::fmt::Debug for Registry {
     }
 }
 
+/// The declarations of a function, which may have several attributes.
+fn function(item: TypeId) -> Vec<&'static Declaration> {
+    let all = inventory::iter::<Declaration>();
+    let is_it = |one: &&Declaration| one.function.is_some_and(|function| function() == item);
+    let mut found: Vec<_> = all.filter(is_it).collect();
+    found.sort_by_key(|declaration| declaration.place);
+    found
+}
+
+/// A handler with its declaration.
+type Made = (Arc<dyn DynHandler>, Declaration);
+
+/// The handlers of a function that belong to the service: at least one.
+fn made(
+    declared: Vec<&'static Declaration>,
+    service: &ServiceName,
+    states: &States,
+) -> Result<Vec<Made>, RegistryError> {
+    let (mut made, mut elsewhere) = (Vec::new(), Ok(()));
+    for declaration in declared {
+        match (belongs(declaration, service), declaration.make) {
+            (Ok(()), Some(make)) => made.push((create(declaration, make, states)?, *declaration)),
+            (other, _) => elsewhere = elsewhere.and(other),
+        }
+    }
+    if made.is_empty() { elsewhere.map(|()| made) } else { Ok(made) }
+}
+
+/// Whether a handler belongs to the service of the executor.
+fn belongs(declaration: &Declaration, service: &ServiceName) -> Result<(), RegistryError> {
+    match declaration.service {
+        Some(wanted) if wanted != service.as_str() => {
+            let (name, service) = (declaration.name.to_owned(), service.clone());
+            Err(RegistryError::OtherService { name, wanted, service })
+        }
+        None | Some(_) => Ok(()),
+    }
+}
+
+fn create(
+    declaration: &Declaration,
+    make: Make,
+    states: &States,
+) -> Result<Arc<dyn DynHandler>, RegistryError> {
+    make(states).map_err(|MissingState(state)| {
+        let handler = declaration.name.to_owned();
+        RegistryError::MissingState { handler, state, given: states.names() }
+    })
+}
+
 /// The declarations for `service`, in an order that does not depend on the linker.
 fn found(service: &ServiceName) -> Vec<&'static Declaration> {
     let mut found = Vec::new();
@@ -305,3 +381,6 @@ fn found(service: &ServiceName) -> Vec<&'static Declaration> {
     found.sort_by_key(|declaration| (declaration.place, declaration.path));
     found
 }
+
+#[cfg(test)]
+mod tests;

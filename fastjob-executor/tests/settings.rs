@@ -22,7 +22,7 @@ fn the_example_in_the_documentation_is_valid() {
     let page = page();
     let (_, rest) = page.split_once("```toml\n[executor]\n").unwrap();
     let config = load(&format!("[executor]\n{}", rest.split_once("```").unwrap().0), |_| None);
-    assert_eq!((config.check(), config.app_name.as_str()), (Vec::new(), "billing"));
+    assert_eq!((config.check(), config.service.as_str()), (Vec::new(), "billing"));
 }
 
 #[test]
@@ -35,7 +35,7 @@ fn the_documentation_lists_every_setting_and_every_variable() {
     for name in asked.into_inner() {
         assert!(page.contains(&format!("`{name}`")), "{name} is not in docs/settings.md");
     }
-    // `ExecutorConfig { admin_addresses: […], app_name: "…", … }`, the fields alone on their lines.
+    // `ExecutorConfig { coordinators: […], service: "…", … }`, the fields alone on their lines.
     let shown = format!("{config:#?}");
     let fields = shown.lines().filter_map(|line| line.strip_prefix("    ")?.split_once(": "));
     let fields: Vec<_> = fields.map(|(field, _)| field).filter(|f| !f.starts_with(' ')).collect();

@@ -6,7 +6,7 @@
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
 use syn::{
-    Error, Expr, Ident, LitStr, Result, Token,
+    Error, Expr, Ident, LitStr, Path, Result, Token,
     ext::IdentExt,
     parenthesized,
     parse::{Parse, ParseStream},
@@ -14,7 +14,7 @@ use syn::{
 };
 
 use crate::{
-    known::{ARGUMENTS, Argument, LABELS, SCHEDULES, TOGETHER},
+    known::{ARGUMENTS, Argument, CRATE, LABELS, SCHEDULES, TOGETHER},
     value::{name_problem, text, wrong},
 };
 
@@ -22,6 +22,8 @@ use crate::{
 pub(crate) struct Args {
     /// The name of the handler and of its default job.
     pub(crate) name: LitStr,
+    /// The crate `fastjob_executor`, if it has another name.
+    pub(crate) krate: Option<Path>,
     given: Vec<Given>,
     labels: Vec<(LitStr, LitStr)>,
 }
@@ -156,7 +158,7 @@ impl Parse for Args {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
         let mut errors = Errors(None);
         let name = name(input, &mut errors)?;
-        let mut args = Self { name, given: Vec::new(), labels: Vec::new() };
+        let mut args = Self { name, krate: None, given: Vec::new(), labels: Vec::new() };
         let mut keys: Vec<Ident> = Vec::new();
         while !input.is_empty() {
             input.parse::<Token![,]>()?;
@@ -167,6 +169,11 @@ impl Parse for Args {
             once(&key, &mut keys, &mut errors);
             if key == LABELS {
                 labels(input, &mut args.labels, &mut errors)?;
+            } else if key == CRATE {
+                match krate(input, &key)? {
+                    Ok(path) => args.krate = Some(path),
+                    Err(err) => errors.add(err),
+                }
             } else {
                 args.read(input, ARGUMENTS, "", key, &mut errors)?;
             }
@@ -205,7 +212,7 @@ fn once(key: &Ident, keys: &mut Vec<Ident>, errors: &mut Errors) {
 fn unknown(key: &Ident, known: &[Argument], prefix: &str) -> Error {
     let names: Vec<_> = known.iter().map(|argument| argument.name).collect();
     let names = names.join(", ");
-    let labels = if prefix.is_empty() { " and labels(key = \"…\")" } else { "" };
+    let labels = if prefix.is_empty() { ", labels(key = \"…\") and crate = \"…\"" } else { "" };
     wrong(key, format_args!("`{key}` is unknown; there are {names}{labels}"))
 }
 
@@ -218,6 +225,18 @@ fn skip(input: ParseStream<'_>) -> Result<()> {
     }
     input.parse::<Token![=]>()?;
     input.parse::<Expr>().map(drop)
+}
+
+/// Parses `= "path::of::the::crate"`. The outer error is one of the syntax.
+fn krate(input: ParseStream<'_>, key: &Ident) -> Result<Result<Path>> {
+    const FORM: &str = "write the path of the crate as crate = \"renamed_fastjob_executor\"";
+    if !input.peek(Token![=]) {
+        return Err(wrong(key, format_args!("`crate` has no value: {FORM}")));
+    }
+    input.parse::<Token![=]>()?;
+    let value: Expr = input.parse()?;
+    let path = text(&value).and_then(|path| path.parse_with(Path::parse_mod_style).ok());
+    Ok(path.ok_or_else(|| wrong(&value, format_args!("{FORM}"))))
 }
 
 /// Parses `(team = "billing", "cost-centre" = "7")`.

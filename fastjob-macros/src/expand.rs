@@ -2,15 +2,15 @@
 //! implementation of `Declared`.
 //!
 //! The item itself is not changed. The generated code defines no names, so nothing can clash, and
-//! all its paths begin with `fastjob_executor::registry::__private`.
+//! all its paths begin with `fastjob_executor::__private`, or with the crate that `crate = "…"` names.
 
-use proc_macro2::{Ident, Span, TokenStream};
-use quote::{quote, quote_spanned};
+use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
+use quote::{ToTokens as _, format_ident, quote, quote_spanned};
 use syn::{Generics, LitStr, Result, ext::IdentExt};
 
 use crate::{
     args::Args,
-    item::{Call, Item, Shape, span_of},
+    item::{Arg, Call, Item, Shape, span_of},
 };
 
 /// The whole expansion. After an error it is the item and the errors.
@@ -34,7 +34,7 @@ fn declare(args: TokenStream, item: TokenStream) -> Result<TokenStream> {
         (Err(err), Ok(_)) | (Ok(_), Err(err)) => return Err(err),
     };
     let Item { ident, cfgs, .. } = &item;
-    let private = private(Span::call_site());
+    let private = private(&args, Span::call_site());
     Ok(match &item.shape {
         Shape::Struct { stateful, generics } => {
             let declared = declared(&args, &item, *stateful, generics);
@@ -49,22 +49,40 @@ fn declare(args: TokenStream, item: TokenStream) -> Result<TokenStream> {
             quote! { #(#cfgs)* #declared #submit }
         }
         Shape::Fn(call) => {
-            let run = run(&args.name, ident, call);
-            let make = quote!(::core::option::Option::Some(|| #private::from_fn(#run)));
-            let declaration = declaration(&args, &item, &make);
+            let make = make_fn(&args, ident, call);
+            let type_id = quote!(::core::option::Option::Some(|| #private::type_of(&#ident)));
+            let declaration = declaration(&args, &item, &make, &type_id);
             quote! { #(#cfgs)* #private::inventory::submit! { #declaration } }
         }
     })
 }
 
 /// The path to everything that the expansion uses, with the span `at`.
-fn private(at: Span) -> TokenStream {
-    quote_spanned!(at=> ::fastjob_executor::registry::__private)
+fn private(args: &Args, at: Span) -> TokenStream {
+    match &args.krate {
+        None => quote_spanned!(at=> ::fastjob_executor::__private),
+        Some(path) => {
+            let path = respanned(path.to_token_stream(), at);
+            quote_spanned!(at=> #path::__private)
+        }
+    }
+}
+
+/// The tokens with another span.
+fn respanned(tokens: TokenStream, at: Span) -> TokenStream {
+    let respan = |mut tree: TokenTree| {
+        if let TokenTree::Group(group) = &tree {
+            tree = Group::new(group.delimiter(), respanned(group.stream(), at)).into();
+        }
+        tree.set_span(at);
+        tree
+    };
+    tokens.into_iter().map(respan).collect()
 }
 
 /// The constant that describes a handler, except for its state.
-fn declaration(args: &Args, item: &Item, make: &TokenStream) -> TokenStream {
-    let (private, name, setters) = (private(Span::call_site()), &args.name, args.setters());
+fn declaration(args: &Args, item: &Item, make: &TokenStream, type_id: &TokenStream) -> TokenStream {
+    let (private, name, setters) = (private(args, Span::call_site()), &args.name, args.setters());
     let description = args.value("description").cloned().or_else(|| {
         item.description.as_ref().map(|text| {
             let text = LitStr::new(text, item.ident.span());
@@ -85,6 +103,7 @@ fn declaration(args: &Args, item: &Item, make: &TokenStream) -> TokenStream {
             service: #service,
             draft: || #private::Draft::new(#name) #describe #setters.done(),
             make: #make,
+            function: #type_id,
             path: ::core::concat!(::core::module_path!(), "::", #path),
             place: ::core::panic::Location::caller(),
         }
@@ -97,15 +116,15 @@ fn declaration(args: &Args, item: &Item, make: &TokenStream) -> TokenStream {
 fn declared(args: &Args, item: &Item, stateful: bool, generics: &Generics) -> TokenStream {
     let ident = &item.ident;
     let at = span_of(None, ident);
-    let (here, there) = (private(Span::call_site()), private(at));
+    let (here, there) = (private(args, Span::call_site()), private(args, at));
     let make = match (generics.params.is_empty(), stateful) {
         (true, false) => quote_spanned! {at=>
-            ::core::option::Option::Some(|| ::std::sync::Arc::new(#ident {}))
+            ::core::option::Option::Some(|_| #there::from_struct(#ident {}))
         },
         (true, true) => quote_spanned!(at=> #there::stateful::<#ident>()),
         (false, _) => quote!(::core::option::Option::None),
     };
-    let declaration = declaration(args, item, &make);
+    let declaration = declaration(args, item, &make, &quote!(::core::option::Option::None));
     let (parameters, arguments, conditions) = generics.split_for_impl();
     quote! {
         #[automatically_derived]
@@ -115,25 +134,34 @@ fn declared(args: &Args, item: &Item, stateful: bool, generics: &Generics) -> To
     }
 }
 
-/// A closure from the context to the boxed future of one attempt.
+/// A closure from the executor's states to the handler of an `async fn`, which is a closure from the
+/// context to the boxed future of one attempt.
 ///
 /// Each call has the span of the user's type that it concerns, so that compiler errors point there.
-fn run(name: &LitStr, ident: &Ident, call: &Call) -> TokenStream {
+fn make_fn(args: &Args, ident: &Ident, call: &Call) -> TokenStream {
     let at_name = span_of(None, ident);
     let at_output = span_of(call.output.as_ref(), ident);
-    let context = call.context.as_ref().map(|ty| {
-        let at = span_of(Some(ty), ident);
-        quote_spanned!(at=> __ctx,)
-    });
-    let param = call.param.as_ref().map(|ty| {
-        let at = span_of(Some(ty), ident);
-        let private = private(at);
-        quote_spanned!(at=> #private::param(__ctx, #name)?)
-    });
+    let name = &args.name;
+    let (mut values, mut fetched, mut cloned) = (Vec::new(), Vec::new(), Vec::new());
+    for (number, arg) in call.args.iter().enumerate() {
+        let at = span_of(Some(arg.ty()), ident);
+        let private = private(args, at);
+        match arg {
+            Arg::Context(_) => values.push(quote_spanned!(at=> __ctx)),
+            Arg::Param(_) => values.push(quote_spanned!(at=> #private::param(__ctx, #name)?)),
+            Arg::State(ty) => {
+                let mut state = format_ident!("__state{number}");
+                state.set_span(at);
+                fetched.push(quote_spanned!(at=> let #state = #private::state::<#ty>(__states)?;));
+                cloned.push(quote_spanned!(at=> let #state = #private::Fetched::again(&#state);));
+                values.push(quote!(#state));
+            }
+        }
+    }
     let mut callee = ident.clone();
     callee.set_span(ident.span().located_at(at_output));
-    let call_it = quote_spanned!(at_output=> #callee(#context #param).await);
-    let private = private(at_output);
+    let call_it = quote_spanned!(at_output=> #callee(#(#values),*).await);
+    let private = private(args, at_output);
     let body = match call.output {
         None => quote_spanned! {at_output=>
             #call_it;
@@ -145,5 +173,14 @@ fn run(name: &LitStr, ident: &Ident, call: &Call) -> TokenStream {
             (&__value).__fastjob_kind().output(__value)
         },
     };
-    quote_spanned!(at_name=> |__ctx| ::std::boxed::Box::pin(async move { #body }))
+    let private = self::private(args, at_name);
+    quote_spanned! {at_name=>
+        ::core::option::Option::Some(|__states| {
+            #(#fetched)*
+            ::core::result::Result::Ok(#private::from_fn(move |__ctx| {
+                #(#cloned)*
+                ::std::boxed::Box::pin(async move { #body })
+            }))
+        })
+    }
 }

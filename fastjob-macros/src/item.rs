@@ -5,8 +5,8 @@
 
 use proc_macro2::{Ident, TokenStream};
 use syn::{
-    Attribute, Error, Fields, FnArg, Generics, ItemStruct, LitStr, Meta, PatType, Result,
-    ReturnType, Safety, Signature, Token, Type, Visibility,
+    Attribute, Error, Fields, FnArg, Generics, ItemStruct, LitStr, Meta, PatType, PathArguments,
+    PathSegment, Result, ReturnType, Safety, Signature, Token, Type, Visibility,
     parse::{Parse, ParseStream, discouraged::Speculative},
     spanned::Spanned,
 };
@@ -40,12 +40,20 @@ pub(crate) enum Shape {
 
 /// How to call a function.
 pub(crate) struct Call {
-    /// The type of the context argument, if it takes one.
-    pub(crate) context: Option<Type>,
-    /// The type of the param, if it takes one.
-    pub(crate) param: Option<Type>,
+    /// Its arguments, in their order.
+    pub(crate) args: Vec<Arg>,
     /// The return type, if it is not `()`.
     pub(crate) output: Option<Type>,
+}
+
+/// An argument of a function, with its type.
+pub(crate) enum Arg {
+    /// `&JobContext`; at most one.
+    Context(Type),
+    /// `State<T>`.
+    State(Type),
+    /// What the task's param is parsed into; at most one.
+    Param(Type),
 }
 
 impl Parse for Item {
@@ -91,46 +99,89 @@ impl Call {
         if !signature.generics.params.is_empty() {
             return Err(Error::new_spanned(&signature.generics, "a job cannot have generics"));
         }
-        let mut inputs = signature.inputs.iter().filter_map(|input| match input {
+        let inputs = signature.inputs.iter().filter_map(|input| match input {
             FnArg::Typed(typed) => Some(typed),
             FnArg::Receiver(_) => None,
         });
-        let context = inputs.next().map(context).transpose()?;
-        let param = inputs.next().map(param).transpose()?;
-        if let Some(third) = inputs.next() {
-            return Err(Error::new_spanned(third, "a job takes at most the context and one param"));
-        }
+        let args = inputs.map(Arg::of).collect::<Result<Vec<_>>>()?;
+        at_most_one(
+            args.iter().filter(|arg| matches!(arg, Arg::Context(_))),
+            "a job takes the context only once",
+        )?;
+        at_most_one(
+            args.iter().filter(|arg| matches!(arg, Arg::Param(_))),
+            "a job takes at most one param: write one struct with both values; what the service \
+             provides is `State<…>`",
+        )?;
         let output = match &signature.output {
             ReturnType::Default => None,
             ReturnType::Type(_, ty) => Some((**ty).clone()).filter(|ty| !is_unit(ty)),
         };
-        Ok(Self { context, param, output })
+        Ok(Self { args, output })
     }
 }
 
-/// The type of the first argument, which is the context.
-fn context(arg: &PatType) -> Result<Type> {
-    if let Type::Reference(reference) = &*arg.ty
-        && let (None, Type::Path(path)) = (reference.mutability, &*reference.elem)
-        && path.path.segments.last().is_some_and(|last| last.ident == "JobContext")
-    {
-        return Ok((*arg.ty).clone());
+impl Arg {
+    /// Recognizes an argument by the last word of its type, as the types are not known here.
+    fn of(arg: &PatType) -> Result<Self> {
+        let wrong = |problem| Err(Error::new_spanned(&arg.ty, problem));
+        let (ty, bare) = ((*arg.ty).clone(), bare(&arg.ty));
+        if let Type::Reference(reference) = bare {
+            if is_context(&reference.elem) && reference.mutability.is_none() {
+                return Ok(Self::Context(ty));
+            }
+            return wrong(if is_context(&reference.elem) {
+                "a job takes the context as `&JobContext`, without `mut`"
+            } else if is_state(&reference.elem) {
+                "a job takes state by value: `State<…>` without `&`, it is cheap to clone"
+            } else {
+                "the param must be an owned type: use `String` instead of `&str`"
+            });
+        }
+        if matches!(bare, Type::ImplTrait(_)) {
+            return wrong("the param must have a concrete type");
+        }
+        if is_context(bare) {
+            return wrong("a job takes the context by reference: `&JobContext`");
+        }
+        Ok(if is_state(bare) { Self::State(ty) } else { Self::Param(ty) })
     }
-    const WRONG: &str =
-        "the first argument of a job must be `ctx: &JobContext`; the param is the second";
-    Err(Error::new_spanned(&arg.ty, WRONG))
+
+    pub(crate) fn ty(&self) -> &Type {
+        let (Self::Context(ty) | Self::State(ty) | Self::Param(ty)) = self;
+        ty
+    }
 }
 
-/// The type of the second argument, which the task's param is parsed into.
-fn param(arg: &PatType) -> Result<Type> {
-    let problem = if matches!(&*arg.ty, Type::Reference(_)) {
-        "the param must be an owned type: use `String` instead of `&str`"
-    } else if matches!(&*arg.ty, Type::ImplTrait(_)) {
-        "the param must have a concrete type"
-    } else {
-        return Ok((*arg.ty).clone());
-    };
-    Err(Error::new_spanned(&arg.ty, problem))
+/// Reports the second of what there may be only one.
+fn at_most_one<'a>(args: impl Iterator<Item = &'a Arg>, problem: &str) -> Result<()> {
+    args.skip(1).map(|arg| Err(Error::new_spanned(arg.ty(), problem))).next().unwrap_or(Ok(()))
+}
+
+/// The type without parentheses, and without the group that a macro puts around it.
+fn bare(ty: &Type) -> &Type {
+    if let Type::Group(group) = ty {
+        return bare(&group.elem);
+    }
+    if let Type::Paren(paren) = ty { bare(&paren.elem) } else { ty }
+}
+
+/// The last word of a path: `JobContext` of `fastjob_executor::JobContext`.
+fn last_of(ty: &Type) -> Option<&PathSegment> {
+    let Type::Path(path) = bare(ty) else { return None };
+    path.path.segments.last()
+}
+
+fn is_context(ty: &Type) -> bool {
+    last_of(ty).is_some_and(|last| last.ident == "JobContext")
+}
+
+/// Whether it is `State<T>`. A type `State` without an argument is a param.
+fn is_state(ty: &Type) -> bool {
+    last_of(ty).is_some_and(|last| {
+        last.ident == "State"
+            && matches!(&last.arguments, PathArguments::AngleBracketed(of) if of.args.len() == 1)
+    })
 }
 
 fn is_unit(ty: &Type) -> bool {
@@ -187,7 +238,7 @@ mod tests {
             async fn hello(ctx: &JobContext) -> JobResult { ctx. }
         );
         assert!(
-            matches!(item.shape, Shape::Fn(call) if call.param.is_none() && call.output.is_some())
+            matches!(item.shape, Shape::Fn(call) if call.args.len() == 1 && call.output.is_some())
         );
     }
 }

@@ -63,6 +63,9 @@ pub(crate) const ARGUMENTS: &[Argument] = &[
 /// Not in the table, because its keys are chosen by the user.
 pub(crate) const LABELS: &str = "labels";
 
+/// Not in the table, because it is not a setting of the job.
+pub(crate) const CRATE: &str = "crate";
+
 const BLOCKS: &[&str] = &["serial", "skip_new", "replace_running", "parallel"];
 
 const ROUTES: &[&str] = &[

@@ -8,6 +8,7 @@
 //! Use it through `fastjob_executor::job`; the generated code refers to that crate only.
 
 mod args;
+mod async_trait;
 mod expand;
 mod item;
 mod known;
@@ -24,13 +25,12 @@ use proc_macro::TokenStream;
 /// The struct implements `JobHandler` itself. Without fields it is discovered automatically:
 ///
 /// ```ignore
-/// use fastjob_executor::{JobContext, JobHandler, JobResult, async_trait, job};
+/// use fastjob_executor::{JobContext, JobHandler, JobResult, job};
 ///
 /// /// Says hello.
 /// #[job("demoJobHandler", cron = "0/10 * * * * ?")]
 /// struct Demo;
 ///
-/// #[async_trait]
 /// impl JobHandler for Demo {
 ///     async fn execute(&self, ctx: &JobContext) -> JobResult {
 ///         ctx.log("hello");
@@ -53,12 +53,15 @@ use proc_macro::TokenStream;
 /// }
 /// ```
 ///
-/// - The arguments are nothing, `ctx: &JobContext`, or `ctx: &JobContext` and the param, of any
+/// - The arguments are, in any order and all optional: the context, `ctx: &JobContext`; any number of
+///   states, `db: State<Db>`, which the service passes to `Builder::state`; and one param, of any
 ///   type that serde deserializes. A param that does not have the type fails the task without
 ///   retry.
 /// - It returns nothing, `JobResult`, or `Result<T, E>`: `T` is a `JobOutput` or any type that
-///   serde serializes, and `E` is any type that converts into a `JobError`, as every error does.
-/// - It is still a plain function, so tests can call it.
+///   serde serializes, and `E` is any type that converts into a `JobError`, as every error,
+///   `anyhow::Error`, `&str` and `String` do.
+/// - It is still a plain function, so tests can call it, and `.handler(report)` registers it where
+///   discovery is off.
 ///
 /// # Arguments
 ///
@@ -97,6 +100,7 @@ use proc_macro::TokenStream;
 /// | `shard(count = 8)`, `shard(dynamic = "region in (eu, us)")` | a fixed number of shards, or one on each executor that matches the filter |
 /// | `no_executor = "60s"` | how long to wait for an executor |
 /// | `labels(team = "billing")` | for users and filters; a key may also be a string |
+/// | `crate = "renamed"` | the path of `fastjob_executor`, where it has another name |
 ///
 /// At most one of `cron`, `fixed_rate`, `fixed_delay` and `once` is allowed. Settings that belong
 /// to the operators have no argument: child jobs and alarm channels.
@@ -110,4 +114,14 @@ use proc_macro::TokenStream;
 #[proc_macro_attribute]
 pub fn job(args: TokenStream, item: TokenStream) -> TokenStream {
     expand::job(args.into(), item.into()).into()
+}
+
+/// Does nothing: a handler needs no such attribute. It exists for code that is written as if
+/// `JobHandler` were a trait of the crate `async-trait`.
+///
+/// It is accepted on implementations of `JobHandler` and `Middleware` only. For traits of your own,
+/// import the attribute of the crate `async-trait`.
+#[proc_macro_attribute]
+pub fn async_trait(args: TokenStream, item: TokenStream) -> TokenStream {
+    async_trait::check(args.into(), item.into()).into()
 }

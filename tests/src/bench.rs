@@ -108,11 +108,11 @@ pub fn play_role() -> bool {
             coordinator.run(stop).await.expect("it runs");
         } else {
             fastjob_executor::Executor::builder("default")
-                .admin_addresses([format!("http://127.0.0.1:{port}")])
+                .coordinators([format!("http://127.0.0.1:{port}")])
                 .executor_name("bench")
                 .capacity(500_000)
                 .log_path(folder.join("logs"))
-                .run(stop)
+                .run_until(stop)
                 .await
                 .expect("it runs");
         }

@@ -373,12 +373,12 @@ impl Coordinator {
             .expect("a log file can be made");
         Process::start(
             Command::new(program.as_ref())
-                .env("FASTJOB_ADMIN_ADDRESSES", self.url())
-                .env("FASTJOB_APP_NAME", "default")
+                .env("FASTJOB_COORDINATORS", self.url())
+                .env("FASTJOB_SERVICE", "default")
                 .env("FASTJOB_EXECUTOR_NAME", name)
                 .env("FASTJOB_LOG_PATH", self.folder.path().join(format!("{name}-logs")))
                 .env("TEST_RECORDS", self.records())
-                .envs(self.token.iter().map(|token| ("FASTJOB_ACCESS_TOKEN", token)))
+                .envs(self.token.iter().map(|token| ("FASTJOB_TOKEN", token)))
                 .envs(env.iter().copied())
                 .current_dir(self.folder.path())
                 .stdout(Stdio::null())

@@ -10,7 +10,7 @@
 
 use std::{error::Error, path::PathBuf, process::ExitCode};
 
-use fastjob_examples::{example, say, stop_on_signal};
+use fastjob_examples::{example, say};
 use fastjob_executor::prelude::*;
 use serde::Deserialize;
 
@@ -41,10 +41,6 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Box<dyn Error>> {
     say("the handler count-files is running; Ctrl-C stops")?;
-    Executor::builder("files")
-        .admin_addresses(["http://127.0.0.1:7070"])
-        .log_path("fastjob-data/files-logs")
-        .run(stop_on_signal()?)
-        .await?;
+    Executor::builder("files").log_path("fastjob-data/files-logs").run().await?;
     Ok(())
 }

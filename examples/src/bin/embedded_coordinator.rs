@@ -18,7 +18,7 @@ use std::{
 };
 
 use fastjob_coordinator::{CancellationToken, Coordinator};
-use fastjob_examples::{example, say, stop_on_signal};
+use fastjob_examples::{example, say};
 use fastjob_executor::prelude::*;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -29,7 +29,6 @@ use tokio::{
 #[job("visitors", cron = "0/10 * * * * ?")]
 struct Visitors(Arc<AtomicU64>);
 
-#[async_trait]
 impl JobHandler for Visitors {
     async fn execute(&self, _: &JobContext) -> JobResult {
         Ok(format!("{} visitors so far", self.0.load(Ordering::Relaxed)).into())
@@ -68,13 +67,13 @@ async fn run() -> Result<(), Box<dyn Error>> {
     ))?;
 
     // The executor stops first, so that the coordinator still receives its last reports.
-    let (stop, last) = (stop_on_signal()?, CancellationToken::new());
+    let last = CancellationToken::new();
     let coordinating = tokio::spawn(coordinator.run(last.clone()));
     let executing = Executor::builder("visits")
-        .admin_addresses([address])
+        .coordinators([address])
         .log_path("fastjob-data/visits-logs")
         .handler(Visitors(Arc::clone(&count)))
-        .run(stop);
+        .run();
     tokio::select! {
         ended = executing => ended?,
         ended = serve(listener, count) => ended?,

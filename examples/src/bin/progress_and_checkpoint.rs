@@ -10,7 +10,7 @@
 
 use std::{error::Error, process::ExitCode, time::Duration};
 
-use fastjob_examples::{example, say, stop_on_signal};
+use fastjob_examples::{example, say};
 use fastjob_executor::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -51,10 +51,6 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Box<dyn Error>> {
     say("start import, and read its log; Ctrl-C stops")?;
-    Executor::builder("importing")
-        .admin_addresses(["http://127.0.0.1:7070"])
-        .log_path("fastjob-data/importing-logs")
-        .run(stop_on_signal()?)
-        .await?;
+    Executor::builder("importing").log_path("fastjob-data/importing-logs").run().await?;
     Ok(())
 }

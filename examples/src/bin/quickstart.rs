@@ -18,8 +18,8 @@ use std::{
 };
 
 use fastjob_coordinator::{CancellationToken, Coordinator};
-use fastjob_examples::{Rest, example, say, stop_on_signal};
-use fastjob_executor::{CommandEntry, Executor};
+use fastjob_examples::{Rest, example, say};
+use fastjob_executor::{CommandEntry, Executor, stop_on_signal};
 use serde_json::json;
 use tracing_subscriber::EnvFilter;
 
@@ -48,11 +48,11 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let mut coordinating = tokio::spawn(coordinator.run(last.clone()));
     let mut executing = pin!(
         Executor::builder(SERVICE)
-            .admin_addresses([format!("http://{address}")])
+            .coordinators([format!("http://{address}")])
             .allow_commands([CommandEntry::program("uname", "/bin/uname").args(["-srm"])])
             .allow_http([address.to_string()])
             .log_path(data.join("logs"))
-            .run(stop.clone())
+            .run_until(stop.clone())
     );
     let showing = async {
         declare(&Rest::new(address)).await?;

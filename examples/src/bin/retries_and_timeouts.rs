@@ -11,7 +11,7 @@
 
 use std::{error::Error, process::ExitCode, time::Duration};
 
-use fastjob_examples::{example, say, stop_on_signal};
+use fastjob_examples::{example, say};
 use fastjob_executor::prelude::*;
 
 /// Any error of the `?` operator is retried: after 1 s, 2 s and 4 s.
@@ -58,10 +58,6 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Box<dyn Error>> {
     say("start bad-luck, hopeless, panics-once or too-long; Ctrl-C stops")?;
-    Executor::builder("trying")
-        .admin_addresses(["http://127.0.0.1:7070"])
-        .log_path("fastjob-data/trying-logs")
-        .run(stop_on_signal()?)
-        .await?;
+    Executor::builder("trying").log_path("fastjob-data/trying-logs").run().await?;
     Ok(())
 }

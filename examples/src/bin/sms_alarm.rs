@@ -9,9 +9,9 @@ use std::{error::Error, process::ExitCode};
 
 use fastjob_coordinator::{
     CancellationToken, Coordinator,
-    alarm::{self, Alarm, Message},
+    alarm::{self, Alarm, Message, async_trait},
 };
-use fastjob_examples::{Rest, example, say, stop_on_signal};
+use fastjob_examples::{Rest, example, say};
 use fastjob_executor::prelude::*;
 use serde_json::json;
 
@@ -45,15 +45,15 @@ async fn run() -> Result<(), Box<dyn Error>> {
         .bind()
         .await?;
     let address = coordinator.local_addr();
-    let (stop, last) = (stop_on_signal()?, CancellationToken::new());
+    let last = CancellationToken::new();
     let coordinating = tokio::spawn(coordinator.run(last.clone()));
     let job = json!({"name": "fails", "handler": "fails", "alarms": ["on-call"]});
     Rest::new(address).put("/api/v1/jobs/fails", &job).await?;
     say("`fastjob start fails` sends a message some seconds later; Ctrl-C stops")?;
     Executor::builder("default")
-        .admin_addresses([format!("http://{address}")])
+        .coordinators([format!("http://{address}")])
         .log_path("fastjob-data/sms-logs")
-        .run(stop)
+        .run()
         .await?;
     last.cancel();
     coordinating.await??;

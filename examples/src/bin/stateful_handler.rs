@@ -1,10 +1,11 @@
-//! A stateful handler: the program creates it and passes it to the executor by value.
+//! State: a handler struct that the program creates, and a value that functions take as `State`.
 //!
 //! Needs a running coordinator (`cargo run --bin fastjob -- serve`):
 //!
 //! ```text
 //! cargo run --bin stateful_handler
 //! cargo run --bin fastjob -- start mail --param '{"to":"ann@example.org"}' --wait
+//! cargo run --bin fastjob -- start count-mails --wait
 //! ```
 
 use std::{
@@ -14,7 +15,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use fastjob_examples::{example, say, stop_on_signal};
+use fastjob_examples::{example, say};
 use fastjob_executor::prelude::*;
 use serde::Deserialize;
 
@@ -30,7 +31,6 @@ struct Mail {
     to: String,
 }
 
-#[async_trait]
 impl JobHandler for Mailer {
     async fn execute(&self, ctx: &JobContext) -> JobResult {
         let mail: Mail = ctx.param()?;
@@ -44,6 +44,24 @@ impl JobHandler for Mailer {
     }
 }
 
+/// The folder that a function needs. Handlers share one value of each type.
+struct Folder(PathBuf);
+
+/// Counts the mails.
+#[job("count-mails")]
+async fn count_mails(
+    ctx: &JobContext,
+    State(folder): State<Folder>,
+) -> Result<usize, std::io::Error> {
+    let mut entries = tokio::fs::read_dir(&folder.0).await?;
+    let mut count = 0;
+    while let Some(entry) = entries.next_entry().await? {
+        ctx.log(entry.path().display());
+        count += 1;
+    }
+    Ok(count)
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     example(include_str!("stateful_handler.rs"), run()).await
@@ -54,10 +72,10 @@ async fn run() -> Result<(), Box<dyn Error>> {
     tokio::fs::create_dir_all(&folder).await?;
     say(format_args!("mails go to {}; Ctrl-C stops", folder.display()))?;
     Executor::builder("mailing")
-        .admin_addresses(["http://127.0.0.1:7070"])
         .log_path("fastjob-data/mailing-logs")
+        .state(Folder(folder.clone()))
         .handler(Mailer { folder, sent: AtomicU64::new(0) })
-        .run(stop_on_signal()?)
+        .run()
         .await?;
     Ok(())
 }

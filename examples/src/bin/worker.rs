@@ -1,14 +1,14 @@
 //! An executor for a cluster, configured by environment variables.
 //!
 //! ```text
-//! FASTJOB_ADMIN_ADDRESSES=http://127.0.0.1:7071 FASTJOB_EXECUTOR_NAME=e1 cargo run --bin worker
+//! FASTJOB_COORDINATORS=http://127.0.0.1:7071 FASTJOB_EXECUTOR_NAME=e1 cargo run --bin worker
 //! ```
 //!
 //! It connects to one coordinator and learns the others from it. `scripts/cluster` starts two.
 
 use std::{error::Error, io::IsTerminal as _, process::ExitCode, time::Duration};
 
-use fastjob_examples::{example, stop_on_signal};
+use fastjob_examples::example;
 use fastjob_executor::prelude::*;
 
 /// Fires every second, on whichever node owns its partition.
@@ -36,5 +36,5 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Box<dyn Error>> {
     let colours = std::io::stdout().is_terminal();
     tracing_subscriber::fmt().with_target(false).with_ansi(colours).init();
-    Ok(Executor::configured()?.run(stop_on_signal()?).await?)
+    Ok(Executor::configured()?.run().await?)
 }

@@ -126,8 +126,12 @@ impl Config {
         named: bool,
         env: impl Fn(&str) -> Option<String>,
     ) -> (Self, Vec<Problem>) {
-        let executor = table.get("executor").and_then(|executor| executor.get("access_token"));
-        let executor = executor.map(|_| "executor.access_token".to_owned());
+        let executor = table.get("executor");
+        // Its second name is that of the specification.
+        let token = ["token", "access_token"]
+            .into_iter()
+            .find(|key| executor.is_some_and(|table| table.get(key).is_some()));
+        let executor = token.map(|key| format!("executor.{key}"));
         let (mut config, mut problems) = (Self::default(), Vec::new());
         let mut root = Section::root(table, &mut problems);
         root.section("coordinator", |section| config.coordinator.read(section));

@@ -9,7 +9,7 @@ const PREFIX: &str = "FASTJOB_";
 const ASIDE: [&str; 2] = ["FASTJOB_CONFIG", "FASTJOB_LOG"];
 
 /// Variables of the executor library, which may run in the same environment.
-const EXECUTOR: [&str; 12] = [
+const EXECUTOR: [&str; 14] = [
     "FASTJOB_ACCESS_TOKEN",
     "FASTJOB_ADMIN_ADDRESSES",
     "FASTJOB_ALLOW_COMMANDS",
@@ -17,11 +17,13 @@ const EXECUTOR: [&str; 12] = [
     "FASTJOB_APP_NAME",
     "FASTJOB_CAPACITY",
     "FASTJOB_CA_CERT",
+    "FASTJOB_COORDINATORS",
     "FASTJOB_EXECUTOR_NAME",
     "FASTJOB_IP",
     "FASTJOB_LOG_PATH",
     "FASTJOB_LOG_RETENTION_DAYS",
     "FASTJOB_PORT",
+    "FASTJOB_SERVICE",
 ];
 
 /// Variables that an executor sets for a command that it runs, which may be `fastjob` itself.

@@ -15,14 +15,12 @@ mod sharding;
 
 use std::sync::Arc;
 
-use fastjob_core::JobHandler;
-
 pub use self::entry::CommandEntry;
 pub(crate) use self::entry::{entries, line};
-use crate::config::Problem;
+use crate::{config::Problem, handler::DynHandler};
 
 /// A built-in handler: name, description, handler.
-pub(crate) type Builtin = (&'static str, &'static str, Arc<dyn JobHandler>);
+pub(crate) type Builtin = (&'static str, &'static str, Arc<dyn DynHandler>);
 
 /// The built-in handlers. Commands and HTTP calls are included only if the settings allow any.
 ///

@@ -27,7 +27,6 @@ impl Default for Param {
 
 pub(super) struct Sharding;
 
-#[async_trait::async_trait]
 impl JobHandler for Sharding {
     async fn execute(&self, ctx: &JobContext) -> JobResult {
         let (items, work) = read(ctx)?;
@@ -50,10 +49,7 @@ impl JobHandler for Sharding {
 }
 
 fn read(ctx: &JobContext) -> Result<(u32, Duration), JobError> {
-    let param: Param = ctx
-        .param::<Option<Param>>()
-        .map_err(|err| JobError::fatal(JobError::from(err)))?
-        .unwrap_or_default();
+    let param: Param = ctx.param::<Option<Param>>()?.unwrap_or_default();
     if param.items > ITEMS_MAX {
         return Err(JobError::fatal(format!("at most {ITEMS_MAX} items, not {}", param.items)));
     }

@@ -10,7 +10,7 @@ use super::{ConfigError, ExecutorConfig, Token};
 use crate::builtin;
 
 /// All variables of the executor.
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 16] = [
     "FASTJOB_ACCESS_TOKEN",
     "FASTJOB_ADMIN_ADDRESSES",
     "FASTJOB_ALLOW_COMMANDS",
@@ -18,12 +18,15 @@ const NAMES: [&str; 13] = [
     "FASTJOB_APP_NAME",
     "FASTJOB_CAPACITY",
     "FASTJOB_CA_CERT",
+    "FASTJOB_COORDINATORS",
     "FASTJOB_EXECUTOR_NAME",
     "FASTJOB_INSECURE_FILES",
     "FASTJOB_IP",
     "FASTJOB_LOG_PATH",
     "FASTJOB_LOG_RETENTION_DAYS",
     "FASTJOB_PORT",
+    "FASTJOB_SERVICE",
+    "FASTJOB_TOKEN",
 ];
 
 /// Variables with this prefix belong to the executor.
@@ -36,11 +39,19 @@ pub(super) fn read(
     config: &mut ExecutorConfig,
     env: impl Fn(&str) -> Option<String>,
 ) -> Result<(), ConfigError> {
-    if let Some(text) = env("FASTJOB_ADMIN_ADDRESSES") {
-        config.admin_addresses = list(&text);
+    let coordinators = env("FASTJOB_COORDINATORS");
+    let other = ("FASTJOB_ADMIN_ADDRESSES", env("FASTJOB_ADMIN_ADDRESSES"));
+    if let Some(text) = one_of(("FASTJOB_COORDINATORS", coordinators), other)? {
+        config.coordinators = list(&text);
     }
-    if let Some(text) = env("FASTJOB_APP_NAME") {
-        config.app_name = text;
+    let (service, other) = (env("FASTJOB_SERVICE"), env("FASTJOB_APP_NAME"));
+    if let Some(text) = one_of(("FASTJOB_SERVICE", service), ("FASTJOB_APP_NAME", other))? {
+        config.service = text;
+    }
+    // The coordinator and the command line read FASTJOB_TOKEN, too.
+    let (token, other) = (env("FASTJOB_TOKEN"), env("FASTJOB_ACCESS_TOKEN"));
+    if let Some(text) = one_of(("FASTJOB_TOKEN", token), ("FASTJOB_ACCESS_TOKEN", other))? {
+        config.token = Some(Token(text));
     }
     if let Some(text) = env("FASTJOB_EXECUTOR_NAME") {
         config.executor_name = Some(text);
@@ -50,13 +61,6 @@ pub(super) fn read(
     }
     if let Some(text) = env("FASTJOB_PORT") {
         config.port = Some(number("FASTJOB_PORT", &text)?);
-    }
-    if let Some(text) = env("FASTJOB_ACCESS_TOKEN") {
-        config.access_token = Some(Token(text));
-    }
-    if config.access_token.is_none() {
-        // The coordinator and the command line use this name.
-        config.access_token = env("FASTJOB_TOKEN").map(Token);
     }
     if let Some(text) = env("FASTJOB_LOG_PATH") {
         config.log_path = text.into();
@@ -89,6 +93,20 @@ pub(super) fn read(
         config.allow_http = list(&text);
     }
     Ok(())
+}
+
+/// The value of a variable with two names, which must not contradict each other.
+fn one_of(
+    (name, value): (&str, Option<String>),
+    (other_name, other): (&str, Option<String>),
+) -> Result<Option<String>, ConfigError> {
+    match (value, other) {
+        (Some(value), Some(other)) if value != other => Err(ConfigError::Variable {
+            name: other_name.to_owned(),
+            message: format!("{name} is the same setting and has another value: unset one of them"),
+        }),
+        (value, other) => Ok(value.or(other)),
+    }
 }
 
 fn number<T: FromStr<Err: Display>>(name: &str, text: &str) -> Result<T, ConfigError> {

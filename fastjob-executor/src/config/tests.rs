@@ -33,9 +33,9 @@ fn a_file_with_a_token_that_other_users_can_read_is_rejected() {
         ExecutorConfig::load(Some(&path), env).map(drop).map_err(|err| err.to_string())
     };
     let load = |text: &str, allowed: &str| load_as(text, 0o644, allowed);
-    let secret = "[executor]\naccess_token = 'a-very-secret-token'";
+    let secret = "[executor]\ntoken = 'a-very-secret-token'";
     let said = load(secret, "").unwrap_err();
-    assert!(said.contains("executor.access_token") && said.contains("chmod 600"), "{said}");
+    assert!(said.contains("executor.token") && said.contains("chmod 600"), "{said}");
     assert!(!said.contains("very-secret"), "{said}");
     assert_eq!(load(secret, "true"), Ok(()));
     assert_eq!(load(&format!("insecure_files = true\n{secret}"), ""), Ok(()));
@@ -53,33 +53,73 @@ fn a_file_with_a_token_that_other_users_can_read_is_rejected() {
 
 #[test]
 fn a_variable_overrides_the_file() {
-    let text = "[executor]\napp_name = 'billing'\ncapacity = 5\nstop_grace = '3s'\n[coordinator]\nlisten = 'x'";
+    let text = "[executor]\nservice = 'billing'\ncapacity = 5\nstop_grace = '3s'\n[coordinator]\nlisten = 'x'";
     let config = load(
         text,
         &[
             ("FASTJOB_CAPACITY", "7"),
-            ("FASTJOB_ADMIN_ADDRESSES", "http://a:1, http://b:2"),
+            ("FASTJOB_COORDINATORS", "http://a:1, http://b:2"),
             ("FASTJOB_CA_CERT", "authority.pem"),
         ],
     )
     .unwrap();
     assert_eq!(config.ca_cert, Some("authority.pem".into()));
-    assert_eq!((config.app_name.as_str(), config.capacity), ("billing", 7));
-    assert_eq!(config.admin_addresses, ["http://a:1", "http://b:2"]);
+    assert_eq!((config.service.as_str(), config.capacity), ("billing", 7));
+    assert_eq!(config.coordinators, ["http://a:1", "http://b:2"]);
     assert_eq!(config.stop_grace, Duration::from_secs(3));
 }
 
 #[test]
-fn an_executor_without_its_own_token_uses_the_callers_token() {
+fn the_names_of_the_specification_are_accepted_everywhere() {
+    let text =
+        "[executor]\napp_name = 'billing'\nadmin_addresses = ['http://a:1']\naccess_token = 't'";
+    let config = load(text, &[]).unwrap();
+    assert_eq!(
+        (config.service.as_str(), &*config.coordinators),
+        ("billing", &["http://a:1".to_owned()][..])
+    );
+    assert_eq!(config.token().map(|token| token.0.as_str()), Some("t"));
+    let variables = [
+        ("FASTJOB_APP_NAME", "sales"),
+        ("FASTJOB_ADMIN_ADDRESSES", "http://b:2"),
+        ("FASTJOB_ACCESS_TOKEN", "u"),
+    ];
+    let config = load(text, &variables).unwrap();
+    assert_eq!(
+        (config.service.as_str(), &*config.coordinators),
+        ("sales", &["http://b:2".to_owned()][..])
+    );
+    assert_eq!(config.token().map(|token| token.0.as_str()), Some("u"));
+}
+
+#[test]
+fn one_setting_under_both_of_its_names_is_an_error_that_names_both() {
+    for (name, other) in names::PAIRS {
+        let value = if name == "coordinators" { "['http://a:1']" } else { "'a'" };
+        let text = format!("[executor]\n{name} = {value}\n{other} = {value}");
+        let said = load(&text, &[]).unwrap_err().to_string();
+        let both = format!("executor.{name} and executor.{other} are the same setting");
+        assert!(said.contains(&both), "{said}");
+        let variables = [name, other].map(|name| format!("FASTJOB_{}", name.to_ascii_uppercase()));
+        let both = [(variables[0].as_str(), "a"), (variables[1].as_str(), "b")];
+        let said = load("", &both).unwrap_err().to_string();
+        assert!(variables.iter().all(|variable| said.contains(variable)), "{said}");
+        // Other programs read FASTJOB_TOKEN, so both may be set.
+        load("", &both.map(|(variable, _)| (variable, "a"))).unwrap();
+    }
+}
+
+#[test]
+fn a_token_in_a_variable_overrides_the_one_in_the_file() {
     let token = |text: &str, env: &[(&str, &str)]| {
         load(text, env).unwrap().token().map(|token| token.0.clone())
     };
-    let (common, own) = (("FASTJOB_TOKEN", "common"), ("FASTJOB_ACCESS_TOKEN", "own"));
-    let file = "[executor]\naccess_token = 'filed'";
-    assert_eq!(token("", &[common]).as_deref(), Some("common"));
-    assert_eq!(token("", &[common, own]).as_deref(), Some("own"));
-    assert_eq!(token(file, &[common]).as_deref(), Some("filed"));
-    assert_eq!(token(file, &[common, own]).as_deref(), Some("own"));
+    let file = "[executor]\ntoken = 'filed'";
+    for name in ["FASTJOB_TOKEN", "FASTJOB_ACCESS_TOKEN"] {
+        assert_eq!(token("", &[(name, "other")]).as_deref(), Some("other"));
+        assert_eq!(token(file, &[(name, "other")]).as_deref(), Some("other"));
+    }
+    assert_eq!(token(file, &[]).as_deref(), Some("filed"));
     assert_eq!(token("", &[]), None);
 }
 
@@ -116,12 +156,12 @@ fn allowed_commands_and_hosts_are_read_from_the_file_and_from_variables() {
 
 #[test]
 fn a_token_is_not_sent_in_plain_text_beyond_loopback_and_is_never_shown() {
-    let mut config = load("[executor]\nadmin_addresses = ['http://10.0.0.9:7070']", &[]).unwrap();
+    let mut config = load("[executor]\ncoordinators = ['http://10.0.0.9:7070']", &[]).unwrap();
     assert!(config.check().is_empty());
-    config.set_access_token("a-very-secret-token");
+    config.set_token("a-very-secret-token");
     assert!(config.check()[0].message.contains("plain text"));
     assert!(!format!("{config:?}").contains("secret"));
-    config.admin_addresses = vec!["http://127.0.0.1:7070".to_owned()];
+    config.coordinators = vec!["http://127.0.0.1:7070".to_owned()];
     assert!(config.check().is_empty());
 }
 

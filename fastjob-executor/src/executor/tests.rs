@@ -1,11 +1,12 @@
 //! When a part of the executor fails, the whole executor ends.
 
-use std::sync::Mutex;
+use std::{sync::Mutex, time::Duration};
 
 use fastjob_core::{JobContext, JobHandler, JobResult, wire::v1};
 use tokio::sync::oneshot;
 
 use super::*;
+use crate::{registration::Registration, registry::Discovery, state::States};
 
 /// Never ends; reports when it is entered and when it is dropped.
 struct Endless {
@@ -13,7 +14,6 @@ struct Endless {
     dropped: Mutex<Option<oneshot::Sender<()>>>,
 }
 
-#[async_trait::async_trait]
 impl JobHandler for Endless {
     async fn execute(&self, _: &JobContext) -> JobResult {
         let _dropped = self.dropped.lock().unwrap().take();
@@ -35,7 +35,9 @@ impl Alone {
         let endless = Endless { entered: Mutex::new(Some(enter)), dropped: Mutex::new(Some(drop)) };
         let service: ServiceName = "test".parse().unwrap();
         let handlers = vec![Registration::named("endless", endless)];
-        let registry = Arc::new(Registry::collect(&service, Discovery::Off, handlers).unwrap());
+        let registry = Arc::new(
+            Registry::collect(&service, Discovery::Off, handlers, &States::default()).unwrap(),
+        );
         let folder = tempfile::tempdir().unwrap();
         let logs = Logs::open(folder.path(), 1).unwrap();
         let clock = Clock::manual();
@@ -60,7 +62,7 @@ impl Alone {
             key: None,
             // No server listens on this port.
             config: ExecutorConfig {
-                admin_addresses: vec!["http://127.0.0.1:9".to_owned()],
+                coordinators: vec!["http://127.0.0.1:9".to_owned()],
                 ..ExecutorConfig::default()
             },
             ca_cert: None,

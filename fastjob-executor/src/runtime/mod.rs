@@ -9,7 +9,6 @@ mod control;
 mod deliver;
 mod drain;
 mod ends;
-mod guard;
 mod lane;
 mod links;
 mod name;
@@ -39,13 +38,13 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
     control::Control,
-    guard::Guarded,
     name::{Name, names},
     state::{Held, State},
 };
 use crate::{
     clock::{self, Clock},
     failure::Failures,
+    guard::Guarded,
     logs::{Capture, Logs},
     registry::Registry,
 };

@@ -16,13 +16,13 @@ use fastjob_core::{
     AttemptFacts, AttemptId, Cause, JobContext, JobId, JobOutput, JobResult, Shard, TaskId,
     duration, wire::v1,
 };
+use tracing::Instrument as _;
 
 use super::{
     Inner, Ready, Reporter, UNHEARD,
     control::{Control, Why},
-    guard::Guarded,
 };
-use crate::clock;
+use crate::{clock, guard::Guarded};
 
 /// Maximum bytes of a failure's message.
 const MESSAGE_MAX: usize = 16 * 1024;
@@ -39,6 +39,8 @@ pub(super) enum Ended {
 impl Ended {
     fn of(result: Result<JobResult, String>) -> Self {
         match result {
+            // Middleware was there to see the panic.
+            Ok(Err(err)) if err.is_panic() => Self::Panicked(err.to_string()),
             Ok(result) => Self::Returned(result),
             Err(panic) => Self::Panicked(panic),
         }
@@ -100,9 +102,9 @@ impl Inner {
         let token = control.token.clone();
         let ctx = JobContext::new(facts, token, Box::new(log.clone()), Box::new(reports));
         control.enter(started_at.as_millisecond(), log.clone());
-        let mut work = Guarded::new(handler.execute(&ctx));
+        let mut work = Guarded::new(handler.call(&ctx));
         let ended = {
-            let mut polled = pin!(inner.capture.scope(log.clone(), &mut work));
+            let mut polled = pin!(inner.capture.scope(log.clone(), in_span(&ctx, &mut work)));
             // Most short handlers end at once: reporting their start would be useless. If a handler
             // blocks its thread here, the watchdog reports the start.
             let first = poll_fn(|cx| Poll::Ready(polled.as_mut().poll(cx))).await;
@@ -143,6 +145,20 @@ impl Inner {
             created_at: control.name.created_at,
         }
     }
+}
+
+/// Runs a handler in the span of its attempt, so that its spans and events nest in it. The span is
+/// created when the future is polled, under the subscriber of the handler.
+async fn in_span<F: Future>(ctx: &JobContext, work: F) -> F::Output {
+    let span = tracing::info_span!(
+        "attempt",
+        job = ctx.job_name(),
+        handler = ctx.handler_name(),
+        task.id = ctx.task_id().0,
+        attempt.id = ctx.attempt_id().0,
+        attempt.number = ctx.attempt(),
+    );
+    work.instrument(span).await
 }
 
 /// Waits for the handler to end, for its timeout, or for the end of its grace period.

@@ -5,6 +5,7 @@ mod bounds;
 mod draining;
 mod panics;
 mod reused;
+mod spans;
 mod suspended;
 
 use std::time::Duration;
@@ -14,7 +15,10 @@ use fastjob_core::{JobContext, JobHandler, JobResult, ServiceName};
 use super::*;
 use crate::{
     logs::{Capture, Logs},
-    registry::{Discovery, Registration},
+    middleware::Layers,
+    registration::Registration,
+    registry::Discovery,
+    state::States,
 };
 
 const LIMIT: Duration = Duration::from_secs(3);
@@ -26,7 +30,6 @@ struct Works {
     gives_up: bool,
 }
 
-#[async_trait::async_trait]
 impl JobHandler for Works {
     async fn execute(&self, ctx: &JobContext) -> JobResult {
         let from = ctx.last_checkpoint::<u64>()?.unwrap_or(0);
@@ -58,8 +61,15 @@ impl Bench {
 
     /// Creates a bench with handlers that run on another tokio runtime.
     fn with(handlers: Vec<Registration>, on: &Handle) -> Self {
+        Self::around(handlers, &Vec::new().into(), on)
+    }
+
+    /// Creates a bench with middleware around the handlers.
+    fn around(handlers: Vec<Registration>, layers: &Layers, on: &Handle) -> Self {
         let service: ServiceName = "test".parse().unwrap();
-        let registry = Registry::collect(&service, Discovery::Off, handlers).unwrap();
+        let states = States::default();
+        let mut registry = Registry::collect(&service, Discovery::Off, handlers, &states).unwrap();
+        registry.wrap(layers);
         let folder = tempfile::tempdir().unwrap();
         let logs = Logs::open(folder.path(), 1).unwrap();
         let clock = Clock::manual();

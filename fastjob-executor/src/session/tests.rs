@@ -12,7 +12,8 @@ use super::*;
 use crate::{
     clock::Clock,
     logs::{Capture, Logs},
-    registry::{Discovery, Registration},
+    registration::Registration,
+    registry::Discovery,
 };
 
 type Said = Result<v1::ToExecutor, Status>;
@@ -47,7 +48,6 @@ impl ExecutorLink for Script {
 /// Runs until it is stopped.
 struct Patient;
 
-#[async_trait::async_trait]
 impl JobHandler for Patient {
     async fn execute(&self, ctx: &JobContext) -> JobResult {
         ctx.stop_token().cancelled().await;
@@ -66,7 +66,10 @@ struct Executor {
 fn link(address: String, node: Option<&str>) -> (Link, tempfile::TempDir) {
     let service: ServiceName = "test".parse().unwrap();
     let handlers = vec![Registration::named("patient", Patient)];
-    let registry = Arc::new(Registry::collect(&service, Discovery::Off, handlers).unwrap());
+    let registry = Arc::new(
+        Registry::collect(&service, Discovery::Off, handlers, &crate::state::States::default())
+            .unwrap(),
+    );
     let folder = tempfile::tempdir().unwrap();
     let logs = Logs::open(folder.path(), 1).unwrap();
     let runtime = Runtime::new(Arc::clone(&registry), logs, Capture::new(), 10, Clock::default());
@@ -340,7 +343,7 @@ async fn the_token_is_never_sent_and_only_coordinators_that_have_it_are_joined()
 async fn a_learned_address_is_dialed_only_where_the_token_may_be_sent() {
     for node in [None, Some("n1")] {
         let (mut link, _logs) = link("http://192.0.2.1:7070".to_owned(), node);
-        Arc::get_mut(&mut link.identity).unwrap().config.set_access_token(TOKEN);
+        Arc::get_mut(&mut link.identity).unwrap().config.set_token(TOKEN);
         let err = link.session(&mut false).await.unwrap_err();
         assert!(matches!(err, LinkError::Unsafe(_)) && err.is_lasting(), "{err:?}");
         assert!(err.to_string().contains("in plain text"), "{err}");

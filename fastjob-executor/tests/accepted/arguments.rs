@@ -1,7 +1,7 @@
 //! Every argument, in every form.
 
 use fastjob_core::Job;
-use fastjob_executor::{JobContext, JobHandler, JobResult, async_trait, job, registry::Declared};
+use fastjob_executor::{__private::Declared, JobContext, JobHandler, JobResult, job};
 use serde_json::{Value, json};
 
 #[job(
@@ -63,7 +63,6 @@ struct Everywhere;
 
 macro_rules! handlers {
     ($($name:ident)*) => {$(
-        #[async_trait]
         impl JobHandler for $name {
             async fn execute(&self, _: &JobContext) -> JobResult {
                 Ok("done".into())
@@ -79,6 +78,13 @@ macro_rules! named {
         async fn $item() {}
     };
 }
+macro_rules! typed {
+    ($name:ident, $context:ty, $state:ty) => {
+        #[job("typed")]
+        async fn $name(_: $context, _: $state, _: u8) {}
+    };
+}
+typed!(typed, &JobContext, fastjob_executor::State<String>);
 named!("passed", "1m", passed);
 named!("passed-too", "2m", passed_too);
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fastjob_executor::{JobContext, JobError, JobOutput, JobResult, job};
+use fastjob_executor::{JobContext, JobError, JobHandler, JobOutput, JobResult, State, job};
 use serde::{Deserialize, Serialize};
 
 #[derive(Deserialize)]
@@ -60,6 +60,40 @@ async fn twice() -> Result<Box<str>, JobError> {
     Err(JobError::fatal("no"))
 }
 
+#[job("any-order", crate = "fastjob_executor")]
+async fn any_order(
+    month: Month,
+    _: State<String>,
+    ctx: &JobContext,
+    State(n): State<u8>,
+) -> JobResult {
+    Ok(format!("{} {n} {}", month.year, ctx.attempt()).into())
+}
+
+/// Through another path, as with a renamed dependency.
+mod renamed {
+    pub(super) use fastjob_executor as scheduler;
+}
+
+#[job("renamed", crate = "renamed::scheduler")]
+async fn renamed_crate(_: &JobContext, _: u8) -> Result<u8, &'static str> {
+    Err("a text is an error")
+}
+
+#[job("anyhow", crate = "::fastjob_executor")]
+async fn with_anyhow(_: &JobContext, n: String) -> anyhow::Result<u8> {
+    Ok(n.parse()?)
+}
+
+#[job("renamed-struct", crate = "self::renamed::scheduler")]
+struct Renamed;
+
+impl JobHandler for Renamed {
+    async fn execute(&self, _: &JobContext) -> JobResult {
+        Ok("done".into())
+    }
+}
+
 /// An error with a method that the expansion must not call.
 #[job("kind")]
 async fn kind() -> Result<Kind, JobError> {
@@ -78,7 +112,7 @@ impl Kind {
 
 #[tokio::test]
 async fn an_annotated_function_is_still_a_function() {
-    let ctx = JobContext::for_test(None);
+    let ctx = JobContext::for_test().build();
     nothing().await;
     unit(&ctx).await;
     kind().await.unwrap();
@@ -86,6 +120,12 @@ async fn an_annotated_function_is_still_a_function() {
     assert_eq!(report(&ctx, Month { year: 3 }).await.unwrap().lines, 3);
     output(&ctx, vec!["7".to_owned()]).await.unwrap();
     pattern(&ctx, Month { year: 1 }).await.unwrap();
+    let month = Month { year: 3 };
+    let states = (State::new(String::new()), State::new(2));
+    assert_eq!(any_order(month, states.0, &ctx, states.1).await.unwrap().as_str(), Some("3 2 1"));
+    assert_eq!(with_anyhow(&ctx, "7".to_owned()).await.unwrap(), 7);
+    assert!(renamed_crate(&ctx, 1).await.is_err());
+    assert!(Renamed.execute(&ctx).await.is_ok());
     assert!(opaque(&ctx, None).await.is_ok() && twice().await.is_err());
 
     #[job("inside")]

@@ -1,13 +1,11 @@
 //! Structs: without state, with state, generic, and excluded by a `cfg`.
 
 use fastjob_executor::{
-    JobContext, JobHandler, JobResult, async_trait, job,
-    registry::{Declared, Registration},
+    __private::Declared, IntoHandler as _, JobContext, JobHandler, JobResult, job,
 };
 
 macro_rules! says {
     ($($name:ident)*) => {$(
-        #[async_trait]
         impl JobHandler for $name {
             async fn execute(&self, _: &JobContext) -> JobResult {
                 Ok(stringify!($name).into())
@@ -47,7 +45,6 @@ where
     text: &'a str,
 }
 
-#[async_trait]
 impl<T: Clone + Send + Sync + 'static, const N: usize> JobHandler for Generic<'static, T, N> {
     async fn execute(&self, _: &JobContext) -> JobResult {
         Ok(format!("{} {}", self.all.len(), self.text).into())
@@ -67,7 +64,7 @@ fn a_declaration_describes_the_struct() {
     let stateful = Stateful { count: 1 };
     assert_eq!(stateful.count, 1);
     assert!(Stateful::DECLARATION.make.is_none());
-    let _ = Registration::declared(stateful);
-    let _ = Registration::declared(Generic { all: [1, 2], text: "text" });
+    let _ = stateful.into_registration();
+    let _ = Generic { all: [1, 2], text: "text" }.into_registration();
     assert!(Unit::DECLARATION.path.ends_with("::Unit"));
 }

@@ -1,10 +1,10 @@
-use fastjob_executor::{JobContext, job};
+use fastjob_executor::{JobContext, State, job};
 
-#[job("three")]
-async fn three(_: &JobContext, _: u8, _third: u8) {}
+#[job("two-params")]
+async fn two_params(_: &JobContext, _: u8, _: State<u8>, _second: u8) {}
 
-#[job("no-context")]
-async fn no_context(_month: u8) {}
+#[job("two-contexts")]
+async fn two_contexts(_: &JobContext, _: u8, _again: &JobContext) {}
 
 #[job("by-value")]
 async fn by_value(_: JobContext) {}
@@ -12,8 +12,8 @@ async fn by_value(_: JobContext) {}
 #[job("mutable")]
 async fn mutable(_: &mut JobContext) {}
 
-#[job("swapped")]
-async fn swapped(_: u8, _: &JobContext) {}
+#[job("borrowed-state")]
+async fn borrowed_state(_: &State<u8>) {}
 
 #[job("borrowed")]
 async fn borrowed(_: &JobContext, _: &str) {}

@@ -90,16 +90,7 @@ fn main() -> ExitCode {
 }
 
 async fn execute() -> ExitCode {
-    use tokio::signal::unix::{SignalKind, signal};
-    let stop = CancellationToken::new();
-    let told = stop.clone();
-    tokio::spawn(async move {
-        if let Ok(mut term) = signal(SignalKind::terminate()) {
-            term.recv().await;
-            told.cancel();
-        }
-    });
-    let run = async { Executor::configured()?.stop_grace(Duration::from_secs(2)).run(stop).await };
+    let run = async { Executor::configured()?.stop_grace(Duration::from_secs(2)).run().await };
     match run.await {
         Ok(()) => ExitCode::SUCCESS,
         Err(err) => {

@@ -128,21 +128,12 @@ async fn counts(ctx: &JobContext, millis: u64) -> JobResult {
 #[tokio::main]
 async fn main() -> std::process::ExitCode {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
-    let stop = CancellationToken::new();
-    let told = stop.clone();
-    tokio::spawn(async move {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut term) = signal(SignalKind::terminate()) {
-            term.recv().await;
-            told.cancel();
-        }
-    });
     let run = async {
         let mut executor = Executor::configured()?.stop_grace(Duration::from_secs(4));
         if let Ok(zone) = std::env::var("TEST_ZONE") {
             executor = executor.label("zone", zone);
         }
-        executor.run(stop).await
+        executor.run().await
     };
     match run.await {
         Ok(()) => std::process::ExitCode::SUCCESS,

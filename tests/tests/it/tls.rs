@@ -72,7 +72,7 @@ async fn guarded(files: &Files) -> Coordinator {
 fn executor(coordinator: &Coordinator, name: &str, url: &str, ca: Option<&PathBuf>) -> Process {
     // An empty variable counts as unset.
     let ca = ca.map(|path| path.display().to_string()).unwrap_or_default();
-    let env = [("FASTJOB_CA_CERT", ca.as_str()), ("FASTJOB_ADMIN_ADDRESSES", url)];
+    let env = [("FASTJOB_CA_CERT", ca.as_str()), ("FASTJOB_COORDINATORS", url)];
     coordinator.executor_with(EXECUTOR, name, &env)
 }
 

@@ -60,9 +60,9 @@ async fn callers_need_the_token() {
 #[tokio::test]
 async fn executors_need_the_token() {
     let (coordinator, rest) = guarded().await;
-    let _wrong = coordinator.executor_with(EXECUTOR, "wrong", &[("FASTJOB_ACCESS_TOKEN", WRONG)]);
+    let _wrong = coordinator.executor_with(EXECUTOR, "wrong", &[("FASTJOB_TOKEN", WRONG)]);
     let _none = coordinator.executor(EXECUTOR, "none");
-    let _right = coordinator.executor_with(EXECUTOR, "right", &[("FASTJOB_ACCESS_TOKEN", TOKEN)]);
+    let _right = coordinator.executor_with(EXECUTOR, "right", &[("FASTJOB_TOKEN", TOKEN)]);
     let connected = rest.executors(1).await;
     assert_eq!(connected[0]["name"], "right");
     for stranger in ["wrong", "none"] {

@@ -118,7 +118,7 @@ async fn an_executor_does_not_send_the_token_to_an_address_that_it_learned() {
     tokio::spawn(server.serve_with_incoming(incoming));
     let _ghosts =
         [ghost(&pool, "ghost", address), ghost(&pool, "far", "http://192.0.2.1:7070".to_owned())];
-    let _executor = node.executor_with(EXECUTOR, "e1", &[("FASTJOB_ACCESS_TOKEN", TOKEN)]);
+    let _executor = node.executor_with(EXECUTOR, "e1", &[("FASTJOB_TOKEN", TOKEN)]);
     let rest = node.rest().with_token(TOKEN);
     rest.executors(1).await;
     eventually(
@@ -140,7 +140,7 @@ async fn an_executor_does_not_send_the_token_to_an_address_that_it_learned() {
 async fn an_executor_does_not_send_the_token_to_another_process_on_its_coordinators_port() {
     let mut node = Coordinator::prepare(FASTJOB).env("FASTJOB_TOKEN", TOKEN);
     node.up().await;
-    let _executor = node.executor_with(EXECUTOR, "e1", &[("FASTJOB_ACCESS_TOKEN", TOKEN)]);
+    let _executor = node.executor_with(EXECUTOR, "e1", &[("FASTJOB_TOKEN", TOKEN)]);
     let rest = node.rest().with_token(TOKEN);
     rest.executors(1).await;
     node.kill();
@@ -150,7 +150,7 @@ async fn an_executor_does_not_send_the_token_to_another_process_on_its_coordinat
     let server = tonic::transport::Server::builder().add_service(service);
     let serving = tokio::spawn(server.serve(address.parse().unwrap()));
     // `e1` was connected to the coordinator before; `e2` has only its configured address.
-    let _new = node.executor_with(EXECUTOR, "e2", &[("FASTJOB_ACCESS_TOKEN", TOKEN)]);
+    let _new = node.executor_with(EXECUTOR, "e2", &[("FASTJOB_TOKEN", TOKEN)]);
     eventually("the executors dial the port", Duration::from_secs(20), || async {
         let joined = !stranger.0.lock().unwrap().is_empty();
         let refused = ["e1", "e2"].iter().all(|name| node.said(name).contains("did not prove"));

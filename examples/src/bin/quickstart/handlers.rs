@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 #[job("tick", cron = "0/5 * * * * ?")]
 struct Tick;
 
-#[async_trait]
 impl JobHandler for Tick {
     async fn execute(&self, ctx: &JobContext) -> JobResult {
         let Some(fire_at) = ctx.fire_at() else { return Ok("started manually".into()) };

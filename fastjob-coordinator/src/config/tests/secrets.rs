@@ -105,6 +105,7 @@ fn a_file_with_secrets_that_other_users_can_read_is_rejected_with_a_hint() {
     for (text, secret) in [
         (format!("[coordinator]\ntoken = '{TOKEN}'"), "coordinator.token"),
         (format!("[client]\ntoken = '{TOKEN}'"), "client.token"),
+        (format!("[executor]\ntoken = '{TOKEN}'"), "executor.token"),
         (format!("[executor]\naccess_token = '{TOKEN}'"), "executor.access_token"),
         ("[coordinator]\nstore = 'postgres://u:secret@h/d'".to_owned(), "coordinator.store"),
         ("[alarms.a]\ntype = 'slack'\nurl = 'https://h/secret'".to_owned(), "alarms.a"),

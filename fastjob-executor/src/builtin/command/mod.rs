@@ -32,7 +32,6 @@ impl Command {
     }
 }
 
-#[async_trait::async_trait]
 impl JobHandler for Command {
     async fn execute(&self, ctx: &JobContext) -> JobResult {
         let call = Call::read(ctx.param_text()).map_err(JobError::fatal)?;

@@ -48,12 +48,12 @@ impl Http {
     }
 }
 
-#[async_trait::async_trait]
 impl JobHandler for Http {
     async fn execute(&self, ctx: &JobContext) -> JobResult {
         let request = Request::read(ctx.param_text()).map_err(JobError::fatal)?;
         let make = || Caller::new(Arc::clone(&self.hosts), self.lookup);
-        let caller = self.caller.get_or_init(make).as_ref().map_err(JobError::fatal)?;
+        let caller = self.caller.get_or_init(make).as_ref();
+        let caller = caller.map_err(|why| JobError::fatal(why.as_str()))?;
         tokio::select! {
             biased;
             () = ctx.stop_token().cancelled() => {
@@ -221,7 +221,7 @@ fn failure(err: reqwest::Error) -> JobError {
     let mut cause = err.source();
     while let Some(one) = cause {
         if let Some(refused) = one.downcast_ref::<Refused>() {
-            return JobError::fatal(refused);
+            return JobError::fatal(refused.to_string());
         }
         cause = one.source();
     }

@@ -10,7 +10,6 @@ struct Blocks {
     go: Mutex<mpsc::Receiver<()>>,
 }
 
-#[async_trait::async_trait]
 impl JobHandler for Blocks {
     async fn execute(&self, ctx: &JobContext) -> JobResult {
         ctx.checkpoint(&1)?;

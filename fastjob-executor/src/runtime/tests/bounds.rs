@@ -7,7 +7,6 @@ use super::*;
 /// Returns the largest allowed result.
 struct Long;
 
-#[async_trait::async_trait]
 impl JobHandler for Long {
     async fn execute(&self, _: &JobContext) -> JobResult {
         Ok("x".repeat(JobOutput::MAX).into())

@@ -1,8 +1,9 @@
 //! Panics in users' code end only their attempt; panics in the executor's code end the executor.
 
-use std::{future::Future, pin::Pin};
+use fastjob_core::JobError;
 
 use super::*;
+use crate::middleware::{DynMiddleware, Next};
 
 /// Panics when it is dropped.
 struct Grenade;
@@ -16,7 +17,6 @@ impl Drop for Grenade {
 /// Never ends, and panics when it is aborted.
 struct Dropped;
 
-#[async_trait::async_trait]
 impl JobHandler for Dropped {
     async fn execute(&self, _: &JobContext) -> JobResult {
         let _grenade = Grenade;
@@ -28,15 +28,10 @@ impl JobHandler for Dropped {
 struct AtOnce;
 
 impl JobHandler for AtOnce {
-    fn execute<'a, 'b, 'c>(
-        &'a self,
-        _: &'b JobContext,
-    ) -> Pin<Box<dyn Future<Output = JobResult> + Send + 'c>>
-    where
-        'a: 'c,
-        'b: 'c,
-    {
-        panic!("at once")
+    #[expect(unreachable_code, reason = "names the type of the future")]
+    fn execute(&self, _: &JobContext) -> impl Future<Output = JobResult> + Send {
+        panic!("at once");
+        std::future::pending()
     }
 }
 
@@ -104,6 +99,26 @@ async fn a_handlers_panic_message_is_in_its_outcome() {
     pass(Duration::from_millis(1)).await;
     assert_eq!(message(&bench), (v1::End::Panicked, "panicked: at once".to_owned()));
     assert_eq!(bench.runtime.stat_counts(), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_that_middleware_passes_on_is_reported_as_a_panic() {
+    async fn passes_on(_: JobContext, next: Next) -> JobResult {
+        next.run().await
+    }
+    async fn decides(_: JobContext, next: Next) -> JobResult {
+        next.run().await.map_err(|err| JobError::fatal(format!("given up: {err}")))
+    }
+    for (layer, end, text) in [
+        (Box::new(passes_on) as Box<dyn DynMiddleware>, v1::End::Panicked, "panicked: at once"),
+        (Box::new(decides), v1::End::FailedFatal, "given up: panicked: at once"),
+    ] {
+        let handlers = vec![Registration::named("at-once", AtOnce)];
+        let bench = Bench::around(handlers, &vec![layer].into(), &Handle::current());
+        bench.start_one(serial(1, "at-once"));
+        pass(Duration::from_millis(1)).await;
+        assert_eq!(message(&bench), (end, text.to_owned()));
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -186,9 +186,9 @@ async fn a_command_of_the_same_user_reads_neither_environment_nor_memory_of_the_
     let (logs, stop) = (tempfile::tempdir().unwrap(), CancellationToken::new());
     let executor = Executor::builder("test")
         .log_path(logs.path())
-        .admin_addresses(["http://127.0.0.1:9"])
+        .coordinators(["http://127.0.0.1:9"])
         .allow_commands([CommandEntry::scripts()])
-        .run(stop.clone());
+        .run_until(stop.clone());
     let running = tokio::spawn(executor);
     eventually(|| (dumpable_behavior() == Ok(DumpableBehavior::NotDumpable)).then_some(())).await;
     let id = std::process::id();

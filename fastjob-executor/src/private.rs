@@ -2,7 +2,7 @@
 //!
 //! This is not a public API: the macro and this file always have the same version.
 
-use std::{pin::Pin, sync::Arc};
+use std::{any::TypeId, sync::Arc};
 
 pub use fastjob_core::JobHandler;
 use fastjob_core::{
@@ -15,7 +15,13 @@ use fastjob_core::{
 pub use inventory;
 use serde::{Serialize, de::DeserializeOwned};
 
-pub use super::{Declaration, Declared};
+pub use crate::{
+    handler::{DynHandler, Running},
+    registration::Registration,
+    registry::{Declaration, Declared},
+    signal::Stop,
+    state::{FromStates, MissingState, States},
+};
 
 /// A draft under construction; each method is an argument of `#[job]`.
 #[derive(Default)]
@@ -135,32 +141,67 @@ fn owned(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
+/// How a handler is created.
+pub type Make = fn(&States) -> Result<Arc<dyn DynHandler>, MissingState>;
+
 /// A stateful handler cannot be created here, but its type must be a handler.
-pub const fn stateful<T: JobHandler>() -> Option<fn() -> Arc<dyn JobHandler>> {
+pub const fn stateful<T: JobHandler>() -> Option<Make> {
     None
 }
 
-type Run = for<'a> fn(&'a JobContext) -> Pin<Box<dyn Future<Output = JobResult> + Send + 'a>>;
+/// The handler of a struct without state.
+pub fn from_struct<T: JobHandler>(handler: T) -> Result<Arc<dyn DynHandler>, MissingState> {
+    Ok(Arc::new(handler))
+}
 
-struct FnHandler(Run);
+struct FnHandler<F>(F);
 
-#[async_trait::async_trait]
-impl JobHandler for FnHandler {
-    async fn execute(&self, ctx: &JobContext) -> JobResult {
-        (self.0)(ctx).await
+impl<F> DynHandler for FnHandler<F>
+where
+    F: for<'a> Fn(&'a JobContext) -> Running<'a> + Send + Sync + 'static,
+{
+    fn call<'a>(&'a self, ctx: &'a JobContext) -> Running<'a> {
+        (self.0)(ctx)
     }
 }
 
 /// The handler of an `async fn`.
-pub fn from_fn(run: Run) -> Arc<dyn JobHandler> {
-    Arc::new(FnHandler(run))
+pub fn from_fn<F>(call: F) -> Arc<dyn DynHandler>
+where
+    F: for<'a> Fn(&'a JobContext) -> Running<'a> + Send + Sync + 'static,
+{
+    Arc::new(FnHandler(call))
+}
+
+/// Names a function, whose type has no name.
+pub fn type_of<F: 'static>(_: &F) -> TypeId {
+    TypeId::of::<F>()
+}
+
+/// A state that an `async fn` takes as an argument, and how it is cloned for an attempt. So that only
+/// [`state`] needs to know that the type is a state, and a wrong type is one error of the compiler.
+pub struct Fetched<S> {
+    state: S,
+    clone: fn(&S) -> S,
+}
+
+impl<S> Fetched<S> {
+    /// A clone for one attempt.
+    pub fn again(&self) -> S {
+        (self.clone)(&self.state)
+    }
+}
+
+/// Finds a state.
+pub fn state<S: FromStates>(states: &States) -> Result<Fetched<S>, MissingState> {
+    Ok(Fetched { state: S::from_states(states)?, clone: S::clone })
 }
 
 /// Parses the param of an `async fn`. An invalid param is a permanent error: a retry would not
 /// help.
 pub fn param<T: DeserializeOwned>(ctx: &JobContext, handler: &str) -> Result<T, JobError> {
     ctx.param().map_err(|err| {
-        JobError::fatal(format_args!("handler `{handler}`: {}", JobError::from(err)))
+        JobError::fatal(format!("handler `{handler}`: {}", JobError::from(err).message()))
     })
 }
 

@@ -10,19 +10,19 @@ use std::{
 use crate::failure::panic_text;
 
 /// A future that returns the panic message if it panics.
-pub(super) struct Guarded<F>(Option<Pin<Box<F>>>)
+pub(crate) struct Guarded<F>(Option<Pin<Box<F>>>)
 where
     F: ?Sized;
 
 impl<F: Future + ?Sized> Guarded<F> {
-    pub(super) fn new(future: Pin<Box<F>>) -> Self {
+    pub(crate) fn new(future: Pin<Box<F>>) -> Self {
         Self(Some(future))
     }
 }
 
 impl<F: ?Sized> Guarded<F> {
     /// Drops the future. If that panics, returns the panic message.
-    pub(super) fn end(&mut self) -> Option<String> {
+    pub(crate) fn end(&mut self) -> Option<String> {
         let future = self.0.take()?;
         let dropped = catch_unwind(AssertUnwindSafe(move || drop(future)));
         dropped.err().map(|panic| panic_text(&*panic))

@@ -1,19 +1,17 @@
-//! The handlers that an executor hosts. This file's handlers are part of the test program, so every
-//! test with discovery finds them.
+//! The handlers that an executor hosts. The handlers of this file are part of the test program, so
+//! every test with discovery finds them.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+use fastjob_core::{JobContext, JobDraft, JobError, JobHandler, JobResult, job::WordOr};
+use fastjob_macros::job;
 
-use fastjob_core::{
-    JobContext, JobDraft, JobError, JobHandler, JobResult, ServiceName, job::WordOr,
-};
-use fastjob_executor::{
-    job,
-    registry::{Declared, Discovery, Registration, Registry, RegistryError},
+use super::*;
+use crate::{
+    registration::IntoHandler as _,
+    state::{State, States},
 };
 
 macro_rules! says_its_name {
     ($($handler:ident)*) => {$(
-        #[async_trait::async_trait]
         impl JobHandler for $handler {
             async fn execute(&self, _: &JobContext) -> JobResult {
                 Ok(stringify!($handler).into())
@@ -49,7 +47,6 @@ struct Pool<T>(T);
 
 says_its_name!(Hello Mailer Sell SellMore);
 
-#[async_trait::async_trait]
 impl JobHandler for Pool<u8> {
     async fn execute(&self, _: &JobContext) -> JobResult {
         Ok(self.0.to_string().into())
@@ -76,11 +73,19 @@ fn mailer() -> Mailer {
 }
 
 fn collect(values: Vec<Registration>) -> Result<Registry, RegistryError> {
-    Registry::collect(&service("billing"), Discovery::On, values)
+    Registry::collect(&service("billing"), Discovery::On, values, &States::default())
 }
 
 fn alone(values: Vec<Registration>) -> Result<Registry, RegistryError> {
-    Registry::collect(&service("billing"), Discovery::Off, values)
+    Registry::collect(&service("billing"), Discovery::Off, values, &States::default())
+}
+
+fn with_states(
+    name: &str,
+    values: Vec<Registration>,
+    states: &States,
+) -> Result<Registry, RegistryError> {
+    Registry::collect(&service(name), Discovery::Off, values, states)
 }
 
 fn names(registry: &Registry) -> Vec<&str> {
@@ -92,7 +97,8 @@ fn draft<'a>(registry: &'a Registry, name: &str) -> &'a JobDraft {
 }
 
 async fn run(registry: &Registry, name: &str, param: Option<&str>) -> JobResult {
-    registry.get(name).unwrap().execute(&JobContext::for_test(param)).await
+    let ctx = JobContext::for_test().param(param).build();
+    registry.get(name).unwrap().call(&ctx).await
 }
 
 #[test]
@@ -107,7 +113,8 @@ fn stateless_handlers_are_discovered_and_missing_stateful_ones_are_listed() {
 
 #[test]
 fn a_handler_of_another_service_is_skipped() {
-    let sales = Registry::collect(&service("sales"), Discovery::On, Vec::new()).unwrap();
+    let sales = Registry::collect(&service("sales"), Discovery::On, Vec::new(), &States::default())
+        .unwrap();
     assert!(sales.get("sell").is_some() && collect(Vec::new()).unwrap().get("sell").is_none());
     assert_eq!(sales.unregistered(), ["mail", "sell-more"]);
     assert_eq!(draft(&sales, "hello").service.as_deref(), Some("sales"));
@@ -172,11 +179,11 @@ fn two_handlers_with_one_name_are_rejected_and_both_are_named() {
 #[test]
 fn a_builtin_has_no_default_job_and_a_unique_name() {
     let mut registry = alone(Vec::new()).unwrap();
-    registry.add_builtin("http", "calls a URL", Hello).unwrap();
+    registry.add_builtin("http", "calls a URL", Arc::new(Hello)).unwrap();
     assert_eq!(registry.iter().collect::<Vec<_>>(), [("http", "calls a URL")]);
     assert!(registry.drafts().is_empty());
     let mut registry = collect(Vec::new()).unwrap();
-    let err = registry.add_builtin("hello", "", Hello).unwrap_err();
+    let err = registry.add_builtin("hello", "", Arc::new(Hello)).unwrap_err();
     assert!(err.to_string().ends_with("the other at fastjob (built in)"), "{err}");
 }
 
@@ -191,7 +198,6 @@ fn an_invalid_default_job_fails_the_start() {
     // Not discovered, because it is generic.
     #[job("bad", fixed_rate = "1ms", shard(count = 0))]
     struct Bad<const N: usize>;
-    #[async_trait::async_trait]
     impl JobHandler for Bad<1> {
         async fn execute(&self, _: &JobContext) -> JobResult {
             Ok("done".into())
@@ -200,7 +206,7 @@ fn an_invalid_default_job_fails_the_start() {
     let err = alone(vec![Registration::declared(Bad::<1>)]).unwrap_err();
     let RegistryError::InvalidJob { handler, place, source } = &err else { panic!("{err:?}") };
     assert_eq!(handler, "bad");
-    assert!(place.contains("registry.rs:"), "{place}");
+    assert!(place.contains("tests.rs:"), "{place}");
     let fields: Vec<_> = source.problems.iter().map(|problem| problem.field.as_str()).collect();
     assert_eq!(fields, ["schedule.fixed_rate", "shard.count"]);
     assert!(err.to_string().starts_with("the default job of handler `bad` ("), "{err}");
@@ -234,7 +240,7 @@ async fn a_function_reads_its_param_and_returns_its_result() {
     assert_eq!(run(&registry, "touch", Some("ignored")).await.unwrap().as_str(), None);
     let own = run(&registry, "double", Some("4000000000")).await.unwrap_err();
     assert_eq!((own.message(), own.is_retryable()), ("too much", false));
-    assert_eq!(double(&JobContext::for_test(None), 4).await.unwrap(), 8);
+    assert_eq!(double(&JobContext::for_test().build(), 4).await.unwrap(), 8);
 }
 
 #[tokio::test]
@@ -246,4 +252,139 @@ async fn an_invalid_param_is_not_retried() {
         assert!(err.message().starts_with("handler `double`: the "), "{err}");
         assert!(err.message().contains(why), "{err}");
     }
+}
+
+/// What the service provides.
+struct Db(u32);
+
+trait Post: Send + Sync {
+    fn name(&self) -> String;
+}
+
+impl Post for Db {
+    fn name(&self) -> String {
+        format!("mailer {}", self.0)
+    }
+}
+
+// Of services that no other test of discovery asks for.
+#[job("all", service = "stateful")]
+async fn all(
+    month: String,
+    State(db): State<Db>,
+    ctx: &JobContext,
+    State(mailer): State<dyn Post>,
+) -> anyhow::Result<String> {
+    anyhow::ensure!(!month.is_empty(), "no month");
+    Ok(format!("{month} {} {} {}", db.0, mailer.name(), ctx.attempt()))
+}
+
+#[job("only-state", service = "stateful")]
+async fn only_state(db: State<Db>) -> JobResult {
+    Ok(db.0.0.to_string().into())
+}
+
+#[job("only-param", service = "stateful", retry = 3)]
+async fn only_param(number: u32) -> Result<u32, &'static str> {
+    number.checked_add(1).ok_or("too much")
+}
+
+fn states() -> States {
+    let mut states = States::default();
+    states.add(Arc::new(Db(7)));
+    states.add::<dyn Post>(Arc::new(Db(8)));
+    states
+}
+
+#[tokio::test]
+async fn a_function_takes_context_states_and_param_in_any_order() {
+    let values = vec![all.into_registration(), only_state.into_registration()];
+    let registry = with_states("stateful", values, &states()).unwrap();
+    let result = run(&registry, "all", Some("may")).await.unwrap();
+    assert_eq!(result.as_str(), Some("may 7 mailer 8 1"));
+    assert_eq!(run(&registry, "only-state", None).await.unwrap().as_str(), Some("7"));
+    let err = run(&registry, "all", Some("")).await.unwrap_err();
+    assert_eq!((err.message(), err.is_retryable()), ("no month", true));
+    // All attempts share the state.
+    let shared = State::new(Db(1));
+    assert!(Arc::ptr_eq(&shared.0, &shared.clone().0));
+}
+
+#[tokio::test]
+async fn a_function_registered_by_value_is_hosted_with_its_default_job_where_discovery_is_off() {
+    let values = vec![only_param.into_registration()];
+    let registry = with_states("stateful", values, &States::default()).unwrap();
+    assert_eq!(names(&registry), ["only-param"]);
+    assert_eq!(draft(&registry, "only-param").retry.as_ref().unwrap().count, Some(3));
+    assert_eq!(run(&registry, "only-param", Some("1")).await.unwrap().as_str(), Some("2"));
+    assert!(!run(&registry, "only-param", Some("x")).await.unwrap_err().is_retryable());
+    // With discovery, it replaces itself.
+    let registry = collect(vec![touch.into_registration()]).unwrap();
+    assert_eq!(names(&registry), ["double", "hello", "touch"]);
+    let err = collect(vec![only_param.into_registration()]).unwrap_err();
+    assert!(matches!(err, RegistryError::OtherService { .. }), "{err}");
+}
+
+#[test]
+fn a_function_with_two_attributes_registers_both() {
+    #[job("evening", service = "stateful")]
+    #[job("morning", service = "stateful", fixed_rate = "1h")]
+    async fn twice() {}
+    let registry =
+        with_states("stateful", vec![twice.into_registration()], &States::default()).unwrap();
+    assert_eq!(names(&registry), ["evening", "morning"]);
+    // Of two services, the executor's is taken.
+    #[job("lunch", service = "stateful")]
+    #[job("dinner", service = "evenings")]
+    async fn meals() {}
+    let registry =
+        with_states("stateful", vec![meals.into_registration()], &States::default()).unwrap();
+    assert_eq!(names(&registry), ["lunch"]);
+    let err = with_states("other", vec![meals.into_registration()], &States::default());
+    assert!(matches!(err, Err(RegistryError::OtherService { .. })));
+}
+
+#[test]
+fn a_function_without_the_attribute_is_rejected_and_named() {
+    async fn plain(_: &JobContext) {}
+    let err = alone(vec![plain.into_registration()]).unwrap_err();
+    let RegistryError::NotAJob { path, place } = &err else { panic!("{err:?}") };
+    assert!(path.ends_with("::plain") && place.contains("tests.rs:"), "{err}");
+    assert!(err.to_string().contains("annotate the `async fn`"), "{err}");
+}
+
+#[test]
+fn a_missing_state_names_the_handler_the_type_and_what_there_is() {
+    let mut only_arc = States::default();
+    only_arc.add(Arc::new(Arc::new(Db(1))));
+    for (states, hint) in [(States::default(), ""), (only_arc, "it has `alloc::sync::Arc<")] {
+        let err = with_states("stateful", vec![all.into_registration()], &states).unwrap_err();
+        let RegistryError::MissingState { handler, state, .. } = &err else { panic!("{err:?}") };
+        assert_eq!(handler, "all");
+        assert!(state.ends_with("::Db"), "{state}");
+        let said = err.to_string();
+        assert!(said.starts_with("handler `all` takes `State<") && said.contains(hint), "{said}");
+    }
+    // Discovery creates it, too.
+    let found =
+        Registry::collect(&service("stateful"), Discovery::On, Vec::new(), &States::default());
+    assert!(matches!(found, Err(RegistryError::MissingState { .. })));
+}
+
+#[test]
+fn a_state_that_no_handler_takes_is_listed() {
+    let states = states();
+    let unused = states.unused();
+    assert_eq!(unused.len(), 2, "{unused:?}");
+    with_states("stateful", vec![only_state.into_registration()], &states).unwrap();
+    let unused = states.unused();
+    assert!(unused.len() == 1 && unused[0].ends_with("Post"), "{unused:?}");
+}
+
+#[test]
+fn two_states_of_one_type_are_rejected() {
+    let mut states = states();
+    states.add(Arc::new(Db(9)));
+    let err = with_states("stateful", Vec::new(), &states).unwrap_err();
+    assert!(matches!(err, RegistryError::DuplicateState { .. }), "{err}");
 }
