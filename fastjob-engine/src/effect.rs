@@ -11,7 +11,7 @@ use crate::{
         StartAnswer, StopAnswer,
     },
     event::{CommitId, Held, SessionId},
-    record::{AttemptRow, Commit, LifeId},
+    record::{Attempt, Commit, LifeId},
 };
 
 /// What the shell has to do, in the order of the fields. Messages and answers depend only on
@@ -43,7 +43,7 @@ pub enum Message {
 #[derive(Clone, Debug)]
 pub struct StartAttempt {
     /// The attempt. The row is durable, and so is its placement on this executor.
-    pub row: AttemptRow,
+    pub row: Attempt,
     /// The job's definition when the attempt is sent.
     pub job: Arc<Job>,
     /// The task's own param; `None` if the job's param applies.

@@ -156,7 +156,7 @@ pub struct LifeRow {
 
 /// The part of an attempt that does not change after its creation, except when its task is spread.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct AttemptRow {
+pub struct Attempt {
     /// Its id. A retry has a new one.
     pub attempt: AttemptId,
     /// The task that it belongs to.
@@ -177,7 +177,7 @@ pub struct AttemptRow {
     pub created_at: Timestamp,
 }
 
-impl AttemptRow {
+impl Attempt {
     /// Whether this is the head: the first attempt of its task, whose row also stores the task.
     pub fn is_head(&self) -> bool {
         self.attempt == self.task.first_attempt()
@@ -188,7 +188,7 @@ impl AttemptRow {
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewAttempt {
     /// The part that every attempt has.
-    pub row: AttemptRow,
+    pub row: Attempt,
     /// On heads: the task whose end started this one; `None` if no other task started it.
     pub parent: Option<TaskId>,
     /// On the heads of children. Loaded with every open attempt of such a task.

@@ -31,8 +31,8 @@ pub(crate) use self::{
     retention::RetentionStore,
 };
 pub(crate) use fastjob_engine::record::{
-    AlarmKind, ChildStart, Commit, EndedAttempt, EndedShard, JobLink, JobRow, Lease, LifeId,
-    LifeRow, Lineage, Loaded, NewAttempt, OpenAttempt, Origin, Partition, definition_bytes,
+    AlarmKind, Attempt, ChildStart, Commit, EndedAttempt, EndedShard, JobLink, JobRow, Lease,
+    LifeId, LifeRow, Lineage, Loaded, NewAttempt, OpenAttempt, Origin, Partition, definition_bytes,
 };
 
 /// An attempt for display.

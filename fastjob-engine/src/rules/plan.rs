@@ -18,7 +18,7 @@ use crate::{
     effect::Effects,
     engine::{Engine, HORIZON},
     event::Now,
-    record::{AttemptRow, LifeId, Lineage, NOT_SPREAD, NewAttempt},
+    record::{Attempt, LifeId, Lineage, NOT_SPREAD, NewAttempt},
     state::attempts::{Open, OverQuota},
 };
 
@@ -71,8 +71,8 @@ impl NewTask {
         }
     }
 
-    fn row(&self, task: TaskId, shard: Shard, now: Now) -> AttemptRow {
-        AttemptRow {
+    fn row(&self, task: TaskId, shard: Shard, now: Now) -> Attempt {
+        Attempt {
             attempt: task.first_attempt(),
             task,
             job: self.job,

@@ -23,7 +23,7 @@ use crate::{
     effect::{Effects, Message},
     engine::Engine,
     event::{Held, Now, Outcome, SessionId},
-    record::{AttemptRow, Checkpoint, EndedAttempt, LifeId},
+    record::{Attempt, Checkpoint, EndedAttempt, LifeId},
     state::attempts::Open,
 };
 
@@ -201,7 +201,7 @@ impl Engine {
         rare.bound = None;
         rare.progress = None;
         let delay = SignedDuration::try_from(delay).unwrap_or_default();
-        let row = AttemptRow {
+        let row = Attempt {
             attempt,
             number: before.row.number + 1,
             due_at: now.wall.checked_add(delay).unwrap_or(now.wall),
@@ -226,7 +226,7 @@ impl Engine {
         self.journal.commit().checkpoints.push(Checkpoint { task, shard, value });
     }
 
-    fn task_ended(&mut self, now: Now, row: &AttemptRow) {
+    fn task_ended(&mut self, now: Now, row: &Attempt) {
         if !matches!(row.cause, Cause::Schedule | Cause::Misfire) {
             return;
         }

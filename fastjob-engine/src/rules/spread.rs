@@ -14,7 +14,7 @@ use super::plan::{Head, soon};
 use crate::{
     engine::Engine,
     event::Now,
-    record::{AttemptRow, LifeId, Placed, SpreadTask},
+    record::{Attempt, LifeId, Placed, SpreadTask},
     state::attempts::Open,
 };
 
@@ -61,7 +61,7 @@ impl Engine {
                 0 => open.row.attempt,
                 _ => AttemptId(self.journal.new_id()),
             };
-            let row = AttemptRow { attempt, shard: Shard { index, total }, ..open.row };
+            let row = Attempt { attempt, shard: Shard { index, total }, ..open.row };
             let shard = self.shard_of(open, row, life);
             let life = life.or_else(|| self.pick(now, &shard));
             self.insert(shard, life, head.take().unwrap_or_default());
@@ -84,7 +84,7 @@ impl Engine {
         self.attempts.spread(&open, total);
         self.journal.commit().spread.push(SpreadTask { task: open.row.task, total });
         for (index, life) in (0..total).zip(layout.0) {
-            let row = AttemptRow { number: 1, shard: Shard { index, total }, ..open.row };
+            let row = Attempt { number: 1, shard: Shard { index, total }, ..open.row };
             let mut shard = self.shard_of(&open, row, life);
             let life = life.or_else(|| self.pick(now, &shard));
             if index > 0 {
@@ -104,7 +104,7 @@ impl Engine {
         }
     }
 
-    fn shard_of(&self, open: &Open, row: AttemptRow, life: Option<LifeId>) -> Open {
+    fn shard_of(&self, open: &Open, row: Attempt, life: Option<LifeId>) -> Open {
         let mut shard = open.shard(row);
         if life.is_some() && self.catalog.job(row.job).is_some_and(|job| job.shard.is_bound()) {
             shard.rare_mut().bound = life;

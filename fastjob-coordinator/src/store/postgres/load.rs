@@ -9,8 +9,8 @@ use tokio_stream::StreamExt;
 
 use super::{Postgres, int, jobs, while_doing};
 use crate::store::{
-    CHILD_STARTS, ChildStart, ClusterKey, EndedShard, Error, LifeId, LifeRow, Lineage, LoadStore,
-    Loaded, NewAttempt, OpenAttempt, Partition, Result, StoreFacts,
+    Attempt, CHILD_STARTS, ChildStart, ClusterKey, EndedShard, Error, LifeId, LifeRow, Lineage,
+    LoadStore, Loaded, NewAttempt, OpenAttempt, Partition, Result, StoreFacts,
     codes::{attempt_state, cause, task_state},
     key::NAME,
 };
@@ -185,19 +185,21 @@ fn open(row: &PgRow) -> Result<OpenAttempt> {
     let task_state = task_state(code(9)?.into())?;
     Ok(OpenAttempt {
         planned: NewAttempt {
-            attempt: AttemptId(get(0)?),
-            task: TaskId(get(1)?),
-            job: JobId(get(2)?),
-            number: number(count(3)?)?,
-            shard: Shard { index: number(count(11)?)?, total: number(count(12)?)? },
-            cause: cause(code(4)?.into())?,
+            row: Attempt {
+                attempt: AttemptId(get(0)?),
+                task: TaskId(get(1)?),
+                job: JobId(get(2)?),
+                number: number(count(3)?)?,
+                shard: Shard { index: number(count(11)?)?, total: number(count(12)?)? },
+                cause: cause(code(4)?.into())?,
+                fire_at: maybe(5)?.map(instant).transpose()?,
+                due_at: instant(get(6)?)?,
+                created_at: instant(get(7)?)?,
+            },
             parent: None,
             lineage: lineage(row, 16)?,
             wanted: text(13)?.as_deref().map(name).transpose()?,
             key: None,
-            fire_at: maybe(5)?.map(instant).transpose()?,
-            due_at: instant(get(6)?)?,
-            created_at: instant(get(7)?)?,
             life: maybe(8)?.map(LifeId),
             param: None,
             note: None,

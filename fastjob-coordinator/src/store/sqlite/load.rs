@@ -8,8 +8,8 @@ use tokio_stream::StreamExt;
 
 use super::{Sqlite, jobs, while_doing};
 use crate::store::{
-    CHILD_STARTS, ChildStart, ClusterKey, EndedShard, Error, LifeId, LifeRow, Lineage, LoadStore,
-    Loaded, NewAttempt, OpenAttempt, Partition, Result, StoreFacts,
+    Attempt, CHILD_STARTS, ChildStart, ClusterKey, EndedShard, Error, LifeId, LifeRow, Lineage,
+    LoadStore, Loaded, NewAttempt, OpenAttempt, Partition, Result, StoreFacts,
     codes::{attempt_state, cause, task_state},
     key::NAME,
 };
@@ -186,19 +186,21 @@ fn open(row: &SqliteRow) -> Result<OpenAttempt> {
     let task_state = task_state(get(9)?)?;
     Ok(OpenAttempt {
         planned: NewAttempt {
-            attempt: AttemptId(get(0)?),
-            task: TaskId(get(1)?),
-            job: JobId(get(2)?),
-            number: number(get(3)?)?,
-            shard: Shard { index: number(get(11)?)?, total: number(get(12)?)? },
-            cause: cause(get(4)?)?,
+            row: Attempt {
+                attempt: AttemptId(get(0)?),
+                task: TaskId(get(1)?),
+                job: JobId(get(2)?),
+                number: number(get(3)?)?,
+                shard: Shard { index: number(get(11)?)?, total: number(get(12)?)? },
+                cause: cause(get(4)?)?,
+                fire_at: maybe(5)?.map(instant).transpose()?,
+                due_at: instant(get(6)?)?,
+                created_at: instant(get(7)?)?,
+            },
             parent: None,
             lineage: lineage(row, 16)?,
             wanted: text(13)?.as_deref().map(name).transpose()?,
             key: None,
-            fire_at: maybe(5)?.map(instant).transpose()?,
-            due_at: instant(get(6)?)?,
-            created_at: instant(get(7)?)?,
             life: maybe(8)?.map(LifeId),
             param: None,
             note: None,

@@ -8,7 +8,7 @@ use super::{
     view::{load, task},
     write,
 };
-use crate::store::{Commit, EndedAttempt, NewAttempt};
+use crate::store::{Attempt, Commit, EndedAttempt, NewAttempt};
 
 /// Plans a retry together with the outcome before it.
 fn again(task: i64, attempt: i64, retry_id: i64, number: u32) -> Commit {
@@ -86,7 +86,7 @@ pub(crate) async fn a_stopping_task_keeps_its_state_until_it_ends(home: &mut imp
 
 pub(crate) async fn a_skipped_task_has_ended_when_it_is_recorded(home: &mut impl Home) {
     let skipped = NewAttempt {
-        cause: Cause::Misfire,
+        row: Attempt { cause: Cause::Misfire, ..head(10).row },
         state: AttemptState::Skipped,
         task_state: TaskState::Skipped,
         note: Some("3 fires were missed".to_owned()),
@@ -104,7 +104,8 @@ pub(crate) async fn every_state_cause_and_reason_is_read_back(home: &mut impl Ho
     let mut ids = 10_i64..;
     for cause in [Cause::Schedule, Cause::Misfire, Cause::Manual, Cause::Api, Cause::Parent] {
         let id = ids.next().unwrap();
-        write(home, [plan([NewAttempt { cause, ..head(id) }])]).await;
+        write(home, [plan([NewAttempt { row: Attempt { cause, ..head(id).row }, ..head(id) }])])
+            .await;
         assert_eq!(task(home, id).await.cause, cause);
     }
     use FailReason::*;

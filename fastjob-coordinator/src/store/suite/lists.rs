@@ -10,7 +10,7 @@ use super::{
     view::{task, view},
     write,
 };
-use crate::store::{Commit, EndedAttempt, LifeId, NewAttempt, TaskFilter};
+use crate::store::{Attempt, Commit, EndedAttempt, LifeId, NewAttempt, TaskFilter};
 
 fn every() -> TaskFilter {
     TaskFilter { limit: 100, ..TaskFilter::default() }
@@ -24,7 +24,7 @@ async fn ids(home: &impl Home, filter: TaskFilter) -> Vec<i64> {
 
 pub(crate) async fn filters_of_tasks(home: &mut impl Home) {
     use AttemptState as A;
-    let of = |job, id| NewAttempt { job, ..head(id) };
+    let of = |job, id| NewAttempt { row: Attempt { job, ..head(id).row }, ..head(id) };
     let tasks = [of(JOB, 10), of(JOB, 11), of(JOB, 12), of(JOB, 13), of(OTHER, 14), of(OTHER, 15)];
     let again = Commit { planned: vec![retry(12, 16, 2)], ..end([failed_once(12, 12)]) };
     let ends = end([
@@ -115,7 +115,11 @@ pub(crate) async fn log_tails_are_of_attempts(home: &mut impl Home) {
 }
 
 pub(crate) async fn keys_identify_tasks_of_their_job(home: &mut impl Home) {
-    let keyed = |job, id, key: &str| NewAttempt { job, key: Some(key.into()), ..head(id) };
+    let keyed = |job, id, key: &str| NewAttempt {
+        row: Attempt { job, ..head(id).row },
+        key: Some(key.into()),
+        ..head(id)
+    };
     let tasks = [keyed(JOB, 10, "k"), keyed(OTHER, 11, "k"), keyed(JOB, 12, "K"), head(13)];
     write(home, [base(), plan(tasks)]).await;
     for (job, key, task) in [

@@ -9,7 +9,7 @@ use super::{
     view::{task, view},
     write,
 };
-use crate::store::{Commit, LifeId, NewAttempt};
+use crate::store::{Attempt, Commit, LifeId, NewAttempt};
 
 pub(crate) async fn planning_and_cancelling_in_one_call_changes_nothing(home: &mut impl Home) {
     write(home, [base()]).await;
@@ -86,7 +86,7 @@ pub(crate) async fn the_latest_move_of_a_task_wins(home: &mut impl Home) {
 
 pub(crate) async fn a_head_is_spread_once(home: &mut impl Home) {
     let spread = |total| Commit { spread: vec![spread(10, total)], ..Commit::default() };
-    let waiting = NewAttempt { shard: NOT_SPREAD, ..head(10) };
+    let waiting = NewAttempt { row: Attempt { shard: NOT_SPREAD, ..head(10).row }, ..head(10) };
     write(home, [base(), plan([waiting])]).await;
     assert_eq!(view(home).await.loaded.open[0].planned.row.shard, NOT_SPREAD);
     write(home, [spread(3), spread(5)]).await;

@@ -10,8 +10,8 @@ use super::{
     write,
 };
 use crate::store::{
-    AlarmKind, ChildStart, Commit, EndedShard, LifeId, Lineage, Loaded, NewAttempt, OpenAttempt,
-    Partition,
+    AlarmKind, Attempt, ChildStart, Commit, EndedShard, LifeId, Lineage, Loaded, NewAttempt,
+    OpenAttempt, Partition,
 };
 
 pub(crate) async fn a_new_store_is_empty(home: &mut impl Home) {
@@ -52,18 +52,21 @@ pub(crate) async fn committed_data_is_loaded(home: &mut impl Home) {
 
 pub(crate) async fn open_attempts_are_loaded_with_their_data(home: &mut impl Home) {
     let tried = NewAttempt {
+        row: Attempt { cause: Cause::Api, fire_at: None, ..head(10).row },
         param: Some("own".into()),
         life: Some(LifeId(1)),
         wanted: Some(name("e2")),
         key: Some("k".into()),
         parent: Some(TaskId(3)),
         note: Some("by hand".to_owned()),
-        cause: Cause::Api,
-        fire_at: None,
         ..head(10)
     };
-    let waiting = NewAttempt { shard: NOT_SPREAD, ..head(12) };
-    let second = NewAttempt { life: Some(LifeId(1)), due_at: at(600), ..retry(10, 13, 2) };
+    let waiting = NewAttempt { row: Attempt { shard: NOT_SPREAD, ..head(12).row }, ..head(12) };
+    let second = NewAttempt {
+        row: Attempt { due_at: at(600), ..retry(10, 13, 2).row },
+        life: Some(LifeId(1)),
+        ..retry(10, 13, 2)
+    };
     let again = Commit {
         planned: vec![second.clone()],
         checkpoints: vec![checkpoint(10, 0, "half")],
@@ -136,7 +139,10 @@ pub(crate) async fn no_more_child_starts_are_loaded_than_requested(home: &mut im
 
 pub(crate) async fn ended_shards_are_loaded_while_their_task_is_open(home: &mut impl Home) {
     let three = (0..3).map(|i| shard(10, 10 + i, u32::try_from(i).unwrap(), 3));
-    let retried = NewAttempt { shard: Shard { index: 1, total: 3 }, ..retry(10, 20, 2) };
+    let retried = NewAttempt {
+        row: Attempt { shard: Shard { index: 1, total: 3 }, ..retry(10, 20, 2).row },
+        ..retry(10, 20, 2)
+    };
     let first = end([part(10, 10, AttemptState::Succeeded), part(10, 11, AttemptState::Failed)]);
     let second = Commit { planned: vec![retried], ..Commit::default() };
     let third = end([part(10, 20, AttemptState::Succeeded)]);
@@ -156,7 +162,10 @@ pub(crate) async fn ended_shards_are_loaded_while_their_task_is_open(home: &mut 
             ended(1, 2, AttemptState::Succeeded, Some("result 20")),
         ]
     );
-    let again = NewAttempt { shard: Shard { index: 2, total: 3 }, ..retry(10, 21, 2) };
+    let again = NewAttempt {
+        row: Attempt { shard: Shard { index: 2, total: 3 }, ..retry(10, 21, 2).row },
+        ..retry(10, 21, 2)
+    };
     write(home, [Commit { planned: vec![again], ..end([failed_once(10, 12)]) }]).await;
     let shards = view(home).await.loaded.ended_shards;
     assert_eq!(shards.len(), 2, "a shard that is tried again has not ended: {shards:?}");

@@ -3,7 +3,9 @@
 use fastjob_core::JobId;
 
 use super::{Home, rows::*, view::load, write};
-use crate::store::{Commit, Error, IDS_MOST, JobRow, LifeId, Marks, NewAttempt, Partition, Survey};
+use crate::store::{
+    Attempt, Commit, Error, IDS_MOST, JobRow, LifeId, Marks, NewAttempt, Partition, Survey,
+};
 
 /// What is recorded under a clock that is `clock` ahead.
 fn recorded(clock: i64) -> Commit {
@@ -24,7 +26,10 @@ async fn survey(home: &impl Home, now: i64) -> Survey {
 }
 
 pub(crate) async fn a_survey_reports_later_times_and_changes_nothing(home: &mut impl Home) {
-    let ahead = |id| NewAttempt { created_at: at(9_000), due_at: at(9_500), ..head(id) };
+    let ahead = |id| NewAttempt {
+        row: Attempt { created_at: at(9_000), due_at: at(9_500), ..head(id).row },
+        ..head(id)
+    };
     write(home, [base(), recorded(9_000), plan([head(10), ahead(11), ahead(12)])]).await;
     let moved = Commit { anchors: vec![(OTHER, at(9_001))], ..Commit::default() };
     write(home, [moved, end([succeeded(12, 12)])]).await;
@@ -59,9 +64,12 @@ pub(crate) async fn clocks_that_are_behind_are_not_changed(home: &mut impl Home)
 }
 
 pub(crate) async fn open_attempts_of_a_wrong_clock_keep_their_delay(home: &mut impl Home) {
-    let made = |id| NewAttempt { created_at: at(9_000), due_at: at(9_300), ..head(id) };
+    let made = |id| NewAttempt {
+        row: Attempt { created_at: at(9_000), due_at: at(9_300), ..head(id).row },
+        ..head(id)
+    };
     let sent = NewAttempt { life: Some(LifeId(1)), ..made(12) };
-    let later = NewAttempt { due_at: at(99_000), ..head(10) };
+    let later = NewAttempt { row: Attempt { due_at: at(99_000), ..head(10).row }, ..head(10) };
     write(home, [base(), plan([later, made(11), sent])]).await;
     assert_eq!(home.store().set_back(at(1_000)).await.unwrap().attempts, 2);
     let open = load(&*home.store()).await.open;

@@ -9,7 +9,9 @@ use super::{
     view::{remove_ended, view},
     write,
 };
-use crate::store::{AlarmKind, ChildStart, Commit, EndedAttempt, NewAttempt, Partition, Shard};
+use crate::store::{
+    AlarmKind, Attempt, ChildStart, Commit, EndedAttempt, NewAttempt, Partition, Shard,
+};
 
 fn child(id: i64) -> ChildStart {
     ChildStart {
@@ -89,7 +91,10 @@ pub(crate) async fn spread(home: &mut impl Home) {
         planned: vec![shard(10, 11, 1, 2)],
         ..Commit::default()
     };
-    let waiting = NewAttempt { shard: fastjob_engine::record::NOT_SPREAD, ..head(10) };
+    let waiting = NewAttempt {
+        row: Attempt { shard: fastjob_engine::record::NOT_SPREAD, ..head(10).row },
+        ..head(10)
+    };
     check(home, vec![base(), plan([waiting])], commit).await;
 }
 
@@ -190,7 +195,11 @@ pub(crate) async fn everything_at_once(home: &mut impl Home) {
             head(20),
             retry(11, 21, 2),
             head(22),
-            NewAttempt { shard: Shard { index: 0, total: 1 }, key: Some("k".into()), ..head(23) },
+            NewAttempt {
+                row: Attempt { shard: Shard { index: 0, total: 1 }, ..head(23).row },
+                key: Some("k".into()),
+                ..head(23)
+            },
         ],
         taken_back: vec![AttemptId(10), AttemptId(22)],
         placed: vec![super::rows::placed(20, Some(1)), super::rows::placed(21, Some(2))],

@@ -9,7 +9,7 @@ use super::{
     write,
 };
 use crate::store::{
-    ChildStart, Commit, EndedAttempt, JobRow, LifeId, LifeRow, NewAttempt, Partition,
+    Attempt, ChildStart, Commit, EndedAttempt, JobRow, LifeId, LifeRow, NewAttempt, Partition,
 };
 
 /// Removes one piece of each partition, and returns how many attempts it removed.
@@ -183,7 +183,7 @@ async fn jobs_left(home: &impl Home) -> Vec<i64> {
 pub(crate) async fn a_deleted_job_is_removed_after_its_history_and_its_retention(
     home: &mut impl Home,
 ) {
-    let of = |id, of| NewAttempt { job: JobId(of), ..head(id) };
+    let of = |id, of| NewAttempt { row: Attempt { job: JobId(of), ..head(id).row }, ..head(id) };
     let jobs = [job(JobId(40), "j40"), deleted(41, 100), deleted(42, 100), deleted(43, 500)];
     let tasks = plan([of(64, 42), of(65, 40)]);
     let planned = [40, 41, 42].map(|job| (JobId(job), at(9_000)));

@@ -8,7 +8,9 @@ use fastjob_core::{
 use fastjob_engine::record::{AlarmRow, Checkpoint, MovedTask, Placed, SpreadTask};
 use jiff::Timestamp;
 
-use crate::store::{AlarmKind, Commit, EndedAttempt, JobRow, LifeId, LifeRow, NewAttempt, Origin};
+use crate::store::{
+    AlarmKind, Attempt, Commit, EndedAttempt, JobRow, LifeId, LifeRow, NewAttempt, Origin,
+};
 
 /// The default job of tasks.
 pub(crate) const JOB: JobId = JobId(1);
@@ -73,19 +75,21 @@ pub(crate) fn life(id: i64, executor: &str) -> LifeRow {
 /// A task with its first attempt, planned and without an executor.
 pub(crate) fn head(id: i64) -> NewAttempt {
     NewAttempt {
-        attempt: AttemptId(id),
-        task: TaskId(id),
-        job: JOB,
-        number: 1,
-        shard: Shard::WHOLE,
-        cause: Cause::Schedule,
+        row: Attempt {
+            attempt: AttemptId(id),
+            task: TaskId(id),
+            job: JOB,
+            number: 1,
+            shard: Shard::WHOLE,
+            cause: Cause::Schedule,
+            fire_at: Some(at(id)),
+            due_at: at(id),
+            created_at: at(id),
+        },
         parent: None,
         lineage: None,
         wanted: None,
         key: None,
-        fire_at: Some(at(id)),
-        due_at: at(id),
-        created_at: at(id),
         life: None,
         param: None,
         note: None,
@@ -96,12 +100,18 @@ pub(crate) fn head(id: i64) -> NewAttempt {
 
 /// Another attempt of a task.
 pub(crate) fn retry(task: i64, id: i64, number: u32) -> NewAttempt {
-    NewAttempt { task: TaskId(task), number, fire_at: None, ..head(id) }
+    NewAttempt {
+        row: Attempt { task: TaskId(task), number, fire_at: None, ..head(id).row },
+        ..head(id)
+    }
 }
 
 /// The attempt of a shard; the first is the head.
 pub(crate) fn shard(task: i64, id: i64, index: u32, total: u32) -> NewAttempt {
-    NewAttempt { shard: Shard { index, total }, ..retry(task, id, 1) }
+    NewAttempt {
+        row: Attempt { shard: Shard { index, total }, ..retry(task, id, 1).row },
+        ..retry(task, id, 1)
+    }
 }
 
 /// An outcome that ends its task.

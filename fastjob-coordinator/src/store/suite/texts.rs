@@ -9,7 +9,7 @@ use super::{
     view::{load, task, view},
     write,
 };
-use crate::store::{AlarmKind, Commit, EndedAttempt, NewAttempt};
+use crate::store::{AlarmKind, Attempt, Commit, EndedAttempt, NewAttempt};
 
 /// Texts that break hand-built statements, JSON or encodings.
 const TEXTS: [&str; 9] = [
@@ -114,11 +114,14 @@ pub(crate) async fn extreme_instants(home: &mut impl Home) {
     let (min, max) = (whole(Timestamp::MIN), whole(Timestamp::MAX));
     let id = (1 << 53) - 1;
     let planned = NewAttempt {
-        attempt: AttemptId(id),
-        task: TaskId(id),
-        fire_at: Some(min),
-        due_at: max,
-        created_at: min,
+        row: Attempt {
+            attempt: AttemptId(id),
+            task: TaskId(id),
+            fire_at: Some(min),
+            due_at: max,
+            created_at: min,
+            ..head(10).row
+        },
         ..head(10)
     };
     let last = Commit { watermark: Some(max), ids_until: Some(id + 1), ..plan([planned]) };

@@ -7,14 +7,14 @@ use jiff::Timestamp;
 
 use crate::{
     event::Held,
-    record::{AttemptRow, LifeId, Lineage},
+    record::{Attempt, LifeId, Lineage},
     state::{fleet::Placement, timers::Deadlines},
 };
 
 /// An attempt that has not ended, with the data of its task that it needs.
 #[derive(Debug)]
 pub(crate) struct Open {
-    pub(crate) row: AttemptRow,
+    pub(crate) row: Attempt,
     pub(crate) param: Option<Arc<str>>,
     pub(crate) state: AttemptState,
     /// The state of its task, unless the task is spread over executors.
@@ -95,7 +95,7 @@ impl Step {
 
 impl Open {
     /// A new attempt whose row is not durable yet, on no executor.
-    pub(crate) fn new(row: AttemptRow, param: Option<Arc<str>>, task_state: TaskState) -> Self {
+    pub(crate) fn new(row: Attempt, param: Option<Arc<str>>, task_state: TaskState) -> Self {
         Self {
             row,
             param,
@@ -110,7 +110,7 @@ impl Open {
 
     /// An attempt that an earlier engine has recorded, with its placement.
     pub(crate) fn loaded(
-        row: AttemptRow,
+        row: Attempt,
         param: Option<Arc<str>>,
         task_state: TaskState,
         life: Option<LifeId>,
@@ -121,7 +121,7 @@ impl Open {
     }
 
     /// The retry of an attempt that has ended.
-    pub(crate) fn retry(self, row: AttemptRow) -> Self {
+    pub(crate) fn retry(self, row: Attempt) -> Self {
         let rare = self.rare.map(|mut rare| {
             rare.deadlines = Deadlines::NONE;
             rare
@@ -130,7 +130,7 @@ impl Open {
     }
 
     /// A shard of the task of this head.
-    pub(crate) fn shard(&self, row: AttemptRow) -> Self {
+    pub(crate) fn shard(&self, row: Attempt) -> Self {
         let mut shard = Self::new(row, self.param.clone(), self.task_state);
         shard.rare.clone_from(&self.rare);
         if let Some(rare) = &mut shard.rare {

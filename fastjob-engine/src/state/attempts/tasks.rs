@@ -10,7 +10,7 @@ use fastjob_core::{
 };
 
 use super::{Attempts, Open};
-use crate::record::{AttemptRow, EndedShard};
+use crate::record::{Attempt, EndedShard};
 
 /// The maximum size of the list of all shards' results, in bytes. Above it, only the attempts have
 /// the results.
@@ -40,7 +40,7 @@ impl ShardAt {
 
 impl Attempts {
     /// Sets the current attempt of its task, or of its shard.
-    pub(super) fn know(&mut self, row: &AttemptRow) {
+    pub(super) fn know(&mut self, row: &Attempt) {
         match self.spreads.get_mut(&row.task) {
             Some(spread) => {
                 if let Some(shard) = spread.shards.get_mut(row.shard.index as usize) {
@@ -53,7 +53,7 @@ impl Attempts {
     }
 
     /// Removes an attempt of the task that has ended; another one may follow.
-    pub(crate) fn leave_task(&mut self, row: &AttemptRow) {
+    pub(crate) fn leave_task(&mut self, row: &Attempt) {
         if !row.is_head() {
             self.retried.remove(&row.task);
         }
@@ -130,7 +130,7 @@ impl Attempts {
     /// which is the worst end of a shard, and its result, the list of the shards' results.
     pub(crate) fn end_shard(
         &mut self,
-        row: &AttemptRow,
+        row: &Attempt,
         end: End,
         result: Option<&str>,
     ) -> Option<(TaskState, String)> {

@@ -24,7 +24,7 @@ async fn runs_per_second_through_commits() {
             (1..=1_000).map(|id| job(fastjob_core::JobId(id), &format!("j{id}"))).collect();
         store.commit(&[Commit { jobs, ..base() }]).await.unwrap();
         let task = |id: i64| crate::store::NewAttempt {
-            job: fastjob_core::JobId(1 + id % 1_000),
+            row: crate::store::Attempt { job: fastjob_core::JobId(1 + id % 1_000), ..head(id).row },
             life: Some(crate::store::LifeId(1)),
             ..head(id)
         };
