@@ -15,10 +15,8 @@ mod listen;
 mod names;
 mod problem;
 mod read;
-mod server_url;
 mod show;
 mod store_url;
-mod token;
 
 use std::{
     collections::BTreeMap,
@@ -27,6 +25,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use fastjob_client::{InvalidServerUrl, InvalidToken, ServerUrl, Token};
 use fastjob_core::{ChannelName, private::Exposed};
 
 use self::read::Section;
@@ -39,9 +38,7 @@ pub use self::{
     coordinator::{CoordinatorConfig, TlsConfig},
     limits::LimitsConfig,
     problem::{ConfigError, Problem},
-    server_url::{InvalidServerUrl, ServerUrl},
     store_url::{InvalidStoreUrl, PostgresUrl, StoreUrl},
-    token::{InvalidToken, Token},
 };
 pub(crate) use self::{listen::Listen, names::unknown_variables};
 
