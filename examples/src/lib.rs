@@ -1,13 +1,11 @@
-//! Code that the examples share: running, printing, stopping on a signal, and REST calls.
+//! Code that the examples share: running, printing, and stopping on a signal.
 
 mod example;
-mod rest;
 mod signal;
 mod stage;
 
 pub use self::{
     example::{Unread, example, say},
-    rest::{Rest, RestError},
     signal::stop_on_signal,
     stage::{Stage, StageError},
 };

@@ -101,9 +101,10 @@ pub(super) fn one() -> u32 {
 }
 
 impl TaskView {
-    /// Whether the task has ended, in whichever way.
+    /// Whether the task has ended, in whichever state.
     pub fn has_ended(&self) -> bool {
-        self.ended_at.is_some() || self.state.known().is_some_and(TaskState::is_final)
+        // A state that a newer coordinator has added is final if there is an end.
+        self.state.known().map_or(self.ended_at.is_some(), TaskState::is_final)
     }
 
     /// Whether the task has ended and succeeded.
