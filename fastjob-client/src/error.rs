@@ -52,6 +52,12 @@ pub enum ClientError {
         #[source]
         source: serde_json::Error,
     },
+    /// No job or channel can have this name. Nothing was sent.
+    #[error("`{name}` is not the name of a job or a channel")]
+    InvalidName {
+        /// The name.
+        name: String,
+    },
     /// There was no connection, so nothing was done.
     #[error(
         "could not connect to {server}: {reason}; check that a coordinator runs there and that the \
@@ -191,6 +197,7 @@ impl ClientError {
             | Self::InsecureTransport { .. }
             | Self::Tls { .. }
             | Self::Unserializable { .. }
+            | Self::InvalidName { .. }
             | Self::Unreachable { .. }
             | Self::Untrusted { .. }
             | Self::Timeout { .. }
@@ -216,6 +223,7 @@ impl ClientError {
             | Self::InsecureTransport { .. }
             | Self::Tls { .. }
             | Self::Unserializable { .. }
+            | Self::InvalidName { .. }
             | Self::Untrusted { .. }
             | Self::Unauthorized(_)
             | Self::NotFound(_)

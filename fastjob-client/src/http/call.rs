@@ -27,7 +27,9 @@ pub struct Call<T> {
     root: &'static [&'static str],
     path: Vec<String>,
     pub(super) query: Vec<(&'static str, String)>,
-    pub(super) body: Option<Result<Vec<u8>, ClientError>>,
+    pub(super) body: Option<Vec<u8>>,
+    /// Why it cannot be sent.
+    pub(super) unusable: Option<ClientError>,
     /// Whether sending it twice is as good as once.
     pub(super) is_repeatable: bool,
     answer: PhantomData<fn() -> T>,
@@ -43,6 +45,11 @@ impl<T> Call<T> {
             path: path.iter().map(|&part| part.to_owned()).collect(),
             query: Vec::new(),
             body: None,
+            // A URL drops these parts, so that the call would be another one.
+            unusable: path
+                .iter()
+                .find(|part| matches!(**part, "" | "." | ".."))
+                .map(|part| ClientError::InvalidName { name: (*part).to_owned() }),
             is_repeatable: false,
             answer: PhantomData,
         }
@@ -54,12 +61,14 @@ impl<T> Call<T> {
 
     /// A `POST` that says everything in its path.
     fn post(path: &[&str]) -> Self {
-        Self { body: Some(Ok(b"{}".to_vec())), ..Self::new(Method::POST, path) }
+        Self { body: Some(b"{}".to_vec()), ..Self::new(Method::POST, path) }
     }
 
     fn body(mut self, what: &'static str, body: &impl Serialize) -> Self {
-        let body = serde_json::to_vec(body);
-        self.body = Some(body.map_err(|source| ClientError::Unserializable { what, source }));
+        match serde_json::to_vec(body) {
+            Ok(body) => self.body = Some(body),
+            Err(source) => self.unusable = Some(ClientError::Unserializable { what, source }),
+        }
         self
     }
 
@@ -84,8 +93,8 @@ impl<T> Call<T> {
 
     /// The same call, with its answer read as another type.
     pub(super) fn cast<U>(self) -> Call<U> {
-        let Self { method, root, path, query, body, is_repeatable, answer: _ } = self;
-        Call { method, root, path, query, body, is_repeatable, answer: PhantomData }
+        let Self { method, root, path, query, body, unusable, is_repeatable, answer: _ } = self;
+        Call { method, root, path, query, body, unusable, is_repeatable, answer: PhantomData }
     }
 
     /// The same page of a list, with another cursor.
@@ -96,6 +105,7 @@ impl<T> Call<T> {
             path: self.path.clone(),
             query: self.query.clone(),
             body: None,
+            unusable: None,
             is_repeatable: self.is_repeatable,
             answer: PhantomData,
         }

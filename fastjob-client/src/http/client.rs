@@ -212,11 +212,13 @@ impl Client {
         &self,
         mut call: Call<T>,
     ) -> Result<Answer<T>, ClientError> {
-        let body = call.body.take().transpose()?;
+        if let Some(error) = call.unusable.take() {
+            return Err(error);
+        }
         let begun = Instant::now();
         let mut pauses = Polling::of_tasks();
         loop {
-            let error = match self.send(&call, body.clone()).await {
+            let error = match self.send(&call).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
@@ -228,11 +230,7 @@ impl Client {
         }
     }
 
-    async fn send<T: DeserializeOwned>(
-        &self,
-        call: &Call<T>,
-        body: Option<Vec<u8>>,
-    ) -> Result<Answer<T>, ClientError> {
+    async fn send<T: DeserializeOwned>(&self, call: &Call<T>) -> Result<Answer<T>, ClientError> {
         let client = &*self.0;
         let mut request = client
             .http
@@ -242,8 +240,8 @@ impl Client {
         if let Some(token) = &client.token {
             request = request.bearer_auth(token.expose());
         }
-        if let Some(body) = body {
-            request = request.header(header::CONTENT_TYPE, "application/json").body(body);
+        if let Some(body) = &call.body {
+            request = request.header(header::CONTENT_TYPE, "application/json").body(body.clone());
         }
         let response = request.send().await.map_err(|err| failure::unanswered(err, client))?;
         let status = response.status();

@@ -91,6 +91,18 @@ async fn a_param_that_is_not_json_is_an_error_and_nothing_is_sent() {
 }
 
 #[tokio::test]
+async fn a_name_that_a_url_would_drop_is_an_error_and_nothing_is_sent() {
+    let server = Server::replying([started()]).await;
+    for name in ["", ".", ".."] {
+        let job = client(&server).job(name);
+        assert!(matches!(job.delete().await, Err(ClientError::InvalidName { .. })), "{name}");
+        let error = job.start().key("k").send().await.unwrap_err();
+        assert_eq!(error.to_string(), format!("`{name}` is not the name of a job or a channel"));
+    }
+    assert!(server.asked().is_empty());
+}
+
+#[tokio::test]
 async fn a_start_with_a_key_is_repeated_after_transient_errors() {
     let unavailable = Reply::problem(503, "unavailable", "starting");
     let server = Server::replying([Reply::Cut, unavailable, started()]).await;
