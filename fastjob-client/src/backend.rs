@@ -1,6 +1,6 @@
 //! What carries out the calls.
 
-use std::{future::Future, time::Duration};
+use std::{fmt, future::Future, time::Duration};
 
 use crate::{
     ClientError,
@@ -13,7 +13,7 @@ use crate::{
 ///
 /// Code that is generic over it works with both. Only these two implement it: later releases add
 /// methods.
-pub trait Backend: Clone + Send + Sync + 'static {
+pub trait Backend: Clone + fmt::Debug + Send + Sync + 'static {
     /// Starts a task of a job.
     fn start_job(
         &self,

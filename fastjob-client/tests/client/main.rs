@@ -1,5 +1,6 @@
 //! The client against servers that are coordinators, that are not, and that fail.
 #![cfg(feature = "http")]
+#![expect(clippy::unwrap_used, reason = "what a test cannot do without ends it")]
 
 mod errors;
 mod server;

@@ -36,6 +36,7 @@ impl From<ClientError> for Error {
 
 /// Names flags and variables, where the client's own messages name its settings.
 impl From<ClientError> for Failure {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the others name no setting")]
     fn from(err: ClientError) -> Self {
         let mut failure = Self::default();
         if let Some(problem) = err.problem() {
