@@ -83,3 +83,27 @@ fn every_kind_of_problem_is_recognized_by_its_type() {
     assert_eq!((newer.kind(), newer.to_string().as_str()), (None, "it moved"));
     assert_eq!(newer.extensions["moved_to"], "there");
 }
+
+#[test]
+fn the_json_is_the_same_to_the_byte() {
+    let details = ProblemDetails::new(
+        ProblemKind::Invalid,
+        "key: it is empty",
+        vec![InvalidField::new("key", "it is empty")],
+    );
+    assert_eq!(
+        serde_json::to_string(&details).unwrap(),
+        r#"{"type":"urn:fastjob:problem:invalid","title":"Invalid request","status":422,"#
+            .to_owned()
+            + r#""detail":"key: it is empty","problems":[{"field":"key","message":"it is empty"}]}"#
+    );
+    let view: TaskView = read(task());
+    let text = serde_json::to_string(&view).unwrap();
+    let start = r#"{"id":42,"job":"report","service":"billing","state":"failed","cause":"api","#;
+    assert!(text.starts_with(start), "{text}");
+    let attempt = r#""attempts":[{"id":42,"number":1,"shard":0,"shards":1,"state":"failed","#;
+    assert!(text.contains(attempt) && text.contains(r#""reason":"timed out","message""#), "{text}");
+    let answer = StopAnswer { stopped: true, state: TaskState::Stopping.into() };
+    let text = serde_json::to_string(&answer).unwrap();
+    assert_eq!(text, r#"{"stopped":true,"state":"stopping"}"#);
+}
