@@ -73,3 +73,48 @@ impl Polling {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::{ProblemDetails, ProblemKind};
+
+    fn away() -> Result<(), ClientError> {
+        let problem = ProblemDetails::new(ProblemKind::Unavailable, "away", Vec::new());
+        Err(ClientError::of_problem(problem))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_outage_is_reported_once_and_ends_a_loop_after_thirty_seconds() {
+        let mut polling = Polling::of_tasks();
+        assert!(matches!(polling.judge(away()), Ok(Polled::Away { is_new: true, .. })));
+        tokio::time::advance(OUTAGE / 2).await;
+        assert!(matches!(polling.judge(away()), Ok(Polled::Away { is_new: false, .. })));
+        // An answer ends the outage.
+        assert!(matches!(polling.judge(Ok(())), Ok(Polled::Answer(()))));
+        assert!(matches!(polling.judge(away()), Ok(Polled::Away { is_new: true, .. })));
+        tokio::time::advance(OUTAGE).await;
+        assert!(matches!(polling.judge(away()), Err(ClientError::Unavailable(_))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pauses_grow_up_to_a_bound() {
+        let mut polling = Polling::of_tasks();
+        let begun = Instant::now();
+        for _ in 0..100 {
+            polling.pause().await;
+        }
+        let waited = begun.elapsed();
+        assert!(
+            waited > Duration::from_secs(90) && waited < Duration::from_secs(100),
+            "{waited:?}"
+        );
+    }
+
+    #[test]
+    fn an_error_that_does_not_pass_ends_a_loop_at_once() {
+        let mut polling = Polling::of_tasks();
+        let ended = polling.judge::<()>(Err(ClientError::Stopped));
+        assert!(matches!(ended, Err(ClientError::Stopped)));
+    }
+}
