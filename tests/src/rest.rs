@@ -27,7 +27,9 @@ impl Rest {
     ///
     /// Panics if the client cannot be created.
     pub fn new(base: String) -> Self {
-        Self::with(base, None, None)
+        // Without roots, a client is made quickly: many tests make hundreds.
+        let raw = reqwest::Client::builder().no_proxy().tls_certs_only([]);
+        Self::with(base, None, raw)
     }
 
     /// The interface at `base`, an `https` address. Trusts this certificate, in PEM.
@@ -36,7 +38,9 @@ impl Rest {
     ///
     /// Panics if the client cannot be created with it.
     pub fn trusting(base: String, pem: &[u8]) -> Self {
-        Self::with(base, Some(pem.to_owned()), None)
+        let trusted = reqwest::Certificate::from_pem(pem).expect("a certificate");
+        let raw = reqwest::Client::builder().no_proxy().tls_certs_only([trusted]);
+        Self::with(base, Some(pem.to_owned()), raw)
     }
 
     /// Sends a token with each request.
@@ -45,27 +49,16 @@ impl Rest {
     ///
     /// Panics if a client cannot be created with it.
     #[must_use]
-    pub fn with_token(self, token: &str) -> Self {
-        Self::with(self.base, self.pem, Some(token.to_owned()))
+    pub fn with_token(mut self, token: &str) -> Self {
+        self.client = client(&self.base, self.pem.as_deref(), Some(token));
+        self.token = Some(token.to_owned());
+        self
     }
 
-    fn with(base: String, pem: Option<Vec<u8>>, token: Option<String>) -> Self {
-        // A test sees each failure.
-        let mut client = Client::builder(&base).retry_for(Duration::ZERO);
-        if let Some(token) = &token {
-            client = client.token(token);
-        }
-        if let Some(pem) = &pem {
-            client = client.ca_cert_pem(pem.clone());
-        }
-        let client = client.build().expect("a client can be created");
-        let mut raw = reqwest::Client::builder().no_proxy();
-        if let Some(pem) = &pem {
-            let trusted = reqwest::Certificate::from_pem(pem).expect("a certificate");
-            raw = raw.tls_certs_only([trusted]);
-        }
+    fn with(base: String, pem: Option<Vec<u8>>, raw: reqwest::ClientBuilder) -> Self {
+        let client = client(&base, pem.as_deref(), None);
         let raw = raw.build().expect("a client can be created");
-        Self { base, client, raw, pem, token }
+        Self { base, client, raw, pem, token: None }
     }
 
     /// The client, for other calls.
@@ -211,6 +204,18 @@ impl Rest {
         let request = self.raw.get(url).header("accept", "text/event-stream");
         request.send().await?.error_for_status()?.text().await
     }
+}
+
+/// A client that reports each failure, and repeats nothing.
+fn client(base: &str, pem: Option<&[u8]>, token: Option<&str>) -> Client {
+    let mut client = Client::builder(base).retry_for(Duration::ZERO);
+    if let Some(token) = token {
+        client = client.token(token);
+    }
+    if let Some(pem) = pem {
+        client = client.ca_cert_pem(pem);
+    }
+    client.build().expect("a client can be created")
 }
 
 fn json(view: &impl Serialize) -> Value {

@@ -109,7 +109,12 @@ async fn a_client_starts_waits_stops_and_reads_logs() {
     assert_eq!(client.nodes().all().await.unwrap().len(), 1);
     client.ready().await.unwrap();
     client.job("echo").delete().await.unwrap();
-    assert_eq!(client.jobs().all().await.unwrap().len(), 3);
+    let names: Vec<_> =
+        client.jobs().all().await.unwrap().into_iter().map(|it| it.job.name).collect();
+    assert!(
+        names.contains(&"talks".to_owned()) && !names.contains(&"echo".to_owned()),
+        "{names:?}"
+    );
 }
 
 /// A coordinator in this process, and an executor of it.
@@ -190,7 +195,7 @@ async fn a_start_with_a_key_gives_one_task_even_if_the_coordinator_restarts() {
         })
         .collect();
     let error = client.job("echo").start().send().await.unwrap_err();
-    assert!(matches!(error, ClientError::Unreachable { .. }), "{error:?}");
+    assert!(error.is_transient(), "{error:?}");
     coordinator.up().await;
     let mut tasks = Vec::new();
     for start in starts {
