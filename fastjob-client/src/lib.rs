@@ -62,7 +62,7 @@
 //!
 //! # Features
 //!
-//! `http`, on by default, is the client. Without it, the crate has the [types](crate::types) and the
+//! `http`, on by default, is the client. Without it, the crate has the [types] and the
 //! handles. `exhaustive` is for the coordinator, which builds the types.
 
 mod backend;
