@@ -1,11 +1,9 @@
-//! Code that the examples share: running, printing, and REST calls.
+//! Code that the examples share: running and printing.
 
 mod example;
-mod rest;
 mod stage;
 
 pub use self::{
     example::{Unread, example, say},
-    rest::{Rest, RestError},
     stage::{Stage, StageError},
 };

@@ -7,22 +7,27 @@ use std::{
     time::Duration,
 };
 
+use fastjob_client::{
+    Client, JobHandle,
+    types::{JobDraft, TaskView},
+};
 use fastjob_coordinator::{CancellationToken, Coordinator};
 use fastjob_executor::Executor;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::task::JoinSet;
-
-use crate::Rest;
 
 /// Any error.
 pub type StageError = Box<dyn std::error::Error>;
 
+/// How long to wait for a task.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Any free port of this machine.
 const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// A coordinator and its executors, all of the service `default`.
 pub struct Stage {
-    rest: Rest,
+    client: Client,
+    address: SocketAddr,
     folder: PathBuf,
     executors: JoinSet<()>,
     coordinator: JoinSet<()>,
@@ -43,7 +48,8 @@ impl Stage {
         let last = CancellationToken::new();
         let address = coordinate(&mut coordinator, &folder, LOOPBACK, &last).await?;
         let mut stage = Self {
-            rest: Rest::new(address),
+            client: Client::builder(format!("http://{address}")).build()?,
+            address,
             folder,
             executors: JoinSet::new(),
             coordinator,
@@ -79,16 +85,14 @@ impl Stage {
         while self.coordinator.join_next().await.is_some() {}
         tokio::time::sleep(down).await;
         self.last = CancellationToken::new();
-        let address = self.rest.address();
-        coordinate(&mut self.coordinator, &self.folder, address, &self.last).await?;
+        coordinate(&mut self.coordinator, &self.folder, self.address, &self.last).await?;
         self.connected(executors).await
     }
 
     async fn connected(&self, executors: usize) -> Result<(), StageError> {
         for _ in 0..100 {
-            let page: Value = self.rest.get("/api/v1/executors").await?;
-            let here = page["items"].as_array().into_iter().flatten();
-            if here.filter(|executor| executor["connected"] == true).count() == executors {
+            let known = self.client.executors().all().await?;
+            if known.iter().filter(|executor| executor.connected).count() == executors {
                 return Ok(());
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -102,48 +106,28 @@ impl Stage {
     ///
     /// Fails if it is rejected.
     pub async fn save(&self, job: Value) -> Result<(), StageError> {
-        let path = format!("/api/v1/jobs/{}", job["name"].as_str().unwrap_or_default());
-        Ok(self.rest.put(&path, &job).await?)
+        let draft: JobDraft = serde_json::from_value(job)?;
+        self.job(&draft.name).save(&draft).await?;
+        Ok(())
     }
 
-    /// Starts a task of a job.
-    ///
-    /// # Errors
-    ///
-    /// Fails if it is rejected.
-    pub async fn start(&self, job: &str, ask: Value) -> Result<i64, StageError> {
-        let answer: Value = self.rest.post(&format!("/api/v1/jobs/{job}/start"), &ask).await?;
-        Ok(answer["task"].as_i64().unwrap_or_default())
+    /// A job.
+    pub fn job(&self, name: &str) -> JobHandle<Client> {
+        self.client.job(name)
     }
 
-    /// Waits up to a minute for the end of a task, and returns it.
-    ///
-    /// # Errors
-    ///
-    /// Fails if it does not end in time.
-    pub async fn end(&self, task: i64) -> Result<Value, StageError> {
-        for _ in 0..600 {
-            let view: Value = self.rest.get(&format!("/api/v1/tasks/{task}")).await?;
-            if view["ended_at"].is_string() {
-                return Ok(view);
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        Err(format!("task {task} did not end").into())
-    }
-
-    /// Starts a task and waits for its end.
+    /// Starts a task of a job and waits up to a minute for its end.
     ///
     /// # Errors
     ///
     /// Fails if it is rejected or does not end in time.
-    pub async fn run(&self, job: &str) -> Result<Value, StageError> {
-        self.end(self.start(job, json!({})).await?).await
+    pub async fn run(&self, job: &str) -> Result<TaskView, StageError> {
+        Ok(self.job(job).start().send_and_wait(PATIENCE).await?)
     }
 
-    /// Direct REST access, for other calls.
-    pub const fn rest(&self) -> &Rest {
-        &self.rest
+    /// The client, for other calls.
+    pub const fn client(&self) -> &Client {
+        &self.client
     }
 
     /// Stops the executors, then the coordinator, and removes the store.

@@ -1,6 +1,7 @@
 //! The one file that knows every part: it builds, connects and stops them together.
 
 mod error;
+mod handle;
 pub(crate) mod limits;
 mod open;
 pub(crate) mod repair;
@@ -18,9 +19,11 @@ use fastjob_core::{ChannelName, wire::ExecutorKey};
 pub(crate) use self::transport::load_tls;
 pub use self::{
     error::{RunError, StartError},
+    handle::Handle,
     open::migrate,
 };
 use self::{
+    handle::Handles,
     open::{Opened, store_error},
     transport::{peers, safety},
 };
@@ -70,6 +73,7 @@ pub struct Coordinator {
     me: NodeRow,
     peers: Peers,
     channels: Channels,
+    handles: Handles,
 }
 
 /// Settings of an embedded coordinator.
@@ -172,6 +176,7 @@ impl Builder {
             me,
             peers,
             channels,
+            handles: Handles::new(),
         })
     }
 }
@@ -185,6 +190,11 @@ impl Coordinator {
     /// The address it listens on.
     pub fn local_addr(&self) -> SocketAddr {
         self.bound.local_addr()
+    }
+
+    /// Starts, stops and reads tasks without HTTP, while [`run`](Self::run) runs.
+    pub fn handle(&self) -> Handle {
+        self.handles.handle()
     }
 
     /// Runs until `stop` is cancelled. Decisions that were submitted to the store are persisted
@@ -207,6 +217,7 @@ impl Coordinator {
             me,
             peers,
             channels,
+            handles,
         } = self;
         let Opened { whole: store, cluster: shared } = store;
         let witness = if shared.is_some() { Witness::Database } else { Witness::Uptime };
@@ -237,6 +248,7 @@ impl Coordinator {
             channels: channels.clone(),
             feeds: Feeds::default(),
         };
+        handles.open(ops.clone());
         // Within the drain timeout, sessions last until the engines have ended, so that the
         // engines' last messages are delivered.
         let released = CancellationToken::new();
@@ -351,6 +363,7 @@ impl Coordinator {
             tracing::warn!("a part did not stop in time");
         }
         loops.abort_all();
+        drop(handles);
         writing.cancel();
         if written.is_none() {
             let last = tokio::time::timeout(LAST_COMMITS, last.join_next()).await;

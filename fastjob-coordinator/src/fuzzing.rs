@@ -3,9 +3,10 @@
 
 use std::path::Path;
 
+use fastjob_client::types::{BackfillRequest, SilenceRequest, StartRequest};
 use fastjob_core::{JobDraft, wire::v1};
 
-use crate::{BackfillAsk, Config, SilenceAsk, StartAsk, api, cli, rpc};
+use crate::{Config, api, cli, rpc};
 
 /// A message from an executor.
 pub fn executor_message(message: v1::FromExecutor) {
@@ -43,7 +44,7 @@ pub fn request(text: &str) {
         api::fuzz_query(&uri);
     }
     api::fuzz_body::<JobDraft>(body.as_bytes());
-    api::fuzz_body::<StartAsk>(body.as_bytes());
-    api::fuzz_body::<BackfillAsk>(body.as_bytes());
-    api::fuzz_body::<SilenceAsk>(body.as_bytes());
+    api::fuzz_body::<StartRequest>(body.as_bytes());
+    api::fuzz_body::<BackfillRequest>(body.as_bytes());
+    api::fuzz_body::<SilenceRequest>(body.as_bytes());
 }

@@ -35,14 +35,10 @@ mod shell;
 mod store;
 mod sweep;
 
+pub use fastjob_client as client;
 pub use tokio_util::sync::CancellationToken;
 
 pub use self::{
     config::Config,
-    coordinator::{Builder, Coordinator, RunError, StartError, migrate},
-    ops::{
-        AlarmView, AttemptView, BackfillAsk, Backfilled, ChannelView, ExecutorView, Fires, JobView,
-        LogView, NodeView, Page, ProgressView, Saved, SilenceAsk, SilenceView, StartAsk, Started,
-        StopAnswer, TaskView, Tested,
-    },
+    coordinator::{Builder, Coordinator, Handle, RunError, StartError, migrate},
 };

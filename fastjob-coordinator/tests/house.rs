@@ -23,6 +23,9 @@ const FLOORS: &[&[&str]] = &[
     &["cli", "fuzzing"],
 ];
 
+/// The modules that use the JSON of the API, or the client.
+const MAY_USE_CLIENT: [&str; 7] = ["api", "cli", "config", "coordinator", "fuzzing", "lib", "ops"];
+
 fn files(folder: &Path, into: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("a folder can be read") {
         let path = entry.expect("an entry can be read").path();
@@ -106,4 +109,27 @@ fn imports_run_downwards_only() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn only_edges_and_operations_use_the_json_of_the_api() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut all = Vec::new();
+    files(&src, &mut all);
+    let uses = |path: &PathBuf| fs::read_to_string(path).unwrap().contains("fastjob_client");
+    for path in all.iter().filter(|path| uses(path)) {
+        let relative = path.strip_prefix(&src).unwrap();
+        let module = relative.iter().next().unwrap().to_string_lossy();
+        let module = module.trim_end_matches(".rs");
+        assert!(MAY_USE_CLIENT.contains(&module), "{} uses the client", relative.display());
+    }
+}
+
+#[test]
+fn the_client_depends_only_on_the_core() {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fastjob-client/Cargo.toml");
+    let manifest = fs::read_to_string(manifest).unwrap();
+    let depends = |line: &&str| line.starts_with("fastjob-");
+    let found: Vec<_> = manifest.lines().filter(depends).collect();
+    assert_eq!(found, ["fastjob-core.workspace = true"]);
 }

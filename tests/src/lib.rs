@@ -9,6 +9,11 @@ pub mod stand_in;
 
 pub use fastjob_postgres as postgres;
 
+/// The code of the page about the client compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/client.md")]
+struct ClientPage;
+
 use std::time::{Duration, Instant};
 
 /// Waits until `look` returns something. Fails after `deadline` with `what`, the condition.

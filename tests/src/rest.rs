@@ -1,14 +1,22 @@
 //! A client of the REST interface.
 
-use std::sync::Once;
+use std::time::Duration;
 
-use serde_json::{Value, json};
+use fastjob_client::{
+    Call, Client,
+    types::{JobDraft, StartRequest},
+};
+use serde::Serialize;
+use serde_json::Value;
 
-/// One coordinator's REST interface.
+/// One coordinator's REST interface: calls that a coordinator accepts, through the client, and raw
+/// requests that it may reject.
 #[derive(Clone)]
 pub struct Rest {
     base: String,
-    client: reqwest::Client,
+    client: Client,
+    raw: reqwest::Client,
+    pem: Option<Vec<u8>>,
     token: Option<String>,
 }
 
@@ -19,37 +27,43 @@ impl Rest {
     ///
     /// Panics if the client cannot be created.
     pub fn new(base: String) -> Self {
-        Self::with(base, |builder| builder)
+        // Without roots, a client is made quickly: many tests make hundreds.
+        let raw = reqwest::Client::builder().no_proxy().tls_certs_only([]);
+        Self::with(base, None, raw)
     }
 
-    /// The interface at `base`, an `https` address. Trusts only this certificate, in PEM.
+    /// The interface at `base`, an `https` address. Trusts this certificate, in PEM.
     ///
     /// # Panics
     ///
     /// Panics if the client cannot be created with it.
     pub fn trusting(base: String, pem: &[u8]) -> Self {
         let trusted = reqwest::Certificate::from_pem(pem).expect("a certificate");
-        Self::with(base, |builder| builder.tls_certs_only([trusted]))
-    }
-
-    fn with(
-        base: String,
-        change: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
-    ) -> Self {
-        static PROVIDER: Once = Once::new();
-        PROVIDER.call_once(|| {
-            // Another test may have installed it first.
-            drop(rustls::crypto::ring::default_provider().install_default());
-        });
-        let builder = change(reqwest::Client::builder().no_proxy());
-        Self { base, client: builder.build().expect("a client can be created"), token: None }
+        let raw = reqwest::Client::builder().no_proxy().tls_certs_only([trusted]);
+        Self::with(base, Some(pem.to_owned()), raw)
     }
 
     /// Sends a token with each request.
+    ///
+    /// # Panics
+    ///
+    /// Panics if a client cannot be created with it.
     #[must_use]
     pub fn with_token(mut self, token: &str) -> Self {
+        self.client = client(&self.base, self.pem.as_deref(), Some(token));
         self.token = Some(token.to_owned());
         self
+    }
+
+    fn with(base: String, pem: Option<Vec<u8>>, raw: reqwest::ClientBuilder) -> Self {
+        let client = client(&base, pem.as_deref(), None);
+        let raw = raw.build().expect("a client can be created");
+        Self { base, client, raw, pem, token: None }
+    }
+
+    /// The client, for other calls.
+    pub fn client(&self) -> &Client {
+        &self.client
     }
 
     /// Sends a request, and returns the status with the body.
@@ -64,7 +78,7 @@ impl Rest {
         body: Option<String>,
     ) -> Result<(u16, Value), reqwest::Error> {
         let method = method.parse().expect("a method");
-        let mut request = self.client.request(method, format!("{}{path}", self.base));
+        let mut request = self.raw.request(method, format!("{}{path}", self.base));
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
@@ -86,19 +100,16 @@ impl Rest {
         self.ask("GET", path, None).await
     }
 
-    /// Saves a job.
+    /// Saves a job of the service `default`.
     ///
     /// # Panics
     ///
     /// Panics if it is refused.
     pub async fn save(&self, job: Value) {
-        let name = job["name"].as_str().expect("a job has a name").to_owned();
-        let path = format!("/api/v1/jobs/default.{name}");
-        let mut job = job;
-        job["service"] = json!("default");
-        let (status, answer) =
-            self.ask("PUT", &path, Some(job.to_string())).await.expect("an answer");
-        assert!(status == 200 || status == 201, "{status} {answer}");
+        let mut draft: JobDraft = serde_json::from_value(job).expect("a job");
+        draft.service = Some("default".to_owned());
+        let job = self.client.job(format!("default.{}", draft.name));
+        job.save(&draft).await.expect("the job is saved");
     }
 
     /// Starts a job and returns the task.
@@ -107,20 +118,18 @@ impl Rest {
     ///
     /// Panics if it is refused.
     pub async fn start(&self, job: &str, ask: Value) -> i64 {
-        let path = format!("/api/v1/jobs/{job}/start");
-        let (status, answer) =
-            self.ask("POST", &path, Some(ask.to_string())).await.expect("an answer");
-        assert_eq!(status, 200, "{answer}");
-        answer["task"].as_i64().expect("a task")
+        let request: StartRequest = serde_json::from_value(ask).expect("a start");
+        let started = self.client.call(Call::start(job, &request)).await;
+        started.expect("the task is started").task
     }
 
     /// The task as it is now.
     ///
     /// # Panics
     ///
-    /// Panics if there is no answer.
+    /// Panics if there is no answer, or no such task.
     pub async fn task(&self, task: i64) -> Value {
-        self.get(&format!("/api/v1/tasks/{task}")).await.expect("an answer").1
+        json(&self.client.task(task).get().await.expect("a task"))
     }
 
     /// Waits for the end of a task.
@@ -139,22 +148,24 @@ impl Rest {
     /// Panics if that does not happen in time.
     pub async fn reaches(&self, task: i64, states: &[&str]) -> Value {
         let what = format!("task {task} is {states:?}");
-        crate::eventually(&what, std::time::Duration::from_secs(40), || async {
-            let (_, view) = self.get(&format!("/api/v1/tasks/{task}")).await.ok()?;
-            view["state"].as_str().is_some_and(|state| states.contains(&state)).then_some(view)
+        crate::eventually(&what, Duration::from_secs(40), || async {
+            let view = self.client.task(task).get().await.ok()?;
+            states.contains(&view.state.as_str()).then(|| json(&view))
         })
         .await
     }
 
-    /// The tasks of a job, newest first, at most 500.
+    /// The tasks of a job, newest first, at most 500; none if there is no such job.
     ///
     /// # Panics
     ///
     /// Panics if there is no answer.
     pub async fn tasks(&self, job: &str) -> Vec<Value> {
-        let path = format!("/api/v1/tasks?limit=500&job={job}");
-        let (_, page) = self.get(&path).await.expect("an answer");
-        page["items"].as_array().cloned().unwrap_or_default()
+        match self.client.tasks().job(job).collect(500).await {
+            Ok(tasks) => tasks.iter().map(json).collect(),
+            Err(err) if err.problem().is_some() => Vec::new(),
+            Err(err) => panic!("no answer: {err:?}"),
+        }
     }
 
     /// `POST` without a body, which has to succeed.
@@ -175,11 +186,10 @@ impl Rest {
     /// Panics if that does not happen in time.
     pub async fn executors(&self, count: usize) -> Vec<Value> {
         let what = format!("{count} executors are connected");
-        crate::eventually(&what, std::time::Duration::from_secs(30), || async {
-            let (_, page) = self.get("/api/v1/executors").await.ok()?;
-            let mut items = page["items"].as_array()?.clone();
-            items.retain(|executor| executor["connected"] == true);
-            (items.len() == count).then_some(items)
+        crate::eventually(&what, Duration::from_secs(30), || async {
+            let mut all = self.client.executors().all().await.ok()?;
+            all.retain(|executor| executor.connected);
+            (all.len() == count).then(|| all.iter().map(json).collect())
         })
         .await
     }
@@ -191,7 +201,23 @@ impl Rest {
     /// Fails if there is no answer, or if the stream is interrupted.
     pub async fn follow(&self, path: &str) -> Result<String, reqwest::Error> {
         let url = format!("{}{path}", self.base);
-        let request = self.client.get(url).header("accept", "text/event-stream");
+        let request = self.raw.get(url).header("accept", "text/event-stream");
         request.send().await?.error_for_status()?.text().await
     }
+}
+
+/// A client that reports each failure, and repeats nothing.
+fn client(base: &str, pem: Option<&[u8]>, token: Option<&str>) -> Client {
+    let mut client = Client::builder(base).retry_for(Duration::ZERO);
+    if let Some(token) = token {
+        client = client.token(token);
+    }
+    if let Some(pem) = pem {
+        client = client.ca_cert_pem(pem);
+    }
+    client.build().expect("a client can be created")
+}
+
+fn json(view: &impl Serialize) -> Value {
+    serde_json::to_value(view).expect("JSON")
 }

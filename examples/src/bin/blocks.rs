@@ -33,12 +33,11 @@ async fn show() -> Result<(), StageError> {
             stage.save(json!({"name": name, "handler": "takes-a-while", "block": block})).await?;
             let mut tasks = Vec::new();
             for _ in 0..4 {
-                tasks.push(stage.start(&name, json!({})).await?);
+                tasks.push(stage.job(&name).start().send().await?);
             }
             let mut ends = Vec::new();
             for task in tasks {
-                let task = stage.end(task).await?;
-                ends.push(task["state"].as_str().unwrap_or_default().to_owned());
+                ends.push(task.wait(Duration::from_secs(60)).await?.state.to_string());
             }
             say(format_args!("{name:25} {}", ends.join(", ")))?;
         }

@@ -8,7 +8,7 @@ use std::{process::ExitCode, time::Duration};
 
 use fastjob_examples::{Stage, StageError, example, say};
 use fastjob_executor::prelude::*;
-use serde_json::{Value, json};
+use serde_json::json;
 
 #[job("counts")]
 async fn counts() -> JobResult {
@@ -43,13 +43,13 @@ async fn show() -> Result<(), StageError> {
     for parent in ["counts", "fails"] {
         stage.save(json!({"name": parent, "handler": parent, "children": children})).await?;
         let task = stage.run(parent).await?;
-        say(format_args!("{parent} {}", task["state"].as_str().unwrap_or_default()))?;
+        say(format_args!("{parent} {}", task.state))?;
     }
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let page: Value = stage.rest().get("/api/v1/tasks").await?;
-    for task in page["items"].as_array().into_iter().flatten().rev() {
-        if task["parent"].is_number() {
-            say(format_args!("task {} after {}: {}", task["id"], task["parent"], task["result"]))?;
+    for task in stage.client().tasks().all().await?.into_iter().rev() {
+        if let Some(parent) = task.parent {
+            let result = task.result.unwrap_or_default();
+            say(format_args!("task {} after {parent}: {result}", task.id))?;
         }
     }
     stage.close().await

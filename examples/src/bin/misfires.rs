@@ -7,9 +7,10 @@
 
 use std::{process::ExitCode, time::Duration};
 
+use fastjob_client::types::TaskView;
 use fastjob_examples::{Stage, StageError, example, say};
 use fastjob_executor::prelude::*;
-use serde_json::{Value, json};
+use serde_json::json;
 
 const DOWN: Duration = Duration::from_secs(12);
 
@@ -42,16 +43,16 @@ async fn show() -> Result<(), StageError> {
 
     for (name, misfire) in strategies {
         say(format_args!("\n{name}: misfire = {misfire}"))?;
-        let page: Value = stage.rest().get(&format!("/api/v1/tasks?job={name}&limit=500")).await?;
-        let mut tasks: Vec<_> = page["items"].as_array().into_iter().flatten().collect();
-        tasks.sort_by_key(|task| task["fire_at"].as_str());
-        let text = |task: &Value, field: &str| task[field].as_str().unwrap_or_default().to_owned();
-        let kind = |task: &Value| ["cause", "state", "note"].map(|field| text(task, field));
+        let mut tasks = stage.client().tasks().job(name).all().await?;
+        tasks.sort_by_key(|task| task.fire_at);
+        let kind = |task: &TaskView| {
+            (task.cause.clone(), task.state.clone(), task.note.clone().unwrap_or_default())
+        };
         for alike in tasks.chunk_by(|a, b| kind(a) == kind(b)) {
-            // Show only the time of day of 2026-11-23T16:19:50.5Z.
-            let fire = |task: &Value| text(task, "fire_at").chars().skip(11).take(8).collect();
-            let [first, last]: [String; 2] = [fire(alike[0]), fire(alike[alike.len() - 1])];
-            let ([cause, state, note], count) = (kind(alike[0]), alike.len());
+            let fire = |task: &TaskView| task.fire_at.map(|at| at.strftime("%T").to_string());
+            let [first, last] = [&alike[0], &alike[alike.len() - 1]].map(fire);
+            let (first, last) = (first.unwrap_or_default(), last.unwrap_or_default());
+            let ((cause, state, note), count) = (kind(&alike[0]), alike.len());
             say(format_args!("  {first} to {last}  {count:2}  {cause:8}  {state:9}  {note}"))?;
         }
     }

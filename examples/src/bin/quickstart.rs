@@ -17,8 +17,9 @@ use std::{
     process::ExitCode,
 };
 
+use fastjob_client::{Client, types::JobDraft};
 use fastjob_coordinator::{CancellationToken, Coordinator};
-use fastjob_examples::{Rest, example, say};
+use fastjob_examples::{example, say};
 use fastjob_executor::{CommandEntry, Executor, stop_on_signal};
 use serde_json::json;
 use tracing_subscriber::EnvFilter;
@@ -55,9 +56,10 @@ async fn run() -> Result<(), Box<dyn Error>> {
             .run_until(stop.clone())
     );
     let showing = async {
-        declare(&Rest::new(address)).await?;
+        let client = Client::builder(format!("http://{address}")).build()?;
+        declare(&client).await?;
         show::start(address, data)?;
-        show::outcomes(&Rest::new(address)).await
+        show::outcomes(&client).await
     };
     let ended = tokio::select! {
         ended = &mut executing => ended.map_err(Into::into),
@@ -75,8 +77,8 @@ async fn run() -> Result<(), Box<dyn Error>> {
 }
 
 /// Creates jobs for the built-in handlers; those in `handlers` have default jobs.
-async fn declare(rest: &Rest) -> Result<(), Box<dyn Error>> {
-    let url = format!("http://{}/healthz", rest.address());
+async fn declare(client: &Client) -> Result<(), Box<dyn Error>> {
+    let url = format!("{}/healthz", client.server());
     let jobs = [
         json!({
             "name": "health",
@@ -94,8 +96,8 @@ async fn declare(rest: &Rest) -> Result<(), Box<dyn Error>> {
         }),
     ];
     for job in jobs {
-        let name = job["name"].as_str().unwrap_or_default();
-        rest.put(&format!("/api/v1/jobs/{SERVICE}.{name}"), &job).await?;
+        let draft: JobDraft = serde_json::from_value(job)?;
+        client.job(format!("{SERVICE}.{}", draft.name)).save(&draft).await?;
     }
     Ok(())
 }

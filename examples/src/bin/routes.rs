@@ -40,7 +40,7 @@ async fn show() -> Result<(), StageError> {
         let mut who: BTreeMap<String, u32> = BTreeMap::new();
         for _ in 0..6 {
             let task = stage.run(name).await?;
-            let executor = task["attempts"][0]["executor"].as_str().unwrap_or_default().to_owned();
+            let executor = task.attempts[0].executor.clone().unwrap_or_default();
             *who.entry(executor).or_default() += 1;
         }
         say(format_args!("{name:20} {who:?}"))?;

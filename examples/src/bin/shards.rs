@@ -32,9 +32,10 @@ async fn show() -> Result<(), StageError> {
     for (name, shard) in shards {
         stage.save(json!({"name": name, "handler": "part", "shard": shard})).await?;
         let task = stage.run(name).await?;
-        say(format_args!("{name}: {}", task["result"].as_str().unwrap_or_default()))?;
-        for attempt in task["attempts"].as_array().into_iter().flatten() {
-            say(format_args!("  shard {} on {}", attempt["shard"], attempt["executor"]))?;
+        say(format_args!("{name}: {}", task.result.unwrap_or_default()))?;
+        for attempt in task.attempts {
+            let executor = attempt.executor.unwrap_or_default();
+            say(format_args!("  shard {} on {executor}", attempt.shard))?;
         }
     }
     stage.close().await

@@ -7,11 +7,12 @@
 
 use std::{error::Error, process::ExitCode};
 
+use fastjob_client::Client;
 use fastjob_coordinator::{
     CancellationToken, Coordinator,
     alarm::{self, Alarm, Message, async_trait},
 };
-use fastjob_examples::{Rest, example, say};
+use fastjob_examples::{example, say};
 use fastjob_executor::prelude::*;
 use serde_json::json;
 
@@ -48,7 +49,8 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let last = CancellationToken::new();
     let coordinating = tokio::spawn(coordinator.run(last.clone()));
     let job = json!({"name": "fails", "handler": "fails", "alarms": ["on-call"]});
-    Rest::new(address).put("/api/v1/jobs/fails", &job).await?;
+    let client = Client::builder(format!("http://{address}")).build()?;
+    client.job("fails").save(&serde_json::from_value(job)?).await?;
     say("`fastjob start fails` sends a message some seconds later; Ctrl-C stops")?;
     Executor::builder("default")
         .coordinators([format!("http://{address}")])

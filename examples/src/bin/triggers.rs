@@ -7,9 +7,10 @@
 
 use std::{collections::BTreeMap, process::ExitCode, time::Duration};
 
+use fastjob_client::types::BackfillRequest;
 use fastjob_examples::{Stage, StageError, example, say};
 use fastjob_executor::prelude::*;
-use serde_json::{Value, json};
+use serde_json::json;
 
 #[job("work")]
 async fn work() {}
@@ -35,22 +36,24 @@ async fn show() -> Result<(), StageError> {
     let nightly = json!({"name": "nightly", "handler": "work", "jitter": "10m",
         "schedule": {"cron": "0 0 3 * * ?"}, "exclude": {"days": ["sun"]}});
     stage.save(nightly).await?;
-    let past = json!({"from": "2026-01-01T00:00:00Z", "until": "2026-01-08T00:00:00Z"});
-    let filled: Value = stage.rest().post("/api/v1/jobs/nightly/backfill", &past).await?;
-    say(format_args!("backfill of a week without its Sunday: tasks {}", filled["tasks"]))?;
+    let week = BackfillRequest {
+        from: "2026-01-01T00:00:00Z".to_owned(),
+        until: Some("2026-01-08T00:00:00Z".to_owned()),
+        ..BackfillRequest::default()
+    };
+    let filled = stage.job("nightly").backfill(&week).await?;
+    say(format_args!("backfill of a week without its Sunday: tasks {:?}", filled.tasks))?;
 
-    let order = json!({"key": "order-7"});
-    let (first, again) =
-        (stage.start("by-call", order.clone()).await?, stage.start("by-call", order).await?);
+    let job = stage.job("by-call");
+    let first = job.start().key("order-7").send().await?.id();
+    let again = job.start().key("order-7").send().await?.id();
     say(format_args!("started twice with the same key: tasks {first} and {again}"))?;
-    stage.start("by-call", json!({"delay": "2s"})).await?;
+    job.start().delay(Duration::from_secs(2)).send().await?;
 
     tokio::time::sleep(Duration::from_secs(6)).await;
-    let page: Value = stage.rest().get("/api/v1/tasks?limit=500").await?;
     let mut causes: BTreeMap<String, u32> = BTreeMap::new();
-    for task in page["items"].as_array().into_iter().flatten() {
-        let text = |field: &str| task[field].as_str().unwrap_or_default().to_owned();
-        *causes.entry(format!("{} ({})", text("job"), text("cause"))).or_default() += 1;
+    for task in stage.client().tasks().all().await? {
+        *causes.entry(format!("{} ({})", task.job, task.cause)).or_default() += 1;
     }
     for (cause, count) in causes {
         say(format_args!("{count:3} {cause}"))?;

@@ -7,7 +7,9 @@ use super::{
     Problem,
     read::{Id, Name, NoParams, Params, Told},
 };
-use crate::ops::{AlarmView, ChannelView, ListAlarms, Ops, Page, SilenceAsk, SilenceView, Tested};
+use crate::ops::{
+    AlarmView, ChannelView, ListAlarms, Ops, Page, SilenceRequest, SilenceView, Tested,
+};
 
 pub(super) async fn list(
     State(ops): State<Ops>,
@@ -47,7 +49,7 @@ pub(super) async fn silences(
 pub(super) async fn silence(
     State(ops): State<Ops>,
     _: NoParams,
-    Told(ask): Told<SilenceAsk>,
+    Told(ask): Told<SilenceRequest>,
 ) -> Result<(StatusCode, Json<SilenceView>), Problem> {
     Ok((StatusCode::CREATED, Json(ops.silence(ask).await?)))
 }

@@ -4,18 +4,13 @@
 //! is not ready is returned only to callers that the guard trusts.
 
 use axum::{Extension, Json, extract::State};
-use serde::Serialize;
+use fastjob_client::types::Health;
 
 use super::{Kind, Problem, Trusted};
 use crate::ops::Ops;
 
-#[derive(Serialize)]
-pub(super) struct Health {
-    status: &'static str,
-}
-
 pub(super) async fn alive() -> Json<Health> {
-    Json(Health { status: "alive" })
+    Json(Health { status: "alive".to_owned() })
 }
 
 pub(super) async fn ready(
@@ -23,7 +18,7 @@ pub(super) async fn ready(
     trusted: Option<Extension<Trusted>>,
 ) -> Result<Json<Health>, Problem> {
     match ops.ready() {
-        Ok(()) => Ok(Json(Health { status: "ready" })),
+        Ok(()) => Ok(Json(Health { status: "ready".to_owned() })),
         Err(reason) if trusted.is_some() => Err(reason.into()),
         Err(_) => {
             let detail = "not ready; send the token to get the reason";

@@ -14,7 +14,9 @@ use super::{
     Problem,
     read::{MaybeTold, Name, NoParams, Params, RoomForPage, Told},
 };
-use crate::ops::{BackfillAsk, Backfilled, JobView, Ops, Page, SaveMode, Saved, StartAsk, Started};
+use crate::ops::{
+    BackfillRequest, Backfilled, JobView, Ops, Page, SaveMode, Saved, StartRequest, Started,
+};
 
 /// The header that says what saving did.
 const SAVED: HeaderName = HeaderName::from_static("fastjob-saved");
@@ -84,7 +86,7 @@ pub(super) async fn start(
     State(ops): State<Ops>,
     Name(name): Name,
     _: NoParams,
-    MaybeTold(ask): MaybeTold<StartAsk>,
+    MaybeTold(ask): MaybeTold<StartRequest>,
 ) -> Result<Json<Started>, Problem> {
     Ok(Json(ops.start(&name, ask).await?))
 }
@@ -93,17 +95,13 @@ pub(super) async fn backfill(
     State(ops): State<Ops>,
     Name(name): Name,
     _: NoParams,
-    Told(ask): Told<BackfillAsk>,
+    Told(ask): Told<BackfillRequest>,
 ) -> Result<Json<Backfilled>, Problem> {
     Ok(Json(ops.backfill(&name, ask).await?))
 }
 
 fn written(saved: Saved, job: JobView) -> Response {
-    let word = match saved {
-        Saved::Created => "created",
-        Saved::Updated => "updated",
-        Saved::Unchanged => "unchanged",
-    };
+    let word = saved.as_str();
     match saved {
         Saved::Created => {
             let at = location(&job.job);

@@ -161,7 +161,7 @@ impl Told {
                 let place = Place::after(&piece).to_string();
                 ("log", Some(place), serde_json::to_string(&piece))
             }
-            Self::Problem(problem) => ("problem", None, serde_json::to_string(&problem.written())),
+            Self::Problem(problem) => ("problem", None, serde_json::to_string(&problem.details())),
             Self::End => ("end", None, Ok("{}".to_owned())),
         };
         let event = Event::default().event(name).data(data.unwrap_or_default());

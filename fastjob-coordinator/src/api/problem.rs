@@ -9,109 +9,14 @@ use axum::{
     Json,
     response::{IntoResponse, Response},
 };
+use fastjob_client::types::ProblemDetails;
+pub(crate) use fastjob_client::types::{InvalidField as Field, ProblemKind as Kind};
 use http::{
     HeaderValue, StatusCode,
     header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
 };
-use serde::Serialize;
 
 use crate::ops;
-
-/// The prefix of every `type`.
-const URN: &str = "urn:fastjob:problem:";
-
-/// The kind of a problem.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// The request cannot be parsed.
-    Unreadable,
-    /// The token is missing.
-    Unauthorized,
-    /// The credential of a node is missing or rejected.
-    NotANode,
-    /// The token is wrong.
-    WrongToken,
-    /// The caller is not allowed to do this.
-    Forbidden,
-    /// No resource has this path.
-    UnknownPath,
-    /// The job, task or other resource does not exist.
-    NotFound,
-    /// The path does not support the method.
-    WrongMethod,
-    /// The body took too long to arrive.
-    TooSlow,
-    /// The request conflicts with the current state.
-    Conflict,
-    /// The name matches more than one job.
-    AmbiguousName,
-    /// The body is too long.
-    TooLarge,
-    /// The URI is too long.
-    UriTooLong,
-    /// The content type of the body is not JSON.
-    WrongMediaType,
-    /// The request can be parsed, but is not valid.
-    Invalid,
-    /// The limit on open tasks has been reached.
-    OverQuota,
-    /// A bug in the coordinator.
-    Internal,
-    /// The store failed.
-    StoreFailed,
-    /// Temporarily unavailable.
-    Unavailable,
-}
-
-impl Kind {
-    /// The status, the end of the `type` and the title.
-    const fn words(self) -> (StatusCode, &'static str, &'static str) {
-        match self {
-            Self::Unreadable => (StatusCode::BAD_REQUEST, "unreadable", "Unreadable request"),
-            Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized", "Token needed"),
-            Self::NotANode => (StatusCode::UNAUTHORIZED, "not-a-node", "For nodes only"),
-            Self::WrongToken => (StatusCode::UNAUTHORIZED, "wrong-token", "Wrong token"),
-            Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden", "Not allowed"),
-            Self::UnknownPath => (StatusCode::NOT_FOUND, "unknown-path", "Unknown path"),
-            Self::NotFound => (StatusCode::NOT_FOUND, "not-found", "Not found"),
-            Self::WrongMethod => {
-                (StatusCode::METHOD_NOT_ALLOWED, "wrong-method", "Method not allowed")
-            }
-            Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "too-slow", "Request too slow"),
-            Self::Conflict => (StatusCode::CONFLICT, "conflict", "Conflict"),
-            Self::AmbiguousName => (StatusCode::CONFLICT, "ambiguous-name", "Ambiguous name"),
-            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "Body too long"),
-            Self::UriTooLong => (StatusCode::URI_TOO_LONG, "uri-too-long", "Address too long"),
-            Self::WrongMediaType => {
-                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "wrong-media-type", "Wrong content type")
-            }
-            Self::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, "invalid", "Invalid request"),
-            Self::OverQuota => (StatusCode::TOO_MANY_REQUESTS, "over-quota", "Quota reached"),
-            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error"),
-            Self::StoreFailed => {
-                (StatusCode::SERVICE_UNAVAILABLE, "store-failed", "The store failed")
-            }
-            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Unavailable"),
-        }
-    }
-
-    const fn status(self) -> StatusCode {
-        self.words().0
-    }
-}
-
-/// One invalid field.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Field {
-    field: String,
-    message: String,
-}
-
-impl Field {
-    pub(crate) fn new(field: impl Into<String>, message: impl fmt::Display) -> Self {
-        Self { field: field.into(), message: message.to_string() }
-    }
-}
 
 /// Why a request failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,34 +49,24 @@ impl Problem {
         self.kind
     }
 
-    /// The JSON of this problem.
-    pub(crate) fn written(&self) -> impl Serialize {
-        #[derive(Serialize)]
-        struct Written<'a> {
-            r#type: String,
-            title: &'a str,
-            status: u16,
-            detail: &'a str,
-            problems: &'a [Field],
-        }
-        let (status, name, title) = self.kind.words();
-        Written {
-            r#type: format!("{URN}{name}"),
-            title,
-            status: status.as_u16(),
-            detail: &self.detail,
-            problems: &self.fields,
-        }
+    /// As clients read it.
+    pub(crate) fn details(self) -> ProblemDetails {
+        ProblemDetails::new(self.kind, self.detail, self.fields)
+    }
+
+    fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut response = (self.kind.status(), Json(self.written())).into_response();
+        let (kind, status) = (self.kind, self.status());
+        let mut response = (status, Json(self.details())).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if matches!(self.kind, Kind::StoreFailed | Kind::Unavailable | Kind::OverQuota) {
+        if matches!(kind, Kind::StoreFailed | Kind::Unavailable | Kind::OverQuota) {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response
@@ -238,7 +133,7 @@ mod tests {
     use super::*;
 
     fn json(problem: &Problem) -> serde_json::Value {
-        serde_json::to_value(problem.written()).unwrap()
+        serde_json::to_value(problem.clone().details()).unwrap()
     }
 
     #[test]
@@ -264,7 +159,7 @@ mod tests {
         #[track_caller]
         fn check(err: ops::Error, status: u16, detail: &str) {
             let problem = Problem::from(err);
-            assert_eq!(problem.kind.status().as_u16(), status);
+            assert_eq!(problem.kind.status(), status);
             assert_eq!(problem.detail, detail);
         }
         check(ops::Error::NotFound("no job is named `a`".into()), 404, "no job is named `a`");

@@ -2,7 +2,8 @@
 
 use std::{fmt, process::ExitCode};
 
-use serde::Deserialize;
+pub(super) use fastjob_client::types::InvalidField as Field;
+use fastjob_client::types::ProblemDetails;
 use serde_json::{Map, Value};
 
 use super::{
@@ -10,6 +11,9 @@ use super::{
     text::{self, one_line},
 };
 use crate::config::{self, ConfigError};
+
+/// How to fix a missing or wrong token.
+pub(super) const TOKEN: &str = "set --token or FASTJOB_TOKEN to a token of the coordinator";
 
 /// Why a command ended early.
 #[derive(Debug)]
@@ -35,23 +39,6 @@ pub(super) struct Failure {
     pub(super) hints: Vec<String>,
     /// The problem details of the coordinator, if it rejected the request.
     pub(super) details: Map<String, Value>,
-    /// Whether a retry may succeed.
-    pub(super) passing: bool,
-}
-
-/// One problem.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub(super) struct Field {
-    #[serde(default)]
-    pub(super) field: String,
-    #[serde(default)]
-    pub(super) message: String,
-}
-
-impl Field {
-    pub(super) fn new(field: impl Into<String>, message: impl fmt::Display) -> Self {
-        Self { field: field.into(), message: message.to_string() }
-    }
 }
 
 impl Error {
@@ -107,29 +94,24 @@ impl Failure {
         details
     }
 
-    /// The response of a coordinator that rejected a request.
-    pub(super) fn from_answer(status: u16, reason: &str, body: &str) -> Self {
-        let details: Map<String, Value> = serde_json::from_str(body).unwrap_or_default();
-        let text = |key: &str| details.get(key).and_then(Value::as_str).unwrap_or_default();
-        let problems: Vec<Field> = details
-            .get("problems")
-            .and_then(|problems| Vec::deserialize(problems).ok())
-            .unwrap_or_default();
-        let mut title = headline(text("detail"), problems.first());
-        if title.is_empty() {
-            title = text("title").to_owned();
+    /// Reports a request that the coordinator rejected.
+    pub(super) fn report(&mut self, problem: &ProblemDetails) {
+        self.title = headline(&problem.detail, problem.problems.first());
+        if self.title.is_empty() {
+            self.title = problem.to_string();
         }
-        if title.is_empty() {
-            let line: String = body.lines().next().unwrap_or_default().chars().take(200).collect();
-            title = format!("the coordinator answered {status} {reason}: {line}");
-            title.truncate(title.trim_end_matches([':', ' ']).len());
+        self.problems.clone_from(&problem.problems);
+        if problem.status == 401 {
+            self.hint(TOKEN);
         }
-        let mut hints = Vec::new();
-        if status == 401 {
-            hints.push("set --token or FASTJOB_TOKEN to a token of the coordinator".to_owned());
+        if let Ok(Value::Object(details)) = serde_json::to_value(problem) {
+            self.details = details;
         }
-        let passing = matches!(status, 429 | 502..=504);
-        Self { title, problems, hints, details, passing }
+    }
+
+    /// Adds how to fix it.
+    pub(super) fn hint(&mut self, hint: impl Into<String>) {
+        self.hints.push(hint.into());
     }
 }
 

@@ -1,15 +1,15 @@
 //! `fastjob executor`: the connected executors and their state.
 
 use clap::Subcommand;
+use fastjob_client::{Client, types::ExecutorView};
 
 use super::{
-    client::Client,
+    client::items,
     error::Error,
     options::limit,
     out::Out,
     table::{Table, seconds},
 };
-use crate::ExecutorView;
 
 #[derive(Subcommand)]
 pub(super) enum Executor {
@@ -24,7 +24,7 @@ pub(super) enum Executor {
 impl Executor {
     pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
         let Self::List { limit } = self;
-        let list = client.list(&["executors"], &[], limit).await?;
+        let list = items(client.executors(), limit).await?;
         if out.is_json() {
             return out.json(&list);
         }

@@ -34,7 +34,6 @@ use std::{
 use clap::{Parser, Subcommand};
 
 use self::{
-    client::Client,
     env::Env,
     error::Error,
     options::Options,
@@ -131,7 +130,7 @@ impl Cli {
     async fn run(self, env: &Env, stdout: &mut dyn Write, reader: Reader) -> Result<(), Error> {
         let Self { options, command } = self;
         let mut out = Out::new(stdout, options.json, reader);
-        let client = || Client::new(&options.settings(env)?.client);
+        let client = || client::connect(&options.settings(env)?.client);
         match command {
             Command::Serve(serve) => serve.run(&options, env).await,
             Command::Check => check::run(&options, env, &mut out),

@@ -1,14 +1,14 @@
 //! `fastjob node`: the coordinators of the cluster.
 
 use clap::Subcommand;
+use fastjob_client::{Client, types::NodeView};
 
 use super::{
-    client::Client,
+    client::items,
     error::Error,
     out::Out,
     table::{Table, seconds},
 };
-use crate::NodeView;
 
 #[derive(Subcommand)]
 pub(super) enum Node {
@@ -19,7 +19,7 @@ pub(super) enum Node {
 impl Node {
     pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
         let Self::List = self;
-        let list = client.list(&["nodes"], &[], None).await?;
+        let list = items(client.nodes(), None).await?;
         if out.is_json() {
             return out.json(&list);
         }

@@ -1,19 +1,21 @@
 //! `fastjob start`: a task of a job, now or later.
 
+use fastjob_client::{
+    Call, Client, Polling,
+    types::{StartRequest, Started, TaskView},
+};
 use std::{fs, io::Read, path::PathBuf, time::Duration};
 
 use clap::Args;
-use fastjob_core::{ExecutorName, TaskState, duration};
+use fastjob_core::{ExecutorName, duration};
 use jiff::Timestamp;
 
 use super::{
-    client::Client,
     error::Error,
     options::{instant, job_name, span},
     out::Out,
-    wait::Pauses,
+    wait::answered,
 };
-use crate::{StartAsk, Started, TaskView};
 
 #[derive(Args)]
 pub(super) struct Start {
@@ -56,7 +58,7 @@ impl Start {
             Some(path) => Some(read(path)?),
             None => self.param,
         };
-        let ask = StartAsk {
+        let ask = StartRequest {
             param: param.map_or(serde_json::Value::Null, Into::into),
             executor: self.executor.map(|name| name.to_string()),
             at: self.at.map(|at| at.to_string()),
@@ -65,12 +67,12 @@ impl Start {
             cause: Some("manual".to_owned()),
         };
         let client = client()?;
-        let answer = client.post(&["jobs", &self.job, "start"], &ask).await?;
+        let answer = client.answer(Call::start(&self.job, &ask)).await?;
         let Started { task } = answer.read()?;
         if !out.is_json() {
             out.line(format_args!("task {task} started"))?;
         } else if !self.wait {
-            return out.line(&answer.body);
+            return out.line(answer.text());
         }
         if !self.wait {
             return Ok(());
@@ -97,21 +99,19 @@ fn read(path: &std::path::Path) -> Result<String, Error> {
 }
 
 async fn wait(client: &Client, task: i64, out: &mut Out<'_>) -> Result<(), Error> {
-    let path = ["tasks", &task.to_string()];
-    let mut pauses = Pauses::new(Duration::from_millis(100), Duration::from_secs(1));
+    let mut polling = Polling::new(Duration::from_millis(100), Duration::from_secs(1));
     loop {
-        if let Some(answer) = pauses.answer(client.get(&path, &[]).await)? {
-            let view: TaskView = answer.read()?;
-            if view.state.is_final() {
+        if let Some(answer) = answered(&mut polling, client.answer(Call::task(task)).await)? {
+            let view = answer.read()?;
+            if view.has_ended() {
                 match out.is_json() {
-                    true => out.line(&answer.body)?,
+                    true => out.line(answer.text())?,
                     false => out.line(end(&view))?,
                 }
-                let succeeded = view.state == TaskState::Succeeded;
-                return if succeeded { Ok(()) } else { Err(Error::Told) };
+                return if view.has_succeeded() { Ok(()) } else { Err(Error::Told) };
             }
         }
-        pauses.pause().await;
+        polling.pause().await;
     }
 }
 
@@ -121,11 +121,11 @@ fn end(task: &TaskView) -> String {
     // With several shards, one that did not succeed gives the reason.
     let failed = task.attempts.iter().rev().find(|attempt| attempt.reason.is_some());
     let last = failed.or(task.attempts.last());
-    let why = if task.state == TaskState::Succeeded {
+    let why = if task.has_succeeded() {
         vec![task.result.as_deref()]
     } else {
         vec![
-            last.and_then(|last| last.reason.as_deref()),
+            last.and_then(|last| Some(last.reason.as_ref()?.as_str())),
             last.and_then(|last| last.message.as_deref()),
             task.note.as_deref(),
         ]

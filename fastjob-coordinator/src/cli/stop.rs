@@ -1,9 +1,9 @@
 //! `fastjob stop`: stops a task.
 
 use clap::Args;
+use fastjob_client::{Call, Client, types::StopAnswer};
 
-use super::{client::Client, error::Error, options::task_id, out::Out};
-use crate::StopAnswer;
+use super::{error::Error, options::task_id, out::Out};
 
 #[derive(Args)]
 pub(super) struct Stop {
@@ -15,10 +15,9 @@ pub(super) struct Stop {
 impl Stop {
     pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
         let task = self.task;
-        let nothing = serde_json::json!({});
-        let answer = client.post(&["tasks", &task.to_string(), "stop"], &nothing).await?;
+        let answer = client.answer(Call::stop(task)).await?;
         if out.is_json() {
-            return out.line(&answer.body);
+            return out.line(answer.text());
         }
         match answer.read()? {
             StopAnswer { stopped: true, state } => out.line(format_args!("task {task} is {state}")),

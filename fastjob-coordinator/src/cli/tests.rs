@@ -6,6 +6,7 @@ mod repairs;
 mod waiting;
 
 use clap::{CommandFactory, Parser};
+use fastjob_client::ClientError;
 
 use super::*;
 
@@ -211,14 +212,19 @@ fn a_rejection_is_shown_field_by_field() {
             { "field": "block", "message": "unknown\u{1b}[2J" },
         ],
     });
-    let failure = error::Failure::from_answer(422, "", &body.to_string());
+    let problem = serde_json::from_value(body.clone()).unwrap();
+    let failure = error::Failure::from(ClientError::of_problem(problem));
     let expected = "error: job `a` is not valid\n  timeout: too short\n  block: unknown\\u{1b}[2J";
     assert_eq!(failure.to_string(), expected);
     assert_eq!(serde_json::Value::Object(failure.as_details()), body);
 
-    let failure = error::Failure::from_answer(502, "Bad Gateway", "<html>\noh");
+    let not_fastjob = |status, answer: &str| {
+        let (server, answer) = ("http://127.0.0.1:7070".to_owned(), answer.to_owned());
+        error::Failure::from(ClientError::NotFastJob { server, status, answer, source: None })
+    };
+    let failure = not_fastjob(502, "<html>");
     assert_eq!(failure.to_string(), "error: the coordinator answered 502 Bad Gateway: <html>");
-    let failure = error::Failure::from_answer(404, "Not Found", "");
+    let failure = not_fastjob(404, "");
     assert_eq!(failure.to_string(), "error: the coordinator answered 404 Not Found");
     assert_eq!(failure.as_details()["title"], "Failed");
 }

@@ -15,11 +15,9 @@ mod listen;
 mod names;
 mod problem;
 mod read;
-mod server_url;
 mod show;
 mod store_url;
 mod template;
-mod token;
 
 use std::{
     collections::BTreeMap,
@@ -28,6 +26,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use fastjob_client::{InvalidServerUrl, InvalidToken, ServerUrl, Token};
 use fastjob_core::{ChannelName, private::Exposed};
 
 use self::read::Section;
@@ -40,9 +39,7 @@ pub use self::{
     coordinator::{CoordinatorConfig, TlsConfig},
     limits::LimitsConfig,
     problem::{ConfigError, Problem},
-    server_url::{InvalidServerUrl, ServerUrl},
     store_url::{InvalidStoreUrl, PostgresUrl, StoreUrl},
-    token::{InvalidToken, Token},
 };
 pub(crate) use self::{listen::Listen, names::unknown_variables, template::Template};
 

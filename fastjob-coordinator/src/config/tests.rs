@@ -299,20 +299,6 @@ fn a_database_is_an_address_whose_password_is_not_shown() {
 }
 
 #[test]
-fn a_server_is_an_address_without_secrets() {
-    let base: ServerUrl = "https://h/base/".parse().unwrap();
-    assert_eq!(base.join(&["api", "a b/c"]).as_str(), "https://h/base/api/a%20b%2Fc");
-    assert_eq!(ServerUrl::default().join(&["x"]).as_str(), "http://127.0.0.1:7070/x");
-    for wrong in ["localhost:7070", "ftp://h", "", "http://", "http://u:p@h", "http://h/?a=b"] {
-        assert!(wrong.parse::<ServerUrl>().is_err(), "{wrong:?} was accepted");
-    }
-    for here in ["http://localhost:1", "http://127.0.0.9", "http://[::1]:1"] {
-        assert!(here.parse::<ServerUrl>().unwrap().is_loopback(), "{here}");
-    }
-    assert!(!"http://localhost.example.org".parse::<ServerUrl>().unwrap().is_loopback());
-}
-
-#[test]
 fn tokens_are_never_shown() {
     let file = format!("[coordinator]\ntoken = '{TOKEN}'\n[client]\ntoken = '{TOKEN}'");
     let config = load(&file, &[]).unwrap();

@@ -15,7 +15,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BackfillAsk, Backfilled, Error, JobView, Ops, PAGE_MAX, ProgressView, Saved, StartAsk, Started,
+    BackfillRequest, Backfilled, Error, JobView, Ops, PAGE_MAX, ProgressView, Saved, StartRequest,
+    Started,
 };
 use crate::{
     cluster::Owner,
@@ -49,11 +50,11 @@ pub(crate) enum Ask {
     },
     Start {
         job: String,
-        ask: StartAsk,
+        ask: StartRequest,
     },
     Backfill {
         job: String,
-        ask: BackfillAsk,
+        ask: BackfillRequest,
     },
     Stop {
         task: i64,

@@ -3,6 +3,8 @@
 //! Each attempt has its own log. A caller that does not choose one gets the last attempt of the
 //! first shard, and the answer says so: most tasks have only that one.
 
+use std::time::Duration;
+
 use fastjob_core::AttemptState;
 use futures_util::{FutureExt, future::BoxFuture};
 
@@ -121,6 +123,25 @@ impl Ops {
 }
 
 impl Ops {
+    /// Reads a piece of one of a task's logs. If there is no text yet, waits for it.
+    pub(crate) async fn task_log_within(
+        &self,
+        task: i64,
+        choice: LogChoice,
+        offset: u64,
+        limit: Option<u32>,
+        wait: Duration,
+    ) -> Result<LogView, Error> {
+        let first = self.task_log(task, choice, offset, limit).await?;
+        if !first.text.is_empty() || first.ended {
+            return Ok(first);
+        }
+        let mut follower = self.follow(task, &first, limit);
+        // Not used: the log, of this attempt or of a retry, is read again below.
+        drop(tokio::time::timeout(wait, follower.next()).await);
+        self.task_log(task, choice, offset, limit).await
+    }
+
     /// Follows one of a task's logs after a piece of it, across retries.
     pub(crate) fn follow(
         &self,

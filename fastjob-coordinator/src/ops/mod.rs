@@ -19,17 +19,16 @@ mod preview;
 mod silences;
 mod start;
 mod tasks;
-mod views;
 
 use std::sync::Arc;
 
+pub(crate) use fastjob_client::types::{
+    AlarmView, AttemptView, BackfillRequest, Backfilled, ChannelView, ExecutorView, Fires, JobView,
+    LogView, NodeView, Page, ProgressView, Saved, SilenceRequest, SilenceView, StartRequest,
+    Started, StopAnswer, TaskView, Tested,
+};
 use fastjob_core::job::Problem;
 
-pub use self::views::{
-    AlarmView, AttemptView, BackfillAsk, Backfilled, ChannelView, ExecutorView, Fires, JobView,
-    LogView, NodeView, Page, ProgressView, Saved, SilenceAsk, SilenceView, StartAsk, Started,
-    StopAnswer, TaskView, Tested,
-};
 pub(crate) use self::{
     alarms::ListAlarms,
     credential::{Credential, HEADER as NODE_HEADER, NotOfCluster, Question},

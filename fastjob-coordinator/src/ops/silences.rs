@@ -3,7 +3,7 @@
 use fastjob_core::{ChannelName, instant};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Error, Ops, Page, SilenceAsk, SilenceView};
+use super::{Error, Ops, Page, SilenceRequest, SilenceView};
 use crate::{
     clock::wall_now,
     store::{Silence, SilenceRow},
@@ -25,7 +25,7 @@ impl Ops {
 
     /// Silences a job, a channel, or a job on a channel. It is in effect when this returns, except
     /// for alarms that are already being sent.
-    pub(crate) async fn silence(&self, ask: SilenceAsk) -> Result<SilenceView, Error> {
+    pub(crate) async fn silence(&self, ask: SilenceRequest) -> Result<SilenceView, Error> {
         let now = wall_now();
         let until = until(&ask, now)?;
         let reason = ask.reason.unwrap_or_default().trim().to_owned();
@@ -72,7 +72,7 @@ impl Ops {
 }
 
 /// The end of a silence, in whole milliseconds.
-fn until(ask: &SilenceAsk, now: Timestamp) -> Result<Timestamp, Error> {
+fn until(ask: &SilenceRequest, now: Timestamp) -> Result<Timestamp, Error> {
     let (field, until) = match (&ask.until, &ask.span) {
         (Some(_), Some(_)) => {
             return Err(Error::invalid("until", "it cannot be combined with for"));
@@ -125,7 +125,7 @@ mod tests {
         fn check(until_text: Option<&str>, span: Option<&str>, right: Result<&str, &str>) {
             let now: Timestamp = "2026-12-01T00:00:00Z".parse().unwrap();
             let (until_text, span) = (until_text.map(str::to_owned), span.map(str::to_owned));
-            let ask = SilenceAsk { until: until_text, span, ..SilenceAsk::default() };
+            let ask = SilenceRequest { until: until_text, span, ..SilenceRequest::default() };
             match (until(&ask, now), right) {
                 (Ok(at), Ok(right)) => assert_eq!(at.to_string(), right),
                 (Err(err), Err(right)) => assert!(err.to_string().contains(right), "{err}"),

@@ -6,7 +6,9 @@ use fastjob_core::{Cause, ExecutorName, TaskId, instant};
 use fastjob_engine::{Backfill, Command, JobPath, JobRefused, Start, StartKey, When};
 use jiff::Timestamp;
 
-use super::{Ask, BackfillAsk, Backfilled, Error, Ops, Reply, StartAsk, Started, forward::odd};
+use super::{
+    Ask, BackfillRequest, Backfilled, Error, Ops, Reply, StartRequest, Started, forward::odd,
+};
 use crate::shell::EngineHandle;
 
 /// Maximum number of bytes of a key.
@@ -18,7 +20,7 @@ const BACKFILL_MOST: u32 = 1_000;
 
 impl Ops {
     /// Starts a task of a job and returns it once it is durable.
-    pub(crate) async fn start(&self, path: &str, ask: StartAsk) -> Result<Started, Error> {
+    pub(crate) async fn start(&self, path: &str, ask: StartRequest) -> Result<Started, Error> {
         let (partition, job) = self.place(path).await?;
         let Reply::Started(started) = self.ask(partition, Ask::Start { job, ask }).await? else {
             return Err(odd());
@@ -30,7 +32,7 @@ impl Ops {
         &self,
         engine: &EngineHandle,
         path: String,
-        ask: StartAsk,
+        ask: StartRequest,
     ) -> Result<Started, Error> {
         let cause = cause(ask.cause.as_deref())?;
         let executor = ask
@@ -87,7 +89,11 @@ impl Ops {
     }
 
     /// Starts one task per fire of a past range.
-    pub(crate) async fn backfill(&self, path: &str, ask: BackfillAsk) -> Result<Backfilled, Error> {
+    pub(crate) async fn backfill(
+        &self,
+        path: &str,
+        ask: BackfillRequest,
+    ) -> Result<Backfilled, Error> {
         let (partition, job) = self.place(path).await?;
         let Reply::Backfilled(done) = self.ask(partition, Ask::Backfill { job, ask }).await? else {
             return Err(odd());
@@ -99,7 +105,7 @@ impl Ops {
         &self,
         engine: &EngineHandle,
         path: String,
-        ask: BackfillAsk,
+        ask: BackfillRequest,
     ) -> Result<Backfilled, Error> {
         let from = instant::parse(&ask.from).map_err(|err| Error::invalid("from", err))?;
         let until = ask.until.as_deref().map(instant::parse).transpose();
@@ -132,7 +138,7 @@ fn cause(word: Option<&str>) -> Result<Cause, Error> {
     }
 }
 
-fn when(ask: &StartAsk) -> Result<When, Error> {
+fn when(ask: &StartRequest) -> Result<When, Error> {
     match (&ask.at, &ask.delay) {
         (None, None) => Ok(When::Now),
         (Some(_), Some(_)) => Err(Error::invalid("at", "it cannot be combined with delay")),

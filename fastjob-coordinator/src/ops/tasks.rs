@@ -81,10 +81,10 @@ impl Ops {
             return Err(odd());
         };
         if let Some(state) = stopped {
-            return Ok(StopAnswer { stopped: true, state });
+            return Ok(StopAnswer { stopped: true, state: state.into() });
         }
         let row = self.store.task(TaskId(task)).await?.ok_or_else(|| unknown(task))?;
-        Ok(StopAnswer { stopped: false, state: row.state })
+        Ok(StopAnswer { stopped: false, state: row.state.into() })
     }
 
     pub(super) async fn stop_here(
@@ -196,8 +196,8 @@ fn view(row: TaskRow, live: Option<&LiveTask>) -> TaskView {
         id: row.task.0,
         job: row.name.to_string(),
         service: row.service.to_string(),
-        state: live.map_or(row.state, |live| live.state),
-        cause: row.cause.as_str().to_owned(),
+        state: live.map_or(row.state, |live| live.state).into(),
+        cause: row.cause.into(),
         fire_at: row.fire_at,
         created_at: row.created_at,
         started_at: attempts.iter().find_map(|attempt| attempt.started_at),
@@ -223,8 +223,8 @@ fn attempt(row: AttemptRow, live: Option<&LiveTask>) -> AttemptView {
         number: row.number,
         shard: row.shard.index,
         shards: row.shard.total,
-        state: state.as_str().to_owned(),
-        reason: row.reason.map(|reason| reason.as_str().to_owned()),
+        state: state.into(),
+        reason: row.reason.map(Into::into),
         message: row.message,
         executor: executor.map(|name| name.to_string()),
         progress: live.and_then(|live| live.progress.clone()).map(|progress| ProgressView {

@@ -292,6 +292,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::store::Attempt;
 
     fn named<T, const N: usize>(names: [(&str, T); N], wanted: &str) -> T {
         names.into_iter().find(|(name, _)| *name == wanted).unwrap().1
@@ -304,17 +305,21 @@ mod tests {
         let (strategy, scope) = block.split_once(' ').unwrap();
         job.block.strategy = named(BlockStrategy::NAMES, strategy);
         job.block.scope = named(BlockScope::NAMES, scope);
+        let created_at = jiff::Timestamp::from_millisecond(1_234).unwrap();
         start(StartAttempt {
-            attempt: AttemptId(12),
-            created_at: jiff::Timestamp::from_millisecond(1_234).unwrap(),
-            task: TaskId(11),
-            job_id: JobId(1),
+            row: Attempt {
+                attempt: AttemptId(12),
+                task: TaskId(11),
+                job: JobId(1),
+                number: 2,
+                shard: Shard { index: 3, total: 4 },
+                cause: Cause::Api,
+                fire_at: None,
+                due_at: created_at,
+                created_at,
+            },
             job: Arc::new(job),
-            number: 2,
-            cause: Cause::Api,
-            fire_at: None,
             param: None,
-            shard: Shard { index: 3, total: 4 },
             checkpoint: Some("7".into()),
         })
     }

@@ -6,6 +6,7 @@ mod alarms;
 mod bad_input;
 mod blocking;
 mod children;
+mod client;
 mod cluster;
 mod code_first;
 mod command_line;

@@ -2,8 +2,8 @@
 
 use std::{collections::HashSet, error::Error, net::SocketAddr, path::Path, time::Duration};
 
-use fastjob_coordinator::{Page, TaskView};
-use fastjob_examples::{Rest, Unread, say};
+use fastjob_client::{Client, types::TaskView};
+use fastjob_examples::{Unread, say};
 
 const LOOK: Duration = Duration::from_millis(500);
 const RESULT_MAX: usize = 60;
@@ -42,11 +42,11 @@ Ctrl-C stops it. Tasks as they end (UTC):
 }
 
 /// Prints every task that ends, forever.
-pub(crate) async fn outcomes(rest: &Rest) -> Result<(), Box<dyn Error>> {
+pub(crate) async fn outcomes(client: &Client) -> Result<(), Box<dyn Error>> {
     let mut seen: Option<HashSet<i64>> = None;
     loop {
-        let page: Page<TaskView> = rest.get("/api/v1/tasks?limit=100").await?;
-        let ended: Vec<_> = page.items.iter().filter(|task| task.state.is_final()).collect();
+        let tasks = client.tasks().collect(100).await?;
+        let ended: Vec<_> = tasks.iter().filter(|task| task.has_ended()).collect();
         // Tasks that ended before this start are not printed.
         if let Some(seen) = &seen {
             for task in ended.iter().rev().filter(|task| !seen.contains(&task.id)) {

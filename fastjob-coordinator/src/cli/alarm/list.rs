@@ -1,16 +1,14 @@
 //! `fastjob alarm list`.
 
 use clap::Args;
+use fastjob_client::{Client, types::AlarmView};
 
-use crate::{
-    AlarmView,
-    cli::{
-        client::Client,
-        error::Error,
-        options::{job_name, limit},
-        out::Out,
-        table::{Table, seconds},
-    },
+use crate::cli::{
+    client::items,
+    error::Error,
+    options::{job_name, limit},
+    out::Out,
+    table::{Table, seconds},
 };
 
 #[derive(Args)]
@@ -28,10 +26,14 @@ pub(in crate::cli) struct List {
 
 impl List {
     pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
-        let mut filter = Vec::new();
-        filter.extend(self.job.map(|job| ("job", job)));
-        filter.extend(self.channel.map(|channel| ("channel", channel)));
-        let list = client.list(&["alarms"], &filter, Some(self.limit)).await?;
+        let mut list = client.alarms();
+        if let Some(job) = self.job {
+            list = list.job(job);
+        }
+        if let Some(channel) = self.channel {
+            list = list.channel(channel);
+        }
+        let list = items(list, Some(self.limit)).await?;
         if out.is_json() {
             return out.json(&list);
         }

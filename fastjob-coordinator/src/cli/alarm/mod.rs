@@ -4,9 +4,12 @@ mod list;
 mod silence;
 
 use clap::Subcommand;
+use fastjob_client::{
+    Call, Client,
+    types::{Page, Tested},
+};
 
-use super::{client::Client, error::Error, out::Out, table::Table};
-use crate::{ChannelView, Page, Tested};
+use super::{error::Error, out::Out, table::Table};
 
 #[derive(Subcommand)]
 pub(super) enum Alarm {
@@ -41,11 +44,11 @@ impl Alarm {
 }
 
 async fn channels(client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
-    let answer = client.get(&["alarms", "channels"], &[]).await?;
+    let answer = client.answer(Call::channels()).await?;
     if out.is_json() {
-        return out.line(&answer.body);
+        return out.line(answer.text());
     }
-    let Page { items: channels, .. } = answer.read::<Page<ChannelView>>()?;
+    let Page { items: channels, .. } = answer.read()?;
     if channels.is_empty() {
         return out.line("no alarm channels: configure them as [alarms.NAME]");
     }
@@ -57,11 +60,10 @@ async fn channels(client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
 }
 
 async fn test(name: &str, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
-    let nothing = serde_json::Value::Null;
-    let answer = client.post(&["alarms", "channels", name, "test"], &nothing).await?;
+    let answer = client.answer(Call::test_channel(name)).await?;
     let Tested { sent, error } = answer.read()?;
     match (out.is_json(), sent) {
-        (true, _) => out.line(&answer.body)?,
+        (true, _) => out.line(answer.text())?,
         (false, true) => out.line(format_args!("{name} accepted the message"))?,
         (false, false) => {
             let why = error.unwrap_or_else(|| "unknown reason".to_owned());

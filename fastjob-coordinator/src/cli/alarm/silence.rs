@@ -1,20 +1,20 @@
 //! `fastjob alarm silence`, `silences` and `unsilence`: suppresses alarms for a while.
 
+use fastjob_client::{
+    Call, Client,
+    types::{Page, SilenceRequest},
+};
 use std::time::Duration;
 
 use clap::{ArgGroup, Args};
 use fastjob_core::duration;
 use jiff::Timestamp;
 
-use crate::{
-    Page, SilenceAsk, SilenceView,
-    cli::{
-        client::Client,
-        error::Error,
-        options::{instant, job_name, span},
-        out::Out,
-        table::{Table, seconds},
-    },
+use crate::cli::{
+    error::Error,
+    options::{instant, job_name, span},
+    out::Out,
+    table::{Table, seconds},
 };
 
 #[derive(Args)]
@@ -45,18 +45,18 @@ pub(in crate::cli) struct Silence {
 
 impl Silence {
     pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
-        let ask = SilenceAsk {
+        let ask = SilenceRequest {
             job: self.job,
             channel: self.channel,
             until: self.until.map(|until| until.to_string()),
             span: self.span.map(duration::to_text),
             reason: self.reason,
         };
-        let answer = client.post(&["alarms", "silences"], &ask).await?;
+        let answer = client.answer(Call::silence(&ask)).await?;
         if out.is_json() {
-            return out.line(&answer.body);
+            return out.line(answer.text());
         }
-        let silence: SilenceView = answer.read()?;
+        let silence = answer.read()?;
         let until = seconds(Some(silence.until));
         out.line(format_args!("silence {} until {until}", silence.id))
     }
@@ -70,17 +70,17 @@ pub(in crate::cli) struct Unsilence {
 
 impl Unsilence {
     pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
-        client.delete(&["alarms", "silences", &self.id.to_string()]).await?;
+        client.unsilence(self.id).await?;
         if out.is_json() { Ok(()) } else { out.line(format_args!("silence {} ended", self.id)) }
     }
 }
 
 pub(super) async fn list(client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
-    let answer = client.get(&["alarms", "silences"], &[]).await?;
+    let answer = client.answer(Call::silences()).await?;
     if out.is_json() {
-        return out.line(&answer.body);
+        return out.line(answer.text());
     }
-    let Page { items: silences, .. } = answer.read::<Page<SilenceView>>()?;
+    let Page { items: silences, .. } = answer.read()?;
     if silences.is_empty() {
         return out.line("nothing is silenced");
     }

@@ -3,6 +3,7 @@
 //! All files are read and checked before anything is sent. Children are saved before their parents,
 //! whatever their order and files.
 
+use fastjob_client::{Call, Client};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -10,7 +11,6 @@ use serde_json::json;
 
 use super::files::{self, Definition};
 use crate::cli::{
-    client::Client,
     error::{Error, Failure},
     out::Out,
 };
@@ -42,16 +42,16 @@ impl Apply {
         let mut failed = None;
         for job in &jobs {
             let Definition { name, draft, .. } = job;
-            match client.put(&["jobs", name], draft).await {
+            match client.answer(Call::save_job(name, draft)).await {
                 Ok(answer) => {
-                    let saved = answer.saved.unwrap_or_else(|| "saved".to_owned());
+                    let saved = answer.saved().unwrap_or("saved");
                     if !out.is_json() {
                         told = told.and_then(|()| out.line(format_args!("{saved} {name}")));
                     }
                     done.push(json!({ "job": name, "saved": saved }));
                 }
                 Err(err) => {
-                    failed = Some(broken_off(err, &jobs, done.len()));
+                    failed = Some(broken_off(err.into(), &jobs, done.len()));
                     break;
                 }
             }

@@ -1,16 +1,16 @@
 //! `fastjob job backfill`: starts tasks for the fires of a past range.
 
 use clap::Args;
+use fastjob_client::{
+    Call, Client,
+    types::{BackfillRequest, Backfilled},
+};
 use jiff::Timestamp;
 
-use crate::{
-    BackfillAsk, Backfilled,
-    cli::{
-        client::Client,
-        error::Error,
-        options::{instant, job_name},
-        out::Out,
-    },
+use crate::cli::{
+    error::Error,
+    options::{instant, job_name},
+    out::Out,
 };
 
 #[derive(Args)]
@@ -31,15 +31,15 @@ pub(in crate::cli) struct Backfill {
 
 impl Backfill {
     pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
-        let ask = BackfillAsk {
+        let ask = BackfillRequest {
             from: self.from.to_string(),
             until: self.until.map(|until| until.to_string()),
             max: Some(self.max),
             cause: Some("manual".to_owned()),
         };
-        let answer = client.post(&["jobs", &self.name, "backfill"], &ask).await?;
+        let answer = client.answer(Call::backfill(&self.name, &ask)).await?;
         if out.is_json() {
-            return out.line(&answer.body);
+            return out.line(answer.text());
         }
         let Backfilled { tasks, more } = answer.read()?;
         let (count, s) = (tasks.len(), if tasks.len() == 1 { "" } else { "s" });

@@ -1,17 +1,15 @@
 //! `fastjob job list`.
 
 use clap::Args;
+use fastjob_client::{Client, types::JobView};
 use fastjob_core::{JobDraft, job::WordOr};
 
-use crate::{
-    JobView,
-    cli::{
-        client::Client,
-        error::Error,
-        options::limit,
-        out::Out,
-        table::{Table, seconds},
-    },
+use crate::cli::{
+    client::items,
+    error::Error,
+    options::limit,
+    out::Out,
+    table::{Table, seconds},
 };
 
 #[derive(Args)]
@@ -23,7 +21,7 @@ pub(in crate::cli) struct List {
 
 impl List {
     pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
-        let list = client.list(&["jobs"], &[], self.limit).await?;
+        let list = items(client.jobs(), self.limit).await?;
         if out.is_json() {
             return out.json(&list);
         }

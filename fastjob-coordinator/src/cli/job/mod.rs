@@ -11,8 +11,9 @@ mod show;
 mod switch;
 
 use clap::Subcommand;
+use fastjob_client::Client;
 
-use super::{client::Client, error::Error, options::job_name, out::Out};
+use super::{error::Error, options::job_name, out::Out};
 
 #[derive(Subcommand)]
 pub(super) enum Job {

@@ -1,11 +1,9 @@
 //! `fastjob job next`: the next fires of a job.
 
 use clap::Args;
+use fastjob_client::{Call, Client, types::Fires};
 
-use crate::{
-    Fires,
-    cli::{client::Client, error::Error, options::job_name, out::Out, table::seconds},
-};
+use crate::cli::{error::Error, options::job_name, out::Out, table::seconds};
 
 #[derive(Args)]
 pub(in crate::cli) struct Next {
@@ -19,10 +17,9 @@ pub(in crate::cli) struct Next {
 
 impl Next {
     pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
-        let count = [("count", self.count.to_string())];
-        let answer = client.get(&["jobs", &self.name, "next"], &count).await?;
+        let answer = client.answer(Call::next_fires(&self.name, self.count)).await?;
         if out.is_json() {
-            return out.line(&answer.body);
+            return out.line(answer.text());
         }
         let Fires { fires } = answer.read()?;
         if fires.is_empty() {

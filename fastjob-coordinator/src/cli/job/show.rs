@@ -1,19 +1,16 @@
 //! `fastjob job show`.
 
 use clap::Args;
+use fastjob_client::{Call, Client, types::JobView};
 use fastjob_core::{JobDraft, job::param_text};
 use serde::Serialize;
 
 use super::list::{full_name, schedule};
-use crate::{
-    JobView,
-    cli::{
-        client::Client,
-        error::Error,
-        options::job_name,
-        out::Out,
-        table::{Facts, seconds},
-    },
+use crate::cli::{
+    error::Error,
+    options::job_name,
+    out::Out,
+    table::{Facts, seconds},
 };
 
 #[derive(Args)]
@@ -32,11 +29,11 @@ const APART: [&str; 7] =
 
 impl Show {
     pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
-        let answer = client.get(&["jobs", &self.name], &[]).await?;
+        let answer = client.answer(Call::job(&self.name)).await?;
         if out.is_json() {
-            return out.line(&answer.body);
+            return out.line(answer.text());
         }
-        let view: JobView = answer.read()?;
+        let view = answer.read()?;
         if self.toml { out.raw(&as_file(view.job)?) } else { out.line(facts(view)?) }
     }
 }

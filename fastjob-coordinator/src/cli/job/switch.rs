@@ -1,20 +1,21 @@
 //! `fastjob job enable`, `disable` and `delete`.
 
-use crate::cli::{client::Client, error::Error, out::Out};
+use crate::cli::{error::Error, out::Out};
+use fastjob_client::{Call, Client};
 
 pub(super) async fn enable(name: &str, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
-    let answer = client.post(&["jobs", name, "enable"], &serde_json::json!({})).await?;
-    told(out, &answer.body, "enabled", name)
+    let answer = client.answer(Call::enable_job(name)).await?;
+    told(out, answer.text(), "enabled", name)
 }
 
 pub(super) async fn disable(name: &str, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
-    let answer = client.post(&["jobs", name, "disable"], &serde_json::json!({})).await?;
-    told(out, &answer.body, "disabled", name)
+    let answer = client.answer(Call::disable_job(name)).await?;
+    told(out, answer.text(), "disabled", name)
 }
 
 pub(super) async fn delete(name: &str, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
-    let answer = client.delete(&["jobs", name]).await?;
-    told(out, &answer.body, "deleted", name)
+    let answer = client.answer(Call::delete_job(name)).await?;
+    told(out, answer.text(), "deleted", name)
 }
 
 fn told(out: &mut Out<'_>, body: &str, done: &str, name: &str) -> Result<(), Error> {

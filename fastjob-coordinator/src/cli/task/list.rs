@@ -1,18 +1,16 @@
 //! `fastjob task list`.
 
 use clap::Args;
+use fastjob_client::{Client, types::TaskView};
 use fastjob_core::TaskState;
 use jiff::Timestamp;
 
-use crate::{
-    TaskView,
-    cli::{
-        client::Client,
-        error::Error,
-        options::{instant, job_name, limit},
-        out::Out,
-        table::{Table, seconds, took},
-    },
+use crate::cli::{
+    client::items,
+    error::Error,
+    options::{instant, job_name, limit},
+    out::Out,
+    table::{Table, seconds, took},
 };
 
 #[derive(Args)]
@@ -33,11 +31,17 @@ pub(in crate::cli) struct List {
 
 impl List {
     pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
-        let mut filter = Vec::new();
-        filter.extend(self.job.map(|job| ("job", job)));
-        filter.extend(self.state.map(|state| ("state", state.to_string())));
-        filter.extend(self.since.map(|since| ("since", since.to_string())));
-        let list = client.list(&["tasks"], &filter, Some(self.limit)).await?;
+        let mut list = client.tasks();
+        if let Some(job) = self.job {
+            list = list.job(job);
+        }
+        if let Some(state) = self.state {
+            list = list.state(state);
+        }
+        if let Some(since) = self.since {
+            list = list.since(since);
+        }
+        let list = items(list, Some(self.limit)).await?;
         if out.is_json() {
             return out.json(&list);
         }
@@ -52,7 +56,7 @@ impl List {
                 task.id.to_string(),
                 format!("{}.{}", task.service, task.job),
                 task.state.to_string(),
-                task.cause,
+                task.cause.to_string(),
                 seconds(Some(task.created_at)),
                 seconds(task.started_at),
                 took(task.started_at, task.ended_at),

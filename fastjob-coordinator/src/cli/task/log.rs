@@ -3,24 +3,21 @@
 //! A task with several shards has one log per shard. Unless one is selected, they are printed one
 //! after the other, each with a heading.
 
+use fastjob_client::{Call, Client, LogQuery, Polling};
 use std::time::Duration;
 
 use clap::Args;
 
-use crate::{
-    LogView,
-    cli::{
-        client::Client,
-        error::Error,
-        options::task_id,
-        out::{Out, remark},
-        wait::Pauses,
-    },
+use crate::cli::{
+    error::Error,
+    options::task_id,
+    out::{Out, remark},
+    wait::answered,
 };
 
 /// How long the coordinator waits for new log text before it answers: less than the request
 /// timeout.
-const WAIT: &str = "20s";
+const WAIT: Duration = Duration::from_secs(20);
 
 #[derive(Args)]
 pub(in crate::cli) struct Log {
@@ -57,21 +54,22 @@ impl Log {
         client: &Client,
         out: &mut Out<'_>,
     ) -> Result<u32, Error> {
-        let task = self.task.to_string();
         let (mut offset, mut attempt) = (0, None);
-        let (mut pauses, mut is_headed) = (pauses(), false);
+        let (mut polling, mut is_headed) = (polling(), false);
         loop {
-            let mut query = vec![("offset", offset.to_string())];
-            query.extend(shard.map(|index| ("shard", index.to_string())));
-            query.extend(self.attempt.map(|number| ("attempt", number.to_string())));
-            query.extend(self.follow.then(|| ("wait", WAIT.to_owned())));
-            let answer = client.get(&["tasks", &task, "log"], &query).await;
-            let answer = if self.follow { pauses.answer(answer)? } else { Some(answer?) };
+            let mut query = LogQuery::default();
+            (query.shard, query.attempt, query.offset) = (shard, self.attempt, offset);
+            query.wait = self.follow.then_some(WAIT);
+            let answer = client.answer(Call::log(self.task, &query)).await;
+            let answer = match self.follow {
+                true => answered(&mut polling, answer)?,
+                false => Some(answer?),
+            };
             let Some(answer) = answer else {
-                pauses.pause().await;
+                polling.pause().await;
                 continue;
             };
-            let piece: LogView = answer.read()?;
+            let piece = answer.read()?;
             // Headings as in `tail` with several files; a selected shard is printed without one.
             if self.shard.is_none() && piece.shards > 1 && !is_headed && !out.is_json() {
                 let gap = if piece.shard > 0 { "\n" } else { "" };
@@ -89,20 +87,20 @@ impl Log {
             // After a non-empty last piece, one more request is made.
             let is_empty = piece.text.is_empty();
             if out.is_json() && !(is_empty && offset > 0) {
-                out.line(&answer.body)?;
+                out.line(answer.text())?;
             } else if !out.is_json() {
                 out.raw(&piece.text)?;
             }
             offset = piece.next_offset;
             match is_empty {
                 true if piece.ended || !self.follow => return Ok(piece.shards),
-                true => pauses.pause().await,
-                false => pauses = self::pauses(),
+                true => polling.pause().await,
+                false => polling = self::polling(),
             }
         }
     }
 }
 
-fn pauses() -> Pauses {
-    Pauses::new(Duration::from_millis(100), Duration::from_secs(1))
+fn polling() -> Polling {
+    Polling::new(Duration::from_millis(100), Duration::from_secs(1))
 }

@@ -5,8 +5,9 @@ mod log;
 mod show;
 
 use clap::Subcommand;
+use fastjob_client::Client;
 
-use super::{client::Client, error::Error, options::task_id, out::Out};
+use super::{error::Error, options::task_id, out::Out};
 
 #[derive(Subcommand)]
 pub(super) enum Task {

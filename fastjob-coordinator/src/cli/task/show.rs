@@ -1,26 +1,23 @@
 //! `fastjob task show`.
 
-use crate::{
-    TaskView,
-    cli::{
-        client::Client,
-        error::Error,
-        out::Out,
-        table::{Facts, Table, millis, seconds, took},
-    },
+use crate::cli::{
+    error::Error,
+    out::Out,
+    table::{Facts, Table, millis, seconds, took},
 };
+use fastjob_client::{Call, Client};
 
 pub(super) async fn run(task: i64, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
-    let answer = client.get(&["tasks", &task.to_string()], &[]).await?;
+    let answer = client.answer(Call::task(task)).await?;
     if out.is_json() {
-        return out.line(&answer.body);
+        return out.line(answer.text());
     }
-    let task: TaskView = answer.read()?;
+    let task = answer.read()?;
     let mut facts = Facts::default();
     facts.add("task", task.id.to_string());
     facts.add("job", format!("{}.{}", task.service, task.job));
     facts.add("state", task.state.to_string());
-    facts.add("cause", task.cause);
+    facts.add("cause", task.cause.to_string());
     facts.add("fire at", seconds(task.fire_at));
     facts.add("created", seconds(Some(task.created_at)));
     facts.add("started", seconds(task.started_at));
@@ -45,12 +42,12 @@ pub(super) async fn run(task: i64, client: &Client, out: &mut Out<'_>) -> Result
                 shards => format!("{} of {shards}", attempt.shard),
             },
             attempt.number.to_string(),
-            attempt.state,
+            attempt.state.to_string(),
             attempt.executor.unwrap_or_default(),
             millis(Some(attempt.due_at)),
             millis(attempt.started_at),
             millis(attempt.ended_at),
-            attempt.reason.unwrap_or_default(),
+            attempt.reason.map(|reason| reason.to_string()).unwrap_or_default(),
             attempt.message.unwrap_or_default(),
         ]);
     }

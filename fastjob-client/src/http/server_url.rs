@@ -15,7 +15,7 @@ impl ServerUrl {
     }
 
     /// The URL of a path on the coordinator.
-    pub(crate) fn join(&self, path: &[&str]) -> Url {
+    pub(super) fn join(&self, path: &[&str]) -> Url {
         let mut url = self.0.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path);
@@ -24,19 +24,19 @@ impl ServerUrl {
     }
 
     /// Whether the scheme is `http` and not `https`.
-    pub(crate) fn is_plain(&self) -> bool {
+    pub(super) fn is_plain(&self) -> bool {
         self.0.scheme() == "http"
     }
 
     /// Whether the host is this machine.
-    pub(crate) fn is_loopback(&self) -> bool {
+    pub(super) fn is_loopback(&self) -> bool {
         let host = self.0.host_str().unwrap_or_default();
         let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
         host == "localhost" || ip.is_ok_and(|ip| ip.to_canonical().is_loopback())
     }
 
     /// Whether others could read what is sent there.
-    pub(crate) fn is_open_to_others(&self) -> bool {
+    pub fn is_open_to_others(&self) -> bool {
         self.is_plain() && !self.is_loopback()
     }
 }
@@ -86,5 +86,24 @@ impl FromStr for ServerUrl {
             return Err(InvalidServerUrl::More);
         }
         Ok(Self(url))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_an_address_without_secrets() {
+        let base: ServerUrl = "https://h/base/".parse().unwrap();
+        assert_eq!(base.join(&["api", "a b/c"]).as_str(), "https://h/base/api/a%20b%2Fc");
+        assert_eq!(ServerUrl::default().join(&["x"]).as_str(), "http://127.0.0.1:7070/x");
+        for wrong in ["localhost:7070", "ftp://h", "", "http://", "http://u:p@h", "http://h/?a=b"] {
+            assert!(wrong.parse::<ServerUrl>().is_err(), "{wrong:?} was accepted");
+        }
+        for here in ["http://localhost:1", "http://127.0.0.9", "http://[::1]:1"] {
+            assert!(here.parse::<ServerUrl>().unwrap().is_loopback(), "{here}");
+        }
+        assert!(!"http://localhost.example.org".parse::<ServerUrl>().unwrap().is_loopback());
     }
 }

@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 /// Fewest characters of a token.
-pub(crate) const TOKEN_MIN: usize = 16;
+pub const TOKEN_MIN: usize = 16;
 /// Most characters of a token.
 const TOKEN_MAX: usize = 512;
 
@@ -19,7 +19,11 @@ impl Token {
     }
 
     /// Checks that it can be used. A parsed token always can.
-    pub(super) fn check(&self) -> Result<(), InvalidToken> {
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`InvalidToken`] if it is too short, too long, or cannot be sent in a header.
+    pub fn check(&self) -> Result<(), InvalidToken> {
         if !self.0.chars().all(|c| c.is_ascii_graphic()) {
             return Err(InvalidToken::Character);
         }
@@ -37,7 +41,7 @@ impl fmt::Debug for Token {
     }
 }
 
-/// Accepts any text; [`Config::check`](super::Config::check) validates it.
+/// Accepts any text; [`check`](Token::check) validates it.
 impl From<String> for Token {
     fn from(text: String) -> Self {
         Self(text)

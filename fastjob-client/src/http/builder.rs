@@ -1,0 +1,269 @@
+//! The settings of a client.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use reqwest::{Certificate, redirect};
+
+use super::{Client, ServerUrl, Token, client::Shared, failure::root};
+use crate::ClientError;
+
+const CONNECT: Duration = Duration::from_secs(5);
+const CALL: Duration = Duration::from_secs(30);
+const RETRY: Duration = Duration::from_secs(10);
+
+/// The settings of a [`Client`].
+#[derive(Clone, Debug)]
+#[must_use = "`build` creates the client"]
+pub struct ClientBuilder {
+    /// Parsed by [`build`](Self::build). One address today: several will be another method.
+    server: String,
+    token: Option<Token>,
+    certificates: Vec<Source>,
+    insecure_plaintext: bool,
+    connect_timeout: Duration,
+    timeout: Duration,
+    retry_for: Duration,
+    user_agent: String,
+}
+
+/// Where certificates come from.
+#[derive(Clone, Debug)]
+enum Source {
+    File(PathBuf),
+    Pem(Vec<u8>),
+}
+
+impl ClientBuilder {
+    pub(super) fn new(server: impl Into<String>) -> Self {
+        Self {
+            server: server.into(),
+            token: None,
+            certificates: Vec::new(),
+            insecure_plaintext: false,
+            connect_timeout: CONNECT,
+            timeout: CALL,
+            retry_for: RETRY,
+            user_agent: concat!("fastjob-client/", env!("CARGO_PKG_VERSION")).to_owned(),
+        }
+    }
+
+    /// The settings of the environment, as the command line reads them: `FASTJOB_SERVER`
+    /// (`http://127.0.0.1:7070` if it is not set), `FASTJOB_TOKEN`, `FASTJOB_CA_CERT` and
+    /// `FASTJOB_INSECURE_PLAINTEXT`. A variable that is set but empty counts as not set.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ClientError::Setting`] if a variable is not UTF-8, or
+    /// `FASTJOB_INSECURE_PLAINTEXT` is neither `true` nor `false`. [`build`](Self::build) checks the
+    /// others.
+    pub fn from_env() -> Result<Self, ClientError> {
+        Self::from_variables(|name| match env::var(name) {
+            Ok(text) => Ok(Some(text)),
+            Err(env::VarError::NotPresent) => Ok(None),
+            Err(env::VarError::NotUnicode(_)) => {
+                Err(ClientError::Setting { name, message: "the variable is not UTF-8".to_owned() })
+            }
+        })
+    }
+
+    pub(super) fn from_variables(
+        read: impl Fn(&'static str) -> Result<Option<String>, ClientError>,
+    ) -> Result<Self, ClientError> {
+        let read = |name| Ok(read(name)?.filter(|text| !text.is_empty()));
+        let server = read("FASTJOB_SERVER")?;
+        let mut builder = Self::new(server.unwrap_or_else(|| ServerUrl::default().to_string()));
+        builder.token = read("FASTJOB_TOKEN")?.map(Token::from);
+        builder.certificates.extend(read("FASTJOB_CA_CERT")?.map(PathBuf::from).map(Source::File));
+        builder.insecure_plaintext = match read("FASTJOB_INSECURE_PLAINTEXT")?.as_deref() {
+            None | Some("false" | "0") => false,
+            Some("true" | "1") => true,
+            Some(other) => {
+                let message = format!("`{other}` is neither true nor false");
+                return Err(ClientError::Setting { name: "FASTJOB_INSECURE_PLAINTEXT", message });
+            }
+        };
+        Ok(builder)
+    }
+
+    /// The token of the coordinator. Default: none.
+    pub fn token(mut self, token: impl Into<String>) -> Self {
+        self.token = Some(Token::from(token.into()));
+        self
+    }
+
+    /// A PEM file with certificates to trust in addition to the machine's, such as that of a private
+    /// CA. Can be called more than once.
+    pub fn ca_cert(mut self, path: impl Into<PathBuf>) -> Self {
+        self.certificates.push(Source::File(path.into()));
+        self
+    }
+
+    /// Certificates to trust in addition to the machine's, in PEM. Can be called more than once.
+    pub fn ca_cert_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.certificates.push(Source::Pem(pem.into()));
+        self
+    }
+
+    /// Allows the token to be sent in plain text to another machine, on a connection that is
+    /// protected otherwise. Default: `false`.
+    pub fn insecure_plaintext(mut self, is_allowed: bool) -> Self {
+        self.insecure_plaintext = is_allowed;
+        self
+    }
+
+    /// How long a connection may take. Default: 5 s.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// How long one call may take, from the connection to the end of the answer. Default: 30 s.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// How long the start of a task with a key is repeated after transient errors; zero for never.
+    /// Default: 10 s.
+    pub fn retry_for(mut self, span: Duration) -> Self {
+        self.retry_for = span;
+        self
+    }
+
+    /// The name of the program in `user-agent`. Default: the name and version of this crate.
+    pub fn user_agent(mut self, name: impl Into<String>) -> Self {
+        self.user_agent = name.into();
+        self
+    }
+
+    /// Creates the client. It connects when the first call is made.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ClientError::Setting`] if the address, the token or the certificates cannot be
+    /// used, with [`ClientError::InsecureTransport`] if the token would be sent in plain text to
+    /// another machine, and with [`ClientError::Tls`] if TLS cannot be set up.
+    pub fn build(self) -> Result<Client, ClientError> {
+        let server: ServerUrl = self.server.parse().map_err(|err| setting("server", &err))?;
+        if let Some(token) = &self.token {
+            token.check().map_err(|err| setting("token", &err))?;
+            if server.is_open_to_others() && !self.insecure_plaintext {
+                return Err(ClientError::InsecureTransport { server: server.to_string() });
+            }
+        }
+        // It does not matter if the process already has a provider.
+        rustls::crypto::ring::default_provider().install_default().ok();
+        let mut http = reqwest::Client::builder()
+            .user_agent(self.user_agent)
+            .redirect(redirect::Policy::none())
+            .connect_timeout(self.connect_timeout)
+            .timeout(self.timeout);
+        if server.is_plain() {
+            // Also works on a machine without any certificates.
+            http = http.tls_certs_only([]);
+        } else if !self.certificates.is_empty() {
+            let mut all = Vec::new();
+            for source in self.certificates {
+                all.extend(source.read().map_err(|err| setting("ca_cert", &err))?);
+            }
+            http = http.tls_certs_merge(all);
+        }
+        if server.is_loopback() {
+            http = http.no_proxy();
+        }
+        let http = http
+            .build()
+            .map_err(|err| ClientError::Tls { reason: root(&err), source: Box::new(err) })?;
+        Ok(Client::of(Shared {
+            http,
+            server,
+            token: self.token,
+            connect_timeout: self.connect_timeout,
+            timeout: self.timeout,
+            retry_for: self.retry_for,
+        }))
+    }
+}
+
+fn setting(name: &'static str, message: &impl ToString) -> ClientError {
+    ClientError::Setting { name, message: message.to_string() }
+}
+
+impl Source {
+    fn read(self) -> Result<Vec<Certificate>, String> {
+        match self {
+            Self::Pem(pem) => certificates(&pem),
+            Self::File(path) => {
+                let read = fs::read(&path).map_err(|err| err.to_string());
+                read.and_then(|pem| certificates(&pem)).map_err(|why| unreadable(&path, &why))
+            }
+        }
+    }
+}
+
+fn unreadable(path: &Path, why: &str) -> String {
+    format!("could not read certificates in {}: {why}", path.display())
+}
+
+fn certificates(pem: &[u8]) -> Result<Vec<Certificate>, String> {
+    match Certificate::from_pem_bundle(pem) {
+        Ok(none) if none.is_empty() => Err("the file contains none".to_owned()),
+        Ok(some) => Ok(some),
+        Err(err) => Err(root(&err)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(vars: &[(&str, &str)]) -> Result<ClientBuilder, ClientError> {
+        ClientBuilder::from_variables(|name| {
+            let found = vars.iter().find(|(other, _)| *other == name);
+            Ok(found.map(|(_, value)| (*value).to_owned()))
+        })
+    }
+
+    #[test]
+    fn the_environment_has_the_variables_of_the_command_line() {
+        let builder = with(&[
+            ("FASTJOB_SERVER", "https://jobs.example.org"),
+            ("FASTJOB_TOKEN", "0123456789abcdef"),
+            ("FASTJOB_CA_CERT", "/ca.pem"),
+            ("FASTJOB_INSECURE_PLAINTEXT", "true"),
+        ]);
+        let builder = builder.unwrap();
+        assert_eq!(builder.server, "https://jobs.example.org");
+        assert_eq!(builder.token, Some(Token::from("0123456789abcdef".to_owned())));
+        assert!(builder.insecure_plaintext);
+        assert!(
+            matches!(&builder.certificates[..], [Source::File(path)] if path.ends_with("ca.pem"))
+        );
+    }
+
+    #[test]
+    fn variables_that_are_empty_or_missing_give_the_defaults() {
+        for vars in [&[][..], &[("FASTJOB_SERVER", ""), ("FASTJOB_TOKEN", "")]] {
+            let builder = with(vars).unwrap();
+            assert_eq!(builder.server, "http://127.0.0.1:7070");
+            assert_eq!(builder.token, None);
+            builder.build().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_switch_that_is_neither_true_nor_false_is_rejected() {
+        let error = with(&[("FASTJOB_INSECURE_PLAINTEXT", "yes")]).unwrap_err().to_string();
+        assert_eq!(error, "FASTJOB_INSECURE_PLAINTEXT: `yes` is neither true nor false");
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_variable_is_said_when_the_client_is_built() {
+        let built = with(&[("FASTJOB_TOKEN", "short")]).and_then(ClientBuilder::build);
+        assert!(built.unwrap_err().to_string().starts_with("token: the token has 5 characters"));
+    }
+}

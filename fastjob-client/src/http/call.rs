@@ -1,0 +1,318 @@
+//! Every call of the REST API: its path, its body, and the type of its answer.
+
+use std::marker::PhantomData;
+
+use fastjob_core::duration;
+use jiff::Timestamp;
+use reqwest::{Method, StatusCode, Url};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{Client, ServerUrl, failure::not_fastjob};
+use crate::{
+    ClientError, LogQuery,
+    types::{
+        AlarmView, BackfillRequest, Backfilled, ChannelView, ExecutorView, Fires, Health, JobDraft,
+        JobView, LogView, NodeView, Page, SilenceRequest, SilenceView, StartRequest, Started,
+        StopAnswer, TaskView, Tested,
+    },
+};
+
+/// A call of the REST API whose answer is a `T`. [`Client::call`](super::Client::call) sends it.
+///
+/// The handles cover what services need. Calls are for programs that need the JSON as well, such as
+/// the command line.
+#[derive(Debug)]
+pub struct Call<T> {
+    pub(super) method: Method,
+    root: &'static [&'static str],
+    path: Vec<String>,
+    pub(super) query: Vec<(&'static str, String)>,
+    pub(super) body: Option<Vec<u8>>,
+    /// Why it cannot be sent.
+    pub(super) unusable: Option<ClientError>,
+    /// Whether sending it twice is as good as once.
+    pub(super) is_repeatable: bool,
+    answer: PhantomData<fn() -> T>,
+}
+
+const API: &[&str] = &["api", "v1"];
+
+impl<T> Call<T> {
+    fn new(method: Method, path: &[&str]) -> Self {
+        Self {
+            method,
+            root: API,
+            path: path.iter().map(|&part| part.to_owned()).collect(),
+            query: Vec::new(),
+            body: None,
+            // A URL drops these parts, so that the call would be another one.
+            unusable: path
+                .iter()
+                .find(|part| matches!(**part, "" | "." | ".."))
+                .map(|part| ClientError::InvalidName { name: (*part).to_owned() }),
+            is_repeatable: false,
+            answer: PhantomData,
+        }
+    }
+
+    fn get(path: &[&str]) -> Self {
+        Self::new(Method::GET, path)
+    }
+
+    /// A `POST` that says everything in its path.
+    fn post(path: &[&str]) -> Self {
+        Self { body: Some(b"{}".to_vec()), ..Self::new(Method::POST, path) }
+    }
+
+    fn body(mut self, what: &'static str, body: &impl Serialize) -> Self {
+        match serde_json::to_vec(body) {
+            Ok(body) => self.body = Some(body),
+            Err(source) => self.unusable = Some(ClientError::Unserializable { what, source }),
+        }
+        self
+    }
+
+    /// Adds a parameter to the query.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl ToString) -> Self {
+        self.query.push((name, value.to_string()));
+        self
+    }
+
+    pub(super) fn with_option(self, name: &'static str, value: Option<impl ToString>) -> Self {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
+    }
+
+    pub(super) fn url(&self, server: &ServerUrl) -> Url {
+        let path = self.path.iter().map(String::as_str);
+        server.join(&self.root.iter().copied().chain(path).collect::<Vec<_>>())
+    }
+
+    /// The same call, with its answer read as another type.
+    pub(super) fn cast<U>(self) -> Call<U> {
+        let Self { method, root, path, query, body, unusable, is_repeatable, answer: _ } = self;
+        Call { method, root, path, query, body, unusable, is_repeatable, answer: PhantomData }
+    }
+
+    /// The same page of a list, with another cursor.
+    pub(super) fn page(&self, limit: usize, cursor: Option<&str>) -> Self {
+        Self {
+            method: self.method.clone(),
+            root: self.root,
+            path: self.path.clone(),
+            query: self.query.clone(),
+            body: None,
+            unusable: None,
+            is_repeatable: self.is_repeatable,
+            answer: PhantomData,
+        }
+        .with("limit", limit)
+        .with_option("cursor", cursor)
+    }
+}
+
+/// Jobs.
+impl Call<JobView> {
+    /// Reads a job.
+    pub fn job(name: &str) -> Self {
+        Self::get(&["jobs", name])
+    }
+
+    /// Creates a job, or replaces the job of that name.
+    pub fn save_job(name: &str, job: &JobDraft) -> Self {
+        Self::new(Method::PUT, &["jobs", name]).body("job", job)
+    }
+
+    /// Creates a job that does not exist yet.
+    pub fn create_job(job: &JobDraft) -> Self {
+        Self::new(Method::POST, &["jobs"]).body("job", job)
+    }
+
+    /// Enables a job's schedule.
+    pub fn enable_job(name: &str) -> Self {
+        Self::post(&["jobs", name, "enable"])
+    }
+
+    /// Disables a job's schedule.
+    pub fn disable_job(name: &str) -> Self {
+        Self::post(&["jobs", name, "disable"])
+    }
+}
+
+impl Call<()> {
+    /// Deletes a job.
+    pub fn delete_job(name: &str) -> Self {
+        Self::new(Method::DELETE, &["jobs", name])
+    }
+
+    /// Ends a silence.
+    pub fn unsilence(id: i64) -> Self {
+        Self::new(Method::DELETE, &["alarms", "silences", &id.to_string()])
+    }
+}
+
+impl Call<Fires> {
+    /// The next fires of a job.
+    pub fn next_fires(name: &str, count: u32) -> Self {
+        Self::get(&["jobs", name, "next"]).with("count", count)
+    }
+
+    /// The fires of a cron expression after an instant, or from now on.
+    pub fn preview(cron: &str, zone: Option<&str>, after: Option<Timestamp>, count: u32) -> Self {
+        Self::get(&["schedule", "preview"])
+            .with("cron", cron)
+            .with_option("zone", zone)
+            .with_option("after", after)
+            .with("count", count)
+    }
+}
+
+impl Call<Started> {
+    /// Starts a task of a job.
+    pub fn start(job: &str, request: &StartRequest) -> Self {
+        let is_repeatable = request.key.is_some();
+        let call = Self::new(Method::POST, &["jobs", job, "start"]).body("start", request);
+        Self { is_repeatable, ..call }
+    }
+}
+
+impl Call<Backfilled> {
+    /// Starts tasks for past fires of a job.
+    pub fn backfill(job: &str, request: &BackfillRequest) -> Self {
+        Self::new(Method::POST, &["jobs", job, "backfill"]).body("backfill", request)
+    }
+}
+
+/// Tasks.
+impl Call<TaskView> {
+    /// Reads a task.
+    pub fn task(id: i64) -> Self {
+        Self::get(&["tasks", &id.to_string()])
+    }
+}
+
+impl Call<StopAnswer> {
+    /// Stops a task.
+    pub fn stop(task: i64) -> Self {
+        Self::post(&["tasks", &task.to_string(), "stop"])
+    }
+}
+
+impl Call<LogView> {
+    /// Reads a piece of a task's log.
+    pub fn log(task: i64, piece: &LogQuery) -> Self {
+        Self::get(&["tasks", &task.to_string(), "log"])
+            .with("offset", piece.offset)
+            .with_option("shard", piece.shard)
+            .with_option("attempt", piece.attempt)
+            .with_option("limit", piece.limit)
+            .with_option("wait", piece.wait.map(duration::to_text))
+    }
+}
+
+/// Lists: each call reads one page.
+impl<T> Call<Page<T>> {
+    fn list(path: &[&str]) -> Self {
+        Self::get(path)
+    }
+}
+
+macro_rules! lists {
+    ($($(#[$doc:meta])* $name:ident: $item:ty = [$($path:literal),*];)*) => {$(
+        impl Call<Page<$item>> {
+            $(#[$doc])*
+            pub fn $name() -> Self {
+                Self::list(&[$($path),*])
+            }
+        }
+    )*};
+}
+
+lists! {
+    /// Jobs, by name.
+    jobs: JobView = ["jobs"];
+    /// Tasks, newest first.
+    tasks: TaskView = ["tasks"];
+    /// Executors, by service and name.
+    executors: ExecutorView = ["executors"];
+    /// The coordinators that share the store.
+    nodes: NodeView = ["nodes"];
+    /// Alarms, newest first.
+    alarms: AlarmView = ["alarms"];
+    /// The channels of alarms. All are on one page.
+    channels: ChannelView = ["alarms", "channels"];
+    /// The silences in effect. All are on one page.
+    silences: SilenceView = ["alarms", "silences"];
+}
+
+impl Call<Tested> {
+    /// Sends a test message over a channel.
+    pub fn test_channel(name: &str) -> Self {
+        Self::post(&["alarms", "channels", name, "test"])
+    }
+}
+
+impl Call<SilenceView> {
+    /// Silences alarms for a while.
+    pub fn silence(request: &SilenceRequest) -> Self {
+        Self::new(Method::POST, &["alarms", "silences"]).body("silence", request)
+    }
+}
+
+impl Call<Health> {
+    /// Whether the process runs.
+    pub fn alive() -> Self {
+        Self { root: &[], ..Self::get(&["healthz"]) }
+    }
+
+    /// Whether the coordinator can do its work.
+    pub fn ready() -> Self {
+        Self { root: &[], ..Self::get(&["readyz"]) }
+    }
+}
+
+/// The answer to a [`Call`]: its JSON, which can be read as a `T`.
+#[derive(Debug)]
+pub struct Answer<T> {
+    text: String,
+    saved: Option<String>,
+    client: Client,
+    status: StatusCode,
+    answer: PhantomData<fn() -> T>,
+}
+
+impl<T: DeserializeOwned> Answer<T> {
+    pub(super) fn new(
+        client: Client,
+        status: StatusCode,
+        text: String,
+        saved: Option<String>,
+    ) -> Self {
+        Self { text, saved, client, status, answer: PhantomData }
+    }
+
+    /// The JSON as the coordinator sent it; empty if the call has no result.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What saving did, after a job was saved: `created`, `updated` or `unchanged`.
+    pub fn saved(&self) -> Option<&str> {
+        self.saved.as_deref()
+    }
+
+    /// The result.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ClientError::NotFastJob`] if the JSON is not what a coordinator of this release
+    /// answers.
+    pub fn read(&self) -> Result<T, ClientError> {
+        let text = if self.text.is_empty() { "null" } else { &self.text };
+        serde_json::from_str(text)
+            .map_err(|err| not_fastjob(self.status, &self.text, Some(err), self.client.shared()))
+    }
+}

@@ -1,0 +1,281 @@
+//! The client: sends calls, and repeats those that are safe to repeat.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use reqwest::header;
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+
+use super::{Answer, Call, ClientBuilder, List, ServerUrl, Token, failure};
+use crate::{
+    Backend, ClientError, JobHandle, LogQuery, TaskHandle,
+    polling::Polling,
+    types::{
+        AlarmView, ChannelView, ExecutorView, Fires, JobDraft, JobView, LogView, NodeView,
+        SilenceRequest, SilenceView, StartRequest, Started, StopAnswer, TaskView, Tested,
+    },
+};
+
+/// A client of a coordinator or a cluster of coordinators. Cheap to clone; the clones share their
+/// connections.
+///
+/// ```no_run
+/// # fn run(token: String) -> Result<(), fastjob_client::ClientError> {
+/// use fastjob_client::Client;
+///
+/// let client = Client::builder("https://jobs.example.org")
+///     .token(token)
+///     .ca_cert("/etc/ssl/our-ca.pem")
+///     .build()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Client(Arc<Shared>);
+
+pub(super) struct Shared {
+    pub(super) http: reqwest::Client,
+    pub(super) server: ServerUrl,
+    pub(super) token: Option<Token>,
+    pub(super) connect_timeout: Duration,
+    pub(super) timeout: Duration,
+    pub(super) retry_for: Duration,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("server", &self.0.server).finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    pub(super) fn of(shared: Shared) -> Self {
+        Self(Arc::new(shared))
+    }
+
+    pub(super) fn shared(&self) -> &Shared {
+        &self.0
+    }
+
+    /// The settings of a client of the coordinator at this address, such as
+    /// `http://127.0.0.1:7070` or `https://jobs.example.org`.
+    pub fn builder(server: impl Into<String>) -> ClientBuilder {
+        ClientBuilder::new(server)
+    }
+
+    /// A client with the settings of the environment: see [`ClientBuilder::from_env`].
+    ///
+    /// # Errors
+    ///
+    /// Fails like [`ClientBuilder::from_env`] and [`ClientBuilder::build`].
+    pub fn from_env() -> Result<Self, ClientError> {
+        ClientBuilder::from_env()?.build()
+    }
+
+    /// The address of the coordinator.
+    pub fn server(&self) -> &ServerUrl {
+        &self.0.server
+    }
+
+    /// A job, by its name if only one service has a job of that name, else by `service.name`.
+    pub fn job(&self, name: impl Into<String>) -> JobHandle<Self> {
+        JobHandle::new(self.clone(), name)
+    }
+
+    /// A task, by its number.
+    pub fn task(&self, id: i64) -> TaskHandle<Self> {
+        TaskHandle::new(self.clone(), id)
+    }
+
+    /// Jobs, by name.
+    pub fn jobs(&self) -> List<JobView> {
+        List::new(self.clone(), Call::jobs())
+    }
+
+    /// Tasks, newest first.
+    pub fn tasks(&self) -> List<TaskView> {
+        List::new(self.clone(), Call::tasks())
+    }
+
+    /// Executors, by service and name.
+    pub fn executors(&self) -> List<ExecutorView> {
+        List::new(self.clone(), Call::executors())
+    }
+
+    /// The coordinators that share the store.
+    pub fn nodes(&self) -> List<NodeView> {
+        List::new(self.clone(), Call::nodes())
+    }
+
+    /// Alarms, newest first.
+    pub fn alarms(&self) -> List<AlarmView> {
+        List::new(self.clone(), Call::alarms())
+    }
+
+    /// Creates a job that does not exist yet. [`JobHandle::save`] also replaces one.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ClientError::Conflict`] if it exists, and with [`ClientError::Invalid`] if a
+    /// setting is not valid.
+    pub async fn create_job(&self, job: &JobDraft) -> Result<JobView, ClientError> {
+        self.call(Call::create_job(job)).await
+    }
+
+    /// The fires of a cron expression after an instant, or from now on, in a time zone, or in UTC.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ClientError::Invalid`] if the expression or the zone is not valid.
+    pub async fn preview(
+        &self,
+        cron: &str,
+        zone: Option<&str>,
+        after: Option<Timestamp>,
+        count: u32,
+    ) -> Result<Vec<Timestamp>, ClientError> {
+        let Fires { fires } = self.call(Call::preview(cron, zone, after, count)).await?;
+        Ok(fires)
+    }
+
+    /// The channels of alarms, by name.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ClientError`] if the coordinator does not answer, or rejects the call.
+    pub async fn channels(&self) -> Result<Vec<ChannelView>, ClientError> {
+        Ok(self.call(Call::channels()).await?.items)
+    }
+
+    /// Sends a test message over a channel.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ClientError::NotFound`] if there is no such channel. A message that was not
+    /// accepted is not an error: see [`Tested::sent`].
+    pub async fn test_channel(&self, name: &str) -> Result<Tested, ClientError> {
+        self.call(Call::test_channel(name)).await
+    }
+
+    /// The silences in effect, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ClientError`] if the coordinator does not answer, or rejects the call.
+    pub async fn silences(&self) -> Result<Vec<SilenceView>, ClientError> {
+        Ok(self.call(Call::silences()).await?.items)
+    }
+
+    /// Silences the alarms of a job, of a channel, or of both for a while.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ClientError::Invalid`] if the request is not valid.
+    pub async fn silence(&self, request: &SilenceRequest) -> Result<SilenceView, ClientError> {
+        self.call(Call::silence(request)).await
+    }
+
+    /// Ends a silence.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ClientError::NotFound`] if there is no such silence, or no longer.
+    pub async fn unsilence(&self, id: i64) -> Result<(), ClientError> {
+        self.call(Call::unsilence(id)).await
+    }
+
+    /// Whether the coordinator can do its work.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ClientError::Unavailable`], with the reason, if it cannot.
+    pub async fn ready(&self) -> Result<(), ClientError> {
+        self.call(Call::ready()).await.map(drop)
+    }
+
+    /// Sends a call and reads its answer.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ClientError`] if there is no answer, or another one than expected.
+    pub async fn call<T: DeserializeOwned>(&self, call: Call<T>) -> Result<T, ClientError> {
+        self.answer(call).await?.read()
+    }
+
+    /// Sends a call, and returns its answer with the JSON.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ClientError`] if there is no answer, or the call was rejected.
+    pub async fn answer<T: DeserializeOwned>(
+        &self,
+        mut call: Call<T>,
+    ) -> Result<Answer<T>, ClientError> {
+        if let Some(error) = call.unusable.take() {
+            return Err(error);
+        }
+        let begun = Instant::now();
+        let mut pauses = Polling::of_tasks();
+        loop {
+            let error = match self.send(&call).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let may_repeat = call.is_repeatable && error.is_transient();
+            if !may_repeat || begun.elapsed() >= self.0.retry_for {
+                return Err(error);
+            }
+            pauses.pause().await;
+        }
+    }
+
+    async fn send<T: DeserializeOwned>(&self, call: &Call<T>) -> Result<Answer<T>, ClientError> {
+        let client = &*self.0;
+        let mut request = client
+            .http
+            .request(call.method.clone(), call.url(&client.server))
+            .query(&call.query)
+            .header(header::ACCEPT, "application/json");
+        if let Some(token) = &client.token {
+            request = request.bearer_auth(token.expose());
+        }
+        if let Some(body) = &call.body {
+            request = request.header(header::CONTENT_TYPE, "application/json").body(body.clone());
+        }
+        let response = request.send().await.map_err(|err| failure::unanswered(err, client))?;
+        let status = response.status();
+        let saved = response.headers().get("fastjob-saved");
+        let saved = saved.and_then(|word| word.to_str().ok()).map(str::to_owned);
+        let text = response.text().await.map_err(|err| failure::unanswered(err, client))?;
+        if !status.is_success() {
+            return Err(failure::refused(status, &text, client));
+        }
+        Ok(Answer::new(self.clone(), status, text, saved))
+    }
+}
+
+impl Backend for Client {
+    async fn start_job(&self, job: &str, request: &StartRequest) -> Result<Started, ClientError> {
+        self.call(Call::start(job, request)).await
+    }
+
+    async fn read_job(&self, job: &str) -> Result<JobView, ClientError> {
+        self.call(Call::job(job)).await
+    }
+
+    async fn read_task(&self, task: i64) -> Result<TaskView, ClientError> {
+        self.call(Call::task(task)).await
+    }
+
+    async fn stop_task(&self, task: i64) -> Result<StopAnswer, ClientError> {
+        self.call(Call::stop(task)).await
+    }
+
+    async fn read_log(&self, task: i64, piece: &LogQuery) -> Result<LogView, ClientError> {
+        // The answer has to arrive before the timeout of the call.
+        let longest = self.0.timeout * 2 / 3;
+        let wait = piece.wait.map(|wait| wait.min(longest)).filter(|wait| wait.as_millis() > 0);
+        self.call(Call::log(task, &LogQuery { wait, ..piece.clone() })).await
+    }
+}

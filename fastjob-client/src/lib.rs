@@ -1,0 +1,92 @@
+//! A client of FastJob, for services that start jobs: it starts tasks, waits for them, stops them and
+//! reads their logs. It also lists and saves jobs, and does everything else that the REST API offers.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use fastjob_client::{Client, ClientError};
+//! use serde::Serialize;
+//!
+//! #[derive(Serialize)]
+//! struct Month {
+//!     month: String,
+//! }
+//!
+//! # async fn run() -> Result<(), ClientError> {
+//! // FASTJOB_SERVER, FASTJOB_TOKEN, FASTJOB_CA_CERT
+//! let client = Client::from_env()?;
+//!
+//! // However often this is repeated, with the same key it is one task.
+//! let param = Month { month: "2026-11".to_owned() };
+//! let task = client.job("billing.report").start().param(&param).key("2026-11").send().await?;
+//!
+//! let task = task.wait(Duration::from_secs(600)).await?;
+//! println!("task {} {}: {:?}", task.id, task.state, task.result);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is retried
+//!
+//! A call without an effect, or with the same effect however often it is sent, can be repeated by the
+//! caller after a transient error ([`ClientError::is_transient`]). The client itself repeats only
+//! starts with a [key](Start::key), for up to 10 seconds
+//! ([`ClientBuilder::retry_for`]). A start without a key is never repeated: the first one may have
+//! started a task. Waiting for a task and following a log continue across an outage of up to 30
+//! seconds, such as a restart of the coordinator.
+//!
+//! # Errors
+//!
+//! [`ClientError`] has a variant for each case that a caller may handle:
+//!
+//! ```no_run
+//! # use fastjob_client::{Client, ClientError, types::ProblemKind};
+//! # async fn run(client: Client) -> Result<(), ClientError> {
+//! match client.job("report").start().send().await {
+//!     Ok(task) => println!("task {} started", task.id()),
+//!     Err(ClientError::NotFound(problem)) => println!("there is no such job: {problem}"),
+//!     Err(err) if err.problem().and_then(|problem| problem.kind())
+//!         == Some(ProblemKind::AmbiguousName) => println!("which service? {err}"),
+//!     Err(err) if err.is_transient() => println!("try again later: {err}"),
+//!     Err(err) => return Err(err),
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # An embedded coordinator
+//!
+//! A service that embeds the coordinator needs no client: `Coordinator::handle()` has the same
+//! [`JobHandle`] and [`TaskHandle`] without HTTP. Code that is generic over [`Backend`] works with
+//! both.
+//!
+//! # Features
+//!
+//! `http`, on by default, is the client. Without it, the crate has the [types] and the
+//! handles. `exhaustive` is for the coordinator, which builds the types.
+
+mod backend;
+mod error;
+#[cfg(feature = "http")]
+mod http;
+mod job;
+mod log;
+mod polling;
+mod task;
+pub mod types;
+
+pub use jiff;
+
+#[cfg(feature = "http")]
+pub use self::http::{
+    Answer, Call, Client, ClientBuilder, InvalidServerUrl, InvalidToken, List, Pages, ServerUrl,
+    TOKEN_MIN, Token,
+};
+pub use self::{
+    backend::{Backend, LogQuery},
+    error::ClientError,
+    job::{JobHandle, Start},
+    log::{Log, LogFollower},
+    polling::{Polled, Polling},
+    task::TaskHandle,
+};

@@ -1,0 +1,33 @@
+//! Pieces of logs.
+
+use serde::{Deserialize, Serialize};
+
+use super::task::one;
+
+/// A piece of a log.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
+pub struct LogView {
+    /// The attempt that wrote it.
+    pub attempt: i64,
+    /// Its number within its shard, from 1.
+    #[serde(default = "one")]
+    pub number: u32,
+    /// Which part of the task it is, from 0.
+    #[serde(default)]
+    pub shard: u32,
+    /// How many parts the task has; 0 while unknown.
+    #[serde(default = "one")]
+    pub shards: u32,
+    /// Where the piece begins, in bytes.
+    pub offset: u64,
+    /// Where the next piece begins.
+    pub next_offset: u64,
+    /// The text of the piece.
+    pub text: String,
+    /// Whether the log is complete.
+    pub ended: bool,
+    /// `executor` if the log was read from the executor, `tail` if only the tail in the outcome is
+    /// left.
+    pub source: String,
+}

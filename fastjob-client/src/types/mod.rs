@@ -1,0 +1,50 @@
+//! The JSON types of the REST API, which the coordinator serializes and the client reads.
+//!
+//! A newer coordinator may add fields, which are ignored, and words, which are read as
+//! [`Word::Unknown`]. Requests are strict: a coordinator rejects a field that it does not know.
+//!
+//! The types of answers are `#[non_exhaustive]`. In tests, read one from JSON.
+
+mod alarm;
+mod cluster;
+mod job;
+mod log;
+mod problem;
+mod start;
+mod task;
+mod word;
+
+pub use fastjob_core::{AttemptState, Cause, FailReason, JobDraft, TaskState};
+use serde::{Deserialize, Serialize};
+
+pub use self::{
+    alarm::{AlarmView, ChannelView, SilenceRequest, SilenceView, Tested},
+    cluster::{ExecutorView, NodeView},
+    job::{Fires, JobView, Saved},
+    log::LogView,
+    problem::{InvalidField, ProblemDetails, ProblemKind},
+    start::{BackfillRequest, Backfilled, StartRequest, Started},
+    task::{AttemptView, ProgressView, StopAnswer, TaskView},
+    word::Word,
+};
+
+/// One page of a list.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
+pub struct Page<T> {
+    /// At most as many as requested.
+    pub items: Vec<T>,
+    /// Where the next page begins; `null` on the last one.
+    pub next_cursor: Option<String>,
+}
+
+/// The state of a coordinator's process.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
+pub struct Health {
+    /// `alive`, or `ready` for calls.
+    pub status: String,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,114 @@
+//! Tasks and their attempts.
+
+use fastjob_core::{AttemptState, Cause, FailReason, TaskState};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Word;
+
+/// A task with its attempts.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
+pub struct TaskView {
+    /// Its number.
+    pub id: i64,
+    /// The job's name.
+    pub job: String,
+    /// The job's service.
+    pub service: String,
+    /// Its current state.
+    pub state: Word<TaskState>,
+    /// Why it was started.
+    pub cause: Word<Cause>,
+    /// The fire of the schedule that started it.
+    pub fire_at: Option<Timestamp>,
+    /// When it was recorded.
+    pub created_at: Timestamp,
+    /// When its handler first started.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// Its own param, if it was started with one.
+    pub param: Option<String>,
+    /// What its handler returned.
+    pub result: Option<String>,
+    /// Additional information, such as which missed fires it replaces.
+    pub note: Option<String>,
+    /// The task whose end started this one.
+    #[serde(default)]
+    pub parent: Option<i64>,
+    /// Ordered by shard and number.
+    pub attempts: Vec<AttemptView>,
+}
+
+/// An attempt of a task.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
+pub struct AttemptView {
+    /// Its number among all attempts.
+    pub id: i64,
+    /// 1 for the first of its shard.
+    pub number: u32,
+    /// Which part of the task it is, from 0.
+    #[serde(default)]
+    pub shard: u32,
+    /// How many parts the task has; 0 while unknown.
+    #[serde(default = "one")]
+    pub shards: u32,
+    /// Its current state.
+    pub state: Word<AttemptState>,
+    /// Why it failed.
+    pub reason: Option<Word<FailReason>>,
+    /// The handler's error message.
+    pub message: Option<String>,
+    /// The executor it was dispatched to.
+    pub executor: Option<String>,
+    /// The progress that its handler reported, while it runs.
+    #[serde(default)]
+    pub progress: Option<ProgressView>,
+    /// When it was due to be dispatched.
+    pub due_at: Timestamp,
+    /// When its handler started.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// The progress that a handler reported.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
+pub struct ProgressView {
+    /// Completed amount.
+    pub done: u64,
+    /// Total amount; 0 if unknown.
+    pub total: u64,
+    /// Progress in words.
+    pub note: String,
+}
+
+/// The result of stopping a task.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
+pub struct StopAnswer {
+    /// Whether the task was still open, so that there was something to stop.
+    pub stopped: bool,
+    /// The task's state now: `stopping` until its executor has answered.
+    pub state: Word<TaskState>,
+}
+
+pub(super) fn one() -> u32 {
+    1
+}
+
+impl TaskView {
+    /// Whether the task has ended, in whichever state.
+    pub fn has_ended(&self) -> bool {
+        // A state that a newer coordinator has added is final if there is an end.
+        self.state.known().map_or(self.ended_at.is_some(), TaskState::is_final)
+    }
+
+    /// Whether the task has ended and succeeded.
+    pub fn has_succeeded(&self) -> bool {
+        self.state == TaskState::Succeeded
+    }
+}
