@@ -2,6 +2,8 @@
 
 use std::{error::Error, io, time::Duration};
 
+use fastjob_core::error::causes;
+
 use crate::types::{ProblemDetails, ProblemKind};
 
 /// The cause of an error.
@@ -9,9 +11,9 @@ type Cause = Box<dyn Error + Send + Sync>;
 
 /// Why a call failed, or a client could not be created.
 ///
-/// A call that failed with [`Timeout`](Self::Timeout) or [`Interrupted`](Self::Interrupted) may have
-/// had an effect: only the answer is missing. Give a start a [key](crate::Start::key), so that it can
-/// be repeated.
+/// A call that failed with [`Timeout`](Self::Timeout), [`Interrupted`](Self::Interrupted) or
+/// [`Unavailable`](Self::Unavailable) may have had an effect. Give a start a
+/// [key](crate::Start::key), so that it can be repeated.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
@@ -237,16 +239,8 @@ impl ClientError {
 
     /// Whether no process listens at the address.
     pub fn is_refused(&self) -> bool {
-        let mut cause = self.source();
-        while let Some(err) = cause {
-            if let Some(err) = err.downcast_ref::<io::Error>()
-                && err.kind() == io::ErrorKind::ConnectionRefused
-            {
-                return true;
-            }
-            cause = err.source();
-        }
-        false
+        let mut causes = causes(self).filter_map(|err| err.downcast_ref::<io::Error>());
+        causes.any(|err| err.kind() == io::ErrorKind::ConnectionRefused)
     }
 }
 

@@ -94,7 +94,7 @@ impl<B: Backend> Start<B> {
 
     /// Starts the task after this time. Replaces [`at`](Self::at).
     pub fn delay(mut self, delay: Duration) -> Self {
-        self.request.delay = Some(duration::to_text(delay));
+        self.request.delay = Some(duration::to_text(whole_millis(delay)));
         self.request.at = None;
         self
     }
@@ -125,7 +125,8 @@ impl<B: Backend> Start<B> {
     /// Fails with [`ClientError::NotFound`] if there is no such job, [`ClientError::Conflict`] if the
     /// name is ambiguous, [`ClientError::Invalid`] if a value is not valid, and
     /// [`ClientError::OverQuota`] if too many tasks are open. Without a key, it is unknown after
-    /// [`ClientError::Timeout`] and [`ClientError::Interrupted`] whether the task was started.
+    /// [`ClientError::Timeout`], [`ClientError::Interrupted`] and [`ClientError::Unavailable`] whether
+    /// the task was started.
     pub async fn send(self) -> Result<TaskHandle<B>, ClientError> {
         if let Some(source) = self.unusable {
             return Err(ClientError::Unserializable { what: "param", source });
@@ -143,4 +144,10 @@ impl<B: Backend> Start<B> {
     pub async fn send_and_wait(self, timeout: Duration) -> Result<TaskView, ClientError> {
         self.send().await?.wait(timeout).await
     }
+}
+
+/// The API has durations in milliseconds. A fraction counts as a whole one.
+pub(crate) fn whole_millis(duration: Duration) -> Duration {
+    let millis = duration.as_nanos().div_ceil(1_000_000);
+    Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
 }

@@ -30,7 +30,7 @@
 //!
 //! A call without an effect, or with the same effect however often it is sent, can be repeated by the
 //! caller after a transient error ([`ClientError::is_transient`]). The client itself repeats only
-//! starts with a [key](Start::key), for up to 10 seconds
+//! starts with a [key](Start::key), for up to 60 seconds
 //! ([`ClientBuilder::retry_for`]). A start without a key is never repeated: the first one may have
 //! started a task. Waiting for a task and following a log continue across an outage of up to 30
 //! seconds, such as a restart of the coordinator.
@@ -90,3 +90,8 @@ pub use self::{
     polling::{Polled, Polling},
     task::TaskHandle,
 };
+
+// The examples of the crate's front page compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod front_page {}

@@ -11,6 +11,7 @@ mod transport;
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
+use futures_util::future::BoxFuture;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -138,6 +139,10 @@ impl Builder {
     /// token or TLS, the store is in use, unreadable or newer, the port is taken, or the process
     /// may open too few files.
     pub async fn bind(self) -> Result<Coordinator, StartError> {
+        compiled_here(self.bound()).await
+    }
+
+    async fn bound(self) -> Result<Coordinator, StartError> {
         let config = self.config;
         let problems = config.check_coordinator();
         if !problems.is_empty() {
@@ -205,6 +210,10 @@ impl Coordinator {
     /// Fails with [`RunError`] if a part ends unexpectedly, or if the store does not accept the
     /// final writes.
     pub async fn run(self, stop: CancellationToken) -> Result<(), RunError> {
+        compiled_here(self.work(stop)).await
+    }
+
+    async fn work(self, stop: CancellationToken) -> Result<(), RunError> {
         let Self {
             config: settings,
             bound,
@@ -390,4 +399,12 @@ impl Coordinator {
             Some(_) | None => writer_failed.map_or(Ok(()), Err),
         }
     }
+}
+
+/// Boxes a future at the public boundary. Otherwise each program that awaits it would compile all of
+/// the coordinator's futures again.
+pub(crate) fn compiled_here<'a, T>(
+    future: impl Future<Output = T> + Send + 'a,
+) -> BoxFuture<'a, T> {
+    Box::pin(future)
 }

@@ -47,23 +47,23 @@ pub(crate) enum AskError {
 /// Sends events and commands to the engine.
 #[derive(Clone, Debug)]
 pub(crate) struct EngineHandle {
-    events: mpsc::UnboundedSender<Told>,
+    events: mpsc::UnboundedSender<Delivery>,
     health: watch::Receiver<Health>,
 }
 
 /// The receiving end of an [`EngineHandle`], read by the loop.
-pub(crate) struct Inbox(mpsc::UnboundedReceiver<Told>);
+pub(crate) struct Inbox(mpsc::UnboundedReceiver<Delivery>);
 
 #[cfg(test)]
 impl Inbox {
     /// The next event, if there is one.
     pub(crate) fn try_next(&mut self) -> Option<Event> {
-        self.0.try_recv().ok().map(Told::take)
+        self.0.try_recv().ok().map(Delivery::take)
     }
 }
 
 /// An event on its way to the engine.
-struct Told {
+struct Delivery {
     event: Event,
     /// Set when the engine handles the event: from then on it may have had an effect.
     taken: Option<Arc<AtomicBool>>,
@@ -74,7 +74,7 @@ struct Told {
 /// Credit that a sender has spent on an event. It is released when every copy is dropped.
 pub(crate) type Spent = Arc<dyn Send + Sync>;
 
-impl Told {
+impl Delivery {
     fn take(self) -> Event {
         drop(self.spent);
         if let Some(taken) = self.taken {
@@ -94,16 +94,16 @@ impl EngineHandle {
     /// Sends an event to the engine. Never waits: session events are bounded by credit, commands by
     /// the requests that wait for them.
     pub(crate) fn tell(&self, event: Event) {
-        self.send(Told { event, taken: None, spent: None });
+        self.send(Delivery { event, taken: None, spent: None });
     }
 
     /// Like [`tell`](Self::tell), for an event that a session has spent credit on.
     pub(crate) fn tell_spent(&self, event: Event, spent: Option<Spent>) {
-        self.send(Told { event, taken: None, spent });
+        self.send(Delivery { event, taken: None, spent });
     }
 
-    fn send(&self, told: Told) {
-        if self.events.send(told).is_err() {
+    fn send(&self, delivery: Delivery) {
+        if self.events.send(delivery).is_err() {
             tracing::debug!("event dropped: the engine has ended");
         }
     }
@@ -153,7 +153,7 @@ impl EngineHandle {
         let (answer, wait) = oneshot::channel();
         let taken = Arc::new(AtomicBool::new(false));
         let event = event(answer);
-        self.send(Told { event, taken: Some(Arc::clone(&taken)), spent: None });
+        self.send(Delivery { event, taken: Some(Arc::clone(&taken)), spent: None });
         match tokio::time::timeout(ANSWER, wait).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(_)) if !taken.load(Ordering::Acquire) => Err(AskError::Moved),
@@ -247,8 +247,8 @@ pub(crate) async fn run(
             return around.lease;
         }
         let now = around.clock.now();
-        for told in batch.drain(..) {
-            engine.handle(now, told.take(), &mut effects);
+        for delivery in batch.drain(..) {
+            engine.handle(now, delivery.take(), &mut effects);
         }
         engine.handle(now, Event::Tick, &mut effects);
         engine.flush(&mut effects);
@@ -268,7 +268,7 @@ pub(crate) async fn run(
             () = around.writer.ended() => return around.lease,
             next = events.recv() => next,
         };
-        if let Some(Told { event: Event::Committed(ids), .. }) = next {
+        if let Some(Delivery { event: Event::Committed(ids), .. }) = next {
             engine.handle(around.clock.now(), Event::Committed(ids), &mut effects);
             // Nothing new is sent; the next owner finds it in the store. For a placed attempt, it
             // asks the executor, learns that the attempt did not arrive, and sends it. It sends

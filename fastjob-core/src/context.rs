@@ -316,7 +316,15 @@ impl JobContext {
 
 impl fmt::Debug for JobContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JobContext").field("facts", &self.0.facts).finish_non_exhaustive()
+        let AttemptFacts { task, attempt, number, job_name, handler, .. } = &self.0.facts;
+        // Params and checkpoints may have secrets, and `tracing::instrument` records arguments.
+        f.debug_struct("JobContext")
+            .field("job", job_name)
+            .field("handler", handler)
+            .field("task", task)
+            .field("attempt", attempt)
+            .field("number", number)
+            .finish_non_exhaustive()
     }
 }
 

@@ -236,7 +236,8 @@ impl ExecutorConfig {
                 let invalid =
                     |message: String| ConfigError::Invalid { path: path.clone(), message };
                 names::once(&text).map_err(invalid)?;
-                let file = toml::from_str::<File>(&text).map_err(|err| invalid(err.to_string()))?;
+                let file =
+                    toml::from_str::<File>(&text).map_err(|err| invalid(at_line(&text, &err)))?;
                 let allowed = match env("FASTJOB_INSECURE_FILES") {
                     // The file itself must not be able to turn this check off.
                     None => {
@@ -362,6 +363,15 @@ fn host() -> String {
     let name = sysinfo::System::host_name().unwrap_or_default();
     let name: String = name.chars().filter(|c| c.is_alphanumeric() || "-._".contains(*c)).collect();
     if name.is_empty() { "executor".to_owned() } else { name.chars().take(60).collect() }
+}
+
+/// What is wrong with a file, and in which line, without the line: it may have a secret.
+fn at_line(text: &str, err: &toml::de::Error) -> String {
+    let before = err.span().and_then(|span| text.get(..span.start));
+    match before.map(|before| 1 + before.matches('\n').count()) {
+        Some(line) => format!("line {line}: {}", err.message()),
+        None => err.message().to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -12,13 +12,13 @@ use tokio_util::sync::CancellationToken;
 use self::works::Works;
 pub use self::{builder::Builder, error::ExecutorError};
 use crate::{
-    apart::{self, ApartError},
     builtin,
     clock::Clock,
     config::ExecutorConfig,
     failure::Failure,
     figures::Figures,
     logs::{Capture, Logs},
+    own_thread::{self, ThreadError},
     registry::Registry,
     runtime::Runtime,
     session::Identity,
@@ -100,6 +100,10 @@ impl Executor {
     /// connection is lost before that, it waits for the next coordinator. All this may take the
     /// rest of the grace period, and at least 5 s.
     ///
+    /// If this future is dropped, the executor does not drain: running attempts are aborted, and
+    /// outcomes that no coordinator has confirmed are lost with them. So do not let another future
+    /// of a `select!` drop it; stop it, and wait for its end.
+    ///
     /// Handlers run on the tokio runtime that this is called on. The executor itself runs on its
     /// own thread, so handlers that block do not disconnect it.
     ///
@@ -146,10 +150,10 @@ impl Executor {
         );
         let figures = Figures::new();
         let identity = Identity { service, name, secret, registry, figures, config, key, ca_cert };
-        match apart::run(Works { identity, runtime, logs }.run(stop)).await {
+        match own_thread::run(Works { identity, runtime, logs }.run(stop)).await {
             Ok(ended) => Ok(ended?),
-            Err(ApartError::Start(source)) => Err(ExecutorError::Thread(source)),
-            Err(ApartError::Panicked(why)) => {
+            Err(ThreadError::Start(source)) => Err(ExecutorError::Thread(source)),
+            Err(ThreadError::Panicked(why)) => {
                 Err(Failure { part: "the executor's own thread".to_owned(), why }.into())
             }
         }

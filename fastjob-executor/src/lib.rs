@@ -37,7 +37,6 @@
 #[path = "private.rs"]
 #[doc(hidden)]
 pub mod __private;
-mod apart;
 mod builtin;
 mod clock;
 mod config;
@@ -48,6 +47,7 @@ mod guard;
 mod handler;
 mod logs;
 mod middleware;
+mod own_thread;
 mod registration;
 mod registry;
 mod runtime;
@@ -95,3 +95,12 @@ mod handlers_page {}
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/testing.md")]
 mod testing_page {}
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod front_page {}
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod project_page {}
+#[cfg(doctest)]
+#[doc = include_str!("../../README.zh-CN.md")]
+mod project_page_in_chinese {}

@@ -14,8 +14,9 @@ use tokio_util::sync::CancellationToken;
 /// A token that fires at the first Ctrl-C or SIGTERM, for a process that stops several things at
 /// once, such as an executor and a coordinator. [`Executor::run`](crate::Executor::run) uses it.
 ///
-/// A signal ends the process at once, with the exit status 130 or 143, if all these tokens have fired
-/// already: so a second Ctrl-C does not wait for a drain. On Windows, only Ctrl-C counts.
+/// A second signal ends the process at once, with the exit status 130 or 143: so a second Ctrl-C does
+/// not wait for a drain. A token that is requested after the first signal has fired already. On
+/// Windows, only Ctrl-C counts.
 ///
 /// Signals are awaited on a thread of their own, so handlers that block do not delay them. From the
 /// first call on, the process no longer ends by itself on these signals.
@@ -30,16 +31,23 @@ pub fn stop_on_signal() -> io::Result<CancellationToken> {
         waiting.listening = true;
     }
     let stop = CancellationToken::new();
+    if waiting.signalled {
+        stop.cancel();
+        return Ok(stop);
+    }
     waiting.tokens.retain(|token| !token.is_cancelled());
     waiting.tokens.push(stop.clone());
     Ok(stop)
 }
 
 /// What the next signal stops. Shared by the process, as its signals are.
-static WAITING: Mutex<Waiting> = Mutex::new(Waiting { listening: false, tokens: Vec::new() });
+static WAITING: Mutex<Waiting> =
+    Mutex::new(Waiting { listening: false, signalled: false, tokens: Vec::new() });
 
 struct Waiting {
     listening: bool,
+    /// Whether there was a signal.
+    signalled: bool,
     tokens: Vec<CancellationToken>,
 }
 
@@ -59,11 +67,13 @@ fn listen() -> io::Result<()> {
         runtime.block_on(async {
             loop {
                 let status = signals.next().await;
-                let tokens = std::mem::take(&mut waiting().tokens);
-                let alive = tokens.iter().filter(|token| !token.is_cancelled());
-                if alive.map(CancellationToken::cancel).count() == 0 {
+                let mut waiting = waiting();
+                if std::mem::replace(&mut waiting.signalled, true) {
                     process::exit(status);
                 }
+                let tokens = std::mem::take(&mut waiting.tokens);
+                drop(waiting);
+                tokens.iter().for_each(CancellationToken::cancel);
             }
         });
     };

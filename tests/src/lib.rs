@@ -9,10 +9,13 @@ pub mod stand_in;
 
 pub use fastjob_postgres as postgres;
 
-/// The code of the page about the client compiles.
+// The code of the pages that show more than one crate compiles.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/client.md")]
 struct ClientPage;
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/getting-started.md")]
+struct GettingStartedPage;
 
 use std::time::{Duration, Instant};
 

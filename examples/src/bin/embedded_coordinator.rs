@@ -19,7 +19,7 @@ use std::{
 
 use fastjob_coordinator::{CancellationToken, Coordinator};
 use fastjob_examples::{example, say};
-use fastjob_executor::prelude::*;
+use fastjob_executor::{prelude::*, stop_on_signal};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpListener,
@@ -66,19 +66,28 @@ async fn run() -> Result<(), Box<dyn Error>> {
         "visit http://127.0.0.1:8080; the coordinator is at {address}; Ctrl-C stops"
     ))?;
 
+    let stop = stop_on_signal()?;
     // The executor stops first, so that the coordinator still receives its last reports.
     let last = CancellationToken::new();
     let coordinating = tokio::spawn(coordinator.run(last.clone()));
-    let executing = Executor::builder("visits")
+    let executor = Executor::builder("visits")
         .coordinators([address])
         .log_path("fastjob-data/visits-logs")
-        .handler(Visitors(Arc::clone(&count)))
-        .run();
-    tokio::select! {
-        ended = executing => ended?,
-        ended = serve(listener, count) => ended?,
-    }
+        .handler(Visitors(Arc::clone(&count)));
+    let executing = async {
+        let executed = executor.run_until(stop.clone()).await;
+        stop.cancel();
+        executed
+    };
+    let serving = async {
+        let served = stop.run_until_cancelled(serve(listener, count)).await;
+        // If the server has failed, the executor still drains.
+        stop.cancel();
+        served.unwrap_or(Ok(()))
+    };
+    let (executed, served) = tokio::join!(executing, serving);
     last.cancel();
     coordinating.await??;
-    Ok(())
+    executed?;
+    Ok(served?)
 }

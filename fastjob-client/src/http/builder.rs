@@ -13,7 +13,10 @@ use crate::ClientError;
 
 const CONNECT: Duration = Duration::from_secs(5);
 const CALL: Duration = Duration::from_secs(30);
-const RETRY: Duration = Duration::from_secs(10);
+/// Longer than a call may take, so that a call that timed out is repeated.
+const RETRY: Duration = Duration::from_secs(60);
+/// Shorter than coordinators keep idle connections, so that no call meets one that is being closed.
+const IDLE: Duration = Duration::from_secs(20);
 
 /// The settings of a [`Client`].
 #[derive(Clone, Debug)]
@@ -128,7 +131,7 @@ impl ClientBuilder {
     }
 
     /// How long the start of a task with a key is repeated after transient errors; zero for never.
-    /// Default: 10 s.
+    /// Default: 60 s.
     pub fn retry_for(mut self, span: Duration) -> Self {
         self.retry_for = span;
         self
@@ -160,6 +163,7 @@ impl ClientBuilder {
         let mut http = reqwest::Client::builder()
             .user_agent(self.user_agent)
             .redirect(redirect::Policy::none())
+            .pool_idle_timeout(IDLE)
             .connect_timeout(self.connect_timeout)
             .timeout(self.timeout);
         if server.is_plain() {
@@ -172,7 +176,8 @@ impl ClientBuilder {
             }
             http = http.tls_certs_merge(all);
         }
-        if server.is_loopback() {
+        if server.is_plain() {
+            // A proxy from the environment would read the token.
             http = http.no_proxy();
         }
         let http = http

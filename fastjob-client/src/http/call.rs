@@ -45,10 +45,10 @@ impl<T> Call<T> {
             path: path.iter().map(|&part| part.to_owned()).collect(),
             query: Vec::new(),
             body: None,
-            // A URL drops these parts, so that the call would be another one.
+            // A URL drops these parts and characters, so that the call would be another one.
             unusable: path
                 .iter()
-                .find(|part| matches!(**part, "" | "." | ".."))
+                .find(|part| matches!(**part, "" | "." | "..") || part.contains(char::is_control))
                 .map(|part| ClientError::InvalidName { name: (*part).to_owned() }),
             is_repeatable: false,
             answer: PhantomData,

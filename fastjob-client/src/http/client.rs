@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::{Answer, Call, ClientBuilder, List, ServerUrl, Token, failure};
 use crate::{
     Backend, ClientError, JobHandle, LogQuery, TaskHandle,
+    job::whole_millis,
     polling::Polling,
     types::{
         AlarmView, ChannelView, ExecutorView, Fires, JobDraft, JobView, LogView, NodeView,
@@ -274,8 +275,11 @@ impl Backend for Client {
 
     async fn read_log(&self, task: i64, piece: &LogQuery) -> Result<LogView, ClientError> {
         // The answer has to arrive before the timeout of the call.
-        let longest = self.0.timeout * 2 / 3;
-        let wait = piece.wait.map(|wait| wait.min(longest)).filter(|wait| wait.as_millis() > 0);
+        let longest = self.0.timeout / 3 * 2;
+        let wait = piece
+            .wait
+            .map(|wait| whole_millis(wait.min(longest)))
+            .filter(|wait| wait.as_millis() > 0);
         self.call(Call::log(task, &LogQuery { wait, ..piece.clone() })).await
     }
 }

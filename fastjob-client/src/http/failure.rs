@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use fastjob_core::error::causes;
 use reqwest::StatusCode;
 use serde_json::Value;
 
@@ -12,12 +13,8 @@ use crate::{ClientError, types::ProblemDetails};
 const EXCERPT: usize = 200;
 
 /// The innermost cause; the outer ones only say that a request was made.
-pub(super) fn root(err: &dyn Error) -> String {
-    let mut cause = err;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
+pub(super) fn root(err: &(dyn Error + 'static)) -> String {
+    causes(err).last().unwrap_or(err).to_string()
 }
 
 /// The error of a call without an answer.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
-use fastjob_core::ChannelName;
+use fastjob_core::{ChannelName, error::chain};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{Alarm, Error, Message, chat::Chat, email::Email, http::SEND, webhook::Webhook};
@@ -66,17 +66,7 @@ impl Channel {
 }
 
 fn causes(err: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = err.to_string();
-    let mut next = err.source();
-    while let Some(cause) = next {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        next = cause.source();
-    }
-    text.chars().take(1_000).collect()
+    chain(err).chars().take(1_000).collect()
 }
 
 /// All channels.

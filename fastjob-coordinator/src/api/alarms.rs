@@ -5,7 +5,7 @@ use http::StatusCode;
 
 use super::{
     Problem,
-    read::{Id, Name, NoParams, Params, Told},
+    read::{Id, JsonBody, Name, NoParams, Params},
 };
 use crate::ops::{
     AlarmView, ChannelView, ListAlarms, Ops, Page, SilenceRequest, SilenceView, Tested,
@@ -49,7 +49,7 @@ pub(super) async fn silences(
 pub(super) async fn silence(
     State(ops): State<Ops>,
     _: NoParams,
-    Told(ask): Told<SilenceRequest>,
+    JsonBody(ask): JsonBody<SilenceRequest>,
 ) -> Result<(StatusCode, Json<SilenceView>), Problem> {
     Ok((StatusCode::CREATED, Json(ops.silence(ask).await?)))
 }

@@ -12,7 +12,7 @@ use http::{HeaderName, StatusCode, header::LOCATION};
 
 use super::{
     Problem,
-    read::{MaybeTold, Name, NoParams, Params, RoomForPage, Told},
+    read::{JsonBody, MaybeBody, Name, NoParams, Params, RoomForPage},
 };
 use crate::ops::{
     BackfillRequest, Backfilled, JobView, Ops, Page, SaveMode, Saved, StartRequest, Started,
@@ -41,7 +41,7 @@ pub(super) async fn show(
 pub(super) async fn create(
     State(ops): State<Ops>,
     _: NoParams,
-    Told(draft): Told<JobDraft>,
+    JsonBody(draft): JsonBody<JobDraft>,
 ) -> Result<Response, Problem> {
     let (saved, job) = ops.save_job(draft, SaveMode::Create).await?;
     Ok(written(saved, job))
@@ -51,7 +51,7 @@ pub(super) async fn replace(
     State(ops): State<Ops>,
     Name(name): Name,
     _: NoParams,
-    Told(draft): Told<JobDraft>,
+    JsonBody(draft): JsonBody<JobDraft>,
 ) -> Result<Response, Problem> {
     let (saved, job) = ops.save_job(draft, SaveMode::Replace(name)).await?;
     Ok(written(saved, job))
@@ -86,7 +86,7 @@ pub(super) async fn start(
     State(ops): State<Ops>,
     Name(name): Name,
     _: NoParams,
-    MaybeTold(ask): MaybeTold<StartRequest>,
+    MaybeBody(ask): MaybeBody<StartRequest>,
 ) -> Result<Json<Started>, Problem> {
     Ok(Json(ops.start(&name, ask).await?))
 }
@@ -95,7 +95,7 @@ pub(super) async fn backfill(
     State(ops): State<Ops>,
     Name(name): Name,
     _: NoParams,
-    Told(ask): Told<BackfillRequest>,
+    JsonBody(ask): JsonBody<BackfillRequest>,
 ) -> Result<Json<Backfilled>, Problem> {
     Ok(Json(ops.backfill(&name, ask).await?))
 }

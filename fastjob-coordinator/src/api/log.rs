@@ -83,10 +83,10 @@ pub(super) async fn show(
     // Each piece is counted when it is sent.
     drop(room);
     let follower = ops.follow(task, &first, limit);
-    let pieces = follow(first, follower, stopping);
-    let events = pieces.map(move |told| {
+    let events = follow(first, follower, stopping);
+    let events = events.map(move |event| {
         let _place = &place;
-        Ok::<_, Infallible>(told.event())
+        Ok::<_, Infallible>(event.into_sse())
     });
     let alive = KeepAlive::new().interval(KEEP_ALIVE);
     Ok(([("x-accel-buffering", "no")], Sse::new(events).keep_alive(alive)).into_response())
@@ -148,14 +148,14 @@ impl fmt::Display for Place {
 
 /// An event for a follower.
 #[derive(Debug, PartialEq)]
-enum Told {
+enum LogEvent {
     Piece(LogView),
     Problem(Problem),
     End,
 }
 
-impl Told {
-    fn event(self) -> Event {
+impl LogEvent {
+    fn into_sse(self) -> Event {
         let (name, id, data) = match self {
             Self::Piece(piece) => {
                 let place = Place::after(&piece).to_string();
@@ -185,7 +185,7 @@ fn follow<R, F>(
     first: LogView,
     follower: Follower<R>,
     stopping: Option<Stopping>,
-) -> impl Stream<Item = Told> + Send
+) -> impl Stream<Item = LogEvent> + Send
 where
     R: Fn(u64, Option<u32>) -> F + Send + Sync + 'static,
     F: Future<Output = Result<LogView, ops::Error>> + Send + 'static,
@@ -197,7 +197,7 @@ where
                 Next::Piece(piece) => {
                     let after = if piece.ended { Next::End } else { Next::Read };
                     if !piece.text.is_empty() {
-                        return Some((Told::Piece(piece), (after, follower, stopping)));
+                        return Some((LogEvent::Piece(piece), (after, follower, stopping)));
                     }
                     after
                 }
@@ -210,12 +210,12 @@ where
                     match read {
                         Ok(piece) => Next::Piece(piece),
                         Err(err) => {
-                            let told = Told::Problem(err.into());
-                            return Some((told, (Next::Over, follower, stopping)));
+                            let event = LogEvent::Problem(err.into());
+                            return Some((event, (Next::Over, follower, stopping)));
                         }
                     }
                 }
-                Next::End => return Some((Told::End, (Next::Over, follower, stopping))),
+                Next::End => return Some((LogEvent::End, (Next::Over, follower, stopping))),
                 Next::Over => return None,
             }
         }
@@ -256,7 +256,7 @@ mod tests {
         Follower::after(first, Feeds::default(), log, None, move |offset, _| read(offset))
     }
 
-    async fn all<R, F>(first: LogView, read: R, stopping: Option<Stopping>) -> Vec<Told>
+    async fn all<R, F>(first: LogView, read: R, stopping: Option<Stopping>) -> Vec<LogEvent>
     where
         R: Fn(u64) -> F + Send + Sync + 'static,
         F: Future<Output = Result<LogView, ops::Error>> + Send + 'static,
@@ -276,17 +276,20 @@ mod tests {
                 other => Err(ops::Error::NotFound(other.to_string())),
             }
         };
-        let told = all(piece(0, "ab", false), read, None).await;
-        let expected =
-            [Told::Piece(piece(0, "ab", false)), Told::Piece(piece(2, "cde", false)), Told::End];
-        assert_eq!(told, expected);
+        let events = all(piece(0, "ab", false), read, None).await;
+        let expected = [
+            LogEvent::Piece(piece(0, "ab", false)),
+            LogEvent::Piece(piece(2, "cde", false)),
+            LogEvent::End,
+        ];
+        assert_eq!(events, expected);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_log_that_becomes_unreadable_is_a_problem() {
         let read = |_| async { Err(ops::Error::Unavailable("it is gone".into())) };
-        let told = all(piece(0, "", false), read, None).await;
-        assert_eq!(told, [Told::Problem(Problem::new(Kind::Unavailable, "it is gone"))]);
+        let events = all(piece(0, "", false), read, None).await;
+        assert_eq!(events, [LogEvent::Problem(Problem::new(Kind::Unavailable, "it is gone"))]);
     }
 
     #[tokio::test(start_paused = true)]
@@ -296,11 +299,11 @@ mod tests {
         let stopping = Some(Stopping(stop.clone()));
         let first = piece(0, "a", false);
         let follower = after(&first, read);
-        let mut told = std::pin::pin!(follow(first, follower, stopping));
-        assert!(told.next().await.is_some());
-        assert!(tokio::time::timeout(Duration::from_secs(30), told.next()).await.is_err());
+        let mut events = std::pin::pin!(follow(first, follower, stopping));
+        assert!(events.next().await.is_some());
+        assert!(tokio::time::timeout(Duration::from_secs(30), events.next()).await.is_err());
         stop.cancel();
-        assert_eq!(told.next().await, None);
+        assert_eq!(events.next().await, None);
     }
 
     #[test]

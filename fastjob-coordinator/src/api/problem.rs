@@ -3,14 +3,13 @@
 //! Every error of the REST interface has this form, and a `type` from a short list that programs
 //! may rely on; the texts are for people. Internal errors are logged, not returned.
 
-use std::fmt;
-
 use axum::{
     Json,
     response::{IntoResponse, Response},
 };
 use fastjob_client::types::ProblemDetails;
 pub(crate) use fastjob_client::types::{InvalidField as Field, ProblemKind as Kind};
+use fastjob_core::error::chain;
 use http::{
     HeaderValue, StatusCode,
     header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
@@ -102,30 +101,12 @@ impl From<ops::Error> for Problem {
 }
 
 /// Logs the store's error; the caller only learns that the store failed.
-fn store_failed(cause: &dyn std::error::Error) -> Problem {
-    tracing::error!(error = %Chain(cause), "request failed: store error");
+fn store_failed(cause: &(dyn std::error::Error + 'static)) -> Problem {
+    tracing::error!(error = chain(cause), "request failed: store error");
     Problem::new(
         Kind::StoreFailed,
         "the store failed, so the result of this request is unknown; see the coordinator's log",
     )
-}
-
-/// An error with its causes, without causes that repeat it.
-struct Chain<'a>(&'a dyn std::error::Error);
-
-impl fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut told = self.0.to_string();
-        let mut next = self.0.source();
-        while let Some(cause) = next {
-            let words = cause.to_string();
-            if !told.contains(&words) {
-                told = format!("{told}: {words}");
-            }
-            next = cause.source();
-        }
-        f.write_str(&told)
-    }
 }
 
 #[cfg(test)]

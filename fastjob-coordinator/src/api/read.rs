@@ -213,9 +213,9 @@ impl<S: Sync> FromRequestParts<S> for NoParams {
 
 /// A JSON body.
 #[derive(Debug)]
-pub(super) struct Told<T>(pub(super) T);
+pub(super) struct JsonBody<T>(pub(super) T);
 
-impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Told<T> {
+impl<S: Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
@@ -226,9 +226,9 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Told<T> {
 
 /// An optional JSON body.
 #[derive(Debug)]
-pub(super) struct MaybeTold<T>(pub(super) T);
+pub(super) struct MaybeBody<T>(pub(super) T);
 
-impl<S: Sync, T: DeserializeOwned + Default> FromRequest<S> for MaybeTold<T> {
+impl<S: Sync, T: DeserializeOwned + Default> FromRequest<S> for MaybeBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {

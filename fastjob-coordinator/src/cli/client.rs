@@ -96,7 +96,7 @@ impl From<ClientError> for Failure {
                 failure.hint(TRUST);
             }
             ClientError::Setting { message, .. } => failure.title = message,
-            other => failure.title = super::error::chain(&other),
+            other => failure.title = fastjob_core::error::chain(&other),
         }
         failure
     }

@@ -4,6 +4,7 @@ use std::{fmt, process::ExitCode};
 
 pub(super) use fastjob_client::types::InvalidField as Field;
 use fastjob_client::types::ProblemDetails;
+use fastjob_core::error::chain;
 use serde_json::{Map, Value};
 
 use super::{
@@ -47,7 +48,7 @@ impl Error {
     }
 
     /// The error with all its causes.
-    pub(super) fn from_chain(err: &dyn std::error::Error) -> Self {
+    pub(super) fn from_chain(err: &(dyn std::error::Error + 'static)) -> Self {
         Self::failed(chain(err))
     }
 
@@ -120,20 +121,6 @@ fn headline(detail: &str, first: Option<&Field>) -> String {
     let first = first.map(|first| format!("{}: {}", first.field, first.message));
     let cut = first.and_then(|first| detail.find(&first)).unwrap_or(detail.len());
     detail[..cut].trim_end_matches([':', ' ']).to_owned()
-}
-
-/// An error and its causes, without causes that repeat it.
-pub(super) fn chain(err: &dyn std::error::Error) -> String {
-    let mut text = err.to_string();
-    let mut cause = err.source();
-    while let Some(err) = cause {
-        let next = err.to_string();
-        if !text.contains(&next) {
-            text = format!("{text}: {next}");
-        }
-        cause = err.source();
-    }
-    text
 }
 
 impl fmt::Display for Failure {

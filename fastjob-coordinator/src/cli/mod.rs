@@ -32,6 +32,7 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
+use futures_util::future::LocalBoxFuture;
 
 use self::{
     env::Env,
@@ -106,7 +107,10 @@ pub async fn main() -> ExitCode {
     let json = cli.options.json;
     let mut stdout = std::io::stdout();
     let reader = if stdout.is_terminal() { Reader::Terminal } else { Reader::Program };
-    match cli.run(&Env::of_process(), &mut stdout, reader).await {
+    let env = Env::of_process();
+    // Boxed, so that the program does not compile all of the library's futures again.
+    let run: LocalBoxFuture<'_, _> = Box::pin(cli.run(&env, &mut stdout, reader));
+    match run.await {
         Ok(()) => ExitCode::SUCCESS,
         Err(err) => err.tell(json),
     }

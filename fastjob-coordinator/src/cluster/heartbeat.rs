@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use fastjob_core::error::chain;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -9,7 +10,7 @@ use super::{Engines, observer::Observer};
 use crate::{
     clock::Clock,
     permit::Deadline,
-    store::{ClusterStore, ClusterView, NodeRow, NodeUntil, writer::chain},
+    store::{ClusterStore, ClusterView, NodeRow, NodeUntil},
 };
 
 /// The result of the last beat.

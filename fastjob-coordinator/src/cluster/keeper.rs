@@ -25,7 +25,7 @@ use crate::{
     shell::{self, Around, Ending, EngineHandle},
     store::{
         self, ClusterStore, Lease, LoadStore, NodeRow,
-        writer::{Told, WriterHandle},
+        writer::{Listener, WriterHandle},
     },
 };
 
@@ -59,7 +59,7 @@ pub(crate) struct Keeper {
     pub(crate) map: ClusterMap,
 }
 
-impl Told for Engines {
+impl Listener for Engines {
     fn durable(&self, commits: &[(Lease, u64)]) {
         self.committed(commits);
     }

@@ -14,7 +14,7 @@ pub(crate) enum Owner {
     /// Another node.
     There(NodeRow),
     /// No node holds it at the moment, or its node does not send heartbeats.
-    Nobody,
+    NoNode,
 }
 
 /// The last view of the cluster. Cheap to clone.
@@ -53,9 +53,9 @@ impl ClusterMap {
             Some((node, Alive::Yes)) if node == me => Owner::Here,
             Some((node, Alive::Yes)) => {
                 let node = view.nodes.iter().find(|row| row.id == *node);
-                node.map_or(Owner::Nobody, |row| Owner::There(row.clone()))
+                node.map_or(Owner::NoNode, |row| Owner::There(row.clone()))
             }
-            Some((_, Alive::No)) | None => Owner::Nobody,
+            Some((_, Alive::No)) | None => Owner::NoNode,
         }
     }
 
@@ -108,8 +108,8 @@ impl ClusterMap {
     /// A partition without an owner that this node could not load, and why.
     pub(crate) fn unloaded(&self) -> Option<(Partition, String)> {
         let troubles = self.troubles.read().unwrap_or_else(PoisonError::into_inner);
-        let nobody = |partition: &&Partition| self.owner(**partition) == Owner::Nobody;
-        let partition = troubles.keys().find(nobody)?;
+        let unowned = |partition: &&Partition| self.owner(**partition) == Owner::NoNode;
+        let partition = troubles.keys().find(unowned)?;
         Some((*partition, troubles.get(partition)?.clone()))
     }
 }

@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use fastjob_core::error::chain;
 use tokio::{
     sync::{Semaphore, watch},
     task::{Id, JoinError, JoinSet},
@@ -26,7 +27,7 @@ use super::{
 use crate::{
     parts,
     shell::Ending,
-    store::{ClusterStore, ClusterView, Error, Holding, Lease, NodeRow, Partition, writer::chain},
+    store::{ClusterStore, ClusterView, Error, Holding, Lease, NodeRow, Partition},
 };
 
 /// How long engines may take to persist their decisions when they are asked to end.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::StartError;
+use super::{StartError, compiled_here};
 use crate::{
     config::{Config, StoreUrl},
     store::{self, ClusterStore, Store, postgres::Postgres, sqlite::Sqlite},
@@ -43,5 +43,6 @@ pub(super) fn store_error(err: store::Error) -> StartError {
 ///
 /// Fails with [`StartError::Store`] if the store is in use, unreadable or newer.
 pub async fn migrate(config: &Config) -> Result<(), StartError> {
-    Opened::open(config).await?.whole.close().await.map_err(store_error)
+    compiled_here(async { Opened::open(config).await?.whole.close().await.map_err(store_error) })
+        .await
 }

@@ -123,7 +123,7 @@ impl Ops {
             let answer = match self.map.owner(partition) {
                 Owner::Here => self.answer(partition, ask.clone()).await,
                 Owner::There(node) => self.peers.ask(&node, partition, &ask).await,
-                Owner::Nobody => Err(Error::Moved),
+                Owner::NoNode => Err(Error::Moved),
             };
             match answer {
                 // Safe to retry: nothing was done.
@@ -222,7 +222,7 @@ pub(super) fn left_out(node: &NodeRow, err: &Error) {
 }
 
 /// The error for an answer that does not fit the request.
-pub(super) fn odd() -> Error {
+pub(super) fn unexpected_reply() -> Error {
     Error::Unavailable("another node sent an unexpected answer".to_owned())
 }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{
     Ask, Error, Fires, JobView, Ops, PAGE_BYTES, PAGE_DEFAULT, PAGE_MAX, Page, Reply, Saved,
-    forward::odd,
+    forward::unexpected_reply,
 };
 use crate::{
     clock::wall_now,
@@ -59,7 +59,7 @@ impl Ops {
         let draft = Box::new(JobDraft::from(&job));
         let Reply::Saved(saved, view) = self.ask(partition, Ask::Save { draft, create }).await?
         else {
-            return Err(odd());
+            return Err(unexpected_reply());
         };
         Ok((saved, *view))
     }
@@ -157,7 +157,7 @@ impl Ops {
     pub(crate) async fn delete_job(&self, path: &str) -> Result<(), Error> {
         let (partition, job) = self.place(path).await?;
         let Reply::Done = self.ask(partition, Ask::Delete { job }).await? else {
-            return Err(odd());
+            return Err(unexpected_reply());
         };
         Ok(())
     }
@@ -186,7 +186,7 @@ impl Ops {
     async fn switch_job(&self, path: &str, on: bool) -> Result<JobView, Error> {
         let (partition, job) = self.place(path).await?;
         let Reply::Saved(_, view) = self.ask(partition, Ask::Switch { job, on }).await? else {
-            return Err(odd());
+            return Err(unexpected_reply());
         };
         Ok(*view)
     }

@@ -7,7 +7,8 @@ use fastjob_engine::{Backfill, Command, JobPath, JobRefused, Start, StartKey, Wh
 use jiff::Timestamp;
 
 use super::{
-    Ask, BackfillRequest, Backfilled, Error, Ops, Reply, StartRequest, Started, forward::odd,
+    Ask, BackfillRequest, Backfilled, Error, Ops, Reply, StartRequest, Started,
+    forward::unexpected_reply,
 };
 use crate::shell::EngineHandle;
 
@@ -23,7 +24,7 @@ impl Ops {
     pub(crate) async fn start(&self, path: &str, ask: StartRequest) -> Result<Started, Error> {
         let (partition, job) = self.place(path).await?;
         let Reply::Started(started) = self.ask(partition, Ask::Start { job, ask }).await? else {
-            return Err(odd());
+            return Err(unexpected_reply());
         };
         Ok(started)
     }
@@ -96,7 +97,7 @@ impl Ops {
     ) -> Result<Backfilled, Error> {
         let (partition, job) = self.place(path).await?;
         let Reply::Backfilled(done) = self.ask(partition, Ask::Backfill { job, ask }).await? else {
-            return Err(odd());
+            return Err(unexpected_reply());
         };
         Ok(done)
     }

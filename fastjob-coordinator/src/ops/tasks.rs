@@ -9,7 +9,7 @@ use fastjob_engine::{Command, LiveTask, OpenAsk};
 
 use super::{
     Ask, AttemptView, Error, Ops, Page, ProgressView, Reply, StopAnswer, TaskView,
-    forward::{left_out, odd},
+    forward::{left_out, unexpected_reply},
     jobs::page,
     pages::fit,
 };
@@ -78,7 +78,7 @@ impl Ops {
     pub(crate) async fn stop_task(&self, task: i64) -> Result<StopAnswer, Error> {
         let partition = Partition::of_id(task, self.engines.partitions());
         let Reply::Stopped(stopped) = self.ask(partition, Ask::Stop { task }).await? else {
-            return Err(odd());
+            return Err(unexpected_reply());
         };
         if let Some(state) = stopped {
             return Ok(StopAnswer { stopped: true, state: state.into() });
@@ -146,7 +146,7 @@ impl Ops {
         for (node, tasks) in by_node.into_values() {
             match self.peers.ask(&node, Partition::default(), &Ask::Live { tasks }).await {
                 Ok(Reply::Live(there)) => live.extend(there.into_iter().map(LiveTask::from)),
-                Ok(_) => return Err(odd()),
+                Ok(_) => return Err(unexpected_reply()),
                 Err(err) => left_out(&node, &err),
             }
         }

@@ -9,13 +9,13 @@ use tokio::time::Instant;
 const APART: Duration = Duration::from_millis(20);
 
 /// A beat with the executor's uptime when it was sent.
-type Told = (Beat, u64);
+type Heartbeat = (Beat, u64);
 
 /// The beats of one session.
 #[derive(Debug)]
 pub(super) struct Beats {
     next: Instant,
-    latest: Option<Told>,
+    latest: Option<Heartbeat>,
 }
 
 impl Beats {
@@ -24,26 +24,26 @@ impl Beats {
     }
 
     /// Handles a beat: returns it, or keeps it until it is due.
-    pub(super) fn come(&mut self, told: Told) -> Option<Told> {
+    pub(super) fn come(&mut self, heartbeat: Heartbeat) -> Option<Heartbeat> {
         let now = Instant::now();
         if now < self.next {
-            self.latest = Some(told);
+            self.latest = Some(heartbeat);
             return None;
         }
         self.next = now + APART;
         self.latest = None;
-        Some(told)
+        Some(heartbeat)
     }
 
     /// Waits until the kept beat is due; forever if there is none.
-    pub(super) async fn due(&mut self) -> Told {
+    pub(super) async fn due(&mut self) -> Heartbeat {
         if self.latest.is_some() {
             tokio::time::sleep_until(self.next).await;
         }
         match self.latest.take() {
-            Some(told) => {
+            Some(heartbeat) => {
                 self.next = Instant::now() + APART;
-                told
+                heartbeat
             }
             None => pending().await,
         }

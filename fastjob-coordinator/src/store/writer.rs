@@ -11,6 +11,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use fastjob_core::error::chain;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -66,7 +67,7 @@ impl WriterHandle {
 }
 
 /// Receives the results of commits.
-pub(crate) trait Told: Send + Sync {
+pub(crate) trait Listener: Send + Sync {
     /// These are durable.
     fn durable(&self, commits: &[(Lease, u64)]);
     /// The lease has ended: nothing of it will be written.
@@ -110,7 +111,7 @@ impl Writer {
     pub(crate) async fn run(
         mut self,
         stop: CancellationToken,
-        told: impl Told,
+        listener: impl Listener,
     ) -> Result<(), Unwritten> {
         let mut left = None;
         loop {
@@ -134,7 +135,7 @@ impl Writer {
                 }
                 group.push(next);
             }
-            self.write(group, &stop, &told).await?;
+            self.write(group, &stop, &listener).await?;
         }
     }
 
@@ -143,7 +144,7 @@ impl Writer {
         &mut self,
         group: Group,
         stop: &CancellationToken,
-        told: &impl Told,
+        listener: &impl Listener,
     ) -> Result<(), Unwritten> {
         let since = tokio::time::Instant::now();
         let mut wait = FIRST_WAIT;
@@ -158,13 +159,13 @@ impl Writer {
             }
             let Err(err) = self.store.commit(&group.commits).await else {
                 self.is_well();
-                told.durable(&group.ids);
+                listener.durable(&group.ids);
                 (wait, refusals) = (FIRST_WAIT, 0);
                 continue;
             };
             if let Error::Fenced(lost) = &err {
                 for lease in lost {
-                    self.end(*lease, told);
+                    self.end(*lease, listener);
                 }
                 parts.push(group);
                 continue;
@@ -191,7 +192,7 @@ impl Writer {
                         "the store permanently rejected a commit: the partition restarts from its \
                          persisted state"
                     );
-                    self.end(lease, told);
+                    self.end(lease, listener);
                     self.is_well();
                     refusals = 0;
                     continue;
@@ -227,10 +228,10 @@ impl Writer {
     }
 
     /// Drops all further commits of the lease.
-    fn end(&mut self, lease: Lease, told: &impl Told) {
+    fn end(&mut self, lease: Lease, listener: &impl Listener) {
         if !self.is_over(lease) {
             self.over.insert(lease.partition, lease.term);
-            told.over(lease);
+            listener.over(lease);
         }
     }
 
@@ -270,38 +271,5 @@ impl Group {
         let half = self.commits.len() / 2;
         let (ids, commits) = (self.ids.split_off(half), self.commits.split_off(half));
         Self { ids, commits, ..Self::default() }
-    }
-}
-
-/// An error and its causes, without causes that repeat it.
-pub(crate) fn chain(err: &dyn std::error::Error) -> String {
-    let mut text = err.to_string();
-    let mut source = err.source();
-    while let Some(cause) = source {
-        let next = cause.to_string();
-        if !text.contains(&next) {
-            text = format!("{text}: {next}");
-        }
-        source = cause.source();
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_repeated_cause_is_shown_once() {
-        #[derive(Debug, thiserror::Error)]
-        #[error("{0}")]
-        struct Said(&'static str, #[source] Option<Box<Said>>);
-        let inner = Said("(code: 13) database or disk is full", None);
-        let outer =
-            Said("from the database: (code: 13) database or disk is full", Some(inner.into()));
-        let all = Said("could not save commits", Some(outer.into()));
-        let expected =
-            "could not save commits: from the database: (code: 13) database or disk is full";
-        assert_eq!(chain(&all), expected);
     }
 }

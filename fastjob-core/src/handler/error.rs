@@ -1,14 +1,9 @@
 //! Why a handler failed, and whether a retry may help.
 
-use std::{
-    error::Error,
-    fmt::{self, Write as _},
-};
+use std::{error::Error, fmt};
 
 use super::Fatal;
-
-/// The message of an error has at most about this many bytes; further causes are left out.
-const MESSAGE_MAX: usize = 16 * 1024;
+use crate::error::chain;
 
 /// Any error, as `?` converts it.
 type BoxError = Box<dyn Error + Send + Sync>;
@@ -130,29 +125,6 @@ impl<E: Into<BoxError>> From<E> for JobError {
         let kind = if Fatal::is_in(&*err) { Kind::Fatal } else { Kind::Retryable };
         Self::new(kind, err)
     }
-}
-
-/// An error and its causes, as `a: b: c`. A cause with the text of the error before it, as
-/// transparent wrappers have, is left out.
-fn chain(err: &(dyn Error + 'static)) -> String {
-    let mut message = err.to_string();
-    let mut last = 0;
-    let mut source = err.source();
-    while let Some(cause) = source {
-        if message.len() > MESSAGE_MAX {
-            break;
-        }
-        let end = message.len();
-        // Fails only if the formatting of the cause fails; what it wrote is kept.
-        let _ = write!(message, ": {cause}");
-        if message[last..end] == message[end + 2..] {
-            message.truncate(end);
-        } else {
-            last = end + 2;
-        }
-        source = cause.source();
-    }
-    message
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use std::{error::Error, fmt};
 
+use crate::error::causes;
+
 /// A permanent error: the task fails at once, without retries.
 ///
 /// It wraps the cause and has its text. Other errors may wrap it in turn, also with
@@ -48,14 +50,7 @@ impl Fatal {
 
     /// Whether an error or one of its causes is marked.
     pub(super) fn is_in(err: &(dyn Error + 'static)) -> bool {
-        let mut next = Some(err);
-        while let Some(err) = next {
-            if err.is::<Permanent>() || err.is::<Self>() {
-                return true;
-            }
-            next = err.source();
-        }
-        false
+        causes(err).any(|err| err.is::<Permanent>() || err.is::<Self>())
     }
 }
 

@@ -17,7 +17,7 @@ pub struct Spread {
 pub enum NoSpread {
     /// No executor with the handler is connected.
     #[error("no executor with the handler is connected")]
-    Nobody,
+    NoExecutor,
     /// No connected executor matches the filter.
     #[error("none of the {0} executors with the handler matches the shard filter")]
     NoneMatches(usize),
@@ -35,7 +35,7 @@ pub enum NoSpread {
 ///
 /// # Errors
 ///
-/// Fails with [`NoSpread::Nobody`] or [`NoSpread::NoneMatches`] while there is no suitable
+/// Fails with [`NoSpread::NoExecutor`] or [`NoSpread::NoneMatches`] while there is no suitable
 /// executor, and with [`NoSpread::TooMany`] if every executor would run a shard and there are more
 /// than [`ShardStrategy::MOST`]: skipping some would go unnoticed.
 pub fn spread(
@@ -44,7 +44,7 @@ pub fn spread(
     offset: usize,
 ) -> Result<Spread, NoSpread> {
     if from.is_empty() {
-        return Err(NoSpread::Nobody);
+        return Err(NoSpread::NoExecutor);
     }
     let on: Vec<_> = match strategy {
         ShardStrategy::One => vec![None],
@@ -111,8 +111,8 @@ mod tests {
 
     #[test]
     fn without_an_executor_it_returns_the_reason() {
-        assert_eq!(spread_over(&ShardStrategy::One, 0, 0), Err(NoSpread::Nobody));
-        assert_eq!(spread_over(&ShardStrategy::Count(3), 0, 5), Err(NoSpread::Nobody));
+        assert_eq!(spread_over(&ShardStrategy::One, 0, 0), Err(NoSpread::NoExecutor));
+        assert_eq!(spread_over(&ShardStrategy::Count(3), 0, 5), Err(NoSpread::NoExecutor));
         assert_eq!(spread_over(&dynamic("has gpu"), 2, 0), Err(NoSpread::NoneMatches(2)));
         assert_eq!(spread_over(&ShardStrategy::All, 1_001, 0), Err(NoSpread::TooMany(1_001)));
         assert!(spread_over(&ShardStrategy::All, 1_000, 0).is_ok());

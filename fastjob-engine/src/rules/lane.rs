@@ -7,14 +7,10 @@ use fastjob_core::{
     AttemptId, JobId, TaskId,
     attempt::End,
     block::{Block, BlockScope, BlockStrategy},
+    lane::{Arrival, Lane, Verdict},
 };
 
-use crate::{
-    effect::Effects,
-    engine::Engine,
-    event::Now,
-    state::{attempts::Step, lanes::Lane},
-};
+use crate::{effect::Effects, engine::Engine, event::Now, state::attempts::Step};
 
 impl Engine {
     /// Whether a due attempt may be sent to an executor. If not, it now waits for its turn or has
@@ -27,34 +23,27 @@ impl Engine {
         }
         let (job, task) = (open.row.job, open.row.task);
         let lane = self.lanes.of(job);
-        if lane.is_active(attempt) {
+        if lane.is_running(attempt) {
             return true;
         }
-        // Only the first attempt of a task replaces other tasks. A retry, or an attempt that its
-        // executor returned, may come after a task that has replaced its own: it yields to that
-        // task.
-        let replaces = block.strategy == BlockStrategy::ReplaceRunning;
         let comes_again = open.row.number > 1 || open.rare().was_placed;
-        let newest = if replaces && comes_again { lane.tasks().last().copied() } else { None };
-        if let Some(newer) = newest.filter(|newest| *newest > task) {
-            let why = format!("replaced by task {newer}");
-            self.end_here(now, attempt, End::Stopped, Some(why));
-            return false;
-        }
-        if lane.is_next(task) && lane.has_room(block, task) {
-            lane.enter(attempt, task);
-            return true;
-        }
-        if let Some(message) = refusal(block, lane) {
-            self.end_here(now, attempt, End::Skipped, Some(message));
-            return false;
-        }
-        lane.queue(attempt, task);
-        let life = open.life();
-        self.move_to(attempt, Step::Queued, life);
-        self.displace_later(now, attempt);
-        if replaces {
-            self.replace(now, job, task, out);
+        let (life, arrival) = (open.life(), Arrival { attempt, task, comes_again });
+        match lane.arrive(block, arrival, ()) {
+            Verdict::Run(()) => return true,
+            verdict @ (Verdict::Wait | Verdict::Replace) => {
+                self.move_to(attempt, Step::Queued, life);
+                self.displace_later(now, attempt);
+                if verdict == Verdict::Replace {
+                    self.replace(now, job, task, out);
+                }
+            }
+            Verdict::Yield((), newer) => {
+                let why = format!("replaced by task {newer}");
+                self.end_here(now, attempt, End::Stopped, Some(why));
+            }
+            Verdict::Skip((), refusal) => {
+                self.end_here(now, attempt, End::Skipped, Some(refusal.to_string()));
+            }
         }
         false
     }
@@ -83,12 +72,12 @@ impl Engine {
             block = Block { strategy: BlockStrategy::Parallel, max_running: u32::MAX, ..block };
         }
         while let Some(lane) = self.lanes.get_mut(job)
-            && let Some((next, task)) = lane.next()
-            && lane.has_room(block, task)
+            && let Some((next, ())) = lane.advance(|()| block)
         {
-            lane.leave(next);
-            let Some(open) = self.attempts.at_step(next, Step::Queued) else { continue };
-            lane.enter(next, task);
+            let Some(open) = self.attempts.at_step(next, Step::Queued) else {
+                lane.leave(next);
+                continue;
+            };
             let life = open.life();
             self.move_to(next, Step::NotDue, life);
             self.attempts.set_due(next, now.wall);
@@ -111,16 +100,5 @@ impl Engine {
     /// Whether the overlap rule of the job holds across the cluster.
     pub(super) fn is_exclusive(&self, job: JobId) -> bool {
         self.catalog.job(job).is_some_and(|job| job.block.is_exclusive())
-    }
-}
-
-/// Why a due attempt that cannot run now is refused; `None` if it may wait.
-fn refusal(block: Block, lane: &Lane) -> Option<String> {
-    let waiting = lane.waiting();
-    match block.strategy {
-        BlockStrategy::SkipNew => Some("another task of the job was running".to_owned()),
-        BlockStrategy::Serial | BlockStrategy::Parallel => (waiting >= block.max_waiting as usize)
-            .then(|| format!("{waiting} attempts of the job were waiting already")),
-        BlockStrategy::ReplaceRunning => None,
     }
 }

@@ -30,7 +30,7 @@ impl Layout {
 impl Engine {
     /// Spreads a task of the job over the executors that are connected now.
     pub(super) fn layout(&self, now: Now, job: JobId) -> Result<Layout, NoSpread> {
-        let Some(job) = self.catalog.job(job) else { return Err(NoSpread::Nobody) };
+        let Some(job) = self.catalog.job(job) else { return Err(NoSpread::NoExecutor) };
         let lives: Vec<_> = self
             .fleet
             .live_hosts(&job.service, &job.handler)

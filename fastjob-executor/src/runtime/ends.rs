@@ -2,7 +2,7 @@
 //! be heard.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{HashMap, VecDeque},
     time::Duration,
 };
 
@@ -90,9 +90,9 @@ impl State {
 
     /// Removes attempts that wait in their lanes or for places. Maps attempts to their jobs.
     pub(super) fn forget(&mut self, gone: &HashMap<i64, i64>) {
-        for job in gone.values().collect::<HashSet<_>>() {
+        for (id, job) in gone {
             if let Some(lane) = self.lanes.get_mut(job) {
-                lane.forget(|id| gone.contains_key(&id));
+                lane.stop_waiting(*id);
             }
         }
         let (left, stay): (VecDeque<_>, _) = std::mem::take(&mut self.places.waiting)

@@ -1,24 +1,17 @@
-//! A job's lane: what happens when an attempt arrives while others are there.
+//! A job's lane on this executor: core's [`lane`], over the attempts of the protocol.
 //!
-//! The arriving attempt's block strategy decides. Shards of one task never skip or stop each other:
-//! on the same executor, they take turns. A task replaces others with its first attempt; a retry,
-//! which may arrive after a newer task has replaced its task, yields to newer tasks.
+//! The arriving attempt's block strategy decides. Shards of one task take turns. The job of an
+//! attempt without a strategy has its lane at the coordinator: the attempt runs at once.
 
-use std::collections::VecDeque;
-
-use fastjob_core::wire::v1;
+use fastjob_core::{
+    AttemptId, TaskId,
+    block::{Block, BlockStrategy},
+    lane::{self, Arrival, Shards},
+    wire::v1,
+};
 
 /// The running attempts, and those that wait for their turn.
-#[derive(Default)]
-pub(super) struct Lane {
-    running: Vec<Running>,
-    waiting: VecDeque<v1::Attempt>,
-}
-
-struct Running {
-    attempt: i64,
-    task: i64,
-}
+pub(super) struct Lane(lane::Lane<v1::Attempt>);
 
 /// What happens to an arriving attempt.
 pub(super) enum Verdict {
@@ -35,98 +28,79 @@ pub(super) enum Verdict {
     },
 }
 
+impl Default for Lane {
+    fn default() -> Self {
+        Self(lane::Lane::new(Shards::InTurn))
+    }
+}
+
 impl Lane {
     pub(super) fn arrive(&mut self, arrived: v1::Attempt) -> Verdict {
-        let attempt = &arrived;
-        let task = attempt.task;
-        let block = v1::Block::try_from(attempt.block).unwrap_or(v1::Block::Unspecified);
-        let at_once = block == v1::Block::None || self.waiting.is_empty();
-        if at_once && self.has_room(attempt) {
-            self.enter(attempt.attempt, task);
-            return Verdict::Run(arrived);
-        }
-        match block {
-            // With such a strategy there is always room.
-            v1::Block::None | v1::Block::Serial | v1::Block::Parallel => {
-                let most = attempt.max_waiting as usize;
-                if self.waiting.len() >= most {
-                    return Verdict::Skip(format!("the lane is full: {most} attempts are waiting"));
-                }
-                self.waiting.push_back(arrived);
-                Verdict::Wait
+        let (attempt, task) = (AttemptId(arrived.attempt), TaskId(arrived.task));
+        let block = match v1::Block::try_from(arrived.block) {
+            Ok(v1::Block::None) => {
+                self.0.enter(attempt, task);
+                return Verdict::Run(arrived);
             }
-            v1::Block::SkipNew => match self.running.iter().find(|other| other.task != task) {
-                Some(other) => {
-                    Verdict::Skip(format!("attempt {} of the job is running", other.attempt))
-                }
-                None => {
-                    self.waiting.push_back(arrived);
-                    Verdict::Wait
-                }
+            Ok(v1::Block::Serial) => BlockStrategy::Serial,
+            Ok(v1::Block::Parallel) => BlockStrategy::Parallel,
+            Ok(v1::Block::SkipNew) => BlockStrategy::SkipNew,
+            Ok(v1::Block::ReplaceRunning) => BlockStrategy::ReplaceRunning,
+            Ok(v1::Block::Unspecified) | Err(_) => {
+                return Verdict::Skip(
+                    "this executor does not know the job's block strategy: upgrade it to the \
+                     coordinator's release"
+                        .to_owned(),
+                );
+            }
+        };
+        let arrival = Arrival { attempt, task, comes_again: arrived.number > 1 };
+        match self.0.arrive(rule(block, &arrived), arrival, arrived) {
+            lane::Verdict::Run(arrived) => Verdict::Run(arrived),
+            lane::Verdict::Wait => Verdict::Wait,
+            lane::Verdict::Skip(_, refusal) => Verdict::Skip(refusal.to_string()),
+            lane::Verdict::Yield(_, newer) => Verdict::Replaced(newer.0),
+            lane::Verdict::Replace => Verdict::Replace {
+                running: self.0.others(task).map(|other| other.0).collect(),
+                waiting: self.0.take_waiting_of_others(task),
             },
-            v1::Block::ReplaceRunning => {
-                let is_retry = attempt.number > 1;
-                if let Some(newer) = self.newest().filter(|newest| is_retry && *newest > task) {
-                    return Verdict::Replaced(newer);
-                }
-                let (mine, others): (VecDeque<_>, _) = std::mem::take(&mut self.waiting)
-                    .into_iter()
-                    .partition(|other| other.task == task);
-                self.waiting = mine;
-                self.waiting.push_back(arrived);
-                let others_run = self.running.iter().filter(|other| other.task != task);
-                let running = others_run.map(|other| other.attempt).collect();
-                Verdict::Replace { running, waiting: Vec::from(others) }
-            }
-            v1::Block::Unspecified => Verdict::Skip(
-                "this executor does not know the job's block strategy: upgrade it to the \
-                 coordinator's release"
-                    .to_owned(),
-            ),
         }
     }
 
     /// A running attempt has ended. Returns the attempts whose turn it is now.
     pub(super) fn leave(&mut self, id: i64) -> Vec<v1::Attempt> {
-        self.running.retain(|running| running.attempt != id);
+        self.0.leave(AttemptId(id));
         let mut next = Vec::new();
-        while self.waiting.front().is_some_and(|first| self.has_room(first)) {
-            let Some(first) = self.waiting.pop_front() else { break };
-            self.enter(first.attempt, first.task);
+        while let Some((_, first)) = self.0.advance(rule_of_waiting) {
             next.push(first);
         }
         next
     }
 
-    /// Removes the waiting attempts that are gone.
-    pub(super) fn forget(&mut self, gone: impl Fn(i64) -> bool) {
-        self.waiting.retain(|arrived| !gone(arrived.attempt));
+    /// Removes an attempt that waits; one that runs stays.
+    pub(super) fn stop_waiting(&mut self, id: i64) {
+        self.0.stop_waiting(AttemptId(id));
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.running.is_empty() && self.waiting.is_empty()
+        self.0.is_empty()
     }
+}
 
-    fn newest(&self) -> Option<i64> {
-        let running = self.running.iter().map(|running| running.task);
-        running.chain(self.waiting.iter().map(|waiting| waiting.task)).max()
-    }
+fn rule(strategy: BlockStrategy, attempt: &v1::Attempt) -> Block {
+    let v1::Attempt { max_waiting, max_running, .. } = *attempt;
+    Block { strategy, max_waiting, max_running, ..Block::default() }
+}
 
-    fn enter(&mut self, attempt: i64, task: i64) {
-        self.running.push(Running { attempt, task });
-    }
-
-    /// Whether the attempt may run now, beside the running ones.
-    fn has_room(&self, attempt: &v1::Attempt) -> bool {
-        match v1::Block::try_from(attempt.block) {
-            Ok(v1::Block::None) => true,
-            Ok(v1::Block::Parallel) => self.running.len() < attempt.max_running.max(1) as usize,
-            Ok(v1::Block::Serial | v1::Block::SkipNew | v1::Block::ReplaceRunning) => {
-                self.running.is_empty()
-            }
-            Ok(v1::Block::Unspecified) | Err(_) => false,
-        }
-    }
+/// The rule of an attempt that waits, and so has a strategy that lets it wait.
+fn rule_of_waiting(attempt: &v1::Attempt) -> Block {
+    let strategy = match attempt.block() {
+        v1::Block::Parallel => BlockStrategy::Parallel,
+        v1::Block::SkipNew => BlockStrategy::SkipNew,
+        v1::Block::ReplaceRunning => BlockStrategy::ReplaceRunning,
+        v1::Block::Serial | v1::Block::None | v1::Block::Unspecified => BlockStrategy::Serial,
+    };
+    rule(strategy, attempt)
 }
 
 #[cfg(test)]
@@ -178,7 +152,7 @@ mod tests {
     #[test]
     fn serial_attempts_wait_for_their_turn_up_to_the_bound() {
         let mut lane = check(Serial, &[(10, "run"), (20, "wait"), (30, "wait"), (40, "skip")]);
-        lane.forget(|id| id == 20);
+        lane.stop_waiting(20);
         assert_eq!(ids(&lane.leave(10)), [30]);
         assert!(lane.leave(30).is_empty() && lane.is_empty());
     }
@@ -237,8 +211,11 @@ mod tests {
     #[test]
     fn after_a_serial_attempt_parallel_ones_run_up_to_the_bound() {
         let mut lane = check(Serial, &[(10, "run"), (20, "wait")]);
-        lane.forget(|id| id == 20);
-        lane.waiting.extend([30, 40, 50].map(|id| attempt(id, Parallel)));
+        for id in [30, 40, 50] {
+            let arrived = v1::Attempt { max_waiting: 9, ..attempt(id, Parallel) };
+            assert!(matches!(lane.arrive(arrived), Verdict::Wait));
+        }
+        lane.stop_waiting(20);
         assert_eq!(ids(&lane.leave(10)), [30, 40]);
         assert_eq!(ids(&lane.leave(30)), [50]);
     }

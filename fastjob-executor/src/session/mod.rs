@@ -17,6 +17,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use fastjob_core::{
     ExecutorName, ServiceName,
+    error::chain,
     wire::{ExecutorKey, MESSAGE_MAX, PROTOCOL, v1},
 };
 use tokio::time::{Instant, timeout};
@@ -172,12 +173,7 @@ impl Link {
 
     /// Logs why there is no session; each reason once.
     fn tell(&self, err: &LinkError, told: &mut String, welcomed: bool) {
-        let mut why = err.to_string();
-        let mut source = std::error::Error::source(err);
-        while let Some(cause) = source {
-            why = format!("{why}: {cause}");
-            source = cause.source();
-        }
+        let why = chain(err);
         if *told == why && !welcomed {
             tracing::debug!(coordinator = %self.address, why, "still no session");
         } else if err.is_lasting() {

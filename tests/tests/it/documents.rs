@@ -1,4 +1,9 @@
-//! The documentation: its links lead somewhere, its examples exist, and its tables are complete.
+//! The documentation: its links lead somewhere, its code blocks work, its examples exist, and its
+//! tables are complete.
+
+mod blocks;
+mod data;
+mod shell;
 
 use std::{
     cell::RefCell,

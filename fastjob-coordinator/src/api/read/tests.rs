@@ -67,7 +67,7 @@ async fn body(media: Option<&str>, body: impl Into<Body>) -> Result<JobDraft, Pr
     if let Some(media) = media {
         request.headers_mut().insert(CONTENT_TYPE, media.parse().unwrap());
     }
-    Told::from_request(request, &()).await.map(|Told(draft)| draft)
+    JsonBody::from_request(request, &()).await.map(|JsonBody(draft)| draft)
 }
 
 #[tokio::test]
@@ -145,7 +145,7 @@ async fn a_body_that_never_ends_times_out() {
 #[tokio::test]
 async fn an_optional_body_may_be_omitted() {
     let request = Request::post("/x").header(CONTENT_TYPE, "text/plain").body(Body::empty());
-    let MaybeTold(draft) =
-        MaybeTold::<JobDraft>::from_request(request.unwrap(), &()).await.unwrap();
+    let MaybeBody(draft) =
+        MaybeBody::<JobDraft>::from_request(request.unwrap(), &()).await.unwrap();
     assert_eq!(draft, JobDraft::default());
 }

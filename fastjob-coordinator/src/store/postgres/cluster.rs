@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sqlx::Connection;
 
-use super::{Postgres, code, int, line::again, while_doing};
+use super::{Postgres, code, connection::again, int, while_doing};
 use crate::store::{
     Alive, ClusterStore, ClusterView, Error, Holding, Lease, NodeId, NodeRow, NodeUntil, Partition,
     Result,

@@ -14,7 +14,7 @@ use fastjob_core::JobDraft;
 use jiff::Timestamp;
 use sqlx::{Connection, PgConnection};
 
-use super::{Postgres, clean, insert, int, line::again, outcomes, small, while_doing};
+use super::{Postgres, clean, connection::again, insert, int, outcomes, small, while_doing};
 use crate::store::{
     Commit, CommitStore, Error, Lease, Result,
     codes::{alarm_kind_code, ids_code, origin_code, task_state_code},

@@ -6,9 +6,9 @@
 mod alarms;
 mod cluster;
 mod commit;
+mod connection;
 mod insert;
 mod jobs;
-mod line;
 mod load;
 mod migrate;
 mod outcomes;
@@ -25,7 +25,7 @@ use std::{borrow::Cow, time::Duration};
 
 use sqlx::{ConnectOptions, Connection, PgConnection};
 
-use self::{line::Line, readers::Readers};
+use self::{connection::Reconnecting, readers::Readers};
 use super::{ClusterKey, Error, Result, key::NAME, unreadable::Unreadable};
 use crate::config::PostgresUrl;
 
@@ -68,9 +68,9 @@ const LEASES: &[&str] = &["set lock_timeout = '1s'"];
 
 /// A store in one PostgreSQL database.
 pub(crate) struct Postgres {
-    writer: Line,
-    cluster: Line,
-    beats: Line,
+    writer: Reconnecting,
+    cluster: Reconnecting,
+    beats: Reconnecting,
     readers: Readers,
     /// The number of partitions.
     partitions: u32,
@@ -132,9 +132,9 @@ impl Postgres {
         })?;
         // The connection is no longer needed, and an error while closing it does not matter.
         drop(connection.close().await);
-        let writer = Line::new(&options, WRITER, COMMIT);
-        let cluster = Line::new(&options, LEASES, CLUSTER);
-        let beats = Line::new(&options, LEASES, CLUSTER);
+        let writer = Reconnecting::new(&options, WRITER, COMMIT);
+        let cluster = Reconnecting::new(&options, LEASES, CLUSTER);
+        let beats = Reconnecting::new(&options, LEASES, CLUSTER);
         let readers = Readers::new(&options);
         let unreadable = Unreadable::default();
         Ok(Self { writer, cluster, beats, readers, partitions, unreadable })

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use sqlx::{Connection, PgConnection};
 
-use super::{Postgres, line::again, while_doing};
+use super::{Postgres, connection::again, while_doing};
 use crate::store::{Error, IDS_MOST, Marks, Partition, RepairStore, Result, Survey};
 
 /// A partition with its watermark, clock and ids.

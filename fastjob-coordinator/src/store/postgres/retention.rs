@@ -10,7 +10,7 @@ use fastjob_core::{JobId, JobName, ServiceName};
 use jiff::Timestamp;
 use sqlx::AssertSqlSafe;
 
-use super::{COMMIT, Postgres, int, late, line::again, while_doing};
+use super::{COMMIT, Postgres, connection::again, int, late, while_doing};
 use crate::store::{
     LifeId, Partition, Result,
     retention::{LIVES, MANY_LIVES, Piece, RetentionStore, piece},

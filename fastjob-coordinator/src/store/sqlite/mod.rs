@@ -6,9 +6,9 @@
 mod alarms;
 mod commit;
 mod insert;
+mod inspect;
 mod jobs;
 mod load;
-mod look;
 mod outcomes;
 mod repair;
 mod retention;
@@ -79,11 +79,11 @@ impl Sqlite {
         // A file has one lock, whichever link is used to open it.
         let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let path = real.as_path();
-        let beside = ["-wal", "-shm", "-journal"].map(|suffix| look::beside(path, suffix));
+        let beside = ["-wal", "-shm", "-journal"].map(|suffix| inspect::beside(path, suffix));
         for file in beside.iter().map(PathBuf::as_path).chain([path]) {
             files::check(file).map_err(private)?;
         }
-        look::look(path).await?;
+        inspect::inspect(path).await?;
         let lock = lock(path)?;
         // SQLite gives its companion files the mode of this one.
         drop(files::open(path).map_err(private)?);
@@ -121,7 +121,7 @@ impl Sqlite {
 
 /// Takes the lock file. The process id in it is for operators.
 fn lock(path: &Path) -> Result<File> {
-    let beside = look::beside(path, ".lock");
+    let beside = inspect::beside(path, ".lock");
     let refused = |why: String| Error::Open {
         path: path.display().to_string(),
         why: format!("its lock file {} cannot be opened: {why}", beside.display()),

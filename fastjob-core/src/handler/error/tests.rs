@@ -91,7 +91,7 @@ fn a_param_that_does_not_parse_is_fatal_through_every_error_type() {
 }
 
 #[test]
-fn equal_texts_in_a_row_are_shown_once() {
+fn a_cause_whose_text_is_there_already_is_left_out() {
     #[derive(Debug)]
     struct Wrapper(&'static str, Option<Box<Wrapper>>);
     impl fmt::Display for Wrapper {
@@ -109,7 +109,7 @@ fn equal_texts_in_a_row_are_shown_once() {
             |inner: Option<Box<Wrapper>>, text: &&'static str| Some(Box::new(Wrapper(text, inner)));
         *texts.iter().rev().fold(None, wrap).unwrap()
     };
-    check(of(&["a", "a", "b", "b", "b", "a"]), "a: b: a", true);
+    check(of(&["a", "a", "b", "b", "b", "a"]), "a: b", true);
     check(of(&["a: b", "b", ""]), "a: b: b: ", true);
 }
 
@@ -128,7 +128,7 @@ fn an_endless_chain_of_causes_is_cut() {
             Some(&Self)
         }
     }
-    assert!(chain(&Endless).len() < MESSAGE_MAX + 100);
+    assert!(chain(&Endless).len() < 17 * 1024);
 }
 
 #[test]

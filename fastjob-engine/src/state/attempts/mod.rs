@@ -17,7 +17,7 @@ use jiff::Timestamp;
 pub use self::quota::{Limits, OpenLimit, OverQuota};
 pub(crate) use self::{
     open::{Open, Step},
-    queues::{Fifo, WaitKey, Waiting},
+    queues::{WaitKey, Waiting},
 };
 use self::{queues::Due, quota::Quota, tasks::Spread};
 use super::timers::{Deadlines, Timers};

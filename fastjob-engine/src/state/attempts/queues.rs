@@ -32,10 +32,6 @@ impl Fifo {
         place.is_some_and(|place| self.order.remove(&place).is_some())
     }
 
-    pub(crate) fn front(&self) -> Option<AttemptId> {
-        self.order.first_key_value().map(|(_, attempt)| *attempt)
-    }
-
     /// The first attempt whose place is `from` or later, with its place.
     pub(crate) fn first_from(&self, from: u64) -> Option<(u64, AttemptId)> {
         self.order.range(from..).next().map(|(place, attempt)| (*place, *attempt))
@@ -171,7 +167,7 @@ mod tests {
         [A, B, C, A].into_iter().for_each(|attempt| queue.push(attempt));
         assert!(queue.remove(B) && !queue.remove(B));
         assert_eq!(queue.iter().collect::<Vec<_>>(), [A, C]);
-        assert_eq!((queue.front(), queue.len()), (Some(A), 2));
+        assert_eq!((queue.first_from(0), queue.len()), (Some((0, A)), 2));
         assert_eq!(queue.first_from(1), Some((2, C)));
     }
 
@@ -198,9 +194,9 @@ mod tests {
         waiting.push(key(None), A);
         waiting.push(key(None), B);
         waiting.push(key(None), A);
-        assert_eq!(waiting.queue(&key(None)).unwrap().front(), Some(A));
+        assert_eq!(waiting.queue(&key(None)).unwrap().first_from(0), Some((0, A)));
         waiting.push(key(Some("e")), A);
-        assert_eq!(waiting.queue(&key(None)).unwrap().front(), Some(B));
+        assert_eq!(waiting.queue(&key(None)).unwrap().first_from(0), Some((1, B)));
         waiting.remove(A);
         waiting.remove(B);
         assert!(waiting.is_empty());

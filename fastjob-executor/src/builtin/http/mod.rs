@@ -12,12 +12,11 @@ mod param;
 mod redirect;
 
 use std::{
-    error::Error as _,
     sync::{Arc, OnceLock},
     time::Instant,
 };
 
-use fastjob_core::{JobContext, JobError, JobHandler, JobResult, duration};
+use fastjob_core::{JobContext, JobError, JobHandler, JobResult, duration, error::causes};
 use reqwest::{Client, ClientBuilder, StatusCode, Url};
 
 pub(crate) use self::hosts::Hosts;
@@ -80,8 +79,8 @@ impl Caller {
             Ok(client) => (client, None),
             Err(err) => {
                 // Without trusted roots, it needs no certificates.
-                let without = client().tls_certs_only([]).build().map_err(chain)?;
-                (without, Some(chain(err)))
+                let without = client().tls_certs_only([]).build().map_err(without_url)?;
+                (without, Some(without_url(err)))
             }
         };
         Ok(Self { client, hosts, no_tls })
@@ -218,19 +217,21 @@ fn client(dial: Dial) -> ClientBuilder {
 }
 
 fn failure(err: reqwest::Error) -> JobError {
-    let mut cause = err.source();
-    while let Some(one) = cause {
-        if let Some(refused) = one.downcast_ref::<Refused>() {
-            return JobError::fatal(refused.to_string());
-        }
-        cause = one.source();
+    let mut refused = causes(&err).filter_map(|cause| cause.downcast_ref::<Refused>());
+    if let Some(refused) = refused.next() {
+        return JobError::fatal(refused.to_string());
     }
-    if err.is_builder() { JobError::fatal(chain(err)) } else { JobError::retryable(chain(err)) }
+    drop(refused);
+    if err.is_builder() {
+        JobError::fatal(without_url(err))
+    } else {
+        JobError::retryable(without_url(err))
+    }
 }
 
 /// The whole error chain, without the URL, which may have a secret in its query.
-fn chain(err: reqwest::Error) -> String {
-    JobError::from(err.without_url()).to_string()
+fn without_url(err: reqwest::Error) -> String {
+    fastjob_core::error::chain(&err.without_url())
 }
 
 /// The URL for logs and messages, without secrets.

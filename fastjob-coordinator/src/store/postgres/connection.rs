@@ -17,7 +17,7 @@ const IDLE: Duration = Duration::from_secs(2);
 const TRIES: u32 = 10;
 
 /// A connection for one purpose.
-pub(super) struct Line {
+pub(super) struct Reconnecting {
     options: PgConnectOptions,
     /// Settings in addition to [`ALL`].
     settings: &'static [&'static str],
@@ -31,7 +31,7 @@ struct Open {
     used: Instant,
 }
 
-impl Line {
+impl Reconnecting {
     pub(super) fn new(
         options: &PgConnectOptions,
         settings: &'static [&'static str],
@@ -104,7 +104,7 @@ async fn alive(mut open: Open) -> Option<PgConnection> {
 /// A macro, because the future of a closure that is called repeatedly would not be `Send`.
 macro_rules! again {
     ($work:expr) => {{
-        let mut tries = $crate::store::postgres::line::Tries::default();
+        let mut tries = $crate::store::postgres::connection::Tries::default();
         loop {
             match $work.await {
                 Err(err) if tries.again(&err).await => {}

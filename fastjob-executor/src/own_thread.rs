@@ -15,7 +15,7 @@ use crate::failure::panic_text;
 
 /// Why work on its own thread returned no result.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ApartError {
+pub(crate) enum ThreadError {
     #[error("the thread could not be started")]
     Start(#[source] io::Error),
     #[error("it {0}")]
@@ -27,12 +27,12 @@ pub(crate) enum ApartError {
 ///
 /// # Errors
 ///
-/// Fails with [`ApartError`] if the thread cannot be started or the work panics.
+/// Fails with [`ThreadError`] if the thread cannot be started or the work panics.
 pub(crate) async fn run<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
-) -> Result<T, ApartError> {
+) -> Result<T, ThreadError> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(ApartError::Start)?;
+    let runtime = runtime.map_err(ThreadError::Start)?;
     let abandoned = CancellationToken::new();
     let _guard = abandoned.clone().drop_guard();
     let (done, ended) = oneshot::channel();
@@ -51,12 +51,12 @@ pub(crate) async fn run<T: Send + 'static>(
         // The caller may have dropped the receiver.
         done.send(result).ok();
     });
-    let thread = thread.map_err(ApartError::Start)?;
+    let thread = thread.map_err(ThreadError::Start)?;
     let result = ended.await;
     match (thread.join(), result) {
-        (Err(panic), _) => Err(ApartError::Panicked(panic_text(&*panic))),
+        (Err(panic), _) => Err(ThreadError::Panicked(panic_text(&*panic))),
         (Ok(()), Ok(Some(result))) => Ok(result),
-        (Ok(()), Ok(None) | Err(_)) => Err(ApartError::Panicked("ended without a result".into())),
+        (Ok(()), Ok(None) | Err(_)) => Err(ThreadError::Panicked("ended without a result".into())),
     }
 }
 

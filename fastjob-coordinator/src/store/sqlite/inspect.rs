@@ -18,7 +18,7 @@ use crate::store::{Error, Result};
 const NAMED: usize = 3;
 
 /// Rejects an existing file that is not a store, or that has several names.
-pub(super) async fn look(path: &Path) -> Result<()> {
+pub(super) async fn inspect(path: &Path) -> Result<()> {
     let open = |why: String| Error::Open { path: path.display().to_string(), why };
     let file = match fs::metadata(path) {
         Ok(file) => file,
