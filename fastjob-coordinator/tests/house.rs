@@ -20,7 +20,8 @@ const FLOORS: &[&[&str]] = &[
     &["api", "rpc"],
     &["server"],
     &["coordinator"],
-    &["cli", "fuzzing"],
+    &["cli"],
+    &["fuzzing"],
 ];
 
 /// The modules that use the JSON of the API, or the client.

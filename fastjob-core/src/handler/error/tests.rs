@@ -110,7 +110,7 @@ fn a_cause_whose_text_is_there_already_is_left_out() {
         *texts.iter().rev().fold(None, wrap).unwrap()
     };
     check(of(&["a", "a", "b", "b", "b", "a"]), "a: b", true);
-    check(of(&["a: b", "b", ""]), "a: b: b: ", true);
+    check(of(&["a: b", "b", ""]), "a: b", true);
 }
 
 #[test]
