@@ -24,7 +24,7 @@ pub(super) enum Error {
     /// The command failed.
     Failed(Box<Failure>),
     /// The command failed, and its output already says so.
-    Told,
+    Reported,
     /// The reader of the output has closed it.
     Closed,
 }
@@ -56,7 +56,7 @@ impl Error {
     pub(super) fn tell(self, json: bool) -> ExitCode {
         match self {
             Self::Closed => ExitCode::SUCCESS,
-            Self::Told => ExitCode::FAILURE,
+            Self::Reported => ExitCode::FAILURE,
             Self::Misuse(message) => {
                 let mut failure = Failure { title: message, ..Failure::default() };
                 failure.details = failure.as_details();

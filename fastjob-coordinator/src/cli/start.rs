@@ -108,7 +108,7 @@ async fn wait(client: &Client, task: i64, out: &mut Out<'_>) -> Result<(), Error
                     true => out.line(answer.text())?,
                     false => out.line(end(&view))?,
                 }
-                return if view.has_succeeded() { Ok(()) } else { Err(Error::Told) };
+                return if view.has_succeeded() { Ok(()) } else { Err(Error::Reported) };
             }
         }
         polling.pause().await;

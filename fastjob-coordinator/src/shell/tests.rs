@@ -185,7 +185,7 @@ async fn a_start_that_a_retiring_engine_did_not_send_is_sent_by_the_next_owner()
     let ending = Ending::default();
     ending.retire.cancel();
     struct Tell(EngineHandle);
-    impl crate::store::writer::Told for Tell {
+    impl crate::store::writer::Listener for Tell {
         fn durable(&self, commits: &[(Lease, u64)]) {
             let ids = commits.iter().map(|(_, id)| CommitId(*id)).collect();
             self.0.tell(Event::Committed(ids));

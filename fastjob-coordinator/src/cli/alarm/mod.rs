@@ -70,5 +70,5 @@ async fn test(name: &str, client: &Client, out: &mut Out<'_>) -> Result<(), Erro
             return Err(Error::failed(format!("{name} did not accept the message: {why}")));
         }
     }
-    if sent { Ok(()) } else { Err(Error::Told) }
+    if sent { Ok(()) } else { Err(Error::Reported) }
 }

@@ -40,12 +40,12 @@ async fn waiting_ends_with_the_task_even_across_a_restart() {
 async fn waiting_for_a_failed_task_fails() {
     let fake = Fake::answers([started(), (200, "", task("failed"))]).await;
     let ran = fastjob(&["--server", &fake.url, "start", "report", "--wait"]).await;
-    assert!(matches!(ran.result, Err(Error::Told)));
+    assert!(matches!(ran.result, Err(Error::Reported)));
     assert_eq!(ran.out, "task 42 started\ntask 42 failed: timed_out: over time\n");
 
     let fake = Fake::answers([started(), (200, "", task("failed"))]).await;
     let ran = fastjob(&["--json", "--server", &fake.url, "start", "report", "--wait"]).await;
-    assert!(matches!(ran.result, Err(Error::Told)));
+    assert!(matches!(ran.result, Err(Error::Reported)));
     assert_eq!(serde_json::from_str::<Value>(&ran.out).unwrap(), task("failed"));
 }
 

@@ -17,7 +17,7 @@ use crate::store::{
         rows::{base, head, plan},
         suite,
     },
-    writer::{Health, Told, Writer},
+    writer::{Health, Listener, Writer},
 };
 
 suite!(crate::store::sqlite::tests::File);
@@ -209,7 +209,7 @@ async fn a_row_with_an_unknown_value_is_rejected() {
 /// Records which commits are durable.
 struct Durable(tokio::sync::mpsc::UnboundedSender<u64>);
 
-impl Told for Durable {
+impl Listener for Durable {
     fn durable(&self, commits: &[(Lease, u64)]) {
         for (_, id) in commits {
             self.0.send(*id).unwrap();

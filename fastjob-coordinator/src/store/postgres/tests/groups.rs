@@ -13,7 +13,7 @@ use crate::store::{
         Home,
         rows::{base, head, plan},
     },
-    writer::{Health, Told, Writer},
+    writer::{Health, Listener, Writer},
 };
 
 /// Records notifications.
@@ -45,7 +45,7 @@ impl Heard {
     }
 }
 
-impl Told for Heard {
+impl Listener for Heard {
     fn durable(&self, commits: &[(Lease, u64)]) {
         self.told.lock().unwrap().durable.extend(commits.iter().map(|(_, id)| *id));
         self.more.notify_one();

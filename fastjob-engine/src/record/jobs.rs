@@ -1,0 +1,69 @@
+//! Jobs, as they are kept.
+
+use std::sync::Arc;
+
+use fastjob_core::{Job, JobId, JobName, ServiceName};
+use jiff::Timestamp;
+
+use super::Origin;
+
+/// A job as it is stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JobRow {
+    /// Its id. A job that is deleted and created again has a new one.
+    pub id: JobId,
+    /// Its definition.
+    pub job: Arc<Job>,
+    /// The jobs that its children's names meant when it was saved, in the order of the names.
+    pub children: Arc<[JobId]>,
+    /// Who saved this revision.
+    pub origin: Origin,
+    /// Counts saves, from 1.
+    pub revision: i64,
+    /// The start of its schedule: when the schedule was set or, for a fixed delay, the last end.
+    pub anchor: Timestamp,
+    /// When its first revision was saved.
+    pub created_at: Timestamp,
+    /// When its latest revision was saved. Of a deleted job: when it was deleted, or when code last
+    /// declared it again, to within a day.
+    pub updated_at: Timestamp,
+    /// When it was deleted; `None` while it lives. A deleted job keeps its row, because its tasks
+    /// refer to it, and so that code does not create it again.
+    pub deleted_at: Option<Timestamp>,
+}
+
+/// A living job with its children: what is needed to follow chains of children.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobLink {
+    /// Its id, in any partition.
+    pub id: JobId,
+    /// Its service.
+    pub service: ServiceName,
+    /// Its name, unique within the service.
+    pub name: JobName,
+    /// The jobs that its children's names mean, as in [`JobRow::children`].
+    pub children: Arc<[JobId]>,
+}
+
+impl JobLink {
+    /// The link of a job; `None` if the job is deleted.
+    pub fn of(row: &JobRow) -> Option<Self> {
+        row.deleted_at.is_none().then(|| Self {
+            id: row.id,
+            service: row.job.service.clone(),
+            name: row.job.name.clone(),
+            children: Arc::clone(&row.children),
+        })
+    }
+}
+
+/// The approximate size of a definition in bytes: its texts, and a constant for the rest.
+pub fn definition_bytes(job: &Job) -> usize {
+    const REST: usize = 1024;
+    let labels = job.labels.iter().map(|(key, value)| key.len() + value.len());
+    let children = job.children.iter().map(|child| child.job.as_str().len());
+    let alarms = job.alarms.iter().map(|channel| channel.as_str().len());
+    REST + job.description.len()
+        + job.param.as_ref().map_or(0, |param| param.len())
+        + labels.chain(children).chain(alarms).sum::<usize>()
+}
