@@ -1,9 +1,12 @@
 //! Which fires are planned, and when the search for them continues.
 
+use std::{collections::BTreeMap, time::Duration};
+
+use fastjob_core::{AttemptId, FailReason, attempt::End};
 use jiff::SignedDuration;
 
 use super::story::Story;
-use crate::{Event, record::Origin};
+use crate::{Event, Switch, record::Origin};
 
 /// With each fire, the rate drifts by a tenth of a second, out of the one minute of an hour in
 /// which it may fire. It returns to that minute after four years.
@@ -46,4 +49,46 @@ fn a_fixed_delay_that_is_shortened_right_after_a_takeover_goes_on() {
     next.connect("e", "i1", 1, &[]);
     next.pass(1_000);
     assert_eq!(next.starts(1).len(), 1);
+}
+
+/// The first fire of a job was sent by an engine that crashed before it could record that its clock
+/// had reached the fire. The clock of the next engine has not. Returns it with the attempt.
+fn sent_before_its_instant() -> (Story, AttemptId) {
+    let mut story = Story::begin();
+    story.connect("e", "i1", 1, &[]);
+    let job = r#"{"name": "m", "handler": "h", "schedule": {"fixed_rate": "500ms"}}"#;
+    story.save(job, Origin::Api).unwrap();
+    let next = Story::carry_on(story.store.clone(), story.now);
+    story.pass(500);
+    let sent = story.starts(1)[0].row.attempt;
+    (next, sent)
+}
+
+#[track_caller]
+fn switch_and_check(story: &mut Story) {
+    story.switch("m", Switch::Off);
+    story.switch("m", Switch::On);
+    let mut fires = BTreeMap::new();
+    for row in story.store.attempts.values() {
+        let other = fires.insert(row.new.row.fire_at, row.new.row.attempt);
+        assert_eq!(other, None, "fired twice for {:?}", row.new.row.fire_at);
+    }
+}
+
+#[test]
+fn a_fire_that_ran_before_its_instant_is_not_planned_again_by_a_change() {
+    let (mut story, sent) = sent_before_its_instant();
+    story.connect("e", "i1", 1, &[sent.0]);
+    story.finish(1, sent, End::Succeeded);
+    switch_and_check(&mut story);
+}
+
+#[test]
+fn a_fire_that_was_lost_before_its_instant_is_not_planned_again_by_the_next_engine() {
+    let (mut story, sent) = sent_before_its_instant();
+    story.now.uptime += Duration::from_secs(11);
+    story.tell(Event::Tick);
+    assert_eq!(story.reason(sent), Some(FailReason::ExecutorLost));
+    let mut next = Story::carry_on(story.store.clone(), story.now);
+    switch_and_check(&mut next);
 }

@@ -43,9 +43,6 @@ pub(crate) struct JobEntry {
     pub(crate) next_fire: Option<Timestamp>,
     /// Every fire of the job up to here is planned.
     pub(crate) cursor: Timestamp,
-    /// The latest fire that failed before its instant, because its executor was lost. It may have
-    /// run, so it is not planned again.
-    pub(crate) lost_until: Timestamp,
     /// Whether the current round has planned fires of it.
     pub(crate) is_in_round: bool,
     /// Whether the store has a cursor for this job, in addition to the watermark.
@@ -63,7 +60,6 @@ impl JobEntry {
             row,
             next_fire: None,
             cursor,
-            lost_until: Timestamp::MIN,
             is_in_round: false,
             has_stored_cursor: false,
             memory: route::Memory::default(),
