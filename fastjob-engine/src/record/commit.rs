@@ -44,6 +44,9 @@ pub struct Commit {
     /// How far the fires of single jobs are planned, if that is beyond the watermark. The last
     /// cursor of a job replaces the stored one.
     pub cursors: Vec<(JobId, Timestamp)>,
+    /// The latest fires of jobs that ended while the clock had not reached them: an earlier engine,
+    /// whose clock had, may have sent them. Only grow.
+    pub fired_ahead: Vec<(JobId, Timestamp)>,
     /// Alarms to insert, one row per channel; existing rows stay unchanged.
     pub alarms: Vec<AlarmRow>,
     /// Child starts to insert for other partitions; existing rows stay unchanged.
@@ -73,6 +76,7 @@ impl Commit {
             + self.notes.len()
             + self.anchors.len()
             + self.cursors.len()
+            + self.fired_ahead.len()
             + self.alarms.iter().map(|alarm| alarm.channels.len()).sum::<usize>()
             + self.child_starts.len()
             + self.children_started.len()

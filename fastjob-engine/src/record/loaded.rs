@@ -51,6 +51,8 @@ pub struct Loaded {
     pub jobs: Vec<JobRow>,
     /// How far the fires of single jobs are planned, if that is beyond the watermark.
     pub cursors: Vec<(JobId, Timestamp)>,
+    /// As in [`Commit::fired_ahead`](super::Commit::fired_ahead).
+    pub fired_ahead: Vec<(JobId, Timestamp)>,
     /// All attempts that have not ended.
     pub open: Vec<OpenAttempt>,
     /// The latest attempts of shards that have ended, of tasks that have not.

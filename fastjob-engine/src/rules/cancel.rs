@@ -12,6 +12,7 @@ impl Engine {
     /// fires stay planned. A fire that another node may have sent cannot be cancelled before the
     /// executor reports that it does not hold it.
     pub(super) fn take_back(&mut self, now: Now, id: JobId) -> Timestamp {
+        let Some(entry) = self.catalog.get(id) else { return now.wall };
         let later = |attempt: &AttemptId| {
             self.attempts.get(*attempt).filter(|open| {
                 open.row.cause == Cause::Schedule
@@ -19,7 +20,7 @@ impl Engine {
                     && open.row.due_at > now.wall
             })
         };
-        let mut cursor = now.wall;
+        let mut cursor = now.wall.max(entry.fired_ahead);
         let mut unsent = BTreeMap::<_, Vec<_>>::new();
         for attempt in self.attempts.of_job(id) {
             let Some(open) = later(&attempt) else { continue };

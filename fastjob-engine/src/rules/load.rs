@@ -23,6 +23,11 @@ impl Engine {
         self.load_spreads();
         self.load_returned(loaded.clock);
         self.attempts.load_ended(loaded.ended_shards);
+        for (job, fire_at) in loaded.fired_ahead {
+            if let Some(entry) = self.catalog.get_mut(job) {
+                entry.fired_ahead = fire_at;
+            }
+        }
         for job in loaded.failing {
             if let Some(entry) = self.catalog.get_mut(job) {
                 entry.failing = true;

@@ -110,13 +110,12 @@ impl Engine {
         let Some(mut open) = self.forget(attempt) else { return };
         self.leave_lane(now, open.row.job, attempt);
         if let Some(fire_at) = open.row.fire_at.filter(|_| open.is_out())
-            && fire_at <= soon(now)
+            && fire_at > now.wall
+            && let Some(entry) = self.catalog.get_mut(open.row.job)
         {
-            // An earlier engine may have sent it, so its clock had reached the fire. If this clock
-            // stayed before it, a change of the job would plan the fire again. The commit records
-            // the clock for the next engine. Fires are at most the horizon ahead, unless a clock
-            // was wrong.
-            self.floor = self.floor.max(fire_at);
+            // An earlier engine may have sent it, whose clock had reached the fire.
+            entry.fired_ahead = entry.fired_ahead.max(fire_at);
+            self.journal.commit().fired_ahead.push((open.row.job, fire_at));
         }
         let retry = self.retry_after(now, &open, outcome.end);
         let (task_state, task_result) = self.task_after(&open, &outcome, retry.is_some());

@@ -34,6 +34,7 @@ pub(crate) struct ModelStore {
     pub(super) child_starts: BTreeMap<i64, ChildStart>,
     /// By job: up to where its fires are planned beyond the watermark.
     pub(super) cursors: BTreeMap<JobId, Timestamp>,
+    pub(super) fired_ahead: BTreeMap<JobId, Timestamp>,
     pub(super) reached: BTreeMap<Partition, Reached>,
     /// By partition: its term, and which node took it last.
     pub(super) holders: BTreeMap<Partition, (i64, Option<usize>)>,
@@ -127,6 +128,10 @@ impl ModelStore {
             }
         }
         self.cursors.extend(commit.cursors.iter().copied());
+        for (job, at) in &commit.fired_ahead {
+            let latest = self.fired_ahead.entry(*job).or_insert(*at);
+            *latest = (*at).max(*latest);
+        }
         for alarm in &commit.alarms {
             if let Some(task) = alarm.task {
                 self.alarms.entry((task, alarm.kind)).or_insert(alarm.id);

@@ -80,6 +80,12 @@ impl ModelStore {
                 .filter(|(job, _)| self.is_in(job.0, partition))
                 .map(|(job, at)| (*job, *at))
                 .collect(),
+            fired_ahead: self
+                .fired_ahead
+                .iter()
+                .filter(|(job, _)| self.is_in(job.0, partition))
+                .map(|(job, at)| (*job, *at))
+                .collect(),
             open,
             lives,
             next_life: self

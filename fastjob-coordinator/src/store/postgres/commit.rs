@@ -103,6 +103,25 @@ async fn cursors(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
     Ok(())
 }
 
+async fn fired_ahead(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
+    let ahead = commits.iter().flat_map(|commit| &commit.fired_ahead);
+    let mut ahead: Vec<_> = ahead.map(|(job, at)| (job.0, at.as_millisecond())).collect();
+    ahead.sort_unstable();
+    let ahead = latest(ahead.into_iter());
+    if !ahead.is_empty() {
+        let (jobs, ahead): (Vec<_>, Vec<_>) = ahead.into_iter().unzip();
+        sqlx::query(
+            "insert into fired_ahead (job, at) select * from unnest($1::bigint[], $2::bigint[]) \
+             on conflict (job) do update set at = greatest(fired_ahead.at, excluded.at)",
+        )
+        .bind(jobs)
+        .bind(ahead)
+        .execute(&mut *tx)
+        .await?;
+    }
+    Ok(())
+}
+
 async fn apply(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
     jobs(tx, commits).await?;
     lives(tx, commits).await?;
@@ -157,6 +176,7 @@ async fn apply(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
         .await?;
     }
     cursors(tx, commits).await?;
+    fired_ahead(tx, commits).await?;
     children(tx, commits).await?;
     // Last, because other nodes wait while its numbers are locked.
     alarms(tx, commits).await

@@ -120,6 +120,7 @@ impl LoadStore for Postgres {
                        where kind in (1, 2) and job % $all = $1 order by job, id desc) latest \
                        where kind = 1";
         let cursors = "select job, at from cursors where job % $all = $1 order by job";
+        let ahead = "select job, at from fired_ahead where job % $all = $1 order by job";
         let lives = "select id, service, executor, incarnation, since from lives where id in \
                      (select life from attempts where state = 0 and id % $all = $1)";
         Ok(Loaded {
@@ -128,6 +129,7 @@ impl LoadStore for Postgres {
             clock: clock.map(instant).transpose()?,
             jobs: self.of_partition(jobs, partition, jobs::whole).await?,
             cursors: self.of_partition(cursors, partition, cursor).await?,
+            fired_ahead: self.of_partition(ahead, partition, cursor).await?,
             open,
             ended_shards,
             failing: self.of_partition(failing, partition, job_id).await?,

@@ -48,6 +48,7 @@ impl RepairStore for Postgres {
                 "update partitions set clock = $1 where clock > $1",
                 "update jobs set anchor = $1 where anchor > $1",
                 "delete from cursors where at > $1",
+                "delete from fired_ahead where at > $1",
                 "update attempts set due_at = case when life is null \
                  then $1 + due_at - created_at else $1 end \
                  where state = 0 and created_at > $1 and due_at >= created_at",

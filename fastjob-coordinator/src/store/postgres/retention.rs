@@ -69,7 +69,8 @@ impl RetentionStore for Postgres {
              and not exists (select 1 from attempts a where a.job = j.id and a.id = a.task) \
              and not exists (select 1 from child_starts c where c.job = j.id) \
              order by j.updated_at limit $3) returning id), \
-             planned as (delete from cursors where job in (select id from removed)) \
+             planned as (delete from cursors where job in (select id from removed)), \
+             ahead as (delete from fired_ahead where job in (select id from removed)) \
              select id from removed",
         )
         .bind(before.as_millisecond())

@@ -154,6 +154,15 @@ async fn apply(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
          on conflict do update set at = excluded.at",
     )
     .await?;
+    let ahead = commits.iter().flat_map(|commit| &commit.fired_ahead);
+    each(
+        tx,
+        batches(ahead.map(|(job, at)| (job.0, at.as_millisecond())))?,
+        "insert into fired_ahead (job, at) \
+         select value ->> 0, value ->> 1 from json_each(?) where true \
+         on conflict do update set at = max(fired_ahead.at, excluded.at)",
+    )
+    .await?;
     let alarms = commits.iter().flat_map(|commit| &commit.alarms);
     let alarms = alarms.flat_map(|alarm| {
         alarm.channels.iter().map(move |channel| {

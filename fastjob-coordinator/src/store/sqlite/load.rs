@@ -161,6 +161,11 @@ impl LoadStore for Sqlite {
             let at: i64 = row.try_get(1).map_err(&doing)?;
             loaded.cursors.push((JobId(row.try_get(0).map_err(&doing)?), instant(at)?));
         }
+        let ahead = sqlx::query("select job, at from fired_ahead order by job");
+        for row in ahead.fetch_all(&mut *writer).await.map_err(&doing)? {
+            let at: i64 = row.try_get(1).map_err(&doing)?;
+            loaded.fired_ahead.push((JobId(row.try_get(0).map_err(&doing)?), instant(at)?));
+        }
         let lives = sqlx::query(
             "select id, service, executor, incarnation, since from lives where id in \
              (select life from attempts where state = 0)",

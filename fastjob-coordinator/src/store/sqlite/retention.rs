@@ -63,11 +63,16 @@ impl RetentionStore for Sqlite {
         .fetch_all(&mut *tx)
         .await
         .map_err(&doing)?;
-        sqlx::query("delete from cursors where job in (select value from json_each(?))")
-            .bind(Value::from(removed.clone()).to_string())
-            .execute(&mut *tx)
-            .await
-            .map_err(&doing)?;
+        for of_removed in [
+            "delete from cursors where job in (select value from json_each(?))",
+            "delete from fired_ahead where job in (select value from json_each(?))",
+        ] {
+            sqlx::query(of_removed)
+                .bind(Value::from(removed.clone()).to_string())
+                .execute(&mut *tx)
+                .await
+                .map_err(&doing)?;
+        }
         tx.commit().await.map_err(&doing)?;
         Ok(removed.into_iter().map(JobId).collect())
     }

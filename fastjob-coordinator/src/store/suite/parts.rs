@@ -99,6 +99,7 @@ pub(crate) async fn ids_watermark_clock_and_anchors_only_grow(home: &mut impl Ho
         watermark: Some(at(n)),
         clock: Some(at(n + 1)),
         anchors: vec![(JOB, at(n + 2))],
+        fired_ahead: vec![(JOB, at(n + 3))],
         ..Commit::default()
     };
     write(home, [base()]).await;
@@ -109,10 +110,12 @@ pub(crate) async fn ids_watermark_clock_and_anchors_only_grow(home: &mut impl Ho
         assert_eq!(loaded.watermark, Some(at(highest)));
         assert_eq!(loaded.clock, Some(at(highest + 1)));
         assert_eq!(loaded.jobs[0].anchor, at(highest + 2));
+        assert_eq!(loaded.fired_ahead, [(JOB, at(highest + 3))]);
     }
     home.store().commit(&[step(30), step(20)]).await.unwrap();
     let loaded = view(home).await.loaded;
     assert_eq!((loaded.watermark, loaded.jobs[0].anchor), (Some(at(30)), at(32)));
+    assert_eq!(loaded.fired_ahead, [(JOB, at(33))]);
 }
 
 pub(crate) async fn the_last_cursor_of_a_job_wins(home: &mut impl Home) {

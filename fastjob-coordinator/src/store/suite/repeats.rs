@@ -135,6 +135,11 @@ pub(crate) async fn anchors(home: &mut impl Home) {
     check(home, vec![base()], commit).await;
 }
 
+pub(crate) async fn fired_ahead(home: &mut impl Home) {
+    let commit = Commit { fired_ahead: vec![(JOB, at(7)), (JOB, at(5))], ..Commit::default() };
+    check(home, vec![base()], commit).await;
+}
+
 pub(crate) async fn cursors(home: &mut impl Home) {
     let commit = Commit { cursors: vec![(JOB, at(7)), (JOB, at(5))], ..Commit::default() };
     check(home, vec![base()], commit).await;

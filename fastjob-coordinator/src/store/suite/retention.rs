@@ -187,12 +187,15 @@ pub(crate) async fn a_deleted_job_is_removed_after_its_history_and_its_retention
     let jobs = [job(JobId(40), "j40"), deleted(41, 100), deleted(42, 100), deleted(43, 500)];
     let tasks = plan([of(64, 42), of(65, 40)]);
     let planned = [40, 41, 42].map(|job| (JobId(job), at(9_000)));
-    let cursors = Commit { cursors: planned.into(), ..Commit::default() };
+    let cursors =
+        Commit { cursors: planned.into(), fired_ahead: planned.into(), ..Commit::default() };
     write(home, [save(jobs), tasks, end([succeeded(64, 64)]), cursors]).await;
     assert_eq!(remove_jobs(home, 100).await, [0_i64; 0], "before, not at");
     assert_eq!(remove_jobs(home, 101).await, [41], "42 has history, 43 was deleted later");
     assert_eq!(jobs_left(home).await, [40, 42, 43]);
-    assert_eq!(view(home).await.loaded.cursors, [planned[0], planned[2]], "with its cursor");
+    let loaded = view(home).await.loaded;
+    assert_eq!(loaded.cursors, [planned[0], planned[2]], "with its cursor");
+    assert_eq!(loaded.fired_ahead, loaded.cursors);
     assert_eq!(task(home, 64).await.name.as_str(), "j42", "history keeps the name of its job");
     assert_eq!(remove(home, 1_000, 10).await, 1);
     assert_eq!(remove_jobs(home, 101).await, [42]);

@@ -60,6 +60,7 @@ pub(super) async fn load(store: &dyn Store) -> Loaded {
         all.lives.extend(one.lives);
         all.child_starts.extend(one.child_starts);
         all.cursors.extend(one.cursors);
+        all.fired_ahead.extend(one.fired_ahead);
     }
     // Their order is not guaranteed.
     all.jobs.sort_by_key(|job| job.id);
@@ -71,6 +72,7 @@ pub(super) async fn load(store: &dyn Store) -> Loaded {
     all.lives.dedup();
     all.child_starts.sort_by_key(|child| child.id);
     all.cursors.sort();
+    all.fired_ahead.sort();
     all
 }
 

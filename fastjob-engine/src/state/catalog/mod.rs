@@ -43,6 +43,9 @@ pub(crate) struct JobEntry {
     pub(crate) next_fire: Option<Timestamp>,
     /// Every fire of the job up to here is planned.
     pub(crate) cursor: Timestamp,
+    /// The latest fire that ended while the clock had not reached it. A change of the job does not
+    /// plan it again.
+    pub(crate) fired_ahead: Timestamp,
     /// Whether the current round has planned fires of it.
     pub(crate) is_in_round: bool,
     /// Whether the store has a cursor for this job, in addition to the watermark.
@@ -60,6 +63,7 @@ impl JobEntry {
             row,
             next_fire: None,
             cursor,
+            fired_ahead: Timestamp::MIN,
             is_in_round: false,
             has_stored_cursor: false,
             memory: route::Memory::default(),
