@@ -86,7 +86,7 @@ pub use self::{
     backend::{Backend, LogQuery},
     error::ClientError,
     job::{JobHandle, Start},
-    log::{Log, LogFollower},
+    log::{Log, LogFollower, LogPlace, Step},
     polling::{Polled, Polling},
     task::TaskHandle,
 };

@@ -62,7 +62,8 @@ impl<B: Backend> Log<B> {
     /// Follows the log from the offset until the attempt has ended.
     pub fn follow(mut self) -> LogFollower<B> {
         self.query.wait = Some(WAIT);
-        LogFollower { log: self, attempt: None, has_ended: false, polling: polling() }
+        let place = LogPlace::new(self.query.clone());
+        LogFollower { log: self, place, has_ended: false, pauses: false, polling: polling() }
     }
 }
 
@@ -70,15 +71,18 @@ impl<B: Backend> Log<B> {
 #[derive(Debug)]
 pub struct LogFollower<B> {
     log: Log<B>,
-    attempt: Option<i64>,
+    place: LogPlace,
     has_ended: bool,
+    /// Whether the next request has to wait, so that a handler that logs all the time does not cause
+    /// a request for each line.
+    pauses: bool,
     polling: Polling,
 }
 
 impl<B: Backend> LogFollower<B> {
     /// Waits for the next piece with text; `None` after the last one. If the task is retried
-    /// meanwhile, and no attempt is selected, the log of the retry follows from its beginning: see
-    /// [`LogView::attempt`]. An outage of less than 30 seconds does not end it.
+    /// meanwhile, and no attempt is selected, the log of the retry follows after that of the attempt
+    /// before: see [`LogView::attempt`]. An outage of less than 30 seconds does not end it.
     ///
     /// Cancel safe: a call that is dropped loses no text.
     ///
@@ -87,32 +91,105 @@ impl<B: Backend> LogFollower<B> {
     /// Fails like [`Log::read`]. A later call continues at the same place.
     pub async fn next(&mut self) -> Result<Option<LogView>, ClientError> {
         while !self.has_ended {
-            let piece = match self.polling.judge(self.log.read().await)? {
+            if std::mem::take(&mut self.pauses) {
+                self.polling.pause().await;
+            }
+            self.log.query = self.place.query().clone();
+            let read = self.log.read().await;
+            if self.place.is_end(&read) {
+                break;
+            }
+            let piece = match self.polling.judge(read)? {
                 Polled::Answer(piece) => piece,
                 Polled::Away { .. } => {
-                    self.polling.pause().await;
+                    self.pauses = true;
                     continue;
                 }
             };
-            let is_other = self.attempt.is_some_and(|before| before != piece.attempt);
-            self.attempt = Some(piece.attempt);
-            if is_other && self.log.query.offset > 0 {
-                // A retry has started, which has its own log.
-                self.log.query.offset = 0;
-                continue;
-            }
-            self.log.query.offset = piece.next_offset;
-            if !piece.text.is_empty() {
-                self.polling = polling();
-                return Ok(Some(piece));
-            }
-            // After a piece with text, one more is read: it may have been cut at the limit.
-            self.has_ended = piece.ended;
-            if !self.has_ended {
-                self.polling.pause().await;
+            match self.place.advance(&piece) {
+                Step::Text => {
+                    self.polling = polling();
+                    self.pauses = piece.text.len() < SHORT;
+                    return Ok(Some(piece));
+                }
+                Step::Wait => self.pauses = true,
+                Step::Retry => {}
+                Step::End => break,
             }
         }
+        self.has_ended = true;
         Ok(None)
+    }
+}
+
+/// A piece with fewer bytes was not cut at its limit: there was no more text when it was read.
+const SHORT: usize = 4 * 1024;
+
+/// A place in the log of a task: through its attempts, each to the end of its log.
+///
+/// For programs that send [`Call::log`](crate::Call::log) themselves; others use
+/// [`Log::follow`].
+#[derive(Debug)]
+pub struct LogPlace {
+    query: LogQuery,
+    /// Whether the logs of retries follow.
+    through_retries: bool,
+    /// Whether the next answer says if there is a retry.
+    asks_for_retry: bool,
+}
+
+/// What comes after a piece of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The piece has text; more may follow at once.
+    Text,
+    /// There is no text yet.
+    Wait,
+    /// The log of the attempt is complete; the log of its retry follows, if there is one.
+    Retry,
+    /// The log is complete.
+    End,
+}
+
+impl LogPlace {
+    /// Begins where the query does. If it selects no attempt, it begins with the last one and
+    /// continues through its retries.
+    pub fn new(query: LogQuery) -> Self {
+        let through_retries = query.attempt.is_none();
+        Self { query, through_retries, asks_for_retry: false }
+    }
+
+    /// The next request.
+    pub fn query(&self) -> &LogQuery {
+        &self.query
+    }
+
+    /// Whether an answer says that there is no retry, so that the log is complete.
+    pub fn is_end<T>(&self, answer: &Result<T, ClientError>) -> bool {
+        self.asks_for_retry && matches!(answer, Err(ClientError::NotFound(_)))
+    }
+
+    /// Moves behind a piece that [`query`](Self::query) has led to.
+    pub fn advance(&mut self, piece: &LogView) -> Step {
+        self.asks_for_retry = false;
+        if self.through_retries {
+            // A retry may begin before this log has been read to its end.
+            self.query.attempt = Some(piece.number);
+        }
+        // While its executor is disconnected, the log may seem to be shorter.
+        self.query.offset = self.query.offset.max(piece.next_offset);
+        if !piece.text.is_empty() {
+            return Step::Text;
+        }
+        match (piece.ended, self.through_retries) {
+            (false, _) => Step::Wait,
+            (true, false) => Step::End,
+            (true, true) => {
+                (self.query.attempt, self.query.offset) = (Some(piece.number + 1), 0);
+                self.asks_for_retry = true;
+                Step::Retry
+            }
+        }
     }
 }
 

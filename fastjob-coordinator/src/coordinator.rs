@@ -139,10 +139,16 @@ impl Builder {
     /// token or TLS, the store is in use, unreadable or newer, the port is taken, or the process
     /// may open too few files.
     pub async fn bind(self) -> Result<Coordinator, StartError> {
-        compiled_here(self.bound()).await
+        self.bound().await
     }
 
-    async fn bound(self) -> Result<Coordinator, StartError> {
+    /// A function of its own, and not `async`: only so the future is compiled in this crate, and not
+    /// again in each program that embeds a coordinator.
+    fn bound(self) -> BoxFuture<'static, Result<Coordinator, StartError>> {
+        Box::pin(self.open())
+    }
+
+    async fn open(self) -> Result<Coordinator, StartError> {
         let config = self.config;
         let problems = config.check_coordinator();
         if !problems.is_empty() {
@@ -210,7 +216,12 @@ impl Coordinator {
     /// Fails with [`RunError`] if a part ends unexpectedly, or if the store does not accept the
     /// final writes.
     pub async fn run(self, stop: CancellationToken) -> Result<(), RunError> {
-        compiled_here(self.work(stop)).await
+        self.works(stop).await
+    }
+
+    /// As [`Builder::bound`].
+    fn works(self, stop: CancellationToken) -> BoxFuture<'static, Result<(), RunError>> {
+        Box::pin(self.work(stop))
     }
 
     async fn work(self, stop: CancellationToken) -> Result<(), RunError> {
@@ -399,12 +410,4 @@ impl Coordinator {
             Some(_) | None => writer_failed.map_or(Ok(()), Err),
         }
     }
-}
-
-/// Boxes a future at the public boundary. Otherwise each program that awaits it would compile all of
-/// the coordinator's futures again.
-pub(crate) fn compiled_here<'a, T>(
-    future: impl Future<Output = T> + Send + 'a,
-) -> BoxFuture<'a, T> {
-    Box::pin(future)
 }

@@ -181,9 +181,10 @@ async fn a_task_is_stopped() {
     assert_eq!(server.asked(), ["POST /api/v1/tasks/42/stop Bearer 0123456789abcdef {}"]);
 }
 
+/// A piece of the log of attempt 42 or 43, the first and second of their task.
 fn piece(attempt: i64, offset: u64, text: &str, ended: bool) -> Reply {
     Reply::json(&json!({
-        "attempt": attempt, "offset": offset, "next_offset": offset + text.len() as u64,
+        "attempt": attempt, "number": attempt - 41, "offset": offset, "next_offset": offset + text.len() as u64,
         "text": text, "ended": ended, "source": "executor",
     }))
 }
@@ -194,9 +195,13 @@ async fn a_log_is_followed_to_its_end_across_an_outage_and_a_retry() {
         piece(42, 0, "one\n", false),
         Reply::Cut,
         piece(42, 4, "", false),
-        piece(43, 4, "cut", false),
+        // A disconnected executor: the log seems to be empty.
+        piece(42, 0, "", false),
+        piece(42, 4, "last words\n", true),
+        piece(42, 15, "", true),
         piece(43, 0, "again\n", true),
         piece(43, 6, "", true),
+        Reply::problem(404, "not-found", "task 42 has no attempt 3"),
     ])
     .await;
     let mut log = client(&server).task(42).log().follow();
@@ -204,10 +209,15 @@ async fn a_log_is_followed_to_its_end_across_an_outage_and_a_retry() {
     while let Some(piece) = log.next().await.unwrap() {
         text.push_str(&piece.text);
     }
-    assert_eq!(text, "one\nagain\n");
-    let asked = server.asked();
-    assert_eq!(asked[3], "GET /api/v1/tasks/42/log?offset=4&wait=20s Bearer 0123456789abcdef");
-    assert_eq!(asked.len(), 6);
+    assert_eq!(text, "one\nlast words\nagain\n");
+    let token = "Bearer 0123456789abcdef";
+    let asked = |offset: u64, attempt: u32| {
+        format!("GET /api/v1/tasks/42/log?offset={offset}&attempt={attempt}&wait=20s {token}")
+    };
+    assert_eq!(
+        server.asked()[4..],
+        [(4, 1), (15, 1), (0, 2), (6, 2), (0, 3)].map(|(o, a)| asked(o, a))
+    );
     assert!(log.next().await.unwrap().is_none());
 }
 

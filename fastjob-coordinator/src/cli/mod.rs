@@ -108,9 +108,7 @@ pub async fn main() -> ExitCode {
     let mut stdout = std::io::stdout();
     let reader = if stdout.is_terminal() { Reader::Terminal } else { Reader::Program };
     let env = Env::of_process();
-    // Boxed, so that the program does not compile all of the library's futures again.
-    let run: LocalBoxFuture<'_, _> = Box::pin(cli.run(&env, &mut stdout, reader));
-    match run.await {
+    match cli.run(&env, &mut stdout, reader).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(err) => err.tell(json),
     }
@@ -131,7 +129,17 @@ fn misuse(err: &clap::Error) -> String {
 }
 
 impl Cli {
-    async fn run(self, env: &Env, stdout: &mut dyn Write, reader: Reader) -> Result<(), Error> {
+    /// Not `async`, so that the future is compiled in this crate, and not again in the program.
+    fn run<'a>(
+        self,
+        env: &'a Env,
+        stdout: &'a mut dyn Write,
+        reader: Reader,
+    ) -> LocalBoxFuture<'a, Result<(), Error>> {
+        Box::pin(self.execute(env, stdout, reader))
+    }
+
+    async fn execute(self, env: &Env, stdout: &mut dyn Write, reader: Reader) -> Result<(), Error> {
         let Self { options, command } = self;
         let mut out = Out::new(stdout, options.json, reader);
         let client = || client::connect(&options.settings(env)?.client);

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{StartError, compiled_here};
+use futures_util::future::BoxFuture;
+
+use super::StartError;
 use crate::{
     config::{Config, StoreUrl},
     store::{self, ClusterStore, Store, postgres::Postgres, sqlite::Sqlite},
@@ -43,6 +45,10 @@ pub(super) fn store_error(err: store::Error) -> StartError {
 ///
 /// Fails with [`StartError::Store`] if the store is in use, unreadable or newer.
 pub async fn migrate(config: &Config) -> Result<(), StartError> {
-    compiled_here(async { Opened::open(config).await?.whole.close().await.map_err(store_error) })
-        .await
+    migrated(config).await
+}
+
+/// Not `async`, so that the future is compiled in this crate.
+fn migrated(config: &Config) -> BoxFuture<'_, Result<(), StartError>> {
+    Box::pin(async { Opened::open(config).await?.whole.close().await.map_err(store_error) })
 }

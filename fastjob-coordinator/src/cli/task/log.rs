@@ -3,10 +3,10 @@
 //! A task with several shards has one log per shard. Unless one is selected, they are printed one
 //! after the other, each with a heading.
 
-use fastjob_client::{Call, Client, LogQuery, Polling};
 use std::time::Duration;
 
 use clap::Args;
+use fastjob_client::{Call, Client, LogPlace, LogQuery, Polling, Step};
 
 use crate::cli::{
     error::Error,
@@ -54,13 +54,16 @@ impl Log {
         client: &Client,
         out: &mut Out<'_>,
     ) -> Result<u32, Error> {
-        let (mut offset, mut attempt) = (0, None);
-        let (mut polling, mut is_headed) = (polling(), false);
+        let mut query = LogQuery::default();
+        (query.shard, query.attempt) = (shard, self.attempt);
+        query.wait = self.follow.then_some(WAIT);
+        let (mut place, mut polling) = (LogPlace::new(query), polling());
+        let (mut shown, mut shards) = (None, 1);
         loop {
-            let mut query = LogQuery::default();
-            (query.shard, query.attempt, query.offset) = (shard, self.attempt, offset);
-            query.wait = self.follow.then_some(WAIT);
-            let answer = client.answer(Call::log(self.task, &query)).await;
+            let answer = client.answer(Call::log(self.task, place.query())).await;
+            if place.is_end(&answer) {
+                return Ok(shards);
+            }
             let answer = match self.follow {
                 true => answered(&mut polling, answer)?,
                 false => Some(answer?),
@@ -70,32 +73,29 @@ impl Log {
                 continue;
             };
             let piece = answer.read()?;
+            shards = piece.shards;
             // Headings as in `tail` with several files; a selected shard is printed without one.
-            if self.shard.is_none() && piece.shards > 1 && !is_headed && !out.is_json() {
+            if self.shard.is_none() && shards > 1 && shown.is_none() && !out.is_json() {
                 let gap = if piece.shard > 0 { "\n" } else { "" };
-                out.line(format_args!("{gap}==> shard {} of {} <==", piece.shard, piece.shards))?;
-                is_headed = true;
+                out.line(format_args!("{gap}==> shard {} of {shards} <==", piece.shard))?;
             }
-            if attempt.replace(piece.attempt).is_some_and(|before| before != piece.attempt) {
+            if shown.replace(piece.attempt).is_some_and(|before| before != piece.attempt) {
                 // A retry has started, which has its own log.
                 remark(format_args!("-- attempt {}", piece.attempt));
-                if offset > 0 {
-                    offset = 0;
-                    continue;
-                }
             }
-            // After a non-empty last piece, one more request is made.
-            let is_empty = piece.text.is_empty();
-            if out.is_json() && !(is_empty && offset > 0) {
+            let is_first = place.query().offset == 0;
+            let step = place.advance(&piece);
+            if out.is_json() && (step == Step::Text || is_first) {
                 out.line(answer.text())?;
             } else if !out.is_json() {
                 out.raw(&piece.text)?;
             }
-            offset = piece.next_offset;
-            match is_empty {
-                true if piece.ended || !self.follow => return Ok(piece.shards),
-                true => polling.pause().await,
-                false => polling = self::polling(),
+            match step {
+                Step::Text => polling = self::polling(),
+                Step::Wait | Step::Retry if !self.follow => return Ok(shards),
+                Step::Wait => polling.pause().await,
+                Step::Retry => {}
+                Step::End => return Ok(shards),
             }
         }
     }
