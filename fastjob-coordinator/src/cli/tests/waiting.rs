@@ -60,7 +60,7 @@ async fn waiting_ends_at_the_timeout() {
 fn piece(attempt: i64, offset: u64, text: &str, ended: bool) -> (u16, &'static str, Value) {
     let next = offset + text.len() as u64;
     let view = json!({
-        "attempt": attempt, "offset": offset, "next_offset": next, "text": text, "ended": ended,
+        "attempt": attempt, "number": 1, "offset": offset, "next_offset": next, "text": text, "ended": ended,
         "source": "executor",
     });
     (200, "", view)
@@ -102,16 +102,55 @@ async fn a_log_is_followed_until_it_has_ended() {
 }
 
 #[tokio::test]
-async fn a_log_is_read_completely_and_a_retry_starts_another() {
+async fn a_log_is_read_to_the_end_of_its_attempt() {
     let fake = Fake::answers([
         piece(42, 0, "one\n", false),
-        piece(43, 4, "cut", false),
-        piece(43, 0, "again\n", false),
-        piece(43, 6, "", false),
+        piece(42, 4, "two\n", true),
+        piece(42, 8, "", true),
     ])
     .await;
     let out = fastjob(&["--server", &fake.url, "task", "log", "42"]).await.out();
+    assert_eq!(out, "one\ntwo\n");
+    assert_eq!(
+        fake.asked(),
+        [
+            "GET /api/v1/tasks/42/log?offset=0",
+            // A retry that starts meanwhile does not cut the log of this attempt.
+            "GET /api/v1/tasks/42/log?offset=4&attempt=1",
+            "GET /api/v1/tasks/42/log?offset=8&attempt=1",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn the_log_of_a_retry_follows_that_of_the_attempt_before() {
+    let retry = |offset, text: &str| {
+        let mut piece = piece(43, offset, text, true);
+        piece.2["number"] = 2.into();
+        piece
+    };
+    let mut no_retry = problem(404, "task 42 has no attempt 3");
+    no_retry.2["type"] = "urn:fastjob:problem:not-found".into();
+    let fake = Fake::answers([
+        piece(42, 0, "one\n", true),
+        piece(42, 4, "", true),
+        retry(0, "again\n"),
+        retry(6, ""),
+        no_retry,
+    ])
+    .await;
+    let out = fastjob(&["--server", &fake.url, "task", "log", "42", "--follow"]).await.out();
     assert_eq!(out, "one\nagain\n");
+    assert_eq!(
+        fake.asked(),
+        [
+            "GET /api/v1/tasks/42/log?offset=0&wait=20s",
+            "GET /api/v1/tasks/42/log?offset=4&attempt=1&wait=20s",
+            "GET /api/v1/tasks/42/log?offset=0&attempt=2&wait=20s",
+            "GET /api/v1/tasks/42/log?offset=6&attempt=2&wait=20s",
+            "GET /api/v1/tasks/42/log?offset=0&attempt=3&wait=20s",
+        ]
+    );
 }
 
 #[tokio::test]
@@ -135,9 +174,9 @@ async fn the_shards_of_a_task_are_printed_one_after_the_other() {
         fake.asked(),
         [
             "GET /api/v1/tasks/42/log?offset=0",
-            "GET /api/v1/tasks/42/log?offset=4",
+            "GET /api/v1/tasks/42/log?offset=4&attempt=1",
             "GET /api/v1/tasks/42/log?offset=0&shard=1",
-            "GET /api/v1/tasks/42/log?offset=4&shard=1",
+            "GET /api/v1/tasks/42/log?offset=4&shard=1&attempt=1",
         ]
     );
 
