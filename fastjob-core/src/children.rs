@@ -3,12 +3,7 @@
 //! This module only decides which children to start. Whether they exist, and whether they form a
 //! cycle, can be checked only by code that knows all jobs.
 
-use std::{fmt, str::FromStr, sync::Arc};
-
-use crate::{
-    id::{InvalidName, JobName, ServiceName},
-    task::TaskState,
-};
+use crate::{path::JobPath, task::TaskState};
 
 /// Maximum number of children of a job.
 pub const CHILDREN_MOST: usize = 64;
@@ -21,7 +16,7 @@ pub const CHAIN_MOST: usize = 100;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Child {
     /// The job.
-    pub job: ChildPath,
+    pub job: JobPath,
     /// The ends that start it.
     pub on: ChildOn,
     /// Whether the parent's result becomes the child's param. If there is no result, as after most
@@ -61,48 +56,6 @@ impl ChildOn {
     }
 }
 
-/// A reference to another job: `name`, or `service.name`.
-///
-/// Names may contain dots, so the reference is ambiguous without the list of all jobs: it is either
-/// a job's whole name, or a job of a service.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct ChildPath(Arc<str>);
-
-impl ChildPath {
-    /// The path as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// Whether the path may refer to the job `name` of `service`.
-    pub fn may_mean(&self, service: &ServiceName, name: &JobName) -> bool {
-        let rest = self.0.strip_prefix(service.as_str()).and_then(|rest| rest.strip_prefix('.'));
-        &*self.0 == name.as_str() || rest == Some(name.as_str())
-    }
-}
-
-impl FromStr for ChildPath {
-    type Err = InvalidName;
-
-    fn from_str(text: &str) -> Result<Self, InvalidName> {
-        let alone = text.parse::<JobName>().map(|_| ());
-        let with_service = |(dot, _): (usize, &str)| {
-            text[..dot].parse::<ServiceName>().is_ok() && text[dot + 1..].parse::<JobName>().is_ok()
-        };
-        match alone {
-            Err(InvalidName::TooLong(_)) if text.match_indices('.').any(with_service) => {}
-            other => other?,
-        }
-        Ok(Self(text.into()))
-    }
-}
-
-impl fmt::Display for ChildPath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,20 +81,5 @@ mod tests {
             let started: Vec<_> = started.map(|child| child.job.as_str()).collect();
             assert_eq!(started, expected, "{state}");
         }
-    }
-
-    #[test]
-    fn a_path_is_a_name_or_a_service_and_a_name() {
-        let long = "x".repeat(128);
-        for good in ["mail", "billing.mail", "a.b.c", &format!("{long}.{long}")] {
-            assert_eq!(good.parse::<ChildPath>().unwrap().to_string(), good);
-        }
-        for bad in ["", "a b", "billing/mail", &format!("{long}x.b"), &format!("{long}{long}")] {
-            assert!(bad.parse::<ChildPath>().is_err(), "{bad:?} was accepted");
-        }
-        let (service, name) = ("a.b".parse().unwrap(), "c".parse().unwrap());
-        let means = |path: &str| path.parse::<ChildPath>().unwrap().may_mean(&service, &name);
-        assert!(means("c") && means("a.b.c"));
-        assert!(!means("b.c") && !means("a.b") && !means("a.bc"));
     }
 }

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use fastjob_core::{
-    AttemptId, ExecutorName, HandlerName, Incarnation, Job, JobId, Progress, ServiceName, TaskId,
-    TaskState, attempt::End,
+    AttemptId, ExecutorName, HandlerName, Incarnation, Job, JobId, JobPath, Progress, ServiceName,
+    TaskId, TaskState, attempt::End,
 };
 use jiff::Timestamp;
 use tokio::sync::oneshot;
@@ -232,10 +232,6 @@ pub enum Event {
     /// A command that depends on jobs of other partitions, with these jobs.
     CommandWith(Directory, Command),
 }
-
-/// A reference to a job by its name: `name` or `service.name`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JobPath(pub String);
 
 /// What a caller asks for. The engine answers a change when it is durable, and everything else at
 /// once. If the engine is dropped before that, so is the sender of the answer.

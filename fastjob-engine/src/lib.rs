@@ -46,8 +46,8 @@ pub use self::{
     effect::{Answer, Effects, Message, StartAttempt},
     engine::{Config, Engine, HORIZON},
     event::{
-        Backfill, Beat, Command, CommitId, Connected, Event, Held, JobPath, Now, OpenAsk, Outcome,
-        SaveMode, SavedRow, SessionId, Start, Switch, When,
+        Backfill, Beat, Command, CommitId, Connected, Event, Held, Now, OpenAsk, Outcome, SaveMode,
+        SavedRow, SessionId, Start, Switch, When,
     },
     state::{
         attempts::{Limits, OpenLimit, OverQuota},

@@ -4,11 +4,11 @@
 //! [`Problem`].
 
 mod alarms;
-mod ask;
 mod executors;
 mod health;
 mod jobs;
 mod log;
+mod node_calls;
 mod nodes;
 mod problem;
 mod read;
@@ -25,12 +25,12 @@ use axum::{
 use http::{HeaderValue, Uri, header};
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::ask::ASK_MAX;
+pub(crate) use self::node_calls::CALL_MAX;
 pub(crate) use self::{
     problem::{Kind, Problem},
     read::{BODY_MAX, unknown_path},
 };
-use crate::ops::{ASK_PATH, Ops};
+use crate::ops::{CALLS, Ops};
 
 /// The paths that report whether the process is alive, and whether it is ready.
 pub(crate) const HEALTH: [&str; 2] = ["/healthz", "/readyz"];
@@ -81,7 +81,7 @@ pub(crate) fn router(ops: Ops) -> Router {
     routes()
         .into_iter()
         .fold(Router::new(), |router, (path, methods)| router.route(path, methods))
-        .route(&format!("{ASK_PATH}/{{partition}}"), post(ask::answer))
+        .route(&format!("{CALLS}/{{partition}}/{{call}}"), post(node_calls::answer))
         .method_not_allowed_fallback(wrong_method)
         .layer(axum::middleware::map_response(for_no_cache))
         .with_state(ops)

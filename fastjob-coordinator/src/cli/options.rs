@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
-use fastjob_core::{JobName, duration};
+use fastjob_core::{JobPath, duration};
 use jiff::Timestamp;
 
 use super::{
@@ -108,14 +108,10 @@ pub(super) fn store(text: &str) -> Result<StoreUrl, Error> {
 
 /// Parses the name of a job, with or without its service.
 pub(super) fn job_name(text: &str) -> Result<String, String> {
-    let whole = text.parse::<JobName>();
-    let split = |(dot, _)| {
-        text[..dot].parse::<JobName>().is_ok() && text[dot + 1..].parse::<JobName>().is_ok()
-    };
-    match whole {
-        _ if matches!(text, "." | "..") => Err("this is not a valid job name".to_owned()),
+    match text.parse::<JobPath>() {
+        // Paths of URLs cannot contain them.
+        Ok(_) if matches!(text, "." | "..") => Err("this is not a valid job name".to_owned()),
         Ok(_) => Ok(text.to_owned()),
-        Err(_) if text.match_indices('.').any(split) => Ok(text.to_owned()),
         Err(err) => Err(err.to_string()),
     }
 }

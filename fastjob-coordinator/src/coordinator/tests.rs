@@ -99,8 +99,7 @@ impl Node {
 
     async fn until_it_acts(&self) {
         for _ in 0..600 {
-            let stop = serde_json::json!({"stop": {"task": 1}}).to_string();
-            if !self.ask(0, &stop).await.1.contains("moved") {
+            if !self.call("stop-task", r#"{"task":1}"#).await.1.contains("moved") {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -108,8 +107,9 @@ impl Node {
         panic!("it does not act on its partition");
     }
 
-    async fn ask(&self, partition: u32, body: &str) -> (u16, String) {
-        let path = format!("{}/{partition}", crate::ops::ASK_PATH);
+    /// Calls the node for the partition 0.
+    async fn call(&self, call: &str, body: &str) -> (u16, String) {
+        let path = path_of(call);
         let (header, _) = self.credential.ask(&self.to, &path, body.as_bytes());
         self.post(&path, &[(crate::ops::NODE_HEADER, header.as_str())], body.to_owned()).await
     }
@@ -122,6 +122,10 @@ impl Node {
         let answer = request.body(body).send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
     }
+}
+
+fn path_of(call: &str) -> String {
+    format!("{}/0/{call}", crate::ops::CALLS)
 }
 
 /// A coordinator that the test stops.
@@ -141,14 +145,14 @@ impl Running {
 #[tokio::test]
 async fn internal_routes_require_the_cluster_credential_which_is_valid_for_nothing_else() {
     let (node, running) = Node::beside().await;
-    let path = format!("{}/0", crate::ops::ASK_PATH);
-    let body = r#"{"live":{"tasks":[]}}"#.to_owned();
+    let path = path_of("read-live");
+    let body = r#"{"tasks":[]}"#.to_owned();
     let token = ("authorization", "Bearer 0123456789abcdef");
     for headers in [&[][..], &[token], &[token, (crate::ops::NODE_HEADER, "1 a 0 b c")]] {
         let (status, said) = node.post(&path, headers, body.clone()).await;
         assert_eq!(status, 401, "{headers:?}: {said}");
     }
-    assert_eq!(node.ask(0, &body).await, (200, r#"{"Ok":{"live":[]}}"#.to_owned()));
+    assert_eq!(node.call("read-live", &body).await, (200, r#"{"Ok":[]}"#.to_owned()));
     // A credential is valid once, for the body that it was made for.
     let (header, _) = node.credential.ask(&node.to, &path, body.as_bytes());
     let headers = [(crate::ops::NODE_HEADER, header.as_str())];
@@ -169,26 +173,31 @@ async fn internal_routes_require_the_cluster_credential_which_is_valid_for_nothi
 #[tokio::test]
 async fn requests_of_nodes_are_validated_like_those_of_callers() {
     let (node, running) = Node::beside().await;
-    let save = |draft: serde_json::Value| {
-        serde_json::json!({"save": {"draft": draft, "create": true}}).to_string()
-    };
+    let save =
+        |draft: serde_json::Value| serde_json::json!({"draft": draft, "create": true}).to_string();
     let alarms = save(serde_json::json!({"name": "a", "handler": "h", "alarms": ["nowhere"]}));
-    let (status, said) = node.ask(0, &alarms).await;
+    let (status, said) = node.call("save-job", &alarms).await;
     assert!(said.contains("no alarm channel is named `nowhere`"), "{status} {said}");
-    let (status, said) = node.ask(0, &save(serde_json::json!({"name": "", "handler": "h"}))).await;
+    let (status, said) =
+        node.call("save-job", &save(serde_json::json!({"name": "", "handler": "h"}))).await;
     assert!(said.contains("\"Err\""), "{status} {said}");
     let tasks: Vec<i64> = (0..501).collect();
     let (status, said) =
-        node.ask(0, &serde_json::json!({"live": {"tasks": tasks}}).to_string()).await;
+        node.call("read-live", &serde_json::json!({"tasks": tasks}).to_string()).await;
     assert!(said.contains("\"Err\"") && said.contains("500"), "{status} {said}");
-    let open = serde_json::json!({"open": {"state": "running", "job": null, "since": null,
-        "below": null, "limit": 502}});
-    let (status, said) = node.ask(0, &open.to_string()).await;
+    let open = serde_json::json!({"state": "running", "job": null, "since": null, "below": null,
+        "limit": 502});
+    let (status, said) = node.call("list-open", &open.to_string()).await;
     assert!(said.contains("\"Err\"") && said.contains("501"), "{status} {said}");
-    let long = format!("{{\"live\":{{\"tasks\":[{}]}}}}", " ".repeat(4 << 20));
-    let (status, said) = node.ask(0, &long).await;
+    let long = format!("{{\"tasks\":[{}]}}", " ".repeat(4 << 20));
+    let (status, said) = node.call("read-live", &long).await;
     assert!(status == 413 && said.contains("more than 4194304 bytes"), "{status} {said}");
-    let (status, said) = node.ask(0, &save(serde_json::json!({"name": "a", "handler": "h"}))).await;
+    for (call, body, expected) in [("forget", "{}", 404), ("read-live", "[", 400)] {
+        let (status, said) = node.call(call, body).await;
+        assert!(status == expected && said.contains("same release"), "{status} {said}");
+    }
+    let (status, said) =
+        node.call("save-job", &save(serde_json::json!({"name": "a", "handler": "h"}))).await;
     assert!(status == 200 && said.contains("\"Ok\""), "{status} {said}");
     running.ends().await;
 }

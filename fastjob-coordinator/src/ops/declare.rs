@@ -99,9 +99,9 @@ impl Ops {
 /// Removes and returns the jobs without a child in the list; all jobs, if there is no such job.
 fn ready(jobs: &mut Vec<Arc<Job>>) -> Vec<Arc<Job>> {
     let names: BTreeSet<String> =
-        jobs.iter().flat_map(|job| [job.name.to_string(), full(job)]).collect();
+        jobs.iter().flat_map(|job| [job.name.to_string(), job.path().to_string()]).collect();
     let waits = |job: &Arc<Job>| {
-        let own = [job.name.to_string(), full(job)];
+        let own = [job.name.to_string(), job.path().to_string()];
         let mut children = job.children.iter().map(|child| child.job.as_str());
         children.any(|child| names.contains(child) && !own.iter().any(|own| own == child))
     };
@@ -111,10 +111,6 @@ fn ready(jobs: &mut Vec<Arc<Job>>) -> Vec<Arc<Job>> {
     }
     *jobs = waiting;
     ready
-}
-
-fn full(job: &Job) -> String {
-    format!("{}.{}", job.service, job.name)
 }
 
 #[cfg(test)]

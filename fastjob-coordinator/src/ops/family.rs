@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fastjob_core::{Job, JobId, children::CHAIN_MOST};
+use fastjob_core::{Job, JobId, JobPath, children::CHAIN_MOST};
 use fastjob_engine::{Directory, LINKS_MOST};
 
 use super::{Error, Ops};
@@ -20,15 +20,12 @@ impl Ops {
         }
         let mut links = Links::new();
         for child in &job.children {
-            let path = child.job.as_str();
-            let mut rows = match path.parse() {
-                Ok(name) => self.store.jobs_named(&name).await?,
-                Err(_) => Vec::new(),
+            let mut rows = match child.job.bare() {
+                Some(name) => self.store.jobs_named(&name).await?,
+                None => Vec::new(),
             };
-            for (dot, _) in path.match_indices('.') {
-                if let (Ok(service), Ok(name)) = (path[..dot].parse(), path[dot + 1..].parse()) {
-                    rows.extend(self.store.job(&service, &name).await?);
-                }
+            for (service, name) in child.job.with_service() {
+                rows.extend(self.store.job(&service, &name).await?);
             }
             links.extend(rows.iter().filter_map(JobLink::of).map(|link| (link.id, link)));
         }
@@ -65,11 +62,11 @@ impl Ops {
     }
 
     /// The jobs that have a job as a child.
-    pub(super) async fn parents(&self, path: &str) -> Result<Directory, Error> {
+    pub(super) async fn parents(&self, path: &JobPath) -> Result<Directory, Error> {
         if self.engines.partitions() == 1 {
             return Ok(Directory::default());
         }
-        match self.find(path).await {
+        match self.find_path(path).await {
             // A few parents are enough to reject the deletion and to say why.
             Ok(row) => Ok(Directory::new(self.store.parents_of(&[row.id], SHOWN).await?)),
             // The engine decides: it may know a newer job.

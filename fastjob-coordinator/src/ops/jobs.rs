@@ -1,16 +1,18 @@
 //! Jobs: save, enable, disable, delete, show.
 
-use fastjob_core::{InvalidJob, Job, JobDraft, JobName, ServiceName, job::Problem, schedule::Next};
-use fastjob_engine::{Command, Event, JobPath, JobRefused, SaveAnswer, SaveDone, Switch};
+use fastjob_core::{
+    InvalidJob, Job, JobDraft, JobName, JobPath, ServiceName, job::Problem, schedule::Next,
+};
+use fastjob_engine::{Command, Event, JobRefused, SaveAnswer, SaveDone, Switch};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::{
-    Ask, Error, Fires, JobView, Ops, PAGE_BYTES, PAGE_DEFAULT, PAGE_MAX, Page, Reply, Saved,
-    forward::unexpected_reply,
+    Error, Fires, JobView, Ops, PAGE_BYTES, PAGE_DEFAULT, PAGE_MAX, Page, Saved,
+    node_calls::NodeCall,
 };
 use crate::{
     clock::wall_now,
-    shell::EngineHandle,
     store::{JobRow, Origin, Partition},
 };
 
@@ -21,6 +23,73 @@ pub(crate) enum SaveMode {
     Create,
     /// Replaces or creates the job at this path.
     Replace(String),
+}
+
+/// Saves a job in the partition of its name.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(super) struct SaveJob {
+    draft: Box<JobDraft>,
+    create: bool,
+}
+
+impl NodeCall for SaveJob {
+    const NAME: &'static str = "save-job";
+    type Reply = (Saved, Box<JobView>);
+
+    async fn answer(self, ops: &Ops, partition: Partition) -> Result<Self::Reply, Error> {
+        let job = ops.valid(*self.draft)?;
+        if Partition::of_name(&job.service, &job.name, ops.engines.partitions()) != partition {
+            return Err(Error::invalid("name", "the job belongs to another partition"));
+        }
+        let engine = ops.engine(partition)?;
+        let mode = match self.create {
+            true => fastjob_engine::SaveMode::Create,
+            false => fastjob_engine::SaveMode::Replace,
+        };
+        let others = ops.relatives(&job).await?;
+        let job = Box::new(job);
+        let save = |answer| {
+            let command = Command::Save { job, mode, origin: Origin::Api, answer };
+            Event::CommandWith(others, command)
+        };
+        saved_view(engine.ask_with(save).await?)
+    }
+}
+
+/// Deletes a job.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(super) struct DeleteJob {
+    job: JobPath,
+}
+
+impl NodeCall for DeleteJob {
+    const NAME: &'static str = "delete-job";
+    type Reply = ();
+
+    async fn answer(self, ops: &Ops, partition: Partition) -> Result<(), Error> {
+        let (engine, job) = (ops.engine(partition)?, self.job);
+        let others = ops.parents(&job).await?;
+        let delete = |answer| Event::CommandWith(others, Command::Delete { job, answer });
+        saved_view(engine.ask_with(delete).await?).map(|_| ())
+    }
+}
+
+/// Enables or disables a job.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(super) struct SwitchJob {
+    job: JobPath,
+    on: bool,
+}
+
+impl NodeCall for SwitchJob {
+    const NAME: &'static str = "switch-job";
+    type Reply = Box<JobView>;
+
+    async fn answer(self, ops: &Ops, partition: Partition) -> Result<Box<JobView>, Error> {
+        let (job, to) = (self.job, if self.on { Switch::On } else { Switch::Off });
+        let switch = |answer| Command::Switch { job, to, answer };
+        Ok(saved_view(ops.engine(partition)?.ask(switch).await?)?.1)
+    }
 }
 
 impl Ops {
@@ -57,15 +126,12 @@ impl Ops {
         let create = mode == SaveMode::Create;
         let partition = Partition::of_name(&job.service, &job.name, self.engines.partitions());
         let draft = Box::new(JobDraft::from(&job));
-        let Reply::Saved(saved, view) = self.ask(partition, Ask::Save { draft, create }).await?
-        else {
-            return Err(unexpected_reply());
-        };
+        let (saved, view) = self.call_owner(partition, SaveJob { draft, create }).await?;
         Ok((saved, *view))
     }
 
     /// Validates a draft, for callers and other nodes alike.
-    pub(super) fn valid(&self, draft: JobDraft) -> Result<Job, Error> {
+    fn valid(&self, draft: JobDraft) -> Result<Job, Error> {
         let job = Job::try_from(draft)
             .map_err(|err| Error::Invalid { message: err.to_string(), problems: err.problems })?;
         let unknown: Vec<_> = (0..)
@@ -80,35 +146,15 @@ impl Ops {
         Ok(job)
     }
 
-    pub(super) async fn save_here(
-        &self,
-        engine: &EngineHandle,
-        job: Job,
-        create: bool,
-    ) -> Result<(Saved, JobView), Error> {
-        let mode = if create {
-            fastjob_engine::SaveMode::Create
-        } else {
-            fastjob_engine::SaveMode::Replace
-        };
-        let others = self.relatives(&job).await?;
-        let job = Box::new(job);
-        let save = |answer| {
-            let command = Command::Save { job, mode, origin: Origin::Api, answer };
-            Event::CommandWith(others, command)
-        };
-        saved_view(engine.ask_with(save).await?)
-    }
-
     /// The partition of the job at a path, and a path that is unambiguous there.
-    pub(super) async fn place(&self, path: &str) -> Result<(Partition, String), Error> {
+    pub(super) async fn place(&self, path: &str) -> Result<(Partition, JobPath), Error> {
+        let path = job_path(path)?;
         let partitions = self.engines.partitions();
         if partitions == 1 {
-            return Ok((Partition::default(), path.to_owned()));
+            return Ok((Partition::default(), path));
         }
-        let job = self.find(path).await?.job;
-        let partition = Partition::of_name(&job.service, &job.name, partitions);
-        Ok((partition, format!("{}.{}", job.service, job.name)))
+        let job = self.find_path(&path).await?.job;
+        Ok((Partition::of_name(&job.service, &job.name, partitions), job.path()))
     }
 
     /// Completes the draft from the path, or rejects a draft that contradicts the path.
@@ -134,8 +180,7 @@ impl Ops {
                 Err(other) => return Err(other),
             }
         }
-        let service = draft.service.as_deref().unwrap_or("default");
-        let full = format!("{service}.{}", draft.name);
+        let full = draft.full_name();
         if path == full {
             return Ok(());
         }
@@ -156,21 +201,7 @@ impl Ops {
     /// Deletes a job: waiting tasks are stopped, running ones may finish.
     pub(crate) async fn delete_job(&self, path: &str) -> Result<(), Error> {
         let (partition, job) = self.place(path).await?;
-        let Reply::Done = self.ask(partition, Ask::Delete { job }).await? else {
-            return Err(unexpected_reply());
-        };
-        Ok(())
-    }
-
-    pub(super) async fn delete_here(
-        &self,
-        engine: &EngineHandle,
-        job: String,
-    ) -> Result<(), Error> {
-        let others = self.parents(&job).await?;
-        let job = JobPath(job);
-        let delete = |answer| Event::CommandWith(others, Command::Delete { job, answer });
-        saved_view(engine.ask_with(delete).await?).map(|_| ())
+        self.call_owner(partition, DeleteJob { job }).await
     }
 
     /// Enables a job's schedule.
@@ -185,21 +216,7 @@ impl Ops {
 
     async fn switch_job(&self, path: &str, on: bool) -> Result<JobView, Error> {
         let (partition, job) = self.place(path).await?;
-        let Reply::Saved(_, view) = self.ask(partition, Ask::Switch { job, on }).await? else {
-            return Err(unexpected_reply());
-        };
-        Ok(*view)
-    }
-
-    pub(super) async fn switch_here(
-        &self,
-        engine: &EngineHandle,
-        job: String,
-        on: bool,
-    ) -> Result<(Saved, JobView), Error> {
-        let (job, to) = (JobPath(job), if on { Switch::On } else { Switch::Off });
-        let switched = engine.ask(|answer| Command::Switch { job, to, answer }).await?;
-        saved_view(switched)
+        Ok(*self.call_owner(partition, SwitchJob { job, on }).await?)
     }
 
     /// The next fires of a job's current schedule.
@@ -215,36 +232,44 @@ impl Ops {
 
     /// The job at a path, unless it is deleted.
     pub(crate) async fn find(&self, path: &str) -> Result<JobRow, Error> {
-        let unknown = || Error::NotFound(format!("no job is named `{path}`"));
-        let bare: JobName = path.parse().map_err(|_| unknown())?;
+        self.find_path(&job_path(path)?).await
+    }
+
+    /// Follows the rule of [`JobPath::find`].
+    pub(super) async fn find_path(&self, path: &JobPath) -> Result<JobRow, Error> {
         let mut rows = Vec::new();
-        for (dot, _) in path.match_indices('.') {
-            let (service, name) = (path[..dot].parse::<ServiceName>(), path[dot + 1..].parse());
-            if let (Ok(service), Ok(name)) = (service, name) {
-                rows.extend(self.store.job(&service, &name).await?);
-            }
+        for (service, name) in path.with_service() {
+            rows.extend(self.store.job(&service, &name).await?);
         }
-        // A bare job name may look like `service.name`.
-        if rows.is_empty() {
-            rows = self.store.jobs_named(&bare).await?;
+        if rows.is_empty()
+            && let Some(name) = path.bare()
+        {
+            rows = self.store.jobs_named(&name).await?;
         }
         if rows.len() > 1 {
-            let choices =
-                rows.iter().map(|row| format!("{}.{}", row.job.service, row.job.name)).collect();
-            return Err(Error::Ambiguous { name: path.to_owned(), choices });
+            let choices = rows.iter().map(|row| row.job.path().to_string()).collect();
+            return Err(Error::Ambiguous { name: path.to_string(), choices });
         }
-        rows.pop().ok_or_else(unknown)
+        rows.pop().ok_or_else(|| no_job(path.as_str()))
     }
 }
 
-fn saved_view(answer: SaveAnswer) -> Result<(Saved, JobView), Error> {
+fn job_path(text: &str) -> Result<JobPath, Error> {
+    text.parse().map_err(|_| no_job(text))
+}
+
+fn no_job(path: &str) -> Error {
+    Error::NotFound(format!("no job is named `{path}`"))
+}
+
+fn saved_view(answer: SaveAnswer) -> Result<(Saved, Box<JobView>), Error> {
     let (done, row) = answer?;
     let saved = match done {
         SaveDone::Created => Saved::Created,
         SaveDone::Updated | SaveDone::Deleted => Saved::Updated,
         SaveDone::Unchanged => Saved::Unchanged,
     };
-    Ok((saved, view(&row, wall_now())))
+    Ok((saved, Box::new(view(&row, wall_now()))))
 }
 
 fn view(row: &JobRow, now: Timestamp) -> JobView {

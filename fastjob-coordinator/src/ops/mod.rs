@@ -8,14 +8,16 @@ mod declare;
 mod executors;
 mod family;
 mod follow;
-mod forward;
 mod handshake;
 mod jobs;
+mod live;
 mod log;
+mod node_calls;
 mod nodes;
 mod pages;
 mod peers;
 mod preview;
+mod refusal;
 mod silences;
 mod start;
 mod tasks;
@@ -33,10 +35,10 @@ pub(crate) use self::{
     alarms::ListAlarms,
     credential::{Credential, HEADER as NODE_HEADER, NotOfCluster, Question},
     follow::{Feeds, Follower, LogKey},
-    forward::{Ask, INTERNAL, PATH as ASK_PATH, Reply},
     handshake::{Handshakes, NotProven, Use},
     jobs::SaveMode,
     log::LogChoice,
+    node_calls::{BadCall, CALLS, INTERNAL},
     pages::PAGE_BYTES,
     peers::{Peers, Transport},
     tasks::ListTasks,

@@ -7,7 +7,8 @@ use tokio::sync::Semaphore;
 use super::{
     Error,
     credential::{Credential, HEADER},
-    forward::{Ask, PATH, Refusal, Reply},
+    node_calls::{NodeCall, path_of},
+    refusal::Refusal,
 };
 use crate::{
     config::ServerUrl,
@@ -82,12 +83,33 @@ impl Peers {
         &self.credential
     }
 
-    pub(super) async fn ask(
+    /// Sends a call to a node.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the error of the call. Fails with [`Error::Moved`] if the node cannot be reached;
+    /// nothing was done.
+    pub(super) async fn call<C: NodeCall>(
         &self,
         node: &NodeRow,
         partition: Partition,
-        ask: &Ask,
-    ) -> Result<Reply, Error> {
+        call: &C,
+    ) -> Result<C::Reply, Error> {
+        let address = node.address.as_str();
+        let question = serde_json::to_vec(call).map_err(|err| unreadable(address, &err))?;
+        let body = self.exchange(node, &path_of::<C>(partition), question).await?;
+        let reply: Result<C::Reply, Refusal> =
+            serde_json::from_slice(&body).map_err(|err| unreadable(address, &err))?;
+        reply.map_err(Error::from)
+    }
+
+    /// Sends a question to a node, and returns its verified answer.
+    async fn exchange(
+        &self,
+        node: &NodeRow,
+        path: &str,
+        question: Vec<u8>,
+    ) -> Result<Vec<u8>, Error> {
         let address = node.address.as_str();
         self.judge(address)?;
         let away = |err: reqwest::Error| match err.is_connect() {
@@ -103,9 +125,7 @@ impl Peers {
                 "{ASKED} requests to other nodes are waiting for an answer: try again later"
             )));
         };
-        let question = serde_json::to_vec(ask).map_err(|err| unreadable(address, &err))?;
-        let path = format!("{PATH}/{}", partition.0);
-        let (credential, asked) = self.credential.ask(&node.id, &path, &question);
+        let (credential, asked) = self.credential.ask(&node.id, path, &question);
         let request = self
             .client
             .post(format!("{address}{path}"))
@@ -130,9 +150,7 @@ impl Peers {
                 "the server at {address} is not the node of this cluster with that address"
             )));
         }
-        let reply: Result<Reply, Refusal> =
-            serde_json::from_slice(&body).map_err(|err| unreadable(address, &err))?;
-        reply.map_err(Error::from)
+        Ok(body)
     }
 
     /// Rejects an address if others could read the traffic to it.

@@ -38,7 +38,7 @@ impl Ops {
         let job = match &ask.job {
             None => None,
             Some(path) => match self.find(path).await {
-                Ok(row) => Some((row.id, format!("{}.{}", row.job.service, row.job.name))),
+                Ok(row) => Some((row.id, row.job.path().to_string())),
                 Err(Error::NotFound(message)) => return Err(Error::invalid("job", message)),
                 Err(other) => return Err(other),
             },

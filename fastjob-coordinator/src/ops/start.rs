@@ -2,15 +2,13 @@
 
 use std::sync::Arc;
 
-use fastjob_core::{Cause, ExecutorName, TaskId, instant};
-use fastjob_engine::{Backfill, Command, JobPath, JobRefused, Start, StartKey, When};
+use fastjob_core::{Cause, ExecutorName, JobPath, TaskId, instant};
+use fastjob_engine::{Backfill, Command, JobRefused, Start, StartKey, When};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
-use super::{
-    Ask, BackfillRequest, Backfilled, Error, Ops, Reply, StartRequest, Started,
-    forward::unexpected_reply,
-};
-use crate::shell::EngineHandle;
+use super::{BackfillRequest, Backfilled, Error, Ops, StartRequest, Started, node_calls::NodeCall};
+use crate::{shell::EngineHandle, store::Partition};
 
 /// Maximum number of bytes of a key.
 const KEY_MAX: usize = 256;
@@ -19,35 +17,32 @@ const LOOKS: u32 = 5;
 /// Maximum number of tasks of one backfill.
 const BACKFILL_MOST: u32 = 1_000;
 
-impl Ops {
-    /// Starts a task of a job and returns it once it is durable.
-    pub(crate) async fn start(&self, path: &str, ask: StartRequest) -> Result<Started, Error> {
-        let (partition, job) = self.place(path).await?;
-        let Reply::Started(started) = self.ask(partition, Ask::Start { job, ask }).await? else {
-            return Err(unexpected_reply());
-        };
-        Ok(started)
-    }
+/// Starts a task of a job.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(super) struct StartJob {
+    job: JobPath,
+    request: StartRequest,
+}
 
-    pub(super) async fn start_here(
-        &self,
-        engine: &EngineHandle,
-        path: String,
-        ask: StartRequest,
-    ) -> Result<Started, Error> {
-        let cause = cause(ask.cause.as_deref())?;
-        let executor = ask
+impl NodeCall for StartJob {
+    const NAME: &'static str = "start-job";
+    type Reply = Started;
+
+    async fn answer(self, ops: &Ops, partition: Partition) -> Result<Started, Error> {
+        let (engine, request) = (ops.engine(partition)?, self.request);
+        let cause = cause(request.cause.as_deref())?;
+        let executor = request
             .executor
             .as_deref()
             .map(|name| name.parse::<ExecutorName>().map_err(|err| Error::invalid("executor", err)))
             .transpose()?;
-        if let Some(key) = &ask.key
+        if let Some(key) = &request.key
             && (key.is_empty() || key.len() > KEY_MAX)
         {
             let message = format!("it has {} bytes, 1 to {KEY_MAX} are allowed", key.len());
             return Err(Error::invalid("key", message));
         }
-        let param = fastjob_core::job::param_text(&ask.param);
+        let param = fastjob_core::job::param_text(&request.param);
         if let Some(long) =
             param.as_ref().map(String::len).filter(|len| *len > fastjob_core::job::PARAM_MAX)
         {
@@ -55,14 +50,55 @@ impl Ops {
             let message = format!("it has {long} bytes, at most {most} are allowed");
             return Err(Error::invalid("param", message));
         }
-        let at = when(&ask)?;
+        let at = when(&request)?;
         let param = param.map(Into::into);
-        let start = Start { job: JobPath(path), cause, param, at, executor, key: None };
-        let task = match ask.key {
-            Some(key) => self.start_once(engine, start, key.into()).await?,
+        let start = Start { job: self.job, cause, param, at, executor, key: None };
+        let task = match request.key {
+            Some(key) => ops.start_once(&engine, start, key.into()).await?,
             None => engine.ask(|answer| Command::Start { ask: start, answer }).await??,
         };
         Ok(Started { task: task.0 })
+    }
+}
+
+/// Starts one task per fire of a past range.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(super) struct BackfillJob {
+    job: JobPath,
+    request: BackfillRequest,
+}
+
+impl NodeCall for BackfillJob {
+    const NAME: &'static str = "backfill-job";
+    type Reply = Backfilled;
+
+    async fn answer(self, ops: &Ops, partition: Partition) -> Result<Backfilled, Error> {
+        let (engine, request) = (ops.engine(partition)?, self.request);
+        let from = instant::parse(&request.from).map_err(|err| Error::invalid("from", err))?;
+        let until = request.until.as_deref().map(instant::parse).transpose();
+        let until = until.map_err(|err| Error::invalid("until", err))?;
+        // Only due fires are started, so this means up to now.
+        let until = until.unwrap_or(Timestamp::MAX);
+        if from >= until {
+            return Err(Error::invalid("until", "it must be later than from"));
+        }
+        let most = request.max.unwrap_or(100);
+        if most == 0 || most > BACKFILL_MOST {
+            let message = format!("{most} is out of bounds, 1 to {BACKFILL_MOST} are allowed");
+            return Err(Error::invalid("max", message));
+        }
+        let cause = cause(request.cause.as_deref())?;
+        let ask = Backfill { job: self.job, cause, from, until, most };
+        let (tasks, more) = engine.ask(|answer| Command::Backfill { ask, answer }).await??;
+        Ok(Backfilled { tasks: tasks.into_iter().map(|task| task.0).collect(), more })
+    }
+}
+
+impl Ops {
+    /// Starts a task of a job and returns it once it is durable.
+    pub(crate) async fn start(&self, path: &str, request: StartRequest) -> Result<Started, Error> {
+        let (partition, job) = self.place(path).await?;
+        self.call_owner(partition, StartJob { job, request }).await
     }
 
     /// Starts a task unless one with this key exists, and returns the existing or new task.
@@ -72,7 +108,7 @@ impl Ops {
         start: Start,
         text: Arc<str>,
     ) -> Result<TaskId, Error> {
-        let job = self.find(&start.job.0).await?.id;
+        let job = self.find_path(&start.job).await?.id;
         for _ in 0..LOOKS {
             // The engine knows the keys that are too recent to be visible in the store.
             let looked_at = self.engines.uptime();
@@ -93,38 +129,10 @@ impl Ops {
     pub(crate) async fn backfill(
         &self,
         path: &str,
-        ask: BackfillRequest,
+        request: BackfillRequest,
     ) -> Result<Backfilled, Error> {
         let (partition, job) = self.place(path).await?;
-        let Reply::Backfilled(done) = self.ask(partition, Ask::Backfill { job, ask }).await? else {
-            return Err(unexpected_reply());
-        };
-        Ok(done)
-    }
-
-    pub(super) async fn backfill_here(
-        &self,
-        engine: &EngineHandle,
-        path: String,
-        ask: BackfillRequest,
-    ) -> Result<Backfilled, Error> {
-        let from = instant::parse(&ask.from).map_err(|err| Error::invalid("from", err))?;
-        let until = ask.until.as_deref().map(instant::parse).transpose();
-        let until = until.map_err(|err| Error::invalid("until", err))?;
-        // Only due fires are started, so this means up to now.
-        let until = until.unwrap_or(Timestamp::MAX);
-        if from >= until {
-            return Err(Error::invalid("until", "it must be later than from"));
-        }
-        let most = ask.max.unwrap_or(100);
-        if most == 0 || most > BACKFILL_MOST {
-            let message = format!("{most} is out of bounds, 1 to {BACKFILL_MOST} are allowed");
-            return Err(Error::invalid("max", message));
-        }
-        let cause = cause(ask.cause.as_deref())?;
-        let ask = Backfill { job: JobPath(path), cause, from, until, most };
-        let (tasks, more) = engine.ask(|answer| Command::Backfill { ask, answer }).await??;
-        Ok(Backfilled { tasks: tasks.into_iter().map(|task| task.0).collect(), more })
+        self.call_owner(partition, BackfillJob { job, request }).await
     }
 }
 
@@ -139,8 +147,8 @@ fn cause(word: Option<&str>) -> Result<Cause, Error> {
     }
 }
 
-fn when(ask: &StartRequest) -> Result<When, Error> {
-    match (&ask.at, &ask.delay) {
+fn when(request: &StartRequest) -> Result<When, Error> {
+    match (&request.at, &request.delay) {
         (None, None) => Ok(When::Now),
         (Some(_), Some(_)) => Err(Error::invalid("at", "it cannot be combined with delay")),
         (Some(at), None) => {

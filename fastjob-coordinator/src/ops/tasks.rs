@@ -6,18 +6,13 @@ use std::collections::HashMap;
 
 use fastjob_core::{TaskId, TaskState, instant};
 use fastjob_engine::{Command, LiveTask, OpenAsk};
+use serde::{Deserialize, Serialize};
 
 use super::{
-    Ask, AttemptView, Error, Ops, Page, ProgressView, Reply, StopAnswer, TaskView,
-    forward::{left_out, unexpected_reply},
-    jobs::page,
-    pages::fit,
+    AttemptView, Error, Ops, Page, ProgressView, StopAnswer, TaskView, jobs::page,
+    node_calls::NodeCall, pages::fit,
 };
-use crate::{
-    cluster::Owner,
-    shell::{AskError, EngineHandle},
-    store::{AttemptRow, NodeId, NodeRow, Partition, TaskFilter, TaskRow},
-};
+use crate::store::{AttemptRow, Partition, TaskFilter, TaskRow};
 
 /// The filters of a list of tasks, as the caller wrote them.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +22,22 @@ pub(crate) struct ListTasks {
     pub(crate) since: Option<String>,
     pub(crate) cursor: Option<String>,
     pub(crate) limit: Option<u32>,
+}
+
+/// Stops a task, and returns its state if it was still open.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(super) struct StopTask {
+    task: TaskId,
+}
+
+impl NodeCall for StopTask {
+    const NAME: &'static str = "stop-task";
+    type Reply = Option<TaskState>;
+
+    async fn answer(self, ops: &Ops, partition: Partition) -> Result<Option<TaskState>, Error> {
+        let task = self.task;
+        Ok(ops.engine(partition)?.ask(|answer| Command::Stop { task, answer }).await?)
+    }
 }
 
 impl Ops {
@@ -77,98 +88,11 @@ impl Ops {
     /// Stops a task.
     pub(crate) async fn stop_task(&self, task: i64) -> Result<StopAnswer, Error> {
         let partition = Partition::of_id(task, self.engines.partitions());
-        let Reply::Stopped(stopped) = self.ask(partition, Ask::Stop { task }).await? else {
-            return Err(unexpected_reply());
-        };
-        if let Some(state) = stopped {
+        if let Some(state) = self.call_owner(partition, StopTask { task: TaskId(task) }).await? {
             return Ok(StopAnswer { stopped: true, state: state.into() });
         }
         let row = self.store.task(TaskId(task)).await?.ok_or_else(|| unknown(task))?;
         Ok(StopAnswer { stopped: false, state: row.state.into() })
-    }
-
-    pub(super) async fn stop_here(
-        &self,
-        engine: &EngineHandle,
-        task: TaskId,
-    ) -> Result<Option<TaskState>, Error> {
-        Ok(engine.ask(|answer| Command::Stop { task, answer }).await?)
-    }
-
-    /// Open tasks of all nodes, newest first.
-    async fn open(&self, ask: &OpenAsk) -> Result<Vec<TaskId>, Error> {
-        let mut open = self.open_here(ask).await?;
-        let others = Ask::Open {
-            state: ask.state,
-            job: ask.job.map(|job| job.0),
-            since: ask.since,
-            below: ask.below.map(|task| task.0),
-            limit: ask.limit,
-        };
-        for reply in self.ask_others(&others).await {
-            if let Reply::Open(tasks) = reply {
-                open.extend(tasks.into_iter().map(TaskId));
-            }
-        }
-        open.sort_unstable_by(|a, b| b.cmp(a));
-        open.dedup();
-        open.truncate(ask.limit as usize);
-        Ok(open)
-    }
-
-    pub(super) async fn open_here(&self, ask: &OpenAsk) -> Result<Vec<TaskId>, Error> {
-        let mut open = Vec::new();
-        for engine in self.engines.all() {
-            let ask = ask.clone();
-            match engine.query(|answer| Command::Open { ask, answer }).await {
-                Ok(page) => open.extend(page.tasks),
-                Err(AskError::Moved) => {}
-                Err(err) => return Err(err.into()),
-            }
-        }
-        open.sort_unstable_by(|a, b| b.cmp(a));
-        open.truncate(ask.limit as usize);
-        Ok(open)
-    }
-
-    /// The current states of these tasks on all nodes; tasks of partitions without an owner are
-    /// omitted.
-    async fn live(&self, tasks: Vec<TaskId>) -> Result<Vec<LiveTask>, Error> {
-        let mut live = self.live_here(tasks.clone()).await?;
-        let mut by_node: HashMap<NodeId, (NodeRow, Vec<i64>)> = HashMap::new();
-        for task in tasks {
-            let partition = Partition::of_id(task.0, self.engines.partitions());
-            if let Owner::There(node) = self.map.owner(partition) {
-                let new = || (node.clone(), Vec::new());
-                by_node.entry(node.id.clone()).or_insert_with(new).1.push(task.0);
-            }
-        }
-        for (node, tasks) in by_node.into_values() {
-            match self.peers.ask(&node, Partition::default(), &Ask::Live { tasks }).await {
-                Ok(Reply::Live(there)) => live.extend(there.into_iter().map(LiveTask::from)),
-                Ok(_) => return Err(unexpected_reply()),
-                Err(err) => left_out(&node, &err),
-            }
-        }
-        Ok(live)
-    }
-
-    pub(super) async fn live_here(&self, tasks: Vec<TaskId>) -> Result<Vec<LiveTask>, Error> {
-        let mut by_partition: HashMap<Partition, Vec<TaskId>> = HashMap::new();
-        for task in tasks {
-            let partition = Partition::of_id(task.0, self.engines.partitions());
-            by_partition.entry(partition).or_default().push(task);
-        }
-        let mut live = Vec::new();
-        for (partition, tasks) in by_partition {
-            let Ok(engine) = self.engine(partition) else { continue };
-            match engine.query(|answer| Command::Live { tasks, answer }).await {
-                Ok(here) => live.extend(here),
-                Err(AskError::Moved) => {}
-                Err(err) => return Err(err.into()),
-            }
-        }
-        Ok(live)
     }
 
     async fn with_live(&self, rows: Vec<TaskRow>) -> Result<Vec<TaskView>, Error> {

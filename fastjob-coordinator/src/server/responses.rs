@@ -20,7 +20,7 @@ use hyper::body::{Frame, SizeHint};
 
 use super::grpc;
 use crate::{
-    api::{ASK_MAX, BODY_MAX, HEALTH, Kind, Problem},
+    api::{BODY_MAX, CALL_MAX, HEALTH, Kind, Problem},
     bounds::{Bounds, Hangup, Reserved, Watch},
     ops::Question,
 };
@@ -57,11 +57,11 @@ fn body_bytes(request: &Request) -> u64 {
     let announced = announced.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     match announced {
         // A body that is too long is discarded as it arrives.
-        Some(length) if length > ASK_MAX as u64 => 0,
+        Some(length) if length > CALL_MAX as u64 => 0,
         Some(length) => length,
         None => {
             let of_a_node = request.extensions().get::<Question>().is_some();
-            let most = if of_a_node { ASK_MAX } else { BODY_MAX };
+            let most = if of_a_node { CALL_MAX } else { BODY_MAX };
             request.body().size_hint().exact().unwrap_or(most as u64)
         }
     }

@@ -2,7 +2,7 @@
 
 use fastjob_core::{Job, JobDraft, TaskId};
 use fastjob_engine::{
-    Answer, Config, Connected, JobPath, Limits, Message, SaveMode, SessionId, Start, StartAnswer,
+    Answer, Config, Connected, Limits, Message, SaveMode, SessionId, Start, StartAnswer,
     StopAnswer, When,
 };
 use futures_util::FutureExt;
@@ -112,7 +112,7 @@ fn started(permit: Permit, writer: WriterHandle) -> Started {
     let save = Command::Save { job, mode, origin, answer };
     engine.handle(clock.now(), Event::Command(save), &mut effects);
     let ask = Start {
-        job: JobPath("m".into()),
+        job: "m".parse().unwrap(),
         cause: fastjob_core::Cause::Api,
         param: None,
         at: When::Now,

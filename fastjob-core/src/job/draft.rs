@@ -85,6 +85,21 @@ pub struct JobDraft {
     pub alarm_when: Option<AlarmWhenDraft>,
 }
 
+/// The service of a job that names none.
+const DEFAULT_SERVICE: &str = "default";
+
+impl JobDraft {
+    /// The service whose executors may run it.
+    pub fn service_or_default(&self) -> &str {
+        self.service.as_deref().unwrap_or(DEFAULT_SERVICE)
+    }
+
+    /// The job's name with its service: `service.name`. The text may not be valid.
+    pub fn full_name(&self) -> String {
+        format!("{}.{}", self.service_or_default(), self.name)
+    }
+}
+
 /// When a job fires. Exactly one of the first four fields must be set.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]

@@ -18,6 +18,7 @@ use crate::{
     children::Child,
     id::{ChannelName, HandlerName, JobName, ServiceName},
     misfire::MisfireStrategy,
+    path::JobPath,
     retry::RetryPolicy,
     route::RouteStrategy,
     schedule::Timetable,
@@ -65,6 +66,13 @@ pub struct Job {
     pub alarms: Vec<ChannelName>,
     /// Thresholds for slow-run and late-start alarms.
     pub alarm_after: AlarmAfter,
+}
+
+impl Job {
+    /// The job's path with its service.
+    pub fn path(&self) -> JobPath {
+        JobPath::of(&self.service, &self.name)
+    }
 }
 
 /// Thresholds for slow-run and late-start alarms.

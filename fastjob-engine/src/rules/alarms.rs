@@ -142,7 +142,7 @@ impl Engine {
             kind: text.kind,
             channels: job.alarms.clone(),
             at: now.wall,
-            job_name: format!("{}.{}", job.service, job.name),
+            job_name: job.path().to_string(),
             reason: text.reason.to_owned(),
             message: cut(text.message).to_owned(),
             executor,

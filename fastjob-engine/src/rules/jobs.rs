@@ -6,14 +6,13 @@
 
 use std::sync::Arc;
 
-use fastjob_core::Job;
+use fastjob_core::{Job, JobPath};
 
 use crate::{
     answer::{JobRefused, SaveAnswer, SaveDone},
     engine::Engine,
-    event::{JobPath, Now, SaveMode, Switch},
+    event::{Now, SaveMode, Switch},
     record::{JobRow, Origin},
-    state::catalog::full_name,
 };
 
 impl Engine {
@@ -40,7 +39,7 @@ impl Engine {
             return self.create(now, job, origin);
         }
         if mode == SaveMode::Create {
-            return Err(JobRefused::Exists(full_name(&job)));
+            return Err(JobRefused::Exists(job.path().to_string()));
         }
         if *row.job == job && (by_code || row.origin == origin) {
             return Ok((SaveDone::Unchanged, Box::new(row)));
@@ -126,7 +125,7 @@ impl Engine {
     pub(super) fn switch(&mut self, now: Now, path: &JobPath, to: Switch) -> SaveAnswer {
         let id = self.catalog.resolve(path)?;
         let row = self.catalog.get(id).map(|entry| entry.row().clone());
-        let row = row.ok_or_else(|| JobRefused::Unknown(path.0.clone()))?;
+        let row = row.ok_or_else(|| JobRefused::Unknown(path.to_string()))?;
         let enabled = to == Switch::On;
         if row.job.enabled == enabled {
             return Ok((SaveDone::Unchanged, Box::new(row)));
@@ -146,7 +145,7 @@ impl Engine {
         }
         self.take_back(now, id);
         let Some(entry) = self.catalog.delete(id, now.wall) else {
-            return Err(JobRefused::Unknown(path.0.clone()));
+            return Err(JobRefused::Unknown(path.to_string()));
         };
         let row = entry.row().clone();
         self.chores.end_deleted(id, self.attempts.of_job(id).collect());

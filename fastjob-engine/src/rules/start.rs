@@ -48,7 +48,7 @@ impl Engine {
     pub(super) fn backfill(&mut self, now: Now, ask: Backfill) -> BackfillAnswer {
         let id = self.catalog.resolve(&ask.job)?;
         let Some(entry) = self.catalog.get(id) else {
-            return Err(JobRefused::Unknown(ask.job.0));
+            return Err(JobRefused::Unknown(ask.job.to_string()));
         };
         let until = ask.until.min(now.wall);
         let fires = entry

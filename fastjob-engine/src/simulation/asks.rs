@@ -5,9 +5,9 @@ use std::time::Duration;
 use fastjob_core::{Job, JobDraft};
 use tokio::sync::oneshot;
 
-use super::world::World;
+use super::{jobs::name, world::World};
 use crate::{
-    Command, Directory, Event, JobPath, SaveMode, Switch,
+    Command, Directory, Event, SaveMode, Switch,
     record::{JobLink, Origin, Partition},
 };
 
@@ -45,7 +45,7 @@ impl World {
         let partition = self.partition_of(job);
         self.witness.off_since.remove(job);
         self.disabled.retain(|(_, other, _)| other != job);
-        self.command(partition, Command::Switch { job: JobPath(job.to_owned()), to, answer });
+        self.command(partition, Command::Switch { job: name(job), to, answer });
         if to == Switch::Off {
             self.disabled.push((wait, job.to_owned(), partition));
         }

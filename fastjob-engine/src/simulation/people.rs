@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use fastjob_core::Cause;
+use fastjob_core::{Cause, JobPath};
 use rand::{RngExt, rngs::SmallRng};
 use tokio::sync::oneshot;
 
-use super::{jobs, world::World};
-use crate::{Command, JobPath, Start, StartKey, Switch, When};
+use super::{
+    jobs::{self, name},
+    world::World,
+};
+use crate::{Command, Start, StartKey, Switch, When};
 
 impl World {
     pub(super) fn people(&mut self, dice: &mut SmallRng) {
@@ -20,10 +23,10 @@ impl World {
             }
             3..6 => self.start_one(dice),
             6 => {
-                let job = JobPath("edited".to_owned());
+                let job: JobPath = name("edited");
                 if dice.random_bool(0.3) {
                     let (answer, _) = oneshot::channel();
-                    let partition = self.partition_of(&job.0);
+                    let partition = self.partition_of(job.as_str());
                     self.command(partition, Command::Delete { job, answer });
                 } else {
                     self.save(jobs::edited(dice.random_range(0..4)));
@@ -50,17 +53,17 @@ impl World {
     /// Starts a job that runs one task at a time, due at once.
     pub(super) fn start_exclusive(&mut self, dice: &mut SmallRng) {
         let jobs = ["serial", "skip_new", "serial_shards"];
-        let job = JobPath(jobs[dice.random_range(0..jobs.len())].to_owned());
+        let job = name(jobs[dice.random_range(0..jobs.len())]);
         let (answer, _) = oneshot::channel();
         let (cause, at) = (Cause::Api, When::Now);
         let ask = Start { job, cause, param: None, at, executor: None, key: None };
-        let partition = self.partition_of(&ask.job.0);
+        let partition = self.partition_of(ask.job.as_str());
         self.command(partition, Command::Start { ask, answer });
     }
 
     fn start_one(&mut self, dice: &mut SmallRng) {
         let started = jobs::started();
-        let job = JobPath(started[dice.random_range(0..started.len())].to_owned());
+        let job: JobPath = name(started[dice.random_range(0..started.len())]);
         let at = match dice.random_range(0..3) {
             0 => When::Now,
             1 => When::After(Duration::from_millis(dice.random_range(0..3_000))),
@@ -69,16 +72,16 @@ impl World {
         let executor = dice.random_bool(0.2).then(|| jobs::name("e1"));
         let key = dice.random_bool(0.3).then(|| format!("k{}", dice.random_range(0..50)));
         // As the edge does: the engine is not asked if the store has the key already.
-        let row = self.store.jobs.values().find(|row| row.job.name.as_str() == job.0);
+        let row = self.store.jobs.values().find(|row| row.job.name.as_str() == job.as_str());
         let known = row
             .zip(key.as_deref())
             .is_some_and(|(row, key)| self.store.keys.contains_key(&(row.id, key.into())));
         if !known {
             let (answer, _) = oneshot::channel();
-            let looked_at = self.uptime_at(&job.0);
+            let looked_at = self.uptime_at(job.as_str());
             let key = key.map(|text| StartKey { text: text.into(), looked_at });
             let ask = Start { job, cause: Cause::Api, param: Some("p".into()), at, executor, key };
-            let partition = self.partition_of(&ask.job.0);
+            let partition = self.partition_of(ask.job.as_str());
             self.command(partition, Command::Start { ask, answer });
         }
     }

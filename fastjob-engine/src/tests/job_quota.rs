@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use super::story::{Story, job};
-use crate::{
-    Command, ConnectAnswer, Declared, JobPath, JobQuota, JobRefused, SaveAnswer, record::Origin,
-};
+use crate::{Command, ConnectAnswer, Declared, JobQuota, JobRefused, SaveAnswer, record::Origin};
 
 fn story(quota: JobQuota) -> Story {
     let mut story = Story::begin();
@@ -32,7 +30,7 @@ fn jobs_are_bounded_in_number_and_deleted_ones_count_until_they_are_removed() {
     refused(save(&mut story, "c", 0), "max_jobs");
     save(&mut story, "a", 10).expect("what is there can be changed");
     let (answer, mut wait) = tokio::sync::oneshot::channel();
-    let path = JobPath("a".to_owned());
+    let path = "a".parse().unwrap();
     story.tell(crate::Event::Command(Command::Delete { job: path, answer }));
     let (_, row) = wait.try_recv().unwrap().unwrap();
     refused(save(&mut story, "c", 0), "deleted ones");

@@ -8,8 +8,8 @@ use tokio::sync::oneshot;
 
 use super::story::Story;
 use crate::{
-    Backfill, BackfillAnswer, Command, Event, JobPath, JobRefused, Limits, OpenLimit, Start,
-    StartAnswer, StartKey, When,
+    Backfill, BackfillAnswer, Command, Event, JobRefused, Limits, OpenLimit, Start, StartAnswer,
+    StartKey, When,
     record::{ChildStart, Origin, Partition},
 };
 
@@ -81,7 +81,7 @@ fn a_backfill_beyond_the_limit_starts_nothing() {
     let mut ask = |most| -> BackfillAnswer {
         let (answer, mut wait) = oneshot::channel();
         let (from, until) = (story.now.wall - SignedDuration::from_hours(1), story.now.wall);
-        let job = JobPath("m".to_owned());
+        let job = "m".parse().unwrap();
         let ask = Backfill { job, cause: Cause::Api, from, until, most };
         story.tell(Event::Command(Command::Backfill { ask, answer }));
         wait.try_recv().unwrap()
@@ -160,7 +160,7 @@ fn a_task_over_shards_counts_once_for_each() {
 
 fn keyed(story: &mut Story, looked_at: Duration) -> StartAnswer {
     let (answer, mut wait) = oneshot::channel();
-    let (job, key) = (JobPath("m".to_owned()), StartKey { text: "k".into(), looked_at });
+    let (job, key) = ("m".parse().unwrap(), StartKey { text: "k".into(), looked_at });
     let (cause, at) = (Cause::Api, When::Now);
     let ask = Start { job, cause, param: None, at, executor: None, key: Some(key) };
     story.tell(Event::Command(Command::Start { ask, answer }));

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use super::story::{Story, job};
 use crate::{
-    Command, Event, JobPath, SaveDone,
+    Command, Event, SaveDone,
     record::{JobRow, LifeId, Origin},
 };
 
@@ -20,7 +20,7 @@ fn deleted() -> Story {
     let mut story = Story::begin();
     story.connect_with("e", "i1", 1, &[], vec![Arc::new(job(JOB))]);
     let (answer, mut wait) = oneshot::channel();
-    let path = JobPath("j".to_owned());
+    let path = "j".parse().unwrap();
     story.tell(Event::Command(Command::Delete { job: path, answer }));
     let (done, _) = wait.try_recv().unwrap().unwrap();
     assert_eq!(done, SaveDone::Deleted);

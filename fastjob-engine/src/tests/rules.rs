@@ -5,8 +5,7 @@ use tokio::sync::oneshot;
 
 use super::story::Story;
 use crate::{
-    Beat, Command, ConnectAnswer, Event, JobPath, Message, SaveDone, SessionId, Switch,
-    record::Origin,
+    Beat, Command, ConnectAnswer, Event, Message, SaveDone, SessionId, Switch, record::Origin,
 };
 
 const MANUAL: &str = r#"{"name": "m", "handler": "h", "no_executor": "60s"}"#;
@@ -208,7 +207,7 @@ fn after_a_disable_nothing_fires_and_after_an_enable_it_counts_anew() {
     story.pass(500);
     let mut switch = |to| {
         let (answer, mut wait) = oneshot::channel();
-        let job = JobPath("r".to_owned());
+        let job = "r".parse().unwrap();
         story.tell(Event::Command(Command::Switch { job, to, answer }));
         wait.try_recv().unwrap().unwrap();
         story.pass(3_000);
@@ -230,7 +229,7 @@ fn code_follows_code_until_a_person_saves_and_never_brings_back_what_was_deleted
     assert_eq!(story.save(a, Origin::Api).unwrap().0, SaveDone::Updated);
     assert_eq!(story.save(b, Origin::Code).unwrap().0, SaveDone::Unchanged);
     let (answer, mut wait) = oneshot::channel();
-    story.tell(Event::Command(Command::Delete { job: JobPath("c".to_owned()), answer }));
+    story.tell(Event::Command(Command::Delete { job: "c".parse().unwrap(), answer }));
     wait.try_recv().unwrap().unwrap();
     let (done, row) = story.save(b, Origin::Code).unwrap();
     assert!(done == SaveDone::Unchanged && row.deleted_at.is_some());

@@ -34,7 +34,7 @@ fn deleting_and_saving_one_of_a_hundred_thousand_jobs() {
     let began = Instant::now();
     for n in 0..1_000 {
         let (answer, mut wait) = tokio::sync::oneshot::channel();
-        let job = crate::JobPath(format!("j{n}"));
+        let job = format!("j{n}").parse().unwrap();
         story.tell(crate::Event::Command(crate::Command::Delete { job, answer }));
         wait.try_recv().unwrap().unwrap();
     }

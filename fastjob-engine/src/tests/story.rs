@@ -8,9 +8,8 @@ use tokio::sync::oneshot;
 
 use crate::simulation::ModelStore;
 use crate::{
-    Command, Config, ConnectAnswer, Connected, Effects, Engine, Event, Held, JobPath, Limits,
-    Message, Now, Outcome, SaveAnswer, SaveMode, SessionId, Start, StartAnswer, StartAttempt,
-    Switch, When,
+    Command, Config, ConnectAnswer, Connected, Effects, Engine, Event, Held, Limits, Message, Now,
+    Outcome, SaveAnswer, SaveMode, SessionId, Start, StartAnswer, StartAttempt, Switch, When,
     record::{AlarmRow, Origin},
 };
 
@@ -80,7 +79,7 @@ impl Story {
 
     pub(super) fn delete(&mut self, name: &str) -> SaveAnswer {
         let (answer, mut wait) = oneshot::channel();
-        let job = JobPath(name.to_owned());
+        let job = name.parse().unwrap();
         self.tell(Event::Command(Command::Delete { job, answer }));
         wait.try_recv().unwrap()
     }
@@ -150,7 +149,7 @@ impl Story {
 
     pub(super) fn start_with(&mut self, name: &str, param: Option<&str>, at: When) -> StartAnswer {
         let (answer, mut wait) = oneshot::channel();
-        let (job, param) = (JobPath(name.to_owned()), param.map(Into::into));
+        let (job, param) = (name.parse().unwrap(), param.map(Into::into));
         let ask = Start { job, cause: Cause::Api, param, at, executor: None, key: None };
         self.tell(Event::Command(Command::Start { ask, answer }));
         wait.try_recv().unwrap()
@@ -159,7 +158,7 @@ impl Story {
     /// Starts a task on one executor.
     pub(super) fn start_on(&mut self, name: &str, executor: &str) -> AttemptId {
         let (answer, mut wait) = oneshot::channel();
-        let job = JobPath(name.to_owned());
+        let job = name.parse().unwrap();
         let executor = Some(executor.parse().unwrap());
         let ask = Start { job, cause: Cause::Api, param: None, at: When::Now, executor, key: None };
         self.tell(Event::Command(Command::Start { ask, answer }));
@@ -190,7 +189,7 @@ impl Story {
 
     pub(super) fn switch(&mut self, name: &str, to: Switch) {
         let (answer, mut wait) = oneshot::channel();
-        let job = JobPath(name.to_owned());
+        let job = name.parse().unwrap();
         self.tell(Event::Command(Command::Switch { job, to, answer }));
         wait.try_recv().unwrap().unwrap();
     }

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use super::story::Story;
 use crate::{
-    Command, Effects, Event, JobPath, Message, SessionId,
+    Command, Effects, Event, Message, SessionId,
     record::{AlarmKind, Origin},
 };
 
@@ -290,7 +290,7 @@ fn a_save_right_after_a_takeover_with_many_jobs_loses_no_fire() {
     for (_, commit) in effects.commits {
         next.store.apply(&commit);
     }
-    let id = next.engine.catalog.resolve(&JobPath("m".to_owned())).unwrap();
+    let id = next.engine.catalog.resolve(&"m".parse().unwrap()).unwrap();
     let fires = next.store.attempts.values().filter(|row| row.new.row.job == id).count();
     let wanted = reached.duration_since(next.now.wall).as_millis() / 100;
     assert!(wanted > 5 && fires >= wanted as usize, "{fires} of {wanted} fires are recorded");

@@ -99,7 +99,7 @@ async fn a_node_does_not_send_the_token_to_the_address_of_another_node() {
     eventually("the node asks the other", Duration::from_secs(20), || async {
         let (status, page) = rest.get("/api/v1/tasks?state=running").await.unwrap();
         assert_eq!((status, &page["items"]), (200, &json!([])), "its answers are ignored");
-        heard.lock().unwrap().contains("/internal/v1/ask/").then_some(())
+        heard.lock().unwrap().contains("/internal/v1/calls/").then_some(())
     })
     .await;
     let heard = heard.lock().unwrap().clone();
@@ -168,9 +168,9 @@ async fn an_executor_does_not_send_the_token_to_another_process_on_its_coordinat
 async fn the_token_does_not_authenticate_calls_between_nodes() {
     let mut node = Coordinator::prepare(FASTJOB).env("FASTJOB_TOKEN", TOKEN);
     node.up().await;
-    let ask = json!({"live": {"tasks": []}}).to_string();
+    let ask = json!({"tasks": []}).to_string();
     for rest in [node.rest(), node.rest().with_token(TOKEN)] {
-        let asked = rest.ask("POST", "/internal/v1/ask/0", Some(ask.clone())).await;
+        let asked = rest.ask("POST", "/internal/v1/calls/0/read-live", Some(ask.clone())).await;
         let (status, said) = asked.unwrap();
         assert_eq!(status, 401, "{said}");
     }

@@ -14,7 +14,6 @@ use toml::Spanned;
 
 use super::{
     lines::Lines,
-    list::full_name,
     order::{Cycle, children_first},
 };
 use crate::cli::error::Field;
@@ -143,7 +142,7 @@ impl Unread<'_> {
         };
         let draft = self.draft.map_err(|wrong| vec![problem(&wrong.field, wrong.message)])?;
         match Job::try_from(draft.clone()) {
-            Ok(_) => Ok(Definition { name: full_name(&draft), draft, place: self.place }),
+            Ok(_) => Ok(Definition { name: draft.full_name(), draft, place: self.place }),
             Err(err) => {
                 Err(err.problems.into_iter().map(|p| problem(&p.field, p.message)).collect())
             }

@@ -33,7 +33,7 @@ impl List {
         for view in jobs {
             let schedule = schedule(&view.job);
             table.row([
-                full_name(&view.job),
+                view.job.full_name(),
                 view.job.handler.unwrap_or(view.job.name),
                 schedule,
                 if view.job.enabled.unwrap_or(true) { "yes" } else { "no" }.to_owned(),
@@ -42,11 +42,6 @@ impl List {
         }
         out.line(table)
     }
-}
-
-/// `service.name` of a job.
-pub(super) fn full_name(job: &JobDraft) -> String {
-    format!("{}.{}", job.service.as_deref().unwrap_or("default"), job.name)
 }
 
 /// A schedule in short form.

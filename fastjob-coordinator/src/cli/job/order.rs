@@ -8,8 +8,6 @@ use std::collections::BTreeMap;
 
 use fastjob_core::JobDraft;
 
-use super::list::full_name;
-
 /// The jobs of a cycle of children, from the first.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Cycle(pub(super) Vec<usize>);
@@ -46,7 +44,7 @@ impl Names {
     fn of(jobs: &[&JobDraft]) -> Self {
         let mut names = Self { full: BTreeMap::new(), bare: BTreeMap::new() };
         for (at, job) in jobs.iter().enumerate() {
-            names.full.insert(full_name(job), at);
+            names.full.insert(job.full_name(), at);
             names.bare.entry(job.name.clone()).or_default().push(at);
         }
         names
@@ -55,7 +53,7 @@ impl Names {
     /// The children of `job` in these files; a job of the same service takes precedence, as in the
     /// coordinator.
     fn children(&self, job: &JobDraft, certainty: Certainty) -> Vec<usize> {
-        let service = job.service.as_deref().unwrap_or("default");
+        let service = job.service_or_default();
         let find = |path: &str| {
             let beside = self.full.get(&format!("{service}.{path}"));
             if let Some(at) = beside.or_else(|| self.full.get(path)) {

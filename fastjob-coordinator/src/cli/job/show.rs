@@ -5,7 +5,7 @@ use fastjob_client::{Call, Client, types::JobView};
 use fastjob_core::{JobDraft, job::param_text};
 use serde::Serialize;
 
-use super::list::{full_name, schedule};
+use super::list::schedule;
 use crate::cli::{
     error::Error,
     options::job_name,
@@ -52,7 +52,7 @@ fn facts(view: JobView) -> Result<Facts, Error> {
     let table = toml::Table::try_from(&job).map_err(|err| Error::from_chain(&err))?;
     let enabled = if job.enabled.unwrap_or(true) { "yes" } else { "no" };
     let mut facts = Facts::default();
-    facts.add("job", full_name(&job));
+    facts.add("job", job.full_name());
     facts.add("schedule", schedule(&job));
     facts.add("enabled", enabled);
     facts.add("next fire", seconds(view.next_fire_at));

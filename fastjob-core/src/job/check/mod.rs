@@ -15,7 +15,6 @@ pub(super) use self::problems::Problems;
 use super::{DESCRIPTION_MAX, InvalidJob, Job, JobDraft, LABELS_MAX, PARAM_MAX, param_text};
 use crate::duration;
 
-const DEFAULT_SERVICE: &str = "default";
 const DEFAULT_NO_EXECUTOR: Duration = Duration::from_secs(60);
 const DEFAULT_GRACE: Duration = Duration::from_secs(10);
 
@@ -29,7 +28,7 @@ impl TryFrom<JobDraft> for Job {
 
 fn job(draft: JobDraft, mut p: Problems) -> Result<Job, InvalidJob> {
     let name = p.parse("name", &draft.name);
-    let service = p.parse("service", draft.service.as_deref().unwrap_or(DEFAULT_SERVICE));
+    let service = p.parse("service", draft.service_or_default());
     let handler = match &draft.handler {
         Some(handler) => p.parse("handler", handler),
         // An invalid name has already been reported.

@@ -7,8 +7,9 @@ use super::{
     problems::Problems,
 };
 use crate::{
-    children::{CHILDREN_MOST, Child, ChildOn, ChildPath},
+    children::{CHILDREN_MOST, Child, ChildOn},
     id::{ChannelName, JobName, ServiceName},
+    path::JobPath,
 };
 
 /// Maximum number of alarm channels of a job.
@@ -23,7 +24,7 @@ pub(super) fn children(
     let mut children: Vec<Child> = Vec::new();
     for (index, draft) in drafts.iter().enumerate().take(CHILDREN_MOST) {
         let field = format!("children[{index}].job");
-        let path = p.parse::<ChildPath>(&field, &draft.job);
+        let path = p.parse::<JobPath>(&field, &draft.job);
         let on = match &draft.on {
             None => Some(ChildOn::default()),
             Some(word) => p.word(&format!("children[{index}].on"), word, &ChildOn::NAMES, ""),

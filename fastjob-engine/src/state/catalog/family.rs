@@ -7,14 +7,14 @@
 use std::sync::Arc;
 
 use fastjob_core::{
-    Job, JobId, JobName, ServiceName,
-    children::{CHAIN_MOST, Child, ChildPath},
+    Job, JobId, JobName, JobPath, ServiceName,
+    children::{CHAIN_MOST, Child},
 };
 
 use super::{
-    Catalog, JobPath, JobRefused,
+    Catalog, JobRefused,
     chain::{Endless, LINKS_MOST, Walk},
-    with_service,
+    only,
 };
 use crate::{
     maps::Set,
@@ -33,9 +33,9 @@ struct Relative<'a> {
 
 impl Catalog {
     /// The job that a parent's child name means; jobs of its own service have precedence.
-    fn child(&self, of: &ServiceName, path: &ChildPath) -> Result<JobId, JobRefused> {
-        let beside = path.as_str().parse().ok().and_then(|name| self.anywhere(of, &name));
-        beside.map_or_else(|| self.resolve_anywhere(&JobPath(path.as_str().to_owned())), Ok)
+    fn child(&self, of: &ServiceName, path: &JobPath) -> Result<JobId, JobRefused> {
+        let beside = path.bare().and_then(|name| self.anywhere(of, &name));
+        beside.map_or_else(|| self.resolve_anywhere(path), Ok)
     }
 
     /// The living job of this name, in any partition.
@@ -51,29 +51,14 @@ impl Catalog {
         if self.config.partitions == 1 {
             return self.resolve(path);
         }
-        let text = path.0.as_str();
-        let unknown = || JobRefused::Unknown(text.to_owned());
-        let bare = text.parse::<JobName>().map_err(|_| unknown())?;
-        let mut found: Vec<_> = with_service(text)
-            .filter_map(|(service, name)| self.anywhere(&service, &name))
-            .collect();
-        // The whole path may also be the bare name of a job: names may contain dots.
-        if found.is_empty() {
-            let mine = self.by_bare_name.get(&bare).into_iter().flatten().copied();
-            let others = self.others.bare(&bare);
+        let bare = |name: &JobName| {
+            let mine = self.by_bare_name.get(name).into_iter().flatten().copied();
+            let others = self.others.bare(name);
             let others = others.filter(|id| !self.is_mine(self.partition_of(*id)));
-            found = mine.chain(others).collect();
-        }
-        match found.as_slice() {
-            [id] => Ok(*id),
-            [] => Err(unknown()),
-            [_, ..] => {
-                let mut choices: Vec<_> =
-                    found.iter().filter_map(|id| self.relative(*id)).map(|r| r.full()).collect();
-                choices.sort();
-                Err(JobRefused::Ambiguous { name: text.to_owned(), choices })
-            }
-        }
+            mine.chain(others).collect()
+        };
+        let found = path.find(|service, name| self.anywhere(service, name), bare);
+        only(path, &found, |id| self.relative(id).map(|job| job.path()))
     }
 
     /// A living job, in any partition.
@@ -202,8 +187,9 @@ impl Catalog {
         if total <= CHAIN_MOST {
             return Ok(());
         }
-        let full = |id: &JobId| self.relative(*id).map(|job| job.full()).unwrap_or_default();
-        let own = format!("{}.{}", job.service, job.name);
+        let full =
+            |id: &JobId| self.relative(*id).map(|job| job.path().to_string()).unwrap_or_default();
+        let own = job.path().to_string();
         let ends = |chain: &[JobId]| match chain {
             _ if chain.len() <= 2 * SHOWN => chain.iter().map(full).collect::<Vec<_>>(),
             _ => {
@@ -237,15 +223,15 @@ impl Catalog {
     /// The names of the jobs that have it as a child.
     pub(crate) fn parents(&self, id: JobId) -> Vec<String> {
         let parents = self.parents_of(id).into_iter().filter_map(|id| self.relative(id));
-        let mut parents: Vec<_> = parents.map(|job| format!("`{}`", job.full())).collect();
+        let mut parents: Vec<_> = parents.map(|job| format!("`{}`", job.path())).collect();
         parents.sort();
         parents
     }
 }
 
 impl Relative<'_> {
-    fn full(&self) -> String {
-        format!("{}.{}", self.service, self.name)
+    fn path(&self) -> JobPath {
+        JobPath::of(self.service, self.name)
     }
 }
 

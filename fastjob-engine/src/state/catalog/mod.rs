@@ -10,13 +10,13 @@ mod quota;
 
 use std::sync::Arc;
 
-use fastjob_core::{Job, JobId, JobName, ServiceName, route};
+use fastjob_core::{Job, JobId, JobName, JobPath, ServiceName, route};
 use jiff::Timestamp;
 
 use self::chain::Parents;
 pub use self::{chain::LINKS_MOST, directory::Directory, quota::JobQuota};
 use crate::{
-    Config, JobPath, JobRefused,
+    Config, JobRefused,
     maps::{IdMap, Map},
     record::{JobRow, Origin, Partition, definition_bytes},
 };
@@ -175,27 +175,11 @@ impl Catalog {
 
     /// The job that a path means: `service.name`, or a name that only one job has.
     pub(crate) fn resolve(&self, path: &JobPath) -> Result<JobId, JobRefused> {
-        let text = path.0.as_str();
-        let unknown = || JobRefused::Unknown(text.to_owned());
-        let bare = text.parse::<JobName>().map_err(|_| unknown())?;
-        let full: Vec<_> =
-            with_service(text).filter_map(|(service, name)| self.living(&service, &name)).collect();
-        // The whole path may also be the bare name of a job: names may contain dots.
-        let ids = match full.as_slice() {
-            [] => self.by_bare_name.get(&bare).map_or(&[][..], Vec::as_slice),
-            full => full,
-        };
-        match ids {
-            [id] => Ok(*id),
-            [] => Err(unknown()),
-            ids => {
-                let full = |id: &JobId| self.job(*id).map(|job| full_name(job));
-                Err(JobRefused::Ambiguous {
-                    name: text.to_owned(),
-                    choices: ids.iter().filter_map(full).collect(),
-                })
-            }
-        }
+        let found = path.find(
+            |service, name| self.living(service, name),
+            |name| self.by_bare_name.get(name).cloned().unwrap_or_default(),
+        );
+        only(path, &found, |id| self.job(id).map(|job| job.path()))
     }
 
     /// Whether saving a declared job requires a lookup of its children's names.
@@ -277,12 +261,20 @@ impl Catalog {
     }
 }
 
-/// All ways to split a path into a service and a job name.
-fn with_service(path: &str) -> impl Iterator<Item = (ServiceName, JobName)> {
-    path.match_indices('.')
-        .filter_map(|(dot, _)| Some((path[..dot].parse().ok()?, path[dot + 1..].parse().ok()?)))
-}
-
-pub(crate) fn full_name(job: &Job) -> String {
-    format!("{}.{}", job.service, job.name)
+/// The only job that a path means.
+fn only(
+    path: &JobPath,
+    found: &[JobId],
+    named: impl Fn(JobId) -> Option<JobPath>,
+) -> Result<JobId, JobRefused> {
+    match found {
+        [id] => Ok(*id),
+        [] => Err(JobRefused::Unknown(path.to_string())),
+        [_, ..] => {
+            let choices = found.iter().filter_map(|id| named(*id));
+            let mut choices: Vec<_> = choices.map(|path| path.to_string()).collect();
+            choices.sort();
+            Err(JobRefused::Ambiguous { name: path.to_string(), choices })
+        }
+    }
 }

@@ -1,0 +1,168 @@
+//! Calls to the node that owns a partition: answered here if this node owns it, otherwise sent to
+//! its owner in one hop.
+//!
+//! A call is a type with the trait [`NodeCall`], beside the operation that sends it. To add one,
+//! write the type, implement the trait, and add it to [`Ops::answer_call`].
+//!
+//! Requests are JSON over the one port, with the cluster's credential. The recipient answers, or
+//! says that it is not the owner; it never forwards further.
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::time::Instant;
+
+use super::{
+    Error, Ops,
+    jobs::{DeleteJob, SaveJob, SwitchJob},
+    live::{ListOpen, ReadLive},
+    refusal::Refusal,
+    start::{BackfillJob, StartJob},
+    tasks::StopTask,
+};
+use crate::{
+    cluster::Owner,
+    shell::EngineHandle,
+    store::{NodeRow, Partition},
+};
+
+/// The path prefix of what only nodes of the cluster may call.
+pub(crate) const INTERNAL: &str = "/internal/";
+/// The path of calls, before the partition and the name of the call.
+pub(crate) const CALLS: &str = "/internal/v1/calls";
+/// How long a call waits for a partition to get an owner before it fails.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Interval between two lookups of the owner.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// A call that a node answers, for this node and others alike.
+pub(super) trait NodeCall:
+    Clone + DeserializeOwned + Serialize + Send + Sync + 'static
+{
+    /// Its name in the path of the request; unique.
+    const NAME: &'static str;
+    /// What it is answered with.
+    type Reply: DeserializeOwned + Serialize + Send;
+
+    /// Answers it on this node. Validates it as well, because another node may have sent it.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`Error::Moved`] if another node owns the partition; nothing was done.
+    fn answer(
+        self,
+        ops: &Ops,
+        partition: Partition,
+    ) -> impl Future<Output = Result<Self::Reply, Error>> + Send;
+}
+
+/// Why a request of another node is not answered.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BadCall {
+    #[error("this release has no call `{0}`: all nodes must have the same release")]
+    Unknown(String),
+    #[error("the call cannot be read: all nodes must have the same release: {0}")]
+    Unreadable(#[source] serde_json::Error),
+    #[error("the answer cannot be written: {0}")]
+    Unwritable(#[source] serde_json::Error),
+}
+
+/// The path of a call.
+pub(super) fn path_of<C: NodeCall>(partition: Partition) -> String {
+    format!("{CALLS}/{}/{}", partition.0, C::NAME)
+}
+
+impl Ops {
+    /// Answers a call of another node: its result as JSON.
+    ///
+    /// # Errors
+    ///
+    /// Fails if this release does not know the call, or cannot read it. A call that fails is not an
+    /// error here: that is its result.
+    pub(crate) fn answer_call<'a>(
+        &'a self,
+        partition: u32,
+        name: &str,
+        body: &'a [u8],
+    ) -> BoxFuture<'a, Result<Vec<u8>, BadCall>> {
+        let partition = Partition(partition);
+        match name {
+            SaveJob::NAME => Box::pin(self.answer_json::<SaveJob>(partition, body)),
+            DeleteJob::NAME => Box::pin(self.answer_json::<DeleteJob>(partition, body)),
+            SwitchJob::NAME => Box::pin(self.answer_json::<SwitchJob>(partition, body)),
+            StartJob::NAME => Box::pin(self.answer_json::<StartJob>(partition, body)),
+            BackfillJob::NAME => Box::pin(self.answer_json::<BackfillJob>(partition, body)),
+            StopTask::NAME => Box::pin(self.answer_json::<StopTask>(partition, body)),
+            ListOpen::NAME => Box::pin(self.answer_json::<ListOpen>(partition, body)),
+            ReadLive::NAME => Box::pin(self.answer_json::<ReadLive>(partition, body)),
+            _ => Box::pin(std::future::ready(Err(BadCall::Unknown(name.to_owned())))),
+        }
+    }
+
+    async fn answer_json<C: NodeCall>(
+        &self,
+        partition: Partition,
+        body: &[u8],
+    ) -> Result<Vec<u8>, BadCall> {
+        let call: C = serde_json::from_slice(body).map_err(BadCall::Unreadable)?;
+        let reply = call.answer(self, partition).await.map_err(Refusal::from);
+        serde_json::to_vec(&reply).map_err(BadCall::Unwritable)
+    }
+
+    /// Has the owner of a partition answer a call, and waits for an owner if there is none.
+    pub(super) async fn call_owner<C: NodeCall>(
+        &self,
+        partition: Partition,
+        call: C,
+    ) -> Result<C::Reply, Error> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let reply = match self.map.owner(partition) {
+                Owner::Here => call.clone().answer(self, partition).await,
+                Owner::There(node) => self.peers.call(&node, partition, &call).await,
+                Owner::NoNode => Err(Error::Moved),
+            };
+            match reply {
+                // Safe to retry: nothing was done.
+                Err(Error::Moved) if Instant::now() < until => {}
+                Err(Error::Moved) => {
+                    return Err(Error::Unavailable(format!(
+                        "no node acts on partition {} at the moment: try again later",
+                        partition.0
+                    )));
+                }
+                reply => return reply,
+            }
+            self.map.is_stale();
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Calls all other live nodes. A node that does not answer is skipped: its partitions are about
+    /// to move to another node.
+    pub(super) async fn call_others<C: NodeCall>(&self, call: &C) -> Vec<C::Reply> {
+        let mut replies = Vec::new();
+        for node in self.map.others() {
+            match self.peers.call(&node, Partition::default(), call).await {
+                Ok(reply) => replies.push(reply),
+                Err(err) => left_out(&node, &err),
+            }
+        }
+        replies
+    }
+
+    /// The engine of a partition, if this node acts on it.
+    pub(super) fn engine(&self, partition: Partition) -> Result<EngineHandle, Error> {
+        self.engines.at(partition).ok_or(Error::Moved)
+    }
+}
+
+/// Logs that the items of a node are missing in an answer to a caller.
+pub(super) fn left_out(node: &NodeRow, err: &Error) {
+    if matches!(err, Error::Moved) {
+        tracing::debug!(node = node.address, "skipped a node that has ended");
+    } else {
+        tracing::warn!(%err, node = node.address, "a node did not answer, its items are missing");
+    }
+}

@@ -1,0 +1,57 @@
+//! The error of a call in an answer to another node.
+
+use fastjob_core::job::Problem;
+use serde::{Deserialize, Serialize};
+
+use super::Error;
+
+/// The wire format of an [`Error`].
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Refusal {
+    NotFound(String),
+    Ambiguous { name: String, choices: Vec<String> },
+    Conflict(String),
+    Invalid { message: String, problems: Vec<(String, String)> },
+    OverQuota(String),
+    Unavailable(String),
+    Moved,
+}
+
+impl From<Error> for Refusal {
+    fn from(err: Error) -> Self {
+        match err {
+            Error::NotFound(what) => Self::NotFound(what),
+            Error::Ambiguous { name, choices } => Self::Ambiguous { name, choices },
+            Error::Conflict(why) => Self::Conflict(why),
+            Error::Invalid { message, problems } => {
+                let problems = problems.into_iter().map(|p| (p.field, p.message)).collect();
+                Self::Invalid { message, problems }
+            }
+            Error::OverQuota(why) => Self::OverQuota(why),
+            Error::Unavailable(why) => Self::Unavailable(why),
+            Error::Moved => Self::Moved,
+            Error::Store(err) => {
+                tracing::error!(error = &err as &dyn std::error::Error, "the store failed");
+                Self::Unavailable("the store failed on the node that acts on it".to_owned())
+            }
+        }
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NotFound(what) => Self::NotFound(what),
+            Refusal::Ambiguous { name, choices } => Self::Ambiguous { name, choices },
+            Refusal::Conflict(why) => Self::Conflict(why),
+            Refusal::Invalid { message, problems } => {
+                let problem = |(field, message)| Problem { field, message };
+                Self::Invalid { message, problems: problems.into_iter().map(problem).collect() }
+            }
+            Refusal::OverQuota(why) => Self::OverQuota(why),
+            Refusal::Unavailable(why) => Self::Unavailable(why),
+            Refusal::Moved => Self::Moved,
+        }
+    }
+}
