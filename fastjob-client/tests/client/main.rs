@@ -153,7 +153,7 @@ async fn waiting_ends_with_the_task_even_across_a_restart() {
 }
 
 #[tokio::test]
-async fn waiting_ends_at_the_timeout_and_with_errors_that_do_not_pass() {
+async fn waiting_ends_at_the_timeout_and_at_permanent_errors() {
     let server = Server::replying([Reply::json(&task("running"))]).await;
     let error = client(&server).task(42).wait(Duration::from_millis(150)).await.unwrap_err();
     assert_eq!(error.to_string(), "task 42 has not ended after 150ms; it continues");

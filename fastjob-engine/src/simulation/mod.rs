@@ -215,7 +215,7 @@ mod tests {
 
     /// `FASTJOB_SEED=7 cargo test -p fastjob-engine whatever` replays one seed.
     #[test]
-    fn whatever_fails_what_must_hold_holds() {
+    fn the_invariants_hold_whatever_fails() {
         let seeds = match std::env::var("FASTJOB_SEED") {
             Ok(seed) => {
                 let seed = seed.parse().expect("FASTJOB_SEED is a number");

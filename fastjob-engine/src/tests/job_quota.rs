@@ -55,7 +55,7 @@ fn jobs_are_bounded_in_bytes() {
 }
 
 #[test]
-fn an_executor_whose_jobs_are_too_many_is_let_in_without_them() {
+fn an_executor_that_declares_too_many_jobs_is_accepted_without_them() {
     let mut story = story(JobQuota { jobs: 1, ..JobQuota::default() });
     let jobs = ["a", "b"].map(|name| job(&format!(r#"{{"name": "{name}", "handler": "h"}}"#)));
     let answer = story.connect_with("e", "i1", 1, &[], jobs.map(Arc::new).into());

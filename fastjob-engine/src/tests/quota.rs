@@ -147,7 +147,7 @@ fn a_child_beyond_the_limit_is_recorded_as_skipped_and_a_retry_is_not() {
 }
 
 #[test]
-fn a_task_over_shards_counts_once_for_each() {
+fn a_task_counts_once_per_shard() {
     let mut story = with_job(r#", "shard": {"count": 3}"#);
     let open = limited(&mut story, 100, 1_000);
     story.start_with("m", Some("1234"), When::Now).unwrap();
@@ -182,7 +182,7 @@ fn a_caller_whose_lookup_of_a_key_was_too_early_never_starts_a_second_task() {
 }
 
 #[test]
-fn a_child_that_was_read_before_the_engine_began_is_not_started_twice() {
+fn a_child_that_was_read_before_the_engine_started_is_not_started_twice() {
     let mut story = with_job("");
     let job = *story.store.jobs.keys().next().unwrap();
     assert_eq!(job, JobId(1));
@@ -203,7 +203,7 @@ fn a_child_that_was_read_before_the_engine_began_is_not_started_twice() {
 }
 
 #[test]
-fn a_child_whose_key_is_forgotten_while_it_is_handed_over_is_not_started_again() {
+fn a_child_whose_key_is_forgotten_during_a_second_read_is_not_started_again() {
     let mut story = with_job("");
     let job = *story.store.jobs.keys().next().unwrap();
     let (partition, parent) = (Partition(0), TaskId(900));

@@ -93,7 +93,7 @@ fn a_living_job_is_never_forgotten() {
 }
 
 #[test]
-fn the_life_of_a_connected_executor_is_current_though_it_ran_nothing() {
+fn the_life_of_a_connected_executor_is_kept_even_if_it_has_run_nothing() {
     let mut story = Story::begin();
     story.connect("e", "i1", 1, &[]);
     story.pass(40 * DAY);
