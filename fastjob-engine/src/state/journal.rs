@@ -1,4 +1,4 @@
-//! The journal: the commit that is being gathered, the ids that it hands out, and what happens when
+//! The journal: the commit that is being gathered, the ids that it assigns, and what happens when
 //! a commit is durable.
 
 use fastjob_core::AttemptId;
@@ -134,8 +134,8 @@ impl Journal {
         }
     }
 
-    /// Raises the ids above one that an executor was sent. If this store has not handed out that
-    /// id, it was restored from a backup: the ids that were handed out since the backup must not be
+    /// Raises the ids above one that an executor was sent. If this store has not assigned that
+    /// id, it was restored from a backup: the ids that were assigned since the backup must not be
     /// used again.
     pub(crate) fn raise_ids_above(&mut self, highest: AttemptId) {
         if highest.0 < self.next_id {

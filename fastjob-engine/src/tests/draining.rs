@@ -53,7 +53,7 @@ fn an_executor_whose_stream_breaks_while_it_drains_can_reconnect_and_report() {
     story.leave(1, &[]);
     story.tell(Event::Disconnected(SessionId(1)));
     story.pass(5_000);
-    assert_eq!(story.task_state(attempt), TaskState::Queued, "it runs on and may come back");
+    assert_eq!(story.task_state(attempt), TaskState::Queued, "it still runs and may reconnect");
     story.connect_as("a", "i1", 3, &[attempt.0], |connected| connected.leaving = true);
     story.finish(3, attempt, End::Succeeded);
     assert_eq!(story.task_state(attempt), TaskState::Succeeded);

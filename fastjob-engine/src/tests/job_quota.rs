@@ -30,7 +30,7 @@ fn jobs_are_bounded_in_number_and_deleted_ones_count_until_they_are_removed() {
     save(&mut story, "a", 0).unwrap();
     save(&mut story, "b", 0).unwrap();
     refused(save(&mut story, "c", 0), "max_jobs");
-    save(&mut story, "a", 10).expect("what is there can be changed");
+    save(&mut story, "a", 10).expect("an existing job can be changed");
     let (answer, mut wait) = tokio::sync::oneshot::channel();
     let path = JobPath("a".to_owned());
     story.tell(crate::Event::Command(Command::Delete { job: path, answer }));
@@ -49,7 +49,7 @@ fn jobs_are_bounded_in_bytes() {
     refused(save(&mut story, "b", 60_000), "max_job_definitions");
     save(&mut story, "b", 20_000).unwrap();
     refused(save(&mut story, "b", 60_000), "max_job_definitions");
-    save(&mut story, "a", 10_000).expect("less is always taken");
+    save(&mut story, "a", 10_000).expect("a smaller definition is always accepted");
     save(&mut story, "b", 60_000).unwrap();
     refused(save(&mut story, "c", 60_000), "max_job_definitions");
 }

@@ -270,9 +270,9 @@ fn code_declares_children_of_its_own_service_only() {
         assert!(refused.contains("fastjob job apply"), "{refused}");
     }
     story.save(&parent("own"), Origin::Code).unwrap();
-    story.save(&parent("default.cmd"), Origin::Api).expect("a person may");
+    story.save(&parent("default.cmd"), Origin::Api).expect("a user may");
     let (done, row) = story.save(&parent("own"), Origin::Code).unwrap();
-    assert_eq!(done, crate::SaveDone::Unchanged, "code leaves it alone from then on");
+    assert_eq!(done, crate::SaveDone::Unchanged, "code does not change it from then on");
     assert_eq!(row.job.children[0].job.as_str(), "default.cmd");
 }
 

@@ -193,7 +193,7 @@ fn executors_cannot_exhaust_the_ids_by_reporting_ever_higher_ones() {
             connected.handlers = std::sync::Arc::default();
         });
         story.tell(Event::Disconnected(SessionId(session)));
-        // The next claim starts from an id that was handed out above it.
+        // The next report is of an id above those that were assigned since.
         story.start("m");
     }
     let started = story.start("m");

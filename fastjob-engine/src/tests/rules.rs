@@ -267,7 +267,7 @@ fn a_failed_task_whose_retry_is_skipped_ends_as_failed() {
     story.connect("e", "i1", 1, &[]);
     let failing = story.start("m");
     story.finish(1, failing, End::Failed(FailReason::Error));
-    assert_eq!(story.task_state(failing), TaskState::Running, "it is to be tried again");
+    assert_eq!(story.task_state(failing), TaskState::Running, "it will be retried");
     story.starts(1);
     story.start("m");
     assert_eq!(story.starts(1).len(), 1);
@@ -282,7 +282,7 @@ fn a_task_that_waits_for_figures_is_sent_when_a_heartbeat_reports_them() {
     story.save(job, Origin::Api).unwrap();
     story.connect("e", "i1", 1, &[]);
     story.start("m");
-    assert!(story.starts(1).is_empty(), "its figures are not known yet");
+    assert!(story.starts(1).is_empty(), "it has not reported figures yet");
     let beat = Beat { memory_free: 4 << 30, memory_total: 8 << 30, ..Beat::default() };
     story.tell(Event::Beat(SessionId(1), beat));
     story.pass(0);

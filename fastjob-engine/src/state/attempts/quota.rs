@@ -74,15 +74,14 @@ impl OpenLimit {
 pub enum OverQuota {
     /// This many attempts may be open, and the new tasks would exceed it.
     #[error(
-        "{0} tasks may be open on this coordinator (coordinator.limits.max_open_tasks) and as many \
-         are: wait until some have ended, or raise the limit"
+        "this would exceed the limit of {0} open tasks on this coordinator \
+         (coordinator.limits.max_open_tasks): wait until some have ended, or raise the limit"
     )]
     Tasks(u64),
     /// The params of open attempts may have this many bytes, and the new tasks would exceed it.
     #[error(
-        "the params of open tasks may have {0} bytes on this coordinator \
-         (coordinator.limits.max_open_bytes), and with this one they would have more: wait until \
-         some tasks have ended, or raise the limit"
+        "this would exceed the limit of {0} bytes for the params of open tasks on this coordinator \
+         (coordinator.limits.max_open_bytes): wait until some have ended, or raise the limit"
     )]
     Bytes(u64),
 }
@@ -92,11 +91,14 @@ impl OverQuota {
     pub(crate) fn limit(self) -> String {
         match self {
             Self::Tasks(most) => {
-                format!("{most} tasks are open (coordinator.limits.max_open_tasks)")
+                format!(
+                    "the limit of {most} open tasks is reached (coordinator.limits.max_open_tasks)"
+                )
             }
             Self::Bytes(most) => {
                 format!(
-                    "the params of open tasks have {most} bytes (coordinator.limits.max_open_bytes)"
+                    "the limit of {most} bytes for the params of open tasks is reached \
+                     (coordinator.limits.max_open_bytes)"
                 )
             }
         }

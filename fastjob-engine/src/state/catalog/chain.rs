@@ -40,7 +40,7 @@ impl Parents {
 /// Why the longest chain was not found.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Endless {
-    /// The chain contains a circle.
+    /// The chain contains a cycle.
     Circle,
     /// It has more links than [`LINKS_MOST`].
     TooMany,
