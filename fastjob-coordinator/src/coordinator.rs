@@ -367,8 +367,8 @@ impl Coordinator {
                 (Some(first), written)
             }
         };
-        let told = stop.is_cancelled();
-        if let Some(Ended { part, panic }) = first.as_ref().filter(|_| !told) {
+        let asked_to_stop = stop.is_cancelled();
+        if let Some(Ended { part, panic }) = first.as_ref().filter(|_| !asked_to_stop) {
             tracing::error!(part, panic, "a part ended unexpectedly, the coordinator shuts down");
         }
         stop.cancel();
@@ -405,7 +405,7 @@ impl Coordinator {
         }
         tracing::info!("coordinator stopped");
         match first {
-            Some(ended) if !told => Err(ended.into()),
+            Some(ended) if !asked_to_stop => Err(ended.into()),
             Some(Ended { part, panic: Some(message) }) => Err(RunError::Panicked { part, message }),
             Some(_) | None => writer_failed.map_or(Ok(()), Err),
         }

@@ -76,7 +76,7 @@ impl JobOutput {
     /// Maximum bytes of a result. The executor fails an attempt that returns more.
     pub const MAX: usize = 256 * 1024;
 
-    /// A value as JSON. A string is kept as it is; `()` and `None` are no result.
+    /// A value as JSON. A string is kept as it is; `()` and `None` mean that there is no result.
     ///
     /// # Errors
     ///

@@ -204,8 +204,8 @@ fn a_long_run_raises_an_alarm_even_if_its_executor_reconnects() {
         story.tell(Event::Disconnected(SessionId(session)));
         story.connect("e", "i1", session + 1, &[attempt.0]);
     }
-    let told: Vec<_> = story.alarms.iter().map(|alarm| alarm.kind).collect();
-    assert_eq!(told, [AlarmKind::RunsLong]);
+    let raised: Vec<_> = story.alarms.iter().map(|alarm| alarm.kind).collect();
+    assert_eq!(raised, [AlarmKind::RunsLong]);
 }
 
 #[test]
@@ -216,8 +216,8 @@ fn a_late_start_raises_an_alarm_even_if_the_coordinator_restarts() {
     let mut next = Story::carry_on(story.store.clone(), story.now);
     next.connect("e", "i1", 1, &[attempt.0]);
     next.pass(61_000);
-    let told: Vec<_> = next.alarms.iter().map(|alarm| alarm.kind).collect();
-    assert_eq!(told, [AlarmKind::StartsLate]);
+    let raised: Vec<_> = next.alarms.iter().map(|alarm| alarm.kind).collect();
+    assert_eq!(raised, [AlarmKind::StartsLate]);
 }
 
 #[test]
