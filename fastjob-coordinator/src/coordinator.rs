@@ -380,7 +380,7 @@ impl Coordinator {
             }
         };
         if tokio::time::timeout(drain + Duration::from_secs(2), rest).await.is_err() {
-            tracing::warn!("a part did not stop in time");
+            tracing::warn!("shutdown timed out, aborting the remaining parts");
         }
         loops.abort_all();
         drop(handles);
@@ -399,9 +399,9 @@ impl Coordinator {
         match tokio::time::timeout(Duration::from_secs(5), store.close()).await {
             Ok(Ok(())) => {}
             Ok(Err(err)) => {
-                tracing::warn!(error = &err as &dyn std::error::Error, "the store was not closed");
+                tracing::warn!(error = &err as &dyn std::error::Error, "could not close the store");
             }
-            Err(_) => tracing::warn!("the store did not close in time"),
+            Err(_) => tracing::warn!("timed out closing the store"),
         }
         tracing::info!("coordinator stopped");
         match first {

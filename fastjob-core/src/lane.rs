@@ -54,8 +54,8 @@ pub enum Refusal {
     /// The job does not start while another task runs.
     #[error("another task of the job was running")]
     Busy,
-    /// As many attempts wait as may.
-    #[error("{0} attempts of the job were waiting already")]
+    /// The maximum number of attempts wait.
+    #[error("the job already had {0} waiting attempts, which is its limit (block.max_waiting)")]
     Full(usize),
 }
 

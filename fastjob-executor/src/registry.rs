@@ -67,7 +67,7 @@ pub enum Discovery {
 #[non_exhaustive]
 pub enum RegistryError {
     /// Two handlers have the same name.
-    #[error("two handlers are named `{name}`: one at {first}, the other at {second}")]
+    #[error("two handlers are named `{name}`, at {first} and at {second}: rename one of them")]
     Duplicate {
         /// Their name.
         name: String,

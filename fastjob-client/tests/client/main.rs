@@ -98,7 +98,7 @@ async fn a_name_that_a_url_would_drop_is_an_error_and_nothing_is_sent() {
         let job = client(&server).job(name);
         assert!(matches!(job.delete().await, Err(ClientError::InvalidName { .. })), "{name}");
         let error = job.start().key("k").send().await.unwrap_err();
-        assert_eq!(error.to_string(), format!("`{name}` is not the name of a job or a channel"));
+        assert_eq!(error.to_string(), format!("`{name}` cannot be the name of a job or a channel"));
     }
     assert!(server.asked().is_empty());
 }

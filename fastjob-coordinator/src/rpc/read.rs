@@ -35,11 +35,11 @@ pub(super) enum Refused {
     Unknown(#[from] UnknownValue),
     #[error("received a second hello")]
     SecondHello,
-    #[error("a message names {count} attempts, at most {most} are allowed")]
+    #[error("a message lists {count} attempts, at most {most} are allowed")]
     TooMany { count: usize, most: usize },
-    #[error("a message names {0} partitions, at most {most} are allowed", most = hello::LEASES_MAX)]
+    #[error("a message lists {0} partitions, at most {most} are allowed", most = hello::LEASES_MAX)]
     TooManyLeases(usize),
-    #[error("a message names {attempts} attempts but {instants} creation times")]
+    #[error("a message lists {attempts} attempts but {instants} creation times")]
     NotParallel { attempts: usize, instants: usize },
     #[error("the {what} of an attempt has {bytes} bytes, at most {most} are allowed")]
     TooLong { what: &'static str, bytes: usize, most: usize },

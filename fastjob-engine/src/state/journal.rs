@@ -144,15 +144,15 @@ impl Journal {
         if highest.0 > RAISE_MOST {
             tracing::warn!(
                 attempt.id = highest.0,
-                "an executor claims to know an attempt id far above those of the store; ignored"
+                "an executor reported an implausibly high attempt id, ignored"
             );
             return;
         }
         self.next_id = self.config.id_from(highest.0 + 1);
         tracing::warn!(
             attempt.id = highest.0,
-            "an executor knows attempts that the store does not: the store was restored from a \
-             backup, ids continue above"
+            "an executor reported an attempt that the store never had: the store was restored from \
+             a backup, new ids continue above the reported one"
         );
     }
 

@@ -299,7 +299,7 @@ impl Builder {
             );
         }
         for state in states.unused() {
-            tracing::warn!(state, "no handler takes this state");
+            tracing::warn!(state, "unused state: no handler takes a state of this type");
         }
         let ca_cert = match &config.ca_cert {
             None => None,

@@ -39,7 +39,8 @@ impl Logs {
             };
             for (path, error) in failures {
                 if logged.insert(path.clone()) {
-                    tracing::warn!(path = %path.display(), %error, "cannot remove old logs");
+                    tracing::warn!(path = %path.display(), %error,
+                        "could not remove old attempt logs, retrying");
                 }
             }
             tokio::select! {
