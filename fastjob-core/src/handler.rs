@@ -133,7 +133,7 @@ impl From<serde_json::Value> for JobOutput {
 }
 
 /// Why a param could not be parsed as the handler's type. A task with such a param is not retried,
-/// also if another error wraps this one.
+/// even if another error wraps this one.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ParamError {

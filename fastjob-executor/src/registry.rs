@@ -73,7 +73,7 @@ pub enum RegistryError {
         name: String,
         /// `file:line:column`, or `fastjob (built in)`.
         first: String,
-        /// Likewise.
+        /// The place of the second one, in the same form.
         second: String,
     },
     /// The name that a handler was registered with is invalid.

@@ -1,6 +1,6 @@
 //! The lanes of jobs whose overlap rule holds across the cluster.
 //!
-//! An admitted attempt counts until it has ended, also while its executor is disconnected. It has
+//! An admitted attempt counts until it has ended, even while its executor is disconnected. It has
 //! ended when its executor reports that, or is lost.
 
 use fastjob_core::{
