@@ -55,7 +55,7 @@ pub enum ClientError {
         source: serde_json::Error,
     },
     /// No job or channel can have this name. Nothing was sent.
-    #[error("`{name}` is not the name of a job or a channel")]
+    #[error("`{name}` cannot be the name of a job or a channel")]
     InvalidName {
         /// The name.
         name: String,

@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_that_does_not_pass_ends_a_loop_at_once() {
+    fn a_permanent_error_ends_a_loop_at_once() {
         let mut polling = Polling::of_tasks();
         let ended = polling.judge::<()>(Err(ClientError::Stopped));
         assert!(matches!(ended, Err(ClientError::Stopped)));

@@ -367,8 +367,8 @@ impl Coordinator {
                 (Some(first), written)
             }
         };
-        let told = stop.is_cancelled();
-        if let Some(Ended { part, panic }) = first.as_ref().filter(|_| !told) {
+        let asked_to_stop = stop.is_cancelled();
+        if let Some(Ended { part, panic }) = first.as_ref().filter(|_| !asked_to_stop) {
             tracing::error!(part, panic, "a part ended unexpectedly, the coordinator shuts down");
         }
         stop.cancel();
@@ -380,7 +380,7 @@ impl Coordinator {
             }
         };
         if tokio::time::timeout(drain + Duration::from_secs(2), rest).await.is_err() {
-            tracing::warn!("a part did not stop in time");
+            tracing::warn!("shutdown timed out, aborting the remaining parts");
         }
         loops.abort_all();
         drop(handles);
@@ -399,13 +399,13 @@ impl Coordinator {
         match tokio::time::timeout(Duration::from_secs(5), store.close()).await {
             Ok(Ok(())) => {}
             Ok(Err(err)) => {
-                tracing::warn!(error = &err as &dyn std::error::Error, "the store was not closed");
+                tracing::warn!(error = &err as &dyn std::error::Error, "could not close the store");
             }
-            Err(_) => tracing::warn!("the store did not close in time"),
+            Err(_) => tracing::warn!("timed out closing the store"),
         }
         tracing::info!("coordinator stopped");
         match first {
-            Some(ended) if !told => Err(ended.into()),
+            Some(ended) if !asked_to_stop => Err(ended.into()),
             Some(Ended { part, panic: Some(message) }) => Err(RunError::Panicked { part, message }),
             Some(_) | None => writer_failed.map_or(Ok(()), Err),
         }

@@ -1,4 +1,4 @@
-//! The coordinator of FastJob: it decides what runs, when and where, follows it, and keeps the
+//! The coordinator of FastJob: it decides what runs, when and where, tracks it, and records the
 //! outcome.
 //!
 //! As a program it is `fastjob serve`. As a library it is embedded in another service:

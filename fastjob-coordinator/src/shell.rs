@@ -37,7 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AskError {
     /// The engine ended before it handled the command; nothing was done.
-    #[error("another node now acts on it")]
+    #[error("another node now owns the partition")]
     Moved,
     /// Temporarily unavailable; either nothing was done, or the result is unknown.
     #[error("{0}")]

@@ -167,7 +167,7 @@ impl JobContext {
     /// # Errors
     ///
     /// Fails with [`ParamError`] if there is no param or it does not have the type. The task is then
-    /// not retried: the error is fatal, also if the handler wraps it in another one.
+    /// not retried: the error is fatal, even if the handler wraps it in another one.
     pub fn param<T: DeserializeOwned>(&self) -> Result<T, ParamError> {
         parse_param(self.param_text())
     }

@@ -18,10 +18,10 @@ pub enum InvalidDuration {
     #[error("`{0}` is not a duration; write it like \"30s\", \"10m\", \"1h 30m\" or \"250ms\"")]
     Text(String),
     /// It is negative.
-    #[error("`{0}` is negative")]
+    #[error("`{0}` is negative; a duration is zero or longer")]
     Negative(String),
     /// Its precision is finer than a millisecond.
-    #[error("`{0}` is finer than a millisecond")]
+    #[error("`{0}` is more precise than a millisecond; write whole milliseconds")]
     TooFine(String),
     /// It is longer than [`MAX`].
     #[error("`{0}` is longer than ten years")]

@@ -76,7 +76,7 @@ impl JobOutput {
     /// Maximum bytes of a result. The executor fails an attempt that returns more.
     pub const MAX: usize = 256 * 1024;
 
-    /// A value as JSON. A string is kept as it is; `()` and `None` are no result.
+    /// A value as JSON. A string is kept as it is; `()` and `None` mean that there is no result.
     ///
     /// # Errors
     ///
@@ -133,7 +133,7 @@ impl From<serde_json::Value> for JobOutput {
 }
 
 /// Why a param could not be parsed as the handler's type. A task with such a param is not retried,
-/// also if another error wraps this one.
+/// even if another error wraps this one.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ParamError {

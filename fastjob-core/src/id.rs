@@ -25,7 +25,7 @@ macro_rules! numbers {
 }
 
 numbers! {
-    /// Identifies a job of a store permanently, also when the job is edited.
+    /// Identifies a job of a store permanently. It stays the same when the job is edited.
     JobId
     /// Identifies a task permanently. It is also the id of the task's first attempt.
     TaskId

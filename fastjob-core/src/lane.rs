@@ -54,8 +54,8 @@ pub enum Refusal {
     /// The job does not start while another task runs.
     #[error("another task of the job was running")]
     Busy,
-    /// As many attempts wait as may.
-    #[error("{0} attempts of the job were waiting already")]
+    /// The maximum number of attempts wait.
+    #[error("the job already had {0} waiting attempts, which is its limit (block.max_waiting)")]
     Full(usize),
 }
 
@@ -241,7 +241,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_rule_holds_after_every_step_and_nothing_waits_for_ever(
+        fn the_rule_holds_after_every_step_and_nothing_waits_forever(
             strategy in any_strategy(),
             shards in any_shards(),
             steps in prop::collection::vec((10_i64..60, any::<bool>()), 1..60),
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn a_first_arrival_replaces_a_newer_task_and_a_later_one_yields_to_it() {
+    fn the_first_arrival_of_a_task_replaces_a_newer_task_and_a_later_one_yields_to_it() {
         let mut lane = Lane::new(Shards::Together);
         let block = block(BlockStrategy::ReplaceRunning);
         assert_eq!(lane.arrive(block, arrival(20), ()), Verdict::Run(()));
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shard_passes_those_that_wait_only_where_shards_run_together() {
+    fn a_shard_overtakes_waiting_attempts_only_where_shards_run_together() {
         for (shards, verdict) in
             [(Shards::Together, Verdict::Run(())), (Shards::InTurn, Verdict::Wait)]
         {

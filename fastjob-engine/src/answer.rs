@@ -66,10 +66,10 @@ pub enum JobRefused {
         choices: Vec<String>,
     },
     /// [`SaveMode::Create`](super::SaveMode::Create) found a living job of this full name.
-    #[error("there is a job named `{0}` already")]
+    #[error("a job named `{0}` already exists")]
     Exists(String),
     /// A child exists, but cannot be a child of this job: it is ambiguous, belongs to another
-    /// service, closes a circle, or makes a chain too long or too large to check.
+    /// service, closes a cycle, or makes a chain too long or too large to check.
     #[error("its child `{child}` {why}")]
     Child {
         /// The child as the definition names it.
@@ -78,10 +78,10 @@ pub enum JobRefused {
         why: String,
     },
     /// No living job has the name of this child.
-    #[error("its child `{0}` is not known: save it first")]
+    #[error("its child `{0}` does not exist: save it first")]
     NoChild(String),
     /// A job that is a child of another one cannot be deleted.
-    #[error("it is a child of {}: take it out of there first", parents.join(", "))]
+    #[error("it is a child of {}: remove it from their children first", parents.join(", "))]
     IsChild {
         /// The full names of its parents, in backticks and sorted.
         parents: Vec<String>,
@@ -94,7 +94,7 @@ pub enum JobRefused {
     #[error("{0}")]
     TooMany(String),
     /// The job fires once, at this instant, which has passed.
-    #[error("its one fire, {0}, is in the past, so it would never fire")]
+    #[error("its only fire, {0}, is in the past, so it would never fire")]
     TooLate(Timestamp),
     /// The schedule has no fire after now.
     #[error("{}: {}", .0.field, .0.message)]
@@ -103,7 +103,7 @@ pub enum JobRefused {
     #[error("{0}")]
     OverQuota(#[from] OverQuota),
     /// The caller has to look for its key in the store again, and then repeat the command.
-    #[error("it is not known yet whether a task was started with this key: try again")]
+    #[error("it is unknown whether a task was already started with this key: try again")]
     LookAgain,
 }
 

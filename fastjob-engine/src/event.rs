@@ -68,7 +68,7 @@ pub struct Connected {
     /// It drains: it returns every attempt that it is sent.
     pub leaving: bool,
     /// The highest attempt id of the engine's partition that its process was ever sent; `None` if
-    /// it was sent nothing. If this store has not handed out that id, the store was restored from a
+    /// it was sent nothing. If this store has not assigned that id, the store was restored from a
     /// backup, and ids up to this one are not used again.
     pub highest: Option<AttemptId>,
 }
@@ -124,7 +124,7 @@ impl Connected {
     }
 }
 
-/// Identifies one attempt, even if the store was restored from a backup and hands out the same ids
+/// Identifies one attempt, even if the store was restored from a backup and assigns the same ids
 /// again.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Held {

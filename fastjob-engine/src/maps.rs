@@ -8,14 +8,14 @@ use std::{
 pub(crate) type Map<K, V> = HashMap<K, V, Hashing>;
 pub(crate) type Set<K> = HashSet<K, Hashing>;
 
-/// Keys that come from outside are hashed with a secret, against chosen collisions.
+/// Keys from outside are hashed with a random seed, to prevent collision attacks.
 #[cfg(not(any(test, feature = "simulation")))]
 type Hashing = std::hash::RandomState;
 /// Not random, so that a simulated history is the same in each run.
 #[cfg(any(test, feature = "simulation"))]
 type Hashing = BuildHasherDefault<std::hash::DefaultHasher>;
 
-// The coordinator hands out the ids itself, so they need no protection against chosen keys, and a
+// The coordinator assigns the ids itself, so they need no protection against collision attacks: a
 // multiplication is a sufficient hash.
 pub(crate) type IdMap<K, V> = HashMap<K, V, BuildHasherDefault<IdHasher>>;
 pub(crate) type IdSet<K> = HashSet<K, BuildHasherDefault<IdHasher>>;

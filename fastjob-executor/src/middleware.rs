@@ -13,7 +13,7 @@ use crate::{
 /// [`Builder::middleware`](crate::Builder::middleware).
 ///
 /// An `async fn` with the arguments `(JobContext, Next)` is middleware, and so is a closure. It calls
-/// [`Next::run`] to go on, or returns an outcome of its own, and the handler is then not called:
+/// [`Next::run`] to continue. If it returns an outcome instead, the handler is not called:
 ///
 /// ```no_run
 /// use fastjob_executor::{Next, prelude::*};

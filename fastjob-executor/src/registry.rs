@@ -67,13 +67,13 @@ pub enum Discovery {
 #[non_exhaustive]
 pub enum RegistryError {
     /// Two handlers have the same name.
-    #[error("two handlers are named `{name}`: one at {first}, the other at {second}")]
+    #[error("two handlers are named `{name}`, at {first} and at {second}: rename one of them")]
     Duplicate {
         /// Their name.
         name: String,
         /// `file:line:column`, or `fastjob (built in)`.
         first: String,
-        /// Likewise.
+        /// The place of the second one, in the same form.
         second: String,
     },
     /// The name that a handler was registered with is invalid.

@@ -61,7 +61,7 @@ fn the_names_of_the_specification_work_alone_and_not_together_with_the_others() 
 }
 
 #[tokio::test]
-async fn an_executor_runs_until_a_token_or_a_future_says_so() {
+async fn an_executor_runs_until_a_token_fires_or_a_future_ends() {
     let folder = tempfile::tempdir().unwrap();
     let stop = CancellationToken::new();
     stop.cancel();

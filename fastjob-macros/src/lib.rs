@@ -65,8 +65,9 @@ use proc_macro::TokenStream;
 ///
 /// # Arguments
 ///
-/// All arguments except the name are optional. They are the job's default definition. If there is
-/// no job of that name, the coordinator creates it from them; an existing job is not changed.
+/// All arguments except the name are optional. They define the handler's default job. When an
+/// executor registers, the coordinator creates the job, or updates it to this definition. Once a
+/// user has saved, enabled, disabled or deleted the job, the code no longer changes it.
 ///
 /// They have the same names as in a job file. A table there has fields here:
 /// `block = { scope = "cluster" }` is written `block(scope = "cluster")`.

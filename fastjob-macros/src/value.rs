@@ -94,7 +94,7 @@ impl Kind {
     }
 }
 
-/// The literal of an expression, also if a macro has forwarded it.
+/// The literal of an expression, even if a macro has forwarded it.
 fn literal(value: &Expr) -> Option<&Lit> {
     if let Expr::Group(group) = value {
         return literal(&group.expr);

@@ -167,7 +167,7 @@ impl Bench {
     ///
     /// # Panics
     ///
-    /// Panics if one is refused.
+    /// Panics if one is rejected.
     pub async fn save_jobs(&self, count: usize, job: impl Fn(usize) -> Value) {
         let mut saving = tokio::task::JoinSet::new();
         for n in 0..count {

@@ -104,7 +104,7 @@ impl Rest {
     ///
     /// # Panics
     ///
-    /// Panics if it is refused.
+    /// Panics if it is rejected.
     pub async fn save(&self, job: Value) {
         let mut draft: JobDraft = serde_json::from_value(job).expect("a job");
         draft.service = Some("default".to_owned());
@@ -116,7 +116,7 @@ impl Rest {
     ///
     /// # Panics
     ///
-    /// Panics if it is refused.
+    /// Panics if it is rejected.
     pub async fn start(&self, job: &str, ask: Value) -> i64 {
         let request: StartRequest = serde_json::from_value(ask).expect("a start");
         let started = self.client.call(Call::start(job, &request)).await;
@@ -172,7 +172,7 @@ impl Rest {
     ///
     /// # Panics
     ///
-    /// Panics if it is refused.
+    /// Panics if it is rejected.
     pub async fn post(&self, path: &str) -> Value {
         let (status, answer) = self.ask("POST", path, None).await.expect("an answer");
         assert_eq!(status, 200, "{path}: {answer}");

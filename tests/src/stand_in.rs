@@ -53,7 +53,7 @@ impl StandIn {
     ///
     /// # Panics
     ///
-    /// Panics if it is refused.
+    /// Panics if it is rejected.
     pub async fn join(url: String, name: &str, machine: Machine, manner: Manner) -> Self {
         Self::join_with(url, hello(name), machine, manner).await
     }
@@ -62,7 +62,7 @@ impl StandIn {
     ///
     /// # Panics
     ///
-    /// Panics if it is refused.
+    /// Panics if it is rejected.
     pub async fn join_with(
         url: String,
         hello: v1::Hello,

@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_variable_is_said_when_the_client_is_built() {
+    fn an_invalid_variable_is_reported_when_the_client_is_built() {
         let built = with(&[("FASTJOB_TOKEN", "short")]).and_then(ClientBuilder::build);
         assert!(built.unwrap_err().to_string().starts_with("token: the token has 5 characters"));
     }

@@ -30,7 +30,7 @@ pub struct Call<T> {
     pub(super) body: Option<Vec<u8>>,
     /// Why it cannot be sent.
     pub(super) unusable: Option<ClientError>,
-    /// Whether sending it twice is as good as once.
+    /// Whether sending it twice has the same effect as sending it once.
     pub(super) is_repeatable: bool,
     answer: PhantomData<fn() -> T>,
 }
@@ -59,7 +59,7 @@ impl<T> Call<T> {
         Self::new(Method::GET, path)
     }
 
-    /// A `POST` that says everything in its path.
+    /// A `POST` whose body is an empty JSON object.
     fn post(path: &[&str]) -> Self {
         Self { body: Some(b"{}".to_vec()), ..Self::new(Method::POST, path) }
     }

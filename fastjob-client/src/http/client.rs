@@ -199,7 +199,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Fails with [`ClientError`] if there is no answer, or another one than expected.
+    /// Fails with [`ClientError`] if there is no answer, or if it does not have the expected type.
     pub async fn call<T: DeserializeOwned>(&self, call: Call<T>) -> Result<T, ClientError> {
         self.answer(call).await?.read()
     }

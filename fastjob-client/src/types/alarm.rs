@@ -33,7 +33,7 @@ pub struct AlarmView {
     pub attempts: u32,
     /// When it was raised.
     pub at: Timestamp,
-    /// When it was sent, given up or silenced.
+    /// When it was sent, abandoned or silenced.
     pub done_at: Option<Timestamp>,
 }
 

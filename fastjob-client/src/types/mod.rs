@@ -42,7 +42,7 @@ pub struct Page<T> {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct Health {
-    /// `alive`, or `ready` for calls.
+    /// `alive` from `/healthz`, `ready` from `/readyz`.
     pub status: String,
 }
 

@@ -33,7 +33,7 @@ async fn a_wrong_token_is_unauthorized() {
 }
 
 #[tokio::test]
-async fn problems_have_variants() {
+async fn each_kind_of_problem_is_a_variant() {
     let (_, error) = failing(Reply::problem(404, "not-found", "there is no task 42")).await;
     assert!(matches!(error, ClientError::NotFound(_)) && !error.is_transient());
     let (_, error) = failing(Reply::problem(409, "ambiguous-name", "a.x or b.x")).await;

@@ -98,7 +98,7 @@ async fn a_name_that_a_url_would_drop_is_an_error_and_nothing_is_sent() {
         let job = client(&server).job(name);
         assert!(matches!(job.delete().await, Err(ClientError::InvalidName { .. })), "{name}");
         let error = job.start().key("k").send().await.unwrap_err();
-        assert_eq!(error.to_string(), format!("`{name}` is not the name of a job or a channel"));
+        assert_eq!(error.to_string(), format!("`{name}` cannot be the name of a job or a channel"));
     }
     assert!(server.asked().is_empty());
 }
@@ -153,7 +153,7 @@ async fn waiting_ends_with_the_task_even_across_a_restart() {
 }
 
 #[tokio::test]
-async fn waiting_ends_at_the_timeout_and_with_errors_that_do_not_pass() {
+async fn waiting_ends_at_the_timeout_and_at_permanent_errors() {
     let server = Server::replying([Reply::json(&task("running"))]).await;
     let error = client(&server).task(42).wait(Duration::from_millis(150)).await.unwrap_err();
     assert_eq!(error.to_string(), "task 42 has not ended after 150ms; it continues");

@@ -2,8 +2,8 @@
 //!
 //! Alarms of the same job and kind form a group. A group waits briefly for more alarms, and after a
 //! message it waits for the interval. If there are too many groups, or were within the interval,
-//! they become one group for the whole channel: a storm is one message, however many jobs are
-//! affected.
+//! they become one group for the whole channel: many alarms at once are one message, however many
+//! jobs are affected.
 
 use std::{collections::BTreeMap, time::Duration};
 

@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_comes_from_outside_cannot_be_html() {
+    fn external_text_cannot_be_html() {
         let mut message = Message::test("ops", Timestamp::UNIX_EPOCH);
         message.items[0].message = "<script>".to_owned();
         assert!(message.html().contains("&lt;script&gt;"), "{}", message.html());

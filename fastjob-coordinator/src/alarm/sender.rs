@@ -106,7 +106,8 @@ impl Sender {
                 }
                 Err(err) => {
                     let error = &err as &dyn std::error::Error;
-                    tracing::warn!(error, alarm.channel = %self.name, "alarms delayed: store error");
+                    tracing::warn!(error, alarm.channel = %self.name,
+                        "alarms are delayed: the store failed, retrying");
                     LOOK
                 }
             };

@@ -28,7 +28,7 @@ mod tests {
 
     // Computed with Python's hmac, hashlib and base64.
     #[test]
-    fn signatures_are_those_of_another_implementation() {
+    fn signatures_equal_those_of_another_implementation() {
         assert_eq!(
             dingtalk("SECtest", 1_700_000_000_000).unwrap(),
             "aZLLrriXgn05YbwaGR7knYsLeJADjr9NwLaNNKpxh4g="

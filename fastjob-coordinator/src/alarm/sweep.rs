@@ -1,5 +1,5 @@
-//! Removes alarms that were done long ago and silences that have expired, and abandons alarms of
-//! channels that are no longer configured, which no sender would ever send.
+//! Removes alarms that were sent, silenced or abandoned long ago, and silences that have expired.
+//! Abandons alarms of channels that are no longer configured, because no sender reads them.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 

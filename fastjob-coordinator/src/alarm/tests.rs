@@ -235,8 +235,8 @@ async fn an_alarm_that_is_silenced_before_it_is_sent_is_never_sent() {
     // More jobs than the limit on groups: all are sent as one message.
     let alarms = (1..=30).map(|id| row(id, id)).collect();
     store.commit(&[Commit { alarms, ..Commit::default() }]).await.unwrap();
-    let told = Arc::new(std::sync::Mutex::new(Vec::new()));
-    let (stop, channels) = (CancellationToken::new(), custom("ops", Tell(Arc::clone(&told))));
+    let sent = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let (stop, channels) = (CancellationToken::new(), custom("ops", Tell(Arc::clone(&sent))));
     let running =
         tokio::spawn(run(Arc::clone(&store) as _, channels, always(), clock(), stop.clone()));
     until("nothing waits", async || {
@@ -249,10 +249,10 @@ async fn an_alarm_that_is_silenced_before_it_is_sent_is_never_sent() {
     let silenced: Vec<_> = states(&store, "ops").await;
     let silenced = silenced.into_iter().filter(|(_, state, _)| *state == AlarmState::Silenced);
     assert_eq!(silenced.map(|(job, ..)| job).collect::<Vec<_>>(), [3, 1]);
-    let told = std::mem::take(&mut *told.lock().unwrap());
-    assert_eq!(told.iter().map(|message| message.count).sum::<usize>(), 28);
+    let sent = std::mem::take(&mut *sent.lock().unwrap());
+    assert_eq!(sent.iter().map(|message| message.count).sum::<usize>(), 28);
     let of_silenced = |job: &str| matches!(job, "billing.job1" | "billing.job3");
-    assert!(told.iter().all(|message| !message.items.iter().any(|item| of_silenced(&item.job))));
+    assert!(sent.iter().all(|message| !message.items.iter().any(|item| of_silenced(&item.job))));
     // Nothing was sent over the other channel, so none of its alarms was checked.
     let other = states(&store, "other").await;
     assert!(other.iter().all(|(_, state, _)| *state == AlarmState::Waiting));

@@ -14,7 +14,7 @@ use super::{
 use crate::config::{self, ConfigError};
 
 /// How to fix a missing or wrong token.
-pub(super) const TOKEN: &str = "set --token or FASTJOB_TOKEN to a token of the coordinator";
+pub(super) const TOKEN: &str = "set --token or FASTJOB_TOKEN to the coordinator's token";
 
 /// Why a command ended early.
 #[derive(Debug)]

@@ -47,8 +47,8 @@ impl Executor {
         ]);
         for executor in executors {
             let state = match (executor.connected, executor.leaving) {
-                (false, _) => "away",
-                (true, true) => "leaving",
+                (false, _) => "disconnected",
+                (true, true) => "draining",
                 (true, false) => "connected",
             };
             table.row([

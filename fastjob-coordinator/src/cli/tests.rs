@@ -173,8 +173,8 @@ async fn serve_and_check_report_the_same_problems() {
     crate::files::testing::set_mode(&pem, 0o600);
     let no_pem = format!("[coordinator]\ntls = {{ cert = '{0}', key = '{0}' }}", pem.display());
     let many = "[coordinator]\nlisten = '0.0.0.0:1'\nbeet = 1\n[client]\nca_cert = '/nowhere'";
-    let told = ["coordinator.beet", "coordinator.token", "coordinator.tls", "client.ca_cert"];
-    for (file, fields) in [(many, &told[..]), (&no_pem, &["coordinator.tls"])] {
+    let every = ["coordinator.beet", "coordinator.token", "coordinator.tls", "client.ca_cert"];
+    for (file, fields) in [(many, &every[..]), (&no_pem, &["coordinator.tls"])] {
         std::fs::write(&path, file).unwrap();
         for command in ["check", "serve"] {
             let args = [command, "--config", path.to_str().unwrap()];

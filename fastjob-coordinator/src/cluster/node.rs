@@ -151,7 +151,7 @@ impl Node {
         let moves = !plan.acquire.is_empty() || !plan.release.is_empty();
         if before.iter().map(|node| &node.id).ne(nodes.iter().map(|node| &node.id)) {
             let names: Vec<_> = nodes.iter().map(|node| node.address.as_str()).collect();
-            tracing::info!(nodes = names.join(", "), "the nodes of the cluster");
+            tracing::info!(nodes = names.join(", "), "the nodes of the cluster changed");
             self.keeper.sessions.tell_nodes(&nodes);
         }
         let mine = |holding: &&Holding| {
@@ -174,7 +174,7 @@ impl Node {
                 tracing::warn!(
                     partition = partition.0,
                     error = chain(&err),
-                    "could not acquire a partition"
+                    "could not acquire a partition, retrying"
                 );
             }
         }
@@ -306,7 +306,7 @@ impl Node {
                 tracing::warn!(
                     partition = lease.partition.0,
                     error = why,
-                    "could not load a partition"
+                    "could not load a partition: it is left to other nodes for a while"
                 );
                 why
             }

@@ -32,8 +32,8 @@ pub struct CoordinatorConfig {
     pub store: StoreUrl,
     /// The file with the password of the PostgreSQL user, in place of one in `store`. Default: none.
     pub store_password_file: Option<PathBuf>,
-    /// The token that callers have to send, and executors have to have. Default: none, which is allowed on
-    /// loopback only.
+    /// The token, which callers send and executors prove that they have. Default: none, which is
+    /// allowed on loopback only.
     pub token: Option<Token>,
     /// Allows listening beyond loopback without TLS. Default: `false`.
     pub insecure_plaintext: bool,

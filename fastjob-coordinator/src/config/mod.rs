@@ -61,7 +61,7 @@ pub const DEFAULT_FILE: &str = "fastjob.toml";
 pub struct Config {
     /// The coordinator: `[coordinator]`.
     pub coordinator: CoordinatorConfig,
-    /// The commands that ask a coordinator: `[client]`.
+    /// The commands that call a coordinator: `[client]`.
     pub client: ClientConfig,
     /// Where alarms go: `[alarms.NAME]`.
     pub alarms: BTreeMap<ChannelName, AlarmConfig>,

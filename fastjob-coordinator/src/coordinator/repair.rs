@@ -156,6 +156,6 @@ async fn open(config: &Config) -> Result<std::sync::Arc<dyn Store>, RepairError>
 async fn close(store: &dyn Store) {
     if let Err(err) = store.close().await {
         // The writes are durable; only SQLite's WAL was not checkpointed into the file.
-        tracing::warn!(error = &err as &dyn std::error::Error, "the store was not closed");
+        tracing::warn!(error = &err as &dyn std::error::Error, "could not close the store");
     }
 }

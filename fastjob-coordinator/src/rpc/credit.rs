@@ -67,7 +67,7 @@ fn bytes(event: &Event) -> usize {
     match event {
         Event::Finished(_, outcomes) => outcomes.iter().map(outcome).sum(),
         Event::Checkpoints(_, points) => points.iter().map(|(_, value)| ITEM + value.len()).sum(),
-        Event::Progress(_, told) => told.iter().map(|(_, told)| ITEM + told.note.len()).sum(),
+        Event::Progress(_, all) => all.iter().map(|(_, each)| ITEM + each.note.len()).sum(),
         Event::Started(_, attempts) => attempts.len() * ITEM,
         Event::Leaving(_, attempts, _) | Event::Returned(_, attempts) => attempts.len() * ITEM,
         Event::Tick

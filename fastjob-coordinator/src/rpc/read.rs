@@ -35,11 +35,11 @@ pub(super) enum Refused {
     Unknown(#[from] UnknownValue),
     #[error("received a second hello")]
     SecondHello,
-    #[error("a message names {count} attempts, at most {most} are allowed")]
+    #[error("a message lists {count} attempts, at most {most} are allowed")]
     TooMany { count: usize, most: usize },
-    #[error("a message names {0} partitions, at most {most} are allowed", most = hello::LEASES_MAX)]
+    #[error("a message lists {0} partitions, at most {most} are allowed", most = hello::LEASES_MAX)]
     TooManyLeases(usize),
-    #[error("a message names {attempts} attempts but {instants} creation times")]
+    #[error("a message lists {attempts} attempts but {instants} creation times")]
     NotParallel { attempts: usize, instants: usize },
     #[error("the {what} of an attempt has {bytes} bytes, at most {most} are allowed")]
     TooLong { what: &'static str, bytes: usize, most: usize },
@@ -85,9 +85,9 @@ pub(super) fn read(session: SessionId, message: from_executor::Message) -> Resul
             let attempts = checkpoints
                 .attempts
                 .into_iter()
-                .map(|told| {
-                    short("checkpoint", &told.checkpoint, CHECKPOINT_MAX)?;
-                    Ok((named(told.attempt, told.created_at)?, told.checkpoint.into()))
+                .map(|report| {
+                    short("checkpoint", &report.checkpoint, CHECKPOINT_MAX)?;
+                    Ok((named(report.attempt, report.created_at)?, report.checkpoint.into()))
                 })
                 .collect::<Result<_, Refused>>()?;
             Event::Checkpoints(session, attempts)
@@ -97,8 +97,8 @@ pub(super) fn read(session: SessionId, message: from_executor::Message) -> Resul
             let attempts = progress
                 .attempts
                 .into_iter()
-                .map(|told| {
-                    let v1::AttemptProgress { attempt, done, total, note, created_at } = told;
+                .map(|report| {
+                    let v1::AttemptProgress { attempt, done, total, note, created_at } = report;
                     short("note", &note, Progress::NOTE_MAX)?;
                     Ok((named(attempt, created_at)?, Progress { done, total, note }))
                 })

@@ -63,26 +63,26 @@ fn the_number_and_length_of_checkpoints_and_progress_are_bounded() {
 
 #[test]
 fn progress_a_beat_and_a_pong_keep_their_figures() {
-    let told = comes_on(vec![progress(1)]).unwrap();
-    assert!(told.contains("done: 2, total: 3, note: \"n\""), "{told}");
+    let shown = comes_on(vec![progress(1)]).unwrap();
+    assert!(shown.contains("done: 2, total: 3, note: \"n\""), "{shown}");
     let beat = v1::Beat { cpu: f64::NAN, uptime_ms: 9, ..v1::Beat::default() };
-    let told = heard(from_executor::Message::Beat(beat)).unwrap();
-    assert!(told.contains("cpu: 0.0") && told.ends_with("after 9"), "{told}");
+    let shown = heard(from_executor::Message::Beat(beat)).unwrap();
+    assert!(shown.contains("cpu: 0.0") && shown.ends_with("after 9"), "{shown}");
     assert_eq!(heard(from_executor::Message::Pong(v1::Pong { id: 4 })).unwrap(), "pong 4");
 }
 
 #[test]
 fn an_attempt_that_was_cut_off_counts_as_executor_lost_and_keeps_its_checkpoint() {
-    let told = v1::Outcome {
+    let sent = v1::Outcome {
         attempt: 1,
         end: v1::End::CutOff.into(),
         checkpoint: Some("7".to_owned()),
         ..v1::Outcome::default()
     };
-    let taken = outcome(told.clone()).unwrap();
+    let taken = outcome(sent.clone()).unwrap();
     assert_eq!(taken.end, End::Failed(FailReason::ExecutorLost));
     assert_eq!(taken.checkpoint.as_deref(), Some("7"));
-    let long = v1::Outcome { checkpoint: Some("1".repeat(CHECKPOINT_MAX + 1)), ..told };
+    let long = v1::Outcome { checkpoint: Some("1".repeat(CHECKPOINT_MAX + 1)), ..sent };
     assert!(matches!(outcome(long), Err(Refused::TooLong { what: "checkpoint", .. })));
 }
 
@@ -115,16 +115,16 @@ fn a_message_names_at_most_as_many_partitions_as_a_store_may_have() {
 
 #[test]
 fn held_attempts_are_identified_by_id_and_creation_time() {
-    let Ok(Heard::Holding(told)) = read(SESSION, holding(vec![5, 6])) else { panic!("refused") };
+    let Ok(Heard::Holding(report)) = read(SESSION, holding(vec![5, 6])) else { panic!("refused") };
     let names = |held: &Held| (held.attempt.0, held.created_at.as_millisecond());
-    assert_eq!(told.held.iter().map(names).collect::<Vec<_>>(), [(1, 5), (2, 6)]);
-    assert!(told.leaving && told.highest == [AttemptId(9)]);
+    assert_eq!(report.held.iter().map(names).collect::<Vec<_>>(), [(1, 5), (2, 6)]);
+    assert!(report.leaving && report.highest == [AttemptId(9)]);
     let refused = heard(holding(vec![5]));
     assert!(matches!(refused, Err(Refused::NotParallel { attempts: 2, instants: 1 })));
     // An earlier release sends ids alone.
-    let Ok(Heard::Holding(told)) = read(SESSION, holding(Vec::new())) else { panic!("refused") };
+    let Ok(Heard::Holding(report)) = read(SESSION, holding(Vec::new())) else { panic!("refused") };
     let later = Timestamp::from_millisecond(7).unwrap();
-    assert!(told.held.iter().all(|held| held.names(later)));
+    assert!(report.held.iter().all(|held| held.names(later)));
 }
 
 #[test]

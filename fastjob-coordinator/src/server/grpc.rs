@@ -1,4 +1,4 @@
-//! What the port needs of gRPC: how to recognize a call, and how to reject it.
+//! How the port recognizes and rejects gRPC calls.
 
 use axum::{extract::Request, response::Response};
 use http::{

@@ -66,14 +66,17 @@ impl From<Option<Token>> for Guard {
 enum Refusal {
     #[error("a token is needed: send `Authorization: Bearer …` with the coordinator's token")]
     NoToken,
-    #[error("the token differs from the coordinator's")]
+    #[error("the token is wrong: send the coordinator's token")]
     WrongToken,
     #[error(
         "without a token the coordinator accepts only local host names: use `localhost`, \
          127.0.0.1 or [::1], or set a token"
     )]
     ForeignHost,
-    #[error("a page of another site may not send requests here")]
+    #[error(
+        "the browser sent the request for a page of another site: without a token, the coordinator \
+         accepts requests of its own pages only. Open its own address, or set a token"
+    )]
     ForeignPage,
     #[error(
         "the request came through a proxy, and without a token the coordinator trusts all requests \

@@ -1,5 +1,5 @@
-//! Bounds the memory of requests and responses. Applies to every request except gRPC calls, which
-//! have their own bounds, and health checks.
+//! Bounds the memory of requests and responses, except for health checks and for gRPC calls, which
+//! have their own bounds.
 
 use std::{
     net::SocketAddr,

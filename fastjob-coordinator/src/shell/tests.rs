@@ -56,9 +56,9 @@ async fn credit_is_released_when_the_engine_handles_its_event() {
     let (engine, Inbox(mut inbox)) = handle();
     let spent = Arc::new(());
     engine.tell_spent(Event::Tick, Some(Arc::clone(&spent) as Spent));
-    let told = inbox.recv().await.unwrap();
+    let event = inbox.recv().await.unwrap();
     assert_eq!(Arc::strong_count(&spent), 2);
-    assert!(matches!(told.take(), Event::Tick));
+    assert!(matches!(event.take(), Event::Tick));
     assert_eq!(Arc::strong_count(&spent), 1);
     engine.tell_spent(Event::Tick, Some(Arc::clone(&spent) as Spent));
     drop(inbox);

@@ -1,4 +1,4 @@
-//! The cluster key: known to all who can read the store, and to no one else.
+//! The cluster key: a secret of everyone who can read the store.
 
 use std::fmt;
 

@@ -50,8 +50,8 @@ mod tests {
     #[test]
     fn a_job_that_cannot_be_read_is_logged_once_per_revision() {
         let unreadable = Unreadable::default();
-        let told = [(1, 1), (1, 1), (2, 1), (1, 2), (1, 2)];
-        let told = told.map(|(job, revision)| unreadable.is_new(JobId(job), revision));
-        assert_eq!(told, [true, false, true, true, false]);
+        let logged = [(1, 1), (1, 1), (2, 1), (1, 2), (1, 2)];
+        let logged = logged.map(|(job, revision)| unreadable.is_new(JobId(job), revision));
+        assert_eq!(logged, [true, false, true, true, false]);
     }
 }

@@ -91,7 +91,7 @@ impl TestContextBuilder {
     /// Panics if there is no such part.
     #[track_caller]
     pub fn shard(mut self, index: u32, total: u32) -> Self {
-        assert!(index < total, "there is no shard {index} of {total}: the first is 0");
+        assert!(index < total, "there is no shard {index} of {total}: shards count from 0");
         self.facts.shard = Shard { index, total };
         self
     }

@@ -28,7 +28,7 @@ pub enum RouteStrategy {
     /// Each in turn, by name.
     #[default]
     RoundRobin,
-    /// This executor only, also for retries.
+    /// This executor only, even for retries.
     Specific(ExecutorName),
     /// A random executor, each with the same probability.
     Random,
@@ -59,7 +59,7 @@ pub enum RouteStrategy {
     ResponseFirst,
     /// The previous executor while it is alive and has a free place, otherwise the next by name.
     ///
-    /// The job then stays there, also when the earlier executor is back. A retry moves to the next
+    /// The job then stays there, even when the earlier executor is back. A retry moves to the next
     /// one.
     Failover,
     /// The first by name.

@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_outlier_moves_it_little_and_a_lasting_change_moves_it_completely() {
+    fn an_outlier_changes_the_average_little_and_a_lasting_change_changes_it_completely() {
         let mut figure = Smoothed::default();
         assert_eq!(figure.get(), None);
         figure.add(100.0);

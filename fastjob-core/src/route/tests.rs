@@ -193,7 +193,7 @@ fn an_executor_that_was_full_catches_up() {
 }
 
 #[test]
-fn memory_holds_no_more_than_the_candidates() {
+fn a_route_remembers_only_the_candidates() {
     let names = names(100);
     let from = free(&names);
     let mut placed = Placed::new(RouteStrategy::LeastRecentlyUsed);
@@ -208,7 +208,7 @@ fn memory_holds_no_more_than_the_candidates() {
 }
 
 #[test]
-fn a_retry_stays_where_no_other_has_a_place() {
+fn a_retry_stays_on_its_executor_if_no_other_has_a_place() {
     let names = names(2);
     let mut from = free(&names);
     from[0].has_place = false;
@@ -348,7 +348,7 @@ proptest! {
     }
 
     #[test]
-    fn the_least_recently_used_executor_was_not_used_since(
+    fn the_least_recently_used_executor_is_picked(
         open in prop::collection::vec(prop::collection::vec(any::<bool>(), 5), 1..40),
     ) {
         let names = names(5);

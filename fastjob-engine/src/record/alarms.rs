@@ -62,6 +62,6 @@ pub struct AlarmRow {
     pub message: String,
     /// The name of the executor; `None` if no executor was involved.
     pub executor: Option<String>,
-    /// The number of the attempt that it is about; 0 if it is about missed or refused fires.
+    /// The number of the attempt that it is about; 0 if it is about fires that did not run.
     pub attempts: u32,
 }

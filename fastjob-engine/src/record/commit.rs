@@ -13,10 +13,10 @@ use super::{
 /// Everything that goes into one transaction, in the order of the fields.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Commit {
-    /// The lease of the engine. If the partition has another lease by now, the store rejects the
+    /// The lease of the engine. If the partition has a newer lease, the store rejects the
     /// whole commit.
     pub lease: Lease,
-    /// Ids below this may have been handed out; only grows. `None` leaves it unchanged.
+    /// Ids below this may have been assigned; only grows. `None` leaves it unchanged.
     pub ids_until: Option<i64>,
     /// Jobs to insert, or to replace if the stored revision is not higher.
     pub jobs: Vec<JobRow>,

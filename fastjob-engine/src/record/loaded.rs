@@ -41,7 +41,7 @@ pub struct EndedShard {
 /// What an engine needs to continue with a partition.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Loaded {
-    /// Every id below this may have been handed out.
+    /// Every id below this may have been assigned.
     pub ids_until: i64,
     /// Every fire up to here is recorded; `None` if nothing was ever planned.
     pub watermark: Option<Timestamp>,

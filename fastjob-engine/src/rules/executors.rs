@@ -78,7 +78,7 @@ impl Engine {
         ConnectAnswer::Welcome(declared)
     }
 
-    /// Saves the jobs that an executor declares. Returns the ones that were refused or that the
+    /// Saves the jobs that an executor declares. Returns the ones that were rejected or that the
     /// caller has to save.
     fn declare(&mut self, now: Now, jobs: Vec<std::sync::Arc<Job>>) -> Declared {
         let mut declared = Declared::default();
@@ -266,7 +266,7 @@ impl Engine {
         let life = self.fleet.get(id).filter(|life| life.session().is_none());
         let why = match life.map(Life::is_draining) {
             Some(true) => "its executor stopped before it ended",
-            Some(false) => "its executor went away and did not come back",
+            Some(false) => "its executor disconnected and did not reconnect in time",
             None => return,
         };
         self.lose(now, id, why);

@@ -1,6 +1,6 @@
 //! Overlap rules that hold across all executors of a job.
 //!
-//! A due attempt is admitted, waits for its turn in its job's lane, or is refused. Shards of one
+//! A due attempt is admitted, waits for its turn in its job's lane, or is rejected. Shards of one
 //! task never block each other, and a retry queues again.
 
 use fastjob_core::{

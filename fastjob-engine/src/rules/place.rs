@@ -245,7 +245,7 @@ impl Engine {
             // If it was stopped in the meantime, its place is free already.
             let Some(open) = self.attempts.at_step(attempt, Step::Placing) else { continue };
             let Some(id) = open.life() else { continue };
-            // By now its executor may be draining, and its job may have another handler.
+            // Its executor may be draining meanwhile, and its job may have another handler.
             let job = self.catalog.job(open.row.job);
             let fits = |life: &Life| {
                 life.is_live() && job.is_some_and(|job| life.hosts(&job.service, &job.handler))

@@ -71,7 +71,7 @@ impl Engine {
         outgoing.send(out);
     }
 
-    /// The next waiting attempt in a queue, of a job that was not refused.
+    /// The next waiting attempt in a queue, of a job that was not skipped.
     fn next_waiting(&self, pump: &mut Pump, at: usize) -> Option<(AttemptId, JobId)> {
         let (key, from) = pump.keys.get_mut(at)?;
         let queue = self.attempts.waiting().queue(key)?;

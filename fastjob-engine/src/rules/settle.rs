@@ -160,7 +160,7 @@ impl Engine {
             End::Failed(_) => TaskEvent::AttemptFailed,
             End::Stopped => TaskEvent::AttemptStopped,
             // An earlier attempt ran and failed: the task is failed, although the retry was
-            // refused.
+            // skipped.
             End::Skipped if open.row.number > 1 => TaskEvent::AttemptFailed,
             End::Skipped => TaskEvent::AttemptSkipped,
         };

@@ -119,9 +119,14 @@ impl Engine {
         let hosts = self.fleet.hosts(&job.service, &job.handler).len();
         let only = open.rare().wanted.as_ref().or(job.route.names());
         Some(match (only, hosts) {
-            (Some(name), _) => format!("executor `{name}` could not take it for {waited}"),
+            (Some(name), _) => format!(
+                "executor `{name}` was disconnected, full or without the handler `{}` for {waited}",
+                job.handler
+            ),
             (None, n @ 1..) if open.row.shard == NOT_SPREAD => {
-                format!("none of the {n} executors with the handler met the filter for {waited}")
+                format!(
+                    "none of the {n} executors with the handler matched the filter for {waited}"
+                )
             }
             (None, 0) => format!(
                 "no executor of service `{}` with the handler `{}` was connected for {waited}",

@@ -164,15 +164,15 @@ pub fn run(seed: u64, options: &Options) -> Result<Figures, Box<Failure>> {
 /// Fails with a message of one line if an invariant is broken.
 pub fn run_briefly(seed: u64, options: &Options) -> Result<Figures, String> {
     let shape = Shape::of(seed, options.selection);
-    let told = tell(&action::actions(seed, options.steps, shape), shape);
-    told.map_err(|what| {
+    let ran = tell(&action::actions(seed, options.steps, shape), shape);
+    ran.map_err(|what| {
         let what: String = what.chars().take(300).collect();
         format!("seed {seed} ({}): {}", shape.faults().join(", "), what.replace('\n', " "))
     })
 }
 
 fn tell(actions: &[Action], shape: Shape) -> Result<Figures, String> {
-    let told = catch_unwind(AssertUnwindSafe(|| {
+    let ran = catch_unwind(AssertUnwindSafe(|| {
         let mut world = World::new(shape);
         for action in actions {
             world.apply(*action);
@@ -181,7 +181,7 @@ fn tell(actions: &[Action], shape: Shape) -> Result<Figures, String> {
         let (tasks, attempts) = (world.witness.tasks, world.witness.attempts);
         Figures { tasks, attempts, events: world.events }
     }));
-    told.map_err(|panic| {
+    ran.map_err(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
             .unwrap_or_else(|| "the engine panicked".to_owned())
@@ -215,7 +215,7 @@ mod tests {
 
     /// `FASTJOB_SEED=7 cargo test -p fastjob-engine whatever` replays one seed.
     #[test]
-    fn whatever_fails_what_must_hold_holds() {
+    fn the_invariants_hold_whatever_fails() {
         let seeds = match std::env::var("FASTJOB_SEED") {
             Ok(seed) => {
                 let seed = seed.parse().expect("FASTJOB_SEED is a number");

@@ -46,7 +46,7 @@ pub(super) enum Feature {
     Steady,
     /// No crash, broken stream or pause happens, only drains and handovers.
     Gentle,
-    /// Executors lose all nodes for a long time and keep running, also beside their successors.
+    /// Executors lose all nodes for a long time and keep running, even beside their successors.
     Isolation,
     /// Handlers run for long.
     Slow,

@@ -1,4 +1,4 @@
-//! The journal: the commit that is being gathered, the ids that it hands out, and what happens when
+//! The journal: the commit that is being gathered, the ids that it assigns, and what happens when
 //! a commit is durable.
 
 use fastjob_core::AttemptId;
@@ -134,8 +134,8 @@ impl Journal {
         }
     }
 
-    /// Raises the ids above one that an executor was sent. If this store has not handed out that
-    /// id, it was restored from a backup: the ids that were handed out since the backup must not be
+    /// Raises the ids above one that an executor was sent. If this store has not assigned that
+    /// id, it was restored from a backup: the ids that were assigned since the backup must not be
     /// used again.
     pub(crate) fn raise_ids_above(&mut self, highest: AttemptId) {
         if highest.0 < self.next_id {
@@ -144,15 +144,15 @@ impl Journal {
         if highest.0 > RAISE_MOST {
             tracing::warn!(
                 attempt.id = highest.0,
-                "an executor claims to know an attempt id far above those of the store; ignored"
+                "an executor reported an implausibly high attempt id, ignored"
             );
             return;
         }
         self.next_id = self.config.id_from(highest.0 + 1);
         tracing::warn!(
             attempt.id = highest.0,
-            "an executor knows attempts that the store does not: the store was restored from a \
-             backup, ids continue above"
+            "an executor reported an attempt that the store never had: the store was restored from \
+             a backup, new ids continue above the reported one"
         );
     }
 

@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_take_no_more_memory_than_is_set() {
+    fn the_memory_for_keys_is_bounded() {
         let mut keys = Keys::new(at(0));
         for n in 0..3 * KEYS_MOST {
             keys.remember(key(n), TaskId(1), CommitId(n as u64));

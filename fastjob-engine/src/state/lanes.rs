@@ -1,7 +1,7 @@
 //! The lanes of jobs whose overlap rule holds across the cluster.
 //!
-//! What was admitted counts until it has ended, also while its executor is disconnected: that it is
-//! over is known when the executor says so, or is lost.
+//! An admitted attempt counts until it has ended, even while its executor is disconnected. It has
+//! ended when its executor reports that, or is lost.
 
 use fastjob_core::{
     JobId,

@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn each_has_one_timer_which_moves_and_is_cancelled() {
+    fn each_attempt_has_one_timer_that_can_be_moved_and_cancelled() {
         let mut timers = Timers::default();
         timers.set(A, s(3));
         timers.set(B, s(2));
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_deadlines_that_have_passed_are_taken() {
+    fn only_deadlines_that_have_passed_are_returned() {
         let mut deadlines =
             Deadlines { ends: Some(s(5)), runs_long: Some(s(2)), ..Deadlines::NONE };
         assert_eq!(deadlines.earliest(), Some(s(2)));

@@ -54,7 +54,7 @@ fn a_retry_replaces_an_older_task() {
 }
 
 #[test]
-fn what_an_executor_took_along_is_tried_on_another() {
+fn an_attempt_lost_with_its_executor_is_retried_on_another() {
     let mut story = Story::begin();
     let job = format!(r#"{{"name": "m", "handler": "h", "route": "first", {TWICE}}}"#);
     story.save(&job, Origin::Api).unwrap();
@@ -70,7 +70,7 @@ fn what_an_executor_took_along_is_tried_on_another() {
 }
 
 #[test]
-fn a_task_that_is_stopped_between_the_runs_of_a_shard_is_stopped() {
+fn a_task_stopped_between_two_attempts_of_a_shard_ends_as_stopped() {
     let mut story = Story::begin();
     let job = format!(r#"{{"name": "m", "handler": "h", "shard": {{"count": 2}}, {TWICE}}}"#);
     story.save(&job, Origin::Api).unwrap();
@@ -87,7 +87,7 @@ fn a_task_that_is_stopped_between_the_runs_of_a_shard_is_stopped() {
 }
 
 #[test]
-fn an_executor_that_comes_back_is_known_by_what_it_said_last() {
+fn an_executor_that_reconnects_keeps_its_last_heartbeat() {
     let mut story = Story::begin();
     let job = r#"{"name": "m", "handler": "h", "shard": {"dynamic": "memory_free > 2GiB"}}"#;
     story.save(job, Origin::Api).unwrap();
@@ -102,7 +102,7 @@ fn an_executor_that_comes_back_is_known_by_what_it_said_last() {
 }
 
 #[test]
-fn a_short_fixed_delay_goes_on_after_a_crash_before_its_next_fire_was_recorded() {
+fn a_short_fixed_delay_continues_after_a_crash_before_its_next_fire_was_recorded() {
     let mut story = Story::begin();
     let job = r#"{"name": "m", "handler": "h", "schedule": {"fixed_delay": "200ms"}}"#;
     story.save(job, Origin::Api).unwrap();
@@ -119,7 +119,7 @@ fn a_short_fixed_delay_goes_on_after_a_crash_before_its_next_fire_was_recorded()
 }
 
 #[test]
-fn a_shard_that_its_executor_took_along_is_dispatched_elsewhere_without_a_retry() {
+fn a_shard_lost_with_its_executor_is_dispatched_elsewhere_without_a_retry() {
     let mut story = Story::begin();
     story.save(r#"{"name": "m", "handler": "h", "shard": "all"}"#, Origin::Api).unwrap();
     story.connect("a", "i1", 1, &[]);
@@ -154,7 +154,7 @@ fn a_retry_goes_to_another_executor_also_after_a_restart() {
 }
 
 #[test]
-fn a_retry_that_ran_by_uptime_while_the_clock_stood_still_is_not_started_again() {
+fn a_retry_that_ran_by_uptime_while_the_clock_was_paused_is_not_started_again() {
     let mut story = Story::begin();
     let retry = r#""retry": {"count": 1, "delay": "500ms"}"#;
     story.save(&format!(r#"{{"name": "m", "handler": "h", {retry}}}"#), Origin::Api).unwrap();

@@ -12,7 +12,7 @@ use crate::{
 };
 
 #[test]
-fn what_waits_has_one_timer_each_however_often_its_executor_beats() {
+fn a_waiting_attempt_has_one_timer_however_often_its_executor_beats() {
     let mut story = Story::begin();
     let json = r#"{"name": "m", "handler": "h", "shard": {"dynamic": "zone = a"},
         "no_executor": "1h"}"#;
@@ -28,7 +28,7 @@ fn what_waits_has_one_timer_each_however_often_its_executor_beats() {
 }
 
 #[test]
-fn what_has_ended_leaves_the_queue_that_it_waited_in() {
+fn an_attempt_that_ends_while_it_waits_leaves_its_queue() {
     let mut story = Story::begin();
     let json = r#"{"name": "m", "handler": "elsewhere", "no_executor": "1s"}"#;
     story.save(json, Origin::Api).unwrap();
@@ -42,7 +42,7 @@ fn what_has_ended_leaves_the_queue_that_it_waited_in() {
 }
 
 #[test]
-fn a_time_limit_is_forgotten_with_its_attempt() {
+fn the_timer_of_a_time_limit_is_removed_with_its_attempt() {
     let mut story = Story::begin();
     let json = r#"{"name": "m", "handler": "h", "timeout": "1d"}"#;
     story.save(json, Origin::Api).unwrap();
@@ -58,7 +58,7 @@ fn a_time_limit_is_forgotten_with_its_attempt() {
 }
 
 #[test]
-fn a_delayed_start_that_is_stopped_leaves_nothing_behind() {
+fn a_stopped_delayed_start_leaves_no_state_behind() {
     let mut story = Story::begin();
     story.save(r#"{"name": "m", "handler": "h"}"#, Origin::Api).unwrap();
     let year = Duration::from_secs(31_536_000);
@@ -88,7 +88,7 @@ fn an_edited_job_has_one_next_fire() {
 }
 
 #[test]
-fn a_store_that_takes_nothing_costs_one_checkpoint_of_each_shard() {
+fn an_unresponsive_store_costs_the_memory_of_one_checkpoint_per_shard() {
     let mut story = Story::begin();
     story.save(r#"{"name": "m", "handler": "h"}"#, Origin::Api).unwrap();
     story.connect("e", "i1", 1, &[]);
@@ -144,8 +144,7 @@ fn the_delayed_starts_of_a_deleted_job_end_in_slices() {
 }
 
 #[test]
-fn a_delayed_start_of_a_deleted_job_never_runs_also_if_the_coordinator_dies_before_it_was_stopped()
-{
+fn a_delayed_start_of_a_deleted_job_never_runs_even_if_the_coordinator_crashes_first() {
     let mut story = delayed(1);
     let row = story.store.jobs.values_mut().next().unwrap();
     row.deleted_at = Some(story.now.wall);
@@ -177,7 +176,7 @@ fn missed(jobs: usize, strategy: &str) -> (Story, usize) {
 }
 
 #[test]
-fn a_long_pause_with_many_jobs_is_worked_off_in_slices_and_recorded_as_a_whole() {
+fn many_jobs_catch_up_after_a_long_pause_in_slices_that_are_recorded_as_a_whole() {
     let (mut story, before) = missed(5_000, r#""fire_once""#);
     let mut effects = Effects::default();
     let mut steps = 0;
@@ -197,7 +196,7 @@ fn a_long_pause_with_many_jobs_is_worked_off_in_slices_and_recorded_as_a_whole()
 }
 
 #[test]
-fn a_coordinator_that_ends_in_the_middle_of_planning_loses_and_doubles_no_fire() {
+fn a_crash_in_the_middle_of_planning_loses_and_duplicates_no_fire() {
     let (mut story, _) = missed(3_000, r#""fire_once""#);
     let mut effects = Effects::default();
     for _ in 0..3 {
@@ -224,7 +223,7 @@ fn a_coordinator_that_ends_in_the_middle_of_planning_loses_and_doubles_no_fire()
 }
 
 #[test]
-fn a_round_that_takes_longer_than_the_horizon_doubles_no_fire_if_its_coordinator_then_dies() {
+fn a_crash_after_a_round_longer_than_the_horizon_duplicates_no_fire() {
     let (mut story, _) = missed(3_000, r#""fire_once""#);
     let mut effects = Effects::default();
     while effects.commits.is_empty() {
@@ -252,7 +251,7 @@ fn a_round_that_takes_longer_than_the_horizon_doubles_no_fire_if_its_coordinator
 }
 
 #[test]
-fn what_an_executor_did_not_receive_is_placed_again_in_slices() {
+fn attempts_that_an_executor_did_not_receive_are_placed_again_in_slices() {
     let mut story = Story::begin();
     story.save(r#"{"name": "m", "handler": "h"}"#, Origin::Api).unwrap();
     story.connect_as("e", "i1", 1, &[], |connected| connected.capacity = 5_000);

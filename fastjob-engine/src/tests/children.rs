@@ -19,7 +19,7 @@ fn child_of(story: &Story, parent: i64) -> Vec<String> {
 }
 
 #[test]
-fn a_child_is_the_job_that_its_name_meant_when_the_parent_was_saved() {
+fn the_name_of_a_child_is_resolved_when_its_parent_is_saved() {
     let mut story = Story::begin();
     story.save(r#"{"name": "mail", "service": "post", "handler": "h"}"#, Origin::Api).unwrap();
     let parent = r#"{"name": "p", "handler": "h", "children": [{"job": "mail"}]}"#;
@@ -43,7 +43,7 @@ fn a_child_is_the_job_that_its_name_meant_when_the_parent_was_saved() {
 }
 
 #[test]
-fn no_job_that_is_saved_later_closes_a_circle() {
+fn a_job_that_is_saved_later_cannot_close_a_cycle() {
     let mut story = Story::begin();
     story.save(r#"{"name": "b", "service": "far", "handler": "h"}"#, Origin::Api).unwrap();
     story

@@ -34,7 +34,7 @@ fn an_attempt_that_arrives_while_its_executor_drains_runs_elsewhere() {
 }
 
 #[test]
-fn an_executor_that_drains_is_sent_nothing_by_a_coordinator_that_it_connects_to() {
+fn a_coordinator_sends_nothing_to_an_executor_that_connects_while_it_drains() {
     let mut story = Story::begin();
     story.save(r#"{"name": "m", "handler": "h"}"#, Origin::Api).unwrap();
     story.connect_as("a", "i1", 1, &[], |connected| connected.leaving = true);
@@ -48,19 +48,19 @@ fn an_executor_that_drains_is_sent_nothing_by_a_coordinator_that_it_connects_to(
 }
 
 #[test]
-fn an_executor_whose_stream_breaks_while_it_drains_may_come_back_and_report() {
+fn an_executor_whose_stream_breaks_while_it_drains_can_reconnect_and_report() {
     let (mut story, attempt) = two();
     story.leave(1, &[]);
     story.tell(Event::Disconnected(SessionId(1)));
     story.pass(5_000);
-    assert_eq!(story.task_state(attempt), TaskState::Queued, "it runs on and may come back");
+    assert_eq!(story.task_state(attempt), TaskState::Queued, "it still runs and may reconnect");
     story.connect_as("a", "i1", 3, &[attempt.0], |connected| connected.leaving = true);
     story.finish(3, attempt, End::Succeeded);
     assert_eq!(story.task_state(attempt), TaskState::Succeeded);
 }
 
 #[test]
-fn an_executor_that_was_killed_while_it_drained_is_lost_in_the_usual_time() {
+fn an_executor_killed_while_it_drains_is_lost_after_the_usual_timeout() {
     let (mut story, attempt) = two();
     story.leave(1, &[]);
     story.tell(Event::Disconnected(SessionId(1)));
@@ -82,7 +82,7 @@ fn an_attempt_that_an_executor_returns_without_draining_is_not_sent_back_at_once
 }
 
 #[test]
-fn an_executor_that_leaves_has_its_answer_when_what_it_returned_is_recorded() {
+fn an_executor_that_drains_is_answered_when_the_attempts_it_returned_are_recorded() {
     let (mut story, attempt) = two();
     let (noted, mut wait) = tokio::sync::oneshot::channel();
     let mut effects = crate::Effects::default();

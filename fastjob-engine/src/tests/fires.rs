@@ -36,7 +36,7 @@ fn a_job_whose_fires_are_excluded_for_years_fires_when_they_are_allowed_again() 
 }
 
 #[test]
-fn a_fixed_delay_that_is_shortened_right_after_a_takeover_goes_on() {
+fn a_fixed_delay_that_is_shortened_right_after_a_takeover_continues() {
     let delay = |delay| {
         format!(r#"{{"name": "m", "handler": "h", "schedule": {{"fixed_delay": "{delay}"}}}}"#)
     };

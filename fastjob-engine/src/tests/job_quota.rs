@@ -28,7 +28,7 @@ fn jobs_are_bounded_in_number_and_deleted_ones_count_until_they_are_removed() {
     save(&mut story, "a", 0).unwrap();
     save(&mut story, "b", 0).unwrap();
     refused(save(&mut story, "c", 0), "max_jobs");
-    save(&mut story, "a", 10).expect("what is there can be changed");
+    save(&mut story, "a", 10).expect("an existing job can be changed");
     let (answer, mut wait) = tokio::sync::oneshot::channel();
     let path = "a".parse().unwrap();
     story.tell(crate::Event::Command(Command::Delete { job: path, answer }));
@@ -47,13 +47,13 @@ fn jobs_are_bounded_in_bytes() {
     refused(save(&mut story, "b", 60_000), "max_job_definitions");
     save(&mut story, "b", 20_000).unwrap();
     refused(save(&mut story, "b", 60_000), "max_job_definitions");
-    save(&mut story, "a", 10_000).expect("less is always taken");
+    save(&mut story, "a", 10_000).expect("a smaller definition is always accepted");
     save(&mut story, "b", 60_000).unwrap();
     refused(save(&mut story, "c", 60_000), "max_job_definitions");
 }
 
 #[test]
-fn an_executor_whose_jobs_are_too_many_is_let_in_without_them() {
+fn an_executor_that_declares_too_many_jobs_is_accepted_without_them() {
     let mut story = story(JobQuota { jobs: 1, ..JobQuota::default() });
     let jobs = ["a", "b"].map(|name| job(&format!(r#"{{"name": "{name}", "handler": "h"}}"#)));
     let answer = story.connect_with("e", "i1", 1, &[], jobs.map(Arc::new).into());

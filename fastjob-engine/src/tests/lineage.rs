@@ -19,7 +19,7 @@ fn link(n: usize) -> String {
 }
 
 #[test]
-fn a_chain_of_jobs_is_refused_where_it_becomes_too_long() {
+fn a_save_that_makes_a_chain_of_jobs_too_long_is_rejected() {
     let mut story = Story::begin();
     for n in 0..=100 {
         let saved = story.save(&link(n), Origin::Code);
@@ -34,7 +34,7 @@ fn a_chain_of_jobs_is_refused_where_it_becomes_too_long() {
 }
 
 #[test]
-fn a_long_chain_that_is_there_already_does_not_overflow_the_stack() {
+fn an_existing_long_chain_does_not_overflow_the_stack() {
     let mut story = with_chain(27_000);
     // Its place in the chain does not change.
     let same = link(26_999).replace(r#""handler": "h""#, r#""handler": "other""#);
@@ -106,7 +106,7 @@ pub(super) fn layers(story: &mut Story, many: usize) {
 }
 
 #[test]
-fn a_task_starts_no_more_than_its_root_may_have_descendants() {
+fn a_start_has_at_most_as_many_descendants_as_the_limit_allows() {
     let mut story = Story::begin();
     layers(&mut story, 20);
     story.connect("e", "i1", 1, &[]);
@@ -125,7 +125,7 @@ fn notes(story: &Story) -> Vec<&str> {
 }
 
 #[test]
-fn the_limit_of_descendants_holds_over_a_crash_and_is_recorded_where_it_was_reached() {
+fn the_limit_of_descendants_survives_a_crash_and_is_noted_on_the_task_that_reached_it() {
     let mut story = Story::begin();
     limited(&mut story, 20);
     layers(&mut story, 12);
@@ -160,7 +160,7 @@ fn the_limit_of_descendants_holds_over_a_crash_and_is_recorded_where_it_was_reac
 }
 
 #[test]
-fn a_retry_and_the_last_shard_go_on_with_the_budget_of_their_task() {
+fn a_retry_and_the_last_shard_use_the_budget_of_their_task() {
     let mut story = Story::begin();
     limited(&mut story, 5);
     for (name, more) in [
@@ -196,7 +196,7 @@ fn a_retry_and_the_last_shard_go_on_with_the_budget_of_their_task() {
 }
 
 #[test]
-fn a_chain_of_tasks_ends_where_it_is_too_deep() {
+fn a_chain_of_tasks_ends_at_the_maximum_depth() {
     let mut story = with_chain(150);
     story.connect("e", "i1", 1, &[]);
     story.start("j149");
@@ -211,7 +211,7 @@ fn a_chain_of_tasks_ends_where_it_is_too_deep() {
 }
 
 #[test]
-fn people_are_alarmed_when_children_are_not_started() {
+fn an_alarm_is_raised_when_children_are_not_started() {
     let mut story = Story::begin();
     limited(&mut story, 1);
     for (name, children) in [("b", ""), ("a", r#"{"job": "b"}"#)] {
@@ -238,7 +238,7 @@ fn people_are_alarmed_when_children_are_not_started() {
 }
 
 #[test]
-fn a_child_of_another_can_be_deleted_when_it_is_one_no_more() {
+fn a_job_can_be_deleted_once_it_has_no_parents() {
     let mut story = Story::begin();
     story.save(r#"{"name": "c", "handler": "h"}"#, Origin::Api).unwrap();
     for parent in ["p", "q"] {
@@ -270,14 +270,14 @@ fn code_declares_children_of_its_own_service_only() {
         assert!(refused.contains("fastjob job apply"), "{refused}");
     }
     story.save(&parent("own"), Origin::Code).unwrap();
-    story.save(&parent("default.cmd"), Origin::Api).expect("a person may");
+    story.save(&parent("default.cmd"), Origin::Api).expect("a user may");
     let (done, row) = story.save(&parent("own"), Origin::Code).unwrap();
-    assert_eq!(done, crate::SaveDone::Unchanged, "code leaves it alone from then on");
+    assert_eq!(done, crate::SaveDone::Unchanged, "code does not change it from then on");
     assert_eq!(row.job.children[0].job.as_str(), "default.cmd");
 }
 
 #[test]
-fn a_job_of_another_service_cannot_be_named_like_this_one_with_its_service() {
+fn the_full_name_of_a_job_is_preferred_to_the_same_text_as_a_name_in_another_service() {
     let mut story = Story::begin();
     story.save(r#"{"name": "cmd", "handler": "h"}"#, Origin::Api).unwrap();
     let alike = r#"{"service": "evil", "name": "default.cmd", "handler": "h"}"#;

@@ -39,8 +39,8 @@ fn a_start_beyond_the_number_of_open_tasks_is_rejected_until_one_has_ended() {
     story.start("m");
     let said = refusal(story.start_with("m", None, When::Now));
     assert!(
-        said.starts_with(
-            "2 tasks may be open on this coordinator (coordinator.limits.max_open_tasks)"
+        said.contains(
+            "limit of 2 open tasks on this coordinator (coordinator.limits.max_open_tasks)"
         ),
         "{said}"
     );
@@ -61,7 +61,8 @@ fn delayed_starts_with_long_params_are_bounded_in_bytes_also_after_a_restart() {
     }
     let said = refusal(story.start_with("m", Some(&long), later));
     assert!(
-        said.contains("1000 bytes on this coordinator (coordinator.limits.max_open_bytes)"),
+        said.contains("limit of 1000 bytes")
+            && said.contains("(coordinator.limits.max_open_bytes)"),
         "{said}"
     );
     story.start_with("m", None, later).unwrap();
@@ -109,7 +110,8 @@ fn a_fire_beyond_the_limit_is_recorded_as_skipped_and_says_why() {
     assert_eq!(skipped.len(), 4, "two of each");
     for row in skipped {
         let note = row.new.note.as_deref();
-        assert_eq!(note, Some("not started: 1 tasks are open (coordinator.limits.max_open_tasks)"));
+        let limit = "the limit of 1 open tasks is reached (coordinator.limits.max_open_tasks)";
+        assert_eq!(note, Some(format!("not started: {limit}").as_str()));
         assert!(row.new.row.fire_at.is_some());
     }
     story.finish(1, taken, End::Succeeded);
@@ -139,7 +141,8 @@ fn a_child_beyond_the_limit_is_recorded_as_skipped_and_a_retry_is_not() {
         let row = rows.find(|row| row.new.parent == Some(parent)).unwrap();
         (row.task_state, row.new.note.clone(), row.new.lineage.is_some())
     };
-    let note = Some("not started: 1 tasks are open (coordinator.limits.max_open_tasks)".to_owned());
+    let limit = "the limit of 1 open tasks is reached (coordinator.limits.max_open_tasks)";
+    let note = Some(format!("not started: {limit}"));
     assert_eq!(child(&story, TaskId(first.0)), (TaskState::Skipped, note, true));
     story.finish(1, second, End::Failed(FailReason::Fatal));
     assert_eq!(child(&story, TaskId(second.0)).0, TaskState::Queued, "there is room now");
@@ -147,7 +150,7 @@ fn a_child_beyond_the_limit_is_recorded_as_skipped_and_a_retry_is_not() {
 }
 
 #[test]
-fn a_task_over_shards_counts_once_for_each() {
+fn a_task_counts_once_per_shard() {
     let mut story = with_job(r#", "shard": {"count": 3}"#);
     let open = limited(&mut story, 100, 1_000);
     story.start_with("m", Some("1234"), When::Now).unwrap();
@@ -182,7 +185,7 @@ fn a_caller_whose_lookup_of_a_key_was_too_early_never_starts_a_second_task() {
 }
 
 #[test]
-fn a_child_that_was_read_before_the_engine_began_is_not_started_twice() {
+fn a_child_that_was_read_before_the_engine_started_is_not_started_twice() {
     let mut story = with_job("");
     let job = *story.store.jobs.keys().next().unwrap();
     assert_eq!(job, JobId(1));
@@ -203,7 +206,7 @@ fn a_child_that_was_read_before_the_engine_began_is_not_started_twice() {
 }
 
 #[test]
-fn a_child_whose_key_is_forgotten_while_it_is_handed_over_is_not_started_again() {
+fn a_child_whose_key_is_forgotten_during_a_second_read_is_not_started_again() {
     let mut story = with_job("");
     let job = *story.store.jobs.keys().next().unwrap();
     let (partition, parent) = (Partition(0), TaskId(900));

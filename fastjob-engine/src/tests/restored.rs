@@ -63,8 +63,7 @@ fn a_fire_that_was_not_sent_before_a_takeover_waits_for_its_instant_by_the_new_c
 }
 
 #[test]
-fn a_fire_that_may_have_been_sent_is_cancelled_with_its_schedule_once_it_is_known_that_it_was_not()
-{
+fn a_fire_of_a_disabled_job_is_cancelled_once_its_executor_reports_that_it_was_not_sent() {
     let mut story = Story::begin();
     let json = r#"{"name": "m", "handler": "h", "schedule": {"fixed_rate": "10s"}}"#;
     story.save(json, Origin::Api).unwrap();
@@ -79,7 +78,7 @@ fn a_fire_that_may_have_been_sent_is_cancelled_with_its_schedule_once_it_is_know
 }
 
 #[test]
-fn a_short_fixed_delay_goes_on_after_a_takeover() {
+fn a_short_fixed_delay_continues_after_a_takeover() {
     let mut story = Story::begin();
     let json = r#"{"name": "m", "handler": "h", "schedule": {"fixed_delay": "200ms"}}"#;
     story.save(json, Origin::Api).unwrap();
@@ -148,7 +147,7 @@ fn an_attempt_that_ended_after_the_backup_ends_when_its_executor_repeats_the_out
 }
 
 #[test]
-fn an_outcome_of_before_the_restore_does_not_end_another_attempt_with_its_id() {
+fn an_outcome_from_before_the_restore_does_not_end_another_attempt_with_the_same_id() {
     let mut story = Story::begin();
     story.save(r#"{"name": "m", "handler": "h"}"#, Origin::Api).unwrap();
     story.connect("e", "i1", 1, &[]);
@@ -166,7 +165,7 @@ fn an_outcome_of_before_the_restore_does_not_end_another_attempt_with_its_id() {
 }
 
 #[test]
-fn ids_that_an_executor_was_sent_after_the_backup_are_not_handed_out_again() {
+fn ids_that_were_sent_to_an_executor_after_the_backup_are_not_assigned_again() {
     let mut story = Story::begin();
     story.save(r#"{"name": "m", "handler": "h"}"#, Origin::Api).unwrap();
     let seen = AttemptId(5_000_000);
@@ -175,7 +174,7 @@ fn ids_that_an_executor_was_sent_after_the_backup_are_not_handed_out_again() {
 }
 
 #[test]
-fn an_absurd_id_that_an_executor_claims_to_know_is_ignored() {
+fn an_implausibly_high_id_that_an_executor_reports_is_ignored() {
     let mut story = Story::begin();
     story.save(r#"{"name": "m", "handler": "h"}"#, Origin::Api).unwrap();
     let seen = AttemptId(1 << 52);
@@ -184,7 +183,7 @@ fn an_absurd_id_that_an_executor_claims_to_know_is_ignored() {
 }
 
 #[test]
-fn executors_cannot_use_up_the_ids_however_often_they_claim_higher_ones() {
+fn executors_cannot_exhaust_the_ids_by_reporting_ever_higher_ones() {
     let mut story = Story::begin();
     story.save(r#"{"name": "m", "handler": "h"}"#, Origin::Api).unwrap();
     for session in 1..1_200_u64 {
@@ -194,7 +193,7 @@ fn executors_cannot_use_up_the_ids_however_often_they_claim_higher_ones() {
             connected.handlers = std::sync::Arc::default();
         });
         story.tell(Event::Disconnected(SessionId(session)));
-        // The next claim starts from an id that was handed out above it.
+        // The next report is of an id above those that were assigned since.
         story.start("m");
     }
     let started = story.start("m");

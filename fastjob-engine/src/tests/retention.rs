@@ -51,7 +51,7 @@ fn a_deleted_job_that_code_declares_is_dated_once_a_day() {
     story.pass(DAY);
     declare(&mut story, 3);
     assert_eq!(row(&story).updated_at, story.now.wall);
-    assert!(row(&story).deleted_at.is_some(), "code does not bring it back");
+    assert!(row(&story).deleted_at.is_some(), "code does not create it again");
     let dated = row(&story).updated_at;
     story.pass(DAY / 2);
     declare(&mut story, 4);
@@ -79,7 +79,7 @@ fn a_deleted_job_that_was_declared_while_it_was_removed_is_not_forgotten() {
     story.pass(DAY);
     declare(&mut story, 3);
     assert!(row(&story).deleted_at.is_some());
-    assert_eq!(story.store.jobs.len(), 1, "code did not bring it back");
+    assert_eq!(story.store.jobs.len(), 1, "code did not create it again");
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn a_living_job_is_never_forgotten() {
 }
 
 #[test]
-fn the_life_of_a_connected_executor_is_current_though_it_ran_nothing() {
+fn the_life_of_a_connected_executor_is_kept_even_if_it_has_run_nothing() {
     let mut story = Story::begin();
     story.connect("e", "i1", 1, &[]);
     story.pass(40 * DAY);

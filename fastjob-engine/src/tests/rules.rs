@@ -11,7 +11,7 @@ use crate::{
 const MANUAL: &str = r#"{"name": "m", "handler": "h", "no_executor": "60s"}"#;
 
 #[test]
-fn a_task_that_no_executor_takes_fails_after_the_time_its_job_allows() {
+fn a_task_that_no_executor_can_take_fails_after_the_time_that_its_job_allows() {
     let mut story = Story::begin();
     story.save(MANUAL, Origin::Api).unwrap();
     let attempt = story.start("m");
@@ -23,7 +23,7 @@ fn a_task_that_no_executor_takes_fails_after_the_time_its_job_allows() {
 }
 
 #[test]
-fn a_task_waits_for_an_executor_and_is_sent_when_one_comes() {
+fn a_task_waits_for_an_executor_and_is_sent_when_one_connects() {
     let mut story = Story::begin();
     story.save(MANUAL, Origin::Api).unwrap();
     let attempt = story.start("m");
@@ -35,7 +35,7 @@ fn a_task_waits_for_an_executor_and_is_sent_when_one_comes() {
 }
 
 #[test]
-fn an_executor_is_never_given_more_than_its_capacity() {
+fn an_executor_is_never_sent_more_than_its_capacity() {
     let mut story = Story::begin();
     story.save(MANUAL, Origin::Api).unwrap();
     story.connect("e", "i1", 1, &[]);
@@ -48,7 +48,7 @@ fn an_executor_is_never_given_more_than_its_capacity() {
 }
 
 #[test]
-fn an_executor_that_others_fill_is_given_something_only_if_all_are_full() {
+fn an_executor_that_other_engines_have_filled_is_picked_only_if_all_are_full() {
     let mut story = Story::begin();
     story.save(r#"{"name": "m", "handler": "h", "route": "first"}"#, Origin::Api).unwrap();
     story.connect("a", "i1", 1, &[]);
@@ -68,7 +68,7 @@ fn an_executor_that_others_fill_is_given_something_only_if_all_are_full() {
 }
 
 #[test]
-fn what_an_executor_was_sent_and_never_received_is_sent_again() {
+fn an_attempt_that_its_executor_never_received_is_sent_again() {
     let mut story = Story::begin();
     story.save(MANUAL, Origin::Api).unwrap();
     story.connect("e", "i1", 1, &[]);
@@ -80,7 +80,7 @@ fn what_an_executor_was_sent_and_never_received_is_sent_again() {
 }
 
 #[test]
-fn an_executor_that_stays_away_loses_its_attempts_and_they_are_retried_elsewhere() {
+fn the_attempts_of_an_executor_that_does_not_reconnect_are_lost_and_retried_elsewhere() {
     let mut story = Story::begin();
     story
         .save(r#"{"name": "m", "handler": "h", "retry": {"count": 1, "delay": "1s"}}"#, Origin::Api)
@@ -105,7 +105,7 @@ fn an_executor_that_stays_away_loses_its_attempts_and_they_are_retried_elsewhere
 }
 
 #[test]
-fn a_restarted_executor_has_lost_what_its_former_life_held() {
+fn a_restarted_executor_has_lost_the_attempts_of_its_previous_life() {
     let mut story = Story::begin();
     story.save(MANUAL, Origin::Api).unwrap();
     story.connect("e", "i1", 1, &[]);
@@ -116,7 +116,7 @@ fn a_restarted_executor_has_lost_what_its_former_life_held() {
 }
 
 #[test]
-fn a_second_process_of_the_same_name_is_refused_while_the_first_is_connected() {
+fn a_second_process_of_the_same_name_is_rejected_while_the_first_is_connected() {
     let mut story = Story::begin();
     story.connect("e", "i1", 1, &[]);
     assert!(matches!(story.connect("e", "i2", 2, &[]), ConnectAnswer::Taken { .. }));
@@ -142,7 +142,7 @@ fn an_outcome_that_was_recorded_before_a_crash_is_acknowledged_after_it() {
 }
 
 #[test]
-fn an_executor_that_stops_gives_back_what_it_never_entered() {
+fn an_executor_that_stops_returns_the_attempts_that_it_never_entered() {
     let mut story = Story::begin();
     story.save(MANUAL, Origin::Api).unwrap();
     story.connect("a", "i1", 1, &[]);
@@ -155,7 +155,7 @@ fn an_executor_that_stops_gives_back_what_it_never_entered() {
 }
 
 #[test]
-fn a_stop_ends_a_task_that_waits_at_once_and_asks_the_executor_of_one_that_runs() {
+fn a_stop_ends_a_waiting_task_at_once_and_is_sent_to_the_executor_of_a_running_one() {
     let mut story = Story::begin();
     story.save(MANUAL, Origin::Api).unwrap();
     let waiting = story.start("m");
@@ -198,7 +198,7 @@ fn a_fixed_delay_counts_from_the_end_of_the_last_task_also_after_a_restart() {
 }
 
 #[test]
-fn after_a_disable_nothing_fires_and_after_an_enable_it_counts_anew() {
+fn nothing_fires_after_a_disable_and_an_enable_restarts_the_interval() {
     let mut story = Story::begin();
     story
         .save(r#"{"name": "r", "handler": "h", "schedule": {"fixed_rate": "1s"}}"#, Origin::Api)
@@ -219,7 +219,7 @@ fn after_a_disable_nothing_fires_and_after_an_enable_it_counts_anew() {
 }
 
 #[test]
-fn code_follows_code_until_a_person_saves_and_never_brings_back_what_was_deleted() {
+fn a_declared_job_follows_the_code_until_a_user_changes_it_and_stays_deleted() {
     let mut story = Story::begin();
     let (a, b) =
         (r#"{"name": "c", "handler": "h"}"#, r#"{"name": "c", "handler": "h", "timeout": "5s"}"#);
@@ -258,7 +258,7 @@ fn a_retry_waits_for_an_executor_as_long_as_its_job_allows() {
 }
 
 #[test]
-fn a_task_that_failed_and_whose_retry_is_refused_has_failed() {
+fn a_failed_task_whose_retry_is_skipped_ends_as_failed() {
     let mut story = Story::begin();
     let job = r#"{"name": "m", "handler": "h", "block": {"strategy": "skip_new", "scope": "cluster"},
         "retry": {"count": 1, "delay": "5s"}}"#;
@@ -266,7 +266,7 @@ fn a_task_that_failed_and_whose_retry_is_refused_has_failed() {
     story.connect("e", "i1", 1, &[]);
     let failing = story.start("m");
     story.finish(1, failing, End::Failed(FailReason::Error));
-    assert_eq!(story.task_state(failing), TaskState::Running, "it is to be tried again");
+    assert_eq!(story.task_state(failing), TaskState::Running, "it will be retried");
     story.starts(1);
     story.start("m");
     assert_eq!(story.starts(1).len(), 1);
@@ -275,13 +275,13 @@ fn a_task_that_failed_and_whose_retry_is_refused_has_failed() {
 }
 
 #[test]
-fn what_waits_for_figures_goes_on_when_a_beat_brings_them() {
+fn a_task_that_waits_for_figures_is_sent_when_a_heartbeat_reports_them() {
     let mut story = Story::begin();
     let job = r#"{"name": "m", "handler": "h", "shard": {"dynamic": "memory_free > 2GiB"}}"#;
     story.save(job, Origin::Api).unwrap();
     story.connect("e", "i1", 1, &[]);
     story.start("m");
-    assert!(story.starts(1).is_empty(), "its figures are not known yet");
+    assert!(story.starts(1).is_empty(), "it has not reported figures yet");
     let beat = Beat { memory_free: 4 << 30, memory_total: 8 << 30, ..Beat::default() };
     story.tell(Event::Beat(SessionId(1), beat));
     story.pass(0);

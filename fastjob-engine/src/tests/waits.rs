@@ -40,7 +40,7 @@ fn died(story: &Story) -> Story {
 }
 
 #[test]
-fn what_waits_for_a_place_is_not_lost_with_an_executor_that_it_was_never_sent_to() {
+fn an_attempt_that_waits_for_a_place_is_not_lost_with_an_executor_it_was_never_sent_to() {
     let mut story = with_job("");
     story.connect("e", "i1", 1, &[]);
     let [a, b, c] = [(); 3].map(|()| story.start("m"));
@@ -52,7 +52,7 @@ fn what_waits_for_a_place_is_not_lost_with_an_executor_that_it_was_never_sent_to
 }
 
 #[test]
-fn what_waits_for_its_turn_is_not_lost_with_an_executor_that_it_was_never_sent_to() {
+fn an_attempt_that_waits_for_its_turn_is_not_lost_with_an_executor_it_was_never_sent_to() {
     let mut story = with_job(r#", "block": {"strategy": "serial", "scope": "cluster"}"#);
     story.connect("e", "i1", 1, &[]);
     let [a, b, c] = [(); 3].map(|()| story.start("m"));
@@ -67,7 +67,7 @@ fn what_waits_for_its_turn_is_not_lost_with_an_executor_that_it_was_never_sent_t
 }
 
 #[test]
-fn what_waits_costs_no_row_if_a_place_is_free_within_a_second() {
+fn a_wait_of_less_than_a_second_writes_no_row() {
     let mut story = with_job("");
     story.connect("e", "i1", 1, &[]);
     let [a, _, c] = [(); 3].map(|()| story.start("m"));
@@ -98,7 +98,7 @@ fn a_shard_that_waits_for_an_executor_that_drains_runs_elsewhere() {
 }
 
 #[test]
-fn what_waits_goes_where_its_job_says_now() {
+fn waiting_attempts_follow_the_current_definition_of_their_job() {
     let mut story = with_job(r#", "no_executor": "1h""#);
     save(&mut story, r#", "no_executor": "1h", "enabled": true"#);
     story.connect("e", "i1", 1, &[]);
@@ -112,7 +112,7 @@ fn what_waits_goes_where_its_job_says_now() {
 }
 
 #[test]
-fn a_lane_that_is_widened_lets_through_what_waits() {
+fn a_less_strict_block_strategy_admits_waiting_attempts() {
     let lane = |strategy, most| {
         format!(
             r#", "block": {{"strategy": "{strategy}", "scope": "cluster", "max_waiting": 9 {most}}}"#
@@ -129,7 +129,7 @@ fn a_lane_that_is_widened_lets_through_what_waits() {
 }
 
 #[test]
-fn an_attempt_whose_job_gets_another_handler_before_it_is_sent_runs_where_that_is() {
+fn an_attempt_whose_job_gets_another_handler_before_it_is_sent_runs_where_that_handler_is() {
     let mut story = with_job("");
     story.connect("e", "i1", 1, &[]);
     let [_, _, attempt] = [(); 3].map(|()| story.start("m"));
@@ -193,7 +193,7 @@ const ALARMED: &str = r#", "alarms": ["ops"],
     "alarm_when": {"starts_later": "1m", "runs_longer": "1h"}"#;
 
 #[test]
-fn a_long_run_is_told_though_its_executor_reconnects() {
+fn a_long_run_raises_an_alarm_even_if_its_executor_reconnects() {
     let mut story = with_job(ALARMED);
     story.connect("e", "i1", 1, &[]);
     let attempt = story.start("m");
@@ -204,24 +204,24 @@ fn a_long_run_is_told_though_its_executor_reconnects() {
         story.tell(Event::Disconnected(SessionId(session)));
         story.connect("e", "i1", session + 1, &[attempt.0]);
     }
-    let told: Vec<_> = story.alarms.iter().map(|alarm| alarm.kind).collect();
-    assert_eq!(told, [AlarmKind::RunsLong]);
+    let raised: Vec<_> = story.alarms.iter().map(|alarm| alarm.kind).collect();
+    assert_eq!(raised, [AlarmKind::RunsLong]);
 }
 
 #[test]
-fn a_late_start_is_told_though_the_coordinator_restarted() {
+fn a_late_start_raises_an_alarm_even_if_the_coordinator_restarts() {
     let mut story = with_job(ALARMED);
     story.connect("e", "i1", 1, &[]);
     let attempt = story.start("m");
     let mut next = Story::carry_on(story.store.clone(), story.now);
     next.connect("e", "i1", 1, &[attempt.0]);
     next.pass(61_000);
-    let told: Vec<_> = next.alarms.iter().map(|alarm| alarm.kind).collect();
-    assert_eq!(told, [AlarmKind::StartsLate]);
+    let raised: Vec<_> = next.alarms.iter().map(|alarm| alarm.kind).collect();
+    assert_eq!(raised, [AlarmKind::StartsLate]);
 }
 
 #[test]
-fn a_stop_is_waited_for_again_when_its_executor_was_away() {
+fn a_stop_that_is_never_confirmed_times_out_even_if_the_executor_keeps_reconnecting() {
     let mut story = with_job("");
     story.connect("e", "i1", 1, &[]);
     let attempt = story.start("m");
@@ -297,7 +297,7 @@ fn a_save_right_after_a_takeover_with_many_jobs_loses_no_fire() {
 }
 
 #[test]
-fn a_short_fixed_delay_goes_on_after_a_fire_beyond_the_limit() {
+fn a_short_fixed_delay_continues_after_a_fire_beyond_the_limit() {
     let mut story = Story::begin();
     story.save(r#"{"name": "other", "handler": "h"}"#, Origin::Api).unwrap();
     let open = Arc::new(crate::OpenLimit::new(1, 1_000));
@@ -344,7 +344,7 @@ fn an_attempt_that_was_returned_does_not_replace_a_newer_task_after_a_restart_ei
 }
 
 #[test]
-fn a_save_moves_what_waits_in_slices() {
+fn a_save_moves_waiting_attempts_in_slices() {
     let mut story = with_job("");
     let json =
         |handler| format!(r#"{{"name": "many", "handler": "{handler}", "no_executor": "1h"}}"#);

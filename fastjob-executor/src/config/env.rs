@@ -139,11 +139,11 @@ pub(super) fn check_name(name: &str) -> Result<(), ConfigError> {
     }
     let by_distance = NAMES.iter().map(|known| (distance(name, known), *known));
     let Some((distance, closest)) = by_distance.min() else { return Ok(()) };
-    // Short names are close to many others.
+    // Short names are similar to many others.
     let is_close = distance <= (closest.len() - "FASTJOB_".len()).div_ceil(4).min(2);
     let message = match (is_close, name.starts_with(PREFIX)) {
-        (true, _) => format!("an executor has no such setting; it has {closest}"),
-        (false, true) => format!("an executor has no such setting; it has {}", NAMES.join(", ")),
+        (true, _) => format!("unknown variable; did you mean {closest}?"),
+        (false, true) => format!("unknown variable; an executor has {}", NAMES.join(", ")),
         (false, false) => return Ok(()),
     };
     Err(ConfigError::Variable { name: name.to_owned(), message })
@@ -178,12 +178,13 @@ mod tests {
 
     #[test]
     fn a_misspelled_variable_is_rejected_with_the_correct_name() {
-        let meant = |name: &str| format!("an executor has no such setting; it has {name}");
+        let meant = |name: &str| format!("unknown variable; did you mean {name}?");
         check("FASTJOB_EXECUTOR_NAMES", Some(&meant("FASTJOB_EXECUTOR_NAME")));
         check("FASTJOB_ADMIN_ADRESSES", Some(&meant("FASTJOB_ADMIN_ADDRESSES")));
         check("FASTJOB_APPNAME", Some(&meant("FASTJOB_APP_NAME")));
         check("FASTJOB_POTR", None);
-        check("FASTJOB_EXECUTOR_TOKEN", Some(&meant(&NAMES.join(", "))));
+        let all = format!("unknown variable; an executor has {}", NAMES.join(", "));
+        check("FASTJOB_EXECUTOR_TOKEN", Some(&all));
     }
 
     #[test]

@@ -221,7 +221,7 @@ impl Builder {
     /// let db = Db { url: "postgres://localhost".to_owned() };
     /// let builder = Executor::builder("billing").state(db);
     /// # let builder = builder.log_path(logs.path());
-    /// let executor = builder.build()?; // fails if a handler takes a state that is not there
+    /// let executor = builder.build()?; // fails if a handler takes a state that was not provided
     /// # Ok::<(), ExecutorError>(())
     /// ```
     pub fn state<T: Send + Sync + 'static>(self, value: T) -> Self {
@@ -299,7 +299,7 @@ impl Builder {
             );
         }
         for state in states.unused() {
-            tracing::warn!(state, "no handler takes this state");
+            tracing::warn!(state, "unused state: no handler takes a state of this type");
         }
         let ca_cert = match &config.ca_cert {
             None => None,

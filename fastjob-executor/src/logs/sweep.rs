@@ -30,7 +30,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 impl Logs {
     /// Removes old logs now and every hour, until `stop` fires.
     pub(crate) async fn sweep_loop(&self, stop: CancellationToken) {
-        let mut told = HashSet::new();
+        let mut logged = HashSet::new();
         while !stop.is_cancelled() {
             let failures = tokio::select! {
                 failures = self.sweep(utc_day(clock::now()), &stop) => failures,
@@ -38,8 +38,9 @@ impl Logs {
                 () = stop.cancelled() => break,
             };
             for (path, error) in failures {
-                if told.insert(path.clone()) {
-                    tracing::warn!(path = %path.display(), %error, "cannot remove old logs");
+                if logged.insert(path.clone()) {
+                    tracing::warn!(path = %path.display(), %error,
+                        "could not remove old attempt logs, retrying");
                 }
             }
             tokio::select! {

@@ -209,7 +209,7 @@ fn an_unusable_path_is_rejected_with_its_name() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("file");
     fs::write(&path, "").unwrap();
-    let Err(err) = Logs::open(&path, 7) else { panic!("a file is no folder") };
+    let Err(err) = Logs::open(&path, 7) else { panic!("a file is not a folder") };
     assert_eq!(err.to_string(), format!("cannot use the log path `{}`", path.display()));
     assert!(std::error::Error::source(&err).is_some());
 }

@@ -93,13 +93,14 @@ impl Writer {
         match written {
             Ok(()) => {
                 if self.failing.swap(false, Relaxed) {
-                    tracing::info!("writing attempt logs works again");
+                    tracing::info!("attempt logs are written again");
                 }
             }
             Err(error) => {
                 if !self.failing.swap(true, Relaxed) {
                     let path = live.path();
-                    tracing::warn!(path = %path.display(), %error, "cannot write attempt logs");
+                    tracing::warn!(path = %path.display(), %error,
+                        "could not write attempt logs: lines are lost");
                 }
             }
         }

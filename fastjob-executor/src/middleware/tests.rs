@@ -125,7 +125,7 @@ async fn a_closure_counts_outcomes() {
 }
 
 #[tokio::test]
-async fn a_handler_that_panics_while_it_is_dropped_does_not_take_its_middleware_along() {
+async fn a_panic_while_a_handler_is_dropped_does_not_reach_its_middleware() {
     struct Bomb(Arc<Mutex<bool>>);
     impl Drop for Bomb {
         fn drop(&mut self) {

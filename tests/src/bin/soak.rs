@@ -274,7 +274,7 @@ async fn start_and_stop(rest: Rest, done: std::sync::Arc<Done>) {
             done.refused.fetch_add(1, Ordering::Relaxed);
             continue;
         };
-        // Retry until it is stopped, also while the store is locked.
+        // Retry until it is stopped, even while the store is locked.
         while !matches!(
             rest.ask("POST", &format!("/api/v1/tasks/{task}/stop"), None).await,
             Ok((200, _))

@@ -204,7 +204,7 @@ async fn a_start_with_a_key_gives_one_task_even_if_the_coordinator_restarts() {
     assert!(tasks.iter().all(|task| *task == tasks[0]), "{tasks:?}");
     assert_eq!(client.tasks().job("echo").all().await.unwrap().len(), 1);
 
-    // A wait goes on across a restart, too.
+    // A wait also continues across a restart.
     let waits = tokio::spawn({
         let task = client.task(tasks[0]);
         async move { task.wait(LONG).await }

@@ -142,7 +142,7 @@ async fn clients_that_do_not_read(coordinator: &Coordinator) {
         stream.write_all(ask.as_bytes()).await.unwrap();
         deaf.push(stream);
     }
-    let refused: Value = eventually("a list is refused", Duration::from_secs(60), || async {
+    let refused: Value = eventually("a list is rejected", Duration::from_secs(60), || async {
         let (status, answer) = coordinator.rest().get("/api/v1/tasks?limit=500").await.ok()?;
         (status == 503).then_some(answer)
     })
@@ -162,7 +162,7 @@ async fn clients_that_do_not_read(coordinator: &Coordinator) {
 }
 
 async fn refused(coordinator: &Coordinator, hello: v1::Hello) -> String {
-    let refused = Stream::open(coordinator.url(), hello).await.err().expect("it is refused");
+    let refused = Stream::open(coordinator.url(), hello).await.err().expect("it is rejected");
     assert_eq!(refused.code(), tonic::Code::ResourceExhausted, "{refused}");
     refused.message().to_owned()
 }

@@ -275,7 +275,7 @@ async fn a_deleted_job_is_gone_and_its_waiting_tasks_are_stopped() {
     assert_eq!(kept["state"], "succeeded", "its history is kept");
     // A new job of the same name starts afresh.
     cron(&rest, "gone", YEARLY).await;
-    let (_, anew) = rest.get("/api/v1/jobs/gone").await.unwrap();
-    assert_eq!(anew["revision"], 1);
+    let (_, created) = rest.get("/api/v1/jobs/gone").await.unwrap();
+    assert_eq!(created["revision"], 1);
     assert_eq!(rest.tasks("gone").await, Vec::<Value>::new());
 }

@@ -1,4 +1,4 @@
-//! Stopping tasks, also if their executor does not answer.
+//! Stopping tasks, even if their executor does not answer.
 
 use std::time::Duration;
 

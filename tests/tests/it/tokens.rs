@@ -29,8 +29,8 @@ async fn guarded() -> (Coordinator, Rest) {
 #[tokio::test]
 async fn callers_need_the_token() {
     let (coordinator, rest) = guarded().await;
-    let (nobody, wrong) = (coordinator.rest(), coordinator.rest().with_token(WRONG));
-    for (stranger, title) in [(&nobody, "Token needed"), (&wrong, "Wrong token")] {
+    let (anonymous, wrong) = (coordinator.rest(), coordinator.rest().with_token(WRONG));
+    for (stranger, title) in [(&anonymous, "Token needed"), (&wrong, "Wrong token")] {
         for (method, path, body) in [
             ("GET", "/api/v1/jobs", None),
             ("POST", "/api/v1/jobs", Some(json!({"name": "a"}).to_string())),

@@ -50,7 +50,7 @@ async fn channels(client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
     }
     let Page { items: channels, .. } = answer.read()?;
     if channels.is_empty() {
-        return out.line("no alarm channels: configure them as [alarms.NAME]");
+        return out.line("no alarm channels: configure them in fastjob.toml as [alarms.NAME]");
     }
     let mut table = Table::new(&["CHANNEL", "KIND", "WAITS", "AT MOST EVERY"]);
     for channel in channels {

@@ -38,7 +38,7 @@ impl Apply {
         let client = client()?;
         let mut done = Vec::new();
         // If the output has no reader, the remaining jobs are applied all the same.
-        let mut told = Ok(());
+        let mut printed = Ok(());
         let mut failed = None;
         for job in &jobs {
             let Definition { name, draft, .. } = job;
@@ -46,7 +46,7 @@ impl Apply {
                 Ok(answer) => {
                     let saved = answer.saved().unwrap_or("saved");
                     if !out.is_json() {
-                        told = told.and_then(|()| out.line(format_args!("{saved} {name}")));
+                        printed = printed.and_then(|()| out.line(format_args!("{saved} {name}")));
                     }
                     done.push(json!({ "job": name, "saved": saved }));
                 }
@@ -57,9 +57,9 @@ impl Apply {
             }
         }
         if out.is_json() {
-            told = out.json(&json!({ "items": done }));
+            printed = out.json(&json!({ "items": done }));
         }
-        failed.map_or(told, Err)
+        failed.map_or(printed, Err)
     }
 }
 

@@ -1,4 +1,4 @@
-//! `fastjob task log`: the log of a handler, also while it runs.
+//! `fastjob task log`: the log of a handler, even while it runs.
 //!
 //! A task with several shards has one log per shard. Unless one is selected, they are printed one
 //! after the other, each with a heading.

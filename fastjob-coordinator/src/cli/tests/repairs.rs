@@ -46,11 +46,11 @@ async fn a_clock_that_was_ahead_is_shown_and_then_repaired() {
     assert!(shown.contains("nothing was written") && shown.contains("--yes"), "{shown}");
     assert_eq!(home.clock().await, Some(wrong));
 
-    let told = fastjob(&[&clock[..], &["--yes", "--json"]].concat()).await.out();
-    let told: Value = serde_json::from_str(&told).unwrap();
-    assert_eq!(told["written"], true);
+    let done = fastjob(&[&clock[..], &["--yes", "--json"]].concat()).await.out();
+    let done: Value = serde_json::from_str(&done).unwrap();
+    assert_eq!(done["written"], true);
     let before: Timestamp =
-        serde_json::from_value(told["partitions"][0]["clock"]["before"].clone()).unwrap();
+        serde_json::from_value(done["partitions"][0]["clock"]["before"].clone()).unwrap();
     assert_eq!(before, wrong);
     assert!(home.clock().await.unwrap() <= now());
     let shown = fastjob(&clock).await.out();
@@ -62,11 +62,11 @@ async fn ids_are_raised_after_a_backup_was_restored() {
     let home = Home::with_clock(now()).await;
     let ids = ["repair", "ids", "--json", "--store", &home.url];
     for (yes, before) in [(&[][..], 1_000), (&["--yes"], 1_000), (&[], 1_000_001_000)] {
-        let told = fastjob(&[&ids[..], yes].concat()).await.out();
-        let told: Value = serde_json::from_str(&told).unwrap();
-        let ids = &told["partitions"][0]["ids_until"];
-        assert_eq!(ids["before"], before, "{told}");
-        assert_eq!(ids["after"], before + 1_000_000_000, "{told}");
+        let done = fastjob(&[&ids[..], yes].concat()).await.out();
+        let done: Value = serde_json::from_str(&done).unwrap();
+        let ids = &done["partitions"][0]["ids_until"];
+        assert_eq!(ids["before"], before, "{done}");
+        assert_eq!(ids["after"], before + 1_000_000_000, "{done}");
     }
 }
 

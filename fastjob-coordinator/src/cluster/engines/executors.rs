@@ -1,4 +1,5 @@
-//! What executors say of themselves and of what they hold, and which engines take it in.
+//! What executors report about themselves and the attempts that they hold, and which engines
+//! receive it.
 
 use std::sync::Arc;
 

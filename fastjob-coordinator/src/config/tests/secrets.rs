@@ -18,7 +18,7 @@ fn a_node_that_others_would_reach_in_plain_text_is_rejected() {
 #[test]
 fn a_connection_to_a_remote_database_is_safe_or_explicitly_unsafe() {
     let store = |rest: &str| format!("[coordinator]\nstore = 'postgres://{rest}'");
-    let told = |rest: &str| {
+    let check = |rest: &str| {
         let config = load(&store(rest), &[]).unwrap();
         let texts = |all: Vec<Problem>| all.iter().map(ToString::to_string).collect::<Vec<_>>();
         (texts(config.check()), texts(config.warnings()))
@@ -30,10 +30,10 @@ fn a_connection_to_a_remote_database_is_safe_or_explicitly_unsafe() {
         "u:s3cret@[::1]/fastjob",
         "/fastjob?host=/var/run",
     ] {
-        assert_eq!(told(safe), (vec![], vec![]), "{safe}");
+        assert_eq!(check(safe), (vec![], vec![]), "{safe}");
     }
     for open in ["", "?sslrootcert=ca.pem", "?sslmode=prefer", "?sslmode=allow"] {
-        let (problems, _) = told(&format!("u:s3cret@db.example.org/fastjob{open}"));
+        let (problems, _) = check(&format!("u:s3cret@db.example.org/fastjob{open}"));
         assert_eq!(problems.len(), 1, "{open}: {problems:?}");
         assert!(problems[0].starts_with("coordinator.store: "), "{problems:?}");
         let says = |word: &str| problems[0].contains(word);
@@ -41,7 +41,7 @@ fn a_connection_to_a_remote_database_is_safe_or_explicitly_unsafe() {
         assert!(says("postgres://db.example.org:5432/fastjob") && !says("s3cret"), "{problems:?}");
     }
     for said in ["disable", "require", "verify-ca"] {
-        let (problems, warnings) = told(&format!("u:s3cret@10.0.0.9/fastjob?sslmode={said}"));
+        let (problems, warnings) = check(&format!("u:s3cret@10.0.0.9/fastjob?sslmode={said}"));
         assert_eq!(problems, [""; 0], "{said}");
         assert!(warnings.len() == 1 && warnings[0].contains("not safe"), "{warnings:?}");
         assert!(!warnings[0].contains("s3cret"), "{warnings:?}");

@@ -134,7 +134,7 @@ async fn without_a_token_a_local_call_authenticates() {
 }
 
 #[tokio::test]
-async fn the_begin_of_a_handshake_needs_no_token_and_is_bounded() {
+async fn the_start_of_a_handshake_needs_no_token_and_is_bounded() {
     let port = guarded(Limits::default(), None);
     let ask = async |head: &str| {
         let mut stream = connect(&port).await;

@@ -66,7 +66,7 @@ impl LoadStore for Postgres {
                 .execute(&self.readers)
                 .await;
             if let Err(err) = removed {
-                tracing::debug!(%err, "could not remove the starts of children that have started");
+                tracing::debug!(%err, "could not remove the records of children that have started");
             }
         }
         Ok(starts)

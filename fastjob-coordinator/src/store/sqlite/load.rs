@@ -69,7 +69,7 @@ impl LoadStore for Sqlite {
             .execute(&mut *self.writer.lock().await)
             .await;
             if let Err(err) = removed {
-                tracing::debug!(%err, "could not remove the starts of children that have started");
+                tracing::debug!(%err, "could not remove the records of children that have started");
             }
         }
         Ok(starts)

@@ -232,18 +232,18 @@ async fn decisions_before_a_rejected_commit_are_written() {
     for id in 10..16 {
         handle.submit(u64::try_from(id).unwrap(), plan([head(id)]));
     }
-    let (durable, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let (durable, mut written) = tokio::sync::mpsc::unbounded_channel();
     let stop = CancellationToken::new();
     let running = tokio::spawn(writer.run(stop.clone(), Durable(durable)));
     for id in 10..13 {
-        assert_eq!(told.recv().await, Some(id));
+        assert_eq!(written.recv().await, Some(id));
     }
     let mut health = handle.health();
     health.wait_for(|health| *health != Health::Well).await.unwrap();
     // No other node could take over the partition, so the commit is retried.
     home.take_alarms().await;
     for id in 13..16 {
-        assert_eq!(told.recv().await, Some(id));
+        assert_eq!(written.recv().await, Some(id));
     }
     stop.cancel();
     running.await.unwrap().unwrap();

@@ -31,7 +31,7 @@ pub(crate) async fn one_row_per_channel_in_the_order_of_the_commits(home: &mut i
     let second = AlarmRow { executor: None, attempts: 0, ..alarm(3, None, AlarmKind::Failed) };
     write(home, [tell([first.clone()]), tell([second])]).await;
     assert_eq!(messages(home, "mail").await, ["alarm 7", "alarm 3"]);
-    assert_eq!(messages(home, "nobody").await, [""; 0]);
+    assert_eq!(messages(home, "unused").await, [""; 0]);
     let chat = waiting(home, "chat").await;
     let expected = WaitingAlarm {
         number: chat[0].number,
@@ -76,7 +76,7 @@ pub(crate) async fn a_job_fails_until_it_recovers(home: &mut impl Home) {
     use AlarmKind::{Failed, Recovered, RunsLong, StartsLate};
     let of_other = |id, kind| AlarmRow { job: OTHER, ..alarm(id, None, kind) };
     write(home, [base()]).await;
-    for (told, failing) in [
+    for (raised, failing) in [
         (alarm(1, Some(10), StartsLate), &[][..]),
         (alarm(2, Some(10), Failed), &[JOB]),
         (of_other(3, Failed), &[JOB, OTHER]),
@@ -85,7 +85,7 @@ pub(crate) async fn a_job_fails_until_it_recovers(home: &mut impl Home) {
         (alarm(6, Some(12), Failed), &[JOB, OTHER]),
         (of_other(7, Recovered), &[JOB]),
     ] {
-        write(home, [tell([told])]).await;
+        write(home, [tell([raised])]).await;
         assert_eq!(view(home).await.loaded.failing, failing);
     }
     let numbers: Vec<_> = waiting(home, "mail").await.iter().map(|alarm| alarm.number).collect();

@@ -31,9 +31,9 @@ pub(crate) async fn a_lower_revision_changes_nothing(home: &mut impl Home) {
     write(home, [save([second.clone()]), save([first])]).await;
     assert_eq!(found(home, "a").await, Some(third.clone()));
     // The same revision again is the same save, or a corrected row.
-    let mended = JobRow { anchor: at(8), ..third };
-    write(home, [save([mended.clone()])]).await;
-    assert_eq!(found(home, "a").await, Some(mended));
+    let corrected = JobRow { anchor: at(8), ..third };
+    write(home, [save([corrected.clone()])]).await;
+    assert_eq!(found(home, "a").await, Some(corrected));
 }
 
 pub(crate) async fn the_latest_revision_in_one_call_wins(home: &mut impl Home) {
@@ -89,8 +89,8 @@ pub(crate) async fn jobs_are_found_by_name_in_all_services(home: &mut impl Home)
     assert_eq!(named, rows[..2]);
     let (service, report): (ServiceName, JobName) = (name("mail"), name("report"));
     assert_eq!(home.store().job(&service, &report).await.unwrap().as_ref(), Some(&rows[1]));
-    let nobody: ServiceName = name("nobody");
-    assert_eq!(home.store().job(&nobody, &report).await.unwrap(), None);
+    let unknown: ServiceName = name("unknown");
+    assert_eq!(home.store().job(&unknown, &report).await.unwrap(), None);
     assert_eq!(home.store().jobs_named(&name("Report")).await.unwrap(), [], "case matters");
 }
 

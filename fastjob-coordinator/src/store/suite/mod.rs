@@ -53,7 +53,7 @@ macro_rules! suite {
     ($home:path) => {
         $crate::store::suite::each! { $home;
             repeats {
-                ids_and_clocks, jobs, lives, planned, taken_back, spread, placed, checkpoints,
+                ids_and_clocks, jobs, lives, planned, cancelled, spread, placed, checkpoints,
                 ended, moved, anchors, cursors, fired_ahead, alarms, child_starts, notes, everything_at_once,
                 a_child_that_has_started_is_not_started_again,
                 a_child_that_has_started_is_no_longer_waiting,

@@ -168,7 +168,7 @@ pub(crate) async fn ended_shards_are_loaded_while_their_task_is_open(home: &mut 
     };
     write(home, [Commit { planned: vec![again], ..end([failed_once(10, 12)]) }]).await;
     let shards = view(home).await.loaded.ended_shards;
-    assert_eq!(shards.len(), 2, "a shard that is tried again has not ended: {shards:?}");
+    assert_eq!(shards.len(), 2, "a shard that is retried has not ended: {shards:?}");
     write(home, [end([succeeded(10, 21)])]).await;
     assert_eq!(view(home).await.loaded.ended_shards, [], "the task has ended");
 }

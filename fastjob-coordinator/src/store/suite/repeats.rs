@@ -79,7 +79,7 @@ pub(crate) async fn planned(home: &mut impl Home) {
     check(home, vec![base()], commit).await;
 }
 
-pub(crate) async fn taken_back(home: &mut impl Home) {
+pub(crate) async fn cancelled(home: &mut impl Home) {
     let commit = Commit { taken_back: vec![AttemptId(10), AttemptId(12)], ..Commit::default() };
     let before = plan([head(10), head(11), retry(11, 12, 2)]);
     check(home, vec![base(), before, end([failed_once(11, 11)])], commit).await;

@@ -55,9 +55,9 @@ async fn check(home: &impl Home, id: i64, text: &str, expected: &str) {
         log_tail: text.to_owned(),
         ..failed(id, id)
     };
-    let mut told = alarm(id, None, AlarmKind::Failed);
-    (told.reason, told.message) = (text.to_owned(), text.to_owned());
-    write(home, [Commit { alarms: vec![told], ..end([ended]) }]).await;
+    let mut raised = alarm(id, None, AlarmKind::Failed);
+    (raised.reason, raised.message) = (text.to_owned(), text.to_owned());
+    write(home, [Commit { alarms: vec![raised], ..end([ended]) }]).await;
     let task = task(home, id).await;
     assert_eq!(task.param.as_deref(), Some(expected), "param");
     assert_eq!(task.note.as_deref(), Some(expected), "note");
@@ -66,8 +66,8 @@ async fn check(home: &impl Home, id: i64, text: &str, expected: &str) {
     let tail = home.store().log_tail(AttemptId(id)).await.unwrap();
     assert_eq!(tail.as_deref(), Some(expected), "log");
     let alarms = home.store().waiting_alarms(&name("mail"), 0, 100).await.unwrap();
-    let told = alarms.last().unwrap();
-    assert_eq!((told.reason.as_str(), told.message.as_str()), (expected, expected), "alarm");
+    let raised = alarms.last().unwrap();
+    assert_eq!((raised.reason.as_str(), raised.message.as_str()), (expected, expected), "alarm");
 }
 
 pub(crate) async fn any_text_is_read_back(home: &mut impl Home) {

@@ -36,7 +36,7 @@ fn everything_that_converts_into_a_boxed_error_is_retryable_and_keeps_its_causes
 }
 
 #[test]
-fn the_question_mark_converts_them_in_one_handler() {
+fn the_question_mark_converts_every_kind_of_error_in_one_handler() {
     fn handler(step: u8) -> JobResult {
         match step {
             0 => Err("text")?,
@@ -91,7 +91,7 @@ fn a_param_that_does_not_parse_is_fatal_through_every_error_type() {
 }
 
 #[test]
-fn a_cause_whose_text_is_there_already_is_left_out() {
+fn a_cause_whose_text_is_already_shown_is_left_out() {
     #[derive(Debug)]
     struct Wrapper(&'static str, Option<Box<Wrapper>>);
     impl fmt::Display for Wrapper {

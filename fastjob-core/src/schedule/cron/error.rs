@@ -144,7 +144,7 @@ pub enum Problem {
     },
     /// A Quartz symbol is in an expression of five fields.
     #[error(
-        "`{0}` is Quartz's, whose expressions have six or seven fields and begin with the second; \
+        "`{0}` is Quartz syntax, which needs six or seven fields, the first for the seconds; \
          five fields are Unix cron"
     )]
     OnlyQuartz(char),
@@ -167,7 +167,7 @@ pub enum Problem {
     )]
     UnknownShort(Box<str>),
     /// `@reboot` is not supported.
-    #[error("`@reboot` is not a time, so no job can fire at it")]
+    #[error("`@reboot` is not supported: it is not a time at which a job could fire")]
     Reboot,
 }
 

@@ -158,7 +158,7 @@ pub(in super::super) fn see_ids(commit: &Commit, heard: Option<(AttemptId, Times
     let Some((highest, at)) = heard else { return };
     let again =
         commit.planned.iter().find(|new| new.row.created_at > at && new.row.attempt <= highest);
-    assert!(again.is_none(), "an id up to {highest} is handed out again: {again:?}");
+    assert!(again.is_none(), "an id up to {highest} is assigned again: {again:?}");
 }
 
 /// The fire that a head stands for, if no other head may stand for it.

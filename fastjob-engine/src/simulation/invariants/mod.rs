@@ -201,7 +201,7 @@ impl Witness {
         }
         assert!(executor.taken() < executor.capacity, "{} has no place for {id}", executor.name);
         let is_cut = start.job.block.is_exclusive() && executor.is_cut(id, uptime, CUT_OFF);
-        assert!(!is_cut, "{name} is entered on {}, which hears nobody", executor.name);
+        assert!(!is_cut, "{name} is entered on {}, which reaches no node", executor.name);
         see_overlap(start, n, all);
     }
 }

@@ -67,7 +67,7 @@ fn check_shards(task: TaskId, total: u32, attempts: &[AttemptId], store: &ModelS
         let row = &store.attempts[attempt];
         let mut state = row.ended.as_ref().map_or(row.new.state, |ended| ended.state);
         if state == AttemptState::Skipped && row.new.row.number > 1 {
-            // A refused retry counts as the failure before it.
+            // A skipped retry counts as the failure before it.
             state = AttemptState::Failed;
         }
         let at = last.entry(row.new.row.shard.index).or_insert((0, state));
@@ -88,7 +88,7 @@ fn check_shards(task: TaskId, total: u32, attempts: &[AttemptId], store: &ModelS
         TaskState::Succeeded
     };
     let head = &store.attempts[&task.first_attempt()];
-    // After a stop request, a failure or a refusal counts as stopped.
+    // After a stop request, a failed or skipped attempt counts as stopped.
     let stopped = head.task_state == TaskState::Stopped
         && matches!(worst, TaskState::Failed | TaskState::Skipped);
     assert!(head.task_state == worst || stopped, "{task}: {:?} and {last:?}", head.task_state);

@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_waits_for_one_thing_and_leaves_nothing_behind() {
+    fn an_attempt_is_in_one_queue_at_a_time_and_an_empty_queue_is_removed() {
         let key = |executor: Option<&str>| WaitKey {
             service: "s".parse().unwrap(),
             handler: "h".parse().unwrap(),

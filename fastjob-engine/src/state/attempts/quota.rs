@@ -74,15 +74,14 @@ impl OpenLimit {
 pub enum OverQuota {
     /// This many attempts may be open, and the new tasks would exceed it.
     #[error(
-        "{0} tasks may be open on this coordinator (coordinator.limits.max_open_tasks) and as many \
-         are: wait until some have ended, or raise the limit"
+        "this would exceed the limit of {0} open tasks on this coordinator \
+         (coordinator.limits.max_open_tasks): wait until some have ended, or raise the limit"
     )]
     Tasks(u64),
     /// The params of open attempts may have this many bytes, and the new tasks would exceed it.
     #[error(
-        "the params of open tasks may have {0} bytes on this coordinator \
-         (coordinator.limits.max_open_bytes), and with this one they would have more: wait until \
-         some tasks have ended, or raise the limit"
+        "this would exceed the limit of {0} bytes for the params of open tasks on this coordinator \
+         (coordinator.limits.max_open_bytes): wait until some have ended, or raise the limit"
     )]
     Bytes(u64),
 }
@@ -92,11 +91,14 @@ impl OverQuota {
     pub(crate) fn limit(self) -> String {
         match self {
             Self::Tasks(most) => {
-                format!("{most} tasks are open (coordinator.limits.max_open_tasks)")
+                format!(
+                    "the limit of {most} open tasks is reached (coordinator.limits.max_open_tasks)"
+                )
             }
             Self::Bytes(most) => {
                 format!(
-                    "the params of open tasks have {most} bytes (coordinator.limits.max_open_bytes)"
+                    "the limit of {most} bytes for the params of open tasks is reached \
+                     (coordinator.limits.max_open_bytes)"
                 )
             }
         }
@@ -187,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_node_admits_what_all_its_engines_together_have_room_for() {
+    fn the_limit_applies_to_all_engines_of_a_node_together() {
         let node = Arc::new(OpenLimit::new(3, 100));
         let (mut one, mut other) = (Quota::new(Arc::clone(&node)), Quota::new(Arc::clone(&node)));
         one.add(Some("0123456789"));
@@ -201,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_loaded_counts_and_is_never_refused() {
+    fn loaded_attempts_count_and_are_never_rejected() {
         let node = Arc::new(OpenLimit::new(1, 1));
         let mut quota = Quota::new(Arc::clone(&node));
         for _ in 0..3 {
@@ -212,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_task_without_a_param_is_not_refused_for_the_bytes_of_others() {
+    fn a_task_without_a_param_is_not_rejected_by_the_limit_of_bytes() {
         let node = Arc::new(OpenLimit::new(10, 1));
         let mut quota = Quota::new(node);
         quota.add(Some("ab"));
@@ -221,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn an_engine_that_ends_or_moves_takes_its_part_along() {
+    fn an_engine_that_ends_or_moves_no_longer_counts_towards_its_former_limit() {
         let (node, next) = (Arc::new(OpenLimit::new(9, 9)), Arc::new(OpenLimit::new(9, 9)));
         let mut quota = Quota::new(Arc::clone(&node));
         quota.add(Some("abc"));

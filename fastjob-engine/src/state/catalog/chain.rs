@@ -40,7 +40,7 @@ impl Parents {
 /// Why the longest chain was not found.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Endless {
-    /// The chain contains a circle.
+    /// The chain contains a cycle.
     Circle,
     /// It has more links than [`LINKS_MOST`].
     TooMany,
@@ -143,13 +143,13 @@ mod tests {
     }
 
     #[test]
-    fn a_circle_has_no_longest_chain() {
+    fn a_cycle_has_no_longest_chain() {
         let mut walk = Walk::new(|job: JobId| ids(&[job.0 % 3 + 1]));
         assert_eq!(walk.longest(JobId(1)), Err(Endless::Circle));
     }
 
     #[test]
-    fn a_chain_is_followed_without_the_stack_and_not_for_ever() {
+    fn a_long_chain_does_not_overflow_the_stack_and_the_search_is_bounded() {
         let most = i64::try_from(LINKS_MOST).unwrap();
         let line = |until: i64| {
             move |job: JobId| if job.0 < until { ids(&[job.0 + 1]) } else { Vec::new() }

@@ -2,7 +2,7 @@
 //!
 //! A child's name is resolved to a job when its parent is saved. Jobs that are saved later do not
 //! change that. A job cannot be deleted while it is a child of another one. A save that would close
-//! a circle, or make a chain of jobs too long, is refused.
+//! a cycle, or make a chain of jobs too long, is rejected.
 
 use std::sync::Arc;
 
@@ -87,8 +87,8 @@ impl Catalog {
         self.parents.of(id).chain(others).collect()
     }
 
-    /// Resolves the names of a job's children. Refuses children that do not exist, that lead back
-    /// to the job itself, or that make a chain too long. If code declares the job, it also refuses
+    /// Resolves the names of a job's children. Rejects children that do not exist, that lead back
+    /// to the job itself, or that make a chain too long. If code declares the job, it also rejects
     /// children of other services, because an executor may declare jobs of its own service only.
     pub(crate) fn resolve_children(
         &self,
@@ -99,7 +99,7 @@ impl Catalog {
         let resolve = |child: &Child| {
             self.child(&job.service, &child.job).map_err(|err| match err {
                 JobRefused::Ambiguous { choices, .. } => {
-                    refused(child, format!("could be one of {}: say which", choices.join(", ")))
+                    refused(child, format!("is ambiguous: write one of {}", choices.join(", ")))
                 }
                 JobRefused::Unknown(_)
                 | JobRefused::Exists(_)
@@ -118,7 +118,7 @@ impl Catalog {
         if origin == Origin::Code {
             self.check_services(job, &ids)?;
         }
-        // Only a change of children can close a circle or lengthen a chain.
+        // Only a change of children can close a cycle or lengthen a chain.
         if before.is_none_or(|before| before.children != ids) {
             self.check_chains(before.map(|before| before.id), job, &ids)?;
         }
@@ -141,11 +141,11 @@ impl Catalog {
         Ok(())
     }
 
-    /// Refuses children that would make a chain through the job endless or too long.
+    /// Rejects children that would make a chain through the job endless or too long.
     fn check_chains(&self, id: Option<JobId>, job: &Job, ids: &[JobId]) -> Result<(), JobRefused> {
         let many = || format!("leads to more than {LINKS_MOST} jobs, which are too many to check");
-        let circle = || "leads back to itself: its tasks would never end".to_owned();
-        // The job already counts with its new children, so that a path back to it closes a circle.
+        let cycle = || "leads back to itself: its tasks would never end".to_owned();
+        // The job already counts with its new children, so that a path back to it closes a cycle.
         let mut down = Walk::new(|of| match id {
             Some(id) if id == of => ids.to_vec(),
             Some(_) | None => self.children_of(of),
@@ -157,7 +157,7 @@ impl Catalog {
                 Endless::Circle if id.is_some_and(|id| self.leads_to(*first, id)) => {
                     refused(child, "leads back to it: its tasks would never end".to_owned())
                 }
-                Endless::Circle => refused(child, circle()),
+                Endless::Circle => refused(child, cycle()),
             })?;
             if longest.as_ref().is_none_or(|(_, longest)| longest.len() < chain.len()) {
                 longest = Some((child, chain));
@@ -174,8 +174,8 @@ impl Catalog {
                         "cannot follow a job that more than {LINKS_MOST} others lead to, which are \
                          too many to check"
                     )),
-                    Endless::Circle => refused(child, "cannot follow a job in a circle: take one \
-                        of the circle's jobs out of another's children first".to_owned()),
+                    Endless::Circle => refused(child, "cannot follow a job in a cycle: \
+                        remove a job of the cycle from its parent's children first".to_owned()),
                 })?
             }
             None => Vec::new(),

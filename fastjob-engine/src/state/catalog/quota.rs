@@ -54,8 +54,8 @@ impl Catalog {
         let share = if partitions > 1 { "the partition's share of " } else { "" };
         if before.is_none() && self.jobs.len() >= quota.jobs_of(partitions) {
             return Err(JobRefused::TooMany(format!(
-                "there are {} jobs, {share}the {} that coordinator.limits.max_jobs allows, with \
-                 deleted ones that are still remembered: delete jobs, or raise it",
+                "there are {} jobs, {share}the {} that coordinator.limits.max_jobs allows, \
+                 including deleted ones until they are removed: delete jobs, or raise it",
                 self.jobs.len(),
                 quota.jobs
             )));

@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn lines_come_whole_whatever_the_pieces() {
+    async fn lines_are_whole_however_the_output_is_split() {
         let mut seen = Vec::new();
         let text = format!("a\r\n\nb é\n{}", "x".repeat(20_000));
         lines(Some(text.as_bytes()), |_| (), |line| seen.push(line.to_owned())).await;

@@ -160,7 +160,7 @@ async fn the_environment_is_clean_and_names_the_task() {
 }
 
 #[tokio::test]
-async fn it_reads_its_input_in_its_folder() {
+async fn a_program_reads_its_input_in_its_folder() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("here"), "").unwrap();
     let param = json!({

@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_split_as_people_expect() {
+    fn a_text_is_split_as_in_a_shell_but_nothing_is_expanded() {
         check("pwd", &["pwd"]);
         check("  ls  -l\t/tmp ", &["ls", "-l", "/tmp"]);
         check(r#"echo 'a b' "c d" e\ f"#, &["echo", "a b", "c d", "e f"]);

@@ -61,8 +61,12 @@ async fn a_slow_attempt_raises_one_alarm_while_it_runs() {
     }
     rest.ended(rest.start("short", json!({})).await).await;
     let long = rest.start("long", json!({})).await;
-    let told = hook.gets("runs_long").await;
-    assert_eq!((&told["job"], &told["count"]), (&json!("default.long"), &json!(1)), "{told}");
+    let message = hook.gets("runs_long").await;
+    assert_eq!(
+        (&message["job"], &message["count"]),
+        (&json!("default.long"), &json!(1)),
+        "{message}"
+    );
     assert_eq!(rest.task(long).await["state"], "running");
 
     // A restarted coordinator finds the attempt running and does not send the alarm again.
@@ -94,8 +98,12 @@ async fn a_failure_a_recovery_a_storm_and_a_late_start_are_each_reported_once() 
 
     rest.save(json!({"name": "bad", "handler": "fatal", "alarms": ["hook"]})).await;
     rest.ended(rest.start("bad", json!({})).await).await;
-    let told = hook.gets("failed").await;
-    assert_eq!((&told["job"], &told["count"]), (&json!("default.bad"), &json!(1)), "{told}");
+    let message = hook.gets("failed").await;
+    assert_eq!(
+        (&message["job"], &message["count"]),
+        (&json!("default.bad"), &json!(1)),
+        "{message}"
+    );
 
     // The same job, fixed.
     rest.save(json!({"name": "bad", "handler": "noop", "alarms": ["hook"]})).await;
@@ -110,11 +118,12 @@ async fn a_failure_a_recovery_a_storm_and_a_late_start_are_each_reported_once() 
     }
     eventually("all alarms of the storm are sent", Duration::from_secs(20), || async {
         let failed = hook.of("failed");
-        let told = failed.iter().filter(|told| told["job"] == "default.storm");
-        (told.filter_map(|told| told["count"].as_u64()).sum::<u64>() == 200).then_some(())
+        let storm = failed.iter().filter(|message| message["job"] == "default.storm");
+        (storm.filter_map(|message| message["count"].as_u64()).sum::<u64>() == 200).then_some(())
     })
     .await;
-    let storm = hook.of("failed").iter().filter(|told| told["job"] == "default.storm").count();
+    let storm =
+        hook.of("failed").iter().filter(|message| message["job"] == "default.storm").count();
     assert!(storm <= 4, "a storm of 200 was sent in {storm} messages");
 
     rest.save(json!({"name": "late", "handler": "nowhere", "alarms": ["hook"],
@@ -132,7 +141,7 @@ async fn a_failure_a_recovery_a_storm_and_a_late_start_are_each_reported_once() 
     rest.executors(1).await;
     rest.ended(rest.start("last", json!({})).await).await;
     eventually("the last alarm is sent", Duration::from_secs(20), || async {
-        hook.of("failed").iter().any(|told| told["job"] == "default.last").then_some(())
+        hook.of("failed").iter().any(|message| message["job"] == "default.last").then_some(())
     })
     .await;
     assert_eq!(hook.requests().len(), before + 1, "{:?}", hook.requests());

@@ -24,14 +24,14 @@ async fn silenced_alarms_are_not_sent_and_later_ones_are() {
         assert!(output.status.success(), "{output:?}");
         String::from_utf8_lossy(&output.stdout).into_owned()
     };
-    let told = |job: &str| hook.of("failed").iter().filter(|told| told["job"] == job).count();
+    let sent = |job: &str| hook.of("failed").iter().filter(|message| message["job"] == job).count();
 
     said(&["alarm", "silence", "--job", "quiet", "--for", "2h", "--reason", "being fixed"]);
     let silenced = fails(&rest, "quiet", "silenced").await;
     assert_eq!((&silenced["kind"], &silenced["channel"]), (&json!("failed"), &json!("hook")));
     assert!(silenced["done_at"].is_string() && silenced["tries"] == 0, "{silenced}");
     fails(&rest, "loud", "sent").await;
-    assert_eq!((told("default.quiet"), told("default.loud")), (0, 1));
+    assert_eq!((sent("default.quiet"), sent("default.loud")), (0, 1));
 
     let silences = said(&["alarm", "silences"]);
     assert!(silences.contains("default.quiet") && silences.contains("being fixed"), "{silences}");
@@ -41,12 +41,12 @@ async fn silenced_alarms_are_not_sent_and_later_ones_are() {
     assert_eq!(said(&["alarm", "silences"]), "nothing is silenced\n");
     fails(&rest, "quiet", "sent").await;
     // The silenced alarm is not sent later.
-    assert_eq!(told("default.quiet"), 1);
-    assert_eq!(hook.of("failed").iter().filter(|told| told["count"] != 1).count(), 0);
+    assert_eq!(sent("default.quiet"), 1);
+    assert_eq!(hook.of("failed").iter().filter(|message| message["count"] != 1).count(), 0);
 
     said(&["alarm", "silence", "--channel", "hook", "--for", "30d"]);
     fails(&rest, "loud", "silenced").await;
-    assert_eq!(told("default.loud"), 1);
+    assert_eq!(sent("default.loud"), 1);
 
     let list = said(&["alarm", "list", "--job", "quiet", "--channel", "hook"]);
     let states: Vec<_> = list.lines().map(|line| line.split_whitespace().nth(5).unwrap()).collect();

@@ -292,11 +292,11 @@ async fn an_unreadable_partition_is_reported_and_affects_no_other() {
     .execute(&cluster.pool)
     .await
     .unwrap();
-    let told = || async {
+    let reported = || async {
         let (status, problem) = rest.ask("GET", "/readyz", None).await.ok()?;
         (status == 503 && problem.to_string().contains("cannot load it")).then_some(())
     };
-    eventually("a partition that cannot be loaded is reported", Duration::from_secs(30), told)
+    eventually("a partition that cannot be loaded is reported", Duration::from_secs(30), reported)
         .await;
     for n in 1..8 {
         let (status, started) =

@@ -11,8 +11,8 @@ fn read_files(files: &[(&str, &str)]) -> Result<Vec<Definition>, Vec<String>> {
     }
     let base = format!("{}/", dir.path().display());
     read_all(&paths).map_err(|problems| {
-        let told = problems.iter().map(|p| format!("{}: {}", p.field, p.message));
-        told.map(|told| told.replace(&base, "")).collect()
+        let texts = problems.iter().map(|p| format!("{}: {}", p.field, p.message));
+        texts.map(|text| text.replace(&base, "")).collect()
     })
 }
 

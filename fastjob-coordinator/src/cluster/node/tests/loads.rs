@@ -96,8 +96,8 @@ async fn a_load_that_fails_or_panics_releases_the_partition() {
         assert!(home.engines.held().is_empty() && node.ending.is_empty());
         assert!(node.planner.refuses(Partition(0)), "another node may acquire it first");
         assert_eq!(home.shared.held()[0].0, None);
-        let (partition, told) = home.map.unloaded().unwrap();
-        assert!(partition == Partition(0) && told.contains(why), "{told}");
+        let (partition, reason) = home.map.unloaded().unwrap();
+        assert!(partition == Partition(0) && reason.contains(why), "{reason}");
     }
 }
 

@@ -19,7 +19,7 @@ use crate::store::{
 /// Records notifications.
 #[derive(Clone, Default)]
 struct Heard {
-    told: Arc<Mutex<Said>>,
+    said: Arc<Mutex<Said>>,
     more: Arc<Notify>,
 }
 
@@ -31,11 +31,11 @@ struct Said {
 
 impl Heard {
     fn durable(&self) -> Vec<u64> {
-        self.told.lock().unwrap().durable.clone()
+        self.said.lock().unwrap().durable.clone()
     }
 
     fn over(&self) -> Vec<Lease> {
-        self.told.lock().unwrap().over.clone()
+        self.said.lock().unwrap().over.clone()
     }
 
     async fn wait_for(&self, durable: usize, over: usize) {
@@ -47,12 +47,12 @@ impl Heard {
 
 impl Listener for Heard {
     fn durable(&self, commits: &[(Lease, u64)]) {
-        self.told.lock().unwrap().durable.extend(commits.iter().map(|(_, id)| *id));
+        self.said.lock().unwrap().durable.extend(commits.iter().map(|(_, id)| *id));
         self.more.notify_one();
     }
 
     fn over(&self, lease: Lease) {
-        self.told.lock().unwrap().over.push(lease);
+        self.said.lock().unwrap().over.push(lease);
         self.more.notify_one();
     }
 }

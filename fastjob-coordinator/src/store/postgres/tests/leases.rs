@@ -215,12 +215,12 @@ async fn a_takeover_waits_for_a_commit_in_progress() {
     let mut held = holder.begin().await.unwrap();
     let hold = "update counters set value = value where name = 'alarms'";
     sqlx::query(hold).execute(&mut *held).await.unwrap();
-    let told = Commit {
+    let change = Commit {
         alarms: vec![crate::store::suite::rows::alarm(1, None, crate::store::AlarmKind::Failed)],
         ..moves_to(lease, 5)
     };
     let store = std::sync::Arc::clone(&home.store);
-    let commit = tokio::spawn(async move { store.commit(&[told]).await });
+    let commit = tokio::spawn(async move { store.commit(&[change]).await });
     tokio::time::sleep(SHORT * 2).await;
 
     let b = id("b");

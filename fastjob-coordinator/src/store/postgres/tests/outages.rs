@@ -22,8 +22,8 @@ async fn refused(url: &str) -> String {
 
 #[tokio::test]
 async fn a_failure_to_open_is_reported_without_the_password() {
-    let nobody = "postgres://u:secret@127.0.0.1:1/db";
-    let said = refused(nobody).await;
+    let closed = "postgres://u:secret@127.0.0.1:1/db";
+    let said = refused(closed).await;
     assert!(said.starts_with("could not open the store postgres://127.0.0.1:1/db: "), "{said}");
     assert!(said.contains("refused") && !said.contains("secret"), "{said}");
     let unknown = Server::shared().url("nowhere");

@@ -76,7 +76,7 @@ async fn a_long_wait_for_a_schema_change_ends_with_a_hint() {
     let wait = Duration::from_millis(200);
     let refused =
         tokio::time::timeout(PATIENCE, migrate("it", &mut connection, url.options(), wait)).await;
-    let said = refused.expect("it does not wait for ever").unwrap_err().to_string();
+    let said = refused.expect("it does not wait forever").unwrap_err().to_string();
     assert!(said.contains("another node has been changing its schema"), "{said}");
     assert!(said.contains("end it if it hangs"), "{said}");
 }

@@ -92,7 +92,7 @@ fn unix_cron_rejects_quartz_symbols() {
         ("0 0 * * 5#3", "#"),
         ("0 0 L-3 * *", "L"),
     ] {
-        check(text, sign, &format!("`{sign}` is Quartz's, whose expressions have six or seven"));
+        check(text, sign, &format!("`{sign}` is Quartz syntax, which needs six or seven fields"));
     }
     check("0 0 * * 8", "8", "the day of week 8 is not between 0 and 7");
     check("0 24 * * *", "24", "the hour 24 is not");

@@ -63,7 +63,7 @@ async fn neither_path_nor_preload_makes_an_entry_another_program() {
 }
 
 #[tokio::test]
-async fn a_variable_that_an_entry_does_not_name_is_refused() {
+async fn a_variable_that_an_entry_does_not_name_is_rejected() {
     let param = json!({"program": "pwd", "env": {"MONTH": "11"}}).to_string();
     let (result, _) = run(&[entry("/bin/pwd")], &param).await;
     check_error(&result, false, "a job may not set the variable `MONTH` for `pwd`");

@@ -48,7 +48,7 @@ async fn redirects_are_bounded() {
 }
 
 #[tokio::test]
-async fn a_redirect_to_a_host_that_is_not_listed_is_refused() {
+async fn a_redirect_to_a_host_that_is_not_listed_is_rejected() {
     let (inner, mut asked) = server(answer("200 OK", "secret")).await;
     let port = inner.rsplit_once(':').unwrap().1;
     for host in ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "2130706433", "0.0.0.0"] {
