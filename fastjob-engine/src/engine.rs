@@ -269,7 +269,7 @@ impl Engine {
             self.runs_long(now, attempt);
         }
         if no_executor.is_some() {
-            self.give_up_waiting(now, attempt);
+            self.fail_waiting(now, attempt);
         }
         if ends.is_some() {
             self.overdue(now, attempt, out);

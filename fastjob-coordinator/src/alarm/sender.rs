@@ -24,7 +24,7 @@ const PAGE: u32 = 1_000;
 /// Interval between two reads of the store.
 const LOOK: Duration = Duration::from_secs(1);
 /// Alarms are retried until this long after they were raised.
-pub(super) const GIVE_UP: SignedDuration = SignedDuration::from_hours(24);
+pub(super) const RETRY_FOR: SignedDuration = SignedDuration::from_hours(24);
 /// How long a message in flight may take once the coordinator stops.
 const LAST: Duration = Duration::from_secs(1);
 
@@ -80,7 +80,7 @@ struct Sender {
     /// Alarms up to this number have been read.
     read: i64,
     started: Instant,
-    untold: Option<Done>,
+    unrecorded: Option<Done>,
 }
 
 impl Sender {
@@ -92,8 +92,8 @@ impl Sender {
         clock: Arc<Clock>,
     ) -> Self {
         let groups = Groups::new(channel.group_wait, channel.group_interval);
-        let (read, started, untold) = (0, Instant::now(), None);
-        Self { store, name, channel, turn, clock, groups, read, started, untold }
+        let (read, started, unrecorded) = (0, Instant::now(), None);
+        Self { store, name, channel, turn, clock, groups, read, started, unrecorded }
     }
 
     async fn run(mut self, stop: CancellationToken) {
@@ -187,7 +187,7 @@ impl Sender {
         match &error {
             None => self.groups.sent(group.key, now),
             Some(error) => {
-                given_up = at.duration_since(group.last.at) > GIVE_UP;
+                given_up = at.duration_since(group.last.at) > RETRY_FOR;
                 if given_up {
                     tracing::error!(error, alarm.channel = %self.name, alarms = numbers.len(),
                         "alarms abandoned after one day");
@@ -200,11 +200,11 @@ impl Sender {
                 }
             }
         }
-        self.untold = Some(Done { numbers, error, given_up, at });
+        self.unrecorded = Some(Done { numbers, error, given_up, at });
     }
 
     async fn tell(&mut self) -> Result<(), crate::store::Error> {
-        let Some(done) = &self.untold else { return Ok(()) };
+        let Some(done) = &self.unrecorded else { return Ok(()) };
         match &done.error {
             None => self.store.alarms_sent(&done.numbers, done.at).await.map(drop)?,
             Some(error) => {
@@ -212,7 +212,7 @@ impl Sender {
                 self.store.alarms_failed(&done.numbers, given_up, error).await?;
             }
         }
-        self.untold = None;
+        self.unrecorded = None;
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use fastjob_core::ChannelName;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
-use super::{Channels, sender::GIVE_UP};
+use super::{Channels, sender::RETRY_FOR};
 use crate::{
     clock::Clock,
     store::{Result, Store},
@@ -35,7 +35,7 @@ pub(super) async fn run(
     stop: CancellationToken,
 ) {
     let configured = channels.iter().map(|(name, _)| name.clone()).collect();
-    let mut sweep = Sweep { store, configured, told: HashSet::new() };
+    let mut sweep = Sweep { store, configured, logged: HashSet::new() };
     loop {
         let wait = match clock.settled() {
             None => UNCERTAIN,
@@ -63,7 +63,7 @@ struct Sweep {
     store: Arc<dyn Store>,
     configured: Vec<ChannelName>,
     /// Unconfigured channels that have been logged.
-    told: HashSet<ChannelName>,
+    logged: HashSet<ChannelName>,
 }
 
 impl Sweep {
@@ -79,15 +79,15 @@ impl Sweep {
     }
 
     async fn give_up_strangers(&mut self, now: Timestamp) -> Result<usize> {
-        let Ok(before) = now.checked_sub(GIVE_UP) else { return Ok(0) };
+        let Ok(before) = now.checked_sub(RETRY_FOR) else { return Ok(0) };
         let configured = &self.configured;
         let given_up = self.store.give_up_alarms(configured, before, now, STRANGER, PIECE).await?;
         let count = given_up.len();
         for channel in given_up {
-            if !self.told.contains(&channel) {
+            if !self.logged.contains(&channel) {
                 tracing::error!(alarm.channel = %channel,
                     "alarms abandoned after one day: the channel is not configured");
-                self.told.insert(channel);
+                self.logged.insert(channel);
             }
         }
         Ok(count)

@@ -41,24 +41,28 @@ pub(super) struct Heartbeat {
 impl Heartbeat {
     /// The lease duration that is sent to the database. It is shorter than the setting, because the
     /// setting covers the whole takeover.
-    pub(super) fn told(lease: Duration) -> Duration {
+    pub(super) fn database_lease(lease: Duration) -> Duration {
         lease * 3 / 4
     }
 
     /// Sends heartbeats until `stop` is cancelled.
     pub(super) async fn run(self, stop: CancellationToken) {
-        let told = Self::told(self.lease);
-        let mut observer = Observer::new(told);
+        let database_lease = Self::database_lease(self.lease);
+        let mut observer = Observer::new(database_lease);
         let mut failing = false;
         while !stop.is_cancelled() {
             let sent = self.clock.elapsed();
-            let beat = tokio::time::timeout(told / 2, self.cluster.beat(&self.me, told)).await;
+            let beat = tokio::time::timeout(
+                database_lease / 2,
+                self.cluster.beat(&self.me, database_lease),
+            )
+            .await;
             let failed = match beat {
                 Ok(Ok(mut view)) => {
                     let answered = self.clock.elapsed();
                     // This node's permit ends before the database lets another node take over,
                     // because their clocks may run at different speeds.
-                    let until = sent + told * 9 / 10;
+                    let until = sent + database_lease * 9 / 10;
                     self.deadline.extend(answered, until);
                     if failing {
                         tracing::info!("heartbeats to the database succeed again");
@@ -78,7 +82,7 @@ impl Heartbeat {
                     // Done here, so that it does not wait for the keeper.
                     self.engines.end_superseded(&view.partitions);
                     self.seen.send_replace(Seen::View(Arc::new(view), until));
-                    self.forget(observed.silent, told).await;
+                    self.forget(observed.silent, database_lease).await;
                     None
                 }
                 Ok(Err(err)) => Some(chain(&err)),
@@ -101,14 +105,14 @@ impl Heartbeat {
 
     /// Removes the rows of dead nodes that the database considers alive because its clock was set
     /// back.
-    async fn forget(&self, silent: Vec<NodeUntil>, told: Duration) {
+    async fn forget(&self, silent: Vec<NodeUntil>, database_lease: Duration) {
         for node in silent {
             tracing::warn!(
                 node = node.node.0,
                 "removing a node that has not renewed its lease in time: the database considers \
                  it alive because its clock was set back"
             );
-            match tokio::time::timeout(told / 4, self.cluster.forget(&node)).await {
+            match tokio::time::timeout(database_lease / 4, self.cluster.forget(&node)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(err)) => tracing::warn!(error = chain(&err), "could not remove a dead node"),
                 Err(_) => tracing::warn!("timed out removing a dead node"),

@@ -156,7 +156,7 @@ async fn listen(open: OpenSession, mut inbound: Streaming<v1::FromExecutor>, nam
     let why = loop {
         let next = tokio::select! {
             () = link.released.cancelled() => break open.finish().await,
-            why = &mut ended => break open.give_up(&why),
+            why = &mut ended => break open.abort(&why),
             (beat, uptime_ms) = beats.due() => {
                 open.beat(beat, uptime_ms, &mut trips);
                 continue;
@@ -174,7 +174,7 @@ async fn listen(open: OpenSession, mut inbound: Streaming<v1::FromExecutor>, nam
                 // Backpressure: a session whose engines are behind is not read.
                 let spent = tokio::select! {
                     () = link.released.cancelled() => break open.finish().await,
-                    why = &mut ended => break open.give_up(&why),
+                    why = &mut ended => break open.abort(&why),
                     spent = credit.spend(&event) => spent,
                 };
                 link.tell(event, spent);
@@ -209,7 +209,7 @@ async fn listen(open: OpenSession, mut inbound: Streaming<v1::FromExecutor>, nam
                 if partings.len() > PARTINGS {
                     tokio::select! {
                         () = link.released.cancelled() => break open.finish().await,
-                        why = &mut ended => break open.give_up(&why),
+                        why = &mut ended => break open.abort(&why),
                         _ = partings.join_next() => {}
                     }
                 }

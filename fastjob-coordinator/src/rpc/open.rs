@@ -64,7 +64,7 @@ impl OpenSession {
 
     /// The session was ended from this side. A peer that does not read would not see the end of its
     /// stream either, so the connection is closed.
-    pub(super) fn give_up(&self, why: &Ended) -> String {
+    pub(super) fn abort(&self, why: &Ended) -> String {
         match why {
             Ended::Closed => {}
             Ended::Full { .. } | Ended::Unread(_) => {

@@ -43,7 +43,7 @@ fn checkpoints(attempts: Vec<v1::AttemptCheckpoint>) -> Result<String, Refused> 
     heard(from_executor::Message::Checkpoints(v1::Checkpoints { attempts }))
 }
 
-fn comes_on(attempts: Vec<v1::AttemptProgress>) -> Result<String, Refused> {
+fn progress_read(attempts: Vec<v1::AttemptProgress>) -> Result<String, Refused> {
     heard(from_executor::Message::Progress(v1::Progress { attempts }))
 }
 
@@ -55,15 +55,18 @@ fn the_number_and_length_of_checkpoints_and_progress_are_bounded() {
     let refused = checkpoints(vec![checkpoint(1); BATCH_MAX + 1]);
     assert!(matches!(refused, Err(Refused::TooMany { .. })));
 
-    assert!(comes_on(vec![progress(Progress::NOTE_MAX); BATCH_MAX]).is_ok());
-    let refused = comes_on(vec![progress(Progress::NOTE_MAX + 1)]);
+    assert!(progress_read(vec![progress(Progress::NOTE_MAX); BATCH_MAX]).is_ok());
+    let refused = progress_read(vec![progress(Progress::NOTE_MAX + 1)]);
     assert!(matches!(refused, Err(Refused::TooLong { what: "note", .. })));
-    assert!(matches!(comes_on(vec![progress(1); BATCH_MAX + 1]), Err(Refused::TooMany { .. })));
+    assert!(matches!(
+        progress_read(vec![progress(1); BATCH_MAX + 1]),
+        Err(Refused::TooMany { .. })
+    ));
 }
 
 #[test]
 fn progress_a_beat_and_a_pong_keep_their_figures() {
-    let shown = comes_on(vec![progress(1)]).unwrap();
+    let shown = progress_read(vec![progress(1)]).unwrap();
     assert!(shown.contains("done: 2, total: 3, note: \"n\""), "{shown}");
     let beat = v1::Beat { cpu: f64::NAN, uptime_ms: 9, ..v1::Beat::default() };
     let shown = heard(from_executor::Message::Beat(beat)).unwrap();

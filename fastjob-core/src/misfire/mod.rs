@@ -49,10 +49,10 @@ pub struct Missed {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     /// The fires that get a task, oldest first; the tasks' cause is misfire.
-    pub made_up: Vec<Timestamp>,
+    pub caught_up: Vec<Timestamp>,
     /// The skipped fires, if any; recorded as one skipped task.
     pub skipped: Option<Missed>,
-    /// The number of fires that the last entry of `made_up` represents, including itself.
+    /// The number of fires that the last entry of `caught_up` represents, including itself.
     pub stands_for: Count,
     /// The fires that are not misfires, because their jitter makes them due later; oldest first.
     pub in_time: Vec<Timestamp>,
@@ -102,18 +102,18 @@ pub fn plan(
     let first = fires(timetable, anchor, after, sure).next();
     let mut missed = Rest { timetable, anchor, first, after, until: sure, late };
     let (most, oldest) = strategy.keeps(now);
-    while plan.made_up.len() < most
+    while plan.caught_up.len() < most
         && let Some(fire) = missed.take_last(oldest)
     {
-        plan.made_up.push(fire);
+        plan.caught_up.push(fire);
     }
-    plan.made_up.reverse();
-    let made_up = Count::exactly(u64::from(!plan.made_up.is_empty()));
+    plan.caught_up.reverse();
+    let caught_up = Count::exactly(u64::from(!plan.caught_up.is_empty()));
     if strategy == MisfireStrategy::FireOnce {
         // One task represents all of them, so none is skipped.
-        plan.stands_for = made_up.plus(missed.count());
+        plan.stands_for = caught_up.plus(missed.count());
     } else {
-        plan.stands_for = made_up;
+        plan.stands_for = caught_up;
         plan.skipped = missed.all();
     }
     (plan, until)

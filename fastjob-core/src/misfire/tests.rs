@@ -13,10 +13,10 @@ fn at(second: i64) -> Timestamp {
 /// Fires every 10 s since 0, checked at 62 with `after` 0: 10, 20, 30, 40, 50 are missed, 60 is
 /// not.
 #[track_caller]
-fn check(strategy: MisfireStrategy, made_up: &[i64], skipped: Option<(i64, i64, u64)>) {
+fn check(strategy: MisfireStrategy, caught_up: &[i64], skipped: Option<(i64, i64, u64)>) {
     let schedule = Timetable::from(Schedule::FixedRate(Duration::from_secs(10)));
     let (plan, from) = plan(strategy, JobId(1), &schedule, at(0), at(0), at(62));
-    assert_eq!(plan.made_up, made_up.iter().map(|s| at(*s)).collect::<Vec<_>>());
+    assert_eq!(plan.caught_up, caught_up.iter().map(|s| at(*s)).collect::<Vec<_>>());
     let skipped = skipped.map(|(a, b, count)| Missed {
         first: at(a),
         last: at(b),
@@ -49,8 +49,8 @@ fn a_month_of_missed_seconds_is_decided_without_visiting_all_of_them() {
         now,
     );
     let newest = now - SignedDuration::from_secs(5);
-    assert_eq!(plan.made_up.last(), Some(&newest));
-    assert_eq!(plan.made_up.len(), 3);
+    assert_eq!(plan.caught_up.last(), Some(&newest));
+    assert_eq!(plan.caught_up.len(), 3);
     assert_eq!(plan.skipped.unwrap().count, Count::exactly(30 * 86_400 - 5 - 3));
 }
 
@@ -65,7 +65,7 @@ fn a_fire_whose_jitter_makes_it_due_later_is_not_a_misfire() {
     let late = |fire: &Timestamp| is_misfire(timetable.due_at(job, *fire), now);
     let (missed, in_time): (Vec<_>, Vec<_>) = fires.into_iter().partition(late);
     assert!(missed.len() > 299 && !in_time.is_empty());
-    assert_eq!((plan.made_up, plan.in_time), (missed, in_time));
+    assert_eq!((plan.caught_up, plan.in_time), (missed, in_time));
     assert_eq!(timetable.next_after(from, at(0)), Some(at(3_600)));
 }
 
@@ -82,7 +82,7 @@ fn the_newest_fires_are_those_before_the_excluded_hours() {
         let all = MisfireStrategy::FireAll { max: keep, window: None };
         let (plan, _) = plan(all, JobId(1), &timetable, at(0), at(0), now);
         let newest: Vec<_> = (1..=i64::from(keep)).rev().map(|n| at(closes - n)).collect();
-        assert_eq!(plan.made_up, newest);
+        assert_eq!(plan.caught_up, newest);
         let skipped = plan.skipped.unwrap();
         assert_eq!(skipped.first, at(1));
         // Half of each day is open, so 64 steps cover 32 days.

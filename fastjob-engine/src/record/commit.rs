@@ -25,7 +25,7 @@ pub struct Commit {
     /// Attempts to insert; existing rows stay unchanged.
     pub planned: Vec<NewAttempt>,
     /// Cancelled attempts: removed if still planned, together with the task if it is its head.
-    pub taken_back: Vec<AttemptId>,
+    pub cancelled: Vec<AttemptId>,
     /// Tasks that were spread. Applied to heads that are not spread yet.
     pub spread: Vec<SpreadTask>,
     /// New placements of recorded attempts. Applied to attempts that are still open.
@@ -67,7 +67,7 @@ impl Commit {
         self.jobs.len()
             + self.lives.len()
             + self.planned.len()
-            + self.taken_back.len()
+            + self.cancelled.len()
             + self.spread.len()
             + self.placed.len()
             + self.checkpoints.len()

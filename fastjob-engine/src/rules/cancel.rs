@@ -56,7 +56,7 @@ impl Engine {
     /// Cancels a fire of which no attempt was sent.
     fn cancel(&mut self, attempt: AttemptId) {
         let Some(open) = self.forget(attempt) else { return };
-        self.journal.commit().taken_back.push(attempt);
+        self.journal.commit().cancelled.push(attempt);
         self.attempts.cancel_spread(open.row.task);
         if let Some(entry) = self.catalog.get_mut(open.row.job).filter(|_| open.row.is_head()) {
             entry.scheduled = entry.scheduled.saturating_sub(1);

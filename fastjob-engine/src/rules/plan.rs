@@ -201,18 +201,18 @@ impl Engine {
         let (plan, from) =
             misfire::plan(job.misfire, id, &job.timetable, anchor, entry.cursor, now.wall);
         entry.cursor = from;
-        if plan.made_up.is_empty() && job.timetable.follows_the_last_end() {
+        if plan.caught_up.is_empty() && job.timetable.follows_the_last_end() {
             // No task will end to count from.
             entry.set_anchor(now.wall);
             entry.cursor = now.wall;
             self.journal.commit().anchors.push((id, now.wall));
         }
-        let made = plan.made_up.len() + plan.in_time.len() + usize::from(plan.skipped.is_some());
+        let made = plan.caught_up.len() + plan.in_time.len() + usize::from(plan.skipped.is_some());
         if let Some(missed) = plan.skipped {
             self.record_skipped(now, id, &missed);
         }
-        let last = plan.made_up.len().saturating_sub(1);
-        for (index, fire_at) in plan.made_up.into_iter().enumerate() {
+        let last = plan.caught_up.len().saturating_sub(1);
+        for (index, fire_at) in plan.caught_up.into_iter().enumerate() {
             let note = (index == last && plan.stands_for.number > 1)
                 .then(|| format!("stands for {} missed fires", plan.stands_for));
             let new = NewTask::new(id, Cause::Misfire, now.wall);

@@ -96,7 +96,7 @@ impl Engine {
     }
 
     /// Fails an attempt that has waited for an executor for as long as its job allows.
-    pub(crate) fn give_up_waiting(&mut self, now: Now, attempt: AttemptId) {
+    pub(crate) fn fail_waiting(&mut self, now: Now, attempt: AttemptId) {
         let Some(open) = self.attempts.get(attempt) else { return };
         if open.step() == Step::NotDue {
             // It is about to look for an executor again. If none can take it, it has waited long

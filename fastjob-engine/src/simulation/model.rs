@@ -81,7 +81,7 @@ impl ModelStore {
                 self.keys.entry((new.row.job, Arc::clone(key))).or_insert(new.row.task);
             }
         }
-        for attempt in &commit.taken_back {
+        for attempt in &commit.cancelled {
             if self.attempts.get(attempt).is_some_and(|row| row.is_open()) {
                 self.attempts.remove(attempt);
             }

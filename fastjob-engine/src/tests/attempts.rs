@@ -112,7 +112,7 @@ fn a_short_fixed_delay_continues_after_a_crash_before_its_next_fire_was_recorded
     story.finish(1, attempt, End::Succeeded);
     let mut store = story.store;
     store.attempts.retain(|_, row| row.ended.is_some() || row.new.state != AttemptState::Planned);
-    let mut story = Story::carry_on(store, story.now);
+    let mut story = Story::resume(store, story.now);
     story.connect("e", "i1", 1, &[]);
     story.pass(500);
     assert_eq!(story.starts(1).len(), 1);
@@ -146,7 +146,7 @@ fn a_retry_goes_to_another_executor_also_after_a_restart() {
     story.connect("a", "i1", 1, &[]);
     let attempt = story.start("m");
     story.finish(1, attempt, End::Failed(FailReason::Error));
-    let mut story = Story::carry_on(story.store, story.now);
+    let mut story = Story::resume(story.store, story.now);
     story.connect("a", "i1", 1, &[]);
     story.connect("b", "j1", 2, &[]);
     story.pass(10_000);
@@ -168,7 +168,7 @@ fn a_retry_that_ran_by_uptime_while_the_clock_was_paused_is_not_started_again() 
     story.tell(Event::Tick);
     let again = story.starts(1)[0].row.attempt;
 
-    let mut story = Story::carry_on(story.store, story.now);
+    let mut story = Story::resume(story.store, story.now);
     story.connect("e", "i1", 2, &[again.0]);
     story.finish(2, again, End::Succeeded);
     story.pass(10_000);

@@ -148,7 +148,7 @@ fn a_delayed_start_of_a_deleted_job_never_runs_even_if_the_coordinator_crashes_f
     let mut story = delayed(1);
     let row = story.store.jobs.values_mut().next().unwrap();
     row.deleted_at = Some(story.now.wall);
-    let mut next = Story::carry_on(story.store.clone(), story.now);
+    let mut next = Story::resume(story.store.clone(), story.now);
     next.connect("e", "i1", 1, &[]);
     next.pass(36_001_000);
     assert!(next.starts(1).is_empty());
@@ -172,7 +172,7 @@ fn missed(jobs: usize, strategy: &str) -> (Story, usize) {
     let before = story.store.attempts.len();
     let mut now = story.now;
     now.wall += SignedDuration::from_hours(4);
-    (Story::carry_on(story.store, now), before)
+    (Story::resume(story.store, now), before)
 }
 
 #[test]
@@ -208,14 +208,14 @@ fn a_crash_in_the_middle_of_planning_loses_and_duplicates_no_fire() {
         assert!(!commit.cursors.is_empty());
         story.store.apply(&commit);
     }
-    let mut next = Story::carry_on(story.store.clone(), story.now);
+    let mut next = Story::resume(story.store.clone(), story.now);
     while next.engine.agenda.is_in_progress() {
         next.tell(Event::Tick);
     }
-    let made_up = next.store.attempts.values().filter(|row| {
+    let caught_up = next.store.attempts.values().filter(|row| {
         row.new.row.cause == fastjob_core::Cause::Misfire && row.new.row.created_at == next.now.wall
     });
-    let mut jobs: Vec<_> = made_up.map(|row| row.new.row.job).collect();
+    let mut jobs: Vec<_> = caught_up.map(|row| row.new.row.job).collect();
     let all = jobs.len();
     jobs.sort_unstable();
     jobs.dedup();
@@ -234,7 +234,7 @@ fn a_crash_after_a_round_longer_than_the_horizon_duplicates_no_fire() {
     for (_, commit) in effects.commits.drain(..) {
         story.store.apply(&commit);
     }
-    let mut next = Story::carry_on(story.store.clone(), story.now);
+    let mut next = Story::resume(story.store.clone(), story.now);
     while next.engine.agenda.is_in_progress() {
         next.tell(Event::Tick);
     }
@@ -259,7 +259,7 @@ fn attempts_that_an_executor_did_not_receive_are_placed_again_in_slices() {
         story.start("m");
     }
     assert_eq!(story.starts(1).len(), 2_500);
-    let mut next = Story::carry_on(story.store.clone(), story.now);
+    let mut next = Story::resume(story.store.clone(), story.now);
     let unsure =
         |story: &Story| story.engine.attempts.iter().filter(|o| o.step() == Step::Unsure).count();
     let (answer, _wait) = oneshot::channel();

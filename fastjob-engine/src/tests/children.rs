@@ -35,7 +35,7 @@ fn the_name_of_a_child_is_resolved_when_its_parent_is_saved() {
     assert_eq!(story.task_state(attempt), TaskState::Succeeded);
     assert_eq!(child_of(&story, attempt.0), ["post.mail"]);
     // Also after a restart.
-    let mut story = Story::carry_on(story.store, story.now);
+    let mut story = Story::resume(story.store, story.now);
     story.connect("e", "i1", 1, &[]);
     let attempt = story.start("p");
     story.finish(1, attempt, End::Succeeded);

@@ -43,7 +43,7 @@ fn a_fixed_delay_that_is_shortened_right_after_a_takeover_continues() {
     let mut story = Story::begin();
     story.connect("e", "i1", 1, &[]);
     story.save(&delay("700ms"), Origin::Api).unwrap();
-    let mut next = Story::carry_on(story.store.clone(), story.now);
+    let mut next = Story::resume(story.store.clone(), story.now);
     next.tell(Event::Tick);
     next.save(&delay("200ms"), Origin::Api).unwrap();
     next.connect("e", "i1", 1, &[]);
@@ -58,7 +58,7 @@ fn sent_before_its_instant() -> (Story, AttemptId) {
     story.connect("e", "i1", 1, &[]);
     let job = r#"{"name": "m", "handler": "h", "schedule": {"fixed_rate": "500ms"}}"#;
     story.save(job, Origin::Api).unwrap();
-    let next = Story::carry_on(story.store.clone(), story.now);
+    let next = Story::resume(story.store.clone(), story.now);
     story.pass(500);
     let sent = story.starts(1)[0].row.attempt;
     (next, sent)
@@ -89,6 +89,6 @@ fn a_fire_that_was_lost_before_its_instant_is_not_planned_again_by_the_next_engi
     story.now.uptime += Duration::from_secs(11);
     story.tell(Event::Tick);
     assert_eq!(story.reason(sent), Some(FailReason::ExecutorLost));
-    let mut next = Story::carry_on(story.store.clone(), story.now);
+    let mut next = Story::resume(story.store.clone(), story.now);
     switch_and_check(&mut next);
 }

@@ -66,7 +66,7 @@ fn with_chain(jobs: i64) -> Story {
         let (id, children) = (JobId(n + 1), [JobId(n)].into());
         store.jobs.insert(id, JobRow { id, job, children, ..row.clone() });
     }
-    Story::carry_on(store, story.now)
+    Story::resume(store, story.now)
 }
 
 /// Ends all attempts that are sent, until no more are sent. Returns their number.
@@ -136,7 +136,7 @@ fn the_limit_of_descendants_survives_a_crash_and_is_noted_on_the_task_that_reach
     // A crash in the middle, with one child running.
     let sent = story.starts(1);
     story.finish(1, sent[0].row.attempt, End::Succeeded);
-    let mut story = Story::carry_on(story.store, story.now);
+    let mut story = Story::resume(story.store, story.now);
     limited(&mut story, 20);
     story.connect("e", "i1", 1, &[sent[1].row.attempt.0]);
     story.finish(1, sent[1].row.attempt, End::Succeeded);
@@ -178,7 +178,7 @@ fn a_retry_and_the_last_shard_use_the_budget_of_their_task() {
     story.finish(1, root, End::Succeeded);
     let a = story.starts(1)[0].row.attempt;
     story.finish(1, a, End::Failed(FailReason::Error));
-    let mut story = Story::carry_on(story.store, story.now);
+    let mut story = Story::resume(story.store, story.now);
     limited(&mut story, 5);
     story.connect("e", "i1", 1, &[]);
     story.pass(2_000);
@@ -246,7 +246,7 @@ fn a_job_can_be_deleted_once_it_has_no_parents() {
             format!(r#"{{"name": "{parent}", "handler": "h", "children": [{{"job": "c"}}]}}"#);
         story.save(&job, Origin::Api).unwrap();
     }
-    let mut story = Story::carry_on(story.store, story.now);
+    let mut story = Story::resume(story.store, story.now);
     let Err(JobRefused::IsChild { parents }) = story.delete("c") else { panic!("it was deleted") };
     assert_eq!(parents, ["`default.p`", "`default.q`"]);
     story.save(r#"{"name": "p", "handler": "h"}"#, Origin::Api).unwrap();

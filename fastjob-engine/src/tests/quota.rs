@@ -67,7 +67,7 @@ fn delayed_starts_with_long_params_are_bounded_in_bytes_also_after_a_restart() {
     );
     story.start_with("m", None, later).unwrap();
     // A lower limit does not prevent a load.
-    let mut story = Story::carry_on(story.store, story.now);
+    let mut story = Story::resume(story.store, story.now);
     let open = limited(&mut story, 10, 500);
     assert_eq!(open.taken(), (3, 800));
     refusal(story.start_with("m", Some("x"), later));
@@ -179,7 +179,7 @@ fn a_caller_whose_lookup_of_a_key_was_too_early_never_starts_a_second_task() {
     assert_eq!(keyed(&mut story, now).unwrap(), task);
     story.pass(61_000);
     assert_eq!(keyed(&mut story, now), Err(JobRefused::LookAgain));
-    let mut story = Story::carry_on(story.store, story.now);
+    let mut story = Story::resume(story.store, story.now);
     let before = story.now.uptime;
     assert_eq!(keyed(&mut story, before), Err(JobRefused::LookAgain), "the engine is new");
 }
@@ -200,7 +200,7 @@ fn a_child_that_was_read_before_the_engine_started_is_not_started_twice() {
     };
     assert_eq!(started(&story), 1);
     story.pass(10);
-    let mut story = Story::carry_on(story.store, story.now);
+    let mut story = Story::resume(story.store, story.now);
     story.tell(Event::ChildStarts(vec![child], read_at));
     assert_eq!(started(&story), 1);
 }

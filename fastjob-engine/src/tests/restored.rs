@@ -21,7 +21,7 @@ fn sent(story: &Story) -> Vec<(u64, AttemptId)> {
 /// The engine of a node whose clock is `millis` milliseconds behind continues.
 fn behind(story: &Story, millis: i64) -> Story {
     let wall = story.now.wall - SignedDuration::from_millis(millis);
-    Story::carry_on(story.store.clone(), Now { wall, uptime: std::time::Duration::ZERO })
+    Story::resume(story.store.clone(), Now { wall, uptime: std::time::Duration::ZERO })
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn with_backup() -> (Story, AttemptId, Held) {
     story.connect("e", "i1", 1, &[]);
     let attempt = story.start("m");
     let held = story.held(attempt);
-    let backup = Story::carry_on(story.store.clone(), story.now);
+    let backup = Story::resume(story.store.clone(), story.now);
     story.finish(1, attempt, End::Succeeded);
     (backup, attempt, held)
 }

@@ -131,7 +131,7 @@ fn an_outcome_that_was_recorded_before_a_crash_is_acknowledged_after_it() {
     story.connect("e", "i1", 1, &[]);
     let attempt = story.start("m");
     story.finish(1, attempt, End::Succeeded);
-    let mut story = Story::carry_on(story.store, story.now);
+    let mut story = Story::resume(story.store, story.now);
     story.connect("e", "i1", 1, &[attempt.0]);
     story.sent.clear();
     story.finish(1, attempt, End::Succeeded);
@@ -189,7 +189,7 @@ fn a_fixed_delay_counts_from_the_end_of_the_last_task_also_after_a_restart() {
     story.pass(7_000);
     assert!(story.starts(1).is_empty(), "it fired while the last task ran");
     story.finish(1, first, End::Succeeded);
-    let mut story = Story::carry_on(story.store, story.now);
+    let mut story = Story::resume(story.store, story.now);
     story.connect("e", "i1", 2, &[]);
     story.pass(4_900);
     assert!(story.starts(2).is_empty());
@@ -233,7 +233,7 @@ fn a_declared_job_follows_the_code_until_a_user_changes_it_and_stays_deleted() {
     wait.try_recv().unwrap().unwrap();
     let (done, row) = story.save(b, Origin::Code).unwrap();
     assert!(done == SaveDone::Unchanged && row.deleted_at.is_some());
-    let mut story = Story::carry_on(story.store, story.now);
+    let mut story = Story::resume(story.store, story.now);
     assert_eq!(story.save(b, Origin::Code).unwrap().0, SaveDone::Unchanged);
     assert_eq!(story.save(b, Origin::Api).unwrap().0, SaveDone::Created);
 }

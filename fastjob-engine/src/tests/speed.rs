@@ -21,7 +21,7 @@ fn deleting_and_saving_one_of_a_hundred_thousand_jobs() {
         let job = job(&format!(r#"{{"name": "j{n}", "handler": "h"}}"#)).into();
         store.jobs.insert(id, JobRow { id, job, ..row.clone() });
     }
-    let mut story = Story::carry_on(store, story.now);
+    let mut story = Story::resume(store, story.now);
     let began = Instant::now();
     for n in 0..1_000 {
         let job = format!(

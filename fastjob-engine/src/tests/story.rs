@@ -29,10 +29,10 @@ pub(super) fn job(json: &str) -> Job {
 impl Story {
     pub(super) fn begin() -> Self {
         let wall = Timestamp::from_second(1_800_000_000).unwrap();
-        Self::carry_on(ModelStore::default(), Now { wall, uptime: Duration::ZERO })
+        Self::resume(ModelStore::default(), Now { wall, uptime: Duration::ZERO })
     }
 
-    pub(super) fn carry_on(store: ModelStore, now: Now) -> Self {
+    pub(super) fn resume(store: ModelStore, now: Now) -> Self {
         let config = Config::alone(Duration::from_secs(10), 1);
         let engine = Engine::new(config, Limits::default(), store.load(), now);
         Self { engine, store, now, sent: Vec::new(), alarms: Vec::new() }

@@ -34,7 +34,7 @@ fn is_lost(story: &Story, attempt: AttemptId) -> bool {
 
 /// Coordinator and executor crash together, and both restart.
 fn died(story: &Story) -> Story {
-    let mut next = Story::carry_on(story.store.clone(), story.now);
+    let mut next = Story::resume(story.store.clone(), story.now);
     next.connect("e", "i2", 1, &[]);
     next
 }
@@ -213,7 +213,7 @@ fn a_late_start_raises_an_alarm_even_if_the_coordinator_restarts() {
     let mut story = with_job(ALARMED);
     story.connect("e", "i1", 1, &[]);
     let attempt = story.start("m");
-    let mut next = Story::carry_on(story.store.clone(), story.now);
+    let mut next = Story::resume(story.store.clone(), story.now);
     next.connect("e", "i1", 1, &[attempt.0]);
     next.pass(61_000);
     let raised: Vec<_> = next.alarms.iter().map(|alarm| alarm.kind).collect();
@@ -242,7 +242,7 @@ fn a_start_on_one_executor_keeps_its_result_over_a_restart() {
     let mut story = with_job(r#", "shard": "all""#);
     story.connect("e", "i1", 1, &[]);
     let attempt = story.start_on("m", "e");
-    let mut next = Story::carry_on(story.store.clone(), story.now);
+    let mut next = Story::resume(story.store.clone(), story.now);
     next.connect("e", "i1", 1, &[attempt.0]);
     next.finish(1, attempt, End::Succeeded);
     let ended = next.store.attempts[&attempt].ended.as_ref().unwrap();
@@ -277,7 +277,7 @@ fn a_save_right_after_a_takeover_with_many_jobs_loses_no_fire() {
     story.pass(100);
     // The previous owner has planned up to a second from now.
     let reached = story.store.load().watermark.unwrap();
-    let mut next = Story::carry_on(story.store.clone(), story.now);
+    let mut next = Story::resume(story.store.clone(), story.now);
     let mut effects = Effects::default();
     next.engine.handle(next.now, Event::Tick, &mut effects);
     let (answer, _wait) = oneshot::channel();
@@ -336,7 +336,7 @@ fn an_attempt_that_was_returned_does_not_replace_a_newer_task_after_a_restart_ei
     story.tell(Event::Returned(SessionId(1), vec![older]));
     story.pass(10);
     let newer = story.start("m");
-    let mut next = Story::carry_on(story.store.clone(), story.now);
+    let mut next = Story::resume(story.store.clone(), story.now);
     next.connect("e", "i1", 1, &[newer.0]);
     next.pass(1_001);
     assert_eq!(next.task_state(older), TaskState::Stopped);

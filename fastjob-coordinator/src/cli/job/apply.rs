@@ -51,7 +51,7 @@ impl Apply {
                     done.push(json!({ "job": name, "saved": saved }));
                 }
                 Err(err) => {
-                    failed = Some(broken_off(err.into(), &jobs, done.len()));
+                    failed = Some(partly_applied(err.into(), &jobs, done.len()));
                     break;
                 }
             }
@@ -64,7 +64,7 @@ impl Apply {
 }
 
 /// The error that lists which jobs were applied and which were not when job number `at` failed.
-fn broken_off(err: Error, jobs: &[Definition], at: usize) -> Error {
+fn partly_applied(err: Error, jobs: &[Definition], at: usize) -> Error {
     let Error::Failed(mut failure) = err else { return err };
     let names = |jobs: &[Definition]| jobs.iter().map(|job| job.name.clone()).collect::<Vec<_>>();
     let (applied, failed, left) =

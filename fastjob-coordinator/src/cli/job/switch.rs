@@ -5,20 +5,20 @@ use fastjob_client::{Call, Client};
 
 pub(super) async fn enable(name: &str, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
     let answer = client.answer(Call::enable_job(name)).await?;
-    told(out, answer.text(), "enabled", name)
+    report(out, answer.text(), "enabled", name)
 }
 
 pub(super) async fn disable(name: &str, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
     let answer = client.answer(Call::disable_job(name)).await?;
-    told(out, answer.text(), "disabled", name)
+    report(out, answer.text(), "disabled", name)
 }
 
 pub(super) async fn delete(name: &str, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
     let answer = client.answer(Call::delete_job(name)).await?;
-    told(out, answer.text(), "deleted", name)
+    report(out, answer.text(), "deleted", name)
 }
 
-fn told(out: &mut Out<'_>, body: &str, done: &str, name: &str) -> Result<(), Error> {
+fn report(out: &mut Out<'_>, body: &str, done: &str, name: &str) -> Result<(), Error> {
     match (out.is_json(), body) {
         (true, "") => Ok(()),
         (true, body) => out.line(body),

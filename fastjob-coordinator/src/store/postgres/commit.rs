@@ -126,7 +126,7 @@ async fn apply(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
     jobs(tx, commits).await?;
     lives(tx, commits).await?;
     insert::attempts(tx, commits).await?;
-    let back = commits.iter().flat_map(|commit| &commit.taken_back).map(|attempt| attempt.0);
+    let back = commits.iter().flat_map(|commit| &commit.cancelled).map(|attempt| attempt.0);
     let back: Vec<_> = back.collect();
     if !back.is_empty() {
         sqlx::query(

@@ -79,18 +79,18 @@ async fn apply(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
     )
     .await?;
     insert::attempts(tx, commits).await?;
-    let taken_back = commits.iter().flat_map(|commit| &commit.taken_back).map(|attempt| attempt.0);
-    let taken_back = batches(taken_back)?;
+    let cancelled = commits.iter().flat_map(|commit| &commit.cancelled).map(|attempt| attempt.0);
+    let cancelled = batches(cancelled)?;
     each(
         tx,
-        taken_back.clone(),
+        cancelled.clone(),
         "delete from keys where task in (select id from attempts \
          where state = 0 and id in (select value from json_each(?)))",
     )
     .await?;
     each(
         tx,
-        taken_back,
+        cancelled,
         "delete from attempts where state = 0 and id in (select value from json_each(?))",
     )
     .await?;

@@ -26,7 +26,7 @@ pub(crate) async fn five_thousand_rows_of_each_part(home: &mut impl Home) {
     let goes = (2 * MANY..3 * MANY).map(head).collect();
     let second = Commit { planned: goes, ..Commit::default() };
     let third = Commit {
-        taken_back: (2 * MANY..3 * MANY).map(AttemptId).collect(),
+        cancelled: (2 * MANY..3 * MANY).map(AttemptId).collect(),
         placed: stays.clone().map(|id| placed(id, Some(id - MANY + 1))).collect(),
         checkpoints: stays.clone().map(|id| checkpoint(id, 0, &format!("c{id}"))).collect(),
         ended: ends
@@ -98,7 +98,7 @@ pub(crate) async fn a_commit_that_fails_leaves_nothing(home: &mut impl Home) {
         jobs: vec![saved(&job(JOB, "a"), "saved"), job(JobId(3), "c")],
         lives: vec![life(3, "e3")],
         planned: vec![head(12)],
-        taken_back: vec![AttemptId(11)],
+        cancelled: vec![AttemptId(11)],
         placed: vec![placed(10, Some(1))],
         ended: vec![EndedAttempt { log_tail: "said\n".to_owned(), ..succeeded(10, 10) }],
         checkpoints: vec![checkpoint(10, 0, "half")],

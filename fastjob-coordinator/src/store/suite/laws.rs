@@ -103,7 +103,7 @@ impl History {
                 self.stopping.push(task);
             }
             3 if number == 1 => {
-                commit.taken_back.push(AttemptId(id));
+                commit.cancelled.push(AttemptId(id));
                 self.attempts.remove(chosen);
             }
             4 if !self.stopping.contains(&task) => {

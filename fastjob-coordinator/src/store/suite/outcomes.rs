@@ -63,7 +63,7 @@ pub(crate) async fn an_ended_attempt_is_not_placed_cancelled_or_moved(home: &mut
         .await;
     let before = view(home).await;
     let late = Commit {
-        taken_back: [10, 11].map(AttemptId).into(),
+        cancelled: [10, 11].map(AttemptId).into(),
         placed: vec![placed(10, Some(1)), placed(11, Some(2))],
         moved: vec![moved(10, TaskState::Stopping), moved(11, TaskState::Running)],
         ..Commit::default()

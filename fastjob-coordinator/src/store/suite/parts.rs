@@ -14,7 +14,7 @@ use crate::store::{Attempt, Commit, LifeId, NewAttempt};
 pub(crate) async fn planning_and_cancelling_in_one_call_changes_nothing(home: &mut impl Home) {
     write(home, [base()]).await;
     let before = view(home).await;
-    let back = |id| Commit { taken_back: vec![AttemptId(id)], ..Commit::default() };
+    let back = |id| Commit { cancelled: vec![AttemptId(id)], ..Commit::default() };
     write(home, [Commit { planned: vec![head(10)], ..back(10) }]).await;
     assert_eq!(view(home).await, before, "in one commit");
     home.store().commit(&[plan([head(11)]), back(11)]).await.unwrap();
@@ -39,7 +39,7 @@ pub(crate) async fn a_retry_is_planned_with_the_outcome_before_it(home: &mut imp
 }
 
 pub(crate) async fn cancelling_removes_only_planned_attempts_and_their_heads(home: &mut impl Home) {
-    let back = Commit { taken_back: [10, 11, 13, 99].map(AttemptId).into(), ..Commit::default() };
+    let back = Commit { cancelled: [10, 11, 13, 99].map(AttemptId).into(), ..Commit::default() };
     let tasks = plan([head(10), head(11), head(12), retry(12, 13, 2), head(14)]);
     write(home, [base(), tasks, end([succeeded(11, 11), failed_once(12, 12)]), back]).await;
     assert_eq!(home.store().task(TaskId(10)).await.unwrap(), None, "the head was removed with it");
@@ -57,7 +57,7 @@ pub(crate) async fn cancelling_removes_only_planned_attempts_and_their_heads(hom
 
 pub(crate) async fn a_cancelled_task_frees_its_key(home: &mut impl Home) {
     let keyed = |id| NewAttempt { key: Some("k".into()), ..head(id) };
-    let back = Commit { taken_back: vec![AttemptId(10)], ..Commit::default() };
+    let back = Commit { cancelled: vec![AttemptId(10)], ..Commit::default() };
     write(home, [base(), plan([keyed(10)]), back]).await;
     assert_eq!(home.store().task_of_key(JOB, "k").await.unwrap(), None);
     write(home, [plan([keyed(11)])]).await;

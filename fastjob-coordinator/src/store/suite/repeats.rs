@@ -80,7 +80,7 @@ pub(crate) async fn planned(home: &mut impl Home) {
 }
 
 pub(crate) async fn cancelled(home: &mut impl Home) {
-    let commit = Commit { taken_back: vec![AttemptId(10), AttemptId(12)], ..Commit::default() };
+    let commit = Commit { cancelled: vec![AttemptId(10), AttemptId(12)], ..Commit::default() };
     let before = plan([head(10), head(11), retry(11, 12, 2)]);
     check(home, vec![base(), before, end([failed_once(11, 11)])], commit).await;
 }
@@ -206,7 +206,7 @@ pub(crate) async fn everything_at_once(home: &mut impl Home) {
                 ..head(23)
             },
         ],
-        taken_back: vec![AttemptId(10), AttemptId(22)],
+        cancelled: vec![AttemptId(10), AttemptId(22)],
         placed: vec![super::rows::placed(20, Some(1)), super::rows::placed(21, Some(2))],
         ended: vec![
             failed_once(11, 11),

@@ -167,12 +167,12 @@ proptest! {
         let (mut missed, in_time): (Vec<_>, Vec<_>) = fires.into_iter().partition(late);
         let total = missed.len() as u64;
         let (most, oldest) = strategy.keeps(*now);
-        let mut made_up = missed.split_off(missed.len().saturating_sub(most));
-        let too_old = made_up.partition_point(|fire| *fire < oldest);
-        missed.extend(made_up.drain(..too_old));
+        let mut caught_up = missed.split_off(missed.len().saturating_sub(most));
+        let too_old = caught_up.partition_point(|fire| *fire < oldest);
+        missed.extend(caught_up.drain(..too_old));
 
         prop_assert_eq!(&found.in_time, &in_time);
-        prop_assert_eq!(&found.made_up, &made_up);
+        prop_assert_eq!(&found.caught_up, &caught_up);
         let counted = |count: Count, number: u64| {
             if count.at_least { count.number <= number } else { count.number == number }
         };
@@ -185,7 +185,7 @@ proptest! {
         }
         let stands_for = match strategy {
             MisfireStrategy::FireOnce => total,
-            MisfireStrategy::Skip | MisfireStrategy::FireAll { .. } => u64::from(!made_up.is_empty()),
+            MisfireStrategy::Skip | MisfireStrategy::FireAll { .. } => u64::from(!caught_up.is_empty()),
         };
         prop_assert!(counted(found.stands_for, stands_for), "{:?} of {total}", found.stands_for);
         if timetable.limits().is_none_or(|limits| limits.exclude.is_none()) {

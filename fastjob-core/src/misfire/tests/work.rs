@@ -29,7 +29,7 @@ fn without(days: &[&str], hours: &[&str], zone: &str) -> Limits {
 fn steps_of(strategy: MisfireStrategy, timetable: &Timetable, from: &str, now: &str) -> usize {
     let (from, now): (Timestamp, Timestamp) = (from.parse().unwrap(), now.parse().unwrap());
     let ((plan, _), steps) = steps::of(|| plan(strategy, JobId(1), timetable, from, from, now));
-    assert!(!plan.made_up.is_empty() || plan.skipped.is_some(), "nothing was missed");
+    assert!(!plan.caught_up.is_empty() || plan.skipped.is_some(), "nothing was missed");
     steps
 }
 

@@ -3,7 +3,7 @@
 pub struct Empty {}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Nonce {
-    /// That of the node's Welcome.
+    /// The id of the node, as in its Welcome.
     #[prost(string, tag = "1")]
     pub node: ::prost::alloc::string::String,
     /// Valid for a minute.
@@ -12,7 +12,7 @@ pub struct Nonce {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Proof {
-    /// Made by "node".
+    /// The MAC of the side "node".
     #[prost(bytes = "vec", tag = "1")]
     pub mac: ::prost::alloc::vec::Vec<u8>,
 }
@@ -81,7 +81,7 @@ pub mod to_executor {
         Farewell(super::Farewell),
     }
 }
-/// Who dials in, what it can run, and what it still holds from before.
+/// Describes the executor: its name, its process, and what it can run.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Hello {
     /// The version of this protocol that the executor speaks.
@@ -91,18 +91,18 @@ pub struct Hello {
     pub service: ::prost::alloc::string::String,
     #[prost(string, tag = "3")]
     pub executor: ::prost::alloc::string::String,
-    /// A new random value at each start of the process, 16 to 128 bytes, which nobody else knows.
-    /// Its SHA-256 is the incarnation: the coordinator keeps and shows that alone, so that nobody who
-    /// sees it can speak for this start of the process.
+    /// A secret of this start of the process: 16 to 128 random bytes. Its SHA-256 is the incarnation.
+    /// The coordinator stores and shows only the incarnation, from which the secret cannot be derived,
+    /// so no other process can take over the session.
     #[prost(string, tag = "4")]
     pub secret: ::prost::alloc::string::String,
-    /// Where the executor says it is, "ip:port" or empty: shown to people, not dialled.
+    /// The executor's address, as "ip:port", or empty. For display: the coordinator does not use it.
     #[prost(string, tag = "5")]
     pub address: ::prost::alloc::string::String,
     /// The release of the executor library.
     #[prost(string, tag = "6")]
     pub version: ::prost::alloc::string::String,
-    /// Most attempts it takes at the same time, waiting ones included.
+    /// Maximum number of attempts that it accepts at a time, waiting ones included.
     #[prost(uint32, tag = "7")]
     pub capacity: u32,
     #[prost(map = "string, string", tag = "8")]
@@ -119,46 +119,45 @@ pub struct Hello {
     /// Default definitions of jobs, each a job as JSON.
     #[prost(string, repeated, tag = "10")]
     pub jobs: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// Which of its coordinator addresses the executor dialled, from 0: a reconnect has the number of
-    /// the session it replaces, a second address of the same coordinator has another.
+    /// Which of its coordinator addresses the executor connected to, from 0. A reconnect has the
+    /// number of the session that it replaces; another address of the coordinator has another number.
     #[prost(uint32, tag = "12")]
     pub link: u32,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Welcome {
-    /// The store behind the coordinator: attempt ids are unique within it.
+    /// The id of the coordinator's store: attempt ids are unique within it.
     #[prost(string, tag = "1")]
     pub cluster: ::prost::alloc::string::String,
     /// The release of the coordinator.
     #[prost(string, tag = "2")]
     pub version: ::prost::alloc::string::String,
-    /// How often the executor is to beat.
+    /// The interval between two beats of the executor.
     #[prost(uint32, tag = "3")]
     pub beat_ms: u32,
-    /// After how long without a message either side gives the stream up.
+    /// After how long without a message each side closes the stream.
     #[prost(uint32, tag = "4")]
     pub silence_ms: u32,
-    /// After how long without a Ping that names a partition the executor stops the partition's exclusive
-    /// attempts; at twice that they are aborted. It counts from the beat that was answered, or from the
-    /// hello. 0: never.
+    /// After how long without a Ping that lists a partition the executor stops the partition's exclusive
+    /// attempts. After a further third of that time it aborts them. It counts from the last beat that was
+    /// answered, or from the hello. 0: never.
     #[prost(uint32, tag = "5")]
     pub exclusive_ms: u32,
-    /// Names this run of the coordinator's process among the nodes of the cluster.
+    /// Identifies this start of the coordinator's process among the nodes of the cluster.
     #[prost(string, tag = "6")]
     pub node: ::prost::alloc::string::String,
-    /// Into how many partitions the store is divided: an attempt is in the partition that its id leaves
-    /// when it is divided by this.
+    /// The number of partitions of the store. An attempt's partition is its id modulo this number.
     #[prost(uint32, tag = "7")]
     pub partitions: u32,
-    /// The coordinator answers each Goodbye with Farewell, and takes Returned. A coordinator of an
-    /// earlier release does neither: the executor does not wait for Farewell, and sends what it
-    /// returns in Goodbye.
+    /// The coordinator answers each Goodbye with Farewell, and accepts Returned. A coordinator of an
+    /// earlier release does neither: the executor then does not wait for Farewell, and returns
+    /// attempts in Goodbye.
     #[prost(bool, tag = "8")]
     pub says_farewell: bool,
 }
-/// The sender acts on these partitions from now on. After a welcome it says so of all that it holds,
-/// later of those that it takes over. The executor answers with Holding, takes attempts of such a
-/// partition from this session alone, and refuses what has a lower term.
+/// The sender owns these partitions from now on. After Welcome it lists all partitions that it owns,
+/// later those that it takes over. The executor answers with Holding. It then accepts attempts of
+/// these partitions from this session only, and rejects leases with a lower term.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Leases {
     #[prost(message, repeated, tag = "1")]
@@ -168,11 +167,11 @@ pub struct Leases {
 pub struct Lease {
     #[prost(uint32, tag = "1")]
     pub partition: u32,
-    /// Counts the holdings of the partition.
+    /// Counts the owners of the partition.
     #[prost(int64, tag = "2")]
     pub term: i64,
 }
-/// Answers Leases; those that it knows to be over are left out.
+/// Answers Leases. Leases that the executor knows to be outdated are left out.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Holding {
     #[prost(message, repeated, tag = "1")]
@@ -186,16 +185,16 @@ pub struct Holding {
     /// When each of `attempts` was created.
     #[prost(int64, repeated, tag = "4")]
     pub created_at: ::prost::alloc::vec::Vec<i64>,
-    /// The highest attempt id of each of these partitions that this process has ever been sent. A
-    /// partition of which it has been sent nothing has none.
+    /// For each of these partitions, the highest attempt id that this process was ever sent.
+    /// Partitions of which it was sent no attempt are left out.
     #[prost(int64, repeated, tag = "5")]
     pub highest_attempts: ::prost::alloc::vec::Vec<i64>,
-    /// Of the leases that it refused, the later terms that it knows. The holder of such a lease lost
-    /// it to another node, or its store was restored from a backup.
+    /// For each lease that it rejected, the later term that it knows. The node has lost such a
+    /// partition to another node, or the store was restored from a backup.
     #[prost(message, repeated, tag = "6")]
     pub refused: ::prost::alloc::vec::Vec<Lease>,
 }
-/// All nodes of the cluster, whenever that changes: the executor keeps a session with each.
+/// All nodes of the cluster, sent whenever they change. The executor keeps a session with each.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Nodes {
     #[prost(message, repeated, tag = "1")]
@@ -222,19 +221,19 @@ pub struct Beat {
     pub running: u32,
     #[prost(uint32, tag = "5")]
     pub waiting: u32,
-    /// Since the executor's process started, at the moment it beat.
+    /// The uptime of the executor's process when it sent this.
     #[prost(uint64, tag = "6")]
     pub uptime_ms: u64,
 }
-/// Answers a Beat, and is answered by a Pong with the same id at once.
+/// Answers a Beat. The executor answers at once with a Pong of the same id.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Ping {
     #[prost(uint64, tag = "1")]
     pub id: u64,
-    /// That of the Beat.
+    /// The uptime in the Beat that this answers.
     #[prost(uint64, tag = "2")]
     pub uptime_ms: u64,
-    /// On which the sender acts just now.
+    /// The partitions that the sender owns at this moment.
     #[prost(uint32, repeated, tag = "3")]
     pub partitions: ::prost::alloc::vec::Vec<u32>,
 }
@@ -243,22 +242,21 @@ pub struct Pong {
     #[prost(uint64, tag = "1")]
     pub id: u64,
 }
-/// The executor drains: it starts nothing any more, and finishes or reports what it runs. Each Goodbye
-/// is answered with Farewell. Attempts that arrive after the first Goodbye are returned in further
-/// ones, so that the executor knows when the coordinator has them back.
+/// The executor drains: it starts no more attempts, and finishes the running ones. The coordinator
+/// answers each Goodbye with Farewell. Attempts that arrive after the first Goodbye are returned in
+/// further ones, so that the executor learns when the coordinator has recorded their return.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Goodbye {
     /// Attempts whose handler was never entered: the coordinator places them elsewhere.
     #[prost(int64, repeated, tag = "1")]
     pub returned: ::prost::alloc::vec::Vec<i64>,
 }
-/// Every engine of the node has taken note that the executor drains. It follows all Starts of the
-/// session: no further one comes.
+/// Every engine of the node knows that the executor drains. No Start follows in this session.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Farewell {}
-/// Attempts of Starts in this session that an executor that does not drain will not run: an attempt
-/// of before a restored backup still uses the id, or the executor has no room. The coordinator places
-/// them again.
+/// Attempts that were sent in this session and that an executor which does not drain will not run:
+/// an attempt from before a restored backup still uses the id, or the executor is full. The
+/// coordinator places them again.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Returned {
     #[prost(int64, repeated, tag = "1")]
@@ -268,7 +266,7 @@ pub struct Returned {
 pub struct Start {
     #[prost(message, repeated, tag = "1")]
     pub attempts: ::prost::alloc::vec::Vec<Attempt>,
-    /// Of one partition.
+    /// The lease of the partition to which all these attempts belong.
     #[prost(message, optional, tag = "2")]
     pub lease: ::core::option::Option<Lease>,
 }
@@ -305,23 +303,24 @@ pub struct Attempt {
     pub grace_ms: u64,
     #[prost(enumeration = "Block", tag = "14")]
     pub block: i32,
-    /// Most attempts of the job that may wait in its lane.
+    /// Maximum number of attempts of the job that wait in its lane.
     #[prost(uint32, tag = "15")]
     pub max_waiting: u32,
-    /// Most attempts of the job that may run beside each other, with BLOCK_PARALLEL.
+    /// Maximum number of attempts of the job that run in parallel, with BLOCK_PARALLEL.
     #[prost(uint32, tag = "16")]
     pub max_running: u32,
-    /// No attempt of another task of its job may run beside it in the whole cluster: see
+    /// No attempt of another task of the job may run at the same time in the whole cluster: see
     /// Welcome.exclusive_ms.
     #[prost(bool, tag = "17")]
     pub exclusive: bool,
-    /// The last one of the attempt before, as JSON.
+    /// The last checkpoint of the previous attempt, as JSON.
     #[prost(string, optional, tag = "18")]
     pub checkpoint: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(int64, tag = "19")]
     pub created_at: i64,
 }
-/// Handlers entered. An attempt that ends before this is sent is only in Finished.
+/// Attempts whose handlers were entered. An attempt that ends before this is sent is in Finished
+/// only.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Started {
     #[prost(message, repeated, tag = "1")]
@@ -356,15 +355,15 @@ pub struct Outcome {
     /// The last lines of the attempt's log.
     #[prost(string, tag = "7")]
     pub log_tail: ::prost::alloc::string::String,
-    /// The last one that is known, as JSON, if it did not succeed.
+    /// The last checkpoint, as JSON, if it did not succeed.
     #[prost(string, optional, tag = "8")]
     pub checkpoint: ::core::option::Option<::prost::alloc::string::String>,
     /// When the attempt was created.
     #[prost(int64, tag = "9")]
     pub created_at: i64,
 }
-/// The latest checkpoints of attempts that run; those of attempts that have ended are in their
-/// Outcomes. Sent again after a reconnect.
+/// The latest checkpoints of running attempts; those of ended attempts are in their Outcomes. Sent
+/// again after a reconnect.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Checkpoints {
     #[prost(message, repeated, tag = "1")]
@@ -380,7 +379,7 @@ pub struct AttemptCheckpoint {
     #[prost(int64, tag = "3")]
     pub created_at: i64,
 }
-/// How far attempts have come; the latest of each.
+/// The latest progress of each running attempt.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Progress {
     #[prost(message, repeated, tag = "1")]
@@ -392,7 +391,7 @@ pub struct AttemptProgress {
     pub attempt: i64,
     #[prost(uint64, tag = "2")]
     pub done: u64,
-    /// 0: not known.
+    /// 0: unknown.
     #[prost(uint64, tag = "3")]
     pub total: u64,
     /// At most 1 KiB.
@@ -401,13 +400,13 @@ pub struct AttemptProgress {
     #[prost(int64, tag = "5")]
     pub created_at: i64,
 }
-/// Sent again after a reconnect until Recorded names it.
+/// Outcomes. Each one is sent again after a reconnect, until Recorded lists it.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Finished {
     #[prost(message, repeated, tag = "1")]
     pub outcomes: ::prost::alloc::vec::Vec<Outcome>,
 }
-/// The outcomes of these attempts are in the store; the executor may forget them.
+/// The outcomes of these attempts are durable; the executor may forget them.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Recorded {
     #[prost(int64, repeated, tag = "1")]
@@ -422,7 +421,7 @@ pub struct Stop {
     #[prost(int64, repeated, tag = "2")]
     pub created_at: ::prost::alloc::vec::Vec<i64>,
 }
-/// A question; the answer carries the same id.
+/// A query. The reply has the same id.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Stat {
     #[prost(uint64, tag = "1")]
@@ -444,10 +443,10 @@ pub mod stat {
 pub struct StatLog {
     #[prost(int64, tag = "1")]
     pub attempt: i64,
-    /// In bytes from the start of the log.
+    /// The position in the log, in bytes.
     #[prost(uint64, tag = "2")]
     pub offset: u64,
-    /// Most bytes to send back.
+    /// Maximum number of bytes in the reply.
     #[prost(uint32, tag = "3")]
     pub limit: u32,
 }
@@ -468,7 +467,7 @@ pub mod stat_reply {
         Log(super::Log),
         #[prost(message, tag = "3")]
         Executor(super::Figures),
-        /// Why there is no answer.
+        /// Why the query failed.
         #[prost(string, tag = "4")]
         Error(::prost::alloc::string::String),
     }
@@ -481,7 +480,7 @@ pub struct Log {
     pub next_offset: u64,
     #[prost(string, tag = "3")]
     pub text: ::prost::alloc::string::String,
-    /// No more will be written.
+    /// The log is complete.
     #[prost(bool, tag = "4")]
     pub ended: bool,
 }
@@ -540,7 +539,7 @@ pub enum Block {
     SkipNew = 2,
     ReplaceRunning = 3,
     Parallel = 4,
-    /// It runs at once: the coordinator has decided that it may.
+    /// The attempt runs at once: the coordinator has applied the block strategy.
     None = 5,
 }
 impl Block {
@@ -577,14 +576,14 @@ pub enum End {
     Unspecified = 0,
     Succeeded = 1,
     Stopped = 2,
-    /// The block strategy refused it.
+    /// The block strategy rejected it.
     Skipped = 3,
     Failed = 4,
-    /// Failed, and a retry would be of no use.
+    /// Failed permanently: it is not retried.
     FailedFatal = 5,
     TimedOut = 6,
     Panicked = 7,
-    /// Exclusive, and stopped because its executor did not hear from the coordinator any more.
+    /// Exclusive, and stopped because its executor lost contact with the coordinator.
     CutOff = 8,
 }
 impl End {
@@ -712,8 +711,8 @@ pub mod executor_link_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// The first message is a Hello; the coordinator answers Welcome or ends the stream with a status
-        /// that says why.
+        /// The first message is a Hello. The coordinator answers with Welcome, or ends the stream with a
+        /// status that says why.
         pub async fn join(
             &mut self,
             request: impl tonic::IntoStreamingRequest<Message = super::FromExecutor>,
@@ -759,8 +758,8 @@ pub mod executor_link_server {
             >
             + std::marker::Send
             + 'static;
-        /// The first message is a Hello; the coordinator answers Welcome or ends the stream with a status
-        /// that says why.
+        /// The first message is a Hello. The coordinator answers with Welcome, or ends the stream with a
+        /// status that says why.
         async fn join(
             &self,
             request: tonic::Request<tonic::Streaming<super::FromExecutor>>,
@@ -941,8 +940,8 @@ pub mod handshake_client {
     )]
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
-    /// How an executor and a coordinator prove to each other that they have the same token, which is not
-    /// sent. An executor with a token does this on each connection before it joins.
+    /// An executor and a coordinator prove to each other that they have the same token, without sending
+    /// it. An executor with a token does this on each connection before it joins.
     #[derive(Debug, Clone)]
     pub struct HandshakeClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -1046,8 +1045,8 @@ pub mod handshake_client {
             self.inner.unary(req, path, codec).await
         }
         /// Called with `authorization: FastJob-Executor <node> <nonce of the node> <nonce of the executor>
-        /// <MAC>`, the nonces and the MAC in hexadecimal; answered if the MAC is right. `Join` then takes the
-        /// same header, once on each node.
+        /// <MAC>`, the nonces and the MAC in hexadecimal. Answered if the MAC is right. `Join` then accepts
+        /// the same header, once on each node.
         pub async fn prove(
             &mut self,
             request: impl tonic::IntoRequest<super::Empty>,
@@ -1090,15 +1089,15 @@ pub mod handshake_server {
             request: tonic::Request<super::Empty>,
         ) -> std::result::Result<tonic::Response<super::Nonce>, tonic::Status>;
         /// Called with `authorization: FastJob-Executor <node> <nonce of the node> <nonce of the executor>
-        /// <MAC>`, the nonces and the MAC in hexadecimal; answered if the MAC is right. `Join` then takes the
-        /// same header, once on each node.
+        /// <MAC>`, the nonces and the MAC in hexadecimal. Answered if the MAC is right. `Join` then accepts
+        /// the same header, once on each node.
         async fn prove(
             &self,
             request: tonic::Request<super::Empty>,
         ) -> std::result::Result<tonic::Response<super::Proof>, tonic::Status>;
     }
-    /// How an executor and a coordinator prove to each other that they have the same token, which is not
-    /// sent. An executor with a token does this on each connection before it joins.
+    /// An executor and a coordinator prove to each other that they have the same token, without sending
+    /// it. An executor with a token does this on each connection before it joins.
     #[derive(Debug)]
     pub struct HandshakeServer<T> {
         inner: Arc<T>,

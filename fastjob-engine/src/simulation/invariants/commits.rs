@@ -15,12 +15,12 @@ use crate::record::{AlarmKind, Commit, EndedAttempt, NewAttempt};
 impl Witness {
     /// Checks a commit that is about to become durable for the first time.
     pub(in super::super) fn see_commit(&mut self, commit: &Commit, before: &ModelStore) {
-        for row in commit.taken_back.iter().filter_map(|attempt| before.attempts.get(attempt)) {
+        for row in commit.cancelled.iter().filter_map(|attempt| before.attempts.get(attempt)) {
             if let Some(at) = row.new.row.fire_at {
                 self.fires.remove(&(row.new.row.job, at));
             }
         }
-        let kept = |new: &&NewAttempt| !commit.taken_back.contains(&new.row.attempt);
+        let kept = |new: &&NewAttempt| !commit.cancelled.contains(&new.row.attempt);
         for new in commit.planned.iter().filter(kept) {
             self.attempts += 1;
             self.tasks += u64::from(new.row.attempt == new.row.task.first_attempt());

@@ -41,7 +41,7 @@ impl Parents {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Endless {
     /// The chain contains a cycle.
-    Circle,
+    Cycle,
     /// It has more links than [`LINKS_MOST`].
     TooMany,
 }
@@ -91,7 +91,7 @@ impl<F: Fn(JobId) -> Vec<JobId>> Walk<F> {
                     let left = (self.next)(job).into_iter();
                     path.push(Step { job, left, longest: (1, None) });
                 } else {
-                    return Err(Endless::Circle);
+                    return Err(Endless::Cycle);
                 }
             }
             let Some(step) = path.last_mut() else { break };
@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn a_cycle_has_no_longest_chain() {
         let mut walk = Walk::new(|job: JobId| ids(&[job.0 % 3 + 1]));
-        assert_eq!(walk.longest(JobId(1)), Err(Endless::Circle));
+        assert_eq!(walk.longest(JobId(1)), Err(Endless::Cycle));
     }
 
     #[test]

@@ -154,10 +154,10 @@ impl Catalog {
         for (child, first) in job.children.iter().zip(ids) {
             let chain = down.longest(*first).map_err(|endless| match endless {
                 Endless::TooMany => refused(child, many()),
-                Endless::Circle if id.is_some_and(|id| self.leads_to(*first, id)) => {
+                Endless::Cycle if id.is_some_and(|id| self.leads_to(*first, id)) => {
                     refused(child, "leads back to it: its tasks would never end".to_owned())
                 }
-                Endless::Circle => refused(child, cycle()),
+                Endless::Cycle => refused(child, cycle()),
             })?;
             if longest.as_ref().is_none_or(|(_, longest)| longest.len() < chain.len()) {
                 longest = Some((child, chain));
@@ -174,7 +174,7 @@ impl Catalog {
                         "cannot follow a job that more than {LINKS_MOST} others lead to, which are \
                          too many to check"
                     )),
-                    Endless::Circle => refused(child, "cannot follow a job in a cycle: \
+                    Endless::Cycle => refused(child, "cannot follow a job in a cycle: \
                         remove a job of the cycle from its parent's children first".to_owned()),
                 })?
             }

@@ -109,7 +109,7 @@ fn problems_of_the_whole_expression_are_reported() {
         "a cron expression has five fields (Unix) or six or seven (Quartz), not 4",
     );
     check("0 0 0 * * ? * x y ", "x y", "a cron expression has five fields");
-    check(" @reboot", "@reboot", "`@reboot` is not a time");
+    check(" @reboot", "@reboot", "`@reboot` is not supported");
     check("@fortnightly", "@fortnightly", "`@fortnightly` is unknown; there are @hourly");
     check("@", "@", "`@` is unknown");
     let long = format!("0 0 0 {} * ?", "1,".repeat(500_000));
