@@ -6,6 +6,7 @@ use std::{
     process,
     sync::{Mutex, MutexGuard, PoisonError},
     thread,
+    time::{Duration, Instant},
 };
 
 use tokio::runtime;
@@ -15,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 /// once, such as an executor and a coordinator. [`Executor::run`](crate::Executor::run) uses it.
 ///
 /// A second signal ends the process at once, with the exit status 130 or 143: so a second Ctrl-C does
-/// not wait for a drain. A token that is requested after the first signal has fired already. On
+/// not wait for a drain. A signal within half a second of the first one counts as the same: programs
+/// such as GNU `timeout` send one to the process and one to its group. A token that is requested after the first signal has fired already. On
 /// Windows, only Ctrl-C counts.
 ///
 /// Signals are awaited on a thread of their own, so handlers that block do not delay them. From the
@@ -31,7 +33,7 @@ pub fn stop_on_signal() -> io::Result<CancellationToken> {
         waiting.listening = true;
     }
     let stop = CancellationToken::new();
-    if waiting.signalled {
+    if waiting.signalled.is_some() {
         stop.cancel();
         return Ok(stop);
     }
@@ -42,12 +44,15 @@ pub fn stop_on_signal() -> io::Result<CancellationToken> {
 
 /// What the next signal stops. Shared by the process, as its signals are.
 static WAITING: Mutex<Waiting> =
-    Mutex::new(Waiting { listening: false, signalled: false, tokens: Vec::new() });
+    Mutex::new(Waiting { listening: false, signalled: None, tokens: Vec::new() });
+
+/// Signals within this time of the first one count as the same.
+const ONE_SIGNAL: Duration = Duration::from_millis(500);
 
 struct Waiting {
     listening: bool,
-    /// Whether there was a signal.
-    signalled: bool,
+    /// When the first signal came.
+    signalled: Option<Instant>,
     tokens: Vec<CancellationToken>,
 }
 
@@ -68,8 +73,10 @@ fn listen() -> io::Result<()> {
             loop {
                 let status = signals.next().await;
                 let mut waiting = waiting();
-                if std::mem::replace(&mut waiting.signalled, true) {
-                    process::exit(status);
+                match waiting.signalled {
+                    Some(first) if first.elapsed() < ONE_SIGNAL => continue,
+                    Some(_) => process::exit(status),
+                    None => waiting.signalled = Some(Instant::now()),
                 }
                 let tokens = std::mem::take(&mut waiting.tokens);
                 drop(waiting);

@@ -7,6 +7,7 @@ use std::{
     fmt,
     io::{self, IsTerminal},
     path::PathBuf,
+    time::{Duration, Instant},
 };
 
 use clap::{Args, ValueEnum};
@@ -88,9 +89,14 @@ impl Serve {
     }
 }
 
+/// Signals within this time of the first one count as the same: programs such as GNU `timeout` send
+/// one to the process and one to its group.
+const ONE_SIGNAL: Duration = Duration::from_millis(500);
+
 async fn serve(config: Config) -> Result<(), Box<dyn StdError>> {
     let mut signals = Signals::listen()?;
     let stop = CancellationToken::new();
+    let mut signalled: Option<Instant> = None;
     let work = async {
         let scheme = if config.coordinator.tls.is_some() { "https" } else { "http" };
         let store = config.coordinator.store.clone();
@@ -105,9 +111,13 @@ async fn serve(config: Config) -> Result<(), Box<dyn StdError>> {
         tokio::select! {
             ended = &mut work => return ended,
             () = signals.next() => {
-                if stop.is_cancelled() {
-                    tracing::warn!("second stop signal received, terminating immediately");
-                    std::process::exit(INTERRUPTED);
+                match signalled {
+                    Some(first) if first.elapsed() < ONE_SIGNAL => continue,
+                    Some(_) => {
+                        tracing::warn!("second stop signal received, terminating immediately");
+                        std::process::exit(INTERRUPTED);
+                    }
+                    None => signalled = Some(Instant::now()),
                 }
                 tracing::info!("stop signal received, shutting down");
                 stop.cancel();

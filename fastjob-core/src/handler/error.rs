@@ -83,6 +83,21 @@ impl JobError {
         self
     }
 
+    /// The same failure, with what was attempted before its message: `charge the card: …`.
+    ///
+    /// ```
+    /// use fastjob_core::JobError;
+    ///
+    /// let err = JobError::fatal("the card has expired").context("charge the card");
+    /// assert_eq!(err.message(), "charge the card: the card has expired");
+    /// assert!(!err.is_retryable());
+    /// ```
+    #[must_use]
+    pub fn context(mut self, attempted: impl fmt::Display) -> Self {
+        self.message = format!("{attempted}: {}", self.message);
+        self
+    }
+
     /// Whether a retry may fix it.
     pub fn is_retryable(&self) -> bool {
         self.kind != Kind::Fatal

@@ -59,7 +59,8 @@ pub(super) fn read(
     if let Some(text) = env("FASTJOB_IP") {
         config.ip = Some(text);
     }
-    if let Some(text) = env("FASTJOB_PORT") {
+    // Kubernetes sets it to a URL (`tcp://…`) for a service named `fastjob`.
+    if let Some(text) = env("FASTJOB_PORT").filter(|text| !text.contains("://")) {
         config.port = Some(number("FASTJOB_PORT", &text)?);
     }
     if let Some(text) = env("FASTJOB_LOG_PATH") {
@@ -137,6 +138,9 @@ pub(super) fn check_name(name: &str) -> Result<(), ConfigError> {
     if !name.starts_with("FASTJOB_") || name == EXECUTOR_LOST || NAMES.contains(&name) {
         return Ok(());
     }
+    if is_a_service_link(name) {
+        return Ok(());
+    }
     let by_distance = NAMES.iter().map(|known| (distance(name, known), *known));
     let Some((distance, closest)) = by_distance.min() else { return Ok(()) };
     // Short names are similar to many others.
@@ -147,6 +151,16 @@ pub(super) fn check_name(name: &str) -> Result<(), ConfigError> {
         (false, false) => return Ok(()),
     };
     Err(ConfigError::Variable { name: name.to_owned(), message })
+}
+
+/// Whether Kubernetes sets the variable for a service whose name begins with `fastjob`, such as
+/// `FASTJOB_EXECUTOR_SERVICE_HOST` and `FASTJOB_EXECUTOR_PORT_7070_TCP_ADDR`.
+fn is_a_service_link(name: &str) -> bool {
+    let has_port = |(_, rest): (&str, &str)| rest.starts_with(|first: char| first.is_ascii_digit());
+    name == "FASTJOB_EXECUTOR_PORT"
+        || name.contains("_SERVICE_HOST")
+        || name.contains("_SERVICE_PORT")
+        || name.split_once("_PORT_").is_some_and(has_port)
 }
 
 /// The edit distance: how many letters must be inserted, deleted or replaced.
@@ -214,5 +228,18 @@ mod tests {
             check(&format!("FASTJOB_{other}"), None);
         }
         check("PATH", None);
+    }
+
+    #[test]
+    fn variables_that_kubernetes_sets_for_services_are_ignored() {
+        for service in ["FASTJOB", "FASTJOB_EXECUTOR"] {
+            for link in ["SERVICE_HOST", "SERVICE_PORT", "PORT", "PORT_7070_TCP_ADDR"] {
+                check(&format!("{service}_{link}"), None);
+            }
+        }
+        let mut config = ExecutorConfig::default();
+        let link = |name: &str| (name == "FASTJOB_PORT").then(|| "tcp://10.0.0.1:80".to_owned());
+        read(&mut config, link).unwrap();
+        assert_eq!(config.port, None);
     }
 }
