@@ -18,6 +18,7 @@ pub mod job;
 pub mod lane;
 pub mod misfire;
 pub mod misread;
+pub mod partition;
 pub mod private;
 pub mod retry;
 pub mod route;
@@ -39,6 +40,7 @@ pub use self::{
         JobName, ServiceName, TaskId,
     },
     job::{InvalidJob, Job, JobDraft},
+    partition::{Lease, Partition},
     schedule::{Schedule, Timetable},
     task::{Cause, TaskState},
 };
