@@ -18,6 +18,7 @@ pub mod job;
 pub mod lane;
 pub mod misfire;
 pub mod misread;
+pub mod partition;
 pub mod path;
 pub mod private;
 pub mod retry;
@@ -40,6 +41,7 @@ pub use self::{
         JobName, ServiceName, TaskId,
     },
     job::{InvalidJob, Job, JobDraft},
+    partition::{Lease, Partition},
     path::JobPath,
     schedule::{Schedule, Timetable},
     task::{Cause, TaskState},

@@ -2,11 +2,16 @@
 
 use std::{sync::Mutex, time::Duration};
 
-use fastjob_core::{JobContext, JobHandler, JobResult, wire::v1};
+use fastjob_core::{JobContext, JobHandler, JobResult, Lease, Partition};
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::{registration::Registration, registry::Discovery, state::States};
+use crate::{
+    registration::Registration,
+    registry::Discovery,
+    runtime::{Attempt, LinkId, Name},
+    state::States,
+};
 
 /// Never ends; reports when it is entered and when it is dropped.
 struct Endless {
@@ -42,16 +47,10 @@ impl Alone {
         let logs = Logs::open(folder.path(), 1).unwrap();
         let clock = Clock::manual();
         let runtime = Runtime::new(Arc::clone(&registry), logs.clone(), Capture::new(), 10, clock);
-        let lease = v1::Lease { partition: 0, term: 1 };
-        runtime.take(9, vec![lease]);
-        let attempt = v1::Attempt {
-            attempt: 1,
-            handler: "endless".to_owned(),
-            cause: v1::Cause::Manual.into(),
-            block: v1::Block::None.into(),
-            ..v1::Attempt::default()
-        };
-        runtime.start(9, &lease, vec![attempt]);
+        let lease = Lease { partition: Partition(0), term: 1 };
+        runtime.take(LinkId(9), vec![lease]);
+        let attempt = Attempt::for_test(Name::of(1, 7), "endless");
+        runtime.start(LinkId(9), lease, vec![attempt]);
         entered.await.unwrap();
         let identity = Identity {
             service,

@@ -46,10 +46,10 @@ impl Works {
         let mut parts = Parts::default();
         let (linked, failing, stopping) = (runtime.clone(), failures.clone(), done.clone());
         parts.spawn("the link manager", async move {
-            let run = |number, place: Place, stop| {
+            let run = |id, place: Place, stop| {
                 let (identity, runtime) = (Arc::clone(&identity), linked.clone());
                 let Place { address, node } = place;
-                Link { number, address, node, identity, runtime, peers: peers.clone(), stop }.run()
+                Link { id, address, node, identity, runtime, peers: peers.clone(), stop }.run()
             };
             peers.keep_links(&addresses, (&failing, &stopping), run).await;
         });

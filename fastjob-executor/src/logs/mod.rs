@@ -27,7 +27,7 @@ use fastjob_core::AttemptId;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 pub use self::layer::{JobLogLayer, job_log_layer};
-pub(crate) use self::{attempt::AttemptLog, capture::Capture};
+pub(crate) use self::{attempt::AttemptLog, capture::Capture, read::LogPage};
 use self::{attempt::Live, disk::Disk, writer::Writer};
 use crate::failure::Failures;
 

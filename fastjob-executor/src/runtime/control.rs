@@ -5,11 +5,11 @@ use std::{
     time::Duration,
 };
 
-use fastjob_core::wire::v1;
+use jiff::Timestamp;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{name::Name, reports::Said};
+use super::{attempt::Attempt, name::Name, reports::Said};
 use crate::logs::AttemptLog;
 
 /// Why an attempt has to end before its handler returns.
@@ -47,22 +47,22 @@ pub(super) struct Control {
 /// What is known once an attempt's handler has been entered.
 pub(super) struct Entered {
     pub(super) at: Instant,
-    pub(super) at_ms: i64,
+    pub(super) started_at: Timestamp,
     pub(super) log: AttemptLog,
 }
 
 impl Control {
-    pub(super) fn new(attempt: &v1::Attempt) -> Self {
+    pub(super) fn new(attempt: &Attempt) -> Self {
         Self {
-            name: Name::of(attempt),
+            name: attempt.name,
             exclusive: attempt.exclusive,
             handler: attempt.handler.clone(),
-            said: Arc::new(Said::new(Name::of(attempt))),
-            timeout: Duration::from_millis(attempt.timeout_ms),
-            grace: Duration::from_millis(attempt.grace_ms),
+            said: Arc::new(Said::new(attempt.name)),
+            timeout: attempt.timeout,
+            grace: attempt.grace,
             token: CancellationToken::new(),
             abort: CancellationToken::new(),
-            checkpoint: attempt.checkpoint.as_deref().map(Arc::from),
+            checkpoint: attempt.checkpoint.clone(),
             why: OnceLock::new(),
             entered: OnceLock::new(),
         }
@@ -85,8 +85,8 @@ impl Control {
     }
 
     /// Records that the handler is entered now.
-    pub(super) fn enter(&self, at_ms: i64, log: AttemptLog) {
-        self.entered.get_or_init(|| Entered { at: Instant::now(), at_ms, log });
+    pub(super) fn enter(&self, started_at: Timestamp, log: AttemptLog) {
+        self.entered.get_or_init(|| Entered { at: Instant::now(), started_at, log });
     }
 
     /// When the handler was entered, if it was.

@@ -2,29 +2,36 @@
 
 use std::sync::Arc;
 
-use fastjob_core::wire::v1::{self, from_executor::Message};
+use fastjob_core::{AttemptId, Lease, Partition};
 use tokio::time::Instant;
 
-use super::{Delivery, name::Name, state::State};
+use super::{
+    Delivery,
+    links::LinkId,
+    message::{Holding, Message},
+    name::Name,
+    outbox, reports,
+    state::State,
+};
 
 /// Approximate number of messages per batch. A single message may have several megabytes.
 const MESSAGES_MOST: usize = 8;
 
 impl State {
     /// Reports that an attempt's handler was entered, unless that was already reported.
-    pub(super) fn tell_started(&mut self, id: i64) {
+    pub(super) fn tell_started(&mut self, id: AttemptId) {
         let partition = self.owners.partition(id);
         let Some(running) = self.running_mut(id).filter(|running| !running.told) else { return };
         let name = running.control.name;
-        if let Some(at_ms) = running.control.entered().map(|entered| entered.at_ms) {
+        if let Some(at) = running.control.entered().map(|entered| entered.started_at) {
             running.told = true;
-            self.outbox.started(partition, name, at_ms);
+            self.outbox.started(partition, name, at);
             self.wake(partition);
         }
     }
 
     /// The link has a new session. Requests of an earlier session are not answered in it.
-    pub(super) fn session_began(&mut self, link: u32, says_farewell: bool) {
+    pub(super) fn session_began(&mut self, link: LinkId, says_farewell: bool) {
         self.session_ended(link);
         self.links.begin(link, says_farewell);
         // While the executor drains, it announces that first.
@@ -33,7 +40,7 @@ impl State {
 
     /// The link's session has ended. Attempts that were to be returned over it are no longer held;
     /// the next owner learns that from Holding.
-    pub(super) fn session_ended(&mut self, link: u32) {
+    pub(super) fn session_ended(&mut self, link: LinkId) {
         let leaving = self.leaving;
         if self.links.session(link).is_some_and(|session| session.owes(leaving)) {
             self.unconfirmed.extend(self.owners.partitions(link));
@@ -43,11 +50,11 @@ impl State {
     }
 
     /// A node now acts on these partitions: everything in them is reported to it again.
-    pub(super) fn take(&mut self, link: u32, leases: Vec<v1::Lease>) {
+    pub(super) fn take(&mut self, link: LinkId, leases: Vec<Lease>) {
         // A new owner ends the silence, but attempts that were due to end must still end.
         self.cut_off(self.clock.elapsed());
         for lease in leases {
-            if let Err(known) = self.owners.take(link, &lease) {
+            if let Err(known) = self.owners.take(link, lease) {
                 if let Some(session) = self.links.session(link) {
                     session.refused.push(known);
                 }
@@ -65,7 +72,7 @@ impl State {
     }
 
     /// Repeats all reports of the partition, because its new owner knows none of them.
-    fn tell_again(&mut self, partition: u32) {
+    fn tell_again(&mut self, partition: Partition) {
         self.outbox.resend(partition);
         let running: Vec<_> = self
             .running_of(partition)
@@ -86,7 +93,7 @@ impl State {
     }
 
     /// What is held of the partitions that a node has taken, if an answer is due.
-    fn holding(&mut self, link: u32) -> Option<v1::Holding> {
+    fn holding(&mut self, link: LinkId) -> Option<Holding> {
         let session = self.links.session(link)?;
         let leases = std::mem::take(&mut session.taken);
         let refused = std::mem::take(&mut session.refused);
@@ -100,16 +107,14 @@ impl State {
         for lease in &leases {
             self.unconfirmed.remove(&lease.partition);
         }
-        let names = self.names().filter(of).map(|name| (name.id, name.created_at));
-        let (attempts, created_at) = names.unzip();
+        let attempts = self.names().filter(of).collect();
         let highest = leases.iter().filter_map(|lease| self.owners.highest(lease.partition));
-        let highest_attempts = highest.collect();
-        let leaving = self.leaving;
-        Some(v1::Holding { leases, attempts, leaving, created_at, highest_attempts, refused })
+        let (highest, leaving) = (highest.collect(), self.leaving);
+        Some(Holding { leases, attempts, leaving, highest, refused })
     }
 
     /// What a link has to send next. An attempt's outcome comes after all its other reports.
-    pub(super) fn deliver(&mut self, link: u32, now: Instant) -> Delivery {
+    pub(super) fn deliver(&mut self, link: LinkId, now: Instant) -> Delivery {
         let leaving = self.leaving;
         // Before Holding: what was returned in an earlier term must not be mistaken for what is
         // sent in the term that Holding answers.
@@ -137,19 +142,19 @@ impl State {
         Delivery { messages, next_at }
     }
 
-    fn deliver_of(&mut self, partition: u32, now: Instant, messages: &mut Vec<Message>) {
-        let (checkpoints, progress) = self.reports.next(partition, now);
-        let (started, finished) = self.outbox.next(partition).unwrap_or_default();
-        if !started.attempts.is_empty() {
+    fn deliver_of(&mut self, partition: Partition, now: Instant, messages: &mut Vec<Message>) {
+        let reports::Batch { checkpoints, progress } = self.reports.next(partition, now);
+        let outbox::Batch { started, finished } = self.outbox.next(partition).unwrap_or_default();
+        if !started.is_empty() {
             messages.push(Message::Started(started));
         }
-        if !checkpoints.attempts.is_empty() {
+        if !checkpoints.is_empty() {
             messages.push(Message::Checkpoints(checkpoints));
         }
-        if !progress.attempts.is_empty() {
+        if !progress.is_empty() {
             messages.push(Message::Progress(progress));
         }
-        if !finished.outcomes.is_empty() {
+        if !finished.is_empty() {
             messages.push(Message::Finished(finished));
         }
     }

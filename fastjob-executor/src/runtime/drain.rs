@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::{
     Inner, Runtime,
     control::Why,
+    links::LinkId,
     state::{Held, State},
 };
 
@@ -23,7 +24,7 @@ impl Runtime {
     }
 
     /// The link's coordinator has answered a Goodbye: it sends no more work.
-    pub(crate) fn farewell(&self, link: u32) {
+    pub(crate) fn farewell(&self, link: LinkId) {
         if let Some(session) = self.0.lock().links.session(link) {
             session.farewell();
         }

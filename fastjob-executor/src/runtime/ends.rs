@@ -6,32 +6,33 @@ use std::{
     time::Duration,
 };
 
-use fastjob_core::wire::v1;
+use fastjob_core::{AttemptId, JobId, attempt::End};
 use tokio::time::Instant;
 
 use super::{
     Ready, UNHEARD,
+    attempt::Attempt,
     control::Why,
+    outcome::{CUT_OFF, Outcome},
     silence::Cut,
     state::{Held, State},
-    unentered,
 };
 
 impl State {
     /// Stops an attempt. A waiting one ends at once with `why`; a running one gets its stop token.
-    pub(super) fn stop(&mut self, id: i64, why: &str) {
+    pub(super) fn stop(&mut self, id: AttemptId, why: &str) {
         match self.held.get(&id) {
             Some(Held::Running(running)) => {
                 running.control.stop(Why::Asked);
                 self.look_again(id, Some(Instant::now()));
             }
-            Some(Held::Waiting(_)) => self.end_waiting(&[id], v1::End::Stopped, why),
+            Some(Held::Waiting(_)) => self.end_waiting(&[id], End::Stopped, why),
             None => {}
         }
     }
 
     /// Ends waiting attempts.
-    fn end_waiting(&mut self, ids: &[i64], end: v1::End, why: &str) {
+    fn end_waiting(&mut self, ids: &[AttemptId], end: End, why: &str) {
         let mut gone = HashMap::new();
         let mut names = Vec::new();
         for id in ids {
@@ -42,17 +43,17 @@ impl State {
         }
         self.forget(&gone);
         for name in names {
-            self.ended(unentered(name, end, why));
+            self.ended(Outcome::unentered(name, end, why));
         }
     }
 
     /// An attempt is over: reports its outcome.
-    pub(super) fn ended(&mut self, outcome: v1::Outcome) {
+    pub(super) fn ended(&mut self, outcome: Outcome) {
         #[cfg(test)]
         assert!(!std::mem::take(&mut self.breaks), "broken by a test");
-        let id = outcome.attempt;
+        let id = outcome.name.id;
         if self.stuck.remove(&id) {
-            tracing::info!(attempt.id = id, "an abandoned attempt has ended");
+            tracing::info!(attempt.id = id.0, "an abandoned attempt has ended");
             self.places.taken -= 1;
         } else if let Some(Held::Running(_)) = self.report(outcome) {
             self.places.taken -= 1;
@@ -60,8 +61,8 @@ impl State {
     }
 
     /// An attempt is no longer held: reports its outcome.
-    pub(super) fn report(&mut self, outcome: v1::Outcome) -> Option<Held> {
-        let id = outcome.attempt;
+    pub(super) fn report(&mut self, outcome: Outcome) -> Option<Held> {
+        let id = outcome.name.id;
         let partition = self.owners.partition(id);
         let held = self.remove(id);
         if let Some(Held::Running(running)) = &held {
@@ -74,13 +75,13 @@ impl State {
     }
 
     /// An attempt that ran has left its lane. Returns the attempts whose turn it is.
-    pub(super) fn next_to_run(&mut self, job: i64, id: i64) -> Vec<Ready> {
+    pub(super) fn next_to_run(&mut self, job: JobId, id: AttemptId) -> Vec<Ready> {
         self.leave_lane(job, id);
         self.next_with_places()
     }
 
     /// The attempts behind it in its lane now wait for a place.
-    fn leave_lane(&mut self, job: i64, id: i64) {
+    fn leave_lane(&mut self, job: JobId, id: AttemptId) {
         let Some(lane) = self.lanes.get_mut(&job) else { return };
         self.places.waiting.extend(lane.leave(id));
         if lane.is_empty() {
@@ -89,7 +90,7 @@ impl State {
     }
 
     /// Removes attempts that wait in their lanes or for places. Maps attempts to their jobs.
-    pub(super) fn forget(&mut self, gone: &HashMap<i64, i64>) {
+    pub(super) fn forget(&mut self, gone: &HashMap<AttemptId, JobId>) {
         for (id, job) in gone {
             if let Some(lane) = self.lanes.get_mut(job) {
                 lane.stop_waiting(*id);
@@ -97,10 +98,10 @@ impl State {
         }
         let (left, stay): (VecDeque<_>, _) = std::mem::take(&mut self.places.waiting)
             .into_iter()
-            .partition(|waiting: &v1::Attempt| gone.contains_key(&waiting.attempt));
+            .partition(|waiting: &Attempt| gone.contains_key(&waiting.name.id));
         self.places.waiting = stay;
         for waiting in left {
-            self.leave_lane(waiting.job, waiting.attempt);
+            self.leave_lane(waiting.job, waiting.name.id);
         }
     }
 
@@ -147,7 +148,7 @@ impl State {
                 .filter(|id| self.owners.partition(*id) == partition)
                 .collect();
             let mut count = waiting.len();
-            self.end_waiting(&waiting, v1::End::CutOff, UNHEARD);
+            self.end_waiting(&waiting, CUT_OFF, UNHEARD);
             for (_, running) in self.running_of(partition).filter(|(_, run)| run.control.exclusive)
             {
                 running.control.stop(Why::CutOff);

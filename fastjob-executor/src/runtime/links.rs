@@ -18,15 +18,18 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use fastjob_core::wire::{
-    BATCH_MAX,
-    v1::{self, from_executor::Message},
-};
+use fastjob_core::{AttemptId, Lease, Partition, wire::BATCH_MAX};
 use tokio::sync::Notify;
 
-/// By link number.
+use super::message::Message;
+
+/// Names one of the executor's links. It stays the same when the link reconnects.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) struct LinkId(pub(crate) u32);
+
+/// The state of each link.
 #[derive(Default)]
-pub(super) struct Links(HashMap<u32, LinkState>);
+pub(super) struct Links(HashMap<LinkId, LinkState>);
 
 #[derive(Default)]
 struct LinkState {
@@ -42,13 +45,13 @@ pub(super) struct Session {
     /// neither.
     says_farewell: bool,
     /// Partitions that its node has claimed; to be answered.
-    pub(super) taken: Vec<v1::Lease>,
+    pub(super) taken: Vec<Lease>,
     /// The known later terms of partitions that its node claimed.
-    pub(super) refused: Vec<v1::Lease>,
+    pub(super) refused: Vec<Lease>,
     /// When its node was last heard, and how much silence it allows.
     pub(super) heard: Option<(Duration, Duration)>,
     /// Attempts that will not run, to be returned.
-    returned: Vec<i64>,
+    returned: Vec<AttemptId>,
     goodbyes: u64,
     farewells: u64,
     /// Number of passes over the partitions; rotates their order, so that no partition is always
@@ -58,11 +61,11 @@ pub(super) struct Session {
 
 impl Links {
     /// The notifier of a link.
-    pub(super) fn wake_of(&mut self, link: u32) -> Arc<Notify> {
+    pub(super) fn wake_of(&mut self, link: LinkId) -> Arc<Notify> {
         Arc::clone(&self.0.entry(link).or_default().wake)
     }
 
-    pub(super) fn wake(&self, link: u32) {
+    pub(super) fn wake(&self, link: LinkId) {
         if let Some(link) = self.0.get(&link) {
             link.wake.notify_one();
         }
@@ -72,23 +75,23 @@ impl Links {
         self.0.values().for_each(|link| link.wake.notify_one());
     }
 
-    pub(super) fn begin(&mut self, link: u32, says_farewell: bool) {
+    pub(super) fn begin(&mut self, link: LinkId, says_farewell: bool) {
         let session = Session { says_farewell, ..Session::default() };
         self.0.entry(link).or_default().session = Some(session);
     }
 
-    pub(super) fn end(&mut self, link: u32) {
+    pub(super) fn end(&mut self, link: LinkId) {
         if let Some(link) = self.0.get_mut(&link) {
             link.session = None;
         }
     }
 
     /// The link no longer exists.
-    pub(super) fn remove(&mut self, link: u32) {
+    pub(super) fn remove(&mut self, link: LinkId) {
         self.0.remove(&link);
     }
 
-    pub(super) fn session(&mut self, link: u32) -> Option<&mut Session> {
+    pub(super) fn session(&mut self, link: LinkId) -> Option<&mut Session> {
         self.0.get_mut(&link)?.session.as_mut()
     }
 
@@ -105,7 +108,7 @@ impl Session {
         self.says_farewell
     }
 
-    pub(super) fn give_back(&mut self, attempt: i64) {
+    pub(super) fn give_back(&mut self, attempt: AttemptId) {
         self.returned.push(attempt);
     }
 
@@ -127,11 +130,11 @@ impl Session {
     /// A Goodbye whose answer confirms everything sent before it.
     pub(super) fn confirms(&mut self) -> Message {
         self.goodbyes += 1;
-        Message::Goodbye(v1::Goodbye::default())
+        Message::Goodbye(Vec::new())
     }
 
     /// Rotates the order of the partitions.
-    pub(super) fn turn(&mut self, partitions: &mut [u32]) {
+    pub(super) fn turn(&mut self, partitions: &mut [Partition]) {
         if !partitions.is_empty() {
             self.rounds = (self.rounds + 1) % partitions.len();
             partitions.rotate_left(self.rounds);
@@ -141,15 +144,15 @@ impl Session {
     /// The messages about returned attempts and draining.
     pub(super) fn partings(&mut self, leaving: bool) -> Vec<Message> {
         let returned = std::mem::take(&mut self.returned);
-        let batches = returned.chunks(BATCH_MAX).map(<[i64]>::to_vec);
+        let batches = returned.chunks(BATCH_MAX).map(<[AttemptId]>::to_vec);
         if !leaving {
-            return batches.map(|attempts| Message::Returned(v1::Returned { attempts })).collect();
+            return batches.map(Message::Returned).collect();
         }
         let mut goodbyes: Vec<_> = batches.collect();
         if goodbyes.is_empty() && self.goodbyes == 0 {
             goodbyes.push(Vec::new());
         }
         self.goodbyes += goodbyes.len() as u64;
-        goodbyes.into_iter().map(|returned| Message::Goodbye(v1::Goodbye { returned })).collect()
+        goodbyes.into_iter().map(Message::Goodbye).collect()
     }
 }

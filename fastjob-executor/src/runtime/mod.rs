@@ -5,14 +5,17 @@
 //! block strategy decides about overlaps. An attempt whose turn it is waits until the executor has
 //! a free place.
 
+mod attempt;
 mod control;
 mod deliver;
 mod drain;
 mod ends;
 mod lane;
 mod links;
+mod message;
 mod name;
 mod outbox;
+mod outcome;
 mod owners;
 mod remembered;
 mod reports;
@@ -29,23 +32,26 @@ use std::{
     time::Duration,
 };
 
-use fastjob_core::{
-    JobReports, Progress,
-    wire::v1::{self, from_executor::Message},
-};
+use fastjob_core::{AttemptId, JobReports, Lease, Partition, Progress};
 use tokio::{runtime::Handle, sync::Notify, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub(crate) use self::{
+    attempt::{Attempt, Turn},
+    links::LinkId,
+    message::{Holding, Message},
+    name::{CreatedAt, Name},
+    outcome::Outcome,
+};
 use self::{
     control::Control,
-    name::{Name, names},
     state::{Held, State},
 };
 use crate::{
     clock::{self, Clock},
     failure::Failures,
     guard::Guarded,
-    logs::{Capture, Logs},
+    logs::{Capture, LogError, LogPage, Logs},
     registry::Registry,
 };
 
@@ -78,7 +84,7 @@ struct Inner {
 
 /// An attempt whose handler is about to be entered.
 struct Ready {
-    attempt: v1::Attempt,
+    attempt: Attempt,
     control: Arc<Control>,
 }
 
@@ -115,7 +121,7 @@ impl Runtime {
     }
 
     /// The notifier of a link: there is something to deliver.
-    pub(crate) fn link(&self, link: u32) -> Arc<Notify> {
+    pub(crate) fn link(&self, link: LinkId) -> Arc<Notify> {
         self.0.lock().links.wake_of(link)
     }
 
@@ -125,20 +131,20 @@ impl Runtime {
     }
 
     /// The link's coordinator now acts on these partitions.
-    pub(crate) fn take(&self, link: u32, leases: Vec<v1::Lease>) {
+    pub(crate) fn take(&self, link: LinkId, leases: Vec<Lease>) {
         self.0.lock().take(link, leases);
         self.0.heard.notify_one();
     }
 
     /// Accepts attempts, unless their sender has lost their partition. In that case they are not
     /// returned to the sender: the new owner has learned from Holding that they are not here.
-    pub(crate) fn start(&self, link: u32, lease: &v1::Lease, attempts: Vec<v1::Attempt>) {
+    pub(crate) fn start(&self, link: LinkId, lease: Lease, attempts: Vec<Attempt>) {
         let mut ready = Vec::new();
         {
             let mut state = self.0.lock();
             if !state.owners.allows(link, lease) {
                 tracing::warn!(
-                    partition = lease.partition,
+                    partition = lease.partition.0,
                     term = lease.term,
                     attempts = attempts.len(),
                     "rejected attempts: their coordinator has lost the partition"
@@ -146,7 +152,7 @@ impl Runtime {
                 return;
             }
             for attempt in attempts {
-                if state.owners.partition(attempt.attempt) == lease.partition {
+                if state.owners.partition(attempt.name.id) == lease.partition {
                     ready.extend(state.take_in(link, attempt));
                 }
             }
@@ -158,9 +164,9 @@ impl Runtime {
     }
 
     /// Stops attempts. Waiting ones end at once; running ones get their stop token.
-    pub(crate) fn stop(&self, link: u32, stop: &v1::Stop) {
+    pub(crate) fn stop(&self, link: LinkId, attempts: Vec<Name>) {
         let mut state = self.0.lock();
-        for name in names(&stop.attempts, &stop.created_at) {
+        for name in attempts {
             let meant = state.held.get(&name.id).is_some_and(|held| held.name().is(name));
             if meant && state.owners.has(link, name.id) {
                 state.stop(name.id, "stopped while it waited");
@@ -176,7 +182,13 @@ impl Runtime {
     /// A coordinator that acts on these partitions has answered a message that was sent at `at`. It
     /// cannot abandon this executor until `limit` has passed since then. Zero means that there is
     /// no limit.
-    pub(crate) fn heard(&self, link: u32, at: Duration, limit: Duration, partitions: &[u32]) {
+    pub(crate) fn heard(
+        &self,
+        link: LinkId,
+        at: Duration,
+        limit: Duration,
+        partitions: &[Partition],
+    ) {
         self.0.lock().heard(link, at, limit, partitions);
         self.0.heard.notify_one();
     }
@@ -218,16 +230,13 @@ impl Runtime {
     }
 
     /// Reads an attempt's log.
-    pub(crate) async fn stat_log(&self, ask: &v1::StatLog) -> Result<v1::Log, String> {
-        let id = fastjob_core::AttemptId(ask.attempt);
-        let page = self.0.logs.read(id, ask.offset, ask.limit.max(4)).await;
-        let page = page.map_err(|err| err.to_string())?;
-        Ok(v1::Log {
-            offset: page.offset,
-            next_offset: page.next_offset,
-            text: page.text,
-            ended: page.ended,
-        })
+    pub(crate) async fn stat_log(
+        &self,
+        attempt: AttemptId,
+        offset: u64,
+        limit: u32,
+    ) -> Result<LogPage, LogError> {
+        self.0.logs.read(attempt, offset, limit).await
     }
 
     /// The number of running and waiting attempts.
@@ -239,32 +248,32 @@ impl Runtime {
     }
 
     /// Everything that is held: attempts that wait, run, or are not acknowledged.
-    pub(crate) fn holding(&self) -> Vec<i64> {
+    pub(crate) fn holding(&self) -> Vec<AttemptId> {
         let state = self.0.lock();
         state.names().map(|name| name.id).collect()
     }
 
     /// The link has a session. Nothing of a partition is delivered over it until its coordinator
     /// has claimed the partition.
-    pub(crate) fn session_began(&self, link: u32, says_farewell: bool) {
+    pub(crate) fn session_began(&self, link: LinkId, says_farewell: bool) {
         self.0.lock().session_began(link, says_farewell);
     }
 
     /// The link's session has ended.
-    pub(crate) fn session_ended(&self, link: u32) {
+    pub(crate) fn session_ended(&self, link: LinkId) {
         self.0.lock().session_ended(link);
         self.0.changed.notify_one();
     }
 
     /// The link no longer exists.
-    pub(crate) fn forget_link(&self, link: u32) {
+    pub(crate) fn forget_link(&self, link: LinkId) {
         let mut state = self.0.lock();
         state.session_ended(link);
         state.links.remove(link);
     }
 
     /// What a link has to send next: starts, reports and outcomes.
-    pub(crate) fn to_deliver(&self, link: u32) -> Delivery {
+    pub(crate) fn to_deliver(&self, link: LinkId) -> Delivery {
         let delivery = self.0.lock().deliver(link, Instant::now());
         if !delivery.messages.is_empty() {
             // The drain may be waiting for this.
@@ -274,10 +283,10 @@ impl Runtime {
     }
 
     /// These outcomes are persisted.
-    pub(crate) fn recorded(&self, recorded: &v1::Recorded) {
+    pub(crate) fn recorded(&self, attempts: Vec<Name>) {
         let mut state = self.0.lock();
         let now = clock::now_ms();
-        for name in names(&recorded.attempts, &recorded.created_at) {
+        for name in attempts {
             if let Some(outcome) = state.outbox.acknowledged(name) {
                 state.remembered.add(outcome, now);
             }
@@ -311,7 +320,7 @@ impl Inner {
     /// Runs an attempt, then the attempts that wait behind it.
     async fn lane(self: Arc<Self>, mut ready: Ready) {
         loop {
-            let (id, job) = (ready.attempt.attempt, ready.attempt.job);
+            let (id, job) = (ready.attempt.name.id, ready.attempt.job);
             let control = Arc::clone(&ready.control);
             let run = Guarded::new(Box::pin(Self::run(&self, ready))).await;
             let outcome = run.unwrap_or_else(|why| run::panicked(&control, why));
@@ -336,7 +345,7 @@ impl Inner {
     }
 
     /// A handler reached an `.await` without completing.
-    fn yielded(&self, id: i64) {
+    fn yielded(&self, id: AttemptId) {
         let mut state = self.lock();
         state.tell_started(id);
         if let Some(running) = state.running_mut(id) {
@@ -382,20 +391,5 @@ impl JobReports for Reporter {
                 state.wake(partition);
             }
         }
-    }
-}
-
-/// The outcome of an attempt whose handler was never entered.
-fn unentered(name: Name, end: v1::End, message: &str) -> v1::Outcome {
-    v1::Outcome {
-        attempt: name.id,
-        created_at: name.created_at,
-        end: end.into(),
-        result: None,
-        message: run::cut(message.to_owned()),
-        started_at: 0,
-        ended_at: clock::now_ms(),
-        log_tail: String::new(),
-        checkpoint: None,
     }
 }

@@ -2,9 +2,13 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
-use fastjob_core::wire::{BATCH_BYTES, BATCH_MAX, v1};
+use fastjob_core::{
+    AttemptId, Partition,
+    wire::{BATCH_BYTES, BATCH_MAX},
+};
+use jiff::Timestamp;
 
-use super::name::Name;
+use super::{name::Name, outcome::Outcome};
 
 /// Maximum bytes of unacknowledged outcomes. Beyond it no attempt is entered, so that an
 /// unavailable store does not exhaust the service's memory.
@@ -13,76 +17,74 @@ const BYTES_MOST: usize = if cfg!(test) { 1 } else { 256 } * 1024 * 1024;
 /// Unacknowledged outcomes and entered handlers, by partition.
 #[derive(Default)]
 pub(crate) struct Outbox {
-    outcomes: HashMap<i64, Kept>,
-    partitions: HashMap<u32, Queue>,
+    outcomes: HashMap<AttemptId, Kept>,
+    partitions: HashMap<Partition, Queue>,
     bytes: usize,
 }
 
 struct Kept {
-    outcome: v1::Outcome,
-    partition: u32,
+    outcome: Outcome,
+    partition: Partition,
     sent: bool,
 }
 
 #[derive(Default)]
 struct Queue {
-    started: VecDeque<(Name, i64)>,
+    started: VecDeque<(Name, Timestamp)>,
     /// In order. Entries that were acknowledged or sent in the meantime are skipped.
-    unsent: VecDeque<i64>,
+    unsent: VecDeque<AttemptId>,
     /// Sent in this session.
-    sent: BTreeSet<i64>,
+    sent: BTreeSet<AttemptId>,
 }
 
-fn bytes(outcome: &v1::Outcome) -> usize {
-    let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-    outcome.log_tail.len()
-        + outcome.message.len()
-        + text(&outcome.result)
-        + text(&outcome.checkpoint)
+/// What a partition has to send next.
+#[derive(Default)]
+pub(super) struct Batch {
+    /// When handlers were entered.
+    pub(super) started: Vec<(Name, Timestamp)>,
+    pub(super) finished: Vec<Outcome>,
 }
 
 impl Outbox {
-    pub(super) fn add(&mut self, partition: u32, outcome: v1::Outcome) {
-        let id = outcome.attempt;
+    pub(super) fn add(&mut self, partition: Partition, outcome: Outcome) {
+        let id = outcome.name.id;
         self.forget(id);
-        self.bytes += bytes(&outcome);
+        self.bytes += outcome.bytes();
         self.outcomes.insert(id, Kept { outcome, partition, sent: false });
         self.partitions.entry(partition).or_default().unsent.push_back(id);
     }
 
-    pub(super) fn started(&mut self, partition: u32, name: Name, at: i64) {
+    pub(super) fn started(&mut self, partition: Partition, name: Name, at: Timestamp) {
         self.partitions.entry(partition).or_default().started.push_back((name, at));
     }
 
-    /// The next messages of a partition, bounded; `None` if there is nothing to send.
-    pub(super) fn next(&mut self, partition: u32) -> Option<(v1::Started, v1::Finished)> {
+    /// What a partition has to send next, bounded; `None` if there is nothing to send.
+    pub(super) fn next(&mut self, partition: Partition) -> Option<Batch> {
         let queue = self.partitions.get_mut(&partition)?;
         // An empty batch means that nothing is left, so skipped entries do not count.
-        let mut attempts = Vec::new();
-        while attempts.len() < BATCH_MAX {
-            let Some((Name { id, created_at }, at)) = queue.started.pop_front() else { break };
+        let mut started = Vec::new();
+        while started.len() < BATCH_MAX {
+            let Some((name, at)) = queue.started.pop_front() else { break };
             // If the attempt has ended, its outcome includes the start time.
-            if !self.outcomes.contains_key(&id) {
-                attempts.push(v1::StartedAttempt { attempt: id, at, created_at });
+            if !self.outcomes.contains_key(&name.id) {
+                started.push((name, at));
             }
         }
-        let (mut outcomes, mut size) = (Vec::new(), 0);
-        while outcomes.len() < BATCH_MAX && size < BATCH_BYTES {
+        let (mut finished, mut size) = (Vec::new(), 0);
+        while finished.len() < BATCH_MAX && size < BATCH_BYTES {
             let Some(id) = queue.unsent.pop_front() else { break };
             let Some(kept) = self.outcomes.get_mut(&id).filter(|kept| !kept.sent) else { continue };
             kept.sent = true;
             queue.sent.insert(id);
-            size += bytes(&kept.outcome);
-            outcomes.push(kept.outcome.clone());
+            size += kept.outcome.bytes();
+            finished.push(kept.outcome.clone());
         }
-        if attempts.is_empty() && outcomes.is_empty() {
-            return None;
-        }
-        Some((v1::Started { attempts }, v1::Finished { outcomes }))
+        let is_empty = started.is_empty() && finished.is_empty();
+        (!is_empty).then_some(Batch { started, finished })
     }
 
     /// Resends everything that was sent over a session that has ended.
-    pub(super) fn resend(&mut self, partition: u32) {
+    pub(super) fn resend(&mut self, partition: Partition) {
         let Some(queue) = self.partitions.get_mut(&partition) else { return };
         queue.started.clear();
         for id in std::mem::take(&mut queue.sent).into_iter().rev() {
@@ -96,7 +98,7 @@ impl Outbox {
     /// Resends one outcome; `false` if the attempt has none.
     pub(super) fn resend_one(&mut self, name: Name) -> bool {
         let Some(kept) = self.outcomes.get_mut(&name.id) else { return false };
-        if !name.is(Name::of_outcome(&kept.outcome)) {
+        if !name.is(kept.outcome.name) {
             return false;
         }
         if std::mem::take(&mut kept.sent) {
@@ -108,19 +110,19 @@ impl Outbox {
     }
 
     /// Removes a persisted outcome and returns it; `None` if it was not kept.
-    pub(super) fn acknowledged(&mut self, name: Name) -> Option<v1::Outcome> {
+    pub(super) fn acknowledged(&mut self, name: Name) -> Option<Outcome> {
         let kept = self.outcomes.get(&name.id)?;
-        if name.is(Name::of_outcome(&kept.outcome)) { self.forget(name.id) } else { None }
+        if name.is(kept.outcome.name) { self.forget(name.id) } else { None }
     }
 
     /// Forgets the attempt with this id, because another attempt uses it.
-    pub(super) fn reuse(&mut self, id: i64) {
+    pub(super) fn reuse(&mut self, id: AttemptId) {
         self.forget(id);
     }
 
-    fn forget(&mut self, id: i64) -> Option<v1::Outcome> {
+    fn forget(&mut self, id: AttemptId) -> Option<Outcome> {
         let kept = self.outcomes.remove(&id)?;
-        self.bytes -= bytes(&kept.outcome);
+        self.bytes -= kept.outcome.bytes();
         if let Some(queue) = self.partitions.get_mut(&kept.partition) {
             queue.sent.remove(&id);
         }
@@ -128,7 +130,7 @@ impl Outbox {
     }
 
     pub(super) fn attempts(&self) -> impl Iterator<Item = Name> {
-        self.outcomes.values().map(|kept| Name::of_outcome(&kept.outcome))
+        self.outcomes.values().map(|kept| kept.outcome.name)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -145,61 +147,63 @@ impl Outbox {
 mod tests {
     use super::*;
 
-    fn outcome(attempt: i64) -> v1::Outcome {
-        v1::Outcome { attempt, created_at: 7, ..v1::Outcome::default() }
-    }
+    const IT: Partition = Partition(0);
+    const AT: Timestamp = Timestamp::UNIX_EPOCH;
 
     fn name(id: i64) -> Name {
-        Name { id, created_at: 7 }
+        Name::of(id, 7)
     }
 
-    fn ids(next: Option<(v1::Started, v1::Finished)>) -> Vec<i64> {
-        next.map_or_else(Vec::new, |(_, finished)| {
-            finished.outcomes.iter().map(|outcome| outcome.attempt).collect()
-        })
+    fn outcome(id: i64) -> Outcome {
+        Outcome::for_test(name(id))
+    }
+
+    fn ids(next: Option<Batch>) -> Vec<i64> {
+        let finished = next.map(|batch| batch.finished).unwrap_or_default();
+        finished.iter().map(|outcome| outcome.name.id.0).collect()
     }
 
     #[test]
     fn an_outcome_is_sent_again_after_a_reconnect_until_it_is_acknowledged() {
         let mut outbox = Outbox::default();
-        outbox.add(0, outcome(1));
-        outbox.add(0, outcome(2));
-        assert_eq!(ids(outbox.next(0)), [1, 2]);
-        assert!(ids(outbox.next(0)).is_empty());
+        outbox.add(IT, outcome(1));
+        outbox.add(IT, outcome(2));
+        assert_eq!(ids(outbox.next(IT)), [1, 2]);
+        assert!(ids(outbox.next(IT)).is_empty());
         assert!(outbox.acknowledged(name(1)).is_some());
-        outbox.resend(0);
-        assert_eq!(ids(outbox.next(0)), [2]);
+        outbox.resend(IT);
+        assert_eq!(ids(outbox.next(IT)), [2]);
         assert!(outbox.acknowledged(name(2)).is_some() && outbox.acknowledged(name(2)).is_none());
-        outbox.resend(0);
-        assert!(outbox.next(0).is_none() && outbox.len() == 0);
+        outbox.resend(IT);
+        assert!(outbox.next(IT).is_none() && outbox.len() == 0);
     }
 
     #[test]
     fn an_outcome_that_is_acknowledged_before_it_is_sent_again_is_not_sent() {
         let mut outbox = Outbox::default();
         for id in 1..=3 {
-            outbox.add(0, outcome(id));
+            outbox.add(IT, outcome(id));
         }
-        assert_eq!(ids(outbox.next(0)), [1, 2, 3]);
-        outbox.resend(0);
+        assert_eq!(ids(outbox.next(IT)), [1, 2, 3]);
+        outbox.resend(IT);
         assert!(outbox.acknowledged(name(2)).is_some());
-        outbox.resend(0);
-        assert_eq!(ids(outbox.next(0)), [1, 3], "in order, each once");
+        outbox.resend(IT);
+        assert_eq!(ids(outbox.next(IT)), [1, 3], "in order, each once");
         assert!(outbox.resend_one(name(3)) && outbox.resend_one(name(3)));
-        assert_eq!(ids(outbox.next(0)), [3]);
+        assert_eq!(ids(outbox.next(IT)), [3]);
     }
 
     #[test]
     fn an_acknowledgement_of_another_attempt_with_the_same_id_is_ignored() {
         let mut outbox = Outbox::default();
-        outbox.add(0, outcome(1));
-        assert!(outbox.acknowledged(Name { id: 1, created_at: 8 }).is_none());
-        assert!(!outbox.resend_one(Name { id: 1, created_at: 8 }));
-        outbox.reuse(1);
-        outbox.add(0, v1::Outcome { created_at: 8, ..outcome(1) });
-        assert_eq!(ids(outbox.next(0)), [1], "once, though its id was queued twice");
+        outbox.add(IT, outcome(1));
+        assert!(outbox.acknowledged(Name::of(1, 8)).is_none());
+        assert!(!outbox.resend_one(Name::of(1, 8)));
+        outbox.reuse(AttemptId(1));
+        outbox.add(IT, Outcome { name: Name::of(1, 8), ..outcome(1) });
+        assert_eq!(ids(outbox.next(IT)), [1], "once, though its id was queued twice");
         assert!(outbox.acknowledged(name(1)).is_none());
-        assert!(outbox.acknowledged(Name { id: 1, created_at: 0 }).is_some(), "earlier release");
+        assert!(outbox.acknowledged(Name::of(1, 0)).is_some(), "earlier release");
     }
 
     #[test]
@@ -208,7 +212,7 @@ mod tests {
         let result = Some("x".repeat(BYTES_MOST / 4));
         for id in 1..=4 {
             assert!(!outbox.is_full());
-            outbox.add(0, v1::Outcome { result: result.clone(), ..outcome(id) });
+            outbox.add(IT, Outcome { result: result.clone(), ..outcome(id) });
         }
         assert!(outbox.is_full());
         outbox.acknowledged(name(2));
@@ -218,12 +222,11 @@ mod tests {
     #[test]
     fn no_start_is_reported_for_an_attempt_that_has_ended() {
         let mut outbox = Outbox::default();
-        outbox.started(0, name(1), 5);
-        outbox.started(0, name(2), 5);
-        outbox.add(0, outcome(1));
-        let (started, finished) = outbox.next(0).unwrap();
-        assert_eq!(started.attempts.len(), 1);
-        assert_eq!(finished.outcomes.len(), 1);
+        outbox.started(IT, name(1), AT);
+        outbox.started(IT, name(2), AT);
+        outbox.add(IT, outcome(1));
+        let batch = outbox.next(IT).unwrap();
+        assert_eq!((batch.started.len(), batch.finished.len()), (1, 1));
     }
 
     #[test]
@@ -231,18 +234,16 @@ mod tests {
         let mut outbox = Outbox::default();
         let ended = i64::try_from(BATCH_MAX).unwrap();
         for id in 0..=ended {
-            outbox.started(0, name(id), 5);
+            outbox.started(IT, name(id), AT);
         }
         for id in 0..ended {
-            outbox.add(0, outcome(id));
+            outbox.add(IT, outcome(id));
         }
-        while !ids(outbox.next(0)).is_empty() {}
+        while !ids(outbox.next(IT)).is_empty() {}
         for id in 0..=ended {
-            outbox.started(0, name(id), 5);
+            outbox.started(IT, name(id), AT);
         }
-        let (started, _) = outbox.next(0).unwrap();
-        let started: Vec<_> = started.attempts.iter().map(|started| started.attempt).collect();
-        assert_eq!(started, [ended]);
-        assert!(outbox.next(0).is_none());
+        assert_eq!(outbox.next(IT).unwrap().started, [(name(ended), AT)]);
+        assert!(outbox.next(IT).is_none());
     }
 }

@@ -5,23 +5,25 @@
 
 use std::collections::HashMap;
 
-use fastjob_core::wire::v1;
+use fastjob_core::{AttemptId, Lease, Partition};
+
+use super::links::LinkId;
 
 /// The owner of each partition.
 pub(super) struct Owners {
     /// The number of partitions.
     total: u32,
-    owners: HashMap<u32, Owner>,
+    owners: HashMap<Partition, Owner>,
     /// By partition, the highest term rejected since a node took it, so that each is logged once.
-    refused: HashMap<u32, i64>,
+    refused: HashMap<Partition, i64>,
     /// By partition, the highest attempt id that was ever sent here.
-    highest: HashMap<u32, i64>,
+    highest: HashMap<Partition, AttemptId>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Owner {
     /// `None` after its session has ended, until it claims the partition again.
-    link: Option<u32>,
+    link: Option<LinkId>,
     term: i64,
 }
 
@@ -39,18 +41,18 @@ impl Owners {
     }
 
     /// The partition of an attempt.
-    pub(super) fn partition(&self, attempt: i64) -> u32 {
-        u32::try_from(attempt.rem_euclid(i64::from(self.total))).unwrap_or_default()
+    pub(super) fn partition(&self, attempt: AttemptId) -> Partition {
+        Partition::of_id(attempt.0, self.total)
     }
 
     /// Records that an attempt with this id was sent here.
-    pub(super) fn seen(&mut self, attempt: i64) {
+    pub(super) fn seen(&mut self, attempt: AttemptId) {
         let highest = self.highest.entry(self.partition(attempt)).or_insert(attempt);
         *highest = attempt.max(*highest);
     }
 
     /// The highest attempt id of a partition that was ever sent here.
-    pub(super) fn highest(&self, partition: u32) -> Option<i64> {
+    pub(super) fn highest(&self, partition: Partition) -> Option<AttemptId> {
         self.highest.get(&partition).copied()
     }
 
@@ -59,20 +61,20 @@ impl Owners {
     /// # Errors
     ///
     /// Fails with the known lease if another node has claimed the partition in a later term.
-    pub(super) fn take(&mut self, link: u32, lease: &v1::Lease) -> Result<(), v1::Lease> {
-        let v1::Lease { partition, term } = *lease;
+    pub(super) fn take(&mut self, link: LinkId, lease: Lease) -> Result<(), Lease> {
+        let Lease { partition, term } = lease;
         let known = self.owners.get(&partition).map(|known| known.term);
         if let Some(known) = known.filter(|known| *known > term) {
             if self.refused.get(&partition).is_none_or(|refused| *refused < term) {
                 self.refused.insert(partition, term);
                 tracing::warn!(
-                    partition,
+                    partition = partition.0,
                     term,
                     known_term = known,
                     "rejected a coordinator's claim of a partition: another node has a later term"
                 );
             }
-            return Err(v1::Lease { partition, term: known });
+            return Err(Lease { partition, term: known });
         }
         self.refused.remove(&partition);
         self.owners.insert(partition, Owner { link: Some(link), term });
@@ -80,29 +82,29 @@ impl Owners {
     }
 
     /// The link's session has ended.
-    pub(super) fn leave(&mut self, link: u32) {
+    pub(super) fn leave(&mut self, link: LinkId) {
         for owner in self.owners.values_mut().filter(|owner| owner.link == Some(link)) {
             owner.link = None;
         }
     }
 
     /// Whether attempts that arrive over the link with this lease are accepted.
-    pub(super) fn allows(&self, link: u32, lease: &v1::Lease) -> bool {
+    pub(super) fn allows(&self, link: LinkId, lease: Lease) -> bool {
         self.owners.get(&lease.partition) == Some(&Owner { link: Some(link), term: lease.term })
     }
 
     /// Whether the attempt is in a partition that the link's node acts on.
-    pub(super) fn has(&self, link: u32, attempt: i64) -> bool {
+    pub(super) fn has(&self, link: LinkId, attempt: AttemptId) -> bool {
         self.link(self.partition(attempt)) == Some(link)
     }
 
     /// The link of the partition's owner.
-    pub(super) fn link(&self, partition: u32) -> Option<u32> {
+    pub(super) fn link(&self, partition: Partition) -> Option<LinkId> {
         self.owners.get(&partition).and_then(|owner| owner.link)
     }
 
     /// The partitions that the link's node acts on.
-    pub(super) fn partitions(&self, link: u32) -> Vec<u32> {
+    pub(super) fn partitions(&self, link: LinkId) -> Vec<Partition> {
         let mine = self.owners.iter().filter(|(_, owner)| owner.link == Some(link));
         let mut partitions: Vec<_> = mine.map(|(partition, _)| *partition).collect();
         partitions.sort_unstable();
@@ -115,6 +117,13 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
+
+    const ONE: LinkId = LinkId(0);
+    const OTHER: LinkId = LinkId(1);
+
+    fn lease(partition: u32, term: i64) -> Lease {
+        Lease { partition: Partition(partition), term }
+    }
 
     /// The log output of `what`.
     fn logged(what: impl FnOnce()) -> String {
@@ -132,7 +141,7 @@ mod tests {
         let log = logged(|| {
             for (partition, term) in [(3, 5), (4, 5), (3, 2), (3, 2), (3, 4), (4, 2), (3, 2)] {
                 // The results are checked in the log.
-                owners.take(0, &v1::Lease { partition, term }).ok();
+                owners.take(ONE, lease(partition, term)).ok();
             }
         });
         let told: Vec<_> =
@@ -147,24 +156,30 @@ mod tests {
         let mut owners = Owners::default();
         owners.set_total(32);
         for id in [35, 67, 3, 36] {
-            owners.seen(id);
+            owners.seen(AttemptId(id));
         }
-        assert_eq!([3, 4, 5].map(|p| owners.highest(p)), [Some(67), Some(36), None]);
+        let highest = [3, 4, 5].map(|partition| owners.highest(Partition(partition)));
+        assert_eq!(highest, [Some(AttemptId(67)), Some(AttemptId(36)), None]);
     }
 
     #[test]
     fn a_node_that_lost_a_partition_cannot_start_its_attempts() {
         let mut owners = Owners::default();
         owners.set_total(32);
-        let lease = |partition, term| v1::Lease { partition, term };
-        assert!(!owners.allows(0, &lease(3, 1)), "no node has claimed it");
-        owners.take(0, &lease(3, 1)).unwrap();
-        owners.take(0, &lease(4, 1)).unwrap();
-        assert!(owners.allows(0, &lease(3, 1)) && !owners.allows(1, &lease(3, 1)));
-        owners.take(1, &lease(3, 2)).unwrap();
-        assert!(!owners.allows(0, &lease(3, 1)) && owners.allows(1, &lease(3, 2)));
-        assert_eq!(owners.take(0, &lease(3, 1)), Err(lease(3, 2)), "a node that does not know yet");
-        assert!(owners.has(1, 35) && !owners.has(0, 35) && owners.has(0, 36));
-        assert_eq!((owners.partitions(0), owners.partitions(1)), (vec![4], vec![3]));
+        assert!(!owners.allows(ONE, lease(3, 1)), "no node has claimed it");
+        owners.take(ONE, lease(3, 1)).unwrap();
+        owners.take(ONE, lease(4, 1)).unwrap();
+        assert!(owners.allows(ONE, lease(3, 1)) && !owners.allows(OTHER, lease(3, 1)));
+        owners.take(OTHER, lease(3, 2)).unwrap();
+        assert!(!owners.allows(ONE, lease(3, 1)) && owners.allows(OTHER, lease(3, 2)));
+        assert_eq!(
+            owners.take(ONE, lease(3, 1)),
+            Err(lease(3, 2)),
+            "a node that does not know yet"
+        );
+        let has = |link, id| owners.has(link, AttemptId(id));
+        assert!(has(OTHER, 35) && !has(ONE, 35) && has(ONE, 36));
+        let partitions = [ONE, OTHER].map(|link| owners.partitions(link));
+        assert_eq!(partitions, [[Partition(4)], [Partition(3)]]);
     }
 }

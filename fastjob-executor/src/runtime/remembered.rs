@@ -5,11 +5,18 @@
 //! restored from a backup in which the attempt is still open. The memory is bounded in number, age
 //! and bytes: an outcome first loses its result and message, and is forgotten later.
 
-use std::collections::{HashMap, VecDeque};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
 
-use fastjob_core::wire::v1;
+use fastjob_core::{AttemptId, attempt::End};
+use jiff::Timestamp;
 
-use super::name::Name;
+use super::{
+    name::{CreatedAt, Name},
+    outcome::Outcome,
+};
 
 /// Maximum number of remembered attempts.
 const MOST: usize = 100_000;
@@ -23,7 +30,7 @@ const NOT_KEPT: &str = "the attempt had already ended and was acknowledged; its 
 
 #[derive(Default)]
 pub(super) struct Remembered {
-    records: HashMap<i64, Record>,
+    records: HashMap<AttemptId, Record>,
     /// Oldest first. An entry whose record is missing or has another `seq` is stale.
     order: VecDeque<Entry>,
     /// The number of entries at the front of `order` that have lost their texts.
@@ -34,17 +41,17 @@ pub(super) struct Remembered {
 
 struct Entry {
     at: i64,
-    id: i64,
+    id: AttemptId,
     seq: u64,
 }
 
 /// An outcome without its log.
 struct Record {
     seq: u64,
-    created_at: i64,
-    started_at: i64,
-    ended_at: i64,
-    end: i32,
+    created_at: CreatedAt,
+    started_at: Option<Timestamp>,
+    ended_at: Timestamp,
+    end: End,
     texts: Texts,
 }
 
@@ -59,22 +66,23 @@ enum Texts {
 struct Kept {
     message: String,
     result: Option<String>,
-    checkpoint: Option<String>,
+    checkpoint: Option<Arc<str>>,
 }
 
 impl Kept {
     fn bytes(&self) -> usize {
-        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-        size_of::<Self>() + self.message.len() + text(&self.result) + text(&self.checkpoint)
+        size_of::<Self>()
+            + self.message.len()
+            + self.result.as_ref().map_or(0, String::len)
+            + self.checkpoint.as_ref().map_or(0, |json| json.len())
     }
 }
 
 impl Remembered {
     /// Remembers an acknowledged outcome.
-    pub(super) fn add(&mut self, outcome: v1::Outcome, now_ms: i64) {
-        self.forget(outcome.attempt);
-        let id = outcome.attempt;
-        let v1::Outcome { message, result, checkpoint, .. } = outcome;
+    pub(super) fn add(&mut self, outcome: Outcome, now_ms: i64) {
+        let Outcome { name: Name { id, created_at }, message, result, checkpoint, .. } = outcome;
+        self.forget(id);
         let texts = if message.is_empty() && result.is_none() && checkpoint.is_none() {
             Texts::None
         } else {
@@ -86,7 +94,7 @@ impl Remembered {
         let seq = self.seq;
         let record = Record {
             seq,
-            created_at: outcome.created_at,
+            created_at,
             started_at: outcome.started_at,
             ended_at: outcome.ended_at,
             end: outcome.end,
@@ -105,7 +113,7 @@ impl Remembered {
 
     /// Removes and returns the outcome of an attempt that is dispatched again. It is remembered
     /// again when it is acknowledged again.
-    pub(super) fn take(&mut self, name: Name) -> Option<v1::Outcome> {
+    pub(super) fn take(&mut self, name: Name) -> Option<Outcome> {
         let created_at = self.records.get(&name.id)?.created_at;
         if !name.is(Name { id: name.id, created_at }) {
             return None;
@@ -116,9 +124,8 @@ impl Remembered {
             Texts::None => Kept { message: String::new(), result: None, checkpoint: None },
             Texts::Dropped => Kept { message: NOT_KEPT.to_owned(), result: None, checkpoint: None },
         };
-        Some(v1::Outcome {
-            attempt: name.id,
-            created_at: record.created_at,
+        Some(Outcome {
+            name: Name { id: name.id, created_at: record.created_at },
             started_at: record.started_at,
             ended_at: record.ended_at,
             end: record.end,
@@ -130,11 +137,11 @@ impl Remembered {
     }
 
     /// Forgets the attempt with this id, because another attempt uses it.
-    pub(super) fn reuse(&mut self, id: i64) {
+    pub(super) fn reuse(&mut self, id: AttemptId) {
         self.forget(id);
     }
 
-    fn forget(&mut self, id: i64) -> Option<Record> {
+    fn forget(&mut self, id: AttemptId) -> Option<Record> {
         let record = self.records.remove(&id)?;
         if let Texts::Kept(kept) = &record.texts {
             self.bytes -= kept.bytes();
@@ -168,19 +175,16 @@ impl Remembered {
 mod tests {
     use super::*;
 
-    fn outcome(attempt: i64, result: &str) -> v1::Outcome {
-        v1::Outcome {
-            attempt,
-            created_at: 7,
-            end: v1::End::Succeeded.into(),
-            result: (!result.is_empty()).then(|| result.to_owned()),
-            log_tail: "a line".to_owned(),
-            ..v1::Outcome::default()
-        }
+    fn name(id: i64) -> Name {
+        Name::of(id, 7)
     }
 
-    fn name(id: i64) -> Name {
-        Name { id, created_at: 7 }
+    fn outcome(id: i64, result: &str) -> Outcome {
+        Outcome {
+            result: (!result.is_empty()).then(|| result.to_owned()),
+            log_tail: "a line".to_owned(),
+            ..Outcome::for_test(name(id))
+        }
     }
 
     #[test]
@@ -204,8 +208,8 @@ mod tests {
         assert!(remembered.bytes <= BYTES_MOST);
         let first = remembered.take(name(0)).unwrap();
         assert_eq!(
-            (first.end(), first.result, first.message),
-            (v1::End::Succeeded, None, NOT_KEPT.into())
+            (first.end, first.result, first.message),
+            (End::Succeeded, None, NOT_KEPT.into())
         );
         let last = remembered.take(name(9)).unwrap();
         assert_eq!((last.result, last.message), (Some(long), String::new()));
@@ -225,10 +229,10 @@ mod tests {
     fn an_attempt_with_another_creation_time_is_another_attempt() {
         let mut remembered = Remembered::default();
         remembered.add(outcome(1, "r"), 0);
-        assert!(remembered.take(Name { id: 1, created_at: 8 }).is_none());
-        assert!(remembered.take(Name { id: 1, created_at: 0 }).is_some(), "an earlier release");
+        assert!(remembered.take(Name::of(1, 8)).is_none());
+        assert!(remembered.take(Name::of(1, 0)).is_some(), "an earlier release");
         remembered.add(outcome(1, "r"), 0);
-        remembered.reuse(1);
+        remembered.reuse(AttemptId(1));
         assert!(remembered.take(name(1)).is_none());
         assert_eq!(remembered.bytes, 0);
     }

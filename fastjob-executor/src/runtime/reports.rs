@@ -10,8 +10,8 @@ use std::{
 };
 
 use fastjob_core::{
-    Progress,
-    wire::{BATCH_BYTES, BATCH_MAX, v1},
+    Partition, Progress,
+    wire::{BATCH_BYTES, BATCH_MAX},
 };
 use tokio::time::Instant;
 
@@ -84,23 +84,27 @@ impl Said {
         lock(&self.checkpoint).value.clone()
     }
 
-    fn tell_checkpoint(&self) -> Option<v1::AttemptCheckpoint> {
-        let checkpoint = lock(&self.checkpoint).tell()?.to_string();
-        let Name { id, created_at } = self.name;
-        Some(v1::AttemptCheckpoint { attempt: id, checkpoint, created_at })
+    fn tell_checkpoint(&self) -> Option<(Name, Arc<str>)> {
+        Some((self.name, lock(&self.checkpoint).tell()?))
     }
 
-    fn tell_progress(&self) -> Option<v1::AttemptProgress> {
-        let Progress { done, total, note } = lock(&self.progress).tell()?;
-        let Name { id, created_at } = self.name;
-        Some(v1::AttemptProgress { attempt: id, done, total, note, created_at })
+    fn tell_progress(&self) -> Option<(Name, Progress)> {
+        Some((self.name, lock(&self.progress).tell()?))
     }
+}
+
+/// The reports of a partition to send now.
+#[derive(Default)]
+pub(super) struct Batch {
+    /// As JSON.
+    pub(super) checkpoints: Vec<(Name, Arc<str>)>,
+    pub(super) progress: Vec<(Name, Progress)>,
 }
 
 /// What has to be sent, by partition.
 #[derive(Default)]
 pub(super) struct Reports {
-    partitions: HashMap<u32, Queue>,
+    partitions: HashMap<Partition, Queue>,
 }
 
 #[derive(Default)]
@@ -108,7 +112,7 @@ struct Queue {
     checkpoints: Untold,
     progress: Untold,
     /// Progress of attempts that have ended: sent before their outcomes.
-    last: VecDeque<v1::AttemptProgress>,
+    last: VecDeque<(Name, Progress)>,
 }
 
 /// Attempts with pending reports, and when these may be sent.
@@ -155,17 +159,17 @@ impl Untold {
 
 impl Reports {
     /// An attempt has a new checkpoint.
-    pub(super) fn checkpoint(&mut self, partition: u32, said: &Arc<Said>) {
+    pub(super) fn checkpoint(&mut self, partition: Partition, said: &Arc<Said>) {
         self.queue(partition).checkpoints.attempts.push_back(Arc::clone(said));
     }
 
     /// An attempt has new progress.
-    pub(super) fn progress(&mut self, partition: u32, said: &Arc<Said>) {
+    pub(super) fn progress(&mut self, partition: Partition, said: &Arc<Said>) {
         self.queue(partition).progress.attempts.push_back(Arc::clone(said));
     }
 
     /// An attempt has ended. Its outcome includes its checkpoint.
-    pub(super) fn ended(&mut self, partition: u32, said: &Said) {
+    pub(super) fn ended(&mut self, partition: Partition, said: &Said) {
         // Not sent separately: an unsuccessful outcome includes it. The attempt stays in the queue
         // while no coordinator is connected, but its checkpoint does not have to.
         *lock(&said.checkpoint) = Latest::NOTHING;
@@ -184,7 +188,7 @@ impl Reports {
     /// A new session knows nothing: the latest reports of running attempts are sent again.
     pub(super) fn again<'a>(
         &mut self,
-        partition: u32,
+        partition: Partition,
         running: impl Iterator<Item = &'a Arc<Said>>,
     ) {
         let queue = self.queue(partition);
@@ -200,35 +204,33 @@ impl Reports {
     }
 
     /// The reports of a partition to send now, bounded.
-    pub(super) fn next(&mut self, partition: u32, now: Instant) -> (v1::Checkpoints, v1::Progress) {
-        let Some(queue) = self.partitions.get_mut(&partition) else {
-            return (v1::Checkpoints::default(), v1::Progress::default());
-        };
+    pub(super) fn next(&mut self, partition: Partition, now: Instant) -> Batch {
+        let Some(queue) = self.partitions.get_mut(&partition) else { return Batch::default() };
         let checkpoints = queue.checkpoints.tell(now, CHECKPOINTS, BATCH_MAX, |said| {
-            let told = said.tell_checkpoint()?;
-            let size = told.checkpoint.len();
-            Some((told, size))
+            let (name, json) = said.tell_checkpoint()?;
+            let size = json.len();
+            Some(((name, json), size))
         });
         // The same bound as for outcomes, so that no outcome overtakes its attempt's last progress.
         let last = queue.last.len().min(BATCH_MAX);
-        let mut attempts: Vec<_> = queue.last.drain(..last).collect();
-        attempts.extend(queue.progress.tell(now, PROGRESS, BATCH_MAX - last, |said| {
-            let told = said.tell_progress()?;
-            let size = told.note.len();
-            Some((told, size))
+        let mut progress: Vec<_> = queue.last.drain(..last).collect();
+        progress.extend(queue.progress.tell(now, PROGRESS, BATCH_MAX - last, |said| {
+            let (name, progress) = said.tell_progress()?;
+            let size = progress.note.len();
+            Some(((name, progress), size))
         }));
-        (v1::Checkpoints { attempts: checkpoints }, v1::Progress { attempts })
+        Batch { checkpoints, progress }
     }
 
     /// When a report of a partition is due.
-    pub(super) fn due_at(&self, partition: u32, now: Instant) -> Option<Instant> {
+    pub(super) fn due_at(&self, partition: Partition, now: Instant) -> Option<Instant> {
         let queue = self.partitions.get(&partition)?;
         let last = (!queue.last.is_empty()).then_some(now);
         let rest = [queue.checkpoints.due_at(now), queue.progress.due_at(now)];
         rest.into_iter().chain([last]).flatten().min()
     }
 
-    fn queue(&mut self, partition: u32) -> &mut Queue {
+    fn queue(&mut self, partition: Partition) -> &mut Queue {
         self.partitions.entry(partition).or_default()
     }
 }
@@ -237,35 +239,37 @@ impl Reports {
 mod tests {
     use super::*;
 
-    /// An attempt of partition 0 that reports.
+    const IT: Partition = Partition(0);
+
+    /// An attempt of a partition that reports.
     struct Speaker(Arc<Said>);
 
     impl Speaker {
         fn new(attempt: i64) -> Self {
-            Self(Arc::new(Said::new(Name { id: attempt, created_at: 7 })))
+            Self(Arc::new(Said::new(Name::of(attempt, 7))))
         }
 
         fn progress(&self, reports: &mut Reports, done: u64) {
             if self.0.progress(Progress { done, ..Progress::default() }) {
-                reports.progress(0, &self.0);
+                reports.progress(IT, &self.0);
             }
         }
 
         fn checkpoint(&self, reports: &mut Reports, json: &str) {
             if self.0.checkpoint(&json.into()) {
-                reports.checkpoint(0, &self.0);
+                reports.checkpoint(IT, &self.0);
             }
         }
     }
 
     fn progress(reports: &mut Reports, now: Instant) -> Vec<(i64, u64)> {
-        let (_, progress) = reports.next(0, now);
-        progress.attempts.iter().map(|told| (told.attempt, told.done)).collect()
+        let told = reports.next(IT, now).progress;
+        told.iter().map(|(name, progress)| (name.id.0, progress.done)).collect()
     }
 
     fn checkpoints(reports: &mut Reports, now: Instant) -> Vec<(i64, String)> {
-        let (checkpoints, _) = reports.next(0, now);
-        checkpoints.attempts.into_iter().map(|told| (told.attempt, told.checkpoint)).collect()
+        let told = reports.next(IT, now).checkpoints;
+        told.iter().map(|(name, json)| (name.id.0, json.to_string())).collect()
     }
 
     #[test]
@@ -280,9 +284,9 @@ mod tests {
         one.progress(&mut reports, 1_000);
         one.progress(&mut reports, 1_001);
         assert!(progress(&mut reports, now + PROGRESS / 2).is_empty());
-        assert_eq!(reports.due_at(0, now), Some(now + PROGRESS));
+        assert_eq!(reports.due_at(IT, now), Some(now + PROGRESS));
         assert_eq!(progress(&mut reports, now + PROGRESS), [(1, 1_001)]);
-        assert_eq!(reports.due_at(0, now), None);
+        assert_eq!(reports.due_at(IT, now), None);
     }
 
     #[test]
@@ -290,7 +294,7 @@ mod tests {
         let (mut reports, now) = (Reports::default(), Instant::now());
         let one = Speaker::new(1);
         one.checkpoint(&mut reports, "1");
-        reports.ended(0, &one.0);
+        reports.ended(IT, &one.0);
         assert_eq!(one.0.last_checkpoint(), None);
         assert!(checkpoints(&mut reports, now).is_empty());
     }
@@ -303,11 +307,11 @@ mod tests {
         assert_eq!(progress(&mut reports, now), [(1, 1)]);
         one.progress(&mut reports, 2);
         one.checkpoint(&mut reports, "7");
-        reports.ended(0, &one.0);
-        assert_eq!(reports.due_at(0, now), Some(now));
-        let (checkpoints, told) = reports.next(0, now);
-        assert!(checkpoints.attempts.is_empty(), "the outcome includes it");
-        assert_eq!(told.attempts[0].done, 2);
+        reports.ended(IT, &one.0);
+        assert_eq!(reports.due_at(IT, now), Some(now));
+        let told = reports.next(IT, now);
+        assert!(told.checkpoints.is_empty(), "the outcome includes it");
+        assert_eq!(told.progress[0].1.done, 2);
         assert!(progress(&mut reports, now + PROGRESS).is_empty());
     }
 
@@ -320,13 +324,13 @@ mod tests {
         }
         let most = BATCH_MAX - 5;
         for speaker in &speakers[10..10 + most] {
-            reports.ended(0, &speaker.0);
+            reports.ended(IT, &speaker.0);
         }
         let first = progress(&mut reports, now);
         assert_eq!(first.len(), BATCH_MAX);
         assert_eq!((first[0], first[most]), ((10, 1), (0, 1)));
         assert_eq!(progress(&mut reports, now).len(), 10 + 5 - 5);
-        assert_eq!(reports.due_at(0, now), None);
+        assert_eq!(reports.due_at(IT, now), None);
     }
 
     #[test]
@@ -337,7 +341,7 @@ mod tests {
         assert_eq!(checkpoints(&mut reports, now), [(1, "1".to_owned())]);
         one.checkpoint(&mut reports, "2");
         one.checkpoint(&mut reports, "3");
-        reports.again(0, [&one.0, &silent.0].into_iter());
+        reports.again(IT, [&one.0, &silent.0].into_iter());
         assert_eq!(checkpoints(&mut reports, now), [(1, "3".to_owned())]);
         assert!(checkpoints(&mut reports, now + CHECKPOINTS).is_empty());
     }

@@ -13,19 +13,18 @@ use std::{
 };
 
 use fastjob_core::{
-    AttemptFacts, AttemptId, Cause, JobContext, JobId, JobOutput, JobResult, Shard, TaskId,
-    duration, wire::v1,
+    FailReason, JobContext, JobOutput, JobResult,
+    attempt::End::{self, Failed, Stopped, Succeeded},
+    duration,
 };
 use tracing::Instrument as _;
 
 use super::{
     Inner, Ready, Reporter, UNHEARD,
     control::{Control, Why},
+    outcome::{CUT_OFF, Outcome, cut},
 };
 use crate::{clock, guard::Guarded};
-
-/// Maximum bytes of a failure's message.
-const MESSAGE_MAX: usize = 16 * 1024;
 
 /// How the handler's future ended.
 pub(super) enum Ended {
@@ -49,37 +48,36 @@ impl Ended {
 
 /// The outcome of an attempt that panicked outside its handler's future, for example while
 /// formatting the handler's error.
-pub(super) fn panicked(control: &Control, why: String) -> v1::Outcome {
+pub(super) fn panicked(control: &Control, why: String) -> Outcome {
     let entered = control.entered();
     if let Some(entered) = entered {
         entered.log.finish();
     }
     let last = control.said.last_checkpoint().or_else(|| control.checkpoint.clone());
-    v1::Outcome {
-        attempt: control.name.id,
-        created_at: control.name.created_at,
-        end: v1::End::Panicked.into(),
+    Outcome {
+        name: control.name,
+        end: Failed(FailReason::Panicked),
         result: None,
         message: cut(why),
-        started_at: entered.map_or(0, |entered| entered.at_ms),
-        ended_at: clock::now_ms(),
+        started_at: entered.map(|entered| entered.started_at),
+        ended_at: clock::now(),
         log_tail: entered.map(|entered| entered.log.tail()).unwrap_or_default(),
-        checkpoint: last.map(|json| json.to_string()),
+        checkpoint: last,
     }
 }
 
 impl Inner {
     /// Runs one attempt to its end, whatever that is.
-    pub(super) async fn run(inner: &Arc<Self>, ready: Ready) -> v1::Outcome {
+    pub(super) async fn run(inner: &Arc<Self>, ready: Ready) -> Outcome {
         let Ready { attempt, control } = ready;
         let started_at = clock::now();
         let refused = match control.stopped() {
-            Some((Why::CutOff, _)) => Some((v1::End::CutOff, UNHEARD)),
-            Some((Why::Asked, _)) => Some((v1::End::Stopped, "stopped before it was entered")),
+            Some((Why::CutOff, _)) => Some((CUT_OFF, UNHEARD)),
+            Some((Why::Asked, _)) => Some((Stopped, "stopped before it was entered")),
             Some((Why::TimeIsUp | Why::Leaving, _)) | None => None,
         };
         if let Some((end, message)) = refused {
-            let mut outcome = super::unentered(control.name, end, message);
+            let mut outcome = Outcome::unentered(control.name, end, message);
             outcome.checkpoint = attempt.checkpoint;
             return outcome;
         }
@@ -90,18 +88,20 @@ impl Inner {
                 attempt.handler,
                 names.join(", ")
             );
-            return super::unentered(control.name, v1::End::FailedFatal, &message);
+            return Outcome::unentered(control.name, Failed(FailReason::Fatal), &message);
         };
-        let id = AttemptId(attempt.attempt);
+        let id = control.name.id;
         let log = inner.logs.attempt(id, started_at);
-        let facts = match facts(attempt, &control) {
+        let facts = match attempt.facts() {
             Ok(facts) => facts,
-            Err(message) => return super::unentered(control.name, v1::End::FailedFatal, &message),
+            Err(message) => {
+                return Outcome::unentered(control.name, Failed(FailReason::Fatal), &message);
+            }
         };
         let reports = Reporter { inner: Arc::clone(inner), control: Arc::clone(&control) };
         let token = control.token.clone();
         let ctx = JobContext::new(facts, token, Box::new(log.clone()), Box::new(reports));
-        control.enter(started_at.as_millisecond(), log.clone());
+        control.enter(started_at, log.clone());
         let mut work = Guarded::new(handler.call(&ctx));
         let ended = {
             let mut polled = pin!(inner.capture.scope(log.clone(), in_span(&ctx, &mut work)));
@@ -111,7 +111,7 @@ impl Inner {
             match first {
                 Poll::Ready(result) => Ended::of(result),
                 Poll::Pending => {
-                    inner.yielded(id.0);
+                    inner.yielded(id);
                     watch(polled, &control).await
                 }
             }
@@ -127,22 +127,21 @@ impl Inner {
                 panic,
                 "the future of a handler panicked while it was dropped"
             );
-            if end != v1::End::Succeeded {
+            if end != Succeeded {
                 message = cut(format!("{message}; while it was dropped, it {panic}"));
             }
         }
         log.finish();
-        let last = ctx.checkpoint_text().filter(|_| end != v1::End::Succeeded);
-        v1::Outcome {
-            attempt: id.0,
-            end: end.into(),
+        let checkpoint = ctx.checkpoint_text().filter(|_| end != Succeeded);
+        Outcome {
+            name: control.name,
+            end,
             result,
             message,
-            started_at: started_at.as_millisecond(),
-            ended_at: clock::now_ms(),
+            started_at: Some(started_at),
+            ended_at: clock::now(),
             log_tail: log.tail(),
-            checkpoint: last.map(|json| json.to_string()),
-            created_at: control.name.created_at,
+            checkpoint,
         }
     }
 }
@@ -200,7 +199,7 @@ pub(super) fn judge(
     ended: Ended,
     why: Option<Why>,
     control: &Control,
-) -> (v1::End, Option<String>, String) {
+) -> (End, Option<String>, String) {
     let late = || format!("ran longer than {}", duration::to_text(control.timeout));
     let asked = || "was asked to stop".to_owned();
     let grace = duration::to_text(control.grace);
@@ -212,8 +211,10 @@ pub(super) fn judge(
         )
     };
     let (end, result, message) = match (ended, why) {
-        (Ended::Panicked(message), _) => (v1::End::Panicked, None, message),
-        (Ended::Returned(Ok(_)), Some(Why::TimeIsUp)) => (v1::End::TimedOut, None, late()),
+        (Ended::Panicked(message), _) => (Failed(FailReason::Panicked), None, message),
+        (Ended::Returned(Ok(_)), Some(Why::TimeIsUp)) => {
+            (Failed(FailReason::TimedOut), None, late())
+        }
         (Ended::Returned(Ok(output)), _) => match output.into_text() {
             Some(text) if text.len() > JobOutput::MAX => {
                 let message = format!(
@@ -221,59 +222,37 @@ pub(super) fn judge(
                     text.len(),
                     JobOutput::MAX
                 );
-                (v1::End::FailedFatal, None, message)
+                (Failed(FailReason::Fatal), None, message)
             }
-            result => (v1::End::Succeeded, result, String::new()),
+            result => (Succeeded, result, String::new()),
         },
         (Ended::Returned(Err(err)), Some(Why::TimeIsUp)) => {
-            (v1::End::TimedOut, None, format!("{}: {err}", late()))
+            (Failed(FailReason::TimedOut), None, format!("{}: {err}", late()))
         }
-        (Ended::Returned(Err(err)), Some(Why::Asked)) => (v1::End::Stopped, None, err.to_string()),
+        (Ended::Returned(Err(err)), Some(Why::Asked)) => (Stopped, None, err.to_string()),
         (Ended::Returned(Err(err)), Some(Why::CutOff)) => {
-            (v1::End::CutOff, None, format!("{UNHEARD}: {err}"))
+            (CUT_OFF, None, format!("{UNHEARD}: {err}"))
         }
         (Ended::Returned(Err(err)), None | Some(Why::Leaving)) => {
-            let end = if err.is_retryable() { v1::End::Failed } else { v1::End::FailedFatal };
+            let end = if err.is_retryable() {
+                Failed(FailReason::Error)
+            } else {
+                Failed(FailReason::Fatal)
+            };
             (end, None, err.to_string())
         }
-        (Ended::Aborted, Some(Why::TimeIsUp)) => (v1::End::TimedOut, None, aborted(late())),
-        (Ended::Aborted, Some(Why::Asked)) => (v1::End::Stopped, None, aborted(asked())),
+        (Ended::Aborted, Some(Why::TimeIsUp)) => {
+            (Failed(FailReason::TimedOut), None, aborted(late()))
+        }
+        (Ended::Aborted, Some(Why::Asked)) => (Stopped, None, aborted(asked())),
         (Ended::Aborted, Some(Why::CutOff)) => {
-            (v1::End::CutOff, None, format!("{UNHEARD}; it was aborted"))
+            (CUT_OFF, None, format!("{UNHEARD}; it was aborted"))
         }
         (Ended::Aborted, None | Some(Why::Leaving)) => {
-            (v1::End::Failed, None, "its executor stopped before it ended".to_owned())
+            (Failed(FailReason::Error), None, "its executor stopped before it ended".to_owned())
         }
-        (Ended::Stuck, Some(Why::Asked)) => (v1::End::Stopped, None, stuck(asked())),
-        (Ended::Stuck, _) => (v1::End::TimedOut, None, stuck(late())),
+        (Ended::Stuck, Some(Why::Asked)) => (Stopped, None, stuck(asked())),
+        (Ended::Stuck, _) => (Failed(FailReason::TimedOut), None, stuck(late())),
     };
     (end, result, cut(message))
-}
-
-fn facts(attempt: v1::Attempt, control: &Control) -> Result<AttemptFacts, String> {
-    let cause = v1::Cause::try_from(attempt.cause)
-        .map_err(|err| err.to_string())
-        .and_then(|cause| Cause::try_from(cause).map_err(|err| err.to_string()))?;
-    Ok(AttemptFacts {
-        task: TaskId(attempt.task),
-        attempt: AttemptId(attempt.attempt),
-        number: attempt.number,
-        job: JobId(attempt.job),
-        job_name: attempt.job_name,
-        handler: attempt.handler,
-        cause,
-        fire_at: attempt.fire_at.and_then(|at| jiff::Timestamp::from_millisecond(at).ok()),
-        param: attempt.param,
-        shard: Shard { index: attempt.shard_index, total: attempt.shard_total.max(1) },
-        checkpoint: control.checkpoint.clone(),
-    })
-}
-
-/// Cuts an outcome's message to the length that a coordinator accepts.
-pub(super) fn cut(mut message: String) -> String {
-    if message.len() > MESSAGE_MAX {
-        message.truncate(message.floor_char_boundary(MESSAGE_MAX - 4));
-        message.push('…');
-    }
-    message
 }

@@ -14,10 +14,12 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use fastjob_core::Partition;
+
 /// When the owner of a partition is last known to have heard this executor.
 #[derive(Default)]
 pub(super) struct Silence {
-    partitions: HashMap<u32, Heard>,
+    partitions: HashMap<Partition, Heard>,
 }
 
 struct Heard {
@@ -56,7 +58,7 @@ impl Heard {
 
 impl Silence {
     /// A message that was sent at `at` has been answered.
-    pub(super) fn heard(&mut self, partition: u32, at: Duration, limit: Duration) {
+    pub(super) fn heard(&mut self, partition: Partition, at: Duration, limit: Duration) {
         let heard = self.partitions.entry(partition).or_insert(Heard { at, limit, done: None });
         heard.limit = limit;
         if heard.at < at {
@@ -66,13 +68,13 @@ impl Silence {
     }
 
     /// Whether exclusive attempts of the partition must not run now.
-    pub(super) fn is_cut(&self, partition: u32, now: Duration) -> bool {
+    pub(super) fn is_cut(&self, partition: Partition, now: Duration) -> bool {
         let heard = self.partitions.get(&partition);
         heard.is_some_and(|heard| !heard.limit.is_zero() && heard.comes_at(Cut::Stop) <= now)
     }
 
     /// Returns the steps that are due; each step of a silence is returned once.
-    pub(super) fn due(&mut self, now: Duration) -> Vec<(u32, Cut)> {
+    pub(super) fn due(&mut self, now: Duration) -> Vec<(Partition, Cut)> {
         let mut due = Vec::new();
         for (partition, heard) in &mut self.partitions {
             while let Some(cut) = heard.next().filter(|cut| heard.comes_at(*cut) <= now) {
@@ -94,38 +96,39 @@ mod tests {
     use super::*;
 
     const LIMIT: Duration = Duration::from_secs(3);
+    const IT: Partition = Partition(0);
 
     #[test]
     fn each_step_of_a_silence_is_returned_once() {
         let (mut silence, start) = (Silence::default(), Duration::from_secs(100));
-        silence.heard(0, start, LIMIT);
-        assert!(silence.due(start).is_empty() && !silence.is_cut(0, start));
+        silence.heard(IT, start, LIMIT);
+        assert!(silence.due(start).is_empty() && !silence.is_cut(IT, start));
         assert_eq!(silence.next(), Some(start + LIMIT));
-        assert_eq!(silence.due(start + LIMIT), [(0, Cut::Stop)]);
-        assert!(silence.is_cut(0, start + LIMIT));
+        assert_eq!(silence.due(start + LIMIT), [(IT, Cut::Stop)]);
+        assert!(silence.is_cut(IT, start + LIMIT));
         assert_eq!(silence.next(), Some(start + LIMIT * 4 / 3));
-        assert_eq!(silence.due(start + LIMIT * 9), [(0, Cut::Abort)]);
+        assert_eq!(silence.due(start + LIMIT * 9), [(IT, Cut::Abort)]);
         assert!(silence.due(start + LIMIT * 9).is_empty() && silence.next().is_none());
     }
 
     #[test]
     fn an_answer_counts_from_when_its_message_was_sent() {
         let (mut silence, start) = (Silence::default(), Duration::from_secs(100));
-        silence.heard(0, start + LIMIT, LIMIT);
-        silence.heard(0, start, LIMIT); // an older answer that arrives late
-        assert!(!silence.is_cut(0, start + LIMIT));
-        assert_eq!(silence.due(start + LIMIT * 3), [(0, Cut::Stop), (0, Cut::Abort)]);
-        silence.heard(0, start + LIMIT * 3, LIMIT);
-        assert!(!silence.is_cut(0, start + LIMIT * 3));
+        silence.heard(IT, start + LIMIT, LIMIT);
+        silence.heard(IT, start, LIMIT); // an older answer that arrives late
+        assert!(!silence.is_cut(IT, start + LIMIT));
+        assert_eq!(silence.due(start + LIMIT * 3), [(IT, Cut::Stop), (IT, Cut::Abort)]);
+        silence.heard(IT, start + LIMIT * 3, LIMIT);
+        assert!(!silence.is_cut(IT, start + LIMIT * 3));
         assert_eq!(silence.next(), Some(start + LIMIT * 4));
     }
 
     #[test]
     fn without_a_limit_silence_has_no_effect() {
         let (mut silence, start) = (Silence::default(), Duration::from_secs(100));
-        silence.heard(0, start, Duration::ZERO);
+        silence.heard(IT, start, Duration::ZERO);
         let late = start + LIMIT * 100;
         assert!(silence.due(late).is_empty() && silence.next().is_none());
-        assert!(!silence.is_cut(0, late) && !silence.is_cut(1, late));
+        assert!(!silence.is_cut(IT, late) && !silence.is_cut(Partition(1), late));
     }
 }

@@ -6,21 +6,22 @@ use std::{
     time::Duration,
 };
 
-use fastjob_core::wire::v1;
+use fastjob_core::{AttemptId, JobId, Partition, attempt::End};
 use tokio::time::Instant;
 
 use super::{
     Ready, UNHEARD,
+    attempt::Attempt,
     control::{Control, Why},
     lane::{Lane, Verdict},
-    links::Links,
+    links::{LinkId, Links},
     name::Name,
     outbox::Outbox,
+    outcome::{CUT_OFF, Outcome},
     owners::Owners,
     remembered::Remembered,
     reports::Reports,
     silence::Silence,
-    unentered,
     watch::Watch,
 };
 use crate::clock::Clock;
@@ -34,14 +35,14 @@ const WAITING_BYTES_MOST: usize = if cfg!(test) { 1 } else { 256 } * 1024 * 1024
 #[derive(Default)]
 pub(super) struct State {
     /// Attempts that wait or run, by id.
-    pub(super) held: HashMap<i64, Held>,
+    pub(super) held: HashMap<AttemptId, Held>,
     /// Bytes of the waiting ones.
     waiting_bytes: usize,
     /// Attempts that were reported as ended but still run: they keep their places and lanes.
-    pub(super) stuck: HashSet<i64>,
+    pub(super) stuck: HashSet<AttemptId>,
     pub(super) places: Places,
     /// By job.
-    pub(super) lanes: HashMap<i64, Lane>,
+    pub(super) lanes: HashMap<JobId, Lane>,
     pub(super) links: Links,
     pub(super) owners: Owners,
     pub(super) outbox: Outbox,
@@ -53,7 +54,7 @@ pub(super) struct State {
     pub(super) leaving: bool,
     /// Partitions in which a coordinator may still rely on attempts that are not here any more. The
     /// executor does not end until their next owners have learned that from Holding.
-    pub(super) unconfirmed: HashSet<u32>,
+    pub(super) unconfirmed: HashSet<Partition>,
     /// The next attempt that ends panics here.
     #[cfg(test)]
     pub(super) breaks: bool,
@@ -66,7 +67,7 @@ pub(super) struct Places {
     most: usize,
     pub(super) taken: usize,
     /// Attempts whose lanes let them run.
-    pub(super) waiting: VecDeque<v1::Attempt>,
+    pub(super) waiting: VecDeque<Attempt>,
 }
 
 /// An attempt that waits or runs.
@@ -78,7 +79,7 @@ pub(super) enum Held {
 /// An attempt that waits in its lane or for a place.
 pub(super) struct Waiting {
     pub(super) name: Name,
-    pub(super) job: i64,
+    pub(super) job: JobId,
     pub(super) exclusive: bool,
     bytes: usize,
 }
@@ -104,12 +105,13 @@ impl Held {
 }
 
 impl Waiting {
-    fn of(attempt: &v1::Attempt) -> Self {
-        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-        let texts = attempt.job_name.len() + attempt.handler.len();
-        let bytes =
-            size_of::<v1::Attempt>() + texts + text(&attempt.param) + text(&attempt.checkpoint);
-        Self { name: Name::of(attempt), job: attempt.job, exclusive: attempt.exclusive, bytes }
+    fn of(attempt: &Attempt) -> Self {
+        let texts = attempt.job_name.len()
+            + attempt.handler.len()
+            + attempt.param.as_ref().map_or(0, String::len)
+            + attempt.checkpoint.as_ref().map_or(0, |json| json.len());
+        let bytes = size_of::<Attempt>() + texts;
+        Self { name: attempt.name, job: attempt.job, exclusive: attempt.exclusive, bytes }
     }
 }
 
@@ -123,8 +125,8 @@ impl State {
     /// Accepts an attempt that arrived over a link, and returns it if it can run now.
     ///
     /// Every attempt is answered: with its reports, with its outcome, or by returning it.
-    pub(super) fn take_in(&mut self, link: u32, arrived: v1::Attempt) -> Option<Ready> {
-        let name = Name::of(&arrived);
+    pub(super) fn take_in(&mut self, link: LinkId, arrived: Attempt) -> Option<Ready> {
+        let name = arrived.name;
         self.owners.seen(name.id);
         if self.is_known(name) {
             return None;
@@ -159,14 +161,14 @@ impl State {
 
     /// Whether there is room for an attempt that may have to wait. A coordinator of an earlier
     /// release does not accept returned attempts, so its attempts are kept.
-    fn has_room(&mut self, link: u32, arrived: &v1::Attempt) -> bool {
+    fn has_room(&mut self, link: LinkId, arrived: &Attempt) -> bool {
         let bytes = self.waiting_bytes + Waiting::of(arrived).bytes;
         let fits = self.held.len() + self.outbox.len() < HELD_MOST && bytes <= WAITING_BYTES_MOST;
         fits || !self.links.session(link).is_some_and(|session| session.takes_returned())
     }
 
     /// Returns an attempt over the link that it arrived on.
-    pub(super) fn return_to(&mut self, link: u32, id: i64) {
+    pub(super) fn return_to(&mut self, link: LinkId, id: AttemptId) {
         let leaving = self.leaving;
         let session = self.links.session(link);
         match session.filter(|session| leaving || session.takes_returned()) {
@@ -174,7 +176,7 @@ impl State {
             // It still runs here, but was reported as ended so long ago that its outcome is
             // forgotten. The coordinator abandons it when this session ends.
             None => tracing::warn!(
-                attempt.id = id,
+                attempt.id = id.0,
                 "cannot run a redispatched attempt, and its coordinator is too old to accept it \
                  back"
             ),
@@ -183,7 +185,7 @@ impl State {
     }
 
     /// Removes what is left of another attempt with this id, from before a backup was restored.
-    fn reuse(&mut self, id: i64) {
+    fn reuse(&mut self, id: AttemptId) {
         if let Some(Held::Waiting(waiting)) = self.remove(id) {
             self.forget(&HashMap::from([(id, waiting.job)]));
         }
@@ -192,12 +194,12 @@ impl State {
     }
 
     /// Finds a place for a new attempt.
-    fn arrive(&mut self, arrived: v1::Attempt) -> Option<Ready> {
-        let (name, job, task) = (Name::of(&arrived), arrived.job, arrived.task);
+    fn arrive(&mut self, arrived: Attempt) -> Option<Ready> {
+        let (name, job, task) = (arrived.name, arrived.job, arrived.task);
         let partition = self.owners.partition(name.id);
         if arrived.exclusive && self.silence.is_cut(partition, self.clock.elapsed()) {
-            let outcome = unentered(name, v1::End::CutOff, UNHEARD);
-            self.ended(v1::Outcome { checkpoint: arrived.checkpoint, ..outcome });
+            let outcome = Outcome::unentered(name, CUT_OFF, UNHEARD);
+            self.ended(Outcome { checkpoint: arrived.checkpoint, ..outcome });
             return None;
         }
         let waiting = Waiting::of(&arrived);
@@ -213,15 +215,16 @@ impl State {
                 if lane.is_empty() {
                     self.lanes.remove(&job);
                 }
-                self.ended(unentered(name, v1::End::Skipped, &why));
+                self.ended(Outcome::unentered(name, End::Skipped, &why));
             }
             Verdict::Replaced(by) => {
-                self.ended(unentered(name, v1::End::Stopped, &format!("replaced by task {by}")));
+                let why = format!("replaced by task {by}");
+                self.ended(Outcome::unentered(name, End::Stopped, &why));
             }
             Verdict::Replace { running, waiting: others } => {
                 let why = format!("replaced by task {task}");
                 for old in others {
-                    self.ended(unentered(Name::of(&old), v1::End::Stopped, &why));
+                    self.ended(Outcome::unentered(old.name, End::Stopped, &why));
                 }
                 self.insert(Held::Waiting(waiting));
                 running.into_iter().for_each(|old| self.stop(old, &why));
@@ -239,7 +242,7 @@ impl State {
         self.held.insert(id, held);
     }
 
-    pub(super) fn remove(&mut self, id: i64) -> Option<Held> {
+    pub(super) fn remove(&mut self, id: AttemptId) -> Option<Held> {
         let held = self.held.remove(&id)?;
         if let Held::Waiting(waiting) = &held {
             self.waiting_bytes -= waiting.bytes;
@@ -262,9 +265,9 @@ impl State {
         Some(self.enter(first))
     }
 
-    fn enter(&mut self, arrived: v1::Attempt) -> Ready {
+    fn enter(&mut self, arrived: Attempt) -> Ready {
         let control = Arc::new(Control::new(&arrived));
-        let partition = self.owners.partition(arrived.attempt);
+        let partition = self.owners.partition(arrived.name.id);
         let now = Instant::now();
         if control.exclusive && self.silence.is_cut(partition, self.clock.elapsed()) {
             control.stop(Why::CutOff);
@@ -272,11 +275,11 @@ impl State {
         let (told, yielded, look_at) = (false, false, None);
         let running = Running { control: Arc::clone(&control), told, yielded, look_at };
         self.insert(Held::Running(running));
-        self.watch.add(arrived.attempt, now);
+        self.watch.add(arrived.name.id, now);
         Ready { attempt: arrived, control }
     }
 
-    pub(super) fn running(&self, id: i64) -> Option<&Running> {
+    pub(super) fn running(&self, id: AttemptId) -> Option<&Running> {
         match self.held.get(&id)? {
             Held::Running(running) => Some(running),
             Held::Waiting(_) => None,
@@ -288,14 +291,17 @@ impl State {
         self.running(control.name.id).is_some_and(|running| Arc::ptr_eq(&running.control, control))
     }
 
-    pub(super) fn running_mut(&mut self, id: i64) -> Option<&mut Running> {
+    pub(super) fn running_mut(&mut self, id: AttemptId) -> Option<&mut Running> {
         match self.held.get_mut(&id)? {
             Held::Running(running) => Some(running),
             Held::Waiting(_) => None,
         }
     }
 
-    pub(super) fn running_of(&self, partition: u32) -> impl Iterator<Item = (i64, &Running)> {
+    pub(super) fn running_of(
+        &self,
+        partition: Partition,
+    ) -> impl Iterator<Item = (AttemptId, &Running)> {
         self.held.iter().filter_map(move |(id, held)| match held {
             Held::Running(running) if self.owners.partition(*id) == partition => {
                 Some((*id, running))
@@ -305,7 +311,13 @@ impl State {
     }
 
     /// A node that acts on these partitions has answered a message that was sent at `at`.
-    pub(super) fn heard(&mut self, link: u32, at: Duration, limit: Duration, partitions: &[u32]) {
+    pub(super) fn heard(
+        &mut self,
+        link: LinkId,
+        at: Duration,
+        limit: Duration,
+        partitions: &[Partition],
+    ) {
         // This ends the silence, but attempts that were due to end must still end.
         self.cut_off(self.clock.elapsed());
         if let Some(session) = self.links.session(link) {
@@ -319,7 +331,7 @@ impl State {
     }
 
     /// Wakes the owner's link: the partition has something to send.
-    pub(super) fn wake(&self, partition: u32) {
+    pub(super) fn wake(&self, partition: Partition) {
         if let Some(link) = self.owners.link(partition) {
             self.links.wake(link);
         }

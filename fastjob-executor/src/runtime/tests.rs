@@ -10,7 +10,10 @@ mod suspended;
 
 use std::time::Duration;
 
-use fastjob_core::{JobContext, JobHandler, JobResult, ServiceName};
+use fastjob_core::{
+    FailReason, JobContext, JobHandler, JobId, JobResult, ServiceName, TaskId,
+    block::{Block, BlockStrategy},
+};
 
 use super::*;
 use crate::{
@@ -23,7 +26,7 @@ use crate::{
 
 const LIMIT: Duration = Duration::from_secs(3);
 const CAPACITY: u32 = 3;
-const LEASE: v1::Lease = v1::Lease { partition: 0, term: 1 };
+const LEASE: Lease = Lease { partition: Partition(0), term: 1 };
 
 /// A handler and what it does when it is stopped.
 struct Works {
@@ -82,29 +85,29 @@ impl Bench {
         tokio::spawn(async move { watched.watch_silence(watching).await });
         let (watched, watching) = (runtime.clone(), stop.clone());
         tokio::spawn(async move { watched.watch_attempts(watching).await });
-        runtime.link(0);
-        runtime.session_began(0, true);
-        runtime.take(0, vec![LEASE]);
-        runtime.to_deliver(0);
+        runtime.link(LinkId(0));
+        runtime.session_began(LinkId(0), true);
+        runtime.take(LinkId(0), vec![LEASE]);
+        runtime.to_deliver(LinkId(0));
         Self { runtime, stop, clock, _folder: folder }
     }
 
     /// The coordinator answers a heartbeat at once.
     fn heard(&self) {
-        self.runtime.heard(0, self.runtime.elapsed(), LIMIT, &[0]);
+        self.runtime.heard(LinkId(0), self.runtime.elapsed(), LIMIT, &[LEASE.partition]);
     }
 
     fn start(&self, id: i64, handler: &str, exclusive: bool) {
-        self.start_one(v1::Attempt { handler: handler.to_owned(), exclusive, ..attempt(id) });
+        self.start_one(Attempt { handler: handler.to_owned(), exclusive, ..attempt(id) });
     }
 
-    fn start_one(&self, attempt: v1::Attempt) {
-        self.runtime.start(0, &LEASE, vec![attempt]);
+    fn start_one(&self, attempt: Attempt) {
+        self.runtime.start(LinkId(0), LEASE, vec![attempt]);
     }
 
     /// Starts an attempt of a job with a block strategy.
-    fn start_blocked(&self, id: i64, job: i64, block: v1::Block) {
-        self.start_one(v1::Attempt { job, block: block.into(), max_waiting: 9, ..attempt(id) });
+    fn start_blocked(&self, id: i64, job: i64, strategy: BlockStrategy) {
+        self.start_one(Attempt { job: JobId(job), turn: by(strategy), ..attempt(id) });
     }
 
     async fn stop(&self, id: i64) {
@@ -113,21 +116,19 @@ impl Bench {
     }
 
     fn stop_now(&self, ids: &[i64]) {
-        let stop = v1::Stop { attempts: ids.to_vec(), created_at: vec![CREATED; ids.len()] };
-        self.runtime.stop(0, &stop);
+        self.runtime.stop(LinkId(0), names(ids));
     }
 
     fn recorded(&self, ids: &[i64]) {
-        let created_at = vec![CREATED; ids.len()];
-        self.runtime.recorded(&v1::Recorded { attempts: ids.to_vec(), created_at });
+        self.runtime.recorded(names(ids));
     }
 
     /// What the link sends now, as text.
     fn said(&self) -> Vec<String> {
-        self.said_over(0)
+        self.said_over(LinkId(0))
     }
 
-    fn said_over(&self, link: u32) -> Vec<String> {
+    fn said_over(&self, link: LinkId) -> Vec<String> {
         let mut said = Vec::new();
         loop {
             let delivery = self.runtime.to_deliver(link);
@@ -148,54 +149,54 @@ impl Drop for Bench {
 /// When all attempts were created, unless a test sets another time.
 const CREATED: i64 = 7;
 
-fn attempt(id: i64) -> v1::Attempt {
-    v1::Attempt {
-        attempt: id,
-        created_at: CREATED,
-        task: id,
-        job: 1,
-        handler: "gives-up".to_owned(),
-        cause: v1::Cause::Manual.into(),
-        grace_ms: 60_000,
-        block: v1::Block::None.into(),
-        checkpoint: Some("6".to_owned()),
-        ..v1::Attempt::default()
+fn attempt(id: i64) -> Attempt {
+    Attempt {
+        grace: Duration::from_secs(60),
+        checkpoint: Some("6".into()),
+        ..Attempt::for_test(Name::of(id, CREATED), "gives-up")
     }
 }
 
+fn names(ids: &[i64]) -> Vec<Name> {
+    ids.iter().map(|id| Name::of(*id, CREATED)).collect()
+}
+
+/// The turn of an attempt whose lane has room for nine that wait.
+fn by(strategy: BlockStrategy) -> Turn {
+    Turn::By(Block { strategy, max_waiting: 9, max_running: 0, ..Block::default() })
+}
+
 fn words(message: &Message) -> String {
+    let ids = |ids: &[AttemptId]| ids.iter().map(ToString::to_string).collect();
     let (what, of): (_, Vec<_>) = match message {
-        Message::Started(m) => {
-            ("started", m.attempts.iter().map(|a| a.attempt.to_string()).collect())
+        Message::Started(started) => {
+            ("started", started.iter().map(|(name, _)| name.id.to_string()).collect())
         }
-        Message::Checkpoints(m) => (
+        Message::Checkpoints(told) => (
             "checkpoints",
-            m.attempts.iter().map(|a| format!("{}: {}", a.attempt, a.checkpoint)).collect(),
+            told.iter().map(|(name, json)| format!("{}: {json}", name.id)).collect(),
         ),
-        Message::Progress(m) => (
-            "progress",
-            m.attempts
-                .iter()
-                .map(|a| format!("{}: {} of {}", a.attempt, a.done, a.total))
-                .collect(),
-        ),
-        Message::Holding(m) => (
-            if m.leaving { "leaving, holding" } else { "holding" },
-            m.attempts.iter().map(ToString::to_string).collect(),
-        ),
-        Message::Goodbye(m) => ("goodbye", m.returned.iter().map(ToString::to_string).collect()),
-        Message::Returned(m) => ("returned", m.attempts.iter().map(ToString::to_string).collect()),
-        Message::Finished(m) => ("finished", m.outcomes.iter().map(outcome).collect()),
-        Message::Hello(_) | Message::Beat(_) | Message::StatReply(_) | Message::Pong(_) => {
-            ("something else", Vec::new())
+        Message::Progress(told) => {
+            let words = |(name, told): &(Name, Progress)| {
+                format!("{}: {} of {}", name.id, told.done, told.total)
+            };
+            ("progress", told.iter().map(words).collect())
         }
+        Message::Holding(holding) => (
+            if holding.leaving { "leaving, holding" } else { "holding" },
+            holding.attempts.iter().map(|name| name.id.to_string()).collect(),
+        ),
+        Message::Goodbye(returned) => ("goodbye", ids(returned)),
+        Message::Returned(returned) => ("returned", ids(returned)),
+        Message::Finished(outcomes) => ("finished", outcomes.iter().map(outcome).collect()),
     };
     format!("{what} {}", of.join(", "))
 }
 
-fn outcome(outcome: &v1::Outcome) -> String {
+fn outcome(outcome: &Outcome) -> String {
     let checkpoint = outcome.checkpoint.as_deref().unwrap_or("none");
-    format!("{} {} with {checkpoint}", outcome.attempt, outcome.end().as_str_name())
+    let end = outcome.end.reason().map_or(outcome.end.state().as_str(), FailReason::as_str);
+    format!("{} {end} with {checkpoint}", outcome.name.id)
 }
 
 /// Lets time pass, so that the handlers make progress.
@@ -211,11 +212,11 @@ async fn an_attempts_reports_are_sent_and_sent_again_after_a_reconnect() {
     let told = ["started 1", "checkpoints 1: 7", "progress 1: 1 of 2"];
     assert_eq!(bench.said(), told);
     assert!(bench.said().is_empty());
-    bench.runtime.session_began(0, true);
+    bench.runtime.session_began(LinkId(0), true);
     assert!(bench.said().is_empty(), "no node has claimed the partition");
-    bench.runtime.take(1, vec![v1::Lease { term: 2, ..LEASE }]);
+    bench.runtime.take(LinkId(1), vec![Lease { term: 2, ..LEASE }]);
     assert!(bench.said().is_empty(), "another node acts on it");
-    bench.runtime.take(0, vec![v1::Lease { term: 3, ..LEASE }]);
+    bench.runtime.take(LinkId(0), vec![Lease { term: 3, ..LEASE }]);
     assert_eq!(bench.said(), [&["holding 1"], told.as_slice()].concat());
 }
 
@@ -225,7 +226,7 @@ async fn an_unsuccessful_outcome_includes_the_last_checkpoint() {
     bench.start(1, "gives-up", false);
     pass(Duration::from_millis(1)).await;
     bench.stop(1).await;
-    assert_eq!(bench.said(), ["progress 1: 1 of 2", "finished 1 END_STOPPED with 7"]);
+    assert_eq!(bench.said(), ["progress 1: 1 of 2", "finished 1 stopped with 7"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -240,7 +241,7 @@ async fn exclusive_attempts_are_stopped_after_a_silence_and_others_keep_running(
     pass(LIMIT - Duration::from_millis(1)).await;
     assert!(bench.said().is_empty());
     pass(Duration::from_millis(2)).await;
-    assert_eq!(bench.said(), ["finished 1 END_CUT_OFF with 7"]);
+    assert_eq!(bench.said(), ["finished 1 executor lost with 7"]);
     pass(LIMIT * 10).await;
     assert!(bench.said().is_empty());
 }
@@ -253,7 +254,7 @@ async fn an_exclusive_attempt_that_does_not_stop_is_aborted_a_third_of_the_limit
     pass(LIMIT * 4 / 3 - Duration::from_millis(1)).await;
     assert_eq!(bench.said().len(), 3, "it still runs, though its grace is longer");
     pass(Duration::from_millis(2)).await;
-    assert_eq!(bench.said(), ["finished 1 END_CUT_OFF with 7"]);
+    assert_eq!(bench.said(), ["finished 1 executor lost with 7"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -263,7 +264,7 @@ async fn an_exclusive_attempt_that_arrives_too_late_is_not_entered() {
     pass(LIMIT).await;
     bench.start(1, "gives-up", true);
     pass(Duration::from_millis(1)).await;
-    assert_eq!(bench.said(), ["finished 1 END_CUT_OFF with 6"]);
+    assert_eq!(bench.said(), ["finished 1 executor lost with 6"]);
     bench.heard();
     bench.start(2, "gives-up", true);
     pass(Duration::from_millis(1)).await;
@@ -283,7 +284,7 @@ async fn no_more_run_at_a_time_than_the_executor_has_places() {
     bench.stop(2).await;
     assert_eq!(bench.said()[0], "started 4", "the first that arrived");
     bench.stop(5).await;
-    assert_eq!(bench.said().last().unwrap(), "finished 5 END_STOPPED with none", "not entered");
+    assert_eq!(bench.said().last().unwrap(), "finished 5 stopped with none", "not entered");
     bench.stop(1).await;
     assert_eq!(bench.runtime.stat_counts(), (2, 0));
 }
@@ -295,13 +296,13 @@ async fn an_attempt_that_waits_for_a_place_keeps_its_turn_in_its_lane() {
         bench.start(id, "gives-up", false);
     }
     for id in 11..=13 {
-        bench.start_blocked(id, 2, v1::Block::Serial);
+        bench.start_blocked(id, 2, BlockStrategy::Serial);
     }
     pass(Duration::from_millis(1)).await;
     bench.said();
     // The next attempt in the lane gets the turn, and waits for a place instead.
     bench.stop(11).await;
-    assert_eq!(bench.said(), ["finished 11 END_STOPPED with none"]);
+    assert_eq!(bench.said(), ["finished 11 stopped with none"]);
     bench.stop(1).await;
     bench.stop(2).await;
     assert_eq!(bench.said()[0], "started 12", "and it is not yet the turn of 13");
@@ -318,11 +319,11 @@ async fn block_strategies_treat_attempts_that_wait_for_a_place_like_running_ones
     }
     pass(Duration::from_millis(1)).await;
     bench.said();
-    bench.start_blocked(11, 2, v1::Block::ReplaceRunning);
-    bench.start_blocked(12, 2, v1::Block::ReplaceRunning);
-    bench.start_blocked(21, 3, v1::Block::SkipNew);
-    bench.start_blocked(22, 3, v1::Block::SkipNew);
-    assert_eq!(bench.said(), ["finished 11 END_STOPPED with none, 22 END_SKIPPED with none"]);
+    bench.start_blocked(11, 2, BlockStrategy::ReplaceRunning);
+    bench.start_blocked(12, 2, BlockStrategy::ReplaceRunning);
+    bench.start_blocked(21, 3, BlockStrategy::SkipNew);
+    bench.start_blocked(22, 3, BlockStrategy::SkipNew);
+    assert_eq!(bench.said(), ["finished 11 stopped with none, 22 skipped with none"]);
     bench.stop(1).await;
     bench.stop(2).await;
     assert_eq!(bench.runtime.stat_counts(), (3, 0));
@@ -333,13 +334,13 @@ async fn block_strategies_treat_attempts_that_wait_for_a_place_like_running_ones
 #[tokio::test(start_paused = true)]
 async fn a_retry_of_an_older_task_ends_as_stopped_and_leaves_the_newer_one_alone() {
     let bench = Bench::new();
-    bench.start_blocked(20, 2, v1::Block::ReplaceRunning);
+    bench.start_blocked(20, 2, BlockStrategy::ReplaceRunning);
     pass(Duration::from_millis(1)).await;
     bench.said();
-    let (block, job) = (v1::Block::ReplaceRunning.into(), 2);
-    bench.start_one(v1::Attempt { task: 10, number: 2, job, block, ..attempt(30) });
+    let (turn, job) = (by(BlockStrategy::ReplaceRunning), JobId(2));
+    bench.start_one(Attempt { task: TaskId(10), number: 2, job, turn, ..attempt(30) });
     pass(Duration::from_millis(1)).await;
-    assert_eq!(bench.said(), ["finished 30 END_STOPPED with none"]);
+    assert_eq!(bench.said(), ["finished 30 stopped with none"]);
     assert_eq!(bench.runtime.stat_counts(), (1, 0));
 }
 
@@ -350,7 +351,7 @@ async fn attempts_that_wait_for_a_place_are_returned_when_the_process_stops() {
         bench.start(id, "gives-up", false);
     }
     for id in 11..=13 {
-        bench.start_blocked(id, 2, v1::Block::Serial);
+        bench.start_blocked(id, 2, BlockStrategy::Serial);
     }
     pass(Duration::from_millis(1)).await;
     bench.said();

@@ -13,11 +13,12 @@ use std::{
     time::Duration,
 };
 
-use fastjob_core::wire::v1;
+use fastjob_core::AttemptId;
 use tokio::{sync::Notify, time::Instant};
 
 use super::{
     control::{Control, Why},
+    outcome::Outcome,
     run::{self, Ended},
     state::State,
 };
@@ -37,9 +38,9 @@ const SLACK: Duration = Duration::from_secs(1);
 #[derive(Default)]
 pub(super) struct Watch {
     /// New attempts, in order.
-    fresh: VecDeque<(Instant, i64)>,
+    fresh: VecDeque<(Instant, AttemptId)>,
     /// Attempts that were checked before.
-    later: BTreeSet<(Instant, i64)>,
+    later: BTreeSet<(Instant, AttemptId)>,
     /// When the next check is.
     next: Option<Instant>,
     /// Notified when the next check has to be earlier.
@@ -50,7 +51,7 @@ pub(super) struct Watch {
 
 impl Watch {
     /// An attempt has got its place.
-    pub(super) fn add(&mut self, id: i64, now: Instant) {
+    pub(super) fn add(&mut self, id: AttemptId, now: Instant) {
         let at = now + SOON;
         self.fresh.push_back((at, id));
         self.look_by(at);
@@ -64,7 +65,7 @@ impl Watch {
     }
 
     /// The attempts that are due for a check.
-    fn due(&mut self, now: Instant) -> Vec<i64> {
+    fn due(&mut self, now: Instant) -> Vec<AttemptId> {
         let mut due = Vec::new();
         while let Some((_, id)) = self.fresh.pop_front_if(|(at, _)| *at <= now) {
             due.push(id);
@@ -100,7 +101,7 @@ impl State {
     }
 
     /// Sets when an attempt is checked next, replacing the previous time.
-    pub(super) fn look_again(&mut self, id: i64, at: Option<Instant>) {
+    pub(super) fn look_again(&mut self, id: AttemptId, at: Option<Instant>) {
         let Some(running) = self.running_mut(id) else { return };
         let before = std::mem::replace(&mut running.look_at, at);
         self.unwatch(id, before);
@@ -111,14 +112,14 @@ impl State {
     }
 
     /// The attempt no longer has to be checked.
-    pub(super) fn unwatch(&mut self, id: i64, look_at: Option<Instant>) {
+    pub(super) fn unwatch(&mut self, id: AttemptId, look_at: Option<Instant>) {
         if let Some(at) = look_at {
             self.watch.later.remove(&(at, id));
         }
     }
 
     /// Checks one attempt. Returns when to check it again.
-    fn look(&mut self, id: i64, now: Instant) -> Option<Instant> {
+    fn look(&mut self, id: AttemptId, now: Instant) -> Option<Instant> {
         let running = self.running(id)?;
         let (control, yielded) = (Arc::clone(&running.control), running.yielded);
         // The handler waits for a free thread.
@@ -129,7 +130,7 @@ impl State {
         if warn && blocks <= now {
             tracing::warn!(
                 handler = control.handler,
-                attempt.id = id,
+                attempt.id = id.0,
                 "a handler blocks its thread: it cannot be aborted, and other handlers wait; move \
                  blocking work into `tokio::task::spawn_blocking`"
             );
@@ -169,22 +170,21 @@ impl State {
         let Some(entered) = control.entered() else { return };
         tracing::warn!(
             handler = control.handler,
-            attempt.id = control.name.id,
+            attempt.id = control.name.id.0,
             "abandoned an attempt: its handler still runs after the grace period, keeping its place"
         );
         let (end, _, message) = run::judge(Ended::Stuck, Some(why), control);
         let last = control.said.last_checkpoint().or_else(|| control.checkpoint.clone());
         self.stuck.insert(control.name.id);
-        self.report(v1::Outcome {
-            attempt: control.name.id,
-            end: end.into(),
+        self.report(Outcome {
+            name: control.name,
+            end,
             result: None,
             message,
-            started_at: entered.at_ms,
-            ended_at: clock::now_ms(),
+            started_at: Some(entered.started_at),
+            ended_at: clock::now(),
             log_tail: entered.log.tail(),
-            checkpoint: last.map(|json| json.to_string()),
-            created_at: control.name.created_at,
+            checkpoint: last,
         });
     }
 }

@@ -8,6 +8,8 @@ use fastjob_core::wire::{
 };
 use tonic::{Code, Request, Status, metadata::MetadataValue, transport::Channel};
 
+use super::peers::NodeId;
+
 /// Maximum length of an answer.
 const ANSWER_MAX: usize = 1024;
 
@@ -19,7 +21,7 @@ pub(super) enum NotProven {
     )]
     Wrong,
     #[error("another coordinator is at the address of node {0}")]
-    OtherNode(String),
+    OtherNode(NodeId),
     #[error(
         "it did not prove that it has the executor's token: it does not support the handshake, so \
          it is not a coordinator, or it runs an earlier release"
@@ -57,12 +59,12 @@ impl From<Status> for NotProven {
 pub(super) async fn shake(
     channel: Channel,
     key: &ExecutorKey,
-    node: Option<&str>,
+    node: Option<&NodeId>,
 ) -> Result<ExecutorProof, NotProven> {
     let mut client = HandshakeClient::new(channel).max_decoding_message_size(ANSWER_MAX);
     let v1::Nonce { node: there, nonce } = client.begin(v1::Empty {}).await?.into_inner();
-    if let Some(node) = node.filter(|node| *node != there) {
-        return Err(NotProven::OtherNode(node.to_owned()));
+    if let Some(node) = node.filter(|node| node.0 != there) {
+        return Err(NotProven::OtherNode(node.clone()));
     }
     let mut own = [0; NONCE_BYTES];
     for part in own.chunks_mut(16) {

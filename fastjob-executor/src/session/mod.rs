@@ -6,9 +6,11 @@
 mod answers;
 mod dial;
 mod handshake;
+mod messages;
 mod outbound;
 mod peers;
 mod terms;
+mod wire;
 
 #[cfg(test)]
 mod tests;
@@ -18,20 +20,31 @@ use std::{future::Future, sync::Arc, time::Duration};
 use fastjob_core::{
     ExecutorName, ServiceName,
     error::chain,
-    wire::{ExecutorKey, MESSAGE_MAX, PROTOCOL, v1},
+    wire::{
+        ExecutorKey, MESSAGE_MAX,
+        v1::{self, executor_link_client::ExecutorLinkClient},
+    },
 };
 use tokio::time::{Instant, timeout};
 use tokio_stream::StreamExt;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status, Streaming};
-use v1::{
-    executor_link_client::ExecutorLinkClient, from_executor::Message as Say,
-    to_executor::Message as Hear,
-};
 
 pub(crate) use self::peers::{Peers, Place};
-use self::{answers::Answers, handshake::NotProven, outbound::Outlet, terms::Terms};
-use crate::{config::ExecutorConfig, figures::Figures, registry::Registry, runtime::Runtime};
+use self::{
+    answers::Answers,
+    handshake::NotProven,
+    messages::{Answer, Beat, FromCoordinator, Question, ToCoordinator},
+    outbound::Outlet,
+    peers::{ClusterId, NodeId},
+    terms::Terms,
+};
+use crate::{
+    config::ExecutorConfig,
+    figures::Figures,
+    registry::Registry,
+    runtime::{LinkId, Runtime},
+};
 
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
@@ -66,7 +79,7 @@ enum LinkError {
     #[error("{}", .0.message())]
     Refused(Box<Status>),
     #[error("it belongs to another store than {0}, which this executor works for")]
-    OtherCluster(String),
+    OtherCluster(ClusterId),
     #[error("no message for {0:?}")]
     Silent(Duration),
     #[error("it closed the stream")]
@@ -112,8 +125,8 @@ struct Session<'a>(&'a Link);
 
 impl Drop for Session<'_> {
     fn drop(&mut self) {
-        self.0.peers.left(self.0.number);
-        self.0.runtime.session_ended(self.0.number);
+        self.0.peers.left(self.0.id);
+        self.0.runtime.session_ended(self.0.id);
     }
 }
 
@@ -122,16 +135,16 @@ struct Kept<'a>(&'a Link);
 
 impl Drop for Kept<'_> {
     fn drop(&mut self) {
-        self.0.runtime.forget_link(self.0.number);
+        self.0.runtime.forget_link(self.0.id);
     }
 }
 
 /// One coordinator address.
 pub(crate) struct Link {
-    pub(crate) number: u32,
+    pub(crate) id: LinkId,
     pub(crate) address: String,
     /// The node that is expected there, if the address was learned from another node.
-    pub(crate) node: Option<String>,
+    pub(crate) node: Option<NodeId>,
     pub(crate) identity: Arc<Identity>,
     pub(crate) runtime: Runtime,
     pub(crate) peers: Peers,
@@ -200,7 +213,7 @@ impl Link {
         let channel = channel.map_err(|_| LinkError::Silent(WELCOME))?.map_err(LinkError::Dial)?;
         let proof = match &self.identity.key {
             Some(key) => {
-                let shake = handshake::shake(channel.clone(), key, self.node.as_deref());
+                let shake = handshake::shake(channel.clone(), key, self.node.as_ref());
                 let shaken = timeout(WELCOME, shake).await;
                 Some(shaken.map_err(|_| LinkError::Silent(WELCOME))??)
             }
@@ -211,7 +224,7 @@ impl Link {
             .max_encoding_message_size(MESSAGE_MAX);
         let (say, outbound) = outbound::outbound();
         let asked_at = self.runtime.elapsed();
-        say.say(Say::Hello(self.hello())).await?;
+        say.say(ToCoordinator::Hello(Arc::clone(&self.identity), self.id)).await?;
         let mut request = tonic::Request::new(outbound);
         if let Some(proof) = &proof {
             handshake::show(proof, &mut request)?;
@@ -220,54 +233,26 @@ impl Link {
         let mut inbound = joined.map_err(|_| LinkError::Silent(WELCOME))??.into_inner();
         let first = timeout(WELCOME, inbound.next()).await;
         let welcome = match first.map_err(|_| LinkError::Silent(WELCOME))? {
-            Some(Ok(v1::ToExecutor { message: Some(Hear::Welcome(welcome)) })) => welcome,
+            Some(Ok(first)) => wire::read(first),
             Some(Err(status)) => return Err(status.into()),
-            Some(Ok(_)) => return Err(LinkError::NoWelcome),
             None => return Err(LinkError::Closed),
         };
-        self.peers.belongs(&welcome)?;
+        let FromCoordinator::Welcome(welcome) = welcome else { return Err(LinkError::NoWelcome) };
+        self.peers.belongs(&welcome.cluster)?;
         *welcomed = true;
-        tracing::info!(coordinator = %self.address, release = welcome.version, "connected");
+        tracing::info!(coordinator = %self.address, release = welcome.release, "connected");
         let terms = Terms::of(&welcome);
         let beat = terms.beat;
-        let wake = self.runtime.link(self.number);
+        let wake = self.runtime.link(self.id);
         self.runtime.partitions(welcome.partitions);
-        self.runtime.session_began(self.number, welcome.says_farewell);
-        self.runtime.heard(self.number, asked_at, terms.exclusive, &[]);
-        self.peers.joined(self.number, &welcome.node);
+        self.runtime.session_began(self.id, welcome.says_farewell);
+        self.runtime.heard(self.id, asked_at, terms.exclusive, &[]);
+        self.peers.joined(self.id, welcome.node);
         let _session = Session(self);
         tokio::select! {
             ended = self.listen(&mut inbound, &say, terms) => ended,
             ended = self.deliver(&say, &wake) => ended,
             ended = self.beat(&say, beat) => ended,
-        }
-    }
-
-    fn hello(&self) -> v1::Hello {
-        let identity = &self.identity;
-        let metadata = identity
-            .registry
-            .iter()
-            .map(|(name, description)| (format!("JobHandler.{name}"), description.to_owned()));
-        let jobs = identity.registry.drafts().iter().filter_map(|draft| {
-            serde_json::to_string(draft)
-                .inspect_err(
-                    |err| tracing::warn!(job = draft.name, %err, "cannot send a default job"),
-                )
-                .ok()
-        });
-        v1::Hello {
-            protocol: PROTOCOL,
-            service: identity.service.to_string(),
-            executor: identity.name.to_string(),
-            secret: identity.secret.clone(),
-            address: identity.config.address(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            capacity: identity.config.capacity,
-            labels: identity.config.labels.clone().into_iter().collect(),
-            metadata: metadata.collect(),
-            jobs: jobs.collect(),
-            link: self.number,
         }
     }
 
@@ -285,60 +270,66 @@ impl Link {
                 () = answers.next() => continue,
             };
             let message = match next.map_err(|_| LinkError::Silent(terms.silence))? {
-                Some(Ok(message)) => message.message,
+                Some(Ok(message)) => wire::read(message),
                 Some(Err(status)) => return Err(status.into()),
                 None => return Err(LinkError::Closed),
             };
             match message {
-                Some(Hear::Leases(leases)) => self.runtime.take(self.number, leases.leases),
-                Some(Hear::Start(start)) => {
-                    let lease = start.lease.unwrap_or_default();
-                    self.runtime.start(self.number, &lease, start.attempts);
+                FromCoordinator::Leases(leases) => self.runtime.take(self.id, leases),
+                FromCoordinator::Start(lease, attempts) => {
+                    self.runtime.start(self.id, lease, attempts);
                 }
-                Some(Hear::Stop(stop)) => self.runtime.stop(self.number, &stop),
-                Some(Hear::Nodes(nodes)) => self.peers.learn(nodes.nodes),
-                Some(Hear::Recorded(recorded)) if recorded.attempts.is_empty() => {}
-                Some(Hear::Recorded(recorded)) => self.runtime.recorded(&recorded),
-                Some(Hear::Farewell(_)) => self.runtime.farewell(self.number),
-                Some(Hear::Stat(stat)) => answers.add(self.answer(stat, say.clone())),
-                Some(Hear::Ping(ping)) => {
+                FromCoordinator::Stop(attempts) => self.runtime.stop(self.id, attempts),
+                FromCoordinator::Nodes(nodes) => self.peers.learn(nodes),
+                FromCoordinator::Recorded(attempts) if attempts.is_empty() => {}
+                FromCoordinator::Recorded(attempts) => self.runtime.recorded(attempts),
+                FromCoordinator::Farewell => self.runtime.farewell(self.id),
+                FromCoordinator::Stat(id, question) => {
+                    let (answer, say) = (self.answer(question), say.clone());
+                    // In its own task, so that a slow disk delays nothing else.
+                    answers.add(async move {
+                        // If the link has ended, the answer is not needed.
+                        drop(say.say(ToCoordinator::Answer(id, answer.await)).await);
+                    });
+                }
+                FromCoordinator::Ping(ping) => {
                     // When the answered heartbeat was sent; never later than now.
-                    let at = Duration::from_millis(ping.uptime_ms).min(self.runtime.elapsed());
-                    self.runtime.heard(self.number, at, terms.exclusive, &ping.partitions);
-                    say.say(Say::Pong(v1::Pong { id: ping.id })).await?;
+                    let at = ping.beat_at.min(self.runtime.elapsed());
+                    self.runtime.heard(self.id, at, terms.exclusive, &ping.partitions);
+                    say.say(ToCoordinator::Pong(ping.id)).await?;
                 }
                 // A second welcome, or a message of a newer release.
-                Some(Hear::Welcome(_)) | None => {}
+                FromCoordinator::Welcome(_) | FromCoordinator::Unknown => {}
             }
         }
     }
 
-    /// Answers a request in its own task, so that a slow disk delays nothing else.
-    fn answer(&self, stat: v1::Stat, say: Outlet) -> impl Future<Output = ()> + Send + 'static {
+    /// The answer to a question. This may wait for the disk.
+    fn answer(&self, question: Question) -> impl Future<Output = Answer> + Send + 'static {
         let (runtime, identity) = (self.runtime.clone(), Arc::clone(&self.identity));
         async move {
-            use v1::{stat::Kind as Ask, stat_reply::Kind as Reply};
-            let kind = match stat.kind {
-                Some(Ask::Log(ask)) => match runtime.stat_log(&ask).await {
-                    Ok(log) => Reply::Log(log),
-                    Err(why) => Reply::Error(why),
-                },
-                Some(Ask::Executor(_)) => Reply::Executor(v1::Figures {
-                    beat: Some(figures(&runtime, &identity)),
+            match question {
+                Question::Log { attempt, offset, limit } => {
+                    match runtime.stat_log(attempt, offset, limit).await {
+                        Ok(page) => Answer::Log(page),
+                        Err(err) => Answer::Error(err.to_string()),
+                    }
+                }
+                Question::Executor => Answer::Executor {
+                    beat: beat(&runtime, &identity),
                     handlers: identity.registry.iter().map(|(name, _)| name.to_owned()).collect(),
                     holding: runtime.holding(),
-                }),
-                None => Reply::Error("this release does not know the request".to_owned()),
-            };
-            let reply = Say::StatReply(v1::StatReply { id: stat.id, kind: Some(kind) });
-            // If the link has ended, the answer is not needed.
-            drop(say.say(reply).await);
+                },
+                Question::Unknown => {
+                    Answer::Error("this release does not know the request".to_owned())
+                }
+            }
         }
     }
 
     async fn deliver(&self, say: &Outlet, wake: &tokio::sync::Notify) -> Result<(), LinkError> {
         loop {
-            let delivery = self.runtime.to_deliver(self.number);
+            let delivery = self.runtime.to_deliver(self.id);
             if delivery.messages.is_empty() {
                 let next_at = async {
                     match delivery.next_at {
@@ -352,7 +343,7 @@ impl Link {
                 }
             }
             for message in delivery.messages {
-                say.say(message).await?;
+                say.say(ToCoordinator::Runtime(message)).await?;
             }
         }
     }
@@ -360,22 +351,15 @@ impl Link {
     async fn beat(&self, say: &Outlet, every: Duration) -> Result<(), LinkError> {
         let mut next = Instant::now();
         loop {
-            say.say(Say::Beat(figures(&self.runtime, &self.identity))).await?;
+            say.say(ToCoordinator::Beat(beat(&self.runtime, &self.identity))).await?;
             next = (next + every).max(Instant::now());
             tokio::time::sleep_until(next).await;
         }
     }
 }
 
-fn figures(runtime: &Runtime, identity: &Identity) -> v1::Beat {
-    let sample = identity.figures.sample();
+/// A heartbeat with the current figures.
+fn beat(runtime: &Runtime, identity: &Identity) -> Beat {
     let (running, waiting) = runtime.stat_counts();
-    v1::Beat {
-        cpu: sample.cpu,
-        memory_free: sample.memory_free,
-        memory_total: sample.memory_total,
-        running,
-        waiting,
-        uptime_ms: u64::try_from(runtime.elapsed().as_millis()).unwrap_or(u64::MAX),
-    }
+    Beat { sample: identity.figures.sample(), running, waiting, uptime: runtime.elapsed() }
 }

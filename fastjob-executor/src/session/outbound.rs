@@ -8,11 +8,12 @@ use std::{
     task::{Context, Poll},
 };
 
-use fastjob_core::wire::v1::{FromExecutor, from_executor::Message};
+use fastjob_core::wire::v1::FromExecutor;
 use tokio::sync::mpsc;
 use tokio_stream::Stream;
 
-use super::LinkError;
+use super::{LinkError, messages::ToCoordinator, wire};
+use crate::runtime::Message;
 
 /// Maximum number of messages that wait for the stream.
 const MOST: usize = 16;
@@ -38,23 +39,22 @@ pub(super) fn outbound() -> (Outlet, Outbound) {
 
 impl Outlet {
     /// Waits for space in the queue.
-    pub(super) async fn say(&self, message: Message) -> Result<(), LinkError> {
+    pub(super) async fn say(&self, message: ToCoordinator) -> Result<(), LinkError> {
         let queue = if is_urgent(&message) { &self.urgent } else { &self.other };
-        let message = FromExecutor { message: Some(message) };
-        queue.send(message).await.map_err(|_| LinkError::Closed)
+        queue.send(wire::write(message)).await.map_err(|_| LinkError::Closed)
     }
 }
 
 /// Whether the message overtakes outcomes. An outcome that Holding overtakes is still listed there;
 /// an outcome that Returned overtakes is not.
-fn is_urgent(message: &Message) -> bool {
+fn is_urgent(message: &ToCoordinator) -> bool {
     matches!(
         message,
-        Message::Beat(_)
-            | Message::Pong(_)
-            | Message::Holding(_)
-            | Message::Returned(_)
-            | Message::Goodbye(_)
+        ToCoordinator::Beat(_)
+            | ToCoordinator::Pong(_)
+            | ToCoordinator::Runtime(
+                Message::Holding(_) | Message::Returned(_) | Message::Goodbye(_)
+            )
     )
 }
 
@@ -75,29 +75,38 @@ impl Stream for Outbound {
 
 #[cfg(test)]
 mod tests {
-    use fastjob_core::wire::v1;
+    use std::time::Duration;
+
+    use fastjob_core::wire::v1::from_executor::Message as Wire;
     use tokio_stream::StreamExt;
 
-    use super::*;
+    use super::{
+        super::messages::{Beat, PingId},
+        *,
+    };
+    use crate::{figures::Sample, runtime::Holding};
 
     #[tokio::test]
     async fn other_messages_do_not_wait_behind_outcomes_and_keep_their_order() {
         let (outlet, mut outbound) = outbound();
         for _ in 0..MOST {
-            outlet.say(Message::Finished(v1::Finished::default())).await.unwrap();
+            outlet.say(ToCoordinator::Runtime(Message::Finished(Vec::new()))).await.unwrap();
         }
-        outlet.say(Message::Beat(v1::Beat::default())).await.unwrap();
-        outlet.say(Message::Holding(v1::Holding::default())).await.unwrap();
-        outlet.say(Message::Pong(v1::Pong::default())).await.unwrap();
-        outlet.say(Message::Goodbye(v1::Goodbye::default())).await.unwrap();
+        let (sample, uptime) = (Sample::default(), Duration::ZERO);
+        let beat = Beat { sample, running: 0, waiting: 0, uptime };
+        outlet.say(ToCoordinator::Beat(beat)).await.unwrap();
+        let holding = Message::Holding(Holding::default());
+        outlet.say(ToCoordinator::Runtime(holding)).await.unwrap();
+        outlet.say(ToCoordinator::Pong(PingId(1))).await.unwrap();
+        outlet.say(ToCoordinator::Runtime(Message::Goodbye(Vec::new()))).await.unwrap();
         drop(outlet);
         let mut said = Vec::new();
         while let Some(FromExecutor { message }) = outbound.next().await {
             said.push(match message {
-                Some(Message::Beat(_)) => "beat",
-                Some(Message::Holding(_)) => "holding",
-                Some(Message::Goodbye(_)) => "goodbye",
-                Some(Message::Pong(_)) => "pong",
+                Some(Wire::Beat(_)) => "beat",
+                Some(Wire::Holding(_)) => "holding",
+                Some(Wire::Goodbye(_)) => "goodbye",
+                Some(Wire::Pong(_)) => "pong",
                 _ => "outcomes",
             });
         }

@@ -3,16 +3,45 @@
 
 use std::{
     collections::HashMap,
+    fmt,
     future::Future,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use fastjob_core::wire::v1;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::LinkError;
-use crate::failure::{Failures, Parts};
+use crate::{
+    failure::{Failures, Parts},
+    runtime::LinkId,
+};
+
+/// Identifies a cluster: the store behind its coordinators.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ClusterId(pub(super) String);
+
+/// Identifies a node: one run of a coordinator's process.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct NodeId(pub(super) String);
+
+impl fmt::Display for ClusterId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A node, as another node lists it.
+pub(super) struct Node {
+    pub(super) id: NodeId,
+    pub(super) address: String,
+}
 
 /// What is known of the cluster. Cheap to clone.
 #[derive(Clone, Default)]
@@ -27,11 +56,11 @@ struct Inner {
 #[derive(Default)]
 struct Known {
     /// The cluster that welcomed the executor first.
-    cluster: Option<String>,
+    cluster: Option<ClusterId>,
     /// By link, the node that it has a session with.
-    sessions: HashMap<u32, String>,
-    /// Node and address, from the latest list that any node sent.
-    nodes: Vec<(String, String)>,
+    sessions: HashMap<LinkId, NodeId>,
+    /// From the latest list that any node sent.
+    nodes: Vec<Node>,
 }
 
 /// The target of a link.
@@ -39,54 +68,54 @@ struct Known {
 pub(crate) struct Place {
     pub(crate) address: String,
     /// The expected node; unknown for an address from the settings.
-    pub(crate) node: Option<String>,
+    pub(crate) node: Option<NodeId>,
 }
 
 /// Links to nodes that the settings do not name.
 #[derive(Default)]
 struct Learned {
-    by_node: HashMap<String, (u32, CancellationToken)>,
-    next: u32,
+    by_node: HashMap<NodeId, (LinkId, CancellationToken)>,
+    /// The number of links so far.
+    count: u32,
 }
 
 impl Peers {
     /// Checks that a coordinator belongs to the cluster.
-    pub(super) fn belongs(&self, welcome: &v1::Welcome) -> Result<(), LinkError> {
+    pub(super) fn belongs(&self, cluster: &ClusterId) -> Result<(), LinkError> {
         let mut known = self.lock();
-        match known.cluster.get_or_insert_with(|| welcome.cluster.clone()) {
-            first if *first == welcome.cluster => {}
+        match known.cluster.get_or_insert_with(|| cluster.clone()) {
+            first if first == cluster => {}
             first => return Err(LinkError::OtherCluster(first.clone())),
         }
         Ok(())
     }
 
     /// A link has a session with this node.
-    pub(super) fn joined(&self, link: u32, node: &str) {
-        self.lock().sessions.insert(link, node.to_owned());
+    pub(super) fn joined(&self, link: LinkId, node: NodeId) {
+        self.lock().sessions.insert(link, node);
         self.0.changed.notify_one();
     }
 
     /// A link's session has ended.
-    pub(super) fn left(&self, link: u32) {
+    pub(super) fn left(&self, link: LinkId) {
         self.lock().sessions.remove(&link);
         self.0.changed.notify_one();
     }
 
     /// Stores the list of nodes that a node sent.
-    pub(super) fn learn(&self, nodes: Vec<v1::Node>) {
-        let nodes = nodes.into_iter().map(|node| (node.node, node.address)).collect();
+    pub(super) fn learn(&self, nodes: Vec<Node>) {
         self.lock().nodes = nodes;
         self.0.changed.notify_one();
     }
 
     /// Keeps a link to every `configured` address and every learned node, until `stop` fires. `run`
-    /// runs a link, with its number and place, until its token fires. A link that panics is a
+    /// runs a link, with its id and place, until its token fires. A link that panics is a
     /// failure of the executor.
     pub(crate) async fn keep_links<R>(
         &self,
         configured: &[String],
         (failures, stop): (&Failures, &CancellationToken),
-        run: impl Fn(u32, Place, CancellationToken) -> R,
+        run: impl Fn(LinkId, Place, CancellationToken) -> R,
     ) where
         R: Future<Output = ()> + Send + 'static,
     {
@@ -95,13 +124,12 @@ impl Peers {
         let part = |address: &str| format!("the link to {address}");
         for address in configured {
             let place = Place { address: address.clone(), node: None };
-            links.spawn(part(address), run(learned.next, place, stop.clone()));
-            learned.next += 1;
+            links.spawn(part(address), run(learned.next_link(), place, stop.clone()));
         }
         while !stop.is_cancelled() {
-            for (number, place, token) in learned.update(&self.lock(), configured, stop) {
+            for (link, place, token) in learned.update(&self.lock(), configured, stop) {
                 tracing::info!(coordinator = %place.address, "found another coordinator");
-                links.spawn(part(&place.address), run(number, place, token));
+                links.spawn(part(&place.address), run(link, place, token));
             }
             tokio::select! {
                 () = stop.cancelled() => break,
@@ -125,12 +153,12 @@ impl Learned {
         known: &Known,
         configured: &[String],
         stop: &CancellationToken,
-    ) -> Vec<(u32, Place, CancellationToken)> {
-        let reached_else = |node: &str, own: Option<u32>| {
+    ) -> Vec<(LinkId, Place, CancellationToken)> {
+        let reached_else = |node: &NodeId, own: Option<LinkId>| {
             known.sessions.iter().any(|(link, other)| other == node && Some(*link) != own)
         };
         self.by_node.retain(|node, (link, token)| {
-            let there = known.nodes.iter().any(|(other, _)| other == node);
+            let there = known.nodes.iter().any(|other| other.id == *node);
             let keep = there && !reached_else(node, Some(*link));
             if !keep {
                 token.cancel();
@@ -138,7 +166,7 @@ impl Learned {
             keep
         });
         let mut new = Vec::new();
-        for (node, address) in &known.nodes {
+        for Node { id: node, address } in &known.nodes {
             let is_known = self.by_node.contains_key(node)
                 || configured.contains(address)
                 || reached_else(node, None);
@@ -146,12 +174,19 @@ impl Learned {
                 continue;
             }
             let token = stop.child_token();
-            self.by_node.insert(node.clone(), (self.next, token.clone()));
+            let link = self.next_link();
+            self.by_node.insert(node.clone(), (link, token.clone()));
             let place = Place { address: address.clone(), node: Some(node.clone()) };
-            new.push((self.next, place, token));
-            self.next += 1;
+            new.push((link, place, token));
         }
         new
+    }
+
+    /// The id of a new link.
+    fn next_link(&mut self) -> LinkId {
+        let link = LinkId(self.count);
+        self.count += 1;
+        link
     }
 }
 
@@ -162,19 +197,20 @@ mod tests {
     #[test]
     fn a_link_is_kept_to_every_learned_node_that_is_not_reached_otherwise() {
         let (mut learned, stop) =
-            (Learned { next: 1, ..Learned::default() }, CancellationToken::new());
+            (Learned { count: 1, ..Learned::default() }, CancellationToken::new());
         let configured = ["http://a:1".to_owned()];
-        let node = |name: &str| (name.to_owned(), format!("http://{name}:1"));
+        let id = |name: &str| NodeId(name.to_owned());
+        let node = |name: &str| Node { id: id(name), address: format!("http://{name}:1") };
         let mut known = Known { nodes: vec![node("a"), node("b"), node("c")], ..Known::default() };
-        known.sessions.insert(0, "c".to_owned()); // node c is also reached at address a
+        known.sessions.insert(LinkId(0), id("c")); // node c is also reached at address a
         let new = learned.update(&known, &configured, &stop);
         let places: Vec<_> = new.iter().map(|(_, place, _)| place.clone()).collect();
-        let b = Place { address: "http://b:1".to_owned(), node: Some("b".to_owned()) };
+        let b = Place { address: "http://b:1".to_owned(), node: Some(id("b")) };
         assert_eq!(places, [b]);
-        known.sessions.insert(new[0].0, "b".to_owned());
+        known.sessions.insert(new[0].0, id("b"));
         assert!(learned.update(&known, &configured, &stop).is_empty());
         assert!(!new[0].2.is_cancelled(), "its own session does not count as another connection");
-        known.nodes.retain(|(name, _)| name != "b");
+        known.nodes.retain(|node| node.id != id("b"));
         assert!(learned.update(&known, &configured, &stop).is_empty());
         assert!(new[0].2.is_cancelled());
     }
@@ -183,10 +219,10 @@ mod tests {
     async fn a_link_that_panics_is_a_failure_of_the_executor_and_the_others_stay() {
         let (failures, stop) = (Failures::default(), CancellationToken::new());
         let (peers, stays) = (Peers::default(), std::sync::Arc::new(Notify::new()));
-        let run = |number: u32, _, stop: CancellationToken| {
+        let run = |link: LinkId, _, stop: CancellationToken| {
             let stays = Arc::clone(&stays);
             async move {
-                assert!(number != 0, "oh no");
+                assert!(link != LinkId(0), "oh no");
                 stop.cancelled().await;
                 stays.notify_one();
             }

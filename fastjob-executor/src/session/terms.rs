@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fastjob_core::wire::v1;
+use super::messages::Welcome;
 
 /// Minimum time between two heartbeats, whatever a coordinator requests.
 const BEAT_LEAST: Duration = Duration::from_millis(20);
@@ -18,11 +18,10 @@ pub(super) struct Terms {
 }
 
 impl Terms {
-    pub(super) fn of(welcome: &v1::Welcome) -> Self {
-        let millis = |ms: u32| Duration::from_millis(u64::from(ms));
-        let exclusive = millis(welcome.exclusive_ms);
-        let beat = millis(welcome.beat_ms).max(BEAT_LEAST);
-        let silence = millis(welcome.silence_ms).max(beat * 2);
+    pub(super) fn of(welcome: &Welcome) -> Self {
+        let exclusive = welcome.exclusive;
+        let beat = welcome.beat.max(BEAT_LEAST);
+        let silence = welcome.silence.max(beat * 2);
         // Often enough that a late answer or a takeover does not stop attempts.
         let beat = if exclusive.is_zero() { beat } else { beat.min(exclusive / 6) };
         Self { beat: beat.max(BEAT_LEAST), silence, exclusive }
@@ -31,11 +30,23 @@ impl Terms {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::peers::{ClusterId, NodeId},
+        *,
+    };
 
     #[track_caller]
-    fn check(beat_ms: u32, silence_ms: u32, exclusive_ms: u32, expected: [u64; 3]) {
-        let welcome = v1::Welcome { beat_ms, silence_ms, exclusive_ms, ..v1::Welcome::default() };
+    fn check(beat_ms: u64, silence_ms: u64, exclusive_ms: u64, expected: [u64; 3]) {
+        let welcome = Welcome {
+            cluster: ClusterId("c".to_owned()),
+            node: NodeId("n".to_owned()),
+            release: "1".to_owned(),
+            beat: Duration::from_millis(beat_ms),
+            silence: Duration::from_millis(silence_ms),
+            exclusive: Duration::from_millis(exclusive_ms),
+            partitions: 1,
+            says_farewell: true,
+        };
         let Terms { beat, silence, exclusive } = Terms::of(&welcome);
         assert_eq!([beat, silence, exclusive], expected.map(Duration::from_millis));
     }

@@ -6,7 +6,11 @@ use std::sync::Mutex;
 use tokio::{net::TcpListener, sync::mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, transport::server::TcpIncoming};
-use v1::executor_link_server::{ExecutorLink, ExecutorLinkServer};
+use v1::{
+    executor_link_server::{ExecutorLink, ExecutorLinkServer},
+    from_executor::Message as Say,
+    to_executor::Message as Hear,
+};
 
 use super::*;
 use crate::{
@@ -84,9 +88,9 @@ fn link(address: String, node: Option<&str>) -> (Link, tempfile::TempDir) {
         ca_cert: None,
     };
     let link = Link {
-        number: 0,
+        id: LinkId(0),
         address,
-        node: node.map(str::to_owned),
+        node: node.map(|node| NodeId(node.to_owned())),
         identity: Arc::new(identity),
         runtime,
         peers: Peers::default(),

@@ -49,12 +49,11 @@ impl Service {
     }
 
     /// Starts an attempt in a serial lane.
-    fn start(&self, id: i64, change: impl FnOnce(&mut v1::Attempt)) {
-        let mut attempt = v1::Attempt {
+    fn start(&self, id: i64, change: impl FnOnce(&mut Attempt)) {
+        let mut attempt = Attempt {
             handler: "blocks".to_owned(),
-            block: v1::Block::Serial.into(),
-            max_waiting: 9,
-            grace_ms: 2_000,
+            turn: by(BlockStrategy::Serial),
+            grace: Duration::from_secs(2),
             checkpoint: None,
             ..attempt(id)
         };
@@ -86,7 +85,7 @@ impl Service {
 async fn an_attempt_that_blocks_its_thread_is_reported_as_started_and_timed_out_and_keeps_its_turn()
 {
     let service = Service::new();
-    service.start(1, |attempt| attempt.timeout_ms = 5_000);
+    service.start(1, |attempt| attempt.timeout = Duration::from_secs(5));
     service.start(2, |_| {});
     service.enters(1);
     pass(Duration::from_secs(1)).await;
@@ -94,22 +93,22 @@ async fn an_attempt_that_blocks_its_thread_is_reported_as_started_and_timed_out_
     pass(Duration::from_secs(5)).await;
     assert!(service.bench.said().is_empty(), "its grace is not over");
     pass(Duration::from_secs(4)).await;
-    assert_eq!(service.bench.said(), ["finished 1 END_TIMED_OUT with 1"]);
+    assert_eq!(service.bench.said(), ["finished 1 timed out with 1"]);
     assert_eq!(
         service.bench.runtime.stat_counts(),
         (1, 1),
         "it still runs, and the next one waits"
     );
     service.bench.recorded(&[1]);
-    assert_eq!(service.bench.runtime.holding(), [2]);
+    assert_eq!(service.bench.runtime.holding(), [AttemptId(2)]);
     service.start(1, |_| {});
-    let again = ["finished 1 END_TIMED_OUT with 1"];
+    let again = ["finished 1 timed out with 1"];
     assert_eq!(service.bench.said(), again, "it does not run twice");
     service.go.send(()).unwrap();
     service.enters(2);
     assert_eq!(service.bench.runtime.stat_counts(), (1, 0));
     service.go.send(()).unwrap();
-    assert_eq!(service.finished().await, "finished 2 END_SUCCEEDED with none");
+    assert_eq!(service.finished().await, "finished 2 succeeded with none");
     assert_eq!(service.bench.runtime.stat_counts(), (0, 0));
 }
 
@@ -118,43 +117,44 @@ async fn an_attempt_that_blocks_its_thread_is_stopped_and_one_behind_it_is_not_e
     let service = Service::new();
     service.start(1, |_| {});
     service.enters(1);
-    service.start(2, |attempt| attempt.job = 2);
+    service.start(2, |attempt| attempt.job = JobId(2));
     pass(Duration::from_secs(1)).await;
     assert_eq!(service.bench.said()[0], "started 1", "the other waits for the thread");
     service.bench.stop_now(&[1, 2]);
     pass(Duration::from_secs(4)).await;
-    assert_eq!(service.bench.said(), ["finished 1 END_STOPPED with 1"]);
+    assert_eq!(service.bench.said(), ["finished 1 stopped with 1"]);
     service.go.send(()).unwrap();
-    assert_eq!(service.finished().await, "finished 2 END_STOPPED with none");
+    assert_eq!(service.finished().await, "finished 2 stopped with none");
     assert!(service.entered.try_recv().is_err());
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_abandoned_attempt_keeps_its_turn_from_one_that_replaces_it() {
     let service = Service::new();
-    let replaces = |attempt: &mut v1::Attempt| attempt.block = v1::Block::ReplaceRunning.into();
+    let replaces = |attempt: &mut Attempt| attempt.turn = by(BlockStrategy::ReplaceRunning);
     service.start(1, replaces);
     service.enters(1);
     service.start(2, replaces);
     pass(Duration::from_secs(4)).await;
-    assert_eq!(service.bench.said().last().unwrap(), "finished 1 END_STOPPED with 1");
+    assert_eq!(service.bench.said().last().unwrap(), "finished 1 stopped with 1");
     service.start(3, replaces);
-    assert_eq!(service.bench.said(), ["finished 2 END_STOPPED with none"]);
+    assert_eq!(service.bench.said(), ["finished 2 stopped with none"]);
     assert_eq!(service.bench.runtime.stat_counts(), (1, 1));
     service.go.send(()).unwrap();
     service.enters(3);
     service.go.send(()).unwrap();
-    assert_eq!(service.finished().await, "finished 3 END_SUCCEEDED with none");
+    assert_eq!(service.finished().await, "finished 3 succeeded with none");
     assert_eq!(service.bench.runtime.stat_counts(), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_exclusive_attempt_that_blocks_its_thread_is_not_reported_before_it_has_ended() {
     let service = Service::new();
-    service.start(1, |attempt| (attempt.timeout_ms, attempt.exclusive) = (5_000, true));
+    let timeout = Duration::from_secs(5);
+    service.start(1, |attempt| (attempt.timeout, attempt.exclusive) = (timeout, true));
     service.enters(1);
     pass(Duration::from_secs(60)).await;
     assert_eq!(service.bench.said(), ["started 1", "checkpoints 1: 1"]);
     service.go.send(()).unwrap();
-    assert_eq!(service.finished().await, "finished 1 END_TIMED_OUT with 1");
+    assert_eq!(service.finished().await, "finished 1 timed out with 1");
 }

@@ -29,7 +29,7 @@ async fn attempts_are_returned_when_waiting_ones_take_too_many_bytes() {
     }
     pass(Duration::from_millis(1)).await;
     bench.said();
-    let large = |id| v1::Attempt { param: Some("x".repeat(600_000)), ..attempt(id) };
+    let large = |id| Attempt { param: Some("x".repeat(600_000)), ..attempt(id) };
     bench.start_one(large(4));
     bench.start_one(large(5));
     assert_eq!(bench.said(), ["returned 5"]);
@@ -47,9 +47,9 @@ async fn the_message_about_an_unknown_handler_is_bounded() {
     let bench = Bench::with(handlers, &Handle::current());
     bench.start(1, "gives-up", false);
     pass(Duration::from_millis(1)).await;
-    let delivery = bench.runtime.to_deliver(0);
-    let [Message::Finished(finished)] = delivery.messages.as_slice() else { panic!("not ended") };
-    let message = &finished.outcomes[0].message;
+    let delivery = bench.runtime.to_deliver(LinkId(0));
+    let [Message::Finished(outcomes)] = delivery.messages.as_slice() else { panic!("not ended") };
+    let message = &outcomes[0].message;
     assert!(message.starts_with("this executor has no handler `gives-up`; it has "));
     assert!(message.len() <= 16 * 1024 && message.ends_with('…'), "{} bytes", message.len());
 }
@@ -83,7 +83,7 @@ async fn a_waiting_exclusive_attempt_is_ended_when_contact_with_its_coordinator_
     pass(LIMIT - Duration::from_millis(1)).await;
     bench.said();
     pass(Duration::from_millis(2)).await;
-    assert_eq!(bench.said(), ["finished 4 END_CUT_OFF with none"]);
+    assert_eq!(bench.said(), ["finished 4 executor lost with none"]);
     bench.heard();
     bench.stop(1).await;
     bench.stop(2).await;
@@ -101,5 +101,5 @@ async fn an_arriving_exclusive_attempt_is_ended_while_contact_with_its_coordinat
     pass(LIMIT * 2).await;
     bench.said();
     bench.start(4, "gives-up", true);
-    assert_eq!(bench.said(), ["finished 4 END_CUT_OFF with 6"]);
+    assert_eq!(bench.said(), ["finished 4 executor lost with 6"]);
 }

@@ -40,40 +40,40 @@ async fn every_new_owner_of_a_partition_learns_that_the_executor_drains() {
     bench.runtime.leave();
     assert_eq!(bench.said(), ["goodbye "]);
     // Another node takes the partition.
-    let lease = v1::Lease { term: 2, ..LEASE };
-    bench.runtime.link(1);
-    bench.runtime.session_began(1, true);
-    assert_eq!(bench.said_over(1), ["goodbye "]);
-    bench.runtime.take(1, vec![lease]);
-    assert_eq!(bench.said_over(1), ["leaving, holding ", "goodbye "]);
-    bench.runtime.start(1, &lease, vec![attempt(8)]);
-    assert_eq!(bench.said_over(1), ["goodbye 8"]);
+    let lease = Lease { term: 2, ..LEASE };
+    bench.runtime.link(LinkId(1));
+    bench.runtime.session_began(LinkId(1), true);
+    assert_eq!(bench.said_over(LinkId(1)), ["goodbye "]);
+    bench.runtime.take(LinkId(1), vec![lease]);
+    assert_eq!(bench.said_over(LinkId(1)), ["leaving, holding ", "goodbye "]);
+    bench.runtime.start(LinkId(1), lease, vec![attempt(8)]);
+    assert_eq!(bench.said_over(LinkId(1)), ["goodbye 8"]);
     // The session ends before the return has arrived. The executor no longer holds the attempt, and
     // reports so again.
-    bench.runtime.start(1, &lease, vec![attempt(8)]);
-    bench.runtime.session_ended(1);
-    bench.runtime.session_began(1, true);
-    bench.runtime.take(1, vec![lease]);
-    assert_eq!(bench.said_over(1), ["goodbye ", "leaving, holding ", "goodbye "]);
+    bench.runtime.start(LinkId(1), lease, vec![attempt(8)]);
+    bench.runtime.session_ended(LinkId(1));
+    bench.runtime.session_began(LinkId(1), true);
+    bench.runtime.take(LinkId(1), vec![lease]);
+    assert_eq!(bench.said_over(LinkId(1)), ["goodbye ", "leaving, holding ", "goodbye "]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn it_ends_when_every_coordinator_has_answered_each_goodbye_and_not_before() {
     let bench = Bench::new();
-    bench.runtime.link(1);
-    bench.runtime.session_began(1, true);
+    bench.runtime.link(LinkId(1));
+    bench.runtime.session_began(LinkId(1), true);
     let drained = bench.leave().await;
     assert_eq!(
-        (bench.said(), bench.said_over(1)),
+        (bench.said(), bench.said_over(LinkId(1))),
         (vec!["goodbye ".into()], vec!["goodbye ".into()])
     );
     bench.start(7, "gives-up", false);
-    bench.runtime.farewell(0);
-    bench.runtime.farewell(1);
+    bench.runtime.farewell(LinkId(0));
+    bench.runtime.farewell(LinkId(1));
     assert_eq!(bench.said(), ["goodbye 7"]);
     pass(Duration::from_millis(1)).await;
     assert!(!drained.is_finished(), "the returned attempts may be in transit");
-    bench.runtime.farewell(0);
+    bench.runtime.farewell(LinkId(0));
     pass(Duration::from_millis(1)).await;
     assert!(drained.is_finished());
 }
@@ -81,20 +81,20 @@ async fn it_ends_when_every_coordinator_has_answered_each_goodbye_and_not_before
 #[tokio::test(start_paused = true)]
 async fn it_does_not_wait_for_a_disconnected_coordinator_that_has_sent_it_nothing() {
     let bench = Bench::new();
-    bench.runtime.link(1);
-    bench.runtime.session_began(1, true);
+    bench.runtime.link(LinkId(1));
+    bench.runtime.session_began(LinkId(1), true);
     let drained = bench.leave().await;
     bench.said();
-    bench.runtime.farewell(0);
-    bench.said_over(1);
+    bench.runtime.farewell(LinkId(0));
+    bench.said_over(LinkId(1));
     pass(Duration::from_millis(1)).await;
     assert!(!drained.is_finished());
-    bench.runtime.session_ended(1);
+    bench.runtime.session_ended(LinkId(1));
     pass(Duration::from_millis(1)).await;
     assert!(drained.is_finished(), "it acts on no partition");
 
     let bench = Bench::new();
-    bench.runtime.session_ended(0);
+    bench.runtime.session_ended(LinkId(0));
     assert!(bench.leave().await.is_finished());
 }
 
@@ -105,7 +105,7 @@ async fn it_ends_without_a_coordinator_that_does_not_answer_or_reconnect() {
         let drained = bench.leave().await;
         bench.said();
         if goes {
-            bench.runtime.session_ended(0);
+            bench.runtime.session_ended(LinkId(0));
         }
         pass(Duration::from_secs(4)).await;
         assert!(!drained.is_finished(), "it waits as long as for outcomes");
@@ -122,7 +122,7 @@ async fn outcomes_may_be_delivered_for_as_long_as_the_grace_lasts() {
     bench.stop(1).await;
     let drained = bench.leave_within(Duration::from_secs(30)).await;
     bench.said();
-    bench.runtime.farewell(0);
+    bench.runtime.farewell(LinkId(0));
     pass(Duration::from_secs(20)).await;
     assert!(!drained.is_finished());
     bench.recorded(&[1]);
@@ -136,9 +136,9 @@ async fn an_outcome_at_the_end_of_the_grace_has_some_seconds_to_be_delivered() {
     bench.start(1, "stubborn", false);
     let drained = bench.leave().await;
     bench.said();
-    bench.runtime.farewell(0);
+    bench.runtime.farewell(LinkId(0));
     pass(GRACE).await;
-    assert_eq!(bench.said(), ["finished 1 END_FAILED with 7"], "it was aborted");
+    assert_eq!(bench.said(), ["finished 1 error with 7"], "it was aborted");
     pass(GRACE).await;
     assert!(!drained.is_finished());
     bench.recorded(&[1]);
@@ -149,8 +149,8 @@ async fn an_outcome_at_the_end_of_the_grace_has_some_seconds_to_be_delivered() {
 #[tokio::test(start_paused = true)]
 async fn unconfirmed_returns_are_reported_to_the_next_owner_before_the_executor_ends() {
     let bench = Bench::new();
-    bench.start_blocked(1, 2, v1::Block::Serial);
-    bench.start_blocked(2, 2, v1::Block::Serial);
+    bench.start_blocked(1, 2, BlockStrategy::Serial);
+    bench.start_blocked(2, 2, BlockStrategy::Serial);
     pass(Duration::from_millis(1)).await;
     bench.said();
     let drained = bench.leave().await;
@@ -158,19 +158,19 @@ async fn unconfirmed_returns_are_reported_to_the_next_owner_before_the_executor_
     bench.stop(1).await;
     bench.said();
     bench.recorded(&[1]);
-    bench.runtime.session_ended(0);
+    bench.runtime.session_ended(LinkId(0));
     pass(Duration::from_millis(1)).await;
     assert!(!drained.is_finished(), "whether 2 was returned is unknown");
-    bench.runtime.session_began(0, true);
+    bench.runtime.session_began(LinkId(0), true);
     assert_eq!(bench.said(), ["goodbye "]);
-    bench.runtime.farewell(0);
+    bench.runtime.farewell(LinkId(0));
     pass(Duration::from_millis(1)).await;
     assert!(!drained.is_finished(), "it does not act on the partition yet");
-    bench.runtime.take(0, vec![v1::Lease { term: 2, ..LEASE }]);
+    bench.runtime.take(LinkId(0), vec![Lease { term: 2, ..LEASE }]);
     assert_eq!(bench.said(), ["leaving, holding ", "goodbye "]);
     pass(Duration::from_millis(1)).await;
     assert!(!drained.is_finished(), "it may not have arrived");
-    bench.runtime.farewell(0);
+    bench.runtime.farewell(LinkId(0));
     pass(Duration::from_millis(1)).await;
     assert!(drained.is_finished());
 }
@@ -178,23 +178,23 @@ async fn unconfirmed_returns_are_reported_to_the_next_owner_before_the_executor_
 #[tokio::test(start_paused = true)]
 async fn attempts_that_waited_without_a_coordinator_are_returned_to_the_next_owner() {
     let bench = Bench::new();
-    bench.start_blocked(1, 2, v1::Block::Serial);
-    bench.start_blocked(2, 2, v1::Block::Serial);
+    bench.start_blocked(1, 2, BlockStrategy::Serial);
+    bench.start_blocked(2, 2, BlockStrategy::Serial);
     pass(Duration::from_millis(1)).await;
     bench.stop(1).await;
-    bench.start_blocked(3, 2, v1::Block::Serial);
-    bench.runtime.session_ended(0);
+    bench.start_blocked(3, 2, BlockStrategy::Serial);
+    bench.runtime.session_ended(LinkId(0));
     let drained = bench.leave().await;
     pass(GRACE).await;
     bench.recorded(&[1, 2]);
     pass(Duration::from_millis(1)).await;
     assert!(!drained.is_finished(), "3 is still placed here");
-    bench.runtime.link(1);
-    bench.runtime.session_began(1, true);
-    bench.runtime.take(1, vec![v1::Lease { term: 2, ..LEASE }]);
-    assert_eq!(bench.said_over(1)[..3], ["goodbye ", "leaving, holding ", "goodbye "]);
-    bench.runtime.farewell(1);
-    bench.runtime.farewell(1);
+    bench.runtime.link(LinkId(1));
+    bench.runtime.session_began(LinkId(1), true);
+    bench.runtime.take(LinkId(1), vec![Lease { term: 2, ..LEASE }]);
+    assert_eq!(bench.said_over(LinkId(1))[..3], ["goodbye ", "leaving, holding ", "goodbye "]);
+    bench.runtime.farewell(LinkId(1));
+    bench.runtime.farewell(LinkId(1));
     pass(Duration::from_millis(1)).await;
     assert!(drained.is_finished());
 }
@@ -202,8 +202,8 @@ async fn attempts_that_waited_without_a_coordinator_are_returned_to_the_next_own
 #[tokio::test(start_paused = true)]
 async fn a_coordinator_of_an_earlier_release_is_not_waited_for() {
     let bench = Bench::new();
-    bench.runtime.session_began(0, false);
-    bench.runtime.take(0, vec![LEASE]);
+    bench.runtime.session_began(LinkId(0), false);
+    bench.runtime.take(LinkId(0), vec![LEASE]);
     bench.said();
     let drained = bench.leave().await;
     assert!(!drained.is_finished());
@@ -217,12 +217,12 @@ async fn a_coordinator_of_an_earlier_release_is_not_waited_for() {
 #[tokio::test(start_paused = true)]
 async fn waiting_attempts_of_a_disconnected_coordinator_are_no_longer_held() {
     let bench = Bench::new();
-    bench.start_blocked(1, 2, v1::Block::Serial);
-    bench.start_blocked(2, 2, v1::Block::Serial);
+    bench.start_blocked(1, 2, BlockStrategy::Serial);
+    bench.start_blocked(2, 2, BlockStrategy::Serial);
     pass(Duration::from_millis(1)).await;
-    bench.runtime.session_ended(0);
+    bench.runtime.session_ended(LinkId(0));
     bench.runtime.leave();
-    bench.runtime.session_began(0, true);
-    bench.runtime.take(0, vec![LEASE]);
+    bench.runtime.session_began(LinkId(0), true);
+    bench.runtime.take(LinkId(0), vec![LEASE]);
     assert_eq!(bench.said()[..3], ["goodbye ", "leaving, holding 1", "goodbye "]);
 }

@@ -1,6 +1,6 @@
 //! Panics in users' code end only their attempt; panics in the executor's code end the executor.
 
-use fastjob_core::JobError;
+use fastjob_core::{JobError, attempt::End};
 
 use super::*;
 use crate::middleware::{DynMiddleware, Next};
@@ -44,26 +44,28 @@ fn bench() -> Bench {
     Bench::with(handlers, &Handle::current())
 }
 
-fn serial(id: i64, handler: &str) -> v1::Attempt {
-    v1::Attempt {
+const FAILED_FATAL: End = End::Failed(FailReason::Fatal);
+const PANICKED: End = End::Failed(FailReason::Panicked);
+
+fn serial(id: i64, handler: &str) -> Attempt {
+    Attempt {
         handler: handler.to_owned(),
-        block: v1::Block::Serial.into(),
-        max_waiting: 9,
-        timeout_ms: 1_000,
-        grace_ms: 1_000,
+        turn: by(BlockStrategy::Serial),
+        timeout: Duration::from_secs(1),
+        grace: Duration::from_secs(1),
         ..attempt(id)
     }
 }
 
 /// The message of the only outcome that is reported now.
-fn message(bench: &Bench) -> (v1::End, String) {
-    let delivery = bench.runtime.to_deliver(0);
+fn message(bench: &Bench) -> (End, String) {
+    let delivery = bench.runtime.to_deliver(LinkId(0));
     let outcomes = delivery.messages.into_iter().filter_map(|message| {
-        if let Message::Finished(finished) = message { Some(finished.outcomes) } else { None }
+        if let Message::Finished(outcomes) = message { Some(outcomes) } else { None }
     });
     let outcomes: Vec<_> = outcomes.flatten().collect();
     assert_eq!(outcomes.len(), 1, "{outcomes:?}");
-    (outcomes[0].end(), outcomes[0].message.clone())
+    (outcomes[0].end, outcomes[0].message.clone())
 }
 
 #[tokio::test(start_paused = true)]
@@ -71,13 +73,13 @@ async fn a_handler_that_panics_while_it_is_aborted_keeps_neither_its_place_nor_i
     let bench = bench();
     // As many as there are places.
     for id in 1..=3 {
-        bench.start_one(v1::Attempt { job: id, ..serial(id, "dropped") });
+        bench.start_one(Attempt { job: JobId(id), ..serial(id, "dropped") });
     }
-    bench.start_one(v1::Attempt { job: 1, timeout_ms: 0, ..serial(4, "gives-up") });
+    bench.start_one(Attempt { timeout: Duration::ZERO, ..serial(4, "gives-up") });
     pass(Duration::from_secs(5)).await;
     let said = bench.said().join(" ");
     for id in 1..=3 {
-        assert!(said.contains(&format!("{id} END_TIMED_OUT")), "{said}");
+        assert!(said.contains(&format!("{id} timed out")), "{said}");
     }
     assert!(said.contains("started 4"), "{said}");
     bench.stop(4).await;
@@ -90,14 +92,14 @@ async fn a_handlers_panic_message_is_in_its_outcome() {
     let bench = bench();
     bench.start_one(serial(1, "dropped"));
     pass(Duration::from_secs(5)).await;
-    bench.runtime.0.lock().outbox.resend(0);
+    bench.runtime.0.lock().outbox.resend(LEASE.partition);
     let (end, text) = message(&bench);
-    assert_eq!(end, v1::End::TimedOut);
+    assert_eq!(end, End::Failed(FailReason::TimedOut));
     assert!(text.ends_with("; while it was dropped, it panicked: dropped"), "{text}");
     bench.recorded(&[1]);
     bench.start_one(serial(2, "at-once"));
     pass(Duration::from_millis(1)).await;
-    assert_eq!(message(&bench), (v1::End::Panicked, "panicked: at once".to_owned()));
+    assert_eq!(message(&bench), (PANICKED, "panicked: at once".to_owned()));
     assert_eq!(bench.runtime.stat_counts(), (0, 0));
 }
 
@@ -110,8 +112,8 @@ async fn a_panic_that_middleware_passes_on_is_reported_as_a_panic() {
         next.run().await.map_err(|err| JobError::fatal(format!("given up: {err}")))
     }
     for (layer, end, text) in [
-        (Box::new(passes_on) as Box<dyn DynMiddleware>, v1::End::Panicked, "panicked: at once"),
-        (Box::new(decides), v1::End::FailedFatal, "given up: panicked: at once"),
+        (Box::new(passes_on) as Box<dyn DynMiddleware>, PANICKED, "panicked: at once"),
+        (Box::new(decides), FAILED_FATAL, "given up: panicked: at once"),
     ] {
         let handlers = vec![Registration::named("at-once", AtOnce)];
         let bench = Bench::around(handlers, &vec![layer].into(), &Handle::current());

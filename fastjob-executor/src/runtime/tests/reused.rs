@@ -6,22 +6,22 @@ use super::*;
 /// Creation time of the attempt that reuses the id after the restore.
 const LATER: i64 = 9;
 
-fn later(id: i64) -> v1::Attempt {
-    v1::Attempt { created_at: LATER, ..attempt(id) }
+fn later(id: i64) -> Attempt {
+    Attempt { name: Name::of(id, LATER), ..attempt(id) }
 }
 
 impl Bench {
     fn recorded_later(&self, id: i64) {
-        self.runtime.recorded(&v1::Recorded { attempts: vec![id], created_at: vec![LATER] });
+        self.runtime.recorded(vec![Name::of(id, LATER)]);
     }
 
     /// The link reconnects. Returns what it reports as held, with the creation times.
     fn holds(&self) -> Vec<(i64, i64)> {
-        self.runtime.session_began(0, true);
-        self.runtime.take(0, vec![LEASE]);
-        let messages = self.runtime.to_deliver(0).messages;
+        self.runtime.session_began(LinkId(0), true);
+        self.runtime.take(LinkId(0), vec![LEASE]);
+        let messages = self.runtime.to_deliver(LinkId(0)).messages;
         let Message::Holding(holding) = &messages[0] else { panic!("{messages:?}") };
-        holding.attempts.iter().copied().zip(holding.created_at.iter().copied()).collect()
+        holding.attempts.iter().map(|name| (name.id.0, name.created_at.0)).collect()
     }
 }
 
@@ -31,13 +31,13 @@ async fn a_dispatch_of_an_acknowledged_attempt_is_answered_with_its_outcome() {
     bench.start(7, "nobody", false);
     pass(Duration::from_millis(1)).await;
     let told = bench.said();
-    assert_eq!(told, ["finished 7 END_FAILED_FATAL with none"]);
+    assert_eq!(told, ["finished 7 fatal error with none"]);
     bench.recorded(&[7]);
     assert!(bench.said().is_empty() && bench.runtime.holding().is_empty());
     for _ in 0..2 {
         bench.start(7, "nobody", false);
         assert_eq!(bench.said(), told);
-        assert_eq!(bench.runtime.holding(), [7]);
+        assert_eq!(bench.runtime.holding(), [AttemptId(7)]);
         bench.recorded(&[7]);
     }
 }
@@ -47,7 +47,7 @@ async fn a_new_attempt_with_the_id_of_an_ended_one_runs_and_the_two_are_kept_apa
     let bench = Bench::new();
     bench.start(7, "nobody", false);
     pass(Duration::from_millis(1)).await;
-    assert_eq!(bench.said(), ["finished 7 END_FAILED_FATAL with none"]);
+    assert_eq!(bench.said(), ["finished 7 fatal error with none"]);
     bench.start_one(later(7));
     pass(Duration::from_millis(1)).await;
     assert_eq!(bench.said()[0], "started 7");
@@ -56,18 +56,21 @@ async fn a_new_attempt_with_the_id_of_an_ended_one_runs_and_the_two_are_kept_apa
     bench.recorded(&[7]);
     bench.stop(7).await;
     assert_eq!(bench.runtime.stat_counts(), (1, 0), "the stop was for the other attempt");
-    let stop = v1::Stop { attempts: vec![7], created_at: vec![LATER] };
-    bench.runtime.stop(0, &stop);
+    bench.runtime.stop(LinkId(0), vec![Name::of(7, LATER)]);
     pass(Duration::from_millis(1)).await;
-    assert_eq!(bench.said(), ["finished 7 END_STOPPED with 7"]);
+    assert_eq!(bench.said(), ["finished 7 stopped with 7"]);
     bench.recorded(&[7]);
-    assert_eq!(bench.runtime.holding(), [7], "the acknowledgement was for the other attempt");
+    assert_eq!(
+        bench.runtime.holding(),
+        [AttemptId(7)],
+        "the acknowledgement was for the other attempt"
+    );
     bench.recorded_later(7);
     assert!(bench.runtime.holding().is_empty());
     // And the other way round: now the later attempt is remembered.
     bench.start(7, "nobody", false);
     pass(Duration::from_millis(1)).await;
-    assert_eq!(bench.said(), ["finished 7 END_FAILED_FATAL with none"]);
+    assert_eq!(bench.said(), ["finished 7 fatal error with none"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -81,7 +84,7 @@ async fn a_new_attempt_with_the_id_of_a_running_one_is_returned() {
     assert_eq!(bench.holds(), [(7, CREATED)]);
     bench.said();
     bench.stop(7).await;
-    assert_eq!(bench.said(), ["finished 7 END_STOPPED with 7"]);
+    assert_eq!(bench.said(), ["finished 7 stopped with 7"]);
     bench.start_one(later(7));
     pass(Duration::from_millis(1)).await;
     assert_eq!(bench.said()[0], "started 7");
@@ -90,10 +93,10 @@ async fn a_new_attempt_with_the_id_of_a_running_one_is_returned() {
 #[tokio::test(start_paused = true)]
 async fn a_new_attempt_with_the_id_of_a_waiting_one_takes_its_turn() {
     let bench = Bench::new();
-    bench.start_blocked(1, 2, v1::Block::Serial);
-    bench.start_blocked(7, 2, v1::Block::Serial);
-    let block = v1::Block::Serial.into();
-    bench.start_one(v1::Attempt { job: 2, block, max_waiting: 1, ..later(7) });
+    bench.start_blocked(1, 2, BlockStrategy::Serial);
+    bench.start_blocked(7, 2, BlockStrategy::Serial);
+    let turn = Turn::By(Block { max_waiting: 1, ..Block::default() });
+    bench.start_one(Attempt { job: JobId(2), turn, ..later(7) });
     pass(Duration::from_millis(1)).await;
     assert_eq!(bench.runtime.stat_counts(), (1, 1));
     bench.stop(1).await;
@@ -103,16 +106,17 @@ async fn a_new_attempt_with_the_id_of_a_waiting_one_takes_its_turn() {
 #[tokio::test(start_paused = true)]
 async fn an_attempt_of_an_earlier_release_is_known_by_its_id_alone() {
     let bench = Bench::new();
-    let old = v1::Attempt { created_at: 0, ..attempt(7) };
-    bench.start_one(old.clone());
+    let unknown = CreatedAt::UNKNOWN.0;
+    let old = || Attempt { name: Name::of(7, unknown), ..attempt(7) };
+    bench.start_one(old());
     pass(Duration::from_millis(1)).await;
     bench.said();
-    bench.start_one(old);
+    bench.start_one(old());
     assert_eq!(bench.said(), ["started 7"]);
     bench.start(7, "gives-up", false);
     assert_eq!(bench.said(), ["started 7"], "its coordinator was upgraded to this release");
     bench.stop(7).await;
-    bench.runtime.recorded(&v1::Recorded { attempts: vec![7], created_at: Vec::new() });
+    bench.runtime.recorded(vec![Name::of(7, unknown)]);
     assert!(bench.runtime.holding().is_empty());
 }
 
@@ -123,10 +127,10 @@ async fn the_highest_id_ever_sent_is_reported_with_the_held_attempts() {
     bench.start(7, "nobody", false);
     pass(Duration::from_millis(1)).await;
     bench.recorded(&[7, 9]);
-    bench.runtime.session_began(0, true);
-    bench.runtime.take(0, vec![LEASE, v1::Lease { term: 0, ..LEASE }]);
-    let messages = bench.runtime.to_deliver(0).messages;
+    bench.runtime.session_began(LinkId(0), true);
+    bench.runtime.take(LinkId(0), vec![LEASE, Lease { term: 0, ..LEASE }]);
+    let messages = bench.runtime.to_deliver(LinkId(0)).messages;
     let Message::Holding(holding) = &messages[0] else { panic!("{messages:?}") };
-    assert_eq!((&holding.attempts, &holding.highest_attempts), (&vec![], &vec![9]));
+    assert_eq!((&holding.attempts, &holding.highest), (&vec![], &vec![AttemptId(9)]));
     assert_eq!((&holding.leases, &holding.refused), (&vec![LEASE], &vec![LEASE]));
 }

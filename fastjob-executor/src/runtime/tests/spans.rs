@@ -5,7 +5,6 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use fastjob_core::AttemptId;
 use tracing::{info, info_span};
 use tracing_subscriber::{fmt, layer::SubscriberExt as _, registry};
 
@@ -48,16 +47,16 @@ async fn the_spans_and_events_of_a_handler_nest_in_the_span_of_its_attempt() {
         let _current = tracing::subscriber::set_default(subscriber);
         let handlers = vec![Registration::named("talks", Talks)];
         let bench = Bench::with(handlers, &Handle::current());
-        let attempt = v1::Attempt {
+        let attempt = Attempt {
             handler: "talks".to_owned(),
             job_name: "billing.talk".to_owned(),
             number: 2,
-            task: 8,
+            task: TaskId(8),
             ..attempt(9)
         };
         bench.start_one(attempt);
         pass(Duration::from_millis(1)).await;
-        assert!(bench.said().join(" ").contains("9 END_SUCCEEDED"));
+        assert!(bench.said().join(" ").contains("9 succeeded"));
         let text = String::from_utf8(printed.0.lock().unwrap().clone()).unwrap();
         let span = "attempt{job=\"billing.talk\" handler=\"talks\" task.id=8 attempt.id=9 \
                     attempt.number=2}:";

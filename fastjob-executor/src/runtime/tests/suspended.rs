@@ -12,7 +12,7 @@ async fn an_exclusive_attempt_is_aborted_soon_after_the_machine_resumes_too_late
     bench.said();
     bench.clock.suspend(LIMIT * 2);
     pass(LOOK).await;
-    assert_eq!(bench.said(), ["finished 1 END_CUT_OFF with 7"], "the other keeps running");
+    assert_eq!(bench.said(), ["finished 1 executor lost with 7"], "the other keeps running");
 }
 
 #[tokio::test(start_paused = true)]
@@ -29,7 +29,7 @@ async fn an_exclusive_attempt_outlasts_a_short_suspension() {
     pass(LIMIT - Duration::from_millis(1)).await;
     assert!(bench.said().is_empty());
     pass(Duration::from_millis(2)).await;
-    assert_eq!(bench.said(), ["finished 1 END_CUT_OFF with 7"]);
+    assert_eq!(bench.said(), ["finished 1 executor lost with 7"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -42,12 +42,12 @@ async fn an_answer_right_after_the_machine_resumes_is_too_late() {
         bench.said();
         bench.clock.suspend(LIMIT * 2);
         if new_owner {
-            bench.runtime.take(0, vec![v1::Lease { term: 2, ..LEASE }]);
+            bench.runtime.take(LinkId(0), vec![Lease { term: 2, ..LEASE }]);
         } else {
             bench.heard();
         }
         pass(Duration::from_millis(1)).await;
-        assert_eq!(bench.said().last().unwrap(), "finished 1 END_CUT_OFF with 7");
+        assert_eq!(bench.said().last().unwrap(), "finished 1 executor lost with 7");
     }
 }
 
@@ -57,5 +57,5 @@ async fn an_exclusive_attempt_that_arrives_right_after_the_machine_resumes_is_no
     bench.heard();
     bench.clock.suspend(LIMIT * 2);
     bench.start(1, "gives-up", true);
-    assert_eq!(bench.said(), ["finished 1 END_CUT_OFF with 6"]);
+    assert_eq!(bench.said(), ["finished 1 executor lost with 6"]);
 }
