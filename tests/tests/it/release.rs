@@ -25,3 +25,19 @@ fn the_release_check_runs_cargo_deny_and_fails_without_it() {
     let (passed, said) = release_check("[ \"$2\" != check ]");
     assert!(!passed, "{said}");
 }
+
+#[test]
+fn the_release_check_compares_the_api_with_the_last_release() {
+    let (passed, said) = release_check("[ \"$1\" != semver-checks ]");
+    assert!(!passed && said.contains("cargo install --locked cargo-semver-checks"), "{said}");
+    let (passed, said) = release_check("echo \"cargo $*\"");
+    assert!(passed && said.contains("cargo semver-checks --package fastjob-executor"), "{said}");
+    let changed = "[ \"$1 $2\" != 'semver-checks --package' ]";
+    let (passed, said) = release_check(changed);
+    assert!(!passed, "{said}");
+    let unpublished = "if [ \"$1\" = info ]; then echo \"could not find \\`$4\\`\"; exit 101; fi";
+    let (passed, said) = release_check(unpublished);
+    assert!(passed && said.contains("fastjob-core: not published yet"), "{said}");
+    let (passed, said) = release_check("[ \"$1\" != info ] || { echo no network; exit 101; }");
+    assert!(!passed && said.contains("no network"), "{said}");
+}
