@@ -1,6 +1,12 @@
 //! If one part ends, all parts stop, and the error names it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use super::*;
 use crate::store::{NodeId, double::Double, sqlite::Sqlite};

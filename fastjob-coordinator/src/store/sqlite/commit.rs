@@ -61,6 +61,30 @@ async fn apply(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
         grow(tx, "ids_until", until).await?;
     }
     jobs(tx, commits).await?;
+    lives(tx, commits).await?;
+    insert::attempts(tx, commits).await?;
+    cancelled(tx, commits).await?;
+    spread(tx, commits).await?;
+    placed(tx, commits).await?;
+    checkpoints(tx, commits).await?;
+    outcomes::apply(tx, commits).await?;
+    moved(tx, commits).await?;
+    notes(tx, commits).await?;
+    anchors(tx, commits).await?;
+    cursors(tx, commits).await?;
+    fired_ahead(tx, commits).await?;
+    alarms(tx, commits).await?;
+    child_starts(tx, commits).await?;
+    if let Some(clock) = commits.iter().filter_map(|commit| commit.clock).max() {
+        grow(tx, "clock", clock.as_millisecond()).await?;
+    }
+    if let Some(watermark) = commits.iter().filter_map(|commit| commit.watermark).max() {
+        grow(tx, "watermark", watermark.as_millisecond()).await?;
+    }
+    Ok(())
+}
+
+async fn lives(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
     let lives = commits.iter().flat_map(|commit| &commit.lives).map(|life| {
         (
             life.id.0,
@@ -77,8 +101,11 @@ async fn apply(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
          select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 \
          from json_each(?) where true on conflict do nothing",
     )
-    .await?;
-    insert::attempts(tx, commits).await?;
+    .await
+}
+
+/// Removes attempts that were never sent, with the keys of their tasks.
+async fn cancelled(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
     let cancelled = commits.iter().flat_map(|commit| &commit.cancelled).map(|attempt| attempt.0);
     let cancelled = batches(cancelled)?;
     each(
@@ -93,7 +120,11 @@ async fn apply(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
         cancelled,
         "delete from attempts where state = 0 and id in (select value from json_each(?))",
     )
-    .await?;
+    .await
+}
+
+/// Sets the number of shards; the first spread of a task wins.
+async fn spread(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
     let spread = commits.iter().flat_map(|commit| &commit.spread);
     // The first spread of a task wins.
     let spread = latest(spread.rev(), |spread| spread.task);
@@ -104,7 +135,11 @@ async fn apply(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
          from (select value ->> 0 as id, value ->> 1 as total from json_each(?)) as new \
          where attempts.id = new.id and attempts.shard_total = 0",
     )
-    .await?;
+    .await
+}
+
+/// Assigns attempts to lives of executors, or to none.
+async fn placed(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
     let placed = commits.iter().flat_map(|commit| &commit.placed);
     let placed = latest(placed, |placed| placed.attempt);
     each(
@@ -114,7 +149,10 @@ async fn apply(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
          from (select value ->> 0 as id, value ->> 1 as life from json_each(?)) as new \
          where attempts.id = new.id and attempts.state = 0",
     )
-    .await?;
+    .await
+}
+
+async fn checkpoints(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
     let checkpoints = commits.iter().flat_map(|commit| &commit.checkpoints);
     each(
         tx,
@@ -123,8 +161,11 @@ async fn apply(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
          select value ->> 0, value ->> 1, value ->> 2 from json_each(?) where true \
          on conflict do update set value = excluded.value",
     )
-    .await?;
-    outcomes::apply(tx, commits).await?;
+    .await
+}
+
+/// Sets the states of tasks that have not ended.
+async fn moved(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
     let moved = commits.iter().flat_map(|commit| &commit.moved);
     let moved = latest(moved, |moved| moved.task);
     each(
@@ -134,8 +175,11 @@ async fn apply(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
          from (select value ->> 0 as id, value ->> 1 as state from json_each(?)) as new \
          where attempts.id = new.id and attempts.task_state < 3",
     )
-    .await?;
-    notes(tx, commits).await?;
+    .await
+}
+
+/// Moves the anchors of fixed delays, which only grow.
+async fn anchors(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
     let anchors = commits.iter().flat_map(|commit| &commit.anchors);
     each(
         tx,
@@ -144,7 +188,11 @@ async fn apply(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
          (select value ->> 0 as id, max(value ->> 1) as anchor from json_each(?) group by 1) \
          as new where jobs.id = new.id",
     )
-    .await?;
+    .await
+}
+
+/// Records how far each job is planned, where that is beyond the watermark.
+async fn cursors(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
     let cursors = commits.iter().flat_map(|commit| &commit.cursors);
     let cursors = latest(cursors, |(job, _)| *job);
     each(
@@ -153,7 +201,11 @@ async fn apply(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
         "insert into cursors (job, at) select value ->> 0, value ->> 1 from json_each(?) where true \
          on conflict do update set at = excluded.at",
     )
-    .await?;
+    .await
+}
+
+/// Records fires that ran before their instants.
+async fn fired_ahead(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
     let ahead = commits.iter().flat_map(|commit| &commit.fired_ahead);
     each(
         tx,
@@ -162,7 +214,11 @@ async fn apply(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
          select value ->> 0, value ->> 1 from json_each(?) where true \
          on conflict do update set at = max(fired_ahead.at, excluded.at)",
     )
-    .await?;
+    .await
+}
+
+/// Adds alarms, one row per channel.
+async fn alarms(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
     let alarms = commits.iter().flat_map(|commit| &commit.alarms);
     let alarms = alarms.flat_map(|alarm| {
         alarm.channels.iter().map(move |channel| {
@@ -190,7 +246,11 @@ async fn apply(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
          value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10 \
          from json_each(?) where true on conflict do nothing",
     )
-    .await?;
+    .await
+}
+
+/// Adds the children that are about to start, and removes those that have started.
+async fn child_starts(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
     let children = commits.iter().flat_map(|commit| &commit.child_starts).map(|child| {
         let param = child.param.as_deref().map(clean);
         let lineage = child.lineage;
@@ -214,14 +274,7 @@ async fn apply(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
         batches(commits.iter().flat_map(|commit| &commit.children_started))?,
         "delete from child_starts where id in (select value from json_each(?))",
     )
-    .await?;
-    if let Some(clock) = commits.iter().filter_map(|commit| commit.clock).max() {
-        grow(tx, "clock", clock.as_millisecond()).await?;
-    }
-    if let Some(watermark) = commits.iter().filter_map(|commit| commit.watermark).max() {
-        grow(tx, "watermark", watermark.as_millisecond()).await?;
-    }
-    Ok(())
+    .await
 }
 
 async fn notes(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
