@@ -21,10 +21,12 @@ impl State {
     /// Reports that an attempt's handler was entered, unless that was already reported.
     pub(super) fn tell_started(&mut self, id: AttemptId) {
         let partition = self.owners.partition(id);
-        let Some(running) = self.running_mut(id).filter(|running| !running.told) else { return };
+        let Some(running) = self.running_mut(id).filter(|running| !running.reported) else {
+            return;
+        };
         let name = running.control.name;
         if let Some(at) = running.control.entered().map(|entered| entered.started_at) {
-            running.told = true;
+            running.reported = true;
             self.outbox.started(partition, name, at);
             self.wake(partition);
         }
@@ -80,7 +82,7 @@ impl State {
             .collect();
         for (id, _) in &running {
             if let Some(running) = self.running_mut(*id) {
-                running.told = false;
+                running.reported = false;
                 self.tell_started(*id);
             }
         }

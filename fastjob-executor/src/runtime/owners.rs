@@ -144,11 +144,11 @@ mod tests {
                 owners.take(ONE, lease(partition, term)).ok();
             }
         });
-        let told: Vec<_> =
+        let reported: Vec<_> =
             log.lines().filter_map(|line| Some(line.split_once("partition=")?.1)).collect();
         let rest =
             ["3 term=2", "3 term=4", "4 term=2"].map(|claim| format!("{claim} known_term=5"));
-        assert_eq!(told, rest, "{log}");
+        assert_eq!(reported, rest, "{log}");
     }
 
     #[test]

@@ -139,21 +139,21 @@ impl Untold {
         most: usize,
         tell: impl Fn(&Said) -> Option<(T, usize)>,
     ) -> Vec<T> {
-        let (mut told, mut bytes) = (Vec::new(), 0);
+        let (mut sent, mut bytes) = (Vec::new(), 0);
         if !self.is_due(now) {
-            return told;
+            return sent;
         }
-        while told.len() < most && bytes < BATCH_BYTES {
+        while sent.len() < most && bytes < BATCH_BYTES {
             let Some(said) = self.attempts.pop_front() else { break };
             if let Some((what, size)) = tell(&said) {
-                told.push(what);
+                sent.push(what);
                 bytes += size;
             }
         }
         if self.attempts.is_empty() {
             self.not_before = Some(now + every);
         }
-        told
+        sent
     }
 }
 
@@ -263,13 +263,13 @@ mod tests {
     }
 
     fn progress(reports: &mut Reports, now: Instant) -> Vec<(i64, u64)> {
-        let told = reports.next(IT, now).progress;
-        told.iter().map(|(name, progress)| (name.id.0, progress.done)).collect()
+        let sent = reports.next(IT, now).progress;
+        sent.iter().map(|(name, progress)| (name.id.0, progress.done)).collect()
     }
 
     fn checkpoints(reports: &mut Reports, now: Instant) -> Vec<(i64, String)> {
-        let told = reports.next(IT, now).checkpoints;
-        told.iter().map(|(name, json)| (name.id.0, json.to_string())).collect()
+        let sent = reports.next(IT, now).checkpoints;
+        sent.iter().map(|(name, json)| (name.id.0, json.to_string())).collect()
     }
 
     #[test]
@@ -309,9 +309,9 @@ mod tests {
         one.checkpoint(&mut reports, "7");
         reports.ended(IT, &one.0);
         assert_eq!(reports.due_at(IT, now), Some(now));
-        let told = reports.next(IT, now);
-        assert!(told.checkpoints.is_empty(), "the outcome includes it");
-        assert_eq!(told.progress[0].1.done, 2);
+        let sent = reports.next(IT, now);
+        assert!(sent.checkpoints.is_empty(), "the outcome includes it");
+        assert_eq!(sent.progress[0].1.done, 2);
         assert!(progress(&mut reports, now + PROGRESS).is_empty());
     }
 

@@ -88,7 +88,7 @@ pub(super) struct Waiting {
 pub(super) struct Running {
     pub(super) control: Arc<Control>,
     /// Whether the start of its handler has been reported.
-    pub(super) told: bool,
+    pub(super) reported: bool,
     /// Whether its handler has reached an `.await`.
     pub(super) yielded: bool,
     /// When it is checked next; not used for a new one.
@@ -146,7 +146,7 @@ impl State {
             && held.name().is(name)
         {
             if let Held::Running(running) = held {
-                running.told = false;
+                running.reported = false;
                 self.tell_started(name.id);
             }
             return true;
@@ -272,8 +272,8 @@ impl State {
         if control.exclusive && self.silence.is_cut(partition, self.clock.elapsed()) {
             control.stop(Why::CutOff);
         }
-        let (told, yielded, look_at) = (false, false, None);
-        let running = Running { control: Arc::clone(&control), told, yielded, look_at };
+        let (reported, yielded, look_at) = (false, false, None);
+        let running = Running { control: Arc::clone(&control), reported, yielded, look_at };
         self.insert(Held::Running(running));
         self.watch.add(arrived.name.id, now);
         Ready { attempt: arrived, control }

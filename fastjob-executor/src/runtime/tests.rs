@@ -172,15 +172,15 @@ fn words(message: &Message) -> String {
         Message::Started(started) => {
             ("started", started.iter().map(|(name, _)| name.id.to_string()).collect())
         }
-        Message::Checkpoints(told) => (
+        Message::Checkpoints(reported) => (
             "checkpoints",
-            told.iter().map(|(name, json)| format!("{}: {json}", name.id)).collect(),
+            reported.iter().map(|(name, json)| format!("{}: {json}", name.id)).collect(),
         ),
-        Message::Progress(told) => {
-            let words = |(name, told): &(Name, Progress)| {
-                format!("{}: {} of {}", name.id, told.done, told.total)
+        Message::Progress(reported) => {
+            let words = |(name, reported): &(Name, Progress)| {
+                format!("{}: {} of {}", name.id, reported.done, reported.total)
             };
-            ("progress", told.iter().map(words).collect())
+            ("progress", reported.iter().map(words).collect())
         }
         Message::Holding(holding) => (
             if holding.leaving { "leaving, holding" } else { "holding" },
@@ -209,15 +209,15 @@ async fn an_attempts_reports_are_sent_and_sent_again_after_a_reconnect() {
     let bench = Bench::new();
     bench.start(1, "gives-up", false);
     pass(Duration::from_millis(1)).await;
-    let told = ["started 1", "checkpoints 1: 7", "progress 1: 1 of 2"];
-    assert_eq!(bench.said(), told);
+    let reported = ["started 1", "checkpoints 1: 7", "progress 1: 1 of 2"];
+    assert_eq!(bench.said(), reported);
     assert!(bench.said().is_empty());
     bench.runtime.session_began(LinkId(0), true);
     assert!(bench.said().is_empty(), "no node has claimed the partition");
     bench.runtime.take(LinkId(1), vec![Lease { term: 2, ..LEASE }]);
     assert!(bench.said().is_empty(), "another node acts on it");
     bench.runtime.take(LinkId(0), vec![Lease { term: 3, ..LEASE }]);
-    assert_eq!(bench.said(), [&["holding 1"], told.as_slice()].concat());
+    assert_eq!(bench.said(), [&["holding 1"], reported.as_slice()].concat());
 }
 
 #[tokio::test(start_paused = true)]

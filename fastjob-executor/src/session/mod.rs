@@ -157,7 +157,7 @@ impl Link {
     pub(crate) async fn run(self) {
         let _kept = Kept(&self);
         let mut wait = FIRST_WAIT;
-        let mut told = String::new();
+        let mut logged = String::new();
         while !self.stop.is_cancelled() {
             let mut welcomed = false;
             let ended = tokio::select! {
@@ -171,7 +171,7 @@ impl Link {
                 wait = FIRST_WAIT;
             }
             if let Err(err) = ended {
-                self.tell(&err, &mut told, welcomed);
+                self.log_failure(&err, &mut logged, welcomed);
                 wait = if err.is_lasting() { REFUSED_WAIT } else { wait };
             }
             // Jitter, so that a fleet does not reconnect all at once.
@@ -185,9 +185,9 @@ impl Link {
     }
 
     /// Logs why there is no session; each reason once.
-    fn tell(&self, err: &LinkError, told: &mut String, welcomed: bool) {
+    fn log_failure(&self, err: &LinkError, logged: &mut String, welcomed: bool) {
         let why = chain(err);
-        if *told == why && !welcomed {
+        if *logged == why && !welcomed {
             tracing::debug!(coordinator = %self.address, why, "still no session");
         } else if err.is_lasting() {
             tracing::error!(
@@ -202,7 +202,7 @@ impl Link {
                 "no session with the coordinator, retrying"
             );
         }
-        *told = why;
+        *logged = why;
     }
 
     async fn session(&self, welcomed: &mut bool) -> Result<(), LinkError> {

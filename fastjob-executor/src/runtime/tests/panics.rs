@@ -109,11 +109,11 @@ async fn a_panic_that_middleware_passes_on_is_reported_as_a_panic() {
         next.run().await
     }
     async fn decides(_: JobContext, next: Next) -> JobResult {
-        next.run().await.map_err(|err| JobError::fatal(format!("given up: {err}")))
+        next.run().await.map_err(|err| JobError::fatal(format!("abandoned: {err}")))
     }
     for (layer, end, text) in [
         (Box::new(passes_on) as Box<dyn DynMiddleware>, PANICKED, "panicked: at once"),
-        (Box::new(decides), FAILED_FATAL, "given up: panicked: at once"),
+        (Box::new(decides), FAILED_FATAL, "abandoned: panicked: at once"),
     ] {
         let handlers = vec![Registration::named("at-once", AtOnce)];
         let bench = Bench::around(handlers, &vec![layer].into(), &Handle::current());

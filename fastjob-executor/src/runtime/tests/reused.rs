@@ -28,15 +28,15 @@ impl Bench {
 #[tokio::test(start_paused = true)]
 async fn a_dispatch_of_an_acknowledged_attempt_is_answered_with_its_outcome() {
     let bench = Bench::new();
-    bench.start(7, "nobody", false);
+    bench.start(7, "unknown", false);
     pass(Duration::from_millis(1)).await;
-    let told = bench.said();
-    assert_eq!(told, ["finished 7 fatal error with none"]);
+    let reported = bench.said();
+    assert_eq!(reported, ["finished 7 fatal error with none"]);
     bench.recorded(&[7]);
     assert!(bench.said().is_empty() && bench.runtime.holding().is_empty());
     for _ in 0..2 {
-        bench.start(7, "nobody", false);
-        assert_eq!(bench.said(), told);
+        bench.start(7, "unknown", false);
+        assert_eq!(bench.said(), reported);
         assert_eq!(bench.runtime.holding(), [AttemptId(7)]);
         bench.recorded(&[7]);
     }
@@ -45,7 +45,7 @@ async fn a_dispatch_of_an_acknowledged_attempt_is_answered_with_its_outcome() {
 #[tokio::test(start_paused = true)]
 async fn a_new_attempt_with_the_id_of_an_ended_one_runs_and_the_two_are_kept_apart() {
     let bench = Bench::new();
-    bench.start(7, "nobody", false);
+    bench.start(7, "unknown", false);
     pass(Duration::from_millis(1)).await;
     assert_eq!(bench.said(), ["finished 7 fatal error with none"]);
     bench.start_one(later(7));
@@ -68,7 +68,7 @@ async fn a_new_attempt_with_the_id_of_an_ended_one_runs_and_the_two_are_kept_apa
     bench.recorded_later(7);
     assert!(bench.runtime.holding().is_empty());
     // And the other way round: now the later attempt is remembered.
-    bench.start(7, "nobody", false);
+    bench.start(7, "unknown", false);
     pass(Duration::from_millis(1)).await;
     assert_eq!(bench.said(), ["finished 7 fatal error with none"]);
 }
@@ -123,8 +123,8 @@ async fn an_attempt_of_an_earlier_release_is_known_by_its_id_alone() {
 #[tokio::test(start_paused = true)]
 async fn the_highest_id_ever_sent_is_reported_with_the_held_attempts() {
     let bench = Bench::new();
-    bench.start(9, "nobody", false);
-    bench.start(7, "nobody", false);
+    bench.start(9, "unknown", false);
+    bench.start(7, "unknown", false);
     pass(Duration::from_millis(1)).await;
     bench.recorded(&[7, 9]);
     bench.runtime.session_began(LinkId(0), true);
