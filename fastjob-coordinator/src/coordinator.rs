@@ -4,6 +4,7 @@ mod error;
 mod handle;
 pub(crate) mod limits;
 mod open;
+#[cfg(feature = "cli")]
 pub(crate) mod repair;
 mod run;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use fastjob_core::{ChannelName, wire::ExecutorKey};
 
+#[cfg(feature = "cli")]
 pub(crate) use self::transport::load_tls;
 pub use self::{
     error::{RunError, StartError},

@@ -12,10 +12,25 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! | feature, all on by default | |
+//! |---|---|
+//! | `cli` | the `fastjob` command, and `cli::main` for programs that embed it |
+//! | `email` | alarm channels of the type `email` |
+//! | `postgres` | the store in PostgreSQL, which several coordinators share |
+//!
+//! Without a feature, settings that need it are rejected with an error that names it.
+
+// Parts that only an absent feature uses.
+#![cfg_attr(
+    not(all(feature = "cli", feature = "email", feature = "postgres")),
+    allow(dead_code, unreachable_code, reason = "an absent feature uses it")
+)]
 
 pub mod alarm;
 mod api;
 mod bounds;
+#[cfg(feature = "cli")]
 pub mod cli;
 mod clock;
 mod cluster;

@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 use fastjob_core::{ChannelName, error::chain};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Alarm, Error, Message, chat::Chat, email::Email, http::SEND, webhook::Webhook};
+#[cfg(feature = "email")]
+use super::email::Email;
+use super::{Alarm, Error, Message, chat::Chat, http::SEND, webhook::Webhook};
 use crate::{
     clock::wall_now,
     config::{AlarmConfig, AlarmTo},
@@ -41,7 +43,11 @@ impl Channel {
 
     fn configured(config: &AlarmConfig) -> Result<Self, Error> {
         let alarm: Arc<dyn Alarm> = match &config.to {
+            #[cfg(feature = "email")]
             AlarmTo::Email(email) => Arc::new(Email::new(email)?),
+            // The check of the configuration rejects it before.
+            #[cfg(not(feature = "email"))]
+            AlarmTo::Email(_) => return Err("this build sends no e-mail".into()),
             AlarmTo::Webhook(webhook) => Arc::new(Webhook::new(webhook.clone())?),
             AlarmTo::Chat(chat) => Arc::new(Chat::new(chat.clone())?),
         };

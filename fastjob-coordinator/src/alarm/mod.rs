@@ -26,6 +26,7 @@
 
 mod channels;
 mod chat;
+#[cfg(feature = "email")]
 mod email;
 mod group;
 mod http;

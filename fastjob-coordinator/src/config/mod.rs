@@ -13,6 +13,10 @@ mod env;
 mod limits;
 mod listen;
 mod names;
+#[cfg(not(feature = "postgres"))]
+mod no_postgres;
+#[cfg(feature = "postgres")]
+mod postgres_url;
 mod problem;
 mod read;
 mod show;
@@ -29,6 +33,12 @@ use std::{
 pub use fastjob_client::{InvalidServerUrl, InvalidToken, ServerUrl, Token};
 use fastjob_core::{ChannelName, private::Exposed};
 
+#[cfg(feature = "cli")]
+pub(crate) use self::names::unknown_variables;
+#[cfg(not(feature = "postgres"))]
+pub use self::no_postgres::PostgresUrl;
+#[cfg(feature = "postgres")]
+pub use self::postgres_url::PostgresUrl;
 use self::read::Section;
 pub use self::{
     alarms::{
@@ -39,9 +49,9 @@ pub use self::{
     coordinator::{CoordinatorConfig, TlsConfig},
     limits::LimitsConfig,
     problem::{ConfigError, Problem},
-    store_url::{InvalidStoreUrl, PostgresUrl, StoreUrl},
+    store_url::{InvalidStoreUrl, StoreUrl},
 };
-pub(crate) use self::{listen::Listen, names::unknown_variables, template::Template};
+pub(crate) use self::{listen::Listen, template::Template};
 
 /// The file that is read if it exists and no other file is named.
 pub const DEFAULT_FILE: &str = "fastjob.toml";

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 
 use super::StartError;
+#[cfg(feature = "postgres")]
+use crate::store::postgres::Postgres;
 use crate::{
     config::{Config, StoreUrl},
-    store::{self, ClusterStore, Store, postgres::Postgres, sqlite::Sqlite},
+    store::{self, ClusterStore, Store, sqlite::Sqlite},
 };
 
 /// An open store.
@@ -25,6 +27,9 @@ impl Opened {
                 let store = Arc::new(Sqlite::open(path).await.map_err(store_error)?);
                 Self { whole: store, cluster: None }
             }
+            #[cfg(not(feature = "postgres"))]
+            StoreUrl::Postgres(url) => match *url {},
+            #[cfg(feature = "postgres")]
             StoreUrl::Postgres(url) => {
                 let store = Arc::new(Postgres::open(url).await.map_err(store_error)?);
                 Self { whole: Arc::clone(&store) as _, cluster: Some(store) }

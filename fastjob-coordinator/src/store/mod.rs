@@ -8,6 +8,7 @@ mod codes;
 #[cfg(test)]
 pub(crate) mod double;
 mod key;
+#[cfg(feature = "postgres")]
 pub(crate) mod postgres;
 mod repair;
 mod retention;
@@ -235,6 +236,7 @@ impl Error {
             return true;
         }
         let Some(err) = source.as_database_error() else { return false };
+        #[cfg(feature = "postgres")]
         if let Some(err) = err.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
             // data exception, integrity constraint violation, program limit exceeded
             return ["22", "23", "54"].iter().any(|class| err.code().starts_with(class));

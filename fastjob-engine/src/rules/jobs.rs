@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use fastjob_core::{Job, JobPath};
+use jiff::Timestamp;
 
 use crate::{
     answer::{JobRefused, SaveAnswer, SaveDone},
@@ -45,7 +46,9 @@ impl Engine {
             return Ok((SaveDone::Unchanged, Box::new(row)));
         }
         if job.timetable != row.job.timetable {
-            too_late(&job, now)?;
+            // Up to a fire that ran ahead of the clock, no other fire is planned.
+            let fired_ahead = known.map_or(now.wall, |entry| entry.fired_ahead);
+            too_late(&job, now.wall.max(fired_ahead))?;
         }
         self.catalog.has_room(&job, Some(&row.job))?;
         let children = self.catalog.resolve_children(Some(&row), &job, origin)?;
@@ -56,7 +59,7 @@ impl Engine {
     }
 
     fn create(&mut self, now: Now, job: Job, origin: Origin) -> SaveAnswer {
-        too_late(&job, now)?;
+        too_late(&job, now.wall)?;
         self.catalog.has_room(&job, None)?;
         let children = self.catalog.resolve_children(None, &job, origin)?;
         let id = self.catalog.new_id();
@@ -95,7 +98,12 @@ impl Engine {
         let cursor = if refires { self.take_back(now, id) } else { now.wall };
         let mut row = JobRow { revision: row.revision + 1, updated_at: now.wall, ..row };
         if refires {
-            row.anchor = now.wall;
+            // A fixed delay counts from a fire that ran ahead of the clock: its next instant would
+            // otherwise be one up to which all fires count as planned.
+            row.anchor = match row.job.timetable.follows_the_last_end() {
+                true => cursor,
+                false => now.wall,
+            };
         }
         self.catalog.update(row.clone());
         if refires && let Some(entry) = self.catalog.get_mut(id) {
@@ -155,11 +163,12 @@ impl Engine {
     }
 }
 
-fn too_late(job: &Job, now: Now) -> Result<(), JobRefused> {
+/// Rejects a job that would not fire later than `from`.
+fn too_late(job: &Job, from: Timestamp) -> Result<(), JobRefused> {
     if let fastjob_core::Schedule::Once(at) = job.timetable.schedule()
-        && job.is_too_late(now.wall)
+        && job.is_too_late(from)
     {
         return Err(JobRefused::TooLate(*at));
     }
-    job.never_fires(now.wall).map_or(Ok(()), |problem| Err(JobRefused::NeverFires(problem)))
+    job.never_fires(from).map_or(Ok(()), |problem| Err(JobRefused::NeverFires(problem)))
 }

@@ -111,6 +111,9 @@ impl Engine {
         self.leave_lane(now, open.row.job, attempt);
         if let Some(fire_at) = open.row.fire_at.filter(|_| open.is_out())
             && fire_at > now.wall
+            // Fires are planned no further ahead of the recorded clock. A later one is of a wrong
+            // clock that was repaired since: it must not stop the schedule until then.
+            && fire_at <= soon(now)
             && let Some(entry) = self.catalog.get_mut(open.row.job)
         {
             // An earlier engine may have sent it, whose clock had reached the fire.

@@ -6,7 +6,7 @@ use fastjob_core::{AttemptId, FailReason, attempt::End};
 use jiff::SignedDuration;
 
 use super::story::Story;
-use crate::{Event, Switch, record::Origin};
+use crate::{Event, JobRefused, Switch, record::Origin};
 
 /// With each fire, the rate drifts by a tenth of a second, out of the one minute of an hour in
 /// which it may fire. It returns to that minute after four years.
@@ -91,4 +91,50 @@ fn a_fire_that_was_lost_before_its_instant_is_not_planned_again_by_the_next_engi
     assert_eq!(story.reason(sent), Some(FailReason::ExecutorLost));
     let mut next = Story::resume(story.store.clone(), story.now);
     switch_and_check(&mut next);
+}
+
+#[test]
+fn a_schedule_that_follows_a_fire_before_its_instant_continues_after_it() {
+    for schedule in [r#"{"fixed_delay": "100ms"}"#, r#"{"fixed_rate": "100ms"}"#] {
+        let (mut story, sent) = sent_before_its_instant();
+        story.connect("e", "i1", 1, &[sent.0]);
+        story.finish(1, sent, End::Succeeded);
+        let job = format!(r#"{{"name": "m", "handler": "h", "schedule": {schedule}}}"#);
+        story.save(&job, Origin::Api).unwrap();
+        story.pass(1_000);
+        assert!(!story.starts(1).is_empty(), "{schedule}");
+    }
+}
+
+#[test]
+fn once_is_rejected_up_to_a_fire_that_ran_before_its_instant() {
+    let (mut story, sent) = sent_before_its_instant();
+    story.connect("e", "i1", 1, &[sent.0]);
+    story.finish(1, sent, End::Succeeded);
+    let once = |millis| {
+        let at = story.now.wall + SignedDuration::from_millis(millis);
+        format!(r#"{{"name": "m", "handler": "h", "schedule": {{"once": "{at}"}}}}"#)
+    };
+    let (early, later) = (once(200), once(800));
+    assert!(matches!(story.save(&early, Origin::Api), Err(JobRefused::TooLate(_))));
+    story.save(&later, Origin::Api).unwrap();
+    story.pass(1_000);
+    assert_eq!(story.starts(1).len(), 1);
+}
+
+/// The clock was a year ahead and is repaired: `fastjob repair clock` moves the recorded clock back,
+/// and when open attempts are due, but a fire keeps the instant it stands for.
+#[test]
+fn a_fire_of_a_wrong_clock_does_not_stop_the_schedule_once_the_clock_is_repaired() {
+    let (mut story, sent) = sent_before_its_instant();
+    let year = SignedDuration::from_hours(24 * 365);
+    let row = story.store.attempts.get_mut(&sent).unwrap();
+    row.new.row.fire_at = row.new.row.fire_at.map(|at| at + year);
+    let mut next = Story::resume(story.store.clone(), story.now);
+    next.connect("e", "i1", 1, &[sent.0]);
+    next.finish(1, sent, End::Succeeded);
+    next.switch("m", Switch::Off);
+    next.switch("m", Switch::On);
+    next.pass(2_000);
+    assert!(!next.starts(1).is_empty(), "it fires before the next year");
 }

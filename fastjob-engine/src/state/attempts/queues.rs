@@ -41,6 +41,7 @@ impl Fifo {
         self.order.values().copied()
     }
 
+    #[cfg(any(test, feature = "simulation"))]
     pub(crate) fn len(&self) -> usize {
         self.order.len()
     }

@@ -1,0 +1,55 @@
+//! Builds without a feature reject what needs it, with an error that names the feature.
+//!
+//! `cargo test -p fastjob-coordinator --no-default-features --test features`
+
+use fastjob_coordinator::{Config, Coordinator, client::ClientError, config::StoreUrl};
+
+#[test]
+fn a_postgresql_store_needs_the_feature_postgres() {
+    let store = "postgres://fastjob@localhost/fastjob".parse::<StoreUrl>();
+    match cfg!(feature = "postgres") {
+        true => assert!(matches!(store, Ok(StoreUrl::Postgres(_)))),
+        false => {
+            let said = store.unwrap_err().to_string();
+            assert_eq!(said, "this build has no PostgreSQL: build it with the feature `postgres`");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_email_channel_needs_the_feature_email() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("fastjob.toml");
+    let channel = "[alarms.mail]\ntype = 'email'\nserver = 'localhost'\nfrom = 'a@b.c'\n\
+                   to = 'a@b.c'\ntls = 'none'\n";
+    std::fs::write(&file, channel).unwrap();
+    let mut config = Config::load(Some(&file), |_| None).unwrap();
+    config.coordinator.store = StoreUrl::Sqlite(folder.path().join("fastjob.db"));
+    config.coordinator.listen = "127.0.0.1:0".parse().unwrap();
+    let bound = Coordinator::builder().config(config).bind().await;
+    match cfg!(feature = "email") {
+        true => drop(bound.unwrap()),
+        false => {
+            let said = bound.err().unwrap().to_string();
+            assert!(said.contains("build it with the feature `email`"), "{said}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_coordinator_runs_without_any_optional_feature() {
+    let folder = tempfile::tempdir().unwrap();
+    let coordinator = Coordinator::builder()
+        .listen("127.0.0.1:0".parse().unwrap())
+        .sqlite(folder.path().join("fastjob.db"))
+        .bind()
+        .await
+        .unwrap();
+    let handle = coordinator.handle();
+    let stop = fastjob_coordinator::CancellationToken::new();
+    let running = tokio::spawn(coordinator.run(stop.clone()));
+    let job = handle.job("mail").get().await;
+    assert!(matches!(job, Err(ClientError::NotFound(_))), "{job:?}");
+    stop.cancel();
+    running.await.unwrap().unwrap();
+}
