@@ -107,9 +107,9 @@ impl<B: Backend> LogFollower<B> {
                 }
             };
             match self.place.advance(&piece) {
-                Step::Text => {
+                Step::Text { is_cut } => {
                     self.polling = polling();
-                    self.pauses = piece.text.len() < SHORT;
+                    self.pauses = !is_cut;
                     return Ok(Some(piece));
                 }
                 Step::Wait => self.pauses = true,
@@ -122,8 +122,11 @@ impl<B: Backend> LogFollower<B> {
     }
 }
 
-/// A piece with fewer bytes was not cut at its limit: there was no more text when it was read.
-const SHORT: usize = 4 * 1024;
+/// A piece with fewer bytes was not cut at its limit: there was no more text when it was read. Less
+/// than each default limit.
+const SHORT: u32 = 4 * 1024;
+/// A piece ends with a whole character: that many bytes below its limit at most.
+const CHARACTER: usize = 3;
 
 /// A place in the log of a task: through its attempts, each to the end of its log.
 ///
@@ -141,8 +144,12 @@ pub struct LogPlace {
 /// What comes after a piece of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// The piece has text; more may follow at once.
-    Text,
+    /// The piece has text.
+    Text {
+        /// Whether the piece was cut at its limit, so that there is more text already. Otherwise a
+        /// pause avoids a request for each line.
+        is_cut: bool,
+    },
     /// There is no text yet.
     Wait,
     /// The log of the attempt is complete; the log of its retry follows, if there is one.
@@ -173,13 +180,15 @@ impl LogPlace {
     pub fn advance(&mut self, piece: &LogView) -> Step {
         self.asks_for_retry = false;
         if self.through_retries {
-            // A retry may begin before this log has been read to its end.
-            self.query.attempt = Some(piece.number);
+            // A retry may begin before this log has been read to its end. The attempts of each shard
+            // have their own numbers.
+            (self.query.shard, self.query.attempt) = (Some(piece.shard), Some(piece.number));
         }
         // While its executor is disconnected, the log may seem to be shorter.
         self.query.offset = self.query.offset.max(piece.next_offset);
         if !piece.text.is_empty() {
-            return Step::Text;
+            let limit = self.query.limit.unwrap_or(SHORT).min(SHORT) as usize;
+            return Step::Text { is_cut: piece.text.len() + CHARACTER >= limit };
         }
         match (piece.ended, self.through_retries) {
             (false, _) => Step::Wait,

@@ -55,7 +55,7 @@ pub enum Refusal {
     #[error("another task of the job was running")]
     Busy,
     /// The maximum number of attempts wait.
-    #[error("the job already had {0} waiting attempts, which is its limit (block.max_waiting)")]
+    #[error("{0} attempts of the job were waiting already, no more may (block.max_waiting)")]
     Full(usize),
 }
 

@@ -10,6 +10,7 @@ pub mod block;
 pub mod children;
 pub mod context;
 pub mod duration;
+pub mod environment;
 pub mod error;
 pub mod handler;
 pub mod id;

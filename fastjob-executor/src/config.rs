@@ -261,16 +261,20 @@ impl ExecutorConfig {
         Ok(config)
     }
 
-    /// Rejects variable names that are probably misspelled executor variables, which would
-    /// otherwise be ignored silently. Other `FASTJOB_…` variables belong to other programs.
+    /// Rejects variables whose names are probably misspelled executor variables, which would
+    /// otherwise be ignored silently. Other `FASTJOB_…` variables belong to other programs, and some
+    /// to Kubernetes, which their values show.
     ///
     /// # Errors
     ///
     /// Fails with [`ConfigError::Variable`], which suggests the correct name.
     pub fn check_variables(
-        names: impl IntoIterator<Item = impl AsRef<str>>,
+        variables: impl IntoIterator<Item = (impl AsRef<str>, impl AsRef<str>)>,
     ) -> Result<(), ConfigError> {
-        names.into_iter().try_for_each(|name| env::check_name(name.as_ref()))
+        for (name, value) in variables {
+            env::check_name(name.as_ref(), value.as_ref())?;
+        }
+        Ok(())
     }
 
     /// Sets the token that the coordinators require.

@@ -50,8 +50,10 @@ impl Executor {
     ///
     /// Fails with [`ExecutorError::Config`] if they cannot be read, or a variable is misspelled.
     pub fn configured() -> Result<Builder, ExecutorError> {
-        let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-        ExecutorConfig::check_variables(names)?;
+        let variables = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.to_string_lossy().into_owned()))
+        });
+        ExecutorConfig::check_variables(variables)?;
         let config = ExecutorConfig::load(None, |name| std::env::var(name).ok())?;
         Ok(Builder::new(config))
     }

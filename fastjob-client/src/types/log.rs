@@ -25,7 +25,8 @@ pub struct LogView {
     pub next_offset: u64,
     /// The text of the piece.
     pub text: String,
-    /// Whether the log is complete.
+    /// Whether the log is complete: its attempt has ended, and there is no more text. A handler that
+    /// still runs after its attempt has ended, because it ignores its timeout, may log more later.
     pub ended: bool,
     /// `executor` if the log was read from the executor, `tail` if only the tail in the outcome is
     /// left.

@@ -212,7 +212,9 @@ async fn a_log_is_followed_to_its_end_across_an_outage_and_a_retry() {
     assert_eq!(text, "one\nlast words\nagain\n");
     let token = "Bearer 0123456789abcdef";
     let asked = |offset: u64, attempt: u32| {
-        format!("GET /api/v1/tasks/42/log?offset={offset}&attempt={attempt}&wait=20s {token}")
+        format!(
+            "GET /api/v1/tasks/42/log?offset={offset}&shard=0&attempt={attempt}&wait=20s {token}"
+        )
     };
     assert_eq!(
         server.asked()[4..],

@@ -1,6 +1,8 @@
 //! The known variables. A variable that begins with `FASTJOB_` and is not known is rejected as a
 //! probable typo: otherwise the intended setting would be ignored silently.
 
+use fastjob_core::environment::is_service_link;
+
 use super::{Config, Problem, env};
 
 const PREFIX: &str = "FASTJOB_";
@@ -56,7 +58,7 @@ pub(crate) fn unknown_variables<'a>(
             || value.is_empty()
             || known.contains(&name)
             || others.contains(&name)
-            || is_a_service_link(name, value)
+            || is_service_link(name, value)
     };
     let mut problems: Vec<_> = vars
         .into_iter()
@@ -83,21 +85,6 @@ fn settings() -> Vec<String> {
     };
     env::read(&mut Config::default(), &ask, &mut Vec::new());
     names.into_inner()
-}
-
-/// Whether Kubernetes or Docker sets the variable for a service whose name begins with `fastjob`,
-/// such as `FASTJOB_SERVICE_HOST` and `FASTJOB_PORT_7070_TCP_ADDR`.
-fn is_a_service_link(name: &str, value: &str) -> bool {
-    let has_port = |(_, rest): (&str, &str)| {
-        let (port, protocol) = rest.split_once('_').unwrap_or((rest, ""));
-        !port.is_empty()
-            && port.bytes().all(|byte| byte.is_ascii_digit())
-            && ["TCP", "UDP", "SCTP"].iter().any(|known| protocol.starts_with(known))
-    };
-    name.contains("_SERVICE_HOST")
-        || name.contains("_SERVICE_PORT")
-        || (name.ends_with("_PORT") && value.contains("://"))
-        || name.split_once("_PORT_").is_some_and(has_port)
 }
 
 /// The known name with the smallest edit distance, if that is small.

@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use fastjob_core::AttemptState;
 use futures_util::{FutureExt, future::BoxFuture};
+use jiff::SignedDuration;
 
 use super::{Error, Follower, LogKey, LogView, Ops, tasks::unknown};
 use crate::{
+    clock::wall_now,
     sessions::AskError,
     store::{AttemptRow, TaskRow},
 };
@@ -18,6 +20,9 @@ use crate::{
 const PIECE: u32 = 64 * 1024;
 /// Maximum size of a piece in bytes.
 const PIECE_MAX: u32 = 1024 * 1024;
+
+/// How long after the end of its attempt a handler that still runs is expected to log.
+const LAST_WORDS: SignedDuration = SignedDuration::from_secs(5);
 
 /// A piece that is being read.
 type Piece = BoxFuture<'static, Result<LogView, Error>>;
@@ -97,10 +102,14 @@ impl Ops {
         if let Some(session) = self.sessions.of(&row.service, executor) {
             match self.sessions.read_log(session, id, offset, limit).await {
                 Ok(log) => {
+                    // The handler of an attempt that timed out or was abandoned may run for ever.
+                    let is_quiet = log.text.is_empty()
+                        && attempt.ended_at.is_some_and(|at| wall_now() > at + LAST_WORDS);
+                    let is_complete = ended && (log.ended || is_quiet);
                     return Ok(LogView {
                         next_offset: log.next_offset,
                         source: "executor".to_owned(),
-                        ..piece(attempt, log.offset, log.text, log.ended && ended)
+                        ..piece(attempt, log.offset, log.text, is_complete)
                     });
                 }
                 // The executor has no such file: nothing was logged yet, or it was removed.

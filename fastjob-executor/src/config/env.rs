@@ -6,6 +6,8 @@
 
 use std::{fmt::Display, str::FromStr};
 
+use fastjob_core::environment::is_service_link;
+
 use super::{ConfigError, ExecutorConfig, Token};
 use crate::builtin;
 
@@ -59,8 +61,7 @@ pub(super) fn read(
     if let Some(text) = env("FASTJOB_IP") {
         config.ip = Some(text);
     }
-    // Kubernetes sets it to a URL (`tcp://…`) for a service named `fastjob`.
-    if let Some(text) = env("FASTJOB_PORT").filter(|text| !text.contains("://")) {
+    if let Some(text) = env("FASTJOB_PORT").filter(|text| !is_service_link("FASTJOB_PORT", text)) {
         config.port = Some(number("FASTJOB_PORT", &text)?);
     }
     if let Some(text) = env("FASTJOB_LOG_PATH") {
@@ -134,11 +135,11 @@ fn list(text: &str) -> Vec<String> {
 }
 
 /// Rejects a name that is probably a misspelled executor variable.
-pub(super) fn check_name(name: &str) -> Result<(), ConfigError> {
+pub(super) fn check_name(name: &str, value: &str) -> Result<(), ConfigError> {
     if !name.starts_with("FASTJOB_") || name == EXECUTOR_LOST || NAMES.contains(&name) {
         return Ok(());
     }
-    if is_a_service_link(name) {
+    if is_service_link(name, value) {
         return Ok(());
     }
     let by_distance = NAMES.iter().map(|known| (distance(name, known), *known));
@@ -151,16 +152,6 @@ pub(super) fn check_name(name: &str) -> Result<(), ConfigError> {
         (false, false) => return Ok(()),
     };
     Err(ConfigError::Variable { name: name.to_owned(), message })
-}
-
-/// Whether Kubernetes sets the variable for a service whose name begins with `fastjob`, such as
-/// `FASTJOB_EXECUTOR_SERVICE_HOST` and `FASTJOB_EXECUTOR_PORT_7070_TCP_ADDR`.
-fn is_a_service_link(name: &str) -> bool {
-    let has_port = |(_, rest): (&str, &str)| rest.starts_with(|first: char| first.is_ascii_digit());
-    name == "FASTJOB_EXECUTOR_PORT"
-        || name.contains("_SERVICE_HOST")
-        || name.contains("_SERVICE_PORT")
-        || name.split_once("_PORT_").is_some_and(has_port)
 }
 
 /// The edit distance: how many letters must be inserted, deleted or replaced.
@@ -183,7 +174,7 @@ mod tests {
 
     #[track_caller]
     fn check(name: &str, expected: Option<&str>) {
-        let said = check_name(name).map_err(|err| err.to_string());
+        let said = check_name(name, "a").map_err(|err| err.to_string());
         match expected {
             None => assert_eq!(said, Ok(())),
             Some(expected) => assert_eq!(said, Err(format!("{name}: {expected}"))),
@@ -232,11 +223,11 @@ mod tests {
 
     #[test]
     fn variables_that_kubernetes_sets_for_services_are_ignored() {
-        for service in ["FASTJOB", "FASTJOB_EXECUTOR"] {
-            for link in ["SERVICE_HOST", "SERVICE_PORT", "PORT", "PORT_7070_TCP_ADDR"] {
-                check(&format!("{service}_{link}"), None);
-            }
+        for link in ["SERVICE_HOST", "SERVICE_PORT", "PORT_7070_TCP_ADDR"] {
+            check(&format!("FASTJOB_EXECUTOR_{link}"), None);
         }
+        assert!(check_name("FASTJOB_EXECUTOR_PORT", "tcp://10.0.0.1:80").is_ok());
+        assert!(check_name("FASTJOB_EXECUTOR_PORT", "9999").is_err());
         let mut config = ExecutorConfig::default();
         let link = |name: &str| (name == "FASTJOB_PORT").then(|| "tcp://10.0.0.1:80".to_owned());
         read(&mut config, link).unwrap();

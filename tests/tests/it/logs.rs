@@ -125,6 +125,37 @@ async fn each_shard_has_a_log_of_its_own() {
     assert_eq!((status, &answer["problems"][0]["field"]), (422, &json!("shard")), "{answer}");
     let (status, answer) = rest.get(&format!("{path}?shard=x")).await.unwrap();
     assert!((400..500).contains(&status), "{answer}");
+
+    let task = task.to_string();
+    for more in [&[][..], &["--follow"]] {
+        let output = coordinator.cli(&[&["task", "log", task.as_str()][..], more].concat());
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success(), "{said} {}", String::from_utf8_lossy(&output.stderr));
+        let parts: Vec<_> = said.split("==> shard ").skip(1).collect();
+        assert_eq!(parts.len(), 3, "{said}");
+        for (shard, part) in (0..).zip(parts) {
+            assert!(part.starts_with(&format!("{shard} of 3 <==")), "{said}");
+            assert_eq!(numbers(part), [1, 2, 3, 4], "{said}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_retry_is_followed_although_the_handler_of_the_attempt_before_never_returns() {
+    let coordinator = coordinator().await;
+    let _executor = coordinator.executor(EXECUTOR, "e1");
+    let rest = coordinator.rest();
+    rest.executors(1).await;
+    let go = coordinator.folder().join("go");
+    rest.save(json!({"name": "stuck", "handler": "blocks", "param": go.display().to_string(),
+        "timeout": "1s", "grace": "200ms", "block": "parallel", "retry": {"count": 1, "delay": "1s"}}))
+        .await;
+    let task = rest.start("stuck", json!({})).await.to_string();
+    let output = coordinator.cli(&["task", "log", &task, "--follow"]);
+    std::fs::write(&go, "").unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{said} {}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(said.matches("blocks").count(), 2, "{said}");
 }
 
 /// Clients that follow logs at the same time, and the logs that they share.

@@ -58,7 +58,7 @@ impl Log {
         (query.shard, query.attempt) = (shard, self.attempt);
         query.wait = self.follow.then_some(WAIT);
         let (mut place, mut polling) = (LogPlace::new(query), polling());
-        let (mut shown, mut shards) = (None, 1);
+        let (mut shown, mut shards, mut is_headed) = (None, 1, false);
         loop {
             let answer = client.answer(Call::log(self.task, place.query())).await;
             if place.is_end(&answer) {
@@ -75,7 +75,8 @@ impl Log {
             let piece = answer.read()?;
             shards = piece.shards;
             // Headings as in `tail` with several files; a selected shard is printed without one.
-            if self.shard.is_none() && shards > 1 && shown.is_none() && !out.is_json() {
+            if self.shard.is_none() && shards > 1 && !is_headed && !out.is_json() {
+                is_headed = true;
                 let gap = if piece.shard > 0 { "\n" } else { "" };
                 out.line(format_args!("{gap}==> shard {} of {shards} <==", piece.shard))?;
             }
@@ -85,13 +86,18 @@ impl Log {
             }
             let is_first = place.query().offset == 0;
             let step = place.advance(&piece);
-            if out.is_json() && (step == Step::Text || is_first) {
+            if out.is_json() && (matches!(step, Step::Text { .. }) || is_first) {
                 out.line(answer.text())?;
             } else if !out.is_json() {
                 out.raw(&piece.text)?;
             }
             match step {
-                Step::Text => polling = self::polling(),
+                Step::Text { is_cut } => {
+                    polling = self::polling();
+                    if self.follow && !is_cut {
+                        polling.pause().await;
+                    }
+                }
                 Step::Wait | Step::Retry if !self.follow => return Ok(shards),
                 Step::Wait => polling.pause().await,
                 Step::Retry => {}

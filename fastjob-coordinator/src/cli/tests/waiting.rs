@@ -116,8 +116,8 @@ async fn a_log_is_read_to_the_end_of_its_attempt() {
         [
             "GET /api/v1/tasks/42/log?offset=0",
             // A retry that starts meanwhile does not cut the log of this attempt.
-            "GET /api/v1/tasks/42/log?offset=4&attempt=1",
-            "GET /api/v1/tasks/42/log?offset=8&attempt=1",
+            "GET /api/v1/tasks/42/log?offset=4&shard=0&attempt=1",
+            "GET /api/v1/tasks/42/log?offset=8&shard=0&attempt=1",
         ]
     );
 }
@@ -145,10 +145,10 @@ async fn the_log_of_a_retry_follows_that_of_the_attempt_before() {
         fake.asked(),
         [
             "GET /api/v1/tasks/42/log?offset=0&wait=20s",
-            "GET /api/v1/tasks/42/log?offset=4&attempt=1&wait=20s",
-            "GET /api/v1/tasks/42/log?offset=0&attempt=2&wait=20s",
-            "GET /api/v1/tasks/42/log?offset=6&attempt=2&wait=20s",
-            "GET /api/v1/tasks/42/log?offset=0&attempt=3&wait=20s",
+            "GET /api/v1/tasks/42/log?offset=4&shard=0&attempt=1&wait=20s",
+            "GET /api/v1/tasks/42/log?offset=0&shard=0&attempt=2&wait=20s",
+            "GET /api/v1/tasks/42/log?offset=6&shard=0&attempt=2&wait=20s",
+            "GET /api/v1/tasks/42/log?offset=0&shard=0&attempt=3&wait=20s",
         ]
     );
 }
@@ -174,7 +174,7 @@ async fn the_shards_of_a_task_are_printed_one_after_the_other() {
         fake.asked(),
         [
             "GET /api/v1/tasks/42/log?offset=0",
-            "GET /api/v1/tasks/42/log?offset=4&attempt=1",
+            "GET /api/v1/tasks/42/log?offset=4&shard=0&attempt=1",
             "GET /api/v1/tasks/42/log?offset=0&shard=1",
             "GET /api/v1/tasks/42/log?offset=4&shard=1&attempt=1",
         ]
