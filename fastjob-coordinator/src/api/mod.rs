@@ -4,12 +4,11 @@
 //! [`Problem`].
 
 mod alarms;
-mod executors;
+mod cluster;
 mod health;
 mod jobs;
 mod log;
 mod node_calls;
-mod nodes;
 mod problem;
 mod read;
 mod schedule;
@@ -57,8 +56,8 @@ fn routes() -> Vec<(&'static str, MethodRouter<Ops>)> {
         ("/api/v1/tasks/{id}", get(tasks::show)),
         ("/api/v1/tasks/{id}/stop", post(tasks::stop)),
         ("/api/v1/tasks/{id}/log", get(log::show)),
-        ("/api/v1/executors", get(executors::list)),
-        ("/api/v1/nodes", get(nodes::list)),
+        ("/api/v1/executors", get(cluster::executors)),
+        ("/api/v1/nodes", get(cluster::nodes)),
         ("/api/v1/alarms", get(alarms::list)),
         ("/api/v1/alarms/silences", get(alarms::silences).post(alarms::silence)),
         ("/api/v1/alarms/silences/{id}", delete(alarms::unsilence)),

@@ -5,14 +5,11 @@
 //! If there is none, or the strategy names an executor without one, the result is `None` and the
 //! attempt waits. Ties rotate by name.
 
-mod by_chance;
-mod by_count;
 mod by_figures;
 mod by_hash;
-mod by_name;
 mod choice;
-mod in_turn;
 mod memory;
+mod simple;
 mod smoothed;
 
 #[cfg(test)]
@@ -173,15 +170,15 @@ pub fn pick(
     let choice = Choice::new(from, ask.avoid);
     let last = memory.last();
     match strategy {
-        RouteStrategy::Specific(name) => by_name::specific(from, name),
-        RouteStrategy::First => by_name::first(&choice),
-        RouteStrategy::Last => by_name::last(&choice),
-        RouteStrategy::Failover => by_name::failover(&choice, last),
-        RouteStrategy::RoundRobin => in_turn::round_robin(&choice, last),
-        RouteStrategy::Random => by_chance::random(&choice, dice),
+        RouteStrategy::Specific(name) => simple::specific(from, name),
+        RouteStrategy::First => simple::first(&choice),
+        RouteStrategy::Last => simple::last(&choice),
+        RouteStrategy::Failover => simple::failover(&choice, last),
+        RouteStrategy::RoundRobin => simple::round_robin(&choice, last),
+        RouteStrategy::Random => simple::random(&choice, dice),
         RouteStrategy::ConsistentHash => by_hash::consistent(&choice, ask.job),
-        RouteStrategy::LeastScheduled => by_count::least_scheduled(&choice, memory),
-        RouteStrategy::LeastRecentlyUsed => by_count::least_recently_used(&choice, memory),
+        RouteStrategy::LeastScheduled => simple::least_scheduled(&choice, memory),
+        RouteStrategy::LeastRecentlyUsed => simple::least_recently_used(&choice, memory),
         RouteStrategy::MemoryFirst => by_figures::memory_first(&choice, last),
         RouteStrategy::CpuFirst => by_figures::cpu_first(&choice, last),
         RouteStrategy::ResponseFirst => by_figures::response_first(&choice, last),
