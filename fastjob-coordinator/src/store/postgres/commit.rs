@@ -14,10 +14,12 @@ use fastjob_core::JobDraft;
 use jiff::Timestamp;
 use sqlx::{Connection, PgConnection};
 
-use super::{Postgres, clean, connection::again, insert, int, outcomes, small, while_doing};
+use super::{Postgres, connection::again, insert, int, outcomes, small};
 use crate::store::{
     Commit, CommitStore, Error, Lease, Result,
+    batch::clean,
     codes::{alarm_kind_code, ids_code, origin_code, task_state_code},
+    while_doing,
 };
 
 pub(super) type Outcome = sqlx::Result<()>;

@@ -5,9 +5,10 @@ use fastjob_core::Shard;
 use jiff::Timestamp;
 use sqlx::PgConnection;
 
-use super::{clean, commit::Outcome, int, small};
+use super::{commit::Outcome, int, small};
 use crate::store::{
     Commit, Lineage, NewAttempt,
+    batch::clean,
     codes::{attempt_state_code, cause_code, task_state_code},
 };
 

@@ -7,9 +7,10 @@ use fastjob_core::{TaskId, TaskState};
 use jiff::Timestamp;
 use sqlx::PgConnection;
 
-use super::{clean, commit::Outcome, small};
+use super::{commit::Outcome, small};
 use crate::store::{
     Commit, EndedAttempt,
+    batch::clean,
     codes::{attempt_state_code, reason_code, task_state_code},
 };
 

@@ -16,10 +16,12 @@ use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
-use super::{Sqlite, insert, outcomes, while_doing};
+use super::{Sqlite, insert, outcomes};
 use crate::store::{
     Commit, CommitStore, JobRow, Result,
+    batch::clean,
     codes::{alarm_kind_code, ids_code, origin_code, task_state_code},
+    while_doing,
 };
 
 /// Rows in one statement.
@@ -404,9 +406,4 @@ async fn jobs(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
          on conflict do nothing",
     )
     .await
-}
-
-/// SQL texts end at a NUL, so a visible symbol replaces it.
-pub(super) fn clean(text: &str) -> std::borrow::Cow<'_, str> {
-    if text.contains('\0') { text.replace('\0', "\u{2400}").into() } else { text.into() }
 }

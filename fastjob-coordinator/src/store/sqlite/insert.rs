@@ -6,9 +6,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::SqliteConnection;
 
-use super::commit::{Outcome, batches, clean, each};
+use super::commit::{Outcome, batches, each};
 use crate::store::{
     Commit, NewAttempt,
+    batch::clean,
     codes::{attempt_state_code, cause_code, task_state_code},
 };
 

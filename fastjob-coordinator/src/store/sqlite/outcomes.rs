@@ -8,9 +8,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::SqliteConnection;
 
-use super::commit::{Outcome, batches, clean, each};
+use super::commit::{Outcome, batches, each};
 use crate::store::{
     Commit, EndedAttempt,
+    batch::clean,
     codes::{attempt_state_code, reason_code, task_state_code},
 };
 
