@@ -4,6 +4,7 @@
 //! that it expects. The traits are small and use the domain's terms; each database implements all
 //! of them.
 
+mod batch;
 mod codes;
 #[cfg(test)]
 pub(crate) mod double;
@@ -12,6 +13,7 @@ mod key;
 pub(crate) mod postgres;
 mod repair;
 mod retention;
+mod rows;
 pub(crate) mod sqlite;
 #[cfg(test)]
 mod suite;
@@ -28,7 +30,7 @@ use jiff::Timestamp;
 
 pub(crate) use self::{
     key::{ClusterKey, unhex},
-    repair::{IDS_MOST, Marks, RepairStore, Survey},
+    repair::{Marks, RepairStore, Survey},
     retention::RetentionStore,
 };
 pub(crate) use fastjob_engine::record::{
@@ -262,6 +264,11 @@ fn partitions(lost: &[Lease]) -> String {
 }
 
 pub(crate) type Result<T> = std::result::Result<T, Error>;
+
+/// Adds the operation to an error of the database.
+fn while_doing(doing: &'static str) -> impl Fn(sqlx::Error) -> Error {
+    move |source| Error::Database { doing, source }
+}
 
 /// Writes.
 #[async_trait::async_trait]

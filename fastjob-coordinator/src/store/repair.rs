@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::{Partition, Result};
+use super::{Error, Partition, Result};
 
 /// Ids stay below this, so that JSON can represent them.
-pub(crate) const IDS_MOST: i64 = 1 << 53;
+pub(super) const IDS_MOST: i64 = 1 << 53;
 
 /// The recorded progress of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,28 @@ pub(crate) struct Survey {
     pub(crate) attempts: u64,
     /// The clock of the database, if it has its own.
     pub(crate) clock: Option<Timestamp>,
+}
+
+impl Survey {
+    /// The counts are the database's.
+    pub(super) fn new(
+        marks: Vec<Marks>,
+        anchors: i64,
+        attempts: i64,
+        clock: Option<Timestamp>,
+    ) -> Self {
+        let count = |count: i64| u64::try_from(count).unwrap_or_default();
+        Self { marks, anchors: count(anchors), attempts: count(attempts), clock }
+    }
+}
+
+/// Checks that ids which reach `until` can be raised by `by`.
+///
+/// # Errors
+///
+/// Fails with [`Error::NoMoreIds`] if they cannot.
+pub(super) fn check_room(until: i64, by: i64) -> Result<()> {
+    if until > IDS_MOST - by { Err(Error::NoMoreIds { until, by }) } else { Ok(()) }
 }
 
 /// Manual repairs. Those that write fail with [`Error::Alive`](super::Error::Alive) while a

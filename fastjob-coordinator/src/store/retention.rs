@@ -4,7 +4,7 @@
 //! transaction delays the writer. Rows that must be kept never block rows that can be removed.
 //! `sweep.rs` decides when a piece is removed, and how large it is.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use fastjob_core::{JobId, JobName, ServiceName};
 use jiff::Timestamp;
@@ -67,7 +67,9 @@ pub(super) enum Piece {
 
 /// The longest prefix of the tasks that fits into a piece. `others` counts the rows of a task
 /// besides its head.
-pub(super) fn piece(tasks: Vec<i64>, others: &HashMap<i64, u64>, rows: u32) -> Piece {
+pub(super) fn piece(tasks: Vec<i64>, others: Vec<(i64, i64)>, rows: u32) -> Piece {
+    let others: HashMap<_, _> =
+        others.into_iter().map(|(task, rows)| (task, rows.unsigned_abs())).collect();
     let mut sum = 0;
     let mut fit = Vec::new();
     for task in tasks {
@@ -84,6 +86,12 @@ pub(super) fn piece(tasks: Vec<i64>, others: &HashMap<i64, u64>, rows: u32) -> P
     Piece::Tasks(fit, sum)
 }
 
+/// Those of the lives that no attempt refers to.
+pub(super) fn unused(lives: Vec<i64>, used: Vec<i64>) -> Vec<i64> {
+    let used: HashSet<_> = used.into_iter().collect();
+    lives.into_iter().filter(|life| !used.contains(life)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,9 +99,8 @@ mod tests {
     #[test]
     fn a_piece_is_bounded_in_rows_and_never_empty() {
         #[track_caller]
-        fn check(tasks: &[i64], others: &[(i64, u64)], rows: u32, expected: Piece) {
-            let others = others.iter().copied().collect();
-            assert_eq!(piece(tasks.to_vec(), &others, rows), expected);
+        fn check(tasks: &[i64], others: &[(i64, i64)], rows: u32, expected: Piece) {
+            assert_eq!(piece(tasks.to_vec(), others.to_vec(), rows), expected);
         }
         check(&[1, 2, 3], &[], 2, Piece::Tasks(vec![1, 2], 2));
         check(&[1, 2, 3], &[(2, 9)], 10, Piece::Tasks(vec![1], 1));

@@ -1,17 +1,18 @@
 //! Alarms and the results of sending them. An alarm that is done is never sent again.
 
-use fastjob_core::{ChannelName, JobId, TaskId};
+use fastjob_core::ChannelName;
 use jiff::Timestamp;
-use sqlx::{QueryBuilder, Row, postgres::PgRow};
+use sqlx::QueryBuilder;
 
-use super::{
-    Postgres, clean,
-    load::{instant, name, number},
-    while_doing,
-};
+use super::Postgres;
 use crate::store::{
     AlarmFilter, AlarmStore, PastAlarm, Result, WaitingAlarm,
-    codes::{alarm_kind, alarm_state},
+    batch::clean,
+    rows::{
+        alarms::{past, waiting},
+        name,
+    },
+    while_doing,
 };
 
 #[async_trait::async_trait]
@@ -148,38 +149,4 @@ impl Postgres {
         .map(waiting)
         .collect()
     }
-}
-
-fn waiting(row: &PgRow) -> Result<WaitingAlarm> {
-    let doing = while_doing("read an alarm");
-    let get = |index: usize| row.try_get::<i64, _>(index).map_err(&doing);
-    let text = |index: usize| row.try_get::<String, _>(index).map_err(&doing);
-    let kind: i16 = row.try_get(3).map_err(&doing)?;
-    Ok(WaitingAlarm {
-        number: get(0)?,
-        job: JobId(get(1)?),
-        task: row.try_get::<Option<i64>, _>(2).map_err(&doing)?.map(TaskId),
-        kind: alarm_kind(kind.into())?,
-        at: instant(get(4)?)?,
-        job_name: text(5)?,
-        reason: text(6)?,
-        message: text(7)?,
-        executor: row.try_get(8).map_err(&doing)?,
-        attempts: number(row.try_get(9).map_err(&doing)?)?,
-    })
-}
-
-fn past(row: &PgRow) -> Result<PastAlarm> {
-    let doing = while_doing("read an alarm");
-    let state: i16 = row.try_get(11).map_err(&doing)?;
-    let channel: String = row.try_get(10).map_err(&doing)?;
-    let done_at: Option<i64> = row.try_get(14).map_err(&doing)?;
-    Ok(PastAlarm {
-        alarm: waiting(row)?,
-        channel: name(&channel)?,
-        state: alarm_state(state.into())?,
-        tries: number(row.try_get(12).map_err(&doing)?)?,
-        last_error: row.try_get(13).map_err(&doing)?,
-        done_at: done_at.map(instant).transpose()?,
-    })
 }

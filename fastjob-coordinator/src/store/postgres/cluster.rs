@@ -5,13 +5,12 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use sqlx::Connection;
 
-use super::{Postgres, code, connection::again, int, while_doing};
+use super::{Postgres, code, connection::again, int, partition};
 use crate::store::{
-    Alive, ClusterStore, ClusterView, Error, Holding, Lease, NodeId, NodeRow, NodeUntil, Partition,
-    Result,
+    Alive, ClusterStore, ClusterView, Holding, Lease, NodeId, NodeRow, NodeUntil, Partition,
+    Result, rows::instant, while_doing,
 };
 
 #[async_trait::async_trait]
@@ -60,10 +59,6 @@ impl ClusterStore for Postgres {
             Ok((nodes, held))
         }));
         let (nodes, held) = rows.map_err(while_doing("renew the lease"))?;
-        let instant = |millis: i64| {
-            Timestamp::from_millisecond(millis)
-                .map_err(|_| Error::Corrupt { what: format!("the instant {millis}") })
-        };
         let clock = nodes.last().map(|(.., clock)| instant(*clock)).transpose()?;
         let until = |(id, _, _, _, _, until, _): &Node| NodeUntil {
             node: NodeId(id.clone()),
@@ -74,12 +69,10 @@ impl ClusterStore for Postgres {
         let node = |(id, address, version, since, ..): Node| {
             Ok(NodeRow { id: NodeId(id), address, version, since: instant(since)? })
         };
-        let holding = |(partition, holder, term, alive): Held| {
-            let partition = u32::try_from(partition)
-                .map_err(|_| Error::Corrupt { what: format!("the partition {partition}") })?;
+        let holding = |(number, holder, term, alive): Held| {
             let alive = if alive { Alive::Yes } else { Alive::No };
             Ok(Holding {
-                lease: Lease { partition: Partition(partition), term },
+                lease: Lease { partition: partition(number)?, term },
                 holder: holder.map(|id| (NodeId(id), alive)),
             })
         };

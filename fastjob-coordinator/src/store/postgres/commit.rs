@@ -10,14 +10,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fastjob_core::JobDraft;
 use jiff::Timestamp;
 use sqlx::{Connection, PgConnection};
 
-use super::{Postgres, clean, connection::again, insert, int, outcomes, small, while_doing};
+use super::{Postgres, connection::again, insert, int, outcomes, small};
 use crate::store::{
-    Commit, CommitStore, Error, Lease, Result,
+    Commit, CommitStore, Error, JobRow, Lease, Result,
+    batch::{self, clean, latest},
     codes::{alarm_kind_code, ids_code, origin_code, task_state_code},
+    while_doing,
 };
 
 pub(super) type Outcome = sqlx::Result<()>;
@@ -87,10 +88,10 @@ async fn fence(tx: &mut PgConnection, commits: &[Commit]) -> sqlx::Result<Vec<Le
 }
 
 async fn cursors(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
-    let cursors = commits.iter().flat_map(|commit| &commit.cursors);
-    let cursors = latest(cursors.map(|(job, at)| (job.0, at.as_millisecond())));
+    let cursors = batch::cursors(commits);
     if !cursors.is_empty() {
-        let (jobs, cursors): (Vec<_>, Vec<_>) = cursors.into_iter().unzip();
+        let cursors = cursors.into_iter().map(|(job, at)| (job.0, at.as_millisecond()));
+        let (jobs, cursors): (Vec<_>, Vec<_>) = cursors.unzip();
         sqlx::query(
             "insert into cursors (job, at) select * from unnest($1::bigint[], $2::bigint[]) \
              on conflict (job) do update set at = excluded.at",
@@ -144,10 +145,10 @@ async fn apply(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
     moves(tx, commits).await?;
     outcomes::apply(tx, commits).await?;
     // After the ends: a task that has ended no longer moves.
-    let moved = commits.iter().flat_map(|commit| &commit.moved);
-    let moved = latest(moved.map(|moved| (moved.task.0, small(task_state_code(moved.state)))));
+    let moved = batch::moved(commits);
     if !moved.is_empty() {
-        let (tasks, states): (Vec<_>, Vec<_>) = moved.into_iter().unzip();
+        let moved = moved.into_iter().map(|(task, state)| (task.0, small(task_state_code(state))));
+        let (tasks, states): (Vec<_>, Vec<_>) = moved.unzip();
         sqlx::query(
             "update attempts a set task_state = new.state \
              from unnest($1::bigint[], $2::smallint[]) as new (id, state) \
@@ -202,30 +203,20 @@ async fn notes(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
     .map(drop)
 }
 
-/// The last row for each key.
-fn latest<K: Ord, V>(rows: impl Iterator<Item = (K, V)>) -> BTreeMap<K, V> {
-    rows.collect()
-}
-
 async fn jobs(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
-    let mut all: Vec<_> = commits.iter().flat_map(|commit| &commit.jobs).collect();
-    all.sort_by_key(|row| (row.id, row.revision));
-    let mut rows: Vec<_> = latest(all.into_iter().map(|row| (row.id, row))).into_values().collect();
+    let rows = batch::jobs(commits);
     if rows.is_empty() {
         return Ok(());
     }
-    // Deletions first, so that a name is free before another job takes it. In a statement of its
-    // own, because rows within one statement have no defined order.
-    rows.sort_by_key(|row| row.deleted_at.is_none());
+    // Deletions in a statement of their own, because rows within one statement have no defined
+    // order.
     let living = rows.partition_point(|row| row.deleted_at.is_some());
     for rows in [&rows[..living], &rows[living..]] {
         if rows.is_empty() {
             continue;
         }
-        let column =
-            |get: fn(&&crate::store::JobRow) -> i64| rows.iter().map(get).collect::<Vec<_>>();
-        let text =
-            |get: fn(&&crate::store::JobRow) -> String| rows.iter().map(get).collect::<Vec<_>>();
+        let column = |get: fn(&&JobRow) -> i64| rows.iter().map(get).collect::<Vec<_>>();
+        let text = |get: fn(&&JobRow) -> String| rows.iter().map(get).collect::<Vec<_>>();
         sqlx::query(
             "insert into jobs (id, service, name, definition, origin, revision, anchor, \
              created_at, updated_at, deleted_at, children) \
@@ -242,10 +233,7 @@ async fn jobs(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
         .bind(column(|row| row.id.0))
         .bind(text(|row| row.job.service.to_string()))
         .bind(text(|row| row.job.name.to_string()))
-        .bind(text(|row| {
-            let text = serde_json::to_string(&JobDraft::from(&*row.job)).unwrap_or_default();
-            clean(&text).into_owned()
-        }))
+        .bind(text(|row| batch::definition(&row.job)))
         .bind(rows.iter().map(|row| small(origin_code(row.origin))).collect::<Vec<_>>())
         .bind(column(|row| row.revision))
         .bind(column(|row| row.anchor.as_millisecond()))
@@ -299,11 +287,10 @@ async fn lives(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
 
 /// Spreads of tasks, new placements of attempts, and checkpoints of shards.
 async fn moves(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
-    let spread = commits.iter().flat_map(|commit| &commit.spread);
-    // The first spread of a task wins.
-    let spread = latest(spread.rev().map(|spread| (spread.task.0, int(spread.total))));
+    let spread = batch::spread(commits);
     if !spread.is_empty() {
-        let (tasks, totals): (Vec<_>, Vec<_>) = spread.into_iter().unzip();
+        let spread = spread.into_iter().map(|(task, total)| (task.0, int(total)));
+        let (tasks, totals): (Vec<_>, Vec<_>) = spread.unzip();
         sqlx::query(
             "update attempts a set shard_total = new.total \
              from unnest($1::bigint[], $2::int4[]) as new (id, total) \
@@ -314,10 +301,10 @@ async fn moves(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
         .execute(&mut *tx)
         .await?;
     }
-    let placed = commits.iter().flat_map(|commit| &commit.placed);
-    let placed = latest(placed.map(|placed| (placed.attempt.0, placed.life.map(|life| life.0))));
+    let placed = batch::placed(commits);
     if !placed.is_empty() {
-        let (attempts, lives): (Vec<_>, Vec<_>) = placed.into_iter().unzip();
+        let placed = placed.into_iter().map(|(attempt, life)| (attempt.0, life.map(|life| life.0)));
+        let (attempts, lives): (Vec<_>, Vec<_>) = placed.unzip();
         sqlx::query(
             "update attempts a set life = new.life \
              from unnest($1::bigint[], $2::bigint[]) as new (id, life) \
@@ -346,11 +333,7 @@ async fn moves(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
 }
 
 async fn alarms(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
-    let rows: Vec<_> = commits
-        .iter()
-        .flat_map(|commit| &commit.alarms)
-        .flat_map(|alarm| alarm.channels.iter().map(move |channel| (alarm, channel)))
-        .collect();
+    let rows: Vec<_> = batch::alarms(commits).collect();
     if rows.is_empty() {
         return Ok(());
     }

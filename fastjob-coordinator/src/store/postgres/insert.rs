@@ -5,9 +5,10 @@ use fastjob_core::Shard;
 use jiff::Timestamp;
 use sqlx::PgConnection;
 
-use super::{clean, commit::Outcome, int, small};
+use super::{commit::Outcome, int, small};
 use crate::store::{
     Commit, Lineage, NewAttempt,
+    batch::{clean, head_end, head_state, keys},
     codes::{attempt_state_code, cause_code, task_state_code},
 };
 
@@ -21,9 +22,7 @@ pub(super) async fn attempts(tx: &mut PgConnection, commits: &[Commit]) -> Outco
     if !others.is_empty() {
         self::others(tx, &others).await?;
     }
-    let keys: Vec<_> = all()
-        .filter_map(|new| Some((new.row.job.0, new.key.as_deref()?, new.row.task.0)))
-        .collect();
+    let keys: Vec<_> = keys(commits).collect();
     if keys.is_empty() {
         return Ok(());
     }
@@ -31,9 +30,9 @@ pub(super) async fn attempts(tx: &mut PgConnection, commits: &[Commit]) -> Outco
         "insert into keys (job, key, task) \
          select * from unnest($1::bigint[], $2::text[], $3::bigint[]) on conflict do nothing",
     )
-    .bind(keys.iter().map(|key| key.0).collect::<Vec<_>>())
-    .bind(keys.iter().map(|key| clean(key.1)).collect::<Vec<_>>())
-    .bind(keys.iter().map(|key| key.2).collect::<Vec<_>>())
+    .bind(keys.iter().map(|(job, ..)| job.0).collect::<Vec<_>>())
+    .bind(keys.iter().map(|(_, key, _)| key.as_ref()).collect::<Vec<_>>())
+    .bind(keys.iter().map(|(.., task)| task.0).collect::<Vec<_>>())
     .execute(tx)
     .await
     .map(drop)
@@ -42,7 +41,7 @@ pub(super) async fn attempts(tx: &mut PgConnection, commits: &[Commit]) -> Outco
 /// The first attempt of an open task with one shard and no optional values.
 fn is_plain(new: &NewAttempt) -> bool {
     new.row.shard == Shard::WHOLE
-        && new.row.attempt == new.row.task.first_attempt()
+        && new.row.is_head()
         && !new.task_state.is_final()
         && new.parent.is_none()
         && new.lineage.is_none()
@@ -86,12 +85,7 @@ async fn others(tx: &mut PgConnection, rows: &[&NewAttempt]) -> Outcome {
         |get: fn(&&NewAttempt) -> u32| rows.iter().map(|row| int(get(row))).collect::<Vec<_>>();
     let code =
         |get: fn(&&NewAttempt) -> i64| rows.iter().map(|row| small(get(row))).collect::<Vec<_>>();
-    let is_head = |new: &&&NewAttempt| new.row.attempt == new.row.task.first_attempt();
-    let task_state =
-        |new: &&NewAttempt| Some(small(task_state_code(new.task_state))).filter(|_| is_head(&new));
-    let task_ended = |new: &&NewAttempt| {
-        (is_head(&new) && new.task_state.is_final()).then(|| new.row.created_at.as_millisecond())
-    };
+    let task_state = |new: &&NewAttempt| head_state(new).map(|state| small(task_state_code(state)));
     let lineage = |get: fn(Lineage) -> u32| {
         rows.iter().map(|new| new.lineage.map(|of| int(get(of)))).collect::<Vec<_>>()
     };
@@ -121,7 +115,7 @@ async fn others(tx: &mut PgConnection, rows: &[&NewAttempt]) -> Outcome {
     .bind(rows.iter().map(|new| new.note.as_deref().map(clean)).collect::<Vec<_>>())
     .bind(code(|new| attempt_state_code(new.state)))
     .bind(rows.iter().map(task_state).collect::<Vec<_>>())
-    .bind(rows.iter().map(task_ended).collect::<Vec<_>>())
+    .bind(maybe(|new| head_end(new).map(Timestamp::as_millisecond)))
     .bind(lineage(|lineage| lineage.depth))
     .bind(lineage(|lineage| lineage.budget))
     .execute(tx)

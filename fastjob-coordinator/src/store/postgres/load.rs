@@ -1,18 +1,20 @@
 //! What a coordinator starts with.
 
-use std::{collections::HashSet, sync::Arc};
-
-use fastjob_core::{AttemptId, AttemptState, JobId, Shard, TaskId};
-use jiff::Timestamp;
+use fastjob_core::JobId;
 use sqlx::{AssertSqlSafe, Row, postgres::PgRow};
 use tokio_stream::StreamExt;
 
-use super::{Postgres, int, jobs, while_doing};
+use super::{Postgres, int};
 use crate::store::{
-    Attempt, CHILD_STARTS, ChildStart, ClusterKey, EndedShard, Error, LifeId, LifeRow, Lineage,
-    LoadStore, Loaded, NewAttempt, OpenAttempt, Partition, Result, StoreFacts,
-    codes::{attempt_state, cause, task_state},
+    CHILD_STARTS, ChildStart, LoadStore, Loaded, Partition, Result, StoreFacts,
     key::NAME,
+    rows::{
+        children::{ChildStarts, child_starts},
+        instant,
+        jobs::whole,
+        loaded::{EndedShards, cursor, ended_shard, facts, life, open},
+    },
+    while_doing,
 };
 
 #[async_trait::async_trait]
@@ -29,11 +31,7 @@ impl LoadStore for Postgres {
             .fetch_one(&self.readers)
             .await
             .map_err(&doing)?;
-        let key = ClusterKey::read(&key)?;
-        let since = since
-            .parse()
-            .map_err(|_| Error::Corrupt { what: format!("the creation time {since}") })?;
-        Ok(StoreFacts { cluster, partitions: self.partitions, since: instant(since)?, key })
+        facts(cluster, self.partitions, &since, &key)
     }
 
     async fn child_starts(&self, partitions: &[Partition], limit: u32) -> Result<Vec<ChildStart>> {
@@ -49,18 +47,8 @@ impl LoadStore for Postgres {
         .fetch_all(&self.readers)
         .await
         .map_err(&doing)?;
-        let (mut starts, mut started) = (Vec::new(), Vec::new());
-        for row in &rows {
-            let start = child_start(row)?;
-            if row.try_get(5).map_err(&doing)? {
-                started.push(start.id);
-            } else {
-                starts.push(start);
-            }
-        }
+        let ChildStarts { waiting, started } = child_starts(&rows)?;
         if !started.is_empty() {
-            // A commit was sent again just after its child had started. The child would be started
-            // a second time once it is removed as history.
             let removed = sqlx::query("delete from child_starts where id = any($1)")
                 .bind(started)
                 .execute(&self.readers)
@@ -69,7 +57,7 @@ impl LoadStore for Postgres {
                 tracing::debug!(%err, "could not remove the records of children that have started");
             }
         }
-        Ok(starts)
+        Ok(waiting)
     }
 
     async fn load(&self, partition: Partition) -> Result<Loaded> {
@@ -105,16 +93,9 @@ impl LoadStore for Postgres {
                       from open join attempts a on a.task = open.task and a.id <> a.task \
                       where a.state > 2 order by 1, 2, 6";
         let open = self.of_partition(attempts, partition, open).await?;
-        let is_open: HashSet<_> =
-            open.iter().map(|open| (open.planned.row.task, open.planned.row.shard.index)).collect();
-        let mut ended_shards: Vec<EndedShard> = Vec::new();
+        let mut ended_shards = EndedShards::new(&open);
         for ended in self.of_partition(shards, partition, ended_shard).await? {
-            // For a retried shard the latest attempt counts, and none counts while one is open.
-            let shard = (ended.task, ended.shard.index);
-            ended_shards.pop_if(|last| (last.task, last.shard.index) == shard);
-            if !is_open.contains(&shard) {
-                ended_shards.push(ended);
-            }
+            ended_shards.add(ended);
         }
         let failing = "select job from (select distinct on (job) job, kind from alarms \
                        where kind in (1, 2) and job % $all = $1 order by job, id desc) latest \
@@ -123,15 +104,16 @@ impl LoadStore for Postgres {
         let ahead = "select job, at from fired_ahead where job % $all = $1 order by job";
         let lives = "select id, service, executor, incarnation, since from lives where id in \
                      (select life from attempts where state = 0 and id % $all = $1)";
+        let cursor = |row: &PgRow| cursor(row, "read a cursor");
         Ok(Loaded {
             ids_until,
             watermark: watermark.map(instant).transpose()?,
             clock: clock.map(instant).transpose()?,
-            jobs: self.of_partition(jobs, partition, jobs::whole).await?,
+            jobs: self.of_partition(jobs, partition, whole).await?,
             cursors: self.of_partition(cursors, partition, cursor).await?,
             fired_ahead: self.of_partition(ahead, partition, cursor).await?,
             open,
-            ended_shards,
+            ended_shards: ended_shards.into_vec(),
             failing: self.of_partition(failing, partition, job_id).await?,
             lives: self.of_partition(lives, partition, life).await?,
             // Above the lives of all partitions: the primary key answers this quickly.
@@ -142,11 +124,6 @@ impl LoadStore for Postgres {
             child_starts: self.child_starts(&[partition], CHILD_STARTS).await?,
         })
     }
-}
-
-fn cursor(row: &PgRow) -> Result<(JobId, Timestamp)> {
-    let doing = while_doing("read a cursor");
-    Ok((JobId(row.try_get(0).map_err(&doing)?), instant(row.try_get(1).map_err(&doing)?)?))
 }
 
 impl Postgres {
@@ -172,107 +149,4 @@ impl Postgres {
 
 fn job_id(row: &PgRow) -> Result<JobId> {
     row.try_get(0).map(JobId).map_err(while_doing("read an alarm"))
-}
-
-fn open(row: &PgRow) -> Result<OpenAttempt> {
-    let doing = while_doing("read an attempt");
-    let get = |index: usize| row.try_get::<i64, _>(index).map_err(&doing);
-    let count = |index: usize| row.try_get::<i32, _>(index).map_err(&doing);
-    let code = |index: usize| row.try_get::<i16, _>(index).map_err(&doing);
-    let maybe =
-        |index: usize| row.try_get::<Option<i64>, _>(index).map_err(while_doing("read an attempt"));
-    let text = |index: usize| {
-        row.try_get::<Option<String>, _>(index).map_err(while_doing("read an attempt"))
-    };
-    let task_state = task_state(code(9)?.into())?;
-    Ok(OpenAttempt {
-        planned: NewAttempt {
-            row: Attempt {
-                attempt: AttemptId(get(0)?),
-                task: TaskId(get(1)?),
-                job: JobId(get(2)?),
-                number: number(count(3)?)?,
-                shard: Shard { index: number(count(11)?)?, total: number(count(12)?)? },
-                cause: cause(code(4)?.into())?,
-                fire_at: maybe(5)?.map(instant).transpose()?,
-                due_at: instant(get(6)?)?,
-                created_at: instant(get(7)?)?,
-            },
-            parent: None,
-            lineage: lineage(row, 16)?,
-            wanted: text(13)?.as_deref().map(name).transpose()?,
-            key: None,
-            life: maybe(8)?.map(LifeId),
-            param: None,
-            note: None,
-            state: AttemptState::Planned,
-            task_state,
-        },
-        task_state,
-        task_param: text(10)?.map(Arc::from),
-        checkpoint: text(14)?.map(Arc::from),
-        failed_on: text(15)?.as_deref().map(name).transpose()?,
-    })
-}
-
-fn child_start(row: &PgRow) -> Result<ChildStart> {
-    let doing = while_doing("read a child to start");
-    let get = |index: usize| row.try_get::<i64, _>(index).map_err(&doing);
-    let param: Option<String> = row.try_get(4).map_err(&doing)?;
-    Ok(ChildStart {
-        id: get(0)?,
-        partition: Partition(number(row.try_get(1).map_err(&doing)?)?),
-        job: JobId(get(2)?),
-        parent: TaskId(get(3)?),
-        param: param.map(Arc::from),
-        lineage: lineage(row, 6)?,
-    })
-}
-
-/// Reads two columns that only child tasks have.
-fn lineage(row: &PgRow, at: usize) -> Result<Option<Lineage>> {
-    let get = |at: usize| {
-        row.try_get::<Option<i32>, _>(at).map_err(while_doing("read the lineage of a task"))
-    };
-    let (Some(depth), Some(budget)) = (get(at)?, get(at + 1)?) else { return Ok(None) };
-    Ok(Some(Lineage { depth: number(depth)?, budget: number(budget)? }))
-}
-
-fn ended_shard(row: &PgRow) -> Result<EndedShard> {
-    let doing = while_doing("read a shard");
-    let get = |index: usize| row.try_get::<i64, _>(index).map_err(&doing);
-    let count = |index: usize| row.try_get::<i32, _>(index).map_err(&doing);
-    let state: i16 = row.try_get(3).map_err(&doing)?;
-    Ok(EndedShard {
-        task: TaskId(get(0)?),
-        shard: Shard { index: number(count(1)?)?, total: number(count(2)?)? },
-        number: number(count(5)?)?,
-        state: attempt_state(state.into())?,
-        result: row.try_get(4).map_err(&doing)?,
-    })
-}
-
-fn life(row: &PgRow) -> Result<LifeRow> {
-    let doing = while_doing("read an executor");
-    let text = |index: usize| row.try_get::<String, _>(index).map_err(&doing);
-    Ok(LifeRow {
-        id: LifeId(row.try_get(0).map_err(&doing)?),
-        service: name(&text(1)?)?,
-        executor: name(&text(2)?)?,
-        incarnation: name(&text(3)?)?,
-        since: instant(row.try_get(4).map_err(&doing)?)?,
-    })
-}
-
-pub(super) fn instant(millis: i64) -> Result<jiff::Timestamp> {
-    jiff::Timestamp::from_millisecond(millis)
-        .map_err(|_| Error::Corrupt { what: format!("the instant {millis}") })
-}
-
-pub(super) fn number(value: i32) -> Result<u32> {
-    u32::try_from(value).map_err(|_| Error::Corrupt { what: format!("the number {value}") })
-}
-
-pub(super) fn name<T: std::str::FromStr>(text: &str) -> Result<T> {
-    text.parse().map_err(|_| Error::Corrupt { what: format!("the name `{text}`") })
 }

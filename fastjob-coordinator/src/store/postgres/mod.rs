@@ -5,6 +5,7 @@
 
 mod alarms;
 mod cluster;
+mod columns;
 mod commit;
 mod connection;
 mod insert;
@@ -26,7 +27,7 @@ use std::{borrow::Cow, time::Duration};
 use sqlx::{ConnectOptions, Connection, PgConnection};
 
 use self::{connection::Reconnecting, readers::Readers};
-use super::{ClusterKey, Error, Result, key::NAME, unreadable::Unreadable};
+use super::{ClusterKey, Error, Partition, Result, key::NAME, unreadable::Unreadable};
 use crate::config::PostgresUrl;
 
 /// How long a caller waits for a connection.
@@ -162,16 +163,6 @@ fn late() -> sqlx::Error {
     sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, why))
 }
 
-/// Adds the operation to an error of the database.
-fn while_doing(doing: &'static str) -> impl Fn(sqlx::Error) -> Error {
-    move |source| Error::Database { doing, source }
-}
-
-/// PostgreSQL's texts cannot contain NUL, so a visible symbol replaces it.
-fn clean(text: &str) -> Cow<'_, str> {
-    if text.contains('\0') { text.replace('\0', "\u{2400}").into() } else { text.into() }
-}
-
 /// A code as a column value.
 fn small(code: i64) -> i16 {
     i16::try_from(code).unwrap_or(i16::MAX)
@@ -180,4 +171,10 @@ fn small(code: i64) -> i16 {
 /// A count as a column value.
 fn int(count: u32) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
+}
+
+/// Parses the number of a partition.
+fn partition(number: i32) -> Result<Partition> {
+    let found = u32::try_from(number).map(Partition);
+    found.map_err(|_| Error::Corrupt { what: format!("the partition {number}") })
 }

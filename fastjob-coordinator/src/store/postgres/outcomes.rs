@@ -1,15 +1,15 @@
 //! Outcomes: the first outcome of an attempt wins and moves its task; later ones, in the same
 //! transaction or another, change nothing.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
-use fastjob_core::{TaskId, TaskState};
 use jiff::Timestamp;
 use sqlx::PgConnection;
 
-use super::{clean, commit::Outcome, small};
+use super::{commit::Outcome, small};
 use crate::store::{
     Commit, EndedAttempt,
+    batch::{self, Head, clean, moves_its_head, own_end, own_state},
     codes::{attempt_state_code, reason_code, task_state_code},
 };
 
@@ -33,15 +33,11 @@ macro_rules! end_attempts {
 }
 
 pub(super) async fn apply(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
-    let all = commits.iter().flat_map(|commit| &commit.ended);
-    let mut seen = HashSet::new();
-    let first: Vec<_> = all.filter(|ended| seen.insert(ended.attempt)).collect();
+    let first = batch::outcomes(commits);
     if first.is_empty() {
         return Ok(());
     }
-    let brings_more = |ended: &&EndedAttempt| {
-        !ended.log_tail.is_empty() || (ended.task_state.is_some() && !moves_itself(ended))
-    };
+    let brings_more = |ended: &&EndedAttempt| !ended.log_tail.is_empty() || moves_its_head(ended);
     if !first.iter().any(brings_more) {
         return end(end_attempts!(""), &first).execute(tx).await.map(drop);
     }
@@ -57,17 +53,13 @@ pub(super) async fn apply(tx: &mut PgConnection, commits: &[Commit]) -> Outcome 
 type Query = sqlx::query::Query<'static, sqlx::Postgres, sqlx::postgres::PgArguments>;
 
 fn end(statement: &'static str, rows: &[&EndedAttempt]) -> Query {
-    let own_state = |ended: &EndedAttempt| ended.task_state.filter(|_| moves_itself(ended));
     let text = |get: fn(&EndedAttempt) -> Option<&str>| {
         rows.iter().map(|ended| get(ended).map(|text| clean(text).into_owned())).collect::<Vec<_>>()
     };
     let state = |ended: &&EndedAttempt| small(attempt_state_code(ended.state));
     let reason = |ended: &&EndedAttempt| ended.reason.map(|reason| small(reason_code(reason)));
     let task_state = |ended: &&EndedAttempt| own_state(ended).map(|s| small(task_state_code(s)));
-    let task_ended = |ended: &&EndedAttempt| {
-        let ends = own_state(ended).is_some_and(TaskState::is_final);
-        ends.then(|| ended.ended_at.as_millisecond())
-    };
+    let task_ended = |ended: &&EndedAttempt| own_end(ended).map(Timestamp::as_millisecond);
     sqlx::query(statement)
         .bind(rows.iter().map(|ended| ended.attempt.0).collect::<Vec<_>>())
         .bind(rows.iter().map(state).collect::<Vec<_>>())
@@ -84,33 +76,13 @@ fn end(statement: &'static str, rows: &[&EndedAttempt]) -> Query {
         .bind(rows.iter().map(task_ended).collect::<Vec<_>>())
 }
 
-/// Whether the attempt's row is also its task's head, and stores the task's result.
-fn moves_itself(ended: &EndedAttempt) -> bool {
-    ended.attempt == ended.task.first_attempt() && ended.task_result.is_none()
-}
-
-/// Updates heads for outcomes that are stored in other rows, those of retries and shards: one head
-/// per task. Of several outcomes the last one counts, or the one that ends the task.
+/// Updates heads for outcomes that are stored in other rows, those of retries and shards.
 async fn heads(tx: &mut PgConnection, taken: &[&EndedAttempt]) -> Outcome {
-    let is_final = |ended: &EndedAttempt| ended.task_state.is_some_and(TaskState::is_final);
-    let mut heads: BTreeMap<TaskId, (TaskState, &EndedAttempt)> = BTreeMap::new();
-    for ended in taken.iter().filter(|ended| !moves_itself(ended)) {
-        let Some(state) = ended.task_state else { continue };
-        let head = heads.entry(ended.task).or_insert((state, ended));
-        if !is_final(head.1) {
-            *head = (state, ended);
-        }
-    }
+    let heads = batch::heads(taken.iter().copied());
     if heads.is_empty() {
         return Ok(());
     }
-    let column = |get: fn(TaskState, &EndedAttempt) -> Option<i64>| {
-        heads.values().map(|(state, ended)| get(*state, ended)).collect::<Vec<_>>()
-    };
-    let result = |(_, ended): &(TaskState, &EndedAttempt)| {
-        let result = ended.task_result.as_deref().or(ended.result.as_deref());
-        result.map(|text| clean(text).into_owned())
-    };
+    let ended_at = |head: &Head<'_>| head.ended_at.map(Timestamp::as_millisecond);
     sqlx::query(
         "update attempts a set task_state = new.state, task_ended_at = new.ended_at, \
          task_result = new.result \
@@ -118,10 +90,10 @@ async fn heads(tx: &mut PgConnection, taken: &[&EndedAttempt]) -> Outcome {
          as new (id, state, ended_at, result) \
          where a.id = new.id and a.task_state < 3",
     )
-    .bind(heads.keys().map(|task| task.0).collect::<Vec<_>>())
-    .bind(heads.values().map(|head| small(task_state_code(head.0))).collect::<Vec<_>>())
-    .bind(column(|state, ended| state.is_final().then(|| ended.ended_at.as_millisecond())))
-    .bind(heads.values().map(result).collect::<Vec<_>>())
+    .bind(heads.iter().map(|head| head.task.0).collect::<Vec<_>>())
+    .bind(heads.iter().map(|head| small(task_state_code(head.state))).collect::<Vec<_>>())
+    .bind(heads.iter().map(ended_at).collect::<Vec<_>>())
+    .bind(heads.iter().map(|head| head.result.as_deref()).collect::<Vec<_>>())
     .execute(tx)
     .await
     .map(drop)

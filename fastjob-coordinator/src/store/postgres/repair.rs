@@ -4,8 +4,10 @@
 use jiff::Timestamp;
 use sqlx::{Connection, PgConnection};
 
-use super::{Postgres, connection::again, while_doing};
-use crate::store::{Error, IDS_MOST, Marks, Partition, RepairStore, Result, Survey};
+use super::{Postgres, connection::again, partition};
+use crate::store::{
+    Error, Marks, RepairStore, Result, Survey, repair::check_room, rows::instant, while_doing,
+};
 
 /// A partition with its watermark, clock and ids.
 type Row = (i32, Option<i64>, Option<i64>, i64);
@@ -72,9 +74,9 @@ impl RepairStore for Postgres {
                 return Ok(Done::Alive(alive));
             }
             let until = rows.iter().map(|row| row.3).max().unwrap_or_default();
-            if until > IDS_MOST - by {
+            if let Err(full) = check_room(until, by) {
                 tx.rollback().await?;
-                return Ok(Done::Found(Err(Error::NoMoreIds { until, by })));
+                return Ok(Done::Found(Err(full)));
             }
             sqlx::query("update partitions set ids_until = ids_until + $1")
                 .bind(by)
@@ -108,12 +110,8 @@ struct Found {
 
 impl Found {
     fn survey(self) -> Result<Survey> {
-        Ok(Survey {
-            marks: self.rows.into_iter().map(marks).collect::<Result<_>>()?,
-            anchors: u64::try_from(self.anchors).unwrap_or_default(),
-            attempts: u64::try_from(self.attempts).unwrap_or_default(),
-            clock: Some(instant(self.clock)?),
-        })
+        let marks = self.rows.into_iter().map(marks).collect::<Result<_>>()?;
+        Ok(Survey::new(marks, self.anchors, self.attempts, Some(instant(self.clock)?)))
     }
 }
 
@@ -141,18 +139,11 @@ async fn alive(line: &mut PgConnection) -> sqlx::Result<Vec<String>> {
         .await
 }
 
-fn marks((partition, watermark, clock, ids_until): Row) -> Result<Marks> {
-    let partition = u32::try_from(partition)
-        .map_err(|_| Error::Corrupt { what: format!("the partition {partition}") })?;
+fn marks((number, watermark, clock, ids_until): Row) -> Result<Marks> {
     Ok(Marks {
-        partition: Partition(partition),
+        partition: partition(number)?,
         watermark: watermark.map(instant).transpose()?,
         clock: clock.map(instant).transpose()?,
         ids_until,
     })
-}
-
-fn instant(millis: i64) -> Result<Timestamp> {
-    Timestamp::from_millisecond(millis)
-        .map_err(|_| Error::Corrupt { what: format!("the instant {millis}") })
 }

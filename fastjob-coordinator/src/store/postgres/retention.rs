@@ -1,19 +1,17 @@
 //! Removes data older than its retention. Queries choose the rows, then one short transaction
 //! removes them.
 
-use std::{
-    collections::{HashMap, HashSet},
-    time::Duration,
-};
+use std::time::Duration;
 
 use fastjob_core::{JobId, JobName, ServiceName};
 use jiff::Timestamp;
 use sqlx::AssertSqlSafe;
 
-use super::{COMMIT, Postgres, connection::again, int, late, while_doing};
+use super::{COMMIT, Postgres, connection::again, int, late};
 use crate::store::{
     LifeId, Partition, Result,
-    retention::{LIVES, MANY_LIVES, Piece, RetentionStore, piece},
+    retention::{LIVES, MANY_LIVES, Piece, RetentionStore, piece, unused},
+    while_doing,
 };
 
 /// How long reading all attempts may take.
@@ -136,9 +134,7 @@ impl Postgres {
         .bind(&tasks)
         .fetch_all(&self.readers)
         .await?;
-        let others: HashMap<_, _> =
-            others.into_iter().map(|(task, rows)| (task, rows.unsigned_abs())).collect();
-        match piece(tasks, &others, rows) {
+        match piece(tasks, others, rows) {
             Piece::Tasks(tasks, _) if tasks.is_empty() => Ok(0),
             Piece::Tasks(tasks, rows) => {
                 let statements = [
@@ -196,10 +192,8 @@ impl Postgres {
         .bind(&old)
         .fetch_all(&mut *tx)
         .await?;
-        let used: HashSet<_> = used.into_iter().collect();
-        let unused: Vec<_> = old.into_iter().filter(|life| !used.contains(life)).collect();
         let removed = sqlx::query("delete from lives where id = any($1)")
-            .bind(unused)
+            .bind(unused(old, used))
             .execute(&mut *tx)
             .await?;
         tx.commit().await?;

@@ -1,17 +1,13 @@
 //! Silences, which suppress alarms for a limited time. An alarm that is covered when it is about to
 //! be sent is done: it is not sent later either.
 
-use fastjob_core::{ChannelName, JobId};
+use fastjob_core::ChannelName;
 use jiff::Timestamp;
-use sqlx::{Row, postgres::PgRow};
 
-use super::{
-    Postgres, clean,
-    load::{instant, name},
-    small, while_doing,
-};
+use super::{Postgres, small};
 use crate::store::{
-    AlarmState, Result, Silence, SilenceRow, SilenceStore, WaitingAlarm, codes::alarm_state_code,
+    AlarmState, Result, Silence, SilenceRow, SilenceStore, WaitingAlarm, batch::clean,
+    codes::alarm_state_code, rows::silences::silence, while_doing,
 };
 
 #[async_trait::async_trait]
@@ -111,21 +107,4 @@ impl SilenceStore for Postgres {
             .map(|done| done.rows_affected())
             .map_err(while_doing("remove expired silences"))
     }
-}
-
-fn silence(row: &PgRow) -> Result<SilenceRow> {
-    let doing = while_doing("read a silence");
-    let get = |index: usize| row.try_get::<i64, _>(index).map_err(&doing);
-    let text = |index: usize| row.try_get::<Option<String>, _>(index).map_err(&doing);
-    let job: Option<i64> = row.try_get(1).map_err(&doing)?;
-    Ok(SilenceRow {
-        id: get(0)?,
-        silence: Silence {
-            job: job.map(JobId).zip(text(2)?),
-            channel: text(3)?.as_deref().map(name::<ChannelName>).transpose()?,
-            until: instant(get(4)?)?,
-            reason: text(5)?.unwrap_or_default(),
-        },
-        created_at: instant(get(6)?)?,
-    })
 }

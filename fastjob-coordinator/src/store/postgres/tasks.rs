@@ -2,26 +2,17 @@
 
 use std::collections::HashMap;
 
-use fastjob_core::{AttemptId, ExecutorName, JobId, Shard, TaskId};
-use sqlx::{AssertSqlSafe, QueryBuilder, Row, postgres::PgRow};
+use fastjob_core::{AttemptId, JobId, TaskId};
+use sqlx::{AssertSqlSafe, QueryBuilder, postgres::PgRow};
 
-use super::{
-    Postgres, clean,
-    load::{instant, name, number},
-    while_doing,
-};
+use super::Postgres;
 use crate::store::{
-    ATTEMPT_BYTES, AttemptRow, Result, TaskFilter, TaskRow, TaskStore,
-    codes::{attempt_state, cause, reason, task_state, task_state_code},
-    sums,
+    ATTEMPT_BYTES, Result, TaskFilter, TaskRow, TaskStore,
+    batch::clean,
+    codes::task_state_code,
+    rows::tasks::{HEAD, head, with_retries},
+    sums, while_doing,
 };
-
-/// All columns of an attempt; the last ones belong to the task.
-const COLUMNS: &str = "a.id, a.task, a.number, a.state, a.reason, a.message, lives.executor, \
-                       a.due_at, a.started_at, a.ended_at, a.job, jobs.service, jobs.name, \
-                       a.task_state, a.cause, a.fire_at, a.created_at, a.task_ended_at, a.param, \
-                       coalesce(a.task_result, a.result), a.note, a.parent, a.shard_index, \
-                       a.shard_total";
 
 #[async_trait::async_trait]
 impl TaskStore for Postgres {
@@ -32,7 +23,7 @@ impl TaskStore for Postgres {
     async fn tasks_by_id(&self, tasks: &[TaskId]) -> Result<Vec<TaskRow>> {
         let ids: Vec<_> = tasks.iter().map(|task| task.0).collect();
         let sql = format!(
-            "select {COLUMNS} from attempts a join jobs on jobs.id = a.job \
+            "select {HEAD} from attempts a join jobs on jobs.id = a.job \
              left join lives on lives.id = a.life \
              where a.id = any($1) and a.id = a.task \
              order by a.id desc"
@@ -112,7 +103,7 @@ impl TaskStore for Postgres {
 
 impl Postgres {
     async fn with_retries(&self, heads: &[PgRow]) -> Result<Vec<TaskRow>> {
-        let mut tasks = heads.iter().map(head).collect::<Result<Vec<_>>>()?;
+        let tasks = heads.iter().map(head).collect::<Result<Vec<_>>>()?;
         let ids: Vec<_> = tasks.iter().map(|task| task.task.0).collect();
         let rows = sqlx::query(
             "select a.id, a.task, a.number, a.state, a.reason, a.message, lives.executor, \
@@ -125,63 +116,6 @@ impl Postgres {
         .fetch_all(&self.readers)
         .await
         .map_err(while_doing("read attempts"))?;
-        let mut retries: HashMap<i64, Vec<AttemptRow>> = HashMap::new();
-        for row in &rows {
-            let task = row.try_get(1).map_err(while_doing("read attempts"))?;
-            retries.entry(task).or_default().push(attempt(row, 10)?);
-        }
-        for task in &mut tasks {
-            task.attempts.extend(retries.remove(&task.task.0).unwrap_or_default());
-            task.attempts.sort_by_key(|attempt| (attempt.shard.index, attempt.number));
-        }
-        Ok(tasks)
+        with_retries(tasks, &rows)
     }
-}
-
-/// Reads an attempt; the columns of its shard begin at `shard`.
-fn attempt(row: &PgRow, shard: usize) -> Result<AttemptRow> {
-    let doing = while_doing("read an attempt");
-    let get = |index: usize| row.try_get::<i64, _>(index).map_err(&doing);
-    let maybe = |index: usize| row.try_get::<Option<i64>, _>(index).map_err(&doing);
-    let count = |index: usize| row.try_get::<i32, _>(index).map_err(&doing);
-    let state: i16 = row.try_get(3).map_err(&doing)?;
-    let why: Option<i16> = row.try_get(4).map_err(&doing)?;
-    let executor: Option<String> = row.try_get(6).map_err(&doing)?;
-    Ok(AttemptRow {
-        attempt: AttemptId(get(0)?),
-        number: number(count(2)?)?,
-        shard: Shard { index: number(count(shard)?)?, total: number(count(shard + 1)?)? },
-        state: attempt_state(state.into())?,
-        reason: why.map(i64::from).map(reason).transpose()?,
-        message: row.try_get(5).map_err(&doing)?,
-        executor: executor.as_deref().map(name::<ExecutorName>).transpose()?,
-        due_at: instant(get(7)?)?,
-        started_at: maybe(8)?.map(instant).transpose()?,
-        ended_at: maybe(9)?.map(instant).transpose()?,
-    })
-}
-
-fn head(row: &PgRow) -> Result<TaskRow> {
-    let doing = while_doing("read a task");
-    let get = |index: usize| row.try_get::<i64, _>(index).map_err(&doing);
-    let maybe = |index: usize| row.try_get::<Option<i64>, _>(index).map_err(&doing);
-    let text = |index: usize| row.try_get::<Option<String>, _>(index).map_err(&doing);
-    let code = |index: usize| row.try_get::<i16, _>(index).map_err(&doing);
-    let first = attempt(row, 22)?;
-    Ok(TaskRow {
-        task: TaskId(get(1)?),
-        job: JobId(get(10)?),
-        service: name(&text(11)?.unwrap_or_default())?,
-        name: name(&text(12)?.unwrap_or_default())?,
-        state: task_state(code(13)?.into())?,
-        cause: cause(code(14)?.into())?,
-        fire_at: maybe(15)?.map(instant).transpose()?,
-        created_at: instant(get(16)?)?,
-        ended_at: maybe(17)?.map(instant).transpose()?,
-        param: text(18)?,
-        result: text(19)?,
-        note: text(20)?,
-        parent: maybe(21)?.map(TaskId),
-        attempts: vec![first],
-    })
 }

@@ -1,18 +1,19 @@
 //! Alarms and the results of sending them. An alarm that is done is never sent again.
 
-use fastjob_core::{ChannelName, JobId, TaskId};
+use fastjob_core::ChannelName;
 use jiff::Timestamp;
 use serde_json::Value;
-use sqlx::{AssertSqlSafe, Row, sqlite::SqliteRow};
+use sqlx::AssertSqlSafe;
 
-use super::{
-    Sqlite,
-    load::{instant, name, number},
-    while_doing,
-};
+use super::Sqlite;
 use crate::store::{
     AlarmFilter, AlarmStore, PastAlarm, Result, WaitingAlarm,
-    codes::{alarm_kind, alarm_state},
+    batch::clean,
+    rows::{
+        alarms::{past, waiting},
+        name,
+    },
+    while_doing,
 };
 
 #[async_trait::async_trait]
@@ -93,7 +94,7 @@ impl AlarmStore for Sqlite {
         )
         .bind(Value::from(numbers).to_string())
         .bind(given_up.map(Timestamp::as_millisecond))
-        .bind(error.replace('\0', "\u{2400}"))
+        .bind(clean(error).into_owned())
         .execute(&mut *writer)
         .await
         .map(drop)
@@ -157,37 +158,4 @@ impl Sqlite {
         .map(waiting)
         .collect()
     }
-}
-
-fn waiting(row: &SqliteRow) -> Result<WaitingAlarm> {
-    let doing = while_doing("read an alarm");
-    let get = |index: usize| row.try_get::<i64, _>(index).map_err(&doing);
-    let text = |index: usize| row.try_get::<String, _>(index).map_err(&doing);
-    Ok(WaitingAlarm {
-        number: get(0)?,
-        job: JobId(get(1)?),
-        task: row.try_get::<Option<i64>, _>(2).map_err(&doing)?.map(TaskId),
-        kind: alarm_kind(get(3)?)?,
-        at: instant(get(4)?)?,
-        job_name: text(5)?,
-        reason: text(6)?,
-        message: text(7)?,
-        executor: row.try_get(8).map_err(&doing)?,
-        attempts: number(get(9)?)?,
-    })
-}
-
-fn past(row: &SqliteRow) -> Result<PastAlarm> {
-    let doing = while_doing("read an alarm");
-    let get = |index: usize| row.try_get::<i64, _>(index).map_err(&doing);
-    let channel: String = row.try_get(10).map_err(&doing)?;
-    let done_at: Option<i64> = row.try_get(14).map_err(&doing)?;
-    Ok(PastAlarm {
-        alarm: waiting(row)?,
-        channel: name(&channel)?,
-        state: alarm_state(get(11)?)?,
-        tries: number(get(12)?)?,
-        last_error: row.try_get(13).map_err(&doing)?,
-        done_at: done_at.map(instant).transpose()?,
-    })
 }

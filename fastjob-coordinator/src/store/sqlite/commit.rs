@@ -6,20 +6,16 @@
 //! and an earlier commit never touches rows that a later one inserts. If a job is saved twice, the
 //! later revision wins.
 
-use std::{
-    collections::{HashMap, HashSet},
-    hash::Hash,
-};
-
-use fastjob_core::{JobDraft, JobId};
 use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
-use super::{Sqlite, insert, outcomes, while_doing};
+use super::{Sqlite, insert, outcomes};
 use crate::store::{
-    Commit, CommitStore, JobRow, Result,
+    Commit, CommitStore, Result,
+    batch::{self, clean},
     codes::{alarm_kind_code, ids_code, origin_code, task_state_code},
+    while_doing,
 };
 
 /// Rows in one statement.
@@ -125,12 +121,10 @@ async fn cancelled(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
 
 /// Sets the number of shards; the first spread of a task wins.
 async fn spread(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
-    let spread = commits.iter().flat_map(|commit| &commit.spread);
-    // The first spread of a task wins.
-    let spread = latest(spread.rev(), |spread| spread.task);
+    let spread = batch::spread(commits).into_iter();
     each(
         tx,
-        batches(spread.iter().map(|spread| (spread.task.0, spread.total)))?,
+        batches(spread.map(|(task, total)| (task.0, total)))?,
         "update attempts set shard_total = new.total \
          from (select value ->> 0 as id, value ->> 1 as total from json_each(?)) as new \
          where attempts.id = new.id and attempts.shard_total = 0",
@@ -140,11 +134,10 @@ async fn spread(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
 
 /// Assigns attempts to lives of executors, or to none.
 async fn placed(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
-    let placed = commits.iter().flat_map(|commit| &commit.placed);
-    let placed = latest(placed, |placed| placed.attempt);
+    let placed = batch::placed(commits).into_iter();
     each(
         tx,
-        batches(placed.iter().map(|placed| (placed.attempt.0, placed.life.map(|life| life.0))))?,
+        batches(placed.map(|(attempt, life)| (attempt.0, life.map(|life| life.0))))?,
         "update attempts set life = new.life \
          from (select value ->> 0 as id, value ->> 1 as life from json_each(?)) as new \
          where attempts.id = new.id and attempts.state = 0",
@@ -166,11 +159,10 @@ async fn checkpoints(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
 
 /// Sets the states of tasks that have not ended.
 async fn moved(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
-    let moved = commits.iter().flat_map(|commit| &commit.moved);
-    let moved = latest(moved, |moved| moved.task);
+    let moved = batch::moved(commits).into_iter();
     each(
         tx,
-        batches(moved.iter().map(|moved| (moved.task.0, task_state_code(moved.state))))?,
+        batches(moved.map(|(task, state)| (task.0, task_state_code(state))))?,
         "update attempts set task_state = new.state \
          from (select value ->> 0 as id, value ->> 1 as state from json_each(?)) as new \
          where attempts.id = new.id and attempts.task_state < 3",
@@ -193,11 +185,10 @@ async fn anchors(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
 
 /// Records how far each job is planned, where that is beyond the watermark.
 async fn cursors(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
-    let cursors = commits.iter().flat_map(|commit| &commit.cursors);
-    let cursors = latest(cursors, |(job, _)| *job);
+    let cursors = batch::cursors(commits).into_iter();
     each(
         tx,
-        batches(cursors.iter().map(|(job, at)| (job.0, at.as_millisecond())))?,
+        batches(cursors.map(|(job, at)| (job.0, at.as_millisecond())))?,
         "insert into cursors (job, at) select value ->> 0, value ->> 1 from json_each(?) where true \
          on conflict do update set at = excluded.at",
     )
@@ -219,23 +210,20 @@ async fn fired_ahead(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
 
 /// Adds alarms, one row per channel.
 async fn alarms(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
-    let alarms = commits.iter().flat_map(|commit| &commit.alarms);
-    let alarms = alarms.flat_map(|alarm| {
-        alarm.channels.iter().map(move |channel| {
-            (
-                alarm.id,
-                channel.as_str(),
-                alarm.job.0,
-                alarm.task.map(|task| task.0),
-                alarm_kind_code(alarm.kind),
-                alarm.at.as_millisecond(),
-                &alarm.job_name,
-                clean(&alarm.reason),
-                clean(&alarm.message),
-                &alarm.executor,
-                alarm.attempts,
-            )
-        })
+    let alarms = batch::alarms(commits).map(|(alarm, channel)| {
+        (
+            alarm.id,
+            channel.as_str(),
+            alarm.job.0,
+            alarm.task.map(|task| task.0),
+            alarm_kind_code(alarm.kind),
+            alarm.at.as_millisecond(),
+            &alarm.job_name,
+            clean(&alarm.reason),
+            clean(&alarm.message),
+            &alarm.executor,
+            alarm.attempts,
+        )
     });
     each(
         tx,
@@ -290,15 +278,6 @@ async fn notes(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
     .await
 }
 
-/// The last row for each key: an update that finds several for one row takes any of them.
-fn latest<T, K: Eq + Hash>(
-    rows: impl DoubleEndedIterator<Item = T>,
-    key: impl Fn(&T) -> K,
-) -> Vec<T> {
-    let mut seen = HashSet::new();
-    rows.rev().filter(|row| seen.insert(key(row))).collect()
-}
-
 async fn grow(tx: &mut SqliteConnection, key: &str, value: i64) -> Outcome {
     sqlx::query(
         "insert into meta (key, value) values (?1, cast(?2 as text)) on conflict (key) do update \
@@ -345,23 +324,14 @@ pub(super) async fn each(
 }
 
 async fn jobs(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
-    let mut saved: HashMap<JobId, &JobRow> = HashMap::new();
-    for row in commits.iter().flat_map(|commit| &commit.jobs) {
-        let latest = saved.entry(row.id).or_insert(row);
-        if row.revision >= latest.revision {
-            *latest = row;
-        }
-    }
-    let mut rows: Vec<_> = saved.into_values().collect();
-    // Deletions first, so that a name is free before another job takes it.
-    rows.sort_by_key(|row| (row.deleted_at.is_none(), row.id));
+    let rows = batch::jobs(commits);
     let ids: Vec<_> = rows.iter().map(|row| row.id.0).collect();
     let rows = rows.into_iter().map(|row| {
         (
             row.id.0,
             row.job.service.as_str(),
             row.job.name.as_str(),
-            serde_json::to_string(&JobDraft::from(&*row.job)).unwrap_or_default(),
+            batch::definition(&row.job),
             origin_code(row.origin),
             row.revision,
             row.anchor.as_millisecond(),
@@ -404,9 +374,4 @@ async fn jobs(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
          on conflict do nothing",
     )
     .await
-}
-
-/// SQL texts end at a NUL, so a visible symbol replaces it.
-pub(super) fn clean(text: &str) -> std::borrow::Cow<'_, str> {
-    if text.contains('\0') { text.replace('\0', "\u{2400}").into() } else { text.into() }
 }

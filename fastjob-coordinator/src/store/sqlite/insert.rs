@@ -6,9 +6,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::SqliteConnection;
 
-use super::commit::{Outcome, batches, clean, each};
+use super::commit::{Outcome, batches, each};
 use crate::store::{
     Commit, NewAttempt,
+    batch::{clean, head_end, head_state, keys},
     codes::{attempt_state_code, cause_code, task_state_code},
 };
 
@@ -46,11 +47,9 @@ pub(super) async fn attempts(tx: &mut SqliteConnection, commits: &[Commit]) -> O
          from json_each(?) where true on conflict do nothing",
     )
     .await?;
-    let keys =
-        all().filter_map(|new| Some((new.row.job.0, clean(new.key.as_deref()?), new.row.task.0)));
     each(
         tx,
-        batches(keys)?,
+        batches(keys(commits).map(|(job, key, task)| (job.0, key, task.0)))?,
         "insert into keys (job, key, task) select value ->> 0, value ->> 1, value ->> 2 \
          from json_each(?) where true on conflict do nothing",
     )
@@ -65,8 +64,6 @@ fn is_plain(new: &NewAttempt) -> bool {
 }
 
 fn plain(new: &NewAttempt) -> impl Serialize + '_ {
-    let is_head = new.row.attempt == new.row.task.first_attempt();
-    let ended = is_head && new.task_state.is_final();
     (
         new.row.attempt.0,
         new.row.task.0,
@@ -78,8 +75,8 @@ fn plain(new: &NewAttempt) -> impl Serialize + '_ {
         new.row.created_at.as_millisecond(),
         new.life.map(|life| life.0),
         attempt_state_code(new.state),
-        is_head.then(|| task_state_code(new.task_state)),
-        ended.then(|| new.row.created_at.as_millisecond()),
+        head_state(new).map(task_state_code),
+        head_end(new).map(Timestamp::as_millisecond),
         new.param.as_deref().map(clean),
         new.note.as_deref().map(clean),
     )

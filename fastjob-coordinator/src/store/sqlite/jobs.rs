@@ -1,19 +1,14 @@
 //! Jobs, as clients query them.
 
-use std::sync::Arc;
+use fastjob_core::{JobId, JobName, ServiceName};
+use sqlx::sqlite::SqliteRow;
 
-use fastjob_core::{Job, JobDraft, JobId, JobName, ServiceName};
-use sqlx::{Row, sqlite::SqliteRow};
-
-use super::{
-    Sqlite,
-    load::{instant, name},
-    while_doing,
-};
+use super::Sqlite;
 use crate::store::{
-    Error, JobLink, JobPage, JobRow, JobStore, Result,
-    codes::{ids, ids_code, origin},
-    unreadable::of_job,
+    JobLink, JobPage, JobRow, JobStore, Result,
+    codes::ids_code,
+    rows::jobs::{PageInParts, link, whole},
+    while_doing,
 };
 
 pub(super) const SELECT_ALL: &str = "select id, definition, origin, revision, anchor, created_at, \
@@ -78,37 +73,19 @@ impl JobStore for Sqlite {
         limit: u32,
         bytes: u64,
     ) -> Result<JobPage> {
-        let mut page = JobPage { jobs: Vec::new(), next: after };
-        let mut left = bytes;
-        loop {
-            let missing = limit.saturating_sub(u32::try_from(page.jobs.len()).unwrap_or(limit));
-            let rows = self.job_rows(page.next.as_ref(), missing, left).await?;
-            page.next = next_page(&rows)?;
-            let readable = self.readable(&rows)?;
-            let all_readable = readable.len() == rows.len();
-            page.jobs.extend(readable);
-            left = left.saturating_sub(definition_bytes(&rows)?);
-            // Unreadable jobs are replaced by further ones.
-            if page.next.is_none() || all_readable || left == 0 {
-                return Ok(page);
-            }
+        let mut page = PageInParts::new(after, limit, bytes);
+        while !page.is_complete() {
+            let rows = self.part_of(&page).await?;
+            page.add(&rows, &self.unreadable)?;
         }
+        Ok(page.into_page())
     }
 }
 
 impl Sqlite {
-    /// The rows of a page. The columns after those of [`whole`] are the number of rows, up to one
-    /// more than `limit`, and the job's service and name.
-    async fn job_rows(
-        &self,
-        after: Option<&(ServiceName, JobName)>,
-        limit: u32,
-        bytes: u64,
-    ) -> Result<Vec<SqliteRow>> {
-        let (service, name) = match after {
-            Some((service, name)) => (service.as_str(), name.as_str()),
-            None => ("", ""),
-        };
+    /// The next rows of the page, with the columns of [`PageInParts::add`].
+    async fn part_of(&self, page: &PageInParts) -> Result<Vec<SqliteRow>> {
+        let (service, name) = page.after();
         sqlx::query(
             "with page as (select id, service, name, octet_length(definition) as bytes from jobs \
              where deleted_at is null and (service, name) > (?1, ?2) \
@@ -123,79 +100,10 @@ impl Sqlite {
         )
         .bind(service)
         .bind(name)
-        .bind(limit)
-        .bind(i64::try_from(bytes).unwrap_or(i64::MAX))
+        .bind(page.missing())
+        .bind(page.bytes_left())
         .fetch_all(&self.readers)
         .await
         .map_err(while_doing("read jobs"))
     }
-
-    /// Those of the jobs that this release can read.
-    fn readable(&self, rows: &[SqliteRow]) -> Result<Vec<JobRow>> {
-        let mut jobs = Vec::with_capacity(rows.len());
-        for row in rows {
-            let revision = row.try_get(3).map_err(while_doing("read a job"))?;
-            jobs.extend(self.unreadable.pass_over(whole(row), revision)?);
-        }
-        Ok(jobs)
-    }
-}
-
-fn link(row: &SqliteRow) -> Result<JobLink> {
-    let doing = while_doing("read a job");
-    let text = |index: usize| row.try_get::<String, _>(index).map_err(&doing);
-    Ok(JobLink {
-        id: JobId(row.try_get(0).map_err(&doing)?),
-        service: name(&text(1)?)?,
-        name: name(&text(2)?)?,
-        children: ids(&text(3)?)?,
-    })
-}
-
-/// The job after which the next page begins, if there is one.
-fn next_page(rows: &[SqliteRow]) -> Result<Option<(ServiceName, JobName)>> {
-    let doing = while_doing("read jobs");
-    let Some(last) = rows.last() else { return Ok(None) };
-    let there_are: i64 = last.try_get(9).map_err(&doing)?;
-    if usize::try_from(there_are).is_ok_and(|there_are| there_are <= rows.len()) {
-        return Ok(None);
-    }
-    let (service, job): (String, String) =
-        (last.try_get(10).map_err(&doing)?, last.try_get(11).map_err(&doing)?);
-    Ok(Some((name(&service)?, name(&job)?)))
-}
-
-fn definition_bytes(rows: &[SqliteRow]) -> Result<u64> {
-    let bytes = |row: &SqliteRow| row.try_get::<&str, _>(1).map(|text| text.len() as u64);
-    rows.iter().map(bytes).sum::<sqlx::Result<u64>>().map_err(while_doing("read jobs"))
-}
-
-/// Reads a job; the error names the job if this release cannot read it.
-pub(super) fn whole(row: &SqliteRow) -> Result<JobRow> {
-    let id = row.try_get(0).map_err(while_doing("read a job"))?;
-    read(row).map_err(|err| of_job(err, id))
-}
-
-fn read(row: &SqliteRow) -> Result<JobRow> {
-    let doing = while_doing("read a job");
-    let get = |index: usize| row.try_get::<i64, _>(index).map_err(&doing);
-    let id = JobId(get(0)?);
-    let definition: String = row.try_get(1).map_err(&doing)?;
-    let corrupt = |what: String| Error::Corrupt { what };
-    let draft: JobDraft =
-        serde_json::from_str(&definition).map_err(|err| corrupt(err.to_string()))?;
-    let job = Job::try_from(draft).map_err(|err| corrupt(err.to_string()))?;
-    let deleted_at: Option<i64> = row.try_get(7).map_err(&doing)?;
-    let children: String = row.try_get(8).map_err(&doing)?;
-    Ok(JobRow {
-        id,
-        job: Arc::new(job),
-        children: ids(&children)?,
-        origin: origin(get(2)?)?,
-        revision: get(3)?,
-        anchor: instant(get(4)?)?,
-        created_at: instant(get(5)?)?,
-        updated_at: instant(get(6)?)?,
-        deleted_at: deleted_at.map(instant).transpose()?,
-    })
 }

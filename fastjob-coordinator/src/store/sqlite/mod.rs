@@ -4,6 +4,7 @@
 //! coordinator: a lock that the operating system releases with the process keeps others out.
 
 mod alarms;
+mod columns;
 mod commit;
 mod insert;
 mod inspect;
@@ -192,9 +193,4 @@ fn not_a_store(err: &sqlx::Error) -> String {
         return "it is not a SQLite file".to_owned();
     }
     text
-}
-
-/// Adds the operation to an error of the database.
-fn while_doing(doing: &'static str) -> impl Fn(sqlx::Error) -> Error {
-    move |source| Error::Database { doing, source }
 }

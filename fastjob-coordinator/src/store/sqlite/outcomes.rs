@@ -1,23 +1,21 @@
 //! Outcomes: the first outcome of an attempt wins and moves its task; later ones, in the same
 //! transaction or another, change nothing.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use fastjob_core::TaskId;
 use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::SqliteConnection;
 
-use super::commit::{Outcome, batches, clean, each};
+use super::commit::{Outcome, batches, each};
 use crate::store::{
     Commit, EndedAttempt,
+    batch::{self, Head, clean, moves_its_head, own_end, own_state},
     codes::{attempt_state_code, reason_code, task_state_code},
 };
 
 pub(super) async fn apply(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
-    let all = commits.iter().flat_map(|commit| &commit.ended);
-    let mut seen = HashSet::new();
-    let first: Vec<_> = all.filter(|ended| seen.insert(ended.attempt)).collect();
+    let first = batch::outcomes(commits);
     // Statements that need the attempt to be open run before it ends.
     let logged = first.iter().filter(|ended| !ended.log_tail.is_empty());
     each(
@@ -55,16 +53,12 @@ pub(super) async fn apply(tx: &mut SqliteConnection, commits: &[Commit]) -> Outc
     .await
 }
 
-/// The outcomes that update another row than their own, those of retries and shards: one per task.
-/// Of several outcomes the last one counts, or the one that ends the task.
+/// The changed heads, for outcomes of attempts that are open.
 async fn heads<'a>(
     tx: &mut SqliteConnection,
     first: &[&'a EndedAttempt],
-) -> std::result::Result<Vec<&'a EndedAttempt>, sqlx::Error> {
-    let others = || {
-        let moves = |ended: &&&EndedAttempt| ended.task_state.is_some() && !moves_itself(ended);
-        first.iter().filter(moves).copied()
-    };
+) -> sqlx::Result<Vec<Head<'a>>> {
+    let others = || first.iter().copied().filter(|ended| moves_its_head(ended));
     let mut open: HashSet<i64> = HashSet::new();
     for batch in batches(others().map(|ended| ended.attempt.0))? {
         let ids: Vec<i64> = sqlx::query_scalar(
@@ -75,34 +69,15 @@ async fn heads<'a>(
         .await?;
         open.extend(ids);
     }
-    let mut heads: HashMap<TaskId, &EndedAttempt> = HashMap::new();
-    for ended in others().filter(|ended| open.contains(&ended.attempt.0)) {
-        let head = heads.entry(ended.task).or_insert(ended);
-        if !head.task_state.is_some_and(fastjob_core::TaskState::is_final) {
-            *head = ended;
-        }
-    }
-    Ok(heads.into_values().collect())
+    Ok(batch::heads(others().filter(|ended| open.contains(&ended.attempt.0))))
 }
 
-fn head_row(ended: &EndedAttempt) -> impl Serialize + '_ {
-    let ends = ended.task_state.is_some_and(fastjob_core::TaskState::is_final);
-    (
-        ended.task.0,
-        ended.task_state.map(task_state_code),
-        ends.then(|| ended.ended_at.as_millisecond()),
-        ended.task_result.as_deref().or(ended.result.as_deref()).map(clean),
-    )
-}
-
-/// Whether the attempt's row is also its task's head, and stores the task's result.
-fn moves_itself(ended: &EndedAttempt) -> bool {
-    ended.attempt == ended.task.first_attempt() && ended.task_result.is_none()
+fn head_row(head: Head<'_>) -> impl Serialize {
+    let ended_at = head.ended_at.map(Timestamp::as_millisecond);
+    (head.task.0, task_state_code(head.state), ended_at, head.result)
 }
 
 fn ended_row(ended: &EndedAttempt) -> impl Serialize + '_ {
-    let state = ended.task_state.filter(|_| moves_itself(ended));
-    let task_ended = state.is_some_and(fastjob_core::TaskState::is_final);
     (
         ended.attempt.0,
         attempt_state_code(ended.state),
@@ -111,7 +86,7 @@ fn ended_row(ended: &EndedAttempt) -> impl Serialize + '_ {
         ended.result.as_deref().map(clean),
         ended.started_at.map(Timestamp::as_millisecond),
         ended.ended_at.as_millisecond(),
-        state.map(task_state_code),
-        task_ended.then(|| ended.ended_at.as_millisecond()),
+        own_state(ended).map(task_state_code),
+        own_end(ended).map(Timestamp::as_millisecond),
     )
 }

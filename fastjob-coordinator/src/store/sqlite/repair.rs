@@ -3,8 +3,10 @@
 use jiff::Timestamp;
 use sqlx::{Connection, SqliteConnection};
 
-use super::{Sqlite, while_doing};
-use crate::store::{Error, IDS_MOST, Marks, Partition, RepairStore, Result, Survey};
+use super::Sqlite;
+use crate::store::{
+    Error, Marks, Partition, RepairStore, Result, Survey, repair::check_room, while_doing,
+};
 
 #[async_trait::async_trait]
 impl RepairStore for Sqlite {
@@ -25,9 +27,7 @@ impl RepairStore for Sqlite {
         let mut writer = self.writer.lock().await;
         let mut tx = writer.begin_with("begin immediate").await.map_err(&doing)?;
         let marks = meta(&mut tx).await.map_err(&doing)?.marks()?;
-        if marks.ids_until > IDS_MOST - by {
-            return Err(Error::NoMoreIds { until: marks.ids_until, by });
-        }
+        check_room(marks.ids_until, by)?;
         sqlx::query(
             "insert into meta (key, value) values ('ids_until', cast(?1 as text)) \
              on conflict (key) do update set value = excluded.value",
@@ -69,12 +69,7 @@ struct Found {
 
 impl Found {
     fn survey(self) -> Result<Survey> {
-        Ok(Survey {
-            marks: vec![self.meta.marks()?],
-            anchors: u64::try_from(self.anchors).unwrap_or_default(),
-            attempts: u64::try_from(self.attempts).unwrap_or_default(),
-            clock: None,
-        })
+        Ok(Survey::new(vec![self.meta.marks()?], self.anchors, self.attempts, None))
     }
 }
 

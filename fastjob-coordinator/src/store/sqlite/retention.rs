@@ -1,17 +1,16 @@
 //! Removes data older than its retention. Queries choose the rows, then one short transaction
 //! removes them.
 
-use std::collections::{HashMap, HashSet};
-
 use fastjob_core::{JobId, JobName, ServiceName};
 use jiff::Timestamp;
 use serde_json::Value;
 use sqlx::Connection;
 
-use super::{Sqlite, while_doing};
+use super::Sqlite;
 use crate::store::{
     LifeId, Partition, Result,
-    retention::{LIVES, MANY_LIVES, Piece, RetentionStore, piece},
+    retention::{LIVES, MANY_LIVES, Piece, RetentionStore, piece, unused},
+    while_doing,
 };
 
 #[async_trait::async_trait]
@@ -104,9 +103,7 @@ impl Sqlite {
         .bind(Value::from(tasks.clone()).to_string())
         .fetch_all(&self.readers)
         .await?;
-        let others: HashMap<_, _> =
-            others.into_iter().map(|(task, rows)| (task, rows.unsigned_abs())).collect();
-        match piece(tasks, &others, rows) {
+        match piece(tasks, others, rows) {
             Piece::Tasks(tasks, _) if tasks.is_empty() => Ok(0),
             Piece::Tasks(tasks, rows) => {
                 let statements = [
@@ -176,10 +173,8 @@ impl Sqlite {
         .bind(Value::from(old.clone()).to_string())
         .fetch_all(&self.readers)
         .await?;
-        let used: HashSet<_> = used.into_iter().collect();
-        let unused: Vec<_> = old.into_iter().filter(|life| !used.contains(life)).collect();
         let removed = sqlx::query("delete from lives where id in (select value from json_each(?))")
-            .bind(Value::from(unused).to_string())
+            .bind(Value::from(unused(old, used)).to_string())
             .execute(&mut *self.writer.lock().await)
             .await?;
         Ok(removed.rows_affected())

@@ -4,7 +4,7 @@ use fastjob_core::JobId;
 
 use super::{Home, rows::*, view::load, write};
 use crate::store::{
-    Attempt, Commit, Error, IDS_MOST, JobRow, LifeId, Marks, NewAttempt, Partition, Survey,
+    Attempt, Commit, Error, JobRow, LifeId, Marks, NewAttempt, Partition, Survey, repair::IDS_MOST,
 };
 
 /// What is recorded under a clock that is `clock` ahead.
