@@ -78,6 +78,19 @@ pub(super) fn cursors(commits: &[Commit]) -> BTreeMap<JobId, Timestamp> {
     latest(commits.iter().flat_map(|commit| &commit.cursors).copied())
 }
 
+/// The notes to append, in rounds: a statement appends at most one note to each task.
+pub(super) fn notes(commits: &[Commit]) -> Vec<BTreeMap<TaskId, Cow<'_, str>>> {
+    let mut rounds: Vec<BTreeMap<_, _>> = Vec::new();
+    for (task, note) in commits.iter().flat_map(|commit| &commit.notes) {
+        let (task, note) = (*task, clean(note));
+        match rounds.iter_mut().find(|round| !round.contains_key(&task)) {
+            Some(round) => drop(round.insert(task, note)),
+            None => rounds.push(BTreeMap::from([(task, note)])),
+        }
+    }
+    rounds
+}
+
 /// The rows of alarms: one per channel.
 pub(super) fn alarms(commits: &[Commit]) -> impl Iterator<Item = (&AlarmRow, &ChannelName)> {
     let alarms = commits.iter().flat_map(|commit| &commit.alarms);

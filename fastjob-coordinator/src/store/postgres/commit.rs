@@ -184,23 +184,21 @@ async fn apply(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
 }
 
 async fn notes(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
-    let notes = commits.iter().flat_map(|commit| &commit.notes);
-    let notes = latest(notes.map(|(task, note)| (task.0, clean(note))));
-    if notes.is_empty() {
-        return Ok(());
+    for round in batch::notes(commits) {
+        let (tasks, notes): (Vec<_>, Vec<_>) =
+            round.into_iter().map(|(task, note)| (task.0, note)).unzip();
+        sqlx::query(
+            "update attempts a set note = case when a.note is null then new.note \
+             else a.note || '; ' || new.note end \
+             from unnest($1::bigint[], $2::text[]) as new (id, note) \
+             where a.id = new.id and position(new.note in coalesce(a.note, '')) = 0",
+        )
+        .bind(tasks)
+        .bind(notes)
+        .execute(&mut *tx)
+        .await?;
     }
-    let (tasks, notes): (Vec<_>, Vec<_>) = notes.into_iter().unzip();
-    sqlx::query(
-        "update attempts a set note = case when a.note is null then new.note \
-         else a.note || '; ' || new.note end \
-         from unnest($1::bigint[], $2::text[]) as new (id, note) \
-         where a.id = new.id and position(new.note in coalesce(a.note, '')) = 0",
-    )
-    .bind(tasks)
-    .bind(notes)
-    .execute(tx)
-    .await
-    .map(drop)
+    Ok(())
 }
 
 async fn jobs(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {

@@ -119,7 +119,7 @@ impl AlarmStore for Sqlite {
         .bind(Value::from(configured).to_string())
         .bind(before.as_millisecond())
         .bind(now.as_millisecond())
-        .bind(error)
+        .bind(clean(error).into_owned())
         .bind(limit)
         .fetch_all(&mut *writer)
         .await

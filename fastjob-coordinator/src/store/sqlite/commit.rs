@@ -266,16 +266,18 @@ async fn child_starts(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome 
 }
 
 async fn notes(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
-    let notes = commits.iter().flat_map(|commit| &commit.notes);
-    each(
-        tx,
-        batches(notes.map(|(task, note)| (task.0, clean(note))))?,
-        "update attempts set note = case when attempts.note is null then new.note \
-         else attempts.note || '; ' || new.note end \
-         from (select value ->> 0 as id, value ->> 1 as note from json_each(?)) as new \
-         where attempts.id = new.id and instr(coalesce(attempts.note, ''), new.note) = 0",
-    )
-    .await
+    for round in batch::notes(commits) {
+        each(
+            tx,
+            batches(round.into_iter())?,
+            "update attempts set note = case when attempts.note is null then new.note \
+             else attempts.note || '; ' || new.note end \
+             from (select value ->> 0 as id, value ->> 1 as note from json_each(?)) as new \
+             where attempts.id = new.id and instr(coalesce(attempts.note, ''), new.note) = 0",
+        )
+        .await?;
+    }
+    Ok(())
 }
 
 async fn grow(tx: &mut SqliteConnection, key: &str, value: i64) -> Outcome {

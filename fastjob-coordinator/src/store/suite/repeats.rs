@@ -161,11 +161,12 @@ pub(crate) async fn child_starts(home: &mut impl Home) {
 }
 
 pub(crate) async fn notes(home: &mut impl Home) {
-    let notes = vec![(TaskId(10), "no child".to_owned()), (TaskId(11), "none".to_owned())];
+    let note = |task, text: &str| (TaskId(task), text.to_owned());
+    let notes = vec![note(10, "no child"), note(11, "none"), note(10, "no mail")];
     let noted = NewAttempt { note: Some("backfilled".to_owned()), ..head(11) };
     let commit = Commit { notes, ..end([succeeded(10, 10), succeeded(11, 11)]) };
     check(home, vec![base(), plan([head(10), noted])], commit).await;
-    assert_eq!(super::view::task(home, 10).await.note.unwrap(), "no child");
+    assert_eq!(super::view::task(home, 10).await.note.unwrap(), "no child; no mail");
     assert_eq!(super::view::task(home, 11).await.note.unwrap(), "backfilled; none");
 }
 
