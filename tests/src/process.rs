@@ -1,4 +1,6 @@
 //! Coordinators and executors as real processes, which are killed when the test ends.
+//!
+//! One file, because both kinds share how they are started, watched and killed.
 
 use std::{
     io::{BufRead, BufReader},

@@ -178,7 +178,7 @@ mod tests {
         let third = JobRow { revision: 2, ..rows::saved(&second, "again") };
         let deleted = JobRow { deleted_at: Some(rows::at(1)), ..rows::job(rows::OTHER, "b") };
         let commit = |jobs: &[&JobRow]| Commit {
-            jobs: jobs.iter().map(|row| JobRow::clone(row)).collect(),
+            jobs: jobs.iter().copied().cloned().collect(),
             ..Commit::default()
         };
         let commits = [commit(&[&second, &deleted]), commit(&[&first, &third])];
@@ -202,7 +202,7 @@ mod tests {
         let running = rows::failed_once(1, 2);
         let last = rows::succeeded(1, 3);
         let ended = [(1, TaskState::Succeeded, Some("result 3"))];
-        check(&[running.clone()], &[(1, TaskState::Running, None)]);
+        check(std::slice::from_ref(&running), &[(1, TaskState::Running, None)]);
         check(&[running.clone(), last.clone()], &ended);
         check(&[last, running], &ended);
         check(&[rows::succeeded(1, 1), rows::part(2, 3, AttemptState::Failed)], &[]);

@@ -5,6 +5,8 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
+use fastjob_core::ChannelName;
+
 use super::*;
 
 /// A store whose calls panic on request.

@@ -4,10 +4,13 @@
 //! that it expects. The traits are small and use the domain's terms; each database implements all
 //! of them.
 
+mod alarms;
 mod batch;
+mod cluster;
 mod codes;
 #[cfg(test)]
 pub(crate) mod double;
+mod error;
 mod key;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
@@ -23,12 +26,19 @@ pub(crate) mod writer;
 use std::collections::HashMap;
 
 use fastjob_core::{
-    AttemptId, AttemptState, Cause, ChannelName, ExecutorName, FailReason, JobId, JobName,
-    ServiceName, Shard, TaskId, TaskState,
+    AttemptId, AttemptState, Cause, ExecutorName, FailReason, JobId, JobName, ServiceName, Shard,
+    TaskId, TaskState,
 };
 use jiff::Timestamp;
 
+use self::error::while_doing;
 pub(crate) use self::{
+    alarms::{
+        AlarmFilter, AlarmState, AlarmStore, PastAlarm, Silence, SilenceRow, SilenceStore,
+        WaitingAlarm,
+    },
+    cluster::{Alive, ClusterStore, ClusterView, Holding, NodeId, NodeRow, NodeUntil},
+    error::{Error, Result},
     key::{ClusterKey, unhex},
     repair::{Marks, RepairStore, Survey},
     retention::RetentionStore,
@@ -102,174 +112,6 @@ pub(crate) struct TaskFilter {
     pub(crate) limit: u32,
 }
 
-/// An alarm that waits for its channel.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct WaitingAlarm {
-    /// Numbers the alarms of a channel; grows with every commit.
-    pub(crate) number: i64,
-    pub(crate) job: JobId,
-    pub(crate) task: Option<TaskId>,
-    pub(crate) kind: AlarmKind,
-    pub(crate) at: Timestamp,
-    pub(crate) job_name: String,
-    pub(crate) reason: String,
-    pub(crate) message: String,
-    pub(crate) executor: Option<String>,
-    pub(crate) attempts: u32,
-}
-
-/// The state of an alarm on its channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum AlarmState {
-    Waiting,
-    Sent,
-    GivenUp,
-    Silenced,
-}
-
-impl AlarmState {
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Waiting => "waiting",
-            Self::Sent => "sent",
-            Self::GivenUp => "given_up",
-            Self::Silenced => "silenced",
-        }
-    }
-}
-
-/// An alarm for display.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct PastAlarm {
-    pub(crate) alarm: WaitingAlarm,
-    pub(crate) channel: ChannelName,
-    pub(crate) state: AlarmState,
-    pub(crate) tries: u32,
-    pub(crate) last_error: Option<String>,
-    pub(crate) done_at: Option<Timestamp>,
-}
-
-/// Which alarms to list, newest first.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct AlarmFilter {
-    pub(crate) job: Option<JobId>,
-    pub(crate) channel: Option<ChannelName>,
-    /// Below this number: where the last page ended.
-    pub(crate) below: Option<i64>,
-    /// The maximum number.
-    pub(crate) limit: u32,
-}
-
-/// Suppresses alarms for a limited time.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Silence {
-    /// The job with its `service.name`; `None` means every job.
-    pub(crate) job: Option<(JobId, String)>,
-    /// `None` means every channel.
-    pub(crate) channel: Option<ChannelName>,
-    pub(crate) until: Timestamp,
-    pub(crate) reason: String,
-}
-
-/// A silence for display.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct SilenceRow {
-    pub(crate) id: i64,
-    pub(crate) silence: Silence,
-    pub(crate) created_at: Timestamp,
-}
-
-/// Why a store operation failed.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
-    /// The file cannot be opened or created, or the database cannot be reached.
-    #[error("could not open the store {path}: {why}")]
-    Open { path: String, why: String },
-    /// Another coordinator uses the file.
-    #[error(
-        "the store {0} is in use by another coordinator: stop it first, or use a different \
-         store"
-    )]
-    InUse(String),
-    /// A newer release wrote it.
-    #[error(
-        "the store {path} was written by a newer release (schema {found}, this release knows \
-         {known}): start that release, or restore a backup"
-    )]
-    Newer { path: String, found: i64, known: i64 },
-    /// This node lost these leases to other nodes; nothing of the transaction was written.
-    #[error("this node lost {} to other nodes", partitions(.0))]
-    Fenced(Vec<Lease>),
-    /// A value cannot be read.
-    #[error("this release cannot read a value in the store: {what}")]
-    Corrupt { what: String },
-    /// Coordinators are using the store.
-    #[error(
-        "coordinators are using the store: {}. Stop them first; one that was killed counts as \
-         running until its lease ends", .0.join(", ")
-    )]
-    Alive(Vec<String>),
-    /// JSON and the protocol cannot represent larger ids.
-    #[error("the ids of the store already reach {until}: they cannot be raised by {by}")]
-    NoMoreIds { until: i64, by: i64 },
-    /// The database did not respond in time.
-    #[error("could not {doing}: the database did not respond in time")]
-    TimedOut { doing: &'static str },
-    /// A newer release saved a job that this one cannot read.
-    #[error(
-        "job {job} cannot be read by this release: {why}; start the release that saved it, or \
-         delete or change the job there"
-    )]
-    Unreadable { job: JobId, why: String },
-    /// The database rejected the operation.
-    #[error("could not {doing}")]
-    Database {
-        doing: &'static str,
-        #[source]
-        source: sqlx::Error,
-    },
-}
-
-impl Error {
-    /// Whether the error is caused by the data written, so that a retry would fail as well.
-    pub(crate) fn is_refusal(&self) -> bool {
-        let Self::Database { source, .. } = self else { return false };
-        if matches!(source, sqlx::Error::Encode(_)) {
-            return true;
-        }
-        let Some(err) = source.as_database_error() else { return false };
-        #[cfg(feature = "postgres")]
-        if let Some(err) = err.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
-            // data exception, integrity constraint violation, program limit exceeded
-            return ["22", "23", "54"].iter().any(|class| err.code().starts_with(class));
-        }
-        // SQLITE_TOOBIG, SQLITE_CONSTRAINT, SQLITE_MISMATCH; the low byte is the primary code
-        let code = err.code().and_then(|code| code.parse::<i32>().ok());
-        code.is_some_and(|code| matches!(code & 0xff, 18..=20))
-    }
-
-    /// Whether the database aborted because the amount was too large: a smaller one may succeed.
-    pub(crate) fn is_too_much(&self) -> bool {
-        let Self::Database { source, .. } = self else { return false };
-        let code = source.as_database_error().and_then(|err| err.code());
-        // out_of_memory, query_canceled (timeout), protocol_violation (message too large)
-        matches!(code.as_deref(), Some("53200" | "57014" | "08P01"))
-    }
-}
-
-fn partitions(lost: &[Lease]) -> String {
-    let noun = if lost.len() == 1 { "partition" } else { "partitions" };
-    let numbers: Vec<_> = lost.iter().map(|lease| lease.partition.0.to_string()).collect();
-    format!("{noun} {}", numbers.join(", "))
-}
-
-pub(crate) type Result<T> = std::result::Result<T, Error>;
-
-/// Adds the operation to an error of the database.
-fn while_doing(doing: &'static str) -> impl Fn(sqlx::Error) -> Error {
-    move |source| Error::Database { doing, source }
-}
-
 /// Writes.
 #[async_trait::async_trait]
 pub(crate) trait CommitStore: Send + Sync {
@@ -310,79 +152,6 @@ pub(crate) trait LoadStore: Send + Sync {
 
 /// Most child starts loaded with a partition; the rest is read as those complete.
 const CHILD_STARTS: u32 = 1_000;
-
-/// Identifies one process of a node.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(crate) struct NodeId(pub(crate) String);
-
-/// A node as the others see it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct NodeRow {
-    pub(crate) id: NodeId,
-    /// Where executors and the other nodes reach it: `http://HOST:PORT`.
-    pub(crate) address: String,
-    pub(crate) version: String,
-    pub(crate) since: Timestamp,
-}
-
-/// A partition and its holder.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Holding {
-    pub(crate) lease: Lease,
-    /// The last node that took it and did not release it, and whether that node is alive.
-    pub(crate) holder: Option<(NodeId, Alive)>,
-}
-
-/// Whether a node's heartbeats are recent enough, by the database's clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Alive {
-    Yes,
-    No,
-}
-
-/// Until when the database considers a node alive; changes with each heartbeat.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct NodeUntil {
-    pub(crate) node: NodeId,
-    /// By the database's clock, and comparable only with other values of it.
-    pub(crate) until: i64,
-}
-
-/// The state of the cluster in the database.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct ClusterView {
-    /// The nodes that are alive, by id.
-    pub(crate) nodes: Vec<NodeRow>,
-    /// All partitions, by number.
-    pub(crate) partitions: Vec<Holding>,
-    /// All nodes that have a row, including those that are not alive.
-    pub(crate) until: Vec<NodeUntil>,
-    /// The database's clock.
-    pub(crate) clock: Option<Timestamp>,
-}
-
-/// Which node may act on which partition; only for stores that several nodes share.
-///
-/// Time is the database's: a node is alive until its last heartbeat is older than its lease.
-#[async_trait::async_trait]
-pub(crate) trait ClusterStore: Send + Sync {
-    /// Records a heartbeat that is valid for `lease`, and returns the state of the cluster. Removes
-    /// nodes that have been silent for a day.
-    async fn beat(&self, node: &NodeRow, lease: std::time::Duration) -> Result<ClusterView>;
-    /// Takes a partition that has no holder, or whose holder is not alive, and returns the new
-    /// term. Returns `None` if another node was faster, or if a commit of the old holder is in
-    /// progress and does not end within about a second: no node may act on the partition before
-    /// that commit has ended. A node may take its own partition again, which ends its old term: for
-    /// example, after it was silent for longer than its lease.
-    async fn acquire(&self, node: &NodeId, partition: Partition) -> Result<Option<Lease>>;
-    /// Releases a partition, if this is still its lease.
-    async fn release(&self, node: &NodeId, lease: Lease) -> Result<()>;
-    /// Removes the node, and releases what it still holds.
-    async fn leave(&self, node: &NodeId) -> Result<()>;
-    /// Removes a dead node that the database still considers alive, unless it has sent a heartbeat
-    /// since. This releases its partitions.
-    async fn forget(&self, node: &NodeUntil) -> Result<()>;
-}
 
 /// Jobs, as clients query them.
 #[async_trait::async_trait]
@@ -429,67 +198,6 @@ pub(crate) trait TaskStore: Send + Sync {
     async fn task_of_key(&self, job: JobId, key: &str) -> Result<Option<TaskId>>;
     /// The tail of an attempt's log, as reported with its outcome.
     async fn log_tail(&self, attempt: AttemptId) -> Result<Option<String>>;
-}
-
-/// Alarms and their delivery.
-#[async_trait::async_trait]
-pub(crate) trait AlarmStore: Send + Sync {
-    /// Alarms above the number that are waiting for the channel, in order; at most `limit`.
-    async fn waiting_alarms(
-        &self,
-        channel: &ChannelName,
-        after: i64,
-        limit: u32,
-    ) -> Result<Vec<WaitingAlarm>>;
-    /// Alarms that match the filter, newest first.
-    async fn past_alarms(&self, filter: &AlarmFilter) -> Result<Vec<PastAlarm>>;
-    /// Marks those that are still waiting as sent, and returns how many there were.
-    async fn alarms_sent(&self, numbers: &[i64], at: Timestamp) -> Result<u64>;
-    /// Records a failed attempt to send; with an instant, the alarms are abandoned.
-    async fn alarms_failed(
-        &self,
-        numbers: &[i64],
-        given_up: Option<Timestamp>,
-        error: &str,
-    ) -> Result<()>;
-    /// Abandons at most `limit` alarms that have waited since before `before` for a channel other
-    /// than the given ones, and returns their channels.
-    async fn give_up_alarms(
-        &self,
-        configured: &[ChannelName],
-        before: Timestamp,
-        now: Timestamp,
-        error: &str,
-        limit: u32,
-    ) -> Result<Vec<ChannelName>>;
-    /// Removes at most `limit` alarms that were done before `before`, and returns how many.
-    async fn remove_alarms(&self, before: Timestamp, limit: u32) -> Result<u64>;
-}
-
-/// Silences, which suppress alarms.
-#[async_trait::async_trait]
-pub(crate) trait SilenceStore: Send + Sync {
-    /// Saves a silence and returns its id; `None` if there are `most` silences already.
-    async fn add_silence(
-        &self,
-        silence: &Silence,
-        now: Timestamp,
-        most: u32,
-    ) -> Result<Option<i64>>;
-    /// Those that have not expired, oldest first.
-    async fn silences(&self, now: Timestamp) -> Result<Vec<SilenceRow>>;
-    /// Ends a silence; `false` if it does not exist or has expired.
-    async fn remove_silence(&self, id: i64, now: Timestamp) -> Result<bool>;
-    /// Marks those of the channel's alarms that a silence covers now as silenced, and returns the
-    /// ones that still wait, in order. Returns `None` if no silence applies to the channel.
-    async fn silence_alarms(
-        &self,
-        channel: &ChannelName,
-        numbers: &[i64],
-        now: Timestamp,
-    ) -> Result<Option<Vec<WaitingAlarm>>>;
-    /// Removes expired silences, and returns how many.
-    async fn remove_expired_silences(&self, now: Timestamp) -> Result<u64>;
 }
 
 /// The sum of all store traits.

@@ -3,6 +3,8 @@
 //!
 //! When it leaves, it drains: it reports that in every session, returns attempts that still arrive,
 //! and finishes those that run. When it is suspended, its monotonic clock stops too.
+//!
+//! One file, because every message changes the same state.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},

@@ -1,5 +1,7 @@
 //! The simulated world: engines, a model of the store, nodes, executors and the streams between
 //! them, with clocks that differ.
+//!
+//! One file, because every action of a history changes the same world.
 
 use std::time::Duration;
 
