@@ -249,6 +249,12 @@ async fn a_node_keeps_its_partitions_while_it_loads_one_slowly() {
     .fetch_all(&cluster.pool)
     .await
     .unwrap();
+    // The database knows which partitions are held, and only the node which ones are loaded.
+    eventually("it has loaded its partitions", LEASE * 5, || async {
+        let loaded = cluster.nodes[1].said("coordinator").matches("partition acquired").count();
+        (loaded >= mine.len()).then_some(())
+    })
+    .await;
     let before = terms(mine.clone()).await;
     let mut lock = cluster.pool.begin().await.unwrap();
     sqlx::query("lock table jobs in access exclusive mode").execute(&mut *lock).await.unwrap();
