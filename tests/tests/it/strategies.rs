@@ -163,13 +163,14 @@ fn overlaps(tasks: &[Value]) -> bool {
 #[tokio::test]
 async fn a_cluster_wide_block_strategy_holds_on_three_executors() {
     let three = three().await;
-    let save = |name: &str, block: Value| {
-        three.rest.save(json!({"name": name, "handler": "slow", "param": 300, "block": block}))
+    // Attempts that others have to meet run for longer than several starts take.
+    let save = |name: &str, millis: u64, block: Value| {
+        three.rest.save(json!({"name": name, "handler": "slow", "param": millis, "block": block}))
     };
-    save("serial", json!({"strategy": "serial", "scope": "cluster"})).await;
-    save("skip", json!({"strategy": "skip_new", "scope": "cluster"})).await;
-    save("replace", json!({"strategy": "replace_running", "scope": "cluster"})).await;
-    save("two", json!({"strategy": "parallel", "scope": "cluster", "max_running": 2})).await;
+    save("serial", 300, json!({"strategy": "serial", "scope": "cluster"})).await;
+    save("skip", 3_000, json!({"strategy": "skip_new", "scope": "cluster"})).await;
+    save("replace", 3_000, json!({"strategy": "replace_running", "scope": "cluster"})).await;
+    save("two", 500, json!({"strategy": "parallel", "scope": "cluster", "max_running": 2})).await;
     let states = async |job: &str, times: usize| {
         let tasks = join_all((0..times).map(|_| three.rest.start(job, json!({})))).await;
         let mut ended = Vec::new();
