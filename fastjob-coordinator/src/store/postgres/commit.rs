@@ -6,7 +6,8 @@
 //! for a commit in progress, and any later commit sees the newer term and is rejected.
 //!
 //! The rest is applied part by part, in the order of [`Commit`]'s fields; SQLite's `commit.rs`
-//! explains why this equals one commit after the other.
+//! explains why this equals one commit after the other. One file, because the order of the statements
+//! matters.
 
 use std::collections::{BTreeMap, BTreeSet};
 
