@@ -202,7 +202,7 @@ impl Bench {
     pub async fn count(&self, from: i64, until: i64) -> Counted {
         if let Some(server) = &self.postgres {
             let sql = "select count(*), count(distinct (job, fire_at)), \
-                       count(*) filter (where state = 3) from attempts \
+                       count(*) filter (where state = 3) from tasks \
                        where fire_at >= $1 and fire_at < $2";
             let store = server.pool("bench").await;
             let counted = sqlx::query_as(sql).bind(from).bind(until).fetch_one(&store).await;
@@ -214,7 +214,7 @@ impl Bench {
             .read_only(true);
         let store = sqlx::SqlitePool::connect_with(options).await.expect("the store can be read");
         let sql = "select count(*), count(distinct job * 4294967296 + fire_at / 1000 % 4294967296), \
-                   coalesce(sum(state = 3), 0) from attempts where fire_at >= ? and fire_at < ?";
+                   coalesce(sum(state = 3), 0) from tasks where fire_at >= ? and fire_at < ?";
         let counted = sqlx::query_as(sql).bind(from).bind(until).fetch_one(&store).await;
         store.close().await;
         counted.expect("the store can be counted")

@@ -22,6 +22,12 @@ pub(crate) enum Error {
          {known}): start that release, or restore a backup"
     )]
     Newer { path: String, found: i64, known: i64 },
+    /// A development version wrote it.
+    #[error(
+        "the store {path} has the schema {found} of a development version, which this release cannot \
+         read: use a new store"
+    )]
+    TooOld { path: String, found: i64 },
     /// This node lost these leases to other nodes; nothing of the transaction was written.
     #[error("this node lost {} to other nodes", partitions(.0))]
     Fenced(Vec<Lease>),

@@ -11,6 +11,7 @@ mod codes;
 #[cfg(test)]
 pub(crate) mod double;
 mod error;
+mod journal;
 mod key;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
@@ -111,6 +112,9 @@ pub(crate) struct TaskFilter {
     /// The maximum number.
     pub(crate) limit: u32,
 }
+
+/// The schema that the first release creates. Older ones were those of development versions.
+const OLDEST: i64 = 100;
 
 /// Writes.
 #[async_trait::async_trait]

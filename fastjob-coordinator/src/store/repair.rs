@@ -31,15 +31,15 @@ pub(crate) struct Survey {
 }
 
 impl Survey {
-    /// The counts are the database's.
+    /// The number of anchors is the database's.
     pub(super) fn new(
         marks: Vec<Marks>,
         anchors: i64,
-        attempts: i64,
+        attempts: usize,
         clock: Option<Timestamp>,
     ) -> Self {
-        let count = |count: i64| u64::try_from(count).unwrap_or_default();
-        Self { marks, anchors: count(anchors), attempts: count(attempts), clock }
+        let anchors = u64::try_from(anchors).unwrap_or_default();
+        Self { marks, anchors, attempts: attempts as u64, clock }
     }
 }
 

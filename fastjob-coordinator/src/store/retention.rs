@@ -61,26 +61,26 @@ pub(super) const LIVES: u32 = 10_000;
 pub(super) enum Piece {
     /// These tasks, with this many rows in total.
     Tasks(Vec<i64>, u64),
-    /// Some retries and shards of this task, which has more rows than one piece may have.
+    /// Some attempts of this task, which has more than one piece may have.
     PartOf(i64),
 }
 
-/// The longest prefix of the tasks that fits into a piece. `others` counts the rows of a task
-/// besides its head.
-pub(super) fn piece(tasks: Vec<i64>, others: Vec<(i64, i64)>, rows: u32) -> Piece {
-    let others: HashMap<_, _> =
-        others.into_iter().map(|(task, rows)| (task, rows.unsigned_abs())).collect();
+/// The longest prefix of the tasks that fits into a piece. `attempts` counts the attempts of tasks
+/// with several.
+pub(super) fn piece(tasks: Vec<i64>, attempts: Vec<(i64, i64)>, rows: u32) -> Piece {
+    let attempts: HashMap<_, _> =
+        attempts.into_iter().map(|(task, rows)| (task, rows.unsigned_abs())).collect();
     let mut sum = 0;
     let mut fit = Vec::new();
     for task in tasks {
-        let more = others.get(&task).copied().unwrap_or(0);
+        let more = attempts.get(&task).copied().unwrap_or(1);
         if more > u64::from(rows) && fit.is_empty() {
             return Piece::PartOf(task);
         }
-        if sum + 1 + more > u64::from(rows) && !fit.is_empty() {
+        if sum + more > u64::from(rows) && !fit.is_empty() {
             break;
         }
-        sum += 1 + more;
+        sum += more;
         fit.push(task);
     }
     Piece::Tasks(fit, sum)
@@ -99,13 +99,13 @@ mod tests {
     #[test]
     fn a_piece_is_bounded_in_rows_and_never_empty() {
         #[track_caller]
-        fn check(tasks: &[i64], others: &[(i64, i64)], rows: u32, expected: Piece) {
-            assert_eq!(piece(tasks.to_vec(), others.to_vec(), rows), expected);
+        fn check(tasks: &[i64], attempts: &[(i64, i64)], rows: u32, expected: Piece) {
+            assert_eq!(piece(tasks.to_vec(), attempts.to_vec(), rows), expected);
         }
         check(&[1, 2, 3], &[], 2, Piece::Tasks(vec![1, 2], 2));
-        check(&[1, 2, 3], &[(2, 9)], 10, Piece::Tasks(vec![1], 1));
-        check(&[2, 3], &[(2, 9)], 10, Piece::Tasks(vec![2], 10));
-        check(&[2, 3], &[(2, 10)], 10, Piece::Tasks(vec![2], 11));
+        check(&[1, 2, 3], &[(2, 9)], 10, Piece::Tasks(vec![1, 2], 10));
+        check(&[1, 2, 3], &[(2, 10)], 10, Piece::Tasks(vec![1], 1));
+        check(&[2, 3], &[(2, 10)], 10, Piece::Tasks(vec![2], 10));
         check(&[2, 3], &[(2, 11)], 10, Piece::PartOf(2));
         check(&[], &[], 10, Piece::Tasks(vec![], 0));
     }

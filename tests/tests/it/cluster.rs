@@ -110,6 +110,11 @@ impl Cluster {
         }
     }
 
+    /// The number of open attempts.
+    pub(crate) async fn open(&self) -> i64 {
+        self.count("select sum(open)::bigint from partitions").await
+    }
+
     pub(crate) async fn count(&self, sql: &'static str) -> i64 {
         sqlx::query_scalar(sql).fetch_one(&self.pool).await.unwrap()
     }
@@ -119,8 +124,7 @@ impl Cluster {
         let since = fastjob_tests::now().as_millisecond();
         eventually("every job runs", Duration::from_secs(30), || async {
             let fired: i64 = sqlx::query_scalar(
-                "select count(distinct job) from attempts \
-                 where id = task and task_state = 3 and fire_at > $1",
+                "select count(distinct job) from tasks where state = 3 and fire_at > $1",
             )
             .bind(since)
             .fetch_one(&self.pool)
@@ -137,8 +141,7 @@ impl Cluster {
             rest.post(&format!("/api/v1/jobs/j{n}/disable")).await;
         }
         eventually("every attempt has ended", Duration::from_secs(60), || async {
-            let open = self.count("select count(*) from attempts where state = 0").await;
-            (open == 0).then_some(())
+            (self.open().await == 0).then_some(())
         })
         .await;
     }
@@ -147,15 +150,15 @@ impl Cluster {
     /// exactly one task, or is covered by a record of missed fires.
     pub(crate) async fn every_second_is_there(&self, jobs: usize) {
         let rows: Vec<(i64, i64, i64, i64)> = sqlx::query_as(
-            "select job, count(distinct fire_at), min(fire_at), max(fire_at) from attempts \
-             where id = task and cause in (1, 2) and task_state <> 6 group by job",
+            "select job, count(distinct fire_at), min(fire_at), max(fire_at) from tasks \
+             where cause in (1, 2) and state <> 6 group by job",
         )
         .fetch_all(&self.pool)
         .await
         .unwrap();
         assert_eq!(rows.len(), jobs);
-        let doubled = "select count(*) from (select 1 from attempts where id = task \
-                       and cause in (1, 2) and task_state <> 6 \
+        let doubled = "select count(*) from (select 1 from tasks \
+                       where cause in (1, 2) and state <> 6 \
                        group by job, fire_at having count(*) > 1) doubled";
         assert_eq!(self.count(doubled).await, 0, "a second has two tasks");
         for (job, count, first, last) in rows {

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use sqlx::Row;
 
-use crate::{EXECUTOR, coordinator};
+use crate::{EXECUTOR, OPEN_IN_SQLITE, coordinator};
 
 fn soak() -> bool {
     std::env::var_os("FASTJOB_SOAK").is_some()
@@ -21,15 +21,12 @@ async fn fires(coordinator: &Coordinator) -> HashMap<i64, Vec<i64>> {
         sqlx::sqlite::SqliteConnectOptions::new().filename(coordinator.store()).read_only(true);
     let pool = sqlx::SqlitePool::connect_with(options).await.expect("the store can be read");
     eventually("every attempt has ended", Duration::from_secs(60), || async {
-        let open: i64 = sqlx::query_scalar("select count(*) from attempts where state = 0")
-            .fetch_one(&pool)
-            .await
-            .ok()?;
+        let open: i64 = sqlx::query_scalar(OPEN_IN_SQLITE).fetch_one(&pool).await.ok()?;
         (open == 0).then_some(())
     })
     .await;
     let rows = sqlx::query(
-        "select job, fire_at from attempts where id = task and fire_at is not null \
+        "select job, fire_at from tasks where fire_at is not null \
          order by job, fire_at",
     )
     .fetch_all(&pool)

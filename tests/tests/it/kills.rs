@@ -8,7 +8,7 @@ use std::time::Duration;
 use fastjob_tests::eventually;
 use serde_json::json;
 
-use crate::{EXECUTOR, coordinator, soak};
+use crate::{EXECUTOR, OPEN_IN_SQLITE, coordinator, soak};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn executors_killed_under_load_leave_no_attempt_running() {
@@ -50,23 +50,22 @@ async fn executors_killed_under_load_leave_no_attempt_running() {
         sqlx::sqlite::SqliteConnectOptions::new().filename(coordinator.store()).read_only(true);
     let store = sqlx::SqlitePool::connect_with(options).await.unwrap();
     eventually("every attempt has ended", Duration::from_secs(60), || async {
-        let open = sqlx::query_scalar("select count(*) from attempts where state = 0");
-        let open: i64 = open.fetch_one(&store).await.ok()?;
+        let open: i64 = sqlx::query_scalar(OPEN_IN_SQLITE).fetch_one(&store).await.ok()?;
         (open == 0).then_some(())
     })
     .await;
     // Codes in the store: state 3 succeeded, 4 failed; reason 4 executor lost.
-    let (tasks, succeeded): (i64, i64) = sqlx::query_as(
-        "select count(*), sum(task_state = 3) from attempts where task_state is not null",
+    let (tasks, succeeded): (i64, i64) =
+        sqlx::query_as("select count(*), sum(state = 3) from tasks")
+            .fetch_one(&store)
+            .await
+            .unwrap();
+    let (lost, other): (i64, i64) = sqlx::query_as(
+        "select sum(reason = 4), sum(reason <> 4) from ended_attempts where state = 4",
     )
     .fetch_one(&store)
     .await
     .unwrap();
-    let (lost, other): (i64, i64) =
-        sqlx::query_as("select sum(reason = 4), sum(reason <> 4) from attempts where state = 4")
-            .fetch_one(&store)
-            .await
-            .unwrap();
     store.close().await;
     assert_eq!(succeeded, tasks, "each task was retried until it succeeded");
     assert!(lost > 0 && other == 0, "{lost} attempts were lost, {other} failed otherwise");

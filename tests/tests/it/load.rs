@@ -39,19 +39,17 @@ async fn many_jobs_fire_every_second_and_no_fire_is_missed_or_duplicated() {
         sqlx::sqlite::SqliteConnectOptions::new().filename(coordinator.store()).read_only(true);
     let store = sqlx::SqlitePool::connect_with(options).await.unwrap();
     eventually("the last second has ended", Duration::from_secs(90), || async {
-        let later: i64 = sqlx::query_scalar(
-            "select count(*) from attempts where fire_at >= ? and task_ended_at is not null",
-        )
-        .bind(until)
-        .fetch_one(&store)
-        .await
-        .ok()?;
+        let later: i64 = sqlx::query_scalar("select count(*) from tasks where fire_at >= ?")
+            .bind(until)
+            .fetch_one(&store)
+            .await
+            .ok()?;
         (later >= jobs).then_some(())
     })
     .await;
     let (all, once, succeeded): (i64, i64, i64) = sqlx::query_as(
-        "select count(*), count(distinct job * 4294967296 + fire_at / 1000), sum(task_state = 3) \
-         from attempts where fire_at >= ? and fire_at < ?",
+        "select count(*), count(distinct job * 4294967296 + fire_at / 1000), sum(state = 3) \
+         from tasks where fire_at >= ? and fire_at < ?",
     )
     .bind(from)
     .bind(until)
@@ -59,7 +57,7 @@ async fn many_jobs_fire_every_second_and_no_fire_is_missed_or_duplicated() {
     .await
     .unwrap();
     let per_second: Vec<(i64, i64)> = sqlx::query_as(
-        "select fire_at, count(*) from attempts where fire_at >= ? and fire_at < ? \
+        "select fire_at, count(*) from tasks where fire_at >= ? and fire_at < ? \
          group by fire_at having count(*) <> ?",
     )
     .bind(from)

@@ -38,6 +38,10 @@ const FASTJOB: &str = env!("CARGO_BIN_EXE_fastjob_under_test");
 const EXECUTOR: &str = env!("CARGO_BIN_EXE_test_executor");
 const STRANGERS: &str = env!("CARGO_BIN_EXE_strangers");
 
+/// The number of open attempts in a SQLite store.
+const OPEN_IN_SQLITE: &str =
+    "select cast(coalesce((select value from meta where key = 'open'), '0') as integer)";
+
 async fn coordinator() -> Coordinator {
     Coordinator::start(FASTJOB).await
 }

@@ -23,7 +23,7 @@ use serde_json::json;
 use tokio::{task::JoinSet, time::MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use crate::{EXECUTOR, cluster::Cluster, coordinator, soak};
+use crate::{EXECUTOR, OPEN_IN_SQLITE, cluster::Cluster, coordinator, soak};
 
 const NAMES: [&str; 3] = ["e1", "e2", "e3"];
 /// Jobs that the starts are distributed over.
@@ -43,8 +43,9 @@ struct Deploys {
 const SHORT: Deploys = Deploys { rounds: 2, rate: 300, between: 100 };
 const LONG: Deploys = Deploys { rounds: 20, rate: 2_000, between: 500 };
 
-const ATTEMPTS: &str = "select id, task, cast(task_state as bigint) as task_state, \
-                        cast(reason as bigint) as reason, message from attempts";
+const ATTEMPTS: &str = "select a.id, a.task, cast(t.state as bigint) as task_state, \
+                        cast(a.reason as bigint) as reason, a.message from ended_attempts a \
+                        left join tasks t on t.id = a.id";
 
 /// An attempt in the store.
 #[derive(sqlx::FromRow)]
@@ -71,10 +72,7 @@ async fn replacing_executors_under_load_fails_loses_and_duplicates_no_task() {
         sqlx::sqlite::SqliteConnectOptions::new().filename(coordinator.store()).read_only(true);
     let store = sqlx::SqlitePool::connect_with(options).await.unwrap();
     eventually("every attempt has ended", Duration::from_secs(90), || async {
-        let open: i64 = sqlx::query_scalar("select count(*) from attempts where state = 0")
-            .fetch_one(&store)
-            .await
-            .ok()?;
+        let open: i64 = sqlx::query_scalar(OPEN_IN_SQLITE).fetch_one(&store).await.ok()?;
         (open == 0).then_some(())
     })
     .await;
@@ -92,7 +90,7 @@ async fn replacing_executors_of_a_cluster_under_load_fails_loses_and_duplicates_
     let nodes: Vec<_> = cluster.nodes.iter().collect();
     let (started, _executors) = deploy(LONG, &nodes).await;
     eventually("every attempt has ended", Duration::from_secs(90), || async {
-        (cluster.count("select count(*) from attempts where state = 0").await == 0).then_some(())
+        (cluster.open().await == 0).then_some(())
     })
     .await;
     let rows: Vec<Row> = sqlx::query_as(ATTEMPTS).fetch_all(&cluster.pool).await.unwrap();

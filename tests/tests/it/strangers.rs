@@ -221,7 +221,7 @@ async fn a_cluster_with_unauthenticated_connections_loses_no_task_while_a_node_r
     let rest = cluster.nodes[0].rest();
     cluster.end(&rest, jobs).await;
     cluster.every_second_is_there(jobs).await;
-    let failed = "select count(*) from attempts where state = 4";
+    let failed = "select count(*) from ended_attempts where state = 4";
     assert_eq!(cluster.count(failed).await, 0, "no attempt was lost");
     let entered = cluster.nodes[0].entered();
     let twice: Vec<_> = entered.iter().filter(|(_, times)| **times > 1).collect();

@@ -5,20 +5,21 @@
 //! the terms of the commits. A node that takes over a partition updates the same row. So it waits
 //! for a commit in progress, and any later commit sees the newer term and is rejected.
 //!
-//! The rest is applied part by part, in the order of [`Commit`]'s fields; SQLite's `commit.rs`
-//! explains why this equals one commit after the other. One file, because the order of the statements
-//! matters.
+//! Then the journals are brought up to date: what the commits do to tasks and attempts is applied to
+//! them, one commit after the other. The rest is applied part by part. One file, because the order of
+//! the statements matters.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use sqlx::{Connection, PgConnection};
 
-use super::{Postgres, connection::again, insert, int, outcomes, small};
+use super::{Postgres, connection::again, history, int, small};
 use crate::store::{
-    Commit, CommitStore, Error, JobRow, Lease, Result,
+    Commit, CommitStore, Error, JobRow, Lease, Partition, Result,
     batch::{self, clean, latest},
-    codes::{alarm_kind_code, ids_code, origin_code, task_state_code},
+    codes::{alarm_kind_code, ids_code, origin_code},
+    journal::{Journal, Journals, Staged, stage},
     while_doing,
 };
 
@@ -27,19 +28,17 @@ pub(super) type Outcome = sqlx::Result<()>;
 #[async_trait::async_trait]
 impl CommitStore for Postgres {
     async fn commit(&self, commits: &[Commit]) -> Result<()> {
-        let over = again!(self.writer.with(async |writer| {
-            let mut tx = writer.begin().await?;
-            let over = fence(&mut tx, commits).await?;
-            if over.is_empty() {
-                apply(&mut tx, commits).await?;
-                tx.commit().await?;
-            } else {
-                tx.rollback().await?;
-            }
-            Ok(over)
-        }));
+        let mut journals = self.journals.lock().await;
+        let journals = &mut *journals;
+        let over = again!(self.writer.with(async |writer| write(writer, journals, commits).await));
         let over = over.map_err(while_doing("write to the store"))?;
-        if over.is_empty() { Ok(()) } else { Err(Error::Fenced(over)) }
+        if over.is_empty() {
+            journals.written(commits);
+            Ok(())
+        } else {
+            journals.forget(over.iter().map(|lease| lease.partition));
+            Err(Error::Fenced(over))
+        }
     }
 
     async fn close(&self) -> Result<()> {
@@ -51,8 +50,63 @@ impl CommitStore for Postgres {
     }
 }
 
-/// Updates the rows of the partitions; returns the leases that have ended.
-async fn fence(tx: &mut PgConnection, commits: &[Commit]) -> sqlx::Result<Vec<Lease>> {
+/// Writes the commits, or returns the leases that have ended. Those whose journals cannot be
+/// continued end too: their engines start again from what is stored.
+async fn write(
+    writer: &mut PgConnection,
+    journals: &mut Journals,
+    commits: &[Commit],
+) -> sqlx::Result<Vec<Lease>> {
+    let mut tx = writer.begin().await?;
+    let missing = journals.missing(commits);
+    let mut over = fence(&mut tx, commits, journals).await?;
+    if over.is_empty() && !missing.is_empty() {
+        // Replaying takes time, without a statement.
+        sqlx::query(REPLAYING).execute(&mut *tx).await?;
+        for (partition, term) in missing {
+            let records = history::records_of(&mut *tx, partition).await?;
+            let why = match Journal::replay(records.into_iter().map(Ok)) {
+                Ok(journal) => match journals.keep(partition, term, journal) {
+                    true => continue,
+                    false => BEHIND.to_owned(),
+                },
+                Err(err) => err.to_string(),
+            };
+            lost(partition, &why);
+            over.push(Lease { partition, term });
+        }
+    }
+    if !over.is_empty() {
+        tx.rollback().await?;
+        return Ok(over);
+    }
+    let known = history::known(&mut tx, journals.doubtful(commits)).await?;
+    let staged = stage(commits, journals, &known);
+    apply(&mut tx, commits, &staged).await?;
+    tx.commit().await?;
+    Ok(over)
+}
+
+/// How long a node may be silent in a transaction while it replays journals.
+pub(super) const REPLAYING: &str = "set local idle_in_transaction_session_timeout = '30s'";
+
+const BEHIND: &str = "the database has lost commits";
+
+fn lost(partition: Partition, why: &str) {
+    tracing::error!(
+        partition = partition.0,
+        error = why,
+        "the journal cannot be continued: the partition restarts from its persisted state"
+    );
+}
+
+/// Updates the rows of the partitions; returns the leases that have ended, and those whose journals
+/// the database has in another state: it was restored, or replaced by a replica that was behind.
+async fn fence(
+    tx: &mut PgConnection,
+    commits: &[Commit],
+    journals: &Journals,
+) -> sqlx::Result<Vec<Lease>> {
     #[derive(Default)]
     struct Reached {
         watermark: Option<i64>,
@@ -68,13 +122,13 @@ async fn fence(tx: &mut PgConnection, commits: &[Commit]) -> sqlx::Result<Vec<Le
         reached.ids_until = reached.ids_until.max(commit.ids_until);
     }
     let column = |get: fn(&Reached) -> Option<i64>| leases.values().map(get).collect::<Vec<_>>();
-    let held: Vec<(i32, i64)> = sqlx::query_as(
+    let held: Vec<(i32, i64, i64)> = sqlx::query_as(
         "update partitions p set watermark = greatest(p.watermark, new.watermark), \
          clock = greatest(p.clock, new.clock), ids_until = greatest(p.ids_until, new.ids_until) \
          from unnest($1::int4[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[]) \
          as new (partition, term, watermark, clock, ids_until) \
          where p.partition = new.partition and p.term = new.term \
-         returning p.partition, p.term",
+         returning p.partition, p.term, p.seq",
     )
     .bind(leases.keys().map(|lease| int(lease.partition.0)).collect::<Vec<_>>())
     .bind(leases.keys().map(|lease| lease.term).collect::<Vec<_>>())
@@ -83,8 +137,16 @@ async fn fence(tx: &mut PgConnection, commits: &[Commit]) -> sqlx::Result<Vec<Le
     .bind(column(|reached| reached.ids_until))
     .fetch_all(tx)
     .await?;
-    let held: BTreeSet<_> = held.into_iter().collect();
-    let is_over = |lease: &&Lease| !held.contains(&(int(lease.partition.0), lease.term));
+    let held: BTreeMap<_, _> =
+        held.into_iter().map(|(partition, term, seq)| ((partition, term), seq)).collect();
+    let is_over = |lease: &&Lease| match held.get(&(int(lease.partition.0), lease.term)) {
+        Some(seq) if journals.is_current(lease.partition, *seq) => false,
+        Some(_) => {
+            lost(lease.partition, BEHIND);
+            true
+        }
+        None => true,
+    };
     Ok(leases.keys().filter(is_over).copied().collect())
 }
 
@@ -124,43 +186,29 @@ async fn fired_ahead(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
     Ok(())
 }
 
-async fn apply(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
+async fn keys(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
+    let keys: Vec<_> = batch::keys(commits).collect();
+    if keys.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "insert into keys (job, key, task) \
+         select * from unnest($1::bigint[], $2::text[], $3::bigint[]) on conflict do nothing",
+    )
+    .bind(keys.iter().map(|(job, ..)| job.0).collect::<Vec<_>>())
+    .bind(keys.iter().map(|(_, key, _)| key.as_ref()).collect::<Vec<_>>())
+    .bind(keys.iter().map(|(.., task)| task.0).collect::<Vec<_>>())
+    .execute(tx)
+    .await
+    .map(drop)
+}
+
+async fn apply(tx: &mut PgConnection, commits: &[Commit], staged: &Staged<'_>) -> Outcome {
     jobs(tx, commits).await?;
     lives(tx, commits).await?;
-    insert::attempts(tx, commits).await?;
-    let back = commits.iter().flat_map(|commit| &commit.cancelled).map(|attempt| attempt.0);
-    let back: Vec<_> = back.collect();
-    if !back.is_empty() {
-        sqlx::query(
-            "delete from keys where task in \
-             (select id from attempts where state + 0 = 0 and id = any($1))",
-        )
-        .bind(&back)
-        .execute(&mut *tx)
-        .await?;
-        sqlx::query("delete from attempts where state + 0 = 0 and id = any($1)")
-            .bind(back)
-            .execute(&mut *tx)
-            .await?;
-    }
-    moves(tx, commits).await?;
-    outcomes::apply(tx, commits).await?;
-    // After the ends: a task that has ended no longer moves.
-    let moved = batch::moved(commits);
-    if !moved.is_empty() {
-        let moved = moved.into_iter().map(|(task, state)| (task.0, small(task_state_code(state))));
-        let (tasks, states): (Vec<_>, Vec<_>) = moved.unzip();
-        sqlx::query(
-            "update attempts a set task_state = new.state \
-             from unnest($1::bigint[], $2::smallint[]) as new (id, state) \
-             where a.id = new.id and a.task_state < 3",
-        )
-        .bind(tasks)
-        .bind(states)
-        .execute(&mut *tx)
-        .await?;
-    }
-    notes(tx, commits).await?;
+    keys(tx, commits).await?;
+    checkpoints(tx, commits).await?;
+    history::apply(tx, staged).await?;
     let anchors = commits.iter().flat_map(|commit| &commit.anchors);
     let mut anchors: Vec<_> =
         anchors.map(|(job, anchor)| (job.0, anchor.as_millisecond())).collect();
@@ -182,24 +230,6 @@ async fn apply(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
     children(tx, commits).await?;
     // Last, because other nodes wait while its numbers are locked.
     alarms(tx, commits).await
-}
-
-async fn notes(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
-    for round in batch::notes(commits) {
-        let (tasks, notes): (Vec<_>, Vec<_>) =
-            round.into_iter().map(|(task, note)| (task.0, note)).unzip();
-        sqlx::query(
-            "update attempts a set note = case when a.note is null then new.note \
-             else a.note || '; ' || new.note end \
-             from unnest($1::bigint[], $2::text[]) as new (id, note) \
-             where a.id = new.id and position(new.note in coalesce(a.note, '')) = 0",
-        )
-        .bind(tasks)
-        .bind(notes)
-        .execute(&mut *tx)
-        .await?;
-    }
-    Ok(())
 }
 
 async fn jobs(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
@@ -284,36 +314,7 @@ async fn lives(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
     .map(drop)
 }
 
-/// Spreads of tasks, new placements of attempts, and checkpoints of shards.
-async fn moves(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
-    let spread = batch::spread(commits);
-    if !spread.is_empty() {
-        let spread = spread.into_iter().map(|(task, total)| (task.0, int(total)));
-        let (tasks, totals): (Vec<_>, Vec<_>) = spread.unzip();
-        sqlx::query(
-            "update attempts a set shard_total = new.total \
-             from unnest($1::bigint[], $2::int4[]) as new (id, total) \
-             where a.id = new.id and a.shard_total = 0",
-        )
-        .bind(tasks)
-        .bind(totals)
-        .execute(&mut *tx)
-        .await?;
-    }
-    let placed = batch::placed(commits);
-    if !placed.is_empty() {
-        let placed = placed.into_iter().map(|(attempt, life)| (attempt.0, life.map(|life| life.0)));
-        let (attempts, lives): (Vec<_>, Vec<_>) = placed.unzip();
-        sqlx::query(
-            "update attempts a set life = new.life \
-             from unnest($1::bigint[], $2::bigint[]) as new (id, life) \
-             where a.id = new.id and a.state + 0 = 0",
-        )
-        .bind(attempts)
-        .bind(lives)
-        .execute(&mut *tx)
-        .await?;
-    }
+async fn checkpoints(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
     let points = commits.iter().flat_map(|commit| &commit.checkpoints);
     let points = latest(points.map(|point| ((point.task.0, point.shard), clean(&point.value))));
     if !points.is_empty() {

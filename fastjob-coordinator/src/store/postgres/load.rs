@@ -4,15 +4,17 @@ use fastjob_core::JobId;
 use sqlx::{AssertSqlSafe, Row, postgres::PgRow};
 use tokio_stream::StreamExt;
 
-use super::{Postgres, int};
+use super::{Postgres, history, int};
 use crate::store::{
     CHILD_STARTS, ChildStart, LoadStore, Loaded, Partition, Result, StoreFacts,
+    journal::Journal,
     key::NAME,
     rows::{
+        self,
         children::{ChildStarts, child_starts},
         instant,
         jobs::whole,
-        loaded::{EndedShards, cursor, ended_shard, facts, life, open},
+        loaded::{checkpoint, cursor, facts, life},
     },
     while_doing,
 };
@@ -72,38 +74,23 @@ impl LoadStore for Postgres {
         .map_err(&doing)?;
         let jobs = "select id, definition, origin, revision, anchor, created_at, updated_at, \
                     deleted_at, children from jobs where id % $all = $1";
-        let attempts = "select a.id, a.task, a.job, a.number, a.cause, a.fire_at, a.due_at, \
-                        a.created_at, a.life, head.task_state, head.param, a.shard_index, \
-                        a.shard_total, head.wanted, c.value, \
-                        case when a.number > 1 then (select executor from lives where id in \
-                        (select b.life from attempts b where a.number = 2 and b.id = a.task \
-                        and b.shard_index = a.shard_index \
-                        union all select b.life from attempts b where b.task = a.task and b.id <> b.task \
-                        and b.number = a.number - 1 and b.shard_index = a.shard_index)) end, \
-                        head.depth, head.budget \
-                        from attempts a join attempts head on head.id = a.task \
-                        left join checkpoints c on c.task = a.task and c.shard = a.shard_index \
-                        where a.state = 0 and a.id % $all = $1 order by a.id";
-        let shards = "with open as (select distinct task from attempts \
-                      where state = 0 and id % $all = $1 and shard_total > 1) \
-                      select a.task, a.shard_index, a.shard_total, a.state, a.result, a.number \
-                      from open join attempts a on a.id = open.task where a.state > 2 \
-                      union all \
-                      select a.task, a.shard_index, a.shard_total, a.state, a.result, a.number \
-                      from open join attempts a on a.task = open.task and a.id <> a.task \
-                      where a.state > 2 order by 1, 2, 6";
-        let open = self.of_partition(attempts, partition, open).await?;
-        let mut ended_shards = EndedShards::new(&open);
-        for ended in self.of_partition(shards, partition, ended_shard).await? {
-            ended_shards.add(ended);
-        }
+        let readers = self.readers.patient();
+        let records = history::records_of(&readers, partition).await.map_err(&doing)?;
+        let journal = Journal::replay(records.into_iter().map(Ok))?;
+        let points = "select task, shard, value from checkpoints where task = any($1)";
+        let points = self.of_ids(points, journal.ids(), checkpoint).await?;
+        let ended = "select a.task, a.shard_index, a.shard_total, a.state, a.result, a.number, \
+                     lives.executor from attempts a left join lives on lives.id = a.life \
+                     where a.task = any($1) order by a.task, a.shard_index, a.number";
+        let ended = self.of_ids(ended, journal.with_rows(), rows::loaded::ended).await?;
+        let (open, ended_shards) = journal.loaded(&points.into_iter().collect(), ended);
         let failing = "select job from (select distinct on (job) job, kind from alarms \
                        where kind in (1, 2) and job % $all = $1 order by job, id desc) latest \
                        where kind = 1";
         let cursors = "select job, at from cursors where job % $all = $1 order by job";
         let ahead = "select job, at from fired_ahead where job % $all = $1 order by job";
-        let lives = "select id, service, executor, incarnation, since from lives where id in \
-                     (select life from attempts where state = 0 and id % $all = $1)";
+        let lives = "select id, service, executor, incarnation, since from lives \
+                     where id = any($1)";
         let cursor = |row: &PgRow| cursor(row, "read a cursor");
         Ok(Loaded {
             ids_until,
@@ -113,9 +100,9 @@ impl LoadStore for Postgres {
             cursors: self.of_partition(cursors, partition, cursor).await?,
             fired_ahead: self.of_partition(ahead, partition, cursor).await?,
             open,
-            ended_shards: ended_shards.into_vec(),
+            ended_shards,
             failing: self.of_partition(failing, partition, job_id).await?,
-            lives: self.of_partition(lives, partition, life).await?,
+            lives: self.of_ids(lives, journal.lives(), life).await?,
             // Above the lives of all partitions: the primary key answers this quickly.
             next_life: sqlx::query_scalar("select coalesce(max(id), 0) + 1 from lives")
                 .fetch_one(&self.readers)
@@ -144,6 +131,22 @@ impl Postgres {
             all.push(read(&row.map_err(while_doing("read the store"))?)?);
         }
         Ok(all)
+    }
+}
+
+impl Postgres {
+    /// Reads the rows of these ids, which are `$1` in the statement.
+    async fn of_ids<T>(
+        &self,
+        statement: &'static str,
+        ids: Vec<i64>,
+        read: impl Fn(&PgRow) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = sqlx::query(statement).bind(ids).fetch_all(&self.readers.patient()).await;
+        rows.map_err(while_doing("read the store"))?.iter().map(read).collect()
     }
 }
 

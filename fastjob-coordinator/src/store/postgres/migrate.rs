@@ -9,7 +9,7 @@ use sqlx::{
 };
 
 use super::{PATIENCE, code, why};
-use crate::store::{Error, Result};
+use crate::store::{Error, OLDEST, Result};
 
 /// How long a node waits for another one that is changing the schema.
 pub(super) const WAIT: Duration = Duration::from_secs(60);
@@ -109,6 +109,9 @@ async fn schema(
         Err(err) if code(&err).as_deref() == Some("42P01") => return Ok(Schema::Older),
         Err(err) => return Err(open(why(&err))),
     };
+    if let Some((found, ..)) = applied.first().filter(|(version, ..)| *version < OLDEST) {
+        return Err(Error::TooOld { path: name.to_owned(), found: *found });
+    }
     let known = migrations.iter().map(|step| step.version).max().unwrap_or(0);
     if let Some((found, ..)) = applied.last().filter(|(version, ..)| *version > known) {
         return Err(Error::Newer { path: name.to_owned(), found: *found, known });

@@ -8,11 +8,10 @@ mod cluster;
 mod columns;
 mod commit;
 mod connection;
-mod insert;
+mod history;
 mod jobs;
 mod load;
 mod migrate;
-mod outcomes;
 mod readers;
 mod repair;
 mod retention;
@@ -25,9 +24,15 @@ mod tests;
 use std::{borrow::Cow, time::Duration};
 
 use sqlx::{ConnectOptions, Connection, PgConnection};
+use tokio::sync::Mutex;
 
 use self::{connection::Reconnecting, readers::Readers};
-use super::{ClusterKey, Error, Partition, Result, key::NAME, unreadable::Unreadable};
+use super::{
+    ClusterKey, Error, Partition, Result,
+    journal::{Journals, SharedOpenTasks},
+    key::NAME,
+    unreadable::Unreadable,
+};
 use crate::config::PostgresUrl;
 
 /// How long a caller waits for a connection.
@@ -73,6 +78,9 @@ pub(crate) struct Postgres {
     cluster: Reconnecting,
     beats: Reconnecting,
     readers: Readers,
+    /// The journals of the partitions that this node owns, as of its last commit.
+    journals: Mutex<Journals>,
+    open: SharedOpenTasks,
     /// The number of partitions.
     partitions: u32,
     unreadable: Unreadable,
@@ -137,8 +145,16 @@ impl Postgres {
         let cluster = Reconnecting::new(&options, LEASES, CLUSTER);
         let beats = Reconnecting::new(&options, LEASES, CLUSTER);
         let readers = Readers::new(&options);
-        let unreadable = Unreadable::default();
-        Ok(Self { writer, cluster, beats, readers, partitions, unreadable })
+        Ok(Self {
+            writer,
+            cluster,
+            beats,
+            readers,
+            journals: Mutex::default(),
+            open: SharedOpenTasks::default(),
+            partitions,
+            unreadable: Unreadable::default(),
+        })
     }
 }
 

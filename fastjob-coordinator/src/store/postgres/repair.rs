@@ -1,12 +1,18 @@
 //! Manual repairs. They lock the rows of all partitions, so that no node that starts meanwhile
 //! takes one. They also raise the terms, so that a node that is not alive can no longer write.
 
-use jiff::Timestamp;
-use sqlx::{Connection, PgConnection};
+use std::collections::BTreeMap;
 
-use super::{Postgres, connection::again, partition};
+use jiff::Timestamp;
+use sqlx::{Connection, PgConnection, postgres::PgRow};
+
+use super::{Postgres, commit::REPLAYING, connection::again, history, partition};
 use crate::store::{
-    Error, Marks, RepairStore, Result, Survey, repair::check_room, rows::instant, while_doing,
+    Error, Marks, Partition, RepairStore, Result, Survey,
+    journal::{self, Journal, Refresh},
+    repair::check_room,
+    rows::instant,
+    while_doing,
 };
 
 /// A partition with its watermark, clock and ids.
@@ -30,9 +36,11 @@ impl RepairStore for Postgres {
     async fn survey(&self, now: Timestamp) -> Result<Survey> {
         let found = again!(self.writer.with(async |line| {
             let rows: Vec<Row> = sqlx::query_as(ROWS).fetch_all(&mut *line).await?;
-            later_than(line, rows, now).await
+            let journals = journals(line).await?;
+            Ok((later_than(line, rows, now).await?, journals))
         }));
-        found.map_err(while_doing("read the store"))?.survey()
+        let (found, journals) = found.map_err(while_doing("read the store"))?;
+        found.survey(attempts(&journals?, now))
     }
 
     async fn set_back(&self, now: Timestamp) -> Result<Survey> {
@@ -45,23 +53,35 @@ impl RepairStore for Postgres {
                 return Ok(Done::Alive(alive));
             }
             let found = later_than(&mut tx, rows, now).await?;
+            sqlx::query(REPLAYING).execute(&mut *tx).await?;
+            let mut journals = match journals(&mut tx).await? {
+                Ok(journals) => journals,
+                Err(unreadable) => return Ok(Done::Found(Err(unreadable))),
+            };
+            let attempts = attempts(&journals, now);
             for statement in [
                 "update partitions set watermark = $1 where watermark > $1",
                 "update partitions set clock = $1 where clock > $1",
                 "update jobs set anchor = $1 where anchor > $1",
                 "delete from cursors where at > $1",
                 "delete from fired_ahead where at > $1",
-                "update attempts set due_at = case when life is null \
-                 then $1 + due_at - created_at else $1 end \
-                 where state = 0 and created_at > $1 and due_at >= created_at",
             ] {
                 sqlx::query(statement).bind(now.as_millisecond()).execute(&mut *tx).await?;
             }
+            let records: Vec<_> = journals
+                .iter_mut()
+                .flat_map(|(partition, journal)| journal::set_back(*partition, journal, now))
+                .collect();
+            if !records.is_empty() {
+                history::records(&mut tx, &records).await?;
+            }
             sqlx::query(END_LEASES).execute(&mut *tx).await?;
             tx.commit().await?;
-            Ok(Done::Found(found))
+            Ok(Done::Found(Ok((found, attempts))))
         }));
-        done.map_err(while_doing("set back the clocks of the store"))?.found()?.survey()
+        let (found, attempts) =
+            done.map_err(while_doing("set back the clocks of the store"))?.found()??;
+        found.survey(attempts)
     }
 
     async fn lift_ids(&self, by: i64) -> Result<Vec<Marks>> {
@@ -104,14 +124,13 @@ impl<T> Done<T> {
 struct Found {
     rows: Vec<Row>,
     anchors: i64,
-    attempts: i64,
     clock: i64,
 }
 
 impl Found {
-    fn survey(self) -> Result<Survey> {
+    fn survey(self, attempts: usize) -> Result<Survey> {
         let marks = self.rows.into_iter().map(marks).collect::<Result<_>>()?;
-        Ok(Survey::new(marks, self.anchors, self.attempts, Some(instant(self.clock)?)))
+        Ok(Survey::new(marks, self.anchors, attempts, Some(instant(self.clock)?)))
     }
 }
 
@@ -120,16 +139,37 @@ async fn later_than(
     rows: Vec<Row>,
     now: Timestamp,
 ) -> sqlx::Result<Found> {
-    let (anchors, attempts, clock) = sqlx::query_as(
+    let (anchors, clock) = sqlx::query_as(
         "select (select count(*) from jobs where anchor > $1), \
-         (select count(*) from attempts \
-         where state = 0 and created_at > $1 and due_at >= created_at), \
          cast(extract(epoch from clock_timestamp()) * 1000 as bigint)",
     )
     .bind(now.as_millisecond())
     .fetch_one(line)
     .await?;
-    Ok(Found { rows, anchors, attempts, clock })
+    Ok(Found { rows, anchors, clock })
+}
+
+/// The journals of all partitions.
+async fn journals(line: &mut PgConnection) -> sqlx::Result<Result<BTreeMap<Partition, Journal>>> {
+    let rows = sqlx::query("select partition, seq, record from journal order by partition, seq")
+        .fetch_all(line)
+        .await?;
+    Ok(replay(&rows))
+}
+
+fn replay(rows: &[PgRow]) -> Result<BTreeMap<Partition, Journal>> {
+    let mut records: BTreeMap<Partition, Vec<_>> = BTreeMap::new();
+    for row in rows {
+        let Refresh { partition, seq, bytes } = history::record(row)?;
+        records.entry(partition).or_default().push(Ok((seq, bytes)));
+    }
+    let replayed = |(partition, records)| Ok((partition, Journal::replay(records)?));
+    records.into_iter().map(replayed).collect()
+}
+
+/// How many open attempts were created later than `now`.
+fn attempts(journals: &BTreeMap<Partition, Journal>, now: Timestamp) -> usize {
+    journals.values().map(|journal| journal::later_than(journal, now)).sum()
 }
 
 /// The addresses of the nodes that are alive.

@@ -1,7 +1,7 @@
 //! Removes data older than its retention. Queries choose the rows, then one short transaction
 //! removes them.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use fastjob_core::{JobId, JobName, ServiceName};
 use jiff::Timestamp;
@@ -61,12 +61,14 @@ impl RetentionStore for Postgres {
         before: Timestamp,
         limit: u32,
     ) -> Result<Vec<JobId>> {
+        // A deleted job has no new tasks, so one that has none now will not have any.
+        let open = self.open_tasks().await?.jobs()?;
         let removed: Vec<i64> = sqlx::query_scalar(
             "with removed as (delete from jobs where id in (select id from jobs j \
              where j.deleted_at is not null and j.updated_at < $1 and j.id % $4 = $2 \
-             and not exists (select 1 from attempts a where a.job = j.id and a.id = a.task) \
+             and not exists (select 1 from tasks t where t.job = j.id) \
              and not exists (select 1 from child_starts c where c.job = j.id) \
-             order by j.updated_at limit $3) returning id), \
+             and j.id <> all($5) order by j.updated_at limit $3) returning id), \
              planned as (delete from cursors where job in (select id from removed)), \
              ahead as (delete from fired_ahead where job in (select id from removed)) \
              select id from removed",
@@ -75,6 +77,7 @@ impl RetentionStore for Postgres {
         .bind(i64::from(partition.0))
         .bind(i64::from(limit))
         .bind(i64::from(self.partitions))
+        .bind(open.into_iter().map(|job| job.0).collect::<Vec<_>>())
         .fetch_all(&self.readers.patient())
         .await
         .map_err(while_doing("remove deleted jobs"))?;
@@ -104,7 +107,8 @@ impl RetentionStore for Postgres {
         if old.len() < MANY_LIVES {
             return Ok(0);
         }
-        let removed = tokio::time::timeout(SCAN, self.remove_unused_lives(old)).await;
+        let open = self.open_tasks().await?.lives()?;
+        let removed = tokio::time::timeout(SCAN, self.remove_unused_lives(old, open)).await;
         removed.map_err(|_| doing(late()))?.map_err(&doing)
     }
 }
@@ -118,8 +122,7 @@ impl Postgres {
     ) -> sqlx::Result<u64> {
         // The divisor has to be a literal, as in the index.
         let oldest = format!(
-            "select id from attempts where id % {} = $1 and task_ended_at < $2 \
-             and task_state >= 3 order by task_ended_at limit $3",
+            "select id from tasks where id % {} = $1 and ended_at < $2 order by ended_at limit $3",
             self.partitions
         );
         let tasks: Vec<i64> = sqlx::query_scalar(AssertSqlSafe(oldest))
@@ -128,35 +131,34 @@ impl Postgres {
             .bind(i64::from(rows))
             .fetch_all(&self.readers)
             .await?;
-        let others: Vec<(i64, i64)> = sqlx::query_as(
-            "select task, count(*) from attempts where id <> task and task = any($1) group by task",
+        let attempts: Vec<(i64, i64)> = sqlx::query_as(
+            "select task, count(*) from attempts where task = any($1) group by task",
         )
         .bind(&tasks)
         .fetch_all(&self.readers)
         .await?;
-        match piece(tasks, others, rows) {
+        match piece(tasks, attempts, rows) {
             Piece::Tasks(tasks, _) if tasks.is_empty() => Ok(0),
             Piece::Tasks(tasks, rows) => {
                 let statements = [
                     "delete from logs where attempt in \
-                     (select id from attempts where id <> task and task = any($1))",
+                     (select id from attempts where task = any($1))",
                     "delete from logs where attempt = any($1)",
                     "delete from keys where task = any($1)",
                     "delete from checkpoints where task = any($1)",
-                    "delete from attempts where id <> task and task = any($1)",
-                    "delete from attempts where id = any($1)",
+                    "delete from attempts where task = any($1)",
+                    "delete from tasks where id = any($1)",
                 ];
                 self.delete(&tasks, &statements).await?;
                 Ok(rows)
             }
             Piece::PartOf(task) => {
-                let part: Vec<i64> = sqlx::query_scalar(
-                    "select id from attempts where id <> task and task = $1 limit $2",
-                )
-                .bind(task)
-                .bind(int(rows))
-                .fetch_all(&self.readers)
-                .await?;
+                let part: Vec<i64> =
+                    sqlx::query_scalar("select id from attempts where task = $1 limit $2")
+                        .bind(task)
+                        .bind(int(rows))
+                        .fetch_all(&self.readers)
+                        .await?;
                 let statements = [
                     "delete from logs where attempt = any($1)",
                     "delete from attempts where id = any($1)",
@@ -182,16 +184,18 @@ impl Postgres {
         tx.commit().await
     }
 
-    async fn remove_unused_lives(&self, old: Vec<i64>) -> sqlx::Result<u64> {
+    async fn remove_unused_lives(&self, old: Vec<i64>, open: HashSet<LifeId>) -> sqlx::Result<u64> {
         let mut tx = self.readers.begin().await?;
         sqlx::query("set local statement_timeout = '5min'").execute(&mut *tx).await?;
-        let used: Vec<i64> = sqlx::query_scalar(
-            "select distinct a.life from attempts a \
-             join unnest($1::bigint[]) as old (id) on old.id = a.life",
+        let mut used: Vec<i64> = sqlx::query_scalar(
+            "select t.life from tasks t join unnest($1::bigint[]) as old (id) on old.id = t.life \
+             union \
+             select a.life from attempts a join unnest($1::bigint[]) as old (id) on old.id = a.life",
         )
         .bind(&old)
         .fetch_all(&mut *tx)
         .await?;
+        used.extend(open.into_iter().map(|life| life.0));
         let removed = sqlx::query("delete from lives where id = any($1)")
             .bind(unused(old, used))
             .execute(&mut *tx)

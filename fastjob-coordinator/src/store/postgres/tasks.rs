@@ -1,16 +1,18 @@
-//! Tasks, as clients query them: heads in one query, retries and shards in another.
+//! Tasks, as clients query them: open ones from the journal, ended ones from the history.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use fastjob_core::{AttemptId, JobId, TaskId};
-use sqlx::{AssertSqlSafe, QueryBuilder, postgres::PgRow};
+use sqlx::{AssertSqlSafe, QueryBuilder};
+use tokio::sync::MutexGuard;
 
-use super::Postgres;
+use super::{Postgres, history, int};
 use crate::store::{
-    ATTEMPT_BYTES, Result, TaskFilter, TaskRow, TaskStore,
+    ATTEMPT_BYTES, Partition, Result, TaskFilter, TaskRow, TaskStore,
     batch::clean,
     codes::task_state_code,
-    rows::tasks::{HEAD, head, with_retries},
+    journal::{OpenTask, OpenTasks, PAGE, newest},
+    rows::tasks::{ATTEMPT, ENDED, Names, attempt, ended, with_attempts},
     sums, while_doing,
 };
 
@@ -21,32 +23,51 @@ impl TaskStore for Postgres {
     }
 
     async fn tasks_by_id(&self, tasks: &[TaskId]) -> Result<Vec<TaskRow>> {
+        let doing = while_doing("read tasks");
+        // First: a task that ends meanwhile is found in the history.
+        let open = self.open_of(tasks).await?;
         let ids: Vec<_> = tasks.iter().map(|task| task.0).collect();
         let sql = format!(
-            "select {HEAD} from attempts a join jobs on jobs.id = a.job \
-             left join lives on lives.id = a.life \
-             where a.id = any($1) and a.id = a.task \
-             order by a.id desc"
+            "select {ENDED} from tasks t join jobs on jobs.id = t.job \
+             left join lives on lives.id = t.life \
+             where t.id = any($1)"
         );
-        let heads = sqlx::query(AssertSqlSafe(sql))
-            .bind(ids)
-            .fetch_all(&self.readers)
-            .await
-            .map_err(while_doing("read tasks"))?;
-        self.with_retries(&heads).await
+        let rows = sqlx::query(AssertSqlSafe(sql)).bind(&ids).fetch_all(&self.readers).await;
+        let mut found = rows.map_err(&doing)?.iter().map(ended).collect::<Result<Vec<_>>>()?;
+        let in_history: HashSet<_> = found.iter().map(|task| task.task).collect();
+        let open: Vec<_> =
+            open.into_iter().filter(|open| !in_history.contains(&open.head.task)).collect();
+        if !open.is_empty() {
+            let names = self.names(&open).await?;
+            found.extend(open.iter().filter_map(|task| names.open(task)));
+        }
+        let is_found = |task: &TaskId| found.iter().any(|row| row.task == *task);
+        if let Some(task) = tasks.iter().find(|task| !is_found(task)) {
+            self.open.check(Partition::of_id(task.0, self.partitions)).await?;
+        }
+        let sql = format!(
+            "select {ATTEMPT} from attempts a left join lives on lives.id = a.life \
+             where a.task = any($1)"
+        );
+        let rows = sqlx::query(AssertSqlSafe(sql)).bind(ids).fetch_all(&self.readers).await;
+        let attempts = rows.map_err(doing)?.iter().map(attempt).collect::<Result<_>>()?;
+        Ok(with_attempts(found, attempts))
     }
 
     async fn task_ids(&self, filter: &TaskFilter) -> Result<Vec<TaskId>> {
-        let mut sql =
-            QueryBuilder::<sqlx::Postgres>::new("select id from attempts where id = task");
+        let mut ids: HashSet<TaskId> = match filter.state {
+            Some(_) => HashSet::new(),
+            None => self.open_tasks().await?.ids(filter).into_iter().collect(),
+        };
+        let mut sql = QueryBuilder::<sqlx::Postgres>::new("select id from tasks where true");
         if let Some(job) = filter.job {
             sql.push(" and job = ").push_bind(job.0);
         }
         if let Some(state) = filter.state {
             let code = task_state_code(state);
-            sql.push(format!(" and task_state = {code}"));
+            sql.push(format!(" and state = {code}"));
             if code > 3 && filter.job.is_none() {
-                sql.push(" and task_state > 3");
+                sql.push(" and state > 3");
             }
         }
         if let Some(since) = filter.since {
@@ -56,30 +77,35 @@ impl TaskStore for Postgres {
             sql.push(" and id < ").push_bind(below.0);
         }
         sql.push(" order by id desc limit ").push_bind(i64::from(filter.limit));
-        let ids: Vec<i64> = sql
+        let ended: Vec<i64> = sql
             .build_query_scalar()
             .fetch_all(&self.readers)
             .await
             .map_err(while_doing("read tasks"))?;
-        Ok(ids.into_iter().map(TaskId).collect())
+        ids.extend(ended.into_iter().map(TaskId));
+        Ok(newest(ids, filter))
     }
 
     async fn task_bytes(&self, tasks: &[TaskId]) -> Result<HashMap<TaskId, u64>> {
+        let mut bytes: HashMap<_, _> =
+            self.open_of(tasks).await?.iter().map(|open| (open.head.task, open.texts())).collect();
         let rows: Vec<(i64, i64)> = sqlx::query_as(
             "select id, $2 + coalesce(octet_length(message), 0) + coalesce(octet_length(param), 0) \
-             + coalesce(octet_length(note), 0) \
-             + coalesce(octet_length(coalesce(task_result, result)), 0) \
-             from attempts where id = any($1) and id = task \
+             + coalesce(octet_length(note), 0) + coalesce(octet_length(result), 0) \
+             from tasks where id = any($1) \
              union all select task, \
              ($2 * count(*) + coalesce(sum(octet_length(message)), 0))::bigint \
-             from attempts where id <> task and task = any($1) group by task",
+             from attempts where task = any($1) group by task",
         )
         .bind(tasks.iter().map(|task| task.0).collect::<Vec<_>>())
         .bind(ATTEMPT_BYTES)
         .fetch_all(&self.readers)
         .await
         .map_err(while_doing("read tasks"))?;
-        Ok(sums(rows))
+        for (task, sum) in sums(rows) {
+            *bytes.entry(task).or_default() += sum;
+        }
+        Ok(bytes)
     }
 
     async fn task_of_key(&self, job: JobId, key: &str) -> Result<Option<TaskId>> {
@@ -102,20 +128,73 @@ impl TaskStore for Postgres {
 }
 
 impl Postgres {
-    async fn with_retries(&self, heads: &[PgRow]) -> Result<Vec<TaskRow>> {
-        let tasks = heads.iter().map(head).collect::<Result<Vec<_>>>()?;
-        let ids: Vec<_> = tasks.iter().map(|task| task.task.0).collect();
-        let rows = sqlx::query(
-            "select a.id, a.task, a.number, a.state, a.reason, a.message, lives.executor, \
-             a.due_at, a.started_at, a.ended_at, a.shard_index, a.shard_total \
-             from attempts a left join lives on lives.id = a.life \
-             where a.id <> a.task and a.task = any($1) \
-             order by a.task, a.shard_index, a.number",
-        )
-        .bind(ids)
-        .fetch_all(&self.readers)
-        .await
-        .map_err(while_doing("read attempts"))?;
-        with_retries(tasks, &rows)
+    /// The open tasks, up to date.
+    pub(super) async fn open_tasks(&self) -> Result<MutexGuard<'_, OpenTasks>> {
+        let doing = while_doing("read the journal");
+        let (mut open, is_old) = self.open.lock().await?;
+        if !is_old {
+            return Ok(open);
+        }
+        let readers = self.readers.patient();
+        loop {
+            let (known, last): (Vec<_>, Vec<_>) =
+                open.known().map(|(partition, seq)| (int(partition.0), seq)).unzip();
+            // One query for all partitions, each by a range of its primary key.
+            let rows = sqlx::query(
+                "select p.partition, j.seq, j.record from partitions p \
+                 left join unnest($1::int4[], $2::bigint[]) as known (partition, seq) \
+                 on known.partition = p.partition \
+                 cross join lateral (select seq, record from journal \
+                 where journal.partition = p.partition and journal.seq > coalesce(known.seq, 0) \
+                 order by journal.seq limit $3) as j \
+                 order by p.partition, j.seq limit $3",
+            )
+            .bind(known)
+            .bind(last)
+            .bind(i64::from(PAGE))
+            .fetch_all(&readers)
+            .await
+            .map_err(&doing)?;
+            let is_last = rows.len() < PAGE as usize;
+            open.follow(rows.iter().map(history::record).collect::<Result<_>>()?);
+            if is_last {
+                break;
+            }
+        }
+        open.is_up_to_date();
+        Ok(open)
+    }
+
+    /// Those of the tasks that are open.
+    async fn open_of(&self, tasks: &[TaskId]) -> Result<Vec<OpenTask>> {
+        let open = self.open_tasks().await?;
+        let tasks: HashSet<_> = tasks.iter().copied().collect();
+        Ok(tasks.into_iter().filter_map(|task| open.task(task).cloned()).collect())
+    }
+
+    /// The names of the jobs and executors of open tasks.
+    async fn names(&self, open: &[OpenTask]) -> Result<Names> {
+        let doing = while_doing("read tasks");
+        let mut names = Names::default();
+        let jobs: HashSet<_> = open.iter().map(|task| task.head.job.0).collect();
+        let rows = sqlx::query("select id, service, name from jobs where id = any($1)")
+            .bind(jobs.into_iter().collect::<Vec<_>>())
+            .fetch_all(&self.readers)
+            .await
+            .map_err(&doing)?;
+        for row in &rows {
+            names.add_job(row)?;
+        }
+        let attempts = open.iter().flat_map(|task| &task.open);
+        let lives: HashSet<_> = attempts.filter_map(|open| open.life).map(|life| life.0).collect();
+        let rows = sqlx::query("select id, executor from lives where id = any($1)")
+            .bind(lives.into_iter().collect::<Vec<_>>())
+            .fetch_all(&self.readers)
+            .await
+            .map_err(&doing)?;
+        for row in &rows {
+            names.add_life(row)?;
+        }
+        Ok(names)
     }
 }

@@ -2,76 +2,160 @@
 
 use std::collections::HashMap;
 
-use fastjob_core::{AttemptId, JobId, TaskId};
+use fastjob_core::{
+    AttemptId, AttemptState, ExecutorName, JobId, JobName, ServiceName, Shard, TaskId,
+};
 
 use super::{Columns, Reading};
 use crate::store::{
-    AttemptRow, Result, TaskRow,
+    AttemptRow, LifeId, Result, TaskRow,
     codes::{attempt_state, cause, reason, task_state},
+    journal::OpenTask,
 };
 
-/// The columns of [`head`]: those of its attempt, of its task, and of its shard. `a` is the head,
-/// `jobs` its job, and `lives` the life that it is placed on.
-pub(crate) const HEAD: &str = "a.id, a.task, a.number, a.state, a.reason, a.message, \
-                               lives.executor, a.due_at, a.started_at, a.ended_at, a.job, \
-                               jobs.service, jobs.name, a.task_state, a.cause, a.fire_at, \
-                               a.created_at, a.task_ended_at, a.param, \
-                               coalesce(a.task_result, a.result), a.note, a.parent, \
-                               a.shard_index, a.shard_total";
+/// The columns of [`ended`]: `t` is the task, `jobs` its job, and `lives` the life of its only
+/// attempt.
+pub(crate) const ENDED: &str = "t.id, t.job, jobs.service, jobs.name, t.state, t.cause, t.fire_at, \
+                                t.created_at, t.ended_at, t.param, t.result, t.note, t.parent, \
+                                t.attempt_state, t.reason, t.message, lives.executor, t.due_at, \
+                                t.started_at";
 
-/// Reads a task with its first attempt.
-pub(crate) fn head<R: Columns>(columns: &R) -> Result<TaskRow> {
-    let first = attempt(columns, 22)?;
+/// Reads a task that has ended, with its attempt if it is the only one.
+pub(crate) fn ended<R: Columns>(columns: &R) -> Result<TaskRow> {
     let row = Reading::new(columns, "read a task");
+    let task = TaskId(row.int(0)?);
+    let only = match row.maybe_int(13)? {
+        Some(state) => Some(AttemptRow {
+            attempt: task.first_attempt(),
+            number: 1,
+            shard: Shard::WHOLE,
+            state: attempt_state(state)?,
+            reason: row.maybe_int(14)?.map(reason).transpose()?,
+            message: row.maybe_text(15)?,
+            executor: row.maybe_name(16)?,
+            due_at: row.instant(17)?,
+            started_at: row.maybe_instant(18)?,
+            ended_at: Some(row.instant(8)?),
+        }),
+        None => None,
+    };
     Ok(TaskRow {
-        task: TaskId(row.int(1)?),
-        job: JobId(row.int(10)?),
-        service: row.name(11)?,
-        name: row.name(12)?,
-        state: task_state(row.int(13)?)?,
-        cause: cause(row.int(14)?)?,
-        fire_at: row.maybe_instant(15)?,
-        created_at: row.instant(16)?,
-        ended_at: row.maybe_instant(17)?,
-        param: row.maybe_text(18)?,
-        result: row.maybe_text(19)?,
-        note: row.maybe_text(20)?,
-        parent: row.maybe_int(21)?.map(TaskId),
-        attempts: vec![first],
+        task,
+        job: JobId(row.int(1)?),
+        service: row.name(2)?,
+        name: row.name(3)?,
+        state: task_state(row.int(4)?)?,
+        cause: cause(row.int(5)?)?,
+        fire_at: row.maybe_instant(6)?,
+        created_at: row.instant(7)?,
+        ended_at: Some(row.instant(8)?),
+        param: row.maybe_text(9)?,
+        result: row.maybe_text(10)?,
+        note: row.maybe_text(11)?,
+        parent: row.maybe_int(12)?.map(TaskId),
+        attempts: only.into_iter().collect(),
     })
 }
 
-/// Adds the retries and shards of the tasks. Their columns are those of [`HEAD`] up to `ended_at`,
-/// followed by the shard.
-pub(crate) fn with_retries<R: Columns>(
-    mut tasks: Vec<TaskRow>,
-    retries: &[R],
-) -> Result<Vec<TaskRow>> {
-    let mut of_task: HashMap<TaskId, Vec<AttemptRow>> = HashMap::new();
-    for row in retries {
-        let task = TaskId(Reading::new(row, "read attempts").int(1)?);
-        of_task.entry(task).or_default().push(attempt(row, 10)?);
-    }
-    for task in &mut tasks {
-        task.attempts.extend(of_task.remove(&task.task).unwrap_or_default());
-        task.attempts.sort_by_key(|attempt| (attempt.shard.index, attempt.number));
-    }
-    Ok(tasks)
-}
+/// The columns of [`attempt`]: `a` is the attempt, and `lives` its life.
+pub(crate) const ATTEMPT: &str = "a.id, a.task, a.number, a.shard_index, a.shard_total, a.state, \
+                                  a.reason, a.message, lives.executor, a.due_at, a.started_at, \
+                                  a.ended_at";
 
-/// Reads an attempt; the columns of its shard begin at `shard`.
-fn attempt(row: &impl Columns, shard: usize) -> Result<AttemptRow> {
-    let row = Reading::new(row, "read an attempt");
-    Ok(AttemptRow {
+/// Reads an attempt that has a row of its own, with its task.
+pub(crate) fn attempt<R: Columns>(columns: &R) -> Result<(TaskId, AttemptRow)> {
+    let row = Reading::new(columns, "read an attempt");
+    let attempt = AttemptRow {
         attempt: AttemptId(row.int(0)?),
         number: row.number(2)?,
-        shard: row.shard(shard)?,
-        state: attempt_state(row.int(3)?)?,
-        reason: row.maybe_int(4)?.map(reason).transpose()?,
-        message: row.maybe_text(5)?,
-        executor: row.maybe_name(6)?,
-        due_at: row.instant(7)?,
-        started_at: row.maybe_instant(8)?,
-        ended_at: row.maybe_instant(9)?,
-    })
+        shard: row.shard(3)?,
+        state: attempt_state(row.int(5)?)?,
+        reason: row.maybe_int(6)?.map(reason).transpose()?,
+        message: row.maybe_text(7)?,
+        executor: row.maybe_name(8)?,
+        due_at: row.instant(9)?,
+        started_at: row.maybe_instant(10)?,
+        ended_at: Some(row.instant(11)?),
+    };
+    Ok((TaskId(row.int(1)?), attempt))
+}
+
+/// The names that open tasks refer to by id.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    pub(crate) jobs: HashMap<JobId, (ServiceName, JobName)>,
+    pub(crate) executors: HashMap<LifeId, ExecutorName>,
+}
+
+impl Names {
+    /// Adds the job of a row with its id, its service and its name.
+    pub(crate) fn add_job<R: Columns>(&mut self, columns: &R) -> Result<()> {
+        let row = Reading::new(columns, "read a job");
+        self.jobs.insert(JobId(row.int(0)?), (row.name(1)?, row.name(2)?));
+        Ok(())
+    }
+
+    /// Adds the life of a row with its id and its executor.
+    pub(crate) fn add_life<R: Columns>(&mut self, columns: &R) -> Result<()> {
+        let row = Reading::new(columns, "read an executor");
+        self.executors.insert(LifeId(row.int(0)?), row.name(1)?);
+        Ok(())
+    }
+
+    /// An open task with its open attempts; `None` if the store does not have its job.
+    pub(crate) fn open(&self, task: &OpenTask) -> Option<TaskRow> {
+        let head = task.head;
+        let (service, name) = self.jobs.get(&head.job).cloned()?;
+        let open = |open: &crate::store::journal::Open| AttemptRow {
+            attempt: open.row.attempt,
+            number: open.row.number,
+            shard: open.row.shard,
+            state: AttemptState::Planned,
+            reason: None,
+            message: None,
+            executor: open.life.and_then(|life| self.executors.get(&life).cloned()),
+            due_at: open.row.due_at,
+            started_at: None,
+            ended_at: None,
+        };
+        Some(TaskRow {
+            task: head.task,
+            job: head.job,
+            service,
+            name,
+            state: task.state,
+            cause: head.cause,
+            fire_at: head.fire_at,
+            created_at: head.created_at,
+            ended_at: None,
+            param: task.param.as_deref().map(str::to_owned),
+            result: None,
+            note: task.note.clone(),
+            parent: task.parent,
+            attempts: task.open.iter().map(open).collect(),
+        })
+    }
+}
+
+/// Sorts tasks, newest first, and adds the attempts that have rows of their own.
+pub(crate) fn with_attempts(
+    mut tasks: Vec<TaskRow>,
+    attempts: Vec<(TaskId, AttemptRow)>,
+) -> Vec<TaskRow> {
+    let mut of_task: HashMap<TaskId, Vec<AttemptRow>> = HashMap::new();
+    for (task, attempt) in attempts {
+        of_task.entry(task).or_default().push(attempt);
+    }
+    for task in &mut tasks {
+        if let Some(ended) = of_task.remove(&task.task) {
+            // One that was open when the journal was read may have ended since.
+            let has_ended =
+                |open: &AttemptRow| ended.iter().any(|ended| ended.attempt == open.attempt);
+            task.attempts.retain(|open| !has_ended(open));
+            task.attempts.extend(ended);
+        }
+        task.attempts.sort_by_key(|attempt| (attempt.shard.index, attempt.number));
+    }
+    tasks.sort_by_key(|task| std::cmp::Reverse(task.task));
+    tasks
 }

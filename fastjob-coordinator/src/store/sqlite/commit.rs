@@ -1,71 +1,93 @@
 //! Commits: one set-based statement per kind of row for a whole batch.
 //!
-//! The parts of all commits are collected and applied part by part, in the order of [`Commit`]'s
-//! fields. This equals applying one commit after the other, because ids are never reused: what a
-//! later commit does to an attempt (cancel, place or end it) follows the insert in either order,
-//! and an earlier commit never touches rows that a later one inserts. If a job is saved twice, the
-//! later revision wins.
+//! What commits do to tasks and attempts is applied to the journal first, one commit after the
+//! other. The other parts of all commits are collected and applied part by part. If a job is saved
+//! twice, the later revision wins.
 
 use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
-use super::{Sqlite, insert, outcomes};
+use super::{Sqlite, Writer, history};
 use crate::store::{
-    Commit, CommitStore, Result,
+    Commit, CommitStore, Lease, Result,
     batch::{self, clean},
-    codes::{alarm_kind_code, ids_code, origin_code, task_state_code},
+    codes::{alarm_kind_code, ids_code, origin_code},
+    journal::{Journals, Staged, stage},
     while_doing,
 };
 
 /// Rows in one statement.
 const ROWS: usize = 2_000;
 
+const DOING: &str = "write to the store";
+
 #[async_trait::async_trait]
 impl CommitStore for Sqlite {
     async fn commit(&self, commits: &[Commit]) -> Result<()> {
         let mut writer = self.writer.lock().await;
-        let done = write(&mut writer, commits).await;
-        if done.is_err() {
-            // A full disk leaves the connection inside a transaction: a new connection is safe.
-            if let Ok(fresh) = self.options.connect().await {
-                *writer = fresh;
+        let Writer { connection, journals } = &mut *writer;
+        let done = write(connection, journals, commits).await;
+        match &done {
+            Ok(()) => journals.written(commits),
+            Err(_) => {
+                // A full disk leaves the connection inside a transaction: a new connection is safe.
+                if let Ok(fresh) = self.options.connect().await {
+                    *connection = fresh;
+                }
             }
         }
-        done.map_err(while_doing("write to the store"))
+        done
     }
 
     async fn close(&self) -> Result<()> {
         // A reader would prevent the checkpoint of the WAL into the file.
         self.readers.close().await;
         let mut writer = self.writer.lock().await;
-        let folded = sqlx::query("pragma wal_checkpoint(truncate)").execute(&mut *writer).await;
+        let folded =
+            sqlx::query("pragma wal_checkpoint(truncate)").execute(&mut writer.connection).await;
         folded.map(drop).map_err(while_doing("checkpoint the WAL into the store's file"))
     }
 }
 
 pub(super) type Outcome = std::result::Result<(), sqlx::Error>;
 
-async fn write(writer: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
-    let mut tx = writer.begin_with("begin immediate").await?;
-    apply(&mut tx, commits).await?;
-    tx.commit().await
+async fn write(
+    connection: &mut SqliteConnection,
+    journals: &mut Journals,
+    commits: &[Commit],
+) -> Result<()> {
+    let doing = while_doing(DOING);
+    let mut tx = connection.begin_with("begin immediate").await.map_err(&doing)?;
+    let mut missing = journals.missing(commits);
+    // A file that was replaced meanwhile must not get a journal with a gap.
+    let last = history::last_seq(&mut tx).await.map_err(&doing)?;
+    for commit in commits {
+        let Lease { partition, term } = commit.lease;
+        if !journals.is_current(partition, last) {
+            missing.insert(partition, term);
+        }
+    }
+    for (partition, term) in missing {
+        if !journals.keep(partition, term, history::replay(&mut tx).await?) {
+            tracing::error!("the store has lost commits that were written");
+        }
+    }
+    let known = history::known(&mut tx, journals.doubtful(commits)).await.map_err(&doing)?;
+    let staged = stage(commits, journals, &known);
+    apply(&mut tx, commits, &staged).await.map_err(&doing)?;
+    tx.commit().await.map_err(doing)
 }
 
-async fn apply(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
+async fn apply(tx: &mut SqliteConnection, commits: &[Commit], staged: &Staged<'_>) -> Outcome {
     if let Some(until) = commits.iter().filter_map(|commit| commit.ids_until).max() {
         grow(tx, "ids_until", until).await?;
     }
     jobs(tx, commits).await?;
     lives(tx, commits).await?;
-    insert::attempts(tx, commits).await?;
-    cancelled(tx, commits).await?;
-    spread(tx, commits).await?;
-    placed(tx, commits).await?;
+    keys(tx, commits).await?;
     checkpoints(tx, commits).await?;
-    outcomes::apply(tx, commits).await?;
-    moved(tx, commits).await?;
-    notes(tx, commits).await?;
+    history::apply(tx, staged).await?;
     anchors(tx, commits).await?;
     cursors(tx, commits).await?;
     fired_ahead(tx, commits).await?;
@@ -78,6 +100,17 @@ async fn apply(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
         grow(tx, "watermark", watermark.as_millisecond()).await?;
     }
     Ok(())
+}
+
+async fn keys(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
+    let keys = batch::keys(commits).map(|(job, key, task)| (job.0, key, task.0));
+    each(
+        tx,
+        batches(keys)?,
+        "insert into keys (job, key, task) select value ->> 0, value ->> 1, value ->> 2 \
+         from json_each(?) where true on conflict do nothing",
+    )
+    .await
 }
 
 async fn lives(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
@@ -100,51 +133,6 @@ async fn lives(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
     .await
 }
 
-/// Removes attempts that were never sent, with the keys of their tasks.
-async fn cancelled(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
-    let cancelled = commits.iter().flat_map(|commit| &commit.cancelled).map(|attempt| attempt.0);
-    let cancelled = batches(cancelled)?;
-    each(
-        tx,
-        cancelled.clone(),
-        "delete from keys where task in (select id from attempts \
-         where state = 0 and id in (select value from json_each(?)))",
-    )
-    .await?;
-    each(
-        tx,
-        cancelled,
-        "delete from attempts where state = 0 and id in (select value from json_each(?))",
-    )
-    .await
-}
-
-/// Sets the number of shards; the first spread of a task wins.
-async fn spread(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
-    let spread = batch::spread(commits).into_iter();
-    each(
-        tx,
-        batches(spread.map(|(task, total)| (task.0, total)))?,
-        "update attempts set shard_total = new.total \
-         from (select value ->> 0 as id, value ->> 1 as total from json_each(?)) as new \
-         where attempts.id = new.id and attempts.shard_total = 0",
-    )
-    .await
-}
-
-/// Assigns attempts to lives of executors, or to none.
-async fn placed(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
-    let placed = batch::placed(commits).into_iter();
-    each(
-        tx,
-        batches(placed.map(|(attempt, life)| (attempt.0, life.map(|life| life.0))))?,
-        "update attempts set life = new.life \
-         from (select value ->> 0 as id, value ->> 1 as life from json_each(?)) as new \
-         where attempts.id = new.id and attempts.state = 0",
-    )
-    .await
-}
-
 async fn checkpoints(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
     let checkpoints = commits.iter().flat_map(|commit| &commit.checkpoints);
     each(
@@ -153,19 +141,6 @@ async fn checkpoints(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
         "insert into checkpoints (task, shard, value) \
          select value ->> 0, value ->> 1, value ->> 2 from json_each(?) where true \
          on conflict do update set value = excluded.value",
-    )
-    .await
-}
-
-/// Sets the states of tasks that have not ended.
-async fn moved(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
-    let moved = batch::moved(commits).into_iter();
-    each(
-        tx,
-        batches(moved.map(|(task, state)| (task.0, task_state_code(state))))?,
-        "update attempts set task_state = new.state \
-         from (select value ->> 0 as id, value ->> 1 as state from json_each(?)) as new \
-         where attempts.id = new.id and attempts.task_state < 3",
     )
     .await
 }
@@ -263,21 +238,6 @@ async fn child_starts(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome 
         "delete from child_starts where id in (select value from json_each(?))",
     )
     .await
-}
-
-async fn notes(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
-    for round in batch::notes(commits) {
-        each(
-            tx,
-            batches(round.into_iter())?,
-            "update attempts set note = case when attempts.note is null then new.note \
-             else attempts.note || '; ' || new.note end \
-             from (select value ->> 0 as id, value ->> 1 as note from json_each(?)) as new \
-             where attempts.id = new.id and instr(coalesce(attempts.note, ''), new.note) = 0",
-        )
-        .await?;
-    }
-    Ok(())
 }
 
 async fn grow(tx: &mut SqliteConnection, key: &str, value: i64) -> Outcome {

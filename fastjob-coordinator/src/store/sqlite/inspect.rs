@@ -12,7 +12,7 @@ use sqlx::{
 };
 
 use super::{MIGRATIONS, not_a_store};
-use crate::store::{Error, Result};
+use crate::store::{Error, OLDEST, Result};
 
 /// Most tables named in the message about another program's file.
 const NAMED: usize = 3;
@@ -81,17 +81,20 @@ async fn foreign(connection: &mut SqliteConnection) -> sqlx::Result<Option<Strin
     }
     // Other programs use the same migration library.
     let first: Option<SqliteRow> =
-        sqlx::query("select checksum from _sqlx_migrations where version = 1")
-            .fetch_optional(connection)
+        sqlx::query("select checksum from _sqlx_migrations where version = ?")
+            .bind(OLDEST)
+            .fetch_optional(&mut *connection)
             .await?;
+    // Also a store of an older schema.
+    let has_our_tables =
+        ["attempts", "jobs", "lives"].iter().all(|ours| tables.iter().any(|name| name == ours));
     let Some(first) = first else {
-        // A store whose process was killed during creation.
-        return Ok((tables.len() > 1).then(others));
+        // Or a store whose process was killed during creation.
+        return Ok((tables.len() > 1 && !has_our_tables).then(others));
     };
     let checksum: Vec<u8> = sqlx::Row::try_get(&first, 0)?;
-    let ours = MIGRATIONS.iter().find(|step| step.version == 1);
-    let is_ours = ours.is_some_and(|step| *step.checksum == *checksum)
-        || ["attempts", "jobs", "lives"].iter().all(|ours| tables.iter().any(|name| name == ours));
+    let ours = MIGRATIONS.iter().find(|step| step.version == OLDEST);
+    let is_ours = ours.is_some_and(|step| *step.checksum == *checksum) || has_our_tables;
     Ok((!is_ours).then(others))
 }
 

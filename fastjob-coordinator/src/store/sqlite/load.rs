@@ -4,15 +4,16 @@ use fastjob_core::JobId;
 use sqlx::Row;
 use tokio_stream::StreamExt;
 
-use super::{Sqlite, jobs};
+use super::{Sqlite, commit::batches, history, jobs};
 use crate::store::{
     CHILD_STARTS, ChildStart, Error, LoadStore, Loaded, Partition, Result, StoreFacts,
+    journal::Checkpoints,
     key::NAME,
     rows::{
         children::{ChildStarts, child_starts},
         instant,
         jobs::whole,
-        loaded::{EndedShards, cursor, ended_shard, facts, life, open},
+        loaded::{checkpoint, cursor, ended, facts, life},
     },
     while_doing,
 };
@@ -55,7 +56,7 @@ impl LoadStore for Sqlite {
                 "delete from child_starts where id in (select value from json_each(?))",
             )
             .bind(serde_json::Value::from(started).to_string())
-            .execute(&mut *self.writer.lock().await)
+            .execute(&mut self.writer.lock().await.connection)
             .await;
             if let Err(err) = removed {
                 tracing::debug!(%err, "could not remove the records of children that have started");
@@ -68,7 +69,8 @@ impl LoadStore for Sqlite {
         let child_starts = self.child_starts(&[partition], CHILD_STARTS).await?;
         let doing = while_doing("read the store");
         // Uses the writer's connection, so that nothing is written meanwhile.
-        let mut writer = self.writer.lock().await;
+        let mut guard = self.writer.lock().await;
+        let writer = &mut guard.connection;
         let mut loaded = Loaded { child_starts, ..Loaded::default() };
         let meta = sqlx::query("select key, value from meta").fetch_all(&mut *writer).await;
         for row in meta.map_err(&doing)? {
@@ -90,44 +92,30 @@ impl LoadStore for Sqlite {
                 loaded.jobs.push(whole(&row.map_err(&doing)?)?);
             }
         }
-        {
-            let mut rows = sqlx::query(
-                "select a.id, a.task, a.job, a.number, a.cause, a.fire_at, a.due_at, \
-                 a.created_at, a.life, head.task_state, head.param, a.shard_index, \
-                 a.shard_total, head.wanted, c.value, \
-                 case when a.number > 1 then (select executor from lives where id in \
-                 (select b.life from attempts b where a.number = 2 and b.id = a.task \
-                 and b.shard_index = a.shard_index \
-                 union all select b.life from attempts b where b.task = a.task and b.id <> b.task \
-                 and b.number = a.number - 1 and b.shard_index = a.shard_index)) end, \
-                 head.depth, head.budget \
-                 from attempts a join attempts head on head.id = a.task \
-                 left join checkpoints c on c.task = a.task and c.shard = a.shard_index \
-                 where a.state = 0 order by a.id",
-            )
-            .fetch(&mut *writer);
-            while let Some(row) = rows.next().await {
-                loaded.open.push(open(&row.map_err(&doing)?)?);
+        let journal = history::replay(&mut *writer).await?;
+        let mut checkpoints = Checkpoints::new();
+        for ids in batches(journal.ids().into_iter()).map_err(&doing)? {
+            let points = sqlx::query(
+                "select task, shard, value from checkpoints \
+                 where task in (select value from json_each(?))",
+            );
+            for row in points.bind(ids).fetch_all(&mut *writer).await.map_err(&doing)? {
+                checkpoints.extend([checkpoint(&row)?]);
             }
         }
-        {
-            let mut rows = sqlx::query(
-                "with open as (select distinct task from attempts \
-                 where state = 0 and shard_total > 1) \
-                 select a.task, a.shard_index, a.shard_total, a.state, a.result, a.number \
-                 from open join attempts a on a.id = open.task where a.state > 2 \
-                 union all \
-                 select a.task, a.shard_index, a.shard_total, a.state, a.result, a.number \
-                 from open join attempts a on a.task = open.task and a.task_state is null \
-                 where a.state > 2 order by 1, 2, 6",
-            )
-            .fetch(&mut *writer);
-            let mut shards = EndedShards::new(&loaded.open);
-            while let Some(row) = rows.next().await {
-                shards.add(ended_shard(&row.map_err(&doing)?)?);
+        let mut rows = Vec::new();
+        for ids in batches(journal.with_rows().into_iter()).map_err(&doing)? {
+            let attempts = sqlx::query(
+                "select a.task, a.shard_index, a.shard_total, a.state, a.result, a.number, \
+                 lives.executor from attempts a left join lives on lives.id = a.life \
+                 where a.task in (select value from json_each(?)) \
+                 order by a.task, a.shard_index, a.number",
+            );
+            for row in attempts.bind(ids).fetch_all(&mut *writer).await.map_err(&doing)? {
+                rows.push(ended(&row)?);
             }
-            loaded.ended_shards = shards.into_vec();
         }
+        (loaded.open, loaded.ended_shards) = journal.loaded(&checkpoints, rows);
         loaded.failing = sqlx::query_scalar(
             "select job from alarms where id in \
              (select max(id) from alarms where kind in (1, 2) group by job) and kind = 1 \
@@ -147,12 +135,14 @@ impl LoadStore for Sqlite {
         for row in ahead.fetch_all(&mut *writer).await.map_err(&doing)? {
             loaded.fired_ahead.push(cursor(&row, "read the store")?);
         }
-        let lives = sqlx::query(
-            "select id, service, executor, incarnation, since from lives where id in \
-             (select life from attempts where state = 0)",
-        );
-        for row in lives.fetch_all(&mut *writer).await.map_err(&doing)? {
-            loaded.lives.push(life(&row)?);
+        for ids in batches(journal.lives().into_iter()).map_err(&doing)? {
+            let lives = sqlx::query(
+                "select id, service, executor, incarnation, since from lives \
+                 where id in (select value from json_each(?))",
+            );
+            for row in lives.bind(ids).fetch_all(&mut *writer).await.map_err(&doing)? {
+                loaded.lives.push(life(&row)?);
+            }
         }
         loaded.next_life = sqlx::query_scalar("select coalesce(max(id), 0) + 1 from lives")
             .fetch_one(&mut *writer)

@@ -6,11 +6,11 @@
 mod alarms;
 mod columns;
 mod commit;
-mod insert;
+mod history;
 mod inspect;
 mod jobs;
 mod load;
-mod outcomes;
+mod many;
 mod repair;
 mod retention;
 mod silences;
@@ -32,7 +32,12 @@ use sqlx::{
 };
 use tokio::sync::Mutex;
 
-use super::{ClusterKey, Error, Result, key::NAME, unreadable::Unreadable};
+use super::{
+    ClusterKey, Error, OLDEST, Result,
+    journal::{Journals, SharedOpenTasks},
+    key::NAME,
+    unreadable::Unreadable,
+};
 use crate::files::{self, NotPrivate};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -43,13 +48,21 @@ const READERS: u32 = 4;
 /// A store in one SQLite file.
 #[derive(Debug)]
 pub(crate) struct Sqlite {
-    writer: Mutex<SqliteConnection>,
+    writer: Mutex<Writer>,
     /// How to open a writer.
     options: SqliteConnectOptions,
     readers: SqlitePool,
+    open: SharedOpenTasks,
     unreadable: Unreadable,
     /// Held while the store is open.
     _lock: File,
+}
+
+/// The connection that writes, and the journal as of its last commit.
+#[derive(Debug)]
+struct Writer {
+    connection: SqliteConnection,
+    journals: Journals,
 }
 
 impl Sqlite {
@@ -111,9 +124,10 @@ impl Sqlite {
             .await
             .map_err(|err| open(err.to_string()))?;
         Ok(Self {
-            writer: Mutex::new(writer),
+            writer: Mutex::new(Writer { connection: writer, journals: Journals::default() }),
             options: writing,
             readers,
+            open: SharedOpenTasks::default(),
             unreadable: Unreadable::default(),
             _lock: lock,
         })
@@ -153,6 +167,15 @@ async fn migrate(path: &Path, writer: &mut SqliteConnection) -> Result<()> {
         Err(sqlx::Error::Database(err)) if err.message().contains("no such table") => None,
         Err(err) => return Err(open(not_a_store(&err))),
     };
+    if newest.is_some() {
+        let oldest: i64 = sqlx::query_scalar("select min(version) from _sqlx_migrations")
+            .fetch_one(&mut *writer)
+            .await
+            .map_err(|err| open(not_a_store(&err)))?;
+        if oldest < OLDEST {
+            return Err(Error::TooOld { path: path.display().to_string(), found: oldest });
+        }
+    }
     if let Some(found) = newest.filter(|found| *found > known) {
         return Err(Error::Newer { path: path.display().to_string(), found, known });
     }

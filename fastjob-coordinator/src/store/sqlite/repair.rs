@@ -3,29 +3,38 @@
 use jiff::Timestamp;
 use sqlx::{Connection, SqliteConnection};
 
-use super::Sqlite;
+use super::{Sqlite, history};
 use crate::store::{
-    Error, Marks, Partition, RepairStore, Result, Survey, repair::check_room, while_doing,
+    Error, Marks, Partition, RepairStore, Result, Survey,
+    journal::{self, Journals, Staged},
+    repair::check_room,
+    while_doing,
 };
 
 #[async_trait::async_trait]
 impl RepairStore for Sqlite {
     async fn survey(&self, now: Timestamp) -> Result<Survey> {
         let mut writer = self.writer.lock().await;
-        let found = later_than(&mut writer, now).await;
+        let attempts = journal::later_than(&history::replay(&mut writer.connection).await?, now);
+        let found = later_than(&mut writer.connection, attempts, now).await;
         found.map_err(while_doing("read the store"))?.survey()
     }
 
     async fn set_back(&self, now: Timestamp) -> Result<Survey> {
         let mut writer = self.writer.lock().await;
-        let done = set_back(&mut writer, now).await;
+        writer.journals = Journals::default();
+        let mut journal = history::replay(&mut writer.connection).await?;
+        let attempts = journal::later_than(&journal, now);
+        let records = journal::set_back(Partition(0), &mut journal, now);
+        let staged = Staged { records, ..Staged::default() };
+        let done = set_back(&mut writer.connection, attempts, &staged, now).await;
         done.map_err(while_doing("set back the clocks of the store"))?.survey()
     }
 
     async fn lift_ids(&self, by: i64) -> Result<Vec<Marks>> {
         let doing = while_doing("raise the ids of the store");
         let mut writer = self.writer.lock().await;
-        let mut tx = writer.begin_with("begin immediate").await.map_err(&doing)?;
+        let mut tx = writer.connection.begin_with("begin immediate").await.map_err(&doing)?;
         let marks = meta(&mut tx).await.map_err(&doing)?.marks()?;
         check_room(marks.ids_until, by)?;
         sqlx::query(
@@ -41,21 +50,24 @@ impl RepairStore for Sqlite {
     }
 }
 
-async fn set_back(writer: &mut SqliteConnection, now: Timestamp) -> sqlx::Result<Found> {
-    let mut tx = writer.begin_with("begin immediate").await?;
-    let found = later_than(&mut tx, now).await?;
+async fn set_back(
+    connection: &mut SqliteConnection,
+    attempts: usize,
+    staged: &Staged<'_>,
+    now: Timestamp,
+) -> sqlx::Result<Found> {
+    let mut tx = connection.begin_with("begin immediate").await?;
+    let found = later_than(&mut tx, attempts, now).await?;
     for statement in [
         "update meta set value = cast(?1 as text) \
          where key in ('watermark', 'clock') and cast(value as integer) > ?1",
         "update jobs set anchor = ?1 where anchor > ?1",
         "delete from cursors where at > ?1",
         "delete from fired_ahead where at > ?1",
-        "update attempts set due_at = case when life is null \
-         then ?1 + due_at - created_at else ?1 end \
-         where state = 0 and created_at > ?1 and due_at >= created_at",
     ] {
         sqlx::query(statement).bind(now.as_millisecond()).execute(&mut *tx).await?;
     }
+    history::records(&mut tx, staged).await?;
     tx.commit().await?;
     Ok(found)
 }
@@ -64,7 +76,7 @@ async fn set_back(writer: &mut SqliteConnection, now: Timestamp) -> sqlx::Result
 struct Found {
     meta: Meta,
     anchors: i64,
-    attempts: i64,
+    attempts: usize,
 }
 
 impl Found {
@@ -73,16 +85,16 @@ impl Found {
     }
 }
 
-async fn later_than(line: &mut SqliteConnection, now: Timestamp) -> sqlx::Result<Found> {
+async fn later_than(
+    line: &mut SqliteConnection,
+    attempts: usize,
+    now: Timestamp,
+) -> sqlx::Result<Found> {
     let meta = meta(line).await?;
-    let (anchors, attempts) = sqlx::query_as(
-        "select (select count(*) from jobs where anchor > ?1), \
-         (select count(*) from attempts \
-         where state = 0 and created_at > ?1 and due_at >= created_at)",
-    )
-    .bind(now.as_millisecond())
-    .fetch_one(line)
-    .await?;
+    let anchors = sqlx::query_scalar("select count(*) from jobs where anchor > ?1")
+        .bind(now.as_millisecond())
+        .fetch_one(line)
+        .await?;
     Ok(Found { meta, anchors, attempts })
 }
 

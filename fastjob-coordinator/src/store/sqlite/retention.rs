@@ -1,6 +1,8 @@
 //! Removes data older than its retention. Queries choose the rows, then one short transaction
 //! removes them.
 
+use std::collections::HashSet;
+
 use fastjob_core::{JobId, JobName, ServiceName};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -34,7 +36,7 @@ impl RetentionStore for Sqlite {
         .bind(Value::from_iter(names).to_string())
         .bind(since.as_millisecond())
         .bind(now.as_millisecond())
-        .execute(&mut *self.writer.lock().await)
+        .execute(&mut self.writer.lock().await.connection)
         .await
         .map(|done| done.rows_affected())
         .map_err(while_doing("date deleted jobs"))
@@ -47,18 +49,21 @@ impl RetentionStore for Sqlite {
         limit: u32,
     ) -> Result<Vec<JobId>> {
         let doing = while_doing("remove deleted jobs");
+        // A deleted job has no new tasks, so one that has none now will not have any.
+        let open = self.open_tasks().await?.jobs()?;
         let mut writer = self.writer.lock().await;
-        let mut tx = writer.begin_with("begin immediate").await.map_err(&doing)?;
+        let mut tx = writer.connection.begin_with("begin immediate").await.map_err(&doing)?;
         let removed: Vec<i64> = sqlx::query_scalar(
             "delete from jobs where id in (select id from jobs j \
              where j.deleted_at is not null and j.updated_at < ?1 \
-             and not exists (select 1 from attempts a \
-             where a.job = j.id and a.task_state is not null) \
+             and not exists (select 1 from tasks t where t.job = j.id) \
              and not exists (select 1 from child_starts c where c.job = j.id) \
+             and j.id not in (select value from json_each(?3)) \
              order by j.updated_at limit ?2) returning id",
         )
         .bind(before.as_millisecond())
         .bind(limit)
+        .bind(Value::from_iter(open.into_iter().map(|job| job.0)).to_string())
         .fetch_all(&mut *tx)
         .await
         .map_err(&doing)?;
@@ -82,51 +87,51 @@ impl RetentionStore for Sqlite {
         current: &[LifeId],
         before: Timestamp,
     ) -> Result<u64> {
-        self.remove_unused_lives(current, before).await.map_err(while_doing("remove old executors"))
+        let open = self.open_tasks().await?.lives()?;
+        self.remove_unused_lives(current, open, before)
+            .await
+            .map_err(while_doing("remove old executors"))
     }
 }
 
 impl Sqlite {
     async fn remove_piece(&self, before: Timestamp, rows: u32) -> sqlx::Result<u64> {
         let tasks: Vec<i64> = sqlx::query_scalar(
-            "select id from attempts where task_ended_at < ?1 and task_state >= 3 \
-             order by task_ended_at limit ?2",
+            "select id from tasks where ended_at < ?1 order by ended_at limit ?2",
         )
         .bind(before.as_millisecond())
         .bind(rows)
         .fetch_all(&self.readers)
         .await?;
-        let others: Vec<(i64, i64)> = sqlx::query_as(
-            "select task, count(*) from attempts where task_state is null \
-             and task in (select value from json_each(?)) group by task",
+        let attempts: Vec<(i64, i64)> = sqlx::query_as(
+            "select task, count(*) from attempts \
+             where task in (select value from json_each(?)) group by task",
         )
         .bind(Value::from(tasks.clone()).to_string())
         .fetch_all(&self.readers)
         .await?;
-        match piece(tasks, others, rows) {
+        match piece(tasks, attempts, rows) {
             Piece::Tasks(tasks, _) if tasks.is_empty() => Ok(0),
             Piece::Tasks(tasks, rows) => {
                 let statements = [
                     "delete from logs where attempt in (select id from attempts \
-                     where task_state is null and task in (select value from json_each(?)))",
+                     where task in (select value from json_each(?)))",
                     "delete from logs where attempt in (select value from json_each(?))",
                     "delete from keys where task in (select value from json_each(?))",
                     "delete from checkpoints where task in (select value from json_each(?))",
-                    "delete from attempts where task_state is null \
-                     and task in (select value from json_each(?))",
-                    "delete from attempts where id in (select value from json_each(?))",
+                    "delete from attempts where task in (select value from json_each(?))",
+                    "delete from tasks where id in (select value from json_each(?))",
                 ];
                 self.delete(&tasks, &statements).await?;
                 Ok(rows)
             }
             Piece::PartOf(task) => {
-                let part: Vec<i64> = sqlx::query_scalar(
-                    "select id from attempts where task_state is null and task = ? limit ?",
-                )
-                .bind(task)
-                .bind(rows)
-                .fetch_all(&self.readers)
-                .await?;
+                let part: Vec<i64> =
+                    sqlx::query_scalar("select id from attempts where task = ? limit ?")
+                        .bind(task)
+                        .bind(rows)
+                        .fetch_all(&self.readers)
+                        .await?;
                 let statements = [
                     "delete from logs where attempt in (select value from json_each(?))",
                     "delete from attempts where id in (select value from json_each(?))",
@@ -141,7 +146,7 @@ impl Sqlite {
     async fn delete(&self, ids: &[i64], statements: &[&'static str]) -> sqlx::Result<()> {
         let ids = Value::from(ids).to_string();
         let mut writer = self.writer.lock().await;
-        let mut tx = writer.begin_with("begin immediate").await?;
+        let mut tx = writer.connection.begin_with("begin immediate").await?;
         for statement in statements {
             sqlx::query(*statement).bind(&ids).execute(&mut *tx).await?;
         }
@@ -151,6 +156,7 @@ impl Sqlite {
     async fn remove_unused_lives(
         &self,
         current: &[LifeId],
+        open: HashSet<LifeId>,
         before: Timestamp,
     ) -> sqlx::Result<u64> {
         // The newest life is kept, because the next one is numbered after it.
@@ -167,15 +173,17 @@ impl Sqlite {
         if old.len() < MANY_LIVES {
             return Ok(0);
         }
-        let used: Vec<i64> = sqlx::query_scalar(
-            "select distinct life from attempts where life in (select value from json_each(?))",
+        let mut used: Vec<i64> = sqlx::query_scalar(
+            "select life from tasks where life in (select value from json_each(?1)) \
+             union select life from attempts where life in (select value from json_each(?1))",
         )
         .bind(Value::from(old.clone()).to_string())
         .fetch_all(&self.readers)
         .await?;
+        used.extend(open.into_iter().map(|life| life.0));
         let removed = sqlx::query("delete from lives where id in (select value from json_each(?))")
             .bind(Value::from(unused(old, used)).to_string())
-            .execute(&mut *self.writer.lock().await)
+            .execute(&mut self.writer.lock().await.connection)
             .await?;
         Ok(removed.rows_affected())
     }

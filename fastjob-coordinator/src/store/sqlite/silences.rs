@@ -23,7 +23,8 @@ impl SilenceStore for Sqlite {
             Some((job, name)) => (Some(job.0), Some(name.as_str())),
             None => (None, None),
         };
-        let mut writer = self.writer.lock().await;
+        let mut guard = self.writer.lock().await;
+        let writer = &mut guard.connection;
         sqlx::query_scalar(
             "insert into silences (job, job_name, channel, until, reason, created_at) \
              select ?1, ?2, ?3, ?4, ?5, ?6 \
@@ -56,7 +57,8 @@ impl SilenceStore for Sqlite {
     }
 
     async fn remove_silence(&self, id: i64, now: Timestamp) -> Result<bool> {
-        let mut writer = self.writer.lock().await;
+        let mut guard = self.writer.lock().await;
+        let writer = &mut guard.connection;
         sqlx::query("delete from silences where id = ? and until > ?")
             .bind(id)
             .bind(now.as_millisecond())
@@ -85,7 +87,8 @@ impl SilenceStore for Sqlite {
         if !any {
             return Ok(None);
         }
-        let mut writer = self.writer.lock().await;
+        let mut guard = self.writer.lock().await;
+        let writer = &mut guard.connection;
         sqlx::query(
             "update alarms set state = ?4, done_at = ?1 \
              where state = 0 and channel = ?2 and number in (select value from json_each(?3)) \
@@ -100,12 +103,13 @@ impl SilenceStore for Sqlite {
         .execute(&mut *writer)
         .await
         .map_err(while_doing("silence alarms"))?;
-        drop(writer);
+        drop(guard);
         self.still_waiting(numbers).await.map(Some)
     }
 
     async fn remove_expired_silences(&self, now: Timestamp) -> Result<u64> {
-        let mut writer = self.writer.lock().await;
+        let mut guard = self.writer.lock().await;
+        let writer = &mut guard.connection;
         sqlx::query("delete from silences where until <= ?")
             .bind(now.as_millisecond())
             .execute(&mut *writer)

@@ -1,17 +1,19 @@
-//! Tasks, as clients query them: heads in one query, retries and shards in another.
+//! Tasks, as clients query them: open ones from the journal, ended ones from the history.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use fastjob_core::{AttemptId, JobId, TaskId};
 use serde_json::Value;
-use sqlx::{AssertSqlSafe, sqlite::SqliteRow};
+use sqlx::{AssertSqlSafe, Row};
+use tokio::sync::MutexGuard;
 
 use super::Sqlite;
 use crate::store::{
-    ATTEMPT_BYTES, Result, TaskFilter, TaskRow, TaskStore,
+    ATTEMPT_BYTES, Partition, Result, TaskFilter, TaskRow, TaskStore,
     batch::clean,
     codes::task_state_code,
-    rows::tasks::{HEAD, head, with_retries},
+    journal::{OpenTask, OpenTasks, PAGE, Refresh, newest},
+    rows::tasks::{ATTEMPT, ENDED, Names, attempt, ended, with_attempts},
     sums, while_doing,
 };
 
@@ -22,31 +24,50 @@ impl TaskStore for Sqlite {
     }
 
     async fn tasks_by_id(&self, tasks: &[TaskId]) -> Result<Vec<TaskRow>> {
-        let ids = Value::from(tasks.iter().map(|task| task.0).collect::<Vec<_>>()).to_string();
+        let doing = while_doing("read tasks");
+        // First: a task that ends meanwhile is found in the history.
+        let open = self.open_of(tasks).await?;
+        let ids = json(tasks);
         let sql = format!(
-            "select {HEAD} from attempts a join jobs on jobs.id = a.job \
-             left join lives on lives.id = a.life \
-             where a.id in (select value from json_each(?)) and a.task_state is not null \
-             order by a.id desc"
+            "select {ENDED} from tasks t join jobs on jobs.id = t.job \
+             left join lives on lives.id = t.life \
+             where t.id in (select value from json_each(?))"
         );
-        let heads = sqlx::query(AssertSqlSafe(sql))
-            .bind(ids)
-            .fetch_all(&self.readers)
-            .await
-            .map_err(while_doing("read tasks"))?;
-        self.with_retries(&heads).await
+        let rows = sqlx::query(AssertSqlSafe(sql)).bind(&ids).fetch_all(&self.readers).await;
+        let mut found = rows.map_err(&doing)?.iter().map(ended).collect::<Result<Vec<_>>>()?;
+        let in_history: HashSet<_> = found.iter().map(|task| task.task).collect();
+        let open: Vec<_> =
+            open.into_iter().filter(|open| !in_history.contains(&open.head.task)).collect();
+        if !open.is_empty() {
+            let names = self.names(&open).await?;
+            found.extend(open.iter().filter_map(|task| names.open(task)));
+        }
+        if found.len() < tasks.len() {
+            self.open.check(Partition(0)).await?;
+        }
+        let sql = format!(
+            "select {ATTEMPT} from attempts a left join lives on lives.id = a.life \
+             where a.task in (select value from json_each(?))"
+        );
+        let rows = sqlx::query(AssertSqlSafe(sql)).bind(ids).fetch_all(&self.readers).await;
+        let attempts = rows.map_err(doing)?.iter().map(attempt).collect::<Result<_>>()?;
+        Ok(with_attempts(found, attempts))
     }
 
     async fn task_ids(&self, filter: &TaskFilter) -> Result<Vec<TaskId>> {
-        let mut wants = String::from("task_state is not null");
+        let mut ids: HashSet<TaskId> = match filter.state {
+            Some(_) => HashSet::new(),
+            None => self.open_tasks().await?.ids(filter).into_iter().collect(),
+        };
+        let mut wants = String::from("true");
         if filter.job.is_some() {
             wants.push_str(" and job = ?1");
         }
         if let Some(state) = filter.state {
             let code = task_state_code(state);
-            wants.push_str(&format!(" and task_state = {code}"));
+            wants.push_str(&format!(" and state = {code}"));
             if code > 3 && filter.job.is_none() {
-                wants.push_str(" and task_state > 3");
+                wants.push_str(" and state > 3");
             }
         }
         if filter.since.is_some() {
@@ -55,8 +76,8 @@ impl TaskStore for Sqlite {
         if filter.below.is_some() {
             wants.push_str(" and id < ?3");
         }
-        let sql = format!("select id from attempts where {wants} order by id desc limit ?4");
-        let ids: Vec<i64> = sqlx::query_scalar(AssertSqlSafe(sql))
+        let sql = format!("select id from tasks where {wants} order by id desc limit ?4");
+        let ended: Vec<i64> = sqlx::query_scalar(AssertSqlSafe(sql))
             .bind(filter.job.map(|job| job.0))
             .bind(filter.since.map(jiff::Timestamp::as_millisecond))
             .bind(filter.below.map(|task| task.0))
@@ -64,27 +85,29 @@ impl TaskStore for Sqlite {
             .fetch_all(&self.readers)
             .await
             .map_err(while_doing("read tasks"))?;
-        Ok(ids.into_iter().map(TaskId).collect())
+        ids.extend(ended.into_iter().map(TaskId));
+        Ok(newest(ids, filter))
     }
 
     async fn task_bytes(&self, tasks: &[TaskId]) -> Result<HashMap<TaskId, u64>> {
-        let ids = Value::from(tasks.iter().map(|task| task.0).collect::<Vec<_>>()).to_string();
+        let mut bytes: HashMap<_, _> =
+            self.open_of(tasks).await?.iter().map(|open| (open.head.task, open.texts())).collect();
         let rows: Vec<(i64, i64)> = sqlx::query_as(
             "select id, ?2 + coalesce(octet_length(message), 0) + coalesce(octet_length(param), 0) \
-             + coalesce(octet_length(note), 0) \
-             + coalesce(octet_length(coalesce(task_result, result)), 0) \
-             from attempts where id in (select value from json_each(?1)) \
-             and task_state is not null \
+             + coalesce(octet_length(note), 0) + coalesce(octet_length(result), 0) \
+             from tasks where id in (select value from json_each(?1)) \
              union all select task, sum(?2 + coalesce(octet_length(message), 0)) \
-             from attempts where task_state is null \
-             and task in (select value from json_each(?1)) group by task",
+             from attempts where task in (select value from json_each(?1)) group by task",
         )
-        .bind(ids)
+        .bind(json(tasks))
         .bind(ATTEMPT_BYTES)
         .fetch_all(&self.readers)
         .await
         .map_err(while_doing("read tasks"))?;
-        Ok(sums(rows))
+        for (task, sum) in sums(rows) {
+            *bytes.entry(task).or_default() += sum;
+        }
+        Ok(bytes)
     }
 
     async fn task_of_key(&self, job: JobId, key: &str) -> Result<Option<TaskId>> {
@@ -107,20 +130,76 @@ impl TaskStore for Sqlite {
 }
 
 impl Sqlite {
-    async fn with_retries(&self, heads: &[SqliteRow]) -> Result<Vec<TaskRow>> {
-        let tasks = heads.iter().map(head).collect::<Result<Vec<_>>>()?;
-        let ids = Value::from(tasks.iter().map(|task| task.task.0).collect::<Vec<_>>()).to_string();
+    /// The open tasks, up to date.
+    pub(super) async fn open_tasks(&self) -> Result<MutexGuard<'_, OpenTasks>> {
+        let doing = while_doing("read the journal");
+        let (mut open, is_old) = self.open.lock().await?;
+        if !is_old {
+            return Ok(open);
+        }
+        loop {
+            let after = open.known().map(|(_, seq)| seq).next().unwrap_or(0);
+            let rows =
+                sqlx::query("select seq, record from journal where seq > ? order by seq limit ?")
+                    .bind(after)
+                    .bind(PAGE)
+                    .fetch_all(&self.readers)
+                    .await
+                    .map_err(&doing)?;
+            let is_last = rows.len() < PAGE as usize;
+            let mut records = Vec::with_capacity(rows.len());
+            for row in rows {
+                let (seq, bytes) =
+                    (row.try_get(0).map_err(&doing)?, row.try_get(1).map_err(&doing)?);
+                records.push(Refresh { partition: Partition(0), seq, bytes });
+            }
+            open.follow(records);
+            if is_last {
+                break;
+            }
+        }
+        open.is_up_to_date();
+        Ok(open)
+    }
+
+    /// Those of the tasks that are open.
+    async fn open_of(&self, tasks: &[TaskId]) -> Result<Vec<OpenTask>> {
+        let open = self.open_tasks().await?;
+        let tasks: HashSet<_> = tasks.iter().copied().collect();
+        Ok(tasks.into_iter().filter_map(|task| open.task(task).cloned()).collect())
+    }
+
+    /// The names of the jobs and executors of open tasks.
+    async fn names(&self, open: &[OpenTask]) -> Result<Names> {
+        let doing = while_doing("read tasks");
+        let mut names = Names::default();
+        let jobs: HashSet<_> = open.iter().map(|task| task.head.job.0).collect();
         let rows = sqlx::query(
-            "select a.id, a.task, a.number, a.state, a.reason, a.message, lives.executor, \
-             a.due_at, a.started_at, a.ended_at, a.shard_index, a.shard_total \
-             from attempts a left join lives on lives.id = a.life \
-             where a.task_state is null and a.task in (select value from json_each(?)) \
-             order by a.task, a.shard_index, a.number",
+            "select id, service, name from jobs where id in (select value from json_each(?))",
         )
-        .bind(ids)
+        .bind(Value::from_iter(jobs).to_string())
         .fetch_all(&self.readers)
         .await
-        .map_err(while_doing("read attempts"))?;
-        with_retries(tasks, &rows)
+        .map_err(&doing)?;
+        for row in &rows {
+            names.add_job(row)?;
+        }
+        let attempts = open.iter().flat_map(|task| &task.open);
+        let lives: HashSet<_> = attempts.filter_map(|open| open.life).map(|life| life.0).collect();
+        let rows = sqlx::query(
+            "select id, executor from lives where id in (select value from json_each(?))",
+        )
+        .bind(Value::from_iter(lives).to_string())
+        .fetch_all(&self.readers)
+        .await
+        .map_err(&doing)?;
+        for row in &rows {
+            names.add_life(row)?;
+        }
+        Ok(names)
     }
+}
+
+fn json(tasks: &[TaskId]) -> String {
+    Value::from_iter(tasks.iter().map(|task| task.0)).to_string()
 }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Sqlite;
 use crate::store::{
-    Error, Lease, Partition, Store,
+    Error, Lease, NewAttempt, Partition, Store,
     suite::{
         Home,
         rows::{base, head, plan},
@@ -39,7 +39,8 @@ impl File {
     }
 
     async fn run(&self, statement: &'static str) {
-        let mut writer = self.sqlite().writer.lock().await;
+        let mut guard = self.sqlite().writer.lock().await;
+        let writer = &mut guard.connection;
         sqlx::query(statement).execute(&mut *writer).await.unwrap();
     }
 }
@@ -158,6 +159,38 @@ async fn the_database_of_another_program_is_rejected_and_not_changed() {
 }
 
 #[tokio::test]
+async fn a_store_of_a_development_version_is_not_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("fastjob.db");
+    let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+    let mut old = options.connect().await.unwrap();
+    let tables = "create table _sqlx_migrations (version integer primary key, description text, \
+                  success integer, checksum blob); \
+                  insert into _sqlx_migrations values (1, 'first', 1, x'00'); \
+                  create table jobs (id integer); create table lives (id integer); \
+                  create table attempts (id integer)";
+    sqlx::raw_sql(tables).execute(&mut old).await.unwrap();
+    old.close().await.unwrap();
+    let refused = Sqlite::open(&path).await.unwrap_err();
+    assert!(matches!(refused, Error::TooOld { found: 1, .. }), "{refused}");
+    assert!(refused.to_string().contains("use a new store"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_store_that_lost_its_last_commits_gets_no_gap() {
+    let home = File::fresh().await;
+    home.store().commit(&[base()]).await.unwrap();
+    for id in 10..13 {
+        home.store().commit(&[plan([head(id)])]).await.unwrap();
+    }
+    home.run("delete from journal where seq = 3").await;
+    home.store().commit(&[plan([head(13)])]).await.unwrap();
+    let open = home.store().load(Partition(0)).await.unwrap().open;
+    let open: Vec<_> = open.iter().map(|open| open.planned.row.attempt.0).collect();
+    assert_eq!(open, [10, 11, 13]);
+}
+
+#[tokio::test]
 async fn a_database_in_use_by_another_program_is_rejected_too() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("app.db");
@@ -224,13 +257,14 @@ async fn decisions_before_a_rejected_commit_are_written() {
     let home = File::fresh().await;
     home.store().commit(&[base()]).await.unwrap();
     home.run(
-        "create trigger refuse before insert on attempts when new.id = 13 \
+        "create trigger refuse before insert on keys when new.task = 13 \
          begin select raise(abort, 'no'); end",
     )
     .await;
     let (writer, handle) = Writer::new(home.store());
     for id in 10..16 {
-        handle.submit(u64::try_from(id).unwrap(), plan([head(id)]));
+        let key = Some(format!("k{id}").into());
+        handle.submit(u64::try_from(id).unwrap(), plan([NewAttempt { key, ..head(id) }]));
     }
     let (durable, mut written) = tokio::sync::mpsc::unbounded_channel();
     let stop = CancellationToken::new();

@@ -79,8 +79,8 @@ async fn the_capacity_of_an_executor_holds_across_all_nodes() {
     }
     // At each start: the attempt itself and those that were still running.
     let most = cluster.count(
-        "select max((select count(*) from attempts b \
-         where b.started_at <= a.started_at and b.ended_at > a.started_at)) from attempts a",
+        "select max((select count(*) from ended_attempts b \
+         where b.started_at <= a.started_at and b.ended_at > a.started_at)) from ended_attempts a",
     );
     assert_eq!(most.await, 2);
 }
@@ -107,15 +107,15 @@ async fn children_in_other_partitions_are_started_once_and_any_node_rejects_cycl
 
     let task = rest(0).start("parent", json!({})).await;
     let started = || async {
-        let sql = "select count(*) from attempts where id = task and parent = $1 \
-                   and task_state = 3 and param = 'p'";
+        let sql = "select count(*) from tasks where parent = $1 \
+                   and state = 3 and param = 'p'";
         sqlx::query_scalar::<_, i64>(sql).bind(task).fetch_one(&cluster.pool).await.unwrap()
     };
     eventually("each child has succeeded", Duration::from_secs(20), || async {
         (started().await == 8).then_some(())
     })
     .await;
-    let all = cluster.count("select count(*) from attempts where id = task and parent is not null");
+    let all = cluster.count("select count(*) from tasks where parent is not null");
     assert_eq!(all.await, 8, "each child is started once");
     let waiting = cluster.count("select count(*) from child_starts").await;
     assert_eq!(waiting, 0, "no child is left to start");
@@ -191,7 +191,7 @@ async fn changes_through_any_node_take_effect_and_a_disabled_job_never_fires() {
     for (name, done) in done {
         match done {
             Done::Disabled(at) | Done::Deleted(at) => {
-                let sql = "select count(*) from attempts a join jobs j on j.id = a.job \
+                let sql = "select count(*) from tasks a join jobs j on j.id = a.job \
                            where j.name = $1 and a.cause = 1 and a.due_at > $2 and $3 = ''";
                 let late = count(sql, name.clone(), at, String::new()).await.unwrap();
                 assert_eq!(late, 0, "{name} fired after {at}");
@@ -199,12 +199,12 @@ async fn changes_through_any_node_take_effect_and_a_disabled_job_never_fires() {
             }
             Done::Edited(at, param) => {
                 // An edit takes effect within a second.
-                let sql = "select count(*) from attempts a join jobs j on j.id = a.job \
+                let sql = "select count(*) from tasks a join jobs j on j.id = a.job \
                            where j.name = $1 and a.due_at > $2 + 1000 and a.state = 3 \
                            and a.result = $3";
                 let new = count(sql, name.clone(), at, param.clone()).await.unwrap();
                 assert!(new > 0, "{name} never ran with the param of {at}");
-                let sql = "select count(*) from attempts a join jobs j on j.id = a.job \
+                let sql = "select count(*) from tasks a join jobs j on j.id = a.job \
                            where j.name = $1 and a.due_at > $2 + 1000 and a.state = 3 \
                            and a.result <> $3";
                 let old = count(sql, name.clone(), at, param).await.unwrap();

@@ -22,8 +22,8 @@ async fn the_new_owner_of_a_parent_starts_its_children_in_other_partitions() {
     for n in 0..8 {
         rest.start(&format!("parent{n}"), json!({})).await;
     }
-    let started = "select count(*) from attempts where id = task and parent is not null \
-                   and task_state = 3";
+    let started = "select count(*) from tasks where parent is not null \
+                   and state = 3";
     eventually("each child has succeeded", Duration::from_secs(20), || async {
         (cluster.count(started).await == 8 * 4).then_some(())
     })
@@ -53,9 +53,9 @@ async fn killed_nodes_are_taken_over_and_no_fire_is_lost_or_duplicated() {
     let rest = cluster.nodes[1].rest();
     cluster.end(&rest, jobs).await;
     cluster.every_second_is_there(jobs).await;
-    let skipped = "select count(*) from attempts where task_state = 6";
+    let skipped = "select count(*) from tasks where state = 6";
     assert_eq!(cluster.count(skipped).await, 0, "no fire is too old to catch up");
-    let failed = "select count(*) from attempts where state = 4";
+    let failed = "select count(*) from ended_attempts where state = 4";
     assert_eq!(cluster.count(failed).await, 0, "no attempt was lost when a node was killed");
     for node in &cluster.nodes {
         let twice: Vec<_> = node.entered().into_iter().filter(|(_, times)| *times > 1).collect();
@@ -86,7 +86,7 @@ async fn a_node_suspended_past_its_lease_changes_nothing_when_it_resumes() {
         rest.post(&format!("/api/v1/jobs/j{n}/disable")).await;
     }
     eventually("every attempt has ended", Duration::from_secs(30), || async {
-        (cluster.count("select count(*) from attempts where state = 0").await == 0).then_some(())
+        (cluster.open().await == 0).then_some(())
     })
     .await;
     cluster.every_second_is_there(100).await;
@@ -127,7 +127,7 @@ async fn a_node_cut_off_from_the_database_is_taken_over_and_recovers() {
         cut_off.post(&format!("/api/v1/jobs/j{n}/disable")).await;
     }
     eventually("every attempt has ended", Duration::from_secs(30), || async {
-        (cluster.count("select count(*) from attempts where state = 0").await == 0).then_some(())
+        (cluster.open().await == 0).then_some(())
     })
     .await;
     cluster.every_second_is_there(100).await;
@@ -164,7 +164,7 @@ async fn executors_continue_during_a_database_outage_and_nothing_is_lost() {
         rest.post(&format!("/api/v1/jobs/j{n}/disable")).await;
     }
     eventually("every attempt has ended", Duration::from_secs(30), || async {
-        (cluster.count("select count(*) from attempts where state = 0").await == 0).then_some(())
+        (cluster.open().await == 0).then_some(())
     })
     .await;
     cluster.every_second_is_there(50).await;
@@ -190,7 +190,7 @@ async fn a_node_that_shuts_down_cleanly_hands_over_at_once() {
         rest.post(&format!("/api/v1/jobs/j{n}/disable")).await;
     }
     eventually("every attempt has ended", Duration::from_secs(30), || async {
-        (cluster.count("select count(*) from attempts where state = 0").await == 0).then_some(())
+        (cluster.open().await == 0).then_some(())
     })
     .await;
     cluster.every_second_is_there(60).await;
@@ -213,10 +213,12 @@ async fn exclusive_attempts_survive_the_node_that_dispatched_them() {
     for task in &tasks {
         rest.reaches(*task, &["running"]).await;
     }
-    let owned = "select count(*) from attempts a join partitions p on p.partition = a.id % 32 \
+    let owned = "select count(*) from unnest($2::bigint[]) as task (id) \
+                 join partitions p on p.partition = task.id % 32 \
                  join nodes n on n.id = p.node where n.address = $1";
     let of_the_first: i64 = sqlx::query_scalar(owned)
         .bind(cluster.nodes[0].url())
+        .bind(&tasks)
         .fetch_one(&cluster.pool)
         .await
         .unwrap();
@@ -229,7 +231,11 @@ async fn exclusive_attempts_survive_the_node_that_dispatched_them() {
         let ended = rest.ended(task).await;
         assert_eq!(ended["state"], "succeeded", "{ended}");
     }
-    assert_eq!(cluster.count("select count(*) from attempts").await, 4, "one attempt per task");
+    assert_eq!(
+        cluster.count("select count(*) from ended_attempts").await,
+        4,
+        "one attempt per task"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

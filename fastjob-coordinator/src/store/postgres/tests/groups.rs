@@ -82,7 +82,7 @@ async fn a_group_is_bounded_in_bytes() {
     let heard = write(&home, (10..16).map(commit).collect(), 6, 0).await;
     assert_eq!(heard.durable(), [1, 2, 3, 4, 5, 6]);
     let mut connection = PgConnection::connect(home.database.url()).await.unwrap();
-    let transactions: i64 = sqlx::query_scalar("select count(distinct xmin::text) from attempts")
+    let transactions: i64 = sqlx::query_scalar("select count(distinct xmin::text) from journal")
         .fetch_one(&mut connection)
         .await
         .unwrap();
@@ -91,17 +91,17 @@ async fn a_group_is_bounded_in_bytes() {
 
 #[tokio::test]
 async fn a_permanently_rejected_commit_blocks_only_its_own_partition() {
-    holds_up_its_own_partition_alone("alter table attempts add check (id <> 98)").await;
+    holds_up_its_own_partition_alone("alter table keys add check (task <> 98)").await;
 }
 
 #[tokio::test]
 async fn a_commit_that_exceeds_a_limit_of_the_store_blocks_only_its_own_partition() {
     holds_up_its_own_partition_alone(
         "create function too_much() returns trigger language plpgsql as $$ begin \
-           if new.id = 98 then raise exception using errcode = '57014'; end if; \
+           if new.task = 98 then raise exception using errcode = '57014'; end if; \
            return new; \
          end $$; \
-         create trigger too_much before insert on attempts for each row execute function too_much()",
+         create trigger too_much before insert on keys for each row execute function too_much()",
     )
     .await;
 }
@@ -116,7 +116,8 @@ async fn holds_up_its_own_partition_alone(refusal: &'static str) {
         leases.push(home.store.acquire(&id("a"), partition).await.unwrap().unwrap());
     }
     home.run(refusal).await;
-    let planned = |id: i64| Commit { lease: leases[(id % 32) as usize], ..plan([head(id)]) };
+    let keyed = |id: i64| NewAttempt { key: Some(format!("k{id}").into()), ..head(id) };
+    let planned = |id: i64| Commit { lease: leases[(id % 32) as usize], ..plan([keyed(id)]) };
     // 98 belongs to partition 2, and later commits of that partition are useless without it.
     let commits = [64, 65, 66, 67, 98, 96, 97, 130, 99].map(planned);
     let heard = write(&home, commits.into(), 7, 1).await;

@@ -250,7 +250,13 @@ async fn a_takeover_waits_for_a_commit_in_progress() {
 async fn a_partition_is_loaded_with_its_own_data_only() {
     let home = Fresh::fresh().await;
     let rows = Commit { ids_until: None, ..base() };
-    home.store.commit(&[rows, plan([head(33), head(34), head(65)])]).await.unwrap();
+    home.store.commit(&[rows]).await.unwrap();
+    home.store.beat(&node("a"), LEASE).await.unwrap();
+    for (partition, ids) in [(1, &[33, 65][..]), (2, &[34])] {
+        let lease = home.store.acquire(&id("a"), Partition(partition)).await.unwrap().unwrap();
+        let tasks = Commit { lease, ..plan(ids.iter().copied().map(head)) };
+        home.store.commit(&[tasks]).await.unwrap();
+    }
     let loaded = home.store.load(Partition(1)).await.unwrap();
     let open: Vec<_> = loaded.open.iter().map(|open| open.planned.row.attempt.0).collect();
     assert_eq!(open, [33, 65]);
@@ -258,4 +264,54 @@ async fn a_partition_is_loaded_with_its_own_data_only() {
     assert_eq!(jobs, [1]);
     assert!(loaded.next_life > 2, "above all lives");
     assert_eq!(home.store.load(Partition(3)).await.unwrap().jobs, []);
+}
+
+#[tokio::test]
+async fn an_engine_ends_when_the_database_has_lost_its_last_commits() {
+    let home = Fresh::fresh().await;
+    home.store.commit(&[Commit { ids_until: None, ..base() }]).await.unwrap();
+    home.store.beat(&node("a"), LEASE).await.unwrap();
+    let lease = home.store.acquire(&id("a"), Partition(1)).await.unwrap().unwrap();
+    let task = |id| Commit { lease, ..plan([head(id)]) };
+    home.store.commit(&[task(33)]).await.unwrap();
+    home.store.commit(&[task(65)]).await.unwrap();
+    // A replica that was behind became the database.
+    home.run("delete from journal where seq = 2").await;
+    home.run("update partitions set seq = 1 where partition = 1").await;
+    let refused = home.store.commit(&[task(97)]).await;
+    assert!(matches!(&refused, Err(Error::Fenced(over)) if *over == [lease]), "{refused:?}");
+    let open = home.store.load(Partition(1)).await.unwrap().open;
+    assert_eq!(open.iter().map(|o| o.planned.row.attempt.0).collect::<Vec<_>>(), [33]);
+    let lease = home.store.acquire(&id("a"), Partition(1)).await.unwrap().unwrap();
+    home.store.commit(&[Commit { lease, ..plan([head(97)]) }]).await.unwrap();
+    assert_eq!(home.store.load(Partition(1)).await.unwrap().open.len(), 2);
+}
+
+#[tokio::test]
+async fn a_damaged_journal_ends_its_own_engine_only() {
+    let home = Fresh::fresh().await;
+    home.store.commit(&[Commit { ids_until: None, ..base() }]).await.unwrap();
+    home.store.beat(&node("a"), LEASE).await.unwrap();
+    let mut leases = Vec::new();
+    for partition in [1, 2].map(Partition) {
+        let lease = home.store.acquire(&id("a"), partition).await.unwrap().unwrap();
+        let task = i64::from(partition.0) + 32;
+        home.store.commit(&[Commit { lease, ..plan([head(task)]) }]).await.unwrap();
+        leases.push(lease);
+    }
+    home.run("update journal set record = record || '\\x00' where partition = 1").await;
+    assert!(home.store.load(Partition(1)).await.is_err());
+    // The next lease has to replay it.
+    let damaged = home.store.acquire(&id("a"), Partition(1)).await.unwrap().unwrap();
+    let both = [damaged, leases[1]].map(|lease| Commit { lease, ..Commit::default() });
+    let refused = home.store.commit(&both).await;
+    assert!(matches!(&refused, Err(Error::Fenced(over)) if *over == [damaged]), "{refused:?}");
+    home.store.commit(&both[1..]).await.unwrap();
+    // Lists have the tasks of other partitions.
+    let filter = crate::store::TaskFilter { limit: 10, ..Default::default() };
+    let listed = home.store.task_ids(&filter).await.unwrap();
+    assert_eq!(listed, [fastjob_core::TaskId(34)]);
+    assert!(home.store.task(fastjob_core::TaskId(34)).await.unwrap().is_some());
+    let unknown = home.store.task(fastjob_core::TaskId(33)).await;
+    assert!(matches!(unknown, Err(Error::Corrupt { .. })), "it is not 404: {unknown:?}");
 }

@@ -29,7 +29,7 @@ async fn a_transaction_aborted_by_a_conflict_is_retried() {
          create function give_way() returns trigger language plpgsql as $$ begin \
          if nextval('tries') < 5 then raise 'not now' using errcode = '40001'; end if; \
          return new; end $$; \
-         create trigger give_way before insert on attempts \
+         create trigger give_way before insert on journal \
          for each row execute function give_way()",
     )
     .await;
@@ -43,13 +43,13 @@ async fn a_transaction_that_is_always_aborted_is_reported() {
     home.run(
         "create function give_way() returns trigger language plpgsql as $$ begin \
          raise 'never' using errcode = '40P01'; end $$; \
-         create trigger give_way before insert on attempts \
+         create trigger give_way before insert on journal \
          for each row execute function give_way()",
     )
     .await;
     let refused = home.store.commit(&[base(), plan([head(10)])]).await;
     assert!(matches!(refused, Err(Error::Database { .. })), "{refused:?}");
-    home.run("drop trigger give_way on attempts").await;
+    home.run("drop trigger give_way on journal").await;
     home.store.commit(&[base(), plan([head(10)])]).await.unwrap();
 }
 

@@ -1,0 +1,212 @@
+//! Reads records.
+
+use fastjob_core::{AttemptId, Cause, JobId, Shard, TaskId, TaskState};
+use jiff::Timestamp;
+
+use super::{
+    ATTEMPT, CANCEL, CRC, END, FIRE, FIRE_IS_DUE, HAS_ROWS, HEAD_ENDED, LIFE, LINEAGE, MOVE, NOTE,
+    NOTED, NUMBER, OF_ATTEMPTS, OF_TASKS, PARAM, PARENT, PLACE, SHARD, SPREAD, STATE, TASK,
+    VERSION, WANTED,
+};
+use crate::store::{
+    Attempt, LifeId, Lineage,
+    codes::{cause, task_state},
+    journal::{Change, Open, OpenTask},
+};
+
+/// Reads the changes of a record.
+#[derive(Debug)]
+pub(in crate::store::journal) struct Reader<'a> {
+    rest: &'a [u8],
+    last_id: i64,
+    last_millis: i64,
+}
+
+/// Why a record cannot be read.
+type Read<T> = Result<T, String>;
+
+impl<'a> Reader<'a> {
+    pub(in crate::store::journal) fn new(bytes: &'a [u8]) -> Read<Self> {
+        // The version first: a later one may have another checksum.
+        if let Some(version) = bytes.first().filter(|version| **version != VERSION) {
+            return Err(format!("it has the format {version}, and this release knows {VERSION}"));
+        }
+        let (record, check) = bytes.split_last_chunk().ok_or_else(torn)?;
+        if CRC.checksum(record) != u32::from_le_bytes(*check) {
+            return Err("its checksum is wrong".to_owned());
+        }
+        Ok(Self { rest: record.get(1..).unwrap_or_default(), last_id: 0, last_millis: 0 })
+    }
+
+    /// The next change, with its length in bytes; `None` at the end.
+    pub(in crate::store::journal) fn next(&mut self) -> Read<Option<(Change, usize)>> {
+        let before = self.rest.len();
+        let Some((kind, rest)) = self.rest.split_first() else { return Ok(None) };
+        self.rest = rest;
+        let change = match *kind {
+            TASK => self.task()?,
+            ATTEMPT => {
+                let flags = self.flags(OF_ATTEMPTS)?;
+                let (task, attempt) = self.attempt_of()?;
+                let (row, life) = self.row(task, attempt, flags)?;
+                Change::Attempt(Open { row, life })
+            }
+            END => {
+                let (task, attempt) = self.attempt_of()?;
+                let state = match self.unsigned()? {
+                    0 => None,
+                    code => Some(state(code - 1)?),
+                };
+                Change::End { task, attempt, state }
+            }
+            CANCEL => {
+                let (task, attempt) = self.attempt_of()?;
+                Change::Cancel { task, attempt }
+            }
+            SPREAD => Change::Spread(TaskId(self.id()?), self.count()?),
+            PLACE => {
+                let (task, attempt) = self.attempt_of()?;
+                let life = Some(LifeId(self.signed()?)).filter(|life| life.0 != 0);
+                Change::Place { task, attempt, life }
+            }
+            MOVE => Change::Move(TaskId(self.id()?), state(self.unsigned()?)?),
+            NOTE => Change::Note(TaskId(self.id()?), self.text()?.to_owned()),
+            other => return Err(format!("it has the unknown change {other}")),
+        };
+        Ok(Some((change, before - self.rest.len())))
+    }
+
+    fn task(&mut self) -> Read<Change> {
+        let flags = self.flags(OF_TASKS)?;
+        let id = TaskId(self.id()?);
+        let (head, life) = self.row(id, id.first_attempt(), flags)?;
+        let state = if flags & STATE != 0 { state(self.unsigned()?)? } else { TaskState::Queued };
+        let has = |flag: u64| flags & flag != 0;
+        let param = if has(PARAM) { Some(self.text()?.into()) } else { None };
+        let parent = if has(PARENT) { Some(TaskId(self.signed()?)) } else { None };
+        let lineage = if has(LINEAGE) {
+            Some(Lineage { depth: self.count()?, budget: self.count()? })
+        } else {
+            None
+        };
+        let wanted = if has(WANTED) {
+            let name = self.text()?;
+            Some(name.parse().map_err(|_| format!("it has the executor `{name}`"))?)
+        } else {
+            None
+        };
+        let note = if has(NOTED) { Some(self.text()?.to_owned()) } else { None };
+        let open = if has(HEAD_ENDED) { Vec::new() } else { vec![Open { row: head, life }] };
+        let task = OpenTask {
+            head,
+            parent,
+            lineage,
+            wanted,
+            param,
+            note,
+            state,
+            open,
+            has_rows: has(HAS_ROWS),
+            ended: Vec::new(),
+            base: 0,
+            bytes: 0,
+        };
+        Ok(Change::Task(id, Box::new(task)))
+    }
+
+    fn row(
+        &mut self,
+        task: TaskId,
+        attempt: AttemptId,
+        flags: u64,
+    ) -> Read<(Attempt, Option<LifeId>)> {
+        let job = JobId(self.signed()?);
+        let cause: Cause = self.unsigned()?.try_into().map_or_else(
+            |_| Err("it has an unknown cause".to_owned()),
+            |code| cause(code).map_err(|err| err.to_string()),
+        )?;
+        let due_at = self.instant()?;
+        let created_at = self.instant()?;
+        let fire_at = if flags & FIRE_IS_DUE != 0 {
+            Some(due_at)
+        } else if flags & FIRE != 0 {
+            Some(self.instant()?)
+        } else {
+            None
+        };
+        let life = if flags & LIFE != 0 { Some(LifeId(self.signed()?)) } else { None };
+        let shard = if flags & SHARD != 0 {
+            Shard { index: self.count()?, total: self.count()? }
+        } else {
+            Shard::WHOLE
+        };
+        let number = if flags & NUMBER != 0 { self.count()? } else { 1 };
+        let row = Attempt { attempt, task, job, number, shard, cause, fire_at, due_at, created_at };
+        Ok((row, life))
+    }
+
+    fn flags(&mut self, known: u64) -> Read<u64> {
+        let flags = self.unsigned()?;
+        if flags & !known == 0 {
+            Ok(flags)
+        } else {
+            Err(format!("it has the unknown flags {flags}"))
+        }
+    }
+
+    fn attempt_of(&mut self) -> Read<(TaskId, AttemptId)> {
+        let attempt = self.id()?;
+        let task = attempt.wrapping_sub(self.signed()?);
+        Ok((TaskId(task), AttemptId(attempt)))
+    }
+
+    fn id(&mut self) -> Read<i64> {
+        self.last_id = self.last_id.wrapping_add(self.signed()?);
+        Ok(self.last_id)
+    }
+
+    fn instant(&mut self) -> Read<Timestamp> {
+        self.last_millis = self.last_millis.wrapping_add(self.signed()?);
+        let millis = self.last_millis;
+        Timestamp::from_millisecond(millis).map_err(|_| format!("it has the instant {millis}"))
+    }
+
+    fn count(&mut self) -> Read<u32> {
+        let value = self.unsigned()?;
+        u32::try_from(value).map_err(|_| format!("it has the number {value}"))
+    }
+
+    fn text(&mut self) -> Read<&'a str> {
+        let len = usize::try_from(self.unsigned()?).unwrap_or(usize::MAX);
+        let (text, rest) = self.rest.split_at_checked(len).ok_or_else(torn)?;
+        self.rest = rest;
+        std::str::from_utf8(text).map_err(|err| format!("it has a text that is not UTF-8: {err}"))
+    }
+
+    fn signed(&mut self) -> Read<i64> {
+        let value = self.unsigned()?;
+        Ok((value >> 1).cast_signed() ^ -((value & 1).cast_signed()))
+    }
+
+    fn unsigned(&mut self) -> Read<u64> {
+        let mut value = 0;
+        for shift in (0..64).step_by(7) {
+            let (byte, rest) = self.rest.split_first().ok_or_else(torn)?;
+            self.rest = rest;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Ok(value);
+            }
+        }
+        Err("it has a number of more than 64 bits".to_owned())
+    }
+}
+
+fn state(code: u64) -> Read<TaskState> {
+    let code = i64::try_from(code).map_err(|_| format!("it has the task state {code}"))?;
+    task_state(code).map_err(|err| err.to_string())
+}
+
+fn torn() -> String {
+    "it ends too early".to_owned()
+}

@@ -1,0 +1,211 @@
+//! Writes records.
+
+use fastjob_core::{AttemptId, Shard, TaskId, TaskState};
+use jiff::Timestamp;
+
+use super::{
+    ATTEMPT, CANCEL, CHECK, CRC, END, FIRE, FIRE_IS_DUE, HAS_ROWS, HEAD_ENDED, LIFE, LINEAGE, MOVE,
+    NOTE, NOTED, NUMBER, PARAM, PARENT, PLACE, SHARD, SPREAD, STATE, TASK, VERSION, WANTED,
+};
+use crate::store::{
+    Attempt, LifeId,
+    codes::{cause_code, task_state_code},
+    journal::{Change, Open, OpenTask},
+};
+
+/// Writes a record.
+#[derive(Debug)]
+pub(in crate::store::journal) struct Writer {
+    bytes: Vec<u8>,
+    last_id: i64,
+    last_millis: i64,
+}
+
+impl Writer {
+    pub(in crate::store::journal) fn new() -> Self {
+        Self { bytes: vec![VERSION], last_id: 0, last_millis: 0 }
+    }
+
+    /// The size of the record so far, in bytes.
+    pub(in crate::store::journal) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether nothing was written yet.
+    pub(in crate::store::journal) fn is_empty(&self) -> bool {
+        self.bytes.len() == 1
+    }
+
+    /// The size of the whole record in bytes.
+    pub(in crate::store::journal) fn whole_len(&self) -> usize {
+        self.len() + CHECK
+    }
+
+    pub(in crate::store::journal) fn into_bytes(mut self) -> Vec<u8> {
+        let check = CRC.checksum(&self.bytes);
+        self.bytes.extend_from_slice(&check.to_le_bytes());
+        self.bytes
+    }
+
+    /// Writes a change, and returns its length in bytes.
+    pub(in crate::store::journal) fn change(&mut self, change: &Change) -> usize {
+        let before = self.len();
+        match change {
+            Change::Task(id, task) => return self.task(*id, task),
+            Change::Attempt(open) => self.attempt(open),
+            Change::End { task, attempt, state } => {
+                self.bytes.push(END);
+                self.attempt_of(*task, *attempt);
+                self.unsigned(state.map_or(0, |state| code(task_state_code(state)) + 1));
+            }
+            Change::Cancel { task, attempt } => {
+                self.bytes.push(CANCEL);
+                self.attempt_of(*task, *attempt);
+            }
+            Change::Spread(task, total) => {
+                self.bytes.push(SPREAD);
+                self.id(task.0);
+                self.unsigned(u64::from(*total));
+            }
+            Change::Place { task, attempt, life } => {
+                self.bytes.push(PLACE);
+                self.attempt_of(*task, *attempt);
+                self.signed(life.map_or(0, |life| life.0));
+            }
+            Change::Move(task, state) => {
+                self.bytes.push(MOVE);
+                self.id(task.0);
+                self.unsigned(code(task_state_code(*state)));
+            }
+            Change::Note(task, note) => {
+                self.bytes.push(NOTE);
+                self.id(task.0);
+                self.text(note);
+            }
+        }
+        self.len() - before
+    }
+
+    /// Writes a task with its open attempts, and returns their length in bytes.
+    pub(in crate::store::journal) fn task(&mut self, id: TaskId, task: &OpenTask) -> usize {
+        let before = self.len();
+        let head = task.open.iter().find(|open| open.row.is_head());
+        let life = head.and_then(|head| head.life);
+        let is = |condition: bool, flag: u64| if condition { flag } else { 0 };
+        let flags = row_flags(&task.head, life)
+            | is(task.state != TaskState::Queued, STATE)
+            | is(task.param.is_some(), PARAM)
+            | is(task.parent.is_some(), PARENT)
+            | is(task.lineage.is_some(), LINEAGE)
+            | is(task.wanted.is_some(), WANTED)
+            | is(task.note.is_some(), NOTED)
+            | is(task.has_rows, HAS_ROWS)
+            | is(head.is_none(), HEAD_ENDED);
+        self.bytes.push(TASK);
+        self.unsigned(flags);
+        self.id(id.0);
+        self.row(&task.head, life, flags);
+        if flags & STATE != 0 {
+            self.unsigned(code(task_state_code(task.state)));
+        }
+        if let Some(param) = &task.param {
+            self.text(param);
+        }
+        if let Some(parent) = task.parent {
+            self.signed(parent.0);
+        }
+        if let Some(lineage) = task.lineage {
+            self.unsigned(u64::from(lineage.depth));
+            self.unsigned(u64::from(lineage.budget));
+        }
+        if let Some(wanted) = &task.wanted {
+            self.text(wanted.as_str());
+        }
+        if let Some(note) = &task.note {
+            self.text(note);
+        }
+        for open in task.open.iter().filter(|open| !open.row.is_head()) {
+            self.attempt(open);
+        }
+        self.len() - before
+    }
+
+    fn attempt(&mut self, open: &Open) {
+        self.bytes.push(ATTEMPT);
+        let flags = row_flags(&open.row, open.life);
+        self.unsigned(flags);
+        self.attempt_of(open.row.task, open.row.attempt);
+        self.row(&open.row, open.life, flags);
+    }
+
+    fn row(&mut self, row: &Attempt, life: Option<LifeId>, flags: u64) {
+        self.signed(row.job.0);
+        self.unsigned(code(cause_code(row.cause)));
+        self.instant(row.due_at);
+        self.instant(row.created_at);
+        if flags & FIRE != 0 {
+            self.instant(row.fire_at.unwrap_or(row.due_at));
+        }
+        if let Some(life) = life {
+            self.signed(life.0);
+        }
+        if flags & SHARD != 0 {
+            self.unsigned(u64::from(row.shard.index));
+            self.unsigned(u64::from(row.shard.total));
+        }
+        if flags & NUMBER != 0 {
+            self.unsigned(u64::from(row.number));
+        }
+    }
+
+    /// An attempt, and how far its id is from its task's.
+    fn attempt_of(&mut self, task: TaskId, attempt: AttemptId) {
+        self.id(attempt.0);
+        self.signed(attempt.0.wrapping_sub(task.0));
+    }
+
+    fn id(&mut self, id: i64) {
+        self.signed(id.wrapping_sub(self.last_id));
+        self.last_id = id;
+    }
+
+    fn instant(&mut self, at: Timestamp) {
+        let millis = at.as_millisecond();
+        self.signed(millis.wrapping_sub(self.last_millis));
+        self.last_millis = millis;
+    }
+
+    fn text(&mut self, text: &str) {
+        self.unsigned(text.len() as u64);
+        self.bytes.extend_from_slice(text.as_bytes());
+    }
+
+    fn signed(&mut self, value: i64) {
+        self.unsigned(((value << 1) ^ (value >> 63)).cast_unsigned());
+    }
+
+    fn unsigned(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.bytes.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.bytes.push(value as u8);
+    }
+}
+
+fn row_flags(row: &Attempt, life: Option<LifeId>) -> u64 {
+    let fire = match row.fire_at {
+        Some(at) if at == row.due_at => FIRE_IS_DUE,
+        Some(_) => FIRE,
+        None => 0,
+    };
+    let is = |condition: bool, flag: u64| if condition { flag } else { 0 };
+    fire | is(life.is_some(), LIFE)
+        | is(row.shard != Shard::WHOLE, SHARD)
+        | is(row.number != 1, NUMBER)
+}
+
+/// A code as a number to write. Codes are small and never negative.
+fn code(code: i64) -> u64 {
+    code.unsigned_abs()
+}
