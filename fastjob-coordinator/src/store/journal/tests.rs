@@ -355,7 +355,7 @@ fn a_partition_that_cannot_be_read_does_not_affect_others() {
     assert_eq!(known, [(Partition(0), 1), (Partition(1), 2), (Partition(2), 2)].into());
     assert!(copy.lives().is_err() && copy.jobs().is_err(), "they could be in use");
     assert!(copy.check(Some(Partition(0))).is_ok() && copy.check(Some(Partition(1))).is_err());
-    // A journal that begins anew can be read again.
+    // A journal that has lost its old records can be read again.
     copy.follow(vec![Refresh { seq: 9, ..whole(1, 1) }]);
     assert!(copy.check(None).is_ok());
 }

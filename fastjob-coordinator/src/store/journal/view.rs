@@ -1,6 +1,6 @@
 //! Open tasks, as clients query them: a copy of the journals that follows the store.
 //!
-//! The copy has what is durable, of all partitions, whoever owns them. It is brought up to date when
+//! The copy has what is durable, of all partitions, whichever node owns them. It is brought up to date when
 //! it is read: only the records since the last time are fetched.
 
 use std::{

@@ -135,20 +135,27 @@ impl Postgres {
 }
 
 impl Postgres {
-    /// Reads the rows of these ids, which are `$1` in the statement.
+    /// Reads the rows of these ids, which are `$1` in the statement, in the order of the ids.
     async fn of_ids<T>(
         &self,
         statement: &'static str,
         ids: Vec<i64>,
         read: impl Fn(&PgRow) -> Result<T>,
     ) -> Result<Vec<T>> {
-        if ids.is_empty() {
-            return Ok(Vec::new());
+        let readers = self.readers.patient();
+        let mut all = Vec::new();
+        for some in ids.chunks(IDS) {
+            let rows = sqlx::query(statement).bind(some).fetch_all(&readers).await;
+            for row in rows.map_err(while_doing("read the store"))? {
+                all.push(read(&row)?);
+            }
         }
-        let rows = sqlx::query(statement).bind(ids).fetch_all(&self.readers.patient()).await;
-        rows.map_err(while_doing("read the store"))?.iter().map(read).collect()
+        Ok(all)
     }
 }
+
+/// Most ids in one statement.
+const IDS: usize = 10_000;
 
 fn job_id(row: &PgRow) -> Result<JobId> {
     row.try_get(0).map(JobId).map_err(while_doing("read an alarm"))
