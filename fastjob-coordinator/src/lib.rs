@@ -40,6 +40,7 @@ mod crypto;
 mod files;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+mod indexer;
 mod ops;
 mod parts;
 mod permit;

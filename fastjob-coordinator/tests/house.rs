@@ -15,7 +15,7 @@ const FLOORS: &[&[&str]] = &[
     &["sessions"],
     &["shell"],
     &["cluster"],
-    &["alarm", "sweep"],
+    &["alarm", "indexer", "sweep"],
     &["ops"],
     &["api", "rpc"],
     &["server"],

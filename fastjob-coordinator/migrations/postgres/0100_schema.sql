@@ -131,10 +131,37 @@ create table tasks (
     note text
 );
 
-create index tasks_by_job on tasks (job, id);
-create index tasks_not_succeeded on tasks (state, id) where state > 3;
--- Ended tasks are removed by their end, those of each partition by the node that owns it.
-create index tasks_by_end on tasks ((id % 32), ended_at);
+-- Which tasks a job has, which did not succeed, and when they ended: see store/index. Written with
+-- the tasks, merged later. The tasks that ended before end_at, or at end_at and are below end_task,
+-- were removed. Segments come and go, so the tables are vacuumed early.
+create table index_segments (
+    partition int4 not null,
+    level smallint not null,
+    number bigint not null,
+    tasks bigint not null,
+    not_succeeded bigint not null,
+    first_task bigint not null,
+    last_task bigint not null,
+    end_at bigint not null,
+    end_task bigint not null,
+    last_end bigint not null,
+    primary key (partition, level, number)
+) with (autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 2000);
+
+-- Sorted entries of a segment in a binary form, by the first of them.
+create table index_blocks (
+    partition int4 not null,
+    level smallint not null,
+    number bigint not null,
+    kind smallint not null,
+    value bigint not null,
+    task bigint not null,
+    -- Too small to be stored elsewhere, and not worth compressing.
+    entries bytea not null,
+    primary key (partition, level, number, kind, value, task)
+) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000);
+
+alter table index_blocks alter column entries set storage plain;
 
 -- Attempts that have ended, of tasks with retries or shards, including those of open tasks.
 create table attempts (

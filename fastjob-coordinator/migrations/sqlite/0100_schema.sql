@@ -95,10 +95,33 @@ create table tasks (
     note text
 ) strict;
 
-create index tasks_by_job on tasks (job, id);
-create index tasks_not_succeeded on tasks (state, id) where state > 3;
--- Ended tasks are removed by their end.
-create index tasks_by_end on tasks (ended_at);
+-- Which tasks a job has, which did not succeed, and when they ended: see store/index. Written with
+-- the tasks, merged later. The tasks that ended before end_at, or at end_at and are below end_task,
+-- were removed.
+create table index_segments (
+    level integer not null,
+    number integer not null,
+    tasks integer not null,
+    not_succeeded integer not null,
+    first_task integer not null,
+    last_task integer not null,
+    end_at integer not null,
+    end_task integer not null,
+    last_end integer not null,
+    primary key (level, number)
+) strict, without rowid;
+
+-- Sorted entries of a segment in a binary form, by the first of them.
+create table index_blocks (
+    level integer not null,
+    number integer not null,
+    kind integer not null,
+    value integer not null,
+    task integer not null,
+    entries blob not null
+) strict;
+
+create unique index index_blocks_by_entry on index_blocks (level, number, kind, value, task);
 
 -- Attempts that have ended, of tasks with retries or shards, including those of open tasks.
 create table attempts (

@@ -12,6 +12,7 @@ use crate::{
     clock::{self, Clock, Witness},
     cluster::{self, ClusterMap, Engines, Keeper},
     config::CoordinatorConfig,
+    indexer,
     ops::{Feeds, Handshakes, Ops},
     parts::{Ended, caught, part, whole},
     permit::Deadline,
@@ -167,6 +168,10 @@ impl Coordinator {
                 }));
             }
         }
+        let merged = engines.clone();
+        let held = move || merged.loaded().into_iter().map(|lease| lease.partition).collect();
+        let indexing = indexer::run(Arc::clone(&store), held, stop.child_token());
+        parts.loops.spawn(part("indexer", indexing));
         let swept = sweep::Node { engines: engines.clone(), sessions };
         let sweep = sweep::run(
             Arc::clone(&store),

@@ -47,6 +47,13 @@ impl CommitStore for Double {
 }
 
 #[async_trait::async_trait]
+impl IndexStore for Double {
+    async fn merge_index(&self, partitions: &[Partition]) -> Result<bool> {
+        self.store.merge_index(partitions).await
+    }
+}
+
+#[async_trait::async_trait]
 impl RetentionStore for Double {
     async fn remove_ended(
         &self,

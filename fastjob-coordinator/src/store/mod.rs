@@ -6,11 +6,13 @@
 
 mod alarms;
 mod batch;
+mod binary;
 mod cluster;
 mod codes;
 #[cfg(test)]
 pub(crate) mod double;
 mod error;
+mod index;
 mod journal;
 mod key;
 #[cfg(feature = "postgres")]
@@ -140,6 +142,14 @@ pub(crate) struct StoreFacts {
     pub(crate) key: ClusterKey,
 }
 
+/// Keeps the index of the history small.
+#[async_trait::async_trait]
+pub(crate) trait IndexStore: Send + Sync {
+    /// Merges some segments of the index of these partitions. Returns whether it merged any: then
+    /// there may be more.
+    async fn merge_index(&self, partitions: &[Partition]) -> Result<bool>;
+}
+
 /// Loads what an engine starts with.
 #[async_trait::async_trait]
 pub(crate) trait LoadStore: Send + Sync {
@@ -207,6 +217,7 @@ pub(crate) trait TaskStore: Send + Sync {
 /// The sum of all store traits.
 pub(crate) trait Store:
     CommitStore
+    + IndexStore
     + RetentionStore
     + LoadStore
     + JobStore
@@ -219,6 +230,7 @@ pub(crate) trait Store:
 
 impl<T> Store for T where
     T: CommitStore
+        + IndexStore
         + RetentionStore
         + LoadStore
         + JobStore

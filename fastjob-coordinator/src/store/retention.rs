@@ -14,8 +14,8 @@ use super::{LifeId, Partition, Result};
 /// Removes data older than its retention.
 #[async_trait::async_trait]
 pub(crate) trait RetentionStore: Send + Sync {
-    /// Removes tasks of the partition that ended before `before`, the earliest end first, with
-    /// their attempts, logs, keys and checkpoints. Touches about `rows` attempts, and returns how
+    /// Removes tasks of the partition that ended before `before`, the earliest first as far as the
+    /// index has them in that order, with their attempts, logs, keys and checkpoints. Touches about `rows` attempts, and returns how
     /// many it removed; 0 if there was nothing to remove. A task with more attempts than `rows`
     /// loses its retries and shards first, over several calls. Open tasks are kept.
     async fn remove_ended(&self, partition: Partition, before: Timestamp, rows: u32)
@@ -59,31 +59,28 @@ pub(super) const LIVES: u32 = 10_000;
 /// What one piece removes.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Piece {
-    /// These tasks, with this many rows in total.
-    Tasks(Vec<i64>, u64),
+    /// The first tasks, as many as this, with this many rows in total.
+    First(usize, u64),
     /// Some attempts of this task, which has more than one piece may have.
     PartOf(i64),
 }
 
 /// The longest prefix of the tasks that fits into a piece. `attempts` counts the attempts of tasks
-/// with several.
-pub(super) fn piece(tasks: Vec<i64>, attempts: Vec<(i64, i64)>, rows: u32) -> Piece {
-    let attempts: HashMap<_, _> =
-        attempts.into_iter().map(|(task, rows)| (task, rows.unsigned_abs())).collect();
+/// that exist: those that have no row of their own have one in their task's.
+pub(super) fn piece(tasks: &[i64], attempts: &HashMap<i64, i64>, rows: u32) -> Piece {
+    let rows = u64::from(rows);
     let mut sum = 0;
-    let mut fit = Vec::new();
-    for task in tasks {
-        let more = attempts.get(&task).copied().unwrap_or(1);
-        if more > u64::from(rows) && fit.is_empty() {
-            return Piece::PartOf(task);
+    for (count, task) in tasks.iter().enumerate() {
+        let more = attempts.get(task).map_or(0, |attempts| attempts.unsigned_abs().max(1));
+        if more > rows && count == 0 {
+            return Piece::PartOf(*task);
         }
-        if sum + more > u64::from(rows) && !fit.is_empty() {
-            break;
+        if sum + more > rows && count > 0 {
+            return Piece::First(count, sum);
         }
         sum += more;
-        fit.push(task);
     }
-    Piece::Tasks(fit, sum)
+    Piece::First(tasks.len(), sum)
 }
 
 /// Those of the lives that no attempt refers to.
@@ -100,13 +97,21 @@ mod tests {
     fn a_piece_is_bounded_in_rows_and_never_empty() {
         #[track_caller]
         fn check(tasks: &[i64], attempts: &[(i64, i64)], rows: u32, expected: Piece) {
-            assert_eq!(piece(tasks.to_vec(), attempts.to_vec(), rows), expected);
+            assert_eq!(piece(tasks, &attempts.iter().copied().collect(), rows), expected);
         }
-        check(&[1, 2, 3], &[], 2, Piece::Tasks(vec![1, 2], 2));
-        check(&[1, 2, 3], &[(2, 9)], 10, Piece::Tasks(vec![1, 2], 10));
-        check(&[1, 2, 3], &[(2, 10)], 10, Piece::Tasks(vec![1], 1));
-        check(&[2, 3], &[(2, 10)], 10, Piece::Tasks(vec![2], 10));
-        check(&[2, 3], &[(2, 11)], 10, Piece::PartOf(2));
-        check(&[], &[], 10, Piece::Tasks(vec![], 0));
+        check(&[1, 2, 3], &[(1, 0), (2, 0), (3, 0)], 2, Piece::First(2, 2));
+        check(&[1, 2, 3], &[(1, 0), (2, 9), (3, 0)], 10, Piece::First(2, 10));
+        check(&[1, 2, 3], &[(1, 0), (2, 10), (3, 0)], 10, Piece::First(1, 1));
+        check(&[2, 3], &[(2, 10), (3, 0)], 10, Piece::First(1, 10));
+        check(&[2, 3], &[(2, 11), (3, 0)], 10, Piece::PartOf(2));
+        check(&[], &[], 10, Piece::First(0, 0));
+    }
+
+    #[test]
+    fn tasks_that_were_removed_before_do_not_count() {
+        let attempts = HashMap::from([(3, 0), (4, 11)]);
+        assert_eq!(piece(&[1, 2, 3], &attempts, 1), Piece::First(3, 1));
+        assert_eq!(piece(&[1, 4], &attempts, 10), Piece::First(1, 0));
+        assert_eq!(piece(&[4], &attempts, 10), Piece::PartOf(4));
     }
 }

@@ -11,7 +11,11 @@ use fastjob_core::{AttemptId, AttemptState, Cause, FailReason, JobId, Shard, Tas
 use jiff::Timestamp;
 
 use super::{Change, Journal, Journals, Open, OpenTask, Segment, record};
-use crate::store::{Commit, EndedAttempt, LifeId, NewAttempt, Partition, batch::clean};
+use crate::store::{
+    Commit, EndedAttempt, LifeId, NewAttempt, Partition,
+    batch::clean,
+    index::{Ended, NewSegment},
+};
 
 /// A task that ended, as the history has it.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +33,12 @@ pub(in crate::store) struct TaskEnd<'a> {
     pub(in crate::store) result: Option<Cow<'a, str>>,
     /// The only attempt; `None` if each attempt has a row of its own.
     pub(in crate::store) only: Option<AttemptEnd<'a>>,
+}
+
+impl TaskEnd<'_> {
+    fn indexed(&self) -> Ended {
+        Ended { task: self.task, job: self.job, state: self.state, ended_at: self.ended_at }
+    }
 }
 
 /// An attempt that ended, as the history has it.
@@ -88,6 +98,8 @@ pub(in crate::store) struct Staged<'a> {
     pub(in crate::store) notes: Vec<(TaskId, Cow<'a, str>)>,
     /// The records to append.
     pub(in crate::store) records: Vec<Record>,
+    /// Of each partition the index of the tasks that ended.
+    pub(in crate::store) segments: Vec<NewSegment>,
 }
 
 /// A record to append to a journal.
@@ -114,14 +126,19 @@ pub(in crate::store) fn stage<'a>(
     let mut staged = Staged::default();
     let mut writing: BTreeMap<Partition, Writing> = BTreeMap::new();
     for commit in commits {
+        let before = staged.tasks.len();
         // The caller has replayed all of them.
         let Some(journal) = journals.begin(commit) else { continue };
         let writing = writing.entry(commit.lease.partition).or_insert_with(|| Writing::of(journal));
-        let mut stage = Stage { journal, writing, staged: &mut staged };
+        let mut stage = Stage { journal, writing: &mut *writing, staged: &mut staged };
         stage.commit(commit, known);
+        let ended = staged.tasks.get(before..).unwrap_or_default();
+        writing.ended.extend(ended.iter().map(TaskEnd::indexed));
     }
     for (partition, writing) in writing {
         if let Some(journal) = journals.journal(partition) {
+            let (seq, ended) = (writing.segment.seq, &writing.ended);
+            staged.segments.extend(NewSegment::new(partition, seq, ended));
             staged.records.extend(writing.finish(partition, journal));
         }
     }
@@ -132,17 +149,20 @@ pub(in crate::store) fn stage<'a>(
 pub(super) struct Writing {
     pub(super) writer: record::Writer,
     pub(super) segment: Segment,
+    /// The tasks that end in its transaction.
+    ended: Vec<Ended>,
 }
 
 impl Writing {
     pub(super) fn of(journal: &Journal) -> Self {
         let segment = Segment { seq: journal.next_seq(), bytes: 0, tasks: Vec::new() };
-        Self { writer: record::Writer::new(), segment }
+        Self { writer: record::Writer::new(), segment, ended: Vec::new() }
     }
 
-    /// Cleans the journal, and completes the record; `None` if nothing was written.
+    /// Cleans the journal, and completes the record; `None` if nothing happened. Tasks that are over
+    /// when they are planned have an empty record, because its number is that of their segment.
     fn finish(mut self, partition: Partition, journal: &mut Journal) -> Option<Record> {
-        if self.writer.is_empty() {
+        if self.writer.is_empty() && self.ended.is_empty() {
             return None;
         }
         let before = journal.first_seq();

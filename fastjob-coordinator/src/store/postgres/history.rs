@@ -6,7 +6,7 @@ use fastjob_core::AttemptId;
 use jiff::Timestamp;
 use sqlx::{PgConnection, PgExecutor, Row, postgres::PgRow};
 
-use super::{commit::Outcome, int, partition, small};
+use super::{commit::Outcome, index, int, partition, small};
 use crate::store::{
     Partition, Result,
     codes::{attempt_state_code, cause_code, reason_code, task_state_code},
@@ -65,6 +65,7 @@ pub(super) async fn apply(tx: &mut PgConnection, staged: &Staged<'_>) -> Outcome
     if !staged.tasks.is_empty() {
         tasks(tx, &staged.tasks).await?;
     }
+    index::write(tx, &staged.segments).await?;
     if !staged.logs.is_empty() {
         sqlx::query(
             "insert into logs (attempt, tail) select * from unnest($1::bigint[], $2::text[]) \

@@ -9,6 +9,7 @@ mod columns;
 mod commit;
 mod connection;
 mod history;
+mod index;
 mod jobs;
 mod load;
 mod migrate;

@@ -61,6 +61,11 @@ impl Readers {
         Self { pool: self.pool.clone(), limit: LOAD }
     }
 
+    /// Limits work in a transaction. The error means that it took too long.
+    pub(super) fn limit<F: Future>(&self, work: F) -> tokio::time::Timeout<F> {
+        tokio::time::timeout(self.limit, work)
+    }
+
     pub(super) async fn begin(&self) -> sqlx::Result<Transaction<'static, sqlx::Postgres>> {
         self.pool.begin().await
     }

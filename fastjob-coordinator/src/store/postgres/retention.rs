@@ -1,19 +1,23 @@
 //! Removes data older than its retention. Queries choose the rows, then one short transaction
 //! removes them.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use fastjob_core::{JobId, JobName, ServiceName};
 use jiff::Timestamp;
-use sqlx::AssertSqlSafe;
 
-use super::{COMMIT, Postgres, connection::again, int, late};
+use super::{COMMIT, Postgres, connection::again, index, int, late};
 use crate::store::{
     LifeId, Partition, Result,
+    index::{Due, Removal, due, has_tasks},
     retention::{LIVES, MANY_LIVES, Piece, RetentionStore, piece, unused},
     while_doing,
 };
 
+const REMOVE: &str = "remove old tasks";
 /// How long reading all attempts may take.
 const SCAN: Duration = Duration::from_secs(300);
 
@@ -25,7 +29,7 @@ impl RetentionStore for Postgres {
         before: Timestamp,
         rows: u32,
     ) -> Result<u64> {
-        self.remove_piece(partition, before, rows).await.map_err(while_doing("remove old tasks"))
+        self.remove_piece(partition, before, rows).await
     }
 
     async fn date_deleted_jobs(
@@ -61,26 +65,44 @@ impl RetentionStore for Postgres {
         before: Timestamp,
         limit: u32,
     ) -> Result<Vec<JobId>> {
+        let doing = while_doing("remove deleted jobs");
+        let deleted: Vec<i64> = sqlx::query_scalar(
+            "select id from jobs j where deleted_at is not null and updated_at < $1 \
+             and id % $3 = $2 and not exists (select 1 from child_starts c where c.job = j.id) \
+             order by updated_at",
+        )
+        .bind(before.as_millisecond())
+        .bind(i64::from(partition.0))
+        .bind(i64::from(self.partitions))
+        .fetch_all(&self.readers.patient())
+        .await
+        .map_err(&doing)?;
         // A deleted job has no new tasks, so one that has none now will not have any.
         let open = self.open_tasks().await?.jobs()?;
+        let mut index = self.index().await?;
+        let mut unused = Vec::new();
+        for job in deleted.into_iter().map(JobId).filter(|job| !open.contains(job)) {
+            if unused.len() >= limit as usize {
+                break;
+            }
+            if !has_tasks(&mut index, job).await? {
+                unused.push(job.0);
+            }
+        }
+        drop(index);
         let removed: Vec<i64> = sqlx::query_scalar(
-            "with removed as (delete from jobs where id in (select id from jobs j \
-             where j.deleted_at is not null and j.updated_at < $1 and j.id % $4 = $2 \
-             and not exists (select 1 from tasks t where t.job = j.id) \
-             and not exists (select 1 from child_starts c where c.job = j.id) \
-             and j.id <> all($5) order by j.updated_at limit $3) returning id), \
+            "with removed as (delete from jobs j where id = any($1) \
+             and deleted_at is not null and updated_at < $2 \
+             and not exists (select 1 from child_starts c where c.job = j.id) returning id), \
              planned as (delete from cursors where job in (select id from removed)), \
              ahead as (delete from fired_ahead where job in (select id from removed)) \
              select id from removed",
         )
+        .bind(unused)
         .bind(before.as_millisecond())
-        .bind(i64::from(partition.0))
-        .bind(i64::from(limit))
-        .bind(i64::from(self.partitions))
-        .bind(open.into_iter().map(|job| job.0).collect::<Vec<_>>())
         .fetch_all(&self.readers.patient())
         .await
-        .map_err(while_doing("remove deleted jobs"))?;
+        .map_err(doing)?;
         Ok(removed.into_iter().map(JobId).collect())
     }
 
@@ -119,68 +141,89 @@ impl Postgres {
         partition: Partition,
         before: Timestamp,
         rows: u32,
-    ) -> sqlx::Result<u64> {
-        // The divisor has to be a literal, as in the index.
-        let oldest = format!(
-            "select id from tasks where id % {} = $1 and ended_at < $2 order by ended_at limit $3",
-            self.partitions
-        );
-        let tasks: Vec<i64> = sqlx::query_scalar(AssertSqlSafe(oldest))
-            .bind(i64::from(partition.0))
-            .bind(before.as_millisecond())
-            .bind(i64::from(rows))
-            .fetch_all(&self.readers)
-            .await?;
-        let attempts: Vec<(i64, i64)> = sqlx::query_as(
-            "select task, count(*) from attempts where task = any($1) group by task",
-        )
-        .bind(&tasks)
-        .fetch_all(&self.readers)
-        .await?;
-        match piece(tasks, attempts, rows) {
-            Piece::Tasks(tasks, _) if tasks.is_empty() => Ok(0),
-            Piece::Tasks(tasks, rows) => {
-                let statements = [
-                    "delete from logs where attempt in \
-                     (select id from attempts where task = any($1))",
-                    "delete from logs where attempt = any($1)",
-                    "delete from keys where task = any($1)",
-                    "delete from checkpoints where task = any($1)",
-                    "delete from attempts where task = any($1)",
-                    "delete from tasks where id = any($1)",
-                ];
-                self.delete(&tasks, &statements).await?;
-                Ok(rows)
+    ) -> Result<u64> {
+        let doing = while_doing(REMOVE);
+        loop {
+            let mut index = self.index().await?;
+            let due = due(&mut index, partition, before, rows as usize).await?;
+            drop(index);
+            let tasks = Due::tasks(&due);
+            let attempts = self.attempts_of(&tasks).await.map_err(&doing)?;
+            let (first, removed) = match piece(&tasks, &attempts, rows) {
+                Piece::First(count, removed) => (count, removed),
+                Piece::PartOf(task) => return self.remove_part(task, rows).await.map_err(doing),
+            };
+            let removals = Due::removed(&due, first);
+            if removals.is_empty() {
+                return Ok(0);
             }
-            Piece::PartOf(task) => {
-                let part: Vec<i64> =
-                    sqlx::query_scalar("select id from attempts where task = $1 limit $2")
-                        .bind(task)
-                        .bind(int(rows))
-                        .fetch_all(&self.readers)
-                        .await?;
-                let statements = [
-                    "delete from logs where attempt = any($1)",
-                    "delete from attempts where id = any($1)",
-                ];
-                self.delete(&part, &statements).await?;
-                Ok(part.len() as u64)
+            let statements = [
+                "delete from logs where attempt in \
+                 (select id from attempts where task = any($1))",
+                "delete from logs where attempt = any($1)",
+                "delete from keys where task = any($1)",
+                "delete from checkpoints where task = any($1)",
+                "delete from attempts where task = any($1)",
+                "delete from tasks where id = any($1)",
+            ];
+            let tasks = tasks.get(..first).unwrap_or_default();
+            self.delete(tasks, &statements, &removals).await.map_err(&doing)?;
+            // If all of them were removed before, the next piece counts.
+            if removed > 0 {
+                return Ok(removed);
             }
         }
     }
 
-    /// Runs the statements for the ids, in one transaction.
-    async fn delete(&self, ids: &[i64], statements: &[&'static str]) -> sqlx::Result<()> {
-        let done =
-            tokio::time::timeout(COMMIT, async { again!(self.delete_once(ids, statements)) });
+    /// How many attempts with a row of their own each of the tasks has that exist.
+    async fn attempts_of(&self, tasks: &[i64]) -> sqlx::Result<HashMap<i64, i64>> {
+        let counts: Vec<(i64, i64)> = sqlx::query_as(
+            "select id, (select count(*) from attempts where task = tasks.id) from tasks \
+             where id = any($1)",
+        )
+        .bind(tasks)
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(counts.into_iter().collect())
+    }
+
+    /// Removes some attempts of a task.
+    async fn remove_part(&self, task: i64, rows: u32) -> sqlx::Result<u64> {
+        let part: Vec<i64> = sqlx::query_scalar("select id from attempts where task = $1 limit $2")
+            .bind(task)
+            .bind(int(rows))
+            .fetch_all(&self.readers)
+            .await?;
+        let statements =
+            ["delete from logs where attempt = any($1)", "delete from attempts where id = any($1)"];
+        self.delete(&part, &statements, &[]).await?;
+        Ok(part.len() as u64)
+    }
+
+    /// Runs the statements for the ids and changes the index, in one transaction.
+    async fn delete(
+        &self,
+        ids: &[i64],
+        statements: &[&'static str],
+        removals: &[Removal],
+    ) -> sqlx::Result<()> {
+        let done = tokio::time::timeout(COMMIT, async {
+            again!(self.delete_once(ids, statements, removals))
+        });
         done.await.map_err(|_| late())?
     }
 
-    async fn delete_once(&self, ids: &[i64], statements: &[&'static str]) -> sqlx::Result<()> {
+    async fn delete_once(
+        &self,
+        ids: &[i64],
+        statements: &[&'static str],
+        removals: &[Removal],
+    ) -> sqlx::Result<()> {
         let mut tx = self.readers.begin().await?;
         for statement in statements {
             sqlx::query(*statement).bind(ids).execute(&mut *tx).await?;
         }
+        index::apply(&mut tx, removals).await?;
         tx.commit().await
     }
 

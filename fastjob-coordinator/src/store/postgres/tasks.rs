@@ -6,11 +6,12 @@ use fastjob_core::{AttemptId, JobId, TaskId};
 use sqlx::{AssertSqlSafe, QueryBuilder};
 use tokio::sync::MutexGuard;
 
-use super::{Postgres, history, int};
+use super::{Postgres, history, int, late};
 use crate::store::{
     ATTEMPT_BYTES, Partition, Result, TaskFilter, TaskRow, TaskStore,
     batch::clean,
     codes::task_state_code,
+    index::{Key, list},
     journal::{OpenTask, OpenTasks, PAGE, newest},
     rows::tasks::{ATTEMPT, ENDED, Names, attempt, ended, with_attempts},
     sums, while_doing,
@@ -59,30 +60,14 @@ impl TaskStore for Postgres {
             Some(_) => HashSet::new(),
             None => self.open_tasks().await?.ids(filter).into_iter().collect(),
         };
-        let mut sql = QueryBuilder::<sqlx::Postgres>::new("select id from tasks where true");
-        if let Some(job) = filter.job {
-            sql.push(" and job = ").push_bind(job.0);
-        }
-        if let Some(state) = filter.state {
-            let code = task_state_code(state);
-            sql.push(format!(" and state = {code}"));
-            if code > 3 && filter.job.is_none() {
-                sql.push(" and state > 3");
+        match Key::of(filter) {
+            Some(key) => {
+                let mut index = self.index().await?;
+                let listed = self.readers.limit(list(&mut index, key, filter)).await;
+                ids.extend(listed.map_err(|_| while_doing("read tasks")(late()))??);
             }
+            None => ids.extend(self.scanned(filter).await?),
         }
-        if let Some(since) = filter.since {
-            sql.push(" and created_at >= ").push_bind(since.as_millisecond());
-        }
-        if let Some(below) = filter.below {
-            sql.push(" and id < ").push_bind(below.0);
-        }
-        sql.push(" order by id desc limit ").push_bind(i64::from(filter.limit));
-        let ended: Vec<i64> = sql
-            .build_query_scalar()
-            .fetch_all(&self.readers)
-            .await
-            .map_err(while_doing("read tasks"))?;
-        ids.extend(ended.into_iter().map(TaskId));
         Ok(newest(ids, filter))
     }
 
@@ -163,6 +148,27 @@ impl Postgres {
         }
         open.is_up_to_date();
         Ok(open)
+    }
+
+    /// Tasks of the history that match a filter which the index has no key for.
+    async fn scanned(&self, filter: &TaskFilter) -> Result<Vec<TaskId>> {
+        let mut sql = QueryBuilder::<sqlx::Postgres>::new("select id from tasks where true");
+        if let Some(state) = filter.state {
+            sql.push(format!(" and state = {}", task_state_code(state)));
+        }
+        if let Some(since) = filter.since {
+            sql.push(" and created_at >= ").push_bind(since.as_millisecond());
+        }
+        if let Some(below) = filter.below {
+            sql.push(" and id < ").push_bind(below.0);
+        }
+        sql.push(" order by id desc limit ").push_bind(i64::from(filter.limit));
+        let ids: Vec<i64> = sql
+            .build_query_scalar()
+            .fetch_all(&self.readers)
+            .await
+            .map_err(while_doing("read tasks"))?;
+        Ok(ids.into_iter().map(TaskId).collect())
     }
 
     /// Those of the tasks that are open.

@@ -6,6 +6,7 @@
 
 pub(super) mod alarms;
 pub(super) mod children;
+pub(super) mod index;
 pub(super) mod jobs;
 pub(super) mod loaded;
 pub(super) mod silences;
@@ -28,6 +29,8 @@ pub(super) trait Columns {
     fn text(&self, at: usize) -> sqlx::Result<&str>;
     /// A text, not copied, or null.
     fn maybe_text(&self, at: usize) -> sqlx::Result<Option<&str>>;
+    /// Bytes, not copied.
+    fn bytes(&self, at: usize) -> sqlx::Result<&[u8]>;
     /// The value of a condition.
     fn flag(&self, at: usize) -> sqlx::Result<bool>;
 }

@@ -21,6 +21,10 @@ impl Columns for SqliteRow {
         self.try_get(at)
     }
 
+    fn bytes(&self, at: usize) -> sqlx::Result<&[u8]> {
+        self.try_get(at)
+    }
+
     fn flag(&self, at: usize) -> sqlx::Result<bool> {
         self.try_get(at)
     }

@@ -10,6 +10,7 @@ use tokio_stream::StreamExt;
 
 use super::{
     commit::{Outcome, batches, each},
+    index,
     many::insert,
 };
 use crate::store::{
@@ -64,6 +65,7 @@ pub(super) async fn apply(tx: &mut SqliteConnection, staged: &Staged<'_>) -> Out
     .await?;
     attempts(tx, staged).await?;
     tasks(tx, staged).await?;
+    index::write(tx, &staged.segments).await?;
     insert(
         tx,
         ("logs (attempt, tail)", 2, "on conflict do nothing"),

@@ -7,6 +7,7 @@ mod alarms;
 mod columns;
 mod commit;
 mod history;
+mod index;
 mod inspect;
 mod jobs;
 mod load;

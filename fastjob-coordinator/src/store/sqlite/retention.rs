@@ -1,24 +1,27 @@
 //! Removes data older than its retention. Queries choose the rows, then one short transaction
 //! removes them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use fastjob_core::{JobId, JobName, ServiceName};
 use jiff::Timestamp;
 use serde_json::Value;
 use sqlx::Connection;
 
-use super::Sqlite;
+use super::{Sqlite, index};
 use crate::store::{
     LifeId, Partition, Result,
+    index::{Due, Removal, due, has_tasks},
     retention::{LIVES, MANY_LIVES, Piece, RetentionStore, piece, unused},
     while_doing,
 };
 
+const REMOVE: &str = "remove old tasks";
+
 #[async_trait::async_trait]
 impl RetentionStore for Sqlite {
     async fn remove_ended(&self, _only: Partition, before: Timestamp, rows: u32) -> Result<u64> {
-        self.remove_piece(before, rows).await.map_err(while_doing("remove old tasks"))
+        self.remove_piece(before, rows).await
     }
 
     async fn date_deleted_jobs(
@@ -49,21 +52,37 @@ impl RetentionStore for Sqlite {
         limit: u32,
     ) -> Result<Vec<JobId>> {
         let doing = while_doing("remove deleted jobs");
+        let deleted: Vec<i64> = sqlx::query_scalar(
+            "select id from jobs where deleted_at is not null and updated_at < ? \
+             and not exists (select 1 from child_starts c where c.job = jobs.id) \
+             order by updated_at",
+        )
+        .bind(before.as_millisecond())
+        .fetch_all(&self.readers)
+        .await
+        .map_err(&doing)?;
         // A deleted job has no new tasks, so one that has none now will not have any.
         let open = self.open_tasks().await?.jobs()?;
+        let mut index = self.index().await?;
+        let mut unused = Vec::new();
+        for job in deleted.into_iter().map(JobId).filter(|job| !open.contains(job)) {
+            if unused.len() >= limit as usize {
+                break;
+            }
+            if !has_tasks(&mut index, job).await? {
+                unused.push(job.0);
+            }
+        }
+        drop(index);
         let mut writer = self.writer.lock().await;
         let mut tx = writer.connection.begin_with("begin immediate").await.map_err(&doing)?;
         let removed: Vec<i64> = sqlx::query_scalar(
-            "delete from jobs where id in (select id from jobs j \
-             where j.deleted_at is not null and j.updated_at < ?1 \
-             and not exists (select 1 from tasks t where t.job = j.id) \
-             and not exists (select 1 from child_starts c where c.job = j.id) \
-             and j.id not in (select value from json_each(?3)) \
-             order by j.updated_at limit ?2) returning id",
+            "delete from jobs where id in (select value from json_each(?1)) \
+             and deleted_at is not null and updated_at < ?2 \
+             and not exists (select 1 from child_starts c where c.job = jobs.id) returning id",
         )
+        .bind(Value::from(unused).to_string())
         .bind(before.as_millisecond())
-        .bind(limit)
-        .bind(Value::from_iter(open.into_iter().map(|job| job.0)).to_string())
         .fetch_all(&mut *tx)
         .await
         .map_err(&doing)?;
@@ -95,61 +114,81 @@ impl RetentionStore for Sqlite {
 }
 
 impl Sqlite {
-    async fn remove_piece(&self, before: Timestamp, rows: u32) -> sqlx::Result<u64> {
-        let tasks: Vec<i64> = sqlx::query_scalar(
-            "select id from tasks where ended_at < ?1 order by ended_at limit ?2",
-        )
-        .bind(before.as_millisecond())
-        .bind(rows)
-        .fetch_all(&self.readers)
-        .await?;
-        let attempts: Vec<(i64, i64)> = sqlx::query_as(
-            "select task, count(*) from attempts \
-             where task in (select value from json_each(?)) group by task",
-        )
-        .bind(Value::from(tasks.clone()).to_string())
-        .fetch_all(&self.readers)
-        .await?;
-        match piece(tasks, attempts, rows) {
-            Piece::Tasks(tasks, _) if tasks.is_empty() => Ok(0),
-            Piece::Tasks(tasks, rows) => {
-                let statements = [
-                    "delete from logs where attempt in (select id from attempts \
-                     where task in (select value from json_each(?)))",
-                    "delete from logs where attempt in (select value from json_each(?))",
-                    "delete from keys where task in (select value from json_each(?))",
-                    "delete from checkpoints where task in (select value from json_each(?))",
-                    "delete from attempts where task in (select value from json_each(?))",
-                    "delete from tasks where id in (select value from json_each(?))",
-                ];
-                self.delete(&tasks, &statements).await?;
-                Ok(rows)
+    async fn remove_piece(&self, before: Timestamp, rows: u32) -> Result<u64> {
+        let doing = while_doing(REMOVE);
+        loop {
+            let mut index = self.index().await?;
+            let due = due(&mut index, Partition(0), before, rows as usize).await?;
+            drop(index);
+            let tasks = Due::tasks(&due);
+            let attempts = self.attempts_of(&tasks).await.map_err(&doing)?;
+            let (first, removed) = match piece(&tasks, &attempts, rows) {
+                Piece::First(count, removed) => (count, removed),
+                Piece::PartOf(task) => return self.remove_part(task, rows).await.map_err(doing),
+            };
+            let removals = Due::removed(&due, first);
+            if removals.is_empty() {
+                return Ok(0);
             }
-            Piece::PartOf(task) => {
-                let part: Vec<i64> =
-                    sqlx::query_scalar("select id from attempts where task = ? limit ?")
-                        .bind(task)
-                        .bind(rows)
-                        .fetch_all(&self.readers)
-                        .await?;
-                let statements = [
-                    "delete from logs where attempt in (select value from json_each(?))",
-                    "delete from attempts where id in (select value from json_each(?))",
-                ];
-                self.delete(&part, &statements).await?;
-                Ok(part.len() as u64)
+            let statements = [
+                "delete from logs where attempt in (select id from attempts \
+                 where task in (select value from json_each(?)))",
+                "delete from logs where attempt in (select value from json_each(?))",
+                "delete from keys where task in (select value from json_each(?))",
+                "delete from checkpoints where task in (select value from json_each(?))",
+                "delete from attempts where task in (select value from json_each(?))",
+                "delete from tasks where id in (select value from json_each(?))",
+            ];
+            let tasks = tasks.get(..first).unwrap_or_default();
+            self.delete(tasks, &statements, &removals).await.map_err(&doing)?;
+            // If all of them were removed before, the next piece counts.
+            if removed > 0 {
+                return Ok(removed);
             }
         }
     }
 
-    /// Runs the statements for the ids, in one transaction.
-    async fn delete(&self, ids: &[i64], statements: &[&'static str]) -> sqlx::Result<()> {
+    /// How many attempts with a row of their own each of the tasks has that exist.
+    async fn attempts_of(&self, tasks: &[i64]) -> sqlx::Result<HashMap<i64, i64>> {
+        let counts: Vec<(i64, i64)> = sqlx::query_as(
+            "select id, (select count(*) from attempts where task = tasks.id) from tasks \
+             where id in (select value from json_each(?))",
+        )
+        .bind(Value::from(tasks).to_string())
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(counts.into_iter().collect())
+    }
+
+    /// Removes some attempts of a task.
+    async fn remove_part(&self, task: i64, rows: u32) -> sqlx::Result<u64> {
+        let part: Vec<i64> = sqlx::query_scalar("select id from attempts where task = ? limit ?")
+            .bind(task)
+            .bind(rows)
+            .fetch_all(&self.readers)
+            .await?;
+        let statements = [
+            "delete from logs where attempt in (select value from json_each(?))",
+            "delete from attempts where id in (select value from json_each(?))",
+        ];
+        self.delete(&part, &statements, &[]).await?;
+        Ok(part.len() as u64)
+    }
+
+    /// Runs the statements for the ids and changes the index, in one transaction.
+    async fn delete(
+        &self,
+        ids: &[i64],
+        statements: &[&'static str],
+        removals: &[Removal],
+    ) -> sqlx::Result<()> {
         let ids = Value::from(ids).to_string();
         let mut writer = self.writer.lock().await;
         let mut tx = writer.connection.begin_with("begin immediate").await?;
         for statement in statements {
             sqlx::query(*statement).bind(&ids).execute(&mut *tx).await?;
         }
+        index::apply(&mut tx, removals).await?;
         tx.commit().await
     }
 

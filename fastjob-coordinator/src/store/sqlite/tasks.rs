@@ -12,6 +12,7 @@ use crate::store::{
     ATTEMPT_BYTES, Partition, Result, TaskFilter, TaskRow, TaskStore,
     batch::clean,
     codes::task_state_code,
+    index::{Key, list},
     journal::{OpenTask, OpenTasks, PAGE, Refresh, newest},
     rows::tasks::{ATTEMPT, ENDED, Names, attempt, ended, with_attempts},
     sums, while_doing,
@@ -59,33 +60,10 @@ impl TaskStore for Sqlite {
             Some(_) => HashSet::new(),
             None => self.open_tasks().await?.ids(filter).into_iter().collect(),
         };
-        let mut wants = String::from("true");
-        if filter.job.is_some() {
-            wants.push_str(" and job = ?1");
+        match Key::of(filter) {
+            Some(key) => ids.extend(list(&mut self.index().await?, key, filter).await?),
+            None => ids.extend(self.scanned(filter).await?),
         }
-        if let Some(state) = filter.state {
-            let code = task_state_code(state);
-            wants.push_str(&format!(" and state = {code}"));
-            if code > 3 && filter.job.is_none() {
-                wants.push_str(" and state > 3");
-            }
-        }
-        if filter.since.is_some() {
-            wants.push_str(" and created_at >= ?2");
-        }
-        if filter.below.is_some() {
-            wants.push_str(" and id < ?3");
-        }
-        let sql = format!("select id from tasks where {wants} order by id desc limit ?4");
-        let ended: Vec<i64> = sqlx::query_scalar(AssertSqlSafe(sql))
-            .bind(filter.job.map(|job| job.0))
-            .bind(filter.since.map(jiff::Timestamp::as_millisecond))
-            .bind(filter.below.map(|task| task.0))
-            .bind(filter.limit)
-            .fetch_all(&self.readers)
-            .await
-            .map_err(while_doing("read tasks"))?;
-        ids.extend(ended.into_iter().map(TaskId));
         Ok(newest(ids, filter))
     }
 
@@ -160,6 +138,29 @@ impl Sqlite {
         }
         open.is_up_to_date();
         Ok(open)
+    }
+
+    /// Tasks of the history that match a filter which the index has no key for.
+    async fn scanned(&self, filter: &TaskFilter) -> Result<Vec<TaskId>> {
+        let mut wants = String::from("true");
+        if let Some(state) = filter.state {
+            wants.push_str(&format!(" and state = {}", task_state_code(state)));
+        }
+        if filter.since.is_some() {
+            wants.push_str(" and created_at >= ?1");
+        }
+        if filter.below.is_some() {
+            wants.push_str(" and id < ?2");
+        }
+        let sql = format!("select id from tasks where {wants} order by id desc limit ?3");
+        let ids: Vec<i64> = sqlx::query_scalar(AssertSqlSafe(sql))
+            .bind(filter.since.map(jiff::Timestamp::as_millisecond))
+            .bind(filter.below.map(|task| task.0))
+            .bind(filter.limit)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(while_doing("read tasks"))?;
+        Ok(ids.into_iter().map(TaskId).collect())
     }
 
     /// Those of the tasks that are open.

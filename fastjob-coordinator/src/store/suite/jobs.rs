@@ -58,8 +58,8 @@ pub(crate) async fn a_deleted_job_keeps_its_row_and_frees_its_name(home: &mut im
     write(home, [save([second.clone()])]).await;
     assert_eq!(found(home, "a").await, Some(second.clone()));
     let again = deleted(&second);
-    write(home, [save([again.clone()]), save([job(JobId(3), "a")])]).await;
-    assert_eq!(view(home).await.loaded.jobs, [gone, again, job(JobId(3), "a")]);
+    write(home, [save([again.clone()]), save([job(JobId(96), "a")])]).await;
+    assert_eq!(view(home).await.loaded.jobs, [gone, again, job(JobId(96), "a")]);
 }
 
 pub(crate) async fn a_name_moves_to_another_job_in_one_call(home: &mut impl Home) {

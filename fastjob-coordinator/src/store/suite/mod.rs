@@ -7,6 +7,7 @@
 pub(crate) mod alarms;
 pub(crate) mod batches;
 pub(crate) mod heads;
+pub(crate) mod index;
 pub(crate) mod jobs;
 pub(crate) mod later;
 pub(crate) mod laws;
@@ -105,6 +106,7 @@ macro_rules! suite {
                 the_bytes_of_a_task_are_those_of_all_its_texts,
                 keys_identify_tasks_of_their_job,
             }
+            index { merging_changes_no_list, what_was_merged_is_removed_when_it_is_old }
             reload {
                 a_new_store_is_empty,
                 committed_data_is_loaded,

@@ -9,7 +9,8 @@ use super::{
     write,
 };
 use crate::store::{
-    Attempt, ChildStart, Commit, EndedAttempt, JobRow, LifeId, LifeRow, NewAttempt, Partition,
+    Attempt, ChildStart, Commit, EndedAttempt, JobRow, Lease, LifeId, LifeRow, NewAttempt,
+    Partition,
 };
 
 /// Removes one piece of each partition, and returns how many attempts it removed.
@@ -142,12 +143,14 @@ pub(crate) async fn a_task_with_many_attempts_is_removed_in_pieces(home: &mut im
 
 pub(crate) async fn a_partition_removes_its_own_history(home: &mut impl Home) {
     let ids = 64..128;
-    write(
-        home,
-        [base(), plan(ids.clone().map(head)), end(ids.clone().map(|id| succeeded(id, id)))],
-    )
-    .await;
     let partitions = home.store().facts().await.unwrap().partitions;
+    write(home, [base()]).await;
+    for partition in (0..partitions).map(Partition) {
+        let lease = Lease { partition, ..Lease::default() };
+        let own = || ids.clone().filter(|id| Partition::of_id(*id, partitions) == partition);
+        let planned = Commit { lease, ..plan(own().map(head)) };
+        write(home, [planned, Commit { lease, ..end(own().map(|id| succeeded(id, id))) }]).await;
+    }
     let removed = home.store().remove_ended(Partition(0), at(1_000), 1_000).await.unwrap();
     let stays = |id: &i64| Partition::of_id(*id, partitions) != Partition(0);
     let kept: Vec<_> = ids.clone().filter(stays).collect();
@@ -184,23 +187,23 @@ pub(crate) async fn a_deleted_job_is_removed_after_its_history_and_its_retention
     home: &mut impl Home,
 ) {
     let of = |id, of| NewAttempt { row: Attempt { job: JobId(of), ..head(id).row }, ..head(id) };
-    let jobs = [job(JobId(40), "j40"), deleted(41, 100), deleted(42, 100), deleted(43, 500)];
-    let tasks = plan([of(64, 42), of(65, 40)]);
-    let planned = [40, 41, 42].map(|job| (JobId(job), at(9_000)));
+    let jobs = [job(JobId(160), "j160"), deleted(192, 100), deleted(224, 100), deleted(256, 500)];
+    let tasks = plan([of(64, 224), of(65, 160)]);
+    let planned = [160, 192, 224].map(|job| (JobId(job), at(9_000)));
     let cursors =
         Commit { cursors: planned.into(), fired_ahead: planned.into(), ..Commit::default() };
     write(home, [save(jobs), tasks, end([succeeded(64, 64)]), cursors]).await;
     assert_eq!(remove_jobs(home, 100).await, [0_i64; 0], "before, not at");
-    assert_eq!(remove_jobs(home, 101).await, [41], "42 has history, 43 was deleted later");
-    assert_eq!(jobs_left(home).await, [40, 42, 43]);
+    assert_eq!(remove_jobs(home, 101).await, [192], "224 has history, 256 was deleted later");
+    assert_eq!(jobs_left(home).await, [160, 224, 256]);
     let loaded = view(home).await.loaded;
     assert_eq!(loaded.cursors, [planned[0], planned[2]], "with its cursor");
     assert_eq!(loaded.fired_ahead, loaded.cursors);
-    assert_eq!(task(home, 64).await.name.as_str(), "j42", "history keeps the name of its job");
+    assert_eq!(task(home, 64).await.name.as_str(), "j224", "history keeps the name of its job");
     assert_eq!(remove(home, 1_000, 10).await, 1);
-    assert_eq!(remove_jobs(home, 101).await, [42]);
-    assert_eq!(remove_jobs(home, 10_000).await, [43]);
-    assert_eq!(jobs_left(home).await, [40], "a job that is not deleted stays");
+    assert_eq!(remove_jobs(home, 101).await, [224]);
+    assert_eq!(remove_jobs(home, 10_000).await, [256]);
+    assert_eq!(jobs_left(home).await, [160], "a job that is not deleted stays");
 }
 
 pub(crate) async fn a_deleted_job_with_a_waiting_child_start_is_kept(home: &mut impl Home) {

@@ -12,10 +12,10 @@ use crate::store::{
     AlarmKind, Attempt, Commit, EndedAttempt, JobRow, LifeId, LifeRow, NewAttempt, Origin,
 };
 
-/// The default job of tasks.
-pub(crate) const JOB: JobId = JobId(1);
-/// Another job.
-pub(crate) const OTHER: JobId = JobId(2);
+/// The default job of tasks. It is in the first partition, as the lease of commits.
+pub(crate) const JOB: JobId = JobId(32);
+/// Another job, of the same partition.
+pub(crate) const OTHER: JobId = JobId(64);
 
 /// This many milliseconds after a fixed instant.
 pub(crate) fn at(millis: i64) -> Timestamp {

@@ -1,23 +1,17 @@
 //! The binary form of a record.
 //!
-//! A record is a version byte, then changes, then the CRC-32C (RFC 3720) of all that, four bytes in
-//! little-endian order. A change is a code byte and numbers, as LEB128 with zigzag for signed ones. Ids
-//! and instants are written as differences from the previous ones of the record, so
-//! that the usual task takes about twenty bytes. A record with an unknown version, code or flag is
-//! rejected as a whole: it was written by a newer release.
+//! A record is changes in the form of [`binary`](crate::store::binary). A change is a code byte and
+//! numbers. Ids and instants are written as differences from the previous ones of the record, so that
+//! the usual task takes about twenty bytes. A record with an unknown version, code or flag is rejected
+//! as a whole: it was written by a newer release.
 
 mod reader;
 mod writer;
-
-use crc::{CRC_32_ISCSI, Crc};
 
 pub(super) use self::{reader::Reader, writer::Writer};
 
 /// The version of the format.
 const VERSION: u8 = 1;
-/// The size of the checksum in bytes.
-const CHECK: usize = 4;
-const CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISCSI);
 
 const TASK: u8 = 1;
 const ATTEMPT: u8 = 2;

@@ -4,12 +4,13 @@ use fastjob_core::{AttemptId, Cause, JobId, Shard, TaskId, TaskState};
 use jiff::Timestamp;
 
 use super::{
-    ATTEMPT, CANCEL, CRC, END, FIRE, FIRE_IS_DUE, HAS_ROWS, HEAD_ENDED, LIFE, LINEAGE, MOVE, NOTE,
+    ATTEMPT, CANCEL, END, FIRE, FIRE_IS_DUE, HAS_ROWS, HEAD_ENDED, LIFE, LINEAGE, MOVE, NOTE,
     NOTED, NUMBER, OF_ATTEMPTS, OF_TASKS, PARAM, PARENT, PLACE, SHARD, SPREAD, STATE, TASK,
     VERSION, WANTED,
 };
 use crate::store::{
     Attempt, LifeId, Lineage,
+    binary::{Read, read_signed, read_unsigned, torn, unseal},
     codes::{cause, task_state},
     journal::{Change, Open, OpenTask},
 };
@@ -22,20 +23,9 @@ pub(in crate::store::journal) struct Reader<'a> {
     last_millis: i64,
 }
 
-/// Why a record cannot be read.
-type Read<T> = Result<T, String>;
-
 impl<'a> Reader<'a> {
     pub(in crate::store::journal) fn new(bytes: &'a [u8]) -> Read<Self> {
-        // The version first: a later one may have another checksum.
-        if let Some(version) = bytes.first().filter(|version| **version != VERSION) {
-            return Err(format!("it has the format {version}, and this release knows {VERSION}"));
-        }
-        let (record, check) = bytes.split_last_chunk().ok_or_else(torn)?;
-        if CRC.checksum(record) != u32::from_le_bytes(*check) {
-            return Err("its checksum is wrong".to_owned());
-        }
-        Ok(Self { rest: record.get(1..).unwrap_or_default(), last_id: 0, last_millis: 0 })
+        Ok(Self { rest: unseal(bytes, VERSION)?, last_id: 0, last_millis: 0 })
     }
 
     /// The next change, with its length in bytes; `None` at the end.
@@ -184,29 +174,15 @@ impl<'a> Reader<'a> {
     }
 
     fn signed(&mut self) -> Read<i64> {
-        let value = self.unsigned()?;
-        Ok((value >> 1).cast_signed() ^ -((value & 1).cast_signed()))
+        read_signed(&mut self.rest)
     }
 
     fn unsigned(&mut self) -> Read<u64> {
-        let mut value = 0;
-        for shift in (0..64).step_by(7) {
-            let (byte, rest) = self.rest.split_first().ok_or_else(torn)?;
-            self.rest = rest;
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Ok(value);
-            }
-        }
-        Err("it has a number of more than 64 bits".to_owned())
+        read_unsigned(&mut self.rest)
     }
 }
 
 fn state(code: u64) -> Read<TaskState> {
     let code = i64::try_from(code).map_err(|_| format!("it has the task state {code}"))?;
     task_state(code).map_err(|err| err.to_string())
-}
-
-fn torn() -> String {
-    "it ends too early".to_owned()
 }

@@ -4,11 +4,12 @@ use fastjob_core::{AttemptId, Shard, TaskId, TaskState};
 use jiff::Timestamp;
 
 use super::{
-    ATTEMPT, CANCEL, CHECK, CRC, END, FIRE, FIRE_IS_DUE, HAS_ROWS, HEAD_ENDED, LIFE, LINEAGE, MOVE,
-    NOTE, NOTED, NUMBER, PARAM, PARENT, PLACE, SHARD, SPREAD, STATE, TASK, VERSION, WANTED,
+    ATTEMPT, CANCEL, END, FIRE, FIRE_IS_DUE, HAS_ROWS, HEAD_ENDED, LIFE, LINEAGE, MOVE, NOTE,
+    NOTED, NUMBER, PARAM, PARENT, PLACE, SHARD, SPREAD, STATE, TASK, VERSION, WANTED,
 };
 use crate::store::{
     Attempt, LifeId,
+    binary::{CHECK, seal, write_signed, write_unsigned},
     codes::{cause_code, task_state_code},
     journal::{Change, Open, OpenTask},
 };
@@ -41,10 +42,8 @@ impl Writer {
         self.len() + CHECK
     }
 
-    pub(in crate::store::journal) fn into_bytes(mut self) -> Vec<u8> {
-        let check = CRC.checksum(&self.bytes);
-        self.bytes.extend_from_slice(&check.to_le_bytes());
-        self.bytes
+    pub(in crate::store::journal) fn into_bytes(self) -> Vec<u8> {
+        seal(self.bytes)
     }
 
     /// Writes a change, and returns its length in bytes.
@@ -181,15 +180,11 @@ impl Writer {
     }
 
     fn signed(&mut self, value: i64) {
-        self.unsigned(((value << 1) ^ (value >> 63)).cast_unsigned());
+        write_signed(&mut self.bytes, value);
     }
 
-    fn unsigned(&mut self, mut value: u64) {
-        while value >= 0x80 {
-            self.bytes.push(value as u8 | 0x80);
-            value >>= 7;
-        }
-        self.bytes.push(value as u8);
+    fn unsigned(&mut self, value: u64) {
+        write_unsigned(&mut self.bytes, value);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use fastjob_core::JobId;
 use sqlx::{Connection, PgConnection};
 
 use super::{Fresh, id, moves_to, node, watermark};
@@ -10,7 +11,7 @@ use crate::store::{
     TaskStore,
     suite::{
         Home,
-        rows::{at, base, head, plan},
+        rows::{JOB, at, base, head, job, plan},
     },
 };
 
@@ -249,7 +250,8 @@ async fn a_takeover_waits_for_a_commit_in_progress() {
 #[tokio::test]
 async fn a_partition_is_loaded_with_its_own_data_only() {
     let home = Fresh::fresh().await;
-    let rows = Commit { ids_until: None, ..base() };
+    let jobs = vec![job(JOB, "a"), job(JobId(1), "b")];
+    let rows = Commit { jobs, ids_until: None, ..base() };
     home.store.commit(&[rows]).await.unwrap();
     home.store.beat(&node("a"), LEASE).await.unwrap();
     for (partition, ids) in [(1, &[33, 65][..]), (2, &[34])] {

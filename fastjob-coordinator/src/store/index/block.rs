@@ -1,0 +1,140 @@
+//! The binary form of entries.
+//!
+//! A block is groups in the form of [`binary`](crate::store::binary). A group has the tasks of one
+//! key: the kind, the value as a difference from the previous group of that kind, the number of
+//! tasks, the first task as a difference from the first one of the previous group, and the gaps
+//! between tasks.
+
+use super::{Entry, Key};
+use crate::store::{
+    Error, Result,
+    binary::{Read, read_signed, read_unsigned, seal, unseal, write_signed, write_unsigned},
+};
+
+/// The version of the format.
+const VERSION: u8 = 1;
+/// A block ends when it has this many bytes: with its columns it fits into a page of SQLite, which
+/// has 4,096 bytes, and two of them into a page of PostgreSQL.
+const BYTES: usize = 3_600;
+
+/// Entries that are stored together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::store) struct Block {
+    /// Its first entry, by which it is found.
+    pub(in crate::store) first: Entry,
+    pub(in crate::store) bytes: Vec<u8>,
+}
+
+/// Writes entries, which have to come in their order, as blocks.
+#[derive(Debug, Default)]
+pub(super) struct Writer {
+    blocks: Vec<Block>,
+    /// The block that is being written; empty if there is none.
+    bytes: Vec<u8>,
+    first: Option<Entry>,
+    group: Option<Group>,
+    last: Last,
+}
+
+/// The tasks of a key.
+#[derive(Debug)]
+struct Group {
+    key: Key,
+    first: i64,
+    last: i64,
+    count: u64,
+    gaps: Vec<u8>,
+}
+
+/// What the next group differs from.
+#[derive(Clone, Copy, Debug, Default)]
+struct Last {
+    kind: u8,
+    value: i64,
+    task: i64,
+}
+
+impl Writer {
+    /// Adds an entry. One that equals the last one is left out.
+    pub(super) fn push(&mut self, entry: Entry) {
+        let Entry { key, task } = entry;
+        let written = self.bytes.len();
+        if let Some(group) = self.group.as_mut().filter(|group| group.key == key) {
+            if task == group.last {
+                return;
+            }
+            if written + group.gaps.len() < BYTES {
+                write_unsigned(&mut group.gaps, task.wrapping_sub(group.last).cast_unsigned());
+                (group.last, group.count) = (task, group.count + 1);
+                return;
+            }
+        }
+        self.end_group();
+        if self.bytes.len() >= BYTES {
+            self.end_block();
+        }
+        self.first.get_or_insert(entry);
+        self.group = Some(Group { key, first: task, last: task, count: 1, gaps: Vec::new() });
+    }
+
+    /// The blocks of all entries.
+    pub(super) fn finish(mut self) -> Vec<Block> {
+        self.end_group();
+        self.end_block();
+        self.blocks
+    }
+
+    fn end_group(&mut self) {
+        let Some(group) = self.group.take() else { return };
+        if self.bytes.is_empty() {
+            self.bytes.push(VERSION);
+            self.last = Last::default();
+        }
+        let Key { kind, value } = group.key;
+        let before = if kind == self.last.kind { self.last.value } else { 0 };
+        self.bytes.push(kind);
+        write_signed(&mut self.bytes, value.wrapping_sub(before));
+        write_unsigned(&mut self.bytes, group.count);
+        write_signed(&mut self.bytes, group.first.wrapping_sub(self.last.task));
+        self.bytes.extend_from_slice(&group.gaps);
+        self.last = Last { kind, value, task: group.first };
+    }
+
+    fn end_block(&mut self) {
+        let Some(first) = self.first.take() else { return };
+        let bytes = seal(std::mem::take(&mut self.bytes));
+        self.blocks.push(Block { first, bytes });
+    }
+}
+
+/// Reads the entries of a block, in their order.
+///
+/// # Errors
+///
+/// Fails with [`Error::Corrupt`] if a newer release wrote the block, or if it was damaged.
+pub(super) fn entries(bytes: &[u8]) -> Result<Vec<Entry>> {
+    read(bytes)
+        .map_err(|why| Error::Corrupt { what: format!("a block of the index of tasks: {why}") })
+}
+
+fn read(bytes: &[u8]) -> Read<Vec<Entry>> {
+    let mut rest = unseal(bytes, VERSION)?;
+    // An entry has at least one byte.
+    let mut entries = Vec::with_capacity(rest.len());
+    let mut last = Last::default();
+    while let Some((kind, after)) = rest.split_first() {
+        rest = after;
+        let before = if *kind == last.kind { last.value } else { 0 };
+        let value = before.wrapping_add(read_signed(&mut rest)?);
+        let key = Key { kind: *kind, value };
+        let count = read_unsigned(&mut rest)?;
+        let mut task = last.task.wrapping_add(read_signed(&mut rest)?);
+        last = Last { kind: *kind, value, task };
+        entries.push(Entry { key, task });
+        for _ in 1..count {
+            task = task.wrapping_add(read_unsigned(&mut rest)?.cast_signed());
+            entries.push(Entry { key, task });
+        }
+    }
+    Ok(entries)
+}

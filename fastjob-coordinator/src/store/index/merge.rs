@@ -1,0 +1,124 @@
+//! Merges segments into larger ones.
+
+use std::{cmp::Reverse, collections::BinaryHeap, vec};
+
+use super::{
+    END, Entry, NewSegment, Segment,
+    block::{Writer, entries},
+};
+use crate::store::{Error, Result};
+
+/// How many segments of a level are merged, at least.
+const FAN: usize = 16;
+/// Most segments that are merged at once.
+const MOST: usize = 128;
+/// Most tasks of a segment that was merged. More would make the transaction that writes it long.
+const TASKS: i64 = 100_000;
+/// The longest time between two ends in a segment, in milliseconds: it is removed when the last of
+/// its tasks is.
+const SPAN: i64 = 24 * 60 * 60 * 1_000;
+/// The level of segments that are not merged any more.
+pub(in crate::store) const MERGED: i16 = 8;
+
+/// Segments to merge, and the level of the result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::store) struct Merge {
+    /// At least one, oldest first.
+    pub(in crate::store) sources: Vec<Segment>,
+    pub(in crate::store) level: i16,
+}
+
+/// Which segments of a partition to merge next. `segments` are those below the level [`MERGED`].
+pub(in crate::store) fn choose(segments: &[Segment]) -> Option<Merge> {
+    (0..MERGED).find_map(|level| {
+        let mut same: Vec<_> =
+            segments.iter().filter(|segment| segment.level == level).copied().collect();
+        let tasks: i64 = same.iter().map(|segment| segment.tasks).sum();
+        if same.len() < FAN && (same.len() < 2 || tasks < TASKS) {
+            return None;
+        }
+        same.sort_unstable_by_key(|segment| segment.number);
+        let mut sources: Vec<Segment> = Vec::new();
+        let (mut tasks, mut is_full) = (0, false);
+        for segment in same.into_iter().take(MOST) {
+            let first_end =
+                sources.iter().map(|source| source.end_at).fold(segment.end_at, i64::min);
+            let last_end =
+                sources.iter().map(|source| source.last_end).fold(segment.last_end, i64::max);
+            is_full = tasks + segment.tasks > TASKS || last_end.saturating_sub(first_end) > SPAN;
+            if is_full && !sources.is_empty() {
+                break;
+            }
+            tasks += segment.tasks;
+            sources.push(segment);
+        }
+        let level = if is_full || 2 * tasks >= TASKS { MERGED } else { level + 1 };
+        Some(Merge { sources, level })
+    })
+}
+
+/// Merges segments. `blocks` are the blocks of each source in their order.
+///
+/// # Errors
+///
+/// Fails with [`Error::Corrupt`] if a block cannot be read.
+pub(in crate::store) fn merge(merge: &Merge, blocks: Vec<Vec<Vec<u8>>>) -> Result<NewSegment> {
+    let mut sources: Vec<_> = merge
+        .sources
+        .iter()
+        .zip(blocks)
+        .map(|(segment, blocks)| Source {
+            blocks: blocks.into_iter(),
+            entries: Vec::new().into_iter(),
+            from: (segment.end_at, segment.end_task),
+        })
+        .collect();
+    let mut heap = BinaryHeap::with_capacity(sources.len());
+    for (place, source) in sources.iter_mut().enumerate() {
+        heap.extend(source.next()?.map(|entry| Reverse((entry, place))));
+    }
+    let mut writer = Writer::default();
+    while let Some(Reverse((entry, place))) = heap.pop() {
+        writer.push(entry);
+        let next = sources.get_mut(place).map(Source::next).transpose()?.flatten();
+        heap.extend(next.map(|entry| Reverse((entry, place))));
+    }
+    let all = merge.sources.iter();
+    let segment = all.copied().reduce(|a, b| Segment {
+        number: a.number.max(b.number),
+        tasks: a.tasks + b.tasks,
+        not_succeeded: a.not_succeeded + b.not_succeeded,
+        first_task: a.first_task.min(b.first_task),
+        last_task: a.last_task.max(b.last_task),
+        end_at: a.end_at.min(b.end_at),
+        end_task: 0,
+        last_end: a.last_end.max(b.last_end),
+        ..a
+    });
+    let segment = segment.map(|segment| Segment { level: merge.level, ..segment });
+    let segment =
+        segment.ok_or_else(|| Error::Corrupt { what: "a merge of no segments".to_owned() })?;
+    Ok(NewSegment { segment, blocks: writer.finish() })
+}
+
+/// The entries of a segment.
+struct Source {
+    blocks: vec::IntoIter<Vec<u8>>,
+    entries: vec::IntoIter<Entry>,
+    /// The end and the task before which retention has removed the tasks.
+    from: (i64, i64),
+}
+
+impl Source {
+    fn next(&mut self) -> Result<Option<Entry>> {
+        loop {
+            for entry in self.entries.by_ref() {
+                if entry.key.kind != END || (entry.key.value, entry.task) >= self.from {
+                    return Ok(Some(entry));
+                }
+            }
+            let Some(block) = self.blocks.next() else { return Ok(None) };
+            self.entries = entries(&block)?.into_iter();
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! The index of the history: the tasks of a job, those that did not succeed, and those that ended at
+//! an instant.
+//!
+//! An index of the database would change a page of its own for nearly every task, because the tasks
+//! of a transaction are of many jobs. Instead a transaction writes one small *segment*, with sorted
+//! entries for all tasks that it ends. Segments are merged in the background, so that an entry is
+//! written a few times, each time beside many others. A list searches all segments of a partition,
+//! newest first. So it shows a task as soon as that has ended.
+//!
+//! A segment never changes. The entries of removed tasks stay in it until it is removed as a whole:
+//! readers check that a task exists. Retention follows the entries by end, so it finds the oldest
+//! ends without an index of the history, and without reading what it keeps.
+
+mod block;
+mod find;
+mod merge;
+mod remove;
+#[cfg(test)]
+mod tests;
+
+use fastjob_core::{JobId, TaskId, TaskState};
+use jiff::Timestamp;
+
+pub(super) use self::{
+    block::Block,
+    find::{Found, IndexReader, list},
+    merge::{MERGED, Merge, choose, merge},
+    remove::{Due, Removal, due},
+};
+use super::{Error, Partition, Result, TaskFilter, codes::task_state_code};
+
+/// What tasks are found by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key {
+    /// One of the constants below.
+    pub(super) kind: u8,
+    pub(super) value: i64,
+}
+
+const JOB: u8 = 1;
+const STATE: u8 = 2;
+const FAILURES: u8 = 3;
+/// The last, so that readers of it read nothing else.
+const END: u8 = 4;
+
+impl Key {
+    /// The tasks of a job.
+    pub(super) const fn job(job: JobId) -> Self {
+        Self { kind: JOB, value: job.0 }
+    }
+
+    /// The tasks that ended in a state. Those that succeeded are not indexed.
+    const fn state(state: TaskState) -> Self {
+        Self { kind: STATE, value: task_state_code(state) }
+    }
+
+    /// The tasks of a job that did not succeed.
+    const fn failures(job: JobId) -> Self {
+        Self { kind: FAILURES, value: job.0 }
+    }
+
+    /// The tasks that ended at an instant.
+    fn end(at: Timestamp) -> Self {
+        Self { kind: END, value: at.as_millisecond() }
+    }
+
+    /// The key that leaves the fewest tasks to look at; `None` if no key selects any.
+    pub(super) fn of(filter: &TaskFilter) -> Option<Self> {
+        match (filter.job, filter.state) {
+            (Some(job), Some(state)) if is_indexed(state) => Some(Self::failures(job)),
+            (Some(job), _) => Some(Self::job(job)),
+            (None, Some(state)) if is_indexed(state) => Some(Self::state(state)),
+            (None, _) => None,
+        }
+    }
+}
+
+const fn is_indexed(state: TaskState) -> bool {
+    state.is_final() && !matches!(state, TaskState::Succeeded)
+}
+
+/// A task under a key. Segments have them in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Entry {
+    pub(super) key: Key,
+    pub(super) task: i64,
+}
+
+/// What the index says of a task that ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ended {
+    pub(super) task: TaskId,
+    pub(super) job: JobId,
+    pub(super) state: TaskState,
+    pub(super) ended_at: Timestamp,
+}
+
+/// A segment, without its blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Segment {
+    pub(super) partition: Partition,
+    /// How often its entries were merged. With the number it identifies the segment.
+    pub(super) level: i16,
+    /// The number of the journal's record in whose transaction its newest entries were written.
+    pub(super) number: i64,
+    /// How many tasks it has.
+    pub(super) tasks: i64,
+    /// How many of them did not succeed.
+    pub(super) not_succeeded: i64,
+    pub(super) first_task: i64,
+    pub(super) last_task: i64,
+    /// Retention has removed the tasks before this entry by end.
+    pub(super) end_at: i64,
+    pub(super) end_task: i64,
+    pub(super) last_end: i64,
+}
+
+impl Segment {
+    /// The columns of a segment besides its partition, in the order of the fields.
+    pub(super) const COLUMNS: &str = "level, number, tasks, not_succeeded, first_task, last_task, \
+                                      end_at, end_task, last_end";
+
+    /// Whether it may have entries with this key.
+    const fn may_have(&self, key: Key) -> bool {
+        !matches!(key.kind, STATE | FAILURES) || self.not_succeeded > 0
+    }
+}
+
+/// A segment to write, with its blocks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct NewSegment {
+    pub(super) segment: Segment,
+    pub(super) blocks: Vec<Block>,
+}
+
+impl NewSegment {
+    /// The segment for the tasks that a transaction ends; `None` if there are none.
+    pub(super) fn new(partition: Partition, number: i64, ended: &[Ended]) -> Option<Self> {
+        let first_end = ended.iter().map(|end| end.ended_at).min()?;
+        let last_end = ended.iter().map(|end| end.ended_at).max()?;
+        let mut entries = Vec::with_capacity(ended.len() * 2 + 16);
+        for end in ended {
+            let task = end.task.0;
+            entries.push(Entry { key: Key::job(end.job), task });
+            entries.push(Entry { key: Key::end(end.ended_at), task });
+            if is_indexed(end.state) {
+                entries.push(Entry { key: Key::state(end.state), task });
+                entries.push(Entry { key: Key::failures(end.job), task });
+            }
+        }
+        entries.sort_unstable();
+        let mut writer = block::Writer::default();
+        for entry in &entries {
+            writer.push(*entry);
+        }
+        let ids = || ended.iter().map(|end| end.task.0);
+        let segment = Segment {
+            partition,
+            level: 0,
+            number,
+            tasks: count(ended.len()),
+            not_succeeded: count(ended.iter().filter(|end| is_indexed(end.state)).count()),
+            first_task: ids().min()?,
+            last_task: ids().max()?,
+            end_at: first_end.as_millisecond(),
+            end_task: 0,
+            last_end: last_end.as_millisecond(),
+        };
+        Some(Self { segment, blocks: writer.finish() })
+    }
+}
+
+fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Runs work that takes long on a thread of its own: the runtime has others to serve.
+pub(super) async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|err| match err.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(_) => Err(Error::TimedOut { doing: "merge the index of tasks" }),
+    })
+}
+
+/// Whether the history has tasks of a job.
+pub(super) async fn has_tasks(reader: &mut impl IndexReader, job: JobId) -> Result<bool> {
+    let filter = TaskFilter { job: Some(job), limit: 1, ..TaskFilter::default() };
+    Ok(!list(reader, Key::job(job), &filter).await?.is_empty())
+}

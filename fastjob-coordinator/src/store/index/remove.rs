@@ -1,0 +1,117 @@
+//! Which tasks of the history are to be removed, by their ends.
+
+use jiff::Timestamp;
+
+use super::{END, Entry, Key, Segment, block::entries, find::IndexReader};
+use crate::store::{Error, Partition, Result};
+
+/// Blocks that are read at once.
+const BLOCKS: u32 = 16;
+
+/// The tasks of a segment that ended long ago.
+#[derive(Clone, Debug)]
+pub(in crate::store) struct Due {
+    segment: Segment,
+    /// Ends and tasks, in that order.
+    tasks: Vec<(i64, i64)>,
+    /// Whether these are the last that the segment has.
+    is_all: bool,
+}
+
+/// What a transaction changes in the index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) enum Removal {
+    /// The segment is removed with its blocks.
+    Whole(Segment),
+    /// Its tasks up to here, by end and task, were removed.
+    Upto(Segment, i64, i64),
+}
+
+/// The tasks of a partition that ended before the instant and that are in the index, at most `limit`:
+/// segment by segment, and the earliest end first in each. Some of them may be removed already.
+pub(in crate::store) async fn due(
+    reader: &mut impl IndexReader,
+    partition: Partition,
+    before: Timestamp,
+    limit: usize,
+) -> Result<Vec<Due>> {
+    let mut segments = reader.segments_before(partition, before).await?;
+    segments.sort_unstable_by_key(|segment| (segment.end_at, segment.number));
+    let mut all = Vec::new();
+    let mut wanted = limit;
+    for segment in segments {
+        if wanted == 0 {
+            break;
+        }
+        let due = of_segment(reader, segment, before, wanted).await?;
+        wanted = wanted.saturating_sub(due.tasks.len());
+        all.push(due);
+    }
+    Ok(all)
+}
+
+async fn of_segment(
+    reader: &mut impl IndexReader,
+    segment: Segment,
+    before: Timestamp,
+    limit: usize,
+) -> Result<Due> {
+    let from = (segment.end_at, segment.end_task);
+    let before = before.as_millisecond();
+    let mut due = Due { segment, tasks: Vec::new(), is_all: segment.last_end < before };
+    let at = Entry { key: Key { kind: END, value: from.0 }, task: from.1 };
+    let mut blocks: Vec<_> =
+        reader.blocks(&[(segment, at)]).await?.into_iter().map(|(_, block)| block).collect();
+    if blocks.is_empty() {
+        // Its first entry is of a job, which is before all ends.
+        let Segment { level, number, .. } = segment;
+        return Err(Error::Corrupt {
+            what: format!("the segment {number} of level {level}, which has no blocks"),
+        });
+    }
+    while let Some(last) = blocks.last().map(|block| block.first) {
+        for block in &blocks {
+            for entry in entries(&block.bytes)?.into_iter().filter(|entry| entry.key.kind == END) {
+                let end = (entry.key.value, entry.task);
+                if end < from {
+                    continue;
+                }
+                if end.0 >= before {
+                    return Ok(due);
+                }
+                if due.tasks.len() >= limit {
+                    due.is_all = false;
+                    return Ok(due);
+                }
+                due.tasks.push(end);
+            }
+        }
+        blocks = reader.blocks_after(&segment, last, BLOCKS).await?;
+    }
+    Ok(due)
+}
+
+impl Due {
+    /// The tasks of all, in their order.
+    pub(in crate::store) fn tasks(all: &[Self]) -> Vec<i64> {
+        all.iter().flat_map(|due| &due.tasks).map(|(_, task)| *task).collect()
+    }
+
+    /// What changes in the index when the first `count` tasks are removed.
+    pub(in crate::store) fn removed(all: &[Self], count: usize) -> Vec<Removal> {
+        let mut rest = count;
+        let mut removals = Vec::new();
+        for due in all {
+            let removed = rest.min(due.tasks.len());
+            rest -= removed;
+            if removed == due.tasks.len() && due.is_all {
+                removals.push(Removal::Whole(due.segment));
+            } else if let Some((end, task)) =
+                removed.checked_sub(1).and_then(|at| due.tasks.get(at))
+            {
+                removals.push(Removal::Upto(due.segment, *end, task + 1));
+            }
+        }
+        removals
+    }
+}

@@ -1,0 +1,305 @@
+//! Against an index that is searched entry by entry.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fastjob_core::{JobId, TaskId, TaskState};
+use jiff::Timestamp;
+use proptest::prelude::*;
+
+use super::{block::entries, find::list, *};
+use crate::store::{
+    Error, TaskFilter,
+    suite::rows::{JOB, OTHER, at},
+};
+
+/// Segments and a history in memory.
+#[derive(Default)]
+struct Memory {
+    segments: Vec<NewSegment>,
+    history: BTreeMap<i64, Found>,
+}
+
+#[async_trait::async_trait]
+impl IndexReader for Memory {
+    async fn segments(&mut self, _of: Option<JobId>) -> Result<Vec<Segment>> {
+        Ok(self.segments.iter().map(|new| new.segment).collect())
+    }
+
+    async fn segments_before(
+        &mut self,
+        partition: Partition,
+        before: Timestamp,
+    ) -> Result<Vec<Segment>> {
+        let all = self.segments.iter().map(|new| new.segment);
+        let is_before = |segment: &Segment| {
+            segment.partition == partition && segment.end_at < before.as_millisecond()
+        };
+        Ok(all.filter(is_before).collect())
+    }
+
+    async fn blocks(&mut self, of: &[(Segment, Entry)]) -> Result<Vec<(usize, Block)>> {
+        let find = |(place, (segment, at)): (usize, &(Segment, Entry))| {
+            let blocks = &self.of(segment).blocks;
+            Some((place, blocks.iter().rfind(|block| block.first <= *at)?.clone()))
+        };
+        Ok(of.iter().enumerate().filter_map(find).collect())
+    }
+
+    async fn blocks_after(
+        &mut self,
+        segment: &Segment,
+        first: Entry,
+        limit: u32,
+    ) -> Result<Vec<Block>> {
+        let blocks = self.of(segment).blocks.iter();
+        Ok(blocks.filter(|block| block.first > first).take(limit as usize).cloned().collect())
+    }
+
+    async fn found(&mut self, tasks: &[i64]) -> Result<Vec<Found>> {
+        Ok(tasks.iter().filter_map(|task| self.history.get(task)).copied().collect())
+    }
+}
+
+impl Memory {
+    fn of(&self, segment: &Segment) -> &NewSegment {
+        let is_it = |new: &&NewSegment| {
+            (new.segment.level, new.segment.number) == (segment.level, segment.number)
+        };
+        self.segments.iter().find(is_it).unwrap()
+    }
+
+    /// Writes a transaction that ends these tasks.
+    fn end(&mut self, ended: &[Ended]) {
+        let number = self.segments.iter().map(|new| new.segment.number).max().unwrap_or(0) + 1;
+        self.segments.extend(NewSegment::new(Partition(0), number, ended));
+        for end in ended {
+            let Ended { task, job, state, ended_at } = *end;
+            self.history.insert(task.0, Found { task, job, state, created_at: ended_at });
+        }
+    }
+
+    /// Merges once; returns whether there was something to merge.
+    fn merge(&mut self) -> bool {
+        let segments: Vec<_> = self.segments.iter().map(|new| new.segment).collect();
+        let below: Vec<_> = segments.into_iter().filter(|s| s.level < MERGED).collect();
+        let Some(chosen) = choose(&below) else { return false };
+        let blocks = chosen
+            .sources
+            .iter()
+            .map(|source| self.of(source).blocks.iter().map(|block| block.bytes.clone()).collect());
+        let merged = merge(&chosen, blocks.collect()).unwrap();
+        self.segments.retain(|new| !chosen.sources.contains(&new.segment));
+        self.segments.push(merged);
+        true
+    }
+
+    fn naive(&self, filter: &TaskFilter) -> Vec<TaskId> {
+        let matches = |found: &&Found| {
+            filter.job.is_none_or(|job| found.job == job)
+                && filter.state.is_none_or(|state| found.state == state)
+                && filter.since.is_none_or(|since| found.created_at >= since)
+                && filter.below.is_none_or(|below| found.task < below)
+        };
+        let all = self.history.values().rev().filter(matches);
+        all.take(filter.limit as usize).map(|found| found.task).collect()
+    }
+}
+
+fn ended(task: i64, job: JobId, state: TaskState) -> Ended {
+    Ended { task: TaskId(task), job, state, ended_at: at(task) }
+}
+
+fn written(entries: &BTreeSet<Entry>) -> Vec<Block> {
+    let mut writer = block::Writer::default();
+    entries.iter().for_each(|entry| writer.push(*entry));
+    writer.finish()
+}
+
+fn entry() -> impl Strategy<Value = Entry> {
+    let value = prop_oneof![any::<i64>(), 0..5_i64];
+    (0..5_u8, value, prop_oneof![any::<i64>(), 0..1_000_i64])
+        .prop_map(|(kind, value, task)| Entry { key: Key { kind, value }, task })
+}
+
+proptest! {
+    #[test]
+    fn entries_are_read_as_they_were_written(
+        all in proptest::collection::btree_set(entry(), 0..3_000),
+    ) {
+        let blocks = written(&all);
+        let read: Vec<_> = blocks.iter().flat_map(|block| entries(&block.bytes).unwrap()).collect();
+        prop_assert_eq!(&read, &all.into_iter().collect::<Vec<_>>());
+        for block in &blocks {
+            prop_assert_eq!(entries(&block.bytes).unwrap()[0], block.first);
+            prop_assert!(block.bytes.len() < 3_800, "{}", block.bytes.len());
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_read_or_rejected(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        // With a correct checksum, so that the rest is read.
+        let mut sealed = vec![1];
+        sealed.extend(bytes);
+        let _ = entries(&crate::store::binary::seal(sealed));
+    }
+}
+
+#[test]
+fn a_damaged_block_is_rejected_as_a_whole() {
+    let all = (0..100).map(|task| Entry { key: Key::job(JOB), task }).collect();
+    let block = written(&all).remove(0);
+    for at in 0..block.bytes.len() {
+        let mut bytes = block.bytes.clone();
+        bytes[at] ^= 1;
+        let refused = entries(&bytes).unwrap_err();
+        assert!(matches!(refused, Error::Corrupt { .. }), "{at}: {refused}");
+        assert!(entries(&block.bytes[..at]).is_err(), "{at}");
+    }
+}
+
+#[test]
+fn the_tasks_of_a_key_take_two_bytes_each() {
+    let all: BTreeSet<_> =
+        (0..10_000).map(|n| Entry { key: Key::job(JOB), task: 1_000 * n }).collect();
+    let bytes: usize = written(&all).iter().map(|block| block.bytes.len()).sum();
+    assert!(bytes < 20_500, "{bytes}");
+}
+
+/// What happens to an index.
+#[derive(Clone, Debug)]
+enum Step {
+    End(Vec<(bool, u8, u8)>),
+    Merge,
+    Remove(u8),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let ended = (any::<bool>(), 3..7_u8, 0..30_u8);
+    prop_oneof![
+        20 => proptest::collection::vec(ended, 1..40).prop_map(Step::End),
+        3 => Just(Step::Merge),
+        1 => (1..100_u8).prop_map(Step::Remove),
+    ]
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().build().unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_list_has_what_is_in_the_history_whatever_was_merged_and_removed(
+        steps in proptest::collection::vec(step(), 1..80),
+        limit in prop_oneof![1..10_u32, Just(500)],
+        below in 0..1_500_i64,
+    ) {
+        runtime().block_on(async {
+            let mut memory = Memory::default();
+            let mut next = 1;
+            for step in steps {
+                match step {
+                    Step::End(tasks) => {
+                        let all: Vec<_> = tasks.iter().map(|(is_other, state, late)| {
+                            next += 1;
+                            let job = if *is_other { OTHER } else { JOB };
+                            let state = crate::store::codes::task_state(i64::from(*state)).unwrap();
+                            Ended { ended_at: at(next + i64::from(*late)), ..ended(next, job, state) }
+                        }).collect();
+                        memory.end(&all);
+                    }
+                    Step::Merge => while memory.merge() {},
+                    Step::Remove(percent) => {
+                        let before = at(next * i64::from(percent) / 100);
+                        loop {
+                            let due = due(&mut memory, Partition(0), before, 7).await.unwrap();
+                            let tasks = Due::tasks(&due);
+                            for task in &tasks {
+                                memory.history.remove(task);
+                            }
+                            let removals = Due::removed(&due, tasks.len());
+                            if removals.is_empty() {
+                                break;
+                            }
+                            memory.apply(&removals);
+                        }
+                        let left = memory.history.values().all(|found| found.created_at >= before);
+                        assert!(left, "all that ended before were removed");
+                    }
+                }
+            }
+            for job in [None, Some(JOB), Some(OTHER)] {
+                for state in [None, Some(TaskState::Failed), Some(TaskState::Skipped)] {
+                    let below = Some(TaskId(below));
+                    for below in [None, below] {
+                        let since = Some(at(next / 2));
+                        for since in [None, since] {
+                            let filter = TaskFilter { job, state, since, below, limit };
+                            let Some(key) = Key::of(&filter) else { continue };
+                            let listed = list(&mut memory, key, &filter).await.unwrap();
+                            assert_eq!(listed, memory.naive(&filter), "{filter:?}");
+                        }
+                    }
+                }
+            }
+        });
+    }
+}
+
+impl Memory {
+    fn apply(&mut self, removals: &[Removal]) {
+        for removal in removals {
+            let same = |new: &NewSegment, of: &Segment| {
+                (new.segment.level, new.segment.number) == (of.level, of.number)
+            };
+            match removal {
+                Removal::Whole(segment) => self.segments.retain(|new| !same(new, segment)),
+                Removal::Upto(segment, end, task) => {
+                    let new = self.segments.iter_mut().find(|new| same(new, segment)).unwrap();
+                    (new.segment.end_at, new.segment.end_task) = (*end, *task);
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_number_of_segments_grows_with_the_logarithm_of_the_transactions() {
+    let mut memory = Memory::default();
+    for task in 1..=5_000 {
+        memory.end(&[ended(task, JOB, TaskState::Succeeded)]);
+        while memory.merge() {}
+    }
+    assert!(memory.segments.len() < 64, "{}", memory.segments.len());
+    let filter = TaskFilter { job: Some(JOB), limit: 5_000, ..TaskFilter::default() };
+    assert_eq!(list(&mut memory, Key::job(JOB), &filter).await.unwrap().len(), 5_000);
+}
+
+#[test]
+fn a_segment_has_a_bounded_number_of_tasks_and_a_bounded_span() {
+    let segment = |number, tasks, end: i64| Segment {
+        partition: Partition(0),
+        level: 0,
+        number,
+        tasks,
+        not_succeeded: 0,
+        first_task: number,
+        last_task: number,
+        end_at: end,
+        end_task: 0,
+        last_end: end,
+    };
+    let large: Vec<_> = (0..20).map(|n| segment(n, 30_000, n)).collect();
+    let chosen = choose(&large).unwrap();
+    assert_eq!((chosen.sources.len(), chosen.level), (3, MERGED));
+    let days: Vec<_> = (0..20).map(|n| segment(n, 1, n * 3_600_000 * 10)).collect();
+    let chosen = choose(&days).unwrap();
+    assert_eq!((chosen.sources.len(), chosen.level), (3, MERGED));
+    assert_eq!(choose(&large[..1]), None);
+    assert_eq!(choose(&days[..15]), None);
+    // One that is too large already is not written again for nothing more than once.
+    let huge: Vec<_> = (0..2).map(|n| segment(n, 1_000_000, n)).collect();
+    let chosen = choose(&huge).unwrap();
+    assert_eq!((chosen.sources.len(), chosen.level), (1, MERGED));
+}

@@ -1,0 +1,50 @@
+//! The index of the history.
+
+use fastjob_core::{JobId, TaskId};
+
+use super::{Columns, Reading};
+use crate::store::{
+    Partition, Result,
+    codes::task_state,
+    index::{Block, Entry, Found, Key, Segment},
+    while_doing,
+};
+
+const READ: &str = "read the index of tasks";
+
+/// Reads a segment with the columns of [`Segment::COLUMNS`].
+pub(crate) fn segment<R: Columns>(columns: &R, partition: Partition) -> Result<Segment> {
+    let row = Reading::new(columns, READ);
+    Ok(Segment {
+        partition,
+        level: i16::try_from(row.int(0)?).unwrap_or(i16::MAX),
+        number: row.int(1)?,
+        tasks: row.int(2)?,
+        not_succeeded: row.int(3)?,
+        first_task: row.int(4)?,
+        last_task: row.int(5)?,
+        end_at: row.int(6)?,
+        end_task: row.int(7)?,
+        last_end: row.int(8)?,
+    })
+}
+
+/// Reads a block with its kind, its value, its task and its entries, which begin at the column `at`.
+pub(crate) fn block<R: Columns>(columns: &R, at: usize) -> Result<Block> {
+    let row = Reading::new(columns, READ);
+    let kind = u8::try_from(row.int(at)?).unwrap_or(u8::MAX);
+    let first = Entry { key: Key { kind, value: row.int(at + 1)? }, task: row.int(at + 2)? };
+    let bytes = columns.bytes(at + 3).map_err(while_doing(READ))?;
+    Ok(Block { first, bytes: bytes.to_vec() })
+}
+
+/// Reads a task of the history with its job, its state and its creation.
+pub(crate) fn found<R: Columns>(columns: &R) -> Result<Found> {
+    let row = Reading::new(columns, READ);
+    Ok(Found {
+        task: TaskId(row.int(0)?),
+        job: JobId(row.int(1)?),
+        state: task_state(row.int(2)?)?,
+        created_at: row.instant(3)?,
+    })
+}
