@@ -1,7 +1,5 @@
 //! Manual repairs.
 
-use fastjob_core::JobId;
-
 use super::{Home, rows::*, view::load, write};
 use crate::store::{
     Attempt, Commit, Error, JobRow, LifeId, Marks, NewAttempt, Partition, Survey, repair::IDS_MOST,
