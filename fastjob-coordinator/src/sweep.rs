@@ -159,6 +159,7 @@ impl<S: RetentionStore + ?Sized, H: Holder> Sweep<S, H> {
     /// Removes one piece of each partition, and returns how long to wait before the next round.
     async fn history(&mut self) -> Result<Duration> {
         let mut wait = REST;
+        let mut failure = None;
         for partition in self.holder.held() {
             if self.stop.is_cancelled() {
                 break;
@@ -168,7 +169,14 @@ impl<S: RetentionStore + ?Sized, H: Holder> Sweep<S, H> {
             let Ok(before) = now.checked_sub(self.history) else { return Ok(REST) };
             let began = Instant::now();
             let rows = self.pace.rows();
-            let removed = self.store.remove_ended(partition, before, rows).await?;
+            let removed = match self.store.remove_ended(partition, before, rows).await {
+                Ok(removed) => removed,
+                Err(err) => {
+                    // The other partitions may be well.
+                    failure.get_or_insert(err);
+                    continue;
+                }
+            };
             if removed > 0 {
                 tracing::debug!(partition = partition.0, removed, "old tasks removed");
                 let pause = self.pace.took(began.elapsed(), removed);
@@ -176,7 +184,7 @@ impl<S: RetentionStore + ?Sized, H: Holder> Sweep<S, H> {
                 wait = Duration::ZERO;
             }
         }
-        Ok(wait)
+        failure.map_or(Ok(wait), Err)
     }
 
     /// Removes deleted jobs and lives that nothing refers to.

@@ -132,8 +132,8 @@ create table tasks (
 );
 
 -- Which tasks a job has, which did not succeed, and when they ended: see store/index. Written with
--- the tasks, merged later. The tasks that ended before end_at, or at end_at and are below end_task,
--- were removed. Segments come and go, so the tables are vacuumed early.
+-- the tasks, merged later. end_at and end_task are the first end that was not removed, and
+-- its task. Segments come and go, so the tables are vacuumed early.
 create table index_segments (
     partition int4 not null,
     level smallint not null,
@@ -142,6 +142,8 @@ create table index_segments (
     not_succeeded bigint not null,
     first_task bigint not null,
     last_task bigint not null,
+    first_created bigint not null,
+    last_created bigint not null,
     end_at bigint not null,
     end_task bigint not null,
     last_end bigint not null,

@@ -96,8 +96,8 @@ create table tasks (
 ) strict;
 
 -- Which tasks a job has, which did not succeed, and when they ended: see store/index. Written with
--- the tasks, merged later. The tasks that ended before end_at, or at end_at and are below end_task,
--- were removed.
+-- the tasks, merged later. end_at and end_task are the first end that was not removed, and
+-- its task.
 create table index_segments (
     level integer not null,
     number integer not null,
@@ -105,6 +105,8 @@ create table index_segments (
     not_succeeded integer not null,
     first_task integer not null,
     last_task integer not null,
+    first_created integer not null,
+    last_created integer not null,
     end_at integer not null,
     end_task integer not null,
     last_end integer not null,

@@ -63,16 +63,27 @@ pub(in crate::store) async fn list(
     key: Key,
     filter: &TaskFilter,
 ) -> Result<Vec<TaskId>> {
+    let segments = reader.segments(filter.job).await?;
+    search(reader, segments, key, filter).await
+}
+
+/// The same, in some segments.
+pub(super) async fn search(
+    reader: &mut impl IndexReader,
+    mut segments: Vec<Segment>,
+    key: Key,
+    filter: &TaskFilter,
+) -> Result<Vec<TaskId>> {
     let limit = filter.limit as usize;
     let mut listed = Vec::new();
     if limit == 0 {
         return Ok(listed);
     }
-    let mut segments = reader.segments(filter.job).await?;
-    segments.retain(|segment| segment.may_have(key));
+    let since = filter.since.map_or(i64::MIN, Timestamp::as_millisecond);
+    segments.retain(|segment| segment.may_have(key) && segment.last_created >= since);
     segments.sort_unstable_by_key(|segment| Reverse(segment.last_task));
     let mut below = filter.below.map_or(i64::MAX, |task| task.0);
-    let mut wanted = limit.max(TASKS);
+    let mut wanted = if limit == 1 { 1 } else { limit.max(TASKS) };
     loop {
         let tasks = newest(reader, &segments, key, below, wanted).await?;
         let Some(last) = tasks.last() else { break };
@@ -80,13 +91,10 @@ pub(in crate::store) async fn list(
         let mut found = reader.found(&tasks).await?;
         found.sort_unstable_by_key(|found| Reverse(found.task));
         listed.extend(found.iter().filter(|found| found.matches(filter)).map(|found| found.task));
-        // Ids are in the order of time.
-        let are_older = |since| found.iter().all(|found| found.created_at < since);
-        let is_past = !found.is_empty() && filter.since.is_some_and(are_older);
-        if listed.len() >= limit || tasks.len() < wanted || is_past {
+        if listed.len() >= limit || tasks.len() < wanted {
             break;
         }
-        wanted = (2 * wanted).min(MOST_TASKS);
+        wanted = (2 * wanted).clamp(TASKS, MOST_TASKS);
     }
     listed.truncate(limit);
     Ok(listed)
@@ -128,11 +136,15 @@ async fn newest(
                     before.push(((*segment, upto), count));
                 }
             }
+            keep_newest(&mut found, wanted);
             open = before;
         }
-        found.sort_unstable_by(|a, b| b.cmp(a));
-        found.dedup();
-        found.truncate(wanted);
     }
     Ok(found)
+}
+
+fn keep_newest(tasks: &mut Vec<i64>, wanted: usize) {
+    tasks.sort_unstable_by(|a, b| b.cmp(a));
+    tasks.dedup();
+    tasks.truncate(wanted);
 }

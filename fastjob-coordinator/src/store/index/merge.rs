@@ -6,7 +6,7 @@ use super::{
     END, Entry, NewSegment, Segment,
     block::{Writer, entries},
 };
-use crate::store::{Error, Result};
+use crate::store::Error;
 
 /// How many segments of a level are merged, at least.
 const FAN: usize = 16;
@@ -14,18 +14,35 @@ const FAN: usize = 16;
 const MOST: usize = 128;
 /// Most tasks of a segment that was merged. More would make the transaction that writes it long.
 const TASKS: i64 = 100_000;
-/// The longest time between two ends in a segment, in milliseconds: it is removed when the last of
-/// its tasks is.
+/// The longest time between two ends in a segment of many tasks, in milliseconds: it is removed when
+/// the last of its tasks is.
 const SPAN: i64 = 24 * 60 * 60 * 1_000;
+/// A segment of fewer tasks may have a longer span: it is small, and many of them would be slow.
+const FEW: i64 = 5_000;
 /// The level of segments that are not merged any more.
 pub(in crate::store) const MERGED: i16 = 8;
 
 /// Segments to merge, and the level of the result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::store) struct Merge {
-    /// At least one, oldest first.
+    /// The oldest one.
+    first: Segment,
+    /// All of them, oldest first.
     pub(in crate::store) sources: Vec<Segment>,
     pub(in crate::store) level: i16,
+}
+
+impl Merge {
+    fn rest(&self) -> impl Iterator<Item = &Segment> {
+        self.sources.iter().skip(1)
+    }
+}
+
+/// A segment with a block that cannot be read.
+#[derive(Debug)]
+pub(in crate::store) struct Unreadable {
+    pub(in crate::store) segment: Segment,
+    pub(in crate::store) why: Error,
 }
 
 /// Which segments of a partition to merge next. `segments` are those below the level [`MERGED`].
@@ -45,7 +62,8 @@ pub(in crate::store) fn choose(segments: &[Segment]) -> Option<Merge> {
                 sources.iter().map(|source| source.end_at).fold(segment.end_at, i64::min);
             let last_end =
                 sources.iter().map(|source| source.last_end).fold(segment.last_end, i64::max);
-            is_full = tasks + segment.tasks > TASKS || last_end.saturating_sub(first_end) > SPAN;
+            let sum = tasks + segment.tasks;
+            is_full = sum > TASKS || (sum > FEW && last_end.saturating_sub(first_end) > SPAN);
             if is_full && !sources.is_empty() {
                 break;
             }
@@ -53,7 +71,8 @@ pub(in crate::store) fn choose(segments: &[Segment]) -> Option<Merge> {
             sources.push(segment);
         }
         let level = if is_full || 2 * tasks >= TASKS { MERGED } else { level + 1 };
-        Some(Merge { sources, level })
+        let first = *sources.first()?;
+        Some(Merge { first, sources, level })
     })
 }
 
@@ -61,8 +80,11 @@ pub(in crate::store) fn choose(segments: &[Segment]) -> Option<Merge> {
 ///
 /// # Errors
 ///
-/// Fails with [`Error::Corrupt`] if a block cannot be read.
-pub(in crate::store) fn merge(merge: &Merge, blocks: Vec<Vec<Vec<u8>>>) -> Result<NewSegment> {
+/// Fails with the source that cannot be read, and why.
+pub(in crate::store) fn merge(
+    merge: &Merge,
+    blocks: Vec<Vec<Vec<u8>>>,
+) -> std::result::Result<NewSegment, Unreadable> {
     let mut sources: Vec<_> = merge
         .sources
         .iter()
@@ -70,7 +92,7 @@ pub(in crate::store) fn merge(merge: &Merge, blocks: Vec<Vec<Vec<u8>>>) -> Resul
         .map(|(segment, blocks)| Source {
             blocks: blocks.into_iter(),
             entries: Vec::new().into_iter(),
-            from: (segment.end_at, segment.end_task),
+            segment: *segment,
         })
         .collect();
     let mut heap = BinaryHeap::with_capacity(sources.len());
@@ -80,24 +102,24 @@ pub(in crate::store) fn merge(merge: &Merge, blocks: Vec<Vec<Vec<u8>>>) -> Resul
     let mut writer = Writer::default();
     while let Some(Reverse((entry, place))) = heap.pop() {
         writer.push(entry);
-        let next = sources.get_mut(place).map(Source::next).transpose()?.flatten();
-        heap.extend(next.map(|entry| Reverse((entry, place))));
+        if let Some(source) = sources.get_mut(place) {
+            heap.extend(source.next()?.map(|entry| Reverse((entry, place))));
+        }
     }
-    let all = merge.sources.iter();
-    let segment = all.copied().reduce(|a, b| Segment {
+    let segment = merge.rest().fold(merge.first, |a, b| Segment {
         number: a.number.max(b.number),
         tasks: a.tasks + b.tasks,
         not_succeeded: a.not_succeeded + b.not_succeeded,
         first_task: a.first_task.min(b.first_task),
         last_task: a.last_task.max(b.last_task),
+        first_created: a.first_created.min(b.first_created),
+        last_created: a.last_created.max(b.last_created),
         end_at: a.end_at.min(b.end_at),
-        end_task: 0,
+        end_task: i64::MIN,
         last_end: a.last_end.max(b.last_end),
         ..a
     });
-    let segment = segment.map(|segment| Segment { level: merge.level, ..segment });
-    let segment =
-        segment.ok_or_else(|| Error::Corrupt { what: "a merge of no segments".to_owned() })?;
+    let segment = Segment { level: merge.level, ..segment };
     Ok(NewSegment { segment, blocks: writer.finish() })
 }
 
@@ -105,20 +127,23 @@ pub(in crate::store) fn merge(merge: &Merge, blocks: Vec<Vec<Vec<u8>>>) -> Resul
 struct Source {
     blocks: vec::IntoIter<Vec<u8>>,
     entries: vec::IntoIter<Entry>,
-    /// The end and the task before which retention has removed the tasks.
-    from: (i64, i64),
+    segment: Segment,
 }
 
 impl Source {
-    fn next(&mut self) -> Result<Option<Entry>> {
+    /// The next entry, without the ends that retention has removed.
+    fn next(&mut self) -> std::result::Result<Option<Entry>, Unreadable> {
+        let segment = self.segment;
         loop {
             for entry in self.entries.by_ref() {
-                if entry.key.kind != END || (entry.key.value, entry.task) >= self.from {
+                let end = (entry.key.value, entry.task);
+                if entry.key.kind != END || end >= (segment.end_at, segment.end_task) {
                     return Ok(Some(entry));
                 }
             }
             let Some(block) = self.blocks.next() else { return Ok(None) };
-            self.entries = entries(&block)?.into_iter();
+            let read = entries(&block).map_err(|why| Unreadable { segment, why })?;
+            self.entries = read.into_iter();
         }
     }
 }

@@ -21,10 +21,11 @@ mod tests;
 use fastjob_core::{JobId, TaskId, TaskState};
 use jiff::Timestamp;
 
+use self::find::search;
 pub(super) use self::{
     block::Block,
     find::{Found, IndexReader, list},
-    merge::{MERGED, Merge, choose, merge},
+    merge::{MERGED, Merge, Unreadable, choose, merge},
     remove::{Due, Removal, due},
 };
 use super::{Error, Partition, Result, TaskFilter, codes::task_state_code};
@@ -92,6 +93,7 @@ pub(super) struct Ended {
     pub(super) task: TaskId,
     pub(super) job: JobId,
     pub(super) state: TaskState,
+    pub(super) created_at: Timestamp,
     pub(super) ended_at: Timestamp,
 }
 
@@ -109,7 +111,9 @@ pub(super) struct Segment {
     pub(super) not_succeeded: i64,
     pub(super) first_task: i64,
     pub(super) last_task: i64,
-    /// Retention has removed the tasks before this entry by end.
+    pub(super) first_created: i64,
+    pub(super) last_created: i64,
+    /// The first end that retention has not removed, and its task.
     pub(super) end_at: i64,
     pub(super) end_task: i64,
     pub(super) last_end: i64,
@@ -118,7 +122,7 @@ pub(super) struct Segment {
 impl Segment {
     /// The columns of a segment besides its partition, in the order of the fields.
     pub(super) const COLUMNS: &str = "level, number, tasks, not_succeeded, first_task, last_task, \
-                                      end_at, end_task, last_end";
+                                      first_created, last_created, end_at, end_task, last_end";
 
     /// Whether it may have entries with this key.
     const fn may_have(&self, key: Key) -> bool {
@@ -136,8 +140,8 @@ pub(super) struct NewSegment {
 impl NewSegment {
     /// The segment for the tasks that a transaction ends; `None` if there are none.
     pub(super) fn new(partition: Partition, number: i64, ended: &[Ended]) -> Option<Self> {
-        let first_end = ended.iter().map(|end| end.ended_at).min()?;
-        let last_end = ended.iter().map(|end| end.ended_at).max()?;
+        let millis =
+            |get: fn(&Ended) -> Timestamp| ended.iter().map(move |end| get(end).as_millisecond());
         let mut entries = Vec::with_capacity(ended.len() * 2 + 16);
         for end in ended {
             let task = end.task.0;
@@ -162,9 +166,11 @@ impl NewSegment {
             not_succeeded: count(ended.iter().filter(|end| is_indexed(end.state)).count()),
             first_task: ids().min()?,
             last_task: ids().max()?,
-            end_at: first_end.as_millisecond(),
-            end_task: 0,
-            last_end: last_end.as_millisecond(),
+            first_created: millis(|end| end.created_at).min()?,
+            last_created: millis(|end| end.created_at).max()?,
+            end_at: millis(|end| end.ended_at).min()?,
+            end_task: i64::MIN,
+            last_end: millis(|end| end.ended_at).max()?,
         };
         Some(Self { segment, blocks: writer.finish() })
     }
@@ -176,17 +182,35 @@ fn count(number: usize) -> i64 {
 
 /// Runs work that takes long on a thread of its own: the runtime has others to serve.
 pub(super) async fn aside<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
+    work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|err| match err.try_into_panic() {
+    tokio::task::spawn_blocking(work).await.map_err(|err| match err.try_into_panic() {
         Ok(panic) => std::panic::resume_unwind(panic),
-        Err(_) => Err(Error::TimedOut { doing: "merge the index of tasks" }),
+        Err(_) => Error::TimedOut { doing: "merge the index of tasks" },
     })
 }
 
-/// Whether the history has tasks of a job.
-pub(super) async fn has_tasks(reader: &mut impl IndexReader, job: JobId) -> Result<bool> {
+/// Logs that a segment cannot be read. It is left as it is from then on, so that others are merged.
+pub(super) fn unreadable(Unreadable { segment, why }: &Unreadable) {
+    let Segment { partition, number, .. } = segment;
+    tracing::error!(
+        partition = partition.0,
+        segment = number,
+        error = why as &dyn std::error::Error,
+        "a segment of the index of tasks cannot be read: lists by job and by state fail, and its \
+         tasks are not removed"
+    );
+}
+
+/// Whether the history has tasks of a job that has had no new ones since an instant.
+pub(super) async fn has_tasks(
+    reader: &mut impl IndexReader,
+    job: JobId,
+    since: Timestamp,
+) -> Result<bool> {
+    let mut segments = reader.segments(Some(job)).await?;
+    // Nearly all segments are newer than a job that was deleted long ago.
+    segments.retain(|segment| segment.first_created <= since.as_millisecond());
     let filter = TaskFilter { job: Some(job), limit: 1, ..TaskFilter::default() };
-    Ok(!list(reader, Key::job(job), &filter).await?.is_empty())
+    Ok(!search(reader, segments, Key::job(job), &filter).await?.is_empty())
 }

@@ -7,6 +7,8 @@ use crate::store::{Error, Partition, Result};
 
 /// Blocks that are read at once.
 const BLOCKS: u32 = 16;
+/// Most segments at once.
+const SEGMENTS: usize = 500;
 
 /// The tasks of a segment that ended long ago.
 #[derive(Clone, Debug)]
@@ -14,8 +16,8 @@ pub(in crate::store) struct Due {
     segment: Segment,
     /// Ends and tasks, in that order.
     tasks: Vec<(i64, i64)>,
-    /// Whether these are the last that the segment has.
-    is_all: bool,
+    /// The next end and task that the segment has; `None` if it has no more.
+    next: Option<(i64, i64)>,
 }
 
 /// What a transaction changes in the index.
@@ -23,7 +25,7 @@ pub(in crate::store) struct Due {
 pub(in crate::store) enum Removal {
     /// The segment is removed with its blocks.
     Whole(Segment),
-    /// Its tasks up to here, by end and task, were removed.
+    /// Its first end and task that remain.
     Upto(Segment, i64, i64),
 }
 
@@ -39,7 +41,7 @@ pub(in crate::store) async fn due(
     segments.sort_unstable_by_key(|segment| (segment.end_at, segment.number));
     let mut all = Vec::new();
     let mut wanted = limit;
-    for segment in segments {
+    for segment in segments.into_iter().take(SEGMENTS) {
         if wanted == 0 {
             break;
         }
@@ -58,7 +60,7 @@ async fn of_segment(
 ) -> Result<Due> {
     let from = (segment.end_at, segment.end_task);
     let before = before.as_millisecond();
-    let mut due = Due { segment, tasks: Vec::new(), is_all: segment.last_end < before };
+    let mut due = Due { segment, tasks: Vec::new(), next: None };
     let at = Entry { key: Key { kind: END, value: from.0 }, task: from.1 };
     let mut blocks: Vec<_> =
         reader.blocks(&[(segment, at)]).await?.into_iter().map(|(_, block)| block).collect();
@@ -76,11 +78,8 @@ async fn of_segment(
                 if end < from {
                     continue;
                 }
-                if end.0 >= before {
-                    return Ok(due);
-                }
-                if due.tasks.len() >= limit {
-                    due.is_all = false;
+                if end.0 >= before || due.tasks.len() >= limit {
+                    due.next = Some(end);
                     return Ok(due);
                 }
                 due.tasks.push(end);
@@ -104,14 +103,19 @@ impl Due {
         for due in all {
             let removed = rest.min(due.tasks.len());
             rest -= removed;
-            if removed == due.tasks.len() && due.is_all {
-                removals.push(Removal::Whole(due.segment));
-            } else if let Some((end, task)) =
-                removed.checked_sub(1).and_then(|at| due.tasks.get(at))
-            {
-                removals.push(Removal::Upto(due.segment, *end, task + 1));
+            match due.tasks.get(removed).copied().or(due.next) {
+                None => removals.push(Removal::Whole(due.segment)),
+                Some((end, task)) if (end, task) != (due.segment.end_at, due.segment.end_task) => {
+                    removals.push(Removal::Upto(due.segment, end, task));
+                }
+                Some(_) => {}
             }
         }
+        // In one order, so that two transactions do not wait for each other.
+        removals.sort_unstable_by_key(|removal| {
+            let (Removal::Whole(segment) | Removal::Upto(segment, ..)) = removal;
+            (segment.level, segment.number)
+        });
         removals
     }
 }

@@ -37,7 +37,8 @@ pub(in crate::store) struct TaskEnd<'a> {
 
 impl TaskEnd<'_> {
     fn indexed(&self) -> Ended {
-        Ended { task: self.task, job: self.job, state: self.state, ended_at: self.ended_at }
+        let &Self { task, job, state, created_at, ended_at, .. } = self;
+        Ended { task, job, state, created_at, ended_at }
     }
 }
 

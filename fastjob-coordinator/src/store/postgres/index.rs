@@ -6,12 +6,12 @@ use fastjob_core::JobId;
 use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, PgConnection, PgExecutor, Row, Transaction, postgres::PgRow};
 
-use super::{Postgres, commit::Outcome, int, late, partition};
+use super::{Postgres, commit::Outcome, int, partition, readers::Readers};
 use crate::store::{
     IndexStore, Partition, Result,
     index::{
         Block, Entry, Found, IndexReader, MERGED, Merge, NewSegment, Removal, Segment, aside,
-        choose, merge,
+        choose, merge, unreadable,
     },
     rows::index::{block, found, segment},
     while_doing,
@@ -23,19 +23,23 @@ const WRITE: &str = "write the index of tasks";
 /// Reads the index and the history as of one instant.
 pub(super) struct Reader {
     tx: Transaction<'static, sqlx::Postgres>,
+    readers: Readers,
     partitions: u32,
 }
 
 impl Postgres {
     /// Begins to read the index.
     pub(super) async fn index(&self) -> Result<Reader> {
-        let doing = while_doing(READ);
-        let mut tx = self.readers.begin().await.map_err(&doing)?;
-        sqlx::query("set transaction isolation level repeatable read, read only")
-            .execute(&mut *tx)
-            .await
-            .map_err(doing)?;
-        Ok(Reader { tx, partitions: self.partitions })
+        let readers = self.readers.clone();
+        let begun = readers.limited(async {
+            let mut tx = readers.begin().await?;
+            sqlx::query("set transaction isolation level repeatable read, read only")
+                .execute(&mut *tx)
+                .await?;
+            Ok(tx)
+        });
+        let tx = begun.await.map_err(while_doing(READ))?;
+        Ok(Reader { tx, readers, partitions: self.partitions })
     }
 }
 
@@ -43,7 +47,7 @@ impl Postgres {
 impl IndexReader for Reader {
     async fn segments(&mut self, of: Option<JobId>) -> Result<Vec<Segment>> {
         let of = of.map(|job| int(Partition::of_id(job.0, self.partitions).0));
-        segments(&mut *self.tx, "$1::int4 is null or partition = $1", of).await
+        segments(&self.readers, &mut *self.tx, "$1::int4 is null or partition = $1", of).await
     }
 
     async fn segments_before(
@@ -53,12 +57,15 @@ impl IndexReader for Reader {
     ) -> Result<Vec<Segment>> {
         let before = before.as_millisecond();
         let condition = format!("partition = $1 and end_at < {before}");
-        segments(&mut *self.tx, &condition, Some(int(partition.0))).await
+        segments(&self.readers, &mut *self.tx, &condition, Some(int(partition.0))).await
     }
 
     async fn blocks(&mut self, of: &[(Segment, Entry)]) -> Result<Vec<(usize, Block)>> {
-        let rows = sqlx::query(
-            "select at.place, found.kind, found.value, found.task, found.entries \
+        let rows = self
+            .readers
+            .limited(
+                sqlx::query(
+                    "select at.place, found.kind, found.value, found.task, found.entries \
              from unnest($1::int4[], $2::smallint[], $3::bigint[], $4::smallint[], $5::bigint[], \
              $6::bigint[]) with ordinality \
              as at (partition, level, number, kind, value, task, place) \
@@ -66,16 +73,17 @@ impl IndexReader for Reader {
              where b.partition = at.partition and b.level = at.level and b.number = at.number \
              and (b.kind, b.value, b.task) <= (at.kind, at.value, at.task) \
              order by b.kind desc, b.value desc, b.task desc limit 1) as found",
-        )
-        .bind(of.iter().map(|(segment, _)| int(segment.partition.0)).collect::<Vec<_>>())
-        .bind(of.iter().map(|(segment, _)| segment.level).collect::<Vec<_>>())
-        .bind(of.iter().map(|(segment, _)| segment.number).collect::<Vec<_>>())
-        .bind(of.iter().map(|(_, at)| i16::from(at.key.kind)).collect::<Vec<_>>())
-        .bind(of.iter().map(|(_, at)| at.key.value).collect::<Vec<_>>())
-        .bind(of.iter().map(|(_, at)| at.task).collect::<Vec<_>>())
-        .fetch_all(&mut *self.tx)
-        .await
-        .map_err(while_doing(READ))?;
+                )
+                .bind(of.iter().map(|(segment, _)| int(segment.partition.0)).collect::<Vec<_>>())
+                .bind(of.iter().map(|(segment, _)| segment.level).collect::<Vec<_>>())
+                .bind(of.iter().map(|(segment, _)| segment.number).collect::<Vec<_>>())
+                .bind(of.iter().map(|(_, at)| i16::from(at.key.kind)).collect::<Vec<_>>())
+                .bind(of.iter().map(|(_, at)| at.key.value).collect::<Vec<_>>())
+                .bind(of.iter().map(|(_, at)| at.task).collect::<Vec<_>>())
+                .fetch_all(&mut *self.tx),
+            )
+            .await
+            .map_err(while_doing(READ))?;
         let read = |row: &PgRow| {
             let place: i64 = row.try_get(0).map_err(while_doing(READ))?;
             // Places count from one.
@@ -91,29 +99,31 @@ impl IndexReader for Reader {
         first: Entry,
         limit: u32,
     ) -> Result<Vec<Block>> {
-        let rows = sqlx::query(
-            "select kind, value, task, entries from index_blocks \
+        let rows = self
+            .readers
+            .limited(
+                sqlx::query(
+                    "select kind, value, task, entries from index_blocks \
              where partition = $1 and level = $2 and number = $3 \
              and (kind, value, task) > ($4, $5, $6) order by kind, value, task limit $7",
-        )
-        .bind(int(segment.partition.0))
-        .bind(segment.level)
-        .bind(segment.number)
-        .bind(i16::from(first.key.kind))
-        .bind(first.key.value)
-        .bind(first.task)
-        .bind(i64::from(limit))
-        .fetch_all(&mut *self.tx)
-        .await;
+                )
+                .bind(int(segment.partition.0))
+                .bind(segment.level)
+                .bind(segment.number)
+                .bind(i16::from(first.key.kind))
+                .bind(first.key.value)
+                .bind(first.task)
+                .bind(i64::from(limit))
+                .fetch_all(&mut *self.tx),
+            )
+            .await;
         rows.map_err(while_doing(READ))?.iter().map(|row| block(row, 0)).collect()
     }
 
     async fn found(&mut self, tasks: &[i64]) -> Result<Vec<Found>> {
-        let rows = sqlx::query("select id, job, state, created_at from tasks where id = any($1)")
-            .bind(tasks)
-            .fetch_all(&mut *self.tx)
-            .await
-            .map_err(while_doing(READ))?;
+        let sql = "select id, job, state, created_at from tasks where id = any($1)";
+        let rows = sqlx::query(sql).bind(tasks).fetch_all(&mut *self.tx);
+        let rows = self.readers.limited(rows).await.map_err(while_doing(READ))?;
         rows.iter().map(found).collect()
     }
 }
@@ -124,56 +134,96 @@ impl IndexStore for Postgres {
         let numbers: Vec<_> = partitions.iter().map(|partition| int(partition.0)).collect();
         let condition = format!("level < {MERGED} and partition = any($1)");
         let mut of: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for segment in segments(&self.readers, &condition, numbers).await? {
+        for segment in segments(&self.readers, &self.readers, &condition, numbers).await? {
             of.entry(segment.partition).or_default().push(segment);
         }
-        let merges: Vec<_> = of.values().filter_map(|segments| choose(segments)).collect();
-        if merges.is_empty() {
+        // One partition at a time, so that no transaction is long; the one with the most first.
+        let chosen = of.values().filter_map(|segments| choose(segments));
+        let Some(chosen) = chosen.max_by_key(|chosen| chosen.sources.len()) else {
             return Ok(false);
+        };
+        let blocks = self.readers.limited(blocks_of(&self.readers, &chosen.sources));
+        let blocks = blocks.await.map_err(while_doing(READ))?;
+        let merging = chosen.clone();
+        // Segments never change, so they are merged before the transaction begins.
+        match aside(move || merge(&merging, blocks)).await? {
+            Ok(merged) => {
+                let replaced = self.readers.limited(self.replace(&chosen, merged));
+                replaced.await.map_err(while_doing(WRITE))?;
+            }
+            Err(err) => {
+                unreadable(&err);
+                let raised = self.readers.limited(self.raise(&err.segment));
+                raised.await.map_err(while_doing(WRITE))?;
+            }
         }
-        let merging = self.readers.patient().limit(self.merge(merges));
-        merging.await.map_err(|_| while_doing(WRITE)(late()))?
-    }
-}
-
-impl Postgres {
-    /// Merges in one transaction, unless one of the sources was removed meanwhile: then another node
-    /// owns the partition.
-    async fn merge(&self, merges: Vec<Merge>) -> Result<bool> {
-        let doing = while_doing(WRITE);
-        let mut tx = self.readers.begin().await.map_err(&doing)?;
-        let sources: Vec<_> = merges.iter().flat_map(|merge| &merge.sources).copied().collect();
-        if remove_segments(&mut tx, &sources).await.map_err(&doing)? < sources.len() as u64 {
-            tx.rollback().await.map_err(doing)?;
-            return Ok(false);
-        }
-        let mut blocks = remove_blocks(&mut tx, &sources).await?;
-        let merged = aside(move || {
-            let one = |chosen: &Merge| {
-                let of = chosen.sources.iter().map(|source| {
-                    let mut blocks = blocks.remove(&id(source)).unwrap_or_default();
-                    blocks.sort_unstable_by_key(|block| block.first);
-                    blocks.into_iter().map(|block| block.bytes).collect()
-                });
-                merge(chosen, of.collect())
-            };
-            merges.iter().map(one).collect::<Result<Vec<_>>>()
-        });
-        write(&mut tx, &merged.await?).await.map_err(&doing)?;
-        tx.commit().await.map_err(doing)?;
         Ok(true)
     }
 }
 
-/// What identifies a segment.
-type Id = (Partition, i16, i64);
+impl Postgres {
+    /// Writes the result of a merge, unless one of the sources was removed meanwhile: by retention, or
+    /// by another node that owns the partition now.
+    async fn replace(&self, chosen: &Merge, merged: NewSegment) -> sqlx::Result<()> {
+        let mut tx = self.readers.begin().await?;
+        if remove_segments(&mut tx, &chosen.sources).await? < chosen.sources.len() as u64 {
+            return tx.rollback().await;
+        }
+        remove_blocks(&mut tx, &chosen.sources).await?;
+        write(&mut tx, &[merged]).await?;
+        tx.commit().await
+    }
 
-fn id(segment: &Segment) -> Id {
-    (segment.partition, segment.level, segment.number)
+    /// Leaves a segment out of later merges.
+    async fn raise(&self, segment: &Segment) -> sqlx::Result<()> {
+        let mut tx = self.readers.begin().await?;
+        for statement in [
+            "update index_segments set level = $1 where partition = $2 and level = $3 \
+             and number = $4",
+            "update index_blocks set level = $1 where partition = $2 and level = $3 \
+             and number = $4",
+        ] {
+            sqlx::query(statement)
+                .bind(MERGED)
+                .bind(int(segment.partition.0))
+                .bind(segment.level)
+                .bind(segment.number)
+                .execute(&mut *tx)
+                .await?;
+        }
+        tx.commit().await
+    }
+}
+
+/// The blocks of each segment, in their order.
+async fn blocks_of(readers: &Readers, of: &[Segment]) -> sqlx::Result<Vec<Vec<Vec<u8>>>> {
+    let (partitions, levels, numbers) = ids(of);
+    let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as(
+        "select of.place, b.entries \
+         from unnest($1::int4[], $2::smallint[], $3::bigint[]) with ordinality \
+         as of (partition, level, number, place) join index_blocks b \
+         on b.partition = of.partition and b.level = of.level and b.number = of.number \
+         order by of.place, b.kind, b.value, b.task",
+    )
+    .bind(partitions)
+    .bind(levels)
+    .bind(numbers)
+    .fetch_all(readers)
+    .await?;
+    let mut blocks = vec![Vec::new(); of.len()];
+    for (place, bytes) in rows {
+        // Places count from one.
+        let place = usize::try_from(place).unwrap_or(usize::MAX).saturating_sub(1);
+        if let Some(blocks) = blocks.get_mut(place) {
+            blocks.push(bytes);
+        }
+    }
+    Ok(blocks)
 }
 
 /// The segments that match a condition with one value.
 async fn segments<'q, T>(
+    readers: &Readers,
     connection: impl PgExecutor<'q>,
     condition: &str,
     value: T,
@@ -183,9 +233,10 @@ where
 {
     let columns = Segment::COLUMNS;
     let sql = format!("select {columns}, partition from index_segments where {condition}");
-    let rows = sqlx::query(AssertSqlSafe(sql)).bind(value).fetch_all(connection).await;
+    let rows = sqlx::query(AssertSqlSafe(sql)).bind(value).fetch_all(connection);
+    let rows = readers.limited(rows).await;
     let read = |row: &PgRow| {
-        let number = row.try_get(9).map_err(while_doing(READ))?;
+        let number = row.try_get(11).map_err(while_doing(READ))?;
         segment(row, partition(number)?)
     };
     rows.map_err(while_doing(READ))?.iter().map(read).collect()
@@ -201,12 +252,13 @@ pub(super) async fn write(tx: &mut PgConnection, segments: &[NewSegment]) -> Out
     let blocks = || segments.iter().flat_map(|new| new.blocks.iter().map(|b| (&new.segment, b)));
     sqlx::query(
         "with written as (insert into index_segments (partition, level, number, tasks, \
-         not_succeeded, first_task, last_task, end_at, end_task, last_end) \
-         select * from unnest($1::int4[], $2::smallint[], $3::bigint[], $4::bigint[], \
-         $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[])) \
+         not_succeeded, first_task, last_task, first_created, last_created, end_at, end_task, \
+         last_end) select * from unnest($1::int4[], $2::smallint[], $3::bigint[], $4::bigint[], \
+         $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], \
+         $11::bigint[], $12::bigint[])) \
          insert into index_blocks (partition, level, number, kind, value, task, entries) \
-         select * from unnest($11::int4[], $12::smallint[], $13::bigint[], $14::smallint[], \
-         $15::bigint[], $16::bigint[], $17::bytea[])",
+         select * from unnest($13::int4[], $14::smallint[], $15::bigint[], $16::smallint[], \
+         $17::bigint[], $18::bigint[], $19::bytea[])",
     )
     .bind(segments.iter().map(|new| int(new.segment.partition.0)).collect::<Vec<_>>())
     .bind(segments.iter().map(|new| new.segment.level).collect::<Vec<_>>())
@@ -215,6 +267,8 @@ pub(super) async fn write(tx: &mut PgConnection, segments: &[NewSegment]) -> Out
     .bind(column(|segment| segment.not_succeeded))
     .bind(column(|segment| segment.first_task))
     .bind(column(|segment| segment.last_task))
+    .bind(column(|segment| segment.first_created))
+    .bind(column(|segment| segment.last_created))
     .bind(column(|segment| segment.end_at))
     .bind(column(|segment| segment.end_task))
     .bind(column(|segment| segment.last_end))
@@ -253,18 +307,22 @@ pub(super) async fn apply(tx: &mut PgConnection, removals: &[Removal]) -> Outcom
     }
     if !whole.is_empty() {
         remove_segments(tx, &whole).await?;
-        delete_blocks("", &whole, tx).await?;
+        remove_blocks(tx, &whole).await?;
     }
     Ok(())
 }
 
-/// Removes segments without their blocks. Returns how many were there.
+/// Removes segments without their blocks, in the order of [`Due::removed`](crate::store::index::Due),
+/// so that retention and a merge do not wait for each other. Returns how many were there.
 async fn remove_segments(tx: &mut PgConnection, of: &[Segment]) -> sqlx::Result<u64> {
     let (partitions, levels, numbers) = ids(of);
     let removed = sqlx::query(
-        "delete from index_segments s \
-         using unnest($1::int4[], $2::smallint[], $3::bigint[]) as old (partition, level, number) \
-         where s.partition = old.partition and s.level = old.level and s.number = old.number",
+        "with locked as (select s.partition, s.level, s.number from index_segments s \
+         join unnest($1::int4[], $2::smallint[], $3::bigint[]) as old (partition, level, number) \
+         on s.partition = old.partition and s.level = old.level and s.number = old.number \
+         order by s.partition, s.level, s.number for update of s) \
+         delete from index_segments s using locked where s.partition = locked.partition \
+         and s.level = locked.level and s.number = locked.number",
     )
     .bind(partitions)
     .bind(levels)
@@ -274,33 +332,20 @@ async fn remove_segments(tx: &mut PgConnection, of: &[Segment]) -> sqlx::Result<
     Ok(removed.rows_affected())
 }
 
-/// Removes the blocks of segments, and returns them.
-async fn remove_blocks(tx: &mut PgConnection, of: &[Segment]) -> Result<BTreeMap<Id, Vec<Block>>> {
-    let returning = "returning b.partition, b.level, b.number, b.kind, b.value, b.task, b.entries";
-    let rows = delete_blocks(returning, of, tx).await.map_err(while_doing(READ))?;
-    let mut blocks: BTreeMap<Id, Vec<Block>> = BTreeMap::new();
-    for row in &rows {
-        let doing = while_doing(READ);
-        let of = partition(row.try_get(0).map_err(&doing)?)?;
-        let id = (of, row.try_get(1).map_err(&doing)?, row.try_get(2).map_err(&doing)?);
-        blocks.entry(id).or_default().push(block(row, 3)?);
-    }
-    Ok(blocks)
-}
-
-async fn delete_blocks(
-    returning: &str,
-    of: &[Segment],
-    tx: &mut PgConnection,
-) -> sqlx::Result<Vec<PgRow>> {
+/// Removes the blocks of segments.
+async fn remove_blocks(tx: &mut PgConnection, of: &[Segment]) -> Outcome {
     let (partitions, levels, numbers) = ids(of);
-    let sql = format!(
+    sqlx::query(
         "delete from index_blocks b \
          using unnest($1::int4[], $2::smallint[], $3::bigint[]) as old (partition, level, number) \
-         where b.partition = old.partition and b.level = old.level and b.number = old.number \
-         {returning}"
-    );
-    sqlx::query(AssertSqlSafe(sql)).bind(partitions).bind(levels).bind(numbers).fetch_all(tx).await
+         where b.partition = old.partition and b.level = old.level and b.number = old.number",
+    )
+    .bind(partitions)
+    .bind(levels)
+    .bind(numbers)
+    .execute(tx)
+    .await
+    .map(drop)
 }
 
 fn ids(of: &[Segment]) -> (Vec<i32>, Vec<i16>, Vec<i64>) {

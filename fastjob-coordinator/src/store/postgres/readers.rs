@@ -61,9 +61,12 @@ impl Readers {
         Self { pool: self.pool.clone(), limit: LOAD }
     }
 
-    /// Limits work in a transaction. The error means that it took too long.
-    pub(super) fn limit<F: Future>(&self, work: F) -> tokio::time::Timeout<F> {
-        tokio::time::timeout(self.limit, work)
+    /// Limits work on a connection of the pool, such as a transaction.
+    pub(super) async fn limited<T>(
+        &self,
+        work: impl Future<Output = sqlx::Result<T>>,
+    ) -> sqlx::Result<T> {
+        tokio::time::timeout(self.limit, work).await.map_err(|_| late())?
     }
 
     pub(super) async fn begin(&self) -> sqlx::Result<Transaction<'static, sqlx::Postgres>> {

@@ -14,6 +14,7 @@ use crate::store::{
     LifeId, Partition, Result,
     index::{Due, Removal, due, has_tasks},
     retention::{LIVES, MANY_LIVES, Piece, RetentionStore, piece, unused},
+    rows::instant,
     while_doing,
 };
 
@@ -66,8 +67,8 @@ impl RetentionStore for Postgres {
         limit: u32,
     ) -> Result<Vec<JobId>> {
         let doing = while_doing("remove deleted jobs");
-        let deleted: Vec<i64> = sqlx::query_scalar(
-            "select id from jobs j where deleted_at is not null and updated_at < $1 \
+        let deleted: Vec<(i64, i64)> = sqlx::query_as(
+            "select id, updated_at from jobs j where deleted_at is not null and updated_at < $1 \
              and id % $3 = $2 and not exists (select 1 from child_starts c where c.job = j.id) \
              order by updated_at",
         )
@@ -81,12 +82,13 @@ impl RetentionStore for Postgres {
         let open = self.open_tasks().await?.jobs()?;
         let mut index = self.index().await?;
         let mut unused = Vec::new();
-        for job in deleted.into_iter().map(JobId).filter(|job| !open.contains(job)) {
+        for (job, since) in deleted {
             if unused.len() >= limit as usize {
                 break;
             }
-            if !has_tasks(&mut index, job).await? {
-                unused.push(job.0);
+            let id = JobId(job);
+            if !open.contains(&id) && !has_tasks(&mut index, id, instant(since)?).await? {
+                unused.push(job);
             }
         }
         drop(index);
@@ -220,10 +222,11 @@ impl Postgres {
         removals: &[Removal],
     ) -> sqlx::Result<()> {
         let mut tx = self.readers.begin().await?;
+        // First: a merge that is in progress delays nothing else then.
+        index::apply(&mut tx, removals).await?;
         for statement in statements {
             sqlx::query(*statement).bind(ids).execute(&mut *tx).await?;
         }
-        index::apply(&mut tx, removals).await?;
         tx.commit().await
     }
 

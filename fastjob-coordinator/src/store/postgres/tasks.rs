@@ -6,7 +6,7 @@ use fastjob_core::{AttemptId, JobId, TaskId};
 use sqlx::{AssertSqlSafe, QueryBuilder};
 use tokio::sync::MutexGuard;
 
-use super::{Postgres, history, int, late};
+use super::{Postgres, history, int};
 use crate::store::{
     ATTEMPT_BYTES, Partition, Result, TaskFilter, TaskRow, TaskStore,
     batch::clean,
@@ -61,11 +61,7 @@ impl TaskStore for Postgres {
             None => self.open_tasks().await?.ids(filter).into_iter().collect(),
         };
         match Key::of(filter) {
-            Some(key) => {
-                let mut index = self.index().await?;
-                let listed = self.readers.limit(list(&mut index, key, filter)).await;
-                ids.extend(listed.map_err(|_| while_doing("read tasks")(late()))??);
-            }
+            Some(key) => ids.extend(list(&mut self.index().await?, key, filter).await?),
             None => ids.extend(self.scanned(filter).await?),
         }
         Ok(newest(ids, filter))

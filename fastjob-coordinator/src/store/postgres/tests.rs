@@ -56,6 +56,14 @@ impl Home for Fresh {
         self.run("alter table alarms add constraint refuse check (number < 0) not valid").await;
     }
 
+    async fn damage_the_index(&self) {
+        self.run(
+            "update index_blocks set entries = '\\x01ff' where kind = 1 and value = 32 \
+             and number = (select max(number) from index_blocks where value = 32)",
+        )
+        .await;
+    }
+
     async fn save_of_a_later_release(&self) {
         self.run("update jobs set definition = '{\"later\":1}' where id % 2 = 1").await;
     }

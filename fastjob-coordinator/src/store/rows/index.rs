@@ -23,9 +23,11 @@ pub(crate) fn segment<R: Columns>(columns: &R, partition: Partition) -> Result<S
         not_succeeded: row.int(3)?,
         first_task: row.int(4)?,
         last_task: row.int(5)?,
-        end_at: row.int(6)?,
-        end_task: row.int(7)?,
-        last_end: row.int(8)?,
+        first_created: row.int(6)?,
+        last_created: row.int(7)?,
+        end_at: row.int(8)?,
+        end_task: row.int(9)?,
+        last_end: row.int(10)?,
     })
 }
 

@@ -12,7 +12,7 @@ use crate::store::{
     IndexStore, Partition, Result,
     index::{
         Block, Entry, Found, IndexReader, MERGED, Merge, NewSegment, Removal, Segment, aside,
-        choose, merge,
+        choose, merge, unreadable,
     },
     rows::index::{block, found, segment},
     while_doing,
@@ -121,8 +121,13 @@ impl IndexStore for Sqlite {
         }
         drop(tx);
         let merging = chosen.clone();
-        let merged = aside(move || merge(&merging, blocks)).await?;
-        self.replace(&chosen, merged).await.map_err(while_doing(WRITE))?;
+        match aside(move || merge(&merging, blocks)).await? {
+            Ok(merged) => self.replace(&chosen, merged).await.map_err(while_doing(WRITE))?,
+            Err(err) => {
+                unreadable(&err);
+                self.raise(&err.segment).await.map_err(while_doing(WRITE))?;
+            }
+        }
         Ok(true)
     }
 }
@@ -138,6 +143,26 @@ impl Sqlite {
             }
         }
         write(&mut tx, &[merged]).await?;
+        tx.commit().await
+    }
+}
+
+impl Sqlite {
+    /// Leaves a segment out of later merges.
+    async fn raise(&self, segment: &Segment) -> sqlx::Result<()> {
+        let mut writer = self.writer.lock().await;
+        let mut tx = writer.connection.begin_with("begin immediate").await?;
+        for statement in [
+            "update index_segments set level = ? where level = ? and number = ?",
+            "update index_blocks set level = ? where level = ? and number = ?",
+        ] {
+            sqlx::query(statement)
+                .bind(MERGED)
+                .bind(segment.level)
+                .bind(segment.number)
+                .execute(&mut *tx)
+                .await?;
+        }
         tx.commit().await
     }
 }
@@ -159,7 +184,8 @@ pub(super) async fn write(tx: &mut SqliteConnection, segments: &[NewSegment]) ->
     for NewSegment { segment, blocks } in segments {
         sqlx::query(
             "insert into index_segments (level, number, tasks, not_succeeded, first_task, \
-             last_task, end_at, end_task, last_end) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             last_task, first_created, last_created, end_at, end_task, last_end) \
+             values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(segment.level)
         .bind(segment.number)
@@ -167,6 +193,8 @@ pub(super) async fn write(tx: &mut SqliteConnection, segments: &[NewSegment]) ->
         .bind(segment.not_succeeded)
         .bind(segment.first_task)
         .bind(segment.last_task)
+        .bind(segment.first_created)
+        .bind(segment.last_created)
         .bind(segment.end_at)
         .bind(segment.end_task)
         .bind(segment.last_end)

@@ -13,6 +13,7 @@ use crate::store::{
     LifeId, Partition, Result,
     index::{Due, Removal, due, has_tasks},
     retention::{LIVES, MANY_LIVES, Piece, RetentionStore, piece, unused},
+    rows::instant,
     while_doing,
 };
 
@@ -52,8 +53,8 @@ impl RetentionStore for Sqlite {
         limit: u32,
     ) -> Result<Vec<JobId>> {
         let doing = while_doing("remove deleted jobs");
-        let deleted: Vec<i64> = sqlx::query_scalar(
-            "select id from jobs where deleted_at is not null and updated_at < ? \
+        let deleted: Vec<(i64, i64)> = sqlx::query_as(
+            "select id, updated_at from jobs where deleted_at is not null and updated_at < ? \
              and not exists (select 1 from child_starts c where c.job = jobs.id) \
              order by updated_at",
         )
@@ -65,12 +66,13 @@ impl RetentionStore for Sqlite {
         let open = self.open_tasks().await?.jobs()?;
         let mut index = self.index().await?;
         let mut unused = Vec::new();
-        for job in deleted.into_iter().map(JobId).filter(|job| !open.contains(job)) {
+        for (job, since) in deleted {
             if unused.len() >= limit as usize {
                 break;
             }
-            if !has_tasks(&mut index, job).await? {
-                unused.push(job.0);
+            let id = JobId(job);
+            if !open.contains(&id) && !has_tasks(&mut index, id, instant(since)?).await? {
+                unused.push(job);
             }
         }
         drop(index);
@@ -185,10 +187,11 @@ impl Sqlite {
         let ids = Value::from(ids).to_string();
         let mut writer = self.writer.lock().await;
         let mut tx = writer.connection.begin_with("begin immediate").await?;
+        // First: a merge that is in progress delays nothing else then.
+        index::apply(&mut tx, removals).await?;
         for statement in statements {
             sqlx::query(*statement).bind(&ids).execute(&mut *tx).await?;
         }
-        index::apply(&mut tx, removals).await?;
         tx.commit().await
     }
 

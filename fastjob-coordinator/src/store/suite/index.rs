@@ -3,7 +3,7 @@
 use fastjob_core::{TaskId, TaskState};
 
 use super::{Home, rows::*, view::remove_ended, write};
-use crate::store::{Attempt, NewAttempt, Partition, TaskFilter};
+use crate::store::{Attempt, EndedAttempt, Error, NewAttempt, Partition, TaskFilter};
 
 /// Tasks of two jobs, each with a transaction of its own; every third fails.
 async fn history(home: &impl Home, tasks: std::ops::Range<i64>) {
@@ -67,4 +67,27 @@ pub(crate) async fn what_was_merged_is_removed_when_it_is_old(home: &mut impl Ho
     assert_eq!(remove_ended(&*home.store(), at(1_000), 100).await, 25);
     assert_eq!(home.store().task_ids(&filter).await.unwrap(), []);
     assert_eq!(remove_ended(&*home.store(), at(1_000), 100).await, 0);
+}
+
+pub(crate) async fn a_damaged_segment_does_not_stop_the_merges_of_others(home: &mut impl Home) {
+    history(home, 10..30).await;
+    home.damage_the_index().await;
+    assert!(merge(home).await > 1, "the damaged one is left out, the others are merged");
+    let filter = TaskFilter { job: Some(JOB), limit: 1, ..TaskFilter::default() };
+    let refused = home.store().task_ids(&filter).await.unwrap_err();
+    assert!(matches!(refused, Error::Corrupt { .. }), "{refused}");
+}
+
+pub(crate) async fn segments_do_not_hide_tasks_that_ended_late(home: &mut impl Home) {
+    let late = EndedAttempt { ended_at: at(90_000_000_000), ..succeeded(10, 10) };
+    write(home, [base(), plan((10..60).map(head)), end([late])]).await;
+    for id in 11..60 {
+        write(home, [end([succeeded(id, id)])]).await;
+    }
+    merge(home).await;
+    assert_eq!(remove_ended(&*home.store(), at(1_000), 100).await, 49);
+    assert_eq!(remove_ended(&*home.store(), at(1_000), 100).await, 0);
+    let filter = TaskFilter { job: Some(JOB), limit: 10, ..TaskFilter::default() };
+    assert_eq!(home.store().task_ids(&filter).await.unwrap(), [TaskId(10)]);
+    assert_eq!(remove_ended(&*home.store(), at(90_000_000_001), 100).await, 1);
 }

@@ -38,6 +38,8 @@ pub(crate) trait Home: Sized {
     async fn refuse_alarms(&self);
     /// The database accepts alarms again.
     async fn take_alarms(&self);
+    /// Damages the newest block of the index that has tasks of the default job.
+    async fn damage_the_index(&self);
     /// Gives the jobs with odd ids a definition that only a later release can read.
     async fn save_of_a_later_release(&self);
 }
@@ -106,7 +108,12 @@ macro_rules! suite {
                 the_bytes_of_a_task_are_those_of_all_its_texts,
                 keys_identify_tasks_of_their_job,
             }
-            index { merging_changes_no_list, what_was_merged_is_removed_when_it_is_old }
+            index {
+                merging_changes_no_list,
+                what_was_merged_is_removed_when_it_is_old,
+                a_damaged_segment_does_not_stop_the_merges_of_others,
+                segments_do_not_hide_tasks_that_ended_late,
+            }
             reload {
                 a_new_store_is_empty,
                 committed_data_is_loaded,
