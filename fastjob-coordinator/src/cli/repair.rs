@@ -1,4 +1,4 @@
-//! `fastjob repair`: fixes a store after a wrong clock or a restored backup.
+//! `fastjob repair`: fixes a store after a wrong clock, a restored backup or damage to its index.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     Config,
-    coordinator::repair::{self, ClockRepair, IdsRepair, Mode},
+    coordinator::repair::{self, ClockRepair, IdsRepair, IndexRepair, Mode},
 };
 
 #[derive(Subcommand)]
@@ -28,6 +28,11 @@ pub(super) enum Repair {
     /// This ensures that ids assigned after the backup are never assigned again. First stop all
     /// coordinators.
     Ids(What),
+    /// Build the index of ended tasks anew, after lists or logs report that it cannot be read
+    ///
+    /// Lists by job and by state, and the removal of old tasks, use the index. It is built from the
+    /// tasks themselves, about a million in ten seconds. First stop all coordinators.
+    Index(What),
 }
 
 #[derive(Args)]
@@ -68,6 +73,11 @@ impl Repair {
                 let mode = what.over(&mut config)?;
                 let repaired = repair::ids(&config, mode).await;
                 show_ids(&repaired.map_err(|err| Error::from_chain(&err))?, out)
+            }
+            Self::Index(what) => {
+                let mode = what.over(&mut config)?;
+                let repaired = repair::index(&config, mode).await;
+                show_index(&repaired.map_err(|err| Error::from_chain(&err))?, out)
             }
         }
     }
@@ -112,6 +122,15 @@ fn show_ids(repaired: &IdsRepair, out: &mut Out<'_>) -> Result<(), Error> {
     }
     out.line(table)?;
     end(repaired.written, &repaired.store, out)
+}
+
+fn show_index(repaired: &IndexRepair, out: &mut Out<'_>) -> Result<(), Error> {
+    if out.is_json() {
+        return out.json(repaired);
+    }
+    let IndexRepair { store, written, tasks } = repaired;
+    out.line(format_args!("ended tasks: {tasks}"))?;
+    end(*written, store, out)
 }
 
 fn end(written: bool, store: &str, out: &mut Out<'_>) -> Result<(), Error> {

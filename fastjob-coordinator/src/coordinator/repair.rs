@@ -1,5 +1,5 @@
-//! Manual repairs of a store that no coordinator uses, after a wrong clock or a restored backup. By
-//! default they only show what they would change.
+//! Manual repairs of a store that no coordinator uses, after a wrong clock, a restored backup or damage
+//! to the index. By default they only show what they would change.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -140,6 +140,30 @@ pub(crate) async fn ids(config: &Config, mode: Mode) -> Result<IdsRepair, Repair
         store: config.coordinator.store.to_string(),
         written: mode == Mode::Write,
         partitions: done.map_err(store_error)?.into_iter().map(partition).collect(),
+    })
+}
+
+/// What `fastjob repair index` found and did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct IndexRepair {
+    pub(crate) store: String,
+    pub(crate) written: bool,
+    /// How many tasks the history has.
+    pub(crate) tasks: u64,
+}
+
+/// Builds the index of the history anew.
+pub(crate) async fn index(config: &Config, mode: Mode) -> Result<IndexRepair, RepairError> {
+    let store = open(config).await?;
+    let done = match mode {
+        Mode::Show => store.count_tasks().await,
+        Mode::Write => store.rebuild_index().await,
+    };
+    close(&*store).await;
+    Ok(IndexRepair {
+        store: config.coordinator.store.to_string(),
+        written: mode == Mode::Write,
+        tasks: done.map_err(store_error)?,
     })
 }
 

@@ -235,4 +235,10 @@ impl RepairStore for Double {
     async fn lift_ids(&self, by: i64) -> Result<Vec<Marks>> {
         self.store.lift_ids(by).await
     }
+    async fn count_tasks(&self) -> Result<u64> {
+        self.store.count_tasks().await
+    }
+    async fn rebuild_index(&self) -> Result<u64> {
+        self.store.rebuild_index().await
+    }
 }

@@ -66,4 +66,13 @@ pub(crate) trait RepairStore: Send + Sync {
     /// Raises the ids of every partition by `by`, so that no id below is used again. Returns what
     /// was recorded before.
     async fn lift_ids(&self, by: i64) -> Result<Vec<Marks>>;
+    /// How many tasks the history has.
+    async fn count_tasks(&self) -> Result<u64>;
+    /// Builds the index of the history anew. Returns how many tasks it has.
+    async fn rebuild_index(&self) -> Result<u64>;
 }
+
+/// Tasks that are read at once for the index.
+pub(super) const INDEXED: u32 = 50_000;
+/// Their columns, in the order that [`indexed`](super::rows::index::indexed) expects.
+pub(super) const COLUMNS_INDEXED: &str = "id, job, state, created_at, ended_at";

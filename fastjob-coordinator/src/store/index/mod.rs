@@ -14,6 +14,7 @@
 mod block;
 mod find;
 mod merge;
+mod rebuild;
 mod remove;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ pub(super) use self::{
     block::Block,
     find::{Found, IndexReader, list},
     merge::{MERGED, Merge, Unreadable, choose, merge},
+    rebuild::Rebuild,
     remove::{Due, Removal, due},
 };
 use super::{Error, Partition, Result, TaskFilter, codes::task_state_code};
@@ -198,7 +200,7 @@ pub(super) fn unreadable(Unreadable { segment, why }: &Unreadable) {
         segment = number,
         error = why as &dyn std::error::Error,
         "a segment of the index of tasks cannot be read: lists by job and by state fail, and its \
-         tasks are not removed"
+         tasks are not removed; stop all coordinators and run fastjob repair index"
     );
 }
 

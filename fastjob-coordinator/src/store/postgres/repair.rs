@@ -4,14 +4,15 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use sqlx::{Connection, PgConnection, postgres::PgRow};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, postgres::PgRow};
 
-use super::{Postgres, commit::REPLAYING, connection::again, history, partition};
+use super::{Postgres, commit::REPLAYING, connection::again, history, index, partition};
 use crate::store::{
     Error, Marks, Partition, RepairStore, Result, Survey,
+    index::Rebuild,
     journal::{self, Journal, Refresh},
-    repair::check_room,
-    rows::instant,
+    repair::{COLUMNS_INDEXED, INDEXED, check_room},
+    rows::{index::indexed, instant},
     while_doing,
 };
 
@@ -108,6 +109,45 @@ impl RepairStore for Postgres {
         }));
         let rows = done.map_err(while_doing("raise the ids of the store"))?.found()??;
         rows.into_iter().map(marks).collect()
+    }
+
+    async fn count_tasks(&self) -> Result<u64> {
+        let readers = self.readers.patient();
+        let count = sqlx::query_scalar("select count(*) from tasks").fetch_one(&readers);
+        let count: i64 = count.await.map_err(while_doing("count the history"))?;
+        Ok(count.unsigned_abs())
+    }
+
+    async fn rebuild_index(&self) -> Result<u64> {
+        let doing = while_doing("build the index of tasks");
+        // Not in `with`, whose limit is for commits: a long history takes minutes.
+        let mut line = self.writer.connect().await.map_err(&doing)?;
+        let mut tx = line.begin().await.map_err(&doing)?;
+        sqlx::query(LOCKED).execute(&mut *tx).await.map_err(&doing)?;
+        let alive = alive(&mut tx).await.map_err(&doing)?;
+        if !alive.is_empty() {
+            return Err(Error::Alive(alive));
+        }
+        for statement in ["delete from index_segments", "delete from index_blocks"] {
+            sqlx::query(statement).execute(&mut *tx).await.map_err(&doing)?;
+        }
+        let sql = format!(
+            "select {COLUMNS_INDEXED} from tasks where id > $1 order by id limit {INDEXED}"
+        );
+        let (mut rebuild, mut count) = (Rebuild::new(self.partitions), 0);
+        let mut after = i64::MIN;
+        loop {
+            let rows = sqlx::query(AssertSqlSafe(sql.as_str())).bind(after).fetch_all(&mut *tx);
+            let rows = rows.await.map_err(&doing)?;
+            let ended = rows.iter().map(indexed).collect::<Result<Vec<_>>>()?;
+            let Some(last) = ended.last() else { break };
+            (after, count) = (last.task.0, count + ended.len() as u64);
+            index::write(&mut tx, &rebuild.add(ended)).await.map_err(&doing)?;
+        }
+        index::write(&mut tx, &rebuild.finish()).await.map_err(&doing)?;
+        sqlx::query(END_LEASES).execute(&mut *tx).await.map_err(&doing)?;
+        tx.commit().await.map_err(doing)?;
+        Ok(count)
     }
 }
 

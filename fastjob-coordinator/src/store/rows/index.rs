@@ -6,7 +6,7 @@ use super::{Columns, Reading};
 use crate::store::{
     Partition, Result,
     codes::task_state,
-    index::{Block, Entry, Found, Key, Segment},
+    index::{Block, Ended, Entry, Found, Key, Segment},
     while_doing,
 };
 
@@ -48,5 +48,17 @@ pub(crate) fn found<R: Columns>(columns: &R) -> Result<Found> {
         job: JobId(row.int(1)?),
         state: task_state(row.int(2)?)?,
         created_at: row.instant(3)?,
+    })
+}
+
+/// Reads a task of the history as the index has it.
+pub(crate) fn indexed<R: Columns>(columns: &R) -> Result<Ended> {
+    let row = Reading::new(columns, "read the history");
+    Ok(Ended {
+        task: TaskId(row.int(0)?),
+        job: JobId(row.int(1)?),
+        state: task_state(row.int(2)?)?,
+        created_at: row.instant(3)?,
+        ended_at: row.instant(4)?,
     })
 }

@@ -1,13 +1,15 @@
 //! Manual repairs. The file is locked while the store is open, so no coordinator uses it.
 
 use jiff::Timestamp;
-use sqlx::{Connection, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 
-use super::{Sqlite, history};
+use super::{Sqlite, history, index};
 use crate::store::{
     Error, Marks, Partition, RepairStore, Result, Survey,
+    index::Rebuild,
     journal::{self, Journals, Staged},
-    repair::check_room,
+    repair::{COLUMNS_INDEXED, INDEXED, check_room},
+    rows::index::indexed,
     while_doing,
 };
 
@@ -47,6 +49,35 @@ impl RepairStore for Sqlite {
         .map_err(&doing)?;
         tx.commit().await.map_err(&doing)?;
         Ok(vec![marks])
+    }
+
+    async fn count_tasks(&self) -> Result<u64> {
+        let count = sqlx::query_scalar("select count(*) from tasks").fetch_one(&self.readers);
+        let count: i64 = count.await.map_err(while_doing("count the history"))?;
+        Ok(count.unsigned_abs())
+    }
+
+    async fn rebuild_index(&self) -> Result<u64> {
+        let doing = while_doing("build the index of tasks");
+        let mut writer = self.writer.lock().await;
+        let mut tx = writer.connection.begin_with("begin immediate").await.map_err(&doing)?;
+        for statement in ["delete from index_segments", "delete from index_blocks"] {
+            sqlx::query(statement).execute(&mut *tx).await.map_err(&doing)?;
+        }
+        let sql =
+            format!("select {COLUMNS_INDEXED} from tasks where id > ? order by id limit {INDEXED}");
+        let (mut rebuild, mut count, mut after) = (Rebuild::new(1), 0, i64::MIN);
+        loop {
+            let rows = sqlx::query(AssertSqlSafe(sql.as_str())).bind(after).fetch_all(&mut *tx);
+            let rows = rows.await.map_err(&doing)?;
+            let ended = rows.iter().map(indexed).collect::<Result<Vec<_>>>()?;
+            let Some(last) = ended.last() else { break };
+            (after, count) = (last.task.0, count + ended.len() as u64);
+            index::write(&mut tx, &rebuild.add(ended)).await.map_err(&doing)?;
+        }
+        index::write(&mut tx, &rebuild.finish()).await.map_err(&doing)?;
+        tx.commit().await.map_err(doing)?;
+        Ok(count)
     }
 }
 

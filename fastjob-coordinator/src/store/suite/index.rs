@@ -76,6 +76,21 @@ pub(crate) async fn a_damaged_segment_does_not_stop_the_merges_of_others(home: &
     let filter = TaskFilter { job: Some(JOB), limit: 1, ..TaskFilter::default() };
     let refused = home.store().task_ids(&filter).await.unwrap_err();
     assert!(matches!(refused, Error::Corrupt { .. }), "{refused}");
+    assert_eq!(home.store().rebuild_index().await.unwrap(), 20);
+    assert_eq!(home.store().task_ids(&filter).await.unwrap(), [TaskId(28)]);
+}
+
+pub(crate) async fn an_index_that_is_built_anew_has_the_same_lists(home: &mut impl Home) {
+    history(home, 10..60).await;
+    let before = lists(home).await;
+    merge(home).await;
+    assert_eq!(home.store().count_tasks().await.unwrap(), 50);
+    for _ in 0..2 {
+        assert_eq!(home.store().rebuild_index().await.unwrap(), 50);
+        assert_eq!(lists(home).await, before);
+    }
+    home.reopen().await;
+    assert_eq!(remove_ended(&*home.store(), at(25), 100).await, 15);
 }
 
 pub(crate) async fn segments_do_not_hide_tasks_that_ended_late(home: &mut impl Home) {
