@@ -29,7 +29,8 @@ impl Rebuild {
     pub(in crate::store) fn add(&mut self, ended: Vec<Ended>) -> Vec<NewSegment> {
         let mut complete = Vec::new();
         for end in ended {
-            let partition = Partition::of_id(end.task.0, self.partitions);
+            // A task is in the partition of its job.
+            let partition = Partition::of_id(end.job.0, self.partitions);
             let open = self.open.entry(partition).or_default();
             open.push(end);
             if open.len() >= TASKS {

@@ -90,7 +90,7 @@ pub(crate) async fn an_index_that_is_built_anew_has_the_same_lists(home: &mut im
         assert_eq!(lists(home).await, before);
     }
     home.reopen().await;
-    assert_eq!(remove_ended(&*home.store(), at(25), 100).await, 15);
+    assert_eq!(remove_ended(&*home.store(), at(25), 100).await, 5);
 }
 
 pub(crate) async fn segments_do_not_hide_tasks_that_ended_late(home: &mut impl Home) {
