@@ -24,6 +24,8 @@ create table partitions (
     ids_until bigint not null default 0,
     -- The last record of its journal.
     seq bigint not null default 0,
+    -- The number of transactions that wrote to it, with or without a record.
+    commits bigint not null default 0,
     -- The number of open attempts.
     open bigint not null default 0
 ) with (fillfactor = 10);

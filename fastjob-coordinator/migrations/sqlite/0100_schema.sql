@@ -67,7 +67,7 @@ create table lives (
 ) strict;
 
 -- What is open, as records in a binary form: see store/journal. The number of open attempts is in
--- meta, as `open`.
+-- meta, as `open`, and the number of commits, with or without a record, as `commits`.
 create table journal (
     seq integer not null primary key,
     record blob not null

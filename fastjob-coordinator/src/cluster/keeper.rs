@@ -68,7 +68,7 @@ impl Listener for Engines {
         tracing::warn!(
             partition = lease.partition.0,
             term = lease.term,
-            "partition lost to another node: unpersisted decisions of this node are dropped"
+            "the lease of a partition has ended: unpersisted decisions of this node are dropped"
         );
         self.remove(lease);
     }

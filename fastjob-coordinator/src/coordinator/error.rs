@@ -57,6 +57,13 @@ pub enum RunError {
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
+    /// The store lost commits while the coordinator was running.
+    #[error(
+        "the store has lost commits: its file was replaced by an older copy while the coordinator was \
+         using it. The coordinator has stopped; run `fastjob repair ids`, and start it again: it \
+         continues from what is in the file"
+    )]
+    Behind,
     /// The store did not accept the final writes during shutdown, so the last decisions are lost.
     #[error(
         "shut down with {} ms of unpersisted decisions: the store did not accept the final \

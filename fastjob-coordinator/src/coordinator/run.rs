@@ -66,6 +66,8 @@ impl Coordinator {
         let writer_failed = parts.stop().await;
         tracing::info!("coordinator stopped");
         match first {
+            // The engine, or the writer, ended for that reason.
+            _ if matches!(writer_failed, Some(RunError::Behind)) => Err(RunError::Behind),
             Some(ended) if !asked_to_stop => Err(ended.into()),
             Some(Ended { part, panic: Some(message) }) => Err(RunError::Panicked { part, message }),
             Some(_) | None => writer_failed.map_or(Ok(()), Err),
@@ -258,7 +260,8 @@ impl Parts {
         close(&*self.store).await;
         match self.written {
             Some(Ok(Ok(()))) => None,
-            Some(Ok(Err(unwritten))) => Some(RunError::Unwritten { waited: unwritten.waited }),
+            Some(Ok(Err(Unwritten::Late { waited }))) => Some(RunError::Unwritten { waited }),
+            Some(Ok(Err(Unwritten::Behind))) => Some(RunError::Behind),
             Some(Err(panic)) => Some(Ended { part: "writer", panic: Some(panic) }.into()),
             // The store neither accepted nor rejected the last commits in time.
             None => Some(RunError::Unwritten { waited: LAST_COMMITS }),

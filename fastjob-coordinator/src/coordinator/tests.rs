@@ -70,6 +70,31 @@ async fn a_coordinator_whose_writer_panics_stops_at_once_and_names_it() {
 }
 
 #[tokio::test]
+async fn a_coordinator_whose_store_has_lost_commits_stops_and_says_what_to_do() {
+    let (_folder, coordinator, store) = coordinator(|_| {}).await;
+    let url = format!("http://{}/api/v1/jobs", coordinator.local_addr());
+    let running = tokio::spawn(coordinator.run(CancellationToken::new()));
+    crate::crypto::choose();
+    let save = async |name: &str| {
+        let job = format!(r#"{{"name": "{name}", "handler": "h"}}"#);
+        let client = reqwest::Client::new();
+        client.post(&url).header("content-type", "application/json").body(job).send().await
+    };
+    let mut tries = 0;
+    while !save("a").await.is_ok_and(|answer| answer.status().is_success()) {
+        tries += 1;
+        assert!(tries < 600, "it does not act on its partition");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    set(&store.is_behind);
+    assert!(!save("b").await.is_ok_and(|answer| answer.status().is_success()));
+    let ended = tokio::time::timeout(Duration::from_secs(30), running).await;
+    let ended = ended.expect("it stops without a request to").unwrap();
+    assert!(matches!(ended, Err(RunError::Behind)), "{ended:?}");
+    assert!(ended.unwrap_err().to_string().contains("`fastjob repair ids`"));
+}
+
+#[tokio::test]
 async fn a_coordinator_that_is_asked_to_stop_ends_without_an_error() {
     let (_folder, coordinator, _store) = coordinator(|_| {}).await;
     let stop = CancellationToken::new();

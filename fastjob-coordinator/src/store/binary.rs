@@ -12,28 +12,29 @@ pub(super) const CHECK: usize = 4;
 /// Why bytes cannot be read.
 pub(super) type Read<T> = Result<T, String>;
 
-/// Appends the checksum.
-pub(super) fn seal(mut bytes: Vec<u8>) -> Vec<u8> {
+/// Appends the checksum, and returns it, too.
+pub(super) fn seal(mut bytes: Vec<u8>) -> (Vec<u8>, u32) {
     let check = CRC.checksum(&bytes);
     bytes.extend_from_slice(&check.to_le_bytes());
-    bytes
+    (bytes, check)
 }
 
-/// What is between the version and the checksum.
+/// What is between the version and the checksum, and the checksum.
 ///
 /// # Errors
 ///
 /// Fails if the version is another one, or if the checksum is wrong.
-pub(super) fn unseal(bytes: &[u8], known: u8) -> Read<&[u8]> {
+pub(super) fn unseal(bytes: &[u8], known: u8) -> Read<(&[u8], u32)> {
     // The version first: a later one may have another checksum.
     if let Some(version) = bytes.first().filter(|version| **version != known) {
         return Err(format!("it has the format {version}, and this release knows {known}"));
     }
     let (sealed, check) = bytes.split_last_chunk().ok_or_else(torn)?;
-    if CRC.checksum(sealed) != u32::from_le_bytes(*check) {
+    let check = u32::from_le_bytes(*check);
+    if CRC.checksum(sealed) != check {
         return Err("its checksum is wrong".to_owned());
     }
-    Ok(sealed.get(1..).unwrap_or_default())
+    Ok((sealed.get(1..).unwrap_or_default(), check))
 }
 
 pub(super) fn torn() -> String {

@@ -13,6 +13,8 @@ use super::*;
 pub(crate) struct Double {
     store: Arc<dyn Store>,
     pub(crate) commit_panics: AtomicBool,
+    /// Makes the store look as if it had lost commits.
+    pub(crate) is_behind: AtomicBool,
     pub(crate) removal_panics: AtomicBool,
     pub(crate) alarms_panic: AtomicBool,
     /// Makes loaded data panic in the engine.
@@ -24,6 +26,7 @@ impl Double {
         Self {
             store,
             commit_panics: AtomicBool::default(),
+            is_behind: AtomicBool::default(),
             removal_panics: AtomicBool::default(),
             alarms_panic: AtomicBool::default(),
             load_breaks: AtomicBool::default(),
@@ -39,6 +42,9 @@ fn may_panic(flag: &AtomicBool) {
 impl CommitStore for Double {
     async fn commit(&self, commits: &[Commit]) -> Result<()> {
         may_panic(&self.commit_panics);
+        if self.is_behind.load(Ordering::SeqCst) {
+            return Err(Error::Behind);
+        }
         self.store.commit(commits).await
     }
     async fn close(&self) -> Result<()> {

@@ -28,9 +28,17 @@ pub(crate) enum Error {
          read: use a new store"
     )]
     TooOld { path: String, found: i64 },
-    /// This node lost these leases to other nodes; nothing of the transaction was written.
-    #[error("this node lost {} to other nodes", partitions(.0))]
+    /// These leases of this node have ended; nothing of the transaction was written. Other nodes
+    /// have the partitions, or their journals cannot be continued.
+    #[error("the leases of this node on {} have ended", partitions(.0))]
     Fenced(Vec<Lease>),
+    /// The store of one coordinator no longer has all that the coordinator wrote; nothing of the
+    /// transaction was written. In a shared store, the leases end instead.
+    #[error(
+        "the store has lost commits: its file was replaced by an older copy while the coordinator \
+         was using it"
+    )]
+    Behind,
     /// A value cannot be read.
     #[error("this release cannot read a value in the store: {what}")]
     Corrupt { what: String },

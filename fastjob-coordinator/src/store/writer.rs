@@ -74,11 +74,16 @@ pub(crate) trait Listener: Send + Sync {
     fn over(&self, lease: Lease);
 }
 
-/// The writer ended before the store accepted everything.
+/// Why the writer ended before the store accepted everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Unwritten {
-    /// How long the oldest unpersisted decision has waited.
-    pub(crate) waited: Duration,
+pub(crate) enum Unwritten {
+    /// The store did not accept the last commits in time.
+    Late {
+        /// How long the oldest unpersisted decision has waited.
+        waited: Duration,
+    },
+    /// The store has lost commits, so nothing that was decided since may be written.
+    Behind,
 }
 
 /// The loop that writes.
@@ -104,7 +109,8 @@ impl Writer {
     ///
     /// # Errors
     ///
-    /// Fails with [`Unwritten`] if the store does not accept that in time.
+    /// Fails with [`Unwritten`] if the store does not accept that in time, or at once if it has lost
+    /// commits.
     ///
     /// Once a lease has ended, its commits are dropped: the partition's new owner continues from
     /// the persisted state.
@@ -171,6 +177,15 @@ impl Writer {
                 continue;
             }
             let why = chain(&err);
+            if matches!(err, Error::Behind) {
+                tracing::error!(error = why, "the coordinator cannot continue on this store");
+                // Callers get the reason while the coordinator stops.
+                self.health.send_replace(Health::Failing { why });
+                for (lease, _) in &group.ids {
+                    self.end(*lease, listener);
+                }
+                return Err(Unwritten::Behind);
+            }
             if err.is_too_much() {
                 // Each retry takes as long as the database allows, and everything waits for it.
                 self.is_failing(&why);
@@ -204,7 +219,7 @@ impl Writer {
             if stop.is_cancelled() {
                 let until = *deadline.get_or_insert_with(|| tokio::time::Instant::now() + LAST);
                 if tokio::time::Instant::now() >= until {
-                    return Err(Unwritten { waited: since.elapsed() });
+                    return Err(Unwritten::Late { waited: since.elapsed() });
                 }
             }
             tokio::time::sleep(wait).await;

@@ -102,7 +102,7 @@ impl Writer {
 
     fn end_block(&mut self) {
         let Some(first) = self.first.take() else { return };
-        let bytes = seal(std::mem::take(&mut self.bytes));
+        let (bytes, _) = seal(std::mem::take(&mut self.bytes));
         self.blocks.push(Block { first, bytes });
     }
 }
@@ -118,7 +118,7 @@ pub(super) fn entries(bytes: &[u8]) -> Result<Vec<Entry>> {
 }
 
 fn read(bytes: &[u8]) -> Read<Vec<Entry>> {
-    let mut rest = unseal(bytes, VERSION)?;
+    let (mut rest, _) = unseal(bytes, VERSION)?;
     // An entry has at least one byte.
     let mut entries = Vec::with_capacity(rest.len());
     let mut last = Last::default();

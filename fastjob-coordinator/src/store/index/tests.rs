@@ -142,7 +142,7 @@ proptest! {
         // With a correct checksum, so that the rest is read.
         let mut sealed = vec![1];
         sealed.extend(bytes);
-        let _ = entries(&crate::store::binary::seal(sealed));
+        let _ = entries(&crate::store::binary::seal(sealed).0);
     }
 }
 

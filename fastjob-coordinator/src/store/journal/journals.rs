@@ -1,11 +1,20 @@
 //! The journals that a process writes, and what it knows of transactions that failed.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use fastjob_core::AttemptId;
 
 use super::Journal;
-use crate::store::{Commit, Partition};
+use crate::store::{Commit, Lease, Partition};
+
+/// How far a partition is in the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) struct Mark {
+    /// The number of the last record of its journal; 0 if there is none.
+    pub(in crate::store) seq: i64,
+    /// The number of transactions that wrote to it, with or without a record.
+    pub(in crate::store) commits: i64,
+}
 
 /// The journals that this process writes.
 #[derive(Debug, Default)]
@@ -19,8 +28,12 @@ struct Writable {
     term: i64,
     /// `None` if it has to be replayed.
     journal: Option<Journal>,
-    /// The number of the last record that is known to be written.
-    written: i64,
+    /// How far the store is known to be; `None` before the first transaction under the lease.
+    written: Option<Mark>,
+    /// The number of transactions including the current one.
+    counted: i64,
+    /// Whether the store has lost some of them: nothing is written under this lease any more.
+    is_lost: bool,
     /// Attempts planned by a transaction whose result is not known yet; `None` if there is none.
     under_way: Option<Vec<AttemptId>>,
     /// Attempts planned by transactions that may have been written although they failed.
@@ -41,54 +54,75 @@ impl Journals {
     }
 
     #[cfg(test)]
-    pub(super) fn of(&self, partition: Partition) -> &Journal {
+    pub(super) fn live(&self, partition: Partition) -> &Journal {
         self.of[&partition].journal.as_ref().unwrap()
     }
 
     /// Prepares for commits: returns those of their partitions whose journals have to be replayed
-    /// first, with their terms. A journal to which a transaction was applied that was not written
+    /// first, with their leases. A journal to which a transaction was applied that was not written
     /// for certain is one of them.
-    pub(in crate::store) fn missing(&mut self, commits: &[Commit]) -> BTreeMap<Partition, i64> {
-        let mut missing = BTreeMap::new();
+    pub(in crate::store) fn missing(&mut self, commits: &[Commit]) -> BTreeSet<Lease> {
+        let mut missing = BTreeSet::new();
         for commit in commits {
-            let (partition, term) = (commit.lease.partition, commit.lease.term);
-            let of = self.of.entry(partition).or_default();
-            if of.term != term {
-                *of = Writable { term, ..Writable::default() };
-            }
+            let of = self.of(commit.lease);
             if let Some(planned) = of.under_way.take() {
                 of.journal = None;
                 of.doubtful.extend(planned);
             }
             if of.journal.is_none() {
-                missing.insert(partition, term);
+                missing.insert(commit.lease);
             }
         }
         missing
     }
 
-    /// Keeps a journal that was replayed. Returns whether it has all records that were written:
-    /// if not, the database has lost some.
-    #[must_use]
-    pub(in crate::store) fn keep(
-        &mut self,
-        partition: Partition,
-        term: i64,
-        journal: Journal,
-    ) -> bool {
-        let of = self.of.entry(partition).or_default();
-        if of.term != term {
-            *of = Writable { term, ..Writable::default() };
+    /// Notes how far the store is when an engine is loaded from it, so that a loss before the first
+    /// commit is noticed. Only for stores in which a lease does not end with such a loss.
+    pub(in crate::store) fn loaded(&mut self, lease: Lease, stored: Mark) {
+        let of = self.of(lease);
+        if of.written.is_none() {
+            of.written = Some(stored);
         }
-        let is_whole = journal.last_seq() >= of.written;
-        of.journal = Some(journal);
+    }
+
+    /// Whether the store is as far as it is known to be. If not, it has lost transactions: it was
+    /// restored, or replaced by a copy that was behind. `stored` is read in the transaction that is
+    /// going to write, and does not count it.
+    ///
+    /// To be called after [`missing`](Self::missing).
+    #[must_use]
+    pub(in crate::store) fn is_at(&mut self, lease: Lease, stored: Mark) -> bool {
+        let of = self.of(lease);
+        let is_at = match of.written {
+            None => !of.is_lost,
+            Some(written) if of.journal.is_some() => stored == written,
+            // Transactions that failed may have been written.
+            Some(written) => stored.seq >= written.seq && stored.commits >= written.commits,
+        };
+        of.counted = stored.commits + 1;
+        if !is_at {
+            *of = Writable { term: lease.term, is_lost: true, ..Writable::default() };
+        }
+        is_at
+    }
+
+    /// Keeps a journal that was replayed. Returns whether it has all records that were written: if
+    /// not, the store has lost some, and the journal is not kept.
+    #[must_use]
+    pub(in crate::store) fn keep(&mut self, lease: Lease, journal: Journal) -> bool {
+        let of = self.of(lease);
+        let is_whole = of.written.is_none_or(|written| journal.last_seq() >= written.seq);
+        of.journal = Some(journal).filter(|_| is_whole);
         is_whole
     }
 
-    /// Whether a journal that was replayed ends with this record of the store.
-    pub(in crate::store) fn is_current(&self, partition: Partition, seq: i64) -> bool {
-        let journal = self.of.get(&partition).and_then(|of| of.journal.as_ref());
-        journal.is_none_or(|journal| journal.last_seq() == seq)
+    /// What is known under a lease; nothing if it is another one than before.
+    fn of(&mut self, lease: Lease) -> &mut Writable {
+        let of = self.of.entry(lease.partition).or_default();
+        if of.term != lease.term {
+            *of = Writable { term: lease.term, ..Writable::default() };
+        }
+        of
     }
 
     /// The planned attempts of these commits that an earlier, failed transaction may have written:
@@ -110,7 +144,9 @@ impl Journals {
         for commit in commits {
             let Some(of) = self.of.get_mut(&commit.lease.partition) else { continue };
             of.under_way = None;
-            of.written = of.journal.as_ref().map_or(of.written, Journal::last_seq);
+            if let Some(journal) = &of.journal {
+                of.written = Some(Mark { seq: journal.last_seq(), commits: of.counted });
+            }
             if !of.doubtful.is_empty() {
                 for attempt in planned(commit) {
                     of.doubtful.remove(&attempt);
@@ -119,11 +155,13 @@ impl Journals {
         }
     }
 
-    /// Forgets the journals of partitions.
+    /// Forgets the journals of leases that have ended, unless this process has a later one.
     #[cfg(feature = "postgres")]
-    pub(in crate::store) fn forget(&mut self, partitions: impl IntoIterator<Item = Partition>) {
-        for partition in partitions {
-            self.of.remove(&partition);
+    pub(in crate::store) fn forget(&mut self, over: &[Lease]) {
+        for lease in over {
+            if self.of.get(&lease.partition).is_some_and(|of| of.term <= lease.term) {
+                self.of.remove(&lease.partition);
+            }
         }
     }
 }

@@ -28,15 +28,15 @@ use std::{
 
 use fastjob_core::{AttemptId, ExecutorName, TaskId, TaskState};
 
-#[cfg(feature = "postgres")]
-pub(super) use self::stage::{AttemptEnd, Record, TaskEnd};
 pub(super) use self::{
-    journals::Journals,
+    journals::{Journals, Mark},
     load::{Checkpoints, EndedRow},
     repair::{later_than, set_back},
     stage::{Staged, stage},
-    view::{OpenTasks, PAGE, Refresh, SharedOpenTasks, newest},
+    view::{OpenTasks, Refresh, SharedOpenTasks, newest},
 };
+#[cfg(feature = "postgres")]
+pub(super) use self::stage::{AttemptEnd, Record, TaskEnd};
 use super::{ATTEMPT_BYTES, Attempt, Error, LifeId, Lineage, Result};
 
 /// A journal is not cleaned below this size in bytes.
@@ -118,6 +118,8 @@ pub(super) struct Journal {
 struct Segment {
     seq: i64,
     bytes: usize,
+    /// Its checksum, which is different after another history.
+    check: u32,
     /// The tasks that it planned or carried.
     tasks: Vec<TaskId>,
 }
@@ -139,15 +141,20 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// Fails with [`Error::Corrupt`] if it cannot be read, or if records before it are missing.
+    /// Fails with [`Error::Corrupt`] if it cannot be read, if records before it are missing, or if
+    /// it was written after other ones.
     fn follow(&mut self, seq: i64, bytes: &[u8]) -> Result<()> {
         if self.records.back().is_some_and(|last| last.seq + 1 != seq) {
             return Err(Error::Corrupt { what: format!("the journal, which has a gap at {seq}") });
         }
         let corrupt =
             |why| Error::Corrupt { what: format!("the record {seq} of the journal: {why}") };
-        let mut segment = Segment { seq, bytes: bytes.len(), tasks: Vec::new() };
         let mut reader = record::Reader::new(bytes).map_err(corrupt)?;
+        if self.records.back().is_some_and(|last| last.check != reader.previous) {
+            return Err(corrupt("it was not written after the record before it".to_owned()));
+        }
+        let mut segment =
+            Segment { seq, bytes: bytes.len(), check: reader.check, tasks: Vec::new() };
         while let Some((change, len)) = reader.next().map_err(corrupt)? {
             self.apply(change, len, &mut segment);
         }
@@ -159,6 +166,11 @@ impl Journal {
     /// The number of the last record; 0 if there is none.
     fn last_seq(&self) -> i64 {
         self.records.back().map_or(0, |last| last.seq)
+    }
+
+    /// The checksum of the last record; 0 if there is none.
+    fn last_check(&self) -> u32 {
+        self.records.back().map_or(0, |last| last.check)
     }
 
     /// The number of the record that is written next.

@@ -156,8 +156,8 @@ pub(super) struct Writing {
 
 impl Writing {
     pub(super) fn of(journal: &Journal) -> Self {
-        let segment = Segment { seq: journal.next_seq(), bytes: 0, tasks: Vec::new() };
-        Self { writer: record::Writer::new(), segment, ended: Vec::new() }
+        let segment = Segment { seq: journal.next_seq(), bytes: 0, check: 0, tasks: Vec::new() };
+        Self { writer: record::Writer::new(journal.last_check()), segment, ended: Vec::new() }
     }
 
     /// Cleans the journal, and completes the record; `None` if nothing happened. Tasks that are over
@@ -178,14 +178,15 @@ impl Writing {
         journal: &mut Journal,
         before: i64,
     ) -> Record {
-        self.segment.bytes = self.writer.whole_len();
+        let (bytes, check) = self.writer.complete();
+        (self.segment.bytes, self.segment.check) = (bytes.len(), check);
         journal.bytes += self.segment.bytes;
         let seq = self.segment.seq;
         journal.records.push_back(self.segment);
         Record {
             partition,
             seq,
-            bytes: self.writer.into_bytes(),
+            bytes,
             removed: before..journal.first_seq(),
             open: journal.attempts(),
         }

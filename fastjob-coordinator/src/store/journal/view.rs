@@ -1,10 +1,17 @@
 //! Open tasks, as clients query them: a copy of the journals that follows the store.
 //!
-//! The copy has what is durable, of all partitions, whichever node owns them. It is brought up to date when
-//! it is read: only the records since the last time are fetched.
+//! The copy has what is durable, of all partitions, whichever node owns them. It is brought up to date
+//! when it is read: only the records since the last time are fetched, in one statement, so that they are
+//! of one snapshot of the store. The snapshot is also the end: records that are written meanwhile are
+//! left to the next refresh.
+//!
+//! The store can lose records that the copy has: a replica that was behind took over, or its file was
+//! replaced. So the copy of a partition is continued only if the store still has its last record, with
+//! the same checksum, which stands for all records before it. Otherwise the partition is read again.
+//! That includes a record that was removed because the journal was cleaned: then all records are newer.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
@@ -12,22 +19,29 @@ use std::{
 use fastjob_core::{JobId, TaskId};
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::{Journal, OpenTask};
+use super::{Journal, OpenTask, record};
 use crate::store::{Error, LifeId, Partition, Result, TaskFilter};
 
 /// How long a reader waits for others that bring the copy up to date.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Most records that are read at once.
-pub(in crate::store) const PAGE: u32 = 500;
 
 /// The open tasks of all partitions.
 #[derive(Debug, Default)]
 pub(in crate::store) struct OpenTasks {
     partitions: HashMap<Partition, Journal>,
-    /// Partitions with a record that cannot be read, with the number of their last record and why.
-    unreadable: HashMap<Partition, (i64, String)>,
+    /// Partitions with a record that cannot be read. Nothing of them is in `partitions`.
+    unreadable: BTreeMap<Partition, Bad>,
+    /// Why partitions could not be read when that was last logged.
+    logged: BTreeMap<Partition, String>,
     /// Whether the last refresh was completed.
     is_complete: bool,
+}
+
+/// A record that cannot be read.
+#[derive(Debug)]
+struct Bad {
+    seq: i64,
+    why: String,
 }
 
 /// The copy that all readers share. Readers that wait for each other need one refresh.
@@ -58,84 +72,157 @@ impl SharedOpenTasks {
     }
 }
 
-impl SharedOpenTasks {
-    /// Fails if a partition cannot be read: whether a task of it is open is unknown.
-    pub(in crate::store) async fn check(&self, partition: Partition) -> Result<()> {
-        self.copy.lock().await.check(Some(partition))
-    }
+/// The last record of a partition that the copy has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) struct Known {
+    pub(in crate::store) partition: Partition,
+    pub(in crate::store) seq: i64,
+    /// Its last bytes: the checksum.
+    pub(in crate::store) tail: [u8; 4],
 }
 
-/// What the store found of a partition.
+/// What the store has of a partition.
 #[derive(Debug)]
 pub(in crate::store) struct Refresh {
     pub(in crate::store) partition: Partition,
-    pub(in crate::store) seq: i64,
-    pub(in crate::store) bytes: Vec<u8>,
+    /// Whether the store has the [`Known`] record, so that the records after it follow. Otherwise all
+    /// records of the partition do.
+    pub(in crate::store) continues: bool,
+    /// The next record with its number; `None` if there is none.
+    pub(in crate::store) record: Option<(i64, Vec<u8>)>,
 }
 
-impl OpenTasks {
-    /// The number of the last record of each partition that the copy has.
-    pub(in crate::store) fn known(&self) -> impl Iterator<Item = (Partition, i64)> {
-        let read = self.partitions.iter().map(|(partition, of)| (*partition, of.last_seq()));
-        read.chain(self.unreadable.iter().map(|(partition, (last, _))| (*partition, *last)))
-    }
+/// A refresh in progress.
+pub(in crate::store) struct Refreshing<'a> {
+    open: &'a mut OpenTasks,
+    /// The partition of the last row.
+    last: Option<Partition>,
+}
 
-    /// Follows records that are newer than [`known`](Self::known): of each partition the next ones
-    /// that a snapshot of the store has, in order.
-    ///
-    /// If the first of them is not the next one, the records before it were removed. Then it is the
-    /// first of the whole journal.
-    pub(in crate::store) fn follow(&mut self, records: Vec<Refresh>) {
-        for Refresh { partition, seq, bytes } in records {
-            let known = self.known().find(|(of, _)| *of == partition).map_or(0, |(_, seq)| seq);
-            if seq <= known {
-                continue;
-            }
-            let is_next = seq == known + 1;
-            if let Some((last, _)) = self.unreadable.get_mut(&partition) {
-                if is_next {
-                    // Its meaning depends on the one that cannot be read.
-                    *last = seq;
-                    continue;
-                }
-                self.unreadable.remove(&partition);
-            }
-            if !is_next {
-                self.partitions.remove(&partition);
-            }
-            let journal = self.partitions.entry(partition).or_default();
-            match journal.follow(seq, &bytes) {
-                Ok(()) => journal.forget_old_records(),
-                Err(err) => {
-                    let why = err.to_string();
-                    tracing::error!(
-                        partition = partition.0,
-                        error = why,
-                        "lists do not show the open tasks of a partition"
-                    );
-                    self.partitions.remove(&partition);
-                    self.unreadable.insert(partition, (seq, why));
-                }
-            }
+impl Refreshing<'_> {
+    /// Takes the next row. Those of a partition are together, in the order of their numbers.
+    pub(in crate::store) fn take(&mut self, row: Refresh) {
+        let Refresh { partition, continues, record } = row;
+        if self.last.replace(partition) != Some(partition) && !continues {
+            self.open.partitions.remove(&partition);
+        }
+        if let Some((seq, bytes)) = record {
+            self.open.follow(partition, seq, &bytes);
         }
     }
 
-    /// Notes that all records were followed.
-    pub(in crate::store) fn is_up_to_date(&mut self) {
-        self.is_complete = true;
+    /// Notes that all rows were taken.
+    pub(in crate::store) fn complete(self) {
+        self.open.is_complete = true;
+        let Self { open: OpenTasks { unreadable, logged, .. }, .. } = self;
+        logged.retain(|partition, _| {
+            let is_unreadable = unreadable.contains_key(partition);
+            if !is_unreadable {
+                tracing::info!(
+                    partition = partition.0,
+                    "lists show the open tasks of a partition again"
+                );
+            }
+            is_unreadable
+        });
+    }
+}
+
+/// Open tasks that were looked up by id.
+#[derive(Debug)]
+pub(in crate::store) struct Found {
+    pub(in crate::store) tasks: HashMap<TaskId, OpenTask>,
+    /// The partitions that could not be read, and why.
+    unreadable: BTreeMap<Partition, String>,
+}
+
+impl Found {
+    /// Whether this task is open.
+    pub(in crate::store) fn has(&self, task: TaskId) -> bool {
+        self.tasks.contains_key(&task)
     }
 
-    /// Fails if a partition, or one of the given ones, cannot be read.
-    pub(in crate::store) fn check(&self, only: Option<Partition>) -> Result<()> {
-        let is_asked = |partition: Partition| only.is_none_or(|only| only == partition);
-        match self.unreadable.iter().find(|(partition, _)| is_asked(**partition)) {
-            Some((_, (_, why))) => Err(Error::Corrupt { what: why.clone() }),
+    /// Fails if one of these partitions could not be read: whether a task of it is open is unknown.
+    pub(in crate::store) fn check(
+        &self,
+        partitions: impl IntoIterator<Item = Partition>,
+    ) -> Result<()> {
+        match partitions.into_iter().find_map(|partition| self.unreadable.get(&partition)) {
+            Some(why) => Err(Error::Corrupt { what: why.clone() }),
+            None => Ok(()),
+        }
+    }
+}
+
+impl OpenTasks {
+    /// The last record of each partition that can be read.
+    pub(in crate::store) fn known(&self) -> impl Iterator<Item = Known> {
+        self.partitions.iter().map(|(partition, of)| Known {
+            partition: *partition,
+            seq: of.last_seq(),
+            tail: of.last_check().to_le_bytes(),
+        })
+    }
+
+    /// The records that could not be read.
+    pub(in crate::store) fn bad(&self) -> Vec<(Partition, i64)> {
+        self.unreadable.iter().map(|(partition, bad)| (*partition, bad.seq)).collect()
+    }
+
+    /// Decides which partitions are read again: those whose bad record is no longer there, or can be
+    /// read. `found` is what the store has now of [`bad`](Self::bad).
+    pub(in crate::store) fn check_bad(&mut self, found: &HashMap<(Partition, i64), Vec<u8>>) {
+        self.unreadable.retain(|partition, bad| {
+            found.get(&(*partition, bad.seq)).is_some_and(|bytes| !record::is_readable(bytes))
+        });
+    }
+
+    /// Begins a refresh. It takes what the store has after [`known`](Self::known), except of the
+    /// partitions of [`bad`](Self::bad).
+    pub(in crate::store) fn refresh(&mut self) -> Refreshing<'_> {
+        Refreshing { open: self, last: None }
+    }
+
+    fn follow(&mut self, partition: Partition, seq: i64, bytes: &[u8]) {
+        if self.unreadable.contains_key(&partition) {
+            // What this record says depends on the one that cannot be read.
+            return;
+        }
+        let journal = self.partitions.entry(partition).or_default();
+        let Err(err) = journal.follow(seq, bytes) else { return journal.forget_old_records() };
+        let why = err.to_string();
+        if self.logged.get(&partition) != Some(&why) {
+            tracing::error!(
+                partition = partition.0,
+                error = why,
+                "lists do not show the open tasks of a partition"
+            );
+            self.logged.insert(partition, why.clone());
+        }
+        self.partitions.remove(&partition);
+        self.unreadable.insert(partition, Bad { seq, why });
+    }
+
+    /// Fails if one of these partitions cannot be read.
+    fn check(&self, partitions: &[Partition]) -> Result<()> {
+        match partitions.iter().find_map(|partition| self.unreadable.get(partition)) {
+            Some(bad) => Err(Error::Corrupt { what: bad.why.clone() }),
             None => Ok(()),
         }
     }
 
+    /// Those of the tasks that are open.
+    pub(in crate::store) fn find(&self, tasks: &[TaskId]) -> Found {
+        let open = |task: &TaskId| Some((*task, self.task(*task)?.clone()));
+        let unreadable = self.unreadable.iter();
+        Found {
+            tasks: tasks.iter().filter_map(open).collect(),
+            unreadable: unreadable.map(|(partition, bad)| (*partition, bad.why.clone())).collect(),
+        }
+    }
+
     /// An open task.
-    pub(in crate::store) fn task(&self, task: TaskId) -> Option<&OpenTask> {
+    fn task(&self, task: TaskId) -> Option<&OpenTask> {
         let found = self.partitions.values().find_map(|journal| journal.task(task));
         found.filter(|task| !task.state.is_final())
     }
@@ -153,16 +240,18 @@ impl OpenTasks {
         newest(matching.map(|(id, _)| id), filter)
     }
 
-    /// The jobs of open tasks. Fails if a partition cannot be read.
-    pub(in crate::store) fn jobs(&self) -> Result<HashSet<JobId>> {
-        self.check(None)?;
+    /// The jobs of open tasks. Fails if the partition of the jobs in question cannot be read: it has
+    /// all tasks of its jobs.
+    pub(in crate::store) fn jobs(&self, of: Partition) -> Result<HashSet<JobId>> {
+        self.check(&[of])?;
         let all = self.partitions.values().flat_map(Journal::tasks);
         Ok(all.map(|(_, task)| task.head.job).collect())
     }
 
-    /// The lives that open attempts are placed on. Fails if a partition cannot be read.
-    pub(in crate::store) fn lives(&self) -> Result<HashSet<LifeId>> {
-        self.check(None)?;
+    /// The lives that open attempts are placed on. Fails if one of the partitions of the lives in
+    /// question cannot be read: they have all attempts that are placed on their lives.
+    pub(in crate::store) fn lives(&self, of: &[Partition]) -> Result<HashSet<LifeId>> {
+        self.check(of)?;
         let all = self.partitions.values().flat_map(Journal::tasks);
         Ok(all.flat_map(|(_, task)| &task.open).filter_map(|open| open.life).collect())
     }

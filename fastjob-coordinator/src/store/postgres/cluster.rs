@@ -107,7 +107,7 @@ impl ClusterStore for Postgres {
     async fn release(&self, node: &NodeId, lease: Lease) -> Result<()> {
         // If a commit is in progress, the journal is forgotten at the next lease.
         if let Ok(mut journals) = self.journals.try_lock() {
-            journals.forget([lease.partition]);
+            journals.forget(&[lease]);
         }
         again!(self.cluster.with(async |line| {
             sqlx::query(

@@ -9,17 +9,20 @@
 //! them, one commit after the other. The rest is applied part by part. One file, because the order of
 //! the statements matters.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use sqlx::{Connection, PgConnection};
 
-use super::{Postgres, connection::again, history, int, small};
+use super::{
+    Postgres,
+    connection::again,
+    fence::{Fence, fence, is_behind, replay},
+    history, int, small,
+};
 use crate::store::{
-    Commit, CommitStore, Error, JobRow, Lease, Partition, Result,
+    Commit, CommitStore, Error, JobRow, Lease, Result,
     batch::{self, clean, latest},
     codes::{alarm_kind_code, ids_code, origin_code},
-    journal::{Journal, Journals, Staged, stage},
+    journal::{Journals, Staged, stage},
     while_doing,
 };
 
@@ -36,7 +39,6 @@ impl CommitStore for Postgres {
             journals.written(commits);
             Ok(())
         } else {
-            journals.forget(over.iter().map(|lease| lease.partition));
             Err(Error::Fenced(over))
         }
     }
@@ -58,24 +60,19 @@ async fn write(
     commits: &[Commit],
 ) -> sqlx::Result<Vec<Lease>> {
     let mut tx = writer.begin().await?;
-    let missing = journals.missing(commits);
-    let mut over = fence(&mut tx, commits, journals).await?;
-    if over.is_empty() && !missing.is_empty() {
-        // Replaying takes time, without a statement.
-        sqlx::query(REPLAYING).execute(&mut *tx).await?;
-        for (partition, term) in missing {
-            let records = history::records_of(&mut *tx, partition).await?;
-            let why = match Journal::replay(records.into_iter().map(Ok)) {
-                Ok(journal) => match journals.keep(partition, term, journal) {
-                    true => continue,
-                    false => BEHIND.to_owned(),
-                },
-                Err(err) => err.to_string(),
-            };
-            lost(partition, &why);
-            over.push(Lease { partition, term });
+    let over = match fence(&mut tx, commits).await? {
+        Fence::Over(over) => {
+            journals.forget(&over);
+            over
         }
-    }
+        Fence::Held(held) => {
+            let missing = journals.missing(commits);
+            let behind = held.into_iter().filter(|(lease, mark)| !journals.is_at(*lease, *mark));
+            let behind: Vec<_> = behind.map(|(lease, _)| lease).collect();
+            behind.iter().for_each(|lease| is_behind(*lease));
+            if behind.is_empty() { replay(&mut tx, journals, missing).await? } else { behind }
+        }
+    };
     if !over.is_empty() {
         tx.rollback().await?;
         return Ok(over);
@@ -85,69 +82,6 @@ async fn write(
     apply(&mut tx, commits, &staged).await?;
     tx.commit().await?;
     Ok(over)
-}
-
-/// How long a node may be silent in a transaction while it replays journals.
-pub(super) const REPLAYING: &str = "set local idle_in_transaction_session_timeout = '30s'";
-
-const BEHIND: &str = "the database has lost commits";
-
-fn lost(partition: Partition, why: &str) {
-    tracing::error!(
-        partition = partition.0,
-        error = why,
-        "the journal cannot be continued: the partition restarts from its persisted state"
-    );
-}
-
-/// Updates the rows of the partitions; returns the leases that have ended, and those whose journals
-/// the database has in another state: it was restored, or replaced by a replica that was behind.
-async fn fence(
-    tx: &mut PgConnection,
-    commits: &[Commit],
-    journals: &Journals,
-) -> sqlx::Result<Vec<Lease>> {
-    #[derive(Default)]
-    struct Reached {
-        watermark: Option<i64>,
-        clock: Option<i64>,
-        ids_until: Option<i64>,
-    }
-    let mut leases: BTreeMap<Lease, Reached> = BTreeMap::new();
-    for commit in commits {
-        let reached = leases.entry(commit.lease).or_default();
-        let millis = |at: Option<Timestamp>| at.map(Timestamp::as_millisecond);
-        reached.watermark = reached.watermark.max(millis(commit.watermark));
-        reached.clock = reached.clock.max(millis(commit.clock));
-        reached.ids_until = reached.ids_until.max(commit.ids_until);
-    }
-    let column = |get: fn(&Reached) -> Option<i64>| leases.values().map(get).collect::<Vec<_>>();
-    let held: Vec<(i32, i64, i64)> = sqlx::query_as(
-        "update partitions p set watermark = greatest(p.watermark, new.watermark), \
-         clock = greatest(p.clock, new.clock), ids_until = greatest(p.ids_until, new.ids_until) \
-         from unnest($1::int4[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[]) \
-         as new (partition, term, watermark, clock, ids_until) \
-         where p.partition = new.partition and p.term = new.term \
-         returning p.partition, p.term, p.seq",
-    )
-    .bind(leases.keys().map(|lease| int(lease.partition.0)).collect::<Vec<_>>())
-    .bind(leases.keys().map(|lease| lease.term).collect::<Vec<_>>())
-    .bind(column(|reached| reached.watermark))
-    .bind(column(|reached| reached.clock))
-    .bind(column(|reached| reached.ids_until))
-    .fetch_all(tx)
-    .await?;
-    let held: BTreeMap<_, _> =
-        held.into_iter().map(|(partition, term, seq)| ((partition, term), seq)).collect();
-    let is_over = |lease: &&Lease| match held.get(&(int(lease.partition.0), lease.term)) {
-        Some(seq) if journals.is_current(lease.partition, *seq) => false,
-        Some(_) => {
-            lost(lease.partition, BEHIND);
-            true
-        }
-        None => true,
-    };
-    Ok(leases.keys().filter(is_over).copied().collect())
 }
 
 async fn cursors(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {

@@ -26,12 +26,24 @@ pub(super) async fn records_of(
 }
 
 /// Reads a record with its partition and its number.
-pub(super) fn record(row: &PgRow) -> Result<Refresh> {
+pub(super) fn record(row: &PgRow) -> Result<(Partition, i64, Vec<u8>)> {
     let doing = while_doing("read the journal");
+    let of = partition(row.try_get(0).map_err(&doing)?)?;
+    Ok((of, row.try_get(1).map_err(&doing)?, row.try_get(2).map_err(&doing)?))
+}
+
+/// Reads a partition, whether its known record is there, and another record with its number, if
+/// there is one.
+pub(super) fn refreshed(row: &PgRow) -> Result<Refresh> {
+    let doing = while_doing("read the journal");
+    let record = match row.try_get(2).map_err(&doing)? {
+        Some(seq) => Some((seq, row.try_get(3).map_err(&doing)?)),
+        None => None,
+    };
     Ok(Refresh {
         partition: partition(row.try_get(0).map_err(&doing)?)?,
-        seq: row.try_get(1).map_err(&doing)?,
-        bytes: row.try_get(2).map_err(&doing)?,
+        continues: row.try_get(1).map_err(&doing)?,
+        record,
     })
 }
 

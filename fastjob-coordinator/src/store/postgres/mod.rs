@@ -8,6 +8,7 @@ mod cluster;
 mod columns;
 mod commit;
 mod connection;
+mod fence;
 mod history;
 mod index;
 mod jobs;

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, postgres::PgRow};
 
-use super::{Postgres, commit::REPLAYING, connection::again, history, index, partition};
+use super::{Postgres, connection::again, fence::REPLAYING, history, index, partition};
 use crate::store::{
     Error, Marks, Partition, RepairStore, Result, Survey,
     index::Rebuild,
-    journal::{self, Journal, Refresh},
+    journal::{self, Journal},
     repair::{COLUMNS_INDEXED, INDEXED, check_room},
     rows::{index::indexed, instant},
     while_doing,
@@ -200,7 +200,7 @@ async fn journals(line: &mut PgConnection) -> sqlx::Result<Result<BTreeMap<Parti
 fn replay(rows: &[PgRow]) -> Result<BTreeMap<Partition, Journal>> {
     let mut records: BTreeMap<Partition, Vec<_>> = BTreeMap::new();
     for row in rows {
-        let Refresh { partition, seq, bytes } = history::record(row)?;
+        let (partition, seq, bytes) = history::record(row)?;
         records.entry(partition).or_default().push(Ok((seq, bytes)));
     }
     let replayed = |(partition, records)| Ok((partition, Journal::replay(records)?));

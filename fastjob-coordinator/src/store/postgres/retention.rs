@@ -79,7 +79,7 @@ impl RetentionStore for Postgres {
         .await
         .map_err(&doing)?;
         // A deleted job has no new tasks, so one that has none now will not have any.
-        let open = self.open_tasks().await?.jobs()?;
+        let open = self.open_tasks().await?.jobs(partition)?;
         let mut index = self.index().await?;
         let mut unused = Vec::new();
         for (job, since) in deleted {
@@ -131,7 +131,7 @@ impl RetentionStore for Postgres {
         if old.len() < MANY_LIVES {
             return Ok(0);
         }
-        let open = self.open_tasks().await?.lives()?;
+        let open = self.open_tasks().await?.lives(partitions)?;
         let removed = tokio::time::timeout(SCAN, self.remove_unused_lives(old, open)).await;
         removed.map_err(|_| doing(late()))?.map_err(&doing)
     }

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use fastjob_core::{AttemptId, JobId, TaskId};
 use sqlx::{AssertSqlSafe, QueryBuilder};
 use tokio::sync::MutexGuard;
+use tokio_stream::StreamExt;
 
 use super::{Postgres, history, int};
 use crate::store::{
@@ -12,7 +13,7 @@ use crate::store::{
     batch::clean,
     codes::task_state_code,
     index::{Key, list},
-    journal::{OpenTask, OpenTasks, PAGE, newest},
+    journal::{OpenTask, OpenTasks, newest},
     rows::tasks::{ATTEMPT, ENDED, Names, attempt, ended, with_attempts},
     sums, while_doing,
 };
@@ -26,7 +27,7 @@ impl TaskStore for Postgres {
     async fn tasks_by_id(&self, tasks: &[TaskId]) -> Result<Vec<TaskRow>> {
         let doing = while_doing("read tasks");
         // First: a task that ends meanwhile is found in the history.
-        let open = self.open_of(tasks).await?;
+        let open = self.open_tasks().await?.find(tasks);
         let ids: Vec<_> = tasks.iter().map(|task| task.0).collect();
         let sql = format!(
             "select {ENDED} from tasks t join jobs on jobs.id = t.job \
@@ -36,15 +37,14 @@ impl TaskStore for Postgres {
         let rows = sqlx::query(AssertSqlSafe(sql)).bind(&ids).fetch_all(&self.readers).await;
         let mut found = rows.map_err(&doing)?.iter().map(ended).collect::<Result<Vec<_>>>()?;
         let in_history: HashSet<_> = found.iter().map(|task| task.task).collect();
+        let is_found = |task: &TaskId| in_history.contains(task) || open.has(*task);
+        let missing = tasks.iter().filter(|task| !is_found(task));
+        open.check(missing.map(|task| Partition::of_id(task.0, self.partitions)))?;
         let open: Vec<_> =
-            open.into_iter().filter(|open| !in_history.contains(&open.head.task)).collect();
+            open.tasks.into_values().filter(|open| !in_history.contains(&open.head.task)).collect();
         if !open.is_empty() {
             let names = self.names(&open).await?;
             found.extend(open.iter().filter_map(|task| names.open(task)));
-        }
-        let is_found = |task: &TaskId| found.iter().any(|row| row.task == *task);
-        if let Some(task) = tasks.iter().find(|task| !is_found(task)) {
-            self.open.check(Partition::of_id(task.0, self.partitions)).await?;
         }
         let sql = format!(
             "select {ATTEMPT} from attempts a left join lives on lives.id = a.life \
@@ -68,8 +68,9 @@ impl TaskStore for Postgres {
     }
 
     async fn task_bytes(&self, tasks: &[TaskId]) -> Result<HashMap<TaskId, u64>> {
+        let open = self.open_tasks().await?.find(tasks);
         let mut bytes: HashMap<_, _> =
-            self.open_of(tasks).await?.iter().map(|open| (open.head.task, open.texts())).collect();
+            open.tasks.iter().map(|(task, open)| (*task, open.texts())).collect();
         let rows: Vec<(i64, i64)> = sqlx::query_as(
             "select id, $2 + coalesce(octet_length(message), 0) + coalesce(octet_length(param), 0) \
              + coalesce(octet_length(note), 0) + coalesce(octet_length(result), 0) \
@@ -117,32 +118,52 @@ impl Postgres {
             return Ok(open);
         }
         let readers = self.readers.patient();
-        loop {
-            let (known, last): (Vec<_>, Vec<_>) =
-                open.known().map(|(partition, seq)| (int(partition.0), seq)).unzip();
-            // One query for all partitions, each by a range of its primary key.
+        let bad = open.bad();
+        if !bad.is_empty() {
+            let (partitions, seqs): (Vec<_>, Vec<_>) =
+                bad.into_iter().map(|(partition, seq)| (int(partition.0), seq)).unzip();
             let rows = sqlx::query(
-                "select p.partition, j.seq, j.record from partitions p \
-                 left join unnest($1::int4[], $2::bigint[]) as known (partition, seq) \
-                 on known.partition = p.partition \
-                 cross join lateral (select seq, record from journal \
-                 where journal.partition = p.partition and journal.seq > coalesce(known.seq, 0) \
-                 order by journal.seq limit $3) as j \
-                 order by p.partition, j.seq limit $3",
+                "select partition, seq, record from journal where (partition, seq) in \
+                 (select * from unnest($1::int4[], $2::bigint[]))",
             )
-            .bind(known)
-            .bind(last)
-            .bind(i64::from(PAGE))
+            .bind(partitions)
+            .bind(seqs)
             .fetch_all(&readers)
             .await
             .map_err(&doing)?;
-            let is_last = rows.len() < PAGE as usize;
-            open.follow(rows.iter().map(history::record).collect::<Result<_>>()?);
-            if is_last {
-                break;
-            }
+            let found = rows.iter().map(|row| {
+                history::record(row).map(|(partition, seq, bytes)| ((partition, seq), bytes))
+            });
+            open.check_bad(&found.collect::<Result<_>>()?);
         }
-        open.is_up_to_date();
+        let known: Vec<_> = open.known().collect();
+        let bad: Vec<_> = open.bad().iter().map(|(partition, _)| int(partition.0)).collect();
+        let mut refresh = open.refresh();
+        // One query for all partitions, each by a range of its primary key. A row without a record says
+        // that the known one is gone.
+        let mut rows = sqlx::query(
+            "select p.partition, k.seq is not null, j.seq, j.record from partitions p \
+             left join unnest($1::int4[], $2::bigint[], $3::bytea[]) as known (partition, seq, tail) \
+             on known.partition = p.partition \
+             left join lateral (select seq from journal \
+             where journal.partition = known.partition and journal.seq = known.seq \
+             and substring(record from octet_length(record) - 3) = known.tail) as k on true \
+             left join lateral (select seq, record from journal \
+             where journal.partition = p.partition and journal.seq > coalesce(k.seq, 0) \
+             order by journal.seq) as j on true \
+             where p.partition <> all($4) and (j.seq is not null \
+             or known.seq is not null and k.seq is null) \
+             order by p.partition, j.seq",
+        )
+        .bind(known.iter().map(|known| int(known.partition.0)).collect::<Vec<_>>())
+        .bind(known.iter().map(|known| known.seq).collect::<Vec<_>>())
+        .bind(known.iter().map(|known| known.tail.to_vec()).collect::<Vec<_>>())
+        .bind(bad)
+        .fetch(&readers);
+        while let Some(row) = rows.next().await {
+            refresh.take(history::refreshed(&row.map_err(&doing)?)?);
+        }
+        refresh.complete();
         Ok(open)
     }
 
@@ -165,13 +186,6 @@ impl Postgres {
             .await
             .map_err(while_doing("read tasks"))?;
         Ok(ids.into_iter().map(TaskId).collect())
-    }
-
-    /// Those of the tasks that are open.
-    async fn open_of(&self, tasks: &[TaskId]) -> Result<Vec<OpenTask>> {
-        let open = self.open_tasks().await?;
-        let tasks: HashSet<_> = tasks.iter().copied().collect();
-        Ok(tasks.into_iter().filter_map(|task| open.task(task).cloned()).collect())
     }
 
     /// The names of the jobs and executors of open tasks.

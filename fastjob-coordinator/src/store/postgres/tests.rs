@@ -3,6 +3,7 @@
 mod groups;
 mod leases;
 mod limits;
+mod losses;
 mod outages;
 mod schema;
 mod speed;

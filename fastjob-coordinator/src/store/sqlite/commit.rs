@@ -4,13 +4,15 @@
 //! other. The other parts of all commits are collected and applied part by part. If a job is saved
 //! twice, the later revision wins.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
 use super::{Sqlite, Writer, history};
 use crate::store::{
-    Commit, CommitStore, Lease, Result,
+    Commit, CommitStore, Error, Result,
     batch::{self, clean},
     codes::{alarm_kind_code, ids_code, origin_code},
     journal::{Journals, Staged, stage},
@@ -59,18 +61,18 @@ async fn write(
 ) -> Result<()> {
     let doing = while_doing(DOING);
     let mut tx = connection.begin_with("begin immediate").await.map_err(&doing)?;
-    let mut missing = journals.missing(commits);
-    // A file that was replaced meanwhile must not get a journal with a gap.
-    let last = history::last_seq(&mut tx).await.map_err(&doing)?;
-    for commit in commits {
-        let Lease { partition, term } = commit.lease;
-        if !journals.is_current(partition, last) {
-            missing.insert(partition, term);
+    let missing = journals.missing(commits);
+    // The engine's state and the journal must not continue on a file that was replaced.
+    let mark = history::count(&mut tx).await.map_err(&doing)?;
+    let leases: BTreeSet<_> = commits.iter().map(|commit| commit.lease).collect();
+    for lease in leases {
+        if !journals.is_at(lease, mark) {
+            return Err(Error::Behind);
         }
     }
-    for (partition, term) in missing {
-        if !journals.keep(partition, term, history::replay(&mut tx).await?) {
-            tracing::error!("the store has lost commits that were written");
+    for lease in missing {
+        if !journals.keep(lease, history::replay(&mut tx).await?) {
+            return Err(Error::Behind);
         }
     }
     let known = history::known(&mut tx, journals.doubtful(commits)).await.map_err(&doing)?;

@@ -16,7 +16,7 @@ use super::{
 use crate::store::{
     Result,
     codes::{attempt_state_code, cause_code, reason_code, task_state_code},
-    journal::{Journal, Staged},
+    journal::{Journal, Mark, Staged},
     while_doing,
 };
 
@@ -32,9 +32,27 @@ pub(super) async fn replay(connection: &mut SqliteConnection) -> Result<Journal>
     Journal::replay(records.into_iter().map(Ok))
 }
 
-/// The number of the last record; 0 if there is none.
-pub(super) async fn last_seq(connection: &mut SqliteConnection) -> sqlx::Result<i64> {
-    sqlx::query_scalar("select coalesce(max(seq), 0) from journal").fetch_one(connection).await
+/// How far the store is.
+pub(super) async fn mark(connection: &mut SqliteConnection) -> sqlx::Result<Mark> {
+    let (seq, commits) = sqlx::query_as(
+        "select (select coalesce(max(seq), 0) from journal), \
+         coalesce((select cast(value as integer) from meta where key = 'commits'), 0)",
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(Mark { seq, commits })
+}
+
+/// Counts a transaction. Returns how far the store was before.
+pub(super) async fn count(tx: &mut SqliteConnection) -> sqlx::Result<Mark> {
+    let (seq, commits) = sqlx::query_as(
+        "insert into meta (key, value) values ('commits', '1') on conflict (key) do update \
+         set value = cast(cast(meta.value as integer) + 1 as text) \
+         returning (select coalesce(max(seq), 0) from journal), cast(value as integer) - 1",
+    )
+    .fetch_one(tx)
+    .await?;
+    Ok(Mark { seq, commits })
 }
 
 /// Those of the attempts that are in the history.

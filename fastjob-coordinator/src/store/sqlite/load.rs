@@ -6,7 +6,7 @@ use tokio_stream::StreamExt;
 
 use super::{Sqlite, commit::batches, history, jobs};
 use crate::store::{
-    CHILD_STARTS, ChildStart, Error, LoadStore, Loaded, Partition, Result, StoreFacts,
+    CHILD_STARTS, ChildStart, Error, Lease, LoadStore, Loaded, Partition, Result, StoreFacts,
     journal::Checkpoints,
     key::NAME,
     rows::{
@@ -92,6 +92,7 @@ impl LoadStore for Sqlite {
                 loaded.jobs.push(whole(&row.map_err(&doing)?)?);
             }
         }
+        let mark = history::mark(&mut *writer).await.map_err(&doing)?;
         let journal = history::replay(&mut *writer).await?;
         let mut checkpoints = Checkpoints::new();
         for ids in batches(journal.ids().into_iter()).map_err(&doing)? {
@@ -148,6 +149,8 @@ impl LoadStore for Sqlite {
             .fetch_one(&mut *writer)
             .await
             .map_err(&doing)?;
+        // There is one lease.
+        guard.journals.loaded(Lease { partition, ..Lease::default() }, mark);
         Ok(loaded)
     }
 }

@@ -63,7 +63,7 @@ impl RetentionStore for Sqlite {
         .await
         .map_err(&doing)?;
         // A deleted job has no new tasks, so one that has none now will not have any.
-        let open = self.open_tasks().await?.jobs()?;
+        let open = self.open_tasks().await?.jobs(Partition(0))?;
         let mut index = self.index().await?;
         let mut unused = Vec::new();
         for (job, since) in deleted {
@@ -108,7 +108,7 @@ impl RetentionStore for Sqlite {
         current: &[LifeId],
         before: Timestamp,
     ) -> Result<u64> {
-        let open = self.open_tasks().await?.lives()?;
+        let open = self.open_tasks().await?.lives(&[Partition(0)])?;
         self.remove_unused_lives(current, open, before)
             .await
             .map_err(while_doing("remove old executors"))

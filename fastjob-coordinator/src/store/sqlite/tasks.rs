@@ -4,8 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use fastjob_core::{AttemptId, JobId, TaskId};
 use serde_json::Value;
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::{AssertSqlSafe, Row, sqlite::SqliteRow};
 use tokio::sync::MutexGuard;
+use tokio_stream::StreamExt;
 
 use super::Sqlite;
 use crate::store::{
@@ -13,7 +14,7 @@ use crate::store::{
     batch::clean,
     codes::task_state_code,
     index::{Key, list},
-    journal::{OpenTask, OpenTasks, PAGE, Refresh, newest},
+    journal::{OpenTask, OpenTasks, Refresh, newest},
     rows::tasks::{ATTEMPT, ENDED, Names, attempt, ended, with_attempts},
     sums, while_doing,
 };
@@ -27,7 +28,7 @@ impl TaskStore for Sqlite {
     async fn tasks_by_id(&self, tasks: &[TaskId]) -> Result<Vec<TaskRow>> {
         let doing = while_doing("read tasks");
         // First: a task that ends meanwhile is found in the history.
-        let open = self.open_of(tasks).await?;
+        let open = self.open_tasks().await?.find(tasks);
         let ids = json(tasks);
         let sql = format!(
             "select {ENDED} from tasks t join jobs on jobs.id = t.job \
@@ -37,14 +38,13 @@ impl TaskStore for Sqlite {
         let rows = sqlx::query(AssertSqlSafe(sql)).bind(&ids).fetch_all(&self.readers).await;
         let mut found = rows.map_err(&doing)?.iter().map(ended).collect::<Result<Vec<_>>>()?;
         let in_history: HashSet<_> = found.iter().map(|task| task.task).collect();
+        let is_found = |task: &TaskId| in_history.contains(task) || open.has(*task);
+        open.check(tasks.iter().filter(|task| !is_found(task)).map(|_| Partition(0)))?;
         let open: Vec<_> =
-            open.into_iter().filter(|open| !in_history.contains(&open.head.task)).collect();
+            open.tasks.into_values().filter(|open| !in_history.contains(&open.head.task)).collect();
         if !open.is_empty() {
             let names = self.names(&open).await?;
             found.extend(open.iter().filter_map(|task| names.open(task)));
-        }
-        if found.len() < tasks.len() {
-            self.open.check(Partition(0)).await?;
         }
         let sql = format!(
             "select {ATTEMPT} from attempts a left join lives on lives.id = a.life \
@@ -68,8 +68,9 @@ impl TaskStore for Sqlite {
     }
 
     async fn task_bytes(&self, tasks: &[TaskId]) -> Result<HashMap<TaskId, u64>> {
+        let open = self.open_tasks().await?.find(tasks);
         let mut bytes: HashMap<_, _> =
-            self.open_of(tasks).await?.iter().map(|open| (open.head.task, open.texts())).collect();
+            open.tasks.iter().map(|(task, open)| (*task, open.texts())).collect();
         let rows: Vec<(i64, i64)> = sqlx::query_as(
             "select id, ?2 + coalesce(octet_length(message), 0) + coalesce(octet_length(param), 0) \
              + coalesce(octet_length(note), 0) + coalesce(octet_length(result), 0) \
@@ -115,28 +116,39 @@ impl Sqlite {
         if !is_old {
             return Ok(open);
         }
-        loop {
-            let after = open.known().map(|(_, seq)| seq).next().unwrap_or(0);
-            let rows =
-                sqlx::query("select seq, record from journal where seq > ? order by seq limit ?")
-                    .bind(after)
-                    .bind(PAGE)
-                    .fetch_all(&self.readers)
-                    .await
-                    .map_err(&doing)?;
-            let is_last = rows.len() < PAGE as usize;
-            let mut records = Vec::with_capacity(rows.len());
-            for row in rows {
-                let (seq, bytes) =
-                    (row.try_get(0).map_err(&doing)?, row.try_get(1).map_err(&doing)?);
-                records.push(Refresh { partition: Partition(0), seq, bytes });
+        for (partition, seq) in open.bad() {
+            let found = sqlx::query_scalar("select record from journal where seq = ?")
+                .bind(seq)
+                .fetch_optional(&self.readers)
+                .await
+                .map_err(&doing)?;
+            open.check_bad(&found.map(|bytes| ((partition, seq), bytes)).into_iter().collect());
+        }
+        let known = open.known().next();
+        let is_bad = !open.bad().is_empty();
+        let mut refresh = open.refresh();
+        if !is_bad {
+            let mut is_empty = true;
+            // The first row is the known record, if it is there.
+            let mut rows = sqlx::query(
+                "with known as materialized \
+                 (select seq from journal where seq = ?1 and substr(record, -4) = ?2) \
+                 select exists (select 1 from known), seq, \
+                 case when seq > coalesce((select seq from known), 0) then record end \
+                 from journal where seq >= coalesce((select seq from known), 0) order by seq",
+            )
+            .bind(known.map_or(0, |known| known.seq))
+            .bind(known.map(|known| known.tail.to_vec()))
+            .fetch(&self.readers);
+            while let Some(row) = rows.next().await {
+                is_empty = false;
+                refresh.take(refreshed(&row.map_err(&doing)?).map_err(&doing)?);
             }
-            open.follow(records);
-            if is_last {
-                break;
+            if is_empty {
+                refresh.take(Refresh { partition: Partition(0), continues: false, record: None });
             }
         }
-        open.is_up_to_date();
+        refresh.complete();
         Ok(open)
     }
 
@@ -161,13 +173,6 @@ impl Sqlite {
             .await
             .map_err(while_doing("read tasks"))?;
         Ok(ids.into_iter().map(TaskId).collect())
-    }
-
-    /// Those of the tasks that are open.
-    async fn open_of(&self, tasks: &[TaskId]) -> Result<Vec<OpenTask>> {
-        let open = self.open_tasks().await?;
-        let tasks: HashSet<_> = tasks.iter().copied().collect();
-        Ok(tasks.into_iter().filter_map(|task| open.task(task).cloned()).collect())
     }
 
     /// The names of the jobs and executors of open tasks.
@@ -199,6 +204,13 @@ impl Sqlite {
         }
         Ok(names)
     }
+}
+
+/// Reads whether the known record is there, and another record with its number.
+fn refreshed(row: &SqliteRow) -> sqlx::Result<Refresh> {
+    let (seq, bytes): (i64, Option<_>) = (row.try_get(1)?, row.try_get(2)?);
+    let record = bytes.map(|bytes| (seq, bytes));
+    Ok(Refresh { partition: Partition(0), continues: row.try_get(0)?, record })
 }
 
 fn json(tasks: &[TaskId]) -> String {

@@ -1,5 +1,7 @@
 //! SQLite passes the tests of all stores, and those for files.
 
+mod losses;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use sqlx::{
@@ -182,20 +184,6 @@ async fn a_store_of_a_development_version_is_not_changed() {
     let refused = Sqlite::open(&path).await.unwrap_err();
     assert!(matches!(refused, Error::TooOld { found: 1, .. }), "{refused}");
     assert!(refused.to_string().contains("use a new store"), "{refused}");
-}
-
-#[tokio::test]
-async fn a_store_that_lost_its_last_commits_gets_no_gap() {
-    let home = File::fresh().await;
-    home.store().commit(&[base()]).await.unwrap();
-    for id in 10..13 {
-        home.store().commit(&[plan([head(id)])]).await.unwrap();
-    }
-    home.run("delete from journal where seq = 3").await;
-    home.store().commit(&[plan([head(13)])]).await.unwrap();
-    let open = home.store().load(Partition(0)).await.unwrap().open;
-    let open: Vec<_> = open.iter().map(|open| open.planned.row.attempt.0).collect();
-    assert_eq!(open, [10, 11, 13]);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use super::{
     view::{load, remove_ended, tasks, view},
     write,
 };
-use crate::store::{AlarmKind, Commit, EndedAttempt, LifeId, NewAttempt, TaskFilter};
+use crate::store::{AlarmKind, Commit, EndedAttempt, Error, LifeId, NewAttempt, TaskFilter};
 
 /// More than one statement takes.
 const MANY: i64 = 5_000;
@@ -121,4 +121,19 @@ pub(crate) async fn a_commit_that_fails_leaves_nothing(home: &mut impl Home) {
     let open: Vec<_> = loaded.open.iter().map(|open| open.planned.row.attempt.0).collect();
     assert_eq!(open, [12, 15], "the store keeps working, and the commit succeeds later");
     assert_eq!((loaded.ids_until, loaded.watermark), (9_000, Some(at(50))));
+}
+
+pub(crate) async fn a_commit_that_fails_is_not_mistaken_for_a_loss(home: &mut impl Home) {
+    write(home, [base(), plan([head(10)])]).await;
+    home.refuse_alarms().await;
+    let failing = Commit { alarms: vec![alarm(1, None, AlarmKind::Failed)], ..plan([head(11)]) };
+    for _ in 0..2 {
+        let refused = home.store().commit(std::slice::from_ref(&failing)).await;
+        assert!(refused.as_ref().is_err_and(Error::is_refusal), "{refused:?}");
+    }
+    home.take_alarms().await;
+    write(home, [failing, Commit::default(), plan([head(12)])]).await;
+    let open = load(&*home.store()).await.open;
+    let open: Vec<_> = open.iter().map(|open| open.planned.row.attempt.0).collect();
+    assert_eq!(open, [10, 11, 12]);
 }

@@ -101,6 +101,15 @@ async fn task_ids(home: &impl Home) -> BTreeSet<i64> {
     ids(home, TaskFilter { limit: 10_000, ..every() }).await.into_iter().collect()
 }
 
+pub(crate) async fn open_tasks_of_many_commits_are_listed(home: &mut impl Home) {
+    let ids = 10..710;
+    write(home, [base()]).await;
+    write(home, ids.clone().map(|id| plan([head(id)]))).await;
+    let filter = TaskFilter { limit: 10_000, ..TaskFilter::default() };
+    let listed = home.store().task_ids(&filter).await.unwrap();
+    assert_eq!(listed, ids.rev().map(TaskId).collect::<Vec<_>>());
+}
+
 pub(crate) async fn log_tails_are_of_attempts(home: &mut impl Home) {
     let said = |text: &str, ended| EndedAttempt { log_tail: text.to_owned(), ..ended };
     let again =

@@ -104,6 +104,7 @@ macro_rules! suite {
                 filters_of_tasks,
                 tasks_by_id_are_newest_first_and_only_those_that_exist,
                 pages_of_tasks_are_stable_while_new_ones_arrive,
+                open_tasks_of_many_commits_are_listed,
                 log_tails_are_of_attempts,
                 the_bytes_of_a_task_are_those_of_all_its_texts,
                 keys_identify_tasks_of_their_job,
@@ -145,6 +146,7 @@ macro_rules! suite {
                 clocks_that_are_ahead_are_set_back,
                 clocks_that_are_behind_are_not_changed,
                 open_attempts_of_a_wrong_clock_keep_their_delay,
+                lists_show_what_a_repair_changed,
                 ids_are_raised_and_the_previous_ones_are_reported,
             }
             batches {
@@ -152,6 +154,7 @@ macro_rules! suite {
                 twenty_thousand_rows_in_one_commit,
                 many_small_commits,
                 a_commit_that_fails_leaves_nothing,
+                a_commit_that_fails_is_not_mistaken_for_a_loss,
             }
             texts { any_text_is_read_back, a_nul_is_replaced_by_a_symbol, null_is_not_an_empty_text, extreme_instants }
             alarms {

@@ -1,6 +1,11 @@
 //! Manual repairs.
 
-use super::{Home, rows::*, view::load, write};
+use super::{
+    Home,
+    rows::*,
+    view::{load, task},
+    write,
+};
 use crate::store::{
     Attempt, Commit, Error, JobRow, LifeId, Marks, NewAttempt, Partition, Survey, repair::IDS_MOST,
 };
@@ -89,4 +94,17 @@ pub(crate) async fn ids_are_raised_and_the_previous_ones_are_reported(home: &mut
     let refused = home.store().lift_ids(most + 1).await;
     assert!(matches!(refused, Err(Error::NoMoreIds { until: 1_000_001_000, .. })), "{refused:?}");
     assert_eq!(load(&*home.store()).await.ids_until, 1_000_001_000);
+}
+
+pub(crate) async fn lists_show_what_a_repair_changed(home: &mut impl Home) {
+    let ahead = |id| NewAttempt {
+        row: Attempt { created_at: at(9_000), due_at: at(9_300), ..head(id).row },
+        ..head(id)
+    };
+    write(home, [base(), plan([ahead(10)]), plan([ahead(11)])]).await;
+    assert_eq!(task(home, 11).await.attempts[0].due_at, at(9_300));
+    home.store().set_back(at(1_000)).await.unwrap();
+    for id in [10, 11] {
+        assert_eq!(task(home, id).await.attempts[0].due_at, at(1_300));
+    }
 }

@@ -1,17 +1,34 @@
 //! The binary form of a record.
 //!
-//! A record is changes in the form of [`binary`](crate::store::binary). A change is a code byte and
-//! numbers. Ids and instants are written as differences from the previous ones of the record, so that
-//! the usual task takes about twenty bytes. A record with an unknown version, code or flag is rejected
-//! as a whole: it was written by a newer release.
+//! A record is in the form of [`binary`](crate::store::binary): first the checksum of the record before
+//! it (0 if there was none), four bytes in little-endian order, then changes. Because each checksum
+//! covers the previous one, two journals that have the same checksum at the same number have the same
+//! history. A change is a code byte and numbers. Ids and instants are written as differences from the
+//! previous ones of the record, so that the usual task takes about twenty bytes. A record with an
+//! unknown version, code or flag is rejected as a whole: it was written by a newer release.
 
 mod reader;
 mod writer;
 
 pub(super) use self::{reader::Reader, writer::Writer};
+use crate::store::binary::CHECK;
+
+/// Whether all of a record can be read.
+pub(super) fn is_readable(bytes: &[u8]) -> bool {
+    let Ok(mut reader) = Reader::new(bytes) else { return false };
+    loop {
+        match reader.next() {
+            Ok(Some(_)) => {}
+            Ok(None) => return true,
+            Err(_) => return false,
+        }
+    }
+}
 
 /// The version of the format.
 const VERSION: u8 = 1;
+/// The size of what precedes the changes, in bytes.
+const HEADER: usize = 1 + CHECK;
 
 const TASK: u8 = 1;
 const ATTEMPT: u8 = 2;

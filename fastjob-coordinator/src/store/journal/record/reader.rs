@@ -18,6 +18,10 @@ use crate::store::{
 /// Reads the changes of a record.
 #[derive(Debug)]
 pub(in crate::store::journal) struct Reader<'a> {
+    /// The checksum of the record before it.
+    pub(in crate::store::journal) previous: u32,
+    /// Its own checksum.
+    pub(in crate::store::journal) check: u32,
     rest: &'a [u8],
     last_id: i64,
     last_millis: i64,
@@ -25,7 +29,10 @@ pub(in crate::store::journal) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(in crate::store::journal) fn new(bytes: &'a [u8]) -> Read<Self> {
-        Ok(Self { rest: unseal(bytes, VERSION)?, last_id: 0, last_millis: 0 })
+        let (sealed, check) = unseal(bytes, VERSION)?;
+        let (previous, rest) = sealed.split_first_chunk().ok_or_else(torn)?;
+        let previous = u32::from_le_bytes(*previous);
+        Ok(Self { previous, check, rest, last_id: 0, last_millis: 0 })
     }
 
     /// The next change, with its length in bytes; `None` at the end.

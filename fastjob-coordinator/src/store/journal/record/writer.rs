@@ -4,12 +4,12 @@ use fastjob_core::{AttemptId, Shard, TaskId, TaskState};
 use jiff::Timestamp;
 
 use super::{
-    ATTEMPT, CANCEL, END, FIRE, FIRE_IS_DUE, HAS_ROWS, HEAD_ENDED, LIFE, LINEAGE, MOVE, NOTE,
-    NOTED, NUMBER, PARAM, PARENT, PLACE, SHARD, SPREAD, STATE, TASK, VERSION, WANTED,
+    ATTEMPT, CANCEL, END, FIRE, FIRE_IS_DUE, HAS_ROWS, HEAD_ENDED, HEADER, LIFE, LINEAGE, MOVE,
+    NOTE, NOTED, NUMBER, PARAM, PARENT, PLACE, SHARD, SPREAD, STATE, TASK, VERSION, WANTED,
 };
 use crate::store::{
     Attempt, LifeId,
-    binary::{CHECK, seal, write_signed, write_unsigned},
+    binary::{seal, write_signed, write_unsigned},
     codes::{cause_code, task_state_code},
     journal::{Change, Open, OpenTask},
 };
@@ -23,8 +23,11 @@ pub(in crate::store::journal) struct Writer {
 }
 
 impl Writer {
-    pub(in crate::store::journal) fn new() -> Self {
-        Self { bytes: vec![VERSION], last_id: 0, last_millis: 0 }
+    /// Begins the record after the one with the checksum `previous`.
+    pub(in crate::store::journal) fn new(previous: u32) -> Self {
+        let mut bytes = vec![VERSION];
+        bytes.extend_from_slice(&previous.to_le_bytes());
+        Self { bytes, last_id: 0, last_millis: 0 }
     }
 
     /// The size of the record so far, in bytes.
@@ -34,15 +37,11 @@ impl Writer {
 
     /// Whether nothing was written yet.
     pub(in crate::store::journal) fn is_empty(&self) -> bool {
-        self.bytes.len() == 1
+        self.bytes.len() == HEADER
     }
 
-    /// The size of the whole record in bytes.
-    pub(in crate::store::journal) fn whole_len(&self) -> usize {
-        self.len() + CHECK
-    }
-
-    pub(in crate::store::journal) fn into_bytes(self) -> Vec<u8> {
+    /// The whole record, and its checksum.
+    pub(in crate::store::journal) fn complete(self) -> (Vec<u8>, u32) {
         seal(self.bytes)
     }
 
