@@ -36,7 +36,10 @@ pub(super) use self::{
     view::{OpenTasks, Refresh, SharedOpenTasks, newest},
 };
 #[cfg(feature = "postgres")]
-pub(super) use self::stage::{AttemptEnd, Record, TaskEnd};
+pub(super) use self::{
+    repair::pieces,
+    stage::{AttemptEnd, Record, TaskEnd},
+};
 use super::{ATTEMPT_BYTES, Attempt, Error, LifeId, Lineage, Result};
 
 /// A journal is not cleaned below this size in bytes.

@@ -10,6 +10,9 @@ use crate::store::{Attempt, Partition};
 
 /// A repair begins a new record after this many bytes.
 const RECORD: usize = 4 * 1024 * 1024;
+/// Most bytes of records in one statement, unless it has only one.
+#[cfg(feature = "postgres")]
+const STATEMENT: usize = 16 * 1024 * 1024;
 
 /// Sets the due time of open attempts that were created later than `now`. Returns the records that
 /// replace the journal; none if there is no such attempt. See
@@ -62,6 +65,23 @@ pub(in crate::store) fn set_back(
         last.removed = removed;
     }
     records
+}
+
+/// The records in pieces that one statement can write: a message to a database has a maximum size.
+#[cfg(feature = "postgres")]
+pub(in crate::store) fn pieces(records: &[Record]) -> impl Iterator<Item = &[Record]> {
+    let mut rest = records;
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let mut fits = |record: &Record| {
+            bytes += record.bytes.len();
+            bytes <= STATEMENT
+        };
+        let some = rest.iter().take_while(|record| fits(record)).count().max(1);
+        let (piece, later) = rest.split_at_checked(some)?;
+        rest = later;
+        Some(piece)
+    })
 }
 
 /// How many open attempts were created later than `now`, and are due later still.

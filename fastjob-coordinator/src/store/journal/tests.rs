@@ -301,6 +301,16 @@ fn a_journal_that_is_set_back_is_replaced_in_records_of_bounded_size() {
     let mut journal = kept.replayed();
     let records = set_back(Partition(0), &mut journal, at(1_000));
     assert!(records.len() >= 2, "{} records", records.len());
+    #[cfg(feature = "postgres")]
+    {
+        let pieces =
+            |records: &[Record]| super::pieces(records).map(<[_]>::len).collect::<Vec<_>>();
+        assert_eq!(pieces(&records), [records.len()], "there are few");
+        let many: Vec<_> = records.iter().cycle().take(8).cloned().collect();
+        assert_eq!(pieces(&many).iter().sum::<usize>(), many.len());
+        assert!(pieces(&many).len() > 1 && !pieces(&many).contains(&0), "{:?}", pieces(&many));
+        assert_eq!(pieces(&[]), [0_usize; 0]);
+    }
     for record in records {
         assert!(record.bytes.len() < 5_000_000, "{} bytes", record.bytes.len());
         kept.records.insert(record.seq, record.bytes.clone());

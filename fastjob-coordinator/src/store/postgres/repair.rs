@@ -10,7 +10,7 @@ use super::{Postgres, connection::again, fence::REPLAYING, history, index, parti
 use crate::store::{
     Error, Marks, Partition, RepairStore, Result, Survey,
     index::Rebuild,
-    journal::{self, Journal},
+    journal::{self, Journal, pieces},
     repair::{COLUMNS_INDEXED, INDEXED, check_room},
     rows::{index::indexed, instant},
     while_doing,
@@ -69,12 +69,11 @@ impl RepairStore for Postgres {
             ] {
                 sqlx::query(statement).bind(now.as_millisecond()).execute(&mut *tx).await?;
             }
-            let records: Vec<_> = journals
-                .iter_mut()
-                .flat_map(|(partition, journal)| journal::set_back(*partition, journal, now))
-                .collect();
-            if !records.is_empty() {
-                history::records(&mut tx, &records).await?;
+            for (partition, journal) in &mut journals {
+                let records = journal::set_back(*partition, journal, now);
+                for some in pieces(&records) {
+                    history::records(&mut tx, some).await?;
+                }
             }
             sqlx::query(END_LEASES).execute(&mut *tx).await?;
             tx.commit().await?;
