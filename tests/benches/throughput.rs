@@ -1,95 +1,255 @@
 //! The highest rate of runs per second, end to end and recorded.
 //!
-//! N jobs with a no-op handler on `* * * * * ?`, for 20 s. The rate is sustained if every fire of
-//! every second is recorded, and all but those of the last second have ended when the time is over.
-//! `--rates 20000,40000` sets the rates to try, `--seconds 5` the duration. `--store postgres`
-//! measures on a private PostgreSQL, and `--nodes 2` with two coordinators. The last measurement is
-//! of tasks started over the API.
+//! ```text
+//! cargo bench -p fastjob-tests --bench throughput -- [--store sqlite|postgres] [--nodes N]
+//!     [--seconds 20] [--rates 20000,40000 | --find [--from 10000] [--resolution 1000]]
+//!     [--against PATH]
+//! ```
+//!
+//! One round is N jobs with a no-op handler on `* * * * * ?`, which is a rate of N fires per second.
+//! **A rate holds if every fire of every second of the run is recorded exactly once, and its task has
+//! succeeded, 2 s after the end of the run at the latest.** This is counted in the store. Jobs do not
+//! fire while they are saved, if that is not slower than expected; they fire for 3 s before the run,
+//! and continue until the count.
+//!
+//! - `--rates` tries these rates until one does not hold. `--find` searches for the limit: the step
+//!   doubles until a rate does not hold, then the interval is halved down to the resolution. A rate
+//!   that does not hold is tried twice.
+//! - Each round prints what limits: the share of a core that each process and its busiest threads
+//!   used during the run, resident memory with its peak, and what the rest of the machine used. `main`
+//!   is the main thread; a thread without a name appears as `unnamed`, or with the name of the thread
+//!   that started it. The backends of PostgreSQL are told apart by their last statement.
+//! - `slowest` is the longest time from a fire to the end of its task. It grows before a rate fails.
+//! - The last measurement is of tasks started over the API from 64 connections for 5 s.
+//! - `--against PATH` compares with another build, in the order A B B A. PATH is the program of this
+//!   bench in that build (`cargo bench -p fastjob-tests --bench throughput --no-run` prints it). It
+//!   runs the coordinator and the executor only. Load and count are those of this program, so any
+//!   commit since a459925 can be compared.
+//!
+//! Lines for programs: one `summary` per build, and `ratio`, in which figures of this build are
+//! divided by those of the other. `*_us_per_run` is processor time per run at `compared_at`, the
+//! highest rate that all builds held; it depends less on the load of the machine than rates do. All
+//! figures are also in `target/bench/throughput.json`.
 
 use std::time::{Duration, Instant};
 
 use fastjob_executor::prelude::*;
-use fastjob_tests::bench::{self, Bench, Kind};
+use fastjob_tests::bench::{
+    self, Args, Bench, Build, Compared, Counted, Figure, Kind, Search, Turns, Usage, Verdict,
+};
 use serde_json::{Value, json};
+
+const USAGE: &str = "
+throughput [--store sqlite|postgres] [--nodes N] [--seconds 20]
+           [--rates 20000,40000,... | --find [--from 10000] [--resolution 1000]] [--against PATH]
+";
+/// When all fires must have ended, after the end of the run.
+const BOUND: Duration = Duration::from_secs(2);
+/// How many jobs are saved per second at least, on a machine that has nothing else to do.
+const SAVED_PER_SECOND: i64 = 3_000;
+/// The highest rate that is tried: the executor has room for a second of it.
+const MOST: usize = 400_000;
+/// How long tasks are started over the API.
+const STARTS: Duration = Duration::from_secs(5);
 
 #[job("noop")]
 async fn noop() {}
+
+/// The settings of all rounds.
+struct Settings {
+    kind: Kind,
+    seconds: u64,
+    builds: Vec<Build>,
+}
+
+/// One rate with one build.
+#[derive(Clone)]
+struct Round {
+    rate: usize,
+    wanted: i64,
+    counted: Counted,
+    usage: Usage,
+}
 
 fn main() {
     if bench::play_role() {
         return;
     }
-    let kind = Kind::asked();
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    runtime.block_on(measure(kind));
-}
-
-async fn measure(kind: Kind) {
-    let rates = bench::flag("--rates").unwrap_or_else(|| "20000,40000,60000,80000".to_owned());
-    let seconds: u64 = bench::flag("--seconds").and_then(|s| s.parse().ok()).unwrap_or(20);
-    let mut tried = Vec::new();
-    let mut best = 0;
-    for rate in rates.split(',').filter_map(|rate| rate.trim().parse::<usize>().ok()) {
-        let figures = hold(kind, rate, seconds).await;
-        println!("{figures}");
-        let holds = figures["holds"] == true;
-        tried.push(figures);
-        if !holds {
-            break;
-        }
-        best = rate;
+    let values =
+        ["--store", "--nodes", "--seconds", "--rates", "--from", "--resolution", "--against"];
+    let args = Args::of_process(USAGE, &values, &["--find"]);
+    let settings = Settings {
+        kind: args.kind(),
+        seconds: args.number("--seconds", 20, (1, 3_600)),
+        builds: Build::of(&args),
+    };
+    let from = args.number("--from", 10_000, (100, MOST));
+    let resolution = args.number("--resolution", 1_000, (100, 100_000));
+    let rates = args.rates("--rates", &[20_000, 40_000, 60_000, 80_000]);
+    if args.has("--find") && args.has("--rates") {
+        bench::refuse("--find chooses the rates itself: remove --rates");
     }
-    let starts = starts(kind).await;
-    bench::write(
-        "throughput.json",
-        &json!({
-            "store": kind.name(), "nodes": kind.nodes(), "runs_per_s": best, "seconds": seconds, "starts_by_api_per_s": starts,
-            "tried": tried, "machine": bench::machine(),
-        }),
-    );
+    if let Some(flag) = ["--from", "--resolution"].into_iter().find(|flag| args.has(flag))
+        && !args.has("--find")
+    {
+        bench::refuse(&format!("{flag} needs --find"));
+    }
+    if let Some(rate) = rates.iter().find(|rate| **rate > MOST) {
+        bench::refuse(&format!("--rates: {rate} is more than {MOST}"));
+    }
+    let plan = match args.has("--find") {
+        true => Plan::Find(Search::new(from, resolution, MOST)),
+        false => Plan::List { rates, next: 0, failed: false },
+    };
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(measure(&settings, plan));
 }
 
-async fn hold(kind: Kind, rate: usize, seconds: u64) -> Value {
-    let bench = Bench::start("throughput", kind).await;
+/// Which rates are tried with a build.
+#[derive(Clone)]
+enum Plan {
+    Find(Search),
+    List { rates: Vec<usize>, next: usize, failed: bool },
+}
+
+impl Plan {
+    fn next(&self) -> Option<usize> {
+        match self {
+            Self::Find(search) => search.next(),
+            Self::List { rates, next, failed } => rates.get(*next).copied().filter(|_| !failed),
+        }
+    }
+
+    fn tried(&mut self, rate: usize, verdict: Verdict) {
+        match self {
+            Self::Find(search) => search.tried(rate, verdict),
+            Self::List { next, failed, .. } => {
+                *next += 1;
+                *failed = verdict != Verdict::Holds;
+            }
+        }
+    }
+
+    fn is_cut_short(&self) -> bool {
+        matches!(self, Self::Find(search) if search.is_cut_short())
+    }
+}
+
+async fn measure(settings: &Settings, plan: Plan) {
+    let Settings { kind, seconds, builds } = settings;
+    println!(
+        "{}, {seconds} s per round; a rate holds if every fire is recorded once and has succeeded \
+         {} s after the end",
+        kind.name(),
+        BOUND.as_secs(),
+    );
+    for build in builds {
+        println!("{}: {}", build.name, build.program.display());
+        // A build whose handler is missing would only appear to be slow.
+        Bench::start("throughput", *kind, build).await.probe("noop").await;
+    }
+    let mut plans = vec![plan; builds.len()];
+    let mut rounds: Vec<Vec<Round>> = builds.iter().map(|_| Vec::new()).collect();
+    let mut turns = Turns::new(builds.len());
+    while plans.iter().any(|plan| plan.next().is_some()) {
+        let turn = turns.take_turn();
+        // A build that has finished leaves its turns to the other.
+        let Some(rate) = plans[turn].next() else { continue };
+        let round = round(settings, &builds[turn], rate).await;
+        println!("{}", round.describe(builds[turn].name, *seconds));
+        plans[turn].tried(rate, round.verdict());
+        rounds[turn].push(round);
+    }
+    let mut starts = vec![Vec::new(); builds.len()];
+    for turn in Turns::two_each(builds.len()) {
+        let rate = starts_by_api(*kind, &builds[turn]).await;
+        println!("{}: {rate:.0} starts over the API per second", builds[turn].name);
+        starts[turn].push(rate);
+    }
+    report(settings, &plans, &rounds, &starts);
+}
+
+async fn round(settings: &Settings, build: &Build, rate: usize) -> Round {
+    let bench = Bench::start("throughput", settings.kind, build).await;
+    // Without this, saving the last jobs competes with the fires of the first ones, and the run
+    // begins with a backlog.
+    let saving = i64::try_from(rate).unwrap_or(i64::MAX) / SAVED_PER_SECOND + 3;
+    let start_at = fastjob_tests::now() + jiff::SignedDuration::from_secs(saving);
     let job = |n: usize| {
         json!({"name": format!("j{n}"), "handler": "noop", "enabled": true,
-            "schedule": {"cron": "* * * * * ?"}})
+            "start_at": start_at.to_string(), "schedule": {"cron": "* * * * * ?"}})
     };
     bench.save_jobs(rate, job).await;
+    let late_by = now_ms() - start_at.as_millisecond();
+    if late_by > 0 {
+        println!("  saving the jobs took {late_by} ms longer than expected; they fired meanwhile");
+    }
+    sleep_until(start_at.as_millisecond()).await;
     tokio::time::sleep(Duration::from_secs(3)).await;
-    let now_ms = || fastjob_tests::now().as_millisecond();
-    let (from, cpu) = ((now_ms() / 1_000 + 1) * 1_000, bench.cpu());
-    let started = Instant::now();
-    tokio::time::sleep(Duration::from_secs(seconds + 1)).await;
-    let (took, after, memory) = (started.elapsed().as_secs_f64(), bench.cpu(), bench.memory());
-    let until = from + i64::try_from(seconds).unwrap_or(0) * 1_000;
-    tokio::time::sleep(Duration::from_millis(1_000)).await;
-    let (fires, distinct, ended) = bench.count(from, until).await;
-    let wanted = i64::try_from(rate).unwrap_or(0) * i64::try_from(seconds).unwrap_or(0);
-    json!({
-        "jobs": rate, "fires_wanted": wanted, "fires_recorded": fires, "distinct": distinct,
-        "succeeded": ended,
-        "holds": fires == wanted && distinct == wanted && ended == wanted,
-        "coordinator_cpu": (after.0 - cpu.0) / took, "executor_cpu": (after.1 - cpu.1) / took,
-        "coordinator_mib": memory.0, "executor_mib": memory.1,
-    })
+    let from = (now_ms() / 1_000 + 1) * 1_000;
+    let until = from + i64::try_from(settings.seconds).unwrap_or(i64::MAX) * 1_000;
+    sleep_until(from).await;
+    let before = bench.snapshot().await;
+    sleep_until(until).await;
+    let usage = before.until(&bench.snapshot().await);
+    sleep_until(until + i64::try_from(BOUND.as_millis()).unwrap_or(i64::MAX)).await;
+    let counted = bench.pool().count(from, until).await;
+    let wanted = i64::try_from(rate * settings.seconds as usize).unwrap_or(i64::MAX);
+    Round { rate, wanted, counted, usage }
 }
 
-/// Tasks started by REST from 64 connections for 5 s.
-async fn starts(kind: Kind) -> f64 {
-    let bench = Bench::start("starts", kind).await;
-    bench
-        .rest
-        .save(json!({"name": "s", "handler": "noop", "block": {"max_waiting": 100_000}}))
-        .await;
-    let until = Instant::now() + Duration::from_secs(5);
+impl Round {
+    fn verdict(&self) -> Verdict {
+        let Counted { recorded, distinct, succeeded, .. } = self.counted;
+        if [recorded, distinct, succeeded] == [self.wanted; 3] {
+            Verdict::Holds
+        } else {
+            Verdict::Fails
+        }
+    }
+
+    fn describe(&self, build: &str, seconds: u64) -> String {
+        let Counted { recorded, distinct, succeeded, slowest_ms } = self.counted;
+        let holds = match self.verdict() {
+            Verdict::Holds => "holds",
+            Verdict::Fails => "does not hold",
+        };
+        format!(
+            "{build}: {}/s for {seconds} s {holds}: of {} fires {recorded} recorded, {distinct} \
+             distinct, {succeeded} succeeded; slowest {slowest_ms} ms\n{}",
+            self.rate, self.wanted, self.usage
+        )
+    }
+
+    fn to_json(&self) -> Value {
+        let Counted { recorded, distinct, succeeded, slowest_ms } = self.counted;
+        json!({
+            "jobs": self.rate, "fires_wanted": self.wanted, "fires_recorded": recorded,
+            "distinct": distinct, "succeeded": succeeded, "slowest_ms": slowest_ms,
+            "holds": self.verdict() == Verdict::Holds, "used": self.usage.to_json(),
+        })
+    }
+
+    /// Microseconds of processor time of a group for each run; `None` if the group is not there.
+    fn us_per_run(&self, group: &str) -> Option<f64> {
+        let share = Some(self.usage.share_of(group)).filter(|share| *share > 0.0)?;
+        Some(share * 1e6 / self.rate as f64)
+    }
+}
+
+/// Tasks started by REST from 64 connections, per second.
+async fn starts_by_api(kind: Kind, build: &Build) -> f64 {
+    let bench = Bench::start("starts", kind, build).await;
+    let job = json!({"name": "s", "handler": "noop", "block": {"max_waiting": 100_000}});
+    bench.save(job).await;
+    let until = Instant::now() + STARTS;
     let mut callers = tokio::task::JoinSet::new();
     for _ in 0..64 {
         let rest = bench.rest.clone();
         callers.spawn(async move {
             let mut count = 0_u32;
             while Instant::now() < until {
-                rest.start("s", json!({})).await;
+                bench::start(&rest, "s", &json!({})).await;
                 count += 1;
             }
             count
@@ -99,5 +259,77 @@ async fn starts(kind: Kind) -> f64 {
     while let Some(count) = callers.join_next().await {
         all += count.expect("a caller");
     }
-    f64::from(all) / 5.0
+    f64::from(all) / STARTS.as_secs_f64()
+}
+
+/// The result of one build.
+struct Outcome {
+    best: usize,
+    starts: f64,
+    /// The round at the highest rate that all builds held.
+    common: Option<Round>,
+}
+
+const FIGURES: &[Figure<Outcome>] = &[
+    ("runs_per_s", |it| Some(it.best as f64)),
+    ("starts_by_api_per_s", |it| Some(it.starts)),
+    ("coordinator_us_per_run", |it| it.common.as_ref()?.us_per_run("coordinator")),
+    ("executor_us_per_run", |it| it.common.as_ref()?.us_per_run("executor")),
+    ("postgres_us_per_run", |it| it.common.as_ref()?.us_per_run("postgres")),
+];
+
+fn report(settings: &Settings, plans: &[Plan], rounds: &[Vec<Round>], starts: &[Vec<f64>]) {
+    let Settings { kind, seconds, builds } = settings;
+    let held: Vec<Vec<&Round>> = rounds
+        .iter()
+        .map(|rounds| rounds.iter().filter(|it| it.verdict() == Verdict::Holds).collect())
+        .collect();
+    let rate_of = |round: &&Round| round.rate;
+    let common = held[0]
+        .iter()
+        .map(rate_of)
+        .filter(|rate| held.iter().all(|held| held.iter().any(|round| round.rate == *rate)));
+    let common = common.max();
+    let outcomes: Vec<_> = held
+        .iter()
+        .zip(starts)
+        .map(|(held, starts)| {
+            let outcome = Outcome {
+                best: held.iter().map(rate_of).max().unwrap_or(0),
+                starts: starts.iter().sum::<f64>() / starts.len().max(1) as f64,
+                common: held.iter().find(|round| Some(round.rate) == common).copied().cloned(),
+            };
+            vec![outcome]
+        })
+        .collect();
+    let lines = [
+        ("bench", json!("throughput")),
+        ("store", json!(kind.word())),
+        ("nodes", json!(kind.nodes())),
+        ("seconds", json!(seconds)),
+        ("compared_at", json!(common)),
+    ];
+    let compared = Compared::of(&lines, builds, &outcomes, FIGURES);
+    let tried = |rounds: &Vec<Round>| rounds.iter().map(Round::to_json).collect::<Value>();
+    bench::keep(
+        "throughput.json",
+        &json!({
+            "store": kind.name(), "nodes": kind.nodes(), "seconds": seconds,
+            "builds": compared.to_json(), "tried": rounds.iter().map(tried).collect::<Value>(),
+            "machine": bench::machine(),
+        }),
+    );
+    for (build, _) in builds.iter().zip(plans).filter(|(_, plan)| plan.is_cut_short()) {
+        println!("{}: the highest rate that is tried holds, so the limit is unknown", build.name);
+    }
+    println!("{compared}");
+}
+
+fn now_ms() -> i64 {
+    fastjob_tests::now().as_millisecond()
+}
+
+async fn sleep_until(ms: i64) {
+    let left = u64::try_from(ms - now_ms()).unwrap_or(0);
+    tokio::time::sleep(Duration::from_millis(left)).await;
 }

@@ -52,6 +52,15 @@ impl Process {
         Command::new("kill").args(["-s", name, &id]).status().expect("there is a kill program");
     }
 
+    /// How it ended, if it has.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the system does not say.
+    pub fn ended(&mut self) -> Option<std::process::ExitStatus> {
+        self.0.try_wait().expect("a child can be waited for")
+    }
+
     /// Waits for its end.
     ///
     /// # Panics
