@@ -14,6 +14,7 @@ pub mod environment;
 pub mod error;
 pub mod handler;
 pub mod id;
+pub mod id_map;
 pub mod instant;
 pub mod job;
 pub mod lane;

@@ -9,7 +9,7 @@ use crate::{
     Config,
     effect::Answer,
     event::{CommitId, Held, Now},
-    maps::{Map, Set},
+    maps::{IdMap, IdSet},
     record::{Commit, Lease, LifeId},
 };
 
@@ -48,11 +48,11 @@ pub(crate) struct Journal {
     next_commit: u64,
     commit: Commit,
     follow: Vec<Follow>,
-    in_flight: Map<CommitId, InFlight>,
+    in_flight: IdMap<CommitId, InFlight>,
     /// Rows of the commits in flight.
     unwritten: usize,
     /// Attempts that have ended, and whose outcome is not durable yet.
-    settling: Set<AttemptId>,
+    settling: IdSet<AttemptId>,
     checkpoints: Checkpoints,
 }
 
@@ -73,9 +73,9 @@ impl Journal {
             next_commit: 1,
             commit: Commit::default(),
             follow: Vec::new(),
-            in_flight: Map::default(),
+            in_flight: IdMap::default(),
             unwritten: 0,
-            settling: Set::default(),
+            settling: IdSet::default(),
             checkpoints: Checkpoints::default(),
         }
     }

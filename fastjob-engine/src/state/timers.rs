@@ -6,18 +6,18 @@
 
 use std::{collections::BTreeSet, hash::Hash, time::Duration};
 
-use crate::maps::Map;
+use crate::maps::IdMap;
 
 /// All timers, by time.
 #[derive(Debug)]
 pub(crate) struct Timers<K> {
     order: BTreeSet<(Duration, K)>,
-    at: Map<K, Duration>,
+    at: IdMap<K, Duration>,
 }
 
 impl<K> Default for Timers<K> {
     fn default() -> Self {
-        Self { order: BTreeSet::new(), at: Map::default() }
+        Self { order: BTreeSet::new(), at: IdMap::default() }
     }
 }
 

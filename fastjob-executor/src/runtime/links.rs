@@ -16,9 +16,9 @@
 //! attempts returned with a Goodbye, and is not waited for: what it sends after the stream has
 //! ended fails as lost with its executor.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use fastjob_core::{AttemptId, Lease, Partition, wire::BATCH_MAX};
+use fastjob_core::{AttemptId, Lease, Partition, id_map::IdMap, wire::BATCH_MAX};
 use tokio::sync::Notify;
 
 use super::message::Message;
@@ -29,7 +29,7 @@ pub(crate) struct LinkId(pub(crate) u32);
 
 /// The state of each link.
 #[derive(Default)]
-pub(super) struct Links(HashMap<LinkId, LinkState>);
+pub(super) struct Links(IdMap<LinkId, LinkState>);
 
 #[derive(Default)]
 struct LinkState {

@@ -1,9 +1,10 @@
 //! Outgoing reports: outcomes are kept until the coordinator has persisted them.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
 use fastjob_core::{
     AttemptId, Partition,
+    id_map::IdMap,
     wire::{BATCH_BYTES, BATCH_MAX},
 };
 use jiff::Timestamp;
@@ -17,8 +18,8 @@ const BYTES_MOST: usize = if cfg!(test) { 1 } else { 256 } * 1024 * 1024;
 /// Unacknowledged outcomes and entered handlers, by partition.
 #[derive(Default)]
 pub(crate) struct Outbox {
-    outcomes: HashMap<AttemptId, Kept>,
-    partitions: HashMap<Partition, Queue>,
+    outcomes: IdMap<AttemptId, Kept>,
+    partitions: IdMap<Partition, Queue>,
     bytes: usize,
 }
 

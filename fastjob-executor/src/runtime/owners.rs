@@ -3,9 +3,9 @@
 //! A node that lost a partition may not know it yet. Its messages have a lower term and are
 //! rejected, so two nodes never start the same attempts.
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
-use fastjob_core::{AttemptId, Lease, Partition};
+use fastjob_core::{AttemptId, Lease, Partition, id_map::IdMap};
 
 use super::links::LinkId;
 
@@ -13,11 +13,11 @@ use super::links::LinkId;
 pub(super) struct Owners {
     /// The number of partitions.
     total: u32,
-    owners: HashMap<Partition, Owner>,
+    owners: IdMap<Partition, Owner>,
     /// By partition, the highest term rejected since a node took it, so that each is logged once.
-    refused: HashMap<Partition, i64>,
+    refused: IdMap<Partition, i64>,
     /// By partition, the highest attempt id that was ever sent here.
-    highest: HashMap<Partition, AttemptId>,
+    highest: IdMap<Partition, AttemptId>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,7 +29,8 @@ struct Owner {
 
 impl Default for Owners {
     fn default() -> Self {
-        Self { total: 1, owners: HashMap::new(), refused: HashMap::new(), highest: HashMap::new() }
+        let (owners, refused, highest) = (IdMap::default(), IdMap::default(), IdMap::default());
+        Self { total: 1, owners, refused, highest }
     }
 }
 
@@ -45,10 +46,22 @@ impl Owners {
         Partition::of_id(attempt.0, self.total)
     }
 
-    /// Records that an attempt with this id was sent here.
-    pub(super) fn seen(&mut self, attempt: AttemptId) {
-        let highest = self.highest.entry(self.partition(attempt)).or_insert(attempt);
-        *highest = attempt.max(*highest);
+    /// Records that an attempt with this id was sent here. Returns whether its id is higher than
+    /// all others of its partition, so that it was certainly never here before.
+    pub(super) fn seen(&mut self, attempt: AttemptId) -> bool {
+        match self.highest.entry(self.partition(attempt)) {
+            Entry::Vacant(none) => {
+                none.insert(attempt);
+                true
+            }
+            Entry::Occupied(mut highest) => {
+                let is_new = attempt > *highest.get();
+                if is_new {
+                    highest.insert(attempt);
+                }
+                is_new
+            }
+        }
     }
 
     /// The highest attempt id of a partition that was ever sent here.

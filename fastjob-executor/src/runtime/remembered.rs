@@ -5,12 +5,9 @@
 //! restored from a backup in which the attempt is still open. The memory is bounded in number, age
 //! and bytes: an outcome first loses its result and message, and is forgotten later.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
-};
+use std::{collections::VecDeque, sync::Arc};
 
-use fastjob_core::{AttemptId, attempt::End};
+use fastjob_core::{AttemptId, attempt::End, id_map::IdMap};
 use jiff::Timestamp;
 
 use super::{
@@ -30,7 +27,7 @@ const NOT_KEPT: &str = "the attempt had already ended and was acknowledged; its 
 
 #[derive(Default)]
 pub(super) struct Remembered {
-    records: HashMap<AttemptId, Record>,
+    records: IdMap<AttemptId, Record>,
     /// Oldest first. An entry whose record is missing or has another `seq` is stale.
     order: VecDeque<Entry>,
     /// The number of entries at the front of `order` that have lost their texts.

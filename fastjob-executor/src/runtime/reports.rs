@@ -4,13 +4,14 @@
 //! rate. Reports that are pending when an attempt ends are sent with its outcome or just before it.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use fastjob_core::{
     Partition, Progress,
+    id_map::IdMap,
     wire::{BATCH_BYTES, BATCH_MAX},
 };
 use tokio::time::Instant;
@@ -104,7 +105,7 @@ pub(super) struct Batch {
 /// What has to be sent, by partition.
 #[derive(Default)]
 pub(super) struct Reports {
-    partitions: HashMap<Partition, Queue>,
+    partitions: IdMap<Partition, Queue>,
 }
 
 #[derive(Default)]

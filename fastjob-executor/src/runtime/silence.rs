@@ -12,14 +12,14 @@
 //! that still run when the machine resumes are ended at the next check, at most half a second
 //! later. During that time, such an attempt may run beside another one; this cannot be prevented.
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
-use fastjob_core::Partition;
+use fastjob_core::{Partition, id_map::IdMap};
 
 /// When the owner of a partition is last known to have heard this executor.
 #[derive(Default)]
 pub(super) struct Silence {
-    partitions: HashMap<Partition, Heard>,
+    partitions: IdMap<Partition, Heard>,
 }
 
 struct Heard {

@@ -1,12 +1,16 @@
 //! The state of all attempts, under one lock: held attempts, lanes, and pending messages.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{HashMap, VecDeque},
     sync::Arc,
     time::Duration,
 };
 
-use fastjob_core::{AttemptId, JobId, Partition, attempt::End};
+use fastjob_core::{
+    AttemptId, JobId, Partition,
+    attempt::End,
+    id_map::{IdMap, IdSet},
+};
 use tokio::time::Instant;
 
 use super::{
@@ -35,14 +39,14 @@ const WAITING_BYTES_MOST: usize = if cfg!(test) { 1 } else { 256 } * 1024 * 1024
 #[derive(Default)]
 pub(super) struct State {
     /// Attempts that wait or run, by id.
-    pub(super) held: HashMap<AttemptId, Held>,
+    pub(super) held: IdMap<AttemptId, Held>,
     /// Bytes of the waiting ones.
     waiting_bytes: usize,
     /// Attempts that were reported as ended but still run: they keep their places and lanes.
-    pub(super) stuck: HashSet<AttemptId>,
+    pub(super) stuck: IdSet<AttemptId>,
     pub(super) places: Places,
     /// By job.
-    pub(super) lanes: HashMap<JobId, Lane>,
+    pub(super) lanes: IdMap<JobId, Lane>,
     pub(super) links: Links,
     pub(super) owners: Owners,
     pub(super) outbox: Outbox,
@@ -54,7 +58,7 @@ pub(super) struct State {
     pub(super) leaving: bool,
     /// Partitions in which a coordinator may still rely on attempts that are not here any more. The
     /// executor does not end until their next owners have learned that from Holding.
-    pub(super) unconfirmed: HashSet<Partition>,
+    pub(super) unconfirmed: IdSet<Partition>,
     /// The next attempt that ends panics here.
     #[cfg(test)]
     pub(super) breaks: bool,
@@ -127,16 +131,19 @@ impl State {
     /// Every attempt is answered: with its reports, with its outcome, or by returning it.
     pub(super) fn take_in(&mut self, link: LinkId, arrived: Attempt) -> Option<Ready> {
         let name = arrived.name;
-        self.owners.seen(name.id);
-        if self.is_known(name) {
+        let is_new = self.owners.seen(name.id);
+        if !is_new && self.is_known(name) {
             return None;
         }
-        let in_use = self.stuck.contains(&name.id) || self.running(name.id).is_some();
+        let in_use =
+            !is_new && (self.stuck.contains(&name.id) || self.running(name.id).is_some());
         if in_use || self.leaving || !self.has_room(link, &arrived) {
             self.return_to(link, name.id);
             return None;
         }
-        self.reuse(name.id);
+        if !is_new {
+            self.reuse(name.id);
+        }
         self.arrive(arrived)
     }
 
@@ -203,8 +210,10 @@ impl State {
             return None;
         }
         let waiting = Waiting::of(&arrived);
+        let may_enter = self.places.waiting.is_empty() && self.has_place();
         let lane = self.lanes.entry(job).or_default();
         match lane.arrive(arrived) {
+            Verdict::Run(arrived) if may_enter => return Some(self.enter(arrived)),
             Verdict::Run(arrived) => {
                 self.insert(Held::Waiting(waiting));
                 self.places.waiting.push_back(arrived);
@@ -234,12 +243,12 @@ impl State {
     }
 
     fn insert(&mut self, held: Held) {
-        let id = held.name().id;
-        self.remove(id);
         if let Held::Waiting(waiting) = &held {
             self.waiting_bytes += waiting.bytes;
         }
-        self.held.insert(id, held);
+        if let Some(Held::Waiting(before)) = self.held.insert(held.name().id, held) {
+            self.waiting_bytes -= before.bytes;
+        }
     }
 
     pub(super) fn remove(&mut self, id: AttemptId) -> Option<Held> {
@@ -257,15 +266,20 @@ impl State {
 
     /// The first attempt that waits for a place.
     fn next_with_place(&mut self) -> Option<Ready> {
-        if self.places.taken >= self.places.most || self.outbox.is_full() {
+        if !self.has_place() {
             return None;
         }
         let first = self.places.waiting.pop_front()?;
-        self.places.taken += 1;
         Some(self.enter(first))
     }
 
+    /// Whether another attempt may run.
+    fn has_place(&self) -> bool {
+        self.places.taken < self.places.most && !self.outbox.is_full()
+    }
+
     fn enter(&mut self, arrived: Attempt) -> Ready {
+        self.places.taken += 1;
         let control = Arc::new(Control::new(&arrived));
         let partition = self.owners.partition(arrived.name.id);
         let now = Instant::now();

@@ -4,12 +4,13 @@
 //! its deadlines. The indexes of its job and its task contain it. It counts towards the limits. All
 //! of that changes only here.
 
+mod by_job;
 mod open;
 mod queues;
 mod quota;
 mod tasks;
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use fastjob_core::{AttemptId, JobId, TaskId};
 use jiff::Timestamp;
@@ -19,14 +20,14 @@ pub(crate) use self::{
     open::{Open, Step},
     queues::{WaitKey, Waiting},
 };
-use self::{queues::Due, quota::Quota, tasks::Spread};
+use self::{by_job::ByJob, queues::Due, quota::Quota, tasks::Spread};
 use super::timers::{Deadlines, Timers};
 use crate::maps::IdMap;
 
 /// The attempts that have not ended.
 pub(crate) struct Attempts {
     open: IdMap<AttemptId, Open>,
-    of_job: IdMap<JobId, BTreeSet<AttemptId>>,
+    of_job: ByJob,
     /// The open attempt of a task whose first attempt has ended.
     retried: IdMap<TaskId, AttemptId>,
     /// Open tasks that are spread over executors.
@@ -43,7 +44,7 @@ impl Attempts {
     pub(crate) fn new(limits: Limits) -> Self {
         Self {
             open: IdMap::default(),
-            of_job: IdMap::default(),
+            of_job: ByJob::default(),
             retried: IdMap::default(),
             spreads: IdMap::default(),
             due: Due::default(),
@@ -71,7 +72,7 @@ impl Attempts {
     /// Adds an attempt, also to the indexes of its job and its task.
     pub(crate) fn insert(&mut self, open: Open) {
         let (id, row) = (open.row.attempt, open.row);
-        self.of_job.entry(row.job).or_default().insert(id);
+        self.of_job.insert(row.job, id);
         self.know(&row);
         self.quota.add(open.param.as_deref());
         if let Some(before) = self.open.insert(id, open) {
@@ -87,12 +88,7 @@ impl Attempts {
         if open.deadlines().earliest().is_some() {
             self.timers.cancel(id);
         }
-        if let Some(all) = self.of_job.get_mut(&open.row.job) {
-            all.remove(&id);
-            if all.is_empty() {
-                self.of_job.remove(&open.row.job);
-            }
-        }
+        self.of_job.remove(open.row.job, id);
         Some(open)
     }
 
@@ -116,7 +112,7 @@ impl Attempts {
 
     /// The open attempts of a job, in the order of their ids.
     pub(crate) fn of_job(&self, job: JobId) -> impl Iterator<Item = AttemptId> {
-        self.of_job.get(&job).into_iter().flatten().copied()
+        self.of_job.of(job)
     }
 
     /// Moves an attempt to a step. It leaves the queue of the previous step.
@@ -220,7 +216,7 @@ impl Attempts {
         [
             ("waiting attempts", self.waiting.len()),
             ("due attempts", self.due.len()),
-            ("open attempts of jobs", self.of_job.values().map(BTreeSet::len).sum()),
+            ("open attempts of jobs", self.of_job.len()),
             ("retried tasks", self.retried.len()),
             ("spread tasks", self.spreads.len()),
         ]

@@ -27,11 +27,12 @@ pub(crate) struct Fleet {
     next_life: i64,
     /// The distance between consecutive ids of lives.
     step: i64,
-    /// The lives that host a handler, sorted by the executor's name.
-    groups: Map<(ServiceName, HandlerName), Vec<LifeId>>,
+    /// The lives that host a handler, sorted by the executor's name. In two steps, so that a lookup
+    /// copies no names.
+    groups: Map<ServiceName, Map<HandlerName, Vec<LifeId>>>,
     /// The current life of each executor.
     seats: Map<(ServiceName, ExecutorName), LifeId>,
-    sessions: Map<SessionId, LifeId>,
+    sessions: IdMap<SessionId, LifeId>,
     /// Lives without a session, with the uptime at which they are lost.
     away: Timers<LifeId>,
     /// How long a life may be without a session.
@@ -47,7 +48,7 @@ impl Fleet {
             step: config.step(),
             groups: Map::default(),
             seats: Map::default(),
-            sessions: Map::default(),
+            sessions: IdMap::default(),
             away: Timers::default(),
             lost_after: config.executor_lost,
         }
@@ -99,7 +100,7 @@ impl Fleet {
         service: &ServiceName,
         handler: &HandlerName,
     ) -> impl ExactSizeIterator<Item = (LifeId, Option<&Life>)> {
-        let group = self.groups.get(&(service.clone(), handler.clone()));
+        let group = self.groups.get(service).and_then(|groups| groups.get(handler));
         let group = group.map_or(&[][..], Vec::as_slice);
         group.iter().map(|id| (*id, self.lives.get(id)))
     }
@@ -150,8 +151,9 @@ impl Fleet {
         new: &mut Connected,
     ) -> Option<SessionId> {
         self.leave_groups(id);
+        let groups = self.groups.entry(new.service.clone()).or_default();
         for handler in new.handlers.keys() {
-            let group = self.groups.entry((new.service.clone(), handler.clone())).or_default();
+            let group = groups.entry(handler.clone()).or_default();
             let at = group.partition_point(|other| {
                 self.lives.get(other).is_some_and(|other| *other.executor() < new.executor)
             });
@@ -202,14 +204,17 @@ impl Fleet {
     /// Takes a life out of the groups, so that no attempt is placed on it.
     pub(crate) fn leave_groups(&mut self, id: LifeId) {
         let Some(life) = self.lives.get(&id) else { return };
+        let Some(groups) = self.groups.get_mut(life.service()) else { return };
         for handler in life.handlers() {
-            let key = (life.service().clone(), handler.clone());
-            if let Some(group) = self.groups.get_mut(&key) {
+            if let Some(group) = groups.get_mut(handler) {
                 group.retain(|other| *other != id);
                 if group.is_empty() {
-                    self.groups.remove(&key);
+                    groups.remove(handler);
                 }
             }
+        }
+        if groups.is_empty() {
+            self.groups.remove(life.service());
         }
     }
 
@@ -270,7 +275,7 @@ impl Fleet {
     }
 
     pub(crate) fn grouped(&self) -> usize {
-        self.groups.values().map(Vec::len).sum()
+        self.groups.values().flat_map(Map::values).map(Vec::len).sum()
     }
 
     pub(crate) fn timers(&self) -> usize {
