@@ -132,14 +132,12 @@ impl Writer {
                     () = stop.cancelled() => return Ok(()),
                 },
             };
-            let mut group = Group::default();
-            group.push(first);
+            let mut group = Group::of(first);
             while let Ok(next) = self.commits.try_recv() {
-                if !group.has_room_for(&next.1) {
+                if let Err(next) = group.add(next) {
                     left = Some(next);
                     break;
                 }
-                group.push(next);
             }
             self.write(group, &stop, &listener).await?;
         }
@@ -265,15 +263,22 @@ struct Group {
 }
 
 impl Group {
-    fn push(&mut self, (id, commit): (u64, Commit)) {
-        self.rows += commit.rows();
-        self.bytes += commit.bytes();
-        self.ids.push((commit.lease, id));
-        self.commits.push(commit);
+    /// A commit of any size.
+    fn of((id, commit): (u64, Commit)) -> Self {
+        let (rows, bytes) = (commit.rows(), commit.bytes());
+        Self { ids: vec![(commit.lease, id)], commits: vec![commit], rows, bytes }
     }
 
-    fn has_room_for(&self, commit: &Commit) -> bool {
-        self.rows + commit.rows() <= ROWS && self.bytes + commit.bytes() <= BYTES
+    /// Adds a commit if there is room for it, otherwise returns it.
+    fn add(&mut self, (id, commit): (u64, Commit)) -> Result<(), (u64, Commit)> {
+        let (rows, bytes) = (self.rows + commit.rows(), self.bytes + commit.bytes());
+        if rows > ROWS || bytes > BYTES {
+            return Err((id, commit));
+        }
+        (self.rows, self.bytes) = (rows, bytes);
+        self.ids.push((commit.lease, id));
+        self.commits.push(commit);
+        Ok(())
     }
 
     fn retain(&mut self, is_kept: impl Fn(&Lease) -> bool) {
