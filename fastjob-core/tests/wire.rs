@@ -8,7 +8,12 @@ fn the_generated_protocol_code_is_current() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let files = protox::compile(["fastjob/v1/executor.proto"], [root.join("proto")]).unwrap();
     let out = tempdir(root);
-    tonic_prost_build::configure().build_transport(true).out_dir(&out).compile_fds(files).unwrap();
+    tonic_prost_build::configure()
+        .build_transport(true)
+        .extern_path(".fastjob.v1.Start", "crate::wire::Start")
+        .out_dir(&out)
+        .compile_fds(files)
+        .unwrap();
     let fresh = fs::read_to_string(out.join("fastjob.v1.rs")).unwrap();
     fs::remove_dir_all(&out).unwrap();
     let committed = root.join("src/wire/generated/fastjob.v1.rs");

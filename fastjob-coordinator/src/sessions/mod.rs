@@ -20,7 +20,7 @@ use std::{
 use fastjob_core::{
     ExecutorName, ServiceName,
     block::{Block, BlockScope},
-    wire::{BATCH_MAX, v1},
+    wire::{AttemptToSend, BATCH_MAX, Encoded, Start, v1},
 };
 use fastjob_engine::{Connected, Held, Message, SessionId, StartAttempt};
 use tokio::sync::oneshot;
@@ -231,8 +231,9 @@ pub(crate) fn to_wire(outbound: Outbound) -> v1::ToExecutor {
         }
         Outbound::Message(lease, Message::Start(attempts)) => {
             debug_assert!(attempts.len() <= BATCH_MAX, "a batch is too long");
-            let attempts = attempts.into_iter().map(start).collect();
-            Wire::Start(v1::Start { attempts, lease: Some(lease_to_wire(lease)) })
+            let mut encoded = Encoded::with_capacity(attempts.len());
+            attempts.iter().for_each(|attempt| encoded.add(&start(attempt)));
+            Wire::Start(Start::to_send(lease_to_wire(lease), encoded))
         }
         Outbound::Message(_, Message::Stop(attempts)) => {
             let (attempts, created_at) = names(attempts);
@@ -248,19 +249,19 @@ pub(crate) fn to_wire(outbound: Outbound) -> v1::ToExecutor {
     v1::ToExecutor { message: Some(message) }
 }
 
-fn start(start: StartAttempt) -> v1::Attempt {
+fn start(start: &StartAttempt) -> AttemptToSend<'_> {
     let job = &start.job;
     let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    v1::Attempt {
+    AttemptToSend {
         attempt: start.row.attempt.0,
         task: start.row.task.0,
         job: start.row.job.0,
-        job_name: job.name.as_str().to_owned(),
-        handler: job.handler.as_str().to_owned(),
+        job_name: job.name.as_str(),
+        handler: job.handler.as_str(),
         number: start.row.number,
         cause: v1::Cause::from(start.row.cause).into(),
         fire_at: start.row.fire_at.map(jiff::Timestamp::as_millisecond),
-        param: start.param.as_deref().or(job.param.as_deref()).map(str::to_owned),
+        param: start.param.as_deref().or(job.param.as_deref()),
         shard_index: start.row.shard.index,
         shard_total: start.row.shard.total,
         timeout_ms: job.timeout.map_or(0, millis),
@@ -269,7 +270,7 @@ fn start(start: StartAttempt) -> v1::Attempt {
         max_waiting: job.block.max_waiting,
         max_running: job.block.max_running,
         exclusive: job.block.is_exclusive(),
-        checkpoint: start.checkpoint.as_deref().map(str::to_owned),
+        checkpoint: start.checkpoint.as_deref(),
         created_at: start.row.created_at.as_millisecond(),
     }
 }
@@ -290,6 +291,7 @@ mod tests {
     use fastjob_core::{
         AttemptId, Cause, Job, JobDraft, JobId, Shard, TaskId, block::BlockStrategy,
     };
+    use prost::Message as _;
 
     use super::*;
     use crate::store::Attempt;
@@ -306,7 +308,7 @@ mod tests {
         job.block.strategy = named(BlockStrategy::NAMES, strategy);
         job.block.scope = named(BlockScope::NAMES, scope);
         let created_at = jiff::Timestamp::from_millisecond(1_234).unwrap();
-        start(StartAttempt {
+        let start = StartAttempt {
             row: Attempt {
                 attempt: AttemptId(12),
                 task: TaskId(11),
@@ -321,7 +323,11 @@ mod tests {
             job: Arc::new(job),
             param: None,
             checkpoint: Some("7".into()),
-        })
+        };
+        let message = to_wire(Outbound::Message(Lease::default(), Message::Start(vec![start])));
+        let received = v1::ToExecutor::decode(&*message.encode_to_vec()).unwrap().message;
+        let Some(v1::to_executor::Message::Start(start)) = received else { panic!("no start") };
+        start.attempts.into_iter().next().unwrap()
     }
 
     #[track_caller]

@@ -6,11 +6,13 @@
 mod hex;
 mod mac;
 mod proof;
+mod start;
 
 pub use self::{
     hex::{hex, unhex},
     mac::{is_mac, mac},
     proof::{ExecutorKey, ExecutorProof, NONCE_BYTES},
+    start::{AttemptToSend, Encoded, Start},
 };
 
 use jiff::Timestamp;

@@ -135,8 +135,7 @@ impl State {
         if !is_new && self.is_known(name) {
             return None;
         }
-        let in_use =
-            !is_new && (self.stuck.contains(&name.id) || self.running(name.id).is_some());
+        let in_use = !is_new && (self.stuck.contains(&name.id) || self.running(name.id).is_some());
         if in_use || self.leaving || !self.has_room(link, &arrived) {
             self.return_to(link, name.id);
             return None;

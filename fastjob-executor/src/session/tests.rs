@@ -1,6 +1,6 @@
 //! A link and a scripted coordinator, over a real stream.
 
-use fastjob_core::{JobContext, JobError, JobHandler, JobResult};
+use fastjob_core::{JobContext, JobError, JobHandler, JobResult, wire::Start};
 use std::sync::Mutex;
 
 use tokio::{net::TcpListener, sync::mpsc};
@@ -196,7 +196,9 @@ async fn a_ping_is_answered_and_exclusive_attempts_end_when_heartbeats_are_not_a
         grace_ms: 60_000,
         ..v1::Attempt::default()
     };
-    coordinator.say(Hear::Start(v1::Start { attempts: vec![attempt], lease: Some(lease) })).await;
+    coordinator
+        .say(Hear::Start(Start { attempts: vec![attempt], lease: Some(lease), ..Start::default() }))
+        .await;
     // It sends heartbeats as often as its exclusive attempt needs. Messages that answer no
     // heartbeat do not help.
     for _ in 0..2 {
@@ -237,7 +239,9 @@ async fn a_draining_executor_returns_arriving_attempts_and_waits_for_every_farew
     assert!(coordinator.hear(goodbye).await.is_empty());
     let attempt =
         v1::Attempt { attempt: 1, handler: "patient".to_owned(), ..v1::Attempt::default() };
-    coordinator.say(Hear::Start(v1::Start { attempts: vec![attempt], lease: Some(lease) })).await;
+    coordinator
+        .say(Hear::Start(Start { attempts: vec![attempt], lease: Some(lease), ..Start::default() }))
+        .await;
     coordinator.say(Hear::Farewell(v1::Farewell {})).await;
     assert_eq!(coordinator.hear(goodbye).await, [1]);
     assert!(!drained.is_finished());

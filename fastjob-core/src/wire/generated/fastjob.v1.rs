@@ -64,7 +64,7 @@ pub mod to_executor {
         #[prost(message, tag = "1")]
         Welcome(super::Welcome),
         #[prost(message, tag = "2")]
-        Start(super::Start),
+        Start(crate::wire::Start),
         #[prost(message, tag = "3")]
         Stop(super::Stop),
         #[prost(message, tag = "4")]
@@ -261,14 +261,6 @@ pub struct Farewell {}
 pub struct Returned {
     #[prost(int64, repeated, tag = "1")]
     pub attempts: ::prost::alloc::vec::Vec<i64>,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Start {
-    #[prost(message, repeated, tag = "1")]
-    pub attempts: ::prost::alloc::vec::Vec<Attempt>,
-    /// The lease of the partition to which all these attempts belong.
-    #[prost(message, optional, tag = "2")]
-    pub lease: ::core::option::Option<Lease>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Attempt {

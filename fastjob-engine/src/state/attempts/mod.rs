@@ -16,11 +16,11 @@ use fastjob_core::{AttemptId, JobId, TaskId};
 use jiff::Timestamp;
 
 pub use self::quota::{Limits, OpenLimit, OverQuota};
+use self::{by_job::ByJob, queues::Due, quota::Quota, tasks::Spread};
 pub(crate) use self::{
     open::{Open, Step},
     queues::{WaitKey, Waiting},
 };
-use self::{by_job::ByJob, queues::Due, quota::Quota, tasks::Spread};
 use super::timers::{Deadlines, Timers};
 use crate::maps::IdMap;
 

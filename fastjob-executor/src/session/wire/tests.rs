@@ -1,7 +1,7 @@
 use fastjob_core::{
     JobOutput,
     context::CHECKPOINT_MAX,
-    wire::{BATCH_BYTES, BATCH_MAX, LOG_TAIL_MAX, MESSAGE_MAX},
+    wire::{BATCH_BYTES, BATCH_MAX, LOG_TAIL_MAX, MESSAGE_MAX, Start},
 };
 use prost::Message as _;
 
@@ -17,7 +17,8 @@ fn attempt(change: impl FnOnce(&mut v1::Attempt)) -> Attempt {
         ..v1::Attempt::default()
     };
     change(&mut attempt);
-    let start = v1::Start { attempts: vec![attempt], lease: Some(v1::Lease::default()) };
+    let start =
+        Start { attempts: vec![attempt], lease: Some(v1::Lease::default()), ..Start::default() };
     let FromCoordinator::Start(_, mut attempts) = hear(Hear::Start(start)) else {
         panic!("not a start")
     };
@@ -65,7 +66,7 @@ fn values_of_another_release_do_not_reject_the_attempt() {
 
 #[test]
 fn a_start_without_a_lease_has_the_lowest_one() {
-    let start = hear(Hear::Start(v1::Start::default()));
+    let start = hear(Hear::Start(Start::default()));
     let FromCoordinator::Start(lease, attempts) = start else { panic!("not a start") };
     assert_eq!((lease, attempts.len()), (Lease::default(), 0));
 }
