@@ -291,8 +291,11 @@ fn pick(
         ShardStrategy::One | ShardStrategy::All | ShardStrategy::Count(_) => None,
     };
     let wanted = open.rare().wanted.as_ref();
-    let (mut lives, mut candidates, mut crowded) = (Vec::new(), Vec::new(), Vec::new());
-    for (id, life) in fleet.live_hosts(&job.service, &job.handler) {
+    let hosts = fleet.live_hosts(&job.service, &job.handler);
+    let most = hosts.size_hint().1.unwrap_or_default();
+    let (mut lives, mut candidates) = (Vec::with_capacity(most), Vec::with_capacity(most));
+    let mut crowded = Vec::new();
+    for (id, life) in hosts {
         if wanted.is_some_and(|wanted| wanted != life.executor()) {
             continue;
         }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use tokio::time::Instant;
+use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{attempt::Attempt, name::Name, reports::Said};
@@ -36,8 +36,8 @@ pub(super) struct Control {
     pub(super) grace: Duration,
     /// Fires when the handler has to end.
     pub(super) token: CancellationToken,
-    /// Fires when the handler has to be dropped.
-    pub(super) abort: CancellationToken,
+    /// Fires when the handler has to be dropped. Only the attempt waits for it.
+    aborted: Notify,
     /// The last checkpoint of the previous attempt.
     pub(super) checkpoint: Option<Arc<str>>,
     why: OnceLock<(Why, Instant)>,
@@ -61,7 +61,7 @@ impl Control {
             timeout: attempt.timeout,
             grace: attempt.grace,
             token: CancellationToken::new(),
-            abort: CancellationToken::new(),
+            aborted: Notify::new(),
             checkpoint: attempt.checkpoint.clone(),
             why: OnceLock::new(),
             entered: OnceLock::new(),
@@ -76,7 +76,12 @@ impl Control {
 
     /// Drops the handler at its next `.await`.
     pub(super) fn abort(&self) {
-        self.abort.cancel();
+        self.aborted.notify_one();
+    }
+
+    /// Waits until the handler has to be dropped.
+    pub(super) async fn aborted(&self) {
+        self.aborted.notified().await;
     }
 
     /// Why and when the stop token fired.

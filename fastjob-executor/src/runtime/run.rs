@@ -170,14 +170,14 @@ async fn watch(
             biased;
             result = work.as_mut() => return Ended::of(result),
             () = control.token.cancelled() => {}
-            () = control.abort.cancelled() => return Ended::Aborted,
+            () = control.aborted() => return Ended::Aborted,
         }
     } else {
         tokio::select! {
             biased;
             result = work.as_mut() => return Ended::of(result),
             () = control.token.cancelled() => {}
-            () = control.abort.cancelled() => return Ended::Aborted,
+            () = control.aborted() => return Ended::Aborted,
             () = tokio::time::sleep(control.timeout) => control.stop(Why::TimeIsUp),
         }
     }
@@ -189,7 +189,7 @@ async fn watch(
     tokio::select! {
         biased;
         result = work => Ended::of(result),
-        () = control.abort.cancelled() => Ended::Aborted,
+        () = control.aborted() => Ended::Aborted,
         () = tokio::time::sleep(grace) => Ended::Aborted,
     }
 }

@@ -75,16 +75,17 @@ impl Attempts {
         self.of_job.insert(row.job, id);
         self.know(&row);
         self.quota.add(open.param.as_deref());
-        if let Some(before) = self.open.insert(id, open) {
+        if let Some(mut before) = self.open.insert(id, open) {
             self.quota.remove(before.param.as_deref());
+            leave_queue(&mut self.due, &mut self.waiting, &mut before);
         }
     }
 
     /// Removes an attempt from all collections here, except from its task.
     pub(crate) fn remove(&mut self, id: AttemptId) -> Option<Open> {
-        let open = self.open.remove(&id)?;
+        let mut open = self.open.remove(&id)?;
         self.quota.remove(open.param.as_deref());
-        self.leave_queue(id, open.step);
+        leave_queue(&mut self.due, &mut self.waiting, &mut open);
         if open.deadlines().earliest().is_some() {
             self.timers.cancel(id);
         }
@@ -117,29 +118,18 @@ impl Attempts {
 
     /// Moves an attempt to a step. It leaves the queue of the previous step.
     pub(crate) fn move_to(&mut self, id: AttemptId, step: Step) -> Option<&mut Open> {
-        let before = self.open.get(&id)?.step;
-        if step != before {
-            self.leave_queue(id, before);
-        }
         let open = self.open.get_mut(&id)?;
+        if step != open.step {
+            leave_queue(&mut self.due, &mut self.waiting, open);
+        }
         open.step = step;
         Some(open)
     }
 
-    /// Removes an attempt from the queue of a step. The queue of a lane is not here; the attempt
-    /// leaves it with the lane.
-    fn leave_queue(&mut self, id: AttemptId, step: Step) {
-        match step {
-            Step::NotDue => self.due.remove(id),
-            Step::Waiting => self.waiting.remove(id),
-            Step::Recording | Step::Queued | Step::Placing | Step::Unsure | Step::Sent => {}
-        }
-    }
-
     /// Sets when an attempt is due, if it waits for that.
     pub(crate) fn set_due(&mut self, id: AttemptId, at: Timestamp) {
-        if self.at_step(id, Step::NotDue).is_some() {
-            self.due.set(id, at);
+        if let Some(open) = self.open.get_mut(&id).filter(|open| open.step == Step::NotDue) {
+            self.due.set(id, &mut open.due, at);
         }
     }
 
@@ -150,7 +140,11 @@ impl Attempts {
 
     /// Removes the next due attempt from its queue, to dispatch it.
     pub(crate) fn pop_due(&mut self, now: Timestamp) -> Option<AttemptId> {
-        self.due.pop(now)
+        let id = self.due.pop(now)?;
+        if let Some(open) = self.open.get_mut(&id) {
+            open.due = None;
+        }
+        Some(id)
     }
 
     /// Queues an attempt that is at [`Step::Waiting`]; one that waits for the same key keeps its
@@ -192,6 +186,16 @@ impl Attempts {
         let mut passed = Deadlines::NONE;
         self.set_deadlines(id, |deadlines| passed = deadlines.take_passed(uptime));
         Some((id, passed))
+    }
+}
+
+/// Removes an attempt from the queue of its step. The queue of a lane is not here; the attempt
+/// leaves it with the lane.
+fn leave_queue(due: &mut Due, waiting: &mut Waiting, open: &mut Open) {
+    match open.step {
+        Step::NotDue => due.remove(open.row.attempt, &mut open.due),
+        Step::Waiting => waiting.remove(open.row.attempt),
+        Step::Recording | Step::Queued | Step::Placing | Step::Unsure | Step::Sent => {}
     }
 }
 

@@ -20,6 +20,8 @@ pub(crate) struct Open {
     /// The state of its task, unless the task is spread over executors.
     pub(super) task_state: TaskState,
     pub(super) step: Step,
+    /// When it is due, while it is in the queue for that.
+    pub(super) due: Option<Timestamp>,
     /// Its placement, which only the [`Fleet`](crate::state::fleet::Fleet) changes.
     pub(crate) placement: Placement,
     pub(crate) started_at: Option<Timestamp>,
@@ -102,6 +104,7 @@ impl Open {
             state: AttemptState::Planned,
             task_state,
             step: Step::Recording,
+            due: None,
             placement: Placement::default(),
             started_at: None,
             rare: None,

@@ -53,41 +53,35 @@ impl Fifo {
 
 /// Recorded attempts that are not due yet, by their due instant.
 #[derive(Debug, Default)]
-pub(crate) struct Due {
-    order: BTreeSet<(Timestamp, AttemptId)>,
-    at: IdMap<AttemptId, Timestamp>,
-}
+pub(crate) struct Due(BTreeSet<(Timestamp, AttemptId)>);
 
 impl Due {
-    /// Sets or changes the due instant of an attempt.
-    pub(crate) fn set(&mut self, attempt: AttemptId, at: Timestamp) {
-        if let Some(before) = self.at.insert(attempt, at) {
-            self.order.remove(&(before, attempt));
-        }
-        self.order.insert((at, attempt));
+    /// Sets or changes the due instant of an attempt. `place` is where the attempt keeps it.
+    pub(crate) fn set(&mut self, attempt: AttemptId, place: &mut Option<Timestamp>, at: Timestamp) {
+        self.remove(attempt, place);
+        self.0.insert((at, attempt));
+        *place = Some(at);
     }
 
-    pub(crate) fn remove(&mut self, attempt: AttemptId) {
-        if let Some(at) = self.at.remove(&attempt) {
-            self.order.remove(&(at, attempt));
+    pub(crate) fn remove(&mut self, attempt: AttemptId, place: &mut Option<Timestamp>) {
+        if let Some(at) = place.take() {
+            self.0.remove(&(at, attempt));
         }
     }
 
     pub(crate) fn next_at(&self) -> Option<Timestamp> {
-        self.order.first().map(|(at, _)| *at)
+        self.0.first().map(|(at, _)| *at)
     }
 
-    /// Removes and returns the first attempt that is due.
+    /// Removes and returns the first attempt that is due. It no longer has a place.
     pub(crate) fn pop(&mut self, now: Timestamp) -> Option<AttemptId> {
-        let first = self.order.first().filter(|(at, _)| *at <= now).copied()?;
-        self.order.remove(&first);
-        self.at.remove(&first.1);
-        Some(first.1)
+        self.0.first().filter(|(at, _)| *at <= now)?;
+        self.0.pop_first().map(|(_, attempt)| attempt)
     }
 
     #[cfg(any(test, feature = "simulation"))]
     pub(crate) fn len(&self) -> usize {
-        self.order.len()
+        self.0.len()
     }
 }
 
@@ -175,11 +169,12 @@ mod tests {
     #[test]
     fn an_attempt_is_due_once_and_can_be_moved() {
         let at = |second| Timestamp::from_second(second).unwrap();
-        let mut due = Due::default();
-        due.set(A, at(5));
-        due.set(B, at(1));
-        due.set(A, at(2));
-        due.remove(B);
+        let (mut due, mut a, mut b) = (Due::default(), None, None);
+        due.set(A, &mut a, at(5));
+        due.set(B, &mut b, at(1));
+        due.set(A, &mut a, at(2));
+        due.remove(B, &mut b);
+        assert_eq!((a, b), (Some(at(2)), None));
         assert_eq!((due.next_at(), due.len()), (Some(at(2)), 1));
         assert_eq!((due.pop(at(1)), due.pop(at(2)), due.pop(at(9))), (None, Some(A), None));
     }
