@@ -1,7 +1,7 @@
 //! What happens when an attempt of a job arrives while another one runs.
 
 /// The scope of the overlap rule.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum BlockScope {
     /// Within each executor.
     #[default]
@@ -11,7 +11,7 @@ pub enum BlockScope {
 }
 
 /// What happens when an attempt arrives while another one runs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum BlockStrategy {
     /// It waits for its turn.
     #[default]
@@ -25,7 +25,7 @@ pub enum BlockStrategy {
 }
 
 /// A job's overlap rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Block {
     /// What happens when an attempt arrives while another one runs.
     pub strategy: BlockStrategy,

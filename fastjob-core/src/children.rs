@@ -13,7 +13,7 @@ pub const CHILDREN_MOST: usize = 64;
 pub const CHAIN_MOST: usize = 100;
 
 /// A job to start when a task of its parent has ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Child {
     /// The job.
     pub job: JobPath,
@@ -27,7 +27,7 @@ pub struct Child {
 /// Which ends of the parent's task start a child.
 ///
 /// A task ends once, regardless of its shards and retries.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ChildOn {
     /// The task succeeded.
     #[default]

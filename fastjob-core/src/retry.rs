@@ -1,6 +1,9 @@
 //! Decides whether and when a failed attempt is retried.
 
-use std::time::Duration;
+use std::{
+    hash::{Hash, Hasher},
+    time::Duration,
+};
 
 /// How often and when a failed attempt is retried.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -15,6 +18,18 @@ pub struct RetryPolicy {
     pub max_delay: Duration,
     /// Fraction of the delay that is randomly added or subtracted, 0 to 1.
     pub jitter: f64,
+}
+
+// Jobs are valid by construction: neither number is NaN.
+impl Eq for RetryPolicy {}
+
+impl Hash for RetryPolicy {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { count, delay, factor, max_delay, jitter } = self;
+        // Adding zero gives both zeros, which are equal, the same bits.
+        let [factor, jitter] = [factor, jitter].map(|number| (number + 0.0).to_bits());
+        (count, delay, factor, max_delay, jitter).hash(state);
+    }
 }
 
 impl Default for RetryPolicy {

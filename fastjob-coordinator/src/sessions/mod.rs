@@ -305,8 +305,9 @@ mod tests {
         let draft: JobDraft = serde_json::from_str(draft).unwrap();
         let mut job = Job::try_from(draft).unwrap();
         let (strategy, scope) = block.split_once(' ').unwrap();
-        job.block.strategy = named(BlockStrategy::NAMES, strategy);
-        job.block.scope = named(BlockScope::NAMES, scope);
+        let block = &mut Arc::make_mut(&mut job.settings).block;
+        block.strategy = named(BlockStrategy::NAMES, strategy);
+        block.scope = named(BlockScope::NAMES, scope);
         let created_at = jiff::Timestamp::from_millisecond(1_234).unwrap();
         let start = StartAttempt {
             row: Attempt {

@@ -4,68 +4,39 @@
 //! and programs write jobs. All problems of a draft are reported at once.
 
 mod check;
+mod definitions;
 mod draft;
 mod fires;
+mod settings;
 
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
-pub use self::draft::{
-    AlarmWhenDraft, BlockDraft, ChildDraft, ExcludeDraft, FireAllDraft, JobDraft, MisfireDraft,
-    RetryDraft, RouteDraft, ScheduleDraft, ShardDraft, WordOr,
+pub use self::{
+    definitions::{Definitions, InvalidDefinition},
+    draft::{
+        AlarmWhenDraft, BlockDraft, ChildDraft, ExcludeDraft, FireAllDraft, JobDraft, MisfireDraft,
+        RetryDraft, RouteDraft, ScheduleDraft, ShardDraft, WordOr,
+    },
+    settings::{About, Settings},
 };
-use crate::{
-    block::Block,
-    children::Child,
-    id::{ChannelName, HandlerName, JobName, ServiceName},
-    misfire::MisfireStrategy,
-    path::JobPath,
-    retry::RetryPolicy,
-    route::RouteStrategy,
-    schedule::Timetable,
-    shard::ShardStrategy,
-};
+use crate::{id::JobName, path::JobPath};
 
 /// A valid job definition.
+///
+/// A coordinator keeps a million of them, of which most differ in few fields. These are here; all
+/// others are [`Settings`], which several jobs share. A job dereferences to its settings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Job {
     /// Unique within the service.
     pub name: JobName,
-    /// A description for users.
-    pub description: String,
-    /// The service whose executors may run it.
-    pub service: ServiceName,
-    /// The handler.
-    pub handler: HandlerName,
     /// The param of tasks that are started without one.
     pub param: Option<Arc<str>>,
     /// Whether its schedule fires. A disabled job can still be started manually.
     pub enabled: bool,
-    /// Labels for users and for filters.
-    pub labels: BTreeMap<String, String>,
-    /// When it fires.
-    pub timetable: Timetable,
-    /// What happens to missed fires.
-    pub misfire: MisfireStrategy,
-    /// Which executor gets an attempt.
-    pub route: RouteStrategy,
-    /// How many shards a task has, and where they run.
-    pub shard: ShardStrategy,
-    /// What happens when an attempt arrives while another one runs.
-    pub block: Block,
-    /// Timeout of an attempt.
-    pub timeout: Option<Duration>,
-    /// Time between the stop token and the abort.
-    pub grace: Duration,
-    /// How failed attempts are retried.
-    pub retry: RetryPolicy,
-    /// How long to wait for an executor that can accept an attempt.
-    pub no_executor: Duration,
-    /// Jobs to start when a task has ended.
-    pub children: Vec<Child>,
-    /// Channels to notify about problems, and when they are resolved.
-    pub alarms: Vec<ChannelName>,
-    /// Thresholds for slow-run and late-start alarms.
-    pub alarm_after: AlarmAfter,
+    /// What is only for users; `None` if there is nothing.
+    pub about: Option<Arc<About>>,
+    /// All other settings.
+    pub settings: Arc<Settings>,
 }
 
 impl Job {
@@ -73,10 +44,21 @@ impl Job {
     pub fn path(&self) -> JobPath {
         JobPath::of(&self.service, &self.name)
     }
+
+    /// A description for users.
+    pub fn description(&self) -> &str {
+        self.about.as_ref().map_or("", |about| &about.description)
+    }
+
+    /// Labels for users and for filters.
+    pub fn labels(&self) -> &BTreeMap<String, String> {
+        static NONE: BTreeMap<String, String> = BTreeMap::new();
+        self.about.as_ref().map_or(&NONE, |about| &about.labels)
+    }
 }
 
 /// Thresholds for slow-run and late-start alarms.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AlarmAfter {
     /// Maximum duration of an attempt; no alarm if `None`.
     pub runs: Option<Duration>,

@@ -15,7 +15,7 @@ use crate::{
 pub const GRACE: Duration = Duration::from_secs(5);
 
 /// What happens to missed fires.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum MisfireStrategy {
     /// Skip them, and record that they were skipped.
     #[default]

@@ -20,7 +20,7 @@ pub use self::{memory::Memory, smoothed::Smoothed};
 use crate::id::{ExecutorName, JobId};
 
 /// How an executor is chosen among those that host the handler.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum RouteStrategy {
     /// Each in turn, by name.
     #[default]

@@ -20,7 +20,7 @@ pub use self::{
 };
 
 /// When a job fires, without limits; see [`Timetable`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Schedule {
     /// Never automatically: only through the API, by a user, or by its parent.
     None,

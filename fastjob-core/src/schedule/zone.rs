@@ -4,7 +4,11 @@
 //! accepted: a fixed offset or a POSIX rule would not follow later changes of the law. Unknown text
 //! is rejected with [`UnknownZone`], which suggests a similar name if there is one.
 
-use std::{fmt, str::FromStr};
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    str::FromStr,
+};
 
 use jiff::tz::{TimeZone, db};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
@@ -87,6 +91,12 @@ impl FromStr for Zone {
             }
             _ => Err(UnknownZone::new(text)),
         }
+    }
+}
+
+impl Hash for Zone {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name().hash(state);
     }
 }
 

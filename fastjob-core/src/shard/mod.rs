@@ -12,7 +12,7 @@ pub use self::{
 };
 
 /// How a task is split into shards.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ShardStrategy {
     /// One executor runs the whole task.
     #[default]

@@ -13,7 +13,7 @@ use crate::store::{
         self,
         children::{ChildStarts, child_starts},
         instant,
-        jobs::whole,
+        jobs::JobReader,
         loaded::{checkpoint, cursor, facts, life},
     },
     while_doing,
@@ -92,11 +92,12 @@ impl LoadStore for Postgres {
         let lives = "select id, service, executor, incarnation, since from lives \
                      where id = any($1)";
         let cursor = |row: &PgRow| cursor(row, "read a cursor");
+        let mut reader = JobReader::default();
         Ok(Loaded {
             ids_until,
             watermark: watermark.map(instant).transpose()?,
             clock: clock.map(instant).transpose()?,
-            jobs: self.of_partition(jobs, partition, whole).await?,
+            jobs: self.of_partition(jobs, partition, |row| reader.read(row)).await?,
             cursors: self.of_partition(cursors, partition, cursor).await?,
             fired_ahead: self.of_partition(ahead, partition, cursor).await?,
             open,
@@ -120,7 +121,7 @@ impl Postgres {
         &self,
         statement: &str,
         partition: Partition,
-        read: impl Fn(&PgRow) -> Result<T>,
+        mut read: impl FnMut(&PgRow) -> Result<T>,
     ) -> Result<Vec<T>> {
         let statement = statement.replace("$all", &self.partitions.to_string());
         let readers = self.readers.patient();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fastjob_core::{Job, JobDraft, JobId, JobName, ServiceName};
+use fastjob_core::{JobId, JobName, ServiceName, job::Definitions};
 
 use super::{Columns, Reading};
 use crate::store::{
@@ -11,18 +11,27 @@ use crate::store::{
     unreadable::{Unreadable, of_job},
 };
 
-/// Reads a job; the error names the job if this release cannot read it.
-pub(crate) fn whole<R: Columns>(row: &R) -> Result<JobRow> {
-    let row = Reading::new(row, "read a job");
-    let id = row.int(0)?;
-    read(&row).map_err(|err| of_job(err, id))
+/// Reads jobs, which share what they have in common.
+#[derive(Debug, Default)]
+pub(crate) struct JobReader(Definitions);
+
+impl JobReader {
+    /// Reads a job; the error names the job if this release cannot read it.
+    pub(crate) fn read<R: Columns>(&mut self, row: &R) -> Result<JobRow> {
+        let row = Reading::new(row, "read a job");
+        let id = row.int(0)?;
+        read(&row, &mut self.0).map_err(|err| of_job(err, id))
+    }
 }
 
-fn read(row: &Reading<'_, impl Columns>) -> Result<JobRow> {
-    let corrupt = |what: String| Error::Corrupt { what };
-    let draft: JobDraft =
-        serde_json::from_str(row.text(1)?).map_err(|err| corrupt(err.to_string()))?;
-    let job = Job::try_from(draft).map_err(|err| corrupt(err.to_string()))?;
+/// Reads a single job.
+pub(crate) fn whole<R: Columns>(row: &R) -> Result<JobRow> {
+    JobReader::default().read(row)
+}
+
+fn read(row: &Reading<'_, impl Columns>, definitions: &mut Definitions) -> Result<JobRow> {
+    let job = definitions.read(row.text(1)?);
+    let job = job.map_err(|err| Error::Corrupt { what: err.to_string() })?;
     Ok(JobRow {
         id: JobId(row.int(0)?),
         job: Arc::new(job),
@@ -111,10 +120,10 @@ fn next_part<R: Columns>(rows: &[R]) -> Result<Option<(ServiceName, JobName)>> {
 
 /// Those of the jobs that this release can read.
 fn readable<R: Columns>(rows: &[R], unreadable: &Unreadable) -> Result<Vec<JobRow>> {
-    let mut jobs = Vec::with_capacity(rows.len());
+    let (mut jobs, mut reader) = (Vec::with_capacity(rows.len()), JobReader::default());
     for row in rows {
         let revision = Reading::new(row, "read a job").int(3)?;
-        jobs.extend(unreadable.pass_over(whole(row), revision)?);
+        jobs.extend(unreadable.pass_over(reader.read(row), revision)?);
     }
     Ok(jobs)
 }

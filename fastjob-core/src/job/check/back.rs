@@ -21,12 +21,12 @@ impl From<&Job> for JobDraft {
         let limits = job.timetable.limits();
         Self {
             name: job.name.to_string(),
-            description: Some(job.description.clone()).filter(|text| !text.is_empty()),
+            description: Some(job.description().to_owned()).filter(|text| !text.is_empty()),
             service: Some(job.service.to_string()),
             handler: Some(job.handler.to_string()),
             param: job.param.as_deref().map_or(serde_json::Value::Null, Into::into),
             enabled: Some(job.enabled),
-            labels: job.labels.clone(),
+            labels: job.labels().clone(),
             schedule: Some(schedule_draft(job.timetable.schedule())),
             misfire: Some(misfire_draft(job.misfire)),
             route: Some(route_draft(&job.route)),

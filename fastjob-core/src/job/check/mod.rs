@@ -9,10 +9,12 @@ mod problems;
 mod strategies;
 mod timing;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 pub(super) use self::problems::Problems;
-use super::{DESCRIPTION_MAX, InvalidJob, Job, JobDraft, LABELS_MAX, PARAM_MAX, param_text};
+use super::{
+    About, DESCRIPTION_MAX, InvalidJob, Job, JobDraft, LABELS_MAX, PARAM_MAX, Settings, param_text,
+};
 use crate::duration;
 
 const DEFAULT_NO_EXECUTOR: Duration = Duration::from_secs(60);
@@ -34,15 +36,8 @@ fn job(draft: JobDraft, mut p: Problems) -> Result<Job, InvalidJob> {
         // An invalid name has already been reported.
         None => draft.name.parse().ok(),
     };
-    let description = draft.description.clone().unwrap_or_default();
-    if let Err(err) = check_length(&description, DESCRIPTION_MAX) {
-        p.add("description", err);
-    }
     let param = param_text(&draft.param);
-    if let Some(Err(err)) = param.as_deref().map(|param| check_length(param, PARAM_MAX)) {
-        p.add("param", err);
-    }
-    labels(&draft, &mut p);
+    individual(draft.description.as_deref(), param.as_deref(), &draft.labels, &mut p);
     let timetable = timing::timetable(&draft, &mut p);
     let misfire = strategies::misfire(draft.misfire.as_ref(), &mut p);
     let route = strategies::route(draft.route.as_ref(), &mut p);
@@ -63,24 +58,25 @@ fn job(draft: JobDraft, mut p: Problems) -> Result<Job, InvalidJob> {
     match (name, service, handler) {
         (Some(name), Some(service), Some(handler)) if p.0.is_empty() => Ok(Job {
             name,
-            description,
-            service,
-            handler,
             param: param.map(Into::into),
             enabled: draft.enabled.unwrap_or(true),
-            labels: draft.labels,
-            timetable,
-            misfire,
-            route,
-            shard,
-            block,
-            timeout,
-            grace,
-            retry,
-            no_executor,
-            children,
-            alarms,
-            alarm_after,
+            about: About::new(draft.description, draft.labels),
+            settings: Arc::new(Settings {
+                service,
+                handler,
+                timetable,
+                misfire,
+                route,
+                shard,
+                block,
+                timeout,
+                grace,
+                retry,
+                no_executor,
+                children,
+                alarms,
+                alarm_after,
+            }),
         }),
         _ => Err(InvalidJob {
             name: Some(draft.name).filter(|name| !name.is_empty()),
@@ -97,9 +93,21 @@ fn check_length(text: &str, most: usize) -> Result<(), String> {
     Err(format!("it has {} bytes, at most {most} are allowed", text.len()))
 }
 
-fn labels(draft: &JobDraft, p: &mut Problems) {
-    p.many("labels", draft.labels.len(), LABELS_MAX);
-    for (key, value) in &draft.labels {
+/// Checks what a job does not share with others, apart from its name.
+pub(super) fn individual(
+    description: Option<&str>,
+    param: Option<&str>,
+    labels: &BTreeMap<String, String>,
+    p: &mut Problems,
+) {
+    if let Some(Err(err)) = description.map(|text| check_length(text, DESCRIPTION_MAX)) {
+        p.add("description", err);
+    }
+    if let Some(Err(err)) = param.map(|param| check_length(param, PARAM_MAX)) {
+        p.add("param", err);
+    }
+    p.many("labels", labels.len(), LABELS_MAX);
+    for (key, value) in labels {
         if key.is_empty() || key.len() > 63 || value.len() > 255 {
             p.add("labels", format_args!("`{key}`: keys have 1 to 63 bytes, values at most 255"));
         }

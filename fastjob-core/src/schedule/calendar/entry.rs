@@ -29,13 +29,13 @@ const WEEKDAYS: [(&str, &str, Weekday); 7] = [
 ///
 /// `2026-12-25` is one date, `12-25` is that day of every year, and `sat` is every Saturday.
 /// `2026-12-24..2026-12-26`, `12-24..01-02` and `sat..sun` are ranges.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Days {
     pub(super) from: Day,
     pub(super) to: Day,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Day {
     Date(Date),
     /// A day of every year, stored as a date of the year [`LEAP`].
@@ -47,7 +47,7 @@ pub(super) enum Day {
 ///
 /// `22-6` wraps around midnight, `12-13:30` and `12:00-13:30` are the same, and `18-24` is an
 /// evening.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Hours {
     /// Minutes since midnight, below [`DAY`].
     pub(super) from: u16,

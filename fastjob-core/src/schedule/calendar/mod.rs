@@ -45,7 +45,7 @@ const SEARCH: usize = 41 * 366;
 /// assert_eq!(calendar.open_from(christmas), Some(opens));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Calendar {
     days: Vec<Days>,
     hours: Vec<Hours>,

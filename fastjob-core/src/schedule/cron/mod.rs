@@ -25,7 +25,12 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    str::FromStr,
+    sync::Arc,
+};
 
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 
@@ -129,6 +134,13 @@ impl FromStr for Cron {
     /// The only constructor, so that a `Cron` is always valid.
     fn from_str(text: &str) -> Result<Self, InvalidCron> {
         parse::cron(text).map_err(|fault| fault.of(text))
+    }
+}
+
+impl Hash for Cron {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // Everything else follows from the text.
+        self.text.hash(state);
     }
 }
 

@@ -58,7 +58,7 @@ const BEFORE: SignedDuration = SignedDuration::from_millis(1);
 /// assert_eq!(timetable.next_after(evening, Timestamp::UNIX_EPOCH), Some(morning));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Timetable {
     schedule: Schedule,
     /// Most jobs have no limits.
@@ -66,7 +66,7 @@ pub struct Timetable {
 }
 
 /// The limits of a schedule.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Limits {
     /// No fires before this instant; a fixed rate counts from here.
     pub start_at: Option<Timestamp>,

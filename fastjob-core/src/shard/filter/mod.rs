@@ -11,7 +11,13 @@ mod parse;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, fmt, str::FromStr, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    hash::{Hash, Hasher},
+    str::FromStr,
+    sync::Arc,
+};
 
 pub use self::error::{InvalidFilter, Problem};
 use self::expr::Expr;
@@ -92,6 +98,12 @@ impl PartialEq for Filter {
 }
 
 impl Eq for Filter {}
+
+impl Hash for Filter {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
+    }
+}
 
 impl FromStr for Filter {
     type Err = InvalidFilter;

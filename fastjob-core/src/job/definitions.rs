@@ -1,0 +1,273 @@
+//! Reads definitions as they are stored. Most jobs of a large store have the same settings as many
+//! others: these are parsed and checked once, and shared.
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+    fmt,
+    sync::Arc,
+};
+
+use serde::{
+    Deserializer,
+    de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor},
+};
+use serde_json::value::RawValue;
+
+use super::{
+    About, InvalidJob, Job, JobDraft, Settings,
+    check::{Problems, individual},
+    param_text,
+};
+use crate::id::JobName;
+
+/// How many different settings are remembered, which limits the memory of a long read.
+const KNOWN_MOST: usize = 16_384;
+
+/// Reads definitions, and remembers the settings in them.
+#[derive(Debug, Default)]
+pub struct Definitions {
+    /// By their text, as [`Outline`] collects it.
+    known: HashMap<Box<str>, Arc<Settings>>,
+}
+
+/// Why a stored definition cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidDefinition {
+    /// It is not a draft.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    /// The draft is not valid.
+    #[error(transparent)]
+    Job(#[from] InvalidJob),
+}
+
+impl Definitions {
+    /// Reads a definition, a [`JobDraft`] in JSON.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the text is not a valid draft.
+    pub fn read(&mut self, text: &str) -> Result<Job, InvalidDefinition> {
+        let outline = Outline::of(text);
+        if let Some(outline) = &outline
+            && let Some(settings) = self.known.get(&*outline.settings)
+            && let Some(job) = outline.job(settings)
+        {
+            return Ok(job);
+        }
+        // Also reads what the outline cannot, and finds what is wrong.
+        let job = Job::try_from(serde_json::from_str::<JobDraft>(text)?)?;
+        if let Some(outline) = outline {
+            if self.known.len() >= KNOWN_MOST {
+                self.known.clear();
+            }
+            self.known.insert(outline.settings.into(), Arc::clone(&job.settings));
+        }
+        Ok(job)
+    }
+}
+
+/// A definition of which only the fields are parsed that are a job's own.
+#[derive(Default)]
+struct Outline<'a> {
+    name: Option<&'a str>,
+    param: Option<&'a RawValue>,
+    enabled: Option<bool>,
+    description: Option<&'a RawValue>,
+    labels: Option<&'a RawValue>,
+    /// The names and texts of all other fields.
+    settings: String,
+    /// Whether there is a handler: without one, the settings depend on the name.
+    has_handler: bool,
+    /// Whether there are children: a check compares them with the name.
+    has_children: bool,
+}
+
+impl<'a> Outline<'a> {
+    /// `None` for a text of which each field has to be parsed and checked.
+    fn of(text: &'a str) -> Option<Self> {
+        let mut outline = Self::default();
+        let mut json = serde_json::Deserializer::from_str(text);
+        outline.settings.reserve(text.len());
+        (&mut outline).deserialize(&mut json).ok()?;
+        json.end().ok()?;
+        (outline.has_handler && !outline.has_children).then_some(outline)
+    }
+
+    /// The job with these settings; `None` if one of its own fields is not valid.
+    fn job(&self, settings: &Arc<Settings>) -> Option<Job> {
+        let name: JobName = self.name?.parse().ok()?;
+        let param = match self.param.map(RawValue::get) {
+            None => None,
+            Some(text) if text.starts_with('"') => {
+                let text: Cow<'_, str> = borrowed(text)?;
+                Some(text)
+            }
+            Some(text) => param_text(&serde_json::from_str(text).ok()?).map(Cow::from),
+        };
+        let description: Option<String> = self.description.map_or(Some(None), parsed)?;
+        let labels: BTreeMap<_, _> = self.labels.map_or(Some(BTreeMap::new()), parsed)?;
+        let mut problems = Problems::default();
+        individual(description.as_deref(), param.as_deref(), &labels, &mut problems);
+        problems.0.is_empty().then(|| Job {
+            name,
+            param: param.map(|param| Arc::from(&*param)),
+            enabled: self.enabled.unwrap_or(true),
+            about: About::new(description, labels),
+            settings: Arc::clone(settings),
+        })
+    }
+}
+
+fn parsed<T: serde::de::DeserializeOwned>(value: &RawValue) -> Option<T> {
+    serde_json::from_str(value.get()).ok()
+}
+
+/// A JSON text without its quotes, not copied if it has no escapes.
+fn borrowed(text: &str) -> Option<Cow<'_, str>> {
+    match serde_json::from_str::<&str>(text) {
+        Ok(text) => Some(text.into()),
+        Err(_) => serde_json::from_str::<String>(text).ok().map(Cow::from),
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for &mut Outline<'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        from.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for &mut Outline<'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a definition")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let twice = |name| Err(serde::de::Error::duplicate_field(name));
+        while let Some(field) = map.next_key::<&'de str>()? {
+            match field {
+                "name" if self.name.is_none() => self.name = Some(map.next_value()?),
+                "param" if self.param.is_none() => self.param = Some(map.next_value()?),
+                "enabled" if self.enabled.is_none() => self.enabled = Some(map.next_value()?),
+                "description" if self.description.is_none() => {
+                    self.description = Some(map.next_value()?);
+                }
+                "labels" if self.labels.is_none() => self.labels = Some(map.next_value()?),
+                "name" | "param" | "enabled" | "description" | "labels" => {
+                    return twice("one of the job's own");
+                }
+                "children" => {
+                    self.has_children = true;
+                    map.next_value::<IgnoredAny>()?;
+                }
+                _ => {
+                    self.has_handler |= field == "handler";
+                    let value: &'de RawValue = map.next_value()?;
+                    // Neither a name nor a value contains this character, so the text of different
+                    // fields is different.
+                    for part in [field, value.get()] {
+                        self.settings.push_str(part);
+                        self.settings.push('\0');
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads it as a definition, several times, and compares that with the draft.
+    #[track_caller]
+    fn check(definitions: &mut Definitions, text: &str) -> Option<Job> {
+        let draft = serde_json::from_str::<JobDraft>(text).map_err(|err| err.to_string());
+        let job = draft.and_then(|draft| Job::try_from(draft).map_err(|err| err.to_string()));
+        for _ in 0..2 {
+            let read = definitions.read(text).map_err(|err| err.to_string());
+            assert_eq!(read, job, "{text}");
+        }
+        definitions.read(text).ok()
+    }
+
+    const SETTINGS: &str = r#""handler":"h","schedule":{"cron":"0 0 * * *"}"#;
+
+    #[test]
+    fn jobs_that_differ_in_what_is_their_own_share_their_settings() {
+        let mut definitions = Definitions::default();
+        let first = check(&mut definitions, &format!(r#"{{"name":"a",{SETTINGS}}}"#)).unwrap();
+        for own in [
+            r#""name":"报表""#,
+            r#""name":"b","param":"text \"with\" escapes","enabled":false"#,
+            r#""name":"c","param":{"tenant": 7 , "of":[1.50, null]},"description":"é\n""#,
+            r#""name":"d","param":null,"labels":{"team":"a","k\"":"ü"}"#,
+            r#""name":"e","param":"""#,
+        ] {
+            let job = check(&mut definitions, &format!("{{{own},{SETTINGS}}}")).unwrap();
+            assert!(Arc::ptr_eq(&first.settings, &job.settings), "{own}");
+        }
+        let other = r#"{"name":"a","handler":"h","schedule":{"cron":"0 1 * * *"}}"#;
+        let other = check(&mut definitions, other).unwrap();
+        assert!(!Arc::ptr_eq(&first.settings, &other.settings));
+        // The texts of its fields are the same, the fields are not.
+        let moved = r#"{"name":"a","handler":"h","timeout":"5s","grace":"1s"}"#;
+        let moved = [moved, r#"{"name":"a","handler":"h","timeout":"1s","grace":"5s"}"#];
+        let [one, two] = moved.map(|text| check(&mut definitions, text).unwrap());
+        assert_ne!(one.timeout, two.timeout);
+    }
+
+    #[test]
+    fn what_is_wrong_in_a_jobs_own_fields_is_found_although_its_settings_are_known() {
+        let mut definitions = Definitions::default();
+        let with = |own: &str| format!("{{{own},{SETTINGS}}}");
+        assert!(check(&mut definitions, &with(r#""name":"a""#)).is_some());
+        let long = format!(r#""name":"a","description":"{}""#, "x".repeat(5_000));
+        for own in [
+            r#""name":"not a name""#,
+            r#""name":"a","name":"b""#,
+            r#""name":"a","enabled":"yes""#,
+            r#""name":"a","labels":{"":"no key"}"#,
+            r#""name":"a","labels":["x"]"#,
+            r#""name":"a","param":{"x"}"#,
+            r#""name":"a","handler":"twice""#,
+            r#""name":"a","newer":1"#,
+            r#""description":"without a name""#,
+            &long,
+        ] {
+            assert_eq!(check(&mut definitions, &with(own)), None, "{own}");
+        }
+        assert_eq!(check(&mut definitions, &(with(r#""name":"a""#) + "}")), None);
+    }
+
+    #[test]
+    fn settings_that_depend_on_the_name_are_not_shared() {
+        let mut definitions = Definitions::default();
+        let [a, b] = ["a", "b"].map(|name| {
+            check(&mut definitions, &format!(r#"{{"name":"{name}"}}"#)).unwrap().handler.to_string()
+        });
+        assert_eq!((a.as_str(), b.as_str()), ("a", "b"));
+        let child = |name: &str| {
+            format!(r#"{{"name":"{name}","handler":"h","children":[{{"job":"child"}}]}}"#)
+        };
+        assert!(check(&mut definitions, &child("parent")).is_some());
+        assert!(check(&mut definitions, &child("child")).is_none());
+    }
+
+    #[test]
+    fn the_memory_for_settings_is_limited() {
+        let mut definitions = Definitions::default();
+        for handler in 0..=KNOWN_MOST {
+            let text = format!(r#"{{"name":"a","handler":"h{handler}"}}"#);
+            assert!(definitions.read(&text).is_ok());
+        }
+        assert_eq!(definitions.known.len(), 1);
+    }
+}
