@@ -10,10 +10,13 @@ use std::{
 };
 
 /// A map from ids.
-pub type IdMap<K, V> = HashMap<K, V, BuildHasherDefault<IdHasher>>;
+pub type IdMap<K, V> = HashMap<K, V, IdHashing>;
 
 /// A set of ids.
-pub type IdSet<K> = HashSet<K, BuildHasherDefault<IdHasher>>;
+pub type IdSet<K> = HashSet<K, IdHashing>;
+
+/// Makes hashers of ids.
+pub type IdHashing = BuildHasherDefault<IdHasher>;
 
 /// Hashes one number.
 #[derive(Clone, Copy, Debug, Default)]

@@ -2,14 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-pub(crate) use fastjob_core::id_map::{IdMap, IdSet};
+pub(crate) use fastjob_core::id_map::{IdHashing, IdMap, IdSet};
 
 pub(crate) type Map<K, V> = HashMap<K, V, Hashing>;
 pub(crate) type Set<K> = HashSet<K, Hashing>;
 
 /// Keys from outside are hashed with a random seed, to prevent collision attacks.
 #[cfg(not(any(test, feature = "simulation")))]
-type Hashing = std::hash::RandomState;
+pub(crate) type Hashing = std::hash::RandomState;
 /// Not random, so that a simulated history is the same in each run.
 #[cfg(any(test, feature = "simulation"))]
-type Hashing = std::hash::BuildHasherDefault<std::hash::DefaultHasher>;
+pub(crate) type Hashing = std::hash::BuildHasherDefault<std::hash::DefaultHasher>;

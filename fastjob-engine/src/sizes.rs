@@ -33,7 +33,7 @@ pub(crate) enum Outlived {
 impl Engine {
     /// The size of every collection.
     pub(crate) fn sizes(&self) -> Sizes {
-        let (jobs, names) = self.catalog.sizes();
+        let (jobs, names, settings) = self.catalog.sizes();
         let (open, lives) = (self.attempts.len(), self.fleet.len());
         let (round, fires) = self.agenda.sizes();
         let (lanes, in_lanes) = self.lanes.sizes();
@@ -48,6 +48,7 @@ impl Engine {
             ("chores", self.chores.len(), chores),
             ("jobs in the round", round, 2 * jobs),
             ("names", names, jobs),
+            ("settings", settings, 2 * (jobs + lives + 1_024) + self.journal.unwritten()),
             ("fires", fires, jobs),
             ("sessions and seats", self.fleet.sessions_and_seats(), 2 * lives),
             ("lives in groups", self.fleet.grouped(), lives),

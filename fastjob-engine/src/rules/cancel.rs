@@ -20,7 +20,7 @@ impl Engine {
                     && open.row.due_at > now.wall
             })
         };
-        let mut cursor = now.wall.max(entry.fired_ahead);
+        let mut cursor = now.wall.max(entry.fired_ahead());
         let mut unsent = BTreeMap::<_, Vec<_>>::new();
         for attempt in self.attempts.of_job(id) {
             let Some(open) = later(&attempt) else { continue };
@@ -90,7 +90,7 @@ impl Engine {
                     && entry.scheduled == 0
                 {
                     // Its next fire counts from the last end again, and may be before this one.
-                    entry.cursor = entry.cursor.min(entry.anchor());
+                    entry.set_cursor(entry.cursor().min(entry.anchor()));
                 }
                 self.schedule_next(job);
             }

@@ -33,8 +33,8 @@ impl Engine {
         result: Option<&str>,
     ) -> Option<String> {
         let entry =
-            self.catalog.get(parent.row.job).filter(|entry| !entry.row().children.is_empty())?;
-        let children: Vec<_> = entry.job().children.iter().zip(&*entry.row().children).collect();
+            self.catalog.get(parent.row.job).filter(|entry| !entry.children().is_empty())?;
+        let children: Vec<_> = entry.job().children.iter().zip(entry.children()).collect();
         let children: Vec<_> = children
             .into_iter()
             .filter(|(child, id)| child.on.follows(end) && !self.is_gone(**id))

@@ -26,7 +26,7 @@ impl Engine {
         origin: Origin,
     ) -> SaveAnswer {
         let known = self.catalog.named(&job.service, &job.name);
-        let Some(row) = known.map(|entry| entry.row().clone()) else {
+        let Some(row) = known.map(|entry| entry.row()) else {
             return self.create(now, job, origin);
         };
         let by_code = origin == Origin::Code;
@@ -47,7 +47,7 @@ impl Engine {
         }
         if job.timetable != row.job.timetable {
             // Up to a fire that ran ahead of the clock, no other fire is planned.
-            let fired_ahead = known.map_or(now.wall, |entry| entry.fired_ahead);
+            let fired_ahead = known.map_or(now.wall, |entry| entry.fired_ahead());
             too_late(&job, now.wall.max(fired_ahead))?;
         }
         self.catalog.has_room(&job, Some(&row.job))?;
@@ -107,7 +107,7 @@ impl Engine {
         }
         self.catalog.update(row.clone());
         if refires && let Some(entry) = self.catalog.get_mut(id) {
-            entry.cursor = cursor;
+            entry.set_cursor(cursor);
             if entry.has_stored_cursor {
                 self.journal.commit().cursors.push((id, cursor));
             }
@@ -132,7 +132,7 @@ impl Engine {
     /// Enables or disables a job's schedule.
     pub(super) fn switch(&mut self, now: Now, path: &JobPath, to: Switch) -> SaveAnswer {
         let id = self.catalog.resolve(path)?;
-        let row = self.catalog.get(id).map(|entry| entry.row().clone());
+        let row = self.catalog.get(id).map(|entry| entry.row());
         let row = row.ok_or_else(|| JobRefused::Unknown(path.to_string()))?;
         let enabled = to == Switch::On;
         if row.job.enabled == enabled {
@@ -155,7 +155,7 @@ impl Engine {
         let Some(entry) = self.catalog.delete(id, now.wall) else {
             return Err(JobRefused::Unknown(path.to_string()));
         };
-        let row = entry.row().clone();
+        let row = entry.row();
         self.chores.end_deleted(id, self.attempts.of_job(id).collect());
         self.schedule_next(id);
         self.journal.commit().jobs.push(row.clone());

@@ -13,6 +13,9 @@ use crate::{
     state::attempts::{Open, Step},
 };
 
+/// The number of rows that become jobs at a time.
+const ROWS: usize = 16_384;
+
 impl Engine {
     pub(crate) fn load(&mut self, loaded: Loaded, now: Now) {
         for row in &loaded.lives {
@@ -25,7 +28,7 @@ impl Engine {
         self.attempts.load_ended(loaded.ended_shards);
         for (job, fire_at) in loaded.fired_ahead {
             if let Some(entry) = self.catalog.get_mut(job) {
-                entry.fired_ahead = fire_at;
+                entry.note_fired_ahead(fire_at);
             }
         }
         for job in loaded.failing {
@@ -59,13 +62,18 @@ impl Engine {
         }
     }
 
-    fn load_jobs(&mut self, rows: Vec<JobRow>, cursors: Vec<(JobId, Timestamp)>) {
-        for row in rows {
-            self.catalog.admit(row, self.agenda.watermark());
+    fn load_jobs(&mut self, mut rows: Vec<JobRow>, cursors: Vec<(JobId, Timestamp)>) {
+        self.catalog.reserve(rows.len());
+        while !rows.is_empty() {
+            // A million rows take as much memory as what is kept of them: free it on the way.
+            for row in rows.split_off(rows.len().saturating_sub(ROWS)) {
+                self.catalog.admit(row, self.agenda.watermark());
+            }
+            rows.shrink_to_fit();
         }
         for (job, cursor) in cursors {
             if let Some(entry) = self.catalog.get_mut(job) {
-                entry.cursor = entry.cursor.max(cursor);
+                entry.set_cursor(entry.cursor().max(cursor));
                 entry.has_stored_cursor = true;
             }
         }
@@ -89,7 +97,7 @@ impl Engine {
             if entry.job().timetable.follows_the_last_end() && entry.scheduled == 0 {
                 // Its next fire counts from its last end, which may be before the watermark. If
                 // anything had been planned after that end, it would be open.
-                entry.cursor = entry.cursor.min(entry.anchor());
+                entry.set_cursor(entry.cursor().min(entry.anchor()));
             }
         }
         let ids: Vec<_> = self.catalog.iter().map(|(id, _)| id).collect();

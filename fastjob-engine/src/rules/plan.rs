@@ -150,9 +150,9 @@ impl Engine {
         for job in self.agenda.take_reached() {
             let Some(entry) = self.catalog.get_mut(job) else { continue };
             entry.is_in_round = false;
-            if entry.cursor > planned {
+            if entry.cursor() > planned {
                 entry.has_stored_cursor = true;
-                self.journal.commit().cursors.push((job, entry.cursor));
+                self.journal.commit().cursors.push((job, entry.cursor()));
             }
         }
     }
@@ -160,7 +160,7 @@ impl Engine {
     /// Plans the fires of a saved job up to the watermark, as for all other jobs: they become
     /// durable together with the job.
     pub(super) fn plan_up_to_watermark(&mut self, now: Now, id: JobId) {
-        while let Some(fire_at) = self.catalog.get(id).and_then(|entry| entry.next_fire)
+        while let Some(fire_at) = self.catalog.get(id).and_then(|entry| entry.next_fire())
             && fire_at <= self.agenda.watermark()
         {
             self.fire(now, id, fire_at);
@@ -180,12 +180,12 @@ impl Engine {
         let due_at = entry.job().timetable.due_at(id, fire_at);
         let made = if entry.job().timetable.excludes(fire_at) {
             // Not a fire: the search for the next one stopped here.
-            entry.cursor = fire_at;
+            entry.set_cursor(fire_at);
             0
         } else if misfire::is_misfire(due_at, now.wall) {
             self.misfire(now, id)
         } else {
-            entry.cursor = fire_at;
+            entry.set_cursor(fire_at);
             let new = NewTask::new(id, Cause::Schedule, due_at);
             self.new_task(now, NewTask { fire_at: Some(fire_at), ..new });
             1
@@ -199,12 +199,12 @@ impl Engine {
         let job = Arc::clone(entry.job());
         let anchor = entry.anchor();
         let (plan, from) =
-            misfire::plan(job.misfire, id, &job.timetable, anchor, entry.cursor, now.wall);
-        entry.cursor = from;
+            misfire::plan(job.misfire, id, &job.timetable, anchor, entry.cursor(), now.wall);
+        entry.set_cursor(from);
         if plan.caught_up.is_empty() && job.timetable.follows_the_last_end() {
             // No task will end to count from.
             entry.set_anchor(now.wall);
-            entry.cursor = now.wall;
+            entry.set_cursor(now.wall);
             self.journal.commit().anchors.push((id, now.wall));
         }
         let made = plan.caught_up.len() + plan.in_time.len() + usize::from(plan.skipped.is_some());
@@ -298,7 +298,7 @@ impl Engine {
         {
             // No task will end to count from; the fire may have been planned ahead.
             entry.set_anchor(entry.anchor().max(now.wall).max(fire_at));
-            entry.cursor = entry.cursor.max(entry.anchor());
+            entry.set_cursor(entry.cursor().max(entry.anchor()));
             self.journal.commit().anchors.push((new.job, entry.anchor()));
         }
         self.alarm_missed(now, new.job, task, &note);
@@ -328,17 +328,19 @@ impl Engine {
     /// Computes the next fire of a job and remembers it.
     pub(super) fn schedule_next(&mut self, id: JobId) {
         let Some(entry) = self.catalog.get_mut(id) else { return };
-        let before = entry.next_fire.take();
+        let before = entry.next_fire();
+        let mut next = None;
         let job = entry.job();
         let waits_for_end = job.timetable.follows_the_last_end() && entry.scheduled > 0;
         if job.enabled && !entry.is_deleted() && !waits_for_end {
-            entry.next_fire = match job.timetable.look_after(entry.cursor, entry.anchor()) {
+            next = match job.timetable.look_after(entry.cursor(), entry.anchor()) {
                 // An excluded instant does not fire: the search continues from it.
                 Next::Fire(at) | Next::LookAgain(at) => Some(at),
                 Next::Never => None,
             };
         }
-        self.agenda.set_fire(id, before, entry.next_fire);
+        entry.set_next_fire(next);
+        self.agenda.set_fire(id, before, next);
     }
 
     /// Removes an attempt that has ended from everything that refers to it, except its task.

@@ -17,9 +17,9 @@ impl Engine {
     /// Code declares a deleted job: keep remembering it for another retention.
     pub(super) fn declared_again(&mut self, now: Now, job: JobId) {
         let Some(entry) = self.catalog.get_mut(job) else { return };
-        if now.wall.duration_since(entry.row().updated_at) >= DATED_EVERY {
+        if now.wall.duration_since(entry.updated_at()) >= DATED_EVERY {
             entry.date(now.wall);
-            self.journal.commit().jobs.push(entry.row().clone());
+            self.journal.commit().jobs.push(entry.row());
         }
     }
 

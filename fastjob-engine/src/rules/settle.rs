@@ -117,7 +117,7 @@ impl Engine {
             && let Some(entry) = self.catalog.get_mut(open.row.job)
         {
             // An earlier engine may have sent it, whose clock had reached the fire.
-            entry.fired_ahead = entry.fired_ahead.max(fire_at);
+            entry.note_fired_ahead(fire_at);
             self.journal.commit().fired_ahead.push((open.row.job, fire_at));
         }
         let retry = self.retry_after(now, &open, outcome.end);
@@ -244,7 +244,7 @@ impl Engine {
             entry.set_anchor(entry.anchor().max(end));
             let anchor = entry.anchor();
             // No fire is planned beyond the anchor, but the watermark may be later.
-            entry.cursor = entry.cursor.min(anchor);
+            entry.set_cursor(entry.cursor().min(anchor));
             self.journal.commit().anchors.push((row.job, anchor));
             self.schedule_next(row.job);
         }

@@ -52,8 +52,7 @@ impl Engine {
         };
         let until = ask.until.min(now.wall);
         let fires = entry
-            .row()
-            .job
+            .job()
             .timetable
             .fires_between(ask.from, until, entry.anchor(), ask.most as usize)
             .map_err(|why| JobRefused::NoBackfill(why.to_string()))?;

@@ -11,10 +11,12 @@ use std::collections::BTreeSet;
 use fastjob_core::JobId;
 use jiff::Timestamp;
 
+use super::millis::Millis;
+
 /// When jobs fire next, and the planning in progress.
 #[derive(Debug)]
 pub(crate) struct Agenda {
-    fires: BTreeSet<(Timestamp, JobId)>,
+    fires: BTreeSet<(Millis, JobId)>,
     /// The watermark: every fire up to here is planned.
     watermark: Timestamp,
     /// Loaded jobs whose next fire was not computed yet. Until that is done, no fires are planned.
@@ -54,14 +56,14 @@ impl Agenda {
         next: Option<Timestamp>,
     ) {
         if let Some(before) = before {
-            self.fires.remove(&(before, job));
+            self.fires.remove(&(Millis::from(before), job));
         }
-        self.fires.extend(next.map(|next| (next, job)));
+        self.fires.extend(next.map(|next| (Millis::from(next), job)));
     }
 
     /// The earliest fire of all jobs.
     pub(crate) fn first(&self) -> Option<(Timestamp, JobId)> {
-        self.fires.first().copied()
+        self.fires.first().map(|(at, job)| ((*at).into(), *job))
     }
 
     /// The horizon of the round in progress. If there is none, a new round begins, up to `until`.

@@ -9,4 +9,5 @@ pub(crate) mod fleet;
 pub(crate) mod journal;
 pub(crate) mod keys;
 pub(crate) mod lanes;
+pub(crate) mod millis;
 pub(crate) mod timers;

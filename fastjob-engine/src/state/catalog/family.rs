@@ -52,7 +52,7 @@ impl Catalog {
             return self.resolve(path);
         }
         let bare = |name: &JobName| {
-            let mine = self.by_bare_name.get(name).into_iter().flatten().copied();
+            let mine = self.jobs.bare(name);
             let others = self.others.bare(name);
             let others = others.filter(|id| !self.is_mine(self.partition_of(*id)));
             mine.chain(others).collect()
@@ -65,11 +65,11 @@ impl Catalog {
     fn relative(&self, id: JobId) -> Option<Relative<'_>> {
         if self.is_mine(self.partition_of(id)) {
             let entry = self.get(id).filter(|entry| !entry.is_deleted())?;
-            let row = entry.row();
+            let job = entry.job();
             return Some(Relative {
-                service: &row.job.service,
-                name: &row.job.name,
-                children: &row.children,
+                service: &job.service,
+                name: &job.name,
+                children: entry.children(),
             });
         }
         let link = self.others.job(id)?;
