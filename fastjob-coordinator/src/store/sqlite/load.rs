@@ -1,22 +1,30 @@
 //! What a coordinator starts with.
 
 use fastjob_core::JobId;
-use sqlx::Row;
+use sqlx::{ConnectOptions, Connection, Row, SqliteConnection, sqlite::SqliteConnectOptions};
+use tokio::task::JoinSet;
 use tokio_stream::StreamExt;
 
 use super::{Sqlite, commit::batches, history, jobs};
 use crate::store::{
-    CHILD_STARTS, ChildStart, Error, Lease, LoadStore, Loaded, Partition, Result, StoreFacts,
+    CHILD_STARTS, ChildStart, Error, JobRow, Lease, LoadStore, Loaded, Partition, Result, StoreFacts,
     journal::Checkpoints,
     key::NAME,
     rows::{
         children::{ChildStarts, child_starts},
         instant,
-        jobs::whole,
+        jobs::JobReader,
         loaded::{checkpoint, cursor, ended, facts, life},
     },
     while_doing,
 };
+
+/// How many connections read jobs at the same time, each with a thread of its own.
+const JOB_READERS: i64 = 2;
+/// How many rows each of them reads ahead.
+const ROWS_AHEAD: usize = 512;
+/// How many rows are read before other tasks get a turn.
+const ROWS_IN_TURN: usize = 128;
 
 #[async_trait::async_trait]
 impl LoadStore for Sqlite {
@@ -86,12 +94,7 @@ impl LoadStore for Sqlite {
                 _ => {}
             }
         }
-        {
-            let mut rows = sqlx::query(jobs::SELECT_ALL).fetch(&mut *writer);
-            while let Some(row) = rows.next().await {
-                loaded.jobs.push(whole(&row.map_err(&doing)?)?);
-            }
-        }
+        loaded.jobs = self.all_jobs().await?;
         let mark = history::mark(&mut *writer).await.map_err(&doing)?;
         let journal = history::replay(&mut *writer).await?;
         let mut checkpoints = Checkpoints::new();
@@ -153,4 +156,57 @@ impl LoadStore for Sqlite {
         guard.journals.loaded(Lease { partition, ..Lease::default() }, mark);
         Ok(loaded)
     }
+}
+
+impl Sqlite {
+    /// Reads all jobs. Nothing may be written meanwhile.
+    async fn all_jobs(&self) -> Result<Vec<JobRow>> {
+        let doing = while_doing("read jobs");
+        let (first, last): (Option<i64>, Option<i64>) =
+            sqlx::query_as("select (select min(id) from jobs), (select max(id) from jobs)")
+                .fetch_one(&self.readers)
+                .await
+                .map_err(&doing)?;
+        let Some((first, last)) = first.zip(last) else { return Ok(Vec::new()) };
+        // Connections of their own, because a cache of all that is read once would be of no use.
+        let options = self.options.clone().read_only(true).pragma("cache_size", "-2048");
+        let options = options.row_buffer_size(ROWS_AHEAD);
+        let step = (last - first) / JOB_READERS + 1;
+        let mut parts = JoinSet::new();
+        for part in 0..JOB_READERS {
+            let from = first + part * step;
+            parts.spawn(part_of_jobs(options.clone(), from, from + step));
+        }
+        let mut jobs = Vec::new();
+        while let Some(part) = parts.join_next().await {
+            let part = part.map_err(|err| match err.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Error::TimedOut { doing: "read jobs" },
+            })?;
+            match jobs.is_empty() {
+                true => jobs = part?,
+                false => jobs.extend(part?),
+            }
+        }
+        Ok(jobs)
+    }
+}
+
+/// Reads the jobs with ids from `from`, and below `below`.
+async fn part_of_jobs(options: SqliteConnectOptions, from: i64, below: i64) -> Result<Vec<JobRow>> {
+    let doing = while_doing("read jobs");
+    let mut connection: SqliteConnection = options.connect().await.map_err(&doing)?;
+    let (mut all, mut reader) = (Vec::new(), JobReader::default());
+    {
+        let rows = sqlx::query(jobs::SELECT_PART).bind(from).bind(below);
+        let mut rows = rows.fetch(&mut connection);
+        while let Some(row) = rows.next().await {
+            all.push(reader.read(&row.map_err(&doing)?)?);
+            if all.len() % ROWS_IN_TURN == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+    connection.close().await.map_err(&doing)?;
+    Ok(all)
 }
