@@ -48,6 +48,8 @@ mod rpc;
 mod server;
 mod sessions;
 mod shell;
+#[cfg(all(feature = "postgres", any(test, feature = "simulation")))]
+pub mod simulation;
 mod store;
 mod sweep;
 

@@ -21,7 +21,7 @@ const FLOORS: &[&[&str]] = &[
     &["server"],
     &["coordinator"],
     &["cli"],
-    &["fuzzing"],
+    &["fuzzing", "simulation"],
 ];
 
 /// The modules that use the JSON of the API, or the client.

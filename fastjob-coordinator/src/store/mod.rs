@@ -20,6 +20,8 @@ pub(crate) mod postgres;
 mod repair;
 mod retention;
 mod rows;
+#[cfg(all(feature = "postgres", any(test, feature = "simulation")))]
+pub(crate) mod simulated;
 pub(crate) mod sqlite;
 #[cfg(test)]
 mod suite;

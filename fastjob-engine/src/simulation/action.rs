@@ -83,11 +83,27 @@ pub(super) enum Action {
     Start(u64),
 }
 
+/// Separates the dice of the store from those of the actions.
+const LUCK: u64 = 0x9e37_79b9_7f4a_7c15;
 /// The number of executors.
 pub(super) const EXECUTORS: usize = 4;
 
+/// An action of a history, and how the store's transactions end during it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Step {
+    pub(super) action: Action,
+    /// The seed of the dice that decide it.
+    pub(super) luck: u64,
+}
+
 /// The actions of a seed.
-pub(super) fn actions(seed: u64, count: usize, shape: Shape) -> Vec<Action> {
+pub(super) fn steps(seed: u64, count: usize, shape: Shape) -> Vec<Step> {
+    let mut dice = SmallRng::seed_from_u64(seed ^ LUCK);
+    let step = |action| Step { action, luck: dice.random() };
+    actions(seed, count, shape).into_iter().map(step).collect()
+}
+
+fn actions(seed: u64, count: usize, shape: Shape) -> Vec<Action> {
     let mut dice = SmallRng::seed_from_u64(seed);
     let mut actions: Vec<_> = (0..count).map(|_| action(&mut dice, shape)).collect();
     if shape.has(Feature::Restores) && dice.random_bool(0.5) {

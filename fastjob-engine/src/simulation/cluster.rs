@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 use jiff::SignedDuration;
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 
-use super::{node::Node, shape::Feature, world::World};
+use super::{node::Node, shape::Feature, world::World, writes::Pending};
 use crate::{
     Effects, Event,
     record::{Lease, Partition},
@@ -116,6 +116,9 @@ impl World {
             self.witness.unknowing.insert(partition, lease.term);
         }
         self.store.holders.insert(partition, (lease.term, Some(m)));
+        if let Some(beside) = &mut self.beside {
+            beside.acquire(lease);
+        }
         self.run_engine(m, lease);
     }
 
@@ -141,7 +144,8 @@ impl World {
         let mut effects = Effects::default();
         running.engine.retire(&mut effects);
         let lease = running.lease;
-        node.pending.extend(effects.commits.into_iter().map(|(id, commit)| (lease, id, commit)));
+        let commits = effects.commits.into_iter();
+        node.pending.extend(commits.map(|(id, commit)| Pending::new(lease, id, commit)));
     }
 
     fn give_back(&mut self, m: usize, partition: Partition) {
@@ -208,6 +212,9 @@ impl World {
     fn go_down(&mut self, m: usize) {
         self.nodes[m].engines.clear();
         self.nodes[m].pending.clear();
+        if let Some(beside) = &mut self.beside {
+            beside.end_process(m);
+        }
         for executor in &mut self.executors {
             executor.cut(m);
         }
@@ -223,13 +230,10 @@ impl World {
         // Some of the commits that were handed over become durable, and their answers are lost.
         let pending = std::mem::take(&mut node.pending);
         let durable = if node.reaches { dice.random_range(0..=pending.len()) } else { 0 };
-        for (lease, _, commit) in pending.into_iter().take(durable) {
-            if self.store.holds(lease) {
-                self.make_durable(&commit);
-            }
-        }
+        self.write_last(m, pending.into_iter().take(durable).collect());
         self.forget_disabled();
         self.go_down(m);
+        self.see_store();
         if self.shape.nodes == 1 {
             // Down briefly, or long enough for misfires.
             let down = if dice.random_bool(0.3) { 20_000 } else { 1_500 };
@@ -274,6 +278,10 @@ impl World {
         self.go_down(0);
         self.forget_disabled();
         self.store = backup;
+        if let Some(beside) = &mut self.beside {
+            beside.restore();
+        }
+        self.see_store();
         self.witness.see_restore(&self.store);
         for executor in &mut self.executors {
             let waiting =

@@ -13,6 +13,7 @@
 
 mod action;
 mod asks;
+mod beside;
 mod clocks;
 mod cluster;
 mod executor;
@@ -27,6 +28,7 @@ mod people;
 mod reload;
 mod rest;
 mod shape;
+mod store;
 mod streams;
 mod world;
 mod writes;
@@ -38,8 +40,9 @@ use std::{
 
 #[cfg(test)]
 pub(super) use self::model::ModelStore;
+pub use self::store::{Fate, PastAttempt, PastTask, Rows, Store};
 use self::{
-    action::Action,
+    action::Step,
     shape::{Feature, Selection, Shape},
     world::World,
 };
@@ -63,11 +66,15 @@ pub struct Figures {
 pub struct Options {
     steps: usize,
     selection: Selection,
+    beside: Option<NewStore>,
 }
+
+/// Makes an empty store for the history of a seed, for so many nodes and partitions.
+pub type NewStore = fn(seed: u64, nodes: usize, partitions: u32) -> Box<dyn Store>;
 
 impl Default for Options {
     fn default() -> Self {
-        Self { steps: STEPS, selection: Selection::default() }
+        Self { steps: STEPS, selection: Selection::default(), beside: None }
     }
 }
 
@@ -76,6 +83,14 @@ impl Options {
     #[must_use]
     pub fn steps(self, steps: usize) -> Self {
         Self { steps, ..self }
+    }
+
+    /// Writes all histories to a second store too, and compares it with the model. The engines
+    /// continue from what the second store loads. Its transactions fail in all histories.
+    #[must_use]
+    pub fn beside(mut self, store: NewStore) -> Self {
+        (self.beside, self.selection.beside) = (Some(store), true);
+        self
     }
 
     /// Also enables the features with which the engine is known to fail.
@@ -148,11 +163,12 @@ impl std::error::Error for Failure {}
 /// many panics.
 pub fn run(seed: u64, options: &Options) -> Result<Figures, Box<Failure>> {
     let shape = Shape::of(seed, options.selection);
-    let actions = action::actions(seed, options.steps, shape);
-    tell(&actions, shape).map_err(|_| {
-        let actions = shorten(actions, shape);
-        let what = tell(&actions, shape).err().unwrap_or_default();
-        let story = actions.iter().map(|action| format!("{action:?}")).collect();
+    let steps = action::steps(seed, options.steps, shape);
+    let history = History { seed, shape, beside: options.beside };
+    history.tell(&steps).map_err(|_| {
+        let steps = history.shorten(steps);
+        let what = history.tell(&steps).err().unwrap_or_default();
+        let story = steps.iter().map(|step| format!("{:?}", step.action)).collect();
         Box::new(Failure { seed, what, faults: shape.faults(), story })
     })
 }
@@ -164,49 +180,61 @@ pub fn run(seed: u64, options: &Options) -> Result<Figures, Box<Failure>> {
 /// Fails with a message of one line if an invariant is broken.
 pub fn run_briefly(seed: u64, options: &Options) -> Result<Figures, String> {
     let shape = Shape::of(seed, options.selection);
-    let ran = tell(&action::actions(seed, options.steps, shape), shape);
-    ran.map_err(|what| {
+    let history = History { seed, shape, beside: options.beside };
+    history.tell(&action::steps(seed, options.steps, shape)).map_err(|what| {
         let what: String = what.chars().take(300).collect();
         format!("seed {seed} ({}): {}", shape.faults().join(", "), what.replace('\n', " "))
     })
 }
 
-fn tell(actions: &[Action], shape: Shape) -> Result<Figures, String> {
-    let ran = catch_unwind(AssertUnwindSafe(|| {
-        let mut world = World::new(shape);
-        for action in actions {
-            world.apply(*action);
-        }
-        world.rest();
-        let (tasks, attempts) = (world.witness.tasks, world.witness.attempts);
-        Figures { tasks, attempts, events: world.events }
-    }));
-    ran.map_err(|panic| {
-        let text = panic.downcast_ref::<String>().cloned();
-        text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
-            .unwrap_or_else(|| "the engine panicked".to_owned())
-    })
+/// What all tellings of a history have in common.
+struct History {
+    seed: u64,
+    shape: Shape,
+    beside: Option<NewStore>,
 }
 
-/// Removes pieces as long as the history still fails: half of it first, single actions at the end.
-fn shorten(mut actions: Vec<Action>, shape: Shape) -> Vec<Action> {
-    let mut piece = actions.len().div_ceil(2);
-    while piece > 0 {
-        let (mut at, before) = (0, actions.len());
-        while at < actions.len() {
-            let mut less = actions.clone();
-            less.drain(at..(at + piece).min(actions.len()));
-            match tell(&less, shape) {
-                Err(_) => actions = less,
-                Ok(_) => at += piece,
+impl History {
+    fn tell(&self, steps: &[Step]) -> Result<Figures, String> {
+        let Self { seed, shape, beside } = *self;
+        let ran = catch_unwind(AssertUnwindSafe(|| {
+            let beside = beside.map(|new| new(seed, shape.nodes, shape.partitions));
+            let mut world = World::new(shape, beside);
+            for step in steps {
+                world.apply(*step);
             }
-        }
-        if piece == 1 && actions.len() == before {
-            break;
-        }
-        piece = if piece == 1 { 1 } else { piece / 2 };
+            world.rest();
+            let (tasks, attempts) = (world.witness.tasks, world.witness.attempts);
+            Figures { tasks, attempts, events: world.events }
+        }));
+        ran.map_err(|panic| {
+            let text = panic.downcast_ref::<String>().cloned();
+            text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+                .unwrap_or_else(|| "the engine panicked".to_owned())
+        })
     }
-    actions
+
+    /// Removes pieces as long as the history still fails: half of it first, single actions at the
+    /// end.
+    fn shorten(&self, mut steps: Vec<Step>) -> Vec<Step> {
+        let mut piece = steps.len().div_ceil(2);
+        while piece > 0 {
+            let (mut at, before) = (0, steps.len());
+            while at < steps.len() {
+                let mut less = steps.clone();
+                less.drain(at..(at + piece).min(steps.len()));
+                match self.tell(&less) {
+                    Err(_) => steps = less,
+                    Ok(_) => at += piece,
+                }
+            }
+            if piece == 1 && steps.len() == before {
+                break;
+            }
+            piece = if piece == 1 { 1 } else { piece / 2 };
+        }
+        steps
+    }
 }
 
 #[cfg(test)]

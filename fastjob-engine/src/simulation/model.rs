@@ -23,6 +23,8 @@ pub(crate) struct Row {
 pub(crate) struct ModelStore {
     partitions: u32,
     pub(crate) attempts: BTreeMap<AttemptId, Row>,
+    /// By task: when it ended, and its result.
+    pub(super) ends: BTreeMap<TaskId, (Timestamp, Option<String>)>,
     pub(crate) jobs: BTreeMap<JobId, JobRow>,
     pub(super) lives: BTreeMap<LifeId, LifeRow>,
     pub(super) keys: BTreeMap<(JobId, Arc<str>), TaskId>,
@@ -77,6 +79,9 @@ impl ModelStore {
             assert!(new.row.attempt.0 < ids_until, "an id was used before it was reserved");
             let row = Row { new: new.clone(), ended: None, task_state: new.task_state };
             self.attempts.entry(new.row.attempt).or_insert(row);
+            if new.row.is_head() && new.task_state.is_final() {
+                self.ends.entry(new.row.task).or_insert((new.row.created_at, None));
+            }
             if let Some(key) = &new.key {
                 self.keys.entry((new.row.job, Arc::clone(key))).or_insert(new.row.task);
             }
@@ -108,6 +113,10 @@ impl ModelStore {
             row.ended = Some(ended.clone());
             if let Some(state) = ended.task_state {
                 self.move_task(ended.task.first_attempt(), state);
+                if state.is_final() {
+                    let result = ended.task_result.clone().or_else(|| ended.result.clone());
+                    self.ends.entry(ended.task).or_insert((ended.ended_at, result));
+                }
             }
         }
         for moved in &commit.moved {

@@ -9,10 +9,10 @@ use std::{
 use fastjob_core::AttemptId;
 use jiff::Timestamp;
 
-use super::{cluster::OWN_LEASE, observer::Observer};
+use super::{cluster::OWN_LEASE, observer::Observer, writes::Pending};
 use crate::{
-    CommitId, Effects, Engine, Event, SessionId,
-    record::{ChildStart, Commit, Lease, Partition},
+    Effects, Engine, Event, SessionId,
+    record::{ChildStart, Lease, Partition},
 };
 
 /// The engine of a partition.
@@ -51,7 +51,7 @@ pub(super) struct Node {
     pub(super) engines: BTreeMap<Partition, Running>,
     /// Streams that broke while it was paused.
     pub(super) gone: Vec<SessionId>,
-    pub(super) pending: VecDeque<(Lease, CommitId, Commit)>,
+    pub(super) pending: VecDeque<Pending>,
     /// How long the next effects of an engine are delayed.
     pub(super) stall: Option<Duration>,
     /// It is shutting down: it releases all partitions.

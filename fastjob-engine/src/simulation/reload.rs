@@ -1,9 +1,11 @@
 //! What an engine loads from the model of the store when it starts.
 
-use fastjob_core::JobId;
+use std::collections::{BTreeMap, BTreeSet};
+
+use fastjob_core::{JobId, TaskId};
 
 use super::model::{ModelStore, Row};
-use crate::record::{AlarmKind, EndedShard, Loaded, NewAttempt, OpenAttempt, Partition};
+use crate::record::{AlarmKind, Attempt, EndedShard, Loaded, NewAttempt, OpenAttempt, Partition};
 
 impl ModelStore {
     #[cfg(test)]
@@ -25,11 +27,22 @@ impl ModelStore {
                         == (new.row.task, new.row.shard.index)
                         && other.new.row.number + 1 == new.row.number
                 };
-                let before =
-                    (new.row.number > 1).then(|| self.attempts.values().find(is_before)).flatten();
+                let first = new.row.task.first_attempt();
+                let before = (new.row.number > 1)
+                    .then(|| self.attempts.range(first..).map(|(_, row)| row).find(is_before))
+                    .flatten();
                 let failed_on = before.and_then(|before| self.lives.get(&before.new.life?));
                 OpenAttempt {
-                    planned: NewAttempt { lineage: head.new.lineage, ..row.new.clone() },
+                    planned: NewAttempt {
+                        parent: None,
+                        lineage: head.new.lineage,
+                        wanted: head.new.wanted.clone(),
+                        key: None,
+                        param: None,
+                        note: None,
+                        task_state: head.task_state,
+                        ..row.new.clone()
+                    },
                     task_state: head.task_state,
                     task_param: head.new.param.clone(),
                     checkpoint: self
@@ -46,23 +59,11 @@ impl ModelStore {
             .filter(|life| open.iter().any(|open| open.planned.life == Some(life.id)))
             .cloned()
             .collect();
-        let is_open = |task| open.iter().any(|open| open.planned.row.task == task);
-        let ended = self.attempts.values().filter(|row| row.new.row.shard.total > 1);
-        let ended = ended.filter(|row| is_open(row.new.row.task)).filter_map(|row| {
-            let ended = row.ended.as_ref()?;
-            Some(EndedShard {
-                task: row.new.row.task,
-                shard: row.new.row.shard,
-                number: row.new.row.number,
-                state: ended.state,
-                result: ended.result.clone(),
-            })
-        });
         let failed = |(_, (_, kind)): &(&JobId, &(i64, AlarmKind))| *kind == AlarmKind::Failed;
         let failing = self.last_alarm.iter().filter(failed).map(|(job, _)| *job);
         let failing = failing.filter(|job| self.is_in(job.0, partition)).collect();
         Loaded {
-            ended_shards: ended.collect(),
+            ended_shards: self.ended_shards(&open),
             failing,
             child_starts: self.children_of(partition),
             ids_until: reached.ids_until,
@@ -95,4 +96,33 @@ impl ModelStore {
                 .map_or(1, |id| id.0 + 1),
         }
     }
+
+    /// The latest attempts of shards that have ended, of the tasks of open attempts.
+    fn ended_shards(&self, open: &[OpenAttempt]) -> Vec<EndedShard> {
+        let tasks: BTreeSet<_> = open.iter().map(|open| open.planned.row.task).collect();
+        let waits: BTreeSet<_> = open.iter().map(|open| shard_of(&open.planned)).collect();
+        let mut latest = BTreeMap::new();
+        let Some(first) = tasks.first() else { return Vec::new() };
+        for row in self.attempts.range(first.first_attempt()..).map(|(_, row)| row) {
+            let Some(ended) = row.ended.as_ref().filter(|_| row.new.row.shard.total > 1) else {
+                continue;
+            };
+            let shard = shard_of(&row.new);
+            if !tasks.contains(&row.new.row.task) || waits.contains(&shard) {
+                continue;
+            }
+            let Attempt { task, shard: of, number, .. } = row.new.row;
+            let (state, result) = (ended.state, ended.result.clone());
+            let ended = EndedShard { task, shard: of, number, state, result };
+            let last = latest.entry(shard).or_insert_with(|| ended.clone());
+            if last.number < number {
+                *last = ended;
+            }
+        }
+        latest.into_values().collect()
+    }
+}
+
+fn shard_of(attempt: &NewAttempt) -> (TaskId, u32) {
+    (attempt.row.task, attempt.row.shard.index)
 }

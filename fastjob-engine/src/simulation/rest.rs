@@ -67,6 +67,7 @@ impl World {
         }
         self.see_all_ended();
         self.witness.see_rest(&self.store);
+        self.see_history();
     }
 
     fn round(&mut self) {

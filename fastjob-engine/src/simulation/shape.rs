@@ -50,6 +50,9 @@ pub(super) enum Feature {
     Isolation,
     /// Handlers run for long.
     Slow,
+    /// A node writes several commits in one transaction. Transactions fail, and answers of others
+    /// are lost: the same commits are written again.
+    Transactions,
 
     /// Check: every collection of an engine is at most proportional to the number of open attempts.
     CheckSizes,
@@ -63,7 +66,7 @@ pub(super) enum Feature {
 
 impl Feature {
     /// Every feature with its name on the command line.
-    pub(super) const NAMES: [(&'static str, Self); 23] = [
+    pub(super) const NAMES: [(&'static str, Self); 24] = [
         ("clocks", Self::Clocks),
         ("lies", Self::Lies),
         ("database-steps", Self::DatabaseSteps),
@@ -83,6 +86,7 @@ impl Feature {
         ("gentle", Self::Gentle),
         ("isolation", Self::Isolation),
         ("slow", Self::Slow),
+        ("transactions", Self::Transactions),
         ("check-sizes", Self::CheckSizes),
         ("check-work", Self::CheckWork),
         ("check-times", Self::CheckTimes),
@@ -136,6 +140,8 @@ pub(super) struct Selection {
     /// If set, extended histories have exactly these faults.
     pub(super) only: Option<Features>,
     pub(super) without: Features,
+    /// Whether a second store is compared with the model: its transactions fail in all histories.
+    pub(super) beside: bool,
 }
 
 /// The number of nodes and partitions, and the features that are on.
@@ -161,6 +167,9 @@ impl Shape {
                 };
                 features.set(feature, on);
             }
+        }
+        if selection.beside {
+            features.set(Feature::Transactions, true);
         }
         for (_, feature) in Feature::NAMES {
             let known = KNOWN.iter().any(|(known, _, _)| *known == feature);
@@ -233,6 +242,7 @@ fn chosen(seed: u64, feature: Feature) -> bool {
         | Feature::Steady
         | Feature::Isolation
         | Feature::Slow
+        | Feature::Transactions
         | Feature::CheckSizes
         | Feature::CheckWork
         | Feature::CheckTimes

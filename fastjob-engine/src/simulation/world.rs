@@ -11,13 +11,15 @@ use rand::{SeedableRng, rngs::SmallRng};
 use tokio::sync::oneshot;
 
 use super::{
-    action::{Action, EXECUTORS},
+    action::{Action, EXECUTORS, Step},
     executor::{Executor, ToExecutor},
     invariants::{Witness, see_ids},
     jobs,
     model::ModelStore,
     node::{Node, Running, Stalled},
     shape::{Feature, Shape},
+    store::Store,
+    writes::Pending,
 };
 use crate::{
     Config, Effects, Engine, Event, Limits, Message, Now, SaveAnswer,
@@ -30,6 +32,8 @@ const LOST: Duration = Duration::from_secs(10);
 const TICKS_MOST: u32 = 64;
 /// The number of actions between two checks of the sizes of the engines' collections.
 const LOOK: u32 = 32;
+/// The number of actions between two comparisons of the second store with the model.
+const COMPARE: u32 = 256;
 
 pub(super) struct World {
     pub(super) shape: Shape,
@@ -51,6 +55,8 @@ pub(super) struct World {
     started: u64,
     pub(super) nodes: Vec<Node>,
     pub(super) store: ModelStore,
+    /// A store that is compared with the model.
+    pub(super) beside: Option<Box<dyn Store>>,
     pub(super) backup: Option<ModelStore>,
     pub(super) executors: Vec<Executor>,
     pub(super) next_session: u64,
@@ -58,12 +64,16 @@ pub(super) struct World {
     pub(super) disabled: Vec<(oneshot::Receiver<SaveAnswer>, String, Partition)>,
     pub(super) witness: Witness,
     pub(super) events: u64,
+    /// Decides how the store's transactions end.
+    pub(super) luck: SmallRng,
+    /// The number of transactions that failed.
+    pub(super) transactions: u64,
     actions: u32,
     pub(super) resting: bool,
 }
 
 impl World {
-    pub(super) fn new(shape: Shape) -> Self {
+    pub(super) fn new(shape: Shape, beside: Option<Box<dyn Store>>) -> Self {
         let clock = Timestamp::from_second(1_800_000_000).unwrap_or_default();
         let alone = shape.nodes == 1;
         let mut store = ModelStore::of(shape.partitions);
@@ -96,12 +106,15 @@ impl World {
             started: 0,
             nodes: Vec::new(),
             store,
+            beside,
             backup: None,
             executors: (0..EXECUTORS).map(executor).collect(),
             next_session: 1,
             disabled: Vec::new(),
             witness: Witness::new(shape),
             events: 0,
+            luck: SmallRng::seed_from_u64(0),
+            transactions: 0,
             actions: 0,
             resting: false,
         };
@@ -120,7 +133,8 @@ impl World {
         world
     }
 
-    pub(super) fn apply(&mut self, action: Action) {
+    pub(super) fn apply(&mut self, Step { action, luck }: Step) {
+        self.luck = SmallRng::seed_from_u64(luck);
         self.see_gone();
         self.see_stalled();
         self.act(action);
@@ -128,6 +142,9 @@ impl World {
         self.actions += 1;
         if self.actions.is_multiple_of(LOOK) {
             self.see_sizes();
+        }
+        if self.actions.is_multiple_of(COMPARE) {
+            self.see_store();
         }
     }
 
@@ -196,7 +213,7 @@ impl World {
             }
             Action::StepDatabase(millis) => self.step_database(millis),
             Action::Pause(millis) => self.pause(millis),
-            Action::Backup => self.backup = Some(self.store.clone()),
+            Action::Backup => self.back_up(),
             Action::Restore => self.restore(),
         }
     }
@@ -217,7 +234,7 @@ impl World {
             since: self.began,
             job_quota: crate::JobQuota::default(),
         };
-        let loaded = self.store.load_partition(lease.partition);
+        let loaded = self.load(lease.partition);
         let loaded_clock = loaded.clock;
         let engine = Engine::new(config, Limits::default(), loaded, self.now(m));
         let (highest, retiring, stalled) = (None, false, None);
@@ -302,7 +319,7 @@ impl World {
         let highest = node.engines.get(&lease.partition).and_then(|running| running.highest);
         for (id, commit) in effects.commits {
             see_ids(&commit, highest);
-            node.pending.push_back((lease, id, commit));
+            node.pending.push_back(Pending::new(lease, id, commit));
         }
         for answer in effects.answers {
             answer.give();

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `--only a,b` | extended histories have only these faults |
 //! | `--without a,b` | these faults and checks are off |
+//! | `--journal` | a store with the journal runs beside the model, and is compared with it |
 //! | `--known` | also enables features that the engine is known to fail with |
 //! | `--brief` | failing histories are reported in one line each, not shortened |
 //! | `--features` | lists the names of faults and checks |
@@ -81,6 +82,9 @@ fn asked() -> Result<Asked, String> {
     let unknown = |name: String| format!("`{name}` is not a feature: see --features");
     let steps = number("--steps", simulation::STEPS as u64)?;
     let mut options = Options::default().steps(usize::try_from(steps).unwrap_or(usize::MAX));
+    if has("--journal") {
+        options = options.beside(fastjob_coordinator::simulation::store);
+    }
     if has("--known") {
         options = options.known();
     }

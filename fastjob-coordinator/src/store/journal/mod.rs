@@ -11,6 +11,8 @@
 //!
 //! Replaying and writing use the same [`Journal::apply`], so that both have the same result.
 
+#[cfg(all(feature = "postgres", any(test, feature = "simulation")))]
+mod check;
 mod journals;
 mod load;
 mod record;
@@ -46,6 +48,21 @@ use super::{ATTEMPT_BYTES, Attempt, Error, LifeId, Lineage, Result};
 const SMALL: usize = 256 * 1024;
 /// Most bytes that one record carries over from older ones, besides the last task of these.
 const CARRIED: usize = 256 * 1024;
+
+/// When a journal is cleaned, and how much at once.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cleaning {
+    /// It is not cleaned below this size in bytes.
+    pub(super) small: usize,
+    /// Most bytes that one record carries over, besides the last task.
+    pub(super) carried: usize,
+}
+
+impl Default for Cleaning {
+    fn default() -> Self {
+        Self { small: SMALL, carried: CARRIED }
+    }
+}
 
 /// A task that has not ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -114,6 +131,7 @@ pub(super) struct Journal {
     bytes: usize,
     /// The size of what is open in bytes, as far as records planned or carried it.
     open_bytes: usize,
+    cleaning: Cleaning,
 }
 
 /// A record that is kept.
@@ -306,14 +324,14 @@ impl Journal {
 
     /// Whether the journal is larger than it should be.
     fn is_too_large(&self, record: usize) -> bool {
-        self.bytes + record > 2 * self.open_bytes + SMALL
+        self.bytes + record > 2 * self.open_bytes + self.cleaning.small
     }
 
     /// Removes the oldest records from a journal that is too large, and carries what is open in
     /// them into the record that is being written.
     fn clean(&mut self, writer: &mut record::Writer, segment: &mut Segment) {
         let before = writer.len();
-        while self.is_too_large(writer.len()) && writer.len() - before < CARRIED {
+        while self.is_too_large(writer.len()) && writer.len() - before < self.cleaning.carried {
             let Some(oldest) = self.records.pop_front() else { return };
             self.bytes -= oldest.bytes;
             for id in oldest.tasks {

@@ -4,13 +4,10 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::{
-    super::{action::EXECUTORS, shape::Feature},
+    super::{action::EXECUTORS, shape::Feature, writes::Pending},
     Witness,
 };
-use crate::{
-    CommitId, Effects, Engine, Message,
-    record::{Commit, Lease},
-};
+use crate::{Effects, Engine, Message};
 
 /// The maximum number of rows and messages of an event and the tick after it. Each of the two may
 /// plan a slice of fires and send a burst.
@@ -39,12 +36,12 @@ impl Witness {
     }
 
     /// Checks that only the latest checkpoint of each shard waits for the store.
-    pub(in super::super) fn see_pending(&self, pending: &VecDeque<(Lease, CommitId, Commit)>) {
+    pub(in super::super) fn see_pending(&self, pending: &VecDeque<Pending>) {
         if !self.shape.has(Feature::CheckSizes) {
             return;
         }
         let mut points: HashMap<_, usize> = HashMap::new();
-        for (lease, _, commit) in pending {
+        for Pending { lease, commit, .. } in pending {
             for point in &commit.checkpoints {
                 let waiting = points.entry((lease, point.task, point.shard)).or_default();
                 *waiting += 1;

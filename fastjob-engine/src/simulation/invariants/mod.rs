@@ -5,6 +5,7 @@
 mod commits;
 mod limits;
 mod rest;
+mod store;
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -17,7 +18,10 @@ use fastjob_core::{
 };
 use jiff::Timestamp;
 
-pub(super) use self::commits::see_ids;
+pub(super) use self::{
+    commits::see_ids,
+    store::{see_all_rows, see_loaded, see_rows},
+};
 use super::{
     clocks::CUT_OFF,
     executor::Executor,
