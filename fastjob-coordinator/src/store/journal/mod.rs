@@ -93,6 +93,8 @@ pub(super) struct OpenTask {
 pub(super) struct Open {
     pub(super) row: Attempt,
     pub(super) life: Option<LifeId>,
+    /// The size in bytes of the change that planned it; 0 of a head, which is a part of its task.
+    bytes: u32,
 }
 
 /// A change of what is open: the unit of a record.
@@ -242,10 +244,11 @@ impl Journal {
                 segment.tasks.push(id);
                 self.tasks.insert(id, task);
             }
-            Change::Attempt(open) => {
+            Change::Attempt(mut open) => {
+                open.bytes = u32::try_from(len).unwrap_or(u32::MAX);
                 let Some(task) = self.tasks.get_mut(&open.row.task) else { return };
-                task.bytes += len;
-                self.open_bytes += len;
+                task.bytes += open.bytes as usize;
+                self.open_bytes += open.bytes as usize;
                 self.attempts += 1;
                 if !open.row.is_head() {
                     self.others.insert(open.row.attempt, open.row.task);
@@ -257,7 +260,8 @@ impl Journal {
                 if let Some(state) = state.filter(|_| !task.state.is_final()) {
                     task.state = state;
                 }
-                if task.close(attempt) {
+                if let Some(bytes) = task.close(attempt) {
+                    self.open_bytes -= bytes;
                     self.attempts -= 1;
                     self.others.remove(&attempt);
                     task.has_rows = true;
@@ -271,7 +275,8 @@ impl Journal {
                     if let Some(task) = self.tasks.remove(&id) {
                         self.forget(&task);
                     }
-                } else if task.close(attempt) {
+                } else if let Some(bytes) = task.close(attempt) {
+                    self.open_bytes -= bytes;
                     self.attempts -= 1;
                     self.others.remove(&attempt);
                     self.drop_if_over(id);
@@ -343,7 +348,12 @@ impl Journal {
     /// Writes the current state of a task that the record `base` planned or carried.
     fn carry(&mut self, id: TaskId, base: i64, writer: &mut record::Writer, segment: &mut Segment) {
         let Some(task) = self.tasks.get_mut(&id).filter(|task| task.base == base) else { return };
-        let len = writer.task(id, task);
+        let mut len = writer.task(id, task);
+        for open in task.open.iter_mut().filter(|open| !open.row.is_head()) {
+            let bytes = writer.attempt(open);
+            open.bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+            len += bytes;
+        }
         self.open_bytes = self.open_bytes - task.bytes + len;
         (task.base, task.bytes) = (segment.seq, len);
         segment.tasks.push(id);
@@ -356,13 +366,13 @@ impl OpenTask {
         self.open.iter().any(|open| open.row.attempt == attempt)
     }
 
-    /// Removes an attempt from those that are open. Returns whether it was open.
-    fn close(&mut self, attempt: AttemptId) -> bool {
-        let Some(at) = self.open.iter().position(|open| open.row.attempt == attempt) else {
-            return false;
-        };
-        self.open.remove(at);
-        true
+    /// Removes an attempt from those that are open. Returns by how much that makes it smaller;
+    /// `None` if the attempt was not open.
+    fn close(&mut self, attempt: AttemptId) -> Option<usize> {
+        let at = self.open.iter().position(|open| open.row.attempt == attempt)?;
+        let bytes = self.open.remove(at).bytes as usize;
+        self.bytes -= bytes;
+        Some(bytes)
     }
 
     /// The approximate number of bytes that it takes in a list.

@@ -242,7 +242,7 @@ impl<'a> Stage<'_, 'a> {
     }
 
     fn plan(&mut self, new: &'a NewAttempt) {
-        let open = Open { row: new.row, life: new.life };
+        let open = Open { row: new.row, life: new.life, bytes: 0 };
         if !new.row.is_head() {
             match self.journal.task(new.row.task) {
                 Some(task)

@@ -337,3 +337,21 @@ fn an_attempt_that_ends_after_its_task_still_gets_its_row() {
     assert!(kept.live().tasks().next().is_none());
     check(&kept);
 }
+
+#[test]
+fn past_attempts_of_a_task_that_stays_open_do_not_count_as_open() {
+    let mut kept = Kept::new();
+    let ids = || 1..=500_i64;
+    kept.write(&[plan(ids().map(head))]);
+    for round in 1..=100_u32 {
+        let later = |id: i64, round: u32| id + 500 * i64::from(round);
+        let ended = end(ids().map(|id| failed_once(id, later(id, round - 1))));
+        let retries = ids().map(|id| retry(id, later(id, round), round + 1)).collect();
+        kept.write(&[Commit { planned: retries, ..ended }]);
+    }
+    assert_eq!(kept.live().attempts(), 500);
+    check(&kept);
+    // A task and an attempt take at most 40 bytes each.
+    let most = 2 * 500 * (40 + 40) + SMALL + 500 * 80;
+    assert!(kept.bytes() < most, "{} bytes, more than {most}", kept.bytes());
+}

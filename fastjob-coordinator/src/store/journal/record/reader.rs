@@ -46,7 +46,7 @@ impl<'a> Reader<'a> {
                 let flags = self.flags(OF_ATTEMPTS)?;
                 let (task, attempt) = self.attempt_of()?;
                 let (row, life) = self.row(task, attempt, flags)?;
-                Change::Attempt(Open { row, life })
+                Change::Attempt(Open { row, life, bytes: 0 })
             }
             END => {
                 let (task, attempt) = self.attempt_of()?;
@@ -93,7 +93,8 @@ impl<'a> Reader<'a> {
             None
         };
         let note = if has(NOTED) { Some(self.text()?.to_owned()) } else { None };
-        let open = if has(HEAD_ENDED) { Vec::new() } else { vec![Open { row: head, life }] };
+        let open =
+            if has(HEAD_ENDED) { Vec::new() } else { vec![Open { row: head, life, bytes: 0 }] };
         let task = OpenTask {
             head,
             parent,

@@ -50,7 +50,7 @@ impl Writer {
         let before = self.len();
         match change {
             Change::Task(id, task) => return self.task(*id, task),
-            Change::Attempt(open) => self.attempt(open),
+            Change::Attempt(open) => return self.attempt(open),
             Change::End { task, attempt, state } => {
                 self.bytes.push(END);
                 self.attempt_of(*task, *attempt);
@@ -84,7 +84,7 @@ impl Writer {
         self.len() - before
     }
 
-    /// Writes a task with its open attempts, and returns their length in bytes.
+    /// Writes a task without its open attempts besides the head, and returns its length in bytes.
     pub(in crate::store::journal) fn task(&mut self, id: TaskId, task: &OpenTask) -> usize {
         let before = self.len();
         let head = task.open.iter().find(|open| open.row.is_head());
@@ -122,18 +122,18 @@ impl Writer {
         if let Some(note) = &task.note {
             self.text(note);
         }
-        for open in task.open.iter().filter(|open| !open.row.is_head()) {
-            self.attempt(open);
-        }
         self.len() - before
     }
 
-    fn attempt(&mut self, open: &Open) {
+    /// Writes an open attempt that is not a head, and returns its length in bytes.
+    pub(in crate::store::journal) fn attempt(&mut self, open: &Open) -> usize {
+        let before = self.len();
         self.bytes.push(ATTEMPT);
         let flags = row_flags(&open.row, open.life);
         self.unsigned(flags);
         self.attempt_of(open.row.task, open.row.attempt);
         self.row(&open.row, open.life, flags);
+        self.len() - before
     }
 
     fn row(&mut self, row: &Attempt, life: Option<LifeId>, flags: u64) {
