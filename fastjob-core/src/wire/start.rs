@@ -62,6 +62,11 @@ const LEASE: u32 = 2;
 const USUAL: usize = 128;
 
 impl Start {
+    /// A message with these attempts.
+    pub fn of(lease: Lease, attempts: Vec<Attempt>) -> Self {
+        Self { attempts, lease: Some(lease), encoded: Vec::new() }
+    }
+
     /// A message with attempts that are encoded already.
     pub fn to_send(lease: Lease, encoded: Encoded) -> Self {
         Self { attempts: Vec::new(), lease: Some(lease), encoded: encoded.bytes }
@@ -285,7 +290,7 @@ mod tests {
             let mut encoded = Encoded::with_capacity(attempts.len());
             attempts.iter().for_each(|attempt| encoded.add(&to_send(attempt)));
             let sent = Start::to_send(lease, encoded);
-            let received = Start { attempts, lease: Some(lease), ..Start::default() };
+            let received = Start::of(lease, attempts);
             let bytes = sent.encode_to_vec();
             prop_assert_eq!(&bytes, &received.encode_to_vec());
             prop_assert_eq!(sent.encoded_len(), bytes.len());

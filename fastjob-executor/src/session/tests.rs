@@ -196,9 +196,7 @@ async fn a_ping_is_answered_and_exclusive_attempts_end_when_heartbeats_are_not_a
         grace_ms: 60_000,
         ..v1::Attempt::default()
     };
-    coordinator
-        .say(Hear::Start(Start { attempts: vec![attempt], lease: Some(lease), ..Start::default() }))
-        .await;
+    coordinator.say(Hear::Start(Start::of(lease, vec![attempt]))).await;
     // It sends heartbeats as often as its exclusive attempt needs. Messages that answer no
     // heartbeat do not help.
     for _ in 0..2 {
@@ -239,9 +237,7 @@ async fn a_draining_executor_returns_arriving_attempts_and_waits_for_every_farew
     assert!(coordinator.hear(goodbye).await.is_empty());
     let attempt =
         v1::Attempt { attempt: 1, handler: "patient".to_owned(), ..v1::Attempt::default() };
-    coordinator
-        .say(Hear::Start(Start { attempts: vec![attempt], lease: Some(lease), ..Start::default() }))
-        .await;
+    coordinator.say(Hear::Start(Start::of(lease, vec![attempt]))).await;
     coordinator.say(Hear::Farewell(v1::Farewell {})).await;
     assert_eq!(coordinator.hear(goodbye).await, [1]);
     assert!(!drained.is_finished());

@@ -89,26 +89,26 @@ impl Simulated {
         commits: &[Commit],
         fate: Fate,
     ) -> Result<Vec<Lease>, String> {
-        let missing = journals.missing(commits);
         let leases: BTreeSet<_> = commits.iter().map(|commit| commit.lease).collect();
         let is_over = |lease: &Lease| self.term(lease.partition) != lease.term;
         let over: Vec<_> = leases.iter().filter(|lease| is_over(lease)).copied().collect();
         if !over.is_empty() {
-            journals.forget(over.iter().map(|lease| lease.partition));
+            journals.forget(&over);
             return Ok(over);
         }
-        for Lease { partition, .. } in leases {
-            if !journals.is_current(partition, self.tables.last_seq(partition)) {
-                return Err(format!("the journal of {partition:?} in memory misses records"));
+        let missing = journals.missing(commits);
+        for lease in leases {
+            if !journals.is_at(lease, self.tables.mark(lease.partition)) {
+                return Err(format!("{lease:?} in memory is not at what is stored"));
             }
         }
         if fate == Fate::LostAtStart {
             return Ok(Vec::new());
         }
-        for (partition, term) in missing {
-            let journal = self.replay(partition).map_err(|err| err.to_string())?;
-            if !journals.keep(partition, term, journal) {
-                return Err(format!("written records of {partition:?} are missing"));
+        for lease in missing {
+            let journal = self.replay(lease.partition).map_err(|err| err.to_string())?;
+            if !journals.keep(lease, journal) {
+                return Err(format!("written records of {lease:?} are missing"));
             }
         }
         let doubtful = journals.doubtful(commits).into_iter().map(AttemptId);

@@ -2,7 +2,7 @@
 //! `postgres/` do.
 
 use std::{
-    collections::{BTreeMap, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     sync::Arc,
 };
 
@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use crate::store::{
     AlarmKind, ChildStart, Commit, JobRow, LifeId, LifeRow, OpenAttempt, Partition,
     batch::{self, clean},
-    journal::{AttemptEnd, Record, Staged, TaskEnd},
+    journal::{AttemptEnd, Mark, Record, Staged, TaskEnd},
 };
 
 /// Everything that is stored.
@@ -41,6 +41,8 @@ pub(super) struct PartitionRow {
     pub(super) ids_until: i64,
     pub(super) watermark: Option<Timestamp>,
     pub(super) clock: Option<Timestamp>,
+    /// How many transactions wrote to it.
+    pub(super) commits: i64,
     /// How many attempts are open.
     pub(super) open: usize,
 }
@@ -53,10 +55,12 @@ pub(super) struct TaskRow {
 }
 
 impl Tables {
-    /// The number of the last record of a journal; 0 if there is none.
-    pub(super) fn last_seq(&self, partition: Partition) -> i64 {
+    /// How far a partition is.
+    pub(super) fn mark(&self, partition: Partition) -> Mark {
         let records = self.journal.get(&partition);
-        records.and_then(|records| records.keys().next_back()).copied().unwrap_or_default()
+        let seq = records.and_then(|records| records.keys().next_back()).copied();
+        let commits = self.partitions.get(&partition).map_or(0, |row| row.commits);
+        Mark { seq: seq.unwrap_or_default(), commits }
     }
 
     /// Whether an attempt is in the history.
@@ -75,6 +79,11 @@ impl Tables {
 
     /// Writes a transaction. Fails if a row is written twice.
     pub(super) fn write(&mut self, commits: &[Commit], staged: &Staged<'_>) -> Result<(), String> {
+        for partition in
+            commits.iter().map(|commit| commit.lease.partition).collect::<BTreeSet<_>>()
+        {
+            self.partitions.entry(partition).or_default().commits += 1;
+        }
         for commit in commits {
             let row = self.partitions.entry(commit.lease.partition).or_default();
             row.ids_until = row.ids_until.max(commit.ids_until.unwrap_or_default());
@@ -150,7 +159,7 @@ impl Tables {
     /// Appends a record, and removes those that it replaces.
     fn append(&mut self, record: &Record) -> Result<(), String> {
         let Record { partition, seq, bytes, removed, open } = record;
-        let last = self.last_seq(*partition);
+        let last = self.mark(*partition).seq;
         let records = self.journal.entry(*partition).or_default();
         if last + 1 != *seq && !records.is_empty() {
             return Err(format!("the record {seq} of {partition:?} follows {last}"));

@@ -7,7 +7,8 @@ use tokio_stream::StreamExt;
 
 use super::{Sqlite, commit::batches, history, jobs};
 use crate::store::{
-    CHILD_STARTS, ChildStart, Error, JobRow, Lease, LoadStore, Loaded, Partition, Result, StoreFacts,
+    CHILD_STARTS, ChildStart, Error, JobRow, Lease, LoadStore, Loaded, Partition, Result,
+    StoreFacts,
     journal::Checkpoints,
     key::NAME,
     rows::{

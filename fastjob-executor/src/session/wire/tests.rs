@@ -17,8 +17,7 @@ fn attempt(change: impl FnOnce(&mut v1::Attempt)) -> Attempt {
         ..v1::Attempt::default()
     };
     change(&mut attempt);
-    let start =
-        Start { attempts: vec![attempt], lease: Some(v1::Lease::default()), ..Start::default() };
+    let start = Start::of(v1::Lease::default(), vec![attempt]);
     let FromCoordinator::Start(_, mut attempts) = hear(Hear::Start(start)) else {
         panic!("not a start")
     };
