@@ -35,6 +35,8 @@ const ROLE: &str = "FASTJOB_BENCH_ROLE";
 const PORT: &str = "FASTJOB_BENCH_PORT";
 const FOLDER: &str = "FASTJOB_BENCH_FOLDER";
 const STORE: &str = "FASTJOB_BENCH_STORE";
+/// The role of a process that is the `fastjob` command.
+const FASTJOB: &str = "fastjob";
 
 /// Which store is measured, with how many coordinators.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,9 +84,14 @@ impl Kind {
 /// Panics if the coordinator or the executor fails.
 pub fn play_role() -> bool {
     let Ok(role) = std::env::var(ROLE) else { return false };
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    if role == FASTJOB {
+        let code = runtime.block_on(fastjob_coordinator::cli::main());
+        assert_eq!(code, std::process::ExitCode::SUCCESS, "the command failed");
+        return true;
+    }
     let port = std::env::var(PORT).expect("a port");
     let folder = PathBuf::from(std::env::var(FOLDER).expect("a folder"));
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let stop = CancellationToken::new();
         if role == "coordinator" {

@@ -9,7 +9,7 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{
-    Build, FOLDER, Fill, Kind, PORT, ROLE, STORE,
+    Build, FASTJOB, FOLDER, Fill, Kind, PORT, ROLE, STORE,
     args::refuse,
     store::{Pool, Store},
     target,
@@ -182,6 +182,18 @@ impl Bench {
         let pool = self.store.pool().await;
         fill.run(&pool).await;
         pool.close().await;
+        self.index();
+    }
+
+    /// Builds the index of the tasks that were filled into the store.
+    fn index(&self) {
+        let program = std::env::current_exe().expect("this program");
+        let done = std::process::Command::new(program)
+            .args(["repair", "index", "--yes", "--store", &self.store.url()])
+            .env(ROLE, FASTJOB)
+            .stdout(std::process::Stdio::null())
+            .status();
+        assert!(done.is_ok_and(|status| status.success()), "the index is built");
     }
 
     /// Kills the coordinators, and lets the next ones start without waiting for their leases.
