@@ -23,12 +23,16 @@ use crate::id::JobName;
 
 /// How many different settings are remembered, which limits the memory of a long read.
 const KNOWN_MOST: usize = 16_384;
+/// Most bytes of their texts.
+const KNOWN_BYTES: usize = 8 * 1024 * 1024;
 
 /// Reads definitions, and remembers the settings in them.
 #[derive(Debug, Default)]
 pub struct Definitions {
     /// By their text, as [`Outline`] collects it.
     known: HashMap<Box<str>, Arc<Settings>>,
+    /// The size of these texts in bytes.
+    bytes: usize,
 }
 
 /// Why a stored definition cannot be read.
@@ -60,9 +64,12 @@ impl Definitions {
         // Also reads what the outline cannot, and finds what is wrong.
         let job = Job::try_from(serde_json::from_str::<JobDraft>(text)?)?;
         if let Some(outline) = outline {
-            if self.known.len() >= KNOWN_MOST {
+            let bytes = outline.settings.len();
+            if self.known.len() >= KNOWN_MOST || self.bytes + bytes > KNOWN_BYTES {
                 self.known.clear();
+                self.bytes = 0;
             }
+            self.bytes += bytes;
             self.known.insert(outline.settings.into(), Arc::clone(&job.settings));
         }
         Ok(job)
@@ -167,8 +174,8 @@ impl<'de> Visitor<'de> for &mut Outline<'de> {
                     map.next_value::<IgnoredAny>()?;
                 }
                 _ => {
-                    self.has_handler |= field == "handler";
                     let value: &'de RawValue = map.next_value()?;
+                    self.has_handler |= field == "handler" && value.get() != "null";
                     // Neither a name nor a value contains this character, so the text of different
                     // fields is different.
                     for part in [field, value.get()] {
@@ -252,6 +259,11 @@ mod tests {
         let mut definitions = Definitions::default();
         let [a, b] = ["a", "b"].map(|name| {
             check(&mut definitions, &format!(r#"{{"name":"{name}"}}"#)).unwrap().handler.to_string()
+        });
+        assert_eq!((a.as_str(), b.as_str()), ("a", "b"));
+        let [a, b] = ["a", "b"].map(|name| {
+            let text = format!(r#"{{"name":"{name}","handler":null}}"#);
+            check(&mut definitions, &text).unwrap().handler.to_string()
         });
         assert_eq!((a.as_str(), b.as_str()), ("a", "b"));
         let child = |name: &str| {

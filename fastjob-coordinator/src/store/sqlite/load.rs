@@ -22,8 +22,8 @@ use crate::store::{
 
 /// How many connections read jobs at the same time, each with a thread of its own.
 const JOB_READERS: i64 = 2;
-/// How many rows each of them reads ahead.
-const ROWS_AHEAD: usize = 512;
+/// How many rows each of them reads ahead. A row may have 256 KiB.
+const ROWS_AHEAD: usize = 64;
 /// How many rows are read before other tasks get a turn.
 const ROWS_IN_TURN: usize = 128;
 
