@@ -80,7 +80,7 @@ impl Journals {
     /// commit is noticed. Only for stores in which a lease does not end with such a loss.
     pub(in crate::store) fn loaded(&mut self, lease: Lease, stored: Mark) {
         let of = self.of(lease);
-        if of.written.is_none() {
+        if of.written.is_none() && !of.is_lost {
             of.written = Some(stored);
         }
     }
@@ -94,7 +94,8 @@ impl Journals {
     pub(in crate::store) fn is_at(&mut self, lease: Lease, stored: Mark) -> bool {
         let of = self.of(lease);
         let is_at = match of.written {
-            None => !of.is_lost,
+            _ if of.is_lost => false,
+            None => true,
             Some(written) if of.journal.is_some() => stored == written,
             // Transactions that failed may have been written.
             Some(written) => stored.seq >= written.seq && stored.commits >= written.commits,
@@ -112,6 +113,11 @@ impl Journals {
     pub(in crate::store) fn keep(&mut self, lease: Lease, journal: Journal) -> bool {
         let of = self.of(lease);
         let is_whole = of.written.is_none_or(|written| journal.last_seq() >= written.seq);
+        if is_whole && of.counted > 0 {
+            // A transaction that failed may have been written: the store is known to be here now,
+            // whatever happens to the current one.
+            of.written = Some(Mark { seq: journal.last_seq(), commits: of.counted - 1 });
+        }
         of.journal = Some(journal).filter(|_| is_whole);
         is_whole
     }

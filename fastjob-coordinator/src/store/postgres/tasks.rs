@@ -140,14 +140,15 @@ impl Postgres {
         let bad: Vec<_> = open.bad().iter().map(|(partition, _)| int(partition.0)).collect();
         let mut refresh = open.refresh();
         // One query for all partitions, each by a range of its primary key. A row without a record says
-        // that the known one is gone.
+        // that the known one is gone. `offset 0` keeps the comparison of tails to the known records.
         let mut rows = sqlx::query(
             "select p.partition, k.seq is not null, j.seq, j.record from partitions p \
              left join unnest($1::int4[], $2::bigint[], $3::bytea[]) as known (partition, seq, tail) \
              on known.partition = p.partition \
              left join lateral (select seq from journal \
              where journal.partition = known.partition and journal.seq = known.seq \
-             and substring(record from octet_length(record) - 3) = known.tail) as k on true \
+             and substring(record from octet_length(record) - 3) = known.tail \
+             offset 0) as k on true \
              left join lateral (select seq, record from journal \
              where journal.partition = p.partition and journal.seq > coalesce(k.seq, 0) \
              order by journal.seq) as j on true \

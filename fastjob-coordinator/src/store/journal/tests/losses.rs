@@ -38,6 +38,26 @@ fn a_store_that_lost_transactions_is_noticed() {
 }
 
 #[test]
+fn a_failure_right_after_a_replay_is_no_loss() {
+    let mut kept = Kept::new();
+    let lease = Lease::default();
+    kept.write(&[plan([head(10)])]);
+    // It is written, and its answer is lost.
+    let next = [plan([head(11)])];
+    let staged = stage(&next, &mut kept.journals, &HashSet::new());
+    kept.records.extend(staged.records.iter().map(|record| (record.seq, record.bytes.clone())));
+    kept.commits += 1;
+    // The retry replays, and fails before it stages anything.
+    assert_eq!(kept.journals.missing(&next), [lease].into());
+    assert!(kept.journals.is_at(lease, kept.mark()));
+    let replayed = kept.replayed();
+    assert!(kept.journals.keep(lease, replayed));
+    assert_eq!(kept.journals.missing(&next), [].into());
+    assert!(kept.journals.is_at(lease, kept.mark()));
+    assert!(!kept.journals.is_at(lease, Mark { seq: 1, commits: 1 }), "that would be one");
+}
+
+#[test]
 fn a_loss_between_the_load_and_the_first_commit_is_noticed() {
     let mut journals = Journals::default();
     let commit = [Commit::default()];
