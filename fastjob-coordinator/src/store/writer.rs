@@ -134,7 +134,7 @@ impl Writer {
             };
             let mut group = Group::of(first);
             while let Ok(next) = self.commits.try_recv() {
-                if let Err(next) = group.add(next) {
+                if let Some(next) = group.add(next) {
                     left = Some(next);
                     break;
                 }
@@ -269,16 +269,16 @@ impl Group {
         Self { ids: vec![(commit.lease, id)], commits: vec![commit], rows, bytes }
     }
 
-    /// Adds a commit if there is room for it, otherwise returns it.
-    fn add(&mut self, (id, commit): (u64, Commit)) -> Result<(), (u64, Commit)> {
+    /// Adds a commit, or returns it if there is no room for it.
+    fn add(&mut self, (id, commit): (u64, Commit)) -> Option<(u64, Commit)> {
         let (rows, bytes) = (self.rows + commit.rows(), self.bytes + commit.bytes());
         if rows > ROWS || bytes > BYTES {
-            return Err((id, commit));
+            return Some((id, commit));
         }
         (self.rows, self.bytes) = (rows, bytes);
         self.ids.push((commit.lease, id));
         self.commits.push(commit);
-        Ok(())
+        None
     }
 
     fn retain(&mut self, is_kept: impl Fn(&Lease) -> bool) {

@@ -84,7 +84,7 @@ pub(in crate::store) fn choose(segments: &[Segment]) -> Option<Merge> {
 pub(in crate::store) fn merge(
     merge: &Merge,
     blocks: Vec<Vec<Vec<u8>>>,
-) -> std::result::Result<NewSegment, Unreadable> {
+) -> std::result::Result<NewSegment, Box<Unreadable>> {
     let mut sources: Vec<_> = merge
         .sources
         .iter()
@@ -132,7 +132,7 @@ struct Source {
 
 impl Source {
     /// The next entry, without the ends that retention has removed.
-    fn next(&mut self) -> std::result::Result<Option<Entry>, Unreadable> {
+    fn next(&mut self) -> std::result::Result<Option<Entry>, Box<Unreadable>> {
         let segment = self.segment;
         loop {
             for entry in self.entries.by_ref() {
@@ -142,7 +142,7 @@ impl Source {
                 }
             }
             let Some(block) = self.blocks.next() else { return Ok(None) };
-            let read = entries(&block).map_err(|why| Unreadable { segment, why })?;
+            let read = entries(&block).map_err(|why| Box::new(Unreadable { segment, why }))?;
             self.entries = read.into_iter();
         }
     }
