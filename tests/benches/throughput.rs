@@ -18,7 +18,7 @@
 //! - Each round prints what limits: the share of a core that each process and its busiest threads
 //!   used during the run, resident memory with its peak, and what the rest of the machine used. `main`
 //!   is the main thread; a thread without a name appears as `unnamed`, or with the name of the thread
-//!   that started it. The backends of PostgreSQL are told apart by their last statement.
+//!   that started it. The backends of PostgreSQL are distinguished by their last statement.
 //! - `slowest` is the longest time from a fire to the end of its task. It grows before a rate fails.
 //! - The last measurement is of tasks started over the API from 64 connections for 5 s.
 //! - `--against PATH` compares with another build, in the order A B B A. PATH is the program of this

@@ -28,7 +28,7 @@ pub(super) enum Repair {
     /// This ensures that ids assigned after the backup are never assigned again. First stop all
     /// coordinators.
     Ids(What),
-    /// Build the index of ended tasks anew, after lists or logs report that it cannot be read
+    /// Rebuild the index of ended tasks, after lists or logs report that it cannot be read
     ///
     /// Lists by job and by state, and the removal of old tasks, use the index. It is built from the
     /// tasks themselves, about a million in ten seconds. First stop all coordinators.

@@ -152,7 +152,7 @@ pub(crate) struct IndexRepair {
     pub(crate) tasks: u64,
 }
 
-/// Builds the index of the history anew.
+/// Rebuilds the index of the history.
 pub(crate) async fn index(config: &Config, mode: Mode) -> Result<IndexRepair, RepairError> {
     let store = open(config).await?;
     let done = match mode {

@@ -68,7 +68,7 @@ pub(crate) trait RepairStore: Send + Sync {
     async fn lift_ids(&self, by: i64) -> Result<Vec<Marks>>;
     /// How many tasks the history has.
     async fn count_tasks(&self) -> Result<u64>;
-    /// Builds the index of the history anew. Returns how many tasks it has.
+    /// Rebuilds the index of the history. Returns how many tasks it has.
     async fn rebuild_index(&self) -> Result<u64>;
 }
 

@@ -225,7 +225,7 @@ fn threads(process: u32) -> Vec<(u32, (String, u64))> {
     let mut threads: Vec<_> = threads.collect();
     let main = threads.iter().find(|(id, _)| *id == process).map(|(_, (name, _))| name.clone());
     for (id, (name, _)) in &mut threads {
-        // A thread that nobody named has the name of the thread that started it.
+        // A thread without a name of its own has the name of the thread that started it.
         if *id == process {
             *name = "main".to_owned();
         } else if Some(&*name) == main.as_ref() {

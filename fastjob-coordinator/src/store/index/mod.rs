@@ -7,8 +7,8 @@
 //! written a few times, each time beside many others. A list searches all segments of a partition,
 //! newest first. So it shows a task as soon as that has ended.
 //!
-//! A segment never changes. The entries of removed tasks stay in it until it is removed as a whole:
-//! readers check that a task exists. Retention follows the entries by end, so it finds the oldest
+//! The entries of a segment never change. Those of removed tasks stay until the segment is removed as
+//! a whole: readers check that a task exists. Retention follows the entries by end, so it finds the oldest
 //! ends without an index of the history, and without reading what it keeps.
 
 mod block;
@@ -103,9 +103,11 @@ pub(super) struct Ended {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Segment {
     pub(super) partition: Partition,
-    /// How often its entries were merged. With the number it identifies the segment.
+    /// Segments of one level are merged, into one of a higher level. With the number it identifies
+    /// the segment.
     pub(super) level: i16,
-    /// The number of the journal's record in whose transaction its newest entries were written.
+    /// The number of the journal's record in whose transaction its newest entries were written;
+    /// negative if the index was rebuilt since.
     pub(super) number: i64,
     /// How many tasks it has.
     pub(super) tasks: i64,

@@ -1,4 +1,4 @@
-//! Builds the index anew from the history.
+//! Rebuilds the index from the history.
 
 use std::collections::BTreeMap;
 

@@ -80,7 +80,7 @@ pub(crate) async fn a_damaged_segment_does_not_stop_the_merges_of_others(home: &
     assert_eq!(home.store().task_ids(&filter).await.unwrap(), [TaskId(28)]);
 }
 
-pub(crate) async fn an_index_that_is_built_anew_has_the_same_lists(home: &mut impl Home) {
+pub(crate) async fn a_rebuilt_index_has_the_same_lists(home: &mut impl Home) {
     history(home, 10..60).await;
     let before = lists(home).await;
     merge(home).await;

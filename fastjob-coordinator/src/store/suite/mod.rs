@@ -112,7 +112,7 @@ macro_rules! suite {
             index {
                 merging_changes_no_list,
                 what_was_merged_is_removed_when_it_is_old,
-                an_index_that_is_built_anew_has_the_same_lists,
+                a_rebuilt_index_has_the_same_lists,
                 a_damaged_segment_does_not_stop_the_merges_of_others,
                 segments_do_not_hide_tasks_that_ended_late,
             }
