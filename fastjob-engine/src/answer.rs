@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use fastjob_core::{
-    AttemptId, AttemptState, ExecutorName, HandlerName, Incarnation, Job, Progress, ServiceName,
-    TaskId, TaskState,
+    AttemptId, AttemptState, ExecutorName, HandlerName, Incarnation, Job, JobId, Progress,
+    ServiceName, TaskId, TaskState,
 };
 use jiff::Timestamp;
 
@@ -123,6 +123,17 @@ pub type StopAnswer = Option<TaskState>;
 pub struct OpenPage {
     /// Each task once, even if it has several open attempts.
     pub tasks: Vec<TaskId>,
+}
+
+/// How many tasks of a job are open. A task that is stopping counts as running.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenCount {
+    /// The job.
+    pub job: JobId,
+    /// Tasks that wait for their instant, an executor or their turn.
+    pub queued: u64,
+    /// Tasks that run, or that are stopping.
+    pub running: u64,
 }
 
 /// The current state of an open task.

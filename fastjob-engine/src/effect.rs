@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     answer::{
-        BackfillAnswer, ConnectAnswer, ExecutorFigures, LiveTask, OpenPage, SaveAnswer,
+        BackfillAnswer, ConnectAnswer, ExecutorFigures, LiveTask, OpenCount, OpenPage, SaveAnswer,
         StartAnswer, StopAnswer,
     },
     event::{CommitId, Held, SessionId},
@@ -74,6 +74,8 @@ pub enum Answer {
     Open(oneshot::Sender<OpenPage>, OpenPage),
     /// To [`Command::Live`](super::Command::Live).
     Live(oneshot::Sender<Vec<LiveTask>>, Vec<LiveTask>),
+    /// To [`Command::CountOpen`](super::Command::CountOpen).
+    CountOpen(oneshot::Sender<Vec<OpenCount>>, Vec<OpenCount>),
     /// To [`Command::Lives`](super::Command::Lives).
     Lives(oneshot::Sender<Vec<LifeId>>, Vec<LifeId>),
     /// To [`Command::Executors`](super::Command::Executors).
@@ -92,6 +94,7 @@ impl Answer {
             Self::Stop(to, answer) => drop(to.send(answer)),
             Self::Open(to, answer) => drop(to.send(answer)),
             Self::Live(to, answer) => drop(to.send(answer)),
+            Self::CountOpen(to, answer) => drop(to.send(answer)),
             Self::Lives(to, answer) => drop(to.send(answer)),
             Self::Executors(to, answer) => drop(to.send(answer)),
         }

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     answer::{
-        BackfillAnswer, ConnectAnswer, ExecutorFigures, LiveTask, OpenPage, SaveAnswer,
+        BackfillAnswer, ConnectAnswer, ExecutorFigures, LiveTask, OpenCount, OpenPage, SaveAnswer,
         StartAnswer, StopAnswer,
     },
     record::{ChildStart, JobRow, LifeId, Origin},
@@ -298,6 +298,13 @@ pub enum Command {
         tasks: Vec<TaskId>,
         /// Where the answer goes.
         answer: oneshot::Sender<Vec<LiveTask>>,
+    },
+    /// Counts the open tasks of jobs.
+    CountOpen {
+        /// The jobs. Those without open tasks are left out of the answer.
+        jobs: Vec<JobId>,
+        /// Where the answer goes.
+        answer: oneshot::Sender<Vec<OpenCount>>,
     },
     /// Lists the lives on which attempts may be placed. The engine answers when everything that
     /// refers to other lives is durable.

@@ -41,7 +41,7 @@ mod tests;
 pub use self::{
     answer::{
         BackfillAnswer, ConnectAnswer, Declared, ExecutorFigures, JobRefused, LiveAttempt,
-        LiveTask, OpenPage, SaveAnswer, SaveDone, StartAnswer, StopAnswer,
+        LiveTask, OpenCount, OpenPage, SaveAnswer, SaveDone, StartAnswer, StopAnswer,
     },
     effect::{Answer, Effects, Message, StartAttempt},
     engine::{Config, Engine, HORIZON},

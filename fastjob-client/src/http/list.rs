@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use super::{Call, Client};
 use crate::{
     ClientError,
-    types::{AlarmView, Page, TaskView},
+    types::{AlarmView, JobView, Page, TaskView},
 };
 
 /// Items per request: the maximum that a coordinator returns.
@@ -125,6 +125,13 @@ impl<T: DeserializeOwned> List<T> {
         self.call.query.retain(|(other, _)| *other != name);
         self.call = self.call.with(name, value);
         self
+    }
+}
+
+impl List<JobView> {
+    /// Each job with its [activity](JobView::activity), and so many of its last ends, up to 20.
+    pub fn ends(self, each: u32) -> Self {
+        self.with("ends", each)
     }
 }
 

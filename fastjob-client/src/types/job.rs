@@ -1,8 +1,10 @@
 //! Jobs: shown, saved, and when they fire.
 
-use fastjob_core::JobDraft;
+use fastjob_core::{JobDraft, TaskState};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use super::Word;
 
 /// A job with its metadata.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -21,9 +23,39 @@ pub struct JobView {
     pub updated_at: Timestamp,
     /// When its schedule fires next, if it does.
     pub next_fire_at: Option<Timestamp>,
+    /// What it does at the moment, and how its last tasks ended, if the call asked for it with
+    /// `ends`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub activity: Option<JobActivity>,
     /// The definition, defaults included.
     #[serde(flatten)]
     pub job: JobDraft,
+}
+
+/// What a job does at the moment, and how its last tasks ended.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
+pub struct JobActivity {
+    /// How many tasks wait; `null` if the node that acts on the job does not answer.
+    pub queued: Option<u64>,
+    /// How many tasks run or are stopping; `null` if the node that acts on the job does not answer.
+    pub running: Option<u64>,
+    /// The newest tasks that have ended, newest first: at most as many as the call asked for.
+    pub ends: Vec<JobEndView>,
+}
+
+/// How a task of a job ended.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
+pub struct JobEndView {
+    /// The task.
+    pub task: i64,
+    /// Its final state.
+    pub state: Word<TaskState>,
+    /// When its handler first started.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Timestamp,
 }
 
 /// What saving a job did.

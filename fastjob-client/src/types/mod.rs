@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     alarm::{AlarmView, ChannelView, SilenceRequest, SilenceView, Tested},
     cluster::{ExecutorView, NodeView},
-    job::{Fires, JobView, Saved},
+    job::{Fires, JobActivity, JobEndView, JobView, Saved},
     log::LogView,
     problem::{InvalidField, ProblemDetails, ProblemKind},
     start::{BackfillRequest, Backfilled, StartRequest, Started},

@@ -26,16 +26,17 @@ pub(super) async fn list(
     query: Params,
     room: RoomForPage,
 ) -> Result<(RoomForPage, Json<Page<JobView>>), Problem> {
-    let (cursor, limit) = query.read(|q| (q.text("cursor"), q.limit()))?;
-    Ok((room, Json(ops.list_jobs(cursor, limit).await?)))
+    let (cursor, limit, ends) = query.read(|q| (q.text("cursor"), q.limit(), q.ends()))?;
+    Ok((room, Json(ops.list_jobs(cursor, limit, ends).await?)))
 }
 
 pub(super) async fn show(
     State(ops): State<Ops>,
     Name(name): Name,
-    _: NoParams,
+    query: Params,
 ) -> Result<Json<JobView>, Problem> {
-    Ok(Json(ops.job(&name).await?))
+    let ends = query.read(Params::ends)?;
+    Ok(Json(ops.job(&name, ends).await?))
 }
 
 pub(super) async fn create(

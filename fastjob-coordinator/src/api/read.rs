@@ -141,6 +141,16 @@ impl Params {
         None
     }
 
+    /// How many ends of each job to show.
+    pub(super) fn ends(&mut self) -> Option<u32> {
+        let text = self.text("ends")?;
+        match ops::ends(&text) {
+            Ok(ends) => return Some(ends),
+            Err(message) => self.problems.push(Field::new("ends", message)),
+        }
+        None
+    }
+
     /// A whole number.
     pub(super) fn number<T: TryFrom<i128>>(&mut self, name: &'static str) -> Option<T> {
         let text = self.text(name)?;

@@ -126,7 +126,7 @@ impl Backend for Handle {
     }
 
     async fn read_job(&self, job: &str) -> Result<JobView, ClientError> {
-        self.call(|ops| async move { ops.job(job).await }).await
+        self.call(|ops| async move { ops.job(job, None).await }).await
     }
 
     async fn read_task(&self, task: i64) -> Result<TaskView, ClientError> {

@@ -93,24 +93,37 @@ impl NodeCall for SwitchJob {
 }
 
 impl Ops {
-    /// Jobs by service and name.
+    /// Jobs by service and name; with `ends`, each with its activity and so many of its last ends.
     pub(crate) async fn list_jobs(
         &self,
         cursor: Option<String>,
         limit: Option<u32>,
+        ends: Option<u32>,
     ) -> Result<Page<JobView>, Error> {
         let limit = page(limit)?;
         let after = cursor.map(|cursor| parse_cursor(&cursor)).transpose()?;
         let page = self.store.jobs(after, limit, PAGE_BYTES).await?;
         let now = wall_now();
-        let items = page.jobs.into_iter().map(|row| view(&row, now)).collect();
+        let mut items: Vec<_> = page.jobs.iter().map(|row| view(row, now)).collect();
+        if let Some(ends) = ends {
+            let jobs: Vec<_> = page.jobs.iter().map(|row| row.id).collect();
+            let mut activity = self.activity(&jobs, ends).await?;
+            for (item, job) in items.iter_mut().zip(&jobs) {
+                item.activity = activity.remove(job);
+            }
+        }
         let next_cursor = page.next.map(|(service, name)| format!("{service}/{name}"));
         Ok(Page { items, next_cursor })
     }
 
-    /// One job.
-    pub(crate) async fn job(&self, path: &str) -> Result<JobView, Error> {
-        Ok(view(&self.find(path).await?, wall_now()))
+    /// One job; with `ends`, with its activity and so many of its last ends.
+    pub(crate) async fn job(&self, path: &str, ends: Option<u32>) -> Result<JobView, Error> {
+        let row = self.find(path).await?;
+        let mut view = view(&row, wall_now());
+        if let Some(ends) = ends {
+            view.activity = self.activity(&[row.id], ends).await?.remove(&row.id);
+        }
+        Ok(view)
     }
 
     /// Saves a job.
@@ -286,6 +299,7 @@ fn view(row: &JobRow, now: Timestamp) -> JobView {
         created_at: row.created_at,
         updated_at: row.updated_at,
         next_fire_at: next.and_then(Next::fire),
+        activity: None,
         job: JobDraft::from(&*row.job),
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! An edge parses its requests into these calls and formats their results; it decides nothing.
 
+mod activity;
 mod alarms;
 mod credential;
 mod declare;
@@ -25,13 +26,14 @@ mod tasks;
 use std::sync::Arc;
 
 pub(crate) use fastjob_client::types::{
-    AlarmView, AttemptView, BackfillRequest, Backfilled, ChannelView, ExecutorView, Fires, JobView,
-    LogView, NodeView, Page, ProgressView, Saved, SilenceRequest, SilenceView, StartRequest,
-    Started, StopAnswer, TaskView, Tested,
+    AlarmView, AttemptView, BackfillRequest, Backfilled, ChannelView, ExecutorView, Fires,
+    JobActivity, JobEndView, JobView, LogView, NodeView, Page, ProgressView, Saved, SilenceRequest,
+    SilenceView, StartRequest, Started, StopAnswer, TaskView, Tested,
 };
 use fastjob_core::job::Problem;
 
 pub(crate) use self::{
+    activity::ends,
     alarms::ListAlarms,
     credential::{Credential, HEADER as NODE_HEADER, NotOfCluster, Question},
     follow::{Feeds, Follower, LogKey},

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use super::{
     Error, Ops,
+    activity::CountOpen,
     jobs::{DeleteJob, SaveJob, SwitchJob},
     live::{ListOpen, ReadLive},
     refusal::Refusal,
@@ -33,6 +34,8 @@ pub(crate) const INTERNAL: &str = "/internal/";
 pub(crate) const CALLS: &str = "/internal/v1/calls";
 /// How long a call waits for a partition to get an owner before it fails.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a list waits for other nodes. It is answered without those that take longer.
+const FOR_A_LIST: Duration = Duration::from_millis(1_500);
 /// Interval between two lookups of the owner.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -95,6 +98,7 @@ impl Ops {
             BackfillJob::NAME => Box::pin(self.answer_json::<BackfillJob>(partition, body)),
             StopTask::NAME => Box::pin(self.answer_json::<StopTask>(partition, body)),
             ListOpen::NAME => Box::pin(self.answer_json::<ListOpen>(partition, body)),
+            CountOpen::NAME => Box::pin(self.answer_json::<CountOpen>(partition, body)),
             ReadLive::NAME => Box::pin(self.answer_json::<ReadLive>(partition, body)),
             _ => Box::pin(std::future::ready(Err(BadCall::Unknown(name.to_owned())))),
         }
@@ -137,6 +141,31 @@ impl Ops {
             self.map.is_stale();
             tokio::time::sleep(LOOK).await;
         }
+    }
+
+    /// Has several nodes answer a call each, at the same time. Returns each call with its reply;
+    /// `None` if its node does not answer in time.
+    pub(super) async fn gather<C: NodeCall>(
+        &self,
+        calls: Vec<(NodeRow, C)>,
+    ) -> Vec<(C, Option<C::Reply>)> {
+        let calls = calls.into_iter().map(|(node, call)| async move {
+            let reply = self.peers.call(&node, Partition::default(), &call);
+            let reply = match tokio::time::timeout(FOR_A_LIST, reply).await {
+                Ok(Ok(reply)) => Some(reply),
+                Ok(Err(err)) => {
+                    left_out(&node, &err);
+                    None
+                }
+                Err(_) => {
+                    let late = Error::Unavailable(format!("no answer within {FOR_A_LIST:?}"));
+                    left_out(&node, &late);
+                    None
+                }
+            };
+            (call, reply)
+        });
+        futures_util::future::join_all(calls).await
     }
 
     /// Calls all other live nodes. A node that does not answer is skipped: its partitions are about

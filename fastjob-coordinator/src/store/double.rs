@@ -150,6 +150,9 @@ impl TaskStore for Double {
     async fn task_ids(&self, filter: &TaskFilter) -> Result<Vec<TaskId>> {
         self.store.task_ids(filter).await
     }
+    async fn last_ends(&self, jobs: &[JobId], each: usize) -> Result<HashMap<JobId, Vec<JobEnd>>> {
+        self.store.last_ends(jobs, each).await
+    }
     async fn task_bytes(&self, tasks: &[TaskId]) -> Result<HashMap<TaskId, u64>> {
         self.store.task_bytes(tasks).await
     }

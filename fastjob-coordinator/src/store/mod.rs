@@ -103,6 +103,16 @@ fn sums(rows: Vec<(i64, i64)>) -> HashMap<TaskId, u64> {
     sums
 }
 
+/// How a task of a job ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct JobEnd {
+    pub(crate) task: TaskId,
+    pub(crate) state: TaskState,
+    /// When its handler was first entered.
+    pub(crate) started_at: Option<Timestamp>,
+    pub(crate) ended_at: Timestamp,
+}
+
 /// Which tasks to list, newest first.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TaskFilter {
@@ -208,6 +218,9 @@ pub(crate) trait TaskStore: Send + Sync {
     async fn tasks_by_id(&self, tasks: &[TaskId]) -> Result<Vec<TaskRow>>;
     /// Tasks that match the filter, newest first.
     async fn task_ids(&self, filter: &TaskFilter) -> Result<Vec<TaskId>>;
+    /// The newest tasks of each job that have ended, newest first, at most `each`. Jobs without any
+    /// are left out.
+    async fn last_ends(&self, jobs: &[JobId], each: usize) -> Result<HashMap<JobId, Vec<JobEnd>>>;
     /// Approximate bytes of each task with its attempts; without tasks that do not exist.
     async fn task_bytes(&self, tasks: &[TaskId]) -> Result<HashMap<TaskId, u64>>;
     /// The task that was started with this key, while it is retained.

@@ -43,6 +43,10 @@ impl Engine {
                 let live = tasks.into_iter().filter_map(|task| self.live(task)).collect();
                 out.answers.push(Answer::Live(answer, live));
             }
+            Command::CountOpen { jobs, answer } => {
+                let counts = jobs.into_iter().filter_map(|job| self.count_open(job)).collect();
+                out.answers.push(Answer::CountOpen(answer, counts));
+            }
             Command::Lives { answer } => {
                 let lives = self.fleet.ids().collect();
                 self.journal.answer_when_durable(Answer::Lives(answer, lives));

@@ -1,11 +1,11 @@
 //! Open tasks: how they are stopped, and their state for users.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use fastjob_core::{AttemptId, TaskId, TaskState, attempt::End, task::TaskEvent};
+use fastjob_core::{AttemptId, JobId, TaskId, TaskState, attempt::End, task::TaskEvent};
 
 use crate::{
-    answer::{LiveAttempt, LiveTask, OpenPage, StopAnswer},
+    answer::{LiveAttempt, LiveTask, OpenCount, OpenPage, StopAnswer},
     effect::{Effects, Message},
     engine::Engine,
     event::{Now, OpenAsk},
@@ -78,6 +78,19 @@ impl Engine {
             }
         }
         OpenPage { tasks: tasks.into_iter().rev().collect() }
+    }
+
+    /// How many tasks of a job are open; `None` if there are none.
+    pub(super) fn count_open(&self, job: JobId) -> Option<OpenCount> {
+        let attempts = self.attempts.of_job(job).filter_map(|id| self.attempts.get(id));
+        let attempts = attempts.filter(|open| open.step() != Step::Recording);
+        // The open attempts of a task agree on its state.
+        let tasks: BTreeMap<_, _> =
+            attempts.map(|open| (open.row.task, self.attempts.task_state(open))).collect();
+        let running = |state: &&TaskState| **state != TaskState::Queued;
+        let running = tasks.values().filter(running).count() as u64;
+        let count = OpenCount { job, queued: tasks.len() as u64 - running, running };
+        (!tasks.is_empty()).then_some(count)
     }
 
     pub(super) fn live(&self, task: TaskId) -> Option<LiveTask> {

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use fastjob_core::{AttemptState, FailReason, TaskState, attempt::End};
+use fastjob_core::{AttemptId, AttemptState, FailReason, JobId, TaskState, attempt::End};
 use tokio::sync::oneshot;
 
 use super::story::Story;
-use crate::{Beat, Command, Event, Message, SessionId, record::Origin};
+use crate::{Beat, Command, Event, Message, SessionId, StartAttempt, record::Origin};
 
 const TWICE: &str = r#""retry": {"count": 1, "delay": "5s"}"#;
 
@@ -174,4 +174,36 @@ fn a_retry_that_ran_by_uptime_while_the_clock_was_paused_is_not_started_again() 
     story.pass(10_000);
     assert_eq!((stopped(&story), story.starts(2).len()), (0, 0));
     assert_eq!(story.task_state(first), TaskState::Succeeded);
+}
+
+#[test]
+fn the_open_tasks_of_jobs_are_counted_once_each() {
+    let mut story = Story::begin();
+    story.save(r#"{"name": "one", "handler": "h"}"#, Origin::Api).unwrap();
+    story.save(r#"{"name": "all", "handler": "h", "shard": {"count": 3}}"#, Origin::Api).unwrap();
+    story.save(r#"{"name": "none", "handler": "h"}"#, Origin::Api).unwrap();
+    let job = |story: &Story, attempt: AttemptId| story.store.attempts[&attempt].new.row.job;
+    let first = story.start("one");
+    let of_one = job(&story, first);
+    let of_all = story.start("all");
+    let of_all = job(&story, of_all);
+    let count = |story: &mut Story| {
+        let (answer, mut wait) = oneshot::channel();
+        let jobs = vec![of_one, of_all, JobId(99)];
+        story.tell(Event::Command(Command::CountOpen { jobs, answer }));
+        let counts = wait.try_recv().unwrap();
+        counts.into_iter().map(|it| (it.job, it.queued, it.running)).collect::<Vec<_>>()
+    };
+    assert_eq!(count(&mut story), [(of_one, 1, 0), (of_all, 1, 0)]);
+    story.connect("e", "i1", 1, &[]);
+    story.start("one");
+    let sent = story.starts(1);
+    assert_eq!(sent.len(), 5, "two tasks, and three shards of one");
+    assert_eq!(count(&mut story), [(of_one, 2, 0), (of_all, 1, 0)], "they are on their way");
+    let held = |sent: &StartAttempt| (story.held(sent.row.attempt), story.now.wall);
+    let started = sent.iter().map(held).collect();
+    story.tell(Event::Started(SessionId(1), started));
+    assert_eq!(count(&mut story), [(of_one, 0, 2), (of_all, 0, 1)]);
+    story.finish(1, first, End::Succeeded);
+    assert_eq!(count(&mut story), [(of_one, 0, 1), (of_all, 0, 1)]);
 }

@@ -70,3 +70,41 @@ async fn tasks_are_listed_by_job_state_and_time_while_they_are_open() {
         assert_eq!(status, 422, "{wrong}: {answer}");
     }
 }
+
+#[tokio::test]
+async fn a_list_of_jobs_says_what_each_does_and_how_its_last_tasks_ended() {
+    let coordinator = coordinator().await;
+    let rest = coordinator.rest();
+    for name in ["a", "b", "c"] {
+        rest.save(json!({"name": name, "handler": "noop"})).await;
+    }
+    let _executor = coordinator.executor(EXECUTOR, "e1");
+    let mut tasks = Vec::new();
+    for _ in 0..3 {
+        let task = rest.start("a", json!({})).await;
+        assert_eq!(rest.ended(task).await["state"], "succeeded");
+        tasks.insert(0, Value::from(task));
+    }
+    rest.start("b", json!({"delay": "1h"})).await;
+    let (status, page) = rest.get("/api/v1/jobs?ends=2").await.unwrap();
+    assert_eq!(status, 200, "{page}");
+    let activity = |at: usize| &page["items"][at]["activity"];
+    let ends = activity(0)["ends"].as_array().unwrap();
+    let listed: Vec<_> = ends.iter().map(|end| end["task"].clone()).collect();
+    assert_eq!(listed, tasks[..2], "the newest first");
+    assert_eq!(ends[0]["state"], "succeeded");
+    assert!(ends[0]["started_at"].is_string() && ends[0]["ended_at"].is_string(), "{page}");
+    assert_eq!(activity(1), &json!({"queued": 1, "running": 0, "ends": []}));
+    assert_eq!(activity(2), &json!({"queued": 0, "running": 0, "ends": []}));
+    let (_, job) = rest.get("/api/v1/jobs/a?ends=20").await.unwrap();
+    assert_eq!(job["activity"]["ends"].as_array().unwrap().len(), 3, "{job}");
+    let (_, page) = rest.get("/api/v1/jobs?ends=0").await.unwrap();
+    assert_eq!(page["items"][0]["activity"]["ends"], json!([]));
+    let (_, page) = rest.get("/api/v1/jobs").await.unwrap();
+    assert_eq!(page["items"][0].get("activity"), None, "only on demand");
+    for wrong in ["ends=21", "ends=-1", "ends=all"] {
+        let (status, answer) = rest.get(&format!("/api/v1/jobs?{wrong}")).await.unwrap();
+        assert_eq!(status, 422, "{wrong}: {answer}");
+        assert!(answer.to_string().contains("between 0 and 20"), "{answer}");
+    }
+}

@@ -21,7 +21,7 @@ pub(in crate::cli) struct List {
 
 impl List {
     pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
-        let list = items(client.jobs(), self.limit).await?;
+        let list = items(client.jobs().ends(1), self.limit).await?;
         if out.is_json() {
             return out.json(&list);
         }
@@ -29,14 +29,30 @@ impl List {
         if jobs.is_empty() {
             return out.line("no jobs");
         }
-        let mut table = Table::new(&["JOB", "HANDLER", "SCHEDULE", "ENABLED", "NEXT FIRE"]);
+        let mut table = Table::new(&[
+            "JOB",
+            "HANDLER",
+            "SCHEDULE",
+            "ENABLED",
+            ">OPEN",
+            "LAST",
+            "ENDED",
+            "NEXT FIRE",
+        ]);
         for view in jobs {
             let schedule = schedule(&view.job);
+            let activity = view.activity.as_ref();
+            let last = activity.and_then(|activity| activity.ends.first());
+            let open = activity.and_then(|activity| Some(activity.queued? + activity.running?));
+            let open = open.map(|open| open.to_string()).unwrap_or_default();
             table.row([
                 view.job.full_name(),
                 view.job.handler.unwrap_or(view.job.name),
                 schedule,
                 if view.job.enabled.unwrap_or(true) { "yes" } else { "no" }.to_owned(),
+                open,
+                last.map(|end| end.state.to_string()).unwrap_or_default(),
+                seconds(last.map(|end| end.ended_at)),
                 seconds(view.next_fire_at),
             ]);
         }

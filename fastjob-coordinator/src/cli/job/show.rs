@@ -1,7 +1,10 @@
 //! `fastjob job show`.
 
 use clap::Args;
-use fastjob_client::{Call, Client, types::JobView};
+use fastjob_client::{
+    Call, Client,
+    types::{JobEndView, JobView},
+};
 use fastjob_core::{JobDraft, job::param_text};
 use serde::Serialize;
 
@@ -10,7 +13,7 @@ use crate::cli::{
     error::Error,
     options::job_name,
     out::Out,
-    table::{Facts, seconds},
+    table::{Facts, Table, seconds, took},
 };
 
 #[derive(Args)]
@@ -23,18 +26,33 @@ pub(in crate::cli) struct Show {
     toml: bool,
 }
 
+/// How many of its last tasks are shown.
+const ENDS: u32 = 5;
+
 /// Fields that are shown separately.
 const APART: [&str; 7] =
     ["name", "service", "handler", "description", "param", "enabled", "schedule"];
 
 impl Show {
     pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
-        let answer = client.answer(Call::job(&self.name)).await?;
+        let mut call = Call::job(&self.name);
+        if !self.toml {
+            call = call.with("ends", ENDS);
+        }
+        let answer = client.answer(call).await?;
         if out.is_json() {
             return out.line(answer.text());
         }
         let view = answer.read()?;
-        if self.toml { out.raw(&as_file(view.job)?) } else { out.line(facts(view)?) }
+        if self.toml {
+            return out.raw(&as_file(view.job)?);
+        }
+        let ends = view.activity.as_ref().map(|activity| ended(&activity.ends));
+        out.line(facts(view)?)?;
+        match ends.flatten() {
+            Some(ends) => out.line(format_args!("\n{ends}")),
+            None => Ok(()),
+        }
     }
 }
 
@@ -47,6 +65,21 @@ pub(super) fn as_file(job: JobDraft) -> Result<String, Error> {
     toml::to_string(&File { job: [job] }).map_err(|err| Error::from_chain(&err))
 }
 
+/// How the last tasks ended; `None` if there are none.
+fn ended(ends: &[JobEndView]) -> Option<Table> {
+    let mut table = Table::new(&[">TASK", "STATE", "STARTED", "ENDED", ">TOOK"]);
+    for end in ends {
+        table.row([
+            end.task.to_string(),
+            end.state.to_string(),
+            seconds(end.started_at),
+            seconds(Some(end.ended_at)),
+            took(end.started_at, Some(end.ended_at)),
+        ]);
+    }
+    (!ends.is_empty()).then_some(table)
+}
+
 fn facts(view: JobView) -> Result<Facts, Error> {
     let job = view.job;
     let table = toml::Table::try_from(&job).map_err(|err| Error::from_chain(&err))?;
@@ -56,6 +89,8 @@ fn facts(view: JobView) -> Result<Facts, Error> {
     facts.add("schedule", schedule(&job));
     facts.add("enabled", enabled);
     facts.add("next fire", seconds(view.next_fire_at));
+    let open = view.activity.and_then(|it| Some((it.running?, it.queued?)));
+    facts.add("open", open.map(|(a, b)| format!("{a} running, {b} queued")).unwrap_or_default());
     facts.add("param", param_text(&job.param).unwrap_or_default());
     facts.add("description", job.description.unwrap_or_default());
     facts.add("handler", job.handler.unwrap_or(job.name));

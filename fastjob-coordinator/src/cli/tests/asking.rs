@@ -12,38 +12,60 @@ use crate::cli::{
     out::{Out, Reader},
 };
 
+/// Two tasks wait, one runs, and one has failed.
+fn activity() -> serde_json::Value {
+    let end = json!({
+        "task": 7, "state": "failed", "started_at": "2026-11-23T02:00:00Z",
+        "ended_at": "2026-11-23T02:00:01Z",
+    });
+    json!({ "queued": 2, "running": 1, "ends": [end] })
+}
+
+/// The cells of a row.
+fn words(line: &str) -> Vec<&str> {
+    line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect()
+}
+
 #[tokio::test]
 async fn jobs_are_listed_page_by_page() {
+    let mut first = job("a");
+    first["activity"] = activity();
     let pages = [
-        (200, "", json!({ "items": [job("a")], "next_cursor": "billing/a" })),
+        (200, "", json!({ "items": [first], "next_cursor": "billing/a" })),
         (200, "", json!({ "items": [job("b")], "next_cursor": null })),
     ];
     let fake = Fake::answers(pages.clone()).await;
     let out = fastjob(&["--server", &fake.url, "job", "list", "--token", TOKEN]).await.out();
-    let row =
-        "reportJobHandler  cron 0 0 2 ? * *, zone Asia/Shanghai  yes      2026-11-24T02:00:00Z";
-    let head =
-        "JOB        HANDLER           SCHEDULE                              ENABLED  NEXT FIRE";
-    assert_eq!(out, format!("{head}\nbilling.a  {row}\nbilling.b  {row}\n"));
+    let (rows, at) = (out.lines().map(words).collect::<Vec<_>>(), "2026-11-24T02:00:00Z");
+    assert_eq!(
+        rows[0],
+        ["JOB", "HANDLER", "SCHEDULE", "ENABLED", "OPEN", "LAST", "ENDED", "NEXT FIRE"]
+    );
+    let schedule = "cron 0 0 2 ? * *, zone Asia/Shanghai";
+    let handler = "reportJobHandler";
+    let ended = "2026-11-23T02:00:01Z";
+    assert_eq!(rows[1], ["billing.a", handler, schedule, "yes", "3", "failed", ended, at]);
+    assert_eq!(rows[2], ["billing.b", handler, schedule, "yes", "-", "-", "-", at]);
     assert_eq!(
         fake.asked(),
         [
-            "GET /api/v1/jobs?limit=500  Bearer 0123456789abcdef",
-            "GET /api/v1/jobs?limit=500&cursor=billing%2Fa  Bearer 0123456789abcdef",
+            "GET /api/v1/jobs?ends=1&limit=500  Bearer 0123456789abcdef",
+            "GET /api/v1/jobs?ends=1&limit=500&cursor=billing%2Fa  Bearer 0123456789abcdef",
         ]
     );
 
-    let fake = Fake::answers(pages).await;
+    let fake = Fake::answers(pages.clone()).await;
     let out =
         fastjob(&["--json", "--server", &fake.url, "job", "list", "--limit", "1"]).await.out();
-    let expected = json!({ "items": [job("a")], "next_cursor": "billing/a" });
-    assert_eq!(serde_json::from_str::<serde_json::Value>(&out).unwrap(), expected);
-    assert_eq!(fake.asked(), ["GET /api/v1/jobs?limit=1"]);
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&out).unwrap(), pages[0].2);
+    assert_eq!(fake.asked(), ["GET /api/v1/jobs?ends=1&limit=1"]);
 }
 
 #[tokio::test]
 async fn a_job_is_shown_and_its_toml_can_be_applied_again() {
-    let fake = Fake::answering(job("report")).await;
+    let mut shown = job("report");
+    shown["activity"] = activity();
+    let fake = Fake::answering(shown).await;
     let out = fastjob(&["--server", &fake.url, "job", "show", "billing.report"]).await.out();
     for line in [
         "job        billing.report\n",
@@ -51,10 +73,13 @@ async fn a_job_is_shown_and_its_toml_can_be_applied_again() {
         "retry      { count = 3, delay = \"5s\" }\n",
         "created    2026-11-23T00:00:00Z\n",
         "revision   2, saved by api\n",
+        "open       1 running, 2 queued\n",
     ] {
         assert!(out.contains(line), "{line:?} is missing in\n{out}");
     }
-    assert_eq!(fake.asked(), ["GET /api/v1/jobs/billing.report"]);
+    let last = words(out.lines().last().unwrap());
+    assert_eq!(last, ["7", "failed", "2026-11-23T02:00:00Z", "2026-11-23T02:00:01Z", "1s"]);
+    assert_eq!(fake.asked(), ["GET /api/v1/jobs/billing.report?ends=5"]);
 
     let toml = fastjob(&["--server", &fake.url, "job", "show", "report", "--toml"]).await.out();
     #[derive(serde::Deserialize)]

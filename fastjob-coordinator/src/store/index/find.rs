@@ -6,7 +6,7 @@ use fastjob_core::{JobId, TaskId, TaskState};
 use jiff::Timestamp;
 
 use super::{Block, Entry, Key, Segment, block::entries};
-use crate::store::{Partition, Result, TaskFilter};
+use crate::store::{JobEnd, Partition, Result, TaskFilter};
 
 /// Segments that are searched at once at first; later four times as many.
 const PAGE: usize = 16;
@@ -53,6 +53,8 @@ pub(in crate::store) trait IndexReader: Send {
         first: Entry,
         limit: u32,
     ) -> Result<Vec<Block>>;
+    /// How the tasks ended that are in the history, with their jobs, in any order.
+    async fn ends(&mut self, tasks: &[i64]) -> Result<Vec<(JobId, JobEnd)>>;
     /// Those of the tasks that are in the history, in any order.
     async fn found(&mut self, tasks: &[i64]) -> Result<Vec<Found>>;
 }

@@ -15,6 +15,7 @@ mod block;
 mod find;
 mod merge;
 mod rebuild;
+mod recent;
 mod remove;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ pub(super) use self::{
     find::{Found, IndexReader, list},
     merge::{MERGED, Merge, Unreadable, choose, merge},
     rebuild::Rebuild,
+    recent::last_ends,
     remove::{Due, Removal, due},
 };
 use super::{Error, Partition, Result, TaskFilter, codes::task_state_code};

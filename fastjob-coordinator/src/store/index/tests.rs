@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::{block::entries, find::list, *};
 use crate::store::{
-    Error, TaskFilter,
+    Error, JobEnd, TaskFilter,
     suite::rows::{JOB, OTHER, at},
 };
 
@@ -54,6 +54,15 @@ impl IndexReader for Memory {
     ) -> Result<Vec<Block>> {
         let blocks = self.of(segment).blocks.iter();
         Ok(blocks.filter(|block| block.first > first).take(limit as usize).cloned().collect())
+    }
+
+    async fn ends(&mut self, tasks: &[i64]) -> Result<Vec<(JobId, JobEnd)>> {
+        let found = tasks.iter().filter_map(|task| self.history.get(task));
+        let end = |found: &Found| {
+            let Found { task, job, state, .. } = *found;
+            (job, JobEnd { task, state, started_at: None, ended_at: self.ends[&task.0] })
+        };
+        Ok(found.map(end).collect())
     }
 
     async fn found(&mut self, tasks: &[i64]) -> Result<Vec<Found>> {
@@ -199,7 +208,7 @@ proptest! {
     ) {
         runtime().block_on(async {
             let mut memory = Memory::default();
-            let mut next = 1;
+            let (mut next, mut was_removed) = (1, false);
             for step in steps {
                 match step {
                     Step::End(tasks) => {
@@ -217,6 +226,7 @@ proptest! {
                         loop {
                             let due = due(&mut memory, Partition(0), before, 7).await.unwrap();
                             let tasks = Due::tasks(&due);
+                            was_removed |= !tasks.is_empty();
                             for task in &tasks {
                                 memory.history.remove(task);
                             }
@@ -230,6 +240,18 @@ proptest! {
                         assert_eq!(memory.history.keys().find(is_due), None, "left");
                     }
                 }
+            }
+            let each = limit as usize;
+            let last = last_ends(&mut memory, &[JOB, OTHER, JobId(9)], each, 1).await.unwrap();
+            assert!(!last.contains_key(&JobId(9)));
+            for job in [JOB, OTHER] {
+                let filter = TaskFilter { job: Some(job), limit, ..TaskFilter::default() };
+                let all = memory.naive(&filter);
+                let last = last.get(&job).map(Vec::as_slice).unwrap_or_default();
+                let last: Vec<_> = last.iter().map(|end| end.task).collect();
+                assert!(all.starts_with(&last), "{last:?} of {all:?}");
+                // Removed tasks that are still in the index take the places of older ones.
+                assert!(was_removed || last.len() == all.len(), "{last:?} of {all:?}");
             }
             for job in [None, Some(JOB), Some(OTHER)] {
                 for state in [None, Some(TaskState::Failed), Some(TaskState::Skipped)] {
@@ -309,4 +331,29 @@ fn a_segment_has_a_bounded_number_of_tasks_and_a_bounded_span() {
     let huge: Vec<_> = (0..2).map(|n| segment(n, 1_000_000, n)).collect();
     let chosen = choose(&huge).unwrap();
     assert_eq!((chosen.sources.len(), chosen.level), (1, MERGED));
+}
+
+#[tokio::test]
+async fn the_last_ends_of_many_jobs_are_found_in_blocks_that_they_share() {
+    let mut memory = Memory::default();
+    // Some blocks have many jobs, and one job has many blocks.
+    for round in 0..20 {
+        let job = |n: i64| JobId(if n % 3 == 0 { 500 } else { n % 700 });
+        let all: Vec<_> = (0..2_000)
+            .map(|n| ended(round * 2_000 + n + 1, job(n), TaskState::Succeeded))
+            .collect();
+        memory.end(&all);
+        while round == 12 && memory.merge() {}
+    }
+    let jobs: Vec<_> = (0..800).map(JobId).collect();
+    for each in [0, 1, 20, 3_000] {
+        let last = last_ends(&mut memory, &jobs, each, 1).await.unwrap();
+        for job in &jobs {
+            let filter =
+                TaskFilter { job: Some(*job), limit: each as u32, ..TaskFilter::default() };
+            let found = last.get(job).map(Vec::as_slice).unwrap_or_default();
+            let found: Vec<_> = found.iter().map(|end| end.task).collect();
+            assert_eq!(found, memory.naive(&filter), "{job} {each}");
+        }
+    }
 }

@@ -8,12 +8,12 @@ use sqlx::{AssertSqlSafe, PgConnection, PgExecutor, Row, Transaction, postgres::
 
 use super::{Postgres, commit::Outcome, int, partition, readers::Readers};
 use crate::store::{
-    IndexStore, Partition, Result,
+    IndexStore, JobEnd, Partition, Result,
     index::{
         Block, Entry, Found, IndexReader, MERGED, Merge, NewSegment, Removal, Segment, aside,
         choose, merge, unreadable,
     },
-    rows::index::{block, found, segment},
+    rows::index::{END, block, end, found, segment},
     while_doing,
 };
 
@@ -118,6 +118,13 @@ impl IndexReader for Reader {
             )
             .await;
         rows.map_err(while_doing(READ))?.iter().map(|row| block(row, 0)).collect()
+    }
+
+    async fn ends(&mut self, tasks: &[i64]) -> Result<Vec<(JobId, JobEnd)>> {
+        let sql = format!("select {END} from tasks t where t.id = any($1)");
+        let rows = sqlx::query(AssertSqlSafe(sql)).bind(tasks).fetch_all(&mut *self.tx);
+        let rows = self.readers.limited(rows).await.map_err(while_doing(READ))?;
+        rows.iter().map(end).collect()
     }
 
     async fn found(&mut self, tasks: &[i64]) -> Result<Vec<Found>> {

@@ -9,10 +9,10 @@ use tokio_stream::StreamExt;
 
 use super::{Postgres, history, int};
 use crate::store::{
-    ATTEMPT_BYTES, Partition, Result, TaskFilter, TaskRow, TaskStore,
+    ATTEMPT_BYTES, JobEnd, Partition, Result, TaskFilter, TaskRow, TaskStore,
     batch::clean,
     codes::task_state_code,
-    index::{Key, list},
+    index::{Key, last_ends, list},
     journal::{OpenTask, OpenTasks, newest},
     rows::tasks::{ATTEMPT, ENDED, Names, attempt, ended, with_attempts},
     sums, while_doing,
@@ -65,6 +65,10 @@ impl TaskStore for Postgres {
             None => ids.extend(self.scanned(filter).await?),
         }
         Ok(newest(ids, filter))
+    }
+
+    async fn last_ends(&self, jobs: &[JobId], each: usize) -> Result<HashMap<JobId, Vec<JobEnd>>> {
+        last_ends(&mut self.index().await?, jobs, each, self.partitions).await
     }
 
     async fn task_bytes(&self, tasks: &[TaskId]) -> Result<HashMap<TaskId, u64>> {

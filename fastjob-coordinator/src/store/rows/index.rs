@@ -4,7 +4,7 @@ use fastjob_core::{JobId, TaskId};
 
 use super::{Columns, Reading};
 use crate::store::{
-    Partition, Result,
+    JobEnd, Partition, Result,
     codes::task_state,
     index::{Block, Ended, Entry, Found, Key, Segment},
     while_doing,
@@ -49,6 +49,23 @@ pub(crate) fn found<R: Columns>(columns: &R) -> Result<Found> {
         state: task_state(row.int(2)?)?,
         created_at: row.instant(3)?,
     })
+}
+
+/// The columns of [`end`], of `tasks` as `t`.
+pub(crate) const END: &str = "t.id, t.job, t.state, \
+    coalesce(t.started_at, (select min(a.started_at) from attempts a where a.task = t.id)), \
+    t.ended_at";
+
+/// Reads how a task ended, and its job.
+pub(crate) fn end<R: Columns>(columns: &R) -> Result<(JobId, JobEnd)> {
+    let row = Reading::new(columns, "read the history");
+    let end = JobEnd {
+        task: TaskId(row.int(0)?),
+        state: task_state(row.int(2)?)?,
+        started_at: row.maybe_instant(3)?,
+        ended_at: row.instant(4)?,
+    };
+    Ok((JobId(row.int(1)?), end))
 }
 
 /// Reads a task of the history as the index has it.

@@ -9,12 +9,12 @@ use sqlx::{
 
 use super::{Sqlite, commit::Outcome, many::insert};
 use crate::store::{
-    IndexStore, Partition, Result,
+    IndexStore, JobEnd, Partition, Result,
     index::{
         Block, Entry, Found, IndexReader, MERGED, Merge, NewSegment, Removal, Segment, aside,
         choose, merge, unreadable,
     },
-    rows::index::{block, found, segment},
+    rows::index::{END, block, end, found, segment},
     while_doing,
 };
 
@@ -94,6 +94,17 @@ impl IndexReader for Reader<'_> {
         .fetch_all(&mut *self.tx)
         .await;
         rows.map_err(while_doing(READ))?.iter().map(|row| block(row, 0)).collect()
+    }
+
+    async fn ends(&mut self, tasks: &[i64]) -> Result<Vec<(JobId, JobEnd)>> {
+        let sql =
+            format!("select {END} from tasks t where t.id in (select value from json_each(?))");
+        let rows = sqlx::query(AssertSqlSafe(sql))
+            .bind(Value::from(tasks).to_string())
+            .fetch_all(&mut *self.tx)
+            .await
+            .map_err(while_doing(READ))?;
+        rows.iter().map(end).collect()
     }
 
     async fn found(&mut self, tasks: &[i64]) -> Result<Vec<Found>> {

@@ -159,3 +159,23 @@ pub(crate) async fn the_bytes_of_a_task_are_those_of_all_its_texts(home: &mut im
     assert!((35_000..37_000).contains(&long), "{long}");
     assert!((100..1_000).contains(&short), "{short}");
 }
+
+pub(crate) async fn the_last_ends_of_jobs_are_listed(home: &mut impl Home) {
+    let of = |job, id| NewAttempt { row: Attempt { job, ..head(id).row }, ..head(id) };
+    let tasks = [of(JOB, 10), of(JOB, 11), of(OTHER, 14), of(JOB, 12), of(JOB, 13)];
+    write(home, [base(), plan(tasks)]).await;
+    let started = EndedAttempt { started_at: Some(at(15)), ..failed_once(11, 11) };
+    let again = Commit { planned: vec![retry(11, 16, 2)], ..end([started]) };
+    write(home, [again, end([failed(11, 16)]), end([failed(14, 14)])]).await;
+    write(home, [end([succeeded(12, 12), succeeded(10, 10)])]).await;
+    let none = fastjob_core::JobId(9);
+    let last = home.store().last_ends(&[JOB, none, OTHER], 2).await.unwrap();
+    let tasks = |job| last.get(&job).map(|ends| ends.iter().map(|end| end.task.0).collect());
+    assert_eq!(tasks(JOB), Some(vec![12, 11]), "an open task has not ended");
+    assert_eq!(tasks(OTHER), Some(vec![14]));
+    assert_eq!(tasks(none), None);
+    let retried = last[&JOB][1];
+    assert_eq!((retried.state, retried.started_at), (TaskState::Failed, Some(at(15))));
+    assert_eq!(last[&OTHER][0].ended_at, at(24));
+    assert_eq!(home.store().last_ends(&[], 2).await.unwrap().len(), 0);
+}

@@ -108,6 +108,7 @@ macro_rules! suite {
                 log_tails_are_of_attempts,
                 the_bytes_of_a_task_are_those_of_all_its_texts,
                 keys_identify_tasks_of_their_job,
+                the_last_ends_of_jobs_are_listed,
             }
             index {
                 merging_changes_no_list,
