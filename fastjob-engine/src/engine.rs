@@ -130,10 +130,13 @@ impl Engine {
             Event::Tick => {
                 self.journal.raise_ids(now);
                 self.run_timers(now, out);
-                self.keys.settle(now, |commit| self.journal.is_durable(commit));
-                self.run_chores(now, out);
-                self.plan(now, out);
                 self.dispatch_due(now, out);
+                self.keys.settle(now, |commit| self.journal.is_durable(commit));
+                // What is due is not delayed by what is due later.
+                if !self.is_due(now) {
+                    self.run_chores(now, out);
+                    self.plan(now, out);
+                }
             }
             Event::Committed(ids) => {
                 for id in ids {
@@ -195,6 +198,11 @@ impl Engine {
 
     pub(crate) fn hand_over(&mut self, out: &mut Effects) {
         out.commits.extend(self.journal.take_commit(self.floor));
+    }
+
+    /// Whether attempts are due for dispatch, so that the next [`Event::Tick`] sends some.
+    pub fn is_due(&self, now: Now) -> bool {
+        self.attempts.next_due().is_some_and(|at| at <= now.wall.max(self.floor))
     }
 
     /// How long the caller may wait before the next [`Event::Tick`]; any other event may change it.

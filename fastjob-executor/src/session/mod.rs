@@ -50,6 +50,9 @@ const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// Delay after an error that is likely to persist.
 const REFUSED_WAIT: Duration = Duration::from_secs(5);
+/// Shortest time between two deliveries. Of many attempts that are due at once, the first ones end
+/// before the last ones have started: their outcomes must not delay these.
+const GATHER: Duration = Duration::from_millis(3);
 /// Timeout of each step until the coordinator's welcome.
 const WELCOME: Duration = Duration::from_secs(10);
 
@@ -342,9 +345,15 @@ impl Link {
                     () = next_at => {}
                 }
             }
+            if delivery.messages.is_empty() {
+                continue;
+            }
+            let next_at = Instant::now() + GATHER;
             for message in delivery.messages {
                 say.say(ToCoordinator::Runtime(message)).await?;
             }
+            // What ends meanwhile goes into one message, and this thread is free for what arrives.
+            tokio::time::sleep_until(next_at).await;
         }
     }
 
