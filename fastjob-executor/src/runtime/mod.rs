@@ -59,6 +59,9 @@ use crate::{
 const UNHEARD: &str = "its executor lost contact with the coordinator, and no other attempt of \
                        the job may run at the same time";
 
+/// Attempts that are accepted under one lock: the first ones start while the rest is accepted.
+const TAKEN: usize = 32;
+
 /// Maximum time between two checks for silence. A longer timer would not notice in time that the
 /// machine was suspended.
 const LOOK: Duration = Duration::from_millis(500);
@@ -139,27 +142,29 @@ impl Runtime {
     /// Accepts attempts, unless their sender has lost their partition. In that case they are not
     /// returned to the sender: the new owner has learned from Holding that they are not here.
     pub(crate) fn start(&self, link: LinkId, lease: Lease, attempts: Vec<Attempt>) {
-        let mut ready = Vec::new();
-        {
-            let mut state = self.0.lock();
-            if !state.owners.allows(link, lease) {
-                tracing::warn!(
-                    partition = lease.partition.0,
-                    term = lease.term,
-                    attempts = attempts.len(),
-                    "rejected attempts: their coordinator has lost the partition"
-                );
-                return;
-            }
-            for attempt in attempts {
-                if state.owners.partition(attempt.name.id) == lease.partition {
-                    ready.extend(state.take_in(link, attempt));
+        let (mut left, mut ready) = (attempts.into_iter(), Vec::with_capacity(TAKEN));
+        while left.len() > 0 {
+            {
+                let mut state = self.0.lock();
+                if !state.owners.allows(link, lease) {
+                    tracing::warn!(
+                        partition = lease.partition.0,
+                        term = lease.term,
+                        attempts = left.len(),
+                        "rejected attempts: their coordinator has lost the partition"
+                    );
+                    return;
                 }
+                for attempt in left.by_ref().take(TAKEN) {
+                    if state.owners.partition(attempt.name.id) == lease.partition {
+                        ready.extend(state.take_in(link, attempt));
+                    }
+                }
+                state.wake(lease.partition);
             }
-            state.wake(lease.partition);
-        }
-        for ready in ready {
-            Inner::spawn(&self.0, ready);
+            for ready in ready.drain(..) {
+                Inner::spawn(&self.0, ready);
+            }
         }
     }
 

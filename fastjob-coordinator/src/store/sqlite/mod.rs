@@ -113,15 +113,16 @@ impl Sqlite {
             .busy_timeout(Duration::from_secs(10))
             .foreign_keys(false)
             .pragma("temp_store", "memory")
-            .pragma("cache_size", "-65536")
             .statement_cache_capacity(64)
             .disable_statement_logging();
-        let writing = options.clone().pragma("wal_autocheckpoint", "4000");
+        // In KiB. The writer appends, and readers find most pages in the cache of the system.
+        let cached = |kib: u32| options.clone().pragma("cache_size", format!("-{kib}"));
+        let writing = cached(32 * 1024).pragma("wal_autocheckpoint", "4000");
         let mut writer = writing.connect().await.map_err(|err| open(not_a_store(&err)))?;
         migrate(path, &mut writer).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
-            .connect_with(options.read_only(true))
+            .connect_with(cached(8 * 1024).read_only(true))
             .await
             .map_err(|err| open(err.to_string()))?;
         Ok(Self {
