@@ -74,7 +74,7 @@ impl Memory {
         let number = self.segments.iter().map(|new| new.segment.number).max().unwrap_or(0) + 1;
         self.segments.extend(NewSegment::new(Partition(0), number, ended));
         for end in ended {
-            let Ended { task, job, state, created_at, ended_at } = *end;
+            let Ended { task, job, state, created_at, ended_at, .. } = *end;
             self.history.insert(task.0, Found { task, job, state, created_at });
             self.ends.insert(task.0, ended_at);
         }
@@ -107,8 +107,14 @@ impl Memory {
     }
 }
 
+/// Both jobs are of services of their own; the service of [`OTHER`] is not always known.
+fn service(job: JobId) -> ServiceKey {
+    ServiceKey(-job.0)
+}
+
 fn ended(task: i64, job: JobId, state: TaskState) -> Ended {
-    Ended { task: TaskId(task), job, state, created_at: at(task), ended_at: at(task) }
+    let service = (job == JOB || task % 7 > 0).then(|| service(job));
+    Ended { task: TaskId(task), job, service, state, created_at: at(task), ended_at: at(task) }
 }
 
 fn written(entries: &BTreeSet<Entry>) -> Vec<Block> {
@@ -140,7 +146,7 @@ proptest! {
     #[test]
     fn any_bytes_are_read_or_rejected(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         // With a correct checksum, so that the rest is read.
-        let mut sealed = vec![1];
+        let mut sealed = vec![2];
         sealed.extend(bytes);
         let _ = entries(&crate::store::binary::seal(sealed).0);
     }
@@ -230,6 +236,19 @@ proptest! {
                         assert_eq!(memory.history.keys().find(is_due), None, "left");
                     }
                 }
+            }
+            for job in [JOB, OTHER] {
+                let all = TaskFilter { limit: 5_000, ..TaskFilter::default() };
+                let mut naive = memory.naive(&TaskFilter { job: Some(job), ..all.clone() });
+                naive.retain(|task| job == JOB || task.0 % 7 > 0);
+                let listed = list(&mut memory, Key::service(service(job)), &all).await.unwrap();
+                assert_eq!(listed, naive);
+                let succeeded = |task: &TaskId| {
+                    memory.history[&task.0].state == TaskState::Succeeded
+                };
+                naive.retain(|task| !succeeded(task));
+                let failures = Key::service_failures(service(job));
+                assert_eq!(list(&mut memory, failures, &all).await.unwrap(), naive);
             }
             for job in [None, Some(JOB), Some(OTHER)] {
                 for state in [None, Some(TaskState::Failed), Some(TaskState::Skipped)] {
