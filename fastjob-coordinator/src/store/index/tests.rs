@@ -1,5 +1,7 @@
 //! Against an index that is searched entry by entry.
 
+mod stats;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use fastjob_core::{JobId, TaskId, TaskState};
@@ -114,7 +116,15 @@ fn service(job: JobId) -> ServiceKey {
 
 fn ended(task: i64, job: JobId, state: TaskState) -> Ended {
     let service = (job == JOB || task % 7 > 0).then(|| service(job));
-    Ended { task: TaskId(task), job, service, state, created_at: at(task), ended_at: at(task) }
+    Ended {
+        task: TaskId(task),
+        job,
+        service,
+        state,
+        created_at: at(task),
+        ended_at: at(task),
+        times: None,
+    }
 }
 
 fn written(entries: &BTreeSet<Entry>) -> Vec<Block> {
@@ -125,7 +135,7 @@ fn written(entries: &BTreeSet<Entry>) -> Vec<Block> {
 
 fn entry() -> impl Strategy<Value = Entry> {
     let value = prop_oneof![any::<i64>(), 0..5_i64];
-    (0..5_u8, value, prop_oneof![any::<i64>(), 0..1_000_i64])
+    (0..6_u8, value, prop_oneof![any::<i64>(), 0..1_000_i64])
         .prop_map(|(kind, value, task)| Entry { key: Key { kind, value }, task })
 }
 

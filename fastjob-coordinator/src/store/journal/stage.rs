@@ -15,6 +15,7 @@ use crate::store::{
     Commit, EndedAttempt, LifeId, NewAttempt, Partition,
     batch::clean,
     index::{Ended, NewSegment},
+    stats::{LastAttempt, Times},
 };
 
 /// A task that ended, as the history has it.
@@ -271,6 +272,7 @@ impl<'a> Stage<'_, 'a> {
                 state: task.state,
                 created_at: task.created_at,
                 ended_at: task.ended_at,
+                times: None,
             });
             self.staged.tasks.push(task);
             self.staged.attempts.extend(attempt);
@@ -307,6 +309,14 @@ impl<'a> Stage<'_, 'a> {
                 state,
                 created_at: task.head.created_at,
                 ended_at: ended.ended_at,
+                times: Times::of(&LastAttempt {
+                    cause: task.head.cause,
+                    number: row.number,
+                    fire_at: task.head.fire_at,
+                    due_at: row.due_at,
+                    started_at: row.started_at,
+                    ended_at: row.ended_at,
+                }),
             });
             let result = ended.task_result.as_deref().or(ended.result.as_deref());
             self.staged.tasks.push(TaskEnd {
