@@ -157,12 +157,10 @@ pub(crate) async fn statistics_have_each_state_and_each_duration(home: &mut impl
     let states = [TaskState::Succeeded, TaskState::Failed, TaskState::Stopped, TaskState::Skipped];
     assert_eq!(states.map(|state| all.stats.ended(state)), [70, 20, 0, 10]);
     let Stats { run_time, wait, lateness, .. } = &all.stats;
-    // Skipped tasks and those with ids of 26, 39, … did not start; half are of a schedule, and retries
-    // have no lateness.
-    assert_eq!((run_time.count, wait.count), (83, 83));
-    assert_eq!((run_time.max, wait.max), (609, 489));
-    assert!(lateness.count < 45 && lateness.count > 25, "{}", lateness.count);
-    assert!(lateness.max > wait.max);
+    // Skipped tasks and those with ids of 26, 39, … did not start. Half are of a schedule, and of these
+    // the retried ones have no lateness.
+    assert_eq!([run_time.count, wait.count, lateness.count], [83, 83, 33]);
+    assert_eq!([run_time.max, wait.max, lateness.max], [609, 490, 1_488]);
 }
 
 pub(crate) async fn statistics_are_removed_with_the_history(home: &mut impl Home) {
@@ -170,7 +168,7 @@ pub(crate) async fn statistics_are_removed_with_the_history(home: &mut impl Home
     let filter =
         StatFilter { subject: Subject::All, from: 0, until: 60_000_000, bucket: 60_000_000 };
     // Each task has a segment of its own, so the statistics go with the tasks.
-    assert_eq!(remove_ended(&*home.store(), at(60 * 60_000), 100).await, 10);
+    while remove_ended(&*home.store(), at(60 * 60_000), 100).await > 0 {}
     agree(home, 90).await;
     merge(home).await;
     agree(home, 90).await;
