@@ -13,7 +13,7 @@ use crate::{
     types::{
         AlarmView, BackfillRequest, Backfilled, ChannelView, ExecutorView, Fires, Health, JobDraft,
         JobView, LogView, NodeView, Page, SilenceRequest, SilenceView, StartRequest, Started,
-        StopAnswer, TaskView, Tested,
+        StatsQuery, StatsView, StopAnswer, TaskView, Tested,
     },
 };
 
@@ -198,6 +198,18 @@ impl Call<StopAnswer> {
     /// Stops a task.
     pub fn stop(task: i64) -> Self {
         Self::post(&["tasks", &task.to_string(), "stop"])
+    }
+}
+
+impl Call<StatsView> {
+    /// Reads statistics of tasks that ended.
+    pub fn stats(query: &StatsQuery) -> Self {
+        Self::get(&["stats"])
+            .with_option("job", query.job.as_deref())
+            .with_option("service", query.service.as_deref())
+            .with_option("since", query.since)
+            .with_option("until", query.until)
+            .with_option("bucket", query.bucket.map(duration::to_text))
     }
 }
 

@@ -11,6 +11,7 @@ mod job;
 mod log;
 mod problem;
 mod start;
+mod stats;
 mod task;
 mod word;
 
@@ -24,6 +25,7 @@ pub use self::{
     log::LogView,
     problem::{InvalidField, ProblemDetails, ProblemKind},
     start::{BackfillRequest, Backfilled, StartRequest, Started},
+    stats::{DurationStats, StatsBucket, StatsQuery, StatsView, TaskStats},
     task::{AttemptView, ProgressView, StopAnswer, TaskView},
     word::Word,
 };

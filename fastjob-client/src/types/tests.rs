@@ -34,6 +34,26 @@ fn a_task_is_written_as_it_was_read() {
 }
 
 #[test]
+fn statistics_are_written_as_they_were_read() {
+    let durations = json!({
+        "count": 2, "mean_ms": 12.5, "p50_ms": 5, "p95_ms": 20, "p99_ms": 20, "max_ms": 20,
+    });
+    let tasks = json!({
+        "succeeded": 1, "failed": 1, "stopped": 0, "skipped": 2, "run_time": durations,
+        "wait": null, "lateness": null,
+    });
+    let mut item = tasks.clone();
+    item["at"] = "2026-11-23T00:00:00Z".into();
+    let stats = json!({
+        "since": "2026-11-23T00:00:00Z", "until": "2026-11-23T01:00:00Z", "bucket": "1h",
+        "items": [item], "total": tasks,
+    });
+    let view: StatsView = read(stats.clone());
+    assert_eq!(serde_json::to_value(&view).unwrap(), stats);
+    assert_eq!((view.total.ended(), view.items[0].tasks.ended()), (4, 4));
+}
+
+#[test]
 fn fields_and_words_of_a_newer_coordinator_are_read() {
     let mut newer = task();
     newer["state"] = "abandoned".into();

@@ -12,6 +12,7 @@ mod node_calls;
 mod problem;
 mod read;
 mod schedule;
+mod stats;
 mod tasks;
 
 use std::sync::LazyLock;
@@ -56,6 +57,7 @@ fn routes() -> Vec<(&'static str, MethodRouter<Ops>)> {
         ("/api/v1/tasks/{id}", get(tasks::show)),
         ("/api/v1/tasks/{id}/stop", post(tasks::stop)),
         ("/api/v1/tasks/{id}/log", get(log::show)),
+        ("/api/v1/stats", get(stats::show)),
         ("/api/v1/executors", get(cluster::executors)),
         ("/api/v1/nodes", get(cluster::nodes)),
         ("/api/v1/alarms", get(alarms::list)),

@@ -19,6 +19,7 @@ mod out;
 mod repair;
 mod serve;
 mod start;
+mod stats;
 mod stop;
 mod table;
 mod task;
@@ -71,6 +72,8 @@ enum Command {
     /// Show tasks and their logs
     #[command(subcommand)]
     Task(task::Task),
+    /// Show how many tasks ended, and how long they took
+    Stats(stats::Stats),
     /// Show executors
     #[command(subcommand)]
     Executor(executor::Executor),
@@ -152,6 +155,7 @@ impl Cli {
             Command::Start(start) => start.run(client, &mut out).await,
             Command::Stop(stop) => stop.run(&client()?, &mut out).await,
             Command::Task(task) => task.run(&client()?, &mut out).await,
+            Command::Stats(stats) => stats.run(&client()?, &mut out).await,
             Command::Executor(executor) => executor.run(&client()?, &mut out).await,
             Command::Node(node) => node.run(&client()?, &mut out).await,
             Command::Alarm(alarm) => alarm.run(&client()?, &mut out).await,

@@ -96,7 +96,12 @@ pub(super) fn millis(at: Option<Timestamp>) -> String {
 /// How long something took, as `1.250s`; empty if it has not ended.
 pub(super) fn took(from: Option<Timestamp>, to: Option<Timestamp>) -> String {
     let (Some(from), Some(to)) = (from, to) else { return String::new() };
-    let millis = to.as_millisecond().saturating_sub(from.as_millisecond()).max(0);
+    let millis = to.as_millisecond().saturating_sub(from.as_millisecond());
+    lasted(u64::try_from(millis).unwrap_or_default())
+}
+
+/// A duration in milliseconds, as `1.250s`.
+pub(super) fn lasted(millis: u64) -> String {
     match millis / 1000 {
         whole @ 0..60 => format!("{whole}.{:03}s", millis % 1000),
         whole @ 60..3600 => format!("{}m {:02}s", whole / 60, whole % 60),

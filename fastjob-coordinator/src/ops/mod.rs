@@ -21,14 +21,16 @@ mod preview;
 mod refusal;
 mod silences;
 mod start;
+mod stats;
 mod tasks;
 
 use std::sync::Arc;
 
 pub(crate) use fastjob_client::types::{
-    AlarmView, AttemptView, BackfillRequest, Backfilled, ChannelView, ExecutorView, Fires,
-    JobActivity, JobEndView, JobView, LogView, NodeView, Page, ProgressView, Saved, SilenceRequest,
-    SilenceView, StartRequest, Started, StopAnswer, TaskView, Tested,
+    AlarmView, AttemptView, BackfillRequest, Backfilled, ChannelView, DurationStats, ExecutorView,
+    Fires, JobActivity, JobEndView, JobView, LogView, NodeView, Page, ProgressView, Saved,
+    SilenceRequest, SilenceView, StartRequest, Started, StatsBucket, StatsView, StopAnswer,
+    TaskStats, TaskView, Tested,
 };
 use fastjob_core::job::Problem;
 
@@ -43,6 +45,7 @@ pub(crate) use self::{
     node_calls::{BadCall, CALLS, INTERNAL},
     pages::PAGE_BYTES,
     peers::{Peers, Transport},
+    stats::AskStats,
     tasks::ListTasks,
 };
 use crate::{

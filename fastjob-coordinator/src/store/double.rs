@@ -53,6 +53,13 @@ impl CommitStore for Double {
 }
 
 #[async_trait::async_trait]
+impl StatStore for Double {
+    async fn stats(&self, filter: &StatFilter) -> Result<Vec<Bucket>> {
+        self.store.stats(filter).await
+    }
+}
+
+#[async_trait::async_trait]
 impl IndexStore for Double {
     async fn merge_index(&self, partitions: &[Partition]) -> Result<bool> {
         self.store.merge_index(partitions).await

@@ -23,6 +23,7 @@ mod rows;
 #[cfg(all(feature = "postgres", any(test, feature = "simulation")))]
 pub(crate) mod simulated;
 pub(crate) mod sqlite;
+mod stats;
 #[cfg(test)]
 mod suite;
 mod unreadable;
@@ -47,6 +48,7 @@ pub(crate) use self::{
     key::{ClusterKey, unhex},
     repair::{Marks, RepairStore, Survey},
     retention::RetentionStore,
+    stats::{Bucket, Measure, StatFilter, StatStore, Stats, Subject},
 };
 pub(crate) use fastjob_engine::record::{
     AlarmKind, Attempt, ChildStart, Commit, EndedAttempt, EndedShard, JobLink, JobRow, Lease,
@@ -237,6 +239,7 @@ pub(crate) trait Store:
     + LoadStore
     + JobStore
     + TaskStore
+    + StatStore
     + AlarmStore
     + SilenceStore
     + RepairStore
@@ -250,6 +253,7 @@ impl<T> Store for T where
         + LoadStore
         + JobStore
         + TaskStore
+        + StatStore
         + AlarmStore
         + SilenceStore
         + RepairStore

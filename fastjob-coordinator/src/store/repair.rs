@@ -72,7 +72,18 @@ pub(crate) trait RepairStore: Send + Sync {
     async fn rebuild_index(&self) -> Result<u64>;
 }
 
-/// Tasks that are read at once for the index.
-pub(super) const INDEXED: u32 = 50_000;
-/// Their columns, in the order that [`indexed`](super::rows::index::indexed) expects.
-pub(super) const COLUMNS_INDEXED: &str = "id, job, state, created_at, ended_at";
+/// Reads the tasks after an id for the index, in the order of their ids. The columns are in the order
+/// that [`indexed`](super::rows::index::indexed) expects. Jobs are removed after their tasks, so each
+/// task has a service, unless the store was changed by hand.
+///
+/// The last columns are of the attempt with which the task ended. If it had several, that one ended
+/// when the task did.
+pub(super) const INDEXED: &str = "\
+    select t.id, t.job, t.state, t.created_at, t.ended_at, j.service, t.cause, t.fire_at, \
+    case when t.due_at is not null then 1 else coalesce((select a.number from attempts a \
+    where a.task = t.id order by a.ended_at = t.ended_at desc, a.id desc limit 1), 1) end, \
+    coalesce(t.due_at, (select a.due_at from attempts a where a.task = t.id \
+    order by a.ended_at = t.ended_at desc, a.id desc limit 1), t.created_at), \
+    case when t.due_at is not null then t.started_at else (select a.started_at from attempts a \
+    where a.task = t.id order by a.ended_at = t.ended_at desc, a.id desc limit 1) end \
+    from tasks t left join jobs j on j.id = t.job where t.id > $1 order by t.id limit 50000";

@@ -113,6 +113,8 @@ fn a_fire_beyond_the_limit_is_recorded_as_skipped_and_says_why() {
         let limit = "the limit of 1 open tasks is reached (coordinator.limits.max_open_tasks)";
         assert_eq!(note, Some(format!("not started: {limit}").as_str()));
         assert!(row.new.row.fire_at.is_some());
+        let job = story.engine.catalog.job(row.new.row.job).unwrap();
+        assert_eq!(row.new.service, Some(job.service.key()), "nothing else will say its service");
     }
     story.finish(1, taken, End::Succeeded);
     story.pass(10_000);

@@ -247,6 +247,8 @@ fn a_start_on_one_executor_keeps_its_result_over_a_restart() {
     next.finish(1, attempt, End::Succeeded);
     let ended = next.store.attempts[&attempt].ended.as_ref().unwrap();
     assert_eq!((ended.task_state, &ended.task_result), (Some(TaskState::Succeeded), &None));
+    let job = next.engine.catalog.job(next.store.attempts[&attempt].new.row.job).unwrap();
+    assert_eq!(ended.service, Some(job.service.key()), "what has ended says of which service");
 }
 
 #[test]

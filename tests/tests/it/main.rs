@@ -25,6 +25,7 @@ mod rolling;
 mod routes;
 mod runs;
 mod schedules;
+mod stats;
 mod stops;
 mod strangers;
 mod strategies;

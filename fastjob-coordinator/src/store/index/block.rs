@@ -3,18 +3,23 @@
 //! A block is groups in the form of [`binary`](crate::store::binary). A group has the tasks of one
 //! key: the kind, the value as a difference from the previous group of that kind, the number of
 //! tasks, the first task as a difference from the first one of the previous group, and the gaps
-//! between tasks.
+//! between tasks. A group of statistics has minutes instead of tasks, and the
+//! [statistics](crate::store::stats) after each of them.
+
+use std::ops::Range;
 
 use super::{Entry, Key};
 use crate::store::{
     Error, Result,
     binary::{Read, read_signed, read_unsigned, seal, unseal, write_signed, write_unsigned},
+    stats::Stats,
 };
 
 /// The version of the format.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// A block ends when it has this many bytes: with its columns it fits into a page of SQLite, which
-/// has 4,096 bytes, and two of them into a page of PostgreSQL.
+/// has 4,096 bytes, and two of them into a page of PostgreSQL. The statistics of many tasks may make
+/// it larger.
 const BYTES: usize = 3_600;
 
 /// Entries that are stored together.
@@ -33,6 +38,8 @@ pub(super) struct Writer {
     bytes: Vec<u8>,
     first: Option<Entry>,
     group: Option<Group>,
+    /// The gaps of the group, and statistics.
+    rest: Vec<u8>,
     last: Last,
 }
 
@@ -43,7 +50,6 @@ struct Group {
     first: i64,
     last: i64,
     count: u64,
-    gaps: Vec<u8>,
 }
 
 /// What the next group differs from.
@@ -57,14 +63,24 @@ struct Last {
 impl Writer {
     /// Adds an entry. One that equals the last one is left out.
     pub(super) fn push(&mut self, entry: Entry) {
+        self.add(entry, &[]);
+    }
+
+    /// Adds an entry with statistics in their binary form. No two of them are equal.
+    pub(super) fn push_stats(&mut self, entry: Entry, stats: &[u8]) {
+        self.add(entry, stats);
+    }
+
+    fn add(&mut self, entry: Entry, stats: &[u8]) {
         let Entry { key, task } = entry;
         let written = self.bytes.len();
         if let Some(group) = self.group.as_mut().filter(|group| group.key == key) {
             if task == group.last {
                 return;
             }
-            if written + group.gaps.len() < BYTES {
-                write_unsigned(&mut group.gaps, task.wrapping_sub(group.last).cast_unsigned());
+            if written + self.rest.len() < BYTES {
+                write_unsigned(&mut self.rest, task.wrapping_sub(group.last).cast_unsigned());
+                self.rest.extend_from_slice(stats);
                 (group.last, group.count) = (task, group.count + 1);
                 return;
             }
@@ -74,7 +90,8 @@ impl Writer {
             self.end_block();
         }
         self.first.get_or_insert(entry);
-        self.group = Some(Group { key, first: task, last: task, count: 1, gaps: Vec::new() });
+        self.group = Some(Group { key, first: task, last: task, count: 1 });
+        self.rest.extend_from_slice(stats);
     }
 
     /// The blocks of all entries.
@@ -96,7 +113,7 @@ impl Writer {
         write_signed(&mut self.bytes, value.wrapping_sub(before));
         write_unsigned(&mut self.bytes, group.count);
         write_signed(&mut self.bytes, group.first.wrapping_sub(self.last.task));
-        self.bytes.extend_from_slice(&group.gaps);
+        self.bytes.append(&mut self.rest);
         self.last = Last { kind, value, task: group.first };
     }
 
@@ -113,14 +130,31 @@ impl Writer {
 ///
 /// Fails with [`Error::Corrupt`] if a newer release wrote the block, or if it was damaged.
 pub(super) fn entries(bytes: &[u8]) -> Result<Vec<Entry>> {
-    read(bytes)
-        .map_err(|why| Error::Corrupt { what: format!("a block of the index of tasks: {why}") })
+    // Many entries have a single byte.
+    let mut entries = Vec::with_capacity(bytes.len());
+    visit(bytes, |entry, _| entries.push(entry))?;
+    Ok(entries)
 }
 
-fn read(bytes: &[u8]) -> Read<Vec<Entry>> {
+/// Calls `each` with the entries of a block, in their order, and where in `bytes` their statistics
+/// are: an empty range if they have none.
+///
+/// # Errors
+///
+/// Fails with [`Error::Corrupt`] if a newer release wrote the block, or if it was damaged.
+pub(super) fn visit(bytes: &[u8], each: impl FnMut(Entry, Range<usize>)) -> Result<()> {
+    read(bytes, each).map_err(corrupt)
+}
+
+/// Says that a block cannot be read.
+pub(super) fn corrupt(why: String) -> Error {
+    Error::Corrupt { what: format!("a block of the index of tasks: {why}") }
+}
+
+fn read(bytes: &[u8], mut each: impl FnMut(Entry, Range<usize>)) -> Read<()> {
     let (mut rest, _) = unseal(bytes, VERSION)?;
-    // An entry has at least one byte.
-    let mut entries = Vec::with_capacity(rest.len());
+    // Behind the version.
+    let until = rest.len() + 1;
     let mut last = Last::default();
     while let Some((kind, after)) = rest.split_first() {
         rest = after;
@@ -130,11 +164,16 @@ fn read(bytes: &[u8]) -> Read<Vec<Entry>> {
         let count = read_unsigned(&mut rest)?;
         let mut task = last.task.wrapping_add(read_signed(&mut rest)?);
         last = Last { kind: *kind, value, task };
-        entries.push(Entry { key, task });
-        for _ in 1..count {
-            task = task.wrapping_add(read_unsigned(&mut rest)?.cast_signed());
-            entries.push(Entry { key, task });
+        for nth in 0..count.max(1) {
+            if nth > 0 {
+                task = task.wrapping_add(read_unsigned(&mut rest)?.cast_signed());
+            }
+            let from = until - rest.len();
+            if key.has_stats() {
+                Stats::read(&mut rest, None)?;
+            }
+            each(Entry { key, task }, from..until - rest.len());
         }
     }
-    Ok(entries)
+    Ok(())
 }

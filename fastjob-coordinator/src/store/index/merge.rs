@@ -1,10 +1,11 @@
 //! Merges segments into larger ones.
 
-use std::{cmp::Reverse, collections::BinaryHeap, vec};
+use std::{cmp::Reverse, collections::BinaryHeap, ops::Range, vec};
 
 use super::{
     END, Entry, NewSegment, Segment,
-    block::{Writer, entries},
+    block::{corrupt, visit},
+    sums::Sums,
 };
 use crate::store::Error;
 
@@ -19,6 +20,9 @@ const TASKS: i64 = 100_000;
 const SPAN: i64 = 24 * 60 * 60 * 1_000;
 /// A segment of fewer tasks may have a longer span: it is small, and many of them would be slow.
 const FEW: i64 = 5_000;
+/// The shortest time between two ends in a segment that has statistics by hour, in milliseconds: in a
+/// shorter time a subject has few minutes.
+const HOURS: i64 = 60 * 60 * 1_000;
 /// The level of segments that are not merged any more.
 pub(in crate::store) const MERGED: i16 = 8;
 
@@ -91,7 +95,9 @@ pub(in crate::store) fn merge(
         .zip(blocks)
         .map(|(segment, blocks)| Source {
             blocks: blocks.into_iter(),
+            block: Vec::new(),
             entries: Vec::new().into_iter(),
+            stats: 0..0,
             segment: *segment,
         })
         .collect();
@@ -99,12 +105,14 @@ pub(in crate::store) fn merge(
     for (place, source) in sources.iter_mut().enumerate() {
         heap.extend(source.next()?.map(|entry| Reverse((entry, place))));
     }
-    let mut writer = Writer::default();
+    let first_end = merge.sources.iter().map(|source| source.end_at).min();
+    let last_end = merge.sources.iter().map(|source| source.last_end).max();
+    let span = last_end.zip(first_end).map_or(0, |(last, first)| last.saturating_sub(first));
+    let mut sums = Sums::new(merge.level == MERGED && span >= HOURS);
     while let Some(Reverse((entry, place))) = heap.pop() {
-        writer.push(entry);
-        if let Some(source) = sources.get_mut(place) {
-            heap.extend(source.next()?.map(|entry| Reverse((entry, place))));
-        }
+        let Some(source) = sources.get_mut(place) else { continue };
+        sums.push(entry, source.stats()).map_err(|why| unreadable(source.segment, why))?;
+        heap.extend(source.next()?.map(|entry| Reverse((entry, place))));
     }
     let segment = merge.rest().fold(merge.first, |a, b| Segment {
         number: a.number.max(b.number),
@@ -120,13 +128,22 @@ pub(in crate::store) fn merge(
         ..a
     });
     let segment = Segment { level: merge.level, ..segment };
-    Ok(NewSegment { segment, blocks: writer.finish() })
+    let blocks = sums.finish().map_err(|why| unreadable(merge.first, why))?;
+    Ok(NewSegment { segment, blocks })
+}
+
+fn unreadable(segment: Segment, why: String) -> Box<Unreadable> {
+    Box::new(Unreadable { segment, why: corrupt(why) })
 }
 
 /// The entries of a segment.
 struct Source {
     blocks: vec::IntoIter<Vec<u8>>,
-    entries: vec::IntoIter<Entry>,
+    block: Vec<u8>,
+    /// Those of the block, with their statistics.
+    entries: vec::IntoIter<(Entry, Range<usize>)>,
+    /// Where the statistics of the last entry are in the block.
+    stats: Range<usize>,
     segment: Segment,
 }
 
@@ -135,15 +152,23 @@ impl Source {
     fn next(&mut self) -> std::result::Result<Option<Entry>, Box<Unreadable>> {
         let segment = self.segment;
         loop {
-            for entry in self.entries.by_ref() {
+            for (entry, stats) in self.entries.by_ref() {
                 let end = (entry.key.value, entry.task);
                 if entry.key.kind != END || end >= (segment.end_at, segment.end_task) {
+                    self.stats = stats;
                     return Ok(Some(entry));
                 }
             }
             let Some(block) = self.blocks.next() else { return Ok(None) };
-            let read = entries(&block).map_err(|why| Box::new(Unreadable { segment, why }))?;
-            self.entries = read.into_iter();
+            let mut read = Vec::with_capacity(block.len() / 2);
+            visit(&block, |entry, stats| read.push((entry, stats)))
+                .map_err(|why| Box::new(Unreadable { segment, why }))?;
+            (self.block, self.entries) = (block, read.into_iter());
         }
+    }
+
+    /// The statistics of the last entry; empty if it has none.
+    fn stats(&self) -> &[u8] {
+        self.block.get(self.stats.clone()).unwrap_or_default()
     }
 }

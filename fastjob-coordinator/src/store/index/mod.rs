@@ -1,5 +1,5 @@
-//! The index of the history: the tasks of a job, those that did not succeed, and those that ended at
-//! an instant.
+//! The index of the history: the tasks of a job and of a service, those that did not succeed, those
+//! that ended at an instant, and [statistics](super::stats).
 //!
 //! An index of the database would change a page of its own for nearly every task, because the tasks
 //! of a transaction are of many jobs. Instead a transaction writes one small *segment*, with sorted
@@ -10,29 +10,41 @@
 //! The entries of a segment never change. Those of removed tasks stay until the segment is removed as
 //! a whole: readers check that a task exists. Retention follows the entries by end, so it finds the oldest
 //! ends without an index of the history, and without reading what it keeps.
+//!
+//! Statistics are entries by subject and minute that have a content, which merges add up. Segments that
+//! are not merged any more also have them by hour, if they span hours.
 
 mod block;
+mod buckets;
 mod find;
 mod merge;
 mod rebuild;
 mod recent;
 mod remove;
+mod segment;
+mod sums;
 #[cfg(test)]
 mod tests;
 
-use fastjob_core::{JobId, TaskId, TaskState};
+use fastjob_core::{JobId, ServiceKey, TaskId, TaskState};
 use jiff::Timestamp;
 
 use self::find::search;
 pub(super) use self::{
     block::Block,
+    buckets::buckets,
     find::{Found, IndexReader, list},
     merge::{MERGED, Merge, Unreadable, choose, merge},
     rebuild::Rebuild,
     recent::last_ends,
     remove::{Due, Removal, due},
+    segment::NewSegment,
 };
-use super::{Error, Partition, Result, TaskFilter, codes::task_state_code};
+use super::{
+    Error, Partition, Result, TaskFilter,
+    codes::task_state_code,
+    stats::{Subject, Times},
+};
 
 /// What tasks are found by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,8 +57,17 @@ pub(super) struct Key {
 const JOB: u8 = 1;
 const STATE: u8 = 2;
 const FAILURES: u8 = 3;
+const SERVICE: u8 = 4;
+const SERVICE_FAILURES: u8 = 5;
+/// Statistics by minute of a job, of a service and of all, and the same by hour, which only large
+/// segments have.
+const JOB_MINUTES: u8 = 6;
+const SERVICE_MINUTES: u8 = 7;
+const ALL_MINUTES: u8 = 8;
+const JOB_HOURS: u8 = 9;
+const ALL_HOURS: u8 = 11;
 /// The last, so that readers of it read nothing else.
-const END: u8 = 4;
+const END: u8 = 12;
 
 impl Key {
     /// The tasks of a job.
@@ -64,9 +85,37 @@ impl Key {
         Self { kind: FAILURES, value: job.0 }
     }
 
-    /// The tasks that ended at an instant.
-    fn end(at: Timestamp) -> Self {
-        Self { kind: END, value: at.as_millisecond() }
+    /// The tasks of a service.
+    pub(super) const fn service(service: ServiceKey) -> Self {
+        Self { kind: SERVICE, value: service.0 }
+    }
+
+    /// The tasks of a service that did not succeed.
+    pub(super) const fn service_failures(service: ServiceKey) -> Self {
+        Self { kind: SERVICE_FAILURES, value: service.0 }
+    }
+
+    /// The statistics of a subject by minute.
+    const fn minutes(subject: Subject) -> Self {
+        match subject {
+            Subject::Job(job) => Self { kind: JOB_MINUTES, value: job.0 },
+            Subject::Service(service) => Self { kind: SERVICE_MINUTES, value: service.0 },
+            Subject::All => Self { kind: ALL_MINUTES, value: 0 },
+        }
+    }
+
+    /// Of a key of statistics by minute, that by hour.
+    const fn hours(self) -> Self {
+        Self { kind: self.kind + (JOB_HOURS - JOB_MINUTES), ..self }
+    }
+
+    const fn has_minutes(self) -> bool {
+        self.kind >= JOB_MINUTES && self.kind <= ALL_MINUTES
+    }
+
+    /// Whether its entries have statistics.
+    const fn has_stats(self) -> bool {
+        self.kind >= JOB_MINUTES && self.kind <= ALL_HOURS
     }
 
     /// The key that leaves the fewest tasks to look at; `None` if no key selects any.
@@ -88,6 +137,8 @@ const fn is_indexed(state: TaskState) -> bool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Entry {
     pub(super) key: Key,
+    /// The task. Entries with statistics have a minute since the Unix epoch here, the first one if
+    /// they are of an hour.
     pub(super) task: i64,
 }
 
@@ -96,9 +147,13 @@ pub(super) struct Entry {
 pub(super) struct Ended {
     pub(super) task: TaskId,
     pub(super) job: JobId,
+    /// `None` if the job was not known any more when the task ended.
+    pub(super) service: Option<ServiceKey>,
     pub(super) state: TaskState,
     pub(super) created_at: Timestamp,
     pub(super) ended_at: Timestamp,
+    /// How long it took; `None` if it did not start.
+    pub(super) times: Option<Times>,
 }
 
 /// A segment, without its blocks.
@@ -132,58 +187,8 @@ impl Segment {
 
     /// Whether it may have entries with this key.
     const fn may_have(&self, key: Key) -> bool {
-        !matches!(key.kind, STATE | FAILURES) || self.not_succeeded > 0
+        !matches!(key.kind, STATE | FAILURES | SERVICE_FAILURES) || self.not_succeeded > 0
     }
-}
-
-/// A segment to write, with its blocks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct NewSegment {
-    pub(super) segment: Segment,
-    pub(super) blocks: Vec<Block>,
-}
-
-impl NewSegment {
-    /// The segment for the tasks that a transaction ends; `None` if there are none.
-    pub(super) fn new(partition: Partition, number: i64, ended: &[Ended]) -> Option<Self> {
-        let millis =
-            |get: fn(&Ended) -> Timestamp| ended.iter().map(move |end| get(end).as_millisecond());
-        let mut entries = Vec::with_capacity(ended.len() * 2 + 16);
-        for end in ended {
-            let task = end.task.0;
-            entries.push(Entry { key: Key::job(end.job), task });
-            entries.push(Entry { key: Key::end(end.ended_at), task });
-            if is_indexed(end.state) {
-                entries.push(Entry { key: Key::state(end.state), task });
-                entries.push(Entry { key: Key::failures(end.job), task });
-            }
-        }
-        entries.sort_unstable();
-        let mut writer = block::Writer::default();
-        for entry in &entries {
-            writer.push(*entry);
-        }
-        let ids = || ended.iter().map(|end| end.task.0);
-        let segment = Segment {
-            partition,
-            level: 0,
-            number,
-            tasks: count(ended.len()),
-            not_succeeded: count(ended.iter().filter(|end| is_indexed(end.state)).count()),
-            first_task: ids().min()?,
-            last_task: ids().max()?,
-            first_created: millis(|end| end.created_at).min()?,
-            last_created: millis(|end| end.created_at).max()?,
-            end_at: millis(|end| end.ended_at).min()?,
-            end_task: i64::MIN,
-            last_end: millis(|end| end.ended_at).max()?,
-        };
-        Some(Self { segment, blocks: writer.finish() })
-    }
-}
-
-fn count(number: usize) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// Runs work that takes long on a thread of its own: the runtime has others to serve.

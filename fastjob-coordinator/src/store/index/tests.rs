@@ -1,5 +1,7 @@
 //! Against an index that is searched entry by entry.
 
+mod stats;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use fastjob_core::{JobId, TaskId, TaskState};
@@ -83,7 +85,7 @@ impl Memory {
         let number = self.segments.iter().map(|new| new.segment.number).max().unwrap_or(0) + 1;
         self.segments.extend(NewSegment::new(Partition(0), number, ended));
         for end in ended {
-            let Ended { task, job, state, created_at, ended_at } = *end;
+            let Ended { task, job, state, created_at, ended_at, .. } = *end;
             self.history.insert(task.0, Found { task, job, state, created_at });
             self.ends.insert(task.0, ended_at);
         }
@@ -116,8 +118,22 @@ impl Memory {
     }
 }
 
+/// Both jobs are of services of their own; the service of [`OTHER`] is not always known.
+fn service(job: JobId) -> ServiceKey {
+    ServiceKey(-job.0)
+}
+
 fn ended(task: i64, job: JobId, state: TaskState) -> Ended {
-    Ended { task: TaskId(task), job, state, created_at: at(task), ended_at: at(task) }
+    let service = (job == JOB || task % 7 > 0).then(|| service(job));
+    Ended {
+        task: TaskId(task),
+        job,
+        service,
+        state,
+        created_at: at(task),
+        ended_at: at(task),
+        times: None,
+    }
 }
 
 fn written(entries: &BTreeSet<Entry>) -> Vec<Block> {
@@ -128,7 +144,7 @@ fn written(entries: &BTreeSet<Entry>) -> Vec<Block> {
 
 fn entry() -> impl Strategy<Value = Entry> {
     let value = prop_oneof![any::<i64>(), 0..5_i64];
-    (0..5_u8, value, prop_oneof![any::<i64>(), 0..1_000_i64])
+    (0..6_u8, value, prop_oneof![any::<i64>(), 0..1_000_i64])
         .prop_map(|(kind, value, task)| Entry { key: Key { kind, value }, task })
 }
 
@@ -149,7 +165,7 @@ proptest! {
     #[test]
     fn any_bytes_are_read_or_rejected(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         // With a correct checksum, so that the rest is read.
-        let mut sealed = vec![1];
+        let mut sealed = vec![2];
         sealed.extend(bytes);
         let _ = entries(&crate::store::binary::seal(sealed).0);
     }
@@ -252,6 +268,19 @@ proptest! {
                 assert!(all.starts_with(&last), "{last:?} of {all:?}");
                 // Removed tasks that are still in the index take the places of older ones.
                 assert!(was_removed || last.len() == all.len(), "{last:?} of {all:?}");
+            }
+            for job in [JOB, OTHER] {
+                let all = TaskFilter { limit: 5_000, ..TaskFilter::default() };
+                let mut naive = memory.naive(&TaskFilter { job: Some(job), ..all.clone() });
+                naive.retain(|task| job == JOB || task.0 % 7 > 0);
+                let listed = list(&mut memory, Key::service(service(job)), &all).await.unwrap();
+                assert_eq!(listed, naive);
+                let succeeded = |task: &TaskId| {
+                    memory.history[&task.0].state == TaskState::Succeeded
+                };
+                naive.retain(|task| !succeeded(task));
+                let failures = Key::service_failures(service(job));
+                assert_eq!(list(&mut memory, failures, &all).await.unwrap(), naive);
             }
             for job in [None, Some(JOB), Some(OTHER)] {
                 for state in [None, Some(TaskState::Failed), Some(TaskState::Skipped)] {

@@ -8,10 +8,10 @@ use sqlx::{AssertSqlSafe, PgConnection, PgExecutor, Row, Transaction, postgres::
 
 use super::{Postgres, commit::Outcome, int, partition, readers::Readers};
 use crate::store::{
-    IndexStore, JobEnd, Partition, Result,
+    Bucket, IndexStore, JobEnd, Partition, Result, StatFilter, StatStore,
     index::{
         Block, Entry, Found, IndexReader, MERGED, Merge, NewSegment, Removal, Segment, aside,
-        choose, merge, unreadable,
+        buckets, choose, merge, unreadable,
     },
     rows::index::{END, block, end, found, segment},
     while_doing,
@@ -132,6 +132,13 @@ impl IndexReader for Reader {
         let rows = sqlx::query(sql).bind(tasks).fetch_all(&mut *self.tx);
         let rows = self.readers.limited(rows).await.map_err(while_doing(READ))?;
         rows.iter().map(found).collect()
+    }
+}
+
+#[async_trait::async_trait]
+impl StatStore for Postgres {
+    async fn stats(&self, filter: &StatFilter) -> Result<Vec<Bucket>> {
+        buckets(&mut self.index().await?, filter).await
     }
 }
 

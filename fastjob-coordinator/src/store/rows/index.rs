@@ -1,12 +1,13 @@
 //! The index of the history.
 
-use fastjob_core::{JobId, TaskId};
+use fastjob_core::{JobId, ServiceName, TaskId};
 
 use super::{Columns, Reading};
 use crate::store::{
     JobEnd, Partition, Result,
-    codes::task_state,
+    codes::{cause, task_state},
     index::{Block, Ended, Entry, Found, Key, Segment},
+    stats::{LastAttempt, Times},
     while_doing,
 };
 
@@ -71,11 +72,21 @@ pub(crate) fn end<R: Columns>(columns: &R) -> Result<(JobId, JobEnd)> {
 /// Reads a task of the history as the index has it.
 pub(crate) fn indexed<R: Columns>(columns: &R) -> Result<Ended> {
     let row = Reading::new(columns, "read the history");
+    let last = LastAttempt {
+        cause: cause(row.int(6)?)?,
+        fire_at: row.maybe_instant(7)?,
+        number: row.number(8)?,
+        due_at: row.instant(9)?,
+        started_at: row.maybe_instant(10)?,
+        ended_at: row.instant(4)?,
+    };
     Ok(Ended {
         task: TaskId(row.int(0)?),
         job: JobId(row.int(1)?),
         state: task_state(row.int(2)?)?,
         created_at: row.instant(3)?,
         ended_at: row.instant(4)?,
+        service: row.maybe_name::<ServiceName>(5)?.map(|service| service.key()),
+        times: Times::of(&last),
     })
 }

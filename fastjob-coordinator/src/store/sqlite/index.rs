@@ -9,10 +9,10 @@ use sqlx::{
 
 use super::{Sqlite, commit::Outcome, many::insert};
 use crate::store::{
-    IndexStore, JobEnd, Partition, Result,
+    Bucket, IndexStore, JobEnd, Partition, Result, StatFilter, StatStore,
     index::{
         Block, Entry, Found, IndexReader, MERGED, Merge, NewSegment, Removal, Segment, aside,
-        choose, merge, unreadable,
+        buckets, choose, merge, unreadable,
     },
     rows::index::{END, block, end, found, segment},
     while_doing,
@@ -117,6 +117,13 @@ impl IndexReader for Reader<'_> {
         .await
         .map_err(while_doing(READ))?;
         rows.iter().map(found).collect()
+    }
+}
+
+#[async_trait::async_trait]
+impl StatStore for Sqlite {
+    async fn stats(&self, filter: &StatFilter) -> Result<Vec<Bucket>> {
+        buckets(&mut self.index().await?, filter).await
     }
 }
 

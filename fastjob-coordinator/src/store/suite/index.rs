@@ -16,7 +16,7 @@ async fn history(home: &impl Home, tasks: std::ops::Range<i64>) {
     }
 }
 
-async fn merge(home: &impl Home) -> usize {
+pub(super) async fn merge(home: &impl Home) -> usize {
     let mut merged = 0;
     while home.store().merge_index(&[Partition(0), Partition(1)]).await.unwrap() {
         merged += 1;

@@ -19,6 +19,7 @@ pub(crate) mod repair;
 pub(crate) mod repeats;
 pub(crate) mod retention;
 pub(crate) mod rows;
+pub(crate) mod stats;
 pub(crate) mod texts;
 mod view;
 
@@ -116,6 +117,12 @@ macro_rules! suite {
                 a_rebuilt_index_has_the_same_lists,
                 a_damaged_segment_does_not_stop_the_merges_of_others,
                 segments_do_not_hide_tasks_that_ended_late,
+            }
+            stats {
+                statistics_are_those_of_the_tasks_in_the_history,
+                statistics_have_each_state_and_each_duration,
+                statistics_are_removed_with_the_history,
+                a_task_counts_once_when_its_end_is_written_again,
             }
             reload {
                 a_new_store_is_empty,

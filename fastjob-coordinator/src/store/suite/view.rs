@@ -4,7 +4,9 @@ use fastjob_core::{AttemptId, TaskId};
 use jiff::Timestamp;
 
 use super::{Home, rows::name};
-use crate::store::{Loaded, Partition, Store, TaskFilter, TaskRow, WaitingAlarm};
+use crate::store::{
+    Bucket, Loaded, Partition, StatFilter, Store, Subject, TaskFilter, TaskRow, WaitingAlarm,
+};
 
 /// Everything that can be read from a small store.
 #[derive(Debug, PartialEq)]
@@ -12,6 +14,7 @@ pub(super) struct View {
     pub(super) loaded: Loaded,
     pub(super) tasks: Vec<TaskRow>,
     tails: Vec<(AttemptId, String)>,
+    stats: Vec<Bucket>,
     pub(super) alarms: Vec<WaitingAlarm>,
 }
 
@@ -26,7 +29,9 @@ pub(super) async fn view(home: &impl Home) -> View {
         tails.extend(store.log_tail(attempt).await.unwrap().map(|tail| (attempt, tail)));
     }
     let alarms = store.waiting_alarms(&name("mail"), 0, 1_000).await.unwrap();
-    View { loaded, tasks, tails, alarms }
+    let all = StatFilter { subject: Subject::All, from: 0, until: 60_000_000, bucket: 1 };
+    let stats = store.stats(&all).await.unwrap();
+    View { loaded, tasks, tails, stats, alarms }
 }
 
 /// The tasks that match the filter, newest first.

@@ -1,0 +1,84 @@
+//! `fastjob stats`.
+
+use std::time::Duration;
+
+use clap::Args;
+use fastjob_client::{
+    Call, Client,
+    types::{DurationStats, StatsQuery, TaskStats},
+};
+use jiff::Timestamp;
+
+use super::{
+    error::Error,
+    options::{instant, job_name, span},
+    out::Out,
+    table::{Table, lasted, seconds},
+};
+
+#[derive(Args)]
+pub(super) struct Stats {
+    /// Only tasks of this job
+    #[arg(long, value_name = "NAME", value_parser = job_name, conflicts_with = "service")]
+    job: Option<String>,
+    /// Only tasks of this service
+    #[arg(long, value_name = "NAME")]
+    service: Option<String>,
+    /// From this instant on, such as 2026-12-01T08:00:00Z [default: a day before --until]
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    since: Option<Timestamp>,
+    /// Up to this instant [default: now]
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    until: Option<Timestamp>,
+    /// The length of a bucket: whole minutes or hours [default: about 100 buckets]
+    #[arg(long, value_name = "DURATION", value_parser = span)]
+    bucket: Option<Duration>,
+}
+
+impl Stats {
+    pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
+        let Self { job, service, since, until, bucket } = self;
+        let query = StatsQuery { job, service, since, until, bucket };
+        let answer = client.answer(Call::stats(&query)).await?;
+        if out.is_json() {
+            return out.line(answer.text());
+        }
+        let stats = answer.read()?;
+        if stats.total.ended() == 0 {
+            return out.line("no tasks ended");
+        }
+        let mut table = Table::new(&[
+            "AT",
+            ">SUCCEEDED",
+            ">FAILED",
+            ">STOPPED",
+            ">SKIPPED",
+            ">P50",
+            ">P95",
+            ">P99",
+            ">LATE P99",
+        ]);
+        for bucket in stats.items.iter().filter(|bucket| bucket.tasks.ended() > 0) {
+            table.row(cells(seconds(Some(bucket.at)), &bucket.tasks));
+        }
+        table.row(cells("total".to_owned(), &stats.total));
+        out.line(table)
+    }
+}
+
+fn cells(at: String, tasks: &TaskStats) -> [String; 9] {
+    let time = |durations: &Option<DurationStats>, get: fn(&DurationStats) -> u64| {
+        durations.as_ref().map(|durations| lasted(get(durations))).unwrap_or_default()
+    };
+    [
+        at,
+        tasks.succeeded.to_string(),
+        tasks.failed.to_string(),
+        tasks.stopped.to_string(),
+        tasks.skipped.to_string(),
+        time(&tasks.run_time, |run_time| run_time.p50_ms),
+        time(&tasks.run_time, |run_time| run_time.p95_ms),
+        time(&tasks.run_time, |run_time| run_time.p99_ms),
+        time(&tasks.lateness, |lateness| lateness.p99_ms),
+    ]
+}
