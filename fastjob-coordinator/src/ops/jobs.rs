@@ -105,7 +105,7 @@ impl Ops {
         let now = wall_now();
         let items = page.jobs.into_iter().map(|row| view(&row, now)).collect();
         let next_cursor = page.next.map(|(service, name)| format!("{service}/{name}"));
-        Ok(Page { items, next_cursor })
+        Ok(Page::new(items, next_cursor))
     }
 
     /// One job.

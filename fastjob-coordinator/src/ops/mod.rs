@@ -10,6 +10,7 @@ mod family;
 mod follow;
 mod handshake;
 mod jobs;
+mod listing;
 mod live;
 mod log;
 mod node_calls;
@@ -37,11 +38,11 @@ pub(crate) use self::{
     follow::{Feeds, Follower, LogKey},
     handshake::{Handshakes, NotProven, Use},
     jobs::SaveMode,
+    listing::ListTasks,
     log::LogChoice,
     node_calls::{BadCall, CALLS, INTERNAL},
     pages::PAGE_BYTES,
     peers::{Peers, Transport},
-    tasks::ListTasks,
 };
 use crate::{
     alarm::Channels,

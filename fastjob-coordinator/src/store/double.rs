@@ -147,7 +147,7 @@ impl TaskStore for Double {
     async fn tasks_by_id(&self, tasks: &[TaskId]) -> Result<Vec<TaskRow>> {
         self.store.tasks_by_id(tasks).await
     }
-    async fn task_ids(&self, filter: &TaskFilter) -> Result<Vec<TaskId>> {
+    async fn task_ids(&self, filter: &TaskFilter) -> Result<Listed> {
         self.store.task_ids(filter).await
     }
     async fn task_bytes(&self, tasks: &[TaskId]) -> Result<HashMap<TaskId, u64>> {

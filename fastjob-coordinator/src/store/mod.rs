@@ -12,6 +12,7 @@ mod codes;
 #[cfg(test)]
 pub(crate) mod double;
 mod error;
+mod filter;
 mod index;
 mod journal;
 mod key;
@@ -44,6 +45,7 @@ pub(crate) use self::{
     },
     cluster::{Alive, ClusterStore, ClusterView, Holding, NodeId, NodeRow, NodeUntil},
     error::{Error, Result},
+    filter::{Listed, OpenNow, Order, Place, TaskFilter},
     key::{ClusterKey, unhex},
     repair::{Marks, RepairStore, Survey},
     retention::RetentionStore,
@@ -101,20 +103,6 @@ fn sums(rows: Vec<(i64, i64)>) -> HashMap<TaskId, u64> {
         *sums.entry(TaskId(task)).or_default() += bytes.unsigned_abs();
     }
     sums
-}
-
-/// Which tasks to list, newest first.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct TaskFilter {
-    pub(crate) job: Option<JobId>,
-    /// Final states only: the engine knows the open ones.
-    pub(crate) state: Option<TaskState>,
-    /// Created at or after.
-    pub(crate) since: Option<Timestamp>,
-    /// Below this id: where the last page ended.
-    pub(crate) below: Option<TaskId>,
-    /// The maximum number.
-    pub(crate) limit: u32,
 }
 
 /// The schema that the first release creates. Older ones were those of development versions.
@@ -206,8 +194,8 @@ pub(crate) trait TaskStore: Send + Sync {
     async fn task(&self, task: TaskId) -> Result<Option<TaskRow>>;
     /// Those of the tasks that exist, newest first, with their attempts.
     async fn tasks_by_id(&self, tasks: &[TaskId]) -> Result<Vec<TaskRow>>;
-    /// Tasks that match the filter, newest first.
-    async fn task_ids(&self, filter: &TaskFilter) -> Result<Vec<TaskId>>;
+    /// Tasks that match the filter, in its order.
+    async fn task_ids(&self, filter: &TaskFilter) -> Result<Listed>;
     /// Approximate bytes of each task with its attempts; without tasks that do not exist.
     async fn task_bytes(&self, tasks: &[TaskId]) -> Result<HashMap<TaskId, u64>>;
     /// The task that was started with this key, while it is retained.

@@ -14,6 +14,7 @@
 mod block;
 mod find;
 mod merge;
+mod plan;
 mod rebuild;
 mod remove;
 #[cfg(test)]
@@ -22,14 +23,15 @@ mod tests;
 use fastjob_core::{JobId, TaskId, TaskState};
 use jiff::Timestamp;
 
-use self::find::search;
 pub(super) use self::{
     block::Block,
     find::{Found, IndexReader, list},
     merge::{MERGED, Merge, Unreadable, choose, merge},
+    plan::Range,
     rebuild::Rebuild,
     remove::{Due, Removal, due},
 };
+use self::{find::search, plan::Plan};
 use super::{Error, Partition, Result, TaskFilter, codes::task_state_code};
 
 /// What tasks are found by.
@@ -65,16 +67,6 @@ impl Key {
     /// The tasks that ended at an instant.
     fn end(at: Timestamp) -> Self {
         Self { kind: END, value: at.as_millisecond() }
-    }
-
-    /// The key that leaves the fewest tasks to look at; `None` if no key selects any.
-    pub(super) fn of(filter: &TaskFilter) -> Option<Self> {
-        match (filter.job, filter.state) {
-            (Some(job), Some(state)) if is_indexed(state) => Some(Self::failures(job)),
-            (Some(job), _) => Some(Self::job(job)),
-            (None, Some(state)) if is_indexed(state) => Some(Self::state(state)),
-            (None, _) => None,
-        }
     }
 }
 
@@ -215,6 +207,7 @@ pub(super) async fn has_tasks(
     let mut segments = reader.segments(Some(job)).await?;
     // Nearly all segments are newer than a job that was deleted long ago.
     segments.retain(|segment| segment.first_created <= since.as_millisecond());
-    let filter = TaskFilter { job: Some(job), limit: 1, ..TaskFilter::default() };
-    Ok(!search(reader, segments, Key::job(job), &filter).await?.is_empty())
+    let most = Some(usize::MAX);
+    let filter = TaskFilter { job: Some(job), limit: 1, most, ..TaskFilter::default() };
+    Ok(!search(reader, segments, Plan::of(&filter), &filter).await?.places.is_empty())
 }

@@ -1,14 +1,18 @@
 //! Against an index that is searched entry by entry.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, HashSet},
+};
 
-use fastjob_core::{JobId, TaskId, TaskState};
+use fastjob_core::{Cause, ExecutorName, JobId, ServiceName, TaskId, TaskState};
 use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::{block::entries, find::list, *};
 use crate::store::{
-    Error, TaskFilter,
+    Error, LifeId, Order, TaskFilter,
+    journal::Candidates,
     suite::rows::{JOB, OTHER, at},
 };
 
@@ -56,8 +60,38 @@ impl IndexReader for Memory {
         Ok(blocks.filter(|block| block.first > first).take(limit as usize).cloned().collect())
     }
 
-    async fn found(&mut self, tasks: &[i64]) -> Result<Vec<Found>> {
+    async fn found(&mut self, tasks: &[i64], _: &TaskFilter) -> Result<Vec<Found>> {
         Ok(tasks.iter().filter_map(|task| self.history.get(task)).copied().collect())
+    }
+
+    async fn history(
+        &mut self,
+        range: Range,
+        filter: &TaskFilter,
+        limit: usize,
+    ) -> Result<Vec<Found>> {
+        let found = self.history.range(range.first..=range.last).map(|(_, found)| *found);
+        let mut found: Vec<_> =
+            found.filter(|found| filter.has_created(found.created_at)).collect();
+        found.sort_unstable_by(|a, b| filter.order.compare(a.task, b.task));
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    async fn jobs_of(&mut self, _: &[JobId], _: &ServiceName) -> Result<HashSet<JobId>> {
+        Ok(HashSet::new())
+    }
+
+    async fn lives_of(&mut self, _: &ExecutorName) -> Result<HashSet<LifeId>> {
+        Ok(HashSet::new())
+    }
+
+    async fn attempted(
+        &mut self,
+        _: &[TaskId],
+        _: &TaskFilter,
+    ) -> Result<Vec<(TaskId, bool, bool)>> {
+        Ok(Vec::new())
     }
 }
 
@@ -75,7 +109,18 @@ impl Memory {
         self.segments.extend(NewSegment::new(Partition(0), number, ended));
         for end in ended {
             let Ended { task, job, state, created_at, ended_at } = *end;
-            self.history.insert(task.0, Found { task, job, state, created_at });
+            let found = Found {
+                task,
+                job,
+                state,
+                cause: Cause::Api,
+                created_at,
+                run_time: Some(ended_at.as_millisecond() - created_at.as_millisecond()),
+                has_service: true,
+                has_executor: true,
+                has_text: true,
+            };
+            self.history.insert(task.0, found);
             self.ends.insert(task.0, ended_at);
         }
     }
@@ -98,12 +143,17 @@ impl Memory {
     fn naive(&self, filter: &TaskFilter) -> Vec<TaskId> {
         let matches = |found: &&Found| {
             filter.job.is_none_or(|job| found.job == job)
-                && filter.state.is_none_or(|state| found.state == state)
+                && (filter.states.is_empty() || filter.states.contains(&found.state))
                 && filter.since.is_none_or(|since| found.created_at >= since)
-                && filter.below.is_none_or(|below| found.task < below)
+                && filter.until.is_none_or(|until| found.created_at < until)
         };
-        let all = self.history.values().rev().filter(matches);
-        all.take(filter.limit as usize).map(|found| found.task).collect()
+        let mut all: Vec<_> = self.history.values().filter(matches).collect();
+        match filter.order {
+            Order::Newest => all.reverse(),
+            Order::Oldest => {}
+            Order::RunTime => all.sort_by_key(|found| Reverse((found.run_time, found.task))),
+        }
+        all.into_iter().map(|found| found.task).collect()
     }
 }
 
@@ -195,7 +245,7 @@ proptest! {
     fn a_list_has_what_is_in_the_history_whatever_was_merged_and_removed(
         steps in proptest::collection::vec(step(), 1..80),
         limit in prop_oneof![1..10_u32, Just(500)],
-        below in 0..1_500_i64,
+        most in prop_oneof![1..50_usize, Just(10_000)],
     ) {
         runtime().block_on(async {
             let mut memory = Memory::default();
@@ -231,15 +281,26 @@ proptest! {
                     }
                 }
             }
-            for job in [None, Some(JOB), Some(OTHER)] {
-                for state in [None, Some(TaskState::Failed), Some(TaskState::Skipped)] {
-                    let below = Some(TaskId(below));
-                    for below in [None, below] {
-                        let since = Some(at(next / 2));
-                        for since in [None, since] {
-                            let filter = TaskFilter { job, state, since, below, limit };
-                            let Some(key) = Key::of(&filter) else { continue };
-                            let listed = list(&mut memory, key, &filter).await.unwrap();
+            let states: [&[TaskState]; 4] = [
+                &[],
+                &[TaskState::Failed],
+                &[TaskState::Skipped, TaskState::Stopped],
+                &[TaskState::Failed, TaskState::Succeeded],
+            ];
+            let (early, late) = (at(next / 2), at(next * 3 / 4));
+            for order in [Order::Newest, Order::Oldest, Order::RunTime] {
+                for job in [None, Some(JOB), Some(OTHER)] {
+                    for states in states {
+                        for (since, until) in [
+                            (None, None), (Some(early), None), (None, Some(early)),
+                            (Some(early), Some(late)),
+                        ] {
+                            let filter = TaskFilter {
+                                order, job, since, until, limit, states: states.to_vec(),
+                                most: (order != Order::RunTime).then_some(most),
+                                ..TaskFilter::default()
+                            };
+                            let listed = memory.pages(&filter).await;
                             assert_eq!(listed, memory.naive(&filter), "{filter:?}");
                         }
                     }
@@ -250,6 +311,23 @@ proptest! {
 }
 
 impl Memory {
+    /// All pages of a list.
+    async fn pages(&mut self, filter: &TaskFilter) -> Vec<TaskId> {
+        let (mut all, mut filter) = (Vec::new(), filter.clone());
+        loop {
+            let page = list(self, &filter, Candidates::default()).await.unwrap();
+            all.extend(page.ids());
+            filter.after = match (page.stopped, page.places.last()) {
+                (Some(stopped), _) => {
+                    assert!(page.places.len() < filter.limit as usize, "a full page has no mark");
+                    Some(stopped.task.into())
+                }
+                (None, Some(last)) if page.places.len() == filter.limit as usize => Some(*last),
+                (None, _) => return all,
+            };
+        }
+    }
+
     fn apply(&mut self, removals: &[Removal]) {
         for removal in removals {
             let same = |new: &NewSegment, of: &Segment| {
@@ -275,7 +353,8 @@ async fn the_number_of_segments_grows_with_the_logarithm_of_the_transactions() {
     }
     assert!(memory.segments.len() < 64, "{}", memory.segments.len());
     let filter = TaskFilter { job: Some(JOB), limit: 5_000, ..TaskFilter::default() };
-    assert_eq!(list(&mut memory, Key::job(JOB), &filter).await.unwrap().len(), 5_000);
+    let listed = list(&mut memory, &filter, Candidates::default()).await.unwrap();
+    assert_eq!(listed.places.len(), 5_000);
 }
 
 #[test]
