@@ -40,7 +40,7 @@ pub use self::{
     handler::{Fatal, FatalExt, JobError, JobHandler, JobOutput, JobResult, ParamError},
     id::{
         AttemptId, ChannelName, ExecutorName, HandlerName, Incarnation, InvalidName, JobId,
-        JobName, ServiceName, TaskId,
+        JobName, ServiceKey, ServiceName, TaskId,
     },
     job::{InvalidJob, Job, JobDraft},
     partition::{Lease, Partition},

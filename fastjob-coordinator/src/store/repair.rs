@@ -72,7 +72,9 @@ pub(crate) trait RepairStore: Send + Sync {
     async fn rebuild_index(&self) -> Result<u64>;
 }
 
-/// Tasks that are read at once for the index.
-pub(super) const INDEXED: u32 = 50_000;
-/// Their columns, in the order that [`indexed`](super::rows::index::indexed) expects.
-pub(super) const COLUMNS_INDEXED: &str = "id, job, state, created_at, ended_at";
+/// Reads the tasks after an id for the index, in the order of their ids. The columns are in the order
+/// that [`indexed`](super::rows::index::indexed) expects. Jobs are
+/// removed after their tasks, so each task has a service, unless the store was changed by hand.
+pub(super) const INDEXED: &str = "select t.id, t.job, t.state, t.created_at, t.ended_at, j.service \
+                                  from tasks t left join jobs j on j.id = t.job \
+                                  where t.id > $1 order by t.id limit 50000";

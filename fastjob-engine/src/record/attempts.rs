@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use fastjob_core::{
-    AttemptId, AttemptState, Cause, ExecutorName, FailReason, Incarnation, JobId, ServiceName,
-    Shard, TaskId, TaskState,
+    AttemptId, AttemptState, Cause, ExecutorName, FailReason, Incarnation, JobId, ServiceKey,
+    ServiceName, Shard, TaskId, TaskState,
 };
 use jiff::Timestamp;
 
@@ -93,6 +93,9 @@ pub struct NewAttempt {
     pub state: AttemptState,
     /// `Queued` or `Skipped`, on a head; ignored on retries.
     pub task_state: TaskState,
+    /// The service of the job, on the head of a task that is over when it is planned. `None` on all
+    /// others: the end of a task says it.
+    pub service: Option<ServiceKey>,
 }
 
 /// A new placement of an open attempt that is recorded already.
@@ -130,6 +133,8 @@ pub struct EndedAttempt {
     pub task_state: Option<TaskState>,
     /// The list of the results of all shards; `None` if the task's result is that of this attempt.
     pub task_result: Option<String>,
+    /// The service of the job, if the task ends; `None` if the job is not known any more.
+    pub service: Option<ServiceKey>,
 }
 
 /// A task that was spread over executors after its head was recorded.

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use fastjob_core::{
-    AttemptId, AttemptState, Cause, ExecutorName, JobId, Shard, TaskId, TaskState,
+    AttemptId, AttemptState, Cause, ExecutorName, JobId, ServiceKey, Shard, TaskId, TaskState,
     misfire::{self, Missed},
     schedule::{Count, Next},
     shard::ShardStrategy,
@@ -86,7 +86,13 @@ impl NewTask {
     }
 
     /// The row of a task that is recorded as skipped.
-    fn skipped(self, task: TaskId, now: Now, note: String) -> NewAttempt {
+    fn skipped(
+        self,
+        task: TaskId,
+        now: Now,
+        note: String,
+        service: Option<ServiceKey>,
+    ) -> NewAttempt {
         NewAttempt {
             row: self.row(task, Shard::WHOLE, now),
             parent: self.head.parent,
@@ -98,6 +104,7 @@ impl NewTask {
             note: Some(note),
             state: AttemptState::Skipped,
             task_state: TaskState::Skipped,
+            service,
         }
     }
 }
@@ -239,7 +246,8 @@ impl Engine {
         self.alarm_missed(now, job, task, &note);
         let new = NewTask::new(job, Cause::Misfire, now.wall);
         let new = NewTask { fire_at: Some(missed.first), ..new };
-        self.journal.commit().planned.push(new.skipped(task, now, note));
+        let service = self.catalog.service_key(new.job);
+        self.journal.commit().planned.push(new.skipped(task, now, note, service));
     }
 
     /// Creates a task with its first attempts, places them if they are due soon, and adds them to
@@ -302,7 +310,8 @@ impl Engine {
             self.journal.commit().anchors.push((new.job, entry.anchor()));
         }
         self.alarm_missed(now, new.job, task, &note);
-        self.journal.commit().planned.push(new.skipped(task, now, note));
+        let service = self.catalog.service_key(new.job);
+        self.journal.commit().planned.push(new.skipped(task, now, note, service));
     }
 
     /// Inserts an attempt, promised to `life`, and adds it to the commit.
@@ -320,6 +329,7 @@ impl Engine {
             note: head.note,
             state: AttemptState::Planned,
             task_state: open.task_state(),
+            service: None,
         });
         self.attempts.insert(open);
         self.journal.follow_recorded(row.attempt);

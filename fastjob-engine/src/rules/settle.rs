@@ -131,7 +131,8 @@ impl Engine {
             self.alarm_end(now, &open, end, &why);
         }
         let checkpoint = outcome.checkpoint.take();
-        let row = ended_row(now, &open, state, outcome, task_state, task_result);
+        let mut row = ended_row(now, &open, state, outcome, task_state, task_result);
+        row.service = ended.and_then(|_| self.catalog.service_key(open.row.job));
         self.journal.commit().ended.push(row);
         if let Some(life) = reported_by {
             self.journal.follow_settled(life, open.held());
@@ -275,5 +276,6 @@ fn ended_row(
         ended_at: outcome.ended_at.clamp(started_at.unwrap_or(from), until),
         task_state,
         task_result,
+        service: None,
     }
 }

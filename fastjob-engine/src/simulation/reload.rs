@@ -41,6 +41,7 @@ impl ModelStore {
                         param: None,
                         note: None,
                         task_state: head.task_state,
+                        service: None,
                         ..row.new.clone()
                     },
                     task_state: head.task_state,

@@ -12,7 +12,7 @@ use crate::store::{
 };
 
 /// The version of the format.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// A block ends when it has this many bytes: with its columns it fits into a page of SQLite, which
 /// has 4,096 bytes, and two of them into a page of PostgreSQL.
 const BYTES: usize = 3_600;

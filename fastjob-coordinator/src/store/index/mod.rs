@@ -20,7 +20,7 @@ mod remove;
 #[cfg(test)]
 mod tests;
 
-use fastjob_core::{JobId, TaskId, TaskState};
+use fastjob_core::{JobId, ServiceKey, TaskId, TaskState};
 use jiff::Timestamp;
 
 pub(super) use self::{
@@ -45,8 +45,10 @@ pub(super) struct Key {
 const JOB: u8 = 1;
 const STATE: u8 = 2;
 const FAILURES: u8 = 3;
+const SERVICE: u8 = 4;
+const SERVICE_FAILURES: u8 = 5;
 /// The last, so that readers of it read nothing else.
-const END: u8 = 4;
+const END: u8 = 16;
 
 impl Key {
     /// The tasks of a job.
@@ -62,6 +64,16 @@ impl Key {
     /// The tasks of a job that did not succeed.
     const fn failures(job: JobId) -> Self {
         Self { kind: FAILURES, value: job.0 }
+    }
+
+    /// The tasks of a service.
+    pub(super) const fn service(service: ServiceKey) -> Self {
+        Self { kind: SERVICE, value: service.0 }
+    }
+
+    /// The tasks of a service that did not succeed.
+    pub(super) const fn service_failures(service: ServiceKey) -> Self {
+        Self { kind: SERVICE_FAILURES, value: service.0 }
     }
 
     /// The tasks that ended at an instant.
@@ -86,6 +98,8 @@ pub(super) struct Entry {
 pub(super) struct Ended {
     pub(super) task: TaskId,
     pub(super) job: JobId,
+    /// `None` if the job was not known any more when the task ended.
+    pub(super) service: Option<ServiceKey>,
     pub(super) state: TaskState,
     pub(super) created_at: Timestamp,
     pub(super) ended_at: Timestamp,
@@ -122,7 +136,7 @@ impl Segment {
 
     /// Whether it may have entries with this key.
     const fn may_have(&self, key: Key) -> bool {
-        !matches!(key.kind, STATE | FAILURES) || self.not_succeeded > 0
+        !matches!(key.kind, STATE | FAILURES | SERVICE_FAILURES) || self.not_succeeded > 0
     }
 }
 
@@ -138,7 +152,7 @@ impl NewSegment {
     pub(super) fn new(partition: Partition, number: i64, ended: &[Ended]) -> Option<Self> {
         let millis =
             |get: fn(&Ended) -> Timestamp| ended.iter().map(move |end| get(end).as_millisecond());
-        let mut entries = Vec::with_capacity(ended.len() * 2 + 16);
+        let mut entries = Vec::with_capacity(ended.len() * 3 + 16);
         for end in ended {
             let task = end.task.0;
             entries.push(Entry { key: Key::job(end.job), task });
@@ -146,6 +160,12 @@ impl NewSegment {
             if is_indexed(end.state) {
                 entries.push(Entry { key: Key::state(end.state), task });
                 entries.push(Entry { key: Key::failures(end.job), task });
+            }
+            if let Some(service) = end.service {
+                entries.push(Entry { key: Key::service(service), task });
+                if is_indexed(end.state) {
+                    entries.push(Entry { key: Key::service_failures(service), task });
+                }
             }
         }
         entries.sort_unstable();

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use fastjob_core::ServiceName;
+
 use super::{Key, Segment, is_indexed};
 use crate::store::{Partition, TaskFilter, filter::Order};
 
@@ -23,12 +25,15 @@ impl Plan {
         }
         let ended = || filter.states.iter().copied().filter(|state| state.is_final());
         let is_failures = !filter.states.is_empty() && ended().all(is_indexed);
-        match (filter.job, is_failures) {
-            (Some(job), true) => Self::Keys(vec![Key::failures(job)]),
-            (Some(job), false) => Self::Keys(vec![Key::job(job)]),
-            (None, true) => Self::Keys(ended().map(Key::state).collect()),
-            (None, false) => Self::History,
-        }
+        let service = filter.service.as_ref().map(ServiceName::key);
+        Self::Keys(match (filter.job, service, is_failures) {
+            (Some(job), _, true) => vec![Key::failures(job)],
+            (Some(job), _, false) => vec![Key::job(job)],
+            (None, Some(service), true) => vec![Key::service_failures(service)],
+            (None, Some(service), false) => vec![Key::service(service)],
+            (None, None, true) => ended().map(Key::state).collect(),
+            (None, None, false) => return Self::History,
+        })
     }
 
     /// Whether it looks at tasks in the segment.

@@ -13,7 +13,7 @@ use super::{block::entries, find::list, *};
 use crate::store::{
     Error, LifeId, Order, TaskFilter,
     journal::Candidates,
-    suite::rows::{JOB, OTHER, at},
+    suite::rows::{JOB, OTHER, at, name},
 };
 
 /// Segments and a history in memory.
@@ -108,7 +108,7 @@ impl Memory {
         let number = self.segments.iter().map(|new| new.segment.number).max().unwrap_or(0) + 1;
         self.segments.extend(NewSegment::new(Partition(0), number, ended));
         for end in ended {
-            let Ended { task, job, state, created_at, ended_at } = *end;
+            let Ended { task, job, state, created_at, ended_at, service } = *end;
             let found = Found {
                 task,
                 job,
@@ -116,7 +116,7 @@ impl Memory {
                 cause: Cause::Api,
                 created_at,
                 run_time: Some(ended_at.as_millisecond() - created_at.as_millisecond()),
-                has_service: true,
+                has_service: service == Some(name::<ServiceName>("b").key()),
                 has_executor: true,
                 has_text: true,
             };
@@ -143,6 +143,7 @@ impl Memory {
     fn naive(&self, filter: &TaskFilter) -> Vec<TaskId> {
         let matches = |found: &&Found| {
             filter.job.is_none_or(|job| found.job == job)
+                && (filter.service.is_none() || found.has_service)
                 && (filter.states.is_empty() || filter.states.contains(&found.state))
                 && filter.since.is_none_or(|since| found.created_at >= since)
                 && filter.until.is_none_or(|until| found.created_at < until)
@@ -157,8 +158,15 @@ impl Memory {
     }
 }
 
+/// The jobs are of the services `a` and `b`.
+fn service(job: JobId) -> ServiceKey {
+    let service: ServiceName = name(if job == JOB { "a" } else { "b" });
+    service.key()
+}
+
 fn ended(task: i64, job: JobId, state: TaskState) -> Ended {
-    Ended { task: TaskId(task), job, state, created_at: at(task), ended_at: at(task) }
+    let service = (job == JOB || task % 7 > 0).then(|| service(job));
+    Ended { task: TaskId(task), job, service, state, created_at: at(task), ended_at: at(task) }
 }
 
 fn written(entries: &BTreeSet<Entry>) -> Vec<Block> {
@@ -190,7 +198,7 @@ proptest! {
     #[test]
     fn any_bytes_are_read_or_rejected(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         // With a correct checksum, so that the rest is read.
-        let mut sealed = vec![1];
+        let mut sealed = vec![2];
         sealed.extend(bytes);
         let _ = entries(&crate::store::binary::seal(sealed).0);
     }
@@ -289,7 +297,9 @@ proptest! {
             ];
             let (early, late) = (at(next / 2), at(next * 3 / 4));
             for order in [Order::Newest, Order::Oldest, Order::RunTime] {
-                for job in [None, Some(JOB), Some(OTHER)] {
+                for (job, service) in [
+                    (None, None), (Some(JOB), None), (Some(OTHER), None), (None, Some("b")),
+                ] {
                     for states in states {
                         for (since, until) in [
                             (None, None), (Some(early), None), (None, Some(early)),
@@ -297,6 +307,7 @@ proptest! {
                         ] {
                             let filter = TaskFilter {
                                 order, job, since, until, limit, states: states.to_vec(),
+                                service: service.map(name),
                                 most: (order != Order::RunTime).then_some(most),
                                 ..TaskFilter::default()
                             };

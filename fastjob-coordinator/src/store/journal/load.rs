@@ -70,6 +70,7 @@ impl Journal {
                         note: None,
                         state: AttemptState::Planned,
                         task_state: task.state,
+                        service: None,
                     },
                     task_state: task.state,
                     task_param: task.param.clone(),

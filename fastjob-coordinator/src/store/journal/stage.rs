@@ -35,13 +35,6 @@ pub(in crate::store) struct TaskEnd<'a> {
     pub(in crate::store) only: Option<AttemptEnd<'a>>,
 }
 
-impl TaskEnd<'_> {
-    fn indexed(&self) -> Ended {
-        let &Self { task, job, state, created_at, ended_at, .. } = self;
-        Ended { task, job, state, created_at, ended_at }
-    }
-}
-
 /// An attempt that ended, as the history has it.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::store) struct AttemptEnd<'a> {
@@ -127,14 +120,11 @@ pub(in crate::store) fn stage<'a>(
     let mut staged = Staged::default();
     let mut writing: BTreeMap<Partition, Writing> = BTreeMap::new();
     for commit in commits {
-        let before = staged.tasks.len();
         // The caller has replayed all of them.
         let Some(journal) = journals.begin(commit) else { continue };
         let writing = writing.entry(commit.lease.partition).or_insert_with(|| Writing::of(journal));
         let mut stage = Stage { journal, writing: &mut *writing, staged: &mut staged };
         stage.commit(commit, known);
-        let ended = staged.tasks.get(before..).unwrap_or_default();
-        writing.ended.extend(ended.iter().map(TaskEnd::indexed));
     }
     for (partition, writing) in writing {
         if let Some(journal) = journals.journal(partition) {
@@ -274,6 +264,14 @@ impl<'a> Stage<'_, 'a> {
         };
         if new.task_state.is_final() {
             let (task, attempt) = recorded(task, new.state);
+            self.writing.ended.push(Ended {
+                task: task.task,
+                job: task.job,
+                service: new.service,
+                state: task.state,
+                created_at: task.created_at,
+                ended_at: task.ended_at,
+            });
             self.staged.tasks.push(task);
             self.staged.attempts.extend(attempt);
         } else {
@@ -301,12 +299,21 @@ impl<'a> Stage<'_, 'a> {
         let ends = ended.task_state.is_some_and(TaskState::is_final) && !task.state.is_final();
         let is_only = ends && !task.has_rows && task.open.len() == 1 && row.is_plain();
         if ends {
+            let state = ended.task_state.unwrap_or(task.state);
+            self.writing.ended.push(Ended {
+                task: id,
+                job: task.head.job,
+                service: ended.service,
+                state,
+                created_at: task.head.created_at,
+                ended_at: ended.ended_at,
+            });
             let result = ended.task_result.as_deref().or(ended.result.as_deref());
             self.staged.tasks.push(TaskEnd {
                 task: id,
                 job: task.head.job,
                 cause: task.head.cause,
-                state: ended.task_state.unwrap_or(task.state),
+                state,
                 fire_at: task.head.fire_at,
                 created_at: task.head.created_at,
                 ended_at: ended.ended_at,

@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use sqlx::{AssertSqlSafe, Connection, PgConnection, postgres::PgRow};
+use sqlx::{Connection, PgConnection, postgres::PgRow};
 
 use super::{Postgres, connection::again, fence::REPLAYING, history, index, partition};
 use crate::store::{
     Error, Marks, Partition, RepairStore, Result, Survey,
     index::Rebuild,
     journal::{self, Journal, pieces},
-    repair::{COLUMNS_INDEXED, INDEXED, check_room},
+    repair::{INDEXED, check_room},
     rows::{index::indexed, instant},
     while_doing,
 };
@@ -130,13 +130,10 @@ impl RepairStore for Postgres {
         for statement in ["delete from index_segments", "delete from index_blocks"] {
             sqlx::query(statement).execute(&mut *tx).await.map_err(&doing)?;
         }
-        let sql = format!(
-            "select {COLUMNS_INDEXED} from tasks where id > $1 order by id limit {INDEXED}"
-        );
         let (mut rebuild, mut count) = (Rebuild::new(self.partitions), 0);
         let mut after = i64::MIN;
         loop {
-            let rows = sqlx::query(AssertSqlSafe(sql.as_str())).bind(after).fetch_all(&mut *tx);
+            let rows = sqlx::query(INDEXED).bind(after).fetch_all(&mut *tx);
             let rows = rows.await.map_err(&doing)?;
             let ended = rows.iter().map(indexed).collect::<Result<Vec<_>>>()?;
             let Some(last) = ended.last() else { break };

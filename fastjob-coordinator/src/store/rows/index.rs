@@ -1,6 +1,6 @@
 //! The index of the history.
 
-use fastjob_core::{JobId, TaskId};
+use fastjob_core::{JobId, ServiceName, TaskId};
 
 use super::{Columns, Reading};
 use crate::store::{
@@ -73,5 +73,6 @@ pub(crate) fn indexed<R: Columns>(columns: &R) -> Result<Ended> {
         state: task_state(row.int(2)?)?,
         created_at: row.instant(3)?,
         ended_at: row.instant(4)?,
+        service: row.maybe_name::<ServiceName>(5)?.map(|service| service.key()),
     })
 }

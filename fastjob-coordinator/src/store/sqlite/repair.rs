@@ -1,14 +1,14 @@
 //! Manual repairs. The file is locked while the store is open, so no coordinator uses it.
 
 use jiff::Timestamp;
-use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
+use sqlx::{Connection, SqliteConnection};
 
 use super::{Sqlite, history, index};
 use crate::store::{
     Error, Marks, Partition, RepairStore, Result, Survey,
     index::Rebuild,
     journal::{self, Journals, Staged},
-    repair::{COLUMNS_INDEXED, INDEXED, check_room},
+    repair::{INDEXED, check_room},
     rows::index::indexed,
     while_doing,
 };
@@ -64,11 +64,9 @@ impl RepairStore for Sqlite {
         for statement in ["delete from index_segments", "delete from index_blocks"] {
             sqlx::query(statement).execute(&mut *tx).await.map_err(&doing)?;
         }
-        let sql =
-            format!("select {COLUMNS_INDEXED} from tasks where id > ? order by id limit {INDEXED}");
         let (mut rebuild, mut count, mut after) = (Rebuild::new(1), 0, i64::MIN);
         loop {
-            let rows = sqlx::query(AssertSqlSafe(sql.as_str())).bind(after).fetch_all(&mut *tx);
+            let rows = sqlx::query(INDEXED).bind(after).fetch_all(&mut *tx);
             let rows = rows.await.map_err(&doing)?;
             let ended = rows.iter().map(indexed).collect::<Result<Vec<_>>>()?;
             let Some(last) = ended.last() else { break };

@@ -89,6 +89,7 @@ pub(crate) async fn a_skipped_task_has_ended_when_it_is_recorded(home: &mut impl
         row: Attempt { cause: Cause::Misfire, ..head(10).row },
         state: AttemptState::Skipped,
         task_state: TaskState::Skipped,
+        service: Some(service_key()),
         note: Some("3 fires were missed".to_owned()),
         ..head(10)
     };

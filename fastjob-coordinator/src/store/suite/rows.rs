@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use fastjob_core::{
-    AttemptId, AttemptState, Cause, FailReason, Job, JobDraft, JobId, Shard, TaskId, TaskState,
+    AttemptId, AttemptState, Cause, FailReason, Job, JobDraft, JobId, ServiceKey, ServiceName,
+    Shard, TaskId, TaskState,
 };
 use fastjob_engine::record::{AlarmRow, Checkpoint, MovedTask, Placed, SpreadTask};
 use jiff::Timestamp;
@@ -95,7 +96,13 @@ pub(crate) fn head(id: i64) -> NewAttempt {
         note: None,
         state: AttemptState::Planned,
         task_state: TaskState::Queued,
+        service: None,
     }
+}
+
+/// The service of all jobs of [`job`].
+pub(crate) fn service_key() -> ServiceKey {
+    name::<ServiceName>("default").key()
 }
 
 /// Another attempt of a task.
@@ -129,6 +136,7 @@ pub(crate) fn last(task: i64, attempt: i64, state: AttemptState, to: TaskState) 
         ended_at: at(attempt + 10),
         task_state: Some(to),
         task_result: None,
+        service: Some(service_key()),
     }
 }
 

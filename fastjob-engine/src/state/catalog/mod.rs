@@ -13,7 +13,7 @@ mod table;
 
 use std::sync::Arc;
 
-use fastjob_core::{Job, JobId, JobName, JobPath, ServiceName};
+use fastjob_core::{Job, JobId, JobName, JobPath, ServiceKey, ServiceName};
 use jiff::Timestamp;
 
 pub(crate) use self::entry::JobEntry;
@@ -65,6 +65,11 @@ impl Catalog {
 
     pub(crate) fn job(&self, id: JobId) -> Option<&Arc<Job>> {
         self.get(id).map(JobEntry::job)
+    }
+
+    /// The key of the job's service.
+    pub(crate) fn service_key(&self, id: JobId) -> Option<ServiceKey> {
+        self.job(id).map(|job| job.service.key())
     }
 
     /// All jobs, including deleted ones that are still remembered.
