@@ -129,6 +129,10 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// Every cause.
+    pub const ALL: [Self; 5] =
+        [Self::Schedule, Self::Misfire, Self::Manual, Self::Api, Self::Parent];
+
     /// The cause's name, as in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -138,6 +142,28 @@ impl Cause {
             Self::Api => "api",
             Self::Parent => "parent",
         }
+    }
+}
+
+impl std::fmt::Display for Cause {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A text that is not a cause.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a cause; there are schedule, misfire, manual, api and parent")]
+pub struct UnknownCause(pub String);
+
+impl std::str::FromStr for Cause {
+    type Err = UnknownCause;
+
+    fn from_str(text: &str) -> Result<Self, UnknownCause> {
+        Self::ALL
+            .into_iter()
+            .find(|cause| cause.as_str() == text)
+            .ok_or_else(|| UnknownCause(text.to_owned()))
     }
 }
 

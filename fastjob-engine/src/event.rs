@@ -381,18 +381,22 @@ pub enum When {
     At(Timestamp),
 }
 
-/// Which open tasks to list, newest first.
+/// Which open tasks to list, in the order of their ids.
 #[derive(Clone, Debug)]
 pub struct OpenAsk {
-    /// Only tasks in this state.
-    pub state: TaskState,
+    /// Only tasks in one of these states.
+    pub states: Vec<TaskState>,
     /// Only tasks of this job; `None` for all jobs of the partition.
     pub job: Option<fastjob_core::JobId>,
-    /// Only tasks with an open attempt that was created at this instant or later; `None` for all.
+    /// Only tasks that were created at this instant or later; `None` for all.
     pub since: Option<Timestamp>,
-    /// Only tasks with a lower id than this, the last one of the previous page; `None` for the
-    /// first page.
-    pub below: Option<TaskId>,
+    /// Only tasks that were created before this instant; `None` for all.
+    pub until: Option<Timestamp>,
+    /// Whether the oldest tasks come first, and not the newest.
+    pub is_oldest_first: bool,
+    /// Only tasks that come after this one, the last one of the previous page; `None` for the first
+    /// page.
+    pub after: Option<TaskId>,
     /// The maximum number of tasks.
     pub limit: u32,
 }

@@ -1,6 +1,8 @@
 //! Lists, page by page.
 
-use fastjob_core::TaskState;
+use std::time::Duration;
+
+use fastjob_core::{Cause, TaskState, duration};
 use futures_util::{Stream, TryStreamExt, stream};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -8,7 +10,7 @@ use serde::de::DeserializeOwned;
 use super::{Call, Client};
 use crate::{
     ClientError,
-    types::{AlarmView, JobView, Page, TaskView},
+    types::{AlarmView, JobView, Page, TaskOrder, TaskView},
 };
 
 /// Items per request: the maximum that a coordinator returns.
@@ -33,16 +35,26 @@ pub struct List<T> {
     client: Client,
     call: Call<Page<T>>,
     page_size: usize,
+    /// After how many pages that ended early a search stops.
+    search_limit: usize,
 }
 
 impl<T: DeserializeOwned> List<T> {
     pub(super) fn new(client: Client, call: Call<Page<T>>) -> Self {
-        Self { client, call, page_size: PAGE }
+        Self { client, call, page_size: PAGE, search_limit: usize::MAX }
     }
 
     /// The number of items per request, up to 500. Default: 500.
     pub fn page_size(mut self, items: usize) -> Self {
         self.page_size = items.clamp(1, PAGE);
+        self
+    }
+
+    /// Stops [`first`](Self::first), [`collect`](Self::collect) and [`all`](Self::all) after this
+    /// many requests that ended early, because few items match (see [`Page::searched_to`]). Default:
+    /// they search the whole list, however long that takes.
+    pub fn search_limit(mut self, requests: usize) -> Self {
+        self.search_limit = requests.max(1);
         self
     }
 
@@ -73,13 +85,15 @@ impl<T: DeserializeOwned> List<T> {
         Ok(self.first(None).await?.items)
     }
 
-    /// At most `limit` items as one page, with the cursor of those after it.
+    /// At most `limit` items as one page, with the cursor of those after it. If the search stopped
+    /// early, the page says where.
     ///
     /// # Errors
     ///
     /// Fails with [`ClientError`] if the coordinator does not answer, or rejects the call.
     pub async fn first(self, limit: Option<usize>) -> Result<Page<T>, ClientError> {
-        let mut all = Page { items: Vec::new(), next_cursor: None };
+        let mut all = Page { items: Vec::new(), next_cursor: None, searched_to: None };
+        let mut ended_early = 0;
         loop {
             let left = limit.map_or(self.page_size, |limit| limit - all.items.len());
             if left == 0 {
@@ -87,13 +101,15 @@ impl<T: DeserializeOwned> List<T> {
             }
             let (size, cursor) = (left.min(self.page_size), all.next_cursor.take());
             let page = self.client.call(self.call.page(size, cursor.as_deref())).await?;
-            let is_last = page.next_cursor.is_none() || page.items.is_empty();
+            ended_early += usize::from(page.searched_to.is_some());
+            let is_last = next(&page, cursor.as_deref()).is_none();
             all.items.extend(page.items);
             all.next_cursor = page.next_cursor;
+            all.searched_to = page.searched_to;
             if let Some(limit) = limit {
                 all.items.truncate(limit);
             }
-            if is_last {
+            if is_last || ended_early >= self.search_limit {
                 return Ok(all);
             }
         }
@@ -118,7 +134,8 @@ impl<T: DeserializeOwned> List<T> {
 
     /// The same list with each item read as another type, such as [`serde_json::Value`].
     pub fn cast<U: DeserializeOwned>(self) -> List<U> {
-        List { client: self.client, call: self.call.cast(), page_size: self.page_size }
+        let Self { client, call, page_size, search_limit } = self;
+        List { client, call: call.cast(), page_size, search_limit }
     }
 
     fn with(mut self, name: &'static str, value: impl ToString) -> Self {
@@ -146,9 +163,54 @@ impl List<TaskView> {
         self.with("state", state)
     }
 
+    /// Only tasks in one of these states.
+    pub fn states(self, states: impl IntoIterator<Item = TaskState>) -> Self {
+        self.with("state", joined(states))
+    }
+
+    /// Only tasks of the jobs of this service.
+    pub fn service(self, name: impl Into<String>) -> Self {
+        self.with("service", name.into())
+    }
+
+    /// Only tasks with an attempt on this executor.
+    pub fn executor(self, name: impl Into<String>) -> Self {
+        self.with("executor", name.into())
+    }
+
+    /// Only tasks that were started for one of these causes.
+    pub fn causes(self, causes: impl IntoIterator<Item = Cause>) -> Self {
+        self.with("cause", joined(causes))
+    }
+
     /// Only tasks that were created at or after this instant.
     pub fn since(self, at: Timestamp) -> Self {
         self.with("since", at)
+    }
+
+    /// Only tasks that were created before this instant.
+    pub fn until(self, at: Timestamp) -> Self {
+        self.with("until", at)
+    }
+
+    /// Only tasks with an attempt whose error message contains this text, in upper or lower case.
+    pub fn text(self, part: impl Into<String>) -> Self {
+        self.with("text", part.into())
+    }
+
+    /// Only the task that was started with this key. Needs a [`job`](Self::job).
+    pub fn key(self, key: impl Into<String>) -> Self {
+        self.with("key", key.into())
+    }
+
+    /// Only tasks that have ended, and took at least this long from their start.
+    pub fn min_run_time(self, least: Duration) -> Self {
+        self.with("min_run_time", duration::to_text(least))
+    }
+
+    /// The order of the list. Default: the newest first.
+    pub fn order(self, order: TaskOrder) -> Self {
+        self.with("order", order)
     }
 }
 
@@ -162,6 +224,17 @@ impl List<AlarmView> {
     pub fn channel(self, name: impl Into<String>) -> Self {
         self.with("channel", name.into())
     }
+}
+
+fn joined(words: impl IntoIterator<Item = impl ToString>) -> String {
+    let words: Vec<_> = words.into_iter().map(|word| word.to_string()).collect();
+    words.join(",")
+}
+
+/// The cursor of the page after this one, which began at `cursor`. A page without items is not
+/// always the last one: its search may have ended early.
+fn next<'a, T>(page: &'a Page<T>, cursor: Option<&str>) -> Option<&'a str> {
+    page.next_cursor.as_deref().filter(|next| Some(*next) != cursor)
 }
 
 /// The pages of a [`List`].
@@ -182,7 +255,7 @@ impl<T: DeserializeOwned> Pages<T> {
     pub async fn next(&mut self) -> Result<Option<Page<T>>, ClientError> {
         let Some(cursor) = &self.next else { return Ok(None) };
         let page = self.list.page(cursor.as_deref()).await?;
-        self.next = page.next_cursor.clone().filter(|_| !page.items.is_empty()).map(Some);
+        self.next = next(&page, cursor.as_deref()).map(|next| Some(next.to_owned()));
         Ok(Some(page))
     }
 }

@@ -16,6 +16,7 @@ mod task;
 mod word;
 
 pub use fastjob_core::{AttemptState, Cause, FailReason, JobDraft, TaskState};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
@@ -26,7 +27,7 @@ pub use self::{
     problem::{InvalidField, ProblemDetails, ProblemKind},
     start::{BackfillRequest, Backfilled, StartRequest, Started},
     stats::{DurationStats, StatsBucket, StatsQuery, StatsView, TaskStats},
-    task::{AttemptView, ProgressView, StopAnswer, TaskView},
+    task::{AttemptView, ProgressView, StopAnswer, TaskOrder, TaskView, UnknownTaskOrder},
     word::Word,
 };
 
@@ -38,6 +39,19 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// Where the next page begins; `null` on the last one.
     pub next_cursor: Option<String>,
+    /// Present if the page ended early, because its filters had to look at too many items that do
+    /// not match. Then it has all matching items up to those created at this instant, in the order
+    /// of the list, and the next page continues there. Such a page may be empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub searched_to: Option<Timestamp>,
+}
+
+#[cfg(feature = "exhaustive")]
+impl<T> Page<T> {
+    /// A page that did not end early.
+    pub fn new(items: Vec<T>, next_cursor: Option<String>) -> Self {
+        Self { items, next_cursor, searched_to: None }
+    }
 }
 
 /// The state of a coordinator's process.

@@ -1,5 +1,7 @@
 //! Tasks and their attempts.
 
+use std::{fmt, str::FromStr};
+
 use fastjob_core::{AttemptState, Cause, FailReason, TaskState};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -39,6 +41,56 @@ pub struct TaskView {
     pub parent: Option<i64>,
     /// Ordered by shard and number.
     pub attempts: Vec<AttemptView>,
+}
+
+/// The order of a list of tasks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
+pub enum TaskOrder {
+    /// The newest first.
+    #[default]
+    Newest,
+    /// The oldest first.
+    Oldest,
+    /// Only tasks that have run and ended, the longest run first. A coordinator rejects this order
+    /// if the filters leave too many tasks.
+    RunTime,
+}
+
+impl TaskOrder {
+    /// Every order.
+    pub const ALL: [Self; 3] = [Self::Newest, Self::Oldest, Self::RunTime];
+
+    /// Its name, as in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Newest => "newest",
+            Self::Oldest => "oldest",
+            Self::RunTime => "run_time",
+        }
+    }
+}
+
+impl fmt::Display for TaskOrder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A text that is not an order of tasks.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not an order; there are newest, oldest and run_time")]
+pub struct UnknownTaskOrder(pub String);
+
+impl FromStr for TaskOrder {
+    type Err = UnknownTaskOrder;
+
+    fn from_str(text: &str) -> Result<Self, UnknownTaskOrder> {
+        Self::ALL
+            .into_iter()
+            .find(|order| order.as_str() == text)
+            .ok_or_else(|| UnknownTaskOrder(text.to_owned()))
+    }
 }
 
 /// An attempt of a task.

@@ -28,7 +28,7 @@ pub(super) async fn channels(
     State(ops): State<Ops>,
     _: NoParams,
 ) -> Result<Json<Page<ChannelView>>, Problem> {
-    Ok(Json(Page { items: ops.list_channels(), next_cursor: None }))
+    Ok(Json(Page::new(ops.list_channels(), None)))
 }
 
 pub(super) async fn test(

@@ -111,6 +111,16 @@ impl Params {
         first.filter(|text| !text.is_empty())
     }
 
+    /// Texts, given several times or separated by commas; empty ones count as missing.
+    pub(super) fn texts(&mut self, name: &'static str) -> Vec<String> {
+        self.known.push(name);
+        let found = self.given.extract_if(.., |(key, _)| key == name);
+        let texts = found.flat_map(|(_, value)| {
+            value.split(',').map(|text| text.trim().to_owned()).collect::<Vec<_>>()
+        });
+        texts.filter(|text| !text.is_empty()).collect()
+    }
+
     /// A required text.
     pub(super) fn must(&mut self, name: &'static str) -> String {
         self.text(name).unwrap_or_else(|| {

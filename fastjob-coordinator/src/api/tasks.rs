@@ -1,5 +1,7 @@
 //! Tasks: list, show, stop.
 
+use std::time::Duration;
+
 use axum::{Json, extract::State};
 
 use super::{
@@ -8,6 +10,9 @@ use super::{
 };
 use crate::ops::{ListTasks, Ops, Page, StopAnswer, TaskView};
 
+/// The longest run time that is asked for.
+const LONGEST: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
+
 pub(super) async fn list(
     State(ops): State<Ops>,
     query: Params,
@@ -15,8 +20,16 @@ pub(super) async fn list(
 ) -> Result<(RoomForPage, Json<Page<TaskView>>), Problem> {
     let which = query.read(|q| ListTasks {
         job: q.text("job"),
-        state: q.text("state"),
+        service: q.text("service"),
+        states: q.texts("state"),
+        causes: q.texts("cause"),
+        executor: q.text("executor"),
         since: q.text("since"),
+        until: q.text("until"),
+        text: q.text("text"),
+        key: q.text("key"),
+        min_run_time: q.duration("min_run_time", LONGEST),
+        order: q.text("order"),
         cursor: q.text("cursor"),
         limit: q.limit(),
     })?;

@@ -37,7 +37,7 @@ impl Ops {
         let more = rows.len() > limit as usize;
         rows.truncate(limit as usize);
         let last = rows.last().filter(|_| more).map(|row| row.alarm.number.to_string());
-        Ok(Page { items: rows.into_iter().map(view).collect(), next_cursor: last })
+        Ok(Page::new(rows.into_iter().map(view).collect(), last))
     }
 
     /// The channels, by name.

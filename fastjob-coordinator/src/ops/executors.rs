@@ -26,7 +26,7 @@ impl Ops {
         let last = rest[..fit].last().filter(|_| rest.len() > fit);
         let next_cursor = last.map(|last| format!("{}/{}", last.service, last.executor));
         let items = all.into_iter().skip(from).take(fit).map(view).collect();
-        Ok(Page { items, next_cursor })
+        Ok(Page::new(items, next_cursor))
     }
 }
 

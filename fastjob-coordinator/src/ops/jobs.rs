@@ -113,7 +113,7 @@ impl Ops {
             }
         }
         let next_cursor = page.next.map(|(service, name)| format!("{service}/{name}"));
-        Ok(Page { items, next_cursor })
+        Ok(Page::new(items, next_cursor))
     }
 
     /// One job; with `ends`, with its activity and so many of its last ends.

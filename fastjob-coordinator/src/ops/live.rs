@@ -18,13 +18,19 @@ use crate::{
     store::{NodeId, NodeRow, Partition},
 };
 
-/// Lists the open tasks on a node, newest first.
+/// Most open tasks that are listed at once. Filters of which the engines know nothing are applied to
+/// these.
+pub(super) const OPEN_MOST: u32 = 10_000;
+
+/// Lists the open tasks on a node.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct ListOpen {
-    state: TaskState,
+    states: Vec<TaskState>,
     job: Option<JobId>,
     since: Option<Timestamp>,
-    below: Option<TaskId>,
+    until: Option<Timestamp>,
+    is_oldest_first: bool,
+    after: Option<TaskId>,
     limit: u32,
 }
 
@@ -33,12 +39,12 @@ impl NodeCall for ListOpen {
     type Reply = Vec<TaskId>;
 
     async fn answer(self, ops: &Ops, _: Partition) -> Result<Vec<TaskId>, Error> {
-        let Self { state, job, since, below, limit } = self;
-        // One item more than a page shows that there is another page.
-        if limit > PAGE_MAX + 1 {
-            return Err(Error::invalid("limit", out_of_bounds(limit, PAGE_MAX + 1)));
+        let Self { states, job, since, until, is_oldest_first, after, limit } = self;
+        if limit > OPEN_MOST {
+            return Err(Error::invalid("limit", out_of_bounds(limit, OPEN_MOST)));
         }
-        ops.open_here(&OpenAsk { state, job, since, below, limit }).await
+        let ask = OpenAsk { states, job, since, until, is_oldest_first, after, limit };
+        ops.open_here(&ask).await
     }
 }
 
@@ -62,16 +68,13 @@ impl NodeCall for ReadLive {
 }
 
 impl Ops {
-    /// Open tasks of all nodes, newest first.
+    /// Open tasks of all nodes, in the order that is asked for.
     pub(super) async fn open(&self, ask: &OpenAsk) -> Result<Vec<TaskId>, Error> {
         let mut open = self.open_here(ask).await?;
-        let OpenAsk { state, job, since, below, limit } = *ask;
-        let others = ListOpen { state, job, since, below, limit };
+        let OpenAsk { states, job, since, until, is_oldest_first, after, limit } = ask.clone();
+        let others = ListOpen { states, job, since, until, is_oldest_first, after, limit };
         open.extend(self.call_others(&others).await.into_iter().flatten());
-        open.sort_unstable_by(|a, b| b.cmp(a));
-        open.dedup();
-        open.truncate(ask.limit as usize);
-        Ok(open)
+        Ok(in_order(open, ask))
     }
 
     async fn open_here(&self, ask: &OpenAsk) -> Result<Vec<TaskId>, Error> {
@@ -84,9 +87,7 @@ impl Ops {
                 Err(err) => return Err(err.into()),
             }
         }
-        open.sort_unstable_by(|a, b| b.cmp(a));
-        open.truncate(ask.limit as usize);
-        Ok(open)
+        Ok(in_order(open, ask))
     }
 
     /// The current states of these tasks on all nodes; tasks of partitions without an owner are
@@ -127,6 +128,18 @@ impl Ops {
         }
         Ok(live)
     }
+}
+
+/// The first of these tasks, each once.
+fn in_order(mut open: Vec<TaskId>, ask: &OpenAsk) -> Vec<TaskId> {
+    if ask.is_oldest_first {
+        open.sort_unstable();
+    } else {
+        open.sort_unstable_by(|a, b| b.cmp(a));
+    }
+    open.dedup();
+    open.truncate(ask.limit as usize);
+    open
 }
 
 /// The wire format of a [`LiveTask`].

@@ -11,6 +11,7 @@ mod family;
 mod follow;
 mod handshake;
 mod jobs;
+mod listing;
 mod live;
 mod log;
 mod node_calls;
@@ -41,12 +42,12 @@ pub(crate) use self::{
     follow::{Feeds, Follower, LogKey},
     handshake::{Handshakes, NotProven, Use},
     jobs::SaveMode,
+    listing::ListTasks,
     log::LogChoice,
     node_calls::{BadCall, CALLS, INTERNAL},
     pages::PAGE_BYTES,
     peers::{Peers, Transport},
     stats::AskStats,
-    tasks::ListTasks,
 };
 use crate::{
     alarm::Channels,

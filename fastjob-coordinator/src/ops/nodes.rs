@@ -31,6 +31,6 @@ impl Ops {
             partitions,
             answers: is_me,
         });
-        Ok(Page { items: items.collect(), next_cursor })
+        Ok(Page::new(items.collect(), next_cursor))
     }
 }

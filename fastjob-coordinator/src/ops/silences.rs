@@ -20,7 +20,7 @@ impl Ops {
     /// The silences that have not expired, oldest first.
     pub(crate) async fn list_silences(&self) -> Result<Page<SilenceView>, Error> {
         let rows = self.store.silences(wall_now()).await?;
-        Ok(Page { items: rows.into_iter().map(view).collect(), next_cursor: None })
+        Ok(Page::new(rows.into_iter().map(view).collect(), None))
     }
 
     /// Silences a job, a channel, or a job on a channel. It is in effect when this returns, except

@@ -1,28 +1,15 @@
-//! Tasks: list, show, stop.
+//! Tasks: show, stop.
 //!
 //! Ended tasks come from the store; the current state of open tasks comes from the engines.
 
 use std::collections::HashMap;
 
-use fastjob_core::{TaskId, TaskState, instant};
-use fastjob_engine::{Command, LiveTask, OpenAsk};
+use fastjob_core::{TaskId, TaskState};
+use fastjob_engine::{Command, LiveTask};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    AttemptView, Error, Ops, Page, ProgressView, StopAnswer, TaskView, jobs::page,
-    node_calls::NodeCall, pages::fit,
-};
-use crate::store::{AttemptRow, Partition, TaskFilter, TaskRow};
-
-/// The filters of a list of tasks, as the caller wrote them.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct ListTasks {
-    pub(crate) job: Option<String>,
-    pub(crate) state: Option<String>,
-    pub(crate) since: Option<String>,
-    pub(crate) cursor: Option<String>,
-    pub(crate) limit: Option<u32>,
-}
+use super::{AttemptView, Error, Ops, ProgressView, StopAnswer, TaskView, node_calls::NodeCall};
+use crate::store::{AttemptRow, Partition, TaskRow};
 
 /// Stops a task, and returns its state if it was still open.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -41,43 +28,6 @@ impl NodeCall for StopTask {
 }
 
 impl Ops {
-    /// Tasks, newest first.
-    pub(crate) async fn list_tasks(&self, ask: ListTasks) -> Result<Page<TaskView>, Error> {
-        let limit = page(ask.limit)?;
-        let job = match &ask.job {
-            Some(path) => Some(self.find(path).await?.id),
-            None => None,
-        };
-        let state = ask
-            .state
-            .map(|text| text.parse::<TaskState>().map_err(|err| Error::invalid("state", err)))
-            .transpose()?;
-        let since = ask
-            .since
-            .map(|text| instant::parse(&text).map_err(|err| Error::invalid("since", err)))
-            .transpose()?;
-        let below = ask.cursor.map(|text| cursor(&text)).transpose()?;
-        let mut ids = match state.filter(|state| !state.is_final()) {
-            Some(state) => {
-                let ask = OpenAsk { state, job, since, below, limit: limit + 1 };
-                self.open(&ask).await?
-            }
-            None => {
-                let filter = TaskFilter { job, state, since, below, limit: limit + 1 };
-                self.store.task_ids(&filter).await?
-            }
-        };
-        let bytes = self.store.task_bytes(&ids).await?;
-        let bytes = ids.iter().map(|task| bytes.get(task).copied().unwrap_or_default());
-        let fit = fit(bytes, limit as usize);
-        let more = ids.len() > fit;
-        ids.truncate(fit);
-        let last = ids.last().copied().filter(|_| more);
-        let rows = self.store.tasks_by_id(&ids).await?;
-        let items = self.with_live(rows).await?;
-        Ok(Page { items, next_cursor: last.map(|task| task.to_string()) })
-    }
-
     /// One task.
     pub(crate) async fn task(&self, task: i64) -> Result<TaskView, Error> {
         let row = self.store.task(TaskId(task)).await?.ok_or_else(|| unknown(task))?;
@@ -95,7 +45,7 @@ impl Ops {
         Ok(StopAnswer { stopped: false, state: row.state.into() })
     }
 
-    async fn with_live(&self, rows: Vec<TaskRow>) -> Result<Vec<TaskView>, Error> {
+    pub(super) async fn with_live(&self, rows: Vec<TaskRow>) -> Result<Vec<TaskView>, Error> {
         let open: Vec<_> =
             rows.iter().filter(|row| !row.state.is_final()).map(|row| row.task).collect();
         let live: HashMap<_, _> = if open.is_empty() {
@@ -124,7 +74,7 @@ fn view(row: TaskRow, live: Option<&LiveTask>) -> TaskView {
         cause: row.cause.into(),
         fire_at: row.fire_at,
         created_at: row.created_at,
-        started_at: attempts.iter().find_map(|attempt| attempt.started_at),
+        started_at: attempts.iter().filter_map(|attempt| attempt.started_at).min(),
         ended_at: row.ended_at,
         param: row.param,
         result: row.result,
@@ -164,11 +114,4 @@ fn attempt(row: AttemptRow, live: Option<&LiveTask>) -> AttemptView {
 
 pub(super) fn unknown(task: i64) -> Error {
     Error::NotFound(format!("there is no task {task}"))
-}
-
-fn cursor(text: &str) -> Result<TaskId, Error> {
-    match text.parse() {
-        Ok(id @ 1..) => Ok(TaskId(id)),
-        _ => Err(Error::invalid("cursor", "it did not come from a list of tasks")),
-    }
 }

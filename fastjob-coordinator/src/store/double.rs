@@ -154,7 +154,7 @@ impl TaskStore for Double {
     async fn tasks_by_id(&self, tasks: &[TaskId]) -> Result<Vec<TaskRow>> {
         self.store.tasks_by_id(tasks).await
     }
-    async fn task_ids(&self, filter: &TaskFilter) -> Result<Vec<TaskId>> {
+    async fn task_ids(&self, filter: &TaskFilter) -> Result<Listed> {
         self.store.task_ids(filter).await
     }
     async fn last_ends(&self, jobs: &[JobId], each: usize) -> Result<HashMap<JobId, Vec<JobEnd>>> {

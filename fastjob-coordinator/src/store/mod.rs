@@ -12,6 +12,7 @@ mod codes;
 #[cfg(test)]
 pub(crate) mod double;
 mod error;
+mod filter;
 mod index;
 mod journal;
 mod key;
@@ -45,6 +46,7 @@ pub(crate) use self::{
     },
     cluster::{Alive, ClusterStore, ClusterView, Holding, NodeId, NodeRow, NodeUntil},
     error::{Error, Result},
+    filter::{Listed, OpenNow, Order, Place, TaskFilter},
     key::{ClusterKey, unhex},
     repair::{Marks, RepairStore, Survey},
     retention::RetentionStore,
@@ -113,20 +115,6 @@ pub(crate) struct JobEnd {
     /// When its handler was first entered.
     pub(crate) started_at: Option<Timestamp>,
     pub(crate) ended_at: Timestamp,
-}
-
-/// Which tasks to list, newest first.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct TaskFilter {
-    pub(crate) job: Option<JobId>,
-    /// Final states only: the engine knows the open ones.
-    pub(crate) state: Option<TaskState>,
-    /// Created at or after.
-    pub(crate) since: Option<Timestamp>,
-    /// Below this id: where the last page ended.
-    pub(crate) below: Option<TaskId>,
-    /// The maximum number.
-    pub(crate) limit: u32,
 }
 
 /// The schema that the first release creates. Older ones were those of development versions.
@@ -218,8 +206,8 @@ pub(crate) trait TaskStore: Send + Sync {
     async fn task(&self, task: TaskId) -> Result<Option<TaskRow>>;
     /// Those of the tasks that exist, newest first, with their attempts.
     async fn tasks_by_id(&self, tasks: &[TaskId]) -> Result<Vec<TaskRow>>;
-    /// Tasks that match the filter, newest first.
-    async fn task_ids(&self, filter: &TaskFilter) -> Result<Vec<TaskId>>;
+    /// Tasks that match the filter, in its order.
+    async fn task_ids(&self, filter: &TaskFilter) -> Result<Listed>;
     /// The newest tasks of each job that have ended, newest first, at most `each`. Jobs without any
     /// are left out.
     async fn last_ends(&self, jobs: &[JobId], each: usize) -> Result<HashMap<JobId, Vec<JobEnd>>>;

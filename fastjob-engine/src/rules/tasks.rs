@@ -61,23 +61,35 @@ impl Engine {
     }
 
     pub(super) fn open_tasks(&self, ask: &OpenAsk) -> OpenPage {
+        let is_after = |task: TaskId| match (ask.after, ask.is_oldest_first) {
+            (Some(after), true) => task > after,
+            (Some(after), false) => task < after,
+            (None, _) => true,
+        };
         let found = self
             .attempts
             .iter()
-            .filter(|open| self.attempts.task_state(open) == ask.state)
+            .filter(|open| ask.states.contains(&self.attempts.task_state(open)))
             .filter(|open| ask.job.is_none_or(|job| open.row.job == job))
-            .filter(|open| ask.below.is_none_or(|below| open.row.task < below))
+            .filter(|open| is_after(open.row.task))
             .filter(|open| ask.since.is_none_or(|since| open.row.created_at >= since))
+            .filter(|open| ask.until.is_none_or(|until| open.row.created_at < until))
             .filter(|open| open.step() != Step::Recording)
             .map(|open| open.row.task);
-        // Keeps the newest ones, each once, without sorting all.
+        // Keeps the first ones, each once, without sorting all.
         let mut tasks = BTreeSet::new();
         for task in found {
             if tasks.insert(task) && tasks.len() > ask.limit as usize {
-                tasks.pop_first();
+                if ask.is_oldest_first {
+                    tasks.pop_last();
+                } else {
+                    tasks.pop_first();
+                }
             }
         }
-        OpenPage { tasks: tasks.into_iter().rev().collect() }
+        let tasks = tasks.into_iter();
+        let tasks = if ask.is_oldest_first { tasks.collect() } else { tasks.rev().collect() };
+        OpenPage { tasks }
     }
 
     /// How many tasks of a job are open; `None` if there are none.

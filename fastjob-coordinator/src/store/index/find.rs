@@ -1,12 +1,27 @@
-//! Finds tasks in segments, newest first.
+//! Finds tasks of the history, in the order of a list.
+//!
+//! A list reads the tasks under the keys of its [`Plan`], or all tasks, in the order of their ids, and
+//! keeps those that match. So it ends when its page is full. One that has looked at many tasks ends
+//! its page earlier, and says where.
 
-use std::cmp::Reverse;
+use std::{
+    cmp::{Ordering, Reverse},
+    collections::{HashMap, HashSet},
+};
 
-use fastjob_core::{JobId, TaskId, TaskState};
+use fastjob_core::{Cause, ExecutorName, JobId, ServiceName, TaskId, TaskState};
 use jiff::Timestamp;
 
-use super::{Block, Entry, Key, Segment, block::entries};
-use crate::store::{JobEnd, Partition, Result, TaskFilter};
+use super::{
+    Block, Entry, Key, Segment,
+    block::entries,
+    plan::{Plan, Range},
+};
+use crate::store::{
+    JobEnd, LifeId, Partition, Result, TaskFilter,
+    filter::{Listed, OpenFound, Order, Place, Stopped},
+    journal::{Candidate, Candidates},
+};
 
 /// Segments that are searched at once at first; later four times as many.
 const PAGE: usize = 16;
@@ -21,14 +36,36 @@ pub(in crate::store) struct Found {
     pub(in crate::store) task: TaskId,
     pub(in crate::store) job: JobId,
     pub(in crate::store) state: TaskState,
+    pub(in crate::store) cause: Cause,
     pub(in crate::store) created_at: Timestamp,
+    /// Milliseconds from start to end, if it has run and the filter asks.
+    pub(in crate::store) run_time: Option<i64>,
+    /// Whether it is of the service, if the filter asks.
+    pub(in crate::store) has_service: bool,
+    /// Whether an attempt was on the executor, if the filter asks.
+    pub(in crate::store) has_executor: bool,
+    /// Whether the message of an attempt has the text, if the filter asks.
+    pub(in crate::store) has_text: bool,
 }
 
 impl Found {
     fn matches(&self, filter: &TaskFilter) -> bool {
+        let is_long = || {
+            let least = filter.min_run_time.unwrap_or_default().as_millis();
+            self.run_time.is_some_and(|run_time| run_time.max(0).unsigned_abs() as u128 >= least)
+        };
         filter.job.is_none_or(|job| self.job == job)
-            && filter.state.is_none_or(|state| self.state == state)
-            && filter.since.is_none_or(|since| self.created_at >= since)
+            && filter.has_state(self.state)
+            && filter.has_cause(self.cause)
+            && filter.has_created(self.created_at)
+            && (filter.service.is_none() || self.has_service)
+            && (filter.executor.is_none() || self.has_executor)
+            && (filter.text.is_none() || self.has_text)
+            && (!filter.needs_run_time() || is_long())
+    }
+
+    fn place(&self) -> Place {
+        Place { run_time: self.run_time.unwrap_or_default(), task: self.task }
     }
 }
 
@@ -55,98 +92,266 @@ pub(in crate::store) trait IndexReader: Send {
     ) -> Result<Vec<Block>>;
     /// How the tasks ended that are in the history, with their jobs, in any order.
     async fn ends(&mut self, tasks: &[i64]) -> Result<Vec<(JobId, JobEnd)>>;
-    /// Those of the tasks that are in the history, in any order.
-    async fn found(&mut self, tasks: &[i64]) -> Result<Vec<Found>>;
+    /// Those of the tasks that are in the history, in any order, with what the filter asks of them.
+    async fn found(&mut self, tasks: &[i64], filter: &TaskFilter) -> Result<Vec<Found>>;
+    /// The first tasks of the history in the order of the filter, at most `limit`, with ids in the
+    /// range and created when the filter says.
+    async fn history(
+        &mut self,
+        range: Range,
+        filter: &TaskFilter,
+        limit: usize,
+    ) -> Result<Vec<Found>>;
+    /// Those of the jobs that are of the service.
+    async fn jobs_of(&mut self, jobs: &[JobId], service: &ServiceName) -> Result<HashSet<JobId>>;
+    /// The lives of an executor.
+    async fn lives_of(&mut self, executor: &ExecutorName) -> Result<HashSet<LifeId>>;
+    /// Those of the tasks that have attempts with rows of their own, with whether one of them was on
+    /// the executor and whether the message of one has the text, if the filter asks.
+    async fn attempted(
+        &mut self,
+        tasks: &[TaskId],
+        filter: &TaskFilter,
+    ) -> Result<Vec<(TaskId, bool, bool)>>;
 }
 
-/// The tasks under the key that match the filter, newest first, at most its limit.
+/// The tasks that match the filter, in its order, at most its limit. `open` are the open ones that
+/// may match; they were read first, so that a task which ends meanwhile is found.
 pub(in crate::store) async fn list(
     reader: &mut impl IndexReader,
-    key: Key,
     filter: &TaskFilter,
-) -> Result<Vec<TaskId>> {
-    let segments = reader.segments(filter.job).await?;
-    search(reader, segments, key, filter).await
+    open: Candidates,
+) -> Result<Listed> {
+    if filter.limit == 0 {
+        return Ok(Listed::default());
+    }
+    let open =
+        OpenFound { tasks: matching(reader, open.tasks, filter).await?, stopped: open.stopped };
+    let mut listed = Listed::default();
+    if filter.has_ended() {
+        let segments = reader.segments(filter.job).await?;
+        listed = search(reader, segments, Plan::of(filter), filter).await?;
+    }
+    Ok(match filter.order {
+        Order::RunTime => listed,
+        Order::Newest | Order::Oldest => listed.with_open(open, filter),
+    })
 }
 
-/// The same, in some segments.
+/// Those of the open tasks that match, by what the journal does not say.
+async fn matching(
+    reader: &mut impl IndexReader,
+    mut open: Vec<Candidate>,
+    filter: &TaskFilter,
+) -> Result<Vec<TaskId>> {
+    if let Some(service) = &filter.service {
+        let jobs: HashSet<_> = open.iter().map(|task| task.job).collect();
+        let jobs: Vec<_> = jobs.into_iter().collect();
+        let of_service = reader.jobs_of(&jobs, service).await?;
+        open.retain(|task| of_service.contains(&task.job));
+    }
+    if (filter.executor.is_some() || filter.text.is_some()) && !open.is_empty() {
+        let lives = match &filter.executor {
+            Some(executor) => reader.lives_of(executor).await?,
+            None => HashSet::new(),
+        };
+        let rows: Vec<_> = open.iter().filter(|task| task.has_rows).map(|task| task.task).collect();
+        let mut ended: HashMap<TaskId, (bool, bool)> = HashMap::new();
+        for (task, on_executor, with_text) in reader.attempted(&rows, filter).await? {
+            ended.insert(task, (on_executor, with_text));
+        }
+        open.retain(|task| {
+            let (was_there, has_text) = ended.get(&task.task).copied().unwrap_or_default();
+            let is_there = || task.lives.iter().any(|life| lives.contains(life));
+            (filter.executor.is_none() || was_there || is_there())
+                && (filter.text.is_none() || has_text)
+        });
+    }
+    Ok(open.into_iter().map(|task| task.task).collect())
+}
+
+/// The tasks of the history that match, among those of some segments.
 pub(super) async fn search(
     reader: &mut impl IndexReader,
     mut segments: Vec<Segment>,
-    key: Key,
+    plan: Plan,
     filter: &TaskFilter,
-) -> Result<Vec<TaskId>> {
-    let limit = filter.limit as usize;
-    let mut listed = Vec::new();
-    if limit == 0 {
-        return Ok(listed);
+) -> Result<Listed> {
+    let is_by_run_time = filter.order == Order::RunTime;
+    let limit = if is_by_run_time { usize::MAX } else { filter.limit as usize };
+    let mut range = Range::of(&segments, filter);
+    segments.retain(|segment| {
+        let may_have = |at: Timestamp| segment.first_created < at.as_millisecond();
+        plan.uses(segment)
+            && filter.since.is_none_or(|at| segment.last_created >= at.as_millisecond())
+            && filter.until.is_none_or(may_have)
+    });
+    match filter.order {
+        Order::Newest | Order::RunTime => segments.sort_unstable_by_key(|s| Reverse(s.last_task)),
+        Order::Oldest => segments.sort_unstable_by_key(|s| s.first_task),
     }
-    let since = filter.since.map_or(i64::MIN, Timestamp::as_millisecond);
-    segments.retain(|segment| segment.may_have(key) && segment.last_created >= since);
-    segments.sort_unstable_by_key(|segment| Reverse(segment.last_task));
-    let mut below = filter.below.map_or(i64::MAX, |task| task.0);
-    let mut wanted = if limit == 1 { 1 } else { limit.max(TASKS) };
-    loop {
-        let tasks = newest(reader, &segments, key, below, wanted).await?;
-        let Some(last) = tasks.last() else { break };
-        below = *last;
-        let mut found = reader.found(&tasks).await?;
-        found.sort_unstable_by_key(|found| Reverse(found.task));
-        listed.extend(found.iter().filter(|found| found.matches(filter)).map(|found| found.task));
-        if listed.len() >= limit || tasks.len() < wanted {
+    let (mut places, mut looked_at, most) = (Vec::new(), 0, filter.most());
+    let mut stopped = Stopped { task: TaskId(0), created_at: filter.order.begin() };
+    let needs_no_more = limit == 1 || (plan == Plan::History && filter.is_of_all());
+    let mut wanted = if needs_no_more { limit } else { limit.clamp(TASKS, MOST_TASKS) };
+    while !range.is_empty() {
+        let wants = wanted.min(most - looked_at);
+        let (last, count, mut found) = match &plan {
+            Plan::Keys(keys) => {
+                let ids = next(reader, &segments, keys, (range, filter.order), wants).await?;
+                (ids.last().copied(), ids.len(), reader.found(&ids, filter).await?)
+            }
+            Plan::History => {
+                let found = reader.history(range, filter, wants).await?;
+                (found.last().map(|found| found.task.0), found.len(), found)
+            }
+        };
+        let Some(last) = last else { break };
+        range = range.after(last, filter.order);
+        looked_at += count;
+        found.sort_unstable_by(|a, b| filter.order.compare(a.task, b.task));
+        stopped.task = TaskId(last);
+        if let Some(last) = found.last() {
+            stopped.created_at = last.created_at;
+        }
+        places.extend(found.iter().filter(|found| found.matches(filter)).map(Found::place));
+        if places.len() >= limit || count < wants {
             break;
+        }
+        if looked_at >= most {
+            return Ok(Listed { places, stopped: Some(stopped) });
         }
         wanted = (2 * wanted).clamp(TASKS, MOST_TASKS);
     }
-    listed.truncate(limit);
-    Ok(listed)
+    if is_by_run_time {
+        places.sort_unstable_by_key(|place| Reverse(*place));
+        places.retain(|place| filter.after.is_none_or(|after| *place < after));
+    }
+    places.truncate(filter.limit as usize);
+    Ok(Listed { places, stopped: None })
 }
 
-/// The newest tasks under the key with ids below `below`, newest first, at most `wanted`: fewer only
-/// if there are no more. The segments are ordered by their newest task, newest first.
-async fn newest(
+/// The first tasks in the order under the keys with ids in the range, at most `wanted`: fewer only if
+/// there are no more. The segments are in the order, by their first or newest task.
+async fn next(
     reader: &mut impl IndexReader,
     segments: &[Segment],
-    key: Key,
-    below: i64,
+    keys: &[Key],
+    (range, order): (Range, Order),
     wanted: usize,
 ) -> Result<Vec<i64>> {
     let mut found: Vec<i64> = Vec::new();
     let (mut rest, mut page) = (segments, PAGE);
     while let Some(next) = rest.first() {
         let is_enough = wanted.checked_sub(1).and_then(|at| found.get(at));
-        if is_enough.is_some_and(|oldest| next.last_task < *oldest) {
+        let begin = if order == Order::Oldest { next.first_task } else { next.last_task };
+        let follows = |last: &i64| compare(order, *last, begin).is_lt();
+        if is_enough.is_some_and(follows) {
             break;
         }
         let (these, later) = rest.split_at(page.min(rest.len()));
         (rest, page) = (later, (4 * page).min(LARGEST_PAGE));
-        let upto = Entry { key, task: below.saturating_sub(1) };
-        let these = these.iter().filter(|segment| segment.first_task < below);
-        // With the number of tasks that were found in the segment so far.
-        let mut open: Vec<_> = these.map(|segment| ((*segment, upto), 0)).collect();
-        while !open.is_empty() {
-            let at: Vec<_> = open.iter().map(|(at, _)| *at).collect();
-            let mut before = Vec::new();
-            for (place, block) in reader.blocks(&at).await? {
-                let Some(((segment, _), count)) = open.get(place) else { continue };
-                let tasks = found.len();
-                let of_key = entries(&block.bytes)?.into_iter().filter(|entry| entry.key == key);
-                found.extend(of_key.map(|entry| entry.task).filter(|task| *task < below));
-                let count = count + found.len() - tasks;
-                if block.first.key == key && count < wanted {
-                    let upto = Entry { key, task: block.first.task.saturating_sub(1) };
-                    before.push(((*segment, upto), count));
+        let in_range = |segment: &&Segment| {
+            segment.first_task <= range.last && segment.last_task >= range.first
+        };
+        for key in keys {
+            let these = these.iter().filter(in_range).filter(|segment| segment.may_have(*key));
+            let these: Vec<_> = these.copied().collect();
+            match order {
+                Order::Oldest => upwards(reader, these, *key, range, (wanted, &mut found)).await?,
+                Order::Newest | Order::RunTime => {
+                    downwards(reader, these, *key, range, (wanted, &mut found)).await?;
                 }
             }
-            keep_newest(&mut found, wanted);
-            open = before;
         }
+        found.sort_unstable_by(|a, b| compare(order, *a, *b));
+        found.dedup();
+        found.truncate(wanted);
     }
     Ok(found)
 }
 
-fn keep_newest(tasks: &mut Vec<i64>, wanted: usize) {
-    tasks.sort_unstable_by(|a, b| b.cmp(a));
-    tasks.dedup();
-    tasks.truncate(wanted);
+fn compare(order: Order, a: i64, b: i64) -> Ordering {
+    order.compare(TaskId(a), TaskId(b))
+}
+
+/// Adds the newest tasks of each segment, at least `wanted` if it has as many.
+async fn downwards(
+    reader: &mut impl IndexReader,
+    segments: Vec<Segment>,
+    key: Key,
+    range: Range,
+    (wanted, found): (usize, &mut Vec<i64>),
+) -> Result<()> {
+    let upto = Entry { key, task: range.last };
+    // With the number of tasks that were found in the segment so far.
+    let mut open: Vec<_> = segments.into_iter().map(|segment| ((segment, upto), 0)).collect();
+    while !open.is_empty() {
+        let at: Vec<_> = open.iter().map(|(at, _)| *at).collect();
+        let mut before = Vec::new();
+        for (place, block) in reader.blocks(&at).await? {
+            let Some(((segment, _), count)) = open.get(place) else { continue };
+            let count = count + take(&block, key, range, found)?.0;
+            let first = block.first;
+            if first.key == key && first.task > range.first && count < wanted {
+                let upto = Entry { key, task: first.task.saturating_sub(1) };
+                before.push(((*segment, upto), count));
+            }
+        }
+        open = before;
+    }
+    Ok(())
+}
+
+/// Adds the oldest tasks of each segment, at least `wanted` if it has as many.
+async fn upwards(
+    reader: &mut impl IndexReader,
+    segments: Vec<Segment>,
+    key: Key,
+    range: Range,
+    (wanted, found): (usize, &mut Vec<i64>),
+) -> Result<()> {
+    let from = Entry { key, task: range.first };
+    let end = Entry { key, task: range.last };
+    let at: Vec<_> = segments.iter().map(|segment| (*segment, from)).collect();
+    let mut blocks: HashMap<usize, Block> = reader.blocks(&at).await?.into_iter().collect();
+    for (place, segment) in segments.iter().enumerate() {
+        let mut count = 0;
+        let mut block = blocks.remove(&place);
+        loop {
+            let before = match &block {
+                Some(block) => {
+                    let (taken, last) = take(block, key, range, found)?;
+                    count += taken;
+                    if count >= wanted || last.is_some_and(|last| last >= end) {
+                        break;
+                    }
+                    block.first
+                }
+                // The first block begins later.
+                None => Entry { key, task: range.first.saturating_sub(1) },
+            };
+            let after = reader.blocks_after(segment, before, 1).await?.pop();
+            block = after.filter(|block| block.first <= end);
+            if block.is_none() {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Adds the tasks of a block under the key with ids in the range. Returns how many there are, and
+/// the last entry of the block.
+fn take(
+    block: &Block,
+    key: Key,
+    range: Range,
+    found: &mut Vec<i64>,
+) -> Result<(usize, Option<Entry>)> {
+    let before = found.len();
+    let entries = entries(&block.bytes)?;
+    let of_key = entries.iter().filter(|entry| entry.key == key);
+    found.extend(of_key.map(|entry| entry.task).filter(|task| range.has(*task)));
+    Ok((found.len() - before, entries.last().copied()))
 }

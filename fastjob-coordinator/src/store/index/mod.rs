@@ -18,6 +18,7 @@ mod block;
 mod buckets;
 mod find;
 mod merge;
+mod plan;
 mod rebuild;
 mod recent;
 mod remove;
@@ -29,17 +30,18 @@ mod tests;
 use fastjob_core::{JobId, ServiceKey, TaskId, TaskState};
 use jiff::Timestamp;
 
-use self::find::search;
 pub(super) use self::{
     block::Block,
     buckets::buckets,
     find::{Found, IndexReader, list},
     merge::{MERGED, Merge, Unreadable, choose, merge},
+    plan::Range,
     rebuild::Rebuild,
     recent::last_ends,
     remove::{Due, Removal, due},
     segment::NewSegment,
 };
+use self::{find::search, plan::Plan};
 use super::{
     Error, Partition, Result, TaskFilter,
     codes::task_state_code,
@@ -116,16 +118,6 @@ impl Key {
     /// Whether its entries have statistics.
     const fn has_stats(self) -> bool {
         self.kind >= JOB_MINUTES && self.kind <= ALL_HOURS
-    }
-
-    /// The key that leaves the fewest tasks to look at; `None` if no key selects any.
-    pub(super) fn of(filter: &TaskFilter) -> Option<Self> {
-        match (filter.job, filter.state) {
-            (Some(job), Some(state)) if is_indexed(state) => Some(Self::failures(job)),
-            (Some(job), _) => Some(Self::job(job)),
-            (None, Some(state)) if is_indexed(state) => Some(Self::state(state)),
-            (None, _) => None,
-        }
     }
 }
 
@@ -222,6 +214,7 @@ pub(super) async fn has_tasks(
     let mut segments = reader.segments(Some(job)).await?;
     // Nearly all segments are newer than a job that was deleted long ago.
     segments.retain(|segment| segment.first_created <= since.as_millisecond());
-    let filter = TaskFilter { job: Some(job), limit: 1, ..TaskFilter::default() };
-    Ok(!search(reader, segments, Key::job(job), &filter).await?.is_empty())
+    let most = Some(usize::MAX);
+    let filter = TaskFilter { job: Some(job), limit: 1, most, ..TaskFilter::default() };
+    Ok(!search(reader, segments, Plan::of(&filter), &filter).await?.places.is_empty())
 }

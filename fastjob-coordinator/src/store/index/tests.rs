@@ -2,16 +2,20 @@
 
 mod stats;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, HashSet},
+};
 
-use fastjob_core::{JobId, TaskId, TaskState};
+use fastjob_core::{Cause, ExecutorName, JobId, ServiceName, TaskId, TaskState};
 use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::{block::entries, find::list, *};
 use crate::store::{
-    Error, JobEnd, TaskFilter,
-    suite::rows::{JOB, OTHER, at},
+    Error, JobEnd, LifeId, Order, TaskFilter,
+    journal::Candidates,
+    suite::rows::{JOB, OTHER, at, name},
 };
 
 /// Segments and a history in memory.
@@ -67,8 +71,38 @@ impl IndexReader for Memory {
         Ok(found.map(end).collect())
     }
 
-    async fn found(&mut self, tasks: &[i64]) -> Result<Vec<Found>> {
+    async fn found(&mut self, tasks: &[i64], _: &TaskFilter) -> Result<Vec<Found>> {
         Ok(tasks.iter().filter_map(|task| self.history.get(task)).copied().collect())
+    }
+
+    async fn history(
+        &mut self,
+        range: Range,
+        filter: &TaskFilter,
+        limit: usize,
+    ) -> Result<Vec<Found>> {
+        let found = self.history.range(range.first..=range.last).map(|(_, found)| *found);
+        let mut found: Vec<_> =
+            found.filter(|found| filter.has_created(found.created_at)).collect();
+        found.sort_unstable_by(|a, b| filter.order.compare(a.task, b.task));
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    async fn jobs_of(&mut self, _: &[JobId], _: &ServiceName) -> Result<HashSet<JobId>> {
+        Ok(HashSet::new())
+    }
+
+    async fn lives_of(&mut self, _: &ExecutorName) -> Result<HashSet<LifeId>> {
+        Ok(HashSet::new())
+    }
+
+    async fn attempted(
+        &mut self,
+        _: &[TaskId],
+        _: &TaskFilter,
+    ) -> Result<Vec<(TaskId, bool, bool)>> {
+        Ok(Vec::new())
     }
 }
 
@@ -85,8 +119,19 @@ impl Memory {
         let number = self.segments.iter().map(|new| new.segment.number).max().unwrap_or(0) + 1;
         self.segments.extend(NewSegment::new(Partition(0), number, ended));
         for end in ended {
-            let Ended { task, job, state, created_at, ended_at, .. } = *end;
-            self.history.insert(task.0, Found { task, job, state, created_at });
+            let Ended { task, job, state, created_at, ended_at, service, .. } = *end;
+            let found = Found {
+                task,
+                job,
+                state,
+                cause: Cause::Api,
+                created_at,
+                run_time: Some(ended_at.as_millisecond() - created_at.as_millisecond()),
+                has_service: service == Some(name::<ServiceName>("b").key()),
+                has_executor: true,
+                has_text: true,
+            };
+            self.history.insert(task.0, found);
             self.ends.insert(task.0, ended_at);
         }
     }
@@ -109,18 +154,25 @@ impl Memory {
     fn naive(&self, filter: &TaskFilter) -> Vec<TaskId> {
         let matches = |found: &&Found| {
             filter.job.is_none_or(|job| found.job == job)
-                && filter.state.is_none_or(|state| found.state == state)
+                && (filter.service.is_none() || found.has_service)
+                && (filter.states.is_empty() || filter.states.contains(&found.state))
                 && filter.since.is_none_or(|since| found.created_at >= since)
-                && filter.below.is_none_or(|below| found.task < below)
+                && filter.until.is_none_or(|until| found.created_at < until)
         };
-        let all = self.history.values().rev().filter(matches);
-        all.take(filter.limit as usize).map(|found| found.task).collect()
+        let mut all: Vec<_> = self.history.values().filter(matches).collect();
+        match filter.order {
+            Order::Newest => all.reverse(),
+            Order::Oldest => {}
+            Order::RunTime => all.sort_by_key(|found| Reverse((found.run_time, found.task))),
+        }
+        all.into_iter().map(|found| found.task).collect()
     }
 }
 
-/// Both jobs are of services of their own; the service of [`OTHER`] is not always known.
+/// The jobs are of the services `a` and `b`.
 fn service(job: JobId) -> ServiceKey {
-    ServiceKey(-job.0)
+    let service: ServiceName = name(if job == JOB { "a" } else { "b" });
+    service.key()
 }
 
 fn ended(task: i64, job: JobId, state: TaskState) -> Ended {
@@ -220,7 +272,7 @@ proptest! {
     fn a_list_has_what_is_in_the_history_whatever_was_merged_and_removed(
         steps in proptest::collection::vec(step(), 1..80),
         limit in prop_oneof![1..10_u32, Just(500)],
-        below in 0..1_500_i64,
+        most in prop_oneof![1..50_usize, Just(10_000)],
     ) {
         runtime().block_on(async {
             let mut memory = Memory::default();
@@ -262,35 +314,37 @@ proptest! {
             assert!(!last.contains_key(&JobId(9)));
             for job in [JOB, OTHER] {
                 let filter = TaskFilter { job: Some(job), limit, ..TaskFilter::default() };
-                let all = memory.naive(&filter);
+                let mut all = memory.naive(&filter);
+                all.truncate(each);
                 let last = last.get(&job).map(Vec::as_slice).unwrap_or_default();
                 let last: Vec<_> = last.iter().map(|end| end.task).collect();
                 assert!(all.starts_with(&last), "{last:?} of {all:?}");
                 // Removed tasks that are still in the index take the places of older ones.
                 assert!(was_removed || last.len() == all.len(), "{last:?} of {all:?}");
             }
-            for job in [JOB, OTHER] {
-                let all = TaskFilter { limit: 5_000, ..TaskFilter::default() };
-                let mut naive = memory.naive(&TaskFilter { job: Some(job), ..all.clone() });
-                naive.retain(|task| job == JOB || task.0 % 7 > 0);
-                let listed = list(&mut memory, Key::service(service(job)), &all).await.unwrap();
-                assert_eq!(listed, naive);
-                let succeeded = |task: &TaskId| {
-                    memory.history[&task.0].state == TaskState::Succeeded
-                };
-                naive.retain(|task| !succeeded(task));
-                let failures = Key::service_failures(service(job));
-                assert_eq!(list(&mut memory, failures, &all).await.unwrap(), naive);
-            }
-            for job in [None, Some(JOB), Some(OTHER)] {
-                for state in [None, Some(TaskState::Failed), Some(TaskState::Skipped)] {
-                    let below = Some(TaskId(below));
-                    for below in [None, below] {
-                        let since = Some(at(next / 2));
-                        for since in [None, since] {
-                            let filter = TaskFilter { job, state, since, below, limit };
-                            let Some(key) = Key::of(&filter) else { continue };
-                            let listed = list(&mut memory, key, &filter).await.unwrap();
+            let states: [&[TaskState]; 4] = [
+                &[],
+                &[TaskState::Failed],
+                &[TaskState::Skipped, TaskState::Stopped],
+                &[TaskState::Failed, TaskState::Succeeded],
+            ];
+            let (early, late) = (at(next / 2), at(next * 3 / 4));
+            for order in [Order::Newest, Order::Oldest, Order::RunTime] {
+                for (job, service) in [
+                    (None, None), (Some(JOB), None), (Some(OTHER), None), (None, Some("b")),
+                ] {
+                    for states in states {
+                        for (since, until) in [
+                            (None, None), (Some(early), None), (None, Some(early)),
+                            (Some(early), Some(late)),
+                        ] {
+                            let filter = TaskFilter {
+                                order, job, since, until, limit, states: states.to_vec(),
+                                service: service.map(name),
+                                most: (order != Order::RunTime).then_some(most),
+                                ..TaskFilter::default()
+                            };
+                            let listed = memory.pages(&filter).await;
                             assert_eq!(listed, memory.naive(&filter), "{filter:?}");
                         }
                     }
@@ -301,6 +355,23 @@ proptest! {
 }
 
 impl Memory {
+    /// All pages of a list.
+    async fn pages(&mut self, filter: &TaskFilter) -> Vec<TaskId> {
+        let (mut all, mut filter) = (Vec::new(), filter.clone());
+        loop {
+            let page = list(self, &filter, Candidates::default()).await.unwrap();
+            all.extend(page.ids());
+            filter.after = match (page.stopped, page.places.last()) {
+                (Some(stopped), _) => {
+                    assert!(page.places.len() < filter.limit as usize, "a full page has no mark");
+                    Some(stopped.task.into())
+                }
+                (None, Some(last)) if page.places.len() == filter.limit as usize => Some(*last),
+                (None, _) => return all,
+            };
+        }
+    }
+
     fn apply(&mut self, removals: &[Removal]) {
         for removal in removals {
             let same = |new: &NewSegment, of: &Segment| {
@@ -326,7 +397,8 @@ async fn the_number_of_segments_grows_with_the_logarithm_of_the_transactions() {
     }
     assert!(memory.segments.len() < 64, "{}", memory.segments.len());
     let filter = TaskFilter { job: Some(JOB), limit: 5_000, ..TaskFilter::default() };
-    assert_eq!(list(&mut memory, Key::job(JOB), &filter).await.unwrap().len(), 5_000);
+    let listed = list(&mut memory, &filter, Candidates::default()).await.unwrap();
+    assert_eq!(listed.places.len(), 5_000);
 }
 
 #[test]
@@ -378,11 +450,11 @@ async fn the_last_ends_of_many_jobs_are_found_in_blocks_that_they_share() {
     for each in [0, 1, 20, 3_000] {
         let last = last_ends(&mut memory, &jobs, each, 1).await.unwrap();
         for job in &jobs {
-            let filter =
-                TaskFilter { job: Some(*job), limit: each as u32, ..TaskFilter::default() };
+            let mut all = memory.naive(&TaskFilter { job: Some(*job), ..TaskFilter::default() });
+            all.truncate(each);
             let found = last.get(job).map(Vec::as_slice).unwrap_or_default();
             let found: Vec<_> = found.iter().map(|end| end.task).collect();
-            assert_eq!(found, memory.naive(&filter), "{job} {each}");
+            assert_eq!(found, all, "{job} {each}");
         }
     }
 }

@@ -35,7 +35,7 @@ pub(super) use self::{
     load::{Checkpoints, EndedRow},
     repair::{later_than, set_back},
     stage::{Staged, stage},
-    view::{OpenTasks, Refresh, SharedOpenTasks, newest},
+    view::{Candidate, Candidates, OpenTasks, Refresh, SharedOpenTasks},
 };
 #[cfg(feature = "postgres")]
 pub(super) use self::{

@@ -20,7 +20,7 @@ use fastjob_core::{JobId, TaskId};
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::{Journal, OpenTask, record};
-use crate::store::{Error, LifeId, Partition, Result, TaskFilter};
+use crate::store::{Error, LifeId, Partition, Result, TaskFilter, filter::Stopped};
 
 /// How long a reader waits for others that bring the copy up to date.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -227,17 +227,57 @@ impl OpenTasks {
         found.filter(|task| !task.state.is_final())
     }
 
-    /// The open tasks that match the filter, newest first, at most its limit.
-    pub(in crate::store) fn ids(&self, filter: &TaskFilter) -> Vec<TaskId> {
-        let all = self.partitions.values().flat_map(Journal::tasks);
-        let matching = all.filter(|(id, task)| {
+    /// The open tasks that may match the filter, in its order: as far as the journal says.
+    pub(in crate::store) fn candidates(&self, filter: &TaskFilter) -> Candidates {
+        if !filter.has_open() {
+            return Candidates::default();
+        }
+        let matches = |task: &&OpenTask| {
+            let head = &task.head;
             !task.state.is_final()
-                && filter.job.is_none_or(|job| task.head.job == job)
-                && filter.state.is_none_or(|state| task.state == state)
-                && filter.since.is_none_or(|since| task.head.created_at >= since)
-                && filter.below.is_none_or(|below| *id < below)
-        });
-        newest(matching.map(|(id, _)| id), filter)
+                && filter.has_id(head.task)
+                && filter.has_created(head.created_at)
+                && filter.has_cause(head.cause)
+                && filter.job.is_none_or(|job| head.job == job)
+        };
+        let (mut found, mut stopped): (Vec<_>, _) = if filter.states.is_empty() {
+            let all = self.partitions.values().flat_map(Journal::tasks).map(|(_, task)| task);
+            (all.filter(matches).collect(), None)
+        } else {
+            let tasks = filter.open.tasks.iter().filter_map(|task| self.task(*task));
+            (tasks.filter(matches).collect(), self.end_of_listed(filter))
+        };
+        // What the journal does not say is looked up for so many.
+        let is_partial =
+            filter.service.is_some() || filter.executor.is_some() || filter.text.is_some();
+        let limit = filter.limit as usize;
+        let most = if is_partial { limit.max(filter.most()) } else { limit };
+        let order = filter.order;
+        let compare = |a: &&OpenTask, b: &&OpenTask| order.compare(a.head.task, b.head.task);
+        if found.len() > most {
+            found.select_nth_unstable_by(most, compare);
+            found.truncate(most);
+            found.sort_unstable_by(compare);
+            if let Some(last) = found.last().filter(|_| is_partial) {
+                stopped = Some(Stopped { task: last.head.task, created_at: last.head.created_at });
+            }
+        }
+        found.sort_unstable_by(compare);
+        Candidates { tasks: found.into_iter().map(Candidate::from).collect(), stopped }
+    }
+
+    /// Where the list of the engines ends, if others may follow.
+    fn end_of_listed(&self, filter: &TaskFilter) -> Option<Stopped> {
+        let listed = &filter.open.tasks;
+        if filter.open.is_complete {
+            return None;
+        }
+        let mut known = listed.iter().rev().filter_map(|task| self.task(*task));
+        match known.next() {
+            Some(task) => Some(Stopped { task: task.head.task, created_at: task.head.created_at }),
+            // All of them have ended since, so nothing is known of what follows the first.
+            None => Some(Stopped { task: *listed.first()?, created_at: filter.order.begin() }),
+        }
     }
 
     /// The jobs of open tasks. Fails if the partition of the jobs in question cannot be read: it has
@@ -257,18 +297,34 @@ impl OpenTasks {
     }
 }
 
-/// The newest of these tasks, at most the limit of the filter.
-pub(in crate::store) fn newest(
-    ids: impl IntoIterator<Item = TaskId>,
-    filter: &TaskFilter,
-) -> Vec<TaskId> {
-    let (mut ids, limit) = (ids.into_iter().collect::<Vec<_>>(), filter.limit as usize);
-    if ids.len() > limit {
-        ids.select_nth_unstable_by(limit, |a, b| b.cmp(a));
-        ids.truncate(limit);
+/// An open task that may match a filter.
+#[derive(Clone, Debug)]
+pub(in crate::store) struct Candidate {
+    pub(in crate::store) task: TaskId,
+    pub(in crate::store) job: JobId,
+    /// Where its open attempts are placed.
+    pub(in crate::store) lives: Vec<LifeId>,
+    /// Whether an attempt of it has ended.
+    pub(in crate::store) has_rows: bool,
+}
+
+impl From<&OpenTask> for Candidate {
+    fn from(task: &OpenTask) -> Self {
+        Self {
+            task: task.head.task,
+            job: task.head.job,
+            lives: task.open.iter().filter_map(|open| open.life).collect(),
+            has_rows: task.has_rows,
+        }
     }
-    ids.sort_unstable_by(|a, b| b.cmp(a));
-    ids
+}
+
+/// The open tasks that may match a filter.
+#[derive(Clone, Debug, Default)]
+pub(in crate::store) struct Candidates {
+    pub(in crate::store) tasks: Vec<Candidate>,
+    /// Where the search stopped, if others may follow.
+    pub(in crate::store) stopped: Option<Stopped>,
 }
 
 impl Journal {

@@ -1,19 +1,21 @@
 //! The index of the history.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
-use fastjob_core::JobId;
+use fastjob_core::{ExecutorName, JobId, ServiceName, TaskId};
 use jiff::Timestamp;
-use sqlx::{AssertSqlSafe, PgConnection, PgExecutor, Row, Transaction, postgres::PgRow};
+use sqlx::{
+    AssertSqlSafe, PgConnection, PgExecutor, QueryBuilder, Row, Transaction, postgres::PgRow,
+};
 
-use super::{Postgres, commit::Outcome, int, partition, readers::Readers};
+use super::{Postgres, commit::Outcome, find, int, partition, readers::Readers};
 use crate::store::{
-    Bucket, IndexStore, JobEnd, Partition, Result, StatFilter, StatStore,
+    Bucket, IndexStore, JobEnd, LifeId, Partition, Result, StatFilter, StatStore, TaskFilter,
     index::{
-        Block, Entry, Found, IndexReader, MERGED, Merge, NewSegment, Removal, Segment, aside,
-        buckets, choose, merge, unreadable,
+        Block, Entry, Found, IndexReader, MERGED, Merge, NewSegment, Range, Removal, Segment,
+        aside, buckets, choose, merge, unreadable,
     },
-    rows::index::{END, block, end, found, segment},
+    rows::index::{END, attempted, block, end, found, segment},
     while_doing,
 };
 
@@ -127,11 +129,45 @@ impl IndexReader for Reader {
         rows.iter().map(end).collect()
     }
 
-    async fn found(&mut self, tasks: &[i64]) -> Result<Vec<Found>> {
-        let sql = "select id, job, state, created_at from tasks where id = any($1)";
-        let rows = sqlx::query(sql).bind(tasks).fetch_all(&mut *self.tx);
-        let rows = self.readers.limited(rows).await.map_err(while_doing(READ))?;
+    async fn found(&mut self, tasks: &[i64], filter: &TaskFilter) -> Result<Vec<Found>> {
+        let rows = self.rows(find::tasks(tasks, filter)).await?;
         rows.iter().map(found).collect()
+    }
+
+    async fn history(
+        &mut self,
+        range: Range,
+        filter: &TaskFilter,
+        limit: usize,
+    ) -> Result<Vec<Found>> {
+        let rows = self.rows(find::history(range, filter, limit)).await?;
+        rows.iter().map(found).collect()
+    }
+
+    async fn jobs_of(&mut self, jobs: &[JobId], service: &ServiceName) -> Result<HashSet<JobId>> {
+        let rows = self.rows(find::jobs(jobs, service)).await?;
+        rows.iter().map(|row| Ok(JobId(row.try_get(0).map_err(while_doing(READ))?))).collect()
+    }
+
+    async fn lives_of(&mut self, executor: &ExecutorName) -> Result<HashSet<LifeId>> {
+        let rows = self.rows(find::lives(executor)).await?;
+        rows.iter().map(|row| Ok(LifeId(row.try_get(0).map_err(while_doing(READ))?))).collect()
+    }
+
+    async fn attempted(
+        &mut self,
+        tasks: &[TaskId],
+        filter: &TaskFilter,
+    ) -> Result<Vec<(TaskId, bool, bool)>> {
+        let rows = self.rows(find::attempted(tasks, filter)).await?;
+        rows.iter().map(attempted).collect()
+    }
+}
+
+impl Reader {
+    async fn rows(&mut self, mut query: QueryBuilder<sqlx::Postgres>) -> Result<Vec<PgRow>> {
+        let rows = query.build().fetch_all(&mut *self.tx);
+        self.readers.limited(rows).await.map_err(while_doing(READ))
     }
 }
 

@@ -3,17 +3,16 @@
 use std::collections::{HashMap, HashSet};
 
 use fastjob_core::{AttemptId, JobId, TaskId};
-use sqlx::{AssertSqlSafe, QueryBuilder};
+use sqlx::AssertSqlSafe;
 use tokio::sync::MutexGuard;
 use tokio_stream::StreamExt;
 
 use super::{Postgres, history, int};
 use crate::store::{
-    ATTEMPT_BYTES, JobEnd, Partition, Result, TaskFilter, TaskRow, TaskStore,
+    ATTEMPT_BYTES, JobEnd, Listed, Partition, Result, TaskFilter, TaskRow, TaskStore,
     batch::clean,
-    codes::task_state_code,
-    index::{Key, last_ends, list},
-    journal::{OpenTask, OpenTasks, newest},
+    index::{last_ends, list},
+    journal::{Candidates, OpenTask, OpenTasks},
     rows::tasks::{ATTEMPT, ENDED, Names, attempt, ended, with_attempts},
     sums, while_doing,
 };
@@ -55,16 +54,13 @@ impl TaskStore for Postgres {
         Ok(with_attempts(found, attempts))
     }
 
-    async fn task_ids(&self, filter: &TaskFilter) -> Result<Vec<TaskId>> {
-        let mut ids: HashSet<TaskId> = match filter.state {
-            Some(_) => HashSet::new(),
-            None => self.open_tasks().await?.ids(filter).into_iter().collect(),
+    async fn task_ids(&self, filter: &TaskFilter) -> Result<Listed> {
+        // First: a task that ends meanwhile is found in the history.
+        let open = match filter.has_open() {
+            true => self.open_tasks().await?.candidates(filter),
+            false => Candidates::default(),
         };
-        match Key::of(filter) {
-            Some(key) => ids.extend(list(&mut self.index().await?, key, filter).await?),
-            None => ids.extend(self.scanned(filter).await?),
-        }
-        Ok(newest(ids, filter))
+        list(&mut self.index().await?, filter, open).await
     }
 
     async fn last_ends(&self, jobs: &[JobId], each: usize) -> Result<HashMap<JobId, Vec<JobEnd>>> {
@@ -170,27 +166,6 @@ impl Postgres {
         }
         refresh.complete();
         Ok(open)
-    }
-
-    /// Tasks of the history that match a filter which the index has no key for.
-    async fn scanned(&self, filter: &TaskFilter) -> Result<Vec<TaskId>> {
-        let mut sql = QueryBuilder::<sqlx::Postgres>::new("select id from tasks where true");
-        if let Some(state) = filter.state {
-            sql.push(format!(" and state = {}", task_state_code(state)));
-        }
-        if let Some(since) = filter.since {
-            sql.push(" and created_at >= ").push_bind(since.as_millisecond());
-        }
-        if let Some(below) = filter.below {
-            sql.push(" and id < ").push_bind(below.0);
-        }
-        sql.push(" order by id desc limit ").push_bind(i64::from(filter.limit));
-        let ids: Vec<i64> = sql
-            .build_query_scalar()
-            .fetch_all(&self.readers)
-            .await
-            .map_err(while_doing("read tasks"))?;
-        Ok(ids.into_iter().map(TaskId).collect())
     }
 
     /// The names of the jobs and executors of open tasks.

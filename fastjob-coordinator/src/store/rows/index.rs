@@ -41,14 +41,20 @@ pub(crate) fn block<R: Columns>(columns: &R, at: usize) -> Result<Block> {
     Ok(Block { first, bytes: bytes.to_vec() })
 }
 
-/// Reads a task of the history with its job, its state and its creation.
+/// Reads a task of the history with its job, its state, its cause, its creation, its run time, and
+/// whether it is of the service, was on the executor and has the text that a filter asks for.
 pub(crate) fn found<R: Columns>(columns: &R) -> Result<Found> {
     let row = Reading::new(columns, READ);
     Ok(Found {
         task: TaskId(row.int(0)?),
         job: JobId(row.int(1)?),
         state: task_state(row.int(2)?)?,
-        created_at: row.instant(3)?,
+        cause: cause(row.int(3)?)?,
+        created_at: row.instant(4)?,
+        run_time: row.maybe_int(5)?,
+        has_service: row.flag(6)?,
+        has_executor: row.flag(7)?,
+        has_text: row.flag(8)?,
     })
 }
 
@@ -67,6 +73,13 @@ pub(crate) fn end<R: Columns>(columns: &R) -> Result<(JobId, JobEnd)> {
         ended_at: row.instant(4)?,
     };
     Ok((JobId(row.int(1)?), end))
+}
+
+/// Reads a task, and whether one of its attempts was on the executor and has the text that a filter
+/// asks for.
+pub(crate) fn attempted<R: Columns>(columns: &R) -> Result<(TaskId, bool, bool)> {
+    let row = Reading::new(columns, READ);
+    Ok((TaskId(row.int(0)?), row.flag(1)?, row.flag(2)?))
 }
 
 /// Reads a task of the history as the index has it.

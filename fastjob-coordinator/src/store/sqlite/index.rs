@@ -1,20 +1,22 @@
 //! The index of the history.
 
-use fastjob_core::JobId;
+use std::collections::HashSet;
+
+use fastjob_core::{ExecutorName, JobId, ServiceName, TaskId};
 use jiff::Timestamp;
 use serde_json::Value;
 use sqlx::{
     AssertSqlSafe, Connection, SqliteConnection, SqliteExecutor, Transaction, sqlite::SqliteRow,
 };
 
-use super::{Sqlite, commit::Outcome, many::insert};
+use super::{Sqlite, commit::Outcome, find, many::insert};
 use crate::store::{
-    Bucket, IndexStore, JobEnd, Partition, Result, StatFilter, StatStore,
+    Bucket, IndexStore, JobEnd, LifeId, Partition, Result, StatFilter, StatStore, TaskFilter,
     index::{
-        Block, Entry, Found, IndexReader, MERGED, Merge, NewSegment, Removal, Segment, aside,
-        buckets, choose, merge, unreadable,
+        Block, Entry, Found, IndexReader, MERGED, Merge, NewSegment, Range, Removal, Segment,
+        aside, buckets, choose, merge, unreadable,
     },
-    rows::index::{END, block, end, found, segment},
+    rows::index::{END, attempted, block, end, found, segment},
     while_doing,
 };
 
@@ -107,16 +109,38 @@ impl IndexReader for Reader<'_> {
         rows.iter().map(end).collect()
     }
 
-    async fn found(&mut self, tasks: &[i64]) -> Result<Vec<Found>> {
-        let rows = sqlx::query(
-            "select id, job, state, created_at from tasks \
-             where id in (select value from json_each(?))",
-        )
-        .bind(Value::from(tasks).to_string())
-        .fetch_all(&mut *self.tx)
-        .await
-        .map_err(while_doing(READ))?;
-        rows.iter().map(found).collect()
+    async fn found(&mut self, tasks: &[i64], filter: &TaskFilter) -> Result<Vec<Found>> {
+        let rows = find::tasks(tasks, filter).build().fetch_all(&mut *self.tx).await;
+        rows.map_err(while_doing(READ))?.iter().map(found).collect()
+    }
+
+    async fn history(
+        &mut self,
+        range: Range,
+        filter: &TaskFilter,
+        limit: usize,
+    ) -> Result<Vec<Found>> {
+        let rows = find::history(range, filter, limit).build().fetch_all(&mut *self.tx).await;
+        rows.map_err(while_doing(READ))?.iter().map(found).collect()
+    }
+
+    async fn jobs_of(&mut self, jobs: &[JobId], service: &ServiceName) -> Result<HashSet<JobId>> {
+        let rows = find::jobs(jobs, service).build_query_scalar().fetch_all(&mut *self.tx).await;
+        Ok(rows.map_err(while_doing(READ))?.into_iter().map(JobId).collect())
+    }
+
+    async fn lives_of(&mut self, executor: &ExecutorName) -> Result<HashSet<LifeId>> {
+        let rows = find::lives(executor).build_query_scalar().fetch_all(&mut *self.tx).await;
+        Ok(rows.map_err(while_doing(READ))?.into_iter().map(LifeId).collect())
+    }
+
+    async fn attempted(
+        &mut self,
+        tasks: &[TaskId],
+        filter: &TaskFilter,
+    ) -> Result<Vec<(TaskId, bool, bool)>> {
+        let rows = find::attempted(tasks, filter).build().fetch_all(&mut *self.tx).await;
+        rows.map_err(while_doing(READ))?.iter().map(attempted).collect()
     }
 }
 

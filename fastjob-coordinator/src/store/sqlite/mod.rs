@@ -6,6 +6,7 @@
 mod alarms;
 mod columns;
 mod commit;
+mod find;
 mod history;
 mod index;
 mod inspect;

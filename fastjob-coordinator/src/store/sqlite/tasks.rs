@@ -10,11 +10,10 @@ use tokio_stream::StreamExt;
 
 use super::Sqlite;
 use crate::store::{
-    ATTEMPT_BYTES, JobEnd, Partition, Result, TaskFilter, TaskRow, TaskStore,
+    ATTEMPT_BYTES, JobEnd, Listed, Partition, Result, TaskFilter, TaskRow, TaskStore,
     batch::clean,
-    codes::task_state_code,
-    index::{Key, last_ends, list},
-    journal::{OpenTask, OpenTasks, Refresh, newest},
+    index::{last_ends, list},
+    journal::{Candidates, OpenTask, OpenTasks, Refresh},
     rows::tasks::{ATTEMPT, ENDED, Names, attempt, ended, with_attempts},
     sums, while_doing,
 };
@@ -55,16 +54,13 @@ impl TaskStore for Sqlite {
         Ok(with_attempts(found, attempts))
     }
 
-    async fn task_ids(&self, filter: &TaskFilter) -> Result<Vec<TaskId>> {
-        let mut ids: HashSet<TaskId> = match filter.state {
-            Some(_) => HashSet::new(),
-            None => self.open_tasks().await?.ids(filter).into_iter().collect(),
+    async fn task_ids(&self, filter: &TaskFilter) -> Result<Listed> {
+        // First: a task that ends meanwhile is found in the history.
+        let open = match filter.has_open() {
+            true => self.open_tasks().await?.candidates(filter),
+            false => Candidates::default(),
         };
-        match Key::of(filter) {
-            Some(key) => ids.extend(list(&mut self.index().await?, key, filter).await?),
-            None => ids.extend(self.scanned(filter).await?),
-        }
-        Ok(newest(ids, filter))
+        list(&mut self.index().await?, filter, open).await
     }
 
     async fn last_ends(&self, jobs: &[JobId], each: usize) -> Result<HashMap<JobId, Vec<JobEnd>>> {
@@ -154,29 +150,6 @@ impl Sqlite {
         }
         refresh.complete();
         Ok(open)
-    }
-
-    /// Tasks of the history that match a filter which the index has no key for.
-    async fn scanned(&self, filter: &TaskFilter) -> Result<Vec<TaskId>> {
-        let mut wants = String::from("true");
-        if let Some(state) = filter.state {
-            wants.push_str(&format!(" and state = {}", task_state_code(state)));
-        }
-        if filter.since.is_some() {
-            wants.push_str(" and created_at >= ?1");
-        }
-        if filter.below.is_some() {
-            wants.push_str(" and id < ?2");
-        }
-        let sql = format!("select id from tasks where {wants} order by id desc limit ?3");
-        let ids: Vec<i64> = sqlx::query_scalar(AssertSqlSafe(sql))
-            .bind(filter.since.map(jiff::Timestamp::as_millisecond))
-            .bind(filter.below.map(|task| task.0))
-            .bind(filter.limit)
-            .fetch_all(&self.readers)
-            .await
-            .map_err(while_doing("read tasks"))?;
-        Ok(ids.into_iter().map(TaskId).collect())
     }
 
     /// The names of the jobs and executors of open tasks.

@@ -56,8 +56,8 @@ pub(crate) async fn five_thousand_rows_of_each_part(home: &mut impl Home) {
     let ids: Vec<_> = (0..3 * MANY).map(TaskId).collect();
     assert_eq!(store.tasks_by_id(&ids).await.unwrap().len(), 10_000);
     let filter =
-        TaskFilter { state: Some(TaskState::Succeeded), limit: 20_000, ..TaskFilter::default() };
-    assert_eq!(store.task_ids(&filter).await.unwrap().len(), 5_000);
+        TaskFilter { states: vec![TaskState::Succeeded], limit: 20_000, ..TaskFilter::default() };
+    assert_eq!(store.task_ids(&filter).await.unwrap().ids().len(), 5_000);
     let tail = store.log_tail(AttemptId(MANY - 1)).await.unwrap();
     assert_eq!(tail.as_deref(), Some("said 4999\n"));
     let key = store.task_of_key(JOB, "k9999").await.unwrap();

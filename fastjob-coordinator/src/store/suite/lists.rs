@@ -18,7 +18,7 @@ fn every() -> TaskFilter {
 
 /// The ids of the tasks that match the filter, in order.
 async fn ids(home: &impl Home, filter: TaskFilter) -> Vec<i64> {
-    let tasks = home.store().task_ids(&filter).await.unwrap();
+    let tasks = home.store().task_ids(&filter).await.unwrap().ids();
     tasks.into_iter().map(|task| task.0).collect()
 }
 
@@ -36,7 +36,7 @@ pub(crate) async fn filters_of_tasks(home: &mut impl Home) {
     let ended_later = end([failed(12, 16)]);
     write(home, [base(), plan(tasks), again, ends, ended_later]).await;
 
-    let state = |state| TaskFilter { state: Some(state), ..every() };
+    let state = |state| TaskFilter { states: vec![state], ..every() };
     let job = |job| TaskFilter { job: Some(job), ..every() };
     for (filter, expected) in [
         (every(), &[15, 14, 13, 12, 11, 10][..]),
@@ -52,11 +52,14 @@ pub(crate) async fn filters_of_tasks(home: &mut impl Home) {
         (TaskFilter { since: Some(at(13)), ..every() }, &[15, 14, 13]),
         (TaskFilter { since: Some(at(13)), ..job(JOB) }, &[13]),
         (TaskFilter { since: Some(at(99)), ..every() }, &[]),
-        (TaskFilter { below: Some(TaskId(12)), ..every() }, &[11, 10]),
-        (TaskFilter { below: Some(TaskId(10)), ..every() }, &[]),
+        (TaskFilter { after: Some(TaskId(12).into()), ..every() }, &[11, 10]),
+        (TaskFilter { after: Some(TaskId(10).into()), ..every() }, &[]),
         (TaskFilter { limit: 2, ..every() }, &[15, 14]),
         (TaskFilter { limit: 0, ..every() }, &[]),
-        (TaskFilter { limit: 1, below: Some(TaskId(14)), ..state(TaskState::Failed) }, &[12]),
+        (
+            TaskFilter { limit: 1, after: Some(TaskId(14).into()), ..state(TaskState::Failed) },
+            &[12],
+        ),
     ] {
         assert_eq!(ids(home, filter.clone()).await, expected, "{filter:?}");
     }
@@ -80,14 +83,14 @@ pub(crate) async fn tasks_by_id_are_newest_first_and_only_those_that_exist(home:
 pub(crate) async fn pages_of_tasks_are_stable_while_new_ones_arrive(home: &mut impl Home) {
     write(home, [base(), plan((10..60).map(head)), end((10..60).map(|id| succeeded(id, id)))])
         .await;
-    let of_a_state = TaskFilter { state: Some(TaskState::Succeeded), ..every() };
+    let of_a_state = TaskFilter { states: vec![TaskState::Succeeded], ..every() };
     for filter in [every(), of_a_state, TaskFilter { job: Some(JOB), ..every() }] {
         let newest = task_ids(home).await.last().copied().unwrap_or_default();
         let (mut seen, mut page_filter) = (Vec::new(), TaskFilter { limit: 7, ..filter });
         for new in newest + 1.. {
             let page = ids(home, page_filter.clone()).await;
             let Some(end_of_page) = page.last() else { break };
-            page_filter.below = Some(TaskId(*end_of_page));
+            page_filter.after = Some(TaskId(*end_of_page).into());
             seen.extend(page);
             write(home, [plan([head(new)]), end([succeeded(new, new)])]).await;
         }
@@ -106,7 +109,7 @@ pub(crate) async fn open_tasks_of_many_commits_are_listed(home: &mut impl Home) 
     write(home, [base()]).await;
     write(home, ids.clone().map(|id| plan([head(id)]))).await;
     let filter = TaskFilter { limit: 10_000, ..TaskFilter::default() };
-    let listed = home.store().task_ids(&filter).await.unwrap();
+    let listed = home.store().task_ids(&filter).await.unwrap().ids();
     assert_eq!(listed, ids.rev().map(TaskId).collect::<Vec<_>>());
 }
 

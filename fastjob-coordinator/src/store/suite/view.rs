@@ -36,7 +36,7 @@ pub(super) async fn view(home: &impl Home) -> View {
 
 /// The tasks that match the filter, newest first.
 pub(super) async fn tasks(store: &dyn Store, filter: &TaskFilter) -> Vec<TaskRow> {
-    let ids = store.task_ids(filter).await.unwrap();
+    let ids = store.task_ids(filter).await.unwrap().ids();
     store.tasks_by_id(&ids).await.unwrap()
 }
 

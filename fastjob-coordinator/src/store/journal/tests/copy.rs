@@ -61,7 +61,8 @@ fn check_bad(copy: &mut OpenTasks, stores: &[(Partition, &Kept)]) {
 /// The open tasks of the copy.
 fn ids(copy: &OpenTasks) -> Vec<i64> {
     let filter = TaskFilter { limit: 1_000, ..TaskFilter::default() };
-    let mut ids: Vec<_> = copy.ids(&filter).into_iter().map(|task| task.0).collect();
+    let mut ids: Vec<_> =
+        copy.candidates(&filter).tasks.into_iter().map(|open| open.task.0).collect();
     ids.sort_unstable();
     ids
 }

@@ -39,7 +39,7 @@ const LOSE_ONE: &str = "delete from journal where partition = 1 and seq = 4; \
 async fn listed(store: &Postgres) -> Vec<i64> {
     let filter = TaskFilter { limit: 1_000, ..TaskFilter::default() };
     let mut ids: Vec<_> =
-        store.task_ids(&filter).await.unwrap().into_iter().map(|task| task.0).collect();
+        store.task_ids(&filter).await.unwrap().ids().into_iter().map(|task| task.0).collect();
     ids.sort_unstable();
     ids
 }
@@ -225,7 +225,7 @@ async fn a_damaged_journal_ends_its_own_engine_only() {
     home.store.commit(&both[1..]).await.unwrap();
     // Lists have the tasks of other partitions.
     let filter = crate::store::TaskFilter { limit: 10, ..Default::default() };
-    let listed = home.store.task_ids(&filter).await.unwrap();
+    let listed = home.store.task_ids(&filter).await.unwrap().ids();
     assert_eq!(listed, [fastjob_core::TaskId(34)]);
     assert!(home.store.task(fastjob_core::TaskId(34)).await.unwrap().is_some());
     let unknown = home.store.task(fastjob_core::TaskId(33)).await;

@@ -10,8 +10,15 @@ use crate::store::{
 
 async fn listed(home: &File) -> Vec<i64> {
     let filter = TaskFilter { limit: 1_000, ..TaskFilter::default() };
-    let mut ids: Vec<_> =
-        home.store().task_ids(&filter).await.unwrap().into_iter().map(|task| task.0).collect();
+    let mut ids: Vec<_> = home
+        .store()
+        .task_ids(&filter)
+        .await
+        .unwrap()
+        .ids()
+        .into_iter()
+        .map(|task| task.0)
+        .collect();
     ids.sort_unstable();
     ids
 }

@@ -1,0 +1,243 @@
+//! The list of tasks: its filters, its orders and its pages.
+//!
+//! Ended tasks come from the store. Open ones are in the store, too, but which of them are queued,
+//! running or stopping is what the engines know: a list by such a state asks them first.
+
+use std::time::Duration;
+
+use fastjob_client::types::TaskOrder;
+use fastjob_core::{TaskId, TaskState, instant};
+use fastjob_engine::OpenAsk;
+use jiff::Timestamp;
+
+use super::{Error, Ops, Page, TaskView, jobs::page, live::OPEN_MOST, pages::fit};
+use crate::store::{OpenNow, Order, Place, TaskFilter};
+
+/// The filters of a list of tasks, as the caller wrote them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ListTasks {
+    pub(crate) job: Option<String>,
+    pub(crate) service: Option<String>,
+    pub(crate) states: Vec<String>,
+    pub(crate) causes: Vec<String>,
+    pub(crate) executor: Option<String>,
+    pub(crate) since: Option<String>,
+    pub(crate) until: Option<String>,
+    pub(crate) text: Option<String>,
+    pub(crate) key: Option<String>,
+    pub(crate) min_run_time: Option<Duration>,
+    pub(crate) order: Option<String>,
+    pub(crate) cursor: Option<String>,
+    pub(crate) limit: Option<u32>,
+}
+
+impl Ops {
+    /// Tasks, in the order that was asked for.
+    pub(crate) async fn list_tasks(&self, ask: ListTasks) -> Result<Page<TaskView>, Error> {
+        let limit = page(ask.limit)?;
+        let key = ask.key.clone();
+        let mut filter = TaskFilter { limit: limit + 1, ..self.filter(ask).await? };
+        if let Some(key) = key {
+            let Some(job) = filter.job else {
+                return Err(Error::invalid("key", "it needs a job: each job has its own keys"));
+            };
+            filter.task = self.store.task_of_key(job, &key).await?;
+            if filter.task.is_none() {
+                return Ok(Page::new(Vec::new(), None));
+            }
+        }
+        filter.open = self.open_now(&filter).await?;
+        let listed = self.store.task_ids(&filter).await?;
+        if filter.order == Order::RunTime && listed.stopped.is_some() {
+            return Err(Error::invalid(
+                "order",
+                format_args!(
+                    "by run_time, a list reads at most {} tasks, and these filters leave more: \
+                     narrow them with since and until, or with job and state",
+                    filter.most()
+                ),
+            ));
+        }
+        let mut ids = listed.ids();
+        let bytes = self.store.task_bytes(&ids).await?;
+        let bytes = ids.iter().map(|task| bytes.get(task).copied().unwrap_or_default());
+        let fit = fit(bytes, limit as usize);
+        let more = ids.len() > fit;
+        ids.truncate(fit);
+        let last = fit.checked_sub(1).and_then(|last| listed.places.get(last)).filter(|_| more);
+        let (end, searched_to) = match (last, listed.stopped) {
+            (Some(last), _) => (Some(*last), None),
+            (None, Some(stopped)) => (Some(Place::from(stopped.task)), Some(stopped.created_at)),
+            (None, None) => (None, None),
+        };
+        let rows = self.store.tasks_by_id(&ids).await?;
+        let mut items = self.with_live(rows).await?;
+        sort(&mut items, &ids);
+        let next_cursor = end.map(|end| cursor(filter.order, end));
+        Ok(Page { items, next_cursor, searched_to })
+    }
+
+    /// Reads the filters.
+    async fn filter(&self, ask: ListTasks) -> Result<TaskFilter, Error> {
+        let order = order(one("order", ask.order)?.unwrap_or_default());
+        let states = all("state", &ask.states)?;
+        let (since, until) = (at("since", ask.since)?, at("until", ask.until)?);
+        if let (Some(since), Some(until)) = (since, until)
+            && until <= since
+        {
+            return Err(Error::invalid("until", format_args!("{until} is not after since")));
+        }
+        let filter = TaskFilter {
+            job: match &ask.job {
+                Some(path) => Some(self.find(path).await?.id),
+                None => None,
+            },
+            service: one("service", ask.service)?,
+            causes: all("cause", &ask.causes)?,
+            executor: one("executor", ask.executor)?,
+            since,
+            until,
+            text: ask.text,
+            min_run_time: ask.min_run_time,
+            order,
+            after: ask.cursor.map(|text| place(order, &text)).transpose()?,
+            states,
+            ..TaskFilter::default()
+        };
+        if filter.needs_run_time() && filter.states.iter().any(|state| !state.is_final()) {
+            return Err(Error::invalid(
+                "state",
+                "only ended tasks have a run time: with min_run_time, or ordered by run_time, \
+                 there are succeeded, failed, stopped and skipped",
+            ));
+        }
+        Ok(filter)
+    }
+
+    /// The open tasks in the states of the filter.
+    async fn open_now(&self, filter: &TaskFilter) -> Result<OpenNow, Error> {
+        let states = filter.states.iter().filter(|state| !state.is_final());
+        let states: Vec<TaskState> = states.copied().collect();
+        if states.is_empty() {
+            return Ok(OpenNow::default());
+        }
+        if let Some(task) = filter.task {
+            let live = self.live(vec![task]).await?.into_iter();
+            let tasks = live.filter(|live| states.contains(&live.state)).map(|live| live.task);
+            return Ok(OpenNow { tasks: tasks.collect(), is_complete: true });
+        }
+        let is_whole = filter.service.is_none()
+            && filter.executor.is_none()
+            && filter.causes.is_empty()
+            && filter.text.is_none();
+        let limit = if is_whole { filter.limit } else { OPEN_MOST };
+        let ask = OpenAsk {
+            states,
+            job: filter.job,
+            since: filter.since,
+            until: filter.until,
+            is_oldest_first: filter.order == Order::Oldest,
+            after: filter.after.map(|after| after.task),
+            limit,
+        };
+        let tasks = self.open(&ask).await?;
+        let is_complete = tasks.len() < limit as usize;
+        Ok(OpenNow { tasks, is_complete })
+    }
+}
+
+/// Sorts tasks by the order of their ids in the list.
+fn sort(items: &mut [TaskView], ids: &[TaskId]) {
+    let places: std::collections::HashMap<_, _> =
+        ids.iter().enumerate().map(|(place, id)| (id.0, place)).collect();
+    items.sort_by_key(|item| places.get(&item.id).copied());
+}
+
+fn order(order: TaskOrder) -> Order {
+    match order {
+        TaskOrder::Newest => Order::Newest,
+        TaskOrder::Oldest => Order::Oldest,
+        TaskOrder::RunTime => Order::RunTime,
+    }
+}
+
+fn one<T>(field: &str, text: Option<String>) -> Result<Option<T>, Error>
+where
+    T: std::str::FromStr<Err: std::fmt::Display>,
+{
+    text.map(|text| text.parse().map_err(|err| Error::invalid(field, err))).transpose()
+}
+
+fn all<T>(field: &str, texts: &[String]) -> Result<Vec<T>, Error>
+where
+    T: std::str::FromStr<Err: std::fmt::Display>,
+{
+    texts.iter().map(|text| text.parse().map_err(|err| Error::invalid(field, err))).collect()
+}
+
+fn at(field: &str, text: Option<String>) -> Result<Option<Timestamp>, Error> {
+    text.map(|text| instant::parse(&text).map_err(|err| Error::invalid(field, err))).transpose()
+}
+
+/// The cursor of the page after a place. The orders have different ones.
+fn cursor(order: Order, Place { run_time, task }: Place) -> String {
+    match order {
+        Order::Newest => format!("{task}"),
+        Order::Oldest => format!("o{task}"),
+        Order::RunTime => format!("r{run_time}-{task}"),
+    }
+}
+
+fn place(order: Order, text: &str) -> Result<Place, Error> {
+    let id = |text: &str| text.parse().ok().filter(|id| *id > 0).map(TaskId);
+    let of_newest = || id(text).map(Place::from);
+    let of_oldest = || text.strip_prefix('o').and_then(id).map(Place::from);
+    let of_run_time = || {
+        let (run_time, task) = text.strip_prefix('r')?.rsplit_once('-')?;
+        Some(Place { run_time: run_time.parse().ok()?, task: id(task)? })
+    };
+    let read = match order {
+        Order::Newest => of_newest(),
+        Order::Oldest => of_oldest(),
+        Order::RunTime => of_run_time(),
+    };
+    read.ok_or_else(|| {
+        let is_of_another = of_newest().or_else(of_oldest).or_else(of_run_time).is_some();
+        Error::invalid(
+            "cursor",
+            match is_of_another {
+                true => "it came from a list in another order: leave it out to begin with the first page",
+                false => "it did not come from a list of tasks",
+            },
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_read_back_in_its_order_and_rejected_in_others() {
+        let orders = [Order::Newest, Order::Oldest, Order::RunTime];
+        for of in orders {
+            let run_time = if of == Order::RunTime { 1_250 } else { 0 };
+            let end = Place { run_time, task: TaskId(42) };
+            let text = cursor(of, end);
+            for order in orders {
+                match place(order, &text) {
+                    Ok(read) => assert_eq!((read, order), (end, of)),
+                    Err(err) => {
+                        assert!(order != of && err.to_string().contains("another order"), "{err}");
+                    }
+                }
+            }
+        }
+        for text in ["x", "0", "-1", "o", "o0", "r1", "r-1", "r1-x", "1 2", ""] {
+            for order in orders {
+                let err = place(order, text).unwrap_err();
+                assert!(err.to_string().contains("did not come from a list of tasks"), "{err}");
+            }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! How a list is searched: by which keys of the index, and in which range of ids.
+
+use std::collections::HashMap;
+
+use fastjob_core::ServiceName;
+
+use super::{Key, Segment, is_indexed};
+use crate::store::{Partition, TaskFilter, filter::Order};
+
+/// What leaves the fewest tasks to look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Plan {
+    /// The tasks under any of these keys.
+    Keys(Vec<Key>),
+    /// All tasks of the history.
+    History,
+}
+
+impl Plan {
+    /// The plan of a filter.
+    pub(super) fn of(filter: &TaskFilter) -> Self {
+        if filter.task.is_some() {
+            // The range has one task.
+            return Self::History;
+        }
+        let ended = || filter.states.iter().copied().filter(|state| state.is_final());
+        let is_failures = !filter.states.is_empty() && ended().all(is_indexed);
+        let service = filter.service.as_ref().map(ServiceName::key);
+        Self::Keys(match (filter.job, service, is_failures) {
+            (Some(job), _, true) => vec![Key::failures(job)],
+            (Some(job), _, false) => vec![Key::job(job)],
+            (None, Some(service), true) => vec![Key::service_failures(service)],
+            (None, Some(service), false) => vec![Key::service(service)],
+            (None, None, true) => ended().map(Key::state).collect(),
+            (None, None, false) => return Self::History,
+        })
+    }
+
+    /// Whether it looks at tasks in the segment.
+    pub(super) fn uses(&self, segment: &Segment) -> bool {
+        match self {
+            Self::Keys(keys) => keys.iter().any(|key| segment.may_have(*key)),
+            Self::History => true,
+        }
+    }
+}
+
+/// A range of ids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) struct Range {
+    pub(in crate::store) first: i64,
+    pub(in crate::store) last: i64,
+}
+
+impl Range {
+    pub(super) const ALL: Self = Self { first: i64::MIN, last: i64::MAX };
+
+    pub(super) const fn is_empty(self) -> bool {
+        self.first > self.last
+    }
+
+    pub(super) const fn has(self, id: i64) -> bool {
+        self.first <= id && id <= self.last
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self { first: self.first.max(other.first), last: self.last.min(other.last) }
+    }
+
+    /// What follows this id in the order of the list.
+    pub(super) fn after(self, id: i64, order: Order) -> Self {
+        self.and(match order {
+            Order::Newest | Order::RunTime => Self { last: id.saturating_sub(1), ..Self::ALL },
+            Order::Oldest => Self { first: id.saturating_add(1), ..Self::ALL },
+        })
+    }
+
+    /// The ids of the page, before it is known when tasks were created.
+    fn of_page(filter: &TaskFilter) -> Self {
+        let one = filter.task.map_or(Self::ALL, |task| Self { first: task.0, last: task.0 });
+        match filter.after {
+            Some(after) if filter.order != Order::RunTime => one.after(after.task.0, filter.order),
+            _ => one,
+        }
+    }
+
+    /// The ids that tasks of the page can have. `segments` are all that may have such tasks.
+    ///
+    /// In a partition, tasks are created in the order of their ids. So the ends of each segment say
+    /// where the tasks that were created in the range of the filter begin and end.
+    pub(super) fn of(segments: &[Segment], filter: &TaskFilter) -> Self {
+        let page = Self::of_page(filter);
+        if filter.since.is_none() && filter.until.is_none() {
+            return page;
+        }
+        let mut ends: HashMap<Partition, Vec<(i64, i64)>> = HashMap::new();
+        for segment in segments {
+            ends.entry(segment.partition).or_default().extend([
+                (segment.first_task, segment.first_created),
+                (segment.last_task, segment.last_created),
+            ]);
+        }
+        let empty = Self { first: i64::MAX, last: i64::MIN };
+        let hull = ends.into_values().map(|ends| Self::of_ends(ends, filter)).fold(
+            empty,
+            |hull, range| Self {
+                first: hull.first.min(range.first),
+                last: hull.last.max(range.last),
+            },
+        );
+        page.and(hull)
+    }
+
+    /// The ids in a partition, by ids with the instants at which they were created.
+    ///
+    /// A clock that was ahead for a while, and was set back, leaves instants that are out of order.
+    /// Such ends are not passed, so that only the range is larger.
+    fn of_ends(mut ends: Vec<(i64, i64)>, filter: &TaskFilter) -> Self {
+        ends.sort_unstable();
+        let since = filter.since.map_or(i64::MIN, |since| since.as_millisecond());
+        let until = filter.until.map_or(i64::MAX, |until| until.as_millisecond());
+        let before = ends.iter().take_while(|(_, created)| *created < since).last();
+        let beyond = ends.iter().rev().take_while(|(_, created)| *created >= until).last();
+        Self {
+            first: before.map_or(i64::MIN, |(id, _)| id.saturating_add(1)),
+            last: beyond.map_or(i64::MAX, |(id, _)| id.saturating_sub(1)),
+        }
+    }
+}
