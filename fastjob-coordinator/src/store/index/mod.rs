@@ -27,7 +27,7 @@ pub(super) use self::{
     block::Block,
     find::{Found, IndexReader, list},
     merge::{MERGED, Merge, Unreadable, choose, merge},
-    plan::Range,
+    plan::{Created, Range},
     rebuild::Rebuild,
     remove::{Due, Removal, due},
 };
@@ -48,7 +48,7 @@ const FAILURES: u8 = 3;
 const SERVICE: u8 = 4;
 const SERVICE_FAILURES: u8 = 5;
 /// The last, so that readers of it read nothing else.
-const END: u8 = 16;
+pub(super) const END: u8 = 16;
 
 impl Key {
     /// The tasks of a job.

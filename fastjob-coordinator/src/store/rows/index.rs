@@ -6,7 +6,7 @@ use super::{Columns, Reading};
 use crate::store::{
     Partition, Result,
     codes::{cause, task_state},
-    index::{Block, Ended, Entry, Found, Key, Segment},
+    index::{Block, Created, Ended, Entry, Found, Key, Segment},
     while_doing,
 };
 
@@ -55,6 +55,12 @@ pub(crate) fn found<R: Columns>(columns: &R) -> Result<Found> {
         has_executor: row.flag(7)?,
         has_text: row.flag(8)?,
     })
+}
+
+/// Reads when a task was created.
+pub(crate) fn created<R: Columns>(columns: &R, partition: Partition) -> Result<Created> {
+    let row = Reading::new(columns, READ);
+    Ok(Created { partition, task: row.int(0)?, at: row.int(1)? })
 }
 
 /// Reads a task, and whether one of its attempts was on the executor and has the text that a filter
