@@ -9,7 +9,7 @@ use std::{pin::pin, time::Duration};
 
 use fastjob_client::{
     Client, ClientError,
-    types::{Saved, TaskState},
+    types::{Cause, Saved, TaskOrder, TaskState},
 };
 use futures_util::StreamExt;
 use serde::Serialize;
@@ -261,6 +261,59 @@ async fn lists_are_read_page_by_page() {
     assert_eq!(pages.next().await.unwrap().unwrap().items.len(), 2);
     assert_eq!(pages.next().await.unwrap().unwrap().items.len(), 1);
     assert!(pages.next().await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_list_continues_over_pages_whose_search_ended_early() {
+    let early = |next: &str, at: &str| {
+        Reply::json(&json!({ "items": [], "next_cursor": next, "searched_to": at }))
+    };
+    let pages = [
+        early("50", "2026-11-22T00:00:00Z"),
+        early("40", "2026-11-21T00:00:00Z"),
+        Reply::json(&json!({ "items": [], "next_cursor": null })),
+    ];
+    let server = Server::replying(pages.clone()).await;
+    assert!(client(&server).tasks().text("x").collect(20).await.unwrap().is_empty());
+    assert_eq!(server.asked().len(), 3);
+
+    let server = Server::replying(pages.clone()).await;
+    let mut all = client(&server).tasks().text("x").pages();
+    for expected in [Some("50"), Some("40"), None] {
+        let page = all.next().await.unwrap().unwrap();
+        assert_eq!(page.next_cursor.as_deref(), expected);
+    }
+    assert!(all.next().await.unwrap().is_none());
+
+    let server = Server::replying(pages).await;
+    let page = client(&server).tasks().text("x").search_limit(2).first(Some(20)).await.unwrap();
+    let at = page.searched_to.map(|at| at.to_string());
+    let expected = (Some("40"), Some("2026-11-21T00:00:00Z"));
+    assert_eq!((page.next_cursor.as_deref(), at.as_deref()), expected);
+    assert_eq!(server.asked().len(), 2);
+}
+
+#[tokio::test]
+async fn a_list_of_tasks_has_all_filters_of_the_api() {
+    let server =
+        Server::replying([Reply::json(&json!({ "items": [], "next_cursor": null }))]).await;
+    let tasks = client(&server)
+        .tasks()
+        .job("a")
+        .service("billing")
+        .states([TaskState::Failed, TaskState::Running])
+        .causes([Cause::Api])
+        .executor("e1")
+        .until("2026-11-23T00:00:00Z".parse().unwrap())
+        .text("no route")
+        .key("k")
+        .min_run_time(Duration::from_secs(90))
+        .order(TaskOrder::RunTime);
+    assert!(tasks.collect(20).await.unwrap().is_empty());
+    let path = "GET /api/v1/tasks?job=a&service=billing&state=failed%2Crunning&cause=api\
+                &executor=e1&until=2026-11-23T00%3A00%3A00Z&text=no+route&key=k\
+                &min_run_time=1m30s&order=run_time&limit=20";
+    assert_eq!(server.asked(), [format!("{path} Bearer 0123456789abcdef")]);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use fastjob_client::{Client, ClientError, List, types::Page};
 use http::StatusCode;
+use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -116,6 +117,11 @@ pub(super) async fn items<T: DeserializeOwned>(
 pub(super) struct Items(Page<Value>);
 
 impl Items {
+    /// Up to which instant the list was searched, if the search stopped early.
+    pub(super) fn searched_to(&self) -> Option<Timestamp> {
+        self.0.searched_to
+    }
+
     pub(super) fn read<T: DeserializeOwned>(self) -> Result<Vec<T>, Error> {
         let items = self.0.items.into_iter().map(serde_json::from_value);
         items.collect::<Result<_, _>>().map_err(|err| Error::failed(not_valid(&err)))

@@ -21,8 +21,8 @@ impl Table {
     }
 
     /// Adds a row. An empty cell is shown as `-`.
-    pub(super) fn row<const N: usize>(&mut self, cells: [String; N]) {
-        let cells = cells.iter().map(|cell| match cell.as_str() {
+    pub(super) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        let cells = cells.into_iter().map(|cell| match cell.as_str() {
             "" => "-".to_owned(),
             text => one_line(text),
         });
@@ -83,6 +83,16 @@ impl std::fmt::Display for Facts {
     }
 }
 
+/// The begin of a text, with at most `most` characters; `…` stands for the rest.
+pub(super) fn shortened(text: &str, most: usize) -> String {
+    let text = text.trim();
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let short: String = text.chars().take(most.saturating_sub(1)).collect();
+    format!("{}…", short.trim_end())
+}
+
 /// An instant with seconds; empty for `None`.
 pub(super) fn seconds(at: Option<Timestamp>) -> String {
     at.map(|at| format!("{at:.0}")).unwrap_or_default()
@@ -131,6 +141,20 @@ mod tests {
         facts.add("note", "");
         facts.add("message", "one\ntwo");
         assert_eq!(facts.to_string(), "id       7\nmessage  one\n         two");
+    }
+
+    #[test]
+    fn a_long_text_ends_with_an_ellipsis() {
+        for (text, expected) in [
+            ("", ""),
+            ("short", "short"),
+            ("exactly 10", "exactly 10"),
+            ("more than 10", "more than…"),
+            ("报表报表报表报表报表报表", "报表报表报表报表报…"),
+            ("\none\ntwo\n", "one\ntwo"),
+        ] {
+            assert_eq!(shortened(text, 10), expected);
+        }
     }
 
     #[test]

@@ -89,6 +89,11 @@ fn invalid_command_lines_are_misuse() {
     misused(&["start", "a", "--timeout", "5s"], "--wait");
     misused(&["stop", "0"], "identified by its number");
     misused(&["task", "list", "--state", "gone"], "is not a task state");
+    misused(&["task", "list", "--state", "failed,gone"], "`gone` is not a task state");
+    misused(&["task", "list", "--cause", "cron"], "is not a cause");
+    misused(&["task", "list", "--order", "size"], "is not an order");
+    misused(&["task", "list", "--key", "k"], "--job");
+    misused(&["task", "list", "--min-run-time", "long"], "is not a duration");
     let instant = "is not an instant; write it like 2026-11-24T08:00:00Z";
     misused(&["task", "list", "--since", "today"], instant);
     misused(&["start", "a", "--at", "soon"], instant);

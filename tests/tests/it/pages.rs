@@ -108,3 +108,85 @@ async fn a_list_of_jobs_says_what_each_does_and_how_its_last_tasks_ended() {
         assert!(answer.to_string().contains("between 0 and 20"), "{answer}");
     }
 }
+
+/// The ids of the tasks on the first page.
+async fn ids(rest: &Rest, query: &str) -> Vec<i64> {
+    let (status, page) = rest.get(&format!("/api/v1/tasks?{query}")).await.unwrap();
+    assert_eq!(status, 200, "{query}: {page}");
+    assert_eq!(page.get("searched_to"), None, "{query}: {page}");
+    page["items"].as_array().unwrap().iter().map(|task| task["id"].as_i64().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn tasks_are_filtered_and_ordered_whether_open_or_ended() {
+    let coordinator = coordinator().await;
+    let rest = coordinator.rest();
+    rest.save(json!({"name": "done", "handler": "noop"})).await;
+    rest.save(json!({"name": "bad", "handler": "complains"})).await;
+    rest.save(json!({"name": "later", "service": "billing", "handler": "noop"})).await;
+    let _executor = coordinator.executor(EXECUTOR, "e1");
+    let done = rest.start("done", json!({"key": "k"})).await;
+    rest.ended(done).await;
+    let bad = rest.start("bad", json!({"param": "Connection refused"})).await;
+    assert_eq!(rest.ended(bad).await["state"], "failed");
+    let later = rest.start("later", json!({"delay": "1h"})).await;
+
+    for (query, expected) in [
+        ("", vec![later, bad, done]),
+        ("order=oldest", vec![done, bad, later]),
+        ("state=queued,failed", vec![later, bad]),
+        ("state=queued&state=failed&order=oldest", vec![bad, later]),
+        ("state=queued,running,succeeded", vec![later, done]),
+        ("service=billing", vec![later]),
+        ("service=billing&state=queued", vec![later]),
+        ("service=nowhere", vec![]),
+        ("executor=e1", vec![bad, done]),
+        ("executor=e1&state=queued,succeeded", vec![done]),
+        ("executor=e2", vec![]),
+        ("cause=api,schedule", vec![later, bad, done]),
+        ("cause=parent", vec![]),
+        ("job=done&key=k", vec![done]),
+        ("job=done&key=k&state=failed", vec![]),
+        ("job=done&key=other", vec![]),
+        ("min_run_time=1h", vec![]),
+        ("text=REFUSED", vec![bad]),
+        ("text=refused&state=succeeded", vec![]),
+    ] {
+        assert_eq!(ids(&rest, query).await, expected, "{query}");
+    }
+    let mut ended = ids(&rest, "order=run_time").await;
+    ended.sort_unstable();
+    assert_eq!(ended, [done, bad], "tasks that have not ended have no run time");
+    let (_, task) = rest.get(&format!("/api/v1/tasks/{bad}")).await.unwrap();
+    let at = task["created_at"].as_str().unwrap();
+    assert_eq!(ids(&rest, &format!("until={at}")).await, [done]);
+    assert_eq!(ids(&rest, &format!("since={at}")).await, [later, bad]);
+    assert_eq!(walk(&rest, "/api/v1/tasks?order=oldest&state=queued,failed&", "id").await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_filter_of_tasks_that_is_wrong_is_named_with_what_is_allowed() {
+    let coordinator = coordinator().await;
+    let rest = coordinator.rest();
+    rest.save(json!({"name": "a", "handler": "noop"})).await;
+    for (wrong, field, says) in [
+        ("state=failed,gone", "state", "`gone` is not a task state; there are queued, running"),
+        ("cause=cron", "cause", "there are schedule, misfire, manual, api and parent"),
+        ("order=size", "order", "there are newest, oldest and run_time"),
+        ("key=k", "key", "it needs a job"),
+        ("service=a/b", "service", ""),
+        ("min_run_time=long", "min_run_time", ""),
+        ("min_run_time=1m&state=running", "state", "only ended tasks have a run time"),
+        ("order=run_time&state=queued", "state", "only ended tasks have a run time"),
+        ("since=2026-01-02T00:00:00Z&until=2026-01-01T00:00:00Z", "until", "is not after since"),
+        ("cursor=o7", "cursor", "it came from a list in another order"),
+        ("order=oldest&cursor=7", "cursor", "it came from a list in another order"),
+        ("states=failed", "states", "is not a parameter"),
+    ] {
+        let (status, answer) = rest.get(&format!("/api/v1/tasks?{wrong}")).await.unwrap();
+        assert_eq!(status, 422, "{wrong}: {answer}");
+        let problem = &answer["problems"][0];
+        assert_eq!(problem["field"], field, "{wrong}: {answer}");
+        assert!(problem["message"].as_str().unwrap().contains(says), "{wrong}: {answer}");
+    }
+}

@@ -1,29 +1,64 @@
 //! `fastjob task list`.
 
+use std::time::Duration;
+
 use clap::Args;
-use fastjob_client::{Client, types::TaskView};
-use fastjob_core::TaskState;
+use fastjob_client::{
+    Client, List as Pages,
+    types::{TaskOrder, TaskView},
+};
+use fastjob_core::{Cause, TaskState};
 use jiff::Timestamp;
 
 use crate::cli::{
     client::items,
     error::Error,
-    options::{instant, job_name, limit},
-    out::Out,
-    table::{Table, seconds, took},
+    options::{instant, job_name, limit, span},
+    out::{Out, remark},
+    table::{Table, seconds, shortened, took},
 };
+
+/// How many requests may end early because few tasks match, before the command stops.
+const SEARCHES: usize = 50;
+/// The longest message in a table, in characters.
+const MESSAGE: usize = 60;
 
 #[derive(Args)]
 pub(in crate::cli) struct List {
     /// Only tasks of this job
     #[arg(long, value_name = "NAME", value_parser = job_name)]
     job: Option<String>,
-    /// Only tasks in this state: queued, running, stopping, succeeded, failed, stopped, skipped
-    #[arg(long)]
-    state: Option<TaskState>,
+    /// Only tasks of the jobs of this service
+    #[arg(long, value_name = "NAME")]
+    service: Option<String>,
+    /// Only tasks in these states, such as failed,stopped: queued, running, stopping, succeeded,
+    /// failed, stopped, skipped
+    #[arg(long, value_delimiter = ',')]
+    state: Vec<TaskState>,
+    /// Only tasks started for these causes: schedule, misfire, manual, api, parent
+    #[arg(long, value_delimiter = ',')]
+    cause: Vec<Cause>,
+    /// Only tasks with an attempt on this executor
+    #[arg(long, value_name = "NAME")]
+    executor: Option<String>,
     /// Only tasks created at or after this instant, such as 2026-12-01T08:00:00Z
     #[arg(long, value_name = "INSTANT", value_parser = instant)]
     since: Option<Timestamp>,
+    /// Only tasks created before this instant
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    until: Option<Timestamp>,
+    /// Only tasks with an error message that contains this text, in upper or lower case
+    #[arg(long, value_name = "PART")]
+    text: Option<String>,
+    /// Only the task that was started with this key; needs --job
+    #[arg(long, requires = "job")]
+    key: Option<String>,
+    /// Only tasks that have ended and took at least this long, such as 5m
+    #[arg(long, value_name = "DURATION", value_parser = span)]
+    min_run_time: Option<Duration>,
+    /// newest, oldest, or run_time: the longest run first, which needs a narrow range
+    #[arg(long, default_value_t)]
+    order: TaskOrder,
     /// Show at most this many, up to 10000
     #[arg(long, value_name = "N", default_value = "50", value_parser = limit)]
     limit: usize,
@@ -31,37 +66,94 @@ pub(in crate::cli) struct List {
 
 impl List {
     pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
-        let mut list = client.tasks();
+        let (limit, order) = (self.limit, self.order);
+        let list = self.filter(client.tasks()).search_limit(SEARCHES);
+        let list = items(list, Some(limit)).await?;
+        if out.is_json() {
+            return out.json(&list);
+        }
+        let searched_to = list.searched_to();
+        let tasks: Vec<TaskView> = list.read()?;
+        match tasks.as_slice() {
+            [] => out.line("no tasks")?,
+            tasks => out.line(table(tasks))?,
+        }
+        if let Some(at) = searched_to {
+            let option = if order == TaskOrder::Oldest { "--since" } else { "--until" };
+            remark(format_args!(
+                "the search stopped at {}, because few tasks match: continue there with {option}, or \
+                 narrow it",
+                seconds(Some(at))
+            ));
+        }
+        Ok(())
+    }
+
+    fn filter(self, mut list: Pages<TaskView>) -> Pages<TaskView> {
         if let Some(job) = self.job {
             list = list.job(job);
         }
-        if let Some(state) = self.state {
-            list = list.state(state);
+        if let Some(service) = self.service {
+            list = list.service(service);
+        }
+        if !self.state.is_empty() {
+            list = list.states(self.state);
+        }
+        if !self.cause.is_empty() {
+            list = list.causes(self.cause);
+        }
+        if let Some(executor) = self.executor {
+            list = list.executor(executor);
         }
         if let Some(since) = self.since {
             list = list.since(since);
         }
-        let list = items(list, Some(self.limit)).await?;
-        if out.is_json() {
-            return out.json(&list);
+        if let Some(until) = self.until {
+            list = list.until(until);
         }
-        let tasks: Vec<TaskView> = list.read()?;
-        if tasks.is_empty() {
-            return out.line("no tasks");
+        if let Some(text) = self.text {
+            list = list.text(text);
         }
-        let mut table =
-            Table::new(&[">TASK", "JOB", "STATE", "CAUSE", "CREATED", "STARTED", ">TOOK"]);
-        for task in tasks {
-            table.row([
-                task.id.to_string(),
-                format!("{}.{}", task.service, task.job),
-                task.state.to_string(),
-                task.cause.to_string(),
-                seconds(Some(task.created_at)),
-                seconds(task.started_at),
-                took(task.started_at, task.ended_at),
-            ]);
+        if let Some(key) = self.key {
+            list = list.key(key);
         }
-        out.line(table)
+        if let Some(least) = self.min_run_time {
+            list = list.min_run_time(least);
+        }
+        match self.order {
+            TaskOrder::Newest => list,
+            order @ (TaskOrder::Oldest | TaskOrder::RunTime) => list.order(order),
+        }
     }
+}
+
+/// The tasks as a table. It says why attempts failed if a task has failed.
+fn table(tasks: &[TaskView]) -> Table {
+    let has_failures = tasks.iter().any(|task| task.state == TaskState::Failed);
+    let mut headings = vec![">TASK", "JOB", "STATE", "CAUSE", "CREATED", "STARTED", ">TOOK"];
+    if has_failures {
+        headings.extend(["REASON", "MESSAGE"]);
+    }
+    let mut table = Table::new(&headings);
+    for task in tasks {
+        let mut cells = vec![
+            task.id.to_string(),
+            format!("{}.{}", task.service, task.job),
+            task.state.to_string(),
+            task.cause.to_string(),
+            seconds(Some(task.created_at)),
+            seconds(task.started_at),
+            took(task.started_at, task.ended_at),
+        ];
+        if has_failures {
+            // The last one that failed is the one after which no retry followed.
+            let failed = task.attempts.iter().rev().find(|attempt| attempt.reason.is_some());
+            let reason = failed.and_then(|attempt| attempt.reason.as_ref());
+            let message = failed.and_then(|attempt| attempt.message.as_deref());
+            cells.push(reason.map(ToString::to_string).unwrap_or_default());
+            cells.push(shortened(message.unwrap_or_default(), MESSAGE));
+        }
+        table.row(cells);
+    }
+    table
 }

@@ -208,6 +208,83 @@ async fn tasks_are_listed_shown_and_stopped() {
 }
 
 #[tokio::test]
+async fn tasks_are_filtered_by_what_the_options_say() {
+    let fake = Fake::answering(json!({ "items": [], "next_cursor": null })).await;
+    let list = ["--server", &fake.url, "task", "list"];
+    let options = [
+        "--service",
+        "billing",
+        "--state",
+        "failed,stopped",
+        "--state",
+        "running",
+        "--cause",
+        "api,parent",
+        "--executor",
+        "e1",
+        "--until",
+        "2026-11-23T00:00:00Z",
+        "--text",
+        "no route",
+        "--min-run-time",
+        "90s",
+        "--order",
+        "oldest",
+    ];
+    assert_eq!(fastjob(&[&list[..], &options].concat()).await.out(), "no tasks\n");
+    assert_eq!(
+        fake.asked(),
+        ["GET /api/v1/tasks?service=billing&state=failed%2Cstopped%2Crunning&cause=api%2Cparent\
+          &executor=e1&until=2026-11-23T00%3A00%3A00Z&text=no+route&min_run_time=1m30s\
+          &order=oldest&limit=50"]
+    );
+    let out = fastjob(&[&list[..], &["--job", "a", "--key", "k 1"]].concat()).await.out();
+    assert_eq!(out, "no tasks\n");
+    assert_eq!(fake.asked()[1], "GET /api/v1/tasks?job=a&key=k+1&limit=50");
+}
+
+#[tokio::test]
+async fn a_list_with_failed_tasks_says_why_they_failed() {
+    let page = json!({ "items": [task("failed"), task("succeeded")], "next_cursor": null });
+    let fake = Fake::answering(page).await;
+    let out = fastjob(&["--server", &fake.url, "task", "list"]).await.out();
+    let lines: Vec<_> = out.lines().collect();
+    assert!(lines[0].ends_with("REASON     MESSAGE"), "{out}");
+    assert!(lines[1].ends_with("1.250s  timed_out  over time"), "{out}");
+}
+
+#[tokio::test]
+async fn a_list_continues_over_pages_whose_search_ended_early() {
+    let early = json!({
+        "items": [], "next_cursor": "40", "searched_to": "2026-11-22T00:00:00Z",
+    });
+    let last = json!({ "items": [task("succeeded")], "next_cursor": null });
+    let fake = Fake::answers([(200, "", early), (200, "", last)]).await;
+    let out = fastjob(&["--server", &fake.url, "task", "list", "--text", "x"]).await.out();
+    assert_eq!(out.lines().count(), 2, "{out}");
+    assert_eq!(
+        fake.asked(),
+        ["GET /api/v1/tasks?text=x&limit=50", "GET /api/v1/tasks?text=x&limit=50&cursor=40"]
+    );
+}
+
+#[tokio::test]
+async fn a_list_that_finds_little_stops_and_says_where() {
+    let early = |n: u32| {
+        let at = format!("2026-11-22T00:00:{n:02}Z");
+        (200, "", json!({ "items": [], "next_cursor": n.to_string(), "searched_to": at }))
+    };
+    let fake = Fake::answers((0..60).map(early)).await;
+    let out =
+        fastjob(&["--json", "--server", &fake.url, "task", "list", "--text", "x"]).await.out();
+    let page: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let expected = json!({
+        "items": [], "next_cursor": "49", "searched_to": "2026-11-22T00:00:49Z",
+    });
+    assert_eq!((page, fake.asked().len()), (expected, 50));
+}
+
+#[tokio::test]
 async fn executors_are_listed() {
     let executor = json!({
         "name": "executor-1", "service": "billing", "connected": true, "leaving": false,

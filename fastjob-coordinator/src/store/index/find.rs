@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use super::{
     Block, Entry, Key, Segment,
     block::entries,
-    plan::{Plan, Range},
+    plan::{Created, Plan, Range, is_worth_a_sample},
 };
 use crate::store::{
     JobEnd, LifeId, Partition, Result, TaskFilter,
@@ -92,6 +92,8 @@ pub(in crate::store) trait IndexReader: Send {
     ) -> Result<Vec<Block>>;
     /// How the tasks ended that are in the history, with their jobs, in any order.
     async fn ends(&mut self, tasks: &[i64]) -> Result<Vec<(JobId, JobEnd)>>;
+    /// Some tasks of the segments that are in the history: the first one of each block by end.
+    async fn sample(&mut self, segments: &[Segment]) -> Result<Vec<Created>>;
     /// Those of the tasks that are in the history, in any order, with what the filter asks of them.
     async fn found(&mut self, tasks: &[i64], filter: &TaskFilter) -> Result<Vec<Found>>;
     /// The first tasks of the history in the order of the filter, at most `limit`, with ids in the
@@ -129,8 +131,12 @@ pub(in crate::store) async fn list(
         OpenFound { tasks: matching(reader, open.tasks, filter).await?, stopped: open.stopped };
     let mut listed = Listed::default();
     if filter.has_ended() {
-        let segments = reader.segments(filter.job).await?;
-        listed = search(reader, segments, Plan::of(filter), filter).await?;
+        let plan = Plan::of(filter);
+        let segments = match plan.needs_segments(filter) {
+            true => reader.segments(filter.job).await?,
+            false => Vec::new(),
+        };
+        listed = search(reader, segments, plan, filter).await?;
     }
     Ok(match filter.order {
         Order::RunTime => listed,
@@ -179,7 +185,15 @@ pub(super) async fn search(
 ) -> Result<Listed> {
     let is_by_run_time = filter.order == Order::RunTime;
     let limit = if is_by_run_time { usize::MAX } else { filter.limit as usize };
-    let mut range = Range::of(&segments, filter);
+    let mut created: Vec<_> = segments.iter().flat_map(Created::ends).collect();
+    if plan == Plan::History {
+        let worth = segments.iter().filter(|segment| is_worth_a_sample(segment, filter));
+        let worth: Vec<_> = worth.copied().collect();
+        if !worth.is_empty() {
+            created.extend(reader.sample(&worth).await?);
+        }
+    }
+    let mut range = Range::of(&created, filter);
     segments.retain(|segment| {
         let may_have = |at: Timestamp| segment.first_created < at.as_millisecond();
         plan.uses(segment)

@@ -35,7 +35,7 @@ pub(super) use self::{
     buckets::buckets,
     find::{Found, IndexReader, list},
     merge::{MERGED, Merge, Unreadable, choose, merge},
-    plan::Range,
+    plan::{Created, Range},
     rebuild::Rebuild,
     recent::last_ends,
     remove::{Due, Removal, due},
@@ -69,7 +69,7 @@ const ALL_MINUTES: u8 = 8;
 const JOB_HOURS: u8 = 9;
 const ALL_HOURS: u8 = 11;
 /// The last, so that readers of it read nothing else.
-const END: u8 = 12;
+pub(super) const END: u8 = 16;
 
 impl Key {
     /// The tasks of a job.

@@ -3,9 +3,13 @@
 use std::collections::HashMap;
 
 use fastjob_core::ServiceName;
+use jiff::Timestamp;
 
 use super::{Key, Segment, is_indexed};
 use crate::store::{Partition, TaskFilter, filter::Order};
+
+/// The tasks of a segment that is large: more than are looked at without notice.
+const LARGE: i64 = 2_000;
 
 /// What leaves the fewest tasks to look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +40,12 @@ impl Plan {
         })
     }
 
+    /// Whether segments say where to look.
+    pub(super) const fn needs_segments(&self, filter: &TaskFilter) -> bool {
+        let has_range = filter.since.is_some() || filter.until.is_some();
+        matches!(self, Self::Keys(_)) || has_range
+    }
+
     /// Whether it looks at tasks in the segment.
     pub(super) fn uses(&self, segment: &Segment) -> bool {
         match self {
@@ -43,6 +53,35 @@ impl Plan {
             Self::History => true,
         }
     }
+}
+
+/// When a task was created.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) struct Created {
+    pub(in crate::store) partition: Partition,
+    pub(in crate::store) task: i64,
+    pub(in crate::store) at: i64,
+}
+
+impl Created {
+    /// Those of the first and the last task of a segment.
+    pub(super) const fn ends(segment: &Segment) -> [Self; 2] {
+        let Segment { partition, first_task, last_task, .. } = *segment;
+        [
+            Self { partition, task: first_task, at: segment.first_created },
+            Self { partition, task: last_task, at: segment.last_created },
+        ]
+    }
+}
+
+/// Whether the range of the filter begins or ends between tasks of a large segment, so that it is
+/// worth knowing when more of its tasks were created.
+pub(super) fn is_worth_a_sample(segment: &Segment, filter: &TaskFilter) -> bool {
+    let is_inside = |at: &Timestamp| {
+        let at = at.as_millisecond();
+        segment.first_created < at && at <= segment.last_created
+    };
+    segment.tasks >= LARGE && (filter.since.iter().chain(&filter.until)).any(is_inside)
 }
 
 /// A range of ids.
@@ -84,43 +123,41 @@ impl Range {
         }
     }
 
-    /// The ids that tasks of the page can have. `segments` are all that may have such tasks.
+    /// The ids that tasks of the page can have. `created` says when some tasks were created, among
+    /// them the first and the last one of each segment.
     ///
-    /// In a partition, tasks are created in the order of their ids. So the ends of each segment say
-    /// where the tasks that were created in the range of the filter begin and end.
-    pub(super) fn of(segments: &[Segment], filter: &TaskFilter) -> Self {
+    /// In a partition, tasks are created in the order of their ids. So these say where the tasks that
+    /// were created in the range of the filter begin and end.
+    pub(super) fn of(created: &[Created], filter: &TaskFilter) -> Self {
         let page = Self::of_page(filter);
         if filter.since.is_none() && filter.until.is_none() {
             return page;
         }
-        let mut ends: HashMap<Partition, Vec<(i64, i64)>> = HashMap::new();
-        for segment in segments {
-            ends.entry(segment.partition).or_default().extend([
-                (segment.first_task, segment.first_created),
-                (segment.last_task, segment.last_created),
-            ]);
+        let mut partitions: HashMap<Partition, Vec<(i64, i64)>> = HashMap::new();
+        for Created { partition, task, at } in created {
+            partitions.entry(*partition).or_default().push((*task, *at));
         }
         let empty = Self { first: i64::MAX, last: i64::MIN };
-        let hull = ends.into_values().map(|ends| Self::of_ends(ends, filter)).fold(
-            empty,
-            |hull, range| Self {
+        let hull = partitions
+            .into_values()
+            .map(|created| Self::of_partition(created, filter))
+            .fold(empty, |hull, range| Self {
                 first: hull.first.min(range.first),
                 last: hull.last.max(range.last),
-            },
-        );
+            });
         page.and(hull)
     }
 
     /// The ids in a partition, by ids with the instants at which they were created.
     ///
     /// A clock that was ahead for a while, and was set back, leaves instants that are out of order.
-    /// Such ends are not passed, so that only the range is larger.
-    fn of_ends(mut ends: Vec<(i64, i64)>, filter: &TaskFilter) -> Self {
-        ends.sort_unstable();
+    /// Such tasks are not passed, so that only the range is larger.
+    fn of_partition(mut created: Vec<(i64, i64)>, filter: &TaskFilter) -> Self {
+        created.sort_unstable();
         let since = filter.since.map_or(i64::MIN, |since| since.as_millisecond());
         let until = filter.until.map_or(i64::MAX, |until| until.as_millisecond());
-        let before = ends.iter().take_while(|(_, created)| *created < since).last();
-        let beyond = ends.iter().rev().take_while(|(_, created)| *created >= until).last();
+        let before = created.iter().take_while(|(_, at)| *at < since).last();
+        let beyond = created.iter().rev().take_while(|(_, at)| *at >= until).last();
         Self {
             first: before.map_or(i64::MIN, |(id, _)| id.saturating_add(1)),
             last: beyond.map_or(i64::MAX, |(id, _)| id.saturating_sub(1)),

@@ -71,6 +71,16 @@ impl IndexReader for Memory {
         Ok(found.map(end).collect())
     }
 
+    async fn sample(&mut self, segments: &[Segment]) -> Result<Vec<Created>> {
+        let blocks = segments.iter().flat_map(|segment| self.of(segment).blocks.clone());
+        let created = |block: Block| {
+            let task = block.first.task;
+            let at = self.history.get(&task)?.created_at.as_millisecond();
+            Some(Created { partition: Partition(0), task, at })
+        };
+        Ok(blocks.filter_map(created).collect())
+    }
+
     async fn found(&mut self, tasks: &[i64], _: &TaskFilter) -> Result<Vec<Found>> {
         Ok(tasks.iter().filter_map(|task| self.history.get(task)).copied().collect())
     }

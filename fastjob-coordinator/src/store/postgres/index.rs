@@ -1,175 +1,21 @@
 //! The index of the history.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
-use fastjob_core::{ExecutorName, JobId, ServiceName, TaskId};
-use jiff::Timestamp;
-use sqlx::{
-    AssertSqlSafe, PgConnection, PgExecutor, QueryBuilder, Row, Transaction, postgres::PgRow,
-};
+use sqlx::{AssertSqlSafe, PgConnection, PgExecutor, Row, postgres::PgRow};
 
-use super::{Postgres, commit::Outcome, find, int, partition, readers::Readers};
+use super::{Postgres, commit::Outcome, int, partition, readers::Readers};
 use crate::store::{
-    Bucket, IndexStore, JobEnd, LifeId, Partition, Result, StatFilter, StatStore, TaskFilter,
+    Bucket, IndexStore, Partition, Result, StatFilter, StatStore,
     index::{
-        Block, Entry, Found, IndexReader, MERGED, Merge, NewSegment, Range, Removal, Segment,
-        aside, buckets, choose, merge, unreadable,
+        MERGED, Merge, NewSegment, Removal, Segment, aside, buckets, choose, merge, unreadable,
     },
-    rows::index::{END, attempted, block, end, found, segment},
+    rows::index::segment,
     while_doing,
 };
 
-const READ: &str = "read the index of tasks";
+pub(super) const READ: &str = "read the index of tasks";
 const WRITE: &str = "write the index of tasks";
-
-/// Reads the index and the history as of one instant.
-pub(super) struct Reader {
-    tx: Transaction<'static, sqlx::Postgres>,
-    readers: Readers,
-    partitions: u32,
-}
-
-impl Postgres {
-    /// Begins to read the index.
-    pub(super) async fn index(&self) -> Result<Reader> {
-        let readers = self.readers.clone();
-        let begun = readers.limited(async {
-            let mut tx = readers.begin().await?;
-            sqlx::query("set transaction isolation level repeatable read, read only")
-                .execute(&mut *tx)
-                .await?;
-            Ok(tx)
-        });
-        let tx = begun.await.map_err(while_doing(READ))?;
-        Ok(Reader { tx, readers, partitions: self.partitions })
-    }
-}
-
-#[async_trait::async_trait]
-impl IndexReader for Reader {
-    async fn segments(&mut self, of: Option<JobId>) -> Result<Vec<Segment>> {
-        let of = of.map(|job| int(Partition::of_id(job.0, self.partitions).0));
-        segments(&self.readers, &mut *self.tx, "$1::int4 is null or partition = $1", of).await
-    }
-
-    async fn segments_before(
-        &mut self,
-        partition: Partition,
-        before: Timestamp,
-    ) -> Result<Vec<Segment>> {
-        let before = before.as_millisecond();
-        let condition = format!("partition = $1 and end_at < {before}");
-        segments(&self.readers, &mut *self.tx, &condition, Some(int(partition.0))).await
-    }
-
-    async fn blocks(&mut self, of: &[(Segment, Entry)]) -> Result<Vec<(usize, Block)>> {
-        let rows = self
-            .readers
-            .limited(
-                sqlx::query(
-                    "select at.place, found.kind, found.value, found.task, found.entries \
-             from unnest($1::int4[], $2::smallint[], $3::bigint[], $4::smallint[], $5::bigint[], \
-             $6::bigint[]) with ordinality \
-             as at (partition, level, number, kind, value, task, place) \
-             cross join lateral (select b.kind, b.value, b.task, b.entries from index_blocks b \
-             where b.partition = at.partition and b.level = at.level and b.number = at.number \
-             and (b.kind, b.value, b.task) <= (at.kind, at.value, at.task) \
-             order by b.kind desc, b.value desc, b.task desc limit 1) as found",
-                )
-                .bind(of.iter().map(|(segment, _)| int(segment.partition.0)).collect::<Vec<_>>())
-                .bind(of.iter().map(|(segment, _)| segment.level).collect::<Vec<_>>())
-                .bind(of.iter().map(|(segment, _)| segment.number).collect::<Vec<_>>())
-                .bind(of.iter().map(|(_, at)| i16::from(at.key.kind)).collect::<Vec<_>>())
-                .bind(of.iter().map(|(_, at)| at.key.value).collect::<Vec<_>>())
-                .bind(of.iter().map(|(_, at)| at.task).collect::<Vec<_>>())
-                .fetch_all(&mut *self.tx),
-            )
-            .await
-            .map_err(while_doing(READ))?;
-        let read = |row: &PgRow| {
-            let place: i64 = row.try_get(0).map_err(while_doing(READ))?;
-            // Places count from one.
-            let place = usize::try_from(place).unwrap_or(usize::MAX).saturating_sub(1);
-            Ok((place, block(row, 1)?))
-        };
-        rows.iter().map(read).collect()
-    }
-
-    async fn blocks_after(
-        &mut self,
-        segment: &Segment,
-        first: Entry,
-        limit: u32,
-    ) -> Result<Vec<Block>> {
-        let rows = self
-            .readers
-            .limited(
-                sqlx::query(
-                    "select kind, value, task, entries from index_blocks \
-             where partition = $1 and level = $2 and number = $3 \
-             and (kind, value, task) > ($4, $5, $6) order by kind, value, task limit $7",
-                )
-                .bind(int(segment.partition.0))
-                .bind(segment.level)
-                .bind(segment.number)
-                .bind(i16::from(first.key.kind))
-                .bind(first.key.value)
-                .bind(first.task)
-                .bind(i64::from(limit))
-                .fetch_all(&mut *self.tx),
-            )
-            .await;
-        rows.map_err(while_doing(READ))?.iter().map(|row| block(row, 0)).collect()
-    }
-
-    async fn ends(&mut self, tasks: &[i64]) -> Result<Vec<(JobId, JobEnd)>> {
-        let sql = format!("select {END} from tasks t where t.id = any($1)");
-        let rows = sqlx::query(AssertSqlSafe(sql)).bind(tasks).fetch_all(&mut *self.tx);
-        let rows = self.readers.limited(rows).await.map_err(while_doing(READ))?;
-        rows.iter().map(end).collect()
-    }
-
-    async fn found(&mut self, tasks: &[i64], filter: &TaskFilter) -> Result<Vec<Found>> {
-        let rows = self.rows(find::tasks(tasks, filter)).await?;
-        rows.iter().map(found).collect()
-    }
-
-    async fn history(
-        &mut self,
-        range: Range,
-        filter: &TaskFilter,
-        limit: usize,
-    ) -> Result<Vec<Found>> {
-        let rows = self.rows(find::history(range, filter, limit)).await?;
-        rows.iter().map(found).collect()
-    }
-
-    async fn jobs_of(&mut self, jobs: &[JobId], service: &ServiceName) -> Result<HashSet<JobId>> {
-        let rows = self.rows(find::jobs(jobs, service)).await?;
-        rows.iter().map(|row| Ok(JobId(row.try_get(0).map_err(while_doing(READ))?))).collect()
-    }
-
-    async fn lives_of(&mut self, executor: &ExecutorName) -> Result<HashSet<LifeId>> {
-        let rows = self.rows(find::lives(executor)).await?;
-        rows.iter().map(|row| Ok(LifeId(row.try_get(0).map_err(while_doing(READ))?))).collect()
-    }
-
-    async fn attempted(
-        &mut self,
-        tasks: &[TaskId],
-        filter: &TaskFilter,
-    ) -> Result<Vec<(TaskId, bool, bool)>> {
-        let rows = self.rows(find::attempted(tasks, filter)).await?;
-        rows.iter().map(attempted).collect()
-    }
-}
-
-impl Reader {
-    async fn rows(&mut self, mut query: QueryBuilder<sqlx::Postgres>) -> Result<Vec<PgRow>> {
-        let rows = query.build().fetch_all(&mut *self.tx);
-        self.readers.limited(rows).await.map_err(while_doing(READ))
-    }
-}
 
 #[async_trait::async_trait]
 impl StatStore for Postgres {
@@ -272,7 +118,7 @@ async fn blocks_of(readers: &Readers, of: &[Segment]) -> sqlx::Result<Vec<Vec<Ve
 }
 
 /// The segments that match a condition with one value.
-async fn segments<'q, T>(
+pub(super) async fn segments<'q, T>(
     readers: &Readers,
     connection: impl PgExecutor<'q>,
     condition: &str,
@@ -398,7 +244,7 @@ async fn remove_blocks(tx: &mut PgConnection, of: &[Segment]) -> Outcome {
     .map(drop)
 }
 
-fn ids(of: &[Segment]) -> (Vec<i32>, Vec<i16>, Vec<i64>) {
+pub(super) fn ids(of: &[Segment]) -> (Vec<i32>, Vec<i16>, Vec<i64>) {
     let (mut partitions, mut levels, mut numbers) = (Vec::new(), Vec::new(), Vec::new());
     for segment in of {
         partitions.push(int(segment.partition.0));

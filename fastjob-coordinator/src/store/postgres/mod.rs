@@ -9,6 +9,7 @@ mod columns;
 mod commit;
 mod connection;
 mod fence;
+mod filters;
 mod find;
 mod history;
 mod index;

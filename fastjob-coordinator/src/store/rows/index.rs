@@ -6,7 +6,7 @@ use super::{Columns, Reading};
 use crate::store::{
     JobEnd, Partition, Result,
     codes::{cause, task_state},
-    index::{Block, Ended, Entry, Found, Key, Segment},
+    index::{Block, Created, Ended, Entry, Found, Key, Segment},
     stats::{LastAttempt, Times},
     while_doing,
 };
@@ -58,13 +58,13 @@ pub(crate) fn found<R: Columns>(columns: &R) -> Result<Found> {
     })
 }
 
-/// The columns of [`end`], of `tasks` as `t`.
-pub(crate) const END: &str = "t.id, t.job, t.state, \
+/// The columns of [`job_end`], of `tasks` as `t`.
+pub(crate) const JOB_END: &str = "t.id, t.job, t.state, \
     coalesce(t.started_at, (select min(a.started_at) from attempts a where a.task = t.id)), \
     t.ended_at";
 
 /// Reads how a task ended, and its job.
-pub(crate) fn end<R: Columns>(columns: &R) -> Result<(JobId, JobEnd)> {
+pub(crate) fn job_end<R: Columns>(columns: &R) -> Result<(JobId, JobEnd)> {
     let row = Reading::new(columns, "read the history");
     let end = JobEnd {
         task: TaskId(row.int(0)?),
@@ -73,6 +73,12 @@ pub(crate) fn end<R: Columns>(columns: &R) -> Result<(JobId, JobEnd)> {
         ended_at: row.instant(4)?,
     };
     Ok((JobId(row.int(1)?), end))
+}
+
+/// Reads when a task was created.
+pub(crate) fn created<R: Columns>(columns: &R, partition: Partition) -> Result<Created> {
+    let row = Reading::new(columns, READ);
+    Ok(Created { partition, task: row.int(0)?, at: row.int(1)? })
 }
 
 /// Reads a task, and whether one of its attempts was on the executor and has the text that a filter

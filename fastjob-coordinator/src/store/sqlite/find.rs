@@ -1,139 +1,150 @@
-//! Queries of lists of tasks.
+//! Reads the index and the history for lists.
+
+use std::collections::HashSet;
 
 use fastjob_core::{ExecutorName, JobId, ServiceName, TaskId};
-use serde_json::Value;
-use sqlx::{QueryBuilder, Sqlite};
+use jiff::Timestamp;
+use sqlx::Transaction;
 
-use crate::store::{Order, TaskFilter, batch::clean, index::Range};
+use super::{
+    Sqlite, filters,
+    index::{ALL, READ, segments},
+};
+use crate::store::{
+    JobEnd, LifeId, Partition, Result, TaskFilter,
+    index::{Block, Created, END, Entry, Found, IndexReader, Range, Segment},
+    rows::index::{attempted, block, created, found, job_end},
+    while_doing,
+};
 
-/// Tasks of the history by id, with what the filter asks of them.
-pub(super) fn tasks(tasks: &[i64], filter: &TaskFilter) -> QueryBuilder<Sqlite> {
-    let mut sql = select(filter);
-    sql.push(" where t.id in ").push(LIST).push_bind(Value::from(tasks).to_string()).push("))");
-    sql
+/// Reads the index and the history as of one instant.
+pub(super) struct Reader<'c> {
+    tx: Transaction<'c, sqlx::Sqlite>,
 }
 
-/// Tasks of the history in a range of ids, in the order of the filter.
-pub(super) fn history(range: Range, filter: &TaskFilter, limit: usize) -> QueryBuilder<Sqlite> {
-    let mut sql = select(filter);
-    sql.push(" where t.id between ").push_bind(range.first);
-    sql.push(" and ").push_bind(range.last);
-    if let Some(since) = filter.since {
-        sql.push(" and t.created_at >= ").push_bind(since.as_millisecond());
-    }
-    if let Some(until) = filter.until {
-        sql.push(" and t.created_at < ").push_bind(until.as_millisecond());
-    }
-    sql.push(match filter.order {
-        Order::Newest | Order::RunTime => " order by t.id desc limit ",
-        Order::Oldest => " order by t.id limit ",
-    });
-    sql.push_bind(i64::try_from(limit).unwrap_or(i64::MAX));
-    sql
-}
-
-/// Those of the jobs that are of the service.
-pub(super) fn jobs(jobs: &[JobId], service: &ServiceName) -> QueryBuilder<Sqlite> {
-    let jobs = Value::from_iter(jobs.iter().map(|job| job.0)).to_string();
-    let mut sql = QueryBuilder::new("select id from jobs where id in ");
-    sql.push(LIST).push_bind(jobs).push(")) and service = ").push_bind(service.to_string());
-    sql
-}
-
-/// The lives of an executor.
-pub(super) fn lives(executor: &ExecutorName) -> QueryBuilder<Sqlite> {
-    let mut sql = QueryBuilder::new("select id from lives where executor = ");
-    sql.push_bind(executor.to_string());
-    sql
-}
-
-/// The tasks that have attempts with rows of their own, with what the filter asks of these.
-pub(super) fn attempted(tasks: &[TaskId], filter: &TaskFilter) -> QueryBuilder<Sqlite> {
-    let tasks = Value::from_iter(tasks.iter().map(|task| task.0)).to_string();
-    let mut sql = QueryBuilder::new("select a.task, max(");
-    on_executor(&mut sql, "a", filter);
-    sql.push("), max(");
-    with_text(&mut sql, "a", filter);
-    sql.push(") from attempts a where a.task in ").push(LIST).push_bind(tasks);
-    sql.push(")) group by a.task");
-    sql
-}
-
-/// A JSON array as a list; its value and two brackets follow.
-const LIST: &str = "(select value from json_each(";
-
-/// Selects the columns of [`found`](crate::store::rows::index::found). What the filter does not ask
-/// for is not read.
-fn select(filter: &TaskFilter) -> QueryBuilder<Sqlite> {
-    let mut sql = QueryBuilder::new("select t.id, t.job, t.state, t.cause, t.created_at, ");
-    sql.push(match filter.needs_run_time() {
-        true => {
-            "t.ended_at - case when t.attempt_state is null then \
-             (select min(a.started_at) from attempts a where a.task = t.id) \
-             else t.started_at end, "
-        }
-        false => "null, ",
-    });
-    match &filter.service {
-        Some(service) => {
-            sql.push("exists (select 1 from jobs j where j.id = t.job and j.service = ");
-            sql.push_bind(service.to_string()).push("), ");
-        }
-        None => {
-            sql.push("false, ");
-        }
-    }
-    any_attempt(&mut sql, filter.executor.is_some(), filter, on_executor);
-    sql.push(", ");
-    any_attempt(&mut sql, filter.text.is_some(), filter, with_text);
-    sql.push(" from tasks t");
-    sql
-}
-
-/// Whether a condition is true of one of the attempts of the task `t`, if it is asked for. They have
-/// rows of their own only where there are several.
-fn any_attempt(
-    sql: &mut QueryBuilder<Sqlite>,
-    is_asked: bool,
-    filter: &TaskFilter,
-    condition: fn(&mut QueryBuilder<Sqlite>, &str, &TaskFilter),
-) {
-    if !is_asked {
-        sql.push("false");
-        return;
-    }
-    sql.push("case when t.attempt_state is null then exists (select 1 from attempts a where a.task = t.id and ");
-    condition(sql, "a", filter);
-    sql.push(") else ");
-    condition(sql, "t", filter);
-    sql.push(" end");
-}
-
-/// Whether the attempt in the row was on the executor of the filter; false without one.
-fn on_executor(sql: &mut QueryBuilder<Sqlite>, row: &str, filter: &TaskFilter) {
-    match &filter.executor {
-        Some(executor) => {
-            sql.push(format_args!(
-                "coalesce({row}.life in (select id from lives where executor = "
-            ));
-            sql.push_bind(executor.to_string()).push("), false)");
-        }
-        None => {
-            sql.push("false");
-        }
+impl Sqlite {
+    /// Begins to read the index.
+    pub(super) async fn index(&self) -> Result<Reader<'_>> {
+        let tx = self.readers.begin().await.map_err(while_doing(READ))?;
+        Ok(Reader { tx })
     }
 }
 
-/// Whether the message in the row has the text of the filter; false without one.
-fn with_text(sql: &mut QueryBuilder<Sqlite>, row: &str, filter: &TaskFilter) {
-    match filter.needle() {
-        Some(text) => {
-            // Lower case is that of ASCII here.
-            sql.push(format_args!("coalesce(instr(lower({row}.message), "));
-            sql.push_bind(clean(&text).into_owned()).push(") > 0, false)");
+#[async_trait::async_trait]
+impl IndexReader for Reader<'_> {
+    async fn segments(&mut self, _of: Option<JobId>) -> Result<Vec<Segment>> {
+        segments(&mut *self.tx, "level >= ?", 0).await
+    }
+
+    async fn segments_before(
+        &mut self,
+        _partition: Partition,
+        before: Timestamp,
+    ) -> Result<Vec<Segment>> {
+        segments(&mut *self.tx, "end_at < ?", before.as_millisecond()).await
+    }
+
+    async fn blocks(&mut self, of: &[(Segment, Entry)]) -> Result<Vec<(usize, Block)>> {
+        let mut found = Vec::with_capacity(of.len());
+        for (place, (segment, at)) in of.iter().enumerate() {
+            let row = sqlx::query(
+                "select kind, value, task, entries from index_blocks \
+                 where level = ? and number = ? and (kind, value, task) <= (?, ?, ?) \
+                 order by kind desc, value desc, task desc limit 1",
+            )
+            .bind(segment.level)
+            .bind(segment.number)
+            .bind(at.key.kind)
+            .bind(at.key.value)
+            .bind(at.task)
+            .fetch_optional(&mut *self.tx)
+            .await
+            .map_err(while_doing(READ))?;
+            if let Some(row) = row {
+                found.push((place, block(&row, 0)?));
+            }
         }
-        None => {
-            sql.push("false");
+        Ok(found)
+    }
+
+    async fn blocks_after(
+        &mut self,
+        segment: &Segment,
+        first: Entry,
+        limit: u32,
+    ) -> Result<Vec<Block>> {
+        let rows = sqlx::query(
+            "select kind, value, task, entries from index_blocks \
+             where level = ? and number = ? and (kind, value, task) > (?, ?, ?) \
+             order by kind, value, task limit ?",
+        )
+        .bind(segment.level)
+        .bind(segment.number)
+        .bind(first.key.kind)
+        .bind(first.key.value)
+        .bind(first.task)
+        .bind(limit)
+        .fetch_all(&mut *self.tx)
+        .await;
+        rows.map_err(while_doing(READ))?.iter().map(|row| block(row, 0)).collect()
+    }
+
+    async fn ends(&mut self, tasks: &[i64]) -> Result<Vec<(JobId, JobEnd)>> {
+        let rows = filters::ends(tasks).build().fetch_all(&mut *self.tx).await;
+        rows.map_err(while_doing(READ))?.iter().map(job_end).collect()
+    }
+
+    async fn sample(&mut self, segments: &[Segment]) -> Result<Vec<Created>> {
+        let mut sample = Vec::new();
+        for segment in segments {
+            let rows = sqlx::query(
+                "select t.id, t.created_at from index_blocks b join tasks t on t.id = b.task \
+                 where b.level = ? and b.number = ? and b.kind = ?",
+            )
+            .bind(segment.level)
+            .bind(segment.number)
+            .bind(END)
+            .fetch_all(&mut *self.tx)
+            .await
+            .map_err(while_doing(READ))?;
+            for row in &rows {
+                sample.push(created(row, ALL)?);
+            }
         }
+        Ok(sample)
+    }
+
+    async fn found(&mut self, tasks: &[i64], filter: &TaskFilter) -> Result<Vec<Found>> {
+        let rows = filters::tasks(tasks, filter).build().fetch_all(&mut *self.tx).await;
+        rows.map_err(while_doing(READ))?.iter().map(found).collect()
+    }
+
+    async fn history(
+        &mut self,
+        range: Range,
+        filter: &TaskFilter,
+        limit: usize,
+    ) -> Result<Vec<Found>> {
+        let rows = filters::history(range, filter, limit).build().fetch_all(&mut *self.tx).await;
+        rows.map_err(while_doing(READ))?.iter().map(found).collect()
+    }
+
+    async fn jobs_of(&mut self, jobs: &[JobId], service: &ServiceName) -> Result<HashSet<JobId>> {
+        let rows = filters::jobs(jobs, service).build_query_scalar().fetch_all(&mut *self.tx).await;
+        Ok(rows.map_err(while_doing(READ))?.into_iter().map(JobId).collect())
+    }
+
+    async fn lives_of(&mut self, executor: &ExecutorName) -> Result<HashSet<LifeId>> {
+        let rows = filters::lives(executor).build_query_scalar().fetch_all(&mut *self.tx).await;
+        Ok(rows.map_err(while_doing(READ))?.into_iter().map(LifeId).collect())
+    }
+
+    async fn attempted(
+        &mut self,
+        tasks: &[TaskId],
+        filter: &TaskFilter,
+    ) -> Result<Vec<(TaskId, bool, bool)>> {
+        let rows = filters::attempted(tasks, filter).build().fetch_all(&mut *self.tx).await;
+        rows.map_err(while_doing(READ))?.iter().map(attempted).collect()
     }
 }

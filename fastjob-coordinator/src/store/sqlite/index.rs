@@ -1,148 +1,23 @@
 //! The index of the history.
 
-use std::collections::HashSet;
+use sqlx::{AssertSqlSafe, Connection, SqliteConnection, SqliteExecutor, sqlite::SqliteRow};
 
-use fastjob_core::{ExecutorName, JobId, ServiceName, TaskId};
-use jiff::Timestamp;
-use serde_json::Value;
-use sqlx::{
-    AssertSqlSafe, Connection, SqliteConnection, SqliteExecutor, Transaction, sqlite::SqliteRow,
-};
-
-use super::{Sqlite, commit::Outcome, find, many::insert};
+use super::{Sqlite, commit::Outcome, many::insert};
 use crate::store::{
-    Bucket, IndexStore, JobEnd, LifeId, Partition, Result, StatFilter, StatStore, TaskFilter,
+    Bucket, IndexStore, Partition, Result, StatFilter, StatStore,
     index::{
-        Block, Entry, Found, IndexReader, MERGED, Merge, NewSegment, Range, Removal, Segment,
-        aside, buckets, choose, merge, unreadable,
+        Block, Entry, MERGED, Merge, NewSegment, Removal, Segment, aside, buckets, choose, merge,
+        unreadable,
     },
-    rows::index::{END, attempted, block, end, found, segment},
+    rows::index::segment,
     while_doing,
 };
 
-const READ: &str = "read the index of tasks";
+pub(super) const READ: &str = "read the index of tasks";
 const WRITE: &str = "write the index of tasks";
 
 /// The only partition.
-const ALL: Partition = Partition(0);
-
-/// Reads the index and the history as of one instant.
-pub(super) struct Reader<'c> {
-    tx: Transaction<'c, sqlx::Sqlite>,
-}
-
-impl Sqlite {
-    /// Begins to read the index.
-    pub(super) async fn index(&self) -> Result<Reader<'_>> {
-        let tx = self.readers.begin().await.map_err(while_doing(READ))?;
-        Ok(Reader { tx })
-    }
-}
-
-#[async_trait::async_trait]
-impl IndexReader for Reader<'_> {
-    async fn segments(&mut self, _of: Option<JobId>) -> Result<Vec<Segment>> {
-        segments(&mut *self.tx, "level >= ?", 0).await
-    }
-
-    async fn segments_before(
-        &mut self,
-        _partition: Partition,
-        before: Timestamp,
-    ) -> Result<Vec<Segment>> {
-        segments(&mut *self.tx, "end_at < ?", before.as_millisecond()).await
-    }
-
-    async fn blocks(&mut self, of: &[(Segment, Entry)]) -> Result<Vec<(usize, Block)>> {
-        let mut found = Vec::with_capacity(of.len());
-        for (place, (segment, at)) in of.iter().enumerate() {
-            let row = sqlx::query(
-                "select kind, value, task, entries from index_blocks \
-                 where level = ? and number = ? and (kind, value, task) <= (?, ?, ?) \
-                 order by kind desc, value desc, task desc limit 1",
-            )
-            .bind(segment.level)
-            .bind(segment.number)
-            .bind(at.key.kind)
-            .bind(at.key.value)
-            .bind(at.task)
-            .fetch_optional(&mut *self.tx)
-            .await
-            .map_err(while_doing(READ))?;
-            if let Some(row) = row {
-                found.push((place, block(&row, 0)?));
-            }
-        }
-        Ok(found)
-    }
-
-    async fn blocks_after(
-        &mut self,
-        segment: &Segment,
-        first: Entry,
-        limit: u32,
-    ) -> Result<Vec<Block>> {
-        let rows = sqlx::query(
-            "select kind, value, task, entries from index_blocks \
-             where level = ? and number = ? and (kind, value, task) > (?, ?, ?) \
-             order by kind, value, task limit ?",
-        )
-        .bind(segment.level)
-        .bind(segment.number)
-        .bind(first.key.kind)
-        .bind(first.key.value)
-        .bind(first.task)
-        .bind(limit)
-        .fetch_all(&mut *self.tx)
-        .await;
-        rows.map_err(while_doing(READ))?.iter().map(|row| block(row, 0)).collect()
-    }
-
-    async fn ends(&mut self, tasks: &[i64]) -> Result<Vec<(JobId, JobEnd)>> {
-        let sql =
-            format!("select {END} from tasks t where t.id in (select value from json_each(?))");
-        let rows = sqlx::query(AssertSqlSafe(sql))
-            .bind(Value::from(tasks).to_string())
-            .fetch_all(&mut *self.tx)
-            .await
-            .map_err(while_doing(READ))?;
-        rows.iter().map(end).collect()
-    }
-
-    async fn found(&mut self, tasks: &[i64], filter: &TaskFilter) -> Result<Vec<Found>> {
-        let rows = find::tasks(tasks, filter).build().fetch_all(&mut *self.tx).await;
-        rows.map_err(while_doing(READ))?.iter().map(found).collect()
-    }
-
-    async fn history(
-        &mut self,
-        range: Range,
-        filter: &TaskFilter,
-        limit: usize,
-    ) -> Result<Vec<Found>> {
-        let rows = find::history(range, filter, limit).build().fetch_all(&mut *self.tx).await;
-        rows.map_err(while_doing(READ))?.iter().map(found).collect()
-    }
-
-    async fn jobs_of(&mut self, jobs: &[JobId], service: &ServiceName) -> Result<HashSet<JobId>> {
-        let rows = find::jobs(jobs, service).build_query_scalar().fetch_all(&mut *self.tx).await;
-        Ok(rows.map_err(while_doing(READ))?.into_iter().map(JobId).collect())
-    }
-
-    async fn lives_of(&mut self, executor: &ExecutorName) -> Result<HashSet<LifeId>> {
-        let rows = find::lives(executor).build_query_scalar().fetch_all(&mut *self.tx).await;
-        Ok(rows.map_err(while_doing(READ))?.into_iter().map(LifeId).collect())
-    }
-
-    async fn attempted(
-        &mut self,
-        tasks: &[TaskId],
-        filter: &TaskFilter,
-    ) -> Result<Vec<(TaskId, bool, bool)>> {
-        let rows = find::attempted(tasks, filter).build().fetch_all(&mut *self.tx).await;
-        rows.map_err(while_doing(READ))?.iter().map(attempted).collect()
-    }
-}
+pub(super) const ALL: Partition = Partition(0);
 
 #[async_trait::async_trait]
 impl StatStore for Sqlite {
@@ -210,7 +85,7 @@ impl Sqlite {
 }
 
 /// The segments that match a condition with one value.
-async fn segments(
+pub(super) async fn segments(
     connection: impl SqliteExecutor<'_>,
     condition: &str,
     value: i64,

@@ -6,6 +6,7 @@
 
 pub(crate) mod alarms;
 pub(crate) mod batches;
+pub(crate) mod filters;
 pub(crate) mod heads;
 pub(crate) mod index;
 pub(crate) mod jobs;
@@ -110,6 +111,12 @@ macro_rules! suite {
                 the_bytes_of_a_task_are_those_of_all_its_texts,
                 keys_identify_tasks_of_their_job,
                 the_last_ends_of_jobs_are_listed,
+            }
+            filters {
+                every_filter_lists_what_a_search_of_all_tasks_does,
+                a_search_that_stops_says_where_it_continues,
+                one_task_is_listed_if_it_matches,
+                a_range_of_time_is_found_in_a_large_segment,
             }
             index {
                 merging_changes_no_list,
