@@ -92,7 +92,8 @@ impl<T: DeserializeOwned> List<T> {
     ///
     /// Fails with [`ClientError`] if the coordinator does not answer, or rejects the call.
     pub async fn first(self, limit: Option<usize>) -> Result<Page<T>, ClientError> {
-        let mut all = Page { items: Vec::new(), next_cursor: None, searched_to: None };
+        let (searched_to, unanswered) = (None, Vec::new());
+        let mut all = Page { items: Vec::new(), next_cursor: None, searched_to, unanswered };
         let mut ended_early = 0;
         loop {
             let left = limit.map_or(self.page_size, |limit| limit - all.items.len());
@@ -106,6 +107,9 @@ impl<T: DeserializeOwned> List<T> {
             all.items.extend(page.items);
             all.next_cursor = page.next_cursor;
             all.searched_to = page.searched_to;
+            all.unanswered.extend(page.unanswered);
+            all.unanswered.sort_unstable();
+            all.unanswered.dedup();
             if let Some(limit) = limit {
                 all.items.truncate(limit);
             }

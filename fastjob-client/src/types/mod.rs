@@ -44,13 +44,17 @@ pub struct Page<T> {
     /// of the list, and the next page continues there. Such a page may be empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub searched_to: Option<Timestamp>,
+    /// The addresses of coordinators of the cluster that did not answer in time. Tasks in the states
+    /// `queued`, `running` and `stopping` on them may be missing in a list by state.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unanswered: Vec<String>,
 }
 
 #[cfg(feature = "exhaustive")]
 impl<T> Page<T> {
-    /// A page that did not end early.
+    /// A page that did not end early, and for which nobody was asked.
     pub fn new(items: Vec<T>, next_cursor: Option<String>) -> Self {
-        Self { items, next_cursor, searched_to: None }
+        Self { items, next_cursor, searched_to: None, unanswered: Vec::new() }
     }
 }
 

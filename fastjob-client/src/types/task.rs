@@ -39,6 +39,11 @@ pub struct TaskView {
     /// The task whose end started this one.
     #[serde(default)]
     pub parent: Option<i64>,
+    /// The address of the coordinator that acts on the task, if that did not answer in time: the
+    /// state and the attempts are those that are recorded. A task is recorded as `queued` until it
+    /// is stopping or ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unanswered: Option<String>,
     /// Ordered by shard and number.
     pub attempts: Vec<AttemptView>,
 }

@@ -122,6 +122,11 @@ impl Items {
         self.0.searched_to
     }
 
+    /// The addresses of coordinators that did not answer.
+    pub(super) fn unanswered(&self) -> &[String] {
+        &self.0.unanswered
+    }
+
     pub(super) fn read<T: DeserializeOwned>(self) -> Result<Vec<T>, Error> {
         let items = self.0.items.into_iter().map(serde_json::from_value);
         items.collect::<Result<_, _>>().map_err(|err| Error::failed(not_valid(&err)))

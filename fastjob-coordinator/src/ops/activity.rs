@@ -83,9 +83,9 @@ impl Ops {
         }
         counts.extend(here.iter().map(|job| (*job, Some((0, 0)))));
         let calls = there.into_values().map(|(node, jobs)| (node, CountOpen { jobs }));
-        let (counted, replies) = tokio::join!(self.count_here(here), self.gather(calls.collect()));
+        let (counted, replies) = tokio::join!(self.count_here(here), self.gather(calls));
         let mut counted = counted?;
-        for (call, reply) in replies {
+        for (_, call, reply) in replies {
             let count = reply.is_some().then_some((0, 0));
             counts.extend(call.jobs.into_iter().map(|job| (job, count)));
             counted.extend(reply.into_iter().flatten());

@@ -46,7 +46,8 @@ impl Ops {
                 return Ok(Page::new(Vec::new(), None));
             }
         }
-        filter.open = self.open_now(&filter).await?;
+        let mut unanswered = Vec::new();
+        filter.open = self.open_now(&filter, &mut unanswered).await?;
         let listed = self.store.task_ids(&filter).await?;
         if filter.order == Order::RunTime && listed.stopped.is_some() {
             return Err(Error::invalid(
@@ -74,7 +75,10 @@ impl Ops {
         let mut items = self.with_live(rows).await?;
         sort(&mut items, &ids);
         let next_cursor = end.map(|end| cursor(filter.order, end));
-        Ok(Page { items, next_cursor, searched_to })
+        unanswered.extend(items.iter().filter_map(|item| item.unanswered.clone()));
+        unanswered.sort_unstable();
+        unanswered.dedup();
+        Ok(Page { items, next_cursor, searched_to, unanswered })
     }
 
     /// Reads the filters.
@@ -114,15 +118,21 @@ impl Ops {
         Ok(filter)
     }
 
-    /// The open tasks in the states of the filter.
-    async fn open_now(&self, filter: &TaskFilter) -> Result<OpenNow, Error> {
+    /// The open tasks in the states of the filter. Adds the addresses of nodes that do not answer.
+    async fn open_now(
+        &self,
+        filter: &TaskFilter,
+        unanswered: &mut Vec<String>,
+    ) -> Result<OpenNow, Error> {
         let states = filter.states.iter().filter(|state| !state.is_final());
         let states: Vec<TaskState> = states.copied().collect();
         if states.is_empty() {
             return Ok(OpenNow::default());
         }
         if let Some(task) = filter.task {
-            let live = self.live(vec![task]).await?.into_iter();
+            let live = self.live(vec![task]).await?;
+            unanswered.extend(live.unanswered.into_values());
+            let live = live.tasks.into_values();
             let tasks = live.filter(|live| states.contains(&live.state)).map(|live| live.task);
             return Ok(OpenNow { tasks: tasks.collect(), is_complete: true });
         }
@@ -140,7 +150,8 @@ impl Ops {
             after: filter.after.map(|after| after.task),
             limit,
         };
-        let tasks = self.open(&ask).await?;
+        let (tasks, away) = self.open(&ask).await?;
+        unanswered.extend(away);
         let is_complete = tasks.len() < limit as usize;
         Ok(OpenNow { tasks, is_complete })
     }

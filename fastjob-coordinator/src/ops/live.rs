@@ -7,11 +7,7 @@ use fastjob_engine::{Command, LiveAttempt, LiveTask, OpenAsk};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Error, Ops, PAGE_MAX, ProgressView,
-    node_calls::{NodeCall, left_out},
-    out_of_bounds,
-};
+use super::{Error, Ops, PAGE_MAX, ProgressView, node_calls::NodeCall, out_of_bounds};
 use crate::{
     cluster::Owner,
     shell::AskError,
@@ -67,14 +63,25 @@ impl NodeCall for ReadLive {
     }
 }
 
+/// The current states of tasks.
+#[derive(Debug, Default)]
+pub(super) struct Live {
+    /// Those that are open, as far as the owners of their partitions answered.
+    pub(super) tasks: HashMap<TaskId, LiveTask>,
+    /// Those whose owner did not answer, with its address.
+    pub(super) unanswered: HashMap<TaskId, String>,
+}
+
 impl Ops {
-    /// Open tasks of all nodes, in the order that is asked for.
-    pub(super) async fn open(&self, ask: &OpenAsk) -> Result<Vec<TaskId>, Error> {
+    /// Open tasks of all nodes, in the order that is asked for, and the addresses of nodes that do
+    /// not answer.
+    pub(super) async fn open(&self, ask: &OpenAsk) -> Result<(Vec<TaskId>, Vec<String>), Error> {
         let mut open = self.open_here(ask).await?;
         let OpenAsk { states, job, since, until, is_oldest_first, after, limit } = ask.clone();
         let others = ListOpen { states, job, since, until, is_oldest_first, after, limit };
-        open.extend(self.call_others(&others).await.into_iter().flatten());
-        Ok(in_order(open, ask))
+        let (replies, unanswered) = self.call_others(&others).await;
+        open.extend(replies.into_iter().flatten());
+        Ok((in_order(open, ask), unanswered))
     }
 
     async fn open_here(&self, ask: &OpenAsk) -> Result<Vec<TaskId>, Error> {
@@ -92,8 +99,10 @@ impl Ops {
 
     /// The current states of these tasks on all nodes; tasks of partitions without an owner are
     /// omitted.
-    pub(super) async fn live(&self, tasks: Vec<TaskId>) -> Result<Vec<LiveTask>, Error> {
-        let mut live = self.live_here(tasks.clone()).await?;
+    pub(super) async fn live(&self, tasks: Vec<TaskId>) -> Result<Live, Error> {
+        let here = self.live_here(tasks.clone()).await?.into_iter();
+        let mut live =
+            Live { tasks: here.map(|live| (live.task, live)).collect(), ..Live::default() };
         let mut by_node: HashMap<NodeId, (NodeRow, Vec<TaskId>)> = HashMap::new();
         for task in tasks {
             let partition = Partition::of_id(task.0, self.engines.partitions());
@@ -102,10 +111,17 @@ impl Ops {
                 by_node.entry(node.id.clone()).or_insert_with(new).1.push(task);
             }
         }
-        for (node, tasks) in by_node.into_values() {
-            match self.peers.call(&node, Partition::default(), &ReadLive { tasks }).await {
-                Ok(there) => live.extend(there.into_iter().map(LiveTask::from)),
-                Err(err) => left_out(&node, &err),
+        let calls = by_node.into_values().map(|(node, tasks)| (node, ReadLive { tasks }));
+        for (node, call, reply) in self.gather(calls).await {
+            match reply {
+                Some(there) => {
+                    let there = there.into_iter().map(LiveTask::from);
+                    live.tasks.extend(there.map(|live| (live.task, live)));
+                }
+                None => {
+                    let of_node = |task| (task, node.address.clone());
+                    live.unanswered.extend(call.tasks.into_iter().map(of_node));
+                }
             }
         }
         Ok(live)

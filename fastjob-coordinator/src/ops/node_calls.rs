@@ -143,42 +143,36 @@ impl Ops {
         }
     }
 
-    /// Has several nodes answer a call each, at the same time. Returns each call with its reply;
-    /// `None` if its node does not answer in time.
+    /// Has several nodes answer a call each, at the same time. Returns each call with its node and
+    /// its reply; `None` if the node does not answer in time.
     pub(super) async fn gather<C: NodeCall>(
         &self,
-        calls: Vec<(NodeRow, C)>,
-    ) -> Vec<(C, Option<C::Reply>)> {
+        calls: impl IntoIterator<Item = (NodeRow, C)>,
+    ) -> Vec<(NodeRow, C, Option<C::Reply>)> {
         let calls = calls.into_iter().map(|(node, call)| async move {
             let reply = self.peers.call(&node, Partition::default(), &call);
             let reply = match tokio::time::timeout(FOR_A_LIST, reply).await {
-                Ok(Ok(reply)) => Some(reply),
-                Ok(Err(err)) => {
-                    left_out(&node, &err);
-                    None
-                }
-                Err(_) => {
-                    let late = Error::Unavailable(format!("no answer within {FOR_A_LIST:?}"));
-                    left_out(&node, &late);
-                    None
-                }
+                Ok(reply) => reply,
+                Err(_) => Err(Error::Unavailable(format!("no answer within {FOR_A_LIST:?}"))),
             };
-            (call, reply)
+            let reply = reply.map_err(|err| left_out(&node, &err)).ok();
+            (node, call, reply)
         });
         futures_util::future::join_all(calls).await
     }
 
-    /// Calls all other live nodes. A node that does not answer is skipped: its partitions are about
-    /// to move to another node.
-    pub(super) async fn call_others<C: NodeCall>(&self, call: &C) -> Vec<C::Reply> {
-        let mut replies = Vec::new();
-        for node in self.map.others() {
-            match self.peers.call(&node, Partition::default(), call).await {
-                Ok(reply) => replies.push(reply),
-                Err(err) => left_out(&node, &err),
+    /// Has all other live nodes answer a call. Returns their replies, and the addresses of those
+    /// that do not answer in time: their partitions are about to move to another node.
+    pub(super) async fn call_others<C: NodeCall>(&self, call: &C) -> (Vec<C::Reply>, Vec<String>) {
+        let calls = self.map.others().into_iter().map(|node| (node, call.clone()));
+        let (mut replies, mut unanswered) = (Vec::new(), Vec::new());
+        for (node, _, reply) in self.gather(calls).await {
+            match reply {
+                Some(reply) => replies.push(reply),
+                None => unanswered.push(node.address),
             }
         }
-        replies
+        (replies, unanswered)
     }
 
     /// The engine of a partition, if this node acts on it.
@@ -188,7 +182,7 @@ impl Ops {
 }
 
 /// Logs that the items of a node are missing in an answer to a caller.
-pub(super) fn left_out(node: &NodeRow, err: &Error) {
+fn left_out(node: &NodeRow, err: &Error) {
     if matches!(err, Error::Moved) {
         tracing::debug!(node = node.address, "skipped a node that has ended");
     } else {

@@ -2,13 +2,13 @@
 //!
 //! Ended tasks come from the store; the current state of open tasks comes from the engines.
 
-use std::collections::HashMap;
-
 use fastjob_core::{TaskId, TaskState};
 use fastjob_engine::{Command, LiveTask};
 use serde::{Deserialize, Serialize};
 
-use super::{AttemptView, Error, Ops, ProgressView, StopAnswer, TaskView, node_calls::NodeCall};
+use super::{
+    AttemptView, Error, Ops, ProgressView, StopAnswer, TaskView, live::Live, node_calls::NodeCall,
+};
 use crate::store::{AttemptRow, Partition, TaskRow};
 
 /// Stops a task, and returns its state if it was still open.
@@ -48,23 +48,20 @@ impl Ops {
     pub(super) async fn with_live(&self, rows: Vec<TaskRow>) -> Result<Vec<TaskView>, Error> {
         let open: Vec<_> =
             rows.iter().filter(|row| !row.state.is_final()).map(|row| row.task).collect();
-        let live: HashMap<_, _> = if open.is_empty() {
-            HashMap::new()
-        } else {
-            let live = self.live(open).await?;
-            live.into_iter().map(|live| (live.task, live)).collect()
+        let mut live = match open.is_empty() {
+            true => Live::default(),
+            false => self.live(open).await?,
         };
-        Ok(rows
-            .into_iter()
-            .map(|row| {
-                let live = live.get(&row.task);
-                view(row, live)
-            })
-            .collect())
+        let view = |row: TaskRow| {
+            let unanswered = live.unanswered.remove(&row.task);
+            TaskView { unanswered, ..view_of(row, &live) }
+        };
+        Ok(rows.into_iter().map(view).collect())
     }
 }
 
-fn view(row: TaskRow, live: Option<&LiveTask>) -> TaskView {
+fn view_of(row: TaskRow, live: &Live) -> TaskView {
+    let live = live.tasks.get(&row.task);
     let attempts: Vec<_> = row.attempts.into_iter().map(|row| attempt(row, live)).collect();
     TaskView {
         id: row.task.0,
@@ -80,6 +77,7 @@ fn view(row: TaskRow, live: Option<&LiveTask>) -> TaskView {
         result: row.result,
         note: row.note,
         parent: row.parent.map(|task| task.0),
+        unanswered: None,
         attempts,
     }
 }

@@ -73,6 +73,7 @@ impl List {
             return out.json(&list);
         }
         let searched_to = list.searched_to();
+        let unanswered = list.unanswered().join(", ");
         let tasks: Vec<TaskView> = list.read()?;
         match tasks.as_slice() {
             [] => out.line("no tasks")?,
@@ -84,6 +85,12 @@ impl List {
                 "the search stopped at {}, because few tasks match: continue there with {option}, or \
                  narrow it",
                 seconds(Some(at))
+            ));
+        }
+        if !unanswered.is_empty() {
+            remark(format_args!(
+                "no answer from {unanswered}: its tasks are shown as they are recorded, and may be \
+                 missing in a list by state"
             ));
         }
         Ok(())

@@ -60,6 +60,47 @@ async fn a_running_task_is_shown_and_stopped_through_any_node() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_list_names_the_node_that_does_not_answer_and_shows_what_is_recorded() {
+    let cluster = Cluster::with(2, LEASE * 3, |node| node).await;
+    let _executor = cluster.executor("e1");
+    cluster.connected(1).await;
+    let rest = cluster.nodes[1].rest();
+    let mut tasks = Vec::new();
+    for n in 0..8 {
+        rest.save(json!({"name": format!("long{n}"), "handler": "slow", "param": "60000"})).await;
+        tasks.push(rest.start(&format!("long{n}"), json!({})).await);
+    }
+    for task in &tasks {
+        rest.reaches(*task, &["running"]).await;
+    }
+    let (_, listed) = rest.get("/api/v1/tasks?state=running").await.unwrap();
+    assert_eq!(listed.get("unanswered"), None, "{listed}");
+    let away = cluster.nodes[0].url();
+    cluster.nodes[0].signal("STOP");
+    // At the same time, before the other node takes over.
+    let (listed, all, jobs) = tokio::join!(
+        rest.get("/api/v1/tasks?state=running"),
+        rest.get("/api/v1/tasks"),
+        rest.get("/api/v1/jobs?ends=0"),
+    );
+    let ((status, listed), (_, all), (_, jobs)) = (listed.unwrap(), all.unwrap(), jobs.unwrap());
+    assert_eq!(status, 200, "{listed}");
+    assert_eq!(listed["unanswered"], json!([away]), "{listed}");
+    let items = all["items"].as_array().unwrap();
+    assert_eq!(items.len(), tasks.len(), "those of the node are shown as they are recorded");
+    let (away_ones, others): (Vec<_>, Vec<_>) =
+        items.iter().partition(|task| task["unanswered"] == json!(away));
+    assert!(!away_ones.is_empty() && !others.is_empty(), "both nodes act on some: {all}");
+    assert!(away_ones.iter().all(|task| task["state"] == "queued"), "{all}");
+    assert!(others.iter().all(|task| task["state"] == "running"), "{all}");
+    let running = |job: &Value| job["activity"]["running"].clone();
+    let counts: Vec<_> = jobs["items"].as_array().unwrap().iter().map(running).collect();
+    let unknown = counts.iter().filter(|count| count.is_null()).count();
+    assert_eq!(unknown, away_ones.len(), "{jobs}");
+    cluster.nodes[0].signal("CONT");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_capacity_of_an_executor_holds_across_all_nodes() {
     let cluster = Cluster::start(2).await;
     let places = [("FASTJOB_CAPACITY", "2")];
