@@ -179,9 +179,9 @@ pub(crate) async fn statistics_are_removed_with_the_history(home: &mut impl Home
 pub(crate) async fn a_task_counts_once_when_its_end_is_written_again(home: &mut impl Home) {
     let filter =
         StatFilter { subject: Subject::All, from: 0, until: 60_000_000, bucket: 60_000_000 };
+    write(home, [base(), plan([head(10), head(11)])]).await;
     for _ in 0..2 {
-        write(home, [base(), plan([head(10), head(11)]), end([succeeded(10, 10)])]).await;
-        write(home, [end([failed(10, 10)])]).await;
+        write(home, [end([succeeded(10, 10)]), end([failed(10, 10), succeeded(10, 10)])]).await;
         home.reopen().await;
     }
     let read = home.store().stats(&filter).await.unwrap();
