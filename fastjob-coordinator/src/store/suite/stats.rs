@@ -12,8 +12,8 @@ use super::{
     write,
 };
 use crate::store::{
-    Attempt, Bucket, Commit, EndedAttempt, NewAttempt, StatFilter, Stats, Subject, TaskFilter,
-    TaskRow,
+    AlarmKind, Attempt, Bucket, Commit, EndedAttempt, NewAttempt, StatFilter, Stats, Subject,
+    TaskFilter, TaskRow,
     stats::{LastAttempt, Times},
 };
 
@@ -174,6 +174,24 @@ pub(crate) async fn statistics_are_removed_with_the_history(home: &mut impl Home
     agree(home, 90).await;
     while remove_ended(&*home.store(), at(1_000 * 60_000), 100).await > 0 {}
     assert_eq!(home.store().stats(&filter).await.unwrap(), []);
+}
+
+pub(crate) async fn a_task_counts_once_when_its_commit_failed_before(home: &mut impl Home) {
+    write(home, [base(), plan([head(10)])]).await;
+    let ends = Commit {
+        planned: vec![head(11)],
+        alarms: vec![alarm(1, Some(10), AlarmKind::Failed)],
+        ..end([succeeded(10, 10), succeeded(11, 11)])
+    };
+    home.refuse_alarms().await;
+    home.store().commit(std::slice::from_ref(&ends)).await.unwrap_err();
+    let filter =
+        StatFilter { subject: Subject::All, from: 0, until: 60_000_000, bucket: 60_000_000 };
+    assert_eq!(home.store().stats(&filter).await.unwrap(), []);
+    home.take_alarms().await;
+    write(home, [ends]).await;
+    let read = home.store().stats(&filter).await.unwrap();
+    assert_eq!(read[0].stats.ended(TaskState::Succeeded), 2);
 }
 
 pub(crate) async fn a_task_counts_once_when_its_end_is_written_again(home: &mut impl Home) {
