@@ -211,7 +211,15 @@ mod tests {
             let (_, _, bucket) = ranged(since, "", "");
             assert_eq!(bucket, minutes, "{since}");
         }
-        ranged("-009999-01-02T01:59:59Z", "9999-12-30T22:00:00Z", "");
+    }
+
+    #[test]
+    fn a_bucket_that_begins_before_all_instants_is_rejected() {
+        let ask = ask("-009999-01-02T02:00:00Z", "9999-12-30T22:00:00Z", "");
+        let (from, until, bucket) = range(&ask, Timestamp::UNIX_EPOCH).unwrap();
+        let filter = StatFilter { subject: Subject::All, from, until, bucket };
+        let refused = view(&filter, &[]).unwrap_err().to_string();
+        assert_eq!(refused, "bucket: is too long for instants in this range");
     }
 
     #[test]

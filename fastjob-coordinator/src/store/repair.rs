@@ -81,9 +81,9 @@ pub(crate) trait RepairStore: Send + Sync {
 pub(super) const INDEXED: &str = "\
     select t.id, t.job, t.state, t.created_at, t.ended_at, j.service, t.cause, t.fire_at, \
     case when t.due_at is not null then 1 else coalesce((select a.number from attempts a \
-    where a.task = t.id order by a.ended_at = t.ended_at desc, a.id desc limit 1), 1) end, \
-    coalesce(t.due_at, (select a.due_at from attempts a where a.task = t.id \
-    order by a.ended_at = t.ended_at desc, a.id desc limit 1), t.created_at), \
+    where a.task = t.id and a.ended_at = t.ended_at order by a.id desc limit 1), 1) end, \
+    coalesce(t.due_at, (select a.due_at from attempts a \
+    where a.task = t.id and a.ended_at = t.ended_at order by a.id desc limit 1), t.created_at), \
     case when t.due_at is not null then t.started_at else (select a.started_at from attempts a \
-    where a.task = t.id order by a.ended_at = t.ended_at desc, a.id desc limit 1) end \
+    where a.task = t.id and a.ended_at = t.ended_at order by a.id desc limit 1) end \
     from tasks t left join jobs j on j.id = t.job where t.id > $1 order by t.id limit 50000";

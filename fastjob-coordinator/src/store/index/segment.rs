@@ -122,12 +122,16 @@ impl Statistics {
         for same in order.0.chunk_by(|a, b| subject(a.0) == subject(b.0)) {
             let Some((numbers, _)) = same.first() else { continue };
             let (value, minute) = subject(*numbers);
-            self.sum.clear();
-            for (_, end) in same {
-                self.sum.add(end.state, end.times);
-            }
             self.bytes.clear();
-            self.sum.write(&mut self.bytes);
+            if let [(_, end)] = same {
+                Stats::write_single(end.state, end.times, &mut self.bytes);
+            } else {
+                self.sum.clear();
+                for (_, end) in same {
+                    self.sum.add(end.state, end.times);
+                }
+                self.sum.write(&mut self.bytes);
+            }
             let entry = Entry { key: Key { kind, value }, task: minute };
             writer.push_stats(entry, &self.bytes);
         }

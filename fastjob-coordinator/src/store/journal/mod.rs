@@ -13,6 +13,7 @@
 
 #[cfg(all(feature = "postgres", any(test, feature = "simulation")))]
 mod check;
+mod ends;
 mod journals;
 mod load;
 mod record;
@@ -30,17 +31,18 @@ use std::{
 
 use fastjob_core::{AttemptId, ExecutorName, TaskId, TaskState};
 
+#[cfg(feature = "postgres")]
+pub(super) use self::{
+    ends::{AttemptEnd, TaskEnd},
+    repair::pieces,
+    stage::Record,
+};
 pub(super) use self::{
     journals::{Journals, Mark},
     load::{Checkpoints, EndedRow},
     repair::{later_than, set_back},
     stage::{Staged, stage},
     view::{Candidate, Candidates, OpenTasks, Refresh, SharedOpenTasks},
-};
-#[cfg(feature = "postgres")]
-pub(super) use self::{
-    repair::pieces,
-    stage::{AttemptEnd, Record, TaskEnd},
 };
 use super::{ATTEMPT_BYTES, Attempt, Error, LifeId, Lineage, Result};
 

@@ -7,76 +7,19 @@ use std::{
     sync::Arc,
 };
 
-use fastjob_core::{AttemptId, AttemptState, Cause, FailReason, JobId, Shard, TaskId, TaskState};
-use jiff::Timestamp;
+use fastjob_core::{AttemptId, AttemptState, TaskId, TaskState};
 
-use super::{Change, Journal, Journals, Open, OpenTask, Segment, record};
+use super::{
+    Change, Journal, Journals, Open, OpenTask, Segment,
+    ends::{AttemptEnd, TaskEnd},
+    record,
+};
 use crate::store::{
-    Commit, EndedAttempt, LifeId, NewAttempt, Partition,
+    Commit, EndedAttempt, NewAttempt, Partition,
     batch::clean,
     index::{Ended, NewSegment},
     stats::{LastAttempt, Times},
 };
-
-/// A task that ended, as the history has it.
-#[derive(Clone, Debug, PartialEq)]
-pub(in crate::store) struct TaskEnd<'a> {
-    pub(in crate::store) task: TaskId,
-    pub(in crate::store) job: JobId,
-    pub(in crate::store) cause: Cause,
-    pub(in crate::store) state: TaskState,
-    pub(in crate::store) fire_at: Option<Timestamp>,
-    pub(in crate::store) created_at: Timestamp,
-    pub(in crate::store) ended_at: Timestamp,
-    pub(in crate::store) parent: Option<TaskId>,
-    pub(in crate::store) param: Option<Arc<str>>,
-    pub(in crate::store) note: Option<String>,
-    pub(in crate::store) result: Option<Cow<'a, str>>,
-    /// The only attempt; `None` if each attempt has a row of its own.
-    pub(in crate::store) only: Option<AttemptEnd<'a>>,
-}
-
-/// An attempt that ended, as the history has it.
-#[derive(Clone, Debug, PartialEq)]
-pub(in crate::store) struct AttemptEnd<'a> {
-    pub(in crate::store) attempt: AttemptId,
-    pub(in crate::store) task: TaskId,
-    pub(in crate::store) number: u32,
-    pub(in crate::store) shard: Shard,
-    pub(in crate::store) life: Option<LifeId>,
-    pub(in crate::store) state: AttemptState,
-    pub(in crate::store) reason: Option<FailReason>,
-    pub(in crate::store) due_at: Timestamp,
-    pub(in crate::store) started_at: Option<Timestamp>,
-    pub(in crate::store) ended_at: Timestamp,
-    pub(in crate::store) message: Option<Cow<'a, str>>,
-    pub(in crate::store) result: Option<Cow<'a, str>>,
-}
-
-impl<'a> AttemptEnd<'a> {
-    fn new(open: &Open, ended: &'a EndedAttempt) -> Self {
-        Self {
-            attempt: ended.attempt,
-            task: open.row.task,
-            number: open.row.number,
-            shard: open.row.shard,
-            life: open.life,
-            state: ended.state,
-            reason: ended.reason,
-            due_at: open.row.due_at,
-            started_at: ended.started_at,
-            ended_at: ended.ended_at,
-            message: ended.message.as_deref().map(clean),
-            result: ended.result.as_deref().map(clean),
-        }
-    }
-
-    /// Whether it is the first attempt of a task without shards, so that the row of the task has
-    /// room for it.
-    fn is_plain(&self) -> bool {
-        self.attempt == self.task.first_attempt() && self.number == 1 && self.shard == Shard::WHOLE
-    }
-}
 
 /// What a transaction writes besides the parts of commits that are stored as they are.
 #[derive(Debug, Default)]

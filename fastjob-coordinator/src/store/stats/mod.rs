@@ -175,6 +175,13 @@ impl Stats {
         self.lateness.clear();
     }
 
+    /// Appends the binary form of a single task.
+    pub(super) fn write_single(state: TaskState, times: Option<Times>, bytes: &mut Vec<u8>) {
+        if let Some(state) = STATES.iter().position(|of| *of == state) {
+            write_single(state, times, bytes);
+        }
+    }
+
     /// Appends the binary form. There has to be a task.
     pub(super) fn write(&self, bytes: &mut Vec<u8>) {
         if let Some((state, times)) = self.single() {
@@ -236,7 +243,7 @@ impl Stats {
             return Ok(());
         }
         for bit in 0..STATES.len() {
-            if header >> bit & 1 == 0 {
+            if (header >> bit) & 1 == 0 {
                 continue;
             }
             let count = read_unsigned(rest)?;
@@ -270,7 +277,7 @@ fn write_single(state: usize, times: Option<Times>, bytes: &mut Vec<u8>) {
         Some(lateness) if lateness == wait => LATENESS_IS_WAIT,
         Some(_) => LATENESS,
     };
-    bytes.push(form << LATENESS_AT | (state as u8) << STATE_AT);
+    bytes.push((form << LATENESS_AT) | ((state as u8) << STATE_AT));
     for millis in [run_time, wait].into_iter().chain(lateness.filter(|_| form == LATENESS)) {
         write_unsigned(bytes, millis);
     }

@@ -129,6 +129,7 @@ macro_rules! suite {
                 statistics_are_those_of_the_tasks_in_the_history,
                 statistics_have_each_state_and_each_duration,
                 statistics_are_removed_with_the_history,
+                a_task_counts_once_when_its_commit_failed_before,
                 a_task_counts_once_when_its_end_is_written_again,
             }
             reload {

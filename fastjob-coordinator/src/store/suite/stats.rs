@@ -12,8 +12,8 @@ use super::{
     write,
 };
 use crate::store::{
-    Attempt, Bucket, Commit, EndedAttempt, NewAttempt, StatFilter, Stats, Subject, TaskFilter,
-    TaskRow,
+    AlarmKind, Attempt, Bucket, Commit, EndedAttempt, NewAttempt, StatFilter, Stats, Subject,
+    TaskFilter, TaskRow,
     stats::{LastAttempt, Times},
 };
 
@@ -176,12 +176,30 @@ pub(crate) async fn statistics_are_removed_with_the_history(home: &mut impl Home
     assert_eq!(home.store().stats(&filter).await.unwrap(), []);
 }
 
+pub(crate) async fn a_task_counts_once_when_its_commit_failed_before(home: &mut impl Home) {
+    write(home, [base(), plan([head(10)])]).await;
+    let ends = Commit {
+        planned: vec![head(11)],
+        alarms: vec![alarm(1, Some(10), AlarmKind::Failed)],
+        ..end([succeeded(10, 10), succeeded(11, 11)])
+    };
+    home.refuse_alarms().await;
+    home.store().commit(std::slice::from_ref(&ends)).await.unwrap_err();
+    let filter =
+        StatFilter { subject: Subject::All, from: 0, until: 60_000_000, bucket: 60_000_000 };
+    assert_eq!(home.store().stats(&filter).await.unwrap(), []);
+    home.take_alarms().await;
+    write(home, [ends]).await;
+    let read = home.store().stats(&filter).await.unwrap();
+    assert_eq!(read[0].stats.ended(TaskState::Succeeded), 2);
+}
+
 pub(crate) async fn a_task_counts_once_when_its_end_is_written_again(home: &mut impl Home) {
     let filter =
         StatFilter { subject: Subject::All, from: 0, until: 60_000_000, bucket: 60_000_000 };
+    write(home, [base(), plan([head(10), head(11)])]).await;
     for _ in 0..2 {
-        write(home, [base(), plan([head(10), head(11)]), end([succeeded(10, 10)])]).await;
-        write(home, [end([failed(10, 10)])]).await;
+        write(home, [end([succeeded(10, 10)]), end([failed(10, 10), succeeded(10, 10)])]).await;
         home.reopen().await;
     }
     let read = home.store().stats(&filter).await.unwrap();

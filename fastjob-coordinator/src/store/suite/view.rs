@@ -14,7 +14,7 @@ pub(super) struct View {
     pub(super) loaded: Loaded,
     pub(super) tasks: Vec<TaskRow>,
     tails: Vec<(AttemptId, String)>,
-    stats: Vec<Bucket>,
+    pub(super) stats: Vec<Bucket>,
     pub(super) alarms: Vec<WaitingAlarm>,
 }
 
