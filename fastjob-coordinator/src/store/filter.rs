@@ -5,8 +5,8 @@ use std::{cmp::Ordering, collections::HashSet, time::Duration};
 use fastjob_core::{Cause, ExecutorName, JobId, ServiceName, TaskId, TaskState};
 use jiff::Timestamp;
 
-/// Tasks that a list looks at before it ends a page: what takes about 50 ms.
-const LOOKED_AT: usize = 20_000;
+/// Tasks that a list looks at before it ends a page.
+const LOOKED_AT: usize = 10_000;
 /// Tasks that a list by run time looks at: all of them, for each page.
 pub(crate) const RUN_TIMES: usize = 20_000;
 

@@ -91,25 +91,28 @@ fn select(filter: &TaskFilter) -> QueryBuilder<Sqlite> {
             sql.push("false, ");
         }
     }
-    any_attempt(&mut sql, filter.executor.is_some(), filter, on_executor);
+    if filter.executor.is_some() {
+        any_attempt(&mut sql, filter, on_executor);
+    } else {
+        sql.push("false");
+    }
     sql.push(", ");
-    any_attempt(&mut sql, filter.text.is_some(), filter, with_text);
+    if filter.text.is_some() {
+        any_attempt(&mut sql, filter, with_text);
+    } else {
+        sql.push("false");
+    }
     sql.push(" from tasks t");
     sql
 }
 
-/// Whether a condition is true of one of the attempts of the task `t`, if it is asked for. They have
-/// rows of their own only where there are several.
+/// Whether a condition is true of one of the attempts of the task `t`. They have rows of their own
+/// only where there are several.
 fn any_attempt(
     sql: &mut QueryBuilder<Sqlite>,
-    is_asked: bool,
     filter: &TaskFilter,
     condition: fn(&mut QueryBuilder<Sqlite>, &str, &TaskFilter),
 ) {
-    if !is_asked {
-        sql.push("false");
-        return;
-    }
     sql.push("case when t.attempt_state is null then exists (select 1 from attempts a where a.task = t.id and ");
     condition(sql, "a", filter);
     sql.push(") else ");
