@@ -22,6 +22,8 @@ const USUAL: i64 = 100;
 const LENGTHS: [i64; 11] = [1, 2, 5, 10, 15, 30, HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR];
 const HOUR: i64 = 60;
 const DAY: i64 = 24 * HOUR;
+/// The longest range in minutes whose statistics are read minute by minute.
+const FINE: i64 = 14 * DAY;
 
 /// Which statistics to show, as the caller wrote it.
 #[derive(Clone, Debug, Default)]
@@ -69,7 +71,8 @@ fn range(ask: &AskStats, now: Timestamp) -> Result<(i64, i64, i64), Error> {
     if since >= until {
         return Err(Error::invalid("since", format!("{since} is not before {until}")));
     }
-    let (since, until) = (since.as_millisecond(), until.as_millisecond());
+    let is_whole = until.subsec_nanosecond() % 1_000_000 == 0;
+    let (since, until) = (since.as_millisecond(), until.as_millisecond() + i64::from(!is_whole));
     let rounded = |bucket: i64| {
         let millis = bucket * 60_000;
         (since.div_euclid(millis), until.div_euclid(millis) + i64::from(until % millis != 0))
@@ -88,6 +91,14 @@ fn range(ask: &AskStats, now: Timestamp) -> Result<(i64, i64, i64), Error> {
         let message = format!(
             "{count} buckets of {} are more than {MOST}: choose a longer bucket or a shorter range",
             text(bucket)
+        );
+        return Err(Error::invalid("bucket", message));
+    }
+    if bucket % HOUR != 0 && behind - first > FINE / bucket {
+        let message = format!(
+            "{} is not whole hours: more than {} days are read by hours only",
+            text(bucket),
+            FINE / DAY
         );
         return Err(Error::invalid("bucket", message));
     }

@@ -77,7 +77,7 @@ pub(crate) trait RepairStore: Send + Sync {
 /// task has a service, unless the store was changed by hand.
 ///
 /// The last columns are of the attempt with which the task ended. If it had several, that one ended
-/// when the task did.
+/// when the task did; of several that ended then, it is the one with the highest id.
 pub(super) const INDEXED: &str = "\
     select t.id, t.job, t.state, t.created_at, t.ended_at, j.service, t.cause, t.fire_at, \
     case when t.due_at is not null then 1 else coalesce((select a.number from attempts a \

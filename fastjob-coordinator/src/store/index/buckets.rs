@@ -28,7 +28,10 @@ pub(in crate::store) async fn buckets(
     let mut segments = reader.segments(job).await?;
     let millis = |minute: i64| minute.saturating_mul(60_000);
     let (from, until) = (millis(filter.from), millis(filter.until));
-    segments.retain(|segment| segment.last_end >= from && segment.end_at < until);
+    // Retention advances the first end, and the statistics before it stay. No task ends before it is
+    // created.
+    let begin = |segment: &Segment| segment.end_at.min(segment.first_created);
+    segments.retain(|segment| segment.last_end >= from && begin(segment) < until);
     let minutes = Key::minutes(filter.subject);
     let mut sums = BTreeMap::new();
     if filter.bucket % HOUR == 0 {

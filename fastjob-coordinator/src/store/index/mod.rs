@@ -200,8 +200,8 @@ pub(super) fn unreadable(Unreadable { segment, why }: &Unreadable) {
         partition = partition.0,
         segment = number,
         error = why as &dyn std::error::Error,
-        "a segment of the index of tasks cannot be read: lists by job and by state fail, and its \
-         tasks are not removed; stop all coordinators and run fastjob repair index"
+        "a segment of the index of tasks cannot be read: statistics and lists by job, by service \
+         and by state fail, and its tasks are not removed; stop all coordinators and run fastjob repair index"
     );
 }
 

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{END, Entry, Key, Segment, block::entries, find::IndexReader};
+use super::{END, Entry, Key, Segment, Unreadable, block::entries, find::IndexReader, unreadable};
 use crate::store::{Error, Partition, Result};
 
 /// Blocks that are read at once.
@@ -45,7 +45,14 @@ pub(in crate::store) async fn due(
         if wanted == 0 {
             break;
         }
-        let due = of_segment(reader, segment, before, wanted).await?;
+        let due = match of_segment(reader, segment, before, wanted).await {
+            // The tasks of others are still removed.
+            Err(why @ Error::Corrupt { .. }) => {
+                unreadable(&Unreadable { segment, why });
+                continue;
+            }
+            due => due?,
+        };
         wanted = wanted.saturating_sub(due.tasks.len());
         all.push(due);
     }

@@ -164,3 +164,34 @@ async fn damaged_statistics_are_rejected_where_they_are_read() {
     let refused = merge(&chosen, blocks.collect()).unwrap_err();
     assert_eq!(refused.segment, memory.segments[3].segment);
 }
+
+#[tokio::test]
+async fn statistics_of_any_range_are_the_same_after_a_part_of_a_segment_was_removed() {
+    let mut memory = Memory::default();
+    let hours = |hour: i64| at(hour * 3_600_000);
+    let all: Vec<_> = (0..10)
+        .map(|n| Ended { created_at: at(0), ended_at: hours(n), ..ended(n + 1, JOB, TaskState::Failed) })
+        .collect();
+    memory.end(&all);
+    let start = at(0).as_second().div_euclid(3_600) * 60;
+    let mut counts = Vec::new();
+    for is_removed in [false, true] {
+        if is_removed {
+            let due = due(&mut memory, Partition(0), hours(5), 100).await.unwrap();
+            let removals = Due::removed(&due, Due::tasks(&due).len());
+            memory.apply(&removals);
+            assert_eq!(memory.segments[0].segment.end_at, hours(5).as_millisecond());
+        }
+        for until in [3, 8, 24] {
+            for bucket in [60, 20] {
+                let (from, until) = (start, start + until * 60);
+                let filter = StatFilter { subject: Subject::Job(JOB), from, until, bucket };
+                let found = buckets(&mut memory, &filter).await.unwrap();
+                let sum: u64 = found.iter().map(|it| it.stats.ended(TaskState::Failed)).sum();
+                counts.push(sum);
+            }
+        }
+    }
+    assert_eq!(counts[..6], counts[6..]);
+    assert!(counts[0] >= 3, "{counts:?}");
+}
