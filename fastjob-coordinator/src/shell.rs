@@ -27,8 +27,8 @@ use crate::{
 
 /// Maximum number of events handled before time advances and a commit is submitted.
 const BATCH: usize = 1_024;
-/// Most steps in which the engine sends what is due before it handles other events.
-const SLICES: usize = 64;
+/// Most slices of due attempts that are sent before other events are handled.
+const SLICES: usize = 16;
 /// How long a call waits for the store before it fails with an unknown result.
 const ANSWER: Duration = Duration::from_secs(20);
 
@@ -236,26 +236,34 @@ pub(crate) async fn run(
 ) -> Lease {
     let mut batch = Vec::with_capacity(BATCH);
     let mut effects = Effects::default();
-    let mut sent = 0;
     loop {
-        let wait = engine.wake_in(around.clock.now());
-        if wait.is_zero() && sent < SLICES && engine.is_due(around.clock.now()) {
-            // What is due leaves before anything else is handled. The sessions encode one slice
-            // while the engine decides about the next.
-            sent += 1;
+        // What is due leaves before anything else is handled.
+        for _ in 0..SLICES {
+            let now = around.clock.now();
+            if !engine.is_due(now) || ending.retire.is_cancelled() {
+                break;
+            }
+            if !around.may_act() {
+                return around.lease;
+            }
+            engine.send_due(now, &mut effects);
+            engine.flush(&mut effects);
+            if around.carry_out(&mut effects) == Err(Refused) {
+                return around.lease;
+            }
+            // The sessions encode one slice while the engine decides about the next.
             tokio::task::yield_now().await;
             if ending.lost.is_cancelled() {
                 return around.lease;
             }
-        } else {
-            sent = 0;
-            tokio::select! {
-                biased;
-                () = ending.lost.cancelled() => return around.lease,
-                () = ending.retire.cancelled() => break,
-                _ = events.recv_many(&mut batch, BATCH) => {}
-                () = pause(wait) => {}
-            }
+        }
+        let wait = engine.wake_in(around.clock.now());
+        tokio::select! {
+            biased;
+            () = ending.lost.cancelled() => return around.lease,
+            () = ending.retire.cancelled() => break,
+            _ = events.recv_many(&mut batch, BATCH) => {}
+            () = pause(wait) => {}
         }
         if !around.may_act() {
             return around.lease;

@@ -130,13 +130,10 @@ impl Engine {
             Event::Tick => {
                 self.journal.raise_ids(now);
                 self.run_timers(now, out);
-                self.dispatch_due(now, out);
                 self.keys.settle(now, |commit| self.journal.is_durable(commit));
-                // What is due is not delayed by what is due later.
-                if !self.is_due(now) {
-                    self.run_chores(now, out);
-                    self.plan(now, out);
-                }
+                self.run_chores(now, out);
+                self.plan(now, out);
+                self.dispatch_due(now, out);
             }
             Event::Committed(ids) => {
                 for id in ids {
@@ -200,9 +197,17 @@ impl Engine {
         out.commits.extend(self.journal.take_commit(self.floor));
     }
 
-    /// Whether attempts are due for dispatch, so that the next [`Event::Tick`] sends some.
+    /// Whether attempts are due for dispatch.
     pub fn is_due(&self, now: Now) -> bool {
         self.attempts.next_due().is_some_and(|at| at <= now.wall.max(self.floor))
+    }
+
+    /// Sends some of the due attempts, and does nothing else. An [`Event::Tick`] does so as well,
+    /// after it has planned.
+    pub fn send_due(&mut self, now: Now, out: &mut Effects) {
+        let now = Now { wall: now.wall.max(self.floor), ..now };
+        self.floor = now.wall;
+        self.dispatch_due(now, out);
     }
 
     /// How long the caller may wait before the next [`Event::Tick`]; any other event may change it.

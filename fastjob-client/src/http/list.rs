@@ -112,6 +112,10 @@ impl<T: DeserializeOwned> List<T> {
             all.unanswered.dedup();
             if let Some(limit) = limit {
                 all.items.truncate(limit);
+                if all.items.len() == limit {
+                    // It did not end early for whoever asked for so many.
+                    all.searched_to = None;
+                }
             }
             if is_last || ended_early >= self.search_limit {
                 return Ok(all);

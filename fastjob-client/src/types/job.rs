@@ -36,9 +36,9 @@ pub struct JobView {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct JobActivity {
-    /// How many tasks wait; `null` if the node that acts on the job does not answer.
+    /// How many tasks wait; `null` if no coordinator that acts on the job answers.
     pub queued: Option<u64>,
-    /// How many tasks run or are stopping; `null` if the node that acts on the job does not answer.
+    /// How many tasks run or are stopping; `null` if no coordinator that acts on the job answers.
     pub running: Option<u64>,
     /// The newest tasks that have ended, newest first: at most as many as the call asked for.
     pub ends: Vec<JobEndView>,

@@ -40,12 +40,13 @@ pub struct Page<T> {
     /// Where the next page begins; `null` on the last one.
     pub next_cursor: Option<String>,
     /// Present if the page ended early, because its filters had to look at too many items that do
-    /// not match. Then it has all matching items up to those created at this instant, in the order
-    /// of the list, and the next page continues there. Such a page may be empty.
+    /// not match. Then it has all matching items up to those created at about this instant, in the
+    /// order of the list, and the next page continues exactly there. Such a page may be empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub searched_to: Option<Timestamp>,
-    /// The addresses of coordinators of the cluster that did not answer in time. Tasks in the states
-    /// `queued`, `running` and `stopping` on them may be missing in a list by state.
+    /// The addresses of coordinators of the cluster that did not answer in time, and `partition N` for
+    /// each partition on which none acts at the moment. Tasks of these in the states `queued`,
+    /// `running` and `stopping` may be missing in a list by state.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unanswered: Vec<String>,
 }

@@ -39,8 +39,9 @@ pub struct TaskView {
     /// The task whose end started this one.
     #[serde(default)]
     pub parent: Option<i64>,
-    /// The address of the coordinator that acts on the task, if that did not answer in time: the
-    /// state and the attempts are those that are recorded. A task is recorded as `queued` until it
+    /// The address of the coordinator that acts on the task, if that did not answer in time, or
+    /// `partition N` if none acts on it at the moment: the state and the attempts are those that are
+    /// recorded. A task is recorded as `queued` until it
     /// is stopping or ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unanswered: Option<String>,

@@ -63,7 +63,7 @@ impl Ops {
         Ok(jobs.iter().map(activity).collect())
     }
 
-    /// How many tasks of each job wait and run; `None` for those of a node that does not answer.
+    /// How many tasks of each job wait and run; `None` if no node that acts on it answers.
     async fn count_open(
         &self,
         jobs: &[JobId],
@@ -81,13 +81,12 @@ impl Ops {
                 Owner::NoNode => _ = counts.insert(*job, None),
             }
         }
-        counts.extend(here.iter().map(|job| (*job, Some((0, 0)))));
+        counts.extend(here.iter().map(|job| (*job, None)));
         let calls = there.into_values().map(|(node, jobs)| (node, CountOpen { jobs }));
         let (counted, replies) = tokio::join!(self.count_here(here), self.gather(calls));
         let mut counted = counted?;
         for (_, call, reply) in replies {
-            let count = reply.is_some().then_some((0, 0));
-            counts.extend(call.jobs.into_iter().map(|job| (job, count)));
+            counts.extend(call.jobs.into_iter().map(|job| (job, None)));
             counted.extend(reply.into_iter().flatten());
         }
         for Counted { job, queued, running } in counted {
@@ -96,6 +95,7 @@ impl Ops {
         Ok(counts)
     }
 
+    /// Counts those in partitions that this node acts on.
     async fn count_here(&self, jobs: Vec<JobId>) -> Result<Vec<Counted>, Error> {
         let mut by_partition: BTreeMap<Partition, Vec<JobId>> = BTreeMap::new();
         for job in jobs {
@@ -105,8 +105,13 @@ impl Ops {
         let mut counted = Vec::new();
         for (partition, jobs) in by_partition {
             let Ok(engine) = self.engine(partition) else { continue };
+            let asked = jobs.clone();
             match engine.query(|answer| Command::CountOpen { jobs, answer }).await {
-                Ok(counts) => counted.extend(counts.into_iter().map(Counted::from)),
+                Ok(counts) => {
+                    let none = |job| Counted { job, queued: 0, running: 0 };
+                    counted.extend(asked.into_iter().map(none));
+                    counted.extend(counts.into_iter().map(Counted::from));
+                }
                 Err(AskError::Moved) => {}
                 Err(err) => return Err(err.into()),
             }

@@ -11,7 +11,10 @@ use fastjob_engine::OpenAsk;
 use jiff::Timestamp;
 
 use super::{Error, Ops, Page, TaskView, jobs::page, live::OPEN_MOST, pages::fit};
-use crate::store::{OpenNow, Order, Place, TaskFilter};
+use crate::{
+    clock::wall_now,
+    store::{OpenNow, Order, Place, Stopped, TaskFilter},
+};
 
 /// The filters of a list of tasks, as the caller wrote them.
 #[derive(Clone, Debug, Default)]
@@ -68,7 +71,9 @@ impl Ops {
         let last = fit.checked_sub(1).and_then(|last| listed.places.get(last)).filter(|_| more);
         let (end, searched_to) = match (last, listed.stopped) {
             (Some(last), _) => (Some(*last), None),
-            (None, Some(stopped)) => (Some(Place::from(stopped.task)), Some(stopped.created_at)),
+            (None, Some(stopped)) => {
+                (Some(Place::from(stopped.task)), Some(self.created(stopped, &filter).await?))
+            }
             (None, None) => (None, None),
         };
         let rows = self.store.tasks_by_id(&ids).await?;
@@ -79,6 +84,19 @@ impl Ops {
         unanswered.sort_unstable();
         unanswered.dedup();
         Ok(Page { items, next_cursor, searched_to, unanswered })
+    }
+
+    /// When the task was created at which a search stopped.
+    async fn created(&self, stopped: Stopped, filter: &TaskFilter) -> Result<Timestamp, Error> {
+        if let Some(at) = stopped.created_at {
+            return Ok(at);
+        }
+        let row = self.store.task(stopped.task).await?;
+        let begin = match filter.order {
+            Order::Newest | Order::RunTime => filter.until,
+            Order::Oldest => filter.since,
+        };
+        Ok(row.map(|row| row.created_at).or(begin).unwrap_or_else(wall_now))
     }
 
     /// Reads the filters.

@@ -35,14 +35,6 @@ impl Order {
     pub(crate) fn is_before(self, id: TaskId, other: TaskId) -> bool {
         self.compare(id, other).is_lt()
     }
-
-    /// The instant at which a search in this order begins.
-    pub(crate) const fn begin(self) -> Timestamp {
-        match self {
-            Self::Newest | Self::RunTime => Timestamp::MAX,
-            Self::Oldest => Timestamp::MIN,
-        }
-    }
 }
 
 /// The place of a task in a list.
@@ -178,8 +170,8 @@ pub(crate) struct Listed {
 pub(crate) struct Stopped {
     /// The last task that was looked at.
     pub(crate) task: TaskId,
-    /// When that was created.
-    pub(crate) created_at: Timestamp,
+    /// When that was created; `None` if it is not known any more.
+    pub(crate) created_at: Option<Timestamp>,
 }
 
 impl Listed {

@@ -46,7 +46,7 @@ pub(crate) use self::{
     },
     cluster::{Alive, ClusterStore, ClusterView, Holding, NodeId, NodeRow, NodeUntil},
     error::{Error, Result},
-    filter::{Listed, OpenNow, Order, Place, TaskFilter},
+    filter::{Listed, OpenNow, Order, Place, Stopped, TaskFilter},
     key::{ClusterKey, unhex},
     repair::{Marks, RepairStore, Survey},
     retention::RetentionStore,

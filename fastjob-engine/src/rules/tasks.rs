@@ -73,7 +73,10 @@ impl Engine {
             .filter(|open| ask.job.is_none_or(|job| open.row.job == job))
             .filter(|open| is_after(open.row.task))
             .filter(|open| ask.since.is_none_or(|since| open.row.created_at >= since))
-            .filter(|open| ask.until.is_none_or(|until| open.row.created_at < until))
+            // A retry was created later than its task.
+            .filter(|open| {
+                open.row.number > 1 || ask.until.is_none_or(|until| open.row.created_at < until)
+            })
             .filter(|open| open.step() != Step::Recording)
             .map(|open| open.row.task);
         // Keeps the first ones, each once, without sorting all.

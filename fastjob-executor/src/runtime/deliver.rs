@@ -128,20 +128,21 @@ impl State {
                 messages.push(session.confirms());
             }
         }
-        let mut next_at = None;
+        let (mut next_at, mut is_cut) = (None, false);
         let mut partitions = self.owners.partitions(link);
         if let Some(session) = self.links.session(link) {
             session.turn(&mut partitions);
         }
         for partition in partitions {
             if messages.len() >= MESSAGES_MOST {
-                break; // the rest follows once these are sent
+                is_cut = true; // the rest follows once these are sent
+                break;
             }
             self.deliver_of(partition, now, &mut messages);
             let at = self.reports.due_at(partition, now);
             next_at = [next_at, at].into_iter().flatten().min();
         }
-        Delivery { messages, next_at }
+        Delivery { messages, is_cut, next_at }
     }
 
     fn deliver_of(&mut self, partition: Partition, now: Instant, messages: &mut Vec<Message>) {

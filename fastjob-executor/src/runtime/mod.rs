@@ -95,6 +95,8 @@ struct Ready {
 pub(crate) struct Delivery {
     /// To be sent in this order, as soon as the stream accepts them.
     pub(crate) messages: Vec<Message>,
+    /// Whether there are more: the next delivery follows at once.
+    pub(crate) is_cut: bool,
     /// If there are no messages: when to check again.
     pub(crate) next_at: Option<Instant>,
 }

@@ -352,8 +352,11 @@ impl Link {
             for message in delivery.messages {
                 say.say(ToCoordinator::Runtime(message)).await?;
             }
-            // What ends meanwhile goes into one message, and this thread is free for what arrives.
-            tokio::time::sleep_until(next_at).await;
+            if !delivery.is_cut {
+                // What ends meanwhile goes into one message, and this thread is free for what
+                // arrives.
+                tokio::time::sleep_until(next_at).await;
+            }
         }
     }
 

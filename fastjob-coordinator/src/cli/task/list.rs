@@ -64,6 +64,11 @@ pub(in crate::cli) struct List {
     limit: usize,
 }
 
+/// The next whole second after an instant.
+fn next_second(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second().saturating_add(1)).unwrap_or(at)
+}
+
 impl List {
     pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
         let (limit, order) = (self.limit, self.order);
@@ -80,7 +85,11 @@ impl List {
             tasks => out.line(table(tasks))?,
         }
         if let Some(at) = searched_to {
-            let option = if order == TaskOrder::Oldest { "--since" } else { "--until" };
+            // `--until` is exclusive, and nothing that was not searched may be left out.
+            let (option, at) = match order {
+                TaskOrder::Oldest => ("--since", at),
+                TaskOrder::Newest | TaskOrder::RunTime => ("--until", next_second(at)),
+            };
             remark(format_args!(
                 "the search stopped at {}, because few tasks match: continue there with {option}, or \
                  narrow it",

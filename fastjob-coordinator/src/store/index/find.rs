@@ -29,6 +29,9 @@ const LARGEST_PAGE: usize = 256;
 /// Tasks that are looked at for a list at first; later twice as many.
 const TASKS: usize = 200;
 const MOST_TASKS: usize = 12_800;
+/// How many entries of removed tasks a search passes, for each task that it may look at. They stay in a
+/// segment of 100,000 tasks until it is removed.
+const REMOVED: usize = 10;
 
 /// A task of the history, as far as filters ask.
 #[derive(Clone, Copy, Debug)]
@@ -204,8 +207,9 @@ pub(super) async fn search(
         Order::Newest | Order::RunTime => segments.sort_unstable_by_key(|s| Reverse(s.last_task)),
         Order::Oldest => segments.sort_unstable_by_key(|s| s.first_task),
     }
-    let (mut places, mut looked_at, most) = (Vec::new(), 0, filter.most());
-    let mut stopped = Stopped { task: TaskId(0), created_at: filter.order.begin() };
+    let (mut places, mut looked_at, mut removed) = (Vec::new(), 0, 0);
+    // One more than are allowed shows that there are more.
+    let most = filter.most() + usize::from(is_by_run_time);
     let needs_no_more = limit == 1 || (plan == Plan::History && filter.is_of_all());
     let mut wanted = if needs_no_more { limit } else { limit.clamp(TASKS, MOST_TASKS) };
     while !range.is_empty() {
@@ -222,18 +226,18 @@ pub(super) async fn search(
         };
         let Some(last) = last else { break };
         range = range.after(last, filter.order);
-        looked_at += count;
+        looked_at += found.len();
+        removed += count.saturating_sub(found.len());
         found.sort_unstable_by(|a, b| filter.order.compare(a.task, b.task));
-        stopped.task = TaskId(last);
-        if let Some(last) = found.last() {
-            stopped.created_at = last.created_at;
-        }
         places.extend(found.iter().filter(|found| found.matches(filter)).map(Found::place));
         if places.len() >= limit || count < wants {
             break;
         }
-        if looked_at >= most {
-            return Ok(Listed { places, stopped: Some(stopped) });
+        if looked_at >= most || removed >= REMOVED * most {
+            let found = found.last().map(|found| found.created_at);
+            let created_at = found.or_else(|| created_about(&segments, last, filter.order));
+            let stopped = Some(Stopped { task: TaskId(last), created_at });
+            return Ok(Listed { places, stopped });
         }
         wanted = (2 * wanted).clamp(TASKS, MOST_TASKS);
     }
@@ -243,6 +247,17 @@ pub(super) async fn search(
     }
     places.truncate(filter.limit as usize);
     Ok(Listed { places, stopped: None })
+}
+
+/// When a task that was removed was created, as far as its segment says: not before what a list in
+/// this order has searched.
+fn created_about(segments: &[Segment], task: i64, order: Order) -> Option<Timestamp> {
+    let of_task = segments.iter().filter(|it| it.first_task <= task && task <= it.last_task);
+    let millis = match order {
+        Order::Newest | Order::RunTime => of_task.map(|it| it.last_created).max(),
+        Order::Oldest => of_task.map(|it| it.first_created).min(),
+    };
+    Timestamp::from_millisecond(millis?).ok()
 }
 
 /// The first tasks in the order under the keys with ids in the range, at most `wanted`: fewer only if

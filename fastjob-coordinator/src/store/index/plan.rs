@@ -154,8 +154,14 @@ impl Range {
     /// Such tasks are not passed, so that only the range is larger.
     fn of_partition(mut created: Vec<(i64, i64)>, filter: &TaskFilter) -> Self {
         created.sort_unstable();
+        let empty = Self { first: i64::MAX, last: i64::MIN };
         let since = filter.since.map_or(i64::MIN, |since| since.as_millisecond());
         let until = filter.until.map_or(i64::MAX, |until| until.as_millisecond());
+        // All tasks of the partition are between the first and the last one here. One that has been
+        // idle since must not widen the range of the others.
+        if created.iter().all(|(_, at)| *at < since) || created.iter().all(|(_, at)| *at >= until) {
+            return empty;
+        }
         let before = created.iter().take_while(|(_, at)| *at < since).last();
         let beyond = created.iter().rev().take_while(|(_, at)| *at >= until).last();
         Self {

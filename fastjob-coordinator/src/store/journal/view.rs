@@ -259,7 +259,8 @@ impl OpenTasks {
             found.truncate(most);
             found.sort_unstable_by(compare);
             if let Some(last) = found.last().filter(|_| is_partial) {
-                stopped = Some(Stopped { task: last.head.task, created_at: last.head.created_at });
+                stopped =
+                    Some(Stopped { task: last.head.task, created_at: Some(last.head.created_at) });
             }
         }
         found.sort_unstable_by(compare);
@@ -274,9 +275,11 @@ impl OpenTasks {
         }
         let mut known = listed.iter().rev().filter_map(|task| self.task(*task));
         match known.next() {
-            Some(task) => Some(Stopped { task: task.head.task, created_at: task.head.created_at }),
+            Some(task) => {
+                Some(Stopped { task: task.head.task, created_at: Some(task.head.created_at) })
+            }
             // All of them have ended since, so nothing is known of what follows the first.
-            None => Some(Stopped { task: *listed.first()?, created_at: filter.order.begin() }),
+            None => Some(Stopped { task: *listed.first()?, created_at: None }),
         }
     }
 

@@ -261,7 +261,7 @@ pub(crate) async fn a_search_that_stops_says_where_it_continues(home: &mut impl 
     let page = home.store().task_ids(&filter).await.unwrap();
     assert_eq!(page.ids(), [TaskId(60)]);
     let stopped = page.stopped.unwrap();
-    assert_eq!((stopped.task, stopped.created_at), (TaskId(41), at(41)));
+    assert_eq!((stopped.task, stopped.created_at), (TaskId(41), Some(at(41))));
     let after = Some(stopped.task.into());
     let page = home.store().task_ids(&TaskFilter { after, ..filter.clone() }).await.unwrap();
     assert_eq!((page.ids(), page.stopped.unwrap().task), (vec![], TaskId(21)));

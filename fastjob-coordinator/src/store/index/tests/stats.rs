@@ -170,7 +170,11 @@ async fn statistics_of_any_range_are_the_same_after_a_part_of_a_segment_was_remo
     let mut memory = Memory::default();
     let hours = |hour: i64| at(hour * 3_600_000);
     let all: Vec<_> = (0..10)
-        .map(|n| Ended { created_at: at(0), ended_at: hours(n), ..ended(n + 1, JOB, TaskState::Failed) })
+        .map(|n| Ended {
+            created_at: at(0),
+            ended_at: hours(n),
+            ..ended(n + 1, JOB, TaskState::Failed)
+        })
         .collect();
     memory.end(&all);
     let start = at(0).as_second().div_euclid(3_600) * 60;
