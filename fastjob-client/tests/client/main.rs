@@ -312,7 +312,7 @@ async fn a_list_of_tasks_has_all_filters_of_the_api() {
     assert!(tasks.collect(20).await.unwrap().is_empty());
     let path = "GET /api/v1/tasks?job=a&service=billing&state=failed%2Crunning&cause=api\
                 &executor=e1&until=2026-11-23T00%3A00%3A00Z&text=no+route&key=k\
-                &min_run_time=1m30s&order=run_time&limit=20";
+                &min_run_time=1m+30s&order=run_time&limit=20";
     assert_eq!(server.asked(), [format!("{path} Bearer 0123456789abcdef")]);
 }
 

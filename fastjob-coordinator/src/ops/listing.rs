@@ -232,13 +232,12 @@ fn place(order: Order, text: &str) -> Result<Place, Error> {
     };
     read.ok_or_else(|| {
         let is_of_another = of_newest().or_else(of_oldest).or_else(of_run_time).is_some();
-        Error::invalid(
-            "cursor",
-            match is_of_another {
-                true => "it came from a list in another order: leave it out to begin with the first page",
-                false => "it did not come from a list of tasks",
-            },
-        )
+        let message = if is_of_another {
+            "it came from a list in another order: leave it out to begin with the first page"
+        } else {
+            "it did not come from a list of tasks"
+        };
+        Error::invalid("cursor", message)
     })
 }
 

@@ -235,7 +235,7 @@ async fn tasks_are_filtered_by_what_the_options_say() {
     assert_eq!(
         fake.asked(),
         ["GET /api/v1/tasks?service=billing&state=failed%2Cstopped%2Crunning&cause=api%2Cparent\
-          &executor=e1&until=2026-11-23T00%3A00%3A00Z&text=no+route&min_run_time=1m30s\
+          &executor=e1&until=2026-11-23T00%3A00%3A00Z&text=no+route&min_run_time=1m+30s\
           &order=oldest&limit=50"]
     );
     let out = fastjob(&[&list[..], &["--job", "a", "--key", "k 1"]].concat()).await.out();

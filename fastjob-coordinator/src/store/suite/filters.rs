@@ -11,7 +11,6 @@ use crate::store::{
 };
 
 const CAUSES: [Cause; 3] = [Cause::Schedule, Cause::Api, Cause::Manual];
-const EXECUTORS: [&str; 2] = ["e1", "e2"];
 const MESSAGES: [&str; 3] = ["Connection refused", "timed out: no CONNECTION", "ünknown √"];
 const TEXTS: [&str; 5] = ["connection", "REFUSED", "no con", "√", "100%_"];
 const ENDS: [TaskState; 4] =
@@ -41,6 +40,13 @@ fn maybe<T: Copy>(dice: &mut StdRng, of: &[T]) -> Option<T> {
     dice.random_bool(0.3).then(|| any(dice, of))
 }
 
+/// Places an attempt on an executor or on none.
+fn place(dice: &mut StdRng, attempt: &mut NewAttempt) -> Option<&'static str> {
+    let on = dice.random_bool(0.7).then(|| any(dice, &[1, 2]));
+    attempt.life = on.map(crate::store::LifeId);
+    on.map(|on| if on == 1 { "e1" } else { "e2" })
+}
+
 /// Writes a task, which may have a retry, and may still be open.
 async fn task(home: &impl Home, dice: &mut StdRng, id: i64, created: i64) -> Known {
     let is_of_other = dice.random_bool(0.4);
@@ -62,12 +68,10 @@ async fn task(home: &impl Home, dice: &mut StdRng, id: i64, created: i64) -> Kno
         row: Attempt { job, cause, created_at: at(created), due_at: at(created), ..head(id).row },
         ..head(id)
     };
+    known.executors.extend(place(dice, &mut attempt));
+    write(home, [plan([attempt.clone()])]).await;
     for number in 1.. {
-        let on = maybe(dice, &[0, 1]);
-        attempt.life = on.map(|on| crate::store::LifeId(1 + i64::try_from(on).unwrap()));
-        known.executors.extend(on.map(|on| EXECUTORS[on]));
         let row = attempt.row;
-        write(home, [plan([attempt.clone()])]).await;
         if dice.random_bool(0.15) {
             known.state = any(dice, &[TaskState::Queued, TaskState::Running]);
             break;
@@ -111,6 +115,7 @@ async fn task(home: &impl Home, dice: &mut StdRng, id: i64, created: i64) -> Kno
             },
             ..attempt
         };
+        known.executors.extend(place(dice, &mut attempt));
         write(home, [Commit { planned: vec![attempt.clone()], ..super::rows::end([ended]) }]).await;
     }
     known
