@@ -1,5 +1,6 @@
 //! Against an index that is searched entry by entry.
 
+mod lists;
 mod stats;
 
 use std::{
@@ -442,71 +443,4 @@ fn a_segment_has_a_bounded_number_of_tasks_and_a_bounded_span() {
     let huge: Vec<_> = (0..2).map(|n| segment(n, 1_000_000, n)).collect();
     let chosen = choose(&huge).unwrap();
     assert_eq!((chosen.sources.len(), chosen.level), (1, MERGED));
-}
-
-#[tokio::test]
-async fn the_last_ends_of_many_jobs_are_found_in_blocks_that_they_share() {
-    let mut memory = Memory::default();
-    // Some blocks have many jobs, and one job has many blocks.
-    for round in 0..20 {
-        let job = |n: i64| JobId(if n % 3 == 0 { 500 } else { n % 700 });
-        let all: Vec<_> = (0..2_000)
-            .map(|n| ended(round * 2_000 + n + 1, job(n), TaskState::Succeeded))
-            .collect();
-        memory.end(&all);
-        while round == 12 && memory.merge() {}
-    }
-    let jobs: Vec<_> = (0..800).map(JobId).collect();
-    for each in [0, 1, 20, 3_000] {
-        let last = last_ends(&mut memory, &jobs, each, 1).await.unwrap();
-        for job in &jobs {
-            let mut all = memory.naive(&TaskFilter { job: Some(*job), ..TaskFilter::default() });
-            all.truncate(each);
-            let found = last.get(job).map(Vec::as_slice).unwrap_or_default();
-            let found: Vec<_> = found.iter().map(|end| end.task).collect();
-            assert_eq!(found, all, "{job} {each}");
-        }
-    }
-}
-
-#[test]
-fn a_partition_that_is_idle_does_not_widen_a_range_of_time() {
-    let created = |partition, task, at| Created { partition: Partition(partition), task, at };
-    let all = [
-        created(0, 100, 1_000),
-        created(0, 900, 9_000),
-        created(1, 101, 1_010),
-        created(1, 201, 2_000),
-        created(2, 802, 8_000),
-        created(2, 902, 9_000),
-    ];
-    let at = |millis| Some(Timestamp::from_millisecond(millis).unwrap());
-    let range =
-        |since, until| Range::of(&all, &TaskFilter { since, until, ..TaskFilter::default() });
-    assert_eq!(range(at(5_000), None).first, 101, "after the first one of the partition 0");
-    assert_eq!(range(None, at(3_000)).last, 899, "before the last one of the partition 0");
-    assert!(range(at(20_000), None).is_empty());
-    assert!(range(None, at(500)).is_empty());
-}
-
-#[tokio::test]
-async fn entries_of_removed_tasks_end_no_page_early_before_there_are_many() {
-    let mut memory = Memory::default();
-    let all: Vec<_> = (1..=400).map(|task| ended(task, JOB, TaskState::Failed)).collect();
-    memory.end(&all);
-    memory.history.retain(|task, _| *task > 300);
-    let filter = TaskFilter {
-        job: Some(JOB),
-        order: Order::Oldest,
-        limit: 5,
-        most: Some(10),
-        ..TaskFilter::default()
-    };
-    let first = list(&mut memory, &filter, Candidates::default()).await.unwrap();
-    let stopped = first.stopped.unwrap();
-    assert_eq!(stopped.created_at, Some(at(1)), "the first one of the segment, not before it");
-    assert_eq!(memory.pages(&filter).await, memory.naive(&filter));
-    let few = TaskFilter { most: None, ..filter };
-    let listed = list(&mut memory, &few, Candidates::default()).await.unwrap();
-    assert_eq!(listed.ids(), [301, 302, 303, 304, 305].map(TaskId));
 }
