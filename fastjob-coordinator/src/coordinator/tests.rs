@@ -183,7 +183,7 @@ async fn internal_routes_require_the_cluster_credential_which_is_valid_for_nothi
         let (status, said) = node.post(&path, headers, body.clone()).await;
         assert_eq!(status, 401, "{headers:?}: {said}");
     }
-    assert_eq!(node.call("read-live", &body).await, (200, r#"{"Ok":[]}"#.to_owned()));
+    assert_eq!(node.call("read-live", &body).await, (200, r#"{"Ok":[[],[]]}"#.to_owned()));
     // A credential is valid once, for the body that it was made for.
     let (header, _) = node.credential.ask(&node.to, &path, body.as_bytes());
     let headers = [(crate::ops::NODE_HEADER, header.as_str())];
@@ -216,10 +216,10 @@ async fn requests_of_nodes_are_validated_like_those_of_callers() {
     let (status, said) =
         node.call("read-live", &serde_json::json!({"tasks": tasks}).to_string()).await;
     assert!(said.contains("\"Err\"") && said.contains("500"), "{status} {said}");
-    let open = serde_json::json!({"state": "running", "job": null, "since": null, "below": null,
-        "limit": 502});
+    let open = serde_json::json!({"states": ["running"], "job": null, "since": null, "until": null,
+        "is_oldest_first": false, "after": null, "limit": 10_001});
     let (status, said) = node.call("list-open", &open.to_string()).await;
-    assert!(said.contains("\"Err\"") && said.contains("501"), "{status} {said}");
+    assert!(said.contains("\"Err\"") && said.contains("10000"), "{status} {said}");
     let long = format!("{{\"tasks\":[{}]}}", " ".repeat(4 << 20));
     let (status, said) = node.call("read-live", &long).await;
     assert!(status == 413 && said.contains("more than 4194304 bytes"), "{status} {said}");

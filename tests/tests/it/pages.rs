@@ -123,7 +123,8 @@ async fn tasks_are_filtered_and_ordered_whether_open_or_ended() {
     let rest = coordinator.rest();
     rest.save(json!({"name": "done", "handler": "noop"})).await;
     rest.save(json!({"name": "bad", "handler": "complains"})).await;
-    rest.save(json!({"name": "later", "service": "billing", "handler": "noop"})).await;
+    let later = json!({"name": "later", "service": "billing", "handler": "noop"}).to_string();
+    assert_eq!(rest.ask("POST", "/api/v1/jobs", Some(later)).await.unwrap().0, 201);
     let _executor = coordinator.executor(EXECUTOR, "e1");
     let done = rest.start("done", json!({"key": "k"})).await;
     rest.ended(done).await;

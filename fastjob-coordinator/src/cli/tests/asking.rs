@@ -78,7 +78,7 @@ async fn a_job_is_shown_and_its_toml_can_be_applied_again() {
         assert!(out.contains(line), "{line:?} is missing in\n{out}");
     }
     let last = words(out.lines().last().unwrap());
-    assert_eq!(last, ["7", "failed", "2026-11-23T02:00:00Z", "2026-11-23T02:00:01Z", "1s"]);
+    assert_eq!(last, ["7", "failed", "2026-11-23T02:00:00Z", "2026-11-23T02:00:01Z", "1.000s"]);
     assert_eq!(fake.asked(), ["GET /api/v1/jobs/billing.report?ends=5"]);
 
     let toml = fastjob(&["--server", &fake.url, "job", "show", "report", "--toml"]).await.out();

@@ -157,16 +157,19 @@ impl Range {
         let empty = Self { first: i64::MAX, last: i64::MIN };
         let since = filter.since.map_or(i64::MIN, |since| since.as_millisecond());
         let until = filter.until.map_or(i64::MAX, |until| until.as_millisecond());
-        // All tasks of the partition are between the first and the last one here. One that has been
-        // idle since must not widen the range of the others.
+        // All tasks of the partition are between the first and the last one here. So a partition that
+        // has been idle, or was idle before, does not widen the range of the others.
+        let (Some((first, _)), Some((last, _))) = (created.first(), created.last()) else {
+            return empty;
+        };
         if created.iter().all(|(_, at)| *at < since) || created.iter().all(|(_, at)| *at >= until) {
             return empty;
         }
         let before = created.iter().take_while(|(_, at)| *at < since).last();
         let beyond = created.iter().rev().take_while(|(_, at)| *at >= until).last();
         Self {
-            first: before.map_or(i64::MIN, |(id, _)| id.saturating_add(1)),
-            last: beyond.map_or(i64::MAX, |(id, _)| id.saturating_sub(1)),
+            first: before.map_or(*first, |(id, _)| id.saturating_add(1)),
+            last: beyond.map_or(*last, |(id, _)| id.saturating_sub(1)),
         }
     }
 }

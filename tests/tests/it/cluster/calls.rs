@@ -61,7 +61,7 @@ async fn a_running_task_is_shown_and_stopped_through_any_node() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_names_the_node_that_does_not_answer_and_shows_what_is_recorded() {
-    let cluster = Cluster::with(2, LEASE * 3, |node| node).await;
+    let cluster = Cluster::with(2, LEASE * 2, |node| node).await;
     let _executor = cluster.executor("e1");
     cluster.connected(1).await;
     let rest = cluster.nodes[1].rest();

@@ -42,6 +42,7 @@ fn a_partition_that_is_idle_does_not_widen_a_range_of_time() {
     let range =
         |since, until| Range::of(&all, &TaskFilter { since, until, ..TaskFilter::default() });
     assert_eq!(range(at(5_000), None).first, 101, "after the first one of the partition 0");
+    assert_eq!(range(at(5_000), None).last, 902, "the last one of all");
     assert_eq!(range(None, at(3_000)).last, 899, "before the last one of the partition 0");
     assert!(range(at(20_000), None).is_empty());
     assert!(range(None, at(500)).is_empty());
