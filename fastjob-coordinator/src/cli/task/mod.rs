@@ -12,7 +12,7 @@ use super::{error::Error, options::task_id, out::Out};
 #[derive(Subcommand)]
 pub(super) enum Task {
     /// List tasks, newest first
-    List(list::List),
+    List(Box<list::List>),
     /// Show a task with its attempts
     Show {
         /// The task's number, as `fastjob task list` shows it
