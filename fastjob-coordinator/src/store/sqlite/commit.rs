@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use sqlx::{ConnectOptions, Connection, SqliteConnection};
+use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use super::{Sqlite, Writer, history};
 use crate::store::{
@@ -48,6 +48,16 @@ impl CommitStore for Sqlite {
         let mut writer = self.writer.lock().await;
         let folded =
             sqlx::query("pragma wal_checkpoint(truncate)").execute(&mut writer.connection).await;
+        // A request that is still being answered may refer to this store for a moment. It cannot write
+        // any more, so another coordinator may use the file.
+        if let Ok(nothing) = SqliteConnectOptions::new().in_memory(true).connect().await {
+            let last = std::mem::replace(&mut writer.connection, nothing);
+            if last.close().await.is_ok()
+                && let Err(err) = self.lock.unlock()
+            {
+                tracing::debug!(%err, "the lock of the store is released when it is dropped");
+            }
+        }
         folded.map(drop).map_err(while_doing("checkpoint the WAL into the store's file"))
     }
 }

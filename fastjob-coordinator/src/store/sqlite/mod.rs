@@ -58,7 +58,7 @@ pub(crate) struct Sqlite {
     open: SharedOpenTasks,
     unreadable: Unreadable,
     /// Held while the store is open.
-    _lock: File,
+    lock: File,
 }
 
 /// The connection that writes, and the journal as of its last commit.
@@ -133,7 +133,7 @@ impl Sqlite {
             readers,
             open: SharedOpenTasks::default(),
             unreadable: Unreadable::default(),
-            _lock: lock,
+            lock,
         })
     }
 }

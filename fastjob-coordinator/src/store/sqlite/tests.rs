@@ -13,10 +13,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::Sqlite;
 use crate::store::{
-    Error, Lease, NewAttempt, Partition, Store,
+    Commit, CommitStore, Error, Lease, LoadStore, NewAttempt, Partition, Store,
     suite::{
         Home,
-        rows::{base, head, plan},
+        rows::{at, base, head, plan},
         suite,
     },
     writer::{Health, Listener, Writer},
@@ -108,6 +108,20 @@ async fn a_closed_store_is_complete_in_its_file() {
         .await
         .unwrap();
     assert_eq!(kept, "behind");
+}
+
+#[tokio::test]
+async fn a_closed_store_can_be_opened_again_and_writes_nothing_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("fastjob.db");
+    let first = Sqlite::open(&path).await.unwrap();
+    first.close().await.unwrap();
+    // A request may still refer to it.
+    let second = Sqlite::open(&path).await.unwrap();
+    let commit = Commit { clock: Some(at(5)), ..Commit::default() };
+    assert!(first.commit(std::slice::from_ref(&commit)).await.is_err());
+    second.commit(&[commit]).await.unwrap();
+    assert_eq!(second.load(Partition(0)).await.unwrap().clock, Some(at(5)));
 }
 
 #[tokio::test]
