@@ -195,7 +195,7 @@ fn the_open_tasks_of_jobs_are_counted_once_each() {
         counts.into_iter().map(|it| (it.job, it.queued, it.running)).collect::<Vec<_>>()
     };
     assert_eq!(count(&mut story), [(of_one, 1, 0), (of_all, 1, 0)]);
-    story.connect("e", "i1", 1, &[]);
+    story.connect_as("e", "i1", 1, &[], |executor| executor.capacity = 10);
     story.start("one");
     let sent = story.starts(1);
     assert_eq!(sent.len(), 5, "two tasks, and three shards of one");
