@@ -407,7 +407,8 @@ async fn the_number_of_segments_grows_with_the_logarithm_of_the_transactions() {
         while memory.merge() {}
     }
     assert!(memory.segments.len() < 64, "{}", memory.segments.len());
-    let filter = TaskFilter { job: Some(JOB), limit: 5_000, ..TaskFilter::default() };
+    let filter =
+        TaskFilter { job: Some(JOB), limit: 5_000, most: Some(5_000), ..TaskFilter::default() };
     let listed = list(&mut memory, &filter, Candidates::default()).await.unwrap();
     assert_eq!(listed.places.len(), 5_000);
 }
