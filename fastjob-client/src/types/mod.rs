@@ -53,7 +53,7 @@ pub struct Page<T> {
 
 #[cfg(feature = "exhaustive")]
 impl<T> Page<T> {
-    /// A page that did not end early, and for which nobody was asked.
+    /// A page that did not end early, of a list that asks no other coordinator.
     pub fn new(items: Vec<T>, next_cursor: Option<String>) -> Self {
         Self { items, next_cursor, searched_to: None, unanswered: Vec::new() }
     }
