@@ -113,7 +113,7 @@ impl<T: DeserializeOwned> List<T> {
             if let Some(limit) = limit {
                 all.items.truncate(limit);
                 if all.items.len() == limit {
-                    // It did not end early for whoever asked for so many.
+                    // For a caller who asked for so many, it did not end early.
                     all.searched_to = None;
                 }
             }
