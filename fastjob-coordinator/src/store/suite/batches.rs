@@ -14,6 +14,11 @@ use crate::store::{AlarmKind, Commit, EndedAttempt, Error, LifeId, NewAttempt, T
 /// More than one statement takes.
 const MANY: i64 = 5_000;
 
+/// All tasks on one page, however many a search looks at.
+fn every() -> TaskFilter {
+    TaskFilter { limit: 20_000, most: Some(20_000), ..TaskFilter::default() }
+}
+
 pub(crate) async fn five_thousand_rows_of_each_part(home: &mut impl Home) {
     let keyed = |id: i64| NewAttempt { key: Some(format!("k{id}").into()), ..head(id) };
     let (ends, stays) = (0..MANY, MANY..2 * MANY);
@@ -55,8 +60,7 @@ pub(crate) async fn five_thousand_rows_of_each_part(home: &mut impl Home) {
     let store = home.store();
     let ids: Vec<_> = (0..3 * MANY).map(TaskId).collect();
     assert_eq!(store.tasks_by_id(&ids).await.unwrap().len(), 10_000);
-    let filter =
-        TaskFilter { states: vec![TaskState::Succeeded], limit: 20_000, ..TaskFilter::default() };
+    let filter = TaskFilter { states: vec![TaskState::Succeeded], ..every() };
     assert_eq!(store.task_ids(&filter).await.unwrap().ids().len(), 5_000);
     let tail = store.log_tail(AttemptId(MANY - 1)).await.unwrap();
     assert_eq!(tail.as_deref(), Some("said 4999\n"));
@@ -84,8 +88,7 @@ pub(crate) async fn many_small_commits(home: &mut impl Home) {
     home.store().commit(&commits).await.unwrap();
     home.store().commit(&[]).await.unwrap();
     home.store().commit(&[Commit::default(), Commit::default()]).await.unwrap();
-    let filter = TaskFilter { limit: 10_000, ..TaskFilter::default() };
-    let tasks = tasks(&*home.store(), &filter).await;
+    let tasks = tasks(&*home.store(), &every()).await;
     assert_eq!(tasks.len(), 5_000);
     assert!(tasks.iter().all(|task| task.state == TaskState::Succeeded));
 }
