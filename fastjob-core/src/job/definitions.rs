@@ -1,5 +1,5 @@
-//! Reads definitions as they are stored. Most jobs of a large store have the same settings as many
-//! others: these are parsed and checked once, and shared.
+//! Reads definitions as they are stored. Most jobs of a large store have the same settings, and the
+//! same labels, as many others: these are parsed and checked once, and shared.
 
 use std::{
     borrow::Cow,
@@ -16,23 +16,52 @@ use serde_json::value::RawValue;
 
 use super::{
     About, InvalidJob, Job, JobDraft, Settings,
-    check::{Problems, individual},
+    check::{Problems, check_about, check_param},
     param_text,
 };
 use crate::id::JobName;
 
-/// How many different settings are remembered, which limits the memory of a long read.
-const KNOWN_MOST: usize = 16_384;
+/// How many different values are remembered of each kind, which limits the memory of a long read.
+const KNOWN_MOST: usize = 131_072;
 /// Most bytes of their texts.
-const KNOWN_BYTES: usize = 8 * 1024 * 1024;
+const KNOWN_BYTES: usize = 48 * 1024 * 1024;
 
-/// Reads definitions, and remembers the settings in them.
+/// Reads definitions, and remembers the settings and labels in them.
 #[derive(Debug, Default)]
 pub struct Definitions {
     /// By their text, as [`Outline`] collects it.
-    known: HashMap<Box<str>, Arc<Settings>>,
-    /// The size of these texts in bytes.
+    settings: Known<Settings>,
+    /// By the texts of the description and the labels.
+    abouts: Known<About>,
+}
+
+/// Values that were read before, by their text.
+#[derive(Debug)]
+struct Known<T> {
+    values: HashMap<Box<str>, Arc<T>>,
+    /// The size of the texts in bytes.
     bytes: usize,
+}
+
+impl<T> Default for Known<T> {
+    fn default() -> Self {
+        Self { values: HashMap::new(), bytes: 0 }
+    }
+}
+
+impl<T> Known<T> {
+    fn get(&self, text: &str) -> Option<&Arc<T>> {
+        self.values.get(text)
+    }
+
+    /// Remembers a value. All others are forgotten when there are too many.
+    fn add(&mut self, text: &str, value: &Arc<T>) {
+        if self.values.len() >= KNOWN_MOST || self.bytes + text.len() > KNOWN_BYTES {
+            *self = Self::default();
+        }
+        self.bytes += text.len();
+        self.values.insert(text.into(), Arc::clone(value));
+    }
 }
 
 /// Why a stored definition cannot be read.
@@ -56,21 +85,15 @@ impl Definitions {
     pub fn read(&mut self, text: &str) -> Result<Job, InvalidDefinition> {
         let outline = Outline::of(text);
         if let Some(outline) = &outline
-            && let Some(settings) = self.known.get(&*outline.settings)
-            && let Some(job) = outline.job(settings)
+            && let Some(settings) = self.settings.get(&outline.settings)
+            && let Some(job) = outline.job(settings, &mut self.abouts)
         {
             return Ok(job);
         }
         // Also reads what the outline cannot, and finds what is wrong.
         let job = Job::try_from(serde_json::from_str::<JobDraft>(text)?)?;
         if let Some(outline) = outline {
-            let bytes = outline.settings.len();
-            if self.known.len() >= KNOWN_MOST || self.bytes + bytes > KNOWN_BYTES {
-                self.known.clear();
-                self.bytes = 0;
-            }
-            self.bytes += bytes;
-            self.known.insert(outline.settings.into(), Arc::clone(&job.settings));
+            self.settings.add(&outline.settings, &job.settings);
         }
         Ok(job)
     }
@@ -104,27 +127,46 @@ impl<'a> Outline<'a> {
     }
 
     /// The job with these settings; `None` if one of its own fields is not valid.
-    fn job(&self, settings: &Arc<Settings>) -> Option<Job> {
+    fn job(&self, settings: &Arc<Settings>, abouts: &mut Known<About>) -> Option<Job> {
         let name: JobName = self.name?.parse().ok()?;
         let param = match self.param.map(RawValue::get) {
             None => None,
-            Some(text) if text.starts_with('"') => {
-                let text: Cow<'_, str> = borrowed(text)?;
-                Some(text)
-            }
+            Some(text) if text.starts_with('"') => Some(borrowed(text)?),
             Some(text) => param_text(&serde_json::from_str(text).ok()?).map(Cow::from),
         };
-        let description: Option<String> = self.description.map_or(Some(None), parsed)?;
-        let labels: BTreeMap<_, _> = self.labels.map_or(Some(BTreeMap::new()), parsed)?;
         let mut problems = Problems::default();
-        individual(description.as_deref(), param.as_deref(), &labels, &mut problems);
-        problems.0.is_empty().then(|| Job {
+        check_param(param.as_deref(), &mut problems);
+        problems.0.is_empty().then_some(())?;
+        Some(Job {
             name,
             param: param.map(|param| Arc::from(&*param)),
             enabled: self.enabled.unwrap_or(true),
-            about: About::new(description, labels),
+            about: self.about(abouts)?,
             settings: Arc::clone(settings),
         })
+    }
+
+    /// The description and the labels, shared with other jobs; `None` if one is not valid.
+    fn about(&self, abouts: &mut Known<About>) -> Option<Option<Arc<About>>> {
+        let texts = [self.description, self.labels].map(|text| text.map_or("", RawValue::get));
+        if texts == ["", ""] {
+            return Some(None);
+        }
+        // JSON does not contain this character.
+        let key = texts.join("\0");
+        if let Some(known) = abouts.get(&key) {
+            return Some(Some(Arc::clone(known)));
+        }
+        let description: Option<String> = self.description.map_or(Some(None), parsed)?;
+        let labels: BTreeMap<_, _> = self.labels.map_or(Some(BTreeMap::new()), parsed)?;
+        let mut problems = Problems::default();
+        check_about(description.as_deref(), &labels, &mut problems);
+        problems.0.is_empty().then_some(())?;
+        let about = About::new(description, labels);
+        if let Some(about) = &about {
+            abouts.add(&key, about);
+        }
+        Some(about)
     }
 }
 
@@ -274,12 +316,37 @@ mod tests {
     }
 
     #[test]
-    fn the_memory_for_settings_is_limited() {
+    fn jobs_with_the_same_labels_and_description_share_them() {
         let mut definitions = Definitions::default();
-        for handler in 0..=KNOWN_MOST {
-            let text = format!(r#"{{"name":"a","handler":"h{handler}"}}"#);
-            assert!(definitions.read(&text).is_ok());
+        let mut read = |own: &str| {
+            check(&mut definitions, &format!(r#"{{"name":"a",{own},{SETTINGS}}}"#)).unwrap().about
+        };
+        let same = |a: &Option<Arc<About>>, b: &Option<Arc<About>>| {
+            Arc::ptr_eq(a.as_ref().unwrap(), b.as_ref().unwrap())
+        };
+        read(r#""labels":{}"#);
+        let about = read(r#""labels":{"team":"a"},"description":"d""#);
+        assert!(same(&about, &read(r#""labels":{"team":"a"},"description":"d","param":1"#)));
+        let others = [r#""labels":{"team":"b"},"description":"d""#, r#""labels":{"team":"a"}"#];
+        for other in others {
+            assert!(!same(&about, &read(other)), "{other}");
         }
-        assert_eq!(definitions.known.len(), 1);
+        assert_eq!(read(r#""description":"","labels":{}"#), None);
+        assert_eq!(read(r#""description":null"#), None);
+    }
+
+    #[test]
+    fn the_memory_for_settings_is_limited() {
+        let mut known = Known::default();
+        for n in 0..=KNOWN_MOST {
+            known.add(&n.to_string(), &Arc::new(n));
+        }
+        assert_eq!((known.values.len(), known.bytes), (1, KNOWN_MOST.to_string().len()));
+        let long = "x".repeat(KNOWN_BYTES / 2);
+        for n in 0..5 {
+            known.add(&format!("{long}{n}"), &Arc::new(n));
+            assert!(known.bytes <= KNOWN_BYTES);
+        }
+        assert_eq!(known.values.len(), 1);
     }
 }

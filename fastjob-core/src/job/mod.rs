@@ -9,7 +9,7 @@ mod draft;
 mod fires;
 mod settings;
 
-use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 pub use self::{
     definitions::{Definitions, InvalidDefinition},
@@ -33,7 +33,7 @@ pub struct Job {
     pub param: Option<Arc<str>>,
     /// Whether its schedule fires. A disabled job can still be started manually.
     pub enabled: bool,
-    /// What is only for users; `None` if there is nothing.
+    /// What is only for users, which several jobs can share; `None` if there is nothing.
     pub about: Option<Arc<About>>,
     /// All other settings.
     pub settings: Arc<Settings>,
@@ -47,13 +47,12 @@ impl Job {
 
     /// A description for users.
     pub fn description(&self) -> &str {
-        self.about.as_ref().map_or("", |about| &about.description)
+        self.about.as_ref().map_or("", |about| about.description())
     }
 
-    /// Labels for users and for filters.
-    pub fn labels(&self) -> &BTreeMap<String, String> {
-        static NONE: BTreeMap<String, String> = BTreeMap::new();
-        self.about.as_ref().map_or(&NONE, |about| &about.labels)
+    /// Labels for users and for filters, in the order of their keys.
+    pub fn labels(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.about.iter().flat_map(|about| about.labels())
     }
 }
 

@@ -48,23 +48,33 @@ pub struct Settings {
 }
 
 /// What a definition says to users only.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct About {
-    /// A description for users.
-    pub description: Box<str>,
-    /// Labels for users and for filters.
-    pub labels: BTreeMap<String, String>,
+    description: Box<str>,
+    /// In the order of the keys. A map would take half a kilobyte for one label.
+    labels: Box<[(Box<str>, Box<str>)]>,
 }
 
 impl About {
-    /// `None` if both are empty, as in most jobs of a large store.
+    /// `None` if both are empty.
     pub(super) fn new(
         description: Option<String>,
         labels: BTreeMap<String, String>,
     ) -> Option<Arc<Self>> {
         let description = description.unwrap_or_default().into_boxed_str();
         let is_empty = description.is_empty() && labels.is_empty();
+        let labels = labels.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
         (!is_empty).then(|| Arc::new(Self { description, labels }))
+    }
+
+    /// A description for users.
+    pub fn description(&self) -> &str {
+        &self.description
+    }
+
+    /// Labels for users and for filters, in the order of their keys.
+    pub fn labels(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.labels.iter().map(|(key, value)| (&**key, &**value))
     }
 }
 

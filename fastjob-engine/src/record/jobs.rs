@@ -60,7 +60,7 @@ impl JobLink {
 /// The approximate size of a definition in bytes: its texts, and a constant for the rest.
 pub fn definition_bytes(job: &Job) -> usize {
     const REST: usize = 1024;
-    let labels = job.labels().iter().map(|(key, value)| key.len() + value.len());
+    let labels = job.labels().map(|(key, value)| key.len() + value.len());
     let children = job.children.iter().map(|child| child.job.as_str().len());
     let alarms = job.alarms.iter().map(|channel| channel.as_str().len());
     REST + job.description().len()

@@ -13,7 +13,6 @@ use crate::store::{
         self,
         children::{ChildStarts, child_starts},
         instant,
-        jobs::JobReader,
         loaded::{checkpoint, cursor, facts, life},
     },
     while_doing,
@@ -92,7 +91,7 @@ impl LoadStore for Postgres {
         let lives = "select id, service, executor, incarnation, since from lives \
                      where id = any($1)";
         let cursor = |row: &PgRow| cursor(row, "read a cursor");
-        let mut reader = JobReader::default();
+        let mut reader = self.job_readers.reader();
         Ok(Loaded {
             ids_until,
             watermark: watermark.map(instant).transpose()?,

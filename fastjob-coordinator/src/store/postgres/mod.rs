@@ -35,6 +35,7 @@ use super::{
     ClusterKey, Error, Partition, Result,
     journal::{Journals, SharedOpenTasks},
     key::NAME,
+    rows::jobs::JobReaders,
     unreadable::Unreadable,
 };
 use crate::config::PostgresUrl;
@@ -87,6 +88,7 @@ pub(crate) struct Postgres {
     open: SharedOpenTasks,
     /// The number of partitions.
     partitions: u32,
+    job_readers: JobReaders,
     unreadable: Unreadable,
 }
 
@@ -157,6 +159,7 @@ impl Postgres {
             journals: Mutex::default(),
             open: SharedOpenTasks::default(),
             partitions,
+            job_readers: JobReaders::default(),
             unreadable: Unreadable::default(),
         })
     }

@@ -1,6 +1,8 @@
 //! Jobs, and the pages of a list of them.
 
-use std::sync::Arc;
+#[cfg(feature = "postgres")]
+use std::sync::Weak;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use fastjob_core::{JobId, JobName, ServiceName, job::Definitions};
 
@@ -13,14 +15,31 @@ use crate::store::{
 
 /// Reads jobs, which share what they have in common.
 #[derive(Debug, Default)]
-pub(crate) struct JobReader(Definitions);
+pub(crate) struct JobReader(Arc<Mutex<Definitions>>);
 
 impl JobReader {
     /// Reads a job; the error names the job if this release cannot read it.
     pub(crate) fn read<R: Columns>(&mut self, row: &R) -> Result<JobRow> {
         let row = Reading::new(row, "read a job");
         let id = row.int(0)?;
-        read(&row, &mut self.0).map_err(|err| of_job(err, id))
+        // A panic while it was locked leaves nothing half done.
+        let mut definitions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        read(&row, &mut definitions).map_err(|err| of_job(err, id))
+    }
+}
+
+/// What readers have in common that read at the same time, such as of several partitions.
+#[cfg(feature = "postgres")]
+#[derive(Debug, Default)]
+pub(crate) struct JobReaders(Mutex<Weak<Mutex<Definitions>>>);
+
+#[cfg(feature = "postgres")]
+impl JobReaders {
+    pub(crate) fn reader(&self) -> JobReader {
+        let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let definitions = shared.upgrade().unwrap_or_default();
+        *shared = Arc::downgrade(&definitions);
+        JobReader(definitions)
     }
 }
 

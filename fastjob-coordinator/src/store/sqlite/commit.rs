@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 
-use super::{Sqlite, Writer, history};
+use super::{Sqlite, Writer, history, many::insert};
 use crate::store::{
     Commit, CommitStore, Error, Result,
     batch::{self, clean},
@@ -96,9 +96,6 @@ async fn write(
 }
 
 async fn apply(tx: &mut SqliteConnection, commits: &[Commit], staged: &Staged<'_>) -> Outcome {
-    if let Some(until) = commits.iter().filter_map(|commit| commit.ids_until).max() {
-        grow(tx, "ids_until", until).await?;
-    }
     jobs(tx, commits).await?;
     lives(tx, commits).await?;
     keys(tx, commits).await?;
@@ -109,13 +106,16 @@ async fn apply(tx: &mut SqliteConnection, commits: &[Commit], staged: &Staged<'_
     fired_ahead(tx, commits).await?;
     alarms(tx, commits).await?;
     child_starts(tx, commits).await?;
-    if let Some(clock) = commits.iter().filter_map(|commit| commit.clock).max() {
-        grow(tx, "clock", clock.as_millisecond()).await?;
-    }
-    if let Some(watermark) = commits.iter().filter_map(|commit| commit.watermark).max() {
-        grow(tx, "watermark", watermark.as_millisecond()).await?;
-    }
-    Ok(())
+    let ids_until = commits.iter().filter_map(|commit| commit.ids_until).max();
+    let clock = commits.iter().filter_map(|commit| commit.clock).max();
+    let watermark = commits.iter().filter_map(|commit| commit.watermark).max();
+    let values = [
+        ("ids_until", ids_until),
+        ("clock", clock.map(Timestamp::as_millisecond)),
+        ("watermark", watermark.map(Timestamp::as_millisecond)),
+        (OPEN, history::open(staged)),
+    ];
+    meta(tx, &values).await
 }
 
 async fn keys(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
@@ -256,16 +256,25 @@ async fn child_starts(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome 
     .await
 }
 
-async fn grow(tx: &mut SqliteConnection, key: &str, value: i64) -> Outcome {
-    sqlx::query(
-        "insert into meta (key, value) values (?1, cast(?2 as text)) on conflict (key) do update \
-         set value = cast(max(cast(meta.value as integer), ?2) as text)",
-    )
-    .bind(key)
-    .bind(value)
-    .execute(tx)
+/// How many attempts are open.
+pub(super) const OPEN: &str = "open";
+
+/// Writes values that there are. All but [`OPEN`] only grow.
+pub(super) async fn meta(
+    tx: &mut SqliteConnection,
+    values: &[(&'static str, Option<i64>)],
+) -> Outcome {
+    let values: Vec<_> = values
+        .iter()
+        .filter_map(|(key, value)| Some((*key, value.as_ref()?.to_string())))
+        .collect();
+    let conflict = "on conflict (key) do update set value = case meta.key when 'open' \
+                    then excluded.value else cast(max(cast(meta.value as integer), \
+                    cast(excluded.value as integer)) as text) end";
+    insert(tx, ("meta (key, value)", 2, conflict), &values, |query, (key, value)| {
+        query.bind(*key).bind(value.as_str())
+    })
     .await
-    .map(drop)
 }
 
 /// Rows as JSON arrays, split by the number of rows per statement.

@@ -118,16 +118,13 @@ pub(super) async fn records(tx: &mut SqliteConnection, staged: &Staged<'_>) -> O
                 .execute(&mut *tx)
                 .await?;
         }
-        let open = i64::try_from(record.open).unwrap_or(i64::MAX);
-        sqlx::query(
-            "insert into meta (key, value) values ('open', cast(? as text)) \
-             on conflict (key) do update set value = excluded.value",
-        )
-        .bind(open)
-        .execute(&mut *tx)
-        .await?;
     }
     Ok(())
+}
+
+/// How many attempts are open after the last record; `None` if there is no record.
+pub(super) fn open(staged: &Staged<'_>) -> Option<i64> {
+    staged.records.last().map(|record| i64::try_from(record.open).unwrap_or(i64::MAX))
 }
 
 async fn tasks(tx: &mut SqliteConnection, staged: &Staged<'_>) -> Outcome {

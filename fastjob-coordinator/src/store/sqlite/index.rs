@@ -1,6 +1,7 @@
 //! The index of the history.
 
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection, SqliteExecutor, sqlite::SqliteRow};
+use tokio_stream::StreamExt;
 
 use super::{Sqlite, commit::Outcome, many::insert};
 use crate::store::{
@@ -32,10 +33,7 @@ impl IndexStore for Sqlite {
         let mut tx = self.readers.begin().await.map_err(while_doing(READ))?;
         let segments = segments(&mut *tx, "level < ?", i64::from(MERGED)).await?;
         let Some(chosen) = choose(&segments) else { return Ok(false) };
-        let mut blocks = Vec::with_capacity(chosen.sources.len());
-        for source in &chosen.sources {
-            blocks.push(blocks_of(&mut tx, source).await.map_err(while_doing(READ))?);
-        }
+        let blocks = blocks_of(&mut tx, &chosen.sources).await.map_err(while_doing(READ))?;
         drop(tx);
         let merging = chosen.clone();
         match aside(move || merge(&merging, blocks)).await? {
@@ -54,10 +52,8 @@ impl Sqlite {
     async fn replace(&self, chosen: &Merge, merged: NewSegment) -> sqlx::Result<()> {
         let mut writer = self.writer.lock().await;
         let mut tx = writer.connection.begin_with("begin immediate").await?;
-        for source in &chosen.sources {
-            if !remove(&mut tx, source).await? {
-                return tx.rollback().await;
-            }
+        if remove(&mut tx, &chosen.sources).await? != chosen.sources.len() {
+            return tx.rollback().await;
         }
         write(&mut tx, &[merged]).await?;
         tx.commit().await
@@ -138,7 +134,7 @@ pub(super) async fn apply(tx: &mut SqliteConnection, removals: &[Removal]) -> Ou
     for removal in removals {
         match removal {
             Removal::Whole(segment) => {
-                remove(tx, segment).await?;
+                remove(tx, std::slice::from_ref(segment)).await?;
             }
             Removal::Upto(segment, end, task) => {
                 sqlx::query(
@@ -157,28 +153,51 @@ pub(super) async fn apply(tx: &mut SqliteConnection, removals: &[Removal]) -> Ou
     Ok(())
 }
 
-/// Removes a segment with its blocks. Returns whether it was there.
-async fn remove(tx: &mut SqliteConnection, segment: &Segment) -> sqlx::Result<bool> {
-    let removed = sqlx::query("delete from index_segments where level = ? and number = ?")
-        .bind(segment.level)
-        .bind(segment.number)
-        .execute(&mut *tx)
-        .await?;
-    sqlx::query("delete from index_blocks where level = ? and number = ?")
-        .bind(segment.level)
-        .bind(segment.number)
-        .execute(&mut *tx)
-        .await?;
-    Ok(removed.rows_affected() > 0)
+/// Removes segments with their blocks. Returns how many were there.
+async fn remove(tx: &mut SqliteConnection, segments: &[Segment]) -> sqlx::Result<usize> {
+    let of = names(segments);
+    let removed = sqlx::query(
+        "delete from index_segments where (level, number) in \
+         (select value ->> 0, value ->> 1 from json_each(?))",
+    )
+    .bind(&of)
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query(
+        "delete from index_blocks where (level, number) in \
+         (select value ->> 0, value ->> 1 from json_each(?))",
+    )
+    .bind(&of)
+    .execute(&mut *tx)
+    .await?;
+    Ok(removed.rows_affected() as usize)
 }
 
-async fn blocks_of(tx: &mut SqliteConnection, segment: &Segment) -> sqlx::Result<Vec<Vec<u8>>> {
-    sqlx::query_scalar(
-        "select entries from index_blocks where level = ? and number = ? \
-         order by kind, value, task",
+/// The blocks of each of the segments, in their order.
+async fn blocks_of(
+    tx: &mut SqliteConnection,
+    segments: &[Segment],
+) -> sqlx::Result<Vec<Vec<Vec<u8>>>> {
+    // A cross join keeps this order of the tables.
+    let mut rows = sqlx::query_as(
+        "select s.key, b.entries from json_each(?) s cross join index_blocks b \
+         on b.level = s.value ->> 0 and b.number = s.value ->> 1 \
+         order by s.key, b.kind, b.value, b.task",
     )
-    .bind(segment.level)
-    .bind(segment.number)
-    .fetch_all(tx)
-    .await
+    .bind(names(segments))
+    .fetch(tx);
+    let mut blocks = vec![Vec::new(); segments.len()];
+    while let Some((of, entries)) = rows.next().await.transpose()? {
+        let of: i64 = of;
+        if let Some(blocks) = usize::try_from(of).ok().and_then(|of| blocks.get_mut(of)) {
+            blocks.push(entries);
+        }
+    }
+    Ok(blocks)
+}
+
+/// The keys of segments, as JSON.
+fn names(segments: &[Segment]) -> String {
+    let names = segments.iter().map(|segment| serde_json::json!([segment.level, segment.number]));
+    serde_json::Value::from_iter(names).to_string()
 }

@@ -11,10 +11,6 @@ use crate::store::{
     while_doing,
 };
 
-pub(super) const SELECT_PART: &str = "select id, definition, origin, revision, anchor, created_at, \
-                                      updated_at, deleted_at, children from jobs \
-                                      where id >= ? and id < ? order by id";
-
 #[async_trait::async_trait]
 impl JobStore for Sqlite {
     async fn job(&self, service: &ServiceName, name: &JobName) -> Result<Option<JobRow>> {

@@ -2,10 +2,9 @@
 
 use fastjob_core::JobId;
 use sqlx::{ConnectOptions, Connection, Row, SqliteConnection, sqlite::SqliteConnectOptions};
-use tokio::task::JoinSet;
-use tokio_stream::StreamExt;
+use tokio::{sync::mpsc, task::JoinSet};
 
-use super::{Sqlite, commit::batches, history, jobs};
+use super::{Sqlite, commit::batches, history, packed};
 use crate::store::{
     CHILD_STARTS, ChildStart, Error, JobRow, Lease, LoadStore, Loaded, Partition, Result,
     StoreFacts,
@@ -20,12 +19,8 @@ use crate::store::{
     while_doing,
 };
 
-/// How many connections read jobs at the same time, each with a thread of its own.
-const JOB_READERS: i64 = 2;
-/// How many rows each of them reads ahead. A row may have 256 KiB.
-const ROWS_AHEAD: usize = 64;
-/// How many rows are read before other tasks get a turn.
-const ROWS_IN_TURN: usize = 128;
+/// How many texts with jobs are read ahead. A text may have 16 MiB.
+const TEXTS_AHEAD: usize = 2;
 
 #[async_trait::async_trait]
 impl LoadStore for Sqlite {
@@ -162,52 +157,46 @@ impl LoadStore for Sqlite {
 impl Sqlite {
     /// Reads all jobs. Nothing may be written meanwhile.
     async fn all_jobs(&self) -> Result<Vec<JobRow>> {
-        let doing = while_doing("read jobs");
-        let (first, last): (Option<i64>, Option<i64>) =
-            sqlx::query_as("select (select min(id) from jobs), (select max(id) from jobs)")
-                .fetch_one(&self.readers)
-                .await
-                .map_err(&doing)?;
-        let Some((first, last)) = first.zip(last) else { return Ok(Vec::new()) };
-        // Connections of their own, because a cache of all that is read once would be of no use.
+        // A connection of its own, because a cache of all that is read once would be of no use.
         let options = self.options.clone().read_only(true).pragma("cache_size", "-2048");
-        let options = options.row_buffer_size(ROWS_AHEAD);
-        let step = (last - first) / JOB_READERS + 1;
-        let mut parts = JoinSet::new();
-        for part in 0..JOB_READERS {
-            let from = first + part * step;
-            parts.spawn(part_of_jobs(options.clone(), from, from + step));
+        let (texts, mut read) = mpsc::channel(TEXTS_AHEAD);
+        // One thread reads rows while another one reads definitions.
+        let mut reading = JoinSet::new();
+        reading.spawn(texts_of_jobs(options, texts));
+        let (mut jobs, mut reader) = (Vec::new(), JobReader::default());
+        while let Some(text) = read.recv().await {
+            for row in packed::rows(&text) {
+                jobs.push(reader.read(&row?)?);
+            }
+            tokio::task::yield_now().await;
         }
-        let mut jobs = Vec::new();
-        while let Some(part) = parts.join_next().await {
-            let part = part.map_err(|err| match err.try_into_panic() {
+        while let Some(ended) = reading.join_next().await {
+            ended.map_err(|err| match err.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
                 Err(_) => Error::TimedOut { doing: "read jobs" },
-            })?;
-            match jobs.is_empty() {
-                true => jobs = part?,
-                false => jobs.extend(part?),
-            }
+            })??;
         }
         Ok(jobs)
     }
 }
 
-/// Reads the jobs with ids from `from`, and below `below`.
-async fn part_of_jobs(options: SqliteConnectOptions, from: i64, below: i64) -> Result<Vec<JobRow>> {
+/// Reads the jobs as packed texts, in the order of their ids.
+async fn texts_of_jobs(options: SqliteConnectOptions, texts: mpsc::Sender<String>) -> Result<()> {
     let doing = while_doing("read jobs");
     let mut connection: SqliteConnection = options.connect().await.map_err(&doing)?;
-    let (mut all, mut reader) = (Vec::new(), JobReader::default());
-    {
-        let rows = sqlx::query(jobs::SELECT_PART).bind(from).bind(below);
-        let mut rows = rows.fetch(&mut connection);
-        while let Some(row) = rows.next().await {
-            all.push(reader.read(&row.map_err(&doing)?)?);
-            if all.len() % ROWS_IN_TURN == 0 {
-                tokio::task::yield_now().await;
-            }
+    let mut after = i64::MIN;
+    loop {
+        let (last, text): (Option<i64>, Option<String>) = sqlx::query_as(packed::SELECT)
+            .bind(after)
+            .fetch_one(&mut connection)
+            .await
+            .map_err(&doing)?;
+        let Some((last, text)) = last.zip(text) else { break };
+        after = last;
+        if texts.send(text).await.is_err() {
+            // The reader has found an error.
+            break;
         }
     }
-    connection.close().await.map_err(&doing)?;
-    Ok(all)
+    connection.close().await.map_err(&doing)
 }

@@ -11,8 +11,9 @@ use sqlx::{
 
 use super::commit::Outcome;
 
-/// How many rows the statements have. SQLite allows 32,766 values in one.
-const SIZES: [usize; 3] = [128, 16, 1];
+/// How many rows the statements have. SQLite allows 32,766 values in one. With these sizes, a few
+/// statements insert any number of rows, and each of them stays prepared.
+const SIZES: [usize; 9] = [128, 64, 32, 16, 8, 4, 3, 2, 1];
 
 /// A statement whose values are being bound.
 pub(super) type Binding<'q> = Query<'q, Sqlite, SqliteArguments>;

@@ -14,6 +14,7 @@ mod inspect;
 mod jobs;
 mod load;
 mod many;
+mod packed;
 mod repair;
 mod retention;
 mod silences;
@@ -115,7 +116,7 @@ impl Sqlite {
             .busy_timeout(Duration::from_secs(10))
             .foreign_keys(false)
             .pragma("temp_store", "memory")
-            .statement_cache_capacity(64)
+            .statement_cache_capacity(192)
             .disable_statement_logging();
         // In KiB. The writer appends, and readers find most pages in the cache of the system.
         let cached = |kib: u32| options.clone().pragma("cache_size", format!("-{kib}"));

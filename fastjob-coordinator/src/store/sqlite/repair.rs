@@ -3,7 +3,11 @@
 use jiff::Timestamp;
 use sqlx::{Connection, SqliteConnection};
 
-use super::{Sqlite, history, index};
+use super::{
+    Sqlite,
+    commit::{self, OPEN},
+    history, index,
+};
 use crate::store::{
     Error, Marks, Partition, RepairStore, Result, Survey,
     index::Rebuild,
@@ -97,6 +101,7 @@ async fn set_back(
         sqlx::query(statement).bind(now.as_millisecond()).execute(&mut *tx).await?;
     }
     history::records(&mut tx, staged).await?;
+    commit::meta(&mut tx, &[(OPEN, history::open(staged))]).await?;
     tx.commit().await?;
     Ok(found)
 }

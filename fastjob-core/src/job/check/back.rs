@@ -26,7 +26,7 @@ impl From<&Job> for JobDraft {
             handler: Some(job.handler.to_string()),
             param: job.param.as_deref().map_or(serde_json::Value::Null, Into::into),
             enabled: Some(job.enabled),
-            labels: job.labels().clone(),
+            labels: job.labels().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
             schedule: Some(schedule_draft(job.timetable.schedule())),
             misfire: Some(misfire_draft(job.misfire)),
             route: Some(route_draft(&job.route)),

@@ -37,7 +37,8 @@ fn job(draft: JobDraft, mut p: Problems) -> Result<Job, InvalidJob> {
         None => draft.name.parse().ok(),
     };
     let param = param_text(&draft.param);
-    individual(draft.description.as_deref(), param.as_deref(), &draft.labels, &mut p);
+    check_about(draft.description.as_deref(), &draft.labels, &mut p);
+    check_param(param.as_deref(), &mut p);
     let timetable = timing::timetable(&draft, &mut p);
     let misfire = strategies::misfire(draft.misfire.as_ref(), &mut p);
     let route = strategies::route(draft.route.as_ref(), &mut p);
@@ -93,18 +94,21 @@ fn check_length(text: &str, most: usize) -> Result<(), String> {
     Err(format!("it has {} bytes, at most {most} are allowed", text.len()))
 }
 
-/// Checks what a job does not share with others, apart from its name.
-pub(super) fn individual(
+/// Checks a job's own param.
+pub(super) fn check_param(param: Option<&str>, p: &mut Problems) {
+    if let Some(Err(err)) = param.map(|param| check_length(param, PARAM_MAX)) {
+        p.add("param", err);
+    }
+}
+
+/// Checks what is only for users.
+pub(super) fn check_about(
     description: Option<&str>,
-    param: Option<&str>,
     labels: &BTreeMap<String, String>,
     p: &mut Problems,
 ) {
     if let Some(Err(err)) = description.map(|text| check_length(text, DESCRIPTION_MAX)) {
         p.add("description", err);
-    }
-    if let Some(Err(err)) = param.map(|param| check_length(param, PARAM_MAX)) {
-        p.add("param", err);
     }
     p.many("labels", labels.len(), LABELS_MAX);
     for (key, value) in labels {

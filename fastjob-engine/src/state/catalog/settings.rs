@@ -1,52 +1,82 @@
-//! The settings of jobs, each kept once however many jobs have them.
+//! The settings and labels of jobs, each kept once however many jobs have them.
 
-use std::sync::Arc;
+use std::{hash::Hash, sync::Arc};
 
-use fastjob_core::{Job, job::Settings};
+use fastjob_core::{
+    Job,
+    job::{About, Settings},
+};
 
 use crate::maps::{IdSet, Set};
 
-/// The least number of settings at which unused ones are looked for.
+/// The least number of values at which unused ones are looked for.
 const SWEEP_LEAST: usize = 1_024;
 
-/// Settings that jobs share.
+/// What jobs share.
 #[derive(Debug, Default)]
 pub(super) struct SharedSettings {
-    known: Set<Arc<Settings>>,
-    /// The addresses of `known`: jobs that are loaded share their settings already.
+    settings: Shared<Settings>,
+    abouts: Shared<About>,
+}
+
+impl SharedSettings {
+    /// The same job, with the settings and labels that other jobs have, if they are equal.
+    pub(super) fn share(&mut self, job: Arc<Job>) -> Arc<Job> {
+        let settings = self.settings.equal(&job.settings);
+        let about = job.about.as_ref().and_then(|about| self.abouts.equal(about));
+        if settings.is_none() && about.is_none() {
+            return job;
+        }
+        let mut job = Arc::unwrap_or_clone(job);
+        job.settings = settings.unwrap_or(job.settings);
+        job.about = about.or(job.about);
+        Arc::new(job)
+    }
+
+    #[cfg(any(test, feature = "simulation"))]
+    pub(super) fn len(&self) -> usize {
+        self.settings.known.len()
+    }
+}
+
+/// Values of one kind.
+#[derive(Debug)]
+struct Shared<T> {
+    known: Set<Arc<T>>,
+    /// The addresses of `known`: jobs that are loaded share their values already.
     addresses: IdSet<i64>,
     /// How many there were after unused ones were last removed.
     swept: usize,
 }
 
-impl SharedSettings {
-    /// The same job, with the settings that another one has, if they are equal.
-    pub(super) fn share(&mut self, job: Arc<Job>) -> Arc<Job> {
-        if self.addresses.contains(&address(&job.settings)) {
-            return job;
-        }
-        if let Some(known) = self.known.get(&job.settings) {
-            let settings = Arc::clone(known);
-            return Arc::new(Job { settings, ..Arc::unwrap_or_clone(job) });
-        }
-        if self.known.len() >= 2 * self.swept.max(SWEEP_LEAST) {
-            self.known.retain(|settings| Arc::strong_count(settings) > 1);
-            self.addresses = self.known.iter().map(address).collect();
-            self.swept = self.known.len();
-        }
-        self.addresses.insert(address(&job.settings));
-        self.known.insert(Arc::clone(&job.settings));
-        job
-    }
-
-    #[cfg(any(test, feature = "simulation"))]
-    pub(super) fn len(&self) -> usize {
-        self.known.len()
+impl<T> Default for Shared<T> {
+    fn default() -> Self {
+        Self { known: Set::default(), addresses: IdSet::default(), swept: 0 }
     }
 }
 
-fn address(settings: &Arc<Settings>) -> i64 {
-    (Arc::as_ptr(settings).addr() as u64).cast_signed()
+impl<T: Eq + Hash> Shared<T> {
+    /// Another equal value that is known. Without one, this one is known from now on.
+    fn equal(&mut self, value: &Arc<T>) -> Option<Arc<T>> {
+        if self.addresses.contains(&address(value)) {
+            return None;
+        }
+        if let Some(known) = self.known.get(value) {
+            return Some(Arc::clone(known));
+        }
+        if self.known.len() >= 2 * self.swept.max(SWEEP_LEAST) {
+            self.known.retain(|value| Arc::strong_count(value) > 1);
+            self.addresses = self.known.iter().map(address).collect();
+            self.swept = self.known.len();
+        }
+        self.addresses.insert(address(value));
+        self.known.insert(Arc::clone(value));
+        None
+    }
+}
+
+fn address<T>(value: &Arc<T>) -> i64 {
+    (Arc::as_ptr(value).addr() as u64).cast_signed()
 }
 
 #[cfg(test)]
@@ -69,6 +99,20 @@ mod tests {
         assert!(Arc::ptr_eq(&a.settings, &b.settings) && !Arc::ptr_eq(&a.settings, &c.settings));
         assert_eq!([a, b, c], jobs);
         assert_eq!(shared.len(), 2);
+    }
+
+    #[test]
+    fn jobs_with_equal_labels_share_them() {
+        let mut shared = SharedSettings::default();
+        let jobs = [("a", "x"), ("b", "x"), ("c", "y")].map(|(name, team)| {
+            let labels = [("team".to_owned(), team.to_owned())].into();
+            let draft = JobDraft { name: name.to_owned(), labels, ..JobDraft::default() };
+            Arc::new(Job::try_from(draft).unwrap())
+        });
+        let [a, b, c] = jobs.clone().map(|job| shared.share(job));
+        let about = |job: &Arc<Job>| Arc::as_ptr(job.about.as_ref().unwrap());
+        assert!(about(&a) == about(&b) && about(&a) != about(&c));
+        assert_eq!([a, b, c], jobs);
     }
 
     #[test]
