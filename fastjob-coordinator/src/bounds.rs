@@ -4,16 +4,26 @@
 //! until its last byte has been sent. A client that reads too slowly is disconnected, which frees
 //! its memory.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use bytes::Bytes;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
 
 /// The unit of a budget, so that its permits fit into a semaphore.
 const UNIT: u64 = 1024;
 /// How long a request waits for an exhausted budget.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The time between two looks at unread responses.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// Memory shared by all requests, or by all responses. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -126,7 +136,17 @@ impl Bounds {
 
 /// Closes the connection of a request, with everything on it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Hangup(pub(crate) CancellationToken);
+pub(crate) struct Hangup(pub(crate) CancellationToken, Arc<Mutex<Unread>>);
+
+/// The responses of a connection that its client has not read.
+#[derive(Debug, Default)]
+struct Unread {
+    /// By deadline and number: the bytes, and the time for them.
+    responses: BTreeMap<(Instant, u64), (u64, Duration)>,
+    next: u64,
+    /// Whether a task looks at them.
+    is_watched: bool,
+}
 
 /// Bytes of a response that are watched until the client has read them.
 struct Watched {
@@ -134,7 +154,7 @@ struct Watched {
     /// Dropped together with the bytes.
     _reserved: Option<Reserved>,
     /// Ends the watch.
-    _read: DropGuard,
+    _watch: Watch,
 }
 
 impl AsRef<[u8]> for Watched {
@@ -145,34 +165,78 @@ impl AsRef<[u8]> for Watched {
 
 /// Watches a response: the client is disconnected if it does not read the response in time.
 #[derive(Debug)]
-pub(crate) struct Watch(DropGuard);
+pub(crate) struct Watch {
+    unread: Arc<Mutex<Unread>>,
+    key: (Instant, u64),
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        lock(&self.unread).responses.remove(&self.key);
+    }
+}
 
 impl Watch {
     /// Starts to watch a response of this many bytes for the client of `hangup`, which has to read
-    /// it within `limit`.
-    pub(crate) fn begin(hangup: &Hangup, bytes: u64, limit: Duration, to: String) -> Self {
-        let read = CancellationToken::new();
-        let guard = read.clone().drop_guard();
-        let hangup = hangup.clone();
-        // Ends with the response, which the connection owns.
-        tokio::spawn(async move {
-            tokio::select! {
-                () = read.cancelled() => {}
-                () = hangup.0.cancelled() => {}
-                () = tokio::time::sleep(limit) => {
-                    tracing::warn!(peer = to, bytes, limit_s = limit.as_secs(),
-                        "client disconnected: it did not read its response in time");
-                    hangup.0.cancel();
-                }
-            }
-        });
-        Self(guard)
+    /// it within `limit`. It may have up to [`LOOK`] more if other responses have longer.
+    pub(crate) fn begin(
+        hangup: &Hangup,
+        bytes: u64,
+        limit: Duration,
+        peer: Option<SocketAddr>,
+    ) -> Self {
+        let Hangup(_, responses) = hangup;
+        let mut unread = lock(responses);
+        let key = (Instant::now() + limit, unread.next);
+        unread.next += 1;
+        unread.responses.insert(key, (bytes, limit));
+        if !std::mem::replace(&mut unread.is_watched, true) {
+            // Ends soon after the last response, and with the connection.
+            tokio::spawn(look(hangup.clone(), peer));
+        }
+        Self { unread: Arc::clone(responses), key }
     }
 
     /// The bytes; the watch ends when they are dropped.
     pub(crate) fn over(self, bytes: Bytes, reserved: Option<Reserved>) -> Bytes {
-        Bytes::from_owner(Watched { bytes, _reserved: reserved, _read: self.0 })
+        Bytes::from_owner(Watched { bytes, _reserved: reserved, _watch: self })
     }
+}
+
+/// Looks at the responses of a connection until there are none. One task looks at all of them: a
+/// task for each response would cost more than a small response.
+async fn look(hangup: Hangup, peer: Option<SocketAddr>) {
+    loop {
+        let now = Instant::now();
+        let (deadline, bytes, limit) = {
+            let mut unread = lock(&hangup.1);
+            let first = unread.responses.first_key_value();
+            let Some((deadline, bytes, limit)) = first.map(|(key, of)| (key.0, of.0, of.1)) else {
+                unread.is_watched = false;
+                return;
+            };
+            (deadline, bytes, limit)
+        };
+        if deadline <= now {
+            tracing::warn!(
+                peer = peer.map(tracing::field::display),
+                bytes,
+                limit_s = limit.as_secs(),
+                "client disconnected: it did not read its response in time"
+            );
+            hangup.0.cancel();
+            return;
+        }
+        tokio::select! {
+            () = hangup.0.cancelled() => return,
+            () = tokio::time::sleep_until(deadline.min(now + LOOK)) => {}
+        }
+    }
+}
+
+fn lock(unread: &Mutex<Unread>) -> MutexGuard<'_, Unread> {
+    // A panic while it was locked leaves nothing half done.
+    unread.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -211,7 +275,7 @@ mod tests {
         let budget = Budget::new(4 * MIB, "s");
         let reserved = Some(budget.take(MIB));
         let limit = Bounds::of_tests().limit(MIB);
-        let watch = Watch::begin(&hangup, MIB, limit, "client".to_owned());
+        let watch = Watch::begin(&hangup, MIB, limit, None);
         let bytes = watch.over(vec![0; 1 << 20].into(), reserved);
         let part = bytes.slice(..10);
         drop(bytes);
@@ -227,9 +291,36 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_response_that_was_read_keeps_its_connection() {
         let hangup = Hangup::default();
-        let watch = Watch::begin(&hangup, 10, Duration::from_secs(30), String::new());
+        let watch = Watch::begin(&hangup, 10, Duration::from_secs(30), None);
         drop(watch.over(vec![0; 10].into(), None));
         tokio::time::sleep(Duration::from_secs(100)).await;
         assert!(!hangup.0.is_cancelled());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_small_response_is_watched_beside_a_large_one() {
+        let (hangup, secs) = (Hangup::default(), Duration::from_secs);
+        let large = Watch::begin(&hangup, 100, secs(100), None);
+        tokio::time::sleep(secs(1)).await;
+        let small = Watch::begin(&hangup, 1, secs(10), None);
+        tokio::time::sleep(secs(9)).await;
+        assert!(!hangup.0.is_cancelled());
+        tokio::time::sleep(LOOK + secs(2)).await;
+        assert!(hangup.0.is_cancelled());
+        drop((large, small));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_next_response_is_watched_after_all_others_were_read() {
+        let hangup = Hangup::default();
+        for _ in 0..3 {
+            drop(Watch::begin(&hangup, 10, Duration::from_secs(30), None));
+            tokio::time::sleep(2 * LOOK).await;
+            assert!(!lock(&hangup.1).is_watched && !hangup.0.is_cancelled());
+        }
+        let unread = Watch::begin(&hangup, 10, Duration::from_secs(30), None);
+        tokio::time::sleep(Duration::from_secs(31)).await;
+        assert!(hangup.0.is_cancelled());
+        drop(unread);
     }
 }

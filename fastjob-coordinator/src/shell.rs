@@ -27,6 +27,8 @@ use crate::{
 
 /// Maximum number of events handled before time advances and a commit is submitted.
 const BATCH: usize = 1_024;
+/// With fewer events than this, the loop looks once more for others.
+const FEW: usize = 64;
 /// Most slices of due attempts that are sent before other events are handled.
 const SLICES: usize = 16;
 /// How long a call waits for the store before it fails with an unknown result.
@@ -264,6 +266,16 @@ pub(crate) async fn run(
             () = ending.retire.cancelled() => break,
             _ = events.recv_many(&mut batch, BATCH) => {}
             () = pause(wait) => {}
+        }
+        if !batch.is_empty() && batch.len() < FEW {
+            // Many callers send one event each: those that can run do so before the engine decides,
+            // so that their commits become one.
+            tokio::task::yield_now().await;
+            while batch.len() < BATCH
+                && let Ok(next) = events.try_recv()
+            {
+                batch.push(next);
+            }
         }
         if !around.may_act() {
             return around.lease;

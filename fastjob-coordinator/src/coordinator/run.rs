@@ -13,7 +13,7 @@ use crate::{
     cluster::{self, ClusterMap, Engines, Keeper},
     config::CoordinatorConfig,
     indexer,
-    ops::{Feeds, Handshakes, Ops},
+    ops::{self, Feeds, Handshakes, Ops},
     parts::{Ended, caught, part, whole},
     permit::Deadline,
     rpc::{Link, NodeCredit, Terms},
@@ -107,7 +107,7 @@ impl Coordinator {
             writer_handle.health(),
         );
         let handshakes = Arc::new(Handshakes::new(executor_key, Arc::clone(peers.credential())));
-        let ops = Ops {
+        let ops = Ops::from(ops::Parts {
             engines: engines.clone(),
             map: map.clone(),
             peers,
@@ -115,7 +115,7 @@ impl Coordinator {
             sessions: sessions.clone(),
             channels: channels.clone(),
             feeds: Feeds::default(),
-        };
+        });
         handles.open(ops.clone());
         // Within the drain timeout, sessions last until the engines have ended, so that the
         // engines' last messages are delivered.

@@ -25,7 +25,7 @@ mod start;
 mod stats;
 mod tasks;
 
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 
 pub(crate) use fastjob_client::types::{
     AlarmView, AttemptView, BackfillRequest, Backfilled, ChannelView, DurationStats, ExecutorView,
@@ -90,9 +90,26 @@ fn out_of_bounds(number: impl std::fmt::Display, most: u32) -> String {
     format!("{number} is not between 1 and {most}")
 }
 
-/// All operations of a coordinator.
+/// All operations of a coordinator. Cheap to clone: each request has a copy.
 #[derive(Clone)]
-pub(crate) struct Ops {
+pub(crate) struct Ops(Arc<Parts>);
+
+impl From<Parts> for Ops {
+    fn from(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for Ops {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// What the operations use.
+pub(crate) struct Parts {
     pub(crate) engines: Engines,
     pub(crate) map: ClusterMap,
     pub(crate) peers: Peers,

@@ -191,11 +191,11 @@ impl Open {
 
     /// Returns whether there was one.
     fn hang_up_oldest(&mut self, address: IpAddr) -> bool {
-        let Some((_, Hangup(hangup))) = self.change(address, BTreeMap::pop_first) else {
+        let Some((_, hangup)) = self.change(address, BTreeMap::pop_first) else {
             return false;
         };
         self.unauthenticated -= 1;
-        hangup.cancel();
+        hangup.0.cancel();
         true
     }
 

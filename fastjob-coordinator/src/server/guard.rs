@@ -14,8 +14,7 @@ use std::{
 };
 
 use axum::{
-    extract::{ConnectInfo, Request, State},
-    middleware::Next,
+    extract::{ConnectInfo, Request},
     response::{IntoResponse, Response},
 };
 use fastjob_core::wire::ExecutorProof;
@@ -133,7 +132,11 @@ impl Door {
 }
 
 /// Passes a request on, or rejects it.
-pub(super) async fn stand(State(door): State<Door>, mut request: Request, next: Next) -> Response {
+pub(super) async fn stand<F: Future<Output = Response>>(
+    door: &Door,
+    mut request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
     let judged = door.judge(&mut request);
     // Tests of single routes have no connection.
     let pass = request.extensions().get::<Pass>().cloned();
@@ -144,7 +147,7 @@ pub(super) async fn stand(State(door): State<Door>, mut request: Request, next: 
         _ => judged == Err(Refusal::NoToken) && grpc::begins_handshake(&request),
     };
     if is_handshake {
-        return shake(pass, request, next).await;
+        return shake(pass, next(request)).await;
     }
     let judged = judged.and_then(|()| match &pass {
         Some(pass) => pass.authenticate(peer(&request)).map_err(Refusal::NoRoom),
@@ -167,18 +170,18 @@ pub(super) async fn stand(State(door): State<Door>, mut request: Request, next: 
             return refusal.answer(request.headers());
         }
     }
-    next.run(request).await
+    next(request).await
 }
 
 /// Passes a handshake call on: one at a time per connection, with a timeout, because its sender is
 /// not authenticated.
-async fn shake(pass: Option<Pass>, request: Request, next: Next) -> Response {
+async fn shake(pass: Option<Pass>, call: impl Future<Output = Response>) -> Response {
     let turn = pass.as_ref().map(Pass::handshake);
     if matches!(turn, Some(None)) {
         let message = "a handshake is already in progress on this connection".to_owned();
         return grpc::refusal(tonic::Code::ResourceExhausted, message);
     }
-    let answer = tokio::time::timeout(HANDSHAKE_TIME, next.run(request)).await;
+    let answer = tokio::time::timeout(HANDSHAKE_TIME, call).await;
     answer.unwrap_or_else(|_| {
         let message = "the call did not arrive in time".to_owned();
         grpc::refusal(tonic::Code::DeadlineExceeded, message)

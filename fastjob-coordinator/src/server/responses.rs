@@ -10,8 +10,7 @@ use std::{
 
 use axum::{
     body::{Body, HttpBody},
-    extract::{ConnectInfo, Request, State},
-    middleware::Next,
+    extract::{ConnectInfo, Request},
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
@@ -29,14 +28,14 @@ use crate::{
 const REQUEST: u64 = 4 * 1024;
 
 /// Counts the request while it is handled, and its response until the client has read it.
-pub(super) async fn bound(
-    State(bounds): State<Bounds>,
+pub(super) async fn bound<F: Future<Output = Response>>(
+    bounds: &Bounds,
     mut request: Request,
-    next: Next,
+    next: impl FnOnce(Request) -> F,
 ) -> Response {
     // Health checks must be answered even while other requests use all the memory.
     if grpc::is_spoken(request.headers()) || HEALTH.contains(&request.uri().path()) {
-        return next.run(request).await;
+        return next(request).await;
     }
     let client = Client::of(&request, bounds.clone());
     let handled = match bounds.requests.reserve(REQUEST + body_bytes(&request)).await {
@@ -44,7 +43,7 @@ pub(super) async fn bound(
         Err(err) => return Problem::new(Kind::Unavailable, err.to_string()).into_response(),
     };
     request.extensions_mut().insert(bounds.clone());
-    let mut response = next.run(request).await;
+    let mut response = next(request).await;
     drop(handled);
     let reserved = response.extensions_mut().remove::<Arc<Reserved>>().and_then(Arc::into_inner);
     let Some(client) = client else { return response };
@@ -70,7 +69,7 @@ fn body_bytes(request: &Request) -> u64 {
 /// The client of a response.
 struct Client {
     hangup: Hangup,
-    peer: String,
+    peer: Option<SocketAddr>,
     bounds: Bounds,
 }
 
@@ -79,12 +78,12 @@ impl Client {
     fn of(request: &Request, bounds: Bounds) -> Option<Self> {
         let hangup = request.extensions().get::<Hangup>()?.clone();
         let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
-        let peer = peer.map(|ConnectInfo(peer)| peer.to_string()).unwrap_or_default();
+        let peer = peer.map(|ConnectInfo(peer)| *peer);
         Some(Self { hangup, peer, bounds })
     }
 
     fn watch(&self, bytes: u64) -> Watch {
-        Watch::begin(&self.hangup, bytes, self.bounds.limit(bytes), self.peer.clone())
+        Watch::begin(&self.hangup, bytes, self.bounds.limit(bytes), self.peer)
     }
 }
 

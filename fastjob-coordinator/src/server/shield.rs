@@ -4,7 +4,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use axum::{
     Router,
-    extract::Request,
+    extract::{Request, State},
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
@@ -19,7 +19,7 @@ use super::{
 use crate::{
     api::{self, Kind, Problem},
     bounds::Bounds,
-    ops::Ops,
+    ops::{Credential, Ops},
 };
 
 /// Maximum length of path and query in bytes.
@@ -27,28 +27,41 @@ const URI_MAX: usize = 8 * 1024;
 
 /// Everything that the port serves: REST and the gRPC services, behind `door` and within `bounds`.
 pub(crate) fn app(ops: Ops, grpc: Router, door: Door, bounds: Bounds) -> Router {
+    let credential = Some(Arc::clone(ops.peers.credential()));
     // Two routers with fallbacks cannot be merged, and tonic's has one.
-    let credential = Arc::clone(ops.peers.credential());
-    shield(api::router(ops).merge(grpc.reset_fallback()), door, bounds)
+    let routes = api::router(ops).merge(grpc.reset_fallback());
+    Shield { credential, door, bounds }.around(routes)
+}
+
+/// What is around every route. It is one layer: the router copies all layers for each request.
+pub(super) struct Shield {
+    /// Of the nodes; `None` without routes for them.
+    pub(super) credential: Option<Arc<Credential>>,
+    pub(super) door: Door,
+    pub(super) bounds: Bounds,
+}
+
+impl Shield {
+    pub(super) fn around(self, routes: Router) -> Router {
+        let shield = middleware::from_fn_with_state(Arc::new(self), Self::pass);
+        routes.fallback(nothing_here).layer(shield)
+    }
+
+    async fn pass(State(shield): State<Arc<Self>>, mut request: Request, next: Next) -> Response {
         // Runs before the guard, which requires a token.
-        .layer(middleware::from_fn_with_state(credential, nodes::stand))
-}
-
-pub(super) fn shield(routes: Router, door: impl Into<Door>, bounds: Bounds) -> Router {
-    routes
-        .fallback(nothing_here)
-        .layer(middleware::from_fn(bound_uri))
-        .layer(middleware::from_fn_with_state(bounds, responses::bound))
-        .layer(middleware::from_fn_with_state(door.into(), guard::stand))
-        .layer(middleware::from_fn(catch_panic))
-        .layer(middleware::map_response(for_own_pages))
-}
-
-/// Makes browsers hide responses from pages of other sites, even if a page only embeds them.
-async fn for_own_pages(mut response: Response) -> Response {
-    let name = HeaderName::from_static("cross-origin-resource-policy");
-    response.headers_mut().insert(name, HeaderValue::from_static("same-origin"));
-    response
+        let credential = shield.credential.as_ref();
+        if let Some(Err(problem)) = credential.map(|own| nodes::judge(own, &mut request)) {
+            return problem.into_response();
+        }
+        let run = |request| bound_uri(request, next);
+        let bounded = |request| responses::bound(&shield.bounds, request, run);
+        let guarded = |request| guard::stand(&shield.door, request, bounded);
+        let mut response = catch_panic(request, guarded).await;
+        // Makes browsers hide responses from pages of other sites, even if a page only embeds them.
+        let name = HeaderName::from_static("cross-origin-resource-policy");
+        response.headers_mut().insert(name, HeaderValue::from_static("same-origin"));
+        response
+    }
 }
 
 async fn nothing_here(uri: Uri, headers: HeaderMap) -> Response {
@@ -68,10 +81,13 @@ async fn bound_uri(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-async fn catch_panic(request: Request, next: Next) -> Response {
+async fn catch_panic<F: Future<Output = Response>>(
+    request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
     let is_grpc = grpc::is_spoken(request.headers());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let panic = match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+    let panic = match AssertUnwindSafe(next(request)).catch_unwind().await {
         Ok(response) => return response,
         Err(panic) => panic,
     };
@@ -102,7 +118,9 @@ mod tests {
             Router::new().route("/panic", get(mistaken)).route("/{any}", get(|| async { "here" }));
         let request = Request::get(uri).header(HOST, "localhost").header(CONTENT_TYPE, media);
         let request = request.body(Body::empty()).unwrap();
-        shield(routes, Guard::Local, Bounds::of_tests()).oneshot(request).await.unwrap()
+        let (door, bounds) = (Guard::Local.into(), Bounds::of_tests());
+        let shield = Shield { credential: None, door, bounds };
+        shield.around(routes).oneshot(request).await.unwrap()
     }
 
     async fn text(response: Response) -> String {

@@ -18,7 +18,7 @@ use tokio::{
 };
 
 use super::{
-    shield::shield,
+    shield::Shield,
     tls::tests::{CERT, test_only},
     *,
 };
@@ -81,7 +81,8 @@ fn serve_within(
     let bound = Server::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let (addr, stop) = (bound.local_addr(), CancellationToken::new());
     let entered = Arc::new(Notify::new());
-    let app = shield(routes(&entered), guard, bounds);
+    let shield = Shield { credential: None, door: guard.into(), bounds };
+    let app = shield.around(routes(&entered));
     let served = tokio::spawn(bound.serve(app, tls, limits, stop.clone(), drain));
     Served { addr, stop, served, entered }
 }

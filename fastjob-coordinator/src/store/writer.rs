@@ -120,6 +120,8 @@ impl Writer {
         listener: impl Listener,
     ) -> Result<(), Unwritten> {
         let mut left = None;
+        // Whether the last group had several commits.
+        let mut shared = false;
         loop {
             let first = match left.take() {
                 Some(first) => first,
@@ -133,14 +135,25 @@ impl Writer {
                 },
             };
             let mut group = Group::of(first);
-            while let Ok(next) = self.commits.try_recv() {
-                if let Some(next) = group.add(next) {
-                    left = Some(next);
-                    break;
-                }
+            left = self.gather(&mut group);
+            if shared && left.is_none() {
+                // Those who wait for the same transaction are about to send their commits.
+                tokio::task::yield_now().await;
+                left = self.gather(&mut group);
             }
+            shared = group.commits.len() > 1;
             self.write(group, &stop, &listener).await?;
         }
+    }
+
+    /// Adds the commits that wait. Returns the first one that does not fit.
+    fn gather(&mut self, group: &mut Group) -> Option<(u64, Commit)> {
+        while let Ok(next) = self.commits.try_recv() {
+            if let Some(left) = group.add(next) {
+                return Some(left);
+            }
+        }
+        None
     }
 
     /// Retries the group until all of it is written, whole or in parts, or the writer has to end.

@@ -5,7 +5,7 @@ use std::{
     borrow::Cow,
     collections::{BTreeMap, HashMap},
     fmt,
-    sync::Arc,
+    sync::{Arc, PoisonError, RwLock},
 };
 
 use serde::{
@@ -26,7 +26,7 @@ const KNOWN_MOST: usize = 131_072;
 /// Most bytes of their texts.
 const KNOWN_BYTES: usize = 48 * 1024 * 1024;
 
-/// Reads definitions, and remembers the settings and labels in them.
+/// Reads definitions, and remembers the settings and labels in them. Several threads may use it.
 #[derive(Debug, Default)]
 pub struct Definitions {
     /// By their text, as [`Outline`] collects it.
@@ -35,32 +35,49 @@ pub struct Definitions {
     abouts: Known<About>,
 }
 
-/// Values that were read before, by their text.
+/// Values that were read before.
 #[derive(Debug)]
-struct Known<T> {
+struct Known<T>(RwLock<Texts<T>>);
+
+#[derive(Debug)]
+struct Texts<T> {
     values: HashMap<Box<str>, Arc<T>>,
     /// The size of the texts in bytes.
     bytes: usize,
 }
 
-impl<T> Default for Known<T> {
+impl<T> Default for Texts<T> {
     fn default() -> Self {
         Self { values: HashMap::new(), bytes: 0 }
     }
 }
 
+impl<T> Default for Known<T> {
+    fn default() -> Self {
+        Self(RwLock::default())
+    }
+}
+
 impl<T> Known<T> {
-    fn get(&self, text: &str) -> Option<&Arc<T>> {
-        self.values.get(text)
+    fn get(&self, text: &str) -> Option<Arc<T>> {
+        // A panic while it was locked leaves nothing half done.
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        known.values.get(text).map(Arc::clone)
     }
 
-    /// Remembers a value. All others are forgotten when there are too many.
-    fn add(&mut self, text: &str, value: &Arc<T>) {
-        if self.values.len() >= KNOWN_MOST || self.bytes + text.len() > KNOWN_BYTES {
-            *self = Self::default();
+    /// Remembers a value, and returns it, or an equal one that is known. All others are forgotten
+    /// when there are too many.
+    fn add(&self, text: &str, value: &Arc<T>) -> Arc<T> {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(other) = known.values.get(text) {
+            return Arc::clone(other);
         }
-        self.bytes += text.len();
-        self.values.insert(text.into(), Arc::clone(value));
+        if known.values.len() >= KNOWN_MOST || known.bytes + text.len() > KNOWN_BYTES {
+            *known = Texts::default();
+        }
+        known.bytes += text.len();
+        known.values.insert(text.into(), Arc::clone(value));
+        Arc::clone(value)
     }
 }
 
@@ -82,18 +99,18 @@ impl Definitions {
     /// # Errors
     ///
     /// Fails if the text is not a valid draft.
-    pub fn read(&mut self, text: &str) -> Result<Job, InvalidDefinition> {
+    pub fn read(&self, text: &str) -> Result<Job, InvalidDefinition> {
         let outline = Outline::of(text);
         if let Some(outline) = &outline
             && let Some(settings) = self.settings.get(&outline.settings)
-            && let Some(job) = outline.job(settings, &mut self.abouts)
+            && let Some(job) = outline.job(settings, &self.abouts)
         {
             return Ok(job);
         }
         // Also reads what the outline cannot, and finds what is wrong.
-        let job = Job::try_from(serde_json::from_str::<JobDraft>(text)?)?;
+        let mut job = Job::try_from(serde_json::from_str::<JobDraft>(text)?)?;
         if let Some(outline) = outline {
-            self.settings.add(&outline.settings, &job.settings);
+            job.settings = self.settings.add(&outline.settings, &job.settings);
         }
         Ok(job)
     }
@@ -127,7 +144,7 @@ impl<'a> Outline<'a> {
     }
 
     /// The job with these settings; `None` if one of its own fields is not valid.
-    fn job(&self, settings: &Arc<Settings>, abouts: &mut Known<About>) -> Option<Job> {
+    fn job(&self, settings: Arc<Settings>, abouts: &Known<About>) -> Option<Job> {
         let name: JobName = self.name?.parse().ok()?;
         let param = match self.param.map(RawValue::get) {
             None => None,
@@ -142,12 +159,12 @@ impl<'a> Outline<'a> {
             param: param.map(|param| Arc::from(&*param)),
             enabled: self.enabled.unwrap_or(true),
             about: self.about(abouts)?,
-            settings: Arc::clone(settings),
+            settings,
         })
     }
 
     /// The description and the labels, shared with other jobs; `None` if one is not valid.
-    fn about(&self, abouts: &mut Known<About>) -> Option<Option<Arc<About>>> {
+    fn about(&self, abouts: &Known<About>) -> Option<Option<Arc<About>>> {
         let texts = [self.description, self.labels].map(|text| text.map_or("", RawValue::get));
         if texts == ["", ""] {
             return Some(None);
@@ -155,18 +172,14 @@ impl<'a> Outline<'a> {
         // JSON does not contain this character.
         let key = texts.join("\0");
         if let Some(known) = abouts.get(&key) {
-            return Some(Some(Arc::clone(known)));
+            return Some(Some(known));
         }
         let description: Option<String> = self.description.map_or(Some(None), parsed)?;
         let labels: BTreeMap<_, _> = self.labels.map_or(Some(BTreeMap::new()), parsed)?;
         let mut problems = Problems::default();
         check_about(description.as_deref(), &labels, &mut problems);
         problems.0.is_empty().then_some(())?;
-        let about = About::new(description, labels);
-        if let Some(about) = &about {
-            abouts.add(&key, about);
-        }
-        Some(about)
+        Some(About::new(description, labels).map(|about| abouts.add(&key, &about)))
     }
 }
 
@@ -237,7 +250,7 @@ mod tests {
 
     /// Reads it as a definition, several times, and compares that with the draft.
     #[track_caller]
-    fn check(definitions: &mut Definitions, text: &str) -> Option<Job> {
+    fn check(definitions: &Definitions, text: &str) -> Option<Job> {
         let draft = serde_json::from_str::<JobDraft>(text).map_err(|err| err.to_string());
         let job = draft.and_then(|draft| Job::try_from(draft).map_err(|err| err.to_string()));
         for _ in 0..2 {
@@ -251,8 +264,8 @@ mod tests {
 
     #[test]
     fn jobs_that_differ_in_what_is_their_own_share_their_settings() {
-        let mut definitions = Definitions::default();
-        let first = check(&mut definitions, &format!(r#"{{"name":"a",{SETTINGS}}}"#)).unwrap();
+        let definitions = Definitions::default();
+        let first = check(&definitions, &format!(r#"{{"name":"a",{SETTINGS}}}"#)).unwrap();
         for own in [
             r#""name":"报表""#,
             r#""name":"b","param":"text \"with\" escapes","enabled":false"#,
@@ -260,24 +273,24 @@ mod tests {
             r#""name":"d","param":null,"labels":{"team":"a","k\"":"ü"}"#,
             r#""name":"e","param":"""#,
         ] {
-            let job = check(&mut definitions, &format!("{{{own},{SETTINGS}}}")).unwrap();
+            let job = check(&definitions, &format!("{{{own},{SETTINGS}}}")).unwrap();
             assert!(Arc::ptr_eq(&first.settings, &job.settings), "{own}");
         }
         let other = r#"{"name":"a","handler":"h","schedule":{"cron":"0 1 * * *"}}"#;
-        let other = check(&mut definitions, other).unwrap();
+        let other = check(&definitions, other).unwrap();
         assert!(!Arc::ptr_eq(&first.settings, &other.settings));
         // The texts of its fields are the same, the fields are not.
         let moved = r#"{"name":"a","handler":"h","timeout":"5s","grace":"1s"}"#;
         let moved = [moved, r#"{"name":"a","handler":"h","timeout":"1s","grace":"5s"}"#];
-        let [one, two] = moved.map(|text| check(&mut definitions, text).unwrap());
+        let [one, two] = moved.map(|text| check(&definitions, text).unwrap());
         assert_ne!(one.timeout, two.timeout);
     }
 
     #[test]
     fn what_is_wrong_in_a_jobs_own_fields_is_found_although_its_settings_are_known() {
-        let mut definitions = Definitions::default();
+        let definitions = Definitions::default();
         let with = |own: &str| format!("{{{own},{SETTINGS}}}");
-        assert!(check(&mut definitions, &with(r#""name":"a""#)).is_some());
+        assert!(check(&definitions, &with(r#""name":"a""#)).is_some());
         let long = format!(r#""name":"a","description":"{}""#, "x".repeat(5_000));
         for own in [
             r#""name":"not a name""#,
@@ -291,35 +304,35 @@ mod tests {
             r#""description":"without a name""#,
             &long,
         ] {
-            assert_eq!(check(&mut definitions, &with(own)), None, "{own}");
+            assert_eq!(check(&definitions, &with(own)), None, "{own}");
         }
-        assert_eq!(check(&mut definitions, &(with(r#""name":"a""#) + "}")), None);
+        assert_eq!(check(&definitions, &(with(r#""name":"a""#) + "}")), None);
     }
 
     #[test]
     fn settings_that_depend_on_the_name_are_not_shared() {
-        let mut definitions = Definitions::default();
+        let definitions = Definitions::default();
         let [a, b] = ["a", "b"].map(|name| {
-            check(&mut definitions, &format!(r#"{{"name":"{name}"}}"#)).unwrap().handler.to_string()
+            check(&definitions, &format!(r#"{{"name":"{name}"}}"#)).unwrap().handler.to_string()
         });
         assert_eq!((a.as_str(), b.as_str()), ("a", "b"));
         let [a, b] = ["a", "b"].map(|name| {
             let text = format!(r#"{{"name":"{name}","handler":null}}"#);
-            check(&mut definitions, &text).unwrap().handler.to_string()
+            check(&definitions, &text).unwrap().handler.to_string()
         });
         assert_eq!((a.as_str(), b.as_str()), ("a", "b"));
         let child = |name: &str| {
             format!(r#"{{"name":"{name}","handler":"h","children":[{{"job":"child"}}]}}"#)
         };
-        assert!(check(&mut definitions, &child("parent")).is_some());
-        assert!(check(&mut definitions, &child("child")).is_none());
+        assert!(check(&definitions, &child("parent")).is_some());
+        assert!(check(&definitions, &child("child")).is_none());
     }
 
     #[test]
     fn jobs_with_the_same_labels_and_description_share_them() {
-        let mut definitions = Definitions::default();
-        let mut read = |own: &str| {
-            check(&mut definitions, &format!(r#"{{"name":"a",{own},{SETTINGS}}}"#)).unwrap().about
+        let definitions = Definitions::default();
+        let read = |own: &str| {
+            check(&definitions, &format!(r#"{{"name":"a",{own},{SETTINGS}}}"#)).unwrap().about
         };
         let same = |a: &Option<Arc<About>>, b: &Option<Arc<About>>| {
             Arc::ptr_eq(a.as_ref().unwrap(), b.as_ref().unwrap())
@@ -337,16 +350,20 @@ mod tests {
 
     #[test]
     fn the_memory_for_settings_is_limited() {
-        let mut known = Known::default();
+        let known = Known::default();
+        let held = || {
+            let known = known.0.read().unwrap();
+            (known.values.len(), known.bytes)
+        };
         for n in 0..=KNOWN_MOST {
             known.add(&n.to_string(), &Arc::new(n));
         }
-        assert_eq!((known.values.len(), known.bytes), (1, KNOWN_MOST.to_string().len()));
+        assert_eq!(held(), (1, KNOWN_MOST.to_string().len()));
         let long = "x".repeat(KNOWN_BYTES / 2);
         for n in 0..5 {
             known.add(&format!("{long}{n}"), &Arc::new(n));
-            assert!(known.bytes <= KNOWN_BYTES);
+            assert!(held().1 <= KNOWN_BYTES);
         }
-        assert_eq!(known.values.len(), 1);
+        assert_eq!(held().0, 1);
     }
 }

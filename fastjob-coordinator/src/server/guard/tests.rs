@@ -1,6 +1,6 @@
 //! Requests at the guard.
 
-use axum::{Extension, Router, body::Body, routing::get};
+use axum::{Extension, Router, body::Body, middleware::Next, routing::get};
 use fastjob_core::wire::{ExecutorKey, NONCE_BYTES};
 use http::{StatusCode, header::CONTENT_TYPE};
 use tower::ServiceExt;
@@ -113,14 +113,16 @@ fn without_a_token_requests_through_a_proxy_are_rejected() {
 }
 
 fn guarded() -> Router {
-    let guard = Guard::from(Some(Token::new(SECRET).unwrap()));
+    let door = Door::from(Guard::from(Some(Token::new(SECRET).unwrap())));
     let trusted = |trusted: Option<Extension<Trusted>>| async move {
         if trusted.is_some() { "trusted" } else { "a stranger" }
     };
-    Router::new()
-        .route("/", get(|| async { "in" }))
-        .route("/readyz", get(trusted))
-        .layer(axum::middleware::from_fn_with_state(Door::from(guard), stand))
+    Router::new().route("/", get(|| async { "in" })).route("/readyz", get(trusted)).layer(
+        axum::middleware::from_fn(move |request, next: Next| {
+            let door = door.clone();
+            async move { stand(&door, request, |request| next.run(request)).await }
+        }),
+    )
 }
 
 #[tokio::test]

@@ -91,7 +91,7 @@ impl LoadStore for Postgres {
         let lives = "select id, service, executor, incarnation, since from lives \
                      where id = any($1)";
         let cursor = |row: &PgRow| cursor(row, "read a cursor");
-        let mut reader = self.job_readers.reader();
+        let reader = self.job_readers.reader();
         Ok(Loaded {
             ids_until,
             watermark: watermark.map(instant).transpose()?,

@@ -1,8 +1,8 @@
 //! Jobs, and the pages of a list of them.
 
+use std::sync::Arc;
 #[cfg(feature = "postgres")]
-use std::sync::Weak;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, Weak};
 
 use fastjob_core::{JobId, JobName, ServiceName, job::Definitions};
 
@@ -13,25 +13,23 @@ use crate::store::{
     unreadable::{Unreadable, of_job},
 };
 
-/// Reads jobs, which share what they have in common.
-#[derive(Debug, Default)]
-pub(crate) struct JobReader(Arc<Mutex<Definitions>>);
+/// Reads jobs, which share what they have in common, also with those that its clones read.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct JobReader(Arc<Definitions>);
 
 impl JobReader {
     /// Reads a job; the error names the job if this release cannot read it.
-    pub(crate) fn read<R: Columns>(&mut self, row: &R) -> Result<JobRow> {
+    pub(crate) fn read<R: Columns>(&self, row: &R) -> Result<JobRow> {
         let row = Reading::new(row, "read a job");
         let id = row.int(0)?;
-        // A panic while it was locked leaves nothing half done.
-        let mut definitions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        read(&row, &mut definitions).map_err(|err| of_job(err, id))
+        read(&row, &self.0).map_err(|err| of_job(err, id))
     }
 }
 
-/// What readers have in common that read at the same time, such as of several partitions.
+/// One reader for all partitions that are loaded at the same time.
 #[cfg(feature = "postgres")]
 #[derive(Debug, Default)]
-pub(crate) struct JobReaders(Mutex<Weak<Mutex<Definitions>>>);
+pub(crate) struct JobReaders(Mutex<Weak<Definitions>>);
 
 #[cfg(feature = "postgres")]
 impl JobReaders {
@@ -48,7 +46,7 @@ pub(crate) fn whole<R: Columns>(row: &R) -> Result<JobRow> {
     JobReader::default().read(row)
 }
 
-fn read(row: &Reading<'_, impl Columns>, definitions: &mut Definitions) -> Result<JobRow> {
+fn read(row: &Reading<'_, impl Columns>, definitions: &Definitions) -> Result<JobRow> {
     let job = definitions.read(row.text(1)?);
     let job = job.map_err(|err| Error::Corrupt { what: err.to_string() })?;
     Ok(JobRow {
@@ -139,7 +137,7 @@ fn next_part<R: Columns>(rows: &[R]) -> Result<Option<(ServiceName, JobName)>> {
 
 /// Those of the jobs that this release can read.
 fn readable<R: Columns>(rows: &[R], unreadable: &Unreadable) -> Result<Vec<JobRow>> {
-    let (mut jobs, mut reader) = (Vec::with_capacity(rows.len()), JobReader::default());
+    let (mut jobs, reader) = (Vec::with_capacity(rows.len()), JobReader::default());
     for row in rows {
         let revision = Reading::new(row, "read a job").int(3)?;
         jobs.extend(unreadable.pass_over(reader.read(row), revision)?);

@@ -1,8 +1,14 @@
 //! What a coordinator starts with.
 
 use fastjob_core::JobId;
+use futures_util::StreamExt as _;
 use sqlx::{ConnectOptions, Connection, Row, SqliteConnection, sqlite::SqliteConnectOptions};
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{
+    sync::mpsc,
+    task::{JoinError, JoinSet},
+};
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{Sqlite, commit::batches, history, packed};
 use crate::store::{
@@ -19,8 +25,10 @@ use crate::store::{
     while_doing,
 };
 
-/// How many texts with jobs are read ahead. A text may have 16 MiB.
+/// How many texts with jobs are read ahead, and how many are parsed at the same time. A text may
+/// have 16 MiB.
 const TEXTS_AHEAD: usize = 2;
+const TEXTS_AT_ONCE: usize = 4;
 
 #[async_trait::async_trait]
 impl LoadStore for Sqlite {
@@ -159,24 +167,37 @@ impl Sqlite {
     async fn all_jobs(&self) -> Result<Vec<JobRow>> {
         // A connection of its own, because a cache of all that is read once would be of no use.
         let options = self.options.clone().read_only(true).pragma("cache_size", "-2048");
-        let (texts, mut read) = mpsc::channel(TEXTS_AHEAD);
-        // One thread reads rows while another one reads definitions.
+        let (texts, read) = mpsc::channel(TEXTS_AHEAD);
         let mut reading = JoinSet::new();
         reading.spawn(texts_of_jobs(options, texts));
-        let (mut jobs, mut reader) = (Vec::new(), JobReader::default());
-        while let Some(text) = read.recv().await {
-            for row in packed::rows(&text) {
-                jobs.push(reader.read(&row?)?);
-            }
-            tokio::task::yield_now().await;
+        // One thread reads the rows, and all others what is in them.
+        let reader = JobReader::default();
+        let parse = |text: String| {
+            let reader = reader.clone();
+            AbortOnDropHandle::new(tokio::spawn(async move { jobs_of(&text, &reader) }))
+        };
+        let mut parsed = ReceiverStream::new(read).map(parse).buffered(TEXTS_AT_ONCE);
+        let mut jobs = Vec::new();
+        while let Some(some) = parsed.next().await {
+            jobs.append(&mut some.map_err(ended_early)??);
         }
+        drop(parsed);
         while let Some(ended) = reading.join_next().await {
-            ended.map_err(|err| match err.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => Error::TimedOut { doing: "read jobs" },
-            })??;
+            ended.map_err(ended_early)??;
         }
         Ok(jobs)
+    }
+}
+
+fn jobs_of(text: &str, reader: &JobReader) -> Result<Vec<JobRow>> {
+    packed::rows(text).map(|row| reader.read(&row?)).collect()
+}
+
+/// A task that panicked, or the runtime ends.
+fn ended_early(err: JoinError) -> Error {
+    match err.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(_) => Error::TimedOut { doing: "read jobs" },
     }
 }
 
