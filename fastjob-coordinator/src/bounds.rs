@@ -191,7 +191,7 @@ impl Watch {
         unread.next += 1;
         unread.responses.insert(key, (bytes, limit));
         if !std::mem::replace(&mut unread.is_watched, true) {
-            // Ends soon after the last response, and with the connection.
+            // Ends within `LOOK` of the last response, or with a connection that is closed from here.
             tokio::spawn(look(hangup.clone(), peer));
         }
         Self { unread: Arc::clone(responses), key }

@@ -276,6 +276,9 @@ pub(crate) async fn run(
             {
                 batch.push(next);
             }
+            if ending.lost.is_cancelled() {
+                return around.lease;
+            }
         }
         if !around.may_act() {
             return around.lease;

@@ -21,6 +21,8 @@ use super::{Commit, CommitStore, Error, Lease, Partition};
 const ROWS: usize = 20_000;
 /// Most bytes of text in one transaction: databases limit the size of a message.
 const BYTES: usize = 8 * 1024 * 1024;
+/// With fewer commits than this, a transaction waits until other tasks have run once.
+const FEW: usize = 64;
 /// Number of attempts for a commit that the store rejects because of its data.
 const REFUSALS: u32 = 5;
 /// The same for a commit that exceeds the limits of the database.
@@ -136,7 +138,7 @@ impl Writer {
             };
             let mut group = Group::of(first);
             left = self.gather(&mut group);
-            if shared && left.is_none() {
+            if shared && left.is_none() && group.commits.len() < FEW {
                 // Those who wait for the same transaction are about to send their commits.
                 tokio::task::yield_now().await;
                 left = self.gather(&mut group);

@@ -3,6 +3,7 @@
 
 use std::{
     borrow::Cow,
+    cell::Cell,
     collections::{BTreeMap, HashMap},
     fmt,
     sync::{Arc, PoisonError, RwLock},
@@ -25,6 +26,8 @@ use crate::id::JobName;
 const KNOWN_MOST: usize = 131_072;
 /// Most bytes of their texts.
 const KNOWN_BYTES: usize = 48 * 1024 * 1024;
+/// Most bytes that a thread keeps for its next definition.
+const KEPT: usize = 16 * 1024;
 
 /// Reads definitions, and remembers the settings and labels in them. Several threads may use it.
 #[derive(Debug, Default)]
@@ -72,11 +75,15 @@ impl<T> Known<T> {
         if let Some(other) = known.values.get(text) {
             return Arc::clone(other);
         }
+        let mut forgotten = None;
         if known.values.len() >= KNOWN_MOST || known.bytes + text.len() > KNOWN_BYTES {
-            *known = Texts::default();
+            forgotten = Some(std::mem::take(&mut *known));
         }
         known.bytes += text.len();
         known.values.insert(text.into(), Arc::clone(value));
+        // Freeing them takes a while, and others wait for the lock.
+        drop(known);
+        drop(forgotten);
         Arc::clone(value)
     }
 }
@@ -100,9 +107,23 @@ impl Definitions {
     ///
     /// Fails if the text is not a valid draft.
     pub fn read(&self, text: &str) -> Result<Job, InvalidDefinition> {
-        let outline = Outline::of(text);
+        thread_local! {
+            /// For the settings of one definition after another.
+            static SETTINGS: Cell<String> = const { Cell::new(String::new()) };
+        }
+        let mut settings = SETTINGS.take();
+        settings.clear();
+        let read = self.read_with(text, &mut settings);
+        if settings.capacity() <= KEPT {
+            SETTINGS.set(settings);
+        }
+        read
+    }
+
+    fn read_with(&self, text: &str, settings: &mut String) -> Result<Job, InvalidDefinition> {
+        let outline = Outline::of(text, settings);
         if let Some(outline) = &outline
-            && let Some(settings) = self.settings.get(&outline.settings)
+            && let Some(settings) = self.settings.get(outline.settings)
             && let Some(job) = outline.job(settings, &self.abouts)
         {
             return Ok(job);
@@ -110,34 +131,41 @@ impl Definitions {
         // Also reads what the outline cannot, and finds what is wrong.
         let mut job = Job::try_from(serde_json::from_str::<JobDraft>(text)?)?;
         if let Some(outline) = outline {
-            job.settings = self.settings.add(&outline.settings, &job.settings);
+            job.settings = self.settings.add(outline.settings, &job.settings);
         }
         Ok(job)
     }
 }
 
 /// A definition of which only the fields are parsed that are a job's own.
-#[derive(Default)]
-struct Outline<'a> {
+struct Outline<'a, 's> {
     name: Option<&'a str>,
     param: Option<&'a RawValue>,
     enabled: Option<bool>,
     description: Option<&'a RawValue>,
     labels: Option<&'a RawValue>,
     /// The names and texts of all other fields.
-    settings: String,
+    settings: &'s mut String,
     /// Whether there is a handler: without one, the settings depend on the name.
     has_handler: bool,
     /// Whether there are children: a check compares them with the name.
     has_children: bool,
 }
 
-impl<'a> Outline<'a> {
+impl<'a, 's> Outline<'a, 's> {
     /// `None` for a text of which each field has to be parsed and checked.
-    fn of(text: &'a str) -> Option<Self> {
-        let mut outline = Self::default();
+    fn of(text: &'a str, settings: &'s mut String) -> Option<Self> {
+        let mut outline = Self {
+            name: None,
+            param: None,
+            enabled: None,
+            description: None,
+            labels: None,
+            settings,
+            has_handler: false,
+            has_children: false,
+        };
         let mut json = serde_json::Deserializer::from_str(text);
-        outline.settings.reserve(text.len());
         (&mut outline).deserialize(&mut json).ok()?;
         json.end().ok()?;
         (outline.has_handler && !outline.has_children).then_some(outline)
@@ -189,13 +217,14 @@ fn parsed<T: serde::de::DeserializeOwned>(value: &RawValue) -> Option<T> {
 
 /// A JSON text without its quotes, not copied if it has no escapes.
 fn borrowed(text: &str) -> Option<Cow<'_, str>> {
-    match serde_json::from_str::<&str>(text) {
-        Ok(text) => Some(text.into()),
-        Err(_) => serde_json::from_str::<String>(text).ok().map(Cow::from),
+    // Trying to borrow a text with escapes would format an error.
+    match text.contains('\\') {
+        false => serde_json::from_str::<&str>(text).ok().map(Cow::from),
+        true => serde_json::from_str::<String>(text).ok().map(Cow::from),
     }
 }
 
-impl<'de> DeserializeSeed<'de> for &mut Outline<'de> {
+impl<'de> DeserializeSeed<'de> for &mut Outline<'de, '_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
@@ -203,7 +232,7 @@ impl<'de> DeserializeSeed<'de> for &mut Outline<'de> {
     }
 }
 
-impl<'de> Visitor<'de> for &mut Outline<'de> {
+impl<'de> Visitor<'de> for &mut Outline<'de, '_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

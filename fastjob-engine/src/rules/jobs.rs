@@ -117,7 +117,7 @@ impl Engine {
             self.schedule_next(id);
             self.plan_up_to_watermark(now, id);
         }
-        if rescoped {
+        if rescoped && self.is_exclusive(id) {
             self.load_lane(id);
         }
         if reblocked {

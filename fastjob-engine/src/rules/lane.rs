@@ -85,11 +85,8 @@ impl Engine {
         self.lanes.forget_if_empty(job);
     }
 
-    /// Rebuilds the lane of a job from its open attempts, if its rule holds across the cluster.
+    /// Rebuilds the lane of a job whose rule holds across the cluster from its open attempts.
     pub(super) fn load_lane(&mut self, job: JobId) {
-        if !self.is_exclusive(job) {
-            return;
-        }
         for attempt in self.attempts.of_job(job) {
             if let Some(open) = self.attempts.get(attempt).filter(|open| open.step().is_held()) {
                 self.lanes.of(job).enter(attempt, open.row.task);

@@ -100,11 +100,12 @@ impl Engine {
                 entry.set_cursor(entry.cursor().min(entry.anchor()));
             }
         }
-        let ids: Vec<_> = self.catalog.iter().map(|(id, _)| id).collect();
-        for id in &ids {
-            self.load_lane(*id);
+        let exclusive = self.catalog.iter().filter(|(_, entry)| entry.job().block.is_exclusive());
+        let exclusive: Vec<_> = exclusive.map(|(id, _)| id).collect();
+        for id in exclusive {
+            self.load_lane(id);
         }
-        self.agenda.schedule(ids);
+        self.agenda.schedule(self.catalog.iter().map(|(id, _)| id).collect());
     }
 
     fn load_spreads(&mut self) {

@@ -282,7 +282,7 @@ impl World {
             beside.restore();
         }
         self.see_store();
-        self.witness.see_restore(&self.store);
+        self.witness.see_restore(&self.store, &self.executors);
         for executor in &mut self.executors {
             let waiting =
                 executor.queued.iter().chain(&executor.ready).map(|start| start.row.attempt);

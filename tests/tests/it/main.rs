@@ -15,6 +15,7 @@ mod disk;
 mod documents;
 mod drains;
 mod kills;
+mod kills_under_load;
 mod limits;
 mod load;
 mod logs;

@@ -5,14 +5,14 @@ use serde_json::{Value, json};
 
 use crate::{EXECUTOR, coordinator};
 
-async fn stats(rest: &Rest, query: &str) -> Value {
+pub(crate) async fn stats(rest: &Rest, query: &str) -> Value {
     let (status, stats) = rest.get(&format!("/api/v1/stats?{query}")).await.unwrap();
     assert_eq!(status, 200, "{stats}");
     stats
 }
 
 /// Of all, and by state.
-fn counts(stats: &Value) -> [i64; 4] {
+pub(crate) fn counts(stats: &Value) -> [i64; 4] {
     ["succeeded", "failed", "stopped", "skipped"].map(|state| {
         let items = stats["items"].as_array().unwrap().iter();
         let sum = items.map(|item| item[state].as_i64().unwrap()).sum();

@@ -91,12 +91,15 @@ impl LoadStore for Postgres {
         let lives = "select id, service, executor, incarnation, since from lives \
                      where id = any($1)";
         let cursor = |row: &PgRow| cursor(row, "read a cursor");
-        let reader = self.job_readers.reader();
+        let jobs = {
+            let reader = self.job_readers.reader();
+            self.of_partition(jobs, partition, |row| reader.read(row)).await?
+        };
         Ok(Loaded {
             ids_until,
             watermark: watermark.map(instant).transpose()?,
             clock: clock.map(instant).transpose()?,
-            jobs: self.of_partition(jobs, partition, |row| reader.read(row)).await?,
+            jobs,
             cursors: self.of_partition(cursors, partition, cursor).await?,
             fired_ahead: self.of_partition(ahead, partition, cursor).await?,
             open,

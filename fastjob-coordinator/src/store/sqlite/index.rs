@@ -178,22 +178,25 @@ async fn blocks_of(
     tx: &mut SqliteConnection,
     segments: &[Segment],
 ) -> sqlx::Result<Vec<Vec<Vec<u8>>>> {
-    // A cross join keeps this order of the tables.
+    // A cross join keeps this order of the tables. The database would sort with the entries.
     let mut rows = sqlx::query_as(
-        "select s.key, b.entries from json_each(?) s cross join index_blocks b \
-         on b.level = s.value ->> 0 and b.number = s.value ->> 1 \
-         order by s.key, b.kind, b.value, b.task",
+        "select s.key, b.kind, b.value, b.task, b.entries from json_each(?) s \
+         cross join index_blocks b on b.level = s.value ->> 0 and b.number = s.value ->> 1",
     )
     .bind(names(segments))
     .fetch(tx);
-    let mut blocks = vec![Vec::new(); segments.len()];
-    while let Some((of, entries)) = rows.next().await.transpose()? {
-        let of: i64 = of;
-        if let Some(blocks) = usize::try_from(of).ok().and_then(|of| blocks.get_mut(of)) {
-            blocks.push(entries);
+    let mut all = vec![Vec::new(); segments.len()];
+    while let Some(row) = rows.next().await.transpose()? {
+        let (of, kind, value, task, entries): (i64, i64, i64, i64, Vec<u8>) = row;
+        if let Some(blocks) = usize::try_from(of).ok().and_then(|of| all.get_mut(of)) {
+            blocks.push(((kind, value, task), entries));
         }
     }
-    Ok(blocks)
+    for blocks in &mut all {
+        blocks.sort_unstable_by_key(|(first, _)| *first);
+    }
+    let entries = |blocks: Vec<(_, Vec<u8>)>| blocks.into_iter().map(|(_, bytes)| bytes).collect();
+    Ok(all.into_iter().map(entries).collect())
 }
 
 /// The keys of segments, as JSON.

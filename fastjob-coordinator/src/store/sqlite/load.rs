@@ -25,8 +25,7 @@ use crate::store::{
     while_doing,
 };
 
-/// How many texts with jobs are read ahead, and how many are parsed at the same time. A text may
-/// have 16 MiB.
+/// How many texts with jobs are read ahead, and how many are parsed at the same time.
 const TEXTS_AHEAD: usize = 2;
 const TEXTS_AT_ONCE: usize = 4;
 
@@ -205,15 +204,16 @@ fn ended_early(err: JoinError) -> Error {
 async fn texts_of_jobs(options: SqliteConnectOptions, texts: mpsc::Sender<String>) -> Result<()> {
     let doing = while_doing("read jobs");
     let mut connection: SqliteConnection = options.connect().await.map_err(&doing)?;
-    let mut after = i64::MIN;
+    let (mut after, mut limit) = (i64::MIN, packed::FIRST);
     loop {
         let (last, text): (Option<i64>, Option<String>) = sqlx::query_as(packed::SELECT)
             .bind(after)
+            .bind(limit)
             .fetch_one(&mut connection)
             .await
             .map_err(&doing)?;
         let Some((last, text)) = last.zip(text) else { break };
-        after = last;
+        (after, limit) = (last, packed::next_limit(limit, text.len()));
         if texts.send(text).await.is_err() {
             // The reader has found an error.
             break;

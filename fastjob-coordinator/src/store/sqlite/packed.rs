@@ -12,13 +12,30 @@
 
 use crate::store::{Error, Result, rows::Columns};
 
-/// Reads the jobs after an id: the last id and the text of up to 64 jobs, null if there are none. A
-/// job may have 256 KiB.
+/// Reads the jobs after an id: the last id and the text of as many jobs as are asked for, null if
+/// there are none.
 pub(super) const SELECT: &str = "select max(id), group_concat(\
     printf('%d,%d,%d,%d,%d,%d,%s,%d,%d;', id, origin, revision, anchor, created_at, updated_at, \
     coalesce(deleted_at, ''), octet_length(definition), octet_length(children)) \
     || definition || children, '') \
-    from (select * from jobs where id > ? order by id limit 64)";
+    from (select * from jobs where id > ? order by id limit ?)";
+
+/// How many jobs the first text has, and the most that one has. A job may have 256 KiB.
+pub(super) const FIRST: i64 = 64;
+const MOST: i64 = 128;
+/// A text of this many bytes is large enough.
+const ENOUGH: usize = 64 * 1024;
+
+/// How many jobs the next text should have.
+pub(super) fn next_limit(limit: i64, bytes: usize) -> i64 {
+    if bytes < ENOUGH / 2 {
+        (2 * limit).min(MOST)
+    } else if bytes > ENOUGH {
+        limit / 4 + 1
+    } else {
+        limit
+    }
+}
 
 /// How many columns are before the two lengths.
 const NUMBERS: usize = 7;
@@ -127,6 +144,18 @@ mod tests {
         assert_eq!((last.int(0).unwrap(), last.maybe_int(7).unwrap()), (i64::MIN, Some(8)));
         assert_eq!((read.len(), last.text(8).unwrap()), (5, "[1]"));
         assert!(last.int(9).is_err());
+    }
+
+    #[test]
+    fn texts_are_large_if_jobs_are_small() {
+        let settled = |bytes: usize| {
+            (0..20).fold(FIRST, |limit, _| next_limit(limit, bytes * limit as usize))
+        };
+        assert_eq!((settled(10), settled(256 * 1024)), (MOST, 1));
+        for bytes in [500, 1_000, 4_000, 20_000] {
+            let size = bytes * settled(bytes) as usize;
+            assert!((ENOUGH / 8..=ENOUGH).contains(&size), "{bytes}: {size}");
+        }
     }
 
     #[test]

@@ -53,6 +53,10 @@ pub(super) struct Witness {
     pub(super) unknowing: BTreeMap<Partition, i64>,
     /// By job: whether its last alarm reports a failure.
     failing: BTreeMap<JobId, bool>,
+    /// Attempts that executors knew when the store was restored. What they report of a run that the
+    /// store has lost is late and is acknowledged, also if the attempt was placed on the same
+    /// executor again: that answers the new dispatch with the outcome that it remembers.
+    known_at_restore: HashSet<(AttemptId, Timestamp)>,
     /// Whether nodes were paused for so long that they do not catch up on all fires.
     pub(super) long_pause: bool,
     pub(super) tasks: u64,
@@ -71,6 +75,7 @@ impl Witness {
             reached: HashMap::new(),
             unknowing: BTreeMap::new(),
             failing: BTreeMap::new(),
+            known_at_restore: HashSet::new(),
             long_pause: false,
             tasks: 0,
             attempts: 0,
@@ -78,7 +83,9 @@ impl Witness {
     }
 
     /// The store is restored: everything recorded since the backup is undone.
-    pub(super) fn see_restore(&mut self, store: &ModelStore) {
+    pub(super) fn see_restore(&mut self, store: &ModelStore, executors: &[Executor]) {
+        let known = executors.iter().flat_map(|executor| &executor.known);
+        self.known_at_restore.extend(known.map(|(attempt, created_at)| (*attempt, *created_at)));
         self.off_since.clear();
         self.entered_on.clear();
         self.fires.clear();
@@ -147,7 +154,10 @@ impl Witness {
         for held in attempts {
             let row = store.attempts.get(&held.attempt);
             let is_its = |row: &&Row| row.new.life == life && held.names(row.new.row.created_at);
-            let open = row.filter(is_its).is_some_and(Row::is_open);
+            let row = row.filter(is_its);
+            let is_of_lost_run =
+                |row: &Row| self.known_at_restore.contains(&(held.attempt, row.new.row.created_at));
+            let open = row.is_some_and(|row| row.is_open() && !is_of_lost_run(row));
             assert!(!open, "the end of {} was acknowledged before it was durable", held.attempt);
         }
     }

@@ -65,6 +65,7 @@ impl<T: Eq + Hash> Shared<T> {
             return Some(Arc::clone(known));
         }
         if self.known.len() >= 2 * self.swept.max(SWEEP_LEAST) {
+            // Values that engines of several partitions have loaded together stay until these end.
             self.known.retain(|value| Arc::strong_count(value) > 1);
             self.addresses = self.known.iter().map(address).collect();
             self.swept = self.known.len();
