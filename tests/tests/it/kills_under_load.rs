@@ -140,7 +140,7 @@ async fn kill_and_compare(mut coordinator: Coordinator, store: Store, starting: 
         tokio::time::sleep(dice.millis(load.after.clone())).await;
         coordinator.kill();
         kills += 1;
-        if dice.roll() % 2 == 0 {
+        if dice.roll().is_multiple_of(2) {
             coordinator.begin();
             tokio::time::sleep(dice.millis(0..=starting.as_millis() as u64)).await;
             coordinator.kill();
@@ -251,7 +251,7 @@ async fn answered(rest: &Rest, method: &str, path: String, body: &str) -> (Value
         let path = &path;
         async move {
             let (status, answer) = call.await.expect("an answer or an error").ok()?;
-            assert!(status < 300 || status >= 500, "{path}: {status} {answer}");
+            assert!(!(300..500).contains(&status), "{path}: {status} {answer}");
             (status < 300).then_some(answer)
         }
     })
