@@ -48,7 +48,7 @@ pub(super) struct History {
     pub(super) jobs: HashMap<i64, String>,
     pub(super) tasks: Vec<Task>,
     pub(super) attempts: Vec<Attempt>,
-    /// The tasks that keys stand for.
+    /// The tasks of the keys.
     keys: Vec<(i64,)>,
 }
 
