@@ -35,7 +35,7 @@ pub(crate) fn app(ops: Ops, grpc: Router, door: Door, bounds: Bounds) -> Router 
 
 /// What is around every route. It is one layer: the router copies all layers for each request.
 pub(super) struct Shield {
-    /// Of the nodes; `None` without routes for them.
+    /// With which nodes authenticate; `None` if there are no routes for nodes.
     pub(super) credential: Option<Arc<Credential>>,
     pub(super) door: Door,
     pub(super) bounds: Bounds,

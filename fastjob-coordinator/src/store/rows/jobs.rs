@@ -26,7 +26,7 @@ impl JobReader {
     }
 }
 
-/// One reader for all partitions that are loaded at the same time.
+/// Hands out readers that share what they have in common, while at least one of them is in use.
 #[cfg(feature = "postgres")]
 #[derive(Debug, Default)]
 pub(crate) struct JobReaders(Mutex<Weak<Definitions>>);

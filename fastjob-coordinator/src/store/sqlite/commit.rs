@@ -256,10 +256,10 @@ async fn child_starts(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome 
     .await
 }
 
-/// How many attempts are open.
+/// The key in `meta` of the number of open attempts.
 pub(super) const OPEN: &str = "open";
 
-/// Writes values that there are. All but [`OPEN`] only grow.
+/// Writes to `meta` the values that are not `None`. All but [`OPEN`] only grow.
 pub(super) async fn meta(
     tx: &mut SqliteConnection,
     values: &[(&'static str, Option<i64>)],
