@@ -102,6 +102,11 @@ impl Clock {
         Now { wall, uptime: self.machine.uptime() }
     }
 
+    /// The time since the start, as in [`Clock::now`].
+    pub(crate) fn uptime(&self) -> Duration {
+        self.machine.uptime()
+    }
+
     /// The time since the start, including time that the machine was suspended. Leases use it
     /// because time went on for the other nodes.
     pub(crate) fn elapsed(&self) -> Duration {

@@ -1,6 +1,6 @@
 //! The effects of events: commits, messages and answers.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use fastjob_core::Job;
 use tokio::sync::oneshot;
@@ -51,6 +51,9 @@ pub struct StartAttempt {
     /// The last checkpoint, as JSON, of the earlier attempts of its shard; `None` if they left
     /// none.
     pub checkpoint: Option<Arc<str>>,
+    /// The coordinator's uptime at which the executor enters it; `None` for at once. Only executors
+    /// that accept attempts early are sent a later instant.
+    pub enter_at: Option<Duration>,
 }
 
 /// An answer and the channel to the caller.

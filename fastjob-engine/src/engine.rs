@@ -12,7 +12,8 @@ use crate::{
     state::{
         agenda::Agenda,
         attempts::{Attempts, Limits},
-        catalog::{Catalog, Directory, JobQuota},
+        catalog::{Catalog, JobQuota},
+        changes::Changes,
         chores::Chores,
         fleet::Fleet,
         journal::{Follow, Journal},
@@ -87,6 +88,7 @@ pub struct Engine {
     pub(crate) journal: Journal,
     pub(crate) keys: Keys,
     pub(crate) chores: Chores,
+    pub(crate) changes: Changes,
 }
 
 impl Engine {
@@ -109,6 +111,7 @@ impl Engine {
             journal: Journal::new(config, loaded.ids_until),
             keys: Keys::new(now),
             chores: Chores::default(),
+            changes: Changes::default(),
         };
         engine.load(loaded, now);
         engine.journal.raise_ids(now);
@@ -132,6 +135,7 @@ impl Engine {
                 self.run_timers(now, out);
                 self.keys.settle(now, |commit| self.journal.is_durable(commit));
                 self.run_chores(now, out);
+                self.run_changes(now, out);
                 self.plan(now, out);
                 self.dispatch_due(now, out);
             }
@@ -165,11 +169,9 @@ impl Engine {
                 self.chores.start_children(children, Some(read_at));
             }
             Event::JobsRemoved { jobs, before } => self.forget_jobs(&jobs, before),
-            Event::Command(command) => self.command(now, command, out),
+            Event::Command(command) => self.command_or_wait(now, command, None, out),
             Event::CommandWith(directory, command) => {
-                self.catalog.set_others(directory);
-                self.command(now, command, out);
-                self.catalog.set_others(Directory::default());
+                self.command_or_wait(now, command, Some(directory), out);
             }
         }
         if self.journal.is_full() {
@@ -222,7 +224,8 @@ impl Engine {
         let due = self.attempts.next_due().map(until);
         let fire = self.agenda.first().filter(|_| may_plan);
         let fire = fire.map(|(at, _)| until(at).saturating_sub(HORIZON));
-        let timers = [self.attempts.next_deadline(), self.fleet.next_lost_at()];
+        let timers =
+            [self.attempts.next_deadline(), self.fleet.next_lost_at(), self.changes.next_at()];
         let timers = timers.map(|at| at.map(|at| at.saturating_sub(now.uptime)));
         [due, fire].into_iter().chain(timers).flatten().fold(LOOK, Duration::min)
     }

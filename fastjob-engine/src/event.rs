@@ -67,6 +67,8 @@ pub struct Connected {
     pub holding: Vec<Held>,
     /// It drains: it returns every attempt that it is sent.
     pub leaving: bool,
+    /// It accepts attempts before they are due, and enters them in time.
+    pub accepts_early: bool,
     /// The highest attempt id of the engine's partition that its process was ever sent; `None` if
     /// it was sent nothing. If this store has not assigned that id, the store was restored from a
     /// backup, and ids up to this one are not used again.
@@ -119,6 +121,7 @@ impl Connected {
             jobs: Vec::new(),
             holding: Vec::new(),
             leaving: false,
+            accepts_early: false,
             highest: None,
         }
     }

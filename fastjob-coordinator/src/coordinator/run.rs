@@ -120,7 +120,8 @@ impl Coordinator {
         // Within the drain timeout, sessions last until the engines have ended, so that the
         // engines' last messages are delivered.
         let released = CancellationToken::new();
-        let link = link(&settings, &facts, &me, &ops, Arc::clone(&handshakes), released.clone());
+        let (shakes, its_clock) = (Arc::clone(&handshakes), Arc::clone(&clock));
+        let link = link(&settings, &facts, &me, &ops, shakes, its_clock, released.clone());
         let keeper = Keeper {
             settings: cluster::Settings {
                 executor_lost: settings.executor_lost,
@@ -204,12 +205,14 @@ fn link(
     me: &NodeRow,
     ops: &Ops,
     handshakes: Arc<Handshakes>,
+    clock: Arc<Clock>,
     released: CancellationToken,
 ) -> Link {
     Link {
         handshakes,
         ops: ops.clone(),
         engines: ops.engines.clone(),
+        clock,
         map: ops.map.clone(),
         sessions: ops.sessions.clone(),
         terms: Terms {

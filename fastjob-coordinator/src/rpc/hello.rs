@@ -96,6 +96,7 @@ pub(super) fn read(
         jobs,
         holding: Vec::new(),
         leaving: false,
+        accepts_early: hello.accepts_early,
         highest: None,
     })
 }

@@ -37,6 +37,7 @@ use self::{
 pub(crate) use self::{credit::NodeCredit, hello::HelloLimits};
 use crate::{
     bounds::Hangup,
+    clock::Clock,
     cluster::{ClusterMap, Engines, Spent},
     ops::{Handshakes, Ops},
     parts::caught,
@@ -66,6 +67,7 @@ pub(crate) struct Link {
     pub(crate) handshakes: Arc<Handshakes>,
     pub(crate) ops: Ops,
     pub(crate) engines: Engines,
+    pub(crate) clock: Arc<Clock>,
     pub(crate) map: ClusterMap,
     pub(crate) sessions: Sessions,
     pub(crate) terms: Terms,
@@ -139,7 +141,8 @@ impl ExecutorLink for Link {
             }
         });
         let welcome = v1::ToExecutor { message: Some(v1::to_executor::Message::Welcome(welcome)) };
-        Ok(Response::new(Outgoing { first: Some(welcome), outbound }))
+        let clock = Arc::clone(&self.clock);
+        Ok(Response::new(Outgoing { first: Some(welcome), outbound, clock }))
     }
 }
 

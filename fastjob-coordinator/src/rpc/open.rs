@@ -15,6 +15,7 @@ use tonic::Status;
 use super::{Link, round_trips::RoundTrips};
 use crate::{
     bounds::Hangup,
+    clock::Clock,
     sessions::{Ended, OpenError, Queue, Unsent, to_wire},
 };
 
@@ -47,7 +48,8 @@ impl OpenSession {
         let mut leases = link.sessions.held_of(self.id, link.engines.loaded());
         leases.extend(link.engines.loading());
         let partitions = leases.into_iter().map(|lease| lease.partition.0).collect();
-        link.sessions.ping(self.id, v1::Ping { id, uptime_ms, partitions });
+        // The time is set when the answer leaves.
+        link.sessions.ping(self.id, v1::Ping { id, uptime_ms, partitions, sent_at_us: 0 });
     }
 
     /// The coordinator stops. Messages that were already sent still reach the executor: an attempt
@@ -95,6 +97,7 @@ pub(super) fn refused(executor: &Connected, err: &OpenError) -> Status {
 pub(crate) struct Outgoing {
     pub(super) first: Option<v1::ToExecutor>,
     pub(super) outbound: Unsent,
+    pub(super) clock: Arc<Clock>,
 }
 
 impl Stream for Outgoing {
@@ -104,10 +107,10 @@ impl Stream for Outgoing {
         if let Some(first) = self.first.take() {
             return Poll::Ready(Some(Ok(first)));
         }
-        Pin::new(&mut self.outbound).poll_next(cx).map(|next| {
-            next.map(|next| {
-                next.map(to_wire).map_err(|why| Status::resource_exhausted(why.to_string()))
-            })
-        })
+        let next = std::task::ready!(Pin::new(&mut self.outbound).poll_next(cx));
+        let sent = |outbound| to_wire(outbound, self.clock.uptime());
+        Poll::Ready(next.map(|next| {
+            next.map(sent).map_err(|why| Status::resource_exhausted(why.to_string()))
+        }))
     }
 }

@@ -7,7 +7,7 @@
 use prost::{
     DecodeError, Message,
     bytes::{Buf, BufMut},
-    encoding::{DecodeContext, WireType, message, skip_field},
+    encoding::{DecodeContext, WireType, message, skip_field, uint64},
 };
 
 use super::v1::{Attempt, Lease};
@@ -19,6 +19,8 @@ pub struct Start {
     pub attempts: Vec<Attempt>,
     /// The lease of the partition to which all these attempts belong.
     pub lease: Option<Lease>,
+    /// The uptime of the coordinator when it sent this, in microseconds.
+    pub sent_at_us: u64,
     /// The attempts to send, as fields of the message.
     encoded: Vec<u8>,
 }
@@ -54,22 +56,24 @@ pub struct AttemptToSend<'a> {
     pub exclusive: bool,
     pub checkpoint: Option<&'a str>,
     pub created_at: i64,
+    pub enter_at_us: u64,
 }
 
 const ATTEMPTS: u32 = 1;
 const LEASE: u32 = 2;
+const SENT_AT: u32 = 3;
 /// Bytes of an attempt without long texts.
 const USUAL: usize = 128;
 
 impl Start {
-    /// A message with these attempts.
+    /// A message with these attempts, which are entered at once.
     pub fn of(lease: Lease, attempts: Vec<Attempt>) -> Self {
-        Self { attempts, lease: Some(lease), encoded: Vec::new() }
+        Self { attempts, lease: Some(lease), ..Self::default() }
     }
 
-    /// A message with attempts that are encoded already.
-    pub fn to_send(lease: Lease, encoded: Encoded) -> Self {
-        Self { attempts: Vec::new(), lease: Some(lease), encoded: encoded.bytes }
+    /// A message with attempts that are encoded already, sent at this uptime in microseconds.
+    pub fn to_send(lease: Lease, sent_at_us: u64, encoded: Encoded) -> Self {
+        Self { attempts: Vec::new(), lease: Some(lease), sent_at_us, encoded: encoded.bytes }
     }
 }
 
@@ -102,6 +106,7 @@ impl Encoded {
             exclusive,
             checkpoint,
             created_at,
+            enter_at_us,
         } = *attempt;
         let one = &mut self.one;
         one.clear();
@@ -134,6 +139,7 @@ impl Encoded {
             text_field(one, 18, checkpoint);
         }
         number_field(one, 19, created_at.cast_unsigned());
+        number_field(one, 20, enter_at_us);
         key(&mut self.bytes, ATTEMPTS, WireType::LengthDelimited);
         varint(&mut self.bytes, self.one.len() as u64);
         self.bytes.extend_from_slice(&self.one);
@@ -179,6 +185,9 @@ impl Message for Start {
         if let Some(lease) = &self.lease {
             message::encode(LEASE, lease, buf);
         }
+        if self.sent_at_us != 0 {
+            uint64::encode(SENT_AT, &self.sent_at_us, buf);
+        }
     }
 
     fn merge_field(
@@ -191,6 +200,7 @@ impl Message for Start {
         match tag {
             ATTEMPTS => message::merge_repeated(wire_type, &mut self.attempts, buf, ctx),
             LEASE => message::merge(wire_type, self.lease.get_or_insert_default(), buf, ctx),
+            SENT_AT => uint64::merge(wire_type, &mut self.sent_at_us, buf, ctx),
             tag => skip_field(wire_type, tag, buf, ctx),
         }
     }
@@ -199,6 +209,10 @@ impl Message for Start {
         self.encoded.len()
             + message::encoded_len_repeated(ATTEMPTS, &self.attempts)
             + self.lease.as_ref().map_or(0, |lease| message::encoded_len(LEASE, lease))
+            + match self.sent_at_us {
+                0 => 0,
+                at => uint64::encoded_len(SENT_AT, &at),
+            }
     }
 
     fn clear(&mut self) {
@@ -223,13 +237,14 @@ mod tests {
     fn any_attempt() -> impl Strategy<Value = Attempt> {
         let ids = [(); 4].map(|()| number::<i64>());
         let counts = [(); 5].map(|()| number::<u32>());
-        let rest = (number::<u64>(), number::<u64>(), number::<i32>(), number::<i32>());
+        let times = [(); 3].map(|()| number::<u64>());
+        let rest = (times, number::<i32>(), number::<i32>());
         let texts = (text(), text(), prop::option::of(text()), prop::option::of(text()));
         let others = (prop::option::of(number::<i64>()), any::<bool>());
         (ids, counts, rest, texts, others).prop_map(|(ids, counts, rest, texts, others)| {
             let [attempt, task, job, created_at] = ids;
             let [number, shard_index, shard_total, max_waiting, max_running] = counts;
-            let (timeout_ms, grace_ms, cause, block) = rest;
+            let ([timeout_ms, grace_ms, enter_at_us], cause, block) = rest;
             let (job_name, handler, param, checkpoint) = texts;
             let (fire_at, exclusive) = others;
             Attempt {
@@ -252,6 +267,7 @@ mod tests {
                 exclusive,
                 checkpoint,
                 created_at,
+                enter_at_us,
             }
         })
     }
@@ -277,6 +293,7 @@ mod tests {
             exclusive: attempt.exclusive,
             checkpoint: attempt.checkpoint.as_deref(),
             created_at: attempt.created_at,
+            enter_at_us: attempt.enter_at_us,
         }
     }
 
@@ -285,12 +302,13 @@ mod tests {
         fn what_is_sent_has_the_bytes_of_the_generated_code(
             attempts in prop::collection::vec(any_attempt(), 0..4),
             lease in (any::<u32>(), any::<i64>()),
+            sent_at_us in number::<u64>(),
         ) {
             let lease = Lease { partition: lease.0, term: lease.1 };
             let mut encoded = Encoded::with_capacity(attempts.len());
             attempts.iter().for_each(|attempt| encoded.add(&to_send(attempt)));
-            let sent = Start::to_send(lease, encoded);
-            let received = Start::of(lease, attempts);
+            let sent = Start::to_send(lease, sent_at_us, encoded);
+            let received = Start { sent_at_us, ..Start::of(lease, attempts) };
             let bytes = sent.encode_to_vec();
             prop_assert_eq!(&bytes, &received.encode_to_vec());
             prop_assert_eq!(sent.encoded_len(), bytes.len());

@@ -7,6 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use fastjob_core::{AttemptId, AttemptState, Job, JobId, TaskId, TaskState};
 
+use super::early::EARLY;
 use crate::{
     engine::Engine,
     event::Now,
@@ -77,7 +78,10 @@ impl Engine {
         let Some(open) = self.attempts.get_mut(attempt) else { return };
         let job = self.catalog.job(open.row.job);
         let Some(job) = job.filter(|job| !job.alarms.is_empty()) else { return };
-        let at = now.uptime.saturating_add(job.alarm_after.starts);
+        let until_due = Duration::try_from(open.row.due_at.duration_since(now.wall));
+        // Only an attempt that is sent early is not due yet.
+        let at = now.uptime + until_due.unwrap_or_default().min(EARLY);
+        let at = at.saturating_add(job.alarm_after.starts);
         if !std::mem::replace(&mut open.rare_mut().watched, true) {
             self.attempts.set_deadlines(attempt, |deadlines| deadlines.starts_late = Some(at));
         }

@@ -10,7 +10,7 @@ use crate::{
 };
 
 impl Engine {
-    pub(crate) fn command(&mut self, now: Now, command: Command, out: &mut Effects) {
+    pub(super) fn command(&mut self, now: Now, command: Command, out: &mut Effects) {
         match command {
             Command::Save { job, mode, origin, answer } => {
                 let saved = self.save(now, *job, mode, origin);

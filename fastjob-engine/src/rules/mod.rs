@@ -2,9 +2,11 @@
 
 mod alarms;
 mod cancel;
+mod changes;
 mod children;
 mod chores;
 mod commands;
+pub(crate) mod early;
 mod executors;
 mod jobs;
 mod lane;

@@ -5,6 +5,8 @@
 //! one, and sends the attempt when the new placement is durable. So the store always shows which
 //! executor to ask about an attempt.
 
+use std::time::Duration;
+
 use fastjob_core::{
     AttemptId, AttemptState,
     attempt::{self, AttemptEvent, End},
@@ -105,16 +107,22 @@ impl Engine {
                 self.attempts.set_deadlines(attempt, |deadlines| deadlines.due = Some(at));
             }
             Some(_) => self.attempts.set_due(attempt, now.wall),
-            None => self.attempts.set_due(attempt, open.row.due_at),
+            None => {
+                let at = self.leaves_at(open);
+                self.attempts.set_due(attempt, at);
+            }
         }
     }
 
-    /// Sends due attempts, up to [`BURST`] of them; the rest follows at the next tick.
+    /// Sends due attempts, and those that leave early, up to [`BURST`] of them; the rest follows at
+    /// the next tick.
     pub(crate) fn dispatch_due(&mut self, now: Now, out: &mut Effects) {
         let mut outgoing = Outgoing::default();
         for _ in 0..BURST {
             let Some(attempt) = self.attempts.pop_due(now.wall) else { break };
-            if let Some(open) = self.attempts.get_mut(attempt) {
+            if self.is_early(now, attempt) {
+                self.dispatch_early(now, attempt, &mut outgoing, out);
+            } else if let Some(open) = self.attempts.get_mut(attempt) {
                 self.fleet.end_promise(attempt, &mut open.placement);
                 self.dispatch(now, attempt, &mut outgoing, out);
             }
@@ -143,7 +151,7 @@ impl Engine {
             return;
         }
         match self.executor_of_due(now, attempt) {
-            Some((life, true)) => self.send(attempt, life, outgoing, out),
+            Some((life, true)) => self.send(attempt, life, None, outgoing, out),
             Some((life, false)) => self.place_anew(attempt, life),
             None => self.wait(now, attempt),
         }
@@ -251,14 +259,22 @@ impl Engine {
                 life.is_live() && job.is_some_and(|job| life.hosts(&job.service, &job.handler))
             };
             match self.fleet.get(id).is_some_and(fits) {
-                true => self.send(attempt, id, &mut outgoing, out),
+                true => self.send(attempt, id, None, &mut outgoing, out),
                 false => self.unplace(now, attempt),
             }
         }
         outgoing.send(out);
     }
 
-    fn send(&mut self, attempt: AttemptId, id: LifeId, outgoing: &mut Outgoing, out: &mut Effects) {
+    /// Sends an attempt that is placed on this life. It is entered at once, or at this uptime.
+    pub(super) fn send(
+        &mut self,
+        attempt: AttemptId,
+        id: LifeId,
+        enter_at: Option<Duration>,
+        outgoing: &mut Outgoing,
+        out: &mut Effects,
+    ) {
         let Some(session) = self.fleet.session_at(Some(id)) else { return };
         let Some(open) = self.attempts.get_mut(attempt) else { return };
         let Some(job) = self.catalog.job(open.row.job) else { return };
@@ -269,6 +285,7 @@ impl Engine {
             job: std::sync::Arc::clone(job),
             param: open.param.clone(),
             checkpoint: open.rare().checkpoint.clone(),
+            enter_at,
         };
         self.move_to(attempt, Step::Sent, Some(id));
         self.end_wait(attempt);

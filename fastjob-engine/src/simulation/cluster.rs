@@ -284,8 +284,7 @@ impl World {
         self.see_store();
         self.witness.see_restore(&self.store, &self.executors);
         for executor in &mut self.executors {
-            let waiting =
-                executor.queued.iter().chain(&executor.ready).map(|start| start.row.attempt);
+            let waiting = executor.waiting().map(|start| start.row.attempt);
             let held: Vec<_> = executor.running.keys().copied().chain(waiting).collect();
             executor.excused.extend(held);
             // The restored store does not know them or their seats.

@@ -96,6 +96,8 @@ pub(super) struct Executor {
     /// By partition: its latest owner and that owner's term.
     owners: BTreeMap<Partition, (usize, i64)>,
     pub(super) running: BTreeMap<AttemptId, Run>,
+    /// Attempts that are not due yet, with the instants of its own clock at which it enters them.
+    pub(super) early: Vec<StartAttempt>,
     /// Attempts that wait for their turn in a lane of this executor, in the order of arrival.
     pub(super) queued: VecDeque<StartAttempt>,
     /// Attempts that wait for a place.
@@ -139,6 +141,7 @@ impl Executor {
             links: (0..nodes).map(|_| Link::default()).collect(),
             owners: BTreeMap::new(),
             running: BTreeMap::new(),
+            early: Vec::new(),
             queued: VecDeque::new(),
             ready: VecDeque::new(),
             unacknowledged: BTreeMap::new(),
@@ -197,7 +200,7 @@ impl Executor {
         self.lag += self.suspended_for(world);
         self.suspended_since = None;
         let ids = self.running.keys().copied();
-        let ids = ids.chain(self.queued.iter().chain(&self.ready).map(|start| start.row.attempt));
+        let ids = ids.chain(self.waiting().map(|start| start.row.attempt));
         let unfenced: Vec<_> = ids.filter(|id| self.is_unfenced(*id)).collect();
         self.excused.extend(unfenced);
     }
@@ -206,6 +209,24 @@ impl Executor {
     pub(super) fn is_unfenced(&self, attempt: AttemptId) -> bool {
         let heard = self.heard_at.get(&self.partition(attempt)).copied().unwrap_or_default();
         self.lag.saturating_sub(heard.lag) > UNNOTICED
+    }
+
+    /// Attempts that were not entered.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = &StartAttempt> {
+        self.early.iter().chain(&self.queued).chain(&self.ready)
+    }
+
+    /// Removes all attempts that were not entered.
+    pub(super) fn take_waiting(&mut self) -> Vec<StartAttempt> {
+        let queued = self.queued.drain(..).chain(self.ready.drain(..));
+        self.early.drain(..).chain(queued).collect()
+    }
+
+    /// Removes the attempts that are due now.
+    pub(super) fn take_due(&mut self, world: Duration) -> Vec<StartAttempt> {
+        let uptime = self.uptime(world);
+        let is_due = |start: &mut StartAttempt| start.enter_at.is_none_or(|at| at <= uptime);
+        self.early.extract_if(.., is_due).collect()
     }
 
     /// Removes the stream to a node, with the messages in transit.
@@ -223,6 +244,7 @@ impl Executor {
         self.incarnation += 1;
         self.owners.clear();
         self.running.clear();
+        self.early.clear();
         self.queued.clear();
         self.ready.clear();
         self.unacknowledged.clear();
@@ -267,7 +289,7 @@ impl Executor {
         let running: Vec<_> = self.running.iter().filter(|(id, _)| of(id)).collect();
         let ended = self.unacknowledged.values().filter(|outcome| of(&outcome.attempt));
         let ended: Vec<_> = ended.cloned().collect();
-        let waiting = self.queued.iter().chain(&self.ready).filter(|start| of(&start.row.attempt));
+        let waiting = self.waiting().filter(|start| of(&start.row.attempt));
         let held = running.iter().map(|(_, run)| held(&run.start));
         let held = held.chain(ended.iter().map(Outcome::held));
         let held = held.chain(waiting.map(self::held)).collect();
@@ -329,7 +351,7 @@ impl Executor {
             return;
         }
         self.drains_since = Some(self.uptime(world));
-        let waiting: Vec<_> = self.queued.drain(..).chain(self.ready.drain(..)).collect();
+        let waiting = self.take_waiting();
         for node in 0..self.links.len() {
             if self.links[node].session.is_some() {
                 let ids = waiting.iter().map(|start| start.row.attempt);

@@ -45,6 +45,10 @@ impl World {
         if self.executors[n].is_suspended() {
             return;
         }
+        let wall = self.executor_wall(n);
+        for start in self.executors[n].take_due(self.uptime) {
+            self.executors[n].arrive(start, wall);
+        }
         while let Some(start) = self.executors[n].next() {
             self.enter(n, start);
         }
@@ -135,14 +139,12 @@ impl World {
         for m in 0..self.nodes.len() {
             if let Some(session) = self.executors[n].links[m].session {
                 let executor = &self.executors[n];
-                let waiting = executor.queued.iter().chain(&executor.ready);
-                let waiting = waiting.map(|start| start.row.attempt);
+                let waiting = executor.waiting().map(|start| start.row.attempt);
                 let returned: Vec<_> = waiting.filter(|id| executor.is_of(m, *id)).collect();
                 self.notify_leaving(m, session, &returned);
             }
         }
-        self.executors[n].queued.clear();
-        self.executors[n].ready.clear();
+        self.executors[n].take_waiting();
         self.abort_all(n);
         self.flush_and_restart(n);
     }

@@ -93,7 +93,10 @@ impl Executor {
         let waits = |start: &StartAttempt| start.row.attempt == attempt;
         let start = match self.queued.iter().position(waits) {
             Some(at) => self.queued.remove(at),
-            None => self.ready.iter().position(waits).and_then(|at| self.ready.remove(at)),
+            None => match self.ready.iter().position(waits) {
+                Some(at) => self.ready.remove(at),
+                None => self.early.iter().position(waits).map(|at| self.early.swap_remove(at)),
+            },
         };
         let Some(start) = start else { return false };
         self.ended(held(&start), end, None, now, None);
@@ -129,8 +132,7 @@ impl Executor {
         }
         let running = self.running.values().map(|run| &run.start);
         let cut: Vec<_> = running
-            .chain(&self.queued)
-            .chain(&self.ready)
+            .chain(self.waiting())
             .filter(|start| start.job.block.is_exclusive())
             .map(|start| start.row.attempt)
             .filter(|id| self.is_cut(*id, world, limit))

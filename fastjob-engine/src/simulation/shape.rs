@@ -53,6 +53,8 @@ pub(super) enum Feature {
     /// A node writes several commits in one transaction. Transactions fail, and answers of others
     /// are lost: the same commits are written again.
     Transactions,
+    /// Executors accept attempts before they are due.
+    Early,
 
     /// Check: every collection of an engine is at most proportional to the number of open attempts.
     CheckSizes,
@@ -66,7 +68,7 @@ pub(super) enum Feature {
 
 impl Feature {
     /// Every feature with its name on the command line.
-    pub(super) const NAMES: [(&'static str, Self); 24] = [
+    pub(super) const NAMES: [(&'static str, Self); 25] = [
         ("clocks", Self::Clocks),
         ("lies", Self::Lies),
         ("database-steps", Self::DatabaseSteps),
@@ -87,6 +89,7 @@ impl Feature {
         ("isolation", Self::Isolation),
         ("slow", Self::Slow),
         ("transactions", Self::Transactions),
+        ("early", Self::Early),
         ("check-sizes", Self::CheckSizes),
         ("check-work", Self::CheckWork),
         ("check-times", Self::CheckTimes),
@@ -243,6 +246,7 @@ fn chosen(seed: u64, feature: Feature) -> bool {
         | Feature::Isolation
         | Feature::Slow
         | Feature::Transactions
+        | Feature::Early
         | Feature::CheckSizes
         | Feature::CheckWork
         | Feature::CheckTimes

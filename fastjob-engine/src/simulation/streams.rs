@@ -65,6 +65,7 @@ impl World {
             jobs: Vec::new(),
             holding: Vec::new(),
             leaving,
+            accepts_early: self.shape.has(Feature::Early) && n != 0,
             highest: None,
         };
         let highest = executor.highest.clone();
@@ -202,8 +203,8 @@ impl World {
                     let id = named.attempt;
                     let executor = &mut self.executors[n];
                     let run = executor.running.get(&id).map(|run| &run.start);
-                    let mut waiting = executor.queued.iter().chain(&executor.ready);
-                    let start = run.or_else(|| waiting.find(|start| start.row.attempt == id));
+                    let waits = |start: &&StartAttempt| start.row.attempt == id;
+                    let start = run.or_else(|| executor.waiting().find(waits));
                     let stops = start.is_some_and(|start| {
                         named.names(start.row.created_at)
                             && !(run.is_some() && start.job.name.as_str() == "hangs")
@@ -247,7 +248,7 @@ impl World {
         }
         let is_used = executor.running.contains_key(&id)
             || executor.unacknowledged.contains_key(&id)
-            || executor.queued.iter().chain(&executor.ready).any(|other| other.row.attempt == id);
+            || executor.waiting().any(|other| other.row.attempt == id);
         if is_used {
             executor.report(id, FromExecutor::Returned(id));
             return true;
@@ -258,7 +259,7 @@ impl World {
             // It was in transit for longer than its node is known to act.
             executor.refuse(&start, wall);
         } else {
-            executor.arrive(start, wall);
+            executor.early.push(start);
             self.promote(n);
         }
         true

@@ -297,14 +297,18 @@ impl World {
         let loaded_clock =
             node.engines.get(&lease.partition).and_then(|running| running.loaded_clock);
         let by = node.wall.max(loaded_clock.unwrap_or(node.wall));
-        for (session, message) in effects.sends {
+        for (session, mut message) in effects.sends {
             let to = self.executors.iter_mut().find(|e| e.links[m].session == Some(session));
             let Some(executor) = to else { continue };
-            match &message {
+            match &mut message {
                 Message::Start(attempts) => {
                     self.witness.see_sender(lease, &self.store);
                     for start in attempts {
                         self.witness.see_send(start, executor, &self.store, by);
+                        // An executor compares the clocks of its nodes with its own.
+                        let until_then = |at: Duration| at.saturating_sub(node.uptime(self.uptime));
+                        let here = executor.uptime(self.uptime);
+                        start.enter_at = start.enter_at.map(|at| here + until_then(at));
                     }
                 }
                 Message::Recorded(attempts) => {

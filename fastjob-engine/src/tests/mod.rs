@@ -4,6 +4,7 @@ mod attempts;
 mod bounds;
 mod children;
 mod draining;
+mod early;
 mod fires;
 mod job_quota;
 mod lineage;

@@ -11,6 +11,7 @@ use crate::{
     Command, Config, ConnectAnswer, Connected, Effects, Engine, Event, Held, Limits, Message, Now,
     Outcome, SaveAnswer, SaveMode, SessionId, Start, StartAnswer, StartAttempt, Switch, When,
     record::{AlarmRow, Origin},
+    rules::early::EARLY,
 };
 
 /// An engine whose commits are durable at once.
@@ -74,13 +75,24 @@ impl Story {
         let (answer, mut wait) = oneshot::channel();
         let job = Box::new(job(json));
         self.tell(Event::Command(Command::Save { job, mode: SaveMode::Replace, origin, answer }));
-        wait.try_recv().unwrap()
+        self.answered(&mut wait)
     }
 
     pub(super) fn delete(&mut self, name: &str) -> SaveAnswer {
         let (answer, mut wait) = oneshot::channel();
         let job = name.parse().unwrap();
         self.tell(Event::Command(Command::Delete { job, answer }));
+        self.answered(&mut wait)
+    }
+
+    /// The answer to a change. The change waits if an earlier engine may have sent fires that are
+    /// not due yet. The wall clock stands still meanwhile, as if that engine's clock was ahead.
+    fn answered(&mut self, wait: &mut oneshot::Receiver<SaveAnswer>) -> SaveAnswer {
+        if let Ok(answer) = wait.try_recv() {
+            return answer;
+        }
+        self.now.uptime += EARLY;
+        self.tell(Event::Tick);
         wait.try_recv().unwrap()
     }
 
@@ -191,7 +203,7 @@ impl Story {
         let (answer, mut wait) = oneshot::channel();
         let job = name.parse().unwrap();
         self.tell(Event::Command(Command::Switch { job, to, answer }));
-        wait.try_recv().unwrap().unwrap();
+        self.answered(&mut wait).unwrap();
     }
 
     /// An executor reports that it drains, and returns attempts.

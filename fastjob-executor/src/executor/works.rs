@@ -61,6 +61,8 @@ impl Works {
         parts.spawn("the attempt watchdog", async move {
             watched.watch_attempts(watching).await;
         });
+        let (entering, entered) = (done.clone(), runtime.clone());
+        parts.spawn("the entry of due attempts", async move { entered.enter_due(entering).await });
         let ends = async {
             stop.cancelled().await;
             tracing::info!("executor is stopping");

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use fastjob_core::{AttemptFacts, Cause, JobId, Shard, TaskId, block::Block};
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::name::Name;
 
@@ -31,6 +32,8 @@ pub(crate) struct Attempt {
     pub(crate) exclusive: bool,
     /// The last checkpoint of the previous attempt, as JSON.
     pub(crate) checkpoint: Option<Arc<str>>,
+    /// When it is due, if it arrived early.
+    pub(crate) enter_at: Option<Instant>,
 }
 
 /// What decides when an attempt may run beside others of its job.
@@ -87,6 +90,7 @@ impl Attempt {
             turn: Turn::AtOnce,
             exclusive: false,
             checkpoint: None,
+            enter_at: None,
         }
     }
 }

@@ -9,6 +9,7 @@ mod attempt;
 mod control;
 mod deliver;
 mod drain;
+mod early;
 mod ends;
 mod lane;
 mod links;
@@ -246,12 +247,13 @@ impl Runtime {
         self.0.logs.read(attempt, offset, limit).await
     }
 
-    /// The number of running and waiting attempts.
+    /// The number of running attempts, and of those that are due and wait.
     pub(crate) fn stat_counts(&self) -> (u32, u32) {
         let state = self.0.lock();
         let running = state.held.values().filter(|held| matches!(held, Held::Running(_))).count();
+        let waiting = state.held.len() - running - state.early.len();
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        (count(running + state.stuck.len()), count(state.held.len() - running))
+        (count(running + state.stuck.len()), count(waiting))
     }
 
     /// Everything that is held: attempts that wait, run, or are not acknowledged.

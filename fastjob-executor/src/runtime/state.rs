@@ -17,6 +17,7 @@ use super::{
     Ready, UNHEARD,
     attempt::Attempt,
     control::{Control, Why},
+    early::Early,
     lane::{Lane, Verdict},
     links::{LinkId, Links},
     name::Name,
@@ -47,6 +48,7 @@ pub(super) struct State {
     pub(super) places: Places,
     /// By job.
     pub(super) lanes: IdMap<JobId, Lane>,
+    pub(super) early: Early,
     pub(super) links: Links,
     pub(super) owners: Owners,
     pub(super) outbox: Outbox,
@@ -80,12 +82,14 @@ pub(super) enum Held {
     Running(Running),
 }
 
-/// An attempt that waits in its lane or for a place.
+/// An attempt that waits until it is due, in its lane, or for a place.
 pub(super) struct Waiting {
     pub(super) name: Name,
     pub(super) job: JobId,
     pub(super) exclusive: bool,
     bytes: usize,
+    /// When it is due, if it waits for that.
+    due_at: Option<Instant>,
 }
 
 /// A running attempt.
@@ -115,7 +119,12 @@ impl Waiting {
             + attempt.param.as_ref().map_or(0, String::len)
             + attempt.checkpoint.as_ref().map_or(0, |json| json.len());
         let bytes = size_of::<Attempt>() + texts;
-        Self { name: attempt.name, job: attempt.job, exclusive: attempt.exclusive, bytes }
+        Self { name: attempt.name, job: attempt.job, exclusive: attempt.exclusive, bytes, due_at: None }
+    }
+
+    /// An attempt that waits until it is due.
+    pub(super) fn early(attempt: &Attempt, due_at: Instant) -> Self {
+        Self { due_at: Some(due_at), ..Self::of(attempt) }
     }
 }
 
@@ -143,7 +152,13 @@ impl State {
         if !is_new {
             self.reuse(name.id);
         }
-        self.arrive(arrived)
+        match arrived.enter_at {
+            Some(at) => {
+                self.keep_until(at, arrived);
+                None
+            }
+            None => self.arrive(arrived),
+        }
     }
 
     /// Whether the attempt was here before. If so, its reports are sent again.
@@ -199,8 +214,8 @@ impl State {
         self.remembered.reuse(id);
     }
 
-    /// Finds a place for a new attempt.
-    fn arrive(&mut self, arrived: Attempt) -> Option<Ready> {
+    /// Finds a place for a new attempt that is due.
+    pub(super) fn arrive(&mut self, arrived: Attempt) -> Option<Ready> {
         let (name, job, task) = (arrived.name, arrived.job, arrived.task);
         let partition = self.owners.partition(name.id);
         if arrived.exclusive && self.silence.is_cut(partition, self.clock.elapsed()) {
@@ -241,7 +256,7 @@ impl State {
         None
     }
 
-    fn insert(&mut self, held: Held) {
+    pub(super) fn insert(&mut self, held: Held) {
         if let Held::Waiting(waiting) = &held {
             self.waiting_bytes += waiting.bytes;
         }
@@ -254,6 +269,9 @@ impl State {
         let held = self.held.remove(&id)?;
         if let Held::Waiting(waiting) = &held {
             self.waiting_bytes -= waiting.bytes;
+            if let Some(at) = waiting.due_at {
+                self.early.remove(at, id);
+            }
         }
         Some(held)
     }

@@ -3,6 +3,7 @@
 mod blocked;
 mod bounds;
 mod draining;
+mod early;
 mod panics;
 mod reused;
 mod spans;
@@ -85,6 +86,8 @@ impl Bench {
         tokio::spawn(async move { watched.watch_silence(watching).await });
         let (watched, watching) = (runtime.clone(), stop.clone());
         tokio::spawn(async move { watched.watch_attempts(watching).await });
+        let (watched, watching) = (runtime.clone(), stop.clone());
+        tokio::spawn(async move { watched.enter_due(watching).await });
         runtime.link(LinkId(0));
         runtime.session_began(LinkId(0), true);
         runtime.take(LinkId(0), vec![LEASE]);

@@ -20,7 +20,13 @@ pub(super) enum FromCoordinator {
     /// It acts on these partitions from now on.
     Leases(Vec<Lease>),
     /// Attempts of the lease's partition, to be run.
-    Start(Lease, Vec<Attempt>),
+    Start {
+        lease: Lease,
+        /// By the coordinator's clock, like the instants at which the attempts are due. These are
+        /// `None` for at once.
+        sent_at: Duration,
+        attempts: Vec<(Attempt, Option<Duration>)>,
+    },
     Stop(Vec<Name>),
     /// The outcomes of these attempts are persisted.
     Recorded(Vec<Name>),
@@ -57,6 +63,8 @@ pub(super) struct Ping {
     pub(super) beat_at: Duration,
     /// The partitions that the coordinator acts on.
     pub(super) partitions: Vec<Partition>,
+    /// By the coordinator's clock.
+    pub(super) sent_at: Duration,
 }
 
 /// Repeated by the answer.

@@ -9,6 +9,7 @@ mod handshake;
 mod messages;
 mod outbound;
 mod peers;
+mod remote_clock;
 mod terms;
 mod wire;
 
@@ -37,13 +38,14 @@ use self::{
     messages::{Answer, Beat, FromCoordinator, Question, ToCoordinator},
     outbound::Outlet,
     peers::{ClusterId, NodeId},
+    remote_clock::RemoteClock,
     terms::Terms,
 };
 use crate::{
     config::ExecutorConfig,
     figures::Figures,
     registry::Registry,
-    runtime::{LinkId, Runtime},
+    runtime::{Attempt, LinkId, Runtime},
 };
 
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -266,6 +268,7 @@ impl Link {
         terms: Terms,
     ) -> Result<(), LinkError> {
         let mut answers = Answers::default();
+        let mut clock = RemoteClock::new(Instant::now());
         loop {
             let next = timeout(terms.silence, inbound.next());
             let next = tokio::select! {
@@ -279,8 +282,14 @@ impl Link {
             };
             match message {
                 FromCoordinator::Leases(leases) => self.runtime.take(self.id, leases),
-                FromCoordinator::Start(lease, attempts) => {
-                    self.runtime.start(self.id, lease, attempts);
+                FromCoordinator::Start { lease, sent_at, attempts } => {
+                    let now = Instant::now();
+                    clock.compare(sent_at, now);
+                    let arrived = attempts.into_iter().map(|(attempt, enter_at)| {
+                        let enter_at = enter_at.and_then(|at| clock.when(at, now));
+                        Attempt { enter_at, ..attempt }
+                    });
+                    self.runtime.start(self.id, lease, arrived.collect());
                 }
                 FromCoordinator::Stop(attempts) => self.runtime.stop(self.id, attempts),
                 FromCoordinator::Nodes(nodes) => self.peers.learn(nodes),
@@ -296,6 +305,7 @@ impl Link {
                     });
                 }
                 FromCoordinator::Ping(ping) => {
+                    clock.compare(ping.sent_at, Instant::now());
                     // When the answered heartbeat was sent; never later than now.
                     let at = ping.beat_at.min(self.runtime.elapsed());
                     self.runtime.heard(self.id, at, terms.exclusive, &ping.partitions);

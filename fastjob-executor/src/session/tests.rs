@@ -180,7 +180,7 @@ async fn a_ping_is_answered_and_exclusive_attempts_end_when_heartbeats_are_not_a
     let first = coordinator.hear(beat).await;
     assert!((0.0..=1.0).contains(&first.cpu) && first.memory_free <= first.memory_total);
     coordinator
-        .say(Hear::Ping(v1::Ping { id: 7, uptime_ms: first.uptime_ms, partitions: vec![0] }))
+        .say(Hear::Ping(ping(7, first.uptime_ms)))
         .await;
     let pong = coordinator.hear(|said| if let Say::Pong(pong) = said { Some(pong) } else { None });
     assert_eq!(pong.await.id, 7);
@@ -203,13 +203,18 @@ async fn a_ping_is_answered_and_exclusive_attempts_end_when_heartbeats_are_not_a
         let next = coordinator.hear(beat).await;
         assert!(next.uptime_ms >= first.uptime_ms);
         coordinator
-            .say(Hear::Ping(v1::Ping { id: 8, uptime_ms: first.uptime_ms, partitions: vec![0] }))
+            .say(Hear::Ping(ping(8, first.uptime_ms)))
             .await;
     }
     let finished = |said| if let Say::Finished(finished) = said { Some(finished) } else { None };
     let outcomes = coordinator.hear(finished).await.outcomes;
     assert_eq!((outcomes[0].attempt, outcomes[0].end()), (1, v1::End::CutOff));
     assert!(outcomes[0].message.ends_with("was stopped"), "{}", outcomes[0].message);
+}
+
+/// Answers the heartbeat that was sent at this uptime.
+fn ping(id: u64, uptime_ms: u64) -> v1::Ping {
+    v1::Ping { id, uptime_ms, partitions: vec![0], sent_at_us: uptime_ms * 1_000 }
 }
 
 #[tokio::test]

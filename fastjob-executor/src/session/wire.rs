@@ -35,7 +35,13 @@ pub(super) fn read(message: v1::ToExecutor) -> FromCoordinator {
         Some(Hear::Start(start)) => {
             // Like every missing field, a missing lease has the default value.
             let lease = read_lease(start.lease.unwrap_or_default());
-            FromCoordinator::Start(lease, start.attempts.into_iter().map(read_attempt).collect())
+            let sent_at = Duration::from_micros(start.sent_at_us);
+            let read = |attempt: v1::Attempt| {
+                let enter_at = Some(attempt.enter_at_us).filter(|at| *at != 0);
+                (read_attempt(attempt), enter_at.map(Duration::from_micros))
+            };
+            let attempts = start.attempts.into_iter().map(read).collect();
+            FromCoordinator::Start { lease, sent_at, attempts }
         }
         Some(Hear::Stop(stop)) => {
             FromCoordinator::Stop(read_names(&stop.attempts, &stop.created_at))
@@ -52,6 +58,7 @@ pub(super) fn read(message: v1::ToExecutor) -> FromCoordinator {
             id: PingId(ping.id),
             beat_at: Duration::from_millis(ping.uptime_ms),
             partitions: ping.partitions.into_iter().map(Partition).collect(),
+            sent_at: Duration::from_micros(ping.sent_at_us),
         }),
         Some(Hear::Stat(stat)) => FromCoordinator::Stat(StatId(stat.id), read_question(stat.kind)),
         None => FromCoordinator::Unknown,
@@ -102,6 +109,8 @@ fn read_attempt(attempt: v1::Attempt) -> Attempt {
         handler: attempt.handler,
         param: attempt.param,
         checkpoint: attempt.checkpoint.map(Arc::from),
+        // Set when it is known what time it is for the coordinator.
+        enter_at: None,
     }
 }
 
@@ -169,6 +178,7 @@ fn write_hello(identity: &Identity, link: LinkId) -> v1::Hello {
         metadata: metadata.collect(),
         jobs: jobs.collect(),
         link: link.0,
+        accepts_early: true,
     }
 }
 

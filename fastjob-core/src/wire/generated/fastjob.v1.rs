@@ -123,6 +123,9 @@ pub struct Hello {
     /// number of the session that it replaces; another address of the coordinator has another number.
     #[prost(uint32, tag = "12")]
     pub link: u32,
+    /// The executor accepts attempts before they are due, and enters them at `Attempt.enter_at_us`.
+    #[prost(bool, tag = "13")]
+    pub accepts_early: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Welcome {
@@ -236,6 +239,9 @@ pub struct Ping {
     /// The partitions that the sender owns at this moment.
     #[prost(uint32, repeated, tag = "3")]
     pub partitions: ::prost::alloc::vec::Vec<u32>,
+    /// The uptime of the coordinator when it sent this, in microseconds: see Start.sent_at_us.
+    #[prost(uint64, tag = "4")]
+    pub sent_at_us: u64,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Pong {
@@ -310,6 +316,10 @@ pub struct Attempt {
     pub checkpoint: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(int64, tag = "19")]
     pub created_at: i64,
+    /// The uptime of the coordinator at which the attempt is entered, in microseconds. It may be later
+    /// than the message only if the executor accepts attempts early. 0: at once.
+    #[prost(uint64, tag = "20")]
+    pub enter_at_us: u64,
 }
 /// Attempts whose handlers were entered. An attempt that ends before this is sent is in Finished
 /// only.

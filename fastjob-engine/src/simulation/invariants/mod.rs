@@ -16,7 +16,7 @@ use fastjob_core::{
     AttemptId, Cause, JobId, TaskId,
     block::{BlockScope, BlockStrategy},
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 pub(super) use self::{
     commits::see_ids,
@@ -31,6 +31,7 @@ use super::{
 use crate::{
     Held, StartAttempt,
     record::{Lease, LifeId, NOT_SPREAD, Partition},
+    rules::early::EARLY,
 };
 
 /// The observations so far.
@@ -122,6 +123,8 @@ impl Witness {
         assert_eq!(life.executor.as_str(), to.name, "{} is placed elsewhere", start.row.attempt);
         let (due_at, is_fire) = (row.new.row.due_at, start.row.cause == Cause::Schedule);
         if is_fire && start.row.number == 1 && self.shape.has(Feature::CheckEarly) {
+            let early = SignedDuration::try_from(EARLY).unwrap_or_default();
+            let by = if start.enter_at.is_some() { by + early } else { by };
             assert!(due_at <= by, "{} is due at {due_at} and was sent at {by}", start.row.attempt);
         }
         let reached = start.checkpoint.as_deref().and_then(|text| text.parse().ok()).unwrap_or(0);

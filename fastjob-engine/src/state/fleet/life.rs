@@ -31,6 +31,7 @@ pub(crate) struct Life {
     address: String,
     version: String,
     capacity: u32,
+    accepts_early: bool,
     /// Attempts that it may hold or is about to be sent.
     pub(super) held: IdSet<AttemptId>,
     /// The number of attempts that are planned for it and not sent.
@@ -60,6 +61,7 @@ impl Life {
             address: String::new(),
             version: String::new(),
             capacity: 0,
+            accepts_early: false,
             held: IdSet::default(),
             promised: 0,
             labels: Arc::default(),
@@ -82,6 +84,7 @@ impl Life {
         self.address = std::mem::take(&mut new.address);
         self.version = std::mem::take(&mut new.version);
         self.capacity = new.capacity;
+        self.accepts_early = new.accepts_early;
         self.labels = Arc::clone(&new.labels);
         self.handlers = Arc::clone(&new.handlers);
     }
@@ -156,6 +159,17 @@ impl Life {
     /// Whether it can be sent another attempt now.
     pub(crate) fn has_room(&self) -> bool {
         self.is_live() && self.holds() < self.capacity
+    }
+
+    /// Whether it accepts attempts before they are due.
+    pub(crate) fn accepts_early(&self) -> bool {
+        self.accepts_early
+    }
+
+    /// Whether it can be sent another attempt before it is due. A quarter of its places stays free
+    /// for attempts that are due.
+    pub(crate) fn has_early_room(&self) -> bool {
+        self.is_live() && self.accepts_early && self.holds() < self.capacity - self.capacity / 4
     }
 
     /// Whether its last heartbeat reported it as full: other engines send attempts to it as well.

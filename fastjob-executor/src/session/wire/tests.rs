@@ -18,10 +18,10 @@ fn attempt(change: impl FnOnce(&mut v1::Attempt)) -> Attempt {
     };
     change(&mut attempt);
     let start = Start::of(v1::Lease::default(), vec![attempt]);
-    let FromCoordinator::Start(_, mut attempts) = hear(Hear::Start(start)) else {
+    let FromCoordinator::Start { mut attempts, .. } = hear(Hear::Start(start)) else {
         panic!("not a start")
     };
-    attempts.remove(0)
+    attempts.remove(0).0
 }
 
 fn hear(message: Hear) -> FromCoordinator {
@@ -66,8 +66,21 @@ fn values_of_another_release_do_not_reject_the_attempt() {
 #[test]
 fn a_start_without_a_lease_has_the_lowest_one() {
     let start = hear(Hear::Start(Start::default()));
-    let FromCoordinator::Start(lease, attempts) = start else { panic!("not a start") };
+    let FromCoordinator::Start { lease, attempts, .. } = start else { panic!("not a start") };
     assert_eq!((lease, attempts.len()), (Lease::default(), 0));
+}
+
+#[test]
+fn an_attempt_that_is_sent_early_has_the_instant_at_which_it_is_due() {
+    let attempts = [0, 1_500].map(|enter_at_us| v1::Attempt { enter_at_us, ..Default::default() });
+    let mut start = Start::of(v1::Lease::default(), attempts.to_vec());
+    start.sent_at_us = 1_000;
+    let FromCoordinator::Start { sent_at, attempts, .. } = hear(Hear::Start(start)) else {
+        panic!("not a start")
+    };
+    let due: Vec<_> = attempts.iter().map(|(_, enter_at)| *enter_at).collect();
+    assert_eq!(sent_at, Duration::from_millis(1));
+    assert_eq!(due, [None, Some(Duration::from_micros(1_500))]);
 }
 
 #[test]

@@ -1,0 +1,177 @@
+//! Fires that are sent before they are due.
+
+use std::time::Duration;
+
+use fastjob_core::{AttemptId, TaskState, attempt::End};
+use tokio::sync::oneshot;
+
+use super::story::Story;
+use crate::{
+    Command, Event, SaveAnswer, StartAttempt, Switch, record::Origin, rules::early::EARLY,
+};
+
+const EACH_SECOND: &str = r#"{"name": "m", "handler": "h", "schedule": {"fixed_rate": "1s"}}"#;
+
+fn connect(story: &mut Story, executor: &str, session: u64, holding: &[i64]) {
+    story.connect_as(executor, "i1", session, holding, |connected| {
+        connected.accepts_early = true;
+        connected.capacity = 4;
+    });
+}
+
+fn begin(job: &str) -> Story {
+    let mut story = Story::begin();
+    connect(&mut story, "e", 1, &[]);
+    story.save(job, Origin::Api).unwrap();
+    story
+}
+
+/// What is sent to session 1 while this much time passes.
+fn sent_within(story: &mut Story, millis: i64) -> Vec<StartAttempt> {
+    story.pass(millis);
+    story.starts(1)
+}
+
+fn switch(story: &mut Story, to: Switch) -> oneshot::Receiver<SaveAnswer> {
+    let (answer, wait) = oneshot::channel();
+    let job = "m".parse().unwrap();
+    story.tell(Event::Command(Command::Switch { job, to, answer }));
+    wait
+}
+
+#[test]
+fn a_fire_leaves_before_it_is_due_and_is_entered_when_it_is() {
+    let mut story = begin(EACH_SECOND);
+    assert!(sent_within(&mut story, 749).is_empty());
+    let sent = sent_within(&mut story, 1);
+    let [start] = sent.as_slice() else { panic!("{sent:?}") };
+    assert_eq!(start.enter_at, Some(Duration::from_secs(1)));
+    assert!(sent_within(&mut story, 250).is_empty(), "it is sent once");
+}
+
+#[test]
+fn a_fire_that_leaves_late_is_still_entered_when_it_is_due() {
+    let mut story = begin(EACH_SECOND);
+    sent_within(&mut story, 700);
+    assert_eq!(sent_within(&mut story, 200)[0].enter_at, Some(Duration::from_secs(1)));
+}
+
+#[test]
+fn an_executor_that_does_not_accept_attempts_early_is_sent_them_when_they_are_due() {
+    let mut story = Story::begin();
+    story.connect("e", "i1", 1, &[]);
+    story.save(EACH_SECOND, Origin::Api).unwrap();
+    assert!(sent_within(&mut story, 999).is_empty());
+    assert_eq!(sent_within(&mut story, 1)[0].enter_at, None);
+}
+
+#[test]
+fn fires_with_a_rule_across_the_cluster_or_with_shards_leave_when_they_are_due() {
+    for rule in [r#""block": {"strategy": "serial", "scope": "cluster"}"#, r#""shard": "all""#] {
+        let job = format!(
+            r#"{{"name": "m", "handler": "h", "schedule": {{"fixed_rate": "1s"}}, {rule}}}"#
+        );
+        let mut story = begin(&job);
+        assert!(sent_within(&mut story, 999).is_empty(), "{rule}");
+        assert_eq!(sent_within(&mut story, 1)[0].enter_at, None, "{rule}");
+    }
+}
+
+#[test]
+fn a_quarter_of_the_places_is_for_attempts_that_are_due() {
+    let mut story = begin(EACH_SECOND);
+    story.save(r#"{"name": "long", "handler": "h"}"#, Origin::Api).unwrap();
+    for _ in 0..3 {
+        story.start("long");
+    }
+    assert_eq!(story.starts(1).len(), 3);
+    assert!(sent_within(&mut story, 999).is_empty());
+    assert_eq!(sent_within(&mut story, 1)[0].enter_at, None);
+}
+
+#[test]
+fn a_disable_is_answered_when_nothing_that_was_sent_early_can_start_after_it() {
+    let mut story = begin(EACH_SECOND);
+    sent_within(&mut story, 760);
+    let mut off = switch(&mut story, Switch::Off);
+    assert!(sent_within(&mut story, 239).is_empty());
+    assert!(off.try_recv().is_err(), "the fire is not due yet");
+    story.pass(1);
+    assert!(off.try_recv().unwrap().is_ok());
+    assert!(sent_within(&mut story, 5_000).is_empty());
+    let open = story.store.attempts.values().filter(|row| row.ended.is_none()).count();
+    assert_eq!(open, 1, "only the fire that was sent");
+}
+
+#[test]
+fn while_a_change_waits_no_other_fire_leaves_early_and_later_changes_follow_it() {
+    let mut story =
+        begin(r#"{"name": "m", "handler": "h", "schedule": {"fixed_rate": "100ms"}}"#);
+    story.pass(1_000);
+    story.starts(1);
+    for attempt in story.store.attempts.keys().copied().collect::<Vec<_>>() {
+        story.finish(1, attempt, End::Succeeded);
+    }
+    sent_within(&mut story, 20);
+    let mut off = switch(&mut story, Switch::Off);
+    sent_within(&mut story, 10);
+    let mut on = switch(&mut story, Switch::On);
+    let mut waited = 30;
+    while off.try_recv().is_err() {
+        assert!(on.try_recv().is_err(), "the second change overtook the first one");
+        assert!(story.starts(1).iter().all(|start| start.enter_at.is_none()));
+        story.pass(10);
+        waited += 10;
+        assert!(waited <= 30 + EARLY.as_millis(), "the change waits for longer than it has to");
+    }
+    assert!(on.try_recv().unwrap().is_ok());
+    story.pass(1_000);
+    assert!(!story.starts(1).is_empty(), "the job is enabled");
+}
+
+#[test]
+fn other_jobs_change_at_once() {
+    let mut story = begin(EACH_SECOND);
+    story.save(r#"{"name": "other", "handler": "h"}"#, Origin::Api).unwrap();
+    sent_within(&mut story, 760);
+    let (answer, mut wait) = oneshot::channel();
+    story.tell(Event::Command(Command::Delete { job: "other".parse().unwrap(), answer }));
+    assert!(wait.try_recv().unwrap().is_ok());
+}
+
+#[test]
+fn a_change_waits_for_fires_that_an_earlier_engine_may_have_sent_early() {
+    let mut story = begin(EACH_SECOND);
+    let sent = sent_within(&mut story, 760)[0].row.attempt;
+    let mut next = Story::resume(story.store.clone(), story.now);
+    let mut off = switch(&mut next, Switch::Off);
+    assert!(off.try_recv().is_err());
+    connect(&mut next, "e", 1, &[sent.0]);
+    next.pass(240);
+    assert!(off.try_recv().unwrap().is_ok());
+    assert!(sent_within(&mut next, 3_000).is_empty());
+}
+
+#[test]
+fn a_fire_that_its_executor_returns_before_it_is_due_runs_on_another_one() {
+    let mut story = begin(EACH_SECOND);
+    let sent = sent_within(&mut story, 760)[0].row.attempt;
+    connect(&mut story, "f", 2, &[]);
+    story.leave(1, &[sent]);
+    story.pass(239);
+    assert!(story.starts(2).is_empty(), "it is not due yet");
+    story.pass(1);
+    let again: Vec<AttemptId> = story.starts(2).iter().map(|start| start.row.attempt).collect();
+    assert_eq!(again, [sent]);
+}
+
+#[test]
+fn a_fire_can_be_stopped_before_it_is_due() {
+    let mut story = begin(EACH_SECOND);
+    let sent = sent_within(&mut story, 760)[0].row;
+    let (answer, mut wait) = oneshot::channel();
+    story.tell(Event::Command(Command::Stop { task: sent.task, answer }));
+    wait.try_recv().unwrap().unwrap();
+    story.finish(1, sent.attempt, End::Stopped);
+    assert_eq!(story.task_state(sent.attempt), TaskState::Stopped);
+}
