@@ -295,7 +295,17 @@ pub(crate) async fn run(
             return around.lease;
         }
     }
-    engine.retire(&mut effects);
+    // Changes that wait are carried out: an engine that ended first could not say that they were not.
+    let settled = pause(engine.settles_in(around.clock.now()));
+    tokio::select! {
+        biased;
+        () = ending.lost.cancelled() => return around.lease,
+        () = settled => {}
+    }
+    if !around.may_act() {
+        return around.lease;
+    }
+    engine.retire(around.clock.now(), &mut effects);
     if around.carry_out(&mut effects) == Err(Refused) {
         return around.lease;
     }

@@ -9,11 +9,12 @@ use crate::{
     effect::{Answer, Effects},
     event::{Event, Now},
     record::{Lease, Loaded},
+    rules::early::EARLY,
     state::{
         agenda::Agenda,
         attempts::{Attempts, Limits},
         catalog::{Catalog, JobQuota},
-        changes::Changes,
+        changes::{Changes, Left},
         chores::Chores,
         fleet::Fleet,
         journal::{Follow, Journal},
@@ -88,6 +89,7 @@ pub struct Engine {
     pub(crate) journal: Journal,
     pub(crate) keys: Keys,
     pub(crate) chores: Chores,
+    pub(crate) left: Left,
     pub(crate) changes: Changes,
 }
 
@@ -111,6 +113,7 @@ impl Engine {
             journal: Journal::new(config, loaded.ids_until),
             keys: Keys::new(now),
             chores: Chores::default(),
+            left: Left::new(now.uptime + EARLY),
             changes: Changes::default(),
         };
         engine.load(loaded, now);
@@ -188,11 +191,20 @@ impl Engine {
     }
 
     /// Adds everything that was decided to the effects, before the engine shuts down. The next
-    /// engine plans what the current round of planning has not reached.
-    pub fn retire(&mut self, out: &mut Effects) {
+    /// engine plans what the current round of planning has not reached. Changes that wait have to be
+    /// carried out first, after [`Engine::settles_in`].
+    pub fn retire(&mut self, now: Now, out: &mut Effects) {
+        let now = Now { wall: now.wall.max(self.floor), ..now };
+        self.floor = now.wall;
+        self.run_changes(now, out);
         self.displace_unsent();
         self.cut_round();
         self.hand_over(out);
+    }
+
+    /// How long changes of jobs still wait for fires that have left early; zero if there are none.
+    pub fn settles_in(&self, now: Now) -> Duration {
+        self.changes.last_at().map_or(Duration::ZERO, |at| at.saturating_sub(now.uptime))
     }
 
     pub(crate) fn hand_over(&mut self, out: &mut Effects) {

@@ -3,13 +3,12 @@
 //! When a change is answered, nothing follows the old definition any more. Attempts that were sent
 //! before they are due cannot be taken back with certainty, because their executor may be
 //! disconnected. So a change waits until they are due, which takes at most
-//! [`EARLY`](super::early::EARLY). Meanwhile no other attempt of the job leaves early.
+//! [`EARLY`](super::early::EARLY) and a margin. Meanwhile no other attempt of the job leaves early.
 
 use std::time::Duration;
 
 use fastjob_core::{Cause, JobId};
 
-use super::early::EARLY;
 use crate::{
     effect::Effects,
     engine::Engine,
@@ -20,6 +19,10 @@ use crate::{
         changes::Change,
     },
 };
+
+/// How much later than the coordinator an executor may consider a fire due: the time that a message
+/// takes, and the accuracy of timers.
+const MARGIN: Duration = Duration::from_millis(5);
 
 impl Engine {
     /// Carries out a command now, or when its job has no attempts left that were sent early.
@@ -78,16 +81,20 @@ impl Engine {
         }
     }
 
-    /// The uptime at which all attempts of the job that may have been sent early are due; `None` if
-    /// there are none. An earlier engine may have sent some, too.
+    /// The uptime at which no fire of the job is entered any more that has left early; `None` if there
+    /// are none.
     fn early_until(&self, now: Now, job: JobId) -> Option<Duration> {
-        let is_early = |open: &&Open| {
+        // An earlier engine may have sent fires whose instants are unknown, because its clock may
+        // have been another one.
+        let may_be_out = |open: &Open| {
             open.row.cause == Cause::Schedule && open.row.number == 1 && open.is_out()
         };
-        let open = self.attempts.of_job(job).filter_map(|attempt| self.attempts.get(attempt));
-        let due = open.filter(is_early).map(|open| open.row.due_at).max()?;
-        let wait = Duration::try_from(due.duration_since(now.wall)).unwrap_or_default();
-        // Of an engine whose clock was ahead, they may be due much later by this clock.
-        (!wait.is_zero()).then(|| now.uptime + wait.min(EARLY))
+        let others = self.left.others_until();
+        let is_out = now.uptime < others && {
+            let mut open = self.attempts.of_job(job).filter_map(|id| self.attempts.get(id));
+            open.any(may_be_out)
+        };
+        let until = self.left.until(job).max(is_out.then_some(others));
+        until.map(|until| until + MARGIN).filter(|until| *until > now.uptime)
     }
 }

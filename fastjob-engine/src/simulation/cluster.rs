@@ -138,11 +138,12 @@ impl World {
     }
 
     fn retire(&mut self, m: usize, partition: Partition) {
+        let now = self.now(m);
         let node = &mut self.nodes[m];
         let Some(running) = node.engines.get_mut(&partition) else { return };
         running.retiring = true;
         let mut effects = Effects::default();
-        running.engine.retire(&mut effects);
+        running.engine.retire(now, &mut effects);
         let lease = running.lease;
         let commits = effects.commits.into_iter();
         node.pending.extend(commits.map(|(id, commit)| Pending::new(lease, id, commit)));

@@ -282,6 +282,7 @@ impl World {
         }
         running.engine.flush(&mut effects);
         self.witness.see_step(&effects, rows, running.engine.journal.gathered());
+        self.witness.see_early(&effects, Now { wall: running.engine.floor, ..now });
         if !effects.sends.is_empty()
             && let Some(stall) = node.stall.take()
         {

@@ -202,7 +202,7 @@ fn a_crash_in_the_middle_of_planning_loses_and_duplicates_no_fire() {
     for _ in 0..3 {
         story.engine.handle(story.now, Event::Tick, &mut effects);
     }
-    story.engine.retire(&mut effects);
+    story.engine.retire(story.now, &mut effects);
     for (_, commit) in effects.commits.drain(..) {
         assert!(commit.watermark.is_none(), "it was not complete");
         assert!(!commit.cursors.is_empty());

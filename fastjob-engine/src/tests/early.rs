@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use fastjob_core::{AttemptId, TaskState, attempt::End};
+use jiff::SignedDuration;
 use tokio::sync::oneshot;
 
 use super::story::Story;
@@ -42,18 +43,18 @@ fn switch(story: &mut Story, to: Switch) -> oneshot::Receiver<SaveAnswer> {
 #[test]
 fn a_fire_leaves_before_it_is_due_and_is_entered_when_it_is() {
     let mut story = begin(EACH_SECOND);
-    assert!(sent_within(&mut story, 749).is_empty());
-    let sent = sent_within(&mut story, 1);
+    assert!(sent_within(&mut story, 975).is_empty());
+    let sent = sent_within(&mut story, 10);
     let [start] = sent.as_slice() else { panic!("{sent:?}") };
     assert_eq!(start.enter_at, Some(Duration::from_secs(1)));
-    assert!(sent_within(&mut story, 250).is_empty(), "it is sent once");
+    assert!(sent_within(&mut story, 15).is_empty(), "it is sent once");
 }
 
 #[test]
 fn a_fire_that_leaves_late_is_still_entered_when_it_is_due() {
     let mut story = begin(EACH_SECOND);
     sent_within(&mut story, 700);
-    assert_eq!(sent_within(&mut story, 200)[0].enter_at, Some(Duration::from_secs(1)));
+    assert_eq!(sent_within(&mut story, 295)[0].enter_at, Some(Duration::from_secs(1)));
 }
 
 #[test]
@@ -92,10 +93,10 @@ fn a_quarter_of_the_places_is_for_attempts_that_are_due() {
 #[test]
 fn a_disable_is_answered_when_nothing_that_was_sent_early_can_start_after_it() {
     let mut story = begin(EACH_SECOND);
-    sent_within(&mut story, 760);
+    sent_within(&mut story, 985);
     let mut off = switch(&mut story, Switch::Off);
-    assert!(sent_within(&mut story, 239).is_empty());
-    assert!(off.try_recv().is_err(), "the fire is not due yet");
+    assert!(sent_within(&mut story, 19).is_empty());
+    assert!(off.try_recv().is_err(), "its executor may consider the fire due a little later");
     story.pass(1);
     assert!(off.try_recv().unwrap().is_ok());
     assert!(sent_within(&mut story, 5_000).is_empty());
@@ -112,17 +113,17 @@ fn while_a_change_waits_no_other_fire_leaves_early_and_later_changes_follow_it()
     for attempt in story.store.attempts.keys().copied().collect::<Vec<_>>() {
         story.finish(1, attempt, End::Succeeded);
     }
-    sent_within(&mut story, 20);
+    sent_within(&mut story, 85);
     let mut off = switch(&mut story, Switch::Off);
-    sent_within(&mut story, 10);
+    sent_within(&mut story, 5);
     let mut on = switch(&mut story, Switch::On);
-    let mut waited = 30;
+    let mut waited = 5;
     while off.try_recv().is_err() {
         assert!(on.try_recv().is_err(), "the second change overtook the first one");
         assert!(story.starts(1).iter().all(|start| start.enter_at.is_none()));
-        story.pass(10);
-        waited += 10;
-        assert!(waited <= 30 + EARLY.as_millis(), "the change waits for longer than it has to");
+        story.pass(5);
+        waited += 5;
+        assert!(waited <= EARLY.as_millis(), "the change waits for longer than it has to");
     }
     assert!(on.try_recv().unwrap().is_ok());
     story.pass(1_000);
@@ -133,7 +134,7 @@ fn while_a_change_waits_no_other_fire_leaves_early_and_later_changes_follow_it()
 fn other_jobs_change_at_once() {
     let mut story = begin(EACH_SECOND);
     story.save(r#"{"name": "other", "handler": "h"}"#, Origin::Api).unwrap();
-    sent_within(&mut story, 760);
+    assert_eq!(sent_within(&mut story, 990).len(), 1);
     let (answer, mut wait) = oneshot::channel();
     story.tell(Event::Command(Command::Delete { job: "other".parse().unwrap(), answer }));
     assert!(wait.try_recv().unwrap().is_ok());
@@ -142,12 +143,15 @@ fn other_jobs_change_at_once() {
 #[test]
 fn a_change_waits_for_fires_that_an_earlier_engine_may_have_sent_early() {
     let mut story = begin(EACH_SECOND);
-    let sent = sent_within(&mut story, 760)[0].row.attempt;
+    let sent = sent_within(&mut story, 990)[0].row.attempt;
+    // The clock of its node may be behind or ahead of the one before.
+    story.now.wall += SignedDuration::from_millis(400);
     let mut next = Story::resume(story.store.clone(), story.now);
     let mut off = switch(&mut next, Switch::Off);
-    assert!(off.try_recv().is_err());
     connect(&mut next, "e", 1, &[sent.0]);
-    next.pass(240);
+    next.pass(254);
+    assert!(off.try_recv().is_err());
+    next.pass(1);
     assert!(off.try_recv().unwrap().is_ok());
     assert!(sent_within(&mut next, 3_000).is_empty());
 }
@@ -155,10 +159,10 @@ fn a_change_waits_for_fires_that_an_earlier_engine_may_have_sent_early() {
 #[test]
 fn a_fire_that_its_executor_returns_before_it_is_due_runs_on_another_one() {
     let mut story = begin(EACH_SECOND);
-    let sent = sent_within(&mut story, 760)[0].row.attempt;
+    let sent = sent_within(&mut story, 990)[0].row.attempt;
     connect(&mut story, "f", 2, &[]);
     story.leave(1, &[sent]);
-    story.pass(239);
+    story.pass(9);
     assert!(story.starts(2).is_empty(), "it is not due yet");
     story.pass(1);
     let again: Vec<AttemptId> = story.starts(2).iter().map(|start| start.row.attempt).collect();
@@ -168,10 +172,53 @@ fn a_fire_that_its_executor_returns_before_it_is_due_runs_on_another_one() {
 #[test]
 fn a_fire_can_be_stopped_before_it_is_due() {
     let mut story = begin(EACH_SECOND);
-    let sent = sent_within(&mut story, 760)[0].row;
+    let sent = sent_within(&mut story, 990)[0].row;
     let (answer, mut wait) = oneshot::channel();
     story.tell(Event::Command(Command::Stop { task: sent.task, answer }));
     wait.try_recv().unwrap().unwrap();
     story.finish(1, sent.attempt, End::Stopped);
     assert_eq!(story.task_state(sent.attempt), TaskState::Stopped);
+}
+
+#[test]
+fn of_many_fires_of_one_instant_each_leaves_a_little_earlier_than_the_one_before() {
+    let mut story = Story::begin();
+    story.connect_as("e", "i1", 1, &[], |connected| {
+        connected.accepts_early = true;
+        connected.capacity = 100_000;
+    });
+    for n in 0..2_000 {
+        let job = EACH_SECOND.replace(r#""m""#, &format!(r#""m{n}""#));
+        story.save(&job, Origin::Api).unwrap();
+    }
+    story.now.wall += SignedDuration::from_millis(900);
+    story.now.uptime += Duration::from_millis(900);
+    let left: Vec<_> = (0..20).map(|_| sent_within(&mut story, 5).len()).collect();
+    assert_eq!(left.iter().sum::<usize>(), 2_000, "{left:?}");
+    assert!(left.iter().all(|sent| *sent <= 1_100), "they leave in steps: {left:?}");
+    assert_eq!(left.last(), Some(&0), "all have left before they are due: {left:?}");
+}
+
+#[test]
+fn a_fire_whose_executor_is_gone_before_it_has_left_is_placed_when_it_is_due() {
+    let mut story = begin(EACH_SECOND);
+    story.pass(500);
+    story.connect("f", "i1", 2, &[]);
+    story.leave(1, &[]);
+    story.tell(Event::Disconnected(crate::SessionId(1)));
+    story.pass(499);
+    assert!(story.starts(2).is_empty(), "it is not due yet");
+    story.pass(1);
+    assert_eq!(story.starts(2).len(), 1);
+}
+
+#[test]
+fn a_job_that_gets_a_rule_across_the_cluster_sends_its_recorded_fires_when_they_are_due() {
+    let mut story = begin(EACH_SECOND);
+    story.pass(500);
+    let job = r#"{"name": "m", "handler": "h", "schedule": {"fixed_rate": "1s"},
+                  "block": {"strategy": "serial", "scope": "cluster"}}"#;
+    story.save(job, Origin::Api).unwrap();
+    assert!(sent_within(&mut story, 499).is_empty());
+    assert_eq!(sent_within(&mut story, 1)[0].enter_at, None);
 }

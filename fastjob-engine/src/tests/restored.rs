@@ -101,7 +101,7 @@ fn a_fire_that_was_planned_and_not_sent_before_an_orderly_stop_runs_elsewhere() 
     story.connect("e", "i1", 1, &[]);
     story.pass(9_500);
     let mut effects = Effects::default();
-    story.engine.retire(&mut effects);
+    story.engine.retire(story.now, &mut effects);
     effects.commits.drain(..).for_each(|(_, commit)| story.store.apply(&commit));
     // The executor is gone as well.
     let mut next = behind(&story, 0);

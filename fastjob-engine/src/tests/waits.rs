@@ -288,7 +288,7 @@ fn a_save_right_after_a_takeover_with_many_jobs_loses_no_fire() {
     let mode = crate::SaveMode::Replace;
     let save = Command::Save { job: Box::new(job), mode, origin: Origin::Api, answer };
     next.engine.handle(next.now, Event::Command(save), &mut effects);
-    next.engine.retire(&mut effects);
+    next.engine.retire(next.now, &mut effects);
     for (_, commit) in effects.commits {
         next.store.apply(&commit);
     }

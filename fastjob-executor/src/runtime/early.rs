@@ -28,7 +28,7 @@ pub(super) struct Early {
 }
 
 impl Early {
-    fn next_at(&self) -> Option<Instant> {
+    pub(super) fn next_at(&self) -> Option<Instant> {
         self.order.first_key_value().map(|((at, _), _)| *at)
     }
 
@@ -89,6 +89,8 @@ impl Runtime {
                     break;
                 }
             }
+            // An instant that has passed would not make it wait.
+            tokio::task::yield_now().await;
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = sooner.notified() => {}

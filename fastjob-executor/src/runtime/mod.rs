@@ -11,6 +11,7 @@ mod deliver;
 mod drain;
 mod early;
 mod ends;
+mod entering;
 mod lane;
 mod links;
 mod message;
@@ -46,6 +47,7 @@ pub(crate) use self::{
 };
 use self::{
     control::Control,
+    entering::Entering,
     state::{Held, State},
 };
 use crate::{
@@ -84,6 +86,7 @@ struct Inner {
     changed: Notify,
     /// A coordinator was heard.
     heard: Notify,
+    entering: Entering,
 }
 
 /// An attempt whose handler is about to be entered.
@@ -123,6 +126,7 @@ impl Runtime {
             handlers: Handle::current(),
             changed: Notify::new(),
             heard: Notify::new(),
+            entering: Entering::default(),
         }))
     }
 
@@ -317,7 +321,9 @@ impl Inner {
 
     fn spawn(inner: &Arc<Self>, ready: Ready) {
         let (lane, failures) = (Arc::clone(inner), inner.failures.clone());
+        let entering = inner.entering.begin();
         let run = async move {
+            drop(entering);
             let lane = Guarded::new(Box::pin(lane.lane(ready)));
             if let Err(why) = lane.await {
                 failures.raise("the attempt bookkeeping", why);

@@ -55,6 +55,8 @@ const REFUSED_WAIT: Duration = Duration::from_secs(5);
 /// Shortest time between two deliveries. Of many attempts that are due at once, the first ones end
 /// before the last ones have started: their outcomes must not delay these.
 const GATHER: Duration = Duration::from_millis(3);
+/// How long what is to be delivered waits at most for handlers that are about to be entered.
+const ENTERING: Duration = Duration::from_millis(20);
 /// Timeout of each step until the coordinator's welcome.
 const WELCOME: Duration = Duration::from_secs(10);
 
@@ -286,7 +288,7 @@ impl Link {
                     let now = Instant::now();
                     clock.compare(sent_at, now);
                     let arrived = attempts.into_iter().map(|(attempt, enter_at)| {
-                        let enter_at = enter_at.and_then(|at| clock.when(at, now));
+                        let enter_at = enter_at.and_then(|at| clock.when(at, sent_at, now));
                         Attempt { enter_at, ..attempt }
                     });
                     self.runtime.start(self.id, lease, arrived.collect());
@@ -342,6 +344,7 @@ impl Link {
 
     async fn deliver(&self, say: &Outlet, wake: &tokio::sync::Notify) -> Result<(), LinkError> {
         loop {
+            self.runtime.entered(ENTERING).await;
             let delivery = self.runtime.to_deliver(self.id);
             if delivery.messages.is_empty() {
                 let next_at = async {

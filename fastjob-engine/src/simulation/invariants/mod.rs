@@ -29,7 +29,7 @@ use super::{
     shape::{Feature, Shape},
 };
 use crate::{
-    Held, StartAttempt,
+    Effects, Held, Message, Now, StartAttempt,
     record::{Lease, LifeId, NOT_SPREAD, Partition},
     rules::early::EARLY,
 };
@@ -98,6 +98,23 @@ impl Witness {
         }
         for (job, (_, kind)) in &store.last_alarm {
             self.failing.insert(*job, *kind == crate::record::AlarmKind::Failed);
+        }
+    }
+
+    /// Checks fires that an engine sends before they are due: they are entered when they are.
+    pub(super) fn see_early(&self, effects: &Effects, engine: Now) {
+        let sent = effects.sends.iter().filter_map(|(_, message)| match message {
+            Message::Start(attempts) => Some(attempts),
+            Message::Stop(_) | Message::Recorded(_) | Message::Close => None,
+        });
+        for start in sent.flatten() {
+            let Some(enter_at) = start.enter_at else { continue };
+            let (id, due_at) = (start.row.attempt, start.row.due_at);
+            let wait = enter_at.checked_sub(engine.uptime).unwrap_or_default();
+            assert!(wait <= EARLY, "{id} was sent {wait:?} before it is entered");
+            let entered = engine.wall + wait;
+            assert!(entered >= due_at, "{id} is due at {due_at} and entered at {entered}");
+            assert!(start.job.enabled, "{id} of a disabled job was sent early");
         }
     }
 

@@ -138,6 +138,11 @@ impl Attempts {
         self.due.next_at()
     }
 
+    /// How many recorded attempts are not due yet.
+    pub(crate) fn not_due(&self) -> usize {
+        self.due.len()
+    }
+
     /// Removes the next due attempt from its queue, to dispatch it.
     pub(crate) fn pop_due(&mut self, now: Timestamp) -> Option<AttemptId> {
         let id = self.due.pop(now)?;

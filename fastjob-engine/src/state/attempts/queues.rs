@@ -79,7 +79,6 @@ impl Due {
         self.0.pop_first().map(|(_, attempt)| attempt)
     }
 
-    #[cfg(any(test, feature = "simulation"))]
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
