@@ -3,10 +3,10 @@
 //!
 //! Until then they can be stopped or returned like every attempt that waits.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use fastjob_core::AttemptId;
-use tokio::{sync::Notify, time::Instant};
+use tokio::{sync::Notify, task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -16,8 +16,11 @@ use super::{
     state::{Held, State, Waiting},
 };
 
-/// How many batches of due attempts are entered before the executor's other work continues.
-const BATCHES: usize = 16;
+/// Attempts that are entered under one lock, which all threads need: few, so that these do not sleep
+/// while they wait for it.
+const AT_ONCE: usize = 4;
+/// How long the threads of the handlers have to enter what is due, before another thread helps.
+const BLOCKED: Duration = Duration::from_millis(20);
 
 /// The attempts that are not due yet, by their due instants.
 #[derive(Default)]
@@ -53,10 +56,10 @@ impl State {
         }
     }
 
-    /// Lets up to [`TAKEN`] due attempts reach their lanes, and returns those that can run now.
+    /// Lets up to [`AT_ONCE`] due attempts reach their lanes, and returns those that can run now.
     fn take_due(&mut self, now: Instant) -> Vec<Ready> {
         let mut ready = Vec::new();
-        for _ in 0..TAKEN {
+        for _ in 0..AT_ONCE {
             let Some(first) = self.early.order.first_entry().filter(|first| first.key().0 <= now)
             else {
                 break;
@@ -73,29 +76,56 @@ impl Runtime {
     pub(crate) async fn enter_due(&self, stop: CancellationToken) {
         let sooner = Arc::clone(&self.0.lock().early.sooner);
         loop {
-            let mut next = None;
-            for _ in 0..BATCHES {
-                let now = Instant::now();
-                let ready = {
-                    let mut state = self.0.lock();
-                    let ready = state.take_due(now);
-                    next = state.early.next_at();
-                    ready
-                };
-                for ready in ready {
-                    Inner::spawn(&self.0, ready);
-                }
-                if next.is_none_or(|next| next > now) {
-                    break;
-                }
+            let next = self.0.lock().early.next_at();
+            if next.is_some_and(|at| at <= Instant::now()) {
+                self.enter_on_all_threads().await;
+                continue;
             }
-            // An instant that has passed would not make it wait.
-            tokio::task::yield_now().await;
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = sooner.notified() => {}
                 () = sleep_until(next) => {}
             }
         }
+    }
+
+    /// Enters the attempts that are due, on the threads of the handlers: each of them finds what it
+    /// runs in its own queue. If handlers block these threads, this one enters a part.
+    async fn enter_on_all_threads(&self) {
+        let mut threads = JoinSet::new();
+        for _ in 0..self.0.handlers.metrics().num_workers() {
+            let inner = Arc::clone(&self.0);
+            let enter = async move {
+                while Inner::enter_batch(&inner) {
+                    // What was entered runs first.
+                    tokio::task::yield_now().await;
+                }
+            };
+            threads.spawn_on(enter, &self.0.handlers);
+        }
+        let all = async { while threads.join_next().await.is_some() {} };
+        if tokio::time::timeout(BLOCKED, all).await.is_err() {
+            Inner::enter_batch(&self.0);
+        }
+    }
+}
+
+impl Inner {
+    /// Enters a batch of due attempts. Returns whether there may be more.
+    fn enter_batch(inner: &Arc<Self>) -> bool {
+        for _ in 0..TAKEN / AT_ONCE {
+            let ready = {
+                let mut state = inner.lock();
+                let now = Instant::now();
+                if state.early.next_at().is_none_or(|at| at > now) {
+                    return false;
+                }
+                state.take_due(now)
+            };
+            for ready in ready {
+                Self::spawn(inner, ready);
+            }
+        }
+        true
     }
 }

@@ -56,7 +56,7 @@ const REFUSED_WAIT: Duration = Duration::from_secs(5);
 /// before the last ones have started: their outcomes must not delay these.
 const GATHER: Duration = Duration::from_millis(3);
 /// How long what is to be delivered waits at most for handlers that are about to be entered.
-const ENTERING: Duration = Duration::from_millis(20);
+const ENTERING: Duration = Duration::from_millis(50);
 /// Timeout of each step until the coordinator's welcome.
 const WELCOME: Duration = Duration::from_secs(10);
 
