@@ -22,6 +22,7 @@ mod plan;
 mod rebuild;
 mod recent;
 mod remove;
+mod sample;
 mod segment;
 mod sums;
 #[cfg(test)]
@@ -35,7 +36,7 @@ pub(super) use self::{
     buckets::buckets,
     find::{Found, IndexReader, list},
     merge::{MERGED, Merge, Unreadable, choose, merge},
-    plan::{Created, Range},
+    plan::Range,
     rebuild::Rebuild,
     recent::last_ends,
     remove::{Due, Removal, due},
