@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Block, Entry, Key, MERGED, Segment, block::read, find::IndexReader};
+use super::{Block, Entry, Key, Segment, block::read, find::IndexReader, merge::HOURS};
 use crate::store::{
     Result,
     stats::{Bucket, HOUR, StatFilter, Stats, Subject},
@@ -35,9 +35,12 @@ pub(in crate::store) async fn buckets(
     let minutes = Key::minutes(filter.subject);
     let mut sums = BTreeMap::new();
     if filter.bucket % HOUR == 0 {
-        let merged = segments.extract_if(.., |segment| segment.level >= MERGED).collect();
+        let is_long = |segment: &mut Segment| {
+            segment.level > 0 && segment.last_end.saturating_sub(begin(segment)) >= HOURS
+        };
+        let long = segments.extract_if(.., is_long).collect();
         // What has no statistics by hour may have them by minute.
-        segments.extend(add(reader, merged, minutes.hours(), filter, &mut sums).await?);
+        segments.extend(add(reader, long, minutes.hours(), filter, &mut sums).await?);
     }
     add(reader, segments, minutes, filter, &mut sums).await?;
     let bucket = |(from, stats)| Bucket { from, stats };
