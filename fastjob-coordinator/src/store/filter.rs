@@ -6,7 +6,7 @@ use fastjob_core::{Cause, ExecutorName, JobId, ServiceName, TaskId, TaskState};
 use jiff::Timestamp;
 
 /// Tasks that a list looks at before it ends a page.
-pub(crate) const LOOKED_AT: usize = 2_000;
+pub(crate) const LOOKED_AT: usize = 1_000;
 /// Tasks that a list by run time looks at: all of them, for each page.
 pub(crate) const RUN_TIMES: usize = 20_000;
 
