@@ -33,7 +33,9 @@ lists [--store sqlite|postgres] [--tasks 1000000] [--jobs 1000] [--calls 200] [-
 /// The queries: name, and path. In a path, `{job}` is any job with its share of the tasks, `{busy}`
 /// the job with a fifth of all, `{old}` one whose only tasks are the ten oldest, `{task}` any task and
 /// `{old_task}` one that ended five days ago; `{after_job}` is a cursor of the list of jobs, and
-/// `{hour}`, `{day}` and `{days}` are instants an hour, a day and three days ago.
+/// `{hour}`, `{day}`, `{two_days}`, `{days}` and `{week}` are instants an hour, a day, two days, three days and
+/// a week ago. The usual bucket of an hour is a minute, of a day a quarter of an hour, of two days half an
+/// hour, and of a week two hours.
 const QUERIES: &[(&str, &str)] = &[
     ("tasks", "/api/v1/tasks"),
     ("tasks, page of 500", "/api/v1/tasks?limit=500"),
@@ -78,6 +80,21 @@ const QUERIES: &[(&str, &str)] = &[
     ("jobs, page of 500", "/api/v1/jobs?limit=500"),
     ("jobs, page in the middle", "/api/v1/jobs?cursor={after_job}"),
     ("one job", "/api/v1/jobs/{job}"),
+    ("statistics of an hour", "/api/v1/stats?since={hour}"),
+    ("statistics of a day", "/api/v1/stats"),
+    ("statistics of a week", "/api/v1/stats?since={week}"),
+    ("statistics of a week by hour", "/api/v1/stats?since={week}&bucket=1h"),
+    ("statistics of a week by day", "/api/v1/stats?since={week}&bucket=24h"),
+    ("statistics of a job and a day", "/api/v1/stats?job={job}"),
+    ("statistics of a job and a week", "/api/v1/stats?since={week}&job={job}"),
+    ("statistics of a busy job and an hour", "/api/v1/stats?since={hour}&job={busy}"),
+    ("statistics of a busy job and a day", "/api/v1/stats?job={busy}"),
+    ("statistics of a busy job and a week", "/api/v1/stats?since={week}&job={busy}"),
+    ("statistics of a service and an hour", "/api/v1/stats?since={hour}&service=billing"),
+    ("statistics of a service and a day", "/api/v1/stats?service=billing"),
+    ("statistics of a service and a week", "/api/v1/stats?since={week}&service=billing"),
+    ("statistics of the last days by half an hour", "/api/v1/stats?since={two_days}"),
+    ("statistics of a service by half an hour", "/api/v1/stats?since={two_days}&service=billing"),
 ];
 
 /// Calls that are not measured.
@@ -239,7 +256,9 @@ impl Values {
             .replace("{task}", &task(any(self.tasks.len())))
             .replace("{hour}", &ago(1))
             .replace("{day}", &ago(24))
+            .replace("{two_days}", &ago(48))
             .replace("{days}", &ago(72))
+            .replace("{week}", &ago(7 * 24))
     }
 }
 

@@ -6,7 +6,7 @@ use fastjob_core::{Cause, ExecutorName, JobId, ServiceName, TaskId, TaskState};
 use jiff::Timestamp;
 
 /// Tasks that a list looks at before it ends a page.
-const LOOKED_AT: usize = 2_000;
+pub(crate) const LOOKED_AT: usize = 1_000;
 /// Tasks that a list by run time looks at: all of them, for each page.
 pub(crate) const RUN_TIMES: usize = 20_000;
 
@@ -119,11 +119,16 @@ impl TaskFilter {
         self.min_run_time.is_some() || self.order == Order::RunTime
     }
 
+    /// Whether it selects ended tasks by what only their rows say.
+    pub(crate) fn needs_rows(&self) -> bool {
+        let has_rows = self.executor.is_some() || !self.causes.is_empty() || self.text.is_some();
+        has_rows || self.needs_run_time()
+    }
+
     /// Whether it selects ended tasks by nothing but their creation.
     pub(crate) fn is_of_all(&self) -> bool {
-        let is_any = self.job.is_none() && self.service.is_none() && self.executor.is_none();
-        let is_all = self.states.is_empty() && self.causes.is_empty() && self.text.is_none();
-        is_any && is_all && !self.needs_run_time()
+        let is_any = self.job.is_none() && self.service.is_none() && self.states.is_empty();
+        is_any && !self.needs_rows()
     }
 
     /// Whether an instant of creation is in the range.

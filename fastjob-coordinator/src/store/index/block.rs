@@ -11,7 +11,7 @@ use std::ops::Range;
 use super::{Entry, Key};
 use crate::store::{
     Error, Result,
-    binary::{Read, read_signed, read_unsigned, seal, unseal, write_signed, write_unsigned},
+    binary::{CHECK, Read, read_signed, read_unsigned, seal, unseal, write_signed, write_unsigned},
     stats::Stats,
 };
 
@@ -142,8 +142,16 @@ pub(super) fn entries(bytes: &[u8]) -> Result<Vec<Entry>> {
 /// # Errors
 ///
 /// Fails with [`Error::Corrupt`] if a newer release wrote the block, or if it was damaged.
-pub(super) fn visit(bytes: &[u8], each: impl FnMut(Entry, Range<usize>)) -> Result<()> {
-    read(bytes, each).map_err(corrupt)
+pub(super) fn visit(bytes: &[u8], mut each: impl FnMut(Entry, Range<usize>)) -> Result<()> {
+    let until = bytes.len().saturating_sub(CHECK);
+    read(bytes, |entry, rest| {
+        let from = until - rest.len();
+        if entry.key.has_stats() {
+            Stats::read(rest, None)?;
+        }
+        each(entry, from..until - rest.len());
+        Ok(())
+    })
 }
 
 /// Says that a block cannot be read.
@@ -151,10 +159,19 @@ pub(super) fn corrupt(why: String) -> Error {
     Error::Corrupt { what: format!("a block of the index of tasks: {why}") }
 }
 
-fn read(bytes: &[u8], mut each: impl FnMut(Entry, Range<usize>)) -> Read<()> {
+/// Calls `each` with the entries of a block, in their order, and the bytes after each. If the entry
+/// has statistics, it has to read them from the front.
+///
+/// # Errors
+///
+/// Fails with [`Error::Corrupt`] if a newer release wrote the block, if it was damaged, or if `each`
+/// fails.
+pub(super) fn read(bytes: &[u8], each: impl FnMut(Entry, &mut &[u8]) -> Read<()>) -> Result<()> {
+    walk(bytes, each).map_err(corrupt)
+}
+
+fn walk(bytes: &[u8], mut each: impl FnMut(Entry, &mut &[u8]) -> Read<()>) -> Read<()> {
     let (mut rest, _) = unseal(bytes, VERSION)?;
-    // Behind the version.
-    let until = rest.len() + 1;
     let mut last = Last::default();
     while let Some((kind, after)) = rest.split_first() {
         rest = after;
@@ -168,11 +185,7 @@ fn read(bytes: &[u8], mut each: impl FnMut(Entry, Range<usize>)) -> Read<()> {
             if nth > 0 {
                 task = task.wrapping_add(read_unsigned(&mut rest)?.cast_signed());
             }
-            let from = until - rest.len();
-            if key.has_stats() {
-                Stats::read(&mut rest, None)?;
-            }
-            each(Entry { key, task }, from..until - rest.len());
+            each(Entry { key, task }, &mut rest)?;
         }
     }
     Ok(())

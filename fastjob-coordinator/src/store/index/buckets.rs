@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Entry, Key, MERGED, Segment, block::corrupt, block::visit, find::IndexReader};
+use super::{Block, Entry, Key, Segment, block::read, find::IndexReader, merge::HOURS};
 use crate::store::{
     Result,
     stats::{Bucket, HOUR, StatFilter, Stats, Subject},
@@ -10,7 +10,7 @@ use crate::store::{
 
 /// Segments whose blocks are read at once.
 const SEGMENTS: usize = 256;
-/// Blocks of a segment that are read at once, after the first two.
+/// Blocks of each of them that are read at once, after the first one.
 const BLOCKS: u32 = 16;
 
 /// The statistics that match the filter, oldest first.
@@ -35,9 +35,12 @@ pub(in crate::store) async fn buckets(
     let minutes = Key::minutes(filter.subject);
     let mut sums = BTreeMap::new();
     if filter.bucket % HOUR == 0 {
-        let merged = segments.extract_if(.., |segment| segment.level >= MERGED).collect();
+        let is_long = |segment: &mut Segment| {
+            segment.level > 0 && segment.last_end.saturating_sub(begin(segment)) >= HOURS
+        };
+        let long = segments.extract_if(.., is_long).collect();
         // What has no statistics by hour may have them by minute.
-        segments.extend(add(reader, merged, minutes.hours(), filter, &mut sums).await?);
+        segments.extend(add(reader, long, minutes.hours(), filter, &mut sums).await?);
     }
     add(reader, segments, minutes, filter, &mut sums).await?;
     let bucket = |(from, stats)| Bucket { from, stats };
@@ -53,61 +56,68 @@ async fn add(
     sums: &mut BTreeMap<i64, Stats>,
 ) -> Result<Vec<Segment>> {
     let first = Entry { key, task: filter.from };
+    let last = Entry { key, task: filter.until.saturating_sub(1) };
     let mut without = Vec::new();
     for segments in segments.chunks(SEGMENTS) {
         let at: Vec<_> = segments.iter().map(|segment| (*segment, first)).collect();
+        let mut parts = Vec::new();
         for (place, block) in reader.blocks(&at).await? {
             let Some(segment) = segments.get(place) else { continue };
-            let mut found = Found { key, filter, sums: &mut *sums, count: 0, is_complete: false };
-            found.add(&block.bytes)?;
-            let (mut last, mut limit) = (block.first, 1);
-            while !found.is_complete {
-                let blocks = reader.blocks_after(segment, last, limit).await?;
-                limit = BLOCKS;
-                let Some(block) = blocks.last() else { break };
-                last = block.first;
-                for block in &blocks {
-                    found.add(&block.bytes)?;
-                }
+            let mut part =
+                Part { segment: *segment, at: block.first, count: 0, is_complete: false };
+            part.add(&block, (first, last), filter.bucket, sums)?;
+            parts.push(part);
+        }
+        loop {
+            let (open, complete): (Vec<_>, _) = parts.into_iter().partition(|it| !it.is_complete);
+            without.extend(complete.iter().filter(|it| it.count == 0).map(|it| it.segment));
+            if open.is_empty() {
+                break;
             }
-            if found.count == 0 {
-                without.push(*segment);
+            parts = open;
+            let at: Vec<_> = parts.iter().map(|part| (part.segment, part.at)).collect();
+            // Without another block they are complete.
+            parts.iter_mut().for_each(|part| part.is_complete = true);
+            for (place, block) in reader.blocks_after(&at, last, BLOCKS).await? {
+                let Some(part) = parts.get_mut(place) else { continue };
+                part.is_complete = false;
+                part.add(&block, (first, last), filter.bucket, sums)?;
             }
         }
     }
     Ok(without)
 }
 
-/// What was found in a segment so far.
-struct Found<'f> {
-    key: Key,
-    filter: &'f StatFilter,
-    sums: &'f mut BTreeMap<i64, Stats>,
+/// What was read of a segment so far.
+struct Part {
+    segment: Segment,
+    /// Where its last block begins.
+    at: Entry,
+    /// How many of its entries are in the range.
     count: usize,
-    /// Whether an entry behind the range was found.
+    /// Whether it has no more of them.
     is_complete: bool,
 }
 
-impl Found<'_> {
-    fn add(&mut self, bytes: &[u8]) -> Result<()> {
-        let StatFilter { from, until, bucket, .. } = *self.filter;
-        let (first, behind) = (self.entry(from), self.entry(until));
-        let mut read = Ok(());
-        visit(bytes, |entry, stats| {
-            self.is_complete |= entry >= behind;
-            if entry < first || entry >= behind {
-                return;
+impl Part {
+    /// Adds the entries of its next block from the first to the last one.
+    fn add(
+        &mut self,
+        block: &Block,
+        (first, last): (Entry, Entry),
+        bucket: i64,
+        sums: &mut BTreeMap<i64, Stats>,
+    ) -> Result<()> {
+        self.at = block.first;
+        read(&block.bytes, |entry, stats| {
+            self.is_complete |= entry > last;
+            if !entry.key.has_stats() {
+                return Ok(());
             }
-            self.count += 1;
+            let is_inside = first <= entry && entry <= last;
+            self.count += usize::from(is_inside);
             let at = entry.task - entry.task.rem_euclid(bucket);
-            let mut stats = bytes.get(stats).unwrap_or_default();
-            let added = Stats::read(&mut stats, Some(self.sums.entry(at).or_default()));
-            read = std::mem::replace(&mut read, Ok(())).and(added);
-        })?;
-        read.map_err(corrupt)
-    }
-
-    const fn entry(&self, minute: i64) -> Entry {
-        Entry { key: self.key, task: minute }
+            Stats::read(stats, is_inside.then(|| sums.entry(at).or_default()))
+        })
     }
 }

@@ -15,7 +15,8 @@ use jiff::Timestamp;
 use super::{
     Block, Entry, Key, Segment,
     block::entries,
-    plan::{Created, Plan, Range, is_worth_a_sample},
+    plan::{Created, Plan, Range},
+    sample::sample,
 };
 use crate::store::{
     JobEnd, LifeId, Partition, Result, TaskFilter,
@@ -86,17 +87,22 @@ pub(in crate::store) trait IndexReader: Send {
     /// Of each segment the last block that begins at or before the entry, with the place of the
     /// segment in the slice. Segments without such a block are left out.
     async fn blocks(&mut self, of: &[(Segment, Entry)]) -> Result<Vec<(usize, Block)>>;
-    /// The next blocks of a segment after the one that begins with this entry, at most `limit`.
+    /// Of each segment the next blocks after the one that begins with its entry, in their order, with
+    /// the place of the segment in the slice: those that begin at or before `last`, at most `limit`
+    /// of a segment.
     async fn blocks_after(
         &mut self,
-        segment: &Segment,
-        first: Entry,
+        of: &[(Segment, Entry)],
+        last: Entry,
         limit: u32,
-    ) -> Result<Vec<Block>>;
+    ) -> Result<Vec<(usize, Block)>>;
     /// How the tasks ended that are in the history, with their jobs, in any order.
     async fn ends(&mut self, tasks: &[i64]) -> Result<Vec<(JobId, JobEnd)>>;
-    /// Some tasks of the segments that are in the history: the first one of each block by end.
-    async fn sample(&mut self, segments: &[Segment]) -> Result<Vec<Created>>;
+    /// The first tasks of the blocks by end of each segment, in any order, with the place of the
+    /// segment in the slice.
+    async fn firsts(&mut self, of: &[Segment]) -> Result<Vec<(usize, i64)>>;
+    /// When the tasks were created, in any order, of those that are in the history.
+    async fn created(&mut self, tasks: &[i64]) -> Result<Vec<(i64, i64)>>;
     /// Those of the tasks that are in the history, in any order, with what the filter asks of them.
     async fn found(&mut self, tasks: &[i64], filter: &TaskFilter) -> Result<Vec<Found>>;
     /// The first tasks of the history in the order of the filter, at most `limit`, with ids in the
@@ -189,13 +195,7 @@ pub(super) async fn search(
     let is_by_run_time = filter.order == Order::RunTime;
     let limit = if is_by_run_time { usize::MAX } else { filter.limit as usize };
     let mut created: Vec<_> = segments.iter().flat_map(Created::ends).collect();
-    if plan == Plan::History {
-        let worth = segments.iter().filter(|segment| is_worth_a_sample(segment, filter));
-        let worth: Vec<_> = worth.copied().collect();
-        if !worth.is_empty() {
-            created.extend(reader.sample(&worth).await?);
-        }
-    }
+    created.extend(sample(reader, &segments, &plan, filter).await?);
     let mut range = Range::of(&created, filter);
     segments.retain(|segment| {
         let may_have = |at: Timestamp| segment.first_created < at.as_millisecond();
@@ -210,7 +210,7 @@ pub(super) async fn search(
     let (mut places, mut looked_at, mut removed) = (Vec::new(), 0, 0);
     // One more than are allowed shows that there are more.
     let most = filter.most() + usize::from(is_by_run_time);
-    let needs_no_more = limit == 1 || (plan == Plan::History && filter.is_of_all());
+    let needs_no_more = limit == 1 || plan.leaves_only_matches(filter);
     let mut wanted = if needs_no_more { limit } else { limit.clamp(TASKS, MOST_TASKS) };
     while !range.is_empty() {
         let wants = wanted.min(most - looked_at);
@@ -239,7 +239,11 @@ pub(super) async fn search(
             let stopped = Some(Stopped { task: TaskId(last), created_at });
             return Ok(Listed { places, stopped });
         }
-        wanted = (2 * wanted).clamp(TASKS, MOST_TASKS);
+        // As many as fill the page if the next ones match as often, and a quarter more.
+        let missing = limit.saturating_sub(places.len());
+        let expected = missing.saturating_mul(looked_at).checked_div(places.len());
+        let expected = expected.map_or(usize::MAX, |count| count.saturating_add(count / 4));
+        wanted = expected.clamp(TASKS, MOST_TASKS);
     }
     if is_by_run_time {
         places.sort_unstable_by_key(|place| Reverse(*place));
@@ -272,9 +276,9 @@ async fn next(
     let mut found: Vec<i64> = Vec::new();
     let (mut rest, mut page) = (segments, PAGE);
     while let Some(next) = rest.first() {
-        let is_enough = wanted.checked_sub(1).and_then(|at| found.get(at));
+        let is_enough = keep(&mut found, wanted, order);
         let begin = if order == Order::Oldest { next.first_task } else { next.last_task };
-        let follows = |last: &i64| compare(order, *last, begin).is_lt();
+        let follows = |last: i64| compare(order, last, begin).is_lt();
         if is_enough.is_some_and(follows) {
             break;
         }
@@ -293,10 +297,8 @@ async fn next(
                 }
             }
         }
-        found.sort_unstable_by(|a, b| compare(order, *a, *b));
-        found.dedup();
-        found.truncate(wanted);
     }
+    keep(&mut found, wanted, order);
     Ok(found)
 }
 
@@ -304,7 +306,8 @@ fn compare(order: Order, a: i64, b: i64) -> Ordering {
     order.compare(TaskId(a), TaskId(b))
 }
 
-/// Adds the newest tasks of each segment, at least `wanted` if it has as many.
+/// Adds the newest tasks of the segments, and keeps the newest of all that were found, `wanted` if
+/// there are as many.
 async fn downwards(
     reader: &mut impl IndexReader,
     segments: Vec<Segment>,
@@ -313,26 +316,27 @@ async fn downwards(
     (wanted, found): (usize, &mut Vec<i64>),
 ) -> Result<()> {
     let upto = Entry { key, task: range.last };
-    // With the number of tasks that were found in the segment so far.
-    let mut open: Vec<_> = segments.into_iter().map(|segment| ((segment, upto), 0)).collect();
+    let mut open: Vec<_> = segments.into_iter().map(|segment| (segment, upto)).collect();
     while !open.is_empty() {
-        let at: Vec<_> = open.iter().map(|(at, _)| *at).collect();
         let mut before = Vec::new();
-        for (place, block) in reader.blocks(&at).await? {
-            let Some(((segment, _), count)) = open.get(place) else { continue };
-            let count = count + take(&block, key, range, found)?.0;
-            let first = block.first;
-            if first.key == key && first.task > range.first && count < wanted {
-                let upto = Entry { key, task: first.task.saturating_sub(1) };
-                before.push(((*segment, upto), count));
+        for (place, block) in reader.blocks(&open).await? {
+            let Some((segment, _)) = open.get(place) else { continue };
+            take(&block, key, range, found)?;
+            if block.first.key == key && block.first.task > range.first {
+                before.push((*segment, block.first.task));
             }
         }
-        open = before;
+        let oldest = keep(found, wanted, Order::Newest);
+        // What is before such a block is older than all that are kept, too.
+        before.retain(|(_, first)| oldest.is_none_or(|oldest| *first > oldest));
+        let upto = |first: i64| Entry { key, task: first.saturating_sub(1) };
+        open = before.into_iter().map(|(segment, first)| (segment, upto(first))).collect();
     }
     Ok(())
 }
 
-/// Adds the oldest tasks of each segment, at least `wanted` if it has as many.
+/// Adds the oldest tasks of the segments, and keeps the oldest of all that were found, `wanted` if
+/// there are as many.
 async fn upwards(
     reader: &mut impl IndexReader,
     segments: Vec<Segment>,
@@ -342,45 +346,50 @@ async fn upwards(
 ) -> Result<()> {
     let from = Entry { key, task: range.first };
     let end = Entry { key, task: range.last };
-    let at: Vec<_> = segments.iter().map(|segment| (*segment, from)).collect();
-    let mut blocks: HashMap<usize, Block> = reader.blocks(&at).await?.into_iter().collect();
-    for (place, segment) in segments.iter().enumerate() {
-        let mut count = 0;
-        let mut block = blocks.remove(&place);
-        loop {
-            let before = match &block {
-                Some(block) => {
-                    let (taken, last) = take(block, key, range, found)?;
-                    count += taken;
-                    if count >= wanted || last.is_some_and(|last| last >= end) {
-                        break;
-                    }
-                    block.first
-                }
-                // The first block begins later.
-                None => Entry { key, task: range.first.saturating_sub(1) },
-            };
-            let after = reader.blocks_after(segment, before, 1).await?.pop();
-            block = after.filter(|block| block.first <= end);
-            if block.is_none() {
-                break;
-            }
+    let mut at: Vec<_> = segments.into_iter().map(|segment| (segment, from)).collect();
+    let mut blocks = reader.blocks(&at).await?;
+    // Where a segment is searched next. The first block of one without a block begins later.
+    let before = Entry { key, task: range.first.saturating_sub(1) };
+    let mut next: HashMap<usize, Entry> = (0..at.len()).map(|place| (place, before)).collect();
+    loop {
+        // The last entry of the last block of a segment: what follows is newer.
+        let mut lasts = HashMap::new();
+        for (place, block) in blocks {
+            let last = take(&block, key, range, found)?;
+            next.insert(place, block.first);
+            lasts.insert(place, last);
         }
+        let newest = keep(found, wanted, Order::Oldest).map(|task| Entry { key, task });
+        next.retain(|place, _| {
+            let last = lasts.get(place).copied().flatten();
+            last.is_none_or(|last| last < end && newest.is_none_or(|newest| last < newest))
+        });
+        let open = at.iter().enumerate();
+        let open = open.filter_map(|(place, (segment, _))| Some((*segment, *next.get(&place)?)));
+        at = open.collect();
+        if at.is_empty() {
+            return Ok(());
+        }
+        blocks = reader.blocks_after(&at, end, 1).await?;
+        // Those without another block are complete.
+        next.clear();
     }
-    Ok(())
 }
 
-/// Adds the tasks of a block under the key with ids in the range. Returns how many there are, and
-/// the last entry of the block.
-fn take(
-    block: &Block,
-    key: Key,
-    range: Range,
-    found: &mut Vec<i64>,
-) -> Result<(usize, Option<Entry>)> {
-    let before = found.len();
+/// Adds the tasks of a block under the key with ids in the range. Returns the last entry of the block.
+fn take(block: &Block, key: Key, range: Range, found: &mut Vec<i64>) -> Result<Option<Entry>> {
     let entries = entries(&block.bytes)?;
-    let of_key = entries.iter().filter(|entry| entry.key == key);
+    let start = entries.partition_point(|entry| entry.key < key);
+    let of_key = entries.iter().skip(start).take_while(|entry| entry.key == key);
     found.extend(of_key.map(|entry| entry.task).filter(|task| range.has(*task)));
-    Ok((found.len() - before, entries.last().copied()))
+    Ok(entries.last().copied())
+}
+
+/// Keeps the first tasks in the order, each once. Returns the last one that is kept if there are
+/// `wanted`.
+fn keep(found: &mut Vec<i64>, wanted: usize, order: Order) -> Option<i64> {
+    found.sort_unstable_by(|a, b| compare(order, *a, *b));
+    found.dedup();
+    found.truncate(wanted);
+    wanted.checked_sub(1).and_then(|last| found.get(last)).copied()
 }

@@ -22,7 +22,7 @@ const SPAN: i64 = 24 * 60 * 60 * 1_000;
 const FEW: i64 = 5_000;
 /// The shortest time between two ends in a segment that has statistics by hour, in milliseconds: in a
 /// shorter time a subject has few minutes.
-const HOURS: i64 = 60 * 60 * 1_000;
+pub(super) const HOURS: i64 = 60 * 60 * 1_000;
 /// The level of segments that are not merged any more.
 pub(in crate::store) const MERGED: i16 = 8;
 
@@ -108,7 +108,7 @@ pub(in crate::store) fn merge(
     let first_end = merge.sources.iter().map(|source| source.end_at).min();
     let last_end = merge.sources.iter().map(|source| source.last_end).max();
     let span = last_end.zip(first_end).map_or(0, |(last, first)| last.saturating_sub(first));
-    let mut sums = Sums::new(merge.level == MERGED && span >= HOURS);
+    let mut sums = Sums::new(span >= HOURS);
     while let Some(Reverse((entry, place))) = heap.pop() {
         let Some(source) = sources.get_mut(place) else { continue };
         sums.push(entry, source.stats()).map_err(|why| unreadable(source.segment, why))?;
@@ -130,6 +130,20 @@ pub(in crate::store) fn merge(
     let segment = Segment { level: merge.level, ..segment };
     let blocks = sums.finish().map_err(|why| unreadable(merge.first, why))?;
     Ok(NewSegment { segment, blocks })
+}
+
+impl NewSegment {
+    /// Adds the statistics by hour that a merge adds, if it spans hours.
+    pub(super) fn with_hours(self) -> Self {
+        let segment = self.segment;
+        if segment.last_end.saturating_sub(segment.end_at) < HOURS {
+            return self;
+        }
+        let alone = Merge { first: segment, sources: vec![segment], level: segment.level };
+        let blocks = self.blocks.iter().map(|block| block.bytes.clone()).collect();
+        // Its own blocks can be read.
+        merge(&alone, vec![blocks]).unwrap_or(self)
+    }
 }
 
 fn unreadable(segment: Segment, why: String) -> Box<Unreadable> {

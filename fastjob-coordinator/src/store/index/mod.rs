@@ -11,8 +11,8 @@
 //! a whole: readers check that a task exists. Retention follows the entries by end, so it finds the oldest
 //! ends without an index of the history, and without reading what it keeps.
 //!
-//! Statistics are entries by subject and minute that have a content, which merges add up. Segments that
-//! are not merged any more also have them by hour, if they span hours.
+//! Statistics are entries by subject and minute that have a content, which merges add up. A merged segment
+//! also has them by hour, if it spans hours.
 
 mod block;
 mod buckets;
@@ -22,6 +22,7 @@ mod plan;
 mod rebuild;
 mod recent;
 mod remove;
+mod sample;
 mod segment;
 mod sums;
 #[cfg(test)]
@@ -35,7 +36,7 @@ pub(super) use self::{
     buckets::buckets,
     find::{Found, IndexReader, list},
     merge::{MERGED, Merge, Unreadable, choose, merge},
-    plan::{Created, Range},
+    plan::Range,
     rebuild::Rebuild,
     recent::last_ends,
     remove::{Due, Removal, due},
@@ -61,8 +62,8 @@ const STATE: u8 = 2;
 const FAILURES: u8 = 3;
 const SERVICE: u8 = 4;
 const SERVICE_FAILURES: u8 = 5;
-/// Statistics by minute of a job, of a service and of all, and the same by hour, which only large
-/// segments have.
+/// Statistics by minute of a job, of a service and of all, and the same by hour, which only segments
+/// that span hours have.
 const JOB_MINUTES: u8 = 6;
 const SERVICE_MINUTES: u8 = 7;
 const ALL_MINUTES: u8 = 8;
@@ -109,6 +110,10 @@ impl Key {
     /// Of a key of statistics by minute, that by hour.
     const fn hours(self) -> Self {
         Self { kind: self.kind + (JOB_HOURS - JOB_MINUTES), ..self }
+    }
+
+    const fn has_hours(self) -> bool {
+        self.kind >= JOB_HOURS && self.kind <= ALL_HOURS
     }
 
     const fn has_minutes(self) -> bool {

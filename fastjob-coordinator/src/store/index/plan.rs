@@ -3,13 +3,9 @@
 use std::collections::HashMap;
 
 use fastjob_core::ServiceName;
-use jiff::Timestamp;
 
-use super::{Key, Segment, is_indexed};
+use super::{JOB, Key, SERVICE, STATE, Segment, is_indexed};
 use crate::store::{Partition, TaskFilter, filter::Order};
-
-/// The tasks of a segment that is large: more than are looked at without notice.
-const LARGE: i64 = 2_000;
 
 /// What leaves the fewest tasks to look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +34,22 @@ impl Plan {
             (None, None, true) => ended().map(Key::state).collect(),
             (None, None, false) => return Self::History,
         })
+    }
+
+    /// Whether all tasks that it leaves match the filter, but for the time of their creation.
+    pub(super) fn leaves_only_matches(&self, filter: &TaskFilter) -> bool {
+        match self {
+            Self::History => filter.is_of_all(),
+            Self::Keys(keys) => {
+                let has = |key: &Key| match key.kind {
+                    JOB => filter.service.is_none() && filter.states.is_empty(),
+                    SERVICE => filter.states.is_empty(),
+                    STATE => true,
+                    _ => false,
+                };
+                !filter.needs_rows() && keys.iter().all(has)
+            }
+        }
     }
 
     /// Whether segments say where to look.
@@ -72,16 +84,6 @@ impl Created {
             Self { partition, task: last_task, at: segment.last_created },
         ]
     }
-}
-
-/// Whether the range of the filter begins or ends between tasks of a large segment, so that it is
-/// worth knowing when more of its tasks were created.
-pub(super) fn is_worth_a_sample(segment: &Segment, filter: &TaskFilter) -> bool {
-    let is_inside = |at: &Timestamp| {
-        let at = at.as_millisecond();
-        segment.first_created < at && at <= segment.last_created
-    };
-    segment.tasks >= LARGE && (filter.since.iter().chain(&filter.until)).any(is_inside)
 }
 
 /// A range of ids.

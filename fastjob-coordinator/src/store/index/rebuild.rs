@@ -25,8 +25,9 @@ impl Rebuild {
         Self { partitions, open: BTreeMap::new(), next: FIRST }
     }
 
-    /// Adds tasks, and returns the segments that are complete.
-    pub(in crate::store) fn add(&mut self, ended: Vec<Ended>) -> Vec<NewSegment> {
+    /// Adds tasks, and returns the segments that are complete, each computed when it is taken: all of
+    /// them together would take long in a transaction that waits.
+    pub(in crate::store) fn add(&mut self, ended: Vec<Ended>) -> impl Iterator<Item = NewSegment> {
         let mut complete = Vec::new();
         for end in ended {
             // A task is in the partition of its job.
@@ -34,23 +35,22 @@ impl Rebuild {
             let open = self.open.entry(partition).or_default();
             open.push(end);
             if open.len() >= TASKS {
-                let ended = std::mem::take(open);
-                complete.extend(self.segment(partition, &ended));
+                complete.push((partition, std::mem::take(open)));
             }
         }
-        complete
+        complete.into_iter().filter_map(|(partition, ended)| self.segment(partition, &ended))
     }
 
-    /// The segments of the remaining tasks.
-    pub(in crate::store) fn finish(mut self) -> Vec<NewSegment> {
+    /// The segments of the remaining tasks, each computed when it is taken.
+    pub(in crate::store) fn finish(mut self) -> impl Iterator<Item = NewSegment> {
         let open = std::mem::take(&mut self.open);
-        open.iter().filter_map(|(partition, ended)| self.segment(*partition, ended)).collect()
+        open.into_iter().filter_map(move |(partition, ended)| self.segment(partition, &ended))
     }
 
     fn segment(&mut self, partition: Partition, ended: &[Ended]) -> Option<NewSegment> {
         let mut new = NewSegment::new(partition, self.next, ended)?;
         new.segment.level = LEVEL;
         self.next += 1;
-        Some(new)
+        Some(new.with_hours())
     }
 }

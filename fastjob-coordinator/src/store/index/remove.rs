@@ -78,6 +78,7 @@ async fn of_segment(
             what: format!("the segment {number} of level {level}, which has no blocks"),
         });
     }
+    let end = Entry { key: Key { kind: END, value: i64::MAX }, task: i64::MAX };
     while let Some(last) = blocks.last().map(|block| block.first) {
         for block in &blocks {
             for entry in entries(&block.bytes)?.into_iter().filter(|entry| entry.key.kind == END) {
@@ -92,7 +93,8 @@ async fn of_segment(
                 due.tasks.push(end);
             }
         }
-        blocks = reader.blocks_after(&segment, last, BLOCKS).await?;
+        let after = reader.blocks_after(&[(segment, last)], end, BLOCKS).await?;
+        blocks = after.into_iter().map(|(_, block)| block).collect();
     }
     Ok(due)
 }

@@ -76,6 +76,10 @@ impl Sums {
     /// Fails if the statistics cannot be read. Those that [`visit`](super::block::visit) has passed
     /// can.
     pub(super) fn push(&mut self, entry: Entry, stats: &[u8]) -> Read<()> {
+        if entry.key.has_hours() {
+            // They are added up again.
+            return Ok(());
+        }
         if self.minutes.entry == Some(entry) {
             return self.minutes.add(stats);
         }

@@ -66,6 +66,10 @@ pub(super) fn attempted(tasks: &[TaskId], filter: &TaskFilter) -> QueryBuilder<P
     sql
 }
 
+/// Ends a subquery about one task. The database would compute it for all tasks of the history at once,
+/// because it expects a list to read more of them than it does.
+const ROW_BY_ROW: &str = " offset 0)";
+
 /// Selects the columns of [`found`](crate::store::rows::index::found). What the filter does not ask
 /// for is not read.
 fn select(filter: &TaskFilter) -> QueryBuilder<Postgres> {
@@ -81,7 +85,7 @@ fn select(filter: &TaskFilter) -> QueryBuilder<Postgres> {
     match &filter.service {
         Some(service) => {
             sql.push("exists (select 1 from jobs j where j.id = t.job and j.service = ");
-            sql.push_bind(service.to_string()).push("), ");
+            sql.push_bind(service.to_string()).push(ROW_BY_ROW).push(", ");
         }
         None => {
             sql.push("false, ");
@@ -111,7 +115,7 @@ fn any_attempt(
 ) {
     sql.push("case when t.attempt_state is null then exists (select 1 from attempts a where a.task = t.id and ");
     condition(sql, "a", filter);
-    sql.push(") else ");
+    sql.push(ROW_BY_ROW).push(" else ");
     condition(sql, "t", filter);
     sql.push(" end");
 }

@@ -4,18 +4,22 @@ use std::collections::HashSet;
 
 use fastjob_core::{ExecutorName, JobId, ServiceName, TaskId};
 use jiff::Timestamp;
-use sqlx::{QueryBuilder, Row, Transaction, postgres::PgRow};
+use sqlx::{
+    QueryBuilder, Row, Transaction,
+    postgres::{PgArguments, PgRow},
+    query::Query,
+};
 
 use super::{
     Postgres, filters,
     index::{READ, ids, segments},
-    int, partition,
+    int,
     readers::Readers,
 };
 use crate::store::{
     JobEnd, LifeId, Partition, Result, TaskFilter,
-    index::{Block, Created, END, Entry, Found, IndexReader, Range, Segment},
-    rows::index::{attempted, block, created, found, job_end},
+    index::{Block, END, Entry, Found, IndexReader, Range, Segment},
+    rows::index::{attempted, block, found, job_end},
     while_doing,
 };
 
@@ -60,63 +64,41 @@ impl IndexReader for Reader {
     }
 
     async fn blocks(&mut self, of: &[(Segment, Entry)]) -> Result<Vec<(usize, Block)>> {
-        let rows = self
-            .readers
-            .limited(
-                sqlx::query(
-                    "select at.place, found.kind, found.value, found.task, found.entries \
+        let sql = "select at.place, found.kind, found.value, found.task, found.entries \
              from unnest($1::int4[], $2::smallint[], $3::bigint[], $4::smallint[], $5::bigint[], \
              $6::bigint[]) with ordinality \
              as at (partition, level, number, kind, value, task, place) \
              cross join lateral (select b.kind, b.value, b.task, b.entries from index_blocks b \
              where b.partition = at.partition and b.level = at.level and b.number = at.number \
              and (b.kind, b.value, b.task) <= (at.kind, at.value, at.task) \
-             order by b.kind desc, b.value desc, b.task desc limit 1) as found",
-                )
-                .bind(of.iter().map(|(segment, _)| int(segment.partition.0)).collect::<Vec<_>>())
-                .bind(of.iter().map(|(segment, _)| segment.level).collect::<Vec<_>>())
-                .bind(of.iter().map(|(segment, _)| segment.number).collect::<Vec<_>>())
-                .bind(of.iter().map(|(_, at)| i16::from(at.key.kind)).collect::<Vec<_>>())
-                .bind(of.iter().map(|(_, at)| at.key.value).collect::<Vec<_>>())
-                .bind(of.iter().map(|(_, at)| at.task).collect::<Vec<_>>())
-                .fetch_all(&mut *self.tx),
-            )
-            .await
-            .map_err(while_doing(READ))?;
-        let read = |row: &PgRow| {
-            let place: i64 = row.try_get(0).map_err(while_doing(READ))?;
-            // Places count from one.
-            let place = usize::try_from(place).unwrap_or(usize::MAX).saturating_sub(1);
-            Ok((place, block(row, 1)?))
-        };
-        rows.iter().map(read).collect()
+             order by b.kind desc, b.value desc, b.task desc limit 1) as found";
+        let rows = self.readers.limited(at(sql, of).fetch_all(&mut *self.tx)).await;
+        rows.map_err(while_doing(READ))?.iter().map(placed).collect()
     }
 
     async fn blocks_after(
         &mut self,
-        segment: &Segment,
-        first: Entry,
+        of: &[(Segment, Entry)],
+        last: Entry,
         limit: u32,
-    ) -> Result<Vec<Block>> {
-        let rows = self
-            .readers
-            .limited(
-                sqlx::query(
-                    "select kind, value, task, entries from index_blocks \
-             where partition = $1 and level = $2 and number = $3 \
-             and (kind, value, task) > ($4, $5, $6) order by kind, value, task limit $7",
-                )
-                .bind(int(segment.partition.0))
-                .bind(segment.level)
-                .bind(segment.number)
-                .bind(i16::from(first.key.kind))
-                .bind(first.key.value)
-                .bind(first.task)
-                .bind(i64::from(limit))
-                .fetch_all(&mut *self.tx),
-            )
-            .await;
-        rows.map_err(while_doing(READ))?.iter().map(|row| block(row, 0)).collect()
+    ) -> Result<Vec<(usize, Block)>> {
+        let sql = "select at.place, found.kind, found.value, found.task, found.entries \
+             from unnest($1::int4[], $2::smallint[], $3::bigint[], $4::smallint[], $5::bigint[], \
+             $6::bigint[]) with ordinality \
+             as at (partition, level, number, kind, value, task, place) \
+             cross join lateral (select b.kind, b.value, b.task, b.entries from index_blocks b \
+             where b.partition = at.partition and b.level = at.level and b.number = at.number \
+             and (b.kind, b.value, b.task) > (at.kind, at.value, at.task) \
+             and (b.kind, b.value, b.task) <= ($7, $8, $9) \
+             order by b.kind, b.value, b.task limit $10) as found \
+             order by at.place, found.kind, found.value, found.task";
+        let query = at(sql, of)
+            .bind(i16::from(last.key.kind))
+            .bind(last.key.value)
+            .bind(last.task)
+            .bind(i64::from(limit));
+        let rows = self.readers.limited(query.fetch_all(&mut *self.tx)).await;
+        rows.map_err(while_doing(READ))?.iter().map(placed).collect()
     }
 
     async fn ends(&mut self, tasks: &[i64]) -> Result<Vec<(JobId, JobEnd)>> {
@@ -124,25 +106,29 @@ impl IndexReader for Reader {
         rows.iter().map(job_end).collect()
     }
 
-    async fn sample(&mut self, segments: &[Segment]) -> Result<Vec<Created>> {
-        let (partitions, levels, numbers) = ids(segments);
-        let rows = sqlx::query(
-            "select t.id, t.created_at, b.partition \
-             from unnest($1::int4[], $2::smallint[], $3::bigint[]) as s (partition, level, number) \
-             join index_blocks b on b.partition = s.partition and b.level = s.level \
-             and b.number = s.number and b.kind = $4 join tasks t on t.id = b.task",
+    async fn firsts(&mut self, of: &[Segment]) -> Result<Vec<(usize, i64)>> {
+        let (partitions, levels, numbers) = ids(of);
+        let rows = sqlx::query_as(
+            "select of.place, b.task \
+             from unnest($1::int4[], $2::smallint[], $3::bigint[]) with ordinality \
+             as of (partition, level, number, place) \
+             join index_blocks b on b.partition = of.partition and b.level = of.level \
+             and b.number = of.number and b.kind = $4",
         )
         .bind(partitions)
         .bind(levels)
         .bind(numbers)
         .bind(i16::from(END))
         .fetch_all(&mut *self.tx);
-        let rows = self.readers.limited(rows).await.map_err(while_doing(READ))?;
-        let read = |row: &PgRow| {
-            let of: i32 = row.try_get(2).map_err(while_doing(READ))?;
-            created(row, partition(of)?)
-        };
-        rows.iter().map(read).collect()
+        let rows: Vec<(i64, i64)> = self.readers.limited(rows).await.map_err(while_doing(READ))?;
+        Ok(rows.into_iter().map(|(nth, task)| (place(nth), task)).collect())
+    }
+
+    async fn created(&mut self, tasks: &[i64]) -> Result<Vec<(i64, i64)>> {
+        let rows = sqlx::query_as("select id, created_at from tasks where id = any($1)")
+            .bind(tasks)
+            .fetch_all(&mut *self.tx);
+        self.readers.limited(rows).await.map_err(while_doing(READ))
     }
 
     async fn found(&mut self, tasks: &[i64], filter: &TaskFilter) -> Result<Vec<Found>> {
@@ -185,4 +171,25 @@ impl Reader {
         let rows = query.build().fetch_all(&mut *self.tx);
         self.readers.limited(rows).await.map_err(while_doing(READ))
     }
+}
+
+/// A query of places in segments, with its first six values.
+fn at(sql: &'static str, of: &[(Segment, Entry)]) -> Query<'static, sqlx::Postgres, PgArguments> {
+    sqlx::query(sql)
+        .bind(of.iter().map(|(segment, _)| int(segment.partition.0)).collect::<Vec<_>>())
+        .bind(of.iter().map(|(segment, _)| segment.level).collect::<Vec<_>>())
+        .bind(of.iter().map(|(segment, _)| segment.number).collect::<Vec<_>>())
+        .bind(of.iter().map(|(_, at)| i16::from(at.key.kind)).collect::<Vec<_>>())
+        .bind(of.iter().map(|(_, at)| at.key.value).collect::<Vec<_>>())
+        .bind(of.iter().map(|(_, at)| at.task).collect::<Vec<_>>())
+}
+
+/// Reads a block with the place of its segment.
+fn placed(row: &PgRow) -> Result<(usize, Block)> {
+    Ok((place(row.try_get(0).map_err(while_doing(READ))?), block(row, 1)?))
+}
+
+/// A place in a slice. The database counts from one.
+fn place(nth: i64) -> usize {
+    usize::try_from(nth).unwrap_or(usize::MAX).saturating_sub(1)
 }

@@ -6,7 +6,7 @@ use super::{Columns, Reading};
 use crate::store::{
     JobEnd, Partition, Result,
     codes::{cause, task_state},
-    index::{Block, Created, Ended, Entry, Found, Key, Segment},
+    index::{Block, Ended, Entry, Found, Key, Segment},
     stats::{LastAttempt, Times},
     while_doing,
 };
@@ -73,12 +73,6 @@ pub(crate) fn job_end<R: Columns>(columns: &R) -> Result<(JobId, JobEnd)> {
         ended_at: row.instant(4)?,
     };
     Ok((JobId(row.int(1)?), end))
-}
-
-/// Reads when a task was created.
-pub(crate) fn created<R: Columns>(columns: &R, partition: Partition) -> Result<Created> {
-    let row = Reading::new(columns, READ);
-    Ok(Created { partition, task: row.int(0)?, at: row.int(1)? })
 }
 
 /// Reads a task, and whether one of its attempts was on the executor and has the text that a filter

@@ -21,6 +21,13 @@ pub(super) fn ends(tasks: &[i64]) -> QueryBuilder<Sqlite> {
     sql
 }
 
+/// When tasks of the history were created.
+pub(super) fn created(tasks: &[i64]) -> QueryBuilder<Sqlite> {
+    let mut sql = QueryBuilder::new("select id, created_at from tasks where id in ");
+    sql.push(LIST).push_bind(Value::from(tasks).to_string()).push("))");
+    sql
+}
+
 /// Tasks of the history in a range of ids, in the order of the filter.
 pub(super) fn history(range: Range, filter: &TaskFilter, limit: usize) -> QueryBuilder<Sqlite> {
     let mut sql = select(filter);

@@ -8,12 +8,12 @@ use sqlx::Transaction;
 
 use super::{
     Sqlite, filters,
-    index::{ALL, READ, segments},
+    index::{READ, segments},
 };
 use crate::store::{
     JobEnd, LifeId, Partition, Result, TaskFilter,
-    index::{Block, Created, END, Entry, Found, IndexReader, Range, Segment},
-    rows::index::{attempted, block, created, found, job_end},
+    index::{Block, END, Entry, Found, IndexReader, Range, Segment},
+    rows::index::{attempted, block, found, job_end},
     while_doing,
 };
 
@@ -69,24 +69,34 @@ impl IndexReader for Reader<'_> {
 
     async fn blocks_after(
         &mut self,
-        segment: &Segment,
-        first: Entry,
+        of: &[(Segment, Entry)],
+        last: Entry,
         limit: u32,
-    ) -> Result<Vec<Block>> {
-        let rows = sqlx::query(
-            "select kind, value, task, entries from index_blocks \
-             where level = ? and number = ? and (kind, value, task) > (?, ?, ?) \
-             order by kind, value, task limit ?",
-        )
-        .bind(segment.level)
-        .bind(segment.number)
-        .bind(first.key.kind)
-        .bind(first.key.value)
-        .bind(first.task)
-        .bind(limit)
-        .fetch_all(&mut *self.tx)
-        .await;
-        rows.map_err(while_doing(READ))?.iter().map(|row| block(row, 0)).collect()
+    ) -> Result<Vec<(usize, Block)>> {
+        let mut found = Vec::with_capacity(of.len());
+        for (place, (segment, first)) in of.iter().enumerate() {
+            let rows = sqlx::query(
+                "select kind, value, task, entries from index_blocks \
+                 where level = ? and number = ? and (kind, value, task) > (?, ?, ?) \
+                 and (kind, value, task) <= (?, ?, ?) order by kind, value, task limit ?",
+            )
+            .bind(segment.level)
+            .bind(segment.number)
+            .bind(first.key.kind)
+            .bind(first.key.value)
+            .bind(first.task)
+            .bind(last.key.kind)
+            .bind(last.key.value)
+            .bind(last.task)
+            .bind(limit)
+            .fetch_all(&mut *self.tx)
+            .await
+            .map_err(while_doing(READ))?;
+            for row in &rows {
+                found.push((place, block(row, 0)?));
+            }
+        }
+        Ok(found)
     }
 
     async fn ends(&mut self, tasks: &[i64]) -> Result<Vec<(JobId, JobEnd)>> {
@@ -94,12 +104,11 @@ impl IndexReader for Reader<'_> {
         rows.map_err(while_doing(READ))?.iter().map(job_end).collect()
     }
 
-    async fn sample(&mut self, segments: &[Segment]) -> Result<Vec<Created>> {
-        let mut sample = Vec::new();
-        for segment in segments {
-            let rows = sqlx::query(
-                "select t.id, t.created_at from index_blocks b join tasks t on t.id = b.task \
-                 where b.level = ? and b.number = ? and b.kind = ?",
+    async fn firsts(&mut self, of: &[Segment]) -> Result<Vec<(usize, i64)>> {
+        let mut firsts = Vec::new();
+        for (place, segment) in of.iter().enumerate() {
+            let tasks: Vec<i64> = sqlx::query_scalar(
+                "select task from index_blocks where level = ? and number = ? and kind = ?",
             )
             .bind(segment.level)
             .bind(segment.number)
@@ -107,11 +116,14 @@ impl IndexReader for Reader<'_> {
             .fetch_all(&mut *self.tx)
             .await
             .map_err(while_doing(READ))?;
-            for row in &rows {
-                sample.push(created(row, ALL)?);
-            }
+            firsts.extend(tasks.into_iter().map(|task| (place, task)));
         }
-        Ok(sample)
+        Ok(firsts)
+    }
+
+    async fn created(&mut self, tasks: &[i64]) -> Result<Vec<(i64, i64)>> {
+        let rows = filters::created(tasks).build_query_as().fetch_all(&mut *self.tx).await;
+        rows.map_err(while_doing(READ))
     }
 
     async fn found(&mut self, tasks: &[i64], filter: &TaskFilter) -> Result<Vec<Found>> {

@@ -75,9 +75,13 @@ impl RepairStore for Sqlite {
             let ended = rows.iter().map(indexed).collect::<Result<Vec<_>>>()?;
             let Some(last) = ended.last() else { break };
             (after, count) = (last.task.0, count + ended.len() as u64);
-            index::write(&mut tx, &rebuild.add(ended)).await.map_err(&doing)?;
+            for segment in rebuild.add(ended) {
+                index::write(&mut tx, &[segment]).await.map_err(&doing)?;
+            }
         }
-        index::write(&mut tx, &rebuild.finish()).await.map_err(&doing)?;
+        for segment in rebuild.finish() {
+            index::write(&mut tx, &[segment]).await.map_err(&doing)?;
+        }
         tx.commit().await.map_err(doing)?;
         Ok(count)
     }

@@ -292,6 +292,31 @@ pub(crate) async fn one_task_is_listed_if_it_matches(home: &mut impl Home) {
     }
 }
 
+pub(crate) async fn a_page_does_not_end_before_its_range_of_time_begins(home: &mut impl Home) {
+    let ids = 10..6_010;
+    let all = [base(), plan(ids.clone().map(head)), end(ids.map(|id| failed(id, id)))];
+    write(home, all).await;
+    let few = TaskFilter { limit: 3, ..TaskFilter::default() };
+    let is_failed = TaskFilter { states: vec![TaskState::Failed], ..few.clone() };
+    let text = Some("attempt".to_owned());
+    for filter in [
+        is_failed.clone(),
+        TaskFilter { job: Some(JOB), ..few.clone() },
+        TaskFilter { job: Some(JOB), ..is_failed.clone() },
+        TaskFilter { text: text.clone(), ..is_failed },
+        TaskFilter { text, ..few },
+    ] {
+        let newest = TaskFilter { until: Some(at(1_500)), ..filter.clone() };
+        let oldest = TaskFilter { since: Some(at(4_500)), order: Order::Oldest, ..filter };
+        for (filter, expected) in [(newest, [1_499, 1_498, 1_497]), (oldest, [4_500, 4_501, 4_502])]
+        {
+            let page = home.store().task_ids(&filter).await.unwrap();
+            assert_eq!(page.ids(), expected.map(TaskId), "{filter:?}");
+            assert_eq!(page.stopped, None, "{filter:?}");
+        }
+    }
+}
+
 pub(crate) async fn a_range_of_time_is_found_in_a_large_segment(home: &mut impl Home) {
     let ids = 10..4_010;
     let all = [base(), plan(ids.clone().map(head)), end(ids.map(|id| succeeded(id, id)))];

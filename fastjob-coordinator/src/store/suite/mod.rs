@@ -117,6 +117,7 @@ macro_rules! suite {
                 a_search_that_stops_says_where_it_continues,
                 one_task_is_listed_if_it_matches,
                 a_range_of_time_is_found_in_a_large_segment,
+                a_page_does_not_end_before_its_range_of_time_begins,
             }
             index {
                 merging_changes_no_list,

@@ -1,6 +1,7 @@
 //! What lists read, and where their pages end.
 
 use super::*;
+use crate::store::index::plan::Created;
 
 #[tokio::test]
 async fn the_last_ends_of_many_jobs_are_found_in_blocks_that_they_share() {
@@ -46,6 +47,36 @@ fn a_partition_that_is_idle_does_not_widen_a_range_of_time() {
     assert_eq!(range(None, at(3_000)).last, 899, "before the last one of the partition 0");
     assert!(range(at(20_000), None).is_empty());
     assert!(range(None, at(500)).is_empty());
+}
+
+#[tokio::test]
+async fn a_range_of_time_is_found_however_long_tasks_took_and_which_were_removed() {
+    for longest in [1, 50, 8_000] {
+        let mut memory = Memory::default();
+        let late = |task: i64| task * 7_919 % longest;
+        let all: Vec<_> = (1..=8_000)
+            .map(|task| Ended {
+                ended_at: at(task + late(task)),
+                ..ended(task, JOB, TaskState::Failed)
+            })
+            .collect();
+        memory.end(&all);
+        memory.history.retain(|task, _| task % 5 > 0);
+        for (since, until) in [(3_000, 9_000), (0, 4_000), (2_001, 2_003), (6_999, 7_500)] {
+            for order in [Order::Newest, Order::Oldest] {
+                let (since, until) = (Some(at(since)), Some(at(until)));
+                let states = vec![TaskState::Failed];
+                let filter =
+                    TaskFilter { order, since, until, states, limit: 500, ..TaskFilter::default() };
+                assert_eq!(memory.pages(&filter).await, memory.naive(&filter), "{longest}");
+                let filter = TaskFilter { limit: 2, ..filter };
+                let page = list(&mut memory, &filter, Candidates::default()).await.unwrap();
+                let mut first = memory.naive(&filter);
+                first.truncate(2);
+                assert!(longest > 50 || page.ids() == first, "{longest}: {page:?}");
+            }
+        }
+    }
 }
 
 #[tokio::test]

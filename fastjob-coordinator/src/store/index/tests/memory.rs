@@ -38,12 +38,17 @@ impl IndexReader for Memory {
 
     async fn blocks_after(
         &mut self,
-        segment: &Segment,
-        first: Entry,
+        of: &[(Segment, Entry)],
+        last: Entry,
         limit: u32,
-    ) -> Result<Vec<Block>> {
-        let blocks = self.of(segment).blocks.iter();
-        Ok(blocks.filter(|block| block.first > first).take(limit as usize).cloned().collect())
+    ) -> Result<Vec<(usize, Block)>> {
+        let mut found = Vec::new();
+        for (place, (segment, first)) in of.iter().enumerate() {
+            let blocks = self.of(segment).blocks.iter();
+            let blocks = blocks.filter(|block| *first < block.first && block.first <= last);
+            found.extend(blocks.take(limit as usize).map(|block| (place, block.clone())));
+        }
+        Ok(found)
     }
 
     async fn ends(&mut self, tasks: &[i64]) -> Result<Vec<(JobId, JobEnd)>> {
@@ -55,14 +60,18 @@ impl IndexReader for Memory {
         Ok(found.map(end).collect())
     }
 
-    async fn sample(&mut self, segments: &[Segment]) -> Result<Vec<Created>> {
-        let blocks = segments.iter().flat_map(|segment| self.of(segment).blocks.clone());
-        let created = |block: Block| {
-            let task = block.first.task;
-            let at = self.history.get(&task)?.created_at.as_millisecond();
-            Some(Created { partition: Partition(0), task, at })
-        };
-        Ok(blocks.filter_map(created).collect())
+    async fn firsts(&mut self, of: &[Segment]) -> Result<Vec<(usize, i64)>> {
+        let firsts = of.iter().enumerate().flat_map(|(place, segment)| {
+            let blocks = self.of(segment).blocks.iter();
+            let by_end = blocks.filter(|block| block.first.key.kind == END);
+            by_end.map(move |block| (place, block.first.task))
+        });
+        Ok(firsts.collect())
+    }
+
+    async fn created(&mut self, tasks: &[i64]) -> Result<Vec<(i64, i64)>> {
+        let found = tasks.iter().filter_map(|task| self.history.get(task));
+        Ok(found.map(|found| (found.task.0, found.created_at.as_millisecond())).collect())
     }
 
     async fn found(&mut self, tasks: &[i64], _: &TaskFilter) -> Result<Vec<Found>> {

@@ -142,6 +142,37 @@ fn a_large_segment_has_statistics_by_hour_if_it_spans_hours() {
     assert_eq!((hours(1), hours(1_000)), (0, 5));
 }
 
+#[test]
+fn a_rebuilt_segment_has_statistics_by_hour_if_it_spans_hours() {
+    let hours = |seconds: i64| {
+        let task = |id| ended_of(id, (false, 3, id * seconds, Some((1, 2)), true));
+        let all: Vec<_> = (1..=16).map(task).collect();
+        let mut rebuild = Rebuild::new(1);
+        assert_eq!(rebuild.add(all).count(), 0);
+        let segments: Vec<_> = rebuild.finish().collect();
+        let all = segments[0].blocks.iter().flat_map(|block| entries(&block.bytes).unwrap());
+        all.filter(|entry| entry.key.kind == ALL_HOURS).count()
+    };
+    assert_eq!((hours(1), hours(1_000)), (0, 5));
+}
+
+#[tokio::test]
+async fn statistics_by_hour_count_each_task_once_however_often_they_are_merged() {
+    let (mut memory, mut all) = (Memory::default(), Vec::new());
+    for id in 1..=400 {
+        all.push(ended_of(id, (id % 3 == 0, 3, id * 100, Some((id, 2)), true)));
+        memory.end(&all[all.len() - 1..]);
+        while memory.merge() {}
+    }
+    let levels: BTreeSet<_> = memory.segments.iter().map(|new| new.segment.level).collect();
+    assert!(levels.contains(&2), "merged twice: {levels:?}");
+    let start = at(0).as_second().div_euclid(3_600) * 60;
+    for subject in [Subject::Job(JOB), Subject::Service(service(OTHER)), Subject::All] {
+        let filter = StatFilter { subject, from: start, until: start + 24 * 60, bucket: 60 };
+        assert_eq!(buckets(&mut memory, &filter).await.unwrap(), naive(&all, &filter));
+    }
+}
+
 #[tokio::test]
 async fn damaged_statistics_are_rejected_where_they_are_read() {
     let mut memory = Memory::default();
