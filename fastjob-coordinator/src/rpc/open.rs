@@ -109,8 +109,10 @@ impl Stream for Outgoing {
         }
         let next = std::task::ready!(Pin::new(&mut self.outbound).poll_next(cx));
         let sent = |outbound| to_wire(outbound, self.clock.uptime());
-        Poll::Ready(next.map(|next| {
-            next.map(sent).map_err(|why| Status::resource_exhausted(why.to_string()))
-        }))
+        Poll::Ready(
+            next.map(|next| {
+                next.map(sent).map_err(|why| Status::resource_exhausted(why.to_string()))
+            }),
+        )
     }
 }

@@ -74,7 +74,8 @@ impl Engine {
         let (job_id, due_at) = (open.row.job, open.row.due_at);
         // Its executor or its job may have changed since it was recorded.
         let life = open.life().filter(|life| {
-            let (Some(entry), Some(life)) = (self.catalog.get(job_id), self.fleet.get(*life)) else {
+            let (Some(entry), Some(life)) = (self.catalog.get(job_id), self.fleet.get(*life))
+            else {
                 return false;
             };
             let job = entry.job();

@@ -3,8 +3,8 @@
 pub(crate) mod agenda;
 pub(crate) mod attempts;
 pub(crate) mod catalog;
-pub(crate) mod checkpoints;
 pub(crate) mod changes;
+pub(crate) mod checkpoints;
 pub(crate) mod chores;
 pub(crate) mod fleet;
 pub(crate) mod journal;

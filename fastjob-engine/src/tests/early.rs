@@ -106,8 +106,7 @@ fn a_disable_is_answered_when_nothing_that_was_sent_early_can_start_after_it() {
 
 #[test]
 fn while_a_change_waits_no_other_fire_leaves_early_and_later_changes_follow_it() {
-    let mut story =
-        begin(r#"{"name": "m", "handler": "h", "schedule": {"fixed_rate": "100ms"}}"#);
+    let mut story = begin(r#"{"name": "m", "handler": "h", "schedule": {"fixed_rate": "100ms"}}"#);
     story.pass(1_000);
     story.starts(1);
     for attempt in story.store.attempts.keys().copied().collect::<Vec<_>>() {

@@ -119,7 +119,13 @@ impl Waiting {
             + attempt.param.as_ref().map_or(0, String::len)
             + attempt.checkpoint.as_ref().map_or(0, |json| json.len());
         let bytes = size_of::<Attempt>() + texts;
-        Self { name: attempt.name, job: attempt.job, exclusive: attempt.exclusive, bytes, due_at: None }
+        Self {
+            name: attempt.name,
+            job: attempt.job,
+            exclusive: attempt.exclusive,
+            bytes,
+            due_at: None,
+        }
     }
 
     /// An attempt that waits until it is due.

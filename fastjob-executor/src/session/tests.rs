@@ -179,9 +179,7 @@ async fn a_ping_is_answered_and_exclusive_attempts_end_when_heartbeats_are_not_a
     let beat = |said| if let Say::Beat(beat) = said { Some(beat) } else { None };
     let first = coordinator.hear(beat).await;
     assert!((0.0..=1.0).contains(&first.cpu) && first.memory_free <= first.memory_total);
-    coordinator
-        .say(Hear::Ping(ping(7, first.uptime_ms)))
-        .await;
+    coordinator.say(Hear::Ping(ping(7, first.uptime_ms))).await;
     let pong = coordinator.hear(|said| if let Say::Pong(pong) = said { Some(pong) } else { None });
     assert_eq!(pong.await.id, 7);
 
@@ -202,9 +200,7 @@ async fn a_ping_is_answered_and_exclusive_attempts_end_when_heartbeats_are_not_a
     for _ in 0..2 {
         let next = coordinator.hear(beat).await;
         assert!(next.uptime_ms >= first.uptime_ms);
-        coordinator
-            .say(Hear::Ping(ping(8, first.uptime_ms)))
-            .await;
+        coordinator.say(Hear::Ping(ping(8, first.uptime_ms))).await;
     }
     let finished = |said| if let Say::Finished(finished) = said { Some(finished) } else { None };
     let outcomes = coordinator.hear(finished).await.outcomes;

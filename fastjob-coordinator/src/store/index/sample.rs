@@ -82,7 +82,7 @@ impl Sample {
         let instants: Vec<_> = instants.filter(is_inside).collect();
         let is_large = usize::try_from(segment.tasks).is_ok_and(|tasks| tasks >= LOOKED_AT);
         let (tasks, created) = (Vec::new(), BTreeMap::new());
-        (is_large && !instants.is_empty()).then(|| Self {
+        (is_large && !instants.is_empty()).then_some(Self {
             segment: *segment,
             instants,
             tasks,

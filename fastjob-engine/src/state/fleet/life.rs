@@ -169,7 +169,9 @@ impl Life {
     /// Whether it can be sent another attempt before it is due. A quarter of its places, at
     /// least one, stays free for attempts that are due.
     pub(crate) fn has_early_room(&self) -> bool {
-        self.is_live() && self.accepts_early && self.holds() < self.capacity - self.capacity.div_ceil(4)
+        self.is_live()
+            && self.accepts_early
+            && self.holds() < self.capacity - self.capacity.div_ceil(4)
     }
 
     /// Whether its last heartbeat reported it as full: other engines send attempts to it as well.
