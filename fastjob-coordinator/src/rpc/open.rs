@@ -16,7 +16,7 @@ use super::{Link, round_trips::RoundTrips};
 use crate::{
     bounds::Hangup,
     clock::Clock,
-    sessions::{Ended, OpenError, Queue, Unsent, to_wire},
+    sessions::{Ended, OpenError, Queue, Sent, Unsent, to_wire},
 };
 
 /// Closes the session when it is dropped, however its stream ends.
@@ -108,11 +108,10 @@ impl Stream for Outgoing {
             return Poll::Ready(Some(Ok(first)));
         }
         let next = std::task::ready!(Pin::new(&mut self.outbound).poll_next(cx));
-        let sent = |outbound| to_wire(outbound, self.clock.uptime());
-        Poll::Ready(
-            next.map(|next| {
-                next.map(sent).map_err(|why| Status::resource_exhausted(why.to_string()))
-            }),
-        )
+        let now = Sent { uptime: self.clock.uptime(), elapsed: self.clock.elapsed() };
+        Poll::Ready(next.map(|next| {
+            next.map(|outbound| to_wire(outbound, now))
+                .map_err(|why| Status::resource_exhausted(why.to_string()))
+        }))
     }
 }

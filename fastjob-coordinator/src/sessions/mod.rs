@@ -211,15 +211,15 @@ pub(crate) fn lease_to_wire(lease: Lease) -> v1::Lease {
     v1::Lease { partition: lease.partition.0, term: lease.term }
 }
 
-/// Converts a message that is sent at this uptime to the wire format.
-pub(crate) fn to_wire(outbound: Outbound, uptime: Duration) -> v1::ToExecutor {
+/// Converts a message that is sent now to the wire format.
+pub(crate) fn to_wire(outbound: Outbound, now: Sent) -> v1::ToExecutor {
     use v1::to_executor::Message as Wire;
     let names = |held: Vec<Held>| -> (Vec<i64>, Vec<i64>) {
         held.into_iter().map(|held| (held.attempt.0, held.created_at.as_millisecond())).unzip()
     };
     let message = match outbound {
         Outbound::Stat(stat) => Wire::Stat(stat),
-        Outbound::Ping(ping) => Wire::Ping(v1::Ping { sent_at_us: micros(uptime), ..ping }),
+        Outbound::Ping(ping) => Wire::Ping(v1::Ping { sent_at_us: micros(now.elapsed), ..ping }),
         Outbound::Farewell => Wire::Farewell(v1::Farewell {}),
         Outbound::Leases(leases) => {
             let leases = leases.into_iter().map(lease_to_wire).collect();
@@ -232,8 +232,8 @@ pub(crate) fn to_wire(outbound: Outbound, uptime: Duration) -> v1::ToExecutor {
         Outbound::Message(lease, Message::Start(attempts)) => {
             debug_assert!(attempts.len() <= BATCH_MAX, "a batch is too long");
             let mut encoded = Encoded::with_capacity(attempts.len());
-            attempts.iter().for_each(|attempt| encoded.add(&start(attempt)));
-            Wire::Start(Start::to_send(lease_to_wire(lease), micros(uptime), encoded))
+            attempts.iter().for_each(|attempt| encoded.add(&start(attempt, now)));
+            Wire::Start(Start::to_send(lease_to_wire(lease), micros(now.elapsed), encoded))
         }
         Outbound::Message(_, Message::Stop(attempts)) => {
             let (attempts, created_at) = names(attempts);
@@ -253,7 +253,16 @@ fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-fn start(start: &StartAttempt) -> AttemptToSend<'_> {
+/// When a message is sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sent {
+    /// By the clock of the engine.
+    pub(crate) uptime: Duration,
+    /// By the clock of the protocol, which continues while the machine is suspended.
+    pub(crate) elapsed: Duration,
+}
+
+fn start(start: &StartAttempt, now: Sent) -> AttemptToSend<'_> {
     let job = &start.job;
     let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     AttemptToSend {
@@ -276,7 +285,9 @@ fn start(start: &StartAttempt) -> AttemptToSend<'_> {
         exclusive: job.block.is_exclusive(),
         checkpoint: start.checkpoint.as_deref(),
         created_at: start.row.created_at.as_millisecond(),
-        enter_at_us: start.enter_at.map_or(0, micros),
+        enter_at_us: start
+            .enter_at
+            .map_or(0, |at| micros(now.elapsed + at.saturating_sub(now.uptime))),
     }
 }
 
@@ -332,10 +343,11 @@ mod tests {
             enter_at: Some(Duration::from_micros(1_500)),
         };
         let outbound = Outbound::Message(Lease::default(), Message::Start(vec![start]));
-        let message = to_wire(outbound, Duration::from_millis(1));
+        let (uptime, elapsed) = (Duration::from_millis(1), Duration::from_millis(61));
+        let message = to_wire(outbound, Sent { uptime, elapsed });
         let received = v1::ToExecutor::decode(&*message.encode_to_vec()).unwrap().message;
         let Some(v1::to_executor::Message::Start(start)) = received else { panic!("no start") };
-        assert_eq!(start.sent_at_us, 1_000);
+        assert_eq!(start.sent_at_us, 61_000);
         start.attempts.into_iter().next().unwrap()
     }
 
@@ -362,7 +374,7 @@ mod tests {
         let attempt = sent("parallel executor");
         assert_eq!((attempt.attempt, attempt.created_at), (12, 1_234));
         assert_eq!((attempt.shard_index, attempt.shard_total), (3, 4));
-        assert_eq!(attempt.enter_at_us, 1_500);
+        assert_eq!(attempt.enter_at_us, 61_500);
         assert_eq!(attempt.checkpoint.as_deref(), Some("7"));
         assert_eq!((attempt.max_waiting, attempt.max_running), (1_000, 16));
     }

@@ -19,7 +19,7 @@ pub struct Start {
     pub attempts: Vec<Attempt>,
     /// The lease of the partition to which all these attempts belong.
     pub lease: Option<Lease>,
-    /// The uptime of the coordinator when it sent this, in microseconds.
+    /// When the coordinator sent this, in microseconds of its monotonic clock.
     pub sent_at_us: u64,
     /// The attempts to send, as fields of the message.
     encoded: Vec<u8>,
@@ -71,7 +71,7 @@ impl Start {
         Self { attempts, lease: Some(lease), ..Self::default() }
     }
 
-    /// A message with attempts that are encoded already, sent at this uptime in microseconds.
+    /// A message with attempts that are encoded already, sent at this instant in microseconds.
     pub fn to_send(lease: Lease, sent_at_us: u64, encoded: Encoded) -> Self {
         Self { attempts: Vec::new(), lease: Some(lease), sent_at_us, encoded: encoded.bytes }
     }

@@ -4,6 +4,7 @@
 //! before they are due cannot be taken back with certainty, because their executor may be
 //! disconnected. So a change waits until they are due, which takes at most
 //! [`EARLY`](super::early::EARLY) and a margin. Meanwhile no other attempt of the job leaves early.
+//! What executors declare does not wait: it is no answer to a person.
 
 use std::time::Duration;
 
@@ -87,7 +88,8 @@ impl Engine {
         // An earlier engine may have sent fires whose instants are unknown, because its clock may
         // have been another one.
         let may_be_out = |open: &Open| {
-            open.row.cause == Cause::Schedule && open.row.number == 1 && open.is_out()
+            let is_fire = open.row.cause == Cause::Schedule && open.row.number == 1;
+            is_fire && open.is_out() && open.started_at.is_none()
         };
         let others = self.left.others_until();
         let is_out = now.uptime < others && {

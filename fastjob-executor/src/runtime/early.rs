@@ -20,7 +20,7 @@ use super::{
 /// while they wait for it.
 const AT_ONCE: usize = 4;
 /// How long the threads of the handlers have to enter what is due, before another thread helps.
-const BLOCKED: Duration = Duration::from_millis(20);
+const BLOCKED: Duration = Duration::from_millis(2);
 
 /// The attempts that are not due yet, by their due instants.
 #[derive(Default)]
@@ -73,50 +73,53 @@ impl State {
 
 impl Runtime {
     /// Enters attempts that arrived early when they are due, until `stop` fires.
+    ///
+    /// The threads of the handlers enter them: each of them finds what it runs in its own queue. If
+    /// handlers block these threads, this one enters a part.
     pub(crate) async fn enter_due(&self, stop: CancellationToken) {
         let sooner = Arc::clone(&self.0.lock().early.sooner);
+        let mut threads = JoinSet::new();
         loop {
-            let next = self.0.lock().early.next_at();
-            if next.is_some_and(|at| at <= Instant::now()) {
-                self.enter_on_all_threads().await;
-                continue;
+            let (now, next) = (Instant::now(), self.0.lock().early.next_at());
+            let is_due = next.is_some_and(|at| at <= now);
+            let look_at = if is_due { Some(now + BLOCKED) } else { next };
+            while is_due && threads.len() < self.0.handlers.metrics().num_workers() {
+                let inner = Arc::clone(&self.0);
+                let enter = async move {
+                    while Inner::enter_batch(&inner, now) {
+                        // What was entered runs first.
+                        tokio::task::yield_now().await;
+                    }
+                };
+                threads.spawn_on(enter, &self.0.handlers);
             }
             tokio::select! {
                 () = stop.cancelled() => return,
+                Some(ended) = threads.join_next() => match ended {
+                    Ok(()) => {}
+                    Err(err) if err.is_panic() => {
+                        self.0.failures.raise("the entry of due attempts", err.to_string());
+                    }
+                    // The runtime of the handlers has ended: nothing is left undone here.
+                    Err(_) => _ = Inner::enter_batch(&self.0, now),
+                },
                 () = sooner.notified() => {}
-                () = sleep_until(next) => {}
-            }
-        }
-    }
-
-    /// Enters the attempts that are due, on the threads of the handlers: each of them finds what it
-    /// runs in its own queue. If handlers block these threads, this one enters a part.
-    async fn enter_on_all_threads(&self) {
-        let mut threads = JoinSet::new();
-        for _ in 0..self.0.handlers.metrics().num_workers() {
-            let inner = Arc::clone(&self.0);
-            let enter = async move {
-                while Inner::enter_batch(&inner) {
-                    // What was entered runs first.
-                    tokio::task::yield_now().await;
+                () = sleep_until(look_at) => {
+                    if is_due {
+                        Inner::enter_batch(&self.0, now);
+                    }
                 }
-            };
-            threads.spawn_on(enter, &self.0.handlers);
-        }
-        let all = async { while threads.join_next().await.is_some() {} };
-        if tokio::time::timeout(BLOCKED, all).await.is_err() {
-            Inner::enter_batch(&self.0);
+            }
         }
     }
 }
 
 impl Inner {
-    /// Enters a batch of due attempts. Returns whether there may be more.
-    fn enter_batch(inner: &Arc<Self>) -> bool {
+    /// Enters a batch of the attempts that are due at `now`. Returns whether there may be more.
+    fn enter_batch(inner: &Arc<Self>, now: Instant) -> bool {
         for _ in 0..TAKEN / AT_ONCE {
             let ready = {
                 let mut state = inner.lock();
-                let now = Instant::now();
                 if state.early.next_at().is_none_or(|at| at > now) {
                     return false;
                 }

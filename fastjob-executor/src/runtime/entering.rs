@@ -40,12 +40,17 @@ impl Drop for Beginning {
 }
 
 impl Runtime {
-    /// Waits until no attempt is about to be entered, for `most` at most.
-    pub(crate) async fn entered(&self, most: Duration) {
+    /// Waits until no attempt is about to be entered, for `most` at most. Returns whether there is
+    /// none.
+    pub(crate) async fn entered(&self, most: Duration) -> bool {
         let until = Instant::now() + most;
-        while self.is_entering() && Instant::now() < until {
+        while self.is_entering() {
+            if Instant::now() >= until {
+                return false;
+            }
             tokio::time::sleep(LOOK).await;
         }
+        true
     }
 
     fn is_entering(&self) -> bool {

@@ -288,7 +288,7 @@ impl Link {
                     let now = Instant::now();
                     clock.compare(sent_at, now);
                     let arrived = attempts.into_iter().map(|(attempt, enter_at)| {
-                        let enter_at = enter_at.and_then(|at| clock.when(at, sent_at, now));
+                        let enter_at = enter_at.and_then(|at| clock.when(at, now));
                         Attempt { enter_at, ..attempt }
                     });
                     self.runtime.start(self.id, lease, arrived.collect());
@@ -343,9 +343,14 @@ impl Link {
     }
 
     async fn deliver(&self, say: &Outlet, wake: &tokio::sync::Notify) -> Result<(), LinkError> {
+        let (mut waits, mut is_cut) = (true, false);
         loop {
-            self.runtime.entered(ENTERING).await;
+            if !is_cut {
+                // Handlers that block their threads may keep others from being entered for long.
+                waits = self.runtime.entered(if waits { ENTERING } else { Duration::ZERO }).await;
+            }
             let delivery = self.runtime.to_deliver(self.id);
+            is_cut = delivery.is_cut;
             if delivery.messages.is_empty() {
                 let next_at = async {
                     match delivery.next_at {

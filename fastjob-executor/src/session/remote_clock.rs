@@ -3,9 +3,9 @@
 //! Each message says when it was sent, by the coordinator's clock. The least difference between its
 //! arrival here and that instant is the difference of the clocks and the shortest time that a
 //! message takes. So an instant of the coordinator's clock is never placed too early here, apart
-//! from the drift of the clocks since the message with the least difference: two periods at most.
-//! If the coordinator's clock stood still meanwhile, because its machine was suspended, what the
-//! message itself says limits the mistake.
+//! from the drift of the clocks since the message with the least difference: two periods at most. The
+//! coordinator's clock continues while its machine is suspended. If this one stands still, instants
+//! are placed later, and the next message corrects that.
 
 use std::time::Duration;
 
@@ -16,8 +16,6 @@ use tokio::time::Instant;
 const PERIOD: Duration = Duration::from_secs(10);
 /// The latest instant that a message may name, after its arrival. Coordinators plan a second ahead.
 const AHEAD_MOST: Duration = Duration::from_secs(1);
-/// How much longer than others a message is believed to have taken.
-const DELAY_MOST: Duration = Duration::from_millis(50);
 
 /// The clock of a session's coordinator.
 #[derive(Debug)]
@@ -44,12 +42,10 @@ impl RemoteClock {
         self.least = Some(self.least.map_or(difference, |least| least.min(difference)));
     }
 
-    /// When the coordinator's clock reads `at`, at most a second from now, according to a message that
-    /// was sent at `sent_at` and has just arrived. `None` for at once.
-    pub(super) fn when(&self, at: Duration, sent_at: Duration, now: Instant) -> Option<Instant> {
+    /// When the coordinator's clock reads `at`, at most a second from now. `None` for at once.
+    pub(super) fn when(&self, at: Duration, now: Instant) -> Option<Instant> {
         let difference = [self.least, self.last].into_iter().flatten().min()?;
-        let least = micros(at) - micros(sent_at) - micros(DELAY_MOST);
-        let ahead = (micros(at) + difference - self.micros(now)).max(least);
+        let ahead = micros(at) + difference - self.micros(now);
         let ahead = Duration::from_micros(u64::try_from(ahead).ok()?);
         Some(now + ahead.min(AHEAD_MOST))
     }
@@ -78,14 +74,13 @@ mod tests {
     fn an_instant_is_placed_by_the_message_that_took_the_shortest_time() {
         let begin = Instant::now();
         let mut clock = RemoteClock::new(begin);
-        assert_eq!(clock.when(AHEAD, AHEAD, begin), None, "no message has arrived");
+        assert_eq!(clock.when(AHEAD, begin), None, "no message has arrived");
         for (sent, took) in [(0, 30), (100, 2), (200, 80)] {
             clock.compare(AHEAD + ms(sent), begin + ms(sent + took));
         }
-        let (sent_at, now) = (AHEAD + ms(200), begin + ms(280));
-        assert_eq!(clock.when(AHEAD + ms(270), sent_at, now), None, "it has passed");
-        let (sent_at, now) = (AHEAD + ms(300), begin + ms(310));
-        assert_eq!(clock.when(AHEAD + ms(450), sent_at, now), Some(begin + ms(452)));
+        let now = begin + ms(280);
+        assert_eq!(clock.when(AHEAD + ms(450), now), Some(begin + ms(452)));
+        assert_eq!(clock.when(AHEAD + ms(100), now), None, "it has passed");
     }
 
     #[test]
@@ -97,7 +92,7 @@ mod tests {
             clock.compare(AHEAD + ms(second * 1_000), begin + ms(second * 1_000 + 7));
         }
         let when = |clock: &RemoteClock, at| {
-            clock.when(AHEAD + ms(at), AHEAD + ms(at - 57), begin + ms(at - 50))
+            clock.when(AHEAD + ms(at), begin + ms(at - 50))
         };
         assert_eq!(when(&clock, 9_500), Some(begin + ms(9_501)));
         for second in 10..=31 {
@@ -113,20 +108,9 @@ mod tests {
         for sent_at in [Duration::ZERO, Duration::MAX] {
             clock.compare(sent_at, begin);
             for at in [Duration::ZERO, Duration::MAX] {
-                let when = clock.when(at, sent_at, begin);
+                let when = clock.when(at, begin);
                 assert!(when.is_none_or(|at| at <= begin + ms(1_000)), "{when:?}");
             }
         }
-    }
-
-    #[test]
-    fn after_a_suspension_of_the_coordinator_an_instant_is_placed_too_early_by_a_little_only() {
-        let begin = Instant::now();
-        let mut clock = RemoteClock::new(begin);
-        clock.compare(AHEAD, begin + ms(1));
-        // Its clock stood still for two seconds.
-        let (sent_at, now) = (AHEAD + ms(100), begin + ms(2_101));
-        clock.compare(sent_at, now);
-        assert_eq!(clock.when(AHEAD + ms(300), sent_at, now), Some(now + ms(150)));
     }
 }

@@ -239,7 +239,7 @@ pub struct Ping {
     /// The partitions that the sender owns at this moment.
     #[prost(uint32, repeated, tag = "3")]
     pub partitions: ::prost::alloc::vec::Vec<u32>,
-    /// The uptime of the coordinator when it sent this, in microseconds: see Start.sent_at_us.
+    /// When the coordinator sent this, by its clock: see Start.sent_at_us.
     #[prost(uint64, tag = "4")]
     pub sent_at_us: u64,
 }
@@ -316,7 +316,7 @@ pub struct Attempt {
     pub checkpoint: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(int64, tag = "19")]
     pub created_at: i64,
-    /// The uptime of the coordinator at which the attempt is entered, in microseconds. It may be later
+    /// When the attempt is entered, by the clock of Start.sent_at_us, in microseconds. It may be later
     /// than the message only if the executor accepts attempts early. 0: at once.
     #[prost(uint64, tag = "20")]
     pub enter_at_us: u64,
