@@ -91,9 +91,7 @@ mod tests {
         for second in 1..=9 {
             clock.compare(AHEAD + ms(second * 1_000), begin + ms(second * 1_000 + 7));
         }
-        let when = |clock: &RemoteClock, at| {
-            clock.when(AHEAD + ms(at), begin + ms(at - 50))
-        };
+        let when = |clock: &RemoteClock, at| clock.when(AHEAD + ms(at), begin + ms(at - 50));
         assert_eq!(when(&clock, 9_500), Some(begin + ms(9_501)));
         for second in 10..=31 {
             clock.compare(AHEAD + ms(second * 1_000), begin + ms(second * 1_000 + 7));
