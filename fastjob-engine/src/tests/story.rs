@@ -11,7 +11,6 @@ use crate::{
     Command, Config, ConnectAnswer, Connected, Effects, Engine, Event, Held, Limits, Message, Now,
     Outcome, SaveAnswer, SaveMode, SessionId, Start, StartAnswer, StartAttempt, Switch, When,
     record::{AlarmRow, Origin},
-    rules::early::EARLY,
 };
 
 /// An engine whose commits are durable at once.
@@ -91,7 +90,7 @@ impl Story {
         if let Ok(answer) = wait.try_recv() {
             return answer;
         }
-        self.now.uptime += EARLY;
+        self.now.uptime += self.engine.settles_in(self.now);
         self.tell(Event::Tick);
         wait.try_recv().unwrap()
     }
