@@ -62,8 +62,13 @@ impl Outgoing {
         }
     }
 
-    pub(super) fn send(self, out: &mut Effects) {
-        for (session, (batch, _)) in self.0 {
+    pub(super) fn send(mut self, out: &mut Effects) {
+        self.flush(out);
+    }
+
+    /// Adds what was gathered to the effects.
+    fn flush(&mut self, out: &mut Effects) {
+        for (session, (batch, _)) in self.0.drain() {
             if !batch.is_empty() {
                 out.sends.push((session, Message::Start(batch)));
             }
@@ -147,7 +152,15 @@ impl Engine {
         if open.row.shard == NOT_SPREAD {
             return self.spread_late(now, attempt);
         }
+        let before = out.sends.len();
         if !self.let_through(now, attempt, out) {
+            // It may stop attempts that were gathered: an executor ignores a stop that comes before
+            // its attempt.
+            if out.sends.len() > before {
+                let stops = out.sends.split_off(before);
+                outgoing.flush(out);
+                out.sends.extend(stops);
+            }
             return;
         }
         match self.executor_of_due(now, attempt) {

@@ -207,3 +207,28 @@ fn the_open_tasks_of_jobs_are_counted_once_each() {
     story.finish(1, first, End::Succeeded);
     assert_eq!(count(&mut story), [(of_one, 0, 1), (of_all, 0, 1)]);
 }
+
+#[test]
+fn a_stop_is_sent_after_its_attempt_even_if_both_are_due_at_once() {
+    let mut story = Story::begin();
+    story.connect("e", "i1", 1, &[]);
+    let job = r#"{"name": "m", "handler": "h",
+                  "block": {"strategy": "replace_running", "scope": "cluster"}}"#;
+    story.save(job, Origin::Api).unwrap();
+    let at = story.now.wall + jiff::SignedDuration::from_millis(500);
+    let [first, second] = [(); 2].map(|()| story.start_at("m", crate::When::At(at)));
+    story.pass(500);
+    let sent: Vec<_> = std::mem::take(&mut story.sent)
+        .into_iter()
+        .flat_map(|(_, message)| match message {
+            Message::Start(attempts) => {
+                attempts.iter().map(|start| ("start", start.row.attempt)).collect()
+            }
+            Message::Stop(attempts) => {
+                attempts.iter().map(|held| ("stop", held.attempt)).collect::<Vec<_>>()
+            }
+            Message::Recorded(_) | Message::Close => Vec::new(),
+        })
+        .collect();
+    assert_eq!(sent, [("start", first), ("stop", first)], "{second} waits for its turn");
+}
