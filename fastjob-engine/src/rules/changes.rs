@@ -1,7 +1,7 @@
 //! Changes to jobs of which attempts were sent early.
 //!
 //! When a change is answered, nothing follows the old definition any more. Attempts that were sent
-//! before they are due cannot be taken back with certainty, because their executor may be
+//! before they are due cannot be revoked with certainty, because their executor may be
 //! disconnected. So a change waits until they are due, which takes at most
 //! [`EARLY`](super::early::EARLY) and a margin. Meanwhile no other attempt of the job leaves early.
 //! What executors declare does not wait: it is no answer to a person.

@@ -85,7 +85,7 @@ impl Story {
     }
 
     /// The answer to a change. The change waits if an earlier engine may have sent fires that are
-    /// not due yet. The wall clock stands still meanwhile, as if that engine's clock was ahead.
+    /// not due yet. The wall clock does not advance meanwhile, as if that engine's clock was ahead.
     fn answered(&mut self, wait: &mut oneshot::Receiver<SaveAnswer>) -> SaveAnswer {
         if let Ok(answer) = wait.try_recv() {
             return answer;

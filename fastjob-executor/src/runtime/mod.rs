@@ -20,6 +20,7 @@ mod outbox;
 mod outcome;
 mod owners;
 mod remembered;
+mod reporter;
 mod reports;
 mod run;
 mod silence;
@@ -34,7 +35,7 @@ use std::{
     time::Duration,
 };
 
-use fastjob_core::{AttemptId, JobReports, Lease, Partition, Progress};
+use fastjob_core::{AttemptId, Lease, Partition};
 use tokio::{runtime::Handle, sync::Notify, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -374,37 +375,5 @@ async fn sleep_until(at: Option<Instant>) {
     match at {
         Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,
-    }
-}
-
-/// Accepts a handler's reports. Reports after the attempt's end are ignored.
-struct Reporter {
-    inner: Arc<Inner>,
-    control: Arc<Control>,
-}
-
-impl JobReports for Reporter {
-    fn checkpoint(&self, json: &Arc<str>) {
-        let said = &self.control.said;
-        if said.checkpoint(json) {
-            let mut state = self.inner.lock();
-            if state.is_running(&self.control) {
-                let partition = state.owners.partition(self.control.name.id);
-                state.reports.checkpoint(partition, said);
-                state.wake(partition);
-            }
-        }
-    }
-
-    fn progress(&self, progress: Progress) {
-        let said = &self.control.said;
-        if said.progress(progress) {
-            let mut state = self.inner.lock();
-            if state.is_running(&self.control) {
-                let partition = state.owners.partition(self.control.name.id);
-                state.reports.progress(partition, said);
-                state.wake(partition);
-            }
-        }
     }
 }

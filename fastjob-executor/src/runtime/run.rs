@@ -20,9 +20,10 @@ use fastjob_core::{
 use tracing::Instrument as _;
 
 use super::{
-    Inner, Ready, Reporter, UNHEARD,
+    Inner, Ready, UNHEARD,
     control::{Control, Why},
     outcome::{CUT_OFF, Outcome, cut},
+    reporter::Reporter,
 };
 use crate::{clock, guard::Guarded};
 

@@ -12,7 +12,7 @@ mod suspended;
 use std::time::Duration;
 
 use fastjob_core::{
-    FailReason, JobContext, JobHandler, JobId, JobResult, ServiceName, TaskId,
+    FailReason, JobContext, JobHandler, JobId, JobResult, Progress, ServiceName, TaskId,
     block::{Block, BlockStrategy},
 };
 

@@ -4,7 +4,7 @@
 //! arrival here and that instant is the difference of the clocks and the shortest time that a
 //! message takes. So an instant of the coordinator's clock is never placed too early here, apart
 //! from the drift of the clocks since the message with the least difference: two periods at most. The
-//! coordinator's clock continues while its machine is suspended. If this one stands still, instants
+//! coordinator's clock continues while its machine is suspended. If this one stops, instants
 //! are placed later, and the next message corrects that.
 
 use std::time::Duration;

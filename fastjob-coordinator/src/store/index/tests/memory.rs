@@ -141,9 +141,15 @@ impl Memory {
 
     /// Merges once; returns whether there was something to merge.
     pub(super) fn merge(&mut self) -> bool {
+        self.merge_to(None)
+    }
+
+    /// Merges once, to this level if one is given.
+    pub(super) fn merge_to(&mut self, level: Option<i16>) -> bool {
         let segments: Vec<_> = self.segments.iter().map(|new| new.segment).collect();
         let below: Vec<_> = segments.into_iter().filter(|s| s.level < MERGED).collect();
-        let Some(chosen) = choose(&below) else { return false };
+        let Some(mut chosen) = choose(&below) else { return false };
+        chosen.level = level.unwrap_or(chosen.level);
         let blocks = chosen
             .sources
             .iter()

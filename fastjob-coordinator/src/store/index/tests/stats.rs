@@ -50,24 +50,6 @@ fn naive(all: &[Ended], filter: &StatFilter) -> Vec<Bucket> {
     sums.into_iter().map(|(from, stats)| Bucket { from, stats }).collect()
 }
 
-impl Memory {
-    /// Merges once into a segment that is not merged any more.
-    fn merge_largest(&mut self) -> bool {
-        let segments: Vec<_> = self.segments.iter().map(|new| new.segment).collect();
-        let below: Vec<_> = segments.into_iter().filter(|s| s.level < MERGED).collect();
-        let Some(mut chosen) = choose(&below) else { return false };
-        chosen.level = MERGED;
-        let blocks = chosen
-            .sources
-            .iter()
-            .map(|source| self.of(source).blocks.iter().map(|block| block.bytes.clone()).collect());
-        let merged = merge(&chosen, blocks.collect()).unwrap();
-        self.segments.retain(|new| !chosen.sources.contains(&new.segment));
-        self.segments.push(merged);
-        true
-    }
-}
-
 #[derive(Clone, Debug)]
 enum Step {
     End(Vec<Task>),
@@ -104,7 +86,7 @@ proptest! {
                     all.extend(ended);
                 }
                 Step::Merge => while memory.merge() {},
-                Step::MergeLargest => while memory.merge_largest() {},
+                Step::MergeLargest => while memory.merge_to(Some(MERGED)) {},
             }
         }
         let start = at(0).as_second().div_euclid(60);
@@ -134,7 +116,7 @@ fn a_large_segment_has_statistics_by_hour_if_it_spans_hours() {
             let task = (false, 3, id * seconds, Some((1, 2)), true);
             memory.end(&[ended_of(id, task)]);
         }
-        assert!(memory.merge_largest());
+        assert!(memory.merge_to(Some(MERGED)));
         let blocks = &memory.segments[0].blocks;
         let all = blocks.iter().flat_map(|block| entries(&block.bytes).unwrap());
         all.filter(|entry| entry.key.kind == ALL_HOURS).count()
