@@ -37,6 +37,7 @@ mod cluster;
 pub mod config;
 mod coordinator;
 mod crypto;
+mod drafts;
 mod files;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;

@@ -126,12 +126,14 @@ pub enum Cause {
     Api,
     /// Its parent ended.
     Parent,
+    /// A caller started the fires of a past range.
+    Backfill,
 }
 
 impl Cause {
     /// Every cause.
-    pub const ALL: [Self; 5] =
-        [Self::Schedule, Self::Misfire, Self::Manual, Self::Api, Self::Parent];
+    pub const ALL: [Self; 6] =
+        [Self::Schedule, Self::Misfire, Self::Manual, Self::Api, Self::Parent, Self::Backfill];
 
     /// The cause's name, as in JSON.
     pub const fn as_str(self) -> &'static str {
@@ -141,6 +143,7 @@ impl Cause {
             Self::Manual => "manual",
             Self::Api => "api",
             Self::Parent => "parent",
+            Self::Backfill => "backfill",
         }
     }
 }
@@ -153,7 +156,7 @@ impl std::fmt::Display for Cause {
 
 /// A text that is not a cause.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a cause; there are schedule, misfire, manual, api and parent")]
+#[error("`{0}` is not a cause; there are schedule, misfire, manual, api, parent and backfill")]
 pub struct UnknownCause(pub String);
 
 impl std::str::FromStr for Cause {

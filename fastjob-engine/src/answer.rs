@@ -30,6 +30,9 @@ pub enum ConnectAnswer {
 pub struct Declared {
     /// One message for each job that was not saved: its name and the reason.
     pub refused: Vec<String>,
+    /// Jobs of which code declares another definition than before, without effect:
+    /// [`SaveDone::Noted`].
+    pub noted: Vec<SavedRow>,
     /// New or changed jobs with children. To save them, the engine needs jobs of other partitions,
     /// so the caller sends each one in a separate [`Command::Save`](super::Command::Save).
     pub parents: Vec<Arc<Job>>,
@@ -38,6 +41,10 @@ pub struct Declared {
 /// The result of a change to a job: what it did, and the job's row after it.
 pub type SaveAnswer = Result<(SaveDone, SavedRow), JobRefused>;
 
+/// The result of [`Command::Apply`](super::Command::Apply): of each edit, what it did and the row
+/// after it; or the edits that are not possible, by their number, and why.
+pub type ApplyAnswer = Result<Vec<(SaveDone, SavedRow)>, Vec<(usize, JobRefused)>>;
+
 /// What a change to a job did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SaveDone {
@@ -45,8 +52,11 @@ pub enum SaveDone {
     Created,
     /// The job has a new revision.
     Updated,
-    /// The job was like this already, or code may not change it.
+    /// The job was like this already, or is deleted and code does not create it again.
     Unchanged,
+    /// Code declares another definition than before. It is remembered, and is not in effect, because
+    /// a person took the definition from the code.
+    Noted,
     /// The job is deleted, and its row says so.
     Deleted,
 }
@@ -86,6 +96,12 @@ pub enum JobRefused {
         /// The full names of its parents, in backticks and sorted.
         parents: Vec<String>,
     },
+    /// The job was changed since the caller read it: read it again, and repeat the command.
+    #[error("`{0}` was changed at the same time: try again")]
+    Changed(String),
+    /// The job cannot be released to the code.
+    #[error("no executor has declared `{0}` in its code")]
+    NoCode(String),
     /// The job's schedule is neither cron nor a fixed rate, so it has no past fires to start.
     #[error("{0}")]
     NoBackfill(String),
@@ -107,13 +123,31 @@ pub enum JobRefused {
     LookAgain,
 }
 
-/// The result of a backfill: the tasks that it started, and whether the range has, or may have,
-/// more fires.
-pub type BackfillAnswer = Result<(Vec<TaskId>, bool), JobRefused>;
+/// The result of a backfill.
+pub type BackfillAnswer = Result<Backfilled, JobRefused>;
 
-/// The result of a start. If the key was used before, this is the task that the first start
-/// created.
-pub type StartAnswer = Result<TaskId, JobRefused>;
+/// What a backfill did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Backfilled {
+    /// The tasks that it started, in the order of their fires.
+    pub tasks: Vec<TaskId>,
+    /// The tasks of fires that were backfilled before, in the order of their fires.
+    pub existing: Vec<TaskId>,
+    /// Whether the range has, or may have, more fires.
+    pub more: bool,
+}
+
+/// The result of a start.
+pub type StartAnswer = Result<StartedTask, JobRefused>;
+
+/// The task of a start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StartedTask {
+    /// The task.
+    pub task: TaskId,
+    /// Whether this start created it, and not an earlier one with the same key.
+    pub is_new: bool,
+}
 
 /// The result of a stop: the task's state after it; `None` if the task was not open.
 pub type StopAnswer = Option<TaskState>;

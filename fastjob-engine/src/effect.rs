@@ -7,8 +7,8 @@ use tokio::sync::oneshot;
 
 use crate::{
     answer::{
-        BackfillAnswer, ConnectAnswer, ExecutorFigures, LiveTask, OpenCount, OpenPage, SaveAnswer,
-        StartAnswer, StopAnswer,
+        ApplyAnswer, BackfillAnswer, ConnectAnswer, ExecutorFigures, LiveTask, OpenCount, OpenPage,
+        SaveAnswer, StartAnswer, StopAnswer,
     },
     event::{CommitId, Held, SessionId},
     record::{Attempt, Commit, LifeId},
@@ -67,6 +67,8 @@ pub enum Answer {
     /// To [`Command::Save`](super::Command::Save), [`Command::Delete`](super::Command::Delete) and
     /// [`Command::Switch`](super::Command::Switch).
     Save(oneshot::Sender<SaveAnswer>, SaveAnswer),
+    /// To [`Command::Apply`](super::Command::Apply).
+    Apply(oneshot::Sender<ApplyAnswer>, ApplyAnswer),
     /// To [`Command::Start`](super::Command::Start).
     Start(oneshot::Sender<StartAnswer>, StartAnswer),
     /// To [`Command::Backfill`](super::Command::Backfill).
@@ -92,6 +94,7 @@ impl Answer {
             Self::Connect(to, answer) => drop(to.send(answer)),
             Self::Noted(to) => drop(to.send(())),
             Self::Save(to, answer) => drop(to.send(answer)),
+            Self::Apply(to, answer) => drop(to.send(answer)),
             Self::Start(to, answer) => drop(to.send(answer)),
             Self::Backfill(to, answer) => drop(to.send(answer)),
             Self::Stop(to, answer) => drop(to.send(answer)),

@@ -3,16 +3,16 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use fastjob_core::{
-    AttemptId, ExecutorName, HandlerName, Incarnation, Job, JobId, JobPath, Progress, ServiceName,
-    TaskId, TaskState, attempt::End,
+    AttemptId, ExecutorName, HandlerName, Incarnation, Job, JobId, JobName, JobPath, Progress,
+    ServiceName, TaskId, TaskState, attempt::End,
 };
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use crate::{
     answer::{
-        BackfillAnswer, ConnectAnswer, ExecutorFigures, LiveTask, OpenCount, OpenPage, SaveAnswer,
-        StartAnswer, StopAnswer,
+        ApplyAnswer, BackfillAnswer, ConnectAnswer, ExecutorFigures, LiveTask, OpenCount, OpenPage,
+        SaveAnswer, StartAnswer, StopAnswer,
     },
     record::{ChildStart, JobRow, LifeId, Origin},
     state::{catalog::Directory, keys::StartKey},
@@ -246,10 +246,18 @@ pub enum Command {
         job: Box<Job>,
         /// Whether a job of this name may exist.
         mode: SaveMode,
-        /// Who saves it. The engine ignores code if the job was last saved or deleted over the API.
+        /// Who saves it. What code declares has no effect if a person took the definition from it,
+        /// or deleted the job.
         origin: Origin,
         /// Where the answer goes.
         answer: oneshot::Sender<SaveAnswer>,
+    },
+    /// Saves many jobs: all of them, or none.
+    Apply {
+        /// Which jobs.
+        ask: Apply,
+        /// Where the answer goes.
+        answer: oneshot::Sender<ApplyAnswer>,
     },
     /// Deletes a job and ends its waiting tasks; attempts on executors run to their end.
     Delete {
@@ -264,6 +272,13 @@ pub enum Command {
         job: JobPath,
         /// The new setting.
         to: Switch,
+        /// Where the answer goes.
+        answer: oneshot::Sender<SaveAnswer>,
+    },
+    /// Gives the definition of a job back to the code that declares it.
+    Release {
+        /// The job.
+        job: JobPath,
         /// Where the answer goes.
         answer: oneshot::Sender<SaveAnswer>,
     },
@@ -322,6 +337,31 @@ pub enum Command {
     },
 }
 
+/// Jobs to save together, in one commit.
+#[derive(Clone, Debug)]
+pub struct Apply {
+    /// The jobs, each once, children before their parents.
+    pub edits: Vec<Edit>,
+    /// Jobs of other partitions that do not exist yet, and will be saved before the children's names
+    /// of these jobs are resolved. Only for a try.
+    pub coming: Vec<(ServiceName, JobName)>,
+    /// Only a try: the answer says what would be done, and nothing changes.
+    pub is_dry: bool,
+}
+
+/// One job of [`Apply`].
+#[derive(Clone, Debug)]
+pub struct Edit {
+    /// The complete definition; its service and name say which job it is.
+    pub job: Arc<Job>,
+    /// The revision that was edited; `None` if there is no living job of this name. The edit is
+    /// rejected if that has changed.
+    pub from: Option<i64>,
+    /// Who is to own the definition. If that is code, and it declares another definition, that one
+    /// stays in effect. `None` leaves it to what is edited.
+    pub owner: Option<Origin>,
+}
+
 /// Whether a schedule fires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Switch {
@@ -363,14 +403,23 @@ pub struct Start {
 pub struct Backfill {
     /// The job.
     pub job: JobPath,
-    /// Who starts it: `Manual` or `Api`.
-    pub cause: fastjob_core::Cause,
     /// The start of the range, inclusive.
     pub from: Timestamp,
     /// The end of the range, exclusive. If it is in the future, the range ends now.
     pub until: Timestamp,
-    /// The maximum number of tasks; the earliest fires come first.
+    /// The maximum number of fires; the earliest come first.
     pub most: u32,
+    /// Which fires were backfilled before; `None` to start all of them again.
+    pub looked: Option<Looked>,
+}
+
+/// What a caller found in the store about the fires of a backfill.
+#[derive(Clone, Debug)]
+pub struct Looked {
+    /// The uptime at which the lookup began, as [`StartKey::looked_at`].
+    pub at: Duration,
+    /// Each fire that was looked up, and the task of an earlier backfill.
+    pub found: BTreeMap<Timestamp, Option<TaskId>>,
 }
 
 /// When a started task is due.

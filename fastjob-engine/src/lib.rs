@@ -40,18 +40,19 @@ mod tests;
 
 pub use self::{
     answer::{
-        BackfillAnswer, ConnectAnswer, Declared, ExecutorFigures, JobRefused, LiveAttempt,
-        LiveTask, OpenCount, OpenPage, SaveAnswer, SaveDone, StartAnswer, StopAnswer,
+        ApplyAnswer, BackfillAnswer, Backfilled, ConnectAnswer, Declared, ExecutorFigures,
+        JobRefused, LiveAttempt, LiveTask, OpenCount, OpenPage, SaveAnswer, SaveDone, StartAnswer,
+        StartedTask, StopAnswer,
     },
     effect::{Answer, Effects, Message, StartAttempt},
     engine::{Config, Engine, HORIZON},
     event::{
-        Backfill, Beat, Command, CommitId, Connected, Event, Held, Now, OpenAsk, Outcome, SaveMode,
-        SavedRow, SessionId, Start, Switch, When,
+        Apply, Backfill, Beat, Command, CommitId, Connected, Edit, Event, Held, Looked, Now,
+        OpenAsk, Outcome, SaveMode, SavedRow, SessionId, Start, Switch, When,
     },
     state::{
         attempts::{Limits, OpenLimit, OverQuota},
         catalog::{Directory, JobQuota, LINKS_MOST},
-        keys::StartKey,
+        keys::{OWN_KEYS, StartKey, backfill_key},
     },
 };

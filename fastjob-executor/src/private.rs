@@ -8,8 +8,8 @@ pub use fastjob_core::JobHandler;
 use fastjob_core::{
     JobContext, JobError, JobOutput, JobResult,
     job::{
-        BlockDraft, FireAllDraft, JobDraft, MisfireDraft, RetryDraft, RouteDraft, ScheduleDraft,
-        ShardDraft, WordOr,
+        AlarmWhenDraft, BlockDraft, ChildDraft, FireAllDraft, JobDraft, MisfireDraft, RetryDraft,
+        RouteDraft, ScheduleDraft, ShardDraft, WordOr,
     },
 };
 pub use inventory;
@@ -32,6 +32,7 @@ pub struct Draft {
     fire_all: Option<FireAllDraft>,
     block: Option<BlockDraft>,
     shard: Option<ShardDraft>,
+    pass_result: Option<bool>,
 }
 
 macro_rules! setters {
@@ -92,6 +93,47 @@ impl Draft {
         block_max_running(self, most: u32) self.block.get_or_insert_default().max_running;
         shard_count(self, count: u32) self.shard.get_or_insert_default().count;
         shard_dynamic(self, filter: &str) self.shard.get_or_insert_default().dynamic;
+        alarm_when_runs_longer(self, time: &str) self.alarm_when().runs_longer;
+        alarm_when_starts_later(self, time: &str) self.alarm_when().starts_later;
+        children_pass_result(self, passes: bool) self.pass_result;
+    }
+
+    fn alarm_when(&mut self) -> &mut AlarmWhenDraft {
+        self.job.alarm_when.get_or_insert_default()
+    }
+
+    fn add_children(mut self, jobs: &[&str], on: Option<&str>) -> Self {
+        let on = on.map(str::to_owned);
+        let children = owned(jobs).into_iter();
+        let children = children.map(|job| ChildDraft { job, on: on.clone(), pass_result: None });
+        self.job.children.extend(children);
+        self
+    }
+
+    #[must_use]
+    pub fn children(self, jobs: &[&str]) -> Self {
+        self.add_children(jobs, None)
+    }
+
+    #[must_use]
+    pub fn children_success(self, jobs: &[&str]) -> Self {
+        self.add_children(jobs, Some("success"))
+    }
+
+    #[must_use]
+    pub fn children_failure(self, jobs: &[&str]) -> Self {
+        self.add_children(jobs, Some("failure"))
+    }
+
+    #[must_use]
+    pub fn children_always(self, jobs: &[&str]) -> Self {
+        self.add_children(jobs, Some("always"))
+    }
+
+    #[must_use]
+    pub fn alarms(mut self, channels: &[&str]) -> Self {
+        self.job.alarms = owned(channels);
+        self
     }
 
     #[must_use]
@@ -128,7 +170,10 @@ impl Draft {
 
     /// Returns the draft.
     pub fn done(self) -> JobDraft {
-        let Self { mut job, schedule, retry, fire_all, block, shard } = self;
+        let Self { mut job, schedule, retry, fire_all, block, shard, pass_result } = self;
+        for child in &mut job.children {
+            child.pass_result = pass_result;
+        }
         let misfire = fire_all.map(|fire_all| WordOr::Table(MisfireDraft { fire_all }));
         job.misfire = misfire.or(job.misfire);
         job.block = block.map(WordOr::Table).or(job.block);

@@ -1,8 +1,7 @@
 //! The arguments of `#[job]`, and their values.
 //!
 //! They have the names and the structure of a job in a file: `{ scope = "cluster" }` of `block`
-//! there is `block(scope = "cluster")` here. Settings that belong to the operators have no
-//! argument: child jobs and alarm channels.
+//! there is `block(scope = "cluster")` here. Children are listed by the end that starts them.
 
 use proc_macro2::TokenStream;
 use syn::{Expr, Result};
@@ -58,6 +57,17 @@ pub(crate) const ARGUMENTS: &[Argument] = &[
     value("shard", Kind::Word(&["one", "all"]))
         .or(&[value("dynamic", Kind::Text), value("count", Kind::Count)]),
     value("no_executor", Kind::Duration),
+    value("children", Kind::Texts).or(&[
+        value("success", Kind::Texts),
+        value("failure", Kind::Texts),
+        value("always", Kind::Texts),
+        value("pass_result", Kind::Flag),
+    ]),
+    value("alarms", Kind::Texts),
+    fields(
+        "alarm_when",
+        &[value("runs_longer", Kind::Duration), value("starts_later", Kind::Duration)],
+    ),
 ];
 
 /// Not in the table, because its keys are chosen by the user.
@@ -87,7 +97,7 @@ const ROUTES: &[&str] = &[
 pub(crate) const SCHEDULES: [&str; 4] = ["cron", "fixed_rate", "fixed_delay", "once"];
 
 /// The first ones need one of the second ones, which error messages call by the third.
-pub(crate) const TOGETHER: [(&[&str], &[&str], &str); 3] = [
+pub(crate) const TOGETHER: [(&[&str], &[&str], &str); 5] = [
     (&["zone"], &["cron"], "`cron`"),
     (
         &["retry_delay", "retry_factor", "retry_max_delay", "retry_jitter"],
@@ -99,6 +109,12 @@ pub(crate) const TOGETHER: [(&[&str], &[&str], &str); 3] = [
         &SCHEDULES,
         "a schedule",
     ),
+    (
+        &["children_pass_result"],
+        &["children_success", "children_failure", "children_always"],
+        "children",
+    ),
+    (&["alarm_when_runs_longer", "alarm_when_starts_later"], &["alarms"], "`alarms`"),
 ];
 
 const fn value(name: &'static str, kind: Kind) -> Argument {

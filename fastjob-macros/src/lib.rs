@@ -66,8 +66,10 @@ use proc_macro::TokenStream;
 /// # Arguments
 ///
 /// All arguments except the name are optional. They define the handler's default job. When an
-/// executor registers, the coordinator creates the job, or updates it to this definition. Once a
-/// user has saved, enabled, disabled or deleted the job, the code no longer changes it.
+/// executor registers, the coordinator creates the job, or updates it to this definition. People may
+/// enable and disable the job and set its alarms, and it still follows the code in everything else.
+/// Once a person has edited any other setting, the code no longer changes the job, until
+/// `fastjob job release` gives it back. A job that a person deleted stays deleted.
 ///
 /// They have the same names as in a job file. A table there has fields here:
 /// `block = { scope = "cluster" }` is written `block(scope = "cluster")`.
@@ -100,11 +102,14 @@ use proc_macro::TokenStream;
 /// | `shard = "all"` | one shard on every executor; `one` if omitted |
 /// | `shard(count = 8)`, `shard(dynamic = "region in (eu, us)")` | a fixed number of shards, or one on each executor that matches the filter |
 /// | `no_executor = "60s"` | how long to wait for an executor |
+/// | `children = ["mail"]` | jobs of the same service to start when a task has succeeded |
+/// | `children(success = ["mail"], failure = ["page"], always = ["audit"], pass_result = true)` | also those to start when it has failed, or in both cases; whether the task's result becomes their param |
+/// | `alarms = ["ops"]` | channels to notify when a task failed permanently, recovered, ran too long or started too late |
+/// | `alarm_when(runs_longer = "1h", starts_later = "5m")` | after which time an attempt runs too long, and a task starts too late |
 /// | `labels(team = "billing")` | for users and filters; a key may also be a string |
 /// | `crate = "renamed"` | the path of `fastjob_executor`, where it has another name |
 ///
-/// At most one of `cron`, `fixed_rate`, `fixed_delay` and `once` is allowed. Settings that belong
-/// to the operators have no argument: child jobs and alarm channels.
+/// At most one of `cron`, `fixed_rate`, `fixed_delay` and `once` is allowed.
 ///
 /// # Errors
 ///

@@ -6,14 +6,15 @@ use fastjob_core::duration;
 use jiff::Timestamp;
 use reqwest::{Method, StatusCode, Url};
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
 
 use super::{Client, ServerUrl, failure::not_fastjob};
 use crate::{
     ClientError, LogQuery,
     types::{
-        AlarmView, BackfillRequest, Backfilled, ChannelView, ExecutorView, Fires, Health, JobDraft,
-        JobView, LogView, NodeView, Page, SilenceRequest, SilenceView, StartRequest, Started,
-        StatsQuery, StatsView, StopAnswer, TaskView, Tested,
+        AlarmView, Applied, ApplyRequest, BackfillRequest, Backfilled, ChannelView, ExecutorView,
+        Fires, Health, JobDraft, JobView, LogView, NodeView, Page, SilenceRequest, SilenceView,
+        StartRequest, Started, StatsQuery, StatsView, StopAnswer, TaskView, Tested,
     },
 };
 
@@ -131,6 +132,17 @@ impl Call<JobView> {
         Self::new(Method::POST, &["jobs"]).body("job", job)
     }
 
+    /// Changes fields of an existing job: what the edit omits keeps its value, and `null` resets a
+    /// field to its default.
+    pub fn edit_job(name: &str, edit: &Map<String, Value>) -> Self {
+        Self::new(Method::PATCH, &["jobs", name]).body("job", edit)
+    }
+
+    /// Gives the definition of a job back to the code that declares it.
+    pub fn release_job(name: &str) -> Self {
+        Self::post(&["jobs", name, "release"])
+    }
+
     /// Enables a job's schedule.
     pub fn enable_job(name: &str) -> Self {
         Self::post(&["jobs", name, "enable"])
@@ -139,6 +151,13 @@ impl Call<JobView> {
     /// Disables a job's schedule.
     pub fn disable_job(name: &str) -> Self {
         Self::post(&["jobs", name, "disable"])
+    }
+}
+
+impl Call<Applied> {
+    /// Saves several jobs: all of them, or none.
+    pub fn apply_jobs(request: &ApplyRequest) -> Self {
+        Self::new(Method::PATCH, &["jobs"]).body("jobs", request)
     }
 }
 

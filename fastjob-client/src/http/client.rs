@@ -13,8 +13,9 @@ use crate::{
     job::whole_millis,
     polling::Polling,
     types::{
-        AlarmView, ChannelView, ExecutorView, Fires, JobDraft, JobView, LogView, NodeView,
-        SilenceRequest, SilenceView, StartRequest, Started, StopAnswer, TaskView, Tested,
+        AlarmView, Applied, ApplyRequest, ChannelView, ExecutorView, Fires, JobDraft, JobView,
+        LogView, NodeView, SilenceRequest, SilenceView, StartRequest, Started, StopAnswer,
+        TaskView, Tested,
     },
 };
 
@@ -122,6 +123,16 @@ impl Client {
     /// setting is not valid.
     pub async fn create_job(&self, job: &JobDraft) -> Result<JobView, ClientError> {
         self.call(Call::create_job(job)).await
+    }
+
+    /// Saves several jobs: all of them, or none. [`Applied`] says what changed; with
+    /// [`ApplyRequest::dry_run`], what would change.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ClientError::Invalid`], which lists every problem of every job.
+    pub async fn apply_jobs(&self, request: &ApplyRequest) -> Result<Applied, ClientError> {
+        self.call(Call::apply_jobs(request)).await
     }
 
     /// The fires of a cron expression after an instant, or from now on, in a time zone, or in UTC.

@@ -1,6 +1,7 @@
 //! What only a client can do with a job: change it.
 
 use jiff::Timestamp;
+use serde_json::{Map, Value};
 
 use super::{Call, Client};
 use crate::{
@@ -24,6 +25,27 @@ impl JobHandle<Client> {
             other => Word::Unknown(other.unwrap_or_default().to_owned()),
         };
         Ok((saved, answer.read()?))
+    }
+
+    /// Changes some fields of the job. Those that the edit omits keep their values, and `null` resets
+    /// a field to its default.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ClientError::NotFound`] if there is no such job, and with
+    /// [`ClientError::Invalid`], which lists every problem, if a setting is not valid.
+    pub async fn edit(&self, edit: &Map<String, Value>) -> Result<JobView, ClientError> {
+        self.backend().call(Call::edit_job(self.name(), edit)).await
+    }
+
+    /// Gives the definition of the job back to the code that declares it. The job stays enabled or
+    /// disabled.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ClientError::Conflict`] if no code declares the job.
+    pub async fn release(&self) -> Result<JobView, ClientError> {
+        self.backend().call(Call::release_job(self.name())).await
     }
 
     /// Enables the schedule.

@@ -1,8 +1,9 @@
 //! Jobs: shown, saved, and when they fire.
 
-use fastjob_core::{JobDraft, TaskState};
+use fastjob_core::{JobDraft, TaskState, job::FieldChange};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::Word;
 
@@ -14,8 +15,8 @@ pub struct JobView {
     pub id: i64,
     /// Counts saves, from 1.
     pub revision: i64,
-    /// `code` while it follows the definition in its handler's code, `api` once it was saved by a
-    /// caller.
+    /// `code` while it follows the definition in its handler's code, `api` if a person or a program
+    /// has defined or edited it.
     pub origin: String,
     /// When it was created.
     pub created_at: Timestamp,
@@ -27,6 +28,10 @@ pub struct JobView {
     /// `ends`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub activity: Option<JobActivity>,
+    /// What code declares, if that differs from the definition in effect: people have overridden
+    /// settings of it or, if the origin is `api`, edited the definition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declared: Option<Box<JobDraft>>,
     /// The definition, defaults included.
     #[serde(flatten)]
     pub job: JobDraft,
@@ -69,6 +74,49 @@ pub enum Saved {
     Updated,
     /// It was the same already.
     Unchanged,
+}
+
+/// Jobs to save together: all of them, or none.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ApplyRequest {
+    /// The jobs, each once, as the fields of a [`JobDraft`] and `origin`. Of an existing job, fields
+    /// that are omitted keep their values, and `null` resets a field to its default.
+    pub jobs: Vec<Map<String, Value>>,
+    /// Fields that are omitted get their defaults, in existing jobs too.
+    pub replace: bool,
+    /// Only says what would change.
+    pub dry_run: bool,
+}
+
+/// What saving several jobs did, or would do.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
+pub struct Applied {
+    /// The jobs in the order of the request.
+    pub items: Vec<AppliedJob>,
+}
+
+/// What saving a job did, or would do.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
+pub struct AppliedJob {
+    /// The job, as `service.name`.
+    pub job: String,
+    /// What was done.
+    pub saved: Word<Saved>,
+    /// The fields of an existing job that changed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<FieldChange>,
+    /// Who owns the definition afterwards: see [`JobView::origin`].
+    pub origin: String,
+    /// The code owned the definition before, and no longer does.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub was_code: bool,
+    /// The fields that differ from what the code declares, and have no effect, because the request
+    /// says that the job follows its code.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignored: Vec<FieldChange>,
 }
 
 /// The next fires of a schedule.

@@ -15,14 +15,14 @@ mod stats;
 mod task;
 mod word;
 
-pub use fastjob_core::{AttemptState, Cause, FailReason, JobDraft, TaskState};
+pub use fastjob_core::{AttemptState, Cause, FailReason, JobDraft, TaskState, job::FieldChange};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
     alarm::{AlarmView, ChannelView, SilenceRequest, SilenceView, Tested},
     cluster::{ExecutorView, NodeView},
-    job::{Fires, JobActivity, JobEndView, JobView, Saved},
+    job::{Applied, AppliedJob, ApplyRequest, Fires, JobActivity, JobEndView, JobView, Saved},
     log::LogView,
     problem::{InvalidField, ProblemDetails, ProblemKind},
     start::{BackfillRequest, Backfilled, StartRequest, Started},

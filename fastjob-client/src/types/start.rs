@@ -1,6 +1,9 @@
 //! Starts: of one task, and of past fires.
 
+use fastjob_core::TaskState;
 use serde::{Deserialize, Serialize};
+
+use super::Word;
 
 /// The request to start a job.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
@@ -18,7 +21,8 @@ pub struct StartRequest {
     /// How long from now to start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delay: Option<String>,
-    /// Idempotency key: repeated starts with the same key give one task.
+    /// Idempotency key: repeated starts of the job with the same key give one task, as long as that
+    /// task is retained. A start with the key of a task that has another param is rejected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
     /// `manual` if a person requested it; `api` if omitted.
@@ -27,11 +31,21 @@ pub struct StartRequest {
 }
 
 /// A task that was started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct Started {
     /// Its number.
     pub task: i64,
+    /// Whether this start created it; `false` if an earlier start with the same key did.
+    #[serde(default = "yes")]
+    pub created: bool,
+    /// The state of a task that an earlier start created, unless it has just ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<Word<TaskState>>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// Which past fires of a job to start now.
@@ -43,20 +57,24 @@ pub struct BackfillRequest {
     /// Up to this instant, exclusive, or now if that is earlier or this is omitted; RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
-    /// Maximum number of tasks, 1 to 1,000; 100 if omitted. The earliest fires are started.
+    /// Maximum number of fires, 1 to 1,000; 100 if omitted. The earliest fires are started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max: Option<u32>,
-    /// `manual` if a person requested it; `api` if omitted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cause: Option<String>,
+    /// Also starts fires that were backfilled before. If `false`, repeating a request starts nothing
+    /// twice, as long as the tasks are retained.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
 }
 
 /// The tasks of past fires.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct Backfilled {
-    /// Their numbers, the earliest fire first.
+    /// The numbers of the tasks that were started, the earliest fire first.
     pub tasks: Vec<i64>,
+    /// The numbers of the tasks of fires that were backfilled before, the earliest fire first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub existing: Vec<i64>,
     /// Whether the range has more fires than `max` allowed.
     pub more: bool,
 }

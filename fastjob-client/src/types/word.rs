@@ -87,7 +87,7 @@ mod tests {
         for state in [AttemptState::Planned, AttemptState::Failed, AttemptState::Skipped] {
             check(&Word::from(state), state.as_str());
         }
-        for cause in [Cause::Schedule, Cause::Misfire, Cause::Manual, Cause::Api, Cause::Parent] {
+        for cause in Cause::ALL {
             check(&Word::from(cause), cause.as_str());
         }
         for reason in [FailReason::Error, FailReason::TimedOut, FailReason::NoExecutor] {

@@ -26,7 +26,9 @@ create table jobs (
     deleted_at integer,
     -- The jobs that its children were when it was saved: a JSON array of ids, in the order of the
     -- definition.
-    children text not null
+    children text not null,
+    -- What code declares, if that is another definition, or if a person took the definition from it.
+    declared text
 ) strict;
 
 create unique index jobs_by_name on jobs (service, name) where deleted_at is null;

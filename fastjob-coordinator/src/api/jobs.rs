@@ -9,13 +9,15 @@ use axum::{
 };
 use fastjob_core::JobDraft;
 use http::{HeaderName, StatusCode, header::LOCATION};
+use serde_json::{Map, Value};
 
 use super::{
     Problem,
-    read::{JsonBody, MaybeBody, Name, NoParams, Params, RoomForPage},
+    read::{JsonBody, LargeBody, MaybeBody, Name, NoParams, Params, RoomForPage},
 };
 use crate::ops::{
-    BackfillRequest, Backfilled, JobView, Ops, Page, SaveMode, Saved, StartRequest, Started,
+    Applied, ApplyRequest, BackfillRequest, Backfilled, JobView, Ops, Page, SaveMode, Saved,
+    StartRequest, Started,
 };
 
 /// The header that says what saving did.
@@ -58,6 +60,26 @@ pub(super) async fn replace(
     Ok(written(saved, job))
 }
 
+/// Changes fields of a job.
+pub(super) async fn edit(
+    State(ops): State<Ops>,
+    Name(name): Name,
+    _: NoParams,
+    JsonBody(edit): JsonBody<Map<String, Value>>,
+) -> Result<Response, Problem> {
+    let (saved, job) = ops.edit_job(&name, edit).await?;
+    Ok(written(saved, job))
+}
+
+/// Saves several jobs, all or none.
+pub(super) async fn apply(
+    State(ops): State<Ops>,
+    _: NoParams,
+    LargeBody(request): LargeBody<ApplyRequest>,
+) -> Result<Json<Applied>, Problem> {
+    Ok(Json(ops.apply(request).await?))
+}
+
 pub(super) async fn delete(
     State(ops): State<Ops>,
     Name(name): Name,
@@ -81,6 +103,14 @@ pub(super) async fn disable(
     _: NoParams,
 ) -> Result<Json<JobView>, Problem> {
     Ok(Json(ops.disable_job(&name).await?))
+}
+
+pub(super) async fn release(
+    State(ops): State<Ops>,
+    Name(name): Name,
+    _: NoParams,
+) -> Result<Json<JobView>, Problem> {
+    Ok(Json(ops.release_job(&name).await?))
 }
 
 pub(super) async fn start(

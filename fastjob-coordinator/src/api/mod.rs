@@ -22,18 +22,27 @@ use axum::{
     response::Response,
     routing::{MethodRouter, delete, get, post},
 };
-use http::{HeaderValue, Uri, header};
+use http::{HeaderValue, Method, Uri, header};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::node_calls::CALL_MAX;
+use self::read::{BODY_MAX, LARGE_BODY_MAX};
 pub(crate) use self::{
     problem::{Kind, Problem},
-    read::{BODY_MAX, unknown_path},
+    read::unknown_path,
 };
 use crate::ops::{CALLS, Ops};
 
 /// The paths that report whether the process is alive, and whether it is ready.
 pub(crate) const HEALTH: [&str; 2] = ["/healthz", "/readyz"];
+
+/// The path of all jobs.
+const JOBS: &str = "/api/v1/jobs";
+
+/// The longest body of a request for this path.
+pub(crate) fn longest_body(method: &Method, path: &str) -> usize {
+    if *method == Method::PATCH && path == JOBS { LARGE_BODY_MAX } else { BODY_MAX }
+}
 
 /// Attached to every accepted request: endless responses end when it is cancelled.
 #[derive(Clone, Debug)]
@@ -46,8 +55,12 @@ pub(crate) struct Trusted;
 /// Every path of the API, with its handlers.
 fn routes() -> Vec<(&'static str, MethodRouter<Ops>)> {
     vec![
-        ("/api/v1/jobs", get(jobs::list).post(jobs::create)),
-        ("/api/v1/jobs/{name}", get(jobs::show).put(jobs::replace).delete(jobs::delete)),
+        (JOBS, get(jobs::list).post(jobs::create).patch(jobs::apply)),
+        (
+            "/api/v1/jobs/{name}",
+            get(jobs::show).put(jobs::replace).patch(jobs::edit).delete(jobs::delete),
+        ),
+        ("/api/v1/jobs/{name}/release", post(jobs::release)),
         ("/api/v1/jobs/{name}/start", post(jobs::start)),
         ("/api/v1/jobs/{name}/backfill", post(jobs::backfill)),
         ("/api/v1/jobs/{name}/enable", post(jobs::enable)),
@@ -88,7 +101,7 @@ pub(crate) fn router(ops: Ops) -> Router {
         .with_state(ops)
 }
 
-async fn wrong_method(method: http::Method, uri: Uri) -> Problem {
+async fn wrong_method(method: Method, uri: Uri) -> Problem {
     Problem::new(Kind::WrongMethod, format!("{} does not support {method}", uri.path()))
 }
 

@@ -27,6 +27,8 @@ use crate::{
 
 /// Longest body.
 pub(crate) const BODY_MAX: usize = 1024 * 1024;
+/// Longest body of a request for many jobs.
+pub(crate) const LARGE_BODY_MAX: usize = 8 * 1024 * 1024;
 /// Largest body that is read and discarded, so that the client receives the error response.
 const PAST_MAX: usize = 32 * 1024 * 1024;
 /// Longest time that a body may take.
@@ -240,6 +242,19 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let (headers, bytes) = collect(request, BODY_MAX).await?;
+        json(&headers, &bytes).map(Self)
+    }
+}
+
+/// A JSON body about many things.
+#[derive(Debug)]
+pub(super) struct LargeBody<T>(pub(super) T);
+
+impl<S: Sync, T: DeserializeOwned> FromRequest<S> for LargeBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let (headers, bytes) = collect(request, LARGE_BODY_MAX).await?;
         json(&headers, &bytes).map(Self)
     }
 }

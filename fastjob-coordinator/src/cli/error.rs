@@ -25,6 +25,8 @@ pub(super) enum Error {
     Failed(Box<Failure>),
     /// The command failed, and its output already says so.
     Reported,
+    /// The command succeeded, and reports something with this status.
+    Status(u8),
     /// The reader of the output has closed it.
     Closed,
 }
@@ -36,6 +38,9 @@ pub(super) struct Failure {
     pub(super) title: String,
     /// Each problem.
     pub(super) problems: Vec<Field>,
+    /// The lines of a file that the problems are about, in the order of the problems. There may be
+    /// fewer.
+    pub(super) excerpts: Vec<Option<String>>,
     /// How to fix it.
     pub(super) hints: Vec<String>,
     /// The problem details of the coordinator, if it rejected the request.
@@ -57,6 +62,7 @@ impl Error {
         match self {
             Self::Closed => ExitCode::SUCCESS,
             Self::Reported => ExitCode::FAILURE,
+            Self::Status(status) => ExitCode::from(status),
             Self::Misuse(message) => {
                 let mut failure = Failure { title: message, ..Failure::default() };
                 failure.details = failure.as_details();
@@ -126,8 +132,12 @@ fn headline(detail: &str, first: Option<&Field>) -> String {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "error: {}", one_line(&self.title))?;
-        for Field { field, message } in &self.problems {
+        let excerpts = self.excerpts.iter().map(Option::as_deref).chain(std::iter::repeat(None));
+        for (Field { field, message }, excerpt) in self.problems.iter().zip(excerpts) {
             write!(f, "\n  {}: {}", one_line(field), one_line(message))?;
+            for line in excerpt.unwrap_or_default().lines() {
+                write!(f, "\n    {}", text::lines(line))?;
+            }
         }
         for hint in &self.hints {
             write!(f, "\n  {}", one_line(hint))?;

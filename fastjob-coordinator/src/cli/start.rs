@@ -37,7 +37,7 @@ pub(super) struct Start {
     /// Start at this instant, such as 2026-12-01T08:00:00Z
     #[arg(long, value_name = "INSTANT", value_parser = instant)]
     at: Option<Timestamp>,
-    /// Start only one task for all starts of the job with this key
+    /// Start only one task for all starts of the job with this key, as long as it is retained
     #[arg(long, value_name = "TEXT")]
     key: Option<String>,
     /// Wait for the task to end: exit with 0 if it succeeded, else with 1
@@ -68,9 +68,15 @@ impl Start {
         };
         let client = client()?;
         let answer = client.answer(Call::start(&self.job, &ask)).await?;
-        let Started { task } = answer.read()?;
+        let Started { task, created, state, .. } = answer.read()?;
         if !out.is_json() {
-            out.line(format_args!("task {task} started"))?;
+            match (created, state) {
+                (true, _) => out.line(format_args!("task {task} started"))?,
+                (false, Some(state)) => {
+                    out.line(format_args!("task {task} was started before: {state}"))?;
+                }
+                (false, None) => out.line(format_args!("task {task} was started before"))?,
+            }
         } else if !self.wait {
             return out.line(answer.text());
         }

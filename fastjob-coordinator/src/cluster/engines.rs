@@ -17,7 +17,7 @@ use fastjob_engine::{CommitId, Event, SessionId};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::executors::Holding;
+pub(crate) use self::executors::{Holding, log_noted};
 use crate::{
     clock::Clock,
     permit::Deadline,

@@ -20,7 +20,7 @@ mod testing;
 mod tests;
 
 pub(crate) use self::{
-    engines::{Engines, Holding, Spent},
+    engines::{Engines, Holding, Spent, log_noted},
     keeper::{Keeper, Settings, node},
     map::{ClusterMap, Owner},
 };

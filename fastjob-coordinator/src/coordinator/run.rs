@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::task::JoinSet;
+use tokio::{sync::Semaphore, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::{Coordinator, error::RunError, handle::Handles, limits, open::Opened};
@@ -115,6 +115,7 @@ impl Coordinator {
             sessions: sessions.clone(),
             channels: channels.clone(),
             feeds: Feeds::default(),
+            applying: Semaphore::new(1),
         });
         handles.open(ops.clone());
         // Within the drain timeout, sessions last until the engines have ended, so that the

@@ -6,10 +6,13 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use fastjob_core::Job;
-use fastjob_engine::{Command, Event, JobRefused};
+use fastjob_engine::{Command, Event, JobRefused, SaveDone};
 
 use super::{Error, Ops};
-use crate::store::{Origin, Partition};
+use crate::{
+    cluster::log_noted,
+    store::{Origin, Partition},
+};
 
 /// The pause before the first retry; each further pause is twice as long.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -39,7 +42,7 @@ impl Ops {
             let now = if is_progress { ready(&mut jobs) } else { std::mem::take(&mut jobs) };
             let mut first = None;
             for job in now {
-                match self.declare_one(&job).await {
+                match self.declare_one(executor, &job).await {
                     Tried::Done => {}
                     Tried::NotYet(why) => {
                         first.get_or_insert_with(|| format!("{}: {why}", job.name));
@@ -73,7 +76,7 @@ impl Ops {
         }
     }
 
-    async fn declare_one(&self, job: &Arc<Job>) -> Tried {
+    async fn declare_one(&self, executor: &str, job: &Arc<Job>) -> Tried {
         let partition = Partition::of_name(&job.service, &job.name, self.engines.partitions());
         let Some(engine) = self.engines.at(partition) else { return Tried::Done };
         let others = match self.relatives(job).await {
@@ -85,6 +88,10 @@ impl Ops {
         let (mode, origin) = (fastjob_engine::SaveMode::Replace, Origin::Code);
         let save = |answer| Event::CommandWith(others, Command::Save { job, mode, origin, answer });
         match engine.ask_with(save).await {
+            Ok(Ok((SaveDone::Noted, row))) => {
+                log_noted(executor, &row);
+                Tried::Done
+            }
             Ok(Ok(_)) => Tried::Done,
             Ok(Err(why @ (JobRefused::NoChild(_) | JobRefused::LookAgain))) => {
                 Tried::NotYet(why.to_string())

@@ -15,8 +15,23 @@ impl Ops {
     /// The jobs that the children of a job can refer to, their descendants, and the ancestors of
     /// the job itself. In a store with one partition, the engine knows them all.
     pub(super) async fn relatives(&self, job: &Job) -> Result<Directory, Error> {
-        if self.engines.partitions() == 1 || job.children.is_empty() {
-            return Ok(Directory::default());
+        self.relatives_of(&[job]).await
+    }
+
+    /// The same for several jobs.
+    pub(super) async fn relatives_of(&self, jobs: &[&Job]) -> Result<Directory, Error> {
+        let mut links = Links::new();
+        if self.engines.partitions() > 1 {
+            for job in jobs {
+                self.add_relatives(job, &mut links).await?;
+            }
+        }
+        Ok(Directory::new(links.into_values()))
+    }
+
+    async fn add_relatives(&self, job: &Job, known: &mut Links) -> Result<(), Error> {
+        if job.children.is_empty() {
+            return Ok(());
         }
         let mut links = Links::new();
         for child in &job.children {
@@ -50,7 +65,8 @@ impl Ops {
                 links.extend(found.into_iter().map(|link| (link.id, link)));
             }
         }
-        Ok(Directory::new(links.into_values()))
+        known.extend(links);
+        Ok(())
     }
 
     async fn links(&self, jobs: &[JobId], known: &Links) -> Result<Vec<JobLink>, Error> {

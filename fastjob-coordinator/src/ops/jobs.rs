@@ -3,7 +3,7 @@
 use fastjob_core::{
     InvalidJob, Job, JobDraft, JobName, JobPath, ServiceName, job::Problem, schedule::Next,
 };
-use fastjob_engine::{Command, Event, JobRefused, SaveAnswer, SaveDone, Switch};
+use fastjob_engine::{Command, Directory, Event, JobRefused, SaveAnswer, SaveDone, Switch};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -92,6 +92,28 @@ impl NodeCall for SwitchJob {
     }
 }
 
+/// Gives the definition of a job back to the code.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(super) struct ReleaseJob {
+    job: JobPath,
+}
+
+impl NodeCall for ReleaseJob {
+    const NAME: &'static str = "release-job";
+    type Reply = Box<JobView>;
+
+    async fn answer(self, ops: &Ops, partition: Partition) -> Result<Box<JobView>, Error> {
+        let (engine, job) = (ops.engine(partition)?, self.job);
+        let row = ops.find_path(&job).await?;
+        let others = match row.code() {
+            Some(code) => ops.relatives(code).await?,
+            None => Directory::default(),
+        };
+        let release = |answer| Event::CommandWith(others, Command::Release { job, answer });
+        Ok(saved_view(engine.ask_with(release).await?)?.1)
+    }
+}
+
 impl Ops {
     /// Jobs by service and name; with `ends`, each with its activity and so many of its last ends.
     pub(crate) async fn list_jobs(
@@ -144,19 +166,23 @@ impl Ops {
     }
 
     /// Validates a draft, for callers and other nodes alike.
-    fn valid(&self, draft: JobDraft) -> Result<Job, Error> {
+    pub(super) fn valid(&self, draft: JobDraft) -> Result<Job, Error> {
         let job = Job::try_from(draft)
             .map_err(|err| Error::Invalid { message: err.to_string(), problems: err.problems })?;
-        let unknown: Vec<_> = (0..)
-            .zip(&job.alarms)
-            .filter_map(|(i, name): (usize, _)| Some((i, self.channels.unknown(name)?)))
-            .map(|(i, message)| Problem { field: format!("alarms[{i}]"), message })
-            .collect();
+        let unknown = self.unknown_channels(&job);
         if !unknown.is_empty() {
             let err = InvalidJob { name: Some(job.name.to_string()), problems: unknown };
             return Err(Error::Invalid { message: err.to_string(), problems: err.problems });
         }
         Ok(job)
+    }
+
+    /// The alarm channels of a job that this coordinator does not have.
+    pub(crate) fn unknown_channels(&self, job: &Job) -> Vec<Problem> {
+        let unknown = (0..)
+            .zip(&job.alarms)
+            .filter_map(|(i, name): (usize, _)| Some((i, self.channels.unknown(name)?)));
+        unknown.map(|(i, message)| Problem { field: format!("alarms[{i}]"), message }).collect()
     }
 
     /// The partition of the job at a path, and a path that is unambiguous there.
@@ -227,6 +253,12 @@ impl Ops {
         self.switch_job(path, false).await
     }
 
+    /// Gives the definition of a job back to the code that declares it.
+    pub(crate) async fn release_job(&self, path: &str) -> Result<JobView, Error> {
+        let (partition, job) = self.place(path).await?;
+        Ok(*self.call_owner(partition, ReleaseJob { job }).await?)
+    }
+
     async fn switch_job(&self, path: &str, on: bool) -> Result<JobView, Error> {
         let (partition, job) = self.place(path).await?;
         Ok(*self.call_owner(partition, SwitchJob { job, on }).await?)
@@ -280,27 +312,36 @@ fn saved_view(answer: SaveAnswer) -> Result<(Saved, Box<JobView>), Error> {
     let saved = match done {
         SaveDone::Created => Saved::Created,
         SaveDone::Updated | SaveDone::Deleted => Saved::Updated,
-        SaveDone::Unchanged => Saved::Unchanged,
+        SaveDone::Unchanged | SaveDone::Noted => Saved::Unchanged,
     };
     Ok((saved, Box::new(view(&row, wall_now()))))
 }
 
 fn view(row: &JobRow, now: Timestamp) -> JobView {
-    let origin = match row.origin {
-        Origin::Code => "code",
-        Origin::Api => "api",
-    };
     // A page has many jobs, so the cost per job is bounded.
     let next = row.job.enabled.then(|| row.job.timetable.look_after(now, row.anchor));
     JobView {
         id: row.id.0,
         revision: row.revision,
-        origin: origin.to_owned(),
+        origin: origin_word(row.origin).to_owned(),
         created_at: row.created_at,
         updated_at: row.updated_at,
         next_fire_at: next.and_then(Next::fire),
         activity: None,
+        declared: row
+            .declared
+            .as_ref()
+            .filter(|declared| **declared != row.job)
+            .map(|declared| Box::new(JobDraft::from(&**declared))),
         job: JobDraft::from(&*row.job),
+    }
+}
+
+/// The word for who owns a definition.
+pub(super) fn origin_word(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Code => "code",
+        Origin::Api => "api",
     }
 }
 
@@ -326,7 +367,9 @@ impl From<JobRefused> for Error {
         match refused {
             JobRefused::Unknown(_) => Self::NotFound(message),
             JobRefused::Ambiguous { name, choices } => Self::Ambiguous { name, choices },
-            JobRefused::Exists(_) => Self::Conflict(message),
+            JobRefused::Exists(_) | JobRefused::NoCode(_) | JobRefused::Changed(_) => {
+                Self::Conflict(message)
+            }
             JobRefused::TooLate(_) => Self::invalid("schedule.once", message),
             JobRefused::Child { .. } | JobRefused::NoChild(_) => Self::invalid("children", message),
             JobRefused::IsChild { .. } => Self::Conflict(message),

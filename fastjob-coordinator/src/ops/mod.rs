@@ -4,6 +4,7 @@
 
 mod activity;
 mod alarms;
+mod apply;
 mod credential;
 mod declare;
 mod executors;
@@ -16,6 +17,7 @@ mod live;
 mod log;
 mod node_calls;
 mod nodes;
+mod order;
 mod pages;
 mod peers;
 mod preview;
@@ -28,12 +30,13 @@ mod tasks;
 use std::{ops::Deref, sync::Arc};
 
 pub(crate) use fastjob_client::types::{
-    AlarmView, AttemptView, BackfillRequest, Backfilled, ChannelView, DurationStats, ExecutorView,
-    Fires, JobActivity, JobEndView, JobView, LogView, NodeView, Page, ProgressView, Saved,
-    SilenceRequest, SilenceView, StartRequest, Started, StatsBucket, StatsView, StopAnswer,
-    TaskStats, TaskView, Tested,
+    AlarmView, Applied, AppliedJob, ApplyRequest, AttemptView, BackfillRequest, Backfilled,
+    ChannelView, DurationStats, ExecutorView, Fires, JobActivity, JobEndView, JobView, LogView,
+    NodeView, Page, ProgressView, Saved, SilenceRequest, SilenceView, StartRequest, Started,
+    StatsBucket, StatsView, StopAnswer, TaskStats, TaskView, Tested,
 };
 use fastjob_core::job::Problem;
+use tokio::sync::Semaphore;
 
 pub(crate) use self::{
     activity::ends,
@@ -117,6 +120,8 @@ pub(crate) struct Parts {
     pub(crate) sessions: Sessions,
     pub(crate) channels: Channels,
     pub(crate) feeds: Feeds,
+    /// One request at a time saves many jobs.
+    pub(crate) applying: Semaphore,
 }
 
 /// Why a call failed.

@@ -16,7 +16,8 @@ use tokio::time::Instant;
 use super::{
     Error, Ops,
     activity::CountOpen,
-    jobs::{DeleteJob, SaveJob, SwitchJob},
+    apply::ApplyJobs,
+    jobs::{DeleteJob, ReleaseJob, SaveJob, SwitchJob},
     live::{ListOpen, ReadLive},
     refusal::Refusal,
     start::{BackfillJob, StartJob},
@@ -93,6 +94,8 @@ impl Ops {
         match name {
             SaveJob::NAME => Box::pin(self.answer_json::<SaveJob>(partition, body)),
             DeleteJob::NAME => Box::pin(self.answer_json::<DeleteJob>(partition, body)),
+            ApplyJobs::NAME => Box::pin(self.answer_json::<ApplyJobs>(partition, body)),
+            ReleaseJob::NAME => Box::pin(self.answer_json::<ReleaseJob>(partition, body)),
             SwitchJob::NAME => Box::pin(self.answer_json::<SwitchJob>(partition, body)),
             StartJob::NAME => Box::pin(self.answer_json::<StartJob>(partition, body)),
             BackfillJob::NAME => Box::pin(self.answer_json::<BackfillJob>(partition, body)),

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use fastjob_core::{Cause, ExecutorName, JobPath, TaskId, instant};
-use fastjob_engine::{Backfill, Command, JobRefused, Start, StartKey, When};
+use fastjob_engine::{
+    Backfill, Command, JobRefused, Looked, OWN_KEYS, Start, StartKey, StartedTask, When,
+    backfill_key,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{BackfillRequest, Backfilled, Error, Ops, StartRequest, Started, node_calls::NodeCall};
-use crate::{shell::EngineHandle, store::Partition};
+use crate::{clock::wall_now, shell::EngineHandle, store::Partition};
 
 /// Maximum number of bytes of a key.
 const KEY_MAX: usize = 256;
@@ -42,6 +45,10 @@ impl NodeCall for StartJob {
             let message = format!("it has {} bytes, 1 to {KEY_MAX} are allowed", key.len());
             return Err(Error::invalid("key", message));
         }
+        if request.key.as_ref().is_some_and(|key| key.starts_with(OWN_KEYS)) {
+            let message = format!("keys that begin with `{OWN_KEYS}` are used by the coordinator");
+            return Err(Error::invalid("key", message));
+        }
         let param = fastjob_core::job::param_text(&request.param);
         if let Some(long) =
             param.as_ref().map(String::len).filter(|len| *len > fastjob_core::job::PARAM_MAX)
@@ -51,13 +58,17 @@ impl NodeCall for StartJob {
             return Err(Error::invalid("param", message));
         }
         let at = when(&request)?;
-        let param = param.map(Into::into);
-        let start = Start { job: self.job, cause, param, at, executor, key: None };
-        let task = match request.key {
-            Some(key) => ops.start_once(&engine, start, key.into()).await?,
+        let param: Option<Arc<str>> = param.map(Into::into);
+        let start = Start { job: self.job, cause, param: param.clone(), at, executor, key: None };
+        let started = match &request.key {
+            Some(key) => ops.start_once(&engine, start, key.as_str().into()).await?,
             None => engine.ask(|answer| Command::Start { ask: start, answer }).await??,
         };
-        Ok(Started { task: task.0 })
+        let task = started.task.0;
+        match request.key.filter(|_| !started.is_new) {
+            Some(key) => ops.started_before(task, &key, param.as_deref()).await,
+            None => Ok(Started { task, created: true, state: None }),
+        }
     }
 }
 
@@ -87,10 +98,17 @@ impl NodeCall for BackfillJob {
             let message = format!("{most} is out of bounds, 1 to {BACKFILL_MOST} are allowed");
             return Err(Error::invalid("max", message));
         }
-        let cause = cause(request.cause.as_deref())?;
-        let ask = Backfill { job: self.job, cause, from, until, most };
-        let (tasks, more) = engine.ask(|answer| Command::Backfill { ask, answer }).await??;
-        Ok(Backfilled { tasks: tasks.into_iter().map(|task| task.0).collect(), more })
+        let ask = Backfill { job: self.job, from, until, most, looked: None };
+        let done = match request.again {
+            true => engine.ask(|answer| Command::Backfill { ask, answer }).await??,
+            false => ops.backfill_once(&engine, ask).await?,
+        };
+        let numbers = |tasks: Vec<TaskId>| tasks.into_iter().map(|task| task.0).collect();
+        Ok(Backfilled {
+            tasks: numbers(done.tasks),
+            existing: numbers(done.existing),
+            more: done.more,
+        })
     }
 }
 
@@ -107,17 +125,67 @@ impl Ops {
         engine: &EngineHandle,
         start: Start,
         text: Arc<str>,
-    ) -> Result<TaskId, Error> {
+    ) -> Result<StartedTask, Error> {
         let job = self.find_path(&start.job).await?.id;
         for _ in 0..LOOKS {
             // The engine knows the keys that are too recent to be visible in the store.
             let looked_at = self.engines.uptime();
             if let Some(task) = self.store.task_of_key(job, &text).await? {
-                return Ok(task);
+                return Ok(StartedTask { task, is_new: false });
             }
             let key = Some(StartKey { text: Arc::clone(&text), looked_at });
             let ask = Start { key, ..start.clone() };
             match engine.ask(|answer| Command::Start { ask, answer }).await? {
+                Err(JobRefused::LookAgain) => {}
+                answer => return Ok(answer?),
+            }
+        }
+        Err(JobRefused::LookAgain.into())
+    }
+
+    /// The answer to a start whose key has started a task before.
+    async fn started_before(
+        &self,
+        task: i64,
+        key: &str,
+        param: Option<&str>,
+    ) -> Result<Started, Error> {
+        let state = match self.task(task).await {
+            Ok(view) if view.param.as_deref() != param => {
+                return Err(Error::Conflict(format!(
+                    "the key `{key}` has started task {task} with another param: use another key \
+                     for another task"
+                )));
+            }
+            Ok(view) => Some(view.state),
+            // It has just ended, and its row is not visible yet.
+            Err(Error::NotFound(_)) => None,
+            Err(err) => return Err(err),
+        };
+        Ok(Started { task, created: false, state })
+    }
+
+    /// Starts the fires of a range that no backfill has started before.
+    async fn backfill_once(
+        &self,
+        engine: &EngineHandle,
+        ask: Backfill,
+    ) -> Result<fastjob_engine::Backfilled, Error> {
+        for _ in 0..LOOKS {
+            let row = self.find_path(&ask.job).await?;
+            let at = self.engines.uptime();
+            let until = ask.until.min(wall_now());
+            let timetable = &row.job.timetable;
+            // The engine reports a schedule without past fires.
+            let fires = timetable
+                .fires_between(ask.from, until, row.anchor, ask.most as usize)
+                .map_or_else(|_| Vec::new(), |fires| fires.fires);
+            let keys: Vec<_> = fires.iter().map(|fire| backfill_key(*fire).to_string()).collect();
+            let tasks = self.store.tasks_of_keys(row.id, &keys).await?;
+            let found = fires.iter().zip(&keys);
+            let found = found.map(|(fire, key)| (*fire, tasks.get(key).copied())).collect();
+            let ask = Backfill { looked: Some(Looked { at, found }), ..ask.clone() };
+            match engine.ask(|answer| Command::Backfill { ask, answer }).await? {
                 Err(JobRefused::LookAgain) => {}
                 answer => return Ok(answer?),
             }

@@ -120,6 +120,13 @@ impl ExecutorLink for Link {
         }
         self.sessions.claim(session, &self.engines.leases());
         tracing::info!(executor = %name, session = session.0, "executor connected");
+        for job in &open.executor.jobs {
+            for unknown in self.ops.unknown_channels(job) {
+                tracing::warn!(executor = %name, job = %job.path(), why = unknown.message,
+                    "an executor declares an alarm channel that does not exist: these alarms are \
+                     not sent");
+            }
+        }
         let millis = |d: Duration| u32::try_from(d.as_millis()).unwrap_or(u32::MAX);
         let welcome = v1::Welcome {
             cluster: self.terms.cluster.clone(),

@@ -19,7 +19,7 @@ use hyper::body::{Frame, SizeHint};
 
 use super::grpc;
 use crate::{
-    api::{BODY_MAX, CALL_MAX, HEALTH, Kind, Problem},
+    api::{CALL_MAX, HEALTH, Kind, Problem, longest_body},
     bounds::{Bounds, Hangup, Reserved, Watch},
     ops::Question,
 };
@@ -54,15 +54,15 @@ pub(super) async fn bound<F: Future<Output = Response>>(
 fn body_bytes(request: &Request) -> u64 {
     let announced = request.headers().get(CONTENT_LENGTH);
     let announced = announced.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    let most = match request.extensions().get::<Question>() {
+        Some(_) => CALL_MAX,
+        None => longest_body(request.method(), request.uri().path()),
+    };
     match announced {
         // A body that is too long is discarded as it arrives.
-        Some(length) if length > CALL_MAX as u64 => 0,
+        Some(length) if length > most as u64 => 0,
         Some(length) => length,
-        None => {
-            let of_a_node = request.extensions().get::<Question>().is_some();
-            let most = if of_a_node { CALL_MAX } else { BODY_MAX };
-            request.body().size_hint().exact().unwrap_or(most as u64)
-        }
+        None => request.body().size_hint().exact().unwrap_or(most as u64),
     }
 }
 

@@ -215,7 +215,7 @@ async fn a_start_that_a_retiring_engine_did_not_send_is_sent_by_the_next_owner()
         next.handle(clock.now(), Event::Committed(written), &mut effects);
     }
     let sent = effects.sends.iter().any(
-        |(_, message)| matches!(message, Message::Start(starts) if starts[0].row.task == task),
+        |(_, message)| matches!(message, Message::Start(starts) if starts[0].row.task == task.task),
     );
     assert!(sent, "{:?}", effects.sends);
 }

@@ -36,6 +36,11 @@ pub(super) fn definition(job: &Job) -> String {
     serde_json::to_string(&JobDraft::from(job)).unwrap_or_default()
 }
 
+/// The stored form of what code declares, if that is stored.
+pub(super) fn declared(row: &JobRow) -> Option<String> {
+    row.declared.as_deref().map(definition)
+}
+
 /// The keys of new tasks: the job, the key, and the task.
 pub(super) fn keys(commits: &[Commit]) -> impl Iterator<Item = (JobId, Cow<'_, str>, TaskId)> {
     let planned = commits.iter().flat_map(|commit| &commit.planned);

@@ -33,7 +33,7 @@ codes! {
         Queued = 0, Running = 1, Stopping = 2, Succeeded = 3, Failed = 4, Stopped = 5, Skipped = 6,
     }
     cause_code, cause: Cause {
-        Schedule = 1, Misfire = 2, Manual = 3, Api = 4, Parent = 5,
+        Schedule = 1, Misfire = 2, Manual = 3, Api = 4, Parent = 5, Backfill = 6,
     }
     reason_code, reason: FailReason {
         Error = 1, Fatal = 2, TimedOut = 3, ExecutorLost = 4, Panicked = 5, NoExecutor = 6,

@@ -166,6 +166,9 @@ impl TaskStore for Double {
     async fn task_of_key(&self, job: JobId, key: &str) -> Result<Option<TaskId>> {
         self.store.task_of_key(job, key).await
     }
+    async fn tasks_of_keys(&self, job: JobId, keys: &[String]) -> Result<HashMap<String, TaskId>> {
+        self.store.tasks_of_keys(job, keys).await
+    }
     async fn log_tail(&self, attempt: AttemptId) -> Result<Option<String>> {
         self.store.log_tail(attempt).await
     }

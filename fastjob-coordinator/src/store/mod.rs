@@ -215,6 +215,8 @@ pub(crate) trait TaskStore: Send + Sync {
     async fn task_bytes(&self, tasks: &[TaskId]) -> Result<HashMap<TaskId, u64>>;
     /// The task that was started with this key, while it is retained.
     async fn task_of_key(&self, job: JobId, key: &str) -> Result<Option<TaskId>>;
+    /// The tasks that were started with these keys, while they are retained.
+    async fn tasks_of_keys(&self, job: JobId, keys: &[String]) -> Result<HashMap<String, TaskId>>;
     /// The tail of an attempt's log, as reported with its outcome.
     async fn log_tail(&self, attempt: AttemptId) -> Result<Option<String>>;
 }

@@ -5,18 +5,22 @@
 
 mod check;
 mod definitions;
+mod differences;
 mod draft;
 mod fires;
+mod merge;
 mod settings;
 
 use std::{fmt, sync::Arc, time::Duration};
 
 pub use self::{
     definitions::{Definitions, InvalidDefinition},
+    differences::{FieldChange, differences},
     draft::{
         AlarmWhenDraft, BlockDraft, ChildDraft, ExcludeDraft, FireAllDraft, JobDraft, MisfireDraft,
         RetryDraft, RouteDraft, ScheduleDraft, ShardDraft, WordOr,
     },
+    merge::merged,
     settings::{About, Settings},
 };
 use crate::{id::JobName, path::JobPath};
@@ -53,6 +57,29 @@ impl Job {
     /// Labels for users and for filters, in the order of their keys.
     pub fn labels(&self) -> impl Iterator<Item = (&str, &str)> {
         self.about.iter().flat_map(|about| about.labels())
+    }
+
+    /// The job with the alarm channels and thresholds of another one.
+    #[must_use]
+    pub fn with_alarms_of(&self, other: &Self) -> Self {
+        let mut job = self.clone();
+        if !job.has_alarms_of(other) {
+            let settings = Arc::make_mut(&mut job.settings);
+            settings.alarms.clone_from(&other.alarms);
+            settings.alarm_after = other.alarm_after;
+        }
+        job
+    }
+
+    /// Whether the alarm channels and thresholds are those of another job.
+    pub fn has_alarms_of(&self, other: &Self) -> bool {
+        self.alarms == other.alarms && self.alarm_after == other.alarm_after
+    }
+
+    /// Whether two jobs differ at most in what people may override without editing a definition:
+    /// whether the job is enabled, and its alarms.
+    pub fn is_same_definition(&self, other: &Self) -> bool {
+        *self == Self { enabled: self.enabled, ..other.with_alarms_of(self) }
     }
 }
 

@@ -76,6 +76,7 @@ impl From<Cause> for v1::Cause {
             Cause::Manual => Self::Manual,
             Cause::Api => Self::Api,
             Cause::Parent => Self::Parent,
+            Cause::Backfill => Self::Backfill,
         }
     }
 }
@@ -90,6 +91,7 @@ impl TryFrom<v1::Cause> for Cause {
             v1::Cause::Manual => Self::Manual,
             v1::Cause::Api => Self::Api,
             v1::Cause::Parent => Self::Parent,
+            v1::Cause::Backfill => Self::Backfill,
             v1::Cause::Unspecified => return Err(UnknownValue { what: "the cause", value: 0 }),
         })
     }

@@ -12,11 +12,15 @@ use super::Origin;
 pub struct JobRow {
     /// Its id. A job that is deleted and created again has a new one.
     pub id: JobId,
-    /// Its definition.
+    /// The definition in effect.
     pub job: Arc<Job>,
+    /// What code declares, if that is another definition, or if a person took the definition from
+    /// the code. `None` if no code declares the job, or if `job` is what it declares.
+    pub declared: Option<Arc<Job>>,
     /// The jobs that its children's names meant when it was saved, in the order of the names.
     pub children: Arc<[JobId]>,
-    /// Who saved this revision.
+    /// Who owns the definition. While that is code, people may override
+    /// [some settings](Job::is_same_definition).
     pub origin: Origin,
     /// Counts saves, from 1.
     pub revision: i64,
@@ -30,6 +34,20 @@ pub struct JobRow {
     /// When it was deleted; `None` while it lives. A deleted job keeps its row, because its tasks
     /// refer to it, and so that code does not create it again.
     pub deleted_at: Option<Timestamp>,
+}
+
+impl JobRow {
+    /// What code declares; `None` if no code declares the job.
+    pub fn code(&self) -> Option<&Arc<Job>> {
+        let own = (self.origin == Origin::Code).then_some(&self.job);
+        self.declared.as_ref().or(own)
+    }
+
+    /// The approximate size of its definitions in bytes.
+    pub(crate) fn bytes(&self) -> u64 {
+        let declared = self.declared.as_ref().map_or(0, |job| definition_bytes(job));
+        (definition_bytes(&self.job) + declared) as u64
+    }
 }
 
 /// A living job with its children: what is needed to follow chains of children.

@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use fastjob_core::{Cause, JobId};
+use fastjob_core::{Cause, Job, JobId};
 
 use crate::{
     effect::Effects,
@@ -35,10 +35,10 @@ impl Engine {
         others: Option<Directory>,
         out: &mut Effects,
     ) {
-        let job = self.changed_by(&command);
-        let until = job.and_then(|job| self.changes.last_of(job).max(self.early_until(now, job)));
-        match job.zip(until) {
-            Some((job, at)) => self.changes.add(Change { job, command, others, at }),
+        let jobs = self.changed_by(&command);
+        let until = |job: &JobId| self.changes.last_of(*job).max(self.early_until(now, *job));
+        match jobs.iter().filter_map(until).max() {
+            Some(at) => self.changes.add(Change { jobs, command, others, at }),
             None => self.command_with(now, command, others, out),
         }
     }
@@ -62,15 +62,18 @@ impl Engine {
         }
     }
 
-    /// The existing job that a command changes.
-    fn changed_by(&self, command: &Command) -> Option<JobId> {
+    /// The existing jobs that a command changes.
+    fn changed_by(&self, command: &Command) -> Vec<JobId> {
+        let named = |job: &Job| self.catalog.named(&job.service, &job.name).map(JobEntry::id);
         match command {
-            Command::Save { job, .. } => {
-                self.catalog.named(&job.service, &job.name).map(JobEntry::id)
+            Command::Save { job, .. } => named(job).into_iter().collect(),
+            Command::Apply { ask, .. } if ask.is_dry => Vec::new(),
+            Command::Apply { ask, .. } => {
+                ask.edits.iter().filter_map(|edit| named(&edit.job)).collect()
             }
-            Command::Delete { job, .. } | Command::Switch { job, .. } => {
-                self.catalog.resolve(job).ok()
-            }
+            Command::Delete { job, .. }
+            | Command::Switch { job, .. }
+            | Command::Release { job, .. } => self.catalog.resolve(job).into_iter().collect(),
             Command::Start { .. }
             | Command::Backfill { .. }
             | Command::Stop { .. }
@@ -78,7 +81,7 @@ impl Engine {
             | Command::Live { .. }
             | Command::CountOpen { .. }
             | Command::Lives { .. }
-            | Command::Executors { .. } => None,
+            | Command::Executors { .. } => Vec::new(),
         }
     }
 

@@ -16,6 +16,12 @@ impl Engine {
                 let saved = self.save(now, *job, mode, origin);
                 self.answer_save(answer, saved, out);
             }
+            Command::Apply { ask, answer } => match self.apply(now, &ask) {
+                Ok(done) if !ask.is_dry => {
+                    self.journal.answer_when_durable(Answer::Apply(answer, Ok(done)));
+                }
+                tried => out.answers.push(Answer::Apply(answer, tried)),
+            },
             Command::Delete { job, answer } => {
                 let deleted = self.delete(now, &job);
                 self.answer_save(answer, deleted, out);
@@ -23,6 +29,10 @@ impl Engine {
             Command::Switch { job, to, answer } => {
                 let switched = self.switch(now, &job, to);
                 self.answer_save(answer, switched, out);
+            }
+            Command::Release { job, answer } => {
+                let released = self.release(now, &job);
+                self.answer_save(answer, released, out);
             }
             Command::Start { ask, answer } => match self.start(now, ask) {
                 Ok(task) => self.journal.answer_when_durable(Answer::Start(answer, Ok(task))),

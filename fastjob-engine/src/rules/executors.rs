@@ -15,7 +15,7 @@ use fastjob_core::{
 use jiff::Timestamp;
 
 use crate::{
-    answer::{ConnectAnswer, Declared},
+    answer::{ConnectAnswer, Declared, SaveDone},
     effect::{Effects, Message},
     engine::Engine,
     event::{Beat, Connected, Held, Now, SaveMode, SessionId},
@@ -87,8 +87,10 @@ impl Engine {
                 declared.parents.push(job);
                 continue;
             }
-            if let Err(err) = self.save(now, Job::clone(&job), SaveMode::Replace, Origin::Code) {
-                declared.refused.push(format!("{}: {err}", job.name));
+            match self.save(now, Job::clone(&job), SaveMode::Replace, Origin::Code) {
+                Ok((SaveDone::Noted, row)) => declared.noted.push(row),
+                Ok(_) => {}
+                Err(err) => declared.refused.push(format!("{}: {err}", job.name)),
             }
         }
         declared

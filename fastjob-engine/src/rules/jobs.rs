@@ -1,19 +1,18 @@
 //! Changes to jobs: each is one commit, and is in effect when it is answered.
 //!
 //! A change cancels the fires that the old schedule planned for later than the instant of the
-//! change. The new schedule counts from that instant. A job that code declared follows the code
-//! until a user saves, switches or deletes it. From then on, code does not change it.
+//! change. The new schedule counts from that instant. `edits` decides what a change does.
 
 use std::sync::Arc;
 
 use fastjob_core::{Job, JobPath};
-use jiff::Timestamp;
 
 use crate::{
     answer::{JobRefused, SaveAnswer, SaveDone},
     engine::Engine,
-    event::{Now, SaveMode, Switch},
+    event::{Now, SaveMode, SavedRow, Switch},
     record::{JobRow, Origin},
+    rules::edits::Decided,
 };
 
 impl Engine {
@@ -25,64 +24,49 @@ impl Engine {
         mode: SaveMode,
         origin: Origin,
     ) -> SaveAnswer {
-        let known = self.catalog.named(&job.service, &job.name);
-        let Some(row) = known.map(|entry| entry.row()) else {
-            return self.create(now, job, origin);
-        };
-        let by_code = origin == Origin::Code;
-        if by_code && (row.deleted_at.is_some() || row.origin == Origin::Api) {
-            if row.deleted_at.is_some() {
-                self.declared_again(now, row.id);
-            }
-            return Ok((SaveDone::Unchanged, Box::new(row)));
-        }
-        if row.deleted_at.is_some() {
-            return self.create(now, job, origin);
-        }
-        if mode == SaveMode::Create {
-            return Err(JobRefused::Exists(job.path().to_string()));
-        }
-        if *row.job == job && (by_code || row.origin == origin) {
-            return Ok((SaveDone::Unchanged, Box::new(row)));
-        }
-        if job.timetable != row.job.timetable {
-            // Up to a fire that ran ahead of the clock, no other fire is planned.
-            let fired_ahead = known.map_or(now.wall, |entry| entry.fired_ahead());
-            too_late(&job, now.wall.max(fired_ahead))?;
-        }
-        self.catalog.has_room(&job, Some(&row.job))?;
-        let children = self.catalog.resolve_children(Some(&row), &job, origin)?;
-        Ok((
-            SaveDone::Updated,
-            self.change(now, JobRow { job: job.into(), children, origin, ..row }),
-        ))
+        let decided = self.decide(now, job, mode, origin)?;
+        Ok(self.enact(now, decided))
     }
 
-    fn create(&mut self, now: Now, job: Job, origin: Origin) -> SaveAnswer {
-        too_late(&job, now.wall)?;
-        self.catalog.has_room(&job, None)?;
-        let children = self.catalog.resolve_children(None, &job, origin)?;
-        let id = self.catalog.new_id();
-        let row = JobRow {
-            id,
-            job: Arc::new(job),
-            children,
-            origin,
-            revision: 1,
-            anchor: now.wall,
-            created_at: now.wall,
-            updated_at: now.wall,
-            deleted_at: None,
+    /// Enables or disables a job's schedule.
+    pub(super) fn switch(&mut self, now: Now, path: &JobPath, to: Switch) -> SaveAnswer {
+        let decided = self.decide_switch(now, path, to)?;
+        Ok(self.enact(now, decided))
+    }
+
+    /// Gives the definition of a job back to the code. The job stays enabled or disabled.
+    pub(super) fn release(&mut self, now: Now, path: &JobPath) -> SaveAnswer {
+        let decided = self.decide_release(now, path)?;
+        Ok(self.enact(now, decided))
+    }
+
+    /// Carries out what was decided.
+    pub(super) fn enact(&mut self, now: Now, (done, row): Decided) -> (SaveDone, SavedRow) {
+        let row = match done {
+            SaveDone::Created => self.create(now, row),
+            SaveDone::Updated | SaveDone::Noted => self.change(now, row),
+            SaveDone::Unchanged => {
+                if row.deleted_at.is_some() {
+                    self.declared_again(now, row.id);
+                }
+                Box::new(row)
+            }
+            SaveDone::Deleted => Box::new(row),
         };
+        (done, row)
+    }
+
+    fn create(&mut self, now: Now, row: JobRow) -> SavedRow {
+        let id = row.id;
         self.catalog.admit(row.clone(), now.wall);
         self.journal.commit().jobs.push(row.clone());
         self.schedule_next(id);
         self.plan_up_to_watermark(now, id);
-        Ok((SaveDone::Created, Box::new(row)))
+        Box::new(row)
     }
 
     /// Saves `row` as the next revision of an existing job.
-    fn change(&mut self, now: Now, row: JobRow) -> Box<JobRow> {
+    fn change(&mut self, now: Now, row: JobRow) -> SavedRow {
         let id = row.id;
         let before = self.catalog.job(id).map(Arc::clone);
         let differs = |how: fn(&Job, &Job) -> bool| {
@@ -129,20 +113,6 @@ impl Engine {
         Box::new(row)
     }
 
-    /// Enables or disables a job's schedule.
-    pub(super) fn switch(&mut self, now: Now, path: &JobPath, to: Switch) -> SaveAnswer {
-        let id = self.catalog.resolve(path)?;
-        let row = self.catalog.get(id).map(|entry| entry.row());
-        let row = row.ok_or_else(|| JobRefused::Unknown(path.to_string()))?;
-        let enabled = to == Switch::On;
-        if row.job.enabled == enabled {
-            return Ok((SaveDone::Unchanged, Box::new(row)));
-        }
-        let job = Job { enabled, ..(*row.job).clone() };
-        let row = JobRow { job: job.into(), origin: Origin::Api, ..row };
-        Ok((SaveDone::Updated, self.change(now, row)))
-    }
-
     /// Deletes a job: planned fires are cancelled, waiting attempts are stopped, running ones may
     /// finish.
     pub(super) fn delete(&mut self, now: Now, path: &JobPath) -> SaveAnswer {
@@ -161,14 +131,4 @@ impl Engine {
         self.journal.commit().jobs.push(row.clone());
         Ok((SaveDone::Deleted, Box::new(row)))
     }
-}
-
-/// Rejects a job that would not fire later than `from`.
-fn too_late(job: &Job, from: Timestamp) -> Result<(), JobRefused> {
-    if let fastjob_core::Schedule::Once(at) = job.timetable.schedule()
-        && job.is_too_late(from)
-    {
-        return Err(JobRefused::TooLate(*at));
-    }
-    job.never_fires(from).map_or(Ok(()), |problem| Err(JobRefused::NeverFires(problem)))
 }

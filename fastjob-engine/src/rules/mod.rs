@@ -1,12 +1,14 @@
 //! The rules: functions over the parts of the state.
 
 mod alarms;
+mod apply;
 mod cancel;
 mod changes;
 mod children;
 mod chores;
 mod commands;
 pub(crate) mod early;
+mod edits;
 mod executors;
 mod jobs;
 mod lane;

@@ -289,7 +289,7 @@ impl Engine {
             Cause::Schedule | Cause::Misfire | Cause::Parent => {
                 self.attempts.admit(1, new.param.as_deref())
             }
-            Cause::Manual | Cause::Api => Ok(()),
+            Cause::Manual | Cause::Api | Cause::Backfill => Ok(()),
         }
     }
 

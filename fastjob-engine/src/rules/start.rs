@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
+use fastjob_core::Cause;
 use jiff::SignedDuration;
 
 use super::plan::{Head, NewTask};
 use crate::{
-    answer::{BackfillAnswer, JobRefused, StartAnswer},
+    answer::{BackfillAnswer, Backfilled, JobRefused, StartAnswer, StartedTask},
     engine::Engine,
     event::{Backfill, Now, Start, When},
-    state::keys::Found,
+    state::keys::{Found, backfill_key},
 };
 
 impl Engine {
@@ -19,7 +20,7 @@ impl Engine {
         let key = ask.key.map(|key| (job, key.text));
         if let Some((key, looked_at)) = key.as_ref().zip(looked_at) {
             match self.keys.find(key, looked_at) {
-                Found::Task(task) => return Ok(task),
+                Found::Task(task) => return Ok(StartedTask { task, is_new: false }),
                 Found::LookAgain => return Err(JobRefused::LookAgain),
                 Found::Nothing => {}
             }
@@ -42,9 +43,10 @@ impl Engine {
         if let Some(key) = key {
             self.keys.remember(key, task, self.journal.commit_id());
         }
-        Ok(task)
+        Ok(StartedTask { task, is_new: true })
     }
 
+    /// Starts the fires of a past range that no backfill has started before.
     pub(super) fn backfill(&mut self, now: Now, ask: Backfill) -> BackfillAnswer {
         let id = self.catalog.resolve(&ask.job)?;
         let Some(entry) = self.catalog.get(id) else {
@@ -56,13 +58,42 @@ impl Engine {
             .timetable
             .fires_between(ask.from, until, entry.anchor(), ask.most as usize)
             .map_err(|why| JobRefused::NoBackfill(why.to_string()))?;
-        self.attempts.admit(fires.fires.len(), None)?;
-        let mut tasks = Vec::with_capacity(fires.fires.len());
+        let mut done = Backfilled { more: fires.more, ..Backfilled::default() };
+        let mut new = Vec::with_capacity(fires.fires.len());
         for fire_at in fires.fires {
-            let head = Head { note: Some("backfilled".to_owned()), ..Head::default() };
-            let new = NewTask::new(id, ask.cause, now.wall);
-            tasks.push(self.new_task(now, NewTask { fire_at: Some(fire_at), head, ..new }));
+            let key = match &ask.looked {
+                None => None,
+                Some(looked) => {
+                    let key = (id, backfill_key(fire_at));
+                    let found = match looked.found.get(&fire_at) {
+                        Some(Some(task)) => Found::Task(*task),
+                        Some(None) => self.keys.find(&key, looked.at),
+                        // The schedule was changed since, or the fire was due.
+                        None => Found::LookAgain,
+                    };
+                    match found {
+                        Found::Task(task) => {
+                            done.existing.push(task);
+                            continue;
+                        }
+                        Found::LookAgain => return Err(JobRefused::LookAgain),
+                        Found::Nothing => Some(key),
+                    }
+                }
+            };
+            new.push((fire_at, key));
         }
-        Ok((tasks, fires.more))
+        self.attempts.admit(new.len(), None)?;
+        for (fire_at, key) in new {
+            let head =
+                Head { key: key.as_ref().map(|(_, key)| Arc::clone(key)), ..Head::default() };
+            let new = NewTask::new(id, Cause::Backfill, now.wall);
+            let task = self.new_task(now, NewTask { fire_at: Some(fire_at), head, ..new });
+            if let Some(key) = key {
+                self.keys.remember(key, task, self.journal.commit_id());
+            }
+            done.tasks.push(task);
+        }
+        Ok(done)
     }
 }

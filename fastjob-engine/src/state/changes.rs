@@ -9,7 +9,8 @@ use crate::{event::Command, maps::IdMap, state::catalog::Directory};
 /// A change that waits.
 #[derive(Debug)]
 pub(crate) struct Change {
-    pub(crate) job: JobId,
+    /// The jobs that it changes.
+    pub(crate) jobs: Vec<JobId>,
     pub(crate) command: Command,
     /// The jobs of other partitions, for the names in the command.
     pub(crate) others: Option<Directory>,
@@ -28,8 +29,10 @@ pub(crate) struct Changes {
 
 impl Changes {
     pub(crate) fn add(&mut self, change: Change) {
-        let last = self.last.entry(change.job).or_default();
-        *last = change.at.max(*last);
+        for job in &change.jobs {
+            let last = self.last.entry(*job).or_default();
+            *last = change.at.max(*last);
+        }
         self.waiting.push(change);
     }
 

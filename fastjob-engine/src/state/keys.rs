@@ -9,6 +9,7 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use fastjob_core::{JobId, TaskId};
+use jiff::Timestamp;
 
 use crate::{
     event::{CommitId, Now},
@@ -29,6 +30,15 @@ pub struct StartKey {
     pub text: Arc<str>,
     /// The uptime at which the lookup began, by the clock of [`Now::uptime`].
     pub looked_at: Duration,
+}
+
+/// The begin of the keys that only the coordinator uses.
+pub const OWN_KEYS: &str = "fastjob:";
+
+/// The key of the task that a backfill starts for a fire, so that another one does not start it
+/// again.
+pub fn backfill_key(fire_at: Timestamp) -> Arc<str> {
+    format!("{OWN_KEYS}backfill:{}", fire_at.as_millisecond()).into()
 }
 
 /// A key of a job.
@@ -116,8 +126,6 @@ impl Keys {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::*;
 
     fn at(millis: u64) -> Now {

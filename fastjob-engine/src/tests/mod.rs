@@ -5,6 +5,7 @@ mod bounds;
 mod children;
 mod draining;
 mod early;
+mod edits;
 mod fires;
 mod job_quota;
 mod lineage;

@@ -3,13 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use fastjob_core::{Cause, FailReason, JobId, TaskId, TaskState, attempt::End};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::oneshot;
 
 use super::story::Story;
 use crate::{
-    Backfill, BackfillAnswer, Command, Event, JobRefused, Limits, OpenLimit, Start, StartAnswer,
-    StartKey, When,
+    Backfill, BackfillAnswer, Backfilled, Command, Event, JobRefused, Limits, Looked, OpenLimit,
+    Start, StartAnswer, StartKey, StartedTask, When,
     record::{ChildStart, Origin, Partition},
 };
 
@@ -83,13 +83,13 @@ fn a_backfill_beyond_the_limit_starts_nothing() {
         let (answer, mut wait) = oneshot::channel();
         let (from, until) = (story.now.wall - SignedDuration::from_hours(1), story.now.wall);
         let job = "m".parse().unwrap();
-        let ask = Backfill { job, cause: Cause::Api, from, until, most };
+        let ask = Backfill { job, from, until, most, looked: None };
         story.tell(Event::Command(Command::Backfill { ask, answer }));
         wait.try_recv().unwrap()
     };
     assert!(matches!(ask(5), Err(JobRefused::OverQuota(_))));
     assert_eq!(open.taken(), (0, 0));
-    assert_eq!(ask(4).unwrap().0.len(), 4);
+    assert_eq!(ask(4).unwrap().tasks.len(), 4);
     assert_eq!(open.taken(), (4, 0));
 }
 
@@ -177,13 +177,45 @@ fn a_caller_whose_lookup_of_a_key_was_too_early_never_starts_a_second_task() {
     let mut story = with_job("");
     story.pass(1_000);
     let now = story.now.uptime;
-    let task = keyed(&mut story, now).unwrap();
-    assert_eq!(keyed(&mut story, now).unwrap(), task);
+    let first = keyed(&mut story, now).unwrap();
+    assert!(first.is_new);
+    assert_eq!(keyed(&mut story, now).unwrap(), StartedTask { is_new: false, ..first });
     story.pass(61_000);
     assert_eq!(keyed(&mut story, now), Err(JobRefused::LookAgain));
     let mut story = Story::resume(story.store, story.now);
     let before = story.now.uptime;
     assert_eq!(keyed(&mut story, before), Err(JobRefused::LookAgain), "the engine is new");
+}
+
+#[test]
+fn a_backfill_that_is_repeated_starts_nothing_twice_whatever_its_caller_has_seen() {
+    let mut story = with_job(r#", "schedule": {"cron": "0 * * * * ?"}"#);
+    story.pass(1_000);
+    let (from, until) = (story.now.wall - SignedDuration::from_mins(3), story.now.wall);
+    let ask = |story: &mut Story, at, found: &[Option<TaskId>]| -> BackfillAnswer {
+        let (answer, mut wait) = oneshot::channel();
+        let fires = (0..3).map(|n| Timestamp::from_second(1_800_000_000 - 120 + 60 * n).unwrap());
+        let found = fires.zip(found.iter().copied()).collect();
+        let (job, looked) = ("m".parse().unwrap(), Some(Looked { at, found }));
+        let ask = Backfill { job, from, until, most: 10, looked };
+        story.tell(Event::Command(Command::Backfill { ask, answer }));
+        wait.try_recv().unwrap()
+    };
+    let at = story.now.uptime;
+    // A fire that was not looked up: the schedule may have been changed since.
+    assert_eq!(ask(&mut story, at, &[None, None]), Err(JobRefused::LookAgain));
+    let first = ask(&mut story, at, &[None, None, None]).unwrap();
+    assert_eq!((first.tasks.len(), first.existing.len(), first.more), (3, 0, false));
+    let again = Backfilled { existing: first.tasks.clone(), ..Backfilled::default() };
+    // Its caller did not see them, because they were not durable.
+    assert_eq!(ask(&mut story, at, &[None, None, None]), Ok(again.clone()));
+    story.pass(61_000);
+    assert_eq!(ask(&mut story, at, &[None, None, None]), Err(JobRefused::LookAgain));
+    let found: Vec<_> = first.tasks.iter().copied().map(Some).collect();
+    let later = story.now.uptime;
+    assert_eq!(ask(&mut story, later, &found), Ok(again));
+    let causes = story.store.attempts.values().map(|row| row.new.row.cause);
+    assert_eq!(causes.filter(|cause| *cause == Cause::Backfill).count(), 3);
 }
 
 #[test]

@@ -20,6 +20,8 @@ pub(super) struct Story {
     pub(super) now: Now,
     pub(super) sent: Vec<(SessionId, Message)>,
     pub(super) alarms: Vec<AlarmRow>,
+    /// How many commits there were.
+    pub(super) commits: usize,
 }
 
 pub(super) fn job(json: &str) -> Job {
@@ -35,7 +37,7 @@ impl Story {
     pub(super) fn resume(store: ModelStore, now: Now) -> Self {
         let config = Config::alone(Duration::from_secs(10), 1);
         let engine = Engine::new(config, Limits::default(), store.load(), now);
-        Self { engine, store, now, sent: Vec::new(), alarms: Vec::new() }
+        Self { engine, store, now, sent: Vec::new(), alarms: Vec::new(), commits: 0 }
     }
 
     /// Sets the limits of the engine.
@@ -58,6 +60,7 @@ impl Story {
             }
             for (id, commit) in std::mem::take(&mut effects.commits) {
                 self.store.apply(&commit);
+                self.commits += 1;
                 self.alarms.extend(commit.alarms);
                 self.engine.handle(self.now, Event::Committed(vec![id]), &mut effects);
             }
@@ -155,7 +158,7 @@ impl Story {
     }
 
     pub(super) fn start_at(&mut self, name: &str, at: When) -> AttemptId {
-        self.start_with(name, None, at).unwrap().first_attempt()
+        self.start_with(name, None, at).unwrap().task.first_attempt()
     }
 
     pub(super) fn start_with(&mut self, name: &str, param: Option<&str>, at: When) -> StartAnswer {
@@ -173,7 +176,7 @@ impl Story {
         let executor = Some(executor.parse().unwrap());
         let ask = Start { job, cause: Cause::Api, param: None, at: When::Now, executor, key: None };
         self.tell(Event::Command(Command::Start { ask, answer }));
-        wait.try_recv().unwrap().unwrap().first_attempt()
+        wait.try_recv().unwrap().unwrap().task.first_attempt()
     }
 
     pub(super) fn finish(&mut self, session: u64, attempt: AttemptId, end: End) {

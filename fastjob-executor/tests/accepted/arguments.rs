@@ -55,6 +55,17 @@ async fn r#async() {}
 )]
 struct Tables;
 
+#[job("parent", children = ["a", "service.b"], alarms = ["ops"], alarm_when(runs_longer = "1h"))]
+struct Parent;
+
+#[job(
+    "parents",
+    children(success = ["a"], failure = ["b"], always = ["c"], pass_result = true),
+    alarms = ["ops", "mail"],
+    alarm_when(starts_later = "5m"),
+)]
+struct Parents;
+
 #[job("parts", shard(count = 8), route = "idle_first", retry(count = 2))]
 struct Parts;
 
@@ -70,7 +81,7 @@ macro_rules! handlers {
         }
     )*};
 }
-handlers!(All Tables Parts Everywhere);
+handlers!(All Tables Parts Everywhere Parent Parents);
 
 macro_rules! named {
     ($name:literal, $every:expr, $item:ident) => {
@@ -127,6 +138,22 @@ fn fields_are_those_of_a_job_in_a_file() {
         "shard": {"dynamic": "region in (eu, us)"},
     });
     assert_eq!(written::<Tables>(), expected);
+    let parent = written::<Parent>();
+    assert_eq!(parent["children"], json!([{"job": "a"}, {"job": "service.b"}]));
+    assert_eq!(parent["alarm_when"], json!({"runs_longer": "1h"}));
+    let parents = written::<Parents>();
+    assert_eq!(
+        parents["children"],
+        json!([
+            {"job": "a", "on": "success", "pass_result": true},
+            {"job": "b", "on": "failure", "pass_result": true},
+            {"job": "c", "on": "always", "pass_result": true},
+        ])
+    );
+    assert_eq!(
+        (&parents["alarms"], &parents["alarm_when"]),
+        (&json!(["ops", "mail"]), &json!({"starts_later": "5m"}))
+    );
     let parts = written::<Parts>();
     assert_eq!(parts["shard"], json!({"count": 8}));
     assert_eq!((&parts["route"], &parts["retry"]), (&json!("idle_first"), &json!({"count": 2})));

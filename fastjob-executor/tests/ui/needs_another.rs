@@ -9,4 +9,7 @@ async fn retry() {}
 #[job("fields", retry(delay = "5s"), start_at = "2030-01-01T00:00:00Z", exclude(days = ["sun"]))]
 async fn fields() {}
 
+#[job("children", children(pass_result = true), alarm_when(runs_longer = "1h"))]
+async fn children() {}
+
 fn main() {}

@@ -14,6 +14,7 @@ mod crashes;
 mod disk;
 mod documents;
 mod drains;
+mod jobs_as_code;
 mod kills;
 mod kills_under_load;
 mod limits;

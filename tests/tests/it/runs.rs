@@ -152,7 +152,7 @@ async fn the_command_line_starts_and_waits_and_exits_with_the_outcome() {
     let shown: Value =
         serde_json::from_slice(&coordinator.cli(&["job", "show", "noop", "--json"]).stdout)
             .unwrap();
-    assert_eq!((&shown["enabled"], &shown["origin"]), (&json!(false), &json!("api")));
+    assert_eq!((&shown["enabled"], &shown["origin"]), (&json!(false), &json!("code")));
 }
 
 #[tokio::test]

@@ -274,8 +274,15 @@ async fn past_fires_are_started_on_request() {
     }
     assert_eq!(fires, ["2026-01-01T03:00:00Z", "2026-01-02T03:00:00Z", "2026-01-04T03:00:00Z"]);
 
+    // Repeated, it starts nothing.
+    let (_, again) =
+        three.rest.ask("POST", "/api/v1/jobs/daily/backfill", Some(ask.to_string())).await.unwrap();
+    assert_eq!((&again["tasks"], &again["existing"]), (&json!([]), &answer["tasks"]), "{again}");
+    let first = answer["tasks"][0].as_i64().unwrap();
+    assert_eq!(three.rest.task(first).await["cause"], "backfill");
+
     // Without an end, it extends to the current time.
-    let ask = json!({"from": "2026-01-01T00:00:00Z", "max": 1}).to_string();
+    let ask = json!({"from": "2026-01-04T05:00:00Z", "max": 1, "again": true}).to_string();
     let (status, answer) =
         three.rest.ask("POST", "/api/v1/jobs/daily/backfill", Some(ask)).await.unwrap();
     assert_eq!((status, answer["tasks"].as_array().map(Vec::len)), (200, Some(1)), "{answer}");

@@ -24,9 +24,12 @@ pub(in crate::cli) struct Backfill {
     /// End of the range, exclusive [default: now]
     #[arg(long, value_name = "INSTANT", value_parser = instant)]
     until: Option<Timestamp>,
-    /// Start at most this many, up to 1000, the earliest fires first
+    /// At most this many fires, up to 1000, the earliest first
     #[arg(long, value_name = "N", default_value_t = 100)]
     max: u32,
+    /// Also start fires that were backfilled before
+    #[arg(long)]
+    again: bool,
 }
 
 impl Backfill {
@@ -35,19 +38,28 @@ impl Backfill {
             from: self.from.to_string(),
             until: self.until.map(|until| until.to_string()),
             max: Some(self.max),
-            cause: Some("manual".to_owned()),
+            again: self.again,
         };
         let answer = client.answer(Call::backfill(&self.name, &ask)).await?;
         if out.is_json() {
             return out.line(answer.text());
         }
-        let Backfilled { tasks, more } = answer.read()?;
+        let Backfilled { tasks, existing, more, .. } = answer.read()?;
         let (count, s) = (tasks.len(), if tasks.len() == 1 { "" } else { "s" });
         match (tasks.first(), tasks.last()) {
             (Some(first), Some(last)) => {
                 out.line(format_args!("{count} task{s} started, {first} to {last}"))?;
             }
+            _ if !existing.is_empty() => {}
             _ => out.line("there are no fires in that range")?,
+        }
+        if let (Some(first), Some(last)) = (existing.first(), existing.last()) {
+            let (count, were) =
+                (existing.len(), if existing.len() == 1 { " was" } else { "s were" });
+            out.line(format_args!(
+                "{count} fire{were} backfilled before, as task {first} to {last}: --again starts them \
+                 again"
+            ))?;
         }
         if more {
             out.line(format_args!("there are more than {} fires: see --max", self.max))?;

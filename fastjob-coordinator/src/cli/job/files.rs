@@ -1,191 +1,296 @@
-//! Job files: TOML with `[[job]]` tables, or JSON with an object, a list, or `{"job": [...]}`.
+//! Job files: TOML with `[[job]]` tables, or JSON with an object, a list, `{"job": [...]}`, or what
+//! `fastjob job list --json` prints.
+//!
+//! A file may have some fields of a job only, which the coordinator merges into the existing job. So
+//! only types and names of fields are checked here.
 
 use std::{
     collections::BTreeMap,
     fs,
     io::{self, Read},
     path::{Path, PathBuf},
-    rc::Rc,
 };
 
-use fastjob_core::{Job, JobDraft, misread::Misread};
-use serde::{Deserialize, Deserializer};
-use toml::Spanned;
+use fastjob_core::{job::Problem, misread::Misread};
+use serde::Deserialize;
+use serde_json::{Map, Value};
 
-use super::{
-    lines::Lines,
-    order::{Cycle, children_first},
+use super::places::{Places, excerpt};
+use crate::{
+    cli::error::{Failure, Field},
+    drafts::{self, Judged},
 };
-use crate::cli::error::Field;
 
-/// A valid job of a file.
+/// What the API adds to a definition. Files that come from it have these fields.
+const OF_THE_API: [&str; 7] =
+    ["id", "revision", "created_at", "updated_at", "next_fire_at", "activity", "declared"];
+/// Fields of an item that are not in a draft.
+const ORIGIN: &str = "origin";
+
+/// The jobs of all files, in the order in which they are written.
+#[derive(Debug, Default)]
+pub(super) struct Files {
+    sources: Vec<Source>,
+    jobs: Vec<Item>,
+}
+
+/// A file.
 #[derive(Debug)]
-pub(super) struct Definition {
-    /// `service.name`.
-    pub(super) name: String,
-    pub(super) draft: JobDraft,
-    /// The file, and the line if it is known.
-    place: String,
-}
-
-/// Reads all files, and puts children before their parents.
-///
-/// # Errors
-///
-/// Fails with every problem of every file, each with its place; and if jobs are their own
-/// descendants, with the first such cycle.
-pub(super) fn read_all(files: &[PathBuf]) -> Result<Vec<Definition>, Vec<Field>> {
-    let (mut jobs, mut problems) = (Vec::new(), Vec::new());
-    for path in files {
-        let (name, text) = if path.as_os_str() == "-" {
-            let mut text = String::new();
-            ("standard input".to_owned(), io::stdin().read_to_string(&mut text).map(|_| text))
-        } else {
-            (path.display().to_string(), fs::read_to_string(path))
-        };
-        match text {
-            Ok(text) => read(&name, path, &text, &mut jobs, &mut problems),
-            Err(err) => problems.push(Field::new(name, format_args!("could not be read: {err}"))),
-        }
-    }
-    judge_all(jobs, problems)
-}
-
-/// Reads the text of one file.
-#[cfg(feature = "fuzzing")]
-pub(super) fn read_text(path: &Path, text: &str) -> Result<Vec<Definition>, Vec<Field>> {
-    let (mut jobs, mut problems) = (Vec::new(), Vec::new());
-    read("fuzzed", path, text, &mut jobs, &mut problems);
-    judge_all(jobs, problems)
-}
-
-fn judge_all(
-    jobs: Vec<Definition>,
-    mut problems: Vec<Field>,
-) -> Result<Vec<Definition>, Vec<Field>> {
-    let mut seen = BTreeMap::new();
-    for job in &jobs {
-        if let Some(first) = seen.insert(&job.name, &job.place) {
-            let message = format!("`{}` is already defined in {first}", job.name);
-            problems.push(Field::new(&job.place, message));
-        }
-    }
-    if problems.is_empty() {
-        in_order(jobs).map_err(|problem| vec![problem])
-    } else {
-        Err(problems)
-    }
-}
-
-fn in_order(jobs: Vec<Definition>) -> Result<Vec<Definition>, Field> {
-    let drafts: Vec<_> = jobs.iter().map(|job| &job.draft).collect();
-    match children_first(&drafts) {
-        Ok(order) => {
-            let mut jobs: Vec<_> = jobs.into_iter().map(Some).collect();
-            Ok(order.into_iter().filter_map(|at| jobs[at].take()).collect())
-        }
-        Err(Cycle(places)) => {
-            let round = places.iter().chain(places.first());
-            let names: Vec<_> = round.map(|at| jobs[*at].name.as_str()).collect();
-            let message = format!(
-                "these children form a cycle, so their tasks would never end: {}",
-                names.join(" -> ")
-            );
-            Err(Field::new(places.first().map_or("", |at| &jobs[*at].place), message))
-        }
-    }
-}
-
-fn read(
-    name: &str,
-    path: &Path,
-    text: &str,
-    jobs: &mut Vec<Definition>,
-    problems: &mut Vec<Field>,
-) {
-    let drafts = match is_json(path, text) {
-        true => json(name, text),
-        false => toml(name, text),
-    };
-    match drafts {
-        Err((place, message)) => problems.push(Field::new(place, message)),
-        Ok(drafts) if drafts.is_empty() => {
-            problems.push(Field::new(name, "it has no jobs; write [[job]] above each"));
-        }
-        Ok(drafts) => {
-            for draft in drafts {
-                match draft.judge() {
-                    Ok(job) => jobs.push(job),
-                    Err(wrong) => problems.extend(wrong),
-                }
-            }
-        }
-    }
-}
-
-/// An item that should be a job.
-struct Unread<'a> {
-    place: String,
-    /// Its name, or its position if it has none.
+struct Source {
+    /// Its position among the files of the command.
+    file: usize,
     name: String,
-    draft: Result<JobDraft, Misread>,
-    /// The place of one of its fields.
-    place_of: Box<dyn Fn(&str) -> String + 'a>,
+    text: String,
+    format: Format,
 }
 
-impl Unread<'_> {
-    fn judge(self) -> Result<Definition, Vec<Field>> {
-        let problem = |field: &str, message: String| {
-            let dots = if field.is_empty() { "" } else { ": " };
-            let (place, name) = ((self.place_of)(field), &self.name);
-            Field::new(format!("{place}: {name}{dots}{field}"), message)
-        };
-        let draft = self.draft.map_err(|wrong| vec![problem(&wrong.field, wrong.message)])?;
-        match Job::try_from(draft.clone()) {
-            Ok(_) => Ok(Definition { name: draft.full_name(), draft, place: self.place }),
-            Err(err) => {
-                Err(err.problems.into_iter().map(|p| problem(&p.field, p.message)).collect())
+#[derive(Clone, Copy, Debug)]
+enum Format {
+    Toml,
+    /// With the fields around the list of jobs; `None` if it is one job.
+    Json(Option<&'static [&'static str]>),
+}
+
+/// A job of a file.
+#[derive(Debug)]
+struct Item {
+    /// Its position in `sources`.
+    source: usize,
+    /// Its position in the file.
+    number: usize,
+    fields: Value,
+}
+
+/// Problems, each with the position of its file and the line that it is in.
+#[derive(Debug, Default)]
+struct Problems(Vec<(usize, Field, Option<String>)>);
+
+impl Files {
+    /// Reads all files.
+    ///
+    /// # Errors
+    ///
+    /// Fails with every problem of every file.
+    pub(super) fn read(files: &[PathBuf]) -> Result<Self, Failure> {
+        let (mut read, mut problems) = (Self::default(), Problems::default());
+        for (file, path) in files.iter().enumerate() {
+            let (name, text) = if path.as_os_str() == "-" {
+                let mut text = String::new();
+                ("standard input".to_owned(), io::stdin().read_to_string(&mut text).map(|_| text))
+            } else {
+                (path.display().to_string(), fs::read_to_string(path))
+            };
+            match text {
+                Ok(text) => read.add(file, name, path, text, &mut problems),
+                Err(err) => problems.add(file, name, format!("could not be read: {err}"), None),
             }
+        }
+        read.checked(problems)
+    }
+
+    /// Reads the text of one file.
+    #[cfg(feature = "fuzzing")]
+    pub(super) fn read_text(path: &Path, text: &str) -> Result<Self, Failure> {
+        let (mut read, mut problems) = (Self::default(), Problems::default());
+        read.add(0, "fuzzed".to_owned(), path, text.to_owned(), &mut problems);
+        read.checked(problems)
+    }
+
+    fn add(
+        &mut self,
+        file: usize,
+        name: String,
+        path: &Path,
+        text: String,
+        problems: &mut Problems,
+    ) {
+        let parsed = match is_json(path, &text) {
+            true => json(&name, &text),
+            false => toml(&name, &text),
+        };
+        match parsed {
+            Err((place, message, excerpt)) => problems.add(file, place, message, excerpt),
+            Ok((_, jobs)) if jobs.is_empty() => {
+                let message = "it has no jobs; write [[job]] above each".to_owned();
+                problems.add(file, name, message, None);
+            }
+            Ok((format, jobs)) => {
+                let source = self.sources.len();
+                let items = jobs.into_iter().enumerate();
+                self.jobs.extend(items.map(|(number, fields)| Item { source, number, fields }));
+                self.sources.push(Source { file, name, text, format });
+            }
+        }
+    }
+
+    /// Checks names and types, and that each job is there once.
+    fn checked(mut self, mut problems: Problems) -> Result<Self, Failure> {
+        let (mut unreadable, mut invalid, mut seen) =
+            (Vec::new(), Vec::new(), BTreeMap::<String, usize>::new());
+        for (at, item) in self.jobs.iter_mut().enumerate() {
+            if let Value::Object(fields) = &mut item.fields
+                && ["id", "revision"].iter().all(|field| fields.contains_key(*field))
+            {
+                fields.retain(|field, _| !OF_THE_API.contains(&field.as_str()));
+            }
+            let judged = item.judged(self.sources[item.source].format);
+            unreadable.extend(judged.unreadable.into_iter().map(|problem| (at, problem)));
+            // Other fields of an existing job may make it valid, so this alone is no reason to
+            // reject it.
+            invalid.extend(judged.invalid.into_iter().map(|problem| (at, problem)));
+            if let Some(name) = item.full_name() {
+                seen.entry(name).or_insert(at);
+            }
+        }
+        let twice: Vec<_> = (0..)
+            .zip(&self.jobs)
+            .filter_map(|(at, item): (usize, _)| {
+                let name = item.full_name()?;
+                let first = *seen.get(&name)?;
+                (first != at).then(|| {
+                    let message = format!("`{name}` is already defined in {}", self.place(first));
+                    (at, Problem { field: "name".to_owned(), message })
+                })
+            })
+            .collect();
+        if !unreadable.is_empty() || !twice.is_empty() || !problems.0.is_empty() {
+            let mut all: Vec<_> = unreadable.into_iter().chain(invalid).chain(twice).collect();
+            all.sort_by_key(|(at, _)| *at);
+            problems.0.extend(self.located(all).0);
+        }
+        if problems.0.is_empty() { Ok(self) } else { Err(problems.into()) }
+    }
+
+    /// The fields of each job, as a request has them.
+    pub(super) fn fields(&self) -> Vec<Map<String, Value>> {
+        self.jobs.iter().filter_map(|item| item.fields.as_object().cloned()).collect()
+    }
+
+    /// The name of each job, with its service.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.jobs.iter().filter_map(Item::full_name).collect()
+    }
+
+    /// The problems of the jobs, if all of them were new.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        let items = self.jobs.iter().enumerate();
+        let invalid = items.flat_map(|(at, item)| {
+            item.judged(self.sources[item.source].format)
+                .invalid
+                .into_iter()
+                .map(move |problem| (at, problem))
+        });
+        let problems = self.located(invalid.collect());
+        if problems.0.is_empty() { Ok(()) } else { Err(problems.into()) }
+    }
+
+    /// Replaces the problems of a rejected request, such as `jobs[2].retry.count`, by problems with
+    /// places in the files.
+    pub(super) fn locate(&self, failure: &mut Failure) {
+        let of_job = |field: &str| {
+            let (number, field) = field.strip_prefix("jobs[")?.split_once(']')?;
+            let at = number.parse().ok().filter(|at| *at < self.jobs.len())?;
+            Some((at, field.strip_prefix('.').unwrap_or(field).to_owned()))
+        };
+        let mut found = Vec::new();
+        for problem in &failure.problems {
+            let Some((at, field)) = of_job(&problem.field) else { return };
+            found.push((at, Problem { field, message: problem.message.clone() }));
+        }
+        if found.is_empty() {
+            return;
+        }
+        let located = Failure::from(self.located(found));
+        (failure.title, failure.problems) = (located.title, located.problems);
+        failure.excerpts = located.excerpts;
+    }
+
+    fn place(&self, at: usize) -> String {
+        let item = &self.jobs[at];
+        let source = &self.sources[item.source];
+        format!("{}:{}", source.name, source.places().line(item.number, ""))
+    }
+
+    fn located(&self, found: Vec<(usize, Problem)>) -> Problems {
+        let places: Vec<_> = self.sources.iter().map(Source::places).collect();
+        let mut problems = Problems::default();
+        for (at, Problem { field, message }) in found {
+            let item = &self.jobs[at];
+            let (source, places) = (&self.sources[item.source], &places[item.source]);
+            let line = places.line(item.number, &field);
+            let dots = if field.is_empty() { "" } else { ": " };
+            let place = format!("{}:{line}: {}{dots}{field}", source.name, item.called());
+            let excerpt = places.excerpt(item.number, &field);
+            problems.add(source.file, place, message, Some(excerpt));
+        }
+        problems
+    }
+}
+
+impl Source {
+    fn places(&self) -> Places<'_> {
+        match self.format {
+            Format::Toml => Places::of_toml(&self.text),
+            Format::Json(list) => Places::of_json(&self.text, list),
         }
     }
 }
 
-/// Parses a draft; an error names the field. `table` is the format's word for a table.
-fn draft<'de, D>(from: D, table: &str) -> Result<JobDraft, Misread>
-where
-    D: Deserializer<'de, Error: Message>,
-{
-    serde_path_to_error::deserialize(from).map_err(|err| {
-        let path = err.path().to_string();
-        Misread::of(&path, &err.into_inner().text(), table)
-    })
-}
-
-/// The message of an error, without the place that the formats add.
-trait Message {
-    fn text(&self) -> String;
-}
-
-impl Message for toml::de::Error {
-    fn text(&self) -> String {
-        self.message().to_owned()
+impl Format {
+    /// Its term for a set of fields with values.
+    fn table(self) -> &'static str {
+        match self {
+            Self::Toml => "a table",
+            Self::Json(_) => "an object",
+        }
     }
 }
 
-impl Message for serde_json::Error {
-    fn text(&self) -> String {
-        self.to_string()
+impl Item {
+    fn judged(&self, format: Format) -> Judged {
+        let mut definition = self.fields.clone();
+        if let Value::Object(fields) = &mut definition {
+            fields.remove(ORIGIN);
+            // `null` resets a field of an existing job.
+            fields.retain(|_, value| !value.is_null());
+        }
+        drafts::judge(definition, format.table())
+    }
+
+    fn full_name(&self) -> Option<String> {
+        let text = |field: &str| self.fields.get(field).and_then(Value::as_str);
+        Some(format!("{}.{}", text("service").unwrap_or("default"), text("name")?))
+    }
+
+    fn called(&self) -> String {
+        match self.fields.get("name").and_then(Value::as_str) {
+            Some(name) => format!("job `{name}`"),
+            None => format!("job number {}", self.number + 1),
+        }
     }
 }
 
-fn called(name: Option<&str>, number: usize) -> String {
-    match name {
-        Some(name) => format!("job `{name}`"),
-        None => format!("job number {}", number + 1),
+impl Problems {
+    fn add(&mut self, file: usize, place: String, message: String, excerpt: Option<String>) {
+        self.0.push((file, Field::new(place, message), excerpt));
     }
 }
 
-type Drafts<'a> = Result<Vec<Unread<'a>>, (String, String)>;
+impl From<Problems> for Failure {
+    fn from(mut problems: Problems) -> Self {
+        problems.0.sort_by_key(|(file, ..)| *file);
+        let title = match problems.0.len() {
+            1 => "nothing was applied: there is a problem".to_owned(),
+            many => format!("nothing was applied: there are {many} problems"),
+        };
+        let lines = problems.0.into_iter().map(|(_, field, excerpt)| (field, excerpt));
+        let (problems, excerpts) = lines.unzip();
+        Self { title, problems, excerpts, ..Self::default() }
+    }
+}
+
+/// The jobs of a file; or the place of its first error, the error, and the line.
+type Parsed = Result<(Format, Vec<Value>), (String, String, Option<String>)>;
 
 /// By the file name, else by the first characters: `[[job]]` and `[ {` both begin with a bracket.
 fn is_json(path: &Path, text: &str) -> bool {
@@ -200,77 +305,70 @@ fn is_json(path: &Path, text: &str) -> bool {
     }
 }
 
-fn toml<'a>(name: &'a str, text: &'a str) -> Drafts<'a> {
+fn toml(name: &str, text: &str) -> Parsed {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct File {
         #[serde(default)]
-        job: Vec<Spanned<toml::Value>>,
+        job: Vec<toml::Value>,
     }
-    let lines = Rc::new(Lines::of(text));
     let file: File = toml::from_str(text).map_err(|err| {
-        let line = lines.at(err.span().map_or(0, |span| span.start));
-        (format!("{name}:{line}"), Misread::of("", err.message(), "a table").message)
+        let span = err.span().filter(|span| text.get(span.clone()).is_some()).unwrap_or(0..0);
+        let line = 1 + text[..span.start].matches('\n').count();
+        let message = Misread::of("", err.message(), "a table").message;
+        (format!("{name}:{line}"), message, Some(excerpt(text, span)))
     })?;
-    let unread = file.job.into_iter().enumerate().map(|(number, value)| {
-        let line = lines.at(value.span().start);
-        let value = plain(value.into_inner());
-        let called = called(value.get("name").and_then(toml::Value::as_str), number);
-        let lines = Rc::clone(&lines);
-        Unread {
-            place: format!("{name}:{line}"),
-            name: called,
-            draft: draft(value, "a table"),
-            place_of: Box::new(move |field| {
-                format!("{name}:{}", lines.of_field(number, field).unwrap_or(line))
-            }),
-        }
-    });
-    Ok(unread.collect())
+    Ok((Format::Toml, file.job.into_iter().map(plain).collect()))
 }
 
-/// Converts instants to texts, so that they may be written with or without quotes.
-fn plain(value: toml::Value) -> toml::Value {
-    use toml::Value;
+/// The same value in JSON. Instants become texts, so that they may be written with or without quotes.
+fn plain(value: toml::Value) -> Value {
     match value {
-        Value::Datetime(at) => Value::String(at.to_string()),
-        Value::Array(values) => Value::Array(values.into_iter().map(plain).collect()),
-        Value::Table(table) => {
-            Value::Table(table.into_iter().map(|(key, value)| (key, plain(value))).collect())
+        toml::Value::Datetime(at) => at.to_string().into(),
+        toml::Value::Array(values) => values.into_iter().map(plain).collect(),
+        toml::Value::Table(table) => {
+            table.into_iter().map(|(key, value)| (key, plain(value))).collect()
         }
-        other @ (Value::String(_) | Value::Integer(_) | Value::Float(_) | Value::Boolean(_)) => {
-            other
-        }
+        toml::Value::String(text) => text.into(),
+        toml::Value::Integer(number) => number.into(),
+        // JSON has no infinity; the text is rejected where a number is expected.
+        toml::Value::Float(number) => serde_json::Number::from_f64(number)
+            .map_or_else(|| number.to_string().into(), Value::from),
+        toml::Value::Boolean(value) => value.into(),
     }
 }
 
-fn json<'a>(name: &'a str, text: &str) -> Drafts<'a> {
-    use serde_json::Value;
-    let value: Value = serde_json::from_str(text)
-        .map_err(|err| (format!("{name}:{}", err.line()), err.to_string()))?;
-    let values = match value {
-        Value::Array(values) => values,
-        Value::Object(mut object) if object.get("job").is_some_and(Value::is_array) => {
-            let list = object.remove("job");
-            if let Some(key) = object.keys().next() {
-                return Err((name.to_owned(), format!("unknown field `{key}` next to `job`")));
+fn json(name: &str, text: &str) -> Parsed {
+    let value: Value = serde_json::from_str(text).map_err(|err| {
+        let line = text.split_inclusive('\n').take(err.line().saturating_sub(1)).map(str::len);
+        let at = (line.sum::<usize>() + err.column().saturating_sub(1)).min(text.len());
+        let at = (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        (format!("{name}:{}", err.line()), err.to_string(), Some(excerpt(text, at..at)))
+    })?;
+    let list = |field: &str| value.get(field).and_then(Value::as_array);
+    let (format, jobs) = match &value {
+        Value::Array(values) => (Format::Json(Some(&[])), values.clone()),
+        Value::Object(object) => {
+            let (field, around, beside): (_, &'static [&'static str], &[&str]) =
+                match (list("job"), list("items")) {
+                    (Some(_), _) => ("job", &["job"], &[]),
+                    (None, Some(_)) => {
+                        ("items", &["items"], &["next_cursor", "searched_to", "unanswered"])
+                    }
+                    (None, None) => return Ok((Format::Json(None), vec![value])),
+                };
+            let known = |key: &&String| *key != field && !beside.contains(&key.as_str());
+            if let Some(key) = object.keys().find(known) {
+                let message = format!("unknown field `{key}` next to `{field}`");
+                return Err((name.to_owned(), message, None));
             }
-            list.and_then(|list| list.as_array().cloned()).unwrap_or_default()
+            (Format::Json(Some(around)), list(field).cloned().unwrap_or_default())
         }
-        one @ (Value::Null
-        | Value::Bool(_)
-        | Value::Number(_)
-        | Value::String(_)
-        | Value::Object(_)) => vec![one],
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            (Format::Json(None), vec![value])
+        }
     };
-    let unread = values.into_iter().enumerate().map(|(number, value)| Unread {
-        place: name.to_owned(),
-        name: called(value.get("name").and_then(Value::as_str), number),
-        draft: draft(value, "an object"),
-        // serde_json does not keep the places of values.
-        place_of: Box::new(move |_| name.to_owned()),
-    });
-    Ok(unread.collect())
+    Ok((format, jobs))
 }
 
 #[cfg(test)]

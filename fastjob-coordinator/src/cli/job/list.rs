@@ -34,13 +34,14 @@ impl List {
             "HANDLER",
             "SCHEDULE",
             "ENABLED",
+            "ORIGIN",
             ">OPEN",
             "LAST",
             "ENDED",
             "NEXT FIRE",
         ]);
         for view in jobs {
-            let schedule = schedule(&view.job);
+            let (schedule, origin) = (schedule(&view.job), origin(&view));
             let activity = view.activity.as_ref();
             let last = activity.and_then(|activity| activity.ends.first());
             let open = activity.and_then(|activity| Some(activity.queued? + activity.running?));
@@ -50,6 +51,7 @@ impl List {
                 view.job.handler.unwrap_or(view.job.name),
                 schedule,
                 if view.job.enabled.unwrap_or(true) { "yes" } else { "no" }.to_owned(),
+                origin,
                 open,
                 last.map(|end| end.state.to_string()).unwrap_or_default(),
                 seconds(last.map(|end| end.ended_at)),
@@ -57,6 +59,15 @@ impl List {
             ]);
         }
         out.line(table)
+    }
+}
+
+/// Who owns the definition, and whether the code declares another one.
+pub(super) fn origin(view: &JobView) -> String {
+    match (view.origin.as_str(), view.declared.is_some()) {
+        ("code", true) => "code, overridden".to_owned(),
+        ("api", true) => "api, edited".to_owned(),
+        (origin, _) => origin.to_owned(),
     }
 }
 

@@ -2,11 +2,12 @@
 
 mod apply;
 mod backfill;
+mod export;
 mod files;
-mod lines;
 mod list;
 mod next;
-mod order;
+mod places;
+mod prune;
 mod show;
 mod switch;
 
@@ -17,8 +18,14 @@ use super::{error::Error, options::job_name, out::Out};
 
 #[derive(Subcommand)]
 pub(super) enum Job {
-    /// Create and update jobs from files; other jobs stay unchanged
+    /// Create and update jobs from files: all of them, or none; other jobs stay unchanged
     Apply(apply::Apply),
+    /// Show what applying files would change
+    Diff(apply::Diff),
+    /// Check files without a coordinator
+    Check(apply::Check),
+    /// Write jobs as a file that `apply` accepts
+    Export(export::Export),
     /// List jobs
     List(list::List),
     /// Show a job
@@ -31,6 +38,12 @@ pub(super) enum Job {
     },
     /// Disable a job's schedule
     Disable {
+        /// The job, as name or service.name
+        #[arg(value_parser = job_name)]
+        name: String,
+    },
+    /// Give the definition of an edited job back to the code that declares it
+    Release {
         /// The job, as name or service.name
         #[arg(value_parser = job_name)]
         name: String,
@@ -55,10 +68,14 @@ impl Job {
     ) -> Result<(), Error> {
         match self {
             Self::Apply(apply) => apply.run(client, out).await,
+            Self::Diff(diff) => diff.run(client, out).await,
+            Self::Check(check) => check.run(out),
+            Self::Export(export) => export.run(&client()?, out).await,
             Self::List(list) => list.run(&client()?, out).await,
             Self::Show(show) => show.run(&client()?, out).await,
             Self::Enable { name } => switch::enable(&name, &client()?, out).await,
             Self::Disable { name } => switch::disable(&name, &client()?, out).await,
+            Self::Release { name } => switch::release(&name, &client()?, out).await,
             Self::Delete { name } => switch::delete(&name, &client()?, out).await,
             Self::Next(next) => next.run(&client()?, out).await,
             Self::Backfill(backfill) => backfill.run(&client()?, out).await,
@@ -69,10 +86,12 @@ impl Job {
 /// Reads a file of jobs.
 #[cfg(feature = "fuzzing")]
 pub(super) fn fuzz_file(path: &std::path::Path, text: &str) {
-    if let Ok(jobs) = files::read_text(path, text) {
-        for job in jobs {
-            let read = fastjob_core::Job::try_from(job.draft.clone());
-            assert!(read.is_ok(), "{} is valid once only: {read:?}", job.name);
+    match files::Files::read_text(path, text) {
+        Ok(files) => {
+            assert_eq!(files.fields().len(), files.names().len(), "each job has a name");
+            // Errors are formatted, too.
+            drop(files.check().map_err(|failure| failure.to_string()));
         }
+        Err(failure) => drop(failure.to_string()),
     }
 }

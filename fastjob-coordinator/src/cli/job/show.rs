@@ -5,10 +5,15 @@ use fastjob_client::{
     Call, Client,
     types::{JobEndView, JobView},
 };
-use fastjob_core::{JobDraft, job::param_text};
-use serde::Serialize;
+use fastjob_core::{
+    Job, JobDraft,
+    job::{FieldChange, differences, param_text},
+};
 
-use super::list::schedule;
+use super::{
+    export::{as_toml, fields},
+    list::{origin, schedule},
+};
 use crate::cli::{
     error::Error,
     options::job_name,
@@ -45,7 +50,7 @@ impl Show {
         }
         let view = answer.read()?;
         if self.toml {
-            return out.raw(&as_file(view.job)?);
+            return out.raw(&as_toml(&fields(view)));
         }
         let ends = view.activity.as_ref().map(|activity| ended(&activity.ends));
         out.line(facts(view)?)?;
@@ -54,15 +59,6 @@ impl Show {
             None => Ok(()),
         }
     }
-}
-
-/// A file with this one job.
-pub(super) fn as_file(job: JobDraft) -> Result<String, Error> {
-    #[derive(Serialize)]
-    struct File {
-        job: [JobDraft; 1],
-    }
-    toml::to_string(&File { job: [job] }).map_err(|err| Error::from_chain(&err))
 }
 
 /// How the last tasks ended; `None` if there are none.
@@ -80,8 +76,27 @@ fn ended(ends: &[JobEndView]) -> Option<Table> {
     (!ends.is_empty()).then_some(table)
 }
 
+/// What the code declares, where that differs from the job in effect.
+fn of_the_code(job: &JobDraft, declared: Option<Box<JobDraft>>) -> Option<String> {
+    let [job, code] = [job.clone(), *declared?].map(Job::try_from);
+    let changes = differences(&job.ok()?, &code.ok()?).into_iter();
+    let changes = changes.map(|FieldChange { field, to, .. }| {
+        let value = to.map_or_else(
+            || "(not set)".to_owned(),
+            |value| match value {
+                serde_json::Value::String(text) => text,
+                other => other.to_string(),
+            },
+        );
+        format!("{field} {value}")
+    });
+    Some(changes.collect::<Vec<_>>().join(", "))
+}
+
 fn facts(view: JobView) -> Result<Facts, Error> {
+    let origin = origin(&view);
     let job = view.job;
+    let code = of_the_code(&job, view.declared);
     let table = toml::Table::try_from(&job).map_err(|err| Error::from_chain(&err))?;
     let enabled = if job.enabled.unwrap_or(true) { "yes" } else { "no" };
     let mut facts = Facts::default();
@@ -99,7 +114,9 @@ fn facts(view: JobView) -> Result<Facts, Error> {
         facts.add(key, shown);
     }
     facts.add("id", view.id.to_string());
-    facts.add("revision", format!("{}, saved by {}", view.revision, view.origin));
+    facts.add("origin", origin);
+    facts.add("in code", code.unwrap_or_default());
+    facts.add("revision", view.revision.to_string());
     facts.add("created", seconds(Some(view.created_at)));
     facts.add("updated", seconds(Some(view.updated_at)));
     Ok(facts)

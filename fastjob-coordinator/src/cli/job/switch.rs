@@ -1,4 +1,4 @@
-//! `fastjob job enable`, `disable` and `delete`.
+//! `fastjob job enable`, `disable`, `release` and `delete`.
 
 use crate::cli::{error::Error, out::Out};
 use fastjob_client::{Call, Client};
@@ -11,6 +11,11 @@ pub(super) async fn enable(name: &str, client: &Client, out: &mut Out<'_>) -> Re
 pub(super) async fn disable(name: &str, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
     let answer = client.answer(Call::disable_job(name)).await?;
     report(out, answer.text(), "disabled", name)
+}
+
+pub(super) async fn release(name: &str, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
+    let answer = client.answer(Call::release_job(name)).await?;
+    report(out, answer.text(), "released", name)
 }
 
 pub(super) async fn delete(name: &str, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {

@@ -1,7 +1,7 @@
 //! Commands that send one request.
 
 use fastjob_core::{Job, JobDraft};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     fake::{Fake, TOKEN, job, problem, task},
@@ -13,7 +13,7 @@ use crate::cli::{
 };
 
 /// Two tasks wait, one runs, and one has failed.
-fn activity() -> serde_json::Value {
+fn activity() -> Value {
     let end = json!({
         "task": 7, "state": "failed", "started_at": "2026-11-23T02:00:00Z",
         "ended_at": "2026-11-23T02:00:01Z",
@@ -39,13 +39,13 @@ async fn jobs_are_listed_page_by_page() {
     let (rows, at) = (out.lines().map(words).collect::<Vec<_>>(), "2026-11-24T02:00:00Z");
     assert_eq!(
         rows[0],
-        ["JOB", "HANDLER", "SCHEDULE", "ENABLED", "OPEN", "LAST", "ENDED", "NEXT FIRE"]
+        ["JOB", "HANDLER", "SCHEDULE", "ENABLED", "ORIGIN", "OPEN", "LAST", "ENDED", "NEXT FIRE"]
     );
     let schedule = "cron 0 0 2 ? * *, zone Asia/Shanghai";
     let handler = "reportJobHandler";
     let ended = "2026-11-23T02:00:01Z";
-    assert_eq!(rows[1], ["billing.a", handler, schedule, "yes", "3", "failed", ended, at]);
-    assert_eq!(rows[2], ["billing.b", handler, schedule, "yes", "-", "-", "-", at]);
+    assert_eq!(rows[1], ["billing.a", handler, schedule, "yes", "api", "3", "failed", ended, at]);
+    assert_eq!(rows[2], ["billing.b", handler, schedule, "yes", "api", "-", "-", "-", at]);
     assert_eq!(
         fake.asked(),
         [
@@ -72,7 +72,8 @@ async fn a_job_is_shown_and_its_toml_can_be_applied_again() {
         "next fire  2026-11-24T02:00:00Z\n",
         "retry      { count = 3, delay = \"5s\" }\n",
         "created    2026-11-23T00:00:00Z\n",
-        "revision   2, saved by api\n",
+        "origin     api\n",
+        "revision   2\n",
         "open       1 running, 2 queued\n",
     ] {
         assert!(out.contains(line), "{line:?} is missing in\n{out}");
@@ -92,65 +93,164 @@ async fn a_job_is_shown_and_its_toml_can_be_applied_again() {
     assert_eq!(job.param.as_deref(), Some(r#"{"n":1}"#));
 }
 
-#[tokio::test]
-async fn jobs_are_applied_one_by_one() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("jobs.toml");
-    std::fs::write(&file, "[[job]]\nname='a'\n[[job]]\nname='b'\n[[job]]\nname='c'").unwrap();
-    let file = file.to_str().unwrap();
-
-    let saved =
-        [(201, "created", job("a")), (200, "updated", job("b")), (200, "unchanged", job("c"))];
-    let fake = Fake::answers(saved.clone()).await;
-    let out = fastjob(&["--server", &fake.url, "job", "apply", file]).await.out();
-    assert_eq!(out, "created default.a\nupdated default.b\nunchanged default.c\n");
-    assert_eq!(fake.asked()[0], r#"PUT /api/v1/jobs/default.a {"name":"a"}"#);
-
-    let fake = Fake::answers(saved).await;
-    let out = fastjob(&["--json", "--server", &fake.url, "job", "apply", file]).await.out();
-    let out: serde_json::Value = serde_json::from_str(&out).unwrap();
-    assert_eq!(out["items"][2], json!({ "job": "default.c", "saved": "unchanged" }));
-
-    let fake = Fake::answers([(201, "created", job("a")), problem(409, "it is taken")]).await;
-    let ran = fastjob(&["--server", &fake.url, "job", "apply", file]).await;
-    assert_eq!(ran.out, "created default.a\n");
-    let failure = ran.failure();
-    let expected = "error: could not apply default.b: it is taken\n  already applied: default.a\n  \
-                    not applied: default.c";
-    assert_eq!(failure.to_string(), expected);
-    assert_eq!(failure.details["not_applied"], json!(["default.c"]));
+/// An item of the answer to applying jobs.
+fn applied(job: &str, saved: &str, changes: &[(&str, Value, Value)]) -> Value {
+    let changes = changes
+        .iter()
+        .map(|(field, from, to)| json!({ "field": field, "from": from, "to": to }))
+        .collect::<Vec<_>>();
+    json!({ "job": job, "saved": saved, "origin": "api", "changes": changes })
 }
 
 #[tokio::test]
-async fn children_are_applied_before_their_parents() {
+async fn jobs_are_applied_in_one_request_and_every_change_is_printed() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("jobs.toml");
+    std::fs::write(&file, "[[job]]\nname='a'\n[[job]]\nname='b'\nretry=3\n[[job]]\nname='c'")
+        .unwrap();
+    let file = file.to_str().unwrap();
+    let mut updated = applied("default.b", "updated", &[("retry.count", json!(0), json!(3))]);
+    updated["was_code"] = json!(true);
+    let items =
+        [applied("default.a", "created", &[]), updated, applied("default.c", "unchanged", &[])];
+    let answer = json!({ "items": items });
+
+    let fake = Fake::answering(answer.clone()).await;
+    let out = fastjob(&["--server", &fake.url, "job", "apply", file]).await.out();
+    assert_eq!(
+        out,
+        "created default.a\nupdated default.b\n  retry.count 0 → 3\nunchanged default.c\n\
+         1 created, 1 updated, 1 unchanged\n"
+    );
+    let sent = r#"PATCH /api/v1/jobs {"jobs":[{"name":"a"},{"name":"b","retry":3},{"name":"c"}],"replace":false,"dry_run":false}"#;
+    assert_eq!(fake.asked(), [sent]);
+
+    let fake = Fake::answering(answer.clone()).await;
+    let apply = ["--json", "--server", &fake.url, "job", "apply", "--replace", "--dry-run", file];
+    let out = fastjob(&apply).await.out();
+    assert_eq!(serde_json::from_str::<Value>(&out).unwrap(), answer);
+    assert!(fake.asked()[0].ends_with(r#""replace":true,"dry_run":true}"#), "{:?}", fake.asked());
+
+    let fake = Fake::answering(answer).await;
+    let ran = fastjob(&["--server", &fake.url, "job", "diff", "--exit-code", file]).await;
+    assert_eq!(
+        ran.out,
+        "would be created: default.a\nwould be updated: default.b\n  retry.count 0 → 3\n"
+    );
+    assert!(matches!(ran.result, Err(Error::Status(3))), "{:?}", ran.result);
+}
+
+#[tokio::test]
+async fn problems_that_the_coordinator_finds_are_shown_in_the_files() {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
-    let (parents, children) = (path("parents.toml"), path("children.toml"));
-    std::fs::write(&parents, "[[job]]\nname='a'\nchildren=[{job='b'}]").unwrap();
-    std::fs::write(&children, "[[job]]\nname='b'").unwrap();
-    let fake = Fake::answers([(201, "created", job("any"))]).await;
-    let apply = ["--server", &fake.url, "job", "apply", &parents, &children];
-    assert_eq!(fastjob(&apply).await.out(), "created default.b\ncreated default.a\n");
+    let (first, second) = (path("first.toml"), path("second.json"));
+    std::fs::write(&first, "[[job]]\nname = 'a'\ntimeout = 'soon'\n").unwrap();
+    std::fs::write(&second, "[{\"name\": \"b\",\n  \"children\": [{\"job\": \"x\"}]}]").unwrap();
+    let mut rejected = problem(422, "not valid");
+    rejected.2["problems"] = json!([
+        { "field": "jobs[0].timeout", "message": "`soon` is not a duration" },
+        { "field": "jobs[1].children", "message": "its child `x` does not exist: save it first" },
+    ]);
+    let fake = Fake::answers([rejected]).await;
+    let apply = ["--server", &fake.url, "job", "apply", &first, &second];
+    let failure = fastjob(&apply).await.failure();
+    let expected = format!(
+        "error: nothing was applied: there are 2 problems\n  \
+         {first}:3: job `a`: timeout: `soon` is not a duration\n    \
+         3 | timeout = 'soon'\n      | ^^^^^^^^^^^^^^^^\n  \
+         {second}:2: job `b`: children: its child `x` does not exist: save it first\n    \
+         2 |   \"children\": [{{\"job\": \"x\"}}]}}]\n      |   ^^^^^^^^^^^^^^^^^^^^^^^^^^"
+    );
+    assert_eq!(failure.to_string(), expected);
+}
 
-    std::fs::write(&children, "[[job]]\nname='b'\nchildren=[{job='a'}]").unwrap();
-    let fake = Fake::answering(json!({})).await;
-    let failure =
-        fastjob(&["--server", &fake.url, "job", "apply", &parents, &children]).await.failure();
-    assert_eq!(failure.title, "nothing was applied: there is a problem");
-    let cycle = "default.a -> default.b -> default.a";
-    assert!(failure.to_string().ends_with(cycle), "{failure}");
-    assert_eq!(fake.asked(), [""; 0]);
+#[tokio::test]
+async fn jobs_that_the_files_no_longer_have_are_deleted_parents_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("jobs.toml");
+    std::fs::write(&file, "[[job]]\nname='a'\nservice='billing'").unwrap();
+    let file = file.to_str().unwrap();
+    let of_code = |mut job: Value| {
+        job["origin"] = json!("code");
+        job
+    };
+    let list = json!({ "items": [job("a"), job("child"), of_code(job("own")), job("parent")],
+        "next_cursor": null });
+    let answer = json!({ "items": [applied("billing.a", "unchanged", &[])] });
+    let script = [
+        (200, "", list),
+        (200, "", answer),
+        problem(409, "it is a child of `billing.parent`"),
+        (204, "", json!(null)),
+        (204, "", json!(null)),
+    ];
+    let prune = ["job", "apply", file, "--prune", "--service", "billing"];
+    let fake = Fake::answers(script.clone()).await;
+    let args = [&["--server", fake.url.as_str()], &prune[..], &["--yes"]].concat();
+    let out = fastjob(&args).await.out();
+    assert_eq!(out, "unchanged billing.a\ndeleted billing.parent\ndeleted billing.child\n");
+    assert_eq!(
+        fake.asked()[2..],
+        [
+            "DELETE /api/v1/jobs/billing.child",
+            "DELETE /api/v1/jobs/billing.parent",
+            "DELETE /api/v1/jobs/billing.child",
+        ]
+    );
+
+    let fake = Fake::answers(script).await;
+    let args = [&["--server", fake.url.as_str()], &prune[..], &["--dry-run"]].concat();
+    let out = fastjob(&args).await.out();
+    assert_eq!(
+        out,
+        "unchanged billing.a\nwould be deleted: billing.child\nwould be deleted: billing.parent\n"
+    );
+    assert_eq!(fake.asked().len(), 2);
+    let whose = fastjob(&["job", "apply", file, "--prune"]).await.result;
+    assert!(matches!(whose, Err(Error::Misuse(_))), "{whose:?}");
+}
+
+#[tokio::test]
+async fn files_are_checked_without_a_coordinator() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("jobs.toml");
+    std::fs::write(&file, "[[job]]\nname='a'\n[[job]]\nname='b'").unwrap();
+    let check = ["job", "check", file.to_str().unwrap()];
+    assert_eq!(fastjob(&check).await.out(), "2 jobs, no problems\n");
+    std::fs::write(&file, "[[job]]\nname='a'\ntimeout='soon'").unwrap();
+    let failure = fastjob(&check).await.failure();
+    assert_eq!(failure.title, "there is a problem");
+    assert!(failure.to_string().contains("jobs.toml:3: job `a`: timeout: "), "{failure}");
+}
+
+#[tokio::test]
+async fn exported_jobs_can_be_applied_and_listed_jobs_too() {
+    let mut own = job("own");
+    own["origin"] = json!("code");
+    let list = json!({ "items": [job("report"), own], "next_cursor": null });
+    let fake = Fake::answering(list.clone()).await;
+    let out = fastjob(&["--server", &fake.url, "job", "export"]).await.out();
+    assert!(out.starts_with("[[job]]\nname = \"report\"\nservice = \"billing\"\n"), "{out}");
+    assert!(out.contains("origin = \"code\"\n") && !out.contains("grace"), "{out}");
+    let dir = tempfile::tempdir().unwrap();
+    for (name, text) in [("jobs.toml", out), ("jobs.json", list.to_string())] {
+        let file = dir.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        let check = ["job", "check", file.to_str().unwrap()];
+        assert_eq!(fastjob(&check).await.out(), "2 jobs, no problems\n");
+    }
 }
 
 #[tokio::test]
 async fn nothing_is_sent_if_a_file_has_a_problem() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("jobs.toml");
-    std::fs::write(&file, "[[job]]\nname='a'\n[[job]]\nname='b c'").unwrap();
+    std::fs::write(&file, "[[job]]\nname='a'\n[[job]]\nnam='b'").unwrap();
     let fake = Fake::answering(json!({})).await;
     let failure =
         fastjob(&["--server", &fake.url, "job", "apply", file.to_str().unwrap()]).await.failure();
-    assert_eq!(failure.title, "nothing was applied: there is a problem");
+    assert_eq!(failure.title, "nothing was applied: there are 2 problems");
     assert_eq!(fake.asked(), [""; 0]);
 }
 
@@ -158,7 +258,12 @@ async fn nothing_is_sent_if_a_file_has_a_problem() {
 async fn a_job_can_be_switched_deleted_and_its_next_fires_shown() {
     let fake = Fake::answering(job("a")).await;
     let at = ["--server", fake.url.as_str()];
-    for (command, said) in [("enable", "enabled"), ("disable", "disabled"), ("delete", "deleted")] {
+    for (command, said) in [
+        ("enable", "enabled"),
+        ("disable", "disabled"),
+        ("release", "released"),
+        ("delete", "deleted"),
+    ] {
         let out = fastjob(&[&at[..], &["job", command, "billing.a"]].concat()).await.out();
         assert_eq!(out, format!("{said} billing.a\n"));
     }
@@ -167,6 +272,7 @@ async fn a_job_can_be_switched_deleted_and_its_next_fires_shown() {
         [
             "POST /api/v1/jobs/billing.a/enable {}",
             "POST /api/v1/jobs/billing.a/disable {}",
+            "POST /api/v1/jobs/billing.a/release {}",
             "DELETE /api/v1/jobs/billing.a",
         ]
     );

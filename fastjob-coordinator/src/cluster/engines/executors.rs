@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
-use fastjob_core::{AttemptId, Job};
+use fastjob_core::{AttemptId, Job, job::differences};
 use fastjob_engine::{ConnectAnswer, Connected, Event, SessionId};
 use tokio::sync::oneshot;
 
 use super::{Engines, State};
 use crate::{
     shell::EngineHandle,
-    store::{Lease, Partition},
+    store::{JobRow, Lease, Partition},
 };
 
 /// An executor's answer to the leases that this node sent it.
@@ -40,6 +40,16 @@ enum Hears {
     Loading,
     /// The node no longer holds the lease.
     Gone,
+}
+
+/// Logs that what code declares has no effect.
+pub(crate) fn log_noted(executor: &str, row: &JobRow) {
+    let Some(code) = row.code() else { return };
+    let changes = differences(&row.job, code);
+    let fields: Vec<_> = changes.into_iter().map(|change| change.field).collect();
+    tracing::warn!(executor, job = %row.job.path(), differs = fields.join(", "),
+        "an executor declares another definition of an edited job; the edited one stays in effect, \
+         `fastjob job release` gives the job back to the code");
 }
 
 impl Engines {
@@ -90,6 +100,9 @@ impl Engines {
                 Ok(ConnectAnswer::Welcome(declared)) => {
                     refused.extend(declared.refused);
                     heard.parents.extend(declared.parents);
+                    for row in declared.noted {
+                        log_noted(executor.executor.as_str(), &row);
+                    }
                 }
                 // An engine that did not answer has ended.
                 Err(_) => continue,

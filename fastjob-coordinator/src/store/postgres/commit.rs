@@ -182,13 +182,13 @@ async fn jobs(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
         let text = |get: fn(&&JobRow) -> String| rows.iter().map(get).collect::<Vec<_>>();
         sqlx::query(
             "insert into jobs (id, service, name, definition, origin, revision, anchor, \
-             created_at, updated_at, deleted_at, children) \
+             created_at, updated_at, deleted_at, children, declared) \
              select * from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], \
              $5::smallint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], \
-             $10::bigint[], $11::text[]) \
+             $10::bigint[], $11::text[], $12::text[]) \
              on conflict (id) do update set service = excluded.service, name = excluded.name, \
              definition = excluded.definition, children = excluded.children, \
-             origin = excluded.origin, \
+             declared = excluded.declared, origin = excluded.origin, \
              revision = excluded.revision, anchor = excluded.anchor, \
              updated_at = excluded.updated_at, deleted_at = excluded.deleted_at \
              where excluded.revision >= jobs.revision",
@@ -208,6 +208,7 @@ async fn jobs(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
                 .collect::<Vec<_>>(),
         )
         .bind(text(|row| ids_code(&row.children)))
+        .bind(rows.iter().map(|row| batch::declared(row)).collect::<Vec<_>>())
         .execute(&mut *tx)
         .await?;
     }

@@ -15,7 +15,7 @@ impl JobStore for Postgres {
     async fn job(&self, service: &ServiceName, name: &JobName) -> Result<Option<JobRow>> {
         let row = sqlx::query(
             "select id, definition, origin, revision, anchor, created_at, updated_at, deleted_at, \
-             children from jobs where service = $1 and name = $2 and deleted_at is null",
+             children, declared from jobs where service = $1 and name = $2 and deleted_at is null",
         )
         .bind(service.as_str())
         .bind(name.as_str())
@@ -54,7 +54,7 @@ impl JobStore for Postgres {
     async fn jobs_named(&self, name: &JobName) -> Result<Vec<JobRow>> {
         let rows = sqlx::query(
             "select id, definition, origin, revision, anchor, created_at, updated_at, deleted_at, \
-             children from jobs where name = $1 and deleted_at is null order by service",
+             children, declared from jobs where name = $1 and deleted_at is null order by service",
         )
         .bind(name.as_str())
         .fetch_all(&self.readers)
@@ -83,14 +83,15 @@ impl Postgres {
     async fn part_of(&self, page: &PageInParts) -> Result<Vec<PgRow>> {
         let (service, name) = page.after();
         sqlx::query(
-            "with page as (select id, service, name, octet_length(definition) as bytes from jobs \
+            "with page as (select id, service, name, \
+             octet_length(definition) + coalesce(octet_length(declared), 0) as bytes from jobs \
              where deleted_at is null and (service, name) > ($1, $2) \
              order by service, name limit $3 + 1), \
              sums as (select id, service, name, row_number() over first_to_last as nth, \
              sum(bytes) over first_to_last - bytes as bytes_before, count(*) over () as there_are \
              from page window first_to_last as (order by service, name)) \
              select j.id, j.definition, j.origin, j.revision, j.anchor, j.created_at, \
-             j.updated_at, j.deleted_at, j.children, s.there_are, j.service, j.name \
+             j.updated_at, j.deleted_at, j.children, j.declared, s.there_are, j.service, j.name \
              from sums s join jobs j on j.id = s.id where s.nth <= $3 \
              and s.bytes_before < $4 order by s.service, s.name",
         )

@@ -72,7 +72,7 @@ impl LoadStore for Postgres {
         .await
         .map_err(&doing)?;
         let jobs = "select id, definition, origin, revision, anchor, created_at, updated_at, \
-                    deleted_at, children from jobs where id % $all = $1";
+                    deleted_at, children, declared from jobs where id % $all = $1";
         let readers = self.readers.patient();
         let records = history::records_of(&readers, partition).await.map_err(&doing)?;
         let journal = Journal::replay(records.into_iter().map(Ok))?;

@@ -100,6 +100,18 @@ impl TaskStore for Postgres {
             .map_err(while_doing("read the task of a key"))
     }
 
+    async fn tasks_of_keys(&self, job: JobId, keys: &[String]) -> Result<HashMap<String, TaskId>> {
+        let keys: Vec<_> = keys.iter().map(|key| clean(key).into_owned()).collect();
+        let rows: Vec<(String, i64)> =
+            sqlx::query_as("select key, task from keys where job = $1 and key = any($2)")
+                .bind(job.0)
+                .bind(keys)
+                .fetch_all(&self.readers)
+                .await
+                .map_err(while_doing("read the tasks of keys"))?;
+        Ok(rows.into_iter().map(|(key, task)| (key, TaskId(task))).collect())
+    }
+
     async fn log_tail(&self, attempt: AttemptId) -> Result<Option<String>> {
         sqlx::query_scalar("select tail from logs where attempt = $1")
             .bind(attempt.0)

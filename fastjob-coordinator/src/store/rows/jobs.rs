@@ -47,11 +47,14 @@ pub(crate) fn whole<R: Columns>(row: &R) -> Result<JobRow> {
 }
 
 fn read(row: &Reading<'_, impl Columns>, definitions: &Definitions) -> Result<JobRow> {
-    let job = definitions.read(row.text(1)?);
-    let job = job.map_err(|err| Error::Corrupt { what: err.to_string() })?;
+    let definition = |text| match definitions.read(text) {
+        Ok(job) => Ok(Arc::new(job)),
+        Err(err) => Err(Error::Corrupt { what: err.to_string() }),
+    };
     Ok(JobRow {
         id: JobId(row.int(0)?),
-        job: Arc::new(job),
+        job: definition(row.text(1)?)?,
+        declared: row.maybe_text(9)?.map(definition).transpose()?,
         children: ids(row.text(8)?)?,
         origin: origin(row.int(2)?)?,
         revision: row.int(3)?,
@@ -129,10 +132,10 @@ impl PageInParts {
 fn next_part<R: Columns>(rows: &[R]) -> Result<Option<(ServiceName, JobName)>> {
     let Some(last) = rows.last() else { return Ok(None) };
     let last = Reading::new(last, "read jobs");
-    if usize::try_from(last.int(9)?).is_ok_and(|there_are| there_are <= rows.len()) {
+    if usize::try_from(last.int(10)?).is_ok_and(|there_are| there_are <= rows.len()) {
         return Ok(None);
     }
-    Ok(Some((last.name(10)?, last.name(11)?)))
+    Ok(Some((last.name(11)?, last.name(12)?)))
 }
 
 /// Those of the jobs that this release can read.
@@ -146,6 +149,9 @@ fn readable<R: Columns>(rows: &[R], unreadable: &Unreadable) -> Result<Vec<JobRo
 }
 
 fn definition_bytes<R: Columns>(rows: &[R]) -> Result<u64> {
-    let bytes = |row| Reading::new(row, "read jobs").text(1).map(|text| text.len() as u64);
+    let bytes = |row| {
+        let row = Reading::new(row, "read jobs");
+        Ok((row.text(1)?.len() + row.maybe_text(9)?.map_or(0, str::len)) as u64)
+    };
     rows.iter().map(bytes).sum()
 }

@@ -326,19 +326,20 @@ async fn jobs(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
             row.updated_at.as_millisecond(),
             row.deleted_at.map(Timestamp::as_millisecond),
             ids_code(&row.children),
+            batch::declared(row),
         )
     });
     each(
         tx,
         batches(rows)?,
         "insert into jobs (id, service, name, definition, origin, revision, anchor, created_at, \
-         updated_at, deleted_at, children) \
+         updated_at, deleted_at, children, declared) \
          select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, \
          value ->> 6, value ->> 7, value ->> 8, value ->> 9, \
-         value ->> 10 from json_each(?) where true \
+         value ->> 10, value ->> 11 from json_each(?) where true \
          on conflict (id) do update set service = excluded.service, name = excluded.name, \
          definition = excluded.definition, children = excluded.children, \
-         origin = excluded.origin, \
+         declared = excluded.declared, origin = excluded.origin, \
          revision = excluded.revision, anchor = excluded.anchor, \
          updated_at = excluded.updated_at, deleted_at = excluded.deleted_at \
          where excluded.revision >= jobs.revision",

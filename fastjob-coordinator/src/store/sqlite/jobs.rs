@@ -16,7 +16,7 @@ impl JobStore for Sqlite {
     async fn job(&self, service: &ServiceName, name: &JobName) -> Result<Option<JobRow>> {
         let row = sqlx::query(
             "select id, definition, origin, revision, anchor, created_at, updated_at, deleted_at, \
-             children from jobs where service = ? and name = ? and deleted_at is null",
+             children, declared from jobs where service = ? and name = ? and deleted_at is null",
         )
         .bind(service.as_str())
         .bind(name.as_str())
@@ -55,7 +55,7 @@ impl JobStore for Sqlite {
     async fn jobs_named(&self, name: &JobName) -> Result<Vec<JobRow>> {
         let rows = sqlx::query(
             "select id, definition, origin, revision, anchor, created_at, updated_at, deleted_at, \
-             children from jobs where name = ? and deleted_at is null order by service",
+             children, declared from jobs where name = ? and deleted_at is null order by service",
         )
         .bind(name.as_str())
         .fetch_all(&self.readers)
@@ -84,14 +84,15 @@ impl Sqlite {
     async fn part_of(&self, page: &PageInParts) -> Result<Vec<SqliteRow>> {
         let (service, name) = page.after();
         sqlx::query(
-            "with page as (select id, service, name, octet_length(definition) as bytes from jobs \
+            "with page as (select id, service, name, \
+             octet_length(definition) + coalesce(octet_length(declared), 0) as bytes from jobs \
              where deleted_at is null and (service, name) > (?1, ?2) \
              order by service, name limit ?3 + 1), \
              sums as (select id, service, name, row_number() over first_to_last as nth, \
              sum(bytes) over first_to_last - bytes as bytes_before, count(*) over () as there_are \
              from page window first_to_last as (order by service, name)) \
              select j.id, j.definition, j.origin, j.revision, j.anchor, j.created_at, \
-             j.updated_at, j.deleted_at, j.children, s.there_are, j.service, j.name \
+             j.updated_at, j.deleted_at, j.children, j.declared, s.there_are, j.service, j.name \
              from sums s join jobs j on j.id = s.id where s.nth <= ?3 \
              and s.bytes_before < ?4 order by s.service, s.name",
         )

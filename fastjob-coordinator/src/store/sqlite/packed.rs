@@ -4,10 +4,12 @@
 //! a million jobs are read, the database puts many of them into one text instead:
 //!
 //! ```text
-//! id,origin,revision,anchor,created_at,updated_at,[deleted_at],LENGTH,LENGTH;definition children
+//! id,origin,revision,anchor,created_at,updated_at,[deleted_at],LENGTH,LENGTH,LENGTH;
+//! definition children declared
 //! ```
 //!
-//! without the space, and the lengths of the two texts in bytes. No value needs an escape, and a
+//! without the spaces, and the lengths of the three texts in bytes. What is not declared has no text.
+//! No value needs an escape, and a
 //! text can have any content.
 
 use crate::store::{Error, Result, rows::Columns};
@@ -15,9 +17,10 @@ use crate::store::{Error, Result, rows::Columns};
 /// Reads the jobs after an id: the last id and the text of as many jobs as are asked for, null if
 /// there are none.
 pub(super) const SELECT: &str = "select max(id), group_concat(\
-    printf('%d,%d,%d,%d,%d,%d,%s,%d,%d;', id, origin, revision, anchor, created_at, updated_at, \
-    coalesce(deleted_at, ''), octet_length(definition), octet_length(children)) \
-    || definition || children, '') \
+    printf('%d,%d,%d,%d,%d,%d,%s,%d,%d,%d;', id, origin, revision, anchor, created_at, updated_at, \
+    coalesce(deleted_at, ''), octet_length(definition), octet_length(children), \
+    coalesce(octet_length(declared), 0)) \
+    || definition || children || coalesce(declared, ''), '') \
     from (select * from jobs where id > ? order by id limit ?)";
 
 /// How many jobs the first text has, and the most that one has. A job may have 256 KiB.
@@ -37,7 +40,7 @@ pub(super) fn next_limit(limit: i64, bytes: usize) -> i64 {
     }
 }
 
-/// How many columns are before the two lengths.
+/// How many columns are before the lengths.
 const NUMBERS: usize = 7;
 
 /// A job in a text.
@@ -47,6 +50,8 @@ pub(super) struct Row<'t> {
     numbers: [&'t str; NUMBERS],
     definition: &'t str,
     children: &'t str,
+    /// Empty if there is none.
+    declared: &'t str,
 }
 
 /// The jobs in a text. After an error there are none.
@@ -73,11 +78,12 @@ fn first<'t>(text: &mut &'t str) -> Option<Row<'t>> {
         *number = fields.next()?;
     }
     let mut length = || fields.next()?.parse::<usize>().ok();
-    let (definition, children) = (length()?, length()?);
+    let (definition, children, declared) = (length()?, length()?, length()?);
     let (definition, rest) = rest.split_at_checked(definition)?;
     let (children, rest) = rest.split_at_checked(children)?;
+    let (declared, rest) = rest.split_at_checked(declared)?;
     *text = rest;
-    Some(Row { numbers, definition, children })
+    Some(Row { numbers, definition, children, declared })
 }
 
 impl Row<'_> {
@@ -90,7 +96,7 @@ impl Row<'_> {
         };
         number
             .map(|at| self.numbers[at])
-            .ok_or(sqlx::Error::ColumnIndexOutOfBounds { index: at, len: NUMBERS + 2 })
+            .ok_or(sqlx::Error::ColumnIndexOutOfBounds { index: at, len: NUMBERS + 3 })
     }
 }
 
@@ -107,12 +113,13 @@ impl Columns for Row<'_> {
         match at {
             1 => Ok(self.definition),
             8 => Ok(self.children),
+            9 => Ok(self.declared),
             _ => self.number(at),
         }
     }
 
     fn maybe_text(&self, at: usize) -> sqlx::Result<Option<&str>> {
-        self.text(at).map(Some)
+        self.text(at).map(|text| (!text.is_empty()).then_some(text))
     }
 
     fn bytes(&self, at: usize) -> sqlx::Result<&[u8]> {
@@ -131,19 +138,21 @@ mod tests {
     #[test]
     fn jobs_are_read_whatever_their_texts_contain() {
         let definitions = ["{}", "", ";,é\u{0}7,1;", "报表"];
-        let texts = definitions.map(|text| format!("7,1,3,4,5,-6,,{},2;{text}[]", text.len()));
-        let deleted = "-9223372036854775808,2,1,0,0,0,8,2,3;{}[1]";
+        let texts = definitions.map(|text| format!("7,1,3,4,5,-6,,{},2,0;{text}[]", text.len()));
+        let deleted = "-9223372036854775808,2,1,0,0,0,8,2,3,10;{}[1]{\"a\":\"é\"}";
         let all = texts.concat() + deleted;
         let read: Vec<_> = rows(&all).map(Result::unwrap).collect();
         for (row, definition) in read.iter().zip(definitions) {
             assert_eq!((row.int(0).unwrap(), row.text(1).unwrap()), (7, definition));
             assert_eq!([2, 3, 4, 5, 6].map(|at| row.int(at).unwrap()), [1, 3, 4, 5, -6]);
             assert_eq!((row.maybe_int(7).unwrap(), row.text(8).unwrap()), (None, "[]"));
+            assert_eq!(row.maybe_text(9).unwrap(), None);
         }
         let last = read.last().unwrap();
         assert_eq!((last.int(0).unwrap(), last.maybe_int(7).unwrap()), (i64::MIN, Some(8)));
         assert_eq!((read.len(), last.text(8).unwrap()), (5, "[1]"));
-        assert!(last.int(9).is_err());
+        assert_eq!(last.maybe_text(9).unwrap(), Some("{\"a\":\"é\"}"));
+        assert!(last.int(10).is_err());
     }
 
     #[test]
@@ -160,13 +169,18 @@ mod tests {
 
     #[test]
     fn a_damaged_text_is_an_error() {
-        let good = "7,1,3,4,5,6,,2,2;{}[]";
+        let good = "7,1,3,4,5,6,,2,2,2;{}[]{}";
         for end in 0..good.len() {
             let results: Vec<_> = rows(&good[..end]).collect();
             assert!(results.len() <= 1 && results.iter().all(Result::is_err), "{end}");
         }
-        for bad in ["7;{}[]", "7,1,3,4,5,6,,x,2;{}[]", "7,1,3,4,5,6,,1,2;é[]", "7,1,3,4,5,6,,99,2;"]
-        {
+        for bad in [
+            "7;{}[]",
+            "7,1,3,4,5,6,,2,2;{}[]",
+            "7,1,3,4,5,6,,x,2,0;{}[]",
+            "7,1,3,4,5,6,,1,2,0;é[]",
+            "7,1,3,4,5,6,,99,2,0;",
+        ] {
             assert!(rows(bad).all(|row| row.is_err()), "{bad}");
         }
     }

@@ -99,6 +99,20 @@ impl TaskStore for Sqlite {
             .map_err(while_doing("read the task of a key"))
     }
 
+    async fn tasks_of_keys(&self, job: JobId, keys: &[String]) -> Result<HashMap<String, TaskId>> {
+        let keys: Vec<_> = keys.iter().map(|key| clean(key)).collect();
+        let keys = serde_json::to_string(&keys).unwrap_or_default();
+        let rows: Vec<(String, i64)> = sqlx::query_as(
+            "select key, task from keys where job = ? and key in (select value from json_each(?))",
+        )
+        .bind(job.0)
+        .bind(keys)
+        .fetch_all(&self.readers)
+        .await
+        .map_err(while_doing("read the tasks of keys"))?;
+        Ok(rows.into_iter().map(|(key, task)| (key, TaskId(task))).collect())
+    }
+
     async fn log_tail(&self, attempt: AttemptId) -> Result<Option<String>> {
         sqlx::query_scalar("select tail from logs where attempt = ?")
             .bind(attempt.0)

@@ -103,7 +103,7 @@ pub(crate) async fn a_skipped_task_has_ended_when_it_is_recorded(home: &mut impl
 pub(crate) async fn every_state_cause_and_reason_is_read_back(home: &mut impl Home) {
     write(home, [base()]).await;
     let mut ids = 10_i64..;
-    for cause in [Cause::Schedule, Cause::Misfire, Cause::Manual, Cause::Api, Cause::Parent] {
+    for cause in Cause::ALL {
         let id = ids.next().unwrap();
         write(home, [plan([NewAttempt { row: Attempt { cause, ..head(id).row }, ..head(id) }])])
             .await;

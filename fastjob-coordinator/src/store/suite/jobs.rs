@@ -1,5 +1,7 @@
 //! Jobs: the latest save wins, and a name belongs to one job that is not deleted.
 
+use std::sync::Arc;
+
 use fastjob_core::{JobId, JobName, ServiceName};
 
 use super::{
@@ -27,11 +29,12 @@ pub(crate) async fn a_lower_revision_changes_nothing(home: &mut impl Home) {
     let first = job(JOB, "a");
     let second = JobRow { origin: Origin::Code, anchor: at(7), ..saved(&first, "second") };
     let third = saved(&second, "third");
+    let third = JobRow { declared: Some(Arc::clone(&second.job)), ..third };
     write(home, [save([first.clone()]), save([third.clone()])]).await;
     write(home, [save([second.clone()]), save([first])]).await;
     assert_eq!(found(home, "a").await, Some(third.clone()));
     // The same revision again is the same save, or a corrected row.
-    let corrected = JobRow { anchor: at(8), ..third };
+    let corrected = JobRow { anchor: at(8), declared: None, ..third };
     write(home, [save([corrected.clone()])]).await;
     assert_eq!(found(home, "a").await, Some(corrected));
 }

@@ -147,6 +147,10 @@ pub(crate) async fn keys_identify_tasks_of_their_job(home: &mut impl Home) {
     write(home, [plan([keyed(JOB, 14, "k")])]).await;
     let found = home.store().task_of_key(JOB, "k").await.unwrap();
     assert_eq!(found, Some(TaskId(10)), "the first task of a key holds");
+    let keys = ["k", "K", "none"].map(str::to_owned);
+    let found = home.store().tasks_of_keys(JOB, &keys).await.unwrap();
+    let expected = [("k", 10), ("K", 12)].map(|(key, task)| (key.to_owned(), TaskId(task)));
+    assert_eq!(found, expected.into());
 }
 
 pub(crate) async fn the_bytes_of_a_task_are_those_of_all_its_texts(home: &mut impl Home) {

@@ -41,6 +41,7 @@ pub(crate) fn job_of(id: JobId, service: &str, name: &str) -> JobRow {
     JobRow {
         id,
         job: Arc::new(Job::try_from(draft).unwrap()),
+        declared: None,
         children: [JobId(7), JobId(i64::MAX)].into(),
         origin: Origin::Api,
         revision: 1,

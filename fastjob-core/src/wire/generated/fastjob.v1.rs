@@ -504,6 +504,7 @@ pub enum Cause {
     Manual = 3,
     Api = 4,
     Parent = 5,
+    Backfill = 6,
 }
 impl Cause {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -518,6 +519,7 @@ impl Cause {
             Self::Manual => "CAUSE_MANUAL",
             Self::Api => "CAUSE_API",
             Self::Parent => "CAUSE_PARENT",
+            Self::Backfill => "CAUSE_BACKFILL",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -529,6 +531,7 @@ impl Cause {
             "CAUSE_MANUAL" => Some(Self::Manual),
             "CAUSE_API" => Some(Self::Api),
             "CAUSE_PARENT" => Some(Self::Parent),
+            "CAUSE_BACKFILL" => Some(Self::Backfill),
             _ => None,
         }
     }

@@ -39,6 +39,7 @@ pub(crate) struct JobEntry {
 #[derive(Debug)]
 struct Rare {
     children: Arc<[JobId]>,
+    declared: Option<Arc<Job>>,
     deleted_at: Millis,
     fired_ahead: Millis,
 }
@@ -46,7 +47,7 @@ struct Rare {
 impl Default for Rare {
     fn default() -> Self {
         let children = Arc::default();
-        Self { children, deleted_at: Millis::NEVER, fired_ahead: Millis::MIN }
+        Self { children, declared: None, deleted_at: Millis::NEVER, fired_ahead: Millis::MIN }
     }
 }
 
@@ -79,6 +80,7 @@ impl JobEntry {
         let JobRow {
             id,
             job,
+            declared,
             children,
             origin,
             revision,
@@ -90,9 +92,11 @@ impl JobEntry {
         (self.id, self.job, self.origin, self.revision) = (id, job, origin, revision);
         self.anchor = anchor.into();
         (self.created_at, self.updated_at) = (created_at.into(), updated_at.into());
-        if self.rare.is_some() || !children.is_empty() || deleted_at.is_some() {
+        let is_rare = !children.is_empty() || declared.is_some() || deleted_at.is_some();
+        if self.rare.is_some() || is_rare {
             let rare = self.rare.get_or_insert_default();
-            (rare.children, rare.deleted_at) = (children, deleted_at.into());
+            (rare.children, rare.declared) = (children, declared);
+            rare.deleted_at = deleted_at.into();
         }
     }
 
@@ -101,6 +105,7 @@ impl JobEntry {
         JobRow {
             id: self.id,
             job: Arc::clone(&self.job),
+            declared: self.rare.as_ref().and_then(|rare| rare.declared.clone()),
             children: self.rare.as_ref().map(|rare| Arc::clone(&rare.children)).unwrap_or_default(),
             origin: self.origin,
             revision: self.revision,
@@ -137,9 +142,17 @@ impl JobEntry {
         self.rare.as_ref().is_some_and(|rare| rare.deleted_at != Millis::NEVER)
     }
 
+    /// The definition that code declares; `None` if no code declares the job.
+    pub(crate) fn code(&self) -> Option<&Arc<Job>> {
+        let declared = self.rare.as_ref().and_then(|rare| rare.declared.as_ref());
+        declared.or((self.origin == Origin::Code).then_some(&self.job))
+    }
+
     /// Marks it as deleted by a user.
     pub(super) fn delete(&mut self, now: Timestamp) {
-        self.rare.get_or_insert_default().deleted_at = now.into();
+        let code = self.code().cloned();
+        let rare = self.rare.get_or_insert_default();
+        (rare.declared, rare.deleted_at) = (code, now.into());
         self.updated_at = now.into();
         self.revision += 1;
         self.origin = Origin::Api;
@@ -213,6 +226,7 @@ mod tests {
         let plain = JobRow {
             id: JobId(7),
             job: Arc::new(draft.try_into().unwrap()),
+            declared: None,
             children: Arc::default(),
             origin: Origin::Code,
             revision: 3,
@@ -224,7 +238,8 @@ mod tests {
         let deleted = JobRow { deleted_at: Some(at(4)), origin: Origin::Api, ..plain.clone() };
         let parent = JobRow { children: vec![JobId(8)].into(), revision: 4, ..plain.clone() };
         let mut entry = JobEntry::new(plain.clone(), at(5));
-        for row in [plain.clone(), deleted, parent, plain] {
+        let overridden = JobRow { declared: Some(Arc::clone(&plain.job)), ..plain.clone() };
+        for row in [plain.clone(), deleted, parent, overridden, plain] {
             assert_eq!(JobEntry::new(row.clone(), at(5)).row(), row);
             entry.set_row(row.clone());
             assert_eq!(entry.row(), row);

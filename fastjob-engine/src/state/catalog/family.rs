@@ -107,6 +107,8 @@ impl Catalog {
                 | JobRefused::NoChild(_)
                 | JobRefused::IsChild { .. }
                 | JobRefused::NoBackfill(_)
+                | JobRefused::NoCode(_)
+                | JobRefused::Changed(_)
                 | JobRefused::TooMany(_)
                 | JobRefused::TooLate(_)
                 | JobRefused::NeverFires(_)
@@ -114,19 +116,39 @@ impl Catalog {
                 | JobRefused::LookAgain => JobRefused::NoChild(child.job.as_str().to_owned()),
             })
         };
-        let ids: Arc<[JobId]> = job.children.iter().map(resolve).collect::<Result<_, _>>()?;
-        if origin == Origin::Code {
-            self.check_services(job, &ids)?;
+        let mut found = Vec::with_capacity(job.children.len());
+        for child in &job.children {
+            match resolve(child) {
+                Ok(id) => found.push((child, id)),
+                Err(JobRefused::NoChild(_)) if self.is_coming(&job.service, &child.job) => {}
+                Err(why) => return Err(why),
+            }
         }
+        if origin == Origin::Code {
+            self.check_services(job, &found)?;
+        }
+        let ids: Arc<[JobId]> = found.iter().map(|(_, id)| *id).collect();
         // Only a change of children can close a cycle or lengthen a chain.
         if before.is_none_or(|before| before.children != ids) {
-            self.check_chains(before.map(|before| before.id), job, &ids)?;
+            self.check_chains(before.map(|before| before.id), job, &found)?;
         }
         Ok(ids)
     }
 
-    fn check_services(&self, job: &Job, ids: &[JobId]) -> Result<(), JobRefused> {
-        for (child, id) in job.children.iter().zip(ids) {
+    /// Whether a job of another partition that is about to be saved is what a child's name means.
+    fn is_coming(&self, of: &ServiceName, path: &JobPath) -> bool {
+        if self.coming.is_empty() {
+            return false;
+        }
+        let bare = path.bare();
+        let beside = bare.iter().map(|name| (of.clone(), name.clone()));
+        let mut full = beside.chain(path.with_service());
+        full.any(|job| self.coming.contains(&job))
+            || self.coming.iter().any(|(_, name)| Some(name) == bare.as_ref())
+    }
+
+    fn check_services(&self, job: &Job, found: &[(&Child, JobId)]) -> Result<(), JobRefused> {
+        for (child, id) in found {
             if self.relative(*id).is_none_or(|relative| *relative.service != job.service) {
                 return Err(refused(
                     child,
@@ -142,16 +164,21 @@ impl Catalog {
     }
 
     /// Rejects children that would make a chain through the job endless or too long.
-    fn check_chains(&self, id: Option<JobId>, job: &Job, ids: &[JobId]) -> Result<(), JobRefused> {
+    fn check_chains(
+        &self,
+        id: Option<JobId>,
+        job: &Job,
+        found: &[(&Child, JobId)],
+    ) -> Result<(), JobRefused> {
         let many = || format!("leads to more than {LINKS_MOST} jobs, which are too many to check");
         let cycle = || "leads back to itself: its tasks would never end".to_owned();
         // The job already counts with its new children, so that a path back to it closes a cycle.
         let mut down = Walk::new(|of| match id {
-            Some(id) if id == of => ids.to_vec(),
+            Some(id) if id == of => found.iter().map(|(_, id)| *id).collect(),
             Some(_) | None => self.children_of(of),
         });
         let mut longest: Option<(&Child, Vec<JobId>)> = None;
-        for (child, first) in job.children.iter().zip(ids) {
+        for (child, first) in found {
             let chain = down.longest(*first).map_err(|endless| match endless {
                 Endless::TooMany => refused(child, many()),
                 Endless::Cycle if id.is_some_and(|id| self.leads_to(*first, id)) => {

@@ -21,7 +21,8 @@ pub use self::{chain::LINKS_MOST, directory::Directory, quota::JobQuota};
 use self::{chain::Parents, settings::SharedSettings, table::Table};
 use crate::{
     Config, JobRefused,
-    record::{JobRow, Origin, Partition, definition_bytes},
+    maps::Set,
+    record::{JobRow, Origin, Partition},
 };
 
 /// The jobs of a partition.
@@ -34,6 +35,8 @@ pub(crate) struct Catalog {
     parents: Parents,
     /// Jobs of other partitions, while a command that needs them runs.
     others: Directory,
+    /// Jobs of other partitions that are about to be saved, while a command is tried.
+    coming: Set<(ServiceName, JobName)>,
     next_id: i64,
 }
 
@@ -46,6 +49,7 @@ impl Catalog {
             bytes: 0,
             parents: Parents::default(),
             others: Directory::default(),
+            coming: Set::default(),
             next_id: config.id_from(1),
         }
     }
@@ -92,6 +96,11 @@ impl Catalog {
         self.others = others;
     }
 
+    /// Sets the jobs of other partitions that are about to be saved.
+    pub(crate) fn set_coming(&mut self, coming: Set<(ServiceName, JobName)>) {
+        self.coming = coming;
+    }
+
     pub(crate) fn is_mine(&self, partition: Partition) -> bool {
         partition == self.config.lease.partition
     }
@@ -123,16 +132,14 @@ impl Catalog {
     pub(crate) fn has_new_children(&self, job: &Job) -> bool {
         let follows_code = |known: &JobEntry| known.origin() == Origin::Code && !known.is_deleted();
         !job.children.is_empty()
-            && self
-                .named(&job.service, &job.name)
-                .is_none_or(|known| follows_code(known) && **known.job() != *job)
+            && self.named(&job.service, &job.name).is_none_or(|known| {
+                follows_code(known) && known.code().is_none_or(|code| **code != *job)
+            })
     }
 
-    /// An id for a new job.
-    pub(crate) fn new_id(&mut self) -> JobId {
-        let id = JobId(self.next_id);
-        self.next_id += self.config.step();
-        id
+    /// The id of the next job that is admitted.
+    pub(crate) fn next_id(&self) -> JobId {
+        JobId(self.next_id)
     }
 
     /// Makes room for `more` jobs.
@@ -142,13 +149,25 @@ impl Catalog {
 
     /// Adds a job; every fire of it up to `cursor` is planned.
     pub(crate) fn admit(&mut self, mut row: JobRow, cursor: Timestamp) {
+        self.bytes += row.bytes();
         row.job = self.settings.share(row.job);
         self.next_id = self.next_id.max(self.config.id_from(row.id.0 + 1));
-        self.bytes += definition_bytes(&row.job) as u64;
         if row.deleted_at.is_none() {
             self.parents.change(row.id, &[], &row.children);
         }
         self.jobs.insert(JobEntry::new(row, cursor));
+    }
+
+    /// Takes back the last admission. Its name may have been that of a deleted job.
+    pub(crate) fn undo_admit(&mut self, id: JobId, deleted: Option<JobId>) {
+        let Some(entry) = self.jobs.remove(id) else { return };
+        self.bytes -= entry.row().bytes();
+        self.parents.change(id, entry.children(), &[]);
+        self.next_id = id.0;
+        // It is found by its name again.
+        if let Some(entry) = deleted.and_then(|deleted| self.jobs.remove(deleted)) {
+            self.jobs.insert(entry);
+        }
     }
 
     /// Replaces the row of a job.
@@ -156,15 +175,16 @@ impl Catalog {
         row.job = self.settings.share(row.job);
         let Some(entry) = self.jobs.get_mut(row.id) else { return };
         self.parents.change(row.id, entry.children(), &row.children);
-        self.bytes -= definition_bytes(entry.job()) as u64;
-        self.bytes += definition_bytes(&row.job) as u64;
+        self.bytes = self.bytes - entry.row().bytes() + row.bytes();
         entry.set_row(row);
     }
 
     /// Marks a job as deleted by a user.
     pub(crate) fn delete(&mut self, id: JobId, now: Timestamp) -> Option<&JobEntry> {
         let entry = self.jobs.get_mut(id)?;
+        self.bytes -= entry.row().bytes();
         entry.delete(now);
+        self.bytes += entry.row().bytes();
         self.parents.change(id, entry.children(), &[]);
         self.jobs.remove_bare(id);
         self.jobs.get(id)
@@ -176,7 +196,7 @@ impl Catalog {
         if !entry.is_deleted() || entry.updated_at() >= before {
             return;
         }
-        self.bytes -= definition_bytes(entry.job()) as u64;
+        self.bytes -= entry.row().bytes();
         self.jobs.remove(id);
     }
 }

@@ -3,10 +3,8 @@
 //! Deleted jobs count as long as they are stored, so that saving and deleting jobs in turn is
 //! bounded too.
 
-use fastjob_core::Job;
-
 use super::{Catalog, JobRefused};
-use crate::record::definition_bytes;
+use crate::record::JobRow;
 
 /// The limits of a whole store. With several partitions, each engine enforces a share of them.
 #[derive(Clone, Copy, Debug)]
@@ -48,8 +46,8 @@ impl JobQuota {
 }
 
 impl Catalog {
-    /// Checks that there is room for a job. `before` is the definition that it replaces.
-    pub(crate) fn has_room(&self, job: &Job, before: Option<&Job>) -> Result<(), JobRefused> {
+    /// Checks that there is room for a job. `before` is the row that it replaces.
+    pub(crate) fn has_room(&self, row: &JobRow, before: Option<&JobRow>) -> Result<(), JobRefused> {
         let (quota, partitions) = (self.config.job_quota, self.config.partitions);
         let share = if partitions > 1 { "the partition's share of " } else { "" };
         if before.is_none() && self.jobs.len() >= quota.jobs_of(partitions) {
@@ -60,8 +58,7 @@ impl Catalog {
                 quota.jobs
             )));
         }
-        let more = definition_bytes(job) as u64;
-        let less = before.map_or(0, |before| definition_bytes(before) as u64);
+        let (more, less) = (row.bytes(), before.map_or(0, JobRow::bytes));
         // An existing definition may always keep its size or become smaller.
         if more > less && self.bytes + more - less > quota.bytes_of(partitions) {
             return Err(JobRefused::TooMany(format!(

@@ -220,6 +220,7 @@ mod tests {
         let row = JobRow {
             id: JobId(id),
             job: Arc::new(Job::try_from(draft).unwrap()),
+            declared: None,
             children: Arc::default(),
             origin: Origin::Api,
             revision: 1,

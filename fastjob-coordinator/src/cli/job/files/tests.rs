@@ -3,21 +3,21 @@ use std::fs;
 use super::*;
 
 /// Writes files with these names and texts, and reads them.
-fn read_files(files: &[(&str, &str)]) -> Result<Vec<Definition>, Vec<String>> {
+fn read_files(files: &[(&str, &str)]) -> Result<Files, Vec<String>> {
     let dir = tempfile::tempdir().unwrap();
     let paths: Vec<_> = files.iter().map(|(name, _)| dir.path().join(name)).collect();
     for (path, (_, text)) in paths.iter().zip(files) {
         fs::write(path, text).unwrap();
     }
     let base = format!("{}/", dir.path().display());
-    read_all(&paths).map_err(|problems| {
-        let texts = problems.iter().map(|p| format!("{}: {}", p.field, p.message));
+    Files::read(&paths).map_err(|failure| {
+        let texts = failure.problems.iter().map(|p| format!("{}: {}", p.field, p.message));
         texts.map(|text| text.replace(&base, "")).collect()
     })
 }
 
 fn names(files: &[(&str, &str)]) -> Vec<String> {
-    read_files(files).unwrap().into_iter().map(|job| job.name).collect()
+    read_files(files).unwrap().names()
 }
 
 #[track_caller]
@@ -42,8 +42,7 @@ fn toml_and_json_in_every_form_are_read() {
 fn an_instant_needs_no_quotes() {
     let text = "[[job]]\nname = 'a'\nschedule = { once = 2027-01-01T00:00:00Z }";
     let jobs = read_files(&[("jobs.toml", text)]).unwrap();
-    let schedule = super::super::list::schedule(&jobs[0].draft);
-    assert_eq!(schedule, "once 2027-01-01T00:00:00Z");
+    assert_eq!(jobs.fields()[0]["schedule"]["once"], "2027-01-01T00:00:00Z");
 }
 
 #[test]
@@ -62,8 +61,9 @@ fn every_problem_of_every_file_is_reported_with_its_place() {
         "a.toml:2: job `a b`: name: ",
         "a.toml:3: job `a b`: timeout: `soon` is not a duration",
         "a.toml:7: job `c`: retrys: unknown field `retrys`",
-        "b.json: job `d`: block: `wait` is unknown",
-        "b.json: job number 2: nam: unknown field `nam`",
+        "b.json:1: job `d`: block: `wait` is unknown",
+        "b.json:1: job number 2: nam: unknown field `nam`",
+        "b.json:1: job number 2: name: ",
         "c.toml:2: ",
         "d.json:1: ",
         "e.toml: it has no jobs; write [[job]] above each",
@@ -88,7 +88,9 @@ fn a_value_of_a_wrong_type_is_reported_with_line_field_and_expected_type() {
             &format!("jobs.toml:8: job `b`: retry.count: found the text \"many\", {whole}"),
             "jobs.toml:13: job `c`: children[1].job: found 7, expected a text in quotes",
             &format!("jobs.toml:16: job number 4: shard.count: found -1, {whole}"),
+            "jobs.toml:15: job number 4: name: the name is empty",
             "jobs.toml:18: job number 5: misfire.fire_all: it is missing",
+            "jobs.toml:17: job number 5: name: the name is empty",
         ],
     );
     let json = r#"[{"name": "a", "retry": {"count": "many"}}, {"block": 1}, "x"]"#;
@@ -96,9 +98,10 @@ fn a_value_of_a_wrong_type_is_reported_with_line_field_and_expected_type() {
         "jobs.json",
         json,
         &[
-            &format!("jobs.json: job `a`: retry.count: found the text \"many\", {whole}"),
-            "jobs.json: job number 2: block: found 1, expected a word or an object",
-            "jobs.json: job number 3: found the text \"x\", expected an object",
+            &format!("jobs.json:1: job `a`: retry.count: found the text \"many\", {whole}"),
+            "jobs.json:1: job number 2: block: found 1, expected a word or an object",
+            "jobs.json:1: job number 2: name: the name is empty",
+            "jobs.json:1: job number 3: found the text \"x\", expected an object",
         ],
     );
     refused("jobs.toml", "job = 3", &["jobs.toml:1: found 3, expected a list"]);
@@ -107,37 +110,18 @@ fn a_value_of_a_wrong_type_is_reported_with_line_field_and_expected_type() {
 #[test]
 fn a_job_is_defined_once() {
     let twice = "[[job]]\nname = 'a'\n[[job]]\nname = 'a'\nservice = 'default'";
-    refused("jobs.toml", twice, &["jobs.toml:3: `default.a` is already defined in jobs.toml:1"]);
+    refused(
+        "jobs.toml",
+        twice,
+        &["jobs.toml:4: job `a`: name: `default.a` is already defined in jobs.toml:1"],
+    );
 }
 
 #[test]
 fn other_structures_are_rejected() {
     refused("x.json", r#"{"job": [], "more": 1}"#, &["x.json: unknown field `more` next to `job`"]);
     refused("x.json", "[]", &["x.json: it has no jobs; write [[job]] above each"]);
-    assert_eq!(read_all(&["/nowhere/jobs.toml".into()]).unwrap_err().len(), 1);
-}
-
-#[test]
-fn children_come_first_whichever_file_they_are_in() {
-    let parents = "[[job]]\nname='a'\nchildren=[{job='b'}, {job='elsewhere'}]\n[[job]]\nname='x'";
-    let children = r#"[{"name": "b", "children": [{"job": "mail.c"}]},
-        {"name": "c", "service": "mail"}]"#;
-    assert_eq!(
-        names(&[("parents.toml", parents), ("children.json", children)]),
-        ["mail.c", "default.b", "default.a", "default.x"]
-    );
-}
-
-#[test]
-fn a_cycle_of_children_is_rejected() {
-    let toml = "[[job]]\nname='x'\n[[job]]\nname='a'\nchildren=[{job='b'}]\n\
-                [[job]]\nname='b'\nchildren=[{job='a'}]";
-    refused(
-        "jobs.toml",
-        toml,
-        &["jobs.toml:3: these children form a cycle, so their tasks would never end: \
-          default.a -> default.b -> default.a"],
-    );
+    assert_eq!(Files::read(&["/nowhere/jobs.toml".into()]).unwrap_err().problems.len(), 1);
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! The order in which jobs are saved: children first, because a parent without its children is
 //! rejected, and otherwise as written.
 //!
-//! Names are resolved as the coordinator does, as far as the files allow. Names that may refer to
-//! other jobs, such as saved jobs of other files, are left to the coordinator.
+//! Names are resolved as the engine does, as far as the jobs at hand allow. Names that may refer to
+//! other jobs, which are saved already, are left to the engine.
 
 use std::collections::BTreeMap;
 
-use fastjob_core::JobDraft;
+use fastjob_core::Job;
 
 /// The jobs of a cycle of children, from the first.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub(super) struct Cycle(pub(super) Vec<usize>);
 /// # Errors
 ///
 /// Fails with a [`Cycle`] if a job is its own descendant.
-pub(super) fn children_first(jobs: &[&JobDraft]) -> Result<Vec<usize>, Cycle> {
+pub(super) fn children_first(jobs: &[&Job]) -> Result<Vec<usize>, Cycle> {
     let names = Names::of(jobs);
     let all = jobs.iter().map(|job| names.children(job, Certainty::Likely)).collect();
     walk(all).or_else(|_| {
@@ -26,11 +26,25 @@ pub(super) fn children_first(jobs: &[&JobDraft]) -> Result<Vec<usize>, Cycle> {
     })
 }
 
+/// The level of each of these jobs, which are sorted children first: 0 without children among them,
+/// otherwise one more than the highest level of its children.
+pub(super) fn levels(jobs: &[&Job]) -> Vec<usize> {
+    let names = Names::of(jobs);
+    let mut levels: Vec<usize> = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        let children = names.children(job, Certainty::Likely).into_iter();
+        // A child that comes later is not one of these jobs: the engine knows another of its name.
+        let level = children.filter_map(|at| levels.get(at)).max().map_or(0, |level| level + 1);
+        levels.push(level);
+    }
+    levels
+}
+
 /// How certain it has to be that a name refers to a job of the files.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Certainty {
     Certain,
-    /// The coordinator may know another job of that name.
+    /// The engine may know another job of that name.
     Likely,
 }
 
@@ -41,19 +55,19 @@ struct Names {
 }
 
 impl Names {
-    fn of(jobs: &[&JobDraft]) -> Self {
+    fn of(jobs: &[&Job]) -> Self {
         let mut names = Self { full: BTreeMap::new(), bare: BTreeMap::new() };
         for (at, job) in jobs.iter().enumerate() {
-            names.full.insert(job.full_name(), at);
-            names.bare.entry(job.name.clone()).or_default().push(at);
+            names.full.insert(job.path().to_string(), at);
+            names.bare.entry(job.name.to_string()).or_default().push(at);
         }
         names
     }
 
-    /// The children of `job` in these files; a job of the same service takes precedence, as in the
-    /// coordinator.
-    fn children(&self, job: &JobDraft, certainty: Certainty) -> Vec<usize> {
-        let service = job.service_or_default();
+    /// The children of `job` among these; a job of the same service takes precedence, as in the
+    /// engine.
+    fn children(&self, job: &Job, certainty: Certainty) -> Vec<usize> {
+        let service = &job.service;
         let find = |path: &str| {
             let beside = self.full.get(&format!("{service}.{path}"));
             if let Some(at) = beside.or_else(|| self.full.get(path)) {
@@ -64,7 +78,7 @@ impl Names {
                 Certainty::Likely => self.bare.get(path).cloned().unwrap_or_default(),
             }
         };
-        job.children.iter().flat_map(|child| find(&child.job)).collect()
+        job.children.iter().flat_map(|child| find(child.job.as_str())).collect()
     }
 }
 
@@ -97,12 +111,12 @@ fn walk(children: Vec<Vec<usize>>) -> Result<Vec<usize>, Cycle> {
 
 #[cfg(test)]
 mod tests {
-    use fastjob_core::job::ChildDraft;
+    use fastjob_core::{JobDraft, job::ChildDraft};
 
     use super::*;
 
     /// A job named `a` or `mail.a`, with these children.
-    fn job(name: &str, children: &[&str]) -> JobDraft {
+    fn job(name: &str, children: &[&str]) -> Job {
         let (service, name) = match name.split_once('.') {
             Some((service, name)) => (Some(service.to_owned()), name),
             None => (None, name),
@@ -111,13 +125,14 @@ mod tests {
             .iter()
             .map(|child| ChildDraft { job: (*child).to_owned(), ..ChildDraft::default() })
             .collect();
-        JobDraft { name: name.to_owned(), service, children, ..JobDraft::default() }
+        let draft = JobDraft { name: name.to_owned(), service, children, ..JobDraft::default() };
+        draft.try_into().unwrap()
     }
 
     #[track_caller]
     fn check(jobs: &[(&str, &[&str])], expected: Result<&[&str], &[&str]>) {
-        let drafts: Vec<_> = jobs.iter().map(|(name, children)| job(name, children)).collect();
-        let found = children_first(&drafts.iter().collect::<Vec<_>>());
+        let all: Vec<_> = jobs.iter().map(|(name, children)| job(name, children)).collect();
+        let found = children_first(&all.iter().collect::<Vec<_>>());
         let names = |places: Vec<usize>| places.iter().map(|at| jobs[*at].0).collect::<Vec<_>>();
         let found = found.map(names).map_err(|Cycle(places)| names(places));
         assert_eq!(found, expected.map(<[_]>::to_vec).map_err(<[_]>::to_vec));
@@ -132,8 +147,8 @@ mod tests {
         check(&[("a", &["b", "c"]), ("b", &["d"]), ("c", &["d", "b"]), ("d", &[])], {
             Ok(&["d", "b", "c", "a"])
         });
-        // A child that is listed twice, and one that is not in the files.
-        check(&[("a", &["b", "b", "z"]), ("b", &[])], Ok(&["b", "a"]));
+        // A child that is not among them.
+        check(&[("a", &["b", "z"]), ("b", &[])], Ok(&["b", "a"]));
     }
 
     #[test]
@@ -147,11 +162,16 @@ mod tests {
 
     #[test]
     fn a_cycle_is_rejected() {
-        check(&[("a", &["a"])], Err(&["a"]));
         check(&[("x", &["b"]), ("a", &["b"]), ("b", &["c"]), ("c", &["a"])], Err(&["b", "c", "a"]));
         check(&[("a", &["mail.b"]), ("mail.b", &["default.a"])], Err(&["a", "mail.b"]));
         // `b` may be a saved job in the service of `a`: the coordinator decides.
         check(&[("a", &["b"]), ("mail.b", &["default.a"])], Ok(&["a", "mail.b"]));
+    }
+
+    #[test]
+    fn a_job_is_on_a_higher_level_than_its_children() {
+        let jobs = [job("d", &[]), job("c", &["d"]), job("x", &["there"]), job("a", &["d", "c"])];
+        assert_eq!(levels(&jobs.iter().collect::<Vec<_>>()), [0, 1, 0, 2]);
     }
 
     #[test]

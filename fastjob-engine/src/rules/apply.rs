@@ -1,0 +1,105 @@
+//! Many jobs in one command: all of them are saved in one commit, or none is.
+//!
+//! All edits are first made to the catalog alone, one after the other, because an edit may depend on
+//! the ones before it: a job's children, the room that is left. Then they are taken back, and carried
+//! out only if each of them was possible.
+
+use fastjob_core::{JobId, JobName, JobPath, ServiceName};
+
+use crate::{
+    answer::{ApplyAnswer, JobRefused, SaveDone},
+    engine::Engine,
+    event::{Apply, Edit, Now},
+    maps::Set,
+    record::JobRow,
+    rules::edits::Decided,
+    state::catalog::JobEntry,
+};
+
+/// How an edit to the catalog is taken back.
+enum Undo {
+    /// The job did not exist; its name may have been that of a deleted job.
+    Create {
+        job: JobId,
+        deleted: Option<JobId>,
+    },
+    Update(Box<JobRow>),
+}
+
+impl Engine {
+    pub(super) fn apply(&mut self, now: Now, ask: &Apply) -> ApplyAnswer {
+        self.catalog.set_coming(ask.coming.iter().cloned().collect());
+        let tried = self.try_edits(now, &ask.edits);
+        self.catalog.set_coming(Set::default());
+        let tried = tried?;
+        if ask.is_dry {
+            return Ok(tried.into_iter().map(|(done, row)| (done, Box::new(row))).collect());
+        }
+        let mut answers = Vec::with_capacity(ask.edits.len());
+        for (at, edit) in ask.edits.iter().enumerate() {
+            // It is decided as before: nothing but the catalog was changed, and that was undone.
+            let decided = self.decide_applied(now, edit).map_err(|why| vec![(at, why)])?;
+            answers.push(self.enact(now, decided));
+        }
+        Ok(answers)
+    }
+
+    /// What the edits do, or why some of them are not possible. Changes nothing.
+    fn try_edits(
+        &mut self,
+        now: Now,
+        edits: &[Edit],
+    ) -> Result<Vec<Decided>, Vec<(usize, JobRefused)>> {
+        let (mut undo, mut decided, mut refused) = (Vec::new(), Vec::new(), Vec::new());
+        let mut missing = Set::default();
+        for (at, edit) in edits.iter().enumerate() {
+            let (service, name) = (&edit.job.service, &edit.job.name);
+            match self.decide_applied(now, edit) {
+                Ok((done, row)) => {
+                    undo.extend(self.try_edit(done, &row));
+                    decided.push((done, row));
+                }
+                // That its child is refused is one problem, not two.
+                Err(JobRefused::NoChild(child)) if is_among(&missing, service, &child) => {
+                    missing.insert((service.clone(), name.clone()));
+                }
+                Err(why) => {
+                    missing.insert((service.clone(), name.clone()));
+                    refused.push((at, why));
+                }
+            }
+        }
+        for step in undo.into_iter().rev() {
+            match step {
+                Undo::Create { job, deleted } => self.catalog.undo_admit(job, deleted),
+                Undo::Update(row) => self.catalog.update(*row),
+            }
+        }
+        if refused.is_empty() { Ok(decided) } else { Err(refused) }
+    }
+
+    /// Makes an edit to the catalog alone.
+    fn try_edit(&mut self, done: SaveDone, row: &JobRow) -> Option<Undo> {
+        match done {
+            SaveDone::Created => {
+                let deleted = self.catalog.named(&row.job.service, &row.job.name);
+                let undo = Undo::Create { job: row.id, deleted: deleted.map(JobEntry::id) };
+                self.catalog.admit(row.clone(), row.anchor);
+                Some(undo)
+            }
+            SaveDone::Updated => {
+                let before = self.catalog.get(row.id).map(JobEntry::row)?;
+                self.catalog.update(row.clone());
+                Some(Undo::Update(before.into()))
+            }
+            SaveDone::Unchanged | SaveDone::Noted | SaveDone::Deleted => None,
+        }
+    }
+}
+
+/// Whether a child's name means one of these jobs.
+fn is_among(jobs: &Set<(ServiceName, JobName)>, service: &ServiceName, child: &str) -> bool {
+    let Ok(path) = child.parse::<JobPath>() else { return false };
+    let beside = path.bare().map(|name| (service.clone(), name));
+    beside.into_iter().chain(path.with_service()).any(|job| jobs.contains(&job))
+}
