@@ -29,10 +29,13 @@ pub(crate) fn judge(mut definition: Value, table: &str) -> Judged {
         judged.unreadable.push(Problem { field: String::new(), message });
         return judged;
     }
+    // It may be large, and has no wrong structure. Without it, copies are small.
+    let param = definition.as_object_mut().and_then(|fields| fields.remove("param"));
     while judged.unreadable.len() < UNREADABLE {
         // Reading needs a copy, because a definition that cannot be read is read again.
         let err = match serde_path_to_error::deserialize::<_, JobDraft>(definition.clone()) {
             Ok(draft) => {
+                let draft = JobDraft { param: param.unwrap_or_default(), ..draft };
                 match Job::try_from(draft) {
                     Ok(job) => judged.job = judged.unreadable.is_empty().then_some(job),
                     Err(err) => judged.invalid = err.problems,

@@ -1,6 +1,6 @@
 //! The engine: its parts, and the events that it handles.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use rand::{SeedableRng, rngs::SmallRng};
@@ -12,7 +12,7 @@ use crate::{
     rules::early::EARLY,
     state::{
         agenda::Agenda,
-        attempts::{Attempts, Limits},
+        attempts::{Attempts, DefaultAlarms, Limits},
         catalog::{Catalog, JobQuota},
         changes::{Changes, Left},
         chores::Chores,
@@ -81,6 +81,8 @@ pub struct Engine {
     pub(crate) floor: Timestamp,
     /// The maximum number of tasks that may follow from one start.
     pub(crate) descendants: u32,
+    /// The alarm channels of jobs that name none.
+    pub(crate) default_alarms: DefaultAlarms,
     pub(crate) catalog: Catalog,
     pub(crate) agenda: Agenda,
     pub(crate) attempts: Attempts,
@@ -105,6 +107,7 @@ impl Engine {
             dice: SmallRng::seed_from_u64(config.seed),
             floor,
             descendants: limits.descendants,
+            default_alarms: Arc::clone(&limits.default_alarms),
             catalog: Catalog::new(config),
             agenda: Agenda::new(loaded.watermark.unwrap_or(now.wall)),
             attempts: Attempts::new(limits),
@@ -125,6 +128,7 @@ impl Engine {
     #[cfg(test)]
     pub(crate) fn limit(&mut self, limits: Limits) {
         self.descendants = limits.descendants;
+        self.default_alarms = limits.default_alarms;
         self.attempts.limit(limits.open);
     }
 

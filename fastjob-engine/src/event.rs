@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use fastjob_core::{
-    AttemptId, ExecutorName, HandlerName, Incarnation, Job, JobId, JobName, JobPath, Progress,
-    ServiceName, TaskId, TaskState, attempt::End,
+    AttemptId, ExecutorName, HandlerName, Incarnation, Job, JobId, JobPath, Progress, ServiceName,
+    TaskId, TaskState, attempt::End,
 };
 use jiff::Timestamp;
 use tokio::sync::oneshot;
@@ -263,6 +263,8 @@ pub enum Command {
     Delete {
         /// The job.
         job: JobPath,
+        /// The job is deleted only if it is this one.
+        only: Option<JobId>,
         /// Where the answer goes.
         answer: oneshot::Sender<SaveAnswer>,
     },
@@ -342,11 +344,11 @@ pub enum Command {
 pub struct Apply {
     /// The jobs, each once, children before their parents.
     pub edits: Vec<Edit>,
-    /// Jobs of other partitions that do not exist yet, and will be saved before the children's names
-    /// of these jobs are resolved. Only for a try.
-    pub coming: Vec<(ServiceName, JobName)>,
     /// Only a try: the answer says what would be done, and nothing changes.
     pub is_dry: bool,
+    /// Does not look at children: the caller has checked them with jobs of other partitions that do
+    /// not exist yet. Only for a try.
+    pub ignores_children: bool,
 }
 
 /// One job of [`Apply`].

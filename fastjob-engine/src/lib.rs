@@ -51,8 +51,8 @@ pub use self::{
         OpenAsk, Outcome, SaveMode, SavedRow, SessionId, Start, Switch, When,
     },
     state::{
-        attempts::{Limits, OpenLimit, OverQuota},
-        catalog::{Directory, JobQuota, LINKS_MOST},
+        attempts::{DefaultAlarms, Limits, OpenLimit, OverQuota},
+        catalog::{Directory, JobQuota, LINKS_MOST, check_together},
         keys::{OWN_KEYS, StartKey, backfill_key},
     },
 };

@@ -167,6 +167,11 @@ impl Call<()> {
         Self::new(Method::DELETE, &["jobs", name])
     }
 
+    /// Deletes the job with this id, unless its name means another one by now.
+    pub fn delete_this_job(name: &str, id: i64) -> Self {
+        Self::delete_job(name).with("id", id)
+    }
+
     /// Ends a silence.
     pub fn unsilence(id: i64) -> Self {
         Self::new(Method::DELETE, &["alarms", "silences", &id.to_string()])

@@ -49,6 +49,9 @@ pub struct ChannelView {
     pub group_wait: String,
     /// Minimum time between two messages of a group.
     pub group_interval: String,
+    /// The services of which jobs without channels of their own use this one.
+    #[serde(default)]
+    pub default_for: Vec<String>,
 }
 
 /// The result of a test message.

@@ -28,8 +28,11 @@ pub struct JobView {
     /// `ends`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub activity: Option<JobActivity>,
-    /// What code declares, if that differs from the definition in effect: people have overridden
-    /// settings of it or, if the origin is `api`, edited the definition.
+    /// Which settings people have set, whatever the code declares: `enabled` and `alarms`. Only if the
+    /// origin is `code`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overrides: Vec<String>,
+    /// What code declares, if that differs from the definition in effect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub declared: Option<Box<JobDraft>>,
     /// The definition, defaults included.

@@ -53,6 +53,8 @@ create table jobs (
     service text not null collate "C",
     name text not null collate "C",
     definition text not null,
+    -- 1: code owns the definition, 2: a person; and 4 if people have set whether it is enabled, 8 if
+    -- they have set its alarms.
     origin smallint not null,
     revision bigint not null,
     anchor bigint not null,

@@ -18,6 +18,8 @@ create table jobs (
     service text not null,
     name text not null,
     definition text not null,
+    -- 1: code owns the definition, 2: a person; and 4 if people have set whether it is enabled, 8 if
+    -- they have set its alarms.
     origin integer not null,
     revision integer not null,
     anchor integer not null,

@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
-use fastjob_core::{ChannelName, error::chain};
+use fastjob_core::{ChannelName, ServiceName, error::chain, job::NO_ALARMS};
+use fastjob_engine::DefaultAlarms;
 use tokio_util::task::AbortOnDropHandle;
 
 #[cfg(feature = "email")]
@@ -20,6 +21,8 @@ pub(crate) struct Channel {
     pub(crate) kind: &'static str,
     pub(crate) group_wait: Duration,
     pub(crate) group_interval: Duration,
+    /// The services of which jobs without channels of their own use this one.
+    pub(crate) default_for: Vec<ServiceName>,
     pub(super) alarm: Arc<dyn Alarm>,
 }
 
@@ -37,6 +40,7 @@ impl Channel {
             kind: "custom",
             group_wait: grouping.0,
             group_interval: grouping.1,
+            default_for: Vec::new(),
             alarm: Arc::new(alarm),
         }
     }
@@ -52,7 +56,8 @@ impl Channel {
             AlarmTo::Chat(chat) => Arc::new(Chat::new(chat.clone())?),
         };
         let (group_wait, group_interval) = (config.group_wait, config.group_interval);
-        Ok(Self { kind: config.to.name(), group_wait, group_interval, alarm })
+        let (kind, default_for) = (config.to.name(), config.default_for.clone());
+        Ok(Self { kind, group_wait, group_interval, default_for, alarm })
     }
 
     /// Sends a message within the time limit; the error is text with all its causes. Dropping the
@@ -102,12 +107,23 @@ impl Channels {
 
     /// The error for an unknown channel, with the known ones; `None` if the channel exists.
     pub(crate) fn unknown(&self, name: &ChannelName) -> Option<String> {
-        if self.0.contains_key(name) {
+        if self.0.contains_key(name) || name.as_str() == NO_ALARMS {
             return None;
         }
         let names: Vec<_> = self.0.keys().map(ChannelName::as_str).collect();
         let there = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
         Some(format!("no alarm channel is named `{name}`; there are {there}"))
+    }
+
+    /// The channels of jobs without channels of their own, by service.
+    pub(crate) fn defaults(&self) -> DefaultAlarms {
+        let mut defaults = BTreeMap::<ServiceName, Vec<ChannelName>>::new();
+        for (name, channel) in &self.0 {
+            for service in &channel.default_for {
+                defaults.entry(service.clone()).or_default().push(name.clone());
+            }
+        }
+        defaults.into()
     }
 
     /// Sends a test message; `None` if there is no such channel.

@@ -16,8 +16,8 @@ use super::{
     read::{JsonBody, LargeBody, MaybeBody, Name, NoParams, Params, RoomForPage},
 };
 use crate::ops::{
-    Applied, ApplyRequest, BackfillRequest, Backfilled, JobView, Ops, Page, SaveMode, Saved,
-    StartRequest, Started,
+    Applied, BackfillRequest, Backfilled, JobView, Ops, Page, SaveMode, Saved, StartRequest,
+    Started,
 };
 
 /// The header that says what saving did.
@@ -75,17 +75,20 @@ pub(super) async fn edit(
 pub(super) async fn apply(
     State(ops): State<Ops>,
     _: NoParams,
-    LargeBody(request): LargeBody<ApplyRequest>,
+    body: LargeBody,
 ) -> Result<Json<Applied>, Problem> {
-    Ok(Json(ops.apply(request).await?))
+    // Many large definitions in memory at the same time could exhaust it.
+    let _turn = ops.turn_to_apply().await;
+    Ok(Json(ops.apply(body.read()?).await?))
 }
 
 pub(super) async fn delete(
     State(ops): State<Ops>,
     Name(name): Name,
-    _: NoParams,
+    query: Params,
 ) -> Result<StatusCode, Problem> {
-    ops.delete_job(&name).await?;
+    let only = query.read(|q| q.number("id"))?;
+    ops.delete_job(&name, only).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -246,16 +246,22 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     }
 }
 
-/// A JSON body about many things.
+/// A JSON body about many things, which is parsed later.
 #[derive(Debug)]
-pub(super) struct LargeBody<T>(pub(super) T);
+pub(super) struct LargeBody(HeaderMap, Bytes);
 
-impl<S: Sync, T: DeserializeOwned> FromRequest<S> for LargeBody<T> {
+impl LargeBody {
+    pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        json(&self.0, &self.1)
+    }
+}
+
+impl<S: Sync> FromRequest<S> for LargeBody {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let (headers, bytes) = collect(request, LARGE_BODY_MAX).await?;
-        json(&headers, &bytes).map(Self)
+        Ok(Self(headers, bytes))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, str::FromStr, time::Duration};
 
-use fastjob_core::ChannelName;
+use fastjob_core::{ChannelName, ServiceName, job::NO_ALARMS};
 use reqwest::Url;
 
 use super::template::Template;
@@ -39,6 +39,8 @@ pub struct AlarmConfig {
     pub group_wait: Duration,
     /// Shortest time between two messages of the same job and kind. Default: 1 min.
     pub group_interval: Duration,
+    /// The services of which jobs without channels of their own use this one. Default: none.
+    pub default_for: Vec<ServiceName>,
     /// The destination.
     pub to: AlarmTo,
 }
@@ -167,6 +169,13 @@ impl AlarmConfig {
         let (mut group_wait, mut group_interval) = Self::GROUPING;
         section.duration("group_wait", &mut group_wait);
         section.duration("group_interval", &mut group_interval);
+        let mut default_for = Vec::new();
+        for name in section.texts("default_for") {
+            match name.parse() {
+                Ok(service) => default_for.push(service),
+                Err(err) => section.problem("default_for", format_args!("`{name}`: {err}")),
+            }
+        }
         let kind = section.text("type");
         let chat = |kind, section: &mut Section<'_>| {
             let url = section.text("url").unwrap_or_default().into();
@@ -198,7 +207,7 @@ impl AlarmConfig {
                 return None;
             }
         };
-        Some(Self { group_wait, group_interval, to })
+        Some(Self { group_wait, group_interval, default_for, to })
     }
 
     /// Whether it contains secrets. The URL of a chat or webhook is enough to send messages there.
@@ -213,6 +222,12 @@ impl AlarmConfig {
         let mut problem = |key: &str, message: String| {
             problems.push(Problem::new(format!("alarms.{name}.{key}"), message));
         };
+        if name.as_str() == NO_ALARMS {
+            problem(
+                "type",
+                format!("a channel cannot be named `{NO_ALARMS}`: jobs use it for none"),
+            );
+        }
         if self.group_wait > Duration::from_secs(3600) {
             problem("group_wait", "it is longer than 1h".to_owned());
         }

@@ -40,11 +40,15 @@ impl Config {
         asking.extend(hidden(client.token.as_ref()));
         asking.extend(client.ca_cert.as_ref().map(|path| text("ca_cert", path.display())));
         let alarms = self.alarms.iter().map(|(name, alarm)| {
-            let shown = Table::from_iter([
+            let mut shown = Table::from_iter([
                 text("type", alarm.to.name()),
                 text("group_wait", to_text(alarm.group_wait)),
                 text("group_interval", to_text(alarm.group_interval)),
             ]);
+            if !alarm.default_for.is_empty() {
+                let services = alarm.default_for.iter().map(|name| Value::from(name.as_str()));
+                shown.insert("default_for".to_owned(), services.collect::<Vec<_>>().into());
+            }
             (name.to_string(), Value::Table(shown))
         });
         let alarms = (!self.alarms.is_empty()).then(|| Value::Table(alarms.collect()));

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use fastjob_engine::{JobQuota, Limits, OpenLimit};
+use fastjob_engine::{DefaultAlarms, JobQuota, Limits, OpenLimit};
 use tokio::sync::Semaphore;
 
 use super::StartError;
@@ -35,8 +35,9 @@ pub(super) fn jobs(limits: &LimitsConfig) -> JobQuota {
     JobQuota { jobs: limits.max_jobs, bytes: limits.max_job_definitions.0 }
 }
 
-pub(super) fn tasks(limits: &LimitsConfig) -> Limits {
+pub(super) fn tasks(limits: &LimitsConfig, default_alarms: DefaultAlarms) -> Limits {
     Limits {
+        default_alarms,
         descendants: limits.max_descendants,
         open: OpenLimit::new(limits.max_open_tasks, limits.max_open_bytes.0).into(),
     }

@@ -129,7 +129,7 @@ impl Coordinator {
                 lease: settings.lease,
                 job_quota: limits::jobs(&settings.limits),
             },
-            limits: limits::tasks(&settings.limits),
+            limits: limits::tasks(&settings.limits, channels.defaults()),
             store: Arc::clone(&store) as _,
             clock: Arc::clone(&clock),
             writer: writer_handle,

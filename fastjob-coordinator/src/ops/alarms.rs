@@ -49,6 +49,7 @@ impl Ops {
                 kind: channel.kind.to_owned(),
                 group_wait: fastjob_core::duration::to_text(channel.group_wait),
                 group_interval: fastjob_core::duration::to_text(channel.group_interval),
+                default_for: channel.default_for.iter().map(ToString::to_string).collect(),
             })
             .collect()
     }

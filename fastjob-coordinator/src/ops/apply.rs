@@ -2,24 +2,27 @@
 //!
 //! Everything is checked before anything is saved, and the jobs of one partition are saved in one
 //! transaction. In a store with one partition, which SQLite always has, that makes all of them one
-//! transaction. With several partitions, every owner first tries its part. Then the jobs are saved
-//! children first, in a transaction for each partition and level of children. What can fail there is
-//! a store or a node, or another change at the same time; the error says what was saved by then, and
-//! the same request completes it.
+//! transaction. With several partitions, the children of all jobs are checked here, and every owner
+//! tries its part. Then the jobs are saved children first, in a transaction for each partition and
+//! level of children. What can fail there is a store, a node or a limit that other changes reach at the
+//! same time. The error says what was saved by then, and the same request completes it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use fastjob_core::{
     Job, JobDraft, JobName, ServiceName,
-    job::{Problem, differences, merged},
+    job::{FieldChange, Problem, differences, merged},
 };
-use fastjob_engine::{Apply, Command, Edit, Event, JobRefused, SaveDone};
-use futures_util::{StreamExt, TryStreamExt, future::join_all};
+use fastjob_engine::{
+    Apply, Command, Directory, Edit, Event, JobRefused, SaveDone, check_together,
+};
+use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, value::RawValue};
+use tokio::sync::SemaphorePermit;
 
 use super::{
-    Applied, AppliedJob, ApplyRequest, Error, JobView, Ops, Saved,
+    Applied, AppliedJob, Error, JobView, Ops, Saved,
     jobs::origin_word,
     node_calls::NodeCall,
     order::{Cycle, children_first, levels},
@@ -30,15 +33,35 @@ use crate::{
 };
 
 /// Maximum number of jobs of one request.
-pub(crate) const APPLY_MOST: usize = 10_000;
-/// How often a request is repeated because a job was changed after it was read.
+const APPLY_MOST: usize = 10_000;
+/// Maximum bytes of one job of a request.
+const JOB_BYTES: usize = 1024 * 1024;
+/// Maximum bytes of all definitions of one request, before and after it.
+const DEFINITIONS: usize = 64 * 1024 * 1024;
+/// How often a request is repeated because a job was changed after it was read, and the pause before
+/// the first time; each further pause is twice as long.
 const TRIES: u32 = 5;
-/// How many jobs are read from the store at the same time.
-const READS: usize = 8;
+const PAUSE: Duration = Duration::from_millis(20);
+/// How many jobs are read from the store at the same time, and how many calls are sent.
+const AT_ONCE: usize = 8;
 /// The service of a job that names none, as in a [`JobDraft`].
 const DEFAULT_SERVICE: &str = "default";
+/// Maximum number of problems that are reported.
+const PROBLEMS: usize = 1_000;
 /// Maximum bytes of the definitions in one call to another node.
 const CALL_BYTES: usize = 2 * 1024 * 1024;
+/// Maximum bytes of a value in the answer.
+const SHOWN: usize = 1_024;
+
+/// Jobs to save together, as [`types::ApplyRequest`](fastjob_client::types::ApplyRequest) is sent.
+/// Each job is parsed by itself, because parsed JSON can be a hundred times as large as its text.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ApplyRequest {
+    jobs: Vec<Box<RawValue>>,
+    replace: bool,
+    dry_run: bool,
+}
 
 /// A job to save: its complete definition, and what it was made from.
 #[derive(Debug)]
@@ -54,8 +77,9 @@ struct Planned {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct ApplyJobs {
     edits: Vec<WireEdit>,
-    coming: Vec<(ServiceName, JobName)>,
     is_dry: bool,
+    /// The children were checked by the caller.
+    ignores_children: bool,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -70,12 +94,22 @@ struct WireEdit {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum ApplyReply {
-    /// What each edit did, and whether the code owns the definition after it.
-    Done(Vec<(Saved, bool)>),
+    /// What each edit did.
+    Done(Vec<Effect>),
     /// A job was changed since it was read.
     Changed,
     /// The edits that are not possible: the number of each, a field, and the problem.
     Refused(Vec<(usize, String, String)>),
+}
+
+/// What an edit did.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(super) struct Effect {
+    saved: Saved,
+    /// Whether the code owns the definition after it.
+    by_code: bool,
+    /// The definition after it, if that is not the one of the edit.
+    other: Option<Box<JobDraft>>,
 }
 
 impl NodeCall for ApplyJobs {
@@ -86,23 +120,33 @@ impl NodeCall for ApplyJobs {
         let engine = ops.engine(partition)?;
         let mut edits = Vec::with_capacity(self.edits.len());
         for WireEdit { job, from, by_code } in self.edits {
-            let job = ops.valid(*job)?;
+            let job = Job::try_from(*job).map_err(|err| Error::Invalid {
+                message: err.to_string(),
+                problems: err.problems,
+            })?;
             if Partition::of_name(&job.service, &job.name, ops.engines.partitions()) != partition {
                 return Err(Error::invalid("name", "the job belongs to another partition"));
             }
             let owner = by_code.map(|by_code| if by_code { Origin::Code } else { Origin::Api });
             edits.push(Edit { job: Arc::new(job), from, owner });
         }
-        let jobs: Vec<_> = edits.iter().map(|edit| &*edit.job).collect();
-        let others = ops.relatives_of(&jobs).await?;
-        let ask = Apply { edits, coming: self.coming, is_dry: self.is_dry };
+        let jobs: Vec<_> = edits.iter().map(|edit| Arc::clone(&edit.job)).collect();
+        let others = match self.ignores_children {
+            true => Vec::new(),
+            false => ops.relatives_of(&jobs.iter().map(|job| &**job).collect::<Vec<_>>()).await?,
+        };
+        let ask = Apply { edits, is_dry: self.is_dry, ignores_children: self.ignores_children };
+        let others = Directory::new(others);
         let apply = |answer| Event::CommandWith(others, Command::Apply { ask, answer });
         Ok(match engine.ask_with(apply).await? {
-            Ok(done) => ApplyReply::Done(
-                done.into_iter()
-                    .map(|(done, row)| (saved(done), row.origin == Origin::Code))
-                    .collect(),
-            ),
+            Ok(done) => {
+                let done = done.into_iter().zip(&jobs).map(|((done, row), job)| Effect {
+                    saved: saved(done),
+                    by_code: row.origin == Origin::Code,
+                    other: (row.job != *job).then(|| Box::new(JobDraft::from(&*row.job))),
+                });
+                ApplyReply::Done(done.collect())
+            }
             Err(refused) if refused.iter().any(|(_, why)| is_changed(why)) => ApplyReply::Changed,
             Err(refused) => ApplyReply::Refused(refused.into_iter().flat_map(problems).collect()),
         })
@@ -132,7 +176,7 @@ fn problems((at, why): (usize, JobRefused)) -> Vec<(usize, String, String)> {
 
 /// Why a request was not carried out.
 enum Stopped {
-    /// A job was changed since it was read, and nothing is saved.
+    /// A job was changed since it was read.
     Changed,
     Failed(Error),
 }
@@ -144,6 +188,12 @@ impl From<Error> for Stopped {
 }
 
 impl Ops {
+    /// Waits for the only turn to read and save many jobs.
+    pub(crate) async fn turn_to_apply(&self) -> Option<SemaphorePermit<'_>> {
+        // It is never closed.
+        self.applying.acquire().await.ok()
+    }
+
     /// Saves several jobs: all of them, or none.
     pub(crate) async fn apply(&self, request: ApplyRequest) -> Result<Applied, Error> {
         if request.jobs.is_empty() || request.jobs.len() > APPLY_MOST {
@@ -151,17 +201,20 @@ impl Ops {
             let message = format!("there are {count}, 1 to {APPLY_MOST} are allowed");
             return Err(Error::invalid("jobs", message));
         }
-        // Many large definitions in memory at the same time could exhaust it.
-        let _one = self.applying.acquire().await.ok();
-        let request = Arc::new(request);
+        let (request, mut pause) = (Arc::new(request), PAUSE);
+        // What was done stays done if the rest is repeated.
+        let mut items: Vec<Option<AppliedJob>> = vec![None; request.jobs.len()];
         for _ in 0..TRIES {
-            match self.try_apply(&request).await {
-                Ok(applied) => return Ok(applied),
+            match self.try_apply(&request, &mut items).await {
+                Ok(()) => return Ok(Applied { items: items.into_iter().flatten().collect() }),
                 Err(Stopped::Changed) => {}
-                Err(Stopped::Failed(err)) => return Err(err),
+                Err(Stopped::Failed(err)) => return Err(partly(err, &items)),
             }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
         }
-        Err(Error::Conflict("the jobs are changed by others at the same time: try again".into()))
+        let changed = "the jobs are changed by others at the same time: try again";
+        Err(partly(Error::Conflict(changed.to_owned()), &items))
     }
 
     /// Changes fields of an existing job.
@@ -179,6 +232,8 @@ impl Ops {
                 return Err(Error::invalid(field, message));
             }
         }
+        let edit = serde_json::value::to_raw_value(&edit);
+        let edit = edit.map_err(|err| Error::invalid("body", err))?;
         let request = ApplyRequest { jobs: vec![edit], ..ApplyRequest::default() };
         let applied = self.apply(request).await.map_err(of_one_job)?;
         let saved = applied.items.first().map_or(Saved::Unchanged, |item| match &item.saved {
@@ -188,34 +243,50 @@ impl Ops {
         Ok((saved, self.job(row.job.path().as_str(), None).await?))
     }
 
-    async fn try_apply(&self, request: &Arc<ApplyRequest>) -> Result<Applied, Stopped> {
+    async fn try_apply(
+        &self,
+        request: &Arc<ApplyRequest>,
+        items: &mut [Option<AppliedJob>],
+    ) -> Result<(), Stopped> {
         let planned = self.plan(request).await?;
-        let mut items: Vec<Option<AppliedJob>> = vec![None; planned.len()];
         let is_alone = self.engines.partitions() == 1;
+        if !is_alone {
+            self.check_children(&planned).await?;
+        }
         if request.dry_run || !is_alone {
-            let coming = match is_alone {
-                true => Vec::new(),
-                false => planned.iter().map(|plan| plan.name()).collect(),
-            };
-            let tried = self.call_parts(self.parts(planned.iter().collect()), &coming, true).await;
-            let tried = judged(tried).map_err(|(stopped, _)| stopped)?;
+            let parts = self.parts(planned.iter().collect());
+            let mut tried = Vec::new();
+            judged(self.call_parts(parts, true).await, &mut tried)?;
             if request.dry_run {
-                note(&mut items, tried);
-                return Ok(Applied { items: items.into_iter().flatten().collect() });
+                note(items, tried);
+                return Ok(());
             }
         }
-        let mut saved = 0;
         for level in by_level(&planned, is_alone) {
-            let size = level.len();
-            let done = self.call_parts(self.parts(level), &[], false).await;
-            let done = judged(done).map_err(|(stopped, count)| match stopped {
-                Stopped::Failed(err) => partly(err, saved + count, planned.len()).into(),
-                Stopped::Changed => Stopped::Changed,
-            })?;
-            note(&mut items, done);
-            saved += size;
+            let mut done = Vec::new();
+            let result = judged(self.call_parts(self.parts(level), false).await, &mut done);
+            note(items, done);
+            result?;
         }
-        Ok(Applied { items: items.into_iter().flatten().collect() })
+        Ok(())
+    }
+
+    /// Checks children across partitions, as one engine would.
+    async fn check_children(&self, planned: &[Planned]) -> Result<(), Error> {
+        let jobs: Vec<_> = planned.iter().filter(|plan| plan.changes_definition()).collect();
+        let all: Vec<_> = jobs.iter().map(|plan| &*plan.job).collect();
+        let links = self.relatives_of(&all).await?;
+        let checked: Vec<_> = jobs
+            .iter()
+            .map(|plan| (&plan.job, plan.before.as_ref(), plan.owner.unwrap_or(Origin::Api)))
+            .collect();
+        let refused = check_together(links, &checked).into_iter().flat_map(problems);
+        let refused: Vec<_> = refused
+            .filter_map(|(at, field, message)| {
+                Some(of_job(jobs.get(at)?.at, Problem { field, message }))
+            })
+            .collect();
+        if refused.is_empty() { Ok(()) } else { Err(invalid(refused)) }
     }
 
     /// Reads the jobs, merges the edits into them, and checks the results. Children come first.
@@ -225,15 +296,31 @@ impl Ops {
         for (service, name) in &names {
             reads.push(self.store.job(service, name));
         }
-        let rows: Vec<Option<JobRow>> =
-            futures_util::stream::iter(reads).buffered(READS).try_collect().await?;
+        let mut reads = futures_util::stream::iter(reads).buffered(AT_ONCE);
+        let (mut rows, mut bytes) = (Vec::with_capacity(names.len()), 0);
+        while let Some(row) = reads.next().await {
+            let row = row?;
+            bytes += row.as_ref().map_or(0, |row| store::definition_bytes(&row.job));
+            within(bytes)?;
+            rows.push(row);
+        }
+        drop(reads);
         let edits = Arc::clone(request);
         let merging = tokio::task::spawn_blocking(move || merge_all(&edits, names, rows));
         let merged = merging.await.map_err(|err| Error::Unavailable(err.to_string()))?;
         let (planned, mut problems) = merged;
+        within(planned.iter().map(|plan| store::definition_bytes(&plan.job)).sum())?;
         for plan in &planned {
-            let unknown = self.unknown_channels(&plan.job);
-            problems.extend(unknown.into_iter().map(|problem| of_job(plan.at, problem)));
+            // What the job has already is no problem of this request.
+            let before = plan.before.as_ref();
+            let is_new = |problem: &Problem| {
+                let at = problem.field.strip_prefix("alarms[").and_then(|at| at.strip_suffix(']'));
+                let channel = at.and_then(|at| plan.job.alarms.get(at.parse::<usize>().ok()?));
+                let has = |channel| before.is_some_and(|row| row.job.alarms.contains(channel));
+                !channel.is_some_and(has)
+            };
+            let unknown = self.unknown_channels(&plan.job).into_iter().filter(is_new);
+            problems.extend(unknown.map(|problem| of_job(plan.at, problem)));
         }
         match problems.is_empty() {
             true => in_order(planned),
@@ -247,10 +334,10 @@ impl Ops {
         let mut parts: BTreeMap<_, Vec<(usize, Vec<&Planned>)>> = BTreeMap::new();
         for plan in planned {
             let partition = Partition::of_name(&plan.job.service, &plan.job.name, partitions);
-            let bytes = store::definition_bytes(&plan.job);
+            let bytes = if partitions == 1 { 0 } else { plan.json_bytes() };
             let calls = parts.entry(partition).or_default();
             match calls.last_mut() {
-                Some((size, call)) if partitions == 1 || *size + bytes <= CALL_BYTES => {
+                Some((size, call)) if *size + bytes <= CALL_BYTES => {
                     *size += bytes;
                     call.push(plan);
                 }
@@ -264,37 +351,43 @@ impl Ops {
     async fn call_parts<'p>(
         &self,
         parts: Vec<(Partition, Vec<&'p Planned>)>,
-        coming: &[(ServiceName, JobName)],
         is_dry: bool,
     ) -> Vec<(Vec<&'p Planned>, Result<ApplyReply, Error>)> {
-        let calls = parts.into_iter().map(|(partition, part)| async move {
-            let edits = part.iter().map(|plan| WireEdit {
-                job: Box::new(JobDraft::from(&*plan.job)),
-                from: plan.before.as_ref().map(|row| row.revision),
-                by_code: plan.owner.map(|owner| owner == Origin::Code),
+        let ignores_children = is_dry && self.engines.partitions() > 1;
+        let mut calls = Vec::with_capacity(parts.len());
+        for (partition, part) in parts {
+            calls.push(async move {
+                let edits = part.iter().map(|plan| WireEdit {
+                    job: Box::new(JobDraft::from(&*plan.job)),
+                    from: plan.before.as_ref().map(|row| row.revision),
+                    by_code: plan.owner.map(|owner| owner == Origin::Code),
+                });
+                let call = ApplyJobs { edits: edits.collect(), is_dry, ignores_children };
+                let reply = self.call_owner(partition, call).await;
+                (part, reply)
             });
-            let call = ApplyJobs { edits: edits.collect(), coming: coming.to_vec(), is_dry };
-            let reply = self.call_owner(partition, call).await;
-            (part, reply)
-        });
-        join_all(calls).await
+        }
+        futures_util::stream::iter(calls).buffered(AT_ONCE).collect().await
     }
 }
 
-/// What was done to each job: what, and whether the code owns it afterwards.
-type Done<'p> = Vec<(&'p Planned, Saved, bool)>;
+fn within(bytes: usize) -> Result<(), Error> {
+    if bytes <= DEFINITIONS {
+        return Ok(());
+    }
+    let most = DEFINITIONS >> 20;
+    Err(Error::invalid("jobs", format!("their definitions have more than {most} MiB: send fewer")))
+}
 
-/// What was done to each job; or why not, and how many jobs are saved.
-fn judged(
-    replies: Vec<(Vec<&Planned>, Result<ApplyReply, Error>)>,
-) -> Result<Done<'_>, (Stopped, usize)> {
-    let (mut done, mut refused, mut failed, mut changed) = (Vec::new(), Vec::new(), None, false);
+/// Adds what was done to each job, also if another one failed.
+fn judged<'p>(
+    replies: Vec<(Vec<&'p Planned>, Result<ApplyReply, Error>)>,
+    done: &mut Vec<(&'p Planned, Effect)>,
+) -> Result<(), Stopped> {
+    let (mut refused, mut failed, mut changed) = (Vec::new(), None, false);
     for (part, reply) in replies {
         match reply {
-            Ok(ApplyReply::Done(did)) => {
-                let did = part.into_iter().zip(did);
-                done.extend(did.map(|(plan, (saved, by_code))| (plan, saved, by_code)));
-            }
+            Ok(ApplyReply::Done(effects)) => done.extend(part.into_iter().zip(effects)),
             Ok(ApplyReply::Changed) => changed = true,
             Ok(ApplyReply::Refused(problems)) => {
                 refused.extend(problems.into_iter().filter_map(|(at, field, message)| {
@@ -304,17 +397,17 @@ fn judged(
             Err(err) => failed = Some(err),
         }
     }
-    let stopped = match failed {
-        Some(err) => Stopped::Failed(err),
-        None if !refused.is_empty() => Stopped::Failed(invalid(refused)),
-        None if changed => Stopped::Changed,
-        None => return Ok(done),
-    };
-    Err((stopped, done.len()))
+    match failed {
+        Some(err) => Err(Stopped::Failed(err)),
+        None if !refused.is_empty() => Err(Stopped::Failed(invalid(refused))),
+        None if changed => Err(Stopped::Changed),
+        None => Ok(()),
+    }
 }
 
 /// Adds how many jobs are saved to an error.
-fn partly(err: Error, saved: usize, all: usize) -> Error {
+fn partly(err: Error, items: &[Option<AppliedJob>]) -> Error {
+    let (saved, all) = (items.iter().flatten().count(), items.len());
     if saved == 0 {
         return err;
     }
@@ -329,26 +422,46 @@ fn partly(err: Error, saved: usize, all: usize) -> Error {
     }
 }
 
-fn note(items: &mut [Option<AppliedJob>], done: Done<'_>) {
-    for (plan, saved, by_code) in done {
+fn note(items: &mut [Option<AppliedJob>], done: Vec<(&Planned, Effect)>) {
+    for (plan, Effect { saved, by_code, other }) in done {
+        let Some(place) = items.get_mut(plan.at) else { continue };
+        if place.is_some() && saved == Saved::Unchanged {
+            // It was saved before the request was repeated.
+            continue;
+        }
         let before = plan.before.as_ref();
-        let changes = before.map(|row| differences(&row.job, &plan.job)).unwrap_or_default();
-        let (changes, ignored) = match saved {
-            Saved::Unchanged => (Vec::new(), changes),
-            Saved::Created | Saved::Updated => (changes, Vec::new()),
-        };
-        let item = AppliedJob {
+        let after = other.and_then(|draft| Job::try_from(*draft).ok()).map(Arc::new);
+        let after = after.as_ref().unwrap_or(&plan.job);
+        *place = Some(AppliedJob {
             job: plan.job.path().to_string(),
             saved: saved.into(),
-            changes,
+            changes: before.map(|row| changes(&row.job, after)).unwrap_or_default(),
             origin: origin_word(if by_code { Origin::Code } else { Origin::Api }).to_owned(),
             was_code: !by_code && before.is_some_and(|row| row.origin == Origin::Code),
-            ignored,
-        };
-        if let Some(place) = items.get_mut(plan.at) {
-            *place = Some(item);
-        }
+            ignored: changes(after, &plan.job),
+        });
     }
+}
+
+/// How two definitions differ. Long values are shortened.
+fn changes(from: &Job, to: &Job) -> Vec<FieldChange> {
+    let shorten = |value: Value| {
+        let text = match &value {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        match text.char_indices().nth(SHOWN / 4) {
+            Some((end, _)) if text.len() > SHOWN => format!("{}…", &text[..end]).into(),
+            _ => value,
+        }
+    };
+    let changes = differences(from, to).into_iter();
+    let changes = changes.map(|change| FieldChange {
+        from: change.from.map(shorten),
+        to: change.to.map(shorten),
+        ..change
+    });
+    changes.collect()
 }
 
 /// The jobs in groups that are saved one after the other.
@@ -386,46 +499,82 @@ fn in_order(planned: Vec<Planned>) -> Result<Vec<Planned>, Error> {
 }
 
 impl Planned {
-    fn name(&self) -> (ServiceName, JobName) {
-        (self.job.service.clone(), self.job.name.clone())
+    /// Whether it changes more than what people may override: then its children are looked at.
+    fn changes_definition(&self) -> bool {
+        self.before.as_ref().is_none_or(|row| !row.job.is_same_definition(&self.job))
+    }
+
+    /// The bytes of its definition in a call.
+    fn json_bytes(&self) -> usize {
+        serde_json::to_string(&JobDraft::from(&*self.job)).map_or(0, |text| text.len())
     }
 }
 
 /// The service and name of each job.
 fn names(request: &ApplyRequest) -> Result<Vec<(ServiceName, JobName)>, Error> {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Named {
+        service: Option<Value>,
+        name: Option<Value>,
+    }
     let (mut names, mut problems) = (Vec::with_capacity(request.jobs.len()), Vec::new());
     let mut seen = BTreeMap::new();
     for (at, edit) in request.jobs.iter().enumerate() {
-        let service = edit.get("service").filter(|service| !service.is_null());
-        let service = service.map_or(Ok(DEFAULT_SERVICE), |service| text(service));
-        let name = edit.get("name").map_or(Err("it is missing".to_owned()), text);
+        let mut problem = |field: &str, message: String| {
+            problems.push(of_job(at, Problem { field: field.to_owned(), message }));
+        };
+        if edit.get().len() > JOB_BYTES {
+            let message = format!("it has {} bytes, at most {JOB_BYTES}", edit.get().len());
+            problem("", message);
+            continue;
+        }
+        if !edit.get().starts_with('{') {
+            problem("", "it is not an object".to_owned());
+            continue;
+        }
+        let named = serde_json::from_str(edit.get());
+        let Named { service, name } = match named {
+            Ok(named) => named,
+            Err(err) => {
+                problem("", err.to_string());
+                continue;
+            }
+        };
+        let service = service.map_or_else(|| Ok(DEFAULT_SERVICE.to_owned()), text);
+        let name = name.map_or_else(|| Err("it is missing".to_owned()), text);
         let service = service.and_then(|text| text.parse().map_err(|err| format!("{err}")));
         let name = name.and_then(|text| text.parse().map_err(|err| format!("{err}")));
         match (service, name) {
             (Ok(service), Ok(name)) => {
                 let name: (ServiceName, JobName) = (service, name);
                 if let Some(first) = seen.insert(name.clone(), at) {
-                    let message = format!("`{}.{}` is jobs[{first}] already", name.0, name.1);
-                    problems.push(of_job(at, Problem { field: "name".to_owned(), message }));
+                    problem("name", format!("`{}.{}` is jobs[{first}] already", name.0, name.1));
                 }
                 names.push(name);
             }
             (service, name) => {
-                let fields = [("service", service.err()), ("name", name.err())];
-                problems.extend(fields.into_iter().filter_map(|(field, message)| {
-                    Some(of_job(at, Problem { field: field.to_owned(), message: message? }))
-                }));
+                for (field, wrong) in [("service", service.err()), ("name", name.err())] {
+                    if let Some(message) = wrong {
+                        problem(field, message);
+                    }
+                }
             }
         }
     }
     if problems.is_empty() { Ok(names) } else { Err(invalid(problems)) }
 }
 
-fn text(value: &Value) -> Result<&str, String> {
-    value.as_str().ok_or_else(|| format!("found {value}, expected a text"))
+fn text(value: Value) -> Result<String, String> {
+    match value {
+        Value::String(text) => Ok(text),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            Err("it is not a text".to_owned())
+        }
+    }
 }
 
-/// The complete definitions, and all problems of all jobs.
+/// The complete definitions, and the problems of all jobs.
 fn merge_all(
     request: &ApplyRequest,
     names: Vec<(ServiceName, JobName)>,
@@ -435,6 +584,9 @@ fn merge_all(
     for (at, ((edit, (service, name)), before)) in
         request.jobs.iter().zip(names).zip(rows).enumerate()
     {
+        if problems.len() > PROBLEMS {
+            break;
+        }
         let base = match &before {
             // Its fields are texts, numbers and lists of these.
             Some(row) if !request.replace => {
@@ -442,8 +594,9 @@ fn merge_all(
             }
             _ => serde_json::json!({ "service": service.as_str(), "name": name.as_str() }),
         };
-        let mut edit = edit.clone();
         let mut found = Vec::new();
+        // It was parsed before, for its name.
+        let mut edit: Map<String, Value> = serde_json::from_str(edit.get()).unwrap_or_default();
         let owner = match edit.remove("origin").as_ref().map(Value::as_str) {
             None => None,
             Some(Some("code")) => Some(Origin::Code),
@@ -454,7 +607,7 @@ fn merge_all(
                 None
             }
         };
-        // These are the ones that were read, also if they are null.
+        // Without a service, it is the default one, which `base` has.
         edit.retain(|field, value| !(field == "service" && value.is_null()));
         let Judged { job, unreadable, invalid } = drafts::judge(merged(base, &edit), "an object");
         found.extend(unreadable.into_iter().chain(invalid));
@@ -487,6 +640,7 @@ fn invalid(mut problems: Vec<Problem>) -> Error {
         let at = problem.field.strip_prefix("jobs[").and_then(|rest| rest.split(']').next());
         at.and_then(|at| at.parse::<usize>().ok())
     });
+    problems.truncate(PROBLEMS);
     let message = match problems.as_slice() {
         [Problem { field, message }] => format!("{field}: {message}"),
         [first, rest @ ..] => {

@@ -15,18 +15,19 @@ impl Ops {
     /// The jobs that the children of a job can refer to, their descendants, and the ancestors of
     /// the job itself. In a store with one partition, the engine knows them all.
     pub(super) async fn relatives(&self, job: &Job) -> Result<Directory, Error> {
-        self.relatives_of(&[job]).await
+        Ok(Directory::new(self.relatives_of(&[job]).await?))
     }
 
     /// The same for several jobs.
-    pub(super) async fn relatives_of(&self, jobs: &[&Job]) -> Result<Directory, Error> {
+    pub(super) async fn relatives_of(&self, jobs: &[&Job]) -> Result<Vec<JobLink>, Error> {
         let mut links = Links::new();
         if self.engines.partitions() > 1 {
             for job in jobs {
                 self.add_relatives(job, &mut links).await?;
+                bounded(links.len())?;
             }
         }
-        Ok(Directory::new(links.into_values()))
+        Ok(links.into_values().collect())
     }
 
     async fn add_relatives(&self, job: &Job, known: &mut Links) -> Result<(), Error> {

@@ -1,7 +1,7 @@
 //! Jobs: save, enable, disable, delete, show.
 
 use fastjob_core::{
-    InvalidJob, Job, JobDraft, JobName, JobPath, ServiceName, job::Problem, schedule::Next,
+    InvalidJob, Job, JobDraft, JobId, JobName, JobPath, ServiceName, job::Problem, schedule::Next,
 };
 use fastjob_engine::{Command, Directory, Event, JobRefused, SaveAnswer, SaveDone, Switch};
 use jiff::Timestamp;
@@ -60,6 +60,8 @@ impl NodeCall for SaveJob {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct DeleteJob {
     job: JobPath,
+    /// Only this job, if its name means another one by now.
+    only: Option<i64>,
 }
 
 impl NodeCall for DeleteJob {
@@ -67,9 +69,9 @@ impl NodeCall for DeleteJob {
     type Reply = ();
 
     async fn answer(self, ops: &Ops, partition: Partition) -> Result<(), Error> {
-        let (engine, job) = (ops.engine(partition)?, self.job);
+        let (engine, job, only) = (ops.engine(partition)?, self.job, self.only.map(JobId));
         let others = ops.parents(&job).await?;
-        let delete = |answer| Event::CommandWith(others, Command::Delete { job, answer });
+        let delete = |answer| Event::CommandWith(others, Command::Delete { job, only, answer });
         saved_view(engine.ask_with(delete).await?).map(|_| ())
     }
 }
@@ -238,9 +240,10 @@ impl Ops {
     }
 
     /// Deletes a job: waiting tasks are stopped, running ones may finish.
-    pub(crate) async fn delete_job(&self, path: &str) -> Result<(), Error> {
+    /// With an id, only the job that has it.
+    pub(crate) async fn delete_job(&self, path: &str, only: Option<i64>) -> Result<(), Error> {
         let (partition, job) = self.place(path).await?;
-        self.call_owner(partition, DeleteJob { job }).await
+        self.call_owner(partition, DeleteJob { job, only }).await
     }
 
     /// Enables a job's schedule.
@@ -328,6 +331,10 @@ fn view(row: &JobRow, now: Timestamp) -> JobView {
         updated_at: row.updated_at,
         next_fire_at: next.and_then(Next::fire),
         activity: None,
+        overrides: [("enabled", row.overrides.enabled), ("alarms", row.overrides.alarms)]
+            .into_iter()
+            .filter_map(|(name, is_set)| is_set.then(|| name.to_owned()))
+            .collect(),
         declared: row
             .declared
             .as_ref()

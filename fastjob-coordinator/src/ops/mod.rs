@@ -30,10 +30,10 @@ mod tasks;
 use std::{ops::Deref, sync::Arc};
 
 pub(crate) use fastjob_client::types::{
-    AlarmView, Applied, AppliedJob, ApplyRequest, AttemptView, BackfillRequest, Backfilled,
-    ChannelView, DurationStats, ExecutorView, Fires, JobActivity, JobEndView, JobView, LogView,
-    NodeView, Page, ProgressView, Saved, SilenceRequest, SilenceView, StartRequest, Started,
-    StatsBucket, StatsView, StopAnswer, TaskStats, TaskView, Tested,
+    AlarmView, Applied, AppliedJob, AttemptView, BackfillRequest, Backfilled, ChannelView,
+    DurationStats, ExecutorView, Fires, JobActivity, JobEndView, JobView, LogView, NodeView, Page,
+    ProgressView, Saved, SilenceRequest, SilenceView, StartRequest, Started, StatsBucket,
+    StatsView, StopAnswer, TaskStats, TaskView, Tested,
 };
 use fastjob_core::job::Problem;
 use tokio::sync::Semaphore;

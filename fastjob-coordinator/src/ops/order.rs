@@ -75,7 +75,11 @@ impl Names {
             }
             match certainty {
                 Certainty::Certain => Vec::new(),
-                Certainty::Likely => self.bare.get(path).cloned().unwrap_or_default(),
+                // A name that several of them have is ambiguous.
+                Certainty::Likely => match self.bare.get(path).map(Vec::as_slice) {
+                    Some([only]) => vec![*only],
+                    _ => Vec::new(),
+                },
             }
         };
         job.children.iter().flat_map(|child| find(child.job.as_str())).collect()

@@ -11,7 +11,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{BackfillRequest, Backfilled, Error, Ops, StartRequest, Started, node_calls::NodeCall};
-use crate::{clock::wall_now, shell::EngineHandle, store::Partition};
+use crate::{
+    clock::wall_now,
+    shell::EngineHandle,
+    store::{self, Partition},
+};
 
 /// Maximum number of bytes of a key.
 const KEY_MAX: usize = 256;
@@ -151,7 +155,8 @@ impl Ops {
         param: Option<&str>,
     ) -> Result<Started, Error> {
         let state = match self.task(task).await {
-            Ok(view) if view.param.as_deref() != param => {
+            // The store replaces NUL.
+            Ok(view) if view.param != param.map(|param| store::clean(param).into_owned()) => {
                 return Err(Error::Conflict(format!(
                     "the key `{key}` has started task {task} with another param: use another key \
                      for another task"
@@ -184,7 +189,8 @@ impl Ops {
             let tasks = self.store.tasks_of_keys(row.id, &keys).await?;
             let found = fires.iter().zip(&keys);
             let found = found.map(|(fire, key)| (*fire, tasks.get(key).copied())).collect();
-            let ask = Backfill { looked: Some(Looked { at, found }), ..ask.clone() };
+            // The engine's clock may be ahead of this one.
+            let ask = Backfill { until, looked: Some(Looked { at, found }), ..ask.clone() };
             match engine.ask(|answer| Command::Backfill { ask, answer }).await? {
                 Err(JobRefused::LookAgain) => {}
                 answer => return Ok(answer?),

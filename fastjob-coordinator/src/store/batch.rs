@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::{Commit, JobRow};
 
 /// PostgreSQL's texts cannot contain NUL and SQLite's end there, so a visible symbol replaces it.
-pub(super) fn clean(text: &str) -> Cow<'_, str> {
+pub(crate) fn clean(text: &str) -> Cow<'_, str> {
     if text.contains('\0') { text.replace('\0', "\u{2400}").into() } else { text.into() }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fastjob_core::{AttemptState, Cause, FailReason, JobId, TaskState};
 
-use super::{AlarmKind, AlarmState, Error, Origin, Result};
+use super::{AlarmKind, AlarmState, Error, JobRow, Origin, Overrides, Result};
 
 macro_rules! codes {
     ($($to:ident, $from:ident: $type:ident { $($variant:ident = $code:literal),* $(,)? })*) => {$(
@@ -44,8 +44,31 @@ codes! {
     alarm_state_code, alarm_state: AlarmState {
         Waiting = 0, Sent = 1, GivenUp = 2, Silenced = 3,
     }
-    origin_code, origin: Origin {
-        Code = 1, Api = 2,
+}
+
+/// Added to the number of an origin if people have set whether a job is enabled.
+const OVERRIDES_ENABLED: i64 = 4;
+/// Added to it if they have set its alarms.
+const OVERRIDES_ALARMS: i64 = 8;
+
+/// Who owns a definition, and what is overridden in it.
+pub(crate) fn origin_code(row: &JobRow) -> i64 {
+    let origin = match row.origin {
+        Origin::Code => 1,
+        Origin::Api => 2,
+    };
+    origin
+        + if row.overrides.enabled { OVERRIDES_ENABLED } else { 0 }
+        + if row.overrides.alarms { OVERRIDES_ALARMS } else { 0 }
+}
+
+pub(crate) fn origin(code: i64) -> Result<(Origin, Overrides)> {
+    let overrides =
+        Overrides { enabled: code & OVERRIDES_ENABLED != 0, alarms: code & OVERRIDES_ALARMS != 0 };
+    match code & !(OVERRIDES_ENABLED | OVERRIDES_ALARMS) {
+        1 => Ok((Origin::Code, overrides)),
+        2 => Ok((Origin::Api, overrides)),
+        _ => Err(Error::Corrupt { what: format!("the origin {code}") }),
     }
 }
 

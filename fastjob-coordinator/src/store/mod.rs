@@ -44,6 +44,7 @@ pub(crate) use self::{
         AlarmFilter, AlarmState, AlarmStore, PastAlarm, Silence, SilenceRow, SilenceStore,
         WaitingAlarm,
     },
+    batch::clean,
     cluster::{Alive, ClusterStore, ClusterView, Holding, NodeId, NodeRow, NodeUntil},
     error::{Error, Result},
     filter::{Listed, OpenNow, Order, Place, Stopped, TaskFilter},
@@ -54,7 +55,8 @@ pub(crate) use self::{
 };
 pub(crate) use fastjob_engine::record::{
     AlarmKind, Attempt, ChildStart, Commit, EndedAttempt, EndedShard, JobLink, JobRow, Lease,
-    LifeId, LifeRow, Lineage, Loaded, NewAttempt, OpenAttempt, Origin, Partition, definition_bytes,
+    LifeId, LifeRow, Lineage, Loaded, NewAttempt, OpenAttempt, Origin, Overrides, Partition,
+    definition_bytes,
 };
 
 /// An attempt for display.

@@ -44,14 +44,18 @@ fn fit(merged: &mut Map<String, Value>, before: &Map<String, Value>, edit: &Map<
     let is_cron = merged.get("schedule").is_some_and(|schedule| schedule.get("cron").is_some());
     let zone = before.get("schedule").and_then(|schedule| schedule.get("zone")).cloned();
     let has_zone = edit.get("exclude").is_some_and(|exclude| exclude.get("zone").is_some());
-    if let Some(Value::Object(exclude)) = merged.get_mut("exclude")
-        && !has_zone
-    {
-        match (is_cron, zone) {
-            (true, _) => drop(exclude.remove("zone")),
-            (false, Some(zone)) => drop(exclude.insert("zone".to_owned(), zone)),
-            (false, None) => {}
+    let Some(Value::Object(exclude)) = merged.get_mut("exclude").filter(|_| !has_zone) else {
+        return;
+    };
+    match (is_cron, zone) {
+        (true, _) => {
+            let own = exclude.remove("zone");
+            if let (Some(own), Some(Value::Object(schedule))) = (own, merged.get_mut("schedule")) {
+                schedule.entry("zone").or_insert(own);
+            }
         }
+        (false, Some(zone)) => drop(exclude.insert("zone".to_owned(), zone)),
+        (false, None) => {}
     }
 }
 
@@ -158,6 +162,7 @@ mod tests {
             "schedule": {"fixed_rate": "1h"}, "exclude": {"days": ["sat"], "zone": "Asia/Tokyo"},
         });
         check(cron.clone(), json!({"schedule": {"fixed_rate": "1h"}}), rate.clone());
+        check(rate.clone(), json!({"schedule": {"cron": "0 0 * * *"}}), cron.clone());
         check(rate, json!({"schedule": {"cron": "0 0 * * *", "zone": "Asia/Tokyo"}}), cron);
     }
 

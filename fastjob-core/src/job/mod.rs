@@ -107,6 +107,9 @@ impl Default for AlarmAfter {
 pub const PARAM_MAX: usize = 256 * 1024;
 /// Maximum bytes of a description.
 pub const DESCRIPTION_MAX: usize = 4 * 1024;
+/// What `alarms` has instead of channels if the job has none, although its service has default
+/// channels.
+pub const NO_ALARMS: &str = "none";
 /// Maximum number of labels of a job.
 pub const LABELS_MAX: usize = 64;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fastjob_core::{Job, JobId, JobName, ServiceName};
 use jiff::Timestamp;
 
-use super::Origin;
+use super::{Origin, Overrides};
 
 /// A job as it is stored.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +22,8 @@ pub struct JobRow {
     /// Who owns the definition. While that is code, people may override
     /// [some settings](Job::is_same_definition).
     pub origin: Origin,
+    /// Which settings people have set, if the origin is code.
+    pub overrides: Overrides,
     /// Counts saves, from 1.
     pub revision: i64,
     /// The start of its schedule: when the schedule was set or, for a fixed delay, the last end.

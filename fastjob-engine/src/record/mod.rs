@@ -27,12 +27,22 @@ pub use self::{
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct LifeId(pub i64);
 
-/// Who defined a job.
+/// Who owns the definition of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// Declared in code, beside its handler. It follows the code until it is saved, switched or
-    /// deleted over the API.
+    /// The code that declares it, beside its handler. The job follows the code, apart from
+    /// [`Overrides`].
     Code,
-    /// Saved by a user or a program over the API. Code does not change it.
+    /// A person or a program that saved it over the API. Code does not change it.
     Api,
+}
+
+/// Which settings of a job of code a person has set. They stay whatever the code declares, until a
+/// person sets them as the code has them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// Whether the job is enabled.
+    pub enabled: bool,
+    /// Its alarm channels and thresholds.
+    pub alarms: bool,
 }

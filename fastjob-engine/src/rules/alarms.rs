@@ -5,14 +5,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use fastjob_core::{AttemptId, AttemptState, Job, JobId, TaskId, TaskState};
+use fastjob_core::{
+    AttemptId, AttemptState, ChannelName, Job, JobId, TaskId, TaskState, job::NO_ALARMS,
+};
 
 use super::early::EARLY;
 use crate::{
     engine::Engine,
     event::Now,
     record::{AlarmKind, AlarmRow},
-    state::attempts::Open,
+    state::attempts::{DefaultAlarms, Open},
 };
 
 /// The maximum length of a message, in bytes.
@@ -38,7 +40,7 @@ impl Engine {
     /// failed: the work that should have followed does not happen.
     pub(super) fn alarm_end(&mut self, now: Now, open: &Open, end: TaskState, why: &Why<'_>) {
         let Some(entry) = self.catalog.get_mut(open.row.job) else { return };
-        if entry.job().alarms.is_empty() {
+        if channels(&self.default_alarms, entry.job()).is_empty() {
             return;
         }
         let kind = match end {
@@ -76,8 +78,9 @@ impl Engine {
     /// Watches for a late start of a due attempt.
     pub(super) fn watch_start(&mut self, now: Now, attempt: AttemptId) {
         let Some(open) = self.attempts.get_mut(attempt) else { return };
-        let job = self.catalog.job(open.row.job);
-        let Some(job) = job.filter(|job| !job.alarms.is_empty()) else { return };
+        let (job, defaults) = (self.catalog.job(open.row.job), &self.default_alarms);
+        let has_alarms = |job: &&Arc<Job>| !channels(defaults, job).is_empty();
+        let Some(job) = job.filter(has_alarms) else { return };
         let until_due = Duration::try_from(open.row.due_at.duration_since(now.wall));
         // Only an attempt that is sent early is not due yet.
         let at = now.uptime + until_due.unwrap_or_default().min(EARLY);
@@ -91,7 +94,8 @@ impl Engine {
     pub(super) fn watch_run(&mut self, now: Now, attempt: AttemptId) {
         let Some(open) = self.attempts.get(attempt) else { return };
         let job = self.catalog.job(open.row.job);
-        let runs = job.filter(|job| !job.alarms.is_empty()).and_then(|job| job.alarm_after.runs);
+        let job = job.filter(|job| !channels(&self.default_alarms, job).is_empty());
+        let runs = job.and_then(|job| job.alarm_after.runs);
         if let Some(runs) = runs {
             // Executors may report a start again: the time since the start counts.
             let ran = open.started_at.map(|at| now.wall.duration_since(at));
@@ -144,7 +148,7 @@ impl Engine {
             job: id,
             task,
             kind: text.kind,
-            channels: job.alarms.clone(),
+            channels: channels(&self.default_alarms, &job).to_vec(),
             at: now.wall,
             job_name: job.path().to_string(),
             reason: text.reason.to_owned(),
@@ -157,7 +161,17 @@ impl Engine {
     /// The job, if it has alarms.
     fn alarmed_job(&self, job: JobId) -> Option<Arc<Job>> {
         let job = self.catalog.job(job)?;
-        (!job.alarms.is_empty()).then(|| Arc::clone(job))
+        (!channels(&self.default_alarms, job).is_empty()).then(|| Arc::clone(job))
+    }
+}
+
+/// The channels of a job: its own, or else those of its service.
+fn channels<'a>(defaults: &'a DefaultAlarms, job: &'a Job) -> &'a [ChannelName] {
+    match job.alarms.as_slice() {
+        [] if defaults.is_empty() => &[],
+        [] => defaults.get(&job.service).map_or(&[], Vec::as_slice),
+        [only] if only.as_str() == NO_ALARMS => &[],
+        own => own,
     }
 }
 

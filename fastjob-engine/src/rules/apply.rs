@@ -4,16 +4,15 @@
 //! the ones before it: a job's children, the room that is left. Then they are taken back, and carried
 //! out only if each of them was possible.
 
-use fastjob_core::{JobId, JobName, JobPath, ServiceName};
+use fastjob_core::JobId;
 
 use crate::{
     answer::{ApplyAnswer, JobRefused, SaveDone},
     engine::Engine,
     event::{Apply, Edit, Now},
-    maps::Set,
     record::JobRow,
     rules::edits::Decided,
-    state::catalog::JobEntry,
+    state::catalog::{JobEntry, Missing},
 };
 
 /// How an edit to the catalog is taken back.
@@ -28,13 +27,14 @@ enum Undo {
 
 impl Engine {
     pub(super) fn apply(&mut self, now: Now, ask: &Apply) -> ApplyAnswer {
-        self.catalog.set_coming(ask.coming.iter().cloned().collect());
+        self.catalog.ignore_children(ask.ignores_children && ask.is_dry);
         let tried = self.try_edits(now, &ask.edits);
-        self.catalog.set_coming(Set::default());
+        self.catalog.ignore_children(false);
         let tried = tried?;
         if ask.is_dry {
             return Ok(tried.into_iter().map(|(done, row)| (done, Box::new(row))).collect());
         }
+        self.catalog.allow_links();
         let mut answers = Vec::with_capacity(ask.edits.len());
         for (at, edit) in ask.edits.iter().enumerate() {
             // It is decided as before: nothing but the catalog was changed, and that was undone.
@@ -51,21 +51,18 @@ impl Engine {
         edits: &[Edit],
     ) -> Result<Vec<Decided>, Vec<(usize, JobRefused)>> {
         let (mut undo, mut decided, mut refused) = (Vec::new(), Vec::new(), Vec::new());
-        let mut missing = Set::default();
+        let mut missing = Missing::default();
         for (at, edit) in edits.iter().enumerate() {
-            let (service, name) = (&edit.job.service, &edit.job.name);
             match self.decide_applied(now, edit) {
                 Ok((done, row)) => {
                     undo.extend(self.try_edit(done, &row));
                     decided.push((done, row));
                 }
                 // That its child is refused is one problem, not two.
-                Err(JobRefused::NoChild(child)) if is_among(&missing, service, &child) => {
-                    missing.insert((service.clone(), name.clone()));
-                }
                 Err(why) => {
-                    missing.insert((service.clone(), name.clone()));
-                    refused.push((at, why));
+                    if missing.add(&edit.job, &why) {
+                        refused.push((at, why));
+                    }
                 }
             }
         }
@@ -95,11 +92,4 @@ impl Engine {
             SaveDone::Unchanged | SaveDone::Noted | SaveDone::Deleted => None,
         }
     }
-}
-
-/// Whether a child's name means one of these jobs.
-fn is_among(jobs: &Set<(ServiceName, JobName)>, service: &ServiceName, child: &str) -> bool {
-    let Ok(path) = child.parse::<JobPath>() else { return false };
-    let beside = path.bare().map(|name| (service.clone(), name));
-    beside.into_iter().chain(path.with_service()).any(|job| jobs.contains(&job))
 }

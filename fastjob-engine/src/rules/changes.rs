@@ -51,6 +51,7 @@ impl Engine {
         out: &mut Effects,
     ) {
         self.catalog.set_others(others.unwrap_or_default());
+        self.catalog.allow_links();
         self.command(now, command, out);
         self.catalog.set_others(Directory::default());
     }

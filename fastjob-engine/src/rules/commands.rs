@@ -22,8 +22,8 @@ impl Engine {
                 }
                 tried => out.answers.push(Answer::Apply(answer, tried)),
             },
-            Command::Delete { job, answer } => {
-                let deleted = self.delete(now, &job);
+            Command::Delete { job, only, answer } => {
+                let deleted = self.delete(now, &job, only);
                 self.answer_save(answer, deleted, out);
             }
             Command::Switch { job, to, answer } => {

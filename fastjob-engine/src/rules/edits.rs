@@ -1,10 +1,10 @@
 //! Who owns the definition of a job, and what a save does to it: decisions, without carrying them out.
 //!
 //! A job has one owner of its definition. A job that code declared follows the code. People may
-//! enable and disable it and set its alarms: that overrides the code, and other changes of
-//! the code still take effect. A person who changes anything else takes the definition: from then
-//! on, what code declares is only remembered, until the job is released to the code. A job that a
-//! person deleted stays deleted, whatever code declares.
+//! enable and disable it and set its alarms: that overrides the code, whatever it declares later, and
+//! other changes of the code still take effect. A person who changes anything else takes the
+//! definition: from then on, what code declares is only remembered, until the job is released to the
+//! code. A job that a person deleted stays deleted, whatever code declares.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::{
     answer::{JobRefused, SaveDone},
     engine::Engine,
     event::{Edit, Now, SaveMode, Switch},
-    record::{JobRow, Origin},
+    record::{JobRow, Origin, Overrides},
     state::catalog::JobEntry,
 };
 
@@ -25,15 +25,50 @@ pub(super) type Decided = (SaveDone, JobRow);
 
 type Decision = Result<Decided, JobRefused>;
 
+/// Who owns a definition after a change.
+struct Owner {
+    origin: Origin,
+    /// What code declares.
+    declared: Option<Arc<Job>>,
+    overrides: Overrides,
+}
+
+impl Owner {
+    fn of_a_person(declared: Option<Arc<Job>>) -> Self {
+        Self { origin: Origin::Api, declared, overrides: Overrides::default() }
+    }
+
+    fn code(declared: Arc<Job>, overrides: Overrides) -> Self {
+        Self { origin: Origin::Code, declared: Some(declared), overrides }
+    }
+}
+
+/// The definition of the code with what people may override as `job` has it. What differs from the
+/// code is an override, and so is what was one and is `kept`.
+fn overridden(code: &Arc<Job>, job: &Job, kept: Overrides) -> (Job, Owner) {
+    let overrides = Overrides {
+        enabled: kept.enabled || job.enabled != code.enabled,
+        alarms: kept.alarms || !job.has_alarms_of(code),
+    };
+    let job = Job { enabled: job.enabled, ..code.with_alarms_of(job) };
+    (job, Owner::code(Arc::clone(code), overrides))
+}
+
 impl Engine {
     /// A save of one job.
     pub(super) fn decide(&self, now: Now, job: Job, mode: SaveMode, origin: Origin) -> Decision {
         match self.known(&job) {
-            None => self.decide_new(now, job, origin, None),
+            None => match origin {
+                Origin::Api => self.decide_new(now, job, Owner::of_a_person(None)),
+                Origin::Code => {
+                    let code = Arc::new(job.clone());
+                    self.decide_new(now, job, Owner::code(code, Overrides::default()))
+                }
+            },
             Some(row) if origin == Origin::Code => self.decide_declared(now, row, job),
             // Code that declared the deleted job declares the new one.
             Some(row) if row.deleted_at.is_some() => {
-                self.decide_new(now, job, origin, row.declared)
+                self.decide_new(now, job, Owner::of_a_person(row.declared))
             }
             Some(_) if mode == SaveMode::Create => Err(JobRefused::Exists(job.path().to_string())),
             Some(row) => self.decide_edited(now, row, job),
@@ -48,99 +83,105 @@ impl Engine {
             return Err(JobRefused::Changed(edit.job.path().to_string()));
         }
         let job = Job::clone(&edit.job);
-        let is_alike = |code: &Arc<Job>| code.is_same_definition(&job);
-        match known {
-            Some(row) if row.deleted_at.is_none() => match edit.owner {
-                None => self.decide_edited(now, row, job),
-                Some(Origin::Api) => {
-                    let code = row.code().cloned();
-                    self.decide_update(now, row, job, Origin::Api, code)
-                }
-                Some(Origin::Code) => match row.code().cloned() {
-                    // The code's own definition stays in effect.
-                    Some(code) if !is_alike(&code) => Ok((SaveDone::Unchanged, row)),
-                    code => {
-                        let declared = code.filter(|code| **code != job);
-                        self.decide_update(now, row, job, Origin::Code, declared)
-                    }
-                },
-            },
-            known => {
+        match (known, edit.owner) {
+            (Some(row), None) if row.deleted_at.is_none() => self.decide_edited(now, row, job),
+            (Some(row), Some(Origin::Api)) if row.deleted_at.is_none() => {
+                let code = row.code().cloned();
+                self.decide_update(now, row, job, Owner::of_a_person(code))
+            }
+            (Some(row), Some(Origin::Code)) if row.deleted_at.is_none() => {
+                let code = row.code().cloned();
+                let code = code.unwrap_or_else(|| job.clone().into());
+                self.decide_override(now, row, &job, &code)
+            }
+            (known, Some(Origin::Code)) => {
                 let declared = known.and_then(|row| row.declared);
-                let origin = edit.owner.unwrap_or(Origin::Api);
-                let declared = match origin {
-                    Origin::Code => declared.filter(|code| is_alike(code) && **code != job),
-                    Origin::Api => declared,
-                };
-                self.decide_new(now, job, origin, declared)
+                let code = declared.unwrap_or_else(|| job.clone().into());
+                let (job, owner) = overridden(&code, &job, Overrides::default());
+                self.decide_new(now, job, owner)
+            }
+            (known, _) => {
+                let declared = known.and_then(|row| row.declared);
+                self.decide_new(now, job, Owner::of_a_person(declared))
             }
         }
     }
 
     /// What code declares. It takes effect if the code owns the definition.
     fn decide_declared(&self, now: Now, row: JobRow, job: Job) -> Decision {
-        let code = row.code();
-        if row.deleted_at.is_some() || code.is_some_and(|code| **code == job) {
+        if row.deleted_at.is_some() || row.code().is_some_and(|code| **code == job) {
             return Ok((SaveDone::Unchanged, row));
         }
+        let code = Arc::new(job);
         if row.origin == Origin::Api {
-            let next = JobRow { declared: Some(job.into()), ..row.clone() };
+            let next = JobRow { declared: Some(code), ..row.clone() };
             self.catalog.has_room(&next, Some(&row))?;
             return Ok((SaveDone::Noted, next));
         }
-        // What people have overridden stays, unless the code now says the same.
-        let is_overridden =
-            |differs: fn(&Job, &Job) -> bool| code.is_some_and(|code| differs(&row.job, code));
-        let mut effective = job.clone();
-        if is_overridden(|job, code| job.enabled != code.enabled) {
+        let mut effective = Job::clone(&code);
+        if row.overrides.enabled {
             effective.enabled = row.job.enabled;
         }
-        if is_overridden(|job, code| !job.has_alarms_of(code)) {
+        if row.overrides.alarms {
             effective = effective.with_alarms_of(&row.job);
         }
-        let declared = (effective != job).then(|| job.into());
-        self.decide_update(now, row, effective, Origin::Code, declared)
+        let overrides = row.overrides;
+        self.decide_update(now, row, effective, Owner::code(code, overrides))
     }
 
     /// What a person or a program wrote. If that is no other definition than that of the code, apart
     /// from what people may override, the code keeps the definition.
     fn decide_edited(&self, now: Now, row: JobRow, job: Job) -> Decision {
-        let code = row.code().cloned();
-        let is_override = row.origin == Origin::Code
-            && code.as_ref().is_some_and(|code| code.is_same_definition(&job));
-        let (origin, declared) = match is_override {
-            true => (Origin::Code, code.filter(|code| **code != job)),
-            false => (Origin::Api, code),
-        };
-        self.decide_update(now, row, job, origin, declared)
+        match row.code().cloned() {
+            Some(code) if row.origin == Origin::Code && code.is_same_definition(&job) => {
+                self.decide_override(now, row, &job, &code)
+            }
+            code => self.decide_update(now, row, job, Owner::of_a_person(code)),
+        }
+    }
+
+    /// The definition of the code, with what people may override as `job` has it.
+    fn decide_override(&self, now: Now, row: JobRow, job: &Job, code: &Arc<Job>) -> Decision {
+        let mut kept = row.overrides;
+        if job.enabled != row.job.enabled {
+            // Disabled by a person: it stays disabled, also if its code disables it for a while.
+            kept.enabled = !job.enabled;
+        }
+        kept.alarms &= job.has_alarms_of(&row.job);
+        let (job, owner) = overridden(code, job, kept);
+        self.decide_update(now, row, job, owner)
     }
 
     pub(super) fn decide_switch(&self, now: Now, path: &JobPath, to: Switch) -> Decision {
         let row = self.living(path)?;
         let job = Job { enabled: to == Switch::On, ..(*row.job).clone() };
-        self.decide_edited(now, row, job)
+        let Some(code) = row.code().filter(|_| row.origin == Origin::Code).cloned() else {
+            return self.decide_edited(now, row, job);
+        };
+        // A disabled job stays disabled, also if its code is what disables it now.
+        let kept = Overrides { enabled: !job.enabled, ..row.overrides };
+        let (job, owner) = overridden(&code, &job, kept);
+        self.decide_update(now, row, job, owner)
     }
 
+    /// The definition of the code. The job stays enabled or disabled.
     pub(super) fn decide_release(&self, now: Now, path: &JobPath) -> Decision {
         let row = self.living(path)?;
         let Some(code) = row.code().cloned() else {
             return Err(JobRefused::NoCode(row.job.path().to_string()));
         };
         let job = Job { enabled: row.job.enabled, ..(*code).clone() };
-        let declared = Some(code).filter(|code| **code != job);
-        self.decide_update(now, row, job, Origin::Code, declared)
+        let kept = Overrides { alarms: false, ..row.overrides };
+        let (job, owner) = overridden(&code, &job, kept);
+        self.decide_update(now, row, job, owner)
     }
 
     /// Another definition of a living job, if it differs in anything.
-    fn decide_update(
-        &self,
-        now: Now,
-        row: JobRow,
-        job: Job,
-        origin: Origin,
-        declared: Option<Arc<Job>>,
-    ) -> Decision {
-        if *row.job == job && row.origin == origin && row.declared == declared {
+    fn decide_update(&self, now: Now, row: JobRow, job: Job, owner: Owner) -> Decision {
+        let Owner { origin, declared, overrides } = owner;
+        let declared = declared.filter(|code| origin == Origin::Api || **code != job);
+        let is_same = *row.job == job && row.declared == declared;
+        if is_same && (row.origin, row.overrides) == (origin, overrides) {
             return Ok((SaveDone::Unchanged, row));
         }
         if job.timetable != row.job.timetable {
@@ -149,31 +190,29 @@ impl Engine {
             let fired_ahead = entry.map_or(now.wall, JobEntry::fired_ahead);
             too_late(&job, now.wall.max(fired_ahead))?;
         }
-        // Names of children may mean other jobs by now, which is no reason to reject a disable.
-        let children = match row.origin == origin && row.job.is_same_definition(&job) {
-            true => Arc::clone(&row.children),
-            false => self.catalog.resolve_children(Some(&row), &job, origin)?,
-        };
-        let next = JobRow { job: job.into(), children, origin, declared, ..row.clone() };
+        if row.origin == origin && row.job.is_same_definition(&job) {
+            // Nothing is a reason to reject a disable: names of children that mean other jobs by
+            // now, or definitions that fill their room.
+            let next = JobRow { job: job.into(), origin, overrides, declared, ..row };
+            return Ok((SaveDone::Updated, next));
+        }
+        let children = self.catalog.resolve_children(Some(&row), &job, origin)?;
+        let next = JobRow { job: job.into(), children, origin, overrides, declared, ..row.clone() };
         self.catalog.has_room(&next, Some(&row))?;
         Ok((SaveDone::Updated, next))
     }
 
-    fn decide_new(
-        &self,
-        now: Now,
-        job: Job,
-        origin: Origin,
-        declared: Option<Arc<Job>>,
-    ) -> Decision {
+    fn decide_new(&self, now: Now, job: Job, owner: Owner) -> Decision {
         too_late(&job, now.wall)?;
+        let Owner { origin, declared, overrides } = owner;
         let children = self.catalog.resolve_children(None, &job, origin)?;
         let row = JobRow {
             id: self.catalog.next_id(),
+            declared: declared.filter(|code| origin == Origin::Api || **code != job),
             job: Arc::new(job),
-            declared,
             children,
             origin,
+            overrides,
             revision: 1,
             anchor: now.wall,
             created_at: now.wall,

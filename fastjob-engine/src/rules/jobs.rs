@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use fastjob_core::{Job, JobPath};
+use fastjob_core::{Job, JobId, JobPath};
 
 use crate::{
     answer::{JobRefused, SaveAnswer, SaveDone},
@@ -115,8 +115,11 @@ impl Engine {
 
     /// Deletes a job: planned fires are cancelled, waiting attempts are stopped, running ones may
     /// finish.
-    pub(super) fn delete(&mut self, now: Now, path: &JobPath) -> SaveAnswer {
+    pub(super) fn delete(&mut self, now: Now, path: &JobPath, only: Option<JobId>) -> SaveAnswer {
         let id = self.catalog.resolve(path)?;
+        if only.is_some_and(|only| only != id) {
+            return Err(JobRefused::Unknown(path.to_string()));
+        }
         let parents = self.catalog.parents(id);
         if !parents.is_empty() {
             return Err(JobRefused::IsChild { parents });

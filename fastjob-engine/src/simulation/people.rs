@@ -27,7 +27,7 @@ impl World {
                 if dice.random_bool(0.3) {
                     let (answer, _) = oneshot::channel();
                     let partition = self.partition_of(job.as_str());
-                    self.command(partition, Command::Delete { job, answer });
+                    self.command(partition, Command::Delete { job, only: None, answer });
                 } else {
                     self.save(jobs::edited(dice.random_range(0..4)));
                 }

@@ -129,7 +129,7 @@ fn delayed(count: usize) -> Story {
 fn the_delayed_starts_of_a_deleted_job_end_in_slices() {
     let mut story = delayed(2_500);
     let (answer, _wait) = oneshot::channel();
-    let command = Command::Delete { job: "m".parse().unwrap(), answer };
+    let command = Command::Delete { job: "m".parse().unwrap(), only: None, answer };
     let mut effects = Effects::default();
     story.engine.handle(story.now, Event::Command(command), &mut effects);
     let mut steps = 0;

@@ -135,7 +135,11 @@ fn other_jobs_change_at_once() {
     story.save(r#"{"name": "other", "handler": "h"}"#, Origin::Api).unwrap();
     assert_eq!(sent_within(&mut story, 990).len(), 1);
     let (answer, mut wait) = oneshot::channel();
-    story.tell(Event::Command(Command::Delete { job: "other".parse().unwrap(), answer }));
+    story.tell(Event::Command(Command::Delete {
+        job: "other".parse().unwrap(),
+        only: None,
+        answer,
+    }));
     assert!(wait.try_recv().unwrap().is_ok());
 }
 

@@ -7,8 +7,8 @@ use tokio::sync::oneshot;
 
 use super::story::{Story, job};
 use crate::{
-    Apply, ApplyAnswer, Command, Edit, Event, JobRefused, SaveDone, Switch,
-    record::{JobRow, Origin},
+    Apply, ApplyAnswer, Command, Edit, Event, JobQuota, JobRefused, SaveDone, Switch,
+    record::{JobRow, Origin, Overrides, definition_bytes},
 };
 
 const FIRST: &str = r#"{"name": "c", "handler": "h", "schedule": {"fixed_rate": "1h"},
@@ -40,7 +40,7 @@ impl Story {
 
     fn apply(&mut self, edits: Vec<Edit>, is_dry: bool) -> ApplyAnswer {
         let (answer, mut wait) = oneshot::channel();
-        let ask = Apply { edits, coming: Vec::new(), is_dry };
+        let ask = Apply { edits, is_dry, ignores_children: false };
         self.tell(Event::Command(Command::Apply { ask, answer }));
         wait.try_recv().unwrap()
     }
@@ -80,18 +80,46 @@ fn a_job_that_a_person_disabled_stays_disabled_when_its_code_changes() {
 }
 
 #[test]
-fn alarm_channels_that_a_person_set_stay_until_the_code_has_the_same() {
+fn a_job_that_a_person_disabled_stays_disabled_while_releases_run_side_by_side() {
+    let off = SECOND.replacen('{', r#"{"enabled": false, "#, 1);
+    let mut story = Story::begin();
+    story.declare_job(FIRST);
+    story.switch_job(Switch::Off);
+    for declared in [&off, FIRST, SECOND] {
+        let (_, row) = story.declare_job(declared);
+        assert!(!row.job.enabled, "{declared}");
+    }
+    // Also if the code disabled it already.
+    let mut story = Story::begin();
+    story.declare_job(&off);
+    assert_eq!(story.switch_job(Switch::Off).0, SaveDone::Updated, "it is recorded");
+    assert!(!story.declare_job(FIRST).1.job.enabled);
+    assert_eq!(story.switch_job(Switch::On).1.overrides, Overrides::default());
+}
+
+#[test]
+fn a_job_is_disabled_although_there_is_no_room_for_definitions() {
+    let mut story = Story::begin();
+    story.declare_job(FIRST);
+    let bytes = definition_bytes(&job(FIRST)) as u64;
+    story.engine.catalog.set_quota(JobQuota { bytes, ..JobQuota::default() });
+    let (done, row) = story.switch_job(Switch::Off);
+    assert_eq!((done, row.job.enabled), (SaveDone::Updated, false));
+}
+
+#[test]
+fn alarm_channels_that_a_person_set_stay_until_a_person_removes_them() {
     let mut story = Story::begin();
     story.declare_job(FIRST);
     let mine = FIRST.replace("mail", "hook");
     let (_, row) = story.save(&mine, Origin::Api).unwrap();
     assert_eq!((row.origin, row.declared), (Origin::Code, Some(Arc::new(job(FIRST)))));
-    let (_, row) = story.declare_job(SECOND);
-    assert_eq!(row.job.alarms, job(&mine).alarms);
-    let (_, row) = story.declare_job(&SECOND.replace("mail", "hook"));
-    assert_eq!(row.declared, None);
-    let (_, row) = story.declare_job(SECOND);
-    assert_eq!(row.job.alarms, job(SECOND).alarms);
+    for declared in [SECOND, &SECOND.replace("mail", "hook"), SECOND] {
+        let (_, row) = story.declare_job(declared);
+        assert_eq!(row.job.alarms, job(&mine).alarms);
+    }
+    let (_, row) = story.save(SECOND, Origin::Api).unwrap();
+    assert_eq!((row.declared, row.overrides), (None, Overrides::default()));
 }
 
 #[test]
@@ -198,7 +226,7 @@ fn a_deleted_job_is_still_known_by_its_name_after_a_try_to_create_it_again() {
 }
 
 #[test]
-fn a_job_that_is_said_to_follow_its_code_keeps_what_the_code_declares() {
+fn of_a_job_that_is_said_to_follow_its_code_only_the_overrides_are_applied() {
     let mut story = Story::begin();
     let follow = |json: &str, from| Edit { owner: Some(Origin::Code), ..edit(json, from) };
     let created = story.apply(vec![follow(FIRST, None)], false).unwrap();
@@ -206,10 +234,15 @@ fn a_job_that_is_said_to_follow_its_code_keeps_what_the_code_declares() {
     assert_eq!(story.declare_job(SECOND).0, SaveDone::Updated);
     let (done, row) = &story.apply(vec![follow(FIRST, Some(2))], false).unwrap()[0];
     assert_eq!((done, &row.job), (&SaveDone::Unchanged, &Arc::new(job(SECOND))));
-    let hook = SECOND.replace("mail", "hook");
-    let (done, row) = &story.apply(vec![follow(&hook, Some(2))], false).unwrap()[0];
+    let off = FIRST.replacen('{', r#"{"enabled": false, "#, 1);
+    let (done, row) = &story.apply(vec![follow(&off, Some(2))], false).unwrap()[0];
     assert_eq!((done, row.origin), (&SaveDone::Updated, Origin::Code));
-    assert_eq!(row.job.alarms, job(&hook).alarms);
+    assert_eq!((row.job.enabled, &row.job.timetable), (false, &job(SECOND).timetable));
+
+    // An edited job is given back.
+    story.save(&SECOND.replace("2h", "9h"), Origin::Api).unwrap();
+    let (_, row) = &story.apply(vec![follow(SECOND, Some(4))], false).unwrap()[0];
+    assert_eq!((row.origin, &row.job), (Origin::Code, &Arc::new(job(SECOND))));
 
     // A job of the API that no code declared so far.
     let own = r#"{"name": "own", "handler": "h"}"#;

@@ -31,7 +31,7 @@ fn jobs_are_bounded_in_number_and_deleted_ones_count_until_they_are_removed() {
     save(&mut story, "a", 10).expect("an existing job can be changed");
     let (answer, mut wait) = tokio::sync::oneshot::channel();
     let path = "a".parse().unwrap();
-    story.tell(crate::Event::Command(Command::Delete { job: path, answer }));
+    story.tell(crate::Event::Command(Command::Delete { job: path, only: None, answer }));
     let (_, row) = wait.try_recv().unwrap().unwrap();
     refused(save(&mut story, "c", 0), "deleted ones");
     story.pass(1_000);

@@ -21,7 +21,7 @@ fn deleted() -> Story {
     story.connect_with("e", "i1", 1, &[], vec![Arc::new(job(JOB))]);
     let (answer, mut wait) = oneshot::channel();
     let path = "j".parse().unwrap();
-    story.tell(Event::Command(Command::Delete { job: path, answer }));
+    story.tell(Event::Command(Command::Delete { job: path, only: None, answer }));
     let (done, _) = wait.try_recv().unwrap().unwrap();
     assert_eq!(done, SaveDone::Deleted);
     story

@@ -229,7 +229,7 @@ fn a_declared_job_follows_the_code_until_a_user_changes_it_and_stays_deleted() {
     assert_eq!(story.save(a, Origin::Api).unwrap().0, SaveDone::Updated);
     assert_eq!(story.save(b, Origin::Code).unwrap().0, SaveDone::Unchanged);
     let (answer, mut wait) = oneshot::channel();
-    story.tell(Event::Command(Command::Delete { job: "c".parse().unwrap(), answer }));
+    story.tell(Event::Command(Command::Delete { job: "c".parse().unwrap(), only: None, answer }));
     wait.try_recv().unwrap().unwrap();
     let (done, row) = story.save(b, Origin::Code).unwrap();
     assert!(done == SaveDone::Unchanged && row.deleted_at.is_some());

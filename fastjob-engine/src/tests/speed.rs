@@ -185,7 +185,7 @@ fn deleting_and_saving_one_of_a_hundred_thousand_jobs() {
     for n in 0..1_000 {
         let (answer, mut wait) = tokio::sync::oneshot::channel();
         let job = format!("j{n}").parse().unwrap();
-        story.tell(crate::Event::Command(crate::Command::Delete { job, answer }));
+        story.tell(crate::Event::Command(crate::Command::Delete { job, only: None, answer }));
         wait.try_recv().unwrap().unwrap();
     }
     println!("1,000 deletes: {:?}", began.elapsed());

@@ -83,7 +83,7 @@ impl Story {
     pub(super) fn delete(&mut self, name: &str) -> SaveAnswer {
         let (answer, mut wait) = oneshot::channel();
         let job = name.parse().unwrap();
-        self.tell(Event::Command(Command::Delete { job, answer }));
+        self.tell(Event::Command(Command::Delete { job, only: None, answer }));
         self.answered(&mut wait)
     }
 

@@ -52,9 +52,16 @@ async fn channels(client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
     if channels.is_empty() {
         return out.line("no alarm channels: configure them in fastjob.toml as [alarms.NAME]");
     }
-    let mut table = Table::new(&["CHANNEL", "KIND", "WAITS", "AT MOST EVERY"]);
+    let mut table = Table::new(&["CHANNEL", "KIND", "WAITS", "AT MOST EVERY", "DEFAULT OF"]);
     for channel in channels {
-        table.row([channel.name, channel.kind, channel.group_wait, channel.group_interval]);
+        let services = channel.default_for.join(", ");
+        table.row([
+            channel.name,
+            channel.kind,
+            channel.group_wait,
+            channel.group_interval,
+            services,
+        ]);
     }
     out.line(table)
 }

@@ -7,7 +7,7 @@ use fastjob_client::{Client, types::JobView};
 use fastjob_core::{Job, JobDraft};
 use serde_json::{Map, Value};
 
-use super::prune::Selection;
+use super::{files::plain, prune::Selection};
 use crate::cli::{error::Error, out::Out};
 
 #[derive(Args)]
@@ -71,13 +71,21 @@ pub(super) fn as_toml(job: &Map<String, Value>) -> String {
     let mut fields: Vec<_> = job.iter().collect();
     fields.sort_by_key(|(field, _)| place(field));
     for (field, value) in fields {
-        // A value that TOML does not have, such as a null in a param, is never in a definition.
-        if let Ok(value) = toml::Value::try_from(value) {
+        // `fields` has values only that TOML has.
+        if let Some(value) = in_toml(value) {
             // Writing to a String cannot fail.
             writeln!(text, "{field} = {value}").ok();
         }
     }
     text
+}
+
+/// A value in TOML, if it is the same when it is read again.
+fn in_toml(value: &Value) -> Option<toml::Value> {
+    let written = toml::Value::try_from(value).ok()?;
+    let read: toml::Table = toml::from_str(&format!("value = {written}")).ok()?;
+    let read = plain(read.into_iter().next()?.1);
+    (read == *value).then_some(written)
 }
 
 /// The fields of a job that differ from their defaults.
@@ -156,7 +164,7 @@ fn without(value: Value, default: &Value) -> Value {
 fn structured(param: &Value) -> Value {
     let text = param.as_str().unwrap_or_default();
     match serde_json::from_str(text) {
-        Ok(table @ Value::Object(_)) if toml::Value::try_from(&table).is_ok() => table,
+        Ok(table @ Value::Object(_)) if in_toml(&table).is_some() => table,
         _ => param.clone(),
     }
 }
@@ -195,6 +203,24 @@ mod tests {
         check(
             "name = \"a\"\nchildren = [{ job = \"b\", on = \"failure\", pass_result = false }]\n",
         );
+    }
+
+    #[test]
+    fn a_param_that_toml_cannot_have_stays_a_text() {
+        for param in
+            [r#"{"a":null}"#, r#"{"$__toml_private_datetime":"2026-01-01"}"#, r#"{"a":1.0e300}"#]
+        {
+            let toml = format!("name = \"a\"\nparam = '{param}'\n");
+            let written = as_toml(&fields(view(&toml)));
+            let read: toml::Table = toml::from_str(&written).unwrap();
+            let shown = read["job"][0]["param"].clone();
+            let text = match shown {
+                toml::Value::String(text) => text,
+                table => plain(table).to_string(),
+            };
+            let same = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+            assert_eq!(same(&text), same(param), "{written}");
+        }
     }
 
     #[test]

@@ -22,8 +22,16 @@ use crate::{
 };
 
 /// What the API adds to a definition. Files that come from it have these fields.
-const OF_THE_API: [&str; 7] =
-    ["id", "revision", "created_at", "updated_at", "next_fire_at", "activity", "declared"];
+const OF_THE_API: [&str; 8] = [
+    "id",
+    "revision",
+    "created_at",
+    "updated_at",
+    "next_fire_at",
+    "activity",
+    "overrides",
+    "declared",
+];
 /// Fields of an item that are not in a draft.
 const ORIGIN: &str = "origin";
 
@@ -142,13 +150,19 @@ impl Files {
                 seen.entry(name).or_insert(at);
             }
         }
+        let places: Vec<_> = self.sources.iter().map(Source::places).collect();
         let twice: Vec<_> = (0..)
             .zip(&self.jobs)
             .filter_map(|(at, item): (usize, _)| {
                 let name = item.full_name()?;
                 let first = *seen.get(&name)?;
                 (first != at).then(|| {
-                    let message = format!("`{name}` is already defined in {}", self.place(first));
+                    let message = {
+                        let item = &self.jobs[first];
+                        let line = places[item.source].line(item.number, "");
+                        let file = &self.sources[item.source].name;
+                        format!("`{name}` is already defined in {file}:{line}")
+                    };
                     (at, Problem { field: "name".to_owned(), message })
                 })
             })
@@ -203,12 +217,6 @@ impl Files {
         let located = Failure::from(self.located(found));
         (failure.title, failure.problems) = (located.title, located.problems);
         failure.excerpts = located.excerpts;
-    }
-
-    fn place(&self, at: usize) -> String {
-        let item = &self.jobs[at];
-        let source = &self.sources[item.source];
-        format!("{}:{}", source.name, source.places().line(item.number, ""))
     }
 
     fn located(&self, found: Vec<(usize, Problem)>) -> Problems {
@@ -322,7 +330,7 @@ fn toml(name: &str, text: &str) -> Parsed {
 }
 
 /// The same value in JSON. Instants become texts, so that they may be written with or without quotes.
-fn plain(value: toml::Value) -> Value {
+pub(super) fn plain(value: toml::Value) -> Value {
     match value {
         toml::Value::Datetime(at) => at.to_string().into(),
         toml::Value::Array(values) => values.into_iter().map(plain).collect(),

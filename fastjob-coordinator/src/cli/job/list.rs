@@ -64,10 +64,10 @@ impl List {
 
 /// Who owns the definition, and whether the code declares another one.
 pub(super) fn origin(view: &JobView) -> String {
-    match (view.origin.as_str(), view.declared.is_some()) {
-        ("code", true) => "code, overridden".to_owned(),
-        ("api", true) => "api, edited".to_owned(),
-        (origin, _) => origin.to_owned(),
+    match view.origin.as_str() {
+        "code" if !view.overrides.is_empty() => "code, overridden".to_owned(),
+        "api" if view.declared.is_some() => "api, edited".to_owned(),
+        origin => origin.to_owned(),
     }
 }
 

@@ -7,6 +7,8 @@ use toml::de::{DeTable, DeValue};
 /// A file whose values have known places.
 pub(super) struct Places<'a> {
     text: &'a str,
+    /// Where the lines begin.
+    lines: Vec<usize>,
     tree: Tree<'a>,
 }
 
@@ -20,23 +22,26 @@ impl<'a> Places<'a> {
     /// Places in a text with `[[job]]` tables.
     pub(super) fn of_toml(text: &'a str) -> Self {
         let root = DeTable::parse(text).map(toml::Spanned::into_inner).unwrap_or_default();
-        Self { text, tree: Tree::Toml(root) }
+        Self { text, lines: lines(text), tree: Tree::Toml(root) }
     }
 
     /// Places in a JSON text. `list` are the fields around the list of jobs.
     pub(super) fn of_json(text: &'a str, list: Option<&'static [&'static str]>) -> Self {
-        Self { text, tree: Tree::Json(list) }
+        Self { text, lines: lines(text), tree: Tree::Json(list) }
     }
 
     /// The number of a job's line, from 1; of a field of it, such as `retry.count` or
     /// `children[0].job`; or of the longest part of this path that exists.
     pub(super) fn line(&self, job: usize, path: &str) -> usize {
-        1 + self.text[..self.find(job, path).start].matches('\n').count()
+        let at = self.find(job, path).start;
+        self.lines.partition_point(|begin| *begin <= at)
     }
 
     /// The line with the field, and the field marked in it.
     pub(super) fn excerpt(&self, job: usize, path: &str) -> String {
-        excerpt(self.text, self.find(job, path))
+        let found = self.find(job, path);
+        let number = self.lines.partition_point(|begin| *begin <= found.start);
+        marked(self.text, number, found)
     }
 
     fn find(&self, job: usize, path: &str) -> Range<usize> {
@@ -48,11 +53,20 @@ impl<'a> Places<'a> {
     }
 }
 
+/// Where the lines of a text begin.
+fn lines(text: &str) -> Vec<usize> {
+    std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect()
+}
+
 /// The line of a text that a range begins in, and the range marked in it.
 pub(super) fn excerpt(text: &str, range: Range<usize>) -> String {
+    marked(text, 1 + text[..range.start].matches('\n').count(), range)
+}
+
+/// The line with this number, in which a range begins, and the range marked in it.
+fn marked(text: &str, number: usize, range: Range<usize>) -> String {
     let begin = text[..range.start].rfind('\n').map_or(0, |end| end + 1);
     let end = text[range.start..].find('\n').map_or(text.len(), |end| range.start + end);
-    let number = 1 + text[..begin].matches('\n').count();
     let line = text[begin..end].trim_end();
     let before = text[begin..range.start].chars().count();
     let marked = &text[range.start..range.end.clamp(range.start, end.max(range.start))];

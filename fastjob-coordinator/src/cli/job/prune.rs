@@ -47,7 +47,7 @@ impl Selection {
 }
 
 /// The jobs to delete.
-pub(super) struct Pruning(Vec<String>);
+pub(super) struct Pruning(Vec<(i64, String)>);
 
 impl Pruning {
     /// The selected jobs that are not among those `kept`. Jobs that follow their code stay.
@@ -58,8 +58,9 @@ impl Pruning {
     ) -> Result<Self, Error> {
         let kept: HashSet<_> = kept.iter().map(String::as_str).collect();
         let jobs = selection.jobs(client).await?.into_iter();
-        let owned = jobs.filter(|view| view.origin != "code").map(|view| view.job.full_name());
-        Ok(Self(owned.filter(|name| !kept.contains(name.as_str())).collect()))
+        let owned = jobs.filter(|view| view.origin == "api");
+        let owned = owned.map(|view| (view.id, view.job.full_name()));
+        Ok(Self(owned.filter(|(_, name)| !kept.contains(name.as_str())).collect()))
     }
 
     /// Shows the jobs, and asks whether to delete them, unless that `is_clear`.
@@ -68,7 +69,7 @@ impl Pruning {
             return Ok(());
         }
         remark(format_args!("these jobs are not in the files, and would be deleted:"));
-        for name in &self.0 {
+        for (_, name) in &self.0 {
             remark(format_args!("  {name}"));
         }
         if !io::stdin().is_terminal() {
@@ -93,7 +94,7 @@ impl Pruning {
     }
 
     pub(super) fn jobs(self) -> Vec<String> {
-        self.0
+        self.0.into_iter().map(|(_, name)| name).collect()
     }
 
     /// Deletes the jobs. Returns those that are deleted, and the first error.
@@ -101,14 +102,14 @@ impl Pruning {
         let (mut left, mut deleted) = (self.0, Vec::new());
         loop {
             let (all, mut refused, mut failed) = (left.len(), Vec::new(), None);
-            for name in left {
-                match client.call(Call::delete_job(&name)).await {
+            for (id, name) in left {
+                match client.call(Call::delete_this_job(&name, id)).await {
                     // Somebody else has deleted it.
                     Ok(()) | Err(ClientError::NotFound(_)) => deleted.push(name),
                     // A job is deleted after its parents, of which some may be in the list.
                     Err(err) => {
                         failed.get_or_insert(err);
-                        refused.push(name);
+                        refused.push((id, name));
                     }
                 }
             }
@@ -116,7 +117,8 @@ impl Pruning {
             left = refused;
             if left.len() == all {
                 let mut failure = Failure::from(err);
-                failure.title = format!("could not delete {}: {}", left.join(", "), failure.title);
+                let names: Vec<_> = left.into_iter().map(|(_, name)| name).collect();
+                failure.title = format!("could not delete {}: {}", names.join(", "), failure.title);
                 return (deleted, Err(failure.into()));
             }
         }

@@ -114,7 +114,11 @@ fn facts(view: JobView) -> Result<Facts, Error> {
         facts.add(key, shown);
     }
     facts.add("id", view.id.to_string());
-    facts.add("origin", origin);
+    let overrides = match view.overrides.as_slice() {
+        [] => String::new(),
+        set => format!(": {}", set.join(", ")),
+    };
+    facts.add("origin", format!("{origin}{overrides}"));
     facts.add("in code", code.unwrap_or_default());
     facts.add("revision", view.revision.to_string());
     facts.add("created", seconds(Some(view.created_at)));

@@ -193,9 +193,9 @@ async fn jobs_that_the_files_no_longer_have_are_deleted_parents_first() {
     assert_eq!(
         fake.asked()[2..],
         [
-            "DELETE /api/v1/jobs/billing.child",
-            "DELETE /api/v1/jobs/billing.parent",
-            "DELETE /api/v1/jobs/billing.child",
+            "DELETE /api/v1/jobs/billing.child?id=7",
+            "DELETE /api/v1/jobs/billing.parent?id=7",
+            "DELETE /api/v1/jobs/billing.child?id=7",
         ]
     );
 

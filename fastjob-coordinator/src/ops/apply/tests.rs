@@ -13,6 +13,7 @@ fn row(definition: Value) -> JobRow {
         declared: None,
         children: Arc::default(),
         origin: Origin::Code,
+        overrides: store::Overrides::default(),
         revision: 7,
         anchor: at,
         created_at: at,
@@ -22,7 +23,12 @@ fn row(definition: Value) -> JobRow {
 }
 
 fn request(jobs: Value, replace: bool) -> ApplyRequest {
-    ApplyRequest { jobs: serde_json::from_value(jobs).unwrap(), replace, dry_run: false }
+    let raw = |job| serde_json::value::to_raw_value(job).unwrap();
+    ApplyRequest {
+        jobs: jobs.as_array().unwrap().iter().map(raw).collect(),
+        replace,
+        dry_run: false,
+    }
 }
 
 /// Merges the request into the row, if there is one.
@@ -81,7 +87,7 @@ fn each_job_of_a_request_has_a_name_of_its_own() {
     let found = fields(names(&request(jobs, false)).unwrap_err());
     let begins = [
         "jobs[2].name: `default.a` is jobs[0] already",
-        "jobs[4].service: found 7, expected a text",
+        "jobs[4].service: it is not a text",
         "jobs[4].name: it is missing",
         "jobs[5].name: ",
     ];

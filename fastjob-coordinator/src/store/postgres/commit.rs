@@ -197,7 +197,7 @@ async fn jobs(tx: &mut PgConnection, commits: &[Commit]) -> Outcome {
         .bind(text(|row| row.job.service.to_string()))
         .bind(text(|row| row.job.name.to_string()))
         .bind(text(|row| batch::definition(&row.job)))
-        .bind(rows.iter().map(|row| small(origin_code(row.origin))).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| small(origin_code(row))).collect::<Vec<_>>())
         .bind(column(|row| row.revision))
         .bind(column(|row| row.anchor.as_millisecond()))
         .bind(column(|row| row.created_at.as_millisecond()))

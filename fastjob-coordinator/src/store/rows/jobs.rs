@@ -51,12 +51,14 @@ fn read(row: &Reading<'_, impl Columns>, definitions: &Definitions) -> Result<Jo
         Ok(job) => Ok(Arc::new(job)),
         Err(err) => Err(Error::Corrupt { what: err.to_string() }),
     };
+    let (origin, overrides) = origin(row.int(2)?)?;
     Ok(JobRow {
         id: JobId(row.int(0)?),
         job: definition(row.text(1)?)?,
         declared: row.maybe_text(9)?.map(definition).transpose()?,
         children: ids(row.text(8)?)?,
-        origin: origin(row.int(2)?)?,
+        origin,
+        overrides,
         revision: row.int(3)?,
         anchor: row.instant(4)?,
         created_at: row.instant(5)?,

@@ -319,7 +319,7 @@ async fn jobs(tx: &mut SqliteConnection, commits: &[Commit]) -> Outcome {
             row.job.service.as_str(),
             row.job.name.as_str(),
             batch::definition(&row.job),
-            origin_code(row.origin),
+            origin_code(row),
             row.revision,
             row.anchor.as_millisecond(),
             row.created_at.as_millisecond(),

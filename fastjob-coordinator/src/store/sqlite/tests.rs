@@ -246,7 +246,7 @@ async fn a_row_with_an_unknown_value_is_rejected() {
     )
     .await;
     let said = home.store().load(Partition(0)).await.unwrap_err().to_string();
-    assert!(said.contains("the Origin 99"), "{said}");
+    assert!(said.contains("the origin 99"), "{said}");
 }
 
 /// Records which commits are durable.

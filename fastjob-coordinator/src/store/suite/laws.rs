@@ -145,6 +145,8 @@ impl History {
             // A save sets the anchor to its own time, later than all previous ones.
             after.anchor = at(1_000 + self.next_id);
             after.deleted_at = (self.below(3) == 0).then(|| at(9));
+            after.overrides.enabled = self.below(2) == 0;
+            after.overrides.alarms = self.below(2) == 0;
             after.declared = (self.below(3) == 0).then(|| before.job.clone());
             self.jobs[chosen] = after.clone();
             after

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use crate::store::{
     AlarmKind, Attempt, Commit, EndedAttempt, JobRow, LifeId, LifeRow, NewAttempt, Origin,
+    Overrides,
 };
 
 /// The default job of tasks. It is in the first partition, as the lease of commits.
@@ -44,6 +45,7 @@ pub(crate) fn job_of(id: JobId, service: &str, name: &str) -> JobRow {
         declared: None,
         children: [JobId(7), JobId(i64::MAX)].into(),
         origin: Origin::Api,
+        overrides: Overrides::default(),
         revision: 1,
         anchor: at(0),
         created_at: at(0),

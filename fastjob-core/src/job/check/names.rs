@@ -3,7 +3,7 @@
 //! Whether these exist is not known here. Only what is always invalid is rejected.
 
 use super::{
-    super::{AlarmAfter, ChildDraft, JobDraft},
+    super::{AlarmAfter, ChildDraft, JobDraft, NO_ALARMS},
     problems::Problems,
 };
 use crate::{
@@ -54,6 +54,12 @@ pub(super) fn alarms(drafts: &[String], p: &mut Problems) -> Vec<ChannelName> {
             p.add(&field, format_args!("`{channel}` is already listed"));
         }
         channels.push(channel);
+    }
+    if channels.len() > 1 && channels.iter().any(|channel| channel.as_str() == NO_ALARMS) {
+        p.add(
+            "alarms",
+            format_args!("`{NO_ALARMS}` stands alone: it means that there are no alarms"),
+        );
     }
     channels
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use fastjob_core::{AttemptId, JobId, TaskId};
 use jiff::Timestamp;
 
-pub use self::quota::{Limits, OpenLimit, OverQuota};
+pub use self::quota::{DefaultAlarms, Limits, OpenLimit, OverQuota};
 use self::{by_job::ByJob, queues::Due, quota::Quota, tasks::Spread};
 pub(crate) use self::{
     open::{Open, Step},

@@ -8,10 +8,15 @@
 //! task is checked against the limit. Retries, shards and attempts that a restart loads from the
 //! store are counted and never rejected, because the tasks they belong to exist already.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
+
+use fastjob_core::{ChannelName, ServiceName};
 
 /// The default for the maximum number of open tasks.
 const OPEN_TASKS: u32 = 1_000_000;
@@ -20,18 +25,24 @@ const OPEN_BYTES: u64 = 1 << 30;
 /// The default for the maximum number of tasks that follow from one through children.
 const DESCENDANTS: u32 = 100_000;
 
-/// The limits of all engines of a node.
+/// The alarm channels of jobs that name none, by service.
+pub type DefaultAlarms = Arc<BTreeMap<ServiceName, Vec<ChannelName>>>;
+
+/// The limits of all engines of a node, and its default alarm channels.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// The maximum number of tasks that may follow from one start through children.
     pub descendants: u32,
     /// The count and the limit of open tasks, shared by all engines of the node.
     pub open: Arc<OpenLimit>,
+    /// The alarm channels of jobs that name none.
+    pub default_alarms: DefaultAlarms,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { descendants: DESCENDANTS, open: OpenLimit::new(OPEN_TASKS, OPEN_BYTES).into() }
+        let open = OpenLimit::new(OPEN_TASKS, OPEN_BYTES).into();
+        Self { descendants: DESCENDANTS, open, default_alarms: Arc::default() }
     }
 }
 

@@ -3,13 +3,13 @@
 //! The walks here keep their path in a list instead of on the call stack, and follow a bounded
 //! number of links. So no set of job definitions can overflow the stack or block the engine.
 
-use std::{collections::BTreeSet, vec};
+use std::{cell::Cell, collections::BTreeSet, vec};
 
 use fastjob_core::JobId;
 
 use crate::maps::{Map, Set};
 
-/// The maximum number of links, from a job to its child, that one save follows in each direction.
+/// The maximum number of links, from a job to its child, that one command follows.
 pub const LINKS_MOST: usize = 200_000;
 
 /// Which jobs of this partition have a job as their child.
@@ -47,10 +47,11 @@ pub(crate) enum Endless {
 }
 
 /// Follows chains in one direction, and visits each job once.
-pub(crate) struct Walk<F> {
+pub(crate) struct Walk<'a, F> {
     /// Returns the jobs that follow a job.
     next: F,
-    links: usize,
+    /// How many links may still be followed.
+    left: &'a Cell<usize>,
     /// Finished jobs: the number of jobs of the longest chain from there, and the second of them.
     known: Map<JobId, (usize, Option<JobId>)>,
 }
@@ -62,9 +63,9 @@ struct Step {
     longest: (usize, Option<JobId>),
 }
 
-impl<F: Fn(JobId) -> Vec<JobId>> Walk<F> {
-    pub(crate) fn new(next: F) -> Self {
-        Self { next, links: 0, known: Map::default() }
+impl<'a, F: Fn(JobId) -> Vec<JobId>> Walk<'a, F> {
+    pub(crate) fn new(next: F, left: &'a Cell<usize>) -> Self {
+        Self { next, left, known: Map::default() }
     }
 
     /// The longest chain that begins with `first`.
@@ -79,9 +80,9 @@ impl<F: Fn(JobId) -> Vec<JobId>> Walk<F> {
         let mut enter = Some(first);
         loop {
             if let Some(job) = enter.take() {
-                self.links += 1;
-                if self.links > LINKS_MOST {
-                    return Err(Endless::TooMany);
+                match self.left.get().checked_sub(1) {
+                    Some(left) => self.left.set(left),
+                    None => return Err(Endless::TooMany),
                 }
                 if let Some((length, _)) = self.known.get(&job) {
                     if let Some(step) = path.last_mut() {
@@ -136,7 +137,8 @@ mod tests {
             4 => ids(&[2]),
             _ => Vec::new(),
         };
-        let mut walk = Walk::new(next);
+        let left = Cell::new(LINKS_MOST);
+        let mut walk = Walk::new(next, &left);
         assert_eq!(walk.longest(JobId(1)).unwrap(), ids(&[1, 3, 4, 2, 5]));
         assert_eq!(walk.longest(JobId(4)).unwrap(), ids(&[4, 2, 5]));
         assert_eq!(walk.longest(JobId(9)).unwrap(), ids(&[9]));
@@ -144,7 +146,8 @@ mod tests {
 
     #[test]
     fn a_cycle_has_no_longest_chain() {
-        let mut walk = Walk::new(|job: JobId| ids(&[job.0 % 3 + 1]));
+        let left = Cell::new(LINKS_MOST);
+        let mut walk = Walk::new(|job: JobId| ids(&[job.0 % 3 + 1]), &left);
         assert_eq!(walk.longest(JobId(1)), Err(Endless::Cycle));
     }
 
@@ -154,11 +157,15 @@ mod tests {
         let line = |until: i64| {
             move |job: JobId| if job.0 < until { ids(&[job.0 + 1]) } else { Vec::new() }
         };
-        assert_eq!(Walk::new(line(most)).longest(JobId(1)).unwrap().len(), LINKS_MOST);
-        assert_eq!(Walk::new(line(most + 1)).longest(JobId(1)), Err(Endless::TooMany));
+        let left = Cell::new(LINKS_MOST);
+        assert_eq!(Walk::new(line(most), &left).longest(JobId(1)).unwrap().len(), LINKS_MOST);
+        assert_eq!(Walk::new(line(1), &left).longest(JobId(1)), Err(Endless::TooMany));
+        let left = Cell::new(LINKS_MOST);
+        assert_eq!(Walk::new(line(most + 1), &left).longest(JobId(1)), Err(Endless::TooMany));
+        let left = Cell::new(LINKS_MOST);
         // Many paths through few jobs cost no more than their links.
         let layers = |job: JobId| if job.0 < 3_000 { ids(&[job.0 + 1; 64]) } else { Vec::new() };
-        assert_eq!(Walk::new(layers).longest(JobId(1)).unwrap().len(), 3_000);
+        assert_eq!(Walk::new(layers, &left).longest(JobId(1)).unwrap().len(), 3_000);
     }
 
     #[test]

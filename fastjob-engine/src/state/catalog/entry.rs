@@ -7,7 +7,7 @@ use fastjob_core::{Job, JobId, route};
 use jiff::Timestamp;
 
 use crate::{
-    record::{JobRow, Origin},
+    record::{JobRow, Origin, Overrides},
     state::millis::Millis,
 };
 
@@ -27,6 +27,7 @@ pub(crate) struct JobEntry {
     /// The number of its open tasks that its schedule started.
     pub(crate) scheduled: u32,
     origin: Origin,
+    overrides: Overrides,
     /// Whether the current round has planned fires of it.
     pub(crate) is_in_round: bool,
     /// Whether the store has a cursor for this job, in addition to the watermark.
@@ -67,6 +68,7 @@ impl JobEntry {
             cursor: cursor.into(),
             scheduled: 0,
             origin: row.origin,
+            overrides: row.overrides,
             is_in_round: false,
             has_stored_cursor: false,
             failing: false,
@@ -83,13 +85,15 @@ impl JobEntry {
             declared,
             children,
             origin,
+            overrides,
             revision,
             anchor,
             created_at,
             updated_at,
             deleted_at,
         } = row;
-        (self.id, self.job, self.origin, self.revision) = (id, job, origin, revision);
+        (self.id, self.job, self.revision) = (id, job, revision);
+        (self.origin, self.overrides) = (origin, overrides);
         self.anchor = anchor.into();
         (self.created_at, self.updated_at) = (created_at.into(), updated_at.into());
         let is_rare = !children.is_empty() || declared.is_some() || deleted_at.is_some();
@@ -108,6 +112,7 @@ impl JobEntry {
             declared: self.rare.as_ref().and_then(|rare| rare.declared.clone()),
             children: self.rare.as_ref().map(|rare| Arc::clone(&rare.children)).unwrap_or_default(),
             origin: self.origin,
+            overrides: self.overrides,
             revision: self.revision,
             anchor: self.anchor(),
             created_at: self.created_at.into(),
@@ -155,7 +160,7 @@ impl JobEntry {
         (rare.declared, rare.deleted_at) = (code, now.into());
         self.updated_at = now.into();
         self.revision += 1;
-        self.origin = Origin::Api;
+        (self.origin, self.overrides) = (Origin::Api, Overrides::default());
     }
 
     pub(crate) fn updated_at(&self) -> Timestamp {
@@ -229,6 +234,7 @@ mod tests {
             declared: None,
             children: Arc::default(),
             origin: Origin::Code,
+            overrides: Overrides::default(),
             revision: 3,
             anchor: at(1),
             created_at: at(2),
@@ -238,7 +244,9 @@ mod tests {
         let deleted = JobRow { deleted_at: Some(at(4)), origin: Origin::Api, ..plain.clone() };
         let parent = JobRow { children: vec![JobId(8)].into(), revision: 4, ..plain.clone() };
         let mut entry = JobEntry::new(plain.clone(), at(5));
-        let overridden = JobRow { declared: Some(Arc::clone(&plain.job)), ..plain.clone() };
+        let overrides = Overrides { enabled: true, alarms: true };
+        let declared = Some(Arc::clone(&plain.job));
+        let overridden = JobRow { declared, overrides, ..plain.clone() };
         for row in [plain.clone(), deleted, parent, overridden, plain] {
             assert_eq!(JobEntry::new(row.clone(), at(5)).row(), row);
             entry.set_row(row.clone());

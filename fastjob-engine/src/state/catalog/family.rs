@@ -116,14 +116,11 @@ impl Catalog {
                 | JobRefused::LookAgain => JobRefused::NoChild(child.job.as_str().to_owned()),
             })
         };
-        let mut found = Vec::with_capacity(job.children.len());
-        for child in &job.children {
-            match resolve(child) {
-                Ok(id) => found.push((child, id)),
-                Err(JobRefused::NoChild(_)) if self.is_coming(&job.service, &child.job) => {}
-                Err(why) => return Err(why),
-            }
+        if self.ignores_children {
+            return Ok(before.map_or_else(Arc::default, |before| Arc::clone(&before.children)));
         }
+        let found = job.children.iter().map(|child| Ok((child, resolve(child)?)));
+        let found = found.collect::<Result<Vec<_>, JobRefused>>()?;
         if origin == Origin::Code {
             self.check_services(job, &found)?;
         }
@@ -133,18 +130,6 @@ impl Catalog {
             self.check_chains(before.map(|before| before.id), job, &found)?;
         }
         Ok(ids)
-    }
-
-    /// Whether a job of another partition that is about to be saved is what a child's name means.
-    fn is_coming(&self, of: &ServiceName, path: &JobPath) -> bool {
-        if self.coming.is_empty() {
-            return false;
-        }
-        let bare = path.bare();
-        let beside = bare.iter().map(|name| (of.clone(), name.clone()));
-        let mut full = beside.chain(path.with_service());
-        full.any(|job| self.coming.contains(&job))
-            || self.coming.iter().any(|(_, name)| Some(name) == bare.as_ref())
     }
 
     fn check_services(&self, job: &Job, found: &[(&Child, JobId)]) -> Result<(), JobRefused> {
@@ -173,10 +158,11 @@ impl Catalog {
         let many = || format!("leads to more than {LINKS_MOST} jobs, which are too many to check");
         let cycle = || "leads back to itself: its tasks would never end".to_owned();
         // The job already counts with its new children, so that a path back to it closes a cycle.
-        let mut down = Walk::new(|of| match id {
+        let next = |of| match id {
             Some(id) if id == of => found.iter().map(|(_, id)| *id).collect(),
             Some(_) | None => self.children_of(of),
-        });
+        };
+        let mut down = Walk::new(next, &self.links_left);
         let mut longest: Option<(&Child, Vec<JobId>)> = None;
         for (child, first) in found {
             let chain = down.longest(*first).map_err(|endless| match endless {
@@ -195,7 +181,7 @@ impl Catalog {
             Some(id) => {
                 // A path up to the job itself goes through its old children, which are replaced.
                 let parents = |of| self.parents_of(of).into_iter().filter(|of| *of != id).collect();
-                let chain = Walk::new(parents).longest(id);
+                let chain = Walk::new(parents, &self.links_left).longest(id);
                 chain.map_err(|endless| match endless {
                     Endless::TooMany => refused(child, format!(
                         "cannot follow a job that more than {LINKS_MOST} others lead to, which are \

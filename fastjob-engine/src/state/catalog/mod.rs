@@ -10,18 +10,21 @@ mod family;
 mod quota;
 mod settings;
 mod table;
+mod together;
 
-use std::sync::Arc;
+use std::{cell::Cell, sync::Arc};
 
 use fastjob_core::{Job, JobId, JobName, JobPath, ServiceKey, ServiceName};
 use jiff::Timestamp;
 
 pub(crate) use self::entry::JobEntry;
-pub use self::{chain::LINKS_MOST, directory::Directory, quota::JobQuota};
+pub(crate) use self::together::Missing;
+pub use self::{
+    chain::LINKS_MOST, directory::Directory, quota::JobQuota, together::check_together,
+};
 use self::{chain::Parents, settings::SharedSettings, table::Table};
 use crate::{
     Config, JobRefused,
-    maps::Set,
     record::{JobRow, Origin, Partition},
 };
 
@@ -35,8 +38,10 @@ pub(crate) struct Catalog {
     parents: Parents,
     /// Jobs of other partitions, while a command that needs them runs.
     others: Directory,
-    /// Jobs of other partitions that are about to be saved, while a command is tried.
-    coming: Set<(ServiceName, JobName)>,
+    /// Whether children are not looked at, while a command is tried.
+    ignores_children: bool,
+    /// How many links the command may still follow.
+    links_left: Cell<usize>,
     next_id: i64,
 }
 
@@ -49,7 +54,8 @@ impl Catalog {
             bytes: 0,
             parents: Parents::default(),
             others: Directory::default(),
-            coming: Set::default(),
+            ignores_children: false,
+            links_left: Cell::new(LINKS_MOST),
             next_id: config.id_from(1),
         }
     }
@@ -96,9 +102,14 @@ impl Catalog {
         self.others = others;
     }
 
-    /// Sets the jobs of other partitions that are about to be saved.
-    pub(crate) fn set_coming(&mut self, coming: Set<(ServiceName, JobName)>) {
-        self.coming = coming;
+    /// Whether the jobs that are saved from now on keep the children that they have.
+    pub(crate) fn ignore_children(&mut self, ignores: bool) {
+        self.ignores_children = ignores;
+    }
+
+    /// Begins a command, which may follow [`LINKS_MOST`] links.
+    pub(crate) fn allow_links(&self) {
+        self.links_left.set(LINKS_MOST);
     }
 
     pub(crate) fn is_mine(&self, partition: Partition) -> bool {

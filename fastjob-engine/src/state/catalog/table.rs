@@ -208,7 +208,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::record::{JobRow, Origin};
+    use crate::record::{JobRow, Origin, Overrides};
 
     fn entry(id: i64, service: &str, name: &str) -> JobEntry {
         let draft = JobDraft {
@@ -223,6 +223,7 @@ mod tests {
             declared: None,
             children: Arc::default(),
             origin: Origin::Api,
+            overrides: Overrides::default(),
             revision: 1,
             anchor: at,
             created_at: at,

@@ -43,6 +43,28 @@ async fn fails(rest: &Rest, job: &str, state: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_job_without_channels_uses_those_of_its_service() {
+    let hook = Hook::listen().await;
+    let coordinator = coordinator(&format!(
+        "[alarms.hook]\ntype = \"webhook\"\nurl = \"http://127.0.0.1:{}/\"\n\
+         group_wait = \"0s\"\ndefault_for = [\"default\"]\n",
+        hook.port
+    ))
+    .await;
+    let _executor = coordinator.executor(EXECUTOR, "e1");
+    let rest = coordinator.rest();
+    rest.executors(1).await;
+    rest.save(json!({"name": "quiet", "handler": "fatal", "alarms": ["none"]})).await;
+    rest.save(json!({"name": "usual", "handler": "fatal"})).await;
+    rest.ended(rest.start("quiet", json!({})).await).await;
+    fails(&rest, "usual", "sent").await;
+    assert_eq!(hook.gets("failed").await["job"], "default.usual");
+    assert_eq!(shown(&rest, "quiet").await, [Value::Null; 0]);
+    let (_, channels) = rest.get("/api/v1/alarms/channels").await.unwrap();
+    assert_eq!(channels["items"][0]["default_for"], json!(["default"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_slow_attempt_raises_one_alarm_while_it_runs() {
     let hook = Hook::listen().await;
     let mut coordinator = coordinator(&format!(
