@@ -7,35 +7,34 @@
 //! level of children. What can fail there is a store, a node or a limit that other changes reach at the
 //! same time. The error says what was saved by then, and the same request completes it.
 
+mod call;
+mod request;
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use fastjob_core::{
-    Job, JobDraft, JobName, ServiceName,
-    job::{FieldChange, Problem, differences, merged},
+    Job, JobDraft,
+    job::{FieldChange, Problem, differences, param_text},
 };
-use fastjob_engine::{
-    Apply, Command, Directory, Edit, Event, JobRefused, SaveDone, check_together,
-};
+use fastjob_engine::check_together;
 use futures_util::StreamExt;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, value::RawValue};
+use serde_json::{Map, Value};
 use tokio::sync::SemaphorePermit;
 
+pub(super) use self::call::ApplyJobs;
+use self::{
+    call::{ApplyReply, Effect, WireEdit, problems},
+    request::{ApplyRequest, Planned, invalid, merge_all, names, of_job, of_one_job},
+};
 use super::{
     Applied, AppliedJob, Error, JobView, Ops, Saved,
     jobs::origin_word,
-    node_calls::NodeCall,
     order::{Cycle, children_first, levels},
 };
-use crate::{
-    drafts::{self, Judged},
-    store::{self, JobRow, Origin, Partition},
-};
+use crate::store::{self, Origin, Partition};
 
 /// Maximum number of jobs of one request.
 const APPLY_MOST: usize = 10_000;
-/// Maximum bytes of one job of a request.
-const JOB_BYTES: usize = 1024 * 1024;
 /// Maximum bytes of all definitions of one request, before and after it.
 const DEFINITIONS: usize = 64 * 1024 * 1024;
 /// How often a request is repeated because a job was changed after it was read, and the pause before
@@ -44,135 +43,10 @@ const TRIES: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(20);
 /// How many jobs are read from the store at the same time, and how many calls are sent.
 const AT_ONCE: usize = 8;
-/// The service of a job that names none, as in a [`JobDraft`].
-const DEFAULT_SERVICE: &str = "default";
-/// Maximum number of problems that are reported.
-const PROBLEMS: usize = 1_000;
 /// Maximum bytes of the definitions in one call to another node.
 const CALL_BYTES: usize = 2 * 1024 * 1024;
 /// Maximum bytes of a value in the answer.
 const SHOWN: usize = 1_024;
-
-/// Jobs to save together, as [`types::ApplyRequest`](fastjob_client::types::ApplyRequest) is sent.
-/// Each job is parsed by itself, because parsed JSON can be a hundred times as large as its text.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct ApplyRequest {
-    jobs: Vec<Box<RawValue>>,
-    replace: bool,
-    dry_run: bool,
-}
-
-/// A job to save: its complete definition, and what it was made from.
-#[derive(Debug)]
-struct Planned {
-    job: Arc<Job>,
-    /// Its position in the request.
-    at: usize,
-    before: Option<JobRow>,
-    owner: Option<Origin>,
-}
-
-/// Saves jobs of one partition.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub(super) struct ApplyJobs {
-    edits: Vec<WireEdit>,
-    is_dry: bool,
-    /// The children were checked by the caller.
-    ignores_children: bool,
-}
-
-#[derive(Clone, Debug, Deserialize, Serialize)]
-struct WireEdit {
-    job: Box<JobDraft>,
-    from: Option<i64>,
-    /// Whether the code is to own the definition.
-    by_code: Option<bool>,
-}
-
-/// What became of an [`ApplyJobs`].
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum ApplyReply {
-    /// What each edit did.
-    Done(Vec<Effect>),
-    /// A job was changed since it was read.
-    Changed,
-    /// The edits that are not possible: the number of each, a field, and the problem.
-    Refused(Vec<(usize, String, String)>),
-}
-
-/// What an edit did.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub(super) struct Effect {
-    saved: Saved,
-    /// Whether the code owns the definition after it.
-    by_code: bool,
-    /// The definition after it, if that is not the one of the edit.
-    other: Option<Box<JobDraft>>,
-}
-
-impl NodeCall for ApplyJobs {
-    const NAME: &'static str = "apply-jobs";
-    type Reply = ApplyReply;
-
-    async fn answer(self, ops: &Ops, partition: Partition) -> Result<ApplyReply, Error> {
-        let engine = ops.engine(partition)?;
-        let mut edits = Vec::with_capacity(self.edits.len());
-        for WireEdit { job, from, by_code } in self.edits {
-            let job = Job::try_from(*job).map_err(|err| Error::Invalid {
-                message: err.to_string(),
-                problems: err.problems,
-            })?;
-            if Partition::of_name(&job.service, &job.name, ops.engines.partitions()) != partition {
-                return Err(Error::invalid("name", "the job belongs to another partition"));
-            }
-            let owner = by_code.map(|by_code| if by_code { Origin::Code } else { Origin::Api });
-            edits.push(Edit { job: Arc::new(job), from, owner });
-        }
-        let jobs: Vec<_> = edits.iter().map(|edit| Arc::clone(&edit.job)).collect();
-        let others = match self.ignores_children {
-            true => Vec::new(),
-            false => ops.relatives_of(&jobs.iter().map(|job| &**job).collect::<Vec<_>>()).await?,
-        };
-        let ask = Apply { edits, is_dry: self.is_dry, ignores_children: self.ignores_children };
-        let others = Directory::new(others);
-        let apply = |answer| Event::CommandWith(others, Command::Apply { ask, answer });
-        Ok(match engine.ask_with(apply).await? {
-            Ok(done) => {
-                let done = done.into_iter().zip(&jobs).map(|((done, row), job)| Effect {
-                    saved: saved(done),
-                    by_code: row.origin == Origin::Code,
-                    other: (row.job != *job).then(|| Box::new(JobDraft::from(&*row.job))),
-                });
-                ApplyReply::Done(done.collect())
-            }
-            Err(refused) if refused.iter().any(|(_, why)| is_changed(why)) => ApplyReply::Changed,
-            Err(refused) => ApplyReply::Refused(refused.into_iter().flat_map(problems).collect()),
-        })
-    }
-}
-
-fn is_changed(why: &JobRefused) -> bool {
-    matches!(why, JobRefused::Changed(_))
-}
-
-fn saved(done: SaveDone) -> Saved {
-    match done {
-        SaveDone::Created => Saved::Created,
-        SaveDone::Updated | SaveDone::Deleted => Saved::Updated,
-        SaveDone::Unchanged | SaveDone::Noted => Saved::Unchanged,
-    }
-}
-
-fn problems((at, why): (usize, JobRefused)) -> Vec<(usize, String, String)> {
-    match Error::from(why) {
-        Error::Invalid { problems, .. } => {
-            problems.into_iter().map(|problem| (at, problem.field, problem.message)).collect()
-        }
-        other => vec![(at, String::new(), other.to_string())],
-    }
-}
 
 /// Why a request was not carried out.
 enum Stopped {
@@ -250,13 +124,21 @@ impl Ops {
     ) -> Result<(), Stopped> {
         let planned = self.plan(request).await?;
         let is_alone = self.engines.partitions() == 1;
-        if !is_alone {
-            self.check_children(&planned).await?;
-        }
         if request.dry_run || !is_alone {
+            let of_children = match is_alone {
+                true => Vec::new(),
+                false => self.check_children(&planned).await?,
+            };
             let parts = self.parts(planned.iter().collect());
             let mut tried = Vec::new();
-            judged(self.call_parts(parts, true).await, &mut tried)?;
+            let result = judged(self.call_parts(parts, true).await, &mut tried);
+            match result {
+                Err(Stopped::Failed(Error::Invalid { problems, .. })) => {
+                    return Err(invalid([problems, of_children].concat()).into());
+                }
+                Ok(()) if !of_children.is_empty() => return Err(invalid(of_children).into()),
+                result => result?,
+            }
             if request.dry_run {
                 note(items, tried);
                 return Ok(());
@@ -272,7 +154,7 @@ impl Ops {
     }
 
     /// Checks children across partitions, as one engine would.
-    async fn check_children(&self, planned: &[Planned]) -> Result<(), Error> {
+    async fn check_children(&self, planned: &[Planned]) -> Result<Vec<Problem>, Error> {
         let jobs: Vec<_> = planned.iter().filter(|plan| plan.changes_definition()).collect();
         let all: Vec<_> = jobs.iter().map(|plan| &*plan.job).collect();
         let links = self.relatives_of(&all).await?;
@@ -281,12 +163,10 @@ impl Ops {
             .map(|plan| (&plan.job, plan.before.as_ref(), plan.owner.unwrap_or(Origin::Api)))
             .collect();
         let refused = check_together(links, &checked).into_iter().flat_map(problems);
-        let refused: Vec<_> = refused
-            .filter_map(|(at, field, message)| {
-                Some(of_job(jobs.get(at)?.at, Problem { field, message }))
-            })
-            .collect();
-        if refused.is_empty() { Ok(()) } else { Err(invalid(refused)) }
+        let refused = refused.filter_map(|(at, field, message)| {
+            Some(of_job(jobs.get(at)?.at, Problem { field, message }))
+        });
+        Ok(refused.collect())
     }
 
     /// Reads the jobs, merges the edits into them, and checks the results. Children come first.
@@ -414,12 +294,10 @@ fn partly(err: Error, items: &[Option<AppliedJob>]) -> Error {
     let so_far = format!(
         "{saved} of {all} jobs are saved, the others are not: repeat the request to complete it"
     );
-    match err {
-        Error::Invalid { message, problems } => {
-            Error::Invalid { message: format!("{so_far}: {message}"), problems }
-        }
-        other => Error::Unavailable(format!("{so_far}: {other}")),
+    if let Error::Invalid { message, problems } = err {
+        return Error::Invalid { message: format!("{so_far}: {message}"), problems };
     }
+    Error::Unavailable(format!("{so_far}: {err}"))
 }
 
 fn note(items: &mut [Option<AppliedJob>], done: Vec<(&Planned, Effect)>) {
@@ -446,10 +324,7 @@ fn note(items: &mut [Option<AppliedJob>], done: Vec<(&Planned, Effect)>) {
 /// How two definitions differ. Long values are shortened.
 fn changes(from: &Job, to: &Job) -> Vec<FieldChange> {
     let shorten = |value: Value| {
-        let text = match &value {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        };
+        let text = param_text(&value).unwrap_or_default();
         match text.char_indices().nth(SHOWN / 4) {
             Some((end, _)) if text.len() > SHOWN => format!("{}…", &text[..end]).into(),
             _ => value,
@@ -497,159 +372,3 @@ fn in_order(planned: Vec<Planned>) -> Result<Vec<Planned>, Error> {
         }
     }
 }
-
-impl Planned {
-    /// Whether it changes more than what people may override: then its children are looked at.
-    fn changes_definition(&self) -> bool {
-        self.before.as_ref().is_none_or(|row| !row.job.is_same_definition(&self.job))
-    }
-
-    /// The bytes of its definition in a call.
-    fn json_bytes(&self) -> usize {
-        serde_json::to_string(&JobDraft::from(&*self.job)).map_or(0, |text| text.len())
-    }
-}
-
-/// The service and name of each job.
-fn names(request: &ApplyRequest) -> Result<Vec<(ServiceName, JobName)>, Error> {
-    #[derive(Default, Deserialize)]
-    #[serde(default)]
-    struct Named {
-        service: Option<Value>,
-        name: Option<Value>,
-    }
-    let (mut names, mut problems) = (Vec::with_capacity(request.jobs.len()), Vec::new());
-    let mut seen = BTreeMap::new();
-    for (at, edit) in request.jobs.iter().enumerate() {
-        let mut problem = |field: &str, message: String| {
-            problems.push(of_job(at, Problem { field: field.to_owned(), message }));
-        };
-        if edit.get().len() > JOB_BYTES {
-            let message = format!("it has {} bytes, at most {JOB_BYTES}", edit.get().len());
-            problem("", message);
-            continue;
-        }
-        if !edit.get().starts_with('{') {
-            problem("", "it is not an object".to_owned());
-            continue;
-        }
-        let named = serde_json::from_str(edit.get());
-        let Named { service, name } = match named {
-            Ok(named) => named,
-            Err(err) => {
-                problem("", err.to_string());
-                continue;
-            }
-        };
-        let service = service.map_or_else(|| Ok(DEFAULT_SERVICE.to_owned()), text);
-        let name = name.map_or_else(|| Err("it is missing".to_owned()), text);
-        let service = service.and_then(|text| text.parse().map_err(|err| format!("{err}")));
-        let name = name.and_then(|text| text.parse().map_err(|err| format!("{err}")));
-        match (service, name) {
-            (Ok(service), Ok(name)) => {
-                let name: (ServiceName, JobName) = (service, name);
-                if let Some(first) = seen.insert(name.clone(), at) {
-                    problem("name", format!("`{}.{}` is jobs[{first}] already", name.0, name.1));
-                }
-                names.push(name);
-            }
-            (service, name) => {
-                for (field, wrong) in [("service", service.err()), ("name", name.err())] {
-                    if let Some(message) = wrong {
-                        problem(field, message);
-                    }
-                }
-            }
-        }
-    }
-    if problems.is_empty() { Ok(names) } else { Err(invalid(problems)) }
-}
-
-fn text(value: Value) -> Result<String, String> {
-    match value {
-        Value::String(text) => Ok(text),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-            Err("it is not a text".to_owned())
-        }
-    }
-}
-
-/// The complete definitions, and the problems of all jobs.
-fn merge_all(
-    request: &ApplyRequest,
-    names: Vec<(ServiceName, JobName)>,
-    rows: Vec<Option<JobRow>>,
-) -> (Vec<Planned>, Vec<Problem>) {
-    let (mut planned, mut problems) = (Vec::with_capacity(rows.len()), Vec::new());
-    for (at, ((edit, (service, name)), before)) in
-        request.jobs.iter().zip(names).zip(rows).enumerate()
-    {
-        if problems.len() > PROBLEMS {
-            break;
-        }
-        let base = match &before {
-            // Its fields are texts, numbers and lists of these.
-            Some(row) if !request.replace => {
-                serde_json::to_value(JobDraft::from(&*row.job)).unwrap_or_default()
-            }
-            _ => serde_json::json!({ "service": service.as_str(), "name": name.as_str() }),
-        };
-        let mut found = Vec::new();
-        // It was parsed before, for its name.
-        let mut edit: Map<String, Value> = serde_json::from_str(edit.get()).unwrap_or_default();
-        let owner = match edit.remove("origin").as_ref().map(Value::as_str) {
-            None => None,
-            Some(Some("code")) => Some(Origin::Code),
-            Some(Some("api")) => Some(Origin::Api),
-            Some(_) => {
-                let message = "it is `code` or `api`".to_owned();
-                found.push(Problem { field: "origin".to_owned(), message });
-                None
-            }
-        };
-        // Without a service, it is the default one, which `base` has.
-        edit.retain(|field, value| !(field == "service" && value.is_null()));
-        let Judged { job, unreadable, invalid } = drafts::judge(merged(base, &edit), "an object");
-        found.extend(unreadable.into_iter().chain(invalid));
-        match job.filter(|_| found.is_empty()) {
-            Some(job) => planned.push(Planned { job: Arc::new(job), at, before, owner }),
-            None => problems.extend(found.into_iter().map(|problem| of_job(at, problem))),
-        }
-    }
-    (planned, problems)
-}
-
-/// A problem of the job at a position of the request.
-fn of_job(at: usize, Problem { field, message }: Problem) -> Problem {
-    let dot = if field.is_empty() { "" } else { "." };
-    Problem { field: format!("jobs[{at}]{dot}{field}"), message }
-}
-
-/// The error of a request about one job, without the job's position.
-fn of_one_job(err: Error) -> Error {
-    let Error::Invalid { problems, .. } = err else { return err };
-    let problems = problems.into_iter().map(|problem| {
-        let field = problem.field.strip_prefix("jobs[0]").unwrap_or(&problem.field);
-        Problem { field: field.trim_start_matches('.').to_owned(), ..problem }
-    });
-    invalid(problems.collect())
-}
-
-fn invalid(mut problems: Vec<Problem>) -> Error {
-    problems.sort_by_key(|problem| {
-        let at = problem.field.strip_prefix("jobs[").and_then(|rest| rest.split(']').next());
-        at.and_then(|at| at.parse::<usize>().ok())
-    });
-    problems.truncate(PROBLEMS);
-    let message = match problems.as_slice() {
-        [Problem { field, message }] => format!("{field}: {message}"),
-        [first, rest @ ..] => {
-            format!("{}: {}; and {} more problems", first.field, first.message, rest.len())
-        }
-        [] => "the request is not valid".to_owned(),
-    };
-    Error::Invalid { message, problems }
-}
-
-#[cfg(test)]
-mod tests;

@@ -333,7 +333,8 @@ fn view(row: &JobRow, now: Timestamp) -> JobView {
         activity: None,
         overrides: [("enabled", row.overrides.enabled), ("alarms", row.overrides.alarms)]
             .into_iter()
-            .filter_map(|(name, is_set)| is_set.then(|| name.to_owned()))
+            .filter(|(_, is_set)| *is_set)
+            .map(|(name, _)| name.to_owned())
             .collect(),
         declared: row
             .declared

@@ -214,10 +214,8 @@ mod tests {
             let written = as_toml(&fields(view(&toml)));
             let read: toml::Table = toml::from_str(&written).unwrap();
             let shown = read["job"][0]["param"].clone();
-            let text = match shown {
-                toml::Value::String(text) => text,
-                table => plain(table).to_string(),
-            };
+            let text = shown.as_str().map(str::to_owned);
+            let text = text.unwrap_or_else(|| plain(shown).to_string());
             let same = |text: &str| serde_json::from_str::<Value>(text).unwrap();
             assert_eq!(same(&text), same(param), "{written}");
         }

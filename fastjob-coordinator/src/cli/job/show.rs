@@ -81,13 +81,8 @@ fn of_the_code(job: &JobDraft, declared: Option<Box<JobDraft>>) -> Option<String
     let [job, code] = [job.clone(), *declared?].map(Job::try_from);
     let changes = differences(&job.ok()?, &code.ok()?).into_iter();
     let changes = changes.map(|FieldChange { field, to, .. }| {
-        let value = to.map_or_else(
-            || "(not set)".to_owned(),
-            |value| match value {
-                serde_json::Value::String(text) => text,
-                other => other.to_string(),
-            },
-        );
+        let value = to.as_ref().and_then(param_text);
+        let value = value.unwrap_or_else(|| "(not set)".to_owned());
         format!("{field} {value}")
     });
     Some(changes.collect::<Vec<_>>().join(", "))

@@ -242,7 +242,8 @@ async fn a_store_after_a_crash_is_recognized_by_its_wal() {
 async fn a_row_with_an_unknown_value_is_rejected() {
     let home = File::fresh().await;
     home.run(
-        "insert into jobs values (1, 'default', 'a', '{\"name\":\"a\"}', 99, 1, 0, 0, 0, null, '[]')",
+        "insert into jobs values (1, 'default', 'a', '{\"name\":\"a\"}', 99, 1, 0, 0, 0, null, '[]', \
+         null)",
     )
     .await;
     let said = home.store().load(Partition(0)).await.unwrap_err().to_string();

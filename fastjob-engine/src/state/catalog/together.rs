@@ -20,10 +20,7 @@ pub(crate) struct Missing(Set<(ServiceName, JobName)>);
 impl Missing {
     /// Notes a refused job. Returns `false` if the only reason is that a child of it is refused.
     pub(crate) fn add(&mut self, job: &Job, why: &JobRefused) -> bool {
-        let follows = match why {
-            JobRefused::NoChild(child) => self.has(&job.service, child),
-            _ => false,
-        };
+        let follows = matches!(why, JobRefused::NoChild(child) if self.has(&job.service, child));
         self.0.insert((job.service.clone(), job.name.clone()));
         !follows
     }

@@ -1,8 +1,9 @@
-use fastjob_core::JobId;
+use fastjob_core::{JobId, job::differences};
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::*;
+use super::{super::in_order, *};
+use crate::store;
 
 fn row(definition: Value) -> JobRow {
     let draft: JobDraft = serde_json::from_value(definition).unwrap();
