@@ -14,7 +14,7 @@ use crate::{
         ApplyAnswer, BackfillAnswer, ConnectAnswer, ExecutorFigures, LiveTask, OpenCount, OpenPage,
         SaveAnswer, StartAnswer, StopAnswer,
     },
-    record::{ChildStart, JobRow, LifeId, Origin},
+    record::{ChildStart, JobRow, LifeId, Origin, Overrides},
     state::{catalog::Directory, keys::StartKey},
 };
 
@@ -362,6 +362,9 @@ pub struct Edit {
     /// Who is to own the definition. If that is code, and it declares another definition, that one
     /// stays in effect. `None` leaves it to what is edited.
     pub owner: Option<Origin>,
+    /// Which of the settings that people may override the caller has set, although they may have the
+    /// same values as before.
+    pub sets: Overrides,
 }
 
 /// Whether a schedule fires.

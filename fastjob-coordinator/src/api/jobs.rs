@@ -78,7 +78,7 @@ pub(super) async fn apply(
     body: LargeBody,
 ) -> Result<Json<Applied>, Problem> {
     // Many large definitions in memory at the same time could exhaust it.
-    let _turn = ops.turn_to_apply().await;
+    let _turn = ops.turn_to_apply().await?;
     Ok(Json(ops.apply(body.read()?).await?))
 }
 

@@ -37,6 +37,8 @@ use crate::store::{self, Origin, Partition};
 const APPLY_MOST: usize = 10_000;
 /// Maximum bytes of all definitions of one request, before and after it.
 const DEFINITIONS: usize = 64 * 1024 * 1024;
+/// How long a request waits for its turn.
+const TURN: Duration = Duration::from_secs(20);
 /// How often a request is repeated because a job was changed after it was read, and the pause before
 /// the first time; each further pause is twice as long.
 const TRIES: u32 = 5;
@@ -63,9 +65,15 @@ impl From<Error> for Stopped {
 
 impl Ops {
     /// Waits for the only turn to read and save many jobs.
-    pub(crate) async fn turn_to_apply(&self) -> Option<SemaphorePermit<'_>> {
-        // It is never closed.
-        self.applying.acquire().await.ok()
+    pub(crate) async fn turn_to_apply(&self) -> Result<SemaphorePermit<'_>, Error> {
+        match tokio::time::timeout(TURN, self.applying.acquire()).await {
+            Ok(Ok(turn)) => Ok(turn),
+            // It is never closed.
+            Ok(Err(_)) | Err(_) => {
+                let why = "other requests save many jobs at the moment: try again later";
+                Err(Error::Unavailable(why.to_owned()))
+            }
+        }
     }
 
     /// Saves several jobs: all of them, or none.
@@ -240,6 +248,7 @@ impl Ops {
                 let edits = part.iter().map(|plan| WireEdit {
                     job: Box::new(JobDraft::from(&*plan.job)),
                     from: plan.before.as_ref().map(|row| row.revision),
+                    sets: plan.sets,
                     by_code: plan.owner.map(|owner| owner == Origin::Code),
                 });
                 let call = ApplyJobs { edits: edits.collect(), is_dry, ignores_children };
@@ -316,7 +325,7 @@ fn note(items: &mut [Option<AppliedJob>], done: Vec<(&Planned, Effect)>) {
             changes: before.map(|row| changes(&row.job, after)).unwrap_or_default(),
             origin: origin_word(if by_code { Origin::Code } else { Origin::Api }).to_owned(),
             was_code: !by_code && before.is_some_and(|row| row.origin == Origin::Code),
-            ignored: changes(after, &plan.job),
+            ignored: changes(after, &plan.asked),
         });
     }
 }

@@ -4,6 +4,10 @@ use serde_json::{Map, Value};
 
 /// The fields of a schedule of which exactly one is set.
 const SCHEDULES: &[&str] = &["cron", "fixed_rate", "fixed_delay", "once"];
+/// What limits a schedule.
+const OF_A_SCHEDULE: &[&str] = &["jitter", "exclude", "start_at", "end_at"];
+/// What belongs to some block strategies only.
+const BOUNDS: &[&str] = &["max_waiting", "max_running"];
 /// The fields of shards of which exactly one is set.
 const SHARDS: &[&str] = &["dynamic", "count"];
 
@@ -11,8 +15,8 @@ const SHARDS: &[&str] = &["dynamic", "count"];
 ///
 /// Tables are merged as JSON Merge Patch does (RFC 7396): a field that `edit` omits keeps its value,
 /// and `null` removes a field, so that it gets its default. Lists and the param are replaced as a
-/// whole. The kinds of a schedule replace each other, and so do those of shards. A number for `retry`
-/// sets its count only.
+/// whole. The kinds of a schedule replace each other, and so do those of shards. Another block strategy
+/// has bounds of its own. A number for `retry` sets its count only.
 pub fn merged(current: Value, edit: &Map<String, Value>) -> Value {
     let current = table(current);
     let mut merged = current.clone();
@@ -23,6 +27,7 @@ pub fn merged(current: Value, edit: &Map<String, Value>) -> Value {
             ("param", value) => Some(value.clone()),
             ("schedule", value) => Some(merge(before.map(|b| without(b, SCHEDULES, value)), value)),
             ("shard", value) => Some(merge(before.map(|b| without(b, SHARDS, value)), value)),
+            ("block", value) => Some(merged_block(before, value)),
             ("retry", count @ Value::Number(_)) => {
                 Some(merge(before, &serde_json::json!({ "count": count })))
             }
@@ -40,6 +45,12 @@ fn fit(merged: &mut Map<String, Value>, before: &Map<String, Value>, edit: &Map<
     if !has_alarms && !edit.contains_key("alarm_when") {
         merged.remove("alarm_when");
     }
+    // Without a schedule, nothing limits it.
+    if merged.get("schedule").is_some_and(|schedule| schedule == "none") {
+        merged.retain(|field, _| {
+            !OF_A_SCHEDULE.contains(&field.as_str()) || edit.contains_key(field)
+        });
+    }
     // A calendar uses the zone of a cron expression, and has its own with other schedules.
     let is_cron = merged.get("schedule").is_some_and(|schedule| schedule.get("cron").is_some());
     let zone = before.get("schedule").and_then(|schedule| schedule.get("zone")).cloned();
@@ -56,6 +67,26 @@ fn fit(merged: &mut Map<String, Value>, before: &Map<String, Value>, edit: &Map<
         }
         (false, Some(zone)) => drop(exclude.insert("zone".to_owned(), zone)),
         (false, None) => {}
+    }
+}
+
+/// The block strategy with its scope and, unless the strategy changes, its bounds.
+fn merged_block(before: Option<Value>, edit: &Value) -> Value {
+    let name = |block: &Value| block.get("strategy").unwrap_or(block).as_str().map(str::to_owned);
+    let (old, new) = (before.as_ref().and_then(name), name(edit));
+    let mut before = match before.as_ref().and_then(Value::as_str) {
+        Some(strategy) => serde_json::json!({ "strategy": strategy }),
+        None => before.unwrap_or_default(),
+    };
+    if new.is_some()
+        && new != old
+        && let Value::Object(before) = &mut before
+    {
+        before.retain(|field, _| !BOUNDS.contains(&field.as_str()));
+    }
+    match edit.as_str() {
+        Some(strategy) => merge(Some(before), &serde_json::json!({ "strategy": strategy })),
+        None => merge(Some(before), edit),
     }
 }
 
@@ -126,6 +157,11 @@ mod tests {
             json!({"schedule": {"cron": "0 0 * * *", "zone": "UTC"}})
         });
         check(rate.clone(), json!({"schedule": "none"}), json!({"schedule": "none"}));
+        check(
+            json!({"schedule": {"fixed_rate": "1h"}, "jitter": "1m", "timeout": "1s"}),
+            json!({"schedule": "none"}),
+            json!({"schedule": "none", "timeout": "1s"}),
+        );
         check(json!({"schedule": "none"}), rate.clone(), rate);
     }
 
@@ -135,10 +171,13 @@ mod tests {
         for edit in [json!({"retry": 5}), json!({"retry": {"count": 5}})] {
             check(retry.clone(), edit, json!({"retry": {"count": 5, "delay": "1m"}}));
         }
-        let block = json!({"block": {"strategy": "serial", "max_waiting": 5}});
-        check(block.clone(), json!({"block": "discard"}), json!({"block": "discard"}));
+        let block = json!({"block": {"strategy": "serial", "scope": "cluster", "max_waiting": 5}});
+        let other = json!({"block": {"strategy": "skip_new", "scope": "cluster"}});
+        check(block.clone(), json!({"block": "skip_new"}), other.clone());
+        check(block.clone(), json!({"block": {"strategy": "skip_new"}}), other);
+        check(block.clone(), json!({"block": "serial"}), block.clone());
         check(block, json!({"block": {"max_waiting": 6}}), {
-            json!({"block": {"strategy": "serial", "max_waiting": 6}})
+            json!({"block": {"strategy": "serial", "scope": "cluster", "max_waiting": 6}})
         });
         check(json!({"shard": {"dynamic": "cpu < 1"}}), json!({"shard": {"count": 2}}), {
             json!({"shard": {"count": 2}})

@@ -28,13 +28,14 @@ enum Undo {
 impl Engine {
     pub(super) fn apply(&mut self, now: Now, ask: &Apply) -> ApplyAnswer {
         self.catalog.ignore_children(ask.ignores_children && ask.is_dry);
+        self.catalog.allow_links(ask.edits.len());
         let tried = self.try_edits(now, &ask.edits);
         self.catalog.ignore_children(false);
         let tried = tried?;
         if ask.is_dry {
             return Ok(tried.into_iter().map(|(done, row)| (done, Box::new(row))).collect());
         }
-        self.catalog.allow_links();
+        self.catalog.allow_links(ask.edits.len());
         let mut answers = Vec::with_capacity(ask.edits.len());
         for (at, edit) in ask.edits.iter().enumerate() {
             // It is decided as before: nothing but the catalog was changed, and that was undone.

@@ -51,7 +51,7 @@ impl Engine {
         out: &mut Effects,
     ) {
         self.catalog.set_others(others.unwrap_or_default());
-        self.catalog.allow_links();
+        self.catalog.allow_links(0);
         self.command(now, command, out);
         self.catalog.set_others(Directory::default());
     }

@@ -71,7 +71,7 @@ impl Engine {
                 self.decide_new(now, job, Owner::of_a_person(row.declared))
             }
             Some(_) if mode == SaveMode::Create => Err(JobRefused::Exists(job.path().to_string())),
-            Some(row) => self.decide_edited(now, row, job),
+            Some(row) => self.decide_edited(now, row, job, Overrides::default()),
         }
     }
 
@@ -84,7 +84,9 @@ impl Engine {
         }
         let job = Job::clone(&edit.job);
         match (known, edit.owner) {
-            (Some(row), None) if row.deleted_at.is_none() => self.decide_edited(now, row, job),
+            (Some(row), None) if row.deleted_at.is_none() => {
+                self.decide_edited(now, row, job, edit.sets)
+            }
             (Some(row), Some(Origin::Api)) if row.deleted_at.is_none() => {
                 let code = row.code().cloned();
                 self.decide_update(now, row, job, Owner::of_a_person(code))
@@ -92,12 +94,14 @@ impl Engine {
             (Some(row), Some(Origin::Code)) if row.deleted_at.is_none() => {
                 let code = row.code().cloned();
                 let code = code.unwrap_or_else(|| job.clone().into());
-                self.decide_override(now, row, &job, &code)
+                self.decide_override(now, row, &job, &code, edit.sets)
             }
             (known, Some(Origin::Code)) => {
                 let declared = known.and_then(|row| row.declared);
                 let code = declared.unwrap_or_else(|| job.clone().into());
-                let (job, owner) = overridden(&code, &job, Overrides::default());
+                // Whether the code or a person has disabled it is not known.
+                let kept = Overrides { enabled: !job.enabled, alarms: false };
+                let (job, owner) = overridden(&code, &job, kept);
                 self.decide_new(now, job, owner)
             }
             (known, _) => {
@@ -131,23 +135,32 @@ impl Engine {
 
     /// What a person or a program wrote. If that is no other definition than that of the code, apart
     /// from what people may override, the code keeps the definition.
-    fn decide_edited(&self, now: Now, row: JobRow, job: Job) -> Decision {
+    fn decide_edited(&self, now: Now, row: JobRow, job: Job, sets: Overrides) -> Decision {
         match row.code().cloned() {
             Some(code) if row.origin == Origin::Code && code.is_same_definition(&job) => {
-                self.decide_override(now, row, &job, &code)
+                self.decide_override(now, row, &job, &code, sets)
             }
             code => self.decide_update(now, row, job, Owner::of_a_person(code)),
         }
     }
 
     /// The definition of the code, with what people may override as `job` has it.
-    fn decide_override(&self, now: Now, row: JobRow, job: &Job, code: &Arc<Job>) -> Decision {
+    fn decide_override(
+        &self,
+        now: Now,
+        row: JobRow,
+        job: &Job,
+        code: &Arc<Job>,
+        sets: Overrides,
+    ) -> Decision {
         let mut kept = row.overrides;
-        if job.enabled != row.job.enabled {
-            // Disabled by a person: it stays disabled, also if its code disables it for a while.
+        // A job that a person has disabled stays disabled, also if its code disables it for a while.
+        if sets.enabled || job.enabled != row.job.enabled || row.origin == Origin::Api {
             kept.enabled = !job.enabled;
         }
-        kept.alarms &= job.has_alarms_of(&row.job);
+        if sets.alarms || !job.has_alarms_of(&row.job) {
+            kept.alarms = false;
+        }
         let (job, owner) = overridden(code, job, kept);
         self.decide_update(now, row, job, owner)
     }
@@ -155,13 +168,7 @@ impl Engine {
     pub(super) fn decide_switch(&self, now: Now, path: &JobPath, to: Switch) -> Decision {
         let row = self.living(path)?;
         let job = Job { enabled: to == Switch::On, ..(*row.job).clone() };
-        let Some(code) = row.code().filter(|_| row.origin == Origin::Code).cloned() else {
-            return self.decide_edited(now, row, job);
-        };
-        // A disabled job stays disabled, also if its code is what disables it now.
-        let kept = Overrides { enabled: !job.enabled, ..row.overrides };
-        let (job, owner) = overridden(&code, &job, kept);
-        self.decide_update(now, row, job, owner)
+        self.decide_edited(now, row, job, Overrides { enabled: true, alarms: false })
     }
 
     /// The definition of the code. The job stays enabled or disabled.
@@ -171,7 +178,8 @@ impl Engine {
             return Err(JobRefused::NoCode(row.job.path().to_string()));
         };
         let job = Job { enabled: row.job.enabled, ..(*code).clone() };
-        let kept = Overrides { alarms: false, ..row.overrides };
+        let is_kept = row.overrides.enabled || row.origin == Origin::Api;
+        let kept = Overrides { enabled: is_kept && !job.enabled, alarms: false };
         let (job, owner) = overridden(&code, &job, kept);
         self.decide_update(now, row, job, owner)
     }

@@ -47,7 +47,7 @@ impl Story {
 }
 
 fn edit(json: &str, from: Option<i64>) -> Edit {
-    Edit { job: Arc::new(job(json)), from, owner: None }
+    Edit { job: Arc::new(job(json)), from, owner: None, sets: Overrides::default() }
 }
 
 #[test]
@@ -95,6 +95,32 @@ fn a_job_that_a_person_disabled_stays_disabled_while_releases_run_side_by_side()
     assert_eq!(story.switch_job(Switch::Off).0, SaveDone::Updated, "it is recorded");
     assert!(!story.declare_job(FIRST).1.job.enabled);
     assert_eq!(story.switch_job(Switch::On).1.overrides, Overrides::default());
+}
+
+#[test]
+fn a_job_that_a_person_disabled_is_not_enabled_by_giving_it_back() {
+    let off = SECOND.replacen('{', r#"{"enabled": false, "#, 1);
+    let mut story = Story::begin();
+    story.declare_job(FIRST);
+    story.switch_job(Switch::Off);
+    story.declare_job(&off);
+    let edited = off.replace("2h", "9h");
+    assert_eq!(story.save(&edited, Origin::Api).unwrap().1.origin, Origin::Api);
+    story.release_job().unwrap();
+    assert!(!story.declare_job(FIRST).1.job.enabled);
+
+    // Said once more, by an edit that changes nothing else.
+    let mut story = Story::begin();
+    story.declare_job(&off);
+    let sets = Overrides { enabled: true, alarms: false };
+    story.apply(vec![Edit { sets, ..edit(&off, Some(1)) }], false).unwrap();
+    assert!(!story.declare_job(FIRST).1.job.enabled);
+
+    // Moved to a coordinator that does not know the code yet.
+    let mut story = Story::begin();
+    let moved = Edit { owner: Some(Origin::Code), ..edit(&off, None) };
+    story.apply(vec![moved], false).unwrap();
+    assert!(!story.declare_job(FIRST).1.job.enabled);
 }
 
 #[test]

@@ -136,12 +136,15 @@ impl Diff {
     ) -> Result<(), Error> {
         let files = Files::read(&self.files.files)?;
         let (answer, applied) = send(&client()?, &files, self.files.replace, true).await?;
-        let differs = |job: &AppliedJob| !is(job, Saved::Unchanged) || !job.ignored.is_empty();
+        let differs = |job: &AppliedJob| !is(job, Saved::Unchanged);
         if out.is_json() {
             out.json(&answer)?;
         } else {
-            for job in applied.items.iter().filter(|job| differs(job)) {
-                print_job(job, true, out)?;
+            for job in &applied.items {
+                match differs(job) {
+                    true => print_job(job, true, out)?,
+                    false => note_ignored(job),
+                }
             }
         }
         match self.exit_code && applied.items.iter().any(differs) {
@@ -219,14 +222,7 @@ fn print_job(job: &AppliedJob, dry_run: bool, out: &mut Out<'_>) -> Result<(), E
         let change = format!("{} → {}", shown(from.as_ref()), shown(to.as_ref()));
         out.line(format_args!("  {field} {change}"))?;
     }
-    if !job.ignored.is_empty() {
-        let fields: Vec<_> = job.ignored.iter().map(|change| change.field.as_str()).collect();
-        remark(format_args!(
-            "note: {name} follows its code, which differs in {}: remove `origin` from the file to \
-             edit the job",
-            fields.join(", ")
-        ));
-    }
+    note_ignored(job);
     if job.was_code {
         let would = if dry_run { "would no longer follow" } else { "no longer follows" };
         remark(format_args!(
@@ -234,6 +230,19 @@ fn print_job(job: &AppliedJob, dry_run: bool, out: &mut Out<'_>) -> Result<(), E
         ));
     }
     Ok(())
+}
+
+/// Says which fields of a file have no effect.
+fn note_ignored(job: &AppliedJob) {
+    if !job.ignored.is_empty() {
+        let fields: Vec<_> = job.ignored.iter().map(|change| change.field.as_str()).collect();
+        remark(format_args!(
+            "note: {} follows its code, which differs in {}: remove `origin` from the file to edit \
+             the job",
+            job.job,
+            fields.join(", ")
+        ));
+    }
 }
 
 /// A value of a field on one line.

@@ -104,8 +104,9 @@ impl Pruning {
             let (all, mut refused, mut failed) = (left.len(), Vec::new(), None);
             for (id, name) in left {
                 match client.call(Call::delete_this_job(&name, id)).await {
-                    // Somebody else has deleted it.
-                    Ok(()) | Err(ClientError::NotFound(_)) => deleted.push(name),
+                    Ok(()) => deleted.push(name),
+                    // Somebody else has deleted it, and may have created another one.
+                    Err(ClientError::NotFound(_)) => {}
                     // A job is deleted after its parents, of which some may be in the list.
                     Err(err) => {
                         failed.get_or_insert(err);

@@ -7,7 +7,7 @@ use fastjob_engine::{Apply, Command, Directory, Edit, Event, JobRefused, SaveDon
 use serde::{Deserialize, Serialize};
 
 use super::super::{Error, Ops, Saved, node_calls::NodeCall};
-use crate::store::{Origin, Partition};
+use crate::store::{Origin, Overrides, Partition};
 
 /// Saves jobs of one partition.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -22,6 +22,8 @@ pub(in crate::ops) struct ApplyJobs {
 pub(super) struct WireEdit {
     pub(super) job: Box<JobDraft>,
     pub(super) from: Option<i64>,
+    /// Which settings the request has: whether the job is enabled, and its alarms.
+    pub(super) sets: (bool, bool),
     /// Whether the code is to own the definition.
     pub(super) by_code: Option<bool>,
 }
@@ -55,7 +57,7 @@ impl NodeCall for ApplyJobs {
     async fn answer(self, ops: &Ops, partition: Partition) -> Result<ApplyReply, Error> {
         let engine = ops.engine(partition)?;
         let mut edits = Vec::with_capacity(self.edits.len());
-        for WireEdit { job, from, by_code } in self.edits {
+        for WireEdit { job, from, sets, by_code } in self.edits {
             let job = Job::try_from(*job).map_err(|err| Error::Invalid {
                 message: err.to_string(),
                 problems: err.problems,
@@ -64,7 +66,8 @@ impl NodeCall for ApplyJobs {
                 return Err(Error::invalid("name", "the job belongs to another partition"));
             }
             let owner = by_code.map(|by_code| if by_code { Origin::Code } else { Origin::Api });
-            edits.push(Edit { job: Arc::new(job), from, owner });
+            let sets = Overrides { enabled: sets.0, alarms: sets.1 };
+            edits.push(Edit { job: Arc::new(job), from, owner, sets });
         }
         let jobs: Vec<_> = edits.iter().map(|edit| Arc::clone(&edit.job)).collect();
         let others = match self.ignores_children {

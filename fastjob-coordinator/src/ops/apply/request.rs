@@ -35,7 +35,12 @@ pub(crate) struct ApplyRequest {
 /// A job to save: its complete definition, and what it was made from.
 #[derive(Debug)]
 pub(super) struct Planned {
+    /// The job that is to be in effect.
     pub(super) job: Arc<Job>,
+    /// The job of the request. It is another one if the code, which is to own it, declares another one.
+    pub(super) asked: Arc<Job>,
+    /// Whether the request has `enabled`, and whether it has alarms.
+    pub(super) sets: (bool, bool),
     /// Its position in the request.
     pub(super) at: usize,
     pub(super) before: Option<JobRow>,
@@ -153,10 +158,23 @@ pub(super) fn merge_all(
         };
         // Without a service, it is the default one, which `base` has.
         edit.retain(|field, value| !(field == "service" && value.is_null()));
+        let sets = |field: &str| edit.contains_key(field);
+        let sets = (sets("enabled"), sets("alarms") || sets("alarm_when"));
         let Judged { job, unreadable, invalid } = drafts::judge(merged(base, &edit), "an object");
         found.extend(unreadable.into_iter().chain(invalid));
         match job.filter(|_| found.is_empty()) {
-            Some(job) => planned.push(Planned { job: Arc::new(job), at, before, owner }),
+            Some(asked) => {
+                let asked = Arc::new(asked);
+                let code = before.as_ref().and_then(JobRow::code);
+                let job = match code.filter(|_| owner == Some(Origin::Code)) {
+                    Some(code) => {
+                        let job = code.with_alarms_of(&asked);
+                        Arc::new(Job { enabled: asked.enabled, ..job })
+                    }
+                    None => Arc::clone(&asked),
+                };
+                planned.push(Planned { job, asked, sets, at, before, owner });
+            }
             None => problems.extend(found.into_iter().map(|problem| of_job(at, problem))),
         }
     }

@@ -9,7 +9,7 @@ use fastjob_core::JobId;
 
 use crate::maps::{Map, Set};
 
-/// The maximum number of links, from a job to its child, that one command follows.
+/// The maximum number of links, from a job to its child, that the save of one job follows.
 pub const LINKS_MOST: usize = 200_000;
 
 /// Which jobs of this partition have a job as their child.

@@ -14,7 +14,7 @@ mod together;
 
 use std::{cell::Cell, sync::Arc};
 
-use fastjob_core::{Job, JobId, JobName, JobPath, ServiceKey, ServiceName};
+use fastjob_core::{Job, JobId, JobName, JobPath, ServiceKey, ServiceName, children::CHAIN_MOST};
 use jiff::Timestamp;
 
 pub(crate) use self::entry::JobEntry;
@@ -107,9 +107,9 @@ impl Catalog {
         self.ignores_children = ignores;
     }
 
-    /// Begins a command, which may follow [`LINKS_MOST`] links.
-    pub(crate) fn allow_links(&self) {
-        self.links_left.set(LINKS_MOST);
+    /// Begins a command, which may follow [`LINKS_MOST`] links, and a chain for each of its jobs.
+    pub(crate) fn allow_links(&self, jobs: usize) {
+        self.links_left.set(LINKS_MOST + jobs * CHAIN_MOST);
     }
 
     pub(crate) fn is_mine(&self, partition: Partition) -> bool {

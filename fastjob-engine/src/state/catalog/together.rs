@@ -64,6 +64,7 @@ pub fn check_together(
     for row in jobs.iter().filter_map(|(_, before, _)| *before) {
         catalog.admit(row.clone(), Timestamp::UNIX_EPOCH);
     }
+    catalog.allow_links(jobs.len());
     let (mut refused, mut missing) = (Vec::new(), Missing::default());
     for (at, (job, before, origin)) in jobs.iter().enumerate() {
         match catalog.resolve_children(*before, job, *origin) {
