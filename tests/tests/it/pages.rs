@@ -172,7 +172,7 @@ async fn a_filter_of_tasks_that_is_wrong_is_named_with_what_is_allowed() {
     rest.save(json!({"name": "a", "handler": "noop"})).await;
     for (wrong, field, says) in [
         ("state=failed,gone", "state", "`gone` is not a task state; there are queued, running"),
-        ("cause=cron", "cause", "there are schedule, misfire, manual, api and parent"),
+        ("cause=cron", "cause", "there are schedule, misfire, manual, api, parent and backfill"),
         ("order=size", "order", "there are newest, oldest and run_time"),
         ("key=k", "key", "it needs a job"),
         ("service=a/b", "service", ""),

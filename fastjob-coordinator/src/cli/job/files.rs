@@ -167,7 +167,11 @@ impl Files {
                 })
             })
             .collect();
-        if !unreadable.is_empty() || !twice.is_empty() || !problems.0.is_empty() {
+        // A name is not merged.
+        let is_of_name =
+            |(_, problem): &(usize, Problem)| matches!(problem.field.as_str(), "name" | "service");
+        let is_wrong = !unreadable.is_empty() || invalid.iter().any(is_of_name);
+        if is_wrong || !twice.is_empty() || !problems.0.is_empty() {
             let mut all: Vec<_> = unreadable.into_iter().chain(invalid).chain(twice).collect();
             all.sort_by_key(|(at, _)| *at);
             problems.0.extend(self.located(all).0);

@@ -108,6 +108,17 @@ fn a_value_of_a_wrong_type_is_reported_with_line_field_and_expected_type() {
 }
 
 #[test]
+fn a_wrong_name_is_reported_with_everything_else() {
+    let text = "[[job]]\nname = 'a'\ntimeout = 'soon'\n[[job]]\nname = 'b c'";
+    let found = read_files(&[("jobs.toml", text)]).unwrap_err();
+    let begins = ["jobs.toml:3: job `a`: timeout: ", "jobs.toml:5: job `b c`: name: "];
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found.iter().zip(begins).all(|(found, begin)| found.starts_with(begin)), "{found:?}");
+    // Other fields of an existing job may make it valid.
+    assert!(read_files(&[("jobs.toml", "[[job]]\nname = 'a'\ntimeout = 'soon'")]).is_ok());
+}
+
+#[test]
 fn a_job_is_defined_once() {
     let twice = "[[job]]\nname = 'a'\n[[job]]\nname = 'a'\nservice = 'default'";
     refused(
