@@ -1,4 +1,5 @@
-//! The events that the engine handles.
+//! The events that the engine handles: everything that it learns, and everything that callers ask
+//! for, in one list.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 

@@ -167,7 +167,7 @@ impl Call<()> {
         Self::new(Method::DELETE, &["jobs", name])
     }
 
-    /// Deletes the job with this id, unless its name means another one by now.
+    /// Deletes the job with this id, unless its name now means another one.
     pub fn delete_this_job(name: &str, id: i64) -> Self {
         Self::delete_job(name).with("id", id)
     }

@@ -2,6 +2,7 @@
 
 mod asking;
 mod fake;
+mod job_files;
 mod repairs;
 mod waiting;
 

@@ -60,7 +60,7 @@ impl NodeCall for SaveJob {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct DeleteJob {
     job: JobPath,
-    /// Only this job, if its name means another one by now.
+    /// Only the job with this id: its name may mean another one.
     only: Option<i64>,
 }
 

@@ -1,7 +1,7 @@
 //! Many jobs in one command: all of them are saved in one commit, or none is.
 //!
 //! All edits are first made to the catalog alone, one after the other, because an edit may depend on
-//! the ones before it: a job's children, the room that is left. Then they are taken back, and carried
+//! the ones before it: a job's children, the room that is left. Then they are undone, and carried
 //! out only if each of them was possible.
 
 use fastjob_core::JobId;
@@ -15,7 +15,7 @@ use crate::{
     state::catalog::{JobEntry, Missing},
 };
 
-/// How an edit to the catalog is taken back.
+/// How an edit to the catalog is undone.
 enum Undo {
     /// The job did not exist; its name may have been that of a deleted job.
     Create {

@@ -105,7 +105,7 @@ impl Pruning {
             for (id, name) in left {
                 match client.call(Call::delete_this_job(&name, id)).await {
                     Ok(()) => deleted.push(name),
-                    // Somebody else has deleted it, and may have created another one.
+                    // Another caller has deleted it, and may have created another one.
                     Err(ClientError::NotFound(_)) => {}
                     // A job is deleted after its parents, of which some may be in the list.
                     Err(err) => {

@@ -58,6 +58,7 @@ impl NodeCall for ApplyJobs {
         let engine = ops.engine(partition)?;
         let mut edits = Vec::with_capacity(self.edits.len());
         for WireEdit { job, from, sets, by_code } in self.edits {
+            // Its caller has checked the alarm channels that the request adds.
             let job = Job::try_from(*job).map_err(|err| Error::Invalid {
                 message: err.to_string(),
                 problems: err.problems,
