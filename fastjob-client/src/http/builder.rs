@@ -2,8 +2,8 @@
 
 use std::{
     env, fs,
-    sync::atomic::AtomicUsize,
     path::{Path, PathBuf},
+    sync::atomic::AtomicUsize,
     time::Duration,
 };
 

@@ -52,12 +52,7 @@ pub(super) fn not_fastjob(
     server: &ServerUrl,
 ) -> ClientError {
     let answer = body.lines().next().unwrap_or_default().chars().take(EXCERPT).collect();
-    ClientError::NotFastJob {
-        server: server.to_string(),
-        status: status.as_u16(),
-        answer,
-        source,
-    }
+    ClientError::NotFastJob { server: server.to_string(), status: status.as_u16(), answer, source }
 }
 
 /// Problem details: a JSON object that says what is wrong. The media type does not matter, because

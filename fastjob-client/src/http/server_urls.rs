@@ -107,7 +107,10 @@ mod tests {
     fn addresses_are_separated_by_commas_and_each_counts_once() {
         let urls: ServerUrls = "http://a:1, https://b/x/ ,http://a:1,".parse().unwrap();
         assert_eq!(urls.to_string(), "http://a:1,https://b/x");
-        assert_eq!(ServerUrls::of(["http://a:1,http://b:1", "http://c:1"]).unwrap().iter().count(), 3);
+        assert_eq!(
+            ServerUrls::of(["http://a:1,http://b:1", "http://c:1"]).unwrap().iter().count(),
+            3
+        );
         assert_eq!(ServerUrls::default().to_string(), "http://127.0.0.1:7070");
     }
 

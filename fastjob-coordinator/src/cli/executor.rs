@@ -65,6 +65,6 @@ impl Executor {
                 seconds(Some(executor.since)),
             ]);
         }
-        out.line(table)
+        out.table(&table)
     }
 }

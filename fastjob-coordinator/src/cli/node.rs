@@ -34,6 +34,6 @@ impl Node {
             let partitions = node.partitions.to_string();
             table.row([address, partitions, node.version, seconds(Some(node.since)), node.id]);
         }
-        out.line(table)
+        out.table(&table)
     }
 }

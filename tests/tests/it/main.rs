@@ -27,6 +27,7 @@ mod rolling;
 mod routes;
 mod runs;
 mod schedules;
+mod servers;
 mod stats;
 mod stops;
 mod strangers;

@@ -58,7 +58,7 @@ impl List {
                 seconds(view.next_fire_at),
             ]);
         }
-        out.line(table)
+        out.table(&table)
     }
 }
 

@@ -82,7 +82,7 @@ impl List {
         let tasks: Vec<TaskView> = list.read()?;
         match tasks.as_slice() {
             [] => out.line("no tasks")?,
-            tasks => out.line(table(tasks))?,
+            tasks => out.table(&table(tasks))?,
         }
         if let Some(at) = searched_to {
             // `--until` is exclusive, and nothing that was not searched may be left out.

@@ -80,11 +80,12 @@ impl Log {
                 let gap = if piece.shard > 0 { "\n" } else { "" };
                 out.line(format_args!("{gap}==> shard {} of {shards} <==", piece.shard))?;
             }
-            if shown.replace(piece.attempt).is_some_and(|before| before != piece.attempt) {
+            let before = shown.replace(piece.attempt);
+            if before.is_some_and(|before| before != piece.attempt) {
                 // A retry has started, which has its own log.
                 remark(format_args!("-- attempt {}", piece.attempt));
             }
-            let is_first = place.query().offset == 0;
+            let is_first = before != Some(piece.attempt);
             let step = place.advance(&piece);
             if out.is_json() && (matches!(step, Step::Text { .. }) || is_first) {
                 out.line(answer.text())?;

@@ -26,7 +26,7 @@ pub(super) async fn run(task: i64, client: &Client, out: &mut Out<'_>) -> Result
     facts.add("param", task.param.unwrap_or_default());
     facts.add("result", task.result.unwrap_or_default());
     facts.add("note", task.note.unwrap_or_default());
-    out.line(facts)?;
+    out.facts(&facts)?;
     if task.attempts.is_empty() {
         return Ok(());
     }
@@ -51,5 +51,6 @@ pub(super) async fn run(task: i64, client: &Client, out: &mut Out<'_>) -> Result
             attempt.message.unwrap_or_default(),
         ]);
     }
-    out.line(format_args!("\n{table}"))
+    out.line("")?;
+    out.table(&table)
 }
