@@ -192,6 +192,8 @@ pub struct LiveAttempt {
     pub started_at: Option<Timestamp>,
     /// The latest progress that its executor reported; `None` if it has reported none.
     pub progress: Option<Progress>,
+    /// What it waits for, as a message for users; `None` if its handler runs.
+    pub waits_for: Option<String>,
     /// The executor that it is placed on; `None` while it is not placed.
     pub executor: Option<ExecutorName>,
     /// The session over which that executor can be reached; `None` while it is disconnected.
