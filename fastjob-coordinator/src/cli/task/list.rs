@@ -1,19 +1,18 @@
 //! `fastjob task list`.
 
-use std::time::Duration;
-
 use clap::Args;
 use fastjob_client::{
-    Client, List as Pages,
+    Client,
     types::{TaskOrder, TaskView},
 };
-use fastjob_core::{Cause, TaskState};
+use fastjob_core::TaskState;
 use jiff::Timestamp;
 
+use super::filters::Filters;
 use crate::cli::{
     client::items,
     error::Error,
-    options::{instant, job_name, limit, span},
+    options::limit,
     out::{Out, remark},
     table::{Table, seconds, shortened, took},
 };
@@ -25,37 +24,8 @@ const MESSAGE: usize = 60;
 
 #[derive(Args)]
 pub(in crate::cli) struct List {
-    /// Only tasks of this job
-    #[arg(long, value_name = "NAME", value_parser = job_name)]
-    job: Option<String>,
-    /// Only tasks of the jobs of this service
-    #[arg(long, value_name = "NAME")]
-    service: Option<String>,
-    /// Only tasks in these states, such as failed,stopped: queued, running, stopping, succeeded,
-    /// failed, stopped, skipped
-    #[arg(long, value_delimiter = ',')]
-    state: Vec<TaskState>,
-    /// Only tasks started for these causes: schedule, misfire, manual, api, parent
-    #[arg(long, value_delimiter = ',')]
-    cause: Vec<Cause>,
-    /// Only tasks with an attempt on this executor
-    #[arg(long, value_name = "NAME")]
-    executor: Option<String>,
-    /// Only tasks created at or after this instant, such as 2026-12-01T08:00:00Z
-    #[arg(long, value_name = "INSTANT", value_parser = instant)]
-    since: Option<Timestamp>,
-    /// Only tasks created before this instant
-    #[arg(long, value_name = "INSTANT", value_parser = instant)]
-    until: Option<Timestamp>,
-    /// Only tasks with an error message that contains this text, in upper or lower case
-    #[arg(long, value_name = "PART")]
-    text: Option<String>,
-    /// Only the task that was started with this key; needs --job
-    #[arg(long, requires = "job")]
-    key: Option<String>,
-    /// Only tasks that have ended and took at least this long, such as 5m
-    #[arg(long, value_name = "DURATION", value_parser = span)]
-    min_run_time: Option<Duration>,
+    #[command(flatten)]
+    filters: Filters,
     /// newest, oldest, or run_time: the longest run first, which needs a narrow range
     #[arg(long, default_value_t)]
     order: TaskOrder,
@@ -72,7 +42,10 @@ fn next_second(at: Timestamp) -> Timestamp {
 impl List {
     pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
         let (limit, order) = (self.limit, self.order);
-        let list = self.filter(client.tasks()).search_limit(SEARCHES);
+        let mut list = self.filters.apply(client.tasks()).search_limit(SEARCHES);
+        if order != TaskOrder::Newest {
+            list = list.order(order);
+        }
         let list = items(list, Some(limit)).await?;
         if out.is_json() {
             return out.json(&list);
@@ -103,43 +76,6 @@ impl List {
             ));
         }
         Ok(())
-    }
-
-    fn filter(self, mut list: Pages<TaskView>) -> Pages<TaskView> {
-        if let Some(job) = self.job {
-            list = list.job(job);
-        }
-        if let Some(service) = self.service {
-            list = list.service(service);
-        }
-        if !self.state.is_empty() {
-            list = list.states(self.state);
-        }
-        if !self.cause.is_empty() {
-            list = list.causes(self.cause);
-        }
-        if let Some(executor) = self.executor {
-            list = list.executor(executor);
-        }
-        if let Some(since) = self.since {
-            list = list.since(since);
-        }
-        if let Some(until) = self.until {
-            list = list.until(until);
-        }
-        if let Some(text) = self.text {
-            list = list.text(text);
-        }
-        if let Some(key) = self.key {
-            list = list.key(key);
-        }
-        if let Some(least) = self.min_run_time {
-            list = list.min_run_time(least);
-        }
-        match self.order {
-            TaskOrder::Newest => list,
-            order @ (TaskOrder::Oldest | TaskOrder::RunTime) => list.order(order),
-        }
     }
 }
 
