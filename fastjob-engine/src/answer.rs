@@ -219,6 +219,8 @@ pub struct ExecutorFigures {
     pub version: String,
     /// When its latest session began; until it connects to this engine, when its life began.
     pub since: Timestamp,
+    /// When its life began: when its process first connected.
+    pub began_at: Timestamp,
     /// How many attempts it accepts at a time, waiting ones included; 0 until it connects to this
     /// engine.
     pub capacity: u32,

@@ -17,6 +17,7 @@ mod node;
 mod options;
 mod out;
 mod repair;
+mod schedule;
 mod serve;
 mod start;
 mod stats;
@@ -24,6 +25,7 @@ mod stop;
 mod table;
 mod task;
 mod text;
+mod times;
 mod wait;
 
 use std::{
@@ -72,6 +74,8 @@ enum Command {
     /// Show tasks and their logs
     #[command(subcommand)]
     Task(task::Task),
+    /// Show when all jobs fire
+    Schedule(schedule::Schedule),
     /// Show how many tasks ended, and how long they took
     Stats(stats::Stats),
     /// Show executors
@@ -144,7 +148,7 @@ impl Cli {
 
     async fn execute(self, env: &Env, stdout: &mut dyn Write, reader: Reader) -> Result<(), Error> {
         let Self { options, command } = self;
-        let mut out = Out::new(stdout, options.json, reader);
+        let mut out = Out::new(stdout, options.json, reader, options.times(env));
         let client = || client::connect(&options.settings(env)?.client);
         match command {
             Command::Serve(serve) => serve.run(&options, env).await,
@@ -155,6 +159,7 @@ impl Cli {
             Command::Start(start) => start.run(client, &mut out).await,
             Command::Stop(stop) => stop.run(&client()?, &mut out).await,
             Command::Task(task) => task.run(&client()?, &mut out).await,
+            Command::Schedule(schedule) => schedule.run(&client()?, &mut out).await,
             Command::Stats(stats) => stats.run(&client()?, &mut out).await,
             Command::Executor(executor) => executor.run(&client()?, &mut out).await,
             Command::Node(node) => node.run(&client()?, &mut out).await,

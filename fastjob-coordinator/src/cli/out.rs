@@ -7,13 +7,14 @@ use std::{
 
 use serde::Serialize;
 
-use super::{error::Error, text};
+use super::{error::Error, text, times::Times};
 
 /// Where a command writes its result.
 pub(super) struct Out<'a> {
     to: &'a mut dyn Write,
     json: bool,
     reader: Reader,
+    times: Times,
 }
 
 /// What reads the standard output.
@@ -26,8 +27,13 @@ pub(super) enum Reader {
 }
 
 impl<'a> Out<'a> {
-    pub(super) fn new(to: &'a mut dyn Write, json: bool, reader: Reader) -> Self {
-        Self { to, json, reader }
+    pub(super) fn new(to: &'a mut dyn Write, json: bool, reader: Reader, times: Times) -> Self {
+        Self { to, json, reader, times }
+    }
+
+    /// How instants are read and shown.
+    pub(super) fn times(&self) -> Times {
+        self.times.clone()
     }
 
     /// Whether the output is JSON.

@@ -14,7 +14,8 @@ use crate::cli::{
     error::Error,
     options::limit,
     out::{Out, remark},
-    table::{Table, seconds, shortened, took},
+    table::{Table, shortened, took},
+    times::Times,
 };
 
 /// How many requests may end early because few tasks match, before the command stops.
@@ -26,7 +27,8 @@ const MESSAGE: usize = 60;
 pub(in crate::cli) struct List {
     #[command(flatten)]
     filters: Filters,
-    /// newest, oldest, or run_time: the longest run first, which needs a narrow range
+    /// newest, oldest, or run_time: the longest run first, of tasks that run (--state running) or that
+    /// ended, which needs a narrow range
     #[arg(long, default_value_t)]
     order: TaskOrder,
     /// Show at most this many, up to 10000
@@ -41,8 +43,8 @@ fn next_second(at: Timestamp) -> Timestamp {
 
 impl List {
     pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
-        let (limit, order) = (self.limit, self.order);
-        let mut list = self.filters.apply(client.tasks()).search_limit(SEARCHES);
+        let (limit, order, times) = (self.limit, self.order, out.times());
+        let mut list = self.filters.apply(client.tasks(), &times)?.search_limit(SEARCHES);
         if order != TaskOrder::Newest {
             list = list.order(order);
         }
@@ -55,7 +57,7 @@ impl List {
         let tasks: Vec<TaskView> = list.read()?;
         match tasks.as_slice() {
             [] => out.line("no tasks")?,
-            tasks => out.line(table(tasks))?,
+            tasks => out.line(table(tasks, &times))?,
         }
         if let Some(at) = searched_to {
             // `--until` is exclusive, and nothing that was not searched may be left out.
@@ -66,7 +68,7 @@ impl List {
             remark(format_args!(
                 "the search stopped at {}, because few tasks match: continue there with {option}, or \
                  narrow it",
-                seconds(Some(at))
+                times.seconds(Some(at))
             ));
         }
         if !unanswered.is_empty() {
@@ -79,10 +81,15 @@ impl List {
     }
 }
 
-/// The tasks as a table. It says why attempts failed if a task has failed.
-fn table(tasks: &[TaskView]) -> Table {
+/// The tasks as a table. It says what queued tasks wait for, and why attempts failed, if there are
+/// such tasks.
+fn table(tasks: &[TaskView], times: &Times) -> Table {
     let has_failures = tasks.iter().any(|task| task.state == TaskState::Failed);
-    let mut headings = vec![">TASK", "JOB", "STATE", "CAUSE", "CREATED", "STARTED", ">TOOK"];
+    let waits = tasks.iter().any(|task| waits_for(task).is_some());
+    let mut headings = vec![">TASK", "JOB", "STATE", "CAUSE", "CREATED", ">LATE", ">TOOK"];
+    if waits {
+        headings.push("WAITS FOR");
+    }
     if has_failures {
         headings.extend(["REASON", "MESSAGE"]);
     }
@@ -93,10 +100,13 @@ fn table(tasks: &[TaskView]) -> Table {
             format!("{}.{}", task.service, task.job),
             task.state.to_string(),
             task.cause.to_string(),
-            seconds(Some(task.created_at)),
-            seconds(task.started_at),
-            took(task.started_at, task.ended_at),
+            times.seconds(Some(task.created_at)),
+            late(task, times.now()),
+            took_so_far(task, times.now()),
         ];
+        if waits {
+            cells.push(waits_for(task).map(|why| shortened(why, MESSAGE)).unwrap_or_default());
+        }
         if has_failures {
             // The last one that failed is the one after which no retry followed.
             let failed = task.attempts.iter().rev().find(|attempt| attempt.reason.is_some());
@@ -108,4 +118,29 @@ fn table(tasks: &[TaskView]) -> Table {
         table.row(cells);
     }
     table
+}
+
+/// What an open task waits for.
+pub(super) fn waits_for(task: &TaskView) -> Option<&str> {
+    task.attempts.iter().find_map(|attempt| attempt.waits_for.as_deref())
+}
+
+/// From when a task was due until it started, or until now if it has not.
+pub(super) fn late(task: &TaskView, now: Timestamp) -> String {
+    let due = task.attempts.iter().map(|attempt| attempt.due_at).min();
+    // What has ended without a start was never late.
+    let until = task.started_at.or_else(|| task.ended_at.is_none().then_some(now));
+    match (due, until) {
+        (Some(due), Some(until)) if until >= due => took(Some(due), Some(until)),
+        (Some(_), Some(_)) if task.started_at.is_some() => took(due, due),
+        _ => String::new(),
+    }
+}
+
+/// How long a task took; of one that still runs, how long so far.
+pub(super) fn took_so_far(task: &TaskView, now: Timestamp) -> String {
+    match (task.started_at, task.ended_at) {
+        (Some(started), None) => format!("{}…", took(Some(started), Some(now.max(started)))),
+        (started, ended) => took(started, ended),
+    }
 }
