@@ -177,6 +177,17 @@ impl<T> Lane<T> {
         tasks
     }
 
+    /// How many attempts run.
+    pub fn running(&self) -> usize {
+        self.running.len()
+    }
+
+    /// How many attempts wait before this one, counted up to `most`; 0 if it does not wait.
+    pub fn ahead(&self, attempt: AttemptId, most: usize) -> usize {
+        let place = self.places.get(&attempt);
+        place.map_or(0, |place| self.waiting.range(..place).take(most).count())
+    }
+
     /// How many attempts run and wait.
     pub fn len(&self) -> usize {
         self.running.len() + self.waiting.len()
@@ -312,6 +323,16 @@ mod tests {
         assert_eq!(lane.arrive(block, arrival(11), ()), Verdict::Yield((), TaskId(2)));
         assert_eq!(lane.arrive(block, arrival(10), ()), Verdict::Replace);
         assert_eq!(lane.others(TaskId(1)).collect::<Vec<_>>(), [AttemptId(20)]);
+    }
+
+    #[test]
+    fn a_waiting_attempt_knows_how_many_wait_before_it() {
+        let mut lane = Lane::new(Shards::Together);
+        let block = block(BlockStrategy::Serial);
+        [10, 20, 30].into_iter().for_each(|id| drop(lane.arrive(block, arrival(id), ())));
+        let ahead = |lane: &Lane<()>, id| lane.ahead(AttemptId(id), 9);
+        assert_eq!([10, 20, 30, 40].map(|id| ahead(&lane, id)), [0, 0, 1, 0]);
+        assert_eq!((lane.running(), lane.ahead(AttemptId(30), 0)), (1, 0));
     }
 
     #[test]

@@ -192,6 +192,8 @@ pub struct LiveAttempt {
     pub started_at: Option<Timestamp>,
     /// The latest progress that its executor reported; `None` if it has reported none.
     pub progress: Option<Progress>,
+    /// What it waits for, as a message for users; `None` if its handler runs.
+    pub waits_for: Option<String>,
     /// The executor that it is placed on; `None` while it is not placed.
     pub executor: Option<ExecutorName>,
     /// The session over which that executor can be reached; `None` while it is disconnected.
@@ -217,6 +219,8 @@ pub struct ExecutorFigures {
     pub version: String,
     /// When its latest session began; until it connects to this engine, when its life began.
     pub since: Timestamp,
+    /// When its life began: when its process first connected.
+    pub began_at: Timestamp,
     /// How many attempts it accepts at a time, waiting ones included; 0 until it connects to this
     /// engine.
     pub capacity: u32,

@@ -13,8 +13,9 @@ use crate::{
     ClientError, LogQuery,
     types::{
         AlarmView, Applied, ApplyRequest, BackfillRequest, Backfilled, ChannelView, ExecutorView,
-        Fires, Health, JobDraft, JobView, LogView, NodeView, Page, SilenceRequest, SilenceView,
-        StartRequest, Started, StatsQuery, StatsView, StopAnswer, TaskView, Tested,
+        Fires, Health, JobDraft, JobView, LogView, NodeView, Page, ScheduleQuery, ScheduleView,
+        SilenceRequest, SilenceView, StartRequest, Started, StatsQuery, StatsView, StopAnswer,
+        TaskView, Tested,
     },
 };
 
@@ -250,6 +251,19 @@ impl Call<StatsView> {
             .with_option("since", query.since)
             .with_option("until", query.until)
             .with_option("bucket", query.bucket.map(duration::to_text))
+    }
+}
+
+impl Call<ScheduleView> {
+    /// Reads when all jobs fire.
+    pub fn schedule(query: &ScheduleQuery) -> Self {
+        let call = Self::get(&["schedule"])
+            .with_option("service", query.service.as_deref())
+            .with_option("from", query.from)
+            .with_option("until", query.until)
+            .with_option("per_job", query.per_job)
+            .with_option("limit", query.limit);
+        query.labels.iter().fold(call, |call, label| call.with("label", label))
     }
 }
 

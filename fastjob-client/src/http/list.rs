@@ -154,6 +154,32 @@ impl<T: DeserializeOwned> List<T> {
 }
 
 impl List<JobView> {
+    /// Only jobs of this service.
+    pub fn service(self, name: impl Into<String>) -> Self {
+        self.with("service", name.into())
+    }
+
+    /// Only jobs with this label: `key=value`, or a key with any value. Several are combined.
+    pub fn label(mut self, label: impl Into<String>) -> Self {
+        self.call = self.call.with("label", label.into());
+        self
+    }
+
+    /// Only jobs that have not run since this instant.
+    pub fn idle_since(self, at: Timestamp) -> Self {
+        self.with("idle_since", at)
+    }
+
+    /// Only jobs that have never run, as far as the history goes.
+    pub fn never_run(self) -> Self {
+        self.with("idle_since", "ever")
+    }
+
+    /// Only jobs that have not run since the newest executor with their handler started.
+    pub fn idle_since_release(self) -> Self {
+        self.with("idle_since", "release")
+    }
+
     /// Each job with its [activity](JobView::activity), and so many of its last ends, up to 20.
     pub fn ends(self, each: u32) -> Self {
         self.with("ends", each)
@@ -179,6 +205,13 @@ impl List<TaskView> {
     /// Only tasks of the jobs of this service.
     pub fn service(self, name: impl Into<String>) -> Self {
         self.with("service", name.into())
+    }
+
+    /// Only tasks of the jobs with this label: `key=value`, or a key with any value. Several are
+    /// combined.
+    pub fn label(mut self, label: impl Into<String>) -> Self {
+        self.call = self.call.with("label", label.into());
+        self
     }
 
     /// Only tasks with an attempt on this executor.

@@ -10,6 +10,7 @@ mod cluster;
 mod job;
 mod log;
 mod problem;
+mod schedule;
 mod start;
 mod stats;
 mod task;
@@ -25,6 +26,7 @@ pub use self::{
     job::{Applied, AppliedJob, ApplyRequest, Fires, JobActivity, JobEndView, JobView, Saved},
     log::LogView,
     problem::{InvalidField, ProblemDetails, ProblemKind},
+    schedule::{FireView, ScheduleQuery, ScheduleView},
     start::{BackfillRequest, Backfilled, StartRequest, Started},
     stats::{DurationStats, StatsBucket, StatsQuery, StatsView, TaskStats},
     task::{AttemptView, ProgressView, StopAnswer, TaskOrder, TaskView, UnknownTaskOrder},

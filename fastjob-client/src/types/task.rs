@@ -124,6 +124,9 @@ pub struct AttemptView {
     /// The progress that its handler reported, while it runs.
     #[serde(default)]
     pub progress: Option<ProgressView>,
+    /// What it waits for, in words; `None` if its handler runs or it has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<String>,
     /// When it was due to be dispatched.
     pub due_at: Timestamp,
     /// When its handler started.

@@ -16,8 +16,8 @@ use super::{
     read::{JsonBody, LargeBody, MaybeBody, Name, NoParams, Params, RoomForPage},
 };
 use crate::ops::{
-    Applied, BackfillRequest, Backfilled, JobView, Ops, Page, SaveMode, Saved, StartRequest,
-    Started,
+    Applied, BackfillRequest, Backfilled, JobView, ListJobs, Ops, Page, SaveMode, Saved,
+    StartRequest, Started,
 };
 
 /// The header that says what saving did.
@@ -28,8 +28,15 @@ pub(super) async fn list(
     query: Params,
     room: RoomForPage,
 ) -> Result<(RoomForPage, Json<Page<JobView>>), Problem> {
-    let (cursor, limit, ends) = query.read(|q| (q.text("cursor"), q.limit(), q.ends()))?;
-    Ok((room, Json(ops.list_jobs(cursor, limit, ends).await?)))
+    let which = query.read(|q| ListJobs {
+        service: q.text("service"),
+        labels: q.repeated("label"),
+        idle_since: q.text("idle_since"),
+        ends: q.ends(),
+        cursor: q.text("cursor"),
+        limit: q.limit(),
+    })?;
+    Ok((room, Json(ops.list_jobs(which).await?)))
 }
 
 pub(super) async fn show(

@@ -78,6 +78,7 @@ fn routes() -> Vec<(&'static str, MethodRouter<Ops>)> {
         ("/api/v1/alarms/silences/{id}", delete(alarms::unsilence)),
         ("/api/v1/alarms/channels", get(alarms::channels)),
         ("/api/v1/alarms/channels/{name}/test", post(alarms::test)),
+        ("/api/v1/schedule", get(schedule::all)),
         ("/api/v1/schedule/preview", get(schedule::preview)),
         (HEALTH[0], get(health::alive)),
         (HEALTH[1], get(health::ready)),

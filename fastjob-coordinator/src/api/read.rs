@@ -123,6 +123,13 @@ impl Params {
         texts.filter(|text| !text.is_empty()).collect()
     }
 
+    /// Texts, given several times; empty ones count as missing.
+    pub(super) fn repeated(&mut self, name: &'static str) -> Vec<String> {
+        self.known.push(name);
+        let found = self.given.extract_if(.., |(key, _)| key == name).map(|(_, value)| value);
+        found.filter(|text| !text.is_empty()).collect()
+    }
+
     /// A required text.
     pub(super) fn must(&mut self, name: &'static str) -> String {
         self.text(name).unwrap_or_else(|| {

@@ -1,4 +1,4 @@
-//! Schedules: the next fires of a job, and of a schedule that is not saved yet.
+//! Schedules: the fires of a job, of all jobs, and of a schedule that is not saved yet.
 
 use axum::{Json, extract::State};
 
@@ -6,7 +6,7 @@ use super::{
     Problem,
     read::{Name, Params},
 };
-use crate::ops::{Fires, Ops};
+use crate::ops::{AskSchedule, Fires, Ops, ScheduleView};
 
 pub(super) async fn next(
     State(ops): State<Ops>,
@@ -21,4 +21,19 @@ pub(super) async fn preview(State(ops): State<Ops>, query: Params) -> Result<Jso
     let (cron, zone, after, count) =
         query.read(|q| (q.must("cron"), q.text("zone"), q.text("after"), q.number("count")))?;
     Ok(Json(ops.preview(&cron, zone.as_deref(), after.as_deref(), count)?))
+}
+
+pub(super) async fn all(
+    State(ops): State<Ops>,
+    query: Params,
+) -> Result<Json<ScheduleView>, Problem> {
+    let which = query.read(|q| AskSchedule {
+        service: q.text("service"),
+        labels: q.repeated("label"),
+        from: q.text("from"),
+        until: q.text("until"),
+        per_job: q.number("per_job"),
+        limit: q.number("limit"),
+    })?;
+    Ok(Json(ops.schedule(which).await?))
 }

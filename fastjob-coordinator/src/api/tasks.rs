@@ -21,6 +21,7 @@ pub(super) async fn list(
     let which = query.read(|q| ListTasks {
         job: q.text("job"),
         service: q.text("service"),
+        labels: q.repeated("label"),
         states: q.texts("state"),
         causes: q.texts("cause"),
         executor: q.text("executor"),

@@ -2,39 +2,53 @@
 
 use std::collections::BTreeMap;
 
+use jiff::tz::TimeZone;
+
 use crate::config::{Problem, unknown_variables};
 
 /// Variables by name.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Env(BTreeMap<String, String>);
+#[derive(Clone, Debug)]
+pub(super) struct Env {
+    variables: BTreeMap<String, String>,
+    zone: TimeZone,
+}
 
 impl Env {
     /// The variables of the process.
     pub(super) fn of_process() -> Self {
         let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
-        Self(std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect())
+        let variables = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
+        Self { variables: variables.collect(), zone: TimeZone::system() }
+    }
+
+    /// The zone of the terminal: of the variable TZ, else of the system, else UTC.
+    pub(super) fn zone(&self) -> TimeZone {
+        self.zone.clone()
     }
 
     pub(super) fn get(&self, name: &str) -> Option<String> {
-        self.0.get(name).cloned()
+        self.variables.get(name).cloned()
     }
 
     /// Unknown variables, which are probably typos.
     pub(super) fn unknown(&self) -> Vec<Problem> {
-        unknown_variables(self.0.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+        unknown_variables(
+            self.variables.iter().map(|(name, value)| (name.as_str(), value.as_str())),
+        )
     }
 }
 
 #[cfg(test)]
 impl Env {
     pub(super) fn set(&mut self, name: &str, value: &str) {
-        self.0.insert(name.to_owned(), value.to_owned());
+        self.variables.insert(name.to_owned(), value.to_owned());
     }
 }
 
 #[cfg(test)]
 impl<const N: usize> From<[(&str, &str); N]> for Env {
     fn from(vars: [(&str, &str); N]) -> Self {
-        Self(vars.map(|(name, value)| (name.to_owned(), value.to_owned())).into())
+        let variables = vars.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        Self { variables, zone: TimeZone::UTC }
     }
 }

@@ -3,13 +3,7 @@
 use clap::Subcommand;
 use fastjob_client::{Client, types::ExecutorView};
 
-use super::{
-    client::items,
-    error::Error,
-    options::limit,
-    out::Out,
-    table::{Table, seconds},
-};
+use super::{client::items, error::Error, options::limit, out::Out, table::Table};
 
 #[derive(Subcommand)]
 pub(super) enum Executor {
@@ -24,6 +18,7 @@ pub(super) enum Executor {
 impl Executor {
     pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
         let Self::List { limit } = self;
+        let times = out.times();
         let list = items(client.executors(), limit).await?;
         if out.is_json() {
             return out.json(&list);
@@ -62,7 +57,7 @@ impl Executor {
                 format!("{} MiB", executor.memory_free / (1024 * 1024)),
                 executor.handlers.into_keys().collect::<Vec<_>>().join(","),
                 executor.version,
-                seconds(Some(executor.since)),
+                times.seconds(Some(executor.since)),
             ]);
         }
         out.table(&table)

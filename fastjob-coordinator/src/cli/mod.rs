@@ -20,6 +20,7 @@ mod options;
 mod out;
 mod progress;
 mod repair;
+mod schedule;
 mod serve;
 mod start;
 mod stats;
@@ -28,6 +29,7 @@ mod style;
 mod table;
 mod task;
 mod text;
+mod times;
 mod wait;
 
 use std::{
@@ -82,6 +84,8 @@ enum Command {
     /// Show tasks and their logs
     #[command(subcommand)]
     Task(task::Task),
+    /// Show when all jobs fire
+    Schedule(schedule::Schedule),
     /// Show how many tasks ended, and how long they took
     Stats(stats::Stats),
     /// Show executors
@@ -173,7 +177,7 @@ impl Cli {
     ) -> Result<(), Error> {
         let Self { options, command } = self;
         let colours = options.color.is_on(reader == Reader::Terminal, env);
-        let out = Out::new(stdout, options.json, reader);
+        let out = Out::new(stdout, options.json, reader, options.times(env));
         let mut out = out.with_colours(colours).with_progress(progress);
         let client = || client::connect(&options.settings(env)?.client);
         match command {
@@ -187,6 +191,7 @@ impl Cli {
             Command::Start(start) => start.run(client, &mut out).await,
             Command::Stop(stop) => stop.run(&client()?, &mut out).await,
             Command::Task(task) => task.run(&client()?, &mut out).await,
+            Command::Schedule(schedule) => schedule.run(&client()?, &mut out).await,
             Command::Stats(stats) => stats.run(&client()?, &mut out).await,
             Command::Executor(executor) => executor.run(&client()?, &mut out).await,
             Command::Node(node) => node.run(&client()?, &mut out).await,

@@ -3,12 +3,7 @@
 use clap::Subcommand;
 use fastjob_client::{Client, types::NodeView};
 
-use super::{
-    client::items,
-    error::Error,
-    out::Out,
-    table::{Table, seconds},
-};
+use super::{client::items, error::Error, out::Out, table::Table};
 
 #[derive(Subcommand)]
 pub(super) enum Node {
@@ -19,6 +14,7 @@ pub(super) enum Node {
 impl Node {
     pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
         let Self::List = self;
+        let times = out.times();
         let list = items(client.nodes(), None).await?;
         if out.is_json() {
             return out.json(&list);
@@ -32,7 +28,13 @@ impl Node {
             let address =
                 if node.answers { format!("{} (answers)", node.address) } else { node.address };
             let partitions = node.partitions.to_string();
-            table.row([address, partitions, node.version, seconds(Some(node.since)), node.id]);
+            table.row([
+                address,
+                partitions,
+                node.version,
+                times.seconds(Some(node.since)),
+                node.id,
+            ]);
         }
         out.table(&table)
     }

@@ -4,13 +4,14 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 use fastjob_core::{JobPath, duration};
-use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use super::{
     env::Env,
     error::{Error, Failure, Place},
     job::places::Places,
     style::When,
+    times::{Times, zone},
 };
 use crate::config::{Config, Problem, ServerUrls, Source, StoreUrl, Token};
 
@@ -33,6 +34,11 @@ pub(super) struct Options {
     /// Allow a token to be sent in plain text to other machines (FASTJOB_INSECURE_PLAINTEXT)
     #[arg(long, global = true, help_heading = "Every command")]
     insecure_plaintext: bool,
+    /// Read and show instants in this time zone, such as Asia/Shanghai [default: the terminal's];
+    /// JSON has UTC
+    #[arg(long, global = true, value_name = "ZONE", value_parser = zone,
+          help_heading = "Every command")]
+    tz: Option<TimeZone>,
     /// Print JSON as REST returns it, and errors as problem details
     #[arg(long, global = true, help_heading = "Every command")]
     pub(super) json: bool,
@@ -56,6 +62,11 @@ pub(super) struct Judged {
 }
 
 impl Options {
+    /// How instants are read and shown.
+    pub(super) fn times(&self, env: &Env) -> Times {
+        Times::new(self.tz.clone().unwrap_or_else(|| env.zone()))
+    }
+
     /// The settings of the file, then the variables, then the flags.
     pub(super) fn settings(&self, env: &Env) -> Result<Config, Error> {
         let (Judged { config, source }, problems) = self.read(env)?;
@@ -172,11 +183,6 @@ const LIST_MAX: u32 = 10_000;
 /// Parses the number of items to list.
 pub(super) fn limit(text: &str) -> Result<usize, String> {
     crate::ops::how_many(text, LIST_MAX).map(|limit| limit as usize)
-}
-
-/// Parses an instant, such as `2026-12-01T08:00:00Z`.
-pub(super) fn instant(text: &str) -> Result<Timestamp, String> {
-    fastjob_core::instant::parse(text).map_err(|err| err.to_string())
 }
 
 /// Parses the number of a task.

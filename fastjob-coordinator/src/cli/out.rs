@@ -12,6 +12,7 @@ use super::{
     progress,
     table::{Facts, Table},
     text,
+    times::Times,
 };
 
 /// Where a command writes its result.
@@ -21,6 +22,7 @@ pub(super) struct Out<'a> {
     reader: Reader,
     colours: bool,
     progress: progress::Shown,
+    times: Times,
 }
 
 /// What reads the standard output.
@@ -33,8 +35,9 @@ pub(super) enum Reader {
 }
 
 impl<'a> Out<'a> {
-    pub(super) fn new(to: &'a mut dyn Write, json: bool, reader: Reader) -> Self {
-        Self { to, json, reader, colours: false, progress: progress::Shown::Nowhere }
+    pub(super) fn new(to: &'a mut dyn Write, json: bool, reader: Reader, times: Times) -> Self {
+        let (colours, progress) = (false, progress::Shown::Nowhere);
+        Self { to, json, reader, times, colours, progress }
     }
 
     /// The same with colours. JSON has none. What is coloured is for a terminal in the end, even if
@@ -48,6 +51,11 @@ impl<'a> Out<'a> {
     pub(super) fn with_progress(self, shown: progress::Shown) -> Self {
         let progress = if self.json { progress::Shown::Nowhere } else { shown };
         Self { progress, ..self }
+    }
+
+    /// How instants are read and shown.
+    pub(super) fn times(&self) -> Times {
+        self.times.clone()
     }
 
     /// Whether the output is JSON.

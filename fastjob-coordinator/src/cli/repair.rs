@@ -8,7 +8,7 @@ use super::{
     error::Error,
     options,
     out::{Out, remark},
-    table::{Table, millis},
+    table::Table,
 };
 use crate::{
     Config,
@@ -87,9 +87,13 @@ fn show_clock(repaired: &ClockRepair, out: &mut Out<'_>) -> Result<(), Error> {
     if out.is_json() {
         return out.json(repaired);
     }
+    let times = out.times();
     let ClockRepair { store, now, written, partitions, jobs, attempts } = repaired;
     if partitions.is_empty() && *jobs == 0 && *attempts == 0 {
-        return out.line(format_args!("no time in {store} is later than now, {now:.3}"));
+        return out.line(format_args!(
+            "no time in {store} is later than now, {}",
+            times.millis(Some(*now))
+        ));
     }
     let mut table =
         Table::new(&["PARTITION", "CLOCK", "CLOCK AFTER", "WATERMARK", "WATERMARK AFTER"]);
@@ -97,10 +101,10 @@ fn show_clock(repaired: &ClockRepair, out: &mut Out<'_>) -> Result<(), Error> {
         let (clock, watermark) = (partition.clock, partition.watermark);
         table.row([
             partition.partition.to_string(),
-            millis(clock.before),
-            millis(clock.after),
-            millis(watermark.before),
-            millis(watermark.after),
+            times.millis(clock.before),
+            times.millis(clock.after),
+            times.millis(watermark.before),
+            times.millis(watermark.after),
         ]);
     }
     out.table(&table)?;

@@ -8,14 +8,14 @@ use std::{fs, io::Read, path::PathBuf, time::Duration};
 
 use clap::Args;
 use fastjob_core::{ExecutorName, duration};
-use jiff::Timestamp;
 
 use super::{
     error::{Error, Failure},
-    options::{instant, job_name, span},
+    options::{job_name, span},
     out::Out,
     progress::Progress,
     table::shortened,
+    times::{Moment, moment},
     wait::answered,
 };
 
@@ -36,9 +36,9 @@ pub(super) struct Start {
     /// Start after this time, such as 5m
     #[arg(long, value_name = "SPAN", value_parser = span, conflicts_with = "at")]
     delay: Option<Duration>,
-    /// Start at this instant, such as 2026-12-01T08:00:00Z
-    #[arg(long, value_name = "INSTANT", value_parser = instant)]
-    at: Option<Timestamp>,
+    /// Start at this instant, such as 18:00, "tomorrow 08:00" or 2026-12-01T08:00:00Z
+    #[arg(long, value_name = "WHEN", value_parser = moment)]
+    at: Option<Moment>,
     /// Start only one task for all starts of the job with this key, as long as it is retained
     #[arg(long, value_name = "TEXT")]
     key: Option<String>,
@@ -60,10 +60,11 @@ impl Start {
             Some(path) => Some(read(path)?),
             None => self.param,
         };
+        let at = out.times().future_if(self.at.as_ref())?;
         let ask = StartRequest {
             param: param.map_or(serde_json::Value::Null, Into::into),
             executor: self.executor.map(|name| name.to_string()),
-            at: self.at.map(|at| at.to_string()),
+            at: at.map(|at| at.to_string()),
             delay: self.delay.map(duration::to_text),
             key: self.key,
             cause: Some("manual".to_owned()),

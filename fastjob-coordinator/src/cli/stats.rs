@@ -7,13 +7,13 @@ use fastjob_client::{
     Call, Client,
     types::{DurationStats, StatsQuery, TaskStats},
 };
-use jiff::Timestamp;
 
 use super::{
     error::Error,
-    options::{instant, job_name, span},
+    options::{job_name, span},
     out::Out,
-    table::{Table, lasted, seconds},
+    table::{Table, lasted},
+    times::{Moment, moment},
 };
 
 #[derive(Args)]
@@ -24,12 +24,13 @@ pub(super) struct Stats {
     /// Only tasks of this service
     #[arg(long, value_name = "NAME")]
     service: Option<String>,
-    /// From this instant on, such as 2026-12-01T08:00:00Z [default: a day before --until]
-    #[arg(long, value_name = "INSTANT", value_parser = instant)]
-    since: Option<Timestamp>,
+    /// From this instant on, such as yesterday, 24h or 2026-12-01T08:00:00Z [default: a day before
+    /// --until]
+    #[arg(long, value_name = "WHEN", value_parser = moment)]
+    since: Option<Moment>,
     /// Up to this instant [default: now]
-    #[arg(long, value_name = "INSTANT", value_parser = instant)]
-    until: Option<Timestamp>,
+    #[arg(long, value_name = "WHEN", value_parser = moment)]
+    until: Option<Moment>,
     /// The length of a bucket: whole minutes or hours [default: about 100 buckets]
     #[arg(long, value_name = "DURATION", value_parser = span)]
     bucket: Option<Duration>,
@@ -38,6 +39,8 @@ pub(super) struct Stats {
 impl Stats {
     pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
         let Self { job, service, since, until, bucket } = self;
+        let times = out.times();
+        let (since, until) = (times.past_if(since.as_ref())?, times.past_if(until.as_ref())?);
         let query = StatsQuery { job, service, since, until, bucket };
         let answer = client.answer(Call::stats(&query)).await?;
         if out.is_json() {
@@ -59,7 +62,7 @@ impl Stats {
             ">LATE P99",
         ]);
         for bucket in stats.items.iter().filter(|bucket| bucket.tasks.ended() > 0) {
-            table.row(cells(seconds(Some(bucket.at)), &bucket.tasks));
+            table.row(cells(times.seconds(Some(bucket.at)), &bucket.tasks));
         }
         table.row(cells("total".to_owned(), &stats.total));
         out.table(&table)

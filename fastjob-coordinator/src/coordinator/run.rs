@@ -116,6 +116,7 @@ impl Coordinator {
             channels: channels.clone(),
             feeds: Feeds::default(),
             applying: Semaphore::new(1),
+            scanning: Semaphore::new(1),
         });
         handles.open(ops.clone());
         // Within the drain timeout, sessions last until the engines have ended, so that the

@@ -32,7 +32,7 @@ impl Ops {
 
 impl Ops {
     /// The executors as this node's engines know them. Executors have a session with every node.
-    async fn executors(&self) -> Result<Vec<ExecutorFigures>, Error> {
+    pub(super) async fn executors(&self) -> Result<Vec<ExecutorFigures>, Error> {
         let mut all: BTreeMap<_, ExecutorFigures> = BTreeMap::new();
         for engine in self.engines.all() {
             let known = match engine.query(|answer| Command::Executors { answer }).await {

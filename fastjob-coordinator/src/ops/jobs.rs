@@ -9,12 +9,27 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Error, Fires, JobView, Ops, PAGE_BYTES, PAGE_DEFAULT, PAGE_MAX, Page, Saved,
+    all_jobs::{Idle, WhichJobs},
     node_calls::NodeCall,
 };
 use crate::{
     clock::wall_now,
     store::{JobRow, Origin, Partition},
 };
+
+/// Jobs that a list looks at before it ends a page.
+const LOOKED_AT: usize = 5_000;
+
+/// Which jobs to list, as the caller wrote them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ListJobs {
+    pub(crate) service: Option<String>,
+    pub(crate) labels: Vec<String>,
+    pub(crate) idle_since: Option<String>,
+    pub(crate) ends: Option<u32>,
+    pub(crate) cursor: Option<String>,
+    pub(crate) limit: Option<u32>,
+}
 
 /// Whether saving a job may replace an existing one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,25 +133,39 @@ impl NodeCall for ReleaseJob {
 
 impl Ops {
     /// Jobs by service and name; with `ends`, each with its activity and so many of its last ends.
-    pub(crate) async fn list_jobs(
-        &self,
-        cursor: Option<String>,
-        limit: Option<u32>,
-        ends: Option<u32>,
-    ) -> Result<Page<JobView>, Error> {
-        let limit = page(limit)?;
-        let after = cursor.map(|cursor| parse_cursor(&cursor)).transpose()?;
-        let page = self.store.jobs(after, limit, PAGE_BYTES).await?;
+    pub(crate) async fn list_jobs(&self, ask: ListJobs) -> Result<Page<JobView>, Error> {
+        let limit = page(ask.limit)?;
+        let which = WhichJobs::parse(ask.service, &ask.labels)?;
+        let idle = ask.idle_since.as_deref().map(Idle::parse).transpose()?;
+        let mut after = ask.cursor.map(|cursor| parse_cursor(&cursor)).transpose()?;
+        let (mut rows, mut looked_at) = (Vec::new(), 0);
+        // A search that finds few jobs ends its page early.
+        while looked_at < LOOKED_AT {
+            let wanted = limit - u32::try_from(rows.len()).unwrap_or(limit);
+            let page = self.store.jobs(after.take(), wanted, PAGE_BYTES).await?;
+            looked_at += page.jobs.len();
+            let mut found: Vec<_> =
+                page.jobs.into_iter().filter(|row| which.has(&row.job)).collect();
+            if let Some(idle) = idle {
+                found = self.idle(found, idle).await?;
+            }
+            rows.extend(found);
+            after = page.next;
+            let is_plain = which.are_all() && idle.is_none();
+            if after.is_none() || is_plain || rows.len() >= limit as usize {
+                break;
+            }
+        }
         let now = wall_now();
-        let mut items: Vec<_> = page.jobs.iter().map(|row| view(row, now)).collect();
-        if let Some(ends) = ends {
-            let jobs: Vec<_> = page.jobs.iter().map(|row| row.id).collect();
+        let mut items: Vec<_> = rows.iter().map(|row| view(row, now)).collect();
+        if let Some(ends) = ask.ends {
+            let jobs: Vec<_> = rows.iter().map(|row| row.id).collect();
             let mut activity = self.activity(&jobs, ends).await?;
             for (item, job) in items.iter_mut().zip(&jobs) {
                 item.activity = activity.remove(job);
             }
         }
-        let next_cursor = page.next.map(|(service, name)| format!("{service}/{name}"));
+        let next_cursor = after.map(|(service, name)| format!("{service}/{name}"));
         Ok(Page::new(items, next_cursor))
     }
 

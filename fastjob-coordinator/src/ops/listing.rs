@@ -21,6 +21,8 @@ use crate::{
 pub(crate) struct ListTasks {
     pub(crate) job: Option<String>,
     pub(crate) service: Option<String>,
+    /// `key=value`, or a key with any value.
+    pub(crate) labels: Vec<String>,
     pub(crate) states: Vec<String>,
     pub(crate) causes: Vec<String>,
     pub(crate) executor: Option<String>,
@@ -48,6 +50,9 @@ impl Ops {
             if filter.task.is_none() {
                 return Ok(Page::new(Vec::new(), None));
             }
+        }
+        if filter.order == Order::RunTime && filter.is_of_open() {
+            return self.longest_open(&filter, limit).await;
         }
         let mut unanswered = Vec::new();
         filter.open = self.open_now(&filter, &mut unanswered).await?;
@@ -114,6 +119,7 @@ impl Ops {
                 Some(path) => Some(self.find(path).await?.id),
                 None => None,
             },
+            jobs: self.jobs_labelled(&ask.labels).await?,
             service: one("service", ask.service)?,
             causes: all("cause", &ask.causes)?,
             executor: one("executor", ask.executor)?,
@@ -126,12 +132,18 @@ impl Ops {
             states,
             ..TaskFilter::default()
         };
-        if filter.needs_run_time() && filter.states.iter().any(|state| !state.is_final()) {
+        let has_open = filter.states.iter().any(|state| !state.is_final());
+        if filter.needs_run_time() && has_open && !filter.is_of_open() {
             return Err(Error::invalid(
                 "state",
-                "only ended tasks have a run time: with min_run_time, or ordered by run_time, \
-                 there are succeeded, failed, stopped and skipped",
+                "ended and open tasks are not listed together by their run time: with \
+                 min_run_time, or ordered by run_time, give either succeeded, failed, stopped and \
+                 skipped, or running and stopping",
             ));
+        }
+        if filter.min_run_time.is_some() && has_open && filter.order != Order::RunTime {
+            let message = "of open tasks, it needs order=run_time";
+            return Err(Error::invalid("min_run_time", message));
         }
         Ok(filter)
     }
@@ -155,6 +167,7 @@ impl Ops {
             return Ok(OpenNow { tasks: tasks.collect(), is_complete: true });
         }
         let is_whole = filter.service.is_none()
+            && filter.jobs.is_none()
             && filter.executor.is_none()
             && filter.causes.is_empty()
             && filter.text.is_none();
@@ -176,7 +189,7 @@ impl Ops {
 }
 
 /// Sorts tasks by the order of their ids in the list.
-fn sort(items: &mut [TaskView], ids: &[TaskId]) {
+pub(super) fn sort(items: &mut [TaskView], ids: &[TaskId]) {
     let places: std::collections::HashMap<_, _> =
         ids.iter().enumerate().map(|(place, id)| (id.0, place)).collect();
     items.sort_by_key(|item| places.get(&item.id).copied());
@@ -209,7 +222,7 @@ fn at(field: &str, text: Option<String>) -> Result<Option<Timestamp>, Error> {
 }
 
 /// The cursor of the page after a place. The orders have different ones.
-fn cursor(order: Order, Place { run_time, task }: Place) -> String {
+pub(super) fn cursor(order: Order, Place { run_time, task }: Place) -> String {
     match order {
         Order::Newest => format!("{task}"),
         Order::Oldest => format!("o{task}"),

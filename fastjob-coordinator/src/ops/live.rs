@@ -214,6 +214,8 @@ struct LiveAttemptWire {
     state: AttemptState,
     started_at: Option<Timestamp>,
     progress: Option<ProgressView>,
+    #[serde(default)]
+    waits_for: Option<String>,
     executor: Option<ExecutorName>,
 }
 
@@ -228,6 +230,7 @@ impl From<LiveTask> for LiveWire {
                 total,
                 note,
             }),
+            waits_for: at.waits_for,
             executor: at.executor,
         });
         Self { task: live.task, state: live.state, attempts: attempts.collect() }
@@ -245,6 +248,7 @@ impl From<LiveWire> for LiveTask {
                 total,
                 note,
             }),
+            waits_for: at.waits_for,
             executor: at.executor,
             session: None,
         });

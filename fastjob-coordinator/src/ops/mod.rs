@@ -4,6 +4,7 @@
 
 mod activity;
 mod alarms;
+mod all_jobs;
 mod apply;
 mod credential;
 mod declare;
@@ -15,6 +16,7 @@ mod jobs;
 mod listing;
 mod live;
 mod log;
+mod longest;
 mod node_calls;
 mod nodes;
 mod order;
@@ -31,20 +33,21 @@ use std::{ops::Deref, sync::Arc};
 
 pub(crate) use fastjob_client::types::{
     AlarmView, Applied, AppliedJob, AttemptView, BackfillRequest, Backfilled, ChannelView,
-    DurationStats, ExecutorView, Fires, JobActivity, JobEndView, JobView, LogView, NodeView, Page,
-    ProgressView, Saved, SilenceRequest, SilenceView, StartRequest, Started, StatsBucket,
-    StatsView, StopAnswer, TaskStats, TaskView, Tested,
+    DurationStats, ExecutorView, FireView, Fires, JobActivity, JobEndView, JobView, LogView,
+    NodeView, Page, ProgressView, Saved, ScheduleView, SilenceRequest, SilenceView, StartRequest,
+    Started, StatsBucket, StatsView, StopAnswer, TaskStats, TaskView, Tested,
 };
 use fastjob_core::job::Problem;
 use tokio::sync::Semaphore;
 
 pub(crate) use self::{
-    activity::ends,
+    activity::{ENDS_MAX, ends},
     alarms::ListAlarms,
+    all_jobs::AskSchedule,
     credential::{Credential, HEADER as NODE_HEADER, NotOfCluster, Question},
     follow::{Feeds, Follower, LogKey},
     handshake::{Handshakes, NotProven, Use},
-    jobs::SaveMode,
+    jobs::{ListJobs, SaveMode},
     listing::ListTasks,
     log::LogChoice,
     node_calls::{BadCall, CALLS, INTERNAL},
@@ -122,6 +125,8 @@ pub(crate) struct Parts {
     pub(crate) feeds: Feeds,
     /// One request at a time saves many jobs.
     pub(crate) applying: Semaphore,
+    /// One request at a time reads all jobs.
+    pub(crate) scanning: Semaphore,
 }
 
 /// Why a call failed.

@@ -104,6 +104,7 @@ fn attempt(row: AttemptRow, live: Option<&LiveTask>) -> AttemptView {
             total: progress.total,
             note: progress.note,
         }),
+        waits_for: live.and_then(|live| live.waits_for.clone()),
         due_at: row.due_at,
         started_at: row.started_at.or_else(|| live.and_then(|live| live.started_at)),
         ended_at: row.ended_at,

@@ -71,6 +71,8 @@ impl Default for OpenNow {
 pub(crate) struct TaskFilter {
     pub(crate) task: Option<TaskId>,
     pub(crate) job: Option<JobId>,
+    /// Tasks of one of these jobs.
+    pub(crate) jobs: Option<HashSet<JobId>>,
     pub(crate) service: Option<ServiceName>,
     /// Tasks in one of these states; empty for all.
     pub(crate) states: Vec<TaskState>,
@@ -108,6 +110,11 @@ impl TaskFilter {
         self.states.is_empty() || self.states.iter().any(|state| state.is_final())
     }
 
+    /// Whether it names states, and only those of open tasks.
+    pub(crate) fn is_of_open(&self) -> bool {
+        !self.states.is_empty() && self.states.iter().all(|state| !state.is_final())
+    }
+
     /// Whether open tasks can match.
     pub(crate) fn has_open(&self) -> bool {
         let needs_end = self.min_run_time.is_some() || self.order == Order::RunTime;
@@ -122,7 +129,7 @@ impl TaskFilter {
     /// Whether it selects ended tasks by what only their rows say.
     pub(crate) fn needs_rows(&self) -> bool {
         let has_rows = self.executor.is_some() || !self.causes.is_empty() || self.text.is_some();
-        has_rows || self.needs_run_time()
+        has_rows || self.jobs.is_some() || self.needs_run_time()
     }
 
     /// Whether it selects ended tasks by nothing but their creation.
@@ -139,6 +146,12 @@ impl TaskFilter {
     /// Whether a task has one of the causes.
     pub(crate) fn has_cause(&self, cause: Cause) -> bool {
         self.causes.is_empty() || self.causes.contains(&cause)
+    }
+
+    /// Whether a task is of one of the jobs.
+    pub(crate) fn has_job(&self, job: JobId) -> bool {
+        self.job.is_none_or(|only| only == job)
+            && self.jobs.as_ref().is_none_or(|jobs| jobs.contains(&job))
     }
 
     /// Whether an id can be on the page, by where it begins.

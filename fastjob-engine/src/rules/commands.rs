@@ -50,7 +50,7 @@ impl Engine {
                 out.answers.push(Answer::Open(answer, self.open_tasks(&ask)));
             }
             Command::Live { tasks, answer } => {
-                let live = tasks.into_iter().filter_map(|task| self.live(task)).collect();
+                let live = tasks.into_iter().filter_map(|task| self.live(now, task)).collect();
                 out.answers.push(Answer::Live(answer, live));
             }
             Command::CountOpen { jobs, answer } => {

@@ -16,6 +16,7 @@ mod load;
 mod place;
 mod plan;
 mod pump;
+mod reasons;
 mod reports;
 mod retention;
 mod settle;

@@ -108,7 +108,7 @@ impl Engine {
         (!tasks.is_empty()).then_some(count)
     }
 
-    pub(super) fn live(&self, task: TaskId) -> Option<LiveTask> {
+    pub(super) fn live(&self, now: Now, task: TaskId) -> Option<LiveTask> {
         let attempts = self.attempts.of_task(task);
         let state = attempts.first().and_then(|id| self.attempts.get(*id))?;
         let state = self.attempts.task_state(state);
@@ -120,6 +120,7 @@ impl Engine {
                 state: open.state,
                 started_at: open.started_at,
                 progress: open.rare().progress.clone(),
+                waits_for: self.waits_for(now, open),
                 executor: life.map(|life| life.executor().clone()),
                 session: life.and_then(Life::session),
             })

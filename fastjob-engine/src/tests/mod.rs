@@ -10,6 +10,7 @@ mod fires;
 mod job_quota;
 mod lineage;
 mod quota;
+mod reasons;
 mod restored;
 mod retention;
 mod rules;

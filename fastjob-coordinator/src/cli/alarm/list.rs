@@ -8,7 +8,7 @@ use crate::cli::{
     error::Error,
     options::{job_name, limit},
     out::Out,
-    table::{Table, seconds},
+    table::Table,
 };
 
 #[derive(Args)]
@@ -26,6 +26,7 @@ pub(in crate::cli) struct List {
 
 impl List {
     pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
+        let times = out.times();
         let mut list = client.alarms();
         if let Some(job) = self.job {
             list = list.job(job);
@@ -54,14 +55,14 @@ impl List {
         ]);
         for alarm in alarms {
             table.row([
-                seconds(Some(alarm.at)),
+                times.seconds(Some(alarm.at)),
                 alarm.job,
                 alarm.kind,
                 alarm.task.map(|task| task.to_string()).unwrap_or_default(),
                 alarm.channel,
                 alarm.state,
                 alarm.tries.to_string(),
-                seconds(alarm.done_at),
+                times.seconds(alarm.done_at),
                 alarm.last_error.unwrap_or_default(),
             ]);
         }

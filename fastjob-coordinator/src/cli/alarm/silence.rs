@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Args};
 use fastjob_core::duration;
-use jiff::Timestamp;
 
 use crate::cli::{
     error::Error,
-    options::{instant, job_name, span},
+    options::{job_name, span},
     out::Out,
-    table::{Table, seconds},
+    table::Table,
+    times::{Moment, moment},
 };
 
 #[derive(Args)]
@@ -22,7 +22,7 @@ use crate::cli::{
     group = ArgGroup::new("what").args(["job", "channel"]).required(true).multiple(true),
     group = ArgGroup::new("end").args(["span", "until"]).required(true),
     override_usage = "fastjob alarm silence [--job <NAME>] [--channel <NAME>] \
-                      <--for <SPAN> | --until <INSTANT>> [--reason <TEXT>]\n\n\
+                      <--for <SPAN> | --until <WHEN>> [--reason <TEXT>]\n\n\
                       Set a job, a channel, or both, and the end of the silence."
 )]
 pub(in crate::cli) struct Silence {
@@ -35,9 +35,9 @@ pub(in crate::cli) struct Silence {
     /// Silence for this long, such as 2h, at most 30 days
     #[arg(long = "for", value_name = "SPAN", value_parser = span)]
     span: Option<Duration>,
-    /// Silence until this instant, such as 2026-12-01T08:00:00Z
-    #[arg(long, value_name = "INSTANT", value_parser = instant)]
-    until: Option<Timestamp>,
+    /// Silence until this instant, such as 18:00, tomorrow or 2026-12-01T08:00:00Z
+    #[arg(long, value_name = "WHEN", value_parser = moment)]
+    until: Option<Moment>,
     /// The reason, in at most 200 characters
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
@@ -45,10 +45,12 @@ pub(in crate::cli) struct Silence {
 
 impl Silence {
     pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
+        let times = out.times();
+        let until = times.future_if(self.until.as_ref())?;
         let ask = SilenceRequest {
             job: self.job,
             channel: self.channel,
-            until: self.until.map(|until| until.to_string()),
+            until: until.map(|until| until.to_string()),
             span: self.span.map(duration::to_text),
             reason: self.reason,
         };
@@ -57,7 +59,7 @@ impl Silence {
             return out.line(answer.text());
         }
         let silence = answer.read()?;
-        let until = seconds(Some(silence.until));
+        let until = times.seconds(Some(silence.until));
         out.line(format_args!("silence {} until {until}", silence.id))
     }
 }
@@ -79,6 +81,7 @@ impl Unsilence {
 }
 
 pub(super) async fn list(client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
+    let times = out.times();
     let answer = client.answer(Call::silences()).await?;
     if out.is_json() {
         return out.line(answer.text());
@@ -93,8 +96,8 @@ pub(super) async fn list(client: &Client, out: &mut Out<'_>) -> Result<(), Error
             silence.id.to_string(),
             silence.job.unwrap_or_else(|| "every job".to_owned()),
             silence.channel.unwrap_or_else(|| "every channel".to_owned()),
-            seconds(Some(silence.created_at)),
-            seconds(Some(silence.until)),
+            times.seconds(Some(silence.created_at)),
+            times.seconds(Some(silence.until)),
             silence.reason,
         ]);
     }

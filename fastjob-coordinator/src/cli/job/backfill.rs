@@ -5,13 +5,13 @@ use fastjob_client::{
     Call, Client,
     types::{BackfillRequest, Backfilled},
 };
-use jiff::Timestamp;
 
 use crate::cli::{
     error::Error,
-    options::{instant, job_name},
+    options::job_name,
     out::Out,
     progress::Progress,
+    times::{Moment, moment},
 };
 
 #[derive(Args)]
@@ -19,12 +19,12 @@ pub(in crate::cli) struct Backfill {
     /// The job, as name or service.name
     #[arg(value_parser = job_name)]
     name: String,
-    /// First instant of the range, such as 2026-12-01T00:00:00Z
-    #[arg(long, value_name = "INSTANT", value_parser = instant)]
-    from: Timestamp,
+    /// First instant of the range, such as yesterday, 24h or 2026-12-01T00:00:00Z
+    #[arg(long, value_name = "WHEN", value_parser = moment)]
+    from: Moment,
     /// End of the range, exclusive [default: now]
-    #[arg(long, value_name = "INSTANT", value_parser = instant)]
-    until: Option<Timestamp>,
+    #[arg(long, value_name = "WHEN", value_parser = moment)]
+    until: Option<Moment>,
     /// At most this many fires, up to 1000, the earliest first
     #[arg(long, value_name = "N", default_value_t = 100)]
     max: u32,
@@ -35,9 +35,11 @@ pub(in crate::cli) struct Backfill {
 
 impl Backfill {
     pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
+        let times = out.times();
+        let until = times.past_if(self.until.as_ref())?;
         let ask = BackfillRequest {
-            from: self.from.to_string(),
-            until: self.until.map(|until| until.to_string()),
+            from: times.past(&self.from)?.to_string(),
+            until: until.map(|until| until.to_string()),
             max: Some(self.max),
             again: self.again,
         };

@@ -9,11 +9,25 @@ use crate::cli::{
     error::Error,
     options::limit,
     out::Out,
-    table::{Table, seconds},
+    table::Table,
+    times::{Moment, moment},
 };
 
 #[derive(Args)]
 pub(in crate::cli) struct List {
+    /// Only jobs of this service
+    #[arg(long, value_name = "NAME")]
+    service: Option<String>,
+    /// Only jobs with this label; several are combined
+    #[arg(long, value_name = "KEY[=VALUE]")]
+    label: Vec<String>,
+    /// Only jobs that have never run, as far as the history goes
+    #[arg(long, conflicts_with = "idle_since")]
+    never_run: bool,
+    /// Only jobs that have not run since this instant, such as 7d or yesterday; `release` is when the
+    /// newest executor with their handler started
+    #[arg(long, value_name = "WHEN", value_parser = idle_since)]
+    idle_since: Option<IdleSince>,
     /// Show at most this many, up to 10000 [default: all]
     #[arg(long, value_name = "N", value_parser = limit)]
     limit: Option<usize>,
@@ -21,7 +35,21 @@ pub(in crate::cli) struct List {
 
 impl List {
     pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
-        let list = items(client.jobs().ends(1), self.limit).await?;
+        let times = out.times();
+        let mut list = client.jobs().ends(1);
+        if let Some(service) = self.service {
+            list = list.service(service);
+        }
+        for label in self.label {
+            list = list.label(label);
+        }
+        list = match (self.never_run, &self.idle_since) {
+            (true, _) => list.never_run(),
+            (false, Some(IdleSince::Release)) => list.idle_since_release(),
+            (false, Some(IdleSince::Moment(at))) => list.idle_since(times.past(at)?),
+            (false, None) => list,
+        };
+        let list = items(list, self.limit).await?;
         if out.is_json() {
             return out.json(&list);
         }
@@ -54,11 +82,33 @@ impl List {
                 origin,
                 open,
                 last.map(|end| end.state.to_string()).unwrap_or_default(),
-                seconds(last.map(|end| end.ended_at)),
-                seconds(view.next_fire_at),
+                times.seconds(last.map(|end| end.ended_at)),
+                times.seconds(view.next_fire_at),
             ]);
         }
         out.table(&table)
+    }
+}
+
+/// Since when a job has not run.
+#[derive(Clone, Debug)]
+pub(in crate::cli) enum IdleSince {
+    Release,
+    Moment(Moment),
+}
+
+fn idle_since(text: &str) -> Result<IdleSince, String> {
+    match text {
+        "release" => Ok(IdleSince::Release),
+        text => moment(text).map(IdleSince::Moment),
+    }
+}
+
+/// The time zone of a job's schedule.
+pub(in crate::cli) fn zone(job: &JobDraft) -> Option<&str> {
+    match &job.schedule {
+        Some(WordOr::Table(table)) => table.zone.as_deref(),
+        Some(WordOr::Word(_)) | None => None,
     }
 }
 

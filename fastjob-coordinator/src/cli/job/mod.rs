@@ -12,6 +12,8 @@ mod show;
 mod switch;
 
 use clap::Subcommand;
+
+pub(super) use self::list::zone;
 use fastjob_client::Client;
 
 use super::{error::Error, options::job_name, out::Out};

@@ -3,7 +3,7 @@
 use clap::Args;
 use fastjob_client::{Call, Client, types::Fires};
 
-use crate::cli::{error::Error, options::job_name, out::Out, table::seconds};
+use crate::cli::{error::Error, options::job_name, out::Out};
 
 #[derive(Args)]
 pub(in crate::cli) struct Next {
@@ -17,6 +17,7 @@ pub(in crate::cli) struct Next {
 
 impl Next {
     pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
+        let times = out.times();
         let answer = client.answer(Call::next_fires(&self.name, self.count)).await?;
         if out.is_json() {
             return out.line(answer.text());
@@ -25,6 +26,6 @@ impl Next {
         if fires.is_empty() {
             return out.line(format_args!("{} does not fire", self.name));
         }
-        fires.into_iter().try_for_each(|fire| out.line(seconds(Some(fire))))
+        fires.into_iter().try_for_each(|fire| out.line(times.seconds(Some(fire))))
     }
 }

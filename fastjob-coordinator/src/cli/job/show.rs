@@ -12,13 +12,14 @@ use fastjob_core::{
 
 use super::{
     export::{as_toml, fields},
-    list::{origin, schedule},
+    list::{origin, schedule, zone},
 };
 use crate::cli::{
     error::Error,
     options::job_name,
     out::Out,
-    table::{Facts, Table, seconds, took},
+    table::{Facts, Table, took},
+    times::Times,
 };
 
 #[derive(Args)]
@@ -48,12 +49,12 @@ impl Show {
         if out.is_json() {
             return out.line(answer.text());
         }
-        let view = answer.read()?;
+        let (view, times) = (answer.read()?, out.times());
         if self.toml {
             return out.raw(&as_toml(&fields(view)));
         }
-        let ends = view.activity.as_ref().map(|activity| ended(&activity.ends));
-        out.facts(&facts(view)?)?;
+        let ends = view.activity.as_ref().map(|activity| ended(&activity.ends, &times));
+        out.facts(&facts(view, &times)?)?;
         match ends.flatten() {
             Some(ends) => {
                 out.line("")?;
@@ -65,14 +66,14 @@ impl Show {
 }
 
 /// How the last tasks ended; `None` if there are none.
-fn ended(ends: &[JobEndView]) -> Option<Table> {
+fn ended(ends: &[JobEndView], times: &Times) -> Option<Table> {
     let mut table = Table::new(&[">TASK", "STATE", "STARTED", "ENDED", ">TOOK"]);
     for end in ends {
         table.row([
             end.task.to_string(),
             end.state.to_string(),
-            seconds(end.started_at),
-            seconds(Some(end.ended_at)),
+            times.seconds(end.started_at),
+            times.seconds(Some(end.ended_at)),
             took(end.started_at, Some(end.ended_at)),
         ]);
     }
@@ -91,7 +92,7 @@ fn of_the_code(job: &JobDraft, declared: Option<Box<JobDraft>>) -> Option<String
     Some(changes.collect::<Vec<_>>().join(", "))
 }
 
-fn facts(view: JobView) -> Result<Facts, Error> {
+fn facts(view: JobView, times: &Times) -> Result<Facts, Error> {
     let origin = origin(&view);
     let job = view.job;
     let code = of_the_code(&job, view.declared);
@@ -101,7 +102,8 @@ fn facts(view: JobView) -> Result<Facts, Error> {
     facts.add("job", job.full_name());
     facts.add("schedule", schedule(&job));
     facts.add("enabled", enabled);
-    facts.add("next fire", seconds(view.next_fire_at));
+    let zone = zone(&job);
+    facts.add("next fire", times.seconds_and_in(view.next_fire_at, zone));
     let open = view.activity.and_then(|it| Some((it.running?, it.queued?)));
     facts.add("open", open.map(|(a, b)| format!("{a} running, {b} queued")).unwrap_or_default());
     facts.add("param", param_text(&job.param).unwrap_or_default());
@@ -119,7 +121,7 @@ fn facts(view: JobView) -> Result<Facts, Error> {
     facts.add("origin", format!("{origin}{overrides}"));
     facts.add("in code", code.unwrap_or_default());
     facts.add("revision", view.revision.to_string());
-    facts.add("created", seconds(Some(view.created_at)));
-    facts.add("updated", seconds(Some(view.updated_at)));
+    facts.add("created", times.seconds(Some(view.created_at)));
+    facts.add("updated", times.seconds(Some(view.updated_at)));
     Ok(facts)
 }

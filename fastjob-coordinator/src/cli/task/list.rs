@@ -1,21 +1,21 @@
 //! `fastjob task list`.
 
-use std::time::Duration;
-
 use clap::Args;
 use fastjob_client::{
-    Client, List as Pages,
+    Client,
     types::{TaskOrder, TaskView},
 };
-use fastjob_core::{Cause, TaskState};
+use fastjob_core::TaskState;
 use jiff::Timestamp;
 
+use super::filters::Filters;
 use crate::cli::{
     client::items,
     error::Error,
-    options::{instant, job_name, limit, span},
+    options::limit,
     out::{Out, remark},
-    table::{Table, seconds, shortened, took},
+    table::{Table, shortened, took},
+    times::Times,
 };
 
 /// How many requests may end early because few tasks match, before the command stops.
@@ -25,38 +25,10 @@ const MESSAGE: usize = 60;
 
 #[derive(Args)]
 pub(in crate::cli) struct List {
-    /// Only tasks of this job
-    #[arg(long, value_name = "NAME", value_parser = job_name)]
-    job: Option<String>,
-    /// Only tasks of the jobs of this service
-    #[arg(long, value_name = "NAME")]
-    service: Option<String>,
-    /// Only tasks in these states, such as failed,stopped: queued, running, stopping, succeeded,
-    /// failed, stopped, skipped
-    #[arg(long, value_delimiter = ',')]
-    state: Vec<TaskState>,
-    /// Only tasks started for these causes: schedule, misfire, manual, api, parent
-    #[arg(long, value_delimiter = ',')]
-    cause: Vec<Cause>,
-    /// Only tasks with an attempt on this executor
-    #[arg(long, value_name = "NAME")]
-    executor: Option<String>,
-    /// Only tasks created at or after this instant, such as 2026-12-01T08:00:00Z
-    #[arg(long, value_name = "INSTANT", value_parser = instant)]
-    since: Option<Timestamp>,
-    /// Only tasks created before this instant
-    #[arg(long, value_name = "INSTANT", value_parser = instant)]
-    until: Option<Timestamp>,
-    /// Only tasks with an error message that contains this text, in upper or lower case
-    #[arg(long, value_name = "PART")]
-    text: Option<String>,
-    /// Only the task that was started with this key; needs --job
-    #[arg(long, requires = "job")]
-    key: Option<String>,
-    /// Only tasks that have ended and took at least this long, such as 5m
-    #[arg(long, value_name = "DURATION", value_parser = span)]
-    min_run_time: Option<Duration>,
-    /// newest, oldest, or run_time: the longest run first, which needs a narrow range
+    #[command(flatten)]
+    filters: Filters,
+    /// newest, oldest, or run_time: the longest run first, of tasks that run (--state running) or that
+    /// ended, which needs a narrow range
     #[arg(long, default_value_t)]
     order: TaskOrder,
     /// Show at most this many, up to 10000
@@ -71,8 +43,11 @@ fn next_second(at: Timestamp) -> Timestamp {
 
 impl List {
     pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
-        let (limit, order) = (self.limit, self.order);
-        let list = self.filter(client.tasks()).search_limit(SEARCHES);
+        let (limit, order, times) = (self.limit, self.order, out.times());
+        let mut list = self.filters.apply(client.tasks(), &times)?.search_limit(SEARCHES);
+        if order != TaskOrder::Newest {
+            list = list.order(order);
+        }
         let list = items(list, Some(limit)).await?;
         if out.is_json() {
             return out.json(&list);
@@ -82,7 +57,7 @@ impl List {
         let tasks: Vec<TaskView> = list.read()?;
         match tasks.as_slice() {
             [] => out.line("no tasks")?,
-            tasks => out.table(&table(tasks))?,
+            tasks => out.table(&table(tasks, &times))?,
         }
         if let Some(at) = searched_to {
             // `--until` is exclusive, and nothing that was not searched may be left out.
@@ -93,7 +68,7 @@ impl List {
             remark(format_args!(
                 "the search stopped at {}, because few tasks match: continue there with {option}, or \
                  narrow it",
-                seconds(Some(at))
+                times.seconds(Some(at))
             ));
         }
         if !unanswered.is_empty() {
@@ -104,49 +79,17 @@ impl List {
         }
         Ok(())
     }
-
-    fn filter(self, mut list: Pages<TaskView>) -> Pages<TaskView> {
-        if let Some(job) = self.job {
-            list = list.job(job);
-        }
-        if let Some(service) = self.service {
-            list = list.service(service);
-        }
-        if !self.state.is_empty() {
-            list = list.states(self.state);
-        }
-        if !self.cause.is_empty() {
-            list = list.causes(self.cause);
-        }
-        if let Some(executor) = self.executor {
-            list = list.executor(executor);
-        }
-        if let Some(since) = self.since {
-            list = list.since(since);
-        }
-        if let Some(until) = self.until {
-            list = list.until(until);
-        }
-        if let Some(text) = self.text {
-            list = list.text(text);
-        }
-        if let Some(key) = self.key {
-            list = list.key(key);
-        }
-        if let Some(least) = self.min_run_time {
-            list = list.min_run_time(least);
-        }
-        match self.order {
-            TaskOrder::Newest => list,
-            order @ (TaskOrder::Oldest | TaskOrder::RunTime) => list.order(order),
-        }
-    }
 }
 
-/// The tasks as a table. It says why attempts failed if a task has failed.
-fn table(tasks: &[TaskView]) -> Table {
+/// The tasks as a table. It says what queued tasks wait for, and why attempts failed, if there are
+/// such tasks.
+fn table(tasks: &[TaskView], times: &Times) -> Table {
     let has_failures = tasks.iter().any(|task| task.state == TaskState::Failed);
-    let mut headings = vec![">TASK", "JOB", "STATE", "CAUSE", "CREATED", "STARTED", ">TOOK"];
+    let waits = tasks.iter().any(|task| waits_for(task).is_some());
+    let mut headings = vec![">TASK", "JOB", "STATE", "CAUSE", "CREATED", ">LATE", ">TOOK"];
+    if waits {
+        headings.push("WAITS FOR");
+    }
     if has_failures {
         headings.extend(["REASON", "MESSAGE"]);
     }
@@ -157,10 +100,13 @@ fn table(tasks: &[TaskView]) -> Table {
             format!("{}.{}", task.service, task.job),
             task.state.to_string(),
             task.cause.to_string(),
-            seconds(Some(task.created_at)),
-            seconds(task.started_at),
-            took(task.started_at, task.ended_at),
+            times.seconds(Some(task.created_at)),
+            late(task, times.now()),
+            took_so_far(task, times.now()),
         ];
+        if waits {
+            cells.push(waits_for(task).map(|why| shortened(why, MESSAGE)).unwrap_or_default());
+        }
         if has_failures {
             // The last one that failed is the one after which no retry followed.
             let failed = task.attempts.iter().rev().find(|attempt| attempt.reason.is_some());
@@ -172,4 +118,29 @@ fn table(tasks: &[TaskView]) -> Table {
         table.row(cells);
     }
     table
+}
+
+/// What an open task waits for.
+pub(super) fn waits_for(task: &TaskView) -> Option<&str> {
+    task.attempts.iter().find_map(|attempt| attempt.waits_for.as_deref())
+}
+
+/// From when a task was due until it started, or until now if it has not.
+pub(super) fn late(task: &TaskView, now: Timestamp) -> String {
+    let due = task.attempts.iter().map(|attempt| attempt.due_at).min();
+    // What has ended without a start was never late.
+    let until = task.started_at.or_else(|| task.ended_at.is_none().then_some(now));
+    match (due, until) {
+        (Some(due), Some(until)) if until >= due => took(Some(due), Some(until)),
+        (Some(_), Some(_)) if task.started_at.is_some() => took(due, due),
+        _ => String::new(),
+    }
+}
+
+/// How long a task took; of one that still runs, how long so far.
+pub(super) fn took_so_far(task: &TaskView, now: Timestamp) -> String {
+    match (task.started_at, task.ended_at) {
+        (Some(started), None) => format!("{}…", took(Some(started), Some(now.max(started)))),
+        (started, ended) => took(started, ended),
+    }
 }

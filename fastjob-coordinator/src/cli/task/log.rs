@@ -6,8 +6,12 @@
 use std::time::Duration;
 
 use clap::Args;
-use fastjob_client::{Call, Client, LogPlace, LogQuery, Polling, Step};
+use fastjob_client::{
+    Call, Client, LogPlace, LogQuery, Polling, Step,
+    types::{AttemptView, TaskView},
+};
 
+use super::list::waits_for;
 use crate::cli::{
     error::Error,
     options::task_id,
@@ -37,14 +41,76 @@ pub(in crate::cli) struct Log {
 
 impl Log {
     pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
-        let shards = self.print(self.shard, client, out).await?;
-        if self.shard.is_some() {
+        let mut printed = 0;
+        let shards = self.print(self.shard, client, out, &mut printed).await?;
+        if self.shard.is_none() {
+            for shard in 1..shards {
+                self.print(Some(shard), client, out, &mut printed).await?;
+            }
+        }
+        let mut polling = polling();
+        let task = loop {
+            let answer = client.call(Call::task(self.task)).await;
+            match self.follow {
+                false => break answer?,
+                true => match answered(&mut polling, answer)? {
+                    Some(task) => break task,
+                    None => polling.pause().await,
+                },
+            }
+        };
+        self.explain(&task, printed > 0)
+    }
+
+    /// Says how a task ended that did not succeed, and why there is no log.
+    fn explain(&self, task: &TaskView, has_text: bool) -> Result<(), Error> {
+        let of_shard = |attempt: &&AttemptView| {
+            self.shard.is_none_or(|shard| shard == attempt.shard)
+                && self.attempt.is_none_or(|number| number == attempt.number)
+        };
+        let mut attempts = task.attempts.iter().filter(of_shard);
+        let failed = attempts.rfind(|attempt| attempt.reason.is_some());
+        let why = failed.map(|attempt| {
+            let reason = attempt.reason.as_ref().map(ToString::to_string).unwrap_or_default();
+            let message = attempt.message.as_deref().unwrap_or_default();
+            match message {
+                "" => reason,
+                message => format!("{reason}: {message}"),
+            }
+        });
+        let (id, state) = (task.id, &task.state);
+        let state = match (why, waits_for(task)) {
+            (_, Some(waits)) if task.started_at.is_none() => {
+                format!("task {id} is {state}: it waits for {waits}")
+            }
+            (Some(why), _) => format!("task {id} is {state}, attempt failed: {why}"),
+            (None, _) => match &task.note {
+                Some(note) => format!("task {id} is {state}: {note}"),
+                None => format!("task {id} is {state}"),
+            },
+        };
+        let has_succeeded = task.has_succeeded();
+        if has_text {
+            if task.has_ended() && !has_succeeded {
+                remark(format_args!("-- {state}"));
+            }
             return Ok(());
         }
-        for shard in 1..shards {
-            self.print(Some(shard), client, out).await?;
+        let executor = failed.or(task.attempts.last()).and_then(|at| at.executor.as_deref());
+        match (task.started_at, executor) {
+            (None, _) => Err(Error::failed(format!("there is no log: {state}"))),
+            (Some(_), _) if has_succeeded => {
+                remark(format_args!("task {id} has logged nothing"));
+                Ok(())
+            }
+            (Some(_), executor) => {
+                let executor = executor.unwrap_or("its executor");
+                Err(Error::failed(format!(
+                    "there is no log: {state}. It has logged nothing, or its log is on executor \
+                     `{executor}`, which is not connected"
+                )))
+            }
         }
-        Ok(())
     }
 
     /// Prints the log of one shard, and returns how many shards there are.
@@ -53,6 +119,7 @@ impl Log {
         shard: Option<u32>,
         client: &Client,
         out: &mut Out<'_>,
+        printed: &mut usize,
     ) -> Result<u32, Error> {
         let mut query = LogQuery::default();
         (query.shard, query.attempt) = (shard, self.attempt);
@@ -73,6 +140,7 @@ impl Log {
                 continue;
             };
             let piece = answer.read()?;
+            *printed += piece.text.len();
             shards = piece.shards;
             // Headings as in `tail` with several files; a selected shard is printed without one.
             if self.shard.is_none() && shards > 1 && !is_headed && !out.is_json() {

@@ -1,5 +1,6 @@
 //! `fastjob task`: tasks and their logs.
 
+mod filters;
 mod list;
 mod log;
 mod show;

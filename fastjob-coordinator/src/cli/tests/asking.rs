@@ -301,6 +301,13 @@ async fn closed_output_ends_the_command_quietly() {
             Ok(())
         }
     }
-    let err = Out::new(&mut Gone, false, Reader::Program).line("x").unwrap_err();
+    let err = Out::new(
+        &mut Gone,
+        false,
+        Reader::Program,
+        crate::cli::times::Times::new(jiff::tz::TimeZone::UTC),
+    )
+    .line("x")
+    .unwrap_err();
     assert!(matches!(err, Error::Closed));
 }

@@ -11,11 +11,11 @@ use super::{
 };
 use crate::cli::{Cli, error::Error};
 
-/// A command line, and what the coordinator answers.
-type Case = (&'static str, Vec<String>, Value);
+/// A command line, and what the coordinator answers, one after the other.
+type Case = (&'static str, Vec<String>, Vec<Value>);
 
 fn case(command: &'static str, args: &[&str], answer: Value) -> Case {
-    (command, args.iter().map(|arg| (*arg).to_owned()).collect(), answer)
+    (command, args.iter().map(|arg| (*arg).to_owned()).collect(), vec![answer])
 }
 
 /// Commands of a coordinator, with arguments and an answer.
@@ -36,9 +36,11 @@ fn asking(jobs: &Path) -> Vec<Case> {
         "created_at": "2026-11-23T00:00:00Z",
     });
     let piece = json!({
-        "attempt": 42, "number": 1, "offset": 0, "next_offset": 0, "text": "", "ended": false,
+        "attempt": 42, "number": 1, "offset": 0, "next_offset": 4, "text": "one\n", "ended": true,
         "source": "executor",
     });
+    let mut end_of_log = piece.clone();
+    (end_of_log["offset"], end_of_log["text"]) = (4.into(), "".into());
     vec![
         case("job apply", &[jobs], applied.clone()),
         case("job diff", &[jobs], applied),
@@ -55,7 +57,8 @@ fn asking(jobs: &Path) -> Vec<Case> {
         case("stop", &["42"], json!({ "stopped": true, "state": "stopping" })),
         case("task list", &[], none.clone()),
         case("task show", &["42"], task("running")),
-        case("task log", &["42"], piece),
+        ("task log", vec!["42".to_owned()], vec![piece, end_of_log, task("succeeded")]),
+        case("schedule", &[], json!({ "items": [], "until": "2026-11-24T00:00:00Z" })),
         case("stats", &[], stats),
         case("executor list", &[], none.clone()),
         case("node list", &[], none.clone()),
@@ -113,17 +116,19 @@ async fn every_command_prints_json_if_asked() {
     assert!(untested.is_empty(), "add these commands to a table of this file: {untested:?}");
     assert!(tested.is_subset(&all), "there are no such commands: {:?}", &tested - &all);
 
-    for (command, args, answer) in asking.into_iter().chain(local) {
+    for (command, args, answers) in asking.into_iter().chain(local) {
         // No content, as after a deletion.
-        let status = if answer.is_null() { 204 } else { 200 };
-        let fake = Fake::answers([(status, "", answer)]).await;
+        let status = |answer: &Value| if answer.is_null() { 204 } else { 200 };
+        let answers = answers.into_iter().map(|answer| (status(&answer), "", answer));
+        let fake = Fake::answers(answers).await;
         let mut words = vec!["--json", "--color=always", "--server", fake.url.as_str()];
         words.extend(command.split(' '));
         words.extend(args.iter().map(String::as_str));
         let ran = fastjob(&words).await;
         assert!(matches!(ran.result, Ok(()) | Err(Error::Reported)), "{command}: {:?}", ran.result);
-        let parsed: Result<Value, _> = serde_json::from_str(&ran.out);
-        assert!(parsed.is_ok(), "`fastjob {command} --json` printed {:?}", ran.out);
+        let lines = serde_json::Deserializer::from_str(&ran.out).into_iter::<Value>();
+        let count = lines.map(|line| assert!(line.is_ok(), "{command}: {:?}", ran.out)).count();
+        assert!(count > 0, "`fastjob {command} --json` printed nothing");
     }
 }
 

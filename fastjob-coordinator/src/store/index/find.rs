@@ -58,7 +58,7 @@ impl Found {
             let least = filter.min_run_time.unwrap_or_default().as_millis();
             self.run_time.is_some_and(|run_time| run_time.max(0).unsigned_abs() as u128 >= least)
         };
-        filter.job.is_none_or(|job| self.job == job)
+        filter.has_job(self.job)
             && filter.has_state(self.state)
             && filter.has_cause(self.cause)
             && filter.has_created(self.created_at)

@@ -7,6 +7,9 @@ use fastjob_core::ServiceName;
 use super::{JOB, Key, SERVICE, STATE, Segment, is_indexed};
 use crate::store::{Partition, TaskFilter, filter::Order};
 
+/// Jobs that are looked up one by one; the tasks of more jobs are found among all.
+const JOBS: usize = 50;
+
 /// What leaves the fewest tasks to look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Plan {
@@ -25,6 +28,12 @@ impl Plan {
         }
         let ended = || filter.states.iter().copied().filter(|state| state.is_final());
         let is_failures = !filter.states.is_empty() && ended().all(is_indexed);
+        if let Some(jobs) = filter.jobs.as_ref().filter(|jobs| jobs.len() <= JOBS)
+            && filter.job.is_none()
+        {
+            let key = if is_failures { Key::failures } else { Key::job };
+            return Self::Keys(jobs.iter().copied().map(key).collect());
+        }
         let service = filter.service.as_ref().map(ServiceName::key);
         Self::Keys(match (filter.job, service, is_failures) {
             (Some(job), _, true) => vec![Key::failures(job)],

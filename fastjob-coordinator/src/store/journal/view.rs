@@ -238,7 +238,7 @@ impl OpenTasks {
                 && filter.has_id(head.task)
                 && filter.has_created(head.created_at)
                 && filter.has_cause(head.cause)
-                && filter.job.is_none_or(|job| head.job == job)
+                && filter.has_job(head.job)
         };
         let (mut found, mut stopped): (Vec<_>, _) = if filter.states.is_empty() {
             let all = self.partitions.values().flat_map(Journal::tasks).map(|(_, task)| task);

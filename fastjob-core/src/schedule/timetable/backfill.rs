@@ -67,6 +67,18 @@ impl Timetable {
         self.list(after, Timestamp::MAX, anchor, most)
     }
 
+    /// The fires from `from` on and before `until`, at most `most` of them, as the schedule stands:
+    /// unlike [`fires_between`](Self::fires_between), none before `anchor`. [`Fires::more`] is set if
+    /// there are, or may be, more.
+    pub fn fires_within(
+        &self,
+        (from, until): (Timestamp, Timestamp),
+        anchor: Timestamp,
+        most: usize,
+    ) -> Fires {
+        self.list(super::before(from), super::before(until), anchor, most)
+    }
+
     /// The first fires later than `after` and not later than `until`.
     fn list(&self, after: Timestamp, until: Timestamp, anchor: Timestamp, most: usize) -> Fires {
         let (mut after, mut spans) = (after, LOOKS_MOST * SPANS_MOST);
