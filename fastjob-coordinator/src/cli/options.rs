@@ -49,7 +49,6 @@ pub(super) struct Options {
         value_enum,
         value_name = "WHEN",
         default_value_t,
-        hide_possible_values = false,
         help_heading = "Every command"
     )]
     pub(super) color: When,

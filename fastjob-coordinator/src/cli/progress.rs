@@ -116,6 +116,11 @@ impl Progress {
         }
     }
 
+    /// Whether a bar shows the amount.
+    pub(super) fn has_bar(&self) -> bool {
+        self.bar.is_some()
+    }
+
     /// Shows how much is done; without a total, only that work goes on.
     pub(super) fn amount(&self, done: u64, total: u64) {
         let Some(bar) = &self.bar else { return };

@@ -170,6 +170,7 @@ fn say(progress: &mut Progress, task: &TaskView) {
     let mut detail = match (done, total) {
         (0, 0) => String::new(),
         (_, 0) => done.to_string(),
+        _ if progress.has_bar() => String::new(),
         _ => format!("{done}/{total}"),
     };
     if let Some(note) = note {

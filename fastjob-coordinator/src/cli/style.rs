@@ -68,7 +68,7 @@ mod tests {
     #[test]
     fn colours_are_for_terminals_that_want_them() {
         let auto = |is_terminal, vars: &[(&str, &str)]| {
-            let mut env = Env::default();
+            let mut env = Env::from([]);
             vars.iter().for_each(|(name, value)| env.set(name, value));
             When::Auto.is_on(is_terminal, &env)
         };
@@ -78,7 +78,7 @@ mod tests {
             assert!(!auto(true, &[off]), "{off:?}");
         }
         assert!(When::Always.is_on(false, &Env::from([("NO_COLOR", "1")])));
-        assert!(!When::Never.is_on(true, &Env::default()));
+        assert!(!When::Never.is_on(true, &Env::from([])));
     }
 
     #[test]
