@@ -74,7 +74,7 @@ enum Command {
     Task(task::Task),
     /// Show how many tasks ended, and how long they took
     Stats(stats::Stats),
-    /// Show executors
+    /// Show executors, drain and resume them
     #[command(subcommand)]
     Executor(executor::Executor),
     /// Show the coordinators of the cluster

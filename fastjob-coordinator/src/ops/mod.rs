@@ -7,6 +7,7 @@ mod alarms;
 mod apply;
 mod credential;
 mod declare;
+mod drains;
 mod executors;
 mod family;
 mod follow;
@@ -54,7 +55,8 @@ pub(crate) use self::{
 };
 use crate::{
     alarm::Channels,
-    cluster::{ClusterMap, Engines},
+    cluster::{ClusterMap, Drains, Engines},
+    losses::Losses,
     sessions::Sessions,
     shell::AskError,
     store::{self, writer::Health},
@@ -119,6 +121,8 @@ pub(crate) struct Parts {
     pub(crate) store: Arc<dyn store::Store>,
     pub(crate) sessions: Sessions,
     pub(crate) channels: Channels,
+    pub(crate) drains: Drains,
+    pub(crate) losses: Losses,
     pub(crate) feeds: Feeds,
     /// One request at a time saves many jobs.
     pub(crate) applying: Semaphore,
