@@ -15,7 +15,8 @@ async fn work() {}
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    example(include_str!("routes.rs"), Stage::show(&[("e1", "a"), ("e2", "a"), ("e3", "b")], show)).await
+    example(include_str!("routes.rs"), Stage::show(&[("e1", "a"), ("e2", "a"), ("e3", "b")], show))
+        .await
 }
 
 async fn show(stage: &mut Stage) -> Result<(), StageError> {

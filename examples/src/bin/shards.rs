@@ -19,7 +19,8 @@ async fn part(ctx: &JobContext) -> JobResult {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    example(include_str!("shards.rs"), Stage::show(&[("e1", "a"), ("e2", "a"), ("e3", "b")], show)).await
+    example(include_str!("shards.rs"), Stage::show(&[("e1", "a"), ("e2", "a"), ("e3", "b")], show))
+        .await
 }
 
 async fn show(stage: &mut Stage) -> Result<(), StageError> {
