@@ -9,7 +9,7 @@ mod log;
 mod tests;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -44,9 +44,14 @@ struct Inner {
 #[derive(Default)]
 struct State {
     gathered: BTreeMap<Key, Gathered>,
-    /// The newest last.
-    lost: VecDeque<LostExecutor>,
+    /// Each with its number in `order`: a mass loss is many reports, so nothing is searched.
+    lost: BTreeMap<Seat, (u64, LostExecutor)>,
+    /// The oldest first.
+    order: BTreeMap<u64, Seat>,
+    next: u64,
 }
+
+type Seat = (ServiceName, ExecutorName);
 
 /// One start of an executor's process.
 type Key = (ServiceName, ExecutorName, Incarnation);
@@ -101,15 +106,15 @@ impl Losses {
 
     /// An executor of this name connected: it is not lost any more.
     pub(crate) fn forget(&self, service: &ServiceName, executor: &ExecutorName) {
-        let other = |lost: &LostExecutor| lost.executor != *executor || lost.service != *service;
-        self.lock().lost.retain(other);
+        self.lock().remove(&(service.clone(), executor.clone()));
     }
 
     /// The executors that were lost recently.
     pub(crate) fn list(&self) -> Vec<LostExecutor> {
         let mut state = self.lock();
         state.expire(wall_now(), self.0.keep);
-        state.lost.iter().cloned().collect()
+        let lost = state.order.values().filter_map(|seat| state.lost.get(seat));
+        lost.map(|(_, lost)| lost.clone()).collect()
     }
 
     /// Logs what is reported, until `stop` is cancelled.
@@ -176,33 +181,51 @@ impl State {
     }
 
     fn remember(&mut self, gone: &Gone, held: u32, now: Timestamp) {
-        let same = |lost: &&mut LostExecutor| {
-            lost.executor == gone.executor && lost.service == gone.service
-        };
-        if let Some(lost) = self.lost.iter_mut().find(same)
+        let seat = (gone.service.clone(), gone.executor.clone());
+        if let Some((_, lost)) = self.lost.get_mut(&seat)
             && lost.incarnation == gone.incarnation
         {
             lost.held = lost.held.saturating_add(held);
             return;
         }
-        self.lost.retain(|lost| lost.executor != gone.executor || lost.service != gone.service);
-        if self.lost.len() >= LOST_MOST {
-            self.lost.pop_front();
+        self.remove(&seat);
+        if self.lost.len() >= LOST_MOST
+            && let Some((_, oldest)) = self.order.pop_first()
+        {
+            self.lost.remove(&oldest);
         }
         let ago = gone.silent_for.and_then(|ago| SignedDuration::try_from(ago).ok());
-        self.lost.push_back(LostExecutor {
+        let lost = LostExecutor {
             service: gone.service.clone(),
             executor: gone.executor.clone(),
             incarnation: gone.incarnation.clone(),
             lost_at: now,
             seen_at: ago.and_then(|ago| now.checked_sub(ago).ok()),
             held,
-        });
+        };
+        let number = self.next;
+        self.next += 1;
+        self.order.insert(number, seat.clone());
+        self.lost.insert(seat, (number, lost));
+    }
+
+    fn remove(&mut self, seat: &Seat) {
+        if let Some((number, _)) = self.lost.remove(seat) {
+            self.order.remove(&number);
+        }
     }
 
     fn expire(&mut self, now: Timestamp, keep: Duration) {
         let keep = SignedDuration::try_from(keep).unwrap_or(SignedDuration::MAX);
-        self.lost.retain(|lost| now.duration_since(lost.lost_at) < keep);
+        while let Some((_, seat)) = self.order.first_key_value() {
+            let lost_at = self.lost.get(seat).map(|(_, lost)| lost.lost_at);
+            if lost_at.is_some_and(|at| now.duration_since(at) < keep) {
+                return;
+            }
+            if let Some((_, seat)) = self.order.pop_first() {
+                self.lost.remove(&seat);
+            }
+        }
     }
 }
 

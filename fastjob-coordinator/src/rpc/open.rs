@@ -55,10 +55,12 @@ impl OpenSession {
     /// What follows from the end of the session, for its log line.
     pub(super) fn after(&self, leaves: bool) -> String {
         let Self { link, executor, .. } = self;
-        let newest = link.sessions.of(&executor.service, &executor.executor);
-        let is_replaced = newest.is_some_and(|newest| newest != self.id);
-        if leaves || is_replaced || link.released.is_cancelled() {
+        if leaves || link.released.is_cancelled() {
             return String::new();
+        }
+        let newest = link.sessions.of(&executor.service, &executor.executor);
+        if newest.is_some_and(|newest| newest != self.id) {
+            return String::new(); // it has reconnected already
         }
         format!(", waits up to {} for it to reconnect", duration::to_text(link.terms.lost))
     }
