@@ -42,6 +42,7 @@ mod files;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod indexer;
+mod losses;
 mod ops;
 mod parts;
 mod permit;

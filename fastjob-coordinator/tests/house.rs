@@ -13,6 +13,7 @@ const FLOORS: &[&[&str]] = &[
     &["config", "permit"],
     &["store"],
     &["sessions"],
+    &["losses"],
     &["shell"],
     &["cluster"],
     &["alarm", "indexer", "sweep"],

@@ -207,6 +207,8 @@ pub struct ExecutorFigures {
     pub session: Option<SessionId>,
     /// Whether it drains: it accepts no more attempts.
     pub leaving: bool,
+    /// Whether a user drains it: it gets no new attempts.
+    pub drained: bool,
     /// The service whose handlers it hosts.
     pub service: ServiceName,
     /// Its name, unique within the service.
@@ -231,6 +233,8 @@ pub struct ExecutorFigures {
     /// The time since that heartbeat arrived or, before the first one, since the engine has known
     /// this life.
     pub beat_age: Duration,
+    /// The time since the engine last heard from it; `None` until it connects to this engine.
+    pub silent_for: Option<Duration>,
     /// Its labels. Empty until it connects to this engine.
     pub labels: Arc<BTreeMap<String, String>>,
     /// Its handlers and their descriptions. Empty until it connects to this engine.

@@ -11,6 +11,7 @@ use crate::{
         SaveAnswer, StartAnswer, StopAnswer,
     },
     event::{CommitId, Held, SessionId},
+    notice::Notice,
     record::{Attempt, Commit, LifeId},
 };
 
@@ -24,6 +25,8 @@ pub struct Effects {
     pub sends: Vec<(SessionId, Message)>,
     /// Answers to give to the callers.
     pub answers: Vec<Answer>,
+    /// What operators should know. Nothing depends on it.
+    pub notices: Vec<Notice>,
 }
 
 /// A message to an executor.

@@ -1,7 +1,11 @@
 //! The events that the engine handles: everything that it learns, and everything that callers ask
 //! for, in one list.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use fastjob_core::{
     AttemptId, ExecutorName, HandlerName, Incarnation, Job, JobId, JobPath, Progress, ServiceName,
@@ -36,6 +40,9 @@ pub struct SessionId(pub u64);
 /// Identifies one commit until it is durable.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct CommitId(pub u64);
+
+/// The executors that users drain: they get no new attempts, connected or not.
+pub type DrainedSet = BTreeSet<(ServiceName, ExecutorName)>;
 
 /// An executor that connected. Every engine of the node gets a copy, so large parts are shared.
 #[derive(Clone, Debug)]
@@ -220,6 +227,8 @@ pub enum Event {
     Returned(SessionId, Vec<AttemptId>),
     /// A session ended.
     Disconnected(SessionId),
+    /// Exactly these executors are drained by users from now on. The first event of an engine.
+    Drained(Arc<DrainedSet>),
     /// Children of other partitions' tasks, to be started here, and the uptime at which the shell
     /// began to read them from the store.
     ChildStarts(Vec<ChildStart>, Duration),

@@ -263,6 +263,24 @@ impl Call<LogView> {
     }
 }
 
+impl Call<ExecutorView> {
+    /// Reads an executor, by its name if only one service has an executor of that name, else by
+    /// `service.name`.
+    pub fn executor(name: &str) -> Self {
+        Self::get(&["executors", name])
+    }
+
+    /// Drains an executor: it keeps what it holds, and gets no new attempts until it is resumed.
+    pub fn drain_executor(name: &str) -> Self {
+        Self { is_repeatable: true, ..Self::post(&["executors", name, "drain"]) }
+    }
+
+    /// Lets a drained executor get attempts again.
+    pub fn resume_executor(name: &str) -> Self {
+        Self { is_repeatable: true, ..Self::post(&["executors", name, "resume"]) }
+    }
+}
+
 /// Lists: each call reads one page.
 impl<T> Call<Page<T>> {
     fn list(path: &[&str]) -> Self {

@@ -105,6 +105,36 @@ impl Client {
         List::new(self.clone(), Call::executors())
     }
 
+    /// Reads an executor, by its name if only one service has an executor of that name, else by
+    /// `service.name`.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ClientError::NotFound`] if no executor of that name is known.
+    pub async fn executor(&self, name: &str) -> Result<ExecutorView, ClientError> {
+        self.call(Call::executor(name)).await
+    }
+
+    /// Drains an executor: it keeps what it holds, and gets no new attempts until
+    /// [`resume_executor`](Self::resume_executor), also after a restart.
+    /// [`ExecutorView::unanswered`] names the coordinators that have not confirmed it.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ClientError::NotFound`] if no executor of that name is known.
+    pub async fn drain_executor(&self, name: &str) -> Result<ExecutorView, ClientError> {
+        self.call(Call::drain_executor(name)).await
+    }
+
+    /// Lets a drained executor get attempts again.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ClientError::NotFound`] if no executor of that name is known.
+    pub async fn resume_executor(&self, name: &str) -> Result<ExecutorView, ClientError> {
+        self.call(Call::resume_executor(name)).await
+    }
+
     /// The coordinators that share the store.
     pub fn nodes(&self) -> List<NodeView> {
         List::new(self.clone(), Call::nodes())

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     alarm::{AlarmView, ChannelView, SilenceRequest, SilenceView, Tested},
-    cluster::{ExecutorView, NodeView},
+    cluster::{ExecutorState, ExecutorView, NodeView},
     job::{Applied, AppliedJob, ApplyRequest, Fires, JobActivity, JobEndView, JobView, Saved},
     log::LogView,
     problem::{InvalidField, ProblemDetails, ProblemKind},

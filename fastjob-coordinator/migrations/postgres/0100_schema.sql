@@ -292,3 +292,11 @@ create table silences (
     created_at bigint not null,
     check (job is not null or channel is not null)
 );
+
+-- Executors that users drain: they get no new attempts. At most a thousand.
+create table drains (
+    service text not null,
+    executor text not null,
+    since bigint not null,
+    primary key (service, executor)
+);

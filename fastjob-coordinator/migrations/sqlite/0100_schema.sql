@@ -239,3 +239,11 @@ create table silences (
     created_at integer not null,
     check (job is not null or channel is not null)
 ) strict;
+
+-- Executors that users drain: they get no new attempts. At most a thousand.
+create table drains (
+    service text not null,
+    executor text not null,
+    since integer not null,
+    primary key (service, executor)
+) strict, without rowid;

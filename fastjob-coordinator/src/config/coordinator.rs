@@ -41,6 +41,9 @@ pub struct CoordinatorConfig {
     pub drain: Duration,
     /// How long an executor may be without a session before its attempts are lost. Default: 10 s.
     pub executor_lost: Duration,
+    /// How long an executor that was lost stays in the list of executors; zero does not list any.
+    /// Default: 1 h.
+    pub lost_executors: Duration,
     /// Heartbeat interval of executors. Default: 3 s.
     pub beat: Duration,
     /// How long tasks are kept after they end; zero keeps them forever. A deleted job is remembered
@@ -90,6 +93,7 @@ impl Default for CoordinatorConfig {
             insecure_plaintext: false,
             drain: Duration::from_secs(10),
             executor_lost: Duration::from_secs(10),
+            lost_executors: Duration::from_secs(3600),
             beat: Duration::from_secs(3),
             history: Duration::from_secs(30 * 24 * 3600),
             max_connections: 10_000,
@@ -112,6 +116,7 @@ impl CoordinatorConfig {
         section.switch("insecure_plaintext", &mut self.insecure_plaintext);
         section.duration("drain", &mut self.drain);
         section.duration("executor_lost", &mut self.executor_lost);
+        section.duration("lost_executors", &mut self.lost_executors);
         section.duration("beat", &mut self.beat);
         section.duration("history", &mut self.history);
         section.number("max_connections", &mut self.max_connections);

@@ -22,6 +22,7 @@ pub(super) fn read(
     vars.set("FASTJOB_STORE_PASSWORD_FILE", path, &mut coordinator.store_password_file);
     vars.set("FASTJOB_DRAIN", span, &mut coordinator.drain);
     vars.set("FASTJOB_EXECUTOR_LOST", span, &mut coordinator.executor_lost);
+    vars.set("FASTJOB_LOST_EXECUTORS", span, &mut coordinator.lost_executors);
     vars.set("FASTJOB_BEAT", span, &mut coordinator.beat);
     vars.set("FASTJOB_HISTORY", span, &mut coordinator.history);
     vars.set_option("FASTJOB_ADVERTISE", parse, &mut coordinator.advertise);

@@ -18,6 +18,7 @@ impl Config {
             text("store", &coordinator.store),
             text("drain", to_text(coordinator.drain)),
             text("executor_lost", to_text(coordinator.executor_lost)),
+            text("lost_executors", to_text(coordinator.lost_executors)),
             text("beat", to_text(coordinator.beat)),
             text("lease", to_text(coordinator.lease)),
             text("history", days(coordinator.history)),

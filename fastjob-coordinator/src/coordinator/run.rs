@@ -10,9 +10,10 @@ use super::{Coordinator, error::RunError, handle::Handles, limits, open::Opened}
 use crate::{
     alarm,
     clock::{self, Clock, Witness},
-    cluster::{self, ClusterMap, Engines, Keeper},
+    cluster::{self, ClusterMap, Drains, Engines, Keeper},
     config::CoordinatorConfig,
     indexer,
+    losses::Losses,
     ops::{self, Feeds, Handshakes, Ops},
     parts::{Ended, caught, part, whole},
     permit::Deadline,
@@ -106,6 +107,8 @@ impl Coordinator {
             deadline.clone(),
             writer_handle.health(),
         );
+        let drains = Drains::new(Arc::clone(&store) as _, engines.clone());
+        let losses = Losses::new(settings.lost_executors);
         let handshakes = Arc::new(Handshakes::new(executor_key, Arc::clone(peers.credential())));
         let ops = Ops::from(ops::Parts {
             engines: engines.clone(),
@@ -114,6 +117,8 @@ impl Coordinator {
             store: Arc::clone(&store),
             sessions: sessions.clone(),
             channels: channels.clone(),
+            drains: drains.clone(),
+            losses: losses.clone(),
             feeds: Feeds::default(),
             applying: Semaphore::new(1),
             scanning: Semaphore::new(1),
@@ -138,6 +143,8 @@ impl Coordinator {
             engines: engines.clone(),
             deadline,
             map,
+            drains: drains.clone(),
+            losses: losses.clone(),
         };
 
         let mut parts = Parts {
@@ -161,6 +168,7 @@ impl Coordinator {
                 }));
             }
             None => {
+                drains.refresh().await.map_err(RunError::load)?;
                 let loaded = store.load(store::Partition(0)).await.map_err(RunError::load)?;
                 if let Some(last) = loaded.clock {
                     // Time must not run backwards across a restart.
@@ -173,6 +181,8 @@ impl Coordinator {
                 }));
             }
         }
+        parts.loops.spawn(part("drain reader", drains.run(stop.child_token())));
+        parts.loops.spawn(part("executor log", losses.run(stop.child_token())));
         let merged = engines.clone();
         let held = move || merged.loaded().into_iter().map(|lease| lease.partition).collect();
         let indexing = indexer::run(Arc::clone(&store), held, stop.child_token());
@@ -223,6 +233,7 @@ fn link(
             beat: settings.beat,
             silence: settings.beat * 3,
             exclusive: settings.executor_lost * 3 / 5,
+            lost: settings.executor_lost,
         },
         limits: limits::hello(&settings.limits),
         credit: NodeCredit::default(),

@@ -8,6 +8,7 @@ mod all_jobs;
 mod apply;
 mod credential;
 mod declare;
+mod drains;
 mod executors;
 mod family;
 mod follow;
@@ -57,7 +58,8 @@ pub(crate) use self::{
 };
 use crate::{
     alarm::Channels,
-    cluster::{ClusterMap, Engines},
+    cluster::{ClusterMap, Drains, Engines},
+    losses::Losses,
     sessions::Sessions,
     shell::AskError,
     store::{self, writer::Health},
@@ -122,6 +124,8 @@ pub(crate) struct Parts {
     pub(crate) store: Arc<dyn store::Store>,
     pub(crate) sessions: Sessions,
     pub(crate) channels: Channels,
+    pub(crate) drains: Drains,
+    pub(crate) losses: Losses,
     pub(crate) feeds: Feeds,
     /// One request at a time saves many jobs.
     pub(crate) applying: Semaphore,

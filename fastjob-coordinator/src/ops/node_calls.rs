@@ -17,6 +17,7 @@ use super::{
     Error, Ops,
     activity::CountOpen,
     apply::ApplyJobs,
+    executors::ListExecutors,
     jobs::{DeleteJob, ReleaseJob, SaveJob, SwitchJob},
     live::{ListOpen, ReadLive},
     refusal::Refusal,
@@ -102,6 +103,7 @@ impl Ops {
             StopTask::NAME => Box::pin(self.answer_json::<StopTask>(partition, body)),
             ListOpen::NAME => Box::pin(self.answer_json::<ListOpen>(partition, body)),
             CountOpen::NAME => Box::pin(self.answer_json::<CountOpen>(partition, body)),
+            ListExecutors::NAME => Box::pin(self.answer_json::<ListExecutors>(partition, body)),
             ReadLive::NAME => Box::pin(self.answer_json::<ReadLive>(partition, body)),
             _ => Box::pin(std::future::ready(Err(BadCall::Unknown(name.to_owned())))),
         }

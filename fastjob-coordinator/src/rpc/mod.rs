@@ -59,6 +59,8 @@ pub(crate) struct Terms {
     /// After this long without an answer, an executor stops its exclusive attempts. A third of it
     /// later it aborts them, and after five thirds of it the executor is considered lost.
     pub(crate) exclusive: Duration,
+    /// How long an executor may be without a session before it is lost.
+    pub(crate) lost: Duration,
 }
 
 /// The executors' edge.
@@ -119,6 +121,7 @@ impl ExecutorLink for Link {
             self.sessions.tell_nodes_to(session, nodes);
         }
         self.sessions.claim(session, &self.engines.leases());
+        self.ops.losses.forget(&open.executor.service, &open.executor.executor);
         tracing::info!(executor = %name, session = session.0, "executor connected");
         for job in &open.executor.jobs {
             for unknown in self.ops.unknown_channels(job) {
@@ -162,6 +165,8 @@ async fn listen(open: OpenSession, mut inbound: Streaming<v1::FromExecutor>, nam
     let mut partings = JoinSet::new();
     // These tasks end with the session: the executor declares its jobs again in the next one.
     let mut declaring = JoinSet::new();
+    // Whether the executor has said that it drains.
+    let mut leaves = false;
     let mut ended = std::pin::pin!(open.queue.ended(link.terms.silence));
     let why = loop {
         let next = tokio::select! {
@@ -190,6 +195,7 @@ async fn listen(open: OpenSession, mut inbound: Streaming<v1::FromExecutor>, nam
                 link.tell(event, spent);
             }
             Some(Ok(Heard::Holding(holding))) => {
+                leaves |= holding.leaving;
                 match link.engines.connect(&open.executor, &holding).await {
                     Ok(heard) => {
                         link.sessions.holds(open.id, &heard.leases);
@@ -205,6 +211,7 @@ async fn listen(open: OpenSession, mut inbound: Streaming<v1::FromExecutor>, nam
             // An executor of an earlier release sends it once, ignores Farewell, and drops later
             // attempts, which fail as lost when its stream ends.
             Some(Ok(Heard::Goodbye(returned))) => {
+                leaves = true;
                 // Keep reading the session, because an engine may take long to start.
                 let noted = link.engines.leaving(open.id, &returned);
                 let (sessions, id) = (link.sessions.clone(), open.id);
@@ -240,7 +247,8 @@ async fn listen(open: OpenSession, mut inbound: Streaming<v1::FromExecutor>, nam
             Some(Err(err)) => break err.to_string(),
         }
     };
-    tracing::info!(executor = %name, session = open.id.0, why, "executor disconnected");
+    let after = open.after(leaves);
+    tracing::info!(executor = %name, session = open.id.0, why, "executor disconnected{after}");
 }
 
 impl Link {
@@ -280,6 +288,7 @@ impl Link {
             | Event::RoundTrip(..)
             | Event::Leaving(..)
             | Event::Disconnected(_)
+            | Event::Drained(_)
             | Event::ChildStarts(..)
             | Event::JobsRemoved { .. }
             | Event::Command(_)

@@ -11,6 +11,7 @@ mod cluster;
 mod codes;
 #[cfg(test)]
 pub(crate) mod double;
+mod drains;
 mod error;
 mod filter;
 mod index;
@@ -46,6 +47,7 @@ pub(crate) use self::{
     },
     batch::clean,
     cluster::{Alive, ClusterStore, ClusterView, Holding, NodeId, NodeRow, NodeUntil},
+    drains::{AddedDrain, DrainRow, DrainStore},
     error::{Error, Result},
     filter::{Listed, OpenNow, Order, Place, Stopped, TaskFilter},
     key::{ClusterKey, unhex},
@@ -234,6 +236,7 @@ pub(crate) trait Store:
     + StatStore
     + AlarmStore
     + SilenceStore
+    + DrainStore
     + RepairStore
 {
 }
@@ -248,6 +251,7 @@ impl<T> Store for T where
         + StatStore
         + AlarmStore
         + SilenceStore
+        + DrainStore
         + RepairStore
 {
 }

@@ -14,7 +14,7 @@ use crate::{Command, Start, StartKey, Switch, When};
 
 impl World {
     pub(super) fn people(&mut self, dice: &mut SmallRng) {
-        match dice.random_range(0..10) {
+        match dice.random_range(0..11) {
             0..3 => {
                 let to = if dice.random_bool(0.5) { Switch::On } else { Switch::Off };
                 let jobs = jobs::switched();
@@ -32,6 +32,7 @@ impl World {
                     self.save(jobs::edited(dice.random_range(0..4)));
                 }
             }
+            7 => self.drain_or_resume(dice),
             _ => {
                 let open: Vec<_> = self
                     .store

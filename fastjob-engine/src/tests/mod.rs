@@ -3,6 +3,7 @@
 mod attempts;
 mod bounds;
 mod children;
+mod drained;
 mod draining;
 mod early;
 mod edits;

@@ -15,6 +15,7 @@ mod crashes;
 mod disk;
 mod documents;
 mod drains;
+mod executors;
 mod jobs_as_code;
 mod kills;
 mod kills_under_load;
@@ -28,6 +29,7 @@ mod rolling;
 mod routes;
 mod runs;
 mod schedules;
+mod sigterm;
 mod stats;
 mod stops;
 mod strangers;
@@ -40,6 +42,7 @@ use fastjob_tests::process::Coordinator;
 
 const FASTJOB: &str = env!("CARGO_BIN_EXE_fastjob_under_test");
 const EXECUTOR: &str = env!("CARGO_BIN_EXE_test_executor");
+const EMBEDDED: &str = env!("CARGO_BIN_EXE_test_embedded");
 const STRANGERS: &str = env!("CARGO_BIN_EXE_strangers");
 
 /// The number of open attempts in a SQLite store.

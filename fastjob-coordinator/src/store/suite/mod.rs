@@ -6,6 +6,7 @@
 
 pub(crate) mod alarms;
 pub(crate) mod batches;
+pub(crate) mod drains;
 pub(crate) mod filters;
 pub(crate) mod heads;
 pub(crate) mod index;
@@ -180,6 +181,10 @@ macro_rules! suite {
                 a_job_fails_until_it_recovers,
                 a_task_raises_each_kind_of_alarm_once,
                 only_what_is_done_is_removed,
+            }
+            drains {
+                executors_are_drained_until_they_are_resumed,
+                no_more_executors_are_drained_than_allowed,
             }
             later {
                 lists_skip_unreadable_jobs,
