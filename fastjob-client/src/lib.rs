@@ -32,8 +32,17 @@
 //! caller after a transient error ([`ClientError::is_transient`]). The client itself repeats only
 //! starts with a [key](Start::key), for up to 60 seconds
 //! ([`ClientBuilder::retry_for`]). A start without a key is never repeated: the first one may have
-//! started a task. Waiting for a task and following a log continue across an outage of up to 30
+//! started a task. Waiting for a task and following a log continue across an outage of up to 60
 //! seconds, such as a restart of the coordinator.
+//!
+//! # Several coordinators
+//!
+//! A client may have the addresses of several nodes of a cluster, each of which can do every call. It
+//! calls the one that answered last. If that one cannot be reached, the call is sent to the next
+//! one: nothing was done. If its answer was lost, or it is unavailable, only calls that are safe to
+//! repeat are: reads, starts with a key, stops, enabling and disabling a job. The token is sent to
+//! these addresses only, and each must be `https` or on this machine unless
+//! [`ClientBuilder::insecure_plaintext`] is set.
 //!
 //! # Errors
 //!
@@ -79,8 +88,8 @@ pub use jiff;
 
 #[cfg(feature = "http")]
 pub use self::http::{
-    Answer, Call, Client, ClientBuilder, InvalidServerUrl, InvalidToken, List, Pages, ServerUrl,
-    TOKEN_MIN, Token,
+    Answer, Call, Client, ClientBuilder, InvalidServerUrl, InvalidServerUrls, InvalidToken, List,
+    Pages, ServerUrl, ServerUrls, TOKEN_MIN, Token,
 };
 pub use self::{
     backend::{Backend, LogQuery},

@@ -82,7 +82,7 @@ pub struct LogFollower<B> {
 impl<B: Backend> LogFollower<B> {
     /// Waits for the next piece with text; `None` after the last one. If the task is retried
     /// meanwhile, and no attempt is selected, the log of the retry follows after that of the attempt
-    /// before: see [`LogView::attempt`]. An outage of less than 30 seconds does not end it.
+    /// before: see [`LogView::attempt`]. An outage of less than 60 seconds does not end it.
     ///
     /// Cancel safe: a call that is dropped loses no text.
     ///

@@ -7,9 +7,9 @@ use tokio::time::Instant;
 use crate::ClientError;
 
 /// How long a coordinator may be unavailable while a caller waits.
-const OUTAGE: Duration = Duration::from_secs(30);
+const OUTAGE: Duration = Duration::from_secs(60);
 
-/// The pauses of a loop that polls a coordinator: short at first, then longer. An outage of up to 30
+/// The pauses of a loop that polls a coordinator: short at first, then longer. An outage of up to 60
 /// seconds, such as the restart of a coordinator, does not end the loop.
 #[derive(Debug)]
 pub struct Polling {
@@ -53,7 +53,7 @@ impl Polling {
     ///
     /// # Errors
     ///
-    /// Fails with an error that will not pass, or that has lasted for 30 seconds.
+    /// Fails with an error that will not pass, or that has lasted for 60 seconds.
     pub fn judge<T>(&mut self, result: Result<T, ClientError>) -> Result<Polled<T>, ClientError> {
         let error = match result {
             Ok(answer) => {
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_outage_is_reported_once_and_ends_a_loop_after_thirty_seconds() {
+    async fn an_outage_is_reported_once_and_ends_a_loop_after_a_minute() {
         let mut polling = Polling::of_tasks();
         assert!(matches!(polling.judge(away()), Ok(Polled::Away { is_new: true, .. })));
         tokio::time::advance(OUTAGE / 2).await;

@@ -36,7 +36,7 @@ impl<B: Backend> TaskHandle<B> {
     }
 
     /// Waits up to `timeout` for the end of the task, in whichever state. A coordinator that is
-    /// unavailable for less than 30 seconds does not end the wait.
+    /// unavailable for less than 60 seconds does not end the wait.
     ///
     /// # Errors
     ///

@@ -6,7 +6,11 @@ use std::path::Path;
 use fastjob_client::types::{BackfillRequest, SilenceRequest, StartRequest};
 use fastjob_core::{JobDraft, wire::v1};
 
-use crate::{Config, api, cli, rpc};
+use crate::{
+    Config, api, cli,
+    config::{Source, executor},
+    rpc,
+};
 
 /// A message from an executor.
 pub fn executor_message(message: v1::FromExecutor) {
@@ -29,9 +33,12 @@ pub fn config(text: &str) {
         let mut lines = vars.lines().filter_map(|line| line.split_once('='));
         lines.find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
     };
-    if let Ok((config, problems)) = Config::of_text(file, var)
-        && problems.is_empty()
-    {
+    let Ok(source) = Source::of_text(file) else { return };
+    let (config, problems) = Config::read(&source, var);
+    for problem in problems.iter().chain(&executor::check(&source)) {
+        cli::fuzz_key(file, &problem.key);
+    }
+    if problems.is_empty() {
         // The settings may contradict each other, and have to be shown anyway.
         drop((config.check_coordinator(), config.shown()));
     }

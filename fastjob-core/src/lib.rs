@@ -26,6 +26,7 @@ pub mod private;
 pub mod retry;
 pub mod route;
 pub mod schedule;
+pub mod settings;
 pub mod shard;
 pub mod task;
 #[cfg(feature = "wire")]

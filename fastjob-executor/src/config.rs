@@ -14,7 +14,10 @@ use std::{
     time::Duration,
 };
 
-use fastjob_core::{ExecutorName, ServiceName, duration};
+use fastjob_core::{
+    ExecutorName, ServiceName, duration,
+    settings::{CAPACITY_MAX, LABELS_MAX},
+};
 use serde::Deserialize;
 
 use crate::builtin::{self, CommandEntry};
@@ -308,12 +311,14 @@ impl ExecutorConfig {
         if self.capacity == 0 {
             problem("capacity", "it is 0, so no attempt could run".to_owned());
         }
-        if self.capacity > 1_000_000 {
-            let message = format!("it is {}; at most 1000000 is allowed", self.capacity);
+        if self.capacity > CAPACITY_MAX {
+            let message = format!("it is {}; at most {CAPACITY_MAX} is allowed", self.capacity);
             problem("capacity", message);
         }
-        if self.labels.len() > 64 {
-            problem("labels", format!("there are {}; at most 64 are allowed", self.labels.len()));
+        if self.labels.len() > LABELS_MAX {
+            let message =
+                format!("there are {}; at most {LABELS_MAX} are allowed", self.labels.len());
+            problem("labels", message);
         }
         if let Err(found) = builtin::handlers(&self.allow_commands, &self.allow_http) {
             problems.extend(found);

@@ -3,12 +3,17 @@
 use std::{
     env, fs,
     path::{Path, PathBuf},
+    sync::atomic::AtomicUsize,
     time::Duration,
 };
 
 use reqwest::{Certificate, redirect};
 
-use super::{Client, ServerUrl, Token, client::Shared, failure::root};
+use super::{
+    Client, ServerUrl, ServerUrls, Token,
+    client::{Server, Shared},
+    failure::root,
+};
 use crate::ClientError;
 
 const CONNECT: Duration = Duration::from_secs(5);
@@ -22,8 +27,8 @@ const IDLE: Duration = Duration::from_secs(20);
 #[derive(Clone, Debug)]
 #[must_use = "`build` creates the client"]
 pub struct ClientBuilder {
-    /// Parsed by [`build`](Self::build). One address today: several will be another method.
-    server: String,
+    /// Parsed by [`build`](Self::build).
+    servers: Vec<String>,
     token: Option<Token>,
     certificates: Vec<Source>,
     insecure_plaintext: bool,
@@ -43,7 +48,7 @@ enum Source {
 impl ClientBuilder {
     pub(super) fn new(server: impl Into<String>) -> Self {
         Self {
-            server: server.into(),
+            servers: vec![server.into()],
             token: None,
             certificates: Vec::new(),
             insecure_plaintext: false,
@@ -55,7 +60,8 @@ impl ClientBuilder {
     }
 
     /// The settings of the environment, as the command line reads them: `FASTJOB_SERVER`
-    /// (`http://127.0.0.1:7070` if it is not set), `FASTJOB_TOKEN`, `FASTJOB_CA_CERT` and
+    /// (one or several addresses, separated by
+    /// commas; `http://127.0.0.1:7070` if it is not set), `FASTJOB_TOKEN`, `FASTJOB_CA_CERT` and
     /// `FASTJOB_INSECURE_PLAINTEXT`. A variable that is set but empty counts as not set.
     ///
     /// # Errors
@@ -92,7 +98,15 @@ impl ClientBuilder {
         Ok(builder)
     }
 
-    /// The token of the coordinator. Default: none.
+    /// Adds the address of another coordinator of the same cluster, or several, separated by commas.
+    /// A call is sent to the coordinator that answered last, and to the next one if that one is
+    /// unreachable. A call whose answer was lost is only sent again if it is safe to repeat.
+    pub fn server(mut self, server: impl Into<String>) -> Self {
+        self.servers.push(server.into());
+        self
+    }
+
+    /// The token of the coordinator. It is sent to the given addresses only. Default: none.
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.token = Some(Token::from(token.into()));
         self
@@ -124,7 +138,8 @@ impl ClientBuilder {
         self
     }
 
-    /// How long one call may take, from the connection to the end of the answer. Default: 30 s.
+    /// How long one call may take, from the connection to the end of the answer, at each
+    /// coordinator that is tried. Default: 30 s.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -151,46 +166,57 @@ impl ClientBuilder {
     /// used, with [`ClientError::InsecureTransport`] if the token would be sent in plain text to
     /// another machine, and with [`ClientError::Tls`] if TLS cannot be set up.
     pub fn build(self) -> Result<Client, ClientError> {
-        let server: ServerUrl = self.server.parse().map_err(|err| setting("server", &err))?;
+        let servers = ServerUrls::of(&self.servers).map_err(|err| setting("server", &err))?;
         if let Some(token) = &self.token {
             token.check().map_err(|err| setting("token", &err))?;
-            if server.is_open_to_others() && !self.insecure_plaintext {
+            let open = servers.iter().find(|server| server.is_open_to_others());
+            if let Some(server) = open.filter(|_| !self.insecure_plaintext) {
                 return Err(ClientError::InsecureTransport { server: server.to_string() });
             }
         }
         // It does not matter if the process already has a provider.
         rustls::crypto::ring::default_provider().install_default().ok();
-        let mut http = reqwest::Client::builder()
-            .user_agent(self.user_agent)
-            .redirect(redirect::Policy::none())
-            .pool_idle_timeout(IDLE)
-            .connect_timeout(self.connect_timeout)
-            .timeout(self.timeout);
-        if server.is_plain() {
-            // Also works on a machine without any certificates.
-            http = http.tls_certs_only([]);
-        } else if !self.certificates.is_empty() {
-            let mut all = Vec::new();
-            for source in self.certificates {
-                all.extend(source.read().map_err(|err| setting("ca_cert", &err))?);
-            }
-            http = http.tls_certs_merge(all);
+        // Connections in plain text and those over TLS have different settings.
+        let (mut plain, mut tls) = (None, None);
+        let mut all = Vec::new();
+        for url in servers.iter() {
+            let made = if url.is_plain() { &mut plain } else { &mut tls };
+            let http = match made {
+                Some(http) => http,
+                none => none.insert(self.connections(url.is_plain())?),
+            };
+            all.push(Server { url: url.clone(), http: http.clone() });
         }
-        if server.is_plain() {
-            // A proxy from the environment would read the token.
-            http = http.no_proxy();
-        }
-        let http = http
-            .build()
-            .map_err(|err| ClientError::Tls { reason: root(&err), source: Box::new(err) })?;
         Ok(Client::of(Shared {
-            http,
-            server,
+            servers: all,
+            current: AtomicUsize::new(0),
             token: self.token,
             connect_timeout: self.connect_timeout,
             timeout: self.timeout,
             retry_for: self.retry_for,
         }))
+    }
+
+    /// The connections to all addresses with `http`, or to all with `https`.
+    fn connections(&self, is_plain: bool) -> Result<reqwest::Client, ClientError> {
+        let mut http = reqwest::Client::builder()
+            .user_agent(&self.user_agent)
+            .redirect(redirect::Policy::none())
+            .pool_idle_timeout(IDLE)
+            .connect_timeout(self.connect_timeout)
+            .timeout(self.timeout);
+        if is_plain {
+            // Also works on a machine without any certificates. A proxy from the environment would
+            // read the token.
+            http = http.tls_certs_only([]).no_proxy();
+        } else if !self.certificates.is_empty() {
+            let mut all = Vec::new();
+            for source in &self.certificates {
+                all.extend(source.read().map_err(|err| setting("ca_cert", &err))?);
+            }
+            http = http.tls_certs_merge(all);
+        }
+        http.build().map_err(|err| ClientError::Tls { reason: root(&err), source: Box::new(err) })
     }
 }
 
@@ -199,12 +225,12 @@ fn setting(name: &'static str, message: &impl ToString) -> ClientError {
 }
 
 impl Source {
-    fn read(self) -> Result<Vec<Certificate>, String> {
+    fn read(&self) -> Result<Vec<Certificate>, String> {
         match self {
-            Self::Pem(pem) => certificates(&pem),
+            Self::Pem(pem) => certificates(pem),
             Self::File(path) => {
-                let read = fs::read(&path).map_err(|err| err.to_string());
-                read.and_then(|pem| certificates(&pem)).map_err(|why| unreadable(&path, &why))
+                let read = fs::read(path).map_err(|err| err.to_string());
+                read.and_then(|pem| certificates(&pem)).map_err(|why| unreadable(path, &why))
             }
         }
     }
@@ -242,7 +268,7 @@ mod tests {
             ("FASTJOB_INSECURE_PLAINTEXT", "true"),
         ]);
         let builder = builder.unwrap();
-        assert_eq!(builder.server, "https://jobs.example.org");
+        assert_eq!(builder.servers, ["https://jobs.example.org"]);
         assert_eq!(builder.token, Some(Token::from("0123456789abcdef".to_owned())));
         assert!(builder.insecure_plaintext);
         assert!(
@@ -254,7 +280,7 @@ mod tests {
     fn variables_that_are_empty_or_missing_give_the_defaults() {
         for vars in [&[][..], &[("FASTJOB_SERVER", ""), ("FASTJOB_TOKEN", "")]] {
             let builder = with(vars).unwrap();
-            assert_eq!(builder.server, "http://127.0.0.1:7070");
+            assert_eq!(builder.servers, ["http://127.0.0.1:7070"]);
             assert_eq!(builder.token, None);
             builder.build().unwrap();
         }

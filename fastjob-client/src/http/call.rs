@@ -8,7 +8,7 @@ use reqwest::{Method, StatusCode, Url};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use super::{Client, ServerUrl, failure::not_fastjob};
+use super::{ServerUrl, failure::not_fastjob};
 use crate::{
     ClientError, LogQuery,
     types::{
@@ -32,9 +32,19 @@ pub struct Call<T> {
     pub(super) body: Option<Vec<u8>>,
     /// Why it cannot be sent.
     pub(super) unusable: Option<ClientError>,
-    /// Whether sending it twice has the same effect as sending it once.
-    pub(super) is_repeatable: bool,
+    pub(super) repeat: Repeat,
     answer: PhantomData<fn() -> T>,
+}
+
+/// Whether a call is sent again if its answer was lost, or a coordinator was unavailable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Repeat {
+    /// Sending it twice may have another effect than sending it once.
+    Never,
+    /// To the other coordinators. The caller may repeat it later.
+    Elsewhere,
+    /// To the other coordinators, and then for a while.
+    Later,
 }
 
 const API: &[&str] = &["api", "v1"];
@@ -52,18 +62,23 @@ impl<T> Call<T> {
                 .iter()
                 .find(|part| matches!(**part, "" | "." | "..") || part.contains(char::is_control))
                 .map(|part| ClientError::InvalidName { name: (*part).to_owned() }),
-            is_repeatable: false,
+            repeat: Repeat::Never,
             answer: PhantomData,
         }
     }
 
     fn get(path: &[&str]) -> Self {
-        Self::new(Method::GET, path)
+        Self::new(Method::GET, path).repeatable()
     }
 
     /// A `POST` whose body is an empty JSON object.
     fn post(path: &[&str]) -> Self {
         Self { body: Some(b"{}".to_vec()), ..Self::new(Method::POST, path) }
+    }
+
+    /// Sending it twice has the same effect and answer as sending it once.
+    fn repeatable(self) -> Self {
+        Self { repeat: Repeat::Elsewhere, ..self }
     }
 
     fn body(mut self, what: &'static str, body: &impl Serialize) -> Self {
@@ -95,8 +110,8 @@ impl<T> Call<T> {
 
     /// The same call, with its answer read as another type.
     pub(super) fn cast<U>(self) -> Call<U> {
-        let Self { method, root, path, query, body, unusable, is_repeatable, answer: _ } = self;
-        Call { method, root, path, query, body, unusable, is_repeatable, answer: PhantomData }
+        let Self { method, root, path, query, body, unusable, repeat, answer: _ } = self;
+        Call { method, root, path, query, body, unusable, repeat, answer: PhantomData }
     }
 
     /// The same page of a list, with another cursor.
@@ -108,7 +123,7 @@ impl<T> Call<T> {
             query: self.query.clone(),
             body: None,
             unusable: None,
-            is_repeatable: self.is_repeatable,
+            repeat: self.repeat,
             answer: PhantomData,
         }
         .with("limit", limit)
@@ -146,19 +161,20 @@ impl Call<JobView> {
 
     /// Enables a job's schedule.
     pub fn enable_job(name: &str) -> Self {
-        Self::post(&["jobs", name, "enable"])
+        Self::post(&["jobs", name, "enable"]).repeatable()
     }
 
     /// Disables a job's schedule.
     pub fn disable_job(name: &str) -> Self {
-        Self::post(&["jobs", name, "disable"])
+        Self::post(&["jobs", name, "disable"]).repeatable()
     }
 }
 
 impl Call<Applied> {
     /// Saves several jobs: all of them, or none.
     pub fn apply_jobs(request: &ApplyRequest) -> Self {
-        Self::new(Method::PATCH, &["jobs"]).body("jobs", request)
+        let call = Self::new(Method::PATCH, &["jobs"]).body("jobs", request);
+        if request.dry_run { call.repeatable() } else { call }
     }
 }
 
@@ -198,9 +214,9 @@ impl Call<Fires> {
 impl Call<Started> {
     /// Starts a task of a job.
     pub fn start(job: &str, request: &StartRequest) -> Self {
-        let is_repeatable = request.key.is_some();
+        let repeat = if request.key.is_some() { Repeat::Later } else { Repeat::Never };
         let call = Self::new(Method::POST, &["jobs", job, "start"]).body("start", request);
-        Self { is_repeatable, ..call }
+        Self { repeat, ..call }
     }
 }
 
@@ -222,7 +238,7 @@ impl Call<TaskView> {
 impl Call<StopAnswer> {
     /// Stops a task.
     pub fn stop(task: i64) -> Self {
-        Self::post(&["tasks", &task.to_string(), "stop"])
+        Self::post(&["tasks", &task.to_string(), "stop"]).repeatable()
     }
 }
 
@@ -347,19 +363,19 @@ impl Call<Health> {
 pub struct Answer<T> {
     text: String,
     saved: Option<String>,
-    client: Client,
+    server: ServerUrl,
     status: StatusCode,
     answer: PhantomData<fn() -> T>,
 }
 
 impl<T: DeserializeOwned> Answer<T> {
     pub(super) fn new(
-        client: Client,
+        server: ServerUrl,
         status: StatusCode,
         text: String,
         saved: Option<String>,
     ) -> Self {
-        Self { text, saved, client, status, answer: PhantomData }
+        Self { text, saved, server, status, answer: PhantomData }
     }
 
     /// The JSON as the coordinator sent it; empty if the call has no result.
@@ -381,6 +397,6 @@ impl<T: DeserializeOwned> Answer<T> {
     pub fn read(&self) -> Result<T, ClientError> {
         let text = if self.text.is_empty() { "null" } else { &self.text };
         serde_json::from_str(text)
-            .map_err(|err| not_fastjob(self.status, &self.text, Some(err), self.client.shared()))
+            .map_err(|err| not_fastjob(self.status, &self.text, Some(err), &self.server))
     }
 }

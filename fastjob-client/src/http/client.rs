@@ -1,13 +1,19 @@
 //! The client: sends calls, and repeats those that are safe to repeat.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use jiff::Timestamp;
-use reqwest::header;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use super::{Answer, Call, ClientBuilder, List, ServerUrl, Token, failure};
+use super::{Answer, Call, ClientBuilder, List, ServerUrl, Token, call::Repeat};
 use crate::{
     Backend, ClientError, JobHandle, LogQuery, TaskHandle,
     job::whole_millis,
@@ -37,17 +43,37 @@ use crate::{
 pub struct Client(Arc<Shared>);
 
 pub(super) struct Shared {
-    pub(super) http: reqwest::Client,
-    pub(super) server: ServerUrl,
+    /// At least one.
+    pub(super) servers: Vec<Server>,
+    /// The position of the one that answered last. A call begins with it.
+    pub(super) current: AtomicUsize,
     pub(super) token: Option<Token>,
     pub(super) connect_timeout: Duration,
     pub(super) timeout: Duration,
     pub(super) retry_for: Duration,
 }
 
+/// A coordinator, and the connections to it.
+pub(super) struct Server {
+    pub(super) url: ServerUrl,
+    pub(super) http: reqwest::Client,
+}
+
+impl Shared {
+    /// The position of the coordinator that answered last, at first that of the first one.
+    pub(super) fn current(&self) -> usize {
+        self.current.load(Ordering::Relaxed)
+    }
+
+    /// Remembers the coordinator at this position, which has answered.
+    pub(super) fn remember(&self, at: usize) {
+        self.current.store(at, Ordering::Relaxed);
+    }
+}
+
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("server", &self.0.server).finish_non_exhaustive()
+        f.debug_struct("Client").field("server", self.server()).finish_non_exhaustive()
     }
 }
 
@@ -61,7 +87,8 @@ impl Client {
     }
 
     /// The settings of a client of the coordinator at this address, such as
-    /// `http://127.0.0.1:7070` or `https://jobs.example.org`.
+    /// `http://127.0.0.1:7070` or `https://jobs.example.org`. The addresses of several coordinators of
+    /// a cluster are separated by commas, or added with [`ClientBuilder::server`].
     pub fn builder(server: impl Into<String>) -> ClientBuilder {
         ClientBuilder::new(server)
     }
@@ -75,9 +102,9 @@ impl Client {
         ClientBuilder::from_env()?.build()
     }
 
-    /// The address of the coordinator.
+    /// The address of the coordinator that answered last; at first, the first address.
     pub fn server(&self) -> &ServerUrl {
-        &self.0.server
+        &self.0.servers[self.0.current()].url
     }
 
     /// A job, by its name if only one service has a job of that name, else by `service.name`.
@@ -260,40 +287,16 @@ impl Client {
         let begun = Instant::now();
         let mut pauses = Polling::of_tasks();
         loop {
-            let error = match self.send(&call).await {
+            let error = match self.round(&call).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            let may_repeat = call.is_repeatable && error.is_transient();
+            let may_repeat = call.repeat == Repeat::Later && error.is_transient();
             if !may_repeat || begun.elapsed() >= self.0.retry_for {
                 return Err(error);
             }
             pauses.pause().await;
         }
-    }
-
-    async fn send<T: DeserializeOwned>(&self, call: &Call<T>) -> Result<Answer<T>, ClientError> {
-        let client = &*self.0;
-        let mut request = client
-            .http
-            .request(call.method.clone(), call.url(&client.server))
-            .query(&call.query)
-            .header(header::ACCEPT, "application/json");
-        if let Some(token) = &client.token {
-            request = request.bearer_auth(token.expose());
-        }
-        if let Some(body) = &call.body {
-            request = request.header(header::CONTENT_TYPE, "application/json").body(body.clone());
-        }
-        let response = request.send().await.map_err(|err| failure::unanswered(err, client))?;
-        let status = response.status();
-        let saved = response.headers().get("fastjob-saved");
-        let saved = saved.and_then(|word| word.to_str().ok()).map(str::to_owned);
-        let text = response.text().await.map_err(|err| failure::unanswered(err, client))?;
-        if !status.is_success() {
-            return Err(failure::refused(status, &text, client));
-        }
-        Ok(Answer::new(self.clone(), status, text, saved))
     }
 }
 

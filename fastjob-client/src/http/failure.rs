@@ -6,7 +6,7 @@ use fastjob_core::error::causes;
 use reqwest::StatusCode;
 use serde_json::Value;
 
-use super::client::Shared;
+use super::{ServerUrl, client::Shared};
 use crate::{ClientError, types::ProblemDetails};
 
 /// Most characters of an answer that an error shows.
@@ -18,8 +18,8 @@ pub(super) fn root(err: &(dyn Error + 'static)) -> String {
 }
 
 /// The error of a call without an answer.
-pub(super) fn unanswered(err: reqwest::Error, client: &Shared) -> ClientError {
-    let (server, reason) = (client.server.to_string(), root(&err));
+pub(super) fn unanswered(err: reqwest::Error, server: &ServerUrl, client: &Shared) -> ClientError {
+    let (server, reason) = (server.to_string(), root(&err));
     let (is_timeout, is_connect) = (err.is_timeout(), err.is_connect());
     let source = Box::new(err);
     if is_timeout {
@@ -35,13 +35,13 @@ pub(super) fn unanswered(err: reqwest::Error, client: &Shared) -> ClientError {
 }
 
 /// The error of an answer whose status is not that of a success.
-pub(super) fn refused(status: StatusCode, body: &str, client: &Shared) -> ClientError {
+pub(super) fn refused(status: StatusCode, body: &str, server: &ServerUrl) -> ClientError {
     let problem = Some(body).filter(|_| !status.is_redirection()).and_then(problem);
     match problem {
         Some(problem) => {
             ClientError::of_problem(ProblemDetails { status: status.as_u16(), ..problem })
         }
-        None => not_fastjob(status, body, None, client),
+        None => not_fastjob(status, body, None, server),
     }
 }
 
@@ -49,15 +49,10 @@ pub(super) fn not_fastjob(
     status: StatusCode,
     body: &str,
     source: Option<serde_json::Error>,
-    client: &Shared,
+    server: &ServerUrl,
 ) -> ClientError {
     let answer = body.lines().next().unwrap_or_default().chars().take(EXCERPT).collect();
-    ClientError::NotFastJob {
-        server: client.server.to_string(),
-        status: status.as_u16(),
-        answer,
-        source,
-    }
+    ClientError::NotFastJob { server: server.to_string(), status: status.as_u16(), answer, source }
 }
 
 /// Problem details: a JSON object that says what is wrong. The media type does not matter, because

@@ -6,7 +6,9 @@ mod client;
 mod failure;
 mod jobs;
 mod list;
+mod round;
 mod server_url;
+mod server_urls;
 mod token;
 
 pub use self::{
@@ -15,5 +17,6 @@ pub use self::{
     client::Client,
     list::{List, Pages},
     server_url::{InvalidServerUrl, ServerUrl},
+    server_urls::{InvalidServerUrls, ServerUrls},
     token::{InvalidToken, TOKEN_MIN, Token},
 };

@@ -4,6 +4,7 @@
 
 mod errors;
 mod server;
+mod servers;
 
 use std::{pin::pin, time::Duration};
 

@@ -16,7 +16,7 @@ const TRUST: &str = "if the coordinator's certificate comes from a private CA, s
 /// nothing is retried.
 pub(super) fn connect(config: &ClientConfig) -> Result<Client, Error> {
     config.token_is_safe().map_err(Error::failed)?;
-    let mut client = Client::builder(config.server.as_str())
+    let mut client = Client::builder(config.server.to_string())
         .insecure_plaintext(config.insecure_plaintext)
         .retry_for(std::time::Duration::ZERO)
         .user_agent(concat!("fastjob/", env!("CARGO_PKG_VERSION")));

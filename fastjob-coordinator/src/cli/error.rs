@@ -41,10 +41,22 @@ pub(super) struct Failure {
     /// The lines of a file that the problems are about, in the order of the problems. There may be
     /// fewer.
     pub(super) excerpts: Vec<Option<String>>,
+    /// The places of the problems in a file, in the order of the problems. There may be fewer.
+    pub(super) places: Vec<Option<Place>>,
+    /// Whether a command waited for a coordinator, and that was unavailable for too long.
+    pub(super) is_outage: bool,
     /// How to fix it.
     pub(super) hints: Vec<String>,
     /// The problem details of the coordinator, if it rejected the request.
     pub(super) details: Map<String, Value>,
+}
+
+/// A line of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) file: String,
+    /// From 1.
+    pub(super) line: usize,
 }
 
 impl Error {
@@ -93,9 +105,15 @@ impl Failure {
         if !details.contains_key("title") {
             details.insert("title".to_owned(), "Failed".into());
             details.insert("detail".to_owned(), self.title.clone().into());
-            let problems = self.problems.iter().map(
-                |problem| serde_json::json!({ "field": problem.field, "message": problem.message }),
-            );
+            let places = self.places.iter().map(Option::as_ref).chain(std::iter::repeat(None));
+            let problems =
+                self.problems.iter().zip(places).map(|(Field { field, message }, place)| {
+                    let mut problem = serde_json::json!({ "field": field, "message": message });
+                    if let Some(Place { file, line }) = place {
+                        (problem["file"], problem["line"]) = (file.as_str().into(), (*line).into());
+                    }
+                    problem
+                });
             details.insert("problems".to_owned(), problems.collect());
         }
         details
@@ -133,8 +151,14 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "error: {}", one_line(&self.title))?;
         let excerpts = self.excerpts.iter().map(Option::as_deref).chain(std::iter::repeat(None));
-        for (Field { field, message }, excerpt) in self.problems.iter().zip(excerpts) {
-            write!(f, "\n  {}: {}", one_line(field), one_line(message))?;
+        let places = self.places.iter().map(Option::as_ref).chain(std::iter::repeat(None));
+        let problems = self.problems.iter().zip(excerpts.zip(places));
+        for (Field { field, message }, (excerpt, place)) in problems {
+            f.write_str("\n  ")?;
+            if let Some(Place { file, line }) = place {
+                write!(f, "{}:{line}: ", one_line(file))?;
+            }
+            write!(f, "{}: {}", one_line(field), one_line(message))?;
             for line in excerpt.unwrap_or_default().lines() {
                 write!(f, "\n    {}", text::lines(line))?;
             }

@@ -8,6 +8,7 @@ use super::{
     error::Error,
     options,
     out::{Out, remark},
+    progress::Progress,
 };
 use crate::Config;
 
@@ -30,7 +31,11 @@ impl Migrate {
         if let Some(path) = self.store_password_file {
             config.coordinator.store_password_file = Some(path);
         }
-        crate::migrate(&config).await.map_err(|err| Error::from_chain(&err))?;
+        let what = format!("updating the schema of {}", config.coordinator.store);
+        let progress = Progress::begin(out.progress(), what);
+        let migrated = crate::migrate(&config).await;
+        drop(progress);
+        migrated.map_err(|err| Error::from_chain(&err))?;
         let store = &config.coordinator.store;
         if out.is_json() {
             return out.json(&serde_json::json!({ "store": store.to_string() }));

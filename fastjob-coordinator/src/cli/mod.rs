@@ -2,26 +2,30 @@
 //!
 //! All commands except `serve`, `check`, `migrate` and `repair` are REST clients of a running
 //! coordinator and decide nothing. Results go to the standard output, everything else to the
-//! standard error. The exit status is 0 on success, 1 on failure, and 2 for an invalid command
-//! line.
+//! standard error. The exit status is 0 on success, 1 on failure, 2 for an invalid command line, and
+//! 3 of `job diff --exit-code` if something differs.
 
 mod alarm;
 mod check;
 mod client;
+mod completion;
 mod env;
 mod error;
 mod executor;
 mod job;
+mod man;
 mod migrate;
 mod node;
 mod options;
 mod out;
+mod progress;
 mod repair;
 mod schedule;
 mod serve;
 mod start;
 mod stats;
 mod stop;
+mod style;
 mod table;
 mod task;
 mod text;
@@ -42,6 +46,7 @@ use self::{
     error::Error,
     options::Options,
     out::{Out, Reader},
+    progress::Shown,
 };
 
 /// Schedules jobs across services: runs a coordinator, and controls one.
@@ -51,7 +56,12 @@ use self::{
     version,
     arg_required_else_help = true,
     after_help = "Settings come from fastjob.toml, then from FASTJOB_… variables, then from flags; \
-                  a later one wins.\nExit status: 0 success, 1 failure, 2 invalid command line."
+                  a later one wins.\n\n\
+                  Exit status:\n  \
+                  0  success\n  \
+                  1  failure; of `start --wait`, also if the task did not succeed\n  \
+                  2  invalid command line\n  \
+                  3  `job diff --exit-code`: something differs"
 )]
 struct Cli {
     #[command(flatten)]
@@ -89,6 +99,12 @@ enum Command {
     Alarm(alarm::Alarm),
     /// Check the configuration and show the effective settings
     Check,
+    /// Print the completions of a shell
+    ///
+    /// For bash: fastjob completion bash > /etc/bash_completion.d/fastjob
+    Completion(completion::Completion),
+    /// Write the manual, one page per command
+    Man(man::Man),
     /// Bring the store's schema up to date, as `fastjob serve` does when it starts
     Migrate(migrate::Migrate),
     /// Repair the store by hand after a wrong clock or a restored backup
@@ -115,7 +131,12 @@ pub async fn main() -> ExitCode {
     let mut stdout = std::io::stdout();
     let reader = if stdout.is_terminal() { Reader::Terminal } else { Reader::Program };
     let env = Env::of_process();
-    match cli.run(&env, &mut stdout, reader).await {
+    let is_dumb = env.get("TERM").is_some_and(|term| term == "dumb");
+    let progress = match std::io::stderr().is_terminal() && !is_dumb {
+        true => Shown::Bar,
+        false => Shown::Lines,
+    };
+    match cli.run(&env, &mut stdout, reader, progress).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(err) => err.tell(json),
     }
@@ -142,17 +163,28 @@ impl Cli {
         env: &'a Env,
         stdout: &'a mut dyn Write,
         reader: Reader,
+        progress: Shown,
     ) -> LocalBoxFuture<'a, Result<(), Error>> {
-        Box::pin(self.execute(env, stdout, reader))
+        Box::pin(self.execute(env, stdout, reader, progress))
     }
 
-    async fn execute(self, env: &Env, stdout: &mut dyn Write, reader: Reader) -> Result<(), Error> {
+    async fn execute(
+        self,
+        env: &Env,
+        stdout: &mut dyn Write,
+        reader: Reader,
+        progress: Shown,
+    ) -> Result<(), Error> {
         let Self { options, command } = self;
-        let mut out = Out::new(stdout, options.json, reader, options.times(env));
+        let colours = options.color.is_on(reader == Reader::Terminal, env);
+        let out = Out::new(stdout, options.json, reader, options.times(env));
+        let mut out = out.with_colours(colours).with_progress(progress);
         let client = || client::connect(&options.settings(env)?.client);
         match command {
             Command::Serve(serve) => serve.run(&options, env).await,
             Command::Check => check::run(&options, env, &mut out),
+            Command::Completion(completion) => completion.run(&mut out),
+            Command::Man(man) => man.run(&mut out),
             Command::Migrate(migrate) => migrate.run(options.settings(env)?, &mut out).await,
             Command::Repair(repair) => repair.run(options.settings(env)?, &mut out).await,
             Command::Job(job) => job.run(client, &mut out).await,
@@ -172,6 +204,12 @@ impl Cli {
 #[cfg(feature = "fuzzing")]
 pub(crate) fn fuzz_job_file(path: &std::path::Path, text: &str) {
     job::fuzz_file(path, text);
+}
+
+/// Marks a key of a configuration as its problems are reported.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz_key(text: &str, key: &str) {
+    drop(job::places::Places::of_key(text, key));
 }
 
 #[cfg(test)]

@@ -36,6 +36,6 @@ impl Node {
                 node.id,
             ]);
         }
-        out.line(table)
+        out.table(&table)
     }
 }

@@ -8,10 +8,12 @@ use jiff::tz::TimeZone;
 
 use super::{
     env::Env,
-    error::{Error, Failure},
+    error::{Error, Failure, Place},
+    job::places::Places,
+    style::When,
     times::{Times, zone},
 };
-use crate::config::{Config, Problem, ServerUrl, StoreUrl, Token};
+use crate::config::{Config, Problem, ServerUrls, Source, StoreUrl, Token};
 
 /// Flags of every command.
 #[derive(Args)]
@@ -19,9 +21,10 @@ pub(super) struct Options {
     /// Read this file; else FASTJOB_CONFIG, else fastjob.toml if it exists
     #[arg(long, global = true, value_name = "FILE", help_heading = "Every command")]
     pub(super) config: Option<PathBuf>,
-    /// Connect to the coordinator at this URL (FASTJOB_SERVER) [default: http://127.0.0.1:7070]
-    #[arg(long, global = true, value_name = "URL", help_heading = "Every command")]
-    server: Option<ServerUrl>,
+    /// Connect to the coordinator at this URL, or to the first of several that answers
+    /// (FASTJOB_SERVER) [default: http://127.0.0.1:7070]
+    #[arg(long, global = true, value_name = "URL,…", help_heading = "Every command")]
+    server: Option<ServerUrls>,
     /// Send this token; FASTJOB_TOKEN keeps it out of the process list
     #[arg(long, global = true, value_name = "TOKEN", help_heading = "Every command")]
     token: Option<String>,
@@ -39,6 +42,22 @@ pub(super) struct Options {
     /// Print JSON as REST returns it, and errors as problem details
     #[arg(long, global = true, help_heading = "Every command")]
     pub(super) json: bool,
+    /// Colour states: auto is on a terminal, unless NO_COLOR is set
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "WHEN",
+        default_value_t,
+        help_heading = "Every command"
+    )]
+    pub(super) color: When,
+}
+
+/// The settings, and the file that they come from.
+pub(super) struct Judged {
+    pub(super) config: Config,
+    pub(super) source: Source,
 }
 
 impl Options {
@@ -49,36 +68,41 @@ impl Options {
 
     /// The settings of the file, then the variables, then the flags.
     pub(super) fn settings(&self, env: &Env) -> Result<Config, Error> {
-        let (config, problems) = self.read(env)?;
-        if problems.is_empty() { Ok(config) } else { Err(Failure::from(problems).into()) }
+        let (Judged { config, source }, problems) = self.read(env)?;
+        settled(problems, &source).map(|()| config)
     }
 
     /// The settings with the overrides of `over`, if they are valid for a coordinator and a client.
-    /// `fastjob check` and `fastjob serve` report the same problems.
+    /// `fastjob check` and `fastjob serve` report the same problems; `fastjob check` reports those
+    /// `of_others` too, who read the same file.
     pub(super) fn judged(
         &self,
         env: &Env,
         over: impl FnOnce(&mut Config) -> Result<(), Error>,
-    ) -> Result<Config, Error> {
-        let (mut config, mut problems) = self.read(env)?;
-        over(&mut config)?;
-        problems.extend(config.check());
+        of_others: impl FnOnce(&Source) -> Vec<Problem>,
+    ) -> Result<Judged, Error> {
+        let (mut judged, mut problems) = self.read(env)?;
+        problems.extend(of_others(&judged.source));
+        // What is wrong in the file has a place in it; what is wrong with all settings has none.
+        let placed = problems.len();
+        over(&mut judged.config)?;
+        problems.extend(judged.config.check());
         if problems.is_empty()
-            && let Err(message) = crate::coordinator::load_tls(&config.coordinator)
+            && let Err(message) = crate::coordinator::load_tls(&judged.config.coordinator)
         {
             problems.push(Problem::new("coordinator.tls", message));
         }
-        if problems.is_empty() { Ok(config) } else { Err(Failure::from(problems).into()) }
+        settled_but(problems, placed, &judged.source).map(|()| judged)
     }
 
     /// Like [`settings`](Self::settings), but returns the readable settings together with the
     /// problems.
-    fn read(&self, env: &Env) -> Result<(Config, Vec<Problem>), Error> {
-        let (mut config, mut problems) =
-            Config::read(self.config.as_deref(), |name| env.get(name))?;
+    fn read(&self, env: &Env) -> Result<(Judged, Vec<Problem>), Error> {
+        let source = Source::find(self.config.as_deref(), |name| env.get(name))?;
+        let (mut config, mut problems) = Config::read(&source, |name| env.get(name));
         problems.extend(env.unknown());
         self.lay_over(&mut config)?;
-        Ok((config, problems))
+        Ok((Judged { config, source }, problems))
     }
 
     fn lay_over(&self, config: &mut Config) -> Result<(), Error> {
@@ -101,6 +125,26 @@ impl Options {
         }
         Ok(())
     }
+}
+
+fn settled(problems: Vec<Problem>, source: &Source) -> Result<(), Error> {
+    let all = problems.len();
+    settled_but(problems, all, source)
+}
+
+/// Fails with the problems, of which the first `placed` may have a place in the file.
+fn settled_but(problems: Vec<Problem>, placed: usize, source: &Source) -> Result<(), Error> {
+    if problems.is_empty() {
+        return Ok(());
+    }
+    let found = problems.iter().take(placed).map(|problem| {
+        let file = source.path.as_ref()?.display().to_string();
+        let (line, excerpt) = Places::of_key(&source.text, &problem.key)?;
+        Some((Place { file, line }, excerpt))
+    });
+    let (places, excerpts) = found.map(Option::unzip).unzip();
+    let failure = Failure { places, excerpts, ..Failure::from(problems) };
+    Err(Failure { hints: vec![source.described()], ..failure }.into())
 }
 
 /// The problem of a store on the command line that contains a password, if it does.

@@ -1,4 +1,4 @@
-//! The standard output of a command.
+//! The output of a command: results on the standard output, remarks on the standard error.
 
 use std::{
     fmt::Display,
@@ -7,13 +7,21 @@ use std::{
 
 use serde::Serialize;
 
-use super::{error::Error, text, times::Times};
+use super::{
+    error::Error,
+    progress,
+    table::{Facts, Table},
+    text,
+    times::Times,
+};
 
 /// Where a command writes its result.
 pub(super) struct Out<'a> {
     to: &'a mut dyn Write,
     json: bool,
     reader: Reader,
+    colours: bool,
+    progress: progress::Shown,
     times: Times,
 }
 
@@ -28,7 +36,21 @@ pub(super) enum Reader {
 
 impl<'a> Out<'a> {
     pub(super) fn new(to: &'a mut dyn Write, json: bool, reader: Reader, times: Times) -> Self {
-        Self { to, json, reader, times }
+        let (colours, progress) = (false, progress::Shown::Nowhere);
+        Self { to, json, reader, times, colours, progress }
+    }
+
+    /// The same with colours. JSON has none. What is coloured is for a terminal in the end, even if
+    /// it is written to a file.
+    pub(super) fn with_colours(self, are_on: bool) -> Self {
+        let reader = if are_on { Reader::Terminal } else { self.reader };
+        Self { colours: are_on && !self.json, reader, ..self }
+    }
+
+    /// The same with the progress of long work. With JSON, there is none.
+    pub(super) fn with_progress(self, shown: progress::Shown) -> Self {
+        let progress = if self.json { progress::Shown::Nowhere } else { shown };
+        Self { progress, ..self }
     }
 
     /// How instants are read and shown.
@@ -41,9 +63,26 @@ impl<'a> Out<'a> {
         self.json
     }
 
+    /// How the progress of long work is shown.
+    pub(super) fn progress(&self) -> progress::Shown {
+        self.progress
+    }
+
     /// Writes a line for people.
     pub(super) fn line(&mut self, text: impl Display) -> Result<(), Error> {
         self.raw(&format!("{text}\n"))
+    }
+
+    /// Writes a table, which escapes its cells itself.
+    pub(super) fn table(&mut self, table: &Table) -> Result<(), Error> {
+        let text = table.shown(self.colours);
+        self.write(&format!("{text}\n"))
+    }
+
+    /// Writes facts, which escape their values themselves.
+    pub(super) fn facts(&mut self, facts: &Facts) -> Result<(), Error> {
+        let text = facts.shown(self.colours);
+        self.write(&format!("{text}\n"))
     }
 
     /// Writes one JSON document on a line.
@@ -59,7 +98,12 @@ impl<'a> Out<'a> {
             (false, Reader::Terminal) => text::lines(text),
             (false, Reader::Program) => text.into(),
         };
-        let written = self.to.write_all(text.as_bytes()).and_then(|()| self.to.flush());
+        self.write(&text)
+    }
+
+    fn write(&mut self, text: &str) -> Result<(), Error> {
+        let to = &mut *self.to;
+        let written = progress::apart(|| to.write_all(text.as_bytes()).and_then(|()| to.flush()));
         written.map_err(|err| {
             if err.kind() == io::ErrorKind::BrokenPipe {
                 return Error::Closed;
@@ -71,5 +115,6 @@ impl<'a> Out<'a> {
 
 /// Writes to the standard error. It does not matter if that has no reader.
 pub(super) fn remark(text: impl Display) {
-    writeln!(io::stderr(), "{}", text::lines(&text.to_string())).ok();
+    let text = text::lines(&text.to_string()).into_owned();
+    progress::apart(|| writeln!(io::stderr(), "{text}").ok());
 }

@@ -107,7 +107,7 @@ fn show_clock(repaired: &ClockRepair, out: &mut Out<'_>) -> Result<(), Error> {
             times.millis(watermark.after),
         ]);
     }
-    out.line(table)?;
+    out.table(&table)?;
     out.line(format_args!(
         "jobs whose schedule starts from a later time than now: {jobs}\n\
          open attempts created later than now: {attempts}"
@@ -124,7 +124,7 @@ fn show_ids(repaired: &IdsRepair, out: &mut Out<'_>) -> Result<(), Error> {
         let ids = partition.ids_until;
         table.row([partition.partition.to_string(), ids.before.to_string(), ids.after.to_string()]);
     }
-    out.line(table)?;
+    out.table(&table)?;
     end(repaired.written, &repaired.store, out)
 }
 

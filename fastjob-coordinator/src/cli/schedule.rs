@@ -64,10 +64,10 @@ impl Schedule {
             table.row([
                 times.seconds_and_in(Some(fire.at), fire.zone.as_deref()),
                 format!("{}.{}", fire.service, fire.job),
-                if fire.more { "and more often" } else { " " }.to_owned(),
+                if fire.more { "and more often" } else { "\u{a0}" }.to_owned(),
             ]);
         }
-        out.line(table)?;
+        out.table(&table)?;
         if let Some(at) = cut_at {
             remark(format_args!(
                 "there are more fires from {} on: continue there with --from, or raise --limit",

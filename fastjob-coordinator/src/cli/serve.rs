@@ -61,7 +61,7 @@ enum LogFormat {
 impl Serve {
     pub(super) async fn run(self, options: &Options, env: &Env) -> Result<(), Error> {
         let mut shows_password = None;
-        let config = options.judged(env, |config| {
+        let over = |config: &mut Config| -> Result<(), Error> {
             if let Some(Listen(listen)) = self.listen {
                 config.coordinator.listen = listen;
             }
@@ -75,7 +75,8 @@ impl Serve {
                 config.coordinator.store_password_file = Some(path.clone());
             }
             Ok(())
-        })?;
+        };
+        let options::Judged { config, .. } = options.judged(env, over, |_| Vec::new())?;
         let level =
             env.get("FASTJOB_LOG").or_else(|| env.get("RUST_LOG")).filter(|text| !text.is_empty());
         self.log_format.start(level.as_deref().unwrap_or("info"))?;

@@ -1,8 +1,8 @@
 //! `fastjob start`: a task of a job, now or later.
 
 use fastjob_client::{
-    Call, Client, Polling,
-    types::{StartRequest, Started, TaskView},
+    Call, Client, ClientError, Polling,
+    types::{AttemptView, ProgressView, StartRequest, Started, TaskView},
 };
 use std::{fs, io::Read, path::PathBuf, time::Duration};
 
@@ -10,9 +10,11 @@ use clap::Args;
 use fastjob_core::{ExecutorName, duration};
 
 use super::{
-    error::Error,
+    error::{Error, Failure},
     options::{job_name, span},
     out::Out,
+    progress::Progress,
+    table::shortened,
     times::{Moment, moment},
     wait::answered,
 };
@@ -68,7 +70,8 @@ impl Start {
             cause: Some("manual".to_owned()),
         };
         let client = client()?;
-        let answer = client.answer(Call::start(&self.job, &ask)).await?;
+        let answer = client.answer(Call::start(&self.job, &ask)).await;
+        let answer = answer.map_err(|err| unknown(err, &self.job, ask.key.is_some()))?;
         let Started { task, created, state, .. } = answer.read()?;
         if !out.is_json() {
             match (created, state) {
@@ -105,21 +108,76 @@ fn read(path: &std::path::Path) -> Result<String, Error> {
     read.map_err(|err| Error::failed(format!("could not read {}: {err}", path.display())))
 }
 
+/// The error of a start. If its answer was lost, the task may have been started.
+fn unknown(err: ClientError, job: &str, has_key: bool) -> Error {
+    let is_unknown = matches!(
+        err,
+        ClientError::Timeout { .. } | ClientError::Interrupted { .. } | ClientError::Unavailable(_)
+    );
+    let mut failure = Failure::from(err);
+    match (is_unknown, has_key) {
+        (false, _) => {}
+        (true, true) => failure.hint("run this again: with the same key it is one task"),
+        (true, false) => failure.hint(format!(
+            "the task may have been started: see `fastjob task list --job {job}` before you start it \
+             again; a start with --key is safe to repeat"
+        )),
+    }
+    failure.into()
+}
+
 async fn wait(client: &Client, task: i64, out: &mut Out<'_>) -> Result<(), Error> {
     let mut polling = Polling::new(Duration::from_millis(100), Duration::from_secs(1));
+    let mut progress = Progress::new(out.progress());
     loop {
-        if let Some(answer) = answered(&mut polling, client.answer(Call::task(task)).await)? {
+        let answer = answered(&mut polling, client.answer(Call::task(task)).await);
+        let answer = answer.map_err(|mut failure| {
+            if failure.is_outage {
+                failure.hint(format!("task {task} continues: see `fastjob task show {task}`"));
+            }
+            failure
+        })?;
+        if let Some(answer) = answer {
             let view = answer.read()?;
             if view.has_ended() {
+                drop(progress);
                 match out.is_json() {
                     true => out.line(answer.text())?,
                     false => out.line(end(&view))?,
                 }
                 return if view.has_succeeded() { Ok(()) } else { Err(Error::Reported) };
             }
+            say(&mut progress, &view);
         }
         polling.pause().await;
     }
+}
+
+/// The longest note of a handler that is shown, in characters.
+const NOTE: usize = 60;
+
+/// Shows the state of a task, and how far its handlers have come.
+fn say(progress: &mut Progress, task: &TaskView) {
+    let reported = |attempt: &AttemptView| attempt.progress.clone();
+    let all: Vec<_> = task.attempts.iter().filter_map(reported).collect();
+    let sum =
+        |amount: fn(&ProgressView) -> u64| all.iter().map(amount).fold(0_u64, u64::saturating_add);
+    // Without the total of one shard, there is no total of all.
+    let has_total = all.iter().all(|shard| shard.total > 0);
+    let (done, total) = (sum(|it| it.done), if has_total { sum(|it| it.total) } else { 0 });
+    progress.amount(done, total);
+    let note = all.iter().rev().map(|it| it.note.as_str()).find(|note| !note.is_empty());
+    let mut detail = match (done, total) {
+        (0, 0) => String::new(),
+        (_, 0) => done.to_string(),
+        _ if progress.has_bar() => String::new(),
+        _ => format!("{done}/{total}"),
+    };
+    if let Some(note) = note {
+        let gap = if detail.is_empty() { "" } else { " " };
+        detail = format!("{detail}{gap}{}", shortened(note, NOTE));
+    }
+    progress.say(&format!("task {} {}", task.id, task.state), &detail);
 }
 
 /// How a task ended, as a sentence.

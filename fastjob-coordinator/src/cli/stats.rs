@@ -65,7 +65,7 @@ impl Stats {
             table.row(cells(times.seconds(Some(bucket.at)), &bucket.tasks));
         }
         table.row(cells("total".to_owned(), &stats.total));
-        out.line(table)
+        out.table(&table)
     }
 }
 

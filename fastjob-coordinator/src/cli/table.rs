@@ -4,7 +4,10 @@
 
 use jiff::Timestamp;
 
-use super::text::one_line;
+use super::{
+    style::{of, painted},
+    text::one_line,
+};
 
 /// Rows under headings.
 pub(super) struct Table {
@@ -30,26 +33,40 @@ impl Table {
     }
 }
 
-impl std::fmt::Display for Table {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl Table {
+    /// The table as text. Colours do not count for the width of a column.
+    pub(super) fn shown(&self, colours: bool) -> String {
+        let headings = self.rows.first();
+        let heading = |column| headings.and_then(|row| row.get(column)).map_or("", String::as_str);
         let width = |column: usize| {
             let cells = self.rows.iter().filter_map(|row| row.get(column));
             cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
         };
         let widths: Vec<_> = (0..self.right.len()).map(width).collect();
+        let mut lines = Vec::new();
         for (number, row) in self.rows.iter().enumerate() {
             let mut line = String::new();
-            for ((cell, width), right) in row.iter().zip(&widths).zip(&self.right) {
-                let gap = if line.is_empty() { "" } else { "  " };
+            for (column, ((cell, width), right)) in
+                row.iter().zip(&widths).zip(&self.right).enumerate()
+            {
+                let gap = if column == 0 { "" } else { "  " };
+                let blanks = " ".repeat(width.saturating_sub(cell.chars().count()));
+                let style = of(heading(column), cell);
+                let cell = painted(cell, style, colours && number > 0);
                 line += &match right {
-                    true => format!("{gap}{cell:>width$}"),
-                    false => format!("{gap}{cell:<width$}"),
+                    true => format!("{gap}{blanks}{cell}"),
+                    false => format!("{gap}{cell}{blanks}"),
                 };
             }
-            let end = if number + 1 < self.rows.len() { "\n" } else { "" };
-            write!(f, "{}{end}", line.trim_end())?;
+            lines.push(line.trim_end().to_owned());
         }
-        Ok(())
+        lines.join("\n")
+    }
+}
+
+impl std::fmt::Display for Table {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.shown(false))
     }
 }
 
@@ -67,19 +84,28 @@ impl Facts {
     }
 }
 
-impl std::fmt::Display for Facts {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl Facts {
+    /// The facts as text.
+    pub(super) fn shown(&self, colours: bool) -> String {
+        let mut text = String::new();
         let width = self.0.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
         for (number, (name, value)) in self.0.iter().enumerate() {
             let start = if number > 0 { "\n" } else { "" };
             for (part, line) in value.lines().enumerate() {
-                match part {
-                    0 => write!(f, "{start}{name:<width$}  {}", one_line(line))?,
-                    _ => write!(f, "\n{:<width$}  {}", "", one_line(line))?,
-                }
+                let line = painted(&one_line(line), of(name, line), colours);
+                text += &match part {
+                    0 => format!("{start}{name:<width$}  {line}"),
+                    _ => format!("\n{:<width$}  {line}", ""),
+                };
             }
         }
-        Ok(())
+        text
+    }
+}
+
+impl std::fmt::Display for Facts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.shown(false))
     }
 }
 
@@ -122,6 +148,20 @@ mod tests {
                         a            1  -\n\
                         报表-long   1000  on\\u{1b}[2J x";
         assert_eq!(table.to_string(), expected);
+    }
+
+    #[test]
+    fn colours_do_not_change_the_widths_and_external_text_has_none() {
+        let mut table = Table::new(&["STATE", "JOB"]);
+        table.row(["failed".into(), "\x1b[32ma".into()]);
+        table.row(["succeeded".into(), "b".into()]);
+        let shown = table.shown(true);
+        let plain = shown.replace("\x1b[31m", "").replace("\x1b[32m", "").replace("\x1b[0m", "");
+        assert_eq!(plain, table.to_string());
+        assert_eq!(shown.matches('\x1b').count(), 4, "{shown:?}");
+        let mut facts = Facts::default();
+        facts.add("state", "running");
+        assert_eq!(facts.shown(true), "state  \x1b[34mrunning\x1b[0m");
     }
 
     #[test]

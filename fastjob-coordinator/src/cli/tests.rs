@@ -3,8 +3,10 @@
 mod asking;
 mod fake;
 mod job_files;
+mod json;
 mod operating;
 mod repairs;
+mod tools;
 mod waiting;
 
 use clap::{CommandFactory, Parser};
@@ -59,7 +61,7 @@ async fn fastjob_for<const N: usize>(
     let nothing = tempfile::NamedTempFile::new().unwrap();
     let mut env = Env::from(vars);
     env.set("FASTJOB_CONFIG", nothing.path().to_str().unwrap());
-    let result = cli.run(&env, &mut out, reader).await;
+    let result = cli.run(&env, &mut out, reader, Shown::Nowhere).await;
     Ran { out: String::from_utf8(out).unwrap(), result }
 }
 
@@ -161,6 +163,50 @@ async fn flags_override_the_file_and_check_shows_the_result() {
     assert_eq!(failure.problems[0].field, "coordinator.beet");
     let details = serde_json::Value::Object(failure.as_details());
     assert_eq!(details["problems"][1]["field"], "coordinator.token");
+}
+
+#[tokio::test]
+async fn check_names_the_file_and_marks_what_is_wrong_in_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("fastjob.toml");
+    let text = "insecure_files = true\n\
+                [coordinator]\nbeet = '1s'\n\
+                [executor]\nservcie = 'billing'\ncapacity = 0\ncoordinators = 'http://a'\n\
+                token = 's3cret-s3cret-s3cret'\naccess_token = 's3cret-s3cret-s3cret'\n";
+    std::fs::write(&path, text).unwrap();
+    let name = path.to_str().unwrap();
+    let failure = fastjob(&["check", "--config", name]).await.failure();
+    let shown = failure.to_string();
+    for part in [
+        "the configuration has 5 problems",
+        &format!("{name}:3: coordinator.beet: unknown key; did you mean beat?\n"),
+        "    3 | beet = …\n      | ^^^^\n",
+        &format!("{name}:5: executor.servcie: unknown key; did you mean service?\n"),
+        &format!("{name}:6: executor.capacity: it is 0, so no attempt could run\n"),
+        &format!("{name}:7: executor.coordinators: it is a value of type string, not a list\n"),
+        &format!("{name}:9: executor.access_token: executor.token is the same setting"),
+        &format!("\n  the configuration file is {name}"),
+    ] {
+        assert!(shown.contains(part), "{part:?} is missing in\n{shown}");
+    }
+    assert!(!shown.contains("s3cret"), "{shown}");
+    let details = serde_json::Value::Object(failure.as_details());
+    let problem = &details["problems"][0];
+    assert_eq!((&problem["field"], &problem["line"]), (&"coordinator.beet".into(), &3.into()));
+
+    // The settings of executors do not concern other commands.
+    let text = "[executor]\nservcie = 'billing'\n";
+    std::fs::write(&path, text).unwrap();
+    assert_eq!(fastjob(&["check", "--config", name]).await.failure().problems.len(), 1);
+    let failure = fastjob(&["serve", "--config", name, "--listen", "0.0.0.0:0"]).await.failure();
+    assert!(failure.problems.iter().all(|it| it.field.starts_with("coordinator")), "{failure}");
+
+    std::fs::write(&path, "[executor]\nservice = 'billing'\nlabels = { a = 'b' }\n").unwrap();
+    let shown = fastjob(&["check", "--config", name]).await.out();
+    assert!(shown.contains(&format!("the configuration file is {name}\n")), "{shown}");
+    let json = fastjob(&["check", "--config", name, "--json"]).await.out();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&json["file"], json["warnings"].is_array()), (&name.into(), true));
 }
 
 #[tokio::test]

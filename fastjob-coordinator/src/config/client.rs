@@ -2,14 +2,15 @@
 
 use std::path::PathBuf;
 
-use super::{Problem, ServerUrl, Token, coordinator::readable, read::Section};
+use super::{Problem, ServerUrls, Token, coordinator::readable, read::Section};
 
 /// Which coordinator to call, and how.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct ClientConfig {
-    /// Where the coordinator is. Default: `http://127.0.0.1:7070`.
-    pub server: ServerUrl,
+    /// Where the coordinator is; of a cluster, one or several of its nodes. Default:
+    /// `http://127.0.0.1:7070`.
+    pub server: ServerUrls,
     /// The token to send. Default: none.
     pub token: Option<Token>,
     /// Certificates to trust in addition to the machine's, in PEM. Default: none.
@@ -20,7 +21,13 @@ pub struct ClientConfig {
 
 impl ClientConfig {
     pub(super) fn read(&mut self, section: &mut Section<'_>) {
-        section.parse("server", &mut self.server);
+        let (given, servers) = (section.has("server"), section.texts("server"));
+        if given && !section.has_problem("server") {
+            match ServerUrls::of(servers) {
+                Ok(servers) => self.server = servers,
+                Err(err) => section.problem("server", err),
+            }
+        }
         section.parse_option("token", &mut self.token);
         self.ca_cert = section.path("ca_cert");
         section.switch("insecure_plaintext", &mut self.insecure_plaintext);
@@ -43,13 +50,15 @@ impl ClientConfig {
 
     /// Rejects a connection on which others could read the token.
     pub(crate) fn token_is_safe(&self) -> Result<(), String> {
-        if self.token.is_none() || self.insecure_plaintext || !self.server.is_open_to_others() {
+        if self.token.is_none() || self.insecure_plaintext {
             return Ok(());
         }
-        Err(format!(
-            "the token would be sent in plain text to {}: use https, or --insecure-plaintext if \
-             the connection is protected otherwise",
-            self.server
-        ))
+        match self.server.iter().find(|server| server.is_open_to_others()) {
+            None => Ok(()),
+            Some(server) => Err(format!(
+                "the token would be sent in plain text to {server}: use https, or \
+                 --insecure-plaintext if the connection is protected otherwise"
+            )),
+        }
     }
 }

@@ -10,6 +10,9 @@ mod byte_size;
 mod client;
 mod coordinator;
 mod env;
+#[cfg(feature = "cli")]
+pub(crate) mod executor;
+mod file;
 mod limits;
 mod listen;
 mod names;
@@ -23,16 +26,14 @@ mod show;
 mod store_url;
 mod template;
 
-use std::{
-    collections::BTreeMap,
-    fs::File,
-    io::Read,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, fs::File, path::Path};
 
-pub use fastjob_client::{InvalidServerUrl, InvalidToken, ServerUrl, Token};
+pub use fastjob_client::{
+    InvalidServerUrl, InvalidServerUrls, InvalidToken, ServerUrl, ServerUrls, Token,
+};
 use fastjob_core::{ChannelName, private::Exposed};
 
+use self::file::read_file;
 #[cfg(feature = "cli")]
 pub(crate) use self::names::unknown_variables;
 #[cfg(not(feature = "postgres"))]
@@ -51,7 +52,7 @@ pub use self::{
     problem::{ConfigError, Problem},
     store_url::{InvalidStoreUrl, StoreUrl},
 };
-pub(crate) use self::{listen::Listen, template::Template};
+pub(crate) use self::{file::Source, listen::Listen, template::Template};
 
 /// The file that is read if it exists and no other file is named.
 pub const DEFAULT_FILE: &str = "fastjob.toml";
@@ -94,45 +95,18 @@ impl Config {
         path: Option<&Path>,
         env: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, ConfigError> {
-        let (config, problems) = Self::read(path, env)?;
+        let source = Source::find(path, &env)?;
+        let (config, problems) = Self::read(&source, env);
         if problems.is_empty() { Ok(config) } else { Err(ConfigError::Invalid(problems)) }
     }
 
     /// Like [`load`](Self::load), but returns the readable settings together with the problems.
     pub(crate) fn read(
-        path: Option<&Path>,
-        env: impl Fn(&str) -> Option<String>,
-    ) -> Result<(Self, Vec<Problem>), ConfigError> {
-        let env = |name: &str| env(name).filter(|value| !value.is_empty());
-        let named = path.is_some() || env("FASTJOB_CONFIG").is_some();
-        let (table, exposed) = match file(path, &env) {
-            Some(path) => {
-                let (text, exposed) = read_file(&path)
-                    .map_err(|source| ConfigError::Unreadable { path: path.clone(), source })?;
-                (parse(&path, &text)?, exposed.map(|exposed| (path, exposed)))
-            }
-            None => (toml::Table::new(), None),
-        };
-        Ok(Self::of_table(table, exposed, named, env))
-    }
-
-    /// Like [`read`](Self::read), from the text of a file.
-    #[cfg(feature = "fuzzing")]
-    pub(crate) fn of_text(
-        text: &str,
-        env: impl Fn(&str) -> Option<String>,
-    ) -> Result<(Self, Vec<Problem>), ConfigError> {
-        Ok(Self::of_table(parse(Path::new(DEFAULT_FILE), text)?, None, true, env))
-    }
-
-    /// The settings of a file, with who else can read it, and whether it was named or found by
-    /// default.
-    fn of_table(
-        table: toml::Table,
-        exposed: Option<(PathBuf, Exposed)>,
-        named: bool,
+        source: &Source,
         env: impl Fn(&str) -> Option<String>,
     ) -> (Self, Vec<Problem>) {
+        let env = |name: &str| env(name).filter(|value| !value.is_empty());
+        let Source { path, text: _, table, exposed, named } = source;
         let executor = table.get("executor");
         // Its second name is that of the specification.
         let token = ["token", "access_token"]
@@ -140,7 +114,7 @@ impl Config {
             .find(|key| executor.is_some_and(|table| table.get(key).is_some()));
         let executor = token.map(|key| format!("executor.{key}"));
         let (mut config, mut problems) = (Self::default(), Vec::new());
-        let mut root = Section::root(table, &mut problems);
+        let mut root = Section::root(table.clone(), &mut problems);
         root.section("coordinator", |section| config.coordinator.read(section));
         root.section("client", |section| config.client.read(section));
         root.tables("alarms", |name, section| {
@@ -152,18 +126,18 @@ impl Config {
         root.ignore("executor");
         root.switch("insecure_files", &mut config.insecure_files);
         root.finish();
-        if exposed.as_ref().is_some_and(|(_, exposed)| exposed.is_changed_by_others()) {
+        if exposed.as_ref().is_some_and(|exposed| exposed.is_changed_by_others()) {
             // A file that others can write must not allow itself; the variable can.
             config.insecure_files = false;
         }
         let secrets: Vec<_> = config.secrets().into_iter().chain(executor).collect();
         env::read(&mut config, &env, &mut problems);
-        if let Some((path, exposed)) = exposed
+        if let (Some(path), Some(exposed)) = (path, exposed)
             && !config.insecure_files
-            && (!secrets.is_empty() || exposed.is_foreign(named))
+            && (!secrets.is_empty() || exposed.is_foreign(*named))
         {
             let (path, secrets) = (path.display().to_string(), secrets.join(", "));
-            let mut message = advice(&exposed, &path);
+            let mut message = advice(exposed, &path);
             if !secrets.is_empty() {
                 message = format!("it has secrets ({secrets}), and {message}");
             } else if !exposed.is_foreign(true) {
@@ -258,28 +232,6 @@ impl Config {
         }
         problems
     }
-}
-
-fn file(path: Option<&Path>, env: &impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
-    path.map(Path::to_owned)
-        .or_else(|| env("FASTJOB_CONFIG").map(PathBuf::from))
-        .or_else(|| Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.exists()))
-}
-
-fn parse(path: &Path, text: &str) -> Result<toml::Table, ConfigError> {
-    text.parse::<toml::Table>().map_err(|err| ConfigError::NoToml {
-        path: path.to_owned(),
-        line: err.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count()),
-        message: err.message().to_owned(),
-    })
-}
-
-/// The text of a file, and who else can read it.
-fn read_file(path: &Path) -> std::io::Result<(String, Option<Exposed>)> {
-    let mut file = File::open(path)?;
-    let mut text = String::new();
-    file.read_to_string(&mut text)?;
-    Ok((text, crate::files::exposed(&file)?))
 }
 
 /// Who else can read a file, and what to do about it.

@@ -1,7 +1,7 @@
 //! The known variables. A variable that begins with `FASTJOB_` and is not known is rejected as a
 //! probable typo: otherwise the intended setting would be ignored silently.
 
-use fastjob_core::environment::is_service_link;
+use fastjob_core::{environment::is_service_link, settings::executor_variables};
 
 use super::{Config, Problem, env};
 
@@ -9,24 +9,6 @@ const PREFIX: &str = "FASTJOB_";
 
 /// Read before the settings, or separately.
 const ASIDE: [&str; 2] = ["FASTJOB_CONFIG", "FASTJOB_LOG"];
-
-/// Variables of the executor library, which may run in the same environment.
-const EXECUTOR: [&str; 14] = [
-    "FASTJOB_ACCESS_TOKEN",
-    "FASTJOB_ADMIN_ADDRESSES",
-    "FASTJOB_ALLOW_COMMANDS",
-    "FASTJOB_ALLOW_HTTP",
-    "FASTJOB_APP_NAME",
-    "FASTJOB_CAPACITY",
-    "FASTJOB_CA_CERT",
-    "FASTJOB_COORDINATORS",
-    "FASTJOB_EXECUTOR_NAME",
-    "FASTJOB_IP",
-    "FASTJOB_LOG_PATH",
-    "FASTJOB_LOG_RETENTION_DAYS",
-    "FASTJOB_PORT",
-    "FASTJOB_SERVICE",
-];
 
 /// Variables that an executor sets for a command that it runs, which may be `fastjob` itself.
 const TASK: [&str; 4] =
@@ -52,7 +34,9 @@ pub(crate) fn unknown_variables<'a>(
 ) -> Vec<Problem> {
     let settings = settings();
     let known: Vec<&str> = settings.iter().map(String::as_str).chain(ASIDE).collect();
-    let others = [&EXECUTOR[..], &TASK, &TESTS, &[SOAK]].concat();
+    // The executor library may run in the same environment.
+    let executor = executor_variables();
+    let others = [&executor[..], &TASK, &TESTS, &[SOAK]].concat();
     let is_fine = |name: &str, value: &str| {
         !name.starts_with(PREFIX)
             || value.is_empty()
@@ -64,7 +48,7 @@ pub(crate) fn unknown_variables<'a>(
         .into_iter()
         .filter(|(name, value)| !is_fine(name, value))
         .map(|(name, _)| {
-            let meant = nearest(name, known.iter().chain(&EXECUTOR).copied());
+            let meant = nearest(name, known.iter().chain(&executor).copied());
             let message = match meant {
                 Some(meant) => format!("unknown variable; did you mean {meant}?"),
                 None => format!("unknown variable; there are {}", known.join(", ")),
@@ -87,8 +71,8 @@ fn settings() -> Vec<String> {
     names.into_inner()
 }
 
-/// The known name with the smallest edit distance, if that is small.
-fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+/// The known name, of a variable or a key, with the smallest edit distance, if that is small.
+pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let bare = |name: &str| name.strip_prefix(PREFIX).unwrap_or(name).len();
     known
         .map(|known| (strsim::damerau_levenshtein(name, known), known))

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt::Display, path::PathBuf, str::FromStr, time
 use fastjob_core::duration;
 use toml::{Table, Value};
 
-use super::{Problem, Secret};
+use super::{Problem, Secret, names::nearest};
 
 /// A table from which known keys are taken; what remains is unknown.
 pub(super) struct Section<'a> {
@@ -20,6 +20,12 @@ pub(super) struct Section<'a> {
 impl<'a> Section<'a> {
     pub(super) fn root(table: Table, problems: &'a mut Vec<Problem>) -> Self {
         Self { name: String::new(), table, known: Vec::new(), problems }
+    }
+
+    /// A table of this name.
+    #[cfg(feature = "cli")]
+    pub(super) fn named(name: &str, table: Table, problems: &'a mut Vec<Problem>) -> Self {
+        Self { name: name.to_owned(), ..Self::root(table, problems) }
     }
 
     /// Reads the table `key`, if it exists.
@@ -59,6 +65,17 @@ impl<'a> Section<'a> {
         });
     }
 
+    /// Whether this key is there and was not taken.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
+    /// Whether a problem with this key was reported.
+    pub(super) fn has_problem(&self, key: &str) -> bool {
+        let key = self.key(key);
+        self.problems.iter().any(|problem| problem.key == key)
+    }
+
     /// Takes a list of texts; a single text counts as a list of one.
     pub(super) fn texts(&mut self, key: &'static str) -> Vec<String> {
         let values = match self.take(key) {
@@ -74,6 +91,65 @@ impl<'a> Section<'a> {
             }
         }
         texts
+    }
+
+    /// Takes a list of texts, or one text if that is allowed instead.
+    #[cfg(feature = "cli")]
+    pub(super) fn list(&mut self, key: &'static str, is_text_allowed: bool) -> Option<Vec<String>> {
+        match self.take(key)? {
+            Value::Array(values) => {
+                let mut texts = Vec::new();
+                for value in values {
+                    match value.as_str() {
+                        Some(text) => texts.push(text.to_owned()),
+                        None => self.wrong_type(key, "a text in quotes", &value),
+                    }
+                }
+                Some(texts)
+            }
+            Value::String(text) if is_text_allowed => Some(vec![text]),
+            other @ (Value::String(_)
+            | Value::Integer(_)
+            | Value::Float(_)
+            | Value::Boolean(_)
+            | Value::Datetime(_)
+            | Value::Table(_)) => {
+                self.wrong_type(key, "a list", &other);
+                None
+            }
+        }
+    }
+
+    /// Takes a list of texts and tables, or one text, without reading it.
+    #[cfg(feature = "cli")]
+    pub(super) fn entries(&mut self, key: &'static str) {
+        let is_entry = |value: &Value| value.is_str() || value.is_table();
+        match self.take(key) {
+            None => {}
+            Some(Value::Array(values)) => {
+                if let Some(value) = values.iter().find(|value| !is_entry(value)) {
+                    self.wrong_type(key, "a text in quotes or a table", value);
+                }
+            }
+            Some(value) if value.is_str() => {}
+            Some(other) => self.wrong_type(key, "a list", &other),
+        }
+    }
+
+    /// Takes a number from 0 to `most`.
+    #[cfg(feature = "cli")]
+    pub(super) fn number_up_to(&mut self, key: &'static str, most: u32, to: &mut Option<u32>) {
+        let (before, mut number) = (self.problems.len(), 0);
+        if !self.table.contains_key(key) {
+            self.known.push(key);
+            return;
+        }
+        self.number(key, &mut number);
+        if number > most {
+            self.problem(key, format_args!("{number} is not in the valid range"));
+        } else if self.problems.len() == before {
+            *to = Some(number);
+        }
     }
 
     /// Takes a table of texts, which may be secrets.
@@ -169,10 +245,12 @@ impl<'a> Section<'a> {
 
     /// Reports all remaining keys as unknown.
     pub(super) fn finish(self) {
-        let known = self.known.join(", ");
         for key in self.table.keys() {
-            let key = self.key(key);
-            self.problems.push(Problem::new(key, format_args!("unknown key; there are {known}")));
+            let message = match nearest(key, self.known.iter().copied()) {
+                Some(meant) => format!("unknown key; did you mean {meant}?"),
+                None => format!("unknown key; there are {}", self.known.join(", ")),
+            };
+            self.problems.push(Problem::new(self.key(key), message));
         }
     }
 

@@ -36,7 +36,7 @@ fn the_default_is_a_coordinator_on_loopback() {
     assert_eq!(config, Config::default());
     assert_eq!(config.coordinator.listen, SocketAddr::from(([127, 0, 0, 1], 7070)));
     assert_eq!(config.coordinator.store.to_string(), "sqlite:fastjob-data/fastjob.db");
-    assert_eq!(config.client.server.as_str(), "http://127.0.0.1:7070");
+    assert_eq!(config.client.server.to_string(), "http://127.0.0.1:7070");
     assert_eq!(config.check(), []);
 }
 
@@ -116,7 +116,7 @@ fn every_setting_is_read() {
         }
     );
     assert_eq!(coordinator.tls, Some(TlsConfig::new("c.pem", "k.pem")));
-    assert_eq!(config.client.server.as_str(), "https://jobs.example.org/fastjob");
+    assert_eq!(config.client.server.to_string(), "https://jobs.example.org/fastjob");
     assert_eq!(config.client.ca_cert, Some("ca.pem".into()));
     assert_eq!(config.client.token.as_ref().unwrap().expose(), "0123456789abcdef-client");
 }
@@ -136,7 +136,7 @@ fn a_variable_wins_over_the_file_and_an_empty_one_is_not_set() {
     assert_eq!(config.coordinator.store.to_string(), "sqlite:a.db");
     assert_eq!(config.coordinator.token, Some(TOKEN.parse().unwrap()));
     assert_eq!(config.client.token, config.coordinator.token);
-    assert_eq!(config.client.server.as_str(), "http://localhost:2");
+    assert_eq!(config.client.server.to_string(), "http://localhost:2");
     assert_eq!(config.coordinator.beat, Duration::from_secs(1));
     assert_eq!(config.coordinator.tls, Some(TlsConfig::new("c.pem", "")));
 }
@@ -149,7 +149,7 @@ fn the_file_may_be_named_by_a_variable_and_has_to_be_there() {
     let err = Config::load(None, env).unwrap_err();
     assert!(matches!(err, ConfigError::Unreadable { .. }), "{err}");
     std::fs::write(&path, "[client]\nserver = 'http://h:1'").unwrap();
-    assert_eq!(Config::load(None, env).unwrap().client.server.as_str(), "http://h:1");
+    assert_eq!(Config::load(None, env).unwrap().client.server.to_string(), "http://h:1");
 }
 
 #[test]
@@ -174,10 +174,10 @@ fn all_unreadable_values_are_reported_at_once() {
         "coordinator.store: it is a value of type integer, not a text in quotes",
         "coordinator.beat: `soon` is not a duration",
         "coordinator.max_connections: -1 is not",
-        "coordinator.tls.certt: unknown key; there are cert, key",
+        "coordinator.tls.certt: unknown key; did you mean cert?",
         "coordinator.colour: unknown key; there are listen, store, ",
         "client.token: the token has 5 characters, at least 16 are needed",
-        "coordinater: unknown key; there are coordinator, client, alarms, executor",
+        "coordinater: unknown key; did you mean coordinator?",
         "FASTJOB_HISTORY: ",
         "FASTJOB_INSECURE_PLAINTEXT: ",
     ];
@@ -185,6 +185,18 @@ fn all_unreadable_values_are_reported_at_once() {
         assert!(found.iter().any(|problem| problem.starts_with(begin)), "{begin}: {found:#?}");
     }
     assert_eq!(found.len(), begins.len(), "{found:#?}");
+}
+
+#[test]
+fn a_client_has_one_or_several_servers() {
+    for file in ["server = 'http://a:1,http://b:2'", "server = ['http://a:1', 'http://b:2']"] {
+        let config = load(&format!("[client]\n{file}"), &[]).unwrap();
+        assert_eq!(config.client.server.to_string(), "http://a:1,http://b:2");
+    }
+    refused("[client]\nserver = []", "client.server: there is no address");
+    refused("[client]\nserver = ['http://a:1', 'b']", "client.server: address 2: ");
+    let far = format!("[client]\ntoken = '{TOKEN}'\nserver = ['http://[::1]:1', 'http://h']");
+    refused(&far, "client.server: the token would be sent in plain text to http://h");
 }
 
 #[test]

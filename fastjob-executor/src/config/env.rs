@@ -6,30 +6,10 @@
 
 use std::{fmt::Display, str::FromStr};
 
-use fastjob_core::environment::is_service_link;
+use fastjob_core::{environment::is_service_link, settings::executor_variables};
 
 use super::{ConfigError, ExecutorConfig, Token};
 use crate::builtin;
-
-/// All variables of the executor.
-const NAMES: [&str; 16] = [
-    "FASTJOB_ACCESS_TOKEN",
-    "FASTJOB_ADMIN_ADDRESSES",
-    "FASTJOB_ALLOW_COMMANDS",
-    "FASTJOB_ALLOW_HTTP",
-    "FASTJOB_APP_NAME",
-    "FASTJOB_CAPACITY",
-    "FASTJOB_CA_CERT",
-    "FASTJOB_COORDINATORS",
-    "FASTJOB_EXECUTOR_NAME",
-    "FASTJOB_INSECURE_FILES",
-    "FASTJOB_IP",
-    "FASTJOB_LOG_PATH",
-    "FASTJOB_LOG_RETENTION_DAYS",
-    "FASTJOB_PORT",
-    "FASTJOB_SERVICE",
-    "FASTJOB_TOKEN",
-];
 
 /// Variables with this prefix belong to the executor.
 const PREFIX: &str = "FASTJOB_EXECUTOR_";
@@ -136,19 +116,20 @@ fn list(text: &str) -> Vec<String> {
 
 /// Rejects a name that is probably a misspelled executor variable.
 pub(super) fn check_name(name: &str, value: &str) -> Result<(), ConfigError> {
-    if !name.starts_with("FASTJOB_") || name == EXECUTOR_LOST || NAMES.contains(&name) {
+    let names = executor_variables();
+    if !name.starts_with("FASTJOB_") || name == EXECUTOR_LOST || names.contains(&name) {
         return Ok(());
     }
     if is_service_link(name, value) {
         return Ok(());
     }
-    let by_distance = NAMES.iter().map(|known| (distance(name, known), *known));
+    let by_distance = names.iter().map(|known| (distance(name, known), *known));
     let Some((distance, closest)) = by_distance.min() else { return Ok(()) };
     // Short names are similar to many others.
     let is_close = distance <= (closest.len() - "FASTJOB_".len()).div_ceil(4).min(2);
     let message = match (is_close, name.starts_with(PREFIX)) {
         (true, _) => format!("unknown variable; did you mean {closest}?"),
-        (false, true) => format!("unknown variable; an executor has {}", NAMES.join(", ")),
+        (false, true) => format!("unknown variable; an executor has {}", names.join(", ")),
         (false, false) => return Ok(()),
     };
     Err(ConfigError::Variable { name: name.to_owned(), message })
@@ -188,13 +169,13 @@ mod tests {
         check("FASTJOB_ADMIN_ADRESSES", Some(&meant("FASTJOB_ADMIN_ADDRESSES")));
         check("FASTJOB_APPNAME", Some(&meant("FASTJOB_APP_NAME")));
         check("FASTJOB_POTR", None);
-        let all = format!("unknown variable; an executor has {}", NAMES.join(", "));
+        let all = format!("unknown variable; an executor has {}", executor_variables().join(", "));
         check("FASTJOB_EXECUTOR_TOKEN", Some(&all));
     }
 
     #[test]
     fn variables_of_other_programs_are_ignored() {
-        NAMES.iter().for_each(|name| check(name, None));
+        executor_variables().iter().for_each(|name| check(name, None));
         for other in [
             "ADVERTISE",
             "BEAT",

@@ -94,7 +94,7 @@ fn the_names_of_the_specification_are_accepted_everywhere() {
 
 #[test]
 fn one_setting_under_both_of_its_names_is_an_error_that_names_both() {
-    for (name, other) in names::PAIRS {
+    for (name, other) in names::pairs() {
         let value = if name == "coordinators" { "['http://a:1']" } else { "'a'" };
         let text = format!("[executor]\n{name} = {value}\n{other} = {value}");
         let said = load(&text, &[]).unwrap_err().to_string();
@@ -121,6 +121,17 @@ fn a_token_in_a_variable_overrides_the_one_in_the_file() {
     }
     assert_eq!(token(file, &[]).as_deref(), Some("filed"));
     assert_eq!(token("", &[]), None);
+}
+
+#[test]
+fn the_settings_are_those_that_the_coordinator_knows() {
+    use fastjob_core::settings::EXECUTOR;
+    let said = load("[executor]\nnone = 1", &[]).unwrap_err().to_string();
+    let read: Vec<_> = said.split('`').skip(3).step_by(2).collect();
+    let names: Vec<_> = EXECUTOR.iter().map(|setting| setting.name).collect();
+    let others: Vec<_> = EXECUTOR.iter().filter_map(|setting| setting.other_name).collect();
+    assert!(read.iter().all(|name| names.contains(name) || others.contains(name)), "{said}");
+    assert!(names.iter().all(|name| read.contains(name)), "{said}");
 }
 
 #[test]

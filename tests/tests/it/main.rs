@@ -29,6 +29,7 @@ mod rolling;
 mod routes;
 mod runs;
 mod schedules;
+mod servers;
 mod sigterm;
 mod stats;
 mod stops;

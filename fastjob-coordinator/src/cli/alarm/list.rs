@@ -66,6 +66,6 @@ impl List {
                 alarm.last_error.unwrap_or_default(),
             ]);
         }
-        out.line(table)
+        out.table(&table)
     }
 }

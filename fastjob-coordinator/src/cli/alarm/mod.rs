@@ -63,7 +63,7 @@ async fn channels(client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
             services,
         ]);
     }
-    out.line(table)
+    out.table(&table)
 }
 
 async fn test(name: &str, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {

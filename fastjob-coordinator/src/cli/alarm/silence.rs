@@ -73,7 +73,10 @@ pub(in crate::cli) struct Unsilence {
 impl Unsilence {
     pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
         client.unsilence(self.id).await?;
-        if out.is_json() { Ok(()) } else { out.line(format_args!("silence {} ended", self.id)) }
+        if out.is_json() {
+            return out.json(&serde_json::json!({ "id": self.id, "ended": true }));
+        }
+        out.line(format_args!("silence {} ended", self.id))
     }
 }
 
@@ -98,5 +101,5 @@ pub(super) async fn list(client: &Client, out: &mut Out<'_>) -> Result<(), Error
             silence.reason,
         ]);
     }
-    out.line(table)
+    out.table(&table)
 }

@@ -64,7 +64,7 @@ async fn list(limit: Option<usize>, client: &Client, out: &mut Out<'_>) -> Resul
     if executors.is_empty() {
         out.line("no executors")?;
     } else {
-        out.line(table(executors, &times))?;
+        out.table(&table(executors, &times))?;
     }
     if !unanswered.is_empty() {
         remark(format_args!(

@@ -19,6 +19,7 @@ use super::{
 use crate::cli::{
     error::{Error, Failure},
     out::{Out, remark},
+    progress::Progress,
 };
 
 /// The status of `fastjob job diff --exit-code` if something differs.
@@ -92,7 +93,12 @@ impl Apply {
         if let Some(pruning) = &pruning {
             pruning.confirm(dry_run || yes)?;
         }
-        let (mut answer, applied) = send(&client, &files, args.replace, dry_run).await?;
+        let (mut answer, applied) = {
+            let (verb, count) = (if dry_run { "checking" } else { "saving" }, files.names().len());
+            let s = if count == 1 { "" } else { "s" };
+            let _progress = Progress::begin(out.progress(), format!("{verb} {count} job{s}"));
+            send(&client, &files, args.replace, dry_run).await?
+        };
         // If the output has no reader, the rest is done all the same.
         let mut printed = match out.is_json() {
             true => Ok(()),
@@ -102,7 +108,7 @@ impl Apply {
         if let Some(pruning) = pruning {
             let (deleted, result) = match dry_run {
                 true => (pruning.jobs(), Ok(())),
-                false => pruning.run(&client).await,
+                false => pruning.run(&client, out.progress()).await,
             };
             pruned = result;
             for job in deleted {

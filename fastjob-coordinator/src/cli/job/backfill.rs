@@ -10,6 +10,7 @@ use crate::cli::{
     error::Error,
     options::job_name,
     out::Out,
+    progress::Progress,
     times::{Moment, moment},
 };
 
@@ -42,7 +43,11 @@ impl Backfill {
             max: Some(self.max),
             again: self.again,
         };
-        let answer = client.answer(Call::backfill(&self.name, &ask)).await?;
+        let what = format!("starting tasks for the fires of {}", self.name);
+        let progress = Progress::begin(out.progress(), what);
+        let answer = client.answer(Call::backfill(&self.name, &ask)).await;
+        drop(progress);
+        let answer = answer?;
         if out.is_json() {
             return out.line(answer.text());
         }

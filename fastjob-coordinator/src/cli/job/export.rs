@@ -58,8 +58,15 @@ impl Export {
         };
         match &self.output {
             None => out.raw(&text),
-            Some(path) => std::fs::write(path, text)
-                .map_err(|err| Error::failed(format!("could not write {}: {err}", path.display()))),
+            Some(path) => {
+                std::fs::write(path, text).map_err(|err| {
+                    Error::failed(format!("could not write {}: {err}", path.display()))
+                })?;
+                match out.is_json() {
+                    true => out.json(&serde_json::json!({ "file": path, "jobs": jobs.len() })),
+                    false => Ok(()),
+                }
+            }
         }
     }
 }

@@ -86,7 +86,7 @@ impl List {
                 times.seconds(view.next_fire_at),
             ]);
         }
-        out.line(table)
+        out.table(&table)
     }
 }
 

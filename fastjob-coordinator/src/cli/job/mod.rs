@@ -6,7 +6,7 @@ mod export;
 mod files;
 mod list;
 mod next;
-mod places;
+pub(super) mod places;
 mod prune;
 mod show;
 mod switch;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
 /// A file whose values have known places.
-pub(super) struct Places<'a> {
+pub(in crate::cli) struct Places<'a> {
     text: &'a str,
     /// Where the lines begin.
     lines: Vec<usize>,
@@ -23,6 +23,21 @@ impl<'a> Places<'a> {
     pub(super) fn of_toml(text: &'a str) -> Self {
         let root = DeTable::parse(text).map(toml::Spanned::into_inner).unwrap_or_default();
         Self { text, lines: lines(text), tree: Tree::Toml(root) }
+    }
+
+    /// The line of a key of the whole file, such as `coordinator.tls.cert`, and the key marked in it,
+    /// without values, which may be secrets. `None` if the text has no such key.
+    pub(in crate::cli) fn of_key(text: &str, path: &str) -> Option<(usize, String)> {
+        let root = DeTable::parse(text).ok()?.into_inner();
+        let (mut here, mut place) = (DeValue::Table(root), None);
+        for part in path.split('.') {
+            let DeValue::Table(table) = here else { return None };
+            let (key, value) = table.into_iter().find(|(key, _)| key.get_ref() == part)?;
+            (here, place) = (value.into_inner(), Some(key.span()));
+        }
+        let place = place.filter(|place| text.get(place.clone()).is_some())?;
+        let line = 1 + text[..place.start].matches('\n').count();
+        Some((line, key_alone(text, line, place)))
     }
 
     /// Places in a JSON text. `list` are the fields around the list of jobs.
@@ -61,6 +76,24 @@ fn lines(text: &str) -> Vec<usize> {
 /// The line of a text that a range begins in, and the range marked in it.
 pub(super) fn excerpt(text: &str, range: Range<usize>) -> String {
     marked(text, 1 + text[..range.start].matches('\n').count(), range)
+}
+
+/// The key in a line with this number, and its mark, without the values in the line.
+fn key_alone(text: &str, number: usize, key: Range<usize>) -> String {
+    let begin = text[..key.start].rfind('\n').map_or(0, |end| end + 1);
+    let before = &text[begin..key.start];
+    // A key of a table in braces stands behind other values.
+    let before = if before.contains(['=', '{', ',']) { "… " } else { before };
+    let rest = text[key.end..].lines().next().unwrap_or_default().trim_start();
+    let behind = match rest.chars().next() {
+        Some(']') => rest.split_inclusive(|c| c != ']').next().unwrap_or_default().trim_end(),
+        Some('.') => ".…",
+        Some(_) | None => " = …",
+    };
+    let (key, before) = (&text[key], before.replace('\t', " "));
+    let gap = " ".repeat(number.to_string().len());
+    let (indent, mark) = (before.chars().count(), key.chars().count().max(1));
+    format!("{number} | {before}{key}{behind}\n{gap} | {}{}", " ".repeat(indent), "^".repeat(mark))
 }
 
 /// The line with this number, in which a range begins, and the range marked in it.
@@ -250,6 +283,22 @@ mod tests {
         });
         check(&places, 2, "children[0].job", "11 |   { job = 7 },\n   |     ^^^^^^^");
         assert_eq!(places.line(2, "children[0].job"), 11);
+    }
+
+    #[test]
+    fn a_key_of_a_whole_file_is_marked() {
+        let text = "a = 1\n[client]\ntoken = 'S'\n[alarms.b]\nheaders = { x = 'S', 'y' = 'S' }\n";
+        let found = |path| Places::of_key(text, path);
+        #[track_caller]
+        fn check(found: Option<(usize, String)>, line: usize, expected: &str) {
+            assert_eq!(found, Some((line, expected.to_owned())));
+        }
+        check(found("client.token"), 3, "3 | token = …\n  | ^^^^^");
+        check(found("client"), 2, "2 | [client]\n  |  ^^^^^^");
+        check(found("alarms"), 4, "4 | [alarms.…\n  |  ^^^^^^");
+        check(found("alarms.b.headers.y"), 5, "5 | … 'y' = …\n  |   ^^^");
+        assert_eq!(found("client.server"), None);
+        assert_eq!(found("a.b"), None);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use fastjob_client::{Call, Client, ClientError, types::JobView};
 use crate::cli::{
     error::{Error, Failure},
     out::remark,
+    progress::{Progress, Shown},
 };
 
 /// Selects jobs by service and labels.
@@ -98,13 +99,22 @@ impl Pruning {
     }
 
     /// Deletes the jobs. Returns those that are deleted, and the first error.
-    pub(super) async fn run(self, client: &Client) -> (Vec<String>, Result<(), Error>) {
+    pub(super) async fn run(
+        self,
+        client: &Client,
+        shown: Shown,
+    ) -> (Vec<String>, Result<(), Error>) {
         let (mut left, mut deleted) = (self.0, Vec::new());
+        let total = left.len();
+        let progress = Progress::begin(shown, format!("deleting {total} jobs"));
         loop {
             let (all, mut refused, mut failed) = (left.len(), Vec::new(), None);
             for (id, name) in left {
                 match client.call(Call::delete_this_job(&name, id)).await {
-                    Ok(()) => deleted.push(name),
+                    Ok(()) => {
+                        deleted.push(name);
+                        progress.amount(deleted.len() as u64, total as u64);
+                    }
                     // Another caller has deleted it, and may have created another one.
                     Err(ClientError::NotFound(_)) => {}
                     // A job is deleted after its parents, of which some may be in the list.

@@ -54,9 +54,12 @@ impl Show {
             return out.raw(&as_toml(&fields(view)));
         }
         let ends = view.activity.as_ref().map(|activity| ended(&activity.ends, &times));
-        out.line(facts(view, &times)?)?;
+        out.facts(&facts(view, &times)?)?;
         match ends.flatten() {
-            Some(ends) => out.line(format_args!("\n{ends}")),
+            Some(ends) => {
+                out.line("")?;
+                out.table(&ends)
+            }
             None => Ok(()),
         }
     }

@@ -25,7 +25,7 @@ pub(super) async fn delete(name: &str, client: &Client, out: &mut Out<'_>) -> Re
 
 fn report(out: &mut Out<'_>, body: &str, done: &str, name: &str) -> Result<(), Error> {
     match (out.is_json(), body) {
-        (true, "") => Ok(()),
+        (true, "") => out.json(&serde_json::json!({ "job": name, "saved": done })),
         (true, body) => out.line(body),
         (false, _) => out.line(format_args!("{done} {name}")),
     }

@@ -57,7 +57,7 @@ impl List {
         let tasks: Vec<TaskView> = list.read()?;
         match tasks.as_slice() {
             [] => out.line("no tasks")?,
-            tasks => out.line(table(tasks, &times))?,
+            tasks => out.table(&table(tasks, &times))?,
         }
         if let Some(at) = searched_to {
             // `--until` is exclusive, and nothing that was not searched may be left out.

@@ -48,12 +48,20 @@ impl Log {
                 self.print(Some(shard), client, out, &mut printed).await?;
             }
         }
-        match client.call(Call::task(self.task)).await {
-            Ok(task) => self.explain(&task, printed > 0),
-            // The log is there, and that is what was asked for.
-            Err(_) if printed > 0 => Ok(()),
-            Err(err) => Err(err.into()),
-        }
+        let mut polling = polling();
+        let task = loop {
+            let answer = client.call(Call::task(self.task)).await;
+            match answer {
+                // The log is there, and that is what was asked for.
+                Err(_) if printed > 0 => return Ok(()),
+                answer if !self.follow => break answer?,
+                answer => match answered(&mut polling, answer)? {
+                    Some(task) => break task,
+                    None => polling.pause().await,
+                },
+            }
+        };
+        self.explain(&task, printed > 0)
     }
 
     /// Says how a task ended that did not succeed, and why there is no log.
@@ -142,11 +150,12 @@ impl Log {
                 let gap = if piece.shard > 0 { "\n" } else { "" };
                 out.line(format_args!("{gap}==> shard {} of {shards} <==", piece.shard))?;
             }
-            if shown.replace(piece.attempt).is_some_and(|before| before != piece.attempt) {
+            let before = shown.replace(piece.attempt);
+            if before.is_some_and(|before| before != piece.attempt) {
                 // A retry has started, which has its own log.
                 remark(format_args!("-- attempt {}", piece.attempt));
             }
-            let is_first = place.query().offset == 0;
+            let is_first = before != Some(piece.attempt);
             let step = place.advance(&piece);
             if out.is_json() && (matches!(step, Step::Text { .. }) || is_first) {
                 out.line(answer.text())?;

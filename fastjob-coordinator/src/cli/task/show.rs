@@ -42,7 +42,7 @@ pub(super) async fn run(task: i64, client: &Client, out: &mut Out<'_>) -> Result
     facts.add("result", task.result.as_deref().unwrap_or_default());
     facts.add("note", task.note.as_deref().unwrap_or_default());
     facts.add("log", place_of_log(&task, client).await);
-    out.line(facts)?;
+    out.facts(&facts)?;
     if task.attempts.is_empty() {
         return Ok(());
     }
@@ -75,7 +75,8 @@ pub(super) async fn run(task: i64, client: &Client, out: &mut Out<'_>) -> Result
         }
         table.row(cells);
     }
-    out.line(format_args!("\n{table}"))
+    out.line("")?;
+    out.table(&table)
 }
 
 /// The progress of an attempt that runs.

@@ -73,7 +73,8 @@ async fn answer(
         1 => answers[0].clone(),
         _ => answers.pop_front().unwrap(),
     };
-    let mut response = Response::new(body.to_string());
+    let body = if body.is_null() { String::new() } else { body.to_string() };
+    let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(status).unwrap();
     if !saved.is_empty() {
         response.headers_mut().insert("fastjob-saved", saved.parse().unwrap());
