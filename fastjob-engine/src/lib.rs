@@ -48,11 +48,11 @@ pub use self::{
     engine::{Config, Engine, HORIZON},
     event::{
         Apply, Backfill, Beat, Command, CommitId, Connected, Edit, Event, Held, Looked, Now,
-        OpenAsk, Outcome, SaveMode, SavedRow, SessionId, Start, Switch, When,
+        OpenAsk, Outcome, Part, Rerun, SaveMode, SavedRow, SessionId, Start, Switch, When,
     },
     state::{
         attempts::{DefaultAlarms, Limits, OpenLimit, OverQuota},
         catalog::{Directory, JobQuota, LINKS_MOST, check_together},
-        keys::{OWN_KEYS, StartKey, backfill_key},
+        keys::{OWN_KEYS, StartKey, backfill_key, rerun_key},
     },
 };

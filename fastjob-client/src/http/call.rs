@@ -13,8 +13,8 @@ use crate::{
     ClientError, LogQuery,
     types::{
         AlarmView, Applied, ApplyRequest, BackfillRequest, Backfilled, ChannelView, ExecutorView,
-        Fires, Health, JobDraft, JobView, LogView, NodeView, Page, SilenceRequest, SilenceView,
-        StartRequest, Started, StatsQuery, StatsView, StopAnswer, TaskView, Tested,
+        Fires, Health, JobDraft, JobView, LogView, NodeView, Page, RerunRequest, SilenceRequest,
+        SilenceView, StartRequest, Started, StatsQuery, StatsView, StopAnswer, TaskView, Tested,
     },
 };
 
@@ -200,6 +200,13 @@ impl Call<Started> {
         let is_repeatable = request.key.is_some();
         let call = Self::new(Method::POST, &["jobs", job, "start"]).body("start", request);
         Self { is_repeatable, ..call }
+    }
+
+    /// Runs a task again that has ended.
+    pub fn rerun(task: i64, request: &RerunRequest) -> Self {
+        let path = ["tasks", &task.to_string(), "rerun"];
+        let call = Self::new(Method::POST, &path).body("rerun", request);
+        Self { is_repeatable: !request.again, ..call }
     }
 }
 

@@ -25,7 +25,7 @@ pub use self::{
     job::{Applied, AppliedJob, ApplyRequest, Fires, JobActivity, JobEndView, JobView, Saved},
     log::LogView,
     problem::{InvalidField, ProblemDetails, ProblemKind},
-    start::{BackfillRequest, Backfilled, StartRequest, Started},
+    start::{BackfillRequest, Backfilled, RerunRequest, StartRequest, Started},
     stats::{DurationStats, StatsBucket, StatsQuery, StatsView, TaskStats},
     task::{AttemptView, ProgressView, StopAnswer, TaskOrder, TaskView, UnknownTaskOrder},
     word::Word,

@@ -22,6 +22,7 @@ mod pages;
 mod peers;
 mod preview;
 mod refusal;
+mod rerun;
 mod silences;
 mod start;
 mod stats;
@@ -32,8 +33,8 @@ use std::{ops::Deref, sync::Arc};
 pub(crate) use fastjob_client::types::{
     AlarmView, Applied, AppliedJob, AttemptView, BackfillRequest, Backfilled, ChannelView,
     DurationStats, ExecutorView, Fires, JobActivity, JobEndView, JobView, LogView, NodeView, Page,
-    ProgressView, Saved, SilenceRequest, SilenceView, StartRequest, Started, StatsBucket,
-    StatsView, StopAnswer, TaskStats, TaskView, Tested,
+    ProgressView, RerunRequest, Saved, SilenceRequest, SilenceView, StartRequest, Started,
+    StatsBucket, StatsView, StopAnswer, TaskStats, TaskView, Tested,
 };
 use fastjob_core::job::Problem;
 use tokio::sync::Semaphore;

@@ -17,6 +17,7 @@ mod place;
 mod plan;
 mod pump;
 mod reports;
+mod rerun;
 mod retention;
 mod settle;
 mod spread;

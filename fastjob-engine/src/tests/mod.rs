@@ -10,6 +10,7 @@ mod fires;
 mod job_quota;
 mod lineage;
 mod quota;
+mod reruns;
 mod restored;
 mod retention;
 mod rules;

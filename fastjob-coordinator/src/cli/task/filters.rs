@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::cli::options::{instant, job_name, span};
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(super) struct Filters {
     /// Only tasks of this job
     #[arg(long, value_name = "NAME", value_parser = job_name)]
@@ -45,6 +45,11 @@ pub(super) struct Filters {
 }
 
 impl Filters {
+    /// The states that are named.
+    pub(super) fn states(&self) -> &[TaskState] {
+        &self.state
+    }
+
     /// The list with only what these options name.
     pub(super) fn apply(self, mut list: List<TaskView>) -> List<TaskView> {
         if let Some(job) = self.job {

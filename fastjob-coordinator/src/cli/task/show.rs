@@ -23,6 +23,8 @@ pub(super) async fn run(task: i64, client: &Client, out: &mut Out<'_>) -> Result
     facts.add("started", seconds(task.started_at));
     facts.add("ended", seconds(task.ended_at));
     facts.add("took", took(task.started_at, task.ended_at));
+    facts.add("reruns", task.reruns.map(|task| task.to_string()).unwrap_or_default());
+    facts.add("rerun by", task.rerun_by.map(|task| task.to_string()).unwrap_or_default());
     facts.add("param", task.param.unwrap_or_default());
     facts.add("result", task.result.unwrap_or_default());
     facts.add("note", task.note.unwrap_or_default());

@@ -102,6 +102,7 @@ fn full(id: i64) -> NewAttempt {
     NewAttempt {
         parent: Some(TaskId(3)),
         lineage: Some(Lineage { depth: 7, budget: u32::MAX }),
+        rerun: Some(Arc::new(RerunOf { task: TaskId(2), shards: [0, 1, u32::MAX].into() })),
         wanted: Some(executor),
         life: Some(LifeId(9)),
         param: Some("päram".into()),
