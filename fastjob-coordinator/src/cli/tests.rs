@@ -101,7 +101,8 @@ fn invalid_command_lines_are_misuse() {
     misused(&["task", "rerun", "7", "--yes"], "cannot be used");
     misused(&["task", "rerun", "7", "--dry-run"], "cannot be used");
     misused(&["task", "rerun", "7", "--shards", "some"], "failed, all, or numbers");
-    misused(&["task", "rerun", "--state", "failed", "--param", "x"], "<TASK>");
+    misused(&["task", "rerun", "--state", "failed", "--param", "x"], "cannot be used");
+    misused(&["task", "rerun", "--param", "x"], "<TASK>");
     misused(&["task", "rerun", "7", "--param", "x", "--param-file", "y"], "cannot be used");
     misused(&["task", "list", "--min-run-time", "long"], "is not a duration");
     let instant = "is not an instant; write it like 2026-11-24T08:00:00Z";

@@ -24,10 +24,13 @@ pub(in crate::cli) struct Rerun {
     #[arg(value_parser = task_id, conflicts_with = "Filters")]
     task: Option<i64>,
     /// Use this text in place of the old task's param
-    #[arg(long, short, value_name = "TEXT", requires = "task", conflicts_with = "param_file")]
+    // An option that requires the task also conflicts with the filters: clap does not require what
+    // they rule out.
+    #[arg(long, short, value_name = "TEXT", requires = "task")]
+    #[arg(conflicts_with_all = ["param_file", "Filters"])]
     param: Option<String>,
     /// Use the text of this file in place of the old task's param; - is the standard input
-    #[arg(long, value_name = "FILE", requires = "task")]
+    #[arg(long, value_name = "FILE", requires = "task", conflicts_with = "Filters")]
     param_file: Option<PathBuf>,
     /// Only some shards, with their places in the whole: failed, or their numbers, such as 0,3
     #[arg(long, value_name = "WHICH", value_parser = shards)]
