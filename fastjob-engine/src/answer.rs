@@ -118,6 +118,10 @@ pub enum JobRefused {
     /// The task was not started: the node has too many open tasks, or too many bytes of params.
     #[error("{0}")]
     OverQuota(#[from] OverQuota),
+    /// The task cannot run again, because its job was deleted. A job that has its name now is
+    /// another one.
+    #[error("the job of task {0} was deleted, so it cannot run again")]
+    JobOfTaskDeleted(TaskId),
     /// The caller has to look for its key in the store again, and then repeat the command.
     #[error("it is unknown whether a task was already started with this key: try again")]
     LookAgain,

@@ -72,7 +72,7 @@ pub enum Answer {
     Save(oneshot::Sender<SaveAnswer>, SaveAnswer),
     /// To [`Command::Apply`](super::Command::Apply).
     Apply(oneshot::Sender<ApplyAnswer>, ApplyAnswer),
-    /// To [`Command::Start`](super::Command::Start).
+    /// To [`Command::Start`](super::Command::Start) and [`Command::Rerun`](super::Command::Rerun).
     Start(oneshot::Sender<StartAnswer>, StartAnswer),
     /// To [`Command::Backfill`](super::Command::Backfill).
     Backfill(oneshot::Sender<BackfillAnswer>, BackfillAnswer),

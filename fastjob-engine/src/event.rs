@@ -1,6 +1,8 @@
 //! The events that the engine handles: everything that it learns, and everything that callers ask
 //! for, in one list.
 
+mod rerun;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -14,6 +16,7 @@ use fastjob_core::{
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
+pub use self::rerun::{Part, Rerun};
 use crate::{
     answer::{
         ApplyAnswer, BackfillAnswer, ConnectAnswer, ExecutorFigures, LiveTask, OpenCount, OpenPage,
@@ -298,6 +301,13 @@ pub enum Command {
     Start {
         /// Which job, when, and with what.
         ask: Start,
+        /// Where the answer goes.
+        answer: oneshot::Sender<StartAnswer>,
+    },
+    /// Runs a task that has ended again, as a new task.
+    Rerun {
+        /// Which task, and what is different this time.
+        ask: Rerun,
         /// Where the answer goes.
         answer: oneshot::Sender<StartAnswer>,
     },

@@ -49,12 +49,12 @@ pub use self::{
     engine::{Config, Engine, HORIZON},
     event::{
         Apply, Backfill, Beat, Command, CommitId, Connected, DrainedSet, Edit, Event, Held, Looked,
-        Now, OpenAsk, Outcome, SaveMode, SavedRow, SessionId, Start, Switch, When,
+        Now, OpenAsk, Outcome, Part, Rerun, SaveMode, SavedRow, SessionId, Start, Switch, When,
     },
     notice::{Gone, GoneWhy, NAMED_MOST, Notice},
     state::{
         attempts::{DefaultAlarms, Limits, OpenLimit, OverQuota},
         catalog::{Directory, JobQuota, LINKS_MOST, check_together},
-        keys::{OWN_KEYS, StartKey, backfill_key},
+        keys::{OWN_KEYS, StartKey, backfill_key, rerun_key},
     },
 };

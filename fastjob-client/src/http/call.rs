@@ -13,9 +13,9 @@ use crate::{
     ClientError, LogQuery,
     types::{
         AlarmView, Applied, ApplyRequest, BackfillRequest, Backfilled, ChannelView, ExecutorView,
-        Fires, Health, JobDraft, JobView, LogView, NodeView, Page, ScheduleQuery, ScheduleView,
-        SilenceRequest, SilenceView, StartRequest, Started, StatsQuery, StatsView, StopAnswer,
-        TaskView, Tested,
+        Fires, Health, JobDraft, JobView, LogView, NodeView, Page, RerunRequest, ScheduleQuery,
+        ScheduleView, SilenceRequest, SilenceView, StartRequest, Started, StatsQuery, StatsView,
+        StopAnswer, TaskView, Tested,
     },
 };
 
@@ -216,6 +216,14 @@ impl Call<Started> {
     pub fn start(job: &str, request: &StartRequest) -> Self {
         let repeat = if request.key.is_some() { Repeat::Later } else { Repeat::Never };
         let call = Self::new(Method::POST, &["jobs", job, "start"]).body("start", request);
+        Self { repeat, ..call }
+    }
+
+    /// Runs a task again that has ended.
+    pub fn rerun(task: i64, request: &RerunRequest) -> Self {
+        let path = ["tasks", &task.to_string(), "rerun"];
+        let call = Self::new(Method::POST, &path).body("rerun", request);
+        let repeat = if request.again { Repeat::Never } else { Repeat::Later };
         Self { repeat, ..call }
     }
 }

@@ -20,8 +20,8 @@ use crate::{
     polling::Polling,
     types::{
         AlarmView, Applied, ApplyRequest, ChannelView, ExecutorView, Fires, JobDraft, JobView,
-        LogView, NodeView, SilenceRequest, SilenceView, StartRequest, Started, StopAnswer,
-        TaskView, Tested,
+        LogView, NodeView, RerunRequest, SilenceRequest, SilenceView, StartRequest, Started,
+        StopAnswer, TaskView, Tested,
     },
 };
 
@@ -315,6 +315,10 @@ impl Backend for Client {
 
     async fn stop_task(&self, task: i64) -> Result<StopAnswer, ClientError> {
         self.call(Call::stop(task)).await
+    }
+
+    async fn rerun_task(&self, task: i64, request: &RerunRequest) -> Result<Started, ClientError> {
+        self.call(Call::rerun(task, request)).await
     }
 
     async fn read_log(&self, task: i64, piece: &LogQuery) -> Result<LogView, ClientError> {

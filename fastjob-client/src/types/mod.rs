@@ -27,7 +27,7 @@ pub use self::{
     log::LogView,
     problem::{InvalidField, ProblemDetails, ProblemKind},
     schedule::{FireView, ScheduleQuery, ScheduleView},
-    start::{BackfillRequest, Backfilled, StartRequest, Started},
+    start::{BackfillRequest, Backfilled, RerunRequest, StartRequest, Started},
     stats::{DurationStats, StatsBucket, StatsQuery, StatsView, TaskStats},
     task::{AttemptView, ProgressView, StopAnswer, TaskOrder, TaskView, UnknownTaskOrder},
     word::Word,

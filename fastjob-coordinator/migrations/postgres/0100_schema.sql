@@ -126,6 +126,7 @@ create table tasks (
     ended_at bigint not null,
     fire_at bigint,
     parent bigint,
+    reruns bigint,
     due_at bigint,
     started_at bigint,
     life bigint,

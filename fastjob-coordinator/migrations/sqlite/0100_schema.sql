@@ -88,6 +88,7 @@ create table tasks (
     ended_at integer not null,
     fire_at integer,
     parent integer,
+    reruns integer,
     due_at integer,
     started_at integer,
     life integer,

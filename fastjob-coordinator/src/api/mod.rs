@@ -69,6 +69,7 @@ fn routes() -> Vec<(&'static str, MethodRouter<Ops>)> {
         ("/api/v1/tasks", get(tasks::list)),
         ("/api/v1/tasks/{id}", get(tasks::show)),
         ("/api/v1/tasks/{id}/stop", post(tasks::stop)),
+        ("/api/v1/tasks/{id}/rerun", post(tasks::rerun)),
         ("/api/v1/tasks/{id}/log", get(log::show)),
         ("/api/v1/stats", get(stats::show)),
         ("/api/v1/executors", get(cluster::executors)),

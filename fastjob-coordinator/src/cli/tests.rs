@@ -6,6 +6,7 @@ mod job_files;
 mod json;
 mod operating;
 mod repairs;
+mod reruns;
 mod tools;
 mod waiting;
 
@@ -97,6 +98,15 @@ fn invalid_command_lines_are_misuse() {
     misused(&["task", "list", "--cause", "cron"], "is not a cause");
     misused(&["task", "list", "--order", "size"], "is not an order");
     misused(&["task", "list", "--key", "k"], "--job");
+    misused(&["task", "rerun", "0"], "identified by its number");
+    misused(&["task", "rerun", "7", "--state", "failed"], "cannot be used");
+    misused(&["task", "rerun", "7", "--job", "a"], "cannot be used");
+    misused(&["task", "rerun", "7", "--yes"], "cannot be used");
+    misused(&["task", "rerun", "7", "--dry-run"], "cannot be used");
+    misused(&["task", "rerun", "7", "--shards", "some"], "failed, all, or numbers");
+    misused(&["task", "rerun", "--state", "failed", "--param", "x"], "cannot be used");
+    misused(&["task", "rerun", "--param", "x"], "<TASK>");
+    misused(&["task", "rerun", "7", "--param", "x", "--param-file", "y"], "cannot be used");
     misused(&["task", "list", "--min-run-time", "long"], "is not a duration");
     let instant = "is not an instant; write it like 2026-12-01T08:00:00Z, 2026-12-01";
     misused(&["task", "list", "--since", "some day"], instant);

@@ -47,7 +47,9 @@ impl LogChoice {
             );
             return Err(Error::invalid("shard", message));
         }
-        let shard = self.shard.unwrap_or(0);
+        // A rerun may have only some shards.
+        let first = row.attempts.first().map_or(0, |attempt| attempt.shard.index);
+        let shard = self.shard.unwrap_or(first);
         match shards {
             // The shards are determined when an executor is available.
             0 if shard > 0 => {
@@ -228,6 +230,7 @@ mod tests {
             result: None,
             note: None,
             parent: None,
+            reruns: None,
             attempts,
         }
     }

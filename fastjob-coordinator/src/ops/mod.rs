@@ -25,6 +25,7 @@ mod pages;
 mod peers;
 mod preview;
 mod refusal;
+mod rerun;
 mod silences;
 mod start;
 mod stats;
@@ -35,8 +36,8 @@ use std::{ops::Deref, sync::Arc};
 pub(crate) use fastjob_client::types::{
     AlarmView, Applied, AppliedJob, AttemptView, BackfillRequest, Backfilled, ChannelView,
     DurationStats, ExecutorView, FireView, Fires, JobActivity, JobEndView, JobView, LogView,
-    NodeView, Page, ProgressView, Saved, ScheduleView, SilenceRequest, SilenceView, StartRequest,
-    Started, StatsBucket, StatsView, StopAnswer, TaskStats, TaskView, Tested,
+    NodeView, Page, ProgressView, RerunRequest, Saved, ScheduleView, SilenceRequest, SilenceView,
+    StartRequest, Started, StatsBucket, StatsView, StopAnswer, TaskStats, TaskView, Tested,
 };
 use fastjob_core::job::Problem;
 use tokio::sync::Semaphore;

@@ -21,6 +21,7 @@ use super::{
     jobs::{DeleteJob, ReleaseJob, SaveJob, SwitchJob},
     live::{ListOpen, ReadLive},
     refusal::Refusal,
+    rerun::RerunTask,
     start::{BackfillJob, StartJob},
     tasks::StopTask,
 };
@@ -100,6 +101,7 @@ impl Ops {
             SwitchJob::NAME => Box::pin(self.answer_json::<SwitchJob>(partition, body)),
             StartJob::NAME => Box::pin(self.answer_json::<StartJob>(partition, body)),
             BackfillJob::NAME => Box::pin(self.answer_json::<BackfillJob>(partition, body)),
+            RerunTask::NAME => Box::pin(self.answer_json::<RerunTask>(partition, body)),
             StopTask::NAME => Box::pin(self.answer_json::<StopTask>(partition, body)),
             ListOpen::NAME => Box::pin(self.answer_json::<ListOpen>(partition, body)),
             CountOpen::NAME => Box::pin(self.answer_json::<CountOpen>(partition, body)),

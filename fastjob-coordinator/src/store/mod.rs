@@ -58,7 +58,7 @@ pub(crate) use self::{
 pub(crate) use fastjob_engine::record::{
     AlarmKind, Attempt, ChildStart, Commit, EndedAttempt, EndedShard, JobLink, JobRow, Lease,
     LifeId, LifeRow, Lineage, Loaded, NewAttempt, OpenAttempt, Origin, Overrides, Partition,
-    definition_bytes,
+    RerunOf, definition_bytes,
 };
 
 /// An attempt for display.
@@ -95,6 +95,8 @@ pub(crate) struct TaskRow {
     pub(crate) note: Option<String>,
     /// The task whose end started it.
     pub(crate) parent: Option<TaskId>,
+    /// The task that it runs again.
+    pub(crate) reruns: Option<TaskId>,
     /// In the order of their shards and numbers.
     pub(crate) attempts: Vec<AttemptRow>,
 }

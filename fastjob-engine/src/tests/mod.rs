@@ -12,6 +12,7 @@ mod job_quota;
 mod lineage;
 mod quota;
 mod reasons;
+mod reruns;
 mod restored;
 mod retention;
 mod rules;

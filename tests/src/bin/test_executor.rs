@@ -104,6 +104,17 @@ async fn part(ctx: &JobContext) -> JobResult {
     Ok(format!("{} of {}", shard.index, shard.total).into())
 }
 
+/// Returns which shard it was. Odd shards fail until the file that the param names exists.
+#[job("odd_part")]
+async fn odd_part(ctx: &JobContext) -> JobResult {
+    let shard = ctx.shard();
+    let may_run = ctx.param_text().is_some_and(|path| std::path::Path::new(path).exists());
+    if shard.index % 2 == 1 && !may_run {
+        return Err(JobError::fatal(format!("shard {} may not run", shard.index)));
+    }
+    Ok(format!("{} of {}", shard.index, shard.total).into())
+}
+
 /// Returns its param.
 #[job("echo")]
 async fn echo(ctx: &JobContext) -> JobResult {

@@ -25,6 +25,7 @@ mod logs;
 mod pages;
 mod private_files;
 mod release;
+mod reruns;
 mod rolling;
 mod routes;
 mod runs;

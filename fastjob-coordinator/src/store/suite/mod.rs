@@ -139,6 +139,7 @@ macro_rules! suite {
                 committed_data_is_loaded,
                 open_attempts_are_loaded_with_their_data,
                 a_child_is_loaded_with_its_lineage,
+                a_rerun_is_loaded_with_its_shards_and_shows_its_task,
                 no_more_child_starts_are_loaded_than_requested,
                 ended_shards_are_loaded_while_their_task_is_open,
                 lives_without_attempts_are_not_loaded,
