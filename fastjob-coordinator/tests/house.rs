@@ -15,7 +15,7 @@ const FLOORS: &[&[&str]] = &[
     &["sessions"],
     &["shell"],
     &["cluster"],
-    &["alarm", "indexer", "sweep"],
+    &["alarm", "archive", "indexer", "sweep"],
     &["ops"],
     &["api", "rpc"],
     &["server"],

@@ -11,7 +11,7 @@ const PREFIX: &str = "FASTJOB_";
 const ASIDE: [&str; 2] = ["FASTJOB_CONFIG", "FASTJOB_LOG"];
 
 /// Variables of the executor library, which may run in the same environment.
-const EXECUTOR: [&str; 14] = [
+const EXECUTOR: [&str; 15] = [
     "FASTJOB_ACCESS_TOKEN",
     "FASTJOB_ADMIN_ADDRESSES",
     "FASTJOB_ALLOW_COMMANDS",
@@ -22,6 +22,7 @@ const EXECUTOR: [&str; 14] = [
     "FASTJOB_COORDINATORS",
     "FASTJOB_EXECUTOR_NAME",
     "FASTJOB_IP",
+    "FASTJOB_LOG_MAX_MIB",
     "FASTJOB_LOG_PATH",
     "FASTJOB_LOG_RETENTION_DAYS",
     "FASTJOB_PORT",

@@ -5,6 +5,7 @@
 mod activity;
 mod alarms;
 mod apply;
+mod archive;
 mod credential;
 mod declare;
 mod executors;
@@ -41,6 +42,7 @@ use tokio::sync::Semaphore;
 pub(crate) use self::{
     activity::ends,
     alarms::ListAlarms,
+    archive::{Claim, NotAllowed},
     credential::{Credential, HEADER as NODE_HEADER, NotOfCluster, Question},
     follow::{Feeds, Follower, LogKey},
     handshake::{Handshakes, NotProven, Use},
@@ -54,6 +56,7 @@ pub(crate) use self::{
 };
 use crate::{
     alarm::Channels,
+    archive::Archive,
     cluster::{ClusterMap, Engines},
     sessions::Sessions,
     shell::AskError,
@@ -120,6 +123,8 @@ pub(crate) struct Parts {
     pub(crate) sessions: Sessions,
     pub(crate) channels: Channels,
     pub(crate) feeds: Feeds,
+    /// Where whole logs are kept, if they are.
+    pub(crate) archive: Option<Archive>,
     /// One request at a time saves many jobs.
     pub(crate) applying: Semaphore,
 }

@@ -12,7 +12,7 @@ use super::{ConfigError, ExecutorConfig, Token};
 use crate::builtin;
 
 /// All variables of the executor.
-const NAMES: [&str; 16] = [
+const NAMES: [&str; 17] = [
     "FASTJOB_ACCESS_TOKEN",
     "FASTJOB_ADMIN_ADDRESSES",
     "FASTJOB_ALLOW_COMMANDS",
@@ -24,6 +24,7 @@ const NAMES: [&str; 16] = [
     "FASTJOB_EXECUTOR_NAME",
     "FASTJOB_INSECURE_FILES",
     "FASTJOB_IP",
+    "FASTJOB_LOG_MAX_MIB",
     "FASTJOB_LOG_PATH",
     "FASTJOB_LOG_RETENTION_DAYS",
     "FASTJOB_PORT",
@@ -69,6 +70,9 @@ pub(super) fn read(
     }
     if let Some(text) = env("FASTJOB_LOG_RETENTION_DAYS") {
         config.log_retention_days = number("FASTJOB_LOG_RETENTION_DAYS", &text)?;
+    }
+    if let Some(text) = env("FASTJOB_LOG_MAX_MIB") {
+        config.log_max_mib = number("FASTJOB_LOG_MAX_MIB", &text)?;
     }
     if let Some(text) = env("FASTJOB_CAPACITY") {
         config.capacity = number("FASTJOB_CAPACITY", &text)?;

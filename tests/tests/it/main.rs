@@ -34,6 +34,7 @@ mod strategies;
 mod tls;
 mod tokens;
 mod trust;
+mod whole_logs;
 
 use fastjob_tests::process::Coordinator;
 
