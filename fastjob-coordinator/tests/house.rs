@@ -16,7 +16,7 @@ const FLOORS: &[&[&str]] = &[
     &["losses"],
     &["shell"],
     &["cluster"],
-    &["alarm", "indexer", "sweep"],
+    &["alarm", "archive", "indexer", "sweep"],
     &["ops"],
     &["api", "rpc"],
     &["server"],

@@ -8,7 +8,8 @@ use std::{
 };
 
 use super::{
-    LimitsConfig, Listen, Problem, ServerUrl, StoreUrl, Token, read::Section, store_url::Transport,
+    LimitsConfig, Listen, LogsConfig, LogsUrl, Problem, ServerUrl, StoreUrl, Token, read::Section,
+    store_url::Transport,
 };
 
 /// Shortest heartbeat interval of an executor.
@@ -62,6 +63,8 @@ pub struct CoordinatorConfig {
     pub lease: Duration,
     /// Limits on what clients may make the coordinator keep.
     pub limits: LimitsConfig,
+    /// Whole logs, which outlive their executors.
+    pub logs: LogsConfig,
     /// The certificate of the server. Default: none, plain text.
     pub tls: Option<TlsConfig>,
 }
@@ -100,6 +103,7 @@ impl Default for CoordinatorConfig {
             advertise: None,
             lease: Duration::from_secs(4),
             limits: LimitsConfig::default(),
+            logs: LogsConfig::default(),
             tls: None,
         }
     }
@@ -123,6 +127,7 @@ impl CoordinatorConfig {
         section.parse_option("advertise", &mut self.advertise);
         section.duration("lease", &mut self.lease);
         section.section("limits", |section| self.limits.read(section));
+        section.section("logs", |section| self.logs.read(section));
         section.section("tls", |section| {
             // A variable may set one of the two: the check finds what is missing.
             let cert = section.path("cert").unwrap_or_default();
@@ -195,6 +200,15 @@ impl CoordinatorConfig {
                  connection is protected otherwise"
             );
             warnings.push(Problem::new("coordinator.store", message));
+        }
+        if let (StoreUrl::Postgres(_), Some(LogsUrl::Folder(path))) =
+            (&self.store, &self.logs.store)
+        {
+            let message = format!(
+                "every node has to see the same files in {}: share it, or use a bucket",
+                path.display()
+            );
+            warnings.push(Problem::new("coordinator.logs.store", message));
         }
     }
 
@@ -279,6 +293,7 @@ impl CoordinatorConfig {
             problem("max_connections", "it is 0: no client could connect".to_owned());
         }
         self.limits.check(problems);
+        self.logs.check(problems);
     }
 }
 

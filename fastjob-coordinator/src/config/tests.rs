@@ -1,3 +1,4 @@
+mod logs;
 mod secrets;
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Coordinator, error::RunError, handle::Handles, limits, open::Opened};
 use crate::{
-    alarm,
+    alarm, archive,
     clock::{self, Clock, Witness},
     cluster::{self, ClusterMap, Drains, Engines, Keeper},
     config::CoordinatorConfig,
@@ -89,6 +89,7 @@ impl Coordinator {
             me,
             peers,
             channels,
+            archive,
             handles,
         } = self;
         let witness = if shared.is_some() { Witness::Database } else { Witness::Uptime };
@@ -120,6 +121,7 @@ impl Coordinator {
             drains: drains.clone(),
             losses: losses.clone(),
             feeds: Feeds::default(),
+            archive: archive.clone(),
             applying: Semaphore::new(1),
             scanning: Semaphore::new(1),
         });
@@ -187,7 +189,16 @@ impl Coordinator {
         let held = move || merged.loaded().into_iter().map(|lease| lease.partition).collect();
         let indexing = indexer::run(Arc::clone(&store), held, stop.child_token());
         parts.loops.spawn(part("indexer", indexing));
-        let swept = sweep::Node { engines: engines.clone(), sessions };
+        if let Some(archive) = archive {
+            let own = engines.clone();
+            // One node removes old logs: the one that acts on the first partition.
+            let is_ours =
+                move || own.loaded().iter().any(|lease| lease.partition == store::Partition(0));
+            let (limits, its_clock) = (settings.logs.clone(), Arc::clone(&clock));
+            let sweep = archive::sweep(archive, limits, is_ours, its_clock, stop.child_token());
+            parts.loops.spawn(part("log cleanup", sweep));
+        }
+        let swept = sweep::Node { engines: engines.clone(), sessions: sessions.clone() };
         let sweep = sweep::run(
             Arc::clone(&store),
             swept,
@@ -201,7 +212,7 @@ impl Coordinator {
         let turn: alarm::Turn = Arc::new(move |channel| engines.sends_to(channel));
         let alarms = alarm::run(store, channels, turn, clock, stop.child_token());
         parts.loops.spawn(part("alarm sender", alarms));
-        let door = Door::new(guard, handshakes);
+        let door = Door::new(guard, handshakes, sessions);
         let requests = limits::requests(&settings.limits);
         let app = server::app(ops, link.into_router(), door, requests);
         let serving = bound.serve(app, tls, connections, stop.child_token(), settings.drain);
@@ -237,6 +248,7 @@ fn link(
         },
         limits: limits::hello(&settings.limits),
         credit: NodeCredit::default(),
+        archive: ops.archive.clone(),
         released,
     }
 }

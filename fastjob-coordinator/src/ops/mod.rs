@@ -6,6 +6,7 @@ mod activity;
 mod alarms;
 mod all_jobs;
 mod apply;
+mod archive;
 mod credential;
 mod declare;
 mod drains;
@@ -46,6 +47,7 @@ pub(crate) use self::{
     activity::{ENDS_MAX, ends},
     alarms::ListAlarms,
     all_jobs::AskSchedule,
+    archive::{Claim, NotAllowed},
     credential::{Credential, HEADER as NODE_HEADER, NotOfCluster, Question},
     follow::{Feeds, Follower, LogKey},
     handshake::{Handshakes, NotProven, Use},
@@ -59,6 +61,7 @@ pub(crate) use self::{
 };
 use crate::{
     alarm::Channels,
+    archive::Archive,
     cluster::{ClusterMap, Drains, Engines},
     losses::Losses,
     sessions::Sessions,
@@ -128,6 +131,8 @@ pub(crate) struct Parts {
     pub(crate) drains: Drains,
     pub(crate) losses: Losses,
     pub(crate) feeds: Feeds,
+    /// Where whole logs are kept, if they are.
+    pub(crate) archive: Option<Archive>,
     /// One request at a time saves many jobs.
     pub(crate) applying: Semaphore,
     /// One request at a time reads all jobs.

@@ -8,6 +8,7 @@ mod credit;
 mod handshake;
 mod hello;
 mod inbound;
+mod logs;
 mod open;
 mod read;
 mod round_trips;
@@ -36,6 +37,7 @@ use self::{
 };
 pub(crate) use self::{credit::NodeCredit, hello::HelloLimits};
 use crate::{
+    archive::Archive,
     bounds::Hangup,
     clock::Clock,
     cluster::{ClusterMap, Engines, Spent},
@@ -75,6 +77,8 @@ pub(crate) struct Link {
     pub(crate) terms: Terms,
     pub(crate) limits: HelloLimits,
     pub(crate) credit: NodeCredit,
+    /// Where whole logs are kept, if they are.
+    pub(crate) archive: Option<Archive>,
     /// Cancelled once no engine of this node sends anything anymore.
     pub(crate) released: CancellationToken,
 }
@@ -84,11 +88,20 @@ impl Link {
     pub(crate) fn into_router(self) -> axum::Router {
         let max_hello = self.limits.bytes;
         let handshake = handshake::Server(Arc::clone(&self.handshakes));
+        let logs = self.archive.clone().map(|archive| {
+            let service = logs::Server::new(archive, &self.ops).into_service();
+            inbound::bound_logs(tonic::service::Routes::new(service).into_axum_router())
+        });
         let service = v1::executor_link_server::ExecutorLinkServer::new(self)
             .max_decoding_message_size(MESSAGE_MAX)
             .max_encoding_message_size(MESSAGE_MAX);
         let services = tonic::service::Routes::new(service).add_service(handshake.into_service());
-        inbound::bound(services.into_axum_router(), max_hello)
+        let services = inbound::bound(services.into_axum_router(), max_hello);
+        match logs {
+            // Two routers with fallbacks cannot be merged.
+            Some(logs) => services.merge(logs.reset_fallback()),
+            None => services,
+        }
     }
 }
 
@@ -140,6 +153,10 @@ impl ExecutorLink for Link {
             node: self.terms.node.clone(),
             partitions: self.engines.partitions(),
             says_farewell: true,
+            logs: self.archive.as_ref().and_then(|_| {
+                let ticket = self.sessions.ticket(session)?;
+                Some(v1::KeepsLogs { ticket })
+            }),
         };
         // The task ends with its stream or with the coordinator: `listen` waits for both.
         tokio::spawn(async move {

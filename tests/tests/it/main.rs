@@ -39,6 +39,7 @@ mod strategies;
 mod tls;
 mod tokens;
 mod trust;
+mod whole_logs;
 
 use fastjob_tests::process::Coordinator;
 
