@@ -12,7 +12,7 @@ use fastjob_client::{
     types::{JobDraft, TaskView},
 };
 use fastjob_coordinator::{CancellationToken, Coordinator};
-use fastjob_executor::Executor;
+use fastjob_executor::{Executor, stop_on_signal};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
@@ -36,6 +36,24 @@ pub struct Stage {
 }
 
 impl Stage {
+    /// Opens a stage with these executors, shows something on it, and closes it: also if that fails,
+    /// and at Ctrl-C or SIGTERM.
+    ///
+    /// # Errors
+    ///
+    /// Fails like [`open`](Self::open), `scene` and [`close`](Self::close).
+    pub async fn show(
+        executors: &[(&str, &str)],
+        scene: impl AsyncFnOnce(&mut Self) -> Result<(), StageError>,
+    ) -> Result<(), StageError> {
+        let stop = stop_on_signal()?;
+        let mut stage = Self::open(executors).await?;
+        let shown = stop.run_until_cancelled(scene(&mut stage)).await;
+        let closed = stage.close().await;
+        shown.unwrap_or(Ok(()))?;
+        closed
+    }
+
     /// Starts executors with these names, each with a label `zone`.
     ///
     /// # Errors

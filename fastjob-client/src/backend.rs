@@ -4,7 +4,7 @@ use std::{fmt, future::Future, time::Duration};
 
 use crate::{
     ClientError,
-    types::{JobView, LogView, StartRequest, Started, StopAnswer, TaskView},
+    types::{JobView, LogView, RerunRequest, StartRequest, Started, StopAnswer, TaskView},
 };
 
 /// What carries out the calls of a [`JobHandle`](crate::JobHandle) and a
@@ -29,6 +29,13 @@ pub trait Backend: Clone + fmt::Debug + Send + Sync + 'static {
 
     /// Stops a task.
     fn stop_task(&self, task: i64) -> impl Future<Output = Result<StopAnswer, ClientError>> + Send;
+
+    /// Runs a task again that has ended.
+    fn rerun_task(
+        &self,
+        task: i64,
+        request: &RerunRequest,
+    ) -> impl Future<Output = Result<Started, ClientError>> + Send;
 
     /// Reads a piece of a log.
     fn read_log(

@@ -30,7 +30,7 @@
 //!
 //! A call without an effect, or with the same effect however often it is sent, can be repeated by the
 //! caller after a transient error ([`ClientError::is_transient`]). The client itself repeats only
-//! starts with a [key](Start::key), for up to 60 seconds
+//! starts with a [key](Start::key) and [reruns](Rerun), for up to 60 seconds
 //! ([`ClientBuilder::retry_for`]). A start without a key is never repeated: the first one may have
 //! started a task. Waiting for a task and following a log continue across an outage of up to 60
 //! seconds, such as a restart of the coordinator.
@@ -81,6 +81,7 @@ mod http;
 mod job;
 mod log;
 mod polling;
+mod rerun;
 mod task;
 pub mod types;
 
@@ -97,6 +98,7 @@ pub use self::{
     job::{JobHandle, Start},
     log::{Log, LogFollower, LogPlace, Step},
     polling::{Polled, Polling},
+    rerun::Rerun,
     task::TaskHandle,
 };
 

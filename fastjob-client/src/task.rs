@@ -1,9 +1,9 @@
-//! A task of a coordinator: it is read, awaited and stopped, and its log is read.
+//! A task of a coordinator: it is read, awaited, stopped and run again, and its log is read.
 
 use std::time::Duration;
 
 use crate::{
-    Backend, ClientError, Log,
+    Backend, ClientError, Log, Rerun,
     polling::{Polled, Polling},
     types::{StopAnswer, TaskView},
 };
@@ -65,6 +65,11 @@ impl<B: Backend> TaskHandle<B> {
     /// Fails with [`ClientError::NotFound`] if there is no such task, or no longer.
     pub async fn stop(&self) -> Result<StopAnswer, ClientError> {
         self.backend.stop_task(self.id).await
+    }
+
+    /// Prepares another run of the task, as a new task; [`Rerun::send`] performs it.
+    pub fn rerun(&self) -> Rerun<B> {
+        Rerun::new(self.backend.clone(), self.id)
     }
 
     /// The log of the last attempt; of the first shard, if the task has several.

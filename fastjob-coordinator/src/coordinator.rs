@@ -32,6 +32,7 @@ use self::{
 };
 use crate::{
     alarm::{Alarm, Channel, Channels},
+    archive::Archive,
     cluster,
     config::{Config, CoordinatorConfig, StoreUrl},
     ops::{Credential, Peers},
@@ -65,6 +66,7 @@ pub struct Coordinator {
     me: NodeRow,
     peers: Peers,
     channels: Channels,
+    archive: Option<Archive>,
     handles: Handles,
 }
 
@@ -160,6 +162,16 @@ impl Builder {
             let cause = std::error::Error::source(&err).map(|cause| format!(": {cause}"));
             StartError::Listen(format!("{err}{}", cause.unwrap_or_default()))
         })?;
+        let archive = Archive::open(&config.coordinator.logs).await;
+        let archive = archive.map_err(|err| StartError::Logs {
+            store: config
+                .coordinator
+                .logs
+                .store
+                .clone()
+                .map_or_else(String::new, |url| url.to_string()),
+            why: err.to_string(),
+        })?;
         let store = Opened::open(&config).await?;
         let facts = store.whole.facts().await.map_err(store_error)?;
         let config = config.coordinator;
@@ -178,6 +190,7 @@ impl Builder {
             me,
             peers,
             channels,
+            archive,
             handles: Handles::new(),
         })
     }

@@ -18,17 +18,19 @@
 //! | `cli` | the `fastjob` command, and `cli::main` for programs that embed it |
 //! | `email` | alarm channels of the type `email` |
 //! | `postgres` | the store in PostgreSQL, which several coordinators share |
+//! | `s3` | whole logs in an S3-compatible bucket |
 //!
 //! Without a feature, settings that need it are rejected with an error that names it.
 
 // Parts that only an absent feature uses.
 #![cfg_attr(
-    not(all(feature = "cli", feature = "email", feature = "postgres")),
+    not(all(feature = "cli", feature = "email", feature = "postgres", feature = "s3")),
     allow(dead_code, unreachable_code, reason = "an absent feature uses it")
 )]
 
 pub mod alarm;
 mod api;
+mod archive;
 mod bounds;
 #[cfg(feature = "cli")]
 pub mod cli;
@@ -42,6 +44,7 @@ mod files;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod indexer;
+mod losses;
 mod ops;
 mod parts;
 mod permit;

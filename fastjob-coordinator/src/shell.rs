@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Clock,
+    losses::Losses,
     permit::Permit,
     sessions::Sessions,
     store::{
@@ -209,6 +210,7 @@ pub(crate) struct Around {
     pub(crate) clock: Arc<Clock>,
     pub(crate) writer: WriterHandle,
     pub(crate) sessions: Sessions,
+    pub(crate) losses: Losses,
     /// The right of this engine to act.
     pub(crate) permit: Permit,
     pub(crate) lease: Lease,
@@ -362,6 +364,7 @@ impl Around {
         for answer in effects.answers.drain(..) {
             answer.give();
         }
+        self.losses.report(effects.notices.drain(..));
         Ok(())
     }
 }

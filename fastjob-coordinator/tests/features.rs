@@ -2,7 +2,11 @@
 //!
 //! `cargo test -p fastjob-coordinator --no-default-features --test features`
 
-use fastjob_coordinator::{Config, Coordinator, client::ClientError, config::StoreUrl};
+use fastjob_coordinator::{
+    Config, Coordinator,
+    client::ClientError,
+    config::{LogsUrl, StoreUrl},
+};
 
 #[test]
 fn a_postgresql_store_needs_the_feature_postgres() {
@@ -12,6 +16,18 @@ fn a_postgresql_store_needs_the_feature_postgres() {
         false => {
             let said = store.unwrap_err().to_string();
             assert_eq!(said, "this build has no PostgreSQL: build it with the feature `postgres`");
+        }
+    }
+}
+
+#[test]
+fn logs_in_a_bucket_need_the_feature_s3() {
+    let logs = "s3://logs/fastjob".parse::<LogsUrl>();
+    match cfg!(feature = "s3") {
+        true => assert!(matches!(logs, Ok(LogsUrl::Bucket { .. }))),
+        false => {
+            let said = logs.unwrap_err().to_string();
+            assert_eq!(said, "this build cannot use buckets: build it with the feature `s3`");
         }
     }
 }

@@ -40,6 +40,8 @@ pub struct Setting {
 
 /// The largest number of attempts that an executor may run at the same time.
 pub const CAPACITY_MAX: u32 = 1_000_000;
+/// The largest log of an attempt that an executor may be told to keep, in MiB.
+pub const LOG_MAX_MIB: u32 = 65_536;
 /// Most labels of an executor.
 pub const LABELS_MAX: usize = 64;
 
@@ -52,7 +54,7 @@ const fn known_as(setting: Setting, other_name: &'static str) -> Setting {
 }
 
 /// All settings of an executor.
-pub const EXECUTOR: [Setting; 15] = [
+pub const EXECUTOR: [Setting; 16] = [
     known_as(
         setting("coordinators", Kind::List, &["FASTJOB_COORDINATORS", "FASTJOB_ADMIN_ADDRESSES"]),
         "admin_addresses",
@@ -66,6 +68,7 @@ pub const EXECUTOR: [Setting; 15] = [
         "access_token",
     ),
     setting("log_path", Kind::Text, &["FASTJOB_LOG_PATH"]),
+    setting("log_max_mib", Kind::Number(LOG_MAX_MIB), &["FASTJOB_LOG_MAX_MIB"]),
     setting("log_retention_days", Kind::Number(u32::MAX), &["FASTJOB_LOG_RETENTION_DAYS"]),
     setting("labels", Kind::Texts, &[]),
     setting("capacity", Kind::Number(u32::MAX), &["FASTJOB_CAPACITY"]),
@@ -99,6 +102,6 @@ mod tests {
         all.sort_unstable();
         all.dedup();
         assert_eq!(all.len(), count);
-        assert_eq!(executor_variables().len(), 16);
+        assert_eq!(executor_variables().len(), 17);
     }
 }

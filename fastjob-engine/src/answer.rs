@@ -118,6 +118,10 @@ pub enum JobRefused {
     /// The task was not started: the node has too many open tasks, or too many bytes of params.
     #[error("{0}")]
     OverQuota(#[from] OverQuota),
+    /// The task cannot run again, because its job was deleted. A job that has its name now is
+    /// another one.
+    #[error("the job of task {0} was deleted, so it cannot run again")]
+    JobOfTaskDeleted(TaskId),
     /// The caller has to look for its key in the store again, and then repeat the command.
     #[error("it is unknown whether a task was already started with this key: try again")]
     LookAgain,
@@ -207,6 +211,8 @@ pub struct ExecutorFigures {
     pub session: Option<SessionId>,
     /// Whether it drains: it accepts no more attempts.
     pub leaving: bool,
+    /// Whether a user drains it: it gets no new attempts.
+    pub drained: bool,
     /// The service whose handlers it hosts.
     pub service: ServiceName,
     /// Its name, unique within the service.
@@ -231,6 +237,8 @@ pub struct ExecutorFigures {
     /// The time since that heartbeat arrived or, before the first one, since the engine has known
     /// this life.
     pub beat_age: Duration,
+    /// The time since the engine last heard from it; `None` until it connects to this engine.
+    pub silent_for: Option<Duration>,
     /// Its labels. Empty until it connects to this engine.
     pub labels: Arc<BTreeMap<String, String>>,
     /// Its handlers and their descriptions. Empty until it connects to this engine.

@@ -11,6 +11,7 @@ use crate::{
         SaveAnswer, StartAnswer, StopAnswer,
     },
     event::{CommitId, Held, SessionId},
+    notice::Notice,
     record::{Attempt, Commit, LifeId},
 };
 
@@ -24,6 +25,8 @@ pub struct Effects {
     pub sends: Vec<(SessionId, Message)>,
     /// Answers to give to the callers.
     pub answers: Vec<Answer>,
+    /// What operators should know. Nothing depends on it.
+    pub notices: Vec<Notice>,
 }
 
 /// A message to an executor.
@@ -69,7 +72,7 @@ pub enum Answer {
     Save(oneshot::Sender<SaveAnswer>, SaveAnswer),
     /// To [`Command::Apply`](super::Command::Apply).
     Apply(oneshot::Sender<ApplyAnswer>, ApplyAnswer),
-    /// To [`Command::Start`](super::Command::Start).
+    /// To [`Command::Start`](super::Command::Start) and [`Command::Rerun`](super::Command::Rerun).
     Start(oneshot::Sender<StartAnswer>, StartAnswer),
     /// To [`Command::Backfill`](super::Command::Backfill).
     Backfill(oneshot::Sender<BackfillAnswer>, BackfillAnswer),

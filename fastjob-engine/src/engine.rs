@@ -171,7 +171,8 @@ impl Engine {
                 self.journal.answer_when_durable(Answer::Noted(answer));
             }
             Event::Returned(session, returned) => self.returned(now, session, returned, out),
-            Event::Disconnected(session) => self.disconnected(now, session),
+            Event::Disconnected(session) => self.disconnected(now, session, out),
+            Event::Drained(drained) => self.set_drained(now, drained, out),
             Event::ChildStarts(children, read_at) => {
                 self.chores.start_children(children, Some(read_at));
             }
@@ -272,7 +273,7 @@ impl Engine {
             let lost = self.fleet.next_lost_at();
             if lost.is_some_and(|lost| deadline.is_none_or(|deadline| lost < deadline)) {
                 let Some(life) = self.fleet.pop_lost(now.uptime) else { return };
-                self.lost_if_still_away(now, life);
+                self.lost_if_still_away(now, life, out);
             } else {
                 let Some((id, passed)) = self.attempts.pop_deadlines(now.uptime) else { return };
                 self.deadlines_passed(now, id, &passed, out);

@@ -1,7 +1,13 @@
 //! The events that the engine handles: everything that it learns, and everything that callers ask
 //! for, in one list.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+mod rerun;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use fastjob_core::{
     AttemptId, ExecutorName, HandlerName, Incarnation, Job, JobId, JobPath, Progress, ServiceName,
@@ -10,6 +16,7 @@ use fastjob_core::{
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
+pub use self::rerun::{Part, Rerun};
 use crate::{
     answer::{
         ApplyAnswer, BackfillAnswer, ConnectAnswer, ExecutorFigures, LiveTask, OpenCount, OpenPage,
@@ -36,6 +43,9 @@ pub struct SessionId(pub u64);
 /// Identifies one commit until it is durable.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct CommitId(pub u64);
+
+/// The executors that users drain: they get no new attempts, connected or not.
+pub type DrainedSet = BTreeSet<(ServiceName, ExecutorName)>;
 
 /// An executor that connected. Every engine of the node gets a copy, so large parts are shared.
 #[derive(Clone, Debug)]
@@ -220,6 +230,8 @@ pub enum Event {
     Returned(SessionId, Vec<AttemptId>),
     /// A session ended.
     Disconnected(SessionId),
+    /// Exactly these executors are drained by users from now on. The first event of an engine.
+    Drained(Arc<DrainedSet>),
     /// Children of other partitions' tasks, to be started here, and the uptime at which the shell
     /// began to read them from the store.
     ChildStarts(Vec<ChildStart>, Duration),
@@ -289,6 +301,13 @@ pub enum Command {
     Start {
         /// Which job, when, and with what.
         ask: Start,
+        /// Where the answer goes.
+        answer: oneshot::Sender<StartAnswer>,
+    },
+    /// Runs a task that has ended again, as a new task.
+    Rerun {
+        /// Which task, and what is different this time.
+        ask: Rerun,
         /// Where the answer goes.
         answer: oneshot::Sender<StartAnswer>,
     },

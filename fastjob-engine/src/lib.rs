@@ -28,6 +28,7 @@ mod effect;
 mod engine;
 mod event;
 mod maps;
+mod notice;
 pub mod record;
 mod rules;
 #[cfg(any(test, feature = "simulation"))]
@@ -47,12 +48,13 @@ pub use self::{
     effect::{Answer, Effects, Message, StartAttempt},
     engine::{Config, Engine, HORIZON},
     event::{
-        Apply, Backfill, Beat, Command, CommitId, Connected, Edit, Event, Held, Looked, Now,
-        OpenAsk, Outcome, SaveMode, SavedRow, SessionId, Start, Switch, When,
+        Apply, Backfill, Beat, Command, CommitId, Connected, DrainedSet, Edit, Event, Held, Looked,
+        Now, OpenAsk, Outcome, Part, Rerun, SaveMode, SavedRow, SessionId, Start, Switch, When,
     },
+    notice::{Gone, GoneWhy, NAMED_MOST, Notice},
     state::{
         attempts::{DefaultAlarms, Limits, OpenLimit, OverQuota},
         catalog::{Directory, JobQuota, LINKS_MOST, check_together},
-        keys::{OWN_KEYS, StartKey, backfill_key},
+        keys::{OWN_KEYS, StartKey, backfill_key, rerun_key},
     },
 };

@@ -16,7 +16,7 @@ use std::{
 
 use fastjob_core::{
     ExecutorName, ServiceName, duration,
-    settings::{CAPACITY_MAX, LABELS_MAX},
+    settings::{CAPACITY_MAX, LABELS_MAX, LOG_MAX_MIB},
 };
 use serde::Deserialize;
 
@@ -61,6 +61,9 @@ pub struct ExecutorConfig {
     pub log_path: PathBuf,
     /// How many days attempt logs are kept; 0 keeps them forever. Default: 30.
     pub log_retention_days: u32,
+    /// Maximum size of one attempt's log, in MiB: what follows is dropped, and the log says so.
+    /// Default: 64.
+    pub log_max_mib: u32,
     /// Labels that shard filters match. Default: none.
     pub labels: BTreeMap<String, String>,
     /// Maximum number of attempts that run at the same time. Default: 10,000.
@@ -99,6 +102,7 @@ impl Default for ExecutorConfig {
             token: None,
             log_path: PathBuf::from("fastjob-logs"),
             log_retention_days: 30,
+            log_max_mib: 64,
             labels: BTreeMap::new(),
             capacity: 10_000,
             allow_commands: Vec::new(),
@@ -285,6 +289,11 @@ impl ExecutorConfig {
         self.token = Some(Token(token.into()));
     }
 
+    /// Maximum bytes of one attempt's log.
+    pub(crate) fn log_max(&self) -> usize {
+        (self.log_max_mib as usize).saturating_mul(1024 * 1024)
+    }
+
     pub(crate) fn token(&self) -> Option<&Token> {
         self.token.as_ref()
     }
@@ -314,6 +323,10 @@ impl ExecutorConfig {
         if self.capacity > CAPACITY_MAX {
             let message = format!("it is {}; at most {CAPACITY_MAX} is allowed", self.capacity);
             problem("capacity", message);
+        }
+        if !(1..=LOG_MAX_MIB).contains(&self.log_max_mib) {
+            let mib = self.log_max_mib;
+            problem("log_max_mib", format!("it is {mib}; from 1 to {LOG_MAX_MIB} is allowed"));
         }
         if self.labels.len() > LABELS_MAX {
             let message =

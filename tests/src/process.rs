@@ -349,6 +349,7 @@ impl Coordinator {
         Command::new(&self.program)
             .args(words)
             .args(["--server", url])
+            .env("TZ", "UTC")
             .env_remove("FASTJOB_CA_CERT")
             .current_dir(self.folder.path())
             .env_remove("FASTJOB_TOKEN")

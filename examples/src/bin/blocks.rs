@@ -21,11 +21,10 @@ async fn takes_a_while(ctx: &JobContext) -> JobResult {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    example(include_str!("blocks.rs"), show()).await
+    example(include_str!("blocks.rs"), Stage::show(&[("e1", "a"), ("e2", "b")], show)).await
 }
 
-async fn show() -> Result<(), StageError> {
-    let stage = Stage::open(&[("e1", "a"), ("e2", "b")]).await?;
+async fn show(stage: &mut Stage) -> Result<(), StageError> {
     for scope in ["executor", "cluster"] {
         for strategy in ["serial", "skip_new", "replace_running", "parallel"] {
             let name = format!("{strategy}-{scope}");
@@ -42,5 +41,5 @@ async fn show() -> Result<(), StageError> {
             say(format_args!("{name:25} {}", ends.join(", ")))?;
         }
     }
-    stage.close().await
+    Ok(())
 }

@@ -27,11 +27,10 @@ async fn tells(ctx: &JobContext) -> JobResult {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    example(include_str!("children.rs"), show()).await
+    example(include_str!("children.rs"), Stage::show(&[("e1", "a")], show)).await
 }
 
-async fn show() -> Result<(), StageError> {
-    let stage = Stage::open(&[("e1", "a")]).await?;
+async fn show(stage: &mut Stage) -> Result<(), StageError> {
     for child in ["mail", "page-somebody", "clean-up"] {
         stage.save(json!({"name": child, "handler": "tells"})).await?;
     }
@@ -52,5 +51,5 @@ async fn show() -> Result<(), StageError> {
             say(format_args!("task {} after {parent}: {result}", task.id))?;
         }
     }
-    stage.close().await
+    Ok(())
 }

@@ -19,11 +19,10 @@ async fn work() {}
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    example(include_str!("misfires.rs"), show()).await
+    example(include_str!("misfires.rs"), Stage::show(&[("e1", "a")], show)).await
 }
 
-async fn show() -> Result<(), StageError> {
-    let mut stage = Stage::open(&[("e1", "a")]).await?;
+async fn show(stage: &mut Stage) -> Result<(), StageError> {
     let strategies = [
         ("skip", json!("skip")),
         ("once", json!("fire_once")),
@@ -56,5 +55,5 @@ async fn show() -> Result<(), StageError> {
             say(format_args!("  {first} to {last}  {count:2}  {cause:8}  {state:9}  {note}"))?;
         }
     }
-    stage.close().await
+    Ok(())
 }

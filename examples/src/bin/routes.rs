@@ -15,11 +15,11 @@ async fn work() {}
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    example(include_str!("routes.rs"), show()).await
+    example(include_str!("routes.rs"), Stage::show(&[("e1", "a"), ("e2", "a"), ("e3", "b")], show))
+        .await
 }
 
-async fn show() -> Result<(), StageError> {
-    let stage = Stage::open(&[("e1", "a"), ("e2", "a"), ("e3", "b")]).await?;
+async fn show(stage: &mut Stage) -> Result<(), StageError> {
     let names = [
         "round_robin",
         "random",
@@ -45,5 +45,5 @@ async fn show() -> Result<(), StageError> {
         }
         say(format_args!("{name:20} {who:?}"))?;
     }
-    stage.close().await
+    Ok(())
 }

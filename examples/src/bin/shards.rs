@@ -19,11 +19,11 @@ async fn part(ctx: &JobContext) -> JobResult {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    example(include_str!("shards.rs"), show()).await
+    example(include_str!("shards.rs"), Stage::show(&[("e1", "a"), ("e2", "a"), ("e3", "b")], show))
+        .await
 }
 
-async fn show() -> Result<(), StageError> {
-    let stage = Stage::open(&[("e1", "a"), ("e2", "a"), ("e3", "b")]).await?;
+async fn show(stage: &mut Stage) -> Result<(), StageError> {
     let shards = [
         ("everywhere", json!("all")),
         ("zone-a", json!({"dynamic": "zone = a and memory_free > 1MiB"})),
@@ -38,5 +38,5 @@ async fn show() -> Result<(), StageError> {
             say(format_args!("  shard {} on {executor}", attempt.shard))?;
         }
     }
-    stage.close().await
+    Ok(())
 }

@@ -52,12 +52,13 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let client = Client::builder(format!("http://{address}")).build()?;
     client.job("fails").save(&serde_json::from_value(job)?).await?;
     say("`fastjob start fails` sends a message some seconds later; Ctrl-C stops")?;
-    Executor::builder("default")
+    let executed = Executor::builder("default")
         .coordinators([format!("http://{address}")])
         .log_path("fastjob-data/sms-logs")
         .run()
-        .await?;
+        .await;
+    // The coordinator stops last, so that it still receives the executor's last reports.
     last.cancel();
     coordinating.await??;
-    Ok(())
+    Ok(executed?)
 }

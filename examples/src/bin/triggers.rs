@@ -17,11 +17,10 @@ async fn work() {}
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    example(include_str!("triggers.rs"), show()).await
+    example(include_str!("triggers.rs"), Stage::show(&[("e1", "a")], show)).await
 }
 
-async fn show() -> Result<(), StageError> {
-    let stage = Stage::open(&[("e1", "a")]).await?;
+async fn show(stage: &mut Stage) -> Result<(), StageError> {
     let schedules = [
         ("by-cron", json!({"cron": "0/2 * * * * ?"})),
         ("at-a-rate", json!({"fixed_rate": "1s"})),
@@ -58,5 +57,5 @@ async fn show() -> Result<(), StageError> {
     for (cause, count) in causes {
         say(format_args!("{count:3} {cause}"))?;
     }
-    stage.close().await
+    Ok(())
 }

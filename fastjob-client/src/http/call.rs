@@ -13,9 +13,9 @@ use crate::{
     ClientError, LogQuery,
     types::{
         AlarmView, Applied, ApplyRequest, BackfillRequest, Backfilled, ChannelView, ExecutorView,
-        Fires, Health, JobDraft, JobView, LogView, NodeView, Page, ScheduleQuery, ScheduleView,
-        SilenceRequest, SilenceView, StartRequest, Started, StatsQuery, StatsView, StopAnswer,
-        TaskView, Tested,
+        Fires, Health, JobDraft, JobView, LogView, NodeView, Page, RerunRequest, ScheduleQuery,
+        ScheduleView, SilenceRequest, SilenceView, StartRequest, Started, StatsQuery, StatsView,
+        StopAnswer, TaskView, Tested,
     },
 };
 
@@ -218,6 +218,14 @@ impl Call<Started> {
         let call = Self::new(Method::POST, &["jobs", job, "start"]).body("start", request);
         Self { repeat, ..call }
     }
+
+    /// Runs a task again that has ended.
+    pub fn rerun(task: i64, request: &RerunRequest) -> Self {
+        let path = ["tasks", &task.to_string(), "rerun"];
+        let call = Self::new(Method::POST, &path).body("rerun", request);
+        let repeat = if request.again { Repeat::Never } else { Repeat::Later };
+        Self { repeat, ..call }
+    }
 }
 
 impl Call<Backfilled> {
@@ -276,6 +284,24 @@ impl Call<LogView> {
             .with_option("attempt", piece.attempt)
             .with_option("limit", piece.limit)
             .with_option("wait", piece.wait.map(duration::to_text))
+    }
+}
+
+impl Call<ExecutorView> {
+    /// Reads an executor, by its name if only one service has an executor of that name, else by
+    /// `service.name`.
+    pub fn executor(name: &str) -> Self {
+        Self::get(&["executors", name])
+    }
+
+    /// Drains an executor: it keeps what it holds, and gets no new attempts until it is resumed.
+    pub fn drain_executor(name: &str) -> Self {
+        Self { is_repeatable: true, ..Self::post(&["executors", name, "drain"]) }
+    }
+
+    /// Lets a drained executor get attempts again.
+    pub fn resume_executor(name: &str) -> Self {
+        Self { is_repeatable: true, ..Self::post(&["executors", name, "resume"]) }
     }
 }
 

@@ -20,8 +20,8 @@ use crate::{
     polling::Polling,
     types::{
         AlarmView, Applied, ApplyRequest, ChannelView, ExecutorView, Fires, JobDraft, JobView,
-        LogView, NodeView, SilenceRequest, SilenceView, StartRequest, Started, StopAnswer,
-        TaskView, Tested,
+        LogView, NodeView, RerunRequest, SilenceRequest, SilenceView, StartRequest, Started,
+        StopAnswer, TaskView, Tested,
     },
 };
 
@@ -130,6 +130,36 @@ impl Client {
     /// Executors, by service and name.
     pub fn executors(&self) -> List<ExecutorView> {
         List::new(self.clone(), Call::executors())
+    }
+
+    /// Reads an executor, by its name if only one service has an executor of that name, else by
+    /// `service.name`.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ClientError::NotFound`] if no executor of that name is known.
+    pub async fn executor(&self, name: &str) -> Result<ExecutorView, ClientError> {
+        self.call(Call::executor(name)).await
+    }
+
+    /// Drains an executor: it keeps what it holds, and gets no new attempts until
+    /// [`resume_executor`](Self::resume_executor), also after a restart.
+    /// [`ExecutorView::unanswered`] names the coordinators that have not confirmed it.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ClientError::NotFound`] if no executor of that name is known.
+    pub async fn drain_executor(&self, name: &str) -> Result<ExecutorView, ClientError> {
+        self.call(Call::drain_executor(name)).await
+    }
+
+    /// Lets a drained executor get attempts again.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ClientError::NotFound`] if no executor of that name is known.
+    pub async fn resume_executor(&self, name: &str) -> Result<ExecutorView, ClientError> {
+        self.call(Call::resume_executor(name)).await
     }
 
     /// The coordinators that share the store.
@@ -285,6 +315,10 @@ impl Backend for Client {
 
     async fn stop_task(&self, task: i64) -> Result<StopAnswer, ClientError> {
         self.call(Call::stop(task)).await
+    }
+
+    async fn rerun_task(&self, task: i64, request: &RerunRequest) -> Result<Started, ClientError> {
+        self.call(Call::rerun(task, request)).await
     }
 
     async fn read_log(&self, task: i64, piece: &LogQuery) -> Result<LogView, ClientError> {

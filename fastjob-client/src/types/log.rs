@@ -28,7 +28,10 @@ pub struct LogView {
     /// Whether the log is complete: its attempt has ended, and there is no more text. A handler that
     /// still runs after its attempt has ended, because it ignores its timeout, may log more later.
     pub ended: bool,
-    /// `executor` if the log was read from the executor, `tail` if only the tail in the outcome is
-    /// left.
+    /// `executor` if the log was read from the executor, `archive` if from what the coordinator
+    /// keeps of it, `tail` if only the tail in the outcome is left.
     pub source: String,
+    /// What is missing of the log, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }

@@ -22,12 +22,12 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     alarm::{AlarmView, ChannelView, SilenceRequest, SilenceView, Tested},
-    cluster::{ExecutorView, NodeView},
+    cluster::{ExecutorState, ExecutorView, NodeView},
     job::{Applied, AppliedJob, ApplyRequest, Fires, JobActivity, JobEndView, JobView, Saved},
     log::LogView,
     problem::{InvalidField, ProblemDetails, ProblemKind},
     schedule::{FireView, ScheduleQuery, ScheduleView},
-    start::{BackfillRequest, Backfilled, StartRequest, Started},
+    start::{BackfillRequest, Backfilled, RerunRequest, StartRequest, Started},
     stats::{DurationStats, StatsBucket, StatsQuery, StatsView, TaskStats},
     task::{AttemptView, ProgressView, StopAnswer, TaskOrder, TaskView, UnknownTaskOrder},
     word::Word,

@@ -1,4 +1,4 @@
-//! Starts: of one task, and of past fires.
+//! Starts: of one task, of one that runs again, and of past fires.
 
 use fastjob_core::TaskState;
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,34 @@ pub struct StartRequest {
     pub delay: Option<String>,
     /// Idempotency key: repeated starts of the job with the same key give one task, as long as that
     /// task is retained. A start with the key of a task that has another param is rejected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// `manual` if a person requested it; `api` if omitted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+}
+
+/// The request to run a task again that has ended.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RerunRequest {
+    /// Replaces the old task's param: a text or any JSON.
+    #[serde(skip_serializing_if = "serde_json::Value::is_null")]
+    pub param: serde_json::Value,
+    /// Which shards run again, with their places in the whole: `failed` for those that did not
+    /// succeed, numbers separated by commas, or `all`, which is the default. A task without several
+    /// shards runs as a whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shards: Option<String>,
+    /// The executor to run it on, which overrides the job's route. Not with some of the shards.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub executor: Option<String>,
+    /// Reruns the task although it was rerun before. If `false`, a repeated request starts nothing
+    /// twice, as long as the rerun is retained.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
+    /// A key of the caller, as in [`StartRequest::key`]: a task has one rerun for each key. Not with
+    /// `again`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
     /// `manual` if a person requested it; `api` if omitted.

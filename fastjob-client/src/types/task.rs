@@ -39,6 +39,13 @@ pub struct TaskView {
     /// The task whose end started this one.
     #[serde(default)]
     pub parent: Option<i64>,
+    /// The task that this one runs again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reruns: Option<i64>,
+    /// The first task that has run this one again, unless that was requested with a key. Only when
+    /// one task is read, not in lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rerun_by: Option<i64>,
     /// The address of the coordinator that acts on the task, if that did not answer in time, or
     /// `partition N` if none acts on it at the moment: the state and the attempts are those that are
     /// recorded. A task is recorded as `queued` until it

@@ -5,7 +5,7 @@ use std::fmt;
 use fastjob_core::{AttemptState, Cause, FailReason, TaskState};
 use serde::{Deserialize, Serialize};
 
-use super::Saved;
+use super::{ExecutorState, Saved};
 
 /// A word of the API, such as the state of a task: one that this release knows, or the text of one
 /// that a newer coordinator has added. So a new word does not make the whole answer unreadable.
@@ -70,7 +70,7 @@ macro_rules! words {
     )*};
 }
 
-words!(TaskState, AttemptState, Cause, FailReason, Saved);
+words!(TaskState, AttemptState, Cause, FailReason, Saved, ExecutorState);
 
 #[cfg(test)]
 mod tests {
@@ -92,6 +92,9 @@ mod tests {
         }
         for reason in [FailReason::Error, FailReason::TimedOut, FailReason::NoExecutor] {
             check(&Word::from(reason), reason.as_str());
+        }
+        for state in ExecutorState::ALL {
+            check(&Word::from(state), state.as_str());
         }
         for saved in [Saved::Created, Saved::Updated, Saved::Unchanged] {
             check(&Word::from(saved), saved.as_str());

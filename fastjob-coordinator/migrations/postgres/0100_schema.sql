@@ -126,6 +126,7 @@ create table tasks (
     ended_at bigint not null,
     fire_at bigint,
     parent bigint,
+    reruns bigint,
     due_at bigint,
     started_at bigint,
     life bigint,
@@ -291,4 +292,12 @@ create table silences (
     reason text not null,
     created_at bigint not null,
     check (job is not null or channel is not null)
+);
+
+-- Executors that users drain: they get no new attempts. At most a thousand.
+create table drains (
+    service text not null,
+    executor text not null,
+    since bigint not null,
+    primary key (service, executor)
 );

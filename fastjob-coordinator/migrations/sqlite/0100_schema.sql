@@ -88,6 +88,7 @@ create table tasks (
     ended_at integer not null,
     fire_at integer,
     parent integer,
+    reruns integer,
     due_at integer,
     started_at integer,
     life integer,
@@ -239,3 +240,11 @@ create table silences (
     created_at integer not null,
     check (job is not null or channel is not null)
 ) strict;
+
+-- Executors that users drain: they get no new attempts. At most a thousand.
+create table drains (
+    service text not null,
+    executor text not null,
+    since integer not null,
+    primary key (service, executor)
+) strict, without rowid;

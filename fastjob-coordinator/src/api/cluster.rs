@@ -4,7 +4,7 @@ use axum::{Json, extract::State};
 
 use super::{
     Problem,
-    read::{Params, RoomForPage},
+    read::{Name, NoParams, Params, RoomForPage},
 };
 use crate::ops::{ExecutorView, NodeView, Ops, Page};
 
@@ -23,4 +23,28 @@ pub(super) async fn executors(
 ) -> Result<(RoomForPage, Json<Page<ExecutorView>>), Problem> {
     let (cursor, limit) = query.read(|q| (q.text("cursor"), q.limit()))?;
     Ok((room, Json(ops.list_executors(cursor, limit).await?)))
+}
+
+pub(super) async fn executor(
+    State(ops): State<Ops>,
+    Name(name): Name,
+    _: NoParams,
+) -> Result<Json<ExecutorView>, Problem> {
+    Ok(Json(ops.executor(&name).await?))
+}
+
+pub(super) async fn drain(
+    State(ops): State<Ops>,
+    Name(name): Name,
+    _: NoParams,
+) -> Result<Json<ExecutorView>, Problem> {
+    Ok(Json(ops.drain_executor(&name).await?))
+}
+
+pub(super) async fn resume(
+    State(ops): State<Ops>,
+    Name(name): Name,
+    _: NoParams,
+) -> Result<Json<ExecutorView>, Problem> {
+    Ok(Json(ops.resume_executor(&name).await?))
 }

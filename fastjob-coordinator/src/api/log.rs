@@ -240,7 +240,18 @@ mod tests {
         let next_offset = offset + text.len() as u64;
         let (text, source) = (text.to_owned(), "executor".to_owned());
         let (attempt, number, shard, shards) = (9, 1, 0, 1);
-        LogView { attempt, number, shard, shards, offset, next_offset, text, ended, source }
+        LogView {
+            attempt,
+            number,
+            shard,
+            shards,
+            offset,
+            next_offset,
+            text,
+            ended,
+            source,
+            note: None,
+        }
     }
 
     /// A follower of the log that `read` reads.

@@ -1,4 +1,4 @@
-//! Tasks: list, show, stop.
+//! Tasks: list, show, stop, run again.
 
 use std::time::Duration;
 
@@ -6,9 +6,9 @@ use axum::{Json, extract::State};
 
 use super::{
     Problem,
-    read::{Id, NoParams, Params, RoomForPage},
+    read::{Id, MaybeBody, NoParams, Params, RoomForPage},
 };
-use crate::ops::{ListTasks, Ops, Page, StopAnswer, TaskView};
+use crate::ops::{ListTasks, Ops, Page, RerunRequest, Started, StopAnswer, TaskView};
 
 /// The longest run time that is asked for.
 const LONGEST: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
@@ -52,4 +52,13 @@ pub(super) async fn stop(
     _: NoParams,
 ) -> Result<Json<StopAnswer>, Problem> {
     Ok(Json(ops.stop_task(task).await?))
+}
+
+pub(super) async fn rerun(
+    State(ops): State<Ops>,
+    Id(task): Id,
+    _: NoParams,
+    MaybeBody(ask): MaybeBody<RerunRequest>,
+) -> Result<Json<Started>, Problem> {
+    Ok(Json(ops.rerun(task, ask).await?))
 }

@@ -88,7 +88,7 @@ enum Command {
     Schedule(schedule::Schedule),
     /// Show how many tasks ended, and how long they took
     Stats(stats::Stats),
-    /// Show executors
+    /// Show executors, drain and resume them
     #[command(subcommand)]
     Executor(executor::Executor),
     /// Show the coordinators of the cluster

@@ -64,7 +64,7 @@ impl Schedule {
             table.row([
                 times.seconds_and_in(Some(fire.at), fire.zone.as_deref()),
                 format!("{}.{}", fire.service, fire.job),
-                if fire.more { "and more often" } else { " " }.to_owned(),
+                if fire.more { "and more often" } else { "\u{a0}" }.to_owned(),
             ]);
         }
         out.table(&table)?;

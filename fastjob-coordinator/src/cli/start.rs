@@ -57,7 +57,7 @@ impl Start {
         out: &mut Out<'_>,
     ) -> Result<(), Error> {
         let param = match &self.param_file {
-            Some(path) => Some(read(path)?),
+            Some(path) => Some(read_param(path)?),
             None => self.param,
         };
         let at = out.times().future_if(self.at.as_ref())?;
@@ -98,7 +98,8 @@ impl Start {
     }
 }
 
-fn read(path: &std::path::Path) -> Result<String, Error> {
+/// The param in a file, or on the standard input.
+pub(super) fn read_param(path: &std::path::Path) -> Result<String, Error> {
     let read = if path.as_os_str() == "-" {
         let mut text = String::new();
         std::io::stdin().read_to_string(&mut text).map(|_| text)

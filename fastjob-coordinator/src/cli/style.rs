@@ -45,9 +45,9 @@ pub(super) fn of(name: &str, value: &str) -> Style {
     let colour = |colour: AnsiColor| Style::new().fg_color(Some(colour.into()));
     match value {
         "succeeded" | "sent" => colour(AnsiColor::Green),
-        "failed" | "abandoned" | "disconnected" => colour(AnsiColor::Red),
+        "failed" | "abandoned" | "disconnected" | "lost" => colour(AnsiColor::Red),
         "running" => colour(AnsiColor::Blue),
-        "stopping" | "stopped" | "draining" => colour(AnsiColor::Yellow),
+        "stopping" | "stopped" | "draining" | "drained" => colour(AnsiColor::Yellow),
         "skipped" => Style::new().effects(Effects::DIMMED),
         _ => Style::new(),
     }

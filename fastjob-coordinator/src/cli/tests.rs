@@ -4,7 +4,9 @@ mod asking;
 mod fake;
 mod job_files;
 mod json;
+mod operating;
 mod repairs;
+mod reruns;
 mod tools;
 mod waiting;
 
@@ -96,9 +98,20 @@ fn invalid_command_lines_are_misuse() {
     misused(&["task", "list", "--cause", "cron"], "is not a cause");
     misused(&["task", "list", "--order", "size"], "is not an order");
     misused(&["task", "list", "--key", "k"], "--job");
+    misused(&["task", "rerun", "0"], "identified by its number");
+    misused(&["task", "rerun", "7", "--state", "failed"], "cannot be used");
+    misused(&["task", "rerun", "7", "--job", "a"], "cannot be used");
+    misused(&["task", "rerun", "7", "--yes"], "cannot be used");
+    misused(&["task", "rerun", "7", "--dry-run"], "cannot be used");
+    misused(&["task", "rerun", "7", "--shards", "some"], "failed, all, or numbers");
+    misused(&["task", "rerun", "--state", "failed", "--param", "x"], "cannot be used");
+    misused(&["task", "rerun", "--param", "x"], "<TASK>");
+    misused(&["task", "rerun", "7", "--param", "x", "--param-file", "y"], "cannot be used");
     misused(&["task", "list", "--min-run-time", "long"], "is not a duration");
-    let instant = "is not an instant; write it like 2026-11-24T08:00:00Z";
-    misused(&["task", "list", "--since", "today"], instant);
+    let instant = "is not an instant; write it like 2026-12-01T08:00:00Z, 2026-12-01";
+    misused(&["task", "list", "--since", "some day"], instant);
+    misused(&["task", "list", "--tz", "Mars"], "`Mars` is not a time zone");
+    misused(&["job", "list", "--never-run", "--idle-since", "7d"], "cannot be used");
     misused(&["start", "a", "--at", "soon"], instant);
     misused(&["job", "backfill", "a", "--from", "then"], instant);
     misused(&["alarm", "silence", "--job", "a", "--until", "later"], instant);
@@ -108,7 +121,7 @@ fn invalid_command_lines_are_misuse() {
         misused(&[list, "list", "--limit", "x"], "`x` is not a whole number between 1 and 10000");
     }
     misused(&["alarm", "silence", "--for", "2h"], "<--job <NAME>|--channel <NAME>>");
-    misused(&["alarm", "silence", "--job", "a"], "<--for <SPAN>|--until <INSTANT>>");
+    misused(&["alarm", "silence", "--job", "a"], "<--for <SPAN>|--until <WHEN>>");
     misused(&["alarm", "silence"], "Set a job, a channel, or both, and the end of the silence.");
     let both = ["--for", "2h", "--until", "2027-01-01T00:00:00Z"];
     misused(&[&["alarm", "silence", "--job", "a"], &both[..]].concat(), "cannot be used");

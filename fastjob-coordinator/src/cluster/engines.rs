@@ -8,12 +8,12 @@ mod executors;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError, RwLock},
     time::Duration,
 };
 
 use fastjob_core::{AttemptId, ChannelName};
-use fastjob_engine::{CommitId, Event, SessionId};
+use fastjob_engine::{CommitId, DrainedSet, Event, SessionId};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -37,6 +37,9 @@ struct Inner {
     deadline: Deadline,
     health: watch::Receiver<Health>,
     held: RwLock<BTreeMap<Partition, Held>>,
+    /// The executors that users drain. It changes while `held` is locked for writing, so that no
+    /// engine misses a change.
+    drained: Mutex<Arc<DrainedSet>>,
 }
 
 struct Held {
@@ -83,7 +86,8 @@ impl Engines {
         deadline: Deadline,
         health: watch::Receiver<Health>,
     ) -> Self {
-        Self(Arc::new(Inner { facts, clock, deadline, health, held: RwLock::default() }))
+        let (held, drained) = (RwLock::default(), Mutex::default());
+        Self(Arc::new(Inner { facts, clock, deadline, health, held, drained }))
     }
 
     pub(crate) fn partitions(&self) -> u32 {
@@ -269,9 +273,29 @@ impl Engines {
     pub(super) fn start(&self, lease: Lease, handle: EngineHandle) -> Option<Loading> {
         let mut held = self.write();
         let held = held.get_mut(&lease.partition).filter(|held| held.lease == lease)?;
+        // The first event: before it, the engine knows no executor, so it sends nothing.
+        handle.tell(Event::Drained(self.drained()));
         match std::mem::replace(&mut held.engine, State::Running(handle)) {
             State::Loading(loading) => Some(loading),
             State::Running(_) => None,
+        }
+    }
+
+    /// The executors that users drain, as this node knows them.
+    pub(crate) fn drained(&self) -> Arc<DrainedSet> {
+        Arc::clone(&self.0.drained.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Replaces the executors that users drain, and notifies the engines if that is a change.
+    pub(super) fn set_drained(&self, drained: DrainedSet) {
+        let held = self.write();
+        let mut known = self.0.drained.lock().unwrap_or_else(PoisonError::into_inner);
+        if **known == drained {
+            return;
+        }
+        *known = Arc::new(drained);
+        for engine in held.values().filter_map(Held::handle) {
+            engine.tell(Event::Drained(Arc::clone(&known)));
         }
     }
 

@@ -13,12 +13,13 @@ use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    ClusterMap, Engines, children,
+    ClusterMap, Drains, Engines, children,
     heartbeat::{Heartbeat, Seen},
     node::{Node, RETIRE},
 };
 use crate::{
     clock::{Clock, wall_now},
+    losses::Losses,
     parts::{self, Ended},
     permit::{Deadline, Permit},
     sessions::Sessions,
@@ -57,6 +58,9 @@ pub(crate) struct Keeper {
     pub(crate) engines: Engines,
     pub(crate) deadline: Deadline,
     pub(crate) map: ClusterMap,
+    /// Known before an engine starts.
+    pub(crate) drains: Drains,
+    pub(crate) losses: Losses,
 }
 
 impl Listener for Engines {
@@ -170,6 +174,7 @@ impl Keeper {
     /// Loads a partition from the store.
     pub(super) async fn load(&self, lease: Lease) -> store::Result<store::Loaded> {
         let partition = lease.partition;
+        self.drains.refresh().await?;
         let loaded = in_time(LOAD, "load a partition", self.store.load(partition)).await?;
         self.map.trouble(partition, None);
         let now = self.clock.now().wall;
@@ -221,6 +226,7 @@ impl Keeper {
             clock: Arc::clone(&self.clock),
             writer: self.writer.clone(),
             sessions: self.sessions.clone(),
+            losses: self.losses.clone(),
             permit,
             lease,
         };

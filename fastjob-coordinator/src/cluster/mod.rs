@@ -7,6 +7,7 @@
 //! partition, which it always holds.
 
 mod children;
+mod drains;
 mod engines;
 mod heartbeat;
 mod keeper;
@@ -20,6 +21,7 @@ mod testing;
 mod tests;
 
 pub(crate) use self::{
+    drains::Drains,
     engines::{Engines, Holding, Spent, log_noted},
     keeper::{Keeper, Settings, node},
     map::{ClusterMap, Owner},

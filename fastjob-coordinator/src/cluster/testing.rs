@@ -10,19 +10,21 @@ use std::{
 };
 
 use async_trait::async_trait;
+use fastjob_core::{ExecutorName, ServiceName};
 use jiff::Timestamp;
 use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use super::{ClusterMap, Engines, Keeper, Settings, keeper};
+use super::{ClusterMap, Drains, Engines, Keeper, Settings, keeper};
 use crate::{
     clock::{Clock, Manual},
+    losses::Losses,
     permit::Deadline,
     sessions::Sessions,
     store::{
-        Alive, ChildStart, ClusterKey, ClusterStore, ClusterView, Commit, CommitStore, Error,
-        Holding, Lease, LoadStore, Loaded, NodeId, NodeRow, NodeUntil, Partition, Result,
-        StoreFacts,
+        AddedDrain, Alive, ChildStart, ClusterKey, ClusterStore, ClusterView, Commit, CommitStore,
+        DrainRow, DrainStore, Error, Holding, Lease, LoadStore, Loaded, NodeId, NodeRow, NodeUntil,
+        Partition, Result, StoreFacts,
         writer::{Writer, WriterHandle},
     },
 };
@@ -333,6 +335,8 @@ impl Home {
             engines: self.engines.clone(),
             deadline: self.deadline.clone(),
             map: self.map.clone(),
+            drains: Drains::new(Arc::new(NoDrains), self.engines.clone()),
+            losses: Losses::new(Duration::ZERO),
         }
     }
 
@@ -340,5 +344,21 @@ impl Home {
     pub(super) async fn acts_on(&self, partitions: usize) -> Vec<Lease> {
         until("the partitions are loaded", || self.engines.loaded().len() == partitions).await;
         self.engines.loaded()
+    }
+}
+
+/// A store in which no executors are drained.
+struct NoDrains;
+
+#[async_trait]
+impl DrainStore for NoDrains {
+    async fn add_drain(&self, _: &DrainRow, _: u32) -> Result<AddedDrain> {
+        Ok(AddedDrain::Full)
+    }
+    async fn remove_drain(&self, _: &ServiceName, _: &ExecutorName) -> Result<bool> {
+        Ok(false)
+    }
+    async fn drains(&self) -> Result<Vec<DrainRow>> {
+        Ok(Vec::new())
     }
 }

@@ -8,7 +8,8 @@ use std::{
 };
 
 use super::{
-    LimitsConfig, Listen, Problem, ServerUrl, StoreUrl, Token, read::Section, store_url::Transport,
+    LimitsConfig, Listen, LogsConfig, LogsUrl, Problem, ServerUrl, StoreUrl, Token, read::Section,
+    store_url::Transport,
 };
 
 /// Shortest heartbeat interval of an executor.
@@ -41,6 +42,9 @@ pub struct CoordinatorConfig {
     pub drain: Duration,
     /// How long an executor may be without a session before its attempts are lost. Default: 10 s.
     pub executor_lost: Duration,
+    /// How long an executor that was lost stays in the list of executors; zero does not list any.
+    /// Default: 1 h.
+    pub lost_executors: Duration,
     /// Heartbeat interval of executors. Default: 3 s.
     pub beat: Duration,
     /// How long tasks are kept after they end; zero keeps them forever. A deleted job is remembered
@@ -59,6 +63,8 @@ pub struct CoordinatorConfig {
     pub lease: Duration,
     /// Limits on what clients may make the coordinator keep.
     pub limits: LimitsConfig,
+    /// Whole logs, which outlive their executors.
+    pub logs: LogsConfig,
     /// The certificate of the server. Default: none, plain text.
     pub tls: Option<TlsConfig>,
 }
@@ -90,12 +96,14 @@ impl Default for CoordinatorConfig {
             insecure_plaintext: false,
             drain: Duration::from_secs(10),
             executor_lost: Duration::from_secs(10),
+            lost_executors: Duration::from_secs(3600),
             beat: Duration::from_secs(3),
             history: Duration::from_secs(30 * 24 * 3600),
             max_connections: 10_000,
             advertise: None,
             lease: Duration::from_secs(4),
             limits: LimitsConfig::default(),
+            logs: LogsConfig::default(),
             tls: None,
         }
     }
@@ -112,12 +120,14 @@ impl CoordinatorConfig {
         section.switch("insecure_plaintext", &mut self.insecure_plaintext);
         section.duration("drain", &mut self.drain);
         section.duration("executor_lost", &mut self.executor_lost);
+        section.duration("lost_executors", &mut self.lost_executors);
         section.duration("beat", &mut self.beat);
         section.duration("history", &mut self.history);
         section.number("max_connections", &mut self.max_connections);
         section.parse_option("advertise", &mut self.advertise);
         section.duration("lease", &mut self.lease);
         section.section("limits", |section| self.limits.read(section));
+        section.section("logs", |section| self.logs.read(section));
         section.section("tls", |section| {
             // A variable may set one of the two: the check finds what is missing.
             let cert = section.path("cert").unwrap_or_default();
@@ -190,6 +200,15 @@ impl CoordinatorConfig {
                  connection is protected otherwise"
             );
             warnings.push(Problem::new("coordinator.store", message));
+        }
+        if let (StoreUrl::Postgres(_), Some(LogsUrl::Folder(path))) =
+            (&self.store, &self.logs.store)
+        {
+            let message = format!(
+                "every node has to see the same files in {}: share it, or use a bucket",
+                path.display()
+            );
+            warnings.push(Problem::new("coordinator.logs.store", message));
         }
     }
 
@@ -274,6 +293,7 @@ impl CoordinatorConfig {
             problem("max_connections", "it is 0: no client could connect".to_owned());
         }
         self.limits.check(problems);
+        self.logs.check(problems);
     }
 }
 

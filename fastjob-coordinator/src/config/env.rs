@@ -4,7 +4,7 @@ use std::{fmt::Display, path::PathBuf, str::FromStr, time::Duration};
 
 use fastjob_core::duration;
 
-use super::{Config, Listen, Problem, TlsConfig, Token};
+use super::{Config, Listen, Problem, Secret, TlsConfig, Token};
 
 /// Applies the variables over the settings of the file.
 pub(super) fn read(
@@ -22,6 +22,7 @@ pub(super) fn read(
     vars.set("FASTJOB_STORE_PASSWORD_FILE", path, &mut coordinator.store_password_file);
     vars.set("FASTJOB_DRAIN", span, &mut coordinator.drain);
     vars.set("FASTJOB_EXECUTOR_LOST", span, &mut coordinator.executor_lost);
+    vars.set("FASTJOB_LOST_EXECUTORS", span, &mut coordinator.lost_executors);
     vars.set("FASTJOB_BEAT", span, &mut coordinator.beat);
     vars.set("FASTJOB_HISTORY", span, &mut coordinator.history);
     vars.set_option("FASTJOB_ADVERTISE", parse, &mut coordinator.advertise);
@@ -48,6 +49,17 @@ pub(super) fn read(
         &mut limits.max_unauthenticated_per_address,
     );
     vars.set("FASTJOB_AUTHENTICATE_WITHIN", span, &mut limits.authenticate_within);
+    let logs = &mut coordinator.logs;
+    vars.set_option("FASTJOB_LOGS_STORE", parse, &mut logs.store);
+    vars.set("FASTJOB_LOGS_MAX_AGE", span, &mut logs.max_age);
+    vars.set("FASTJOB_LOGS_MAX_SIZE", parse, &mut logs.max_size);
+    vars.set("FASTJOB_LOGS_MAX_LOG", parse, &mut logs.max_log);
+    vars.set_option("FASTJOB_LOGS_S3_ENDPOINT", parse, &mut logs.s3.endpoint);
+    vars.set_option("FASTJOB_LOGS_S3_REGION", parse, &mut logs.s3.region);
+    vars.set_option("FASTJOB_LOGS_S3_ACCESS_KEY", parse, &mut logs.s3.access_key);
+    vars.set_option("FASTJOB_LOGS_S3_SECRET_KEY", secret, &mut logs.s3.secret_key);
+    vars.set_option("FASTJOB_LOGS_S3_SESSION_TOKEN", secret, &mut logs.s3.session_token);
+    vars.set("FASTJOB_LOGS_S3_ALLOW_HTTP", switch, &mut logs.s3.allow_http);
     // These two apply to both the coordinator and the client.
     if let Some(token) = vars.get("FASTJOB_TOKEN", parse::<Token>) {
         coordinator.token = Some(token.clone());
@@ -107,6 +119,10 @@ fn span(text: &str) -> Result<Duration, String> {
 
 fn path(text: &str) -> Result<Option<PathBuf>, String> {
     Ok(Some(PathBuf::from(text)))
+}
+
+fn secret(text: &str) -> Result<Secret, String> {
+    Ok(text.to_owned().into())
 }
 
 fn switch(text: &str) -> Result<bool, String> {

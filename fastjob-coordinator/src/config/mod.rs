@@ -15,6 +15,7 @@ pub(crate) mod executor;
 mod file;
 mod limits;
 mod listen;
+mod logs;
 mod names;
 #[cfg(not(feature = "postgres"))]
 mod no_postgres;
@@ -49,6 +50,7 @@ pub use self::{
     client::ClientConfig,
     coordinator::{CoordinatorConfig, TlsConfig},
     limits::LimitsConfig,
+    logs::{InvalidLogsUrl, LogsConfig, LogsUrl, S3Config},
     problem::{ConfigError, Problem},
     store_url::{InvalidStoreUrl, StoreUrl},
 };
@@ -215,6 +217,7 @@ impl Config {
             ("client.token", client.token.is_some()),
         ];
         let ours = ours.into_iter().filter(|(_, has)| *has).map(|(key, _)| key.to_owned());
+        let ours = ours.chain(coordinator.logs.secrets().map(str::to_owned));
         let of_alarms = alarms.iter().filter(|(_, alarm)| alarm.has_secrets());
         ours.chain(of_alarms.map(|(name, _)| format!("alarms.{name}"))).collect()
     }

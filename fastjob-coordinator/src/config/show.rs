@@ -5,7 +5,7 @@ use std::time::Duration;
 use fastjob_core::duration::to_text;
 use toml::{Table, Value};
 
-use super::{Config, LimitsConfig, Token};
+use super::{Config, LimitsConfig, LogsConfig, Secret, Token};
 
 const DAY: u64 = 24 * 3600;
 
@@ -18,6 +18,7 @@ impl Config {
             text("store", &coordinator.store),
             text("drain", to_text(coordinator.drain)),
             text("executor_lost", to_text(coordinator.executor_lost)),
+            text("lost_executors", to_text(coordinator.lost_executors)),
             text("beat", to_text(coordinator.beat)),
             text("lease", to_text(coordinator.lease)),
             text("history", days(coordinator.history)),
@@ -25,6 +26,7 @@ impl Config {
             number("max_connections", coordinator.max_connections),
         ]);
         ours.insert("limits".to_owned(), Value::Table(limits(&coordinator.limits)));
+        ours.extend(logs(&coordinator.logs));
         ours.extend(coordinator.advertise.as_ref().map(|url| text("advertise", url)));
         let file = coordinator.store_password_file.as_ref();
         ours.extend(file.map(|path| text("store_password_file", path.display())));
@@ -81,6 +83,29 @@ fn limits(limits: &LimitsConfig) -> Table {
         number("max_unauthenticated_per_address", limits.max_unauthenticated_per_address),
         text("authenticate_within", to_text(limits.authenticate_within)),
     ])
+}
+
+/// Nothing, if whole logs are not kept.
+fn logs(logs: &LogsConfig) -> Option<(String, Value)> {
+    let mut shown = Table::from_iter([
+        text("store", logs.store.as_ref()?),
+        text("max_age", days(logs.max_age)),
+        text("max_size", logs.max_size),
+        text("max_log", logs.max_log),
+    ]);
+    let s3 = &logs.s3;
+    let secret = |key: &str, secret: Option<&Secret>| secret.map(|_| text(key, "(set, not shown)"));
+    let mut bucket = Table::new();
+    bucket.extend(s3.endpoint.as_ref().map(|url| text("endpoint", url)));
+    bucket.extend(s3.region.as_ref().map(|region| text("region", region)));
+    bucket.extend(s3.access_key.as_ref().map(|key| text("access_key", key)));
+    bucket.extend(secret("secret_key", s3.secret_key.as_ref()));
+    bucket.extend(secret("session_token", s3.session_token.as_ref()));
+    bucket.extend(s3.allow_http.then(|| flag("allow_http", true)));
+    if !bucket.is_empty() {
+        shown.insert("s3".to_owned(), Value::Table(bucket));
+    }
+    Some(("logs".to_owned(), Value::Table(shown)))
 }
 
 /// Whole days, as users think of a retention.

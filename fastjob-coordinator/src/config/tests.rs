@@ -1,3 +1,4 @@
+mod logs;
 mod secrets;
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
@@ -51,6 +52,7 @@ fn every_setting_is_read() {
         insecure_plaintext = true
         drain = "1s"
         executor_lost = "20s"
+        lost_executors = "30min"
         beat = "5s"
         history = "0s"
         max_connections = 7
@@ -87,6 +89,7 @@ fn every_setting_is_read() {
     assert_eq!(coordinator.store, StoreUrl::Sqlite("jobs.db".into()));
     assert!(coordinator.insecure_plaintext);
     assert_eq!(coordinator.executor_lost, Duration::from_secs(20));
+    assert_eq!(coordinator.lost_executors, Duration::from_secs(30 * 60));
     assert_eq!(
         (coordinator.beat, coordinator.drain),
         (Duration::from_secs(5), Duration::from_secs(1))

@@ -23,6 +23,14 @@ pub enum StartError {
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
+    /// Whole logs cannot be kept where `coordinator.logs.store` says.
+    #[error("logs cannot be kept in {store}: {why}")]
+    Logs {
+        /// The setting.
+        store: String,
+        /// What is wrong, and what to do.
+        why: String,
+    },
     /// The port cannot be used.
     #[error("{0}")]
     Listen(String),

@@ -2,7 +2,7 @@
 
 use fastjob_client::{
     Backend, ClientError, JobHandle, LogQuery, TaskHandle,
-    types::{JobView, LogView, StartRequest, Started, StopAnswer, TaskView},
+    types::{JobView, LogView, RerunRequest, StartRequest, Started, StopAnswer, TaskView},
 };
 use tokio::sync::watch;
 
@@ -135,6 +135,10 @@ impl Backend for Handle {
 
     async fn stop_task(&self, task: i64) -> Result<StopAnswer, ClientError> {
         self.call(|ops| async move { ops.stop_task(task).await }).await
+    }
+
+    async fn rerun_task(&self, task: i64, request: &RerunRequest) -> Result<Started, ClientError> {
+        self.call(|ops| async move { ops.rerun(task, request.clone()).await }).await
     }
 
     async fn read_log(&self, task: i64, piece: &LogQuery) -> Result<LogView, ClientError> {

@@ -8,11 +8,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Coordinator, error::RunError, handle::Handles, limits, open::Opened};
 use crate::{
-    alarm,
+    alarm, archive,
     clock::{self, Clock, Witness},
-    cluster::{self, ClusterMap, Engines, Keeper},
+    cluster::{self, ClusterMap, Drains, Engines, Keeper},
     config::CoordinatorConfig,
     indexer,
+    losses::Losses,
     ops::{self, Feeds, Handshakes, Ops},
     parts::{Ended, caught, part, whole},
     permit::Deadline,
@@ -88,6 +89,7 @@ impl Coordinator {
             me,
             peers,
             channels,
+            archive,
             handles,
         } = self;
         let witness = if shared.is_some() { Witness::Database } else { Witness::Uptime };
@@ -106,6 +108,8 @@ impl Coordinator {
             deadline.clone(),
             writer_handle.health(),
         );
+        let drains = Drains::new(Arc::clone(&store) as _, engines.clone());
+        let losses = Losses::new(settings.lost_executors);
         let handshakes = Arc::new(Handshakes::new(executor_key, Arc::clone(peers.credential())));
         let ops = Ops::from(ops::Parts {
             engines: engines.clone(),
@@ -114,7 +118,10 @@ impl Coordinator {
             store: Arc::clone(&store),
             sessions: sessions.clone(),
             channels: channels.clone(),
+            drains: drains.clone(),
+            losses: losses.clone(),
             feeds: Feeds::default(),
+            archive: archive.clone(),
             applying: Semaphore::new(1),
             scanning: Semaphore::new(1),
         });
@@ -138,6 +145,8 @@ impl Coordinator {
             engines: engines.clone(),
             deadline,
             map,
+            drains: drains.clone(),
+            losses: losses.clone(),
         };
 
         let mut parts = Parts {
@@ -161,6 +170,7 @@ impl Coordinator {
                 }));
             }
             None => {
+                drains.refresh().await.map_err(RunError::load)?;
                 let loaded = store.load(store::Partition(0)).await.map_err(RunError::load)?;
                 if let Some(last) = loaded.clock {
                     // Time must not run backwards across a restart.
@@ -173,11 +183,22 @@ impl Coordinator {
                 }));
             }
         }
+        parts.loops.spawn(part("drain reader", drains.run(stop.child_token())));
+        parts.loops.spawn(part("executor log", losses.run(stop.child_token())));
         let merged = engines.clone();
         let held = move || merged.loaded().into_iter().map(|lease| lease.partition).collect();
         let indexing = indexer::run(Arc::clone(&store), held, stop.child_token());
         parts.loops.spawn(part("indexer", indexing));
-        let swept = sweep::Node { engines: engines.clone(), sessions };
+        if let Some(archive) = archive {
+            let own = engines.clone();
+            // One node removes old logs: the one that acts on the first partition.
+            let is_ours =
+                move || own.loaded().iter().any(|lease| lease.partition == store::Partition(0));
+            let (limits, its_clock) = (settings.logs.clone(), Arc::clone(&clock));
+            let sweep = archive::sweep(archive, limits, is_ours, its_clock, stop.child_token());
+            parts.loops.spawn(part("log cleanup", sweep));
+        }
+        let swept = sweep::Node { engines: engines.clone(), sessions: sessions.clone() };
         let sweep = sweep::run(
             Arc::clone(&store),
             swept,
@@ -191,7 +212,7 @@ impl Coordinator {
         let turn: alarm::Turn = Arc::new(move |channel| engines.sends_to(channel));
         let alarms = alarm::run(store, channels, turn, clock, stop.child_token());
         parts.loops.spawn(part("alarm sender", alarms));
-        let door = Door::new(guard, handshakes);
+        let door = Door::new(guard, handshakes, sessions);
         let requests = limits::requests(&settings.limits);
         let app = server::app(ops, link.into_router(), door, requests);
         let serving = bound.serve(app, tls, connections, stop.child_token(), settings.drain);
@@ -223,9 +244,11 @@ fn link(
             beat: settings.beat,
             silence: settings.beat * 3,
             exclusive: settings.executor_lost * 3 / 5,
+            lost: settings.executor_lost,
         },
         limits: limits::hello(&settings.limits),
         credit: NodeCredit::default(),
+        archive: ops.archive.clone(),
         released,
     }
 }

@@ -270,7 +270,7 @@ impl Ops {
         let activity = self.activity(&jobs, ENDS_MAX).await?;
         let mut releases: HashMap<(ServiceName, String), Timestamp> = HashMap::new();
         if idle == Idle::Release {
-            for executor in self.executors().await?.iter().filter(|it| it.session.is_some()) {
+            for executor in self.executors_here().await?.iter().filter(|it| it.session.is_some()) {
                 for handler in executor.handlers.keys() {
                     let key = (executor.service.clone(), handler.to_string());
                     let at = releases.entry(key).or_insert(executor.began_at);

@@ -232,6 +232,7 @@ mod tests {
                 text,
                 ended,
                 source,
+                note: None,
             };
             async { Ok(piece) }
         }

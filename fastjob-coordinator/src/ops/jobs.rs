@@ -409,7 +409,7 @@ impl From<JobRefused> for Error {
             }
             JobRefused::TooLate(_) => Self::invalid("schedule.once", message),
             JobRefused::Child { .. } | JobRefused::NoChild(_) => Self::invalid("children", message),
-            JobRefused::IsChild { .. } => Self::Conflict(message),
+            JobRefused::IsChild { .. } | JobRefused::JobOfTaskDeleted(_) => Self::Conflict(message),
             JobRefused::NoBackfill(_) => Self::invalid("job", message),
             // Unlike a limit of open tasks, this does not resolve by itself.
             JobRefused::OverQuota(_) => Self::OverQuota(message),

@@ -6,8 +6,10 @@ mod activity;
 mod alarms;
 mod all_jobs;
 mod apply;
+mod archive;
 mod credential;
 mod declare;
+mod drains;
 mod executors;
 mod family;
 mod follow;
@@ -24,6 +26,7 @@ mod pages;
 mod peers;
 mod preview;
 mod refusal;
+mod rerun;
 mod silences;
 mod start;
 mod stats;
@@ -34,8 +37,8 @@ use std::{ops::Deref, sync::Arc};
 pub(crate) use fastjob_client::types::{
     AlarmView, Applied, AppliedJob, AttemptView, BackfillRequest, Backfilled, ChannelView,
     DurationStats, ExecutorView, FireView, Fires, JobActivity, JobEndView, JobView, LogView,
-    NodeView, Page, ProgressView, Saved, ScheduleView, SilenceRequest, SilenceView, StartRequest,
-    Started, StatsBucket, StatsView, StopAnswer, TaskStats, TaskView, Tested,
+    NodeView, Page, ProgressView, RerunRequest, Saved, ScheduleView, SilenceRequest, SilenceView,
+    StartRequest, Started, StatsBucket, StatsView, StopAnswer, TaskStats, TaskView, Tested,
 };
 use fastjob_core::job::Problem;
 use tokio::sync::Semaphore;
@@ -44,6 +47,7 @@ pub(crate) use self::{
     activity::{ENDS_MAX, ends},
     alarms::ListAlarms,
     all_jobs::AskSchedule,
+    archive::{Claim, NotAllowed},
     credential::{Credential, HEADER as NODE_HEADER, NotOfCluster, Question},
     follow::{Feeds, Follower, LogKey},
     handshake::{Handshakes, NotProven, Use},
@@ -57,7 +61,9 @@ pub(crate) use self::{
 };
 use crate::{
     alarm::Channels,
-    cluster::{ClusterMap, Engines},
+    archive::Archive,
+    cluster::{ClusterMap, Drains, Engines},
+    losses::Losses,
     sessions::Sessions,
     shell::AskError,
     store::{self, writer::Health},
@@ -122,7 +128,11 @@ pub(crate) struct Parts {
     pub(crate) store: Arc<dyn store::Store>,
     pub(crate) sessions: Sessions,
     pub(crate) channels: Channels,
+    pub(crate) drains: Drains,
+    pub(crate) losses: Losses,
     pub(crate) feeds: Feeds,
+    /// Where whole logs are kept, if they are.
+    pub(crate) archive: Option<Archive>,
     /// One request at a time saves many jobs.
     pub(crate) applying: Semaphore,
     /// One request at a time reads all jobs.

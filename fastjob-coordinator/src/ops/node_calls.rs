@@ -17,9 +17,11 @@ use super::{
     Error, Ops,
     activity::CountOpen,
     apply::ApplyJobs,
+    executors::ListExecutors,
     jobs::{DeleteJob, ReleaseJob, SaveJob, SwitchJob},
     live::{ListOpen, ReadLive},
     refusal::Refusal,
+    rerun::RerunTask,
     start::{BackfillJob, StartJob},
     tasks::StopTask,
 };
@@ -99,9 +101,11 @@ impl Ops {
             SwitchJob::NAME => Box::pin(self.answer_json::<SwitchJob>(partition, body)),
             StartJob::NAME => Box::pin(self.answer_json::<StartJob>(partition, body)),
             BackfillJob::NAME => Box::pin(self.answer_json::<BackfillJob>(partition, body)),
+            RerunTask::NAME => Box::pin(self.answer_json::<RerunTask>(partition, body)),
             StopTask::NAME => Box::pin(self.answer_json::<StopTask>(partition, body)),
             ListOpen::NAME => Box::pin(self.answer_json::<ListOpen>(partition, body)),
             CountOpen::NAME => Box::pin(self.answer_json::<CountOpen>(partition, body)),
+            ListExecutors::NAME => Box::pin(self.answer_json::<ListExecutors>(partition, body)),
             ReadLive::NAME => Box::pin(self.answer_json::<ReadLive>(partition, body)),
             _ => Box::pin(std::future::ready(Err(BadCall::Unknown(name.to_owned())))),
         }

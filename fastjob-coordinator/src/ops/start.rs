@@ -20,7 +20,7 @@ use crate::{
 /// Maximum number of bytes of a key.
 const KEY_MAX: usize = 256;
 /// How often a key is looked up while the engine answers that the lookup was too early.
-const LOOKS: u32 = 5;
+pub(super) const LOOKS: u32 = 5;
 /// Maximum number of tasks of one backfill.
 const BACKFILL_MOST: u32 = 1_000;
 
@@ -38,31 +38,10 @@ impl NodeCall for StartJob {
     async fn answer(self, ops: &Ops, partition: Partition) -> Result<Started, Error> {
         let (engine, request) = (ops.engine(partition)?, self.request);
         let cause = cause(request.cause.as_deref())?;
-        let executor = request
-            .executor
-            .as_deref()
-            .map(|name| name.parse::<ExecutorName>().map_err(|err| Error::invalid("executor", err)))
-            .transpose()?;
-        if let Some(key) = &request.key
-            && (key.is_empty() || key.len() > KEY_MAX)
-        {
-            let message = format!("it has {} bytes, 1 to {KEY_MAX} are allowed", key.len());
-            return Err(Error::invalid("key", message));
-        }
-        if request.key.as_ref().is_some_and(|key| key.starts_with(OWN_KEYS)) {
-            let message = format!("keys that begin with `{OWN_KEYS}` are used by the coordinator");
-            return Err(Error::invalid("key", message));
-        }
-        let param = fastjob_core::job::param_text(&request.param);
-        if let Some(long) =
-            param.as_ref().map(String::len).filter(|len| *len > fastjob_core::job::PARAM_MAX)
-        {
-            let most = fastjob_core::job::PARAM_MAX;
-            let message = format!("it has {long} bytes, at most {most} are allowed");
-            return Err(Error::invalid("param", message));
-        }
+        let executor = executor(request.executor.as_deref())?;
+        checked_key(request.key.as_deref())?;
+        let param = param(&request.param)?;
         let at = when(&request)?;
-        let param: Option<Arc<str>> = param.map(Into::into);
         let start = Start { job: self.job, cause, param: param.clone(), at, executor, key: None };
         let started = match &request.key {
             Some(key) => ops.start_once(&engine, start, key.as_str().into()).await?,
@@ -210,13 +189,45 @@ impl Ops {
     }
 }
 
-fn cause(word: Option<&str>) -> Result<Cause, Error> {
+pub(super) fn cause(word: Option<&str>) -> Result<Cause, Error> {
     match word {
         None | Some("api") => Ok(Cause::Api),
         Some("manual") => Ok(Cause::Manual),
         Some(other) => {
             let message = format!("`{other}` is unknown; use api or manual");
             Err(Error::invalid("cause", message))
+        }
+    }
+}
+
+/// The executor that a caller names.
+pub(super) fn executor(name: Option<&str>) -> Result<Option<ExecutorName>, Error> {
+    name.map(|name| name.parse().map_err(|err| Error::invalid("executor", err))).transpose()
+}
+
+/// Checks the idempotency key of a caller.
+pub(super) fn checked_key(key: Option<&str>) -> Result<(), Error> {
+    let Some(key) = key else { return Ok(()) };
+    if key.is_empty() || key.len() > KEY_MAX {
+        let message = format!("it has {} bytes, 1 to {KEY_MAX} are allowed", key.len());
+        return Err(Error::invalid("key", message));
+    }
+    if key.starts_with(OWN_KEYS) {
+        let message = format!("keys that begin with `{OWN_KEYS}` are used by the coordinator");
+        return Err(Error::invalid("key", message));
+    }
+    Ok(())
+}
+
+/// The param that a caller gives to a task; `None` if it gives none.
+pub(super) fn param(value: &serde_json::Value) -> Result<Option<Arc<str>>, Error> {
+    let param = fastjob_core::job::param_text(value);
+    let most = fastjob_core::job::PARAM_MAX;
+    match param.as_ref().map(String::len).filter(|len| *len > most) {
+        None => Ok(param.map(Into::into)),
+        Some(long) => {
+            let message = format!("it has {long} bytes, at most {most} are allowed");
+            Err(Error::invalid("param", message))
         }
     }
 }

@@ -31,8 +31,10 @@ impl Ops {
     /// One task.
     pub(crate) async fn task(&self, task: i64) -> Result<TaskView, Error> {
         let row = self.store.task(TaskId(task)).await?.ok_or_else(|| unknown(task))?;
+        let rerun_by = if row.state.is_final() { self.rerun_of(&row).await? } else { None };
         let mut views = self.with_live(vec![row]).await?;
-        views.pop().ok_or_else(|| unknown(task))
+        let view = views.pop().ok_or_else(|| unknown(task))?;
+        Ok(TaskView { rerun_by, ..view })
     }
 
     /// Stops a task.
@@ -77,6 +79,8 @@ fn view_of(row: TaskRow, live: &Live) -> TaskView {
         result: row.result,
         note: row.note,
         parent: row.parent.map(|task| task.0),
+        reruns: row.reruns.map(|task| task.0),
+        rerun_by: None,
         unanswered: None,
         attempts,
     }

@@ -76,6 +76,7 @@ fn bytes(event: &Event) -> usize {
         | Event::Beat(..)
         | Event::RoundTrip(..)
         | Event::Disconnected(_)
+        | Event::Drained(_)
         | Event::ChildStarts(..)
         | Event::JobsRemoved { .. }
         | Event::Command(_)

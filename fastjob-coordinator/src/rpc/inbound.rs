@@ -22,8 +22,12 @@ use hyper::body::{Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::Status;
 
-/// Maximum bytes of large messages that are buffered at the same time.
+/// Maximum bytes of large messages of sessions that are buffered at the same time.
 const GATHERED: usize = 128 << 20;
+/// The same for pieces of logs, which do not use the room of sessions.
+const GATHERED_LOGS: usize = 32 << 20;
+/// Maximum number of pieces of logs that are read or handled at the same time.
+const LOGS: usize = 64;
 /// The unit in which these bytes are counted.
 const UNIT: u32 = 1024;
 /// A message up to this size is not large: a stream's window has as many bytes in flight anyway.
@@ -33,20 +37,44 @@ const PREFIX: usize = 5;
 
 /// Bounds incoming messages for the services of `routes`.
 pub(super) fn bound(routes: Router, max_hello: u64) -> Router {
-    let room = Arc::new(Semaphore::new(GATHERED / UNIT as usize));
+    within(routes, max_hello, GATHERED)
+}
+
+/// Bounds the pieces of logs. The service has a limit for each.
+pub(super) fn bound_logs(routes: Router) -> Router {
+    let places = Arc::new(Semaphore::new(LOGS));
+    let routes = within(routes, u64::MAX, GATHERED_LOGS);
     routes.layer(middleware::from_fn(move |request: Request, next: Next| {
-        let room = Arc::clone(&room);
-        async move { next.run(request.map(|body| bounded(body, max_hello, room))).await }
+        let place = Arc::clone(&places).try_acquire_owned();
+        async move {
+            // A call that waits would keep its bytes, and there may be thousands of executors.
+            let Ok(_place) = place else {
+                let busy = "the coordinator is busy with logs of other executors";
+                return Status::resource_exhausted(busy).into_http();
+            };
+            next.run(request).await
+        }
     }))
 }
 
-fn bounded(body: Body, max_hello: u64, room: Arc<Semaphore>) -> Body {
+fn within(routes: Router, max_hello: u64, gathered: usize) -> Router {
+    let room = Arc::new(Semaphore::new(gathered / UNIT as usize));
+    let most = u32::try_from(gathered).unwrap_or(u32::MAX) / UNIT;
+    routes.layer(middleware::from_fn(move |request: Request, next: Next| {
+        let room = Arc::clone(&room);
+        async move { next.run(request.map(|body| bounded(body, max_hello, (room, most)))).await }
+    }))
+}
+
+/// `room` has this many units in total.
+fn bounded(body: Body, max_hello: u64, (room, most): (Arc<Semaphore>, u32)) -> Body {
     Body::new(Bounded {
         body,
         prefix: Vec::new(),
         left: 0,
         max_hello: Some(max_hello),
         room,
+        most,
         turn: Turn::None,
     })
 }
@@ -60,6 +88,8 @@ struct Bounded {
     /// The limit of the hello; `None` after the first message.
     max_hello: Option<u64>,
     room: Arc<Semaphore>,
+    /// The units of the whole room.
+    most: u32,
     turn: Turn,
 }
 
@@ -144,7 +174,7 @@ impl HttpBody for Bounded {
             Err(status) => return Poll::Ready(Some(Err(status))),
         };
         let Ok(bytes) = frame.into_data() else { return Poll::Ready(None) };
-        let units = length.div_ceil(UNIT).min(u32::try_from(GATHERED).unwrap_or(u32::MAX) / UNIT);
+        let units = length.div_ceil(UNIT).min(this.most);
         let room = Arc::clone(&this.room);
         let room = Box::pin(async move { room.acquire_many_owned(units).await.ok() });
         this.turn = Turn::Waits(room, bytes);
@@ -183,7 +213,10 @@ mod tests {
         let (sender, pieces) = mpsc::unbounded_channel::<Vec<u8>>();
         let frames = UnboundedReceiverStream::new(pieces)
             .map(|piece| Ok::<_, axum::Error>(Frame::data(Bytes::from(piece))));
-        (sender, bounded(Body::new(StreamBody::new(frames)), max_hello, Arc::clone(room)))
+        (sender, {
+            let room = (Arc::clone(room), 100);
+            bounded(Body::new(StreamBody::new(frames)), max_hello, room)
+        })
     }
 
     #[tokio::test]

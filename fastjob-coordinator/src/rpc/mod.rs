@@ -8,6 +8,7 @@ mod credit;
 mod handshake;
 mod hello;
 mod inbound;
+mod logs;
 mod open;
 mod read;
 mod round_trips;
@@ -36,6 +37,7 @@ use self::{
 };
 pub(crate) use self::{credit::NodeCredit, hello::HelloLimits};
 use crate::{
+    archive::Archive,
     bounds::Hangup,
     clock::Clock,
     cluster::{ClusterMap, Engines, Spent},
@@ -59,6 +61,8 @@ pub(crate) struct Terms {
     /// After this long without an answer, an executor stops its exclusive attempts. A third of it
     /// later it aborts them, and after five thirds of it the executor is considered lost.
     pub(crate) exclusive: Duration,
+    /// How long an executor may be without a session before it is lost.
+    pub(crate) lost: Duration,
 }
 
 /// The executors' edge.
@@ -73,6 +77,8 @@ pub(crate) struct Link {
     pub(crate) terms: Terms,
     pub(crate) limits: HelloLimits,
     pub(crate) credit: NodeCredit,
+    /// Where whole logs are kept, if they are.
+    pub(crate) archive: Option<Archive>,
     /// Cancelled once no engine of this node sends anything anymore.
     pub(crate) released: CancellationToken,
 }
@@ -82,11 +88,20 @@ impl Link {
     pub(crate) fn into_router(self) -> axum::Router {
         let max_hello = self.limits.bytes;
         let handshake = handshake::Server(Arc::clone(&self.handshakes));
+        let logs = self.archive.clone().map(|archive| {
+            let service = logs::Server::new(archive, &self.ops).into_service();
+            inbound::bound_logs(tonic::service::Routes::new(service).into_axum_router())
+        });
         let service = v1::executor_link_server::ExecutorLinkServer::new(self)
             .max_decoding_message_size(MESSAGE_MAX)
             .max_encoding_message_size(MESSAGE_MAX);
         let services = tonic::service::Routes::new(service).add_service(handshake.into_service());
-        inbound::bound(services.into_axum_router(), max_hello)
+        let services = inbound::bound(services.into_axum_router(), max_hello);
+        match logs {
+            // Two routers with fallbacks cannot be merged.
+            Some(logs) => services.merge(logs.reset_fallback()),
+            None => services,
+        }
     }
 }
 
@@ -119,6 +134,7 @@ impl ExecutorLink for Link {
             self.sessions.tell_nodes_to(session, nodes);
         }
         self.sessions.claim(session, &self.engines.leases());
+        self.ops.losses.forget(&open.executor.service, &open.executor.executor);
         tracing::info!(executor = %name, session = session.0, "executor connected");
         for job in &open.executor.jobs {
             for unknown in self.ops.unknown_channels(job) {
@@ -137,6 +153,10 @@ impl ExecutorLink for Link {
             node: self.terms.node.clone(),
             partitions: self.engines.partitions(),
             says_farewell: true,
+            logs: self.archive.as_ref().and_then(|_| {
+                let ticket = self.sessions.ticket(session)?;
+                Some(v1::KeepsLogs { ticket })
+            }),
         };
         // The task ends with its stream or with the coordinator: `listen` waits for both.
         tokio::spawn(async move {
@@ -162,6 +182,8 @@ async fn listen(open: OpenSession, mut inbound: Streaming<v1::FromExecutor>, nam
     let mut partings = JoinSet::new();
     // These tasks end with the session: the executor declares its jobs again in the next one.
     let mut declaring = JoinSet::new();
+    // Whether the executor has said that it drains.
+    let mut leaves = false;
     let mut ended = std::pin::pin!(open.queue.ended(link.terms.silence));
     let why = loop {
         let next = tokio::select! {
@@ -190,6 +212,7 @@ async fn listen(open: OpenSession, mut inbound: Streaming<v1::FromExecutor>, nam
                 link.tell(event, spent);
             }
             Some(Ok(Heard::Holding(holding))) => {
+                leaves |= holding.leaving;
                 match link.engines.connect(&open.executor, &holding).await {
                     Ok(heard) => {
                         link.sessions.holds(open.id, &heard.leases);
@@ -205,6 +228,7 @@ async fn listen(open: OpenSession, mut inbound: Streaming<v1::FromExecutor>, nam
             // An executor of an earlier release sends it once, ignores Farewell, and drops later
             // attempts, which fail as lost when its stream ends.
             Some(Ok(Heard::Goodbye(returned))) => {
+                leaves = true;
                 // Keep reading the session, because an engine may take long to start.
                 let noted = link.engines.leaving(open.id, &returned);
                 let (sessions, id) = (link.sessions.clone(), open.id);
@@ -240,7 +264,8 @@ async fn listen(open: OpenSession, mut inbound: Streaming<v1::FromExecutor>, nam
             Some(Err(err)) => break err.to_string(),
         }
     };
-    tracing::info!(executor = %name, session = open.id.0, why, "executor disconnected");
+    let after = open.after(leaves);
+    tracing::info!(executor = %name, session = open.id.0, why, "executor disconnected{after}");
 }
 
 impl Link {
@@ -280,6 +305,7 @@ impl Link {
             | Event::RoundTrip(..)
             | Event::Leaving(..)
             | Event::Disconnected(_)
+            | Event::Drained(_)
             | Event::ChildStarts(..)
             | Event::JobsRemoved { .. }
             | Event::Command(_)

@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use fastjob_core::wire::v1;
+use fastjob_core::{duration, wire::v1};
 use fastjob_engine::{Beat, Connected, Event, SessionId};
 use tokio::time::Instant;
 use tokio_stream::Stream;
@@ -50,6 +50,19 @@ impl OpenSession {
         let partitions = leases.into_iter().map(|lease| lease.partition.0).collect();
         // The time is set when the answer leaves.
         link.sessions.ping(self.id, v1::Ping { id, uptime_ms, partitions, sent_at_us: 0 });
+    }
+
+    /// What follows from the end of the session, for its log line.
+    pub(super) fn after(&self, leaves: bool) -> String {
+        let Self { link, executor, .. } = self;
+        if leaves || link.released.is_cancelled() {
+            return String::new();
+        }
+        let newest = link.sessions.of(&executor.service, &executor.executor);
+        if newest.is_some_and(|newest| newest != self.id) {
+            return String::new(); // it has reconnected already
+        }
+        format!(", waits up to {} for it to reconnect", duration::to_text(link.terms.lost))
     }
 
     /// The coordinator stops. Messages that were already sent still reach the executor: an attempt

@@ -13,6 +13,9 @@ pub(super) const PROVE: &str = "/fastjob.v1.Handshake/Prove";
 /// Opens an executor's session.
 pub(super) const JOIN: &str = "/fastjob.v1.ExecutorLink/Join";
 
+/// Keeps a piece of a log.
+pub(super) const KEEP: &str = "/fastjob.v1.LogArchive/Keep";
+
 /// Maximum body of the call that begins a handshake: an empty message and its prefix.
 const BEGIN_BYTES: u64 = 64;
 

@@ -33,6 +33,7 @@ use super::{
 use crate::{
     api::{HEALTH, Kind, Problem, Trusted},
     ops::{Handshakes, NotProven, Question, Use},
+    sessions::Sessions,
 };
 
 /// How long the response to a wrong token is delayed.
@@ -83,6 +84,8 @@ enum Refusal {
          fastjob.toml, FASTJOB_TOKEN or --token"
     )]
     Proxied,
+    #[error("the session of this executor has ended")]
+    NoSession,
     #[error(transparent)]
     NotProven(NotProven),
     #[error(transparent)]
@@ -95,24 +98,36 @@ pub(crate) struct Door {
     guard: Guard,
     /// With which executors prove that they know the token instead of sending it.
     handshakes: Option<Arc<Handshakes>>,
+    /// Whose tickets allow executors to send logs.
+    sessions: Sessions,
     wrong_tokens: WrongTokens,
 }
 
 impl From<Guard> for Door {
     fn from(guard: Guard) -> Self {
-        Self { guard, handshakes: None, wrong_tokens: WrongTokens::default() }
+        let (sessions, wrong_tokens) = (Sessions::default(), WrongTokens::default());
+        Self { guard, handshakes: None, sessions, wrong_tokens }
     }
 }
 
 impl Door {
-    pub(crate) fn new(guard: Guard, handshakes: Arc<Handshakes>) -> Self {
-        Self { handshakes: Some(handshakes), ..Self::from(guard) }
+    pub(crate) fn new(guard: Guard, handshakes: Arc<Handshakes>, sessions: Sessions) -> Self {
+        Self { handshakes: Some(handshakes), sessions, ..Self::from(guard) }
     }
 
     /// Checks a request, and adds an executor's proof to its extensions.
     fn judge(&self, request: &mut Request) -> Result<(), Refusal> {
         if request.extensions().get::<Question>().is_some() {
             return Ok(()); // a node of the cluster, with its own credential
+        }
+        if request.uri().path() == grpc::KEEP {
+            if matches!(self.guard, Guard::Local) {
+                self.guard.judge(request.uri(), request.headers())?;
+            }
+            let ticket = only(request.headers(), AUTHORIZATION);
+            let executor = ticket.and_then(|ticket| self.sessions.holder(ticket));
+            request.extensions_mut().insert(executor.ok_or(Refusal::NoSession)?);
+            return Ok(());
         }
         let proof = || only(request.headers(), AUTHORIZATION).and_then(ExecutorProof::from_header);
         if let (Guard::Token(_), Some(handshakes)) = (&self.guard, &self.handshakes)
@@ -193,7 +208,9 @@ fn peer(request: &Request) -> Peer {
     let extensions = request.extensions();
     if extensions.get::<Question>().is_some() {
         Peer::Node
-    } else if extensions.get::<ExecutorProof>().is_some() || request.uri().path() == grpc::JOIN {
+    } else if extensions.get::<ExecutorProof>().is_some()
+        || [grpc::JOIN, grpc::KEEP].contains(&request.uri().path())
+    {
         Peer::Executor
     } else {
         Peer::Caller
@@ -225,7 +242,7 @@ impl Refusal {
 
     fn answer(self, headers: &HeaderMap) -> Response {
         let (kind, code) = match self {
-            Self::NoToken => (Kind::Unauthorized, tonic::Code::Unauthenticated),
+            Self::NoToken | Self::NoSession => (Kind::Unauthorized, tonic::Code::Unauthenticated),
             Self::WrongToken | Self::NotProven(_) => {
                 (Kind::WrongToken, tonic::Code::Unauthenticated)
             }
@@ -242,6 +259,7 @@ impl Refusal {
             Self::NoToken => Some("Bearer realm=\"fastjob\""),
             Self::WrongToken => Some("Bearer realm=\"fastjob\", error=\"invalid_token\""),
             Self::NotProven(_)
+            | Self::NoSession
             | Self::ForeignHost
             | Self::ForeignPage
             | Self::Proxied

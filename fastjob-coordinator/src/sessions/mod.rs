@@ -7,6 +7,7 @@ mod ask;
 mod claims;
 mod limits;
 mod queue;
+mod ticket;
 
 use std::{
     collections::HashMap,
@@ -29,6 +30,7 @@ pub(crate) use self::{
     ask::AskError,
     limits::{Limits, TooMany},
     queue::{Ended, Queue, Unsent},
+    ticket::Ticket,
 };
 use self::{claims::Claim, limits::Used};
 use crate::store::{Lease, NodeRow, Partition};
@@ -69,6 +71,8 @@ impl Open {
 struct Session {
     /// The executor's description from its hello.
     executor: Arc<Connected>,
+    /// With which the executor sends logs.
+    ticket: Ticket,
     /// By partition, the last lease of this node that was sent to the executor.
     claimed: HashMap<Partition, Claim>,
     outbound: Queue,
@@ -134,7 +138,9 @@ impl Sessions {
         let (outbound, unsent) = Queue::new();
         let id = executor.session;
         let (claimed, questions) = (HashMap::new(), HashMap::new());
-        let session = Session { executor, claimed, outbound: outbound.clone(), questions };
+        let ticket = Ticket::new(id);
+        let outgoing = outbound.clone();
+        let session = Session { executor, ticket, claimed, outbound: outgoing, questions };
         open.sessions.insert(id, session);
         Ok((outbound, unsent))
     }

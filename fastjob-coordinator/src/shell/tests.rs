@@ -96,8 +96,14 @@ fn started(permit: Permit, writer: WriterHandle) -> Started {
     let (clock, machine) = Clock::manual();
     let sessions = Sessions::default();
     let lease = Lease::default();
-    let around =
-        Around { clock: Arc::clone(&clock), writer, sessions: sessions.clone(), permit, lease };
+    let around = Around {
+        clock: Arc::clone(&clock),
+        writer,
+        sessions: sessions.clone(),
+        losses: crate::losses::Losses::new(std::time::Duration::ZERO),
+        permit,
+        lease,
+    };
     let config = Config::alone(Duration::from_secs(10), 1);
     let mut engine = Engine::new(config, Limits::default(), Loaded::default(), clock.now());
     let connected = Connected::with(sessions.next_id());

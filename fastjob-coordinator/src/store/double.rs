@@ -244,6 +244,19 @@ impl SilenceStore for Double {
 }
 
 #[async_trait::async_trait]
+impl DrainStore for Double {
+    async fn add_drain(&self, drain: &DrainRow, most: u32) -> Result<AddedDrain> {
+        self.store.add_drain(drain, most).await
+    }
+    async fn remove_drain(&self, service: &ServiceName, executor: &ExecutorName) -> Result<bool> {
+        self.store.remove_drain(service, executor).await
+    }
+    async fn drains(&self) -> Result<Vec<DrainRow>> {
+        self.store.drains().await
+    }
+}
+
+#[async_trait::async_trait]
 impl RepairStore for Double {
     async fn survey(&self, now: Timestamp) -> Result<Survey> {
         self.store.survey(now).await

@@ -11,6 +11,7 @@ mod cluster;
 mod codes;
 #[cfg(test)]
 pub(crate) mod double;
+mod drains;
 mod error;
 mod filter;
 mod index;
@@ -46,6 +47,7 @@ pub(crate) use self::{
     },
     batch::clean,
     cluster::{Alive, ClusterStore, ClusterView, Holding, NodeId, NodeRow, NodeUntil},
+    drains::{AddedDrain, DrainRow, DrainStore},
     error::{Error, Result},
     filter::{Listed, OpenNow, Order, Place, Stopped, TaskFilter},
     key::{ClusterKey, unhex},
@@ -56,7 +58,7 @@ pub(crate) use self::{
 pub(crate) use fastjob_engine::record::{
     AlarmKind, Attempt, ChildStart, Commit, EndedAttempt, EndedShard, JobLink, JobRow, Lease,
     LifeId, LifeRow, Lineage, Loaded, NewAttempt, OpenAttempt, Origin, Overrides, Partition,
-    definition_bytes,
+    RerunOf, definition_bytes,
 };
 
 /// An attempt for display.
@@ -93,6 +95,8 @@ pub(crate) struct TaskRow {
     pub(crate) note: Option<String>,
     /// The task whose end started it.
     pub(crate) parent: Option<TaskId>,
+    /// The task that it runs again.
+    pub(crate) reruns: Option<TaskId>,
     /// In the order of their shards and numbers.
     pub(crate) attempts: Vec<AttemptRow>,
 }
@@ -234,6 +238,7 @@ pub(crate) trait Store:
     + StatStore
     + AlarmStore
     + SilenceStore
+    + DrainStore
     + RepairStore
 {
 }
@@ -248,6 +253,7 @@ impl<T> Store for T where
         + StatStore
         + AlarmStore
         + SilenceStore
+        + DrainStore
         + RepairStore
 {
 }

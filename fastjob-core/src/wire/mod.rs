@@ -50,6 +50,12 @@ pub const BATCH_BYTES: usize = 2 * 1024 * 1024;
 /// Maximum bytes of the log tail that an outcome includes.
 pub const LOG_TAIL_MAX: usize = 8 * 1024;
 
+/// Maximum bytes of text in one piece of a log that a coordinator keeps.
+pub const LOG_PIECE_MAX: usize = 1024 * 1024;
+
+/// Maximum bytes of a compressed piece: text that does not compress becomes slightly longer.
+pub const LOG_GZIP_MAX: usize = LOG_PIECE_MAX + 16 * 1024;
+
 /// A message with a value that this protocol does not define.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the peer sent {what} {value}, which protocol {PROTOCOL} does not define")]

@@ -25,6 +25,23 @@ pub struct Lineage {
 /// The shard of a head whose task is not spread over executors yet.
 pub const NOT_SPREAD: Shard = Shard { index: 0, total: 0 };
 
+/// What a task runs again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RerunOf {
+    /// The task that had ended.
+    pub task: TaskId,
+    /// The shards that run again, ascending; empty if the task runs as a whole. The other shards
+    /// have no attempts in the new task, and do not count for its end.
+    pub shards: Box<[u32]>,
+}
+
+impl RerunOf {
+    /// The shards that run again; `None` if the task runs as a whole.
+    pub fn part(&self) -> Option<&[u32]> {
+        (!self.shards.is_empty()).then_some(&*self.shards)
+    }
+}
+
 /// One life of an executor's process, from its start to its end, over any number of sessions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LifeRow {
@@ -79,6 +96,8 @@ pub struct NewAttempt {
     pub parent: Option<TaskId>,
     /// On the heads of children. Loaded with every open attempt of such a task.
     pub lineage: Option<Lineage>,
+    /// On the heads of reruns. Loaded with every open attempt of such a task.
+    pub rerun: Option<Arc<RerunOf>>,
     /// On heads: the only executor that may run the task; `None` if its job's route chooses.
     pub wanted: Option<ExecutorName>,
     /// On heads: the idempotency key. Starts of the job with the same key create one task.

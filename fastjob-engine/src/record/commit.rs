@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::{
     AlarmRow, Checkpoint, ChildStart, EndedAttempt, JobRow, Lease, LifeRow, MovedTask, NewAttempt,
-    Placed, SpreadTask,
+    Placed, RerunOf, SpreadTask,
 };
 
 /// Everything that goes into one transaction, in the order of the fields.
@@ -95,7 +95,11 @@ impl Commit {
         let alarm = |alarm: &AlarmRow| {
             (alarm.message.len() + alarm.reason.len() + alarm.job_name.len()) * alarm.channels.len()
         };
-        self.planned.iter().map(|new| param(&new.param) + text(&new.note)).sum::<usize>()
+        let rerun = |rerun: &Option<Arc<RerunOf>>| {
+            rerun.as_ref().map_or(0, |rerun| size_of_val(&*rerun.shards))
+        };
+        let planned = self.planned.iter();
+        planned.map(|new| param(&new.param) + text(&new.note) + rerun(&new.rerun)).sum::<usize>()
             + self.checkpoints.iter().map(|point| point.value.len()).sum::<usize>()
             + self.ended.iter().map(ended).sum::<usize>()
             + self.alarms.iter().map(alarm).sum::<usize>()

@@ -77,6 +77,7 @@ impl Engine {
             | Command::Release { job, .. } => self.catalog.resolve(job).into_iter().collect(),
             Command::Start { .. }
             | Command::Backfill { .. }
+            | Command::Rerun { .. }
             | Command::Stop { .. }
             | Command::Open { .. }
             | Command::Live { .. }

@@ -1,11 +1,14 @@
 //! Long work that is done in slices; see [`Chores`](crate::state::chores::Chores).
 
-use fastjob_core::{AttemptId, ExecutorName, FailReason, attempt::End};
+use std::sync::Arc;
+
+use fastjob_core::{AttemptId, FailReason, attempt::End};
 
 use crate::{
     effect::Effects,
     engine::Engine,
     event::Now,
+    notice::{Gone, NAMED_MOST, Notice},
     record::LifeId,
     state::{
         attempts::{Open, Step},
@@ -13,13 +16,15 @@ use crate::{
     },
 };
 
+use super::settle::Retried;
+
 impl Engine {
     /// Does one slice of each kind.
     pub(crate) fn run_chores(&mut self, now: Now, out: &mut Effects) {
         if self.chores.is_empty() {
             return;
         }
-        self.run_ends(now);
+        self.run_ends(now, out);
         self.place_not_received(now);
         for attempt in self.chores.next_again().unwrap_or_default() {
             self.look_again(now, attempt);
@@ -37,19 +42,17 @@ impl Engine {
         }
     }
 
-    fn run_ends(&mut self, now: Now) {
+    fn run_ends(&mut self, now: Now, out: &mut Effects) {
         let mut left = SLICE;
         while left > 0
             && let Some((why, attempts)) = self.chores.next_ends(left)
         {
             left -= attempts.len();
-            for attempt in attempts {
-                match &why {
-                    Why::Lost { life, executor, why } => {
-                        self.lose_attempt(now, attempt, *life, executor, why);
-                    }
-                    Why::Deleted(job) => {
-                        let waits = |open: &Open| open.row.job == *job && !open.is_out();
+            match why {
+                Why::Lost { life, gone } => self.lose_attempts(now, attempts, life, gone, out),
+                Why::Deleted(job) => {
+                    for attempt in attempts {
+                        let waits = |open: &Open| open.row.job == job && !open.is_out();
                         if self.attempts.get(attempt).is_some_and(waits) {
                             let message = "its job was deleted".to_owned();
                             self.end_here(now, attempt, End::Stopped, Some(message));
@@ -81,20 +84,47 @@ impl Engine {
         }
     }
 
+    /// Ends attempts that are lost with their executor.
+    fn lose_attempts(
+        &mut self,
+        now: Now,
+        attempts: Vec<AttemptId>,
+        life: LifeId,
+        gone: Arc<Gone>,
+        out: &mut Effects,
+    ) {
+        let (mut failed, mut retried, mut first) = (0, 0, Vec::new());
+        for attempt in attempts {
+            let named = self.named(attempt);
+            match self.lose_attempt(now, attempt, life, &gone) {
+                Some(Retried::Yes) => retried += 1,
+                Some(Retried::No) => {
+                    failed += 1;
+                    first.extend(named.filter(|_| first.len() < NAMED_MOST));
+                }
+                None => {}
+            }
+        }
+        if failed + retried > 0 {
+            out.notices.push(Notice::Ended { gone, failed, retried, first });
+        }
+    }
+
+    /// Returns `None` if the attempt did not fail: it was stopping, or it is not there any more.
     fn lose_attempt(
         &mut self,
         now: Now,
         attempt: AttemptId,
         life: LifeId,
-        executor: &ExecutorName,
-        why: &str,
-    ) {
+        gone: &Gone,
+    ) -> Option<Retried> {
         let held = |open: &&mut Open| open.life() == Some(life) && open.is_out();
-        let Some(open) = self.attempts.get_mut(attempt).filter(held) else { return };
+        let open = self.attempts.get_mut(attempt).filter(held)?;
         // The engine may have forgotten its life.
-        open.rare_mut().avoid = Some(executor.clone());
+        open.rare_mut().avoid = Some(gone.executor.clone());
         let stopping = self.attempts.is_stopping(attempt);
         let end = if stopping { End::Stopped } else { End::Failed(FailReason::ExecutorLost) };
-        self.end_here(now, attempt, end, Some(why.to_owned()));
+        let message = gone.why.message().to_owned();
+        self.end_reporting(now, attempt, end, Some(message)).filter(|_| !stopping)
     }
 }

@@ -38,6 +38,10 @@ impl Engine {
                 Ok(task) => self.journal.answer_when_durable(Answer::Start(answer, Ok(task))),
                 Err(refused) => out.answers.push(Answer::Start(answer, Err(refused))),
             },
+            Command::Rerun { ask, answer } => match self.rerun(now, ask) {
+                Ok(task) => self.journal.answer_when_durable(Answer::Start(answer, Ok(task))),
+                Err(refused) => out.answers.push(Answer::Start(answer, Err(refused))),
+            },
             Command::Backfill { ask, answer } => match self.backfill(now, ask) {
                 Ok(done) => self.journal.answer_when_durable(Answer::Backfill(answer, Ok(done))),
                 Err(refused) => out.answers.push(Answer::Backfill(answer, Err(refused))),

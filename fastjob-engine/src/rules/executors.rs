@@ -5,10 +5,10 @@
 //! seat, or when it was disconnected for too long. The attempts that it held are lost, and the
 //! retry strategy decides what follows.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use fastjob_core::{
-    AttemptId, AttemptState, FailReason, Job,
+    AttemptId, AttemptState, FailReason, Job, JobPath, TaskId,
     attempt::{self, AttemptEvent, End},
     task::TaskEvent,
 };
@@ -18,8 +18,9 @@ use crate::{
     answer::{ConnectAnswer, Declared, SaveDone},
     effect::{Effects, Message},
     engine::Engine,
-    event::{Beat, Connected, Held, Now, SaveMode, SessionId},
+    event::{Beat, Connected, DrainedSet, Held, Now, SaveMode, SessionId},
     maps::Map,
+    notice::{Gone, GoneWhy, NAMED_MOST, Notice},
     record::{LifeId, Origin},
     state::{
         attempts::{Open, Step},
@@ -55,7 +56,7 @@ impl Engine {
             Some((id, true)) => id,
             gone => {
                 if let Some((gone, _)) = gone {
-                    self.supersede(now, gone);
+                    self.supersede(now, gone, out);
                 }
                 let row = self.fleet.begin_life(now, &new);
                 let id = row.id;
@@ -256,53 +257,96 @@ impl Engine {
         }
     }
 
-    pub(crate) fn disconnected(&mut self, now: Now, session: SessionId) {
+    pub(crate) fn disconnected(&mut self, now: Now, session: SessionId, out: &mut Effects) {
         let Some(id) = self.fleet.disconnect(session, now.uptime) else { return };
         if self.fleet.get(id).is_some_and(|life| life.is_draining() && life.holds() == 0) {
             // It has exited, and everything that it held has ended or was returned.
-            self.lose(now, id, "its executor stopped before it ended");
+            self.lose(now, id, GoneWhy::Stopped, out);
         }
     }
 
-    pub(crate) fn lost_if_still_away(&mut self, now: Now, id: LifeId) {
+    pub(crate) fn lost_if_still_away(&mut self, now: Now, id: LifeId, out: &mut Effects) {
         let life = self.fleet.get(id).filter(|life| life.session().is_none());
         let why = match life.map(Life::is_draining) {
-            Some(true) => "its executor stopped before it ended",
-            Some(false) => "its executor disconnected and did not reconnect in time",
+            Some(true) => GoneWhy::Stopped,
+            Some(false) => GoneWhy::Disconnected,
             None => return,
         };
-        self.lose(now, id, why);
+        self.lose(now, id, why, out);
     }
 
     /// Abandons a life with everything it holds.
-    fn lose(&mut self, now: Now, id: LifeId, why: &'static str) {
+    fn lose(&mut self, now: Now, id: LifeId, why: GoneWhy, out: &mut Effects) {
         let Some(life) = self.fleet.remove(id) else { return };
         self.unbind(now, id, life.executor());
-        self.chores.lose(id, life.executor().clone(), why, life.held());
+        self.abandon(id, &life_gone(&life, now, why), life.held(), out);
+    }
+
+    /// Ends attempts that are lost with their life, and reports it.
+    fn abandon(&mut self, id: LifeId, gone: &Arc<Gone>, held: Vec<AttemptId>, out: &mut Effects) {
+        let first = held.iter().filter_map(|attempt| self.named(*attempt)).take(NAMED_MOST);
+        out.notices.push(Notice::Gone {
+            gone: Arc::clone(gone),
+            held: u32::try_from(held.len()).unwrap_or(u32::MAX),
+            first: first.collect(),
+        });
+        self.chores.lose(id, Arc::clone(gone), held);
+    }
+
+    /// The task of an open attempt, and the path of its job.
+    pub(super) fn named(&self, attempt: AttemptId) -> Option<(TaskId, JobPath)> {
+        let task = self.attempts.get(attempt)?.row.task;
+        Some((task, self.job_of(attempt)?.path()))
+    }
+
+    /// Replaces the executors that users drain. They keep what they hold. What waits for one of them
+    /// only because it was planned there goes to others; what only that executor may run waits for it.
+    pub(crate) fn set_drained(&mut self, now: Now, drained: Arc<DrainedSet>, out: &mut Effects) {
+        let changed = self.fleet.set_drained(drained);
+        if changed.is_empty() {
+            return;
+        }
+        for id in changed {
+            match self.fleet.get(id).is_some_and(Life::is_drained) {
+                true => self.unbind_from(now, id),
+                false => self.pump(now, id, out),
+            }
+        }
+        self.dispatch_due(now, out);
     }
 
     /// Another process has taken the seat of a disconnected life, which may still be running.
     /// Attempts of jobs that are exclusive across the cluster are abandoned only when that life
     /// must have stopped them by itself.
-    fn supersede(&mut self, now: Now, id: LifeId) {
-        let why = "its executor was restarted";
+    fn supersede(&mut self, now: Now, id: LifeId, out: &mut Effects) {
+        let why = GoneWhy::Restarted;
         let Some(life) = self.fleet.get(id) else { return };
-        let (executor, held) = (life.executor().clone(), life.held());
+        let (gone, held) = (life_gone(life, now, why), life.held());
         let exclusive = |attempt: &AttemptId| {
             let open = self.attempts.get(*attempt).filter(|open| open.is_out());
             open.is_some_and(|open| self.is_exclusive(open.row.job))
         };
         let (exclusive, lost): (Vec<_>, Vec<_>) = held.into_iter().partition(exclusive);
         if exclusive.is_empty() {
-            return self.lose(now, id, why);
+            return self.lose(now, id, why, out);
         }
         self.fleet.leave_groups(id);
-        self.unbind(now, id, &executor);
-        self.chores.lose(id, executor, why, lost);
+        self.unbind(now, id, &gone.executor);
+        self.abandon(id, &gone, lost, out);
     }
 
     /// The job of an open attempt.
     pub(crate) fn job_of(&self, attempt: AttemptId) -> Option<&std::sync::Arc<Job>> {
         self.catalog.job(self.attempts.get(attempt)?.row.job)
     }
+}
+
+fn life_gone(life: &Life, now: Now, why: GoneWhy) -> Arc<Gone> {
+    Arc::new(Gone {
+        service: life.service().clone(),
+        executor: life.executor().clone(),
+        incarnation: life.incarnation().clone(),
+        why,
+        silent_for: life.silent_for(now.uptime),
+    })
 }

@@ -50,11 +50,11 @@ impl Engine {
             if is_known {
                 self.fleet.hold(row.attempt, &mut open.placement, life);
             }
-            let (wanted, lineage) = (planned.wanted, planned.lineage);
-            if wanted.is_some() || lineage.is_some() || checkpoint.is_some() || failed_on.is_some()
-            {
+            let (wanted, lineage, rerun) = (planned.wanted, planned.lineage, planned.rerun);
+            let is_rare = wanted.is_some() || lineage.is_some() || rerun.is_some();
+            if is_rare || checkpoint.is_some() || failed_on.is_some() {
                 let rare = open.rare_mut();
-                (rare.wanted, rare.lineage) = (wanted, lineage);
+                (rare.wanted, rare.lineage, rare.rerun) = (wanted, lineage, rerun);
                 (rare.checkpoint, rare.avoid) = (checkpoint, failed_on);
             }
             self.attempts.insert(open);

@@ -18,6 +18,7 @@ mod plan;
 mod pump;
 mod reasons;
 mod reports;
+mod rerun;
 mod retention;
 mod settle;
 mod spread;

@@ -17,8 +17,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     effect::Effects,
     engine::{Engine, HORIZON},
-    event::Now,
-    record::{Attempt, LifeId, Lineage, NOT_SPREAD, NewAttempt},
+    event::{Now, Part},
+    record::{Attempt, LifeId, Lineage, NOT_SPREAD, NewAttempt, RerunOf},
     state::attempts::{Open, OverQuota},
 };
 
@@ -46,6 +46,10 @@ pub(super) struct NewTask {
     pub(super) wanted: Option<ExecutorName>,
     /// The lineage of a task that another one started.
     pub(super) lineage: Option<Lineage>,
+    /// What a rerun runs again.
+    pub(super) rerun: Option<Arc<RerunOf>>,
+    /// The shards that it has, if they are not spread by the job's strategy.
+    pub(super) part: Option<Part>,
 }
 
 /// The fields that only the head of a task has.
@@ -68,6 +72,8 @@ impl NewTask {
             due_in: None,
             wanted: None,
             lineage: None,
+            rerun: None,
+            part: None,
         }
     }
 
@@ -97,6 +103,7 @@ impl NewTask {
             row: self.row(task, Shard::WHOLE, now),
             parent: self.head.parent,
             lineage: self.lineage,
+            rerun: self.rerun,
             wanted: None,
             key: self.head.key,
             life: None,
@@ -266,13 +273,18 @@ impl Engine {
         let spreads = entry.job().shard != ShardStrategy::One && new.wanted.is_none();
         let shard = if spreads { NOT_SPREAD } else { Shard::WHOLE };
         let mut open = Open::new(new.row(task, shard, now), new.param, TaskState::Queued);
-        let NewTask { due_in, wanted, lineage, head, .. } = new;
-        if due_in.is_some() || wanted.is_some() || lineage.is_some() {
+        let NewTask { due_in, wanted, lineage, rerun, part, head, .. } = new;
+        if due_in.is_some() || wanted.is_some() || lineage.is_some() || rerun.is_some() {
             let rare = open.rare_mut();
             (rare.due_in, rare.wanted, rare.lineage) = (due_in, wanted, lineage);
+            rare.rerun = rerun;
         }
         let soon = open.row.due_at <= soon(now);
-        let layout = if spreads && soon { self.layout(now, open.row.job).ok() } else { None };
+        let layout = match part {
+            Some(part) => Some(self.layout_of(&part, open.row.job)),
+            None if spreads && soon => self.layout(now, open.row.job).ok(),
+            None => None,
+        };
         match layout {
             Some(layout) => self.insert_spread(now, &open, layout, head),
             None => {
@@ -322,6 +334,7 @@ impl Engine {
             row,
             parent: head.parent,
             lineage: if is_head { open.rare().lineage } else { None },
+            rerun: if is_head { open.rare().rerun.clone() } else { None },
             wanted: if is_head { open.rare().wanted.clone() } else { None },
             key: head.key,
             life,

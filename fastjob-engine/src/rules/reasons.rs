@@ -97,17 +97,27 @@ impl Engine {
                 life if !life.hosts(service, handler) => {
                     format!("executor `{name}`, which has no handler `{handler}`")
                 }
+                life if life.is_drained() => {
+                    format!("executor `{name}`, which is drained until it is resumed")
+                }
                 life if !life.is_live() => format!("executor `{name}`, which drains"),
                 life => format!("executor `{name}`, which is full: it holds {}", life.holds()),
             };
         }
-        let (mut all, mut live) = (0_usize, 0_usize);
+        let (mut all, mut live, mut drained) = (0_usize, 0_usize, 0_usize);
         for (_, life) in self.fleet.hosts(service, handler) {
             let Some(life) = life.filter(|life| life.session().is_some()) else { continue };
             (all, live) = (all + 1, live + usize::from(life.is_live()));
+            drained += usize::from(life.is_drained());
         }
         match (all, live) {
             (0, _) => format!("no executor of `{service}` with handler `{handler}` is connected"),
+            (1, 0) if drained == 1 => {
+                format!("the only executor with handler `{handler}` is drained until it is resumed")
+            }
+            (_, 0) if drained == all => {
+                format!("all {all} executors with handler `{handler}` are drained until resumed")
+            }
             (1, 0) => format!("the only executor with handler `{handler}` drains"),
             (_, 0) => format!("all {all} executors with handler `{handler}` drain"),
             _ if open.row.shard == NOT_SPREAD => {

@@ -30,6 +30,13 @@ use crate::{
 /// How often a shard that was lost with its executor is dispatched again, beyond its job's retries.
 const MOVES: u32 = 3;
 
+/// Whether an attempt that ended is retried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Retried {
+    Yes,
+    No,
+}
+
 impl Engine {
     pub(crate) fn finished(
         &mut self,
@@ -86,7 +93,20 @@ impl Engine {
         end: End,
         message: Option<String>,
     ) {
-        let Some(open) = self.attempts.get(attempt) else { return };
+        // Only callers that report about retries need to know whether there is one.
+        let _: Option<Retried> = self.end_reporting(now, attempt, end, message);
+    }
+
+    /// Like [`end_here`](Self::end_here). Returns whether the attempt is retried; `None` if it was
+    /// not open.
+    pub(super) fn end_reporting(
+        &mut self,
+        now: Now,
+        attempt: AttemptId,
+        end: End,
+        message: Option<String>,
+    ) -> Option<Retried> {
+        let open = self.attempts.get(attempt)?;
         let outcome = Outcome {
             attempt,
             created_at: open.row.created_at,
@@ -98,16 +118,19 @@ impl Engine {
             log_tail: String::new(),
             checkpoint: None,
         };
-        self.settle(now, None, outcome);
+        self.settle(now, None, outcome)
     }
 
-    fn settle(&mut self, now: Now, reported_by: Option<LifeId>, mut outcome: Outcome) {
+    fn settle(
+        &mut self,
+        now: Now,
+        reported_by: Option<LifeId>,
+        mut outcome: Outcome,
+    ) -> Option<Retried> {
         let attempt = outcome.attempt;
-        let Some(open) = self.attempts.get(attempt) else { return };
-        let Some(state) = attempt::next(open.state, AttemptEvent::Ended(outcome.end)) else {
-            return;
-        };
-        let Some(mut open) = self.forget(attempt) else { return };
+        let open = self.attempts.get(attempt)?;
+        let state = attempt::next(open.state, AttemptEvent::Ended(outcome.end))?;
+        let mut open = self.forget(attempt)?;
         self.leave_lane(now, open.row.job, attempt);
         if let Some(fire_at) = open.row.fire_at.filter(|_| open.is_out())
             && fire_at > now.wall
@@ -141,12 +164,14 @@ impl Engine {
         if let Some(delay) = retry {
             self.keep_last_checkpoint(&mut open, checkpoint);
             self.retry(now, open, delay);
+            Some(Retried::Yes)
         } else {
             // No attempt will need the checkpoint of this shard.
             drop(self.journal.checkpoints().take((open.row.task, open.row.shard.index)));
             if ended.is_some() {
                 self.task_ended(now, &open.row);
             }
+            Some(Retried::No)
         }
     }
 

@@ -18,12 +18,22 @@ use crate::{
     state::attempts::Open,
 };
 
-/// The executors of a task's shards; for `None`, the route picks one.
-pub(super) struct Layout(Vec<Option<LifeId>>);
+/// The shards of a task with their executors; for `None`, the route picks one.
+pub(super) struct Layout {
+    total: u32,
+    shards: Vec<(u32, Option<LifeId>)>,
+}
 
 impl Layout {
-    fn total(&self) -> u32 {
-        u32::try_from(self.0.len()).unwrap_or(u32::MAX)
+    /// All shards, in their order.
+    fn of_all(shards: impl IntoIterator<Item = Option<LifeId>>) -> Self {
+        let shards: Vec<_> = (0..).zip(shards).collect();
+        Self { total: u32::try_from(shards.len()).unwrap_or(u32::MAX), shards }
+    }
+
+    /// Some shards of `total`, ascending.
+    pub(super) fn of_part(total: u32, shards: Vec<(u32, Option<LifeId>)>) -> Self {
+        Self { total, shards }
     }
 }
 
@@ -47,19 +57,20 @@ impl Engine {
         // The id varies the start: not every task begins at the same executor.
         let spread = shard::spread(&job.shard, &facts, self.journal.ids())?;
         let life = |index: usize| lives.get(index).map(|(id, _, _)| *id);
-        Ok(Layout(spread.on.into_iter().map(|on| on.and_then(life)).collect()))
+        Ok(Layout::of_all(spread.on.into_iter().map(|on| on.and_then(life))))
     }
 
     /// Inserts a new task with all its shards; `open` is the head's attempt, from which they take
     /// what they share.
     pub(super) fn insert_spread(&mut self, now: Now, open: &Open, layout: Layout, head: Head) {
-        let total = layout.total();
+        let Layout { total, shards } = layout;
         self.attempts.spread(open, total);
         let mut head = Some(head);
-        for (index, life) in (0..total).zip(layout.0) {
-            let attempt = match index {
-                0 => open.row.attempt,
-                _ => AttemptId(self.journal.new_id()),
+        for (index, life) in shards {
+            // The first one is the head, whichever shard it is.
+            let attempt = match &head {
+                Some(_) => open.row.attempt,
+                None => AttemptId(self.journal.new_id()),
             };
             let row = Attempt { attempt, shard: Shard { index, total }, ..open.row };
             let shard = self.shard_of(open, row, life);
@@ -80,10 +91,10 @@ impl Engine {
             Err(_) => return self.wait(now, attempt),
         };
         let Some(open) = self.forget(attempt) else { return };
-        let total = layout.total();
+        let Layout { total, shards } = layout;
         self.attempts.spread(&open, total);
         self.journal.commit().spread.push(SpreadTask { task: open.row.task, total });
-        for (index, life) in (0..total).zip(layout.0) {
+        for (index, life) in shards {
             let row = Attempt { number: 1, shard: Shard { index, total }, ..open.row };
             let mut shard = self.shard_of(&open, row, life);
             let life = life.or_else(|| self.pick(now, &shard));

@@ -118,7 +118,23 @@ impl Engine {
         let waited = fastjob_core::duration::to_text(job.no_executor);
         let hosts = self.fleet.hosts(&job.service, &job.handler).len();
         let only = open.rare().wanted.as_ref().or(job.route.names());
+        let drained = |life: Option<&Life>| life.is_some_and(Life::is_drained);
+        let drained_hosts = self.fleet.hosts(&job.service, &job.handler);
+        let drained_hosts = drained_hosts.filter(|(_, life)| drained(*life)).count();
         Some(match (only, hosts) {
+            (Some(name), _)
+                if drained(self.fleet.in_seat(&job.service, name).map(|(_, life)| life)) =>
+            {
+                format!(
+                    "executor `{name}` is drained, and did not accept work for {waited}: \
+                     `fastjob executor resume` ends that"
+                )
+            }
+            (None, n @ 1..) if n == drained_hosts => format!(
+                "all executors with the handler `{}` are drained ({n}), and none accepted work for \
+                 {waited}: `fastjob executor resume` ends that",
+                job.handler
+            ),
             (Some(name), _) => format!(
                 "executor `{name}` was disconnected, full or without the handler `{}` for {waited}",
                 job.handler
@@ -131,6 +147,11 @@ impl Engine {
             (None, 0) => format!(
                 "no executor of service `{}` with the handler `{}` was connected for {waited}",
                 job.service, job.handler
+            ),
+            (None, n @ 1..) if drained_hosts > 0 => format!(
+                "of {n} executors with the handler `{}`, {drained_hosts} were drained and the others \
+                 full for {waited}",
+                job.handler
             ),
             (None, 1) => {
                 format!("the one executor with the handler `{}` was full for {waited}", job.handler)

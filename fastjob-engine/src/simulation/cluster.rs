@@ -36,6 +36,7 @@ impl World {
         let now = self.database_now();
         let lease = SignedDuration::try_from(LEASE).unwrap_or_default();
         self.store.alive_until.insert(m, now + lease);
+        self.read_drained(m);
         if self.nodes[m].stopping {
             return self.finish_release(m);
         }

@@ -16,6 +16,7 @@ mod asks;
 mod beside;
 mod clocks;
 mod cluster;
+mod drains;
 mod executor;
 mod handlers;
 mod invariants;

@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    sync::Arc,
     time::Duration,
 };
 
@@ -11,7 +12,7 @@ use jiff::Timestamp;
 
 use super::{cluster::OWN_LEASE, observer::Observer, writes::Pending};
 use crate::{
-    Effects, Engine, Event, SessionId,
+    DrainedSet, Effects, Engine, Event, SessionId,
     record::{ChildStart, Lease, Partition},
 };
 
@@ -60,6 +61,8 @@ pub(super) struct Node {
     /// by the node's clock.
     pub(super) reads: VecDeque<(Partition, Vec<ChildStart>, Duration)>,
     pub(super) observer: Observer,
+    /// The executors that users drain, as far as the node knows.
+    pub(super) drained: Arc<DrainedSet>,
     /// The nodes that were alive at its last check of the database, and since which check, by the
     /// world's time.
     pub(super) seen: BTreeMap<usize, Duration>,
@@ -83,6 +86,7 @@ impl Node {
             stopping: false,
             reads: VecDeque::new(),
             observer: Observer::default(),
+            drained: Arc::default(),
             seen: BTreeMap::new(),
             looked_at: Duration::ZERO,
         }

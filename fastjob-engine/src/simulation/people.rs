@@ -1,8 +1,8 @@
 //! Commands of users and programs.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
-use fastjob_core::{Cause, JobPath};
+use fastjob_core::{AttemptState, Cause, JobPath, TaskId};
 use rand::{RngExt, rngs::SmallRng};
 use tokio::sync::oneshot;
 
@@ -10,11 +10,11 @@ use super::{
     jobs::{self, name},
     world::World,
 };
-use crate::{Command, Start, StartKey, Switch, When};
+use crate::{Command, Part, Rerun, Start, StartKey, Switch, When, record::LifeId, rerun_key};
 
 impl World {
     pub(super) fn people(&mut self, dice: &mut SmallRng) {
-        match dice.random_range(0..10) {
+        match dice.random_range(0..11) {
             0..3 => {
                 let to = if dice.random_bool(0.5) { Switch::On } else { Switch::Off };
                 let jobs = jobs::switched();
@@ -22,7 +22,8 @@ impl World {
                 self.switch(job, to);
             }
             3..6 => self.start_one(dice),
-            6 => {
+            6 => self.rerun_one(dice),
+            7 => {
                 let job: JobPath = name("edited");
                 if dice.random_bool(0.3) {
                     let (answer, _) = oneshot::channel();
@@ -32,6 +33,7 @@ impl World {
                     self.save(jobs::edited(dice.random_range(0..4)));
                 }
             }
+            7 => self.drain_or_resume(dice),
             _ => {
                 let open: Vec<_> = self
                     .store
@@ -84,5 +86,55 @@ impl World {
             let partition = self.partition_of(ask.job.as_str());
             self.command(partition, Command::Start { ask, answer });
         }
+    }
+
+    /// Runs a task that has ended again: as a whole, or the shards that did not succeed.
+    fn rerun_one(&mut self, dice: &mut SmallRng) {
+        // Some of the latest ones: older ones may have been removed.
+        let ended: Vec<_> = self.store.ends.keys().rev().take(40).copied().collect();
+        if ended.is_empty() {
+            return;
+        }
+        let task = ended[dice.random_range(0..ended.len())];
+        let is_once = dice.random_bool(0.5);
+        let Some(head) = self.store.attempts.get(&task.first_attempt()) else { return };
+        let row = head.new.row;
+        let param = head.new.param.clone();
+        let key = (row.job, rerun_key(task));
+        // As the edge does: the engine is not asked if the store has the key already.
+        if is_once && self.store.keys.contains_key(&key) {
+            return;
+        }
+        let part = if dice.random_bool(0.7) { self.failed_part(task) } else { None };
+        let name = self.store.jobs.get(&row.job).map(|row| row.job.name.as_str().to_owned());
+        let looked_at = self.uptime_at(&name.unwrap_or_default());
+        let key = is_once.then_some(StartKey { text: key.1, looked_at });
+        let (job, fire_at) = (row.job, row.fire_at);
+        let cause = Cause::Api;
+        let ask = Rerun { task, job, cause, fire_at, param, executor: None, part, key };
+        let (answer, _) = oneshot::channel();
+        let partition = self.partition_of_id(task.0);
+        self.command(partition, Command::Rerun { ask, answer });
+    }
+
+    /// The shards of a task whose last attempts did not succeed.
+    fn failed_part(&self, task: TaskId) -> Option<Part> {
+        let rows = self.store.attempts.range(task.first_attempt()..).map(|(_, row)| row);
+        let mut last: BTreeMap<u32, (u32, bool, Option<LifeId>)> = BTreeMap::new();
+        let mut total = 0;
+        for row in rows.filter(|row| row.new.row.task == task) {
+            let (shard, number) = (row.new.row.shard, row.new.row.number);
+            let state = row.ended.as_ref().map(|ended| ended.state);
+            let failed = state != Some(AttemptState::Succeeded);
+            total = shard.total;
+            let at = last.entry(shard.index).or_insert((0, failed, None));
+            if number > at.0 {
+                *at = (number, failed, row.new.life);
+            }
+        }
+        let failed = last.into_iter().filter(|(_, (_, failed, _))| *failed);
+        let on = |life: LifeId| Some(self.store.lives.get(&life)?.executor.clone());
+        let shards = failed.map(|(index, (_, _, life))| (index, life.and_then(on)));
+        Part::new(total, shards.collect())
     }
 }

@@ -36,6 +36,7 @@ impl ModelStore {
                     planned: NewAttempt {
                         parent: None,
                         lineage: head.new.lineage,
+                        rerun: head.new.rerun.clone(),
                         wanted: head.new.wanted.clone(),
                         key: None,
                         param: None,

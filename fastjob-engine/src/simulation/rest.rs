@@ -34,6 +34,7 @@ impl World {
             self.executors[n].isolated_until = Duration::ZERO;
         }
         self.see_gone();
+        self.resume_all();
         // Every partition gets an owner again before the schedules are disabled.
         for _ in 0..100 {
             self.round();

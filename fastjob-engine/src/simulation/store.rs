@@ -107,6 +107,8 @@ pub struct PastTask {
     pub ended_at: Timestamp,
     /// The task whose end started it.
     pub parent: Option<TaskId>,
+    /// The task that it runs again.
+    pub reruns: Option<TaskId>,
     /// Its own param.
     pub param: Option<Arc<str>>,
     /// Its notes.

@@ -3,7 +3,7 @@
 //!
 //! One file, because every action of a history changes the same world.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use fastjob_core::{JobName, ServiceName};
 use jiff::{SignedDuration, Timestamp};
@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 use super::{
     action::{Action, EXECUTORS, Step},
+    drains,
     executor::{Executor, ToExecutor},
     invariants::{Witness, see_ids},
     jobs,
@@ -22,7 +23,7 @@ use super::{
     writes::Pending,
 };
 use crate::{
-    Config, Effects, Engine, Event, Limits, Message, Now, SaveAnswer,
+    Config, DrainedSet, Effects, Engine, Event, Limits, Message, Now, SaveAnswer,
     record::{Lease, Partition},
 };
 
@@ -58,6 +59,8 @@ pub(super) struct World {
     /// A store that is compared with the model.
     pub(super) beside: Option<Box<dyn Store>>,
     pub(super) backup: Option<ModelStore>,
+    /// The executors that users drain, as the store knows them.
+    pub(super) drained: Arc<DrainedSet>,
     pub(super) executors: Vec<Executor>,
     pub(super) next_session: u64,
     /// Disables that are not answered yet.
@@ -108,6 +111,7 @@ impl World {
             store,
             beside,
             backup: None,
+            drained: Arc::default(),
             executors: (0..EXECUTORS).map(executor).collect(),
             next_session: 1,
             disabled: Vec::new(),
@@ -236,7 +240,8 @@ impl World {
         };
         let loaded = self.load(lease.partition);
         let loaded_clock = loaded.clock;
-        let engine = Engine::new(config, Limits::default(), loaded, self.now(m));
+        let mut engine = Engine::new(config, Limits::default(), loaded, self.now(m));
+        self.begin_drained(m, &mut engine);
         let (highest, retiring, stalled) = (None, false, None);
         let running = Running { lease, engine, loaded_clock, retiring, highest, stalled };
         self.nodes[m].engines.insert(lease.partition, running);
@@ -282,6 +287,7 @@ impl World {
         }
         running.engine.flush(&mut effects);
         self.witness.see_step(&effects, rows, running.engine.journal.gathered());
+        drains::see_sent(&effects, &running.engine);
         self.witness.see_early(&effects, Now { wall: running.engine.floor, ..now });
         if !effects.sends.is_empty()
             && let Some(stall) = node.stall.take()

@@ -4,13 +4,14 @@
 //! Other events are handled between the slices, so each slice checks the current state. A crash
 //! loses the chores; loading the partition creates the remaining ones again.
 
-use std::{collections::VecDeque, time::Duration, vec::IntoIter};
+use std::{collections::VecDeque, sync::Arc, time::Duration, vec::IntoIter};
 
-use fastjob_core::{AttemptId, ExecutorName, JobId};
+use fastjob_core::{AttemptId, JobId};
 
 use crate::{
     event::SessionId,
     maps::{IdMap, IdSet},
+    notice::Gone,
     record::{ChildStart, LifeId},
     state::attempts::WaitKey,
 };
@@ -59,7 +60,7 @@ struct Ends {
 #[derive(Clone, Debug)]
 pub(crate) enum Why {
     /// Their executor is lost.
-    Lost { life: LifeId, executor: ExecutorName, why: &'static str },
+    Lost { life: LifeId, gone: Arc<Gone> },
     /// Their job was deleted.
     Deleted(JobId),
 }
@@ -80,17 +81,11 @@ impl Chores {
     }
 
     /// Ends attempts that are lost with their executor.
-    pub(crate) fn lose(
-        &mut self,
-        life: LifeId,
-        executor: ExecutorName,
-        why: &'static str,
-        attempts: Vec<AttemptId>,
-    ) {
+    pub(crate) fn lose(&mut self, life: LifeId, gone: Arc<Gone>, attempts: Vec<AttemptId>) {
         // If the life was superseded earlier, it still holds the rest of the earlier list.
         self.ends.retain(|earlier| !earlier.why.is_loss_of(life));
         if !attempts.is_empty() {
-            let why = Why::Lost { life, executor, why };
+            let why = Why::Lost { life, gone };
             self.ends.push_back(Ends { why, attempts: attempts.into_iter() });
         }
     }

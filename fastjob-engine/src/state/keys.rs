@@ -41,6 +41,12 @@ pub fn backfill_key(fire_at: Timestamp) -> Arc<str> {
     format!("{OWN_KEYS}backfill:{}", fire_at.as_millisecond()).into()
 }
 
+/// The key of the task that runs another one again, so that a repeated request does not start
+/// another one.
+pub fn rerun_key(of: TaskId) -> Arc<str> {
+    format!("{OWN_KEYS}rerun:{}", of.0).into()
+}
+
 /// A key of a job.
 pub(crate) type Key = (JobId, Arc<str>);
 

@@ -3,6 +3,7 @@
 mod attempts;
 mod bounds;
 mod children;
+mod drained;
 mod draining;
 mod early;
 mod edits;
@@ -11,6 +12,7 @@ mod job_quota;
 mod lineage;
 mod quota;
 mod reasons;
+mod reruns;
 mod restored;
 mod retention;
 mod rules;

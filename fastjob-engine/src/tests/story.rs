@@ -20,6 +20,7 @@ pub(super) struct Story {
     pub(super) now: Now,
     pub(super) sent: Vec<(SessionId, Message)>,
     pub(super) alarms: Vec<AlarmRow>,
+    pub(super) notices: Vec<crate::Notice>,
     /// How many commits there were.
     pub(super) commits: usize,
 }
@@ -37,7 +38,15 @@ impl Story {
     pub(super) fn resume(store: ModelStore, now: Now) -> Self {
         let config = Config::alone(Duration::from_secs(10), 1);
         let engine = Engine::new(config, Limits::default(), store.load(), now);
-        Self { engine, store, now, sent: Vec::new(), alarms: Vec::new(), commits: 0 }
+        Self {
+            engine,
+            store,
+            now,
+            sent: Vec::new(),
+            alarms: Vec::new(),
+            notices: Vec::new(),
+            commits: 0,
+        }
     }
 
     /// Sets the limits of the engine.
@@ -52,6 +61,7 @@ impl Story {
             self.engine.handle(self.now, Event::Tick, &mut effects);
             self.engine.flush(&mut effects);
             self.sent.append(&mut effects.sends);
+            self.notices.append(&mut effects.notices);
             for answer in effects.answers.drain(..) {
                 answer.give();
             }

@@ -50,6 +50,9 @@ pub(super) fn read(
     if let Some(text) = env("FASTJOB_LOG_RETENTION_DAYS") {
         config.log_retention_days = number("FASTJOB_LOG_RETENTION_DAYS", &text)?;
     }
+    if let Some(text) = env("FASTJOB_LOG_MAX_MIB") {
+        config.log_max_mib = number("FASTJOB_LOG_MAX_MIB", &text)?;
+    }
     if let Some(text) = env("FASTJOB_CAPACITY") {
         config.capacity = number("FASTJOB_CAPACITY", &text)?;
     }

@@ -122,6 +122,13 @@ impl Builder {
         self
     }
 
+    /// Maximum size of one attempt's log, in MiB: what follows is dropped, and the log says so.
+    /// Default: 64.
+    pub fn log_max_mib(mut self, mib: u32) -> Self {
+        self.config.log_max_mib = mib;
+        self
+    }
+
     /// Adds a label that shard filters match.
     pub fn label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.config.labels.insert(key.into(), value.into());
@@ -308,7 +315,7 @@ impl Builder {
                     .map_err(|source| ExecutorError::CaCert { path: path.clone(), source })?,
             ),
         };
-        let logs = Logs::open(&config.log_path, config.log_retention_days)?;
+        let logs = Logs::open(&config.log_path, config.log_retention_days, config.log_max())?;
         Ok(Executor { config, service, name, registry, ca_cert, logs })
     }
 

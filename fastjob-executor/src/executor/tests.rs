@@ -44,7 +44,7 @@ impl Alone {
             Registry::collect(&service, Discovery::Off, handlers, &States::default()).unwrap(),
         );
         let folder = tempfile::tempdir().unwrap();
-        let logs = Logs::open(folder.path(), 1).unwrap();
+        let logs = Logs::open(folder.path(), 1, 64 << 20).unwrap();
         let clock = Clock::manual();
         let runtime = Runtime::new(Arc::clone(&registry), logs.clone(), Capture::new(), 10, clock);
         let lease = Lease { partition: Partition(0), term: 1 };

@@ -15,6 +15,9 @@ use crate::{
 /// How long a stopping process waits for attempt logs to reach the disk.
 const LOGS: Duration = Duration::from_secs(5);
 
+/// How long a stopping process waits for attempt logs to be uploaded, if a coordinator keeps them.
+const UPLOADS: Duration = Duration::from_secs(10);
+
 /// Everything that runs beside the handlers.
 pub(super) struct Works {
     pub(super) identity: Identity,
@@ -45,16 +48,20 @@ impl Works {
         let done = CancellationToken::new();
         let mut parts = Parts::default();
         let (linked, failing, stopping) = (runtime.clone(), failures.clone(), done.clone());
+        let uploads = logs.uploads();
         parts.spawn("the link manager", async move {
             let run = |id, place: Place, stop| {
                 let (identity, runtime) = (Arc::clone(&identity), linked.clone());
                 let Place { address, node } = place;
-                Link { id, address, node, identity, runtime, peers: peers.clone(), stop }.run()
+                let (peers, uploads) = (peers.clone(), uploads.clone());
+                Link { id, address, node, identity, runtime, peers, uploads, stop }.run()
             };
             peers.keep_links(&addresses, (&failing, &stopping), run).await;
         });
         let (sweeping, sweeper) = (done.clone(), logs.clone());
         parts.spawn("the log sweeper", async move { sweeper.sweep_loop(sweeping).await });
+        let (uploading, uploader) = (done.clone(), logs.clone());
+        parts.spawn("the upload of logs", async move { uploader.upload_loop(uploading).await });
         let (watching, watched) = (done.clone(), runtime.clone());
         parts.spawn("the silence watchdog", async move { watched.watch_silence(watching).await });
         let (watching, watched) = (done.clone(), runtime.clone());
@@ -87,6 +94,14 @@ impl Works {
             tracing::warn!(
                 waited = ?LOGS,
                 "the last lines of attempt logs may be lost: writing them to disk timed out"
+            );
+        }
+        let left = logs.uploads().finish(UPLOADS).await;
+        if left > 0 {
+            tracing::warn!(
+                logs = left,
+                "attempt logs are not uploaded completely: an executor that starts with this log \
+                 path uploads the rest"
             );
         }
         done.cancel();

@@ -12,18 +12,19 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use fastjob_core::{AttemptId, JobLog};
+use fastjob_core::{
+    AttemptId, JobLog,
+    wire::{LOG_PIECE_MAX, LOG_TAIL_MAX},
+};
 use jiff::{Timestamp, civil::Date};
 
 use super::{
     Inner, lock,
     text::{self, Tail},
+    upload::{Log, Origin},
     utc_day,
 };
 use crate::clock;
-
-/// Maximum size of one attempt's file, in bytes.
-pub(super) const FILE_MAX: usize = 64 * 1024 * 1024;
 
 /// The log of one attempt. Cheap to clone; all clones write to the same log.
 #[derive(Clone)]
@@ -42,7 +43,9 @@ impl AttemptLog {
     /// Marks the attempt as ended: readers learn that the log is complete, and later lines are
     /// dropped.
     pub(crate) fn finish(&self) {
-        lock(&self.0.lines).ended = true;
+        let mut lines = lock(&self.0.lines);
+        lines.ended = true;
+        self.0.announce_end(&mut lines);
     }
 }
 
@@ -55,6 +58,8 @@ impl JobLog for AttemptLog {
 pub(super) struct Live {
     id: AttemptId,
     began: Timestamp,
+    /// `None` if the log is not uploaded.
+    origin: Option<Origin>,
     logs: Arc<Inner>,
     lines: Mutex<Lines>,
     /// Held while the file is written; never acquired while `lines` is held.
@@ -73,11 +78,34 @@ struct Lines {
     full: bool,
     failed: bool,
     ended: bool,
+    upload: Upload,
+    /// Bytes that were added since the last piece was read for its upload.
+    unsent: usize,
+}
+
+/// What the uploads know about the lines.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Upload {
+    /// Nothing about those since the last piece.
+    #[default]
+    Quiet,
+    /// There are lines to send.
+    Announced,
+    /// There are enough lines for a piece.
+    AnnouncedFull,
+    /// The log is not uploaded any more.
+    Over,
 }
 
 impl Live {
-    pub(super) fn new(id: AttemptId, began: Timestamp, logs: Arc<Inner>) -> Arc<Self> {
-        Arc::new(Self { id, began, logs, lines: Mutex::default(), disk: Mutex::default() })
+    pub(super) fn new(
+        id: AttemptId,
+        began: Timestamp,
+        origin: Option<Origin>,
+        logs: Arc<Inner>,
+    ) -> Arc<Self> {
+        let (lines, disk) = (Mutex::default(), Mutex::default());
+        Arc::new(Self { id, began, origin, logs, lines, disk })
     }
 
     pub(super) fn day(&self) -> Date {
@@ -109,7 +137,7 @@ impl Live {
         if lines.full || lines.failed {
             return;
         }
-        if lines.size + entry.len() > FILE_MAX {
+        if lines.size + entry.len() > self.logs.file_max {
             lines.full = true;
             self.add(&mut lines, &note(format_args!("the log is full: the rest is dropped")));
         } else {
@@ -118,12 +146,58 @@ impl Live {
         if !mem::replace(&mut lines.queued, true) {
             self.logs.writer.queue(Arc::clone(self));
         }
+        self.announce(&mut lines);
+    }
+
+    /// Lets the uploads know that there are lines to send, and once more when they fill a piece.
+    fn announce(&self, lines: &mut Lines) {
+        let Some(log) = self.uploaded() else { return };
+        let is_full = lines.unsent >= LOG_PIECE_MAX;
+        let now = if is_full { Upload::AnnouncedFull } else { Upload::Announced };
+        if lines.upload < now {
+            lines.upload = now;
+            self.logs.uploads.has_text(log, is_full);
+        }
+    }
+
+    fn announce_end(&self, lines: &mut Lines) {
+        let Some(log) = self.uploaded() else { return };
+        if lines.size > 0 && lines.upload != Upload::Over {
+            self.logs.uploads.has_ended(log, lines.size <= LOG_TAIL_MAX);
+        }
+    }
+
+    /// Its name for the uploads, if a coordinator keeps logs.
+    fn uploaded(&self) -> Option<Log> {
+        let origin = self.origin.filter(|_| self.logs.uploads.are_wanted())?;
+        Some(Log { attempt: self.id, origin, day: self.day() })
+    }
+
+    /// Prepares for the upload of a piece: writes all lines so far. Returns whether the attempt had
+    /// ended before that, and whether the file has all lines.
+    pub(super) fn collect(&self) -> (bool, bool) {
+        let ended = {
+            let mut lines = lock(&self.lines);
+            lines.unsent = 0;
+            if lines.upload != Upload::Over {
+                lines.upload = Upload::Quiet;
+            }
+            lines.ended
+        };
+        self.write_out();
+        (ended, !lock(&self.lines).failed)
+    }
+
+    /// No more of this log is uploaded.
+    pub(super) fn close_upload(&self) {
+        lock(&self.lines).upload = Upload::Over;
     }
 
     fn add(&self, lines: &mut Lines, entry: &str) {
         if self.logs.writer.reserve(entry.len()) {
             lines.pending.push_str(entry);
             lines.size += entry.len();
+            lines.unsent += entry.len();
         } else {
             lines.missed += 1;
         }
@@ -160,8 +234,15 @@ impl Live {
 
 impl Drop for Live {
     fn drop(&mut self) {
-        if lock(&self.lines).size > 0 {
-            lock(&self.logs.recent).remember(self.id, self.day());
+        {
+            let mut lines = lock(&self.lines);
+            if lines.size > 0 {
+                lock(&self.logs.recent).remember(self.id, self.day());
+            }
+            // A handler that still ran after its attempt had ended, or whose future was dropped.
+            if !lines.ended {
+                self.announce_end(&mut lines);
+            }
         }
         let mut live = lock(&self.logs.live);
         // The same attempt may have been started again; keep the newer log.

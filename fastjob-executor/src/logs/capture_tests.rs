@@ -61,8 +61,8 @@ struct Attempt {
 impl Attempt {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let logs = Logs::open(dir.path(), 1).unwrap();
-        let log = logs.attempt(AttemptId(1), Timestamp::UNIX_EPOCH);
+        let logs = Logs::open(dir.path(), 1, 64 << 20).unwrap();
+        let log = logs.attempt(AttemptId(1), Timestamp::UNIX_EPOCH, None);
         Self { _dir: dir, logs, log }
     }
 

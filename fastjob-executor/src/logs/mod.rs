@@ -14,6 +14,7 @@ mod layer;
 mod read;
 mod sweep;
 mod text;
+mod upload;
 mod writer;
 
 use std::{
@@ -27,7 +28,12 @@ use fastjob_core::AttemptId;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 pub use self::layer::{JobLogLayer, job_log_layer};
-pub(crate) use self::{attempt::AttemptLog, capture::Capture, read::LogPage};
+pub(crate) use self::{
+    attempt::AttemptLog,
+    capture::Capture,
+    read::LogPage,
+    upload::{Answer, Kept, NotKept, Origin, Piece, Registered, Shelf, Uploads},
+};
 use self::{attempt::Live, disk::Disk, writer::Writer};
 use crate::failure::Failures;
 
@@ -67,10 +73,13 @@ struct Inner {
     root: PathBuf,
     disk: Disk,
     retention_days: u32,
+    /// Maximum size of one attempt's file, in bytes.
+    file_max: usize,
     /// Attempts that may still log, or that have pending lines.
     live: Mutex<HashMap<AttemptId, Weak<Live>>>,
     recent: Mutex<Recent>,
     writer: Writer,
+    uploads: Uploads,
     failures: Failures,
 }
 
@@ -80,21 +89,46 @@ impl Logs {
     /// # Errors
     ///
     /// Fails with [`LogError::Open`] if the folder cannot be created or is not writable.
-    pub(crate) fn open(path: impl AsRef<Path>, retention_days: u32) -> Result<Self, LogError> {
+    pub(crate) fn open(
+        path: impl AsRef<Path>,
+        retention_days: u32,
+        file_max: usize,
+    ) -> Result<Self, LogError> {
         let root = path.as_ref().to_path_buf();
         let failed = |source| LogError::Open { path: root.clone(), source };
         let disk = Disk::open(&root).map_err(failed)?;
         let failures = Failures::default();
         let writer = Writer::start(failures.clone()).map_err(failed)?;
         let (live, recent) = (Mutex::default(), Mutex::default());
-        Ok(Self(Arc::new(Inner { root, disk, retention_days, live, recent, writer, failures })))
+        let uploads = Uploads::default();
+        Ok(Self(Arc::new(Inner {
+            root,
+            disk,
+            retention_days,
+            file_max,
+            live,
+            recent,
+            writer,
+            uploads,
+            failures,
+        })))
     }
 
     /// Creates the log of an attempt that starts `now`. The file is created at its first line.
-    pub(crate) fn attempt(&self, id: AttemptId, now: Timestamp) -> AttemptLog {
-        let live = Live::new(id, now, Arc::clone(&self.0));
+    pub(crate) fn attempt(
+        &self,
+        id: AttemptId,
+        now: Timestamp,
+        origin: Option<Origin>,
+    ) -> AttemptLog {
+        let live = Live::new(id, now, origin, Arc::clone(&self.0));
         lock(&self.0.live).insert(id, Arc::downgrade(&live));
         AttemptLog::new(live)
+    }
+
+    /// The uploads of these logs.
+    pub(crate) fn uploads(&self) -> Uploads {
+        self.0.uploads.clone()
     }
 
     /// The failures of the executor that these logs belong to.

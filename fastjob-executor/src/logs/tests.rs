@@ -10,6 +10,7 @@ use super::{text::ENTRY_MAX, *};
 
 const ID: AttemptId = AttemptId(42);
 const WHOLE: u32 = u32::MAX;
+const FILE_MAX: usize = 64 << 20;
 
 fn noon() -> Timestamp {
     "2026-11-23T12:00:00Z".parse().unwrap()
@@ -17,7 +18,7 @@ fn noon() -> Timestamp {
 
 fn logs() -> (TempDir, Logs) {
     let dir = tempfile::tempdir().unwrap();
-    let logs = Logs::open(dir.path(), 7).unwrap();
+    let logs = Logs::open(dir.path(), 7, 64 << 20).unwrap();
     (dir, logs)
 }
 
@@ -42,8 +43,8 @@ fn said(log: &str) -> Vec<&str> {
 #[tokio::test]
 async fn the_first_line_creates_the_file_of_the_day() {
     let (dir, logs) = logs();
-    let silent = logs.attempt(AttemptId(41), noon());
-    let log = logs.attempt(ID, noon());
+    let silent = logs.attempt(AttemptId(41), noon(), None);
+    let log = logs.attempt(ID, noon(), None);
     logs.flush().await;
     assert!(names(dir.path()).is_empty());
     log.line(format_args!("hello {}", 1));
@@ -61,7 +62,7 @@ async fn the_first_line_creates_the_file_of_the_day() {
 #[tokio::test]
 async fn a_running_attempt_can_be_followed_to_its_end() {
     let (_dir, logs) = logs();
-    let log = logs.attempt(ID, noon());
+    let log = logs.attempt(ID, noon(), None);
     let none = logs.read(ID, 0, WHOLE).await.unwrap();
     assert_eq!((none.next_offset, none.text.as_str(), none.ended), (0, "", false));
     log.line(format_args!("one"));
@@ -83,7 +84,7 @@ async fn a_running_attempt_can_be_followed_to_its_end() {
 #[tokio::test]
 async fn a_page_is_bounded_and_ends_between_characters() {
     let (_dir, logs) = logs();
-    let log = logs.attempt(ID, noon());
+    let log = logs.attempt(ID, noon(), None);
     log.line(format_args!("aé€🦀"));
     log.finish();
     let whole = logs.read(ID, 0, WHOLE).await.unwrap().text;
@@ -105,7 +106,7 @@ async fn a_page_is_bounded_and_ends_between_characters() {
 }
 
 fn log_more(logs: &Logs, id: AttemptId, bytes: usize) {
-    logs.attempt(id, noon()).line(format_args!("{}", "x".repeat(bytes)));
+    logs.attempt(id, noon(), None).line(format_args!("{}", "x".repeat(bytes)));
 }
 
 #[tokio::test]
@@ -120,7 +121,7 @@ async fn old_files_are_found_by_id_and_unknown_ones_are_not() {
     assert_eq!(page.next_offset, 19);
     let unknown = logs.read(AttemptId(1), 0, WHOLE).await;
     assert!(matches!(unknown, Err(LogError::NotFound(AttemptId(1)))));
-    logs.attempt(AttemptId(1), noon()).finish();
+    logs.attempt(AttemptId(1), noon(), None).finish();
     let silent = logs.read(AttemptId(1), 0, WHOLE).await;
     assert!(matches!(silent, Err(LogError::NotFound(_))));
 }
@@ -129,7 +130,7 @@ async fn old_files_are_found_by_id_and_unknown_ones_are_not() {
 async fn an_attempt_leaves_nothing_in_memory() {
     let (_dir, logs) = logs();
     for id in 0..10_000 {
-        let log = logs.attempt(AttemptId(id), noon());
+        let log = logs.attempt(AttemptId(id), noon(), None);
         if id % 2 == 0 {
             log.line(format_args!("x"));
         }
@@ -151,16 +152,16 @@ async fn an_attempt_leaves_nothing_in_memory() {
 #[tokio::test]
 async fn a_file_is_bounded_and_says_so_once() {
     let (dir, logs) = logs();
-    let log = logs.attempt(ID, noon());
+    let log = logs.attempt(ID, noon(), None);
     let entry = "x".repeat(ENTRY_MAX);
-    for _ in 0..attempt::FILE_MAX / ENTRY_MAX + 10 {
+    for _ in 0..FILE_MAX / ENTRY_MAX + 10 {
         log.line(format_args!("{entry}"));
         // Writing directly avoids the bound on pending lines.
         logs.0.live(ID).unwrap().write_out();
     }
     let path = dir.path().join("2026-11-23/42.log");
     let file = fs::read_to_string(path).unwrap();
-    assert!(file.len() < attempt::FILE_MAX + 100);
+    assert!(file.len() < FILE_MAX + 100);
     assert!(file.ends_with(" … the log is full: the rest is dropped\n"));
     assert_eq!(file.matches("the log is full").count(), 1);
     log.line(format_args!("the end"));
@@ -170,7 +171,7 @@ async fn a_file_is_bounded_and_says_so_once() {
 #[tokio::test]
 async fn lines_dropped_from_a_full_buffer_are_counted() {
     let (_dir, logs) = logs();
-    let log = logs.attempt(ID, noon());
+    let log = logs.attempt(ID, noon(), None);
     assert!(logs.0.writer.reserve(64 * 1024 * 1024 - 100));
     {
         let live = logs.0.live(ID).unwrap();
@@ -189,7 +190,7 @@ async fn a_disk_failure_is_reported_in_the_tail() {
     let (dir, logs) = logs();
     // A file instead of the day's folder.
     fs::write(dir.path().join("2026-11-23"), "").unwrap();
-    let log = logs.attempt(ID, noon());
+    let log = logs.attempt(ID, noon(), None);
     log.line(format_args!("one"));
     logs.flush().await;
     log.line(format_args!("two"));
@@ -199,7 +200,7 @@ async fn a_disk_failure_is_reported_in_the_tail() {
     assert_eq!((said[0], said[2], said.len()), ("one", "two", 3));
     assert!(said[1].starts_with("… cannot write the log file: "), "{tail}");
     fs::remove_file(dir.path().join("2026-11-23")).unwrap();
-    let next = logs.attempt(AttemptId(43), noon());
+    let next = logs.attempt(AttemptId(43), noon(), None);
     next.line(format_args!("works again"));
     assert!(logs.read(AttemptId(43), 0, WHOLE).await.unwrap().text.ends_with("works again\n"));
 }
@@ -209,7 +210,7 @@ fn an_unusable_path_is_rejected_with_its_name() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("file");
     fs::write(&path, "").unwrap();
-    let Err(err) = Logs::open(&path, 7) else { panic!("a file is not a folder") };
+    let Err(err) = Logs::open(&path, 7, 64 << 20) else { panic!("a file is not a folder") };
     assert_eq!(err.to_string(), format!("cannot use the log path `{}`", path.display()));
     assert!(std::error::Error::source(&err).is_some());
 }
@@ -223,7 +224,7 @@ async fn only_old_days_are_swept() {
     }
     fs::write(dir.path().join("2020-02-02/notes.txt"), "mine").unwrap();
     fs::write(dir.path().join("2019-01-01"), "no folder").unwrap();
-    let running = logs.attempt(ID, "2025-01-01T00:00:00Z".parse().unwrap());
+    let running = logs.attempt(ID, "2025-01-01T00:00:00Z".parse().unwrap(), None);
     running.line(format_args!("still here"));
     logs.flush().await;
     let failures = logs.sweep(utc_day(noon()), &CancellationToken::new()).await;
@@ -238,7 +239,7 @@ async fn only_old_days_are_swept() {
 async fn nothing_is_swept_if_logs_are_kept_forever() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("2000-01-01")).unwrap();
-    let logs = Logs::open(dir.path(), 0).unwrap();
+    let logs = Logs::open(dir.path(), 0, 64 << 20).unwrap();
     logs.sweep(utc_day(noon()), &CancellationToken::new()).await;
     assert_eq!(names(dir.path()), ["2000-01-01"]);
 }

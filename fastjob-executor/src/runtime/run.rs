@@ -25,7 +25,7 @@ use super::{
     outcome::{CUT_OFF, Outcome, cut},
     reporter::Reporter,
 };
-use crate::{clock, guard::Guarded};
+use crate::{clock, guard::Guarded, logs::Origin};
 
 /// How the handler's future ended.
 pub(super) enum Ended {
@@ -92,7 +92,8 @@ impl Inner {
             return Outcome::unentered(control.name, Failed(FailReason::Fatal), &message);
         };
         let id = control.name.id;
-        let log = inner.logs.attempt(id, started_at);
+        let origin = Origin { task: attempt.task, created_at: control.name.created_at.0 };
+        let log = inner.logs.attempt(id, started_at, Some(origin));
         let facts = match attempt.facts() {
             Ok(facts) => facts,
             Err(message) => {

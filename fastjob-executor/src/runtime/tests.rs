@@ -75,7 +75,7 @@ impl Bench {
         let mut registry = Registry::collect(&service, Discovery::Off, handlers, &states).unwrap();
         registry.wrap(layers);
         let folder = tempfile::tempdir().unwrap();
-        let logs = Logs::open(folder.path(), 1).unwrap();
+        let logs = Logs::open(folder.path(), 1, 64 << 20).unwrap();
         let clock = Clock::manual();
         let runtime = {
             let _on = on.enter();

@@ -54,6 +54,8 @@ pub(super) struct Welcome {
     pub(super) partitions: u32,
     /// Whether the coordinator answers Goodbye and accepts Returned.
     pub(super) says_farewell: bool,
+    /// With which the executor sends logs that the coordinator keeps; `None` if it keeps none.
+    pub(super) logs_ticket: Option<String>,
 }
 
 /// Answers a heartbeat.

@@ -4,6 +4,7 @@
 //! the coordinator has them.
 
 mod answers;
+mod archive;
 mod dial;
 mod handshake;
 mod messages;
@@ -44,6 +45,7 @@ use self::{
 use crate::{
     config::ExecutorConfig,
     figures::Figures,
+    logs::Uploads,
     registry::Registry,
     runtime::{Attempt, LinkId, Runtime},
 };
@@ -155,6 +157,7 @@ pub(crate) struct Link {
     pub(crate) identity: Arc<Identity>,
     pub(crate) runtime: Runtime,
     pub(crate) peers: Peers,
+    pub(crate) uploads: Uploads,
     /// Fires when everything has been delivered.
     pub(crate) stop: CancellationToken,
 }
@@ -226,7 +229,7 @@ impl Link {
             }
             None => None,
         };
-        let mut client = ExecutorLinkClient::new(channel)
+        let mut client = ExecutorLinkClient::new(channel.clone())
             .max_decoding_message_size(MESSAGE_MAX)
             .max_encoding_message_size(MESSAGE_MAX);
         let (say, outbound) = outbound::outbound();
@@ -256,6 +259,7 @@ impl Link {
         self.runtime.heard(self.id, asked_at, terms.exclusive, &[]);
         self.peers.joined(self.id, welcome.node);
         let _session = Session(self);
+        let _shelf = archive::register(self, channel, welcome.logs_ticket.as_deref())?;
         tokio::select! {
             ended = self.listen(&mut inbound, &say, terms) => ended,
             ended = self.deliver(&say, &wake) => ended,

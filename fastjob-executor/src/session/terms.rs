@@ -46,6 +46,7 @@ mod tests {
             exclusive: Duration::from_millis(exclusive_ms),
             partitions: 1,
             says_farewell: true,
+            logs_ticket: None,
         };
         let Terms { beat, silence, exclusive } = Terms::of(&welcome);
         assert_eq!([beat, silence, exclusive], expected.map(Duration::from_millis));

@@ -75,7 +75,8 @@ fn link(address: String, node: Option<&str>) -> (Link, tempfile::TempDir) {
             .unwrap(),
     );
     let folder = tempfile::tempdir().unwrap();
-    let logs = Logs::open(folder.path(), 1).unwrap();
+    let logs = Logs::open(folder.path(), 1, 64 << 20).unwrap();
+    let uploads = logs.uploads();
     let runtime = Runtime::new(Arc::clone(&registry), logs, Capture::new(), 10, Clock::default());
     let identity = Identity {
         service,
@@ -94,6 +95,7 @@ fn link(address: String, node: Option<&str>) -> (Link, tempfile::TempDir) {
         identity: Arc::new(identity),
         runtime,
         peers: Peers::default(),
+        uploads,
         stop: CancellationToken::new(),
     };
     (link, folder)

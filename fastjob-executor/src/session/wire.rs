@@ -76,6 +76,7 @@ fn read_welcome(welcome: v1::Welcome) -> Welcome {
         exclusive: millis(welcome.exclusive_ms),
         partitions: welcome.partitions,
         says_farewell: welcome.says_farewell,
+        logs_ticket: welcome.logs.map(|logs| logs.ticket),
     }
 }
 

@@ -92,6 +92,25 @@ async fn talks(ctx: &JobContext, lines: u32) -> JobResult {
     Ok("said".into())
 }
 
+/// Logs as many MiB as the param says, and then waits to be stopped.
+#[job("floods")]
+async fn floods(ctx: &JobContext, mib: u64) -> JobResult {
+    let (mut bytes, mut line) = (0, 0_u64);
+    while bytes < mib << 20 {
+        for _ in 0..64 {
+            line += 1;
+            // Some of it does not compress well.
+            let noise = line.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            ctx.log(format_args!("line {line} 語 {noise:0512x} {noise:0500b}"));
+            bytes += 1024;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    ctx.log("flooded");
+    ctx.stop_token().cancelled().await;
+    Err(JobError::fatal("was stopped"))
+}
+
 /// Does nothing and records nothing, for load tests.
 #[job("quick")]
 async fn quick() {}
@@ -101,6 +120,17 @@ async fn quick() {}
 async fn part(ctx: &JobContext) -> JobResult {
     record(ctx);
     let shard = ctx.shard();
+    Ok(format!("{} of {}", shard.index, shard.total).into())
+}
+
+/// Returns which shard it was. Odd shards fail until the file that the param names exists.
+#[job("odd_part")]
+async fn odd_part(ctx: &JobContext) -> JobResult {
+    let shard = ctx.shard();
+    let may_run = ctx.param_text().is_some_and(|path| std::path::Path::new(path).exists());
+    if shard.index % 2 == 1 && !may_run {
+        return Err(JobError::fatal(format!("shard {} may not run", shard.index)));
+    }
     Ok(format!("{} of {}", shard.index, shard.total).into())
 }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test cannot do without ends it")]
 
 mod alarms;
+mod answers;
 mod bad_input;
 mod blocking;
 mod children;
@@ -14,6 +15,7 @@ mod crashes;
 mod disk;
 mod documents;
 mod drains;
+mod executors;
 mod jobs_as_code;
 mod kills;
 mod kills_under_load;
@@ -23,11 +25,13 @@ mod logs;
 mod pages;
 mod private_files;
 mod release;
+mod reruns;
 mod rolling;
 mod routes;
 mod runs;
 mod schedules;
 mod servers;
+mod sigterm;
 mod stats;
 mod stops;
 mod strangers;
@@ -35,11 +39,13 @@ mod strategies;
 mod tls;
 mod tokens;
 mod trust;
+mod whole_logs;
 
 use fastjob_tests::process::Coordinator;
 
 const FASTJOB: &str = env!("CARGO_BIN_EXE_fastjob_under_test");
 const EXECUTOR: &str = env!("CARGO_BIN_EXE_test_executor");
+const EMBEDDED: &str = env!("CARGO_BIN_EXE_test_embedded");
 const STRANGERS: &str = env!("CARGO_BIN_EXE_strangers");
 
 /// The number of open attempts in a SQLite store.

@@ -12,7 +12,7 @@ use crate::cli::{
     times::{Moment, Times, moment},
 };
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(super) struct Filters {
     /// Only tasks of this job
     #[arg(long, value_name = "NAME", value_parser = job_name)]
@@ -53,6 +53,11 @@ pub(super) struct Filters {
 }
 
 impl Filters {
+    /// The states that are named.
+    pub(super) fn states(&self) -> &[TaskState] {
+        &self.state
+    }
+
     /// The list with only what these options name.
     pub(super) fn apply(
         self,

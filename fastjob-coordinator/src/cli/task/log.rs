@@ -23,6 +23,9 @@ use crate::cli::{
 /// timeout.
 const WAIT: Duration = Duration::from_secs(20);
 
+/// Size of a piece: large ones read a long log faster.
+const PIECE: u32 = 1024 * 1024;
+
 #[derive(Args)]
 pub(in crate::cli) struct Log {
     /// The task's number, as `fastjob task list` shows it
@@ -51,9 +54,11 @@ impl Log {
         let mut polling = polling();
         let task = loop {
             let answer = client.call(Call::task(self.task)).await;
-            match self.follow {
-                false => break answer?,
-                true => match answered(&mut polling, answer)? {
+            match answer {
+                // The log is there, and that is what was asked for.
+                Err(_) if printed > 0 => return Ok(()),
+                answer if !self.follow => break answer?,
+                answer => match answered(&mut polling, answer)? {
                     Some(task) => break task,
                     None => polling.pause().await,
                 },
@@ -124,8 +129,10 @@ impl Log {
         let mut query = LogQuery::default();
         (query.shard, query.attempt) = (shard, self.attempt);
         query.wait = self.follow.then_some(WAIT);
+        query.limit = Some(PIECE);
         let (mut place, mut polling) = (LogPlace::new(query), polling());
         let (mut shown, mut shards, mut is_headed) = (None, 1, false);
+        let mut note = None;
         loop {
             let answer = client.answer(Call::log(self.task, place.query())).await;
             if place.is_end(&answer) {
@@ -155,10 +162,16 @@ impl Log {
             }
             let is_first = before != Some(piece.attempt);
             let step = place.advance(&piece);
-            if out.is_json() && (matches!(step, Step::Text { .. }) || is_first) {
+            let is_shown = matches!(step, Step::Text { .. }) || is_first || piece.note.is_some();
+            if out.is_json() && is_shown {
                 out.line(answer.text())?;
             } else if !out.is_json() {
                 out.raw(&piece.text)?;
+            }
+            if piece.note.is_some() && piece.note != note && !out.is_json() {
+                // Something is missing of the log.
+                note.clone_from(&piece.note);
+                remark(format_args!("-- {}", piece.note.as_deref().unwrap_or_default().trim_end()));
             }
             match step {
                 Step::Text { is_cut } => {

@@ -3,6 +3,7 @@
 mod filters;
 mod list;
 mod log;
+mod rerun;
 mod show;
 
 use clap::Subcommand;
@@ -20,6 +21,8 @@ pub(super) enum Task {
         #[arg(value_parser = task_id)]
         task: i64,
     },
+    /// Run tasks again that have ended, as new tasks: one, or all that the filters name
+    Rerun(Box<rerun::Rerun>),
     /// Print the log of a task
     Log(log::Log),
 }
@@ -29,6 +32,7 @@ impl Task {
         match self {
             Self::List(list) => list.run(client, out).await,
             Self::Show { task } => show::run(task, client, out).await,
+            Self::Rerun(rerun) => rerun.run(client, out).await,
             Self::Log(log) => log.run(client, out).await,
         }
     }

@@ -131,8 +131,7 @@ async fn tasks_are_listed_shown_and_stopped() {
     let out = fastjob(&[&args[..], &["--since", "2026-11-23T00:00:00Z"]].concat()).await.out();
     assert_eq!(
         out.lines().nth(1).unwrap(),
-        "  42  billing.report  succeeded  manual  \
-        2026-11-23T00:00:00Z  2026-11-23T00:00:01Z  1.250s"
+        "  42  billing.report  succeeded  manual  2026-11-23T00:00:00Z  0.999s  1.250s"
     );
     assert_eq!(
         fake.asked(),
@@ -232,7 +231,8 @@ async fn a_list_that_finds_little_stops_and_says_where() {
 #[tokio::test]
 async fn executors_are_listed() {
     let executor = json!({
-        "name": "executor-1", "service": "billing", "connected": true, "leaving": false,
+        "name": "executor-1", "service": "billing", "state": "drained", "connected": true,
+        "leaving": false, "drained": true, "last_seen": "2026-11-23T00:00:07Z",
         "incarnation": "i", "address": "", "version": "0.1.0", "since": "2026-11-23T00:00:00Z",
         "capacity": 16, "attempts": 2, "running": 1, "waiting": 1, "cpu": 0.25,
         "memory_free": 1_073_741_824, "memory_total": 2_147_483_648_u64, "labels": {},
@@ -246,7 +246,8 @@ async fn executors_are_listed() {
         [
             "executor-1",
             "billing",
-            "connected",
+            "drained",
+            "2",
             "1",
             "1",
             "16",
@@ -255,9 +256,48 @@ async fn executors_are_listed() {
             "MiB",
             "a,b",
             "0.1.0",
-            "2026-11-23T00:00:00Z"
+            "2026-11-23T00:00:00Z",
+            "2026-11-23T00:00:07Z"
         ]
     );
+}
+
+/// The JSON of an executor that is drained and holds so many attempts.
+fn drained(attempts: u32, drained: bool) -> serde_json::Value {
+    json!({
+        "name": "e1", "service": "billing", "state": "drained", "connected": true,
+        "leaving": false, "drained": drained, "last_seen": null,
+        "incarnation": "i", "address": "", "version": "0.1.0", "since": "2026-11-23T00:00:00Z",
+        "capacity": 16, "attempts": attempts, "running": attempts, "waiting": 0, "cpu": 0.25,
+        "memory_free": 1, "memory_total": 2, "labels": {}, "handlers": {},
+    })
+}
+
+#[tokio::test]
+async fn a_drain_waits_until_the_executor_holds_nothing() {
+    let fake = Fake::answers([
+        (200, "", drained(2, true)),
+        (200, "", drained(1, true)),
+        (200, "", drained(0, true)),
+    ])
+    .await;
+    let out = fastjob(&["--server", &fake.url, "executor", "drain", "e1", "--wait"]).await.out();
+    assert_eq!(out, "billing.e1 is drained and holds nothing\n");
+    assert_eq!(fake.asked().len(), 3, "{:?}", fake.asked());
+
+    let fake = Fake::answers([(200, "", drained(2, true)), (200, "", drained(1, false))]).await;
+    let args = ["--server", &fake.url, "executor", "drain", "e1", "--wait"];
+    let failure = fastjob(&args).await.failure();
+    assert!(failure.title.contains("billing.e1 was resumed in the meantime"), "{failure}");
+}
+
+#[tokio::test]
+async fn a_drain_and_its_end_say_what_follows() {
+    let fake = Fake::answering(drained(2, true)).await;
+    let out = fastjob(&["--server", &fake.url, "executor", "drain", "e1"]).await.out();
+    assert_eq!(out, "billing.e1 is drained: it gets no new attempts, and holds 2 attempts\n");
+    let out = fastjob(&["--server", &fake.url, "executor", "resume", "billing.e1"]).await.out();
+    assert_eq!(out, "billing.e1 gets new attempts again\n");
 }
 
 #[tokio::test]

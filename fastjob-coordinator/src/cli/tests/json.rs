@@ -58,10 +58,13 @@ fn asking(jobs: &Path) -> Vec<Case> {
         case("stop", &["42"], json!({ "stopped": true, "state": "stopping" })),
         case("task list", &[], none.clone()),
         case("task show", &["42"], task("running")),
+        case("task rerun", &["42"], json!({ "task": 43, "created": true })),
         ("task log", vec!["42".to_owned()], vec![piece, end_of_log, task("succeeded")]),
         case("schedule", &[], json!({ "items": [], "until": "2026-11-24T00:00:00Z" })),
         case("stats", &[], stats),
         case("executor list", &[], none.clone()),
+        case("executor drain", &["e"], executor()),
+        case("executor resume", &["e"], executor()),
         case("node list", &[], none.clone()),
         case("alarm list", &[], none.clone()),
         case("alarm channels", &[], none.clone()),
@@ -70,6 +73,16 @@ fn asking(jobs: &Path) -> Vec<Case> {
         case("alarm silences", &[], none),
         case("alarm unsilence", &["3"], Value::Null),
     ]
+}
+
+fn executor() -> Value {
+    json!({
+        "name": "e", "service": "billing", "state": "drained", "connected": true,
+        "leaving": false, "drained": true, "last_seen": null, "incarnation": "i", "address": "",
+        "version": "0.1.0", "since": "2026-11-23T00:00:00Z", "capacity": 16, "attempts": 0,
+        "running": 0, "waiting": 0, "cpu": 0.25, "memory_free": 1, "memory_total": 2,
+        "labels": {}, "handlers": {},
+    })
 }
 
 /// Commands that work on this machine.

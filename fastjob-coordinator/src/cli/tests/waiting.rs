@@ -118,6 +118,7 @@ async fn a_log_is_read_to_the_end_of_its_attempt() {
             // A retry that starts meanwhile does not cut the log of this attempt.
             "GET /api/v1/tasks/42/log?offset=4&shard=0&attempt=1",
             "GET /api/v1/tasks/42/log?offset=8&shard=0&attempt=1",
+            "GET /api/v1/tasks/42",
         ]
     );
 }
@@ -149,8 +150,34 @@ async fn the_log_of_a_retry_follows_that_of_the_attempt_before() {
             "GET /api/v1/tasks/42/log?offset=0&shard=0&attempt=2&wait=20s",
             "GET /api/v1/tasks/42/log?offset=6&shard=0&attempt=2&wait=20s",
             "GET /api/v1/tasks/42/log?offset=0&shard=0&attempt=3&wait=20s",
+            "GET /api/v1/tasks/42",
         ]
     );
+}
+
+#[tokio::test]
+async fn a_task_without_a_log_says_why_and_fails() {
+    let log = |state: &str, change: fn(&mut Value)| {
+        let mut view = task(state);
+        change(&mut view);
+        [piece(42, 0, "", true), (200, "", view)]
+    };
+    let lost = log("failed", |_| {});
+    let queued = log("queued", |task| {
+        task["started_at"] = Value::Null;
+        task["ended_at"] = Value::Null;
+        task["attempts"][0]["waits_for"] = "no executor".into();
+    });
+    for (answers, expected) in [
+        (lost, "there is no log: task 42 is failed, attempt failed: timed_out: over time. It has"),
+        (queued, "there is no log: task 42 is queued: it waits for no executor"),
+    ] {
+        let fake = Fake::answers(answers).await;
+        let failure = fastjob(&["--server", &fake.url, "task", "log", "42"]).await.failure();
+        assert!(failure.title.starts_with(expected), "{failure}");
+    }
+    let fake = Fake::answers(log("succeeded", |_| {})).await;
+    assert_eq!(fastjob(&["--server", &fake.url, "task", "log", "42"]).await.out(), "");
 }
 
 #[tokio::test]
@@ -177,6 +204,7 @@ async fn the_shards_of_a_task_are_printed_one_after_the_other() {
             "GET /api/v1/tasks/42/log?offset=4&shard=0&attempt=1",
             "GET /api/v1/tasks/42/log?offset=0&shard=1",
             "GET /api/v1/tasks/42/log?offset=4&shard=1&attempt=1",
+            "GET /api/v1/tasks/42",
         ]
     );
 

@@ -2,6 +2,7 @@
 
 use axum::{Extension, Router, body::Body, middleware::Next, routing::get};
 use fastjob_core::wire::{ExecutorKey, NONCE_BYTES};
+use fastjob_engine::Connected;
 use http::{StatusCode, header::CONTENT_TYPE};
 use tower::ServiceExt;
 
@@ -175,7 +176,8 @@ fn an_executors_proof_is_valid_for_its_own_calls_only() {
     let credential = Credential::of_tests("n1");
     let key = ExecutorKey::of_token(SECRET);
     let handshakes = Arc::new(Handshakes::new(Some(key.clone()), Arc::new(credential)));
-    let door = Door::new(Guard::from(Some(Token::new(SECRET).unwrap())), Arc::clone(&handshakes));
+    let guard = Guard::from(Some(Token::new(SECRET).unwrap()));
+    let door = Door::new(guard, Arc::clone(&handshakes), Sessions::default());
     let prove = |key: &ExecutorKey| {
         let (node, nonce) = handshakes.begin();
         key.prove(node, nonce, [7; NONCE_BYTES]).to_header()
@@ -196,4 +198,43 @@ fn an_executors_proof_is_valid_for_its_own_calls_only() {
     assert_eq!(judge(grpc::JOIN, &header), Err(Refusal::NotProven(NotProven::Used)));
     let wrong = judge(grpc::PROVE, &prove(&ExecutorKey::of_token("another-token-of-the-tests")));
     assert!(wrong.unwrap_err().is_wrong_token());
+}
+
+#[test]
+fn the_ticket_of_an_open_session_allows_it_to_send_logs_and_nothing_else() {
+    let sessions = Sessions::default();
+    let id = sessions.next_id();
+    let _open = sessions.open(Arc::new(Connected::with(id))).unwrap();
+    let ticket = sessions.ticket(id).unwrap();
+    let credential = Arc::new(Credential::of_tests("n1"));
+    let handshakes = Arc::new(Handshakes::new(None, credential));
+    let with_token = Guard::from(Some(Token::new(SECRET).unwrap()));
+    let judge = |guard: &Guard, host: &str, path: &str, header: &str| {
+        let door = Door::new(guard.clone(), Arc::clone(&handshakes), sessions.clone());
+        let request = Request::builder().method("POST").uri(path).header(HOST, host);
+        let request = request.header(AUTHORIZATION, header);
+        let mut request = request.body(Body::empty()).unwrap();
+        let judged = door.judge(&mut request);
+        let executor = request.extensions().get::<Arc<Connected>>();
+        assert_eq!(executor.map(|executor| executor.session), judged.is_ok().then_some(id));
+        judged
+    };
+    let bearer = format!("Bearer {SECRET}");
+    for guard in [&with_token, &Guard::Local] {
+        assert_eq!(judge(guard, "localhost", grpc::KEEP, &ticket), Ok(()));
+        let wrong = format!("{}0", &ticket[..ticket.len() - 1]);
+        let wrong =
+            if wrong == ticket { format!("{}1", &ticket[..ticket.len() - 1]) } else { wrong };
+        for other in [&wrong, &bearer, "", "FastJob-Session 1 ", "FastJob-Session 2 00"] {
+            assert_eq!(judge(guard, "localhost", grpc::KEEP, other), Err(Refusal::NoSession));
+        }
+    }
+    let foreign = judge(&Guard::Local, "example.org", grpc::KEEP, &ticket);
+    assert_eq!(foreign, Err(Refusal::ForeignHost));
+    for path in [grpc::JOIN, "/api/v1/jobs", "/fastjob.v1.LogArchive/Keeps"] {
+        assert!(judge(&with_token, "localhost", path, &ticket).is_err(), "{path}");
+    }
+    sessions.close(id);
+    let closed = judge(&with_token, "localhost", grpc::KEEP, &ticket);
+    assert_eq!(closed, Err(Refusal::NoSession));
 }

@@ -19,6 +19,7 @@ pub(in crate::store) struct TaskEnd<'a> {
     pub(in crate::store) created_at: Timestamp,
     pub(in crate::store) ended_at: Timestamp,
     pub(in crate::store) parent: Option<TaskId>,
+    pub(in crate::store) reruns: Option<TaskId>,
     pub(in crate::store) param: Option<Arc<str>>,
     pub(in crate::store) note: Option<String>,
     pub(in crate::store) result: Option<Cow<'a, str>>,

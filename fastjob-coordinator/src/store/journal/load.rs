@@ -63,6 +63,7 @@ impl Journal {
                         row: attempt.row,
                         parent: None,
                         lineage: task.lineage,
+                        rerun: task.rerun.clone(),
                         wanted: task.wanted.clone(),
                         key: None,
                         life: attempt.life,

@@ -44,7 +44,7 @@ pub(super) use self::{
     stage::{Staged, stage},
     view::{Candidate, Candidates, OpenTasks, Refresh, SharedOpenTasks},
 };
-use super::{ATTEMPT_BYTES, Attempt, Error, LifeId, Lineage, Result};
+use super::{ATTEMPT_BYTES, Attempt, Error, LifeId, Lineage, RerunOf, Result};
 
 /// A journal is not cleaned below this size in bytes.
 const SMALL: usize = 256 * 1024;
@@ -73,6 +73,7 @@ pub(super) struct OpenTask {
     pub(super) head: Attempt,
     pub(super) parent: Option<TaskId>,
     pub(super) lineage: Option<Lineage>,
+    pub(super) rerun: Option<Arc<RerunOf>>,
     pub(super) wanted: Option<ExecutorName>,
     pub(super) param: Option<Arc<str>>,
     pub(super) note: Option<String>,

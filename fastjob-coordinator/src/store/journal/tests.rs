@@ -102,6 +102,7 @@ fn full(id: i64) -> NewAttempt {
     NewAttempt {
         parent: Some(TaskId(3)),
         lineage: Some(Lineage { depth: 7, budget: u32::MAX }),
+        rerun: Some(Arc::new(RerunOf { task: TaskId(2), shards: [0, 1, u32::MAX].into() })),
         wanted: Some(executor),
         life: Some(LifeId(9)),
         param: Some("päram".into()),
@@ -194,7 +195,7 @@ fn a_record_that_is_torn_or_unknown_is_rejected() {
     assert!(newer.contains("it has the format 2, and this release knows 1"), "{newer}");
     let unknown = said(checked(&[99]));
     assert!(unknown.contains("the unknown change 99"), "{unknown}");
-    let unknown = said(checked(&[1, 0xff, 0x7f]));
+    let unknown = said(checked(&[1, 0xff, 0xff, 1]));
     assert!(unknown.contains("the unknown flags"), "{unknown}");
     let gap = Journal::replay([Ok((1, whole.clone())), Ok((3, whole))]).unwrap_err().to_string();
     assert!(gap.contains("a gap at 3"), "{gap}");

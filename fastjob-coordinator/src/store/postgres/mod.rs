@@ -8,6 +8,7 @@ mod cluster;
 mod columns;
 mod commit;
 mod connection;
+mod drains;
 mod fence;
 mod filters;
 mod find;

@@ -6,6 +6,7 @@
 
 pub(super) mod alarms;
 pub(super) mod children;
+pub(super) mod drains;
 pub(super) mod index;
 pub(super) mod jobs;
 pub(super) mod loaded;

@@ -217,6 +217,7 @@ fn task(end: &TaskEnd<'_>) -> PastTask {
         created_at: end.created_at,
         ended_at: end.ended_at,
         parent: end.parent,
+        reruns: end.reruns,
         param: end.param.clone(),
         note: end.note.clone(),
         result: end.result.as_deref().map(str::to_owned),

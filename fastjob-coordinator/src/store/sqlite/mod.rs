@@ -6,6 +6,7 @@
 mod alarms;
 mod columns;
 mod commit;
+mod drains;
 mod filters;
 mod find;
 mod history;

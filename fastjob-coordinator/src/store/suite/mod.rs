@@ -6,6 +6,7 @@
 
 pub(crate) mod alarms;
 pub(crate) mod batches;
+pub(crate) mod drains;
 pub(crate) mod filters;
 pub(crate) mod heads;
 pub(crate) mod index;
@@ -138,6 +139,7 @@ macro_rules! suite {
                 committed_data_is_loaded,
                 open_attempts_are_loaded_with_their_data,
                 a_child_is_loaded_with_its_lineage,
+                a_rerun_is_loaded_with_its_shards_and_shows_its_task,
                 no_more_child_starts_are_loaded_than_requested,
                 ended_shards_are_loaded_while_their_task_is_open,
                 lives_without_attempts_are_not_loaded,
@@ -180,6 +182,10 @@ macro_rules! suite {
                 a_job_fails_until_it_recovers,
                 a_task_raises_each_kind_of_alarm_once,
                 only_what_is_done_is_removed,
+            }
+            drains {
+                executors_are_drained_until_they_are_resumed,
+                no_more_executors_are_drained_than_allowed,
             }
             later {
                 lists_skip_unreadable_jobs,

@@ -1,5 +1,7 @@
 //! A coordinator that starts finds what the previous one committed.
 
+use std::sync::Arc;
+
 use fastjob_core::{AttemptState, Cause, Shard, TaskId, TaskState};
 use fastjob_engine::record::NOT_SPREAD;
 
@@ -11,7 +13,7 @@ use super::{
 };
 use crate::store::{
     AlarmKind, Attempt, ChildStart, Commit, EndedShard, LifeId, Lineage, Loaded, NewAttempt,
-    OpenAttempt, Partition,
+    OpenAttempt, Partition, RerunOf,
 };
 
 pub(crate) async fn a_new_store_is_empty(home: &mut impl Home) {
@@ -123,6 +125,32 @@ pub(crate) async fn a_child_is_loaded_with_its_lineage(home: &mut impl Home) {
         "retries and shards have that of their task"
     );
     assert_eq!(loaded.child_starts, child_starts);
+}
+
+pub(crate) async fn a_rerun_is_loaded_with_its_shards_and_shows_its_task(home: &mut impl Home) {
+    let rerun = |shards: &[u32]| Some(Arc::new(RerunOf { task: TaskId(3), shards: shards.into() }));
+    let some = rerun(&[1, 300]);
+    let whole = NewAttempt { rerun: rerun(&[]), ..head(10) };
+    let first = NewAttempt { rerun: some.clone(), ..shard(12, 12, 1, 400) };
+    let second = shard(12, 13, 300, 400);
+    write(home, [base(), plan([whole, head(11), first, second])]).await;
+    write(home, [end([part(12, 12, AttemptState::Failed)])]).await;
+    home.reopen().await;
+    let loaded = view(home).await.loaded;
+    let reruns: Vec<_> =
+        loaded.open.iter().map(|open| (open.planned.row.attempt.0, &open.planned.rerun)).collect();
+    assert_eq!(reruns, [(10, &rerun(&[])), (11, &None), (13, &some)]);
+
+    let shown = async |home: &_| {
+        let tasks = [10, 11, 12].map(TaskId);
+        let rows = Home::store(home).tasks_by_id(&tasks).await.unwrap();
+        rows.into_iter().map(|row| (row.task.0, row.reruns)).collect::<Vec<_>>()
+    };
+    let expected = [(12, Some(TaskId(3))), (11, None), (10, Some(TaskId(3)))];
+    assert_eq!(shown(&*home).await, expected, "while it is open");
+    write(home, [end([succeeded(10, 10), succeeded(11, 11), succeeded(12, 13)])]).await;
+    assert_eq!(view(home).await.loaded.open, []);
+    assert_eq!(shown(&*home).await, expected, "when it has ended");
 }
 
 fn child_start(id: i64, lineage: Option<Lineage>) -> ChildStart {

@@ -92,6 +92,7 @@ pub(crate) fn head(id: i64) -> NewAttempt {
         },
         parent: None,
         lineage: None,
+        rerun: None,
         wanted: None,
         key: None,
         life: None,

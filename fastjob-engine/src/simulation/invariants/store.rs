@@ -94,6 +94,7 @@ fn past_task(store: &ModelStore, like: &PastTask) -> Option<PastTask> {
         created_at: new.row.created_at,
         ended_at: *ended_at,
         parent: new.parent,
+        reruns: new.rerun.as_ref().map(|rerun| rerun.task),
         param: new.param.clone(),
         note: new.note.clone(),
         result: result.clone(),

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::{
     event::Held,
-    record::{Attempt, LifeId, Lineage},
+    record::{Attempt, LifeId, Lineage, RerunOf},
     state::{fleet::Placement, timers::Deadlines},
 };
 
@@ -52,6 +52,8 @@ pub(crate) struct Rare {
     pub(crate) progress: Option<Progress>,
     /// The lineage of its task; `None` for the root of a tree.
     pub(crate) lineage: Option<Lineage>,
+    /// What its task runs again.
+    pub(crate) rerun: Option<Arc<RerunOf>>,
 }
 
 impl Rare {
@@ -66,6 +68,7 @@ impl Rare {
         watched: false,
         progress: None,
         lineage: None,
+        rerun: None,
     };
 }
 

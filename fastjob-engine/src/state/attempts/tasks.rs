@@ -10,7 +10,7 @@ use fastjob_core::{
 };
 
 use super::{Attempts, Open};
-use crate::record::{Attempt, EndedShard};
+use crate::record::{Attempt, EndedShard, RerunOf};
 
 /// The maximum size of the list of all shards' results, in bytes. Above it, only the attempts have
 /// the results.
@@ -36,6 +36,25 @@ enum ShardAt {
 impl ShardAt {
     /// A shard that is not known to be open or ended.
     const UNKNOWN: Self = Self::Ended { state: AttemptState::Failed, result: None };
+    /// A shard that does not run again: it does not count for the end of the task.
+    const LEFT_OUT: Self = Self::Ended { state: AttemptState::Succeeded, result: None };
+
+    /// The shards of a task before its attempts are known.
+    fn all_of(head: &Open, total: u32) -> Vec<Self> {
+        let rerun = head.rare().rerun.as_deref();
+        match rerun.and_then(RerunOf::part) {
+            None => vec![Self::UNKNOWN; total as usize],
+            Some(part) => {
+                let mut shards = vec![Self::LEFT_OUT; total as usize];
+                for index in part {
+                    if let Some(shard) = shards.get_mut(*index as usize) {
+                        *shard = Self::UNKNOWN;
+                    }
+                }
+                shards
+            }
+        }
+    }
 }
 
 impl Attempts {
@@ -97,10 +116,12 @@ impl Attempts {
         Some(*state)
     }
 
-    /// Spreads a task over `total` shards, whose attempts are inserted next.
+    /// Spreads a task over `total` shards, whose attempts are inserted next: those of all shards, or
+    /// of those that run again.
     pub(crate) fn spread(&mut self, head: &Open, total: u32) {
-        let shards = vec![ShardAt::UNKNOWN; total as usize];
-        let spread = Spread { state: head.task_state, open: shards.len(), shards };
+        let shards = ShardAt::all_of(head, total);
+        let left_out = shards.iter().filter(|shard| **shard == ShardAt::LEFT_OUT).count();
+        let spread = Spread { state: head.task_state, open: shards.len() - left_out, shards };
         self.spreads.insert(head.row.task, spread);
     }
 
@@ -172,7 +193,7 @@ impl Attempts {
             let spread = self.spreads.entry(row.task).or_insert_with(|| Spread {
                 state: open.task_state,
                 // A shard that is neither open nor ended in the store does not exist.
-                shards: vec![ShardAt::UNKNOWN; row.shard.total as usize],
+                shards: ShardAt::all_of(open, row.shard.total),
                 open: 0,
             });
             self.retried.remove(&row.task);

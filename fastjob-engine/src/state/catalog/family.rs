@@ -113,6 +113,7 @@ impl Catalog {
                 | JobRefused::TooLate(_)
                 | JobRefused::NeverFires(_)
                 | JobRefused::OverQuota(_)
+                | JobRefused::JobOfTaskDeleted(_)
                 | JobRefused::LookAgain => JobRefused::NoChild(child.job.as_str().to_owned()),
             })
         };

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::{
     ExecutorFigures,
-    event::{Beat, Connected, SessionId},
+    event::{Beat, Connected, Now, SessionId},
     maps::IdSet,
     record::LifeRow,
 };
@@ -27,6 +27,8 @@ pub(crate) struct Life {
     link: u32,
     pub(super) session: Option<SessionId>,
     pub(super) draining: bool,
+    /// A user drains it.
+    pub(super) drained: bool,
     since: Timestamp,
     /// When its process first connected.
     began_at: Timestamp,
@@ -43,6 +45,8 @@ pub(crate) struct Life {
     /// The latest heartbeat, and when it arrived.
     beat: Option<Beat>,
     beat_at: Duration,
+    /// When the engine last heard from it; `None` until it connects to this engine.
+    pub(super) heard_at: Option<Duration>,
     round_trip: Smoothed,
     run_time: Smoothed,
     /// When `round_trip` or `run_time` was last measured.
@@ -59,6 +63,7 @@ impl Life {
             link: 0,
             session: None,
             draining: false,
+            drained: false,
             since: row.since,
             began_at: row.since,
             address: String::new(),
@@ -71,6 +76,7 @@ impl Life {
             handlers: Arc::default(),
             beat: None,
             beat_at: uptime,
+            heard_at: None,
             round_trip: Smoothed::default(),
             run_time: Smoothed::default(),
             measured_at: uptime,
@@ -79,11 +85,12 @@ impl Life {
 
     /// Replaces what the executor reports about itself. Its last heartbeat is kept until a newer
     /// one arrives.
-    pub(super) fn introduce(&mut self, new: &mut Connected, since: Timestamp) {
+    pub(super) fn introduce(&mut self, new: &mut Connected, now: Now) {
         self.link = new.link;
         self.session = Some(new.session);
         self.draining = new.leaving;
-        self.since = since;
+        self.since = now.wall;
+        self.heard_at = Some(now.uptime);
         self.address = std::mem::take(&mut new.address);
         self.version = std::mem::take(&mut new.version);
         self.capacity = new.capacity;
@@ -94,6 +101,7 @@ impl Life {
 
     pub(super) fn hear(&mut self, beat: Beat, uptime: Duration) {
         (self.beat, self.beat_at) = (Some(beat), uptime);
+        self.heard_at = Some(uptime);
     }
 
     pub(super) fn measure_round_trip(&mut self, took: Duration, uptime: Duration) {
@@ -122,7 +130,17 @@ impl Life {
         self.session
     }
 
-    /// Whether it drains: it accepts no more attempts.
+    /// Whether a user drains it: it keeps what it holds, and gets no new attempts.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.drained
+    }
+
+    /// How long ago the engine last heard from it; `None` if it never did.
+    pub(crate) fn silent_for(&self, uptime: Duration) -> Option<Duration> {
+        self.heard_at.map(|at| uptime.saturating_sub(at))
+    }
+
+    /// Whether it drains because its process is about to exit: it accepts no more attempts.
     pub(crate) fn is_draining(&self) -> bool {
         self.draining
     }
@@ -154,9 +172,9 @@ impl Life {
         held
     }
 
-    /// Whether it is connected and does not drain.
+    /// Whether it can get new attempts: it is connected, does not drain, and no user drains it.
     pub(crate) fn is_live(&self) -> bool {
-        self.session.is_some() && !self.draining
+        self.session.is_some() && !self.draining && !self.drained
     }
 
     /// Whether it can be sent another attempt now.
@@ -210,6 +228,7 @@ impl Life {
         ExecutorFigures {
             session: self.session,
             leaving: self.draining,
+            drained: self.drained,
             service: self.service.clone(),
             executor: self.executor.clone(),
             incarnation: self.incarnation.clone(),
@@ -221,6 +240,7 @@ impl Life {
             attempts: self.holds(),
             beat: self.beat.unwrap_or_default(),
             beat_age: uptime.saturating_sub(self.beat_at),
+            silent_for: self.silent_for(uptime),
             labels: Arc::clone(&self.labels),
             handlers: Arc::clone(&self.handlers),
         }

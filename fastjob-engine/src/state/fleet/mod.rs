@@ -8,7 +8,7 @@
 mod life;
 mod placement;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use fastjob_core::{ExecutorName, HandlerName, ServiceName};
 
@@ -16,7 +16,7 @@ pub(crate) use self::{life::Life, placement::Placement};
 use super::timers::Timers;
 use crate::{
     Config, ExecutorFigures,
-    event::{Beat, Connected, Now, SessionId},
+    event::{Beat, Connected, DrainedSet, Now, SessionId},
     maps::{IdMap, Map},
     record::{LifeId, LifeRow},
 };
@@ -37,6 +37,8 @@ pub(crate) struct Fleet {
     away: Timers<LifeId>,
     /// How long a life may be without a session.
     lost_after: Duration,
+    /// The executors that users drain, including those that are not connected.
+    drained: Arc<DrainedSet>,
 }
 
 impl Fleet {
@@ -51,6 +53,7 @@ impl Fleet {
             sessions: IdMap::default(),
             away: Timers::default(),
             lost_after: config.executor_lost,
+            drained: Arc::default(),
         }
     }
 
@@ -62,7 +65,7 @@ impl Fleet {
         if newest {
             self.seats.insert(seat, row.id);
         }
-        self.lives.insert(row.id, Life::new(row, uptime));
+        self.insert(row, uptime);
         self.away.set(row.id, uptime + self.lost_after);
     }
 
@@ -139,7 +142,7 @@ impl Fleet {
             incarnation: new.incarnation.clone(),
             since: now.wall,
         };
-        self.lives.insert(id, Life::new(&row, now.uptime));
+        self.insert(&row, now.uptime);
         row
     }
 
@@ -163,7 +166,7 @@ impl Fleet {
         self.sessions.insert(new.session, id);
         let life = self.lives.get_mut(&id)?;
         let before = life.session.filter(|before| *before != new.session);
-        life.introduce(new, now.wall);
+        life.introduce(new, now);
         if let Some(before) = before {
             self.sessions.remove(&before);
         }
@@ -174,7 +177,8 @@ impl Fleet {
     /// [`next_lost_at`](Self::next_lost_at).
     pub(crate) fn disconnect(&mut self, session: SessionId, uptime: Duration) -> Option<LifeId> {
         let id = self.sessions.remove(&session)?;
-        self.lives.get_mut(&id)?.session = None;
+        let life = self.lives.get_mut(&id)?;
+        (life.session, life.heard_at) = (None, Some(uptime));
         self.away.set(id, uptime + self.lost_after);
         Some(id)
     }
@@ -223,6 +227,35 @@ impl Fleet {
         let id = self.of_session(session)?;
         self.lives.get_mut(&id)?.draining = true;
         Some(id)
+    }
+
+    fn insert(&mut self, row: &LifeRow, uptime: Duration) {
+        let mut life = Life::new(row, uptime);
+        life.drained = self.is_drained(&row.service, &row.executor);
+        self.lives.insert(row.id, life);
+    }
+
+    fn is_drained(&self, service: &ServiceName, executor: &ExecutorName) -> bool {
+        // Users rarely drain any.
+        !self.drained.is_empty() && self.drained.contains(&(service.clone(), executor.clone()))
+    }
+
+    /// Replaces the executors that users drain. Returns the lives that this changes, in the order of
+    /// their ids.
+    pub(crate) fn set_drained(&mut self, drained: Arc<DrainedSet>) -> Vec<LifeId> {
+        self.drained = drained;
+        let changed = self
+            .lives
+            .iter()
+            .filter(|(_, life)| life.drained != self.is_drained(life.service(), life.executor()));
+        let mut changed: Vec<_> = changed.map(|(id, _)| *id).collect();
+        changed.sort_unstable();
+        for id in &changed {
+            if let Some(life) = self.lives.get_mut(id) {
+                life.drained = !life.drained;
+            }
+        }
+        changed
     }
 
     /// Records a heartbeat. Returns the life of the executor.

@@ -12,6 +12,11 @@ pub(super) use self::other::Disk;
 #[cfg(unix)]
 pub(super) use self::unix::Disk;
 
+/// The folder of the notes of logs that are being uploaded.
+const NOTES: &str = "pending";
+/// Maximum bytes of a note.
+const NOTE_MAX: u64 = 256;
+
 fn name(id: AttemptId) -> String {
     format!("{id}.log")
 }

@@ -2,14 +2,14 @@
 
 use std::{
     fs::{self, File},
-    io,
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
 use fastjob_core::AttemptId;
 use jiff::civil::Date;
 
-use super::name;
+use super::{NOTE_MAX, NOTES, name};
 
 /// The root folder of all logs.
 pub(in crate::logs) struct Disk {
@@ -50,5 +50,43 @@ impl Disk {
     /// Opens a log to read it.
     pub(in crate::logs) fn read(&self, day: Date, id: AttemptId) -> io::Result<File> {
         File::open(self.path(day, id))
+    }
+
+    /// Writes the note of a log that is being uploaded.
+    pub(in crate::logs) fn write_note(&self, id: AttemptId, text: &str) -> io::Result<()> {
+        fs::create_dir_all(self.root.join(NOTES))?;
+        fs::write(self.root.join(NOTES).join(id.to_string()), text)
+    }
+
+    /// Removes the note of a log, if there is one.
+    pub(in crate::logs) fn remove_note(&self, id: AttemptId) -> io::Result<()> {
+        match fs::remove_file(self.root.join(NOTES).join(id.to_string())) {
+            Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        }
+    }
+
+    /// Reads the notes of the latest logs.
+    pub(in crate::logs) fn read_notes(&self, most: usize) -> io::Result<Vec<(AttemptId, String)>> {
+        let folder = self.root.join(NOTES);
+        let entries = match fs::read_dir(&folder) {
+            Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let mut ids = Vec::new();
+        for entry in entries {
+            ids.extend(entry?.file_name().to_str().and_then(|name| name.parse::<i64>().ok()));
+        }
+        ids.sort_unstable_by(|a, b| b.cmp(a));
+        ids.truncate(most);
+        let mut found = Vec::new();
+        for id in ids {
+            let Ok(file) = File::open(folder.join(id.to_string())) else { continue };
+            let mut text = String::new();
+            if file.take(NOTE_MAX).read_to_string(&mut text).is_ok() {
+                found.push((AttemptId(id), text));
+            }
+        }
+        Ok(found)
     }
 }

@@ -7,7 +7,7 @@
 
 use std::{
     fs::{self, File},
-    io,
+    io::{self, Read as _, Write as _},
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
@@ -17,12 +17,12 @@ use fastjob_core::AttemptId;
 use jiff::civil::Date;
 use rustix::{
     fd::OwnedFd,
-    fs::{Mode, OFlags, mkdirat, open, openat, unlinkat},
+    fs::{Dir, Mode, OFlags, mkdirat, open, openat, unlinkat},
     io::Errno,
     process::geteuid,
 };
 
-use super::{super::lock, name};
+use super::{super::lock, NOTE_MAX, NOTES, name};
 
 const FOLDER: u32 = 0o700;
 const FILE: u32 = 0o600;
@@ -86,13 +86,63 @@ impl Disk {
         own_file(openat(folder, name(id), flags, Mode::empty())?)
     }
 
+    /// Writes the note of a log that is being uploaded.
+    pub(in crate::logs) fn write_note(&self, id: AttemptId, text: &str) -> io::Result<()> {
+        let notes = self.make_folder(NOTES)?;
+        let flags = OFlags::WRONLY | OFlags::TRUNC | OFlags::CREATE;
+        let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        own_file(openat(notes, id.to_string(), flags, mode(FILE))?)?.write_all(text.as_bytes())
+    }
+
+    /// Removes the note of a log, if there is one.
+    pub(in crate::logs) fn remove_note(&self, id: AttemptId) -> io::Result<()> {
+        let Some(notes) = self.notes()? else { return Ok(()) };
+        match unlinkat(&notes, id.to_string(), rustix::fs::AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(err) => Err(err.into()),
+        }
+    }
+
+    /// Reads the notes of the latest logs.
+    pub(in crate::logs) fn read_notes(&self, most: usize) -> io::Result<Vec<(AttemptId, String)>> {
+        let Some(notes) = self.notes()? else { return Ok(Vec::new()) };
+        let mut ids = Vec::new();
+        for entry in Dir::read_from(&notes)? {
+            ids.extend(entry?.file_name().to_str().ok().and_then(|name| name.parse::<i64>().ok()));
+        }
+        ids.sort_unstable_by(|a, b| b.cmp(a));
+        ids.truncate(most);
+        let mut found = Vec::new();
+        for id in ids {
+            let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+            let opened = openat(&notes, id.to_string(), flags, Mode::empty());
+            let Ok(file) = opened.map_err(io::Error::from).and_then(own_file) else { continue };
+            let mut text = String::new();
+            if file.take(NOTE_MAX).read_to_string(&mut text).is_ok() {
+                found.push((AttemptId(id), text));
+            }
+        }
+        Ok(found)
+    }
+
+    fn notes(&self) -> io::Result<Option<OwnedFd>> {
+        match openat(self.root()?, NOTES, folder(), Mode::empty()) {
+            Ok(notes) => own_folder(notes).map(Some),
+            Err(Errno::NOENT) => Ok(None),
+            Err(err) => Err(err.into()),
+        }
+    }
+
     fn root(&self) -> io::Result<OwnedFd> {
         // The owner chose this path; it may be a link to another disk.
         Ok(open(&self.root, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
     }
 
     fn make_day(&self, day: Date) -> io::Result<OwnedFd> {
-        let name = day.to_string();
+        self.make_folder(&day.to_string())
+    }
+
+    fn make_folder(&self, name: &str) -> io::Result<OwnedFd> {
         let root = match self.root() {
             Err(err) if err.kind() == io::ErrorKind::NotFound => {
                 fs::DirBuilder::new().recursive(true).mode(FOLDER).create(&self.root)?;
@@ -100,11 +150,11 @@ impl Disk {
             }
             root => root?,
         };
-        match mkdirat(&root, &name, mode(FOLDER)) {
+        match mkdirat(&root, name, mode(FOLDER)) {
             Ok(()) | Err(Errno::EXIST) => {}
             Err(err) => return Err(err.into()),
         }
-        own_folder(openat(&root, &name, folder(), Mode::empty())?)
+        own_folder(openat(&root, name, folder(), Mode::empty())?)
     }
 }
 

@@ -14,7 +14,7 @@ fn check_mode(path: &Path, expected: u32) {
 }
 
 async fn write(logs: &Logs) {
-    let log = logs.attempt(ID, noon());
+    let log = logs.attempt(ID, noon(), None);
     log.line(format_args!("the secret"));
     logs.flush().await;
     log.line(format_args!("and more"));
@@ -41,7 +41,7 @@ async fn files_are_0600_and_folders_0700_whatever_the_umask() {
     let bits = u32::from_str_radix(&umask, 8).unwrap();
     rustix::process::umask(rustix::fs::Mode::from_bits_truncate(bits as _));
     let root = dir.path().join("logs");
-    let logs = Logs::open(&root, 7).unwrap();
+    let logs = Logs::open(&root, 7, 64 << 20).unwrap();
     write(&logs).await;
     check_mode(&root, 0o700);
     check_mode(&root.join("2026-11-23"), 0o700);
@@ -81,7 +81,7 @@ async fn a_link_instead_of_a_days_folder_is_not_followed() {
     fs::write(elsewhere.path().join("42.log"), "not a log").unwrap();
     symlink(elsewhere.path(), dir.path().join("2026-11-23")).unwrap();
     assert!(matches!(logs.read(ID, 0, WHOLE).await, Err(LogError::NotFound(_))));
-    let log = logs.attempt(ID, noon());
+    let log = logs.attempt(ID, noon(), None);
     log.line(format_args!("the secret"));
     logs.flush().await;
     let text = fs::read_to_string(elsewhere.path().join("42.log")).unwrap();
@@ -95,7 +95,7 @@ async fn a_link_instead_of_the_trial_file_is_not_written() {
     let victim = dir.path().join("victim");
     fs::write(&victim, "precious").unwrap();
     symlink(&victim, dir.path().join(format!(".trial-{}", std::process::id()))).unwrap();
-    assert!(Logs::open(dir.path(), 7).is_ok());
+    assert!(Logs::open(dir.path(), 7, 64 << 20).is_ok());
     assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
 }
 

@@ -54,5 +54,6 @@ const WANTED: u64 = 1 << 9;
 const NOTED: u64 = 1 << 10;
 const HAS_ROWS: u64 = 1 << 11;
 const HEAD_ENDED: u64 = 1 << 12;
+const RERUN: u64 = 1 << 13;
 const OF_ATTEMPTS: u64 = FIRE_IS_DUE | FIRE | LIFE | SHARD | NUMBER;
-const OF_TASKS: u64 = (1 << 13) - 1;
+const OF_TASKS: u64 = (1 << 14) - 1;

@@ -5,11 +5,11 @@ use jiff::Timestamp;
 
 use super::{
     ATTEMPT, CANCEL, END, FIRE, FIRE_IS_DUE, HAS_ROWS, HEAD_ENDED, LIFE, LINEAGE, MOVE, NOTE,
-    NOTED, NUMBER, OF_ATTEMPTS, OF_TASKS, PARAM, PARENT, PLACE, SHARD, SPREAD, STATE, TASK,
+    NOTED, NUMBER, OF_ATTEMPTS, OF_TASKS, PARAM, PARENT, PLACE, RERUN, SHARD, SPREAD, STATE, TASK,
     VERSION, WANTED,
 };
 use crate::store::{
-    Attempt, LifeId, Lineage,
+    Attempt, LifeId, Lineage, RerunOf,
     binary::{Read, read_signed, read_unsigned, torn, unseal},
     codes::{cause, task_state},
     journal::{Change, Open, OpenTask},
@@ -93,12 +93,14 @@ impl<'a> Reader<'a> {
             None
         };
         let note = if has(NOTED) { Some(self.text()?.to_owned()) } else { None };
+        let rerun = if has(RERUN) { Some(self.rerun()?.into()) } else { None };
         let open =
             if has(HEAD_ENDED) { Vec::new() } else { vec![Open { row: head, life, bytes: 0 }] };
         let task = OpenTask {
             head,
             parent,
             lineage,
+            rerun,
             wanted,
             param,
             note,
@@ -110,6 +112,14 @@ impl<'a> Reader<'a> {
             bytes: 0,
         };
         Ok(Change::Task(id, Box::new(task)))
+    }
+
+    fn rerun(&mut self) -> Read<RerunOf> {
+        let task = TaskId(self.signed()?);
+        let many = self.count()?;
+        // Each takes at least a byte: what is collected is bounded by the record.
+        let shards = (0..many).map(|_| self.count()).collect::<Read<_>>()?;
+        Ok(RerunOf { task, shards })
     }
 
     fn row(

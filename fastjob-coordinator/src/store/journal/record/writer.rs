@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::{
     ATTEMPT, CANCEL, END, FIRE, FIRE_IS_DUE, HAS_ROWS, HEAD_ENDED, HEADER, LIFE, LINEAGE, MOVE,
-    NOTE, NOTED, NUMBER, PARAM, PARENT, PLACE, SHARD, SPREAD, STATE, TASK, VERSION, WANTED,
+    NOTE, NOTED, NUMBER, PARAM, PARENT, PLACE, RERUN, SHARD, SPREAD, STATE, TASK, VERSION, WANTED,
 };
 use crate::store::{
     Attempt, LifeId,
@@ -98,7 +98,8 @@ impl Writer {
             | is(task.wanted.is_some(), WANTED)
             | is(task.note.is_some(), NOTED)
             | is(task.has_rows, HAS_ROWS)
-            | is(head.is_none(), HEAD_ENDED);
+            | is(head.is_none(), HEAD_ENDED)
+            | is(task.rerun.is_some(), RERUN);
         self.bytes.push(TASK);
         self.unsigned(flags);
         self.id(id.0);
@@ -121,6 +122,13 @@ impl Writer {
         }
         if let Some(note) = &task.note {
             self.text(note);
+        }
+        if let Some(rerun) = &task.rerun {
+            self.signed(rerun.task.0);
+            self.unsigned(rerun.shards.len() as u64);
+            for index in &rerun.shards {
+                self.unsigned(u64::from(*index));
+            }
         }
         self.len() - before
     }
