@@ -4,11 +4,11 @@ use std::marker::PhantomData;
 
 use fastjob_core::duration;
 use jiff::Timestamp;
-use reqwest::{Method, StatusCode, Url};
-use serde::{Serialize, de::DeserializeOwned};
+use reqwest::{Method, Url};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{ServerUrl, failure::not_fastjob};
+use super::ServerUrl;
 use crate::{
     ClientError, LogQuery,
     types::{
@@ -296,12 +296,12 @@ impl Call<ExecutorView> {
 
     /// Drains an executor: it keeps what it holds, and gets no new attempts until it is resumed.
     pub fn drain_executor(name: &str) -> Self {
-        Self { is_repeatable: true, ..Self::post(&["executors", name, "drain"]) }
+        Self { repeat: Repeat::Later, ..Self::post(&["executors", name, "drain"]) }
     }
 
     /// Lets a drained executor get attempts again.
     pub fn resume_executor(name: &str) -> Self {
-        Self { is_repeatable: true, ..Self::post(&["executors", name, "resume"]) }
+        Self { repeat: Repeat::Later, ..Self::post(&["executors", name, "resume"]) }
     }
 }
 
@@ -363,48 +363,5 @@ impl Call<Health> {
     /// Whether the coordinator can do its work.
     pub fn ready() -> Self {
         Self { root: &[], ..Self::get(&["readyz"]) }
-    }
-}
-
-/// The answer to a [`Call`]: its JSON, which can be read as a `T`.
-#[derive(Debug)]
-pub struct Answer<T> {
-    text: String,
-    saved: Option<String>,
-    server: ServerUrl,
-    status: StatusCode,
-    answer: PhantomData<fn() -> T>,
-}
-
-impl<T: DeserializeOwned> Answer<T> {
-    pub(super) fn new(
-        server: ServerUrl,
-        status: StatusCode,
-        text: String,
-        saved: Option<String>,
-    ) -> Self {
-        Self { text, saved, server, status, answer: PhantomData }
-    }
-
-    /// The JSON as the coordinator sent it; empty if the call has no result.
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
-    /// What saving did, after a job was saved: `created`, `updated` or `unchanged`.
-    pub fn saved(&self) -> Option<&str> {
-        self.saved.as_deref()
-    }
-
-    /// The result.
-    ///
-    /// # Errors
-    ///
-    /// Fails with [`ClientError::NotFastJob`] if the JSON is not what a coordinator of this release
-    /// answers.
-    pub fn read(&self) -> Result<T, ClientError> {
-        let text = if self.text.is_empty() { "null" } else { &self.text };
-        serde_json::from_str(text)
-            .map_err(|err| not_fastjob(self.status, &self.text, Some(err), &self.server))
     }
 }

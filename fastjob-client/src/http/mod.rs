@@ -1,5 +1,6 @@
 //! The client, over REST.
 
+mod answer;
 mod builder;
 mod call;
 mod client;
@@ -12,8 +13,9 @@ mod server_urls;
 mod token;
 
 pub use self::{
+    answer::Answer,
     builder::ClientBuilder,
-    call::{Answer, Call},
+    call::Call,
     client::Client,
     list::{List, Pages},
     server_url::{InvalidServerUrl, ServerUrl},
