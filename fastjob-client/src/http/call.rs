@@ -296,12 +296,12 @@ impl Call<ExecutorView> {
 
     /// Drains an executor: it keeps what it holds, and gets no new attempts until it is resumed.
     pub fn drain_executor(name: &str) -> Self {
-        Self { is_repeatable: true, ..Self::post(&["executors", name, "drain"]) }
+        Self { repeat: Repeat::Later, ..Self::post(&["executors", name, "drain"]) }
     }
 
     /// Lets a drained executor get attempts again.
     pub fn resume_executor(name: &str) -> Self {
-        Self { is_repeatable: true, ..Self::post(&["executors", name, "resume"]) }
+        Self { repeat: Repeat::Later, ..Self::post(&["executors", name, "resume"]) }
     }
 }
 
