@@ -22,6 +22,8 @@ const LONG: Duration = Duration::from_secs(2);
 const OFTEN: Duration = Duration::from_secs(10);
 /// The time between two pictures of the spinner.
 const TICK: Duration = Duration::from_millis(120);
+/// How long clearing the bar of an interrupted process may take.
+const CLEARED: Duration = Duration::from_millis(200);
 /// The exit status of an interrupted process.
 const INTERRUPTED: i32 = 130;
 
@@ -187,7 +189,9 @@ fn clear_when_interrupted() {
             // If the signal cannot be watched, the process ends without the bar being cleared.
             if tokio::signal::ctrl_c().await.is_ok() {
                 IS_OVER.store(true, Ordering::Relaxed);
-                clear();
+                // If the reader of the output does not read, a write holds the bar.
+                let cleared = tokio::task::spawn_blocking(clear);
+                tokio::time::timeout(CLEARED, cleared).await.ok();
                 std::process::exit(INTERRUPTED);
             }
         });

@@ -22,7 +22,8 @@ fn case(command: &'static str, args: &[&str], answer: Value) -> Case {
 fn asking(jobs: &Path) -> Vec<Case> {
     let jobs = jobs.to_str().unwrap();
     let none = json!({ "items": [], "next_cursor": null });
-    let applied = json!({ "items": [{ "job": "default.a", "saved": "created", "changes": [] }] });
+    let applied = json!({ "job": "default.a", "saved": "created", "origin": "api" });
+    let applied = json!({ "items": [applied] });
     let durations = Value::Null;
     let stats = json!({
         "since": "2026-11-23T00:00:00Z", "until": "2026-11-24T00:00:00Z", "bucket": "1h",
