@@ -14,7 +14,7 @@ use crate::{Command, Part, Rerun, Start, StartKey, Switch, When, record::LifeId,
 
 impl World {
     pub(super) fn people(&mut self, dice: &mut SmallRng) {
-        match dice.random_range(0..11) {
+        match dice.random_range(0..12) {
             0..3 => {
                 let to = if dice.random_bool(0.5) { Switch::On } else { Switch::Off };
                 let jobs = jobs::switched();
@@ -33,7 +33,7 @@ impl World {
                     self.save(jobs::edited(dice.random_range(0..4)));
                 }
             }
-            7 => self.drain_or_resume(dice),
+            8 => self.drain_or_resume(dice),
             _ => {
                 let open: Vec<_> = self
                     .store
