@@ -124,6 +124,7 @@ impl Coordinator {
             archive: archive.clone(),
             applying: Semaphore::new(1),
             scanning: Semaphore::new(1),
+            labelled: ops::Labelled::default(),
         });
         handles.open(ops.clone());
         // Within the drain timeout, sessions last until the engines have ended, so that the

@@ -2,7 +2,8 @@
 
 use std::{
     collections::{BinaryHeap, HashMap, HashSet},
-    time::Duration,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
 use fastjob_core::{Job, JobId, JobName, ServiceName, instant, schedule::Schedule};
@@ -12,11 +13,17 @@ use tokio::sync::SemaphorePermit;
 use super::{ENDS_MAX, Error, FireView, Ops, PAGE_BYTES, PAGE_MAX, ScheduleView};
 use crate::{
     clock::wall_now,
-    store::{JobPage, JobRow},
+    store::{JobPage, JobRow, TaskFilter},
 };
 
 /// How long a request waits for its turn to read all jobs.
 const TURN: Duration = Duration::from_secs(10);
+/// Jobs that a search looks at before it ends a page.
+const LOOKED_AT: usize = 5_000;
+/// Approximate bytes of a job in a list, without its texts.
+const JOB_BYTES: u64 = 2_000;
+/// How long the jobs with some labels are remembered, for the next page of a list.
+const REMEMBERED: Duration = Duration::from_secs(5);
 /// Fires of each job, unless the request says otherwise.
 const PER_JOB: u32 = 10;
 const PER_JOB_MAX: u32 = 1_000;
@@ -118,7 +125,10 @@ impl First {
         let last = self.0.peek().filter(|_| is_full).map(|last| last.at);
         let follows = job.timetable.follows_the_last_end();
         let most = if follows { 1 } else { range.per_job };
-        let fires = job.timetable.fires_within((range.from, range.until), row.anchor, most);
+        let after_last =
+            last.and_then(|last| last.checked_add(SignedDuration::from_millis(1)).ok());
+        let until = after_last.map_or(range.until, |at| at.min(range.until));
+        let fires = job.timetable.fires_within((range.from, until), row.anchor, most);
         let zone = match job.timetable.schedule() {
             Schedule::Cron(_, zone) => Some(zone.name().to_owned()),
             Schedule::None
@@ -147,8 +157,15 @@ impl First {
         if fires.len() > limit {
             cut_at = fires.last().map(|fire| fire.at);
             // All fires before the cut are there, so that the list can be continued from it.
-            let whole = fires.partition_point(|fire| Some(fire.at) < cut_at);
-            fires.truncate(if whole > 0 { whole } else { limit });
+            match fires.partition_point(|fire| Some(fire.at) < cut_at) {
+                // More jobs fire at one instant than are listed.
+                0 => {
+                    fires.truncate(limit);
+                    let next = SignedDuration::from_millis(1);
+                    cut_at = cut_at.and_then(|at| at.checked_add(next).ok());
+                }
+                whole => fires.truncate(whole),
+            }
         }
         let view = |Fire { at, service, name, zone, more }| FireView {
             at,
@@ -188,7 +205,68 @@ impl Idle {
     }
 }
 
+/// The jobs with the labels of the last search.
+#[derive(Debug, Default)]
+pub(crate) struct Labelled(Mutex<Option<(Vec<String>, Arc<HashSet<JobId>>, Instant)>>);
+
+impl Labelled {
+    fn get(&self, labels: &[String]) -> Option<Arc<HashSet<JobId>>> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (of, jobs, at) = known.as_ref()?;
+        (of == labels && at.elapsed() < REMEMBERED).then(|| Arc::clone(jobs))
+    }
+
+    fn remember(&self, labels: &[String], jobs: HashSet<JobId>) -> Arc<HashSet<JobId>> {
+        let jobs = Arc::new(jobs);
+        let known = (labels.to_vec(), Arc::clone(&jobs), Instant::now());
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
+        jobs
+    }
+}
+
+/// Where a page of jobs ends.
+type NextJob = Option<(ServiceName, JobName)>;
+
 impl Ops {
+    /// The next jobs that a search finds, and where it ended. A search that finds few jobs ends its
+    /// page early.
+    pub(super) async fn jobs_searched(
+        &self,
+        (which, idle): (&WhichJobs, Option<Idle>),
+        mut after: NextJob,
+        limit: usize,
+    ) -> Result<(Vec<JobRow>, NextJob), Error> {
+        let _turn = self.turn_to_scan().await?;
+        let releases = match idle {
+            Some(Idle::Release) => self.releases().await?,
+            Some(Idle::Ever | Idle::Since(_)) | None => Releases::new(),
+        };
+        let (mut rows, mut looked_at, mut bytes) = (Vec::new(), 0, 0);
+        while looked_at < LOOKED_AT {
+            let page = self.store.jobs(after.take(), PAGE_MAX, PAGE_BYTES).await?;
+            looked_at += page.jobs.len();
+            let mut found: Vec<_> =
+                page.jobs.into_iter().filter(|row| which.has(&row.job)).collect();
+            if let Some(idle) = idle {
+                found = self.idle(found, idle, &releases).await?;
+            }
+            after = page.next;
+            for row in found {
+                bytes += size(&row);
+                rows.push(row);
+                if rows.len() == limit || bytes >= PAGE_BYTES {
+                    let last =
+                        rows.last().map(|row| (row.job.service.clone(), row.job.name.clone()));
+                    return Ok((rows, last));
+                }
+            }
+            if after.is_none() {
+                break;
+            }
+        }
+        Ok((rows, after))
+    }
+
     /// Waits for the only turn to read all jobs.
     pub(super) async fn turn_to_scan(&self) -> Result<SemaphorePermit<'_>, Error> {
         match tokio::time::timeout(TURN, self.scanning.acquire()).await {
@@ -205,19 +283,26 @@ impl Ops {
     pub(super) async fn jobs_labelled(
         &self,
         labels: &[String],
-    ) -> Result<Option<HashSet<JobId>>, Error> {
+    ) -> Result<Option<Arc<HashSet<JobId>>>, Error> {
         let which = WhichJobs::parse(None, labels)?;
         if which.are_all() {
             return Ok(None);
         }
+        if let Some(known) = self.labelled.get(labels) {
+            return Ok(Some(known));
+        }
         let _turn = self.turn_to_scan().await?;
+        // Another request may have found them meanwhile.
+        if let Some(known) = self.labelled.get(labels) {
+            return Ok(Some(known));
+        }
         let (mut found, mut after) = (HashSet::new(), None);
         loop {
             let JobPage { jobs, next } = self.store.jobs(after, PAGE_MAX, PAGE_BYTES).await?;
             found.extend(jobs.iter().filter(|row| which.has(&row.job)).map(|row| row.id));
             match next {
                 Some(next) => after = Some(next),
-                None => return Ok(Some(found)),
+                None => return Ok(Some(self.labelled.remember(labels, found))),
             }
         }
     }
@@ -265,24 +350,31 @@ impl Ops {
     }
 
     /// Those of the jobs that have not run for so long.
-    pub(super) async fn idle(&self, rows: Vec<JobRow>, idle: Idle) -> Result<Vec<JobRow>, Error> {
+    async fn idle(
+        &self,
+        rows: Vec<JobRow>,
+        idle: Idle,
+        releases: &Releases,
+    ) -> Result<Vec<JobRow>, Error> {
         let jobs: Vec<_> = rows.iter().map(|row| row.id).collect();
         let activity = self.activity(&jobs, ENDS_MAX).await?;
-        let mut releases: HashMap<(ServiceName, String), Timestamp> = HashMap::new();
-        if idle == Idle::Release {
-            for executor in self.executors_here().await?.iter().filter(|it| it.session.is_some()) {
-                for handler in executor.handlers.keys() {
-                    let key = (executor.service.clone(), handler.to_string());
-                    let at = releases.entry(key).or_insert(executor.began_at);
-                    *at = (*at).max(executor.began_at);
-                }
+        let mut earlier = HashMap::new();
+        for (job, activity) in &activity {
+            // Of a task that waits or was skipped, no handler has run.
+            let none_ran = activity.ends.iter().all(|end| end.started_at.is_none());
+            if none_ran && activity.ends.len() >= ENDS_MAX as usize {
+                earlier.insert(*job, self.last_run(*job).await?);
             }
         }
         let is_idle = |row: &JobRow| {
             let Some(activity) = activity.get(&row.id) else { return true };
-            // Of a task that waits or was skipped, no handler has run.
             let ended = activity.ends.iter().filter(|end| end.started_at.is_some());
-            let last = ended.map(|end| end.ended_at).max();
+            let last = match earlier.get(&row.id) {
+                Some(LastRun::At(at)) => Some(*at),
+                // It is not called idle without knowing.
+                Some(LastRun::Unknown) => return false,
+                Some(LastRun::Never) | None => ended.map(|end| end.ended_at).max(),
+            };
             let since = match idle {
                 Idle::Ever => None,
                 Idle::Since(at) => Some(at),
@@ -302,6 +394,56 @@ impl Ops {
     }
 }
 
+/// When executors with a handler of a service started, the newest.
+type Releases = HashMap<(ServiceName, String), Timestamp>;
+
+/// When a job has last run.
+#[derive(Clone, Copy, Debug)]
+enum LastRun {
+    At(Timestamp),
+    Never,
+    /// Too many of its last tasks have not run.
+    Unknown,
+}
+
+impl Ops {
+    async fn releases(&self) -> Result<Releases, Error> {
+        let mut releases = Releases::new();
+        for executor in self.executors_here().await?.iter().filter(|it| it.session.is_some()) {
+            for handler in executor.handlers.keys() {
+                let key = (executor.service.clone(), handler.to_string());
+                let at = releases.entry(key).or_insert(executor.began_at);
+                *at = (*at).max(executor.began_at);
+            }
+        }
+        Ok(releases)
+    }
+
+    /// When the last task of a job ended that has run.
+    async fn last_run(&self, job: JobId) -> Result<LastRun, Error> {
+        let filter = TaskFilter {
+            job: Some(job),
+            min_run_time: Some(Duration::ZERO),
+            limit: 1,
+            ..TaskFilter::default()
+        };
+        let listed = self.store.task_ids(&filter).await?;
+        if listed.places.is_empty() {
+            let is_whole = listed.stopped.is_none();
+            return Ok(if is_whole { LastRun::Never } else { LastRun::Unknown });
+        }
+        let rows = self.store.tasks_by_id(&listed.ids()).await?;
+        let at = rows.first().and_then(|row| row.ended_at);
+        Ok(at.map_or(LastRun::Unknown, LastRun::At))
+    }
+}
+
+/// Approximate bytes of a job in a list.
+fn size(row: &JobRow) -> u64 {
+    let param = |job: &Job| job.param.as_deref().map_or(0, str::len) as u64 + JOB_BYTES;
+    param(&row.job) + row.declared.as_ref().map_or(0, |code| param(code))
+}
+
 /// How many to list.
 fn many(field: &str, count: Option<u32>, (usual, most): (u32, u32)) -> Result<usize, Error> {
     match count.unwrap_or(usual) {
@@ -312,8 +454,6 @@ fn many(field: &str, count: Option<u32>, (usual, most): (u32, u32)) -> Result<us
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use fastjob_core::JobDraft;
     use fastjob_engine::record::{Origin, Overrides};
 
@@ -373,7 +513,7 @@ mod tests {
         assert_eq!(fires, expected);
         assert_eq!(cut.as_deref(), Some("19:00"), "continue from here");
         let (fires, cut) = listed(1, &rows);
-        assert_eq!((fires.len(), cut.as_deref()), (1, Some("18:00")), "all are at one instant");
+        assert_eq!((fires.len(), cut.as_deref()), (1, Some("18:00")), "just after that instant");
     }
 
     #[test]

@@ -17,9 +17,6 @@ use crate::{
     store::{JobRow, Origin, Partition},
 };
 
-/// Jobs that a list looks at before it ends a page.
-const LOOKED_AT: usize = 5_000;
-
 /// Which jobs to list, as the caller wrote them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ListJobs {
@@ -137,25 +134,14 @@ impl Ops {
         let limit = page(ask.limit)?;
         let which = WhichJobs::parse(ask.service, &ask.labels)?;
         let idle = ask.idle_since.as_deref().map(Idle::parse).transpose()?;
-        let mut after = ask.cursor.map(|cursor| parse_cursor(&cursor)).transpose()?;
-        let (mut rows, mut looked_at) = (Vec::new(), 0);
-        // A search that finds few jobs ends its page early.
-        while looked_at < LOOKED_AT {
-            let wanted = limit - u32::try_from(rows.len()).unwrap_or(limit);
-            let page = self.store.jobs(after.take(), wanted, PAGE_BYTES).await?;
-            looked_at += page.jobs.len();
-            let mut found: Vec<_> =
-                page.jobs.into_iter().filter(|row| which.has(&row.job)).collect();
-            if let Some(idle) = idle {
-                found = self.idle(found, idle).await?;
+        let after = ask.cursor.map(|cursor| parse_cursor(&cursor)).transpose()?;
+        let (rows, after) = match which.are_all() && idle.is_none() {
+            true => {
+                let page = self.store.jobs(after, limit, PAGE_BYTES).await?;
+                (page.jobs, page.next)
             }
-            rows.extend(found);
-            after = page.next;
-            let is_plain = which.are_all() && idle.is_none();
-            if after.is_none() || is_plain || rows.len() >= limit as usize {
-                break;
-            }
-        }
+            false => self.jobs_searched((&which, idle), after, limit as usize).await?,
+        };
         let now = wall_now();
         let mut items: Vec<_> = rows.iter().map(|row| view(row, now)).collect();
         if let Some(ends) = ask.ends {

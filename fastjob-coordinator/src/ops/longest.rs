@@ -1,12 +1,14 @@
 //! The open tasks that have run longest.
 
+use fastjob_core::TaskId;
 use fastjob_engine::{LiveTask, OpenAsk};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Error, Ops, PAGE_MAX, Page, TaskView,
+    Error, Ops, PAGE_BYTES, PAGE_MAX, Page, TaskView,
     listing::{cursor, sort},
     live::OPEN_MOST,
+    pages::fit,
 };
 use crate::{
     clock::wall_now,
@@ -41,36 +43,61 @@ impl Ops {
         let least = SignedDuration::try_from(filter.min_run_time.unwrap_or_default());
         let least = least.map_err(|err| Error::invalid("min_run_time", err))?;
         let latest = wall_now().checked_sub(least).unwrap_or(Timestamp::MIN);
-        let mut places = Vec::new();
+        let mut begun = Vec::new();
         for part in tasks.chunks(PAGE_MAX as usize) {
             let live = self.live(part.to_vec()).await?;
-            let started = live.tasks.values().filter_map(started);
-            places.extend(started.filter(|(_, at)| *at <= latest).map(|(task, at)| Place {
-                // Unlike the time since then, it is the same on each page.
-                run_time: at.as_millisecond().saturating_neg(),
-                task,
-            }));
+            unanswered.extend(live.unanswered.into_values());
+            let (here, between): (Vec<_>, Vec<_>) =
+                live.tasks.values().partition(|task| started(task).is_some());
+            begun.extend(here.into_iter().filter_map(started));
+            // Between two attempts, only the ended ones say when the task started.
+            let between: Vec<_> = between.into_iter().map(|task| task.task).collect();
+            for row in self.store.tasks_by_id(&between).await? {
+                let at = row.attempts.iter().filter_map(|attempt| attempt.started_at).min();
+                begun.extend(at.map(|at| (row.task, at)));
+            }
         }
-        places.retain(|place| filter.after.is_none_or(|after| *place < after));
+        let begun = begun.into_iter().filter(|(_, at)| *at <= latest);
+        let places = begun.map(|(task, at)| Place {
+            // Unlike the time since then, it is the same on each page.
+            run_time: at.as_millisecond().saturating_neg(),
+            task,
+        });
+        let mut places: Vec<_> = places
+            .filter(|place| filter.task.is_none_or(|task| place.task == task))
+            .filter(|place| filter.after.is_none_or(|after| *place < after))
+            .collect();
         places.sort_unstable_by(|a, b| b.cmp(a));
         let limit = limit as usize;
-        let mut items: Vec<TaskView> = Vec::new();
-        for part in places.chunks(PAGE_MAX as usize) {
-            let ids: Vec<_> = part.iter().map(|place| place.task).collect();
+        let (mut items, mut reached): (Vec<TaskView>, _) = (Vec::new(), None);
+        let mut sum = 0;
+        for part in places.chunks(limit + 1) {
+            let mut ids: Vec<_> = part.iter().map(|place| place.task).collect();
+            let bytes = self.store.task_bytes(&ids).await?;
+            let bytes = |task: &TaskId| bytes.get(task).copied().unwrap_or_default();
+            let fit = fit(ids.iter().map(bytes), ids.len());
+            sum += ids.iter().take(fit).map(bytes).sum::<u64>();
+            let is_cut = fit < ids.len() || sum >= PAGE_BYTES;
+            ids.truncate(fit);
             let rows = self.store.tasks_by_id(&ids).await?;
             let rows = rows.into_iter().filter(|row| has_row(filter, row)).collect();
             let mut views = self.with_live(rows).await?;
             views.retain(|view| is_on(filter, view));
             sort(&mut views, &ids);
             items.extend(views);
-            if items.len() > limit {
+            reached = ids.last().copied();
+            if items.len() > limit || is_cut {
                 break;
             }
         }
-        let is_last = items.len() <= limit;
+        let is_last = items.len() <= limit && reached == places.last().map(|place| place.task);
         items.truncate(limit);
-        let last = items.last().filter(|_| !is_last);
-        let last = last.and_then(|last| places.iter().find(|place| place.task.0 == last.id));
+        let end = match items.len() < limit {
+            true => reached,
+            false => items.last().map(|last| TaskId(last.id)),
+        };
+        let last = end.filter(|_| !is_last);
+        let last = last.and_then(|last| places.iter().find(|place| place.task == last));
         unanswered.extend(items.iter().filter_map(|item| item.unanswered.clone()));
         unanswered.sort_unstable();
         unanswered.dedup();
@@ -80,7 +107,7 @@ impl Ops {
 }
 
 /// When the first of its attempts that are open started.
-fn started(task: &LiveTask) -> Option<(fastjob_core::TaskId, Timestamp)> {
+fn started(task: &LiveTask) -> Option<(TaskId, Timestamp)> {
     let at = task.attempts.iter().filter_map(|attempt| attempt.started_at).min();
     at.map(|at| (task.task, at))
 }

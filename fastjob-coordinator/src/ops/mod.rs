@@ -46,7 +46,7 @@ use tokio::sync::Semaphore;
 pub(crate) use self::{
     activity::{ENDS_MAX, ends},
     alarms::ListAlarms,
-    all_jobs::AskSchedule,
+    all_jobs::{AskSchedule, Labelled},
     archive::{Claim, NotAllowed},
     credential::{Credential, HEADER as NODE_HEADER, NotOfCluster, Question},
     follow::{Feeds, Follower, LogKey},
@@ -137,6 +137,7 @@ pub(crate) struct Parts {
     pub(crate) applying: Semaphore,
     /// One request at a time reads all jobs.
     pub(crate) scanning: Semaphore,
+    pub(crate) labelled: Labelled,
 }
 
 /// Why a call failed.

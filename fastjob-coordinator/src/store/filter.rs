@@ -1,6 +1,6 @@
 //! Which tasks a list has, in which order, and where its pages end.
 
-use std::{cmp::Ordering, collections::HashSet, time::Duration};
+use std::{cmp::Ordering, collections::HashSet, sync::Arc, time::Duration};
 
 use fastjob_core::{Cause, ExecutorName, JobId, ServiceName, TaskId, TaskState};
 use jiff::Timestamp;
@@ -72,7 +72,7 @@ pub(crate) struct TaskFilter {
     pub(crate) task: Option<TaskId>,
     pub(crate) job: Option<JobId>,
     /// Tasks of one of these jobs.
-    pub(crate) jobs: Option<HashSet<JobId>>,
+    pub(crate) jobs: Option<Arc<HashSet<JobId>>>,
     pub(crate) service: Option<ServiceName>,
     /// Tasks in one of these states; empty for all.
     pub(crate) states: Vec<TaskState>,

@@ -2,6 +2,7 @@
 
 use tokio::sync::oneshot;
 
+use super::reasons::Reasons;
 use crate::{
     answer::SaveAnswer,
     effect::{Answer, Effects},
@@ -54,7 +55,9 @@ impl Engine {
                 out.answers.push(Answer::Open(answer, self.open_tasks(&ask)));
             }
             Command::Live { tasks, answer } => {
-                let live = tasks.into_iter().filter_map(|task| self.live(now, task)).collect();
+                let mut reasons = Reasons::new();
+                let live = tasks.into_iter();
+                let live = live.filter_map(|task| self.live(now, task, &mut reasons)).collect();
                 out.answers.push(Answer::Live(answer, live));
             }
             Command::CountOpen { jobs, answer } => {

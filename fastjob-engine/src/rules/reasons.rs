@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use fastjob_core::{AttemptState, Job, block::BlockStrategy, duration, lane::Lane};
+use fastjob_core::{
+    AttemptState, ExecutorName, Job, JobId, block::BlockStrategy, duration, lane::Lane,
+};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     engine::Engine,
     event::Now,
+    maps::Map,
     record::NOT_SPREAD,
     state::{
         attempts::{Open, Step},
@@ -17,18 +20,41 @@ use crate::{
 
 /// The number of attempts in a lane from which on they are not counted exactly.
 const COUNTED: usize = 1_000;
+/// How many attempts and executors one command looks at for its reasons. Beyond it, reasons are
+/// less exact.
+const LOOKED_AT: usize = 100_000;
+
+/// What was found out for other attempts of one command.
+pub(super) struct Reasons {
+    left: usize,
+    /// Why no executor can take an attempt of a job, by what the reason depends on.
+    missing: Map<(JobId, bool, Option<ExecutorName>), String>,
+}
+
+impl Reasons {
+    pub(super) fn new() -> Self {
+        Self { left: LOOKED_AT, missing: Map::default() }
+    }
+
+    /// Looks at so many, or at fewer if too many were looked at.
+    fn look_at(&mut self, most: usize) -> usize {
+        let most = most.min(self.left);
+        self.left -= most;
+        most
+    }
+}
 
 impl Engine {
     /// What an attempt waits for; `None` if its handler runs.
-    pub(super) fn waits_for(&self, now: Now, open: &Open) -> Option<String> {
+    pub(super) fn waits_for(&self, now: Now, open: &Open, reasons: &mut Reasons) -> Option<String> {
         let job = self.catalog.job(open.row.job)?;
         let life = self.fleet.at(open.life());
         let name = life.map_or("", |life| life.executor().as_str());
         match open.step() {
             Step::Recording => Some("the store".to_owned()),
             Step::NotDue => Some(due(now, open)),
-            Step::Queued => Some(self.turn(open, job)),
-            Step::Waiting => Some(self.executor_for(now, open, job)),
+            Step::Queued => Some(self.turn(open, job, reasons)),
+            Step::Waiting => Some(self.executor_for(now, open, job, reasons)),
             Step::Placing => Some(format!("the store, which records that it goes to `{name}`")),
             Step::Unsure if name.is_empty() => Some("executors to reconnect".to_owned()),
             Step::Unsure | Step::Sent if life.is_some_and(|life| life.session().is_none()) => {
@@ -40,13 +66,17 @@ impl Engine {
     }
 
     /// Its turn in the lane of its job across the cluster.
-    fn turn(&self, open: &Open, job: &Job) -> String {
+    fn turn(&self, open: &Open, job: &Job, reasons: &mut Reasons) -> String {
         let lane = self.lanes.get(open.row.job);
         let running = lane.map_or(0, Lane::running);
-        let ahead = lane.map_or(0, |lane| lane.ahead(open.row.attempt, COUNTED));
+        let most = reasons.look_at(COUNTED);
+        let ahead = lane.map_or(0, |lane| lane.ahead(open.row.attempt, most));
+        // What was not looked at can be looked at for others.
+        reasons.left += most - ahead;
         let ahead = match ahead {
+            _ if most == 0 => String::new(),
             0 => String::new(),
-            many if many >= COUNTED => format!(", {COUNTED} or more wait before it"),
+            many if many >= most => format!(", {many} or more wait before it"),
             1 => ", 1 waits before it".to_owned(),
             some => format!(", {some} wait before it"),
         };
@@ -69,8 +99,8 @@ impl Engine {
     }
 
     /// An executor that can take it, and for how long it waits for one.
-    fn executor_for(&self, now: Now, open: &Open, job: &Job) -> String {
-        let missing = self.missing_executor(open, job);
+    fn executor_for(&self, now: Now, open: &Open, job: &Job, reasons: &mut Reasons) -> String {
+        let missing = self.missing_executor(open, job, reasons);
         match open.deadlines().no_executor.map(|at| at.saturating_sub(now.uptime)) {
             Some(left) => {
                 let left = Duration::from_secs(left.as_secs().max(1));
@@ -81,11 +111,25 @@ impl Engine {
     }
 
     /// Why no executor can take an attempt at the moment.
-    fn missing_executor(&self, open: &Open, job: &Job) -> String {
-        let (service, handler) = (&job.service, &job.handler);
+    fn missing_executor(&self, open: &Open, job: &Job, reasons: &mut Reasons) -> String {
         let bound = self.fleet.at(open.rare().bound).filter(|life| life.is_live());
         let only = bound.map(Life::executor);
         let only = only.or(open.rare().wanted.as_ref()).or(job.route.names());
+        let key = (open.row.job, open.row.shard == NOT_SPREAD, only.cloned());
+        if let Some(known) = reasons.missing.get(&key) {
+            return known.clone();
+        }
+        let hosts = self.fleet.hosts(&job.service, &job.handler).len();
+        if reasons.look_at(hosts) < hosts {
+            return format!("an executor with handler `{}`", job.handler);
+        }
+        let missing = self.missing(open, job, only);
+        reasons.missing.insert(key, missing.clone());
+        missing
+    }
+
+    fn missing(&self, open: &Open, job: &Job, only: Option<&ExecutorName>) -> String {
+        let (service, handler) = (&job.service, &job.handler);
         if let Some(name) = only {
             let Some((_, life)) = self.fleet.in_seat(service, name) else {
                 return format!("executor `{name}` of service `{service}`, which is unknown");

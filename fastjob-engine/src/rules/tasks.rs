@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fastjob_core::{AttemptId, JobId, TaskId, TaskState, attempt::End, task::TaskEvent};
 
+use super::reasons::Reasons;
 use crate::{
     answer::{LiveAttempt, LiveTask, OpenCount, OpenPage, StopAnswer},
     effect::{Effects, Message},
@@ -108,7 +109,7 @@ impl Engine {
         (!tasks.is_empty()).then_some(count)
     }
 
-    pub(super) fn live(&self, now: Now, task: TaskId) -> Option<LiveTask> {
+    pub(super) fn live(&self, now: Now, task: TaskId, reasons: &mut Reasons) -> Option<LiveTask> {
         let attempts = self.attempts.of_task(task);
         let state = attempts.first().and_then(|id| self.attempts.get(*id))?;
         let state = self.attempts.task_state(state);
@@ -120,7 +121,7 @@ impl Engine {
                 state: open.state,
                 started_at: open.started_at,
                 progress: open.rare().progress.clone(),
-                waits_for: self.waits_for(now, open),
+                waits_for: self.waits_for(now, open, reasons),
                 executor: life.map(|life| life.executor().clone()),
                 session: life.and_then(Life::session),
             })
