@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Archive,
+    Archive, lock,
     name::{self, PieceName},
 };
 use crate::{clock::Clock, config::LogsConfig};
@@ -224,6 +224,11 @@ impl Archive {
                 Ok(_) | Err(StoreError::NotFound { .. }) => {}
                 Err(err) => return Err(err),
             }
+        }
+        // Readers must not find in memory what is removed.
+        let mut names = lock(&self.0.names);
+        for (path, _) in objects {
+            names.remove(&Path::from(folder(path)));
         }
         Ok(())
     }
