@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Archive,
+    Archive, lock,
     name::{self, PieceName},
 };
 use crate::{clock::Clock, config::LogsConfig};
@@ -28,6 +28,9 @@ const FIRST: Duration = Duration::from_secs(60);
 const NAMES: usize = 10_000;
 /// Maximum number of objects that are removed before a rest.
 const PIECE: usize = 1_000;
+
+/// A file takes at least one block of this size.
+const BLOCK: u64 = 4096;
 
 /// What is kept.
 #[derive(Clone, Copy, Debug)]
@@ -139,7 +142,15 @@ impl Archive {
     async fn size(&self, day: Date) -> Result<u64, StoreError> {
         let folder = name::day(&self.0.root, day);
         let listed = self.0.objects.list(Some(&folder));
-        listed.try_fold(0, |sum, object| async move { Ok(sum + object.size) }).await
+        listed.try_fold(0, |sum, object| async move { Ok(sum + self.room(object.size)) }).await
+    }
+
+    /// How much room an object of this size takes.
+    fn room(&self, size: u64) -> u64 {
+        match self.0.folder {
+            Some(_) => size.max(1).next_multiple_of(BLOCK),
+            None => size,
+        }
     }
 
     /// Removes whole logs of a day, the oldest first, until at least `excess` bytes are removed.
@@ -195,7 +206,8 @@ impl Archive {
             if object.location.filename().and_then(PieceName::parse).is_none() {
                 continue; // not ours
             }
-            found.push((object.location, object.size));
+            let size = self.room(object.size);
+            found.push((object.location, size));
             if found.len() > NAMES {
                 found.pop();
             }
@@ -212,6 +224,11 @@ impl Archive {
                 Ok(_) | Err(StoreError::NotFound { .. }) => {}
                 Err(err) => return Err(err),
             }
+        }
+        // Readers must not find in memory what is removed.
+        let mut names = lock(&self.0.names);
+        for (path, _) in objects {
+            names.remove(&Path::from(folder(path)));
         }
         Ok(())
     }

@@ -24,7 +24,7 @@ pub struct LogsConfig {
     /// How long they are kept; zero keeps them forever. A log cannot be read without its task, which
     /// `history` bounds. Default: 30 days.
     pub max_age: Duration,
-    /// How much room they may take together, compressed: beyond it, the oldest are removed. Zero: no
+    /// How much room they may take together, compressed, in a folder in blocks of 4 KiB: beyond it, the oldest are removed. Zero: no
     /// limit. Default: 10 GiB.
     pub max_size: ByteSize,
     /// Maximum size of one log, not compressed: what follows is not kept, and the log says so.

@@ -23,9 +23,6 @@ use crate::cli::{
 /// timeout.
 const WAIT: Duration = Duration::from_secs(20);
 
-/// Size of a piece: large ones read a long log faster.
-const PIECE: u32 = 1024 * 1024;
-
 #[derive(Args)]
 pub(in crate::cli) struct Log {
     /// The task's number, as `fastjob task list` shows it
@@ -129,7 +126,6 @@ impl Log {
         let mut query = LogQuery::default();
         (query.shard, query.attempt) = (shard, self.attempt);
         query.wait = self.follow.then_some(WAIT);
-        query.limit = Some(PIECE);
         let (mut place, mut polling) = (LogPlace::new(query), polling());
         let (mut shown, mut shards, mut is_headed) = (None, 1, false);
         let mut note = None;
