@@ -242,9 +242,10 @@ impl ClientError {
     /// an unavailable coordinator answered.
     pub fn may_have_had_effect(&self) -> bool {
         match self {
-            Self::Timeout { .. } | Self::Interrupted { .. } | Self::Unavailable(_) | Self::Stopped => {
-                true
-            }
+            Self::Timeout { .. }
+            | Self::Interrupted { .. }
+            | Self::Unavailable(_)
+            | Self::Stopped => true,
             // A proxy that has sent the call on and got no answer.
             Self::NotFastJob { status, .. } => matches!(status, 502..=504),
             Self::Setting { .. }

@@ -326,21 +326,29 @@ impl Done {
 
     /// Adds to an error what it left undone.
     fn explain(&self, mut failure: Failure, is_again: bool) -> Failure {
-        failure.hint(format!(
-            "{} of {} not rerun, because of this error",
-            self.not_tried,
-            if self.matched == 1 {
-                "1 task was".to_owned()
-            } else {
-                format!("{} tasks were", self.matched)
-            }
-        ));
-        if !self.may_have_started.is_empty() {
+        if self.not_tried > 0 {
             failure.hint(format!(
-                "the answers for {} were lost, so each may have been rerun: see \
-                 `fastjob task list --since 5m`",
-                named(&self.may_have_started)
+                "{} of {} not rerun, because of this error",
+                self.not_tried,
+                if self.matched == 1 {
+                    "1 task was".to_owned()
+                } else {
+                    format!("{} tasks were", self.matched)
+                }
             ));
+        }
+        if !self.may_have_started.is_empty() {
+            let names = named(&self.may_have_started);
+            failure.hint(match self.may_have_started.len() {
+                1 => format!(
+                    "the answer for {names} was lost, so it may have been rerun: see \
+                     `fastjob task list --since 5m`"
+                ),
+                _ => format!(
+                    "the answers for {names} were lost, so each may have been rerun: see \
+                     `fastjob task list --since 5m`"
+                ),
+            });
         }
         failure.hint(match is_again {
             false => "repeat the command: it starts only what it has not started yet",

@@ -74,9 +74,11 @@ impl Rerun {
         let answer = answer.map_err(|err| {
             lost(err, || match self.again {
                 false => "run this again: it is one rerun".to_owned(),
-                true => "the task may have been started: see `fastjob task list --since 5m` before \
+                true => {
+                    "the task may have been started: see `fastjob task list --since 5m` before \
                          you run this again"
-                    .to_owned(),
+                        .to_owned()
+                }
             })
         })?;
         if out.is_json() {
