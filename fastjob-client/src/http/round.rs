@@ -56,7 +56,7 @@ impl Client {
     ) -> Result<Answer<T>, ClientError> {
         let shared = self.shared();
         let (all, first) = (shared.servers.len(), shared.current());
-        let mut failures = Vec::new();
+        let mut failures: Vec<Failed> = Vec::new();
         for at in (first..all).chain(0..first) {
             match self.send(call, &shared.servers[at]).await {
                 Ok(answer) => {

@@ -76,7 +76,7 @@ impl Rerun {
                 false => "run this again: it is one rerun".to_owned(),
                 true => {
                     "the task may have been started: see `fastjob task list --since 5m` before \
-                         you run this again"
+                     you run this again"
                         .to_owned()
                 }
             })
