@@ -316,7 +316,8 @@ impl Done {
         if let Some(said) = left_out(self.left_out_reruns) {
             out.line(said)?;
         }
-        if let Some(since) = self.continue_since {
+        // After an error, the same command is repeated first.
+        if let Some(since) = self.continue_since.filter(|_| self.not_tried == 0) {
             // What is shown is rounded down, so nothing is left out.
             let since = out.times().millis(Some(since));
             out.line(format_args!("there are more tasks: continue with --since {since}"))?;
