@@ -12,7 +12,8 @@ type Cause = Box<dyn Error + Send + Sync>;
 /// Why a call failed, or a client could not be created.
 ///
 /// A call that failed with [`Timeout`](Self::Timeout), [`Interrupted`](Self::Interrupted) or
-/// [`Unavailable`](Self::Unavailable) may have had an effect. Give a start a
+/// [`Unavailable`](Self::Unavailable) may have had an effect, and so may one that a proxy answered
+/// with 502 to 504: see [`may_have_had_effect`](Self::may_have_had_effect). Give a start a
 /// [key](crate::Start::key), so that it can be repeated.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -234,6 +235,33 @@ impl ClientError {
             | Self::Problem(_)
             | Self::NotEnded { .. }
             | Self::Stopped => false,
+        }
+    }
+
+    /// Whether the call may have had an effect although it failed: its answer was lost, or a proxy or
+    /// an unavailable coordinator answered.
+    pub fn may_have_had_effect(&self) -> bool {
+        match self {
+            Self::Timeout { .. }
+            | Self::Interrupted { .. }
+            | Self::Unavailable(_)
+            | Self::Stopped => true,
+            // A proxy that has sent the call on and got no answer.
+            Self::NotFastJob { status, .. } => matches!(status, 502..=504),
+            Self::Setting { .. }
+            | Self::InsecureTransport { .. }
+            | Self::Tls { .. }
+            | Self::Unserializable { .. }
+            | Self::InvalidName { .. }
+            | Self::Unreachable { .. }
+            | Self::Untrusted { .. }
+            | Self::Unauthorized(_)
+            | Self::NotFound(_)
+            | Self::Conflict(_)
+            | Self::Invalid(_)
+            | Self::OverQuota(_)
+            | Self::Problem(_)
+            | Self::NotEnded { .. } => false,
         }
     }
 

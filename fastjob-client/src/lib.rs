@@ -40,7 +40,8 @@
 //! A client may have the addresses of several nodes of a cluster, each of which can do every call. It
 //! calls the one that answered last. If that one cannot be reached, the call is sent to the next
 //! one: nothing was done. If its answer was lost, or it is unavailable, only calls that are safe to
-//! repeat are: reads, starts with a key, stops, enabling and disabling a job. The token is sent to
+//! repeat are: reads, starts with a key, reruns without [`again`](Rerun::again), stops, enabling and
+//! disabling a job, draining and resuming an executor. The token is sent to
 //! these addresses only, and each must be `https` or on this machine unless
 //! [`ClientBuilder::insecure_plaintext`] is set.
 //!

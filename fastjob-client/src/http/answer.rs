@@ -15,6 +15,7 @@ pub struct Answer<T> {
     saved: Option<String>,
     server: ServerUrl,
     status: StatusCode,
+    was_sent_before: bool,
     answer: PhantomData<fn() -> T>,
 }
 
@@ -25,7 +26,19 @@ impl<T: DeserializeOwned> Answer<T> {
         text: String,
         saved: Option<String>,
     ) -> Self {
-        Self { text, saved, server, status, answer: PhantomData }
+        Self { text, saved, server, status, was_sent_before: false, answer: PhantomData }
+    }
+
+    /// The same answer, to a call that was sent before if that is `true`.
+    pub(super) fn after_sending(self, was_sent_before: bool) -> Self {
+        Self { was_sent_before: self.was_sent_before || was_sent_before, ..self }
+    }
+
+    /// Whether the client had sent the call before, and it may have had an effect then. What the
+    /// answer says of an earlier call, such as that of a start with the same key, may be about that
+    /// one.
+    pub fn was_sent_before(&self) -> bool {
+        self.was_sent_before
     }
 
     /// The JSON as the coordinator sent it; empty if the call has no result.

@@ -145,8 +145,8 @@ impl ClientBuilder {
         self
     }
 
-    /// How long the start of a task with a key is repeated after transient errors; zero for never.
-    /// Default: 60 s.
+    /// How long starts with a key, reruns without [`again`](crate::Rerun::again), and drains and
+    /// resumes of executors are repeated after transient errors; zero for never. Default: 60 s.
     pub fn retry_for(mut self, span: Duration) -> Self {
         self.retry_for = span;
         self

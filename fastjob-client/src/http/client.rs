@@ -285,12 +285,13 @@ impl Client {
             return Err(error);
         }
         let begun = Instant::now();
-        let mut pauses = Polling::of_tasks();
+        let (mut pauses, mut was_sent) = (Polling::of_tasks(), false);
         loop {
             let error = match self.round(&call).await {
-                Ok(answer) => return Ok(answer),
+                Ok(answer) => return Ok(answer.after_sending(was_sent)),
                 Err(error) => error,
             };
+            was_sent |= error.may_have_had_effect();
             let may_repeat = call.repeat == Repeat::Later && error.is_transient();
             if !may_repeat || begun.elapsed() >= self.0.retry_for {
                 return Err(error);

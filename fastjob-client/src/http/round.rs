@@ -33,6 +33,10 @@ impl Failed {
         is_of_the_node && repeat != Repeat::Never
     }
 
+    fn may_have_effect(&self) -> bool {
+        self.was_sent && self.error.may_have_had_effect()
+    }
+
     /// Whether there was an answer. The first of several errors that has the highest rank is
     /// reported: what may have had an effect before what was certainly not done.
     fn rank(&self) -> u8 {
@@ -52,12 +56,12 @@ impl Client {
     ) -> Result<Answer<T>, ClientError> {
         let shared = self.shared();
         let (all, first) = (shared.servers.len(), shared.current());
-        let mut failures = Vec::new();
+        let mut failures: Vec<Failed> = Vec::new();
         for at in (first..all).chain(0..first) {
             match self.send(call, &shared.servers[at]).await {
                 Ok(answer) => {
                     shared.remember(at);
-                    return Ok(answer);
+                    return Ok(answer.after_sending(failures.iter().any(Failed::may_have_effect)));
                 }
                 Err(failed) if failed.moves_on(call.repeat) => failures.push(failed),
                 Err(failed) => {

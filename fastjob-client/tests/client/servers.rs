@@ -2,7 +2,10 @@
 
 use std::{net::TcpListener, time::Duration};
 
-use fastjob_client::{Client, ClientError, types::TaskState};
+use fastjob_client::{
+    Call, Client, ClientError,
+    types::{RerunRequest, TaskState},
+};
 use serde_json::json;
 
 use super::{
@@ -46,6 +49,27 @@ async fn calls_that_are_safe_to_repeat_go_on_after_a_lost_answer() {
         assert_eq!(client.job("a").start().key("k").send().await.unwrap().id(), 42);
         assert_eq!((first.asked().len(), second.asked().len()), (1, 2));
     }
+}
+
+#[tokio::test]
+async fn an_answer_says_whether_the_call_may_have_had_an_effect_before() {
+    let rerun = || Call::rerun(7, &RerunRequest::default());
+    let (lost, unavailable) = (Reply::Cut, Reply::problem(503, "unavailable", "it is starting"));
+    for first in [lost, unavailable] {
+        let (first, second) =
+            (Server::replying([first]).await, Server::replying([started()]).await);
+        let client = client(&[&first.url, &second.url]);
+        assert!(client.answer(rerun()).await.unwrap().was_sent_before());
+        // The second coordinator is called first from now on.
+        assert!(!client.answer(rerun()).await.unwrap().was_sent_before());
+    }
+    let second = Server::replying([Reply::Cut, started()]).await;
+    let client = client(&[&nothing(), &second.url]);
+    let answer = client.answer(rerun()).await.unwrap();
+    assert!(answer.was_sent_before(), "it is repeated after a while");
+    let client = self::client(&[&nothing(), &second.url]);
+    let answer = client.answer(rerun()).await.unwrap();
+    assert!(!answer.was_sent_before(), "nothing was sent to the first one");
 }
 
 #[tokio::test]

@@ -71,11 +71,23 @@ impl Start {
         };
         let client = client()?;
         let answer = client.answer(Call::start(&self.job, &ask)).await;
-        let answer = answer.map_err(|err| unknown(err, &self.job, ask.key.is_some()))?;
+        let answer = answer.map_err(|err| {
+            lost(err, || match &ask.key {
+                Some(_) => "run this again: with the same key it is one task".to_owned(),
+                None => format!(
+                    "the task may have been started: see `fastjob task list --job {}` before you \
+                     start it again; a start with --key is safe to repeat",
+                    self.job
+                ),
+            })
+        })?;
         let Started { task, created, state, .. } = answer.read()?;
         if !out.is_json() {
             match (created, state) {
                 (true, _) => out.line(format_args!("task {task} started"))?,
+                (false, _) if answer.was_sent_before() => {
+                    out.line(format_args!("task {task} was started, now or before"))?;
+                }
                 (false, Some(state)) => {
                     out.line(format_args!("task {task} was started before: {state}"))?;
                 }
@@ -109,20 +121,13 @@ pub(super) fn read_param(path: &std::path::Path) -> Result<String, Error> {
     read.map_err(|err| Error::failed(format!("could not read {}: {err}", path.display())))
 }
 
-/// The error of a start. If its answer was lost, the task may have been started.
-fn unknown(err: ClientError, job: &str, has_key: bool) -> Error {
-    let is_unknown = matches!(
-        err,
-        ClientError::Timeout { .. } | ClientError::Interrupted { .. } | ClientError::Unavailable(_)
-    );
+/// The error of a start or a rerun. If its answer was lost, the task may have been started: then it
+/// has the advice.
+pub(super) fn lost(err: ClientError, advice: impl FnOnce() -> String) -> Error {
+    let is_unknown = err.may_have_had_effect();
     let mut failure = Failure::from(err);
-    match (is_unknown, has_key) {
-        (false, _) => {}
-        (true, true) => failure.hint("run this again: with the same key it is one task"),
-        (true, false) => failure.hint(format!(
-            "the task may have been started: see `fastjob task list --job {job}` before you start it \
-             again; a start with --key is safe to repeat"
-        )),
+    if is_unknown {
+        failure.hint(advice());
     }
     failure.into()
 }

@@ -32,11 +32,13 @@ impl Ops {
 
     /// Drains an executor: no node sends it new attempts, until it is resumed.
     pub(crate) async fn drain_executor(&self, name: &str) -> Result<ExecutorView, Error> {
-        let (key, all) = self.find_executor(name).await?;
+        let (key, all, unanswered) = self.find_executor(name).await?;
         let (service, executor) = key.clone();
         let row = DrainRow { service, executor, since: wall_now() };
         let mut added = self.store.add_drain(&row, MOST).await?;
-        if added == AddedDrain::Full && self.end_oldest_unknown(&all).await? {
+        // An executor that is unknown here may be connected to a node that has not answered.
+        let is_complete = unanswered.is_empty();
+        if added == AddedDrain::Full && is_complete && self.end_oldest_unknown(&all).await? {
             added = self.store.add_drain(&row, MOST).await?;
         }
         match added {
@@ -46,8 +48,15 @@ impl Ops {
             }
             AddedDrain::Existed => {}
             AddedDrain::Full => {
+                let silent = match is_complete {
+                    true => String::new(),
+                    false => format!(
+                        "; those that are gone are forgotten once these nodes answer: {}",
+                        unanswered.join(", ")
+                    ),
+                };
                 return Err(Error::Conflict(format!(
-                    "{MOST} executors are already drained: resume some of them first"
+                    "{MOST} executors are already drained: resume some of them first{silent}"
                 )));
             }
         }
@@ -56,7 +65,7 @@ impl Ops {
 
     /// Lets an executor get attempts again.
     pub(crate) async fn resume_executor(&self, name: &str) -> Result<ExecutorView, Error> {
-        let (key, _) = self.find_executor(name).await?;
+        let (key, ..) = self.find_executor(name).await?;
         if self.store.remove_drain(&key.0, &key.1).await? {
             tracing::info!(service = %key.0, executor = %key.1,
                 "executor resumed by a user: it gets attempts again");
@@ -64,15 +73,16 @@ impl Ops {
         self.take_effect(key).await
     }
 
-    /// The executor that a name means, and all others. Which are drained is read first: another node
-    /// may have drained one that nothing else knows.
+    /// The executor that a name means, all executors, and the nodes that have not answered. Which are
+    /// drained is read first: another node may have drained one that nothing else knows.
     async fn find_executor(
         &self,
         name: &str,
-    ) -> Result<((ServiceName, ExecutorName), ByName), Error> {
+    ) -> Result<((ServiceName, ExecutorName), ByName, Vec<String>), Error> {
         self.drains.refresh().await?;
-        let (all, _) = self.all_executors(ListExecutors { reads_drains: false }).await?;
-        Ok((find(&all, name)?, all))
+        let ask = ListExecutors { reads_drains: false };
+        let (all, unanswered) = self.all_executors(ask).await?;
+        Ok((find(&all, name)?, all, unanswered))
     }
 
     /// Has every node read which executors are drained, and says how the executor is then.

@@ -3,14 +3,17 @@
 //! Unless the caller says otherwise, a task has one rerun: its key is made from the number of the old
 //! task. So a request that is repeated, or that two people send, starts nothing twice.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use fastjob_core::{AttemptState, ExecutorName, TaskId, TaskState};
 use fastjob_engine::{Command, JobRefused, Part, Rerun, StartKey, StartedTask, rerun_key};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Error, Ops, RerunRequest, Started,
+    Error, Ops, RerunRequest, Started, TaskView,
     node_calls::NodeCall,
     start::{LOOKS, cause, checked_key, executor, param},
     tasks::unknown,
@@ -49,6 +52,8 @@ impl NodeCall for RerunTask {
             let message = "it cannot be combined with some of the shards: leave one of them out";
             return Err(Error::invalid("executor", message));
         }
+        let asked_part = request.shards.is_some().then(|| part.as_ref().map(Part::indexes));
+        let asked_executor = executor.clone();
         let rerun = Rerun {
             task: of,
             job: row.job,
@@ -80,8 +85,45 @@ impl NodeCall for RerunTask {
         let task = started.task.0;
         match started.is_new {
             true => Ok(Started { task, created: true, state: None }),
-            false => ops.rerun_before(of, task, key, own.as_deref()).await,
+            false => {
+                let (param, executor) = (own.as_deref(), asked_executor.as_ref());
+                let asked = Asked { param, part: asked_part, executor };
+                ops.rerun_before(of, task, key, asked).await
+            }
         }
+    }
+}
+
+/// What a request asks for explicitly. An earlier rerun that did something else is not its result.
+struct Asked<'a> {
+    param: Option<&'a str>,
+    /// The indexes of some of the shards, or `None` for the whole task.
+    part: Option<Option<Box<[u32]>>>,
+    executor: Option<&'a ExecutorName>,
+}
+
+impl Asked<'_> {
+    /// What an earlier rerun did otherwise, as far as that is recorded.
+    fn differs_in(&self, before: &TaskView) -> Option<&'static str> {
+        // The store replaces NUL.
+        let is_other = |param: &str| before.param.as_deref() != Some(&*store::clean(param));
+        if self.param.is_some_and(is_other) {
+            return Some("with another param");
+        }
+        let shards: BTreeSet<_> = before.attempts.iter().map(|attempt| attempt.shard).collect();
+        let total = before.attempts.iter().map(|attempt| attempt.shards).max().unwrap_or(0);
+        // Without an attempt, or before its shards are determined, they are unknown.
+        let has_others = |part: &Option<Box<[u32]>>| match part {
+            _ if total == 0 => false,
+            Some(indexes) => !shards.iter().eq(indexes.iter()),
+            None => shards.len() < total as usize,
+        };
+        if self.part.as_ref().is_some_and(has_others) {
+            return Some("with other shards");
+        }
+        let mut executors = before.attempts.iter().filter_map(|at| at.executor.as_deref());
+        let has_other = |name: &ExecutorName| executors.any(|other| other != name.as_str());
+        self.executor.is_some_and(has_other).then_some("on another executor")
     }
 }
 
@@ -128,7 +170,7 @@ impl Ops {
         of: TaskId,
         task: i64,
         key: Option<&str>,
-        param: Option<&str>,
+        asked: Asked<'_>,
     ) -> Result<Started, Error> {
         let view = match self.task(task).await {
             Ok(view) => view,
@@ -142,15 +184,13 @@ impl Ops {
                  another key"
             )));
         }
-        // The store replaces NUL.
-        let is_other = |param: &str| view.param.as_deref() != Some(&*store::clean(param));
-        if param.is_some_and(is_other) {
+        if let Some(otherwise) = asked.differs_in(&view) {
             let instead = match key {
                 Some(_) => "use another key for another rerun",
                 None => "set `again` to rerun it another time",
             };
             return Err(Error::Conflict(format!(
-                "task {of} was rerun before with another param, as task {task}: {instead}"
+                "task {of} was rerun before {otherwise}, as task {task}: {instead}"
             )));
         }
         Ok(Started { task, created: false, state: Some(view.state) })
@@ -222,6 +262,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
+    use crate::ops::{live::Live, tasks::view_of};
 
     use AttemptState::{Failed, Skipped, Stopped, Succeeded};
 
@@ -286,6 +327,31 @@ mod tests {
         refused(&task, "some", "`some` is neither all nor failed, nor numbers");
         refused(&task, "-1", "neither");
         refused(&task, "", "neither");
+    }
+
+    #[test]
+    fn an_earlier_rerun_with_other_shards_or_elsewhere_is_not_the_answer() {
+        let row = row(TaskState::Failed, 5, &[(1, Failed), (3, Succeeded)]);
+        let before = view_of(row, &Live::default());
+        let [here, there]: [ExecutorName; 2] = ["e1", "e9"].map(|name| name.parse().unwrap());
+        let none = || Asked { param: None, part: None, executor: None };
+        let some = |indexes: &[u32]| Asked { part: Some(Some(indexes.into())), ..none() };
+        assert_eq!(none().differs_in(&before), None);
+        assert_eq!(some(&[1, 3]).differs_in(&before), None);
+        assert_eq!(some(&[1]).differs_in(&before), Some("with other shards"));
+        let whole = Asked { part: Some(None), ..none() };
+        assert_eq!(whole.differs_in(&before), Some("with other shards"));
+        let param = Asked { param: Some("x"), ..none() };
+        assert_eq!(param.differs_in(&before), Some("with another param"));
+        let on = |name| Asked { executor: Some(name), ..none() };
+        assert_eq!(on(&there).differs_in(&before), Some("on another executor"));
+        let mut planned = before.clone();
+        planned.attempts.truncate(1);
+        assert_eq!(on(&here).differs_in(&planned), None);
+        planned.attempts.clear();
+        for asked in [some(&[1]), Asked { part: Some(None), ..none() }, on(&there)] {
+            assert_eq!(asked.differs_in(&planned), None, "nothing is known of it");
+        }
     }
 
     #[test]

@@ -62,7 +62,7 @@ impl Ops {
     }
 }
 
-fn view_of(row: TaskRow, live: &Live) -> TaskView {
+pub(super) fn view_of(row: TaskRow, live: &Live) -> TaskView {
     let live = live.tasks.get(&row.task);
     let attempts: Vec<_> = row.attempts.into_iter().map(|row| attempt(row, live)).collect();
     TaskView {

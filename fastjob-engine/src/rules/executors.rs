@@ -266,11 +266,16 @@ impl Engine {
     }
 
     pub(crate) fn lost_if_still_away(&mut self, now: Now, id: LifeId, out: &mut Effects) {
-        let life = self.fleet.get(id).filter(|life| life.session().is_none());
-        let why = match life.map(Life::is_draining) {
-            Some(true) => GoneWhy::Stopped,
-            Some(false) => GoneWhy::Disconnected,
-            None => return,
+        let away = self.fleet.get(id).filter(|life| life.session().is_none());
+        let Some(life) = away else { return };
+        let seat = self.fleet.in_seat(life.service(), life.executor());
+        // It kept exclusive attempts when another process took its seat.
+        let why = if seat.is_some_and(|(holder, _)| holder != id) {
+            GoneWhy::Restarted
+        } else if life.is_draining() {
+            GoneWhy::Stopped
+        } else {
+            GoneWhy::Disconnected
         };
         self.lose(now, id, why, out);
     }

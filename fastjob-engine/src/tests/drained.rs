@@ -148,3 +148,23 @@ fn an_executor_that_says_goodbye_holds_nothing() {
     };
     assert_eq!(gone.why, GoneWhy::Stopped);
 }
+
+#[test]
+fn a_restarted_executor_is_not_reported_as_lost_while_an_exclusive_attempt_may_run() {
+    let mut story = begin(
+        r#"{"name": "m", "handler": "h", "block": {"strategy": "serial", "scope": "cluster"}}"#,
+    );
+    story.connect("a", "i1", 1, &[]);
+    story.start("m");
+    story.tell(Event::Disconnected(SessionId(1)));
+    story.connect("a", "i2", 2, &[]);
+    story.pass(10_001);
+    let mut held = Vec::new();
+    for notice in &story.notices {
+        if let Notice::Gone { gone, held: many, .. } = notice {
+            assert_eq!((gone.incarnation.as_str(), gone.why), ("i1", GoneWhy::Restarted));
+            held.push(*many);
+        }
+    }
+    assert_eq!(held, [0, 1], "when it was replaced, and when it must have stopped");
+}

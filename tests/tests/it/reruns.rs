@@ -133,7 +133,21 @@ async fn failed_shards_run_again_alone_with_their_places_in_the_whole() {
     assert_eq!(places, [(&json!(1), &json!(5)), (&json!(3), &json!(5))]);
     assert_eq!(new["result"], r#"[null,"1 of 5",null,"3 of 5",null]"#);
     let log = ["task", "log", &new["id"].to_string()];
-    said(&coordinator.cli(&log));
+    let log = said(&coordinator.cli(&log));
+    assert_eq!(log.matches("==> shard 1 of 5 <==").count(), 1, "{log}");
+    assert_eq!(log.matches("==> shard 3 of 5 <==").count(), 1, "{log}");
+
+    // What ran is not what is asked for now.
+    let path = format!("/api/v1/tasks/{five}/rerun");
+    for (body, status) in [
+        (json!({ "shards": "1,3" }), 200),
+        (json!({ "shards": "all" }), 409),
+        (json!({ "shards": "1" }), 409),
+        (json!({ "executor": "e9" }), 409),
+    ] {
+        let (answered, answer) = post(&rest, &path, body.clone()).await;
+        assert_eq!(answered, status, "{body}: {answer}");
+    }
 
     // A shard that each executor has one of runs again where it was.
     let old = rest.task(all).await;

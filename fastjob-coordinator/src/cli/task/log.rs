@@ -3,7 +3,7 @@
 //! A task with several shards has one log per shard. Unless one is selected, they are printed one
 //! after the other, each with a heading.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use clap::Args;
 use fastjob_client::{
@@ -39,29 +39,48 @@ pub(in crate::cli) struct Log {
     follow: bool,
 }
 
+/// The shard whose log was printed, and how many the task has.
+struct Printed {
+    shard: u32,
+    shards: u32,
+}
+
 impl Log {
     pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
         let mut printed = 0;
-        let shards = self.print(self.shard, client, out, &mut printed).await?;
-        if self.shard.is_none() {
-            for shard in 1..shards {
+        let first = self.print(self.shard, client, out, &mut printed).await?;
+        if self.shard.is_none() && first.shards > 1 {
+            // A rerun may have only some of the shards.
+            let task = self.read(client).await?;
+            let all: BTreeSet<_> = task.attempts.iter().map(|attempt| attempt.shard).collect();
+            for shard in all.into_iter().filter(|shard| *shard != first.shard) {
                 self.print(Some(shard), client, out, &mut printed).await?;
             }
         }
-        let mut polling = polling();
-        let task = loop {
-            let answer = client.call(Call::task(self.task)).await;
-            match answer {
-                // The log is there, and that is what was asked for.
-                Err(_) if printed > 0 => return Ok(()),
-                answer if !self.follow => break answer?,
-                answer => match answered(&mut polling, answer)? {
-                    Some(task) => break task,
-                    None => polling.pause().await,
-                },
-            }
+        let task = match printed {
+            0 => self.read(client).await?,
+            // The log is there, and that is what was asked for.
+            _ => match client.call(Call::task(self.task)).await {
+                Ok(task) => task,
+                Err(_) => return Ok(()),
+            },
         };
         self.explain(&task, printed > 0)
+    }
+
+    /// The task; while the log is followed, across an outage.
+    async fn read(&self, client: &Client) -> Result<TaskView, Error> {
+        let mut polling = polling();
+        loop {
+            let answer = client.call(Call::task(self.task)).await;
+            if !self.follow {
+                return Ok(answer?);
+            }
+            match answered(&mut polling, answer)? {
+                Some(task) => return Ok(task),
+                None => polling.pause().await,
+            }
+        }
     }
 
     /// Says how a task ended that did not succeed, and why there is no log.
@@ -115,24 +134,25 @@ impl Log {
         }
     }
 
-    /// Prints the log of one shard, and returns how many shards there are.
+    /// Prints the log of one shard, and returns which one it is.
     async fn print(
         &self,
         shard: Option<u32>,
         client: &Client,
         out: &mut Out<'_>,
         printed: &mut usize,
-    ) -> Result<u32, Error> {
+    ) -> Result<Printed, Error> {
         let mut query = LogQuery::default();
         (query.shard, query.attempt) = (shard, self.attempt);
         query.wait = self.follow.then_some(WAIT);
         let (mut place, mut polling) = (LogPlace::new(query), polling());
-        let (mut shown, mut shards, mut is_headed) = (None, 1, false);
+        let (mut shown, mut is_headed) = (None, false);
+        let mut of = Printed { shard: shard.unwrap_or(0), shards: 1 };
         let mut note = None;
         loop {
             let answer = client.answer(Call::log(self.task, place.query())).await;
             if place.is_end(&answer) {
-                return Ok(shards);
+                return Ok(of);
             }
             let answer = match self.follow {
                 true => answered(&mut polling, answer)?,
@@ -144,12 +164,12 @@ impl Log {
             };
             let piece = answer.read()?;
             *printed += piece.text.len();
-            shards = piece.shards;
+            of = Printed { shard: piece.shard, shards: piece.shards };
             // Headings as in `tail` with several files; a selected shard is printed without one.
-            if self.shard.is_none() && shards > 1 && !is_headed && !out.is_json() {
+            if self.shard.is_none() && of.shards > 1 && !is_headed && !out.is_json() {
                 is_headed = true;
-                let gap = if piece.shard > 0 { "\n" } else { "" };
-                out.line(format_args!("{gap}==> shard {} of {shards} <==", piece.shard))?;
+                let gap = if shard.is_some() { "\n" } else { "" };
+                out.line(format_args!("{gap}==> shard {} of {} <==", of.shard, of.shards))?;
             }
             let before = shown.replace(piece.attempt);
             if before.is_some_and(|before| before != piece.attempt) {
@@ -176,10 +196,10 @@ impl Log {
                         polling.pause().await;
                     }
                 }
-                Step::Wait | Step::Retry if !self.follow => return Ok(shards),
+                Step::Wait | Step::Retry if !self.follow => return Ok(of),
                 Step::Wait => polling.pause().await,
                 Step::Retry => {}
-                Step::End => return Ok(shards),
+                Step::End => return Ok(of),
             }
         }
     }

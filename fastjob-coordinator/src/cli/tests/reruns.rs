@@ -155,12 +155,75 @@ async fn an_error_that_is_not_about_a_task_ends_the_command_with_what_is_left() 
 #[tokio::test]
 async fn no_more_tasks_are_rerun_than_the_limit_allows() {
     let fake = Fake::answers([three(), started(9), started(10)]).await;
-    let many = ["--server", &fake.url, "task", "rerun", "--state", "failed", "--limit", "2"];
-    let out = fastjob(&[&many[..], &["--yes"]].concat()).await.out();
-    assert_eq!(out, "2 tasks started, 9 to 10\nthere are more tasks: see --limit\n");
+    let many = ["task", "rerun", "--state", "failed", "--limit", "2", "--yes"];
+    let options = ["--server", &fake.url, "--tz", "UTC"];
+    let out = fastjob(&[&options[..], &many].concat()).await.out();
+    let more = "there are more tasks: continue with --since 2026-11-23T00:00:00.000Z\n";
+    assert_eq!(out, format!("2 tasks started, 9 to 10\n{more}"));
     assert_eq!(reruns(&fake).len(), 2);
     let none = json!({ "items": [], "next_cursor": null });
     let fake = Fake::answering(none).await;
     let many = ["--server", &fake.url, "task", "rerun", "--state", "failed"];
     assert_eq!(fastjob(&many).await.out(), "no tasks\n");
+}
+
+#[tokio::test]
+async fn a_rerun_that_failed_as_well_is_left_out_and_counted() {
+    let mut items = [numbered(5, "b"), numbered(6, "b"), numbered(7, "b")];
+    (items[1]["reruns"], items[2]["reruns"]) = (json!(5), json!(4));
+    let list = (200, "", json!({ "items": items, "next_cursor": null }));
+    let fake = Fake::answers([list.clone(), started(9)]).await;
+    let many = ["--server", &fake.url, "task", "rerun", "--state", "failed", "--yes"];
+    let left =
+        "left out: 2 tasks that are reruns themselves; name one to rerun it, or use --again\n";
+    assert_eq!(fastjob(&many).await.out(), format!("1 task started: 9\n{left}"));
+    assert_eq!(reruns(&fake).len(), 1);
+
+    let fake = Fake::answers([list, started(9), started(10), started(11)]).await;
+    let many = ["--server", &fake.url, "task", "rerun", "--state", "failed", "--yes", "--again"];
+    assert_eq!(fastjob(&many).await.out(), "3 tasks started, 9 to 11\n");
+}
+
+#[tokio::test]
+async fn a_rerun_whose_answer_was_lost_may_have_been_started() {
+    // A proxy whose coordinator is away.
+    let proxy = (502, "", json!("bad gateway"));
+    let fake = Fake::answers([proxy.clone()]).await;
+    for (command, hint) in [
+        (&["task", "rerun", "7"][..], "run this again: it is one rerun"),
+        (&["task", "rerun", "7", "--again"], "the task may have been started"),
+        (&["start", "a"], "the task may have been started"),
+        (&["start", "a", "--key", "k"], "run this again: with the same key it is one task"),
+    ] {
+        let failure = fastjob(&[&["--server", &fake.url][..], command].concat()).await.failure();
+        assert!(failure.hints.iter().any(|given| given.starts_with(hint)), "{failure}");
+    }
+
+    let fake = Fake::answers([three(), started(9), started(10), proxy]).await;
+    let many = ["--server", &fake.url, "task", "rerun", "--state", "failed", "--yes", "--again"];
+    let ran = fastjob(&many).await;
+    let lines: Vec<_> = ran.out.lines().collect();
+    assert_eq!(lines[0], "2 tasks started, 9 to 10");
+    assert!(lines[1].starts_with("1 task may have been rerun: "), "{}", ran.out);
+    let Err(Error::Failed(failure)) = ran.result else { panic!("{:?}", ran.result) };
+    let said = failure.to_string();
+    assert!(said.contains(" was lost, so it may have been rerun"), "{said}");
+    assert!(said.contains("with --again, the repeated command"), "{said}");
+    assert!(!said.contains("were not rerun"), "{said}");
+}
+
+#[tokio::test]
+async fn what_a_repeated_call_finds_may_be_its_own_work() {
+    let before = json!({ "task": 9, "created": false, "state": "running" });
+    for (command, said) in [
+        (&["task", "rerun", "7"][..], "task 7 was rerun, now or before, as task 9\n"),
+        (&["start", "a", "--key", "k"], "task 9 was started, now or before\n"),
+    ] {
+        let first = Fake::answers([problem(503, "no answer of its owner")]).await;
+        let second = Fake::answering(before.clone()).await;
+        let both = format!("{},{}", first.url, second.url);
+        let command = [&["--server", &both][..], command].concat();
+        assert_eq!(fastjob(&command).await.out(), said);
+        assert_eq!((first.asked().len(), second.asked().len()), (1, 1));
+    }
 }

@@ -180,6 +180,46 @@ async fn a_task_without_a_log_says_why_and_fails() {
     assert_eq!(fastjob(&["--server", &fake.url, "task", "log", "42"]).await.out(), "");
 }
 
+/// A task that has succeeded, with these shards.
+fn of_shards(shards: &[u32], total: u32) -> (u16, &'static str, Value) {
+    let mut view = task("succeeded");
+    let attempt = view["attempts"][0].take();
+    let attempts = shards.iter().map(|shard| {
+        let mut attempt = attempt.clone();
+        (attempt["shard"], attempt["shards"]) = ((*shard).into(), total.into());
+        attempt
+    });
+    view["attempts"] = attempts.collect();
+    (200, "", view)
+}
+
+#[tokio::test]
+async fn only_the_shards_that_a_rerun_has_are_printed() {
+    let of = |shard: u32, text: &str| {
+        let end = text.len() as u64;
+        [piece(42, 0, text, true), piece(42, end, "", true)].map(|mut piece| {
+            (piece.2["shard"], piece.2["shards"]) = (shard.into(), 5.into());
+            piece
+        })
+    };
+    let view = of_shards(&[2, 4], 5);
+    let answers = [&of(2, "two\n")[..], &[view.clone()], &of(4, "four\n"), &[view]].concat();
+    let fake = Fake::answers(answers).await;
+    let out = fastjob(&["--server", &fake.url, "task", "log", "42"]).await.out();
+    assert_eq!(out, "==> shard 2 of 5 <==\ntwo\n\n==> shard 4 of 5 <==\nfour\n");
+    assert_eq!(
+        fake.asked(),
+        [
+            "GET /api/v1/tasks/42/log?offset=0",
+            "GET /api/v1/tasks/42/log?offset=4&shard=2&attempt=1",
+            "GET /api/v1/tasks/42",
+            "GET /api/v1/tasks/42/log?offset=0&shard=4",
+            "GET /api/v1/tasks/42/log?offset=5&shard=4&attempt=1",
+            "GET /api/v1/tasks/42",
+        ]
+    );
+}
+
 #[tokio::test]
 async fn the_shards_of_a_task_are_printed_one_after_the_other() {
     let of = |shard: u32, mut piece: (u16, &'static str, Value)| {
@@ -190,8 +230,10 @@ async fn the_shards_of_a_task_are_printed_one_after_the_other() {
     let pieces = [
         of(0, piece(42, 0, "one\n", true)),
         of(0, piece(42, 4, "", true)),
+        of_shards(&[0, 1], 2),
         of(1, piece(43, 0, "two\n", true)),
         of(1, piece(43, 4, "", true)),
+        of_shards(&[0, 1], 2),
     ];
     let fake = Fake::answers(pieces.clone()).await;
     let log = ["--server", &fake.url, "task", "log", "42"];
@@ -202,13 +244,14 @@ async fn the_shards_of_a_task_are_printed_one_after_the_other() {
         [
             "GET /api/v1/tasks/42/log?offset=0",
             "GET /api/v1/tasks/42/log?offset=4&shard=0&attempt=1",
+            "GET /api/v1/tasks/42",
             "GET /api/v1/tasks/42/log?offset=0&shard=1",
             "GET /api/v1/tasks/42/log?offset=4&shard=1&attempt=1",
             "GET /api/v1/tasks/42",
         ]
     );
 
-    let fake = Fake::answers(pieces[2..].to_vec()).await;
+    let fake = Fake::answers(pieces[3..].to_vec()).await;
     let log = ["--server", &fake.url, "task", "log", "42", "--shard", "1"];
     assert_eq!(fastjob(&log).await.out(), "two\n");
     assert_eq!(fake.asked()[0], "GET /api/v1/tasks/42/log?offset=0&shard=1");

@@ -65,7 +65,7 @@ fn check(folder: &Path, words: &[String], aliases: &mut Aliases) -> Result<(), S
         drop(words.splice(..1, command.iter().map(String::as_str)));
     }
     match &words[..] {
-        [] | ["export", ..] => Ok(()),
+        [] | ["export" | "zcat", ..] => Ok(()),
         ["curl", args @ ..] => check_curl(args),
         ["cargo", args @ ..] => check_cargo(folder, args),
         [program, args @ ..] if *program == "fastjob" || program.ends_with("/fastjob") => {

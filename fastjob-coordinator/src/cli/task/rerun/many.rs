@@ -13,6 +13,7 @@ use fastjob_client::{
     types::{RerunRequest, Started, TaskOrder},
 };
 use futures_util::future::join_all;
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Rerun;
@@ -36,8 +37,10 @@ struct Found {
     /// The oldest first.
     tasks: Vec<i64>,
     by_job: BTreeMap<String, usize>,
-    /// Whether there are more than the limit.
-    more: bool,
+    /// When the first one was created that the limit leaves out.
+    rest: Option<Timestamp>,
+    /// How many were left out because they are reruns themselves.
+    reruns: usize,
 }
 
 /// What became of them, as JSON shows it.
@@ -45,12 +48,18 @@ struct Found {
 struct Done {
     matched: usize,
     more: bool,
+    /// With this `--since`, the command continues with the others.
+    continue_since: Option<Timestamp>,
+    /// How many were left out because they are reruns themselves.
+    left_out_reruns: usize,
     jobs: BTreeMap<String, usize>,
     /// The tasks that were started.
     started: Vec<Link>,
     /// The tasks of earlier reruns.
     existing: Vec<Link>,
     refused: Vec<Refused>,
+    /// The tasks of which another rerun may have been started: the answer was lost.
+    may_have_started: Vec<i64>,
     /// How many were not tried, because of an error.
     not_tried: usize,
 }
@@ -103,21 +112,46 @@ impl Rerun {
     }
 }
 
-/// Reads the whole list: whatever is started meanwhile is not in it.
+/// Reads the whole list, as far as the limit allows: whatever is started meanwhile is not in it.
 async fn find(how: &Rerun, client: &Client, times: &Times) -> Result<Found, Error> {
     let list = how.filters.clone().apply(client.tasks(), times)?.order(TaskOrder::Oldest);
     let (mut pages, mut found) = (list.pages(), Found::default());
     while let Some(page) = pages.next().await? {
         for task in page.items {
+            // A rerun that failed as well belongs to the task that it reruns, which is listed too.
+            if task.reruns.is_some() && !how.again {
+                found.reruns += usize::from(found.rest.is_none());
+                continue;
+            }
             if found.tasks.len() == how.limit {
-                found.more = true;
-                return Ok(found);
+                // Numbers follow the time of creation only roughly.
+                let at = task.created_at;
+                found.rest = Some(found.rest.map_or(at, |rest| rest.min(at)));
+                continue;
             }
             found.tasks.push(task.id);
             *found.by_job.entry(format!("{}.{}", task.service, task.job)).or_default() += 1;
         }
+        if found.rest.is_some() {
+            break;
+        }
     }
     Ok(found)
+}
+
+/// Says how many reruns are left out.
+fn left_out(reruns: usize) -> Option<String> {
+    let which = match reruns {
+        0 => return None,
+        1 => "1 task that is a rerun itself".to_owned(),
+        many => format!("{many} tasks that are reruns themselves"),
+    };
+    Some(format!("left out: {which}; name one to rerun it, or use --again"))
+}
+
+/// At most [`TOGETHER`] tasks.
+fn named(tasks: &[i64]) -> String {
+    tasks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn tasks(count: usize) -> String {
@@ -141,16 +175,18 @@ impl Found {
 
     /// The count as a sentence.
     fn said(&self) -> String {
-        let more = if self.more { ", the oldest; there are more: see --limit" } else { "" };
+        let more = if self.rest.is_some() { ", the oldest; there are more" } else { "" };
         format!("{}{more}", tasks(self.tasks.len()))
     }
 
     fn show(&self, out: &mut Out<'_>) -> Result<(), Error> {
         if self.tasks.is_empty() {
-            return out.line("no tasks");
+            out.line("no tasks")?;
+        } else {
+            out.line(self.said())?;
+            out.line(format_args!("\n{}", self.table()))?;
         }
-        out.line(self.said())?;
-        out.line(format_args!("\n{}", self.table()))
+        left_out(self.reruns).map_or(Ok(()), |said| out.line(said))
     }
 
     /// Shows the tasks, and asks whether to rerun them, unless that `is_clear`.
@@ -183,7 +219,7 @@ impl Found {
         for some in self.tasks.chunks(TOGETHER) {
             let calls = some.iter().map(|task| client.call(Call::rerun(*task, ask)));
             for (task, answer) in some.iter().zip(join_all(calls).await) {
-                done.take(*task, answer, &mut failed);
+                done.take(*task, answer, ask.again, &mut failed);
             }
             if failed.is_some() {
                 break;
@@ -201,11 +237,14 @@ impl Done {
     fn of(found: &Found) -> Self {
         Self {
             matched: found.tasks.len(),
-            more: found.more,
+            more: found.rest.is_some(),
+            continue_since: found.rest,
+            left_out_reruns: found.reruns,
             jobs: found.by_job.clone(),
             started: Vec::new(),
             existing: Vec::new(),
             refused: Vec::new(),
+            may_have_started: Vec::new(),
             not_tried: found.tasks.len(),
         }
     }
@@ -215,6 +254,7 @@ impl Done {
         &mut self,
         task: i64,
         answer: Result<Started, ClientError>,
+        is_again: bool,
         failed: &mut Option<Failure>,
     ) {
         match answer {
@@ -230,8 +270,13 @@ impl Done {
                 self.refused.push(Refused { task, why: Failure::from(err).title });
             }
             Err(err) => {
+                // Only with `--again`, it matters: otherwise a repeated command starts it once.
+                let may_have_started = is_again && err.may_have_had_effect();
                 failed.get_or_insert_with(|| Failure::from(err));
-                return;
+                if !may_have_started {
+                    return;
+                }
+                self.may_have_started.push(task);
             }
         }
         self.not_tried -= 1;
@@ -264,23 +309,48 @@ impl Done {
         if let Some(rest @ 1..) = self.refused.len().checked_sub(SHOWN) {
             out.line(format_args!("  and {rest} more"))?;
         }
-        if self.more {
-            out.line("there are more tasks: see --limit")?;
+        if !self.may_have_started.is_empty() {
+            let (count, names) = (self.may_have_started.len(), named(&self.may_have_started));
+            out.line(format_args!("{} may have been rerun: {names}", tasks(count)))?;
+        }
+        if let Some(said) = left_out(self.left_out_reruns) {
+            out.line(said)?;
+        }
+        // After an error, the same command is repeated first.
+        if let Some(since) = self.continue_since.filter(|_| self.not_tried == 0) {
+            // What is shown is rounded down, so nothing is left out.
+            let since = out.times().millis(Some(since));
+            out.line(format_args!("there are more tasks: continue with --since {since}"))?;
         }
         Ok(())
     }
 
     /// Adds to an error what it left undone.
     fn explain(&self, mut failure: Failure, is_again: bool) -> Failure {
-        failure.hint(format!(
-            "{} of {} not rerun, because of this error",
-            self.not_tried,
-            if self.matched == 1 {
-                "1 task was".to_owned()
-            } else {
-                format!("{} tasks were", self.matched)
-            }
-        ));
+        if self.not_tried > 0 {
+            failure.hint(format!(
+                "{} of {} not rerun, because of this error",
+                self.not_tried,
+                if self.matched == 1 {
+                    "1 task was".to_owned()
+                } else {
+                    format!("{} tasks were", self.matched)
+                }
+            ));
+        }
+        if !self.may_have_started.is_empty() {
+            let names = named(&self.may_have_started);
+            failure.hint(match self.may_have_started.len() {
+                1 => format!(
+                    "the answer for {names} was lost, so it may have been rerun: see \
+                     `fastjob task list --since 5m`"
+                ),
+                _ => format!(
+                    "the answers for {names} were lost, so each may have been rerun: see \
+                     `fastjob task list --since 5m`"
+                ),
+            });
+        }
         failure.hint(match is_again {
             false => "repeat the command: it starts only what it has not started yet",
             true => {

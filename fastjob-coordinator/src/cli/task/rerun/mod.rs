@@ -15,7 +15,7 @@ use crate::cli::{
     error::Error,
     options::{limit, task_id},
     out::Out,
-    start::read_param,
+    start::{lost, read_param},
 };
 
 #[derive(Args)]
@@ -70,13 +70,26 @@ impl Rerun {
         };
         let param = param.map_or(serde_json::Value::Null, Into::into);
         let ask = RerunRequest { param, ..self.request() };
-        let answer = client.answer(Call::rerun(task, &ask)).await?;
+        let answer = client.answer(Call::rerun(task, &ask)).await;
+        let answer = answer.map_err(|err| {
+            lost(err, || match self.again {
+                false => "run this again: it is one rerun".to_owned(),
+                true => {
+                    "the task may have been started: see `fastjob task list --since 5m` before \
+                     you run this again"
+                        .to_owned()
+                }
+            })
+        })?;
         if out.is_json() {
             return out.line(answer.text());
         }
         let Started { task: new, created, state, .. } = answer.read()?;
         if created {
             return out.line(format_args!("task {new} started, which reruns task {task}"));
+        }
+        if answer.was_sent_before() {
+            return out.line(format_args!("task {task} was rerun, now or before, as task {new}"));
         }
         let state = state.map(|state| format!(", which is {state}")).unwrap_or_default();
         out.line(format_args!(
