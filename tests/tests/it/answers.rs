@@ -143,7 +143,8 @@ async fn the_schedule_and_the_jobs_that_have_not_run_are_listed() {
     assert!(lines[1].ends_with("and more often"), "{out}");
     let zone = ["--tz", "Asia/Tokyo", "schedule", "--from", "2030-01-01", "--until", "6h"];
     let (_, out, _) = run(&coordinator, &zone);
-    assert!(out.contains("2030-01-01T02:30:00+09:00  default.night"), "{out}");
+    let night = out.lines().find(|line| line.ends_with("default.night")).unwrap_or_default();
+    assert!(night.starts_with("2030-01-01T02:30:00+09:00   "), "its own zone: {out}");
 
     let idle = |options: &[&str]| {
         let (status, out, err) = run(&coordinator, &[&["--json", "job", "list"], options].concat());
@@ -180,7 +181,7 @@ async fn a_failed_task_explains_itself() {
     let id = task.to_string();
     let (status, out, err) = run(&coordinator, &["task", "log", &id]);
     assert_eq!(status, Some(0), "{err}");
-    assert!(out.contains("line 1") && err.contains("attempt failed: timed out"), "{out}{err}");
+    assert!(out.contains("line 1") && err.contains("failed: timed out"), "{out}{err}");
     let (_, out, _) = run(&coordinator, &["task", "show", &id]);
     assert!(out.contains("on executor `e1`: fastjob task log"), "{out}");
     let (_, out, _) = run(&coordinator, &["task", "list", "--state", "failed", "--since", "1h"]);

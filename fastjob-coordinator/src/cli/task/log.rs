@@ -10,6 +10,7 @@ use fastjob_client::{
     Call, Client, LogPlace, LogQuery, Polling, Step,
     types::{AttemptView, TaskView},
 };
+use fastjob_core::TaskState;
 
 use super::list::waits_for;
 use crate::cli::{
@@ -65,7 +66,7 @@ impl Log {
                 Err(_) => return Ok(()),
             },
         };
-        self.explain(&task, printed > 0)
+        self.explain(&task, printed > 0, client).await
     }
 
     /// The task; while the log is followed, across an outage.
@@ -84,7 +85,7 @@ impl Log {
     }
 
     /// Says how a task ended that did not succeed, and why there is no log.
-    fn explain(&self, task: &TaskView, has_text: bool) -> Result<(), Error> {
+    async fn explain(&self, task: &TaskView, has_text: bool, client: &Client) -> Result<(), Error> {
         let of_shard = |attempt: &&AttemptView| {
             self.shard.is_none_or(|shard| shard == attempt.shard)
                 && self.attempt.is_none_or(|number| number == attempt.number)
@@ -104,7 +105,8 @@ impl Log {
             (_, Some(waits)) if task.started_at.is_none() => {
                 format!("task {id} is {state}: it waits for {waits}")
             }
-            (Some(why), _) => format!("task {id} is {state}, attempt failed: {why}"),
+            (Some(why), _) if task.state == TaskState::Failed => format!("task {id} failed: {why}"),
+            (Some(why), _) => format!("task {id} is {state}, an attempt failed: {why}"),
             (None, _) => match &task.note {
                 Some(note) => format!("task {id} is {state}: {note}"),
                 None => format!("task {id} is {state}"),
@@ -124,13 +126,18 @@ impl Log {
                 remark(format_args!("task {id} has logged nothing"));
                 Ok(())
             }
-            (Some(_), executor) => {
-                let executor = executor.unwrap_or("its executor");
-                Err(Error::failed(format!(
-                    "there is no log: {state}. It has logged nothing, or its log is on executor \
-                     `{executor}`, which is not connected"
-                )))
+            (Some(_), Some(executor)) => {
+                let call = Call::executor(&format!("{}.{executor}", task.service));
+                let place = match client.call(call).await {
+                    Ok(view) if view.connected => "its handler has logged nothing".to_owned(),
+                    _ => format!(
+                        "it has logged nothing, or its log is on executor `{executor}`, which is not \
+                         connected"
+                    ),
+                };
+                Err(Error::failed(format!("there is no log: {state}; {place}")))
             }
+            (Some(_), None) => Err(Error::failed(format!("there is no log: {state}"))),
         }
     }
 

@@ -169,7 +169,7 @@ async fn a_task_without_a_log_says_why_and_fails() {
         task["attempts"][0]["waits_for"] = "no executor".into();
     });
     for (answers, expected) in [
-        (lost, "there is no log: task 42 is failed, attempt failed: timed_out: over time. It has"),
+        (lost, "there is no log: task 42 failed: timed_out: over\ntime; it has logged"),
         (queued, "there is no log: task 42 is queued: it waits for no executor"),
     ] {
         let fake = Fake::answers(answers).await;
