@@ -34,9 +34,9 @@ const PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// What became of a piece.
 enum Sent {
-    /// The coordinator was not asked, or has refused.
+    /// Nothing was written, so this does not say whether the coordinator can.
     Step(Step),
-    /// The coordinator has it.
+    /// The coordinator has written it.
     Kept(Step),
     /// The coordinator is busy with pieces of others.
     Busy,
@@ -131,8 +131,8 @@ impl Logs {
                 last: false,
             };
             return match shelf.keep(ask).await {
-                Ok(Kept { is_full: true, .. }) => Sent::Kept(self.over(work).await),
-                Ok(kept) => Sent::Kept(Step::To { offset: kept.next_offset, has_more: true }),
+                Ok(Kept { is_full: true, .. }) => Sent::Step(self.over(work).await),
+                Ok(kept) => Sent::Step(Step::To { offset: kept.next_offset, has_more: true }),
                 Err(why) => self.not_kept(work, why).await,
             };
         };
@@ -160,14 +160,17 @@ impl Logs {
         };
         let end = offset + u64::from(piece.length);
         match shelf.keep(piece).await {
-            Ok(Kept { is_full: true, .. }) => Sent::Kept(self.over(work).await),
+            Ok(Kept { next_offset, is_full: true }) if next_offset == end => {
+                Sent::Kept(self.over(work).await)
+            }
+            Ok(Kept { is_full: true, .. }) => Sent::Step(self.over(work).await),
             Ok(Kept { next_offset, .. }) if next_offset == end && is_end => {
                 Sent::Kept(self.over(work).await)
             }
             Ok(Kept { next_offset, .. }) if next_offset == end => {
                 Sent::Kept(Step::To { offset: end, has_more })
             }
-            Ok(Kept { next_offset, .. }) => Sent::Kept(Step::From(next_offset)),
+            Ok(Kept { next_offset, .. }) => Sent::Step(Step::From(next_offset)),
             Err(why) => self.not_kept(work, why).await,
         }
     }
