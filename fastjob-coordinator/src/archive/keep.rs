@@ -5,7 +5,7 @@ use fastjob_core::wire::{LOG_GZIP_MAX, LOG_PIECE_MAX};
 use object_store::{ObjectStoreExt, PutMode, PutOptions, PutPayload};
 
 use super::{
-    Archive, End, Error, LogName, gzip, lock,
+    Archive, End, Error, LogName, gzip, in_place, lock,
     name::{PieceKind, PieceName},
 };
 
@@ -44,15 +44,17 @@ impl Archive {
     ///
     /// Fails if the piece is invalid, or if the store does; then nothing is kept.
     pub(crate) async fn keep(&self, log: LogName, piece: NewPiece) -> Result<Kept, NotKept> {
-        let NewPiece { offset, length, gzip, last } = piece;
-        let size = length as usize;
-        if size > LOG_PIECE_MAX || gzip.len() > LOG_GZIP_MAX {
+        if piece.length as usize > LOG_PIECE_MAX || piece.gzip.len() > LOG_GZIP_MAX {
             let message = format!("it has more than {LOG_PIECE_MAX} bytes");
             return Err(NotKept::Invalid(message));
         }
-        let Ok(_place) = self.0.writes.acquire().await else {
-            return Err(NotKept::Invalid("the archive is closed".to_owned())); // it never is
-        };
+        let archive = self.clone();
+        in_place(&self.0.writes, async move { archive.check_and_write(log, piece).await }).await?
+    }
+
+    async fn check_and_write(&self, log: LogName, piece: NewPiece) -> Result<Kept, NotKept> {
+        let NewPiece { offset, length, gzip, last } = piece;
+        let size = length as usize;
         let is_next = |end: End| end.is_full || end.offset == offset;
         let mut end = lock(&self.0.ends).get(&log).unwrap_or_default();
         // Another node may have kept more, or the retention has removed some.
@@ -133,7 +135,9 @@ impl Archive {
     /// Fails if they cannot.
     pub(crate) async fn try_out(&self) -> Result<(), object_store::Error> {
         let path = self.0.root.clone().join(format!("trial-{}", uuid::Uuid::new_v4().simple()));
-        self.0.objects.put(&path, PutPayload::from_static(b"trial")).await?;
+        // As pieces are written: a store that does not support this cannot be used.
+        let new = PutOptions::from(PutMode::Create);
+        self.0.objects.put_opts(&path, PutPayload::from_static(b"trial"), new).await?;
         self.0.objects.delete(&path).await
     }
 }

@@ -40,6 +40,8 @@ use crate::config::ByteSize;
 
 /// Maximum number of pieces that are checked and written at the same time.
 const WRITES: usize = 8;
+/// Maximum number of pages that are read at the same time.
+const READS: usize = 16;
 /// Maximum number of logs whose ends are remembered.
 const ENDS: usize = 10_000;
 /// Maximum number of logs of which the names of the pieces are remembered.
@@ -54,6 +56,9 @@ pub(crate) enum Error {
     Store(#[from] object_store::Error),
     #[error("a piece of the log is damaged: {0}")]
     Damaged(String),
+    /// The process stops, or the work panicked.
+    #[error("the log store was not asked to the end: {0}")]
+    Stopped(String),
 }
 
 /// The archive of a coordinator. Cheap to clone.
@@ -68,7 +73,10 @@ struct Inner {
     /// If the archive is a folder.
     folder: Option<PathBuf>,
     max_log: ByteSize,
-    writes: Semaphore,
+    /// Owned by the work, not by those who wait for it: a folder that hangs holds a thread for each,
+    /// and no more than these.
+    writes: Arc<Semaphore>,
+    reads: Arc<Semaphore>,
     /// By log, how far it is kept.
     ends: Mutex<Remembered<LogName, End>>,
     /// By task and attempt, the folder of the log.
@@ -99,7 +107,8 @@ impl Archive {
             root,
             folder,
             max_log,
-            writes: Semaphore::new(WRITES),
+            writes: Arc::new(Semaphore::new(WRITES)),
+            reads: Arc::new(Semaphore::new(READS)),
             ends: Mutex::new(Remembered::new(ENDS)),
             folders: Mutex::new(Remembered::new(ENDS)),
             names: Mutex::new(Remembered::new(NAMES)),
@@ -123,6 +132,22 @@ impl Archive {
         pieces.sort_unstable();
         Ok(pieces)
     }
+}
+
+/// Runs the work when there is a place for it, which it holds until it has ended, also if nobody
+/// waits for it any more.
+async fn in_place<F>(places: &Arc<Semaphore>, work: F) -> Result<F::Output, Error>
+where
+    F: Future<Output: Send + 'static> + Send + 'static,
+{
+    let stopped = |err: &dyn std::error::Error| Error::Stopped(err.to_string());
+    let place = Arc::clone(places).acquire_owned().await.map_err(|err| stopped(&err))?;
+    let working = tokio::spawn(async move {
+        let done = work.await;
+        drop(place);
+        done
+    });
+    working.await.map_err(|err| stopped(&err))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

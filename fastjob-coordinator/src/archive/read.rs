@@ -8,7 +8,7 @@ use object_store::{ObjectStoreExt, path::Path};
 use tokio::time::Instant;
 
 use super::{
-    Archive, Error, gzip,
+    Archive, Error, gzip, in_place,
     keep::cut_line,
     lock,
     name::{self, PieceKind, PieceName},
@@ -20,6 +20,8 @@ const PIECES: usize = 16;
 const ENOUGH: usize = 64 * 1024;
 /// How long the names of a log's pieces are remembered while it may grow.
 const NAMES_LIVE: Duration = Duration::from_secs(2);
+/// How far the clocks of those who create and start an attempt may differ, in milliseconds.
+const CLOCKS: i64 = 3_600_000;
 /// Maximum bytes of a compressed piece: text that does not compress, and the line of a cut log.
 const GZIP_MAX: u64 = 2 << 20;
 
@@ -63,6 +65,8 @@ pub(crate) struct Wanted {
     pub(crate) attempt: AttemptId,
     /// Whether the attempt has ended.
     pub(crate) ended: bool,
+    /// When the attempt was started.
+    pub(crate) started_at: Option<Timestamp>,
 }
 
 impl Archive {
@@ -72,6 +76,36 @@ impl Archive {
     ///
     /// Fails if the store does, or if a piece is damaged.
     pub(crate) async fn read(
+        &self,
+        wanted: Wanted,
+        offset: u64,
+        limit: u32,
+    ) -> Result<Option<Page>, Error> {
+        let archive = self.clone();
+        in_place(&self.0.reads, async move { archive.find_page(wanted, offset, limit).await })
+            .await?
+    }
+
+    /// When the attempts with this id were created of which something is kept, in milliseconds since
+    /// the Unix epoch.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store does.
+    pub(crate) async fn created(
+        &self,
+        task: TaskId,
+        task_created: Timestamp,
+        attempt: AttemptId,
+    ) -> Result<Vec<i64>, Error> {
+        let archive = self.clone();
+        let of_task = name::task(&self.0.root, task, task_created);
+        let found =
+            in_place(&self.0.reads, async move { archive.folders(&of_task, attempt).await });
+        Ok(found.await??.into_iter().map(|(created, _)| created).collect())
+    }
+
+    async fn find_page(
         &self,
         wanted: Wanted,
         offset: u64,
@@ -114,6 +148,11 @@ impl Archive {
                         (from, at) = (next, next);
                         continue;
                     }
+                    // No text follows: only the name of the end may be left of the log.
+                    None if bytes.is_empty() => {
+                        (from, at) = (end, end);
+                        break;
+                    }
                     Some(_) | None => break,
                 }
             };
@@ -139,8 +178,11 @@ impl Archive {
             State::Complete | State::Cut(_) => true,
         };
         if !is_rest {
-            // The rest of the last character is in the next page.
-            bytes.truncate(whole_characters(&bytes));
+            // The rest of the last character is in the next page, unless it was removed.
+            let whole = whole_characters(&bytes);
+            if whole > 0 || state == State::Open {
+                bytes.truncate(whole);
+            }
         }
         let next_offset = from + bytes.len() as u64;
         let text = String::from_utf8(bytes)
@@ -149,24 +191,33 @@ impl Archive {
     }
 
     /// The folder of a log. A store that was restored from a backup may have assigned the id twice;
-    /// it knows the later attempt.
+    /// it knows the later attempt, which was created before it started. What claims to be later than
+    /// that does not hide a log.
     async fn folder_of(&self, wanted: &Wanted) -> Result<Option<Path>, Error> {
-        let Wanted { task, task_created, attempt, ended: _ } = *wanted;
+        let Wanted { task, task_created, attempt, ended: _, started_at } = *wanted;
         let of_task = name::task(&self.0.root, task, task_created);
         let key = of_task.clone().join(attempt.0.to_string());
         if let Some(found) = lock(&self.0.folders).get(&key) {
             return Ok(Some(found));
         }
-        let listed = self.0.objects.list_with_delimiter(Some(&of_task)).await?;
-        let of_attempt = listed.common_prefixes.into_iter().filter_map(|folder| {
-            let (id, created) = folder.filename().and_then(name::read_attempt)?;
-            (id == attempt).then_some((created, folder))
-        });
-        let found = of_attempt.max().map(|(_, folder)| folder);
+        let all = self.folders(&of_task, attempt).await?;
+        let latest = started_at.map_or(i64::MAX, |at| at.as_millisecond().saturating_add(CLOCKS));
+        let known = all.iter().filter(|(created, _)| *created <= latest).max();
+        let found = known.or_else(|| all.iter().min()).map(|(_, folder)| folder.clone());
         if let Some(found) = &found {
             lock(&self.0.folders).insert(key, found.clone());
         }
         Ok(found)
+    }
+
+    /// The folders of the attempts with this id, and when each was created.
+    async fn folders(&self, of_task: &Path, attempt: AttemptId) -> Result<Vec<(i64, Path)>, Error> {
+        let listed = self.0.objects.list_with_delimiter(Some(of_task)).await?;
+        let of_attempt = listed.common_prefixes.into_iter().filter_map(|folder| {
+            let (id, created) = folder.filename().and_then(name::read_attempt)?;
+            (id == attempt).then_some((created, folder))
+        });
+        Ok(of_attempt.collect())
     }
 
     async fn names(&self, folder: &Path) -> Result<Arc<Vec<PieceName>>, Error> {

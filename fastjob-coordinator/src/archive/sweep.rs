@@ -1,10 +1,17 @@
 //! Removes logs that are too old, and the oldest if all together take too much room.
 //!
-//! The age of a log is that of its task, which its name says. One node does this, in pieces, and
+//! The age of a log is that of its task, which its name says, or that of its last piece if that is
+//! later: a task may have waited for weeks before it was started. One node does this, in pieces, and
 //! rests after each for as long as it took. If two nodes do it at the same time, nothing is lost
 //! that should not be.
 
-use std::{collections::BinaryHeap, fs, io, path::Path as FilePath, sync::Arc, time::Duration};
+use std::{
+    collections::{BinaryHeap, HashSet},
+    fs, io,
+    path::Path as FilePath,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
@@ -26,6 +33,10 @@ const REST_BUCKET: Duration = Duration::from_secs(3600);
 const FIRST: Duration = Duration::from_secs(60);
 /// Maximum number of objects whose names are in memory.
 const NAMES: usize = 10_000;
+/// Maximum number of logs of an old day that are kept because they are not old.
+const LATE: usize = 10_000;
+/// How old a file is that a killed process has left half written.
+const HALF: SignedDuration = SignedDuration::from_hours(1);
 /// Maximum number of objects that are removed before a rest.
 const PIECE: usize = 1_000;
 
@@ -105,10 +116,24 @@ impl Archive {
         let mut days = self.days().await?;
         let age = SignedDuration::try_from(retention.max_age).unwrap_or(SignedDuration::MAX);
         let oldest = now.checked_sub(age).ok().filter(|_| !retention.max_age.is_zero());
-        let oldest = oldest.map(|at| at.to_zoned(TimeZone::UTC).date());
-        while let Some(day) = days.first().copied().filter(|day| Some(*day) < oldest) {
-            self.remove_from(day, u64::MAX, &mut removed).await?;
-            days.remove(0);
+        if let Some(oldest) = oldest {
+            let first_kept = oldest.to_zoned(TimeZone::UTC).date();
+            let mut left = Vec::new();
+            for day in days {
+                if day >= first_kept {
+                    left.push(day);
+                    continue;
+                }
+                // If there are too many, all of them get older.
+                let late = self.late(day, oldest).await?;
+                if let Some(late) = &late {
+                    self.remove_from(day, u64::MAX, late, now, &mut removed).await?;
+                }
+                if late.is_none_or(|late| !late.is_empty()) {
+                    left.push(day);
+                }
+            }
+            days = left;
         }
         if retention.max_size == 0 {
             return Ok(removed);
@@ -117,13 +142,14 @@ impl Archive {
         for day in &days {
             total += self.size(*day).await?;
         }
+        let none = HashSet::new();
         for day in days {
             let excess = total.saturating_sub(retention.max_size);
             if excess == 0 {
                 break;
             }
             let before = removed.bytes;
-            self.remove_from(day, excess, &mut removed).await?;
+            self.remove_from(day, excess, &none, now, &mut removed).await?;
             total = total.saturating_sub(removed.bytes - before);
         }
         Ok(removed)
@@ -153,16 +179,41 @@ impl Archive {
         }
     }
 
-    /// Removes whole logs of a day, the oldest first, until at least `excess` bytes are removed.
+    /// The folders of the logs of a day with a piece that is not older than that; `None` if there
+    /// are too many.
+    async fn late(
+        &self,
+        day: Date,
+        oldest: Timestamp,
+    ) -> Result<Option<HashSet<String>>, StoreError> {
+        let (mut late, oldest) = (HashSet::new(), oldest.as_millisecond());
+        let mut listed = self.0.objects.list(Some(&name::day(&self.0.root, day)));
+        while let Some(object) = listed.try_next().await? {
+            let is_ours = object.location.filename().and_then(PieceName::parse).is_some();
+            if !is_ours || object.last_modified.timestamp_millis() < oldest {
+                continue;
+            }
+            late.insert(folder(&object.location).to_owned());
+            if late.len() > LATE {
+                return Ok(None);
+            }
+        }
+        Ok(Some(late))
+    }
+
+    /// Removes whole logs of a day but those in `spared`, the oldest first, until at least `excess`
+    /// bytes are removed.
     async fn remove_from(
         &self,
         day: Date,
         excess: u64,
+        spared: &HashSet<String>,
+        now: Timestamp,
         removed: &mut Removed,
     ) -> Result<(), StoreError> {
         let wanted = removed.bytes.saturating_add(excess);
         loop {
-            let mut first = self.first(day).await?;
+            let mut first = self.first(day, spared).await?;
             if first.is_empty() {
                 break;
             }
@@ -184,13 +235,14 @@ impl Archive {
                 tokio::time::sleep(began.elapsed()).await;
             }
             if removed.bytes >= wanted {
-                return Ok(());
+                break;
             }
         }
         if let Some(root) = &self.0.folder {
             let day = root.join(day.to_string());
+            let before = now.checked_sub(HALF).map_or(SystemTime::UNIX_EPOCH, SystemTime::from);
             // What a killed process has left is not listed.
-            let tidied = tokio::task::spawn_blocking(move || tidy(&day)).await;
+            let tidied = tokio::task::spawn_blocking(move || tidy(&day, before)).await;
             if let Ok(Err(error)) = tidied {
                 tracing::debug!(%error, "could not remove an empty folder of logs");
             }
@@ -198,13 +250,16 @@ impl Archive {
         Ok(())
     }
 
-    /// The first objects of a day by name.
-    async fn first(&self, day: Date) -> Result<Vec<Found>, StoreError> {
+    /// The first objects of a day by name, without those of `spared` logs.
+    async fn first(&self, day: Date, spared: &HashSet<String>) -> Result<Vec<Found>, StoreError> {
         let mut found: BinaryHeap<Found> = BinaryHeap::new();
         let mut listed = self.0.objects.list(Some(&name::day(&self.0.root, day)));
         while let Some(object) = listed.try_next().await? {
             if object.location.filename().and_then(PieceName::parse).is_none() {
                 continue; // not ours
+            }
+            if spared.contains(folder(&object.location)) {
+                continue;
             }
             let size = self.room(object.size);
             found.push((object.location, size));
@@ -239,8 +294,9 @@ fn folder(path: &Path) -> &str {
     path.as_ref().rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
-/// Removes files that were not written completely, and empty folders.
-fn tidy(folder: &FilePath) -> io::Result<()> {
+/// Removes files that were not written completely, and have not changed since then, and empty
+/// folders.
+fn tidy(folder: &FilePath, before: SystemTime) -> io::Result<()> {
     let entries = match fs::read_dir(folder) {
         Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(()),
         entries => entries?,
@@ -249,13 +305,26 @@ fn tidy(folder: &FilePath) -> io::Result<()> {
         let entry = entry?;
         let name = entry.file_name();
         if entry.file_type()?.is_dir() {
-            tidy(&entry.path())?;
+            tidy(&entry.path(), before)?;
         } else if name.to_str().is_some_and(|name| name.contains(".log.gz#")) {
-            fs::remove_file(entry.path())?;
+            // It may have been completed meanwhile.
+            match entry.metadata().and_then(|found| found.modified()) {
+                Ok(changed) if changed < before => gone(fs::remove_file(entry.path()))?,
+                Ok(_) => {}
+                Err(err) => gone(Err(err))?,
+            }
         }
     }
     match fs::remove_dir(folder) {
         Err(err) if err.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
+        removed => gone(removed),
+    }
+}
+
+/// What another process removed first is fine.
+fn gone(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(()),
         removed => removed,
     }
 }

@@ -1,5 +1,6 @@
 #[cfg(feature = "s3")]
 mod bucket;
+mod retention;
 #[cfg(feature = "s3")]
 mod s3;
 
@@ -36,7 +37,7 @@ fn log(task: i64, day: u32) -> LogName {
 
 fn wanted(log: LogName) -> Wanted {
     let LogName { task, task_created, attempt, .. } = log;
-    Wanted { task, task_created, attempt, ended: true }
+    Wanted { task, task_created, attempt, ended: true, started_at: None }
 }
 
 fn settings(max_log: ByteSize) -> LogsConfig {
@@ -85,6 +86,14 @@ async fn read(archive: &Archive, log: LogName, limit: u32) -> (String, State) {
 
 fn lines(count: usize) -> String {
     (0..count).map(|n| format!("line {n} 語🦀\n")).collect()
+}
+
+/// All files were written at that time.
+fn written(folder: &FilePath, at: Timestamp) {
+    for name in files(folder).into_keys() {
+        let file = fs::File::options().append(true).open(folder.join(name)).unwrap();
+        file.set_modified(at.into()).unwrap();
+    }
 }
 
 /// All files, by path.
@@ -231,49 +240,13 @@ async fn other_files_in_the_folder_are_neither_read_nor_removed() {
     // What a killed process has left.
     fs::write(folder.path().join(format!("{name}#1")), "half").unwrap();
     assert_eq!(read(&archive, log(7, 1), 100).await.0, "one\n");
+    written(folder.path(), at("2026-11-01T09:00:00Z"));
     let old = Retention { max_age: Duration::from_secs(24 * 3600), ..KEEP_ALL };
     let removed = archive.remove_old(old, at("2026-11-23T00:00:00Z")).await.unwrap();
     assert_eq!(removed.objects, 1);
     let left: Vec<_> = files(folder.path()).into_keys().collect();
     assert_eq!(left.len(), 3, "{left:?}");
     assert!(left.iter().all(|name| name.ends_with("mine") || name.ends_with("notes.txt")));
-}
-
-#[tokio::test]
-async fn logs_that_are_too_old_are_removed_and_others_stay() {
-    let (folder, archive) = archive();
-    for day in [20, 21, 22, 23] {
-        keep(&archive, log(i64::from(day), day), 0, b"one\n", false).await;
-    }
-    let retention = Retention { max_age: Duration::from_secs(2 * 24 * 3600), max_size: 0 };
-    let nothing = archive.remove_old(KEEP_ALL, at("2099-01-01T00:00:00Z")).await.unwrap();
-    assert_eq!(nothing, Removed::default());
-    let removed = archive.remove_old(retention, at("2026-11-24T12:00:00Z")).await.unwrap();
-    assert_eq!(removed.objects, 2);
-    let days: Vec<_> = files(folder.path()).into_keys().map(|name| name[..10].to_owned()).collect();
-    assert_eq!(days, ["2026-11-22", "2026-11-23"]);
-    assert!(!folder.path().join("2026-11-20").exists());
-}
-
-#[tokio::test]
-async fn the_oldest_logs_are_removed_until_the_rest_fits() {
-    let (_folder, archive) = archive();
-    for (task, day) in [(1, 20), (2, 21), (3, 21), (4, 22)] {
-        keep(&archive, log(task, day), 0, b"one\n", false).await;
-        keep(&archive, log(task, day), 4, b"two\n", true).await;
-    }
-    // Each file takes a block of the disk.
-    let each = 2 * 4096;
-    // One byte too many for three logs: whole logs are removed.
-    let retention = Retention { max_age: Duration::ZERO, max_size: 3 * each - 1 };
-    let removed = archive.remove_old(retention, at("2026-11-24T12:00:00Z")).await.unwrap();
-    assert_eq!(removed, Removed { objects: 4, bytes: 2 * each });
-    for (task, day, is_kept) in [(1, 20, false), (2, 21, false), (3, 21, true), (4, 22, true)] {
-        let found = archive.read(wanted(log(task, day)), 0, 100).await.unwrap();
-        assert_eq!(found.is_some(), is_kept, "{task}");
-    }
-    let again = archive.remove_old(retention, at("2026-11-24T12:00:00Z")).await.unwrap();
-    assert_eq!(again, Removed::default());
 }
 
 #[tokio::test]
@@ -285,6 +258,51 @@ async fn a_log_whose_beginning_was_removed_is_read_from_the_rest() {
     fs::remove_file(folder.path().join(first)).unwrap();
     let page = open(folder.path()).read(wanted(log(7, 23)), 0, 100).await.unwrap().unwrap();
     assert_eq!((page.offset, page.next_offset, page.text.as_str()), (4, 8, "two\n"));
+}
+
+#[tokio::test]
+async fn a_log_of_which_only_the_end_without_text_is_left_ends() {
+    let (folder, archive) = archive();
+    keep(&archive, log(7, 23), 0, b"one\n", false).await;
+    let (first, _) = files(folder.path()).into_iter().next().unwrap();
+    keep(&archive, log(7, 23), 4, b"", true).await;
+    fs::remove_file(folder.path().join(first)).unwrap();
+    let page = open(folder.path()).read(wanted(log(7, 23)), 0, 100).await.unwrap().unwrap();
+    assert_eq!((page.offset, page.next_offset, page.text.as_str()), (4, 4, ""));
+    assert_eq!(page.state, State::Complete);
+}
+
+#[tokio::test]
+async fn what_claims_to_be_of_a_later_attempt_does_not_hide_a_log() {
+    let (folder, archive) = archive();
+    let real = log(7, 23);
+    let before = LogName { attempt_created: real.attempt_created - 3_600_000, ..real };
+    let later = LogName { attempt_created: real.attempt_created + 4_000_000, ..real };
+    for (log, text) in [(before, "restored\n"), (real, "real\n"), (later, "later\n")] {
+        keep(&archive, log, 0, text.as_bytes(), true).await;
+    }
+    let started_at = Some(Timestamp::from_millisecond(real.attempt_created + 1_000).unwrap());
+    let known = Wanted { started_at, ..wanted(real) };
+    let page = open(folder.path()).read(known, 0, 100).await.unwrap().unwrap();
+    assert_eq!(page.text, "real\n");
+    let mut all = archive.created(real.task, real.task_created, real.attempt).await.unwrap();
+    all.sort_unstable();
+    assert_eq!(all, [before, real, later].map(|log| log.attempt_created));
+}
+
+#[tokio::test]
+async fn callers_that_give_up_leave_no_more_work_than_there_are_places() {
+    let places = Arc::new(Semaphore::new(1));
+    let (done, waits) = tokio::sync::oneshot::channel::<()>();
+    let hangs = in_place(&places, async move { waits.await.is_ok() });
+    assert!(tokio::time::timeout(Duration::from_millis(1), hangs).await.is_err());
+    let next = tokio::spawn({
+        let places = Arc::clone(&places);
+        async move { in_place(&places, async { 7 }).await }
+    });
+    assert_eq!(places.available_permits(), 0);
+    done.send(()).unwrap();
+    assert_eq!(next.await.unwrap().unwrap(), 7);
 }
 
 #[tokio::test]
@@ -323,6 +341,6 @@ async fn a_prefix_is_before_all_names_of_a_bucket() {
     assert_eq!(read(&archive, log(7, 20), 100).await.0, "one\n");
     assert!(archive.path(&log(7, 20)).as_ref().starts_with("a/b/2026-11-20/"));
     let old = Retention { max_age: Duration::from_secs(1), ..KEEP_ALL };
-    assert_eq!(archive.remove_old(old, at("2026-11-23T00:00:00Z")).await.unwrap().objects, 1);
+    assert_eq!(archive.remove_old(old, at("2199-11-23T00:00:00Z")).await.unwrap().objects, 1);
     assert_eq!(archive.read(wanted(log(7, 20)), 0, 100).await.unwrap(), None);
 }

@@ -4,6 +4,8 @@
 //! Each attempt has its own log. A caller that does not choose one gets the last attempt of the
 //! first shard, and the answer says so: most tasks have only that one.
 
+mod kept;
+
 use std::time::Duration;
 
 use fastjob_core::AttemptState;
@@ -12,7 +14,6 @@ use jiff::SignedDuration;
 
 use super::{Error, Follower, LogKey, LogView, Ops, tasks::unknown};
 use crate::{
-    archive::{Page, State, Wanted},
     clock::wall_now,
     sessions::AskError,
     store::{AttemptRow, TaskRow},
@@ -25,14 +26,6 @@ const PIECE_MAX: u32 = 1024 * 1024;
 
 /// How long after the end of its attempt a handler that still runs is expected to log.
 const LAST_WORDS: SignedDuration = SignedDuration::from_secs(5);
-
-/// At the end of what is kept of a log that has more.
-const CUT_OFF: &str = "the log is cut here: its executor has not sent the rest, because it was \
-                       killed, or is not connected";
-/// How long reading the archive may take.
-const ARCHIVE: Duration = Duration::from_secs(30);
-/// How much of a log is compared with its tail.
-const SAME: u32 = 256;
 
 /// A piece that is being read.
 type Piece = BoxFuture<'static, Result<LogView, Error>>;
@@ -141,46 +134,23 @@ impl Ops {
                 }
             }
         }
-        if let Some(piece) = self.archived(&row, attempt, offset, limit).await? {
-            return Ok(piece);
-        }
-        let tail = self.store.log_tail(id).await?.unwrap_or_default();
-        Ok(tail_from(attempt, &tail, offset, limit))
-    }
-
-    /// Reads a piece from what is kept of a log; `None` if nothing is, or if its tail has more.
-    async fn archived(
-        &self,
-        row: &TaskRow,
-        attempt: &AttemptRow,
-        offset: u64,
-        limit: u32,
-    ) -> Result<Option<LogView>, Error> {
-        let Some(archive) = &self.archive else { return Ok(None) };
-        let failed = |err| Error::Unavailable(format!("the log cannot be read: {err}"));
-        let has_ended = attempt.state.is_final();
-        let (task, task_created) = (row.task, row.created_at);
-        let wanted = Wanted { task, task_created, attempt: attempt.attempt, ended: has_ended };
-        let reading = tokio::time::timeout(ARCHIVE, archive.read(wanted, offset, limit)).await;
-        let silent = |_| {
-            Error::Unavailable(format!(
-                "the log cannot be read: the log store did not answer within {ARCHIVE:?}"
-            ))
+        let failed = match self.archived(&row, attempt, offset, limit).await {
+            Ok(Some(piece)) => return Ok(piece),
+            Ok(None) => None,
+            Err(err) if ended => Some(err),
+            Err(err) => return Err(err),
         };
-        let read = reading.map_err(silent)?.map_err(failed)?;
-        let Some(page) = read else { return Ok(None) };
-        if has_ended && page.state == State::Open {
-            // A part was sent, and the attempt ended before the rest was. A short log is whole in
-            // the tail.
-            let tail = self.store.log_tail(attempt.attempt).await?.unwrap_or_default();
-            if tail.len() as u64 > page.next_offset {
-                let begin = archive.read(wanted, 0, SAME).await.map_err(failed)?;
-                if begin.is_some_and(|begin| begin.offset == 0 && tail.starts_with(&begin.text)) {
-                    return Ok(None);
-                }
+        let tail = self.store.log_tail(id).await?.unwrap_or_default();
+        let piece = tail_from(attempt, &tail, offset, limit);
+        match failed {
+            None => Ok(piece),
+            // Nothing to show instead, or the caller is in the middle of a longer log.
+            Some(err) if tail.is_empty() || offset > tail.len() as u64 => Err(err),
+            Some(err) => {
+                let note = Some(format!("only the end of the log is shown: {err}"));
+                Ok(LogView { note, ..piece })
             }
         }
-        Ok(Some(from_page(attempt, page, offset)))
     }
 }
 
@@ -230,23 +200,6 @@ fn tail_from(attempt: &AttemptRow, tail: &str, offset: u64, limit: u32) -> LogVi
     piece(attempt, from as u64, tail[from..to].to_owned(), ended)
 }
 
-/// A piece of what is kept of a log, read at `wanted`.
-fn from_page(of: &AttemptRow, page: Page, wanted: u64) -> LogView {
-    let Page { offset, next_offset, text, state } = page;
-    let is_final = of.state.is_final();
-    let removed = || {
-        let range = format!("bytes {wanted} to {offset}");
-        (offset > wanted).then(|| format!("{range} of this log are not kept any more"))
-    };
-    let (ended, note) = match state {
-        State::More => (false, removed()),
-        State::Complete => (is_final, removed()),
-        State::Open => (is_final, is_final.then(|| CUT_OFF.to_owned()).or_else(removed)),
-        State::Cut(why) => (is_final, Some(why)),
-    };
-    LogView { next_offset, source: "archive".to_owned(), note, ..piece(of, offset, text, ended) }
-}
-
 fn piece(of: &AttemptRow, offset: u64, text: String, ended: bool) -> LogView {
     LogView {
         attempt: of.attempt.0,
@@ -269,7 +222,7 @@ mod tests {
 
     use super::*;
 
-    fn attempt(id: i64, shard: (u32, u32), number: u32) -> AttemptRow {
+    pub(super) fn attempt(id: i64, shard: (u32, u32), number: u32) -> AttemptRow {
         AttemptRow {
             attempt: AttemptId(id),
             number,

@@ -65,6 +65,7 @@ impl Server {
         let name = self.ops.log_of(executor, claim).await.map_err(|why| match why {
             NotAllowed::Unknown(why) => Status::not_found(why),
             NotAllowed::Refused(why) => Status::permission_denied(why),
+            NotAllowed::NotYet(why) => Status::failed_precondition(why),
             NotAllowed::Later(why) => Status::unavailable(why),
         })?;
         let mut allowed = self.allowed.lock().unwrap_or_else(PoisonError::into_inner);

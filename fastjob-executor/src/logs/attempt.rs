@@ -163,7 +163,7 @@ impl Live {
     fn announce_end(&self, lines: &mut Lines) {
         let Some(log) = self.uploaded() else { return };
         if lines.size > 0 && lines.upload != Upload::Over {
-            self.logs.uploads.has_ended(log, lines.size <= LOG_TAIL_MAX);
+            self.logs.uploads.has_ended(log, lines.size <= LOG_TAIL_MAX, !lines.failed);
         }
     }
 
@@ -224,10 +224,13 @@ impl Live {
         let written = opened.and_then(|mut file| file.write_all(piece.as_bytes()));
         self.logs.writer.report(self, &written);
         if let Err(err) = written {
-            let mut lines = lock(&self.lines);
-            // Later lines would follow a gap or half a line, so this file is abandoned.
-            lines.failed = true;
-            lines.tail.push(&note(format_args!("cannot write the log file: {err}")));
+            {
+                let mut lines = lock(&self.lines);
+                // Later lines would follow a gap or half a line, so this file is abandoned.
+                lines.failed = true;
+                lines.tail.push(&note(format_args!("cannot write the log file: {err}")));
+            }
+            self.logs.uploads.has_failed(self.id);
         }
     }
 }

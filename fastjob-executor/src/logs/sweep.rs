@@ -2,8 +2,8 @@
 //!
 //! A log's age is taken from its folder's name, not from file dates, which a copy or a restore
 //! changes. Only folders named like a day are swept, and only files that an attempt created are
-//! removed; other files stay, and so does their folder. A failure is logged once and retried every
-//! hour.
+//! removed; other files stay, and so does their folder. So are the notes of uploads whose logs are
+//! that old. A failure is logged once and retried every hour.
 
 use std::{
     collections::HashSet,
@@ -18,7 +18,13 @@ use fastjob_core::AttemptId;
 use jiff::{ToSpan, civil::Date};
 use tokio_util::sync::CancellationToken;
 
-use super::{Inner, Logs, lock, utc_day};
+use super::{
+    Inner, Logs,
+    disk::NoteOrder,
+    lock,
+    upload::{NOTES_MAX, day_of_note},
+    utc_day,
+};
 use crate::clock;
 
 const INTERVAL: Duration = Duration::from_secs(3600);
@@ -79,7 +85,25 @@ impl Inner {
                 failures.push((folder, err));
             }
         }
+        if let Err(err) = self.sweep_notes(oldest_kept, stop) {
+            failures.push((self.root.clone(), err));
+        }
         failures
+    }
+
+    /// Removes the notes of logs that are too old to be here. The oldest come first, so that those
+    /// beyond the limit are later.
+    fn sweep_notes(&self, oldest_kept: Date, stop: &CancellationToken) -> io::Result<()> {
+        for (id, text) in self.disk.read_notes(NOTES_MAX, NoteOrder::OldestFirst)? {
+            if stop.is_cancelled() {
+                return Ok(());
+            }
+            let is_old = day_of_note(id, &text).is_some_and(|day| day < oldest_kept);
+            if is_old && !lock(&self.live).contains_key(&id) {
+                self.disk.remove_note(id)?;
+            }
+        }
+        Ok(())
     }
 
     fn sweep_folder(&self, folder: &Path, stop: &CancellationToken) -> io::Result<()> {

@@ -236,6 +236,18 @@ async fn only_old_days_are_swept() {
 }
 
 #[tokio::test]
+async fn notes_of_uploads_are_swept_with_their_logs() {
+    let (dir, logs) = logs();
+    let notes = dir.path().join("pending");
+    fs::create_dir(&notes).unwrap();
+    fs::write(notes.join("7"), "7 5 2020-01-01\n").unwrap();
+    fs::write(notes.join("8"), "8 5 2026-11-23\n").unwrap();
+    let failures = logs.sweep(utc_day(noon()), &CancellationToken::new()).await;
+    assert!(failures.is_empty(), "{failures:?}");
+    assert_eq!(names(&notes), ["8"]);
+}
+
+#[tokio::test]
 async fn nothing_is_swept_if_logs_are_kept_forever() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("2000-01-01")).unwrap();

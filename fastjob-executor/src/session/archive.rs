@@ -84,12 +84,12 @@ fn not_kept(status: &Status) -> NotKept {
         Code::NotFound => NotKept::Unknown(why),
         Code::PermissionDenied | Code::InvalidArgument => NotKept::Refused(why),
         Code::ResourceExhausted => NotKept::Busy,
+        Code::FailedPrecondition => NotKept::NotYet(why),
         Code::Ok
         | Code::Cancelled
         | Code::Unknown
         | Code::DeadlineExceeded
         | Code::AlreadyExists
-        | Code::FailedPrecondition
         | Code::Aborted
         | Code::OutOfRange
         | Code::Unimplemented

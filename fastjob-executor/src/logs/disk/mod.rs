@@ -17,6 +17,22 @@ const NOTES: &str = "pending";
 /// Maximum bytes of a note.
 const NOTE_MAX: u64 = 256;
 
+/// Which notes are read if there are too many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoteOrder {
+    LatestFirst,
+    OldestFirst,
+}
+
+impl NoteOrder {
+    fn sort(self, ids: &mut [i64]) {
+        ids.sort_unstable();
+        if self == Self::LatestFirst {
+            ids.reverse();
+        }
+    }
+}
+
 fn name(id: AttemptId) -> String {
     format!("{id}.log")
 }

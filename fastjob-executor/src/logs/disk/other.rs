@@ -9,7 +9,7 @@ use std::{
 use fastjob_core::AttemptId;
 use jiff::civil::Date;
 
-use super::{NOTE_MAX, NOTES, name};
+use super::{NOTE_MAX, NOTES, NoteOrder, name};
 
 /// The root folder of all logs.
 pub(in crate::logs) struct Disk {
@@ -66,8 +66,12 @@ impl Disk {
         }
     }
 
-    /// Reads the notes of the latest logs.
-    pub(in crate::logs) fn read_notes(&self, most: usize) -> io::Result<Vec<(AttemptId, String)>> {
+    /// Reads the notes of the latest logs, or of the oldest.
+    pub(in crate::logs) fn read_notes(
+        &self,
+        most: usize,
+        order: NoteOrder,
+    ) -> io::Result<Vec<(AttemptId, String)>> {
         let folder = self.root.join(NOTES);
         let entries = match fs::read_dir(&folder) {
             Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -77,7 +81,7 @@ impl Disk {
         for entry in entries {
             ids.extend(entry?.file_name().to_str().and_then(|name| name.parse::<i64>().ok()));
         }
-        ids.sort_unstable_by(|a, b| b.cmp(a));
+        order.sort(&mut ids);
         ids.truncate(most);
         let mut found = Vec::new();
         for id in ids {

@@ -22,7 +22,7 @@ use rustix::{
     process::geteuid,
 };
 
-use super::{super::lock, NOTE_MAX, NOTES, name};
+use super::{super::lock, NOTE_MAX, NOTES, NoteOrder, name};
 
 const FOLDER: u32 = 0o700;
 const FILE: u32 = 0o600;
@@ -103,14 +103,18 @@ impl Disk {
         }
     }
 
-    /// Reads the notes of the latest logs.
-    pub(in crate::logs) fn read_notes(&self, most: usize) -> io::Result<Vec<(AttemptId, String)>> {
+    /// Reads the notes of the latest logs, or of the oldest.
+    pub(in crate::logs) fn read_notes(
+        &self,
+        most: usize,
+        order: NoteOrder,
+    ) -> io::Result<Vec<(AttemptId, String)>> {
         let Some(notes) = self.notes()? else { return Ok(Vec::new()) };
         let mut ids = Vec::new();
         for entry in Dir::read_from(&notes)? {
             ids.extend(entry?.file_name().to_str().ok().and_then(|name| name.parse::<i64>().ok()));
         }
-        ids.sort_unstable_by(|a, b| b.cmp(a));
+        order.sort(&mut ids);
         ids.truncate(most);
         let mut found = Vec::new();
         for id in ids {

@@ -30,6 +30,7 @@ use fastjob_core::{AttemptId, TaskId};
 use jiff::civil::Date;
 use tokio::{sync::Notify, time::Instant};
 
+pub(super) use self::notes::NOTES_MAX;
 use self::queue::{Queue, Step, Work};
 use super::lock;
 
@@ -80,6 +81,8 @@ pub(crate) enum NotKept {
     Refused(String),
     /// It is busy with pieces of other executors.
     Busy,
+    /// It may take this log from this executor later, for example when the attempt has ended.
+    NotYet(String),
     /// It may take it later.
     Later(String),
 }
@@ -90,6 +93,11 @@ pub(crate) type Answer = Pin<Box<dyn Future<Output = Result<Kept, NotKept>> + Se
 /// A coordinator that keeps logs, as long as there is a session with it.
 pub(crate) trait Shelf: Send + Sync {
     fn keep(&self, piece: Piece) -> Answer;
+}
+
+/// The day of the log that a note is about; `None` if it is not a note.
+pub(super) fn day_of_note(attempt: AttemptId, text: &str) -> Option<Date> {
+    notes::read(attempt, text).map(|log| log.day)
 }
 
 /// The uploads of an executor. Cheap to clone.
@@ -138,12 +146,12 @@ impl Uploads {
         Registered { uploads: self.clone(), link }
     }
 
-    /// A coordinator does not keep logs. If no other one does, nothing is uploaded any more.
+    /// A coordinator does not keep logs. If no other one does, nothing is sent any more. Logs of
+    /// which a part was sent still wait for one that does, for example after a change of a cluster.
     pub(crate) fn not_kept(&self) {
-        let mut state = self.lock();
-        if state.shelves.is_empty() {
+        let state = self.lock();
+        if state.shelves.is_empty() && state.queue.is_empty() {
             self.0.wanted.store(false, Relaxed);
-            state.queue = Queue::default();
         }
     }
 
@@ -157,9 +165,9 @@ impl Uploads {
     }
 
     /// The attempt has ended. If its log is whole in the tail of its outcome, it is not sent, unless
-    /// a part of it has been.
-    pub(super) fn has_ended(&self, log: Log, is_in_tail: bool) {
-        self.change(|queue, now| queue.has_ended(log, is_in_tail, now));
+    /// a part of it has been. `is_whole` if the file has, or will have, all lines.
+    pub(super) fn has_ended(&self, log: Log, is_in_tail: bool, is_whole: bool) {
+        self.change(|queue, now| queue.has_ended(log, is_in_tail, is_whole, now));
     }
 
     /// Wakes the loop only if something is due earlier than before: of thousands of short attempts
@@ -173,6 +181,16 @@ impl Uploads {
         if now.is_some_and(|now| before.is_none_or(|before| now < before)) {
             self.0.changed.notify_one();
         }
+    }
+
+    /// The file of the log could not be written.
+    pub(super) fn has_failed(&self, attempt: AttemptId) {
+        self.lock().queue.has_failed(attempt);
+    }
+
+    /// How many logs were left out, if a warning about them is due.
+    fn to_warn(&self) -> Option<u64> {
+        self.lock().queue.to_warn()
     }
 
     /// Logs that an earlier process has not uploaded completely.

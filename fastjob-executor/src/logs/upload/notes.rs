@@ -6,7 +6,7 @@ use fastjob_core::{AttemptId, TaskId};
 use super::{Log, Origin};
 
 /// Maximum number of logs that a process takes over from an earlier one.
-pub(super) const NOTES_MAX: usize = 10_000;
+pub(in crate::logs) const NOTES_MAX: usize = 10_000;
 
 /// The text of a note.
 pub(super) fn write(log: &Log) -> String {

@@ -41,8 +41,8 @@ impl Inner {
             Err(err) => return Err(err),
         };
         let is_end = (has_ended || work.leaving) && !has_more;
-        // A log whose file could not be written is not complete.
-        let last = is_end && is_whole;
+        // A log whose file could not be written, or may have been cut by a kill, is not complete.
+        let last = is_end && is_whole && !work.is_doubtful;
         if bytes.is_empty() && !last {
             return Ok(Next { piece: None, has_more, is_end });
         }

@@ -19,6 +19,11 @@ const DELAY_MAX: Duration = Duration::from_secs(60);
 const DELAY_PART: u32 = 16;
 /// Pause after a coordinator had less or more of a log than expected.
 const AGAIN: Duration = Duration::from_secs(1);
+/// First and longest pause of a log that a coordinator may take from this executor later.
+const WAIT: Duration = Duration::from_secs(5);
+const WAIT_MAX: Duration = Duration::from_secs(300);
+/// Number of these pauses, together more than an hour.
+const WAITS_MAX: u32 = 20;
 /// Maximum number of logs that wait. Beyond it, logs stay in their files.
 const LOGS_MAX: usize = 50_000;
 
@@ -29,6 +34,8 @@ pub(super) struct Queue {
     due: BTreeSet<(Instant, AttemptId)>,
     /// Logs that were left out, because too many were waiting.
     left_out: u64,
+    /// No warning about them is due before there are more than this.
+    warn_at: u64,
     /// The process stops: nothing waits for more text.
     leaving: bool,
 }
@@ -46,6 +53,10 @@ struct Entry {
     sent: Option<u64>,
     /// Something may have been sent, also by an earlier process.
     begun: bool,
+    /// The file may lack the end of the log, so nobody can say that it is complete.
+    is_doubtful: bool,
+    /// How often in a row the coordinator said that it may take the log later.
+    waits: u32,
 }
 
 /// A piece that has to be sent.
@@ -58,6 +69,8 @@ pub(super) struct Work {
     pub(super) begun: bool,
     /// The process stops, so no more text is waited for.
     pub(super) leaving: bool,
+    /// The file may lack the end of the log.
+    pub(super) is_doubtful: bool,
 }
 
 /// What became of a piece.
@@ -71,6 +84,8 @@ pub(super) enum Step {
     Nothing,
     /// It was not sent, and is due again then.
     Failed(Instant),
+    /// The coordinator may take it from this executor later.
+    Waits,
     /// The log is complete, or will never be.
     Over,
 }
@@ -85,15 +100,33 @@ impl Queue {
         self.schedule(log.attempt, at);
     }
 
-    pub(super) fn has_ended(&mut self, log: Log, is_in_tail: bool, now: Instant) {
+    /// `is_whole` if the file has, or will have, all lines.
+    pub(super) fn has_ended(&mut self, log: Log, is_in_tail: bool, is_whole: bool, now: Instant) {
         let known = self.logs.get(&log.attempt);
         if is_in_tail && known.is_none_or(|entry| !entry.begun && !entry.busy) {
             self.remove(log.attempt);
             return;
         }
-        if self.entry(log, now).is_some() {
+        if let Some(entry) = self.entry(log, now) {
+            entry.is_doubtful |= !is_whole;
             self.schedule(log.attempt, now);
         }
+    }
+
+    /// The file of the log could not be written.
+    pub(super) fn has_failed(&mut self, attempt: AttemptId) {
+        if let Some(entry) = self.logs.get_mut(&attempt) {
+            entry.is_doubtful = true;
+        }
+    }
+
+    /// How many logs were left out, if a warning about them is due.
+    pub(super) fn to_warn(&mut self) -> Option<u64> {
+        if self.left_out <= self.warn_at {
+            return None;
+        }
+        self.warn_at = self.left_out.saturating_mul(2);
+        Some(self.left_out)
     }
 
     pub(super) fn restore(&mut self, logs: Vec<Log>, now: Instant) {
@@ -102,7 +135,8 @@ impl Queue {
                 continue; // it has been started again, and has text of its own
             }
             let Some(entry) = self.entry(log, now) else { return };
-            (entry.sent, entry.begun) = (None, true);
+            // The earlier process may have been killed before it wrote the last lines.
+            (entry.sent, entry.begun, entry.is_doubtful) = (None, true, true);
             self.schedule(log.attempt, now);
         }
     }
@@ -124,8 +158,13 @@ impl Queue {
         self.due.pop_first();
         let entry = self.logs.get_mut(&attempt)?;
         (entry.due, entry.busy, entry.again) = (None, true, None);
-        let work =
-            Work { log: entry.log, offset: entry.sent, begun: entry.begun, leaving: self.leaving };
+        let work = Work {
+            log: entry.log,
+            offset: entry.sent,
+            begun: entry.begun,
+            leaving: self.leaving,
+            is_doubtful: entry.is_doubtful,
+        };
         entry.begun = true;
         Some(work)
     }
@@ -138,6 +177,7 @@ impl Queue {
         let Some(entry) = self.logs.get_mut(&attempt) else { return };
         entry.busy = false;
         let again = entry.again.take();
+        let waits = std::mem::take(&mut entry.waits);
         let at = match step {
             Step::Over => {
                 self.remove(attempt);
@@ -156,7 +196,19 @@ impl Queue {
                 entry.begun &= entry.sent != Some(0);
                 again
             }
-            Step::Failed(at) => Some(at),
+            Step::Failed(at) => {
+                entry.waits = waits;
+                Some(at)
+            }
+            // The note stays: a later process tries again.
+            Step::Waits if waits >= WAITS_MAX => {
+                self.remove(attempt);
+                return;
+            }
+            Step::Waits => {
+                entry.waits = waits + 1;
+                Some(now + (WAIT * (1 << waits.min(6))).min(WAIT_MAX))
+            }
         };
         if let Some(at) = at {
             self.schedule(attempt, at);
@@ -174,13 +226,8 @@ impl Queue {
     /// The log, which is added if there is room.
     fn entry(&mut self, log: Log, now: Instant) -> Option<&mut Entry> {
         if !self.logs.contains_key(&log.attempt) && self.logs.len() >= LOGS_MAX {
+            // Only counted: the caller may hold the lock of a log, and a warning is a line of a log.
             self.left_out += 1;
-            if self.left_out.is_power_of_two() {
-                tracing::warn!(
-                    logs = self.left_out,
-                    "too many attempt logs wait to be uploaded: these stay on this machine only"
-                );
-            }
             return None;
         }
         Some(self.logs.entry(log.attempt).or_insert(Entry {
@@ -191,6 +238,8 @@ impl Queue {
             again: None,
             sent: Some(0),
             begun: false,
+            is_doubtful: false,
+            waits: 0,
         }))
     }
 
@@ -214,5 +263,62 @@ impl Queue {
         if let Some(Entry { due: Some(at), .. }) = self.logs.remove(&attempt) {
             self.due.remove(&(at, attempt));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fastjob_core::TaskId;
+
+    use super::{super::Origin, *};
+
+    fn log(id: i64) -> Log {
+        let origin = Origin { task: TaskId(id), created_at: 1 };
+        Log { attempt: AttemptId(id), origin, day: "2026-11-23".parse().unwrap() }
+    }
+
+    #[test]
+    fn logs_beyond_the_limit_are_counted_and_a_warning_is_due_now_and_then() {
+        let (mut queue, now) = (Queue::default(), Instant::now());
+        for id in 0..LOGS_MAX as i64 {
+            queue.has_text(log(id), false, now);
+        }
+        assert_eq!(queue.to_warn(), None);
+        let mut warned = Vec::new();
+        for id in 0..8 {
+            queue.has_ended(log(-1 - id), false, true, now);
+            warned.extend(queue.to_warn());
+        }
+        assert_eq!(queue.len(), LOGS_MAX);
+        assert_eq!(warned, [1, 3, 7]);
+    }
+
+    #[test]
+    fn nobody_says_that_a_log_is_complete_whose_end_may_be_missing() {
+        let (mut queue, now) = (Queue::default(), Instant::now());
+        queue.has_ended(log(1), false, true, now);
+        queue.has_ended(log(2), false, false, now);
+        queue.has_text(log(3), true, now);
+        queue.has_failed(AttemptId(3));
+        queue.restore(vec![log(4)], now);
+        let mut found: Vec<_> = std::iter::from_fn(|| queue.take(now))
+            .map(|work| (work.log.attempt.0, work.is_doubtful))
+            .collect();
+        found.sort_unstable();
+        assert_eq!(found, [(1, false), (2, true), (3, true), (4, true)]);
+    }
+
+    #[test]
+    fn a_log_that_may_be_taken_later_is_tried_again_for_a_bounded_time() {
+        let (mut queue, mut now) = (Queue::default(), Instant::now());
+        let began = now;
+        queue.has_ended(log(1), false, true, now);
+        for _ in 0..=WAITS_MAX {
+            assert!(queue.take(now).is_some());
+            queue.done(AttemptId(1), Step::Waits, now);
+            now = queue.next_at().unwrap_or(now);
+        }
+        assert!(queue.is_empty());
+        assert!(now - began > Duration::from_secs(3600));
     }
 }

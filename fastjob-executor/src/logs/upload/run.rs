@@ -18,12 +18,15 @@ use super::{
     piece::Next,
     queue::{Step, Work},
 };
-use crate::{failure::panic_text, logs::Logs};
+use crate::{
+    failure::panic_text,
+    logs::{Logs, disk::NoteOrder},
+};
 
 /// Number of logs of which a piece is on its way at the same time. Pieces that a coordinator has not
 /// read yet must leave room in the connection's window for the messages of the session.
 const AT_ONCE: usize = 2;
-/// Shortest pause of a log after the coordinator was busy.
+/// Shortest pause after the coordinator was busy. The longest is three times as long.
 const BUSY: Duration = Duration::from_secs(1);
 /// First and longest pause after a failure.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -31,7 +34,12 @@ const PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// What became of a piece.
 enum Sent {
+    /// Nothing was written, so this does not say whether the coordinator can.
     Step(Step),
+    /// The coordinator has written it.
+    Kept(Step),
+    /// The coordinator is busy with pieces of others.
+    Busy,
     /// The coordinator did not take it now, for this reason.
     Later(String),
 }
@@ -41,6 +49,8 @@ enum Sent {
 struct Outage {
     failures: u32,
     until: Option<Instant>,
+    /// When a busy coordinator is asked again.
+    busy_until: Option<Instant>,
 }
 
 impl Logs {
@@ -58,6 +68,12 @@ impl Logs {
                     () = stop.cancelled() => return,
                 }
             }
+            if let Some(logs) = uploads.to_warn() {
+                tracing::warn!(
+                    logs,
+                    "too many attempt logs wait to be uploaded: these stay on this machine only"
+                );
+            }
             let most = if outage.failures > 0 { 1 } else { AT_ONCE };
             while sending.len() < most && outage.is_over() {
                 let Some((work, shelf)) = uploads.take(Instant::now()) else { break };
@@ -67,7 +83,7 @@ impl Logs {
             let room = sending.len() < most;
             let next_at = if room { uploads.next_at() } else { None };
             let wait = async {
-                match (next_at, outage.until) {
+                match (next_at, outage.pause()) {
                     (Some(at), until) => {
                         tokio::time::sleep_until(until.map_or(at, |until| until.max(at))).await;
                     }
@@ -86,7 +102,7 @@ impl Logs {
     /// Logs that an earlier process with this folder has begun to upload.
     async fn noted(&self) -> Vec<super::Log> {
         let inner = Arc::clone(&self.0);
-        let read = move || inner.disk.read_notes(NOTES_MAX);
+        let read = move || inner.disk.read_notes(NOTES_MAX, NoteOrder::LatestFirst);
         let found = tokio::task::spawn_blocking(read).await.map_err(io::Error::other);
         match found.and_then(|found| found) {
             Ok(found) => {
@@ -115,7 +131,7 @@ impl Logs {
                 last: false,
             };
             return match shelf.keep(ask).await {
-                Ok(Kept { is_full: true, .. }) => self.over(work).await,
+                Ok(Kept { is_full: true, .. }) => Sent::Step(self.over(work).await),
                 Ok(kept) => Sent::Step(Step::To { offset: kept.next_offset, has_more: true }),
                 Err(why) => self.not_kept(work, why).await,
             };
@@ -125,7 +141,9 @@ impl Logs {
         let next = match read.map_err(io::Error::other).and_then(|read| read) {
             Ok(next) => next,
             // Removed by the retention of this executor.
-            Err(err) if err.kind() == io::ErrorKind::NotFound => return self.over(work).await,
+            Err(err) if err.kind() == io::ErrorKind::NotFound => {
+                return Sent::Step(self.over(work).await);
+            }
             Err(error) => {
                 tracing::warn!(
                     attempt.id = log.attempt.0,
@@ -138,14 +156,19 @@ impl Logs {
         };
         let Next { piece, has_more, is_end } = next;
         let Some(piece) = piece else {
-            return if is_end { self.over(work).await } else { Sent::Step(Step::Nothing) };
+            return Sent::Step(if is_end { self.over(work).await } else { Step::Nothing });
         };
         let end = offset + u64::from(piece.length);
         match shelf.keep(piece).await {
-            Ok(Kept { is_full: true, .. }) => self.over(work).await,
-            Ok(Kept { next_offset, .. }) if next_offset == end && is_end => self.over(work).await,
+            Ok(Kept { next_offset, is_full: true }) if next_offset == end => {
+                Sent::Kept(self.over(work).await)
+            }
+            Ok(Kept { is_full: true, .. }) => Sent::Step(self.over(work).await),
+            Ok(Kept { next_offset, .. }) if next_offset == end && is_end => {
+                Sent::Kept(self.over(work).await)
+            }
             Ok(Kept { next_offset, .. }) if next_offset == end => {
-                Sent::Step(Step::To { offset: end, has_more })
+                Sent::Kept(Step::To { offset: end, has_more })
             }
             Ok(Kept { next_offset, .. }) => Sent::Step(Step::From(next_offset)),
             Err(why) => self.not_kept(work, why).await,
@@ -157,7 +180,7 @@ impl Logs {
         match why {
             NotKept::Unknown(why) => {
                 tracing::debug!(attempt.id = attempt, why, "the coordinator keeps no such log");
-                self.over(work).await
+                Sent::Step(self.over(work).await)
             }
             // The note stays: another executor that uses this folder may be the one that may.
             NotKept::Refused(why) => {
@@ -165,17 +188,17 @@ impl Logs {
                 self.close(work);
                 Sent::Step(Step::Over)
             }
-            NotKept::Busy => {
-                // Jitter, so that a fleet does not try again all at once.
-                let jitter = f64::from(uuid::Uuid::new_v4().as_bytes()[0]) / 128.0;
-                Sent::Step(Step::Failed(Instant::now() + BUSY.mul_f64(1.0 + jitter)))
+            NotKept::NotYet(why) => {
+                tracing::debug!(attempt.id = attempt, why, "the coordinator takes a log later");
+                Sent::Step(Step::Waits)
             }
+            NotKept::Busy => Sent::Busy,
             NotKept::Later(why) => Sent::Later(why),
         }
     }
 
     /// The log is uploaded, or will never be: a later process has nothing to do.
-    async fn over(&self, work: Work) -> Sent {
+    async fn over(&self, work: Work) -> Step {
         self.close(work);
         let inner = Arc::clone(&self.0);
         let forget = move || inner.disk.remove_note(work.log.attempt);
@@ -184,7 +207,7 @@ impl Logs {
             // A later process asks the coordinator, and has nothing to send.
             tracing::debug!(%error, "could not remove the note of an upload");
         }
-        Sent::Step(Step::Over)
+        Step::Over
     }
 
     /// Later lines of this log are not announced.
@@ -196,8 +219,13 @@ impl Logs {
 }
 
 impl Outage {
+    /// Until when nothing is sent.
+    fn pause(&self) -> Option<Instant> {
+        self.until.max(self.busy_until)
+    }
+
     fn is_over(&self) -> bool {
-        self.until.is_none_or(|until| until <= Instant::now())
+        self.pause().is_none_or(|until| until <= Instant::now())
     }
 
     fn note(
@@ -212,11 +240,17 @@ impl Outage {
         };
         let Some(attempt) = names.remove(&id) else { return };
         match ended {
-            Ok((_, Sent::Step(step))) => {
-                if matches!(step, Step::To { .. } | Step::From(_) | Step::Over) {
-                    self.ends();
-                }
+            Ok((_, Sent::Step(step))) => uploads.done(attempt, step),
+            Ok((_, Sent::Kept(step))) => {
+                self.ends();
                 uploads.done(attempt, step);
+            }
+            Ok((_, Sent::Busy)) => {
+                // Jitter, so that a fleet does not try again all at once.
+                let jitter = f64::from(uuid::Uuid::new_v4().as_bytes()[0]) / 128.0;
+                let again = Instant::now() + BUSY.mul_f64(1.0 + jitter);
+                self.busy_until = Some(again);
+                uploads.done(attempt, Step::Failed(again));
             }
             Ok((_, Sent::Later(why))) => {
                 let again = self.fails(&why);
@@ -257,6 +291,6 @@ impl Outage {
         if self.failures > 1 {
             tracing::info!("attempt logs are uploaded again");
         }
-        *self = Self::default();
+        (self.failures, self.until) = (0, None);
     }
 }
