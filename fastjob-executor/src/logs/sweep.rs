@@ -2,8 +2,8 @@
 //!
 //! A log's age is taken from its folder's name, not from file dates, which a copy or a restore
 //! changes. Only folders named like a day are swept, and only files that an attempt created are
-//! removed; other files stay, and so does their folder. So are the notes of uploads whose logs are
-//! that old. A failure is logged once and retried every hour.
+//! removed; other files stay, and so does their folder. Notes of uploads go with the logs that they
+//! are about. A failure is logged once and retried every hour.
 
 use std::{
     collections::HashSet,

@@ -1441,8 +1441,8 @@ pub mod log_archive_client {
         }
         /// Called with `authorization: ` and the ticket in Welcome.logs. The pieces of a log follow each
         /// other without a gap; pieces of different logs may be sent at the same time. A status of
-        /// NOT_FOUND, PERMISSION_DENIED or INVALID_ARGUMENT means that the log will never be kept; any other
-        /// error may pass.
+        /// NOT_FOUND, PERMISSION_DENIED or INVALID_ARGUMENT means that the log will never be kept,
+        /// FAILED_PRECONDITION that it may be kept later; any other error may pass for all logs.
         pub async fn keep(
             &mut self,
             request: impl tonic::IntoRequest<super::LogPiece>,
@@ -1481,8 +1481,8 @@ pub mod log_archive_server {
     pub trait LogArchive: std::marker::Send + std::marker::Sync + 'static {
         /// Called with `authorization: ` and the ticket in Welcome.logs. The pieces of a log follow each
         /// other without a gap; pieces of different logs may be sent at the same time. A status of
-        /// NOT_FOUND, PERMISSION_DENIED or INVALID_ARGUMENT means that the log will never be kept; any other
-        /// error may pass.
+        /// NOT_FOUND, PERMISSION_DENIED or INVALID_ARGUMENT means that the log will never be kept,
+        /// FAILED_PRECONDITION that it may be kept later; any other error may pass for all logs.
         async fn keep(
             &self,
             request: tonic::Request<super::LogPiece>,
