@@ -503,7 +503,7 @@ mod tests {
             row(3, r#"{"name": "off", "enabled": false, "schedule": {"cron": "0 * * * *"}}"#),
             row(4, r#"{"name": "begin", "schedule": {"cron": "0 18 * * *"}}"#),
             row(5, r#"{"name": "end", "schedule": {"cron": "0 6 * * *"}}"#),
-            row(6, r#"{"name": "delay", "schedule": {"fixed_delay": "1h"}}"#),
+            row(6, r#"{"name": "delay", "schedule": {"fixed_delay": "30h"}}"#),
         ];
         let (fires, cut) = listed(10, &rows);
         let expected = ["18:00 begin", "18:00 delay+", "18:00 often", "19:00 often+"];

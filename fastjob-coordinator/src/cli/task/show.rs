@@ -8,7 +8,7 @@ use fastjob_core::JobDraft;
 
 use super::list::{late, took_so_far, waits_for};
 use crate::cli::{
-    error::Error,
+    error::{Error, Failure},
     job::zone,
     out::Out,
     table::{Facts, Table},
@@ -132,6 +132,6 @@ async fn place_of_log(task: &TaskView, client: &Client) -> String {
             format!("on executor `{executor}`, which is not connected; no end of it was received")
         }
         Ok(_) => format!("its end, as `{executor}` is not connected: {read}"),
-        Err(err) => format!("cannot be read: {}", fastjob_core::error::chain(&err)),
+        Err(err) => format!("cannot be read: {}", Failure::from(err).title),
     }
 }

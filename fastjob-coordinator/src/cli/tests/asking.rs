@@ -69,7 +69,7 @@ async fn a_job_is_shown_and_its_toml_can_be_applied_again() {
     let out = fastjob(&["--server", &fake.url, "job", "show", "billing.report"]).await.out();
     for line in [
         "job        billing.report\n",
-        "next fire  2026-11-24T02:00:00Z\n",
+        "next fire  2026-11-24T02:00:00Z (Tue 10:00:00 Asia/Shanghai)\n",
         "retry      { count = 3, delay = \"5s\" }\n",
         "created    2026-11-23T00:00:00Z\n",
         "origin     api\n",

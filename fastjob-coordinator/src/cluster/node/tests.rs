@@ -333,9 +333,10 @@ async fn a_child_that_was_read_for_one_engine_is_not_started_by_the_next() {
     *home.shared.read.lock().unwrap() = Some(Arc::clone(&gate));
     let engine = |term| {
         let lease = Lease { partition: Partition(0), term };
-        let (handle, inbox) = EngineHandle::new(home.engines.health().clone());
+        let (handle, mut inbox) = EngineHandle::new(home.engines.health().clone());
         home.engines.add(lease, CancellationToken::new());
         home.engines.start(lease, handle);
+        assert!(matches!(inbox.try_next(), Some(Event::Drained(_))), "it is the first event");
         (lease, inbox)
     };
     let (old, mut old_inbox) = engine(1);
