@@ -329,7 +329,8 @@ mod tests {
     fn a_waiting_attempt_knows_how_many_wait_before_it() {
         let mut lane = Lane::new(Shards::Together);
         let block = block(BlockStrategy::Serial);
-        [10, 20, 30].into_iter().for_each(|id| drop(lane.arrive(block, arrival(id), ())));
+        let arrives = [10, 20, 30].map(|id| lane.arrive(block, arrival(id), ()));
+        assert_eq!(arrives, [Verdict::Run(()), Verdict::Wait, Verdict::Wait]);
         let ahead = |lane: &Lane<()>, id| lane.ahead(AttemptId(id), 9);
         assert_eq!([10, 20, 30, 40].map(|id| ahead(&lane, id)), [0, 0, 1, 0]);
         assert_eq!((lane.running(), lane.ahead(AttemptId(30), 0)), (1, 0));

@@ -40,10 +40,12 @@ impl Failed {
     /// Whether there was an answer. The first of several errors that has the highest rank is
     /// reported: what may have had an effect before what was certainly not done.
     fn rank(&self) -> u8 {
-        match &self.error {
-            ClientError::Timeout { .. } | ClientError::Interrupted { .. } if self.was_sent => 2,
-            _ if self.was_sent => 1,
-            _ => 0,
+        let is_unknown =
+            matches!(self.error, ClientError::Timeout { .. } | ClientError::Interrupted { .. });
+        match (self.was_sent, is_unknown) {
+            (true, true) => 2,
+            (true, false) => 1,
+            (false, _) => 0,
         }
     }
 }

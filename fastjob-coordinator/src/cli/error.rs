@@ -38,17 +38,22 @@ pub(super) struct Failure {
     pub(super) title: String,
     /// Each problem.
     pub(super) problems: Vec<Field>,
-    /// The lines of a file that the problems are about, in the order of the problems. There may be
-    /// fewer.
-    pub(super) excerpts: Vec<Option<String>>,
-    /// The places of the problems in a file, in the order of the problems. There may be fewer.
-    pub(super) places: Vec<Option<Place>>,
+    /// Where the problems are in a file, in the order of the problems. There may be fewer.
+    pub(super) spots: Vec<Spot>,
     /// Whether a command waited for a coordinator, and that was unavailable for too long.
     pub(super) is_outage: bool,
     /// How to fix it.
     pub(super) hints: Vec<String>,
     /// The problem details of the coordinator, if it rejected the request.
-    pub(super) details: Map<String, Value>,
+    pub(super) details: Box<Map<String, Value>>,
+}
+
+/// Where a problem is in a file, as far as that is known and not said otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Spot {
+    /// The line that the problem is about, with a mark.
+    pub(super) excerpt: Option<String>,
+    pub(super) place: Option<Place>,
 }
 
 /// A line of a file.
@@ -77,7 +82,7 @@ impl Error {
             Self::Status(status) => ExitCode::from(status),
             Self::Misuse(message) => {
                 let mut failure = Failure { title: message, ..Failure::default() };
-                failure.details = failure.as_details();
+                *failure.details = failure.as_details();
                 failure.details.insert("title".to_owned(), "Misused".into());
                 remark(failure.shown(json));
                 ExitCode::from(2)
@@ -101,11 +106,12 @@ impl Failure {
 
     /// As problem details, even if the coordinator sent none.
     pub(super) fn as_details(&self) -> Map<String, Value> {
-        let mut details = self.details.clone();
+        let mut details = Map::clone(&self.details);
         if !details.contains_key("title") {
             details.insert("title".to_owned(), "Failed".into());
             details.insert("detail".to_owned(), self.title.clone().into());
-            let places = self.places.iter().map(Option::as_ref).chain(std::iter::repeat(None));
+            let places = self.spots.iter().map(|spot| spot.place.as_ref());
+            let places = places.chain(std::iter::repeat(None));
             let problems =
                 self.problems.iter().zip(places).map(|(Field { field, message }, place)| {
                     let mut problem = serde_json::json!({ "field": field, "message": message });
@@ -130,7 +136,7 @@ impl Failure {
             self.hint(TOKEN);
         }
         if let Ok(Value::Object(details)) = serde_json::to_value(problem) {
-            self.details = details;
+            *self.details = details;
         }
     }
 
@@ -150,9 +156,8 @@ fn headline(detail: &str, first: Option<&Field>) -> String {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "error: {}", one_line(&self.title))?;
-        let excerpts = self.excerpts.iter().map(Option::as_deref).chain(std::iter::repeat(None));
-        let places = self.places.iter().map(Option::as_ref).chain(std::iter::repeat(None));
-        let problems = self.problems.iter().zip(excerpts.zip(places));
+        let spots = self.spots.iter().map(|spot| (spot.excerpt.as_deref(), spot.place.as_ref()));
+        let problems = self.problems.iter().zip(spots.chain(std::iter::repeat((None, None))));
         for (Field { field, message }, (excerpt, place)) in problems {
             f.write_str("\n  ")?;
             if let Some(Place { file, line }) = place {

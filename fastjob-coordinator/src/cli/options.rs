@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 
 use super::{
     env::Env,
-    error::{Error, Failure, Place},
+    error::{Error, Failure, Place, Spot},
     job::places::Places,
     style::When,
     times::{Times, zone},
@@ -142,8 +142,9 @@ fn settled_but(problems: Vec<Problem>, placed: usize, source: &Source) -> Result
         let (line, excerpt) = Places::of_key(&source.text, &problem.key)?;
         Some((Place { file, line }, excerpt))
     });
-    let (places, excerpts) = found.map(Option::unzip).unzip();
-    let failure = Failure { places, excerpts, ..Failure::from(problems) };
+    let spots = found.map(Option::unzip).map(|(place, excerpt)| Spot { excerpt, place });
+    let spots = spots.collect();
+    let failure = Failure { spots, ..Failure::from(problems) };
     Err(Failure { hints: vec![source.described()], ..failure }.into())
 }
 

@@ -7,26 +7,11 @@ use fastjob_engine::{Command, Directory, Event, JobRefused, SaveAnswer, SaveDone
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Error, Fires, JobView, Ops, PAGE_BYTES, PAGE_DEFAULT, PAGE_MAX, Page, Saved,
-    all_jobs::{Idle, WhichJobs},
-    node_calls::NodeCall,
-};
+use super::{Error, Fires, JobView, Ops, PAGE_DEFAULT, PAGE_MAX, Saved, node_calls::NodeCall};
 use crate::{
     clock::wall_now,
     store::{JobRow, Origin, Partition},
 };
-
-/// Which jobs to list, as the caller wrote them.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct ListJobs {
-    pub(crate) service: Option<String>,
-    pub(crate) labels: Vec<String>,
-    pub(crate) idle_since: Option<String>,
-    pub(crate) ends: Option<u32>,
-    pub(crate) cursor: Option<String>,
-    pub(crate) limit: Option<u32>,
-}
 
 /// Whether saving a job may replace an existing one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,32 +114,6 @@ impl NodeCall for ReleaseJob {
 }
 
 impl Ops {
-    /// Jobs by service and name; with `ends`, each with its activity and so many of its last ends.
-    pub(crate) async fn list_jobs(&self, ask: ListJobs) -> Result<Page<JobView>, Error> {
-        let limit = page(ask.limit)?;
-        let which = WhichJobs::parse(ask.service, &ask.labels)?;
-        let idle = ask.idle_since.as_deref().map(Idle::parse).transpose()?;
-        let after = ask.cursor.map(|cursor| parse_cursor(&cursor)).transpose()?;
-        let (rows, after) = match which.are_all() && idle.is_none() {
-            true => {
-                let page = self.store.jobs(after, limit, PAGE_BYTES).await?;
-                (page.jobs, page.next)
-            }
-            false => self.jobs_searched((&which, idle), after, limit as usize).await?,
-        };
-        let now = wall_now();
-        let mut items: Vec<_> = rows.iter().map(|row| view(row, now)).collect();
-        if let Some(ends) = ask.ends {
-            let jobs: Vec<_> = rows.iter().map(|row| row.id).collect();
-            let mut activity = self.activity(&jobs, ends).await?;
-            for (item, job) in items.iter_mut().zip(&jobs) {
-                item.activity = activity.remove(job);
-            }
-        }
-        let next_cursor = after.map(|(service, name)| format!("{service}/{name}"));
-        Ok(Page::new(items, next_cursor))
-    }
-
     /// One job; with `ends`, with its activity and so many of its last ends.
     pub(crate) async fn job(&self, path: &str, ends: Option<u32>) -> Result<JobView, Error> {
         let row = self.find(path).await?;
@@ -335,7 +294,7 @@ fn saved_view(answer: SaveAnswer) -> Result<(Saved, Box<JobView>), Error> {
     Ok((saved, Box::new(view(&row, wall_now()))))
 }
 
-fn view(row: &JobRow, now: Timestamp) -> JobView {
+pub(super) fn view(row: &JobRow, now: Timestamp) -> JobView {
     // A page has many jobs, so the cost per job is bounded.
     let next = row.job.enabled.then(|| row.job.timetable.look_after(now, row.anchor));
     JobView {
@@ -377,7 +336,7 @@ pub(super) fn page(limit: Option<u32>) -> Result<u32, Error> {
     }
 }
 
-fn parse_cursor(cursor: &str) -> Result<(ServiceName, JobName), Error> {
+pub(super) fn parse_cursor(cursor: &str) -> Result<(ServiceName, JobName), Error> {
     cursor
         .split_once('/')
         .and_then(|(service, name)| Some((service.parse().ok()?, name.parse().ok()?)))

@@ -27,6 +27,7 @@ mod peers;
 mod preview;
 mod refusal;
 mod rerun;
+mod schedule;
 mod silences;
 mod start;
 mod stats;
@@ -46,17 +47,18 @@ use tokio::sync::Semaphore;
 pub(crate) use self::{
     activity::{ENDS_MAX, ends},
     alarms::ListAlarms,
-    all_jobs::{AskSchedule, Labelled},
+    all_jobs::{Labelled, ListJobs},
     archive::{Claim, NotAllowed},
     credential::{Credential, HEADER as NODE_HEADER, NotOfCluster, Question},
     follow::{Feeds, Follower, LogKey},
     handshake::{Handshakes, NotProven, Use},
-    jobs::{ListJobs, SaveMode},
+    jobs::SaveMode,
     listing::ListTasks,
     log::LogChoice,
     node_calls::{BadCall, CALLS, INTERNAL},
     pages::PAGE_BYTES,
     peers::{Peers, Transport},
+    schedule::AskSchedule,
     stats::AskStats,
 };
 use crate::{

@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 
 use super::places::{Places, excerpt};
 use crate::{
-    cli::error::{Failure, Field},
+    cli::error::{Failure, Field, Spot},
     drafts::{self, Judged},
 };
 
@@ -220,7 +220,7 @@ impl Files {
         }
         let located = Failure::from(self.located(found));
         (failure.title, failure.problems) = (located.title, located.problems);
-        failure.excerpts = located.excerpts;
+        failure.spots = located.spots;
     }
 
     fn located(&self, found: Vec<(usize, Problem)>) -> Problems {
@@ -295,9 +295,10 @@ impl From<Problems> for Failure {
             1 => "nothing was applied: there is a problem".to_owned(),
             many => format!("nothing was applied: there are {many} problems"),
         };
-        let lines = problems.0.into_iter().map(|(_, field, excerpt)| (field, excerpt));
-        let (problems, excerpts) = lines.unzip();
-        Self { title, problems, excerpts, ..Self::default() }
+        let spot = |excerpt| Spot { excerpt, place: None };
+        let lines = problems.0.into_iter().map(|(_, field, excerpt)| (field, spot(excerpt)));
+        let (problems, spots) = lines.unzip();
+        Self { title, problems, spots, ..Self::default() }
     }
 }
 

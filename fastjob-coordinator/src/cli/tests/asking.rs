@@ -140,7 +140,10 @@ async fn tasks_are_listed_shown_and_stopped() {
 
     let fake = Fake::answering(task("failed")).await;
     let out = fastjob(&["--server", &fake.url, "task", "show", "42"]).await.out();
-    assert!(out.contains("took     1.250s\n") && out.contains("timed_out  over time\n"), "{out}");
+    assert!(
+        out.contains("took     1.250s\n") && out.contains("timed_out  over time  42\n"),
+        "{out}"
+    );
 
     let answers = [(true, "stopping"), (false, "failed")]
         .map(|(stopped, state)| (200, "", json!({ "stopped": stopped, "state": state })));

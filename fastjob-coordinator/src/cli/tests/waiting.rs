@@ -203,7 +203,13 @@ async fn only_the_shards_that_a_rerun_has_are_printed() {
         })
     };
     let view = of_shards(&[2, 4], 5);
-    let answers = [&of(2, "two\n")[..], &[view.clone()], &of(4, "four\n"), &[view]].concat();
+    let answers = [
+        &of(2, "two\n")[..],
+        std::slice::from_ref(&view),
+        &of(4, "four\n"),
+        std::slice::from_ref(&view),
+    ]
+    .concat();
     let fake = Fake::answers(answers).await;
     let out = fastjob(&["--server", &fake.url, "task", "log", "42"]).await.out();
     assert_eq!(out, "==> shard 2 of 5 <==\ntwo\n\n==> shard 4 of 5 <==\nfour\n");

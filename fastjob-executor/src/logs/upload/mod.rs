@@ -189,8 +189,8 @@ impl Uploads {
     }
 
     /// How many logs were left out, if a warning about them is due.
-    fn to_warn(&self) -> Option<u64> {
-        self.lock().queue.to_warn()
+    fn take_warning(&self) -> Option<u64> {
+        self.lock().queue.take_warning()
     }
 
     /// Logs that an earlier process has not uploaded completely.

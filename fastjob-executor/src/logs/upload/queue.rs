@@ -121,7 +121,7 @@ impl Queue {
     }
 
     /// How many logs were left out, if a warning about them is due.
-    pub(super) fn to_warn(&mut self) -> Option<u64> {
+    pub(super) fn take_warning(&mut self) -> Option<u64> {
         if self.left_out <= self.warn_at {
             return None;
         }
@@ -283,11 +283,11 @@ mod tests {
         for id in 0..LOGS_MAX as i64 {
             queue.has_text(log(id), false, now);
         }
-        assert_eq!(queue.to_warn(), None);
+        assert_eq!(queue.take_warning(), None);
         let mut warned = Vec::new();
         for id in 0..8 {
             queue.has_ended(log(-1 - id), false, true, now);
-            warned.extend(queue.to_warn());
+            warned.extend(queue.take_warning());
         }
         assert_eq!(queue.len(), LOGS_MAX);
         assert_eq!(warned, [1, 3, 7]);

@@ -68,7 +68,7 @@ impl Logs {
                     () = stop.cancelled() => return,
                 }
             }
-            if let Some(logs) = uploads.to_warn() {
+            if let Some(logs) = uploads.take_warning() {
                 tracing::warn!(
                     logs,
                     "too many attempt logs wait to be uploaded: these stay on this machine only"
