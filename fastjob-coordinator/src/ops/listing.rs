@@ -133,6 +133,10 @@ impl Ops {
             ..TaskFilter::default()
         };
         let has_open = filter.states.iter().any(|state| !state.is_final());
+        if filter.needs_run_time() && filter.states.contains(&TaskState::Queued) {
+            let message = "queued tasks have no run time: leave queued out";
+            return Err(Error::invalid("state", message));
+        }
         if filter.needs_run_time() && has_open && !filter.is_of_open() {
             return Err(Error::invalid(
                 "state",

@@ -132,7 +132,10 @@ async fn the_schedule_and_the_jobs_that_have_not_run_are_listed() {
     for (name, schedule) in
         [("night", night), ("hourly", json!({"cron": "0 * * * *"})), ("never", json!("none"))]
     {
-        rest.save(json!({"name": name, "handler": "noop", "schedule": schedule})).await;
+        // The executor declares jobs of its own.
+        let labels = json!({"of": "mine"});
+        let job = json!({"name": name, "handler": "noop", "schedule": schedule, "labels": labels});
+        rest.save(job).await;
     }
     let range = ["--from", "2030-01-01", "--until", "12h", "--per-job", "2"];
     let (status, out, err) = run(&coordinator, &[&["schedule"], &range[..]].concat());
@@ -147,7 +150,8 @@ async fn the_schedule_and_the_jobs_that_have_not_run_are_listed() {
     assert!(night.starts_with("2030-01-01T02:30:00+09:00   "), "its own zone: {out}");
 
     let idle = |options: &[&str]| {
-        let (status, out, err) = run(&coordinator, &[&["--json", "job", "list"], options].concat());
+        let list = ["--json", "job", "list", "--label", "of=mine"];
+        let (status, out, err) = run(&coordinator, &[&list, options].concat());
         assert_eq!((status, err.as_str()), (Some(0), ""), "{out}");
         let page: Value = serde_json::from_str(&out).unwrap();
         let names = page["items"].as_array().unwrap().iter();

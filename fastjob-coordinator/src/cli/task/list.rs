@@ -22,6 +22,8 @@ use crate::cli::{
 const SEARCHES: usize = 50;
 /// The longest message in a table, in characters.
 const MESSAGE: usize = 60;
+/// The longest reason for a wait in a table, in characters.
+const WAITS: usize = 90;
 
 #[derive(Args)]
 pub(in crate::cli) struct List {
@@ -105,7 +107,7 @@ fn table(tasks: &[TaskView], times: &Times) -> Table {
             took_so_far(task, times.now()),
         ];
         if waits {
-            cells.push(waits_for(task).map(|why| shortened(why, MESSAGE)).unwrap_or_default());
+            cells.push(waits_for(task).map(|why| shortened(why, WAITS)).unwrap_or_default());
         }
         if has_failures {
             // The last one that failed is the one after which no retry followed.
