@@ -104,6 +104,14 @@ pub(super) fn zone(name: &str) -> Result<TimeZone, String> {
     })
 }
 
+/// Whether it is UTC by any of its names, or not known.
+fn is_utc(zone: &TimeZone) -> bool {
+    let name = zone.iana_name().unwrap_or_default();
+    *zone == TimeZone::UTC
+        || zone.is_unknown()
+        || matches!(name, "UTC" | "Etc/UTC" | "UCT" | "Etc/UCT" | "Zulu" | "Etc/Zulu")
+}
+
 /// The zone in which a command reads and shows instants, and its present.
 #[derive(Clone, Debug)]
 pub(super) struct Times {
@@ -224,7 +232,7 @@ impl Times {
     fn shown(&self, at: Option<Timestamp>, format: &str) -> String {
         let Some(at) = at else { return String::new() };
         let zoned = at.to_zoned(self.zone.clone());
-        let offset = if self.zone == TimeZone::UTC || self.zone.is_unknown() { "Z" } else { "%:z" };
+        let offset = if is_utc(&self.zone) { "Z" } else { "%:z" };
         zoned.strftime(&format!("{format}{offset}")).to_string()
     }
 }
@@ -293,6 +301,7 @@ mod tests {
         assert_eq!(shown("UTC"), of("2026-11-23T00:00:01Z", "2026-11-23T00:00:01.234Z"));
         let there = of("2026-11-23T08:00:01+08:00", "2026-11-23T08:00:01.234+08:00");
         assert_eq!(shown("Asia/Shanghai"), there);
+        assert_eq!(shown("Etc/UTC"), shown("UTC"));
         assert_eq!(times("UTC").seconds(None), "");
     }
 
