@@ -47,14 +47,15 @@ impl Ops {
         for part in tasks.chunks(PAGE_MAX as usize) {
             let live = self.live(part.to_vec()).await?;
             unanswered.extend(live.unanswered.into_values());
-            let (here, between): (Vec<_>, Vec<_>) =
-                live.tasks.values().partition(|task| started(task).is_some());
-            begun.extend(here.into_iter().filter_map(started));
-            // Between two attempts, only the ended ones say when the task started.
-            let between: Vec<_> = between.into_iter().map(|task| task.task).collect();
-            for row in self.store.tasks_by_id(&between).await? {
-                let at = row.attempts.iter().filter_map(|attempt| attempt.started_at).min();
-                begun.extend(at.map(|at| (row.task, at)));
+            let (first, later): (Vec<_>, Vec<_>) =
+                live.tasks.values().partition(|task| is_at_its_first(task));
+            begun.extend(first.into_iter().filter_map(|task| Some((task.task, started(task)?))));
+            // The attempts that have ended say when such a task started.
+            let ids: Vec<_> = later.iter().map(|task| task.task).collect();
+            for row in self.store.tasks_by_id(&ids).await? {
+                let ended = row.attempts.iter().filter_map(|attempt| attempt.started_at);
+                let open = live.tasks.get(&row.task).and_then(started);
+                begun.extend(ended.chain(open).min().map(|at| (row.task, at)));
             }
         }
         let begun = begun.into_iter().filter(|(_, at)| *at <= latest);
@@ -106,10 +107,14 @@ impl Ops {
     }
 }
 
+/// Whether all attempts of the task are open: the only one is its first.
+fn is_at_its_first(task: &LiveTask) -> bool {
+    matches!(task.attempts.as_slice(), [only] if only.attempt == task.task.first_attempt())
+}
+
 /// When the first of its attempts that are open started.
-fn started(task: &LiveTask) -> Option<(TaskId, Timestamp)> {
-    let at = task.attempts.iter().filter_map(|attempt| attempt.started_at).min();
-    at.map(|at| (task.task, at))
+fn started(task: &LiveTask) -> Option<Timestamp> {
+    task.attempts.iter().filter_map(|attempt| attempt.started_at).min()
 }
 
 fn has_row(filter: &TaskFilter, row: &TaskRow) -> bool {

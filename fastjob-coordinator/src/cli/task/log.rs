@@ -90,8 +90,15 @@ impl Log {
             self.shard.is_none_or(|shard| shard == attempt.shard)
                 && self.attempt.is_none_or(|number| number == attempt.number)
         };
-        let mut attempts = task.attempts.iter().filter(of_shard);
-        let failed = attempts.rfind(|attempt| attempt.reason.is_some());
+        let attempts = || task.attempts.iter().filter(of_shard);
+        // The last attempt of a shard decides how that ended.
+        let is_last = |attempt: &&AttemptView| {
+            let is_later =
+                |other: &AttemptView| other.shard == attempt.shard && other.number > attempt.number;
+            attempt.reason.is_some() && !task.attempts.iter().any(is_later)
+        };
+        let failed = attempts().rfind(is_last);
+        let failed = failed.or_else(|| attempts().rfind(|attempt| attempt.reason.is_some()));
         let why = failed.map(|attempt| {
             let reason = attempt.reason.as_ref().map(ToString::to_string).unwrap_or_default();
             let message = attempt.message.as_deref().unwrap_or_default();

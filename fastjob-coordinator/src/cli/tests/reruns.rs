@@ -154,11 +154,13 @@ async fn an_error_that_is_not_about_a_task_ends_the_command_with_what_is_left() 
 
 #[tokio::test]
 async fn no_more_tasks_are_rerun_than_the_limit_allows() {
-    let fake = Fake::answers([three(), started(9), started(10)]).await;
+    let mut later = three();
+    later.2["items"][2]["created_at"] = json!("2026-11-23T00:00:01.5Z");
+    let fake = Fake::answers([later, started(9), started(10)]).await;
     let many = ["task", "rerun", "--state", "failed", "--limit", "2", "--yes"];
     let options = ["--server", &fake.url, "--tz", "UTC"];
     let out = fastjob(&[&options[..], &many].concat()).await.out();
-    let more = "there are more tasks: continue with --since 2026-11-23T00:00:00.000Z\n";
+    let more = "there are more tasks: continue with --since 2026-11-23T00:00:01.500Z\n";
     assert_eq!(out, format!("2 tasks started, 9 to 10\n{more}"));
     assert_eq!(reruns(&fake).len(), 2);
     let none = json!({ "items": [], "next_cursor": null });

@@ -19,10 +19,9 @@ use crate::{
 
 /// How long reading the archive may take.
 const ARCHIVE: Duration = Duration::from_secs(30);
-/// How much of the end of a log is compared with the tail.
-const LAST: u64 = 8 * LOG_TAIL_MAX as u64;
-/// Maximum number of pages that the end of a log is read in, to compare it.
-const PAGES: usize = 8;
+/// How much of the end of a log is compared with the tail, and in how many pages that is read at
+/// most. If it is in too many pieces, less is compared.
+const LAST: [(u64, usize); 2] = [(8 * LOG_TAIL_MAX as u64, 8), (LOG_TAIL_MAX as u64, 32)];
 
 /// At the end of what is kept of a log that has more.
 const CUT_OFF: &str = "the log is cut here: its executor has not sent the rest, because it was \
@@ -85,6 +84,14 @@ impl Ops {
         }
         let kept = last_part(archive, wanted, page.next_offset).await.map_err(failed)?;
         let rest = Rest::after(&kept, &tail);
+        if !rest.is_whole && offset > page.next_offset + rest.text.len() as u64 {
+            // The caller has read more from the executor than is kept.
+            let kept = page.next_offset;
+            return Err(Error::Unavailable(format!(
+                "the rest of the log cannot be read: its executor is not connected, and has sent \
+                 {kept} bytes of it"
+            )));
+        }
         Ok(Some(with_rest(attempt, page, &rest, offset, limit)))
     }
 }
@@ -116,18 +123,20 @@ impl Rest {
 
 /// The end of what is kept of a log; empty if it is in too many pieces.
 async fn last_part(archive: &Archive, wanted: Wanted, end: u64) -> Result<String, archive::Error> {
-    let (mut at, mut text) = (end.saturating_sub(LAST), String::new());
-    for _ in 0..PAGES {
-        let limit = u32::try_from(end.saturating_sub(at)).unwrap_or(u32::MAX);
-        let page = if limit > 0 { archive.read(wanted, at, limit).await? } else { None };
-        let Some(page) = page.filter(|page| page.next_offset > at) else { break };
-        at = page.next_offset;
-        text.push_str(&page.text);
+    for (last, pages) in LAST {
+        let (mut at, mut text) = (end.saturating_sub(last), String::new());
+        for _ in 0..pages {
+            let limit = u32::try_from(end.saturating_sub(at)).unwrap_or(u32::MAX);
+            let page = if limit > 0 { archive.read(wanted, at, limit).await? } else { None };
+            let Some(page) = page.filter(|page| page.next_offset > at) else { break };
+            at = page.next_offset;
+            text.push_str(&page.text);
+        }
+        if at >= end {
+            return Ok(text);
+        }
     }
-    if at < end {
-        text.clear();
-    }
-    Ok(text)
+    Ok(String::new())
 }
 
 /// The last page of what is kept, or what follows it.

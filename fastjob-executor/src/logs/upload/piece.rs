@@ -20,6 +20,8 @@ pub(super) struct Next {
     pub(super) has_more: bool,
     /// No text will follow that of this piece.
     pub(super) is_end: bool,
+    /// The attempt still runs: this process only leaves, and more text may follow after all.
+    pub(super) is_left: bool,
 }
 
 impl Inner {
@@ -42,9 +44,10 @@ impl Inner {
         };
         let is_end = (has_ended || work.leaving) && !has_more;
         // A log whose file could not be written, or may have been cut by a kill, is not complete.
-        let last = is_end && is_whole && !work.is_doubtful;
+        let last = has_ended && is_end && is_whole && !work.is_doubtful;
+        let is_left = !has_ended;
         if bytes.is_empty() && !last {
-            return Ok(Next { piece: None, has_more, is_end });
+            return Ok(Next { piece: None, has_more, is_end, is_left });
         }
         if !work.begun {
             self.note(&work.log);
@@ -52,7 +55,7 @@ impl Inner {
         let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         let gzip = if bytes.is_empty() { Vec::new() } else { compressed(&bytes)? };
         let piece = Piece { attempt, origin, offset, length, gzip, last };
-        Ok(Next { piece: Some(piece), has_more, is_end })
+        Ok(Next { piece: Some(piece), has_more, is_end, is_left })
     }
 
     /// Remembers on disk that this log is being uploaded, for a later process.

@@ -154,9 +154,13 @@ impl Logs {
                 return Sent::Step(Step::Over);
             }
         };
-        let Next { piece, has_more, is_end } = next;
+        let Next { piece, has_more, is_end, is_left } = next;
         let Some(piece) = piece else {
-            return Sent::Step(if is_end { self.over(work).await } else { Step::Nothing });
+            return Sent::Step(match (is_end, is_left) {
+                (true, false) => self.over(work).await,
+                (true, true) => self.leave(work),
+                (false, _) => Step::Nothing,
+            });
         };
         let end = offset + u64::from(piece.length);
         match shelf.keep(piece).await {
@@ -165,7 +169,7 @@ impl Logs {
             }
             Ok(Kept { is_full: true, .. }) => Sent::Step(self.over(work).await),
             Ok(Kept { next_offset, .. }) if next_offset == end && is_end => {
-                Sent::Kept(self.over(work).await)
+                Sent::Kept(if is_left { self.leave(work) } else { self.over(work).await })
             }
             Ok(Kept { next_offset, .. }) if next_offset == end => {
                 Sent::Kept(Step::To { offset: end, has_more })
@@ -207,6 +211,12 @@ impl Logs {
             // A later process asks the coordinator, and has nothing to send.
             tracing::debug!(%error, "could not remove the note of an upload");
         }
+        Step::Over
+    }
+
+    /// Like [`over`](Self::over), but a later process sends what the attempt logs from now on.
+    fn leave(&self, work: Work) -> Step {
+        self.close(work);
         Step::Over
     }
 

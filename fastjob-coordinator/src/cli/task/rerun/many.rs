@@ -37,6 +37,8 @@ struct Found {
     /// The oldest first.
     tasks: Vec<i64>,
     by_job: BTreeMap<String, usize>,
+    /// When the first one was created that is reached.
+    first: Option<Timestamp>,
     /// When the first one was created that the limit leaves out.
     rest: Option<Timestamp>,
     /// How many were left out because they are reruns themselves.
@@ -129,6 +131,7 @@ async fn find(how: &Rerun, client: &Client, times: &Times) -> Result<Found, Erro
                 found.rest = Some(found.rest.map_or(at, |rest| rest.min(at)));
                 continue;
             }
+            found.first = Some(found.first.map_or(task.created_at, |at| at.min(task.created_at)));
             found.tasks.push(task.id);
             *found.by_job.entry(format!("{}.{}", task.service, task.job)).or_default() += 1;
         }
@@ -238,7 +241,8 @@ impl Done {
         Self {
             matched: found.tasks.len(),
             more: found.rest.is_some(),
-            continue_since: found.rest,
+            // From the same instant on, the list would begin with the same tasks.
+            continue_since: found.rest.filter(|rest| found.first < Some(*rest)),
             left_out_reruns: found.reruns,
             jobs: found.by_job.clone(),
             started: Vec::new(),
@@ -321,6 +325,8 @@ impl Done {
             // What is shown is rounded down, so nothing is left out.
             let since = out.times().millis(Some(since));
             out.line(format_args!("there are more tasks: continue with --since {since}"))?;
+        } else if self.more && self.not_tried == 0 {
+            out.line("there are more tasks: raise --limit, or narrow them with --job or --label")?;
         }
         Ok(())
     }
