@@ -124,9 +124,8 @@ impl<B: Backend> Start<B> {
     ///
     /// Fails with [`ClientError::NotFound`] if there is no such job, [`ClientError::Conflict`] if the
     /// name is ambiguous, [`ClientError::Invalid`] if a value is not valid, and
-    /// [`ClientError::OverQuota`] if too many tasks are open. Without a key, it is unknown after
-    /// [`ClientError::Timeout`], [`ClientError::Interrupted`] and [`ClientError::Unavailable`] whether
-    /// the task was started.
+    /// [`ClientError::OverQuota`] if too many tasks are open. Without a key, it is unknown whether the
+    /// task was started if the error [may have had an effect](ClientError::may_have_had_effect).
     pub async fn send(self) -> Result<TaskHandle<B>, ClientError> {
         if let Some(source) = self.unusable {
             return Err(ClientError::Unserializable { what: "param", source });

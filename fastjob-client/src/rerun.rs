@@ -89,10 +89,10 @@ impl<B: Backend> Rerun<B> {
     ///
     /// Fails with [`ClientError::NotFound`] if there is no such task, or no longer, with
     /// [`ClientError::Conflict`] if the task has not ended, its job was deleted, or an earlier rerun
-    /// has another param, with [`ClientError::Invalid`] if a value is not valid, and with
-    /// [`ClientError::OverQuota`] if too many tasks are open. After [`again`](Self::again), it is
-    /// unknown after [`ClientError::Timeout`], [`ClientError::Interrupted`] and
-    /// [`ClientError::Unavailable`] whether a task was started.
+    /// has another param, other shards or another executor, with [`ClientError::Invalid`] if a value
+    /// is not valid, and with [`ClientError::OverQuota`] if too many tasks are open. After
+    /// [`again`](Self::again), it is unknown whether a task was started if the error
+    /// [may have had an effect](ClientError::may_have_had_effect).
     pub async fn send(self) -> Result<TaskHandle<B>, ClientError> {
         if let Some(source) = self.unusable {
             return Err(ClientError::Unserializable { what: "param", source });

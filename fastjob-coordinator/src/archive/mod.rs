@@ -134,8 +134,8 @@ impl Archive {
     }
 }
 
-/// Runs the work when there is a place for it, which it holds until it has ended, also if nobody
-/// waits for it any more.
+/// Runs the work when there is a place for it, which it holds until it has ended, also if its caller
+/// has stopped waiting.
 async fn in_place<F>(places: &Arc<Semaphore>, work: F) -> Result<F::Output, Error>
 where
     F: Future<Output: Send + 'static> + Send + 'static,

@@ -35,7 +35,7 @@ pub(crate) struct Claim {
 /// Why an executor may not send a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum NotAllowed {
-    /// There is no such task any more, so nobody can ask for its log.
+    /// There is no such task any more, so its log can no longer be read.
     Unknown(String),
     Refused(String),
     /// It may be allowed when the attempt has ended, or its executor has left.

@@ -75,7 +75,7 @@ pub(crate) struct Kept {
 /// Why a coordinator did not take a piece.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum NotKept {
-    /// It does not know the task any more, so nobody can ask for the log.
+    /// It does not know the task any more, so the log can no longer be read.
     Unknown(String),
     /// It will never take this log from this executor.
     Refused(String),

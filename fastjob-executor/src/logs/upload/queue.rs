@@ -53,7 +53,7 @@ struct Entry {
     sent: Option<u64>,
     /// Something may have been sent, also by an earlier process.
     begun: bool,
-    /// The file may lack the end of the log, so nobody can say that it is complete.
+    /// The file may lack the end of the log, so it is not marked as complete.
     is_doubtful: bool,
     /// How often in a row the coordinator said that it may take the log later.
     waits: u32,
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_says_that_a_log_is_complete_whose_end_may_be_missing() {
+    fn a_log_whose_end_may_be_missing_is_not_marked_as_complete() {
         let (mut queue, now) = (Queue::default(), Instant::now());
         queue.has_ended(log(1), false, true, now);
         queue.has_ended(log(2), false, false, now);

@@ -181,7 +181,7 @@ async fn a_process_that_starts_again_uploads_what_is_missing() {
     let file = file(folder.path(), 1);
     let again = Running::new(folder.path(), fake);
     again.keeps(1, |text, _| text.len() == file.len()).await;
-    // The kill may have cut it, so nobody says that it is complete.
+    // The kill may have cut it, so it is not marked as complete.
     assert!(again.kept(1).unwrap() == (file, false));
     assert_eq!(again.logs.uploads().finish(Duration::from_secs(60)).await, 0);
     assert_eq!(fs::read_dir(folder.path().join("pending")).unwrap().count(), 0);
