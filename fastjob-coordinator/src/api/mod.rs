@@ -5,10 +5,13 @@
 
 mod alarms;
 mod cluster;
+mod description;
 mod health;
 mod jobs;
 mod log;
 mod node_calls;
+#[cfg(test)]
+mod openapi;
 mod problem;
 mod read;
 mod schedule;
@@ -84,6 +87,7 @@ fn routes() -> Vec<(&'static str, MethodRouter<Ops>)> {
         ("/api/v1/alarms/channels/{name}/test", post(alarms::test)),
         ("/api/v1/schedule", get(schedule::all)),
         ("/api/v1/schedule/preview", get(schedule::preview)),
+        ("/api/v1/openapi.json", get(description::openapi)),
         (HEALTH[0], get(health::alive)),
         (HEALTH[1], get(health::ready)),
     ]
@@ -112,7 +116,7 @@ async fn wrong_method(method: Method, uri: Uri) -> Problem {
 
 async fn for_no_cache(mut response: Response) -> Response {
     let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
