@@ -6,6 +6,7 @@
 mod alarms;
 mod cluster;
 mod description;
+mod docs;
 mod health;
 mod jobs;
 mod log;
@@ -38,6 +39,11 @@ use crate::ops::{CALLS, Ops};
 
 /// The paths that report whether the process is alive, and whether it is ready.
 pub(crate) const HEALTH: [&str; 2] = ["/healthz", "/readyz"];
+
+/// Whether a path is answered without the token: it shows nothing of this coordinator.
+pub(crate) fn is_open(path: &str) -> bool {
+    HEALTH.contains(&path) || docs::PATHS.contains(&path)
+}
 
 /// The path of all jobs.
 const JOBS: &str = "/api/v1/jobs";
@@ -104,6 +110,7 @@ pub(crate) fn router(ops: Ops) -> Router {
     routes()
         .into_iter()
         .fold(Router::new(), |router, (path, methods)| router.route(path, methods))
+        .merge(docs::router())
         .route(&format!("{CALLS}/{{partition}}/{{call}}"), post(node_calls::answer))
         .method_not_allowed_fallback(wrong_method)
         .layer(axum::middleware::map_response(for_no_cache))

@@ -31,7 +31,7 @@ use super::{
     wrong_tokens::WrongTokens,
 };
 use crate::{
-    api::{HEALTH, Kind, Problem, Trusted},
+    api::{self, Kind, Problem, Trusted},
     ops::{Handshakes, NotProven, Question, Use},
     sessions::Sessions,
 };
@@ -177,7 +177,7 @@ pub(super) async fn stand<F: Future<Output = Response>>(
         Ok(()) => {
             request.extensions_mut().insert(Trusted);
         }
-        Err(_) if HEALTH.contains(&request.uri().path()) => {}
+        Err(_) if api::is_open(request.uri().path()) => {}
         Err(refusal) => {
             if refusal.is_wrong_token() {
                 tokio::time::sleep(WRONG_TOKEN_DELAY).await;

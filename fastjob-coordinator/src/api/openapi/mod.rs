@@ -109,7 +109,7 @@ fn document() -> OpenApi {
     let calls: Vec<Call> = nouns.iter_mut().flat_map(|noun| noun.calls.drain(..)).collect();
     let mut components = ComponentsBuilder::new().build();
     components.schemas = schemas::of(&calls);
-    components.schemas.values_mut().for_each(|schema| schemas::describe(schema, &without_links));
+    components.schemas.values_mut().for_each(|schema| schemas::clean(schema, &without_links));
     components.responses = problems::answers();
     components.add_security_scheme("token", token());
     components.add_security_scheme("session", session());

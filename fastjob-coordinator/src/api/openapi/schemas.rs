@@ -137,6 +137,11 @@ fn edit(draft: &Object) -> Object {
             *field = or_null(field);
         }
     }
+    let label: RefOr<Schema> =
+        OneOfBuilder::new().item(typed(Type::String)).item(typed(Type::Null)).into();
+    let labels = typed(Type::Object).additional_properties(Some(label));
+    let labels = labels.description(Some("Labels to set, and those to remove, as `null`."));
+    edit.properties.insert("labels".to_owned(), or_null(&labels.into()));
     let origin = typed(Type::String).enum_values(Some(["code", "api"])).description(Some(
         "Who owns the definition: `code` gives it back to the code of its handler. `api` if omitted.",
     ));
@@ -163,44 +168,52 @@ fn or_null(field: &RefOr<Schema>) -> RefOr<Schema> {
         }
         RefOr::T(other) => {
             let mut plain = other.clone();
-            let about = match &mut plain {
-                Schema::Object(object) => object.description.take(),
-                Schema::Array(array) => array.description.take(),
-                _ => None,
-            };
+            let mut about = None;
+            if let Schema::Object(object) = &mut plain {
+                about = object.description.take();
+            } else if let Schema::Array(array) = &mut plain {
+                about = array.description.take();
+            }
             either = either.description(about).item(plain);
         }
     }
     either.item(null).into()
 }
 
-/// Every description, in schemas and the parts of schemas.
-pub(super) fn describe(schema: &mut RefOr<Schema>, change: &impl Fn(&str) -> String) {
+/// Changes every description in a schema, and removes defaults: those of the types are not those that
+/// a request gets, and generators take a field with a default for one that is always there.
+pub(super) fn clean(schema: &mut RefOr<Schema>, change: &impl Fn(&str) -> String) {
     let about = |text: &mut Option<String>| {
         if let Some(text) = text {
             *text = change(text);
         }
     };
     match schema {
-        RefOr::Ref(named) => named.description = change(&named.description),
+        RefOr::Ref(named) => {
+            named.description = change(&named.description);
+            named.default = None;
+        }
         RefOr::T(Schema::Object(object)) => {
             about(&mut object.description);
-            object.properties.values_mut().for_each(|field| describe(field, change));
+            object.default = None;
+            object.properties.values_mut().for_each(|field| clean(field, change));
             if let Some(AdditionalProperties::RefOr(of)) =
                 object.additional_properties.as_deref_mut()
             {
-                describe(of, change);
+                clean(of, change);
             }
         }
         RefOr::T(Schema::Array(array)) => {
             about(&mut array.description);
+            array.default = None;
             if let ArrayItems::RefOrSchema(items) = &mut array.items {
-                describe(items, change);
+                clean(items, change);
             }
         }
         RefOr::T(Schema::OneOf(several)) => {
             about(&mut several.description);
-            several.items.iter_mut().for_each(|item| describe(item, change));
+            several.default = None;
+            several.items.iter_mut().for_each(|item| clean(item, change));
         }
         RefOr::T(_) => {}
     }

@@ -58,6 +58,8 @@ fn list() -> Call {
         ))
         .paged()
         .lists::<TaskView>("A page of tasks.", examples::page(examples::task()))
+        .fails(Kind::NotFound)
+        .fails(Kind::AmbiguousName)
 }
 
 fn show() -> Call {

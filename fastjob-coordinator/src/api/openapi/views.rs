@@ -97,7 +97,8 @@ fn jobs_fit_their_schema() {
             job: job.clone(),
         };
         strict.check("JobView", &view);
-        let end = JobEndView { task: 1, state: TaskState::Failed.into(), started_at: None, ended_at: AT };
+        let end =
+            JobEndView { task: 1, state: TaskState::Failed.into(), started_at: None, ended_at: AT };
         view.next_fire_at = Some(AT);
         view.activity = Some(JobActivity { queued: None, running: Some(1), ends: vec![end] });
         view.overrides = texts(["alarms"]);
@@ -250,13 +251,8 @@ fn what_is_seen_of_a_cluster_fits_its_schema() {
         answers: false,
     };
     strict.check("NodeView", &node);
-    let mut fire = FireView {
-        at: AT,
-        job: "a".to_owned(),
-        service: "b".to_owned(),
-        zone: None,
-        more: false,
-    };
+    let mut fire =
+        FireView { at: AT, job: "a".to_owned(), service: "b".to_owned(), zone: None, more: false };
     let mut schedule =
         ScheduleView { from: AT, until: AT, items: vec![fire.clone()], cut_at: None };
     strict.check("ScheduleView", &schedule);
