@@ -66,7 +66,9 @@ function fields(schema, depth = 0) {
   const whole = follow(schema) ?? {};
   const inner = (part) => {
     const items = part?.items ?? part;
-    return [items, ...(items?.oneOf ?? [])].filter((each) => each?.$ref && follow(each)?.properties);
+    const forms = [items, ...(items?.oneOf ?? [])];
+    const all = forms.flatMap((each) => (each?.$ref ? [each, ...(follow(each)?.oneOf ?? [])] : []));
+    return all.filter((each) => each.$ref && follow(each)?.properties);
   };
   if (!whole.properties) {
     const parts = (whole.oneOf ?? []).filter((part) => follow(part)?.properties);
@@ -137,7 +139,9 @@ function answers(operation) {
       more.addEventListener("toggle", () => {
         if (!more.open || more.children.length > 1) return;
         more.append(make("p", {}, ...prose(content.description)), fields(content.schema));
-        if (content.example !== undefined) more.append(make("pre", {}, shown(content.example)));
+        if (content.example !== undefined) {
+          more.append(make("pre", { tabindex: "0", "aria-label": "Example" }, shown(content.example)));
+        }
       });
       list.append(make("dd", {}, more));
     }
@@ -185,7 +189,8 @@ async function send(form, output, path, method) {
   streams.set(form, stop);
   const state = make("p", { role: "status" }, "Sending…");
   const text = make("pre", { tabindex: "0", "aria-label": "Answer" });
-  output.replaceChildren(state, make("pre", {}, command(asked)), text);
+  const sent = make("pre", { tabindex: "0", "aria-label": "The request as a command" }, command(asked));
+  output.replaceChildren(state, sent, text);
   const begun = performance.now();
   try {
     const answer = await fetch(asked.url, {

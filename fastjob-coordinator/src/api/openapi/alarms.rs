@@ -50,6 +50,7 @@ fn silence() -> Call {
         .about("Needs a `job`, a `channel` or both, and `for` or `until`.")
         .body::<SilenceRequest>(request)
         .answers_with::<SilenceView>("201", created, examples::silence())
+        .leads_to("id", "$response.body#/id", &["endSilence"])
         .fails(Kind::NotFound)
         .fails_if(Kind::Conflict, "There are too many silences, or the name is ambiguous.")
 }
@@ -67,6 +68,7 @@ fn channels() -> Call {
     });
     Call::get("/api/v1/alarms/channels", "listChannels", "List the channels of alarms")
         .lists::<ChannelView>("All channels.", examples::page(channel))
+        .leads_to("name", "$response.body#/items/0/name", &["testChannel"])
 }
 
 fn test() -> Call {

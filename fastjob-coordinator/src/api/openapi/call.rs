@@ -8,6 +8,7 @@ use utoipa::{
     openapi::{
         Content, HttpMethod, Ref, RefOr, Required, ResponseBuilder, Schema,
         header::HeaderBuilder,
+        link::Link,
         path::{Operation, OperationBuilder},
         request_body::RequestBodyBuilder,
         response::Response,
@@ -38,6 +39,8 @@ pub(super) struct Call {
     operation: OperationBuilder,
     /// The statuses of its problems, with what is special about them here.
     problems: Vec<(Kind, Option<&'static str>)>,
+    /// Operations that an answer leads to: the name, a parameter, and where its value is.
+    links: Vec<(&'static str, &'static str, &'static str)>,
     /// Anyone may call it.
     is_open: bool,
     /// The schemas of its answers.
@@ -56,8 +59,20 @@ impl Call {
         let (operation, about) = (OperationBuilder::new(), None);
         let (answers, requests) = (Vec::new(), Vec::new());
         let problems = problems::OF_ALL.map(|kind| (kind, None)).to_vec();
-        let is_open = false;
-        Self { path, method, id, summary, about, operation, problems, is_open, answers, requests }
+        let (links, is_open) = (Vec::new(), false);
+        Self {
+            path,
+            method,
+            id,
+            summary,
+            about,
+            operation,
+            problems,
+            links,
+            is_open,
+            answers,
+            requests,
+        }
     }
 
     pub(super) fn get(path: &'static str, id: &'static str, summary: &'static str) -> Self {
@@ -206,6 +221,22 @@ impl Call {
         self
     }
 
+    /// Its answer leads to these operations: their parameter has a value at this place of the answer.
+    pub(super) fn leads_to(
+        mut self,
+        parameter: &'static str,
+        place: &'static str,
+        operations: &[&'static str],
+    ) -> Self {
+        self.links.extend(operations.iter().map(|id| (*id, parameter, place)));
+        self
+    }
+
+    /// The operations that its answer leads to.
+    pub(super) fn leads(&self) -> impl Iterator<Item = &'static str> {
+        self.links.iter().map(|(id, _, _)| *id)
+    }
+
     /// It can fail so.
     pub(super) fn fails(mut self, kind: Kind) -> Self {
         self.problems.push((kind, None));
@@ -233,7 +264,18 @@ impl Call {
         if self.is_open {
             operation = operation.securities(Some(Vec::<SecurityRequirement>::new()));
         }
-        operation.build()
+        let mut operation = operation.build();
+        for (status, response) in &mut operation.responses.responses {
+            if let RefOr::T(response) = response
+                && ["200", "201"].contains(&status.as_str())
+            {
+                response.links.extend(self.links.iter().map(|(id, parameter, place)| {
+                    let link = Link::builder().operation_id(*id).parameter(*parameter, *place);
+                    ((*id).to_owned(), link.build().into())
+                }));
+            }
+        }
+        operation
     }
 }
 

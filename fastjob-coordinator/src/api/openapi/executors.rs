@@ -13,6 +13,11 @@ fn list() -> Call {
     Call::get("/api/v1/executors", "listExecutors", "List executors, also those that were lost")
         .paged()
         .lists::<ExecutorView>("A page of executors.", examples::page(examples::executor()))
+        .leads_to(
+            "name",
+            "$response.body#/items/0/name",
+            &["getExecutor", "drainExecutor", "resumeExecutor"],
+        )
 }
 
 const WHICH: &str = "The executor: its name, or `service.name` if several services have one of it.";

@@ -15,6 +15,10 @@ use super::{
 };
 use crate::{api::Kind, ops::ENDS_MAX};
 
+/// What can be done with a job by its name.
+const WITH_A_JOB: [&str; 6] =
+    ["getJob", "startJob", "backfillJob", "enableJob", "disableJob", "getNextFires"];
+
 const EXISTS: &str = "The definition conflicts with another one.";
 
 pub(super) fn calls() -> Vec<Call> {
@@ -39,6 +43,7 @@ fn list() -> Call {
         .query(ends())
         .paged()
         .lists::<JobView>("A page of jobs, by service and name.", examples::page(examples::job()))
+        .leads_to("name", "$response.body#/items/0/name", &WITH_A_JOB)
 }
 
 fn ends() -> super::param::Param {
@@ -53,6 +58,7 @@ fn create() -> Call {
     Call::post("/api/v1/jobs", "createJob", "Create a job")
         .body::<JobDraft>(examples::draft())
         .answers_with::<JobView>("201", created, examples::job())
+        .leads_to("name", "$response.body#/name", &WITH_A_JOB)
         .fails_if(Kind::Conflict, "A job of this service has this name already.")
         .fails(Kind::OverQuota)
 }
@@ -138,6 +144,11 @@ fn start() -> Call {
         .of_job()
         .may_have::<StartRequest>(json!({ "param": { "month": "2026-11" }, "key": "2026-11" }))
         .answers::<Started>("The task.", json!({ "task": 42, "created": true }))
+        .leads_to(
+            "id",
+            "$response.body#/task",
+            &["getTask", "readTaskLog", "stopTask", "rerunTask"],
+        )
         .fails_if(Kind::Conflict, "The task with this key has another param.")
         .fails(Kind::OverQuota)
 }

@@ -12,7 +12,7 @@
 //!    always sent gets `required`, and one that is a `Word<T>` gets `value_type = T`.
 //! 2. Add a [`Call`] to the file of its noun, or a file to [`nouns`].
 //! 3. Write `openapi.json` again:
-//!    `FASTJOB_WRITE_OPENAPI=1 cargo test -p fastjob-coordinator --lib openapi`
+//!    `WRITE_OPENAPI=1 cargo test -p fastjob-coordinator --lib openapi`
 
 mod alarms;
 mod call;
@@ -139,9 +139,10 @@ fn token() -> SecurityScheme {
 }
 
 fn session() -> SecurityScheme {
-    let about = "The session of the console, which `POST /console/session` starts. Requests that \
-                 change something need the same `Origin`.";
-    SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::with_description("fastjob_session", about)))
+    let about = "The session of the console, which `POST /console/session` starts. The name of the \
+                 cookie has a part of its own for each coordinator. Requests that change something \
+                 need the same `Origin`.";
+    SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::with_description("fastjob-*", about)))
 }
 
 /// A text without the links that only Rust's documentation has.

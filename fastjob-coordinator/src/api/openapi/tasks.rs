@@ -58,6 +58,11 @@ fn list() -> Call {
         ))
         .paged()
         .lists::<TaskView>("A page of tasks.", examples::page(examples::task()))
+        .leads_to(
+            "id",
+            "$response.body#/items/0/id",
+            &["getTask", "readTaskLog", "stopTask", "rerunTask"],
+        )
         .fails(Kind::NotFound)
         .fails(Kind::AmbiguousName)
 }

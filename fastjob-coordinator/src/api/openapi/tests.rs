@@ -24,7 +24,7 @@ pub(super) fn json() -> Value {
 #[test]
 fn the_committed_description_is_up_to_date() {
     let text = text();
-    if std::env::var_os("FASTJOB_WRITE_OPENAPI").is_some() {
+    if std::env::var_os("WRITE_OPENAPI").is_some() {
         fs::write(committed(), &text).unwrap();
         return;
     }
@@ -33,7 +33,7 @@ fn the_committed_description_is_up_to_date() {
     assert!(
         there == text,
         "fastjob-coordinator/openapi.json is not what the code says (from line {}): write it again \
-         with `FASTJOB_WRITE_OPENAPI=1 cargo test -p fastjob-coordinator --all-features --lib \
+         with `WRITE_OPENAPI=1 cargo test -p fastjob-coordinator --all-features --lib \
          openapi`",
         first.map_or_else(|| there.lines().count().min(text.lines().count()), |at| at) + 1
     );
@@ -56,6 +56,14 @@ fn operations_have_unique_names() {
     for noun in nouns() {
         for call in &noun.calls {
             assert!(ids.insert(call.id), "{} is the name of two operations", call.id);
+        }
+    }
+    // Links name operations.
+    for noun in nouns() {
+        for call in noun.calls {
+            for id in call.leads() {
+                assert!(ids.contains(id), "{} leads to {id}, which does not exist", call.id);
+            }
         }
     }
 }
