@@ -9,7 +9,7 @@ use fastjob_core::{
 use jiff::Timestamp;
 
 use crate::{
-    event::{Beat, SavedRow, SessionId},
+    event::{Beat, SavedRow, SessionId, Version},
     state::attempts::OverQuota,
 };
 
@@ -99,6 +99,14 @@ pub enum JobRefused {
     /// The job was changed since the caller read it: read it again, and repeat the command.
     #[error("`{0}` was changed at the same time: try again")]
     Changed(String),
+    /// The [`Condition`](crate::Condition) of the command does not hold.
+    #[error("{}", stale(name, *current))]
+    Stale {
+        /// The name of the job.
+        name: String,
+        /// The version that the job is at; `None` if there is no such job.
+        current: Option<Version>,
+    },
     /// The job cannot be released to the code.
     #[error("no executor has declared `{0}` in its code")]
     NoCode(String),
@@ -125,6 +133,16 @@ pub enum JobRefused {
     /// The caller has to look for its key in the store again, and then repeat the command.
     #[error("it is unknown whether a task was already started with this key: try again")]
     LookAgain,
+}
+
+fn stale(name: &str, current: Option<Version>) -> String {
+    match current {
+        Some(Version { revision, .. }) => format!(
+            "`{name}` was changed since it was read: it is at revision {revision} now; read it \
+             again, and repeat the change"
+        ),
+        None => format!("there is no job `{name}`, or no longer: nothing was changed"),
+    }
 }
 
 /// The result of a backfill.

@@ -48,8 +48,9 @@ pub use self::{
     effect::{Answer, Effects, Message, StartAttempt},
     engine::{Config, Engine, HORIZON},
     event::{
-        Apply, Backfill, Beat, Command, CommitId, Connected, DrainedSet, Edit, Event, Held, Looked,
-        Now, OpenAsk, Outcome, Part, Rerun, SaveMode, SavedRow, SessionId, Start, Switch, When,
+        Apply, Backfill, Beat, Command, CommitId, Condition, Connected, DrainedSet, Edit, Event,
+        Held, Looked, Now, OpenAsk, Outcome, Part, Rerun, SaveMode, SavedRow, SessionId, Start,
+        Switch, Version, When,
     },
     notice::{Gone, GoneWhy, NAMED_MOST, Notice},
     state::{

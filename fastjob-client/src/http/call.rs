@@ -33,6 +33,8 @@ pub struct Call<T> {
     /// Why it cannot be sent.
     pub(super) unusable: Option<ClientError>,
     pub(super) repeat: Repeat,
+    /// The value of the header `If-Match`.
+    pub(super) if_match: Option<String>,
     answer: PhantomData<fn() -> T>,
 }
 
@@ -63,6 +65,7 @@ impl<T> Call<T> {
                 .find(|part| matches!(**part, "" | "." | "..") || part.contains(char::is_control))
                 .map(|part| ClientError::InvalidName { name: (*part).to_owned() }),
             repeat: Repeat::Never,
+            if_match: None,
             answer: PhantomData,
         }
     }
@@ -103,6 +106,21 @@ impl<T> Call<T> {
         }
     }
 
+    /// Makes a change of a job only if the job is as the view shows it. Otherwise the call fails with
+    /// [`ClientError::Changed`]. A change that was made once would fail like this if it were sent
+    /// again, so it is not repeated.
+    #[must_use]
+    pub fn only_if(self, seen: &JobView) -> Self {
+        self.if_match(Some(seen.etag()))
+    }
+
+    pub(super) fn if_match(self, tag: Option<String>) -> Self {
+        match tag {
+            Some(tag) => Self { if_match: Some(tag), repeat: Repeat::Never, ..self },
+            None => self,
+        }
+    }
+
     pub(super) fn url(&self, server: &ServerUrl) -> Url {
         let path = self.path.iter().map(String::as_str);
         server.join(&self.root.iter().copied().chain(path).collect::<Vec<_>>())
@@ -110,8 +128,8 @@ impl<T> Call<T> {
 
     /// The same call, with its answer read as another type.
     pub(super) fn cast<U>(self) -> Call<U> {
-        let Self { method, root, path, query, body, unusable, repeat, answer: _ } = self;
-        Call { method, root, path, query, body, unusable, repeat, answer: PhantomData }
+        let Self { method, root, path, query, body, unusable, repeat, if_match, answer: _ } = self;
+        Call { method, root, path, query, body, unusable, repeat, if_match, answer: PhantomData }
     }
 
     /// The same page of a list, with another cursor.
@@ -124,6 +142,7 @@ impl<T> Call<T> {
             body: None,
             unusable: None,
             repeat: self.repeat,
+            if_match: self.if_match.clone(),
             answer: PhantomData,
         }
         .with("limit", limit)

@@ -14,6 +14,7 @@ mod read;
 mod schedule;
 mod stats;
 mod tasks;
+mod version;
 
 use std::sync::LazyLock;
 

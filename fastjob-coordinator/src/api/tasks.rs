@@ -51,7 +51,7 @@ pub(super) async fn stop(
     Id(task): Id,
     _: NoParams,
 ) -> Result<Json<StopAnswer>, Problem> {
-    Ok(Json(ops.stop_task(task).await?))
+    Ok(Json(ops.stop_task(task, None).await?))
 }
 
 pub(super) async fn rerun(

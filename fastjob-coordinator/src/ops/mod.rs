@@ -32,6 +32,7 @@ mod silences;
 mod start;
 mod stats;
 mod tasks;
+mod version;
 
 use std::{ops::Deref, sync::Arc};
 
@@ -60,6 +61,7 @@ pub(crate) use self::{
     peers::{Peers, Transport},
     schedule::AskSchedule,
     stats::AskStats,
+    version::{IfMatch, tag, tag_of},
 };
 use crate::{
     alarm::Channels,
@@ -154,6 +156,13 @@ pub(crate) enum Error {
     /// It conflicts with the current state.
     #[error("{0}")]
     Conflict(String),
+    /// The job is not at a version that the caller accepts; nothing was done.
+    #[error("{message}")]
+    Stale {
+        message: String,
+        /// The id and the revision of the job; `None` if there is no such job.
+        current: Option<(i64, i64)>,
+    },
     /// The request is invalid; nothing was done.
     #[error("{message}")]
     Invalid { message: String, problems: Vec<Problem> },

@@ -147,6 +147,16 @@ impl JobStore for Double {
 }
 
 #[async_trait::async_trait]
+impl VersionStore for Double {
+    async fn versions(&self, job: JobId, before: i64, limit: u32) -> Result<Vec<JobVersion>> {
+        self.store.versions(job, before, limit).await
+    }
+    async fn deleted_job(&self, service: &ServiceName, name: &JobName) -> Result<Option<JobId>> {
+        self.store.deleted_job(service, name).await
+    }
+}
+
+#[async_trait::async_trait]
 impl TaskStore for Double {
     async fn task(&self, task: TaskId) -> Result<Option<TaskRow>> {
         self.store.task(task).await
