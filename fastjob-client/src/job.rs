@@ -44,12 +44,12 @@ impl<B: Backend> JobHandle<B> {
     }
 
     #[cfg(feature = "http")]
-    pub(crate) fn version(&self) -> Option<String> {
+    pub(crate) fn expected(&self) -> Option<String> {
         self.version.clone()
     }
 
     #[cfg(feature = "http")]
-    pub(crate) fn with_version(self, tag: String) -> Self {
+    pub(crate) fn expecting(self, tag: String) -> Self {
         Self { version: Some(tag), ..self }
     }
 

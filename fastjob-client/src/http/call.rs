@@ -12,10 +12,11 @@ use super::ServerUrl;
 use crate::{
     ClientError, LogQuery,
     types::{
-        AlarmView, Applied, ApplyRequest, BackfillRequest, Backfilled, ChannelView, ExecutorView,
-        Fires, Health, JobDraft, JobView, LogView, NodeView, Page, RerunRequest, ScheduleQuery,
-        ScheduleView, SilenceRequest, SilenceView, StartRequest, Started, StatsQuery, StatsView,
-        StopAnswer, TaskView, Tested,
+        AlarmView, Applied, ApplyRequest, BackfillRequest, Backfilled, Bulk, BulkJob, BulkTask,
+        ChannelView, ExecutorView, Fires, Health, JobDraft, JobVersion, JobView, JobsRequest,
+        LogView, NodeView, Page, RerunRequest, RestoreRequest, ScheduleQuery, ScheduleView,
+        SilenceRequest, SilenceView, StartRequest, Started, StatsQuery, StatsView, StopAnswer,
+        TaskView, TasksRequest, Tested, VersionView,
     },
 };
 
@@ -178,6 +179,11 @@ impl Call<JobView> {
         Self::post(&["jobs", name, "release"])
     }
 
+    /// Saves an earlier version of a job again.
+    pub fn restore_job(name: &str, revision: i64) -> Self {
+        Self::post(&["jobs", name, "restore"]).body("revision", &RestoreRequest { revision })
+    }
+
     /// Enables a job's schedule.
     pub fn enable_job(name: &str) -> Self {
         Self::post(&["jobs", name, "enable"]).repeatable()
@@ -193,6 +199,29 @@ impl Call<Applied> {
     /// Saves several jobs: all of them, or none.
     pub fn apply_jobs(request: &ApplyRequest) -> Self {
         let call = Self::new(Method::PATCH, &["jobs"]).body("jobs", request);
+        if request.dry_run { call.repeatable() } else { call }
+    }
+}
+
+impl Call<JobVersion> {
+    /// Reads a version of a job.
+    pub fn version(name: &str, revision: i64) -> Self {
+        Self::get(&["jobs", name, "versions", &revision.to_string()])
+    }
+}
+
+impl Call<Bulk<BulkJob>> {
+    /// Acts on many jobs, on each by itself.
+    pub fn bulk_jobs(request: &JobsRequest) -> Self {
+        let call = Self::post(&["jobs", "bulk"]).body("request", request);
+        if request.dry_run { call.repeatable() } else { call }
+    }
+}
+
+impl Call<Bulk<BulkTask>> {
+    /// Acts on many tasks, on each by itself.
+    pub fn bulk_tasks(request: &TasksRequest) -> Self {
+        let call = Self::post(&["tasks", "bulk"]).body("request", request);
         if request.dry_run { call.repeatable() } else { call }
     }
 }
@@ -328,6 +357,13 @@ impl Call<ExecutorView> {
 impl<T> Call<Page<T>> {
     fn list(path: &[&str]) -> Self {
         Self::get(path)
+    }
+}
+
+impl Call<Page<VersionView>> {
+    /// The versions of a job, newest first. A page has at most 100.
+    pub fn versions(name: &str) -> Self {
+        Self::list(&["jobs", name, "versions"])
     }
 }
 

@@ -19,9 +19,9 @@ use crate::{
     job::whole_millis,
     polling::Polling,
     types::{
-        AlarmView, Applied, ApplyRequest, ChannelView, ExecutorView, Fires, JobDraft, JobView,
-        LogView, NodeView, RerunRequest, SilenceRequest, SilenceView, StartRequest, Started,
-        StopAnswer, TaskView, Tested,
+        AlarmView, Applied, ApplyRequest, Bulk, BulkJob, BulkTask, ChannelView, ExecutorView,
+        Fires, JobDraft, JobView, JobsRequest, LogView, NodeView, RerunRequest, SilenceRequest,
+        SilenceView, StartRequest, Started, StopAnswer, TaskView, TasksRequest, Tested,
     },
 };
 
@@ -190,6 +190,41 @@ impl Client {
     /// Fails with [`ClientError::Invalid`], which lists every problem of every job.
     pub async fn apply_jobs(&self, request: &ApplyRequest) -> Result<Applied, ClientError> {
         self.call(Call::apply_jobs(request)).await
+    }
+
+    /// Acts on many jobs, on each by itself: [`Bulk`] says what became of each.
+    ///
+    /// ```no_run
+    /// # async fn run(client: fastjob_client::Client) -> Result<(), fastjob_client::ClientError> {
+    /// use fastjob_client::types::{JobAction, JobsRequest};
+    ///
+    /// let filter = client.jobs().service("billing").label("team=reports").filter();
+    /// let mut request = JobsRequest::matching(JobAction::Disable, filter);
+    /// request.dry_run = true;
+    /// let found = client.bulk_jobs(&request).await?;
+    /// (request.dry_run, request.expect) = (false, Some(found.matched));
+    /// let done = client.bulk_jobs(&request).await?;
+    /// println!("{} disabled, {} failed, {} not done", done.done, done.failed, done.not_done);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ClientError::Conflict`] if another number of jobs matches than the request
+    /// expects, and with [`ClientError::Invalid`] if it is not valid. That an action fails for some
+    /// of the jobs is not an error.
+    pub async fn bulk_jobs(&self, request: &JobsRequest) -> Result<Bulk<BulkJob>, ClientError> {
+        self.call(Call::bulk_jobs(request)).await
+    }
+
+    /// Acts on many tasks, on each by itself: [`Bulk`] says what became of each.
+    ///
+    /// # Errors
+    ///
+    /// Fails like [`bulk_jobs`](Self::bulk_jobs).
+    pub async fn bulk_tasks(&self, request: &TasksRequest) -> Result<Bulk<BulkTask>, ClientError> {
+        self.call(Call::bulk_tasks(request)).await
     }
 
     /// The fires of a cron expression after an instant, or from now on, in a time zone, or in UTC.

@@ -3,11 +3,16 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{Call, Client};
+use super::{Call, Client, List};
 use crate::{
     ClientError, JobHandle,
-    types::{BackfillRequest, Backfilled, Fires, JobDraft, JobView, Saved, Word},
+    types::{
+        BackfillRequest, Backfilled, Fires, JobDraft, JobVersion, JobView, Saved, VersionView, Word,
+    },
 };
+
+/// Versions per request: the maximum that a coordinator returns.
+const VERSIONS: usize = 100;
 
 impl JobHandle<Client> {
     /// The same job, and every change through this handle is made only if the job is still as `seen`
@@ -33,12 +38,12 @@ impl JobHandle<Client> {
     /// Starts do not depend on it.
     #[must_use]
     pub fn only_if(&self, seen: &JobView) -> Self {
-        self.clone().with_version(seen.etag())
+        self.clone().expecting(seen.etag())
     }
 
     /// A change of the job, with the version that it expects.
     fn change<T>(&self, call: Call<T>) -> Call<T> {
-        call.if_match(self.version())
+        call.if_match(self.expected())
     }
 
     /// Creates the job, or replaces its definition. The draft has to have the same name, and the
@@ -77,6 +82,30 @@ impl JobHandle<Client> {
     /// Fails with [`ClientError::Conflict`] if no code declares the job.
     pub async fn release(&self) -> Result<JobView, ClientError> {
         self.backend().call(self.change(Call::release_job(self.name()))).await
+    }
+
+    /// The versions of the job that are kept, newest first, each with its changes. Of a deleted job, by
+    /// its full name, those that it had.
+    pub fn versions(&self) -> List<VersionView> {
+        List::new(self.backend().clone(), Call::versions(self.name())).page_size(VERSIONS)
+    }
+
+    /// A version of the job.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ClientError::NotFound`] if there is no such job, or no such version of it.
+    pub async fn version(&self, revision: i64) -> Result<JobVersion, ClientError> {
+        self.backend().call(Call::version(self.name(), revision)).await
+    }
+
+    /// Saves an earlier version of the job again. A job that was deleted is created with it.
+    ///
+    /// # Errors
+    ///
+    /// Fails like [`version`](Self::version) and [`save`](Self::save).
+    pub async fn restore(&self, revision: i64) -> Result<JobView, ClientError> {
+        self.backend().call(self.change(Call::restore_job(self.name(), revision))).await
     }
 
     /// Enables the schedule.

@@ -6,6 +6,7 @@ use fastjob_core::{Cause, TaskState, duration};
 use futures_util::{Stream, TryStreamExt, stream};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use super::{Call, Client};
 use crate::{
@@ -144,6 +145,21 @@ impl<T: DeserializeOwned> List<T> {
     pub fn cast<U: DeserializeOwned>(self) -> List<U> {
         let Self { client, call, page_size, search_limit } = self;
         List { client, call: call.cast(), page_size, search_limit }
+    }
+
+    /// The filters of this list, for an action on everything that it has: see
+    /// [`JobsRequest::matching`](crate::types::JobsRequest::matching) and
+    /// [`TasksRequest::matching`](crate::types::TasksRequest::matching).
+    pub fn filter(&self) -> Map<String, Value> {
+        let mut filter = Map::new();
+        let pairs = self.call.query.iter().filter(|(name, _)| !matches!(*name, "ends" | "order"));
+        for (name, value) in pairs {
+            let values = filter.entry(*name).or_insert_with(|| Value::Array(Vec::new()));
+            if let Value::Array(values) = values {
+                values.push(value.as_str().into());
+            }
+        }
+        filter
     }
 
     fn with(mut self, name: &'static str, value: impl ToString) -> Self {

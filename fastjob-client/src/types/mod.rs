@@ -6,6 +6,7 @@
 //! The types of answers are `#[non_exhaustive]`. In tests, read one from JSON.
 
 mod alarm;
+mod bulk;
 mod cluster;
 mod job;
 mod log;
@@ -14,6 +15,7 @@ mod schedule;
 mod start;
 mod stats;
 mod task;
+mod version;
 mod word;
 
 pub use fastjob_core::{AttemptState, Cause, FailReason, JobDraft, TaskState, job::FieldChange};
@@ -22,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     alarm::{AlarmView, ChannelView, SilenceRequest, SilenceView, Tested},
+    bulk::{Bulk, BulkJob, BulkTask, JobAction, JobsRequest, TaskAction, TasksRequest},
     cluster::{ExecutorState, ExecutorView, NodeView},
     job::{Applied, AppliedJob, ApplyRequest, Fires, JobActivity, JobEndView, JobView, Saved},
     log::LogView,
@@ -30,6 +33,7 @@ pub use self::{
     start::{BackfillRequest, Backfilled, RerunRequest, StartRequest, Started},
     stats::{DurationStats, StatsBucket, StatsQuery, StatsView, TaskStats},
     task::{AttemptView, ProgressView, StopAnswer, TaskOrder, TaskView, UnknownTaskOrder},
+    version::{JobVersion, RestoreRequest, VersionView},
     word::Word,
 };
 

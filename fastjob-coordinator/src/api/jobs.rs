@@ -32,15 +32,19 @@ pub(super) async fn list(
     query: Params,
     room: RoomForPage,
 ) -> Result<(RoomForPage, Json<Page<JobView>>), Problem> {
-    let which = query.read(|q| ListJobs {
+    Ok((room, Json(ops.list_jobs(query.read(which)?).await?)))
+}
+
+/// Which jobs a list has, and an action on many.
+pub(super) fn which(q: &mut Params) -> ListJobs {
+    ListJobs {
         service: q.text("service"),
         labels: q.repeated("label"),
         idle_since: q.text("idle_since"),
         ends: q.ends(),
         cursor: q.text("cursor"),
         limit: q.limit(),
-    })?;
-    Ok((room, Json(ops.list_jobs(which).await?)))
+    }
 }
 
 pub(super) async fn show(
@@ -151,7 +155,7 @@ pub(super) async fn backfill(
     Ok(Json(ops.backfill(&name, ask).await?))
 }
 
-fn written(saved: Saved, job: JobView) -> Response {
+pub(super) fn written(saved: Saved, job: JobView) -> Response {
     let headers = [(SAVED, saved.as_str().to_owned()), (ETAG, tag_of(&job))];
     match saved {
         Saved::Created => {

@@ -4,8 +4,10 @@
 //! [`Problem`].
 
 mod alarms;
+mod bulk;
 mod cluster;
 mod health;
+mod history;
 mod jobs;
 mod log;
 mod node_calls;
@@ -40,6 +42,9 @@ pub(crate) const HEALTH: [&str; 2] = ["/healthz", "/readyz"];
 /// The path of all jobs.
 const JOBS: &str = "/api/v1/jobs";
 
+/// The path of actions on many jobs.
+const BULK: &str = "/api/v1/jobs/bulk";
+
 /// The longest body of a request for this path.
 pub(crate) fn longest_body(method: &Method, path: &str) -> usize {
     if *method == Method::PATCH && path == JOBS { LARGE_BODY_MAX } else { BODY_MAX }
@@ -61,13 +66,26 @@ fn routes() -> Vec<(&'static str, MethodRouter<Ops>)> {
             "/api/v1/jobs/{name}",
             get(jobs::show).put(jobs::replace).patch(jobs::edit).delete(jobs::delete),
         ),
+        (
+            // A job may have this name, too.
+            BULK,
+            get(jobs::show)
+                .put(jobs::replace)
+                .patch(jobs::edit)
+                .delete(jobs::delete)
+                .post(bulk::jobs),
+        ),
         ("/api/v1/jobs/{name}/release", post(jobs::release)),
         ("/api/v1/jobs/{name}/start", post(jobs::start)),
         ("/api/v1/jobs/{name}/backfill", post(jobs::backfill)),
         ("/api/v1/jobs/{name}/enable", post(jobs::enable)),
         ("/api/v1/jobs/{name}/disable", post(jobs::disable)),
         ("/api/v1/jobs/{name}/next", get(schedule::next)),
+        ("/api/v1/jobs/{name}/versions", get(history::list)),
+        ("/api/v1/jobs/{name}/versions/{revision}", get(history::show)),
+        ("/api/v1/jobs/{name}/restore", post(history::restore)),
         ("/api/v1/tasks", get(tasks::list)),
+        ("/api/v1/tasks/bulk", post(bulk::tasks)),
         ("/api/v1/tasks/{id}", get(tasks::show)),
         ("/api/v1/tasks/{id}/stop", post(tasks::stop)),
         ("/api/v1/tasks/{id}/rerun", post(tasks::rerun)),

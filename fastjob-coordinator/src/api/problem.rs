@@ -38,6 +38,13 @@ impl Problem {
         Self { kind: Kind::Invalid, detail: all.join("; "), fields, current: None }
     }
 
+    /// The same about fields of this field.
+    pub(super) fn within(self, field: &str) -> Self {
+        let fields = self.fields.into_iter();
+        let within = |it: Field| Field { field: format!("{field}.{}", it.field), ..it };
+        Self::invalid(fields.map(within).collect())
+    }
+
     /// The detail, for people.
     #[cfg(test)]
     pub(crate) fn detail(&self) -> &str {

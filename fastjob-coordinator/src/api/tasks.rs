@@ -18,7 +18,12 @@ pub(super) async fn list(
     query: Params,
     room: RoomForPage,
 ) -> Result<(RoomForPage, Json<Page<TaskView>>), Problem> {
-    let which = query.read(|q| ListTasks {
+    Ok((room, Json(ops.list_tasks(query.read(which)?).await?)))
+}
+
+/// Which tasks a list has, and an action on many.
+pub(super) fn which(q: &mut Params) -> ListTasks {
+    ListTasks {
         job: q.text("job"),
         service: q.text("service"),
         labels: q.repeated("label"),
@@ -33,8 +38,7 @@ pub(super) async fn list(
         order: q.text("order"),
         cursor: q.text("cursor"),
         limit: q.limit(),
-    })?;
-    Ok((room, Json(ops.list_tasks(which).await?)))
+    }
 }
 
 pub(super) async fn show(

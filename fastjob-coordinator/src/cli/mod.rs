@@ -14,6 +14,7 @@ mod error;
 mod executor;
 mod job;
 mod man;
+mod many;
 mod migrate;
 mod node;
 mod options;
@@ -79,7 +80,7 @@ enum Command {
     Job(job::Job),
     /// Start a task of a job now, or later
     Start(start::Start),
-    /// Stop a task
+    /// Stop a task, or all that filters name
     Stop(stop::Stop),
     /// Show tasks and their logs
     #[command(subcommand)]

@@ -123,6 +123,7 @@ impl Coordinator {
             feeds: Feeds::default(),
             archive: archive.clone(),
             applying: Semaphore::new(1),
+            bulk: Semaphore::new(1),
             scanning: Semaphore::new(1),
             labelled: ops::Labelled::default(),
         });

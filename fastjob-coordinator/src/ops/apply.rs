@@ -338,6 +338,11 @@ fn note(items: &mut [Option<AppliedJob>], done: Vec<(&Planned, Effect)>) {
 
 /// How two definitions differ. Long values are shortened.
 fn changes(from: &Job, to: &Job) -> Vec<FieldChange> {
+    differences(from, to).into_iter().map(shortened).collect()
+}
+
+/// A change for an answer, which shows the beginning of long values.
+pub(super) fn shortened(change: FieldChange) -> FieldChange {
     let shorten = |value: Value| {
         let text = param_text(&value).unwrap_or_default();
         match text.char_indices().nth(SHOWN / 4) {
@@ -345,13 +350,7 @@ fn changes(from: &Job, to: &Job) -> Vec<FieldChange> {
             _ => value,
         }
     };
-    let changes = differences(from, to).into_iter();
-    let changes = changes.map(|change| FieldChange {
-        from: change.from.map(shorten),
-        to: change.to.map(shorten),
-        ..change
-    });
-    changes.collect()
+    FieldChange { from: change.from.map(shorten), to: change.to.map(shorten), ..change }
 }
 
 /// The jobs in groups that are saved one after the other.

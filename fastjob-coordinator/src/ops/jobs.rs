@@ -307,7 +307,7 @@ impl Ops {
     }
 }
 
-fn job_path(text: &str) -> Result<JobPath, Error> {
+pub(super) fn job_path(text: &str) -> Result<JobPath, Error> {
     text.parse().map_err(|_| no_job(text))
 }
 

@@ -7,6 +7,7 @@ mod alarms;
 mod all_jobs;
 mod apply;
 mod archive;
+mod bulk;
 mod credential;
 mod declare;
 mod drains;
@@ -14,6 +15,7 @@ mod executors;
 mod family;
 mod follow;
 mod handshake;
+mod history;
 mod jobs;
 mod listing;
 mod live;
@@ -37,10 +39,12 @@ mod version;
 use std::{ops::Deref, sync::Arc};
 
 pub(crate) use fastjob_client::types::{
-    AlarmView, Applied, AppliedJob, AttemptView, BackfillRequest, Backfilled, ChannelView,
-    DurationStats, ExecutorView, FireView, Fires, JobActivity, JobEndView, JobView, LogView,
-    NodeView, Page, ProgressView, RerunRequest, Saved, ScheduleView, SilenceRequest, SilenceView,
-    StartRequest, Started, StatsBucket, StatsView, StopAnswer, TaskStats, TaskView, Tested,
+    AlarmView, Applied, AppliedJob, AttemptView, BackfillRequest, Backfilled, Bulk, BulkJob,
+    BulkTask, ChannelView, DurationStats, ExecutorView, FireView, Fires, JobAction, JobActivity,
+    JobEndView, JobVersion, JobView, JobsRequest, LogView, NodeView, Page, ProgressView,
+    RerunRequest, RestoreRequest, Saved, ScheduleView, SilenceRequest, SilenceView, StartRequest,
+    Started, StatsBucket, StatsView, StopAnswer, TaskAction, TaskStats, TaskView, TasksRequest,
+    Tested, VersionView,
 };
 use fastjob_core::job::Problem;
 use tokio::sync::Semaphore;
@@ -50,6 +54,7 @@ pub(crate) use self::{
     alarms::ListAlarms,
     all_jobs::{Labelled, ListJobs},
     archive::{Claim, NotAllowed},
+    bulk::{BulkJobs, BulkTasks, Which},
     credential::{Credential, HEADER as NODE_HEADER, NotOfCluster, Question},
     follow::{Feeds, Follower, LogKey},
     handshake::{Handshakes, NotProven, Use},
@@ -139,6 +144,8 @@ pub(crate) struct Parts {
     pub(crate) archive: Option<Archive>,
     /// One request at a time saves many jobs.
     pub(crate) applying: Semaphore,
+    /// One request at a time acts on many jobs or tasks.
+    pub(crate) bulk: Semaphore,
     /// One request at a time reads all jobs.
     pub(crate) scanning: Semaphore,
     pub(crate) labelled: Labelled,

@@ -13,7 +13,7 @@ use crate::cli::{
 };
 
 #[derive(Args, Clone)]
-pub(super) struct Filters {
+pub(in crate::cli) struct Filters {
     /// Only tasks of this job
     #[arg(long, value_name = "NAME", value_parser = job_name)]
     job: Option<String>,
@@ -54,12 +54,27 @@ pub(super) struct Filters {
 
 impl Filters {
     /// The states that are named.
-    pub(super) fn states(&self) -> &[TaskState] {
+    pub(in crate::cli) fn states(&self) -> &[TaskState] {
         &self.state
     }
 
+    /// Whether they name all tasks.
+    pub(in crate::cli) fn are_none(&self) -> bool {
+        let Self { job, service, label, state, cause, executor, since, until, text, key, .. } =
+            self;
+        let texts = [job, service, executor, text, key];
+        texts.into_iter().all(Option::is_none)
+            && (label.is_empty() && state.is_empty() && cause.is_empty())
+            && (since.is_none() && until.is_none() && !self.is_by_run_time())
+    }
+
+    /// Whether they name tasks by their run time.
+    pub(in crate::cli) fn is_by_run_time(&self) -> bool {
+        self.min_run_time.is_some()
+    }
+
     /// The list with only what these options name.
-    pub(super) fn apply(
+    pub(in crate::cli) fn apply(
         self,
         mut list: List<TaskView>,
         times: &Times,

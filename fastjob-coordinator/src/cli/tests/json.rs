@@ -52,6 +52,16 @@ fn asking(jobs: &Path) -> Vec<Case> {
         case("job disable", &["a"], job("a")),
         case("job release", &["a"], job("a")),
         case("job delete", &["a"], Value::Null),
+        case(
+            "job start",
+            &["a"],
+            json!({
+                "matched": 1, "done": 1, "failed": 0, "not_done": 0, "dry_run": false,
+                "items": [{ "job": "billing.a", "task": 42 }],
+            }),
+        ),
+        case("job history", &["a"], json!({ "items": [version()], "next_cursor": null })),
+        case("job restore", &["a", "--revision", "1"], job("a")),
         case("job next", &["a"], json!({ "fires": ["2026-11-24T00:00:00Z"] })),
         case("job backfill", &["a", "--from", "2026-11-24T00:00:00Z"], json!({ "tasks": [7] })),
         case("start", &["a"], json!({ "task": 42 })),
@@ -73,6 +83,13 @@ fn asking(jobs: &Path) -> Vec<Case> {
         case("alarm silences", &[], none),
         case("alarm unsilence", &["3"], Value::Null),
     ]
+}
+
+fn version() -> Value {
+    json!({
+        "revision": 2, "saved_at": "2026-11-23T00:00:00Z", "origin": "api",
+        "changes": [{ "field": "timeout", "from": "5m", "to": "10m" }],
+    })
 }
 
 fn executor() -> Value {
