@@ -91,6 +91,33 @@ impl Rest {
         Ok((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))
     }
 
+    /// Sends a request that expects this version of a job, if there is one, and returns the status
+    /// with the version and the body of the answer.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no answer.
+    pub async fn ask_if(
+        &self,
+        (method, path): (&str, &str),
+        version: Option<&str>,
+        body: Option<Value>,
+    ) -> Result<(u16, Option<String>, Value), reqwest::Error> {
+        let method = method.parse().expect("a method");
+        let mut request = self.raw.request(method, format!("{}{path}", self.base));
+        if let Some(version) = version {
+            request = request.header("if-match", version);
+        }
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body.to_string());
+        }
+        let answer = request.send().await?;
+        let (status, tag) = (answer.status().as_u16(), answer.headers().get("etag").cloned());
+        let tag = tag.and_then(|tag| tag.to_str().ok().map(str::to_owned));
+        let text = answer.text().await?;
+        Ok((status, tag, serde_json::from_str(&text).unwrap_or(Value::String(text))))
+    }
+
     /// `GET`.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 #![cfg(feature = "http")]
 #![expect(clippy::unwrap_used, reason = "what a test cannot do without ends it")]
 
+mod changes;
 mod errors;
 mod reruns;
 mod server;
