@@ -1,5 +1,7 @@
 //! Every call of the REST API: its path, its body, and the type of its answer.
 
+mod many;
+
 use std::marker::PhantomData;
 
 use fastjob_core::duration;
@@ -12,11 +14,10 @@ use super::ServerUrl;
 use crate::{
     ClientError, LogQuery,
     types::{
-        AlarmView, Applied, ApplyRequest, BackfillRequest, Backfilled, Bulk, BulkJob, BulkTask,
-        ChannelView, ExecutorView, Fires, Health, JobDraft, JobVersion, JobView, JobsRequest,
-        LogView, NodeView, Page, RerunRequest, RestoreRequest, ScheduleQuery, ScheduleView,
-        SilenceRequest, SilenceView, StartRequest, Started, StatsQuery, StatsView, StopAnswer,
-        TaskView, TasksRequest, Tested, VersionView,
+        AlarmView, Applied, ApplyRequest, BackfillRequest, Backfilled, ChannelView, ExecutorView,
+        Fires, Health, JobDraft, JobView, LogView, NodeView, Page, RerunRequest, RestoreRequest,
+        ScheduleQuery, ScheduleView, SilenceRequest, SilenceView, StartRequest, Started,
+        StatsQuery, StatsView, StopAnswer, TaskView, Tested,
     },
 };
 
@@ -203,29 +204,6 @@ impl Call<Applied> {
     }
 }
 
-impl Call<JobVersion> {
-    /// Reads a version of a job.
-    pub fn version(name: &str, revision: i64) -> Self {
-        Self::get(&["jobs", name, "versions", &revision.to_string()])
-    }
-}
-
-impl Call<Bulk<BulkJob>> {
-    /// Acts on many jobs, on each by itself.
-    pub fn bulk_jobs(request: &JobsRequest) -> Self {
-        let call = Self::post(&["jobs", "bulk"]).body("request", request);
-        if request.dry_run { call.repeatable() } else { call }
-    }
-}
-
-impl Call<Bulk<BulkTask>> {
-    /// Acts on many tasks, on each by itself.
-    pub fn bulk_tasks(request: &TasksRequest) -> Self {
-        let call = Self::post(&["tasks", "bulk"]).body("request", request);
-        if request.dry_run { call.repeatable() } else { call }
-    }
-}
-
 impl Call<()> {
     /// Deletes a job.
     pub fn delete_job(name: &str) -> Self {
@@ -357,13 +335,6 @@ impl Call<ExecutorView> {
 impl<T> Call<Page<T>> {
     fn list(path: &[&str]) -> Self {
         Self::get(path)
-    }
-}
-
-impl Call<Page<VersionView>> {
-    /// The versions of a job, newest first. A page has at most 100.
-    pub fn versions(name: &str) -> Self {
-        Self::list(&["jobs", name, "versions"])
     }
 }
 

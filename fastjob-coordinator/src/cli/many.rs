@@ -1,7 +1,10 @@
 //! Commands on many jobs or tasks: they are found first, counted and confirmed, and then changed in
 //! parts, each of which is one request with a deadline.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::{
+    fmt::Display,
+    io::{self, BufRead, IsTerminal, Write},
+};
 
 use fastjob_client::{
     ClientError,
@@ -32,7 +35,7 @@ pub(super) struct Words {
 /// What became of a job or a task.
 pub(super) trait Item: Serialize {
     /// The item of a dry run.
-    type Name: Clone + ToString;
+    type Name: Clone + Display;
 
     fn found(name: &Self::Name) -> Self;
     fn name(&self) -> String;
@@ -96,7 +99,7 @@ impl Words {
             }
             out.line(format_args!("would {} {}:", self.verb, self.count(matched)))?;
             for name in &found {
-                out.line(format_args!("  {}", name.to_string()))?;
+                out.line(format_args!("  {name}"))?;
             }
             return Ok(());
         }
@@ -121,14 +124,14 @@ impl Words {
     }
 
     /// Shows what was found, and asks, unless that `is_clear`.
-    fn confirm<N: ToString>(self, found: &[N], is_clear: bool) -> Result<(), Error> {
+    fn confirm<N: Display>(self, found: &[N], is_clear: bool) -> Result<(), Error> {
         if is_clear {
             return Ok(());
         }
         let count = self.count(found.len() as u64);
         remark(format_args!("to {}: {count}", self.verb));
         for name in found.iter().take(SHOWN) {
-            remark(format_args!("  {}", name.to_string()));
+            remark(format_args!("  {name}"));
         }
         if let Some(rest @ 1..) = found.len().checked_sub(SHOWN) {
             remark(format_args!("  and {rest} more"));

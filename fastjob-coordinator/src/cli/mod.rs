@@ -81,7 +81,7 @@ enum Command {
     /// Start a task of a job now, or later
     Start(start::Start),
     /// Stop a task, or all that filters name
-    Stop(stop::Stop),
+    Stop(Box<stop::Stop>),
     /// Show tasks and their logs
     #[command(subcommand)]
     Task(task::Task),

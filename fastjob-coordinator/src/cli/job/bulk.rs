@@ -64,18 +64,15 @@ impl Jobs {
         client: &Client,
         out: &mut Out<'_>,
     ) -> Result<(), Error> {
-        if let Some(name) = &self.name {
-            return match action {
-                JobAction::Enable => switch::enable(name, client, out).await,
-                JobAction::Disable => switch::disable(name, client, out).await,
-                JobAction::Release => switch::release(name, client, out).await,
-                JobAction::Delete => switch::delete(name, client, out).await,
-                JobAction::Start => {
-                    self.many(JobsRequest::named(action, Vec::new()), client, out).await
-                }
-            };
+        match (&self.name, action) {
+            (Some(name), JobAction::Enable) => switch::enable(name, client, out).await,
+            (Some(name), JobAction::Disable) => switch::disable(name, client, out).await,
+            (Some(name), JobAction::Release) => switch::release(name, client, out).await,
+            (Some(name), JobAction::Delete) => switch::delete(name, client, out).await,
+            (Some(_), JobAction::Start) | (None, _) => {
+                self.many(JobsRequest::named(action, Vec::new()), client, out).await
+            }
         }
-        self.many(JobsRequest::named(action, Vec::new()), client, out).await
     }
 
     /// Does what the request says to the jobs that are named, or that the filters name.
