@@ -57,7 +57,7 @@ async fn every_job_is_meant_only_if_that_is_said() {
     for words in
         [&["job", "delete"][..], &["job", "start"], &["stop"], &["stop", "--state", "failed"]]
     {
-        let ran = fastjob(&[&["--server", fake.url.as_str()], words].concat()).await;
+        let ran = fastjob(&[&["--server", fake.url.as_str()][..], words].concat()).await;
         assert!(matches!(ran.result, Err(Error::Misuse(_))), "{words:?}: {:?}", ran.result);
     }
     assert_eq!(fake.asked(), [""; 0]);
