@@ -8,6 +8,7 @@
 mod alarm;
 mod cluster;
 mod job;
+mod live;
 mod log;
 mod problem;
 mod schedule;
@@ -24,11 +25,18 @@ pub use self::{
     alarm::{AlarmView, ChannelView, SilenceRequest, SilenceView, Tested},
     cluster::{ExecutorState, ExecutorView, NodeView},
     job::{Applied, AppliedJob, ApplyRequest, Fires, JobActivity, JobEndView, JobView, Saved},
+    live::{
+        About, Attention, AttentionKind, Changed, Counts, JobTotals, OpenTasks, Overview,
+        ExecutorTotals, ServiceView,
+    },
     log::LogView,
     problem::{InvalidField, ProblemDetails, ProblemKind},
     schedule::{FireView, ScheduleQuery, ScheduleView},
     start::{BackfillRequest, Backfilled, RerunRequest, StartRequest, Started},
-    stats::{DurationStats, StatsBucket, StatsQuery, StatsView, TaskStats},
+    stats::{
+        DurationStats, JobStats, JobStatsOrder, JobStatsQuery, JobStatsView, StatsBucket, StatsQuery,
+        StatsView, TaskStats, UnknownJobStatsOrder,
+    },
     task::{AttemptView, ProgressView, StopAnswer, TaskOrder, TaskView, UnknownTaskOrder},
     word::Word,
 };
@@ -51,13 +59,16 @@ pub struct Page<T> {
     /// `running` and `stopping` may be missing in a list by state.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unanswered: Vec<String>,
+    /// How many items the list has on all pages, if that is known. It may be a few seconds old.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<u64>,
 }
 
 #[cfg(feature = "exhaustive")]
 impl<T> Page<T> {
     /// A page that did not end early, of a list that asks no other coordinator.
     pub fn new(items: Vec<T>, next_cursor: Option<String>) -> Self {
-        Self { items, next_cursor, searched_to: None, unanswered: Vec::new() }
+        Self { items, next_cursor, searched_to: None, unanswered: Vec::new(), total: None }
     }
 }
 

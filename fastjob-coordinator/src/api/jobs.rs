@@ -16,7 +16,7 @@ use super::{
     read::{JsonBody, LargeBody, MaybeBody, Name, NoParams, Params, RoomForPage},
 };
 use crate::ops::{
-    Applied, BackfillRequest, Backfilled, JobView, ListJobs, Ops, Page, SaveMode, Saved,
+    Applied, AskJobFilters, BackfillRequest, Backfilled, JobView, ListJobs, Ops, Page, SaveMode, Saved,
     StartRequest, Started,
 };
 
@@ -32,6 +32,15 @@ pub(super) async fn list(
         service: q.text("service"),
         labels: q.repeated("label"),
         idle_since: q.text("idle_since"),
+        filters: AskJobFilters {
+            text: q.text("text"),
+            enabled: q.text("enabled"),
+            origin: q.text("origin"),
+            schedule: q.text("schedule"),
+            last_state: q.text("last_state"),
+            running: q.text("running"),
+        },
+        order: q.text("order"),
         ends: q.ends(),
         cursor: q.text("cursor"),
         limit: q.limit(),

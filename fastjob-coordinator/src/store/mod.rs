@@ -53,7 +53,7 @@ pub(crate) use self::{
     key::{ClusterKey, unhex},
     repair::{Marks, RepairStore, Survey},
     retention::RetentionStore,
-    stats::{Bucket, Measure, StatFilter, StatStore, Stats, Subject},
+    stats::{Bucket, JobSums, Measure, StatFilter, StatStore, Stats, Subject},
 };
 pub(crate) use fastjob_engine::record::{
     AlarmKind, Attempt, ChildStart, Commit, EndedAttempt, EndedShard, JobLink, JobRow, Lease,

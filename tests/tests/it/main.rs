@@ -15,6 +15,7 @@ mod crashes;
 mod disk;
 mod documents;
 mod drains;
+mod events;
 mod executors;
 mod jobs_as_code;
 mod kills;

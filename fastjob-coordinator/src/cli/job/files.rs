@@ -366,7 +366,7 @@ fn json(name: &str, text: &str) -> Parsed {
                 match (list("job"), list("items")) {
                     (Some(_), _) => ("job", &["job"], &[]),
                     (None, Some(_)) => {
-                        ("items", &["items"], &["next_cursor", "searched_to", "unanswered"])
+                        ("items", &["items"], &["next_cursor", "searched_to", "total", "unanswered"])
                     }
                     (None, None) => return Ok((Format::Json(None), vec![value])),
                 };

@@ -28,6 +28,30 @@ pub(in crate::cli) struct List {
     /// newest executor with their handler started
     #[arg(long, value_name = "WHEN", value_parser = idle_since)]
     idle_since: Option<IdleSince>,
+    /// Only jobs with this text in their name, description, handler or param, in upper or lower case
+    #[arg(long, value_name = "PART")]
+    text: Option<String>,
+    /// Only jobs that are enabled
+    #[arg(long, conflicts_with = "disabled")]
+    enabled: bool,
+    /// Only jobs that are disabled
+    #[arg(long)]
+    disabled: bool,
+    /// Only jobs whose definition is owned by code, or by api: a person or a program
+    #[arg(long, value_parser = ["code", "api"])]
+    origin: Option<String>,
+    /// Only jobs with this kind of schedule
+    #[arg(long, value_parser = ["none", "cron", "fixed_rate", "fixed_delay", "once"])]
+    schedule: Option<String>,
+    /// Only jobs whose last task ended like this; `none` if none has ended
+    #[arg(long, value_parser = ["succeeded", "failed", "stopped", "skipped", "none"])]
+    last_state: Option<String>,
+    /// Only jobs with a task that runs
+    #[arg(long)]
+    running: bool,
+    /// By name, by when they fire next, or the last changed first
+    #[arg(long, value_parser = ["name", "next_fire", "changed"])]
+    order: Option<String>,
     /// Show at most this many, up to 10000 [default: all]
     #[arg(long, value_name = "N", value_parser = limit)]
     limit: Option<usize>,
@@ -42,6 +66,27 @@ impl List {
         }
         for label in self.label {
             list = list.label(label);
+        }
+        if let Some(text) = self.text {
+            list = list.text(text);
+        }
+        if self.enabled || self.disabled {
+            list = list.enabled(self.enabled);
+        }
+        if let Some(origin) = self.origin {
+            list = list.origin(origin);
+        }
+        if let Some(kind) = self.schedule {
+            list = list.schedule(kind);
+        }
+        if let Some(state) = self.last_state {
+            list = list.last_state(state);
+        }
+        if self.running {
+            list = list.running(true);
+        }
+        if let Some(order) = self.order {
+            list = list.order(order);
         }
         list = match (self.never_run, &self.idle_since) {
             (true, _) => list.never_run(),
