@@ -12,10 +12,11 @@ use super::ServerUrl;
 use crate::{
     ClientError, LogQuery,
     types::{
-        About, AlarmView, Applied, ApplyRequest, BackfillRequest, Backfilled, ChannelView, ExecutorView,
-        Fires, Health, JobDraft, JobStatsQuery, JobStatsView, JobView, LogView, NodeView, Overview,
-        Page, RerunRequest, ScheduleQuery, ScheduleView, ServiceView, SilenceRequest, SilenceView,
-        StartRequest, Started, StatsQuery, StatsView, StopAnswer, TaskView, Tested,
+        About, AlarmView, Applied, ApplyRequest, BackfillRequest, Backfilled, ChannelView,
+        ExecutorView, Fires, Health, JobDraft, JobStatsQuery, JobStatsView, JobView, LogView,
+        NodeView, Overview, Page, RerunRequest, ScheduleQuery, ScheduleView, ServiceView,
+        SilenceRequest, SilenceView, StartRequest, Started, StatsQuery, StatsView, StopAnswer,
+        TaskView, Tested,
     },
 };
 

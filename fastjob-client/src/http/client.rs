@@ -19,9 +19,10 @@ use crate::{
     job::whole_millis,
     polling::Polling,
     types::{
-        About, AlarmView, Applied, ApplyRequest, ChannelView, ExecutorView, Fires, JobDraft, JobStatsQuery,
-        JobStatsView, JobView, LogView, NodeView, Overview, RerunRequest, ServiceView,
-        SilenceRequest, SilenceView, StartRequest, Started, StopAnswer, TaskView, Tested,
+        About, AlarmView, Applied, ApplyRequest, ChannelView, ExecutorView, Fires, JobDraft,
+        JobStatsQuery, JobStatsView, JobView, LogView, NodeView, Overview, RerunRequest,
+        ServiceView, SilenceRequest, SilenceView, StartRequest, Started, StopAnswer, TaskView,
+        Tested,
     },
 };
 

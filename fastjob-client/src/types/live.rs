@@ -155,7 +155,8 @@ pub struct Counts {
     pub queued: Option<u64>,
     /// Tasks that run, or that are stopping.
     pub running: Option<u64>,
-    /// Counts tasks that end. It begins at an arbitrary number; only differences have a meaning.
+    /// Counts tasks that end, from an arbitrary number on: only differences have a meaning. It may be
+    /// lower after a connection to another coordinator, or a restart.
     pub ended: u64,
     /// Counts tasks that end as failed, like `ended`.
     pub failed: u64,

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test cannot do without ends it")]
 
 mod errors;
+mod events;
 mod reruns;
 mod server;
 mod servers;

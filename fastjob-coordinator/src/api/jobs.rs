@@ -16,8 +16,8 @@ use super::{
     read::{JsonBody, LargeBody, MaybeBody, Name, NoParams, Params, RoomForPage},
 };
 use crate::ops::{
-    Applied, AskJobFilters, BackfillRequest, Backfilled, JobView, ListJobs, Ops, Page, SaveMode, Saved,
-    StartRequest, Started,
+    Applied, AskJobFilters, BackfillRequest, Backfilled, JobView, ListJobs, Ops, Page, SaveMode,
+    Saved, StartRequest, Started,
 };
 
 /// The header that says what saving did.

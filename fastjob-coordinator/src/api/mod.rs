@@ -28,8 +28,8 @@ use http::{HeaderValue, Method, Uri, header};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::node_calls::CALL_MAX;
-use self::read::{BODY_MAX, LARGE_BODY_MAX};
 use self::problem::Field;
+use self::read::{BODY_MAX, LARGE_BODY_MAX};
 pub(crate) use self::{
     problem::{Kind, Problem},
     read::unknown_path,

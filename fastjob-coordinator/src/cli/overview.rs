@@ -37,7 +37,8 @@ impl Overview {
             out.line("nothing needs attention")?;
         } else {
             let times = out.times();
-            let mut table = Table::new(&["ATTENTION", "WHAT", ">COUNT", "SINCE", ">TASK", "MESSAGE"]);
+            let mut table =
+                Table::new(&["ATTENTION", "WHAT", ">COUNT", "SINCE", ">TASK", "MESSAGE"]);
             for item in &view.attention {
                 table.row([
                     item.kind.to_string(),
@@ -78,10 +79,7 @@ fn lines(view: &View) -> [String; 3] {
         .collect();
     [
         format!("tasks      {} queued, {} running", count(tasks.queued), count(tasks.running)),
-        format!(
-            "jobs       {}, {} enabled, {} failing",
-            jobs.total, jobs.enabled, jobs.failing
-        ),
+        format!("jobs       {}, {} enabled, {} failing", jobs.total, jobs.enabled, jobs.failing),
         format!(
             "executors  {} connected{others}; they hold {} attempts of at most {}",
             executors.connected, executors.attempts, executors.capacity

@@ -139,7 +139,8 @@ impl Labelled {
 fn parse_place(cursor: &str) -> Result<usize, Error> {
     let place = cursor.strip_prefix('@').and_then(|place| place.parse().ok());
     place.ok_or_else(|| {
-        let message = "it came from a list in another order: leave it out to begin with the first page";
+        let message =
+            "it came from a list in another order: leave it out to begin with the first page";
         Error::invalid("cursor", message)
     })
 }
@@ -194,9 +195,8 @@ impl Ops {
             }
             false => self.jobs_searched(search, after, limit as usize).await?,
         };
-        let is_counted = search.idle.is_none()
-            && search.filters.are_none()
-            && search.which.labels.is_empty();
+        let is_counted =
+            search.idle.is_none() && search.filters.are_none() && search.which.labels.is_empty();
         let total = match is_counted {
             true => self.job_total(search.which.service.as_ref()).await,
             false => None,

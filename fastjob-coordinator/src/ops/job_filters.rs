@@ -222,7 +222,8 @@ mod tests {
 
     #[test]
     fn a_text_is_found_in_the_name_the_handler_the_description_and_the_param() {
-        let text = |text: &str| has(AskJobFilters { text: Some(text.into()), ..Default::default() });
+        let text =
+            |text: &str| has(AskJobFilters { text: Some(text.into()), ..Default::default() });
         assert!(text("NIGHT") && text("report") && text("BÜCHER") && text("month\": 3"));
         assert!(!text("monthly") && !text("cron"));
     }

@@ -73,7 +73,8 @@ impl Ops {
             let name = |job: JobId| links.iter().find(|link| link.id == job);
             // The statistics of deleted jobs are left out: there is no name to show.
             let named = part.iter().filter_map(|(_, job, stats)| Some((name(*job)?, *stats)));
-            let named = named.filter(|(link, _)| service.as_ref().is_none_or(|of| link.service == *of));
+            let named =
+                named.filter(|(link, _)| service.as_ref().is_none_or(|of| link.service == *of));
             items.extend(named.map(|(link, stats)| JobStats {
                 job: link.name.to_string(),
                 service: link.service.to_string(),

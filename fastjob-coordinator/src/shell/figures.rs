@@ -90,9 +90,10 @@ impl Share {
     /// Counts what commits save besides tasks.
     pub(super) fn count(&self, commits: &[(CommitId, Commit)]) {
         for (_, commit) in commits {
-            for (sum, more) in
-                [(&self.sums.0.jobs, &commit.jobs.len()), (&self.sums.0.alarms, &commit.alarms.len())]
-            {
+            for (sum, more) in [
+                (&self.sums.0.jobs, &commit.jobs.len()),
+                (&self.sums.0.alarms, &commit.alarms.len()),
+            ] {
                 if *more > 0 {
                     sum.fetch_add(*more as u64, Ordering::Relaxed);
                 }

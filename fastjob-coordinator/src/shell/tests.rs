@@ -154,6 +154,7 @@ fn effects_are_dropped_once_the_deadline_has_passed() {
     machine.sleep(Duration::from_secs(60));
     let (answer, mut wait) = oneshot::channel();
     effects.answers.push(Answer::Stop(answer, None));
+    let share = Share::of(around.figures.clone());
     assert_eq!(around.carry_out(&mut effects, &share), Err(Refused));
     assert!(is_silent(&mut stream) && effects.sends.is_empty());
     assert!(wait.try_recv().is_err(), "no caller gets an answer");

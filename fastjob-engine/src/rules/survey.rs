@@ -124,7 +124,14 @@ impl Engine {
         let job = self.catalog.job(open.row.job)?;
         let (service, job) = (job.service.clone(), job.path());
         let why = self.waits_for(now, open, reasons).unwrap_or_default();
-        Some(HeldUp { service, job, task: open.row.task, since: group.since, count: group.count, why })
+        Some(HeldUp {
+            service,
+            job,
+            task: open.row.task,
+            since: group.since,
+            count: group.count,
+            why,
+        })
     }
 
     fn long_run(&self, (since, attempt): (Timestamp, AttemptId)) -> Option<LongRun> {

@@ -69,7 +69,8 @@ async fn a_thousand_tasks_are_a_few_events() {
         join_all((0..50).map(|_| rest.start("quick", json!({})))).await;
     }
     let seen =
-        until(&mut events, "counts", |counts| counts["ended"].as_u64() >= Some(ended + 1_000)).await;
+        until(&mut events, "counts", |counts| counts["ended"].as_u64() >= Some(ended + 1_000))
+            .await;
     // Two of counts a second, and one of what has changed; never one for each task.
     let most = 3 * (begun.elapsed().as_secs() as usize + 2);
     assert!(seen.len() <= most, "{} events: {seen:?}", seen.len());
@@ -97,7 +98,8 @@ async fn the_overview_says_what_needs_attention() {
     assert_eq!(overview["executors"]["connected"], 1, "{overview}");
     assert_eq!(overview["tasks"]["queued"], 1, "{overview}");
     let (_, other) = rest.get("/api/v1/overview?service=other").await.unwrap();
-    let kinds: Vec<_> = other["attention"].as_array().unwrap().iter().map(|it| &it["kind"]).collect();
+    let kinds: Vec<_> =
+        other["attention"].as_array().unwrap().iter().map(|it| &it["kind"]).collect();
     assert_eq!(kinds, ["no_executor"], "{other}");
     let (_, services) = rest.get("/api/v1/services").await.unwrap();
     let other = services["items"].as_array().unwrap();

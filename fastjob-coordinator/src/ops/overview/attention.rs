@@ -140,7 +140,7 @@ fn unreadable(err: &crate::ops::Error) -> Item {
 }
 
 fn waits(held: &Held) -> Item {
-    let message = format!("wait for {}", held.why);
+    let message = format!("waiting: {}", held.why);
     let item = Item::new(AttentionKind::NoExecutor, message);
     let (count, since) = (held.count, Some(held.since));
     Item { count, since, ..item.of(&held.service, Some(&held.job), held.task) }
@@ -150,7 +150,7 @@ fn late(now: Timestamp, held: &Held) -> Item {
     let late = text(now.duration_since(held.since));
     let message = match held.why.as_str() {
         "" => format!("due {late} ago and not started"),
-        why => format!("due {late} ago and not started: waits for {why}"),
+        why => format!("due {late} ago and not started: {why}"),
     };
     let item = Item::new(AttentionKind::Late, message);
     let (count, since) = (held.count, Some(held.since));
@@ -160,7 +160,7 @@ fn late(now: Timestamp, held: &Held) -> Item {
 fn runs_long(now: Timestamp, run: &Long, usual: u64) -> Item {
     let ran = text(now.duration_since(run.since));
     let usual = text(SignedDuration::from_millis(i64::try_from(usual).unwrap_or(i64::MAX)));
-    let message = format!("has run for {ran}; 95 % of its runs of the last day took {usual} or less");
+    let message = format!("has run for {ran}; 95 % of its recent runs took {usual} or less");
     let item = Item::new(AttentionKind::RunsLong, message);
     let (executor, since) = (run.executor.clone(), Some(run.since));
     Item { executor, since, ..item.of(&run.service, Some(&run.job), run.task) }

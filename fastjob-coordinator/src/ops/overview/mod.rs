@@ -170,8 +170,8 @@ impl Whole {
     fn view(&self, service: Option<&ServiceName>) -> Overview {
         let is_of = |other: &ServiceName| service.is_none_or(|service| service == other);
         let counts = self.surveyed.services.iter().filter(|(name, _)| is_of(name));
-        let (total, enabled) = counts
-            .fold((0, 0), |(jobs, enabled), (_, of)| (jobs + of.jobs, enabled + of.enabled));
+        let (total, enabled) =
+            counts.fold((0, 0), |(jobs, enabled), (_, of)| (jobs + of.jobs, enabled + of.enabled));
         let (queued, running) = match service {
             Some(service) => self.open_of(service),
             None => (Some(self.surveyed.open.0), Some(self.surveyed.open.1)),
@@ -214,9 +214,7 @@ fn totals(executors: ByName) -> BTreeMap<ServiceName, ExecutorTotals> {
 }
 
 fn of_one(executor: &ExecutorView) -> ExecutorTotals {
-    use fastjob_client::types::ExecutorState::{
-        Connected, Disconnected, Drained, Draining, Lost,
-    };
+    use fastjob_client::types::ExecutorState::{Connected, Disconnected, Drained, Draining, Lost};
     let is = |state| u64::from(executor.state == state);
     ExecutorTotals {
         connected: is(Connected),

@@ -50,7 +50,8 @@ impl Ops {
                 }
                 None => None,
             };
-            if let Some(usual) = usual.filter(|usual| is_long(now.duration_since(run.since), *usual))
+            if let Some(usual) =
+                usual.filter(|usual| is_long(now.duration_since(run.since), *usual))
             {
                 unusual.push((run, usual));
             }

@@ -27,8 +27,8 @@ use tokio::{
     time::Instant,
 };
 
-use self::tasks::Tasks;
 pub(super) use self::read::ReadSums;
+use self::tasks::Tasks;
 pub(crate) use self::watcher::{PageEvent, Watcher};
 use super::{Error, Ops};
 
@@ -119,6 +119,8 @@ struct Inner {
     of_service: AtomicUsize,
     /// A task is watched that was not before.
     wake: Notify,
+    /// What was read so far: counters continue when a page opens after all others have closed.
+    totals: tokio::sync::Mutex<read::Totals>,
 }
 
 #[derive(Default)]
@@ -134,11 +136,7 @@ impl Ops {
     /// # Errors
     ///
     /// Fails if it names too many tasks, or all pages together do.
-    pub(crate) fn watch(
-        &self,
-        tasks: &[i64],
-        service: Option<String>,
-    ) -> Result<Watcher, Error> {
+    pub(crate) fn watch(&self, tasks: &[i64], service: Option<String>) -> Result<Watcher, Error> {
         if tasks.len() > TASKS_OF_PAGE {
             let message = format_args!("there are {}, at most {TASKS_OF_PAGE}", tasks.len());
             return Err(Error::invalid("tasks", message));
@@ -201,7 +199,7 @@ impl Pulse {
 
     /// Reads until nobody watches.
     async fn run(self, source: impl Source, sender: Arc<watch::Sender<Arc<Snapshot>>>) {
-        let (mut totals, mut tasks) = (read::Totals::default(), Tasks::default());
+        let mut tasks = Tasks::default();
         let (mut tasks_at, mut services_at): (Option<Instant>, Option<Instant>) = (None, None);
         let mut services = None;
         let mut is_woken = false;
@@ -209,7 +207,7 @@ impl Pulse {
             let begun = Instant::now();
             let is_time =
                 |at: Option<Instant>, every: Duration| at.is_none_or(|at| begun - at >= every);
-            let reading = source.counts(&mut totals).await;
+            let reading = source.counts(&mut *self.0.totals.lock().await).await;
             if is_woken || is_time(tasks_at, TASKS) {
                 tasks_at = Some(begun);
                 let watched = self.lock().watched.keys().copied().collect();

@@ -44,8 +44,8 @@ impl NodeCall for ReadSums {
     }
 }
 
-/// What was counted over all nodes since the feed began. A node that leaves takes its counters with
-/// it: only what was added to them is summed up.
+/// What was counted over all nodes: of this one since its process started, of others since they were
+/// first read. A node that leaves takes its counters with it, so what is added to them is summed up.
 #[derive(Default)]
 pub(super) struct Totals {
     nodes: BTreeMap<Option<NodeId>, Sum>,
@@ -59,7 +59,8 @@ pub(super) struct Totals {
 
 impl Totals {
     fn add(&mut self, node: Option<NodeId>, now: Sum) {
-        let last = self.nodes.insert(node, now).unwrap_or(now);
+        let new = if node.is_none() { Sum::default() } else { now };
+        let last = self.nodes.insert(node, now).unwrap_or(new);
         self.ended += now.ended.saturating_sub(last.ended);
         self.failed += now.failed.saturating_sub(last.failed);
         self.jobs += now.jobs.saturating_sub(last.jobs);
@@ -115,7 +116,8 @@ impl Source for Ops {
             alarms: before.alarms,
         };
         let counted = self.map.counted();
-        let nodes: Vec<_> = counted.iter().map(|(node, partitions, _)| (&node.id, partitions)).collect();
+        let nodes: Vec<_> =
+            counted.iter().map(|(node, partitions, _)| (&node.id, partitions)).collect();
         let marks = Marks {
             jobs: before.jobs,
             executors: hash(&(sessions, self.losses.count(), self.engines.drained())),

@@ -121,9 +121,8 @@ impl Watcher {
     /// When there is something to send that has to wait.
     fn again_at(&self, snapshot: &Snapshot, now: Instant) -> Option<Instant> {
         let counts = self.counts_of(snapshot);
-        let has_counts = counts.is_some_and(|counts| {
-            self.counts.as_ref().is_some_and(|sent| !is_same(sent, &counts))
-        });
+        let has_counts = counts
+            .is_some_and(|counts| self.counts.as_ref().is_some_and(|sent| !is_same(sent, &counts)));
         let counts = self.counts_at.filter(|_| has_counts).map(|at| at + COUNTS);
         let changed = self.changed_at.filter(|_| self.changed != Changed::default());
         let tasks = self.tasks.iter().filter_map(|watched| {

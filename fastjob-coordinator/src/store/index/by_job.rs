@@ -7,7 +7,8 @@
 use fastjob_core::JobId;
 
 use super::{
-    Block, Entry, JOB_HOURS, JOB_MINUTES, Key, Segment, block::read, find::IndexReader, merge::HOURS,
+    Block, Entry, JOB_HOURS, JOB_MINUTES, Key, Segment, block::read, find::IndexReader,
+    merge::HOURS,
 };
 use crate::store::{
     Result,
@@ -49,9 +50,7 @@ pub(super) async fn by_job_of(
     // By hour only if the range is of whole hours.
     let by_hours = from % HOUR == 0 && until % HOUR == 0;
     let is_long = |segment: &mut Segment| {
-        by_hours
-            && segment.level > 0
-            && segment.last_end.saturating_sub(begin(segment)) >= HOURS
+        by_hours && segment.level > 0 && segment.last_end.saturating_sub(begin(segment)) >= HOURS
     };
     let long = segments.extract_if(.., is_long).collect();
     let without = add(reader, long, JOB_HOURS, until, &mut sums).await?;
@@ -92,8 +91,10 @@ async fn add(
     let mut without = Vec::new();
     for segments in segments.chunks(SEGMENTS) {
         let at: Vec<_> = segments.iter().map(|segment| (*segment, first)).collect();
-        let mut parts: Vec<_> =
-            segments.iter().map(|segment| Part { segment: *segment, at: first, count: 0 }).collect();
+        let mut parts: Vec<_> = segments
+            .iter()
+            .map(|segment| Part { segment: *segment, at: first, count: 0 })
+            .collect();
         // The block that begins before the kind may end with entries of it.
         for (place, block) in reader.blocks(&at).await? {
             if let Some(part) = parts.get_mut(place) {

@@ -180,8 +180,7 @@ async fn matching(
         open.retain(|task| {
             let (was_there, has_attempt) = ended.get(&task.task).copied().unwrap_or_default();
             let is_there = || task.lives.iter().any(|life| lives.contains(life));
-            (filter.executor.is_none() || was_there || is_there())
-                && (!asks || has_attempt)
+            (filter.executor.is_none() || was_there || is_there()) && (!asks || has_attempt)
         });
     }
     Ok(open.into_iter().map(|task| task.task).collect())

@@ -8,7 +8,8 @@ use super::{Postgres, commit::Outcome, int, partition, readers::Readers};
 use crate::store::{
     Bucket, IndexStore, JobSums, Partition, Result, StatFilter, StatStore,
     index::{
-        MERGED, Merge, NewSegment, Removal, Segment, aside, buckets, by_job, choose, merge, unreadable,
+        MERGED, Merge, NewSegment, Removal, Segment, aside, buckets, by_job, choose, merge,
+        unreadable,
     },
     rows::index::segment,
     while_doing,

@@ -157,7 +157,8 @@ fn with_all(sql: &mut QueryBuilder<Sqlite>, row: &str, filter: &TaskFilter) {
     }
     if !filter.reasons.is_empty() {
         // Their codes are numbers of this program.
-        let codes: Vec<_> = filter.reasons.iter().map(|reason| reason_code(*reason).to_string()).collect();
+        let codes: Vec<_> =
+            filter.reasons.iter().map(|reason| reason_code(*reason).to_string()).collect();
         let codes = codes.join(", ");
         sql.push(format_args!(" and coalesce({row}.reason in ({codes}), false)"));
     }

@@ -7,8 +7,8 @@ use super::{Sqlite, commit::Outcome, many::insert};
 use crate::store::{
     Bucket, IndexStore, JobSums, Partition, Result, StatFilter, StatStore,
     index::{
-        Block, Entry, MERGED, Merge, NewSegment, Removal, Segment, aside, buckets, by_job, choose, merge,
-        unreadable,
+        Block, Entry, MERGED, Merge, NewSegment, Removal, Segment, aside, buckets, by_job, choose,
+        merge, unreadable,
     },
     rows::index::segment,
     while_doing,

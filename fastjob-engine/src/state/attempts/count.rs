@@ -21,10 +21,9 @@ impl OpenTasks {
         match state {
             TaskState::Queued => Some(&mut self.queued),
             TaskState::Running | TaskState::Stopping => Some(&mut self.running),
-            TaskState::Succeeded
-            | TaskState::Failed
-            | TaskState::Stopped
-            | TaskState::Skipped => None,
+            TaskState::Succeeded | TaskState::Failed | TaskState::Stopped | TaskState::Skipped => {
+                None
+            }
         }
     }
 

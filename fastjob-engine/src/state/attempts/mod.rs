@@ -16,8 +16,8 @@ use std::time::Duration;
 use fastjob_core::{AttemptId, JobId, TaskId};
 use jiff::Timestamp;
 
-pub use self::quota::{DefaultAlarms, Limits, OpenLimit, OverQuota};
 pub(crate) use self::count::OpenTasks;
+pub use self::quota::{DefaultAlarms, Limits, OpenLimit, OverQuota};
 use self::{by_job::ByJob, queues::Due, quota::Quota, tasks::Spread};
 pub(crate) use self::{
     open::{Open, Step},

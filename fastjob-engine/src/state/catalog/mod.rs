@@ -20,10 +20,10 @@ use jiff::Timestamp;
 
 pub(crate) use self::entry::JobEntry;
 pub(crate) use self::together::Missing;
+use self::{census::Census, chain::Parents, settings::SharedSettings, table::Table};
 pub use self::{
     chain::LINKS_MOST, directory::Directory, quota::JobQuota, together::check_together,
 };
-use self::{census::Census, chain::Parents, settings::SharedSettings, table::Table};
 use crate::{
     Config, JobRefused,
     record::{JobRow, Origin, Partition},
