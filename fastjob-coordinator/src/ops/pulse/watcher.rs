@@ -91,6 +91,8 @@ impl Watcher {
     fn event(&mut self, snapshot: &Snapshot, now: Instant) -> Option<PageEvent> {
         let reading = snapshot.reading.as_ref()?;
         let counts = self.counts_of(snapshot)?;
+        // What changes from the first counts on is said, also to a page that reads them late.
+        self.marks.get_or_insert(reading.marks);
         let is_new = self.counts.as_ref().is_none_or(|sent| !is_same(sent, &counts));
         if is_new && is_over(self.counts_at, COUNTS, now) {
             (self.counts, self.counts_at) = (Some(counts.clone()), Some(now));
