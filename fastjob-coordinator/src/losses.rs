@@ -117,6 +117,11 @@ impl Losses {
         lost.map(|(_, lost)| lost.clone()).collect()
     }
 
+    /// How many executors were lost since the process started.
+    pub(crate) fn count(&self) -> u64 {
+        self.lock().next
+    }
+
     /// Logs what is reported, until `stop` is cancelled.
     pub(crate) async fn run(self, stop: CancellationToken) {
         loop {

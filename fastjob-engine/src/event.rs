@@ -24,7 +24,7 @@ pub use self::{
 use crate::{
     answer::{
         ApplyAnswer, BackfillAnswer, ConnectAnswer, ExecutorFigures, LiveTask, OpenCount, OpenPage,
-        SaveAnswer, StartAnswer, StopAnswer,
+        SaveAnswer, StartAnswer, StopAnswer, Survey,
     },
     record::{ChildStart, JobRow, LifeId, Origin, Overrides},
     state::{catalog::Directory, keys::StartKey},
@@ -359,6 +359,12 @@ pub enum Command {
         jobs: Vec<JobId>,
         /// Where the answer goes.
         answer: oneshot::Sender<Vec<OpenCount>>,
+    },
+    /// Counts the jobs and the open tasks of each service, and lists tasks that are held up or run
+    /// for long. The work is bounded.
+    Survey {
+        /// Where the answer goes.
+        answer: oneshot::Sender<Survey>,
     },
     /// Lists the lives on which attempts may be placed. The engine answers when everything that
     /// refers to other lives is durable.

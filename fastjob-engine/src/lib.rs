@@ -41,9 +41,9 @@ mod tests;
 
 pub use self::{
     answer::{
-        ApplyAnswer, BackfillAnswer, Backfilled, ConnectAnswer, Declared, ExecutorFigures,
-        JobRefused, LiveAttempt, LiveTask, OpenCount, OpenPage, SaveAnswer, SaveDone, StartAnswer,
-        StartedTask, StopAnswer,
+        ApplyAnswer, BackfillAnswer, Backfilled, ConnectAnswer, Declared, EngineFigures,
+        ExecutorFigures, HeldUp, JobRefused, LiveAttempt, LiveTask, LongRun, OpenCount, OpenPage,
+        SaveAnswer, SaveDone, ServiceCount, StartAnswer, StartedTask, StopAnswer, Survey,
     },
     effect::{Answer, Effects, Message, StartAttempt},
     engine::{Config, Engine, HORIZON},

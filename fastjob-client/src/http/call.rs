@@ -14,10 +14,11 @@ use super::ServerUrl;
 use crate::{
     ClientError, LogQuery,
     types::{
-        AlarmView, Applied, ApplyRequest, BackfillRequest, Backfilled, ChannelView, ExecutorView,
-        Fires, Health, JobDraft, JobView, LogView, NodeView, Page, RerunRequest, RestoreRequest,
-        ScheduleQuery, ScheduleView, SilenceRequest, SilenceView, StartRequest, Started,
-        StatsQuery, StatsView, StopAnswer, TaskView, Tested,
+        About, AlarmView, Applied, ApplyRequest, BackfillRequest, Backfilled, ChannelView,
+        ExecutorView, Fires, Health, JobDraft, JobStatsQuery, JobStatsView, JobView, LogView,
+        NodeView, Overview, Page, RerunRequest, RestoreRequest, ScheduleQuery, ScheduleView,
+        ServiceView, SilenceRequest, SilenceView, StartRequest, Started, StatsQuery, StatsView,
+        StopAnswer, TaskView, Tested,
     },
 };
 
@@ -288,6 +289,32 @@ impl Call<StatsView> {
     }
 }
 
+impl Call<JobStatsView> {
+    /// Reads which jobs failed most, ran longest, or ran most.
+    pub fn job_stats(query: &JobStatsQuery) -> Self {
+        Self::get(&["stats", "jobs"])
+            .with_option("service", query.service.as_deref())
+            .with_option("since", query.since)
+            .with_option("until", query.until)
+            .with("order", query.order)
+            .with_option("limit", query.limit)
+    }
+}
+
+impl Call<Overview> {
+    /// Reads what happens at the moment, of all services or of one.
+    pub fn overview(service: Option<&str>) -> Self {
+        Self::get(&["overview"]).with_option("service", service)
+    }
+}
+
+impl Call<About> {
+    /// Reads how the coordinator that answers is set up.
+    pub fn about() -> Self {
+        Self::get(&["about"])
+    }
+}
+
 impl Call<ScheduleView> {
     /// Reads when all jobs fire.
     pub fn schedule(query: &ScheduleQuery) -> Self {
@@ -360,6 +387,8 @@ lists! {
     nodes: NodeView = ["nodes"];
     /// Alarms, newest first.
     alarms: AlarmView = ["alarms"];
+    /// The services, by name. All are on one page.
+    services: ServiceView = ["services"];
     /// The channels of alarms. All are on one page.
     channels: ChannelView = ["alarms", "channels"];
     /// The silences in effect. All are on one page.

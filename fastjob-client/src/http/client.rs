@@ -19,9 +19,10 @@ use crate::{
     job::whole_millis,
     polling::Polling,
     types::{
-        AlarmView, Applied, ApplyRequest, Bulk, BulkJob, BulkTask, ChannelView, ExecutorView,
-        Fires, JobDraft, JobView, JobsRequest, LogView, NodeView, RerunRequest, SilenceRequest,
-        SilenceView, StartRequest, Started, StopAnswer, TaskView, TasksRequest, Tested,
+        About, AlarmView, Applied, ApplyRequest, Bulk, BulkJob, BulkTask, ChannelView,
+        ExecutorView, Fires, JobDraft, JobStatsQuery, JobStatsView, JobView, JobsRequest, LogView,
+        NodeView, Overview, RerunRequest, ServiceView, SilenceRequest, SilenceView, StartRequest,
+        Started, StopAnswer, TaskView, TasksRequest, Tested,
     },
 };
 
@@ -165,6 +166,42 @@ impl Client {
     /// The coordinators that share the store.
     pub fn nodes(&self) -> List<NodeView> {
         List::new(self.clone(), Call::nodes())
+    }
+
+    /// The services, by name: what has jobs, executors or open tasks.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ClientError`] if the coordinator does not answer, or rejects the call.
+    pub async fn services(&self) -> Result<Vec<ServiceView>, ClientError> {
+        Ok(self.call(Call::services()).await?.items)
+    }
+
+    /// What happens at the moment, of all services or of one, and what needs attention.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ClientError`] if the coordinator does not answer, or rejects the call.
+    pub async fn overview(&self, service: Option<&str>) -> Result<Overview, ClientError> {
+        self.call(Call::overview(service)).await
+    }
+
+    /// Which jobs failed most, ran longest, or ran most.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ClientError::Invalid`] if the range is not valid.
+    pub async fn job_stats(&self, query: &JobStatsQuery) -> Result<JobStatsView, ClientError> {
+        self.call(Call::job_stats(query)).await
+    }
+
+    /// How the coordinator that answers is set up.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ClientError`] if the coordinator does not answer.
+    pub async fn about(&self) -> Result<About, ClientError> {
+        self.call(Call::about()).await
     }
 
     /// Alarms, newest first.

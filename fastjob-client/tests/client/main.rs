@@ -4,6 +4,7 @@
 
 mod changes;
 mod errors;
+mod events;
 mod reruns;
 mod server;
 mod servers;

@@ -20,8 +20,8 @@ use super::{
     version::{OnlyIf, Tagged},
 };
 use crate::ops::{
-    Applied, BackfillRequest, Backfilled, IfMatch, JobView, ListJobs, Ops, Page, SaveMode, Saved,
-    StartRequest, Started, tag_of,
+    Applied, AskJobFilters, BackfillRequest, Backfilled, IfMatch, JobView, ListJobs, Ops, Page,
+    SaveMode, Saved, StartRequest, Started, tag_of,
 };
 
 /// The header that says what saving did.
@@ -41,6 +41,15 @@ pub(super) fn which(q: &mut Params) -> ListJobs {
         service: q.text("service"),
         labels: q.repeated("label"),
         idle_since: q.text("idle_since"),
+        filters: AskJobFilters {
+            text: q.text("text"),
+            enabled: q.text("enabled"),
+            origin: q.text("origin"),
+            schedule: q.text("schedule"),
+            last_state: q.text("last_state"),
+            running: q.text("running"),
+        },
+        order: q.text("order"),
         ends: q.ends(),
         cursor: q.text("cursor"),
         limit: q.limit(),

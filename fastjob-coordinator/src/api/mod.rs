@@ -6,9 +6,11 @@
 mod alarms;
 mod bulk;
 mod cluster;
+mod events;
 mod health;
 mod history;
 mod jobs;
+mod live;
 mod log;
 mod node_calls;
 mod problem;
@@ -29,6 +31,7 @@ use http::{HeaderValue, Method, Uri, header};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::node_calls::CALL_MAX;
+use self::problem::Field;
 use self::read::{BODY_MAX, LARGE_BODY_MAX};
 pub(crate) use self::{
     problem::{Kind, Problem},
@@ -90,7 +93,12 @@ fn routes() -> Vec<(&'static str, MethodRouter<Ops>)> {
         ("/api/v1/tasks/{id}/stop", post(tasks::stop)),
         ("/api/v1/tasks/{id}/rerun", post(tasks::rerun)),
         ("/api/v1/tasks/{id}/log", get(log::show)),
+        ("/api/v1/overview", get(live::overview)),
+        ("/api/v1/events", get(events::follow)),
+        ("/api/v1/services", get(live::services)),
+        ("/api/v1/about", get(live::about)),
         ("/api/v1/stats", get(stats::show)),
+        ("/api/v1/stats/jobs", get(stats::jobs)),
         ("/api/v1/executors", get(cluster::executors)),
         ("/api/v1/executors/{name}", get(cluster::executor)),
         ("/api/v1/executors/{name}/drain", post(cluster::drain)),

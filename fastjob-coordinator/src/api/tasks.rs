@@ -35,6 +35,8 @@ pub(super) fn which(q: &mut Params) -> ListTasks {
         text: q.text("text"),
         key: q.text("key"),
         min_run_time: q.duration("min_run_time", LONGEST),
+        late: q.duration("late", LONGEST),
+        reasons: q.texts("reason"),
         order: q.text("order"),
         cursor: q.text("cursor"),
         limit: q.limit(),

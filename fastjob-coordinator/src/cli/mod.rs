@@ -5,6 +5,7 @@
 //! standard error. The exit status is 0 on success, 1 on failure, 2 for an invalid command line, and
 //! 3 of `job diff --exit-code` if something differs.
 
+mod about;
 mod alarm;
 mod check;
 mod client;
@@ -19,10 +20,12 @@ mod migrate;
 mod node;
 mod options;
 mod out;
+mod overview;
 mod progress;
 mod repair;
 mod schedule;
 mod serve;
+mod service;
 mod start;
 mod stats;
 mod stop;
@@ -85,6 +88,8 @@ enum Command {
     /// Show tasks and their logs
     #[command(subcommand)]
     Task(task::Task),
+    /// Show what happens at the moment, and what needs attention
+    Overview(overview::Overview),
     /// Show when all jobs fire
     Schedule(schedule::Schedule),
     /// Show how many tasks ended, and how long they took
@@ -92,9 +97,14 @@ enum Command {
     /// Show executors, drain and resume them
     #[command(subcommand)]
     Executor(executor::Executor),
+    /// Show the services
+    #[command(subcommand)]
+    Service(service::Service),
     /// Show the coordinators of the cluster
     #[command(subcommand)]
     Node(node::Node),
+    /// Show what the coordinator that answers is, and how it is set up
+    About,
     /// Show and silence alarms, and test their channels
     #[command(subcommand)]
     Alarm(alarm::Alarm),
@@ -192,6 +202,9 @@ impl Cli {
             Command::Start(start) => start.run(client, &mut out).await,
             Command::Stop(stop) => stop.run(&client()?, &mut out).await,
             Command::Task(task) => task.run(&client()?, &mut out).await,
+            Command::Overview(overview) => overview.run(&client()?, &mut out).await,
+            Command::Service(service) => service.run(&client()?, &mut out).await,
+            Command::About => about::run(&client()?, &mut out).await,
             Command::Schedule(schedule) => schedule.run(&client()?, &mut out).await,
             Command::Stats(stats) => stats.run(&client()?, &mut out).await,
             Command::Executor(executor) => executor.run(&client()?, &mut out).await,

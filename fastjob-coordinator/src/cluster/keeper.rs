@@ -227,6 +227,7 @@ impl Keeper {
             writer: self.writer.clone(),
             sessions: self.sessions.clone(),
             losses: self.losses.clone(),
+            figures: self.engines.figures().clone(),
             permit,
             lease,
         };

@@ -121,11 +121,20 @@ impl Coordinator {
             drains: drains.clone(),
             losses: losses.clone(),
             feeds: Feeds::default(),
+            identity: ops::Identity {
+                node: me.clone(),
+                store: settings.store.kind(),
+                has_token: settings.token.is_some(),
+            },
+            overviews: ops::Overviews::default(),
+            pulse: ops::Pulse::default(),
+            job_stats: ops::JobStatsCache::default(),
             archive: archive.clone(),
             applying: Semaphore::new(1),
             bulk: Semaphore::new(1),
             scanning: Semaphore::new(1),
             labelled: ops::Labelled::default(),
+            sorted: ops::SortedJobs::default(),
         });
         handles.open(ops.clone());
         // Within the drain timeout, sessions last until the engines have ended, so that the

@@ -2,6 +2,7 @@
 //!
 //! An edge parses its requests into these calls and formats their results; it decides nothing.
 
+mod about;
 mod activity;
 mod alarms;
 mod all_jobs;
@@ -16,6 +17,8 @@ mod family;
 mod follow;
 mod handshake;
 mod history;
+mod idle;
+mod job_filters;
 mod jobs;
 mod listing;
 mod live;
@@ -24,15 +27,19 @@ mod longest;
 mod node_calls;
 mod nodes;
 mod order;
+mod overview;
 mod pages;
 mod peers;
 mod preview;
+mod pulse;
 mod refusal;
 mod rerun;
 mod schedule;
 mod silences;
+mod sorted_jobs;
 mod start;
 mod stats;
+mod stats_by_job;
 mod tasks;
 mod version;
 
@@ -50,6 +57,7 @@ use fastjob_core::job::Problem;
 use tokio::sync::Semaphore;
 
 pub(crate) use self::{
+    about::Identity,
     activity::{ENDS_MAX, ends},
     alarms::ListAlarms,
     all_jobs::{Labelled, ListJobs},
@@ -58,14 +66,19 @@ pub(crate) use self::{
     credential::{Credential, HEADER as NODE_HEADER, NotOfCluster, Question},
     follow::{Feeds, Follower, LogKey},
     handshake::{Handshakes, NotProven, Use},
+    job_filters::AskJobFilters,
     jobs::SaveMode,
     listing::ListTasks,
     log::LogChoice,
     node_calls::{BadCall, CALLS, INTERNAL},
+    overview::Overviews,
     pages::PAGE_BYTES,
     peers::{Peers, Transport},
+    pulse::{PageEvent, Pulse, Watcher},
     schedule::AskSchedule,
+    sorted_jobs::SortedJobs,
     stats::AskStats,
+    stats_by_job::{AskJobStats, JobStatsCache},
     version::{IfMatch, tag, tag_of},
 };
 use crate::{
@@ -140,6 +153,12 @@ pub(crate) struct Parts {
     pub(crate) drains: Drains,
     pub(crate) losses: Losses,
     pub(crate) feeds: Feeds,
+    pub(crate) identity: Identity,
+    pub(crate) overviews: Overviews,
+    /// One request at a time reads the statistics of all jobs.
+    pub(crate) job_stats: JobStatsCache,
+    /// What live pages are sent.
+    pub(crate) pulse: Pulse,
     /// Where whole logs are kept, if they are.
     pub(crate) archive: Option<Archive>,
     /// One request at a time saves many jobs.
@@ -149,6 +168,7 @@ pub(crate) struct Parts {
     /// One request at a time reads all jobs.
     pub(crate) scanning: Semaphore,
     pub(crate) labelled: Labelled,
+    pub(crate) sorted: SortedJobs,
 }
 
 /// Why a call failed.

@@ -57,6 +57,9 @@ impl StatStore for Double {
     async fn stats(&self, filter: &StatFilter) -> Result<Vec<Bucket>> {
         self.store.stats(filter).await
     }
+    async fn stats_by_job(&self, from: i64, until: i64) -> Result<JobSums> {
+        self.store.stats_by_job(from, until).await
+    }
 }
 
 #[async_trait::async_trait]

@@ -54,6 +54,7 @@ pub(crate) use self::{
     key::{ClusterKey, unhex},
     repair::{Marks, RepairStore, Survey},
     retention::RetentionStore,
+    stats::{Bucket, JobSums, Measure, StatFilter, StatStore, Stats, Subject},
     stats::{Bucket, Measure, StatFilter, StatStore, Stats, Subject},
     versions::{JobVersion, VERSIONS_MOST, VersionStore},
 };

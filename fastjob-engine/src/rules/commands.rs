@@ -69,6 +69,9 @@ impl Engine {
                 let counts = jobs.into_iter().filter_map(|job| self.count_open(job)).collect();
                 out.answers.push(Answer::CountOpen(answer, counts));
             }
+            Command::Survey { answer } => {
+                out.answers.push(Answer::Survey(answer, self.survey(now)));
+            }
             Command::Lives { answer } => {
                 let lives = self.fleet.ids().collect();
                 self.journal.answer_when_durable(Answer::Lives(answer, lives));

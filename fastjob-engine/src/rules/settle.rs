@@ -147,6 +147,8 @@ impl Engine {
         let (task_state, task_result) = self.task_after(&open, &outcome, retry.is_some());
         let ended = task_state.filter(|state| state.is_final());
         if let Some(end) = ended {
+            self.ended.all += 1;
+            self.ended.failed += u64::from(end == TaskState::Failed);
             let result = task_result.as_deref().or(outcome.result.as_deref());
             let refused = self.start_children(now, &open, end, result);
             let reason = outcome.end.reason().map(FailReason::as_str);

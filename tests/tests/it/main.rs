@@ -16,6 +16,7 @@ mod disk;
 mod documents;
 mod drains;
 mod edits;
+mod events;
 mod executors;
 mod jobs_as_code;
 mod kills;

@@ -11,6 +11,9 @@ use crate::cli::{client::items, error::Error, options::limit, out::Out, table::T
 pub(in crate::cli) struct List {
     #[command(flatten)]
     filters: Filters,
+    /// By name, by when they fire next, or the last changed first
+    #[arg(long, value_parser = ["name", "next_fire", "changed"])]
+    order: Option<String>,
     /// Show at most this many, up to 10000 [default: all]
     #[arg(long, value_name = "N", value_parser = limit)]
     limit: Option<usize>,
@@ -19,7 +22,10 @@ pub(in crate::cli) struct List {
 impl List {
     pub(super) async fn run(self, client: &Client, out: &mut Out<'_>) -> Result<(), Error> {
         let times = out.times();
-        let list = self.filters.apply(client.jobs().ends(1), &times)?;
+        let mut list = self.filters.apply(client.jobs().ends(1), &times)?;
+        if let Some(order) = self.order {
+            list = list.order(order);
+        }
         let list = items(list, self.limit).await?;
         if out.is_json() {
             return out.json(&list);

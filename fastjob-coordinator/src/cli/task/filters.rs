@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use fastjob_client::{List, types::TaskView};
-use fastjob_core::{Cause, TaskState};
+use fastjob_core::{Cause, FailReason, TaskState};
 
 use crate::cli::{
     error::Error,
@@ -50,6 +50,13 @@ pub(in crate::cli) struct Filters {
     /// Only tasks that have ended and took at least this long, such as 5m
     #[arg(long, value_name = "DURATION", value_parser = span)]
     min_run_time: Option<Duration>,
+    /// Only tasks that started, or wait, at least so long after they were due, such as 5s
+    #[arg(long, value_name = "DURATION", value_parser = span)]
+    late: Option<Duration>,
+    /// Only tasks with an attempt that failed for one of these reasons: error, fatal_error,
+    /// timed_out, executor_lost, panicked, no_executor
+    #[arg(long, value_delimiter = ',')]
+    reason: Vec<FailReason>,
 }
 
 impl Filters {
@@ -111,6 +118,12 @@ impl Filters {
         }
         if let Some(least) = self.min_run_time {
             list = list.min_run_time(least);
+        }
+        if let Some(least) = self.late {
+            list = list.late(least);
+        }
+        if !self.reason.is_empty() {
+            list = list.reasons(self.reason);
         }
         Ok(list)
     }

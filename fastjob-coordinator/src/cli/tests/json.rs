@@ -70,6 +70,9 @@ fn asking(jobs: &Path) -> Vec<Case> {
         case("task show", &["42"], task("running")),
         case("task rerun", &["42"], json!({ "task": 43, "created": true })),
         ("task log", vec!["42".to_owned()], vec![piece, end_of_log, task("succeeded")]),
+        case("overview", &[], overview()),
+        case("about", &[], about()),
+        case("service list", &[], none.clone()),
         case("schedule", &[], json!({ "items": [], "until": "2026-11-24T00:00:00Z" })),
         case("stats", &[], stats),
         case("executor list", &[], none.clone()),
@@ -89,6 +92,32 @@ fn version() -> Value {
     json!({
         "revision": 2, "saved_at": "2026-11-23T00:00:00Z", "origin": "api",
         "changes": [{ "field": "timeout", "from": "5m", "to": "10m" }],
+    })
+}
+
+fn overview() -> Value {
+    json!({
+        "at": "2026-11-24T00:00:00Z",
+        "tasks": { "queued": 3, "running": null },
+        "jobs": { "total": 2, "enabled": 1, "failing": 1 },
+        "executors": {
+            "connected": 1, "draining": 0, "drained": 0, "disconnected": 0, "lost": 1,
+            "capacity": 16, "attempts": 2, "running": 2,
+        },
+        "attention": [{
+            "kind": "failing", "job": "default.a", "service": "default", "task": 7,
+            "executor": null, "since": "2026-11-23T00:00:00Z", "count": 2,
+            "message": "its last task failed",
+        }],
+        "attention_more": false,
+    })
+}
+
+fn about() -> Value {
+    json!({
+        "version": "0.1.0", "store": "sqlite", "started_at": "2026-11-23T00:00:00Z",
+        "now": "2026-11-24T00:00:00Z", "node": "n", "cluster": false, "token": true,
+        "logs": false, "problems": [],
     })
 }
 

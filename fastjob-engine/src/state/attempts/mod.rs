@@ -5,6 +5,7 @@
 //! of that changes only here.
 
 mod by_job;
+mod count;
 mod open;
 mod queues;
 mod quota;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use fastjob_core::{AttemptId, JobId, TaskId};
 use jiff::Timestamp;
 
+pub(crate) use self::count::OpenTasks;
 pub use self::quota::{DefaultAlarms, Limits, OpenLimit, OverQuota};
 use self::{by_job::ByJob, queues::Due, quota::Quota, tasks::Spread};
 pub(crate) use self::{
@@ -38,6 +40,7 @@ pub(crate) struct Attempts {
     waiting: Waiting,
     timers: Timers<AttemptId>,
     quota: Quota,
+    count: OpenTasks,
 }
 
 impl Attempts {
@@ -51,6 +54,7 @@ impl Attempts {
             waiting: Waiting::default(),
             timers: Timers::default(),
             quota: Quota::new(limits.open),
+            count: OpenTasks::default(),
         }
     }
 
@@ -75,8 +79,10 @@ impl Attempts {
         self.of_job.insert(row.job, id);
         self.know(&row);
         self.quota.add(open.param.as_deref());
+        self.count_in(&open);
         if let Some(mut before) = self.open.insert(id, open) {
             self.quota.remove(before.param.as_deref());
+            self.count_out(&before);
             leave_queue(&mut self.due, &mut self.waiting, &mut before);
         }
     }
@@ -85,6 +91,7 @@ impl Attempts {
     pub(crate) fn remove(&mut self, id: AttemptId) -> Option<Open> {
         let mut open = self.open.remove(&id)?;
         self.quota.remove(open.param.as_deref());
+        self.count_out(&open);
         leave_queue(&mut self.due, &mut self.waiting, &mut open);
         if open.deadlines().earliest().is_some() {
             self.timers.cancel(id);
