@@ -13,9 +13,9 @@ use crate::{
     ClientError, LogQuery,
     types::{
         AlarmView, Applied, ApplyRequest, BackfillRequest, Backfilled, ChannelView, ExecutorView,
-        Fires, Health, JobDraft, JobView, LogView, NodeView, Page, RerunRequest, ScheduleQuery,
-        ScheduleView, SilenceRequest, SilenceView, StartRequest, Started, StatsQuery, StatsView,
-        StopAnswer, TaskView, Tested,
+        Fires, HandlerView, Health, JobDraft, JobView, LogView, NodeView, Page, RerunRequest,
+        ScheduleQuery, ScheduleView, SilenceRequest, SilenceView, StartRequest, Started,
+        StatsQuery, StatsView, StopAnswer, TaskView, Tested,
     },
 };
 
@@ -305,6 +305,14 @@ impl Call<ExecutorView> {
     }
 }
 
+impl Call<HandlerView> {
+    /// Reads a handler, by its name if only one service has a handler of that name, else by
+    /// `service.handler`.
+    pub fn handler(name: &str) -> Self {
+        Self::get(&["handlers", name])
+    }
+}
+
 /// Lists: each call reads one page.
 impl<T> Call<Page<T>> {
     fn list(path: &[&str]) -> Self {
@@ -330,6 +338,8 @@ lists! {
     tasks: TaskView = ["tasks"];
     /// Executors, by service and name.
     executors: ExecutorView = ["executors"];
+    /// Handlers, by service and name.
+    handlers: HandlerView = ["handlers"];
     /// The coordinators that share the store.
     nodes: NodeView = ["nodes"];
     /// Alarms, newest first.

@@ -19,9 +19,9 @@ use crate::{
     job::whole_millis,
     polling::Polling,
     types::{
-        AlarmView, Applied, ApplyRequest, ChannelView, ExecutorView, Fires, JobDraft, JobView,
-        LogView, NodeView, RerunRequest, SilenceRequest, SilenceView, StartRequest, Started,
-        StopAnswer, TaskView, Tested,
+        AlarmView, Applied, ApplyRequest, ChannelView, ExecutorView, Fires, HandlerView, JobDraft,
+        JobView, LogView, NodeView, RerunRequest, SilenceRequest, SilenceView, StartRequest,
+        Started, StopAnswer, TaskView, Tested,
     },
 };
 
@@ -125,6 +125,21 @@ impl Client {
     /// Tasks, newest first.
     pub fn tasks(&self) -> List<TaskView> {
         List::new(self.clone(), Call::tasks())
+    }
+
+    /// The handlers of connected executors, and those that jobs use.
+    pub fn handlers(&self) -> List<HandlerView> {
+        List::new(self.clone(), Call::handlers())
+    }
+
+    /// Reads a handler, by its name if only one service has a handler of that name, else by
+    /// `service.handler`.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ClientError`] if the coordinator does not answer, or knows no such handler.
+    pub async fn handler(&self, name: &str) -> Result<HandlerView, ClientError> {
+        self.call(Call::handler(name)).await
     }
 
     /// Executors, by service and name.

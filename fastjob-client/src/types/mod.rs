@@ -7,6 +7,7 @@
 
 mod alarm;
 mod cluster;
+mod handler;
 mod job;
 mod log;
 mod problem;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     alarm::{AlarmView, ChannelView, SilenceRequest, SilenceView, Tested},
     cluster::{ExecutorState, ExecutorView, NodeView},
+    handler::HandlerView,
     job::{Applied, AppliedJob, ApplyRequest, Fires, JobActivity, JobEndView, JobView, Saved},
     log::LogView,
     problem::{InvalidField, ProblemDetails, ProblemKind},

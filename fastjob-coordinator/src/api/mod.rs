@@ -5,6 +5,7 @@
 
 mod alarms;
 mod cluster;
+mod handlers;
 mod health;
 mod jobs;
 mod log;
@@ -76,6 +77,8 @@ fn routes() -> Vec<(&'static str, MethodRouter<Ops>)> {
         ("/api/v1/executors/{name}", get(cluster::executor)),
         ("/api/v1/executors/{name}/drain", post(cluster::drain)),
         ("/api/v1/executors/{name}/resume", post(cluster::resume)),
+        ("/api/v1/handlers", get(handlers::list)),
+        ("/api/v1/handlers/{name}", get(handlers::show)),
         ("/api/v1/nodes", get(cluster::nodes)),
         ("/api/v1/alarms", get(alarms::list)),
         ("/api/v1/alarms/silences", get(alarms::silences).post(alarms::silence)),

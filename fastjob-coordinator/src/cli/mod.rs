@@ -12,6 +12,7 @@ mod completion;
 mod env;
 mod error;
 mod executor;
+mod handler;
 mod job;
 mod man;
 mod migrate;
@@ -91,6 +92,9 @@ enum Command {
     /// Show executors, drain and resume them
     #[command(subcommand)]
     Executor(executor::Executor),
+    /// Show the handlers of executors, and the params they take
+    #[command(subcommand)]
+    Handler(handler::Handler),
     /// Show the coordinators of the cluster
     #[command(subcommand)]
     Node(node::Node),
@@ -194,6 +198,7 @@ impl Cli {
             Command::Schedule(schedule) => schedule.run(&client()?, &mut out).await,
             Command::Stats(stats) => stats.run(&client()?, &mut out).await,
             Command::Executor(executor) => executor.run(&client()?, &mut out).await,
+            Command::Handler(handler) => handler.run(&client()?, &mut out).await,
             Command::Node(node) => node.run(&client()?, &mut out).await,
             Command::Alarm(alarm) => alarm.run(&client()?, &mut out).await,
         }

@@ -13,6 +13,7 @@ mod drains;
 mod executors;
 mod family;
 mod follow;
+mod handlers;
 mod handshake;
 mod jobs;
 mod listing;
@@ -23,6 +24,7 @@ mod node_calls;
 mod nodes;
 mod order;
 mod pages;
+mod params;
 mod peers;
 mod preview;
 mod refusal;
@@ -37,9 +39,10 @@ use std::{ops::Deref, sync::Arc};
 
 pub(crate) use fastjob_client::types::{
     AlarmView, Applied, AppliedJob, AttemptView, BackfillRequest, Backfilled, ChannelView,
-    DurationStats, ExecutorView, FireView, Fires, JobActivity, JobEndView, JobView, LogView,
-    NodeView, Page, ProgressView, RerunRequest, Saved, ScheduleView, SilenceRequest, SilenceView,
-    StartRequest, Started, StatsBucket, StatsView, StopAnswer, TaskStats, TaskView, Tested,
+    DurationStats, ExecutorView, FireView, Fires, HandlerView, JobActivity, JobEndView, JobView,
+    LogView, NodeView, Page, ProgressView, RerunRequest, Saved, ScheduleView, SilenceRequest,
+    SilenceView, StartRequest, Started, StatsBucket, StatsView, StopAnswer, TaskStats, TaskView,
+    Tested,
 };
 use fastjob_core::job::Problem;
 use tokio::sync::Semaphore;
@@ -51,6 +54,7 @@ pub(crate) use self::{
     archive::{Claim, NotAllowed},
     credential::{Credential, HEADER as NODE_HEADER, NotOfCluster, Question},
     follow::{Feeds, Follower, LogKey},
+    handlers::ListHandlers,
     handshake::{Handshakes, NotProven, Use},
     jobs::SaveMode,
     listing::ListTasks,
@@ -65,6 +69,7 @@ use crate::{
     alarm::Channels,
     archive::Archive,
     cluster::{ClusterMap, Drains, Engines},
+    handlers::Handlers,
     losses::Losses,
     sessions::Sessions,
     shell::AskError,
@@ -132,6 +137,7 @@ pub(crate) struct Parts {
     pub(crate) channels: Channels,
     pub(crate) drains: Drains,
     pub(crate) losses: Losses,
+    pub(crate) handlers: Handlers,
     pub(crate) feeds: Feeds,
     /// Where whole logs are kept, if they are.
     pub(crate) archive: Option<Archive>,

@@ -16,6 +16,7 @@ mod disk;
 mod documents;
 mod drains;
 mod executors;
+mod handlers;
 mod jobs_as_code;
 mod kills;
 mod kills_under_load;
