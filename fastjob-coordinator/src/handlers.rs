@@ -118,6 +118,11 @@ impl Handlers {
                 ignored.push((handler, why));
             }
         }
+        let mut known = self.lock();
+        // Those that another message of the session has replaced.
+        known.sweep();
+        self.count(&known);
+        drop(known);
         if let Some((handler, why)) = ignored.first() {
             tracing::warn!(session = id.0, handler, %why, count = ignored.len(),
                 "JSON schemas of an executor are ignored: params of these handlers are not checked");
@@ -131,16 +136,17 @@ impl Handlers {
         let kept = match known {
             Some(kept) => kept,
             // Read without the lock.
-            None => Arc::new(Kept { digest, text: text.into(), schema: Schema::read(text)? }),
+            None => {
+                let schema = Schema::read(text)?;
+                if !schema.is_supported() {
+                    tracing::info!(session = id.0, %handler,
+                        "the JSON schema of a handler has keywords that the coordinator does not \
+                         support: it checks the others");
+                }
+                Arc::new(Kept { digest, text: text.into(), schema })
+            }
         };
-        if !kept.schema.is_supported() {
-            tracing::info!(session = id.0, %handler, "the JSON schema of a handler has keywords that \
-                the coordinator does not support: it checks the others");
-        }
-        let mut known = self.lock();
-        let result = known.register(id, handler, kept);
-        self.count(&known);
-        result
+        self.lock().register(id, handler, kept)
     }
 
     /// A session has ended.
@@ -221,21 +227,13 @@ impl Known {
         name: HandlerName,
         kept: Arc<Kept>,
     ) -> Result<(), Ignored> {
-        let session = self.sessions.get_mut(&id).ok_or(Ignored::NoHandler)?;
+        let session = self.sessions.get(&id).ok_or(Ignored::NoHandler)?;
         if !session.executor.handlers.contains_key(&name) {
             return Err(Ignored::NoHandler);
         }
         let key = (session.executor.service.clone(), name.clone());
-        // The same text may have been read twice at the same time.
-        let kept = match self.schemas.get(&kept.digest) {
-            Some(known) => Arc::clone(known),
-            None if self.bytes + kept.text.len() > BYTES => return Err(Ignored::Full),
-            None => {
-                self.bytes += kept.text.len();
-                self.schemas.insert(kept.digest, Arc::clone(&kept));
-                kept
-            }
-        };
+        let kept = self.keep(kept)?;
+        let session = self.sessions.get_mut(&id).ok_or(Ignored::NoHandler)?;
         let before = session.schemas.insert(name, Arc::clone(&kept));
         if let Some(handler) = self.handlers.get_mut(&key) {
             if let Some(before) = before {
@@ -247,6 +245,22 @@ impl Known {
             }
         }
         Ok(())
+    }
+
+    /// Keeps a schema, or returns the equal one that is kept. Handlers that are gone make room.
+    fn keep(&mut self, kept: Arc<Kept>) -> Result<Arc<Kept>, Ignored> {
+        // The same text may have been read twice at the same time.
+        if let Some(known) = self.schemas.get(&kept.digest) {
+            return Ok(Arc::clone(known));
+        }
+        while self.bytes + kept.text.len() > BYTES {
+            let (_, oldest) = self.last.pop_first().ok_or(Ignored::Full)?;
+            self.handlers.remove(&oldest);
+            self.sweep();
+        }
+        self.bytes += kept.text.len();
+        self.schemas.insert(kept.digest, Arc::clone(&kept));
+        Ok(kept)
     }
 
     /// Removes a session of a handler.

@@ -144,3 +144,35 @@ fn only_so_many_handlers_that_are_gone_are_remembered() {
     assert_eq!((known.handlers.len(), known.last.len()), (LAST, LAST));
     assert_eq!((known.schemas.len(), known.sessions.len()), (1, 0));
 }
+
+#[test]
+fn handlers_that_are_gone_make_room_and_no_more_than_that_is_kept() {
+    let handlers = Handlers::default();
+    let each = SCHEMAS_MAX / 60_000;
+    let sessions = (BYTES / SCHEMAS_MAX) as u64 + 3;
+    let name = |session: u64, number: usize| format!("s{session}h{number}");
+    let arrives = |session: u64| {
+        let names: Vec<_> = (0..each).map(|number| name(session, number)).collect();
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
+        handlers.opened(&executor(session, &names));
+        let schema =
+            |name: &&str| (*name, format!("{{\"title\": \"{name}{}\"}}", "x".repeat(60_000)));
+        let schemas: Vec<_> = names.iter().map(schema).collect();
+        let schemas: Vec<_> =
+            schemas.iter().map(|(name, schema)| (*name, schema.as_str())).collect();
+        sends(&handlers, session, &schemas);
+    };
+    let sent = |session: u64| handlers.lock().sessions[&SessionId(session)].schemas.len();
+    let is_known = |session: u64| {
+        let key = ("billing".parse().unwrap(), name(session, 0).parse().unwrap());
+        !handlers.schemas(&key).is_empty()
+    };
+    (0..sessions).for_each(arrives);
+    assert_eq!((sent(0), sent(sessions - 1)), (each, 0), "there was no room for the last");
+    (0..sessions).for_each(|session| handlers.closed(SessionId(session)));
+    assert!(is_known(0) && is_known(1));
+    arrives(sessions);
+    assert_eq!(sent(sessions), each);
+    assert!(!is_known(0) && is_known(2), "the oldest made room");
+    assert!(handlers.lock().bytes <= BYTES);
+}
