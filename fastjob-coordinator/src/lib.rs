@@ -43,12 +43,14 @@ mod drafts;
 mod files;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+mod handlers;
 mod indexer;
 mod losses;
 mod ops;
 mod parts;
 mod permit;
 mod rpc;
+mod schema;
 mod server;
 mod sessions;
 mod shell;

@@ -15,10 +15,10 @@ use crate::{
     ClientError, LogQuery,
     types::{
         About, AlarmView, Applied, ApplyRequest, BackfillRequest, Backfilled, ChannelView,
-        ExecutorView, Fires, Health, JobDraft, JobStatsQuery, JobStatsView, JobView, LogView,
-        NodeView, Overview, Page, RerunRequest, RestoreRequest, ScheduleQuery, ScheduleView,
-        ServiceView, SilenceRequest, SilenceView, StartRequest, Started, StatsQuery, StatsView,
-        StopAnswer, TaskView, Tested,
+        ExecutorView, Fires, HandlerView, Health, JobDraft, JobStatsQuery, JobStatsView, JobView,
+        LogView, NodeView, Overview, Page, RerunRequest, RestoreRequest, ScheduleQuery,
+        ScheduleView, ServiceView, SilenceRequest, SilenceView, StartRequest, Started, StatsQuery,
+        StatsView, StopAnswer, TaskView, Tested,
     },
 };
 
@@ -358,6 +358,14 @@ impl Call<ExecutorView> {
     }
 }
 
+impl Call<HandlerView> {
+    /// Reads a handler, by its name if only one service has a handler of that name, else by
+    /// `service.handler`.
+    pub fn handler(name: &str) -> Self {
+        Self::get(&["handlers", name])
+    }
+}
+
 /// Lists: each call reads one page.
 impl<T> Call<Page<T>> {
     fn list(path: &[&str]) -> Self {
@@ -383,6 +391,8 @@ lists! {
     tasks: TaskView = ["tasks"];
     /// Executors, by service and name.
     executors: ExecutorView = ["executors"];
+    /// Handlers, by service and name.
+    handlers: HandlerView = ["handlers"];
     /// The coordinators that share the store.
     nodes: NodeView = ["nodes"];
     /// Alarms, newest first.

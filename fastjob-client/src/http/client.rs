@@ -20,9 +20,9 @@ use crate::{
     polling::Polling,
     types::{
         About, AlarmView, Applied, ApplyRequest, Bulk, BulkJob, BulkTask, ChannelView,
-        ExecutorView, Fires, JobDraft, JobStatsQuery, JobStatsView, JobView, JobsRequest, LogView,
-        NodeView, Overview, RerunRequest, ServiceView, SilenceRequest, SilenceView, StartRequest,
-        Started, StopAnswer, TaskView, TasksRequest, Tested,
+        ExecutorView, Fires, HandlerView, JobDraft, JobStatsQuery, JobStatsView, JobView,
+        JobsRequest, LogView, NodeView, Overview, RerunRequest, ServiceView, SilenceRequest,
+        SilenceView, StartRequest, Started, StopAnswer, TaskView, TasksRequest, Tested,
     },
 };
 
@@ -126,6 +126,21 @@ impl Client {
     /// Tasks, newest first.
     pub fn tasks(&self) -> List<TaskView> {
         List::new(self.clone(), Call::tasks())
+    }
+
+    /// The handlers of connected executors, and those that jobs use.
+    pub fn handlers(&self) -> List<HandlerView> {
+        List::new(self.clone(), Call::handlers())
+    }
+
+    /// Reads a handler, by its name if only one service has a handler of that name, else by
+    /// `service.handler`.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ClientError`] if the coordinator does not answer, or knows no such handler.
+    pub async fn handler(&self, name: &str) -> Result<HandlerView, ClientError> {
+        self.call(Call::handler(name)).await
     }
 
     /// Executors, by service and name.

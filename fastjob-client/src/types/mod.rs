@@ -8,6 +8,7 @@
 mod alarm;
 mod bulk;
 mod cluster;
+mod handler;
 mod job;
 mod live;
 mod log;
@@ -27,6 +28,7 @@ pub use self::{
     alarm::{AlarmView, ChannelView, SilenceRequest, SilenceView, Tested},
     bulk::{Bulk, BulkJob, BulkTask, JobAction, JobsRequest, TaskAction, TasksRequest},
     cluster::{ExecutorState, ExecutorView, NodeView},
+    handler::HandlerView,
     job::{Applied, AppliedJob, ApplyRequest, Fires, JobActivity, JobEndView, JobView, Saved},
     live::{
         About, Attention, AttentionKind, Changed, Counts, ExecutorTotals, JobTotals, OpenTasks,

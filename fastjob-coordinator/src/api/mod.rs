@@ -7,6 +7,7 @@ mod alarms;
 mod bulk;
 mod cluster;
 mod events;
+mod handlers;
 mod health;
 mod history;
 mod jobs;
@@ -103,6 +104,8 @@ fn routes() -> Vec<(&'static str, MethodRouter<Ops>)> {
         ("/api/v1/executors/{name}", get(cluster::executor)),
         ("/api/v1/executors/{name}/drain", post(cluster::drain)),
         ("/api/v1/executors/{name}/resume", post(cluster::resume)),
+        ("/api/v1/handlers", get(handlers::list)),
+        ("/api/v1/handlers/{name}", get(handlers::show)),
         ("/api/v1/nodes", get(cluster::nodes)),
         ("/api/v1/alarms", get(alarms::list)),
         ("/api/v1/alarms/silences", get(alarms::silences).post(alarms::silence)),

@@ -13,6 +13,7 @@ mod completion;
 mod env;
 mod error;
 mod executor;
+mod handler;
 mod job;
 mod man;
 mod many;
@@ -100,6 +101,9 @@ enum Command {
     /// Show the services
     #[command(subcommand)]
     Service(service::Service),
+    /// Show the handlers of executors, and the params they take
+    #[command(subcommand)]
+    Handler(handler::Handler),
     /// Show the coordinators of the cluster
     #[command(subcommand)]
     Node(node::Node),
@@ -208,6 +212,7 @@ impl Cli {
             Command::Schedule(schedule) => schedule.run(&client()?, &mut out).await,
             Command::Stats(stats) => stats.run(&client()?, &mut out).await,
             Command::Executor(executor) => executor.run(&client()?, &mut out).await,
+            Command::Handler(handler) => handler.run(&client()?, &mut out).await,
             Command::Node(node) => node.run(&client()?, &mut out).await,
             Command::Alarm(alarm) => alarm.run(&client()?, &mut out).await,
         }

@@ -12,6 +12,7 @@ use crate::{
     clock::{self, Clock, Witness},
     cluster::{self, ClusterMap, Drains, Engines, Keeper},
     config::CoordinatorConfig,
+    handlers::Handlers,
     indexer,
     losses::Losses,
     ops::{self, Feeds, Handshakes, Ops},
@@ -120,6 +121,7 @@ impl Coordinator {
             channels: channels.clone(),
             drains: drains.clone(),
             losses: losses.clone(),
+            handlers: Handlers::default(),
             feeds: Feeds::default(),
             identity: ops::Identity {
                 node: me.clone(),

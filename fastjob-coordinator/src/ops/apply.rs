@@ -215,6 +215,8 @@ impl Ops {
             };
             let unknown = self.unknown_channels(&plan.job).into_iter().filter(is_new);
             problems.extend(unknown.map(|problem| of_job(plan.at, problem)));
+            let misfits = self.param_problems(&plan.job, before.map(|row| &*row.job)).await?;
+            problems.extend(misfits.into_iter().map(|problem| of_job(plan.at, problem)));
         }
         match problems.is_empty() {
             true => in_order(planned),

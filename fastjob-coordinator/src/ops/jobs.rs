@@ -42,6 +42,7 @@ impl NodeCall for SaveJob {
             return Err(Error::invalid("name", "the job belongs to another partition"));
         }
         let engine = ops.engine(partition)?;
+        ops.check_saved(&job).await?;
         let mode = match self.create {
             true => fastjob_engine::SaveMode::Create,
             false => fastjob_engine::SaveMode::Replace,

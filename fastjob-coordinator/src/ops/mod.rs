@@ -15,6 +15,7 @@ mod drains;
 mod executors;
 mod family;
 mod follow;
+mod handlers;
 mod handshake;
 mod history;
 mod idle;
@@ -29,6 +30,7 @@ mod nodes;
 mod order;
 mod overview;
 mod pages;
+mod params;
 mod peers;
 mod preview;
 mod pulse;
@@ -47,11 +49,11 @@ use std::{ops::Deref, sync::Arc};
 
 pub(crate) use fastjob_client::types::{
     AlarmView, Applied, AppliedJob, AttemptView, BackfillRequest, Backfilled, Bulk, BulkJob,
-    BulkTask, ChannelView, DurationStats, ExecutorView, FireView, Fires, JobAction, JobActivity,
-    JobEndView, JobVersion, JobView, JobsRequest, LogView, NodeView, Page, ProgressView,
-    RerunRequest, RestoreRequest, Saved, ScheduleView, SilenceRequest, SilenceView, StartRequest,
-    Started, StatsBucket, StatsView, StopAnswer, TaskAction, TaskStats, TaskView, TasksRequest,
-    Tested, VersionView,
+    BulkTask, ChannelView, DurationStats, ExecutorView, FireView, Fires, HandlerView, JobAction,
+    JobActivity, JobEndView, JobVersion, JobView, JobsRequest, LogView, NodeView, Page,
+    ProgressView, RerunRequest, RestoreRequest, Saved, ScheduleView, SilenceRequest, SilenceView,
+    StartRequest, Started, StatsBucket, StatsView, StopAnswer, TaskAction, TaskStats, TaskView,
+    TasksRequest, Tested, VersionView,
 };
 use fastjob_core::job::Problem;
 use tokio::sync::Semaphore;
@@ -65,6 +67,7 @@ pub(crate) use self::{
     bulk::{BulkJobs, BulkTasks, Which},
     credential::{Credential, HEADER as NODE_HEADER, NotOfCluster, Question},
     follow::{Feeds, Follower, LogKey},
+    handlers::ListHandlers,
     handshake::{Handshakes, NotProven, Use},
     job_filters::AskJobFilters,
     jobs::SaveMode,
@@ -85,6 +88,7 @@ use crate::{
     alarm::Channels,
     archive::Archive,
     cluster::{ClusterMap, Drains, Engines},
+    handlers::Handlers,
     losses::Losses,
     sessions::Sessions,
     shell::AskError,
@@ -152,6 +156,7 @@ pub(crate) struct Parts {
     pub(crate) channels: Channels,
     pub(crate) drains: Drains,
     pub(crate) losses: Losses,
+    pub(crate) handlers: Handlers,
     pub(crate) feeds: Feeds,
     pub(crate) identity: Identity,
     pub(crate) overviews: Overviews,

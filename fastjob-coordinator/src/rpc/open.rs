@@ -32,6 +32,7 @@ pub(super) struct OpenSession {
 impl Drop for OpenSession {
     fn drop(&mut self) {
         self.link.sessions.close(self.id);
+        self.link.ops.handlers.closed(self.id);
         self.link.engines.disconnected(self.id);
     }
 }

@@ -6,6 +6,7 @@
 mod answers;
 mod archive;
 mod dial;
+mod error;
 mod handshake;
 mod messages;
 mod outbound;
@@ -30,15 +31,15 @@ use fastjob_core::{
 use tokio::time::{Instant, timeout};
 use tokio_stream::StreamExt;
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Status, Streaming};
+use tonic::Streaming;
 
 pub(crate) use self::peers::{Peers, Place};
 use self::{
     answers::Answers,
-    handshake::NotProven,
+    error::LinkError,
     messages::{Answer, Beat, FromCoordinator, Question, ToCoordinator},
     outbound::Outlet,
-    peers::{ClusterId, NodeId},
+    peers::NodeId,
     remote_clock::RemoteClock,
     terms::Terms,
 };
@@ -74,59 +75,6 @@ pub(crate) struct Identity {
     /// Derived from its token, if it has one.
     pub(crate) key: Option<ExecutorKey>,
     pub(crate) ca_cert: Option<Vec<u8>>,
-}
-
-/// Why a link ended.
-#[derive(Debug, thiserror::Error)]
-enum LinkError {
-    #[error("the address is not used: {0}")]
-    Unsafe(String),
-    #[error("cannot connect")]
-    Dial(#[source] tonic::transport::Error),
-    #[error(transparent)]
-    NotProven(NotProven),
-    #[error("{}", .0.message())]
-    Refused(Box<Status>),
-    #[error("it belongs to another store than {0}, which this executor works for")]
-    OtherCluster(ClusterId),
-    #[error("no message for {0:?}")]
-    Silent(Duration),
-    #[error("it closed the stream")]
-    Closed,
-    #[error("it does not speak the protocol")]
-    NoWelcome,
-}
-
-impl LinkError {
-    /// Whether the error is likely to persist.
-    fn is_lasting(&self) -> bool {
-        match self {
-            Self::Unsafe(_) | Self::OtherCluster(_) | Self::NoWelcome => true,
-            Self::NotProven(why) => why.is_lasting(),
-            Self::Refused(status) => matches!(
-                status.code(),
-                Code::Unauthenticated
-                    | Code::PermissionDenied
-                    | Code::InvalidArgument
-                    | Code::FailedPrecondition
-                    | Code::AlreadyExists
-                    | Code::Unimplemented
-            ),
-            Self::Dial(_) | Self::Silent(_) | Self::Closed => false,
-        }
-    }
-}
-
-impl From<Status> for LinkError {
-    fn from(status: Status) -> Self {
-        Self::Refused(Box::new(status))
-    }
-}
-
-impl From<NotProven> for LinkError {
-    fn from(why: NotProven) -> Self {
-        Self::NotProven(why)
-    }
 }
 
 /// Registers a session while it lasts.
@@ -251,6 +199,9 @@ impl Link {
         self.peers.belongs(&welcome.cluster)?;
         *welcomed = true;
         tracing::info!(coordinator = %self.address, release = welcome.release, "connected");
+        if welcome.accepts_schemas && self.identity.registry.schemas().next().is_some() {
+            say.say(ToCoordinator::Schemas(Arc::clone(&self.identity))).await?;
+        }
         let terms = Terms::of(&welcome);
         let beat = terms.beat;
         let wake = self.runtime.link(self.id);

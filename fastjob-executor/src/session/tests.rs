@@ -1,11 +1,13 @@
 //! A link and a scripted coordinator, over a real stream.
 
+mod schemas;
+
 use fastjob_core::{JobContext, JobError, JobHandler, JobResult, wire::Start};
 use std::sync::Mutex;
 
 use tokio::{net::TcpListener, sync::mpsc};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Request, Response, transport::server::TcpIncoming};
+use tonic::{Request, Response, Status, transport::server::TcpIncoming};
 use v1::{
     executor_link_server::{ExecutorLink, ExecutorLinkServer},
     from_executor::Message as Say,
@@ -69,7 +71,7 @@ struct Executor {
 /// A link of an executor with the handler `patient`, and the folder of its logs.
 fn link(address: String, node: Option<&str>) -> (Link, tempfile::TempDir) {
     let service: ServiceName = "test".parse().unwrap();
-    let handlers = vec![Registration::named("patient", Patient)];
+    let handlers = vec![Registration::named("patient", Patient), schemas::typed()];
     let registry = Arc::new(
         Registry::collect(&service, Discovery::Off, handlers, &crate::state::States::default())
             .unwrap(),

@@ -18,6 +18,7 @@ mod drains;
 mod edits;
 mod events;
 mod executors;
+mod handlers;
 mod jobs_as_code;
 mod kills;
 mod kills_under_load;

@@ -78,6 +78,8 @@ fn asking(jobs: &Path) -> Vec<Case> {
         case("executor list", &[], none.clone()),
         case("executor drain", &["e"], executor()),
         case("executor resume", &["e"], executor()),
+        case("handler list", &[], none.clone()),
+        case("handler show", &["h"], handler()),
         case("node list", &[], none.clone()),
         case("alarm list", &[], none.clone()),
         case("alarm channels", &[], none.clone()),
@@ -128,6 +130,13 @@ fn executor() -> Value {
         "version": "0.1.0", "since": "2026-11-23T00:00:00Z", "capacity": 16, "attempts": 0,
         "running": 0, "waiting": 0, "cpu": 0.25, "memory_free": 1, "memory_total": 2,
         "labels": {}, "handlers": {},
+    })
+}
+
+fn handler() -> Value {
+    json!({
+        "service": "billing", "handler": "h", "description": "", "schema": { "type": "string" },
+        "executors": ["e"], "executors_total": 1, "jobs": [], "jobs_total": 0,
     })
 }
 
