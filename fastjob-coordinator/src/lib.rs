@@ -45,6 +45,7 @@ mod files;
 pub mod fuzzing;
 mod indexer;
 mod losses;
+mod metrics;
 mod ops;
 mod parts;
 mod permit;

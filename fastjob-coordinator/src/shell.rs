@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     clock::Clock,
     losses::Losses,
+    metrics::{Held, Metrics},
     permit::Permit,
     sessions::Sessions,
     store::{
@@ -211,6 +212,7 @@ pub(crate) struct Around {
     pub(crate) writer: WriterHandle,
     pub(crate) sessions: Sessions,
     pub(crate) losses: Losses,
+    pub(crate) metrics: Metrics,
     /// The right of this engine to act.
     pub(crate) permit: Permit,
     pub(crate) lease: Lease,
@@ -240,6 +242,8 @@ pub(crate) async fn run(
 ) -> Lease {
     let mut batch = Vec::with_capacity(BATCH);
     let mut effects = Effects::default();
+    // While this exists, what the engine holds counts.
+    let held = around.metrics.engines.enter(&engine.gauges());
     loop {
         // What is due leaves before anything else is handled.
         for _ in 0..SLICES {
@@ -291,6 +295,7 @@ pub(crate) async fn run(
         }
         engine.handle(now, Event::Tick, &mut effects);
         engine.flush(&mut effects);
+        around.count(&mut engine, &held);
         if around.carry_out(&mut effects) == Err(Refused) {
             // The engine assumes that its effects were applied, so it must not decide anything
             // else.
@@ -308,6 +313,7 @@ pub(crate) async fn run(
         return around.lease;
     }
     engine.retire(around.clock.now(), &mut effects);
+    around.count(&mut engine, &held);
     if around.carry_out(&mut effects) == Err(Refused) {
         return around.lease;
     }
@@ -344,6 +350,12 @@ async fn pause(wait: Duration) {
 impl Around {
     fn may_act(&self) -> bool {
         self.permit.holds(self.clock.elapsed())
+    }
+
+    /// Adds what the engine has counted since the last call to the metrics of the node.
+    fn count(&self, engine: &mut Engine, held: &Held) {
+        self.metrics.take(engine.tally());
+        held.set(&engine.gauges());
     }
 
     /// Applies all effects of the engine, or none if the permit has expired.

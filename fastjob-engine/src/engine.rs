@@ -22,6 +22,7 @@ use crate::{
         lanes::Lanes,
         timers::Deadlines,
     },
+    tally::Tally,
 };
 
 /// How far ahead of their due time fires are planned, so that they are durable when they are due.
@@ -93,6 +94,7 @@ pub struct Engine {
     pub(crate) chores: Chores,
     pub(crate) left: Left,
     pub(crate) changes: Changes,
+    pub(crate) tally: Tally,
 }
 
 impl Engine {
@@ -118,6 +120,7 @@ impl Engine {
             chores: Chores::default(),
             left: Left::new(now.uptime + EARLY),
             changes: Changes::default(),
+            tally: Tally::default(),
         };
         engine.load(loaded, now);
         engine.journal.raise_ids(now);

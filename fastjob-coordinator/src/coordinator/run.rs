@@ -14,6 +14,7 @@ use crate::{
     config::CoordinatorConfig,
     indexer,
     losses::Losses,
+    metrics::{self, Metrics},
     ops::{self, Feeds, Handshakes, Ops},
     parts::{Ended, caught, part, whole},
     permit::Deadline,
@@ -101,7 +102,12 @@ impl Coordinator {
         };
         tracing::info!(listen = %bound.local_addr(), store = %settings.store, "coordinator started");
         let writing = CancellationToken::new();
+        let metrics = Metrics::new(
+            settings.metrics.jobs as usize,
+            metrics::About { node: me.id.0.clone(), store: settings.store.kind() },
+        );
         let (writer, writer_handle) = Writer::new(Arc::clone(&store) as _);
+        let writer = writer.counting(metrics.clone());
         let engines = Engines::new(
             facts.clone(),
             Arc::clone(&clock),
@@ -109,7 +115,7 @@ impl Coordinator {
             writer_handle.health(),
         );
         let drains = Drains::new(Arc::clone(&store) as _, engines.clone());
-        let losses = Losses::new(settings.lost_executors);
+        let losses = Losses::counting(settings.lost_executors, metrics.clone());
         let handshakes = Arc::new(Handshakes::new(executor_key, Arc::clone(peers.credential())));
         let ops = Ops::from(ops::Parts {
             engines: engines.clone(),
@@ -120,6 +126,7 @@ impl Coordinator {
             channels: channels.clone(),
             drains: drains.clone(),
             losses: losses.clone(),
+            metrics: metrics.clone(),
             feeds: Feeds::default(),
             archive: archive.clone(),
             applying: Semaphore::new(1),
@@ -148,6 +155,7 @@ impl Coordinator {
             map,
             drains: drains.clone(),
             losses: losses.clone(),
+            metrics: metrics.clone(),
         };
 
         let mut parts = Parts {
@@ -188,7 +196,7 @@ impl Coordinator {
         parts.loops.spawn(part("executor log", losses.run(stop.child_token())));
         let merged = engines.clone();
         let held = move || merged.loaded().into_iter().map(|lease| lease.partition).collect();
-        let indexing = indexer::run(Arc::clone(&store), held, stop.child_token());
+        let indexing = indexer::run(Arc::clone(&store), held, metrics.clone(), stop.child_token());
         parts.loops.spawn(part("indexer", indexing));
         if let Some(archive) = archive {
             let own = engines.clone();
@@ -211,7 +219,7 @@ impl Coordinator {
         let watch = clock::watch(clock.clone(), stop.child_token());
         parts.loops.spawn(part("clock watcher", watch));
         let turn: alarm::Turn = Arc::new(move |channel| engines.sends_to(channel));
-        let alarms = alarm::run(store, channels, turn, clock, stop.child_token());
+        let alarms = alarm::run(store, channels, turn, clock, metrics, stop.child_token());
         parts.loops.spawn(part("alarm sender", alarms));
         let door = Door::new(guard, handshakes, sessions);
         let requests = limits::requests(&settings.limits);

@@ -19,6 +19,7 @@ mod listing;
 mod live;
 mod log;
 mod longest;
+mod metrics;
 mod node_calls;
 mod nodes;
 mod order;
@@ -66,6 +67,7 @@ use crate::{
     archive::Archive,
     cluster::{ClusterMap, Drains, Engines},
     losses::Losses,
+    metrics::Metrics,
     sessions::Sessions,
     shell::AskError,
     store::{self, writer::Health},
@@ -132,6 +134,7 @@ pub(crate) struct Parts {
     pub(crate) channels: Channels,
     pub(crate) drains: Drains,
     pub(crate) losses: Losses,
+    pub(crate) metrics: Metrics,
     pub(crate) feeds: Feeds,
     /// Where whole logs are kept, if they are.
     pub(crate) archive: Option<Archive>,

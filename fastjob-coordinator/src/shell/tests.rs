@@ -101,6 +101,7 @@ fn started(permit: Permit, writer: WriterHandle) -> Started {
         writer,
         sessions: sessions.clone(),
         losses: crate::losses::Losses::new(std::time::Duration::ZERO),
+        metrics: crate::metrics::Metrics::default(),
         permit,
         lease,
     };
