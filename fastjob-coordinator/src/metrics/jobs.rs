@@ -15,7 +15,9 @@ use fastjob_engine::{JobTally, TASK_ENDS, Tally};
 
 use super::out::{In, Out};
 
-/// The label of all further jobs. The full name of a job has a dot.
+/// The name of the label: Prometheus itself adds a label `job`, of the scrape.
+const NAME: &str = "job_name";
+/// The value for all further jobs. The full name of a job has a dot.
 const OTHER: &str = "other";
 
 /// Counts by job.
@@ -98,7 +100,7 @@ impl Jobs {
         )?;
         for (job, of_job) in all() {
             for (state, count) in TASK_ENDS.iter().zip(of_job.ended) {
-                ended.count(&[("job", job), ("state", state.as_str())], count)?;
+                ended.count(&[(NAME, job), ("state", state.as_str())], count)?;
             }
         }
         let mut run_time = out.counters(
@@ -107,7 +109,7 @@ impl Jobs {
             "Run times of the attempts with which tasks ended, by job",
         )?;
         for (job, of_job) in all() {
-            run_time.seconds(&[("job", job)], of_job.run_ms as f64 / 1e3)?;
+            run_time.seconds(&[(NAME, job)], of_job.run_ms as f64 / 1e3)?;
         }
         let mut succeeded = out.gauges(
             In::Seconds,
@@ -116,7 +118,7 @@ impl Jobs {
         )?;
         for (job, of_job) in all().filter(|(job, _)| *job != OTHER) {
             if let Some(at) = of_job.succeeded_at {
-                succeeded.gauge(&[("job", job)], at as f64 / 1e3)?;
+                succeeded.gauge(&[(NAME, job)], at as f64 / 1e3)?;
             }
         }
         Ok(())

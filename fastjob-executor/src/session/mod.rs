@@ -46,6 +46,7 @@ use crate::{
     config::ExecutorConfig,
     figures::Figures,
     logs::Uploads,
+    metrics::{ExecutorMetrics, OpenSession},
     registry::Registry,
     runtime::{Attempt, LinkId, Runtime},
 };
@@ -70,6 +71,7 @@ pub(crate) struct Identity {
     pub(crate) secret: String,
     pub(crate) registry: Arc<Registry>,
     pub(crate) figures: Figures,
+    pub(crate) metrics: ExecutorMetrics,
     pub(crate) config: ExecutorConfig,
     /// Derived from its token, if it has one.
     pub(crate) key: Option<ExecutorKey>,
@@ -130,7 +132,7 @@ impl From<NotProven> for LinkError {
 }
 
 /// Registers a session while it lasts.
-struct Session<'a>(&'a Link);
+struct Session<'a>(&'a Link, #[expect(dead_code, reason = "counts while it exists")] OpenSession);
 
 impl Drop for Session<'_> {
     fn drop(&mut self) {
@@ -181,6 +183,7 @@ impl Link {
                 wait = FIRST_WAIT;
             }
             if let Err(err) = ended {
+                self.identity.metrics.session_failed();
                 self.log_failure(&err, &mut logged, welcomed);
                 wait = if err.is_lasting() { REFUSED_WAIT } else { wait };
             }
@@ -258,7 +261,7 @@ impl Link {
         self.runtime.session_began(self.id, welcome.says_farewell);
         self.runtime.heard(self.id, asked_at, terms.exclusive, &[]);
         self.peers.joined(self.id, welcome.node);
-        let _session = Session(self);
+        let _session = Session(self, self.identity.metrics.session());
         let _shelf = archive::register(self, channel, welcome.logs_ticket.as_deref())?;
         tokio::select! {
             ended = self.listen(&mut inbound, &say, terms) => ended,

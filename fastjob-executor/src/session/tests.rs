@@ -84,6 +84,7 @@ fn link(address: String, node: Option<&str>) -> (Link, tempfile::TempDir) {
         secret: "1".repeat(32),
         registry,
         figures: Figures::new(),
+        metrics: crate::metrics::ExecutorMetrics::default(),
         config: ExecutorConfig::default(),
         key: None,
         ca_cert: None,

@@ -95,6 +95,18 @@ fn the_dashboard_uses_only_metrics_that_exist() {
     let used: BTreeSet<_> = queries.iter().flat_map(|query| names(query)).collect();
     let missing: Vec<_> = used.difference(&series()).cloned().collect();
     assert!(missing.is_empty() && used.len() > 30, "{missing:?}");
+    let rules = queries.iter().filter(|query| !query.starts_with("label_values"));
+    let rules = rules.filter(|query| **query != "prometheus").map(|query| {
+        let names = [("$__rate_interval", "5m"), ("$__range", "1h"), ("$job", ".+")];
+        let query = names.iter().fold((*query).to_owned(), |query, (a, b)| query.replace(a, b));
+        serde_json::json!({ "record": "a:b", "expr": query.replace("$instance", ".+") })
+    });
+    let rules: Vec<_> = rules.collect();
+    // Prometheus reads YAML, of which JSON is a part.
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let groups = serde_json::json!({ "groups": [{ "name": "queries", "rules": rules }] });
+    fs::write(file.path(), groups.to_string()).unwrap();
+    promtool(&["check", "rules", "--lint=none", &file.path().display().to_string()], "");
     values(&dashboard["panels"], "datasource", &mut sources);
     assert!(!sources.is_empty());
     for source in sources {
