@@ -224,7 +224,13 @@ impl ExecutorMetrics {
     }
 
     /// An attempt that entered this handler has ended.
-    pub(crate) fn ended(&self, handler: &str, end: End, started_at: Timestamp, ended_at: Timestamp) {
+    pub(crate) fn ended(
+        &self,
+        handler: &str,
+        end: End,
+        started_at: Timestamp,
+        ended_at: Timestamp,
+    ) {
         let about = self.0.about.get();
         let Some(handler) = about.and_then(|about| about.handlers.get(handler)) else { return };
         // A clock that was set back makes it zero.

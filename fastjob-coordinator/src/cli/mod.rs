@@ -30,6 +30,7 @@ mod table;
 mod task;
 mod text;
 mod times;
+mod top;
 mod wait;
 
 use std::{
@@ -88,6 +89,8 @@ enum Command {
     Schedule(schedule::Schedule),
     /// Show how many tasks ended, and how long they took
     Stats(stats::Stats),
+    /// Show live what runs, and stop it
+    Top(top::Top),
     /// Show executors, drain and resume them
     #[command(subcommand)]
     Executor(executor::Executor),
@@ -193,6 +196,7 @@ impl Cli {
             Command::Task(task) => task.run(&client()?, &mut out).await,
             Command::Schedule(schedule) => schedule.run(&client()?, &mut out).await,
             Command::Stats(stats) => stats.run(&client()?, &mut out).await,
+            Command::Top(top) => top.run(&client()?, &mut out).await,
             Command::Executor(executor) => executor.run(&client()?, &mut out).await,
             Command::Node(node) => node.run(&client()?, &mut out).await,
             Command::Alarm(alarm) => alarm.run(&client()?, &mut out).await,

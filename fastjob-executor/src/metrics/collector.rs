@@ -107,7 +107,11 @@ impl Collector for ExecutorMetrics {
             now.not_entered,
         )?;
         let held = [
-            ("fastjob_executor_capacity", "How many attempts may run at the same time", now.capacity),
+            (
+                "fastjob_executor_capacity",
+                "How many attempts may run at the same time",
+                now.capacity,
+            ),
             ("fastjob_executor_running", "Attempts that run", now.running),
             (
                 "fastjob_executor_waiting",

@@ -34,10 +34,13 @@ fn attempts_count_by_handler_outcome_and_run_time() {
     let filled: Vec<_> = run_time.buckets.iter().filter(|(_, count)| *count > 0).collect();
     let ms = Duration::from_millis;
     assert_eq!(filled, [&(ms(1), 2), &(ms(5), 1), &(Duration::MAX, 1)]);
-    assert_eq!(now.handlers["idle"], HandlerMetrics {
-        run_time: now.handlers["idle"].run_time.clone(),
-        ..HandlerMetrics::default()
-    });
+    assert_eq!(
+        now.handlers["idle"],
+        HandlerMetrics {
+            run_time: now.handlers["idle"].run_time.clone(),
+            ..HandlerMetrics::default()
+        }
+    );
     assert_eq!((now.not_entered, now.capacity), (1, 7));
 }
 
