@@ -18,4 +18,5 @@ mod retention;
 mod rules;
 mod speed;
 mod story;
+mod tally;
 mod waits;

@@ -258,6 +258,14 @@ impl Attempts {
         self.timers.all().find(|id| !self.open.contains_key(id))
     }
 
+    /// Whether the counts of steps and of running attempts are those of the open attempts.
+    pub(crate) fn is_counted_well(&self) -> bool {
+        let mut counted = Steps::default();
+        self.open.values().for_each(|open| counted.add(open.step, 1));
+        let running = self.open.values().filter(|open| open.state == AttemptState::Running).count();
+        (counted, running) == (self.steps, self.running)
+    }
+
     /// Each index of the open attempts with its size.
     pub(crate) fn indexes(&self) -> [(&'static str, usize); 5] {
         [
