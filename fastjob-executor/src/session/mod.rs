@@ -7,6 +7,7 @@ mod answers;
 mod archive;
 mod dial;
 mod handshake;
+mod identity;
 mod messages;
 mod outbound;
 mod peers;
@@ -20,10 +21,9 @@ mod tests;
 use std::{future::Future, sync::Arc, time::Duration};
 
 use fastjob_core::{
-    ExecutorName, ServiceName,
     error::chain,
     wire::{
-        ExecutorKey, MESSAGE_MAX,
+        MESSAGE_MAX,
         v1::{self, executor_link_client::ExecutorLinkClient},
     },
 };
@@ -32,7 +32,6 @@ use tokio_stream::StreamExt;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status, Streaming};
 
-pub(crate) use self::peers::{Peers, Place};
 use self::{
     answers::Answers,
     handshake::NotProven,
@@ -42,12 +41,12 @@ use self::{
     remote_clock::RemoteClock,
     terms::Terms,
 };
+pub(crate) use self::{
+    identity::Identity,
+    peers::{Peers, Place},
+};
 use crate::{
-    config::ExecutorConfig,
-    figures::Figures,
     logs::Uploads,
-    metrics::{ExecutorMetrics, OpenSession},
-    registry::Registry,
     runtime::{Attempt, LinkId, Runtime},
 };
 
@@ -62,21 +61,6 @@ const GATHER: Duration = Duration::from_millis(3);
 const ENTERING: Duration = Duration::from_millis(50);
 /// Timeout of each step until the coordinator's welcome.
 const WELCOME: Duration = Duration::from_secs(10);
-
-/// The executor's identity.
-pub(crate) struct Identity {
-    pub(crate) service: ServiceName,
-    pub(crate) name: ExecutorName,
-    /// Proves to coordinators that a session belongs to this start of the process.
-    pub(crate) secret: String,
-    pub(crate) registry: Arc<Registry>,
-    pub(crate) figures: Figures,
-    pub(crate) metrics: ExecutorMetrics,
-    pub(crate) config: ExecutorConfig,
-    /// Derived from its token, if it has one.
-    pub(crate) key: Option<ExecutorKey>,
-    pub(crate) ca_cert: Option<Vec<u8>>,
-}
 
 /// Why a link ended.
 #[derive(Debug, thiserror::Error)]
@@ -132,7 +116,7 @@ impl From<NotProven> for LinkError {
 }
 
 /// Registers a session while it lasts.
-struct Session<'a>(&'a Link, #[expect(dead_code, reason = "counts while it exists")] OpenSession);
+struct Session<'a>(&'a Link);
 
 impl Drop for Session<'_> {
     fn drop(&mut self) {
@@ -261,7 +245,8 @@ impl Link {
         self.runtime.session_began(self.id, welcome.says_farewell);
         self.runtime.heard(self.id, asked_at, terms.exclusive, &[]);
         self.peers.joined(self.id, welcome.node);
-        let _session = Session(self, self.identity.metrics.session());
+        let _session = Session(self);
+        let _counted = self.identity.metrics.session();
         let _shelf = archive::register(self, channel, welcome.logs_ticket.as_deref())?;
         tokio::select! {
             ended = self.listen(&mut inbound, &say, terms) => ended,

@@ -1,6 +1,9 @@
 //! A link and a scripted coordinator, over a real stream.
 
-use fastjob_core::{JobContext, JobError, JobHandler, JobResult, wire::Start};
+use fastjob_core::{
+    JobContext, JobError, JobHandler, JobResult, ServiceName,
+    wire::{ExecutorKey, Start},
+};
 use std::sync::Mutex;
 
 use tokio::{net::TcpListener, sync::mpsc};
@@ -15,9 +18,11 @@ use v1::{
 use super::*;
 use crate::{
     clock::Clock,
+    config::ExecutorConfig,
+    figures::Figures,
     logs::{Capture, Logs},
     registration::Registration,
-    registry::Discovery,
+    registry::{Discovery, Registry},
 };
 
 type Said = Result<v1::ToExecutor, Status>;
