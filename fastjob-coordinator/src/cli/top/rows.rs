@@ -11,7 +11,8 @@ const BAR: usize = 10;
 /// The longest text of a cell, in characters: a terminal cuts it, and a message may be long.
 const TEXT: usize = 120;
 
-/// The columns of a list: the heading, and the width; 0 takes what is left. `>` aligns to the right.
+/// The columns of a list: the heading, and the most that it is wide; 0 takes what is left. `>` aligns
+/// to the right.
 pub(super) fn columns(tab: Tab) -> &'static [(&'static str, u16)] {
     match tab {
         Tab::Running => &[

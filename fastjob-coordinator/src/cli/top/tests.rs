@@ -134,7 +134,7 @@ fn the_screen_shows_counts_throughput_executors_and_running_tasks() {
             "http://127.0.0.1:7070",
             "2 running, 1 queued, 1 failed lately, 2 of 3 executors connected",
             "in the last minute 120 succeeded, 1 failed, p95 of 15 minutes 1.250s",
-            "e-1              [|||||           4/16]",
+            "e-1              [||||           4/16]",
             "billing.long",
             "[##--------]  25% page 1",
             "1 running  2 queued",

@@ -175,19 +175,31 @@ fn draw_list(frame: &mut Frame<'_>, area: Rect, state: &State, times: &Times) {
         let line = Line::from(text);
         if right { line.alignment(Alignment::Right) } else { line }
     };
+    let cells: Vec<Vec<String>> =
+        cells.into_iter().map(|row| row.iter().map(|cell| one_line(cell)).collect()).collect();
+    // No wider than the cells need, so that the last column has the rest.
+    let widths: Vec<_> = columns
+        .iter()
+        .enumerate()
+        .map(|(at, (heading, most))| {
+            let of_cells = cells.iter().filter_map(|row| row.get(at));
+            let widest = of_cells.map(|cell| Line::from(cell.as_str()).width()).max().unwrap_or(0);
+            let widest = widest.max(heading.trim_start_matches('>').len());
+            match most {
+                0 => Constraint::Fill(1),
+                most => Constraint::Length(u16::try_from(widest).unwrap_or(u16::MAX).min(*most)),
+            }
+        })
+        .collect();
     let rows = cells.into_iter().map(|cells| {
         let styled = cells.into_iter().zip(columns).map(|(cell, (heading, _))| {
             let style = if *heading == "STATE" { of_state(state, &cell) } else { Style::new() };
-            Cell::from(aligned(one_line(&cell), heading)).style(style)
+            Cell::from(aligned(cell, heading)).style(style)
         });
         Row::new(styled.collect::<Vec<_>>())
     });
     let headings = columns.iter().map(|(heading, _)| {
         Cell::from(aligned(heading.trim_start_matches('>').to_owned(), heading))
-    });
-    let widths = columns.iter().map(|(_, width)| match width {
-        0 => Constraint::Min(10),
-        width => Constraint::Length(*width),
     });
     let table = Table::new(rows, widths)
         .header(Row::new(headings).style(Style::new().add_modifier(Modifier::BOLD)))
