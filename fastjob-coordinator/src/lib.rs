@@ -46,6 +46,7 @@ pub mod fuzzing;
 mod handlers;
 mod indexer;
 mod losses;
+mod metrics;
 mod ops;
 mod parts;
 mod permit;

@@ -22,6 +22,7 @@ pub(crate) use self::figures::{Figures, Sum};
 use crate::{
     clock::Clock,
     losses::Losses,
+    metrics::{Held, Metrics},
     permit::Permit,
     sessions::Sessions,
     store::{
@@ -217,6 +218,7 @@ pub(crate) struct Around {
     pub(crate) losses: Losses,
     /// What the engines of the node count.
     pub(crate) figures: Figures,
+    pub(crate) metrics: Metrics,
     /// The right of this engine to act.
     pub(crate) permit: Permit,
     pub(crate) lease: Lease,
@@ -247,6 +249,8 @@ pub(crate) async fn run(
     let mut batch = Vec::with_capacity(BATCH);
     let mut effects = Effects::default();
     let mut share = Share::of(around.figures.clone());
+    // While this exists, what the engine holds counts.
+    let held = around.metrics.engines.enter(&engine.gauges());
     loop {
         share.update(engine.figures());
         // What is due leaves before anything else is handled.
@@ -299,6 +303,7 @@ pub(crate) async fn run(
         }
         engine.handle(now, Event::Tick, &mut effects);
         engine.flush(&mut effects);
+        around.count(&mut engine, &held);
         if around.carry_out(&mut effects, &share) == Err(Refused) {
             // The engine assumes that its effects were applied, so it must not decide anything
             // else.
@@ -316,6 +321,7 @@ pub(crate) async fn run(
         return around.lease;
     }
     engine.retire(around.clock.now(), &mut effects);
+    around.count(&mut engine, &held);
     if around.carry_out(&mut effects, &share) == Err(Refused) {
         return around.lease;
     }
@@ -352,6 +358,12 @@ async fn pause(wait: Duration) {
 impl Around {
     fn may_act(&self) -> bool {
         self.permit.holds(self.clock.elapsed())
+    }
+
+    /// Adds what the engine has counted since the last call to the metrics of the node.
+    fn count(&self, engine: &mut Engine, held: &Held) {
+        self.metrics.take(engine.tally());
+        held.set(&engine.gauges());
     }
 
     /// Applies all effects of the engine, or none if the permit has expired.

@@ -9,7 +9,7 @@ use std::{
 /// The modules of the crate, the lowest floor first. A module may import from lower floors only, so
 /// there can be no cycle.
 const FLOORS: &[&[&str]] = &[
-    &["bounds", "clock", "crypto", "drafts", "files", "parts", "schema"],
+    &["bounds", "clock", "crypto", "drafts", "files", "metrics", "parts", "schema"],
     &["config", "permit"],
     &["store"],
     &["sessions"],

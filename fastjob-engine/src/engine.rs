@@ -23,6 +23,7 @@ use crate::{
         lanes::Lanes,
         timers::Deadlines,
     },
+    tally::Tally,
 };
 
 /// How far ahead of their due time fires are planned, so that they are durable when they are due.
@@ -103,6 +104,7 @@ pub struct Engine {
     pub(crate) left: Left,
     pub(crate) changes: Changes,
     pub(crate) ended: EndedTasks,
+    pub(crate) tally: Tally,
 }
 
 impl Engine {
@@ -129,6 +131,7 @@ impl Engine {
             left: Left::new(now.uptime + EARLY),
             changes: Changes::default(),
             ended: EndedTasks::default(),
+            tally: Tally::default(),
         };
         engine.load(loaded, now);
         engine.journal.raise_ids(now);

@@ -36,6 +36,7 @@ pub mod simulation;
 #[cfg(any(test, feature = "simulation"))]
 mod sizes;
 mod state;
+mod tally;
 #[cfg(test)]
 mod tests;
 
@@ -57,5 +58,8 @@ pub use self::{
         attempts::{DefaultAlarms, Limits, OpenLimit, OverQuota},
         catalog::{Directory, JobQuota, LINKS_MOST, check_together},
         keys::{OWN_KEYS, StartKey, backfill_key, rerun_key},
+    },
+    tally::{
+        ALARM_KINDS, ATTEMPT_ENDS, DURATION_BOUNDS, Durations, Gauges, JobTally, TASK_ENDS, Tally,
     },
 };

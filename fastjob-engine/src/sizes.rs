@@ -56,6 +56,7 @@ impl Engine {
             ("lives in groups", self.fleet.grouped(), lives),
         ];
         of_open.extend(self.attempts.indexes().map(|(name, size)| (name, size, open)));
+        assert!(self.attempts.is_counted_well(), "the counts of attempts by step have drifted");
         let outlived = self.attempts.outlived_timer().map(Outlived::Attempt);
         Sizes {
             open,

@@ -13,6 +13,7 @@ mod history;
 mod jobs;
 mod live;
 mod log;
+mod metrics;
 mod node_calls;
 mod problem;
 mod read;
@@ -114,6 +115,7 @@ fn routes() -> Vec<(&'static str, MethodRouter<Ops>)> {
         ("/api/v1/alarms/channels/{name}/test", post(alarms::test)),
         ("/api/v1/schedule", get(schedule::all)),
         ("/api/v1/schedule/preview", get(schedule::preview)),
+        ("/metrics", get(metrics::show)),
         (HEALTH[0], get(health::alive)),
         (HEALTH[1], get(health::ready)),
     ]

@@ -35,6 +35,7 @@ mod table;
 mod task;
 mod text;
 mod times;
+mod top;
 mod wait;
 
 use std::{
@@ -95,6 +96,8 @@ enum Command {
     Schedule(schedule::Schedule),
     /// Show how many tasks ended, and how long they took
     Stats(stats::Stats),
+    /// Show live what runs, and stop it
+    Top(top::Top),
     /// Show executors, drain and resume them
     #[command(subcommand)]
     Executor(executor::Executor),
@@ -211,6 +214,7 @@ impl Cli {
             Command::About => about::run(&client()?, &mut out).await,
             Command::Schedule(schedule) => schedule.run(&client()?, &mut out).await,
             Command::Stats(stats) => stats.run(&client()?, &mut out).await,
+            Command::Top(top) => top.run(&client()?, &mut out).await,
             Command::Executor(executor) => executor.run(&client()?, &mut out).await,
             Command::Handler(handler) => handler.run(&client()?, &mut out).await,
             Command::Node(node) => node.run(&client()?, &mut out).await,

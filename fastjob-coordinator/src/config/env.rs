@@ -49,6 +49,7 @@ pub(super) fn read(
         &mut limits.max_unauthenticated_per_address,
     );
     vars.set("FASTJOB_AUTHENTICATE_WITHIN", span, &mut limits.authenticate_within);
+    vars.set("FASTJOB_METRICS_JOBS", parse, &mut coordinator.metrics.jobs);
     let logs = &mut coordinator.logs;
     vars.set_option("FASTJOB_LOGS_STORE", parse, &mut logs.store);
     vars.set("FASTJOB_LOGS_MAX_AGE", span, &mut logs.max_age);

@@ -16,6 +16,7 @@ mod file;
 mod limits;
 mod listen;
 mod logs;
+mod metrics;
 mod names;
 #[cfg(not(feature = "postgres"))]
 mod no_postgres;
@@ -51,6 +52,7 @@ pub use self::{
     coordinator::{CoordinatorConfig, TlsConfig},
     limits::LimitsConfig,
     logs::{InvalidLogsUrl, LogsConfig, LogsUrl, S3Config},
+    metrics::MetricsConfig,
     problem::{ConfigError, Problem},
     store_url::{InvalidStoreUrl, StoreUrl},
 };

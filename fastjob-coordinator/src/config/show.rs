@@ -27,6 +27,8 @@ impl Config {
         ]);
         ours.insert("limits".to_owned(), Value::Table(limits(&coordinator.limits)));
         ours.extend(logs(&coordinator.logs));
+        let metrics = Table::from_iter([number("jobs", coordinator.metrics.jobs)]);
+        ours.insert("metrics".to_owned(), Value::Table(metrics));
         ours.extend(coordinator.advertise.as_ref().map(|url| text("advertise", url)));
         let file = coordinator.store_password_file.as_ref();
         ours.extend(file.map(|path| text("store_password_file", path.display())));

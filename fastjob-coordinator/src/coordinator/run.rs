@@ -15,6 +15,7 @@ use crate::{
     handlers::Handlers,
     indexer,
     losses::Losses,
+    metrics::{self, Metrics},
     ops::{self, Feeds, Handshakes, Ops},
     parts::{Ended, caught, part, whole},
     permit::Deadline,
@@ -102,7 +103,12 @@ impl Coordinator {
         };
         tracing::info!(listen = %bound.local_addr(), store = %settings.store, "coordinator started");
         let writing = CancellationToken::new();
+        let metrics = Metrics::new(
+            settings.metrics.jobs as usize,
+            metrics::About { node: me.id.0.clone(), store: settings.store.kind() },
+        );
         let (writer, writer_handle) = Writer::new(Arc::clone(&store) as _);
+        let writer = writer.counting(metrics.clone());
         let engines = Engines::new(
             facts.clone(),
             Arc::clone(&clock),
@@ -110,7 +116,7 @@ impl Coordinator {
             writer_handle.health(),
         );
         let drains = Drains::new(Arc::clone(&store) as _, engines.clone());
-        let losses = Losses::new(settings.lost_executors);
+        let losses = Losses::counting(settings.lost_executors, metrics.clone());
         let handshakes = Arc::new(Handshakes::new(executor_key, Arc::clone(peers.credential())));
         let ops = Ops::from(ops::Parts {
             engines: engines.clone(),
@@ -122,6 +128,7 @@ impl Coordinator {
             drains: drains.clone(),
             losses: losses.clone(),
             handlers: Handlers::default(),
+            metrics: metrics.clone(),
             feeds: Feeds::default(),
             identity: ops::Identity {
                 node: me.clone(),
@@ -160,6 +167,7 @@ impl Coordinator {
             map,
             drains: drains.clone(),
             losses: losses.clone(),
+            metrics: metrics.clone(),
         };
 
         let mut parts = Parts {
@@ -200,7 +208,7 @@ impl Coordinator {
         parts.loops.spawn(part("executor log", losses.run(stop.child_token())));
         let merged = engines.clone();
         let held = move || merged.loaded().into_iter().map(|lease| lease.partition).collect();
-        let indexing = indexer::run(Arc::clone(&store), held, stop.child_token());
+        let indexing = indexer::run(Arc::clone(&store), held, metrics.clone(), stop.child_token());
         parts.loops.spawn(part("indexer", indexing));
         if let Some(archive) = archive {
             let own = engines.clone();
@@ -223,7 +231,7 @@ impl Coordinator {
         let watch = clock::watch(clock.clone(), stop.child_token());
         parts.loops.spawn(part("clock watcher", watch));
         let turn: alarm::Turn = Arc::new(move |channel| engines.sends_to(channel));
-        let alarms = alarm::run(store, channels, turn, clock, stop.child_token());
+        let alarms = alarm::run(store, channels, turn, clock, metrics, stop.child_token());
         parts.loops.spawn(part("alarm sender", alarms));
         let door = Door::new(guard, handshakes, sessions);
         let requests = limits::requests(&settings.limits);

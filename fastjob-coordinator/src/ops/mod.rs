@@ -25,6 +25,7 @@ mod listing;
 mod live;
 mod log;
 mod longest;
+mod metrics;
 mod node_calls;
 mod nodes;
 mod order;
@@ -90,6 +91,7 @@ use crate::{
     cluster::{ClusterMap, Drains, Engines},
     handlers::Handlers,
     losses::Losses,
+    metrics::Metrics,
     sessions::Sessions,
     shell::AskError,
     store::{self, writer::Health},
@@ -157,6 +159,7 @@ pub(crate) struct Parts {
     pub(crate) drains: Drains,
     pub(crate) losses: Losses,
     pub(crate) handlers: Handlers,
+    pub(crate) metrics: Metrics,
     pub(crate) feeds: Feeds,
     pub(crate) identity: Identity,
     pub(crate) overviews: Overviews,

@@ -16,7 +16,10 @@ mod round_trips;
 #[cfg(test)]
 mod tests;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 
 use fastjob_core::wire::{
     MESSAGE_MAX,
@@ -125,8 +128,11 @@ impl ExecutorLink for Link {
         };
         let session = self.sessions.next_id();
         let executor = Arc::new(hello::read(session, hello, &self.limits)?);
-        let (queue, outbound) =
-            self.sessions.open(Arc::clone(&executor)).map_err(|err| refused(&executor, &err))?;
+        let (queue, outbound) = self
+            .sessions
+            .open(Arc::clone(&executor))
+            .map_err(|err| refused(&executor, &err, &self.ops.metrics))?;
+        self.ops.metrics.sessions.opened.fetch_add(1, Relaxed);
         let name = format!("{}/{}", executor.service, executor.executor);
         let open = OpenSession { id: session, executor, queue, hangup, link: self.clone() };
         let nodes = self.map.nodes();

@@ -32,6 +32,7 @@ use super::{
 };
 use crate::{
     api::{HEALTH, Kind, Problem, Trusted},
+    metrics::Refused,
     ops::{Handshakes, NotProven, Question, Use},
     sessions::Sessions,
 };
@@ -182,7 +183,9 @@ pub(super) async fn stand<F: Future<Output = Response>>(
             if refusal.is_wrong_token() {
                 tokio::time::sleep(WRONG_TOKEN_DELAY).await;
             }
-            return refusal.answer(request.headers());
+            let mut answer = refusal.answer(request.headers());
+            answer.extensions_mut().insert(Refused(refusal.name()));
+            return answer;
         }
     }
     next(request).await
@@ -238,6 +241,20 @@ impl Guard {
 impl Refusal {
     fn is_wrong_token(self) -> bool {
         matches!(self, Self::WrongToken | Self::NotProven(NotProven::WrongToken))
+    }
+
+    /// The reason as a value of a label.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::NoToken => "no_token",
+            Self::WrongToken => "wrong_token",
+            Self::ForeignHost => "foreign_host",
+            Self::ForeignPage => "foreign_page",
+            Self::Proxied => "proxied",
+            Self::NoSession => "no_session",
+            Self::NotProven(_) => "not_proven",
+            Self::NoRoom(_) => "no_room",
+        }
     }
 
     fn answer(self, headers: &HeaderMap) -> Response {

@@ -21,6 +21,7 @@ use super::grpc;
 use crate::{
     api::{CALL_MAX, HEALTH, Kind, Problem, longest_body},
     bounds::{Bounds, Hangup, Reserved, Watch},
+    metrics::Refused,
     ops::Question,
 };
 
@@ -40,7 +41,11 @@ pub(super) async fn bound<F: Future<Output = Response>>(
     let client = Client::of(&request, bounds.clone());
     let handled = match bounds.requests.reserve(REQUEST + body_bytes(&request)).await {
         Ok(reserved) => reserved,
-        Err(err) => return Problem::new(Kind::Unavailable, err.to_string()).into_response(),
+        Err(err) => {
+            let mut busy = Problem::new(Kind::Unavailable, err.to_string()).into_response();
+            busy.extensions_mut().insert(Refused("no_memory"));
+            return busy;
+        }
     };
     request.extensions_mut().insert(bounds.clone());
     let mut response = next(request).await;

@@ -179,6 +179,11 @@ impl Sessions {
         self.lock().sessions.values().map(|session| Arc::clone(&session.executor)).collect()
     }
 
+    /// How many sessions are open.
+    pub(crate) fn count(&self) -> usize {
+        self.lock().sessions.len()
+    }
+
     /// Ends a session; its stream ends with it.
     pub(crate) fn close(&self, id: SessionId) {
         self.lock().remove(id);

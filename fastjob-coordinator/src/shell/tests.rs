@@ -102,6 +102,7 @@ fn started(permit: Permit, writer: WriterHandle) -> Started {
         sessions: sessions.clone(),
         losses: crate::losses::Losses::new(std::time::Duration::ZERO),
         figures: Figures::default(),
+        metrics: crate::metrics::Metrics::default(),
         permit,
         lease,
     };

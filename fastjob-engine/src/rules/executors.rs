@@ -161,8 +161,8 @@ impl Engine {
             let Some(open) = self.attempts.get_mut(attempt).filter(here) else { continue };
             if let Some(state) = attempt::next(open.state, AttemptEvent::Started) {
                 let created_at = open.row.created_at;
-                open.state = state;
                 open.started_at = Some(at.clamp(created_at, now.wall.max(created_at)));
+                self.attempts.set_state(attempt, state);
                 self.attempts.move_task(attempt, TaskEvent::AttemptStarted);
                 self.await_end(now, attempt);
                 self.watch_run(now, attempt);

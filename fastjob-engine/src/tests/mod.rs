@@ -19,4 +19,5 @@ mod rules;
 mod speed;
 mod story;
 mod survey;
+mod tally;
 mod waits;

@@ -8,6 +8,7 @@ mod archive;
 mod dial;
 mod error;
 mod handshake;
+mod identity;
 mod messages;
 mod outbound;
 mod peers;
@@ -21,10 +22,9 @@ mod tests;
 use std::{future::Future, sync::Arc, time::Duration};
 
 use fastjob_core::{
-    ExecutorName, ServiceName,
     error::chain,
     wire::{
-        ExecutorKey, MESSAGE_MAX,
+        MESSAGE_MAX,
         v1::{self, executor_link_client::ExecutorLinkClient},
     },
 };
@@ -33,7 +33,6 @@ use tokio_stream::StreamExt;
 use tokio_util::sync::CancellationToken;
 use tonic::Streaming;
 
-pub(crate) use self::peers::{Peers, Place};
 use self::{
     answers::Answers,
     error::LinkError,
@@ -43,11 +42,12 @@ use self::{
     remote_clock::RemoteClock,
     terms::Terms,
 };
+pub(crate) use self::{
+    identity::Identity,
+    peers::{Peers, Place},
+};
 use crate::{
-    config::ExecutorConfig,
-    figures::Figures,
     logs::Uploads,
-    registry::Registry,
     runtime::{Attempt, LinkId, Runtime},
 };
 
@@ -63,18 +63,6 @@ const ENTERING: Duration = Duration::from_millis(50);
 /// Timeout of each step until the coordinator's welcome.
 const WELCOME: Duration = Duration::from_secs(10);
 
-/// The executor's identity.
-pub(crate) struct Identity {
-    pub(crate) service: ServiceName,
-    pub(crate) name: ExecutorName,
-    /// Proves to coordinators that a session belongs to this start of the process.
-    pub(crate) secret: String,
-    pub(crate) registry: Arc<Registry>,
-    pub(crate) figures: Figures,
-    pub(crate) config: ExecutorConfig,
-    /// Derived from its token, if it has one.
-    pub(crate) key: Option<ExecutorKey>,
-    pub(crate) ca_cert: Option<Vec<u8>>,
 }
 
 /// Registers a session while it lasts.
@@ -129,6 +117,7 @@ impl Link {
                 wait = FIRST_WAIT;
             }
             if let Err(err) = ended {
+                self.identity.metrics.session_failed();
                 self.log_failure(&err, &mut logged, welcomed);
                 wait = if err.is_lasting() { REFUSED_WAIT } else { wait };
             }
@@ -210,6 +199,7 @@ impl Link {
         self.runtime.heard(self.id, asked_at, terms.exclusive, &[]);
         self.peers.joined(self.id, welcome.node);
         let _session = Session(self);
+        let _counted = self.identity.metrics.session();
         let _shelf = archive::register(self, channel, welcome.logs_ticket.as_deref())?;
         tokio::select! {
             ended = self.listen(&mut inbound, &say, terms) => ended,

@@ -2,7 +2,10 @@
 
 mod schemas;
 
-use fastjob_core::{JobContext, JobError, JobHandler, JobResult, wire::Start};
+use fastjob_core::{
+    JobContext, JobError, JobHandler, JobResult, ServiceName,
+    wire::{ExecutorKey, Start},
+};
 use std::sync::Mutex;
 
 use tokio::{net::TcpListener, sync::mpsc};
@@ -17,9 +20,11 @@ use v1::{
 use super::*;
 use crate::{
     clock::Clock,
+    config::ExecutorConfig,
+    figures::Figures,
     logs::{Capture, Logs},
     registration::Registration,
-    registry::Discovery,
+    registry::{Discovery, Registry},
 };
 
 type Said = Result<v1::ToExecutor, Status>;
@@ -86,6 +91,7 @@ fn link(address: String, node: Option<&str>) -> (Link, tempfile::TempDir) {
         secret: "1".repeat(32),
         registry,
         figures: Figures::new(),
+        metrics: crate::metrics::ExecutorMetrics::default(),
         config: ExecutorConfig::default(),
         key: None,
         ca_cert: None,

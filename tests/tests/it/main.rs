@@ -25,6 +25,7 @@ mod kills_under_load;
 mod limits;
 mod load;
 mod logs;
+mod metrics;
 mod pages;
 mod private_files;
 mod release;

@@ -32,6 +32,9 @@ fn asking(jobs: &Path) -> Vec<Case> {
             "wait": durations, "lateness": durations,
         },
     });
+    // An answer to each of the calls, which are sent at the same time.
+    let mut any_list = stats.clone();
+    any_list["next_cursor"] = Value::Null;
     let silence = json!({
         "id": 3, "job": "a", "channel": null, "until": "2026-11-24T00:00:00Z", "reason": "",
         "created_at": "2026-11-23T00:00:00Z",
@@ -75,6 +78,7 @@ fn asking(jobs: &Path) -> Vec<Case> {
         case("service list", &[], none.clone()),
         case("schedule", &[], json!({ "items": [], "until": "2026-11-24T00:00:00Z" })),
         case("stats", &[], stats),
+        case("top", &[], any_list),
         case("executor list", &[], none.clone()),
         case("executor drain", &["e"], executor()),
         case("executor resume", &["e"], executor()),
