@@ -29,7 +29,7 @@ pub(crate) use self::node_calls::CALL_MAX;
 use self::read::{BODY_MAX, LARGE_BODY_MAX};
 pub(crate) use self::{
     problem::{Kind, Problem},
-    read::unknown_path,
+    read::{collect, json, unknown_path},
 };
 use crate::ops::{CALLS, Ops};
 

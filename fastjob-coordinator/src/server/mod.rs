@@ -7,6 +7,7 @@
 
 mod admission;
 mod connection;
+mod cookies;
 mod files;
 mod grpc;
 mod guard;
@@ -29,8 +30,9 @@ use tokio_util::sync::CancellationToken;
 
 use self::{admission::Admission, connection::Connections, rarely::Rarely};
 pub(crate) use self::{
+    cookies::{Cookies, Secure},
     files::FileLimit,
-    guard::{Door, Guard},
+    guard::{Door, Guard, WrongToken, is_for_foreign_page},
     security::{Plaintext, TlsMode, Token, check_exposure},
     shield::app,
     tls::{Tls, TlsFiles},

@@ -25,11 +25,18 @@ use crate::{
 /// Maximum length of path and query in bytes.
 const URI_MAX: usize = 8 * 1024;
 
-/// Everything that the port serves: REST and the gRPC services, behind `door` and within `bounds`.
-pub(crate) fn app(ops: Ops, grpc: Router, door: Door, bounds: Bounds) -> Router {
+/// Everything that the port serves: REST, the gRPC services and the console, behind `door` and within
+/// `bounds`.
+pub(crate) fn app(
+    ops: Ops,
+    grpc: Router,
+    console: Router,
+    door: Door,
+    bounds: Bounds,
+) -> Router {
     let credential = Some(Arc::clone(ops.peers.credential()));
     // Two routers with fallbacks cannot be merged, and tonic's has one.
-    let routes = api::router(ops).merge(grpc.reset_fallback());
+    let routes = api::router(ops).merge(grpc.reset_fallback()).merge(console);
     Shield { credential, door, bounds }.around(routes)
 }
 

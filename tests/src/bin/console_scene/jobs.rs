@@ -38,7 +38,7 @@ pub(crate) async fn save(stage: &Stage) {
             "shard": {"dynamic": "region in (eu, us)"}, "schedule": {"fixed_rate": "45s"},
             "labels": {"team": "logistics"}}),
         json!({"name": "one-push-at-a-time", "service": "sync", "handler": "push-orders",
-            "block": "skip_new", "grace": "2s", "labels": {"team": "logistics"}}),
+            "block": {"strategy": "skip_new", "scope": "cluster"}, "grace": "2s", "labels": {"team": "logistics"}}),
         json!({"name": "a-name-that-is-as-long-as-names-of-jobs-become-where-each-carries-its-department",
             "service": "sync", "handler": "sync-customers", "enabled": false,
             "description": "A description that is so long that no table has the room for it, so that it \
