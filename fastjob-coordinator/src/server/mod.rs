@@ -29,6 +29,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use self::{admission::Admission, connection::Connections, rarely::Rarely};
+#[cfg(test)]
+pub(crate) use self::shield::behind;
 pub(crate) use self::{
     cookies::{Cookies, Secure},
     files::FileLimit,

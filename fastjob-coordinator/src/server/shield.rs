@@ -71,6 +71,12 @@ impl Shield {
     }
 }
 
+/// Routes behind a door, as on the port.
+#[cfg(test)]
+pub(crate) fn behind(door: Door, routes: Router) -> Router {
+    Shield { credential: None, door, bounds: Bounds::of_tests() }.around(routes)
+}
+
 async fn nothing_here(uri: Uri, headers: HeaderMap) -> Response {
     if grpc::is_spoken(&headers) {
         let message = format!("there is no method {}", uri.path());

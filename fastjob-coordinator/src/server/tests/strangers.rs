@@ -45,7 +45,7 @@ async fn nothing_but_a_token_extends_the_deadline() {
     let mut health = connect(&port).await;
     ask(&mut health, "GET /healthz HTTP/1.1").await;
     let mut refused = connect(&port).await;
-    assert!(ask(&mut refused, "GET / HTTP/1.1").await.starts_with("HTTP/1.1 401"));
+    assert!(ask(&mut refused, "GET /echo HTTP/1.1").await.starts_with("HTTP/1.1 401"));
     let mut honest = connect(&port).await;
     let line = format!("GET / HTTP/1.1\r\nAuthorization: Bearer {SECRET}");
     assert!(ask(&mut honest, &line).await.starts_with("HTTP/1.1 200"));
@@ -171,7 +171,7 @@ async fn unauthenticated_connections_do_not_delay_a_shutdown() {
     half.write_all(b"POST / HTTP/1.1\r\nContent-Length: 9\r\n").await.unwrap();
     // All connections are served: this one came last.
     let mut refused = connect(&port).await;
-    assert!(ask(&mut refused, "GET / HTTP/1.1").await.starts_with("HTTP/1.1 401"));
+    assert!(ask(&mut refused, "GET /echo HTTP/1.1").await.starts_with("HTTP/1.1 401"));
     port.stop.cancel();
     let ended = tokio::time::timeout(LONG / 2, port.served).await;
     ended.expect("an unauthenticated connection delayed the shutdown").unwrap();
