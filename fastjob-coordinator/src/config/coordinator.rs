@@ -8,8 +8,8 @@ use std::{
 };
 
 use super::{
-    ConsoleConfig, LimitsConfig, Listen, LogsConfig, LogsUrl, Problem, ServerUrl, StoreUrl, Token, read::Section,
-    store_url::Transport,
+    ConsoleConfig, LimitsConfig, Listen, LogsConfig, LogsUrl, Problem, ServerUrl, StoreUrl, Token,
+    read::Section, store_url::Transport,
 };
 
 /// Shortest heartbeat interval of an executor.

@@ -44,7 +44,10 @@ pub(super) struct Embedded {
 pub(super) enum Found {
     /// It is the same as long as its address is.
     Stable(&'static Embedded),
-    Changing { media: &'static str, bytes: Vec<u8> },
+    Changing {
+        media: &'static str,
+        bytes: Vec<u8>,
+    },
 }
 
 impl Files {
@@ -142,7 +145,8 @@ fn zip(bytes: &[u8]) -> Option<Bytes> {
 /// Whether a path can only name a file below the folder that it is joined to.
 fn is_plain(path: &str) -> bool {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    path.split('/').all(|part| !part.is_empty() && !part.starts_with('.') && part.chars().all(is_plain))
+    path.split('/')
+        .all(|part| !part.is_empty() && !part.starts_with('.') && part.chars().all(is_plain))
 }
 
 /// The media type of a file, by its name.
@@ -157,7 +161,7 @@ fn media_type(name: &str) -> &'static str {
         Some("woff2") => "font/woff2",
         Some("json" | "webmanifest") => "application/json",
         Some("txt") => "text/plain; charset=utf-8",
-        _ => "application/octet-stream",
+        Some(_) | None => "application/octet-stream",
     }
 }
 
@@ -173,9 +177,20 @@ mod tests {
         for plain in ["index.js", "fonts/inter-latin.woff2", "a_b-c.0.css"] {
             assert!(is_plain(plain), "{plain}");
         }
-        for wrong in
-            ["", "/etc/passwd", "../x", "a/../b", "a//b", "a/", ".env", "a/.git/x", "a\\b", "a b", "%2e", "ü"]
-        {
+        for wrong in [
+            "",
+            "/etc/passwd",
+            "../x",
+            "a/../b",
+            "a//b",
+            "a/",
+            ".env",
+            "a/.git/x",
+            "a\\b",
+            "a b",
+            "%2e",
+            "ü",
+        ] {
             assert!(!is_plain(wrong), "{wrong}");
         }
     }

@@ -41,7 +41,10 @@ pub(super) async fn index(State(files): State<Shared>, uri: Uri) -> Response {
     let text = match files.index().await {
         Ok(text) => text,
         Err(err) => {
-            tracing::warn!(error = &err as &dyn std::error::Error, "could not read the console's page");
+            tracing::warn!(
+                error = &err as &dyn std::error::Error,
+                "could not read the console's page"
+            );
             let detail = "the page of the console cannot be read: see coordinator.console.dir";
             return Problem::new(Kind::Internal, detail).into_response();
         }

@@ -27,8 +27,8 @@ use http::{
 };
 
 pub(crate) use self::browser::is_for_foreign_page;
-pub(super) use self::browser::{is_of_console, is_open};
 use self::browser::{Page, is_asked_for_locally, is_read, is_visit, takes_cookies};
+pub(super) use self::browser::{is_of_console, is_open};
 use super::{
     admission::{NoRoom, Pass, Peer},
     cookies::{Cookies, Shown},

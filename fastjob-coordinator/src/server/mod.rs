@@ -28,9 +28,9 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use self::{admission::Admission, connection::Connections, rarely::Rarely};
 #[cfg(test)]
 pub(crate) use self::shield::behind;
+use self::{admission::Admission, connection::Connections, rarely::Rarely};
 pub(crate) use self::{
     cookies::{Cookies, Secure},
     files::FileLimit,

@@ -27,13 +27,7 @@ const URI_MAX: usize = 8 * 1024;
 
 /// Everything that the port serves: REST, the gRPC services and the console, behind `door` and within
 /// `bounds`.
-pub(crate) fn app(
-    ops: Ops,
-    grpc: Router,
-    console: Router,
-    door: Door,
-    bounds: Bounds,
-) -> Router {
+pub(crate) fn app(ops: Ops, grpc: Router, console: Router, door: Door, bounds: Bounds) -> Router {
     let credential = Some(Arc::clone(ops.peers.credential()));
     // Two routers with fallbacks cannot be merged, and tonic's has one.
     let routes = api::router(ops).merge(grpc.reset_fallback()).merge(console);

@@ -58,7 +58,10 @@ async fn the_page_finds_its_files_and_rest_at_every_depth() {
         let html = text(answer).await;
         assert!(html.contains(&format!("name=\"fastjob-base\" content=\"{base}\"")), "{html}");
         assert!(html.contains(&format!("\"{assets}/a/{digest}/")), "{html}");
-        assert!(!["%BASE%", "%ASSETS%", "%NONCE%"].iter().any(|left| html.contains(left)), "{html}");
+        assert!(
+            !["%BASE%", "%ASSETS%", "%NONCE%"].iter().any(|left| html.contains(left)),
+            "{html}"
+        );
     }
 }
 

@@ -45,7 +45,8 @@ async fn pages_of_other_sites_cannot_use_the_cookie() {
     check("POST /api/v1/jobs\nOrigin: https://evil.example", 403).await;
     check("POST /api/v1/jobs", 403).await;
     check("POST /api/v1/jobs\nSec-Fetch-Site: same-origin\nSec-Fetch-Site: cross-site", 403).await;
-    check("POST /api/v1/jobs\nOrigin: http://localhost:7070\nOrigin: http://evil.example", 403).await;
+    check("POST /api/v1/jobs\nOrigin: http://localhost:7070\nOrigin: http://evil.example", 403)
+        .await;
     check("GET /api/v1/jobs\nSec-Fetch-Site: same-site", 403).await;
     check("GET /api/v1/jobs\nSec-Fetch-Site: cross-site\nSec-Fetch-Mode: navigate", 403).await;
     check("GET /api/v1/jobs\nOrigin: http://evil.example", 403).await;
@@ -83,7 +84,8 @@ async fn a_wrong_token_and_a_forged_cookie_are_answered_late_and_alike() {
 
     let cookie = site.sign_in().await;
     let forged = format!("{}0", &cookie[..cookie.len() - 1]);
-    let forged = if forged == cookie { format!("{}1", &cookie[..cookie.len() - 1]) } else { forged };
+    let forged =
+        if forged == cookie { format!("{}1", &cookie[..cookie.len() - 1]) } else { forged };
     let begun = Instant::now();
     assert_eq!(site.status(&format!("GET /api/v1/jobs\n{SAME}\n{forged}")).await, 401);
     // The page still opens, so that its user can sign in again, and learns nothing sooner.
@@ -120,7 +122,8 @@ async fn bodies_that_no_page_sends_are_rejected() {
 #[tokio::test]
 async fn another_site_can_neither_sign_a_browser_in_nor_out() {
     for site in [Site::with_token(), Site::local()] {
-        for from in ["Origin: http://localhost:3000", "Sec-Fetch-Site: cross-site", "Origin: null"] {
+        for from in ["Origin: http://localhost:3000", "Sec-Fetch-Site: cross-site", "Origin: null"]
+        {
             let answer = site.ask(&format!("POST /console/session\n{from}"), &body(TOKEN)).await;
             assert_eq!((answer.status(), set_cookie(&answer)), (StatusCode::FORBIDDEN, None));
             let answer = site.ask(&format!("DELETE /console/session\n{from}"), "").await;

@@ -83,6 +83,10 @@ async fn charge_cards(ctx: &JobContext) -> Result<String, JobError> {
         let cause = anyhow::anyhow!("HTTP 503 Service Unavailable: upstream connect error");
         return Err(cause.context("could not charge invoice 2026-11-004211").into());
     }
+    if dice(ctx, 17) == 3 {
+        ctx.log("ERROR merchant account 4711 is locked");
+        return Err(Fatal::new("the gateway has locked merchant account 4711").into());
+    }
     let charged = 3 + dice(ctx, 40);
     ctx.log(format_args!("INFO charged {charged} cards"));
     Ok(format!("{charged} cards charged"))

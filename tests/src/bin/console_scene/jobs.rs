@@ -54,7 +54,7 @@ pub(crate) async fn save(stage: &Stage) {
     apply(stage, jobs.to_vec()).await;
     let silences = [
         json!({"job": "billing.dunning-mail", "for": "2h", "reason": "the mail server is being moved"}),
-        json!({"channel": "oncall-pager", "for": "7d", "reason": "holidays"}),
+        json!({"job": "search.learn-words", "channel": "ops-chat", "for": "7d", "reason": "known"}),
     ];
     for silence in silences {
         let silence: SilenceRequest = serde_json::from_value(silence).expect("a silence");
@@ -76,9 +76,9 @@ pub(crate) async fn storm(stage: &mut Stage, tasks: usize) {
 }
 
 async fn apply(stage: &Stage, jobs: Vec<Value>) {
-    let object = |job| match job {
-        Value::Object(job) => job,
-        other => panic!("not a job: {other}"),
+    let object = |job: Value| {
+        let Value::Object(job) = job else { panic!("not a job: {job}") };
+        job
     };
     let jobs: Vec<Map<String, Value>> = jobs.into_iter().map(object).collect();
     let request = ApplyRequest { jobs, replace: true, dry_run: false };
