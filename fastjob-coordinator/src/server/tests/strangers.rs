@@ -38,12 +38,14 @@ async fn until_closed(mut stream: TcpStream) {
 #[tokio::test]
 async fn nothing_but_a_token_extends_the_deadline() {
     let port = guarded(hasty(), None);
-    // One sends nothing, one sends an HTTP/2 preface, and one requests the health.
+    // One sends nothing, one sends an HTTP/2 preface, one requests the health, and one the console.
     let quiet = connect(&port).await;
     let mut preface = connect(&port).await;
     preface.write_all(PREFACE).await.unwrap();
     let mut health = connect(&port).await;
     ask(&mut health, "GET /healthz HTTP/1.1").await;
+    let mut page = connect(&port).await;
+    assert!(ask(&mut page, "GET / HTTP/1.1").await.starts_with("HTTP/1.1 200"));
     let mut refused = connect(&port).await;
     assert!(ask(&mut refused, "GET /echo HTTP/1.1").await.starts_with("HTTP/1.1 401"));
     let mut honest = connect(&port).await;
@@ -57,7 +59,7 @@ async fn nothing_but_a_token_extends_the_deadline() {
         assert!(begun.elapsed() < LONG, "the port did not close it");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    for stream in [quiet, preface, health, refused] {
+    for stream in [quiet, preface, health, page, refused] {
         until_closed(stream).await;
     }
     assert!(!is_closed(&mut honest).await);
