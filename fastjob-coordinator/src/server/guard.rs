@@ -26,6 +26,7 @@ use http::{
     header::{AUTHORIZATION, WWW_AUTHENTICATE},
 };
 
+#[cfg(feature = "console")]
 pub(crate) use self::browser::is_for_foreign_page;
 use self::browser::{Page, is_asked_for_locally, is_read, is_visit, takes_cookies};
 pub(super) use self::browser::{is_of_console, is_open};

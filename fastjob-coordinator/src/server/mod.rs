@@ -28,13 +28,15 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-#[cfg(test)]
+#[cfg(feature = "console")]
+pub(crate) use self::guard::{WrongToken, is_for_foreign_page};
+#[cfg(all(test, feature = "console"))]
 pub(crate) use self::shield::behind;
 use self::{admission::Admission, connection::Connections, rarely::Rarely};
 pub(crate) use self::{
     cookies::{Cookies, Secure},
     files::FileLimit,
-    guard::{Door, Guard, WrongToken, is_for_foreign_page},
+    guard::{Door, Guard},
     security::{Plaintext, TlsMode, Token, check_exposure},
     shield::app,
     tls::{Tls, TlsFiles},
