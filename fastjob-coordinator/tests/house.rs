@@ -20,6 +20,7 @@ const FLOORS: &[&[&str]] = &[
     &["ops"],
     &["api", "rpc"],
     &["server"],
+    &["console"],
     &["coordinator"],
     &["cli"],
     &["fuzzing", "simulation"],

@@ -35,6 +35,8 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use self::node_calls::CALL_MAX;
 use self::problem::Field;
 use self::read::{BODY_MAX, LARGE_BODY_MAX};
+#[cfg(feature = "console")]
+pub(crate) use self::read::{collect, json};
 pub(crate) use self::{
     problem::{Kind, Problem},
     read::unknown_path,

@@ -312,7 +312,7 @@ impl<S: Sync, T: DeserializeOwned + Default> FromRequest<S> for MaybeBody<T> {
 }
 
 /// Reads a body of at most `most` bytes.
-pub(super) async fn collect(request: Request, most: usize) -> Result<(HeaderMap, Bytes), Problem> {
+pub(crate) async fn collect(request: Request, most: usize) -> Result<(HeaderMap, Bytes), Problem> {
     let too_large = || Problem::new(Kind::TooLarge, format!("the body has more than {most} bytes"));
     let (parts, body) = request.into_parts();
     let announced = parts.headers.get(CONTENT_LENGTH).and_then(|n| n.to_str().ok()?.parse().ok());
@@ -340,7 +340,7 @@ async fn read_past(body: Body) {
     while let Some(Ok(_)) = body.frame().await {}
 }
 
-pub(super) fn json<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<T, Problem> {
+pub(crate) fn json<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<T, Problem> {
     if let Some(media) = headers.get(CONTENT_TYPE)
         && !is_json(media.as_bytes())
     {

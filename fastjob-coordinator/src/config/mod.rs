@@ -8,6 +8,7 @@
 mod alarms;
 mod byte_size;
 mod client;
+mod console;
 mod coordinator;
 mod env;
 #[cfg(feature = "cli")]
@@ -49,6 +50,7 @@ pub use self::{
     },
     byte_size::{ByteSize, InvalidByteSize},
     client::ClientConfig,
+    console::ConsoleConfig,
     coordinator::{CoordinatorConfig, TlsConfig},
     limits::LimitsConfig,
     logs::{InvalidLogsUrl, LogsConfig, LogsUrl, S3Config},

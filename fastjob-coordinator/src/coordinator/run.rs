@@ -12,6 +12,7 @@ use crate::{
     clock::{self, Clock, Witness},
     cluster::{self, ClusterMap, Drains, Engines, Keeper},
     config::CoordinatorConfig,
+    console::{self, Console},
     handlers::Handlers,
     indexer,
     losses::Losses,
@@ -20,7 +21,7 @@ use crate::{
     parts::{Ended, caught, part, whole},
     permit::Deadline,
     rpc::{Link, NodeCredit, Terms},
-    server::{self, Door},
+    server::{self, Cookies, Door, Secure},
     sessions::Sessions,
     store::{
         self, NodeRow, Store, StoreFacts,
@@ -117,6 +118,7 @@ impl Coordinator {
         );
         let drains = Drains::new(Arc::clone(&store) as _, engines.clone());
         let losses = Losses::counting(settings.lost_executors, metrics.clone());
+        let cookies = executor_key.as_ref().map(|key| Cookies::new(key, Arc::clone(&clock)));
         let handshakes = Arc::new(Handshakes::new(executor_key, Arc::clone(peers.credential())));
         let ops = Ops::from(ops::Parts {
             engines: engines.clone(),
@@ -233,9 +235,12 @@ impl Coordinator {
         let turn: alarm::Turn = Arc::new(move |channel| engines.sends_to(channel));
         let alarms = alarm::run(store, channels, turn, clock, metrics, stop.child_token());
         parts.loops.spawn(part("alarm sender", alarms));
-        let door = Door::new(guard, handshakes, sessions);
+        let cookies = cookies.filter(|_| settings.console.enabled);
+        let door = Door::new(guard.clone(), handshakes, sessions).with_cookies(cookies.clone());
+        let secure = if tls.is_some() { Secure::Yes } else { Secure::No };
+        let console = Console { settings: settings.console.clone(), guard, cookies, secure };
         let requests = limits::requests(&settings.limits);
-        let app = server::app(ops, link.into_router(), door, requests);
+        let app = server::app(ops, link.into_router(), console::router(console), door, requests);
         let serving = bound.serve(app, tls, connections, stop.child_token(), settings.drain);
         parts.loops.spawn(part("server", serving));
         Ok(parts)

@@ -26,12 +26,13 @@ use crate::{
 /// Maximum length of path and query in bytes.
 const URI_MAX: usize = 8 * 1024;
 
-/// Everything that the port serves: REST and the gRPC services, behind `door` and within `bounds`.
-pub(crate) fn app(ops: Ops, grpc: Router, door: Door, bounds: Bounds) -> Router {
+/// Everything that the port serves: REST, the gRPC services and the console, behind `door` and within
+/// `bounds`.
+pub(crate) fn app(ops: Ops, grpc: Router, console: Router, door: Door, bounds: Bounds) -> Router {
     let credential = Some(Arc::clone(ops.peers.credential()));
     let metrics = ops.metrics.clone();
     // Two routers with fallbacks cannot be merged, and tonic's has one.
-    let routes = api::router(ops).merge(grpc.reset_fallback());
+    let routes = api::router(ops).merge(grpc.reset_fallback()).merge(console);
     Shield { credential, door, bounds, metrics }.around(routes)
 }
 
@@ -79,6 +80,12 @@ impl Shield {
         response.headers_mut().insert(name, HeaderValue::from_static("same-origin"));
         response
     }
+}
+
+/// Routes behind a door, as on the port.
+#[cfg(test)]
+pub(crate) fn behind(door: Door, routes: Router) -> Router {
+    Shield { credential: None, door, bounds: Bounds::of_tests() }.around(routes)
 }
 
 async fn nothing_here(uri: Uri, headers: HeaderMap) -> Response {

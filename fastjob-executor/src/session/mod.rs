@@ -63,8 +63,6 @@ const ENTERING: Duration = Duration::from_millis(50);
 /// Timeout of each step until the coordinator's welcome.
 const WELCOME: Duration = Duration::from_secs(10);
 
-}
-
 /// Registers a session while it lasts.
 struct Session<'a>(&'a Link);
 

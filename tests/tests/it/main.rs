@@ -11,6 +11,7 @@ mod client;
 mod cluster;
 mod code_first;
 mod command_line;
+mod console;
 mod crashes;
 mod disk;
 mod documents;
