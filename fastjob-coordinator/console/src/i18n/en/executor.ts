@@ -1,0 +1,3 @@
+export const executor = {
+  title: 'Executor',
+}

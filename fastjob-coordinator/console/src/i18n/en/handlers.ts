@@ -1,0 +1,3 @@
+export const handlers = {
+  title: 'Handlers',
+}

@@ -1,0 +1,6 @@
+import type { timetable as en } from '../en/timetable'
+import type { Words } from '../text'
+
+export const timetable: Words<typeof en> = {
+  title: '时间表',
+}

@@ -1,0 +1,8 @@
+import { useI18n } from '../../i18n'
+import { PageSkeleton } from '../../ui'
+
+/** To be built. */
+export default function TaskPage() {
+  const { t } = useI18n()
+  return <PageSkeleton title={t.task.title} />
+}
