@@ -60,7 +60,10 @@ export const start = {
     oneALine: 'One per line.',
     required: 'required',
     noObject: 'The form edits an object. This text is none.',
-    newerFields: { one: '{n} more member is kept as it is.', other: '{n} more members are kept as they are.' },
+    newerFields: {
+      one: '{n} more member is kept as it is.',
+      other: '{n} more members are kept as they are.',
+    },
     error: {
       missing: 'A value is needed.',
       integer: 'Write a whole number.',

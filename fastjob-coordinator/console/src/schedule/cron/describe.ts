@@ -106,7 +106,7 @@ function timeOf({ fields: { second, minute, hour } }: Cron): Time | null {
   }
   const even = steps(seconds, 60)
   const windows = windowsOf(hour, 59)
-  if (!even || even.offset !== 0 || minute.values.length !== 60 || !windows) return null
+  if (even?.offset !== 0 || minute.values.length !== 60 || !windows) return null
   return { kind: 'seconds', step: even.step, windows }
 }
 

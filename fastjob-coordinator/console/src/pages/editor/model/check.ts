@@ -127,10 +127,12 @@ function timing(form: Form, checks: Checks) {
   const end = checks.instant('end_at', form.endAt, false)
   if (start !== null && end !== null && end < start) add('end_at', 'endBeforeStart')
   checks.duration('jitter', form.jitter, { most: 3_600_000 })
-  form.excludeDays.forEach((text, index) => parseDay(text) ?? add(`exclude.days[${index}]`, 'day', { text }))
-  form.excludeHours.forEach(
-    (text, index) => parseHours(text) ?? add(`exclude.hours[${index}]`, 'hours', { text }),
-  )
+  for (const [index, text] of form.excludeDays.entries()) {
+    if (!parseDay(text)) add(`exclude.days[${index}]`, 'day', { text })
+  }
+  for (const [index, text] of form.excludeHours.entries()) {
+    if (!parseHours(text)) add(`exclude.hours[${index}]`, 'hours', { text })
+  }
 }
 
 function strategies(form: Form, checks: Checks) {
@@ -158,7 +160,7 @@ function strategies(form: Form, checks: Checks) {
   checks.number('retry.jitter', form.retryJitter, 0, 1, false)
   checks.duration('no_executor', form.noExecutor)
   children(form, checks)
-  form.alarms.forEach((channel, index) => checks.name(`alarms[${index}]`, channel, true))
+  for (const [index, channel] of form.alarms.entries()) checks.name(`alarms[${index}]`, channel, true)
   if (form.alarms.length > 1 && form.alarms.includes('none')) add('alarms', 'noneAlone')
   if (form.alarms.length > 0) {
     checks.duration('alarm_when.runs_longer', form.runsLonger, { least: 1000 })
