@@ -3,7 +3,7 @@ import { Link, useNavigate } from '@tanstack/react-router'
 import type { JobView, ScheduleDraft } from '../../api/types'
 import { useI18n } from '../../i18n'
 import { scheduleWords } from '../../schedule/words'
-import { Button, type Column, cx, Menu, Status, Strip, Switch, Time } from '../../ui'
+import { Button, type Column, cx, Menu, Status, Strip, Switch, Time, useNow } from '../../ui'
 import { fullName } from '../task/shards'
 import type { JobActions } from './useJobActions'
 
@@ -66,7 +66,7 @@ export function useJobColumns(act: JobActions): Column<JobView>[] {
     {
       id: 'schedule',
       head: words.schedule,
-      width: 196,
+      width: 186,
       className: 'c-sched',
       cell: (job) => (
         <span className={dim(job)}>
@@ -77,11 +77,11 @@ export function useJobColumns(act: JobActions): Column<JobView>[] {
         </span>
       ),
     },
-    { id: 'last', head: words.last, width: 184, className: 'c-last', cell: (job) => <Last job={job} /> },
+    { id: 'last', head: words.last, width: 166, className: 'c-last', cell: (job) => <Last job={job} /> },
     {
       id: 'strip',
       head: words.strip,
-      width: 142,
+      width: 138,
       className: 'hide-s',
       cell: (job) => (
         <Strip
@@ -90,7 +90,7 @@ export function useJobColumns(act: JobActions): Column<JobView>[] {
         />
       ),
     },
-    { id: 'next', head: words.next, width: 124, className: 'c-next', cell: (job) => <Next job={job} /> },
+    { id: 'next', head: words.next, width: 112, className: 'c-next', cell: (job) => <Next job={job} /> },
     {
       id: 'labels',
       head: words.labels,
@@ -109,8 +109,8 @@ export function useJobColumns(act: JobActions): Column<JobView>[] {
     {
       id: 'acts',
       head: <span className="sr">{words.actions}</span>,
-      width: 136,
-      className: 'num hide-s acts-cell',
+      width: 24,
+      className: 'hide-s acts-over',
       cell: (job) => {
         const last = job.activity?.ends[0]
         return (
@@ -204,9 +204,11 @@ function Took({ from, to }: { from: string; to: string }) {
 
 function Next({ job }: { job: JobView }) {
   const { t, say } = useI18n()
+  const now = useNow(job.next_fire_at !== null)
   const schedule = scheduleOf(job)
   if (job.enabled === false)
     return <span className={cx('l1', 'grey')}>{schedule ? t.jobs.off : t.jobs.none}</span>
+  if (job.next_fire_at && Date.parse(job.next_fire_at) <= now) return <span className="l1">{t.time.now}</span>
   if (job.next_fire_at) {
     return (
       <>

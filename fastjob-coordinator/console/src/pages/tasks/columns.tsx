@@ -24,7 +24,7 @@ export function useTaskColumns(
   const job: Column<TaskView> = {
     id: 'job',
     head: words.job,
-    width: 230,
+    width: 196,
     className: 'c-job',
     cell: (task) => (
       <>
@@ -60,7 +60,7 @@ export function useTaskColumns(
     due: {
       id: 'due',
       head: words.due,
-      width: 110,
+      width: 96,
       className: 'c-due num',
       cell: (task) => <Time at={dueAt(task)} look="near" />,
     },
@@ -74,7 +74,7 @@ export function useTaskColumns(
     took: {
       id: 'took',
       head: words.took,
-      width: 140,
+      width: 132,
       className: 'hide-s',
       cell: (task) => <Took task={task} p95={usual.get(fullName(task))} />,
     },
@@ -88,7 +88,7 @@ export function useTaskColumns(
     executor: {
       id: 'executor',
       head: words.executor,
-      width: 110,
+      width: 96,
       className: 'grey hide-s',
       cell: (task) => {
         const names = [...new Set(task.attempts.map((one) => one.executor).filter((one) => one !== null))]
@@ -104,8 +104,8 @@ export function useTaskColumns(
   const acts: Column<TaskView> = {
     id: 'acts',
     head: <span className="sr">{t.table.actions}</span>,
-    width: 92,
-    className: 'hide-s num acts-cell',
+    width: 24,
+    className: 'hide-s acts-over',
     cell: (task) => (
       <span className="row-acts">
         {isOpen(task.state) ? (

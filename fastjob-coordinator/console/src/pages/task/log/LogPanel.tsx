@@ -131,7 +131,6 @@ export function LogPanel(props: Props) {
       >
         {props.children}
       </LogTools>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard */}
       <div
         className={cx('log-b', !options.wrap && 'nowrap')}
         ref={box}
