@@ -61,3 +61,10 @@ export function usePrefix(letter: string): void {
     return () => removeEventListener('keydown', listen)
   }, [letter])
 }
+
+/** A field that a key focuses. */
+export function useKeysFocus(key: string): React.RefObject<HTMLInputElement | null> {
+  const field = useRef<HTMLInputElement>(null)
+  useKeys({ [key]: () => field.current?.focus() })
+  return field
+}

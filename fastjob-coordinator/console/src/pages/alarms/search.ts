@@ -1,9 +1,11 @@
-import { compact, type RawSearch, str } from '../../lib/search'
+import { compact, oneOf, type RawSearch, str } from '../../lib/search'
+
+export const ALARM_TABS = ['past', 'channels', 'silences'] as const
 
 /** What the address of this page holds. */
 export const validateAlarms = (raw: RawSearch) =>
   compact({
     job: str(raw.job),
     channel: str(raw.channel),
-    tab: str(raw.tab),
+    tab: oneOf(raw.tab, ALARM_TABS),
   })

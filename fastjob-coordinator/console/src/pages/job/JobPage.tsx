@@ -1,4 +1,3 @@
-import '../../css/job.css'
 /** One job: the switch and the start, when it fires, how it did, and its history. */
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
 import { useEffect } from 'react'
