@@ -1,12 +1,14 @@
 import { Outlet, useRouterState } from '@tanstack/react-router'
-import { lazy, Suspense, useEffect, useRef, useState } from 'react'
+import { lazy, Suspense, useEffect, useRef } from 'react'
 import { useOverview } from '../api/queries'
 import { useI18n } from '../i18n'
 import { useKeys, usePrefix } from '../lib/keys'
+import { useStore } from '../lib/store'
 import { Go, Icon, Mark, useGo, useService } from '../ui'
 import { Banners } from './Banners'
 import { phonePlaces, places, settingsPlace } from './places'
 import { Shortcuts } from './Shortcuts'
+import { sheet } from './sheets'
 import { nextTheme, Top } from './Top'
 
 const loadPalette = () => import('./Palette').then(({ Palette: component }) => ({ default: component }))
@@ -18,14 +20,14 @@ export function Shell() {
   const go = useGo()
   const service = useService()
   const path = useRouterState({ select: (state) => state.location.pathname })
-  const [sheet, setSheet] = useState<'palette' | 'keys' | null>(null)
+  const shown = useStore(sheet)
   const main = useRef<HTMLElement>(null)
   const { data } = useOverview(service)
 
   usePrefix('g')
   useKeys({
-    'mod+k': () => setSheet((now) => (now === 'palette' ? null : 'palette')),
-    '?': () => setSheet('keys'),
+    'mod+k': () => sheet.set((now) => (now === 'palette' ? null : 'palette')),
+    '?': () => sheet.set('keys'),
     T: () => nextTheme(),
     ...Object.fromEntries([...places, settingsPlace].map(({ id, key }) => [`g ${key}`, () => go(`/${id}`)])),
   })
@@ -40,7 +42,10 @@ export function Shell() {
     document.title = name ? `${name} · ${t.app}` : t.app
   }, [current, t])
 
-  const abandoned = data?.attention.filter((one) => one.kind === 'alarm_given_up').length ?? 0
+  const abandoned = (data?.attention ?? []).reduce(
+    (sum, one) => sum + (one.kind === 'alarm_given_up' ? one.count : 0),
+    0,
+  )
   const counts: Partial<Record<string, { n: number; bad?: boolean }>> = data
     ? {
         jobs: { n: data.jobs.total },
@@ -72,7 +77,7 @@ export function Shell() {
           {line(settingsPlace)}
         </nav>
       </aside>
-      <Top onSearch={() => setSheet('palette')} onKeys={() => setSheet('keys')} />
+      <Top onSearch={() => sheet.set('palette')} onKeys={() => sheet.set('keys')} />
       <main id="main" ref={main} tabIndex={-1}>
         <Banners />
         <Outlet />
@@ -80,12 +85,12 @@ export function Shell() {
       <nav className="tabbar" aria-label={t.pages}>
         {places.filter(({ id }) => (phonePlaces as readonly string[]).includes(id)).map(line)}
       </nav>
-      {sheet === 'palette' && (
+      {shown === 'palette' && (
         <Suspense>
-          <Palette onClose={() => setSheet(null)} />
+          <Palette onClose={() => sheet.set(null)} />
         </Suspense>
       )}
-      {sheet === 'keys' && <Shortcuts onClose={() => setSheet(null)} />}
+      {shown === 'keys' && <Shortcuts onClose={() => sheet.set(null)} />}
     </div>
   )
 }

@@ -38,7 +38,11 @@ export function ticks(from: number, until: number, f: Format): Tick[] {
   for (let at = Math.ceil((from + zoneShift) / step) * step - zoneShift; at < until; at += step) {
     const midnight = (at + zoneShift) % DAY === 0
     const label = step >= DAY ? f.day(at) : midnight ? f.weekday(at) : f.minute(at)
-    list.push({ at: ((at - from) / span) * 100, label, minor: list.length % 2 === 0 })
+    list.push({
+      at: ((at - from) / span) * 100,
+      label,
+      minor: list.length % 2 === 0 || (at - from) / span > 0.86,
+    })
   }
   return list
 }
