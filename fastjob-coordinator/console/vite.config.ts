@@ -33,11 +33,23 @@ export default defineConfig(({ command }) => ({
     assetsDir: '',
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 900,
+    // One file of CSS is smaller than many, and the parts that pages share are one chunk.
+    cssCodeSplit: false,
     rolldownOptions: {
       output: {
         entryFileNames: '[name].js',
         chunkFileNames: '[name].js',
         assetFileNames: '[name][extname]',
+        codeSplitting: {
+          groups: [
+            { name: 'vendor', test: /node_modules/ },
+            {
+              name: 'parts',
+              test: /src\/(start|schedule|pages)\/(?!.*(search|range)\.ts$)/,
+              minShareCount: 2,
+            },
+          ],
+        },
       },
     },
   },
