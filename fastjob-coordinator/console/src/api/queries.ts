@@ -135,7 +135,7 @@ export const useAlarms = (filter: { job?: string; channel?: string }) =>
   usePages<T.AlarmView>(['alarms', filter], '/alarms', filter)
 export const useChannels = () => useGet<T.Page<T.ChannelView>>(['channels'], '/alarms/channels')
 export const useSilences = () =>
-  useGet<T.Page<T.SilenceView>>(['silences'], '/alarms/silences', { limit: 500 })
+  useGet<T.Page<T.SilenceView>>(['silences'], '/alarms/silences')
 
 // The session
 export const useSession = () =>

@@ -15,7 +15,7 @@ export const executors = {
     places: 'Places',
     cpu: 'CPU',
     memory: 'Free memory',
-    labels: 'Labels, version',
+    labels: 'Version, labels',
   },
   waiting: { one: '{n} waits in its lanes', other: '{n} wait in its lanes' },
   empty: {

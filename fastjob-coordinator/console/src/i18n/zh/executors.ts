@@ -18,7 +18,7 @@ export const executors: Words<typeof en> = {
     places: '位置',
     cpu: 'CPU',
     memory: '空闲内存',
-    labels: '标签、版本',
+    labels: '版本、标签',
   },
   waiting: { other: '{n} 个在其队列中等待' },
   empty: {

@@ -152,7 +152,7 @@ function Loaded({ executor }: { executor: ExecutorView }) {
           <ul className="plain">
             {Object.entries(executor.handlers).map(([handler, description]) => (
               <li key={handler}>
-                <Go className="link" to={`/handlers?text=${encodeURIComponent(handler)}`}>
+                <Go className="b" to={`/handlers?text=${encodeURIComponent(handler)}`}>
                   {handler}
                 </Go>{' '}
                 <span className="grey">{description}</span>

@@ -69,14 +69,14 @@ export default function ExecutorsPage() {
     {
       id: 'address',
       head: words.address,
-      width: 150,
-      className: 'mono grey c-addr',
-      cell: (one) => one.address || '–',
+      width: 132,
+      className: 'c-addr',
+      cell: (one) => <span className="mono grey">{one.address || '–'}</span>,
     },
     {
       id: 'seen',
       head: words.seen,
-      width: 100,
+      width: 92,
       className: 'num hide-s',
       cell: (one) => (
         <span className={one.state === 'lost' ? 'bad' : 'grey'}>
@@ -87,7 +87,7 @@ export default function ExecutorsPage() {
     {
       id: 'places',
       head: words.places,
-      width: 190,
+      width: 164,
       className: 'c-use',
       cell: (one) =>
         one.connected ? (
@@ -109,23 +109,23 @@ export default function ExecutorsPage() {
     {
       id: 'memory',
       head: words.memory,
-      width: 112,
+      width: 104,
       className: 'num hide-s',
       cell: (one) => (one.connected ? f.bytes(one.memory_free) : '–'),
     },
     {
       id: 'labels',
       head: words.labels,
-      width: 200,
+      width: 250,
       className: 'hide-m',
       cell: (one) => (
         <span className="tags">
+          <span className="grey small">{one.version}</span>
           {Object.entries(one.labels).map(([key, value]) => (
             <span key={key} className="tag">
               {key} {value}
             </span>
           ))}
-          <span className="grey small">{one.version}</span>
         </span>
       ),
     },

@@ -31,8 +31,13 @@ export function GanttView({ shards, several, open, zone, onPick }: Props) {
   if (spans.length === 0) return null
   const axis = scale(spans)
   const shown = all ? shards : shards.slice(0, ROWS)
-  const short = axis.ticks.length > 1 && (axis.ticks[1]?.at ?? 0) - (axis.ticks[0]?.at ?? 0) < 60_000
-  const tick = (at: number) => (short ? f.clock(at, zone) : f.minute(at, zone))
+  const step = axis.ticks.length > 2 ? (axis.ticks[2]?.at ?? 0) - (axis.ticks[1]?.at ?? 0) : 1_000
+  const tick = (at: number) =>
+    step < 1_000
+      ? `${f.clock(at, zone)}.${String(at % 1000).padStart(3, '0')}`
+      : step < 60_000
+        ? f.clock(at, zone)
+        : f.minute(at, zone)
   return (
     <section className="sec gantt" aria-label={several ? t.task.gantt.shards : t.task.gantt.attempts}>
       <div className="g axis-r">

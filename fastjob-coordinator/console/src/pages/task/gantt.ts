@@ -107,7 +107,7 @@ function ticks(
     }
     const place = x(at)
     const before = found[found.length - 1]
-    if (!inFold(at) && place < 97 && (!before || place - before.x > 8)) {
+    if (!inFold(at) && place < 97 && (!before || place - before.x > (before.x === 0 ? 13 : 8))) {
       found.push({ at, x: place })
     }
     at += step

@@ -65,8 +65,7 @@ export default function TimetablePage() {
         </span>
       </PageHead>
       <p className="lead grey">
-        {f.weekday(from)} {f.day(from)} {f.minute(from)} – {f.weekday(from + length)} {f.day(from + length)}{' '}
-        {f.minute(from + length)}
+        {f.day(from)} {f.minute(from)} – {f.day(from + length)} {f.minute(from + length)}
       </p>
       {fires.error && !fires.data ? (
         <section className="sec">

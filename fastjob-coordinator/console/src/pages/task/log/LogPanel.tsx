@@ -1,6 +1,6 @@
 /** The log of a task: follows while it grows, searches, filters, and draws only what is in view. */
 import { useVirtualizer } from '@tanstack/react-virtual'
-import { type ReactNode, useEffect, useMemo, useRef, useState } from 'react'
+import { type CSSProperties, type ReactNode, useEffect, useMemo, useRef, useState } from 'react'
 import type { ApiError } from '../../../api/client'
 import { useI18n } from '../../../i18n'
 import { local } from '../../../lib/store'
@@ -133,6 +133,7 @@ export function LogPanel(props: Props) {
       </LogTools>
       <div
         className={cx('log-b', !options.wrap && 'nowrap')}
+        style={{ '--log-h': `${rows.getTotalSize()}px` } as CSSProperties}
         ref={box}
         tabIndex={0}
         role="region"
