@@ -5,7 +5,7 @@ import { idOf, useEditor } from '../context'
 import { BLOCKS, ROUTES, SCOPES, SHARDS } from '../model/strategies'
 import { Alarms } from './Alarms'
 import { Children } from './Children'
-import { ChoiceSelect, choiceHint } from './ChoiceSelect'
+import { ChoiceHint, ChoiceSelect } from './ChoiceSelect'
 import { Field, TextInput } from './Field'
 import { Retry } from './Retry'
 
@@ -18,7 +18,12 @@ export function Advanced() {
   return (
     <section className="fs" aria-labelledby="s-advanced">
       <h2 id="s-advanced">{sections.advanced}</h2>
-      <Field field="route" label={fields.route} small="route" hint={choiceHint(strategies.route, form.route)}>
+      <Field
+        field="route"
+        label={fields.route}
+        small="route"
+        hint={<ChoiceHint words={strategies.route} choices={ROUTES} value={form.route} />}
+      >
         <ChoiceSelect
           field="route"
           label={fields.route}
@@ -29,7 +34,12 @@ export function Advanced() {
         />
         {form.route === 'specific' && <SpecificExecutor />}
       </Field>
-      <Field field="shard" label={fields.shard} small="shard" hint={choiceHint(strategies.shard, form.shard)}>
+      <Field
+        field="shard"
+        label={fields.shard}
+        small="shard"
+        hint={<ChoiceHint words={strategies.shard} choices={SHARDS} value={form.shard} />}
+      >
         <ChoiceSelect
           field="shard"
           label={fields.shard}
@@ -61,7 +71,7 @@ export function Advanced() {
         field="block"
         label={fields.block}
         small="block"
-        hint={`${choiceHint(strategies.block, form.block) ?? ''} ${choiceHint(strategies.scope, form.blockScope) ?? ''}`}
+        hint={<ChoiceHint words={strategies.block} choices={BLOCKS} value={form.block} />}
       >
         <div className="ed-two">
           <ChoiceSelect

@@ -1,4 +1,3 @@
-import { useI18n } from '../../../i18n'
 import { Select } from '../../../ui'
 import { idOf, useEditor } from '../context'
 import type { Choice } from '../model/strategies'
@@ -24,10 +23,10 @@ export function ChoiceSelect({
   className?: string
 }) {
   const { problem, touch } = useEditor()
-  const options = choices.map(({ name, xxl }) => ({
+  const options = choices.map(({ name }) => ({
     value: name,
     label: words[name]?.label ?? name,
-    note: <ChoiceNote name={name} xxl={xxl} />,
+    note: <ChoiceNote name={name} />,
   }))
   // A word that a newer coordinator has.
   if (!choices.some(({ name }) => name === value)) options.push({ value, label: value, note: <></> })
@@ -48,18 +47,26 @@ export function ChoiceSelect({
   )
 }
 
-/** The word in the definition, and that of XXL-JOB where it is another one. */
-function ChoiceNote({ name, xxl }: { name: string; xxl: string | undefined }) {
-  const { language } = useI18n()
-  return (
-    <span className="mono" data-tip={xxl && `XXL-JOB: ${xxl}`}>
-      {name}
-      {xxl && language === 'zh' && <span className="ed-xxl"> {xxl}</span>}
-    </span>
-  )
+/** The word in the definition. */
+function ChoiceNote({ name }: { name: string }) {
+  return <span className="mono">{name}</span>
 }
 
-/** The sentence of a choice. */
-export function choiceHint(words: Words, value: string): string | undefined {
-  return words[value]?.hint
+/** The sentence of a choice, its word in the definition, and what XXL-JOB calls it. */
+export function ChoiceHint({
+  words,
+  choices,
+  value,
+}: {
+  words: Words
+  choices: readonly Choice[]
+  value: string
+}) {
+  const xxl = choices.find(({ name }) => name === value)?.xxl
+  return (
+    <>
+      {words[value]?.hint} <span className="mono">{value}</span>
+      {xxl && <span className="ed-also"> · XXL-JOB {xxl}</span>}
+    </>
+  )
 }

@@ -6,7 +6,7 @@ import { idOf, useEditor } from '../context'
 import type { Kind } from '../model/form'
 import { MISFIRES } from '../model/strategies'
 import { hasSchedule } from '../model/write'
-import { ChoiceSelect, choiceHint } from '../parts/ChoiceSelect'
+import { ChoiceHint, ChoiceSelect } from '../parts/ChoiceSelect'
 import { Field, TextInput } from '../parts/Field'
 import { CronField } from './CronField'
 import { Exclude } from './Exclude'
@@ -91,18 +91,18 @@ export function ScheduleSection() {
             <TextInput field="jitter" name="jitter" className="w160" placeholder="0s" />
           </Field>
           {misfire()}
-          <Field field="enabled" label={fields.enabled} group>
-            <div className="ed-line">
-              <Checkbox
-                visible
-                checked={form.enabled}
-                label={form.enabled ? hints.enabled : hints.disabled}
-                onChange={(enabled) => set({ enabled })}
-              />
-            </div>
-          </Field>
         </>
       )}
+      <Field field="enabled" label={fields.enabled} group>
+        <div className="ed-line">
+          <Checkbox
+            visible
+            checked={form.enabled}
+            label={form.enabled ? hints.enabled : hints.disabled}
+            onChange={(enabled) => set({ enabled })}
+          />
+        </div>
+      </Field>
     </section>
   )
 
@@ -112,7 +112,7 @@ export function ScheduleSection() {
         field="misfire"
         label={fields.misfire}
         small="misfire"
-        hint={choiceHint(strategies.misfire, form.misfire)}
+        hint={<ChoiceHint words={strategies.misfire} choices={MISFIRES} value={form.misfire} />}
       >
         <ChoiceSelect
           field="misfire"
